@@ -1,0 +1,290 @@
+// Package adminapi is the API for what AWS offers only in its console: the identity source, the identity provider's metadata, the SCIM
+// endpoint and its access tokens. The operations have the names of AWS's own IAM actions and CloudTrail events (sso-directory), over
+// the same awsJson1.1 and SigV4 as the public APIs, so one key and one set of rules serves all.
+//
+// Types and client are here; the center's console package serves it. It imports nothing of ours.
+package adminapi
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+)
+
+// The wire names. AWS's console calls its private service by this target; the exact form is not public.
+const (
+	Target      = "SWBUPService"
+	SigningName = "sso-directory"
+)
+
+// Source types and configuration states.
+const (
+	SourceDirectory = "DIRECTORY"
+	SourceExternal  = "EXTERNAL_IDP"
+
+	StatusEnabled = "ENABLED"
+	StatusPending = "PENDING"
+)
+
+// Directory is the answer of DescribeDirectory.
+type Directory struct {
+	InstanceArn     string
+	IdentityStoreID string `json:"IdentityStoreId"`
+	Region          string
+	AccountID       string `json:"AccountId"`
+	IdentitySource  string // DIRECTORY or EXTERNAL_IDP
+	PortalURL       string `json:"PortalUrl"`
+	ConsoleURL      string `json:"ConsoleUrl"`
+	UserCount       int
+	GroupCount      int
+}
+
+// ServiceProvider is the answer of GetAWSSPConfigurationForDirectory.
+type ServiceProvider struct {
+	EntityID    string   `json:"EntityId"`
+	AcsURLs     []string `json:"AcsUrls"`
+	SignInURL   string   `json:"SignInUrl"`
+	MetadataXML string   `json:"MetadataXml"`
+}
+
+// Configuration is an identity provider that the center knows.
+type Configuration struct {
+	ConfigurationID string   `json:"ConfigurationId"`
+	EntityID        string   `json:"EntityId"`
+	SignInURL       string   `json:"SignInUrl"`
+	Thumbprints     []string // SHA-256 of the certificates, in hexadecimal
+	Status          string   // ENABLED or PENDING
+}
+
+// UserEffect is one line of a report.
+type UserEffect struct {
+	UserID      string `json:"UserId"`
+	UserName    string
+	DisplayName string
+	Effect      string // StopsWorking, SignsInAtIdP, MatchesNobody, PasswordIsUsed or NeedsPassword
+	Explanation string
+}
+
+// Report says what a change of the identity source does to existing users.
+type Report struct {
+	From, To string
+	Total    int
+	Counts   map[string]int // by effect, over all users
+	Users    []UserEffect   // the first 1,000
+}
+
+// PreviewInput asks for a report. KnownUserNames are the names that the identity provider has; nil when they are not known.
+type PreviewInput struct {
+	IdentitySource string
+	KnownUserNames []string `json:",omitempty"`
+}
+
+// CreateConfigurationInput uploads metadata.
+type CreateConfigurationInput struct {
+	MetadataXML string `json:"MetadataXml"`
+}
+
+// ChangeInput enables or disables a configuration. Confirmation is the word ACCEPT.
+type ChangeInput struct {
+	ConfigurationID string `json:"ConfigurationId,omitempty"`
+	Confirmation    string
+}
+
+// Configurations is the answer of ListExternalIdPConfigurationsForDirectory.
+type Configurations struct {
+	Configurations []Configuration
+}
+
+// Tenant is a SCIM endpoint.
+type Tenant struct {
+	TenantID     string `json:"TenantId"`
+	ScimEndpoint string
+	CreationTime time.Time
+}
+
+// Tenants is the answer of ListProvisioningTenants: none or one.
+type Tenants struct {
+	Tenants []Tenant
+}
+
+// TokenInput names a token, or the tenant to make one for.
+type TokenInput struct {
+	TenantID string `json:"TenantId,omitempty"`
+	TokenID  string `json:"TokenId,omitempty"`
+}
+
+// BearerToken is an access token. Value is set only in the answer of CreateBearerToken.
+type BearerToken struct {
+	TokenID        string `json:"TokenId"`
+	TenantID       string `json:"TenantId"`
+	Value          string `json:"BearerToken,omitempty"`
+	CreationTime   time.Time
+	ExpirationTime time.Time
+	LastUsedTime   *time.Time `json:",omitempty"`
+}
+
+// BearerTokens is the answer of ListBearerTokens.
+type BearerTokens struct {
+	BearerTokens []BearerToken
+}
+
+// None is the input or output of operations without any.
+type None struct{}
+
+// Client calls the API.
+type Client struct {
+	URL             string // the center's URL
+	Region          string
+	AccessKeyID     string
+	SecretAccessKey string
+	HTTP            *http.Client // http.DefaultClient when nil
+	Now             func() time.Time
+}
+
+// Error is an answer that is no success.
+type Error struct {
+	Status  int
+	Code    string `json:"__type"`
+	Message string
+	Reason  string // the center's stable code, such as too-many-access-tokens
+	Request string `json:"RequestId"`
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("the center answered %s: %s (request %s)", e.Code, e.Message, e.Request)
+}
+
+const maxAnswer = 16 << 20
+
+// Call sends one operation. in and out are the operation's types.
+func (c *Client) Call(ctx context.Context, operation string, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", operation, err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.URL+"/", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("X-Amz-Target", Target+"."+operation)
+	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
+	sum := sha256.Sum256(body)
+	now := time.Now
+	if c.Now != nil {
+		now = c.Now
+	}
+	credentials := aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey}
+	if err := v4.NewSigner().SignHTTP(ctx, credentials, req, hex.EncodeToString(sum[:]), SigningName, c.Region, now().UTC()); err != nil {
+		return fmt.Errorf("sign %s: %w", operation, err)
+	}
+	client := c.HTTP
+	if client == nil {
+		client = http.DefaultClient
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return fmt.Errorf("reach the center: %w", err)
+	}
+	defer res.Body.Close() //nolint:errcheck // a read body has nothing to lose
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	if err != nil {
+		return fmt.Errorf("read the center's answer: %w", err)
+	}
+	if res.StatusCode != http.StatusOK {
+		failure := &Error{Status: res.StatusCode}
+		if err := json.Unmarshal(data, failure); err != nil || failure.Code == "" {
+			return fmt.Errorf("%s answered %s; is it a Gatehouse center?", c.URL, res.Status)
+		}
+		return failure
+	}
+	if err := json.Unmarshal(data, out); err != nil {
+		return fmt.Errorf("the center's answer to %s is not the JSON that was expected: %w", operation, err)
+	}
+	return nil
+}
+
+func call[Out any](ctx context.Context, c *Client, operation string, in any) (out Out, err error) {
+	err = c.Call(ctx, operation, in, &out)
+	return out, err
+}
+
+// DescribeDirectory tells about the instance.
+func (c *Client) DescribeDirectory(ctx context.Context) (Directory, error) {
+	return call[Directory](ctx, c, "DescribeDirectory", None{})
+}
+
+// ServiceProvider returns the service provider's metadata.
+func (c *Client) ServiceProvider(ctx context.Context) (ServiceProvider, error) {
+	return call[ServiceProvider](ctx, c, "GetAWSSPConfigurationForDirectory", None{})
+}
+
+// Preview reports what changing the identity source would do. AWS has no such operation; the name is ours.
+func (c *Client) Preview(ctx context.Context, in PreviewInput) (Report, error) {
+	return call[Report](ctx, c, "PreviewIdentitySourceChange", in)
+}
+
+// CreateConfiguration uploads an identity provider's metadata, to be enabled later.
+func (c *Client) CreateConfiguration(ctx context.Context, metadata string) (Configuration, error) {
+	return call[Configuration](ctx, c, "CreateExternalIdPConfigurationForDirectory", CreateConfigurationInput{metadata})
+}
+
+// EnableConfiguration changes the identity source to the uploaded identity provider.
+func (c *Client) EnableConfiguration(ctx context.Context, in ChangeInput) error {
+	_, err := call[None](ctx, c, "EnableExternalIdPConfigurationForDirectory", in)
+	return err
+}
+
+// DisableConfiguration changes the identity source back to the built-in directory.
+func (c *Client) DisableConfiguration(ctx context.Context, in ChangeInput) error {
+	_, err := call[None](ctx, c, "DisableExternalIdPConfigurationForDirectory", in)
+	return err
+}
+
+// Configurations lists the identity providers that the center knows: at most one enabled and one pending.
+func (c *Client) Configurations(ctx context.Context) ([]Configuration, error) {
+	out, err := call[Configurations](ctx, c, "ListExternalIdPConfigurationsForDirectory", None{})
+	return out.Configurations, err
+}
+
+// Tenants lists the SCIM endpoints: none or one.
+func (c *Client) Tenants(ctx context.Context) ([]Tenant, error) {
+	out, err := call[Tenants](ctx, c, "ListProvisioningTenants", None{})
+	return out.Tenants, err
+}
+
+// CreateTenant enables automatic provisioning.
+func (c *Client) CreateTenant(ctx context.Context) (Tenant, error) {
+	return call[Tenant](ctx, c, "CreateProvisioningTenant", None{})
+}
+
+// DeleteTenant disables automatic provisioning.
+func (c *Client) DeleteTenant(ctx context.Context, id string) error {
+	_, err := call[None](ctx, c, "DeleteProvisioningTenant", TokenInput{TenantID: id})
+	return err
+}
+
+// BearerTokens lists the access tokens, without their values.
+func (c *Client) BearerTokens(ctx context.Context, tenant string) ([]BearerToken, error) {
+	out, err := call[BearerTokens](ctx, c, "ListBearerTokens", TokenInput{TenantID: tenant})
+	return out.BearerTokens, err
+}
+
+// CreateBearerToken makes an access token; its value is in this answer only.
+func (c *Client) CreateBearerToken(ctx context.Context, tenant string) (BearerToken, error) {
+	return call[BearerToken](ctx, c, "CreateBearerToken", TokenInput{TenantID: tenant})
+}
+
+// DeleteBearerToken revokes an access token.
+func (c *Client) DeleteBearerToken(ctx context.Context, tenant, id string) error {
+	_, err := call[None](ctx, c, "DeleteBearerToken", TokenInput{TenantID: tenant, TokenID: id})
+	return err
+}

@@ -1,0 +1,32 @@
+package authn
+
+import "time"
+
+// Lockout is the memory of wrong passwords for one name. It is a value: the half that owns the name stores it.
+type Lockout struct {
+	Failures int
+	Until    time.Time // no attempt is looked at before
+}
+
+// The growing delay: the first freeFailures mistakes cost nothing, then the wait doubles from one second to five minutes.
+// It ends by itself, so that nobody can lock another person out for ever.
+const (
+	freeFailures = 4
+	maxDelay     = 5 * time.Minute
+)
+
+// Locked says whether an attempt at now must be refused without looking at the password.
+func (l Lockout) Locked(now time.Time) bool { return now.Before(l.Until) }
+
+// Failed returns the state after one more wrong password.
+func (l Lockout) Failed(now time.Time) Lockout {
+	l.Failures++
+	if over := l.Failures - freeFailures; over > 0 {
+		delay := maxDelay
+		if over <= 9 {
+			delay = min(maxDelay, time.Second<<(over-1))
+		}
+		l.Until = now.Add(delay)
+	}
+	return l
+}

@@ -1,0 +1,109 @@
+// Package authn holds what both halves need to tell people and programs apart: password hashes, random secrets and their
+// digests, sealing of secrets that must be read back, and the growing delay after wrong passwords.
+//
+// It stores nothing and imports nothing of ours.
+package authn
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"golang.org/x/crypto/argon2"
+)
+
+// The argon2id parameters of new hashes: OWASP's first recommendation, 19 MiB and two passes.
+const (
+	argonTime    = 2
+	argonMemory  = 19 * 1024 // KiB
+	argonThreads = 1
+	argonKeyLen  = 32
+	saltLen      = 16
+)
+
+// hashing bounds the number of concurrent hashes, because each holds 19 MiB.
+var hashing = make(chan struct{}, 2)
+
+// HashPassword returns the PHC string of an argon2id hash of password (RFC 9106).
+func HashPassword(password string) string {
+	salt := make([]byte, saltLen)
+	_, _ = rand.Read(salt) // never fails: crypto/rand
+	return phc(salt, argon(password, salt, argonTime, argonMemory, argonThreads, argonKeyLen), argonTime, argonMemory, argonThreads)
+}
+
+func argon(password string, salt []byte, time, memory uint32, threads uint8, keyLen uint32) []byte {
+	hashing <- struct{}{}
+	defer func() { <-hashing }()
+	return argon2.IDKey([]byte(password), salt, time, memory, threads, keyLen)
+}
+
+func phc(salt, key []byte, time, memory uint32, threads uint8) string {
+	b64 := base64.RawStdEncoding
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, memory, time, threads, b64.EncodeToString(salt), b64.EncodeToString(key))
+}
+
+// absentHash is compared with when there is no user, so that the answer takes as long as for one who exists.
+var absentHash = HashPassword("no such user")
+
+// CheckPassword says whether password belongs to the PHC string hash. An empty hash never matches, but costs as much time
+// as a real one, so that the duration tells nothing about whether a user exists.
+func CheckPassword(hash, password string) bool {
+	if hash == "" {
+		checkPHC(absentHash, password)
+		return false
+	}
+	return checkPHC(hash, password)
+}
+
+func checkPHC(hash, password string) bool {
+	parts := strings.Split(hash, "$")
+	if len(parts) != 6 || parts[1] != "argon2id" {
+		return false
+	}
+	var version int
+	var memory, time uint32
+	var threads uint8
+	if _, err := fmt.Sscanf(parts[2], "v=%d", &version); err != nil || version != argon2.Version {
+		return false
+	}
+	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memory, &time, &threads); err != nil || memory > 256*1024 || time > 16 || threads == 0 {
+		return false
+	}
+	salt, err := base64.RawStdEncoding.DecodeString(parts[4])
+	if err != nil {
+		return false
+	}
+	want, err := base64.RawStdEncoding.DecodeString(parts[5])
+	if err != nil || len(want) == 0 || len(want) > 64 {
+		return false
+	}
+	got := argon(password, salt, time, memory, threads, uint32(len(want))) // #nosec G115 -- bounded above
+	return subtle.ConstantTimeCompare(got, want) == 1
+}
+
+// NewSecret returns n random bytes as unpadded base64url text.
+func NewSecret(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails: crypto/rand
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// NewHex returns n random bytes as lower-case hexadecimal text.
+func NewHex(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b)
+	return hex.EncodeToString(b)
+}
+
+// Digest is how a high-entropy secret that is only compared is stored: its SHA-256 in hexadecimal.
+func Digest(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:])
+}
+
+// Equal compares two secrets in constant time.
+func Equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

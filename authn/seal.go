@@ -1,0 +1,114 @@
+package authn
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Secret is a value that must be kept as it is, but never shown: it prints as [hidden].
+type Secret string
+
+// String hides the secret from logs and formatted output.
+func (Secret) String() string { return "[hidden]" }
+
+// LogValue hides the secret from structured logs.
+func (Secret) LogValue() slog.Value { return slog.StringValue("[hidden]") }
+
+// Reveal returns the secret itself.
+func (s Secret) Reveal() string { return string(s) }
+
+// Sealer encrypts the secrets that a store must be able to read back, with AES-256-GCM under the master key.
+type Sealer struct{ aead cipher.AEAD }
+
+// MasterKeySize is the length of a master key in bytes.
+const MasterKeySize = 32
+
+// NewSealer makes a sealer from a 32-byte master key.
+func NewSealer(key []byte) (*Sealer, error) {
+	if len(key) != MasterKeySize {
+		return nil, fmt.Errorf("the master key has %d bytes, want %d", len(key), MasterKeySize)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		return nil, err
+	}
+	return &Sealer{aead}, nil
+}
+
+// LoadSealer makes a sealer from the base64 text encoded or, where that is empty, from the key file at path, which it makes
+// (mode 0600) when there is none.
+func LoadSealer(encoded, path string) (*Sealer, error) {
+	if encoded == "" {
+		text, err := os.ReadFile(path) // #nosec G304 -- the operator's own data folder
+		switch {
+		case errors.Is(err, os.ErrNotExist):
+			if text, err = writeMasterKey(path); err != nil {
+				return nil, err
+			}
+		case err != nil:
+			return nil, fmt.Errorf("read the master key: %w", err)
+		}
+		encoded = strings.TrimSpace(string(text))
+	}
+	key, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return nil, errors.New("the master key is not base64 text of 32 bytes")
+	}
+	return NewSealer(key)
+}
+
+// writeMasterKey makes a key file that is whole or absent: it is written beside its place, synced and linked there.
+func writeMasterKey(path string) ([]byte, error) {
+	key := make([]byte, MasterKeySize)
+	_, _ = rand.Read(key)
+	text := []byte(base64.StdEncoding.EncodeToString(key) + "\n")
+	f, err := os.CreateTemp(filepath.Dir(path), ".master-*")
+	if err != nil {
+		return nil, fmt.Errorf("write the master key: %w", err)
+	}
+	defer os.Remove(f.Name()) //nolint:errcheck // the temporary name is gone on success
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return nil, fmt.Errorf("write the master key: %w", err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return nil, fmt.Errorf("write the master key: %w", err)
+	}
+	return text, nil
+}
+
+// Seal encrypts plain. purpose is bound to the result: it opens only for the same purpose, so that a sealed value cannot be
+// moved to another place of the database.
+func (s *Sealer) Seal(purpose string, plain []byte) string {
+	nonce := make([]byte, s.aead.NonceSize())
+	_, _ = rand.Read(nonce)
+	return base64.RawURLEncoding.EncodeToString(s.aead.Seal(nonce, nonce, plain, []byte(purpose)))
+}
+
+// ErrSealed is returned for a value that this master key did not seal for this purpose.
+var ErrSealed = errors.New("a sealed value does not open: it is damaged, or sealed with another master key")
+
+// Open decrypts what Seal made for the same purpose, or fails with ErrSealed.
+func (s *Sealer) Open(purpose, sealed string) ([]byte, error) {
+	raw, err := base64.RawURLEncoding.DecodeString(sealed)
+	if err != nil || len(raw) < s.aead.NonceSize() {
+		return nil, ErrSealed
+	}
+	plain, err := s.aead.Open(nil, raw[:s.aead.NonceSize()], raw[s.aead.NonceSize():], []byte(purpose))
+	if err != nil {
+		return nil, ErrSealed
+	}
+	return plain, nil
+}

@@ -1,0 +1,329 @@
+// Package awsapi is AWS's API protocols on the wire, server side: Signature Version 4, the awsJson1.1 and query codecs, error bodies,
+// and page tokens. What the operations are and do belongs to the doors.
+//
+// Sources: the Smithy protocol documents, the SigV4 pages of the IAM user guide, and what the aws CLI and SDKs send.
+// It imports nothing of ours.
+package awsapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// MaxBody bounds the body of a request, in bytes.
+const MaxBody = 1 << 20
+
+// Caller is who signed a request.
+type Caller struct {
+	AccessKeyID   string
+	Principal     string // as audit events name it
+	AccountID     string
+	ARN           string // as GetCallerIdentity shows it
+	UserID        string // as GetCallerIdentity shows it
+	Administrator bool   // may call more than GetCallerIdentity
+	RequestID     string
+	Address       string
+}
+
+// Error is an error on the wire.
+type Error struct {
+	Code    string // the exception's name, such as ResourceNotFoundException
+	Message string
+	Status  int            // 400 when zero
+	Members map[string]any // further members of the body, such as Reason
+}
+
+func (e *Error) Error() string { return e.Code + ": " + e.Message }
+
+// Timestamp encodes as epoch seconds with milliseconds, as awsJson1.1 has it.
+type Timestamp time.Time
+
+// MarshalJSON implements json.Marshaler.
+func (t Timestamp) MarshalJSON() ([]byte, error) {
+	return strconv.AppendFloat(nil, float64(time.Time(t).UnixMilli())/1000, 'f', 3, 64), nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *Timestamp) UnmarshalJSON(data []byte) error {
+	seconds, err := strconv.ParseFloat(string(data), 64)
+	if err != nil {
+		return fmt.Errorf("%s is not epoch seconds", data)
+	}
+	*t = Timestamp(time.UnixMilli(int64(seconds * 1000)).UTC())
+	return nil
+}
+
+// Operation is one operation of an awsJson1.1 service.
+type Operation struct {
+	Name string
+	call func(ctx context.Context, who Caller, body []byte) (any, error)
+}
+
+// Op makes an operation of a typed function: the body is decoded into In, and Out is the answer.
+func Op[In, Out any](name string, fn func(context.Context, Caller, In) (Out, error)) Operation {
+	return Operation{name, func(ctx context.Context, who Caller, body []byte) (any, error) {
+		var in In
+		if err := decode(body, &in); err != nil {
+			return nil, err
+		}
+		return fn(ctx, who, in)
+	}}
+}
+
+// Empty is the answer of operations that return nothing.
+type Empty struct{}
+
+func decode(body []byte, in any) error {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	if err := d.Decode(in); err != nil {
+		var wrong *json.UnmarshalTypeError
+		if errors.As(err, &wrong) {
+			return &Error{Code: "SerializationException", Message: fmt.Sprintf("%s has the wrong type: %s", wrong.Field, wrong.Value)}
+		}
+		return &Error{Code: "SerializationException", Message: "the body is not a JSON object of this operation"}
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return &Error{Code: "SerializationException", Message: "something follows the JSON object"}
+	}
+	return nil
+}
+
+// Service is an awsJson1.1 service.
+type Service struct {
+	Target      string // the prefix of X-Amz-Target, such as AWSIdentityStore
+	SigningName string // the service in the credential scope
+	Operations  []Operation
+	// Answer maps an error of the domain to an error on the wire. It never returns nil.
+	Answer func(error) *Error
+	// Refused is told about requests that were turned away before they reached an operation, for the audit log.
+	Refused func(ctx context.Context, who Caller, operation string, err error)
+}
+
+// QueryOperation is one operation of a service that speaks the query protocol.
+type QueryOperation func(ctx context.Context, who Caller, form url.Values) (result any, err error)
+
+// QueryService is a service of the query protocol, such as STS.
+type QueryService struct {
+	SigningName string
+	Namespace   string // of the XML answer
+	Operations  map[string]QueryOperation
+}
+
+// Handler serves all AWS services of an endpoint at POST /.
+type Handler struct {
+	Verify    *Verifier
+	Services  []Service
+	Query     []QueryService
+	Log       *slog.Logger
+	RequestID func(*http.Request) string
+	Address   func(*http.Request) string
+}
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	requestID := h.RequestID(r)
+	w.Header().Set("X-Amzn-Requestid", requestID)
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	if err != nil {
+		h.fail(w, requestID, &Error{Code: "RequestEntityTooLargeException", Message: "the body is larger than 1 MiB", Status: http.StatusRequestEntityTooLarge})
+		return
+	}
+	target := r.Header.Get("X-Amz-Target")
+	if target == "" {
+		h.serveQuery(w, r, body, requestID)
+		return
+	}
+	prefix, name, _ := strings.Cut(target, ".")
+	for _, s := range h.Services {
+		if s.Target == prefix {
+			h.serveJSON(w, r, s, name, body, requestID)
+			return
+		}
+	}
+	h.fail(w, requestID, &Error{Code: "UnknownOperationException", Message: "X-Amz-Target names no service of this endpoint"})
+}
+
+func (h *Handler) serveJSON(w http.ResponseWriter, r *http.Request, s Service, name string, body []byte, requestID string) {
+	ctx := r.Context()
+	who, err := h.Verify.Verify(r, body, s.SigningName)
+	who.RequestID, who.Address = requestID, h.Address(r)
+	if err == nil && !who.Administrator {
+		err = &Error{Code: "AccessDeniedException", Message: who.ARN + " is not authorized to perform " + name}
+	}
+	if err != nil {
+		if s.Refused != nil {
+			s.Refused(ctx, who, name, err)
+		}
+		h.fail(w, requestID, s.Answer(err))
+		return
+	}
+	for _, op := range s.Operations {
+		if op.Name != name {
+			continue
+		}
+		out, err := op.call(ctx, who, body)
+		if err != nil {
+			answer := s.Answer(err)
+			if answer.Status >= 500 {
+				h.Log.ErrorContext(ctx, "operation failed", "operation", name, "request_id", requestID, "error", err)
+			}
+			h.fail(w, requestID, answer)
+			return
+		}
+		writeJSON(w, http.StatusOK, out)
+		return
+	}
+	h.fail(w, requestID, &Error{Code: "UnknownOperationException", Message: "there is no operation " + strconv.Quote(name)})
+}
+
+func (h *Handler) fail(w http.ResponseWriter, requestID string, e *Error) {
+	status := e.Status
+	if status == 0 {
+		status = http.StatusBadRequest
+	}
+	body := map[string]any{"__type": e.Code, "Message": e.Message, "message": e.Message, "RequestId": requestID}
+	for k, v := range e.Members {
+		body[k] = v
+	}
+	w.Header().Set("X-Amzn-Errortype", e.Code)
+	writeJSON(w, status, body)
+}
+
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	data, err := json.Marshal(body)
+	if err != nil { // our own structs always encode
+		panic(fmt.Sprintf("encode %T: %v", body, err))
+	}
+	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	w.WriteHeader(status)
+	_, _ = w.Write(data) // the client has gone away
+}
+
+func (h *Handler) serveQuery(w http.ResponseWriter, r *http.Request, body []byte, requestID string) {
+	form, err := url.ParseQuery(string(body))
+	if err != nil || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		h.failQuery(w, requestID, "", &Error{Code: "MalformedInput", Message: "the request names no operation: neither X-Amz-Target nor Action"})
+		return
+	}
+	action := form.Get("Action")
+	for _, s := range h.Query {
+		op, ok := s.Operations[action]
+		if !ok {
+			continue
+		}
+		who, err := h.Verify.Verify(r, body, s.SigningName)
+		who.RequestID, who.Address = requestID, h.Address(r)
+		var result any
+		if err == nil {
+			result, err = op(r.Context(), who, form)
+		}
+		if err != nil {
+			var wire *Error
+			if !errors.As(err, &wire) {
+				h.Log.ErrorContext(r.Context(), "operation failed", "operation", action, "request_id", requestID, "error", err)
+				wire = &Error{Code: "InternalFailure", Message: "internal error", Status: http.StatusInternalServerError}
+			}
+			h.failQuery(w, requestID, s.Namespace, queryError(wire))
+			return
+		}
+		writeXML(w, http.StatusOK, queryAnswer{XMLName: xml.Name{Space: s.Namespace, Local: action + "Response"}, Result: result, RequestID: requestID})
+		return
+	}
+	h.failQuery(w, requestID, "", &Error{Code: "InvalidAction", Message: "there is no operation " + strconv.Quote(action)})
+}
+
+type queryAnswer struct {
+	XMLName   xml.Name
+	Result    any
+	RequestID string `xml:"ResponseMetadata>RequestId"`
+}
+
+type queryFailure struct {
+	XMLName   xml.Name
+	Type      string `xml:"Error>Type"`
+	Code      string `xml:"Error>Code"`
+	Message   string `xml:"Error>Message"`
+	RequestID string `xml:"RequestId"`
+}
+
+// queryError gives the signature errors the names that query services use.
+func queryError(e *Error) *Error {
+	names := map[string]string{
+		"UnrecognizedClientException": "InvalidClientTokenId", "InvalidSignatureException": "SignatureDoesNotMatch",
+		"MissingAuthenticationTokenException": "MissingAuthenticationToken", "IncompleteSignatureException": "IncompleteSignature",
+		"ExpiredTokenException": "ExpiredToken",
+	}
+	if name, ok := names[e.Code]; ok {
+		return &Error{Code: name, Message: e.Message, Status: http.StatusForbidden}
+	}
+	return e
+}
+
+func (h *Handler) failQuery(w http.ResponseWriter, requestID, namespace string, e *Error) {
+	status := e.Status
+	if status == 0 {
+		status = http.StatusBadRequest
+	}
+	fault := "Sender"
+	if status >= 500 {
+		fault = "Receiver"
+	}
+	writeXML(w, status, queryFailure{xml.Name{Space: namespace, Local: "ErrorResponse"}, fault, e.Code, e.Message, requestID})
+}
+
+func writeXML(w http.ResponseWriter, status int, body any) {
+	data, err := xml.Marshal(body)
+	if err != nil {
+		panic(fmt.Sprintf("encode %T: %v", body, err))
+	}
+	w.Header().Set("Content-Type", "text/xml")
+	w.WriteHeader(status)
+	_, _ = w.Write(data)
+}
+
+// EncodeToken makes a page token of a key. The operation is part of it, so that a token is of no use elsewhere.
+func EncodeToken(operation, key string) string {
+	if key == "" {
+		return ""
+	}
+	return base64.URLEncoding.EncodeToString([]byte(operation + "\x00" + key))
+}
+
+// DecodeToken returns the key of a page token that EncodeToken made for the operation; "" for an empty token.
+func DecodeToken(operation, token string) (string, error) {
+	if token == "" {
+		return "", nil
+	}
+	data, err := base64.URLEncoding.DecodeString(token)
+	name, key, ok := strings.Cut(string(data), "\x00")
+	if err != nil || !ok || name != operation || key == "" {
+		return "", &Error{Code: "ValidationException", Message: "NextToken is not a token of this operation"}
+	}
+	return key, nil
+}
+
+// PageSize checks MaxResults: 1 to 100, and 100 when absent.
+func PageSize(maxResults *int) (int, error) {
+	if maxResults == nil {
+		return 100, nil
+	}
+	if *maxResults < 1 || *maxResults > 100 {
+		return 0, &Error{Code: "ValidationException", Message: "MaxResults must be between 1 and 100"}
+	}
+	return *maxResults, nil
+}

@@ -1,0 +1,183 @@
+package awsapi
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"net/http"
+	"net/url"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Verifier checks Signature Version 4.
+type Verifier struct {
+	Region string // the only region accepted in the credential scope
+	Now    func() time.Time
+	// Lookup returns the secret of an access key and who it belongs to. token is the session token, or "". It fails with an *Error.
+	Lookup func(ctx context.Context, accessKeyID, token string) (secret string, who Caller, err error)
+}
+
+const (
+	algorithm  = "AWS4-HMAC-SHA256"
+	amzDate    = "20060102T150405Z"
+	maxSkew    = 15 * time.Minute
+	maxHeaders = 64
+)
+
+// authorization is a parsed Authorization header.
+type authorization struct {
+	key, date, region, service string
+	signed                     []string
+	signature                  string
+}
+
+func incomplete(message string) error {
+	return &Error{Code: "IncompleteSignatureException", Message: message}
+}
+
+func parseAuthorization(header string) (a authorization, err error) {
+	if header == "" {
+		return a, &Error{Code: "MissingAuthenticationTokenException", Message: "Missing Authentication Token", Status: http.StatusForbidden}
+	}
+	rest, ok := strings.CutPrefix(header, algorithm)
+	if !ok || len(header) > 4096 {
+		return a, incomplete("Authorization header requires the algorithm " + algorithm)
+	}
+	parts := map[string]string{}
+	for _, p := range strings.Split(rest, ",") {
+		k, v, ok := strings.Cut(strings.TrimSpace(p), "=")
+		if _, twice := parts[k]; !ok || twice {
+			return a, incomplete("Authorization header is not well-formed")
+		}
+		parts[k] = v
+	}
+	scope := strings.Split(parts["Credential"], "/")
+	if len(scope) != 5 || scope[4] != "aws4_request" || scope[0] == "" {
+		return a, incomplete("Credential must have the form key/date/region/service/aws4_request")
+	}
+	a = authorization{scope[0], scope[1], scope[2], scope[3], strings.Split(parts["SignedHeaders"], ";"), parts["Signature"]}
+	if len(a.signature) != 64 || len(a.signed) > maxHeaders || !slices.IsSorted(a.signed) {
+		return a, incomplete("Authorization header requires sorted SignedHeaders and a Signature")
+	}
+	return a, nil
+}
+
+// Verify checks the signature of a request whose body has been read, for the service. It fails with an *Error; the caller is then what
+// is known so far.
+func (v *Verifier) Verify(r *http.Request, body []byte, service string) (Caller, error) {
+	a, err := parseAuthorization(r.Header.Get("Authorization"))
+	if err != nil {
+		return Caller{}, err
+	}
+	who := Caller{AccessKeyID: a.key}
+	stamp := r.Header.Get("X-Amz-Date")
+	at, err := time.Parse(amzDate, stamp)
+	if err != nil || !strings.HasPrefix(stamp, a.date) {
+		return who, incomplete("X-Amz-Date is missing, or is not of the day in the credential scope")
+	}
+	if a.region != v.Region || a.service != service {
+		return who, &Error{Code: "InvalidSignatureException", Message: "Credential should be scoped to a valid region and service: want " + v.Region + "/" + service, Status: http.StatusForbidden}
+	}
+	if err := requireSigned(r, a.signed); err != nil {
+		return who, err
+	}
+	if off := v.Now().Sub(at); off > maxSkew || off < -maxSkew {
+		return who, &Error{Code: "InvalidSignatureException", Message: "Signature expired or not yet current: X-Amz-Date is " + stamp, Status: http.StatusForbidden}
+	}
+	secret, found, err := v.Lookup(r.Context(), a.key, r.Header.Get("X-Amz-Security-Token"))
+	if err != nil {
+		return who, err
+	}
+	toSign := strings.Join([]string{algorithm, stamp, a.date + "/" + a.region + "/" + a.service + "/aws4_request", hashHex([]byte(canonicalRequest(r, body, a.signed)))}, "\n")
+	key := []byte("AWS4" + secret)
+	for _, part := range []string{a.date, a.region, a.service, "aws4_request"} {
+		key = mac(key, part)
+	}
+	want := hex.EncodeToString(mac(key, toSign))
+	if subtle.ConstantTimeCompare([]byte(want), []byte(a.signature)) != 1 {
+		return who, &Error{Code: "InvalidSignatureException", Status: http.StatusForbidden,
+			Message: "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method."}
+	}
+	return found, nil
+}
+
+// requireSigned demands that everything that gives the request its meaning is signed: host, the operation, the date, the token.
+func requireSigned(r *http.Request, signed []string) error {
+	if !slices.Contains(signed, "host") {
+		return incomplete("SignedHeaders must contain host")
+	}
+	for name := range r.Header {
+		lower := strings.ToLower(name)
+		if strings.HasPrefix(lower, "x-amz-") && !slices.Contains(signed, lower) {
+			return incomplete("SignedHeaders must contain " + lower)
+		}
+	}
+	return nil
+}
+
+// canonicalRequest is the request in the form that is signed. The body is hashed here; the header with its hash is not believed.
+func canonicalRequest(r *http.Request, body []byte, signed []string) string {
+	var b bytes.Buffer
+	path := r.URL.EscapedPath()
+	if path == "" {
+		path = "/"
+	}
+	b.WriteString(r.Method + "\n" + escapePath(path) + "\n" + canonicalQuery(r.URL.Query()) + "\n")
+	for _, name := range signed {
+		values := r.Header.Values(name)
+		if name == "host" {
+			values = []string{r.Host}
+		}
+		if name == "content-length" && len(values) == 0 {
+			values = []string{strconv.FormatInt(r.ContentLength, 10)}
+		}
+		trimmed := make([]string, len(values))
+		for i, v := range values {
+			trimmed[i] = strings.Join(strings.Fields(v), " ")
+		}
+		b.WriteString(name + ":" + strings.Join(trimmed, ",") + "\n")
+	}
+	b.WriteString("\n" + strings.Join(signed, ";") + "\n" + hashHex(body))
+	return b.String()
+}
+
+// escapePath encodes the encoded path once more, as all services but S3 want it.
+func escapePath(path string) string {
+	parts := strings.Split(path, "/")
+	for i, p := range parts {
+		parts[i] = escape(p)
+	}
+	return strings.Join(parts, "/")
+}
+
+// escape is RFC 3986 percent-encoding, with a blank as %20.
+func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
+
+func canonicalQuery(q url.Values) string {
+	var pairs []string
+	for k, values := range q {
+		for _, v := range values {
+			pairs = append(pairs, escape(k)+"="+escape(v))
+		}
+	}
+	sort.Strings(pairs)
+	return strings.Join(pairs, "&")
+}
+
+func hashHex(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+func mac(key []byte, text string) []byte {
+	h := hmac.New(sha256.New, key)
+	h.Write([]byte(text)) // never fails
+	return h.Sum(nil)
+}

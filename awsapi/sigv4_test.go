@@ -1,0 +1,108 @@
+package awsapi
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+)
+
+var signedAt = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+func verifier() *Verifier {
+	return &Verifier{Region: "us-east-1", Now: func() time.Time { return signedAt },
+		Lookup: func(_ context.Context, id, token string) (string, Caller, error) {
+			if id != "AKIATEST" {
+				return "", Caller{}, &Error{Code: "UnrecognizedClientException"}
+			}
+			return "secret", Caller{AccessKeyID: id, Administrator: true}, nil
+		}}
+}
+
+// signed returns a request as the AWS SDK signs it.
+func signed(t testing.TB, path string, body []byte, at time.Time, region, service string) *http.Request {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodPost, "http://127.0.0.1:8080"+path, bytes.NewReader(body))
+	r.Header.Set("X-Amz-Target", "AWSIdentityStore.ListUsers")
+	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
+	credentials := aws.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: "secret"}
+	if err := v4.NewSigner().SignHTTP(context.Background(), credentials, r, hashHex(body), service, region, at); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestVerifyAcceptsWhatTheSDKSigns(t *testing.T) {
+	for _, path := range []string{"/", "/a%20b/c", "/?x=1&a=b%20c&a=a", "/path/with/%E2%82%AC"} {
+		body := []byte(`{"IdentityStoreId":"d-1234567890"}`)
+		if _, err := verifier().Verify(signed(t, path, body, signedAt, "us-east-1", "identitystore"), body, "identitystore"); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+func TestVerifyRefuses(t *testing.T) {
+	body := []byte(`{}`)
+	good := func() *http.Request { return signed(t, "/", body, signedAt, "us-east-1", "identitystore") }
+	for name, c := range map[string]struct {
+		request func() *http.Request
+		body    []byte
+		code    string
+	}{
+		"no signature":   {func() *http.Request { r := good(); r.Header.Del("Authorization"); return r }, body, "MissingAuthenticationTokenException"},
+		"a bearer token": {func() *http.Request { r := good(); r.Header.Set("Authorization", "Bearer x"); return r }, body, "IncompleteSignatureException"},
+		"another body":   {good, []byte(`{"x":1}`), "InvalidSignatureException"},
+		"another operation": {func() *http.Request {
+			r := good()
+			r.Header.Set("X-Amz-Target", "AWSIdentityStore.DeleteUser")
+			return r
+		}, body, "InvalidSignatureException"},
+		"another host":       {func() *http.Request { r := good(); r.Host = "evil.example"; return r }, body, "InvalidSignatureException"},
+		"an unsigned header": {func() *http.Request { r := good(); r.Header.Set("X-Amz-Extra", "1"); return r }, body, "IncompleteSignatureException"},
+		"another region":     {func() *http.Request { return signed(t, "/", body, signedAt, "eu-west-1", "identitystore") }, body, "InvalidSignatureException"},
+		"another service":    {func() *http.Request { return signed(t, "/", body, signedAt, "us-east-1", "sso") }, body, "InvalidSignatureException"},
+		"a stale signature": {func() *http.Request {
+			return signed(t, "/", body, signedAt.Add(-16*time.Minute), "us-east-1", "identitystore")
+		}, body, "InvalidSignatureException"},
+		"a future signature": {func() *http.Request {
+			return signed(t, "/", body, signedAt.Add(16*time.Minute), "us-east-1", "identitystore")
+		}, body, "InvalidSignatureException"},
+		"garbage": {func() *http.Request { r := good(); r.Header.Set("Authorization", algorithm+" ,,=,"); return r }, body, "IncompleteSignatureException"},
+	} {
+		_, err := verifier().Verify(c.request(), c.body, "identitystore")
+		var wire *Error
+		if !errors.As(err, &wire) || wire.Code != c.code {
+			t.Errorf("%s: %v, want %s", name, err, c.code)
+		}
+	}
+}
+
+func FuzzAuthorization(f *testing.F) {
+	f.Add("AWS4-HMAC-SHA256 Credential=AKIA/20261123/us-east-1/sso/aws4_request, SignedHeaders=host;x-amz-date, Signature=00")
+	f.Fuzz(func(t *testing.T, header string) {
+		r := httptest.NewRequest(http.MethodPost, "http://127.0.0.1/", nil)
+		r.Header["Authorization"] = []string{header}
+		r.Header.Set("X-Amz-Date", "20261123T120000Z")
+		if _, err := verifier().Verify(r, nil, "sso"); err == nil {
+			t.Fatalf("accepted %q", header)
+		}
+	})
+}
+
+func TestPageTokenBelongsToItsOperation(t *testing.T) {
+	token := EncodeToken("ListUsers", "some-key")
+	if key, err := DecodeToken("ListUsers", token); key != "some-key" || err != nil {
+		t.Errorf("read back %q, %v", key, err)
+	}
+	for _, bad := range []string{token[1:], "!!", EncodeToken("ListGroups", "some-key")} {
+		if _, err := DecodeToken("ListUsers", bad); err == nil {
+			t.Errorf("accepted the token %q", bad)
+		}
+	}
+}

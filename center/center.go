@@ -1,0 +1,196 @@
+// Package center is the AWS side: an IAM Identity Center. It holds the nouns (users, groups, permission sets, assignments,
+// the identity source, sessions), the rules that they obey, the codes of its refusals, and the Store that it needs.
+//
+// It knows no protocol: each door in a folder below translates between its wire and this package. Every change goes through
+// Center.change, which authorizes the actor, runs the rule and records the event in one transaction.
+//
+// It may import audit and authn, and nothing else of ours.
+package center
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+)
+
+// Center is one IAM Identity Center instance.
+type Center struct {
+	Store  Store
+	Sealer *authn.Sealer
+	Log    *slog.Logger
+	URL    string // where browsers and clients reach it, without a trailing slash
+	Now    func() time.Time
+	NewID  func() string
+
+	// Instance is read or made by Open and never changes afterwards.
+	Instance Instance
+}
+
+// Instance is the identity of a center.
+type Instance struct {
+	ARN             string // arn:aws:sso:::instance/ssoins- and 16 hex digits
+	IdentityStoreID string // d- and 10 hex digits
+	OwnerAccountID  string // 12 digits
+	Region          string
+	SAMLTenantID    string // the opaque id in the assertion consumer service's URL
+	CreatedAt       time.Time
+}
+
+// Defaults of a new instance.
+const (
+	DefaultRegion  = "us-east-1"
+	DefaultAccount = "111122223333"
+)
+
+// Config is what Open needs to know.
+type Config struct {
+	Store  Store
+	Sealer *authn.Sealer
+	Log    *slog.Logger
+	URL    string
+	Region string           // of a new instance; DefaultRegion when empty
+	Now    func() time.Time // time.Now when nil
+}
+
+// Open reads the instance from the store, or makes it when the store is empty.
+func Open(ctx context.Context, cfg Config) (*Center, error) {
+	c := &Center{Store: cfg.Store, Sealer: cfg.Sealer, Log: cfg.Log, URL: cfg.URL, Now: cfg.Now, NewID: uuid.NewString}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	region := cfg.Region
+	if region == "" {
+		region = DefaultRegion
+	}
+	err := c.Store.Update(ctx, func(tx Tx) (err error) {
+		c.Instance, err = tx.Instance()
+		if !errors.Is(err, ErrNoRow) {
+			return err
+		}
+		c.Instance = Instance{
+			ARN:             "arn:aws:sso:::instance/ssoins-" + authn.NewHex(8),
+			IdentityStoreID: "d-" + authn.NewHex(5),
+			OwnerAccountID:  DefaultAccount,
+			Region:          region,
+			SAMLTenantID:    authn.NewHex(4) + c.NewID(),
+			CreatedAt:       c.now(),
+		}
+		return tx.PutInstance(c.Instance)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the instance: %w", err)
+	}
+	return c, nil
+}
+
+// now is the time in UTC and whole milliseconds, which is what stores keep.
+func (c *Center) now() time.Time { return c.Now().UTC().Truncate(time.Millisecond) }
+
+// SAML addresses. AWS's own forms have the region in the host name; ours keep its paths under the center's URL.
+
+// EntityID is the service provider's entity id, which is also the audience of assertions.
+func (c *Center) EntityID() string {
+	return c.URL + "/platform/saml/" + c.Instance.IdentityStoreID
+}
+
+// ACSURL is the assertion consumer service.
+func (c *Center) ACSURL() string { return c.URL + "/platform/saml/acs/" + c.Instance.SAMLTenantID }
+
+// PortalURL is the access portal: the sign-on URL for the identity provider.
+func (c *Center) PortalURL() string { return c.URL + "/start" }
+
+// ConsoleURL is the administrators' console.
+func (c *Center) ConsoleURL() string { return c.URL + "/console/" }
+
+// change is the only way to change anything: it checks that the actor may, runs one rule and records in the same transaction who
+// did what. A refusal changes nothing and is recorded too. rule may run more than once and must have no other effect.
+func (c *Center) change(ctx context.Context, by audit.Actor, action string, rule func(Tx) (subject string, err error)) error {
+	var subject string
+	err := c.Store.Update(ctx, func(tx Tx) (err error) {
+		if err := c.authorize(tx, by, action); err != nil {
+			return err
+		}
+		if subject, err = rule(tx); err != nil {
+			return err
+		}
+		return tx.AppendEvent(c.event(by, action, subject, nil))
+	})
+	if err != nil && CodeOf(err) != "" {
+		return errors.Join(err, c.record(ctx, c.event(by, action, subject, err)))
+	}
+	return err
+}
+
+// consoleLocked are the actions that the console refuses while automatic provisioning is on. The API still allows them.
+// Source: user guide, "Provisioning an external identity provider into IAM Identity Center using SCIM".
+var consoleLocked = map[string]bool{
+	"CreateUser": true, "UpdateUser": true, "CreateGroup": true, "UpdateGroup": true, "DeleteGroup": true,
+	"CreateGroupMembership": true, "DeleteGroupMembership": true,
+}
+
+func (c *Center) authorize(tx Reader, by audit.Actor, action string) error {
+	switch by.Kind {
+	case audit.System, audit.AccessKey, audit.Provisioning: // their doors verified a credential that carries this right
+		return nil
+	case audit.Administrator:
+		if !consoleLocked[action] {
+			return nil
+		}
+		_, err := tx.ProvisioningTenant()
+		if errors.Is(err, ErrNoRow) {
+			return nil
+		}
+		if err == nil {
+			return &Error{Code: ManagedByProvisioning}
+		}
+		return err
+	case audit.User, audit.Anonymous:
+		if signInActions[action] {
+			return nil
+		}
+	case audit.Application: // a kind of the tenant
+	}
+	return &Error{Code: NotAllowed, Subject: action}
+}
+
+func (c *Center) event(by audit.Actor, action, subject string, err error) audit.Event {
+	e := audit.Event{ID: c.NewID(), Time: c.now(), Actor: by, Action: action, Subject: subject, Result: audit.Granted}
+	if err != nil {
+		e.Result, e.Code, e.Detail = audit.Refused, string(CodeOf(err)), Detail(err)
+	}
+	return e
+}
+
+// record appends an event that belongs to no change, such as a refusal.
+func (c *Center) record(ctx context.Context, e audit.Event) error {
+	c.Log.Info("audit", "event", e)
+	return c.Store.Update(context.WithoutCancel(ctx), func(tx Tx) error { return tx.AppendEvent(e) })
+}
+
+// Refuse records that a door refused a request before it reached a rule, for the reason err. It returns err.
+func (c *Center) Refuse(ctx context.Context, by audit.Actor, action, subject string, err error) error {
+	e := c.event(by, action, subject, err)
+	if e.Code == "" {
+		e.Code, e.Detail = string(InvalidRequest), err.Error()
+	}
+	return errors.Join(err, c.record(ctx, e))
+}
+
+// Events lists the audit log, newest first.
+func (c *Center) Events(ctx context.Context, q EventQuery) (events []audit.Event, err error) {
+	err = c.Store.View(ctx, func(r Reader) (err error) {
+		events, err = r.Events(q)
+		return err
+	})
+	return events, err
+}

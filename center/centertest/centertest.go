@@ -1,0 +1,67 @@
+// Package centertest makes real centers for tests, and holds the contract suite that every center.Store must pass.
+//
+// It may import center, its store, sqldb and the shared packages.
+package centertest
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"testing"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/store"
+)
+
+// Actor is who the tests act as.
+var Actor = audit.Actor{Kind: audit.AccessKey, Name: "test", Address: "127.0.0.1", RequestID: "test-request"}
+
+// New returns a center on a fresh SQLite store, as if it were reached at url.
+func New(t testing.TB, url string) *center.Center {
+	t.Helper()
+	s, err := store.Open(context.Background(), filepath.Join(t.TempDir(), "center.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return On(t, s, url)
+}
+
+// On returns a center on a store.
+func On(t testing.TB, s center.Store, url string) *center.Center {
+	t.Helper()
+	sealer, err := authn.NewSealer(make([]byte, authn.MasterKeySize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := center.Open(context.Background(), center.Config{Store: s, Sealer: sealer, URL: url, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Mounter is a door.
+type Mounter interface{ Mount(mux *http.ServeMux) }
+
+// Serve serves the doors over HTTP and sets the center's URL to where they are reached.
+func Serve(t testing.TB, c *center.Center, doors ...Mounter) *httptest.Server {
+	t.Helper()
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	c.URL = server.URL
+	for _, d := range doors {
+		d.Mount(mux)
+	}
+	return server
+}
+
+// Person returns a user that passes every check.
+func Person(userName string) center.User {
+	return center.User{UserName: userName, DisplayName: "Ada Lovelace", Name: center.PersonName{GivenName: "Ada", FamilyName: "Lovelace"}, Active: true}
+}

@@ -1,0 +1,203 @@
+package console
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/http"
+
+	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/awsapi"
+	"github.com/gatehouse-id/gatehouse/center"
+)
+
+// Service is the admin API for awsapi.Handler.
+func (h *Handler) Service() awsapi.Service {
+	return awsapi.Service{
+		Target: adminapi.Target, SigningName: adminapi.SigningName, Answer: Answer,
+		Refused: func(ctx context.Context, who awsapi.Caller, operation string, err error) {
+			by := apiActor(who)
+			by.Kind = audit.Anonymous
+			_ = h.Center.Refuse(ctx, by, operation, "", err) // the caller is answered with err itself
+		},
+		Operations: []awsapi.Operation{
+			awsapi.Op("DescribeDirectory", h.describeDirectory), awsapi.Op("GetAWSSPConfigurationForDirectory", h.serviceProvider),
+			awsapi.Op("PreviewIdentitySourceChange", h.preview),
+			awsapi.Op("CreateExternalIdPConfigurationForDirectory", h.createConfiguration), awsapi.Op("ListExternalIdPConfigurationsForDirectory", h.listConfigurations),
+			awsapi.Op("EnableExternalIdPConfigurationForDirectory", h.enableConfiguration), awsapi.Op("DisableExternalIdPConfigurationForDirectory", h.disableConfiguration),
+			awsapi.Op("CreateProvisioningTenant", h.createTenant), awsapi.Op("ListProvisioningTenants", h.listTenants), awsapi.Op("DeleteProvisioningTenant", h.deleteTenant),
+			awsapi.Op("CreateBearerToken", h.createBearerToken), awsapi.Op("ListBearerTokens", h.listBearerTokens), awsapi.Op("DeleteBearerToken", h.deleteBearerToken),
+		},
+	}
+}
+
+func apiActor(who awsapi.Caller) audit.Actor {
+	name := who.Principal
+	if name == "" {
+		name = who.AccessKeyID
+	}
+	return audit.Actor{Kind: audit.AccessKey, Name: name, Address: who.Address, RequestID: who.RequestID}
+}
+
+var byKind = map[center.Kind]awsapi.Error{
+	center.Internal:        {Code: "InternalServerException", Status: http.StatusInternalServerError},
+	center.Invalid:         {Code: "ValidationException"},
+	center.NotFound:        {Code: "ResourceNotFoundException"},
+	center.Conflict:        {Code: "ConflictException"},
+	center.Denied:          {Code: "AccessDeniedException"},
+	center.Unauthenticated: {Code: "AccessDeniedException"},
+	center.Quota:           {Code: "ServiceQuotaExceededException"},
+}
+
+// Answer maps an error to the wire, with the stable code as Reason. It is the only place that does.
+func Answer(err error) *awsapi.Error {
+	var refused *center.Error
+	if !errors.As(err, &refused) {
+		var wire *awsapi.Error
+		if errors.As(err, &wire) {
+			return wire
+		}
+		return &awsapi.Error{Code: "InternalServerException", Message: "internal error", Status: http.StatusInternalServerError}
+	}
+	e := byKind[center.KindOf(err)]
+	e.Message = refused.Error() + "; " + center.Reasons[refused.Code].Remedy
+	e.Members = map[string]any{"Reason": string(refused.Code)}
+	return &e
+}
+
+func (h *Handler) describeDirectory(ctx context.Context, _ awsapi.Caller, _ adminapi.None) (adminapi.Directory, error) {
+	i := h.Center.Instance
+	d := adminapi.Directory{InstanceArn: i.ARN, IdentityStoreID: i.IdentityStoreID, Region: i.Region, AccountID: i.OwnerAccountID,
+		PortalURL: h.Center.PortalURL(), ConsoleURL: h.Center.ConsoleURL()}
+	s, err := h.Center.Source(ctx)
+	if err != nil {
+		return d, err
+	}
+	d.IdentitySource = string(s.Type)
+	err = h.Center.Store.View(ctx, func(r center.Reader) (err error) {
+		if d.UserCount, err = r.CountUsers(center.UserQuery{}); err != nil {
+			return err
+		}
+		d.GroupCount, err = r.CountGroups(center.GroupQuery{})
+		return err
+	})
+	return d, err
+}
+
+func (h *Handler) serviceProvider(context.Context, awsapi.Caller, adminapi.None) (adminapi.ServiceProvider, error) {
+	metadata, err := h.SPMetadata()
+	return adminapi.ServiceProvider{EntityID: h.Center.EntityID(), AcsURLs: []string{h.Center.ACSURL()}, SignInURL: h.Center.PortalURL(), MetadataXML: string(metadata)}, err
+}
+
+func (h *Handler) preview(ctx context.Context, _ awsapi.Caller, in adminapi.PreviewInput) (adminapi.Report, error) {
+	var known map[string]bool
+	if in.KnownUserNames != nil {
+		known = map[string]bool{}
+		for _, name := range in.KnownUserNames {
+			known[center.Fold(name)] = true
+		}
+	}
+	to := center.SourceType(in.IdentitySource)
+	if to != center.Directory && to != center.ExternalIdP {
+		return adminapi.Report{}, &center.Error{Code: center.InvalidValue, Field: "IdentitySource", Detail: "want DIRECTORY or EXTERNAL_IDP"}
+	}
+	r, err := h.Center.PreviewSourceChange(ctx, to, known)
+	out := adminapi.Report{From: string(r.From), To: string(r.To), Total: r.Total, Counts: map[string]int{}, Users: []adminapi.UserEffect{}}
+	for effect, n := range r.Counts {
+		out.Counts[string(effect)] = n
+	}
+	for _, u := range r.Users {
+		out.Users = append(out.Users, adminapi.UserEffect{
+			UserID: string(u.User.ID), UserName: u.User.UserName, DisplayName: u.User.DisplayName, Effect: string(u.Effect), Explanation: u.Effect.Explain()})
+	}
+	return out, err
+}
+
+func (h *Handler) createConfiguration(ctx context.Context, who awsapi.Caller, in adminapi.CreateConfigurationInput) (adminapi.Configuration, error) {
+	idp, err := parseIdP([]byte(in.MetadataXML))
+	if err != nil {
+		return adminapi.Configuration{}, h.Center.Refuse(ctx, apiActor(who), "CreateExternalIdPConfigurationForDirectory", "", err)
+	}
+	idp, err = h.Center.CreateIdPConfiguration(ctx, apiActor(who), idp)
+	return showConfiguration(idp, adminapi.StatusPending), err
+}
+
+func showConfiguration(idp center.IdPConfiguration, status string) adminapi.Configuration {
+	out := adminapi.Configuration{ConfigurationID: idp.ID, EntityID: idp.EntityID, SignInURL: idp.SignInURL, Status: status, Thumbprints: []string{}}
+	for _, der := range idp.Certificates {
+		sum := sha256.Sum256(der)
+		out.Thumbprints = append(out.Thumbprints, hex.EncodeToString(sum[:]))
+	}
+	return out
+}
+
+func (h *Handler) listConfigurations(ctx context.Context, _ awsapi.Caller, _ adminapi.None) (adminapi.Configurations, error) {
+	out := adminapi.Configurations{Configurations: []adminapi.Configuration{}}
+	s, err := h.Center.Source(ctx)
+	if s.IdP != nil {
+		out.Configurations = append(out.Configurations, showConfiguration(*s.IdP, adminapi.StatusEnabled))
+	}
+	if s.Pending != nil {
+		out.Configurations = append(out.Configurations, showConfiguration(*s.Pending, adminapi.StatusPending))
+	}
+	return out, err
+}
+
+func (h *Handler) enableConfiguration(ctx context.Context, who awsapi.Caller, in adminapi.ChangeInput) (adminapi.None, error) {
+	return adminapi.None{}, h.Center.EnableIdPConfiguration(ctx, apiActor(who), in.ConfigurationID, in.Confirmation)
+}
+
+func (h *Handler) disableConfiguration(ctx context.Context, who awsapi.Caller, in adminapi.ChangeInput) (adminapi.None, error) {
+	return adminapi.None{}, h.Center.DisableIdPConfiguration(ctx, apiActor(who), in.Confirmation)
+}
+
+func (h *Handler) showTenant(t center.ProvisioningTenant) adminapi.Tenant {
+	return adminapi.Tenant{TenantID: t.ID, ScimEndpoint: h.Center.SCIMEndpoint(t), CreationTime: t.CreatedAt}
+}
+
+func (h *Handler) createTenant(ctx context.Context, who awsapi.Caller, _ adminapi.None) (adminapi.Tenant, error) {
+	t, err := h.Center.CreateProvisioningTenant(ctx, apiActor(who))
+	return h.showTenant(t), err
+}
+
+func (h *Handler) listTenants(ctx context.Context, _ awsapi.Caller, _ adminapi.None) (adminapi.Tenants, error) {
+	t, err := h.Center.ProvisioningTenant(ctx)
+	if center.CodeOf(err) == center.ProvisioningOff {
+		return adminapi.Tenants{Tenants: []adminapi.Tenant{}}, nil
+	}
+	return adminapi.Tenants{Tenants: []adminapi.Tenant{h.showTenant(t)}}, err
+}
+
+func (h *Handler) deleteTenant(ctx context.Context, who awsapi.Caller, _ adminapi.TokenInput) (adminapi.None, error) {
+	return adminapi.None{}, h.Center.DeleteProvisioningTenant(ctx, apiActor(who))
+}
+
+func showToken(t center.BearerToken) adminapi.BearerToken {
+	out := adminapi.BearerToken{TokenID: t.ID, TenantID: t.TenantID, CreationTime: t.CreatedAt, ExpirationTime: t.ExpiresAt}
+	if !t.LastUsedAt.IsZero() {
+		out.LastUsedTime = &t.LastUsedAt
+	}
+	return out
+}
+
+func (h *Handler) createBearerToken(ctx context.Context, who awsapi.Caller, _ adminapi.TokenInput) (adminapi.BearerToken, error) {
+	t, secret, err := h.Center.CreateBearerToken(ctx, apiActor(who))
+	out := showToken(t)
+	out.Value = secret.Reveal()
+	return out, err
+}
+
+func (h *Handler) listBearerTokens(ctx context.Context, _ awsapi.Caller, _ adminapi.TokenInput) (adminapi.BearerTokens, error) {
+	tokens, err := h.Center.BearerTokens(ctx)
+	out := adminapi.BearerTokens{BearerTokens: []adminapi.BearerToken{}}
+	for _, t := range tokens {
+		out.BearerTokens = append(out.BearerTokens, showToken(t))
+	}
+	return out, err
+}
+
+func (h *Handler) deleteBearerToken(ctx context.Context, who awsapi.Caller, in adminapi.TokenInput) (adminapi.None, error) {
+	return adminapi.None{}, h.Center.DeleteBearerToken(ctx, apiActor(who), in.TokenID)
+}

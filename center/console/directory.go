@@ -1,0 +1,267 @@
+package console
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/center"
+)
+
+const pageSize = 50
+
+type dashboardData struct {
+	Users, Groups, Accounts, Sets int
+	Source                        center.IdentitySource
+	External, Provisioning        bool
+	Events                        []audit.Event
+	PortalURL                     string
+}
+
+func dashboard(p page) error {
+	c, ctx := p.h.Center, p.Context()
+	d := dashboardData{PortalURL: c.PortalURL()}
+	err := c.Store.View(ctx, func(r center.Reader) error {
+		users, e1 := r.CountUsers(center.UserQuery{})
+		groups, e2 := r.CountGroups(center.GroupQuery{})
+		accounts, e3 := r.Accounts()
+		sets, e4 := r.PermissionSets()
+		events, e5 := r.Events(center.EventQuery{Limit: 8})
+		d.Users, d.Groups, d.Accounts, d.Sets, d.Events = users, groups, len(accounts), len(sets), events
+		return errors.Join(e1, e2, e3, e4, e5)
+	})
+	if err != nil {
+		return err
+	}
+	s, err := settingsOf(p, "")
+	d.Source, d.External, d.Provisioning = s.Source, s.External, s.Provisioning
+	if err != nil {
+		return err
+	}
+	return p.render("dashboard", "Dashboard", "/console/", d)
+}
+
+// listing is what the lists of users and groups share.
+type listing[T any] struct {
+	Items        []T
+	Total        int
+	Search       string
+	Next, Prev   int // offsets; -1: none
+	Locked       bool
+	Directory    bool
+	NextSelected string
+}
+
+func (l *listing[T]) place(offset int) {
+	l.Next, l.Prev = -1, -1
+	if offset+pageSize < l.Total {
+		l.Next = offset + pageSize
+	}
+	if offset > 0 {
+		l.Prev = max(0, offset-pageSize)
+	}
+}
+
+func (p page) offset() int {
+	n, err := strconv.Atoi(p.URL.Query().Get("offset"))
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
+
+// locked says whether automatic provisioning keeps users and groups read-only here.
+func (p page) locked() (bool, error) {
+	_, err := p.h.Center.ProvisioningTenant(p.Context())
+	if center.CodeOf(err) == center.ProvisioningOff {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func users(p page) error {
+	l := listing[center.User]{Search: p.URL.Query().Get("q")}
+	var err error
+	if l.Locked, err = p.locked(); err != nil {
+		return err
+	}
+	l.Items, l.Total, err = p.h.Center.Users(p.Context(), center.UserQuery{Search: l.Search, Offset: p.offset(), Limit: pageSize})
+	if err != nil {
+		return err
+	}
+	l.place(p.offset())
+	return p.render("users", "Users", "/console/users", l)
+}
+
+func createUser(p page) error {
+	u := center.User{
+		UserName: p.PostFormValue("username"), DisplayName: p.PostFormValue("display"), Active: true,
+		Name: center.PersonName{GivenName: p.PostFormValue("given"), FamilyName: p.PostFormValue("family")},
+	}
+	if email := p.PostFormValue("email"); email != "" {
+		u.Emails = []center.Email{{Value: email, Type: "work", Primary: true}}
+	}
+	u, err := p.h.Center.CreateUser(p.Context(), p.by, u)
+	if err != nil {
+		return err
+	}
+	return p.done("/console/users/"+string(u.ID), "The user is created.")
+}
+
+type userData struct {
+	User              center.User
+	Groups            []center.Group
+	Access            []center.AccountAccess
+	Locked, Directory bool
+}
+
+func user(p page) error {
+	ctx, c := p.Context(), p.h.Center
+	d := userData{}
+	var err error
+	if d.User, err = c.User(ctx, center.UserID(p.PathValue("id"))); err != nil {
+		return err
+	}
+	if d.Locked, err = p.locked(); err != nil {
+		return err
+	}
+	source, err := c.Source(ctx)
+	if err != nil {
+		return err
+	}
+	d.Directory = source.Type == center.Directory
+	ms, err := c.Memberships(ctx, center.MembershipQuery{UserID: d.User.ID})
+	if err != nil {
+		return err
+	}
+	for _, m := range ms {
+		g, err := c.Group(ctx, m.GroupID)
+		if err != nil {
+			return err
+		}
+		d.Groups = append(d.Groups, g)
+	}
+	if d.Access, err = c.Access(ctx, d.User.ID); err != nil {
+		return err
+	}
+	return p.render("user", d.User.DisplayName, "/console/users", d)
+}
+
+func setActive(p page) error {
+	id := center.UserID(p.PathValue("id"))
+	active := p.PostFormValue("active") == "true"
+	if err := p.h.Center.SetUserActive(p.Context(), p.by, id, active); err != nil {
+		return err
+	}
+	notice := "The user can sign in again."
+	if !active {
+		notice = "The user is disabled: sign-in is refused and all sessions have ended."
+	}
+	return p.done("/console/users/"+string(id), notice)
+}
+
+func setPassword(p page) error {
+	id := center.UserID(p.PathValue("id"))
+	if err := p.h.Center.SetPassword(p.Context(), p.by, id, p.PostFormValue("password")); err != nil {
+		return err
+	}
+	return p.done("/console/users/"+string(id), "The password is set.")
+}
+
+func deleteUser(p page) error {
+	if err := p.h.Center.DeleteUser(p.Context(), p.by, center.UserID(p.PathValue("id"))); err != nil {
+		return err
+	}
+	return p.done("/console/users", "The user is deleted.")
+}
+
+func groups(p page) error {
+	l := listing[center.Group]{Search: p.URL.Query().Get("q")}
+	var err error
+	if l.Locked, err = p.locked(); err != nil {
+		return err
+	}
+	l.Items, l.Total, err = p.h.Center.Groups(p.Context(), center.GroupQuery{Search: l.Search, Offset: p.offset(), Limit: pageSize})
+	if err != nil {
+		return err
+	}
+	l.place(p.offset())
+	return p.render("groups", "Groups", "/console/groups", l)
+}
+
+func createGroup(p page) error {
+	g, err := p.h.Center.CreateGroup(p.Context(), p.by, center.Group{DisplayName: p.PostFormValue("display"), Description: p.PostFormValue("description")})
+	if err != nil {
+		return err
+	}
+	return p.done("/console/groups/"+string(g.ID), "The group is created.")
+}
+
+type member struct {
+	ID   center.MembershipID
+	User center.User
+}
+
+type groupData struct {
+	Group   center.Group
+	Members []member
+	Total   int
+	Locked  bool
+	Command string
+}
+
+// maxShown is how many members the page of a group lists.
+const maxShown = 200
+
+func group(p page) error {
+	ctx, c := p.Context(), p.h.Center
+	d := groupData{}
+	var err error
+	if d.Group, err = c.Group(ctx, center.GroupID(p.PathValue("id"))); err != nil {
+		return err
+	}
+	if d.Locked, err = p.locked(); err != nil {
+		return err
+	}
+	ms, err := c.Memberships(ctx, center.MembershipQuery{GroupID: d.Group.ID})
+	if err != nil {
+		return err
+	}
+	d.Total = len(ms)
+	for _, m := range ms[:min(len(ms), maxShown)] {
+		u, err := c.User(ctx, m.UserID)
+		if err != nil {
+			return err
+		}
+		d.Members = append(d.Members, member{m.ID, u})
+	}
+	d.Command = "aws identitystore create-group-membership \\\n  --endpoint-url " + c.URL + " --region " + c.Instance.Region +
+		" \\\n  --identity-store-id " + c.Instance.IdentityStoreID + " \\\n  --group-id " + string(d.Group.ID) + " \\\n  --member-id UserId=USER_ID"
+	return p.render("group", d.Group.DisplayName, "/console/groups", d)
+}
+
+func addMember(p page) error {
+	id := center.GroupID(p.PathValue("id"))
+	u, err := p.h.Center.UserByName(p.Context(), p.PostFormValue("username"))
+	if err != nil {
+		return err
+	}
+	if _, err := p.h.Center.CreateMembership(p.Context(), p.by, id, u.ID); err != nil {
+		return err
+	}
+	return p.done("/console/groups/"+string(id), u.UserName+" is a member now.")
+}
+
+func removeMember(p page) error {
+	if err := p.h.Center.DeleteMembership(p.Context(), p.by, center.MembershipID(p.PathValue("mid"))); err != nil {
+		return err
+	}
+	return p.done("/console/groups/"+p.PathValue("id"), "The member is removed.")
+}
+
+func deleteGroup(p page) error {
+	if err := p.h.Center.DeleteGroup(p.Context(), p.by, center.GroupID(p.PathValue("id"))); err != nil {
+		return err
+	}
+	return p.done("/console/groups", "The group is deleted.")
+}

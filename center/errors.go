@@ -1,0 +1,178 @@
+package center
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Kind is the coarse class of a refusal. The zero value is Internal: what nobody classified is our fault, and strangers are
+// not told about it.
+type Kind uint8
+
+// The kinds of refusal.
+const (
+	Internal Kind = iota
+	Invalid
+	NotFound
+	Conflict
+	Denied
+	Unauthenticated
+	Quota
+)
+
+// Code names one reason for a refusal. Codes are stable: audit events and tests use them.
+type Code string
+
+// The codes.
+const (
+	InvalidRequest        Code = "invalid-request"
+	InvalidValue          Code = "invalid-value"
+	MissingValue          Code = "missing-value"
+	NotSingleValued       Code = "not-single-valued"
+	UserNotFound          Code = "user-not-found"
+	GroupNotFound         Code = "group-not-found"
+	MembershipNotFound    Code = "membership-not-found"
+	StoreNotFound         Code = "identity-store-not-found"
+	InstanceNotFound      Code = "instance-not-found"
+	UserNameTaken         Code = "user-name-taken"
+	EmailTaken            Code = "email-taken"
+	ExternalIDTaken       Code = "external-id-taken"
+	GroupNameTaken        Code = "group-name-taken"
+	MembershipExists      Code = "membership-exists"
+	ManagedByProvisioning Code = "managed-by-provisioning"
+	NotAllowed            Code = "not-allowed"
+	PermissionSetNotFound Code = "permission-set-not-found"
+	PermissionSetTaken    Code = "permission-set-name-taken"
+	PermissionSetInUse    Code = "permission-set-in-use"
+	PolicyAttached        Code = "policy-attached"
+	PolicyNotAttached     Code = "policy-not-attached"
+	AccountNotFound       Code = "account-not-found"
+	AccountExists         Code = "account-exists"
+	RequestNotFound       Code = "request-not-found"
+	MetadataInvalid       Code = "idp-metadata-invalid"
+	SourceNotConfigured   Code = "identity-source-not-configured"
+	SourceUnchanged       Code = "identity-source-unchanged"
+	ConfirmationMissing   Code = "confirmation-missing"
+	ProvisioningOff       Code = "automatic-provisioning-off"
+	ProvisioningOn        Code = "automatic-provisioning-on"
+	TokensRemain          Code = "access-tokens-remain"
+	TooManyTokens         Code = "too-many-access-tokens"
+	TokenNotFound         Code = "access-token-not-found"
+	TokenInvalid          Code = "access-token-invalid"
+	TokenExpired          Code = "access-token-expired"
+	SignInFailed          Code = "sign-in-failed"
+	SignInLocked          Code = "sign-in-locked"
+	UserDisabled          Code = "user-disabled"
+	AssertionRefused      Code = "assertion-refused"
+	AssertionReplayed     Code = "assertion-replayed"
+	RequestUnknown        Code = "authn-request-unknown"
+	SessionInvalid        Code = "session-invalid"
+	RoleNotAssigned       Code = "role-not-assigned"
+)
+
+// Reason explains a code: its class, what happened, and what to do next.
+type Reason struct {
+	Kind         Kind
+	What, Remedy string
+}
+
+// Reasons is the catalogue of all codes.
+var Reasons = map[Code]Reason{
+	InvalidRequest:        {Invalid, "the request is not well-formed", "correct the request"},
+	InvalidValue:          {Invalid, "a value breaks the attribute's rule", "correct the value"},
+	MissingValue:          {Invalid, "a required attribute is missing", "send the attribute"},
+	NotSingleValued:       {Invalid, "list attributes hold at most one value", "send a single value, such as the work e-mail address"},
+	UserNotFound:          {NotFound, "there is no such user", "check the id or the name"},
+	GroupNotFound:         {NotFound, "there is no such group", "check the id or the name"},
+	MembershipNotFound:    {NotFound, "there is no such membership", "check the id, or the group and the member"},
+	StoreNotFound:         {NotFound, "there is no such identity store", "take the id from `aws sso-admin list-instances`"},
+	InstanceNotFound:      {NotFound, "there is no such instance", "take the ARN from `aws sso-admin list-instances`"},
+	UserNameTaken:         {Conflict, "another user has this user name, ignoring letter case", "rename or delete the other user first"},
+	EmailTaken:            {Conflict, "another user has this e-mail address, ignoring letter case", "change the address of one of them"},
+	ExternalIDTaken:       {Conflict, "another object has this external id", "find the object by its external id and update it"},
+	GroupNameTaken:        {Conflict, "another group has this name, ignoring letter case", "rename or delete the other group first"},
+	MembershipExists:      {Conflict, "the user is a member already", "nothing needs to be done"},
+	ManagedByProvisioning: {Denied, "automatic provisioning owns users and groups", "change it in the identity provider, or through the identitystore API"},
+	NotAllowed:            {Denied, "the caller may not do this", "use the access key of an administrator"},
+	PermissionSetNotFound: {NotFound, "there is no such permission set", "take the ARN from `aws sso-admin list-permission-sets`"},
+	PermissionSetTaken:    {Conflict, "another permission set has this name", "choose another name"},
+	PermissionSetInUse:    {Conflict, "the permission set is assigned", "delete its account assignments first"},
+	PolicyAttached:        {Conflict, "the policy is attached already", "nothing needs to be done"},
+	PolicyNotAttached:     {NotFound, "the policy is not attached", "nothing needs to be done"},
+	AccountNotFound:       {NotFound, "there is no such AWS account here", "add the account in the console first"},
+	AccountExists:         {Conflict, "the account is known already", "nothing needs to be done"},
+	RequestNotFound:       {NotFound, "there is no request with this id", "take the id from the operation that started it"},
+	MetadataInvalid:       {Invalid, "the identity provider's metadata cannot be used", "download the application's Federation Metadata XML again and upload it unchanged"},
+	SourceNotConfigured:   {Conflict, "no identity provider metadata has been uploaded", "upload the metadata first"},
+	SourceUnchanged:       {Conflict, "this is the identity source already", "nothing needs to be done"},
+	ConfirmationMissing:   {Invalid, "the change was not confirmed", "read the report and send the word that it asks for"},
+	ProvisioningOff:       {Conflict, "automatic provisioning is not enabled", "enable it in Settings, or with CreateProvisioningTenant"},
+	ProvisioningOn:        {Conflict, "automatic provisioning is enabled already", "use the existing endpoint"},
+	TokensRemain:          {Conflict, "access tokens remain", "delete the access tokens first"},
+	TooManyTokens:         {Quota, "there are two access tokens already", "delete one of them first"},
+	TokenNotFound:         {NotFound, "there is no such access token", "take the id from ListBearerTokens"},
+	TokenInvalid:          {Unauthenticated, "the access token is not valid for this endpoint", "generate a new access token and give it to the identity provider"},
+	TokenExpired:          {Unauthenticated, "the access token has expired", "generate a new access token and give it to the identity provider"},
+	SignInFailed:          {Unauthenticated, "the user name or password is not right", "try again, or ask an administrator"},
+	SignInLocked:          {Unauthenticated, "too many wrong passwords", "wait a few minutes and try again"},
+	UserDisabled:          {Unauthenticated, "the user is disabled", "enable the user in the identity provider or the console"},
+	AssertionRefused:      {Unauthenticated, "the SAML response failed a check", "see the event's detail for the check and both values"},
+	AssertionReplayed:     {Unauthenticated, "the assertion has been used before", "start the sign-in again"},
+	RequestUnknown:        {Unauthenticated, "the response answers a request that this browser did not make, or made too long ago", "start the sign-in again at the access portal"},
+	SessionInvalid:        {Unauthenticated, "the session is not valid any more", "sign in again"},
+	RoleNotAssigned:       {Denied, "the role is not assigned to the user", "ask an administrator for the assignment"},
+}
+
+// Error is a refusal.
+type Error struct {
+	Code    Code
+	Subject string // the object concerned: an id or a name
+	Field   string // the attribute concerned
+	Detail  string // more about the reason, for administrators
+}
+
+func (e *Error) Error() string {
+	text := Reasons[e.Code].What
+	if e.Field != "" {
+		text += ": " + e.Field
+	}
+	if e.Subject != "" {
+		text += fmt.Sprintf(" (%s)", e.Subject)
+	}
+	if e.Detail != "" {
+		text += ": " + e.Detail
+	}
+	return text
+}
+
+// CodeOf returns the code of a refusal, or "" for any other error.
+func CodeOf(err error) Code {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}
+
+// KindOf returns the class of an error; Internal for what is no refusal.
+func KindOf(err error) Kind { return Reasons[CodeOf(err)].Kind }
+
+// Detail returns the reason in words, for the audit log.
+func Detail(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Error()
+	}
+	return ""
+}
+
+// ErrNoRow is what a Reader returns when there is no such row.
+var ErrNoRow = errors.New("no such row")
+
+// orRefuse turns the store's "no such row" into a refusal and leaves every other error alone.
+func orRefuse(err error, code Code, subject string) error {
+	if errors.Is(err, ErrNoRow) {
+		return &Error{Code: code, Subject: subject}
+	}
+	return err
+}

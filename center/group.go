@@ -1,0 +1,278 @@
+package center
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+)
+
+// GroupID is a group's id: a UUID.
+type GroupID string
+
+// MembershipID is a membership's id: a UUID.
+type MembershipID string
+
+// Group is a group of users. Groups are not nested.
+type Group struct {
+	ID          GroupID
+	DisplayName string // 1–1024 characters, unique ignoring letter case
+	ExternalID  string // the identity provider's id; unique, exact; empty when none
+	Description string
+	CreatedAt   time.Time
+	CreatedBy   string
+	UpdatedAt   time.Time
+	UpdatedBy   string
+}
+
+// Membership is one user's place in one group.
+type Membership struct {
+	ID        MembershipID
+	GroupID   GroupID
+	UserID    UserID
+	CreatedAt time.Time
+	CreatedBy string
+}
+
+// GroupQuery selects groups. Fields that are set narrow the result together.
+type GroupQuery struct {
+	IDs    []GroupID
+	After  GroupID
+	Offset int
+	Limit  int
+	Search string
+}
+
+// MembershipQuery selects the memberships of a group or of a user, in the order of their ids.
+type MembershipQuery struct {
+	GroupID GroupID
+	UserID  UserID
+	After   MembershipID
+	Limit   int
+}
+
+// MembershipChange is what one request does to a group's members.
+type MembershipChange struct{ Add, Remove []UserID }
+
+func (g Group) check(tx Reader) error {
+	if strings.TrimSpace(g.DisplayName) == "" {
+		return &Error{Code: MissingValue, Field: "displayName"}
+	}
+	plain := strings.NewReplacer("\r", "", "\n", "", "\t", "")
+	for _, f := range []struct{ field, value string }{{"displayName", g.DisplayName}, {"description", g.Description}, {"externalId", g.ExternalID}} {
+		if err := checkText(f.field, plain.Replace(f.value), maxText); err != nil {
+			return err
+		}
+	}
+	other, err := tx.GroupByName(g.DisplayName)
+	if err == nil && other.ID != g.ID {
+		return &Error{Code: GroupNameTaken, Subject: g.DisplayName, Detail: "held by group " + string(other.ID)}
+	}
+	if err != nil && !errors.Is(err, ErrNoRow) {
+		return err
+	}
+	if g.ExternalID == "" {
+		return nil
+	}
+	other, err = tx.GroupByExternalID(g.ExternalID)
+	if err == nil && other.ID != g.ID {
+		return &Error{Code: ExternalIDTaken, Subject: g.ExternalID, Detail: "held by group " + string(other.ID)}
+	}
+	if err != nil && !errors.Is(err, ErrNoRow) {
+		return err
+	}
+	return nil
+}
+
+// CreateGroup adds a group with its first members. It fails with GroupNameTaken, ExternalIDTaken, UserNotFound,
+// ManagedByProvisioning or a code of kind Invalid.
+func (c *Center) CreateGroup(ctx context.Context, by audit.Actor, g Group, members ...UserID) (Group, error) {
+	g.ID, g.CreatedAt, g.CreatedBy = GroupID(c.NewID()), c.now(), by.Name
+	g.UpdatedAt, g.UpdatedBy = g.CreatedAt, by.Name
+	err := c.change(ctx, by, "CreateGroup", func(tx Tx) (string, error) {
+		if err := g.check(tx); err != nil {
+			return g.DisplayName, err
+		}
+		if err := tx.PutGroup(g); err != nil {
+			return g.DisplayName, err
+		}
+		return string(g.ID), c.changeMembers(tx, by, g.ID, MembershipChange{Add: members})
+	})
+	return g, err
+}
+
+// UpdateGroup changes a group by edit, and its members in the same transaction. Members to add that are members already, and
+// members to remove that are none, are no error: identity providers repeat themselves. edit may be called more than once.
+func (c *Center) UpdateGroup(ctx context.Context, by audit.Actor, id GroupID, members MembershipChange, edit func(*Group) error) (Group, error) {
+	var g Group
+	err := c.change(ctx, by, "UpdateGroup", func(tx Tx) (string, error) {
+		old, err := tx.Group(id)
+		if err != nil {
+			return string(id), orRefuse(err, GroupNotFound, string(id))
+		}
+		g = old
+		if err := edit(&g); err != nil {
+			return string(id), err
+		}
+		g.ID, g.CreatedAt, g.CreatedBy = old.ID, old.CreatedAt, old.CreatedBy
+		g.UpdatedAt, g.UpdatedBy = c.now(), by.Name
+		if g.DisplayName != old.DisplayName || g.ExternalID != old.ExternalID || g.Description != old.Description {
+			if err := g.check(tx); err != nil {
+				return string(id), err
+			}
+		}
+		if err := tx.PutGroup(g); err != nil {
+			return string(id), err
+		}
+		return string(id), c.changeMembers(tx, by, id, members)
+	})
+	return g, err
+}
+
+func (c *Center) changeMembers(tx Tx, by audit.Actor, id GroupID, change MembershipChange) error {
+	for _, user := range change.Remove {
+		m, err := tx.MembershipOf(id, user)
+		if errors.Is(err, ErrNoRow) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := tx.DeleteMembership(m.ID); err != nil {
+			return err
+		}
+	}
+	for _, user := range change.Add {
+		_, err := tx.MembershipOf(id, user)
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, ErrNoRow) {
+			return err
+		}
+		if _, err := tx.User(user); err != nil {
+			return orRefuse(err, UserNotFound, string(user))
+		}
+		m := Membership{ID: MembershipID(c.NewID()), GroupID: id, UserID: user, CreatedAt: c.now(), CreatedBy: by.Name}
+		if err := tx.PutMembership(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DeleteGroup removes a group and its memberships. Its assignments stay listable but grant nothing.
+func (c *Center) DeleteGroup(ctx context.Context, by audit.Actor, id GroupID) error {
+	return c.change(ctx, by, "DeleteGroup", func(tx Tx) (string, error) {
+		if _, err := tx.Group(id); err != nil {
+			return string(id), orRefuse(err, GroupNotFound, string(id))
+		}
+		return string(id), errors.Join(tx.DeleteMembershipsIn(id), tx.DeleteGroup(id))
+	})
+}
+
+// Group returns one group, or GroupNotFound.
+func (c *Center) Group(ctx context.Context, id GroupID) (Group, error) {
+	return findGroup(ctx, c, string(id), func(r Reader) (Group, error) { return r.Group(id) })
+}
+
+// GroupByName finds a group by display name, ignoring letter case, or fails with GroupNotFound.
+func (c *Center) GroupByName(ctx context.Context, name string) (Group, error) {
+	return findGroup(ctx, c, name, func(r Reader) (Group, error) { return r.GroupByName(name) })
+}
+
+// GroupByExternalID finds a group by the identity provider's id, exactly, or fails with GroupNotFound.
+func (c *Center) GroupByExternalID(ctx context.Context, id string) (Group, error) {
+	return findGroup(ctx, c, id, func(r Reader) (Group, error) { return r.GroupByExternalID(id) })
+}
+
+func findGroup(ctx context.Context, c *Center, subject string, find func(Reader) (Group, error)) (g Group, err error) {
+	err = c.Store.View(ctx, func(r Reader) (err error) {
+		g, err = find(r)
+		return orRefuse(err, GroupNotFound, subject)
+	})
+	return g, err
+}
+
+// Groups lists groups in the order of their ids, and says how many there are without the limits of q.
+func (c *Center) Groups(ctx context.Context, q GroupQuery) (groups []Group, total int, err error) {
+	err = c.Store.View(ctx, func(r Reader) (err error) {
+		if total, err = r.CountGroups(q); err != nil {
+			return err
+		}
+		groups, err = r.Groups(q)
+		return err
+	})
+	return groups, total, err
+}
+
+// CreateMembership adds one user to one group. It fails with GroupNotFound, UserNotFound, MembershipExists or
+// ManagedByProvisioning.
+func (c *Center) CreateMembership(ctx context.Context, by audit.Actor, group GroupID, user UserID) (Membership, error) {
+	m := Membership{ID: MembershipID(c.NewID()), GroupID: group, UserID: user, CreatedAt: c.now(), CreatedBy: by.Name}
+	subject := string(group) + "/" + string(user)
+	err := c.change(ctx, by, "CreateGroupMembership", func(tx Tx) (string, error) {
+		if _, err := tx.Group(group); err != nil {
+			return subject, orRefuse(err, GroupNotFound, string(group))
+		}
+		if _, err := tx.User(user); err != nil {
+			return subject, orRefuse(err, UserNotFound, string(user))
+		}
+		if _, err := tx.MembershipOf(group, user); err == nil {
+			return subject, &Error{Code: MembershipExists, Subject: subject}
+		} else if !errors.Is(err, ErrNoRow) {
+			return subject, err
+		}
+		return subject, tx.PutMembership(m)
+	})
+	return m, err
+}
+
+// DeleteMembership removes one membership, or fails with MembershipNotFound.
+func (c *Center) DeleteMembership(ctx context.Context, by audit.Actor, id MembershipID) error {
+	return c.change(ctx, by, "DeleteGroupMembership", func(tx Tx) (string, error) {
+		if _, err := tx.Membership(id); err != nil {
+			return string(id), orRefuse(err, MembershipNotFound, string(id))
+		}
+		return string(id), tx.DeleteMembership(id)
+	})
+}
+
+// Membership returns one membership, or MembershipNotFound.
+func (c *Center) Membership(ctx context.Context, id MembershipID) (m Membership, err error) {
+	err = c.Store.View(ctx, func(r Reader) (err error) {
+		m, err = r.Membership(id)
+		return orRefuse(err, MembershipNotFound, string(id))
+	})
+	return m, err
+}
+
+// MembershipOf returns the membership of user in group, or MembershipNotFound.
+func (c *Center) MembershipOf(ctx context.Context, group GroupID, user UserID) (m Membership, err error) {
+	err = c.Store.View(ctx, func(r Reader) (err error) {
+		m, err = r.MembershipOf(group, user)
+		return orRefuse(err, MembershipNotFound, string(group)+"/"+string(user))
+	})
+	return m, err
+}
+
+// Memberships lists memberships of a group or a user. It fails with GroupNotFound or UserNotFound when that does not exist.
+func (c *Center) Memberships(ctx context.Context, q MembershipQuery) (ms []Membership, err error) {
+	err = c.Store.View(ctx, func(r Reader) (err error) {
+		if q.GroupID != "" {
+			if _, err := r.Group(q.GroupID); err != nil {
+				return orRefuse(err, GroupNotFound, string(q.GroupID))
+			}
+		}
+		if q.UserID != "" {
+			if _, err := r.User(q.UserID); err != nil {
+				return orRefuse(err, UserNotFound, string(q.UserID))
+			}
+		}
+		ms, err = r.Memberships(q)
+		return err
+	})
+	return ms, err
+}

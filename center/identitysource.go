@@ -1,0 +1,240 @@
+package center
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/url"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+)
+
+// SourceType is where users sign in.
+type SourceType string
+
+// The identity sources.
+const (
+	Directory   SourceType = "DIRECTORY"    // the built-in Identity Center directory
+	ExternalIdP SourceType = "EXTERNAL_IDP" // a SAML 2.0 identity provider
+)
+
+// IdentitySource is the one source of an instance.
+type IdentitySource struct {
+	Type    SourceType
+	IdP     *IdPConfiguration // in force, when Type is ExternalIdP
+	Pending *IdPConfiguration // uploaded, not yet in force
+}
+
+// IdPConfiguration is what is known of an identity provider, taken from its metadata.
+type IdPConfiguration struct {
+	ID           string
+	EntityID     string
+	SignInURL    string   // SingleSignOnService, HTTP-Redirect
+	Certificates [][]byte // DER; the only keys whose signatures are accepted; all at once
+	CreatedAt    time.Time
+}
+
+// Confirmation is the word that a person types before the identity source changes.
+const Confirmation = "ACCEPT"
+
+// check applies the rules for identity providers. Source: user guide, limits ("metadata and certificates").
+func (i IdPConfiguration) check() error {
+	switch {
+	case i.EntityID == "" || len(i.EntityID) > 1024:
+		return &Error{Code: MetadataInvalid, Field: "entityID", Detail: "missing or longer than 1024 characters"}
+	case len(i.Certificates) == 0:
+		return &Error{Code: MetadataInvalid, Field: "KeyDescriptor", Detail: "no signing certificate in the IDPSSODescriptor"}
+	}
+	u, err := url.Parse(i.SignInURL)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname()))) {
+		return &Error{Code: MetadataInvalid, Field: "SingleSignOnService", Detail: "want an https address for the HTTP-Redirect binding"}
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+// Effect is what changing the identity source does to one user.
+type Effect string
+
+// The effects of a change to an external identity provider.
+const (
+	StopsWorking   Effect = "StopsWorking"   // the user name is no e-mail address, so no NameID can match it
+	SignsInAtIdP   Effect = "SignsInAtIdP"   // password and MFA here are no longer used
+	MatchesNobody  Effect = "MatchesNobody"  // the identity provider knows nobody of this name yet
+	PasswordIsUsed Effect = "PasswordIsUsed" // back to the directory: an earlier password works again
+	NeedsPassword  Effect = "NeedsPassword"  // back to the directory: an administrator must set a password
+)
+
+// Explain says in a sentence what the effect means for the user.
+func (e Effect) Explain() string {
+	switch e {
+	case StopsWorking:
+		return "will stop working: the user name is not an e-mail address, so the identity provider cannot name this user"
+	case SignsInAtIdP:
+		return "signs in at the identity provider; the password and MFA devices here are no longer used"
+	case MatchesNobody:
+		return "cannot sign in yet: the identity provider knows nobody with this user name"
+	case PasswordIsUsed:
+		return "signs in here again with the earlier password"
+	case NeedsPassword:
+		return "cannot sign in until an administrator sets a password"
+	}
+	return string(e)
+}
+
+// UserEffect is one line of the report before a change.
+type UserEffect struct {
+	User   User
+	Effect Effect
+}
+
+// ChangeReport says what changing the identity source will do to every existing user.
+type ChangeReport struct {
+	From, To SourceType
+	Counts   map[Effect]int
+	Users    []UserEffect // the first ReportLimit users; Counts covers all
+	Total    int
+}
+
+// ReportLimit is how many users a report names one by one.
+const ReportLimit = 1000
+
+// Source returns the identity source.
+func (c *Center) Source(ctx context.Context) (s IdentitySource, err error) {
+	err = c.Store.View(ctx, func(r Reader) (err error) {
+		s, err = source(r)
+		return err
+	})
+	return s, err
+}
+
+func source(r Reader) (IdentitySource, error) {
+	s, err := r.IdentitySource()
+	if errors.Is(err, ErrNoRow) {
+		return IdentitySource{Type: Directory}, nil
+	}
+	return s, err
+}
+
+// PreviewSourceChange reports what a change to the other type of source does to existing users. known holds the user names
+// that the identity provider has, folded by Fold; nil when they are not known.
+func (c *Center) PreviewSourceChange(ctx context.Context, to SourceType, known map[string]bool) (ChangeReport, error) {
+	report := ChangeReport{To: to}
+	err := c.Store.View(ctx, func(r Reader) error {
+		report.Counts, report.Users, report.Total = map[Effect]int{}, nil, 0
+		s, err := source(r)
+		if err != nil {
+			return err
+		}
+		report.From = s.Type
+		for after := UserID(""); ; {
+			users, err := r.Users(UserQuery{After: after, Limit: 500})
+			if err != nil {
+				return err
+			}
+			for _, u := range users {
+				effect, err := effectOn(r, u, to, known)
+				if err != nil {
+					return err
+				}
+				report.add(UserEffect{u, effect})
+				after = u.ID
+			}
+			if len(users) < 500 {
+				return nil
+			}
+		}
+	})
+	return report, err
+}
+
+func (r *ChangeReport) add(u UserEffect) {
+	r.Total++
+	r.Counts[u.Effect]++
+	if len(r.Users) < ReportLimit {
+		r.Users = append(r.Users, u)
+	}
+}
+
+func effectOn(r Reader, u User, to SourceType, known map[string]bool) (Effect, error) {
+	if to == Directory {
+		_, err := r.Password(string(u.ID))
+		if errors.Is(err, ErrNoRow) {
+			return NeedsPassword, nil
+		}
+		return PasswordIsUsed, err
+	}
+	switch {
+	case !u.UserNameIsEmail():
+		return StopsWorking, nil
+	case known != nil && !known[Fold(u.UserName)]:
+		return MatchesNobody, nil
+	}
+	return SignsInAtIdP, nil
+}
+
+// CreateIdPConfiguration keeps an identity provider's configuration until EnableIdPConfiguration puts it in force. It replaces
+// one that is pending. It fails with MetadataInvalid.
+func (c *Center) CreateIdPConfiguration(ctx context.Context, by audit.Actor, idp IdPConfiguration) (IdPConfiguration, error) {
+	idp.ID, idp.CreatedAt = c.NewID(), c.now()
+	err := c.change(ctx, by, "CreateExternalIdPConfigurationForDirectory", func(tx Tx) (string, error) {
+		if err := idp.check(); err != nil {
+			return idp.EntityID, err
+		}
+		s, err := source(tx)
+		if err != nil {
+			return idp.EntityID, err
+		}
+		s.Pending = &idp
+		return idp.EntityID, tx.PutIdentitySource(s)
+	})
+	return idp, err
+}
+
+// EnableIdPConfiguration makes the pending identity provider the identity source, in one transaction. Users, groups, memberships
+// and assignments are kept. It fails with ConfirmationMissing unless confirmation is the word ACCEPT, with RequestNotFound for
+// another id and with SourceNotConfigured.
+func (c *Center) EnableIdPConfiguration(ctx context.Context, by audit.Actor, id, confirmation string) error {
+	return c.change(ctx, by, "EnableExternalIdPConfigurationForDirectory", func(tx Tx) (string, error) {
+		s, err := source(tx)
+		switch {
+		case err != nil:
+			return id, err
+		case confirmation != Confirmation:
+			return id, &Error{Code: ConfirmationMissing, Detail: "the word is " + Confirmation}
+		case s.Pending == nil && s.IdP != nil && s.IdP.ID == id:
+			return id, &Error{Code: SourceUnchanged, Subject: id}
+		case s.Pending == nil:
+			return id, &Error{Code: SourceNotConfigured}
+		case s.Pending.ID != id:
+			return id, &Error{Code: RequestNotFound, Subject: id}
+		}
+		return s.Pending.EntityID, tx.PutIdentitySource(IdentitySource{Type: ExternalIdP, IdP: s.Pending})
+	})
+}
+
+// DisableIdPConfiguration goes back to the built-in directory. Passwords that users had before work again.
+func (c *Center) DisableIdPConfiguration(ctx context.Context, by audit.Actor, confirmation string) error {
+	return c.change(ctx, by, "DisableExternalIdPConfigurationForDirectory", func(tx Tx) (string, error) {
+		s, err := source(tx)
+		switch {
+		case err != nil:
+			return "", err
+		case confirmation != Confirmation:
+			return "", &Error{Code: ConfirmationMissing, Detail: "the word is " + Confirmation}
+		case s.Type == Directory:
+			return "", &Error{Code: SourceUnchanged}
+		}
+		if _, err := tx.ProvisioningTenant(); err == nil {
+			return "", &Error{Code: ProvisioningOn, Detail: "disable automatic provisioning first"}
+		} else if !errors.Is(err, ErrNoRow) {
+			return "", err
+		}
+		return s.IdP.EntityID, tx.PutIdentitySource(IdentitySource{Type: Directory, Pending: s.IdP})
+	})
+}

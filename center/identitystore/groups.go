@@ -1,0 +1,178 @@
+package identitystore
+
+import (
+	"context"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/awsapi"
+	"github.com/gatehouse-id/gatehouse/center"
+)
+
+type createGroupInput struct {
+	store
+	DisplayName, Description string
+}
+
+type groupOutput struct {
+	IdentityStoreID string `json:"IdentityStoreId"`
+	GroupID         string `json:"GroupId"`
+}
+
+func (h *Handler) createGroup(ctx context.Context, who awsapi.Caller, in createGroupInput) (groupOutput, error) {
+	if err := h.check(in.store); err != nil {
+		return groupOutput{}, err
+	}
+	g, err := h.Center.CreateGroup(ctx, actor(who), center.Group{DisplayName: in.DisplayName, Description: in.Description})
+	return groupOutput{in.IdentityStoreID, string(g.ID)}, err
+}
+
+type group struct {
+	groupOutput
+	DisplayName          string
+	Description          string       `json:",omitempty"`
+	ExternalIDs          []externalID `json:"ExternalIds,omitempty"`
+	CreatedAt, UpdatedAt awsapi.Timestamp
+	CreatedBy, UpdatedBy string `json:",omitempty"`
+}
+
+func (h *Handler) showGroup(g center.Group, issuer string) group {
+	return group{
+		groupOutput{h.Center.Instance.IdentityStoreID, string(g.ID)}, g.DisplayName, g.Description, externalIDs(issuer, g.ExternalID),
+		timestamp(g.CreatedAt), timestamp(g.UpdatedAt), g.CreatedBy, g.UpdatedBy,
+	}
+}
+
+type groupInput struct {
+	store
+	GroupID string `json:"GroupId"`
+}
+
+func (h *Handler) describeGroup(ctx context.Context, _ awsapi.Caller, in groupInput) (group, error) {
+	if err := h.checkWithID(in.store, "groupId", in.GroupID); err != nil {
+		return group{}, err
+	}
+	g, err := h.Center.Group(ctx, center.GroupID(in.GroupID))
+	if err != nil {
+		return group{}, err
+	}
+	issuer, err := h.issuer(ctx)
+	return h.showGroup(g, issuer), err
+}
+
+func (h *Handler) deleteGroup(ctx context.Context, who awsapi.Caller, in groupInput) (awsapi.Empty, error) {
+	if err := h.checkWithID(in.store, "groupId", in.GroupID); err != nil {
+		return awsapi.Empty{}, err
+	}
+	return awsapi.Empty{}, h.Center.DeleteGroup(ctx, actor(who), center.GroupID(in.GroupID))
+}
+
+type updateGroupInput struct {
+	store
+	GroupID    string `json:"GroupId"`
+	Operations []operation
+}
+
+func (h *Handler) updateGroup(ctx context.Context, who awsapi.Caller, in updateGroupInput) (awsapi.Empty, error) {
+	if err := h.checkWithID(in.store, "groupId", in.GroupID); err != nil {
+		return awsapi.Empty{}, err
+	}
+	if len(in.Operations) == 0 || len(in.Operations) > 100 {
+		return awsapi.Empty{}, invalid("Operations must have 1 to 100 items")
+	}
+	_, err := h.Center.UpdateGroup(ctx, actor(who), center.GroupID(in.GroupID), center.MembershipChange{}, func(g *center.Group) error {
+		for _, op := range in.Operations {
+			field, ok := map[string]*string{"displayName": &g.DisplayName, "description": &g.Description}[op.AttributePath]
+			if !ok {
+				return invalid("there is no attribute " + op.AttributePath)
+			}
+			if err := op.text(field, len(op.AttributeValue) == 0 || string(op.AttributeValue) == "null"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return awsapi.Empty{}, err
+}
+
+type listGroupsInput struct {
+	store
+	Filters    []filter
+	MaxResults *int
+	NextToken  string
+}
+
+type listGroupsOutput struct {
+	Groups    []group
+	NextToken string `json:",omitempty"`
+}
+
+func (h *Handler) listGroups(ctx context.Context, _ awsapi.Caller, in listGroupsInput) (listGroupsOutput, error) {
+	out := listGroupsOutput{Groups: []group{}}
+	if err := h.check(in.store); err != nil {
+		return out, err
+	}
+	size, err := awsapi.PageSize(in.MaxResults)
+	if err != nil {
+		return out, err
+	}
+	after, err := awsapi.DecodeToken("ListGroups", in.NextToken)
+	if err != nil {
+		return out, err
+	}
+	issuer, err := h.issuer(ctx)
+	if err != nil {
+		return out, err
+	}
+	var groups []center.Group
+	if len(in.Filters) > 0 {
+		if len(in.Filters) != 1 || !strings.EqualFold(in.Filters[0].AttributePath, "DisplayName") {
+			return out, invalid("Filters takes one filter on DisplayName")
+		}
+		g, err := h.Center.GroupByName(ctx, in.Filters[0].AttributeValue)
+		if err != nil && center.KindOf(err) != center.NotFound {
+			return out, err
+		}
+		if err == nil {
+			groups = append(groups, g)
+		}
+	} else if groups, _, err = h.Center.Groups(ctx, center.GroupQuery{After: center.GroupID(after), Limit: size + 1}); err != nil {
+		return out, err
+	}
+	if len(groups) > size {
+		groups = groups[:size]
+		out.NextToken = awsapi.EncodeToken("ListGroups", string(groups[size-1].ID))
+	}
+	for _, g := range groups {
+		out.Groups = append(out.Groups, h.showGroup(g, issuer))
+	}
+	return out, nil
+}
+
+func (h *Handler) getGroupID(ctx context.Context, _ awsapi.Caller, in getIDInput) (groupOutput, error) {
+	if err := h.check(in.store); err != nil {
+		return groupOutput{}, err
+	}
+	g, err := h.findGroup(ctx, in.AlternateIdentifier)
+	return groupOutput{in.IdentityStoreID, string(g.ID)}, err
+}
+
+func (h *Handler) findGroup(ctx context.Context, a alternateIdentifier) (center.Group, error) {
+	if err := a.check(); err != nil {
+		return center.Group{}, err
+	}
+	if a.ExternalID != nil {
+		issuer, err := h.issuer(ctx)
+		if err != nil {
+			return center.Group{}, err
+		}
+		if a.ExternalID.Issuer != issuer {
+			return center.Group{}, &center.Error{Code: center.GroupNotFound, Subject: a.ExternalID.ID}
+		}
+		return h.Center.GroupByExternalID(ctx, a.ExternalID.ID)
+	}
+	value, _ := a.UniqueAttribute.AttributeValue.(string)
+	if !strings.EqualFold(a.UniqueAttribute.AttributePath, "displayName") {
+		return center.Group{}, invalid("AttributePath of a group must be displayName")
+	}
+	return h.Center.GroupByName(ctx, value)
+}

@@ -1,0 +1,175 @@
+package identitystore
+
+import (
+	"context"
+
+	"github.com/gatehouse-id/gatehouse/awsapi"
+	"github.com/gatehouse-id/gatehouse/center"
+)
+
+// memberID is a union with a single member.
+type memberID struct {
+	UserID string `json:"UserId"`
+}
+
+type membershipInput struct {
+	store
+	GroupID      string   `json:"GroupId"`
+	MemberID     memberID `json:"MemberId"`
+	MembershipID string   `json:"MembershipId"`
+}
+
+func (h *Handler) checkPair(in membershipInput) error {
+	if err := h.checkWithID(in.store, "groupId", in.GroupID); err != nil {
+		return err
+	}
+	return checkID("memberId.userId", in.MemberID.UserID)
+}
+
+type membershipOutput struct {
+	IdentityStoreID string `json:"IdentityStoreId"`
+	MembershipID    string `json:"MembershipId"`
+}
+
+func (h *Handler) createMembership(ctx context.Context, who awsapi.Caller, in membershipInput) (membershipOutput, error) {
+	if err := h.checkPair(in); err != nil {
+		return membershipOutput{}, err
+	}
+	m, err := h.Center.CreateMembership(ctx, actor(who), center.GroupID(in.GroupID), center.UserID(in.MemberID.UserID))
+	return membershipOutput{in.IdentityStoreID, string(m.ID)}, err
+}
+
+func (h *Handler) getMembershipID(ctx context.Context, _ awsapi.Caller, in membershipInput) (membershipOutput, error) {
+	if err := h.checkPair(in); err != nil {
+		return membershipOutput{}, err
+	}
+	m, err := h.Center.MembershipOf(ctx, center.GroupID(in.GroupID), center.UserID(in.MemberID.UserID))
+	return membershipOutput{in.IdentityStoreID, string(m.ID)}, err
+}
+
+type membership struct {
+	membershipOutput
+	GroupID   string   `json:"GroupId"`
+	MemberID  memberID `json:"MemberId"`
+	CreatedAt awsapi.Timestamp
+	UpdatedAt awsapi.Timestamp
+	CreatedBy string `json:",omitempty"`
+	UpdatedBy string `json:",omitempty"`
+}
+
+// showMembership translates a membership. One never changes, so both times are the same.
+func (h *Handler) showMembership(m center.Membership) membership {
+	return membership{
+		membershipOutput{h.Center.Instance.IdentityStoreID, string(m.ID)}, string(m.GroupID), memberID{string(m.UserID)},
+		timestamp(m.CreatedAt), timestamp(m.CreatedAt), m.CreatedBy, m.CreatedBy,
+	}
+}
+
+func (h *Handler) describeMembership(ctx context.Context, _ awsapi.Caller, in membershipInput) (membership, error) {
+	if err := h.checkWithID(in.store, "membershipId", in.MembershipID); err != nil {
+		return membership{}, err
+	}
+	m, err := h.Center.Membership(ctx, center.MembershipID(in.MembershipID))
+	return h.showMembership(m), err
+}
+
+func (h *Handler) deleteMembership(ctx context.Context, who awsapi.Caller, in membershipInput) (awsapi.Empty, error) {
+	if err := h.checkWithID(in.store, "membershipId", in.MembershipID); err != nil {
+		return awsapi.Empty{}, err
+	}
+	return awsapi.Empty{}, h.Center.DeleteMembership(ctx, actor(who), center.MembershipID(in.MembershipID))
+}
+
+type listMembershipsInput struct {
+	store
+	GroupID    string   `json:"GroupId"`
+	MemberID   memberID `json:"MemberId"`
+	MaxResults *int
+	NextToken  string
+}
+
+type listMembershipsOutput struct {
+	GroupMemberships []membership
+	NextToken        string `json:",omitempty"`
+}
+
+func (h *Handler) listMemberships(ctx context.Context, _ awsapi.Caller, in listMembershipsInput) (listMembershipsOutput, error) {
+	if err := h.checkWithID(in.store, "groupId", in.GroupID); err != nil {
+		return listMembershipsOutput{}, err
+	}
+	return h.pageOfMemberships(ctx, "ListGroupMemberships/"+in.GroupID, center.MembershipQuery{GroupID: center.GroupID(in.GroupID)}, in)
+}
+
+func (h *Handler) listMembershipsForMember(ctx context.Context, _ awsapi.Caller, in listMembershipsInput) (listMembershipsOutput, error) {
+	if err := h.checkWithID(in.store, "memberId.userId", in.MemberID.UserID); err != nil {
+		return listMembershipsOutput{}, err
+	}
+	return h.pageOfMemberships(ctx, "ListGroupMembershipsForMember/"+in.MemberID.UserID, center.MembershipQuery{UserID: center.UserID(in.MemberID.UserID)}, in)
+}
+
+func (h *Handler) pageOfMemberships(ctx context.Context, list string, q center.MembershipQuery, in listMembershipsInput) (listMembershipsOutput, error) {
+	out := listMembershipsOutput{GroupMemberships: []membership{}}
+	size, err := awsapi.PageSize(in.MaxResults)
+	if err != nil {
+		return out, err
+	}
+	after, err := awsapi.DecodeToken(list, in.NextToken)
+	if err != nil {
+		return out, err
+	}
+	q.After, q.Limit = center.MembershipID(after), size+1
+	ms, err := h.Center.Memberships(ctx, q)
+	if err != nil {
+		return out, err
+	}
+	if len(ms) > size {
+		ms = ms[:size]
+		out.NextToken = awsapi.EncodeToken(list, string(ms[size-1].ID))
+	}
+	for _, m := range ms {
+		out.GroupMemberships = append(out.GroupMemberships, h.showMembership(m))
+	}
+	return out, nil
+}
+
+type isMemberInput struct {
+	store
+	MemberID memberID `json:"MemberId"`
+	GroupIDs []string `json:"GroupIds"`
+}
+
+type isMemberResult struct {
+	GroupID          string   `json:"GroupId"`
+	MemberID         memberID `json:"MemberId"`
+	MembershipExists bool
+}
+
+type isMemberOutput struct{ Results []isMemberResult }
+
+// isMemberInGroups answers one entry for each group; groups that do not exist have no members.
+func (h *Handler) isMemberInGroups(ctx context.Context, _ awsapi.Caller, in isMemberInput) (isMemberOutput, error) {
+	out := isMemberOutput{Results: []isMemberResult{}}
+	if err := h.checkWithID(in.store, "memberId.userId", in.MemberID.UserID); err != nil {
+		return out, err
+	}
+	if len(in.GroupIDs) == 0 || len(in.GroupIDs) > 100 {
+		return out, invalid("GroupIds must have 1 to 100 items")
+	}
+	for _, id := range in.GroupIDs {
+		if err := checkID("groupIds", id); err != nil {
+			return out, err
+		}
+	}
+	ms, err := h.Center.Memberships(ctx, center.MembershipQuery{UserID: center.UserID(in.MemberID.UserID)})
+	if err != nil {
+		return out, err
+	}
+	member := map[string]bool{}
+	for _, m := range ms {
+		member[string(m.GroupID)] = true
+	}
+	for _, id := range in.GroupIDs {
+		out.Results = append(out.Results, isMemberResult{id, in.MemberID, member[id]})
+	}
+	return out, nil
+}

@@ -1,0 +1,411 @@
+package identitystore
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/awsapi"
+	"github.com/gatehouse-id/gatehouse/center"
+)
+
+type personName struct {
+	Formatted, FamilyName, GivenName, MiddleName, HonorificPrefix, HonorificSuffix string `json:",omitempty"`
+}
+
+type typedValue struct {
+	Value, Type string `json:",omitempty"`
+	Primary     bool
+}
+
+type address struct {
+	StreetAddress, Locality, Region, PostalCode, Country, Formatted, Type string `json:",omitempty"`
+	Primary                                                               bool
+}
+
+type photo struct {
+	Value, Type, Display string `json:",omitempty"`
+	Primary              bool
+}
+
+// userFields are the attributes of a user on this wire.
+type userFields struct {
+	UserName, DisplayName, NickName, UserType, Title, PreferredLanguage, Locale, Timezone, Website, Birthdate string `json:",omitempty"`
+
+	ProfileURL   string                    `json:"ProfileUrl,omitempty"`
+	Name         *personName               `json:",omitempty"`
+	Emails       []typedValue              `json:",omitempty"`
+	PhoneNumbers []typedValue              `json:",omitempty"`
+	Roles        []typedValue              `json:",omitempty"`
+	Addresses    []address                 `json:",omitempty"`
+	Photos       []photo                   `json:",omitempty"`
+	Extensions   map[string]map[string]any `json:",omitempty"`
+}
+
+const enterpriseExtension = "aws:identitystore:enterprise"
+
+type createUserInput struct {
+	store
+	userFields
+}
+
+type userOutput struct {
+	IdentityStoreID string `json:"IdentityStoreId"`
+	UserID          string `json:"UserId"`
+}
+
+func (h *Handler) createUser(ctx context.Context, who awsapi.Caller, in createUserInput) (userOutput, error) {
+	if err := h.check(in.store); err != nil {
+		return userOutput{}, err
+	}
+	u, err := in.userFields.toDomain()
+	if err != nil {
+		return userOutput{}, err
+	}
+	u, err = h.Center.CreateUser(ctx, actor(who), u)
+	return userOutput{in.IdentityStoreID, string(u.ID)}, err
+}
+
+func (f userFields) toDomain() (center.User, error) {
+	u := center.User{
+		UserName: f.UserName, DisplayName: f.DisplayName, NickName: f.NickName, UserType: f.UserType, Title: f.Title, PreferredLanguage: f.PreferredLanguage,
+		Locale: f.Locale, Timezone: f.Timezone, Website: f.Website, Birthdate: f.Birthdate, ProfileURL: f.ProfileURL, Active: true,
+	}
+	if f.Name != nil {
+		u.Name = center.PersonName(*f.Name)
+	}
+	for _, e := range f.Emails {
+		u.Emails = append(u.Emails, center.Email(e))
+	}
+	for _, p := range f.PhoneNumbers {
+		u.PhoneNumbers = append(u.PhoneNumbers, center.PhoneNumber(p))
+	}
+	for _, r := range f.Roles {
+		u.Roles = append(u.Roles, center.Role(r))
+	}
+	for _, p := range f.Photos {
+		u.Photos = append(u.Photos, center.Photo(p))
+	}
+	for _, a := range f.Addresses {
+		u.Addresses = append(u.Addresses, center.Address{Formatted: a.Formatted, StreetAddress: a.StreetAddress, Locality: a.Locality, Region: a.Region,
+			PostalCode: a.PostalCode, Country: a.Country, Type: a.Type, Primary: a.Primary})
+	}
+	for name, extension := range f.Extensions {
+		if name != enterpriseExtension {
+			return u, invalid("there is no extension " + name)
+		}
+		for k, v := range extension {
+			if err := setEnterprise(&u.Enterprise, k, v); err != nil {
+				return u, err
+			}
+		}
+	}
+	return u, nil
+}
+
+// enterpriseField returns the place of an attribute of the enterprise extension.
+func enterpriseField(e *center.Enterprise, name string) *string {
+	return map[string]*string{
+		"employeeNumber": &e.EmployeeNumber, "costCenter": &e.CostCenter, "organization": &e.Organization,
+		"division": &e.Division, "department": &e.Department, "manager": &e.Manager, "manager.value": &e.Manager,
+	}[name]
+}
+
+func setEnterprise(e *center.Enterprise, name string, v any) error {
+	field := enterpriseField(e, name)
+	if m, ok := v.(map[string]any); ok && name == "manager" {
+		v = m["value"]
+	}
+	text, ok := v.(string)
+	if field == nil || (!ok && v != nil) {
+		return invalid("the enterprise extension has no text attribute " + name)
+	}
+	*field = text
+	return nil
+}
+
+// user is a described or listed user.
+type user struct {
+	userFields
+	IdentityStoreID      string `json:"IdentityStoreId"`
+	UserID               string `json:"UserId"`
+	UserStatus           string
+	ExternalIDs          []externalID `json:"ExternalIds,omitempty"`
+	CreatedAt, UpdatedAt awsapi.Timestamp
+	CreatedBy, UpdatedBy string `json:",omitempty"`
+}
+
+// show translates a user. Extensions are shown only when they are asked for.
+func (h *Handler) show(u center.User, issuer string, extensions []string) user {
+	f := userFields{
+		UserName: u.UserName, DisplayName: u.DisplayName, NickName: u.NickName, UserType: u.UserType, Title: u.Title, PreferredLanguage: u.PreferredLanguage,
+		Locale: u.Locale, Timezone: u.Timezone, Website: u.Website, Birthdate: u.Birthdate, ProfileURL: u.ProfileURL,
+	}
+	name := personName(u.Name)
+	f.Name = &name
+	for _, e := range u.Emails {
+		f.Emails = append(f.Emails, typedValue(e))
+	}
+	for _, p := range u.PhoneNumbers {
+		f.PhoneNumbers = append(f.PhoneNumbers, typedValue(p))
+	}
+	for _, r := range u.Roles {
+		f.Roles = append(f.Roles, typedValue(r))
+	}
+	for _, p := range u.Photos {
+		f.Photos = append(f.Photos, photo(p))
+	}
+	for _, a := range u.Addresses {
+		f.Addresses = append(f.Addresses, address{a.StreetAddress, a.Locality, a.Region, a.PostalCode, a.Country, a.Formatted, a.Type, a.Primary})
+	}
+	for _, name := range extensions {
+		if name == enterpriseExtension && u.Enterprise != (center.Enterprise{}) {
+			f.Extensions = map[string]map[string]any{enterpriseExtension: showEnterprise(u.Enterprise)}
+		}
+	}
+	status := "ENABLED"
+	if !u.Active {
+		status = "DISABLED"
+	}
+	return user{
+		userFields: f, IdentityStoreID: h.Center.Instance.IdentityStoreID, UserID: string(u.ID), UserStatus: status, ExternalIDs: externalIDs(issuer, u.ExternalID),
+		CreatedAt: awsapi.Timestamp(u.CreatedAt), UpdatedAt: awsapi.Timestamp(u.UpdatedAt), CreatedBy: u.CreatedBy, UpdatedBy: u.UpdatedBy,
+	}
+}
+
+func showEnterprise(e center.Enterprise) map[string]any {
+	m := map[string]any{}
+	for _, name := range []string{"employeeNumber", "costCenter", "organization", "division", "department"} {
+		if v := *enterpriseField(&e, name); v != "" {
+			m[name] = v
+		}
+	}
+	if e.Manager != "" {
+		m["manager"] = map[string]any{"value": e.Manager}
+	}
+	return m
+}
+
+type userInput struct {
+	store
+	UserID     string `json:"UserId"`
+	Extensions []string
+}
+
+func (h *Handler) describeUser(ctx context.Context, _ awsapi.Caller, in userInput) (user, error) {
+	if err := h.checkWithID(in.store, "userId", in.UserID); err != nil {
+		return user{}, err
+	}
+	u, err := h.Center.User(ctx, center.UserID(in.UserID))
+	if err != nil {
+		return user{}, err
+	}
+	issuer, err := h.issuer(ctx)
+	return h.show(u, issuer, in.Extensions), err
+}
+
+func (h *Handler) deleteUser(ctx context.Context, who awsapi.Caller, in userInput) (awsapi.Empty, error) {
+	if err := h.checkWithID(in.store, "userId", in.UserID); err != nil {
+		return awsapi.Empty{}, err
+	}
+	return awsapi.Empty{}, h.Center.DeleteUser(ctx, actor(who), center.UserID(in.UserID))
+}
+
+type listUsersInput struct {
+	store
+	Extensions []string
+	Filters    []filter
+	MaxResults *int
+	NextToken  string
+}
+
+type listUsersOutput struct {
+	Users     []user
+	NextToken string `json:",omitempty"`
+}
+
+func (h *Handler) listUsers(ctx context.Context, _ awsapi.Caller, in listUsersInput) (listUsersOutput, error) {
+	out := listUsersOutput{Users: []user{}}
+	if err := h.check(in.store); err != nil {
+		return out, err
+	}
+	size, err := awsapi.PageSize(in.MaxResults)
+	if err != nil {
+		return out, err
+	}
+	after, err := awsapi.DecodeToken("ListUsers", in.NextToken)
+	if err != nil {
+		return out, err
+	}
+	issuer, err := h.issuer(ctx)
+	if err != nil {
+		return out, err
+	}
+	if len(in.Filters) > 0 {
+		u, err := h.filterUser(ctx, in.Filters)
+		if center.KindOf(err) == center.NotFound {
+			return out, nil
+		}
+		if err == nil {
+			out.Users = append(out.Users, h.show(u, issuer, in.Extensions))
+		}
+		return out, err
+	}
+	users, _, err := h.Center.Users(ctx, center.UserQuery{After: center.UserID(after), Limit: size + 1})
+	if err != nil {
+		return out, err
+	}
+	if len(users) > size {
+		users = users[:size]
+		out.NextToken = awsapi.EncodeToken("ListUsers", string(users[size-1].ID))
+	}
+	for _, u := range users {
+		out.Users = append(out.Users, h.show(u, issuer, in.Extensions))
+	}
+	return out, nil
+}
+
+func (h *Handler) filterUser(ctx context.Context, filters []filter) (center.User, error) {
+	if len(filters) != 1 || !strings.EqualFold(filters[0].AttributePath, "UserName") {
+		return center.User{}, invalid("Filters takes one filter on UserName")
+	}
+	return h.Center.UserByName(ctx, filters[0].AttributeValue)
+}
+
+type getIDInput struct {
+	store
+	AlternateIdentifier alternateIdentifier
+}
+
+func (h *Handler) getUserID(ctx context.Context, _ awsapi.Caller, in getIDInput) (userOutput, error) {
+	if err := h.check(in.store); err != nil {
+		return userOutput{}, err
+	}
+	u, err := h.findUser(ctx, in.AlternateIdentifier)
+	return userOutput{in.IdentityStoreID, string(u.ID)}, err
+}
+
+func (h *Handler) findUser(ctx context.Context, a alternateIdentifier) (center.User, error) {
+	if err := a.check(); err != nil {
+		return center.User{}, err
+	}
+	if a.ExternalID != nil {
+		issuer, err := h.issuer(ctx)
+		if err != nil {
+			return center.User{}, err
+		}
+		if a.ExternalID.Issuer != issuer {
+			return center.User{}, &center.Error{Code: center.UserNotFound, Subject: a.ExternalID.ID}
+		}
+		return h.Center.UserByExternalID(ctx, a.ExternalID.ID)
+	}
+	value, _ := a.UniqueAttribute.AttributeValue.(string)
+	switch strings.ToLower(a.UniqueAttribute.AttributePath) {
+	case "username":
+		return h.Center.UserByName(ctx, value)
+	case "emails.value":
+		return h.Center.UserByEmail(ctx, value)
+	}
+	return center.User{}, invalid("AttributePath of a user must be userName or emails.value")
+}
+
+type operation struct {
+	AttributePath  string
+	AttributeValue json.RawMessage
+}
+
+type updateUserInput struct {
+	store
+	UserID     string `json:"UserId"`
+	Operations []operation
+}
+
+func (h *Handler) updateUser(ctx context.Context, who awsapi.Caller, in updateUserInput) (awsapi.Empty, error) {
+	if err := h.checkWithID(in.store, "userId", in.UserID); err != nil {
+		return awsapi.Empty{}, err
+	}
+	if len(in.Operations) == 0 || len(in.Operations) > 100 {
+		return awsapi.Empty{}, invalid("Operations must have 1 to 100 items")
+	}
+	_, err := h.Center.UpdateUser(ctx, actor(who), center.UserID(in.UserID), func(u *center.User) error {
+		for _, op := range in.Operations {
+			if err := op.apply(u); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return awsapi.Empty{}, err
+}
+
+// textFields are the attributes that hold one text, by path.
+func textFields(u *center.User) map[string]*string {
+	return map[string]*string{
+		"userName": &u.UserName, "displayName": &u.DisplayName, "nickName": &u.NickName, "profileUrl": &u.ProfileURL, "title": &u.Title,
+		"userType": &u.UserType, "preferredLanguage": &u.PreferredLanguage, "locale": &u.Locale, "timezone": &u.Timezone,
+		"website": &u.Website, "birthdate": &u.Birthdate,
+		"name.formatted": &u.Name.Formatted, "name.familyName": &u.Name.FamilyName, "name.givenName": &u.Name.GivenName,
+		"name.middleName": &u.Name.MiddleName, "name.honorificPrefix": &u.Name.HonorificPrefix, "name.honorificSuffix": &u.Name.HonorificSuffix,
+	}
+}
+
+// apply sets one attribute; an absent or null value unsets it. Lists are replaced whole by an array of one object with lower camel
+// keys, as the Terraform provider sends them.
+func (op operation) apply(u *center.User) error {
+	missing := len(op.AttributeValue) == 0 || string(op.AttributeValue) == "null"
+	if field, ok := textFields(u)[op.AttributePath]; ok {
+		return op.text(field, missing)
+	}
+	if name, ok := strings.CutPrefix(op.AttributePath, enterpriseExtension+"."); ok {
+		var v any
+		if !missing {
+			if err := json.Unmarshal(op.AttributeValue, &v); err != nil {
+				return op.wrong()
+			}
+		}
+		return setEnterprise(&u.Enterprise, name, v)
+	}
+	switch op.AttributePath {
+	case "emails":
+		return list(op, missing, &u.Emails)
+	case "phoneNumbers":
+		return list(op, missing, &u.PhoneNumbers)
+	case "addresses":
+		return list(op, missing, &u.Addresses)
+	case "roles":
+		return list(op, missing, &u.Roles)
+	case "photos":
+		return list(op, missing, &u.Photos)
+	}
+	return invalid("there is no attribute " + op.AttributePath)
+}
+
+func (op operation) wrong() error {
+	return invalid("AttributeValue of " + op.AttributePath + " has the wrong type")
+}
+
+func (op operation) text(field *string, missing bool) error {
+	*field = ""
+	if missing {
+		return nil
+	}
+	if json.Unmarshal(op.AttributeValue, field) != nil {
+		return op.wrong()
+	}
+	return nil
+}
+
+// list reads a list attribute. encoding/json matches the lower camel keys to the domain's fields without regard to case.
+func list[T any](op operation, missing bool, into *[]T) error {
+	*into = nil
+	if missing {
+		return nil
+	}
+	if json.Unmarshal(op.AttributeValue, into) != nil {
+		return op.wrong()
+	}
+	return nil
+}
+
+func timestamp(t time.Time) awsapi.Timestamp { return awsapi.Timestamp(t) }

@@ -1,0 +1,169 @@
+package center
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+)
+
+// ProvisioningTenant is the SCIM endpoint of automatic provisioning; there is at most one.
+type ProvisioningTenant struct {
+	ID        string // the path segment of the endpoint: 3 alphanumerics, 8 hex digits, and the rest of a UUID
+	CreatedAt time.Time
+}
+
+// BearerToken is a SCIM access token. Only its digest is kept.
+type BearerToken struct {
+	ID         string
+	TenantID   string
+	Digest     string
+	CreatedAt  time.Time
+	ExpiresAt  time.Time
+	LastUsedAt time.Time // zero: never used
+}
+
+// Rules of access tokens. Source: user guide, "How to use automatic provisioning".
+const (
+	TokenLifetime = 365 * 24 * time.Hour
+	MaxTokens     = 2
+	// lastUsedStep is how coarsely the last use is recorded, so that a cycle of many requests does not write each time.
+	lastUsedStep = time.Minute
+)
+
+// SCIMEndpoint is the tenant URL that an identity provider is given, with its trailing slash.
+func (c *Center) SCIMEndpoint(t ProvisioningTenant) string { return c.URL + "/" + t.ID + "/scim/v2/" }
+
+// ProvisioningTenant returns the SCIM tenant, or ProvisioningOff.
+func (c *Center) ProvisioningTenant(ctx context.Context) (t ProvisioningTenant, err error) {
+	err = c.Store.View(ctx, func(r Reader) (err error) {
+		t, err = r.ProvisioningTenant()
+		return orRefuse(err, ProvisioningOff, "")
+	})
+	return t, err
+}
+
+// ExternalIDIssuer is the issuer under which external ids written by SCIM appear in the identitystore API.
+func (c *Center) ExternalIDIssuer(r Reader) (string, error) {
+	t, err := r.ProvisioningTenant()
+	if errors.Is(err, ErrNoRow) {
+		return "https://scim.aws.com/" + c.Instance.IdentityStoreID, nil
+	}
+	return "https://scim.aws.com/" + t.ID, err
+}
+
+// CreateProvisioningTenant enables automatic provisioning. It fails with SourceNotConfigured while the identity source is the
+// built-in directory, and with ProvisioningOn.
+func (c *Center) CreateProvisioningTenant(ctx context.Context, by audit.Actor) (ProvisioningTenant, error) {
+	t := ProvisioningTenant{ID: authn.NewHex(2)[:3] + c.NewID(), CreatedAt: c.now()}
+	err := c.change(ctx, by, "CreateProvisioningTenant", func(tx Tx) (string, error) {
+		s, err := source(tx)
+		if err != nil {
+			return t.ID, err
+		}
+		if s.Type != ExternalIdP {
+			return t.ID, &Error{Code: SourceNotConfigured, Detail: "change the identity source to an external identity provider first"}
+		}
+		if _, err := tx.ProvisioningTenant(); err == nil {
+			return t.ID, &Error{Code: ProvisioningOn}
+		} else if !errors.Is(err, ErrNoRow) {
+			return t.ID, err
+		}
+		return t.ID, tx.PutProvisioningTenant(t)
+	})
+	return t, err
+}
+
+// DeleteProvisioningTenant disables automatic provisioning. Users and groups stay and become editable. Tokens must be deleted
+// first: it fails with TokensRemain.
+func (c *Center) DeleteProvisioningTenant(ctx context.Context, by audit.Actor) error {
+	return c.change(ctx, by, "DeleteProvisioningTenant", func(tx Tx) (string, error) {
+		t, err := tx.ProvisioningTenant()
+		if err != nil {
+			return "", orRefuse(err, ProvisioningOff, "")
+		}
+		tokens, err := tx.BearerTokens()
+		if err != nil {
+			return t.ID, err
+		}
+		if len(tokens) > 0 {
+			return t.ID, &Error{Code: TokensRemain}
+		}
+		return t.ID, tx.DeleteProvisioningTenant()
+	})
+}
+
+// CreateBearerToken makes an access token of one year. The secret is returned here and never again. At most two exist at a time,
+// so that one can be replaced without a gap: it fails with TooManyTokens.
+func (c *Center) CreateBearerToken(ctx context.Context, by audit.Actor) (BearerToken, authn.Secret, error) {
+	secret := authn.NewSecret(384) // 512 characters; the real ones have 500 to 620
+	token := BearerToken{ID: c.NewID(), Digest: authn.Digest(secret), CreatedAt: c.now(), ExpiresAt: c.now().Add(TokenLifetime)}
+	err := c.change(ctx, by, "CreateBearerToken", func(tx Tx) (string, error) {
+		t, err := tx.ProvisioningTenant()
+		if err != nil {
+			return "", orRefuse(err, ProvisioningOff, "")
+		}
+		tokens, err := tx.BearerTokens()
+		if err != nil {
+			return "", err
+		}
+		if len(tokens) >= MaxTokens {
+			return t.ID, &Error{Code: TooManyTokens}
+		}
+		token.TenantID = t.ID
+		return token.ID, tx.PutBearerToken(token)
+	})
+	return token, authn.Secret(secret), err
+}
+
+// BearerTokens lists the access tokens.
+func (c *Center) BearerTokens(ctx context.Context) (tokens []BearerToken, err error) {
+	err = c.Store.View(ctx, func(r Reader) (err error) {
+		tokens, err = r.BearerTokens()
+		return err
+	})
+	return tokens, err
+}
+
+// DeleteBearerToken revokes an access token at once.
+func (c *Center) DeleteBearerToken(ctx context.Context, by audit.Actor, id string) error {
+	return c.change(ctx, by, "DeleteBearerToken", func(tx Tx) (string, error) {
+		if _, err := tx.BearerToken(id); err != nil {
+			return id, orRefuse(err, TokenNotFound, id)
+		}
+		return id, tx.DeleteBearerToken(id)
+	})
+}
+
+// AuthenticateToken returns the token that secret belongs to, when it is valid for the SCIM tenant. It fails with TokenInvalid or
+// TokenExpired, without telling one from the other kind of invalid. The lookup is by digest, so its time tells nothing.
+func (c *Center) AuthenticateToken(ctx context.Context, tenant, secret string) (BearerToken, error) {
+	var token BearerToken
+	err := c.Store.View(ctx, func(r Reader) (err error) {
+		token, err = r.BearerTokenByDigest(authn.Digest(secret))
+		return orRefuse(err, TokenInvalid, "")
+	})
+	if err != nil {
+		return BearerToken{}, err
+	}
+	now := c.now()
+	switch {
+	case !authn.Equal(token.TenantID, tenant):
+		return BearerToken{}, &Error{Code: TokenInvalid, Subject: token.ID, Detail: "the token belongs to another tenant"}
+	case !now.Before(token.ExpiresAt):
+		return BearerToken{}, &Error{Code: TokenExpired, Subject: token.ID, Detail: "expired at " + token.ExpiresAt.Format(time.RFC3339)}
+	case now.Sub(token.LastUsedAt) < lastUsedStep:
+		return token, nil
+	}
+	err = c.Store.Update(ctx, func(tx Tx) error {
+		fresh, err := tx.BearerToken(token.ID)
+		if err != nil {
+			return orRefuse(err, TokenInvalid, token.ID)
+		}
+		fresh.LastUsedAt = now
+		return tx.PutBearerToken(fresh)
+	})
+	return token, err
+}

@@ -1,0 +1,126 @@
+package center
+
+import (
+	"context"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+)
+
+// Store keeps a center. Its functions may be called by many goroutines.
+type Store interface {
+	// View runs fn on one consistent snapshot. fn may run more than once.
+	View(ctx context.Context, fn func(Reader) error) error
+
+	// Update runs fn in a serializable transaction that is durable when Update returns nil. fn may run more than once (the
+	// database asked for a retry) and together with others (writes that arrive together are committed together), so it must
+	// have no effect but on its Tx. If fn fails, nothing of it remains.
+	Update(ctx context.Context, fn func(Tx) error) error
+
+	Close() error
+}
+
+// Reader reads. Every method is one statement and decides nothing; one that looks for a single row returns ErrNoRow when there
+// is none. Lists come in the order of their keys.
+type Reader interface {
+	Instance() (Instance, error)
+
+	User(UserID) (User, error)
+	UserByName(string) (User, error)       // ignores letter case
+	UserByEmail(string) (User, error)      // ignores letter case
+	UserByExternalID(string) (User, error) // exact
+	Users(UserQuery) ([]User, error)
+	CountUsers(UserQuery) (int, error)
+
+	Group(GroupID) (Group, error)
+	GroupByName(string) (Group, error) // ignores letter case
+	GroupByExternalID(string) (Group, error)
+	Groups(GroupQuery) ([]Group, error)
+	CountGroups(GroupQuery) (int, error)
+
+	Membership(MembershipID) (Membership, error)
+	MembershipOf(GroupID, UserID) (Membership, error)
+	Memberships(MembershipQuery) ([]Membership, error)
+
+	IdentitySource() (IdentitySource, error)
+	ProvisioningTenant() (ProvisioningTenant, error)
+	BearerToken(id string) (BearerToken, error)
+	BearerTokenByDigest(string) (BearerToken, error)
+	BearerTokens() ([]BearerToken, error)
+
+	Account(id string) (Account, error)
+	Accounts() ([]Account, error)
+	PermissionSet(arn string) (PermissionSet, error)
+	PermissionSetByName(string) (PermissionSet, error)
+	PermissionSets() ([]PermissionSet, error)
+	Assignments(AssignmentQuery) ([]Assignment, error)
+	AssignmentRequest(id string) (AssignmentRequest, error)
+	AssignmentRequests(AssignmentRequestQuery) ([]AssignmentRequest, error)
+
+	AccessKey(id string) (AccessKey, error)
+	AccessKeys() ([]AccessKey, error)
+	Administrator(name string) (Administrator, error) // ignores letter case
+	Password(principal string) (Password, error)
+	Session(digest string) (Session, error)
+	AuthnRequest(id string) (AuthnRequest, error)
+	UsedAssertion(id string) (UsedAssertion, error)
+
+	Events(EventQuery) ([]audit.Event, error)
+}
+
+// Tx reads and writes. Put adds or replaces by key; deleting what is not there is no error.
+type Tx interface {
+	Reader
+
+	PutInstance(Instance) error
+
+	PutUser(User) error
+	DeleteUser(UserID) error
+	PutGroup(Group) error
+	DeleteGroup(GroupID) error
+	PutMembership(Membership) error
+	DeleteMembership(MembershipID) error
+	DeleteMembershipsOf(UserID) error
+	DeleteMembershipsIn(GroupID) error
+
+	PutIdentitySource(IdentitySource) error
+	PutProvisioningTenant(ProvisioningTenant) error
+	DeleteProvisioningTenant() error
+	PutBearerToken(BearerToken) error
+	DeleteBearerToken(id string) error
+
+	PutAccount(Account) error
+	PutPermissionSet(PermissionSet) error
+	DeletePermissionSet(arn string) error
+	PutAssignment(Assignment) error
+	DeleteAssignment(Assignment) error
+	PutAssignmentRequest(AssignmentRequest) error
+
+	PutAccessKey(AccessKey) error
+	PutAdministrator(Administrator) error
+	PutPassword(Password) error
+	DeletePassword(principal string) error
+	PutSession(Session) error
+	DeleteSession(digest string) error
+	DeleteSessionsOf(UserID) error
+	PutAuthnRequest(AuthnRequest) error
+	DeleteAuthnRequest(id string) error
+	PutUsedAssertion(UsedAssertion) error
+
+	// DeleteExpired removes sessions, AuthnRequests and used assertions whose time is over.
+	DeleteExpired(now time.Time) error
+
+	AppendEvent(audit.Event) error
+}
+
+// EventQuery selects audit events, newest first.
+type EventQuery struct {
+	RequestID string    // only the events of one request
+	Before    time.Time // only older ones; zero: any
+	Limit     int       // 0: 100
+}
+
+// Sweep removes what has expired. A background job calls it now and then.
+func (c *Center) Sweep(ctx context.Context) error {
+	return c.Store.Update(ctx, func(tx Tx) error { return tx.DeleteExpired(c.now()) })
+}

@@ -1,0 +1,198 @@
+package store
+
+import (
+	"database/sql"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/sqldb"
+)
+
+func texts[T ~string](ids []T) []string {
+	out := make([]string, len(ids))
+	for i, id := range ids {
+		out[i] = string(id)
+	}
+	return out
+}
+
+func (t tx) User(id center.UserID) (center.User, error) {
+	return one[center.User](t, `SELECT doc FROM users WHERE id = $1`, string(id))
+}
+func (t tx) UserByName(name string) (center.User, error) {
+	return one[center.User](t, `SELECT doc FROM users WHERE user_name = $1`, center.Fold(name))
+}
+func (t tx) UserByEmail(email string) (center.User, error) {
+	return one[center.User](t, `SELECT doc FROM users WHERE email = $1`, center.Fold(email))
+}
+func (t tx) UserByExternalID(id string) (center.User, error) {
+	return one[center.User](t, `SELECT doc FROM users WHERE external_id = $1`, id)
+}
+
+func (t tx) PutUser(u center.User) error {
+	return t.Do(`INSERT INTO users (id, user_name, email, external_id, search, doc) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (id) DO UPDATE SET user_name = excluded.user_name, email = excluded.email, external_id = excluded.external_id,
+		search = excluded.search, doc = excluded.doc`,
+		string(u.ID), center.Fold(u.UserName), sqldb.OrNull(center.Fold(u.PrimaryEmail())), sqldb.OrNull(u.ExternalID),
+		center.Fold(u.UserName+" "+u.DisplayName), sqldb.Encode(u))
+}
+
+func (t tx) DeleteUser(id center.UserID) error {
+	return t.Do(`DELETE FROM users WHERE id = $1`, string(id))
+}
+
+func userWhere(q center.UserQuery) *sqldb.Where {
+	w := &sqldb.Where{}
+	if q.IDs != nil {
+		w.In("id", texts(q.IDs))
+	}
+	w.Contains("search", q.Search)
+	return w
+}
+
+func (t tx) Users(q center.UserQuery) ([]center.User, error) {
+	w := userWhere(q)
+	if q.After != "" {
+		w.And("id > ?", string(q.After))
+	}
+	query := `SELECT doc FROM users` + w.Text() + ` ORDER BY id` + w.Limit(q.Limit, q.Offset)
+	return list[center.User](t, query, w.Args...)
+}
+
+func (t tx) CountUsers(q center.UserQuery) (int, error) {
+	w := userWhere(q)
+	return t.Count(`SELECT COUNT(*) FROM users`+w.Text(), w.Args...)
+}
+
+func (t tx) Group(id center.GroupID) (center.Group, error) {
+	return one[center.Group](t, `SELECT doc FROM user_groups WHERE id = $1`, string(id))
+}
+func (t tx) GroupByName(name string) (center.Group, error) {
+	return one[center.Group](t, `SELECT doc FROM user_groups WHERE display_name = $1`, center.Fold(name))
+}
+func (t tx) GroupByExternalID(id string) (center.Group, error) {
+	return one[center.Group](t, `SELECT doc FROM user_groups WHERE external_id = $1`, id)
+}
+
+func (t tx) PutGroup(g center.Group) error {
+	return t.Do(`INSERT INTO user_groups (id, display_name, external_id, doc) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (id) DO UPDATE SET display_name = excluded.display_name, external_id = excluded.external_id, doc = excluded.doc`,
+		string(g.ID), center.Fold(g.DisplayName), sqldb.OrNull(g.ExternalID), sqldb.Encode(g))
+}
+
+func (t tx) DeleteGroup(id center.GroupID) error {
+	return t.Do(`DELETE FROM user_groups WHERE id = $1`, string(id))
+}
+
+func groupWhere(q center.GroupQuery) *sqldb.Where {
+	w := &sqldb.Where{}
+	if q.IDs != nil {
+		w.In("id", texts(q.IDs))
+	}
+	w.Contains("display_name", q.Search)
+	return w
+}
+
+func (t tx) Groups(q center.GroupQuery) ([]center.Group, error) {
+	w := groupWhere(q)
+	if q.After != "" {
+		w.And("id > ?", string(q.After))
+	}
+	query := `SELECT doc FROM user_groups` + w.Text() + ` ORDER BY id` + w.Limit(q.Limit, q.Offset)
+	return list[center.Group](t, query, w.Args...)
+}
+
+func (t tx) CountGroups(q center.GroupQuery) (int, error) {
+	w := groupWhere(q)
+	return t.Count(`SELECT COUNT(*) FROM user_groups`+w.Text(), w.Args...)
+}
+
+func (t tx) Membership(id center.MembershipID) (center.Membership, error) {
+	return one[center.Membership](t, `SELECT doc FROM memberships WHERE id = $1`, string(id))
+}
+func (t tx) MembershipOf(g center.GroupID, u center.UserID) (center.Membership, error) {
+	return one[center.Membership](t, `SELECT doc FROM memberships WHERE group_id = $1 AND user_id = $2`, string(g), string(u))
+}
+
+func (t tx) Memberships(q center.MembershipQuery) ([]center.Membership, error) {
+	w := &sqldb.Where{}
+	w.Equal("group_id", string(q.GroupID))
+	w.Equal("user_id", string(q.UserID))
+	if q.After != "" {
+		w.And("id > ?", string(q.After))
+	}
+	query := `SELECT doc FROM memberships` + w.Text() + ` ORDER BY id` + w.Limit(q.Limit, 0)
+	return list[center.Membership](t, query, w.Args...)
+}
+
+func (t tx) PutMembership(m center.Membership) error {
+	return t.Do(`INSERT INTO memberships (id, group_id, user_id, doc) VALUES ($1, $2, $3, $4)`, string(m.ID), string(m.GroupID), string(m.UserID), sqldb.Encode(m))
+}
+func (t tx) DeleteMembership(id center.MembershipID) error {
+	return t.Do(`DELETE FROM memberships WHERE id = $1`, string(id))
+}
+func (t tx) DeleteMembershipsOf(u center.UserID) error {
+	return t.Do(`DELETE FROM memberships WHERE user_id = $1`, string(u))
+}
+func (t tx) DeleteMembershipsIn(g center.GroupID) error {
+	return t.Do(`DELETE FROM memberships WHERE group_id = $1`, string(g))
+}
+
+func (t tx) PermissionSet(arn string) (center.PermissionSet, error) {
+	return one[center.PermissionSet](t, `SELECT doc FROM permission_sets WHERE arn = $1`, arn)
+}
+func (t tx) PermissionSetByName(name string) (center.PermissionSet, error) {
+	return one[center.PermissionSet](t, `SELECT doc FROM permission_sets WHERE name = $1`, name)
+}
+func (t tx) PermissionSets() ([]center.PermissionSet, error) {
+	return list[center.PermissionSet](t, `SELECT doc FROM permission_sets ORDER BY arn`)
+}
+func (t tx) PutPermissionSet(p center.PermissionSet) error {
+	return t.Do(`INSERT INTO permission_sets (arn, name, doc) VALUES ($1, $2, $3) ON CONFLICT (arn) DO UPDATE SET doc = excluded.doc`, p.ARN, p.Name, sqldb.Encode(p))
+}
+func (t tx) DeletePermissionSet(arn string) error {
+	return t.Do(`DELETE FROM permission_sets WHERE arn = $1`, arn)
+}
+
+func (t tx) Assignments(q center.AssignmentQuery) (all []center.Assignment, err error) {
+	w := &sqldb.Where{}
+	w.Equal("account_id", q.AccountID)
+	w.Equal("permission_set", q.PermissionSetARN)
+	w.Equal("principal_type", string(q.PrincipalType))
+	w.Equal("principal_id", q.PrincipalID)
+	query := `SELECT account_id, permission_set, principal_type, principal_id FROM assignments` + w.Text() +
+		` ORDER BY account_id, permission_set, principal_type, principal_id` + w.Limit(q.Limit, 0)
+	err = t.Query(query, w.Args, func(rows *sql.Rows) error {
+		var a center.Assignment
+		err := rows.Scan(&a.AccountID, &a.PermissionSetARN, &a.PrincipalType, &a.PrincipalID)
+		all = append(all, a)
+		return err
+	})
+	return all, err
+}
+
+func (t tx) PutAssignment(a center.Assignment) error {
+	return t.Do(`INSERT INTO assignments (account_id, permission_set, principal_type, principal_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+		a.AccountID, a.PermissionSetARN, string(a.PrincipalType), a.PrincipalID)
+}
+
+func (t tx) DeleteAssignment(a center.Assignment) error {
+	return t.Do(`DELETE FROM assignments WHERE account_id = $1 AND permission_set = $2 AND principal_type = $3 AND principal_id = $4`,
+		a.AccountID, a.PermissionSetARN, string(a.PrincipalType), a.PrincipalID)
+}
+
+func (t tx) AssignmentRequest(id string) (center.AssignmentRequest, error) {
+	return one[center.AssignmentRequest](t, `SELECT doc FROM assignment_requests WHERE id = $1`, id)
+}
+
+func (t tx) AssignmentRequests(q center.AssignmentRequestQuery) ([]center.AssignmentRequest, error) {
+	w := &sqldb.Where{}
+	w.And("kind = ?", string(q.Kind))
+	w.Equal("status", string(q.Status))
+	query := `SELECT doc FROM assignment_requests` + w.Text() + ` ORDER BY created DESC, id` + w.Limit(q.Limit, 0)
+	return list[center.AssignmentRequest](t, query, w.Args...)
+}
+
+func (t tx) PutAssignmentRequest(r center.AssignmentRequest) error {
+	return t.Do(`INSERT INTO assignment_requests (id, kind, status, created, doc) VALUES ($1, $2, $3, $4, $5)`,
+		r.ID, string(r.Kind), string(r.Status), r.CreatedAt.UnixMilli(), sqldb.Encode(r))
+}

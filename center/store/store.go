@@ -1,0 +1,214 @@
+// Package store keeps a center in SQL: SQLite or PostgreSQL, whichever sqldb opened. It decides nothing; each method is one
+// statement. Objects are kept whole as JSON beside the columns that they are found by.
+//
+// It may import center, sqldb and audit.
+package store
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"io/fs"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/sqldb"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Store is a center.Store on a database.
+type Store struct{ db *sqldb.DB }
+
+// Open opens the store at dsn: a postgres:// URL or the path of an SQLite file.
+func Open(ctx context.Context, dsn string) (*Store, error) {
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	db, err := sqldb.Open(ctx, dsn, dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{db}, nil
+}
+
+// Close closes the database.
+func (s *Store) Close() error { return s.db.Close() }
+
+// View implements center.Store.
+func (s *Store) View(ctx context.Context, fn func(center.Reader) error) error {
+	return s.db.View(ctx, func(t sqldb.Tx) error { return fn(tx{t}) })
+}
+
+// Update implements center.Store.
+func (s *Store) Update(ctx context.Context, fn func(center.Tx) error) error {
+	return s.db.Update(ctx, func(t sqldb.Tx) error { return fn(tx{t}) })
+}
+
+type tx struct{ sqldb.Tx }
+
+var _ center.Tx = tx{}
+
+func one[T any](t tx, query string, args ...any) (T, error) {
+	v, err := sqldb.One[T](t.Tx, query, args...)
+	return v, sqldb.NoRow(err, center.ErrNoRow)
+}
+
+func list[T any](t tx, query string, args ...any) ([]T, error) {
+	return sqldb.List[T](t.Tx, query, args...)
+}
+
+// Small nouns without columns of their own live in the table documents, by kind.
+const (
+	kindInstance      = "instance"
+	kindSource        = "identity-source"
+	kindTenant        = "provisioning-tenant"
+	kindAccount       = "account"
+	kindAccessKey     = "access-key"
+	kindAdministrator = "administrator"
+	kindPassword      = "password"
+)
+
+const theOnly = "" // the id of a noun that exists once
+
+func document[T any](t tx, kind, id string) (T, error) {
+	return one[T](t, `SELECT doc FROM documents WHERE kind = $1 AND id = $2`, kind, id)
+}
+
+func documents[T any](t tx, kind string) ([]T, error) {
+	return list[T](t, `SELECT doc FROM documents WHERE kind = $1 ORDER BY id`, kind)
+}
+
+func (t tx) putDocument(kind, id string, v any) error {
+	return t.Do(`INSERT INTO documents (kind, id, doc) VALUES ($1, $2, $3) ON CONFLICT (kind, id) DO UPDATE SET doc = excluded.doc`, kind, id, sqldb.Encode(v))
+}
+
+func (t tx) deleteDocument(kind, id string) error {
+	return t.Do(`DELETE FROM documents WHERE kind = $1 AND id = $2`, kind, id)
+}
+
+func (t tx) Instance() (center.Instance, error) {
+	return document[center.Instance](t, kindInstance, theOnly)
+}
+func (t tx) PutInstance(v center.Instance) error { return t.putDocument(kindInstance, theOnly, v) }
+
+func (t tx) IdentitySource() (center.IdentitySource, error) {
+	return document[center.IdentitySource](t, kindSource, theOnly)
+}
+func (t tx) PutIdentitySource(v center.IdentitySource) error {
+	return t.putDocument(kindSource, theOnly, v)
+}
+
+func (t tx) ProvisioningTenant() (center.ProvisioningTenant, error) {
+	return document[center.ProvisioningTenant](t, kindTenant, theOnly)
+}
+func (t tx) PutProvisioningTenant(v center.ProvisioningTenant) error {
+	return t.putDocument(kindTenant, theOnly, v)
+}
+func (t tx) DeleteProvisioningTenant() error { return t.deleteDocument(kindTenant, theOnly) }
+
+func (t tx) Account(id string) (center.Account, error) {
+	return document[center.Account](t, kindAccount, id)
+}
+func (t tx) Accounts() ([]center.Account, error)   { return documents[center.Account](t, kindAccount) }
+func (t tx) PutAccount(v center.Account) error     { return t.putDocument(kindAccount, v.ID, v) }
+func (t tx) PutAccessKey(v center.AccessKey) error { return t.putDocument(kindAccessKey, v.ID, v) }
+func (t tx) AccessKey(id string) (center.AccessKey, error) {
+	return document[center.AccessKey](t, kindAccessKey, id)
+}
+func (t tx) AccessKeys() ([]center.AccessKey, error) {
+	return documents[center.AccessKey](t, kindAccessKey)
+}
+func (t tx) Administrator(name string) (center.Administrator, error) {
+	return document[center.Administrator](t, kindAdministrator, center.Fold(name))
+}
+func (t tx) PutAdministrator(v center.Administrator) error {
+	return t.putDocument(kindAdministrator, center.Fold(v.Name), v)
+}
+func (t tx) Password(principal string) (center.Password, error) {
+	return document[center.Password](t, kindPassword, principal)
+}
+func (t tx) PutPassword(v center.Password) error { return t.putDocument(kindPassword, v.Principal, v) }
+func (t tx) DeletePassword(principal string) error {
+	return t.deleteDocument(kindPassword, principal)
+}
+
+func (t tx) BearerToken(id string) (center.BearerToken, error) {
+	return one[center.BearerToken](t, `SELECT doc FROM bearer_tokens WHERE id = $1`, id)
+}
+func (t tx) BearerTokenByDigest(digest string) (center.BearerToken, error) {
+	return one[center.BearerToken](t, `SELECT doc FROM bearer_tokens WHERE digest = $1`, digest)
+}
+func (t tx) BearerTokens() ([]center.BearerToken, error) {
+	return list[center.BearerToken](t, `SELECT doc FROM bearer_tokens ORDER BY id`)
+}
+func (t tx) PutBearerToken(v center.BearerToken) error {
+	return t.Do(`INSERT INTO bearer_tokens (id, digest, doc) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`, v.ID, v.Digest, sqldb.Encode(v))
+}
+func (t tx) DeleteBearerToken(id string) error {
+	return t.Do(`DELETE FROM bearer_tokens WHERE id = $1`, id)
+}
+
+func (t tx) Session(digest string) (center.Session, error) {
+	return one[center.Session](t, `SELECT doc FROM sessions WHERE digest = $1`, digest)
+}
+func (t tx) PutSession(v center.Session) error {
+	return t.Do(`INSERT INTO sessions (digest, user_id, expires, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (digest) DO UPDATE SET expires = excluded.expires, doc = excluded.doc`,
+		v.Digest, string(v.UserID), v.ExpiresAt.UnixMilli(), sqldb.Encode(v))
+}
+func (t tx) DeleteSession(digest string) error {
+	return t.Do(`DELETE FROM sessions WHERE digest = $1`, digest)
+}
+func (t tx) DeleteSessionsOf(user center.UserID) error {
+	return t.Do(`DELETE FROM sessions WHERE user_id = $1`, string(user))
+}
+
+const (
+	expiringRequest   = "authn-request"
+	expiringAssertion = "assertion"
+)
+
+func (t tx) expiring(kind, id string, expires time.Time, v any) error {
+	return t.Do(`INSERT INTO expiring (kind, id, expires, doc) VALUES ($1, $2, $3, $4)`, kind, id, expires.UnixMilli(), sqldb.Encode(v))
+}
+
+func (t tx) AuthnRequest(id string) (center.AuthnRequest, error) {
+	return one[center.AuthnRequest](t, `SELECT doc FROM expiring WHERE kind = $1 AND id = $2`, expiringRequest, id)
+}
+func (t tx) PutAuthnRequest(v center.AuthnRequest) error {
+	return t.expiring(expiringRequest, v.ID, v.ExpiresAt, v)
+}
+func (t tx) DeleteAuthnRequest(id string) error {
+	return t.Do(`DELETE FROM expiring WHERE kind = $1 AND id = $2`, expiringRequest, id)
+}
+func (t tx) UsedAssertion(id string) (center.UsedAssertion, error) {
+	return one[center.UsedAssertion](t, `SELECT doc FROM expiring WHERE kind = $1 AND id = $2`, expiringAssertion, id)
+}
+func (t tx) PutUsedAssertion(v center.UsedAssertion) error {
+	return t.expiring(expiringAssertion, v.ID, v.ExpiresAt, v)
+}
+
+func (t tx) DeleteExpired(now time.Time) error {
+	return errors.Join(
+		t.Do(`DELETE FROM sessions WHERE expires <= $1`, now.UnixMilli()),
+		t.Do(`DELETE FROM expiring WHERE expires <= $1`, now.UnixMilli()))
+}
+
+func (t tx) AppendEvent(e audit.Event) error {
+	return t.Do(`INSERT INTO events (id, time, request_id, doc) VALUES ($1, $2, $3, $4)`, e.ID, e.Time.UnixMilli(), e.Actor.RequestID, sqldb.Encode(e))
+}
+
+func (t tx) Events(q center.EventQuery) ([]audit.Event, error) {
+	w := &sqldb.Where{}
+	w.Equal("request_id", q.RequestID)
+	if !q.Before.IsZero() {
+		w.And("time < ?", q.Before.UnixMilli())
+	}
+	if q.Limit == 0 {
+		q.Limit = 100
+	}
+	return list[audit.Event](t, `SELECT doc FROM events`+w.Text()+` ORDER BY time DESC, id`+w.Limit(q.Limit, 0), w.Args...)
+}

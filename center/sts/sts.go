@@ -1,0 +1,31 @@
+// Package sts is the center's door for the one STS operation that proves credentials: GetCallerIdentity, over the query protocol.
+//
+// It may import awsapi only: who the caller is, the signature has already told.
+package sts
+
+import (
+	"context"
+	"encoding/xml"
+	"net/url"
+
+	"github.com/gatehouse-id/gatehouse/awsapi"
+)
+
+// Service is the door for awsapi.Handler.
+func Service() awsapi.QueryService {
+	return awsapi.QueryService{
+		SigningName: "sts", Namespace: "https://sts.amazonaws.com/doc/2011-06-15/",
+		Operations: map[string]awsapi.QueryOperation{"GetCallerIdentity": getCallerIdentity},
+	}
+}
+
+type identity struct {
+	XMLName xml.Name `xml:"GetCallerIdentityResult"`
+	Arn     string
+	UserID  string `xml:"UserId"`
+	Account string
+}
+
+func getCallerIdentity(_ context.Context, who awsapi.Caller, _ url.Values) (any, error) {
+	return identity{Arn: who.ARN, UserID: who.UserID, Account: who.AccountID}, nil
+}

@@ -1,0 +1,160 @@
+package graph
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+)
+
+// Client calls Microsoft Graph.
+type Client struct {
+	BaseURL string       // the Graph root with its version, such as https://graph.microsoft.com/v1.0
+	HTTP    *http.Client // signs in by itself; see NewClient
+}
+
+// NewClient returns a client that signs in with client credentials at tokenURL, once per token's life.
+func NewClient(ctx context.Context, baseURL, tokenURL, clientID, clientSecret string, base *http.Client) *Client {
+	config := clientcredentials.Config{
+		ClientID: clientID, ClientSecret: clientSecret, TokenURL: tokenURL,
+		Scopes: []string{"https://graph.microsoft.com/.default"}, AuthStyle: oauth2.AuthStyleInParams,
+	}
+	if base != nil {
+		ctx = context.WithValue(ctx, oauth2.HTTPClient, base)
+	}
+	return &Client{BaseURL: strings.TrimRight(baseURL, "/"), HTTP: config.Client(ctx)}
+}
+
+// Error is an answer that is no success.
+type Error struct {
+	Status  int
+	Code    string
+	Message string
+	Request string // the request-id, to be found in the tenant's log
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("Microsoft Graph answered %d %s: %s (request %s)", e.Status, e.Code, e.Message, e.Request)
+}
+
+// NotFound says whether the error is Graph's 404.
+func NotFound(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status == http.StatusNotFound
+}
+
+const (
+	maxTries  = 6
+	maxAnswer = 16 << 20
+)
+
+// Do sends one request and decodes the answer into out, which may be nil. path begins with a slash, or is a whole URL such as a nextLink.
+// Throttled requests are sent again after the time that the service asks for.
+func (c *Client) Do(ctx context.Context, method, path string, in, out any) error {
+	address := path
+	if strings.HasPrefix(path, "/") {
+		address = c.BaseURL + path
+	}
+	var body []byte
+	if in != nil {
+		var err error
+		if body, err = json.Marshal(in); err != nil {
+			return fmt.Errorf("encode a Graph request: %w", err)
+		}
+	}
+	for try := 1; ; try++ {
+		wait, err := c.once(ctx, method, address, body, out)
+		if err == nil || wait == 0 || try == maxTries {
+			return err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		}
+	}
+}
+
+// once sends the request and says how long to wait before it may be sent again; zero: it must not be.
+func (c *Client) once(ctx context.Context, method, address string, body []byte, out any) (time.Duration, error) {
+	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set("Accept", "application/json")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	res, err := c.HTTP.Do(req)
+	if err != nil {
+		return 0, fmt.Errorf("reach Microsoft Graph: %w", err)
+	}
+	defer res.Body.Close() //nolint:errcheck // a read body has nothing to lose
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	if err != nil {
+		return 0, fmt.Errorf("read Microsoft Graph's answer: %w", err)
+	}
+	if res.StatusCode/100 == 2 {
+		if out == nil || len(data) == 0 {
+			return 0, nil
+		}
+		if err := json.Unmarshal(data, out); err != nil {
+			return 0, fmt.Errorf("Microsoft Graph's answer to %s %s is not the JSON that was expected: %w", method, address, err)
+		}
+		return 0, nil
+	}
+	failure := &Error{Status: res.StatusCode, Request: res.Header.Get("request-id")}
+	var e ErrorBody
+	if json.Unmarshal(data, &e) == nil {
+		failure.Code, failure.Message = e.Error.Code, e.Error.Message
+	}
+	return retryAfter(res), failure
+}
+
+func retryAfter(res *http.Response) time.Duration {
+	if res.StatusCode != http.StatusTooManyRequests && res.StatusCode != http.StatusServiceUnavailable {
+		return 0
+	}
+	if s, err := strconv.ParseFloat(res.Header.Get("Retry-After"), 64); err == nil && s > 0 {
+		return time.Duration(min(s, 300) * float64(time.Second))
+	}
+	return time.Second
+}
+
+// maxPages bounds how many pages All follows: a million objects of 100 a page.
+const maxPages = 10_000
+
+// All returns every object of a collection, following its pages. Links to another host are not followed, since the token would go there.
+func All[T any](ctx context.Context, c *Client, path string) ([]T, error) {
+	var all []T
+	for range maxPages {
+		var page Page[T]
+		if err := c.Do(ctx, http.MethodGet, path, nil, &page); err != nil {
+			return nil, err
+		}
+		all = append(all, page.Value...)
+		if page.NextLink == "" {
+			return all, nil
+		}
+		if !strings.HasPrefix(page.NextLink, c.BaseURL+"/") {
+			return nil, fmt.Errorf("the next page of %s is on another host", path)
+		}
+		path = page.NextLink
+	}
+	return nil, fmt.Errorf("%s has more than %d pages", path, maxPages)
+}
+
+// Filter builds a query string with $filter, and quotes the value as OData does.
+func Filter(property, value string) string {
+	return "?" + url.Values{"$filter": {property + " eq '" + strings.ReplaceAll(value, "'", "''") + "'"}}.Encode()
+}

@@ -1,0 +1,325 @@
+// Package graph is Microsoft Graph v1.0 on the wire: the resources that connecting an enterprise application takes, the error body,
+// OData pages, and a client that pages, retries and signs in. The tenant's Graph door and connect both speak it; the client works
+// with the real Microsoft Graph as well.
+//
+// It holds no storage and no policy, and imports nothing of ours.
+package graph
+
+import "time"
+
+// Well-known ids. Sources: Microsoft Graph SAML and provisioning tutorials.
+const (
+	AWSTemplateID      = "21ed01d2-ec13-4e9e-86c1-cd546719ebc4" // gallery entry "AWS IAM Identity Center"
+	AWSTemplateName    = "AWS IAM Identity Center (successor to AWS Single Sign-On)"
+	AWSSyncTemplate    = "aWSSingleSignon"
+	UserRoleID         = "8774f594-1d59-4279-b9d9-59ef09a23530" // the app role "User"
+	MsiamAccessRoleID  = "e7f1a7f3-9eda-48e0-9963-bd67bf531afd"
+	KeyBaseAddress     = "BaseAddress"
+	KeySecretToken     = "SecretToken"
+	KeySyncAll         = "SyncAll"
+	KeyNotification    = "SyncNotificationSettings"
+	DirectoryUserType  = "#microsoft.graph.user"
+	DirectoryGroupType = "#microsoft.graph.group"
+)
+
+// Page is one page of a collection.
+type Page[T any] struct {
+	Context  string `json:"@odata.context,omitempty"`
+	Count    *int   `json:"@odata.count,omitempty"`
+	NextLink string `json:"@odata.nextLink,omitempty"`
+	Value    []T    `json:"value"`
+}
+
+// User is a person in the tenant.
+type User struct {
+	ODataType         string           `json:"@odata.type,omitempty"`
+	ID                string           `json:"id,omitempty"`
+	AccountEnabled    *bool            `json:"accountEnabled,omitempty"`
+	DisplayName       string           `json:"displayName,omitempty"`
+	GivenName         string           `json:"givenName,omitempty"`
+	Surname           string           `json:"surname,omitempty"`
+	UserPrincipalName string           `json:"userPrincipalName,omitempty"`
+	Mail              string           `json:"mail,omitempty"`
+	MailNickname      string           `json:"mailNickname,omitempty"`
+	JobTitle          string           `json:"jobTitle,omitempty"`
+	Department        string           `json:"department,omitempty"`
+	EmployeeID        string           `json:"employeeId,omitempty"`
+	MobilePhone       string           `json:"mobilePhone,omitempty"`
+	OfficeLocation    string           `json:"officeLocation,omitempty"`
+	PreferredLanguage string           `json:"preferredLanguage,omitempty"`
+	UsageLocation     string           `json:"usageLocation,omitempty"`
+	PasswordProfile   *PasswordProfile `json:"passwordProfile,omitempty"`
+}
+
+// PasswordProfile sets a password; it is never given back.
+type PasswordProfile struct {
+	Password                      string `json:"password,omitempty"`
+	ForceChangePasswordNextSignIn *bool  `json:"forceChangePasswordNextSignIn,omitempty"`
+}
+
+// Group is a security group.
+type Group struct {
+	ODataType       string   `json:"@odata.type,omitempty"`
+	ID              string   `json:"id,omitempty"`
+	DisplayName     string   `json:"displayName,omitempty"`
+	Description     string   `json:"description,omitempty"`
+	MailEnabled     *bool    `json:"mailEnabled,omitempty"`
+	MailNickname    string   `json:"mailNickname,omitempty"`
+	SecurityEnabled *bool    `json:"securityEnabled,omitempty"`
+	GroupTypes      []string `json:"groupTypes,omitempty"`
+}
+
+// DirectoryObject is a member of a group: a user or a group, told apart by its type.
+type DirectoryObject struct {
+	ODataType         string `json:"@odata.type"`
+	ID                string `json:"id"`
+	DisplayName       string `json:"displayName,omitempty"`
+	UserPrincipalName string `json:"userPrincipalName,omitempty"`
+}
+
+// Reference names another object by its address.
+type Reference struct {
+	ID string `json:"@odata.id"`
+}
+
+// ApplicationTemplate is an entry of the application gallery.
+type ApplicationTemplate struct {
+	ID                         string   `json:"id"`
+	DisplayName                string   `json:"displayName"`
+	HomePageURL                string   `json:"homePageUrl,omitempty"`
+	Publisher                  string   `json:"publisher,omitempty"`
+	Description                string   `json:"description,omitempty"`
+	Categories                 []string `json:"categories,omitempty"`
+	SupportedSingleSignOnModes []string `json:"supportedSingleSignOnModes,omitempty"`
+	SupportedProvisioningTypes []string `json:"supportedProvisioningTypes,omitempty"`
+}
+
+// Web is the web platform settings of an application.
+type Web struct {
+	RedirectURIs []string `json:"redirectUris"`
+	HomePageURL  string   `json:"homePageUrl,omitempty"`
+	LogoutURL    string   `json:"logoutUrl,omitempty"`
+}
+
+// AppRole is a role of an application.
+type AppRole struct {
+	ID                 string   `json:"id"`
+	DisplayName        string   `json:"displayName"`
+	Description        string   `json:"description"`
+	IsEnabled          bool     `json:"isEnabled"`
+	Origin             string   `json:"origin"`
+	Value              *string  `json:"value"`
+	AllowedMemberTypes []string `json:"allowedMemberTypes"`
+}
+
+// KeyCredential is a certificate of a service principal.
+type KeyCredential struct {
+	CustomKeyIdentifier string    `json:"customKeyIdentifier,omitempty"` // base64 of the SHA-1 of the certificate
+	DisplayName         string    `json:"displayName,omitempty"`
+	StartDateTime       time.Time `json:"startDateTime"`
+	EndDateTime         time.Time `json:"endDateTime"`
+	KeyID               string    `json:"keyId"`
+	Type                string    `json:"type"`
+	Usage               string    `json:"usage"`
+	Key                 string    `json:"key,omitempty"`
+	Thumbprint          string    `json:"thumbprint,omitempty"` // only in the answer of addTokenSigningCertificate
+}
+
+// Application is the definition of an application in the tenant.
+type Application struct {
+	ID                    string    `json:"id,omitempty"`
+	AppID                 string    `json:"appId,omitempty"`
+	ApplicationTemplateID string    `json:"applicationTemplateId,omitempty"`
+	DisplayName           string    `json:"displayName,omitempty"`
+	IdentifierURIs        []string  `json:"identifierUris"`
+	SignInAudience        string    `json:"signInAudience,omitempty"`
+	AppRoles              []AppRole `json:"appRoles,omitempty"`
+	Web                   *Web      `json:"web,omitempty"`
+}
+
+// ServicePrincipal is the instance of an application in the tenant: what the portal calls an enterprise application.
+type ServicePrincipal struct {
+	ID                                 string          `json:"id,omitempty"`
+	AppID                              string          `json:"appId,omitempty"`
+	ApplicationTemplateID              string          `json:"applicationTemplateId,omitempty"`
+	DisplayName                        string          `json:"displayName,omitempty"`
+	AccountEnabled                     *bool           `json:"accountEnabled,omitempty"`
+	AppRoleAssignmentRequired          *bool           `json:"appRoleAssignmentRequired,omitempty"`
+	PreferredSingleSignOnMode          *string         `json:"preferredSingleSignOnMode"`
+	LoginURL                           *string         `json:"loginUrl"`
+	PreferredTokenSigningKeyThumbprint *string         `json:"preferredTokenSigningKeyThumbprint"`
+	NotificationEmailAddresses         []string        `json:"notificationEmailAddresses"`
+	ReplyURLs                          []string        `json:"replyUrls"`
+	ServicePrincipalNames              []string        `json:"servicePrincipalNames"`
+	ServicePrincipalType               string          `json:"servicePrincipalType,omitempty"`
+	AppRoles                           []AppRole       `json:"appRoles,omitempty"`
+	KeyCredentials                     []KeyCredential `json:"keyCredentials,omitempty"`
+	Tags                               []string        `json:"tags,omitempty"`
+}
+
+// ApplicationServicePrincipal is the answer of instantiate.
+type ApplicationServicePrincipal struct {
+	Context          string           `json:"@odata.context,omitempty"`
+	Application      Application      `json:"application"`
+	ServicePrincipal ServicePrincipal `json:"servicePrincipal"`
+}
+
+// AppRoleAssignment gives a user or a group a role of an application.
+type AppRoleAssignment struct {
+	ID                   string     `json:"id,omitempty"`
+	AppRoleID            string     `json:"appRoleId"`
+	PrincipalID          string     `json:"principalId"`
+	PrincipalType        string     `json:"principalType,omitempty"` // User or Group
+	PrincipalDisplayName string     `json:"principalDisplayName,omitempty"`
+	ResourceID           string     `json:"resourceId"`
+	ResourceDisplayName  string     `json:"resourceDisplayName,omitempty"`
+	CreatedDateTime      *time.Time `json:"createdDateTime,omitempty"`
+}
+
+// KeyValue is a synchronization secret or credential.
+type KeyValue struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// Secrets is the body of PUT …/synchronization/secrets.
+type Secrets struct {
+	Value []KeyValue `json:"value"`
+}
+
+// ValidateCredentials is the body of validateCredentials, the portal's Test Connection.
+type ValidateCredentials struct {
+	UseSavedCredentials bool       `json:"useSavedCredentials"`
+	TemplateID          string     `json:"templateId,omitempty"`
+	Credentials         []KeyValue `json:"credentials,omitempty"`
+}
+
+// Restart is the body of a job's restart.
+type Restart struct {
+	Criteria struct {
+		ResetScope string `json:"resetScope"`
+	} `json:"criteria"`
+}
+
+// SynchronizationJob is a provisioning job.
+type SynchronizationJob struct {
+	ID         string    `json:"id,omitempty"`
+	TemplateID string    `json:"templateId"`
+	Schedule   *Schedule `json:"schedule,omitempty"`
+	Status     *Status   `json:"status,omitempty"`
+}
+
+// Schedule says how often a job runs.
+type Schedule struct {
+	Interval string `json:"interval"` // ISO 8601
+	State    string `json:"state"`    // Active, Disabled or Paused
+}
+
+// Status is how a job is doing.
+type Status struct {
+	Code                               string        `json:"code"` // NotConfigured, NotRun, Active, Paused or Quarantine
+	CountSuccessiveCompleteFailures    int           `json:"countSuccessiveCompleteFailures"`
+	LastExecution                      *Execution    `json:"lastExecution"`
+	LastSuccessfulExecution            *Execution    `json:"lastSuccessfulExecution"`
+	Progress                           []Progress    `json:"progress"`
+	Quarantine                         *Quarantine   `json:"quarantine"`
+	SteadyStateFirstAchievedTime       time.Time     `json:"steadyStateFirstAchievedTime"`
+	SteadyStateLastAchievedTime        time.Time     `json:"steadyStateLastAchievedTime"`
+	SynchronizedEntryCountByType       []CountByType `json:"synchronizedEntryCountByType"`
+	LastSuccessfulExecutionWithExports *Execution    `json:"lastSuccessfulExecutionWithExports"`
+}
+
+// Execution is one cycle of a job.
+type Execution struct {
+	ActivityIdentifier string     `json:"activityIdentifier"`
+	State              string     `json:"state"` // Succeeded, Failed or EntryLevelErrors
+	TimeBegan          time.Time  `json:"timeBegan"`
+	TimeEnded          time.Time  `json:"timeEnded"`
+	Error              *ErrorInfo `json:"error"`
+	CountEntitled      int        `json:"countEntitled"`
+	CountEscrowed      int        `json:"countEscrowed"`
+	CountExported      int        `json:"countExported"`
+	CountImported      int        `json:"countImported"`
+}
+
+// ErrorInfo is the error of a cycle.
+type ErrorInfo struct {
+	Code             string `json:"code"`
+	Message          string `json:"message"`
+	TenantActionable bool   `json:"tenantActionable"`
+}
+
+// Progress is how far the running cycle has come.
+type Progress struct {
+	CompletedUnits          int       `json:"completedUnits"`
+	TotalUnits              int       `json:"totalUnits"`
+	Units                   string    `json:"units"`
+	ProgressObservationTime time.Time `json:"progressObservationDateTime"`
+}
+
+// Quarantine says why a job is held back.
+type Quarantine struct {
+	Reason       string     `json:"reason"`
+	Error        *ErrorInfo `json:"error"`
+	CurrentBegan time.Time  `json:"currentBegan"`
+	NextAttempt  time.Time  `json:"nextAttempt"`
+}
+
+// CountByType is how many objects of a type have been synchronized.
+type CountByType struct {
+	Key   string `json:"key"`
+	Value int    `json:"value"`
+}
+
+// ProvisioningObjectSummary is an entry of the provisioning log.
+type ProvisioningObjectSummary struct {
+	ID                     string             `json:"id"`
+	ActivityDateTime       time.Time          `json:"activityDateTime"`
+	JobID                  string             `json:"jobId"`
+	CycleID                string             `json:"cycleId"`
+	ChangeID               string             `json:"changeId"`
+	ProvisioningAction     string             `json:"provisioningAction"`
+	DurationInMilliseconds int                `json:"durationInMilliseconds"`
+	StatusInfo             ProvisioningStatus `json:"provisioningStatusInfo"`
+	SourceIdentity         Identity           `json:"sourceIdentity"`
+	TargetIdentity         Identity           `json:"targetIdentity"`
+}
+
+// ProvisioningStatus is the outcome of one change.
+type ProvisioningStatus struct {
+	Status           string            `json:"status"` // success, failure, skipped or warning
+	ErrorInformation *ProvisioningFail `json:"errorInformation"`
+}
+
+// ProvisioningFail says why a change failed.
+type ProvisioningFail struct {
+	ErrorCode         string `json:"errorCode"`
+	Reason            string `json:"reason"`
+	RecommendedAction string `json:"recommendedAction,omitempty"`
+}
+
+// Identity is an object of the source or the target in the provisioning log.
+type Identity struct {
+	ID           string `json:"id"`
+	DisplayName  string `json:"displayName"`
+	IdentityType string `json:"identityType"`
+}
+
+// ErrorBody is the body of every answer that is no success.
+type ErrorBody struct {
+	Error ErrorDetail `json:"error"`
+}
+
+// ErrorDetail is the error in an ErrorBody.
+type ErrorDetail struct {
+	Code       string     `json:"code"`
+	Message    string     `json:"message"`
+	InnerError InnerError `json:"innerError"`
+}
+
+// InnerError carries the ids that lead to the log.
+type InnerError struct {
+	Date            string `json:"date"`
+	RequestID       string `json:"request-id"`
+	ClientRequestID string `json:"client-request-id"`
+}

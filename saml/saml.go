@@ -1,0 +1,214 @@
+// Package saml is SAML 2.0 on the wire, the web browser single sign-on profile of it: metadata of both sides, the AuthnRequest, and
+// the signed Response. Both halves speak it: the center as service provider, the tenant as identity provider.
+//
+// XML signatures are goxmldsig's; everything around them that decides whether a message is trusted is here. Only Verify makes an
+// Assertion, so holding one means that it was checked, and it is read from nothing but the bytes that the signature covers.
+//
+// It holds no storage and no policy, and imports nothing of ours.
+package saml
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"encoding/xml"
+
+	"github.com/beevik/etree"
+	roundtrip "github.com/mattermost/xml-roundtrip-validator"
+)
+
+// Namespaces and identifiers. Sources: SAML core, bindings and metadata 2.0.
+const (
+	nsProtocol  = "urn:oasis:names:tc:SAML:2.0:protocol"
+	nsAssertion = "urn:oasis:names:tc:SAML:2.0:assertion"
+	nsMetadata  = "urn:oasis:names:tc:SAML:2.0:metadata"
+	nsSignature = "http://www.w3.org/2000/09/xmldsig#"
+
+	BindingRedirect = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
+	BindingPOST     = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
+
+	FormatEmail       = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
+	FormatUnspecified = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
+	FormatPersistent  = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
+	FormatTransient   = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
+
+	statusSuccess = "urn:oasis:names:tc:SAML:2.0:status:Success"
+	methodBearer  = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
+	classPassword = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password"
+)
+
+// Limits of messages. Source for metadata: user guide, limits (75,000 characters).
+const (
+	MaxMetadata = 75_000
+	MaxMessage  = 256 << 10
+	maxElements = 10_000
+	maxDepth    = 64
+)
+
+// timeFormat is xs:dateTime with milliseconds in UTC, as Entra writes it.
+const timeFormat = "2006-01-02T15:04:05.000Z"
+
+// NewID returns an XML ID: an underscore and 128 random bits. Entra refuses ids that begin with a digit.
+func NewID() string {
+	b := make([]byte, 16)
+	_, _ = rand.Read(b)
+	return "_" + hex.EncodeToString(b)
+}
+
+// parse reads a document after refusing everything that different parsers read differently: a DOCTYPE or other directive, processing
+// instructions, text around the root, another encoding than UTF-8, duplicate ids, and documents that change when written again.
+func parse(data []byte, limit int) (*etree.Element, error) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // Entra's metadata begins with a byte order mark
+	if len(data) > limit {
+		return nil, fmt.Errorf("the document is longer than %d bytes", limit)
+	}
+	if bytes.Count(data, []byte("<")) > maxElements {
+		return nil, errors.New("the document has too many elements")
+	}
+	if err := checkTokens(data); err != nil {
+		return nil, err
+	}
+	if err := roundtrip.Validate(bytes.NewReader(data)); err != nil {
+		return nil, errors.New("the document is not the same when it is written again")
+	}
+	doc := etree.NewDocument()
+	doc.ReadSettings = etree.ReadSettings{ValidateInput: true, MaxDepth: maxDepth, PreserveDuplicateAttrs: true}
+	if err := doc.ReadFromBytes(data); err != nil || doc.Root() == nil {
+		return nil, errors.New("the document is not well-formed XML")
+	}
+	ids := map[string]bool{}
+	if err := checkElement(doc.Root(), ids); err != nil {
+		return nil, err
+	}
+	return doc.Root(), nil
+}
+
+func checkTokens(data []byte) error {
+	d := xml.NewDecoder(bytes.NewReader(data))
+	d.CharsetReader = func(string, io.Reader) (io.Reader, error) { return nil, errors.New("only UTF-8 is read") }
+	level, roots := 0, 0
+	for {
+		t, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return errors.New("the document is not well-formed XML")
+		}
+		switch t := t.(type) {
+		case xml.StartElement:
+			if level == 0 {
+				roots++
+			}
+			if level++; level > maxDepth {
+				return errors.New("the document is nested too deeply")
+			}
+		case xml.EndElement:
+			level--
+		case xml.Directive:
+			return errors.New("a DOCTYPE or another directive is not allowed")
+		case xml.ProcInst:
+			if t.Target != "xml" || level > 0 || roots > 0 {
+				return errors.New("processing instructions are not allowed")
+			}
+		case xml.CharData:
+			if level == 0 && len(bytes.TrimSpace(t)) > 0 {
+				return errors.New("text around the root element is not allowed")
+			}
+		}
+	}
+	if roots != 1 {
+		return errors.New("the document must have exactly one root element")
+	}
+	return nil
+}
+
+// checkElement refuses duplicate attributes and duplicate ids anywhere.
+func checkElement(e *etree.Element, ids map[string]bool) error {
+	names := map[string]bool{}
+	for _, a := range e.Attr {
+		if names[a.FullKey()] {
+			return errors.New("an attribute stands twice on one element")
+		}
+		names[a.FullKey()] = true
+		if a.Key == "ID" || a.Key == "Id" || a.Key == "id" {
+			if ids[a.Value] {
+				return errors.New("two elements have the same ID")
+			}
+			ids[a.Value] = true
+		}
+	}
+	for _, child := range e.ChildElements() {
+		if err := checkElement(child, ids); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// is says whether e is the element of this namespace and local name.
+func is(e *etree.Element, space, tag string) bool {
+	return e != nil && e.Tag == tag && e.NamespaceURI() == space
+}
+
+// children returns the direct children of this namespace and local name.
+func children(e *etree.Element, space, tag string) (list []*etree.Element) {
+	if e == nil {
+		return nil
+	}
+	for _, c := range e.ChildElements() {
+		if is(c, space, tag) {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// child returns the only direct child of this name, or nil when there is none or more than one.
+func child(e *etree.Element, space, tag string) *etree.Element {
+	if list := children(e, space, tag); len(list) == 1 {
+		return list[0]
+	}
+	return nil
+}
+
+// text is the whole text of an element: comments inside do not cut it short.
+func text(e *etree.Element) string {
+	if e == nil {
+		return ""
+	}
+	var b bytes.Buffer
+	for _, t := range e.Child {
+		if c, ok := t.(*etree.CharData); ok {
+			b.WriteString(c.Data)
+		}
+	}
+	return string(bytes.TrimSpace(b.Bytes()))
+}
+
+func attr(e *etree.Element, name string) string {
+	if e == nil {
+		return ""
+	}
+	return e.SelectAttrValue(name, "")
+}
+
+func parseTime(s string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%q is not a time", s)
+	}
+	return t.UTC(), nil
+}
+
+// write serializes an element as a document of its own, without an XML declaration.
+func write(e *etree.Element) ([]byte, error) {
+	doc := etree.NewDocument()
+	doc.SetRoot(e)
+	return doc.WriteToBytes()
+}

@@ -1,0 +1,367 @@
+package saml
+
+import (
+	"crypto/rsa"
+	"crypto/x509"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/beevik/etree"
+	dsig "github.com/russellhaering/goxmldsig"
+	"github.com/russellhaering/goxmldsig/etreeutils"
+)
+
+// Skew is the difference between clocks that is allowed for.
+const Skew = 3 * time.Minute
+
+// Expect is everything that an honest response must agree with. All fields are required.
+type Expect struct {
+	Issuer       string
+	Certificates []*x509.Certificate // the only keys trusted; KeyInfo in the message is ignored
+	Audience     string              // our entity id
+	Recipient    string              // the assertion consumer service that received the response
+	Now          time.Time
+}
+
+// Assertion is a checked assertion. Only Verify makes one. That InResponseTo answers a request of this browser, and that ID is used
+// once, takes memory: it is for the caller to check.
+type Assertion struct {
+	ID                  string
+	NameID              string
+	NameIDFormat        string
+	InResponseTo        string // empty: the identity provider started the sign-in
+	NotOnOrAfter        time.Time
+	SessionNotOnOrAfter time.Time // zero: not said
+	Attributes          []Attribute
+}
+
+// Check names one condition of Verify.
+type Check string
+
+// The checks, in the order in which they are made.
+const (
+	CheckEncoding    Check = "encoding"
+	CheckDocument    Check = "document"
+	CheckStatus      Check = "status"
+	CheckAssertions  Check = "one-assertion"
+	CheckEncrypted   Check = "not-encrypted"
+	CheckSignature   Check = "signature"
+	CheckAlgorithm   Check = "algorithm"
+	CheckDestination Check = "destination"
+	CheckVersion     Check = "version"
+	CheckIssuer      Check = "issuer"
+	CheckSubject     Check = "subject"
+	CheckMethod      Check = "bearer"
+	CheckRecipient   Check = "recipient"
+	CheckTime        Check = "time"
+	CheckInResponse  Check = "in-response-to"
+	CheckAudience    Check = "audience"
+	CheckNameID      Check = "name-id"
+)
+
+// Refusal says which check failed. It is for the audit log; people see a reference id.
+type Refusal struct {
+	Check     Check
+	Want, Got string
+}
+
+func (r *Refusal) Error() string {
+	return fmt.Sprintf("check %s: want %s, got %q", r.Check, r.Want, r.Got)
+}
+
+func refuse(check Check, want, got string) error {
+	if len(got) > 200 {
+		got = got[:200] + "…"
+	}
+	return &Refusal{check, want, got}
+}
+
+// VerifyPOST checks the SAMLResponse field of the HTTP-POST binding and returns its assertion, or a *Refusal.
+func VerifyPOST(field string, want Expect) (*Assertion, error) {
+	data, err := decodeBase64(field)
+	if err != nil {
+		return nil, refuse(CheckEncoding, "base64 text", err.Error())
+	}
+	return Verify(data, want)
+}
+
+// Verify checks a response and returns its assertion, or a *Refusal. Sources: SAML profiles §4.1.4.3; user guide, rules for responses.
+func Verify(response []byte, want Expect) (*Assertion, error) {
+	root, err := parse(response, MaxMessage)
+	if err != nil {
+		return nil, refuse(CheckDocument, "a plain XML document", err.Error())
+	}
+	if !is(root, nsProtocol, "Response") {
+		return nil, refuse(CheckDocument, "a SAML 2.0 Response", root.Tag)
+	}
+	status := child(child(root, nsProtocol, "Status"), nsProtocol, "StatusCode")
+	if attr(status, "Value") != statusSuccess {
+		return nil, refuse(CheckStatus, "Success", attr(status, "Value")+" "+text(child(child(root, nsProtocol, "Status"), nsProtocol, "StatusMessage")))
+	}
+	if err := onlyAssertion(root); err != nil {
+		return nil, err
+	}
+	assertion, responseSigned, err := signedAssertion(root, want)
+	if err != nil {
+		return nil, err
+	}
+	if got := attr(root, "Destination"); got != want.Recipient && (got != "" || responseSigned) {
+		return nil, refuse(CheckDestination, want.Recipient, got)
+	}
+	if issuer := child(root, nsAssertion, "Issuer"); issuer != nil && text(issuer) != want.Issuer {
+		return nil, refuse(CheckIssuer, want.Issuer, text(issuer))
+	}
+	return readAssertion(assertion, attr(root, "InResponseTo"), want)
+}
+
+// onlyAssertion demands exactly one assertion in the whole document, as a direct child of the response, and no encrypted one.
+func onlyAssertion(root *etree.Element) error {
+	var plain, encrypted int
+	var count func(e *etree.Element)
+	count = func(e *etree.Element) {
+		for _, c := range e.ChildElements() {
+			switch {
+			case is(c, nsAssertion, "Assertion"):
+				plain++
+			case is(c, nsAssertion, "EncryptedAssertion"):
+				encrypted++
+			}
+			count(c)
+		}
+	}
+	count(root)
+	if encrypted > 0 {
+		return refuse(CheckEncrypted, "a plain assertion", "an EncryptedAssertion")
+	}
+	if plain != 1 || child(root, nsAssertion, "Assertion") == nil {
+		return refuse(CheckAssertions, "exactly one assertion in the response", fmt.Sprint(plain))
+	}
+	return nil
+}
+
+// signedAssertion returns the assertion as the signature covers it, and whether that signature was the response's.
+func signedAssertion(root *etree.Element, want Expect) (*etree.Element, bool, error) {
+	var signatures int
+	var count func(e *etree.Element)
+	count = func(e *etree.Element) {
+		for _, c := range e.ChildElements() {
+			if is(c, nsSignature, "Signature") {
+				signatures++
+			}
+			count(c)
+		}
+	}
+	count(root)
+	assertion := child(root, nsAssertion, "Assertion")
+	onResponse, onAssertion := children(root, nsSignature, "Signature"), children(assertion, nsSignature, "Signature")
+	if len(onResponse) > 1 || len(onAssertion) > 1 || signatures != len(onResponse)+len(onAssertion) {
+		return nil, false, refuse(CheckSignature, "at most one signature, on the response or the assertion", fmt.Sprint(signatures))
+	}
+	if signatures == 0 {
+		return nil, false, refuse(CheckSignature, "a signature", "none")
+	}
+	if len(onResponse) == 1 {
+		verified, err := verifySignature(root, onResponse[0], want)
+		if err != nil {
+			return nil, false, err
+		}
+		if root, assertion = verified, child(verified, nsAssertion, "Assertion"); assertion == nil {
+			return nil, false, refuse(CheckAssertions, "an assertion under the response's signature", "none")
+		}
+		onAssertion = children(assertion, nsSignature, "Signature")
+	}
+	if len(onAssertion) == 1 {
+		verified, err := verifySignature(assertion, onAssertion[0], want)
+		return verified, len(onResponse) == 1, err
+	}
+	return assertion, true, nil
+}
+
+// verifySignature checks an enveloped signature of e and returns e as it was signed. What goxmldsig would let pass is refused first:
+// SHA-1, other transforms, references to elsewhere.
+func verifySignature(e, signature *etree.Element, want Expect) (*etree.Element, error) {
+	if err := checkSignatureShape(e, signature); err != nil {
+		return nil, err
+	}
+	context, err := etreeutils.NSBuildParentContext(e)
+	if err != nil {
+		return nil, refuse(CheckDocument, "namespaces that resolve", err.Error())
+	}
+	detached, err := etreeutils.NSDetatch(context, e)
+	if err != nil {
+		return nil, refuse(CheckDocument, "namespaces that resolve", err.Error())
+	}
+	if s := child(detached, nsSignature, "Signature"); s != nil { // the key is ours to know, not the message's to say
+		for _, info := range children(s, nsSignature, "KeyInfo") {
+			s.RemoveChild(info)
+		}
+	}
+	var last error
+	for _, cert := range want.Certificates {
+		if key, ok := cert.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < minRSA {
+			continue
+		}
+		ctx := dsig.NewDefaultValidationContext(&dsig.MemoryX509CertificateStore{Roots: []*x509.Certificate{cert}})
+		ctx.IdAttribute = "ID"
+		ctx.Clock = dsig.NewFakeClockAt(want.Now)
+		verified, err := ctx.Validate(detached)
+		if err == nil {
+			return verified, nil
+		}
+		last = err
+	}
+	if last == nil {
+		last = fmt.Errorf("no usable certificate is configured")
+	}
+	return nil, refuse(CheckSignature, "a valid signature by the identity provider's key", last.Error())
+}
+
+var (
+	signatureMethods = []string{
+		dsig.RSASHA256SignatureMethod, dsig.RSASHA384SignatureMethod, dsig.RSASHA512SignatureMethod,
+		dsig.ECDSASHA256SignatureMethod, dsig.ECDSASHA384SignatureMethod, dsig.ECDSASHA512SignatureMethod,
+	}
+	digestMethods = []string{
+		"http://www.w3.org/2001/04/xmlenc#sha256", "http://www.w3.org/2001/04/xmldsig-more#sha384", "http://www.w3.org/2001/04/xmlenc#sha512",
+	}
+)
+
+const (
+	exclusiveC14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
+	enveloped     = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
+)
+
+func checkSignatureShape(e, signature *etree.Element) error {
+	info := child(signature, nsSignature, "SignedInfo")
+	reference := child(info, nsSignature, "Reference")
+	if info == nil || reference == nil {
+		return refuse(CheckSignature, "one SignedInfo with one Reference", "another shape")
+	}
+	if id := attr(e, "ID"); id == "" || attr(reference, "URI") != "#"+id {
+		return refuse(CheckSignature, "a reference to #"+id, attr(reference, "URI"))
+	}
+	if m := attr(child(info, nsSignature, "SignatureMethod"), "Algorithm"); !slices.Contains(signatureMethods, m) {
+		return refuse(CheckAlgorithm, "SHA-256 or stronger with RSA or ECDSA", m)
+	}
+	if m := attr(child(reference, nsSignature, "DigestMethod"), "Algorithm"); !slices.Contains(digestMethods, m) {
+		return refuse(CheckAlgorithm, "a SHA-256 digest or stronger", m)
+	}
+	if m := attr(child(info, nsSignature, "CanonicalizationMethod"), "Algorithm"); m != exclusiveC14N {
+		return refuse(CheckAlgorithm, exclusiveC14N, m)
+	}
+	var transforms []string
+	for _, t := range children(child(reference, nsSignature, "Transforms"), nsSignature, "Transform") {
+		transforms = append(transforms, attr(t, "Algorithm"))
+	}
+	if !slices.Equal(transforms, []string{enveloped, exclusiveC14N}) {
+		return refuse(CheckAlgorithm, "enveloped-signature, then exclusive canonicalization", strings.Join(transforms, ", "))
+	}
+	return nil
+}
+
+// readAssertion checks and reads an assertion that a signature covers. Nothing outside it is used but the response's InResponseTo, which
+// must then agree with the signed one.
+func readAssertion(a *etree.Element, responseTo string, want Expect) (*Assertion, error) {
+	if v := attr(a, "Version"); v != "2.0" {
+		return nil, refuse(CheckVersion, "2.0", v)
+	}
+	if got := text(child(a, nsAssertion, "Issuer")); got != want.Issuer {
+		return nil, refuse(CheckIssuer, want.Issuer, got)
+	}
+	out := &Assertion{ID: attr(a, "ID")}
+	subject := child(a, nsAssertion, "Subject")
+	name := child(subject, nsAssertion, "NameID")
+	if name == nil {
+		return nil, refuse(CheckSubject, "a Subject with a NameID", "none")
+	}
+	out.NameID, out.NameIDFormat = text(name), attr(name, "Format")
+	if out.NameID == "" || len(out.NameID) > 256 || len(name.ChildElements()) > 0 {
+		return nil, refuse(CheckNameID, "a user name", out.NameID)
+	}
+	if out.NameIDFormat != FormatEmail && out.NameIDFormat != FormatUnspecified && out.NameIDFormat != "" {
+		return nil, refuse(CheckNameID, "the format emailAddress", out.NameIDFormat)
+	}
+	if err := out.confirm(child(subject, nsAssertion, "SubjectConfirmation"), want); err != nil {
+		return nil, err
+	}
+	if responseTo != out.InResponseTo {
+		return nil, refuse(CheckInResponse, out.InResponseTo, responseTo)
+	}
+	if err := out.conditions(child(a, nsAssertion, "Conditions"), want); err != nil {
+		return nil, err
+	}
+	return out, out.statements(a, want)
+}
+
+func (out *Assertion) confirm(confirmation *etree.Element, want Expect) error {
+	if m := attr(confirmation, "Method"); m != methodBearer {
+		return refuse(CheckMethod, methodBearer, m)
+	}
+	data := child(confirmation, nsAssertion, "SubjectConfirmationData")
+	if got := attr(data, "Recipient"); got != want.Recipient {
+		return refuse(CheckRecipient, want.Recipient, got)
+	}
+	if attr(data, "NotBefore") != "" {
+		return refuse(CheckTime, "no NotBefore in SubjectConfirmationData", attr(data, "NotBefore"))
+	}
+	end, err := parseTime(attr(data, "NotOnOrAfter"))
+	if err != nil || !want.Now.Before(end.Add(Skew)) {
+		return refuse(CheckTime, "SubjectConfirmationData/NotOnOrAfter after "+want.Now.UTC().Format(timeFormat), attr(data, "NotOnOrAfter"))
+	}
+	out.InResponseTo, out.NotOnOrAfter = attr(data, "InResponseTo"), end
+	return nil
+}
+
+func (out *Assertion) conditions(c *etree.Element, want Expect) error {
+	if c == nil {
+		return refuse(CheckAudience, want.Audience, "no Conditions")
+	}
+	if s := attr(c, "NotBefore"); s != "" {
+		if start, err := parseTime(s); err != nil || want.Now.Add(Skew).Before(start) {
+			return refuse(CheckTime, "Conditions/NotBefore not after "+want.Now.UTC().Format(timeFormat), s)
+		}
+	}
+	if s := attr(c, "NotOnOrAfter"); s != "" {
+		if end, err := parseTime(s); err != nil || !want.Now.Before(end.Add(Skew)) {
+			return refuse(CheckTime, "Conditions/NotOnOrAfter after "+want.Now.UTC().Format(timeFormat), s)
+		}
+	}
+	restrictions := children(c, nsAssertion, "AudienceRestriction")
+	if len(restrictions) == 0 {
+		return refuse(CheckAudience, want.Audience, "no AudienceRestriction")
+	}
+	for _, r := range restrictions { // each restriction must name us (SAML core §2.5.1.4)
+		var got []string
+		for _, a := range children(r, nsAssertion, "Audience") {
+			got = append(got, text(a))
+		}
+		if !slices.Contains(got, want.Audience) {
+			return refuse(CheckAudience, want.Audience, strings.Join(got, ", "))
+		}
+	}
+	return nil
+}
+
+func (out *Assertion) statements(a *etree.Element, want Expect) error {
+	for _, s := range children(a, nsAssertion, "AuthnStatement") {
+		if t := attr(s, "SessionNotOnOrAfter"); t != "" {
+			end, err := parseTime(t)
+			if err != nil || !want.Now.Before(end.Add(Skew)) {
+				return refuse(CheckTime, "SessionNotOnOrAfter after "+want.Now.UTC().Format(timeFormat), t)
+			}
+			out.SessionNotOnOrAfter = end
+		}
+	}
+	for _, s := range children(a, nsAssertion, "AttributeStatement") {
+		for _, e := range children(s, nsAssertion, "Attribute") {
+			at := Attribute{Name: attr(e, "Name")}
+			for _, v := range children(e, nsAssertion, "AttributeValue") {
+				at.Values = append(at.Values, text(v))
+			}
+			out.Attributes = append(out.Attributes, at)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,143 @@
+package sqldb
+
+import (
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Documents: objects that are kept whole, as JSON text in a column, beside the columns that they are found by.
+
+// One reads the document in the only column of the only row; sql.ErrNoRows when there is none.
+func One[T any](t Tx, query string, args ...any) (v T, err error) {
+	var doc string
+	if err = t.Row(query, args, &doc); err != nil {
+		return v, err
+	}
+	return decode[T](doc)
+}
+
+// List reads the documents of all rows.
+func List[T any](t Tx, query string, args ...any) (all []T, err error) {
+	err = t.Query(query, args, func(rows *sql.Rows) error {
+		var doc string
+		if err := rows.Scan(&doc); err != nil {
+			return err
+		}
+		v, err := decode[T](doc)
+		all = append(all, v)
+		return err
+	})
+	return all, err
+}
+
+func decode[T any](doc string) (v T, err error) {
+	if err = json.Unmarshal([]byte(doc), &v); err != nil {
+		return v, fmt.Errorf("a stored %T is damaged: %w", v, err)
+	}
+	return v, nil
+}
+
+// Encode writes a document.
+func Encode(v any) string {
+	doc, err := json.Marshal(v)
+	if err != nil { // our own plain structs always encode
+		panic(fmt.Sprintf("encode %T: %v", v, err))
+	}
+	return string(doc)
+}
+
+// Count reads a number.
+func (t Tx) Count(query string, args ...any) (n int, err error) {
+	err = t.Row(query, args, &n)
+	return n, err
+}
+
+// Do runs a statement whose number of rows does not matter.
+func (t Tx) Do(query string, args ...any) error {
+	_, err := t.Exec(query, args...)
+	return err
+}
+
+// NoRow turns sql.ErrNoRows into the error that a half's store promises.
+func NoRow(err, promised error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return promised
+	}
+	return err
+}
+
+// OrNull keeps an empty value out of a unique index.
+func OrNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// Where collects the conditions of a query and their arguments, numbering the placeholders.
+type Where struct {
+	conditions []string
+	Args       []any
+}
+
+// And adds a condition whose question marks stand for args, in order.
+func (w *Where) And(condition string, args ...any) {
+	for _, a := range args {
+		w.Args = append(w.Args, a)
+		condition = strings.Replace(condition, "?", fmt.Sprintf("$%d", len(w.Args)), 1)
+	}
+	w.conditions = append(w.conditions, condition)
+}
+
+// Equal adds column = value, unless the value is empty.
+func (w *Where) Equal(column, value string) {
+	if value != "" {
+		w.And(column+" = ?", value)
+	}
+}
+
+// In narrows a column to a set; an empty set matches nothing.
+func (w *Where) In(column string, values []string) {
+	if len(values) == 0 {
+		w.And("1 = 0")
+		return
+	}
+	args := make([]any, len(values))
+	for i, v := range values {
+		args[i] = v
+	}
+	w.And(column+" IN (?"+strings.Repeat(", ?", len(values)-1)+")", args...)
+}
+
+// Contains adds a search for part of a column's text, which is stored in lower case.
+func (w *Where) Contains(column, part string) {
+	if part != "" {
+		escaped := strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(strings.ToLower(part))
+		w.And(column+" LIKE ? ESCAPE '!'", "%"+escaped+"%")
+	}
+}
+
+// Text is the WHERE clause, or nothing.
+func (w *Where) Text() string {
+	if len(w.conditions) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(w.conditions, " AND ")
+}
+
+// Limit ends the query; it adds arguments, so it must be called last. 0 is no limit.
+func (w *Where) Limit(limit, offset int) string {
+	if limit <= 0 {
+		return ""
+	}
+	w.Args = append(w.Args, limit)
+	text := fmt.Sprintf(" LIMIT $%d", len(w.Args))
+	if offset > 0 {
+		w.Args = append(w.Args, offset)
+		text += fmt.Sprintf(" OFFSET $%d", len(w.Args))
+	}
+	return text
+}

@@ -1,0 +1,300 @@
+package tenant
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+)
+
+// Application is an application with its service principal: what the admin center calls an enterprise application.
+type Application struct {
+	ID                 string // the application's object id
+	AppID              string // the client id
+	ServicePrincipalID string
+	TemplateID         string
+	DisplayName        string
+	IdentifierURIs     []string // the service provider's entity id
+	ReplyURLs          []string // assertion consumer services; the first is the default
+	LogoutURL          string
+	SignOnURL          string // loginUrl: where the tile leads; empty: the tenant starts the sign-in
+	SSOMode            string // "saml", or empty
+	Keys               []SigningKey
+	ActiveThumbprint   string // of the key that signs
+	NotificationEmails []string
+	AssignmentRequired bool
+	Enabled            bool
+	CreatedAt          time.Time
+}
+
+// SigningKey is a SAML signing certificate with its sealed key.
+type SigningKey struct {
+	ID          string
+	DisplayName string
+	Thumbprint  string // SHA-1 of the certificate, upper-case hexadecimal, as Entra names certificates
+	Certificate []byte // DER
+	SealedKey   string // PKCS #1, sealed for the purpose "saml-key/" + Thumbprint
+	NotBefore   time.Time
+	NotAfter    time.Time
+}
+
+// Template is an entry of the gallery.
+type Template struct {
+	ID, DisplayName, Publisher, Description string
+	SyncTemplate                            string // of its synchronization job
+}
+
+// Role is an app role of the gallery application.
+type Role struct{ ID, DisplayName string }
+
+// Assignment gives a user or a group a role of an application: who may sign in, and who is provisioned.
+type Assignment struct {
+	ID                 string
+	ServicePrincipalID string
+	PrincipalID        string
+	PrincipalKind      ObjectKind
+	RoleID             string
+	CreatedAt          time.Time
+}
+
+// Instantiate makes an application from a gallery template. It is not idempotent, and names need not be unique, as in Entra.
+func (t *Tenant) Instantiate(ctx context.Context, by audit.Actor, template Template, displayName string) (Application, error) {
+	a := Application{
+		ID: t.NewID(), AppID: t.NewID(), ServicePrincipalID: t.NewID(), TemplateID: template.ID, DisplayName: strings.TrimSpace(displayName),
+		IdentifierURIs: []string{}, ReplyURLs: []string{}, AssignmentRequired: true, Enabled: true, CreatedAt: t.now(),
+	}
+	err := t.change(ctx, by, "Add service principal", func(tx Tx, _ *Touched) (string, error) {
+		if a.DisplayName == "" || len(a.DisplayName) > 256 {
+			return a.DisplayName, &Error{Code: InvalidValue, Subject: "displayName", Detail: "want 1 to 256 characters"}
+		}
+		return a.ID, tx.PutApplication(a)
+	})
+	return a, err
+}
+
+// UpdateApplication changes an application by edit, which may run more than once and refuses by returning an error.
+func (t *Tenant) UpdateApplication(ctx context.Context, by audit.Actor, id string, edit func(*Application) error) (Application, error) {
+	var a Application
+	err := t.change(ctx, by, "Update application", func(tx Tx, _ *Touched) (string, error) {
+		old, err := tx.Application(id)
+		if err != nil {
+			return id, orRefuse(err, ApplicationNotFound, id)
+		}
+		a = old
+		a.IdentifierURIs, a.ReplyURLs, a.Keys = slices.Clone(old.IdentifierURIs), slices.Clone(old.ReplyURLs), slices.Clone(old.Keys)
+		if err := edit(&a); err != nil {
+			return id, err
+		}
+		a.ID, a.AppID, a.ServicePrincipalID, a.TemplateID, a.CreatedAt = old.ID, old.AppID, old.ServicePrincipalID, old.TemplateID, old.CreatedAt
+		if err := a.check(tx); err != nil {
+			return id, err
+		}
+		return a.ID, tx.PutApplication(a)
+	})
+	return a, err
+}
+
+func (a Application) check(tx Reader) error {
+	if a.SSOMode != "" && a.SSOMode != "saml" {
+		return &Error{Code: InvalidValue, Subject: "preferredSingleSignOnMode", Detail: "only saml is offered"}
+	}
+	for _, u := range a.ReplyURLs {
+		if !webAddress(u) {
+			return &Error{Code: InvalidValue, Subject: "redirectUris", Detail: "want https addresses"}
+		}
+	}
+	if a.SignOnURL != "" && !webAddress(a.SignOnURL) {
+		return &Error{Code: InvalidValue, Subject: "loginUrl", Detail: "want an https address"}
+	}
+	if len(a.NotificationEmails) > 5 {
+		return &Error{Code: InvalidValue, Subject: "notificationEmailAddresses", Detail: "at most five"}
+	}
+	if a.ActiveThumbprint != "" && !slices.ContainsFunc(a.Keys, func(k SigningKey) bool { return k.Thumbprint == a.ActiveThumbprint }) {
+		return &Error{Code: InvalidValue, Subject: "preferredTokenSigningKeyThumbprint", Detail: "no certificate of the application has it"}
+	}
+	others, err := tx.Applications()
+	if err != nil {
+		return err
+	}
+	for _, uri := range a.IdentifierURIs {
+		if uri == "" || len(uri) > 1024 {
+			return &Error{Code: InvalidValue, Subject: "identifierUris", Detail: "want 1 to 1024 characters"}
+		}
+		for _, o := range others {
+			if o.ID != a.ID && slices.Contains(o.IdentifierURIs, uri) {
+				return &Error{Code: IdentifierTaken, Subject: uri}
+			}
+		}
+	}
+	return nil
+}
+
+// webAddress accepts https, and http on loopback only. Anything else, such as javascript:, would be posted to or linked.
+func webAddress(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Scheme == "https" || (u.Scheme == "http" && (u.Hostname() == "localhost" || (ip != nil && ip.IsLoopback())))
+}
+
+// SealKey seals a signing key for an application.
+func (t *Tenant) SealKey(thumbprint string, pkcs1 []byte) string {
+	return t.Sealer.Seal("saml-key/"+thumbprint, pkcs1)
+}
+
+// OpenKey returns the PKCS #1 form of a signing key.
+func (t *Tenant) OpenKey(k SigningKey) ([]byte, error) {
+	return t.Sealer.Open("saml-key/"+k.Thumbprint, k.SealedKey)
+}
+
+// SigningKeyOf returns the key that signs for an application, or SigningKeyMissing.
+func (a Application) SigningKeyOf() (SigningKey, error) {
+	for _, k := range a.Keys {
+		if k.Thumbprint == a.ActiveThumbprint {
+			return k, nil
+		}
+	}
+	return SigningKey{}, &Error{Code: SigningKeyMissing, Subject: a.DisplayName}
+}
+
+// Application returns an application by any of its three ids, or ApplicationNotFound.
+func (t *Tenant) Application(ctx context.Context, id string) (a Application, err error) {
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		a, err = r.Application(id)
+		return orRefuse(err, ApplicationNotFound, id)
+	})
+	return a, err
+}
+
+// ApplicationByIdentifier finds the application whose identifier or client id is the issuer of a SAML request, exactly, or fails with
+// IdentifierUnknown.
+func (t *Tenant) ApplicationByIdentifier(ctx context.Context, issuer string) (Application, error) {
+	all, err := t.Applications(ctx)
+	if err != nil {
+		return Application{}, err
+	}
+	for _, a := range all {
+		if a.AppID == issuer || slices.Contains(a.IdentifierURIs, issuer) {
+			return a, nil
+		}
+	}
+	return Application{}, &Error{Code: IdentifierUnknown, Subject: issuer}
+}
+
+// Applications lists the applications in the order of their ids.
+func (t *Tenant) Applications(ctx context.Context) (list []Application, err error) {
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		list, err = r.Applications()
+		return err
+	})
+	return list, err
+}
+
+// Assign gives a user or a group a role of an application. It fails with ApplicationNotFound, UserNotFound or AssignmentExists.
+func (t *Tenant) Assign(ctx context.Context, by audit.Actor, servicePrincipalID, principalID, roleID string) (Assignment, error) {
+	raw := []byte(t.NewID() + t.NewID())[:32]
+	a := Assignment{ID: base64.RawURLEncoding.EncodeToString(raw), ServicePrincipalID: servicePrincipalID, PrincipalID: principalID, RoleID: roleID, CreatedAt: t.now()}
+	err := t.change(ctx, by, "Add app role assignment grant to user", func(tx Tx, touched *Touched) (string, error) {
+		if _, err := tx.Application(servicePrincipalID); err != nil {
+			return servicePrincipalID, orRefuse(err, ApplicationNotFound, servicePrincipalID)
+		}
+		kind, err := kindOf(tx, principalID)
+		if err != nil {
+			return principalID, err
+		}
+		a.PrincipalKind = kind
+		existing, err := tx.Assignments(AssignmentQuery{servicePrincipalID, principalID})
+		if err != nil {
+			return principalID, err
+		}
+		if slices.ContainsFunc(existing, func(e Assignment) bool { return e.RoleID == roleID }) {
+			return principalID, &Error{Code: AssignmentExists, Subject: principalID}
+		}
+		return principalID, errors.Join(touchPrincipal(tx, touched, a), tx.PutAssignment(a))
+	})
+	return a, err
+}
+
+// touchPrincipal marks everyone whose scope an assignment decides.
+func touchPrincipal(tx Reader, touched *Touched, a Assignment) error {
+	touched.add(a.PrincipalKind, a.PrincipalID)
+	if a.PrincipalKind == KindGroup {
+		return touchMembers(tx, touched, a.PrincipalID)
+	}
+	return nil
+}
+
+// Unassign takes a role away, or fails with AssignmentNotFound.
+func (t *Tenant) Unassign(ctx context.Context, by audit.Actor, servicePrincipalID, id string) error {
+	return t.change(ctx, by, "Remove app role assignment from user", func(tx Tx, touched *Touched) (string, error) {
+		a, err := tx.Assignment(id)
+		if err == nil && a.ServicePrincipalID != servicePrincipalID {
+			err = ErrNoRow
+		}
+		if err != nil {
+			return id, orRefuse(err, AssignmentNotFound, id)
+		}
+		return a.PrincipalID, errors.Join(touchPrincipal(tx, touched, a), tx.DeleteAssignment(id))
+	})
+}
+
+// Assignments lists the assignments of an application.
+func (t *Tenant) Assignments(ctx context.Context, q AssignmentQuery) (list []Assignment, err error) {
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		list, err = r.Assignments(q)
+		return err
+	})
+	return list, err
+}
+
+// MayUse says whether a user is assigned to an application, directly or as direct member of an assigned group. It fails with NotAssigned.
+func (t *Tenant) MayUse(ctx context.Context, a Application, userID string) error {
+	if !a.Enabled {
+		return &Error{Code: ApplicationDisabled, Subject: a.DisplayName}
+	}
+	if !a.AssignmentRequired {
+		return nil
+	}
+	return t.Store.View(ctx, func(r Reader) error {
+		assigned, err := assignedPrincipals(r, a.ServicePrincipalID)
+		if err != nil {
+			return err
+		}
+		ok, err := inScope(r, assigned, userID)
+		if err == nil && !ok {
+			err = &Error{Code: NotAssigned, Subject: userID}
+		}
+		return err
+	})
+}
+
+func assignedPrincipals(r Reader, servicePrincipalID string) (map[string]bool, error) {
+	list, err := r.Assignments(AssignmentQuery{ServicePrincipalID: servicePrincipalID})
+	assigned := map[string]bool{}
+	for _, a := range list {
+		assigned[a.PrincipalID] = true
+	}
+	return assigned, err
+}
+
+// inScope says whether a user is assigned or a direct member of an assigned group. Nested groups do not count.
+func inScope(r Reader, assigned map[string]bool, userID string) (bool, error) {
+	if assigned[userID] {
+		return true, nil
+	}
+	groups, err := r.MemberOf(userID)
+	for _, m := range groups {
+		if assigned[m.GroupID] {
+			return true, nil
+		}
+	}
+	return false, err
+}

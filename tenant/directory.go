@@ -1,0 +1,344 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"net/mail"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+)
+
+// User is a person in the tenant.
+type User struct {
+	ID                string
+	UserPrincipalName string // unique ignoring letter case; what people sign in with, and the SAML NameID
+	DisplayName       string
+	GivenName         string
+	Surname           string
+	Mail              string
+	MailNickname      string
+	JobTitle          string
+	Department        string
+	EmployeeID        string
+	MobilePhone       string
+	OfficeLocation    string
+	PreferredLanguage string
+	UsageLocation     string
+	ManagerID         string
+	Enabled           bool
+	CreatedAt         time.Time
+}
+
+// Group is a security group. Members are users and groups; only direct users count for sign-in and provisioning.
+type Group struct {
+	ID              string
+	DisplayName     string
+	Description     string
+	MailNickname    string
+	SecurityEnabled bool
+	CreatedAt       time.Time
+}
+
+// Member is one object in one group.
+type Member struct {
+	GroupID  string
+	MemberID string
+	Kind     ObjectKind
+}
+
+func fold(s string) string { return strings.ToLower(s) }
+
+func (u User) check(tx Reader) error {
+	if _, err := mail.ParseAddress(u.UserPrincipalName); err != nil || strings.ContainsAny(u.UserPrincipalName, " <>") {
+		return &Error{Code: InvalidValue, Subject: "userPrincipalName", Detail: "want name@domain"}
+	}
+	for field, value := range map[string]string{
+		"displayName": u.DisplayName, "givenName": u.GivenName, "surname": u.Surname, "mail": u.Mail, "jobTitle": u.JobTitle, "department": u.Department,
+		"employeeId": u.EmployeeID, "mobilePhone": u.MobilePhone, "officeLocation": u.OfficeLocation, "mailNickname": u.MailNickname,
+	} {
+		if utf8.RuneCountInString(value) > 256 || !utf8.ValidString(value) {
+			return &Error{Code: InvalidValue, Subject: field, Detail: "longer than 256 characters"}
+		}
+	}
+	if u.DisplayName == "" {
+		return &Error{Code: InvalidValue, Subject: "displayName", Detail: "missing"}
+	}
+	other, err := tx.UserByPrincipalName(u.UserPrincipalName)
+	if err == nil && other.ID != u.ID {
+		return &Error{Code: UPNTaken, Subject: u.UserPrincipalName}
+	}
+	if err != nil && !errors.Is(err, ErrNoRow) {
+		return err
+	}
+	return nil
+}
+
+// CreateUser adds a user. passwordHash is an argon2id hash, or empty for a user who cannot sign in. It fails with UPNTaken or InvalidValue.
+func (t *Tenant) CreateUser(ctx context.Context, by audit.Actor, u User, passwordHash string) (User, error) {
+	u.ID, u.CreatedAt = t.NewID(), t.now()
+	err := t.change(ctx, by, "Add user", func(tx Tx, touched *Touched) (string, error) {
+		if err := u.check(tx); err != nil {
+			return u.UserPrincipalName, err
+		}
+		touched.add(KindUser, u.ID)
+		if passwordHash != "" {
+			if err := tx.PutPassword(Password{Principal: u.ID, Hash: passwordHash}); err != nil {
+				return u.ID, err
+			}
+		}
+		return u.ID, tx.PutUser(u)
+	})
+	return u, err
+}
+
+// UpdateUser changes a user by edit, which may run more than once.
+func (t *Tenant) UpdateUser(ctx context.Context, by audit.Actor, id string, edit func(*User)) (User, error) {
+	var u User
+	err := t.change(ctx, by, "Update user", func(tx Tx, touched *Touched) (string, error) {
+		old, err := tx.User(id)
+		if err != nil {
+			return id, orRefuse(err, UserNotFound, id)
+		}
+		u = old
+		edit(&u)
+		u.ID, u.CreatedAt = old.ID, old.CreatedAt
+		if err := u.check(tx); err != nil {
+			return id, err
+		}
+		if old.Enabled && !u.Enabled {
+			if err := tx.DeleteSessionsOf(id); err != nil {
+				return id, err
+			}
+		}
+		touched.add(KindUser, id)
+		return id, tx.PutUser(u)
+	})
+	return u, err
+}
+
+// SetPassword gives a user a password.
+func (t *Tenant) SetPassword(ctx context.Context, by audit.Actor, id, password string) error {
+	hash := authn.HashPassword(password)
+	return t.change(ctx, by, "Reset password", func(tx Tx, _ *Touched) (string, error) {
+		if _, err := tx.User(id); err != nil {
+			return id, orRefuse(err, UserNotFound, id)
+		}
+		if len(password) < 8 || len(password) > 256 {
+			return id, &Error{Code: InvalidValue, Subject: "password", Detail: "want 8 to 256 characters"}
+		}
+		return id, tx.PutPassword(Password{Principal: id, Hash: hash})
+	})
+}
+
+// DeleteUser removes a user with memberships, assignments and sessions.
+func (t *Tenant) DeleteUser(ctx context.Context, by audit.Actor, id string) error {
+	return t.change(ctx, by, "Delete user", func(tx Tx, touched *Touched) (string, error) {
+		if _, err := tx.User(id); err != nil {
+			return id, orRefuse(err, UserNotFound, id)
+		}
+		touched.add(KindUser, id)
+		return id, errors.Join(removeObject(tx, touched, id), tx.DeleteSessionsOf(id), tx.DeleteUser(id))
+	})
+}
+
+// removeObject takes an object out of all groups and assignments.
+func removeObject(tx Tx, touched *Touched, id string) error {
+	in, err := tx.MemberOf(id)
+	if err != nil {
+		return err
+	}
+	for _, m := range in {
+		touched.add(KindGroup, m.GroupID)
+	}
+	assigned, err := tx.Assignments(AssignmentQuery{PrincipalID: id})
+	if err != nil {
+		return err
+	}
+	for _, a := range assigned {
+		if err := tx.DeleteAssignment(a.ID); err != nil {
+			return err
+		}
+	}
+	return tx.DeleteMembersOf(id)
+}
+
+// User returns one user by id or user principal name, or UserNotFound.
+func (t *Tenant) User(ctx context.Context, idOrName string) (u User, err error) {
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		if strings.Contains(idOrName, "@") {
+			u, err = r.UserByPrincipalName(idOrName)
+		} else {
+			u, err = r.User(idOrName)
+		}
+		return orRefuse(err, UserNotFound, idOrName)
+	})
+	return u, err
+}
+
+// Users lists users in the order of their ids.
+func (t *Tenant) Users(ctx context.Context, q Query) (users []User, err error) {
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		users, err = r.Users(q)
+		return err
+	})
+	return users, err
+}
+
+// CreateGroup adds a security group.
+func (t *Tenant) CreateGroup(ctx context.Context, by audit.Actor, g Group) (Group, error) {
+	g.ID, g.CreatedAt = t.NewID(), t.now()
+	err := t.change(ctx, by, "Add group", func(tx Tx, touched *Touched) (string, error) {
+		if err := g.check(); err != nil {
+			return g.DisplayName, err
+		}
+		touched.add(KindGroup, g.ID)
+		return g.ID, tx.PutGroup(g)
+	})
+	return g, err
+}
+
+func (g Group) check() error {
+	if n := utf8.RuneCountInString(g.DisplayName); n == 0 || n > 256 || !utf8.ValidString(g.DisplayName) {
+		return &Error{Code: InvalidValue, Subject: "displayName", Detail: "want 1 to 256 characters"}
+	}
+	if utf8.RuneCountInString(g.Description) > 1024 {
+		return &Error{Code: InvalidValue, Subject: "description", Detail: "longer than 1024 characters"}
+	}
+	return nil
+}
+
+// UpdateGroup changes a group by edit, which may run more than once.
+func (t *Tenant) UpdateGroup(ctx context.Context, by audit.Actor, id string, edit func(*Group)) (Group, error) {
+	var g Group
+	err := t.change(ctx, by, "Update group", func(tx Tx, touched *Touched) (string, error) {
+		old, err := tx.Group(id)
+		if err != nil {
+			return id, orRefuse(err, GroupNotFound, id)
+		}
+		g = old
+		edit(&g)
+		g.ID, g.CreatedAt = old.ID, old.CreatedAt
+		if err := g.check(); err != nil {
+			return id, err
+		}
+		touched.add(KindGroup, id)
+		return id, tx.PutGroup(g)
+	})
+	return g, err
+}
+
+// DeleteGroup removes a group with its memberships and assignments.
+func (t *Tenant) DeleteGroup(ctx context.Context, by audit.Actor, id string) error {
+	return t.change(ctx, by, "Delete group", func(tx Tx, touched *Touched) (string, error) {
+		if _, err := tx.Group(id); err != nil {
+			return id, orRefuse(err, GroupNotFound, id)
+		}
+		touched.add(KindGroup, id)
+		if err := touchMembers(tx, touched, id); err != nil {
+			return id, err
+		}
+		return id, errors.Join(removeObject(tx, touched, id), tx.DeleteGroup(id))
+	})
+}
+
+// touchMembers marks a group's direct users, whose scope depends on the group.
+func touchMembers(tx Reader, touched *Touched, groupID string) error {
+	members, err := tx.Members(groupID)
+	for _, m := range members {
+		if m.Kind == KindUser {
+			touched.add(KindUser, m.MemberID)
+		}
+	}
+	return err
+}
+
+// Group returns one group, or GroupNotFound.
+func (t *Tenant) Group(ctx context.Context, id string) (g Group, err error) {
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		g, err = r.Group(id)
+		return orRefuse(err, GroupNotFound, id)
+	})
+	return g, err
+}
+
+// Groups lists groups in the order of their ids.
+func (t *Tenant) Groups(ctx context.Context, q Query) (groups []Group, err error) {
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		groups, err = r.Groups(q)
+		return err
+	})
+	return groups, err
+}
+
+// Members lists a group's direct members, or fails with GroupNotFound.
+func (t *Tenant) Members(ctx context.Context, groupID string) (members []Member, err error) {
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		if _, err := r.Group(groupID); err != nil {
+			return orRefuse(err, GroupNotFound, groupID)
+		}
+		members, err = r.Members(groupID)
+		return err
+	})
+	return members, err
+}
+
+// AddMember puts a user or a group into a group. It fails with GroupNotFound, UserNotFound (no such object) or MemberExists.
+func (t *Tenant) AddMember(ctx context.Context, by audit.Actor, groupID, memberID string) error {
+	return t.AddMembers(ctx, by, groupID, []string{memberID})
+}
+
+// AddMembers puts several objects into a group, all or none.
+func (t *Tenant) AddMembers(ctx context.Context, by audit.Actor, groupID string, memberIDs []string) error {
+	return t.change(ctx, by, "Add member to group", func(tx Tx, touched *Touched) (string, error) {
+		if _, err := tx.Group(groupID); err != nil {
+			return groupID, orRefuse(err, GroupNotFound, groupID)
+		}
+		touched.add(KindGroup, groupID)
+		for _, id := range memberIDs {
+			kind, err := kindOf(tx, id)
+			if err != nil {
+				return groupID, err
+			}
+			if _, err := tx.Member(groupID, id); err == nil {
+				return groupID, &Error{Code: MemberExists, Subject: id}
+			} else if !errors.Is(err, ErrNoRow) {
+				return groupID, err
+			}
+			touched.add(kind, id)
+			if err := tx.PutMember(Member{groupID, id, kind}); err != nil {
+				return groupID, err
+			}
+		}
+		return groupID, nil
+	})
+}
+
+// kindOf says whether an id is a user's or a group's; UserNotFound when it is neither.
+func kindOf(tx Reader, id string) (ObjectKind, error) {
+	_, err := tx.User(id)
+	if err == nil {
+		return KindUser, nil
+	}
+	if !errors.Is(err, ErrNoRow) {
+		return "", err
+	}
+	_, err = tx.Group(id)
+	return KindGroup, orRefuse(err, UserNotFound, id)
+}
+
+// RemoveMember takes an object out of a group, or fails with MemberNotFound.
+func (t *Tenant) RemoveMember(ctx context.Context, by audit.Actor, groupID, memberID string) error {
+	return t.change(ctx, by, "Remove member from group", func(tx Tx, touched *Touched) (string, error) {
+		m, err := tx.Member(groupID, memberID)
+		if err != nil {
+			return groupID, orRefuse(err, MemberNotFound, memberID)
+		}
+		touched.add(KindGroup, groupID)
+		touched.add(m.Kind, memberID)
+		return groupID, tx.DeleteMember(groupID, memberID)
+	})
+}

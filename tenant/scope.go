@@ -1,0 +1,170 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"strconv"
+)
+
+// ScopedUser is a user with what provisioning must know about it.
+type ScopedUser struct {
+	ID      string
+	Gone    bool
+	InScope bool
+	User    User
+}
+
+// ScopedGroup is a group with its direct users that are in scope.
+type ScopedGroup struct {
+	ID      string
+	Gone    bool
+	InScope bool
+	Group   Group
+	Members []string
+}
+
+// Scope is what a job must look at.
+type Scope struct {
+	Users     []ScopedUser
+	Groups    []ScopedGroup
+	Watermark string
+}
+
+// ScopeSince returns what a job must look at: everything for an empty watermark, else the objects that were marked since then, those in
+// also, and the groups of the users among them. It is read from one snapshot, so nothing falls between two cycles.
+func (t *Tenant) ScopeSince(ctx context.Context, j Job, watermark string, also []Mark) (scope Scope, err error) {
+	err = t.Store.View(ctx, func(r Reader) error {
+		scope = Scope{}
+		after, _ := strconv.ParseInt(watermark, 10, 64) // empty: everything is read anyway
+		marks, last, err := r.Marks(after)
+		if err != nil {
+			return err
+		}
+		scope.Watermark = strconv.FormatInt(last, 10)
+		assigned, err := assignedPrincipals(r, j.ServicePrincipalID)
+		if err != nil {
+			return err
+		}
+		s := scoper{r, j.SyncAll, assigned}
+		if watermark == "" {
+			return s.everything(&scope)
+		}
+		return s.marked(&scope, append(marks, also...))
+	})
+	return scope, err
+}
+
+type scoper struct {
+	Reader
+	all      bool
+	assigned map[string]bool
+}
+
+func (s scoper) everything(scope *Scope) error {
+	users, err := s.Users(Query{})
+	if err != nil {
+		return err
+	}
+	for _, u := range users {
+		su, err := s.user(u.ID)
+		if err != nil {
+			return err
+		}
+		if su.InScope {
+			scope.Users = append(scope.Users, su)
+		}
+	}
+	groups, err := s.Groups(Query{})
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		sg, err := s.group(g.ID)
+		if err != nil {
+			return err
+		}
+		if sg.InScope {
+			scope.Groups = append(scope.Groups, sg)
+		}
+	}
+	return nil
+}
+
+// marked looks at each marked object once. A user brings its groups along: a member that enters the scope late is then noticed, which
+// Entra's own service does not do without a restart.
+func (s scoper) marked(scope *Scope, marks []Mark) error {
+	seen := map[Mark]bool{}
+	groups := []string{}
+	addGroup := func(id string) {
+		if m := (Mark{KindGroup, id}); !seen[m] {
+			seen[m] = true
+			groups = append(groups, id)
+		}
+	}
+	for _, m := range marks {
+		if m.Kind == KindGroup {
+			addGroup(m.ID)
+			continue
+		}
+		if seen[m] {
+			continue
+		}
+		seen[m] = true
+		u, err := s.user(m.ID)
+		if err != nil {
+			return err
+		}
+		scope.Users = append(scope.Users, u)
+		in, err := s.MemberOf(m.ID)
+		if err != nil {
+			return err
+		}
+		for _, g := range in {
+			addGroup(g.GroupID)
+		}
+	}
+	for _, id := range groups {
+		g, err := s.group(id)
+		if err != nil {
+			return err
+		}
+		scope.Groups = append(scope.Groups, g)
+	}
+	return nil
+}
+
+func (s scoper) user(id string) (ScopedUser, error) {
+	u, err := s.User(id)
+	if errors.Is(err, ErrNoRow) {
+		return ScopedUser{ID: id, Gone: true}, nil
+	}
+	if err != nil {
+		return ScopedUser{}, err
+	}
+	in := s.all
+	if !in {
+		in, err = inScope(s, s.assigned, id)
+	}
+	return ScopedUser{ID: id, InScope: in, User: u}, err
+}
+
+func (s scoper) group(id string) (ScopedGroup, error) {
+	g, err := s.Group(id)
+	if errors.Is(err, ErrNoRow) {
+		return ScopedGroup{ID: id, Gone: true}, nil
+	}
+	if err != nil {
+		return ScopedGroup{}, err
+	}
+	out := ScopedGroup{ID: id, InScope: g.SecurityEnabled && (s.all || s.assigned[id]), Group: g}
+	if !out.InScope {
+		return out, nil
+	}
+	members, err := s.Members(id)
+	for _, m := range members { // in scope by this very group, or because all are
+		if m.Kind == KindUser {
+			out.Members = append(out.Members, m.MemberID)
+		}
+	}
+	return out, err
+}

@@ -1,0 +1,106 @@
+package tenant
+
+import (
+	"context"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+)
+
+// Store keeps a tenant. Its functions may be called by many goroutines; View and Update promise what center.Store's do.
+type Store interface {
+	View(ctx context.Context, fn func(Reader) error) error
+	Update(ctx context.Context, fn func(Tx) error) error
+	Close() error
+}
+
+// Reader reads. Every method is one statement and decides nothing; one that looks for a single row returns ErrNoRow when there is none.
+type Reader interface {
+	Organization() (Organization, error)
+
+	User(id string) (User, error)
+	UserByPrincipalName(string) (User, error) // ignores letter case
+	Users(Query) ([]User, error)
+	CountUsers() (int, error)
+
+	Group(id string) (Group, error)
+	GroupsByName(string) ([]Group, error) // names need not be unique
+	Groups(Query) ([]Group, error)
+	CountGroups() (int, error)
+	Members(groupID string) ([]Member, error)
+	Member(groupID, memberID string) (Member, error)
+	MemberOf(memberID string) ([]Member, error)
+
+	Application(id string) (Application, error) // by object id, app id or service principal id
+	Applications() ([]Application, error)
+	Assignments(AssignmentQuery) ([]Assignment, error)
+	Assignment(id string) (Assignment, error)
+
+	Job(id string) (Job, error)
+	Jobs(servicePrincipalID string) ([]Job, error) // all jobs when empty
+	Link(jobID string, kind ObjectKind, sourceID string) (Link, error)
+	Links(jobID string) ([]Link, error)
+	Log(LogQuery) ([]LogEntry, error)
+	Marks(after int64) (marks []Mark, last int64, err error)
+
+	Client(id string) (Client, error)
+	Administrator(name string) (Administrator, error)
+	Password(principal string) (Password, error)
+	Session(digest string) (Session, error)
+
+	Events(limit int) ([]audit.Event, error)
+}
+
+// Tx reads and writes. Put adds or replaces by key; deleting what is not there is no error.
+type Tx interface {
+	Reader
+
+	PutOrganization(Organization) error
+	PutUser(User) error
+	DeleteUser(id string) error
+	PutGroup(Group) error
+	DeleteGroup(id string) error
+	PutMember(Member) error
+	DeleteMember(groupID, memberID string) error
+	DeleteMembersOf(objectID string) error // as group and as member
+
+	PutApplication(Application) error
+	PutAssignment(Assignment) error
+	DeleteAssignment(id string) error
+
+	PutJob(Job) error
+	DeleteJob(id string) error
+	PutLink(Link) error
+	DeleteLink(jobID string, kind ObjectKind, sourceID string) error
+	AppendLog([]LogEntry) error
+	AppendMarks([]Mark) error
+
+	PutClient(Client) error
+	PutAdministrator(Administrator) error
+	PutPassword(Password) error
+	PutSession(Session) error
+	DeleteSession(digest string) error
+	DeleteSessionsOf(userID string) error
+
+	AppendEvent(audit.Event) error
+}
+
+// Query pages through users or groups in the order of their ids.
+type Query struct {
+	After  string
+	Limit  int    // 0: no limit
+	Search string // the beginning or part of a name, ignoring letter case
+}
+
+// AssignmentQuery selects app role assignments. Fields that are set narrow the result together.
+type AssignmentQuery struct {
+	ServicePrincipalID string
+	PrincipalID        string
+}
+
+// LogQuery selects entries of the provisioning log, newest first.
+type LogQuery struct {
+	JobID   string
+	CycleID string
+	Status  string // success, failure or skipped; empty: any
+	Limit   int    // 0: 100
+}

@@ -1,0 +1,88 @@
+package store
+
+import (
+	"database/sql"
+	"errors"
+
+	"github.com/gatehouse-id/gatehouse/sqldb"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+func (t tx) Job(id string) (tenant.Job, error) {
+	return one[tenant.Job](t, `SELECT doc FROM jobs WHERE id = $1`, id)
+}
+func (t tx) Jobs(servicePrincipalID string) ([]tenant.Job, error) {
+	w := &sqldb.Where{}
+	w.Equal("service_principal_id", servicePrincipalID)
+	return list[tenant.Job](t, `SELECT doc FROM jobs`+w.Text()+` ORDER BY id`, w.Args...)
+}
+func (t tx) PutJob(j tenant.Job) error {
+	return t.Do(`INSERT INTO jobs (id, service_principal_id, doc) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
+		j.ID, j.ServicePrincipalID, sqldb.Encode(j))
+}
+func (t tx) DeleteJob(id string) error {
+	return errors.Join(t.Do(`DELETE FROM jobs WHERE id = $1`, id), t.Do(`DELETE FROM links WHERE job_id = $1`, id))
+}
+
+func (t tx) Link(jobID string, kind tenant.ObjectKind, sourceID string) (tenant.Link, error) {
+	return one[tenant.Link](t, `SELECT doc FROM links WHERE job_id = $1 AND kind = $2 AND source_id = $3`, jobID, string(kind), sourceID)
+}
+func (t tx) Links(jobID string) ([]tenant.Link, error) {
+	return list[tenant.Link](t, `SELECT doc FROM links WHERE job_id = $1 ORDER BY kind, source_id`, jobID)
+}
+func (t tx) PutLink(l tenant.Link) error {
+	return t.Do(`INSERT INTO links (job_id, kind, source_id, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (job_id, kind, source_id) DO UPDATE SET doc = excluded.doc`,
+		l.JobID, string(l.Kind), l.SourceID, sqldb.Encode(l))
+}
+func (t tx) DeleteLink(jobID string, kind tenant.ObjectKind, sourceID string) error {
+	return t.Do(`DELETE FROM links WHERE job_id = $1 AND kind = $2 AND source_id = $3`, jobID, string(kind), sourceID)
+}
+
+func (t tx) AppendLog(entries []tenant.LogEntry) error {
+	for _, e := range entries {
+		if err := t.Do(`INSERT INTO provisioning_log (id, job_id, cycle_id, status, time, doc) VALUES ($1, $2, $3, $4, $5, $6)`,
+			e.ID, e.JobID, e.CycleID, e.Status, e.Time.UnixMilli(), sqldb.Encode(e)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t tx) Log(q tenant.LogQuery) ([]tenant.LogEntry, error) {
+	w := &sqldb.Where{}
+	w.Equal("job_id", q.JobID)
+	w.Equal("cycle_id", q.CycleID)
+	w.Equal("status", q.Status)
+	if q.Limit == 0 {
+		q.Limit = 100
+	}
+	query := `SELECT doc FROM provisioning_log` + w.Text() + ` ORDER BY time DESC, id` + w.Limit(q.Limit, 0)
+	return list[tenant.LogEntry](t, query, w.Args...)
+}
+
+// AppendMarks numbers the marks after the last one. The transaction is serializable, so numbers are given once and seen in order.
+func (t tx) AppendMarks(marks []tenant.Mark) error {
+	var last int64
+	if err := t.Row(`SELECT COALESCE(MAX(seq), 0) FROM marks`, nil, &last); err != nil {
+		return err
+	}
+	for i, m := range marks {
+		if err := t.Do(`INSERT INTO marks (seq, kind, id) VALUES ($1, $2, $3)`, last+int64(i)+1, string(m.Kind), m.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t tx) Marks(after int64) (marks []tenant.Mark, last int64, err error) {
+	if err := t.Row(`SELECT COALESCE(MAX(seq), 0) FROM marks`, nil, &last); err != nil {
+		return nil, 0, err
+	}
+	err = t.Query(`SELECT kind, id FROM marks WHERE seq > $1 ORDER BY seq`, []any{after}, func(rows *sql.Rows) error {
+		var m tenant.Mark
+		err := rows.Scan(&m.Kind, &m.ID)
+		marks = append(marks, m)
+		return err
+	})
+	return marks, last, err
+}

@@ -1,0 +1,223 @@
+// Package store keeps a tenant in SQL: SQLite or PostgreSQL, whichever sqldb opened. It decides nothing; each method is one statement.
+// Objects are kept whole as JSON beside the columns that they are found by.
+//
+// It may import tenant, sqldb and audit.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"io/fs"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/sqldb"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Store is a tenant.Store on a database.
+type Store struct{ db *sqldb.DB }
+
+// Open opens the store at dsn: a postgres:// URL or the path of an SQLite file.
+func Open(ctx context.Context, dsn string) (*Store, error) {
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	db, err := sqldb.Open(ctx, dsn, dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{db}, nil
+}
+
+// Close closes the database.
+func (s *Store) Close() error { return s.db.Close() }
+
+// View implements tenant.Store.
+func (s *Store) View(ctx context.Context, fn func(tenant.Reader) error) error {
+	return s.db.View(ctx, func(t sqldb.Tx) error { return fn(tx{t}) })
+}
+
+// Update implements tenant.Store.
+func (s *Store) Update(ctx context.Context, fn func(tenant.Tx) error) error {
+	return s.db.Update(ctx, func(t sqldb.Tx) error { return fn(tx{t}) })
+}
+
+type tx struct{ sqldb.Tx }
+
+var _ tenant.Tx = tx{}
+
+func one[T any](t tx, query string, args ...any) (T, error) {
+	v, err := sqldb.One[T](t.Tx, query, args...)
+	return v, sqldb.NoRow(err, tenant.ErrNoRow)
+}
+
+func list[T any](t tx, query string, args ...any) ([]T, error) {
+	return sqldb.List[T](t.Tx, query, args...)
+}
+
+// Small nouns without columns of their own live in the table documents, by kind.
+const (
+	kindOrganization  = "organization"
+	kindClient        = "client"
+	kindAdministrator = "administrator"
+	kindPassword      = "password"
+)
+
+func document[T any](t tx, kind, id string) (T, error) {
+	return one[T](t, `SELECT doc FROM documents WHERE kind = $1 AND id = $2`, kind, id)
+}
+
+func (t tx) putDocument(kind, id string, v any) error {
+	return t.Do(`INSERT INTO documents (kind, id, doc) VALUES ($1, $2, $3) ON CONFLICT (kind, id) DO UPDATE SET doc = excluded.doc`, kind, id, sqldb.Encode(v))
+}
+
+func (t tx) Organization() (tenant.Organization, error) {
+	return document[tenant.Organization](t, kindOrganization, "")
+}
+func (t tx) PutOrganization(v tenant.Organization) error {
+	return t.putDocument(kindOrganization, "", v)
+}
+func (t tx) Client(id string) (tenant.Client, error) {
+	return document[tenant.Client](t, kindClient, id)
+}
+func (t tx) PutClient(v tenant.Client) error { return t.putDocument(kindClient, v.ID, v) }
+func (t tx) Administrator(name string) (tenant.Administrator, error) {
+	return document[tenant.Administrator](t, kindAdministrator, strings.ToLower(name))
+}
+func (t tx) PutAdministrator(v tenant.Administrator) error {
+	return t.putDocument(kindAdministrator, strings.ToLower(v.Name), v)
+}
+func (t tx) Password(principal string) (tenant.Password, error) {
+	return document[tenant.Password](t, kindPassword, principal)
+}
+func (t tx) PutPassword(v tenant.Password) error { return t.putDocument(kindPassword, v.Principal, v) }
+
+func (t tx) Session(digest string) (tenant.Session, error) {
+	return one[tenant.Session](t, `SELECT doc FROM sessions WHERE digest = $1`, digest)
+}
+func (t tx) PutSession(v tenant.Session) error {
+	return t.Do(`INSERT INTO sessions (digest, user_id, doc) VALUES ($1, $2, $3)`, v.Digest, v.UserID, sqldb.Encode(v))
+}
+func (t tx) DeleteSession(digest string) error {
+	return t.Do(`DELETE FROM sessions WHERE digest = $1`, digest)
+}
+func (t tx) DeleteSessionsOf(userID string) error {
+	return t.Do(`DELETE FROM sessions WHERE user_id = $1`, userID)
+}
+
+func (t tx) User(id string) (tenant.User, error) {
+	return one[tenant.User](t, `SELECT doc FROM users WHERE id = $1`, id)
+}
+func (t tx) UserByPrincipalName(name string) (tenant.User, error) {
+	return one[tenant.User](t, `SELECT doc FROM users WHERE user_principal_name = $1`, strings.ToLower(name))
+}
+func (t tx) Users(q tenant.Query) ([]tenant.User, error) {
+	w := &sqldb.Where{}
+	w.Contains("search", q.Search)
+	if q.After != "" {
+		w.And("id > ?", q.After)
+	}
+	query := `SELECT doc FROM users` + w.Text() + ` ORDER BY id` + w.Limit(q.Limit, 0)
+	return list[tenant.User](t, query, w.Args...)
+}
+func (t tx) CountUsers() (int, error) { return t.Count(`SELECT COUNT(*) FROM users`) }
+func (t tx) PutUser(u tenant.User) error {
+	return t.Do(`INSERT INTO users (id, user_principal_name, search, doc) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (id) DO UPDATE SET user_principal_name = excluded.user_principal_name, search = excluded.search, doc = excluded.doc`,
+		u.ID, strings.ToLower(u.UserPrincipalName), strings.ToLower(u.DisplayName+" "+u.UserPrincipalName), sqldb.Encode(u))
+}
+func (t tx) DeleteUser(id string) error {
+	return errors.Join(t.Do(`DELETE FROM users WHERE id = $1`, id), t.Do(`DELETE FROM documents WHERE kind = $1 AND id = $2`, kindPassword, id))
+}
+
+func (t tx) Group(id string) (tenant.Group, error) {
+	return one[tenant.Group](t, `SELECT doc FROM user_groups WHERE id = $1`, id)
+}
+func (t tx) GroupsByName(name string) ([]tenant.Group, error) {
+	return list[tenant.Group](t, `SELECT doc FROM user_groups WHERE display_name = $1 ORDER BY id`, strings.ToLower(name))
+}
+func (t tx) Groups(q tenant.Query) ([]tenant.Group, error) {
+	w := &sqldb.Where{}
+	w.Contains("display_name", q.Search)
+	if q.After != "" {
+		w.And("id > ?", q.After)
+	}
+	query := `SELECT doc FROM user_groups` + w.Text() + ` ORDER BY id` + w.Limit(q.Limit, 0)
+	return list[tenant.Group](t, query, w.Args...)
+}
+func (t tx) CountGroups() (int, error) { return t.Count(`SELECT COUNT(*) FROM user_groups`) }
+func (t tx) PutGroup(g tenant.Group) error {
+	return t.Do(`INSERT INTO user_groups (id, display_name, doc) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET display_name = excluded.display_name, doc = excluded.doc`,
+		g.ID, strings.ToLower(g.DisplayName), sqldb.Encode(g))
+}
+func (t tx) DeleteGroup(id string) error { return t.Do(`DELETE FROM user_groups WHERE id = $1`, id) }
+
+func (t tx) members(query string, args ...any) (all []tenant.Member, err error) {
+	err = t.Query(query, args, func(rows *sql.Rows) error {
+		var m tenant.Member
+		err := rows.Scan(&m.GroupID, &m.MemberID, &m.Kind)
+		all = append(all, m)
+		return err
+	})
+	return all, err
+}
+func (t tx) Members(groupID string) ([]tenant.Member, error) {
+	return t.members(`SELECT group_id, member_id, kind FROM members WHERE group_id = $1 ORDER BY member_id`, groupID)
+}
+func (t tx) MemberOf(memberID string) ([]tenant.Member, error) {
+	return t.members(`SELECT group_id, member_id, kind FROM members WHERE member_id = $1 ORDER BY group_id`, memberID)
+}
+func (t tx) Member(groupID, memberID string) (m tenant.Member, err error) {
+	err = t.Row(`SELECT group_id, member_id, kind FROM members WHERE group_id = $1 AND member_id = $2`, []any{groupID, memberID}, &m.GroupID, &m.MemberID, &m.Kind)
+	return m, sqldb.NoRow(err, tenant.ErrNoRow)
+}
+func (t tx) PutMember(m tenant.Member) error {
+	return t.Do(`INSERT INTO members (group_id, member_id, kind) VALUES ($1, $2, $3)`, m.GroupID, m.MemberID, string(m.Kind))
+}
+func (t tx) DeleteMember(groupID, memberID string) error {
+	return t.Do(`DELETE FROM members WHERE group_id = $1 AND member_id = $2`, groupID, memberID)
+}
+func (t tx) DeleteMembersOf(objectID string) error {
+	return t.Do(`DELETE FROM members WHERE group_id = $1 OR member_id = $2`, objectID, objectID)
+}
+
+func (t tx) Application(id string) (tenant.Application, error) {
+	return one[tenant.Application](t, `SELECT doc FROM applications WHERE id = $1 OR app_id = $2 OR service_principal_id = $3`, id, id, id)
+}
+func (t tx) Applications() ([]tenant.Application, error) {
+	return list[tenant.Application](t, `SELECT doc FROM applications ORDER BY id`)
+}
+func (t tx) PutApplication(a tenant.Application) error {
+	return t.Do(`INSERT INTO applications (id, app_id, service_principal_id, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
+		a.ID, a.AppID, a.ServicePrincipalID, sqldb.Encode(a))
+}
+
+func (t tx) Assignments(q tenant.AssignmentQuery) ([]tenant.Assignment, error) {
+	w := &sqldb.Where{}
+	w.Equal("service_principal_id", q.ServicePrincipalID)
+	w.Equal("principal_id", q.PrincipalID)
+	return list[tenant.Assignment](t, `SELECT doc FROM assignments`+w.Text()+` ORDER BY id`, w.Args...)
+}
+func (t tx) Assignment(id string) (tenant.Assignment, error) {
+	return one[tenant.Assignment](t, `SELECT doc FROM assignments WHERE id = $1`, id)
+}
+func (t tx) PutAssignment(a tenant.Assignment) error {
+	return t.Do(`INSERT INTO assignments (id, service_principal_id, principal_id, doc) VALUES ($1, $2, $3, $4)`, a.ID, a.ServicePrincipalID, a.PrincipalID, sqldb.Encode(a))
+}
+func (t tx) DeleteAssignment(id string) error {
+	return t.Do(`DELETE FROM assignments WHERE id = $1`, id)
+}
+
+func (t tx) AppendEvent(e audit.Event) error {
+	return t.Do(`INSERT INTO events (id, time, doc) VALUES ($1, $2, $3)`, e.ID, e.Time.UnixMilli(), sqldb.Encode(e))
+}
+func (t tx) Events(limit int) ([]audit.Event, error) {
+	return list[audit.Event](t, `SELECT doc FROM events ORDER BY time DESC, id LIMIT $1`, limit)
+}

@@ -1,0 +1,223 @@
+// Package tenant is the Entra side: a small Microsoft Entra ID tenant. It holds the nouns (users, groups, applications with their service
+// principals, app role assignments, synchronization jobs, sessions), the rules they obey, the codes of its refusals, and the Store it needs.
+//
+// It knows no protocol: each door in a folder below translates between its wire and this package. Every change goes through
+// Tenant.change, which runs the rule, records the event and notes what provisioning must look at again, in one transaction.
+//
+// It may import audit and authn, and nothing else of ours.
+package tenant
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+)
+
+// Tenant is one tenant.
+type Tenant struct {
+	Store  Store
+	Sealer *authn.Sealer
+	Log    *slog.Logger
+	URL    string // where browsers and clients reach it, without a trailing slash
+	Now    func() time.Time
+	NewID  func() string
+
+	// Organization is read or made by Open and never changes afterwards.
+	Organization Organization
+
+	// TokenKey signs access tokens.
+	TokenKey *rsa.PrivateKey
+
+	// Changed is called after a change that provisioning must look at; it must not block. It may be nil.
+	Changed func()
+}
+
+// Organization is the identity of a tenant.
+type Organization struct {
+	ID             string // the tenant id, a UUID
+	DisplayName    string
+	Domain         string // the verified domain of user principal names
+	SealedTokenKey string
+	CreatedAt      time.Time
+}
+
+// Config is what Open needs to know.
+type Config struct {
+	Store       Store
+	Sealer      *authn.Sealer
+	Log         *slog.Logger
+	URL         string
+	DisplayName string           // of a new tenant; DefaultName when empty
+	Domain      string           // of a new tenant; DefaultDomain when empty
+	Now         func() time.Time // time.Now when nil
+}
+
+// Defaults of a new tenant.
+const (
+	DefaultName   = "Northwind Traders"
+	DefaultDomain = "northwind.example"
+)
+
+const tokenKeyPurpose = "token-key"
+
+// Open reads the organization from the store, or makes it when the store is empty.
+func Open(ctx context.Context, cfg Config) (*Tenant, error) {
+	t := &Tenant{Store: cfg.Store, Sealer: cfg.Sealer, Log: cfg.Log, URL: cfg.URL, Now: cfg.Now, NewID: uuid.NewString}
+	if t.Now == nil {
+		t.Now = time.Now
+	}
+	if t.Log == nil {
+		t.Log = slog.New(slog.DiscardHandler)
+	}
+	err := t.Store.View(ctx, func(r Reader) (err error) {
+		t.Organization, err = r.Organization()
+		return err
+	})
+	if errors.Is(err, ErrNoRow) {
+		err = t.found(ctx, cfg)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the tenant: %w", err)
+	}
+	der, err := t.Sealer.Open(tokenKeyPurpose, t.Organization.SealedTokenKey)
+	if err != nil {
+		return nil, fmt.Errorf("open the tenant's token key: %w", err)
+	}
+	t.TokenKey, err = x509.ParsePKCS1PrivateKey(der)
+	return t, err
+}
+
+func (t *Tenant) found(ctx context.Context, cfg Config) error {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return err
+	}
+	o := Organization{ID: t.NewID(), DisplayName: cfg.DisplayName, Domain: cfg.Domain, CreatedAt: t.now(),
+		SealedTokenKey: t.Sealer.Seal(tokenKeyPurpose, x509.MarshalPKCS1PrivateKey(key))}
+	if o.DisplayName == "" {
+		o.DisplayName = DefaultName
+	}
+	if o.Domain == "" {
+		o.Domain = DefaultDomain
+	}
+	t.Organization = o
+	return t.Store.Update(ctx, func(tx Tx) error { return tx.PutOrganization(o) })
+}
+
+// now is the time in UTC and whole milliseconds, which is what stores keep.
+func (t *Tenant) now() time.Time { return t.Now().UTC().Truncate(time.Millisecond) }
+
+// Issuer is the entity id in SAML responses and metadata. It is a name, not an address, so it is Entra's own.
+func (t *Tenant) Issuer() string { return "https://sts.windows.net/" + t.Organization.ID + "/" }
+
+// SignInURL is the SAML single sign-on service.
+func (t *Tenant) SignInURL() string { return t.URL + "/" + t.Organization.ID + "/saml2" }
+
+// MetadataURL is the federation metadata document of an application.
+func (t *Tenant) MetadataURL(appID string) string {
+	return t.URL + "/" + t.Organization.ID + "/federationmetadata/2007-06/federationmetadata.xml?appid=" + appID
+}
+
+// TokenURL is the OAuth 2.0 token endpoint.
+func (t *Tenant) TokenURL() string { return t.URL + "/" + t.Organization.ID + "/oauth2/v2.0/token" }
+
+// GraphURL is the root of Microsoft Graph v1.0.
+func (t *Tenant) GraphURL() string { return t.URL + "/v1.0" }
+
+// AdminCenterURL is the administrators' pages.
+func (t *Tenant) AdminCenterURL() string { return t.URL + "/admin/" }
+
+// Touched collects what a rule changed that provisioning must look at again.
+type Touched struct{ marks []Mark }
+
+// Mark names an object that may have to be provisioned.
+type Mark struct {
+	Kind ObjectKind
+	ID   string
+}
+
+// ObjectKind tells users from groups.
+type ObjectKind string
+
+// The kinds of directory object.
+const (
+	KindUser  ObjectKind = "User"
+	KindGroup ObjectKind = "Group"
+)
+
+func (m *Touched) add(kind ObjectKind, id string) { m.marks = append(m.marks, Mark{kind, id}) }
+
+// change is the only way to change anything: it checks that the actor may, runs one rule, and records in the same transaction who did
+// what and which objects provisioning must look at. A refusal changes nothing and is recorded too. rule may run more than once.
+func (t *Tenant) change(ctx context.Context, by audit.Actor, action string, rule func(Tx, *Touched) (subject string, err error)) error {
+	var subject string
+	var touched Touched
+	err := t.Store.Update(ctx, func(tx Tx) (err error) {
+		touched = Touched{}
+		if (by.Kind == audit.Anonymous || by.Kind == audit.User) && !signInActions[action] {
+			return &Error{Code: NotAllowed, Subject: action}
+		}
+		if subject, err = rule(tx, &touched); err != nil {
+			return err
+		}
+		if len(touched.marks) > 0 {
+			if err := tx.AppendMarks(touched.marks); err != nil {
+				return err
+			}
+		}
+		return tx.AppendEvent(t.event(by, action, subject, nil))
+	})
+	if err != nil && CodeOf(err) != "" {
+		return errors.Join(err, t.record(ctx, t.event(by, action, subject, err)))
+	}
+	if err == nil && len(touched.marks) > 0 && t.Changed != nil {
+		t.Changed()
+	}
+	return err
+}
+
+func (t *Tenant) event(by audit.Actor, action, subject string, err error) audit.Event {
+	e := audit.Event{ID: t.NewID(), Time: t.now(), Actor: by, Action: action, Subject: subject, Result: audit.Granted}
+	if err != nil {
+		e.Result, e.Code, e.Detail = audit.Refused, string(CodeOf(err)), err.Error()
+	}
+	return e
+}
+
+func (t *Tenant) record(ctx context.Context, e audit.Event) error {
+	t.Log.Info("audit", "event", e)
+	return t.Store.Update(context.WithoutCancel(ctx), func(tx Tx) error { return tx.AppendEvent(e) })
+}
+
+// Refuse records that a door refused a request before it reached a rule, for the reason err. It returns err.
+func (t *Tenant) Refuse(ctx context.Context, by audit.Actor, action, subject string, err error) error {
+	e := t.event(by, action, subject, err)
+	if e.Code == "" {
+		e.Code = string(InvalidRequest)
+	}
+	return errors.Join(err, t.record(ctx, e))
+}
+
+// Granted records something that changed nothing but must leave an event, such as a sign-in to an application.
+func (t *Tenant) Granted(ctx context.Context, by audit.Actor, action, subject string) error {
+	return t.record(ctx, t.event(by, action, subject, nil))
+}
+
+// Events lists the audit log, newest first.
+func (t *Tenant) Events(ctx context.Context, limit int) (events []audit.Event, err error) {
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		events, err = r.Events(limit)
+		return err
+	})
+	return events, err
+}

@@ -1,0 +1,272 @@
+// Package web is what the pages of both halves share: the layout and components, the style sheet, the error page, and the middleware
+// that gives every request an id, a time limit, safe headers and a line in the log.
+//
+// It knows neither half and imports nothing of ours.
+package web
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+//go:embed static layout.html
+var files embed.FS
+
+// Info is what the middleware knows of a request.
+type Info struct {
+	ID      string
+	Address string
+}
+
+type infoKey struct{}
+
+// RequestID returns the id of the request, which the answer and every event carry.
+func RequestID(r *http.Request) string { return info(r).ID }
+
+// Address returns the client's IP address.
+func Address(r *http.Request) string { return info(r).Address }
+
+func info(r *http.Request) Info {
+	i, _ := r.Context().Value(infoKey{}).(Info)
+	return i
+}
+
+// Options are the settings of Middleware.
+type Options struct {
+	Log         *slog.Logger
+	BehindProxy bool // take the client's address from the last entry of X-Forwarded-For
+	Secure      bool // the public URL is https: tell browsers to stay with it
+}
+
+// requestTimeout bounds how long a handler may take.
+const requestTimeout = 30 * time.Second
+
+// Middleware wraps everything that a half serves.
+func Middleware(next http.Handler, o Options) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		started := time.Now()
+		i := Info{ID: uuid.NewString(), Address: address(r, o.BehindProxy)}
+		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), infoKey{}, i), requestTimeout)
+		defer cancel()
+		r = r.WithContext(ctx)
+		h := w.Header()
+		h.Set("X-Request-Id", i.ID)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-store")
+		if o.Secure {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		seen := &recorder{ResponseWriter: w, status: http.StatusOK}
+		defer func() {
+			if p := recover(); p != nil {
+				o.Log.Error("panic", "request_id", i.ID, "panic", fmt.Sprint(p), "path", r.URL.Path)
+				if !seen.wrote {
+					http.Error(seen, "Internal error. Reference: "+i.ID, http.StatusInternalServerError)
+				}
+			}
+			// The query is left out: it can carry SAML messages.
+			o.Log.Debug("request", "request_id", i.ID, "method", r.Method, "path", r.URL.Path, "status", seen.status, "duration", time.Since(started), "address", i.Address)
+		}()
+		next.ServeHTTP(seen, r)
+	})
+}
+
+type recorder struct {
+	http.ResponseWriter
+	status int
+	wrote  bool
+}
+
+func (r *recorder) WriteHeader(status int) {
+	r.status, r.wrote = status, true
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(p []byte) (int, error) {
+	r.wrote = true
+	return r.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+func address(r *http.Request, behindProxy bool) string {
+	if behindProxy {
+		list := strings.Split(r.Header.Get("X-Forwarded-For"), ",")
+		if last := strings.TrimSpace(list[len(list)-1]); net.ParseIP(last) != nil {
+			return last
+		}
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// NavItem is an entry of the side navigation.
+type NavItem struct{ Label, URL string }
+
+// View is what a page is made of.
+type View struct {
+	Title   string
+	Product string // shown in the top bar
+	Theme   string // center or tenant
+	Home    string // where the product's name leads
+	Nav     []NavItem
+	Active  string // URL of the current navigation entry
+	User    string // who is signed in
+	SignOut string // where the sign-out form is posted
+	Notice  string // shown once, at the top: what was just done
+	Problem string // shown at the top: what was refused, and what to do
+	Narrow  bool   // a small card, for sign-in and messages
+	Data    any
+}
+
+// Pages renders the pages of one door.
+type Pages struct {
+	byName map[string]*template.Template
+	log    *slog.Logger
+}
+
+var functions = template.FuncMap{
+	"asset": func(name string) string { return StaticPath + name + "?v=" + assetVersion },
+	"date": func(t time.Time) string {
+		if t.IsZero() {
+			return "–"
+		}
+		return t.UTC().Format("2006-01-02 15:04 UTC")
+	},
+	"short": func(n int, s string) string {
+		if r := []rune(s); len(r) > n {
+			return string(r[:n]) + "…"
+		}
+		return s
+	},
+	"until": func(t time.Time) int { return int(time.Until(t).Hours() / 24) },
+}
+
+// NewPages parses every page in dir, a folder of .html files that define "content". It panics on a broken template, which a test finds.
+func NewPages(dir fs.FS, log *slog.Logger) *Pages {
+	p := &Pages{byName: map[string]*template.Template{}, log: log}
+	layout := template.Must(template.New("layout.html").Funcs(functions).ParseFS(files, "layout.html"))
+	names, err := fs.Glob(dir, "*.html")
+	if err != nil {
+		panic(err)
+	}
+	for _, name := range names {
+		t := template.Must(layout.Clone())
+		p.byName[strings.TrimSuffix(path.Base(name), ".html")] = template.Must(t.ParseFS(dir, name))
+	}
+	return p
+}
+
+// Render writes a page. Nothing is written before the template has run to its end.
+func (p *Pages) Render(w http.ResponseWriter, status int, page string, v View) {
+	p.RenderPosting(w, status, page, v, "")
+}
+
+// RenderPosting is Render for a page whose form is posted to another site, which the content security policy must name.
+func (p *Pages) RenderPosting(w http.ResponseWriter, status int, page string, v View, target string) {
+	var b bytes.Buffer
+	if err := p.byName[page].ExecuteTemplate(&b, "layout.html", v); err != nil {
+		p.log.Error("render", "page", page, "error", err)
+		http.Error(w, "Internal error.", http.StatusInternalServerError)
+		return
+	}
+	formAction := "'self'"
+	if u, err := url.Parse(target); err == nil && u.Host != "" {
+		formAction += " " + u.Scheme + "://" + u.Host
+	}
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action "+formAction+"; frame-ancestors 'none'; base-uri 'none'")
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes()) // the client has gone away
+}
+
+// StaticPath is where the style sheet and the script are served.
+const StaticPath = "/static/"
+
+// assetVersion changes with the assets, so that they can be cached for good.
+var assetVersion = func() string {
+	h := sha256.New()
+	for _, name := range []string{"static/style.css", "static/app.js"} {
+		data, err := files.ReadFile(name)
+		if err != nil {
+			panic(err)
+		}
+		h.Write(data)
+	}
+	return hex.EncodeToString(h.Sum(nil))[:12]
+}()
+
+// MountStatic serves the style sheet and the script.
+func MountStatic(mux *http.ServeMux) {
+	server := http.FileServerFS(files)
+	mux.HandleFunc("GET "+StaticPath, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+		server.ServeHTTP(w, r)
+	})
+}
+
+// Guard protects pages: it refuses cross-origin writes, bounds bodies, and sends browsers that came by another name to the public URL,
+// since cookies belong to one host name.
+func Guard(publicURL string, next http.Handler) http.Handler {
+	public, err := url.Parse(publicURL)
+	if err != nil {
+		panic(err)
+	}
+	protected := http.NewCrossOriginProtection().Handler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if (r.Method == http.MethodGet || r.Method == http.MethodHead) && !strings.EqualFold(r.Host, public.Host) {
+			http.Redirect(w, r, public.Scheme+"://"+public.Host+r.URL.RequestURI(), http.StatusFound)
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		protected.ServeHTTP(w, r)
+	})
+}
+
+const maxForm = 1 << 20
+
+// LocalPath returns target when it is a path on this site, and otherwise the fallback.
+func LocalPath(target, fallback string) string {
+	u, err := url.Parse(target)
+	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(target, "/") || strings.HasPrefix(target, "//") || strings.ContainsAny(target, "\\\r\n\t") {
+		return fallback
+	}
+	return target
+}
+
+// Cookie makes a session cookie for a site at publicURL.
+func Cookie(publicURL, name, value string, lifetime time.Duration) *http.Cookie {
+	return &http.Cookie{
+		Name: name, Value: value, Path: "/", HttpOnly: true, Secure: strings.HasPrefix(publicURL, "https:"),
+		SameSite: http.SameSiteLaxMode, MaxAge: int(lifetime.Seconds()),
+	}
+}
+
+// CookieValue returns a cookie's value, or "".
+func CookieValue(r *http.Request, name string) string {
+	c, err := r.Cookie(name)
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}
