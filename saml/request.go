@@ -44,15 +44,8 @@ func (r AuthnRequest) RedirectURL(relayState string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var packed bytes.Buffer
-	w, err := flate.NewWriter(&packed, flate.DefaultCompression)
+	param, err := deflate(data)
 	if err != nil {
-		return "", err
-	}
-	if _, err := w.Write(data); err != nil {
-		return "", err
-	}
-	if err := w.Close(); err != nil {
 		return "", err
 	}
 	u, err := url.Parse(r.Destination)
@@ -60,7 +53,7 @@ func (r AuthnRequest) RedirectURL(relayState string) (string, error) {
 		return "", fmt.Errorf("the identity provider's sign-in URL: %w", err)
 	}
 	q := u.Query()
-	q.Set("SAMLRequest", base64.StdEncoding.EncodeToString(packed.Bytes()))
+	q.Set("SAMLRequest", param)
 	if relayState != "" {
 		q.Set("RelayState", relayState)
 	}
@@ -125,4 +118,28 @@ func ParseAuthnRequest(data []byte) (AuthnRequest, error) {
 		return AuthnRequest{}, errors.New("the response can only be sent with the HTTP-POST binding")
 	}
 	return r, nil
+}
+
+// ToRedirect turns the SAMLRequest field of the HTTP-POST binding into the parameter of the HTTP-Redirect binding.
+func ToRedirect(field string) (string, error) {
+	data, err := decodeBase64(field)
+	if err != nil {
+		return "", err
+	}
+	return deflate(data)
+}
+
+func deflate(data []byte) (string, error) {
+	var packed bytes.Buffer
+	w, err := flate.NewWriter(&packed, flate.DefaultCompression)
+	if err != nil {
+		return "", err
+	}
+	if _, err := w.Write(data); err != nil {
+		return "", err
+	}
+	if err := w.Close(); err != nil {
+		return "", err
+	}
+	return base64.StdEncoding.EncodeToString(packed.Bytes()), nil
 }

@@ -162,13 +162,17 @@ var functions = template.FuncMap{
 	"until": func(t time.Time) int { return int(time.Until(t).Hours() / 24) },
 }
 
-// NewPages parses every page in dir, a folder of .html files that define "content". It panics on a broken template, which a test finds.
+// NewPages parses every page in dir, a folder of .html files that define "content". Files whose names begin with an underscore hold parts
+// that all pages of the folder can use. It panics on a broken template, which a test finds.
 func NewPages(dir fs.FS, log *slog.Logger) *Pages {
 	p := &Pages{byName: map[string]*template.Template{}, log: log}
 	layout := template.Must(template.New("layout.html").Funcs(functions).ParseFS(files, "layout.html"))
-	names, err := fs.Glob(dir, "*.html")
+	names, err := fs.Glob(dir, "[^_]*.html")
 	if err != nil {
 		panic(err)
+	}
+	if parts, err := fs.Glob(dir, "_*.html"); err == nil && len(parts) > 0 {
+		layout = template.Must(layout.ParseFS(dir, parts...))
 	}
 	for _, name := range names {
 		t := template.Must(layout.Clone())

@@ -1,0 +1,304 @@
+package admincenter
+
+import (
+	"crypto/rsa"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/saml"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+func apps(p page) error {
+	list, err := p.h.Tenant.Applications(p.Context())
+	if err != nil {
+		return err
+	}
+	return p.render("apps", "Enterprise applications", "/admin/apps", list)
+}
+
+func gallery(p page) error {
+	q := p.URL.Query().Get("q")
+	return p.render("gallery", "Browse the gallery", "/admin/apps", struct {
+		Search    string
+		Templates []tenant.Template
+	}{q, tenant.SearchGallery(q)})
+}
+
+func createApp(p page) error {
+	t, err := tenant.FindTemplate(p.PostFormValue("template"))
+	if err != nil {
+		return err
+	}
+	a, err := p.h.Tenant.Instantiate(p.Context(), p.by, t, p.PostFormValue("name"))
+	if err != nil {
+		return err
+	}
+	return p.done("/admin/apps/"+a.ID, "The application is created. Next: assign users and groups, then set up single sign-on.")
+}
+
+// appData is what the pages of an application share.
+type appData struct {
+	App     tenant.Application
+	Section string
+	Data    any
+}
+
+func (p page) app() (tenant.Application, error) {
+	return p.h.Tenant.Application(p.Context(), p.PathValue("id"))
+}
+
+func app(p page) error {
+	a, err := p.app()
+	if err != nil {
+		return err
+	}
+	return p.render("app", a.DisplayName, "/admin/apps", appData{a, "overview", nil})
+}
+
+type samlData struct {
+	Issuer, SignInURL, MetadataURL, UserAccessURL string
+	Key                                           *tenant.SigningKey
+}
+
+func samlPage(p page) error {
+	a, err := p.app()
+	if err != nil {
+		return err
+	}
+	t := p.h.Tenant
+	d := samlData{t.Issuer(), t.SignInURL(), t.MetadataURL(a.AppID), t.URL + "/signin/" + a.AppID, nil}
+	if k, err := a.SigningKeyOf(); err == nil {
+		d.Key = &k
+	}
+	return p.render("saml", "Single sign-on", "/admin/apps", appData{a, "saml", d})
+}
+
+// editSAML changes an application and puts it into SAML mode with a certificate, which the portal makes by itself.
+func (p page) editSAML(edit func(*tenant.Application)) error {
+	t := p.h.Tenant
+	now := t.Now()
+	key, err := saml.NewSigningKey(now, now.AddDate(3, 0, 0))
+	if err != nil {
+		return err
+	}
+	stored := t.NewSigningKey(key.Key.(*rsa.PrivateKey), key.Certificate, "CN="+p.PathValue("id"))
+	_, err = t.UpdateApplication(p.Context(), p.by, p.PathValue("id"), func(a *tenant.Application) error {
+		a.SSOMode = "saml"
+		if a.ActiveThumbprint == "" {
+			a.Keys, a.ActiveThumbprint = append(a.Keys, stored), stored.Thumbprint
+		}
+		edit(a)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return p.done("/admin/apps/"+p.PathValue("id")+"/saml", "The SAML settings are saved.")
+}
+
+// uploadMetadata fills identifier and reply URL from the service provider's metadata file.
+func uploadMetadata(p page) error {
+	file, _, err := p.FormFile("file")
+	if err != nil {
+		return &tenant.Error{Code: tenant.InvalidRequest, Detail: "choose the service provider's metadata file"}
+	}
+	defer file.Close() //nolint:errcheck // it was only read
+	data, err := io.ReadAll(io.LimitReader(file, saml.MaxMetadata+1))
+	if err != nil {
+		return &tenant.Error{Code: tenant.InvalidRequest, Detail: "the file cannot be read"}
+	}
+	sp, err := saml.ParseServiceProvider(data)
+	if err != nil {
+		return p.h.Tenant.Refuse(p.Context(), p.by, "Update application", p.PathValue("id"), &tenant.Error{Code: tenant.InvalidValue, Subject: "metadata", Detail: err.Error()})
+	}
+	return p.editSAML(func(a *tenant.Application) { a.IdentifierURIs, a.ReplyURLs = []string{sp.EntityID}, sp.ACSURLs })
+}
+
+func saveSAML(p page) error {
+	identifier, signOn := strings.TrimSpace(p.PostFormValue("identifier")), strings.TrimSpace(p.PostFormValue("signon"))
+	replies := strings.Fields(p.PostFormValue("replies"))
+	return p.editSAML(func(a *tenant.Application) {
+		a.IdentifierURIs = []string{}
+		if identifier != "" {
+			a.IdentifierURIs = []string{identifier}
+		}
+		a.ReplyURLs, a.SignOnURL = replies, signOn
+	})
+}
+
+func downloadMetadata(p page) error {
+	a, err := p.app()
+	if err != nil {
+		return err
+	}
+	data, err := p.h.Metadata(a)
+	if err != nil {
+		return err
+	}
+	p.Header().Set("Content-Type", "application/samlmetadata+xml; charset=utf-8")
+	p.Header().Set("Content-Disposition", `attachment; filename="federationmetadata.xml"`)
+	_, _ = p.ResponseWriter.Write(data)
+	return nil
+}
+
+type assignmentLine struct {
+	memberLine
+	Assignment string
+}
+
+func assignments(p page) error {
+	a, err := p.app()
+	if err != nil {
+		return err
+	}
+	var lines []assignmentLine
+	err = p.h.Tenant.Store.View(p.Context(), func(r tenant.Reader) error {
+		lines = nil
+		list, err := r.Assignments(tenant.AssignmentQuery{ServicePrincipalID: a.ServicePrincipalID})
+		for _, x := range list[:min(len(list), maxShown)] {
+			l, err := line(r, x.PrincipalKind, x.PrincipalID)
+			if err != nil {
+				return err
+			}
+			lines = append(lines, assignmentLine{l, x.ID})
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return p.render("assignments", "Users and groups", "/admin/apps", appData{a, "assignments", lines})
+}
+
+func assign(p page) error {
+	a, err := p.app()
+	if err != nil {
+		return err
+	}
+	id, err := p.principal(p.PostFormValue("name"))
+	if err != nil {
+		return err
+	}
+	if _, err := p.h.Tenant.Assign(p.Context(), p.by, a.ServicePrincipalID, id, tenant.GalleryRoles[0].ID); err != nil {
+		return err
+	}
+	return p.done("/admin/apps/"+a.ID+"/assignments", "The assignment is made.")
+}
+
+func unassign(p page) error {
+	a, err := p.app()
+	if err != nil {
+		return err
+	}
+	if err := p.h.Tenant.Unassign(p.Context(), p.by, a.ServicePrincipalID, p.PostFormValue("assignment")); err != nil {
+		return err
+	}
+	return p.done("/admin/apps/"+a.ID+"/assignments", "The assignment is removed.")
+}
+
+type provisioningData struct {
+	Job         *tenant.Job
+	HasToken    bool
+	Running     bool
+	Done, Total int
+	Log         []tenant.LogEntry
+	Failures    bool
+}
+
+func provisioning(p page) error {
+	a, err := p.app()
+	if err != nil {
+		return err
+	}
+	jobs, err := p.h.Tenant.Jobs(p.Context(), a.ServicePrincipalID)
+	if err != nil {
+		return err
+	}
+	d := provisioningData{Failures: p.URL.Query().Get("status") == "failure"}
+	if len(jobs) > 0 {
+		d.Job, d.HasToken = &jobs[0], jobs[0].Credentials.SealedToken != ""
+		d.Done, d.Total, d.Running = p.h.Progress(jobs[0].ID)
+		q := tenant.LogQuery{JobID: jobs[0].ID, Limit: pageSize}
+		if d.Failures {
+			q.Status = "failure"
+		}
+		if d.Log, err = p.h.Tenant.ProvisioningLog(p.Context(), q); err != nil {
+			return err
+		}
+	}
+	return p.render("provisioning", "Provisioning", "/admin/apps", appData{a, "provisioning", d})
+}
+
+// job returns the application's job and makes it when there is none.
+func (p page) job() (tenant.Application, tenant.Job, error) {
+	a, err := p.app()
+	if err != nil {
+		return a, tenant.Job{}, err
+	}
+	jobs, err := p.h.Tenant.Jobs(p.Context(), a.ServicePrincipalID)
+	if err != nil || len(jobs) > 0 {
+		return a, append(jobs, tenant.Job{})[0], err
+	}
+	t, err := tenant.FindTemplate(a.TemplateID)
+	if err != nil {
+		return a, tenant.Job{}, err
+	}
+	j, err := p.h.Tenant.CreateJob(p.Context(), p.by, a.ServicePrincipalID, t.SyncTemplate)
+	return a, j, err
+}
+
+// saveProvisioning is Test Connection and Save: both buttons send the same form. An empty token stands for the saved one.
+func saveProvisioning(p page) error {
+	a, j, err := p.job()
+	if err != nil {
+		return err
+	}
+	address, token := strings.TrimSpace(p.PostFormValue("url")), strings.TrimSpace(p.PostFormValue("token"))
+	if token == "" {
+		secret, err := p.h.Tenant.SecretToken(j)
+		if err != nil {
+			return err
+		}
+		token = secret.Reveal()
+	}
+	back := "/admin/apps/" + a.ID + "/provisioning"
+	if err := p.h.Test(p.Context(), address, token); err != nil {
+		return p.h.Tenant.Refuse(p.Context(), p.by, "Test Connection", a.DisplayName, err)
+	}
+	if p.PostFormValue("do") == "test" {
+		return p.done(back, "The supplied credentials are authorized to enable provisioning.")
+	}
+	email, all := p.PostFormValue("email"), p.PostFormValue("scope") == "all"
+	if err := p.h.Tenant.ConfigureJob(p.Context(), p.by, j.ID, tenant.JobSettings{BaseAddress: &address, SecretToken: &token, NotificationEmail: &email, SyncAll: &all}); err != nil {
+		return err
+	}
+	return p.done(back, "The provisioning settings are saved.")
+}
+
+var controls = []string{"start", "pause", "restart"}
+
+func controlProvisioning(p page) error {
+	do := p.PathValue("do")
+	if !slices.Contains(controls, do) {
+		return &tenant.Error{Code: tenant.InvalidRequest, Detail: do}
+	}
+	a, j, err := p.job()
+	if err != nil {
+		return err
+	}
+	notice := ""
+	switch do {
+	case "start":
+		err, notice = p.h.Tenant.StartJob(p.Context(), p.by, j.ID), "Provisioning is on."
+	case "pause":
+		err, notice = p.h.Tenant.PauseJob(p.Context(), p.by, j.ID), "Provisioning is paused. A running cycle still finishes."
+	case "restart":
+		err, notice = p.h.Tenant.RestartJob(p.Context(), p.by, j.ID, false), "Everything is evaluated from the beginning."
+	}
+	if err != nil {
+		return err
+	}
+	return p.done("/admin/apps/"+a.ID+"/provisioning", notice)
+}

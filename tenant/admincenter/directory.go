@@ -1,0 +1,255 @@
+package admincenter
+
+import (
+	"errors"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+const pageSize = 50
+
+func detail(err error) string {
+	var refused *tenant.Error
+	if errors.As(err, &refused) {
+		return refused.Detail
+	}
+	return ""
+}
+
+func overview(p page) error {
+	var d struct {
+		Organization        tenant.Organization
+		Users, Groups, Apps int
+		MyApps              string
+	}
+	d.Organization, d.MyApps = p.h.Tenant.Organization, p.h.Tenant.URL+"/myapps"
+	err := p.h.Tenant.Store.View(p.Context(), func(r tenant.Reader) error {
+		users, e1 := r.CountUsers()
+		groups, e2 := r.CountGroups()
+		apps, e3 := r.Applications()
+		d.Users, d.Groups, d.Apps = users, groups, len(apps)
+		return errors.Join(e1, e2, e3)
+	})
+	if err != nil {
+		return err
+	}
+	return p.render("overview", "Overview", "/admin/", d)
+}
+
+type listing[T any] struct {
+	Items        []T
+	Search, Next string
+}
+
+func users(p page) error {
+	q := p.URL.Query()
+	l := listing[tenant.User]{Search: q.Get("q")}
+	var err error
+	if l.Items, err = p.h.Tenant.Users(p.Context(), tenant.Query{Search: l.Search, After: q.Get("after"), Limit: pageSize + 1}); err != nil {
+		return err
+	}
+	if len(l.Items) > pageSize {
+		l.Items = l.Items[:pageSize]
+		l.Next = l.Items[pageSize-1].ID
+	}
+	return p.render("users", "Users", "/admin/users", l)
+}
+
+func createUser(p page) error {
+	password := p.PostFormValue("password")
+	if len(password) < 8 {
+		return &tenant.Error{Code: tenant.InvalidValue, Subject: "password", Detail: "want 8 characters or more"}
+	}
+	u := formUser(p, tenant.User{Enabled: true})
+	u, err := p.h.Tenant.CreateUser(p.Context(), p.by, u, authn.HashPassword(password))
+	if err != nil {
+		return err
+	}
+	return p.done("/admin/users/"+u.ID, "The user is created.")
+}
+
+// formUser takes the form's fields over.
+func formUser(p page, u tenant.User) tenant.User {
+	for name, field := range map[string]*string{"upn": &u.UserPrincipalName, "display": &u.DisplayName, "given": &u.GivenName, "surname": &u.Surname,
+		"mail": &u.Mail, "title": &u.JobTitle, "department": &u.Department} {
+		if p.PostForm.Has(name) || p.PostFormValue(name) != "" {
+			*field = p.PostFormValue(name)
+		}
+	}
+	return u
+}
+
+func user(p page) error {
+	u, err := p.h.Tenant.User(p.Context(), p.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	d := struct {
+		User   tenant.User
+		Groups []tenant.Group
+	}{User: u}
+	err = p.h.Tenant.Store.View(p.Context(), func(r tenant.Reader) error {
+		d.Groups = nil
+		in, err := r.MemberOf(u.ID)
+		for _, m := range in {
+			g, err := r.Group(m.GroupID)
+			if err != nil {
+				return err
+			}
+			d.Groups = append(d.Groups, g)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return p.render("user", u.DisplayName, "/admin/users", d)
+}
+
+func updateUser(p page) error {
+	if err := p.ParseForm(); err != nil {
+		return &tenant.Error{Code: tenant.InvalidRequest}
+	}
+	id := p.PathValue("id")
+	_, err := p.h.Tenant.UpdateUser(p.Context(), p.by, id, func(u *tenant.User) {
+		*u = formUser(p, *u)
+		if p.PostForm.Has("enabled") {
+			u.Enabled = p.PostFormValue("enabled") == "true"
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return p.done("/admin/users/"+id, "The user is saved.")
+}
+
+func deleteUser(p page) error {
+	if err := p.h.Tenant.DeleteUser(p.Context(), p.by, p.PathValue("id")); err != nil {
+		return err
+	}
+	return p.done("/admin/users", "The user is deleted.")
+}
+
+func groups(p page) error {
+	q := p.URL.Query()
+	l := listing[tenant.Group]{Search: q.Get("q")}
+	var err error
+	if l.Items, err = p.h.Tenant.Groups(p.Context(), tenant.Query{Search: l.Search, After: q.Get("after"), Limit: pageSize + 1}); err != nil {
+		return err
+	}
+	if len(l.Items) > pageSize {
+		l.Items = l.Items[:pageSize]
+		l.Next = l.Items[pageSize-1].ID
+	}
+	return p.render("groups", "Groups", "/admin/groups", l)
+}
+
+func createGroup(p page) error {
+	g, err := p.h.Tenant.CreateGroup(p.Context(), p.by, tenant.Group{DisplayName: p.PostFormValue("display"), Description: p.PostFormValue("description"), SecurityEnabled: true})
+	if err != nil {
+		return err
+	}
+	return p.done("/admin/groups/"+g.ID, "The group is created.")
+}
+
+// maxShown is how many members a group's page lists.
+const maxShown = 200
+
+type memberLine struct{ ID, Name, Detail, Kind string }
+
+// line describes a user or a group for a table.
+func line(r tenant.Reader, kind tenant.ObjectKind, id string) (memberLine, error) {
+	if kind == tenant.KindGroup {
+		g, err := r.Group(id)
+		return memberLine{id, g.DisplayName, g.Description, string(kind)}, err
+	}
+	u, err := r.User(id)
+	return memberLine{id, u.DisplayName, u.UserPrincipalName, string(kind)}, err
+}
+
+func group(p page) error {
+	var d struct {
+		Group   tenant.Group
+		Members []memberLine
+		Total   int
+	}
+	var err error
+	if d.Group, err = p.h.Tenant.Group(p.Context(), p.PathValue("id")); err != nil {
+		return err
+	}
+	err = p.h.Tenant.Store.View(p.Context(), func(r tenant.Reader) error {
+		d.Members = nil
+		members, err := r.Members(d.Group.ID)
+		d.Total = len(members)
+		for _, m := range members[:min(len(members), maxShown)] {
+			l, err := line(r, m.Kind, m.MemberID)
+			if err != nil {
+				return err
+			}
+			d.Members = append(d.Members, l)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return p.render("group", d.Group.DisplayName, "/admin/groups", d)
+}
+
+// principal finds a user by user principal name or a group by its exact name.
+func (p page) principal(name string) (string, error) {
+	u, err := p.h.Tenant.User(p.Context(), name)
+	if err == nil {
+		return u.ID, nil
+	}
+	if tenant.KindOf(err) != tenant.NotFound {
+		return "", err
+	}
+	var groups []tenant.Group
+	err = p.h.Tenant.Store.View(p.Context(), func(r tenant.Reader) (err error) {
+		groups, err = r.GroupsByName(name)
+		return err
+	})
+	if err == nil && len(groups) != 1 {
+		err = &tenant.Error{Code: tenant.UserNotFound, Subject: name, Detail: "no user principal name and no single group has this name"}
+	}
+	if err != nil {
+		return "", err
+	}
+	return groups[0].ID, nil
+}
+
+func addMember(p page) error {
+	id, err := p.principal(p.PostFormValue("name"))
+	if err != nil {
+		return err
+	}
+	if err := p.h.Tenant.AddMember(p.Context(), p.by, p.PathValue("id"), id); err != nil {
+		return err
+	}
+	return p.done("/admin/groups/"+p.PathValue("id"), "The member is added.")
+}
+
+func removeMember(p page) error {
+	if err := p.h.Tenant.RemoveMember(p.Context(), p.by, p.PathValue("id"), p.PathValue("mid")); err != nil {
+		return err
+	}
+	return p.done("/admin/groups/"+p.PathValue("id"), "The member is removed.")
+}
+
+func deleteGroup(p page) error {
+	if err := p.h.Tenant.DeleteGroup(p.Context(), p.by, p.PathValue("id")); err != nil {
+		return err
+	}
+	return p.done("/admin/groups", "The group is deleted.")
+}
+
+func auditLog(p page) error {
+	events, err := p.h.Tenant.Events(p.Context(), 100)
+	if err != nil {
+		return err
+	}
+	return p.render("audit", "Audit logs", "/admin/audit", struct{ Events []audit.Event }{events})
+}

@@ -1,0 +1,322 @@
+package graphserver
+
+import (
+	"context"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/hex"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/saml"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+func templateToWire(t tenant.Template) graph.ApplicationTemplate {
+	return graph.ApplicationTemplate{ID: t.ID, DisplayName: t.DisplayName, Publisher: t.Publisher, Description: t.Description,
+		Categories: []string{"itInfrastructure"}, SupportedSingleSignOnModes: []string{"saml", "external"}, SupportedProvisioningTypes: []string{"sync"}}
+}
+
+func (h *Handler) listTemplates(_ context.Context, r request) (int, any, error) {
+	o, err := options(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	out := []graph.ApplicationTemplate{}
+	for _, t := range tenant.SearchGallery(o.search) {
+		if o.property == "" || (o.property == "displayName" && o.value == t.DisplayName) {
+			out = append(out, templateToWire(t))
+		}
+	}
+	return http.StatusOK, graph.Page[graph.ApplicationTemplate]{Value: out}, nil
+}
+
+func (h *Handler) getTemplate(_ context.Context, r request) (int, any, error) {
+	t, err := tenant.FindTemplate(r.PathValue("id"))
+	return http.StatusOK, templateToWire(t), err
+}
+
+func (h *Handler) instantiate(ctx context.Context, r request) (int, any, error) {
+	var in struct {
+		DisplayName string `json:"displayName"`
+	}
+	if err := decode(r, &in); err != nil {
+		return 0, nil, err
+	}
+	t, err := tenant.FindTemplate(r.PathValue("id"))
+	if err != nil {
+		return 0, nil, err
+	}
+	a, err := h.Tenant.Instantiate(ctx, r.by, t, in.DisplayName)
+	return http.StatusCreated, graph.ApplicationServicePrincipal{
+		Context: h.Tenant.GraphURL() + "/$metadata#microsoft.graph.applicationServicePrincipal", Application: applicationToWire(a), ServicePrincipal: principalToWire(a)}, err
+}
+
+func appRoles() (list []graph.AppRole) {
+	for _, r := range tenant.GalleryRoles {
+		list = append(list, graph.AppRole{ID: r.ID, DisplayName: r.DisplayName, Description: r.DisplayName, IsEnabled: true, Origin: "Application", AllowedMemberTypes: []string{"User"}})
+	}
+	return list
+}
+
+func applicationToWire(a tenant.Application) graph.Application {
+	return graph.Application{ID: a.ID, AppID: a.AppID, ApplicationTemplateID: a.TemplateID, DisplayName: a.DisplayName, IdentifierURIs: a.IdentifierURIs,
+		SignInAudience: "AzureADMyOrg", AppRoles: appRoles(), Web: &graph.Web{RedirectURIs: a.ReplyURLs, LogoutURL: a.LogoutURL}}
+}
+
+func principalToWire(a tenant.Application) graph.ServicePrincipal {
+	enabled, required := a.Enabled, a.AssignmentRequired
+	out := graph.ServicePrincipal{
+		ID: a.ServicePrincipalID, AppID: a.AppID, ApplicationTemplateID: a.TemplateID, DisplayName: a.DisplayName, AccountEnabled: &enabled,
+		AppRoleAssignmentRequired: &required, NotificationEmailAddresses: append([]string{}, a.NotificationEmails...), ReplyURLs: a.ReplyURLs,
+		ServicePrincipalNames: append([]string{a.AppID}, a.IdentifierURIs...), ServicePrincipalType: "Application", AppRoles: appRoles(),
+		Tags: []string{"WindowsAzureActiveDirectoryIntegratedApp"},
+	}
+	set := func(s string) *string {
+		if s == "" {
+			return nil
+		}
+		return &s
+	}
+	out.PreferredSingleSignOnMode, out.LoginURL, out.PreferredTokenSigningKeyThumbprint = set(a.SSOMode), set(a.SignOnURL), set(a.ActiveThumbprint)
+	for _, k := range a.Keys {
+		for _, usage := range []string{"Sign", "Verify"} {
+			c := keyToWire(k)
+			c.Usage = usage
+			if usage == "Sign" {
+				c.Type, c.Key = "X509CertAndPassword", "" // the private half is never given back
+			}
+			out.KeyCredentials = append(out.KeyCredentials, c)
+		}
+	}
+	return out
+}
+
+// keyToWire is the public half. customKeyIdentifier is the base64 form of the thumbprint's bytes.
+func keyToWire(k tenant.SigningKey) graph.KeyCredential {
+	raw, _ := hex.DecodeString(k.Thumbprint) // our own hexadecimal
+	return graph.KeyCredential{CustomKeyIdentifier: base64.StdEncoding.EncodeToString(raw), DisplayName: k.DisplayName, StartDateTime: k.NotBefore, EndDateTime: k.NotAfter,
+		KeyID: k.ID, Type: "AsymmetricX509Cert", Usage: "Verify", Key: base64.StdEncoding.EncodeToString(k.Certificate)}
+}
+
+// applications lists those that the filter selects.
+func (h *Handler) applications(ctx context.Context, o odata) ([]tenant.Application, error) {
+	all, err := h.Tenant.Applications(ctx)
+	if err != nil {
+		return nil, err
+	}
+	property := map[string]func(tenant.Application) string{
+		"": nil, "displayName": func(a tenant.Application) string { return a.DisplayName }, "appId": func(a tenant.Application) string { return a.AppID },
+		"applicationTemplateId": func(a tenant.Application) string { return a.TemplateID },
+	}
+	get, ok := property[o.property]
+	if !ok {
+		return nil, o.unsupported()
+	}
+	return slices.DeleteFunc(all, func(a tenant.Application) bool {
+		return (get != nil && get(a) != o.value) || !strings.Contains(strings.ToLower(a.DisplayName), strings.ToLower(o.search)) || a.ID <= o.after
+	}), nil
+}
+
+func listing[T any](h *Handler, ctx context.Context, r request, wire func(tenant.Application) T) (int, any, error) {
+	o, err := options(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	all, err := h.applications(ctx, o)
+	if err != nil {
+		return 0, nil, err
+	}
+	p := page(h, r, o, all, func(a tenant.Application) string { return a.ID })
+	out := graph.Page[T]{Context: p.Context, NextLink: p.NextLink, Value: []T{}}
+	for _, a := range p.Value {
+		out.Value = append(out.Value, wire(a))
+	}
+	return http.StatusOK, out, nil
+}
+
+func (h *Handler) listApplications(ctx context.Context, r request) (int, any, error) {
+	return listing(h, ctx, r, applicationToWire)
+}
+
+func (h *Handler) listServicePrincipals(ctx context.Context, r request) (int, any, error) {
+	return listing(h, ctx, r, principalToWire)
+}
+
+func (h *Handler) getApplication(ctx context.Context, r request) (int, any, error) {
+	a, err := h.Tenant.Application(ctx, r.PathValue("id"))
+	return http.StatusOK, applicationToWire(a), err
+}
+
+func (h *Handler) getServicePrincipal(ctx context.Context, r request) (int, any, error) {
+	a, err := h.Tenant.Application(ctx, r.PathValue("id"))
+	return http.StatusOK, principalToWire(a), err
+}
+
+// updateApplication replaces collections whole, as Graph does.
+func (h *Handler) updateApplication(ctx context.Context, r request) (int, any, error) {
+	var in struct {
+		DisplayName    *string   `json:"displayName"`
+		IdentifierURIs *[]string `json:"identifierUris"`
+		Web            *struct {
+			RedirectURIs *[]string `json:"redirectUris"`
+			LogoutURL    *string   `json:"logoutUrl"`
+		} `json:"web"`
+	}
+	if err := decode(r, &in); err != nil {
+		return 0, nil, err
+	}
+	_, err := h.Tenant.UpdateApplication(ctx, r.by, r.PathValue("id"), func(a *tenant.Application) error {
+		if in.DisplayName != nil {
+			a.DisplayName = *in.DisplayName
+		}
+		if in.IdentifierURIs != nil {
+			a.IdentifierURIs = *in.IdentifierURIs
+		}
+		if in.Web != nil && in.Web.RedirectURIs != nil {
+			a.ReplyURLs = *in.Web.RedirectURIs
+		}
+		if in.Web != nil && in.Web.LogoutURL != nil {
+			a.LogoutURL = *in.Web.LogoutURL
+		}
+		return nil
+	})
+	return http.StatusNoContent, nil, err
+}
+
+func (h *Handler) updateServicePrincipal(ctx context.Context, r request) (int, any, error) {
+	var in struct {
+		AccountEnabled            *bool     `json:"accountEnabled"`
+		AppRoleAssignmentRequired *bool     `json:"appRoleAssignmentRequired"`
+		Mode                      *string   `json:"preferredSingleSignOnMode"`
+		LoginURL                  *string   `json:"loginUrl"`
+		Thumbprint                *string   `json:"preferredTokenSigningKeyThumbprint"`
+		Emails                    *[]string `json:"notificationEmailAddresses"`
+	}
+	if err := decode(r, &in); err != nil {
+		return 0, nil, err
+	}
+	_, err := h.Tenant.UpdateApplication(ctx, r.by, r.PathValue("id"), func(a *tenant.Application) error {
+		for _, f := range []struct{ from, to *string }{{in.Mode, &a.SSOMode}, {in.LoginURL, &a.SignOnURL}} {
+			if f.from != nil {
+				*f.to = *f.from
+			}
+		}
+		if in.Thumbprint != nil {
+			a.ActiveThumbprint = strings.ToUpper(*in.Thumbprint)
+		}
+		if in.AccountEnabled != nil {
+			a.Enabled = *in.AccountEnabled
+		}
+		if in.AppRoleAssignmentRequired != nil {
+			a.AssignmentRequired = *in.AppRoleAssignmentRequired
+		}
+		if in.Emails != nil {
+			a.NotificationEmails = *in.Emails
+		}
+		return nil
+	})
+	return http.StatusNoContent, nil, err
+}
+
+// addTokenSigningCertificate makes a certificate of up to three years. It signs only once it is made active.
+func (h *Handler) addTokenSigningCertificate(ctx context.Context, r request) (int, any, error) {
+	var in struct {
+		DisplayName string     `json:"displayName"`
+		EndDateTime *time.Time `json:"endDateTime"`
+	}
+	if err := decode(r, &in); err != nil {
+		return 0, nil, err
+	}
+	now := h.Tenant.Now()
+	end := now.AddDate(3, 0, 0)
+	if in.EndDateTime != nil {
+		end = *in.EndDateTime
+	}
+	if !strings.HasPrefix(in.DisplayName, "CN=") {
+		return 0, nil, badRequest("The displayName must start with 'CN='.")
+	}
+	if end.Before(now) || end.After(now.AddDate(3, 0, 1)) {
+		return 0, nil, badRequest("The endDateTime must be within three years.")
+	}
+	key, err := saml.NewSigningKey(now, end)
+	if err != nil {
+		return 0, nil, err
+	}
+	stored := h.Tenant.NewSigningKey(key.Key.(*rsa.PrivateKey), key.Certificate, in.DisplayName)
+	_, err = h.Tenant.UpdateApplication(ctx, r.by, r.PathValue("id"), func(a *tenant.Application) error {
+		a.Keys = append(a.Keys, stored)
+		return nil
+	})
+	out := keyToWire(stored)
+	out.Thumbprint = stored.Thumbprint
+	return http.StatusOK, out, err
+}
+
+func (h *Handler) assignmentToWire(ctx context.Context, app tenant.Application, a tenant.Assignment) (graph.AppRoleAssignment, error) {
+	d, err := h.directoryObject(ctx, a.PrincipalKind, a.PrincipalID)
+	created := a.CreatedAt
+	return graph.AppRoleAssignment{ID: a.ID, AppRoleID: a.RoleID, PrincipalID: a.PrincipalID, PrincipalType: string(a.PrincipalKind), PrincipalDisplayName: d.DisplayName,
+		ResourceID: app.ServicePrincipalID, ResourceDisplayName: app.DisplayName, CreatedDateTime: &created}, err
+}
+
+func (h *Handler) listAssignments(ctx context.Context, r request) (int, any, error) {
+	o, err := options(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	app, err := h.Tenant.Application(ctx, r.PathValue("id"))
+	if err != nil {
+		return 0, nil, err
+	}
+	all, err := h.Tenant.Assignments(ctx, tenant.AssignmentQuery{ServicePrincipalID: app.ServicePrincipalID})
+	if err != nil {
+		return 0, nil, err
+	}
+	var wire []graph.AppRoleAssignment
+	for _, a := range all {
+		if a.ID <= o.after || len(wire) > o.top {
+			continue
+		}
+		w, err := h.assignmentToWire(ctx, app, a)
+		if err != nil {
+			return 0, nil, err
+		}
+		wire = append(wire, w)
+	}
+	return http.StatusOK, page(h, r, o, wire, func(a graph.AppRoleAssignment) string { return a.ID }), nil
+}
+
+func (h *Handler) assign(ctx context.Context, r request) (int, any, error) {
+	var in graph.AppRoleAssignment
+	if err := decode(r, &in); err != nil {
+		return 0, nil, err
+	}
+	app, err := h.Tenant.Application(ctx, r.PathValue("id"))
+	if err != nil {
+		return 0, nil, err
+	}
+	if in.ResourceID != app.ServicePrincipalID {
+		return 0, nil, badRequest("The resourceId must be the id of the service principal.")
+	}
+	if !slices.ContainsFunc(tenant.GalleryRoles, func(role tenant.Role) bool { return role.ID == in.AppRoleID }) {
+		return 0, nil, badRequest("Permission being assigned was not found on application.")
+	}
+	a, err := h.Tenant.Assign(ctx, r.by, app.ServicePrincipalID, in.PrincipalID, in.AppRoleID)
+	if err != nil {
+		return 0, nil, err
+	}
+	out, err := h.assignmentToWire(ctx, app, a)
+	return http.StatusCreated, out, err
+}
+
+func (h *Handler) unassign(ctx context.Context, r request) (int, any, error) {
+	app, err := h.Tenant.Application(ctx, r.PathValue("id"))
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusNoContent, nil, h.Tenant.Unassign(ctx, r.by, app.ServicePrincipalID, r.PathValue("assignment"))
+}

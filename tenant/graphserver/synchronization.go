@@ -1,0 +1,283 @@
+package graphserver
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+func (h *Handler) syncTemplates(ctx context.Context, r request) (int, any, error) {
+	a, err := h.Tenant.Application(ctx, r.PathValue("id"))
+	if err != nil {
+		return 0, nil, err
+	}
+	t, err := tenant.FindTemplate(a.TemplateID)
+	return http.StatusOK, graph.Page[map[string]any]{Value: []map[string]any{{
+		"id": t.SyncTemplate, "applicationId": t.ID, "default": true, "discoverable": false, "factoryTag": t.SyncTemplate, "description": t.DisplayName,
+		"metadata": []graph.KeyValue{{Key: "configurationFields", Value: "baseaddress,secrettoken"}}}}}, err
+}
+
+func (h *Handler) createJob(ctx context.Context, r request) (int, any, error) {
+	var in graph.SynchronizationJob
+	if err := decode(r, &in); err != nil {
+		return 0, nil, err
+	}
+	a, err := h.Tenant.Application(ctx, r.PathValue("id"))
+	if err != nil {
+		return 0, nil, err
+	}
+	t, err := tenant.FindTemplate(a.TemplateID)
+	if err != nil {
+		return 0, nil, err
+	}
+	if in.TemplateID != t.SyncTemplate {
+		return 0, nil, badRequest("The templateId is not one of the application's synchronization templates.")
+	}
+	j, err := h.Tenant.CreateJob(ctx, r.by, a.ServicePrincipalID, in.TemplateID)
+	return http.StatusCreated, h.jobToWire(j), err
+}
+
+// jobs returns the application's service principal id and its jobs.
+func (h *Handler) jobs(ctx context.Context, r request) (string, []tenant.Job, error) {
+	a, err := h.Tenant.Application(ctx, r.PathValue("id"))
+	if err != nil {
+		return "", nil, err
+	}
+	jobs, err := h.Tenant.Jobs(ctx, a.ServicePrincipalID)
+	return a.ServicePrincipalID, jobs, err
+}
+
+func (h *Handler) listJobs(ctx context.Context, r request) (int, any, error) {
+	_, jobs, err := h.jobs(ctx, r)
+	out := graph.Page[graph.SynchronizationJob]{Value: []graph.SynchronizationJob{}}
+	for _, j := range jobs {
+		out.Value = append(out.Value, h.jobToWire(j))
+	}
+	return http.StatusOK, out, err
+}
+
+func (h *Handler) job(ctx context.Context, r request) (tenant.Job, error) {
+	a, err := h.Tenant.Application(ctx, r.PathValue("id"))
+	if err != nil {
+		return tenant.Job{}, err
+	}
+	return h.Tenant.Job(ctx, a.ServicePrincipalID, r.PathValue("job"))
+}
+
+func (h *Handler) getJob(ctx context.Context, r request) (int, any, error) {
+	j, err := h.job(ctx, r)
+	return http.StatusOK, h.jobToWire(j), err
+}
+
+// on runs a change of the job that the request names.
+func (h *Handler) on(ctx context.Context, r request, change func(id string) error) (int, any, error) {
+	j, err := h.job(ctx, r)
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusNoContent, nil, change(j.ID)
+}
+
+func (h *Handler) deleteJob(ctx context.Context, r request) (int, any, error) {
+	return h.on(ctx, r, func(id string) error { return h.Tenant.DeleteJob(ctx, r.by, id) })
+}
+
+func (h *Handler) startJob(ctx context.Context, r request) (int, any, error) {
+	return h.on(ctx, r, func(id string) error { return h.Tenant.StartJob(ctx, r.by, id) })
+}
+
+func (h *Handler) pauseJob(ctx context.Context, r request) (int, any, error) {
+	return h.on(ctx, r, func(id string) error { return h.Tenant.PauseJob(ctx, r.by, id) })
+}
+
+func (h *Handler) restartJob(ctx context.Context, r request) (int, any, error) {
+	var in graph.Restart
+	if err := decode(r, &in); err != nil {
+		return 0, nil, err
+	}
+	scope := strings.ToLower(in.Criteria.ResetScope)
+	forget := strings.Contains(scope, "connectordatastore") || strings.Contains(scope, "full")
+	return h.on(ctx, r, func(id string) error { return h.Tenant.RestartJob(ctx, r.by, id, forget) })
+}
+
+var secretKeys = map[string]string{"baseaddress": graph.KeyBaseAddress, "secrettoken": graph.KeySecretToken, "syncall": graph.KeySyncAll, "syncnotificationsettings": graph.KeyNotification}
+
+// putSecrets saves the credentials and settings of the application's job. The whole list is replaced: what is left out is cleared.
+func (h *Handler) putSecrets(ctx context.Context, r request) (int, any, error) {
+	var in graph.Secrets
+	if err := decode(r, &in); err != nil {
+		return 0, nil, err
+	}
+	_, jobs, err := h.jobs(ctx, r)
+	if err != nil {
+		return 0, nil, err
+	}
+	if len(jobs) == 0 {
+		return 0, nil, &tenant.Error{Code: tenant.JobNotFound}
+	}
+	values := map[string]string{}
+	for _, kv := range in.Value {
+		key, ok := secretKeys[strings.ToLower(kv.Key)]
+		if !ok {
+			return 0, nil, badRequest("The key '" + kv.Key + "' is not one of this application's.")
+		}
+		values[key] = kv.Value
+	}
+	address, token, all := values[graph.KeyBaseAddress], values[graph.KeySecretToken], strings.EqualFold(values[graph.KeySyncAll], "true")
+	var notify struct{ Recipients string }
+	if text := values[graph.KeyNotification]; text != "" && json.Unmarshal([]byte(text), &notify) != nil {
+		return 0, nil, badRequest("SyncNotificationSettings is not JSON.")
+	}
+	err = h.Tenant.ConfigureJob(ctx, r.by, jobs[0].ID, tenant.JobSettings{BaseAddress: &address, SecretToken: &token, NotificationEmail: &notify.Recipients, SyncAll: &all})
+	return http.StatusNoContent, nil, err
+}
+
+// getSecrets lists the settings. The token is masked.
+func (h *Handler) getSecrets(ctx context.Context, r request) (int, any, error) {
+	_, jobs, err := h.jobs(ctx, r)
+	out := graph.Secrets{Value: []graph.KeyValue{}}
+	if err != nil || len(jobs) == 0 {
+		return http.StatusOK, out, err
+	}
+	j := jobs[0]
+	all := "false"
+	if j.SyncAll {
+		all = "true"
+	}
+	if j.Credentials.BaseAddress != "" {
+		out.Value = append(out.Value, graph.KeyValue{Key: graph.KeyBaseAddress, Value: j.Credentials.BaseAddress})
+	}
+	if j.Credentials.SealedToken != "" {
+		out.Value = append(out.Value, graph.KeyValue{Key: graph.KeySecretToken, Value: "*"})
+	}
+	out.Value = append(out.Value, graph.KeyValue{Key: graph.KeySyncAll, Value: all})
+	if j.NotificationEmail != "" {
+		settings, _ := json.Marshal(map[string]any{"Enabled": true, "Recipients": j.NotificationEmail})
+		out.Value = append(out.Value, graph.KeyValue{Key: graph.KeyNotification, Value: string(settings)})
+	}
+	return http.StatusOK, out, nil
+}
+
+// validateCredentials is Test Connection, with the credentials in the body or those that are saved.
+func (h *Handler) validateCredentials(ctx context.Context, r request) (int, any, error) {
+	var in graph.ValidateCredentials
+	if err := decode(r, &in); err != nil {
+		return 0, nil, err
+	}
+	_, jobs, err := h.jobs(ctx, r)
+	if err != nil {
+		return 0, nil, err
+	}
+	var address, token string
+	if in.UseSavedCredentials {
+		if len(jobs) == 0 {
+			return 0, nil, &tenant.Error{Code: tenant.JobNotFound}
+		}
+		secret, err := h.Tenant.SecretToken(jobs[0])
+		if err != nil {
+			return 0, nil, err
+		}
+		address, token = jobs[0].Credentials.BaseAddress, secret.Reveal()
+	}
+	for _, kv := range in.Credentials {
+		switch secretKeys[strings.ToLower(kv.Key)] {
+		case graph.KeyBaseAddress:
+			address = kv.Value
+		case graph.KeySecretToken:
+			token = kv.Value
+		}
+	}
+	if address == "" || token == "" {
+		return 0, nil, &tenant.Error{Code: tenant.CredentialsMissing}
+	}
+	return http.StatusNoContent, nil, h.Test(ctx, address, token)
+}
+
+func (h *Handler) jobToWire(j tenant.Job) graph.SynchronizationJob {
+	s := &graph.Status{Progress: []graph.Progress{}, SteadyStateFirstAchievedTime: j.SteadyFirst, SteadyStateLastAchievedTime: j.SteadyLast,
+		LastExecution: executionToWire(j.Last), LastSuccessfulExecution: executionToWire(j.LastSuccess),
+		SynchronizedEntryCountByType: []graph.CountByType{{Key: "User", Value: j.Users}, {Key: "Group", Value: j.Groups}}}
+	switch {
+	case j.Credentials.SealedToken == "":
+		s.Code = "NotConfigured"
+	case j.Quarantine != nil:
+		s.Code = "Quarantine"
+		s.Quarantine = &graph.Quarantine{Reason: j.Quarantine.Reason, CurrentBegan: j.Quarantine.Began, NextAttempt: j.Quarantine.NextAttempt,
+			Error: &graph.ErrorInfo{Code: j.Quarantine.Code, Message: j.Quarantine.Message, TenantActionable: true}}
+	case j.State == tenant.JobPaused:
+		s.Code = "Paused"
+	case j.Last == nil:
+		s.Code = "NotRun"
+	default:
+		s.Code = "Active"
+	}
+	if done, total, ok := h.Progress(j.ID); ok {
+		s.Progress = append(s.Progress, graph.Progress{CompletedUnits: done, TotalUnits: total, Units: "objects", ProgressObservationTime: h.Tenant.Now().UTC()})
+	}
+	return graph.SynchronizationJob{ID: j.ID, TemplateID: j.TemplateID, Schedule: &graph.Schedule{Interval: "PT40M", State: string(j.State)}, Status: s}
+}
+
+func executionToWire(x *tenant.Execution) *graph.Execution {
+	if x == nil {
+		return nil
+	}
+	out := &graph.Execution{ActivityIdentifier: x.ID, State: x.State, TimeBegan: x.Began, TimeEnded: x.Ended, CountEntitled: x.Entitled, CountEscrowed: x.Escrowed,
+		CountExported: x.Exported, CountImported: x.Imported}
+	if x.ErrorCode != "" {
+		out.Error = &graph.ErrorInfo{Code: x.ErrorCode, Message: x.ErrorMessage, TenantActionable: true}
+	}
+	return out
+}
+
+var logFilter = regexp.MustCompile(`^(jobId|jobid|cycleId|cycleid|provisioningStatusInfo/status) eq '([^']*)'$`)
+
+func (h *Handler) provisioningLog(ctx context.Context, r request) (int, any, error) {
+	q := tenant.LogQuery{}
+	o := request{r.Request, r.by}
+	filter := r.URL.Query().Get("$filter")
+	if filter != "" {
+		for _, part := range strings.Split(filter, " and ") {
+			m := logFilter.FindStringSubmatch(strings.TrimSpace(part))
+			if m == nil {
+				return 0, nil, &wireError{http.StatusBadRequest, "Request_UnsupportedQuery", "Unsupported or invalid query filter clause specified."}
+			}
+			switch strings.ToLower(m[1]) {
+			case "jobid":
+				q.JobID = m[2]
+			case "cycleid":
+				q.CycleID = m[2]
+			default:
+				q.Status = m[2]
+			}
+		}
+		values := r.URL.Query()
+		values.Del("$filter")
+		clone := r.Clone(ctx)
+		clone.URL.RawQuery = values.Encode()
+		o.Request = clone
+	}
+	opts, err := options(o)
+	if err != nil {
+		return 0, nil, err
+	}
+	q.Limit = opts.top
+	entries, err := h.Tenant.ProvisioningLog(ctx, q)
+	out := graph.Page[graph.ProvisioningObjectSummary]{Value: []graph.ProvisioningObjectSummary{}}
+	for _, e := range entries {
+		s := graph.ProvisioningObjectSummary{ID: e.ID, ActivityDateTime: e.Time, JobID: e.JobID, CycleID: e.CycleID, ChangeID: e.ID, ProvisioningAction: e.Action,
+			DurationInMilliseconds: int(e.Duration / time.Millisecond), StatusInfo: graph.ProvisioningStatus{Status: e.Status},
+			SourceIdentity: graph.Identity{ID: e.SourceID, DisplayName: e.Name, IdentityType: string(e.Kind)},
+			TargetIdentity: graph.Identity{ID: e.TargetID, DisplayName: e.Name, IdentityType: string(e.Kind)}}
+		if e.Code != "" {
+			s.StatusInfo.ErrorInformation = &graph.ProvisioningFail{ErrorCode: e.Code, Reason: e.Reason}
+		}
+		out.Value = append(out.Value, s)
+	}
+	return http.StatusOK, out, err
+}

@@ -1,0 +1,262 @@
+// Package samlidp is the tenant's door for SAML 2.0: the single sign-on service as Entra ID's, sign-in that starts here, and the federation
+// metadata document of each application.
+//
+// Sources: Entra's SAML protocol page, and real responses and metadata. It may import tenant, saml, web and audit.
+package samlidp
+
+import (
+	"embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/saml"
+	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/web"
+)
+
+//go:embed pages/*.html
+var files embed.FS
+
+// Handler serves SAML.
+type Handler struct {
+	Tenant *tenant.Tenant
+	Log    *slog.Logger
+	// RequireUser hands over the signed-in person, or sends the browser to sign in and back. The login door provides it.
+	RequireUser func(w http.ResponseWriter, r *http.Request, returnTo string) (u tenant.User, since time.Time, ok bool)
+	pages       *web.Pages
+}
+
+// requestAge is how old a request may be. Entra has such a limit (AADSTS76026); its value is not documented.
+const requestAge = 10 * time.Minute
+
+// Mount adds the door to mux.
+func (h *Handler) Mount(mux *http.ServeMux) {
+	dir, err := fs.Sub(files, "pages")
+	if err != nil {
+		panic(err)
+	}
+	h.pages = web.NewPages(dir, h.Log)
+	mux.HandleFunc("GET /{tenant}/federationmetadata/2007-06/federationmetadata.xml", h.metadata)
+	mux.HandleFunc("GET /{tenant}/FederationMetadata/2007-06/FederationMetadata.xml", h.metadata)
+	mux.HandleFunc("GET /{tenant}/saml2", h.redirected)
+	mux.HandleFunc("POST /{tenant}/saml2", h.posted) // a cross-site POST by design
+	mux.Handle("GET /signin/{app}", web.Guard(h.Tenant.URL, http.HandlerFunc(h.unsolicited)))
+}
+
+func (h *Handler) ours(r *http.Request) bool {
+	o := h.Tenant.Organization
+	return strings.EqualFold(r.PathValue("tenant"), o.ID) || strings.EqualFold(r.PathValue("tenant"), o.Domain)
+}
+
+func (h *Handler) key(a tenant.Application) (saml.SigningKey, error) {
+	key, certificate, err := h.Tenant.PrivateKey(a)
+	return saml.SigningKey{Key: key, Certificate: certificate}, err
+}
+
+// Metadata writes the federation metadata of an application. The admin center offers it too.
+func (h *Handler) Metadata(a tenant.Application) ([]byte, error) {
+	key, err := h.key(a)
+	if err != nil {
+		return nil, err
+	}
+	idp := saml.IdentityProvider{EntityID: h.Tenant.Issuer(), SignInURL: h.Tenant.SignInURL(), SignInPOST: h.Tenant.SignInURL()}
+	return saml.FederationMetadata(idp, h.Tenant.URL+"/"+h.Tenant.Organization.ID+"/wsfed", key)
+}
+
+func (h *Handler) metadata(w http.ResponseWriter, r *http.Request) {
+	if !h.ours(r) {
+		http.NotFound(w, r)
+		return
+	}
+	a, err := h.Tenant.Application(r.Context(), r.URL.Query().Get("appid"))
+	var data []byte
+	if err == nil {
+		data, err = h.Metadata(a)
+	}
+	if err != nil {
+		h.fail(w, r, "", err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/samlmetadata+xml; charset=utf-8")
+	_, _ = w.Write(data)
+}
+
+// posted takes a request by the POST binding to the Redirect binding's URL, so that signing in on the way does not lose it.
+func (h *Handler) posted(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, saml.MaxMessage*2)
+	param, err := saml.ToRedirect(r.PostFormValue("SAMLRequest"))
+	if err != nil {
+		h.fail(w, r, "", &tenant.Error{Code: tenant.SAMLInvalid, Detail: err.Error()})
+		return
+	}
+	q := url.Values{"SAMLRequest": {param}}
+	if state := r.PostFormValue("RelayState"); state != "" {
+		q.Set("RelayState", state)
+	}
+	http.Redirect(w, r, r.URL.Path+"?"+q.Encode(), http.StatusSeeOther)
+}
+
+func (h *Handler) redirected(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	if !h.ours(r) {
+		http.NotFound(w, r)
+		return
+	}
+	if q.Get("SAMLRequest") == "" {
+		h.fail(w, r, "", &tenant.Error{Code: tenant.RequestWithoutSAML})
+		return
+	}
+	request, err := saml.ParseRedirect(q.Get("SAMLRequest"))
+	if err != nil {
+		h.fail(w, r, "", &tenant.Error{Code: tenant.SAMLInvalid, Detail: err.Error()})
+		return
+	}
+	a, acs, err := h.accept(r, request)
+	if err != nil {
+		h.fail(w, r, "", err)
+		return
+	}
+	u, since, ok := h.RequireUser(w, r, r.URL.RequestURI())
+	if !ok {
+		return
+	}
+	// The audience is the identifier by which the request named the application.
+	h.respond(w, r, a, u, since, saml.Statement{Audience: audience(request.Issuer), ACSURL: acs, InResponseTo: request.ID}, q.Get("RelayState"))
+}
+
+// audience is the issuer as registered; one that is no URI is given Entra's prefix.
+func audience(issuer string) string {
+	if !strings.Contains(issuer, ":") {
+		return "spn:" + issuer
+	}
+	return issuer
+}
+
+var nameIDFormats = []string{"", saml.FormatEmail, saml.FormatUnspecified, saml.FormatPersistent, saml.FormatTransient}
+
+// accept applies Entra's rules for requests. Source: SAML protocol page.
+func (h *Handler) accept(r *http.Request, request saml.AuthnRequest) (tenant.Application, string, error) {
+	a, err := h.Tenant.ApplicationByIdentifier(r.Context(), request.Issuer)
+	if err != nil {
+		return a, "", err
+	}
+	age := h.Tenant.Now().Sub(request.IssueInstant)
+	switch {
+	case request.ID[0] >= '0' && request.ID[0] <= '9':
+		return a, "", &tenant.Error{Code: tenant.SAMLInvalid, Detail: "the ID begins with a digit"}
+	case request.HasSubject:
+		return a, "", &tenant.Error{Code: tenant.SAMLInvalid, Detail: "the Subject is not supported"}
+	case !slices.Contains(nameIDFormats, request.NameIDFormat):
+		return a, "", &tenant.Error{Code: tenant.NameIDPolicyInvalid, Detail: request.NameIDFormat}
+	case age > requestAge || age < -saml.Skew:
+		return a, "", &tenant.Error{Code: tenant.RequestExpired, Detail: request.IssueInstant.Format(time.RFC3339)}
+	case len(a.ReplyURLs) == 0 || (request.ACSURL != "" && !slices.Contains(a.ReplyURLs, request.ACSURL)):
+		return a, "", &tenant.Error{Code: tenant.ReplyURLMismatch, Subject: request.ACSURL}
+	case request.ACSURL != "":
+		return a, request.ACSURL, nil
+	}
+	return a, a.ReplyURLs[0], nil
+}
+
+// unsolicited is the user access URL: the tile of an application. With a sign-on URL it leads there, else a response is sent unasked.
+func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request) {
+	a, err := h.Tenant.Application(r.Context(), r.PathValue("app"))
+	if err != nil {
+		h.fail(w, r, "", err)
+		return
+	}
+	if a.SignOnURL != "" {
+		http.Redirect(w, r, a.SignOnURL, http.StatusFound)
+		return
+	}
+	if len(a.IdentifierURIs) == 0 || len(a.ReplyURLs) == 0 {
+		h.fail(w, r, "", &tenant.Error{Code: tenant.ReplyURLMismatch, Detail: "single sign-on is not set up"})
+		return
+	}
+	u, since, ok := h.RequireUser(w, r, r.URL.RequestURI())
+	if !ok {
+		return
+	}
+	h.respond(w, r, a, u, since, saml.Statement{Audience: a.IdentifierURIs[0], ACSURL: a.ReplyURLs[0]}, "")
+}
+
+type postData struct{ ACS, Response, RelayState, Application string }
+
+// respond checks the assignment last, after sign-in, and posts a signed response to the service provider.
+func (h *Handler) respond(w http.ResponseWriter, r *http.Request, a tenant.Application, u tenant.User, since time.Time, s saml.Statement, relayState string) {
+	by := audit.Actor{Kind: audit.User, Name: u.UserPrincipalName, Address: web.Address(r), RequestID: web.RequestID(r)}
+	if err := h.Tenant.MayUse(r.Context(), a, u.ID); err != nil {
+		h.fail(w, r, u.UserPrincipalName, err)
+		return
+	}
+	key, err := h.key(a)
+	if err != nil {
+		h.fail(w, r, u.UserPrincipalName, err)
+		return
+	}
+	s.Issuer, s.NameID, s.Attributes, s.AuthnInstant, s.Now = h.Tenant.Issuer(), u.UserPrincipalName, h.claims(u), since, h.Tenant.Now()
+	response, err := saml.Response(s, key)
+	if err == nil {
+		err = h.Tenant.Granted(r.Context(), by, "Sign-in", a.DisplayName)
+	}
+	if err != nil {
+		h.fail(w, r, u.UserPrincipalName, err)
+		return
+	}
+	v := web.View{Title: "Working…", Product: h.Tenant.Organization.DisplayName, Theme: "tenant", Home: "/myapps", Narrow: true,
+		Data: postData{s.ACSURL, base64.StdEncoding.EncodeToString(response), relayState, a.DisplayName}}
+	h.pages.RenderPosting(w, http.StatusOK, "post", v, s.ACSURL)
+}
+
+// claims are Entra's nine attributes in their order. Empty ones are left out.
+func (h *Handler) claims(u tenant.User) (list []saml.Attribute) {
+	const (
+		microsoft = "http://schemas.microsoft.com/identity/claims/"
+		soap      = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
+	)
+	for _, c := range [][2]string{
+		{microsoft + "tenantid", h.Tenant.Organization.ID}, {microsoft + "objectidentifier", u.ID}, {microsoft + "displayname", u.DisplayName},
+		{microsoft + "identityprovider", h.Tenant.Issuer()},
+		{"http://schemas.microsoft.com/claims/authnmethodsreferences", "http://schemas.microsoft.com/ws/2008/06/identity/authenticationmethod/password"},
+		{soap + "givenname", u.GivenName}, {soap + "surname", u.Surname}, {soap + "emailaddress", u.Mail}, {soap + "name", u.UserPrincipalName},
+	} {
+		if c[1] != "" {
+			list = append(list, saml.Attribute{Name: c[0], Values: []string{c[1]}})
+		}
+	}
+	return list
+}
+
+type failure struct {
+	Number               int
+	Text, Request, Stamp string
+}
+
+// fail shows Entra's error page: number, text, request id and time. The details are in the audit log.
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, user string, err error) {
+	by := audit.Actor{Kind: audit.Anonymous, Name: user, Address: web.Address(r), RequestID: web.RequestID(r)}
+	d := failure{Request: by.RequestID, Stamp: h.Tenant.Now().UTC().Format(time.RFC3339)}
+	status := http.StatusBadRequest
+	var refused *tenant.Error
+	if errors.As(err, &refused) {
+		_ = h.Tenant.Refuse(r.Context(), by, "Sign-in", user, err) // the person is answered below
+		reason := tenant.Reasons[refused.Code]
+		d.Number, d.Text = reason.AADSTS, fmt.Sprintf("AADSTS%d: %s.", reason.AADSTS, reason.What)
+		if reason.Kind == tenant.NotFound {
+			status = http.StatusNotFound
+		}
+	} else {
+		h.Log.Error("SAML sign-in failed", "request_id", by.RequestID, "error", err)
+		d.Text, status = "AADSTS90033: A transient error has occurred. Please try again.", http.StatusInternalServerError
+	}
+	h.pages.Render(w, status, "error", web.View{Title: "Sign in", Product: h.Tenant.Organization.DisplayName, Theme: "tenant", Home: "/myapps", Narrow: true, Data: d})
+}

@@ -1,0 +1,130 @@
+package syncjobs
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/scim"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+// source is the tenant as a directory for the engine.
+type source struct {
+	tenant *tenant.Tenant
+	job    tenant.Job
+}
+
+func (s source) Changes(ctx context.Context, watermark string, also []provisioning.Ref) (provisioning.Changes, error) {
+	marks := make([]tenant.Mark, len(also))
+	for i, ref := range also {
+		marks[i] = tenant.Mark{Kind: tenant.ObjectKind(ref.Kind), ID: ref.ID}
+	}
+	scope, err := s.tenant.ScopeSince(ctx, s.job, watermark, marks)
+	if err != nil {
+		return provisioning.Changes{}, err
+	}
+	out := provisioning.Changes{Watermark: scope.Watermark}
+	for _, u := range scope.Users {
+		out.Users = append(out.Users, provisioning.Object{
+			Ref: provisioning.Ref{Kind: provisioning.User, ID: u.ID}, Name: u.User.UserPrincipalName, Gone: u.Gone, InScope: u.InScope,
+			Active: u.User.Enabled, Attributes: userAttributes(u.User), Manager: u.User.ManagerID})
+	}
+	for _, g := range scope.Groups {
+		out.Groups = append(out.Groups, provisioning.Object{
+			Ref: provisioning.Ref{Kind: provisioning.Group, ID: g.ID}, Name: g.Group.DisplayName, Gone: g.Gone, InScope: g.InScope, Active: true,
+			Attributes: map[string]string{"displayName": g.Group.DisplayName, "externalId": g.ID}, Members: g.Members})
+	}
+	return out, nil
+}
+
+// userAttributes are the default attribute mappings of the gallery application. externalId is the object id, which is unique and stable.
+func userAttributes(u tenant.User) map[string]string {
+	const enterprise = scim.EnterpriseURN + ":"
+	return map[string]string{
+		"userName": u.UserPrincipalName, "displayName": u.DisplayName, "title": u.JobTitle, "externalId": u.ID, "preferredLanguage": u.PreferredLanguage,
+		"name.givenName": u.GivenName, "name.familyName": u.Surname, "name.formatted": strings.TrimSpace(u.GivenName + " " + u.Surname),
+		`emails[type eq "work"].value`: u.Mail, `phoneNumbers[type eq "work"].value`: u.MobilePhone,
+		enterprise + "employeeNumber": u.EmployeeID, enterprise + "department": u.Department,
+	}
+}
+
+// memory is the tenant's store as the engine's memory of one job.
+type memory struct {
+	tenant *tenant.Tenant
+	job    string
+}
+
+func (m memory) Watermark(ctx context.Context) (watermark string, err error) {
+	err = m.tenant.Store.View(ctx, func(r tenant.Reader) error {
+		j, err := r.Job(m.job)
+		watermark = j.Watermark
+		return err
+	})
+	return watermark, err
+}
+
+func (m memory) SetWatermark(ctx context.Context, watermark string) error {
+	return m.tenant.Store.Update(ctx, func(tx tenant.Tx) error {
+		j, err := tx.Job(m.job)
+		if errors.Is(err, tenant.ErrNoRow) { // deleted while it ran
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		j.Watermark = watermark
+		return tx.PutJob(j)
+	})
+}
+
+func (m memory) Link(ctx context.Context, ref provisioning.Ref) (link provisioning.Link, err error) {
+	err = m.tenant.Store.View(ctx, func(r tenant.Reader) error {
+		l, err := r.Link(m.job, tenant.ObjectKind(ref.Kind), ref.ID)
+		if errors.Is(err, tenant.ErrNoRow) {
+			return provisioning.ErrUnknown
+		}
+		link = provisioning.Link{Ref: ref, TargetID: l.TargetID, Sent: l.Sent, Members: l.Members, Failure: l.Failure, Tries: l.Tries}
+		return err
+	})
+	return link, err
+}
+
+func (m memory) PutLink(ctx context.Context, l provisioning.Link) error {
+	return m.tenant.Store.Update(ctx, func(tx tenant.Tx) error {
+		return tx.PutLink(tenant.Link{JobID: m.job, Kind: tenant.ObjectKind(l.Kind), SourceID: l.ID, TargetID: l.TargetID, Sent: l.Sent, Members: l.Members, Failure: l.Failure, Tries: l.Tries})
+	})
+}
+
+func (m memory) DeleteLink(ctx context.Context, ref provisioning.Ref) error {
+	return m.tenant.Store.Update(ctx, func(tx tenant.Tx) error {
+		return tx.DeleteLink(m.job, tenant.ObjectKind(ref.Kind), ref.ID)
+	})
+}
+
+func (m memory) Failed(ctx context.Context) (refs []provisioning.Ref, err error) {
+	err = m.tenant.Store.View(ctx, func(r tenant.Reader) error {
+		refs = nil
+		links, err := r.Links(m.job)
+		for _, l := range links {
+			if l.Failure != "" {
+				refs = append(refs, provisioning.Ref{Kind: provisioning.Kind(l.Kind), ID: l.SourceID})
+			}
+		}
+		return err
+	})
+	return refs, err
+}
+
+// Log keeps everything but what was skipped: with all users in scope most entries would be skips.
+func (m memory) Log(ctx context.Context, e provisioning.Entry) error {
+	if e.Outcome == provisioning.Skipped {
+		return nil
+	}
+	return m.tenant.Store.Update(ctx, func(tx tenant.Tx) error {
+		return tx.AppendLog([]tenant.LogEntry{{
+			ID: m.tenant.NewID(), JobID: m.job, CycleID: e.Cycle, Time: e.Time.UTC(), Kind: tenant.ObjectKind(e.Ref.Kind), SourceID: e.Ref.ID, TargetID: e.TargetID,
+			Name: e.Name, Action: string(e.Action), Status: string(e.Outcome), Code: e.Code, Reason: e.Reason, Duration: e.Duration}})
+	})
+}

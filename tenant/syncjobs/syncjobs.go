@@ -1,0 +1,161 @@
+// Package syncjobs runs a tenant's synchronization jobs: the tenant is the engine's source, its store the engine's memory. A job is woken by
+// a change, not polled for, so the target follows within a second instead of forty minutes.
+//
+// It may import tenant, provisioning, scim and audit.
+package syncjobs
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/scim"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+// Runner runs the jobs of a tenant.
+type Runner struct {
+	Tenant *tenant.Tenant
+	Log    *slog.Logger
+	HTTP   *http.Client // how targets are reached; http.DefaultClient when nil
+
+	wake     chan struct{}
+	mu       sync.Mutex
+	progress map[string]provisioning.Progress // of running cycles, by job
+}
+
+// retryInterval is when objects that failed are tried again although nothing has changed, as Entra's next cycle would.
+const retryInterval = 40 * time.Minute
+
+// settle is how long a burst of changes is gathered before a cycle starts.
+const settle = 100 * time.Millisecond
+
+// New makes a runner and has the tenant wake it.
+func New(t *tenant.Tenant, log *slog.Logger, client *http.Client) *Runner {
+	r := &Runner{Tenant: t, Log: log, HTTP: client, wake: make(chan struct{}, 1), progress: map[string]provisioning.Progress{}}
+	t.Changed = r.Wake
+	return r
+}
+
+// Wake says that something may have to be provisioned. It never blocks.
+func (r *Runner) Wake() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run runs jobs until ctx is done.
+func (r *Runner) Run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.wake:
+			select {
+			case <-time.After(settle):
+			case <-ctx.Done():
+				return
+			}
+		case <-timer.C:
+		}
+		next := r.runDue(ctx)
+		timer.Reset(next)
+	}
+}
+
+// runDue runs every active job and returns when to look again.
+func (r *Runner) runDue(ctx context.Context) time.Duration {
+	jobs, err := r.Tenant.Jobs(ctx, "")
+	if err != nil {
+		r.Log.Error("list the synchronization jobs", "error", err)
+		return time.Minute
+	}
+	next := retryInterval
+	for _, j := range jobs {
+		if j.State != tenant.JobActive {
+			continue
+		}
+		if q := j.Quarantine; q != nil {
+			if wait := q.NextAttempt.Sub(r.Tenant.Now()); wait > 0 {
+				next = min(next, wait)
+				continue
+			}
+		}
+		if err := r.RunJob(ctx, j); err != nil && ctx.Err() == nil {
+			r.Log.Error("synchronization cycle failed", "job", j.ID, "error", err)
+			next = min(next, time.Minute)
+		}
+	}
+	return next
+}
+
+// Target is the SCIM client of a job.
+func (r *Runner) Target(j tenant.Job) (*scim.Client, error) {
+	token, err := r.Tenant.SecretToken(j)
+	if err != nil {
+		return nil, err
+	}
+	return &scim.Client{BaseURL: j.Credentials.BaseAddress, Token: token.Reveal(), HTTP: r.HTTP}, nil
+}
+
+// RunJob runs one cycle of a job and records how it went. The error is one of the program, not of the target.
+func (r *Runner) RunJob(ctx context.Context, j tenant.Job) error {
+	target, err := r.Target(j)
+	if err != nil {
+		return err
+	}
+	engine := provisioning.Engine{
+		Source: source{r.Tenant, j}, Target: target, Memory: memory{r.Tenant, j.ID}, Now: r.Tenant.Now, NewID: r.Tenant.NewID,
+		Progress: func(p provisioning.Progress) {
+			r.mu.Lock()
+			r.progress[j.ID] = p
+			r.mu.Unlock()
+		},
+	}
+	result, failure := engine.Run(ctx)
+	r.mu.Lock()
+	delete(r.progress, j.ID)
+	r.mu.Unlock()
+	if ctx.Err() != nil {
+		return nil // stopped: the next start goes on from what is remembered
+	}
+	x := tenant.Execution{ID: result.Cycle, State: "Succeeded", Began: result.Began, Ended: result.Ended, Imported: result.Imported,
+		Exported: result.Exported(), Escrowed: result.Failed, Entitled: result.Imported}
+	if result.Failed > 0 {
+		x.State = "EntryLevelErrors"
+	}
+	var refused *provisioning.CredentialsError
+	if failure != nil {
+		x.State, x.ErrorCode, x.ErrorMessage = "Failed", "SystemForCrossDomainIdentityManagementServiceIncompatible", failure.Error()
+		if errors.As(failure, &refused) {
+			x.ErrorCode = "SystemForCrossDomainIdentityManagementInvalidCredentials"
+		}
+	}
+	r.Log.Info("synchronization cycle", "job", j.ID, "state", x.State, "imported", x.Imported, "exported", x.Exported, "failed", x.Escrowed,
+		"took", x.Ended.Sub(x.Began).Round(time.Millisecond), "error", x.ErrorMessage)
+	return r.Tenant.FinishCycle(ctx, j.ID, x, failure, refused != nil)
+}
+
+// Progress says how far the running cycle of a job has come; ok is false when none runs.
+func (r *Runner) Progress(jobID string) (done, total int, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p, ok := r.progress[jobID]
+	return p.Done, p.Total, ok
+}
+
+// Test is Test Connection for a tenant URL and a secret token.
+func (r *Runner) Test(ctx context.Context, baseAddress, secretToken string) error {
+	err := provisioning.Test(ctx, &scim.Client{BaseURL: baseAddress, Token: secretToken, HTTP: r.HTTP}, r.Tenant.NewID())
+	if err != nil {
+		return &tenant.Error{Code: tenant.CredentialsInvalid, Detail: err.Error()}
+	}
+	return nil
+}
