@@ -123,6 +123,9 @@ func (t *Tenant) Issuer() string { return "https://sts.windows.net/" + t.Organiz
 // SignInURL is the SAML single sign-on service.
 func (t *Tenant) SignInURL() string { return t.URL + "/" + t.Organization.ID + "/saml2" }
 
+// Segments are the names that stand for the tenant in the paths of its endpoints: the id and the domain.
+func (t *Tenant) Segments() []string { return []string{t.Organization.ID, t.Organization.Domain} }
+
 // MetadataURL is the federation metadata document of an application.
 func (t *Tenant) MetadataURL(appID string) string {
 	return t.URL + "/" + t.Organization.ID + "/federationmetadata/2007-06/federationmetadata.xml?appid=" + appID

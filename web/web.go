@@ -220,13 +220,15 @@ var assetVersion = func() string {
 	return hex.EncodeToString(h.Sum(nil))[:12]
 }()
 
-// MountStatic serves the style sheet and the script.
+// MountStatic serves the style sheet, the script and the icon.
 func MountStatic(mux *http.ServeMux) {
 	server := http.FileServerFS(files)
-	mux.HandleFunc("GET "+StaticPath, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-		server.ServeHTTP(w, r)
-	})
+	for _, name := range []string{"style.css", "app.js", "icon.svg"} { // by name: a wildcard would overlap with /{tenant}/…
+		mux.HandleFunc("GET "+StaticPath+name, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+			server.ServeHTTP(w, r)
+		})
+	}
 }
 
 // Guard protects pages: it refuses cross-origin writes, bounds bodies, and sends browsers that came by another name to the public URL,

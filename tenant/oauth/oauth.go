@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -40,14 +39,11 @@ var roles = []string{
 
 // Mount adds the door to mux. The tenant may be named by id or by domain.
 func (h *Handler) Mount(mux *http.ServeMux) {
-	mux.HandleFunc("POST /{tenant}/oauth2/v2.0/token", h.token)
-	mux.HandleFunc("GET /{tenant}/v2.0/.well-known/openid-configuration", h.configuration)
-	mux.HandleFunc("GET /{tenant}/discovery/v2.0/keys", h.keys)
-}
-
-func (h *Handler) ours(name string) bool {
-	o := h.Tenant.Organization
-	return strings.EqualFold(name, o.ID) || strings.EqualFold(name, o.Domain)
+	for _, tenant := range h.Tenant.Segments() {
+		mux.HandleFunc("POST /"+tenant+"/oauth2/v2.0/token", h.token)
+		mux.HandleFunc("GET /"+tenant+"/v2.0/.well-known/openid-configuration", h.configuration)
+		mux.HandleFunc("GET /"+tenant+"/discovery/v2.0/keys", h.keys)
+	}
 }
 
 type claims struct {
@@ -61,10 +57,6 @@ type claims struct {
 func (h *Handler) token(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	by := audit.Actor{Kind: audit.Application, Address: web.Address(r), RequestID: web.RequestID(r)}
-	if !h.ours(r.PathValue("tenant")) {
-		h.fail(w, r, http.StatusBadRequest, "invalid_request", 90002, "Tenant '"+r.PathValue("tenant")+"' not found.")
-		return
-	}
 	if err := r.ParseForm(); err != nil {
 		h.fail(w, r, http.StatusBadRequest, "invalid_request", 900144, "The request body is not a form.")
 		return
@@ -132,11 +124,7 @@ func (h *Handler) Authenticate(_ context.Context, token string) (clientID string
 	return c.AppID, nil
 }
 
-func (h *Handler) configuration(w http.ResponseWriter, r *http.Request) {
-	if !h.ours(r.PathValue("tenant")) {
-		http.NotFound(w, r)
-		return
-	}
+func (h *Handler) configuration(w http.ResponseWriter, _ *http.Request) {
 	base := h.Tenant.URL + "/" + h.Tenant.Organization.ID
 	writeJSON(w, http.StatusOK, map[string]any{
 		"issuer": h.Tenant.Issuer(), "token_endpoint": h.Tenant.TokenURL(), "jwks_uri": base + "/discovery/v2.0/keys",
@@ -145,11 +133,7 @@ func (h *Handler) configuration(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (h *Handler) keys(w http.ResponseWriter, r *http.Request) {
-	if !h.ours(r.PathValue("tenant")) {
-		http.NotFound(w, r)
-		return
-	}
+func (h *Handler) keys(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: h.Tenant.TokenKey.Public(), KeyID: keyID, Use: "sig", Algorithm: string(jose.RS256)}}})
 }
 

@@ -45,16 +45,13 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		panic(err)
 	}
 	h.pages = web.NewPages(dir, h.Log)
-	mux.HandleFunc("GET /{tenant}/federationmetadata/2007-06/federationmetadata.xml", h.metadata)
-	mux.HandleFunc("GET /{tenant}/FederationMetadata/2007-06/FederationMetadata.xml", h.metadata)
-	mux.HandleFunc("GET /{tenant}/saml2", h.redirected)
-	mux.HandleFunc("POST /{tenant}/saml2", h.posted) // a cross-site POST by design
+	for _, tenant := range h.Tenant.Segments() {
+		mux.HandleFunc("GET /"+tenant+"/federationmetadata/2007-06/federationmetadata.xml", h.metadata)
+		mux.HandleFunc("GET /"+tenant+"/FederationMetadata/2007-06/FederationMetadata.xml", h.metadata) // both spellings occur
+		mux.HandleFunc("GET /"+tenant+"/saml2", h.redirected)
+		mux.HandleFunc("POST /"+tenant+"/saml2", h.posted) // a cross-site POST by design
+	}
 	mux.Handle("GET /signin/{app}", web.Guard(h.Tenant.URL, http.HandlerFunc(h.unsolicited)))
-}
-
-func (h *Handler) ours(r *http.Request) bool {
-	o := h.Tenant.Organization
-	return strings.EqualFold(r.PathValue("tenant"), o.ID) || strings.EqualFold(r.PathValue("tenant"), o.Domain)
 }
 
 func (h *Handler) key(a tenant.Application) (saml.SigningKey, error) {
@@ -73,10 +70,6 @@ func (h *Handler) Metadata(a tenant.Application) ([]byte, error) {
 }
 
 func (h *Handler) metadata(w http.ResponseWriter, r *http.Request) {
-	if !h.ours(r) {
-		http.NotFound(w, r)
-		return
-	}
 	a, err := h.Tenant.Application(r.Context(), r.URL.Query().Get("appid"))
 	var data []byte
 	if err == nil {
@@ -107,10 +100,6 @@ func (h *Handler) posted(w http.ResponseWriter, r *http.Request) {
 
 func (h *Handler) redirected(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	if !h.ours(r) {
-		http.NotFound(w, r)
-		return
-	}
 	if q.Get("SAMLRequest") == "" {
 		h.fail(w, r, "", &tenant.Error{Code: tenant.RequestWithoutSAML})
 		return

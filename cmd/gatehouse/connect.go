@@ -1,0 +1,283 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/connect"
+	"github.com/gatehouse-id/gatehouse/graph"
+)
+
+// connectSettings are the flags of connect.
+type connectSettings struct {
+	centerURL, region, keyID, secret           string
+	graphURL, loginURL, clientID, clientSecret string
+	name, scope, email                         string
+	groups                                     []string
+	accept, dryRun, asJSON                     bool
+	wait                                       time.Duration
+}
+
+func (w *world) connectCommand() *cobra.Command {
+	s := &connectSettings{}
+	cmd := &cobra.Command{
+		Use:   "connect",
+		Short: "Federate a tenant and a center: plan, ACCEPT, apply, verify",
+		Long: `Does what an administrator does in three browser tabs: the enterprise application, SAML metadata both ways,
+the change of the identity source, automatic provisioning with its endpoint and token, and the first cycle.
+
+It first prints a plan: what exists, what will be created or changed, and what the change does to existing users.
+Nothing happens before the word ACCEPT. Run it again at any time: it completes what was interrupted, and
+reports "nothing to change" when all is in place.
+
+Give secrets by the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACCESS_KEY.`,
+		Example: `  gatehouse connect --center-url http://127.0.0.1:8080 --graph-url http://127.0.0.1:8081/v1.0 \
+      --login-url http://127.0.0.1:8081/TENANT_ID --client-id CLIENT_ID --group Engineering --group Finance
+  gatehouse connect … --dry-run       # only the plan
+  gatehouse connect … --accept        # without asking
+  gatehouse connect … --scope all     # provision everyone`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return w.connect(cmd.Context(), s) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&s.centerURL, "center-url", "http://127.0.0.1:8080", "the center's URL")
+	f.StringVar(&s.region, "region", "", "region that the center's clients sign for (default: AWS_REGION, else us-east-1)")
+	f.StringVar(&s.keyID, "access-key-id", "", "access key of the center (default: AWS_ACCESS_KEY_ID)")
+	f.StringVar(&s.secret, "secret-access-key", "", "its secret (default: AWS_SECRET_ACCESS_KEY)")
+	f.StringVar(&s.graphURL, "graph-url", "http://127.0.0.1:8081/v1.0", "Microsoft Graph with its version")
+	f.StringVar(&s.loginURL, "login-url", "", "the tenant's sign-in URL with the tenant id")
+	f.StringVar(&s.clientID, "client-id", "", "client that may manage applications and synchronization")
+	f.StringVar(&s.clientSecret, "client-secret", "", "its secret (better: GATEHOUSE_CLIENT_SECRET)")
+	f.StringVar(&s.name, "name", "AWS IAM Identity Center", "name of the enterprise application, when it is created")
+	f.StringSliceVar(&s.groups, "group", nil, "group to assign, by its exact name; repeat for several")
+	f.StringVar(&s.scope, "scope", "assigned", "assigned: only assigned users and groups; all: everyone")
+	f.StringVar(&s.email, "email", "", "notification e-mail address")
+	f.BoolVar(&s.accept, "accept", false, "apply without asking")
+	f.BoolVar(&s.dryRun, "dry-run", false, "print the plan and change nothing")
+	f.BoolVar(&s.asJSON, "json", false, "print one JSON object; needs --accept or --dry-run")
+	f.DurationVar(&s.wait, "wait", 10*time.Minute, "how long to wait for the first cycle")
+	return cmd
+}
+
+// config checks the settings and reports all mistakes at once.
+func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.Config, error) {
+	or := func(value *string, name string) {
+		if *value == "" {
+			*value, _ = w.env(name)
+		}
+	}
+	or(&s.region, "AWS_REGION")
+	or(&s.keyID, "AWS_ACCESS_KEY_ID")
+	or(&s.secret, "AWS_SECRET_ACCESS_KEY")
+	if s.region == "" {
+		s.region = "us-east-1"
+	}
+	var mistakes []error
+	for _, need := range []struct{ value, text string }{
+		{s.loginURL, "--login-url is missing: the tenant's sign-in URL with the tenant id"}, {s.clientID, "--client-id is missing"},
+		{s.clientSecret, "the client's secret is missing: set GATEHOUSE_CLIENT_SECRET"}, {s.keyID, "the access key is missing: set AWS_ACCESS_KEY_ID"},
+		{s.secret, "the access key's secret is missing: set AWS_SECRET_ACCESS_KEY"},
+	} {
+		if need.value == "" {
+			mistakes = append(mistakes, errors.New(need.text))
+		}
+	}
+	if s.scope != "assigned" && s.scope != "all" {
+		mistakes = append(mistakes, fmt.Errorf("--scope %q: want assigned or all", s.scope))
+	}
+	if s.asJSON && !s.accept && !s.dryRun {
+		mistakes = append(mistakes, errors.New("--json needs --accept or --dry-run, since it cannot ask"))
+	}
+	if len(mistakes) > 0 {
+		return connect.Config{}, usageError{errors.Join(mistakes...)}
+	}
+	login := strings.TrimRight(s.loginURL, "/")
+	client := &http.Client{Timeout: time.Minute}
+	return connect.Config{
+		Graph:    graph.NewClient(ctx, s.graphURL, login+"/oauth2/v2.0/token", s.clientID, s.clientSecret, client),
+		Admin:    &adminapi.Client{URL: strings.TrimRight(s.centerURL, "/"), Region: s.region, AccessKeyID: s.keyID, SecretAccessKey: s.secret, HTTP: client},
+		LoginURL: login, HTTP: client, AppName: s.name, Groups: s.groups, SyncAll: s.scope == "all", Email: s.email, Cert: s.name,
+	}, nil
+}
+
+func (w *world) connect(ctx context.Context, s *connectSettings) error {
+	cfg, err := w.connectConfig(ctx, s)
+	if err != nil {
+		return err
+	}
+	plan, err := connect.Observe(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	out := w.out
+	if s.asJSON {
+		out = io.Discard
+	}
+	changes := plan.Pending()
+	printPlan(out, plan)
+	if s.dryRun {
+		return w.connectJSON(s, plan, changes, nil)
+	}
+	if changes > 0 {
+		confirmation := connect.Confirmation
+		if !s.accept {
+			if confirmation, err = w.ask("Type ACCEPT to go on: "); err != nil {
+				return err
+			}
+			if confirmation != connect.Confirmation {
+				return errors.New("not confirmed; nothing was changed")
+			}
+		}
+		fmt.Fprintln(out)
+		if err := plan.Apply(ctx, confirmation, stepPrinter(out, plan)); err != nil {
+			return fmt.Errorf("%w\nWhat is done stays done: run the command again to complete it", err)
+		}
+	}
+	waiting, cancel := context.WithTimeout(ctx, s.wait)
+	defer cancel()
+	bar := w.bar("Provisioning")
+	result, err := plan.Verify(waiting, bar)
+	if err != nil {
+		return fmt.Errorf("verify: %w", err)
+	}
+	printResult(out, result, changes)
+	return w.connectJSON(s, plan, changes, &result)
+}
+
+func (w *world) ask(question string) (string, error) {
+	fmt.Fprint(w.err, question)
+	line, err := bufio.NewReader(io.LimitReader(w.in, 1024)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	return strings.TrimSpace(line), nil
+}
+
+func printPlan(out io.Writer, p *connect.Plan) {
+	fmt.Fprintf(out, "Tenant application → center %s\n\n", p.State.Directory.InstanceArn)
+	t := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	for _, s := range p.Steps {
+		mark := "+"
+		if s.Done {
+			mark = "="
+		}
+		fmt.Fprintf(t, " %s\t%s\t%s\n", mark, s.Title, s.Detail)
+	}
+	_ = t.Flush()
+	if p.Changes && p.Report.Total > 0 {
+		fmt.Fprintf(out, "\nThe identity source changes from %s to the tenant. Of the center's %d users:\n", p.Report.From, p.Report.Total)
+		for _, effect := range []string{"StopsWorking", "MatchesNobody", "SignsInAtIdP"} {
+			if n := p.Report.Counts[effect]; n > 0 {
+				fmt.Fprintf(out, "  %5d  %s\n", n, explain(p.Report, effect))
+			}
+		}
+		shown := 0
+		for _, u := range p.Report.Users {
+			if u.Effect != "SignsInAtIdP" && shown < 20 {
+				fmt.Fprintf(out, "         %s: %s\n", u.UserName, u.Explanation)
+				shown++
+			}
+		}
+	}
+	if n := p.Pending(); n > 0 {
+		fmt.Fprintf(out, "\n%d of %d steps to do.\n", n, len(p.Steps))
+	}
+}
+
+func explain(r adminapi.Report, effect string) string {
+	for _, u := range r.Users {
+		if u.Effect == effect {
+			return u.Explanation
+		}
+	}
+	return effect
+}
+
+func stepPrinter(out io.Writer, p *connect.Plan) func(int, bool) {
+	return func(i int, done bool) {
+		if done {
+			fmt.Fprintf(out, " ✓ %s\n", p.Steps[i].Title)
+		}
+	}
+}
+
+func printResult(out io.Writer, r connect.Result, changes int) {
+	for _, c := range r.Checks {
+		fmt.Fprintf(out, " ✓ %s: %s\n", c.Title, c.Detail)
+	}
+	for _, f := range r.Failures {
+		fmt.Fprintf(out, " ! not provisioned: %s: %s\n", f.Name, f.Reason)
+	}
+	if changes == 0 {
+		fmt.Fprintln(out, "\nConnected already: nothing to change.")
+	} else {
+		fmt.Fprintln(out, "\nConnected.")
+	}
+}
+
+// connectOutput is what connect --json prints.
+type connectOutput struct {
+	Changes  int               `json:"changes"`
+	Steps    []stepOutput      `json:"steps"`
+	Effects  map[string]int    `json:"effects"`
+	Verified bool              `json:"verified"`
+	Checks   []string          `json:"checks"`
+	Users    int               `json:"users"`
+	Groups   int               `json:"groups"`
+	Failures []connect.Failure `json:"failures"`
+}
+
+type stepOutput struct {
+	Title  string `json:"title"`
+	Detail string `json:"detail"`
+	Done   bool   `json:"done"`
+}
+
+func (w *world) connectJSON(s *connectSettings, p *connect.Plan, changes int, r *connect.Result) error {
+	if !s.asJSON {
+		return nil
+	}
+	out := connectOutput{Changes: changes, Effects: p.Report.Counts, Checks: []string{}, Failures: []connect.Failure{}}
+	for _, st := range p.Steps {
+		out.Steps = append(out.Steps, stepOutput{st.Title, st.Detail, st.Done})
+	}
+	if r != nil {
+		out.Verified, out.Users, out.Groups = true, r.Users, r.Groups
+		out.Failures = append(out.Failures, r.Failures...)
+		for _, c := range r.Checks {
+			out.Checks = append(out.Checks, c.Title)
+		}
+	}
+	return json.NewEncoder(w.out).Encode(out)
+}
+
+// bar returns a function that draws progress on a terminal, and does nothing elsewhere.
+func (w *world) bar(title string) func(done, total int) {
+	if !terminal(w.err) {
+		return func(int, int) {}
+	}
+	var bar *progressbar.ProgressBar
+	return func(done, total int) {
+		if bar == nil {
+			bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(w.err), progressbar.OptionSetDescription(" "+title),
+				progressbar.OptionShowCount(), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(50*time.Millisecond))
+		}
+		bar.ChangeMax(max(total, 1))
+		_ = bar.Set(done) // a bar that cannot be drawn is no failure
+		if done >= total {
+			_ = bar.Finish()
+		}
+	}
+}

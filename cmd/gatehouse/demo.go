@@ -1,0 +1,378 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/connect"
+	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
+)
+
+// demo is one run of the subcommand.
+type demo struct {
+	data, centerAddr, tenantAddr string
+	people, groups               int
+	noConnect, asJSON            bool
+
+	w       *world
+	out     io.Writer // the walk; nowhere with --json
+	log     *slog.Logger
+	sealer  *authn.Sealer
+	center  *center.Center
+	tenant  *tenant.Tenant
+	jobs    *syncjobs.Runner
+	secrets demoSecrets
+}
+
+// demoSecrets is what a demo must know again at its next start. It is kept sealed in the data folder.
+type demoSecrets struct {
+	AdminPassword, PersonPassword     string
+	AccessKeyID, SecretAccessKey      string
+	ClientID, ClientSecret, SCIMToken string
+}
+
+const (
+	adminName     = "admin"
+	secretsFile   = "demo.sealed"
+	maxListed     = 10_000 // people in the JSON
+	defaultPeople = 25
+	defaultGroups = 6
+)
+
+func (w *world) demoCommand() *cobra.Command {
+	d := &demo{w: w}
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Run both halves on this machine, connected, with a small company",
+		Long: `Starts a center and a tenant on loopback, seeds the tenant with a small company and the center with four AWS
+accounts and three permission sets, then connects them live: the enterprise application, SAML metadata both ways,
+the identity source, SCIM, the first provisioning cycle. Ctrl-C stops it.
+
+Nothing is kept unless --data names a folder; with one, the next start continues where this one was.`,
+		Example: `  gatehouse demo
+  gatehouse demo --data ./demo --people 1000 --groups 50
+  gatehouse demo --no-connect                    # both up, to practise the walk by hand
+  gatehouse demo --json | jq -r .aws.endpoint_url`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if d.people < 1 || d.groups < 1 {
+				return usageError{errors.New("--people and --groups must be at least 1")}
+			}
+			if d.log, err = w.logger(cmd, slog.LevelError); err != nil {
+				return err
+			}
+			d.out = w.out
+			if d.asJSON {
+				d.out = io.Discard
+			}
+			return d.run(cmd.Context())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&d.data, "data", "", "folder to keep everything in (default: a temporary one, removed at the end)")
+	f.StringVar(&d.centerAddr, "center", "127.0.0.1:8080", "address of the center")
+	f.StringVar(&d.tenantAddr, "tenant", "127.0.0.1:8081", "address of the tenant")
+	f.IntVar(&d.people, "people", defaultPeople, "number of people in the company")
+	f.IntVar(&d.groups, "groups", defaultGroups, "number of groups in the company")
+	f.BoolVar(&d.noConnect, "no-connect", false, "start both, but do not connect them")
+	f.BoolVar(&d.asJSON, "json", false, "print nothing but one JSON object, once everything is ready")
+	return cmd
+}
+
+func (d *demo) run(ctx context.Context) error {
+	if d.data == "" {
+		dir, err := os.MkdirTemp("", "gatehouse-demo-")
+		if err != nil {
+			return fmt.Errorf("make a temporary folder: %w", err)
+		}
+		defer os.RemoveAll(dir) //nolint:errcheck // a leftover temporary folder is no failure
+		d.data = dir
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var servers sync.WaitGroup
+	defer servers.Wait()
+	defer cancel()
+	failed := make(chan error, 2)
+	serve := func(h *half, l net.Listener, mount func(*http.ServeMux)) {
+		servers.Go(func() {
+			if err := h.serve(ctx, l, mount); err != nil {
+				failed <- err
+				cancel()
+			}
+		})
+	}
+	closeAll, err := d.open(ctx, serve)
+	if err != nil {
+		return err
+	}
+	defer func() { // after the servers and jobs have ended
+		cancel()
+		servers.Wait()
+		closeAll()
+	}()
+	servers.Go(func() { d.jobs.Run(ctx) })
+	servers.Go(func() { sweep(ctx, d.center) })
+	state, failures, err := d.walk(ctx)
+	if err != nil {
+		return errors.Join(err, drain(failed))
+	}
+	if d.asJSON {
+		err = d.printJSON(ctx, state)
+	} else {
+		err = d.printPage(state, failures)
+	}
+	if err != nil {
+		return err
+	}
+	if d.noConnect {
+		servers.Go(func() { d.assignWhenReady(ctx) })
+	}
+	<-ctx.Done()
+	return drain(failed)
+}
+
+func drain(failed chan error) error {
+	select {
+	case err := <-failed:
+		return err
+	default:
+		return nil
+	}
+}
+
+// open starts both halves on the data folder.
+func (d *demo) open(ctx context.Context, serve func(*half, net.Listener, func(*http.ServeMux))) (func(), error) {
+	c := &half{listen: d.centerAddr, data: d.data, log: d.log.With("half", "center")}
+	t := &half{listen: d.tenantAddr, data: d.data, log: d.log.With("half", "tenant")}
+	cl, err := c.open()
+	if err != nil {
+		return nil, err
+	}
+	tl, err := t.open()
+	if err != nil {
+		return nil, errors.Join(err, cl.Close())
+	}
+	stop := func(err error) error { return errors.Join(err, cl.Close(), tl.Close()) }
+	if d.sealer, err = c.folder(d.w.env); err != nil {
+		return nil, stop(err)
+	}
+	if d.center, err = openCenter(ctx, c, d.w.env, center.DefaultRegion); err != nil {
+		return nil, stop(err)
+	}
+	if d.tenant, err = openTenant(ctx, t, d.w.env, "", ""); err != nil {
+		return nil, errors.Join(stop(err), d.center.Store.Close())
+	}
+	closeAll := func() { _ = errors.Join(d.center.Store.Close(), d.tenant.Store.Close()) }
+	if err := d.seed(ctx); err != nil {
+		closeAll()
+		return nil, stop(err)
+	}
+	d.jobs = syncjobs.New(d.tenant, t.log, nil)
+	serve(c, cl, func(mux *http.ServeMux) { mountCenter(mux, d.center) })
+	serve(t, tl, func(mux *http.ServeMux) { mountTenant(mux, d.tenant, d.jobs) })
+	return closeAll, nil
+}
+
+// seed fills a new data folder, or reads what an earlier start kept. The sealed file is written last, so that a start that was interrupted is
+// begun again.
+func (d *demo) seed(ctx context.Context) error {
+	path := filepath.Join(d.data, secretsFile)
+	sealed, err := os.ReadFile(path) // #nosec G304 -- the demo's own folder
+	if err == nil {
+		plain, err := d.sealer.Open("demo", string(sealed))
+		if err != nil {
+			return fmt.Errorf("the data folder %s: %w", d.data, err)
+		}
+		return json.Unmarshal(plain, &d.secrets)
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	by := audit.SystemActor
+	d.secrets = demoSecrets{AdminPassword: "gate-" + authn.NewSecret(9), PersonPassword: "house-" + authn.NewSecret(9)}
+	if err := d.seedCenter(ctx, by); err != nil {
+		return fmt.Errorf("seed the center: %w", err)
+	}
+	if err := d.seedTenant(ctx, by); err != nil {
+		return fmt.Errorf("seed the tenant: %w", err)
+	}
+	return d.saveSecrets()
+}
+
+func (d *demo) saveSecrets() error {
+	plain, err := json.Marshal(d.secrets)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(d.data, secretsFile), []byte(d.sealer.Seal("demo", plain)), 0o600)
+}
+
+func (d *demo) seedCenter(ctx context.Context, by audit.Actor) error {
+	if err := d.center.SetAdministrator(ctx, by, adminName, d.secrets.AdminPassword); err != nil {
+		return err
+	}
+	key, secret, err := d.center.CreateAccessKey(ctx, by, adminName)
+	if err != nil {
+		return err
+	}
+	d.secrets.AccessKeyID, d.secrets.SecretAccessKey = key.ID, secret.Reveal()
+	for _, a := range demoAccounts {
+		if err := d.center.PutAccount(ctx, by, center.Account{ID: a[0], Name: a[1], Email: a[2] + "@" + tenant.DefaultDomain}); err != nil {
+			return err
+		}
+	}
+	for _, s := range demoSets {
+		p, err := d.center.CreatePermissionSet(ctx, by, center.PermissionSet{Name: s.name, Description: s.description})
+		if center.CodeOf(err) == center.PermissionSetTaken { // from a start that was interrupted
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := d.center.AttachManagedPolicy(ctx, by, p.ARN, s.policy); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *demo) seedTenant(ctx context.Context, by audit.Actor) error {
+	if err := d.tenant.SetAdministrator(ctx, by, adminName, d.secrets.AdminPassword); err != nil {
+		return err
+	}
+	client, secret, err := d.tenant.CreateClient(ctx, by, "gatehouse connect")
+	if err != nil {
+		return err
+	}
+	d.secrets.ClientID, d.secrets.ClientSecret = client.ID, secret.Reveal()
+	have, err := d.tenant.Users(ctx, tenant.Query{Limit: 1})
+	if err != nil || len(have) > 0 {
+		return err
+	}
+	company := newCompany(d.people, d.groups, d.tenant.Organization.Domain)
+	// One hash serves all: hashing a password a thousand times would show nothing but patience.
+	company.PasswordHash = authn.HashPassword(d.secrets.PersonPassword)
+	return d.tenant.Import(ctx, by, company)
+}
+
+// walk connects the halves over the wire, with the same code and the same APIs as the connect command.
+func (d *demo) walk(ctx context.Context) (connect.State, []connect.Failure, error) {
+	fmt.Fprintf(d.out, "Tenant   %s\nCenter   %s\n\n", d.tenant.AdminCenterURL(), d.center.ConsoleURL())
+	if d.noConnect {
+		return connect.State{}, nil, nil
+	}
+	cfg, err := d.connectConfig(ctx)
+	if err != nil {
+		return connect.State{}, nil, err
+	}
+	plan, err := connect.Observe(ctx, cfg)
+	if err != nil {
+		return connect.State{}, nil, err
+	}
+	if err := plan.Apply(ctx, connect.Confirmation, stepPrinter(d.out, plan)); err != nil {
+		return connect.State{}, nil, err
+	}
+	if plan.State.SCIMToken != "" {
+		d.secrets.SCIMToken = plan.State.SCIMToken
+		if err := d.saveSecrets(); err != nil {
+			return connect.State{}, nil, err
+		}
+	}
+	result, err := plan.Verify(ctx, d.w.bar("Provisioning"))
+	if err != nil {
+		return connect.State{}, nil, err
+	}
+	for _, c := range result.Checks {
+		fmt.Fprintf(d.out, " ✓ %s: %s\n", c.Title, c.Detail)
+	}
+	if _, err := d.assign(ctx); err != nil {
+		return connect.State{}, nil, err
+	}
+	return plan.State, result.Failures, nil
+}
+
+func (d *demo) connectConfig(ctx context.Context) (connect.Config, error) {
+	groups, err := d.tenant.Groups(ctx, tenant.Query{})
+	if err != nil {
+		return connect.Config{}, err
+	}
+	names := make([]string, len(groups))
+	for i, g := range groups {
+		names[i] = g.DisplayName
+	}
+	client := &http.Client{Timeout: time.Minute}
+	return connect.Config{
+		Graph:    graph.NewClient(ctx, d.tenant.GraphURL(), d.tenant.TokenURL(), d.secrets.ClientID, d.secrets.ClientSecret, client),
+		Admin:    &adminapi.Client{URL: d.center.URL, Region: d.center.Instance.Region, AccessKeyID: d.secrets.AccessKeyID, SecretAccessKey: d.secrets.SecretAccessKey, HTTP: client},
+		LoginURL: d.tenant.URL + "/" + d.tenant.Organization.ID, HTTP: client, AppName: "AWS IAM Identity Center", Groups: names,
+		Email: "admin@" + d.tenant.Organization.Domain, Cert: "AWS IAM Identity Center", PollEach: 30 * time.Millisecond,
+	}, nil
+}
+
+// assign gives the demo's groups their permission sets, as far as the groups are there. It returns how many are missing.
+func (d *demo) assign(ctx context.Context) (missing int, err error) {
+	sets, err := d.center.PermissionSets(ctx)
+	if err != nil {
+		return 0, err
+	}
+	arns := map[string]string{}
+	for _, s := range sets {
+		arns[s.Name] = s.ARN
+	}
+	for _, grant := range demoGrants {
+		g, err := d.center.GroupByName(ctx, grant.group)
+		if center.CodeOf(err) == center.GroupNotFound {
+			missing++
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		for _, i := range grant.accounts {
+			_, err := d.center.CreateAssignment(ctx, audit.SystemActor, center.Assignment{AccountID: demoAccounts[i-'0'][0],
+				PermissionSetARN: arns[grant.set], PrincipalType: center.PrincipalGroup, PrincipalID: string(g.ID)})
+			if err != nil {
+				return 0, err
+			}
+		}
+	}
+	return missing, nil
+}
+
+// assignWhenReady waits for the groups that a person connects by hand, so that the portal is not empty afterwards.
+func (d *demo) assignWhenReady(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		missing, err := d.assign(ctx)
+		if err != nil && ctx.Err() == nil {
+			d.log.Error("assign permission sets", "error", err)
+		}
+		if err == nil && missing == 0 {
+			return
+		}
+	}
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/web"
+)
+
+// door is something that adds its endpoints to a half's server.
+type door interface{ Mount(mux *http.ServeMux) }
+
+// half is what the subcommands that serve have in common.
+type half struct {
+	listen, url, data, database string
+	tlsCert, tlsKey             string
+	behindProxy                 bool
+	log                         *slog.Logger
+}
+
+func (h *half) flags(cmd *cobra.Command, listen, data string) {
+	f := cmd.Flags()
+	f.StringVar(&h.listen, "listen", listen, "address to listen on")
+	f.StringVar(&h.url, "url", "", "public URL (default: made from --listen)")
+	f.StringVar(&h.data, "data", data, "folder for the database and the master key")
+	f.StringVar(&h.database, "database", "", "postgres:// URL to use instead of SQLite in the data folder")
+	f.StringVar(&h.tlsCert, "tls-cert", "", "PEM file with the TLS certificate")
+	f.StringVar(&h.tlsKey, "tls-key", "", "PEM file with the TLS key")
+	f.BoolVar(&h.behindProxy, "behind-proxy", false, "a proxy in front ends TLS: listen beyond loopback without it, and trust X-Forwarded-For")
+}
+
+// open listens, and finds the public URL. Nothing listens beyond loopback without TLS or --behind-proxy.
+func (h *half) open() (net.Listener, error) {
+	if (h.tlsCert == "") != (h.tlsKey == "") {
+		return nil, usageError{errors.New("--tls-cert and --tls-key go together")}
+	}
+	host, _, err := net.SplitHostPort(h.listen)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--listen %q: want host:port", h.listen)}
+	}
+	ip := net.ParseIP(host)
+	if loopback := host == "localhost" || (ip != nil && ip.IsLoopback()); !loopback && h.tlsCert == "" && !h.behindProxy {
+		return nil, usageError{fmt.Errorf("--listen %s is reachable from other machines: give --tls-cert and --tls-key, or --behind-proxy", h.listen)}
+	}
+	var config *tls.Config
+	if h.tlsCert != "" {
+		cert, err := tls.LoadX509KeyPair(h.tlsCert, h.tlsKey)
+		if err != nil {
+			return nil, fmt.Errorf("load the TLS certificate: %w", err)
+		}
+		config = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}}
+	}
+	l, err := net.Listen("tcp", h.listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w; is another program using the port? Choose another address", h.listen, err)
+	}
+	scheme := "http"
+	if config != nil {
+		scheme, l = "https", tls.NewListener(l, config)
+	}
+	if h.url == "" {
+		h.url = scheme + "://" + l.Addr().String()
+	}
+	u, err := url.Parse(h.url)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.Trim(u.Path, "/") != "" {
+		return nil, errors.Join(usageError{fmt.Errorf("--url %q: want https://host, without a path", h.url)}, l.Close())
+	}
+	h.url = u.Scheme + "://" + u.Host
+	return l, nil
+}
+
+// folder makes the data folder and loads the master key: from GATEHOUSE_MASTER_KEY, or from a file in the folder.
+func (h *half) folder(env func(string) (string, bool)) (*authn.Sealer, error) {
+	if err := os.MkdirAll(h.data, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	key, _ := env("GATEHOUSE_MASTER_KEY")
+	sealer, err := authn.LoadSealer(key, h.data+"/master.key")
+	if err != nil {
+		return nil, fmt.Errorf("the data folder %s: %w", h.data, err)
+	}
+	return sealer, nil
+}
+
+// dsn is where the database of a half is.
+func (h *half) dsn(file string) string {
+	if h.database != "" {
+		return h.database
+	}
+	return h.data + "/" + file
+}
+
+// Limits of the servers.
+const (
+	headerTimeout   = 10 * time.Second
+	readTimeout     = 60 * time.Second
+	idleTimeout     = 2 * time.Minute
+	shutdownTimeout = 5 * time.Second
+	maxHeaderBytes  = 64 << 10
+)
+
+// serve serves doors on a listener until ctx is done, then lets requests under way finish.
+func (h *half) serve(ctx context.Context, l net.Listener, mount func(*http.ServeMux)) error {
+	mux := http.NewServeMux()
+	web.MountStatic(mux)
+	mount(mux)
+	server := &http.Server{
+		Handler:           web.Middleware(mux, web.Options{Log: h.log, BehindProxy: h.behindProxy, Secure: strings.HasPrefix(h.url, "https:")}),
+		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(l) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	if err := server.Shutdown(ending); err != nil {
+		_ = server.Close() // what is left after the time is cut off
+	}
+	return nil
+}

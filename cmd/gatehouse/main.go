@@ -1,0 +1,106 @@
+// Command gatehouse is an IAM Identity Center that you run yourself, and the tenant on the other side of it.
+//
+// This package is wiring only: one file per subcommand, the lists of doors, and the settings. It may import everything.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.LookupEnv)
+	stop()
+	os.Exit(code) //nolint:gocritic // stop was called just now
+}
+
+// usageError is a mistake in how the command was called.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// world is what a command sees of the world outside, so that tests can be it.
+type world struct {
+	in       io.Reader
+	out, err io.Writer
+	env      func(string) (string, bool)
+}
+
+func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer, env func(string) (string, bool)) int {
+	w := &world{in, out, errOut, env}
+	root := w.rootCommand()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	err := root.ExecuteContext(ctx)
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &usage):
+		fmt.Fprintf(errOut, "gatehouse: %v\nSee \"gatehouse --help\".\n", err)
+		return exitUsage
+	}
+	fmt.Fprintf(errOut, "gatehouse: %v\n", err)
+	return exitFailed
+}
+
+func (w *world) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "gatehouse",
+		Short: "An IAM Identity Center that you run yourself, and the Entra-like tenant on the other side of it",
+		Long: `Gatehouse is both sides of connecting Entra ID to AWS IAM Identity Center, in one binary:
+a center that speaks IAM Identity Center's protocols, a tenant that speaks Entra ID's,
+and a command that connects them, or the real ones.
+
+Every flag can also be set by an environment variable (--center-url is GATEHOUSE_CENTER_URL)
+and in a YAML file named by --config or GATEHOUSE_CONFIG (center-url: …).
+Flags beat the environment, which beats the file.`,
+		Example: `  gatehouse demo                      # both halves, connected, with a small company
+  gatehouse demo --json               # the same for programs: one JSON object on one line
+  gatehouse serve --data ./center     # the center alone
+  gatehouse tenant --data ./tenant    # the tenant alone
+  gatehouse connect --help            # federate the two`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{fmt.Errorf("there is no command %q", args[0])}
+			}
+			return nil
+		},
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return w.bindSettings(cmd) },
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.PersistentFlags().String("config", "", "YAML file with settings, one flag name a line")
+	root.PersistentFlags().String("log-level", "", "debug, info, warn or error (default: info; warn for demo)")
+	root.PersistentFlags().String("log-format", "", "text or json (default: text on a terminal, else json)")
+	root.AddCommand(w.demoCommand(), w.serveCommand(), w.tenantCommand(), w.connectCommand(), w.versionCommand())
+	return root
+}
+
+// noArgs refuses arguments as a mistake of usage.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("%q takes no arguments, but got %q", cmd.CommandPath(), args[0])}
+	}
+	return nil
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/awsapi"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/broker"
+	"github.com/gatehouse-id/gatehouse/center/console"
+	"github.com/gatehouse-id/gatehouse/center/identitystore"
+	"github.com/gatehouse-id/gatehouse/center/portal"
+	"github.com/gatehouse-id/gatehouse/center/scimserver"
+	"github.com/gatehouse-id/gatehouse/center/signin"
+	"github.com/gatehouse-id/gatehouse/center/ssoadmin"
+	"github.com/gatehouse-id/gatehouse/center/store"
+	"github.com/gatehouse-id/gatehouse/center/sts"
+	"github.com/gatehouse-id/gatehouse/web"
+)
+
+func (w *world) serveCommand() *cobra.Command {
+	h := &half{}
+	var region, admin string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the center: an IAM Identity Center",
+		Long: `Runs the center. The first start makes an administrator of the console and an access key for the
+aws CLI, and prints both once. Set GATEHOUSE_ADMIN_PASSWORD to choose the password yourself.
+
+Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or --behind-proxy.`,
+		Example: `  gatehouse serve --data ./center
+  gatehouse serve --listen :443 --url https://id.example.com --tls-cert cert.pem --tls-key key.pem
+  gatehouse serve --database postgres://gatehouse@db/center --data /var/lib/gatehouse --listen :8080 --behind-proxy --url https://id.example.com`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if h.log, err = w.logger(cmd, slog.LevelInfo); err != nil {
+				return err
+			}
+			ctx := cmd.Context()
+			l, err := h.open()
+			if err != nil {
+				return err
+			}
+			defer l.Close() //nolint:errcheck // serve has closed it
+			c, err := openCenter(ctx, h, w.env, region)
+			if err != nil {
+				return err
+			}
+			defer c.Store.Close() //nolint:errcheck // everything acknowledged is durable
+			if err := w.firstStartOfCenter(ctx, c, admin); err != nil {
+				return err
+			}
+			h.log.Info("the center is ready", "portal", c.PortalURL(), "console", c.ConsoleURL(), "endpoint", c.URL)
+			go sweep(ctx, c)
+			return h.serve(ctx, l, func(mux *http.ServeMux) { mountCenter(mux, c) })
+		},
+	}
+	h.flags(cmd, "127.0.0.1:8080", "gatehouse-center")
+	cmd.Flags().StringVar(&region, "region", center.DefaultRegion, "AWS region of a new instance; clients sign for it")
+	cmd.Flags().StringVar(&admin, "admin", "admin", "name of the first administrator")
+	return cmd
+}
+
+// openCenter opens the center's data and reads or makes the instance.
+func openCenter(ctx context.Context, h *half, env func(string) (string, bool), region string) (*center.Center, error) {
+	sealer, err := h.folder(env)
+	if err != nil {
+		return nil, err
+	}
+	s, err := store.Open(ctx, h.dsn("center.db"))
+	if err != nil {
+		return nil, err
+	}
+	c, err := center.Open(ctx, center.Config{Store: s, Sealer: sealer, Log: h.log, URL: h.url, Region: region})
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return c, nil
+}
+
+// firstStartOfCenter makes the first administrator and access key, and prints their secrets once.
+func (w *world) firstStartOfCenter(ctx context.Context, c *center.Center, admin string) error {
+	keys, err := c.AccessKeys(ctx)
+	if err != nil || len(keys) > 0 {
+		return err
+	}
+	password, given := w.env("GATEHOUSE_ADMIN_PASSWORD")
+	if !given {
+		password = authn.NewSecret(12)
+	}
+	if err := c.SetAdministrator(ctx, audit.SystemActor, admin, password); err != nil {
+		return err
+	}
+	key, secret, err := c.CreateAccessKey(ctx, audit.SystemActor, admin)
+	if err != nil {
+		return err
+	}
+	shown := password
+	if given {
+		shown = "(from GATEHOUSE_ADMIN_PASSWORD)"
+	}
+	fmt.Fprintf(w.out, "First start. This is shown once:\n\n  console   %s\n  user name %s\n  password  %s\n\n  export AWS_ACCESS_KEY_ID=%s\n  export AWS_SECRET_ACCESS_KEY=%s\n  export AWS_REGION=%s\n  aws sso-admin list-instances --endpoint-url %s\n\n",
+		c.ConsoleURL(), admin, shown, key.ID, secret.Reveal(), c.Instance.Region, c.URL)
+	return nil
+}
+
+// sweepEach is how often what has expired is removed.
+const sweepEach = 10 * time.Minute
+
+func sweep(ctx context.Context, c *center.Center) {
+	tick := time.NewTicker(sweepEach)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := c.Sweep(ctx); err != nil && ctx.Err() == nil {
+				c.Log.Error("remove what has expired", "error", err)
+			}
+		}
+	}
+}
+
+// mountCenter is the only list of what the center serves.
+func mountCenter(mux *http.ServeMux, c *center.Center) {
+	in := &signin.Handler{Center: c, Log: c.Log}
+	sandbox := &broker.Sandbox{Sealer: c.Sealer, Now: c.Now}
+	pages := &console.Handler{Center: c, Log: c.Log, SPMetadata: func() ([]byte, error) { return signin.SPMetadata(c) }}
+	for _, d := range []door{
+		in,
+		&portal.Handler{Center: c, Log: c.Log, Broker: sandbox, RequireUser: in.RequireUser},
+		pages,
+		&scimserver.Handler{Center: c, Log: c.Log, RequestID: web.RequestID, Address: web.Address},
+	} {
+		d.Mount(mux)
+	}
+	mux.Handle("POST /{$}", &awsapi.Handler{
+		Verify: &awsapi.Verifier{Region: c.Instance.Region, Now: c.Now, Lookup: lookupKey(c, sandbox)},
+		Services: []awsapi.Service{
+			(&identitystore.Handler{Center: c}).Service(),
+			(&ssoadmin.Handler{Center: c}).Service(),
+			pages.Service(),
+		},
+		Query: []awsapi.QueryService{sts.Service()},
+		Log:   c.Log, RequestID: web.RequestID, Address: web.Address,
+	})
+}
+
+// lookupKey finds the secret of an access key: a long-term one of an administrator, or one that the sandbox broker issued.
+func lookupKey(c *center.Center, sandbox *broker.Sandbox) func(context.Context, string, string) (string, awsapi.Caller, error) {
+	return func(ctx context.Context, id, token string) (string, awsapi.Caller, error) {
+		unknown := &awsapi.Error{Code: "UnrecognizedClientException", Message: "The security token included in the request is invalid.", Status: http.StatusForbidden}
+		if token != "" {
+			s, err := sandbox.Session(id, token)
+			if errors.Is(err, broker.ErrExpired) {
+				return "", awsapi.Caller{}, &awsapi.Error{Code: "ExpiredTokenException", Message: "The security token included in the request is expired.", Status: http.StatusForbidden}
+			}
+			if err != nil {
+				return "", awsapi.Caller{}, unknown
+			}
+			return s.SecretAccessKey, awsapi.Caller{AccessKeyID: id, Principal: s.SessionName, AccountID: s.AccountID, ARN: s.ARN(), UserID: "AROA" + id[4:] + ":" + s.SessionName}, nil
+		}
+		secret, principal, err := c.AccessKeySecret(ctx, id)
+		if center.CodeOf(err) == center.NotAllowed {
+			return "", awsapi.Caller{}, unknown
+		}
+		if err != nil {
+			return "", awsapi.Caller{}, err
+		}
+		return secret.Reveal(), awsapi.Caller{AccessKeyID: id, Principal: principal, AccountID: c.Instance.OwnerAccountID,
+			ARN: "arn:aws:iam::" + c.Instance.OwnerAccountID + ":user/" + principal, UserID: "AIDA" + id[4:], Administrator: true}, nil
+	}
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/tenant/admincenter"
+	"github.com/gatehouse-id/gatehouse/tenant/graphserver"
+	"github.com/gatehouse-id/gatehouse/tenant/login"
+	"github.com/gatehouse-id/gatehouse/tenant/oauth"
+	"github.com/gatehouse-id/gatehouse/tenant/samlidp"
+	"github.com/gatehouse-id/gatehouse/tenant/store"
+	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
+)
+
+func (w *world) tenantCommand() *cobra.Command {
+	h := &half{}
+	var name, domain, admin string
+	cmd := &cobra.Command{
+		Use:   "tenant",
+		Short: "Run the tenant: a small Entra ID",
+		Long: `Runs the tenant. The first start makes an administrator of the admin center and a client for Microsoft
+Graph, and prints both once. Set GATEHOUSE_ADMIN_PASSWORD to choose the password yourself.
+
+Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or --behind-proxy.`,
+		Example: `  gatehouse tenant --data ./tenant --name "Example GmbH" --domain example.com`,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if h.log, err = w.logger(cmd, slog.LevelInfo); err != nil {
+				return err
+			}
+			ctx := cmd.Context()
+			l, err := h.open()
+			if err != nil {
+				return err
+			}
+			defer l.Close() //nolint:errcheck // serve has closed it
+			t, err := openTenant(ctx, h, w.env, name, domain)
+			if err != nil {
+				return err
+			}
+			defer t.Store.Close() //nolint:errcheck // everything acknowledged is durable
+			if err := w.firstStartOfTenant(ctx, t, admin); err != nil {
+				return err
+			}
+			h.log.Info("the tenant is ready", "admin_center", t.AdminCenterURL(), "graph", t.GraphURL(), "tenant_id", t.Organization.ID)
+			jobs := syncjobs.New(t, h.log, nil)
+			running := make(chan struct{})
+			go func() { defer close(running); jobs.Run(ctx) }()
+			err = h.serve(ctx, l, func(mux *http.ServeMux) { mountTenant(mux, t, jobs) })
+			if err == nil {
+				<-running
+			}
+			return err
+		},
+	}
+	h.flags(cmd, "127.0.0.1:8081", "gatehouse-tenant")
+	cmd.Flags().StringVar(&name, "name", tenant.DefaultName, "name of a new tenant")
+	cmd.Flags().StringVar(&domain, "domain", tenant.DefaultDomain, "verified domain of a new tenant")
+	cmd.Flags().StringVar(&admin, "admin", "admin", "name of the first administrator")
+	return cmd
+}
+
+// openTenant opens the tenant's data and reads or makes the organization.
+func openTenant(ctx context.Context, h *half, env func(string) (string, bool), name, domain string) (*tenant.Tenant, error) {
+	sealer, err := h.folder(env)
+	if err != nil {
+		return nil, err
+	}
+	s, err := store.Open(ctx, h.dsn("tenant.db"))
+	if err != nil {
+		return nil, err
+	}
+	t, err := tenant.Open(ctx, tenant.Config{Store: s, Sealer: sealer, Log: h.log, URL: h.url, DisplayName: name, Domain: domain})
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return t, nil
+}
+
+func (w *world) firstStartOfTenant(ctx context.Context, t *tenant.Tenant, admin string) error {
+	err := t.Store.View(ctx, func(r tenant.Reader) error {
+		_, err := r.Administrator(admin)
+		return err
+	})
+	if !errors.Is(err, tenant.ErrNoRow) {
+		return err
+	}
+	password, given := w.env("GATEHOUSE_ADMIN_PASSWORD")
+	if !given {
+		password = authn.NewSecret(12)
+	}
+	client, secret, err := t.CreateClient(ctx, audit.SystemActor, "gatehouse connect")
+	if err != nil {
+		return err
+	}
+	if err := t.SetAdministrator(ctx, audit.SystemActor, admin, password); err != nil { // last: it marks the first start as done
+		return err
+	}
+	if given {
+		password = "(from GATEHOUSE_ADMIN_PASSWORD)"
+	}
+	fmt.Fprintf(w.out, "First start. This is shown once:\n\n  admin center  %s\n  user name     %s\n  password      %s\n\n  graph         %s\n  token URL     %s\n  client id     %s\n  client secret %s\n\n",
+		t.AdminCenterURL(), admin, password, t.GraphURL(), t.TokenURL(), client.ID, secret.Reveal())
+	return nil
+}
+
+// mountTenant is the only list of what the tenant serves.
+func mountTenant(mux *http.ServeMux, t *tenant.Tenant, jobs *syncjobs.Runner) {
+	people := &login.Handler{Tenant: t, Log: t.Log}
+	tokens := &oauth.Handler{Tenant: t, Log: t.Log}
+	idp := &samlidp.Handler{Tenant: t, Log: t.Log, RequireUser: people.RequireUser}
+	for _, d := range []door{
+		people, tokens, idp,
+		&graphserver.Handler{Tenant: t, Log: t.Log, Authenticate: tokens.Authenticate, Test: jobs.Test, Progress: jobs.Progress},
+		&admincenter.Handler{Tenant: t, Log: t.Log, Metadata: idp.Metadata, Test: jobs.Test, Progress: jobs.Progress},
+	} {
+		d.Mount(mux)
+	}
+}

@@ -1,0 +1,224 @@
+package connect
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/graph"
+)
+
+// Confirmation is the word that lets Apply change the identity source.
+const Confirmation = "ACCEPT"
+
+// plan makes the steps of the walk out of what was observed, each with whether it is done.
+func (p *Plan) plan() {
+	s := &p.State
+	add := func(done bool, title, exists, will string, do func(context.Context) error) {
+		detail := will
+		if done {
+			detail = exists
+		}
+		p.Steps = append(p.Steps, Step{title, detail, done, do})
+	}
+	haveApp := s.Principal.ID != ""
+	add(haveApp, "Enterprise application", "“"+s.Principal.DisplayName+"” exists", "create “"+p.cfg.AppName+"” from the gallery entry AWS IAM Identity Center", p.createApplication)
+	add(haveApp && p.samlDone(), "SAML settings in the tenant", "identifier, reply URL and sign-on URL are those of the center", "set identifier "+s.SP.EntityID+", its reply URL and sign-on URL", p.setSAML)
+	add(s.Principal.PreferredTokenSigningKeyThumbprint != nil, "SAML signing certificate", "an active certificate exists", "create one for three years and make it active", p.addCertificate)
+	add(haveApp && len(s.Unassigned) == 0, "Assigned groups", p.groupsText("are assigned"), p.groupsText("will be assigned"), p.assignGroups)
+	trusted := s.Configuration.ConfigurationID != ""
+	add(trusted, "Identity provider metadata in the center", "the center has the tenant's current metadata", "upload the tenant's federation metadata", p.uploadMetadata)
+	p.Changes = !trusted || s.Configuration.Status != adminapi.StatusEnabled
+	add(!p.Changes, "Identity source", "the tenant is the center's identity source", "change it from "+p.sourceName()+" to the tenant", p.enable)
+	add(s.SCIM.TenantID != "", "Automatic provisioning in the center", "enabled", "enable it", p.enableProvisioning)
+	add(s.Job.ID != "", "Provisioning job in the tenant", "exists", "create it", p.createJob)
+	add(s.Connected && p.settingsDone(), "Tenant URL, secret token and scope", "saved, and Test Connection passes", "create an access token, test the connection and save both with the scope “"+p.scopeName()+"”", p.saveCredentials)
+	add(s.Job.Schedule != nil && s.Job.Schedule.State == "Active" && s.Connected, "Provisioning status", "on", "turn it on", p.start)
+}
+
+func (p *Plan) sourceName() string {
+	if p.State.Directory.IdentitySource == adminapi.SourceExternal {
+		return "another identity provider"
+	}
+	return "the built-in directory"
+}
+
+func (p *Plan) scopeName() string {
+	if p.cfg.SyncAll {
+		return "all users and groups"
+	}
+	return "assigned users and groups"
+}
+
+func (p *Plan) groupsText(verb string) string {
+	if len(p.cfg.Groups) == 0 {
+		return "none were named"
+	}
+	return fmt.Sprintf("%d groups %s", len(p.cfg.Groups), verb)
+}
+
+func (p *Plan) samlDone() bool {
+	sp, app := p.State.Principal, p.State.Application
+	return sp.PreferredSingleSignOnMode != nil && *sp.PreferredSingleSignOnMode == "saml" && sp.LoginURL != nil && *sp.LoginURL == p.State.SP.SignInURL &&
+		slices.Equal(app.IdentifierURIs, []string{p.State.SP.EntityID}) && app.Web != nil && slices.Equal(app.Web.RedirectURIs, p.State.SP.AcsURLs)
+}
+
+func (p *Plan) settingsDone() bool {
+	return (p.State.Secrets[graph.KeySyncAll] == "true") == p.cfg.SyncAll && (p.cfg.Email == "" || p.State.Secrets[graph.KeyNotification] != "")
+}
+
+// Apply does what the plan says, in order, and calls report before and after each step. confirmation must be the word ACCEPT when the plan
+// changes the identity source.
+func (p *Plan) Apply(ctx context.Context, confirmation string, report func(step int, done bool)) error {
+	if p.Changes && confirmation != Confirmation {
+		return fmt.Errorf("the identity source changes only when %s is given", Confirmation)
+	}
+	for i := range p.Steps {
+		if p.Steps[i].Done {
+			continue
+		}
+		report(i, false)
+		if err := p.Steps[i].do(ctx); err != nil {
+			return fmt.Errorf("%s: %w", p.Steps[i].Title, err)
+		}
+		p.Steps[i].Done = true
+		report(i, true)
+	}
+	return nil
+}
+
+func (p *Plan) createApplication(ctx context.Context) error {
+	var made graph.ApplicationServicePrincipal
+	err := p.cfg.Graph.Do(ctx, http.MethodPost, "/applicationTemplates/"+graph.AWSTemplateID+"/instantiate", map[string]string{"displayName": p.cfg.AppName}, &made)
+	p.State.Application, p.State.Principal = made.Application, made.ServicePrincipal
+	return err
+}
+
+func (p *Plan) patchPrincipal(ctx context.Context, body map[string]any) error {
+	return p.cfg.Graph.Do(ctx, http.MethodPatch, "/servicePrincipals/"+p.State.Principal.ID, body, nil)
+}
+
+// setSAML sets the mode first: a tenant policy may refuse foreign identifiers on applications that are not in SAML mode.
+func (p *Plan) setSAML(ctx context.Context) error {
+	sp := p.State.SP
+	if err := p.patchPrincipal(ctx, map[string]any{"preferredSingleSignOnMode": "saml"}); err != nil {
+		return err
+	}
+	body := map[string]any{"identifierUris": []string{sp.EntityID}, "web": map[string]any{"redirectUris": sp.AcsURLs}}
+	if err := p.cfg.Graph.Do(ctx, http.MethodPatch, "/applications/"+p.State.Application.ID, body, nil); err != nil {
+		return err
+	}
+	return p.patchPrincipal(ctx, map[string]any{"loginUrl": sp.SignInURL})
+}
+
+func (p *Plan) addCertificate(ctx context.Context) error {
+	var made graph.KeyCredential
+	err := p.cfg.Graph.Do(ctx, http.MethodPost, "/servicePrincipals/"+p.State.Principal.ID+"/addTokenSigningCertificate", map[string]any{"displayName": "CN=" + p.cfg.Cert}, &made)
+	if err != nil {
+		return err
+	}
+	p.State.Principal.PreferredTokenSigningKeyThumbprint = &made.Thumbprint
+	return p.patchPrincipal(ctx, map[string]any{"preferredTokenSigningKeyThumbprint": made.Thumbprint})
+}
+
+func (p *Plan) assignGroups(ctx context.Context) error {
+	role := graph.UserRoleID
+	for _, r := range p.State.Principal.AppRoles {
+		if r.DisplayName == "User" {
+			role = r.ID
+		}
+	}
+	for _, id := range p.State.Unassigned {
+		in := graph.AppRoleAssignment{PrincipalID: id, ResourceID: p.State.Principal.ID, AppRoleID: role}
+		if err := p.cfg.Graph.Do(ctx, http.MethodPost, "/servicePrincipals/"+p.State.Principal.ID+"/appRoleAssignedTo", in, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Plan) uploadMetadata(ctx context.Context) error {
+	if err := p.fetchMetadata(ctx); err != nil {
+		return err
+	}
+	var err error
+	p.State.Configuration, err = p.cfg.Admin.CreateConfiguration(ctx, p.State.MetadataText())
+	return err
+}
+
+func (p *Plan) enable(ctx context.Context) error {
+	return p.cfg.Admin.EnableConfiguration(ctx, adminapi.ChangeInput{ConfigurationID: p.State.Configuration.ConfigurationID, Confirmation: Confirmation})
+}
+
+func (p *Plan) enableProvisioning(ctx context.Context) error {
+	var err error
+	p.State.SCIM, err = p.cfg.Admin.CreateTenant(ctx)
+	return err
+}
+
+func (p *Plan) createJob(ctx context.Context) error {
+	return p.cfg.Graph.Do(ctx, http.MethodPost, p.sync("/jobs"), graph.SynchronizationJob{TemplateID: graph.AWSSyncTemplate}, &p.State.Job)
+}
+
+// saveCredentials makes a token, proves it with Test Connection and saves it. A token that an interrupted run made and never used is deleted
+// first when there is no room for another; one in use is never touched.
+func (p *Plan) saveCredentials(ctx context.Context) error {
+	if err := p.makeRoom(ctx); err != nil {
+		return err
+	}
+	token, err := p.cfg.Admin.CreateBearerToken(ctx, p.State.SCIM.TenantID)
+	if err != nil {
+		return err
+	}
+	credentials := []graph.KeyValue{{Key: graph.KeyBaseAddress, Value: p.State.SCIM.ScimEndpoint}, {Key: graph.KeySecretToken, Value: token.Value}}
+	if err := p.cfg.Graph.Do(ctx, http.MethodPost, p.sync("/jobs/"+p.State.Job.ID+"/validateCredentials"), graph.ValidateCredentials{Credentials: credentials}, nil); err != nil {
+		return fmt.Errorf("Test Connection: %w", err)
+	}
+	scope := "false"
+	if p.cfg.SyncAll {
+		scope = "true"
+	}
+	settings := append(credentials, graph.KeyValue{Key: graph.KeySyncAll, Value: scope})
+	if p.cfg.Email != "" {
+		text, err := json.Marshal(map[string]any{"Enabled": true, "Recipients": p.cfg.Email})
+		if err != nil {
+			return err
+		}
+		settings = append(settings, graph.KeyValue{Key: graph.KeyNotification, Value: string(text)})
+	}
+	if err := p.cfg.Graph.Do(ctx, http.MethodPut, p.sync("/secrets"), graph.Secrets{Value: settings}, nil); err != nil {
+		return err
+	}
+	p.State.SCIMToken, p.State.Connected = token.Value, true
+	return nil
+}
+
+const maxTokens = 2
+
+func (p *Plan) makeRoom(ctx context.Context) error {
+	tokens, err := p.cfg.Admin.BearerTokens(ctx, p.State.SCIM.TenantID)
+	if err != nil || len(tokens) < maxTokens {
+		return err
+	}
+	// The saved credentials do not work, or their settings change: of two tokens the one used longer ago is the one to go.
+	oldest := slices.MinFunc(tokens, func(a, b adminapi.BearerToken) int {
+		switch {
+		case a.LastUsedTime == nil:
+			return -1
+		case b.LastUsedTime == nil:
+			return 1
+		}
+		return a.LastUsedTime.Compare(*b.LastUsedTime)
+	})
+	if oldest.LastUsedTime != nil {
+		return fmt.Errorf("the center has two access tokens and both are in use; delete the one that is not needed (Settings, Access tokens) and run this again")
+	}
+	return p.cfg.Admin.DeleteBearerToken(ctx, p.State.SCIM.TenantID, oldest.TokenID)
+}
+
+func (p *Plan) start(ctx context.Context) error {
+	return p.cfg.Graph.Do(ctx, http.MethodPost, p.sync("/jobs/"+p.State.Job.ID+"/start"), nil, nil)
+}

@@ -1,0 +1,300 @@
+// Package connect is the administrator with three browser tabs: it federates a tenant and a center through their public APIs and nothing else.
+// Observe looks at both ends and makes a plan, Apply does what is missing, Verify proves that it works.
+//
+// Nothing is remembered between runs that the two ends do not tell, so a run that was interrupted at any step is completed by the next one,
+// and a run when everything is in place changes nothing.
+//
+// It may import graph, saml, scim and adminapi; never a half.
+package connect
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/saml"
+)
+
+// Config says what to connect, and how.
+type Config struct {
+	Graph    *graph.Client
+	Admin    *adminapi.Client
+	LoginURL string // the tenant's sign-in host with the tenant id: https://login.example/<tenant id>
+	HTTP     *http.Client
+
+	AppName  string   // of the enterprise application, when one has to be created
+	Groups   []string // display names of the groups to assign; they must exist
+	SyncAll  bool     // provision all users and groups instead of the assigned ones
+	Email    string   // for notifications; may be empty
+	Cert     string   // the certificate's label
+	PollEach time.Duration
+}
+
+// Step is one thing to do.
+type Step struct {
+	Title  string
+	Detail string // what exists, or what will be created or changed
+	Done   bool   // nothing needs to be done
+	do     func(context.Context) error
+}
+
+// Plan is what was observed and what is to be done about it.
+type Plan struct {
+	Steps   []Step
+	Report  adminapi.Report // what changing the identity source does to the center's users; empty when it does not change
+	Changes bool            // the identity source will change
+	State   State
+	cfg     Config
+}
+
+// State is what both ends say. Ids are empty for what does not exist yet.
+type State struct {
+	Directory     adminapi.Directory
+	SP            adminapi.ServiceProvider
+	Application   graph.Application
+	Principal     graph.ServicePrincipal
+	Metadata      []byte // the tenant's federation metadata for the application
+	IdP           saml.IdentityProvider
+	Configuration adminapi.Configuration // the center's, enabled or pending, that matches the metadata
+	SCIM          adminapi.Tenant
+	Job           graph.SynchronizationJob
+	Secrets       map[string]string
+	Connected     bool     // the saved credentials pass Test Connection
+	Unassigned    []string // ids of groups that are to be assigned
+	SCIMToken     string   // made by this run; empty when an earlier one is in use
+}
+
+// Pending is how many steps are left.
+func (p *Plan) Pending() int {
+	n := 0
+	for _, s := range p.Steps {
+		if !s.Done {
+			n++
+		}
+	}
+	return n
+}
+
+// Observe looks at both ends and makes the plan. It changes nothing.
+func Observe(ctx context.Context, cfg Config) (*Plan, error) {
+	if cfg.HTTP == nil {
+		cfg.HTTP = http.DefaultClient
+	}
+	if cfg.PollEach == 0 {
+		cfg.PollEach = 250 * time.Millisecond
+	}
+	p := &Plan{cfg: cfg}
+	if err := p.observeCenter(ctx); err != nil {
+		return nil, fmt.Errorf("look at the center: %w", err)
+	}
+	if err := p.observeTenant(ctx); err != nil {
+		return nil, fmt.Errorf("look at the tenant: %w", err)
+	}
+	if err := p.observeTrust(ctx); err != nil {
+		return nil, err
+	}
+	p.plan()
+	if p.Changes {
+		if err := p.report(ctx); err != nil {
+			return nil, fmt.Errorf("ask what the change does to the center's users: %w", err)
+		}
+	}
+	return p, nil
+}
+
+func (p *Plan) observeCenter(ctx context.Context) (err error) {
+	if p.State.Directory, err = p.cfg.Admin.DescribeDirectory(ctx); err != nil {
+		return err
+	}
+	if p.State.SP, err = p.cfg.Admin.ServiceProvider(ctx); err != nil {
+		return err
+	}
+	tenants, err := p.cfg.Admin.Tenants(ctx)
+	if err == nil && len(tenants) > 0 {
+		p.State.SCIM = tenants[0]
+	}
+	return err
+}
+
+// observeTenant finds the application: the one that names our service provider, else one of the template with the wanted name.
+func (p *Plan) observeTenant(ctx context.Context) error {
+	principals, err := graph.All[graph.ServicePrincipal](ctx, p.cfg.Graph, "/servicePrincipals"+graph.Filter("applicationTemplateId", graph.AWSTemplateID))
+	if err != nil {
+		return err
+	}
+	for _, sp := range principals {
+		ours := slices.Contains(sp.ServicePrincipalNames, p.State.SP.EntityID)
+		if ours || (p.State.Principal.ID == "" && sp.DisplayName == p.cfg.AppName && len(sp.ServicePrincipalNames) < 2) {
+			p.State.Principal = sp
+		}
+		if ours {
+			break
+		}
+	}
+	if p.State.Principal.ID == "" {
+		return p.observeGroups(ctx)
+	}
+	apps, err := graph.All[graph.Application](ctx, p.cfg.Graph, "/applications"+graph.Filter("appId", p.State.Principal.AppID))
+	if err != nil {
+		return err
+	}
+	if len(apps) != 1 {
+		return fmt.Errorf("the service principal %s has %d applications", p.State.Principal.ID, len(apps))
+	}
+	p.State.Application = apps[0]
+	jobs, err := graph.All[graph.SynchronizationJob](ctx, p.cfg.Graph, p.sync("/jobs"))
+	if err != nil {
+		return err
+	}
+	if len(jobs) > 0 {
+		p.State.Job = jobs[0]
+		if err := p.observeSecrets(ctx); err != nil {
+			return err
+		}
+	}
+	return p.observeGroups(ctx)
+}
+
+func (p *Plan) sync(path string) string {
+	return "/servicePrincipals/" + p.State.Principal.ID + "/synchronization" + path
+}
+
+func (p *Plan) observeSecrets(ctx context.Context) error {
+	var secrets graph.Secrets
+	if err := p.cfg.Graph.Do(ctx, http.MethodGet, p.sync("/secrets"), nil, &secrets); err != nil {
+		return err
+	}
+	p.State.Secrets = map[string]string{}
+	for _, kv := range secrets.Value {
+		p.State.Secrets[kv.Key] = kv.Value
+	}
+	if p.State.Secrets[graph.KeySecretToken] != "" && p.State.Secrets[graph.KeyBaseAddress] == p.State.SCIM.ScimEndpoint && p.State.SCIM.ScimEndpoint != "" {
+		err := p.cfg.Graph.Do(ctx, http.MethodPost, p.sync("/jobs/"+p.State.Job.ID+"/validateCredentials"), graph.ValidateCredentials{UseSavedCredentials: true}, nil)
+		p.State.Connected = err == nil
+	}
+	return nil
+}
+
+// observeGroups finds the groups that are to be assigned and are not.
+func (p *Plan) observeGroups(ctx context.Context) error {
+	assigned := map[string]bool{}
+	if p.State.Principal.ID != "" {
+		list, err := graph.All[graph.AppRoleAssignment](ctx, p.cfg.Graph, "/servicePrincipals/"+p.State.Principal.ID+"/appRoleAssignedTo")
+		if err != nil {
+			return err
+		}
+		for _, a := range list {
+			assigned[a.PrincipalID] = true
+		}
+	}
+	for _, name := range p.cfg.Groups {
+		found, err := graph.All[graph.Group](ctx, p.cfg.Graph, "/groups"+graph.Filter("displayName", name))
+		if err != nil {
+			return err
+		}
+		if len(found) != 1 {
+			return fmt.Errorf("the tenant has %d groups named %q; name exactly one", len(found), name)
+		}
+		if !assigned[found[0].ID] {
+			p.State.Unassigned = append(p.State.Unassigned, found[0].ID)
+		}
+	}
+	return nil
+}
+
+// observeTrust compares the tenant's federation metadata with what the center has of it.
+func (p *Plan) observeTrust(ctx context.Context) error {
+	sp := p.State.Principal
+	if sp.ID == "" || sp.PreferredTokenSigningKeyThumbprint == nil {
+		return nil
+	}
+	if err := p.fetchMetadata(ctx); err != nil {
+		return err
+	}
+	configurations, err := p.cfg.Admin.Configurations(ctx)
+	if err != nil {
+		return fmt.Errorf("look at the center: %w", err)
+	}
+	for _, c := range configurations {
+		if p.matches(c) {
+			p.State.Configuration = c
+			break
+		}
+	}
+	return nil
+}
+
+const maxMetadata = 1 << 20
+
+func (p *Plan) fetchMetadata(ctx context.Context) error {
+	address := strings.TrimRight(p.cfg.LoginURL, "/") + "/federationmetadata/2007-06/federationmetadata.xml?appid=" + p.State.Principal.AppID
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return err
+	}
+	res, err := p.cfg.HTTP.Do(req)
+	if err != nil {
+		return fmt.Errorf("download the federation metadata: %w", err)
+	}
+	defer res.Body.Close() //nolint:errcheck // a read body has nothing to lose
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxMetadata))
+	if err != nil || res.StatusCode != http.StatusOK {
+		return fmt.Errorf("download the federation metadata: %s answered %s", address, res.Status)
+	}
+	idp, err := saml.ParseIdentityProvider(data)
+	if err != nil {
+		return fmt.Errorf("the tenant's federation metadata: %w", err)
+	}
+	p.State.Metadata, p.State.IdP = data, idp
+	return nil
+}
+
+// matches says whether a configuration of the center is what the tenant's metadata says now: same issuer, sign-in URL and keys.
+func (p *Plan) matches(c adminapi.Configuration) bool {
+	want := make([]string, len(p.State.IdP.Certificates))
+	for i, cert := range p.State.IdP.Certificates {
+		sum := sha256.Sum256(cert.Raw)
+		want[i] = hex.EncodeToString(sum[:])
+	}
+	have := slices.Clone(c.Thumbprints)
+	slices.Sort(want)
+	slices.Sort(have)
+	return c.EntityID == p.State.IdP.EntityID && c.SignInURL == p.State.IdP.SignInURL && slices.Equal(want, have)
+}
+
+// knownLimit is how many user names are sent along for the report; a larger tenant's report leaves out who matches nobody.
+const knownLimit = 20_000
+
+// report asks the center what the change does to its users, telling it whom the tenant knows.
+func (p *Plan) report(ctx context.Context) error {
+	in := adminapi.PreviewInput{IdentitySource: adminapi.SourceExternal}
+	if p.State.Directory.UserCount > 0 {
+		users, err := graph.All[graph.User](ctx, p.cfg.Graph, "/users?$top=999&$select=userPrincipalName")
+		if err != nil {
+			return err
+		}
+		if len(users) <= knownLimit {
+			in.KnownUserNames = make([]string, len(users))
+			for i, u := range users {
+				in.KnownUserNames[i] = u.UserPrincipalName
+			}
+		}
+	}
+	var err error
+	p.Report, err = p.cfg.Admin.Preview(ctx, in)
+	return err
+}
+
+// MetadataText is the metadata without its byte order mark, for the center's upload.
+func (s State) MetadataText() string {
+	return string(bytes.TrimPrefix(s.Metadata, []byte("\ufeff")))
+}

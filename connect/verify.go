@@ -1,0 +1,188 @@
+package connect
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/saml"
+)
+
+// Check is one proof that the connection works.
+type Check struct {
+	Title  string
+	Detail string
+}
+
+// Failure is an object that could not be provisioned, with the target's reason.
+type Failure struct{ Name, Reason string }
+
+// Result is what Verify proved.
+type Result struct {
+	Checks        []Check
+	Users, Groups int // provisioned
+	Failures      []Failure
+	Job           graph.SynchronizationJob
+}
+
+// Verify proves that the connection works: the credentials, the trust in both directions, the first cycle and its counts. progress is called
+// while the cycle runs. It fails with the first proof that does not hold.
+func (p *Plan) Verify(ctx context.Context, progress func(done, total int)) (Result, error) {
+	var r Result
+	pass := func(title, detail string) { r.Checks = append(r.Checks, Check{title, detail}) }
+	job := p.sync("/jobs/" + p.State.Job.ID)
+	if err := p.cfg.Graph.Do(ctx, http.MethodPost, job+"/validateCredentials", graph.ValidateCredentials{UseSavedCredentials: true}, nil); err != nil {
+		return r, fmt.Errorf("Test Connection: %w", err)
+	}
+	pass("Test Connection", "the saved tenant URL and token are accepted")
+	if err := p.verifyTrust(ctx); err != nil {
+		return r, err
+	}
+	pass("Metadata on both sides", "issuer, keys, identifier and reply URL agree")
+	if err := p.verifySignIn(ctx); err != nil {
+		return r, err
+	}
+	pass("Sign-in request", "the tenant accepts the center's request and asks who is there")
+	done, err := p.waitForCycle(ctx, progress)
+	if err != nil {
+		return r, err
+	}
+	r.Job = done
+	pass("First cycle", "finished "+done.Status.SteadyStateFirstAchievedTime.Format(time.RFC3339))
+	for _, c := range done.Status.SynchronizedEntryCountByType {
+		if c.Key == "User" {
+			r.Users = c.Value
+		} else {
+			r.Groups = c.Value
+		}
+	}
+	text, err := p.verifyCounts(ctx, r.Users, r.Groups)
+	if err != nil {
+		return r, err
+	}
+	pass("Counts", text)
+	r.Failures, err = p.failures(ctx, done)
+	return r, err
+}
+
+// verifyTrust compares again what each side has of the other, read anew.
+func (p *Plan) verifyTrust(ctx context.Context) error {
+	if err := p.fetchMetadata(ctx); err != nil {
+		return err
+	}
+	configurations, err := p.cfg.Admin.Configurations(ctx)
+	if err != nil {
+		return err
+	}
+	trusted := false
+	for _, c := range configurations {
+		trusted = trusted || (c.Status == adminapi.StatusEnabled && p.matches(c))
+	}
+	if !trusted {
+		return fmt.Errorf("the center's identity source is not the tenant's current metadata")
+	}
+	sp, err := saml.ParseServiceProvider([]byte(p.State.SP.MetadataXML))
+	if err != nil {
+		return fmt.Errorf("the center's metadata: %w", err)
+	}
+	var app graph.Application
+	if err := p.cfg.Graph.Do(ctx, http.MethodGet, "/applications/"+p.State.Application.ID, nil, &app); err != nil {
+		return err
+	}
+	if len(app.IdentifierURIs) == 0 || app.IdentifierURIs[0] != sp.EntityID || app.Web == nil || len(app.Web.RedirectURIs) == 0 || app.Web.RedirectURIs[0] != sp.ACSURLs[0] {
+		return fmt.Errorf("the application's identifier or reply URL is not that of the center's metadata")
+	}
+	return nil
+}
+
+// verifySignIn sends the request that the center would send. The tenant must answer with its sign-in page, not with an error.
+func (p *Plan) verifySignIn(ctx context.Context) error {
+	address, err := saml.AuthnRequest{ID: saml.NewID(), IssueInstant: time.Now(), Issuer: p.State.SP.EntityID, Destination: p.State.IdP.SignInURL,
+		ACSURL: p.State.SP.AcsURLs[0], NameIDFormat: saml.FormatEmail}.RedirectURL("")
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return err
+	}
+	res, err := p.cfg.HTTP.Do(req)
+	if err != nil {
+		return fmt.Errorf("send a sign-in request: %w", err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode >= http.StatusBadRequest {
+		return fmt.Errorf("the tenant refuses the center's sign-in request with %s", res.Status)
+	}
+	return nil
+}
+
+// waitForCycle waits until a whole cycle has succeeded. A job in quarantine does not get there; its reason is the error.
+func (p *Plan) waitForCycle(ctx context.Context, progress func(done, total int)) (graph.SynchronizationJob, error) {
+	path := p.sync("/jobs/" + p.State.Job.ID)
+	for {
+		var j graph.SynchronizationJob
+		if err := p.cfg.Graph.Do(ctx, http.MethodGet, path, nil, &j); err != nil {
+			return j, err
+		}
+		if q := j.Status.Quarantine; q != nil && q.Error != nil {
+			return j, fmt.Errorf("provisioning is in quarantine: %s", q.Error.Message)
+		}
+		if len(j.Status.Progress) > 0 {
+			progress(j.Status.Progress[0].CompletedUnits, j.Status.Progress[0].TotalUnits)
+		} else if x := j.Status.LastExecution; x != nil {
+			if x.State != "Failed" {
+				progress(x.CountImported, x.CountImported)
+				return j, nil
+			}
+			return j, fmt.Errorf("the cycle failed: %s", x.Error.Message)
+		}
+		select {
+		case <-time.After(p.cfg.PollEach):
+		case <-ctx.Done():
+			return j, fmt.Errorf("the first cycle has not finished: %w", ctx.Err())
+		}
+	}
+}
+
+// verifyCounts compares how many objects the tenant has provisioned with how many the center has. Users that the center had before and the
+// tenant does not know are counted apart.
+func (p *Plan) verifyCounts(ctx context.Context, users, groups int) (string, error) {
+	d, err := p.cfg.Admin.DescribeDirectory(ctx)
+	if err != nil {
+		return "", err
+	}
+	if err := p.report(ctx); err != nil {
+		return "", err
+	}
+	others := p.Report.Counts["StopsWorking"] + p.Report.Counts["MatchesNobody"]
+	if d.UserCount-others != users || d.GroupCount < groups {
+		return "", fmt.Errorf("the tenant has provisioned %d users and %d groups, but the center has %d and %d (and %d users that the tenant does not know)",
+			users, groups, d.UserCount-others, d.GroupCount, others)
+	}
+	return fmt.Sprintf("%d users and %d groups on both sides", users, groups), nil
+}
+
+func (p *Plan) failures(ctx context.Context, j graph.SynchronizationJob) ([]Failure, error) {
+	if j.Status.LastExecution.CountEscrowed == 0 {
+		return nil, nil
+	}
+	var page graph.Page[graph.ProvisioningObjectSummary]
+	query := "/auditLogs/provisioning?$top=20&$filter=" + "jobId%20eq%20'" + j.ID + "'%20and%20provisioningStatusInfo/status%20eq%20'failure'"
+	if err := p.cfg.Graph.Do(ctx, http.MethodGet, query, nil, &page); err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{}
+	var out []Failure
+	for _, e := range page.Value {
+		if seen[e.SourceIdentity.ID] || e.StatusInfo.ErrorInformation == nil {
+			continue
+		}
+		seen[e.SourceIdentity.ID] = true
+		out = append(out, Failure{e.SourceIdentity.DisplayName, e.StatusInfo.ErrorInformation.Reason})
+	}
+	return out, nil
+}

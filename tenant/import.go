@@ -1,0 +1,79 @@
+package tenant
+
+import (
+	"context"
+	"slices"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+)
+
+// Company is users, groups and memberships to import. Objects bring their own ids.
+type Company struct {
+	Users        []User
+	Groups       []Group
+	Members      []Member
+	PasswordHash string // of every enabled user; empty: nobody can sign in
+}
+
+// importBatch bounds how many objects share a transaction.
+const importBatch = 500
+
+// Import adds a whole company. It is for a new tenant: an object whose id exists is replaced. Each batch is one transaction.
+func (t *Tenant) Import(ctx context.Context, by audit.Actor, c Company) error {
+	for batch := range slices.Chunk(c.Users, importBatch) {
+		err := t.change(ctx, by, "Import users", func(tx Tx, touched *Touched) (string, error) {
+			for _, u := range batch {
+				u.CreatedAt = t.now()
+				if err := u.check(tx); err != nil {
+					return u.UserPrincipalName, err
+				}
+				if err := tx.PutUser(u); err != nil {
+					return u.ID, err
+				}
+				if c.PasswordHash != "" && u.Enabled {
+					if err := tx.PutPassword(Password{Principal: u.ID, Hash: c.PasswordHash}); err != nil {
+						return u.ID, err
+					}
+				}
+				touched.add(KindUser, u.ID)
+			}
+			return "", nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for batch := range slices.Chunk(c.Groups, importBatch) {
+		err := t.change(ctx, by, "Import groups", func(tx Tx, touched *Touched) (string, error) {
+			for _, g := range batch {
+				g.CreatedAt = t.now()
+				if err := g.check(); err != nil {
+					return g.DisplayName, err
+				}
+				if err := tx.PutGroup(g); err != nil {
+					return g.ID, err
+				}
+				touched.add(KindGroup, g.ID)
+			}
+			return "", nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for batch := range slices.Chunk(c.Members, importBatch) {
+		err := t.change(ctx, by, "Import members", func(tx Tx, touched *Touched) (string, error) {
+			for _, m := range batch {
+				if err := tx.PutMember(m); err != nil {
+					return m.GroupID, err
+				}
+				touched.add(KindGroup, m.GroupID)
+			}
+			return "", nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
