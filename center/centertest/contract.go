@@ -1,0 +1,435 @@
+package centertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/center"
+)
+
+// Store is the contract of center.Store. open returns an empty store.
+func Store(t *testing.T, open func(t *testing.T) center.Store) {
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, center.Store)
+	}{
+		{"users are found by every key, ignoring letter case where names do", usersByKey},
+		{"users and groups page by key in one order", paging},
+		{"memberships are found from both ends and go with their group or user", memberships},
+		{"an update that fails leaves nothing behind", failedUpdate},
+		{"a panic in an update leaves nothing behind and the store usable", panicking},
+		{"updates that arrive together are all kept", concurrentWriters},
+		{"of conflicting writers exactly one wins", conflictingWriters},
+		{"a view is one consistent snapshot", snapshot},
+		{"settings, tokens, keys and sessions round trip", nouns},
+		{"assignments and their requests are selected by every field", assignments},
+		{"what has expired is removed and nothing else", expiry},
+		{"events come newest first and by request", events},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.test(t, open(t))
+		})
+	}
+}
+
+var background = context.Background()
+
+func update(t *testing.T, s center.Store, fn func(center.Tx) error) {
+	t.Helper()
+	if err := s.Update(background, fn); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func view(t *testing.T, s center.Store, fn func(center.Reader) error) {
+	t.Helper()
+	if err := s.View(background, fn); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantNoRow reports when err is not ErrNoRow.
+func wantNoRow(t *testing.T, what string, err error) {
+	t.Helper()
+	if !errors.Is(err, center.ErrNoRow) {
+		t.Errorf("%s: error %v, want ErrNoRow", what, err)
+	}
+}
+
+func usersByKey(t *testing.T, s center.Store) {
+	u := center.User{ID: "u1", UserName: "Ada@Example.com", DisplayName: "Ada", ExternalID: "X-1", Emails: []center.Email{{Value: "Ada.L@Example.com"}}, Active: true}
+	update(t, s, func(tx center.Tx) error { return tx.PutUser(u) })
+	view(t, s, func(r center.Reader) error {
+		for what, find := range map[string]func() (center.User, error){
+			"id":          func() (center.User, error) { return r.User("u1") },
+			"name":        func() (center.User, error) { return r.UserByName("ADA@example.COM") },
+			"e-mail":      func() (center.User, error) { return r.UserByEmail("ada.l@EXAMPLE.com") },
+			"external id": func() (center.User, error) { return r.UserByExternalID("X-1") },
+		} {
+			got, err := find()
+			if err != nil || got.UserName != "Ada@Example.com" {
+				t.Errorf("by %s: %+v, %v", what, got, err)
+			}
+		}
+		_, err := r.UserByExternalID("x-1")
+		wantNoRow(t, "external id in another case", err)
+		_, err = r.User("u2")
+		wantNoRow(t, "unknown id", err)
+		return nil
+	})
+	u.UserName, u.Emails, u.ExternalID = "ada2@example.com", nil, ""
+	update(t, s, func(tx center.Tx) error { return tx.PutUser(u) })
+	view(t, s, func(r center.Reader) error {
+		_, err := r.UserByName("ada@example.com")
+		wantNoRow(t, "the old name", err)
+		_, err = r.UserByEmail("ada.l@example.com")
+		wantNoRow(t, "the old e-mail", err)
+		return nil
+	})
+	update(t, s, func(tx center.Tx) error { return tx.DeleteUser("u1") })
+	view(t, s, func(r center.Reader) error {
+		_, err := r.User("u1")
+		wantNoRow(t, "deleted user", err)
+		return nil
+	})
+}
+
+func paging(t *testing.T, s center.Store) {
+	update(t, s, func(tx center.Tx) error {
+		for i := range 25 {
+			id := fmt.Sprintf("%02d", i)
+			if err := errors.Join(
+				tx.PutUser(center.User{ID: center.UserID(id), UserName: "user" + id, DisplayName: "100%_" + id}),
+				tx.PutGroup(center.Group{ID: center.GroupID(id), DisplayName: "Group " + id})); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	view(t, s, func(r center.Reader) error {
+		var seen []center.UserID
+		for after := center.UserID(""); ; {
+			page, err := r.Users(center.UserQuery{After: after, Limit: 10})
+			if err != nil {
+				return err
+			}
+			for _, u := range page {
+				seen = append(seen, u.ID)
+			}
+			if len(page) < 10 {
+				break
+			}
+			after = page[9].ID
+		}
+		if len(seen) != 25 || seen[0] != "00" || seen[24] != "24" {
+			t.Errorf("paged through %v", seen)
+		}
+		found, err := r.Users(center.UserQuery{Search: "100%_1"})
+		if err != nil || len(found) != 10 {
+			t.Errorf("search with wildcards in it found %d, %v; want 10", len(found), err)
+		}
+		n, err := r.CountUsers(center.UserQuery{Search: "USER0"})
+		if err != nil || n != 10 {
+			t.Errorf("counted %d, %v; want 10", n, err)
+		}
+		some, err := r.Users(center.UserQuery{IDs: []center.UserID{"03", "99", "01"}})
+		if err != nil || len(some) != 2 {
+			t.Errorf("by ids %d, %v; want 2", len(some), err)
+		}
+		none, err := r.Users(center.UserQuery{IDs: []center.UserID{}})
+		if err != nil || len(none) != 0 {
+			t.Errorf("by no ids %d, %v; want none", len(none), err)
+		}
+		groups, err := r.Groups(center.GroupQuery{Offset: 20, Limit: 10})
+		if err != nil || len(groups) != 5 || groups[0].ID != "20" {
+			t.Errorf("groups from the 20th: %d, %v", len(groups), err)
+		}
+		g, err := r.GroupByName("gROUP 07")
+		if err != nil || g.ID != "07" {
+			t.Errorf("group by name: %+v, %v", g, err)
+		}
+		return nil
+	})
+}
+
+func memberships(t *testing.T, s center.Store) {
+	update(t, s, func(tx center.Tx) error {
+		for i := range 3 {
+			for j := range 4 {
+				m := center.Membership{ID: center.MembershipID(fmt.Sprintf("m%d%d", i, j)), GroupID: center.GroupID(fmt.Sprint("g", i)), UserID: center.UserID(fmt.Sprint("u", j))}
+				if err := tx.PutMembership(m); err != nil {
+					return err
+				}
+			}
+		}
+		return errors.Join(tx.DeleteMembershipsIn("g0"), tx.DeleteMembershipsOf("u0"), tx.DeleteMembership("m11"))
+	})
+	view(t, s, func(r center.Reader) error {
+		of, err := r.Memberships(center.MembershipQuery{UserID: "u1"})
+		if err != nil || len(of) != 1 || of[0].GroupID != "g2" {
+			t.Errorf("of u1: %v, %v", of, err)
+		}
+		in, err := r.Memberships(center.MembershipQuery{GroupID: "g2", After: "m21", Limit: 1})
+		if err != nil || len(in) != 1 || in[0].ID != "m22" {
+			t.Errorf("in g2 after m21: %v, %v", in, err)
+		}
+		if _, err := r.MembershipOf("g2", "u3"); err != nil {
+			t.Errorf("g2/u3: %v", err)
+		}
+		_, err = r.MembershipOf("g0", "u1")
+		wantNoRow(t, "in a group that is gone", err)
+		return nil
+	})
+}
+
+func failedUpdate(t *testing.T, s center.Store) {
+	boom := errors.New("boom")
+	err := s.Update(background, func(tx center.Tx) error {
+		if err := tx.PutUser(center.User{ID: "u1", UserName: "a"}); err != nil {
+			return err
+		}
+		return boom
+	})
+	if !errors.Is(err, boom) {
+		t.Errorf("got %v, want the rule's own error", err)
+	}
+	view(t, s, func(r center.Reader) error {
+		_, err := r.User("u1")
+		wantNoRow(t, "user of the failed update", err)
+		return nil
+	})
+}
+
+func panicking(t *testing.T, s center.Store) {
+	func() {
+		defer func() { _ = recover() }() // PostgreSQL's store lets the panic through, SQLite's writer turns it into an error
+		if err := s.Update(background, func(tx center.Tx) error {
+			if err := tx.PutUser(center.User{ID: "u1", UserName: "a"}); err != nil {
+				return err
+			}
+			panic("boom")
+		}); err == nil {
+			t.Error("no error")
+		}
+	}()
+	update(t, s, func(tx center.Tx) error { return tx.PutUser(center.User{ID: "u2", UserName: "b"}) })
+	view(t, s, func(r center.Reader) error {
+		_, err := r.User("u1")
+		wantNoRow(t, "user of the update that panicked", err)
+		return nil
+	})
+}
+
+func concurrentWriters(t *testing.T, s center.Store) {
+	var all sync.WaitGroup
+	failures := make(chan error, 64)
+	for i := range 64 {
+		all.Go(func() {
+			failures <- s.Update(background, func(tx center.Tx) error {
+				id := fmt.Sprint("u", i)
+				return tx.PutUser(center.User{ID: center.UserID(id), UserName: id})
+			})
+		})
+	}
+	all.Wait()
+	for range 64 {
+		if err := <-failures; err != nil {
+			t.Error(err)
+		}
+	}
+	view(t, s, func(r center.Reader) error {
+		n, err := r.CountUsers(center.UserQuery{})
+		if n != 64 {
+			t.Errorf("%d users, want 64", n)
+		}
+		return err
+	})
+}
+
+// conflictingWriters all want the same name, each after having looked whether it is free.
+func conflictingWriters(t *testing.T, s center.Store) {
+	taken := errors.New("taken")
+	var all sync.WaitGroup
+	results := make(chan error, 16)
+	for i := range 16 {
+		all.Go(func() {
+			results <- s.Update(background, func(tx center.Tx) error {
+				if _, err := tx.UserByName("ada"); !errors.Is(err, center.ErrNoRow) {
+					return errors.Join(taken, err)
+				}
+				return tx.PutUser(center.User{ID: center.UserID(fmt.Sprint("u", i)), UserName: "Ada"})
+			})
+		})
+	}
+	all.Wait()
+	won := 0
+	for range 16 {
+		switch err := <-results; {
+		case err == nil:
+			won++
+		case !errors.Is(err, taken):
+			t.Errorf("lost with %v, want the rule's refusal", err)
+		}
+	}
+	if won != 1 {
+		t.Errorf("%d writers won", won)
+	}
+}
+
+func snapshot(t *testing.T, s center.Store) {
+	view(t, s, func(r center.Reader) error {
+		before, err := r.CountUsers(center.UserQuery{})
+		if err != nil {
+			return err
+		}
+		if err := s.Update(background, func(tx center.Tx) error { return tx.PutUser(center.User{ID: "late", UserName: "late"}) }); err != nil {
+			return err
+		}
+		after, err := r.CountUsers(center.UserQuery{})
+		if before != after {
+			t.Errorf("a view saw %d users, then %d", before, after)
+		}
+		return err
+	})
+}
+
+func nouns(t *testing.T, s center.Store) {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	instance := center.Instance{ARN: "arn", IdentityStoreID: "d-1", CreatedAt: now}
+	source := center.IdentitySource{Type: center.ExternalIdP, IdP: &center.IdPConfiguration{ID: "c", Certificates: [][]byte{{1, 2}}}}
+	token := center.BearerToken{ID: "t1", TenantID: "ten", Digest: "dig", ExpiresAt: now}
+	update(t, s, func(tx center.Tx) error {
+		_, err := tx.IdentitySource()
+		wantNoRow(t, "identity source", err)
+		return errors.Join(tx.PutInstance(instance), tx.PutIdentitySource(source), tx.PutProvisioningTenant(center.ProvisioningTenant{ID: "ten"}), tx.PutBearerToken(token),
+			tx.PutAccount(center.Account{ID: "111122223333", Name: "A"}), tx.PutPermissionSet(center.PermissionSet{ARN: "ps", Name: "Admin", ManagedPolicies: []string{"p"}}),
+			tx.PutAccessKey(center.AccessKey{ID: "AKIA"}), tx.PutAdministrator(center.Administrator{Name: "Admin"}),
+			tx.PutPassword(center.Password{Principal: "u1", Hash: "h"}), tx.PutSession(center.Session{Digest: "s", UserID: "u1", ExpiresAt: now}))
+	})
+	view(t, s, func(r center.Reader) error {
+		gotInstance, e1 := r.Instance()
+		gotSource, e2 := r.IdentitySource()
+		byDigest, e3 := r.BearerTokenByDigest("dig")
+		admin, e4 := r.Administrator("aDMIN")
+		set, e5 := r.PermissionSetByName("Admin")
+		session, e6 := r.Session("s")
+		if gotInstance != instance || gotSource.IdP.ID != "c" || byDigest.ID != "t1" || admin.Name != "Admin" || set.ARN != "ps" || session.UserID != "u1" {
+			t.Errorf("read back %+v %+v %+v %+v %+v %+v", gotInstance, gotSource, byDigest, admin, set, session)
+		}
+		return errors.Join(e1, e2, e3, e4, e5, e6)
+	})
+	update(t, s, func(tx center.Tx) error {
+		return errors.Join(tx.DeleteBearerToken("t1"), tx.DeleteProvisioningTenant(), tx.DeletePassword("u1"), tx.DeleteSessionsOf("u1"), tx.DeletePermissionSet("ps"))
+	})
+	view(t, s, func(r center.Reader) error {
+		_, e1 := r.BearerToken("t1")
+		_, e2 := r.ProvisioningTenant()
+		_, e3 := r.Password("u1")
+		_, e4 := r.Session("s")
+		_, e5 := r.PermissionSet("ps")
+		for what, err := range map[string]error{"token": e1, "tenant": e2, "password": e3, "session": e4, "permission set": e5} {
+			wantNoRow(t, what, err)
+		}
+		return nil
+	})
+}
+
+func assignments(t *testing.T, s center.Store) {
+	a := center.Assignment{AccountID: "111122223333", PermissionSetARN: "ps1", PrincipalType: center.PrincipalGroup, PrincipalID: "g1"}
+	b := center.Assignment{AccountID: "222233334444", PermissionSetARN: "ps1", PrincipalType: center.PrincipalUser, PrincipalID: "u1"}
+	update(t, s, func(tx center.Tx) error {
+		return errors.Join(tx.PutAssignment(a), tx.PutAssignment(a), tx.PutAssignment(b),
+			tx.PutAssignmentRequest(center.AssignmentRequest{ID: "r1", Kind: center.Creation, Status: center.Succeeded, CreatedAt: time.UnixMilli(1)}),
+			tx.PutAssignmentRequest(center.AssignmentRequest{ID: "r2", Kind: center.Creation, Status: center.Failed, CreatedAt: time.UnixMilli(2)}))
+	})
+	view(t, s, func(r center.Reader) error {
+		for _, c := range []struct {
+			q    center.AssignmentQuery
+			want int
+		}{
+			{center.AssignmentQuery{}, 2}, {center.AssignmentQuery{AccountID: a.AccountID}, 1}, {center.AssignmentQuery{PermissionSetARN: "ps1"}, 2},
+			{center.AssignmentQuery{PrincipalID: "u1"}, 1}, {center.AssignmentQuery{PrincipalType: center.PrincipalGroup, PrincipalID: "u1"}, 0}, {center.AssignmentQuery{Limit: 1}, 1},
+		} {
+			got, err := r.Assignments(c.q)
+			if err != nil || len(got) != c.want {
+				t.Errorf("%+v: %d, %v; want %d", c.q, len(got), err, c.want)
+			}
+		}
+		list, err := r.AssignmentRequests(center.AssignmentRequestQuery{Kind: center.Creation})
+		if err != nil || len(list) != 2 || list[0].ID != "r2" {
+			t.Errorf("requests %v, %v; want the newest first", list, err)
+		}
+		failed, err := r.AssignmentRequests(center.AssignmentRequestQuery{Kind: center.Creation, Status: center.Failed})
+		if err != nil || len(failed) != 1 {
+			t.Errorf("failed requests %v, %v", failed, err)
+		}
+		return nil
+	})
+	update(t, s, func(tx center.Tx) error { return tx.DeleteAssignment(a) })
+	view(t, s, func(r center.Reader) error {
+		got, err := r.Assignments(center.AssignmentQuery{})
+		if len(got) != 1 || got[0] != b {
+			t.Errorf("left %v", got)
+		}
+		return err
+	})
+}
+
+func expiry(t *testing.T, s center.Store) {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	update(t, s, func(tx center.Tx) error {
+		return errors.Join(
+			tx.PutSession(center.Session{Digest: "old", ExpiresAt: now}), tx.PutSession(center.Session{Digest: "new", ExpiresAt: now.Add(time.Second)}),
+			tx.PutAuthnRequest(center.AuthnRequest{ID: "old", ExpiresAt: now}), tx.PutAuthnRequest(center.AuthnRequest{ID: "new", ExpiresAt: now.Add(time.Second)}),
+			tx.PutUsedAssertion(center.UsedAssertion{ID: "old", ExpiresAt: now}), tx.PutUsedAssertion(center.UsedAssertion{ID: "new", ExpiresAt: now.Add(time.Second)}),
+			tx.DeleteExpired(now))
+	})
+	view(t, s, func(r center.Reader) error {
+		_, e1 := r.Session("old")
+		_, e2 := r.AuthnRequest("old")
+		_, e3 := r.UsedAssertion("old")
+		for _, err := range []error{e1, e2, e3} {
+			wantNoRow(t, "expired", err)
+		}
+		_, e1 = r.Session("new")
+		_, e2 = r.AuthnRequest("new")
+		_, e3 = r.UsedAssertion("new")
+		return errors.Join(e1, e2, e3)
+	})
+	err := s.Update(background, func(tx center.Tx) error { return tx.PutUsedAssertion(center.UsedAssertion{ID: "new", ExpiresAt: now}) })
+	if err == nil {
+		t.Error("an assertion could be used twice")
+	}
+}
+
+func events(t *testing.T, s center.Store) {
+	update(t, s, func(tx center.Tx) error {
+		for i := range 5 {
+			if err := tx.AppendEvent(audit.Event{ID: fmt.Sprint("e", i), Time: time.UnixMilli(int64(i)), Actor: audit.Actor{RequestID: fmt.Sprint("r", i%2)}}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	view(t, s, func(r center.Reader) error {
+		all, err := r.Events(center.EventQuery{Limit: 3})
+		if err != nil || len(all) != 3 || all[0].ID != "e4" {
+			t.Errorf("newest three: %v, %v", all, err)
+		}
+		one, err := r.Events(center.EventQuery{RequestID: "r1"})
+		if err != nil || len(one) != 2 {
+			t.Errorf("of one request: %v, %v", one, err)
+		}
+		before, err := r.Events(center.EventQuery{Before: time.UnixMilli(2)})
+		if err != nil || len(before) != 2 {
+			t.Errorf("before the third: %v, %v", before, err)
+		}
+		return nil
+	})
+}
