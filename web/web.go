@@ -9,6 +9,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"embed"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"html/template"
@@ -18,6 +19,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 
@@ -159,6 +161,13 @@ var functions = template.FuncMap{
 		}
 		return s
 	},
+	"hours": func(d time.Duration) string {
+		text := strconv.FormatFloat(d.Hours(), 'f', -1, 64) + " hours"
+		if d == time.Hour {
+			text = "1 hour"
+		}
+		return text
+	},
 	"until": func(t time.Time) int { return int(time.Until(t).Hours() / 24) },
 }
 
@@ -275,4 +284,23 @@ func CookieValue(r *http.Request, name string) string {
 		return ""
 	}
 	return c.Value
+}
+
+// Notices say on the next page what was just done. They travel in a cookie, not in the address, where anybody could write them.
+
+const noticeCookie = "gatehouse_notice"
+
+// SetNotice leaves a notice for the next page of a site at publicURL.
+func SetNotice(w http.ResponseWriter, publicURL, text string) {
+	http.SetCookie(w, Cookie(publicURL, noticeCookie, base64.RawURLEncoding.EncodeToString([]byte(text)), time.Minute))
+}
+
+// TakeNotice returns the notice that was left, once.
+func TakeNotice(w http.ResponseWriter, r *http.Request, publicURL string) string {
+	text, err := base64.RawURLEncoding.DecodeString(CookieValue(r, noticeCookie))
+	if err != nil || len(text) == 0 {
+		return ""
+	}
+	http.SetCookie(w, Cookie(publicURL, noticeCookie, "", -time.Second))
+	return string(text)
 }

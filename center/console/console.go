@@ -120,7 +120,7 @@ func (h *Handler) signedIn(fn action) http.Handler {
 func (p page) view(title, active string, data any) web.View {
 	return web.View{
 		Title: title, Product: "Gatehouse identity center", Theme: "center", Home: "/console/", Nav: navigation, Active: active,
-		User: p.Admin, SignOut: "/console/logout", Notice: p.Request.URL.Query().Get("done"), Data: data,
+		User: p.Admin, SignOut: "/console/logout", Notice: web.TakeNotice(p.ResponseWriter, p.Request, p.h.Center.URL), Data: data,
 	}
 }
 
@@ -131,7 +131,8 @@ func (p page) render(name, title, active string, data any) error {
 
 // done goes back to a page and says there what was done.
 func (p page) done(target, notice string) error {
-	http.Redirect(p.ResponseWriter, p.Request, target+"?done="+url.QueryEscape(notice), http.StatusSeeOther)
+	web.SetNotice(p.ResponseWriter, p.h.Center.URL, notice)
+	http.Redirect(p.ResponseWriter, p.Request, target, http.StatusSeeOther)
 	return nil
 }
 

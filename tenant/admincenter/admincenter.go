@@ -119,7 +119,7 @@ func (h *Handler) signedIn(fn action) http.Handler {
 
 func (p page) view(title, active string, data any) web.View {
 	return web.View{Title: title, Product: p.h.Tenant.Organization.DisplayName + " admin center", Theme: "tenant", Home: "/admin/", Nav: navigation, Active: active,
-		User: p.Admin, SignOut: "/admin/logout", Notice: p.Request.URL.Query().Get("done"), Data: data}
+		User: p.Admin, SignOut: "/admin/logout", Notice: web.TakeNotice(p.ResponseWriter, p.Request, p.h.Tenant.URL), Data: data}
 }
 
 func (p page) render(name, title, active string, data any) error {
@@ -128,7 +128,8 @@ func (p page) render(name, title, active string, data any) error {
 }
 
 func (p page) done(target, notice string) error {
-	http.Redirect(p.ResponseWriter, p.Request, target+"?done="+url.QueryEscape(notice), http.StatusSeeOther)
+	web.SetNotice(p.ResponseWriter, p.h.Tenant.URL, notice)
+	http.Redirect(p.ResponseWriter, p.Request, target, http.StatusSeeOther)
 	return nil
 }
 

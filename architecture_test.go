@@ -1,0 +1,152 @@
+package gatehouse
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/gatehouse-id/gatehouse/"
+
+// mayImport lists, for each package, which of our packages it may import. The first pattern that matches wins. docs/architecture.md says why.
+var mayImport = []struct{ pkg, imports string }{
+	{".", ""},
+	{"cmd/*", "*"},
+	{"bench", "*"},
+	{"center/centertest", "audit authn center center/store sqldb"},
+	{"tenant/tenanttest", "audit authn tenant tenant/store sqldb"},
+	{"center/store", "audit center sqldb"},
+	{"tenant/store", "audit tenant sqldb"},
+	{"center/scimserver", "audit center scim"},
+	{"center/identitystore", "audit awsapi center"},
+	{"center/ssoadmin", "audit awsapi center"},
+	{"center/sts", "awsapi"},
+	{"center/signin", "audit authn center saml web"},
+	{"center/portal", "audit center web"},
+	{"center/console", "adminapi audit awsapi center saml web"},
+	{"center/broker", "authn center"},
+	{"tenant/graphserver", "audit authn graph saml tenant web"},
+	{"tenant/oauth", "audit tenant web"},
+	{"tenant/samlidp", "audit saml tenant web"},
+	{"tenant/login", "audit tenant web"},
+	{"tenant/admincenter", "audit authn saml tenant web"},
+	{"tenant/syncjobs", "provisioning scim tenant"},
+	{"center", "audit authn"},
+	{"tenant", "audit authn"},
+	{"provisioning", "scim"},
+	{"connect", "adminapi graph saml scim"},
+	{"scim", ""}, {"saml", ""}, {"awsapi", ""}, {"graph", ""}, {"adminapi", ""}, // wire packages
+	{"audit", ""}, {"authn", ""}, {"sqldb", ""}, {"sqldb/sqldbtest", ""}, {"web", ""}, // shared packages
+}
+
+// forbiddenNames are packages that would say nothing about what is in them.
+var forbiddenNames = map[string]bool{"util": true, "utils": true, "common": true, "helpers": true, "misc": true, "base": true, "shared": true, "types": true, "models": true, "manager": true}
+
+const (
+	maxFileLines     = 600
+	maxFunctionLines = 80
+)
+
+func allowed(t *testing.T, pkg string) (string, bool) {
+	t.Helper()
+	for _, rule := range mayImport {
+		if ok, err := path.Match(rule.pkg, pkg); err != nil {
+			t.Fatal(err)
+		} else if ok {
+			return rule.imports, true
+		}
+	}
+	return "", false
+}
+
+// TestTheHouse checks the rules that keep the structure simple: imports point one way, every package says what it is for, names mean
+// something, and files and functions stay short.
+func TestTheHouse(t *testing.T) {
+	documented := map[string]bool{}
+	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(file, ".go") {
+			return err
+		}
+		pkg := filepath.ToSlash(filepath.Dir(file))
+		if forbiddenNames[path.Base(pkg)] {
+			t.Errorf("%s: the package's name says nothing", pkg)
+		}
+		fset := token.NewFileSet()
+		parsed, err := parser.ParseFile(fset, file, nil, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		isTest := strings.HasSuffix(file, "_test.go")
+		documented[pkg] = documented[pkg] || (parsed.Doc != nil && !isTest)
+		if lines := fset.File(parsed.Pos()).LineCount(); lines > maxFileLines {
+			t.Errorf("%s has %d lines, more than %d", file, lines, maxFileLines)
+		}
+		if isTest {
+			return nil // tests may import everything, and tables are long
+		}
+		for _, decl := range parsed.Decls {
+			if f, ok := decl.(*ast.FuncDecl); ok {
+				if n := fset.Position(f.End()).Line - fset.Position(f.Pos()).Line; n > maxFunctionLines {
+					t.Errorf("%s: %s has %d lines, more than %d", file, f.Name.Name, n, maxFunctionLines)
+				}
+			}
+		}
+		checkImports(t, file, pkg, parsed)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pkg, ok := range documented {
+		if !ok && pkg != "." {
+			t.Errorf("%s has no package comment", pkg)
+		}
+	}
+}
+
+func checkImports(t *testing.T, file, pkg string, parsed *ast.File) {
+	t.Helper()
+	list, known := allowed(t, pkg)
+	if !known {
+		t.Errorf("%s is in no rule of mayImport", pkg)
+		return
+	}
+	for _, spec := range parsed.Imports {
+		name, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours, ok := strings.CutPrefix(name, module)
+		if !ok || list == "*" {
+			continue
+		}
+		fine := false
+		for _, a := range strings.Fields(list) {
+			fine = fine || a == ours
+		}
+		if !fine {
+			t.Errorf("%s imports %s; its package may import only [%s]", file, ours, list)
+		}
+	}
+}
+
+// TestTheArchitecturePageNamesEveryPackage keeps docs/architecture.md true.
+func TestTheArchitecturePageNamesEveryPackage(t *testing.T) {
+	page, err := os.ReadFile("docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rule := range mayImport {
+		name := path.Base(rule.pkg)
+		if rule.pkg != "." && rule.pkg != "cmd/*" && rule.pkg != "bench" && !strings.Contains(string(page), name+"/") {
+			t.Errorf("docs/architecture.md does not show %s", rule.pkg)
+		}
+	}
+}

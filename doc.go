@@ -1,0 +1,2 @@
+// Package gatehouse holds nothing but the tests of the house itself; the program is cmd/gatehouse.
+package gatehouse
