@@ -36,7 +36,8 @@ func (p *Plan) plan() {
 	add(s.SCIM.TenantID != "", "Automatic provisioning in the center", "enabled", "enable it", p.enableProvisioning)
 	add(s.Job.ID != "", "Provisioning job in the tenant", "exists", "create it", p.createJob)
 	add(s.Connected && p.settingsDone(), "Tenant URL, secret token and scope", "saved, and Test Connection passes", "create an access token, test the connection and save both with the scope “"+p.scopeName()+"”", p.saveCredentials)
-	add(s.Job.Schedule != nil && s.Job.Schedule.State == "Active" && s.Connected, "Provisioning status", "on", "turn it on", p.start)
+	on := s.Job.Schedule != nil && s.Job.Schedule.State == "Active" && s.Connected && p.settingsDone()
+	add(on, "Provisioning status", "on", "turn it on and run a cycle", p.start)
 }
 
 func (p *Plan) sourceName() string {
@@ -220,5 +221,8 @@ func (p *Plan) makeRoom(ctx context.Context) error {
 }
 
 func (p *Plan) start(ctx context.Context) error {
+	if status := p.State.Job.Status; status != nil && status.LastExecution != nil {
+		p.State.OldCycle = status.LastExecution.ActivityIdentifier
+	}
 	return p.cfg.Graph.Do(ctx, http.MethodPost, p.sync("/jobs/"+p.State.Job.ID+"/start"), nil, nil)
 }

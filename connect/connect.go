@@ -71,6 +71,7 @@ type State struct {
 	Connected     bool     // the saved credentials pass Test Connection
 	Unassigned    []string // ids of groups that are to be assigned
 	SCIMToken     string   // made by this run; empty when an earlier one is in use
+	OldCycle      string   // the cycle that had run before this run changed the job; only a newer one proves anything
 }
 
 // Pending is how many steps are left.

@@ -133,7 +133,7 @@ func (p *Plan) waitForCycle(ctx context.Context, progress func(done, total int))
 		}
 		if len(j.Status.Progress) > 0 {
 			progress(j.Status.Progress[0].CompletedUnits, j.Status.Progress[0].TotalUnits)
-		} else if x := j.Status.LastExecution; x != nil {
+		} else if x := j.Status.LastExecution; x != nil && x.ActivityIdentifier != p.State.OldCycle {
 			if x.State != "Failed" {
 				progress(x.CountImported, x.CountImported)
 				return j, nil

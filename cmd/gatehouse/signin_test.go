@@ -1,0 +1,229 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// visitor is a browser without a screen: it keeps cookies and shows pages as text.
+type visitor struct {
+	t      *testing.T
+	client *http.Client
+}
+
+func newVisitor(t *testing.T) visitor {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return visitor{t, &http.Client{Jar: jar}}
+}
+
+func (v visitor) send(method, address string, form url.Values) (int, string) {
+	v.t.Helper()
+	req, err := http.NewRequestWithContext(context.Background(), method, address, strings.NewReader(form.Encode()))
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	if method == http.MethodPost {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	res, err := v.client.Do(req)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	defer res.Body.Close() //nolint:errcheck // read to its end
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return res.StatusCode, string(body)
+}
+
+var (
+	hiddenField  = regexp.MustCompile(`name="(\w+)" value="([^"]*)"`)
+	formAction   = regexp.MustCompile(`<form method="post" action="([^"]*)" data-auto>`)
+	referenceTag = regexp.MustCompile(`Reference <code>([0-9a-f-]{36})</code>`)
+)
+
+func unescape(s string) string {
+	return strings.NewReplacer("&#43;", "+", "&#39;", "'", "&amp;", "&", "&#34;", `"`).Replace(s)
+}
+
+// response signs a person in at the tenant and returns the form that would be posted to the center, without posting it.
+func (v visitor) response(d demoOutput, start, userName string) (acs string, form url.Values) {
+	v.t.Helper()
+	status, page := v.send(http.MethodGet, start, nil)
+	if strings.Contains(page, `name="passwd"`) {
+		form := url.Values{"loginfmt": {userName}, "passwd": {d.People[0].Password}}
+		for _, m := range hiddenField.FindAllStringSubmatch(page, -1) {
+			form.Set(m[1], unescape(m[2]))
+		}
+		form.Set("loginfmt", userName)
+		status, page = v.send(http.MethodPost, d.Tenant.URL+"/login", form)
+	}
+	action := formAction.FindStringSubmatch(page)
+	if action == nil {
+		v.t.Fatalf("no form for the center: %d %s", status, page)
+	}
+	form = url.Values{}
+	for _, m := range hiddenField.FindAllStringSubmatch(page, -1) {
+		form.Set(m[1], unescape(m[2]))
+	}
+	return unescape(action[1]), form
+}
+
+// auditOf reads the audit log's page for a reference.
+func auditOf(t *testing.T, d demoOutput, reference string) string {
+	t.Helper()
+	admin := newVisitor(t)
+	if status, page := admin.send(http.MethodPost, d.Center.URL+"/console/login", url.Values{"username": {d.Admin.UserName}, "password": {d.Admin.Password}}); status != http.StatusOK {
+		t.Fatalf("the administrator cannot sign in: %d %s", status, page)
+	}
+	_, page := admin.send(http.MethodGet, d.Center.ConsoleURL+"audit?reference="+reference, nil)
+	return page
+}
+
+func TestSigningIn(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t)
+	const who = "amara.okafor@northwind.example"
+	v := newVisitor(t)
+	acs, form := v.response(d, d.Center.PortalURL, who)
+
+	// Every refusal shows the same page with a reference, opens no session, and leaves the reason in the audit log.
+	refused := func(name, code string, v visitor, form url.Values) {
+		t.Helper()
+		status, page := v.send(http.MethodPost, acs, form)
+		ref := referenceTag.FindStringSubmatch(page)
+		if status != http.StatusForbidden || ref == nil || !strings.Contains(page, "An unexpected error has occurred") {
+			t.Fatalf("%s: %d %s", name, status, page)
+		}
+		if log := auditOf(t, d, ref[1]); !strings.Contains(log, code) || !strings.Contains(log, "Refused") {
+			t.Errorf("%s: the audit log does not say %s: %s", name, code, log)
+		}
+		if strings.Contains(page, code) {
+			t.Errorf("%s: the page tells the reason", name)
+		}
+	}
+	raw, err := base64.StdEncoding.DecodeString(form.Get("SAMLResponse"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := url.Values{"SAMLResponse": {base64.StdEncoding.EncodeToString(bytes.Replace(raw, []byte("amara.okafor@"), []byte("mei.tanaka@"), 1))}}
+	refused("an altered name", "assertion-refused", v, changed)
+	refused("no response", "assertion-refused", v, url.Values{})
+	refused("garbage", "assertion-refused", v, url.Values{"SAMLResponse": {"!!!"}})
+	refused("another browser", "authn-request-unknown", newVisitor(t), form)
+
+	status, page := v.send(http.MethodPost, acs, form)
+	if status != http.StatusOK || !strings.Contains(page, "AWS accounts") || !strings.Contains(page, "AdministratorAccess") {
+		t.Fatalf("the good response: %d %s", status, page)
+	}
+	refused("a replay", "assertion-replayed", v, form)
+
+	status, page = v.send(http.MethodPost, d.Center.URL+"/start/accounts/111122223333/roles/AdministratorAccess/credentials", nil)
+	if status != http.StatusOK || !strings.Contains(page, "export AWS_SESSION_TOKEN=") {
+		t.Fatalf("credentials: %d %s", status, page)
+	}
+	status, _ = v.send(http.MethodPost, d.Center.URL+"/start/accounts/111122223333/roles/PowerUserAccess/credentials", nil)
+	if status != http.StatusForbidden {
+		t.Errorf("a role that is not assigned: %d", status)
+	}
+	proveCredentials(t, d, page)
+
+	// The tenant may start it too, and RelayState leads nowhere else.
+	tile := newVisitor(t)
+	acs, form = tile.response(d, d.Tenant.URL+"/signin/"+appID(t, d), who)
+	form.Set("RelayState", "https://evil.example/")
+	if status, page = tile.send(http.MethodPost, acs, form); status != http.StatusOK || !strings.Contains(page, "AWS accounts") {
+		t.Errorf("from the tile: %d %s", status, page)
+	}
+}
+
+// appID returns the client id of the demo's application, from the metadata that the tenant links to.
+func appID(t *testing.T, d demoOutput) string {
+	t.Helper()
+	admin := newVisitor(t)
+	admin.send(http.MethodPost, d.Tenant.URL+"/admin/login", url.Values{"username": {d.Admin.UserName}, "password": {d.Admin.Password}})
+	_, page := admin.send(http.MethodGet, d.Tenant.URL+"/admin/apps/"+d.Tenant.ApplicationID+"/saml", nil)
+	m := regexp.MustCompile(`/signin/([0-9a-f-]{36})`).FindStringSubmatch(page)
+	if m == nil {
+		t.Fatalf("no user access URL on %s", page)
+	}
+	return m[1]
+}
+
+// proveCredentials takes the credentials from the portal's page and asks the center's STS who they are, with the real aws CLI.
+func proveCredentials(t *testing.T, d demoOutput, page string) {
+	t.Helper()
+	aws := newAWS(t, d)
+	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} {
+		m := regexp.MustCompile(`export ` + name + `=(?:&#34;|")([^&"]+)`).FindStringSubmatch(page)
+		if m == nil {
+			t.Fatalf("no %s on the page", name)
+		}
+		aws.env = append(aws.env, name+"="+m[1])
+	}
+	var identity struct{ Arn, Account string }
+	aws.run(&identity, "sts", "get-caller-identity")
+	if identity.Account != "111122223333" || !strings.Contains(identity.Arn, ":assumed-role/AWSReservedSSO_AdministratorAccess_") || !strings.HasSuffix(identity.Arn, "/amara.okafor@northwind.example") {
+		t.Errorf("identity %+v", identity)
+	}
+	aws.fails("AccessDenied", "sso-admin", "list-instances")
+}
+
+func TestPagesResistOtherSites(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t)
+	admin := newVisitor(t)
+	admin.send(http.MethodPost, d.Center.URL+"/console/login", url.Values{"username": {d.Admin.UserName}, "password": {d.Admin.Password}})
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, d.Center.URL+"/console/accounts", strings.NewReader("id=999999999999&name=Evil"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Origin", "https://evil.example")
+	req.Header.Set("Sec-Fetch-Site", "cross-site")
+	res, err := admin.client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusForbidden {
+		t.Errorf("a cross-site POST was answered with %d", res.StatusCode)
+	}
+	status, page := admin.send(http.MethodGet, d.Center.URL+"/console/accounts", nil)
+	if status != http.StatusOK || strings.Contains(page, "Evil") {
+		t.Error("the cross-site POST had its way")
+	}
+	for _, address := range []string{d.Center.ConsoleURL, d.Center.PortalURL, d.Tenant.AdminCenterURL} {
+		res, err := http.Get(address) //nolint:noctx // a plain look
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if csp := res.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "frame-ancestors 'none'") || !strings.Contains(csp, "default-src 'none'") {
+			t.Errorf("%s: policy %q", address, csp)
+		}
+	}
+	if status, _ := newVisitor(t).send(http.MethodGet, d.Center.URL+"/console/users", nil); status != http.StatusOK {
+		t.Errorf("without a session: %d, want the sign-in page", status)
+	}
+	wrong := newVisitor(t)
+	for range 6 {
+		status, _ = wrong.send(http.MethodPost, d.Center.URL+"/console/login", url.Values{"username": {d.Admin.UserName}, "password": {"wrong"}})
+	}
+	if status != http.StatusTooManyRequests {
+		t.Errorf("the sixth wrong password: %d, want a growing delay", status)
+	}
+}
