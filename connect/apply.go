@@ -176,7 +176,7 @@ func (p *Plan) saveCredentials(ctx context.Context) error {
 	}
 	credentials := []graph.KeyValue{{Key: graph.KeyBaseAddress, Value: p.State.SCIM.ScimEndpoint}, {Key: graph.KeySecretToken, Value: token.Value}}
 	if err := p.cfg.Graph.Do(ctx, http.MethodPost, p.sync("/jobs/"+p.State.Job.ID+"/validateCredentials"), graph.ValidateCredentials{Credentials: credentials}, nil); err != nil {
-		return fmt.Errorf("Test Connection: %w", err)
+		return fmt.Errorf("test the connection: %w", err)
 	}
 	scope := "false"
 	if p.cfg.SyncAll {

@@ -35,7 +35,7 @@ func (p *Plan) Verify(ctx context.Context, progress func(done, total int)) (Resu
 	pass := func(title, detail string) { r.Checks = append(r.Checks, Check{title, detail}) }
 	job := p.sync("/jobs/" + p.State.Job.ID)
 	if err := p.cfg.Graph.Do(ctx, http.MethodPost, job+"/validateCredentials", graph.ValidateCredentials{UseSavedCredentials: true}, nil); err != nil {
-		return r, fmt.Errorf("Test Connection: %w", err)
+		return r, fmt.Errorf("test the connection: %w", err)
 	}
 	pass("Test Connection", "the saved tenant URL and token are accepted")
 	if err := p.verifyTrust(ctx); err != nil {

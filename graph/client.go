@@ -109,7 +109,7 @@ func (c *Client) once(ctx context.Context, method, address string, body []byte, 
 			return 0, nil
 		}
 		if err := json.Unmarshal(data, out); err != nil {
-			return 0, fmt.Errorf("Microsoft Graph's answer to %s %s is not the JSON that was expected: %w", method, address, err)
+			return 0, fmt.Errorf("the answer to %s %s is not the JSON that was expected: %w", method, address, err)
 		}
 		return 0, nil
 	}

@@ -38,8 +38,8 @@ const (
 	FormatTransient   = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 
 	statusSuccess = "urn:oasis:names:tc:SAML:2.0:status:Success"
-	methodBearer  = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
-	classPassword = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password"
+	methodBearer  = "urn:oasis:names:tc:SAML:2.0:cm:bearer"           // #nosec G101 -- a URN
+	classPassword = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password" // #nosec G101 -- a URN
 )
 
 // Limits of messages. Source for metadata: user guide, limits (75,000 characters).

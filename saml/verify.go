@@ -103,17 +103,21 @@ func Verify(response []byte, want Expect) (*Assertion, error) {
 	if err := onlyAssertion(root); err != nil {
 		return nil, err
 	}
-	assertion, responseSigned, err := signedAssertion(root, want)
+	assertion, signed, err := signedAssertion(root, want)
 	if err != nil {
 		return nil, err
 	}
-	if got := attr(root, "Destination"); got != want.Recipient && (got != "" || responseSigned) {
+	envelope := root // unsigned: what it says can only lead to a refusal
+	if signed != nil {
+		envelope = signed
+	}
+	if got := attr(envelope, "Destination"); got != want.Recipient && (got != "" || signed != nil) {
 		return nil, refuse(CheckDestination, want.Recipient, got)
 	}
-	if issuer := child(root, nsAssertion, "Issuer"); issuer != nil && text(issuer) != want.Issuer {
+	if issuer := child(envelope, nsAssertion, "Issuer"); issuer != nil && text(issuer) != want.Issuer {
 		return nil, refuse(CheckIssuer, want.Issuer, text(issuer))
 	}
-	return readAssertion(assertion, attr(root, "InResponseTo"), want)
+	return readAssertion(assertion, attr(envelope, "InResponseTo"), want)
 }
 
 // onlyAssertion demands exactly one assertion in the whole document, as a direct child of the response, and no encrypted one.
@@ -141,8 +145,8 @@ func onlyAssertion(root *etree.Element) error {
 	return nil
 }
 
-// signedAssertion returns the assertion as the signature covers it, and whether that signature was the response's.
-func signedAssertion(root *etree.Element, want Expect) (*etree.Element, bool, error) {
+// signedAssertion returns the assertion as the signature covers it, and the response as its own signature covers it, or nil when it has none.
+func signedAssertion(root *etree.Element, want Expect) (assertion, response *etree.Element, err error) {
 	var signatures int
 	var count func(e *etree.Element)
 	count = func(e *etree.Element) {
@@ -154,29 +158,27 @@ func signedAssertion(root *etree.Element, want Expect) (*etree.Element, bool, er
 		}
 	}
 	count(root)
-	assertion := child(root, nsAssertion, "Assertion")
+	assertion = child(root, nsAssertion, "Assertion")
 	onResponse, onAssertion := children(root, nsSignature, "Signature"), children(assertion, nsSignature, "Signature")
 	if len(onResponse) > 1 || len(onAssertion) > 1 || signatures != len(onResponse)+len(onAssertion) {
-		return nil, false, refuse(CheckSignature, "at most one signature, on the response or the assertion", fmt.Sprint(signatures))
+		return nil, nil, refuse(CheckSignature, "at most one signature, on the response or the assertion", fmt.Sprint(signatures))
 	}
 	if signatures == 0 {
-		return nil, false, refuse(CheckSignature, "a signature", "none")
+		return nil, nil, refuse(CheckSignature, "a signature", "none")
 	}
 	if len(onResponse) == 1 {
-		verified, err := verifySignature(root, onResponse[0], want)
-		if err != nil {
-			return nil, false, err
+		if response, err = verifySignature(root, onResponse[0], want); err != nil {
+			return nil, nil, err
 		}
-		if root, assertion = verified, child(verified, nsAssertion, "Assertion"); assertion == nil {
-			return nil, false, refuse(CheckAssertions, "an assertion under the response's signature", "none")
+		if assertion = child(response, nsAssertion, "Assertion"); assertion == nil {
+			return nil, nil, refuse(CheckAssertions, "an assertion under the response's signature", "none")
 		}
 		onAssertion = children(assertion, nsSignature, "Signature")
 	}
 	if len(onAssertion) == 1 {
-		verified, err := verifySignature(assertion, onAssertion[0], want)
-		return verified, len(onResponse) == 1, err
+		assertion, err = verifySignature(assertion, onAssertion[0], want)
 	}
-	return assertion, true, nil
+	return assertion, response, err
 }
 
 // verifySignature checks an enveloped signature of e and returns e as it was signed. What goxmldsig would let pass is refused first:

@@ -29,7 +29,7 @@ func (s Schema) ParsePath(text string) (Path, error) {
 		}
 	}
 	var filter Filter
-	name, sub := rest, ""
+	var name, sub string
 	if open := strings.IndexByte(rest, '['); open >= 0 {
 		end := strings.LastIndexByte(rest, ']')
 		if end < open {

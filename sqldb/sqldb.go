@@ -52,8 +52,7 @@ func Open(ctx context.Context, dsn string, migrations fs.FS) (*DB, error) {
 		return nil, err
 	}
 	if err := d.migrate(ctx, migrations); err != nil {
-		d.closePools()
-		return nil, err
+		return nil, errors.Join(err, d.closePools())
 	}
 	if d.postgres {
 		close(d.done)
@@ -171,7 +170,7 @@ func (t Tx) Query(query string, args []any, scan func(*sql.Rows) error) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", firstWords(query), err)
 	}
-	defer rows.Close()
+	defer rows.Close() //nolint:errcheck // rows.Err below has the error
 	for rows.Next() {
 		if err := scan(rows); err != nil {
 			return fmt.Errorf("%s: %w", firstWords(query), err)

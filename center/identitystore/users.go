@@ -59,7 +59,7 @@ func (h *Handler) createUser(ctx context.Context, who awsapi.Caller, in createUs
 	if err := h.check(in.store); err != nil {
 		return userOutput{}, err
 	}
-	u, err := in.userFields.toDomain()
+	u, err := in.toDomain()
 	if err != nil {
 		return userOutput{}, err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -174,7 +175,7 @@ func (h *Handler) fail(w http.ResponseWriter, requestID string, err error) {
 	}
 	stamp := h.Center.Now().UTC().Format("2006-01-02 15:04:05.000")
 	body := map[string]any{
-		"schema": []string{scim.ErrorURN}, "schemas": []string{scim.ErrorURN}, "detail": e.Detail, "status": statusText(e.Status),
+		"schema": []string{scim.ErrorURN}, "schemas": []string{scim.ErrorURN}, "detail": e.Detail, "status": strconv.Itoa(e.Status),
 		"exceptionRequestId": requestID, "timeStamp": strings.TrimRight(strings.TrimRight(stamp, "0"), "."),
 	}
 	if e.Type != "" {
@@ -184,10 +185,6 @@ func (h *Handler) fail(w http.ResponseWriter, requestID string, err error) {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="SCIM"`)
 	}
 	write(w, e.Status, body)
-}
-
-func statusText(status int) string {
-	return string([]byte{byte('0' + status/100), byte('0' + status/10%10), byte('0' + status%10)})
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }

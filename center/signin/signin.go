@@ -110,7 +110,7 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	cookie := web.Cookie(h.Center.URL, bindingCookie, browser, center.AuthnRequestLifetime)
+	cookie := web.Cookie(h.Center.URL, bindingCookie, browser, center.AuthnRequestLifetime) // #nosec G124 -- None only under TLS, and Secure there
 	if cookie.Secure {
 		cookie.SameSite = http.SameSiteNoneMode
 	}
@@ -151,7 +151,7 @@ func (h *Handler) password(w http.ResponseWriter, r *http.Request) {
 
 func (h *Handler) welcome(w http.ResponseWriter, r *http.Request, secret authn.Secret, returnTo string) {
 	http.SetCookie(w, web.Cookie(h.Center.URL, sessionCookie, secret.Reveal(), center.PortalSessionLifetime))
-	http.Redirect(w, r, web.LocalPath(returnTo, "/start"), http.StatusSeeOther)
+	http.Redirect(w, r, web.LocalPath(returnTo, "/start"), http.StatusSeeOther) // #nosec G710 -- LocalPath keeps it on this site
 }
 
 // consume is the assertion consumer service. Whatever is wrong, people see the same page with a reference id.

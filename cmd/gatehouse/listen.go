@@ -62,7 +62,7 @@ func (h *half) open() (net.Listener, error) {
 		}
 		config = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}}
 	}
-	l, err := net.Listen("tcp", h.listen)
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", h.listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w; is another program using the port? Choose another address", h.listen, err)
 	}

@@ -207,7 +207,7 @@ func TestPagesResistOtherSites(t *testing.T) {
 		t.Error("the cross-site POST had its way")
 	}
 	for _, address := range []string{d.Center.ConsoleURL, d.Center.PortalURL, d.Tenant.AdminCenterURL} {
-		res, err := http.Get(address) //nolint:noctx // a plain look
+		res, err := http.Get(address)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -43,18 +43,17 @@ func (h *Handler) createJob(ctx context.Context, r request) (int, any, error) {
 	return http.StatusCreated, h.jobToWire(j), err
 }
 
-// jobs returns the application's service principal id and its jobs.
-func (h *Handler) jobs(ctx context.Context, r request) (string, []tenant.Job, error) {
+// jobs returns the jobs of the application that the request names.
+func (h *Handler) jobs(ctx context.Context, r request) ([]tenant.Job, error) {
 	a, err := h.Tenant.Application(ctx, r.PathValue("id"))
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
-	jobs, err := h.Tenant.Jobs(ctx, a.ServicePrincipalID)
-	return a.ServicePrincipalID, jobs, err
+	return h.Tenant.Jobs(ctx, a.ServicePrincipalID)
 }
 
 func (h *Handler) listJobs(ctx context.Context, r request) (int, any, error) {
-	_, jobs, err := h.jobs(ctx, r)
+	jobs, err := h.jobs(ctx, r)
 	out := graph.Page[graph.SynchronizationJob]{Value: []graph.SynchronizationJob{}}
 	for _, j := range jobs {
 		out.Value = append(out.Value, h.jobToWire(j))
@@ -114,7 +113,7 @@ func (h *Handler) putSecrets(ctx context.Context, r request) (int, any, error) {
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
 	}
-	_, jobs, err := h.jobs(ctx, r)
+	jobs, err := h.jobs(ctx, r)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -140,7 +139,7 @@ func (h *Handler) putSecrets(ctx context.Context, r request) (int, any, error) {
 
 // getSecrets lists the settings. The token is masked.
 func (h *Handler) getSecrets(ctx context.Context, r request) (int, any, error) {
-	_, jobs, err := h.jobs(ctx, r)
+	jobs, err := h.jobs(ctx, r)
 	out := graph.Secrets{Value: []graph.KeyValue{}}
 	if err != nil || len(jobs) == 0 {
 		return http.StatusOK, out, err
@@ -170,7 +169,7 @@ func (h *Handler) validateCredentials(ctx context.Context, r request) (int, any,
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
 	}
-	_, jobs, err := h.jobs(ctx, r)
+	jobs, err := h.jobs(ctx, r)
 	if err != nil {
 		return 0, nil, err
 	}

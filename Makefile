@@ -1,0 +1,41 @@
+# Everyday commands. `make` lists them.
+.DEFAULT_GOAL := help
+GO ?= go
+LINT = $(GO) tool -modfile=tools/go.mod golangci-lint
+
+.PHONY: help run build test test-race lint bench fuzz docs deps release
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ## run the demo
+	$(GO) run ./cmd/gatehouse demo
+
+build: ## build bin/gatehouse, static, without cgo
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags="-s -w" -o bin/gatehouse ./cmd/gatehouse
+
+deps: ## install what the tests need (Debian: aws CLI, Chromium, PostgreSQL)
+	scripts/deps
+
+test: deps ## run everything; nothing may be skipped
+	GATEHOUSE_REQUIRE_ALL=1 $(GO) test -count=1 ./...
+
+test-race: ## run everything under the race detector (needs gcc)
+	$(GO) test -race -count=1 ./...
+
+lint: ## go vet and golangci-lint
+	$(GO) vet ./...
+	$(LINT) run ./...
+
+bench: build ## measure, and print each figure beside the machine's own
+	$(GO) run ./bench -program bin/gatehouse
+
+fuzz: ## run each fuzz target for 30 seconds
+	scripts/fuzz
+
+docs: ## take the screenshots again
+	mkdir -p docs/images
+	GATEHOUSE_SCREENSHOTS=$(CURDIR)/docs/images $(GO) test ./cmd/gatehouse -run TestTheWalkByHand -count=1
+
+release: ## build every platform into dist/, with checksums
+	scripts/release
