@@ -184,7 +184,7 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request) {
 		h.showLogin(w, http.StatusInternalServerError, returnTo, "Something went wrong on our side. Reference: "+by.RequestID)
 	default:
 		http.SetCookie(w, web.Cookie(h.Center.URL, cookieName, secret.Reveal(), center.ConsoleSessionLifetime))
-		http.Redirect(w, r, returnTo, http.StatusSeeOther)
+		http.Redirect(w, r, returnTo, http.StatusSeeOther) // #nosec G710 -- LocalPath keeps it on this site
 	}
 }
 
