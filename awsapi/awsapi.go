@@ -166,9 +166,7 @@ func (h *Handler) serveJSON(w http.ResponseWriter, r *http.Request, s Service, n
 		err = &Error{Code: "AccessDeniedException", Message: who.ARN + " is not authorized to perform " + name}
 	}
 	if err != nil {
-		if s.Refused != nil {
-			s.Refused(ctx, who, name, err)
-		}
+		s.Refused(ctx, who, name, err)
 		h.fail(w, requestID, s.Answer(err))
 		return
 	}
@@ -178,6 +176,10 @@ func (h *Handler) serveJSON(w http.ResponseWriter, r *http.Request, s Service, n
 		}
 		out, err := op.call(ctx, who, body)
 		if err != nil {
+			var wire *Error
+			if errors.As(err, &wire) { // refused on the wire, before a rule could record it
+				s.Refused(ctx, who, name, err)
+			}
 			answer := s.Answer(err)
 			if answer.Status >= 500 {
 				h.Log.ErrorContext(ctx, "operation failed", "operation", name, "request_id", requestID, "error", err)
@@ -188,7 +190,9 @@ func (h *Handler) serveJSON(w http.ResponseWriter, r *http.Request, s Service, n
 		writeJSON(w, http.StatusOK, out)
 		return
 	}
-	h.fail(w, requestID, &Error{Code: "UnknownOperationException", Message: "there is no operation " + strconv.Quote(name)})
+	unknown := &Error{Code: "UnknownOperationException", Message: "there is no operation " + strconv.Quote(name)}
+	s.Refused(ctx, who, name, unknown)
+	h.fail(w, requestID, unknown)
 }
 
 func (h *Handler) fail(w http.ResponseWriter, requestID string, e *Error) {

@@ -19,7 +19,9 @@ func (h *Handler) Service() awsapi.Service {
 		Target: adminapi.Target, SigningName: adminapi.SigningName, Answer: Answer,
 		Refused: func(ctx context.Context, who awsapi.Caller, operation string, err error) {
 			by := apiActor(who)
-			by.Kind = audit.Anonymous
+			if !who.Administrator {
+				by.Kind = audit.Anonymous
+			}
 			_ = h.Center.Refuse(ctx, by, operation, "", err) // the caller is answered with err itself
 		},
 		Operations: []awsapi.Operation{

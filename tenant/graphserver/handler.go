@@ -139,6 +139,10 @@ func (h *Handler) handle(fn call) http.HandlerFunc {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		status, body, err := fn(r.Context(), request{r, by})
 		if err != nil {
+			var wire *wireError
+			if errors.As(err, &wire) && r.Method != http.MethodGet { // refused on the wire, before a rule could record it
+				err = h.Tenant.Refuse(r.Context(), by, r.Method+" "+r.URL.Path, "", err)
+			}
 			h.fail(w, r, err)
 			return
 		}
