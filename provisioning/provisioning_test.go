@@ -1,0 +1,387 @@
+package provisioning_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"sort"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/center/scimserver"
+	"github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/scim"
+)
+
+// company is a source that a test changes as it likes. Every cycle names everything.
+type company struct{ users, groups []provisioning.Object }
+
+func (c *company) Changes(context.Context, string, []provisioning.Ref) (provisioning.Changes, error) {
+	return provisioning.Changes{Users: c.users, Groups: c.groups, Watermark: "1"}, nil
+}
+
+func user(id string) provisioning.Object {
+	return provisioning.Object{Ref: provisioning.Ref{Kind: provisioning.User, ID: id}, Name: id, InScope: true, Active: true, Attributes: map[string]string{
+		"userName": id + "@example.com", "displayName": id, "name.givenName": "G", "name.familyName": "F", `emails[type eq "work"].value`: id + "@example.com", "externalId": id}}
+}
+
+func group(id string, members ...string) provisioning.Object {
+	return provisioning.Object{Ref: provisioning.Ref{Kind: provisioning.Group, ID: id}, Name: id, InScope: true, Active: true,
+		Attributes: map[string]string{"displayName": id, "externalId": id}, Members: members}
+}
+
+// memory keeps links in a map; what it is told survives as long as it does, like a store.
+type memory struct {
+	mu        sync.Mutex
+	links     map[provisioning.Ref]provisioning.Link
+	watermark string
+	log       []provisioning.Entry
+}
+
+func newMemory() *memory { return &memory{links: map[provisioning.Ref]provisioning.Link{}} }
+
+func (m *memory) Watermark(context.Context) (string, error) { return m.watermark, nil }
+func (m *memory) SetWatermark(_ context.Context, w string) error {
+	m.watermark = w
+	return nil
+}
+func (m *memory) Link(_ context.Context, ref provisioning.Ref) (provisioning.Link, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	l, ok := m.links[ref]
+	if !ok {
+		return l, provisioning.ErrUnknown
+	}
+	return l, nil
+}
+func (m *memory) PutLink(_ context.Context, l provisioning.Link) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.links[l.Ref] = l
+	return nil
+}
+func (m *memory) DeleteLink(_ context.Context, ref provisioning.Ref) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.links, ref)
+	return nil
+}
+func (m *memory) Failed(context.Context) ([]provisioning.Ref, error) { return nil, nil }
+func (m *memory) Log(_ context.Context, e provisioning.Entry) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.log = append(m.log, e)
+	return nil
+}
+
+// target is a real center's SCIM endpoint, with a record of the requests that arrive and a way to misbehave.
+type target struct {
+	center   *center.Center
+	client   *scim.Client
+	mu       sync.Mutex
+	requests []string
+	trouble  func(n int, r *http.Request, w http.ResponseWriter) bool // answers itself and returns true, or lets the request through
+}
+
+func newTarget(t *testing.T) *target {
+	t.Helper()
+	ctx := context.Background()
+	c := centertest.New(t, "http://127.0.0.1")
+	x := &target{center: c}
+	mux := http.NewServeMux()
+	(&scimserver.Handler{Center: c, Log: slog.New(slog.DiscardHandler), RequestID: func(*http.Request) string { return "id" }, Address: func(*http.Request) string { return "" }}).Mount(mux)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x.mu.Lock()
+		x.requests = append(x.requests, r.Method+" "+strings.SplitN(r.URL.Path, "/v2", 2)[1])
+		n, trouble := len(x.requests), x.trouble
+		x.mu.Unlock()
+		if trouble == nil || !trouble(n, r, w) {
+			mux.ServeHTTP(w, r)
+		}
+	}))
+	t.Cleanup(server.Close)
+	c.URL = server.URL
+	idp, err := c.CreateIdPConfiguration(ctx, centertest.Actor, center.IdPConfiguration{EntityID: "https://idp", SignInURL: "https://idp/sso", Certificates: [][]byte{{1}}})
+	if err == nil {
+		err = c.EnableIdPConfiguration(ctx, centertest.Actor, idp.ID, center.Confirmation)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	tenant, err := c.CreateProvisioningTenant(ctx, centertest.Actor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, token, err := c.CreateBearerToken(ctx, centertest.Actor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.client = &scim.Client{BaseURL: c.SCIMEndpoint(tenant), Token: token.Reveal()}
+	return x
+}
+
+func (x *target) misbehave(trouble func(int, *http.Request, http.ResponseWriter) bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.trouble, x.requests = trouble, nil
+}
+
+func run(t *testing.T, source provisioning.Source, m *memory, x *target) (provisioning.Result, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	n := 0
+	engine := provisioning.Engine{Source: source, Memory: m, Target: x.client, Now: time.Now, Workers: 1, NewID: func() string { n++; return fmt.Sprintf("id-%d", n) }}
+	return engine.Run(ctx)
+}
+
+// state is what the center has: user names with a star for the active ones, and groups with their members.
+func (x *target) state(t *testing.T) (out []string) {
+	t.Helper()
+	ctx := context.Background()
+	users, _, err := x.center.Users(ctx, center.UserQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[center.UserID]string{}
+	for _, u := range users {
+		names[u.ID] = strings.TrimSuffix(u.UserName, "@example.com")
+		mark := ""
+		if u.Active {
+			mark = "*"
+		}
+		out = append(out, names[u.ID]+mark)
+	}
+	groups, _, err := x.center.Groups(ctx, center.GroupQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range groups {
+		ms, err := x.center.Memberships(ctx, center.MembershipQuery{GroupID: g.ID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := []string{}
+		for _, m := range ms {
+			in = append(in, names[m.UserID])
+		}
+		sort.Strings(in)
+		out = append(out, g.DisplayName+"="+strings.Join(in, "+"))
+	}
+	sort.Strings(out)
+	return out
+}
+
+func (x *target) want(t *testing.T, want ...string) {
+	t.Helper()
+	sort.Strings(want)
+	if diff := cmp.Diff(want, x.state(t)); diff != "" {
+		t.Errorf("the center differs (-want +have):\n%s", diff)
+	}
+}
+
+func TestCycles(t *testing.T) {
+	x, m := newTarget(t), newMemory()
+	c := &company{users: []provisioning.Object{user("ada"), user("bob"), user("eve")}, groups: []provisioning.Object{group("Eng", "ada", "bob")}}
+	result, err := run(t, c, m, x)
+	if err != nil || result.Created != 4 || !result.Initial {
+		t.Fatalf("first cycle %+v, %v", result, err)
+	}
+	x.want(t, "ada*", "bob*", "eve*", "Eng=ada+bob")
+
+	x.misbehave(nil)
+	if result, err = run(t, c, m, x); err != nil || result.Exported() != 0 || result.Initial {
+		t.Errorf("nothing changed, but %+v, %v", result, err)
+	}
+	if diff := cmp.Diff([]string{"GET /Users"}, x.requests); diff != "" { // the test of the connection and nothing else
+		t.Errorf("an idle cycle sends:\n%s", diff)
+	}
+
+	c.users[0].Attributes["displayName"], c.users[0].Manager = "Augusta", "bob"
+	c.users[1].Active, c.users[2].InScope = false, false
+	c.groups[0].Members, c.groups[0].Attributes["displayName"] = []string{"ada", "eve"}, "Mechanics"
+	if result, err = run(t, c, m, x); err != nil || result.Disabled != 2 {
+		t.Errorf("changes: %+v, %v", result, err)
+	}
+	x.want(t, "ada*", "bob", "eve", "Mechanics=ada+eve")
+	if u, err := x.center.UserByName(context.Background(), "ada@example.com"); err != nil || u.DisplayName != "Augusta" || u.Enterprise.Manager == "" {
+		t.Errorf("ada %+v, %v", u, err)
+	}
+
+	c.users[1].Gone, c.users[2].InScope, c.groups[0].Gone = true, true, true
+	if result, err = run(t, c, m, x); err != nil || result.Deleted != 2 {
+		t.Errorf("deletions: %+v, %v", result, err)
+	}
+	x.want(t, "ada*", "eve*")
+}
+
+func TestMembersGoInBatchesOfAHundred(t *testing.T) {
+	x, m := newTarget(t), newMemory()
+	c := &company{}
+	var members []string
+	for i := range 250 {
+		u := user(fmt.Sprintf("u%03d", i))
+		c.users, members = append(c.users, u), append(members, u.ID)
+	}
+	c.groups = []provisioning.Object{group("All", members...)}
+	if _, err := run(t, c, m, x); err != nil {
+		t.Fatal(err)
+	}
+	patches := 0
+	for _, r := range x.requests {
+		if strings.HasPrefix(r, "PATCH /Groups/") {
+			patches++
+		}
+	}
+	if n := len(m.links[c.groups[0].Ref].Members); patches != 3 || n != 250 {
+		t.Errorf("%d requests for %d members, want 3 for 250", patches, n)
+	}
+}
+
+func TestAnExistingUserIsAdopted(t *testing.T) {
+	x, m := newTarget(t), newMemory()
+	ctx := context.Background()
+	old, err := x.center.CreateUser(ctx, centertest.Actor, centertest.Person("ADA@example.com"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result, err := run(t, &company{users: []provisioning.Object{user("ada")}}, m, x); err != nil || result.Created != 0 || result.Updated != 1 {
+		t.Fatalf("%+v, %v", result, err)
+	}
+	u, err := x.center.User(ctx, old.ID)
+	if err != nil || u.ExternalID != "ada" || u.UserName != "ada@example.com" {
+		t.Errorf("adopted as %+v, %v", u, err)
+	}
+}
+
+// TestACycleThatIsKilledAnywhereIsCompletedByTheNext cuts the connection at every request in turn, both before the center sees the request and
+// after it has answered, so that what was sent is not remembered.
+func TestACycleThatIsKilledAnywhereIsCompletedByTheNext(t *testing.T) {
+	cut := func(w http.ResponseWriter) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err == nil {
+			_ = conn.Close()
+		}
+	}
+	for at := 1; at <= 14; at++ {
+		for _, after := range []bool{false, true} {
+			x, m := newTarget(t), newMemory()
+			c := &company{users: []provisioning.Object{user("ada"), user("bob")}, groups: []provisioning.Object{group("Eng", "ada", "bob")}}
+			c.users[0].Manager = "bob"
+			mux := http.NewServeMux()
+			(&scimserver.Handler{Center: x.center, Log: slog.New(slog.DiscardHandler), RequestID: func(*http.Request) string { return "id" }, Address: func(*http.Request) string { return "" }}).Mount(mux)
+			x.misbehave(func(n int, r *http.Request, w http.ResponseWriter) bool {
+				if n < at {
+					return false
+				}
+				if after && n == at {
+					mux.ServeHTTP(httptest.NewRecorder(), r)
+				}
+				cut(w)
+				return true
+			})
+			if result, err := run(t, c, m, x); err == nil && result.Failed == 0 && at < 10 {
+				t.Fatalf("cut at request %d, but the cycle succeeded: %+v", at, result)
+			}
+			x.misbehave(nil)
+			if _, err := run(t, c, m, x); err != nil {
+				t.Fatalf("after a cut at request %d: %v", at, err)
+			}
+			x.want(t, "ada*", "bob*", "Eng=ada+bob")
+		}
+	}
+}
+
+func TestAHostileTarget(t *testing.T) {
+	answer := func(status int, header, body string) func(int, *http.Request, http.ResponseWriter) bool {
+		return func(n int, r *http.Request, w http.ResponseWriter) bool {
+			if n == 1 || (status == 429 && n > 3) { // Test Connection passes; throttling ends
+				return false
+			}
+			if name, value, ok := strings.Cut(header, ":"); ok {
+				w.Header().Set(name, value)
+			}
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte(body))
+			return true
+		}
+	}
+	for name, c := range map[string]struct {
+		trouble func(int, *http.Request, http.ResponseWriter) bool
+		code    string // in the log; empty: it works in the end
+		stops   bool
+	}{
+		"throttling, for a while": {answer(429, "Retry-After:0.01", `{}`), "", false},
+		"garbage":                 {answer(200, "", "<html>"), "SystemForCrossDomainIdentityManagementServiceIncompatible", false},
+		"a refusal":               {answer(400, "", `{"detail":"no"}`), "SystemForCrossDomainIdentityManagementBadRequest", false},
+		"a conflict":              {answer(409, "", `{}`), "EntryConflict", false},
+		"the token is revoked":    {answer(401, "", `{}`), "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			x, m := newTarget(t), newMemory()
+			x.misbehave(c.trouble)
+			result, err := run(t, &company{users: []provisioning.Object{user("ada")}}, m, x)
+			var refused *provisioning.CredentialsError
+			if c.stops {
+				if !errors.As(err, &refused) || m.watermark != "" {
+					t.Errorf("went on with %v, watermark %q", err, m.watermark)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.code == "" {
+				x.want(t, "ada*")
+				return
+			}
+			last := m.log[len(m.log)-1]
+			if result.Failed != 1 || last.Code != c.code || m.links[user("ada").Ref].Failure == "" {
+				t.Errorf("result %+v, log %+v", result, last)
+			}
+		})
+	}
+}
+
+// TestRequestsAreInEntrasDialect compares a PATCH with what the real service sends: capitals, one attribute each, "False" as text.
+func TestRequestsAreInEntrasDialect(t *testing.T) {
+	x, m := newTarget(t), newMemory()
+	c := &company{users: []provisioning.Object{user("ada")}}
+	if _, err := run(t, c, m, x); err != nil {
+		t.Fatal(err)
+	}
+	var bodies []scim.PatchRequest
+	x.misbehave(func(_ int, r *http.Request, _ http.ResponseWriter) bool {
+		if r.Method == http.MethodPatch {
+			var p scim.PatchRequest
+			if err := json.NewDecoder(r.Body).Decode(&p); err != nil {
+				t.Error(err)
+			}
+			bodies = append(bodies, p)
+		}
+		return false
+	})
+	c.users[0].Attributes["title"], c.users[0].Attributes["displayName"], c.users[0].Attributes[`emails[type eq "work"].value`] = "Dr", "Countess", ""
+	_, _ = run(t, c, m, x) // the body is read here, so the center refuses; the request is what counts
+	c.users[0].Active = false
+	_, _ = run(t, c, m, x)
+	want := []scim.PatchRequest{
+		{Schemas: []string{scim.PatchURN}, Operations: []scim.Operation{
+			{Op: "Replace", Path: "displayName", Value: json.RawMessage(`"Countess"`)}, {Op: "Add", Path: "title", Value: json.RawMessage(`"Dr"`)}, {Op: "Remove", Path: `emails[type eq "work"]`}}},
+		{Schemas: []string{scim.PatchURN}, Operations: []scim.Operation{{Op: "Replace", Path: "active", Value: json.RawMessage(`"False"`)}}},
+	}
+	if diff := cmp.Diff(want, bodies); diff != "" {
+		t.Errorf("requests (-want +sent):\n%s", diff)
+	}
+}
