@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
+)
+
+// started is a subcommand that serves until the test ends.
+type started struct{ out, err *buffer }
+
+func startCommand(t *testing.T, args ...string) started {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	s := started{&buffer{}, &buffer{}}
+	ended := make(chan int, 1)
+	go func() { ended <- run(ctx, args, strings.NewReader(""), s.out, s.err, noEnv) }()
+	t.Cleanup(func() {
+		cancel()
+		if code := <-ended; code != exitDone {
+			t.Errorf("%s ended with %d: %s", args[0], code, s.err.String())
+		}
+	})
+	deadline := time.Now().Add(30 * time.Second)
+	for !strings.Contains(s.err.String(), "is ready") {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s is not ready: %s", args[0], s.err.String())
+		}
+		time.Sleep(10 * time.Millisecond) // between two looks at the condition
+	}
+	return s
+}
+
+// shown reads what a first start printed.
+func (s started) shown(t *testing.T, pattern string) string {
+	t.Helper()
+	m := regexp.MustCompile(pattern).FindStringSubmatch(s.out.String())
+	if m == nil {
+		t.Fatalf("no %s in %s", pattern, s.out.String())
+	}
+	return m[1]
+}
+
+// TestServeTenantAndConnect runs the halves as their own subcommands, connects them with the third, and does so on each database.
+func TestServeTenantAndConnect(t *testing.T) {
+	t.Parallel()
+	for _, engine := range []string{"SQLite", "PostgreSQL"} {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			var centerDB, tenantDB []string
+			if engine == "PostgreSQL" {
+				centerDB, tenantDB = []string{"--database", sqldbtest.Postgres(t)}, []string{"--database", sqldbtest.Postgres(t)}
+			}
+			centerAt, tenantAt := freeAddress(t), freeAddress(t)
+			c := startCommand(t, append([]string{"serve", "--data", t.TempDir(), "--listen", centerAt, "--region", "eu-central-1"}, centerDB...)...)
+			tn := startCommand(t, append([]string{"tenant", "--data", t.TempDir(), "--listen", tenantAt, "--name", "Example GmbH", "--domain", "example.com"}, tenantDB...)...)
+			tokenURL := tn.shown(t, `token URL\s+(\S+)`)
+			d := demoOutput{
+				Center: demoCenter{URL: "http://" + centerAt, Region: "eu-central-1"},
+				AWS:    demoAWS{"http://" + centerAt, c.shown(t, `AWS_ACCESS_KEY_ID=(\S+)`), c.shown(t, `AWS_SECRET_ACCESS_KEY=(\S+)`), "eu-central-1"},
+				Tenant: demoTenant{URL: "http://" + tenantAt, GraphURL: tn.shown(t, `graph\s+(\S+)`), TokenURL: tokenURL, ClientID: tn.shown(t, `client id\s+(\S+)`),
+					ClientSecret: tn.shown(t, `client secret\s+(\S+)`), TenantID: strings.Split(strings.TrimPrefix(tokenURL, "http://"+tenantAt+"/"), "/")[0]},
+			}
+			for _, secret := range []string{d.AWS.SecretAccessKey, d.Tenant.ClientSecret, c.shown(t, `password\s+(\S+)`)} {
+				if strings.Contains(c.err.String()+tn.err.String(), secret) {
+					t.Error("a secret is in the log")
+				}
+			}
+			e := newEnds(t, d)
+			e.change("POST", "/users", map[string]any{"accountEnabled": true, "displayName": "Ada Lovelace", "givenName": "Ada", "surname": "Lovelace", "mailNickname": "ada",
+				"userPrincipalName": "ada@example.com", "passwordProfile": map[string]any{"password": "a long password"}}, nil)
+			env, args := connectArgs(d, "--scope", "all", "--accept")
+			code, out, errOut := call(t, "", env, args...)
+			if code != exitDone || !strings.Contains(out, "1 users and 0 groups on both sides") {
+				t.Fatalf("connect: %d %s %s", code, out, errOut)
+			}
+			var instances struct {
+				Instances []struct {
+					IdentityStoreID string `json:"IdentityStoreId"`
+				}
+			}
+			aws := newAWS(t, d)
+			aws.run(&instances, "sso-admin", "list-instances")
+			var users struct{ Users []struct{ UserName string } }
+			aws.run(&users, "identitystore", "list-users", "--identity-store-id", instances.Instances[0].IdentityStoreID)
+			if len(users.Users) != 1 || users.Users[0].UserName != "ada@example.com" {
+				t.Errorf("users %+v", users)
+			}
+			e.change("PATCH", "/users/ada@example.com", map[string]any{"jobTitle": "Countess"}, nil)
+			e.soon("a changed title", func() bool {
+				var users struct{ Users []struct{ Title string } }
+				aws.run(&users, "identitystore", "list-users", "--identity-store-id", instances.Instances[0].IdentityStoreID)
+				return len(users.Users) == 1 && users.Users[0].Title == "Countess"
+			})
+		})
+	}
+}
