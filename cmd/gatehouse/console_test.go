@@ -1,0 +1,135 @@
+package main
+
+import (
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// administrator is a visitor who has signed in to a console.
+func administrator(t *testing.T, d demoOutput, base string) visitor {
+	t.Helper()
+	v := newVisitor(t)
+	if status, page := v.send(http.MethodPost, base+"/login", url.Values{"username": {d.Admin.UserName}, "password": {d.Admin.Password}}); status != http.StatusOK {
+		t.Fatalf("sign in at %s: %d %s", base, status, page)
+	}
+	return v
+}
+
+// does posts a form and wants a text on the page that follows.
+func (v visitor) does(address string, form url.Values, want string) string {
+	v.t.Helper()
+	_, page := v.send(http.MethodPost, address, form)
+	if !strings.Contains(page, want) {
+		v.t.Fatalf("POST %s: want %q on %s", address, want, page)
+	}
+	return page
+}
+
+var idInPath = regexp.MustCompile(`/(?:users|groups)/([0-9a-f-]{36})`)
+
+func TestTheConsoleManagesTheBuiltInDirectory(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t, "--no-connect")
+	console := d.Center.URL + "/console"
+	v := administrator(t, d, console)
+	person := url.Values{"username": {"grace"}, "email": {"grace@example.com"}, "given": {"Grace"}, "family": {"Hopper"}, "display": {"Grace Hopper"}}
+	page := v.does(console+"/users", person, "The user is created.")
+	user := console + "/users/" + idInPath.FindStringSubmatch(page)[1]
+	v.does(console+"/users", url.Values{"username": {"GRACE"}, "given": {"G"}, "family": {"H"}, "display": {"G"}}, "another user has this user name")
+	if _, page := v.send(http.MethodGet, console+"/users", nil); strings.Contains(page, "The user is created.") {
+		t.Error("a notice is shown twice")
+	}
+	v.does(user+"/password", url.Values{"password": {"short"}}, "8 to 64 characters")
+	const password = "a Long password 1"
+	v.does(user+"/password", url.Values{"password": {password}}, "The password is set.")
+
+	groupForm := url.Values{"display": {"Admirals"}, "description": {"In charge"}}
+	page = v.does(console+"/groups", groupForm, "The group is created.")
+	group := console + "/groups/" + regexp.MustCompile(`--group-id ([0-9a-f-]{36})`).FindStringSubmatch(page)[1]
+	page = v.does(group+"/members", url.Values{"username": {"grace"}}, "is a member now")
+	membership := regexp.MustCompile(`/members/([0-9a-f-]{36})/delete`).FindStringSubmatch(page)[1]
+	v.does(group+"/members", url.Values{"username": {"grace"}}, "a member already")
+	v.does(group+"/members", url.Values{"username": {"nobody"}}, "no such user")
+
+	v.does(console+"/accounts", url.Values{"id": {"12"}, "name": {"Bad"}}, "12 digits")
+	v.does(console+"/accounts", url.Values{"id": {"999988887777"}, "name": {"Navy"}}, "The account is saved.")
+	page = v.does(console+"/permission-sets", url.Values{"name": {"Command"}, "hours": {"4"}, "policy": {"arn:aws:iam::aws:policy/ReadOnlyAccess"}}, "4 hours")
+	set := regexp.MustCompile(`(arn:aws:sso:::permissionSet/[^<"]+)</code></td><td>4 hours`).FindStringSubmatch(page)[1]
+	v.does(console+"/assignments", url.Values{"account": {"999988887777"}, "set": {set}, "type": {"GROUP"}, "principal": {"Admirals"}}, "The assignment is made.")
+	v.does(console+"/permission-sets/delete", url.Values{"arn": {set}}, "is assigned")
+
+	// The person signs in with the password, and sees the role.
+	p := newVisitor(t)
+	login := d.Center.URL + "/platform/login"
+	p.does(login, url.Values{"username": {"grace"}, "password": {"wrong"}}, "is not right")
+	p.does(login, url.Values{"username": {"nobody"}, "password": {password}}, "is not right")
+	p.does(login, url.Values{"username": {"Grace"}, "password": {password}, "return": {"https://evil.example/"}}, "Command")
+	v.does(user+"/active", url.Values{"active": {"false"}}, "all sessions have ended")
+	if _, page := p.send(http.MethodGet, d.Center.PortalURL, nil); !strings.Contains(page, "Sign in") {
+		t.Errorf("a disabled person still sees %s", page)
+	}
+	p.does(login, url.Values{"username": {"grace"}, "password": {password}}, "is not right")
+	v.does(user+"/active", url.Values{"active": {"true"}}, "can sign in again")
+	p.does(login, url.Values{"username": {"grace"}, "password": {password}}, "Command")
+
+	v.does(group+"/members/"+membership+"/delete", nil, "The member is removed.")
+	if _, page := p.send(http.MethodGet, d.Center.PortalURL, nil); !strings.Contains(page, "No accounts yet") {
+		t.Error("the role outlives the membership")
+	}
+	v.does(group+"/delete", nil, "The group is deleted.")
+	v.does(user+"/delete", nil, "The user is deleted.")
+	if _, page := v.send(http.MethodGet, console+"/assignments", nil); !strings.Contains(page, "deleted group") {
+		t.Error("the assignment of the deleted group is not listed")
+	}
+	v.does(console+"/settings/identity-source", url.Values{"metadata": {"<nonsense/>"}}, "metadata cannot be used")
+	v.does(console+"/settings/provisioning", nil, "external identity provider first")
+	v.does(console+"/logout", nil, "Administrator sign-in")
+}
+
+func TestTheConsoleIsReadOnlyUnderProvisioning(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t)
+	console := d.Center.URL + "/console"
+	v := administrator(t, d, console)
+	_, page := v.send(http.MethodGet, console+"/groups", nil)
+	group := console + "/groups/" + idInPath.FindStringSubmatch(page)[1]
+	for address, form := range map[string]url.Values{
+		console + "/users": {"username": {"x"}, "given": {"X"}, "family": {"Y"}, "display": {"Z"}}, console + "/groups": {"display": {"X"}},
+		group + "/members": {"username": {"mei.tanaka@northwind.example"}}, group + "/delete": nil,
+	} {
+		v.does(address, form, "automatic provisioning owns users and groups")
+	}
+	v.does(console+"/settings/provisioning/disable", url.Values{"confirmation": {"DISABLE"}}, "access tokens remain")
+}
+
+func TestTheAdminCenterManagesTheDirectory(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t)
+	admin := d.Tenant.URL + "/admin"
+	v := administrator(t, d, admin)
+	form := url.Values{"upn": {"grace@northwind.example"}, "display": {"Grace Hopper"}, "given": {"Grace"}, "surname": {"Hopper"}, "password": {"a long password"}}
+	page := v.does(admin+"/users", form, "The user is created.")
+	user := admin + "/users/" + regexp.MustCompile(`object ID <code>([0-9a-f-]{36})`).FindStringSubmatch(page)[1]
+	v.does(admin+"/users", form, "another object has this user principal name")
+	v.does(user, url.Values{"title": {"Rear admiral"}, "enabled": {"false"}}, "The user is saved.")
+	page = v.does(admin+"/groups", url.Values{"display": {"Admirals"}}, "The group is created.")
+	group := admin + "/groups/" + regexp.MustCompile(`object ID <code>([0-9a-f-]{36})`).FindStringSubmatch(page)[1]
+	page = v.does(group+"/members", url.Values{"name": {"grace@northwind.example"}}, "The member is added.")
+	v.does(group+"/members", url.Values{"name": {"Engineering"}}, "nested: not provisioned")
+	v.does(group+"/members/"+regexp.MustCompile(`/members/([0-9a-f-]{36})/delete`).FindStringSubmatch(page)[1]+"/delete", nil, "The member is removed.")
+	app := admin + "/apps/" + d.Tenant.ApplicationID
+	for do, want := range map[string]string{"pause": "Provisioning is paused", "start": "Provisioning is on", "restart": "from the beginning", "explode": "not well-formed"} {
+		v.does(app+"/provisioning/"+do, nil, want)
+	}
+	v.does(group+"/delete", nil, "The group is deleted.")
+	v.does(user+"/delete", nil, "The user is deleted.")
+	if _, page := v.send(http.MethodGet, admin+"/audit", nil); !strings.Contains(page, "Delete user") {
+		t.Error("the audit log lacks the deletion")
+	}
+	if _, page := v.send(http.MethodGet, app+"/provisioning?status=failure", nil); !strings.Contains(page, "teller@northwind.example") {
+		t.Error("the provisioning log lacks the failure")
+	}
+}
