@@ -4,26 +4,18 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
-	"net/http"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
-	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/awsdoor"
 )
 
 // Service is the admin API for awsapi.Handler.
 func (h *Handler) Service() awsapi.Service {
 	return awsapi.Service{
 		Target: adminapi.Target, SigningName: adminapi.SigningName, Answer: Answer,
-		Refused: func(ctx context.Context, who awsapi.Caller, operation string, err error) {
-			by := apiActor(who)
-			if !who.Administrator {
-				by.Kind = audit.Anonymous
-			}
-			_ = h.Center.Refuse(ctx, by, operation, "", err) // the caller is answered with err itself
-		},
+		Refused: awsdoor.Refused(h.Center),
 		Operations: []awsapi.Operation{
 			awsapi.Op("DescribeDirectory", h.describeDirectory), awsapi.Op("GetAWSSPConfigurationForDirectory", h.serviceProvider),
 			awsapi.Op("PreviewIdentitySourceChange", h.preview),
@@ -35,38 +27,12 @@ func (h *Handler) Service() awsapi.Service {
 	}
 }
 
-func apiActor(who awsapi.Caller) audit.Actor {
-	name := who.Principal
-	if name == "" {
-		name = who.AccessKeyID
-	}
-	return audit.Actor{Kind: audit.AccessKey, Name: name, Address: who.Address, RequestID: who.RequestID}
-}
-
-var byKind = map[center.Kind]awsapi.Error{
-	center.Internal:        {Code: "InternalServerException", Status: http.StatusInternalServerError},
-	center.Invalid:         {Code: "ValidationException"},
-	center.NotFound:        {Code: "ResourceNotFoundException"},
-	center.Conflict:        {Code: "ConflictException"},
-	center.Denied:          {Code: "AccessDeniedException"},
-	center.Unauthenticated: {Code: "AccessDeniedException"},
-	center.Quota:           {Code: "ServiceQuotaExceededException"},
-}
-
 // Answer maps an error to the wire, with the stable code as Reason. It is the only place that does.
 func Answer(err error) *awsapi.Error {
-	var refused *center.Error
-	if !errors.As(err, &refused) {
-		var wire *awsapi.Error
-		if errors.As(err, &wire) {
-			return wire
-		}
-		return &awsapi.Error{Code: "InternalServerException", Message: "internal error", Status: http.StatusInternalServerError}
-	}
-	e := byKind[center.KindOf(err)]
-	e.Message = refused.Error() + "; " + center.Reasons[refused.Code].Remedy
-	e.Members = map[string]any{"Reason": string(refused.Code)}
-	return &e
+	return awsdoor.Answer(err, func(refused *center.Error, e *awsapi.Error) {
+		e.Message += "; " + center.Reasons[refused.Code].Remedy
+		e.Members = map[string]any{"Reason": string(refused.Code)}
+	})
 }
 
 func (h *Handler) describeDirectory(ctx context.Context, _ awsapi.Caller, _ adminapi.None) (adminapi.Directory, error) {
@@ -120,9 +86,9 @@ func (h *Handler) preview(ctx context.Context, _ awsapi.Caller, in adminapi.Prev
 func (h *Handler) createConfiguration(ctx context.Context, who awsapi.Caller, in adminapi.CreateConfigurationInput) (adminapi.Configuration, error) {
 	idp, err := parseIdP([]byte(in.MetadataXML))
 	if err != nil {
-		return adminapi.Configuration{}, h.Center.Refuse(ctx, apiActor(who), "CreateExternalIdPConfigurationForDirectory", "", err)
+		return adminapi.Configuration{}, h.Center.Refuse(ctx, awsdoor.Actor(who), "CreateExternalIdPConfigurationForDirectory", "", err)
 	}
-	idp, err = h.Center.CreateIdPConfiguration(ctx, apiActor(who), idp)
+	idp, err = h.Center.CreateIdPConfiguration(ctx, awsdoor.Actor(who), idp)
 	return showConfiguration(idp, adminapi.StatusPending), err
 }
 
@@ -148,11 +114,11 @@ func (h *Handler) listConfigurations(ctx context.Context, _ awsapi.Caller, _ adm
 }
 
 func (h *Handler) enableConfiguration(ctx context.Context, who awsapi.Caller, in adminapi.ChangeInput) (adminapi.None, error) {
-	return adminapi.None{}, h.Center.EnableIdPConfiguration(ctx, apiActor(who), in.ConfigurationID, in.Confirmation)
+	return adminapi.None{}, h.Center.EnableIdPConfiguration(ctx, awsdoor.Actor(who), in.ConfigurationID, in.Confirmation)
 }
 
 func (h *Handler) disableConfiguration(ctx context.Context, who awsapi.Caller, in adminapi.ChangeInput) (adminapi.None, error) {
-	return adminapi.None{}, h.Center.DisableIdPConfiguration(ctx, apiActor(who), in.Confirmation)
+	return adminapi.None{}, h.Center.DisableIdPConfiguration(ctx, awsdoor.Actor(who), in.Confirmation)
 }
 
 func (h *Handler) showTenant(t center.ProvisioningTenant) adminapi.Tenant {
@@ -160,7 +126,7 @@ func (h *Handler) showTenant(t center.ProvisioningTenant) adminapi.Tenant {
 }
 
 func (h *Handler) createTenant(ctx context.Context, who awsapi.Caller, _ adminapi.None) (adminapi.Tenant, error) {
-	t, err := h.Center.CreateProvisioningTenant(ctx, apiActor(who))
+	t, err := h.Center.CreateProvisioningTenant(ctx, awsdoor.Actor(who))
 	return h.showTenant(t), err
 }
 
@@ -173,7 +139,7 @@ func (h *Handler) listTenants(ctx context.Context, _ awsapi.Caller, _ adminapi.N
 }
 
 func (h *Handler) deleteTenant(ctx context.Context, who awsapi.Caller, _ adminapi.TokenInput) (adminapi.None, error) {
-	return adminapi.None{}, h.Center.DeleteProvisioningTenant(ctx, apiActor(who))
+	return adminapi.None{}, h.Center.DeleteProvisioningTenant(ctx, awsdoor.Actor(who))
 }
 
 func showToken(t center.BearerToken) adminapi.BearerToken {
@@ -185,7 +151,7 @@ func showToken(t center.BearerToken) adminapi.BearerToken {
 }
 
 func (h *Handler) createBearerToken(ctx context.Context, who awsapi.Caller, _ adminapi.TokenInput) (adminapi.BearerToken, error) {
-	t, secret, err := h.Center.CreateBearerToken(ctx, apiActor(who))
+	t, secret, err := h.Center.CreateBearerToken(ctx, awsdoor.Actor(who))
 	out := showToken(t)
 	out.Value = secret.Reveal()
 	return out, err
@@ -201,5 +167,5 @@ func (h *Handler) listBearerTokens(ctx context.Context, _ awsapi.Caller, _ admin
 }
 
 func (h *Handler) deleteBearerToken(ctx context.Context, who awsapi.Caller, in adminapi.TokenInput) (adminapi.None, error) {
-	return adminapi.None{}, h.Center.DeleteBearerToken(ctx, apiActor(who), in.TokenID)
+	return adminapi.None{}, h.Center.DeleteBearerToken(ctx, awsdoor.Actor(who), in.TokenID)
 }

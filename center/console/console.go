@@ -1,7 +1,7 @@
 // Package console is the center's door for administrators: the console's pages, and the admin API for what AWS offers only by clicking.
 // Both call the same rules; while automatic provisioning is on, the rules refuse people here what the API still allows.
 //
-// It may import center, adminapi, awsapi, saml, web and audit.
+// It may import center, awsdoor, adminapi, awsapi, saml, web and audit.
 package console
 
 import (

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/awsdoor"
 )
 
 type createGroupInput struct {
@@ -22,7 +23,7 @@ func (h *Handler) createGroup(ctx context.Context, who awsapi.Caller, in createG
 	if err := h.check(in.store); err != nil {
 		return groupOutput{}, err
 	}
-	g, err := h.Center.CreateGroup(ctx, actor(who), center.Group{DisplayName: in.DisplayName, Description: in.Description})
+	g, err := h.Center.CreateGroup(ctx, awsdoor.Actor(who), center.Group{DisplayName: in.DisplayName, Description: in.Description})
 	return groupOutput{in.IdentityStoreID, string(g.ID)}, err
 }
 
@@ -63,7 +64,7 @@ func (h *Handler) deleteGroup(ctx context.Context, who awsapi.Caller, in groupIn
 	if err := h.checkWithID(in.store, "groupId", in.GroupID); err != nil {
 		return awsapi.Empty{}, err
 	}
-	return awsapi.Empty{}, h.Center.DeleteGroup(ctx, actor(who), center.GroupID(in.GroupID))
+	return awsapi.Empty{}, h.Center.DeleteGroup(ctx, awsdoor.Actor(who), center.GroupID(in.GroupID))
 }
 
 type updateGroupInput struct {
@@ -79,7 +80,7 @@ func (h *Handler) updateGroup(ctx context.Context, who awsapi.Caller, in updateG
 	if len(in.Operations) == 0 || len(in.Operations) > 100 {
 		return awsapi.Empty{}, invalid("Operations must have 1 to 100 items")
 	}
-	_, err := h.Center.UpdateGroup(ctx, actor(who), center.GroupID(in.GroupID), center.MembershipChange{}, func(g *center.Group) error {
+	_, err := h.Center.UpdateGroup(ctx, awsdoor.Actor(who), center.GroupID(in.GroupID), center.MembershipChange{}, func(g *center.Group) error {
 		for _, op := range in.Operations {
 			field, ok := map[string]*string{"displayName": &g.DisplayName, "description": &g.Description}[op.AttributePath]
 			if !ok {

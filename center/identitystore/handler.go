@@ -2,13 +2,11 @@ package identitystore
 
 import (
 	"context"
-	"errors"
-	"net/http"
 	"regexp"
 
-	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/awsdoor"
 )
 
 // Handler serves the identitystore API.
@@ -18,13 +16,7 @@ type Handler struct{ Center *center.Center }
 func (h *Handler) Service() awsapi.Service {
 	return awsapi.Service{
 		Target: "AWSIdentityStore", SigningName: "identitystore", Answer: Answer,
-		Refused: func(ctx context.Context, who awsapi.Caller, operation string, err error) {
-			by := actor(who)
-			if !who.Administrator {
-				by.Kind = audit.Anonymous
-			}
-			_ = h.Center.Refuse(ctx, by, operation, "", err) // the caller is answered with err itself
-		},
+		Refused: awsdoor.Refused(h.Center),
 		Operations: []awsapi.Operation{
 			awsapi.Op("CreateUser", h.createUser), awsapi.Op("DescribeUser", h.describeUser), awsapi.Op("UpdateUser", h.updateUser),
 			awsapi.Op("DeleteUser", h.deleteUser), awsapi.Op("ListUsers", h.listUsers), awsapi.Op("GetUserId", h.getUserID),
@@ -36,25 +28,6 @@ func (h *Handler) Service() awsapi.Service {
 			awsapi.Op("ListGroupMembershipsForMember", h.listMembershipsForMember),
 		},
 	}
-}
-
-func actor(who awsapi.Caller) audit.Actor {
-	name := who.Principal
-	if name == "" {
-		name = who.AccessKeyID
-	}
-	return audit.Actor{Kind: audit.AccessKey, Name: name, Address: who.Address, RequestID: who.RequestID}
-}
-
-// byKind are the exceptions of the service. Source: API reference, common errors of the operations.
-var byKind = map[center.Kind]awsapi.Error{
-	center.Internal:        {Code: "InternalServerException", Status: http.StatusInternalServerError},
-	center.Invalid:         {Code: "ValidationException"},
-	center.NotFound:        {Code: "ResourceNotFoundException"},
-	center.Conflict:        {Code: "ConflictException", Members: map[string]any{"Reason": "UNIQUENESS_CONSTRAINT_VIOLATION"}},
-	center.Denied:          {Code: "AccessDeniedException"},
-	center.Unauthenticated: {Code: "AccessDeniedException"},
-	center.Quota:           {Code: "ServiceQuotaExceededException"},
 }
 
 // resourceType and text are what ResourceNotFoundException says of each code; the texts are those that scripts match on.
@@ -72,24 +45,16 @@ var conflicts = map[center.Code]string{
 
 // Answer maps an error to the wire. It is the only place that does.
 func Answer(err error) *awsapi.Error {
-	var refused *center.Error
-	if !errors.As(err, &refused) {
-		var wire *awsapi.Error
-		if errors.As(err, &wire) {
-			return wire
+	return awsdoor.Answer(err, func(refused *center.Error, e *awsapi.Error) {
+		if r, ok := resources[refused.Code]; ok {
+			e.Message = r.text
+			e.Members = map[string]any{"ResourceType": r.resourceType, "ResourceId": refused.Subject}
 		}
-		return &awsapi.Error{Code: "InternalServerException", Message: "internal error", Status: http.StatusInternalServerError}
-	}
-	e := byKind[center.KindOf(err)]
-	e.Message = refused.Error()
-	if r, ok := resources[refused.Code]; ok {
-		e.Message = r.text
-		e.Members = map[string]any{"ResourceType": r.resourceType, "ResourceId": refused.Subject}
-	}
-	if text, ok := conflicts[refused.Code]; ok {
-		e.Message = text
-	}
-	return &e
+		if text, ok := conflicts[refused.Code]; ok {
+			e.Message = text
+			e.Members = map[string]any{"Reason": "UNIQUENESS_CONSTRAINT_VIOLATION"}
+		}
+	})
 }
 
 func invalid(message string) error {

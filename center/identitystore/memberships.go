@@ -5,6 +5,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/awsdoor"
 )
 
 // memberID is a union with a single member.
@@ -35,7 +36,7 @@ func (h *Handler) createMembership(ctx context.Context, who awsapi.Caller, in me
 	if err := h.checkPair(in); err != nil {
 		return membershipOutput{}, err
 	}
-	m, err := h.Center.CreateMembership(ctx, actor(who), center.GroupID(in.GroupID), center.UserID(in.MemberID.UserID))
+	m, err := h.Center.CreateMembership(ctx, awsdoor.Actor(who), center.GroupID(in.GroupID), center.UserID(in.MemberID.UserID))
 	return membershipOutput{in.IdentityStoreID, string(m.ID)}, err
 }
 
@@ -77,7 +78,7 @@ func (h *Handler) deleteMembership(ctx context.Context, who awsapi.Caller, in me
 	if err := h.checkWithID(in.store, "membershipId", in.MembershipID); err != nil {
 		return awsapi.Empty{}, err
 	}
-	return awsapi.Empty{}, h.Center.DeleteMembership(ctx, actor(who), center.MembershipID(in.MembershipID))
+	return awsapi.Empty{}, h.Center.DeleteMembership(ctx, awsdoor.Actor(who), center.MembershipID(in.MembershipID))
 }
 
 type listMembershipsInput struct {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/awsdoor"
 )
 
 type personName struct {
@@ -63,7 +64,7 @@ func (h *Handler) createUser(ctx context.Context, who awsapi.Caller, in createUs
 	if err != nil {
 		return userOutput{}, err
 	}
-	u, err = h.Center.CreateUser(ctx, actor(who), u)
+	u, err = h.Center.CreateUser(ctx, awsdoor.Actor(who), u)
 	return userOutput{in.IdentityStoreID, string(u.ID)}, err
 }
 
@@ -209,7 +210,7 @@ func (h *Handler) deleteUser(ctx context.Context, who awsapi.Caller, in userInpu
 	if err := h.checkWithID(in.store, "userId", in.UserID); err != nil {
 		return awsapi.Empty{}, err
 	}
-	return awsapi.Empty{}, h.Center.DeleteUser(ctx, actor(who), center.UserID(in.UserID))
+	return awsapi.Empty{}, h.Center.DeleteUser(ctx, awsdoor.Actor(who), center.UserID(in.UserID))
 }
 
 type listUsersInput struct {
@@ -328,7 +329,7 @@ func (h *Handler) updateUser(ctx context.Context, who awsapi.Caller, in updateUs
 	if len(in.Operations) == 0 || len(in.Operations) > 100 {
 		return awsapi.Empty{}, invalid("Operations must have 1 to 100 items")
 	}
-	_, err := h.Center.UpdateUser(ctx, actor(who), center.UserID(in.UserID), func(u *center.User) error {
+	_, err := h.Center.UpdateUser(ctx, awsdoor.Actor(who), center.UserID(in.UserID), func(u *center.User) error {
 		for _, op := range in.Operations {
 			if err := op.apply(u); err != nil {
 				return err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/awsdoor"
 )
 
 type assignmentInput struct {
@@ -55,7 +56,7 @@ func (h *Handler) createAssignment(ctx context.Context, who awsapi.Caller, in as
 	if err != nil {
 		return creationOutput{}, err
 	}
-	r, err := h.Center.CreateAssignment(ctx, actor(who), a)
+	r, err := h.Center.CreateAssignment(ctx, awsdoor.Actor(who), a)
 	return creationOutput{showStatus(r)}, err
 }
 
@@ -67,7 +68,7 @@ func (h *Handler) deleteAssignment(ctx context.Context, who awsapi.Caller, in as
 	if err != nil {
 		return deletionOutput{}, err
 	}
-	r, err := h.Center.DeleteAssignment(ctx, actor(who), a)
+	r, err := h.Center.DeleteAssignment(ctx, awsdoor.Actor(who), a)
 	return deletionOutput{showStatus(r)}, err
 }
 

@@ -2,13 +2,11 @@ package ssoadmin
 
 import (
 	"context"
-	"errors"
-	"net/http"
 	"sort"
 
-	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/awsdoor"
 )
 
 // Handler serves the sso-admin API.
@@ -18,13 +16,7 @@ type Handler struct{ Center *center.Center }
 func (h *Handler) Service() awsapi.Service {
 	return awsapi.Service{
 		Target: "SWBExternalService", SigningName: "sso", Answer: Answer,
-		Refused: func(ctx context.Context, who awsapi.Caller, operation string, err error) {
-			by := actor(who)
-			if !who.Administrator {
-				by.Kind = audit.Anonymous
-			}
-			_ = h.Center.Refuse(ctx, by, operation, "", err) // the caller is answered with err itself
-		},
+		Refused: awsdoor.Refused(h.Center),
 		Operations: []awsapi.Operation{
 			awsapi.Op("ListInstances", h.listInstances), awsapi.Op("DescribeInstance", h.describeInstance),
 			awsapi.Op("CreatePermissionSet", h.createPermissionSet), awsapi.Op("DescribePermissionSet", h.describePermissionSet),
@@ -43,44 +35,16 @@ func (h *Handler) Service() awsapi.Service {
 	}
 }
 
-func actor(who awsapi.Caller) audit.Actor {
-	name := who.Principal
-	if name == "" {
-		name = who.AccessKeyID
-	}
-	return audit.Actor{Kind: audit.AccessKey, Name: name, Address: who.Address, RequestID: who.RequestID}
-}
-
-// byKind are the exceptions of the service.
-var byKind = map[center.Kind]awsapi.Error{
-	center.Internal:        {Code: "InternalServerException", Status: http.StatusInternalServerError},
-	center.Invalid:         {Code: "ValidationException"},
-	center.NotFound:        {Code: "ResourceNotFoundException"},
-	center.Conflict:        {Code: "ConflictException"},
-	center.Denied:          {Code: "AccessDeniedException"},
-	center.Unauthenticated: {Code: "AccessDeniedException"},
-	center.Quota:           {Code: "ServiceQuotaExceededException"},
-}
-
 // Answer maps an error to the wire. It is the only place that does.
 func Answer(err error) *awsapi.Error {
-	var refused *center.Error
-	if !errors.As(err, &refused) {
-		var wire *awsapi.Error
-		if errors.As(err, &wire) {
-			return wire
+	return awsdoor.Answer(err, func(refused *center.Error, e *awsapi.Error) {
+		switch refused.Code {
+		case center.PermissionSetTaken:
+			e.Message = "PermissionSet with name " + refused.Subject + " already exists."
+		case center.PermissionSetInUse:
+			e.Message = "Could not delete because PermissionSet has ApplicationProfile associated with it"
 		}
-		return &awsapi.Error{Code: "InternalServerException", Message: "internal error", Status: http.StatusInternalServerError}
-	}
-	e := byKind[center.KindOf(err)]
-	e.Message = refused.Error()
-	switch refused.Code {
-	case center.PermissionSetTaken:
-		e.Message = "PermissionSet with name " + refused.Subject + " already exists."
-	case center.PermissionSetInUse:
-		e.Message = "Could not delete because PermissionSet has ApplicationProfile associated with it"
-	}
-	return &e
+	})
 }
 
 func invalid(message string) error {

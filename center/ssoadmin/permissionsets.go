@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/awsdoor"
 )
 
 type permissionSet struct {
@@ -77,7 +78,7 @@ func (h *Handler) createPermissionSet(ctx context.Context, who awsapi.Caller, in
 	}
 	p := center.PermissionSet{Name: in.Name, SessionDuration: d}
 	in.texts(&p)
-	p, err = h.Center.CreatePermissionSet(ctx, actor(who), p)
+	p, err = h.Center.CreatePermissionSet(ctx, awsdoor.Actor(who), p)
 	return show(p), err
 }
 
@@ -121,14 +122,14 @@ func (h *Handler) edit(ctx context.Context, who awsapi.Caller, action string, in
 	if err := h.check(in.instance); err != nil {
 		return awsapi.Empty{}, err
 	}
-	return awsapi.Empty{}, h.Center.UpdatePermissionSet(ctx, actor(who), action, in.PermissionSetArn, change)
+	return awsapi.Empty{}, h.Center.UpdatePermissionSet(ctx, awsdoor.Actor(who), action, in.PermissionSetArn, change)
 }
 
 func (h *Handler) deletePermissionSet(ctx context.Context, who awsapi.Caller, in permissionSetInput) (awsapi.Empty, error) {
 	if err := h.check(in.instance); err != nil {
 		return awsapi.Empty{}, err
 	}
-	return awsapi.Empty{}, h.Center.DeletePermissionSet(ctx, actor(who), in.PermissionSetArn)
+	return awsapi.Empty{}, h.Center.DeletePermissionSet(ctx, awsdoor.Actor(who), in.PermissionSetArn)
 }
 
 type listPermissionSetsInput struct {
@@ -187,14 +188,14 @@ func (h *Handler) attachManagedPolicy(ctx context.Context, who awsapi.Caller, in
 	if err := h.check(in.instance); err != nil {
 		return awsapi.Empty{}, err
 	}
-	return awsapi.Empty{}, h.Center.AttachManagedPolicy(ctx, actor(who), in.PermissionSetArn, in.ManagedPolicyArn)
+	return awsapi.Empty{}, h.Center.AttachManagedPolicy(ctx, awsdoor.Actor(who), in.PermissionSetArn, in.ManagedPolicyArn)
 }
 
 func (h *Handler) detachManagedPolicy(ctx context.Context, who awsapi.Caller, in permissionSetInput) (awsapi.Empty, error) {
 	if err := h.check(in.instance); err != nil {
 		return awsapi.Empty{}, err
 	}
-	return awsapi.Empty{}, h.Center.DetachManagedPolicy(ctx, actor(who), in.PermissionSetArn, in.ManagedPolicyArn)
+	return awsapi.Empty{}, h.Center.DetachManagedPolicy(ctx, awsdoor.Actor(who), in.PermissionSetArn, in.ManagedPolicyArn)
 }
 
 type managedPolicy struct{ Name, Arn string }

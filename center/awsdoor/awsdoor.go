@@ -1,0 +1,63 @@
+// Package awsdoor is what the center's AWS doors share: who the actor behind a signed request is, how refusals are recorded that never reach a
+// rule, and the exceptions that AWS's services have for each class of refusal.
+//
+// It is no door of its own. It may import center, awsapi and audit.
+package awsdoor
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/awsapi"
+	"github.com/gatehouse-id/gatehouse/center"
+)
+
+// Actor is who signed a request.
+func Actor(who awsapi.Caller) audit.Actor {
+	a := audit.Actor{Kind: audit.AccessKey, Name: who.Principal, Address: who.Address, RequestID: who.RequestID}
+	if a.Name == "" {
+		a.Name = who.AccessKeyID
+	}
+	if !who.Administrator { // the signature is not proved, or is that of a role
+		a.Kind = audit.Anonymous
+	}
+	return a
+}
+
+// Refused records a request that was turned away before it reached a rule. It is for awsapi.Service.Refused.
+func Refused(c *center.Center) func(context.Context, awsapi.Caller, string, error) {
+	return func(ctx context.Context, who awsapi.Caller, operation string, err error) {
+		_ = c.Refuse(ctx, Actor(who), operation, "", err) // the caller is answered with err itself
+	}
+}
+
+// byKind are the exceptions that the services have in common. Source: the API references, common errors.
+var byKind = map[center.Kind]awsapi.Error{
+	center.Internal:        {Code: "InternalServerException", Status: http.StatusInternalServerError, Message: "internal error"},
+	center.Invalid:         {Code: "ValidationException"},
+	center.NotFound:        {Code: "ResourceNotFoundException"},
+	center.Conflict:        {Code: "ConflictException"},
+	center.Denied:          {Code: "AccessDeniedException"},
+	center.Unauthenticated: {Code: "AccessDeniedException"},
+	center.Quota:           {Code: "ServiceQuotaExceededException"},
+}
+
+// Answer maps an error to the wire. A refusal gets the exception of its class, and words adds what the service says of it; an error that is one
+// on the wire already stays as it is; of any other nothing is told.
+func Answer(err error, words func(refused *center.Error, answer *awsapi.Error)) *awsapi.Error {
+	var refused *center.Error
+	var wire *awsapi.Error
+	switch {
+	case errors.As(err, &refused):
+		e := byKind[center.KindOf(err)]
+		e.Message = refused.Error()
+		words(refused, &e)
+		return &e
+	case errors.As(err, &wire):
+		return wire
+	}
+	e := byKind[center.Internal]
+	return &e
+}
