@@ -13,7 +13,7 @@ func accounts(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.render("accounts", "AWS accounts", "/console/accounts", list)
+	return p.Render("accounts", "AWS accounts", "/console/accounts", list)
 }
 
 func putAccount(p page) error {
@@ -21,7 +21,7 @@ func putAccount(p page) error {
 	if err := p.h.Center.PutAccount(p.Context(), p.by, a); err != nil {
 		return err
 	}
-	return p.done("/console/accounts", "The account is saved.")
+	return p.Done("/console/accounts", "The account is saved.")
 }
 
 func permissionSets(p page) error {
@@ -29,7 +29,7 @@ func permissionSets(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.render("permission-sets", "Permission sets", "/console/permission-sets", list)
+	return p.Render("permission-sets", "Permission sets", "/console/permission-sets", list)
 }
 
 func createPermissionSet(p page) error {
@@ -47,14 +47,14 @@ func createPermissionSet(p page) error {
 			return err
 		}
 	}
-	return p.done("/console/permission-sets", "The permission set is created.")
+	return p.Done("/console/permission-sets", "The permission set is created.")
 }
 
 func deletePermissionSet(p page) error {
 	if err := p.h.Center.DeletePermissionSet(p.Context(), p.by, p.PostFormValue("arn")); err != nil {
 		return err
 	}
-	return p.done("/console/permission-sets", "The permission set is deleted.")
+	return p.Done("/console/permission-sets", "The permission set is deleted.")
 }
 
 // assignmentLine is an assignment with names. The principal of a deleted user or group has none.
@@ -97,7 +97,7 @@ func assignments(p page) error {
 		}
 		d.Lines = append(d.Lines, assignmentLine{a, names[a.AccountID], names[a.PermissionSetARN], names[a.PrincipalID]})
 	}
-	return p.render("assignments", "Assignments", "/console/assignments", d)
+	return p.Render("assignments", "Assignments", "/console/assignments", d)
 }
 
 func (p page) principalName(a center.Assignment) (string, error) {
@@ -134,7 +134,7 @@ func createAssignment(p page) error {
 	if _, err := p.h.Center.CreateAssignment(p.Context(), p.by, a); err != nil {
 		return err
 	}
-	return p.done("/console/assignments", "The assignment is made.")
+	return p.Done("/console/assignments", "The assignment is made.")
 }
 
 func deleteAssignment(p page) error {
@@ -144,7 +144,7 @@ func deleteAssignment(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.done("/console/assignments", "The assignment is deleted.")
+	return p.Done("/console/assignments", "The assignment is deleted.")
 }
 
 type auditData struct {
@@ -167,5 +167,5 @@ func auditLog(p page) error {
 		d.Events = events[:pageSize]
 		d.Before = events[pageSize-1].Time.UnixMilli()
 	}
-	return p.render("audit", "Audit", "/console/audit", d)
+	return p.Render("audit", "Audit", "/console/audit", d)
 }

@@ -5,12 +5,11 @@
 package console
 
 import (
+	"context"
 	"embed"
 	"io/fs"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
@@ -26,10 +25,7 @@ type Handler struct {
 	Log    *slog.Logger
 	// SPMetadata writes the service provider metadata. The sign-in door provides it.
 	SPMetadata func() ([]byte, error)
-	pages      *web.Pages
 }
-
-const cookieName = "gatehouse_console"
 
 var navigation = []web.NavItem{
 	{Label: "Dashboard", URL: "/console/"}, {Label: "Users", URL: "/console/users"}, {Label: "Groups", URL: "/console/groups"},
@@ -39,14 +35,60 @@ var navigation = []web.NavItem{
 
 // page is one request of a signed-in administrator.
 type page struct {
-	http.ResponseWriter
-	*http.Request
-	h     *Handler
-	by    audit.Actor
-	Admin string
+	web.Visit
+	h  *Handler
+	by audit.Actor
 }
 
 type action func(p page) error
+
+func actor(r *http.Request, kind audit.Kind, name string) audit.Actor {
+	return audit.Actor{Kind: kind, Name: name, Address: web.Address(r), RequestID: web.RequestID(r)}
+}
+
+// desk is the console's sign-in, session and error page.
+func (h *Handler) desk(pages *web.Pages) *web.Desk {
+	c := h.Center
+	return &web.Desk{
+		URL: c.URL, Prefix: "/console", Cookie: "gatehouse_console", Lifetime: center.ConsoleSessionLifetime, Product: "Gatehouse identity center", Theme: "center",
+		Nav: navigation, Pages: pages, Log: h.Log,
+		Session: func(ctx context.Context, secret string) (string, error) {
+			name, err := c.ConsoleAdministrator(ctx, secret)
+			if center.CodeOf(err) == center.SessionInvalid {
+				return "", nil
+			}
+			return name, err
+		},
+		SignIn: func(r *http.Request, name, password string) (string, int, string, error) {
+			secret, err := c.SignInAdministrator(r.Context(), actor(r, audit.Anonymous, name), name, password)
+			switch center.CodeOf(err) {
+			case "":
+				return secret.Reveal(), 0, "", err
+			case center.SignInLocked:
+				return "", http.StatusTooManyRequests, "Too many wrong passwords. Wait a few minutes and try again.", nil
+			}
+			return "", http.StatusUnauthorized, "The user name or the password is not right.", nil
+		},
+		SignOut: func(r *http.Request, name, secret string) error {
+			return c.SignOut(r.Context(), actor(r, audit.User, name), secret)
+		},
+		Explain: explain,
+	}
+}
+
+// explain says what a refusal means and what to do.
+func explain(err error) (int, []string) {
+	code := center.CodeOf(err)
+	if code == "" {
+		return 0, nil
+	}
+	reason := center.Reasons[code]
+	status, ok := map[center.Kind]int{center.NotFound: http.StatusNotFound, center.Conflict: http.StatusConflict, center.Denied: http.StatusForbidden}[reason.Kind]
+	if !ok {
+		status = http.StatusBadRequest
+	}
+	return status, []string{center.Detail(err) + ".", "What to do: " + reason.Remedy + "."}
+}
 
 // Mount adds the pages to mux.
 func (h *Handler) Mount(mux *http.ServeMux) {
@@ -54,12 +96,10 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	if err != nil {
 		panic(err)
 	}
-	h.pages = web.NewPages(dir, h.Log)
-	mux.Handle("GET /console/login", web.Guard(h.Center.URL, http.HandlerFunc(h.loginForm)))
-	mux.Handle("POST /console/login", web.Guard(h.Center.URL, http.HandlerFunc(h.login)))
+	desk := h.desk(web.NewPages(dir, h.Log))
+	desk.MountSignIn(mux)
 	for pattern, fn := range map[string]action{
 		"GET /console/{$}":                               dashboard,
-		"POST /console/logout":                           logout,
 		"GET /console/settings":                          settings,
 		"GET /console/settings/sp-metadata.xml":          spMetadata,
 		"POST /console/settings/identity-source":         uploadMetadata,
@@ -91,110 +131,8 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"POST /console/assignments/delete":               deleteAssignment,
 		"GET /console/audit":                             auditLog,
 	} {
-		mux.Handle(pattern, web.Guard(h.Center.URL, h.signedIn(fn)))
+		mux.Handle(pattern, desk.Handle(func(v web.Visit) error {
+			return fn(page{v, h, actor(v.Request, audit.Administrator, v.Admin)})
+		}))
 	}
-}
-
-// signedIn runs an action for a signed-in administrator and shows its error.
-func (h *Handler) signedIn(fn action) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		name, err := h.Center.ConsoleAdministrator(r.Context(), web.CookieValue(r, cookieName))
-		if center.CodeOf(err) == center.SessionInvalid {
-			target := "/console/"
-			if r.Method == http.MethodGet {
-				target = r.URL.RequestURI()
-			}
-			http.Redirect(w, r, "/console/login?return="+url.QueryEscape(target), http.StatusSeeOther)
-			return
-		}
-		p := page{w, r, h, audit.Actor{Kind: audit.Administrator, Name: name, Address: web.Address(r), RequestID: web.RequestID(r)}, name}
-		if err == nil {
-			err = fn(p)
-		}
-		if err != nil {
-			p.fail(err)
-		}
-	})
-}
-
-func (p page) view(title, active string, data any) web.View {
-	return web.View{
-		Title: title, Product: "Gatehouse identity center", Theme: "center", Home: "/console/", Nav: navigation, Active: active,
-		User: p.Admin, SignOut: "/console/logout", Notice: web.TakeNotice(p.ResponseWriter, p.Request, p.h.Center.URL), Data: data,
-	}
-}
-
-func (p page) render(name, title, active string, data any) error {
-	p.h.pages.Render(p.ResponseWriter, http.StatusOK, name, p.view(title, active, data))
-	return nil
-}
-
-// done goes back to a page and says there what was done.
-func (p page) done(target, notice string) error {
-	web.SetNotice(p.ResponseWriter, p.h.Center.URL, notice)
-	http.Redirect(p.ResponseWriter, p.Request, target, http.StatusSeeOther)
-	return nil
-}
-
-// fail shows a refusal with what happened and what to do; an administrator may know the reason. Other errors show a reference only.
-func (p page) fail(err error) {
-	data := struct {
-		Title          string
-		Lines          []string
-		Reference      string
-		Link, LinkText string
-	}{"That did not work", nil, p.by.RequestID, "/console/", "Back to the console"}
-	status := http.StatusInternalServerError
-	if code := center.CodeOf(err); code != "" {
-		reason := center.Reasons[code]
-		status = map[center.Kind]int{center.NotFound: 404, center.Conflict: 409, center.Denied: 403}[reason.Kind]
-		if status == 0 {
-			status = http.StatusBadRequest
-		}
-		data.Lines = []string{center.Detail(err) + ".", "What to do: " + reason.Remedy + "."}
-	} else {
-		p.h.Log.Error("console request failed", "request_id", p.by.RequestID, "error", err)
-		data.Lines = []string{"Something went wrong on our side. The log has the reason under this reference."}
-	}
-	p.h.pages.Render(p.ResponseWriter, status, "message", p.view(data.Title, "", data))
-}
-
-type loginData struct{ ReturnTo string }
-
-func (h *Handler) showLogin(w http.ResponseWriter, status int, returnTo, problem string) {
-	h.pages.Render(w, status, "login", web.View{
-		Title: "Sign in", Product: "Gatehouse identity center", Theme: "center", Home: "/console/", Narrow: true, Problem: problem, Data: loginData{returnTo}})
-}
-
-func (h *Handler) loginForm(w http.ResponseWriter, r *http.Request) {
-	h.showLogin(w, http.StatusOK, web.LocalPath(r.URL.Query().Get("return"), "/console/"), "")
-}
-
-func (h *Handler) login(w http.ResponseWriter, r *http.Request) {
-	returnTo := web.LocalPath(r.PostFormValue("return"), "/console/")
-	by := audit.Actor{Kind: audit.Anonymous, Address: web.Address(r), RequestID: web.RequestID(r)}
-	secret, err := h.Center.SignInAdministrator(r.Context(), by, r.PostFormValue("username"), r.PostFormValue("password"))
-	switch {
-	case center.CodeOf(err) == center.SignInLocked:
-		h.showLogin(w, http.StatusTooManyRequests, returnTo, "Too many wrong passwords. Wait a few minutes and try again.")
-	case center.CodeOf(err) != "":
-		h.showLogin(w, http.StatusUnauthorized, returnTo, "The user name or the password is not right.")
-	case err != nil:
-		h.Log.Error("console sign-in failed", "request_id", by.RequestID, "error", err)
-		h.showLogin(w, http.StatusInternalServerError, returnTo, "Something went wrong on our side. Reference: "+by.RequestID)
-	default:
-		http.SetCookie(w, web.Cookie(h.Center.URL, cookieName, secret.Reveal(), center.ConsoleSessionLifetime))
-		http.Redirect(w, r, returnTo, http.StatusSeeOther) // #nosec G710 -- LocalPath keeps it on this site
-	}
-}
-
-func logout(p page) error {
-	by := p.by
-	by.Kind = audit.User
-	if err := p.h.Center.SignOut(p.Context(), by, web.CookieValue(p.Request, cookieName)); err != nil {
-		return err
-	}
-	http.SetCookie(p.ResponseWriter, web.Cookie(p.h.Center.URL, cookieName, "", -time.Second))
-	http.Redirect(p.ResponseWriter, p.Request, "/console/login", http.StatusSeeOther)
-	return nil
 }

@@ -38,7 +38,7 @@ func dashboard(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.render("dashboard", "Dashboard", "/console/", d)
+	return p.Render("dashboard", "Dashboard", "/console/", d)
 }
 
 // listing is what the lists of users and groups share.
@@ -90,7 +90,7 @@ func users(p page) error {
 		return err
 	}
 	l.place(p.offset())
-	return p.render("users", "Users", "/console/users", l)
+	return p.Render("users", "Users", "/console/users", l)
 }
 
 func createUser(p page) error {
@@ -105,7 +105,7 @@ func createUser(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.done("/console/users/"+string(u.ID), "The user is created.")
+	return p.Done("/console/users/"+string(u.ID), "The user is created.")
 }
 
 type userData struct {
@@ -144,7 +144,7 @@ func user(p page) error {
 	if d.Access, err = c.Access(ctx, d.User.ID); err != nil {
 		return err
 	}
-	return p.render("user", d.User.DisplayName, "/console/users", d)
+	return p.Render("user", d.User.DisplayName, "/console/users", d)
 }
 
 func setActive(p page) error {
@@ -157,7 +157,7 @@ func setActive(p page) error {
 	if !active {
 		notice = "The user is disabled: sign-in is refused and all sessions have ended."
 	}
-	return p.done("/console/users/"+string(id), notice)
+	return p.Done("/console/users/"+string(id), notice)
 }
 
 func setPassword(p page) error {
@@ -165,14 +165,14 @@ func setPassword(p page) error {
 	if err := p.h.Center.SetPassword(p.Context(), p.by, id, p.PostFormValue("password")); err != nil {
 		return err
 	}
-	return p.done("/console/users/"+string(id), "The password is set.")
+	return p.Done("/console/users/"+string(id), "The password is set.")
 }
 
 func deleteUser(p page) error {
 	if err := p.h.Center.DeleteUser(p.Context(), p.by, center.UserID(p.PathValue("id"))); err != nil {
 		return err
 	}
-	return p.done("/console/users", "The user is deleted.")
+	return p.Done("/console/users", "The user is deleted.")
 }
 
 func groups(p page) error {
@@ -186,7 +186,7 @@ func groups(p page) error {
 		return err
 	}
 	l.place(p.offset())
-	return p.render("groups", "Groups", "/console/groups", l)
+	return p.Render("groups", "Groups", "/console/groups", l)
 }
 
 func createGroup(p page) error {
@@ -194,7 +194,7 @@ func createGroup(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.done("/console/groups/"+string(g.ID), "The group is created.")
+	return p.Done("/console/groups/"+string(g.ID), "The group is created.")
 }
 
 type member struct {
@@ -237,7 +237,7 @@ func group(p page) error {
 	}
 	d.Command = "aws identitystore create-group-membership \\\n  --endpoint-url " + c.URL + " --region " + c.Instance.Region +
 		" \\\n  --identity-store-id " + c.Instance.IdentityStoreID + " \\\n  --group-id " + string(d.Group.ID) + " \\\n  --member-id UserId=USER_ID"
-	return p.render("group", d.Group.DisplayName, "/console/groups", d)
+	return p.Render("group", d.Group.DisplayName, "/console/groups", d)
 }
 
 func addMember(p page) error {
@@ -249,19 +249,19 @@ func addMember(p page) error {
 	if _, err := p.h.Center.CreateMembership(p.Context(), p.by, id, u.ID); err != nil {
 		return err
 	}
-	return p.done("/console/groups/"+string(id), u.UserName+" is a member now.")
+	return p.Done("/console/groups/"+string(id), u.UserName+" is a member now.")
 }
 
 func removeMember(p page) error {
 	if err := p.h.Center.DeleteMembership(p.Context(), p.by, center.MembershipID(p.PathValue("mid"))); err != nil {
 		return err
 	}
-	return p.done("/console/groups/"+p.PathValue("id"), "The member is removed.")
+	return p.Done("/console/groups/"+p.PathValue("id"), "The member is removed.")
 }
 
 func deleteGroup(p page) error {
 	if err := p.h.Center.DeleteGroup(p.Context(), p.by, center.GroupID(p.PathValue("id"))); err != nil {
 		return err
 	}
-	return p.done("/console/groups", "The group is deleted.")
+	return p.Done("/console/groups", "The group is deleted.")
 }

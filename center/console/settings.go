@@ -47,7 +47,7 @@ func settings(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.render("settings", "Settings", "/console/settings", d)
+	return p.Render("settings", "Settings", "/console/settings", d)
 }
 
 func spMetadata(p page) error {
@@ -55,14 +55,8 @@ func spMetadata(p page) error {
 	if err != nil {
 		return err
 	}
-	p.Header().Set("Content-Type", "application/samlmetadata+xml")
-	p.Header().Set("Content-Disposition", `attachment; filename="gatehouse-sp-metadata.xml"`)
-	_, _ = p.ResponseWriter.Write(data)
-	return nil
+	return p.Download("gatehouse-sp-metadata.xml", "application/samlmetadata+xml", data)
 }
-
-// Header disambiguates: the page embeds both a writer and a request.
-func (p page) Header() http.Header { return p.ResponseWriter.Header() }
 
 // parseIdP reads metadata into what the center keeps of an identity provider.
 func parseIdP(metadata []byte) (center.IdPConfiguration, error) {
@@ -140,7 +134,7 @@ func reviewChange(p page) error {
 			d.Lines = append(d.Lines, effectLine{e, n, e.Explain()})
 		}
 	}
-	return p.render("review", "Change the identity source", "/console/settings", d)
+	return p.Render("review", "Change the identity source", "/console/settings", d)
 }
 
 func changeSource(p page) error {
@@ -149,12 +143,12 @@ func changeSource(p page) error {
 		if err := p.h.Center.DisableIdPConfiguration(p.Context(), p.by, word); err != nil {
 			return err
 		}
-		return p.done("/console/settings", "The identity source is the built-in directory again.")
+		return p.Done("/console/settings", "The identity source is the built-in directory again.")
 	}
 	if err := p.h.Center.EnableIdPConfiguration(p.Context(), p.by, p.PostFormValue("id"), word); err != nil {
 		return err
 	}
-	return p.done("/console/settings", "The identity source is now the external identity provider.")
+	return p.Done("/console/settings", "The identity source is now the external identity provider.")
 }
 
 func enableProvisioning(p page) error {
@@ -171,7 +165,7 @@ func disableProvisioning(p page) error {
 	if err := p.h.Center.DeleteProvisioningTenant(p.Context(), p.by); err != nil {
 		return err
 	}
-	return p.done("/console/settings", "Automatic provisioning is off. Users and groups stay, and can be edited here.")
+	return p.Done("/console/settings", "Automatic provisioning is off. Users and groups stay, and can be edited here.")
 }
 
 // createToken shows the new token in the answer to the POST and nowhere else: not in a URL, and not when the page is loaded again.
@@ -184,12 +178,12 @@ func createToken(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.render("settings", "Settings", "/console/settings", d)
+	return p.Render("settings", "Settings", "/console/settings", d)
 }
 
 func deleteToken(p page) error {
 	if err := p.h.Center.DeleteBearerToken(p.Context(), p.by, p.PathValue("id")); err != nil {
 		return err
 	}
-	return p.done("/console/settings", "The access token is deleted. Requests that use it are refused from now on.")
+	return p.Done("/console/settings", "The access token is deleted. Requests that use it are refused from now on.")
 }

@@ -116,10 +116,6 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, u center.User, er
 		status, text = http.StatusInternalServerError, "Something went wrong on our side. Try again."
 		h.Log.Error("portal request failed", "request_id", web.RequestID(r), "error", err)
 	}
-	h.pages.Render(w, status, "message", h.view(u, "No access", struct {
-		Title          string
-		Lines          []string
-		Reference      string
-		Link, LinkText string
-	}{"No access", []string{text}, web.RequestID(r), "/start", "Back to your accounts"}))
+	h.pages.Render(w, status, "message", h.view(u, "No access", web.Message{
+		Title: "No access", Lines: []string{text}, Reference: web.RequestID(r), Link: "/start", LinkText: "Back to your accounts"}))
 }

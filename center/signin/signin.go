@@ -236,15 +236,8 @@ func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	http.SetCookie(w, web.Cookie(h.Center.URL, sessionCookie, "", -time.Second))
-	h.pages.Render(w, http.StatusOK, "message", h.view("Signed out", message{
+	h.pages.Render(w, http.StatusOK, "message", h.view("Signed out", web.Message{
 		Title: "You are signed out", Lines: []string{"Your portal session has ended. Roles that you have opened go on until they expire."}, Link: "/start", LinkText: "Sign in again"}))
-}
-
-type message struct {
-	Title          string
-	Lines          []string
-	Reference      string
-	Link, LinkText string
 }
 
 // fail shows that a sign-in did not work. The reason is in the audit log under the reference id, and nowhere else.
@@ -254,7 +247,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		status = http.StatusInternalServerError
 		h.Log.Error("sign-in failed", "request_id", web.RequestID(r), "error", err)
 	}
-	h.pages.Render(w, status, "message", h.view("Sign-in failed", message{
+	h.pages.Render(w, status, "message", h.view("Sign-in failed", web.Message{
 		Title:     "We could not sign you in",
 		Lines:     []string{"An unexpected error has occurred. Try again; if it goes on, give your administrator this reference."},
 		Reference: web.RequestID(r), Link: "/start", LinkText: "Try again"}))

@@ -6,11 +6,10 @@ package admincenter
 import (
 	"context"
 	"embed"
+	"errors"
 	"io/fs"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/tenant"
@@ -29,10 +28,7 @@ type Handler struct {
 	// Test is Test Connection; Progress says how far a running cycle is. The job runner provides both.
 	Test     func(ctx context.Context, baseAddress, secretToken string) error
 	Progress func(jobID string) (done, total int, ok bool)
-	pages    *web.Pages
 }
-
-const cookieName = "gatehouse_admincenter"
 
 var navigation = []web.NavItem{
 	{Label: "Overview", URL: "/admin/"}, {Label: "Users", URL: "/admin/users"}, {Label: "Groups", URL: "/admin/groups"},
@@ -41,17 +37,60 @@ var navigation = []web.NavItem{
 
 // page is one request of a signed-in administrator.
 type page struct {
-	http.ResponseWriter
-	*http.Request
-	h     *Handler
-	by    audit.Actor
-	Admin string
+	web.Visit
+	h  *Handler
+	by audit.Actor
 }
 
-// Header disambiguates: the page embeds both a writer and a request.
-func (p page) Header() http.Header { return p.ResponseWriter.Header() }
-
 type action func(p page) error
+
+func actor(r *http.Request, kind audit.Kind, name string) audit.Actor {
+	return audit.Actor{Kind: kind, Name: name, Address: web.Address(r), RequestID: web.RequestID(r)}
+}
+
+// desk is the admin center's sign-in, session and error page.
+func (h *Handler) desk(pages *web.Pages) *web.Desk {
+	t := h.Tenant
+	return &web.Desk{
+		URL: t.URL, Prefix: "/admin", Cookie: "gatehouse_admincenter", Lifetime: tenant.SessionLifetime, Product: t.Organization.DisplayName + " admin center", Theme: "tenant",
+		Nav: navigation, Pages: pages, Log: h.Log,
+		Session: func(ctx context.Context, secret string) (string, error) {
+			name, err := t.SessionAdministrator(ctx, secret)
+			if tenant.CodeOf(err) == tenant.SessionInvalid {
+				return "", nil
+			}
+			return name, err
+		},
+		SignIn: func(r *http.Request, name, password string) (string, int, string, error) {
+			secret, err := t.SignInAdministrator(r.Context(), actor(r, audit.Anonymous, name), name, password)
+			switch tenant.CodeOf(err) {
+			case "":
+				return secret.Reveal(), 0, "", err
+			case tenant.SignInLocked:
+				return "", http.StatusTooManyRequests, "Too many wrong passwords. Wait a few minutes and try again.", nil
+			}
+			return "", http.StatusUnauthorized, "The user name or the password is not right.", nil
+		},
+		SignOut: func(r *http.Request, name, secret string) error {
+			return t.SignOut(r.Context(), actor(r, audit.Administrator, name), secret)
+		},
+		Explain: explain,
+	}
+}
+
+// explain says what a refusal means and what to do.
+func explain(err error) (int, []string) {
+	var refused *tenant.Error
+	if !errors.As(err, &refused) {
+		return 0, nil
+	}
+	reason := tenant.Reasons[refused.Code]
+	status, ok := map[tenant.Kind]int{tenant.NotFound: http.StatusNotFound, tenant.Conflict: http.StatusConflict, tenant.Denied: http.StatusForbidden}[reason.Kind]
+	if !ok {
+		status = http.StatusBadRequest
+	}
+	return status, []string{refused.Error() + ".", "What to do: " + reason.Remedy + "."}
+}
 
 // Mount adds the door to mux.
 func (h *Handler) Mount(mux *http.ServeMux) {
@@ -59,12 +98,10 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	if err != nil {
 		panic(err)
 	}
-	h.pages = web.NewPages(dir, h.Log)
-	mux.Handle("GET /admin/login", web.Guard(h.Tenant.URL, http.HandlerFunc(h.loginForm)))
-	mux.Handle("POST /admin/login", web.Guard(h.Tenant.URL, http.HandlerFunc(h.login)))
+	desk := h.desk(web.NewPages(dir, h.Log))
+	desk.MountSignIn(mux)
 	for pattern, fn := range map[string]action{
 		"GET /admin/{$}":                                   overview,
-		"POST /admin/logout":                               logout,
 		"GET /admin/users":                                 users,
 		"POST /admin/users":                                createUser,
 		"GET /admin/users/{id}":                            user,
@@ -92,100 +129,8 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"POST /admin/apps/{id}/provisioning/{do}":          controlProvisioning,
 		"GET /admin/audit":                                 auditLog,
 	} {
-		mux.Handle(pattern, web.Guard(h.Tenant.URL, h.signedIn(fn)))
+		mux.Handle(pattern, desk.Handle(func(v web.Visit) error {
+			return fn(page{v, h, actor(v.Request, audit.Administrator, v.Admin)})
+		}))
 	}
-}
-
-func (h *Handler) signedIn(fn action) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		name, err := h.Tenant.SessionAdministrator(r.Context(), web.CookieValue(r, cookieName))
-		if tenant.CodeOf(err) == tenant.SessionInvalid {
-			target := "/admin/"
-			if r.Method == http.MethodGet {
-				target = r.URL.RequestURI()
-			}
-			http.Redirect(w, r, "/admin/login?return="+url.QueryEscape(target), http.StatusSeeOther)
-			return
-		}
-		p := page{w, r, h, audit.Actor{Kind: audit.Administrator, Name: name, Address: web.Address(r), RequestID: web.RequestID(r)}, name}
-		if err == nil {
-			err = fn(p)
-		}
-		if err != nil {
-			p.fail(err)
-		}
-	})
-}
-
-func (p page) view(title, active string, data any) web.View {
-	return web.View{Title: title, Product: p.h.Tenant.Organization.DisplayName + " admin center", Theme: "tenant", Home: "/admin/", Nav: navigation, Active: active,
-		User: p.Admin, SignOut: "/admin/logout", Notice: web.TakeNotice(p.ResponseWriter, p.Request, p.h.Tenant.URL), Data: data}
-}
-
-func (p page) render(name, title, active string, data any) error {
-	p.h.pages.Render(p.ResponseWriter, http.StatusOK, name, p.view(title, active, data))
-	return nil
-}
-
-func (p page) done(target, notice string) error {
-	web.SetNotice(p.ResponseWriter, p.h.Tenant.URL, notice)
-	http.Redirect(p.ResponseWriter, p.Request, target, http.StatusSeeOther)
-	return nil
-}
-
-// fail shows a refusal with what happened and what to do. Other errors show a reference only.
-func (p page) fail(err error) {
-	data := struct {
-		Title          string
-		Lines          []string
-		Reference      string
-		Link, LinkText string
-	}{"That did not work", []string{"Something went wrong on our side. The log has the reason under this reference."}, p.by.RequestID, "/admin/", "Back to the admin center"}
-	status := http.StatusInternalServerError
-	if code := tenant.CodeOf(err); code != "" {
-		reason := tenant.Reasons[code]
-		if status = map[tenant.Kind]int{tenant.NotFound: 404, tenant.Conflict: 409, tenant.Denied: 403}[reason.Kind]; status == 0 {
-			status = http.StatusBadRequest
-		}
-		data.Lines = []string{(&tenant.Error{Code: code}).Error() + ".", detail(err), "What to do: " + reason.Remedy + "."}
-	} else {
-		p.h.Log.Error("admin center request failed", "request_id", p.by.RequestID, "error", err)
-	}
-	p.h.pages.Render(p.ResponseWriter, status, "message", p.view(data.Title, "", data))
-}
-
-func (h *Handler) showLogin(w http.ResponseWriter, status int, returnTo, problem string) {
-	h.pages.Render(w, status, "login", web.View{Title: "Sign in", Product: h.Tenant.Organization.DisplayName + " admin center", Theme: "tenant", Home: "/admin/",
-		Narrow: true, Problem: problem, Data: struct{ ReturnTo string }{returnTo}})
-}
-
-func (h *Handler) loginForm(w http.ResponseWriter, r *http.Request) {
-	h.showLogin(w, http.StatusOK, web.LocalPath(r.URL.Query().Get("return"), "/admin/"), "")
-}
-
-func (h *Handler) login(w http.ResponseWriter, r *http.Request) {
-	returnTo := web.LocalPath(r.PostFormValue("return"), "/admin/")
-	by := audit.Actor{Kind: audit.Anonymous, Address: web.Address(r), RequestID: web.RequestID(r)}
-	secret, err := h.Tenant.SignInAdministrator(r.Context(), by, r.PostFormValue("username"), r.PostFormValue("password"))
-	switch {
-	case tenant.CodeOf(err) == tenant.SignInLocked:
-		h.showLogin(w, http.StatusTooManyRequests, returnTo, "Too many wrong passwords. Wait a few minutes and try again.")
-	case tenant.CodeOf(err) != "":
-		h.showLogin(w, http.StatusUnauthorized, returnTo, "The user name or the password is not right.")
-	case err != nil:
-		h.Log.Error("admin center sign-in failed", "request_id", by.RequestID, "error", err)
-		h.showLogin(w, http.StatusInternalServerError, returnTo, "Something went wrong on our side. Reference: "+by.RequestID)
-	default:
-		http.SetCookie(w, web.Cookie(h.Tenant.URL, cookieName, secret.Reveal(), tenant.SessionLifetime))
-		http.Redirect(w, r, returnTo, http.StatusSeeOther) // #nosec G710 -- LocalPath keeps it on this site
-	}
-}
-
-func logout(p page) error {
-	if err := p.h.Tenant.SignOut(p.Context(), p.by, web.CookieValue(p.Request, cookieName)); err != nil {
-		return err
-	}
-	http.SetCookie(p.ResponseWriter, web.Cookie(p.h.Tenant.URL, cookieName, "", -time.Second))
-	http.Redirect(p.ResponseWriter, p.Request, "/admin/login", http.StatusSeeOther)
-	return nil
 }

@@ -15,12 +15,12 @@ func apps(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.render("apps", "Enterprise applications", "/admin/apps", list)
+	return p.Render("apps", "Enterprise applications", "/admin/apps", list)
 }
 
 func gallery(p page) error {
 	q := p.URL.Query().Get("q")
-	return p.render("gallery", "Browse the gallery", "/admin/apps", struct {
+	return p.Render("gallery", "Browse the gallery", "/admin/apps", struct {
 		Search    string
 		Templates []tenant.Template
 	}{q, tenant.SearchGallery(q)})
@@ -35,7 +35,7 @@ func createApp(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.done("/admin/apps/"+a.ID, "The application is created. Next: assign users and groups, then set up single sign-on.")
+	return p.Done("/admin/apps/"+a.ID, "The application is created. Next: assign users and groups, then set up single sign-on.")
 }
 
 // appData is what the pages of an application share.
@@ -54,7 +54,7 @@ func app(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.render("app", a.DisplayName, "/admin/apps", appData{a, "overview", nil})
+	return p.Render("app", a.DisplayName, "/admin/apps", appData{a, "overview", nil})
 }
 
 type samlData struct {
@@ -72,7 +72,7 @@ func samlPage(p page) error {
 	if k, err := a.SigningKeyOf(); err == nil {
 		d.Key = &k
 	}
-	return p.render("saml", "Single sign-on", "/admin/apps", appData{a, "saml", d})
+	return p.Render("saml", "Single sign-on", "/admin/apps", appData{a, "saml", d})
 }
 
 // editSAML changes an application and puts it into SAML mode with a certificate, which the portal makes by itself.
@@ -95,7 +95,7 @@ func (p page) editSAML(edit func(*tenant.Application)) error {
 	if err != nil {
 		return err
 	}
-	return p.done("/admin/apps/"+p.PathValue("id")+"/saml", "The SAML settings are saved.")
+	return p.Done("/admin/apps/"+p.PathValue("id")+"/saml", "The SAML settings are saved.")
 }
 
 // uploadMetadata fills identifier and reply URL from the service provider's metadata file.
@@ -137,10 +137,7 @@ func downloadMetadata(p page) error {
 	if err != nil {
 		return err
 	}
-	p.Header().Set("Content-Type", "application/samlmetadata+xml; charset=utf-8")
-	p.Header().Set("Content-Disposition", `attachment; filename="federationmetadata.xml"`)
-	_, _ = p.ResponseWriter.Write(data)
-	return nil
+	return p.Download("federationmetadata.xml", "application/samlmetadata+xml; charset=utf-8", data)
 }
 
 type assignmentLine struct {
@@ -169,7 +166,7 @@ func assignments(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.render("assignments", "Users and groups", "/admin/apps", appData{a, "assignments", lines})
+	return p.Render("assignments", "Users and groups", "/admin/apps", appData{a, "assignments", lines})
 }
 
 func assign(p page) error {
@@ -184,7 +181,7 @@ func assign(p page) error {
 	if _, err := p.h.Tenant.Assign(p.Context(), p.by, a.ServicePrincipalID, id, tenant.GalleryRoles[0].ID); err != nil {
 		return err
 	}
-	return p.done("/admin/apps/"+a.ID+"/assignments", "The assignment is made.")
+	return p.Done("/admin/apps/"+a.ID+"/assignments", "The assignment is made.")
 }
 
 func unassign(p page) error {
@@ -195,7 +192,7 @@ func unassign(p page) error {
 	if err := p.h.Tenant.Unassign(p.Context(), p.by, a.ServicePrincipalID, p.PostFormValue("assignment")); err != nil {
 		return err
 	}
-	return p.done("/admin/apps/"+a.ID+"/assignments", "The assignment is removed.")
+	return p.Done("/admin/apps/"+a.ID+"/assignments", "The assignment is removed.")
 }
 
 type provisioningData struct {
@@ -228,7 +225,7 @@ func provisioning(p page) error {
 			return err
 		}
 	}
-	return p.render("provisioning", "Provisioning", "/admin/apps", appData{a, "provisioning", d})
+	return p.Render("provisioning", "Provisioning", "/admin/apps", appData{a, "provisioning", d})
 }
 
 // job returns the application's job and makes it when there is none.
@@ -268,13 +265,13 @@ func saveProvisioning(p page) error {
 		return p.h.Tenant.Refuse(p.Context(), p.by, "Test Connection", a.DisplayName, err)
 	}
 	if p.PostFormValue("do") == "test" {
-		return p.done(back, "The supplied credentials are authorized to enable provisioning.")
+		return p.Done(back, "The supplied credentials are authorized to enable provisioning.")
 	}
 	email, all := p.PostFormValue("email"), p.PostFormValue("scope") == "all"
 	if err := p.h.Tenant.ConfigureJob(p.Context(), p.by, j.ID, tenant.JobSettings{BaseAddress: &address, SecretToken: &token, NotificationEmail: &email, SyncAll: &all}); err != nil {
 		return err
 	}
-	return p.done(back, "The provisioning settings are saved.")
+	return p.Done(back, "The provisioning settings are saved.")
 }
 
 var controls = []string{"start", "pause", "restart"}
@@ -300,5 +297,5 @@ func controlProvisioning(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.done("/admin/apps/"+a.ID+"/provisioning", notice)
+	return p.Done("/admin/apps/"+a.ID+"/provisioning", notice)
 }

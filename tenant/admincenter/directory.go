@@ -10,14 +10,6 @@ import (
 
 const pageSize = 50
 
-func detail(err error) string {
-	var refused *tenant.Error
-	if errors.As(err, &refused) {
-		return refused.Detail
-	}
-	return ""
-}
-
 func overview(p page) error {
 	var d struct {
 		Organization        tenant.Organization
@@ -35,7 +27,7 @@ func overview(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.render("overview", "Overview", "/admin/", d)
+	return p.Render("overview", "Overview", "/admin/", d)
 }
 
 type listing[T any] struct {
@@ -54,7 +46,7 @@ func users(p page) error {
 		l.Items = l.Items[:pageSize]
 		l.Next = l.Items[pageSize-1].ID
 	}
-	return p.render("users", "Users", "/admin/users", l)
+	return p.Render("users", "Users", "/admin/users", l)
 }
 
 func createUser(p page) error {
@@ -67,7 +59,7 @@ func createUser(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.done("/admin/users/"+u.ID, "The user is created.")
+	return p.Done("/admin/users/"+u.ID, "The user is created.")
 }
 
 // formUser takes the form's fields over.
@@ -105,7 +97,7 @@ func user(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.render("user", u.DisplayName, "/admin/users", d)
+	return p.Render("user", u.DisplayName, "/admin/users", d)
 }
 
 func updateUser(p page) error {
@@ -122,14 +114,14 @@ func updateUser(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.done("/admin/users/"+id, "The user is saved.")
+	return p.Done("/admin/users/"+id, "The user is saved.")
 }
 
 func deleteUser(p page) error {
 	if err := p.h.Tenant.DeleteUser(p.Context(), p.by, p.PathValue("id")); err != nil {
 		return err
 	}
-	return p.done("/admin/users", "The user is deleted.")
+	return p.Done("/admin/users", "The user is deleted.")
 }
 
 func groups(p page) error {
@@ -143,7 +135,7 @@ func groups(p page) error {
 		l.Items = l.Items[:pageSize]
 		l.Next = l.Items[pageSize-1].ID
 	}
-	return p.render("groups", "Groups", "/admin/groups", l)
+	return p.Render("groups", "Groups", "/admin/groups", l)
 }
 
 func createGroup(p page) error {
@@ -151,7 +143,7 @@ func createGroup(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.done("/admin/groups/"+g.ID, "The group is created.")
+	return p.Done("/admin/groups/"+g.ID, "The group is created.")
 }
 
 // maxShown is how many members a group's page lists.
@@ -195,7 +187,7 @@ func group(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.render("group", d.Group.DisplayName, "/admin/groups", d)
+	return p.Render("group", d.Group.DisplayName, "/admin/groups", d)
 }
 
 // principal finds a user by user principal name or a group by its exact name.
@@ -229,21 +221,21 @@ func addMember(p page) error {
 	if err := p.h.Tenant.AddMember(p.Context(), p.by, p.PathValue("id"), id); err != nil {
 		return err
 	}
-	return p.done("/admin/groups/"+p.PathValue("id"), "The member is added.")
+	return p.Done("/admin/groups/"+p.PathValue("id"), "The member is added.")
 }
 
 func removeMember(p page) error {
 	if err := p.h.Tenant.RemoveMember(p.Context(), p.by, p.PathValue("id"), p.PathValue("mid")); err != nil {
 		return err
 	}
-	return p.done("/admin/groups/"+p.PathValue("id"), "The member is removed.")
+	return p.Done("/admin/groups/"+p.PathValue("id"), "The member is removed.")
 }
 
 func deleteGroup(p page) error {
 	if err := p.h.Tenant.DeleteGroup(p.Context(), p.by, p.PathValue("id")); err != nil {
 		return err
 	}
-	return p.done("/admin/groups", "The group is deleted.")
+	return p.Done("/admin/groups", "The group is deleted.")
 }
 
 func auditLog(p page) error {
@@ -251,5 +243,5 @@ func auditLog(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.render("audit", "Audit logs", "/admin/audit", struct{ Events []audit.Event }{events})
+	return p.Render("audit", "Audit logs", "/admin/audit", struct{ Events []audit.Event }{events})
 }

@@ -1,0 +1,148 @@
+package web
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// Desk is a site's pages for administrators: a sign-in page, and pages for those who have signed in. Both halves have one; what differs
+// is in its fields.
+type Desk struct {
+	URL      string // the site's public URL
+	Prefix   string // of all its paths, such as /console
+	Cookie   string // the session cookie's name
+	Lifetime time.Duration
+	Product  string
+	Theme    string
+	Nav      []NavItem
+	Pages    *Pages // must have login, message and what Render is asked for
+	Log      *slog.Logger
+
+	// Session returns the administrator behind a session's secret; "" when the session is not valid.
+	Session func(ctx context.Context, secret string) (name string, err error)
+	// SignIn checks a password and opens a session. A refusal is answered with a status and a sentence for the person.
+	SignIn func(r *http.Request, name, password string) (secret string, status int, refusal string, err error)
+	// SignOut ends a session.
+	SignOut func(r *http.Request, name, secret string) error
+	// Explain says what a refusal means, in sentences for an administrator; no lines for an error that is none.
+	Explain func(err error) (status int, lines []string)
+}
+
+// Visit is one request of a signed-in administrator.
+type Visit struct {
+	http.ResponseWriter
+	*http.Request
+	Admin string
+	desk  *Desk
+}
+
+// Header disambiguates: a Visit embeds both a writer and a request.
+func (v Visit) Header() http.Header { return v.ResponseWriter.Header() }
+
+// Message is what the page "message" shows.
+type Message struct {
+	Title          string
+	Lines          []string
+	Reference      string
+	Link, LinkText string
+}
+
+// MountSignIn adds the sign-in and sign-out of the desk to mux.
+func (d *Desk) MountSignIn(mux *http.ServeMux) {
+	mux.Handle("GET "+d.Prefix+"/login", Guard(d.URL, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d.showSignIn(w, http.StatusOK, LocalPath(r.URL.Query().Get("return"), d.Prefix+"/"), "")
+	})))
+	mux.Handle("POST "+d.Prefix+"/login", Guard(d.URL, http.HandlerFunc(d.signIn)))
+	mux.Handle("POST "+d.Prefix+"/logout", d.Handle(func(v Visit) error {
+		if err := d.SignOut(v.Request, v.Admin, CookieValue(v.Request, d.Cookie)); err != nil {
+			return err
+		}
+		http.SetCookie(v.ResponseWriter, Cookie(d.URL, d.Cookie, "", -time.Second))
+		http.Redirect(v.ResponseWriter, v.Request, d.Prefix+"/login", http.StatusSeeOther)
+		return nil
+	}))
+}
+
+func (d *Desk) showSignIn(w http.ResponseWriter, status int, returnTo, problem string) {
+	d.Pages.Render(w, status, "login", View{Title: "Sign in", Product: d.Product, Theme: d.Theme, Home: d.Prefix + "/", Narrow: true, Problem: problem,
+		Data: struct{ ReturnTo string }{returnTo}})
+}
+
+func (d *Desk) signIn(w http.ResponseWriter, r *http.Request) {
+	returnTo := LocalPath(r.PostFormValue("return"), d.Prefix+"/")
+	secret, status, refusal, err := d.SignIn(r, r.PostFormValue("username"), r.PostFormValue("password"))
+	switch {
+	case err != nil:
+		d.Log.Error("sign-in failed", "request_id", RequestID(r), "error", err)
+		d.showSignIn(w, http.StatusInternalServerError, returnTo, "Something went wrong on our side. Reference: "+RequestID(r))
+	case refusal != "":
+		d.showSignIn(w, status, returnTo, refusal)
+	default:
+		http.SetCookie(w, Cookie(d.URL, d.Cookie, secret, d.Lifetime))
+		http.Redirect(w, r, returnTo, http.StatusSeeOther) // #nosec G710 -- LocalPath keeps it on this site
+	}
+}
+
+// Handle runs fn for a signed-in administrator and shows its error; others are sent to sign in.
+func (d *Desk) Handle(fn func(Visit) error) http.Handler {
+	return Guard(d.URL, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name, err := d.Session(r.Context(), CookieValue(r, d.Cookie))
+		if err == nil && name == "" {
+			target := d.Prefix + "/"
+			if r.Method == http.MethodGet {
+				target = r.URL.RequestURI()
+			}
+			http.Redirect(w, r, d.Prefix+"/login?return="+url.QueryEscape(target), http.StatusSeeOther)
+			return
+		}
+		v := Visit{w, r, name, d}
+		if err == nil {
+			err = fn(v)
+		}
+		if err != nil {
+			v.fail(err)
+		}
+	}))
+}
+
+func (v Visit) view(title, active string, data any) View {
+	d := v.desk
+	return View{Title: title, Product: d.Product, Theme: d.Theme, Home: d.Prefix + "/", Nav: d.Nav, Active: active, User: v.Admin, SignOut: d.Prefix + "/logout",
+		Notice: TakeNotice(v.ResponseWriter, v.Request, d.URL), Data: data}
+}
+
+// Render writes a page. active is the URL of the navigation entry that it belongs to.
+func (v Visit) Render(name, title, active string, data any) error {
+	v.desk.Pages.Render(v.ResponseWriter, http.StatusOK, name, v.view(title, active, data))
+	return nil
+}
+
+// Done goes on to a page and says there what was done.
+func (v Visit) Done(target, notice string) error {
+	SetNotice(v.ResponseWriter, v.desk.URL, notice)
+	http.Redirect(v.ResponseWriter, v.Request, target, http.StatusSeeOther)
+	return nil
+}
+
+// Download sends a file.
+func (v Visit) Download(name, contentType string, data []byte) error {
+	v.Header().Set("Content-Type", contentType)
+	v.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	_, _ = v.ResponseWriter.Write(data) // the client has gone away
+	return nil
+}
+
+// fail shows a refusal with what happened and what to do; an administrator may know the reason. Of any other error only the reference is told.
+func (v Visit) fail(err error) {
+	m := Message{Title: "That did not work", Reference: RequestID(v.Request), Link: v.desk.Prefix + "/", LinkText: "Back"}
+	status, lines := v.desk.Explain(err)
+	if len(lines) == 0 {
+		v.desk.Log.Error("request failed", "request_id", m.Reference, "path", v.URL.Path, "error", err)
+		status, lines = http.StatusInternalServerError, []string{"Something went wrong on our side. The log has the reason under this reference."}
+	}
+	m.Lines = lines
+	v.desk.Pages.Render(v.ResponseWriter, status, "message", v.view(m.Title, "", m))
+}
