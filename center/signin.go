@@ -140,14 +140,12 @@ func (c *Center) signInWithPassword(ctx context.Context, by audit.Actor, action,
 	if err != nil && !errors.Is(err, ErrNoRow) {
 		return "", err
 	}
-	right := authn.CheckPassword(stored.Hash, password) // also for unknown names, so that the time tells nothing
-	if stored.Hash == "" {
+	switch authn.Judge(stored.Hash, stored.Lockout, password, c.now()) {
+	case authn.Unknown:
 		return "", c.Refuse(ctx, by, action, name, &Error{Code: SignInFailed, Detail: "no such user, no password, disabled, or signing in elsewhere"})
-	}
-	if stored.Lockout.Locked(c.now()) {
+	case authn.Locked:
 		return "", c.Refuse(ctx, by, action, name, &Error{Code: SignInLocked, Detail: "until " + stored.Lockout.Until.Format(time.RFC3339)})
-	}
-	if !right {
+	case authn.Wrong:
 		err := c.Store.Update(ctx, func(tx Tx) error {
 			p, err := tx.Password(stored.Principal)
 			if err != nil {
@@ -160,6 +158,7 @@ func (c *Center) signInWithPassword(ctx context.Context, by audit.Actor, action,
 			return "", err
 		}
 		return "", c.Refuse(ctx, by, action, name, &Error{Code: SignInFailed, Detail: "wrong password"})
+	case authn.Right:
 	}
 	secret := authn.NewSecret(32)
 	err = c.change(ctx, by, action, func(tx Tx) (string, error) {

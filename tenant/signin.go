@@ -93,13 +93,12 @@ func (t *Tenant) signIn(ctx context.Context, by audit.Actor, action, name, passw
 	if err != nil && !errors.Is(err, ErrNoRow) {
 		return "", err
 	}
-	right := authn.CheckPassword(stored.Hash, password) // also for unknown names, so that the time tells nothing
-	switch {
-	case stored.Hash == "":
+	switch authn.Judge(stored.Hash, stored.Lockout, password, t.now()) {
+	case authn.Unknown:
 		return "", t.Refuse(ctx, by, action, name, &Error{Code: SignInFailed, Detail: "no such user, no password, or disabled"})
-	case stored.Lockout.Locked(t.now()):
+	case authn.Locked:
 		return "", t.Refuse(ctx, by, action, name, &Error{Code: SignInLocked, Detail: "until " + stored.Lockout.Until.Format(time.RFC3339)})
-	case !right:
+	case authn.Wrong:
 		err := t.Store.Update(ctx, func(tx Tx) error {
 			p, err := tx.Password(stored.Principal)
 			if err != nil {
@@ -112,6 +111,7 @@ func (t *Tenant) signIn(ctx context.Context, by audit.Actor, action, name, passw
 			return "", err
 		}
 		return "", t.Refuse(ctx, by, action, name, &Error{Code: SignInFailed, Detail: "wrong password"})
+	case authn.Right:
 	}
 	secret := authn.NewSecret(32)
 	err = t.change(ctx, by, action, func(tx Tx, _ *Touched) (string, error) {

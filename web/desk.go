@@ -23,8 +23,8 @@ type Desk struct {
 
 	// Session returns the administrator behind a session's secret; "" when the session is not valid.
 	Session func(ctx context.Context, secret string) (name string, err error)
-	// SignIn checks a password and opens a session. A refusal is answered with a status and a sentence for the person.
-	SignIn func(r *http.Request, name, password string) (secret string, status int, refusal string, err error)
+	// SignIn checks a password and opens a session. With refused set, err says why; the person is not told.
+	SignIn func(r *http.Request, name, password string) (secret string, refused bool, err error)
 	// SignOut ends a session.
 	SignOut func(r *http.Request, name, secret string) error
 	// Explain says what a refusal means, in sentences for an administrator; no lines for an error that is none.
@@ -41,6 +41,9 @@ type Visit struct {
 
 // Header disambiguates: a Visit embeds both a writer and a request.
 func (v Visit) Header() http.Header { return v.ResponseWriter.Header() }
+
+// WrongPassword is what everybody is told whose sign-in is refused, whatever the reason: that a name is locked would tell that it exists.
+const WrongPassword = "The user name or the password is not right. After several mistakes, wait a few minutes before the next attempt."
 
 // Message is what the page "message" shows.
 type Message struct {
@@ -73,13 +76,13 @@ func (d *Desk) showSignIn(w http.ResponseWriter, status int, returnTo, problem s
 
 func (d *Desk) signIn(w http.ResponseWriter, r *http.Request) {
 	returnTo := LocalPath(r.PostFormValue("return"), d.Prefix+"/")
-	secret, status, refusal, err := d.SignIn(r, r.PostFormValue("username"), r.PostFormValue("password"))
+	secret, refused, err := d.SignIn(r, r.PostFormValue("username"), r.PostFormValue("password"))
 	switch {
+	case refused:
+		d.showSignIn(w, http.StatusUnauthorized, returnTo, WrongPassword)
 	case err != nil:
 		d.Log.Error("sign-in failed", "request_id", RequestID(r), "error", err)
 		d.showSignIn(w, http.StatusInternalServerError, returnTo, "Something went wrong on our side. Reference: "+RequestID(r))
-	case refusal != "":
-		d.showSignIn(w, status, returnTo, refusal)
 	default:
 		http.SetCookie(w, Cookie(d.URL, d.Cookie, secret, d.Lifetime))
 		http.Redirect(w, r, returnTo, http.StatusSeeOther) // #nosec G710 -- LocalPath keeps it on this site

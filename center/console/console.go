@@ -59,15 +59,9 @@ func (h *Handler) desk(pages *web.Pages) *web.Desk {
 			}
 			return name, err
 		},
-		SignIn: func(r *http.Request, name, password string) (string, int, string, error) {
+		SignIn: func(r *http.Request, name, password string) (string, bool, error) {
 			secret, err := c.SignInAdministrator(r.Context(), actor(r, audit.Anonymous, name), name, password)
-			switch center.CodeOf(err) {
-			case "":
-				return secret.Reveal(), 0, "", err
-			case center.SignInLocked:
-				return "", http.StatusTooManyRequests, "Too many wrong passwords. Wait a few minutes and try again.", nil
-			}
-			return "", http.StatusUnauthorized, "The user name or the password is not right.", nil
+			return secret.Reveal(), center.CodeOf(err) != "", err
 		},
 		SignOut: func(r *http.Request, name, secret string) error {
 			return c.SignOut(r.Context(), actor(r, audit.User, name), secret)

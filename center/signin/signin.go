@@ -133,17 +133,12 @@ func (h *Handler) form(w http.ResponseWriter, status int, returnTo, problem stri
 func (h *Handler) password(w http.ResponseWriter, r *http.Request) {
 	returnTo := web.LocalPath(r.PostFormValue("return"), "/start")
 	secret, err := h.Center.SignInUser(r.Context(), h.actor(r), strings.TrimSpace(r.PostFormValue("username")), r.PostFormValue("password"))
-	switch center.CodeOf(err) {
-	case "":
-		if err != nil {
-			h.fail(w, r, err)
-			return
-		}
-	case center.SignInLocked:
-		h.form(w, http.StatusTooManyRequests, returnTo, "Too many wrong passwords. Wait a few minutes and try again.")
+	if center.CodeOf(err) != "" {
+		h.form(w, http.StatusUnauthorized, returnTo, web.WrongPassword)
 		return
-	default:
-		h.form(w, http.StatusUnauthorized, returnTo, "The user name or the password is not right.")
+	}
+	if err != nil {
+		h.fail(w, r, err)
 		return
 	}
 	h.welcome(w, r, secret, returnTo)

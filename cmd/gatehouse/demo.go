@@ -137,7 +137,7 @@ func (d *demo) run(ctx context.Context) error {
 	if d.asJSON {
 		err = d.printJSON(ctx, state)
 	} else {
-		err = d.printPage(state, failures)
+		err = d.printPage(ctx, state, failures)
 	}
 	if err != nil {
 		return err

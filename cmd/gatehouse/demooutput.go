@@ -150,8 +150,12 @@ func (d *demo) listAccounts(ctx context.Context) ([]demoAccount, error) {
 }
 
 // printPage ends the walk: where to go, who can sign in, and what to type.
-func (d *demo) printPage(s connect.State, failures []connect.Failure) error {
+func (d *demo) printPage(ctx context.Context, s connect.State, failures []connect.Failure) error {
 	out, i := d.w.out, d.center.Instance
+	membershipCommand, err := d.membershipCommand(ctx)
+	if err != nil {
+		return err
+	}
 	for _, f := range failures {
 		fmt.Fprintf(out, " ! %s was not provisioned: %s\n", f.Name, f.Reason)
 	}
@@ -170,11 +174,11 @@ On the command line:
   export AWS_ACCESS_KEY_ID=%s
   export AWS_SECRET_ACCESS_KEY=%s
   export AWS_REGION=%s
-  export AWS_ENDPOINT_URL=%s        # aws CLI before 2.13: --endpoint-url
+  export AWS_ENDPOINT_URL=%s
 
-  aws sso-admin list-instances
-  aws identitystore list-users --identity-store-id %s --query 'Users[].UserName'
-`, d.secrets.AccessKeyID, d.secrets.SecretAccessKey, i.Region, d.center.URL, i.IdentityStoreID)
+  aws --endpoint-url $AWS_ENDPOINT_URL sso-admin list-instances
+  aws --endpoint-url $AWS_ENDPOINT_URL identitystore list-users --identity-store-id %s --query 'Users[].UserName'
+%s`, d.secrets.AccessKeyID, d.secrets.SecretAccessKey, i.Region, d.center.URL, i.IdentityStoreID, membershipCommand)
 	if s.SCIM.ScimEndpoint == "" {
 		fmt.Fprintf(out, `
 Connect them by hand in the two consoles, or with:
@@ -186,4 +190,21 @@ Connect them by hand in the two consoles, or with:
 	}
 	fmt.Fprintln(out, "\nCtrl-C stops it.")
 	return nil
+}
+
+// membershipCommand is the walk's step 7 with real ids: it makes somebody of one group a member of another. Nothing while they are not there.
+func (d *demo) membershipCommand(ctx context.Context) (string, error) {
+	g, err := d.center.GroupByName(ctx, "Finance")
+	if center.CodeOf(err) == center.GroupNotFound {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	u, err := d.center.UserByName(ctx, "mei.tanaka@"+d.tenant.Organization.Domain)
+	if center.CodeOf(err) == center.UserNotFound {
+		return "", nil
+	}
+	return fmt.Sprintf("  aws --endpoint-url $AWS_ENDPOINT_URL identitystore create-group-membership --identity-store-id %s \\\n    --group-id %s --member-id UserId=%s     # %s joins %s\n",
+		d.center.Instance.IdentityStoreID, g.ID, u.ID, u.DisplayName, g.DisplayName), err
 }

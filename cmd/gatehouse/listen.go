@@ -106,6 +106,7 @@ func (h *half) dsn(file string) string {
 const (
 	headerTimeout   = 10 * time.Second
 	readTimeout     = 60 * time.Second
+	writeTimeout    = 60 * time.Second
 	idleTimeout     = 2 * time.Minute
 	shutdownTimeout = 5 * time.Second
 	maxHeaderBytes  = 64 << 10
@@ -118,7 +119,7 @@ func (h *half) serve(ctx context.Context, l net.Listener, mount func(*http.Serve
 	mount(mux)
 	server := &http.Server{
 		Handler:           web.Middleware(mux, web.Options{Log: h.log, BehindProxy: h.behindProxy, Secure: strings.HasPrefix(h.url, "https:")}),
-		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
 	}
 	failed := make(chan error, 1)

@@ -68,10 +68,8 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		http.SetCookie(w, web.Cookie(h.Tenant.URL, cookieName, secret.Reveal(), tenant.SessionLifetime))
 		http.Redirect(w, r, d.ReturnTo, http.StatusSeeOther)
-	case code == tenant.SignInLocked:
-		h.show(w, http.StatusTooManyRequests, d, "Your account is temporarily locked to prevent unauthorized use. Try again in a few minutes. (AADSTS50053)")
-	case code != "":
-		h.show(w, http.StatusUnauthorized, d, "Your account or password is incorrect. (AADSTS50126)")
+	case code != "": // Entra tells that an account is locked (AADSTS50053), and so that it exists; we do not
+		h.show(w, http.StatusUnauthorized, d, web.WrongPassword+" (AADSTS50126)")
 	default:
 		h.Log.Error("sign-in failed", "request_id", by.RequestID, "error", err)
 		h.show(w, http.StatusInternalServerError, d, "Something went wrong on our side. Request Id: "+by.RequestID)
