@@ -21,6 +21,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"cmd/*", "*"},
 	{"bench", "*"},
 	{"center/centertest", "audit authn center center/store sqldb"},
+	{"tenant/tenanttest", "audit authn tenant"},
 	{"center/store", "audit center sqldb"},
 	{"tenant/store", "audit tenant sqldb"},
 	{"center/scimserver", "audit center scim"},

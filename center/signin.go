@@ -160,6 +160,7 @@ func (c *Center) signInWithPassword(ctx context.Context, by audit.Actor, action,
 		return "", c.Refuse(ctx, by, action, name, &Error{Code: SignInFailed, Detail: "wrong password"})
 	case authn.Right:
 	}
+	by.Kind = audit.User
 	secret := authn.NewSecret(32)
 	err = c.change(ctx, by, action, func(tx Tx) (string, error) {
 		session, principal, err := find(tx)
@@ -204,7 +205,7 @@ type VerifiedAssertion struct {
 // It returns the session's secret and the path to go to. It fails with RequestUnknown, AssertionReplayed, UserNotFound or UserDisabled.
 func (c *Center) SignInWithAssertion(ctx context.Context, by audit.Actor, a VerifiedAssertion, browser string) (authn.Secret, string, error) {
 	secret, returnTo := authn.NewSecret(32), ""
-	by.Name = a.NameID
+	by.Kind, by.Name = audit.User, a.NameID // the identity provider has said who it is
 	err := c.change(ctx, by, "ExternalIdPDirectoryLogin", func(tx Tx) (string, error) {
 		returnTo = ""
 		if _, err := tx.UsedAssertion(a.ID); err == nil { // first: a replay also answers a request that is gone

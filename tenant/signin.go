@@ -113,6 +113,7 @@ func (t *Tenant) signIn(ctx context.Context, by audit.Actor, action, name, passw
 		return "", t.Refuse(ctx, by, action, name, &Error{Code: SignInFailed, Detail: "wrong password"})
 	case authn.Right:
 	}
+	by.Kind = audit.User
 	secret := authn.NewSecret(32)
 	err = t.change(ctx, by, action, func(tx Tx, _ *Touched) (string, error) {
 		s, principal, err := find(tx)

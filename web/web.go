@@ -155,6 +155,7 @@ var functions = template.FuncMap{
 		}
 		return t.UTC().Format("2006-01-02 15:04 UTC")
 	},
+	"moment": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") },
 	"short": func(n int, s string) string {
 		if r := []rune(s); len(r) > n {
 			return string(r[:n]) + "…"

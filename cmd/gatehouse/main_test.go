@@ -5,11 +5,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -86,15 +89,22 @@ func startDemo(t testing.TB, args ...string) (d demoOutput, stop func()) {
 	return d, stop
 }
 
-// freeAddress returns a loopback address that nothing listens on.
+// nextPort is where freeAddress looks next: below the ports that the system gives to connections, so that none is taken in between.
+var nextPort atomic.Int32
+
+// freeAddress returns a loopback address that nothing listens on, and that no other test is given.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	nextPort.CompareAndSwap(0, 20_000+rand.Int32N(10_000))
+	for range 100 {
+		address := fmt.Sprintf("127.0.0.1:%d", nextPort.Add(1))
+		if l, err := net.Listen("tcp", address); err == nil {
+			_ = l.Close()
+			return address
+		}
 	}
-	defer l.Close() //nolint:errcheck // it was only asked for its address
-	return l.Addr().String()
+	t.Fatal("no free port")
+	return ""
 }
 
 // connectArgs are the settings that connect a demo's halves.

@@ -1,0 +1,37 @@
+package store_test
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+
+	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
+	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/tenant/store"
+	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
+)
+
+func TestMain(m *testing.M) { sqldbtest.Main(m) }
+
+func open(t *testing.T, dsn string) tenant.Store {
+	t.Helper()
+	s, err := store.Open(context.Background(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func TestContractOnSQLite(t *testing.T) {
+	tenanttest.Store(t, func(t *testing.T) tenant.Store { return open(t, filepath.Join(t.TempDir(), "tenant.db")) })
+}
+
+func TestContractOnPostgreSQL(t *testing.T) {
+	sqldbtest.Postgres(t) // skip here rather than in each part
+	tenanttest.Store(t, func(t *testing.T) tenant.Store { return open(t, sqldbtest.Postgres(t)) })
+}

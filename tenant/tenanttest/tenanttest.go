@@ -1,0 +1,311 @@
+// Package tenanttest makes real tenants for tests, and holds the contract suite that every tenant.Store must pass.
+//
+// It may import tenant, audit and authn.
+package tenanttest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+// Actor is who the tests act as.
+var Actor = audit.Actor{Kind: audit.Application, Name: "test"}
+
+// On returns a tenant on a store.
+func On(t testing.TB, s tenant.Store) *tenant.Tenant {
+	t.Helper()
+	sealer, err := authn.NewSealer(make([]byte, authn.MasterKeySize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tn, err := tenant.Open(context.Background(), tenant.Config{Store: s, Sealer: sealer, URL: "http://127.0.0.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tn
+}
+
+// Store is the contract of tenant.Store. open returns an empty store.
+func Store(t *testing.T, open func(t *testing.T) tenant.Store) {
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, tenant.Store)
+	}{
+		{"users and groups are found by their keys and page in one order", directory},
+		{"members are found from both ends", members},
+		{"applications are found by each of their ids", applications},
+		{"a job's memory goes with it", jobs},
+		{"marks are numbered once, also by concurrent writers", marks},
+		{"an update that fails leaves nothing behind", failedUpdate},
+		{"small nouns round trip", nouns},
+		{"scope: assigned users, direct members of assigned groups, and nobody else", scope},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.test(t, open(t))
+		})
+	}
+}
+
+var background = context.Background()
+
+func update(t *testing.T, s tenant.Store, fn func(tenant.Tx) error) {
+	t.Helper()
+	if err := s.Update(background, fn); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func view(t *testing.T, s tenant.Store, fn func(tenant.Reader) error) {
+	t.Helper()
+	if err := s.View(background, fn); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantNoRow(t *testing.T, what string, err error) {
+	t.Helper()
+	if !errors.Is(err, tenant.ErrNoRow) {
+		t.Errorf("%s: error %v, want ErrNoRow", what, err)
+	}
+}
+
+func directory(t *testing.T, s tenant.Store) {
+	update(t, s, func(tx tenant.Tx) error {
+		for i := range 12 {
+			id := fmt.Sprintf("%02d", i)
+			if err := errors.Join(tx.PutUser(tenant.User{ID: id, UserPrincipalName: "User" + id + "@example.com", DisplayName: "Person " + id}),
+				tx.PutGroup(tenant.Group{ID: id, DisplayName: "Team"})); err != nil {
+				return err
+			}
+		}
+		return tx.DeleteUser("11")
+	})
+	view(t, s, func(r tenant.Reader) error {
+		u, err := r.UserByPrincipalName("USER07@EXAMPLE.com")
+		if err != nil || u.ID != "07" {
+			t.Errorf("by name %+v, %v", u, err)
+		}
+		_, err = r.User("11")
+		wantNoRow(t, "deleted user", err)
+		page, err := r.Users(tenant.Query{After: "04", Limit: 3})
+		if err != nil || len(page) != 3 || page[0].ID != "05" {
+			t.Errorf("page %v, %v", page, err)
+		}
+		found, err := r.Users(tenant.Query{Search: "pErson 1"})
+		if err != nil || len(found) != 1 {
+			t.Errorf("search %v, %v", found, err)
+		}
+		teams, err := r.GroupsByName("TEAM")
+		if err != nil || len(teams) != 12 {
+			t.Errorf("%d groups of one name, %v; names need not be unique", len(teams), err)
+		}
+		users, e1 := r.CountUsers()
+		groups, e2 := r.CountGroups()
+		if users != 11 || groups != 12 {
+			t.Errorf("%d users and %d groups", users, groups)
+		}
+		return errors.Join(e1, e2)
+	})
+}
+
+func members(t *testing.T, s tenant.Store) {
+	update(t, s, func(tx tenant.Tx) error {
+		return errors.Join(tx.PutMember(tenant.Member{GroupID: "g1", MemberID: "u1", Kind: tenant.KindUser}), tx.PutMember(tenant.Member{GroupID: "g1", MemberID: "g2", Kind: tenant.KindGroup}),
+			tx.PutMember(tenant.Member{GroupID: "g2", MemberID: "u1", Kind: tenant.KindUser}), tx.PutMember(tenant.Member{GroupID: "g2", MemberID: "u2", Kind: tenant.KindUser}))
+	})
+	view(t, s, func(r tenant.Reader) error {
+		in, e1 := r.Members("g1")
+		of, e2 := r.MemberOf("u1")
+		m, e3 := r.Member("g1", "g2")
+		if len(in) != 2 || len(of) != 2 || m.Kind != tenant.KindGroup {
+			t.Errorf("in %v, of %v, one %v", in, of, m)
+		}
+		return errors.Join(e1, e2, e3)
+	})
+	update(t, s, func(tx tenant.Tx) error { return tx.DeleteMembersOf("g2") }) // as a group and as a member
+	view(t, s, func(r tenant.Reader) error {
+		in, err := r.Members("g1")
+		of, e2 := r.MemberOf("u2")
+		if len(in) != 1 || len(of) != 0 {
+			t.Errorf("after the group is gone: in g1 %v, of u2 %v", in, of)
+		}
+		return errors.Join(err, e2)
+	})
+}
+
+func applications(t *testing.T, s tenant.Store) {
+	update(t, s, func(tx tenant.Tx) error {
+		return errors.Join(tx.PutApplication(tenant.Application{ID: "a", AppID: "b", ServicePrincipalID: "c", DisplayName: "AWS"}),
+			tx.PutAssignment(tenant.Assignment{ID: "x", ServicePrincipalID: "c", PrincipalID: "u1"}), tx.PutAssignment(tenant.Assignment{ID: "y", ServicePrincipalID: "c", PrincipalID: "g1"}))
+	})
+	view(t, s, func(r tenant.Reader) error {
+		for _, id := range []string{"a", "b", "c"} {
+			if a, err := r.Application(id); err != nil || a.DisplayName != "AWS" {
+				t.Errorf("by %s: %+v, %v", id, a, err)
+			}
+		}
+		all, e1 := r.Assignments(tenant.AssignmentQuery{ServicePrincipalID: "c"})
+		one, e2 := r.Assignments(tenant.AssignmentQuery{PrincipalID: "g1"})
+		if len(all) != 2 || len(one) != 1 || one[0].ID != "y" {
+			t.Errorf("assignments %v, %v", all, one)
+		}
+		return errors.Join(e1, e2)
+	})
+}
+
+func jobs(t *testing.T, s tenant.Store) {
+	update(t, s, func(tx tenant.Tx) error {
+		return errors.Join(tx.PutJob(tenant.Job{ID: "j", ServicePrincipalID: "c", Watermark: "1"}), tx.PutLink(tenant.Link{JobID: "j", Kind: tenant.KindUser, SourceID: "u", TargetID: "t", Sent: map[string]string{"a": "b"}}),
+			tx.PutLink(tenant.Link{JobID: "k", Kind: tenant.KindUser, SourceID: "u", TargetID: "other"}),
+			tx.AppendLog([]tenant.LogEntry{{ID: "1", JobID: "j", CycleID: "c1", Status: "success", Time: time.UnixMilli(1)}, {ID: "2", JobID: "j", CycleID: "c2", Status: "failure", Time: time.UnixMilli(2)}}))
+	})
+	view(t, s, func(r tenant.Reader) error {
+		l, e1 := r.Link("j", tenant.KindUser, "u")
+		_, noGroup := r.Link("j", tenant.KindGroup, "u")
+		wantNoRow(t, "a link of another kind", noGroup)
+		failed, e2 := r.Log(tenant.LogQuery{JobID: "j", Status: "failure"})
+		newest, e3 := r.Log(tenant.LogQuery{Limit: 1})
+		if l.Sent["a"] != "b" || len(failed) != 1 || newest[0].ID != "2" {
+			t.Errorf("link %+v, failed %v, newest %v", l, failed, newest)
+		}
+		return errors.Join(e1, e2, e3)
+	})
+	update(t, s, func(tx tenant.Tx) error { return tx.DeleteJob("j") })
+	view(t, s, func(r tenant.Reader) error {
+		links, err := r.Links("j")
+		other, e2 := r.Links("k")
+		if len(links) != 0 || len(other) != 1 {
+			t.Errorf("links %v, of another job %v", links, other)
+		}
+		return errors.Join(err, e2)
+	})
+}
+
+func marks(t *testing.T, s tenant.Store) {
+	var all sync.WaitGroup
+	failures := make(chan error, 32)
+	for i := range 32 {
+		all.Go(func() {
+			failures <- s.Update(background, func(tx tenant.Tx) error {
+				return tx.AppendMarks([]tenant.Mark{{Kind: tenant.KindUser, ID: fmt.Sprint(i)}, {Kind: tenant.KindGroup, ID: fmt.Sprint(i)}})
+			})
+		})
+	}
+	all.Wait()
+	for range 32 {
+		if err := <-failures; err != nil {
+			t.Error(err)
+		}
+	}
+	view(t, s, func(r tenant.Reader) error {
+		everything, last, err := r.Marks(0)
+		rest, _, e2 := r.Marks(60)
+		if len(everything) != 64 || last != 64 || len(rest) != 4 {
+			t.Errorf("%d marks, the last is %d, %d after the 60th", len(everything), last, len(rest))
+		}
+		return errors.Join(err, e2)
+	})
+}
+
+func failedUpdate(t *testing.T, s tenant.Store) {
+	boom := errors.New("boom")
+	err := s.Update(background, func(tx tenant.Tx) error {
+		return errors.Join(tx.PutUser(tenant.User{ID: "u", UserPrincipalName: "a@b"}), boom)
+	})
+	if !errors.Is(err, boom) {
+		t.Errorf("got %v, want the rule's own error", err)
+	}
+	view(t, s, func(r tenant.Reader) error {
+		_, err := r.User("u")
+		wantNoRow(t, "user of the failed update", err)
+		return nil
+	})
+}
+
+func nouns(t *testing.T, s tenant.Store) {
+	update(t, s, func(tx tenant.Tx) error {
+		return errors.Join(tx.PutOrganization(tenant.Organization{ID: "o"}), tx.PutClient(tenant.Client{ID: "c", SecretDigest: "d"}), tx.PutAdministrator(tenant.Administrator{Name: "Admin"}),
+			tx.PutPassword(tenant.Password{Principal: "u", Hash: "h"}), tx.PutSession(tenant.Session{Digest: "s", UserID: "u"}), tx.AppendEvent(audit.Event{ID: "e", Time: time.UnixMilli(1)}),
+			tx.PutUser(tenant.User{ID: "u", UserPrincipalName: "a@b"}))
+	})
+	view(t, s, func(r tenant.Reader) error {
+		o, e1 := r.Organization()
+		c, e2 := r.Client("c")
+		a, e3 := r.Administrator("ADMIN")
+		p, e4 := r.Password("u")
+		x, e5 := r.Session("s")
+		events, e6 := r.Events(10)
+		if o.ID != "o" || c.SecretDigest != "d" || a.Name != "Admin" || p.Hash != "h" || x.UserID != "u" || len(events) != 1 {
+			t.Errorf("read back %+v %+v %+v %+v %+v %v", o, c, a, p, x, events)
+		}
+		return errors.Join(e1, e2, e3, e4, e5, e6)
+	})
+	update(t, s, func(tx tenant.Tx) error { return errors.Join(tx.DeleteSessionsOf("u"), tx.DeleteUser("u")) })
+	view(t, s, func(r tenant.Reader) error {
+		_, err := r.Session("s")
+		wantNoRow(t, "session", err)
+		_, err = r.Password("u")
+		wantNoRow(t, "password of a deleted user", err)
+		return nil
+	})
+}
+
+func scope(t *testing.T, s tenant.Store) {
+	tn := On(t, s)
+	app, err := tn.Instantiate(background, Actor, tenant.Gallery[0], "AWS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	job, err := tn.CreateJob(background, Actor, app.ServicePrincipalID, tenant.Gallery[0].SyncTemplate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]string{}
+	for _, name := range []string{"direct", "member", "nested", "nobody"} {
+		u, err := tn.CreateUser(background, Actor, tenant.User{UserPrincipalName: name + "@example.com", DisplayName: name, Enabled: true}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids[name] = u.ID
+	}
+	for _, name := range []string{"outer", "inner"} {
+		g, err := tn.CreateGroup(background, Actor, tenant.Group{DisplayName: name, SecurityEnabled: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids[name] = g.ID
+	}
+	role := tenant.GalleryRoles[0].ID
+	_, e1 := tn.Assign(background, Actor, app.ServicePrincipalID, ids["direct"], role)
+	_, e2 := tn.Assign(background, Actor, app.ServicePrincipalID, ids["outer"], role)
+	if err := errors.Join(e1, e2, tn.AddMembers(background, Actor, ids["outer"], []string{ids["member"], ids["inner"]}), tn.AddMember(background, Actor, ids["inner"], ids["nested"])); err != nil {
+		t.Fatal(err)
+	}
+	all, err := tn.ScopeSince(background, job, "", nil)
+	if err != nil || len(all.Users) != 2 || len(all.Groups) != 1 || len(all.Groups[0].Members) != 1 {
+		t.Fatalf("everything: %+v, %v; want direct and member, and outer with one of them", all, err)
+	}
+	idle, err := tn.ScopeSince(background, job, all.Watermark, nil)
+	if err != nil || len(idle.Users)+len(idle.Groups) != 0 {
+		t.Errorf("nothing has changed: %+v, %v", idle, err)
+	}
+	if err := tn.RemoveMember(background, Actor, ids["outer"], ids["member"]); err != nil {
+		t.Fatal(err)
+	}
+	left, err := tn.ScopeSince(background, job, all.Watermark, nil)
+	if err != nil || len(left.Users) != 1 || left.Users[0].InScope || len(left.Groups) != 1 || len(left.Groups[0].Members) != 0 {
+		t.Errorf("a member has left: %+v, %v", left, err)
+	}
+	if err := tn.MayUse(background, app, ids["nested"]); tenant.CodeOf(err) != tenant.NotAssigned {
+		t.Errorf("a member of a nested group may sign in: %v", err)
+	}
+}
