@@ -124,6 +124,34 @@ func TestTheRealAWSCLI(t *testing.T) {
 		t.Errorf("is-member-in-groups %+v", is)
 	}
 
+	var found, same, described1 struct {
+		MembershipID string `json:"MembershipId"`
+		GroupID      string `json:"GroupId"`
+	}
+	aws.run(&found, append([]string{"identitystore", "get-group-membership-id"}, pair...)...)
+	aws.run(&described1, with("identitystore", "describe-group-membership", "--membership-id", found.MembershipID)...)
+	if described1.GroupID != group.GroupID {
+		t.Errorf("the membership %+v is in another group than %s", described1, group.GroupID)
+	}
+	aws.run(&memberships, with("identitystore", "list-group-memberships-for-member", "--member-id", "UserId="+user.UserID)...)
+	if len(memberships.GroupMemberships) != 2 {
+		t.Errorf("a member of %d groups, want the old one and the new one", len(memberships.GroupMemberships))
+	}
+	aws.run(nil, with("identitystore", "delete-group-membership", "--membership-id", found.MembershipID)...)
+	aws.fails("ResourceNotFoundException", append([]string{"identitystore", "get-group-membership-id"}, pair...)...)
+
+	aws.run(&same, with("identitystore", "create-group", "--display-name", "Auditors", "--description", "Read everything")...)
+	aws.fails("ConflictException", with("identitystore", "create-group", "--display-name", "AUDITORS")...)
+	aws.run(nil, with("identitystore", "update-group", "--group-id", same.GroupID, "--operations", `[{"AttributePath":"displayName","AttributeValue":"Inspectors"}]`)...)
+	var inspectors struct{ DisplayName, Description string }
+	aws.run(&inspectors, with("identitystore", "describe-group", "--group-id", same.GroupID)...)
+	if inspectors.DisplayName != "Inspectors" || inspectors.Description != "Read everything" {
+		t.Errorf("the group is %+v", inspectors)
+	}
+	aws.run(nil, with("identitystore", "delete-group", "--group-id", same.GroupID)...)
+	aws.fails("ResourceNotFoundException", with("identitystore", "describe-group", "--group-id", same.GroupID)...)
+	aws.fails("ValidationException", with("identitystore", "update-user", "--user-id", user.UserID, "--operations", `[{"AttributePath":"shoeSize","AttributeValue":"42"}]`)...)
+
 	aws.run(&user, with("identitystore", "create-user", "--user-name", "new.person", "--display-name", "New Person", "--name", "GivenName=New,FamilyName=Person", "--emails", "Value=new@example.com,Type=work,Primary=true")...)
 	aws.fails("ConflictException", with("identitystore", "create-user", "--user-name", "NEW.person", "--display-name", "X", "--name", "GivenName=N,FamilyName=P")...)
 	aws.fails("ValidationException", with("identitystore", "create-user", "--user-name", "only.name")...)
@@ -202,7 +230,43 @@ func TestTheRealAWSCLIOnPermissionSets(t *testing.T) {
 		t.Errorf("assignment %+v", created)
 	}
 	aws.fails("ConflictException", with(append([]string{"sso-admin", "delete-permission-set"}, set...)...)...)
-	aws.run(nil, with(append([]string{"sso-admin", "delete-account-assignment"}, target...)...)...)
+	var list struct {
+		AccountAssignments, AccountAssignmentsCreationStatus, AccountAssignmentsDeletionStatus []any
+		AccountIDs                                                                             []string `json:"AccountIds"`
+		PermissionSets                                                                         []string
+		InlinePolicy                                                                           string
+	}
+	aws.run(&list, with(append([]string{"sso-admin", "list-account-assignments", "--account-id", "111122223333"}, set...)...)...)
+	aws.run(&list, with(append([]string{"sso-admin", "list-accounts-for-provisioned-permission-set"}, set...)...)...)
+	aws.run(&list, with("sso-admin", "list-permission-sets-provisioned-to-account", "--account-id", "111122223333")...)
+	aws.run(&list, with("sso-admin", "list-account-assignment-creation-status")...)
+	aws.run(&list, with(append([]string{"sso-admin", "get-inline-policy-for-permission-set"}, set...)...)...)
+	if len(list.AccountAssignments) != 1 || len(list.AccountIDs) != 1 || len(list.PermissionSets) != 3 || len(list.AccountAssignmentsCreationStatus) < 10 || !strings.Contains(list.InlinePolicy, "2012-10-17") {
+		t.Errorf("lists %+v", list)
+	}
+	aws.run(nil, with(append([]string{"sso-admin", "delete-inline-policy-from-permission-set"}, set...)...)...)
+	aws.run(nil, with(append([]string{"sso-admin", "detach-managed-policy-from-permission-set", "--managed-policy-arn", "arn:aws:iam::aws:policy/job-function/Billing"}, set...)...)...)
+	aws.run(nil, with(append([]string{"sso-admin", "update-permission-set", "--session-duration", "PT90M", "--description", "Money"}, set...)...)...)
+	aws.run(&made, with(append([]string{"sso-admin", "describe-permission-set"}, set...)...)...)
+	if made.PermissionSet.SessionDuration != "PT1H30M" {
+		t.Errorf("session duration %q after the update", made.PermissionSet.SessionDuration)
+	}
+	var pages struct{ PermissionSets []string }
+	aws.run(&pages, with("sso-admin", "list-permission-sets", "--page-size", "1")...) // the CLI follows the tokens
+	if len(pages.PermissionSets) != 4 {
+		t.Errorf("%d permission sets over pages of one, want 4", len(pages.PermissionSets))
+	}
+	var deleted struct {
+		AccountAssignmentDeletionStatus struct{ Status, FailureReason string }
+	}
+	aws.run(&deleted, with(append([]string{"sso-admin", "delete-account-assignment"}, target...)...)...)
+	if deleted.AccountAssignmentDeletionStatus.Status != "SUCCEEDED" {
+		t.Errorf("deletion %+v", deleted)
+	}
+	aws.run(&deleted, with(append([]string{"sso-admin", "delete-account-assignment"}, target...)...)...)
+	if deleted.AccountAssignmentDeletionStatus.Status != "FAILED" {
+		t.Errorf("deletion of what is not there %+v", deleted)
+	}
 	aws.run(nil, with(append([]string{"sso-admin", "delete-permission-set"}, set...)...)...)
 	aws.fails("ResourceNotFoundException", with(append([]string{"sso-admin", "describe-permission-set"}, set...)...)...)
 

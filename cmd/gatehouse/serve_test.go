@@ -73,11 +73,6 @@ func TestServeTenantAndConnect(t *testing.T) {
 			e := newEnds(t, d)
 			e.change("POST", "/users", map[string]any{"accountEnabled": true, "displayName": "Ada Lovelace", "givenName": "Ada", "surname": "Lovelace", "mailNickname": "ada",
 				"userPrincipalName": "ada@example.com", "passwordProfile": map[string]any{"password": "a long password"}}, nil)
-			env, args := connectArgs(d, "--scope", "all", "--accept")
-			code, out, errOut := call(t, "", env, args...)
-			if code != exitDone || !strings.Contains(out, "1 users and 0 groups on both sides") {
-				t.Fatalf("connect: %d %s %s", code, out, errOut)
-			}
 			var instances struct {
 				Instances []struct {
 					IdentityStoreID string `json:"IdentityStoreId"`
@@ -85,15 +80,30 @@ func TestServeTenantAndConnect(t *testing.T) {
 			}
 			aws := newAWS(t, d)
 			aws.run(&instances, "sso-admin", "list-instances")
+			store := []string{"--identity-store-id", instances.Instances[0].IdentityStoreID}
+			for _, name := range []string{"oldtimer", "stranger@example.com", "ADA@example.com"} { // people that the center had before
+				aws.run(nil, append([]string{"identitystore", "create-user", "--user-name", name, "--display-name", name, "--name", "GivenName=G,FamilyName=F"}, store...)...)
+			}
+			env, args := connectArgs(d, "--scope", "all")
+			code, out, errOut := call(t, "", env, append(args, "--dry-run")...)
+			for _, line := range []string{"oldtimer: will stop working", "stranger@example.com: cannot sign in yet", "1  signs in at the identity provider"} {
+				if code != exitDone || !strings.Contains(out, line) {
+					t.Errorf("the plan does not say %q: %d %s %s", line, code, out, errOut)
+				}
+			}
+			code, out, errOut = call(t, "", env, append(args, "--accept")...)
+			if code != exitDone || !strings.Contains(out, "1 users and 0 groups on both sides") {
+				t.Fatalf("connect: %d %s %s", code, out, errOut)
+			}
 			var users struct{ Users []struct{ UserName string } }
-			aws.run(&users, "identitystore", "list-users", "--identity-store-id", instances.Instances[0].IdentityStoreID)
-			if len(users.Users) != 1 || users.Users[0].UserName != "ada@example.com" {
+			aws.run(&users, append([]string{"identitystore", "list-users", "--filters", "AttributePath=UserName,AttributeValue=ada@example.com"}, store...)...)
+			if len(users.Users) != 1 || users.Users[0].UserName != "ada@example.com" { // adopted, not created a second time
 				t.Errorf("users %+v", users)
 			}
 			e.change("PATCH", "/users/ada@example.com", map[string]any{"jobTitle": "Countess"}, nil)
 			e.soon("a changed title", func() bool {
 				var users struct{ Users []struct{ Title string } }
-				aws.run(&users, "identitystore", "list-users", "--identity-store-id", instances.Instances[0].IdentityStoreID)
+				aws.run(&users, append([]string{"identitystore", "list-users", "--filters", "AttributePath=UserName,AttributeValue=ada@example.com"}, store...)...)
 				return len(users.Users) == 1 && users.Users[0].Title == "Countess"
 			})
 		})
