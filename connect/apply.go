@@ -94,12 +94,12 @@ func (p *Plan) Apply(ctx context.Context, confirmation string, report func(step 
 func (p *Plan) createApplication(ctx context.Context) error {
 	var made graph.ApplicationServicePrincipal
 	err := p.cfg.Graph.Do(ctx, http.MethodPost, "/applicationTemplates/"+graph.AWSTemplateID+"/instantiate", map[string]string{"displayName": p.cfg.AppName}, &made)
-	p.State.Application, p.State.Principal = made.Application, made.ServicePrincipal
+	p.State.Application, p.State.Principal, p.fresh = made.Application, made.ServicePrincipal, err == nil
 	return err
 }
 
 func (p *Plan) patchPrincipal(ctx context.Context, body map[string]any) error {
-	return p.cfg.Graph.Do(ctx, http.MethodPatch, "/servicePrincipals/"+p.State.Principal.ID, body, nil)
+	return p.graph(ctx, http.MethodPatch, "/servicePrincipals/"+p.State.Principal.ID, body, nil)
 }
 
 // setSAML sets the mode first: a tenant policy may refuse foreign identifiers on applications that are not in SAML mode.
@@ -109,7 +109,7 @@ func (p *Plan) setSAML(ctx context.Context) error {
 		return err
 	}
 	body := map[string]any{"identifierUris": []string{sp.EntityID}, "web": map[string]any{"redirectUris": sp.AcsURLs}}
-	if err := p.cfg.Graph.Do(ctx, http.MethodPatch, "/applications/"+p.State.Application.ID, body, nil); err != nil {
+	if err := p.graph(ctx, http.MethodPatch, "/applications/"+p.State.Application.ID, body, nil); err != nil {
 		return err
 	}
 	return p.patchPrincipal(ctx, map[string]any{"loginUrl": sp.SignInURL})
@@ -117,7 +117,7 @@ func (p *Plan) setSAML(ctx context.Context) error {
 
 func (p *Plan) addCertificate(ctx context.Context) error {
 	var made graph.KeyCredential
-	err := p.cfg.Graph.Do(ctx, http.MethodPost, "/servicePrincipals/"+p.State.Principal.ID+"/addTokenSigningCertificate", map[string]any{"displayName": "CN=" + p.cfg.Cert}, &made)
+	err := p.graph(ctx, http.MethodPost, "/servicePrincipals/"+p.State.Principal.ID+"/addTokenSigningCertificate", map[string]any{"displayName": "CN=" + p.cfg.Cert}, &made)
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func (p *Plan) assignGroups(ctx context.Context) error {
 	}
 	for _, id := range p.State.Unassigned {
 		in := graph.AppRoleAssignment{PrincipalID: id, ResourceID: p.State.Principal.ID, AppRoleID: role}
-		if err := p.cfg.Graph.Do(ctx, http.MethodPost, "/servicePrincipals/"+p.State.Principal.ID+"/appRoleAssignedTo", in, nil); err != nil {
+		if err := p.graph(ctx, http.MethodPost, "/servicePrincipals/"+p.State.Principal.ID+"/appRoleAssignedTo", in, nil); err != nil {
 			return err
 		}
 	}
@@ -161,7 +161,7 @@ func (p *Plan) enableProvisioning(ctx context.Context) error {
 }
 
 func (p *Plan) createJob(ctx context.Context) error {
-	return p.cfg.Graph.Do(ctx, http.MethodPost, p.sync("/jobs"), graph.SynchronizationJob{TemplateID: graph.AWSSyncTemplate}, &p.State.Job)
+	return p.graph(ctx, http.MethodPost, p.sync("/jobs"), graph.SynchronizationJob{TemplateID: graph.AWSSyncTemplate}, &p.State.Job)
 }
 
 // saveCredentials makes a token, proves it with Test Connection and saves it. A token that an interrupted run made and never used is deleted
@@ -175,7 +175,7 @@ func (p *Plan) saveCredentials(ctx context.Context) error {
 		return err
 	}
 	credentials := []graph.KeyValue{{Key: graph.KeyBaseAddress, Value: p.State.SCIM.ScimEndpoint}, {Key: graph.KeySecretToken, Value: token.Value}}
-	if err := p.cfg.Graph.Do(ctx, http.MethodPost, p.sync("/jobs/"+p.State.Job.ID+"/validateCredentials"), graph.ValidateCredentials{Credentials: credentials}, nil); err != nil {
+	if err := p.graph(ctx, http.MethodPost, p.sync("/jobs/"+p.State.Job.ID+"/validateCredentials"), graph.ValidateCredentials{Credentials: credentials}, nil); err != nil {
 		return fmt.Errorf("test the connection: %w", err)
 	}
 	scope := "false"
@@ -190,7 +190,7 @@ func (p *Plan) saveCredentials(ctx context.Context) error {
 		}
 		settings = append(settings, graph.KeyValue{Key: graph.KeyNotification, Value: string(text)})
 	}
-	if err := p.cfg.Graph.Do(ctx, http.MethodPut, p.sync("/secrets"), graph.Secrets{Value: settings}, nil); err != nil {
+	if err := p.graph(ctx, http.MethodPut, p.sync("/secrets"), graph.Secrets{Value: settings}, nil); err != nil {
 		return err
 	}
 	p.State.SCIMToken, p.State.Connected = token.Value, true
@@ -224,5 +224,5 @@ func (p *Plan) start(ctx context.Context) error {
 	if status := p.State.Job.Status; status != nil && status.LastExecution != nil {
 		p.State.OldCycle = status.LastExecution.ActivityIdentifier
 	}
-	return p.cfg.Graph.Do(ctx, http.MethodPost, p.sync("/jobs/"+p.State.Job.ID+"/start"), nil, nil)
+	return p.graph(ctx, http.MethodPost, p.sync("/jobs/"+p.State.Job.ID+"/start"), nil, nil)
 }

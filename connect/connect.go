@@ -12,6 +12,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -37,7 +38,12 @@ type Config struct {
 	Email    string   // for notifications; may be empty
 	Cert     string   // the certificate's label
 	PollEach time.Duration
+	Settle   time.Duration // how long a directory may take to know what was just made; DefaultSettle when zero
 }
+
+// DefaultSettle is how long requests about objects that were just made are repeated while the tenant does not know them everywhere yet.
+// Terraform's provider waits up to ten minutes; Microsoft's tutorial advises to poll.
+const DefaultSettle = 2 * time.Minute
 
 // Step is one thing to do.
 type Step struct {
@@ -54,6 +60,7 @@ type Plan struct {
 	Changes bool            // the identity source will change
 	State   State
 	cfg     Config
+	fresh   bool // this run made the application: the tenant's replicas may not know it yet
 }
 
 // State is what both ends say. Ids are empty for what does not exist yet.
@@ -92,6 +99,9 @@ func Observe(ctx context.Context, cfg Config) (*Plan, error) {
 	}
 	if cfg.PollEach == 0 {
 		cfg.PollEach = 250 * time.Millisecond
+	}
+	if cfg.Settle == 0 {
+		cfg.Settle = DefaultSettle
 	}
 	p := &Plan{cfg: cfg}
 	if err := p.observeCenter(ctx); err != nil {
@@ -234,9 +244,39 @@ func (p *Plan) observeTrust(ctx context.Context) error {
 	return nil
 }
 
+// graph sends a request to Microsoft Graph. About an application that this run has made, it repeats requests that a replica refuses because it
+// does not know the application yet: 404, and by the experience of Terraform's provider also 403 and 409.
+func (p *Plan) graph(ctx context.Context, method, path string, in, out any) error {
+	return p.settled(ctx, func() error { return p.cfg.Graph.Do(ctx, method, path, in, out) })
+}
+
+func (p *Plan) settled(ctx context.Context, do func() error) error {
+	deadline := time.Now().Add(p.cfg.Settle)
+	for {
+		err := do()
+		var refused *graph.Error
+		replicating := errors.Is(err, errNotYet) || (errors.As(err, &refused) && slices.Contains([]int{http.StatusNotFound, http.StatusForbidden, http.StatusConflict}, refused.Status))
+		if !p.fresh || !replicating || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-time.After(p.cfg.PollEach):
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		}
+	}
+}
+
+// errNotYet marks an answer of the sign-in host that can come from a replica which does not know the application yet.
+var errNotYet = errors.New("the tenant does not know the application")
+
 const maxMetadata = 1 << 20
 
 func (p *Plan) fetchMetadata(ctx context.Context) error {
+	return p.settled(ctx, func() error { return p.download(ctx) })
+}
+
+func (p *Plan) download(ctx context.Context) error {
 	address := strings.TrimRight(p.cfg.LoginURL, "/") + "/federationmetadata/2007-06/federationmetadata.xml?appid=" + p.State.Principal.AppID
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
@@ -249,7 +289,7 @@ func (p *Plan) fetchMetadata(ctx context.Context) error {
 	defer res.Body.Close() //nolint:errcheck // a read body has nothing to lose
 	data, err := io.ReadAll(io.LimitReader(res.Body, maxMetadata))
 	if err != nil || res.StatusCode != http.StatusOK {
-		return fmt.Errorf("download the federation metadata: %s answered %s", address, res.Status)
+		return fmt.Errorf("download the federation metadata: %s answered %s: %w", address, res.Status, errNotYet)
 	}
 	idp, err := saml.ParseIdentityProvider(data)
 	if err != nil {

@@ -34,7 +34,7 @@ func (p *Plan) Verify(ctx context.Context, progress func(done, total int)) (Resu
 	var r Result
 	pass := func(title, detail string) { r.Checks = append(r.Checks, Check{title, detail}) }
 	job := p.sync("/jobs/" + p.State.Job.ID)
-	if err := p.cfg.Graph.Do(ctx, http.MethodPost, job+"/validateCredentials", graph.ValidateCredentials{UseSavedCredentials: true}, nil); err != nil {
+	if err := p.graph(ctx, http.MethodPost, job+"/validateCredentials", graph.ValidateCredentials{UseSavedCredentials: true}, nil); err != nil {
 		return r, fmt.Errorf("test the connection: %w", err)
 	}
 	pass("Test Connection", "the saved tenant URL and token are accepted")
@@ -89,7 +89,7 @@ func (p *Plan) verifyTrust(ctx context.Context) error {
 		return fmt.Errorf("the center's metadata: %w", err)
 	}
 	var app graph.Application
-	if err := p.cfg.Graph.Do(ctx, http.MethodGet, "/applications/"+p.State.Application.ID, nil, &app); err != nil {
+	if err := p.graph(ctx, http.MethodGet, "/applications/"+p.State.Application.ID, nil, &app); err != nil {
 		return err
 	}
 	if len(app.IdentifierURIs) == 0 || app.IdentifierURIs[0] != sp.EntityID || app.Web == nil || len(app.Web.RedirectURIs) == 0 || app.Web.RedirectURIs[0] != sp.ACSURLs[0] {
@@ -125,7 +125,7 @@ func (p *Plan) waitForCycle(ctx context.Context, progress func(done, total int))
 	path := p.sync("/jobs/" + p.State.Job.ID)
 	for {
 		var j graph.SynchronizationJob
-		if err := p.cfg.Graph.Do(ctx, http.MethodGet, path, nil, &j); err != nil {
+		if err := p.graph(ctx, http.MethodGet, path, nil, &j); err != nil {
 			return j, err
 		}
 		if q := j.Status.Quarantine; q != nil && q.Error != nil {
@@ -172,7 +172,7 @@ func (p *Plan) failures(ctx context.Context, j graph.SynchronizationJob) ([]Fail
 	}
 	var page graph.Page[graph.ProvisioningObjectSummary]
 	query := "/auditLogs/provisioning?$top=20&$filter=" + "jobId%20eq%20'" + j.ID + "'%20and%20provisioningStatusInfo/status%20eq%20'failure'"
-	if err := p.cfg.Graph.Do(ctx, http.MethodGet, query, nil, &page); err != nil {
+	if err := p.graph(ctx, http.MethodGet, query, nil, &page); err != nil {
 		return nil, err
 	}
 	seen := map[string]bool{}

@@ -76,7 +76,7 @@ func (d *DB) connect(dsn string) (err error) {
 	if err := writable(dsn); err != nil {
 		return err
 	}
-	pragmas := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "busy_timeout(5000)", "cache_size(-8192)"}}
+	pragmas := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "busy_timeout(5000)", "cache_size(-4096)"}}
 	base := "file:" + (&url.URL{Path: dsn}).EscapedPath() + "?" + pragmas.Encode()
 	if d.write, err = sql.Open("sqlite", base+"&_txlock=immediate"); err != nil {
 		return fmt.Errorf("open SQLite: %w", err)

@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/connect"
@@ -76,4 +79,44 @@ func TestAnInterruptedConnectIsCompletedByTheNext(t *testing.T) {
 		t.Errorf("directory %+v, %v; want the seven engineers and their group", directory, err)
 	}
 	t.Logf("completed after %d interruptions", runs)
+}
+
+// forgetful stands for replicas of a directory that learn late: the first requests about a new application are answered with 404.
+type forgetful struct {
+	made    bool
+	answers int
+}
+
+func (f *forgetful) RoundTrip(r *http.Request) (*http.Response, error) {
+	about := strings.Contains(r.URL.Path, "/applications/") || strings.Contains(r.URL.Path, "/servicePrincipals/") || strings.Contains(r.URL.Path, "/federationmetadata/")
+	if f.made && about {
+		if f.answers++; f.answers%3 != 0 { // two of three replicas do not know it
+			return &http.Response{StatusCode: http.StatusNotFound, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader(`{"error":{"code":"Request_ResourceNotFound"}}`))}, nil
+		}
+	}
+	res, err := http.DefaultTransport.RoundTrip(r)
+	f.made = f.made || strings.HasSuffix(r.URL.Path, "/instantiate")
+	return res, err
+}
+
+func TestConnectWaitsForADirectoryThatLearnsLate(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t, "--no-connect")
+	ctx := context.Background()
+	client := &http.Client{Transport: &forgetful{}}
+	plan, err := connect.Observe(ctx, connect.Config{
+		Graph:    graph.NewClient(ctx, d.Tenant.GraphURL, d.Tenant.TokenURL, d.Tenant.ClientID, d.Tenant.ClientSecret, client),
+		Admin:    &adminapi.Client{URL: d.Center.URL, Region: d.Center.Region, AccessKeyID: d.AWS.AccessKeyID, SecretAccessKey: d.AWS.SecretAccessKey},
+		LoginURL: d.Tenant.URL + "/" + d.Tenant.TenantID, HTTP: client, AppName: "AWS", Groups: []string{"Finance"}, Cert: "AWS", PollEach: time.Millisecond,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := plan.Apply(ctx, connect.Confirmation, func(int, bool) {}); err != nil {
+		t.Fatal(err)
+	}
+	result, err := plan.Verify(ctx, func(int, int) {})
+	if err != nil || result.Users != 3 || result.Groups != 1 {
+		t.Errorf("%+v, %v", result, err)
+	}
 }
