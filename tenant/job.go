@@ -3,8 +3,10 @@ package tenant
 import (
 	"context"
 	"errors"
+	"math"
 	"net/mail"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -266,19 +268,12 @@ func (t *Tenant) FinishCycle(ctx context.Context, id string, x Execution, failur
 		if err != nil {
 			return err
 		}
-		links, err := tx.Links(id)
-		if err != nil {
+		users, e1 := tx.CountLinks(id, KindUser)
+		groups, e2 := tx.CountLinks(id, KindGroup)
+		if err := errors.Join(e1, e2, t.forget(tx)); err != nil {
 			return err
 		}
-		j.Users, j.Groups = 0, 0
-		for _, l := range links {
-			if l.TargetID != "" && l.Kind == KindUser {
-				j.Users++
-			} else if l.TargetID != "" {
-				j.Groups++
-			}
-		}
-		j.Last = &x
+		j.Users, j.Groups, j.Last = users, groups, &x
 		switch {
 		case failure == nil:
 			j.LastSuccess, j.SteadyLast, j.Quarantine = &x, x.Ended, nil
@@ -295,6 +290,26 @@ func (t *Tenant) FinishCycle(ctx context.Context, id string, x Execution, failur
 		}
 		return tx.PutJob(j)
 	})
+}
+
+// logRetention is how long the provisioning log is kept. Source: provisioning logs page, premium retention.
+const logRetention = 30 * 24 * time.Hour
+
+// forget removes old entries of the provisioning log, and the marks that every job has seen. The newest mark stays, since numbers go on from it.
+func (t *Tenant) forget(tx Tx) error {
+	jobs, err := tx.Jobs("")
+	if err != nil {
+		return err
+	}
+	seen := int64(math.MaxInt64)
+	for _, j := range jobs {
+		n, _ := strconv.ParseInt(j.Watermark, 10, 64) // empty: nothing seen yet, and nothing is removed
+		seen = min(seen, n)
+	}
+	if len(jobs) > 0 {
+		err = tx.DeleteMarks(seen)
+	}
+	return errors.Join(err, tx.DeleteLog(t.now().Add(-logRetention)))
 }
 
 // ProvisioningLog lists entries of the provisioning log, newest first.

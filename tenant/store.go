@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 )
@@ -39,6 +40,8 @@ type Reader interface {
 	Jobs(servicePrincipalID string) ([]Job, error) // all jobs when empty
 	Link(jobID string, kind ObjectKind, sourceID string) (Link, error)
 	Links(jobID string) ([]Link, error)
+	FailedLinks(jobID string) ([]Link, error)
+	CountLinks(jobID string, kind ObjectKind) (int, error) // only those that are at the target
 	Log(LogQuery) ([]LogEntry, error)
 	Marks(after int64) (marks []Mark, last int64, err error)
 
@@ -73,6 +76,8 @@ type Tx interface {
 	DeleteLink(jobID string, kind ObjectKind, sourceID string) error
 	AppendLog([]LogEntry) error
 	AppendMarks([]Mark) error
+	DeleteMarks(before int64) error
+	DeleteLog(before time.Time) error
 
 	PutClient(Client) error
 	PutAdministrator(Administrator) error

@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql"
 	"errors"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/tenant"
@@ -30,9 +31,20 @@ func (t tx) Link(jobID string, kind tenant.ObjectKind, sourceID string) (tenant.
 func (t tx) Links(jobID string) ([]tenant.Link, error) {
 	return list[tenant.Link](t, `SELECT doc FROM links WHERE job_id = $1 ORDER BY kind, source_id`, jobID)
 }
+func (t tx) FailedLinks(jobID string) ([]tenant.Link, error) {
+	return list[tenant.Link](t, `SELECT doc FROM links WHERE job_id = $1 AND failed = 1 ORDER BY kind, source_id`, jobID)
+}
+func (t tx) CountLinks(jobID string, kind tenant.ObjectKind) (int, error) {
+	return t.Count(`SELECT COUNT(*) FROM links WHERE job_id = $1 AND kind = $2 AND target_id <> ''`, jobID, string(kind))
+}
 func (t tx) PutLink(l tenant.Link) error {
-	return t.Do(`INSERT INTO links (job_id, kind, source_id, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (job_id, kind, source_id) DO UPDATE SET doc = excluded.doc`,
-		l.JobID, string(l.Kind), l.SourceID, sqldb.Encode(l))
+	failed := 0
+	if l.Failure != "" {
+		failed = 1
+	}
+	return t.Do(`INSERT INTO links (job_id, kind, source_id, target_id, failed, doc) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (job_id, kind, source_id) DO UPDATE SET target_id = excluded.target_id, failed = excluded.failed, doc = excluded.doc`,
+		l.JobID, string(l.Kind), l.SourceID, l.TargetID, failed, sqldb.Encode(l))
 }
 func (t tx) DeleteLink(jobID string, kind tenant.ObjectKind, sourceID string) error {
 	return t.Do(`DELETE FROM links WHERE job_id = $1 AND kind = $2 AND source_id = $3`, jobID, string(kind), sourceID)
@@ -72,6 +84,14 @@ func (t tx) AppendMarks(marks []tenant.Mark) error {
 		}
 	}
 	return nil
+}
+
+func (t tx) DeleteMarks(before int64) error {
+	return t.Do(`DELETE FROM marks WHERE seq < $1`, before)
+}
+
+func (t tx) DeleteLog(before time.Time) error {
+	return t.Do(`DELETE FROM provisioning_log WHERE time < $1`, before.UnixMilli())
 }
 
 func (t tx) Marks(after int64) (marks []tenant.Mark, last int64, err error) {

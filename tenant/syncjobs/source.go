@@ -106,11 +106,9 @@ func (m memory) DeleteLink(ctx context.Context, ref provisioning.Ref) error {
 func (m memory) Failed(ctx context.Context) (refs []provisioning.Ref, err error) {
 	err = m.tenant.Store.View(ctx, func(r tenant.Reader) error {
 		refs = nil
-		links, err := r.Links(m.job)
+		links, err := r.FailedLinks(m.job)
 		for _, l := range links {
-			if l.Failure != "" {
-				refs = append(refs, provisioning.Ref{Kind: provisioning.Kind(l.Kind), ID: l.SourceID})
-			}
+			refs = append(refs, provisioning.Ref{Kind: provisioning.Kind(l.Kind), ID: l.SourceID})
 		}
 		return err
 	})

@@ -165,6 +165,7 @@ func applications(t *testing.T, s tenant.Store) {
 func jobs(t *testing.T, s tenant.Store) {
 	update(t, s, func(tx tenant.Tx) error {
 		return errors.Join(tx.PutJob(tenant.Job{ID: "j", ServicePrincipalID: "c", Watermark: "1"}), tx.PutLink(tenant.Link{JobID: "j", Kind: tenant.KindUser, SourceID: "u", TargetID: "t", Sent: map[string]string{"a": "b"}}),
+			tx.PutLink(tenant.Link{JobID: "j", Kind: tenant.KindUser, SourceID: "v", Failure: "400"}),
 			tx.PutLink(tenant.Link{JobID: "k", Kind: tenant.KindUser, SourceID: "u", TargetID: "other"}),
 			tx.AppendLog([]tenant.LogEntry{{ID: "1", JobID: "j", CycleID: "c1", Status: "success", Time: time.UnixMilli(1)}, {ID: "2", JobID: "j", CycleID: "c2", Status: "failure", Time: time.UnixMilli(2)}}))
 	})
@@ -174,13 +175,24 @@ func jobs(t *testing.T, s tenant.Store) {
 		wantNoRow(t, "a link of another kind", noGroup)
 		failed, e2 := r.Log(tenant.LogQuery{JobID: "j", Status: "failure"})
 		newest, e3 := r.Log(tenant.LogQuery{Limit: 1})
+		bad, e4 := r.FailedLinks("j")
+		n, e5 := r.CountLinks("j", tenant.KindUser)
+		if len(bad) != 1 || bad[0].SourceID != "v" || n != 1 {
+			t.Errorf("failed links %v, %d at the target", bad, n)
+		}
+		if err := errors.Join(e4, e5); err != nil {
+			return err
+		}
 		if l.Sent["a"] != "b" || len(failed) != 1 || newest[0].ID != "2" {
 			t.Errorf("link %+v, failed %v, newest %v", l, failed, newest)
 		}
 		return errors.Join(e1, e2, e3)
 	})
-	update(t, s, func(tx tenant.Tx) error { return tx.DeleteJob("j") })
+	update(t, s, func(tx tenant.Tx) error { return errors.Join(tx.DeleteLog(time.UnixMilli(2)), tx.DeleteJob("j")) })
 	view(t, s, func(r tenant.Reader) error {
+		if kept, err := r.Log(tenant.LogQuery{}); err != nil || len(kept) != 1 || kept[0].ID != "2" {
+			t.Errorf("kept of the log: %v, %v", kept, err)
+		}
 		links, err := r.Links("j")
 		other, e2 := r.Links("k")
 		if len(links) != 0 || len(other) != 1 {
@@ -213,6 +225,16 @@ func marks(t *testing.T, s tenant.Store) {
 			t.Errorf("%d marks, the last is %d, %d after the 60th", len(everything), last, len(rest))
 		}
 		return errors.Join(err, e2)
+	})
+	update(t, s, func(tx tenant.Tx) error {
+		return errors.Join(tx.DeleteMarks(64), tx.AppendMarks([]tenant.Mark{{Kind: tenant.KindUser, ID: "next"}}))
+	})
+	view(t, s, func(r tenant.Reader) error {
+		left, last, err := r.Marks(0)
+		if len(left) != 2 || last != 65 {
+			t.Errorf("after forgetting: %v, the last is %d; numbers must go on", left, last)
+		}
+		return err
 	})
 }
 

@@ -58,9 +58,12 @@ CREATE TABLE links (
     job_id    TEXT NOT NULL,
     kind      TEXT NOT NULL,
     source_id TEXT NOT NULL,
+    target_id TEXT NOT NULL,
+    failed    INTEGER NOT NULL,
     doc       TEXT NOT NULL,
     PRIMARY KEY (job_id, kind, source_id)
 );
+CREATE INDEX links_failed ON links (job_id, failed);
 
 -- The objects that provisioning must look at, in the order of their changes.
 CREATE TABLE marks (
