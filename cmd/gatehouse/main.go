@@ -91,7 +91,7 @@ Flags beat the environment, which beats the file.`,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().String("config", "", "YAML file with settings, one flag name a line")
-	root.PersistentFlags().String("log-level", "", "debug, info, warn or error (default: info; warn for demo)")
+	root.PersistentFlags().String("log-level", "", "debug, info, warn or error (default: info; error for demo)")
 	root.PersistentFlags().String("log-format", "", "text or json (default: text on a terminal, else json)")
 	root.AddCommand(w.demoCommand(), w.serveCommand(), w.tenantCommand(), w.connectCommand(), w.versionCommand())
 	return root

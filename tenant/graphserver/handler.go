@@ -239,13 +239,23 @@ const (
 	maxTop     = 999
 )
 
+// pageSize reads $top.
+func pageSize(r request) (int, error) {
+	text := r.URL.Query().Get("$top")
+	if text == "" {
+		return defaultTop, nil
+	}
+	top, err := strconv.Atoi(text)
+	if err != nil || top < 1 || top > maxTop {
+		return 0, badRequest("Invalid page size specified: '" + text + "'. Must be between 1 and 999 inclusive.")
+	}
+	return top, nil
+}
+
 func options(r request) (o odata, err error) {
 	q := r.URL.Query()
-	o.top = defaultTop
-	if text := q.Get("$top"); text != "" {
-		if o.top, err = strconv.Atoi(text); err != nil || o.top < 1 || o.top > maxTop {
-			return o, badRequest("Invalid page size specified: '" + text + "'. Must be between 1 and 999 inclusive.")
-		}
+	if o.top, err = pageSize(r); err != nil {
+		return o, err
 	}
 	if token := q.Get("$skiptoken"); token != "" {
 		key, err := base64.RawURLEncoding.DecodeString(token)

@@ -236,36 +236,36 @@ func executionToWire(x *tenant.Execution) *graph.Execution {
 
 var logFilter = regexp.MustCompile(`^(jobId|jobid|cycleId|cycleid|provisioningStatusInfo/status) eq '([^']*)'$`)
 
-func (h *Handler) provisioningLog(ctx context.Context, r request) (int, any, error) {
-	q := tenant.LogQuery{}
-	o := request{r.Request, r.by}
-	filter := r.URL.Query().Get("$filter")
-	if filter != "" {
-		for _, part := range strings.Split(filter, " and ") {
-			m := logFilter.FindStringSubmatch(strings.TrimSpace(part))
-			if m == nil {
-				return 0, nil, &wireError{http.StatusBadRequest, "Request_UnsupportedQuery", "Unsupported or invalid query filter clause specified."}
-			}
-			switch strings.ToLower(m[1]) {
-			case "jobid":
-				q.JobID = m[2]
-			case "cycleid":
-				q.CycleID = m[2]
-			default:
-				q.Status = m[2]
-			}
-		}
-		values := r.URL.Query()
-		values.Del("$filter")
-		clone := r.Clone(ctx)
-		clone.URL.RawQuery = values.Encode()
-		o.Request = clone
+// logQuery reads the filter of the provisioning log: equalities joined by and.
+func logQuery(filter string) (q tenant.LogQuery, err error) {
+	if filter == "" {
+		return q, nil
 	}
-	opts, err := options(o)
+	for _, part := range strings.Split(filter, " and ") {
+		m := logFilter.FindStringSubmatch(strings.TrimSpace(part))
+		if m == nil {
+			return q, &wireError{http.StatusBadRequest, "Request_UnsupportedQuery", "Unsupported or invalid query filter clause specified."}
+		}
+		switch strings.ToLower(m[1]) {
+		case "jobid":
+			q.JobID = m[2]
+		case "cycleid":
+			q.CycleID = m[2]
+		default:
+			q.Status = m[2]
+		}
+	}
+	return q, nil
+}
+
+func (h *Handler) provisioningLog(ctx context.Context, r request) (int, any, error) {
+	q, err := logQuery(r.URL.Query().Get("$filter"))
 	if err != nil {
 		return 0, nil, err
 	}
-	q.Limit = opts.top
+	if q.Limit, err = pageSize(r); err != nil {
+		return 0, nil, err
+	}
 	entries, err := h.Tenant.ProvisioningLog(ctx, q)
 	out := graph.Page[graph.ProvisioningObjectSummary]{Value: []graph.ProvisioningObjectSummary{}}
 	for _, e := range entries {
