@@ -165,9 +165,11 @@ func (p *Plan) createJob(ctx context.Context) error {
 }
 
 // saveCredentials makes a token, proves it with Test Connection and saves it. A token that an interrupted run made and never used is deleted
-// first when there is no room for another; one in use is never touched.
+// first when there is no room for another. One in use is touched only when it is the job's own and the new one has taken its place: Graph does
+// not give a saved token back, so settings cannot be changed without a new one.
 func (p *Plan) saveCredentials(ctx context.Context) error {
-	if err := p.makeRoom(ctx); err != nil {
+	before, err := p.makeRoom(ctx)
+	if err != nil {
 		return err
 	}
 	token, err := p.cfg.Admin.CreateBearerToken(ctx, p.State.SCIM.TenantID)
@@ -193,16 +195,21 @@ func (p *Plan) saveCredentials(ctx context.Context) error {
 	if err := p.graph(ctx, http.MethodPut, p.sync("/secrets"), graph.Secrets{Value: settings}, nil); err != nil {
 		return err
 	}
+	replaced := p.State.Connected && len(before) == 1
 	p.State.SCIMToken, p.State.Connected = token.Value, true
+	if replaced {
+		return p.cfg.Admin.DeleteBearerToken(ctx, p.State.SCIM.TenantID, before[0].TokenID)
+	}
 	return nil
 }
 
 const maxTokens = 2
 
-func (p *Plan) makeRoom(ctx context.Context) error {
+// makeRoom returns the tokens that there are, after making sure that one more can be made.
+func (p *Plan) makeRoom(ctx context.Context) ([]adminapi.BearerToken, error) {
 	tokens, err := p.cfg.Admin.BearerTokens(ctx, p.State.SCIM.TenantID)
 	if err != nil || len(tokens) < maxTokens {
-		return err
+		return tokens, err
 	}
 	// The saved credentials do not work, or their settings change: of two tokens the one used longer ago is the one to go.
 	oldest := slices.MinFunc(tokens, func(a, b adminapi.BearerToken) int {
@@ -215,9 +222,9 @@ func (p *Plan) makeRoom(ctx context.Context) error {
 		return a.LastUsedTime.Compare(*b.LastUsedTime)
 	})
 	if oldest.LastUsedTime != nil {
-		return fmt.Errorf("the center has two access tokens and both are in use; delete the one that is not needed (Settings, Access tokens) and run this again")
+		return nil, fmt.Errorf("the center has two access tokens and both are in use; delete the one that is not needed (Settings, Access tokens) and run this again")
 	}
-	return p.cfg.Admin.DeleteBearerToken(ctx, p.State.SCIM.TenantID, oldest.TokenID)
+	return tokens, p.cfg.Admin.DeleteBearerToken(ctx, p.State.SCIM.TenantID, oldest.TokenID)
 }
 
 func (p *Plan) start(ctx context.Context) error {

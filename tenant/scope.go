@@ -47,7 +47,7 @@ func (t *Tenant) ScopeSince(ctx context.Context, j Job, watermark string, also [
 		}
 		s := scoper{r, j.SyncAll, assigned}
 		if watermark == "" {
-			return s.everything(&scope)
+			return s.everything(&scope, j.ID)
 		}
 		return s.marked(&scope, append(marks, also...))
 	})
@@ -60,7 +60,9 @@ type scoper struct {
 	assigned map[string]bool
 }
 
-func (s scoper) everything(scope *Scope) error {
+// everything looks at all that is in scope, and at what the job has provisioned before: that may be out of scope now, or gone.
+func (s scoper) everything(scope *Scope, jobID string) error {
+	seen := map[Mark]bool{}
 	users, err := s.Users(Query{})
 	if err != nil {
 		return err
@@ -72,6 +74,7 @@ func (s scoper) everything(scope *Scope) error {
 		}
 		if su.InScope {
 			scope.Users = append(scope.Users, su)
+			seen[Mark{KindUser, u.ID}] = true
 		}
 	}
 	groups, err := s.Groups(Query{})
@@ -85,15 +88,27 @@ func (s scoper) everything(scope *Scope) error {
 		}
 		if sg.InScope {
 			scope.Groups = append(scope.Groups, sg)
+			seen[Mark{KindGroup, g.ID}] = true
 		}
 	}
-	return nil
+	links, err := s.Links(jobID)
+	if err != nil {
+		return err
+	}
+	var rest []Mark
+	for _, l := range links {
+		if m := (Mark{l.Kind, l.SourceID}); !seen[m] {
+			rest = append(rest, m)
+		}
+	}
+	return s.each(scope, rest)
 }
 
 // marked looks at each marked object once. A user brings its groups along: a member that enters the scope late is then noticed, which
 // Entra's own service does not do without a restart.
 func (s scoper) marked(scope *Scope, marks []Mark) error {
 	seen := map[Mark]bool{}
+	var rest []Mark
 	groups := []string{}
 	addGroup := func(id string) {
 		if m := (Mark{KindGroup, id}); !seen[m] {
@@ -110,11 +125,7 @@ func (s scoper) marked(scope *Scope, marks []Mark) error {
 			continue
 		}
 		seen[m] = true
-		u, err := s.user(m.ID)
-		if err != nil {
-			return err
-		}
-		scope.Users = append(scope.Users, u)
+		rest = append(rest, m)
 		in, err := s.MemberOf(m.ID)
 		if err != nil {
 			return err
@@ -124,11 +135,27 @@ func (s scoper) marked(scope *Scope, marks []Mark) error {
 		}
 	}
 	for _, id := range groups {
-		g, err := s.group(id)
+		rest = append(rest, Mark{KindGroup, id})
+	}
+	return s.each(scope, rest)
+}
+
+// each looks at the objects that are named.
+func (s scoper) each(scope *Scope, marks []Mark) error {
+	for _, m := range marks {
+		if m.Kind == KindGroup {
+			g, err := s.group(m.ID)
+			if err != nil {
+				return err
+			}
+			scope.Groups = append(scope.Groups, g)
+			continue
+		}
+		u, err := s.user(m.ID)
 		if err != nil {
 			return err
 		}
-		scope.Groups = append(scope.Groups, g)
+		scope.Users = append(scope.Users, u)
 	}
 	return nil
 }

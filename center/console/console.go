@@ -97,6 +97,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"GET /console/settings":                          settings,
 		"GET /console/settings/sp-metadata.xml":          spMetadata,
 		"POST /console/settings/identity-source":         uploadMetadata,
+		"POST /console/settings/identity-source/review":  reviewChange,
 		"GET /console/settings/identity-source":          reviewChange,
 		"POST /console/settings/identity-source/change":  changeSource,
 		"POST /console/settings/provisioning":            enableProvisioning,

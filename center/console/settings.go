@@ -102,6 +102,7 @@ type reviewData struct {
 	Pending      *center.IdPConfiguration
 	Report       center.ChangeReport
 	Lines        []effectLine
+	Known        int // how many user names of the identity provider were compared; 0: none were given
 	Confirmation string
 }
 
@@ -111,11 +112,20 @@ type effectLine struct {
 	Text   string
 }
 
-// reviewChange shows what the change will do to each user, and asks for the word.
+// reviewChange shows what the change will do to each user, and asks for the word. When the administrator has given the user names that the
+// identity provider knows, one a line, it also shows who matches nobody yet.
 func reviewChange(p page) error {
 	to := center.ExternalIdP
-	if p.URL.Query().Get("to") == string(center.Directory) {
+	if p.FormValue("to") == string(center.Directory) {
 		to = center.Directory
+	}
+	var known map[string]bool
+	names := strings.Fields(p.PostFormValue("known"))
+	if len(names) > 0 {
+		known = make(map[string]bool, len(names))
+		for _, name := range names {
+			known[center.Fold(name)] = true
+		}
 	}
 	source, err := p.h.Center.Source(p.Context())
 	if err != nil {
@@ -124,11 +134,11 @@ func reviewChange(p page) error {
 	if to == center.ExternalIdP && source.Pending == nil {
 		return &center.Error{Code: center.SourceNotConfigured}
 	}
-	report, err := p.h.Center.PreviewSourceChange(p.Context(), to, nil)
+	report, err := p.h.Center.PreviewSourceChange(p.Context(), to, known)
 	if err != nil {
 		return err
 	}
-	d := reviewData{To: to, Pending: source.Pending, Report: report, Confirmation: center.Confirmation}
+	d := reviewData{To: to, Pending: source.Pending, Report: report, Known: len(known), Confirmation: center.Confirmation}
 	for _, e := range []center.Effect{center.StopsWorking, center.MatchesNobody, center.NeedsPassword, center.SignsInAtIdP, center.PasswordIsUsed} {
 		if n := report.Counts[e]; n > 0 {
 			d.Lines = append(d.Lines, effectLine{e, n, e.Explain()})

@@ -296,6 +296,9 @@ func TestTheWalkByHandAcrossSites(t *testing.T) {
 	if _, err := s.center.CreateUser(ctx, by, center.User{UserName: "oldtimer", DisplayName: "Old Timer", Name: center.PersonName{GivenName: "Old", FamilyName: "Timer"}, Active: true}); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := s.center.CreateUser(ctx, by, center.User{UserName: "stranger@example.com", DisplayName: "A Stranger", Name: center.PersonName{GivenName: "A", FamilyName: "Stranger"}, Active: true}); err != nil {
+		t.Fatal(err)
+	}
 	b := browser{t, newBrowser(t, s.hosts)}
 
 	// 1. In the tenant: the application, from the gallery.
@@ -333,7 +336,11 @@ func TestTheWalkByHandAcrossSites(t *testing.T) {
 	b.sees("oldtimer")
 	b.sees("will stop working")
 	b.screenshot("review")
-	b.submit("main form[method=post]", "button", map[string]string{"confirmation": "ACCEPT"})
+	b.click("main details summary")
+	b.submit(`form[action$="/review"]`, "button", map[string]string{"known": "mei.tanaka@northwind.example"})
+	b.sees("1 names were compared")
+	b.sees("knows nobody with this user name")
+	b.submit(`form[action$="/change"]`, "button", map[string]string{"confirmation": "ACCEPT"})
 	b.sees("External identity provider")
 
 	// 5. In the center: automatic provisioning, with the token shown once.

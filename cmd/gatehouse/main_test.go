@@ -211,6 +211,16 @@ func TestConnectPlansAsksAppliesAndIsIdempotent(t *testing.T) {
 			t.Errorf("second run: %d, want %q in %s %s", code, again, out, errOut)
 		}
 	}
+	for _, scope := range []struct{ name, counts string }{{"all", "23 users and 6 groups"}, {"assigned", "23 users and 2 groups"}, {"all", "23 users and 6 groups"}} {
+		code, out, errOut = call(t, "", env, append(args, "--scope", scope.name, "--accept")...)
+		if code != exitDone || !strings.Contains(out, scope.counts) { // people who leave the scope are disabled, not deleted; groups go
+			t.Errorf("scope %s: %d %s %s", scope.name, code, out, errOut)
+		}
+	}
+	code, out, errOut = call(t, "", env, append(args, "--scope", "assigned", "--accept")...)
+	if code != exitDone {
+		t.Errorf("the fourth change of scope: %d %s %s; tokens must not pile up", code, out, errOut)
+	}
 	env, args = connectArgs(d, append(groups, "--json", "--dry-run")...)
 	code, out, _ = call(t, "", env, args...)
 	var plan connectOutput
