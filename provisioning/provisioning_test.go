@@ -138,7 +138,7 @@ func (x *target) misbehave(trouble func(int, *http.Request, http.ResponseWriter)
 
 func run(t *testing.T, source provisioning.Source, m *memory, x *target) (provisioning.Result, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	n := 0
 	engine := provisioning.Engine{Source: source, Memory: m, Target: x.client, Now: time.Now, Workers: 1, NewID: func() string { n++; return fmt.Sprintf("id-%d", n) }}

@@ -155,7 +155,7 @@ func newBrowser(t *testing.T, hosts string) (ctx context.Context) {
 	if err := chromedp.Do(ctx); err != nil { // starts the browser; a limit on this call would be the browser's
 		t.Fatal(err)
 	}
-	ctx, stopTimer := context.WithTimeout(ctx, 3*time.Minute)
+	ctx, stopTimer := context.WithTimeout(ctx, 8*time.Minute)
 	t.Cleanup(func() { stopTimer(); stop(); stopAllocator() })
 	return ctx
 }
@@ -169,7 +169,7 @@ type browser struct {
 // do runs an action and returns its value.
 func do[T any](b browser, what string, a chromedp.Action[T]) T {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
 	defer cancel()
 	v, err := chromedp.Run(ctx, a)
 	if err != nil {
@@ -194,7 +194,7 @@ func (b browser) sees(text string) {
 // until waits for a condition, across whatever navigation is under way.
 func (b browser) until(what, condition string) {
 	b.t.Helper()
-	deadline := time.Now().Add(15 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		holds, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](condition))
 		if err == nil && holds {

@@ -45,7 +45,7 @@ func (b *buffer) String() string {
 // call runs a command to its end.
 func call(t *testing.T, stdin string, env map[string]string, args ...string) (code int, out, errOut string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	var o, e buffer
 	code = run(ctx, args, strings.NewReader(stdin), &o, &e, func(k string) (string, bool) { v, ok := env[k]; return v, ok })

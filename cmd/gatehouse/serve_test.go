@@ -25,7 +25,7 @@ func startCommand(t *testing.T, args ...string) started {
 			t.Errorf("%s ended with %d: %s", args[0], code, s.err.String())
 		}
 	})
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for !strings.Contains(s.err.String(), "is ready") {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s is not ready: %s", args[0], s.err.String())

@@ -63,7 +63,7 @@ func (e ends) isMember(group, user scim.Resource) bool {
 // soon waits for a condition at the other end.
 func (e ends) soon(what string, condition func() bool) {
 	e.t.Helper()
-	deadline := time.Now().Add(15 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !condition() {
 		if time.Now().After(deadline) {
 			e.t.Fatalf("it never came: %s", what)

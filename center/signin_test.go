@@ -1,0 +1,115 @@
+package center_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/centertest"
+)
+
+// TestWrongPasswordsDelayButNeverLockOutForEver moves the clock by hand: after a few mistakes even the right password is refused, for a time that
+// grows and ends by itself.
+func TestWrongPasswordsDelayButNeverLockOutForEver(t *testing.T) {
+	c := centertest.New(t, "http://127.0.0.1")
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	c.Now = func() time.Time { return now }
+	ctx, nobody := context.Background(), audit.Actor{Kind: audit.Anonymous}
+	const right = "the right password"
+	if err := c.SetAdministrator(ctx, audit.SystemActor, "admin", right); err != nil {
+		t.Fatal(err)
+	}
+	attempt := func(password string, want center.Code) {
+		t.Helper()
+		if _, err := c.SignInAdministrator(ctx, nobody, "Admin", password); center.CodeOf(err) != want {
+			t.Fatalf("at %s: %v, want %q", now.Format(time.TimeOnly), err, want)
+		}
+	}
+	for range 5 {
+		attempt("wrong", center.SignInFailed)
+	}
+	attempt(right, center.SignInLocked)
+	now = now.Add(time.Second)
+	attempt("wrong", center.SignInFailed) // looked at again, and the next wait is longer
+	now = now.Add(time.Second)
+	attempt(right, center.SignInLocked)
+	now = now.Add(time.Second)
+	attempt(right, "")
+	attempt("wrong", center.SignInFailed) // a success forgets the mistakes
+	attempt(right, "")
+	for range 40 { // whatever happens, five minutes are enough
+		attempt("wrong", center.SignInFailed)
+		now = now.Add(5 * time.Minute)
+	}
+	attempt(right, "")
+
+	events, err := c.Events(ctx, center.EventQuery{Limit: 200})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, e := range events {
+		seen[e.Code] = true
+	}
+	if !seen[string(center.SignInLocked)] || !seen[string(center.SignInFailed)] {
+		t.Errorf("the audit log has only %v", seen)
+	}
+}
+
+// TestASAMLSignInNeedsItsRequestAndIsUsedOnce: what takes memory to check, checked where the memory is.
+func TestASAMLSignInNeedsItsRequestAndIsUsedOnce(t *testing.T) {
+	c := centertest.New(t, "http://127.0.0.1")
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	c.Now = func() time.Time { return now }
+	ctx, by := context.Background(), audit.Actor{Kind: audit.Anonymous}
+	idp, err := c.CreateIdPConfiguration(ctx, centertest.Actor, center.IdPConfiguration{EntityID: "https://idp", SignInURL: "https://idp/sso", Certificates: [][]byte{{1}}})
+	if err == nil {
+		err = c.EnableIdPConfiguration(ctx, centertest.Actor, idp.ID, center.Confirmation)
+	}
+	if err == nil {
+		_, err = c.CreateUser(ctx, centertest.Actor, centertest.Person("ada@example.com"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := func() string {
+		r, _, err := c.StartAuthnRequest(ctx, "browser", "/start")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.ID
+	}
+	attempt := func(what string, a center.VerifiedAssertion, browser string, want center.Code) {
+		t.Helper()
+		a.UsableUntil = now.Add(time.Hour)
+		if _, _, err := c.SignInWithAssertion(ctx, by, a, browser); center.CodeOf(err) != want {
+			t.Errorf("%s: %v, want %q", what, err, want)
+		}
+	}
+	old := request()
+	now = now.Add(center.AuthnRequestLifetime)
+	attempt("an old request", center.VerifiedAssertion{ID: "a", NameID: "ada@example.com", InResponseTo: old}, "browser", center.RequestUnknown)
+	attempt("a request that nobody made", center.VerifiedAssertion{ID: "a", NameID: "ada@example.com", InResponseTo: "_x"}, "browser", center.RequestUnknown)
+	attempt("another browser", center.VerifiedAssertion{ID: "a", NameID: "ada@example.com", InResponseTo: request()}, "other", center.RequestUnknown)
+	attempt("an unknown user", center.VerifiedAssertion{ID: "a", NameID: "eve@example.com", InResponseTo: request()}, "browser", center.UserNotFound)
+	id := request()
+	attempt("a good one", center.VerifiedAssertion{ID: "a", NameID: "ADA@example.com", InResponseTo: id}, "browser", "")
+	attempt("the assertion again", center.VerifiedAssertion{ID: "a", NameID: "ada@example.com", InResponseTo: request()}, "browser", center.AssertionReplayed)
+	attempt("the request again", center.VerifiedAssertion{ID: "b", NameID: "ada@example.com", InResponseTo: id}, "browser", center.RequestUnknown)
+
+	end := now.Add(10 * time.Minute)
+	secret, _, err := c.SignInWithAssertion(ctx, by, center.VerifiedAssertion{ID: "c", NameID: "ada@example.com", UsableUntil: end, SessionNotOnOrAfter: end}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now = end.Add(-time.Second)
+	if _, err := c.PortalUser(ctx, secret.Reveal()); err != nil {
+		t.Errorf("before the provider's end of the session: %v", err)
+	}
+	now = end
+	if _, err := c.PortalUser(ctx, secret.Reveal()); center.CodeOf(err) != center.SessionInvalid {
+		t.Errorf("after the provider's end of the session: %v", err)
+	}
+}
