@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/graph"
@@ -168,6 +169,9 @@ func (p *Plan) createJob(ctx context.Context) error {
 // first when there is no room for another. One in use is touched only when it is the job's own and the new one has taken its place: Graph does
 // not give a saved token back, so settings cannot be changed without a new one.
 func (p *Plan) saveCredentials(ctx context.Context) error {
+	if err := p.quiesce(ctx); err != nil {
+		return err
+	}
 	before, err := p.makeRoom(ctx)
 	if err != nil {
 		return err
@@ -201,6 +205,30 @@ func (p *Plan) saveCredentials(ctx context.Context) error {
 		return p.cfg.Admin.DeleteBearerToken(ctx, p.State.SCIM.TenantID, before[0].TokenID)
 	}
 	return nil
+}
+
+// quiesce pauses a job that is on and waits until its running cycle is done, so that the next cycle is the first with the new settings. The last
+// step turns the job on again.
+func (p *Plan) quiesce(ctx context.Context) error {
+	path := p.sync("/jobs/" + p.State.Job.ID)
+	if s := p.State.Job.Schedule; s != nil && s.State == "Active" {
+		if err := p.graph(ctx, http.MethodPost, path+"/pause", nil, nil); err != nil {
+			return err
+		}
+	}
+	for {
+		if err := p.graph(ctx, http.MethodGet, path, nil, &p.State.Job); err != nil {
+			return err
+		}
+		if len(p.State.Job.Status.Progress) == 0 {
+			return nil
+		}
+		select {
+		case <-time.After(p.cfg.PollEach):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 const maxTokens = 2

@@ -33,6 +33,7 @@ type Job struct {
 	NotificationEmail  string
 	SyncAll            bool // all users and groups instead of the assigned ones
 	Watermark          string
+	Evaluation         int // goes up whenever everything is to be looked at again, so that a cycle under way does not count as that
 	Last               *Execution
 	LastSuccess        *Execution
 	SteadyFirst        time.Time // when the first full cycle was done
@@ -41,6 +42,9 @@ type Job struct {
 	Users, Groups      int // synchronized and still linked
 	CreatedAt          time.Time
 }
+
+// reset makes the next cycle look at everything.
+func (j *Job) reset() { j.Watermark, j.Evaluation = "", j.Evaluation+1 }
 
 // Credentials are how a job reaches the target.
 type Credentials struct {
@@ -135,7 +139,8 @@ func (t *Tenant) ConfigureJob(ctx context.Context, by audit.Actor, id string, s 
 			j.NotificationEmail = *s.NotificationEmail
 		}
 		if s.SyncAll != nil && *s.SyncAll != j.SyncAll {
-			j.SyncAll, j.Watermark = *s.SyncAll, ""
+			j.SyncAll = *s.SyncAll
+			j.reset()
 		}
 		return nil
 	})
@@ -193,7 +198,8 @@ func (t *Tenant) RestartJob(ctx context.Context, by audit.Actor, id string, forg
 		if err != nil {
 			return id, orRefuse(err, JobNotFound, id)
 		}
-		j.Watermark, j.Quarantine = "", nil
+		j.reset()
+		j.Quarantine = nil
 		if forget {
 			links, err := tx.Links(id)
 			if err != nil {

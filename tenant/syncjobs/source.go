@@ -52,8 +52,9 @@ func userAttributes(u tenant.User) map[string]string {
 
 // memory is the tenant's store as the engine's memory of one job.
 type memory struct {
-	tenant *tenant.Tenant
-	job    string
+	tenant     *tenant.Tenant
+	job        string
+	evaluation int // of the job when the cycle began
 }
 
 func (m memory) Watermark(ctx context.Context) (watermark string, err error) {
@@ -71,7 +72,7 @@ func (m memory) SetWatermark(ctx context.Context, watermark string) error {
 		if errors.Is(err, tenant.ErrNoRow) { // deleted while it ran
 			return nil
 		}
-		if err != nil {
+		if err != nil || j.Evaluation != m.evaluation { // what was asked for meanwhile has not been done by this cycle
 			return err
 		}
 		j.Watermark = watermark

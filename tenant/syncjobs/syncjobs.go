@@ -106,23 +106,31 @@ func (r *Runner) Target(j tenant.Job) (*scim.Client, error) {
 }
 
 // RunJob runs one cycle of a job and records how it went. The error is one of the program, not of the target.
-func (r *Runner) RunJob(ctx context.Context, j tenant.Job) error {
+//
+// The cycle is announced before the job is read, so that whoever pauses a job and then sees no cycle knows that none will come.
+func (r *Runner) RunJob(ctx context.Context, listed tenant.Job) error {
+	r.announce(listed.ID, provisioning.Progress{})
+	defer func() {
+		r.mu.Lock()
+		delete(r.progress, listed.ID)
+		r.mu.Unlock()
+	}()
+	j, err := r.Tenant.Job(ctx, listed.ServicePrincipalID, listed.ID)
+	if tenant.CodeOf(err) == tenant.JobNotFound || (err == nil && j.State != tenant.JobActive) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
 	target, err := r.Target(j)
 	if err != nil {
 		return err
 	}
 	engine := provisioning.Engine{
-		Source: source{r.Tenant, j}, Target: target, Memory: memory{r.Tenant, j.ID}, Now: r.Tenant.Now, NewID: r.Tenant.NewID,
-		Progress: func(p provisioning.Progress) {
-			r.mu.Lock()
-			r.progress[j.ID] = p
-			r.mu.Unlock()
-		},
+		Source: source{r.Tenant, j}, Target: target, Memory: memory{r.Tenant, j.ID, j.Evaluation}, Now: r.Tenant.Now, NewID: r.Tenant.NewID,
+		Progress: func(p provisioning.Progress) { r.announce(j.ID, p) },
 	}
 	result, failure := engine.Run(ctx)
-	r.mu.Lock()
-	delete(r.progress, j.ID)
-	r.mu.Unlock()
 	if ctx.Err() != nil {
 		return nil // stopped: the next start goes on from what is remembered
 	}
@@ -141,6 +149,12 @@ func (r *Runner) RunJob(ctx context.Context, j tenant.Job) error {
 	r.Log.Info("synchronization cycle", "job", j.ID, "state", x.State, "imported", x.Imported, "exported", x.Exported, "failed", x.Escrowed,
 		"took", x.Ended.Sub(x.Began).Round(time.Millisecond), "error", x.ErrorMessage)
 	return r.Tenant.FinishCycle(ctx, j.ID, x, failure, refused != nil)
+}
+
+func (r *Runner) announce(jobID string, p provisioning.Progress) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.progress[jobID] = p
 }
 
 // Progress says how far the running cycle of a job has come; ok is false when none runs.
