@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/graph"
@@ -223,10 +222,8 @@ func (p *Plan) quiesce(ctx context.Context) error {
 		if len(p.State.Job.Status.Progress) == 0 {
 			return nil
 		}
-		select {
-		case <-time.After(p.cfg.PollEach):
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := p.pause(ctx); err != nil {
+			return err
 		}
 	}
 }

@@ -259,11 +259,19 @@ func (p *Plan) settled(ctx context.Context, do func() error) error {
 		if !p.fresh || !replicating || time.Now().After(deadline) {
 			return err
 		}
-		select {
-		case <-time.After(p.cfg.PollEach):
-		case <-ctx.Done():
-			return errors.Join(err, ctx.Err())
+		if stopped := p.pause(ctx); stopped != nil {
+			return errors.Join(err, stopped)
 		}
+	}
+}
+
+// pause waits between two looks at the tenant. The error is ctx's, when ctx ends first.
+func (p *Plan) pause(ctx context.Context) error {
+	select {
+	case <-time.After(p.cfg.PollEach):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

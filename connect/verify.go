@@ -140,10 +140,8 @@ func (p *Plan) waitForCycle(ctx context.Context, progress func(done, total int))
 			}
 			return j, fmt.Errorf("the cycle failed: %s", x.Error.Message)
 		}
-		select {
-		case <-time.After(p.cfg.PollEach):
-		case <-ctx.Done():
-			return j, fmt.Errorf("the first cycle has not finished: %w", ctx.Err())
+		if err := p.pause(ctx); err != nil {
+			return j, fmt.Errorf("the first cycle has not finished: %w", err)
 		}
 	}
 }

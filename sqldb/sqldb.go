@@ -127,12 +127,6 @@ func (d *DB) migrate(ctx context.Context, migrations fs.FS) error {
 	return nil
 }
 
-// Postgres says whether the engine is PostgreSQL.
-func (d *DB) Postgres() bool { return d.postgres }
-
-// Ping says whether the database answers.
-func (d *DB) Ping(ctx context.Context) error { return d.read.PingContext(ctx) }
-
 // Close waits for the updates that were accepted, then closes the database.
 func (d *DB) Close() error {
 	d.once.Do(func() { close(d.stop) })

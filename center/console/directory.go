@@ -43,13 +43,11 @@ func dashboard(p page) error {
 
 // listing is what the lists of users and groups share.
 type listing[T any] struct {
-	Items        []T
-	Total        int
-	Search       string
-	Next, Prev   int // offsets; -1: none
-	Locked       bool
-	Directory    bool
-	NextSelected string
+	Items      []T
+	Total      int
+	Search     string
+	Next, Prev int // offsets; -1: none
+	Locked     bool
 }
 
 func (l *listing[T]) place(offset int) {
@@ -109,10 +107,10 @@ func createUser(p page) error {
 }
 
 type userData struct {
-	User              center.User
-	Groups            []center.Group
-	Access            []center.AccountAccess
-	Locked, Directory bool
+	User      center.User
+	Groups    []center.Group
+	Access    []center.AccountAccess
+	Directory bool
 }
 
 func user(p page) error {
@@ -120,9 +118,6 @@ func user(p page) error {
 	d := userData{}
 	var err error
 	if d.User, err = c.User(ctx, center.UserID(p.PathValue("id"))); err != nil {
-		return err
-	}
-	if d.Locked, err = p.locked(); err != nil {
 		return err
 	}
 	source, err := c.Source(ctx)

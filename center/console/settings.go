@@ -10,15 +10,15 @@ import (
 )
 
 type settingsData struct {
-	Instance                            center.Instance
-	EntityID, ACS, PortalURL, ConsoleAt string
-	Source                              center.IdentitySource
-	External                            bool
-	Provisioning                        bool
-	Endpoint                            string
-	Tokens                              []center.BearerToken
-	NewToken                            string
-	Confirmation                        string
+	Instance                 center.Instance
+	EntityID, ACS, PortalURL string
+	Source                   center.IdentitySource
+	External                 bool
+	Provisioning             bool
+	Endpoint                 string
+	Tokens                   []center.BearerToken
+	NewToken                 string
+	Confirmation             string
 }
 
 // settingsOf collects the settings page. newToken is set once, right after it was made.

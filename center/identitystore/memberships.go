@@ -62,7 +62,7 @@ type membership struct {
 func (h *Handler) showMembership(m center.Membership) membership {
 	return membership{
 		membershipOutput{h.Center.Instance.IdentityStoreID, string(m.ID)}, string(m.GroupID), memberID{string(m.UserID)},
-		timestamp(m.CreatedAt), timestamp(m.CreatedAt), m.CreatedBy, m.CreatedBy,
+		awsapi.Timestamp(m.CreatedAt), awsapi.Timestamp(m.CreatedAt), m.CreatedBy, m.CreatedBy,
 	}
 }
 

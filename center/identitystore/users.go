@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
-	"time"
 
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
@@ -408,5 +407,3 @@ func list[T any](op operation, missing bool, into *[]T) error {
 	}
 	return nil
 }
-
-func timestamp(t time.Time) awsapi.Timestamp { return awsapi.Timestamp(t) }

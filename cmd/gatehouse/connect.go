@@ -214,9 +214,7 @@ func stepPrinter(out io.Writer, p *connect.Plan) func(int, bool) {
 }
 
 func printResult(out io.Writer, r connect.Result, changes int) {
-	for _, c := range r.Checks {
-		fmt.Fprintf(out, " ✓ %s: %s\n", c.Title, c.Detail)
-	}
+	printChecks(out, r)
 	for _, f := range r.Failures {
 		fmt.Fprintf(out, " ! not provisioned: %s: %s\n", f.Name, f.Reason)
 	}
@@ -224,6 +222,12 @@ func printResult(out io.Writer, r connect.Result, changes int) {
 		fmt.Fprintln(out, "\nConnected already: nothing to change.")
 	} else {
 		fmt.Fprintln(out, "\nConnected.")
+	}
+}
+
+func printChecks(out io.Writer, r connect.Result) {
+	for _, c := range r.Checks {
+		fmt.Fprintf(out, " ✓ %s: %s\n", c.Title, c.Detail)
 	}
 }
 

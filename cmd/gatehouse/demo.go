@@ -300,9 +300,7 @@ func (d *demo) walk(ctx context.Context) (connect.State, []connect.Failure, erro
 	if err != nil {
 		return connect.State{}, nil, err
 	}
-	for _, c := range result.Checks {
-		fmt.Fprintf(d.out, " ✓ %s: %s\n", c.Title, c.Detail)
-	}
+	printChecks(d.out, result)
 	if _, err := d.assign(ctx); err != nil {
 		return connect.State{}, nil, err
 	}
