@@ -27,8 +27,8 @@ lint: ## go vet and golangci-lint
 	$(GO) vet ./...
 	$(LINT) run ./...
 
-bench: build ## measure, and print each figure beside the machine's own
-	$(GO) run ./bench -program bin/gatehouse
+bench: build ## measure, and print each figure beside the machine's own (BENCH="-only store -large 100000,1000000")
+	cd bench && $(GO) run . -program ../bin/gatehouse $(BENCH)
 
 fuzz: ## run each fuzz target for 30 seconds
 	scripts/fuzz

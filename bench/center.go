@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/connect"
+)
+
+// identityCenter is a running `gatehouse serve` with automatic provisioning enabled.
+type identityCenter struct {
+	*process
+	address  string // host:port
+	scimPath string // the path of the SCIM endpoint, with its trailing slash
+	token    string
+	storeID  string
+	admin    *adminapi.Client
+	args     []string
+}
+
+// startCenter starts a center on a fresh data folder, on PostgreSQL where database is its URL, and connects it to an identity provider that nobody
+// asks anything.
+func startCenter(program, dir, database string) (*identityCenter, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	c := &identityCenter{address: l.Addr().String()}
+	if err := l.Close(); err != nil {
+		return nil, err
+	}
+	c.args = []string{"serve", "--listen", c.address, "--data", filepath.Join(dir, "center"), "--log-level", "warn"}
+	if database != "" {
+		c.args = append(c.args, "--database", database)
+	}
+	var out bytes.Buffer
+	if err := c.run(program, &out); err != nil {
+		return nil, err
+	}
+	c.admin = &adminapi.Client{URL: "http://" + c.address, Region: "us-east-1"}
+	for line := range strings.Lines(out.String()) {
+		line = strings.TrimSpace(line)
+		if v, ok := strings.CutPrefix(line, "export AWS_ACCESS_KEY_ID="); ok {
+			c.admin.AccessKeyID = v
+		}
+		if v, ok := strings.CutPrefix(line, "export AWS_SECRET_ACCESS_KEY="); ok {
+			c.admin.SecretAccessKey = v
+		}
+	}
+	return c, c.provision()
+}
+
+// run starts the program and waits for its first answer.
+func (c *identityCenter) run(program string, out io.Writer) error {
+	cmd := exec.CommandContext(context.Background(), program, c.args...) // #nosec G204 -- what the person who runs the benchmark named
+	cmd.Stdout, cmd.Stderr = out, os.Stderr
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	c.process = &process{cmd: cmd}
+	for {
+		conn, err := net.Dial("tcp", c.address)
+		if err == nil {
+			_, err = io.WriteString(conn, "GET /nothing/scim/v2/Users HTTP/1.1\r\nHost: bench\r\n\r\n")
+			if err == nil {
+				_, err = conn.Read(make([]byte, 16))
+			}
+			_ = conn.Close()
+		}
+		if err == nil {
+			c.ready = time.Since(began)
+			return nil
+		}
+		if time.Since(began) > time.Minute {
+			return errors.Join(fmt.Errorf("no answer in a minute: %w", err), cmd.Process.Kill())
+		}
+		time.Sleep(time.Millisecond) // a poll: the program has no other way to say that it is ready
+	}
+}
+
+// provision changes the identity source to an external identity provider and makes a SCIM token.
+func (c *identityCenter) provision() error {
+	ctx := context.Background()
+	metadata, err := identityProvider()
+	if err != nil {
+		return err
+	}
+	config, err := c.admin.CreateConfiguration(ctx, metadata)
+	if err != nil {
+		return err
+	}
+	if err := c.admin.EnableConfiguration(ctx, adminapi.ChangeInput{ConfigurationID: config.ConfigurationID, Confirmation: connect.Confirmation}); err != nil {
+		return err
+	}
+	tenant, err := c.admin.CreateTenant(ctx)
+	if err != nil {
+		return err
+	}
+	token, err := c.admin.CreateBearerToken(ctx, tenant.TenantID)
+	if err != nil {
+		return err
+	}
+	directory, err := c.admin.DescribeDirectory(ctx)
+	if err != nil {
+		return err
+	}
+	endpoint, err := url.Parse(tenant.ScimEndpoint)
+	if err != nil {
+		return err
+	}
+	c.scimPath, c.token, c.storeID = endpoint.Path, token.Value, directory.IdentityStoreID
+	return nil
+}
+
+// identityProvider makes metadata with a certificate of its own.
+func identityProvider() (string, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return "", err
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "bench"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour * 24)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return "", err
+	}
+	return `<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="https://idp.example.com"><IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">` +
+		`<KeyDescriptor use="signing"><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data><X509Certificate>` + base64.StdEncoding.EncodeToString(der) + `</X509Certificate></X509Data></KeyInfo></KeyDescriptor>` +
+		`<SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="https://idp.example.com/sso"/></IDPSSODescriptor></EntityDescriptor>`, nil
+}
+
+// ids reads the ids of up to n users or groups, in pages.
+func ids(address, path, token string, n int) ([]string, error) {
+	var all []string
+	for start := 1; len(all) < n; {
+		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, fmt.Sprintf("http://%s%s?startIndex=%d&count=100", address, path, start), nil)
+		if err != nil {
+			return nil, err
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return nil, err
+		}
+		var page struct {
+			Resources []struct {
+				ID       string `json:"id"`
+				UserName string `json:"userName"`
+			}
+		}
+		err = errors.Join(json.NewDecoder(res.Body).Decode(&page), res.Body.Close())
+		if err != nil {
+			return nil, err
+		}
+		if len(page.Resources) == 0 {
+			break
+		}
+		for _, r := range page.Resources {
+			all = append(all, r.ID)
+		}
+		start += len(page.Resources)
+	}
+	if len(all) < n {
+		return nil, fmt.Errorf("%s has %d of the %d resources that were made", path, len(all), n)
+	}
+	return all[:n], nil
+}
