@@ -1,7 +1,6 @@
 package sqldb
 
 import (
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,7 +9,7 @@ import (
 
 // Documents: objects that are kept whole, as JSON text in a column, beside the columns that they are found by.
 
-// One reads the document in the only column of the only row; sql.ErrNoRows when there is none.
+// One reads the document in the only column of the only row; ErrNoRows when there is none.
 func One[T any](t Tx, query string, args ...any) (v T, err error) {
 	var doc string
 	if err = t.Row(query, args, &doc); err != nil {
@@ -21,7 +20,7 @@ func One[T any](t Tx, query string, args ...any) (v T, err error) {
 
 // List reads the documents of all rows.
 func List[T any](t Tx, query string, args ...any) (all []T, err error) {
-	err = t.Query(query, args, func(rows *sql.Rows) error {
+	err = t.Query(query, args, func(rows Row) error {
 		var doc string
 		if err := rows.Scan(&doc); err != nil {
 			return err
@@ -61,9 +60,9 @@ func (t Tx) Do(query string, args ...any) error {
 	return err
 }
 
-// NoRow turns sql.ErrNoRows into the error that a half's store promises.
+// NoRow turns ErrNoRows into the error that a half's store promises.
 func NoRow(err, promised error) error {
-	if errors.Is(err, sql.ErrNoRows) {
+	if errors.Is(err, ErrNoRows) {
 		return promised
 	}
 	return err

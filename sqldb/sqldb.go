@@ -1,4 +1,4 @@
-// Package sqldb is the one place that knows how SQL databases are opened, migrated, written to in groups and retried.
+// Package sqldb is the one place that knows how SQL databases are opened, migrated, written to in groups, retried, copied and checked.
 //
 // Two engines stand behind it: SQLite, a file in the data folder with one writer that commits what arrives together in one
 // fsync, and PostgreSQL, serializable and retried. SQL text is shared: placeholders are $1, $2, …; types are TEXT, BIGINT and
@@ -7,182 +7,141 @@ package sqldb
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
-
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
-	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
-// ErrNewerSchema is returned by Open for a database that a newer release has migrated.
-var ErrNewerSchema = errors.New("the database was written by a newer release of gatehouse; start that release, or restore a backup")
-
-// ErrClosed is returned by Update after Close.
-var ErrClosed = errors.New("the database is closed")
+var (
+	// ErrNewerSchema is returned by Open for a database that a newer release has migrated.
+	ErrNewerSchema = errors.New("the database was written by a newer release of gatehouse; start that release, or restore a backup")
+	// ErrClosed is returned by Update and View after Close.
+	ErrClosed = errors.New("the database is closed")
+	// ErrNoRows is returned by Tx.Row when there is none.
+	ErrNoRows = errors.New("no rows")
+	// ErrUnavailable is wrapped by every error that is the database's and not the caller's, and that may pass: a full disk, a lost
+	// connection, a server that restarts. Whether an update that fails so was kept is unknown only when the connection broke during
+	// its commit; nothing that was answered with success is ever lost.
+	ErrUnavailable = errors.New("the database is not available")
+	// ErrInUse is returned by Open for an SQLite file that another process has open.
+	ErrInUse = errors.New("the data folder is in use by another gatehouse process")
+)
 
 // DB is an open, migrated database. Its methods may be called by many goroutines.
 type DB struct {
-	postgres bool
-	read     *sql.DB
-	write    *sql.DB // the same as read on PostgreSQL
+	engine
+	shared bool
+}
 
-	queue chan *job // SQLite only
-	done  chan struct{}
-	stop  chan struct{}
-	once  sync.Once
+// engine is what stands behind a DB.
+type engine interface {
+	view(ctx context.Context, fn func(Tx) error) error
+	update(ctx context.Context, fn func(Tx) error) error
+	backup(ctx context.Context, path string) error
+	check(ctx context.Context) ([]string, error)
+	close() error
 }
 
 // Open opens the database at dsn, a postgres:// URL or the path of an SQLite file that is made when absent, and brings its
-// schema to the newest of migrations, a directory of goose's numbered .sql files.
+// schema to the newest of migrations: goose's numbered .sql files, those of both engines at the top, those of one engine in a folder
+// named sqlite or postgres.
 func Open(ctx context.Context, dsn string, migrations fs.FS) (*DB, error) {
-	d := &DB{done: make(chan struct{}), stop: make(chan struct{})}
-	if strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") {
-		d.postgres = true
+	var e engine
+	var err error
+	shared := IsPostgres(dsn)
+	if shared {
+		e, err = openPostgres(ctx, dsn, migrations)
+	} else {
+		e, err = openSQLite(ctx, dsn, migrations)
 	}
-	if err := d.connect(dsn); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	if err := d.migrate(ctx, migrations); err != nil {
-		return nil, errors.Join(err, d.closePools())
-	}
-	if d.postgres {
-		close(d.done)
-	} else {
-		d.queue = make(chan *job, 256)
-		go d.writer()
-	}
-	return d, nil
+	return &DB{e, shared}, nil
 }
 
-func (d *DB) connect(dsn string) (err error) {
-	if d.postgres {
-		if d.read, err = sql.Open("pgx", dsn); err != nil {
-			return fmt.Errorf("open PostgreSQL: %w", err)
-		}
-		d.read.SetMaxOpenConns(16)
-		d.read.SetMaxIdleConns(16)
-		d.write = d.read
-		return nil
-	}
-	if err := writable(dsn); err != nil {
-		return err
-	}
-	pragmas := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "busy_timeout(5000)", "cache_size(-4096)"}}
-	base := "file:" + (&url.URL{Path: dsn}).EscapedPath() + "?" + pragmas.Encode()
-	if d.write, err = sql.Open("sqlite", base+"&_txlock=immediate"); err != nil {
-		return fmt.Errorf("open SQLite: %w", err)
-	}
-	d.write.SetMaxOpenConns(1)
-	if d.read, err = sql.Open("sqlite", base+"&_pragma=query_only(1)"); err != nil {
-		return errors.Join(fmt.Errorf("open SQLite: %w", err), d.write.Close())
-	}
-	d.read.SetMaxOpenConns(8)
-	d.read.SetMaxIdleConns(8)
-	return nil
+// IsPostgres says whether dsn names a PostgreSQL database rather than a file.
+func IsPostgres(dsn string) bool {
+	return strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://")
 }
 
-// writable says in plain words what SQLite would report as "unable to open database file".
-func writable(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // #nosec G304 -- the operator's own data folder
-	if err != nil {
-		return fmt.Errorf("the data folder %s cannot be written: %w", filepath.Dir(path), err)
-	}
-	return f.Close()
-}
+// Shared says whether other processes may write to the database too, so that nothing read from it may be remembered.
+func (d *DB) Shared() bool { return d.shared }
 
-func (d *DB) migrate(ctx context.Context, migrations fs.FS) error {
-	dialect, options := goose.DialectSQLite3, []goose.ProviderOption{goose.WithVerbose(false)}
-	if d.postgres {
-		dialect = goose.DialectPostgres
-		locker, err := lock.NewPostgresTableLocker() // a table, not an advisory lock: distributed databases lack those
-		if err != nil {
-			return err
-		}
-		options = append(options, goose.WithLocker(locker))
-	}
-	p, err := goose.NewProvider(dialect, d.write, migrations, options...)
-	if err != nil {
-		return fmt.Errorf("read the migrations: %w", err)
-	}
-	have, err := p.GetDBVersion(ctx)
-	if err != nil {
-		return fmt.Errorf("read the schema version: %w", err)
-	}
-	sources := p.ListSources()
-	if len(sources) > 0 && have > sources[len(sources)-1].Version {
-		return fmt.Errorf("%w (schema %d, this release knows %d)", ErrNewerSchema, have, sources[len(sources)-1].Version)
-	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("migrate the database: %w", err)
-	}
-	return nil
-}
+// View runs fn on one consistent snapshot. fn may run more than once on PostgreSQL.
+func (d *DB) View(ctx context.Context, fn func(Tx) error) error { return d.view(ctx, fn) }
+
+// Update runs fn in a serializable transaction, which is durable when Update returns nil. fn may run more than once and must
+// have no effect but on its Tx. When fn fails nothing of it remains.
+func (d *DB) Update(ctx context.Context, fn func(Tx) error) error { return d.update(ctx, fn) }
+
+// Backup writes a consistent copy of an SQLite database to a new file while it is in use. For PostgreSQL it fails: pg_dump does that.
+func (d *DB) Backup(ctx context.Context, path string) error { return d.backup(ctx, path) }
+
+// Check looks for damage of the database itself and says what it found, one line each; none is good.
+func (d *DB) Check(ctx context.Context) ([]string, error) { return d.check(ctx) }
 
 // Close waits for the updates that were accepted, then closes the database.
-func (d *DB) Close() error {
-	d.once.Do(func() { close(d.stop) })
-	<-d.done
-	return d.closePools()
-}
+func (d *DB) Close() error { return d.close() }
 
-func (d *DB) closePools() error {
-	err := d.read.Close()
-	if d.write != d.read {
-		err = errors.Join(err, d.write.Close())
-	}
-	return err
-}
-
-// Tx is a running transaction. It must not outlive the function that it was handed to.
+// Tx is a running transaction. It must not outlive the function that it was handed to, nor be used by several goroutines.
 type Tx struct {
-	ctx   context.Context //nolint:containedctx // a Tx lives as long as the call that it belongs to
-	sqlTx *sql.Tx
+	ctx  context.Context //nolint:containedctx // a Tx lives as long as the call that it belongs to
+	conn conn
+}
+
+// conn is a connection with a running transaction.
+type conn interface {
+	exec(ctx context.Context, query string, args []any) (int64, error)
+	query(ctx context.Context, query string, args []any, scan func(Row) error) error
+	// execEach runs one statement for each of several lists of arguments and returns the rows that each changed.
+	execEach(ctx context.Context, query string, args [][]any) ([]int64, error)
+}
+
+// Row is one row of a result.
+type Row interface {
+	// Scan copies the columns, in order, to pointers to string, int, int64, []byte, or a type made of one of them.
+	Scan(dest ...any) error
 }
 
 // Exec runs a statement and returns how many rows it changed.
 func (t Tx) Exec(query string, args ...any) (int64, error) {
-	r, err := t.sqlTx.ExecContext(t.ctx, query, args...)
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", firstWords(query), err)
-	}
-	n, err := r.RowsAffected()
-	return n, err
+	n, err := t.conn.exec(t.ctx, query, args)
+	return n, explain(query, err)
 }
 
-// Query calls scan for each row of the result, in order.
-func (t Tx) Query(query string, args []any, scan func(*sql.Rows) error) error {
-	rows, err := t.sqlTx.QueryContext(t.ctx, query, args...)
-	if err != nil {
-		return fmt.Errorf("%s: %w", firstWords(query), err)
-	}
-	defer rows.Close() //nolint:errcheck // rows.Err below has the error
-	for rows.Next() {
-		if err := scan(rows); err != nil {
-			return fmt.Errorf("%s: %w", firstWords(query), err)
-		}
-	}
-	return rows.Err()
+// ExecEach runs one statement for each of several lists of arguments, in one go, and returns how many rows each changed.
+func (t Tx) ExecEach(query string, args [][]any) ([]int64, error) {
+	n, err := t.conn.execEach(t.ctx, query, args)
+	return n, explain(query, err)
 }
 
-// Row reads one row into dest; sql.ErrNoRows when there is none.
+// Query calls scan for each row of the result, in order. scan must not use the Tx.
+func (t Tx) Query(query string, args []any, scan func(Row) error) error {
+	return explain(query, t.conn.query(t.ctx, query, args, scan))
+}
+
+// Row reads one row into dest; ErrNoRows when there is none.
 func (t Tx) Row(query string, args []any, dest ...any) error {
-	err := t.sqlTx.QueryRowContext(t.ctx, query, args...).Scan(dest...)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return fmt.Errorf("%s: %w", firstWords(query), err)
+	found := false
+	err := t.conn.query(t.ctx, query, args, func(r Row) error {
+		if found {
+			return nil
+		}
+		found = true
+		return r.Scan(dest...)
+	})
+	if err == nil && !found {
+		return ErrNoRows
 	}
-	return err
+	return explain(query, err)
 }
 
-func firstWords(query string) string {
+func explain(query string, err error) error {
+	if err == nil {
+		return nil
+	}
 	words := strings.Fields(query)
-	return strings.Join(words[:min(4, len(words))], " ")
+	return fmt.Errorf("%s: %w", strings.Join(words[:min(4, len(words))], " "), err)
 }

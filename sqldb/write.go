@@ -2,38 +2,20 @@ package sqldb
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"time"
-
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// View runs fn on one consistent snapshot. fn may run more than once on PostgreSQL.
-func (d *DB) View(ctx context.Context, fn func(Tx) error) error {
-	return d.retry(ctx, func() error {
-		options := &sql.TxOptions{ReadOnly: true}
-		if d.postgres {
-			options.Isolation = sql.LevelRepeatableRead
-		}
-		tx, err := d.read.BeginTx(ctx, options)
-		if err != nil {
-			return fmt.Errorf("begin: %w", err)
-		}
-		defer tx.Rollback() //nolint:errcheck // a read has nothing to lose
-		return fn(Tx{ctx: ctx, sqlTx: tx})
-	})
+// job is one Update that waits for SQLite's writer.
+type job struct {
+	ctx    context.Context //nolint:containedctx // the values of the caller's context; its end does not end the others' transaction
+	fn     func(Tx) error
+	err    error
+	result chan error // capacity 1
 }
 
-// Update runs fn in a serializable transaction, which is durable when Update returns nil. fn may run more than once and must
-// have no effect but on its Tx. When fn fails nothing of it remains.
-func (d *DB) Update(ctx context.Context, fn func(Tx) error) error {
-	if d.postgres {
-		return d.retry(ctx, func() error { return d.updatePostgres(ctx, fn) })
-	}
-	j := &job{fn: fn, result: make(chan error, 1)}
+func (d *sqliteDB) update(ctx context.Context, fn func(Tx) error) error {
+	j := &job{ctx: context.WithoutCancel(ctx), fn: fn, result: make(chan error, 1)}
 	select {
 	case <-d.stop: // first: select picks at random among what is ready
 		return ErrClosed
@@ -59,71 +41,24 @@ func (d *DB) Update(ctx context.Context, fn func(Tx) error) error {
 	}
 }
 
-func (d *DB) updatePostgres(ctx context.Context, fn func(Tx) error) error {
-	tx, err := d.write.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelSerializable})
-	if err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
-	if err := fn(Tx{ctx: ctx, sqlTx: tx}); err != nil {
-		return err
-	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-	return nil
-}
-
-// maxTries bounds how often a transaction is run again after a serialization failure.
-const maxTries = 12
-
-func (d *DB) retry(ctx context.Context, run func() error) error {
-	for try := 1; ; try++ {
-		err := run()
-		if err == nil || !d.postgres || try == maxTries || !retryable(err) {
-			return err
-		}
-		wait := time.Duration(rand.Int64N(int64(time.Millisecond) << min(try, 6))) // #nosec G404 -- jitter
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return err
-		}
-	}
-}
-
-// retryable names the failures after which the same transaction can succeed: serialization failure, deadlock, and a unique
-// violation, since rules look for duplicates first and the second run sees the row that came in between.
-func retryable(err error) bool {
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return false
-	}
-	return pg.Code == "40001" || pg.Code == "40P01" || pg.Code == "23505"
-}
-
-// job is one Update that waits for SQLite's writer.
-type job struct {
-	fn     func(Tx) error
-	result chan error // capacity 1
-}
-
 // maxGroup bounds how many updates share one commit.
 const maxGroup = 128
 
-// writer is the only goroutine that writes to SQLite. What has queued up while the last commit was synced to disk is run in one
-// transaction, each update behind a savepoint, and committed with one fsync; only then are the callers answered.
-func (d *DB) writer() {
+// write is the only goroutine that writes to SQLite. What has queued up while the last commit was synced to disk is run in one
+// transaction and committed with one fsync; only then are the callers answered, those that were refused too, since what refused them
+// may be a change that is not durable yet.
+func (d *sqliteDB) write() {
 	defer close(d.done)
+	group := make([]*job, 0, maxGroup)
 	for {
 		select {
 		case j := <-d.queue:
-			d.commitGroup(j)
+			d.commitGroup(append(group, j))
 		case <-d.stop:
 			for {
 				select {
 				case j := <-d.queue:
-					d.commitGroup(j)
+					d.commitGroup(append(group, j))
 				default:
 					return
 				}
@@ -132,52 +67,94 @@ func (d *DB) writer() {
 	}
 }
 
-func (d *DB) commitGroup(first *job) {
-	ctx := context.Background() // a caller that goes away must not take the others' transaction with it
-	tx, err := d.write.BeginTx(ctx, nil)
+// commitGroup runs the first job and what has queued up by then. A job that fails before it wrote anything leaves nothing to undo, which is
+// how nearly all fail: rules look before they write. When one fails later, the whole group is run again, each behind a savepoint.
+func (d *sqliteDB) commitGroup(group []*job) {
+	err := d.writer.run("BEGIN IMMEDIATE")
 	if err != nil {
-		first.result <- fmt.Errorf("begin: %w", err)
+		answer(group, fmt.Errorf("begin: %w", err))
 		return
 	}
-	var done []*job
-	for j := first; j != nil; {
-		if err := d.runInSavepoint(ctx, tx, j.fn); err != nil {
-			j.result <- err
-		} else {
-			done = append(done, j)
-		}
-		j = nil
-		if len(done) < maxGroup {
+	clean := true
+	for i := 0; i < len(group) && clean; i++ {
+		j := group[i]
+		d.writer.wrote = false
+		j.err = call(j, d.writer)
+		clean = j.err == nil || !d.writer.wrote
+		if len(group) < maxGroup && clean {
 			select {
-			case j = <-d.queue:
+			case next := <-d.queue:
+				group = append(group, next)
 			default:
 			}
 		}
 	}
-	err = tx.Commit()
-	if err != nil {
-		err = errors.Join(fmt.Errorf("commit: %w", err), tx.Rollback())
+	if clean {
+		err = d.commit()
+	} else {
+		err = d.commitCarefully(group)
 	}
-	for _, j := range done {
-		j.result <- err
+	answer(group, err)
+}
+
+func answer(group []*job, err error) {
+	for _, j := range group {
+		if err != nil {
+			j.err = err
+		}
+		j.result <- j.err
 	}
 }
 
-func (d *DB) runInSavepoint(ctx context.Context, tx *sql.Tx, fn func(Tx) error) (err error) {
-	if _, err := tx.ExecContext(ctx, "SAVEPOINT one"); err != nil {
-		return fmt.Errorf("savepoint: %w", err)
+func (d *sqliteDB) commit() error {
+	if err := d.writer.run("COMMIT"); err != nil {
+		return errors.Join(fmt.Errorf("commit: %w", err), d.rollback())
 	}
+	return nil
+}
+
+// rollback ends the transaction, which SQLite may have ended itself: it does so when the disk is full.
+func (d *sqliteDB) rollback() error {
+	if d.writer.AutocommitEnabled() {
+		return nil
+	}
+	return d.writer.run("ROLLBACK")
+}
+
+func (d *sqliteDB) commitCarefully(group []*job) error {
+	if err := d.rollback(); err != nil {
+		return err
+	}
+	if err := d.writer.run("BEGIN IMMEDIATE"); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	for _, j := range group {
+		if err := d.writer.run("SAVEPOINT one"); err != nil {
+			return errors.Join(err, d.rollback())
+		}
+		j.err = call(j, d.writer)
+		if errors.Is(j.err, ErrUnavailable) {
+			return errors.Join(j.err, d.rollback())
+		}
+		if j.err != nil {
+			if err := d.writer.run("ROLLBACK TO one"); err != nil {
+				return errors.Join(err, d.rollback())
+			}
+		}
+		if err := d.writer.run("RELEASE one"); err != nil {
+			return errors.Join(err, d.rollback())
+		}
+	}
+	return d.commit()
+}
+
+// call runs a job's function. A panic in it must not take the writer with it.
+func call(j *job, c *sqliteConn) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
+			c.wrote = true // who knows
 			err = fmt.Errorf("panic in a transaction: %v", p)
 		}
-		if err != nil {
-			_, undo := tx.ExecContext(ctx, "ROLLBACK TO one")
-			_, release := tx.ExecContext(ctx, "RELEASE one")
-			err = errors.Join(err, undo, release)
-			return
-		}
-		_, err = tx.ExecContext(ctx, "RELEASE one")
 	}()
-	return fn(Tx{ctx: ctx, sqlTx: tx})
+	return j.fn(Tx{ctx: j.ctx, conn: c})
 }

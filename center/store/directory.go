@@ -1,8 +1,6 @@
 package store
 
 import (
-	"database/sql"
-
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 )
@@ -161,7 +159,7 @@ func (t tx) Assignments(q center.AssignmentQuery) (all []center.Assignment, err 
 	w.Equal("principal_id", q.PrincipalID)
 	query := `SELECT account_id, permission_set, principal_type, principal_id FROM assignments` + w.Text() +
 		` ORDER BY account_id, permission_set, principal_type, principal_id` + w.Limit(q.Limit, 0)
-	err = t.Query(query, w.Args, func(rows *sql.Rows) error {
+	err = t.Query(query, w.Args, func(rows sqldb.Row) error {
 		var a center.Assignment
 		err := rows.Scan(&a.AccountID, &a.PermissionSetARN, &a.PrincipalType, &a.PrincipalID)
 		all = append(all, a)

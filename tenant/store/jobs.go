@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"errors"
 	"time"
 
@@ -98,7 +97,7 @@ func (t tx) Marks(after int64) (marks []tenant.Mark, last int64, err error) {
 	if err := t.Row(`SELECT COALESCE(MAX(seq), 0) FROM marks`, nil, &last); err != nil {
 		return nil, 0, err
 	}
-	err = t.Query(`SELECT kind, id FROM marks WHERE seq > $1 ORDER BY seq`, []any{after}, func(rows *sql.Rows) error {
+	err = t.Query(`SELECT kind, id FROM marks WHERE seq > $1 ORDER BY seq`, []any{after}, func(rows sqldb.Row) error {
 		var m tenant.Mark
 		err := rows.Scan(&m.Kind, &m.ID)
 		marks = append(marks, m)

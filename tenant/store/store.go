@@ -6,7 +6,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"errors"
 	"io/fs"
@@ -160,7 +159,7 @@ func (t tx) PutGroup(g tenant.Group) error {
 func (t tx) DeleteGroup(id string) error { return t.Do(`DELETE FROM user_groups WHERE id = $1`, id) }
 
 func (t tx) members(query string, args ...any) (all []tenant.Member, err error) {
-	err = t.Query(query, args, func(rows *sql.Rows) error {
+	err = t.Query(query, args, func(rows sqldb.Row) error {
 		var m tenant.Member
 		err := rows.Scan(&m.GroupID, &m.MemberID, &m.Kind)
 		all = append(all, m)

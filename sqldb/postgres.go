@@ -1,0 +1,173 @@
+package sqldb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"net"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+// postgres is the engine for several nodes.
+type postgres struct{ pool *pgxpool.Pool }
+
+// maxConnections bounds what one node asks of the server.
+const maxConnections = 16
+
+func openPostgres(ctx context.Context, dsn string, migrations fs.FS) (*postgres, error) {
+	config, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("the PostgreSQL URL: %w", err)
+	}
+	config.MaxConns = maxConnections
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open PostgreSQL: %w", err)
+	}
+	locker, err := lock.NewPostgresTableLocker() // a table, not an advisory lock: distributed databases lack those
+	if err != nil {
+		return nil, err
+	}
+	db := stdlib.OpenDBFromPool(pool)
+	err = errors.Join(migrate(ctx, db, goose.DialectPostgres, both{migrations, "postgres"}, goose.WithLocker(locker)), db.Close())
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return &postgres{pool}, nil
+}
+
+func (p *postgres) close() error {
+	p.pool.Close()
+	return nil
+}
+
+func (p *postgres) backup(context.Context, string) error {
+	return errors.New("a PostgreSQL database is backed up with pg_dump")
+}
+
+func (p *postgres) check(ctx context.Context) ([]string, error) {
+	return nil, p.pool.Ping(ctx) // the server looks after its own files
+}
+
+func (p *postgres) view(ctx context.Context, fn func(Tx) error) error {
+	return p.run(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, fn)
+}
+
+func (p *postgres) update(ctx context.Context, fn func(Tx) error) error {
+	return p.run(ctx, pgx.TxOptions{IsoLevel: pgx.Serializable}, fn)
+}
+
+// maxTries bounds how often a transaction is run again after a serialization failure.
+const maxTries = 12
+
+// run runs a transaction, and again when the server asks for it. A connection that breaks before the commit is replaced once: the server
+// may have been restarted since it was last used.
+func (p *postgres) run(ctx context.Context, options pgx.TxOptions, fn func(Tx) error) error {
+	replaced := false
+	for try := 1; ; try++ {
+		committing, err := p.once(ctx, options, fn)
+		switch {
+		case err == nil:
+			return nil
+		case lost(err) && !committing && !replaced && ctx.Err() == nil:
+			replaced = true
+			continue
+		case lost(err):
+			return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		case try == maxTries || !retryable(err):
+			return err
+		}
+		wait := time.Duration(rand.Int64N(int64(time.Millisecond) << min(try, 6))) // #nosec G404 -- jitter
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+func (p *postgres) once(ctx context.Context, options pgx.TxOptions, fn func(Tx) error) (committing bool, err error) {
+	tx, err := p.pool.BeginTx(ctx, options)
+	if err != nil {
+		return false, fmt.Errorf("begin: %w", err)
+	}
+	defer tx.Rollback(ctx) //nolint:errcheck // after Commit it does nothing
+	if err := fn(Tx{ctx: ctx, conn: pgConn{tx}}); err != nil {
+		return false, err
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return true, fmt.Errorf("commit: %w", err)
+	}
+	return true, nil
+}
+
+// retryable names the failures after which the same transaction can succeed: serialization failure, deadlock, and a unique
+// violation, since rules look for duplicates first and the second run sees the row that came in between.
+func retryable(err error) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return false
+	}
+	return pg.Code == "40001" || pg.Code == "40P01" || pg.Code == "23505"
+}
+
+// lost says whether the server or the way to it failed, rather than the request. Source: PostgreSQL, appendix A: classes 08 (connection), 53
+// (insufficient resources, such as a full disk), 57P (shutdown) and 58 (input and output).
+func lost(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		class := pg.Code[:min(2, len(pg.Code))]
+		return class == "08" || class == "53" || class == "58" || (len(pg.Code) > 2 && pg.Code[:3] == "57P")
+	}
+	var connecting *pgconn.ConnectError
+	var network net.Error
+	return errors.As(err, &connecting) || errors.As(err, &network) || errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err) || isEOF(err)
+}
+
+type pgConn struct{ tx pgx.Tx }
+
+func (c pgConn) exec(ctx context.Context, query string, args []any) (int64, error) {
+	tag, err := c.tx.Exec(ctx, query, args...)
+	return tag.RowsAffected(), err
+}
+
+func (c pgConn) query(ctx context.Context, query string, args []any, scan func(Row) error) error {
+	rows, err := c.tx.Query(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func (c pgConn) execEach(ctx context.Context, query string, args [][]any) (changed []int64, err error) {
+	batch := &pgx.Batch{}
+	for _, a := range args {
+		batch.Queue(query, a...)
+	}
+	results := c.tx.SendBatch(ctx, batch)
+	defer func() { err = errors.Join(err, results.Close()) }()
+	for range args {
+		tag, err := results.Exec()
+		if err != nil {
+			return changed, err
+		}
+		changed = append(changed, tag.RowsAffected())
+	}
+	return changed, nil
+}

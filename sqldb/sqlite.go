@@ -1,0 +1,372 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the driver "sqlite", which goose needs
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+)
+
+// sqliteDB is the embedded engine: one file, one writer, a few readers. The process that opens it is the only one that does.
+type sqliteDB struct {
+	path    string
+	lock    *os.File
+	writer  *sqliteConn      // used by the writer's goroutine only
+	readers chan *sqliteConn // nil where none has been opened yet
+
+	queue chan *job
+	stop  chan struct{}
+	done  chan struct{}
+	once  sync.Once
+}
+
+// Sizes of the page caches, in KiB, and of the write-ahead log at which it is folded back into the file, in pages of 4 KiB.
+const (
+	writerCache    = 16 << 10
+	readerCache    = 4 << 10
+	autoCheckpoint = 8192
+)
+
+func openSQLite(ctx context.Context, path string, migrations fs.FS) (_ *sqliteDB, err error) {
+	d := &sqliteDB{path: path, queue: make(chan *job, 256), stop: make(chan struct{}), done: make(chan struct{})}
+	if d.lock, err = lockFile(path); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.lock.Close())
+		}
+	}()
+	if err := d.migrate(ctx, both{migrations, "sqlite"}); err != nil {
+		return nil, err
+	}
+	if d.writer, err = d.open(writerCache); err != nil {
+		return nil, err
+	}
+	if err := d.writer.pragma(fmt.Sprintf("wal_autocheckpoint = %d", autoCheckpoint)); err != nil {
+		return nil, errors.Join(err, d.writer.Close())
+	}
+	n := max(4, 2*runtime.GOMAXPROCS(0))
+	d.readers = make(chan *sqliteConn, n)
+	for range n {
+		d.readers <- nil
+	}
+	go d.write()
+	return d, nil
+}
+
+// lockFile opens the file, says in plain words what SQLite would report as "unable to open database file", and keeps other processes away:
+// what one remembers, another would change.
+func lockFile(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // #nosec G304 -- the operator's own data folder
+	if err != nil {
+		return nil, fmt.Errorf("the data folder %s cannot be written: %w", filepath.Dir(path), err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, err
+	}
+	lock, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600) // #nosec G304 -- beside it
+	if err != nil {
+		return nil, fmt.Errorf("the data folder %s cannot be written: %w", filepath.Dir(path), err)
+	}
+	if err := flock(lock); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: %s", ErrInUse, filepath.Dir(path)), lock.Close())
+	}
+	return lock, nil
+}
+
+// migrate runs the migrations unless the newest one is there, which is quick to see.
+func (d *sqliteDB) migrate(ctx context.Context, migrations fs.FS) (err error) {
+	want, err := newest(migrations)
+	if err != nil {
+		return err
+	}
+	c, err := d.open(readerCache)
+	if err != nil {
+		return err
+	}
+	var have int64
+	err = c.query(ctx, `SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version`, nil, func(r Row) error { return r.Scan(&have) })
+	if closing := c.Close(); closing != nil {
+		return closing
+	}
+	if err == nil && have == want {
+		return nil
+	}
+	address := "file:" + (&url.URL{Path: d.path}).EscapedPath() + "?_pragma=busy_timeout(5000)&_txlock=immediate"
+	db, err := sql.Open("sqlite", address)
+	if err != nil {
+		return fmt.Errorf("open SQLite: %w", err)
+	}
+	db.SetMaxOpenConns(1)
+	return errors.Join(migrate(ctx, db, goose.DialectSQLite3, migrations), db.Close())
+}
+
+func (d *sqliteDB) open(cache int) (*sqliteConn, error) {
+	c, err := sqlite.OpenConn(d.path, sqlite.OpenReadWrite, sqlite.OpenWAL)
+	if err != nil {
+		return nil, fmt.Errorf("open SQLite: %w", err)
+	}
+	c.SetBusyTimeout(5 * time.Second)
+	own := &sqliteConn{Conn: c, statements: map[string]*sqlite.Stmt{}}
+	for _, p := range []string{"synchronous = FULL", "foreign_keys = ON", fmt.Sprintf("cache_size = -%d", cache)} {
+		if err := own.pragma(p); err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
+	}
+	return own, nil
+}
+
+func (d *sqliteDB) close() error {
+	d.once.Do(func() { close(d.stop) })
+	<-d.done
+	var err error
+	for range cap(d.readers) { // waits for the views under way
+		if c := <-d.readers; c != nil {
+			err = errors.Join(err, c.Close())
+		}
+	}
+	close(d.readers)
+	return errors.Join(err, d.writer.Close(), d.lock.Close())
+}
+
+func (d *sqliteDB) view(ctx context.Context, fn func(Tx) error) (err error) {
+	var c *sqliteConn
+	var open bool
+	select {
+	case c, open = <-d.readers:
+		if !open {
+			return ErrClosed
+		}
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { d.readers <- c }()
+	if c == nil {
+		if c, err = d.open(readerCache); err != nil {
+			return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+	}
+	if err := c.run("BEGIN"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.run("ROLLBACK")) }()
+	return fn(Tx{ctx: ctx, conn: c})
+}
+
+// backup copies the database as it is at one moment, without keeping writers waiting.
+func (d *sqliteDB) backup(ctx context.Context, path string) error {
+	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%s is there already", path)
+	}
+	return d.view(ctx, func(t Tx) error {
+		c, _ := t.conn.(*sqliteConn)
+		if err := c.run("ROLLBACK"); err != nil { // VACUUM INTO is a snapshot by itself and wants no transaction around it
+			return err
+		}
+		_, err := c.exec(ctx, "VACUUM INTO $1", []any{path})
+		if err == nil {
+			err = syncFile(path)
+		}
+		if err != nil {
+			err = errors.Join(err, os.Remove(path))
+		}
+		return errors.Join(err, c.run("BEGIN"))
+	})
+}
+
+func syncFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0) // #nosec G304 -- what the operator named
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Chmod(0o600), f.Sync(), f.Close())
+}
+
+func (d *sqliteDB) check(ctx context.Context) (problems []string, err error) {
+	err = d.view(ctx, func(t Tx) error {
+		for _, pragma := range []string{"PRAGMA integrity_check", "PRAGMA foreign_key_check"} {
+			if err := t.Query(pragma, nil, func(r Row) error {
+				var text string
+				err := r.Scan(&text)
+				if text != "ok" {
+					problems = append(problems, text)
+				}
+				return err
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return problems, err
+}
+
+// sqliteConn is one connection. It prepares each statement once.
+type sqliteConn struct {
+	*sqlite.Conn
+	statements map[string]*sqlite.Stmt
+	wrote      bool // since it was last set to false
+}
+
+// Close ends the connection and its statements.
+func (c *sqliteConn) Close() error {
+	var err error
+	for _, s := range c.statements {
+		err = errors.Join(err, s.Finalize())
+	}
+	return errors.Join(err, c.Conn.Close())
+}
+
+func (c *sqliteConn) pragma(text string) error {
+	return sqlitex.ExecuteTransient(c.Conn, "PRAGMA "+text, nil)
+}
+
+// run runs a statement of transaction control.
+func (c *sqliteConn) run(query string) error {
+	s, finish, err := c.statement(query)
+	if err != nil {
+		return err
+	}
+	_, err = s.Step()
+	return sqliteError(errors.Join(err, finish()))
+}
+
+// maxPrepared bounds the statements that a connection keeps: lists of ids make new texts without end.
+const maxPrepared = 200
+
+// statement prepares a statement, or takes the one prepared earlier. finish must be called when it has been used.
+func (c *sqliteConn) statement(query string) (s *sqlite.Stmt, finish func() error, err error) {
+	if s = c.statements[query]; s != nil {
+		return s, s.Reset, nil
+	}
+	if s, _, err = c.PrepareTransient(query); err != nil {
+		return nil, nil, sqliteError(err)
+	}
+	if len(c.statements) >= maxPrepared {
+		return s, s.Finalize, nil
+	}
+	c.statements[query] = s
+	return s, s.Reset, nil
+}
+
+// bind prepares a statement with its arguments.
+func (c *sqliteConn) bind(query string, args []any) (s *sqlite.Stmt, finish func() error, err error) {
+	if s, finish, err = c.statement(query); err != nil {
+		return nil, nil, err
+	}
+	for i, a := range args {
+		switch v := a.(type) {
+		case string:
+			s.BindText(i+1, v)
+		case int:
+			s.BindInt64(i+1, int64(v))
+		case int64:
+			s.BindInt64(i+1, v)
+		case []byte:
+			s.BindText(i+1, string(v))
+		case nil:
+			s.BindNull(i + 1)
+		default:
+			return nil, nil, errors.Join(fmt.Errorf("an argument of type %T", a), finish())
+		}
+	}
+	return s, finish, nil
+}
+
+func (c *sqliteConn) exec(_ context.Context, query string, args []any) (int64, error) {
+	c.wrote = true
+	s, finish, err := c.bind(query, args)
+	if err != nil {
+		return 0, err
+	}
+	for more := true; more && err == nil; {
+		more, err = s.Step()
+	}
+	n := int64(c.Changes())
+	return n, sqliteError(errors.Join(err, finish()))
+}
+
+func (c *sqliteConn) execEach(ctx context.Context, query string, args [][]any) (changed []int64, err error) {
+	for _, a := range args {
+		n, err := c.exec(ctx, query, a)
+		if err != nil {
+			return changed, err
+		}
+		changed = append(changed, n)
+	}
+	return changed, nil
+}
+
+func (c *sqliteConn) query(ctx context.Context, query string, args []any, scan func(Row) error) error {
+	s, finish, err := c.bind(query, args)
+	if err != nil {
+		return err
+	}
+	for n := 0; ; n++ {
+		more, err := s.Step()
+		if err != nil || !more {
+			return sqliteError(errors.Join(err, finish()))
+		}
+		if n%256 == 255 && ctx.Err() != nil {
+			return errors.Join(ctx.Err(), finish())
+		}
+		if err := scan(sqliteRow{s}); err != nil {
+			return errors.Join(err, finish())
+		}
+	}
+}
+
+type sqliteRow struct{ *sqlite.Stmt }
+
+// Scan implements Row.
+func (r sqliteRow) Scan(dest ...any) error {
+	for i, d := range dest {
+		switch p := d.(type) {
+		case *string:
+			*p = r.ColumnText(i)
+		case *[]byte:
+			*p = make([]byte, r.ColumnLen(i))
+			r.ColumnBytes(i, *p)
+		case *int64:
+			*p = r.ColumnInt64(i)
+		case *int:
+			*p = r.ColumnInt(i)
+		default:
+			v := reflect.ValueOf(d)
+			if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.String {
+				return fmt.Errorf("a column cannot be read into %T", d)
+			}
+			v.Elem().SetString(r.ColumnText(i))
+		}
+	}
+	return nil
+}
+
+// sqliteError marks the failures that are the disk's, not the request's.
+func sqliteError(err error) error {
+	if err == nil {
+		return nil
+	}
+	switch sqlite.ErrCode(err).ToPrimary() {
+	case sqlite.ResultFull, sqlite.ResultIOErr, sqlite.ResultCantOpen, sqlite.ResultReadOnly, sqlite.ResultBusy, sqlite.ResultNoMem:
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return err
+}
+
+func isEOF(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
