@@ -120,16 +120,19 @@ type Tenants struct {
 type TokenInput struct {
 	TenantID string `json:"TenantId,omitempty"`
 	TokenID  string `json:"TokenId,omitempty"`
+	Profile  string `json:",omitempty"` // of a new token: aws, the default, or standard
 }
 
 // BearerToken is an access token. Value is set only in the answer of CreateBearerToken.
 type BearerToken struct {
-	TokenID        string `json:"TokenId"`
-	TenantID       string `json:"TenantId"`
-	Value          string `json:"BearerToken,omitempty"`
-	CreationTime   time.Time
-	ExpirationTime time.Time
-	LastUsedTime   *time.Time `json:",omitempty"`
+	TokenID         string `json:"TokenId"`
+	TenantID        string `json:"TenantId"`
+	Value           string `json:"BearerToken,omitempty"`
+	CreationTime    time.Time
+	ExpirationTime  time.Time
+	Profile         string     // aws or standard
+	LastUsedTime    *time.Time `json:",omitempty"`
+	LastUsedAddress string     `json:",omitempty"`
 }
 
 // BearerTokens is the answer of ListBearerTokens.

@@ -27,6 +27,7 @@ const (
 type Actor struct {
 	Kind      Kind
 	Name      string // access key id, token id, user name
+	Role      string // what an access key allows; empty for other kinds
 	Address   string // the client's IP address, empty for System
 	RequestID string // the id that the answer carries, so that an error page or body leads to the event
 }

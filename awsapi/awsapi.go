@@ -33,6 +33,7 @@ type Caller struct {
 	ARN           string // as GetCallerIdentity shows it
 	UserID        string // as GetCallerIdentity shows it
 	Administrator bool   // may call more than GetCallerIdentity
+	Role          string // what an access key allows
 	RequestID     string
 	Address       string
 }

@@ -10,42 +10,175 @@ import (
 	"github.com/gatehouse-id/gatehouse/authn"
 )
 
-// AccessKey is a long-term SigV4 key of an administrator or a program.
-type AccessKey struct {
-	ID           string // AKIA and 16 characters
-	SealedSecret string // sealed for the purpose "access-key/" + ID
-	Principal    string // who it is for, as events name it
-	Disabled     bool
-	CreatedAt    time.Time
+// KeyRole is what the holder of an access key may do.
+type KeyRole string
+
+// The roles of access keys.
+const (
+	RoleAdministrator     KeyRole = "administrator"
+	RoleUserAdministrator KeyRole = "user-administrator" // may read everything, and change users, groups and memberships
+	RoleReadOnly          KeyRole = "read-only"
+)
+
+// userActions are the changes that a user administrator may make.
+var userActions = map[string]bool{
+	"CreateUser": true, "UpdateUser": true, "DeleteUser": true, "EnableUser": true, "DisableUser": true,
+	"CreateGroup": true, "UpdateGroup": true, "DeleteGroup": true, "CreateGroupMembership": true, "DeleteGroupMembership": true,
 }
 
-// CreateAccessKey makes a key. The secret is returned here and never again.
-func (c *Center) CreateAccessKey(ctx context.Context, by audit.Actor, principal string) (AccessKey, authn.Secret, error) {
+// May says whether a role allows a change.
+func (r KeyRole) May(action string) bool {
+	switch r {
+	case RoleAdministrator:
+		return true
+	case RoleUserAdministrator:
+		return userActions[action]
+	}
+	return false
+}
+
+// AccessKey is a long-term SigV4 key of an administrator or a program.
+type AccessKey struct {
+	ID              string // AKIA and 16 characters
+	SealedSecret    string // sealed for the purpose "access-key/" + ID
+	Principal       string // who it is for, as events name it
+	Role            KeyRole
+	Disabled        bool
+	CreatedAt       time.Time
+	LastUsedAt      time.Time // zero: never used
+	LastUsedAddress string
+	LastUsedService string // the service that was called last, such as identitystore
+}
+
+// MaxAccessKeys bounds the access keys of a center.
+const MaxAccessKeys = 100
+
+// CreateAccessKey makes a key. The secret is returned here and never again. It fails with TooManyKeys or a code of kind Invalid.
+func (c *Center) CreateAccessKey(ctx context.Context, by audit.Actor, principal string, role KeyRole) (AccessKey, authn.Secret, error) {
 	secret := authn.NewSecret(30) // 40 characters, as the real ones
-	key := AccessKey{ID: "AKIA" + KeyIDSuffix(), Principal: principal, CreatedAt: c.now()}
+	key := AccessKey{ID: "AKIA" + KeyIDSuffix(), Principal: principal, Role: role, CreatedAt: c.now()}
 	key.SealedSecret = c.Sealer.Seal("access-key/"+key.ID, []byte(secret))
-	err := c.change(ctx, by, "CreateAccessKey", func(tx Tx) (string, error) { return key.ID, tx.PutAccessKey(key) })
+	err := c.change(ctx, by, "CreateAccessKey", func(tx Tx) (string, error) {
+		if role != RoleAdministrator && role != RoleUserAdministrator && role != RoleReadOnly {
+			return principal, &Error{Code: InvalidValue, Field: "role", Detail: "want administrator, user-administrator or read-only"}
+		}
+		if strings.TrimSpace(principal) == "" {
+			return principal, &Error{Code: MissingValue, Field: "userName"}
+		}
+		if err := checkText("userName", principal, maxUserName); err != nil {
+			return principal, err
+		}
+		keys, err := tx.AccessKeys()
+		if err != nil {
+			return principal, err
+		}
+		if len(keys) >= MaxAccessKeys {
+			return principal, &Error{Code: TooManyKeys}
+		}
+		return key.ID, tx.PutAccessKey(key)
+	})
 	return key, authn.Secret(secret), err
 }
 
 // KeyIDSuffix returns the 16 random characters that follow AKIA or ASIA in an access key id.
 func KeyIDSuffix() string { return strings.ToUpper(authn.NewHex(8)) }
 
-// AccessKeySecret returns the secret of an enabled access key and its principal, or NotAllowed.
-func (c *Center) AccessKeySecret(ctx context.Context, id string) (authn.Secret, string, error) {
+// SetAccessKeyEnabled enables or disables a key, at once. It fails with KeyNotFound, and with LastAdministratorKey rather than leave nobody who
+// could enable one again over the API.
+func (c *Center) SetAccessKeyEnabled(ctx context.Context, by audit.Actor, id string, enabled bool) error {
+	defer c.remembered.forget()
+	return c.change(ctx, by, "UpdateAccessKey", func(tx Tx) (string, error) {
+		key, err := tx.AccessKey(id)
+		if err != nil {
+			return id, orRefuse(err, KeyNotFound, id)
+		}
+		if !enabled {
+			if err := keepAnAdministrator(tx, id); err != nil {
+				return id, err
+			}
+		}
+		key.Disabled = !enabled
+		return id, tx.PutAccessKey(key)
+	})
+}
+
+// DeleteAccessKey deletes a key, at once. It fails as SetAccessKeyEnabled does.
+func (c *Center) DeleteAccessKey(ctx context.Context, by audit.Actor, id string) error {
+	defer c.remembered.forget()
+	return c.change(ctx, by, "DeleteAccessKey", func(tx Tx) (string, error) {
+		if _, err := tx.AccessKey(id); err != nil {
+			return id, orRefuse(err, KeyNotFound, id)
+		}
+		if err := keepAnAdministrator(tx, id); err != nil {
+			return id, err
+		}
+		return id, tx.DeleteAccessKey(id)
+	})
+}
+
+// keepAnAdministrator refuses to do without the key when it is the last enabled one of an administrator.
+func keepAnAdministrator(tx Reader, without string) error {
+	keys, err := tx.AccessKeys()
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		administrates := !k.Disabled && (k.Role == RoleAdministrator || k.Role == "")
+		if administrates == (k.ID != without) { // another one does, or this one does not
+			return nil
+		}
+	}
+	return &Error{Code: LastAdministratorKey, Subject: without}
+}
+
+// AccessKeySecret returns an enabled access key and its secret, or NotAllowed.
+func (c *Center) AccessKeySecret(ctx context.Context, id string) (AccessKey, authn.Secret, error) {
+	known, age, ok := c.remembered.key(id)
+	if ok {
+		return known.AccessKey, known.secret, nil
+	}
 	var key AccessKey
 	err := c.Store.View(ctx, func(r Reader) (err error) {
 		key, err = r.AccessKey(id)
 		return err
 	})
+	if key.Role == "" { // keys of the first release had no role
+		key.Role = RoleAdministrator
+	}
 	if errors.Is(err, ErrNoRow) || (err == nil && key.Disabled) {
-		return "", "", &Error{Code: NotAllowed, Subject: id, Detail: "no such access key, or disabled"}
+		return AccessKey{}, "", &Error{Code: NotAllowed, Subject: id, Detail: "no such access key, or disabled"}
 	}
 	if err != nil {
-		return "", "", err
+		return AccessKey{}, "", err
 	}
-	secret, err := c.Sealer.Open("access-key/"+id, key.SealedSecret)
-	return authn.Secret(secret), key.Principal, err
+	plain, err := c.Sealer.Open("access-key/"+id, key.SealedSecret)
+	if err != nil {
+		return AccessKey{}, "", err
+	}
+	secret := authn.Secret(plain)
+	if !c.Store.Shared() {
+		c.remembered.keepKey(openedKey{key, secret}, age)
+	}
+	return key, secret, nil
+}
+
+// AccessKeyUsed notes that a request signed with the key was accepted. It writes at most once a minute.
+func (c *Center) AccessKeyUsed(ctx context.Context, id, service, address string) error {
+	key, _, err := c.AccessKeySecret(ctx, id)
+	now := c.now()
+	if err != nil || now.Sub(key.LastUsedAt) < lastUsedStep {
+		return err
+	}
+	err = c.Store.Update(ctx, func(tx Tx) error {
+		fresh, err := tx.AccessKey(key.ID)
+		if err != nil {
+			return orRefuse(err, NotAllowed, key.ID)
+		}
+		fresh.LastUsedAt, fresh.LastUsedAddress, fresh.LastUsedService = now, address, service
+		return tx.PutAccessKey(fresh)
+	})
+	c.remembered.forget()
+	return err
 }
 
 // AccessKeys lists the keys, without their secrets.

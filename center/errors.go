@@ -18,6 +18,7 @@ const (
 	Denied
 	Unauthenticated
 	Quota
+	Unavailable // nobody's fault but the machine's, and it may pass
 )
 
 // Code names one reason for a refusal. Codes are stable: audit events and tests use them.
@@ -68,6 +69,11 @@ const (
 	RequestUnknown        Code = "authn-request-unknown"
 	SessionInvalid        Code = "session-invalid"
 	RoleNotAssigned       Code = "role-not-assigned"
+	KeyNotFound           Code = "access-key-not-found"
+	TooManyKeys           Code = "too-many-access-keys"
+	LastAdministratorKey  Code = "last-administrator-key"
+	VersionChanged        Code = "version-changed"
+	StoreUnavailable      Code = "store-unavailable"
 )
 
 // Reason explains a code: its class, what happened, and what to do next.
@@ -120,6 +126,11 @@ var Reasons = map[Code]Reason{
 	AssertionReplayed:     {Unauthenticated, "the assertion has been used before", "start the sign-in again"},
 	RequestUnknown:        {Unauthenticated, "the response answers a request that this browser did not make, or made too long ago", "start the sign-in again at the access portal"},
 	SessionInvalid:        {Unauthenticated, "the session is not valid any more", "sign in again"},
+	KeyNotFound:           {NotFound, "there is no such access key", "take the id from ListAccessKeys"},
+	TooManyKeys:           {Quota, "there are as many access keys as a center may have", "delete one that is not used any more"},
+	LastAdministratorKey:  {Conflict, "it is the last enabled access key of an administrator", "make another one first"},
+	VersionChanged:        {Conflict, "the object has been changed since it was read", "read it again and repeat the change"},
+	StoreUnavailable:      {Unavailable, "the database is not available: it cannot be reached, or its disk is full", "try again in a few seconds; nothing that was confirmed is lost"},
 	RoleNotAssigned:       {Denied, "the role is not assigned to the user", "ask an administrator for the assignment"},
 }
 

@@ -25,6 +25,7 @@ type Group struct {
 	CreatedBy   string
 	UpdatedAt   time.Time
 	UpdatedBy   string
+	Version     int64 // counts changes, those of members too
 }
 
 // Membership is one user's place in one group.
@@ -34,6 +35,23 @@ type Membership struct {
 	UserID    UserID
 	CreatedAt time.Time
 	CreatedBy string
+
+	// Where the membership stands in lists of its user's groups and of its group's members: for MembershipQuery.After, and for nothing else.
+	GroupPosition, UserPosition int64
+}
+
+// Member is a user as a member of a group.
+type Member struct {
+	ID          UserID
+	DisplayName string
+}
+
+// Position is the membership's place in a list that q selects.
+func (m Membership) Position(q MembershipQuery) int64 {
+	if q.GroupID != "" {
+		return m.UserPosition
+	}
+	return m.GroupPosition
 }
 
 // GroupQuery selects groups. Fields that are set narrow the result together.
@@ -45,24 +63,27 @@ type GroupQuery struct {
 	Search string
 }
 
-// MembershipQuery selects the memberships of a group or of a user, in the order of their ids.
+// MembershipQuery selects the memberships of a group or of a user, in the order in which the users or the groups were made.
 type MembershipQuery struct {
 	GroupID GroupID
 	UserID  UserID
-	After   MembershipID
-	Limit   int
+	After   int64 // page by position: those after this one
+	Offset  int
+	Limit   int // 0: no limit
 }
 
 // MembershipChange is what one request does to a group's members.
-type MembershipChange struct{ Add, Remove []UserID }
+type MembershipChange struct {
+	Clear       bool // remove all who are there, before the others are added
+	Remove, Add []UserID
+}
 
 func (g Group) check(tx Reader) error {
 	if strings.TrimSpace(g.DisplayName) == "" {
 		return &Error{Code: MissingValue, Field: "displayName"}
 	}
-	plain := strings.NewReplacer("\r", "", "\n", "", "\t", "")
 	for _, f := range []struct{ field, value string }{{"displayName", g.DisplayName}, {"description", g.Description}, {"externalId", g.ExternalID}} {
-		if err := checkText(f.field, plain.Replace(f.value), maxText); err != nil {
+		if err := checkText(f.field, lines.Replace(f.value), maxText); err != nil {
 			return err
 		}
 	}
@@ -86,6 +107,21 @@ func (g Group) check(tx Reader) error {
 	return nil
 }
 
+// touch notes who changed the group last.
+func (g *Group) touch(c *Center, by audit.Actor, old Group) {
+	g.UpdatedAt, g.UpdatedBy, g.Version = c.now(), by.Name, old.Version+1
+}
+
+// changed notes that a group's members were changed.
+func (c *Center) changed(tx Tx, by audit.Actor, id GroupID) error {
+	g, err := tx.Group(id)
+	if err != nil {
+		return orRefuse(err, GroupNotFound, string(id))
+	}
+	g.touch(c, by, g)
+	return tx.PutGroup(g)
+}
+
 // CreateGroup adds a group with its first members. It fails with GroupNameTaken, ExternalIDTaken, UserNotFound,
 // ManagedByProvisioning or a code of kind Invalid.
 func (c *Center) CreateGroup(ctx context.Context, by audit.Actor, g Group, members ...UserID) (Group, error) {
@@ -95,7 +131,7 @@ func (c *Center) CreateGroup(ctx context.Context, by audit.Actor, g Group, membe
 		if err := g.check(tx); err != nil {
 			return g.DisplayName, err
 		}
-		if err := tx.PutGroup(g); err != nil {
+		if err := tx.AddGroup(g); err != nil {
 			return g.DisplayName, err
 		}
 		return string(g.ID), c.changeMembers(tx, by, g.ID, MembershipChange{Add: members})
@@ -117,7 +153,7 @@ func (c *Center) UpdateGroup(ctx context.Context, by audit.Actor, id GroupID, me
 			return string(id), err
 		}
 		g.ID, g.CreatedAt, g.CreatedBy = old.ID, old.CreatedAt, old.CreatedBy
-		g.UpdatedAt, g.UpdatedBy = c.now(), by.Name
+		g.touch(c, by, old)
 		if g.DisplayName != old.DisplayName || g.ExternalID != old.ExternalID || g.Description != old.Description {
 			if err := g.check(tx); err != nil {
 				return string(id), err
@@ -132,42 +168,45 @@ func (c *Center) UpdateGroup(ctx context.Context, by audit.Actor, id GroupID, me
 }
 
 func (c *Center) changeMembers(tx Tx, by audit.Actor, id GroupID, change MembershipChange) error {
-	for _, user := range change.Remove {
-		m, err := tx.MembershipOf(id, user)
-		if errors.Is(err, ErrNoRow) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if err := tx.DeleteMembership(m.ID); err != nil {
+	if change.Clear {
+		if err := tx.DeleteMembershipsIn(id); err != nil {
 			return err
 		}
 	}
-	for _, user := range change.Add {
-		_, err := tx.MembershipOf(id, user)
-		if err == nil {
-			continue
-		}
-		if !errors.Is(err, ErrNoRow) {
+	if len(change.Remove) > 0 {
+		if err := tx.RemoveMembers(id, change.Remove); err != nil {
 			return err
+		}
+	}
+	if len(change.Add) == 0 {
+		return nil
+	}
+	added, err := tx.AddMembers(id, change.Add, c.now(), by.Name)
+	if err != nil {
+		return orRefuse(err, GroupNotFound, string(id))
+	}
+	for i, user := range change.Add {
+		if added[i] {
+			continue
 		}
 		if _, err := tx.User(user); err != nil {
 			return orRefuse(err, UserNotFound, string(user))
-		}
-		m := Membership{ID: MembershipID(c.NewID()), GroupID: id, UserID: user, CreatedAt: c.now(), CreatedBy: by.Name}
-		if err := tx.PutMembership(m); err != nil {
-			return err
 		}
 	}
 	return nil
 }
 
-// DeleteGroup removes a group and its memberships. Its assignments stay listable but grant nothing.
-func (c *Center) DeleteGroup(ctx context.Context, by audit.Actor, id GroupID) error {
+// DeleteGroup removes a group and its memberships. Its assignments stay listable but grant nothing. rules may refuse.
+func (c *Center) DeleteGroup(ctx context.Context, by audit.Actor, id GroupID, rules ...func(Group) error) error {
 	return c.change(ctx, by, "DeleteGroup", func(tx Tx) (string, error) {
-		if _, err := tx.Group(id); err != nil {
+		g, err := tx.Group(id)
+		if err != nil {
 			return string(id), orRefuse(err, GroupNotFound, string(id))
+		}
+		for _, rule := range rules {
+			if err := rule(g); err != nil {
+				return string(id), err
+			}
 		}
 		return string(id), errors.Join(tx.DeleteMembershipsIn(id), tx.DeleteGroup(id))
 	})
@@ -210,22 +249,23 @@ func (c *Center) Groups(ctx context.Context, q GroupQuery) (groups []Group, tota
 
 // CreateMembership adds one user to one group. It fails with GroupNotFound, UserNotFound, MembershipExists or
 // ManagedByProvisioning.
-func (c *Center) CreateMembership(ctx context.Context, by audit.Actor, group GroupID, user UserID) (Membership, error) {
-	m := Membership{ID: MembershipID(c.NewID()), GroupID: group, UserID: user, CreatedAt: c.now(), CreatedBy: by.Name}
+func (c *Center) CreateMembership(ctx context.Context, by audit.Actor, group GroupID, user UserID) (m Membership, err error) {
 	subject := string(group) + "/" + string(user)
-	err := c.change(ctx, by, "CreateGroupMembership", func(tx Tx) (string, error) {
-		if _, err := tx.Group(group); err != nil {
+	err = c.change(ctx, by, "CreateGroupMembership", func(tx Tx) (string, error) {
+		added, err := tx.AddMembers(group, []UserID{user}, c.now(), by.Name)
+		if err != nil {
 			return subject, orRefuse(err, GroupNotFound, string(group))
 		}
-		if _, err := tx.User(user); err != nil {
-			return subject, orRefuse(err, UserNotFound, string(user))
-		}
-		if _, err := tx.MembershipOf(group, user); err == nil {
+		if !added[0] {
+			if _, err := tx.User(user); err != nil {
+				return subject, orRefuse(err, UserNotFound, string(user))
+			}
 			return subject, &Error{Code: MembershipExists, Subject: subject}
-		} else if !errors.Is(err, ErrNoRow) {
+		}
+		if m, err = tx.MembershipOf(group, user); err != nil {
 			return subject, err
 		}
-		return subject, tx.PutMembership(m)
+		return subject, c.changed(tx, by, group)
 	})
 	return m, err
 }
@@ -233,10 +273,11 @@ func (c *Center) CreateMembership(ctx context.Context, by audit.Actor, group Gro
 // DeleteMembership removes one membership, or fails with MembershipNotFound.
 func (c *Center) DeleteMembership(ctx context.Context, by audit.Actor, id MembershipID) error {
 	return c.change(ctx, by, "DeleteGroupMembership", func(tx Tx) (string, error) {
-		if _, err := tx.Membership(id); err != nil {
+		m, err := tx.Membership(id)
+		if err != nil {
 			return string(id), orRefuse(err, MembershipNotFound, string(id))
 		}
-		return string(id), tx.DeleteMembership(id)
+		return string(id), errors.Join(tx.RemoveMembers(m.GroupID, []UserID{m.UserID}), c.changed(tx, by, m.GroupID))
 	})
 }
 
@@ -275,4 +316,13 @@ func (c *Center) Memberships(ctx context.Context, q MembershipQuery) (ms []Membe
 		return err
 	})
 	return ms, err
+}
+
+// CountMemberships says how many memberships there are without the limits of q.
+func (c *Center) CountMemberships(ctx context.Context, q MembershipQuery) (n int, err error) {
+	err = c.Store.View(ctx, func(r Reader) (err error) {
+		n, err = r.CountMemberships(q)
+		return err
+	})
+	return n, err
 }

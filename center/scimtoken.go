@@ -3,6 +3,8 @@ package center
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -15,20 +17,58 @@ type ProvisioningTenant struct {
 	CreatedAt time.Time
 }
 
+// Profile is the dialect of SCIM that a token's bearer speaks.
+type Profile string
+
+// The profiles.
+const (
+	ProfileAWS      Profile = "aws"      // what IAM Identity Center's endpoint does, limits included
+	ProfileStandard Profile = "standard" // RFC 7643 and RFC 7644
+)
+
 // BearerToken is a SCIM access token. Only its digest is kept.
 type BearerToken struct {
-	ID         string
-	TenantID   string
-	Digest     string
-	CreatedAt  time.Time
-	ExpiresAt  time.Time
-	LastUsedAt time.Time // zero: never used
+	ID              string
+	TenantID        string
+	Digest          string
+	Profile         Profile // empty in tokens of the first release: ProfileAWS
+	CreatedAt       time.Time
+	ExpiresAt       time.Time
+	LastUsedAt      time.Time // zero: never used
+	LastUsedAddress string
+	WarnedAt        time.Time // when the audit log last said that it expires soon
+}
+
+// Standard says whether the token's bearer speaks the standard profile.
+func (t BearerToken) Standard() bool { return t.Profile == ProfileStandard }
+
+// DaysLeft is how many whole days the token is valid for at a moment; negative after its end.
+func (t BearerToken) DaysLeft(now time.Time) int {
+	return int(math.Floor(t.ExpiresAt.Sub(now).Hours() / 24))
+}
+
+// ExpiresSoon says whether people should be told: from 90 days before the end. Source: user guide, "Rotate an access token".
+func (t BearerToken) ExpiresSoon(now time.Time) bool { return t.ExpiresAt.Sub(now) <= warnBefore }
+
+// warnEach is how often the audit log repeats a warning. Source: user guide, the events of the Health Dashboard.
+func (t BearerToken) warnEach(now time.Time) time.Duration {
+	const day = 24 * time.Hour
+	switch left := t.ExpiresAt.Sub(now); {
+	case left > 60*day:
+		return 7 * day
+	case left > 30*day:
+		return 7 * day / 2
+	case left > 15*day:
+		return 7 * day / 3
+	}
+	return day
 }
 
 // Rules of access tokens. Source: user guide, "How to use automatic provisioning".
 const (
 	TokenLifetime = 365 * 24 * time.Hour
 	MaxTokens     = 2
+	warnBefore    = 90 * 24 * time.Hour
 	// lastUsedStep is how coarsely the last use is recorded, so that a cycle of many requests does not write each time.
 	lastUsedStep = time.Minute
 )
@@ -79,6 +119,7 @@ func (c *Center) CreateProvisioningTenant(ctx context.Context, by audit.Actor) (
 // DeleteProvisioningTenant disables automatic provisioning. Users and groups stay and become editable. Tokens must be deleted
 // first: it fails with TokensRemain.
 func (c *Center) DeleteProvisioningTenant(ctx context.Context, by audit.Actor) error {
+	defer c.remembered.forget()
 	return c.change(ctx, by, "DeleteProvisioningTenant", func(tx Tx) (string, error) {
 		t, err := tx.ProvisioningTenant()
 		if err != nil {
@@ -95,12 +136,19 @@ func (c *Center) DeleteProvisioningTenant(ctx context.Context, by audit.Actor) e
 	})
 }
 
-// CreateBearerToken makes an access token of one year. The secret is returned here and never again. At most two exist at a time,
-// so that one can be replaced without a gap: it fails with TooManyTokens.
-func (c *Center) CreateBearerToken(ctx context.Context, by audit.Actor) (BearerToken, authn.Secret, error) {
+// CreateBearerToken makes an access token of one year for a profile (empty: ProfileAWS). The secret is returned here and never again. At most two
+// exist at a time, so that one can be replaced without a gap: it fails with TooManyTokens.
+func (c *Center) CreateBearerToken(ctx context.Context, by audit.Actor, profile Profile) (BearerToken, authn.Secret, error) {
+	if profile == "" {
+		profile = ProfileAWS
+	}
 	secret := authn.NewSecret(384) // 512 characters; the real ones have 500 to 620
-	token := BearerToken{ID: c.NewID(), Digest: authn.Digest(secret), CreatedAt: c.now(), ExpiresAt: c.now().Add(TokenLifetime)}
+	token := BearerToken{ID: c.NewID(), Digest: authn.Digest(secret), Profile: profile, CreatedAt: c.now(), ExpiresAt: c.now().Add(TokenLifetime)}
+	defer c.remembered.forget()
 	err := c.change(ctx, by, "CreateBearerToken", func(tx Tx) (string, error) {
+		if profile != ProfileAWS && profile != ProfileStandard {
+			return "", &Error{Code: InvalidValue, Field: "profile", Detail: "want aws or standard"}
+		}
 		t, err := tx.ProvisioningTenant()
 		if err != nil {
 			return "", orRefuse(err, ProvisioningOff, "")
@@ -129,6 +177,7 @@ func (c *Center) BearerTokens(ctx context.Context) (tokens []BearerToken, err er
 
 // DeleteBearerToken revokes an access token at once.
 func (c *Center) DeleteBearerToken(ctx context.Context, by audit.Actor, id string) error {
+	defer c.remembered.forget()
 	return c.change(ctx, by, "DeleteBearerToken", func(tx Tx) (string, error) {
 		if _, err := tx.BearerToken(id); err != nil {
 			return id, orRefuse(err, TokenNotFound, id)
@@ -138,13 +187,10 @@ func (c *Center) DeleteBearerToken(ctx context.Context, by audit.Actor, id strin
 }
 
 // AuthenticateToken returns the token that secret belongs to, when it is valid for the SCIM tenant. It fails with TokenInvalid or
-// TokenExpired, without telling one from the other kind of invalid. The lookup is by digest, so its time tells nothing.
-func (c *Center) AuthenticateToken(ctx context.Context, tenant, secret string) (BearerToken, error) {
-	var token BearerToken
-	err := c.Store.View(ctx, func(r Reader) (err error) {
-		token, err = r.BearerTokenByDigest(authn.Digest(secret))
-		return orRefuse(err, TokenInvalid, "")
-	})
+// TokenExpired, without telling one from the other kind of invalid. The lookup is by digest, so its time tells nothing. address is where the
+// request came from.
+func (c *Center) AuthenticateToken(ctx context.Context, tenant, secret, address string) (BearerToken, error) {
+	token, err := c.bearerToken(ctx, authn.Digest(secret))
 	if err != nil {
 		return BearerToken{}, err
 	}
@@ -162,8 +208,48 @@ func (c *Center) AuthenticateToken(ctx context.Context, tenant, secret string) (
 		if err != nil {
 			return orRefuse(err, TokenInvalid, token.ID)
 		}
-		fresh.LastUsedAt = now
+		fresh.LastUsedAt, fresh.LastUsedAddress = now, address
 		return tx.PutBearerToken(fresh)
 	})
+	c.remembered.forget()
 	return token, err
+}
+
+func (c *Center) bearerToken(ctx context.Context, digest string) (BearerToken, error) {
+	token, age, ok := c.remembered.token(digest)
+	if ok {
+		return token, nil
+	}
+	err := c.Store.View(ctx, func(r Reader) (err error) {
+		token, err = r.BearerTokenByDigest(digest)
+		return orRefuse(err, TokenInvalid, "")
+	})
+	if err == nil && !c.Store.Shared() {
+		c.remembered.keepToken(token, age)
+	}
+	return token, err
+}
+
+// WarnOfExpiry leaves an audit event for each access token that expires within 90 days, more often as the end comes nearer: an expired one stops
+// provisioning, and nothing else would say so. A background job calls it now and then.
+func (c *Center) WarnOfExpiry(ctx context.Context) error {
+	return c.Store.Update(ctx, func(tx Tx) error {
+		tokens, err := tx.BearerTokens()
+		if err != nil {
+			return err
+		}
+		now := c.now()
+		for _, t := range tokens {
+			if !t.ExpiresSoon(now) || now.Sub(t.WarnedAt) < t.warnEach(now) {
+				continue
+			}
+			t.WarnedAt = now
+			e := c.event(audit.SystemActor, "BearerTokenExpiring", t.ID, nil)
+			e.Detail = fmt.Sprintf("the access token expires at %s, in %d days; make a second one and give it to the identity provider", t.ExpiresAt.Format(time.RFC3339), t.DaysLeft(now))
+			if err := errors.Join(tx.PutBearerToken(t), tx.AppendEvent(e)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

@@ -7,7 +7,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 )
 
-// Store keeps a center. Its functions may be called by many goroutines.
+// Store keeps a center. Its functions may be called by many goroutines. They fail with StoreUnavailable when the database cannot be reached or
+// written at the moment.
 type Store interface {
 	// View runs fn on one consistent snapshot. fn may run more than once.
 	View(ctx context.Context, fn func(Reader) error) error
@@ -16,6 +17,9 @@ type Store interface {
 	// database asked for a retry) and together with others (writes that arrive together are committed together), so it must
 	// have no effect but on its Tx. If fn fails, nothing of it remains.
 	Update(ctx context.Context, fn func(Tx) error) error
+
+	// Shared says whether other processes may write to the same data, so that nothing read may be remembered between requests.
+	Shared() bool
 
 	Close() error
 }
@@ -29,6 +33,8 @@ type Reader interface {
 	UserByName(string) (User, error)       // ignores letter case
 	UserByEmail(string) (User, error)      // ignores letter case
 	UserByExternalID(string) (User, error) // exact
+	// UsersHolding returns who has one of the keys: user name and e-mail address ignoring letter case, external id exactly. Empty keys match nobody.
+	UsersHolding(userName, email, externalID string) ([]UserKeys, error)
 	Users(UserQuery) ([]User, error)
 	CountUsers(UserQuery) (int, error)
 
@@ -41,6 +47,9 @@ type Reader interface {
 	Membership(MembershipID) (Membership, error)
 	MembershipOf(GroupID, UserID) (Membership, error)
 	Memberships(MembershipQuery) ([]Membership, error)
+	CountMemberships(MembershipQuery) (int, error)
+	Members(GroupID) ([]Member, error)
+	GroupsOf(UserID) ([]Group, error)
 
 	IdentitySource() (IdentitySource, error)
 	ProvisioningTenant() (ProvisioningTenant, error)
@@ -68,18 +77,23 @@ type Reader interface {
 	Events(EventQuery) ([]audit.Event, error)
 }
 
-// Tx reads and writes. Put adds or replaces by key; deleting what is not there is no error.
+// Tx reads and writes. Put adds or replaces by key, but where there is an Add it only replaces; deleting what is not there is no error.
 type Tx interface {
 	Reader
 
 	PutInstance(Instance) error
 
+	AddUser(User) error
 	PutUser(User) error
+	PutUserKeepingKeys(User) error // PutUser for a user whose name, address, external id and display name are as they were
 	DeleteUser(UserID) error
+	AddGroup(Group) error
 	PutGroup(Group) error
 	DeleteGroup(GroupID) error
-	PutMembership(Membership) error
-	DeleteMembership(MembershipID) error
+	// AddMembers says of each user whether it was added: false when it was a member already, or there is no such user. ErrNoRow when there is no
+	// such group.
+	AddMembers(group GroupID, users []UserID, at time.Time, by string) ([]bool, error)
+	RemoveMembers(GroupID, []UserID) error
 	DeleteMembershipsOf(UserID) error
 	DeleteMembershipsIn(GroupID) error
 
@@ -97,6 +111,7 @@ type Tx interface {
 	PutAssignmentRequest(AssignmentRequest) error
 
 	PutAccessKey(AccessKey) error
+	DeleteAccessKey(id string) error
 	PutAdministrator(Administrator) error
 	PutPassword(Password) error
 	DeletePassword(principal string) error

@@ -3,6 +3,7 @@ package center
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -31,16 +32,20 @@ type User struct {
 	Timezone          string
 	Website           string
 	Birthdate         string // YYYY-MM-DD
-	Emails            []Email
-	PhoneNumbers      []PhoneNumber
+	Emails            []Value
+	PhoneNumbers      []Value
+	IMs               []Value
+	Photos            []Value
+	Entitlements      []Value
+	Roles             []Value // names that the identity provider gives; they grant nothing here
+	Certificates      []Value
 	Addresses         []Address
-	Roles             []Role
-	Photos            []Photo
 	Enterprise        Enterprise
 	CreatedAt         time.Time
 	CreatedBy         string
 	UpdatedAt         time.Time
 	UpdatedBy         string
+	Version           int64 // counts changes
 }
 
 // PersonName is the parts of a name. Given and family name are required.
@@ -48,34 +53,16 @@ type PersonName struct {
 	Formatted, FamilyName, GivenName, MiddleName, HonorificPrefix, HonorificSuffix string
 }
 
-// Email is an e-mail address; a user has at most one.
-type Email struct {
-	Value, Type string
-	Primary     bool
+// Value is an entry of a multi-valued attribute. A user may have several, of which at most one is primary; AWS's interfaces take and show one.
+type Value struct {
+	Value, Display, Type string
+	Primary              bool
 }
 
-// PhoneNumber is a telephone number; a user has at most one.
-type PhoneNumber struct {
-	Value, Type string
-	Primary     bool
-}
-
-// Address is a postal address; a user has at most one.
+// Address is a postal address.
 type Address struct {
 	Formatted, StreetAddress, Locality, Region, PostalCode, Country, Type string
 	Primary                                                               bool
-}
-
-// Role is a role name that the identity provider gives; a user has at most one. It grants nothing here.
-type Role struct {
-	Value, Type string
-	Primary     bool
-}
-
-// Photo is the address of a picture; a user has at most three.
-type Photo struct {
-	Value, Type, Display string
-	Primary              bool
 }
 
 // Enterprise is the enterprise extension's attributes. The zero value means that there are none.
@@ -83,12 +70,53 @@ type Enterprise struct {
 	EmployeeNumber, CostCenter, Organization, Division, Department, Manager string
 }
 
-// PrimaryEmail returns the user's address, or "".
-func (u User) PrimaryEmail() string {
-	if len(u.Emails) == 0 {
-		return ""
+// PrimaryOf returns the entry that stands for all of them where only one can be shown: the primary one, else the first, in a list of at most one.
+func PrimaryOf(values []Value) []Value {
+	for i, v := range values {
+		if v.Primary {
+			return values[i : i+1]
+		}
 	}
-	return u.Emails[0].Value
+	return values[:min(1, len(values))]
+}
+
+// PrimaryAddressOf is PrimaryOf for addresses.
+func PrimaryAddressOf(addresses []Address) []Address {
+	for i, a := range addresses {
+		if a.Primary {
+			return addresses[i : i+1]
+		}
+	}
+	return addresses[:min(1, len(addresses))]
+}
+
+// PrimaryEmail returns the address that is unique to the user, or "".
+func (u User) PrimaryEmail() string {
+	if one := PrimaryOf(u.Emails); len(one) > 0 {
+		return one[0].Value
+	}
+	return ""
+}
+
+// CheckAWS is the rules of AWS's interfaces on top of the store's own: names are required, and list attributes hold at most one value. It fails with
+// MissingValue or NotSingleValued. Source: SCIM guide, "CreateUser".
+func (u User) CheckAWS() error {
+	for _, f := range [...]struct{ field, value string }{
+		{"name.givenName", u.Name.GivenName}, {"name.familyName", u.Name.FamilyName}, {"displayName", u.DisplayName},
+	} {
+		if strings.TrimSpace(f.value) == "" {
+			return &Error{Code: MissingValue, Field: f.field, Subject: u.UserName}
+		}
+	}
+	for _, l := range [...]struct {
+		field string
+		n     int
+	}{{"emails", len(u.Emails)}, {"phoneNumbers", len(u.PhoneNumbers)}, {"addresses", len(u.Addresses)}, {"roles", len(u.Roles)}} {
+		if l.n > 1 {
+			return &Error{Code: NotSingleValued, Field: l.field, Subject: u.UserName}
+		}
+	}
+	return nil
 }
 
 // UserNameIsEmail says whether the user name has the shape of an e-mail address, which a SAML NameID must have.
@@ -110,17 +138,23 @@ type UserQuery struct {
 }
 
 const (
-	maxText     = 1024
-	maxUserName = 128
+	maxText        = 1024
+	maxUserName    = 128
+	maxValues      = 50
+	maxCertificate = 16 << 10
 )
 
 // checkText is the rule of plain text attributes: 1–1024 characters, no control characters.
 // Source: identitystore model, SensitiveStringType; SCIM guide, characters that are refused.
 func checkText(field, value string, limit int) error {
-	if utf8.RuneCountInString(value) > limit {
+	if len(value) > limit && utf8.RuneCountInString(value) > limit {
 		return &Error{Code: InvalidValue, Field: field, Detail: "too long"}
 	}
-	if !utf8.ValidString(value) || strings.IndexFunc(value, unicode.IsControl) >= 0 {
+	plain := true // printable ASCII, as nearly all are
+	for i := 0; i < len(value) && plain; i++ {
+		plain = value[i] >= ' ' && value[i] < 0x7f
+	}
+	if !plain && (!utf8.ValidString(value) || strings.IndexFunc(value, unicode.IsControl) >= 0) {
 		return &Error{Code: InvalidValue, Field: field, Detail: "control characters are not allowed"}
 	}
 	return nil
@@ -128,12 +162,8 @@ func checkText(field, value string, limit int) error {
 
 // check applies the rules that need no other object. Sources: SCIM guide, "CreateUser"; identitystore model.
 func (u User) check() error {
-	for _, f := range []struct{ field, value string }{
-		{"userName", u.UserName}, {"name.givenName", u.Name.GivenName}, {"name.familyName", u.Name.FamilyName}, {"displayName", u.DisplayName},
-	} {
-		if strings.TrimSpace(f.value) == "" {
-			return &Error{Code: MissingValue, Field: f.field, Subject: u.UserName}
-		}
+	if strings.TrimSpace(u.UserName) == "" {
+		return &Error{Code: MissingValue, Field: "userName"}
 	}
 	if err := checkText("userName", u.UserName, maxUserName); err != nil {
 		return err
@@ -144,14 +174,6 @@ func (u User) check() error {
 	if Fold(u.UserName) == "administrator" || Fold(u.UserName) == "awsadministrators" {
 		return &Error{Code: InvalidValue, Field: "userName", Detail: "the name is reserved"}
 	}
-	for field, n := range map[string]int{"emails": len(u.Emails), "phoneNumbers": len(u.PhoneNumbers), "addresses": len(u.Addresses), "roles": len(u.Roles)} {
-		if n > 1 {
-			return &Error{Code: NotSingleValued, Field: field, Subject: u.UserName}
-		}
-	}
-	if len(u.Photos) > 3 {
-		return &Error{Code: InvalidValue, Field: "photos", Detail: "at most three"}
-	}
 	if u.Birthdate != "" {
 		if _, err := time.Parse(time.DateOnly, u.Birthdate); err != nil {
 			return &Error{Code: InvalidValue, Field: "birthdate", Detail: "want YYYY-MM-DD"}
@@ -161,74 +183,127 @@ func (u User) check() error {
 }
 
 func (u User) checkTexts() error {
-	texts := []struct{ field, value string }{
+	for _, t := range [...]struct{ field, value string }{
 		{"externalId", u.ExternalID}, {"name.formatted", u.Name.Formatted}, {"name.familyName", u.Name.FamilyName}, {"name.givenName", u.Name.GivenName},
 		{"name.middleName", u.Name.MiddleName}, {"name.honorificPrefix", u.Name.HonorificPrefix}, {"name.honorificSuffix", u.Name.HonorificSuffix},
 		{"displayName", u.DisplayName}, {"nickName", u.NickName}, {"profileUrl", u.ProfileURL}, {"title", u.Title}, {"userType", u.UserType},
 		{"preferredLanguage", u.PreferredLanguage}, {"locale", u.Locale}, {"timezone", u.Timezone}, {"website", u.Website},
 		{"employeeNumber", u.Enterprise.EmployeeNumber}, {"costCenter", u.Enterprise.CostCenter}, {"organization", u.Enterprise.Organization},
 		{"division", u.Enterprise.Division}, {"department", u.Enterprise.Department}, {"manager", u.Enterprise.Manager},
+	} {
+		if err := checkText(t.field, t.value, maxText); err != nil {
+			return err
+		}
+	}
+	for _, l := range [...]struct {
+		field  string
+		values []Value
+		limit  int
+	}{
+		{"emails", u.Emails, maxText}, {"phoneNumbers", u.PhoneNumbers, maxText}, {"ims", u.IMs, maxText}, {"photos", u.Photos, maxText},
+		{"entitlements", u.Entitlements, maxText}, {"roles", u.Roles, maxText}, {"x509Certificates", u.Certificates, maxCertificate},
+	} {
+		if err := checkValues(l.field, l.values, l.limit); err != nil {
+			return err
+		}
 	}
 	for _, e := range u.Emails {
 		if !strings.Contains(e.Value, "@") {
 			return &Error{Code: InvalidValue, Field: "emails", Detail: "not an e-mail address"}
 		}
-		texts = append(texts, struct{ field, value string }{"emails", e.Value}, struct{ field, value string }{"emails.type", e.Type})
 	}
-	for _, p := range u.PhoneNumbers {
-		texts = append(texts, struct{ field, value string }{"phoneNumbers", p.Value}, struct{ field, value string }{"phoneNumbers.type", p.Type})
+	return checkAddresses(u.Addresses)
+}
+
+func checkValues(field string, values []Value, limit int) error {
+	if len(values) > maxValues {
+		return &Error{Code: InvalidValue, Field: field, Detail: "too many values"}
 	}
-	for _, a := range u.Addresses { // addresses may span lines
-		joined := strings.NewReplacer("\r", "", "\n", "", "\t", "").Replace(a.Formatted + a.StreetAddress)
-		texts = append(texts, struct{ field, value string }{"addresses", joined},
-			struct{ field, value string }{"addresses", a.Locality + a.Region + a.PostalCode + a.Country + a.Type})
-	}
-	for _, t := range texts {
-		if err := checkText(t.field, t.value, maxText); err != nil {
+	primaries := 0
+	for _, v := range values {
+		if v.Primary {
+			primaries++
+		}
+		if err := errors.Join(checkText(field, v.Value, limit), checkText(field+".display", v.Display, maxText), checkText(field+".type", v.Type, maxText)); err != nil {
 			return err
+		}
+	}
+	if primaries > 1 {
+		return &Error{Code: InvalidValue, Field: field, Detail: "only one may be primary"}
+	}
+	return nil
+}
+
+func checkAddresses(addresses []Address) error {
+	if len(addresses) > maxValues {
+		return &Error{Code: InvalidValue, Field: "addresses", Detail: "too many values"}
+	}
+	for _, a := range addresses {
+		for _, text := range [...]string{lines.Replace(a.Formatted), lines.Replace(a.StreetAddress), a.Locality, a.Region, a.PostalCode, a.Country, a.Type} {
+			if err := checkText("addresses", text, maxText); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
+// lines takes away what may stand between lines where texts may have several.
+var lines = strings.NewReplacer("\r", "", "\n", "", "\t", "")
+
+// UserKeys is what must be unique of a user, in the form that uniqueness is judged by.
+type UserKeys struct {
+	ID                          UserID
+	UserName, Email, ExternalID string // folded, folded, exact
+}
+
+func (u User) keys() UserKeys {
+	return UserKeys{u.ID, Fold(u.UserName), Fold(u.PrimaryEmail()), u.ExternalID}
+}
+
 // checkUnique refuses a user whose user name, e-mail address or external id another user has.
 func (u User) checkUnique(tx Reader) error {
-	type lookup struct {
-		code  Code
-		value string
-		find  func(string) (User, error)
+	own := u.keys()
+	holders, err := tx.UsersHolding(own.UserName, own.Email, own.ExternalID)
+	if err != nil {
+		return err
 	}
-	for _, l := range []lookup{
-		{UserNameTaken, u.UserName, tx.UserByName}, {EmailTaken, u.PrimaryEmail(), tx.UserByEmail}, {ExternalIDTaken, u.ExternalID, tx.UserByExternalID},
-	} {
-		if l.value == "" {
+	for _, other := range holders {
+		e := &Error{Detail: "held by user " + string(other.ID)}
+		switch {
+		case other.ID == u.ID:
 			continue
+		case other.UserName == own.UserName:
+			e.Code, e.Subject = UserNameTaken, u.UserName
+		case own.Email != "" && other.Email == own.Email:
+			e.Code, e.Subject = EmailTaken, u.PrimaryEmail()
+		default:
+			e.Code, e.Subject = ExternalIDTaken, u.ExternalID
 		}
-		other, err := l.find(l.value)
-		if err == nil && other.ID != u.ID {
-			return &Error{Code: l.code, Subject: l.value, Detail: "held by user " + string(other.ID)}
-		}
-		if err != nil && !errors.Is(err, ErrNoRow) {
-			return err
-		}
+		return e
 	}
 	return nil
 }
 
 // CreateUser adds a user. The caller says whether the user is active; id and times are set here. It fails with UserNameTaken,
 // EmailTaken, ExternalIDTaken, ManagedByProvisioning (by is a person while automatic provisioning is on) or a code of kind
-// Invalid. Source: IAM Identity Center user guide, "Considerations".
-func (c *Center) CreateUser(ctx context.Context, by audit.Actor, u User) (User, error) {
+// Invalid. rules are those of the door on top of the store's own, such as User.CheckAWS. Source: IAM Identity Center user guide, "Considerations".
+func (c *Center) CreateUser(ctx context.Context, by audit.Actor, u User, rules ...func(User) error) (User, error) {
 	u.ID, u.CreatedAt, u.CreatedBy = UserID(c.NewID()), c.now(), by.Name
 	u.UpdatedAt, u.UpdatedBy = u.CreatedAt, by.Name
 	err := c.change(ctx, by, "CreateUser", func(tx Tx) (string, error) {
 		if err := u.check(); err != nil {
 			return u.UserName, err
 		}
+		for _, rule := range rules {
+			if err := rule(u); err != nil {
+				return u.UserName, err
+			}
+		}
 		if err := u.checkUnique(tx); err != nil {
 			return u.UserName, err
 		}
-		return string(u.ID), tx.PutUser(u)
+		return string(u.ID), tx.AddUser(u)
 	})
 	return u, err
 }
@@ -247,30 +322,33 @@ func (c *Center) UpdateUser(ctx context.Context, by audit.Actor, id UserID, edit
 			return string(id), err
 		}
 		u.ID, u.CreatedAt, u.CreatedBy = old.ID, old.CreatedAt, old.CreatedBy
-		u.UpdatedAt, u.UpdatedBy = c.now(), by.Name
+		u.UpdatedAt, u.UpdatedBy, u.Version = c.now(), by.Name, old.Version+1
 		if err := u.check(); err != nil {
 			return string(id), err
 		}
-		if err := u.checkUnique(tx); err != nil {
-			return string(id), err
+		put := tx.PutUserKeepingKeys
+		if u.keys() != old.keys() || u.DisplayName != old.DisplayName {
+			put = tx.PutUser
+			if err := u.checkUnique(tx); err != nil {
+				return string(id), err
+			}
 		}
 		if old.Active && !u.Active { // sign-in ends at once, and so do existing sessions
 			if err := tx.DeleteSessionsOf(id); err != nil {
 				return string(id), err
 			}
 		}
-		return string(id), tx.PutUser(u)
+		return string(id), put(u)
 	})
 	return u, err
 }
 
 // clone copies the lists, so that an edit that is refused leaves the original alone.
 func (u User) clone() User {
-	u.Emails = append([]Email(nil), u.Emails...)
-	u.PhoneNumbers = append([]PhoneNumber(nil), u.PhoneNumbers...)
-	u.Addresses = append([]Address(nil), u.Addresses...)
-	u.Roles = append([]Role(nil), u.Roles...)
-	u.Photos = append([]Photo(nil), u.Photos...)
+	for _, l := range []*[]Value{&u.Emails, &u.PhoneNumbers, &u.IMs, &u.Photos, &u.Entitlements, &u.Roles, &u.Certificates} {
+		*l = slices.Clone(*l)
+	}
+	u.Addresses = slices.Clone(u.Addresses)
 	return u
 }
 
@@ -285,22 +363,28 @@ func (c *Center) SetUserActive(ctx context.Context, by audit.Actor, id UserID, a
 		if err != nil {
 			return string(id), orRefuse(err, UserNotFound, string(id))
 		}
-		u.Active, u.UpdatedAt, u.UpdatedBy = active, c.now(), by.Name
+		u.Active, u.UpdatedAt, u.UpdatedBy, u.Version = active, c.now(), by.Name, u.Version+1
 		if !active {
 			if err := tx.DeleteSessionsOf(id); err != nil {
 				return string(id), err
 			}
 		}
-		return string(id), tx.PutUser(u)
+		return string(id), tx.PutUserKeepingKeys(u)
 	})
 }
 
 // DeleteUser removes a user with memberships, password and sessions. Assignments of the vanished user stay listable but grant
-// nothing, since ids are never used again.
-func (c *Center) DeleteUser(ctx context.Context, by audit.Actor, id UserID) error {
+// nothing, since ids are never used again. rules may refuse, such as because of the user's version.
+func (c *Center) DeleteUser(ctx context.Context, by audit.Actor, id UserID, rules ...func(User) error) error {
 	return c.change(ctx, by, "DeleteUser", func(tx Tx) (string, error) {
-		if _, err := tx.User(id); err != nil {
+		u, err := tx.User(id)
+		if err != nil {
 			return string(id), orRefuse(err, UserNotFound, string(id))
+		}
+		for _, rule := range rules {
+			if err := rule(u); err != nil {
+				return string(id), err
+			}
 		}
 		return string(id), errors.Join(tx.DeleteMembershipsOf(id), tx.DeleteSessionsOf(id), tx.DeletePassword(string(id)), tx.DeleteUser(id))
 	})

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-id/gatehouse/center"
@@ -122,7 +123,7 @@ func newTarget(t *testing.T) *target {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, token, err := c.CreateBearerToken(ctx, centertest.Actor)
+	_, token, err := c.CreateBearerToken(ctx, centertest.Actor, center.ProfileAWS)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -378,8 +379,8 @@ func TestRequestsAreInEntrasDialect(t *testing.T) {
 	_, _ = run(t, c, m, x)
 	want := []scim.PatchRequest{
 		{Schemas: []string{scim.PatchURN}, Operations: []scim.Operation{
-			{Op: "Replace", Path: "displayName", Value: json.RawMessage(`"Countess"`)}, {Op: "Add", Path: "title", Value: json.RawMessage(`"Dr"`)}, {Op: "Remove", Path: `emails[type eq "work"]`}}},
-		{Schemas: []string{scim.PatchURN}, Operations: []scim.Operation{{Op: "Replace", Path: "active", Value: json.RawMessage(`"False"`)}}},
+			{Op: "Replace", Path: "displayName", Value: jsontext.Value(`"Countess"`)}, {Op: "Add", Path: "title", Value: jsontext.Value(`"Dr"`)}, {Op: "Remove", Path: `emails[type eq "work"]`}}},
+		{Schemas: []string{scim.PatchURN}, Operations: []scim.Operation{{Op: "Replace", Path: "active", Value: jsontext.Value(`"False"`)}}},
 	}
 	if diff := cmp.Diff(want, bodies); diff != "" {
 		t.Errorf("requests (-want +sent):\n%s", diff)

@@ -113,7 +113,7 @@ func unquote(text string) (s string, length int, ok bool) {
 			i++
 		case '"':
 			var out string
-			if Decode(strings.NewReader(text[:i+1]), &out) != nil {
+			if Decode([]byte(text[:i+1]), &out) != nil {
 				return "", 0, false
 			}
 			return out, i + 1, true

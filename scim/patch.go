@@ -1,9 +1,10 @@
 package scim
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
+
+	"github.com/go-json-experiment/json"
 )
 
 // Path is a parsed PATCH path (RFC 7644 §3.5.2): [URN:]attribute[filter].sub.
@@ -224,7 +225,7 @@ func (c Change) applyToEntries(target map[string]any) error {
 	hits := 0
 	for _, e := range entries {
 		entry, ok := e.(map[string]any)
-		if !ok || (c.Path.Filter != nil && !matchesEntry(c.Path.Filter, entry)) {
+		if !ok || (c.Path.Filter != nil && !matches(c.Path.Filter, entry, c.Path.Attribute.Sub, nil)) {
 			kept = append(kept, e)
 			continue
 		}
@@ -283,54 +284,6 @@ func (c Change) removeListed(target map[string]any) error {
 		return ok && listed[Resource(entry).String("value")]
 	})
 	return nil
-}
-
-// matchesEntry evaluates a value filter on one entry. Texts compare ignoring letter case, as type and value do in RFC 7643.
-func matchesEntry(f Filter, entry map[string]any) bool {
-	switch f := f.(type) {
-	case And:
-		return matchesEntry(f.Left, entry) && matchesEntry(f.Right, entry)
-	case Or:
-		return matchesEntry(f.Left, entry) || matchesEntry(f.Right, entry)
-	case Not:
-		return !matchesEntry(f.Filter, entry)
-	case Compare:
-		return f.matches(entry)
-	}
-	return false
-}
-
-func (c Compare) matches(entry map[string]any) bool {
-	var have any
-	for k, v := range entry {
-		if strings.EqualFold(k, c.Attribute) {
-			have = v
-		}
-	}
-	if c.Op == "pr" {
-		return have != nil
-	}
-	if want, ok := Bool(c.Value); ok {
-		if b, isBool := have.(bool); isBool {
-			return (b == want) == (c.Op == "eq")
-		}
-	}
-	text, _ := have.(string)
-	want, _ := c.Value.(string)
-	text, want = strings.ToLower(text), strings.ToLower(want)
-	switch c.Op {
-	case "eq":
-		return have != nil && text == want
-	case "ne":
-		return text != want
-	case "co":
-		return strings.Contains(text, want)
-	case "sw":
-		return strings.HasPrefix(text, want)
-	case "ew":
-		return strings.HasSuffix(text, want)
-	}
-	return false
 }
 
 // fillFromFilter sets what the filter's equalities ask for.

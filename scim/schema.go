@@ -13,51 +13,59 @@ const (
 	ComplexList
 )
 
-// Attribute describes one attribute of a schema: its canonical spelling, what it holds and its sub-attributes.
+// Attribute describes one attribute of a schema (RFC 7643 §7): its canonical spelling, what it holds and its sub-attributes.
 type Attribute struct {
-	Name string
-	Kind Kind
-	Sub  []Attribute
+	Name      string
+	Kind      Kind
+	Type      string // of a text, where it is not a string: reference, dateTime or binary
+	Sub       []Attribute
+	CaseExact bool
+	ReadOnly  bool
+	Required  bool
+	Unique    bool // among the resources of the service provider
+	Hidden    bool // never returned
 }
 
 // Schema is the attributes of a resource by schema URN; the core schema's stand at the top level of a resource.
 type Schema struct {
 	URN        string
+	Name       string
 	Attributes []Attribute
 	Extensions map[string][]Attribute
 }
 
-var multi = []Attribute{{Name: "value"}, {Name: "type"}, {Name: "primary", Kind: Boolean}, {Name: "display"}, {Name: "$ref"}}
+var multi = []Attribute{{Name: "value"}, {Name: "display"}, {Name: "type"}, {Name: "primary", Kind: Boolean}, {Name: "$ref", Type: "reference"}}
 
 var common = []Attribute{
-	{Name: "schemas"}, {Name: "id"}, {Name: "externalId"},
-	{Name: "meta", Kind: Complex, Sub: []Attribute{{Name: "resourceType"}, {Name: "created"}, {Name: "lastModified"}, {Name: "location"}, {Name: "version"}}},
+	{Name: "schemas"}, {Name: "id", CaseExact: true, ReadOnly: true, Unique: true}, {Name: "externalId", CaseExact: true},
+	{Name: "meta", Kind: Complex, ReadOnly: true, Sub: []Attribute{{Name: "resourceType", CaseExact: true}, {Name: "created", Type: "dateTime"}, {Name: "lastModified", Type: "dateTime"},
+		{Name: "location", CaseExact: true, Type: "reference"}, {Name: "version", CaseExact: true}}},
 }
 
 // UserSchema is the core user with the enterprise extension (RFC 7643 §4.1, §4.3).
 var UserSchema = Schema{
-	URN: UserURN,
+	URN: UserURN, Name: "User",
 	Attributes: append([]Attribute{
-		{Name: "userName"}, {Name: "displayName"}, {Name: "nickName"}, {Name: "profileUrl"}, {Name: "title"}, {Name: "userType"},
-		{Name: "preferredLanguage"}, {Name: "locale"}, {Name: "timezone"}, {Name: "active", Kind: Boolean}, {Name: "password"},
+		{Name: "userName", Required: true, Unique: true}, {Name: "displayName"}, {Name: "nickName"}, {Name: "profileUrl", Type: "reference"}, {Name: "title"}, {Name: "userType"},
+		{Name: "preferredLanguage"}, {Name: "locale"}, {Name: "timezone"}, {Name: "active", Kind: Boolean}, {Name: "password", Hidden: true},
 		{Name: "name", Kind: Complex, Sub: []Attribute{
 			{Name: "formatted"}, {Name: "familyName"}, {Name: "givenName"}, {Name: "middleName"}, {Name: "honorificPrefix"}, {Name: "honorificSuffix"}}},
 		{Name: "emails", Kind: ComplexList, Sub: multi}, {Name: "phoneNumbers", Kind: ComplexList, Sub: multi},
 		{Name: "addresses", Kind: ComplexList, Sub: []Attribute{
 			{Name: "formatted"}, {Name: "streetAddress"}, {Name: "locality"}, {Name: "region"}, {Name: "postalCode"}, {Name: "country"},
 			{Name: "type"}, {Name: "primary", Kind: Boolean}}},
-		{Name: "roles", Kind: ComplexList, Sub: multi}, {Name: "groups", Kind: ComplexList, Sub: multi}, {Name: "photos", Kind: ComplexList, Sub: multi},
+		{Name: "roles", Kind: ComplexList, Sub: multi}, {Name: "groups", Kind: ComplexList, Sub: multi, ReadOnly: true}, {Name: "photos", Kind: ComplexList, Sub: multi},
 		{Name: "ims", Kind: ComplexList, Sub: multi}, {Name: "entitlements", Kind: ComplexList, Sub: multi}, {Name: "x509Certificates", Kind: ComplexList, Sub: multi},
 	}, common...),
 	Extensions: map[string][]Attribute{EnterpriseURN: {
 		{Name: "employeeNumber"}, {Name: "costCenter"}, {Name: "organization"}, {Name: "division"}, {Name: "department"},
-		{Name: "manager", Kind: Complex, Sub: []Attribute{{Name: "value"}, {Name: "$ref"}, {Name: "displayName"}}}}},
+		{Name: "manager", Kind: Complex, Sub: []Attribute{{Name: "value"}, {Name: "$ref", Type: "reference"}, {Name: "displayName", ReadOnly: true}}}}},
 }
 
 // GroupSchema is the core group (RFC 7643 §4.2).
 var GroupSchema = Schema{
-	URN:        GroupURN,
-	Attributes: append([]Attribute{{Name: "displayName"}, {Name: "members", Kind: ComplexList, Sub: multi}}, common...),
+	URN: GroupURN, Name: "Group",
+	Attributes: append([]Attribute{{Name: "displayName", Required: true}, {Name: "members", Kind: ComplexList, Sub: multi}}, common...),
 }
 
 // find looks an attribute up by name, ignoring letter case (RFC 7643 §2.1).
@@ -105,6 +113,9 @@ func (s Schema) Normalize(in Resource) (out Resource, unknown []string, err erro
 			return nil, nil, err
 		}
 		for k, v := range one {
+			if _, twice := out[k]; twice {
+				return nil, nil, invalid(InvalidSyntax, "%s stands twice", k)
+			}
 			out[k] = v
 		}
 		unknown = append(unknown, more...)
@@ -119,6 +130,9 @@ func normalize(list []Attribute, in map[string]any) (Resource, []string, error) 
 		if !ok {
 			unknown = append(unknown, name)
 			continue
+		}
+		if _, twice := out[a.Name]; twice {
+			return nil, nil, invalid(InvalidSyntax, "%s stands twice", a.Name)
 		}
 		v, more, err := a.value(value)
 		if err != nil {

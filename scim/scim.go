@@ -6,13 +6,13 @@
 package scim
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // The schema and message URNs. Sources: RFC 7643 §10, RFC 7644 §8.2.
@@ -20,6 +20,9 @@ const (
 	UserURN         = "urn:ietf:params:scim:schemas:core:2.0:User"
 	GroupURN        = "urn:ietf:params:scim:schemas:core:2.0:Group"
 	EnterpriseURN   = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+	SearchURN       = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
+	BulkRequestURN  = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+	BulkResponseURN = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 	ErrorURN        = "urn:ietf:params:scim:api:messages:2.0:Error"
 	ListURN         = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 	PatchURN        = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
@@ -88,6 +91,7 @@ const (
 	InvalidValue  = "invalidValue"
 	NoTarget      = "noTarget"
 	Mutability    = "mutability"
+	TooMany       = "tooMany"
 	Uniqueness    = "uniqueness"
 )
 
@@ -95,21 +99,18 @@ func invalid(scimType, format string, args ...any) *Error {
 	return &Error{Status: 400, Type: scimType, Detail: fmt.Sprintf(format, args...)}
 }
 
-// Decode reads exactly one JSON object from body, which the caller has bounded, into v.
-func Decode(body io.Reader, v any) error {
-	data, err := io.ReadAll(body)
-	if err != nil {
-		return invalid(InvalidSyntax, "the body cannot be read, or is too large")
-	}
+// Decode reads exactly one JSON value, whose size the caller has bounded, into v. Names that stand twice in an object, text that is not UTF-8 and
+// deep nesting are refused: two readers could take them for different things.
+func Decode(data []byte, v any) error {
 	if depth(data) > maxDepth {
 		return invalid(InvalidSyntax, "the body is nested too deeply")
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	if err := d.Decode(v); err != nil {
+	if err := json.Unmarshal(data, v, json.MatchCaseInsensitiveNames(true)); err != nil {
+		var syntax *jsontext.SyntacticError
+		if errors.As(err, &syntax) {
+			return invalid(InvalidSyntax, "the body is not the JSON that was expected: %v at byte %d", syntax.Err, syntax.ByteOffset)
+		}
 		return invalid(InvalidSyntax, "the body is not the JSON that was expected")
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return invalid(InvalidSyntax, "something follows the JSON object")
 	}
 	return nil
 }
@@ -143,9 +144,9 @@ type ListResponse struct {
 
 // Operation is one change of a PATCH request, as it was sent.
 type Operation struct {
-	Op    string          `json:"op"`
-	Path  string          `json:"path,omitempty"`
-	Value json.RawMessage `json:"value,omitempty"`
+	Op    string         `json:"op"`
+	Path  string         `json:"path,omitempty"`
+	Value jsontext.Value `json:"value,omitzero"`
 }
 
 // PatchRequest is the body of a PATCH.

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 func TestParseFilter(t *testing.T) {
@@ -79,7 +81,7 @@ func FuzzPatch(f *testing.F) {
 			if !json.Valid([]byte(value)) {
 				return
 			}
-			o.Value = json.RawMessage(value)
+			o.Value = jsontext.Value(value)
 		}
 		changes, err := UserSchema.ParseOperation(o)
 		if err != nil {

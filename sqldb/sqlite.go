@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -254,7 +255,8 @@ func (c *sqliteConn) statement(query string) (s *sqlite.Stmt, finish func() erro
 	if s = c.statements[query]; s != nil {
 		return s, s.Reset, nil
 	}
-	if s, _, err = c.PrepareTransient(query); err != nil {
+	// To SQLite $2 is a name, numbered by where it first stands; ?2 is the second argument.
+	if s, _, err = c.PrepareTransient(strings.ReplaceAll(query, "$", "?")); err != nil {
 		return nil, nil, sqliteError(err)
 	}
 	if len(c.statements) >= maxPrepared {

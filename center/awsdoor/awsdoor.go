@@ -16,7 +16,7 @@ import (
 
 // Actor is who signed a request.
 func Actor(who awsapi.Caller) audit.Actor {
-	a := audit.Actor{Kind: audit.AccessKey, Name: who.Principal, Address: who.Address, RequestID: who.RequestID}
+	a := audit.Actor{Kind: audit.AccessKey, Name: who.Principal, Role: who.Role, Address: who.Address, RequestID: who.RequestID}
 	if a.Name == "" {
 		a.Name = who.AccessKeyID
 	}
@@ -42,6 +42,7 @@ var byKind = map[center.Kind]awsapi.Error{
 	center.Denied:          {Code: "AccessDeniedException"},
 	center.Unauthenticated: {Code: "AccessDeniedException"},
 	center.Quota:           {Code: "ServiceQuotaExceededException"},
+	center.Unavailable:     {Code: "InternalServerException", Status: http.StatusServiceUnavailable, Members: map[string]any{"RetryAfterSeconds": 2}},
 }
 
 // Answer maps an error to the wire. A refusal gets the exception of its class, and words adds what the service says of it; an error that is one

@@ -18,7 +18,7 @@ import (
 )
 
 // Actor is who the tests act as.
-var Actor = audit.Actor{Kind: audit.AccessKey, Name: "test", Address: "127.0.0.1", RequestID: "test-request"}
+var Actor = audit.Actor{Kind: audit.AccessKey, Name: "test", Role: string(center.RoleAdministrator), Address: "127.0.0.1", RequestID: "test-request"}
 
 // New returns a center on a fresh SQLite store, as if it were reached at url.
 func New(t testing.TB, url string) *center.Center {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -63,8 +64,8 @@ func wantNoRow(t *testing.T, what string, err error) {
 }
 
 func usersByKey(t *testing.T, s center.Store) {
-	u := center.User{ID: "u1", UserName: "Ada@Example.com", DisplayName: "Ada", ExternalID: "X-1", Emails: []center.Email{{Value: "Ada.L@Example.com"}}, Active: true}
-	update(t, s, func(tx center.Tx) error { return tx.PutUser(u) })
+	u := center.User{ID: "u1", UserName: "Ada@Example.com", DisplayName: "Ada", ExternalID: "X-1", Emails: []center.Value{{Value: "Ada.L@Example.com"}}, Active: true}
+	update(t, s, func(tx center.Tx) error { return tx.AddUser(u) })
 	view(t, s, func(r center.Reader) error {
 		for what, find := range map[string]func() (center.User, error){
 			"id":          func() (center.User, error) { return r.User("u1") },
@@ -105,8 +106,8 @@ func paging(t *testing.T, s center.Store) {
 		for i := range 25 {
 			id := fmt.Sprintf("%02d", i)
 			if err := errors.Join(
-				tx.PutUser(center.User{ID: center.UserID(id), UserName: "user" + id, DisplayName: "100%_" + id}),
-				tx.PutGroup(center.Group{ID: center.GroupID(id), DisplayName: "Group " + id})); err != nil {
+				tx.AddUser(center.User{ID: center.UserID(id), UserName: "user" + id, DisplayName: "100%_" + id}),
+				tx.AddGroup(center.Group{ID: center.GroupID(id), DisplayName: "Group " + id})); err != nil {
 				return err
 			}
 		}
@@ -159,31 +160,76 @@ func paging(t *testing.T, s center.Store) {
 }
 
 func memberships(t *testing.T, s center.Store) {
+	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	users := make([]center.UserID, 4)
 	update(t, s, func(tx center.Tx) error {
-		for i := range 3 {
-			for j := range 4 {
-				m := center.Membership{ID: center.MembershipID(fmt.Sprintf("m%d%d", i, j)), GroupID: center.GroupID(fmt.Sprint("g", i)), UserID: center.UserID(fmt.Sprint("u", j))}
-				if err := tx.PutMembership(m); err != nil {
-					return err
-				}
+		for j := range users {
+			users[j] = center.UserID(fmt.Sprint("u", j))
+			if err := tx.AddUser(center.User{ID: users[j], UserName: string(users[j])}); err != nil {
+				return err
 			}
 		}
-		return errors.Join(tx.DeleteMembershipsIn("g0"), tx.DeleteMembershipsOf("u0"), tx.DeleteMembership("m11"))
+		for i := range 3 {
+			g := center.GroupID(fmt.Sprint("g", i))
+			if err := tx.AddGroup(center.Group{ID: g, DisplayName: string(g)}); err != nil {
+				return err
+			}
+			added, err := tx.AddMembers(g, append(users, "nobody", "u1"), at, "me")
+			if err != nil || !slices.Equal(added, []bool{true, true, true, true, false, false}) {
+				t.Errorf("added %v, %v; want the four, and neither who does not exist nor who is there already", added, err)
+			}
+		}
+		_, err := tx.AddMembers("g9", users, at, "me")
+		wantNoRow(t, "a group that does not exist", err)
+		return errors.Join(tx.DeleteMembershipsIn("g0"), tx.DeleteMembershipsOf("u0"), tx.RemoveMembers("g1", []center.UserID{"u1", "nobody"}))
 	})
+	var first center.Membership
 	view(t, s, func(r center.Reader) error {
 		of, err := r.Memberships(center.MembershipQuery{UserID: "u1"})
 		if err != nil || len(of) != 1 || of[0].GroupID != "g2" {
-			t.Errorf("of u1: %v, %v", of, err)
+			t.Fatalf("of u1: %v, %v", of, err)
 		}
-		in, err := r.Memberships(center.MembershipQuery{GroupID: "g2", After: "m21", Limit: 1})
-		if err != nil || len(in) != 1 || in[0].ID != "m22" {
-			t.Errorf("in g2 after m21: %v, %v", in, err)
+		q := center.MembershipQuery{GroupID: "g2"}
+		in, err := r.Memberships(q)
+		if err != nil || len(in) != 3 || in[0].UserID != "u1" || in[2].UserID != "u3" {
+			t.Fatalf("in g2: %v, %v", in, err)
 		}
-		if _, err := r.MembershipOf("g2", "u3"); err != nil {
-			t.Errorf("g2/u3: %v", err)
+		first = in[0]
+		if !first.CreatedAt.Equal(at) || first.CreatedBy != "me" || first.ID == "" {
+			t.Errorf("a membership reads back as %+v", first)
+		}
+		q.After, q.Limit = in[0].Position(q), 1
+		if page, err := r.Memberships(q); err != nil || len(page) != 1 || page[0] != in[1] {
+			t.Errorf("after the first: %v, %v", page, err)
+		}
+		if page, err := r.Memberships(center.MembershipQuery{GroupID: "g2", Offset: 2, Limit: 5}); err != nil || len(page) != 1 || page[0] != in[2] {
+			t.Errorf("from the third: %v, %v", page, err)
+		}
+		if n, err := r.CountMemberships(q); err != nil || n != 3 {
+			t.Errorf("counted %d, %v", n, err)
+		}
+		if m, err := r.Membership(in[1].ID); err != nil || m != in[1] {
+			t.Errorf("by id: %+v, %v; want %+v", m, err, in[1])
+		}
+		if m, err := r.MembershipOf("g2", "u3"); err != nil || m != in[2] {
+			t.Errorf("g2/u3: %+v, %v", m, err)
 		}
 		_, err = r.MembershipOf("g0", "u1")
-		wantNoRow(t, "in a group that is gone", err)
+		wantNoRow(t, "in a group whose members are gone", err)
+		_, err = r.Membership("no-such-id")
+		wantNoRow(t, "no id", err)
+		return nil
+	})
+	update(t, s, func(tx center.Tx) error {
+		if err := tx.RemoveMembers("g2", []center.UserID{"u1"}); err != nil {
+			return err
+		}
+		_, err := tx.AddMembers("g2", []center.UserID{"u1"}, at.Add(time.Second), "me")
+		return err
+	})
+	view(t, s, func(r center.Reader) error {
+		_, err := r.Membership(first.ID)
+		wantNoRow(t, "the id of a membership that was made anew", err)
 		return nil
 	})
 }
@@ -191,7 +237,7 @@ func memberships(t *testing.T, s center.Store) {
 func failedUpdate(t *testing.T, s center.Store) {
 	boom := errors.New("boom")
 	err := s.Update(background, func(tx center.Tx) error {
-		if err := tx.PutUser(center.User{ID: "u1", UserName: "a"}); err != nil {
+		if err := tx.AddUser(center.User{ID: "u1", UserName: "a"}); err != nil {
 			return err
 		}
 		return boom
@@ -210,7 +256,7 @@ func panicking(t *testing.T, s center.Store) {
 	func() {
 		defer func() { _ = recover() }() // PostgreSQL's store lets the panic through, SQLite's writer turns it into an error
 		if err := s.Update(background, func(tx center.Tx) error {
-			if err := tx.PutUser(center.User{ID: "u1", UserName: "a"}); err != nil {
+			if err := tx.AddUser(center.User{ID: "u1", UserName: "a"}); err != nil {
 				return err
 			}
 			panic("boom")
@@ -218,7 +264,7 @@ func panicking(t *testing.T, s center.Store) {
 			t.Error("no error")
 		}
 	}()
-	update(t, s, func(tx center.Tx) error { return tx.PutUser(center.User{ID: "u2", UserName: "b"}) })
+	update(t, s, func(tx center.Tx) error { return tx.AddUser(center.User{ID: "u2", UserName: "b"}) })
 	view(t, s, func(r center.Reader) error {
 		_, err := r.User("u1")
 		wantNoRow(t, "user of the update that panicked", err)
@@ -233,7 +279,7 @@ func concurrentWriters(t *testing.T, s center.Store) {
 		all.Go(func() {
 			failures <- s.Update(background, func(tx center.Tx) error {
 				id := fmt.Sprint("u", i)
-				return tx.PutUser(center.User{ID: center.UserID(id), UserName: id})
+				return tx.AddUser(center.User{ID: center.UserID(id), UserName: id})
 			})
 		})
 	}
@@ -263,7 +309,7 @@ func conflictingWriters(t *testing.T, s center.Store) {
 				if _, err := tx.UserByName("ada"); !errors.Is(err, center.ErrNoRow) {
 					return errors.Join(taken, err)
 				}
-				return tx.PutUser(center.User{ID: center.UserID(fmt.Sprint("u", i)), UserName: "Ada"})
+				return tx.AddUser(center.User{ID: center.UserID(fmt.Sprint("u", i)), UserName: "Ada"})
 			})
 		})
 	}
@@ -288,7 +334,7 @@ func snapshot(t *testing.T, s center.Store) {
 		if err != nil {
 			return err
 		}
-		if err := s.Update(background, func(tx center.Tx) error { return tx.PutUser(center.User{ID: "late", UserName: "late"}) }); err != nil {
+		if err := s.Update(background, func(tx center.Tx) error { return tx.AddUser(center.User{ID: "late", UserName: "late"}) }); err != nil {
 			return err
 		}
 		after, err := r.CountUsers(center.UserQuery{})

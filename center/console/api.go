@@ -143,15 +143,15 @@ func (h *Handler) deleteTenant(ctx context.Context, who awsapi.Caller, _ adminap
 }
 
 func showToken(t center.BearerToken) adminapi.BearerToken {
-	out := adminapi.BearerToken{TokenID: t.ID, TenantID: t.TenantID, CreationTime: t.CreatedAt, ExpirationTime: t.ExpiresAt}
+	out := adminapi.BearerToken{TokenID: t.ID, TenantID: t.TenantID, Profile: string(t.Profile), LastUsedAddress: t.LastUsedAddress, CreationTime: t.CreatedAt, ExpirationTime: t.ExpiresAt}
 	if !t.LastUsedAt.IsZero() {
 		out.LastUsedTime = &t.LastUsedAt
 	}
 	return out
 }
 
-func (h *Handler) createBearerToken(ctx context.Context, who awsapi.Caller, _ adminapi.TokenInput) (adminapi.BearerToken, error) {
-	t, secret, err := h.Center.CreateBearerToken(ctx, awsdoor.Actor(who))
+func (h *Handler) createBearerToken(ctx context.Context, who awsapi.Caller, in adminapi.TokenInput) (adminapi.BearerToken, error) {
+	t, secret, err := h.Center.CreateBearerToken(ctx, awsdoor.Actor(who), center.Profile(in.Profile))
 	out := showToken(t)
 	out.Value = secret.Reveal()
 	return out, err

@@ -97,9 +97,9 @@ func createUser(p page) error {
 		Name: center.PersonName{GivenName: p.PostFormValue("given"), FamilyName: p.PostFormValue("family")},
 	}
 	if email := p.PostFormValue("email"); email != "" {
-		u.Emails = []center.Email{{Value: email, Type: "work", Primary: true}}
+		u.Emails = []center.Value{{Value: email, Type: "work", Primary: true}}
 	}
-	u, err := p.h.Center.CreateUser(p.Context(), p.by, u)
+	u, err := p.h.Center.CreateUser(p.Context(), p.by, u, center.User.CheckAWS)
 	if err != nil {
 		return err
 	}

@@ -180,7 +180,7 @@ func disableProvisioning(p page) error {
 
 // createToken shows the new token in the answer to the POST and nowhere else: not in a URL, and not when the page is loaded again.
 func createToken(p page) error {
-	_, secret, err := p.h.Center.CreateBearerToken(p.Context(), p.by)
+	_, secret, err := p.h.Center.CreateBearerToken(p.Context(), p.by, center.Profile(p.PostFormValue("profile")))
 	if err != nil {
 		return err
 	}

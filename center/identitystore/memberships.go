@@ -2,6 +2,7 @@ package identitystore
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
@@ -118,14 +119,19 @@ func (h *Handler) pageOfMemberships(ctx context.Context, list string, q center.M
 	if err != nil {
 		return out, err
 	}
-	q.After, q.Limit = center.MembershipID(after), size+1
+	if after != "" {
+		if q.After, err = strconv.ParseInt(after, 10, 64); err != nil {
+			return out, invalid("NextToken is not a token of this operation")
+		}
+	}
+	q.Limit = size + 1
 	ms, err := h.Center.Memberships(ctx, q)
 	if err != nil {
 		return out, err
 	}
 	if len(ms) > size {
 		ms = ms[:size]
-		out.NextToken = awsapi.EncodeToken(list, string(ms[size-1].ID))
+		out.NextToken = awsapi.EncodeToken(list, strconv.FormatInt(ms[size-1].Position(q), 10))
 	}
 	for _, m := range ms {
 		out.GroupMemberships = append(out.GroupMemberships, h.showMembership(m))

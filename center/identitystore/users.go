@@ -25,7 +25,7 @@ type address struct {
 }
 
 type photo struct {
-	Value, Type, Display string `json:",omitempty"`
+	Value, Display, Type string `json:",omitempty"`
 	Primary              bool
 }
 
@@ -63,7 +63,7 @@ func (h *Handler) createUser(ctx context.Context, who awsapi.Caller, in createUs
 	if err != nil {
 		return userOutput{}, err
 	}
-	u, err = h.Center.CreateUser(ctx, awsdoor.Actor(who), u)
+	u, err = h.Center.CreateUser(ctx, awsdoor.Actor(who), u, center.User.CheckAWS)
 	return userOutput{in.IdentityStoreID, string(u.ID)}, err
 }
 
@@ -75,17 +75,9 @@ func (f userFields) toDomain() (center.User, error) {
 	if f.Name != nil {
 		u.Name = center.PersonName(*f.Name)
 	}
-	for _, e := range f.Emails {
-		u.Emails = append(u.Emails, center.Email(e))
-	}
-	for _, p := range f.PhoneNumbers {
-		u.PhoneNumbers = append(u.PhoneNumbers, center.PhoneNumber(p))
-	}
-	for _, r := range f.Roles {
-		u.Roles = append(u.Roles, center.Role(r))
-	}
+	u.Emails, u.PhoneNumbers, u.Roles = toValues(f.Emails), toValues(f.PhoneNumbers), toValues(f.Roles)
 	for _, p := range f.Photos {
-		u.Photos = append(u.Photos, center.Photo(p))
+		u.Photos = append(u.Photos, center.Value(p))
 	}
 	for _, a := range f.Addresses {
 		u.Addresses = append(u.Addresses, center.Address{Formatted: a.Formatted, StreetAddress: a.StreetAddress, Locality: a.Locality, Region: a.Region,
@@ -102,6 +94,21 @@ func (f userFields) toDomain() (center.User, error) {
 		}
 	}
 	return u, nil
+}
+
+func toValues(list []typedValue) (values []center.Value) {
+	for _, v := range list {
+		values = append(values, center.Value{Value: v.Value, Type: v.Type, Primary: v.Primary})
+	}
+	return values
+}
+
+// showOne shows the value that stands for all: the model's lists hold one.
+func showOne(values []center.Value) (list []typedValue) {
+	for _, v := range center.PrimaryOf(values) {
+		list = append(list, typedValue{v.Value, v.Type, v.Primary})
+	}
+	return list
 }
 
 // enterpriseField returns the place of an attribute of the enterprise extension.
@@ -144,19 +151,11 @@ func (h *Handler) show(u center.User, issuer string, extensions []string) user {
 	}
 	name := personName(u.Name)
 	f.Name = &name
-	for _, e := range u.Emails {
-		f.Emails = append(f.Emails, typedValue(e))
+	f.Emails, f.PhoneNumbers, f.Roles = showOne(u.Emails), showOne(u.PhoneNumbers), showOne(u.Roles)
+	for _, p := range u.Photos[:min(3, len(u.Photos))] {
+		f.Photos = append(f.Photos, photo{Value: p.Value, Type: p.Type, Display: p.Display, Primary: p.Primary})
 	}
-	for _, p := range u.PhoneNumbers {
-		f.PhoneNumbers = append(f.PhoneNumbers, typedValue(p))
-	}
-	for _, r := range u.Roles {
-		f.Roles = append(f.Roles, typedValue(r))
-	}
-	for _, p := range u.Photos {
-		f.Photos = append(f.Photos, photo(p))
-	}
-	for _, a := range u.Addresses {
+	for _, a := range center.PrimaryAddressOf(u.Addresses) {
 		f.Addresses = append(f.Addresses, address{a.StreetAddress, a.Locality, a.Region, a.PostalCode, a.Country, a.Formatted, a.Type, a.Primary})
 	}
 	for _, name := range extensions {
@@ -334,7 +333,7 @@ func (h *Handler) updateUser(ctx context.Context, who awsapi.Caller, in updateUs
 				return err
 			}
 		}
-		return nil
+		return u.CheckAWS()
 	})
 	return awsapi.Empty{}, err
 }

@@ -6,86 +6,133 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
-// serviceProviderConfig says what the endpoint can do, as AWS says it (maxResults is still the old 50 there, though 100 are served).
-func (h *Handler) serviceProviderConfig(context.Context, request) (answer, error) {
-	off := map[string]any{"supported": false}
-	return answer{http.StatusOK, map[string]any{
+// serviceProviderConfig says what the endpoint can do: as AWS says it (maxResults is still the old 50 there, though 100 are served), or what the
+// standard profile does.
+func (h *Handler) serviceProviderConfig(_ context.Context, r *request) (answer, error) {
+	supported := func(yes bool) map[string]any { return map[string]any{"supported": yes} }
+	bulk, results := map[string]any{"supported": r.standard, "maxOperations": 1, "maxPayloadSize": maxBody}, 50
+	if r.standard {
+		bulk["maxOperations"], results = maxBulk, r.maxCount
+	}
+	body := map[string]any{
 		"schemas": []string{scim.ConfigURN}, "documentationUri": "https://docs.aws.amazon.com/singlesignon/latest/userguide/manage-your-identity-source-idp.html",
 		"authenticationSchemes": []map[string]any{{
 			"type": "oauthbearertoken", "name": "OAuth Bearer Token", "description": "Authentication scheme using the OAuth Bearer Token Standard",
 			"specUri": "https://www.rfc-editor.org/info/rfc6750", "documentationUri": "https://docs.aws.amazon.com/singlesignon/latest/userguide/provision-automatically.html", "primary": true}},
-		"patch": map[string]any{"supported": true}, "bulk": map[string]any{"supported": false, "maxOperations": 1, "maxPayloadSize": maxBody},
-		"filter": map[string]any{"supported": true, "maxResults": 50}, "changePassword": off, "sort": off, "etag": off,
-	}}, nil
+		"patch": supported(true), "bulk": bulk, "filter": map[string]any{"supported": true, "maxResults": results},
+		"changePassword": supported(false), "sort": supported(r.standard), "etag": supported(r.standard),
+	}
+	if r.standard {
+		delete(body, "documentationUri")
+		body["meta"] = map[string]any{"resourceType": "ServiceProviderConfig", "location": r.base + "/ServiceProviderConfig"}
+		body["pagination"] = map[string]any{"cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": 100, "maxPageSize": r.maxCount}
+	}
+	return encode(http.StatusOK, body)
 }
 
-func listOf(resources []scim.Resource) scim.ListResponse {
-	return page{start: 1}.list(resources, len(resources))
+// listOfAll is a list of discovery documents, which is never cut into pages.
+func listOfAll(resources []scim.Resource) (answer, error) {
+	n := len(resources)
+	return encode(http.StatusOK, scim.ListResponse{Schemas: []string{scim.ListURN}, TotalResults: &n, ItemsPerPage: n, StartIndex: 1, Resources: resources})
 }
 
-func (h *Handler) resourceTypes(_ context.Context, r request) (answer, error) {
-	base := h.Center.URL + "/" + r.PathValue("tenant") + "/scim/v2"
+func (r *request) types() []scim.Resource {
 	kind := func(name, endpoint, schema string) scim.Resource {
 		return scim.Resource{
 			"schemas": []string{scim.ResourceTypeURN}, "id": name, "name": name, "endpoint": endpoint, "description": name, "schema": schema,
-			"meta": map[string]any{"resourceType": "ResourceType", "location": base + "/ResourceTypes/" + name}}
+			"meta": map[string]any{"resourceType": "ResourceType", "location": r.base + "/ResourceTypes/" + name}}
 	}
 	user := kind("User", "/Users", scim.UserURN)
-	user["schemaExtensions"] = []map[string]any{{"schema": scim.EnterpriseURN, "required": true}}
-	return answer{http.StatusOK, listOf([]scim.Resource{user, kind("Group", "/Groups", scim.GroupURN)})}, nil
+	// AWS says that the extension is required, and does not enforce it.
+	user["schemaExtensions"] = []map[string]any{{"schema": scim.EnterpriseURN, "required": !r.standard}}
+	return []scim.Resource{user, kind("Group", "/Groups", scim.GroupURN)}
+}
+
+func (h *Handler) resourceTypes(_ context.Context, r *request) (answer, error) {
+	return listOfAll(r.types())
+}
+
+func (h *Handler) resourceType(_ context.Context, r *request) (answer, error) {
+	return r.oneOf(r.types())
+}
+
+// oneOf answers with the document that has the request's id.
+func (r *request) oneOf(all []scim.Resource) (answer, error) {
+	for _, d := range all {
+		if strings.EqualFold(d.String("id"), r.id) {
+			return encode(http.StatusOK, d)
+		}
+	}
+	return answer{}, &scim.Error{Status: http.StatusNotFound, Detail: "Resource not found."}
 }
 
 // definitions are the schemas, made from the attribute tables that the parser uses.
-func definitions() []scim.Resource {
+func (r *request) definitions() []scim.Resource {
 	return []scim.Resource{
-		definition(scim.UserURN, "User", "User Account", scim.UserSchema.Attributes),
-		definition(scim.GroupURN, "Group", "Group", scim.GroupSchema.Attributes),
-		definition(scim.EnterpriseURN, "EnterpriseUser", "Enterprise User", scim.UserSchema.Extensions[scim.EnterpriseURN]),
+		r.definition(scim.UserURN, "User", "User Account", scim.UserSchema.Attributes),
+		r.definition(scim.GroupURN, "Group", "Group", scim.GroupSchema.Attributes),
+		r.definition(scim.EnterpriseURN, "EnterpriseUser", "Enterprise User", scim.UserSchema.Extensions[scim.EnterpriseURN]),
 	}
 }
 
-func definition(urn, name, description string, list []scim.Attribute) scim.Resource {
+func (r *request) definition(urn, name, description string, list []scim.Attribute) scim.Resource {
+	location := "/v2/Schemas/" + urn
+	if r.standard {
+		location = r.base + "/Schemas/" + urn
+	}
 	return scim.Resource{
-		"schemas": []string{scim.SchemaURN}, "id": urn, "name": name, "description": description, "attributes": attributes(list),
-		"meta": map[string]any{"resourceType": "Schema", "location": "/v2/Schemas/" + urn}}
+		"schemas": []string{scim.SchemaURN}, "id": urn, "name": name, "description": description, "attributes": r.describe(list),
+		"meta": map[string]any{"resourceType": "Schema", "location": location}}
 }
 
-var required = map[string]bool{"userName": true, "displayName": true, "givenName": true, "familyName": true}
+// awsRequires are the attributes without which AWS makes no user or group.
+var awsRequires = []string{"userName", "displayName", "givenName", "familyName"}
 
-func attributes(list []scim.Attribute) []map[string]any {
+func (r *request) describe(list []scim.Attribute) []map[string]any {
 	types := map[scim.Kind]string{scim.Text: "string", scim.Boolean: "boolean", scim.Complex: "complex", scim.ComplexList: "complex"}
 	out := []map[string]any{}
 	for _, a := range list {
-		if a.Name == "schemas" || a.Name == "id" || a.Name == "meta" || slices.Contains(unsupported, a.Name) {
+		if a.Name == "schemas" || a.Name == "id" || a.Name == "meta" || (!r.standard && slices.Contains(unsupported, a.Name)) {
 			continue
 		}
 		m := map[string]any{
-			"name": a.Name, "type": types[a.Kind], "multiValued": a.Kind == scim.ComplexList, "required": required[a.Name],
+			"name": a.Name, "type": types[a.Kind], "multiValued": a.Kind == scim.ComplexList, "required": slices.Contains(awsRequires, a.Name),
 			"caseExact": a.Name == "externalId", "mutability": "readWrite", "returned": "default", "uniqueness": "none"}
-		if a.Name == "userName" {
+		if a.Unique {
 			m["uniqueness"] = "server"
 		}
+		if r.standard {
+			r.describeFully(m, a)
+		}
 		if len(a.Sub) > 0 {
-			m["subAttributes"] = attributes(a.Sub)
+			m["subAttributes"] = r.describe(a.Sub)
 		}
 		out = append(out, m)
 	}
 	return out
 }
 
-func (h *Handler) schemas(context.Context, request) (answer, error) {
-	return answer{http.StatusOK, listOf(definitions())}, nil
+// describeFully adds what only the standard profile says of an attribute (RFC 7643 §7).
+func (r *request) describeFully(m map[string]any, a scim.Attribute) {
+	m["description"], m["required"], m["caseExact"] = a.Name, a.Required, a.CaseExact
+	if a.Type != "" {
+		m["type"] = a.Type
+	}
+	switch {
+	case a.ReadOnly:
+		m["mutability"] = "readOnly"
+	case a.Hidden:
+		m["mutability"], m["returned"] = "writeOnly", "never"
+	}
 }
 
-func (h *Handler) schema(_ context.Context, r request) (answer, error) {
-	for _, d := range definitions() {
-		if strings.EqualFold(d.String("id"), r.id) {
-			return answer{http.StatusOK, d}, nil
-		}
-	}
-	return answer{}, &center.Error{Code: center.RequestNotFound, Subject: r.id}
+func (h *Handler) schemas(_ context.Context, r *request) (answer, error) {
+	return listOfAll(r.definitions())
+}
+
+func (h *Handler) schema(_ context.Context, r *request) (answer, error) {
+	return r.oneOf(r.definitions())
 }

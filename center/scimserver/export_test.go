@@ -1,20 +1,25 @@
 package scimserver
 
 import (
-	"net/http"
+	"context"
 
+	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 )
 
 // AnswerTo returns the status and the text that an error is answered with.
 func AnswerTo(err error) (int, string) {
-	e := answerTo(err)
+	e := answerTo(aws, err)
 	return e.Status, e.Detail
 }
 
-// PatchUser is the operation without its door.
-func PatchUser(h *Handler) func(*http.Request, string) {
-	return func(r *http.Request, id string) {
-		_, _ = h.patchUser(r.Context(), request{r, centertest.Actor, "PatchUser", id})
+// Call runs one operation without its door, in the profile of a token.
+func Call(h *Handler, profile center.Profile, method, path string, body []byte) error {
+	op, id, ok := route(method, path)
+	if !ok {
+		panic("no operation " + method + " " + path)
 	}
+	p := profileOf(center.BearerToken{Profile: profile})
+	_, err := op.call(h, context.Background(), &request{profile: p, by: centertest.Actor, action: op.name, id: id, body: body})
+	return err
 }

@@ -3,75 +3,167 @@ package scimserver
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
-// maxMembers is how many memberships one request may name. Source: SCIM guide, CreateGroup and PatchGroup.
-const maxMembers = 100
-
-func (h *Handler) createGroup(ctx context.Context, r request) (answer, error) {
-	var body scim.Resource
-	if err := scim.Decode(r.Body, &body); err != nil {
-		return answer{}, err
-	}
-	wire, _, err := scim.GroupSchema.Normalize(body) // Entra adds attributes of its own; they are dropped
+func (h *Handler) createGroup(ctx context.Context, r *request) (answer, error) {
+	in, members, err := readGroup(r)
 	if err != nil {
 		return answer{}, err
+	}
+	g, err := h.Center.CreateGroup(ctx, r.by, in, members...)
+	if err != nil {
+		return answer{}, err
+	}
+	return h.showGroup(ctx, r, http.StatusCreated, g)
+}
+
+// readGroup reads a whole group. Entra adds attributes of its own; they are dropped.
+func readGroup(r *request) (center.Group, []center.UserID, error) {
+	var body scim.Resource
+	if err := scim.Decode(r.body, &body); err != nil {
+		return center.Group{}, nil, err
+	}
+	wire, _, err := scim.GroupSchema.Normalize(body)
+	if err != nil {
+		return center.Group{}, nil, err
+	}
+	if id := wire.String("id"); r.id != "" && id != "" && id != r.id {
+		return center.Group{}, nil, bad(scim.Mutability, "The body's id is another group's.")
 	}
 	members, err := memberIDs(wire["members"])
 	if err != nil {
-		return answer{}, err
+		return center.Group{}, nil, err
 	}
-	if len(members) > maxMembers {
-		return answer{}, unparsable("More than 100 members.")
+	if err := r.fewEnough(len(members)); err != nil {
+		return center.Group{}, nil, err
 	}
-	g, err := h.Center.CreateGroup(ctx, r.by, center.Group{DisplayName: wire.String("displayName"), ExternalID: wire.String("externalId")}, members...)
+	return center.Group{DisplayName: wire.String("displayName"), ExternalID: wire.String("externalId")}, members, nil
+}
+
+// fewEnough bounds the memberships of one request. Source of AWS's bound: SCIM guide, CreateGroup and PatchGroup.
+func (p profile) fewEnough(n int) error {
+	if n <= p.maxMembers {
+		return nil
+	}
+	if p.standard {
+		return bad(scim.TooMany, "More than 20,000 membership changes.")
+	}
+	return bad(scim.TooMany, "More than 100 membership changes.")
+}
+
+// showGroup is the answer that shows one group, in the standard profile with its members.
+func (h *Handler) showGroup(ctx context.Context, r *request, status int, g center.Group) (answer, error) {
+	members, err := h.shownMembers(ctx, r, g.ID)
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{http.StatusCreated, groupToWire(g)}, nil
+	out := answer{status: status, body: r.appendGroup(make([]byte, 0, 512), &g, members), version: g.Version + 1}
+	if status == http.StatusCreated {
+		out.id, out.location = string(g.ID), r.base+"/Groups/"+string(g.ID)
+	}
+	return r.projected(out, scim.GroupSchema)
 }
 
-func (h *Handler) getGroup(ctx context.Context, r request) (answer, error) {
+// wantsMembers says whether an answer must have the members, which can be many.
+func (r *request) wantsMembers() bool {
+	if !r.standard || slices.ContainsFunc(listOf(r.query.Get("excludedAttributes")), func(s string) bool { return strings.EqualFold(s, "members") }) {
+		return false
+	}
+	wanted := listOf(r.query.Get("attributes"))
+	return len(wanted) == 0 || slices.ContainsFunc(wanted, func(s string) bool { return strings.HasPrefix(strings.ToLower(s), "members") })
+}
+
+func (h *Handler) shownMembers(ctx context.Context, r *request, id center.GroupID) (list []reference, err error) {
+	if !r.wantsMembers() {
+		return nil, nil
+	}
+	err = h.Center.Store.View(ctx, func(rd center.Reader) (err error) {
+		list, err = membersOf(rd, id)
+		return err
+	})
+	return list, err
+}
+
+// appendGroup writes a group. AWS never returns members.
+func (r *request) appendGroup(b []byte, g *center.Group, members []reference) []byte {
+	o := &object{b: b}
+	o.begin()
+	o.text("id", string(g.ID))
+	o.text("externalId", g.ExternalID)
+	r.meta(o, "Group", string(g.ID), g.CreatedAt, g.UpdatedAt, g.Version+1)
+	o.name("schemas")
+	o.b = append(o.b, `["`+scim.GroupURN+`"]`...)
+	o.text("displayName", g.DisplayName)
+	if members != nil {
+		r.references(o, "members", "Users", "User", members)
+	}
+	o.shut()
+	return o.b
+}
+
+func (h *Handler) getGroup(ctx context.Context, r *request) (answer, error) {
 	g, err := h.Center.Group(ctx, center.GroupID(r.id))
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{http.StatusOK, groupToWire(g)}, nil
+	return h.showGroup(ctx, r, http.StatusOK, g)
 }
 
-func (h *Handler) deleteGroup(ctx context.Context, r request) (answer, error) {
-	if err := h.Center.DeleteGroup(ctx, r.by, center.GroupID(r.id)); err != nil {
-		return answer{}, err
-	}
-	return answer{http.StatusNoContent, nil}, nil
-}
-
-func (h *Handler) patchGroup(ctx context.Context, r request) (answer, error) {
-	var patch scim.PatchRequest
-	if err := scim.Decode(r.Body, &patch); err != nil {
-		return answer{}, err
-	}
-	edit, err := groupChanges(patch)
+// putGroup replaces a group with its members. Only the standard profile has it.
+func (h *Handler) putGroup(ctx context.Context, r *request) (answer, error) {
+	in, members, err := readGroup(r)
 	if err != nil {
 		return answer{}, err
 	}
-	_, err = h.Center.UpdateGroup(ctx, r.by, center.GroupID(r.id), edit.members, func(g *center.Group) error {
+	g, err := h.Center.UpdateGroup(ctx, r.by, center.GroupID(r.id), center.MembershipChange{Clear: true, Add: members}, func(g *center.Group) error {
+		if err := r.precondition(g.Version, r.id); err != nil {
+			return err
+		}
+		g.DisplayName, g.ExternalID = in.DisplayName, in.ExternalID
+		return nil
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	return h.showGroup(ctx, r, http.StatusOK, g)
+}
+
+func (h *Handler) deleteGroup(ctx context.Context, r *request) (answer, error) {
+	err := h.Center.DeleteGroup(ctx, r.by, center.GroupID(r.id), func(g center.Group) error { return r.precondition(g.Version, r.id) })
+	return answer{status: http.StatusNoContent}, err
+}
+
+// patchGroup answers with 204, also in the standard profile, where the members could be many, unless attributes asks for the group (RFC 7644 §3.5.2).
+func (h *Handler) patchGroup(ctx context.Context, r *request) (answer, error) {
+	var patch scim.PatchRequest
+	if err := scim.Decode(r.body, &patch); err != nil {
+		return answer{}, err
+	}
+	edit, err := r.groupChanges(patch)
+	if err != nil {
+		return answer{}, err
+	}
+	g, err := h.Center.UpdateGroup(ctx, r.by, center.GroupID(r.id), edit.members, func(g *center.Group) error {
 		if edit.name != nil {
 			g.DisplayName = *edit.name
 		}
 		if edit.externalID != nil {
 			g.ExternalID = *edit.externalID
 		}
-		return nil
+		return r.precondition(g.Version, r.id)
 	})
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{http.StatusNoContent, nil}, nil
+	if r.standard && r.query.Has("attributes") {
+		return h.showGroup(ctx, r, http.StatusOK, g)
+	}
+	return answer{status: http.StatusNoContent, version: g.Version + 1}, nil
 }
 
 type groupEdit struct {
@@ -79,37 +171,39 @@ type groupEdit struct {
 	members          center.MembershipChange
 }
 
-// groupChanges parses a PATCH and applies AWS's rules: names, external ids, and members to add or to remove by name. Members
+// groupChanges parses a PATCH and applies the profile's rules. AWS's are: names, external ids, and members to add or to remove by name. Members
 // cannot be replaced, and the limit counts over the whole request.
-func groupChanges(patch scim.PatchRequest) (groupEdit, error) {
+func (r *request) groupChanges(patch scim.PatchRequest) (groupEdit, error) {
 	var edit groupEdit
 	if len(patch.Operations) == 0 {
-		return edit, unparsable("Operations is missing or empty.")
+		return edit, bad(scim.InvalidSyntax, "Operations is missing or empty.")
 	}
 	for _, op := range patch.Operations {
 		changes, err := scim.GroupSchema.ParseOperation(op)
 		if err != nil {
 			return edit, err
 		}
-		if op.Path == "" && len(changes) != 1 {
-			return edit, unparsable("An operation allows omitting path only for Add and Replace with a value of a single attribute.")
+		if op.Path == "" && len(changes) != 1 && !r.standard {
+			return edit, bad(scim.InvalidSyntax, "An operation allows omitting path only for Add and Replace with a value of a single attribute.")
 		}
-		if err := edit.apply(changes[0]); err != nil {
-			return edit, err
+		for _, c := range changes {
+			if r.standard && op.Path == "" && (c.Path.Attribute.ReadOnly || c.Path.Attribute.Name == "schemas") {
+				continue
+			}
+			if err := edit.apply(r.profile, c); err != nil {
+				return edit, err
+			}
 		}
 	}
-	if len(edit.members.Add)+len(edit.members.Remove) > maxMembers {
-		return edit, unparsable("More than 100 membership changes.")
-	}
-	return edit, nil
+	return edit, r.fewEnough(len(edit.members.Add) + len(edit.members.Remove))
 }
 
-func (e *groupEdit) apply(c scim.Change) error {
+func (e *groupEdit) apply(p profile, c scim.Change) error {
 	switch c.Path.Attribute.Name {
 	case "displayName", "externalId":
 		text, ok := c.Value.(string)
 		if !ok && c.Op != "remove" {
-			return unparsable(c.Path.Attribute.Name + " is not a string.")
+			return bad(scim.InvalidValue, c.Path.Attribute.Name+" is not a string.")
 		}
 		if c.Path.Attribute.Name == "displayName" {
 			e.name = &text
@@ -118,34 +212,45 @@ func (e *groupEdit) apply(c scim.Change) error {
 		}
 		return nil
 	case "members":
-		return e.applyMembers(c)
+		return e.applyMembers(p, c)
 	}
-	return unparsable(c.Path.Attribute.Name + " cannot be changed.")
+	return bad(scim.Mutability, c.Path.Attribute.Name+" cannot be changed.")
 }
 
-func (e *groupEdit) applyMembers(c scim.Change) error {
+func (e *groupEdit) applyMembers(p profile, c scim.Change) error {
 	if c.Path.Filter != nil {
 		f, ok := c.Path.Filter.(scim.Compare)
 		id, isText := f.Value.(string)
 		if !ok || !isText || f.Op != "eq" || !strings.EqualFold(f.Attribute, "value") || c.Op != "remove" {
-			return unparsable("Only remove with value eq is allowed on single members.")
+			return bad(scim.InvalidFilter, "Only remove with value eq is allowed on single members.")
 		}
-		e.members.Remove = append(e.members.Remove, center.UserID(id))
+		e.remove(center.UserID(id))
 		return nil
 	}
-	if c.Op == "replace" || (c.Op == "remove" && c.Value == nil) {
+	all := c.Op == "replace" || (c.Op == "remove" && c.Value == nil)
+	if all && !p.standard {
 		return &scim.Error{Status: http.StatusBadRequest, Detail: textMembers}
 	}
 	ids, err := memberIDs(c.Value)
 	if err != nil {
 		return err
 	}
-	if c.Op == "add" {
+	switch {
+	case all:
+		e.members = center.MembershipChange{Clear: true, Add: ids}
+	case c.Op == "add":
+		e.members.Remove = slices.DeleteFunc(e.members.Remove, func(id center.UserID) bool { return slices.Contains(ids, id) })
 		e.members.Add = append(e.members.Add, ids...)
-	} else {
-		e.members.Remove = append(e.members.Remove, ids...)
+	default:
+		e.remove(ids...)
 	}
 	return nil
+}
+
+// remove makes the operations of one request take effect in their order: who was to be added before is not.
+func (e *groupEdit) remove(ids ...center.UserID) {
+	e.members.Add = slices.DeleteFunc(e.members.Add, func(id center.UserID) bool { return slices.Contains(ids, id) })
+	e.members.Remove = append(e.members.Remove, ids...)
 }
 
 // memberIDs reads a member list: objects with a value, a single object, or plain ids, as some clients send them.
@@ -159,98 +264,14 @@ func memberIDs(v any) ([]center.UserID, error) {
 		id, _ := item.(string)
 		if m, ok := item.(map[string]any); ok {
 			id = scim.Resource(m).String("value")
+			if strings.EqualFold(scim.Resource(m).String("type"), "Group") {
+				return nil, bad(scim.InvalidValue, "Groups cannot be members of groups.")
+			}
 		}
 		if id == "" {
-			return nil, unparsable("A member has no value.")
+			return nil, bad(scim.InvalidValue, "A member has no value.")
 		}
 		ids = append(ids, center.UserID(id))
 	}
 	return ids, nil
-}
-
-// groupToWire translates a group. Members are never returned.
-func groupToWire(g center.Group) scim.Resource {
-	r := scim.Resource{
-		"id": string(g.ID), "displayName": g.DisplayName, "schemas": []any{scim.GroupURN},
-		"meta": map[string]any{"resourceType": "Group", "created": stamp(g.CreatedAt), "lastModified": stamp(g.UpdatedAt)},
-	}
-	set(r, "externalId", g.ExternalID)
-	return r
-}
-
-// listGroups answers the filters that AWS supports: one equality, or id and member. Source: SCIM guide, ListGroups.
-func (h *Handler) listGroups(ctx context.Context, r request) (answer, error) {
-	page, err := parsePage(r)
-	if err != nil {
-		return answer{}, err
-	}
-	filter, err := equalities(r.URL.Query().Get("filter"))
-	if err != nil {
-		return answer{}, err
-	}
-	var groups []center.Group
-	total := 0
-	switch keys := strings.Join(filter.names, ","); keys {
-	case "":
-		groups, total, err = h.Center.Groups(ctx, center.GroupQuery{After: center.GroupID(page.after), Offset: page.start - 1, Limit: page.count + page.more})
-	case "displayname":
-		groups, total, err = found(h.Center.GroupByName(ctx, filter.values["displayname"]))
-	case "externalid":
-		groups, total, err = found(h.Center.GroupByExternalID(ctx, filter.values["externalid"]))
-	case "id":
-		groups, total, err = found(h.Center.Group(ctx, center.GroupID(filter.values["id"])))
-	case "id,members", "id,member", "id,members.value":
-		groups, total, err = h.ifMember(ctx, center.GroupID(filter.values["id"]), center.UserID(filter.values[filter.names[1]]))
-	case "members.value", "members":
-		groups, total, err = h.groupsOf(ctx, center.UserID(filter.values[filter.names[0]]), page)
-	default:
-		return answer{}, unparsable("The filter is not supported: " + keys + ".")
-	}
-	if err != nil {
-		return answer{}, err
-	}
-	wire := make([]scim.Resource, len(groups))
-	for i, g := range groups {
-		wire[i] = groupToWire(g)
-		if !strings.EqualFold(r.URL.Query().Get("excludedAttributes"), "members") {
-			wire[i]["members"] = []any{}
-		}
-	}
-	return answer{http.StatusOK, page.list(wire, total)}, nil
-}
-
-// ifMember returns the group when the user is in it. A member that names no user is 404, an empty one 400.
-func (h *Handler) ifMember(ctx context.Context, group center.GroupID, user center.UserID) ([]center.Group, int, error) {
-	if user == "" {
-		return nil, 0, unparsable("The member is empty.")
-	}
-	if _, err := h.Center.User(ctx, user); err != nil {
-		return nil, 0, err
-	}
-	if _, err := h.Center.MembershipOf(ctx, group, user); err != nil {
-		_, n, err := found(0, err)
-		return nil, n, err
-	}
-	return found(h.Center.Group(ctx, group))
-}
-
-func (h *Handler) groupsOf(ctx context.Context, user center.UserID, page page) ([]center.Group, int, error) {
-	if user == "" {
-		return nil, 0, unparsable("The member is empty.")
-	}
-	ms, err := h.Center.Memberships(ctx, center.MembershipQuery{UserID: user})
-	if err != nil {
-		return nil, 0, err
-	}
-	ids := make([]string, len(ms))
-	for i, m := range ms {
-		ids[i] = string(m.GroupID)
-	}
-	wanted := page.cut(ids)
-	typed := make([]center.GroupID, len(wanted))
-	for i, id := range wanted {
-		typed[i] = center.GroupID(id)
-	}
-	groups, _, err := h.Center.Groups(ctx, center.GroupQuery{IDs: typed})
-	return groups, len(ms), err
 }

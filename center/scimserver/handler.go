@@ -2,13 +2,16 @@ package scimserver
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
-	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
@@ -32,96 +35,173 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	mux.Handle("/{tenant}/scim/v2", h)
 }
 
-// answer is what a successful call returns. A nil body with status 204 is no body.
-type answer struct {
-	status int
-	body   any
-}
-
+// request is one operation: a request of its own, or one of a bulk request.
 type request struct {
-	*http.Request
-	by     audit.Actor
-	action string // AWS's name of the operation, for the audit log
-	id     string
+	profile
+	by          audit.Actor
+	base        string // the endpoint's URL, without a slash at its end
+	action      string // AWS's name of the operation, for the audit log
+	id          string
+	query       url.Values
+	body        []byte
+	ifMatch     string
+	ifNoneMatch string
 }
 
-type call func(ctx context.Context, r request) (answer, error)
+// answer is what a successful call returns. A nil body is no body.
+type answer struct {
+	status   int
+	body     []byte
+	version  int64  // of the resource, for its ETag; 0: none
+	location string // of a resource that was made
+	id       string // of a resource that was made
+}
+
+// encode makes an answer of what encodes by itself.
+func encode(status int, body any) (answer, error) {
+	data, err := json.Marshal(body, json.Deterministic(true))
+	return answer{status: status, body: data}, err
+}
+
+type call func(h *Handler, ctx context.Context, r *request) (answer, error)
+
+// operation is what a method does to a path.
+type operation struct {
+	name     string
+	call     call
+	standard bool // only the standard profile has it
+}
+
+// operations are all that the door knows, by method, resource in lower case, and whether an id follows it.
+var operations = map[string]operation{
+	"POST users": {"CreateUser", (*Handler).createUser, false}, "GET users": {"ListUsers", (*Handler).listUsers, false},
+	"GET users/": {"GetUser", (*Handler).getUser, false}, "PUT users/": {"PutUser", (*Handler).putUser, false},
+	"PATCH users/": {"PatchUser", (*Handler).patchUser, false}, "DELETE users/": {"DeleteUser", (*Handler).deleteUser, false},
+	"POST groups": {"CreateGroup", (*Handler).createGroup, false}, "GET groups": {"ListGroups", (*Handler).listGroups, false},
+	"GET groups/": {"GetGroup", (*Handler).getGroup, false}, "PATCH groups/": {"PatchGroup", (*Handler).patchGroup, false},
+	"DELETE groups/": {"DeleteGroup", (*Handler).deleteGroup, false}, "PUT groups/": {"PutGroup", (*Handler).putGroup, true},
+	"GET serviceproviderconfig": {"ServiceProviderConfig", (*Handler).serviceProviderConfig, false},
+	"GET resourcetypes":         {"ListResourceTypes", (*Handler).resourceTypes, false}, "GET resourcetypes/": {"GetResourceType", (*Handler).resourceType, true},
+	"GET schemas": {"ListSchemas", (*Handler).schemas, false}, "GET schemas/": {"GetSchema", (*Handler).schema, false},
+	"POST users/.search": {"SearchUsers", (*Handler).searchUsers, true}, "POST groups/.search": {"SearchGroups", (*Handler).searchGroups, true},
+	"POST .search": {"Search", (*Handler).searchAll, true},
+}
+
+func init() { // it calls operations itself
+	operations["POST bulk"] = operation{"Bulk", (*Handler).bulk, true}
+}
 
 // route finds the operation for a method and the path below the base.
-func (h *Handler) route(method, path string) (string, string, call) {
-	parts := strings.FieldsFunc(path, func(c rune) bool { return c == '/' })
-	if len(parts) == 0 || len(parts) > 2 {
-		return "", "", nil
+func route(method, path string) (op operation, id string, ok bool) {
+	first, rest, _ := strings.Cut(strings.Trim(path, "/"), "/")
+	id = strings.TrimLeft(rest, "/")
+	key := method + " " + strings.ToLower(first)
+	switch {
+	case id == ".search":
+		key += "/.search"
+	case strings.Contains(id, "/"):
+		return op, id, false
+	case id != "":
+		key += "/"
 	}
-	id := ""
-	if len(parts) == 2 {
-		id = parts[1]
-	}
-	key := method + " " + strings.ToLower(parts[0])
-	if id != "" {
-		key += "/{id}"
-	}
-	operations := map[string]struct {
-		name string
-		call call
-	}{
-		"POST users": {"CreateUser", h.createUser}, "GET users": {"ListUsers", h.listUsers},
-		"GET users/{id}": {"GetUser", h.getUser}, "PUT users/{id}": {"PutUser", h.putUser},
-		"PATCH users/{id}": {"PatchUser", h.patchUser}, "DELETE users/{id}": {"DeleteUser", h.deleteUser},
-		"POST groups": {"CreateGroup", h.createGroup}, "GET groups": {"ListGroups", h.listGroups},
-		"GET groups/{id}": {"GetGroup", h.getGroup}, "PATCH groups/{id}": {"PatchGroup", h.patchGroup},
-		"DELETE groups/{id}":        {"DeleteGroup", h.deleteGroup},
-		"GET serviceproviderconfig": {"ServiceProviderConfig", h.serviceProviderConfig},
-		"GET resourcetypes":         {"ListResourceTypes", h.resourceTypes},
-		"GET schemas":               {"ListSchemas", h.schemas}, "GET schemas/{id}": {"GetSchema", h.schema},
-	}
-	op := operations[key]
-	return op.name, id, op.call
+	op, ok = operations[key]
+	return op, id, ok
 }
 
 // ServeHTTP implements http.Handler: it bounds, authenticates, calls and answers.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, requestID := r.Context(), h.RequestID(r)
-	w.Header().Set("X-Amzn-Requestid", requestID)
+	w.Header()["X-Amzn-Requestid"] = []string{requestID}
 	by := audit.Actor{Kind: audit.Provisioning, Address: h.Address(r), RequestID: requestID}
-	name, id, call := h.route(r.Method, r.PathValue("rest"))
+	op, id, known := route(r.Method, r.PathValue("rest"))
 	secret, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	token, err := h.Center.AuthenticateToken(ctx, r.PathValue("tenant"), strings.TrimSpace(secret))
+	token, err := h.Center.AuthenticateToken(ctx, r.PathValue("tenant"), strings.TrimSpace(secret), by.Address)
 	if err != nil { // before anything else, also for paths that do not exist
-		by.Kind = audit.Anonymous
-		h.fail(w, requestID, h.Center.Refuse(ctx, by, "SCIM "+r.Method+" "+name, r.PathValue("tenant"), err))
+		if center.KindOf(err) == center.Unauthenticated {
+			by.Kind = audit.Anonymous
+			err = h.Center.Refuse(ctx, by, "SCIM "+r.Method+" "+op.name, r.PathValue("tenant"), err)
+		}
+		h.fail(w, aws, requestID, err)
 		return
 	}
 	by.Name = token.ID
-	if call == nil {
-		h.fail(w, requestID, h.Center.Refuse(ctx, by, "SCIM "+r.Method, r.URL.Path, unparsable("there is no such operation")))
-		return
+	in := &request{profile: profileOf(token), by: by, action: op.name, id: id, base: h.Center.URL + "/" + r.PathValue("tenant") + "/scim/v2"}
+	in.ifMatch, in.ifNoneMatch = r.Header.Get("If-Match"), r.Header.Get("If-None-Match")
+	if r.URL.RawQuery != "" {
+		in.query, err = url.ParseQuery(r.URL.RawQuery)
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	out, err := call(ctx, request{r, by, name, id})
+	if err == nil && r.Method != http.MethodGet && r.Method != http.MethodDelete {
+		in.body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	}
+	switch {
+	case err != nil:
+		err = in.tooLarge()
+	case strings.EqualFold(strings.Trim(r.PathValue("rest"), "/"), "me"):
+		err = in.noMe()
+	case !known || (op.standard && !in.standard):
+		in.action, in.id, err = "SCIM "+r.Method, r.URL.Path, in.noOperation()
+	}
+	var out answer
+	if err == nil {
+		out, err = op.call(h, ctx, in)
+	}
 	if err != nil {
-		var wire *scim.Error
-		if errors.As(err, &wire) && center.CodeOf(err) == "" { // refused before it reached a rule
-			err = h.Center.Refuse(ctx, by, name, id, err)
-		}
-		h.fail(w, requestID, err)
+		h.fail(w, in.profile, requestID, h.recorded(ctx, in, err))
 		return
 	}
-	write(w, out.status, out.body)
+	h.answer(w, in, out)
 }
 
-func write(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	if body == nil {
-		w.WriteHeader(status)
-		return
+// recorded leaves an event for what was refused before it reached a rule: rules record their refusals themselves.
+func (h *Handler) recorded(ctx context.Context, r *request, err error) error {
+	var wire *scim.Error
+	if errors.As(err, &wire) && center.CodeOf(err) == "" {
+		return h.Center.Refuse(ctx, r.by, r.action, r.id, err)
 	}
-	data, err := json.Marshal(body)
-	if err != nil { // our own maps and structs always encode
-		panic(err)
+	return err
+}
+
+func (h *Handler) answer(w http.ResponseWriter, r *request, out answer) {
+	header := w.Header()
+	if r.standard && out.version > 0 {
+		header["Etag"] = []string{etag(out.version)}
+		if out.status == http.StatusOK && r.ifNoneMatch != "" && tagMatches(r.ifNoneMatch, out.version) {
+			out.status, out.body = http.StatusNotModified, nil
+		}
 	}
-	w.WriteHeader(status)
-	_, _ = w.Write(data) // the client has gone away
+	if r.standard && out.location != "" {
+		header["Location"] = []string{out.location}
+	}
+	header["Content-Type"] = r.contentType
+	if out.body != nil {
+		header["Content-Length"] = []string{strconv.Itoa(len(out.body))}
+	}
+	w.WriteHeader(out.status)
+	if out.body != nil {
+		_, _ = w.Write(out.body) // the client has gone away
+	}
+}
+
+// etag is a version as RFC 7644 §3.14 has it: weak, since the text of an answer may vary.
+func etag(version int64) string { return `W/"` + strconv.FormatInt(version, 10) + `"` }
+
+// tagMatches compares a list of entity tags with a version.
+func tagMatches(tags string, version int64) bool {
+	want := strings.TrimPrefix(etag(version), "W/")
+	for tag := range strings.SplitSeq(tags, ",") {
+		if tag = strings.TrimSpace(tag); tag == "*" || strings.TrimPrefix(tag, "W/") == want {
+			return true
+		}
+	}
+	return false
+}
+
+// precondition refuses a change of an object that is not in the version that If-Match names. AWS's profile has no versions and ignores it.
+func (r *request) precondition(version int64, id string) error {
+	if !r.standard || r.ifMatch == "" || tagMatches(r.ifMatch, version+1) {
+		return nil
+	}
+	return &center.Error{Code: center.VersionChanged, Subject: id}
 }
 
 // The texts that clients and runbooks match on. Source: SCIM guide; bodies seen in public issue threads.
@@ -131,60 +211,90 @@ const (
 	textMembers    = "Replacing group memberships is not supported."
 )
 
-// unparsable is the catch-all 400. The reason goes behind AWS's text, where people find it and no client compares it.
-func unparsable(reason string) *scim.Error {
-	return &scim.Error{Status: http.StatusBadRequest, Detail: textUnparsable + " " + reason}
-}
-
 var byKind = map[center.Kind]scim.Error{
 	center.Internal:        {Status: http.StatusInternalServerError, Detail: "Internal error."},
-	center.Invalid:         {Status: http.StatusBadRequest, Type: scim.InvalidValue, Detail: textUnparsable},
+	center.Invalid:         {Status: http.StatusBadRequest, Type: scim.InvalidValue},
 	center.NotFound:        {Status: http.StatusNotFound, Detail: "Resource not found."},
 	center.Conflict:        {Status: http.StatusConflict, Type: scim.Uniqueness, Detail: textDuplicate},
 	center.Denied:          {Status: http.StatusForbidden, Detail: "Access denied."},
 	center.Unauthenticated: {Status: http.StatusUnauthorized, Detail: "Unauthorized: the bearer token is missing, not valid for this endpoint, or expired."},
-	center.Quota:           {Status: http.StatusBadRequest, Detail: textUnparsable},
+	center.Quota:           {Status: http.StatusBadRequest},
+	center.Unavailable:     {Status: http.StatusServiceUnavailable, Detail: "The service is not available at the moment. Try again in a few seconds."},
 }
 
 // answerTo maps an error to the wire. It is the only place that does.
-func answerTo(err error) *scim.Error {
+func answerTo(p profile, err error) *scim.Error {
 	var refused *center.Error
-	if errors.As(err, &refused) {
-		e := byKind[center.KindOf(err)]
-		if e.Status == http.StatusBadRequest { // which attribute, and why: the sender knows the values
-			e.Detail += " " + refused.Error()
-		}
-		return &e
-	}
 	var wire *scim.Error
-	if errors.As(err, &wire) {
-		if wire.Status == http.StatusBadRequest && !strings.HasPrefix(wire.Detail, textUnparsable) && wire.Detail != textMembers {
-			return &scim.Error{Status: wire.Status, Type: wire.Type, Detail: textUnparsable + " " + wire.Detail}
+	var e scim.Error
+	switch {
+	case errors.As(err, &refused):
+		e = byKind[center.KindOf(err)]
+		switch {
+		case refused.Code == center.VersionChanged:
+			e = scim.Error{Status: http.StatusPreconditionFailed, Detail: refused.Error() + "."}
+		case e.Status == http.StatusBadRequest: // which attribute, and why: the sender knows the values
+			e.Detail = refused.Error()
+		case p.standard && e.Status == http.StatusConflict:
+			e.Detail = refused.Error() + "."
 		}
-		return wire
+	case errors.As(err, &wire):
+		e = *wire
+	default:
+		e = byKind[center.Internal]
 	}
-	e := byKind[center.Internal]
+	if !p.standard && e.Status == http.StatusBadRequest && e.Detail != textMembers { // the reason goes behind AWS's text, which no client compares whole
+		e.Detail = strings.TrimSpace(textUnparsable + " " + e.Detail)
+	}
 	return &e
 }
 
-// fail writes an error as AWS does: both schema and schemas, the status as text, the time without a zone.
-func (h *Handler) fail(w http.ResponseWriter, requestID string, err error) {
-	e := answerTo(err)
-	if e.Status >= 500 {
-		h.Log.Error("SCIM request failed", "request_id", requestID, "error", err)
-	}
-	stamp := h.Center.Now().UTC().Format("2006-01-02 15:04:05.000")
-	body := map[string]any{
-		"schema": []string{scim.ErrorURN}, "schemas": []string{scim.ErrorURN}, "detail": e.Detail, "status": strconv.Itoa(e.Status),
-		"exceptionRequestId": requestID, "timeStamp": strings.TrimRight(strings.TrimRight(stamp, "0"), "."),
-	}
-	if e.Type != "" {
-		body["scimType"] = e.Type
-	}
-	if e.Status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="SCIM"`)
-	}
-	write(w, e.Status, body)
+// failure is the body of an error. AWS has both schema and schemas, and the time without a zone.
+type failure struct {
+	Schema             []string `json:"schema,omitempty"`
+	Schemas            []string `json:"schemas"`
+	SCIMType           string   `json:"scimType,omitempty"`
+	Detail             string   `json:"detail"`
+	Status             string   `json:"status"`
+	ExceptionRequestID string   `json:"exceptionRequestId,omitempty"`
+	TimeStamp          string   `json:"timeStamp,omitempty"`
 }
 
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
+func (h *Handler) failureOf(p profile, requestID string, err error) (int, failure) {
+	e := answerTo(p, err)
+	if e.Status >= 500 && e.Status != http.StatusNotImplemented {
+		h.Log.Error("SCIM request failed", "request_id", requestID, "error", err)
+	}
+	body := failure{Schemas: []string{scim.ErrorURN}, SCIMType: e.Type, Detail: e.Detail, Status: strconv.Itoa(e.Status)}
+	if !p.standard {
+		body.Schema, body.ExceptionRequestID = body.Schemas, requestID
+		stamp := h.Center.Now().UTC().Format("2006-01-02 15:04:05.000")
+		body.TimeStamp = strings.TrimRight(strings.TrimRight(stamp, "0"), ".")
+	}
+	return e.Status, body
+}
+
+func (h *Handler) fail(w http.ResponseWriter, p profile, requestID string, err error) {
+	status, body := h.failureOf(p, requestID, err)
+	switch status {
+	case http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", `Bearer realm="SCIM"`)
+	case http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "2")
+	}
+	data, err := json.Marshal(body)
+	if err != nil { // texts always encode
+		panic(err)
+	}
+	w.Header()["Content-Type"] = p.contentType
+	w.WriteHeader(status)
+	_, _ = w.Write(data) // the client has gone away
+}
+
+// listOf reads a comma-separated parameter.
+func listOf(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return slices.DeleteFunc(strings.Split(strings.ReplaceAll(text, " ", ""), ","), func(s string) bool { return s == "" })
+}

@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"regexp"
 	"strings"
@@ -26,14 +25,14 @@ var updateGolden = flag.Bool("update", false, "write the golden files")
 
 // endpoint is a SCIM endpoint of a real center with a valid token.
 type endpoint struct {
-	t      *testing.T
+	t      testing.TB
 	center *center.Center
 	url    string // with its trailing slash
 	token  string
 	now    time.Time
 }
 
-func newEndpoint(t *testing.T) *endpoint {
+func newEndpoint(t testing.TB) *endpoint {
 	t.Helper()
 	c := centertest.New(t, "http://127.0.0.1")
 	e := &endpoint{t: t, center: c, now: time.Date(2026, 11, 23, 12, 0, 0, 160_000_000, time.UTC)}
@@ -53,7 +52,7 @@ func newEndpoint(t *testing.T) *endpoint {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, secret, err := c.CreateBearerToken(ctx, centertest.Actor)
+	_, secret, err := c.CreateBearerToken(ctx, centertest.Actor, center.ProfileAWS)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -441,10 +440,11 @@ func FuzzPatchUser(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	handler := scimserver.PatchUser(&scimserver.Handler{Center: c, Log: slog.New(slog.DiscardHandler)})
+	h := &scimserver.Handler{Center: c, Log: slog.New(slog.DiscardHandler)}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		r := httptest.NewRequest(http.MethodPatch, "/Users/"+string(u.ID), bytes.NewReader(body))
-		handler(r, string(u.ID)) // must not panic
+		for _, profile := range []center.Profile{center.ProfileAWS, center.ProfileStandard} {
+			_ = scimserver.Call(h, profile, http.MethodPatch, "Users/"+string(u.ID), body) // must not panic
+		}
 		if _, err := c.User(context.Background(), u.ID); err != nil {
 			t.Fatal(err)
 		}

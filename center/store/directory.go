@@ -26,12 +26,33 @@ func (t tx) UserByExternalID(id string) (center.User, error) {
 	return one[center.User](t, `SELECT doc FROM users WHERE external_id = $1`, id)
 }
 
+// UsersHolding looks all three keys up at once.
+func (t tx) UsersHolding(name, email, externalID string) (all []center.UserKeys, err error) {
+	err = t.Query(`SELECT id, user_name, COALESCE(email, ''), COALESCE(external_id, '') FROM users WHERE user_name = $1 OR email = $2 OR external_id = $3`,
+		[]any{center.Fold(name), sqldb.OrNull(center.Fold(email)), sqldb.OrNull(externalID)}, func(r sqldb.Row) error {
+			var k center.UserKeys
+			err := r.Scan(&k.ID, &k.UserName, &k.Email, &k.ExternalID)
+			all = append(all, k)
+			return err
+		})
+	return all, err
+}
+
+func userColumns(u center.User) []any {
+	return []any{string(u.ID), center.Fold(u.UserName), sqldb.OrNull(center.Fold(u.PrimaryEmail())), sqldb.OrNull(u.ExternalID),
+		center.Fold(u.UserName + " " + u.DisplayName), sqldb.Encode(u)}
+}
+
+func (t tx) AddUser(u center.User) error {
+	return t.Do(`INSERT INTO users (id, user_name, email, external_id, search, doc) VALUES ($1, $2, $3, $4, $5, $6)`, userColumns(u)...)
+}
+
 func (t tx) PutUser(u center.User) error {
-	return t.Do(`INSERT INTO users (id, user_name, email, external_id, search, doc) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (id) DO UPDATE SET user_name = excluded.user_name, email = excluded.email, external_id = excluded.external_id,
-		search = excluded.search, doc = excluded.doc`,
-		string(u.ID), center.Fold(u.UserName), sqldb.OrNull(center.Fold(u.PrimaryEmail())), sqldb.OrNull(u.ExternalID),
-		center.Fold(u.UserName+" "+u.DisplayName), sqldb.Encode(u))
+	return t.Do(`UPDATE users SET user_name = $2, email = $3, external_id = $4, search = $5, doc = $6 WHERE id = $1`, userColumns(u)...)
+}
+
+func (t tx) PutUserKeepingKeys(u center.User) error {
+	return t.Do(`UPDATE users SET doc = $2 WHERE id = $1`, string(u.ID), sqldb.Encode(u))
 }
 
 func (t tx) DeleteUser(id center.UserID) error {
@@ -71,9 +92,13 @@ func (t tx) GroupByExternalID(id string) (center.Group, error) {
 	return one[center.Group](t, `SELECT doc FROM user_groups WHERE external_id = $1`, id)
 }
 
+func (t tx) AddGroup(g center.Group) error {
+	return t.Do(`INSERT INTO user_groups (id, display_name, external_id, doc) VALUES ($1, $2, $3, $4)`,
+		string(g.ID), center.Fold(g.DisplayName), sqldb.OrNull(g.ExternalID), sqldb.Encode(g))
+}
+
 func (t tx) PutGroup(g center.Group) error {
-	return t.Do(`INSERT INTO user_groups (id, display_name, external_id, doc) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (id) DO UPDATE SET display_name = excluded.display_name, external_id = excluded.external_id, doc = excluded.doc`,
+	return t.Do(`UPDATE user_groups SET display_name = $2, external_id = $3, doc = $4 WHERE id = $1`,
 		string(g.ID), center.Fold(g.DisplayName), sqldb.OrNull(g.ExternalID), sqldb.Encode(g))
 }
 
@@ -102,37 +127,6 @@ func (t tx) Groups(q center.GroupQuery) ([]center.Group, error) {
 func (t tx) CountGroups(q center.GroupQuery) (int, error) {
 	w := groupWhere(q)
 	return t.Count(`SELECT COUNT(*) FROM user_groups`+w.Text(), w.Args...)
-}
-
-func (t tx) Membership(id center.MembershipID) (center.Membership, error) {
-	return one[center.Membership](t, `SELECT doc FROM memberships WHERE id = $1`, string(id))
-}
-func (t tx) MembershipOf(g center.GroupID, u center.UserID) (center.Membership, error) {
-	return one[center.Membership](t, `SELECT doc FROM memberships WHERE group_id = $1 AND user_id = $2`, string(g), string(u))
-}
-
-func (t tx) Memberships(q center.MembershipQuery) ([]center.Membership, error) {
-	w := &sqldb.Where{}
-	w.Equal("group_id", string(q.GroupID))
-	w.Equal("user_id", string(q.UserID))
-	if q.After != "" {
-		w.And("id > ?", string(q.After))
-	}
-	query := `SELECT doc FROM memberships` + w.Text() + ` ORDER BY id` + w.Limit(q.Limit, 0)
-	return list[center.Membership](t, query, w.Args...)
-}
-
-func (t tx) PutMembership(m center.Membership) error {
-	return t.Do(`INSERT INTO memberships (id, group_id, user_id, doc) VALUES ($1, $2, $3, $4)`, string(m.ID), string(m.GroupID), string(m.UserID), sqldb.Encode(m))
-}
-func (t tx) DeleteMembership(id center.MembershipID) error {
-	return t.Do(`DELETE FROM memberships WHERE id = $1`, string(id))
-}
-func (t tx) DeleteMembershipsOf(u center.UserID) error {
-	return t.Do(`DELETE FROM memberships WHERE user_id = $1`, string(u))
-}
-func (t tx) DeleteMembershipsIn(g center.GroupID) error {
-	return t.Do(`DELETE FROM memberships WHERE group_id = $1`, string(g))
 }
 
 func (t tx) PermissionSet(arn string) (center.PermissionSet, error) {

@@ -16,7 +16,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/sqldb"
 )
 
-//go:embed migrations/*.sql
+//go:embed migrations
 var migrations embed.FS
 
 // Store is a center.Store on a database.
@@ -38,14 +38,25 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 // Close closes the database.
 func (s *Store) Close() error { return s.db.Close() }
 
+// Shared implements center.Store.
+func (s *Store) Shared() bool { return s.db.Shared() }
+
 // View implements center.Store.
 func (s *Store) View(ctx context.Context, fn func(center.Reader) error) error {
-	return s.db.View(ctx, func(t sqldb.Tx) error { return fn(tx{t}) })
+	return refusal(s.db.View(ctx, func(t sqldb.Tx) error { return fn(tx{t}) }))
 }
 
 // Update implements center.Store.
 func (s *Store) Update(ctx context.Context, fn func(center.Tx) error) error {
-	return s.db.Update(ctx, func(t sqldb.Tx) error { return fn(tx{t}) })
+	return refusal(s.db.Update(ctx, func(t sqldb.Tx) error { return fn(tx{t}) }))
+}
+
+// refusal gives the database's own failures the code that doors answer with.
+func refusal(err error) error {
+	if errors.Is(err, sqldb.ErrUnavailable) {
+		return errors.Join(&center.Error{Code: center.StoreUnavailable}, err)
+	}
+	return err
 }
 
 type tx struct{ sqldb.Tx }
@@ -125,6 +136,7 @@ func (t tx) AccessKeys() ([]center.AccessKey, error) {
 func (t tx) Administrator(name string) (center.Administrator, error) {
 	return document[center.Administrator](t, kindAdministrator, center.Fold(name))
 }
+func (t tx) DeleteAccessKey(id string) error { return t.deleteDocument(kindAccessKey, id) }
 func (t tx) PutAdministrator(v center.Administrator) error {
 	return t.putDocument(kindAdministrator, center.Fold(v.Name), v)
 }
@@ -198,7 +210,7 @@ func (t tx) DeleteExpired(now time.Time) error {
 }
 
 func (t tx) AppendEvent(e audit.Event) error {
-	return t.Do(`INSERT INTO events (id, time, request_id, doc) VALUES ($1, $2, $3, $4)`, e.ID, e.Time.UnixMilli(), e.Actor.RequestID, sqldb.Encode(e))
+	return t.Do(`INSERT INTO events (time, request_id, doc) VALUES ($1, $2, $3)`, e.Time.UnixMilli(), e.Actor.RequestID, sqldb.Encode(e))
 }
 
 func (t tx) Events(q center.EventQuery) ([]audit.Event, error) {
@@ -210,5 +222,5 @@ func (t tx) Events(q center.EventQuery) ([]audit.Event, error) {
 	if q.Limit == 0 {
 		q.Limit = 100
 	}
-	return list[audit.Event](t, `SELECT doc FROM events`+w.Text()+` ORDER BY time DESC, id`+w.Limit(q.Limit, 0), w.Args...)
+	return list[audit.Event](t, `SELECT doc FROM events`+w.Text()+` ORDER BY seq DESC`+w.Limit(q.Limit, 0), w.Args...)
 }

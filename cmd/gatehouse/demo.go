@@ -229,7 +229,7 @@ func (d *demo) seedCenter(ctx context.Context, by audit.Actor) error {
 	if err := d.center.SetAdministrator(ctx, by, adminName, d.secrets.AdminPassword); err != nil {
 		return err
 	}
-	key, secret, err := d.center.CreateAccessKey(ctx, by, adminName)
+	key, secret, err := d.center.CreateAccessKey(ctx, by, adminName, center.RoleAdministrator)
 	if err != nil {
 		return err
 	}

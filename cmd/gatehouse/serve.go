@@ -99,7 +99,7 @@ func (w *world) firstStartOfCenter(ctx context.Context, c *center.Center, admin 
 	if err := c.SetAdministrator(ctx, audit.SystemActor, admin, password); err != nil {
 		return err
 	}
-	key, secret, err := c.CreateAccessKey(ctx, audit.SystemActor, admin)
+	key, secret, err := c.CreateAccessKey(ctx, audit.SystemActor, admin, center.RoleAdministrator)
 	if err != nil {
 		return err
 	}
@@ -169,14 +169,14 @@ func lookupKey(c *center.Center, sandbox *broker.Sandbox) func(context.Context, 
 			}
 			return s.SecretAccessKey, awsapi.Caller{AccessKeyID: id, Principal: s.SessionName, AccountID: s.AccountID, ARN: s.ARN(), UserID: "AROA" + id[4:] + ":" + s.SessionName}, nil
 		}
-		secret, principal, err := c.AccessKeySecret(ctx, id)
+		key, secret, err := c.AccessKeySecret(ctx, id)
 		if center.CodeOf(err) == center.NotAllowed {
 			return "", awsapi.Caller{}, unknown
 		}
 		if err != nil {
 			return "", awsapi.Caller{}, err
 		}
-		return secret.Reveal(), awsapi.Caller{AccessKeyID: id, Principal: principal, AccountID: c.Instance.OwnerAccountID,
-			ARN: "arn:aws:iam::" + c.Instance.OwnerAccountID + ":user/" + principal, UserID: "AIDA" + id[4:], Administrator: true}, nil
+		return secret.Reveal(), awsapi.Caller{AccessKeyID: id, Principal: key.Principal, AccountID: c.Instance.OwnerAccountID, Role: string(key.Role),
+			ARN: "arn:aws:iam::" + c.Instance.OwnerAccountID + ":user/" + key.Principal, UserID: "AIDA" + id[4:], Administrator: true}, nil
 	}
 }

@@ -1,0 +1,193 @@
+package scimserver
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/gatehouse-id/gatehouse/scim"
+)
+
+// maxBulk bounds the operations of a bulk request; ServiceProviderConfig announces the same number.
+const maxBulk = 1000
+
+// bulkRequest is RFC 7644 §3.7.
+type bulkRequest struct {
+	Schemas      []string        `json:"schemas"`
+	FailOnErrors int             `json:"failOnErrors"` // 0: never
+	Operations   []bulkOperation `json:"Operations"`
+}
+
+type bulkOperation struct {
+	Method  string         `json:"method"`
+	BulkID  string         `json:"bulkId"`
+	Version string         `json:"version"`
+	Path    string         `json:"path"`
+	Data    jsontext.Value `json:"data"`
+}
+
+type bulkResult struct {
+	Location string         `json:"location,omitempty"`
+	Method   string         `json:"method"`
+	BulkID   string         `json:"bulkId,omitempty"`
+	Version  string         `json:"version,omitempty"`
+	Status   string         `json:"status"`
+	Response jsontext.Value `json:"response,omitzero"`
+}
+
+// bulk runs the operations of one request one after the other, each in a transaction of its own, as RFC 7644 §3.7 has it: what succeeded stays. An
+// operation that names a resource by a bulkId waits until that resource is made; those that wait for each other are refused.
+func (h *Handler) bulk(ctx context.Context, r *request) (answer, error) {
+	var in bulkRequest
+	if err := scim.Decode(r.body, &in); err != nil {
+		return answer{}, err
+	}
+	if len(in.Operations) > maxBulk {
+		return answer{}, &scim.Error{Status: http.StatusRequestEntityTooLarge, Detail: "More than " + strconv.Itoa(maxBulk) + " operations."}
+	}
+	b := bulkRun{handler: h, request: r, made: map[string]string{}}
+	waiting := in.Operations
+	for progress := true; progress && len(waiting) > 0; {
+		progress = false
+		var later []bulkOperation
+		for _, op := range waiting {
+			if b.enough(in.FailOnErrors) {
+				return b.answer()
+			}
+			if b.mustWait(op, waiting) {
+				later = append(later, op)
+				continue
+			}
+			b.run(ctx, op)
+			progress = true
+		}
+		waiting = later
+	}
+	for _, op := range waiting {
+		b.fail(op, &scim.Error{Status: http.StatusConflict, Type: scim.InvalidValue, Detail: "The operation and others wait for each other's bulkId."})
+	}
+	return b.answer()
+}
+
+// bulkRun is a bulk request while it runs.
+type bulkRun struct {
+	handler *Handler
+	request *request
+	made    map[string]string // ids by bulkId
+	results []bulkResult
+	failed  int
+}
+
+func (b *bulkRun) enough(failOnErrors int) bool { return failOnErrors > 0 && b.failed >= failOnErrors }
+
+func (b *bulkRun) answer() (answer, error) {
+	results := b.results
+	if results == nil {
+		results = []bulkResult{}
+	}
+	return encode(http.StatusOK, map[string]any{"schemas": []string{scim.BulkResponseURN}, "Operations": results})
+}
+
+const bulkReference = "bulkId:"
+
+// mustWait says whether an operation names a resource that one of those waiting is to make.
+func (b *bulkRun) mustWait(op bulkOperation, waiting []bulkOperation) bool {
+	text := op.Path + string(op.Data)
+	if !strings.Contains(text, bulkReference) {
+		return false
+	}
+	for _, other := range waiting {
+		if other.BulkID != "" && b.made[other.BulkID] == "" && strings.Contains(text, bulkReference+other.BulkID) {
+			return true
+		}
+	}
+	return false
+}
+
+// resolve puts the ids of what was made in the place of references.
+func (b *bulkRun) resolve(v any) any {
+	switch v := v.(type) {
+	case string:
+		if id := b.made[strings.TrimPrefix(v, bulkReference)]; id != "" && strings.HasPrefix(v, bulkReference) {
+			return id
+		}
+	case []any:
+		for i := range v {
+			v[i] = b.resolve(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = b.resolve(v[k])
+		}
+	}
+	return v
+}
+
+// run runs one operation and keeps its result.
+func (b *bulkRun) run(ctx context.Context, op bulkOperation) {
+	path, rawQuery, _ := strings.Cut(op.Path, "?")
+	if i := strings.Index(path, bulkReference); i >= 0 {
+		if id := b.made[path[i+len(bulkReference):]]; id != "" {
+			path = path[:i] + id
+		}
+	}
+	method := strings.ToUpper(op.Method)
+	known, id, ok := route(method, path)
+	switch {
+	case !ok || known.name == "Bulk" || method == http.MethodGet || strings.HasPrefix(known.name, "Search"):
+		b.fail(op, b.request.noOperation())
+		return
+	case method == http.MethodPost && op.BulkID == "":
+		b.fail(op, bad(scim.InvalidSyntax, "A POST has no bulkId."))
+		return
+	}
+	in := *b.request
+	in.action, in.id, in.ifMatch, in.ifNoneMatch = known.name, id, op.Version, ""
+	var err error
+	if in.query, err = url.ParseQuery(rawQuery); err != nil {
+		b.fail(op, bad(scim.InvalidPath, "The path's query cannot be read."))
+		return
+	}
+	if in.body = op.Data; strings.Contains(string(op.Data), bulkReference) {
+		var data any
+		if err := scim.Decode(op.Data, &data); err != nil {
+			b.fail(op, err)
+			return
+		}
+		if in.body, err = json.Marshal(b.resolve(data)); err != nil {
+			b.fail(op, err)
+			return
+		}
+	}
+	out, err := known.call(b.handler, ctx, &in)
+	if err != nil {
+		b.fail(op, b.handler.recorded(ctx, &in, err))
+		return
+	}
+	result := bulkResult{Method: op.Method, BulkID: op.BulkID, Status: strconv.Itoa(out.status), Location: out.location}
+	if out.version > 0 {
+		result.Version = etag(out.version)
+	}
+	if out.id != "" {
+		b.made[op.BulkID] = out.id
+	} else if method != http.MethodPost {
+		result.Location = b.request.base + "/" + strings.Trim(path, "/")
+	}
+	b.results = append(b.results, result)
+}
+
+// fail keeps the result of an operation that was refused.
+func (b *bulkRun) fail(op bulkOperation, err error) {
+	status, body := b.handler.failureOf(b.request.profile, b.request.by.RequestID, err)
+	data, encodeErr := json.Marshal(body)
+	if encodeErr != nil { // texts always encode
+		panic(encodeErr)
+	}
+	b.failed++
+	b.results = append(b.results, bulkResult{Method: op.Method, BulkID: op.BulkID, Status: strconv.Itoa(status), Response: data})
+}

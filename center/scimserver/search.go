@@ -1,0 +1,98 @@
+package scimserver
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/scim"
+)
+
+// searchRequest is a query in a body (RFC 7644 §3.4.3).
+type searchRequest struct {
+	Schemas            []string `json:"schemas"`
+	Attributes         []string `json:"attributes"`
+	ExcludedAttributes []string `json:"excludedAttributes"`
+	Filter             string   `json:"filter"`
+	SortBy             string   `json:"sortBy"`
+	SortOrder          string   `json:"sortOrder"`
+	StartIndex         *int     `json:"startIndex"`
+	Count              *int     `json:"count"`
+	Cursor             *string  `json:"cursor"`
+}
+
+func (r *request) searchQuery() (query, error) {
+	var in searchRequest
+	if err := scim.Decode(r.body, &in); err != nil {
+		return query{}, err
+	}
+	q := query{filter: in.Filter, sortBy: in.SortBy, descending: strings.EqualFold(in.SortOrder, "descending"), attributes: in.Attributes, excluded: in.ExcludedAttributes}
+	values := url.Values{}
+	if in.StartIndex != nil {
+		values.Set("startIndex", strconv.Itoa(*in.StartIndex))
+	}
+	if in.Count != nil {
+		values.Set("count", strconv.Itoa(*in.Count))
+	}
+	if in.Cursor != nil {
+		values.Set("cursor", *in.Cursor)
+	}
+	p, err := r.parsePage(values)
+	q.page = p
+	return q, err
+}
+
+func (h *Handler) searchUsers(ctx context.Context, r *request) (answer, error) {
+	return h.search(ctx, r, users)
+}
+
+func (h *Handler) searchGroups(ctx context.Context, r *request) (answer, error) {
+	return h.search(ctx, r, groups)
+}
+
+func (h *Handler) search(ctx context.Context, r *request, k kind) (answer, error) {
+	q, err := r.searchQuery()
+	if err != nil {
+		return answer{}, err
+	}
+	return h.list(ctx, r, k, q)
+}
+
+// searchAll searches users and groups together, users first unless sorted. A filter that one of them has no attribute for matches none of that kind.
+func (h *Handler) searchAll(ctx context.Context, r *request) (out answer, err error) {
+	q, err := r.searchQuery()
+	if err != nil {
+		return answer{}, err
+	}
+	if q.cursor {
+		return answer{}, bad("invalidCursor", "A search over all resource types is paged by startIndex.")
+	}
+	filters := map[string]scim.Filter{users.schema.URN: nil, groups.schema.URN: nil}
+	if q.filter != "" {
+		f, err := scim.ParseFilter(q.filter)
+		if err != nil {
+			return answer{}, err
+		}
+		for _, k := range []kind{users, groups} {
+			filters[k.schema.URN] = f
+			if failed := k.schema.CheckFilter(f); failed != nil {
+				err = failed
+				delete(filters, k.schema.URN)
+			}
+		}
+		if len(filters) == 0 {
+			return answer{}, err
+		}
+	}
+	err = h.Center.Store.View(ctx, func(rd center.Reader) error {
+		l := &listing{request: r, reader: rd, query: q}
+		if err := l.scan([]kind{users, groups}, filters); err != nil {
+			return err
+		}
+		out, err = l.answer()
+		return err
+	})
+	return out, err
+}

@@ -1,0 +1,315 @@
+package scimserver
+
+import (
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/scim"
+)
+
+// How a user stands on the wire: written by appendUser, read by userFromWire. PATCH, filters, sorting and projections work on what the one writes
+// and the other reads.
+
+// unsupported are the attributes that AWS answers with 400. Source: SCIM guide, CreateUser.
+var unsupported = []string{"password", "ims", "photos", "entitlements", "x509Certificates", "groups"}
+
+// texts are the attributes of a user that are one text, in the order in which they are written between name and active.
+var texts = []struct {
+	name  string
+	field func(*center.User) *string
+}{
+	{"displayName", func(u *center.User) *string { return &u.DisplayName }}, {"nickName", func(u *center.User) *string { return &u.NickName }},
+	{"profileUrl", func(u *center.User) *string { return &u.ProfileURL }}, {"title", func(u *center.User) *string { return &u.Title }},
+	{"userType", func(u *center.User) *string { return &u.UserType }}, {"preferredLanguage", func(u *center.User) *string { return &u.PreferredLanguage }},
+	{"locale", func(u *center.User) *string { return &u.Locale }}, {"timezone", func(u *center.User) *string { return &u.Timezone }},
+}
+
+// lists are the multi-valued attributes of a user but for addresses.
+var lists = []struct {
+	name  string
+	aws   bool
+	field func(*center.User) *[]center.Value
+}{
+	{"emails", true, func(u *center.User) *[]center.Value { return &u.Emails }}, {"phoneNumbers", true, func(u *center.User) *[]center.Value { return &u.PhoneNumbers }},
+	{"roles", true, func(u *center.User) *[]center.Value { return &u.Roles }}, {"ims", false, func(u *center.User) *[]center.Value { return &u.IMs }},
+	{"photos", false, func(u *center.User) *[]center.Value { return &u.Photos }}, {"entitlements", false, func(u *center.User) *[]center.Value { return &u.Entitlements }},
+	{"x509Certificates", false, func(u *center.User) *[]center.Value { return &u.Certificates }},
+}
+
+// userFromWire translates a normalized resource. A user without active is active.
+func userFromWire(w scim.Resource) (center.User, error) {
+	name, ent := w.Object("name"), w.Object(scim.EnterpriseURN)
+	u := center.User{
+		UserName: w.String("userName"), ExternalID: w.String("externalId"), Active: true,
+		Name: center.PersonName{
+			Formatted: name.String("formatted"), FamilyName: name.String("familyName"), GivenName: name.String("givenName"),
+			MiddleName: name.String("middleName"), HonorificPrefix: name.String("honorificPrefix"), HonorificSuffix: name.String("honorificSuffix")},
+		Enterprise: center.Enterprise{
+			EmployeeNumber: ent.String("employeeNumber"), CostCenter: ent.String("costCenter"), Organization: ent.String("organization"),
+			Division: ent.String("division"), Department: ent.String("department"), Manager: ent.Object("manager").String("value")},
+	}
+	for _, t := range texts {
+		*t.field(&u) = w.String(t.name)
+	}
+	if b, ok := w["active"].(bool); ok {
+		u.Active = b
+	}
+	for _, l := range lists {
+		for _, e := range objects(w, l.name) {
+			*l.field(&u) = append(*l.field(&u), center.Value{Value: e.String("value"), Display: e.String("display"), Type: e.String("type"), Primary: truth(e)})
+		}
+	}
+	for _, a := range objects(w, "addresses") {
+		u.Addresses = append(u.Addresses, center.Address{
+			Formatted: a.String("formatted"), StreetAddress: a.String("streetAddress"), Locality: a.String("locality"), Region: a.String("region"),
+			PostalCode: a.String("postalCode"), Country: a.String("country"), Type: a.String("type"), Primary: truth(a)})
+	}
+	return u, nil
+}
+
+// refuseUnsupported applies AWS's list of what it does not take. Source: SCIM guide, CreateUser.
+func refuseUnsupported(w scim.Resource) error {
+	for _, name := range unsupported {
+		if _, ok := w[name]; ok && len(w.List(name)) > 0 || w.String(name) != "" {
+			return bad(scim.InvalidValue, name+" is not supported.")
+		}
+	}
+	if w.Object(scim.EnterpriseURN).Object("manager").String("displayName") != "" {
+		return bad(scim.InvalidValue, "manager.displayName is not supported.")
+	}
+	for _, e := range objects(w, "emails") {
+		if e.String("display") != "" {
+			return bad(scim.InvalidValue, "emails.display is not supported.")
+		}
+	}
+	return nil
+}
+
+func objects(w scim.Resource, name string) (list []scim.Resource) {
+	for _, item := range w.List(name) {
+		if m, ok := item.(map[string]any); ok {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+func truth(r scim.Resource) bool {
+	b, _ := r["primary"].(bool)
+	return b
+}
+
+// keepWhatSCIMCannotSay puts back what only the identitystore API can set, and in AWS's profile what only the standard one can.
+func (p profile) keepWhatSCIMCannotSay(u *center.User, old center.User) {
+	u.Website, u.Birthdate = old.Website, old.Birthdate
+	if !p.standard {
+		u.Photos, u.IMs, u.Entitlements, u.Certificates = old.Photos, old.IMs, old.Entitlements, old.Certificates
+	}
+}
+
+// object writes the members of a JSON object.
+type object struct {
+	b     []byte
+	wrote bool
+}
+
+func (o *object) name(n string) {
+	if o.wrote {
+		o.b = append(o.b, ',')
+	}
+	o.wrote = true
+	o.b = append(append(append(o.b, '"'), n...), '"', ':')
+}
+
+// text writes a member unless it is empty.
+func (o *object) text(n, v string) {
+	if v != "" {
+		o.name(n)
+		o.b = quote(o.b, v)
+	}
+}
+
+func (o *object) flag(n string, v bool) {
+	o.name(n)
+	if v {
+		o.b = append(o.b, "true"...)
+	} else {
+		o.b = append(o.b, "false"...)
+	}
+}
+
+// open begins a member that is an object; shut ends it.
+func (o *object) open(n string) {
+	o.name(n)
+	o.begin()
+}
+
+func (o *object) begin() { o.b, o.wrote = append(o.b, '{'), false }
+
+func (o *object) shut() { o.b, o.wrote = append(o.b, '}'), true }
+
+// quote writes a JSON text. Most have nothing to escape.
+func quote(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= 0x7f || c == '<' || c == '>' || c == '&' {
+			out, err := jsontext.AppendQuote(b, s)
+			if err != nil { // what is stored is valid UTF-8; AppendQuote has put replacement characters for what is not
+				return out
+			}
+			return out
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
+}
+
+func stamp(b []byte, t time.Time) []byte {
+	return append(t.UTC().AppendFormat(append(b, '"'), "2006-01-02T15:04:05Z"), '"')
+}
+
+func (r *request) meta(o *object, kind string, id string, created, modified time.Time, version int64) {
+	o.open("meta")
+	o.text("resourceType", kind)
+	o.name("created")
+	o.b = stamp(o.b, created)
+	o.name("lastModified")
+	o.b = stamp(o.b, modified)
+	if r.standard {
+		o.text("location", r.base+"/"+kind+"s/"+id)
+		o.text("version", etag(version))
+	}
+	o.shut()
+}
+
+// reference is an entry of a user's groups or a group's members.
+type reference struct{ id, display string }
+
+// appendUser writes a user. Attributes without a value are left out. groups are shown in the standard profile; nil leaves them out.
+func (r *request) appendUser(b []byte, u *center.User, groups []reference) []byte {
+	o := &object{b: b}
+	o.begin()
+	o.text("id", string(u.ID))
+	o.text("externalId", u.ExternalID)
+	r.meta(o, "User", string(u.ID), u.CreatedAt, u.UpdatedAt, u.Version+1)
+	o.name("schemas")
+	o.b = append(o.b, `["`+scim.UserURN+`"`...)
+	if u.Enterprise != (center.Enterprise{}) {
+		o.b = append(o.b, `,"`+scim.EnterpriseURN+`"`...)
+	}
+	o.b = append(o.b, ']')
+	o.text("userName", u.UserName)
+	if !r.standard || u.Name != (center.PersonName{}) {
+		o.open("name")
+		o.text("formatted", u.Name.Formatted)
+		o.text("familyName", u.Name.FamilyName)
+		o.text("givenName", u.Name.GivenName)
+		o.text("middleName", u.Name.MiddleName)
+		o.text("honorificPrefix", u.Name.HonorificPrefix)
+		o.text("honorificSuffix", u.Name.HonorificSuffix)
+		o.shut()
+	}
+	for _, t := range texts {
+		o.text(t.name, *t.field(u))
+	}
+	o.flag("active", u.Active)
+	r.appendLists(o, u)
+	if len(groups) > 0 {
+		r.references(o, "groups", "Groups", "direct", groups)
+	}
+	if e := u.Enterprise; e != (center.Enterprise{}) {
+		o.open(scim.EnterpriseURN)
+		o.text("employeeNumber", e.EmployeeNumber)
+		o.text("costCenter", e.CostCenter)
+		o.text("organization", e.Organization)
+		o.text("division", e.Division)
+		o.text("department", e.Department)
+		if e.Manager != "" {
+			o.open("manager")
+			o.text("value", e.Manager)
+			if r.standard {
+				o.text("$ref", r.base+"/Users/"+e.Manager)
+			}
+			o.shut()
+		}
+		o.shut()
+	}
+	o.shut()
+	return o.b
+}
+
+func (r *request) appendLists(o *object, u *center.User) {
+	for _, l := range lists {
+		values := *l.field(u)
+		if !r.standard {
+			if !l.aws {
+				continue
+			}
+			values = center.PrimaryOf(values)
+		}
+		if len(values) == 0 {
+			continue
+		}
+		o.name(l.name)
+		for i, v := range values {
+			o.b = append(o.b, "[,"[min(i, 1)])
+			o.begin()
+			o.text("value", v.Value)
+			if r.standard {
+				o.text("display", v.Display)
+			}
+			o.text("type", v.Type)
+			o.flag("primary", v.Primary)
+			o.shut()
+		}
+		o.b = append(o.b, ']')
+	}
+	addresses := u.Addresses
+	if !r.standard {
+		addresses = center.PrimaryAddressOf(addresses)
+	}
+	if len(addresses) == 0 {
+		return
+	}
+	o.name("addresses")
+	for i, a := range addresses {
+		o.b = append(o.b, "[,"[min(i, 1)])
+		o.begin()
+		o.text("type", a.Type)
+		o.text("formatted", a.Formatted)
+		o.text("streetAddress", a.StreetAddress)
+		o.text("locality", a.Locality)
+		o.text("region", a.Region)
+		o.text("postalCode", a.PostalCode)
+		o.text("country", a.Country)
+		o.flag("primary", a.Primary)
+		o.shut()
+	}
+	o.b = append(o.b, ']')
+}
+
+// references writes the groups of a user or the members of a group.
+func (r *request) references(o *object, name, endpoint, kind string, list []reference) {
+	o.name(name)
+	o.b = append(o.b, '[')
+	for i, ref := range list {
+		if i > 0 {
+			o.b = append(o.b, ',')
+		}
+		o.begin()
+		o.text("value", ref.id)
+		o.text("$ref", r.base+"/"+endpoint+"/"+ref.id)
+		o.text("display", ref.display)
+		o.text("type", kind)
+		o.shut()
+	}
+	o.b, o.wrote = append(o.b, ']'), true
+}
+
+// resourceOf reads what was just written, for whoever works on attributes by name.
+func resourceOf(data []byte) (scim.Resource, error) {
+	var w scim.Resource
+	err := json.Unmarshal(data, &w)
+	return w, err
+}

@@ -1,0 +1,143 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/sqldb"
+)
+
+// A membership is kept as the numbers of its group and its user and the moment it was made. Its id is a UUID of version 8 (RFC 9562 §5.8)
+// that is computed from the three, so that it needs neither a column nor an index: 48 bits of milliseconds, 32 of the group, 32 of the user.
+
+const maxSeq = 1<<32 - 1
+
+func membershipID(group, user, created int64) center.MembershipID {
+	var id uuid.UUID
+	binary.BigEndian.PutUint64(id[:8], uint64(created)<<16|8<<12|uint64(group)>>20)      // #nosec G115 -- never negative
+	binary.BigEndian.PutUint64(id[8:], 2<<62|uint64(group)&0xfffff<<42|uint64(user)<<10) // #nosec G115 -- never negative
+	return center.MembershipID(id.String())
+}
+
+func readMembershipID(text center.MembershipID) (group, user, created int64, ok bool) {
+	id, err := uuid.Parse(string(text))
+	if err != nil {
+		return 0, 0, 0, false
+	}
+	high, low := binary.BigEndian.Uint64(id[:8]), binary.BigEndian.Uint64(id[8:])
+	group, user, created = int64(high&0xfff<<20|low>>42&0xfffff), int64(low>>10&maxSeq), int64(high>>16) // #nosec G115 -- 48 bits at most
+	return group, user, created, membershipID(group, user, created) == text
+}
+
+const selectMemberships = `SELECT m.group_seq, m.user_seq, m.created, m.created_by, COALESCE(m.old_id, ''), g.id, u.id
+	FROM memberships m JOIN user_groups g ON g.seq = m.group_seq JOIN users u ON u.seq = m.user_seq`
+
+func (t tx) memberships(query string, args []any) (all []center.Membership, err error) {
+	err = t.Query(query, args, func(r sqldb.Row) error {
+		var m center.Membership
+		var created int64
+		err := r.Scan(&m.GroupPosition, &m.UserPosition, &created, &m.CreatedBy, &m.ID, &m.GroupID, &m.UserID)
+		if m.ID == "" {
+			m.ID = membershipID(m.GroupPosition, m.UserPosition, created)
+		}
+		m.CreatedAt = time.UnixMilli(created).UTC()
+		all = append(all, m)
+		return err
+	})
+	return all, err
+}
+
+func (t tx) oneMembership(query string, args ...any) (center.Membership, error) {
+	all, err := t.memberships(query, args)
+	if err != nil || len(all) == 0 {
+		return center.Membership{}, errors.Join(err, center.ErrNoRow)
+	}
+	return all[0], nil
+}
+
+func (t tx) Membership(id center.MembershipID) (center.Membership, error) {
+	if group, user, created, ok := readMembershipID(id); ok {
+		return t.oneMembership(selectMemberships+` WHERE m.group_seq = $1 AND m.user_seq = $2 AND m.created = $3 AND m.old_id IS NULL`, group, user, created)
+	}
+	return t.oneMembership(selectMemberships+` WHERE m.old_id = $1`, string(id))
+}
+
+func (t tx) MembershipOf(g center.GroupID, u center.UserID) (center.Membership, error) {
+	return t.oneMembership(selectMemberships+` WHERE m.group_seq = (SELECT seq FROM user_groups WHERE id = $1) AND m.user_seq = (SELECT seq FROM users WHERE id = $2)`, string(g), string(u))
+}
+
+// membershipWhere narrows to a group, to a user, or both.
+func membershipWhere(q center.MembershipQuery) *sqldb.Where {
+	w := &sqldb.Where{}
+	if q.GroupID != "" {
+		w.And("m.group_seq = (SELECT seq FROM user_groups WHERE id = ?)", string(q.GroupID))
+	}
+	if q.UserID != "" {
+		w.And("m.user_seq = (SELECT seq FROM users WHERE id = ?)", string(q.UserID))
+	}
+	return w
+}
+
+func (t tx) Memberships(q center.MembershipQuery) ([]center.Membership, error) {
+	w, order := membershipWhere(q), "m.user_seq"
+	if q.GroupID == "" {
+		order = "m.group_seq"
+	}
+	if q.After != 0 {
+		w.And(order+" > ?", q.After)
+	}
+	return t.memberships(selectMemberships+w.Text()+` ORDER BY `+order+w.Limit(q.Limit, q.Offset), w.Args)
+}
+
+func (t tx) CountMemberships(q center.MembershipQuery) (int, error) {
+	w := membershipWhere(q)
+	return t.Count(`SELECT COUNT(*) FROM memberships m`+w.Text(), w.Args...)
+}
+
+func (t tx) Members(g center.GroupID) ([]center.Member, error) {
+	return list[center.Member](t, `SELECT u.doc FROM memberships m JOIN users u ON u.seq = m.user_seq WHERE m.group_seq = (SELECT seq FROM user_groups WHERE id = $1) ORDER BY m.user_seq`, string(g))
+}
+
+func (t tx) GroupsOf(u center.UserID) ([]center.Group, error) {
+	return list[center.Group](t, `SELECT g.doc FROM memberships m JOIN user_groups g ON g.seq = m.group_seq WHERE m.user_seq = (SELECT seq FROM users WHERE id = $1) ORDER BY m.group_seq`, string(u))
+}
+
+// AddMembers takes the user's number from the user, so that a user who is not there adds nothing.
+func (t tx) AddMembers(g center.GroupID, users []center.UserID, at time.Time, by string) ([]bool, error) {
+	var group int64
+	if err := t.Row(`SELECT seq FROM user_groups WHERE id = $1`, []any{string(g)}, &group); err != nil {
+		return nil, sqldb.NoRow(err, center.ErrNoRow)
+	}
+	rows := make([][]any, len(users))
+	for i, u := range users {
+		rows[i] = []any{group, at.UnixMilli(), by, string(u)}
+	}
+	changed, err := t.ExecEach(`INSERT INTO memberships (group_seq, user_seq, created, created_by)
+		SELECT CAST($1 AS BIGINT), seq, CAST($2 AS BIGINT), CAST($3 AS TEXT) FROM users WHERE id = $4 ON CONFLICT DO NOTHING`, rows)
+	added := make([]bool, len(changed))
+	for i, n := range changed {
+		added[i] = n > 0
+	}
+	return added, err
+}
+
+func (t tx) RemoveMembers(g center.GroupID, users []center.UserID) error {
+	rows := make([][]any, len(users))
+	for i, u := range users {
+		rows[i] = []any{string(g), string(u)}
+	}
+	_, err := t.ExecEach(`DELETE FROM memberships WHERE group_seq = (SELECT seq FROM user_groups WHERE id = $1) AND user_seq = (SELECT seq FROM users WHERE id = $2)`, rows)
+	return err
+}
+
+func (t tx) DeleteMembershipsOf(u center.UserID) error {
+	return t.Do(`DELETE FROM memberships WHERE user_seq = (SELECT seq FROM users WHERE id = $1)`, string(u))
+}
+
+func (t tx) DeleteMembershipsIn(g center.GroupID) error {
+	return t.Do(`DELETE FROM memberships WHERE group_seq = (SELECT seq FROM user_groups WHERE id = $1)`, string(g))
+}
