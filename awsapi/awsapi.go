@@ -9,7 +9,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -20,6 +19,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // MaxBody bounds the body of a request, in bytes.
@@ -74,8 +76,18 @@ type Operation struct {
 
 // Op makes an operation of a typed function: the body is decoded into In, and Out is the answer.
 func Op[In, Out any](name string, fn func(context.Context, Caller, In) (Out, error)) Operation {
+	return OpOf(name, nil, fn)
+}
+
+// OpOf is Op with the model's shape of the input, which a body must have.
+func OpOf[In, Out any](name string, shape *Shape, fn func(context.Context, Caller, In) (Out, error)) Operation {
 	return Operation{name, func(ctx context.Context, who Caller, body []byte) (any, error) {
 		var in In
+		if shape != nil {
+			if err := shape.Check(body); err != nil {
+				return nil, err
+			}
+		}
 		if err := decode(body, &in); err != nil {
 			return nil, err
 		}
@@ -86,22 +98,23 @@ func Op[In, Out any](name string, fn func(context.Context, Caller, In) (Out, err
 // Empty is the answer of operations that return nothing.
 type Empty struct{}
 
+// decode reads a body. Names that stand twice, and text that is not UTF-8, are refused: two readers could take them for different things.
 func decode(body []byte, in any) error {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil
 	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	if err := d.Decode(in); err != nil {
-		var wrong *json.UnmarshalTypeError
-		if errors.As(err, &wrong) {
-			return &Error{Code: "SerializationException", Message: fmt.Sprintf("%s has the wrong type: %s", wrong.Field, wrong.Value)}
-		}
-		return &Error{Code: "SerializationException", Message: "the body is not a JSON object of this operation"}
+	err := json.Unmarshal(body, in)
+	var wrong *json.SemanticError
+	var syntax *jsontext.SyntacticError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &wrong):
+		return serialization(fmt.Sprintf("%s has the wrong type", strings.TrimPrefix(strings.ReplaceAll(string(wrong.JSONPointer), "/", "."), ".")))
+	case errors.As(err, &syntax):
+		return serialization(fmt.Sprintf("the body is not JSON: %v at byte %d", syntax.Err, syntax.ByteOffset))
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return &Error{Code: "SerializationException", Message: "something follows the JSON object"}
-	}
-	return nil
+	return serialization("the body is not a JSON object of this operation")
 }
 
 // Service is an awsJson1.1 service.
@@ -210,7 +223,7 @@ func (h *Handler) fail(w http.ResponseWriter, requestID string, e *Error) {
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {
-	data, err := json.Marshal(body)
+	data, err := json.Marshal(body, json.Deterministic(true), jsontext.EscapeForHTML(false))
 	if err != nil { // our own structs always encode
 		panic(fmt.Sprintf("encode %T: %v", body, err))
 	}

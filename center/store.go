@@ -83,7 +83,8 @@ type Tx interface {
 
 	PutInstance(Instance) error
 
-	AddUser(User) error
+	// AddUser says whether the user was added: false when another one has its id, user name, e-mail address or external id.
+	AddUser(User) (bool, error)
 	PutUser(User) error
 	PutUserKeepingKeys(User) error // PutUser for a user whose name, address, external id and display name are as they were
 	DeleteUser(UserID) error

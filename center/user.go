@@ -300,10 +300,13 @@ func (c *Center) CreateUser(ctx context.Context, by audit.Actor, u User, rules .
 				return u.UserName, err
 			}
 		}
+		if added, err := tx.AddUser(u); err != nil || added {
+			return string(u.ID), err
+		}
 		if err := u.checkUnique(tx); err != nil {
 			return u.UserName, err
 		}
-		return string(u.ID), tx.AddUser(u)
+		return string(u.ID), errors.New("the store refused a user whose keys nobody has")
 	})
 	return u, err
 }

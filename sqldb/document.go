@@ -1,10 +1,13 @@
 package sqldb
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 // Documents: objects that are kept whole, as JSON text in a column, beside the columns that they are found by.
@@ -15,7 +18,7 @@ func One[T any](t Tx, query string, args ...any) (v T, err error) {
 	if err = t.Row(query, args, &doc); err != nil {
 		return v, err
 	}
-	return decode[T](doc)
+	return Decode[T](doc)
 }
 
 // List reads the documents of all rows.
@@ -25,15 +28,19 @@ func List[T any](t Tx, query string, args ...any) (all []T, err error) {
 		if err := rows.Scan(&doc); err != nil {
 			return err
 		}
-		v, err := decode[T](doc)
+		v, err := Decode[T](doc)
 		all = append(all, v)
 		return err
 	})
 	return all, err
 }
 
-func decode[T any](doc string) (v T, err error) {
-	if err = json.Unmarshal([]byte(doc), &v); err != nil {
+// format is how documents are written: fields without a value are left out, since most objects have few of the many they may have.
+var format = json.JoinOptions(json.OmitZeroStructFields(true), json.Deterministic(true), jsonv1.FormatDurationAsNano(true), jsontext.EscapeForHTML(false))
+
+// Decode reads a document that Encode wrote.
+func Decode[T any](doc string) (v T, err error) {
+	if err = json.Unmarshal([]byte(doc), &v, format); err != nil {
 		return v, fmt.Errorf("a stored %T is damaged: %w", v, err)
 	}
 	return v, nil
@@ -41,8 +48,8 @@ func decode[T any](doc string) (v T, err error) {
 
 // Encode writes a document.
 func Encode(v any) string {
-	doc, err := json.Marshal(v)
-	if err != nil { // our own plain structs always encode
+	doc, err := json.Marshal(v, format, jsontext.AllowInvalidUTF8(true)) // what strangers sent, in an event
+	if err != nil {                                                      // our own plain structs always encode
 		panic(fmt.Sprintf("encode %T: %v", v, err))
 	}
 	return string(doc)

@@ -58,21 +58,25 @@ type Options struct {
 // requestTimeout bounds how long a handler may take.
 const requestTimeout = 30 * time.Second
 
+// Headers that every answer carries. The lists are shared: Set replaces one, nothing changes it.
+var (
+	noSniff    = []string{"nosniff"}
+	noReferrer = []string{"no-referrer"}
+	noStore    = []string{"no-store"}
+	strictTLS  = []string{"max-age=31536000"}
+)
+
 // Middleware wraps everything that a half serves.
 func Middleware(next http.Handler, o Options) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
-		i := Info{ID: uuid.NewString(), Address: address(r, o.BehindProxy)}
+		i := Info{ID: uuid.Must(uuid.NewV7()).String(), Address: address(r, o.BehindProxy)} // ids in the order of time: the audit log is indexed by them
 		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), infoKey{}, i), requestTimeout)
 		defer cancel()
-		r = r.WithContext(ctx)
 		h := w.Header()
-		h.Set("X-Request-Id", i.ID)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cache-Control", "no-store")
+		h["X-Request-Id"], h["X-Content-Type-Options"], h["Referrer-Policy"], h["Cache-Control"] = []string{i.ID}, noSniff, noReferrer, noStore
 		if o.Secure {
-			h.Set("Strict-Transport-Security", "max-age=31536000")
+			h["Strict-Transport-Security"] = strictTLS
 		}
 		seen := &recorder{ResponseWriter: w, status: http.StatusOK}
 		defer func() {
@@ -82,10 +86,11 @@ func Middleware(next http.Handler, o Options) http.Handler {
 					http.Error(seen, "Internal error. Reference: "+i.ID, http.StatusInternalServerError)
 				}
 			}
-			// The query is left out: it can carry SAML messages.
-			o.Log.Debug("request", "request_id", i.ID, "method", r.Method, "path", r.URL.Path, "status", seen.status, "duration", time.Since(started), "address", i.Address)
+			if o.Log.Enabled(ctx, slog.LevelDebug) { // the query is left out: it can carry SAML messages
+				o.Log.Debug("request", "request_id", i.ID, "method", r.Method, "path", r.URL.Path, "status", seen.status, "duration", time.Since(started), "address", i.Address)
+			}
 		}()
-		next.ServeHTTP(seen, r)
+		next.ServeHTTP(seen, r.WithContext(ctx))
 	})
 }
 

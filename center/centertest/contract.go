@@ -55,6 +55,15 @@ func view(t *testing.T, s center.Store, fn func(center.Reader) error) {
 	}
 }
 
+// addUser adds a user whose keys nobody has.
+func addUser(tx center.Tx, u center.User) error {
+	added, err := tx.AddUser(u)
+	if err == nil && !added {
+		err = fmt.Errorf("user %s was not added", u.ID)
+	}
+	return err
+}
+
 // wantNoRow reports when err is not ErrNoRow.
 func wantNoRow(t *testing.T, what string, err error) {
 	t.Helper()
@@ -65,7 +74,7 @@ func wantNoRow(t *testing.T, what string, err error) {
 
 func usersByKey(t *testing.T, s center.Store) {
 	u := center.User{ID: "u1", UserName: "Ada@Example.com", DisplayName: "Ada", ExternalID: "X-1", Emails: []center.Value{{Value: "Ada.L@Example.com"}}, Active: true}
-	update(t, s, func(tx center.Tx) error { return tx.AddUser(u) })
+	update(t, s, func(tx center.Tx) error { return addUser(tx, u) })
 	view(t, s, func(r center.Reader) error {
 		for what, find := range map[string]func() (center.User, error){
 			"id":          func() (center.User, error) { return r.User("u1") },
@@ -106,7 +115,7 @@ func paging(t *testing.T, s center.Store) {
 		for i := range 25 {
 			id := fmt.Sprintf("%02d", i)
 			if err := errors.Join(
-				tx.AddUser(center.User{ID: center.UserID(id), UserName: "user" + id, DisplayName: "100%_" + id}),
+				addUser(tx, center.User{ID: center.UserID(id), UserName: "user" + id, DisplayName: "100%_" + id}),
 				tx.AddGroup(center.Group{ID: center.GroupID(id), DisplayName: "Group " + id})); err != nil {
 				return err
 			}
@@ -165,7 +174,7 @@ func memberships(t *testing.T, s center.Store) {
 	update(t, s, func(tx center.Tx) error {
 		for j := range users {
 			users[j] = center.UserID(fmt.Sprint("u", j))
-			if err := tx.AddUser(center.User{ID: users[j], UserName: string(users[j])}); err != nil {
+			if err := addUser(tx, center.User{ID: users[j], UserName: string(users[j])}); err != nil {
 				return err
 			}
 		}
@@ -237,7 +246,7 @@ func memberships(t *testing.T, s center.Store) {
 func failedUpdate(t *testing.T, s center.Store) {
 	boom := errors.New("boom")
 	err := s.Update(background, func(tx center.Tx) error {
-		if err := tx.AddUser(center.User{ID: "u1", UserName: "a"}); err != nil {
+		if err := addUser(tx, center.User{ID: "u1", UserName: "a"}); err != nil {
 			return err
 		}
 		return boom
@@ -256,7 +265,7 @@ func panicking(t *testing.T, s center.Store) {
 	func() {
 		defer func() { _ = recover() }() // PostgreSQL's store lets the panic through, SQLite's writer turns it into an error
 		if err := s.Update(background, func(tx center.Tx) error {
-			if err := tx.AddUser(center.User{ID: "u1", UserName: "a"}); err != nil {
+			if err := addUser(tx, center.User{ID: "u1", UserName: "a"}); err != nil {
 				return err
 			}
 			panic("boom")
@@ -264,7 +273,7 @@ func panicking(t *testing.T, s center.Store) {
 			t.Error("no error")
 		}
 	}()
-	update(t, s, func(tx center.Tx) error { return tx.AddUser(center.User{ID: "u2", UserName: "b"}) })
+	update(t, s, func(tx center.Tx) error { return addUser(tx, center.User{ID: "u2", UserName: "b"}) })
 	view(t, s, func(r center.Reader) error {
 		_, err := r.User("u1")
 		wantNoRow(t, "user of the update that panicked", err)
@@ -279,7 +288,7 @@ func concurrentWriters(t *testing.T, s center.Store) {
 		all.Go(func() {
 			failures <- s.Update(background, func(tx center.Tx) error {
 				id := fmt.Sprint("u", i)
-				return tx.AddUser(center.User{ID: center.UserID(id), UserName: id})
+				return addUser(tx, center.User{ID: center.UserID(id), UserName: id})
 			})
 		})
 	}
@@ -309,7 +318,7 @@ func conflictingWriters(t *testing.T, s center.Store) {
 				if _, err := tx.UserByName("ada"); !errors.Is(err, center.ErrNoRow) {
 					return errors.Join(taken, err)
 				}
-				return tx.AddUser(center.User{ID: center.UserID(fmt.Sprint("u", i)), UserName: "Ada"})
+				return addUser(tx, center.User{ID: center.UserID(fmt.Sprint("u", i)), UserName: "Ada"})
 			})
 		})
 	}
@@ -334,7 +343,7 @@ func snapshot(t *testing.T, s center.Store) {
 		if err != nil {
 			return err
 		}
-		if err := s.Update(background, func(tx center.Tx) error { return tx.AddUser(center.User{ID: "late", UserName: "late"}) }); err != nil {
+		if err := s.Update(background, func(tx center.Tx) error { return addUser(tx, center.User{ID: "late", UserName: "late"}) }); err != nil {
 			return err
 		}
 		after, err := r.CountUsers(center.UserQuery{})

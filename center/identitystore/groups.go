@@ -49,7 +49,7 @@ type groupInput struct {
 }
 
 func (h *Handler) describeGroup(ctx context.Context, _ awsapi.Caller, in groupInput) (group, error) {
-	if err := h.checkWithID(in.store, "groupId", in.GroupID); err != nil {
+	if err := h.check(in.store); err != nil {
 		return group{}, err
 	}
 	g, err := h.Center.Group(ctx, center.GroupID(in.GroupID))
@@ -61,7 +61,7 @@ func (h *Handler) describeGroup(ctx context.Context, _ awsapi.Caller, in groupIn
 }
 
 func (h *Handler) deleteGroup(ctx context.Context, who awsapi.Caller, in groupInput) (awsapi.Empty, error) {
-	if err := h.checkWithID(in.store, "groupId", in.GroupID); err != nil {
+	if err := h.check(in.store); err != nil {
 		return awsapi.Empty{}, err
 	}
 	return awsapi.Empty{}, h.Center.DeleteGroup(ctx, awsdoor.Actor(who), center.GroupID(in.GroupID))
@@ -74,11 +74,8 @@ type updateGroupInput struct {
 }
 
 func (h *Handler) updateGroup(ctx context.Context, who awsapi.Caller, in updateGroupInput) (awsapi.Empty, error) {
-	if err := h.checkWithID(in.store, "groupId", in.GroupID); err != nil {
+	if err := h.check(in.store); err != nil {
 		return awsapi.Empty{}, err
-	}
-	if len(in.Operations) == 0 || len(in.Operations) > 100 {
-		return awsapi.Empty{}, invalid("Operations must have 1 to 100 items")
 	}
 	_, err := h.Center.UpdateGroup(ctx, awsdoor.Actor(who), center.GroupID(in.GroupID), center.MembershipChange{}, func(g *center.Group) error {
 		for _, op := range in.Operations {

@@ -2,7 +2,6 @@ package identitystore
 
 import (
 	"context"
-	"regexp"
 
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
@@ -18,14 +17,25 @@ func (h *Handler) Service() awsapi.Service {
 		Target: "AWSIdentityStore", SigningName: "identitystore", Answer: Answer,
 		Refused: awsdoor.Refused(h.Center),
 		Operations: []awsapi.Operation{
-			awsapi.Op("CreateUser", h.createUser), awsapi.Op("DescribeUser", h.describeUser), awsapi.Op("UpdateUser", h.updateUser),
-			awsapi.Op("DeleteUser", h.deleteUser), awsapi.Op("ListUsers", h.listUsers), awsapi.Op("GetUserId", h.getUserID),
-			awsapi.Op("CreateGroup", h.createGroup), awsapi.Op("DescribeGroup", h.describeGroup), awsapi.Op("UpdateGroup", h.updateGroup),
-			awsapi.Op("DeleteGroup", h.deleteGroup), awsapi.Op("ListGroups", h.listGroups), awsapi.Op("GetGroupId", h.getGroupID),
-			awsapi.Op("CreateGroupMembership", h.createMembership), awsapi.Op("DescribeGroupMembership", h.describeMembership),
-			awsapi.Op("DeleteGroupMembership", h.deleteMembership), awsapi.Op("GetGroupMembershipId", h.getMembershipID),
-			awsapi.Op("IsMemberInGroups", h.isMemberInGroups), awsapi.Op("ListGroupMemberships", h.listMemberships),
-			awsapi.Op("ListGroupMembershipsForMember", h.listMembershipsForMember),
+			awsapi.OpOf("CreateUser", createUserShape, h.createUser),
+			awsapi.OpOf("DescribeUser", input(members{"UserId": objectID, "Extensions": extensions}, "UserId"), h.describeUser),
+			awsapi.OpOf("UpdateUser", input(members{"UserId": objectID, "Operations": operations}, "UserId", "Operations"), h.updateUser),
+			awsapi.OpOf("DeleteUser", input(members{"UserId": objectID}, "UserId"), h.deleteUser),
+			awsapi.OpOf("ListUsers", lists(members{"Extensions": extensions, "Filters": filters}), h.listUsers),
+			awsapi.OpOf("GetUserId", input(members{"AlternateIdentifier": alternate}, "AlternateIdentifier"), h.getUserID),
+			awsapi.OpOf("CreateGroup", input(members{"DisplayName": groupName, "Description": text}), h.createGroup),
+			awsapi.OpOf("DescribeGroup", input(members{"GroupId": objectID}, "GroupId"), h.describeGroup),
+			awsapi.OpOf("UpdateGroup", input(members{"GroupId": objectID, "Operations": operations}, "GroupId", "Operations"), h.updateGroup),
+			awsapi.OpOf("DeleteGroup", input(members{"GroupId": objectID}, "GroupId"), h.deleteGroup),
+			awsapi.OpOf("ListGroups", lists(members{"Filters": filters}), h.listGroups),
+			awsapi.OpOf("GetGroupId", input(members{"AlternateIdentifier": alternate}, "AlternateIdentifier"), h.getGroupID),
+			awsapi.OpOf("CreateGroupMembership", input(members{"GroupId": objectID, "MemberId": member}, "GroupId", "MemberId"), h.createMembership),
+			awsapi.OpOf("DescribeGroupMembership", input(members{"MembershipId": objectID}, "MembershipId"), h.describeMembership),
+			awsapi.OpOf("DeleteGroupMembership", input(members{"MembershipId": objectID}, "MembershipId"), h.deleteMembership),
+			awsapi.OpOf("GetGroupMembershipId", input(members{"GroupId": objectID, "MemberId": member}, "GroupId", "MemberId"), h.getMembershipID),
+			awsapi.OpOf("IsMemberInGroups", input(members{"MemberId": member, "GroupIds": listShape(1, 100, objectID)}, "MemberId", "GroupIds"), h.isMemberInGroups),
+			awsapi.OpOf("ListGroupMemberships", lists(members{"GroupId": objectID}, "GroupId"), h.listMemberships),
+			awsapi.OpOf("ListGroupMembershipsForMember", lists(members{"MemberId": member}, "MemberId"), h.listMembershipsForMember),
 		},
 	}
 }
@@ -67,29 +77,10 @@ type store struct {
 }
 
 func (h *Handler) check(s store) error {
-	if s.IdentityStoreID == "" {
-		return invalid("IdentityStoreId is required")
-	}
 	if s.IdentityStoreID != h.Center.Instance.IdentityStoreID {
 		return &center.Error{Code: center.StoreNotFound, Subject: s.IdentityStoreID}
 	}
 	return nil
-}
-
-var resourceID = regexp.MustCompile(`^([0-9a-f]{10}-|)[A-Fa-f0-9]{8}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{12}$`)
-
-func checkID(field, id string) error {
-	if !resourceID.MatchString(id) {
-		return invalid("1 validation error detected: Value at '" + field + "' failed to satisfy constraint: Member must satisfy regular expression pattern: " + resourceID.String())
-	}
-	return nil
-}
-
-func (h *Handler) checkWithID(s store, field, id string) error {
-	if err := h.check(s); err != nil {
-		return err
-	}
-	return checkID(field, id)
 }
 
 // filter is the deprecated filter of the list operations, which scripts and Terraform still use.

@@ -21,11 +21,12 @@ type membershipInput struct {
 	MembershipID string   `json:"MembershipId"`
 }
 
-func (h *Handler) checkPair(in membershipInput) error {
-	if err := h.checkWithID(in.store, "groupId", in.GroupID); err != nil {
-		return err
+// checkMember refuses an empty union: the model has one member, which it does not require.
+func (h *Handler) checkMember(s store, m memberID) error {
+	if m.UserID == "" {
+		return invalid("1 validation error detected: Value null at 'memberId.userId' failed to satisfy constraint: Member must not be null")
 	}
-	return checkID("memberId.userId", in.MemberID.UserID)
+	return h.check(s)
 }
 
 type membershipOutput struct {
@@ -34,7 +35,7 @@ type membershipOutput struct {
 }
 
 func (h *Handler) createMembership(ctx context.Context, who awsapi.Caller, in membershipInput) (membershipOutput, error) {
-	if err := h.checkPair(in); err != nil {
+	if err := h.checkMember(in.store, in.MemberID); err != nil {
 		return membershipOutput{}, err
 	}
 	m, err := h.Center.CreateMembership(ctx, awsdoor.Actor(who), center.GroupID(in.GroupID), center.UserID(in.MemberID.UserID))
@@ -42,7 +43,7 @@ func (h *Handler) createMembership(ctx context.Context, who awsapi.Caller, in me
 }
 
 func (h *Handler) getMembershipID(ctx context.Context, _ awsapi.Caller, in membershipInput) (membershipOutput, error) {
-	if err := h.checkPair(in); err != nil {
+	if err := h.checkMember(in.store, in.MemberID); err != nil {
 		return membershipOutput{}, err
 	}
 	m, err := h.Center.MembershipOf(ctx, center.GroupID(in.GroupID), center.UserID(in.MemberID.UserID))
@@ -68,7 +69,7 @@ func (h *Handler) showMembership(m center.Membership) membership {
 }
 
 func (h *Handler) describeMembership(ctx context.Context, _ awsapi.Caller, in membershipInput) (membership, error) {
-	if err := h.checkWithID(in.store, "membershipId", in.MembershipID); err != nil {
+	if err := h.check(in.store); err != nil {
 		return membership{}, err
 	}
 	m, err := h.Center.Membership(ctx, center.MembershipID(in.MembershipID))
@@ -76,7 +77,7 @@ func (h *Handler) describeMembership(ctx context.Context, _ awsapi.Caller, in me
 }
 
 func (h *Handler) deleteMembership(ctx context.Context, who awsapi.Caller, in membershipInput) (awsapi.Empty, error) {
-	if err := h.checkWithID(in.store, "membershipId", in.MembershipID); err != nil {
+	if err := h.check(in.store); err != nil {
 		return awsapi.Empty{}, err
 	}
 	return awsapi.Empty{}, h.Center.DeleteMembership(ctx, awsdoor.Actor(who), center.MembershipID(in.MembershipID))
@@ -96,14 +97,14 @@ type listMembershipsOutput struct {
 }
 
 func (h *Handler) listMemberships(ctx context.Context, _ awsapi.Caller, in listMembershipsInput) (listMembershipsOutput, error) {
-	if err := h.checkWithID(in.store, "groupId", in.GroupID); err != nil {
+	if err := h.check(in.store); err != nil {
 		return listMembershipsOutput{}, err
 	}
 	return h.pageOfMemberships(ctx, "ListGroupMemberships/"+in.GroupID, center.MembershipQuery{GroupID: center.GroupID(in.GroupID)}, in)
 }
 
 func (h *Handler) listMembershipsForMember(ctx context.Context, _ awsapi.Caller, in listMembershipsInput) (listMembershipsOutput, error) {
-	if err := h.checkWithID(in.store, "memberId.userId", in.MemberID.UserID); err != nil {
+	if err := h.check(in.store); err != nil {
 		return listMembershipsOutput{}, err
 	}
 	return h.pageOfMemberships(ctx, "ListGroupMembershipsForMember/"+in.MemberID.UserID, center.MembershipQuery{UserID: center.UserID(in.MemberID.UserID)}, in)
@@ -156,16 +157,8 @@ type isMemberOutput struct{ Results []isMemberResult }
 // isMemberInGroups answers one entry for each group; groups that do not exist have no members.
 func (h *Handler) isMemberInGroups(ctx context.Context, _ awsapi.Caller, in isMemberInput) (isMemberOutput, error) {
 	out := isMemberOutput{Results: []isMemberResult{}}
-	if err := h.checkWithID(in.store, "memberId.userId", in.MemberID.UserID); err != nil {
+	if err := h.check(in.store); err != nil {
 		return out, err
-	}
-	if len(in.GroupIDs) == 0 || len(in.GroupIDs) > 100 {
-		return out, invalid("GroupIds must have 1 to 100 items")
-	}
-	for _, id := range in.GroupIDs {
-		if err := checkID("groupIds", id); err != nil {
-			return out, err
-		}
 	}
 	ms, err := h.Center.Memberships(ctx, center.MembershipQuery{UserID: center.UserID(in.MemberID.UserID)})
 	if err != nil {

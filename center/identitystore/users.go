@@ -193,7 +193,7 @@ type userInput struct {
 }
 
 func (h *Handler) describeUser(ctx context.Context, _ awsapi.Caller, in userInput) (user, error) {
-	if err := h.checkWithID(in.store, "userId", in.UserID); err != nil {
+	if err := h.check(in.store); err != nil {
 		return user{}, err
 	}
 	u, err := h.Center.User(ctx, center.UserID(in.UserID))
@@ -205,7 +205,7 @@ func (h *Handler) describeUser(ctx context.Context, _ awsapi.Caller, in userInpu
 }
 
 func (h *Handler) deleteUser(ctx context.Context, who awsapi.Caller, in userInput) (awsapi.Empty, error) {
-	if err := h.checkWithID(in.store, "userId", in.UserID); err != nil {
+	if err := h.check(in.store); err != nil {
 		return awsapi.Empty{}, err
 	}
 	return awsapi.Empty{}, h.Center.DeleteUser(ctx, awsdoor.Actor(who), center.UserID(in.UserID))
@@ -321,11 +321,8 @@ type updateUserInput struct {
 }
 
 func (h *Handler) updateUser(ctx context.Context, who awsapi.Caller, in updateUserInput) (awsapi.Empty, error) {
-	if err := h.checkWithID(in.store, "userId", in.UserID); err != nil {
+	if err := h.check(in.store); err != nil {
 		return awsapi.Empty{}, err
-	}
-	if len(in.Operations) == 0 || len(in.Operations) > 100 {
-		return awsapi.Empty{}, invalid("Operations must have 1 to 100 items")
 	}
 	_, err := h.Center.UpdateUser(ctx, awsdoor.Actor(who), center.UserID(in.UserID), func(u *center.User) error {
 		for _, op := range in.Operations {

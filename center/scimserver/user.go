@@ -40,7 +40,7 @@ var lists = []struct {
 }
 
 // userFromWire translates a normalized resource. A user without active is active.
-func userFromWire(w scim.Resource) (center.User, error) {
+func userFromWire(w scim.Resource) center.User {
 	name, ent := w.Object("name"), w.Object(scim.EnterpriseURN)
 	u := center.User{
 		UserName: w.String("userName"), ExternalID: w.String("externalId"), Active: true,
@@ -67,7 +67,7 @@ func userFromWire(w scim.Resource) (center.User, error) {
 			Formatted: a.String("formatted"), StreetAddress: a.String("streetAddress"), Locality: a.String("locality"), Region: a.String("region"),
 			PostalCode: a.String("postalCode"), Country: a.String("country"), Type: a.String("type"), Primary: truth(a)})
 	}
-	return u, nil
+	return u
 }
 
 // refuseUnsupported applies AWS's list of what it does not take. Source: SCIM guide, CreateUser.

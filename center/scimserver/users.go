@@ -165,10 +165,7 @@ func (r *request) applyToWire(u *center.User, changes []scim.Change) error {
 			return err
 		}
 	}
-	changed, err := userFromWire(wire)
-	if err != nil {
-		return err
-	}
+	changed := userFromWire(wire)
 	r.keepWhatSCIMCannotSay(&changed, *u)
 	*u = changed
 	return r.check(changed)
@@ -235,28 +232,4 @@ func onlyEquals(f scim.Filter) bool {
 		return f.Op == "eq"
 	}
 	return false
-}
-
-// readUser reads a whole user. AWS refuses attributes that it does not know or support; the standard profile ignores them (RFC 7644 §3.3).
-func readUser(r *request) (center.User, error) {
-	var body scim.Resource
-	if err := scim.Decode(r.body, &body); err != nil {
-		return center.User{}, err
-	}
-	wire, unknown, err := scim.UserSchema.Normalize(body)
-	if err != nil {
-		return center.User{}, err
-	}
-	if !r.standard {
-		if len(unknown) > 0 {
-			return center.User{}, bad(scim.InvalidSyntax, unknown[0]+" is not an attribute.")
-		}
-		if err := refuseUnsupported(wire); err != nil {
-			return center.User{}, err
-		}
-	}
-	if id := wire.String("id"); r.id != "" && id != "" && id != r.id {
-		return center.User{}, bad(scim.Mutability, "The body's id is another user's.")
-	}
-	return userFromWire(wire)
 }

@@ -13,17 +13,38 @@ func texts[T ~string](ids []T) []string {
 	return out
 }
 
+func (t tx) user(query string, args ...any) (center.User, error) {
+	var doc string
+	if err := t.Row(query, args, &doc); err != nil {
+		return center.User{}, sqldb.NoRow(err, center.ErrNoRow)
+	}
+	return readUser(doc)
+}
+
+func (t tx) users(query string, args ...any) (all []center.User, err error) {
+	err = t.Query(query, args, func(r sqldb.Row) error {
+		var doc string
+		if err := r.Scan(&doc); err != nil {
+			return err
+		}
+		u, err := readUser(doc)
+		all = append(all, u)
+		return err
+	})
+	return all, err
+}
+
 func (t tx) User(id center.UserID) (center.User, error) {
-	return one[center.User](t, `SELECT doc FROM users WHERE id = $1`, string(id))
+	return t.user(`SELECT doc FROM users WHERE id = $1`, string(id))
 }
 func (t tx) UserByName(name string) (center.User, error) {
-	return one[center.User](t, `SELECT doc FROM users WHERE user_name = $1`, center.Fold(name))
+	return t.user(`SELECT doc FROM users WHERE user_name = $1`, center.Fold(name))
 }
 func (t tx) UserByEmail(email string) (center.User, error) {
-	return one[center.User](t, `SELECT doc FROM users WHERE email = $1`, center.Fold(email))
+	return t.user(`SELECT doc FROM users WHERE email = $1`, center.Fold(email))
 }
 func (t tx) UserByExternalID(id string) (center.User, error) {
-	return one[center.User](t, `SELECT doc FROM users WHERE external_id = $1`, id)
+	return t.user(`SELECT doc FROM users WHERE external_id = $1`, id)
 }
 
 // UsersHolding looks all three keys up at once.
@@ -43,8 +64,9 @@ func userColumns(u center.User) []any {
 		center.Fold(u.UserName + " " + u.DisplayName), sqldb.Encode(u)}
 }
 
-func (t tx) AddUser(u center.User) error {
-	return t.Do(`INSERT INTO users (id, user_name, email, external_id, search, doc) VALUES ($1, $2, $3, $4, $5, $6)`, userColumns(u)...)
+func (t tx) AddUser(u center.User) (bool, error) {
+	n, err := t.Exec(`INSERT INTO users (id, user_name, email, external_id, search, doc) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`, userColumns(u)...)
+	return n > 0, err
 }
 
 func (t tx) PutUser(u center.User) error {
@@ -74,7 +96,7 @@ func (t tx) Users(q center.UserQuery) ([]center.User, error) {
 		w.And("id > ?", string(q.After))
 	}
 	query := `SELECT doc FROM users` + w.Text() + ` ORDER BY id` + w.Limit(q.Limit, q.Offset)
-	return list[center.User](t, query, w.Args...)
+	return t.users(query, w.Args...)
 }
 
 func (t tx) CountUsers(q center.UserQuery) (int, error) {

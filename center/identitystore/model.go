@@ -1,0 +1,112 @@
+package identitystore
+
+import (
+	"unicode"
+
+	"github.com/gatehouse-id/gatehouse/awsapi"
+)
+
+// The input shapes of the service model, with its names, bounds and patterns. Source: the published model, API version 2020-06-15.
+
+// chars is a pattern of one or more characters that are a letter, mark, symbol, number or punctuation, or one of some others.
+func chars(text string, others ...rune) *awsapi.Pattern {
+	return &awsapi.Pattern{Text: text, Match: func(s string) bool {
+		for _, r := range s {
+			if r > ' ' && r < 0x7f || unicode.In(r, unicode.L, unicode.M, unicode.S, unicode.N, unicode.P) {
+				continue
+			}
+			known := false
+			for _, o := range others {
+				known = known || r == o
+			}
+			if !known {
+				return false
+			}
+		}
+		return s != ""
+	}}
+}
+
+var (
+	plainChars = chars(`[\p{L}\p{M}\p{S}\p{N}\p{P}]+`)
+	textChars  = chars(`[\p{L}\p{M}\p{S}\p{N}\p{P}\t\n\r  　]+`, '\t', '\n', '\r', ' ', 0xa0, 0x3000)
+
+	storeID   = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 36, Pattern: awsapi.NewPattern(`d-[0-9a-f]{10}$|^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)}
+	objectID  = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 47, Pattern: &awsapi.Pattern{Text: `([0-9a-f]{10}-|)[A-Fa-f0-9]{8}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{12}`, Match: isObjectID}}
+	userName  = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 128, Sensitive: true, Pattern: plainChars}
+	groupName = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 1024, Sensitive: true, Pattern: chars(`[\p{L}\p{M}\p{S}\p{N}\p{P}\t\n\r  ]+`, '\t', '\n', '\r', ' ', 0xa0)}
+	text      = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 1024, Sensitive: true, Pattern: textChars}
+	flag      = &awsapi.Shape{Kind: awsapi.Boolean}
+	issuerID  = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 256, Sensitive: true, Pattern: plainChars}
+	path      = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 255, Pattern: awsapi.NewPattern(`\p{L}+:\p{L}+:\p{L}+(?:\.\p{L}+){0,3}|\p{L}+(?:\.\p{L}+){0,2}`)}
+	document  = &awsapi.Shape{}
+
+	extensionName = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 50, Pattern: awsapi.NewPattern(`aws:identitystore:[a-z]{1,20}`)}
+	typed         = structure(members{"Value": text, "Type": text, "Primary": flag})
+	maxResults    = &awsapi.Shape{Kind: awsapi.Integer, Min: 1, Max: 100}
+	nextToken     = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 65535, Pattern: awsapi.NewPattern(`[-a-zA-Z0-9+=/:_]*`)}
+	filters       = listShape(0, 1, structure(members{"AttributePath": path, "AttributeValue": text}, "AttributePath", "AttributeValue"))
+	extensions    = listShape(1, 10, extensionName)
+	alternate     = structure(members{
+		"ExternalId":      structure(members{"Issuer": issuerID, "Id": issuerID}, "Issuer", "Id"),
+		"UniqueAttribute": structure(members{"AttributePath": path, "AttributeValue": document}, "AttributePath", "AttributeValue")})
+	member     = structure(members{"UserId": objectID})
+	operations = listShape(1, 100, structure(members{"AttributePath": path, "AttributeValue": document}, "AttributePath"))
+)
+
+// isObjectID is objectID's pattern without a regular expression: every request has such an id.
+func isObjectID(s string) bool {
+	if len(s) == 47 {
+		for i, r := range s[:11] {
+			if i == 10 && r != '-' || i < 10 && !(r >= '0' && r <= '9' || r >= 'a' && r <= 'f') {
+				return false
+			}
+		}
+		s = s[11:]
+	}
+	if len(s) != 36 {
+		return false
+	}
+	for i, r := range s {
+		dash := i == 8 || i == 13 || i == 18 || i == 23
+		if dash && r != '-' || !dash && !(r >= '0' && r <= '9' || r >= 'a' && r <= 'f' || r >= 'A' && r <= 'F') {
+			return false
+		}
+	}
+	return true
+}
+
+type members = map[string]*awsapi.Shape
+
+func structure(m members, required ...string) *awsapi.Shape {
+	return &awsapi.Shape{Kind: awsapi.Structure, Members: m, Required: required}
+}
+
+func listShape(least, most int, of *awsapi.Shape) *awsapi.Shape {
+	return &awsapi.Shape{Kind: awsapi.List, Min: least, Max: most, Of: of}
+}
+
+// input is the shape of an operation's input. Every operation has the identity store's id.
+func input(m members, required ...string) *awsapi.Shape {
+	m["IdentityStoreId"] = storeID
+	return structure(m, append([]string{"IdentityStoreId"}, required...)...)
+}
+
+// lists is the input of an operation that answers in pages.
+func lists(m members, required ...string) *awsapi.Shape {
+	m["MaxResults"], m["NextToken"] = maxResults, nextToken
+	return input(m, required...)
+}
+
+var createUserShape = input(members{
+	"UserName": userName, "DisplayName": text, "NickName": text, "ProfileUrl": text, "UserType": text, "Title": text, "PreferredLanguage": text, "Locale": text,
+	"Timezone": text, "Website": text, "Birthdate": text,
+	"Name":         structure(members{"Formatted": text, "FamilyName": text, "GivenName": text, "MiddleName": text, "HonorificPrefix": text, "HonorificSuffix": text}),
+	"Emails":       listShape(1, 1, typed),
+	"PhoneNumbers": listShape(1, 1, typed),
+	"Roles":        listShape(1, 1, typed),
+	"Addresses": listShape(1, 1, structure(members{"StreetAddress": text, "Locality": text, "Region": text, "PostalCode": text, "Country": text, "Formatted": text, "Type": text,
+		"Primary": flag})),
+	"Photos":     listShape(1, 3, structure(members{"Value": text, "Type": text, "Display": text, "Primary": flag}, "Value")),
+	"Extensions": {Kind: awsapi.Map, Min: 1, Max: 10, Key: extensionName, Of: document},
+})
