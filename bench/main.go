@@ -26,6 +26,7 @@ type settings struct {
 	users    int // present unless a workload says otherwise
 	large    []int
 	database string // PostgreSQL, or empty
+	match    string // only workloads with this in their names
 }
 
 func main() {
@@ -37,6 +38,7 @@ func main() {
 	flag.StringVar(&s.database, "database", "", "postgres:// URL of an empty database, to measure the center on it as well")
 	large := flag.String("large", "100000", "further sizes, separated by commas; 1000000 takes a few minutes")
 	only := flag.String("only", "walk,store", "which parts to run: walk, store")
+	flag.StringVar(&s.match, "match", "", "only the workloads on the identity store with this in their names")
 	asJSON := flag.Bool("json", false, "print JSON lines")
 	serve := flag.String("serve", "", "be one of the servers to compare with: hello, echo, peer")
 	flag.Parse()

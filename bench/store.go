@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -207,6 +208,9 @@ func identityStore(s settings, self string) ([]figure, error) {
 		targets = append(targets, pg)
 	}
 	for _, w := range workloads() {
+		if !strings.Contains(w.name, s.match) {
+			continue
+		}
 		more, err := b.measure(w, targets)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", w.name, err)

@@ -6,13 +6,15 @@ import (
 	"github.com/gatehouse-id/gatehouse/authn"
 )
 
-// remembered keeps the credentials that were seen last, so that not every request reads them from the store. It is used only where no other
-// process can revoke them (Store.Shared is false), and forgets everything whenever one is made, changed or deleted here, before that is answered.
+// remembered keeps the credentials and users that were read last, so that not every request reads them from the store. It is used only where no
+// other process can change them (Store.Shared is false), and forgets what is changed here before the change is answered.
 type remembered struct {
 	mu     sync.RWMutex
-	age    uint64 // counts how often everything was forgotten
+	age    uint64 // counts how often something was forgotten
 	tokens map[string]BearerToken
 	keys   map[string]openedKey
+	users  map[UserID]*User
+	names  map[string]UserID // of the users, by folded user name
 }
 
 // openedKey is an access key with its secret.
@@ -21,9 +23,13 @@ type openedKey struct {
 	secret authn.Secret
 }
 
-// maxRemembered bounds each kind. There are two tokens and a handful of keys.
-const maxRemembered = 256
+// Bounds. There are two tokens and a handful of keys; a user takes about 1.5 KiB.
+const (
+	maxRemembered = 256
+	maxUsers      = 16384
+)
 
+// forget forgets the credentials.
 func (r *remembered) forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -69,4 +75,52 @@ func (r *remembered) keepKey(k openedKey, age uint64) {
 		r.keys = map[string]openedKey{}
 	}
 	r.keys[k.ID] = k
+}
+
+// user returns a user that is remembered, and the age to hand to keepUser. Nobody may change what it points to.
+func (r *remembered) user(id UserID) (*User, uint64) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.users[id], r.age
+}
+
+func (r *remembered) userByName(folded string) (*User, uint64) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.users[r.names[folded]], r.age
+}
+
+// keepUser remembers a user that was read since the age was taken, unless something was forgotten meanwhile. Where there are too many, any other makes
+// room: users are looked up by chance, and finding the one that was not used for longest would cost more than it saves.
+func (r *remembered) keepUser(u User, age uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.age != age {
+		return
+	}
+	if r.users == nil {
+		r.users, r.names = map[UserID]*User{}, map[string]UserID{}
+	}
+	if len(r.users) >= maxUsers {
+		for id := range r.users {
+			r.drop(id)
+			break
+		}
+	}
+	r.users[u.ID], r.names[Fold(u.UserName)] = &u, u.ID
+}
+
+// forgetUser must be called after a user was changed, whether it is known that it was or not, and before anybody is told.
+func (r *remembered) forgetUser(id UserID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.age++
+	r.drop(id)
+}
+
+func (r *remembered) drop(id UserID) {
+	if u := r.users[id]; u != nil {
+		delete(r.names, Fold(u.UserName))
+		delete(r.users, id)
+	}
 }

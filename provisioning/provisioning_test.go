@@ -99,15 +99,14 @@ func newTarget(t *testing.T) *target {
 	ctx := context.Background()
 	c := centertest.New(t, "http://127.0.0.1")
 	x := &target{center: c}
-	mux := http.NewServeMux()
-	(&scimserver.Handler{Center: c, Log: slog.New(slog.DiscardHandler), RequestID: func(*http.Request) string { return "id" }, Address: func(*http.Request) string { return "" }}).Mount(mux)
+	door := (&scimserver.Handler{Center: c, Log: slog.New(slog.DiscardHandler), RequestID: func(*http.Request) string { return "id" }, Address: func(*http.Request) string { return "" }}).Before(http.NotFoundHandler())
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x.mu.Lock()
 		x.requests = append(x.requests, r.Method+" "+strings.SplitN(r.URL.Path, "/v2", 2)[1])
 		n, trouble := len(x.requests), x.trouble
 		x.mu.Unlock()
 		if trouble == nil || !trouble(n, r, w) {
-			mux.ServeHTTP(w, r)
+			door.ServeHTTP(w, r)
 		}
 	}))
 	t.Cleanup(server.Close)
@@ -279,14 +278,13 @@ func TestACycleThatIsKilledAnywhereIsCompletedByTheNext(t *testing.T) {
 			x, m := newTarget(t), newMemory()
 			c := &company{users: []provisioning.Object{user("ada"), user("bob")}, groups: []provisioning.Object{group("Eng", "ada", "bob")}}
 			c.users[0].Manager = "bob"
-			mux := http.NewServeMux()
-			(&scimserver.Handler{Center: x.center, Log: slog.New(slog.DiscardHandler), RequestID: func(*http.Request) string { return "id" }, Address: func(*http.Request) string { return "" }}).Mount(mux)
+			door := (&scimserver.Handler{Center: x.center, Log: slog.New(slog.DiscardHandler), RequestID: func(*http.Request) string { return "id" }, Address: func(*http.Request) string { return "" }}).Before(http.NotFoundHandler())
 			x.misbehave(func(n int, r *http.Request, w http.ResponseWriter) bool {
 				if n < at {
 					return false
 				}
 				if after && n == at {
-					mux.ServeHTTP(httptest.NewRecorder(), r)
+					door.ServeHTTP(httptest.NewRecorder(), r)
 				}
 				cut(w)
 				return true

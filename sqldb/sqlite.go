@@ -147,14 +147,18 @@ func (d *sqliteDB) close() error {
 
 func (d *sqliteDB) view(ctx context.Context, fn func(Tx) error) (err error) {
 	var c *sqliteConn
-	var open bool
+	open := true
 	select {
 	case c, open = <-d.readers:
-		if !open {
-			return ErrClosed
+	default: // none is free
+		select {
+		case c, open = <-d.readers:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-	case <-ctx.Done():
-		return ctx.Err()
+	}
+	if !open {
+		return ErrClosed
 	}
 	defer func() { d.readers <- c }()
 	if c == nil {

@@ -23,10 +23,14 @@ func (d *sqliteDB) update(ctx context.Context, fn func(Tx) error) error {
 	}
 	select {
 	case d.queue <- j:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-d.stop:
-		return ErrClosed
+	default: // the queue is full
+		select {
+		case d.queue <- j:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-d.stop:
+			return ErrClosed
+		}
 	}
 	select { // the writer answers every job that it took, also while it stops
 	case err := <-j.result:

@@ -6,7 +6,6 @@ package web
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -44,6 +43,9 @@ func RequestID(r *http.Request) string { return info(r).ID }
 func Address(r *http.Request) string { return info(r).Address }
 
 func info(r *http.Request) Info {
+	if c, ok := r.Context().(*requestContext); ok {
+		return c.info
+	}
 	i, _ := r.Context().Value(infoKey{}).(Info)
 	return i
 }
@@ -71,8 +73,8 @@ func Middleware(next http.Handler, o Options) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
 		i := Info{ID: uuid.Must(uuid.NewV7()).String(), Address: address(r, o.BehindProxy)} // ids in the order of time: the audit log is indexed by them
-		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), infoKey{}, i), requestTimeout)
-		defer cancel()
+		ctx := &requestContext{Context: r.Context(), info: i, deadline: started.Add(requestTimeout)}
+		defer ctx.end()
 		h := w.Header()
 		h["X-Request-Id"], h["X-Content-Type-Options"], h["Referrer-Policy"], h["Cache-Control"] = []string{i.ID}, noSniff, noReferrer, noStore
 		if o.Secure {

@@ -45,19 +45,17 @@ func On(t testing.TB, s center.Store, url string) *center.Center {
 	return c
 }
 
-// Mounter is a door.
-type Mounter interface{ Mount(mux *http.ServeMux) }
+// Fronter is a door that looks at requests before the others.
+type Fronter interface {
+	Before(next http.Handler) http.Handler
+}
 
-// Serve serves the doors over HTTP and sets the center's URL to where they are reached.
-func Serve(t testing.TB, c *center.Center, doors ...Mounter) *httptest.Server {
+// Serve serves one door over HTTP and sets the center's URL to where it is reached.
+func Serve(t testing.TB, c *center.Center, door Fronter) *httptest.Server {
 	t.Helper()
-	mux := http.NewServeMux()
-	server := httptest.NewServer(mux)
+	server := httptest.NewServer(door.Before(http.NotFoundHandler()))
 	t.Cleanup(server.Close)
 	c.URL = server.URL
-	for _, d := range doors {
-		d.Mount(mux)
-	}
 	return server
 }
 

@@ -29,10 +29,22 @@ type Handler struct {
 // maxBody bounds a request; ServiceProviderConfig announces the same number.
 const maxBody = 1 << 20
 
-// Mount adds the door to mux. The rest of the path is taken apart here, since clients double slashes and vary letter case.
-func (h *Handler) Mount(mux *http.ServeMux) {
-	mux.Handle("/{tenant}/scim/v2/{rest...}", h)
-	mux.Handle("/{tenant}/scim/v2", h)
+// Before answers the requests below /{tenant}/scim/v2 and hands all others to next. The paths are taken apart here, since clients double slashes and
+// vary letter case.
+func (h *Handler) Before(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if tenant, rest, ok := splitPath(r.URL.Path); ok {
+			h.serve(w, r, tenant, rest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func splitPath(path string) (tenant, rest string, ok bool) {
+	tenant, rest, _ = strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	rest, ok = strings.CutPrefix(rest, "scim/v2")
+	return tenant, rest, ok && tenant != "" && (rest == "" || rest[0] == '/')
 }
 
 // request is one operation: a request of its own, or one of a bulk request.
@@ -108,24 +120,24 @@ func route(method, path string) (op operation, id string, ok bool) {
 	return op, id, ok
 }
 
-// ServeHTTP implements http.Handler: it bounds, authenticates, calls and answers.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// serve bounds, authenticates, calls and answers.
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, tenant, rest string) {
 	ctx, requestID := r.Context(), h.RequestID(r)
 	w.Header()["X-Amzn-Requestid"] = []string{requestID}
 	by := audit.Actor{Kind: audit.Provisioning, Address: h.Address(r), RequestID: requestID}
-	op, id, known := route(r.Method, r.PathValue("rest"))
+	op, id, known := route(r.Method, rest)
 	secret, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	token, err := h.Center.AuthenticateToken(ctx, r.PathValue("tenant"), strings.TrimSpace(secret), by.Address)
+	token, err := h.Center.AuthenticateToken(ctx, tenant, strings.TrimSpace(secret), by.Address)
 	if err != nil { // before anything else, also for paths that do not exist
 		if center.KindOf(err) == center.Unauthenticated {
 			by.Kind = audit.Anonymous
-			err = h.Center.Refuse(ctx, by, "SCIM "+r.Method+" "+op.name, r.PathValue("tenant"), err)
+			err = h.Center.Refuse(ctx, by, "SCIM "+r.Method+" "+op.name, tenant, err)
 		}
 		h.fail(w, aws, requestID, err)
 		return
 	}
 	by.Name = token.ID
-	in := &request{profile: profileOf(token), by: by, action: op.name, id: id, base: h.Center.URL + "/" + r.PathValue("tenant") + "/scim/v2"}
+	in := &request{profile: profileOf(token), by: by, action: op.name, id: id, base: h.Center.URL + "/" + tenant + "/scim/v2"}
 	in.ifMatch, in.ifNoneMatch = r.Header.Get("If-Match"), r.Header.Get("If-None-Match")
 	if r.URL.RawQuery != "" {
 		in.query, err = url.ParseQuery(r.URL.RawQuery)
@@ -136,7 +148,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err != nil:
 		err = in.tooLarge()
-	case strings.EqualFold(strings.Trim(r.PathValue("rest"), "/"), "me"):
+	case strings.EqualFold(strings.Trim(rest, "/"), "me"):
 		err = in.noMe()
 	case !known || (op.standard && !in.standard):
 		in.action, in.id, err = "SCIM "+r.Method, r.URL.Path, in.noOperation()

@@ -17,10 +17,8 @@ import (
 // BenchmarkDoor runs the door without a network: profile it with -cpuprofile. `make bench` measures the whole program.
 func BenchmarkDoor(b *testing.B) {
 	e := newEndpoint(b)
-	mux := http.NewServeMux()
 	h := &scimserver.Handler{Center: e.center, Log: slog.New(slog.DiscardHandler), RequestID: web.RequestID, Address: web.Address}
-	h.Mount(mux)
-	handler := web.Middleware(mux, web.Options{Log: slog.New(slog.DiscardHandler)})
+	handler := web.Middleware(h.Before(http.NotFoundHandler()), web.Options{Log: slog.New(slog.DiscardHandler)})
 	send := func(method, path, body string) *httptest.ResponseRecorder {
 		r := httptest.NewRequestWithContext(context.Background(), method, e.url+path, strings.NewReader(body))
 		r.Header.Set("Authorization", "Bearer "+e.token)

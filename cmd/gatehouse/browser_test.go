@@ -62,7 +62,7 @@ func startSites(t *testing.T) sites {
 		}
 		return h, l
 	}
-	serve := func(h *half, l net.Listener, mount func(*http.ServeMux)) {
+	serve := func(h *half, l net.Listener, mount func(*http.ServeMux) http.Handler) {
 		done := make(chan struct{})
 		ended = append(ended, done)
 		go func() {
@@ -101,8 +101,8 @@ func startSites(t *testing.T) sites {
 		}}}
 	jobs := syncjobs.New(tn, log, client)
 	go jobs.Run(ctx)
-	serve(ch, cl, func(mux *http.ServeMux) { mountCenter(mux, c) })
-	serve(th, tl, func(mux *http.ServeMux) { mountTenant(mux, tn, jobs) })
+	serve(ch, cl, func(mux *http.ServeMux) http.Handler { return mountCenter(mux, c) })
+	serve(th, tl, func(mux *http.ServeMux) http.Handler { return mountTenant(mux, tn, jobs) })
 	return sites{c, tn, "MAP " + centerHost + " 127.0.0.1,MAP " + tenantHost + " 127.0.0.1"}
 }
 

@@ -111,7 +111,7 @@ func (d *demo) run(ctx context.Context) error {
 	defer servers.Wait()
 	defer cancel()
 	failed := make(chan error, 2)
-	serve := func(h *half, l net.Listener, mount func(*http.ServeMux)) {
+	serve := func(h *half, l net.Listener, mount func(*http.ServeMux) http.Handler) {
 		servers.Go(func() {
 			if err := h.serve(ctx, l, mount); err != nil {
 				failed <- err
@@ -159,7 +159,7 @@ func drain(failed chan error) error {
 }
 
 // open starts both halves on the data folder.
-func (d *demo) open(ctx context.Context, serve func(*half, net.Listener, func(*http.ServeMux))) (func(), error) {
+func (d *demo) open(ctx context.Context, serve func(*half, net.Listener, func(*http.ServeMux) http.Handler)) (func(), error) {
 	c := &half{listen: d.centerAddr, data: d.data, log: d.log.With("half", "center")}
 	t := &half{listen: d.tenantAddr, data: d.data, log: d.log.With("half", "tenant")}
 	cl, err := c.open()
@@ -186,8 +186,8 @@ func (d *demo) open(ctx context.Context, serve func(*half, net.Listener, func(*h
 		return nil, stop(err)
 	}
 	d.jobs = syncjobs.New(d.tenant, t.log, nil)
-	serve(c, cl, func(mux *http.ServeMux) { mountCenter(mux, d.center) })
-	serve(t, tl, func(mux *http.ServeMux) { mountTenant(mux, d.tenant, d.jobs) })
+	serve(c, cl, func(mux *http.ServeMux) http.Handler { return mountCenter(mux, d.center) })
+	serve(t, tl, func(mux *http.ServeMux) http.Handler { return mountTenant(mux, d.tenant, d.jobs) })
 	return closeAll, nil
 }
 

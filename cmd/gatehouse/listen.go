@@ -112,13 +112,13 @@ const (
 	maxHeaderBytes  = 64 << 10
 )
 
-// serve serves doors on a listener until ctx is done, then lets requests under way finish.
-func (h *half) serve(ctx context.Context, l net.Listener, mount func(*http.ServeMux)) error {
+// serve serves what mount returns, which may be the multiplexer that it is handed, on a listener until ctx is done, then lets requests under way finish.
+func (h *half) serve(ctx context.Context, l net.Listener, mount func(*http.ServeMux) http.Handler) error {
 	mux := http.NewServeMux()
 	web.MountStatic(mux)
-	mount(mux)
+	handler := mount(mux)
 	server := &http.Server{
-		Handler:           web.Middleware(mux, web.Options{Log: h.log, BehindProxy: h.behindProxy, Secure: strings.HasPrefix(h.url, "https:")}),
+		Handler:           web.Middleware(handler, web.Options{Log: h.log, BehindProxy: h.behindProxy, Secure: strings.HasPrefix(h.url, "https:")}),
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
 	}

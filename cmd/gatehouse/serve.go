@@ -60,7 +60,7 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 			}
 			h.log.Info("the center is ready", "portal", c.PortalURL(), "console", c.ConsoleURL(), "endpoint", c.URL)
 			go sweep(ctx, c)
-			return h.serve(ctx, l, func(mux *http.ServeMux) { mountCenter(mux, c) })
+			return h.serve(ctx, l, func(mux *http.ServeMux) http.Handler { return mountCenter(mux, c) })
 		},
 	}
 	h.flags(cmd, "127.0.0.1:8080", "gatehouse-center")
@@ -131,7 +131,7 @@ func sweep(ctx context.Context, c *center.Center) {
 }
 
 // mountCenter is the only list of what the center serves.
-func mountCenter(mux *http.ServeMux, c *center.Center) {
+func mountCenter(mux *http.ServeMux, c *center.Center) http.Handler {
 	in := &signin.Handler{Center: c, Log: c.Log}
 	sandbox := &broker.Sandbox{Sealer: c.Sealer, Now: c.Now}
 	pages := &console.Handler{Center: c, Log: c.Log, SPMetadata: func() ([]byte, error) { return signin.SPMetadata(c) }}
@@ -139,7 +139,6 @@ func mountCenter(mux *http.ServeMux, c *center.Center) {
 		in,
 		&portal.Handler{Center: c, Log: c.Log, Broker: sandbox, RequireUser: in.RequireUser},
 		pages,
-		&scimserver.Handler{Center: c, Log: c.Log, RequestID: web.RequestID, Address: web.Address},
 	} {
 		d.Mount(mux)
 	}
@@ -153,6 +152,7 @@ func mountCenter(mux *http.ServeMux, c *center.Center) {
 		Query: []awsapi.QueryService{sts.Service()},
 		Log:   c.Log, RequestID: web.RequestID, Address: web.Address,
 	})
+	return (&scimserver.Handler{Center: c, Log: c.Log, RequestID: web.RequestID, Address: web.Address}).Before(mux)
 }
 
 // lookupKey finds the secret of an access key: a long-term one of an administrator, or one that the sandbox broker issued.

@@ -55,7 +55,7 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 			jobs := syncjobs.New(t, h.log, nil)
 			running := make(chan struct{})
 			go func() { defer close(running); jobs.Run(ctx) }()
-			err = h.serve(ctx, l, func(mux *http.ServeMux) { mountTenant(mux, t, jobs) })
+			err = h.serve(ctx, l, func(mux *http.ServeMux) http.Handler { return mountTenant(mux, t, jobs) })
 			if err == nil {
 				<-running
 			}
@@ -114,7 +114,7 @@ func (w *world) firstStartOfTenant(ctx context.Context, t *tenant.Tenant, admin 
 }
 
 // mountTenant is the only list of what the tenant serves.
-func mountTenant(mux *http.ServeMux, t *tenant.Tenant, jobs *syncjobs.Runner) {
+func mountTenant(mux *http.ServeMux, t *tenant.Tenant, jobs *syncjobs.Runner) http.Handler {
 	people := &login.Handler{Tenant: t, Log: t.Log}
 	tokens := &oauth.Handler{Tenant: t, Log: t.Log}
 	idp := &samlidp.Handler{Tenant: t, Log: t.Log, RequireUser: people.RequireUser}
@@ -125,4 +125,5 @@ func mountTenant(mux *http.ServeMux, t *tenant.Tenant, jobs *syncjobs.Runner) {
 	} {
 		d.Mount(mux)
 	}
+	return mux
 }
