@@ -29,7 +29,8 @@ type Center struct {
 	Now    func() time.Time
 	NewID  func() string
 
-	remembered remembered
+	remembered              remembered
+	userPlaces, groupPlaces places
 
 	// Instance is read or made by Open and never changes afterwards.
 	Instance Instance

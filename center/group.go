@@ -3,6 +3,7 @@ package center
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -127,6 +128,7 @@ func (c *Center) changed(tx Tx, by audit.Actor, id GroupID) error {
 func (c *Center) CreateGroup(ctx context.Context, by audit.Actor, g Group, members ...UserID) (Group, error) {
 	g.ID, g.CreatedAt, g.CreatedBy = GroupID(c.NewID()), c.now(), by.Name
 	g.UpdatedAt, g.UpdatedBy = g.CreatedAt, by.Name
+	defer c.groupPlaces.forget()
 	err := c.change(ctx, by, "CreateGroup", func(tx Tx) (string, error) {
 		if err := g.check(tx); err != nil {
 			return g.DisplayName, err
@@ -181,16 +183,25 @@ func (c *Center) changeMembers(tx Tx, by audit.Actor, id GroupID, change Members
 	if len(change.Add) == 0 {
 		return nil
 	}
-	added, err := tx.AddMembers(id, change.Add, c.now(), by.Name)
-	if err != nil {
+	add := slices.Clone(change.Add)
+	slices.Sort(add)
+	add = slices.Compact(add)
+	added, err := tx.AddMembers(id, add, c.now(), by.Name)
+	if err != nil || added == len(add) {
 		return orRefuse(err, GroupNotFound, string(id))
 	}
-	for i, user := range change.Add {
-		if added[i] {
-			continue
-		}
-		if _, err := tx.User(user); err != nil {
-			return orRefuse(err, UserNotFound, string(user))
+	return allThere(tx, add) // some were members already, or do not exist
+}
+
+// allThere fails with UserNotFound unless all the users exist.
+func allThere(tx Reader, users []UserID) error {
+	n, err := tx.CountUsers(UserQuery{IDs: users})
+	if err != nil || n == len(users) {
+		return err
+	}
+	for _, id := range users {
+		if _, err := tx.User(id); err != nil {
+			return orRefuse(err, UserNotFound, string(id))
 		}
 	}
 	return nil
@@ -198,6 +209,7 @@ func (c *Center) changeMembers(tx Tx, by audit.Actor, id GroupID, change Members
 
 // DeleteGroup removes a group and its memberships. Its assignments stay listable but grant nothing. rules may refuse.
 func (c *Center) DeleteGroup(ctx context.Context, by audit.Actor, id GroupID, rules ...func(Group) error) error {
+	defer c.groupPlaces.forget()
 	return c.change(ctx, by, "DeleteGroup", func(tx Tx) (string, error) {
 		g, err := tx.Group(id)
 		if err != nil {
@@ -235,16 +247,22 @@ func findGroup(ctx context.Context, c *Center, subject string, find func(Reader)
 	return g, err
 }
 
-// Groups lists groups in the order of their ids, and says how many there are without the limits of q.
-func (c *Center) Groups(ctx context.Context, q GroupQuery) (groups []Group, total int, err error) {
+// Groups lists groups in the order of their ids.
+func (c *Center) Groups(ctx context.Context, q GroupQuery) (groups []Group, err error) {
 	err = c.Store.View(ctx, func(r Reader) (err error) {
-		if total, err = r.CountGroups(q); err != nil {
-			return err
-		}
 		groups, err = r.Groups(q)
 		return err
 	})
-	return groups, total, err
+	return groups, err
+}
+
+// CountGroups says how many groups there are without the limits of q.
+func (c *Center) CountGroups(ctx context.Context, q GroupQuery) (n int, err error) {
+	err = c.Store.View(ctx, func(r Reader) (err error) {
+		n, err = r.CountGroups(q)
+		return err
+	})
+	return n, err
 }
 
 // CreateMembership adds one user to one group. It fails with GroupNotFound, UserNotFound, MembershipExists or
@@ -256,7 +274,7 @@ func (c *Center) CreateMembership(ctx context.Context, by audit.Actor, group Gro
 		if err != nil {
 			return subject, orRefuse(err, GroupNotFound, string(group))
 		}
-		if !added[0] {
+		if added == 0 {
 			if _, err := tx.User(user); err != nil {
 				return subject, orRefuse(err, UserNotFound, string(user))
 			}

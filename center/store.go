@@ -91,9 +91,9 @@ type Tx interface {
 	AddGroup(Group) error
 	PutGroup(Group) error
 	DeleteGroup(GroupID) error
-	// AddMembers says of each user whether it was added: false when it was a member already, or there is no such user. ErrNoRow when there is no
-	// such group.
-	AddMembers(group GroupID, users []UserID, at time.Time, by string) ([]bool, error)
+	// AddMembers adds users, each named once, and says how many were added: who is a member already, or does not exist, is passed over. ErrNoRow when
+	// there is no such group.
+	AddMembers(group GroupID, users []UserID, at time.Time, by string) (int, error)
 	RemoveMembers(GroupID, []UserID) error
 	DeleteMembershipsOf(UserID) error
 	DeleteMembershipsIn(GroupID) error

@@ -291,6 +291,7 @@ func (u User) checkUnique(tx Reader) error {
 func (c *Center) CreateUser(ctx context.Context, by audit.Actor, u User, rules ...func(User) error) (User, error) {
 	u.ID, u.CreatedAt, u.CreatedBy = UserID(c.NewID()), c.now(), by.Name
 	u.UpdatedAt, u.UpdatedBy = u.CreatedAt, by.Name
+	defer c.userPlaces.forget()
 	err := c.change(ctx, by, "CreateUser", func(tx Tx) (string, error) {
 		if err := u.check(); err != nil {
 			return u.UserName, err
@@ -382,6 +383,7 @@ func (c *Center) SetUserActive(ctx context.Context, by audit.Actor, id UserID, a
 // nothing, since ids are never used again. rules may refuse, such as because of the user's version.
 func (c *Center) DeleteUser(ctx context.Context, by audit.Actor, id UserID, rules ...func(User) error) error {
 	defer c.remembered.forgetUser(id)
+	defer c.userPlaces.forget()
 	return c.change(ctx, by, "DeleteUser", func(tx Tx) (string, error) {
 		u, err := tx.User(id)
 		if err != nil {
@@ -445,14 +447,20 @@ func findUser(ctx context.Context, c *Center, subject string, find func(Reader) 
 	return u, err
 }
 
-// Users lists users in the order of their ids, and says how many there are without the limits of q.
-func (c *Center) Users(ctx context.Context, q UserQuery) (users []User, total int, err error) {
+// Users lists users in the order of their ids.
+func (c *Center) Users(ctx context.Context, q UserQuery) (users []User, err error) {
 	err = c.Store.View(ctx, func(r Reader) (err error) {
-		if total, err = r.CountUsers(q); err != nil {
-			return err
-		}
 		users, err = r.Users(q)
 		return err
 	})
-	return users, total, err
+	return users, err
+}
+
+// CountUsers says how many users there are without the limits of q.
+func (c *Center) CountUsers(ctx context.Context, q UserQuery) (n int, err error) {
+	err = c.Store.View(ctx, func(r Reader) (err error) {
+		n, err = r.CountUsers(q)
+		return err
+	})
+	return n, err
 }

@@ -149,7 +149,7 @@ func run(t *testing.T, source provisioning.Source, m *memory, x *target) (provis
 func (x *target) state(t *testing.T) (out []string) {
 	t.Helper()
 	ctx := context.Background()
-	users, _, err := x.center.Users(ctx, center.UserQuery{})
+	users, err := x.center.Users(ctx, center.UserQuery{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func (x *target) state(t *testing.T) (out []string) {
 		}
 		out = append(out, names[u.ID]+mark)
 	}
-	groups, _, err := x.center.Groups(ctx, center.GroupQuery{})
+	groups, err := x.center.Groups(ctx, center.GroupQuery{})
 	if err != nil {
 		t.Fatal(err)
 	}

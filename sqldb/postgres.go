@@ -154,20 +154,3 @@ func (c pgConn) query(ctx context.Context, query string, args []any, scan func(R
 	}
 	return rows.Err()
 }
-
-func (c pgConn) execEach(ctx context.Context, query string, args [][]any) (changed []int64, err error) {
-	batch := &pgx.Batch{}
-	for _, a := range args {
-		batch.Queue(query, a...)
-	}
-	results := c.tx.SendBatch(ctx, batch)
-	defer func() { err = errors.Join(err, results.Close()) }()
-	for range args {
-		tag, err := results.Exec()
-		if err != nil {
-			return changed, err
-		}
-		changed = append(changed, tag.RowsAffected())
-	}
-	return changed, nil
-}

@@ -95,8 +95,6 @@ type Tx struct {
 type conn interface {
 	exec(ctx context.Context, query string, args []any) (int64, error)
 	query(ctx context.Context, query string, args []any, scan func(Row) error) error
-	// execEach runs one statement for each of several lists of arguments and returns the rows that each changed.
-	execEach(ctx context.Context, query string, args [][]any) ([]int64, error)
 }
 
 // Row is one row of a result.
@@ -108,12 +106,6 @@ type Row interface {
 // Exec runs a statement and returns how many rows it changed.
 func (t Tx) Exec(query string, args ...any) (int64, error) {
 	n, err := t.conn.exec(t.ctx, query, args)
-	return n, explain(query, err)
-}
-
-// ExecEach runs one statement for each of several lists of arguments, in one go, and returns how many rows each changed.
-func (t Tx) ExecEach(query string, args [][]any) ([]int64, error) {
-	n, err := t.conn.execEach(t.ctx, query, args)
 	return n, explain(query, err)
 }
 

@@ -33,17 +33,24 @@ type sqliteDB struct {
 	stop  chan struct{}
 	done  chan struct{}
 	once  sync.Once
+
+	commits int // counted by the writer
+
+	folder sync.WaitGroup // the goroutine that folds
+	fold   chan struct{}  // asks for the write-ahead log to be folded back into the file
+	folded chan struct{}  // says that nearly all of it was
 }
 
-// Sizes of the page caches, in KiB, and of the write-ahead log at which it is folded back into the file, in pages of 4 KiB.
+// Sizes of the page caches, in KiB, and of the write-ahead log at which it is folded back into the file, in bytes.
 const (
-	writerCache    = 16 << 10
-	readerCache    = 4 << 10
-	autoCheckpoint = 8192
+	writerCache = 16 << 10
+	readerCache = 4 << 10
+	maxLog      = 32 << 20
 )
 
 func openSQLite(ctx context.Context, path string, migrations fs.FS) (_ *sqliteDB, err error) {
-	d := &sqliteDB{path: path, queue: make(chan *job, 256), stop: make(chan struct{}), done: make(chan struct{})}
+	d := &sqliteDB{path: path, queue: make(chan *job, 256), stop: make(chan struct{}), done: make(chan struct{}),
+		fold: make(chan struct{}, 1), folded: make(chan struct{}, 1)}
 	if d.lock, err = lockFile(path); err != nil {
 		return nil, err
 	}
@@ -58,7 +65,7 @@ func openSQLite(ctx context.Context, path string, migrations fs.FS) (_ *sqliteDB
 	if d.writer, err = d.open(writerCache); err != nil {
 		return nil, err
 	}
-	if err := d.writer.pragma(fmt.Sprintf("wal_autocheckpoint = %d", autoCheckpoint)); err != nil {
+	if err := d.writer.pragma("wal_autocheckpoint = 0"); err != nil {
 		return nil, errors.Join(err, d.writer.Close())
 	}
 	n := max(4, 2*runtime.GOMAXPROCS(0))
@@ -67,6 +74,7 @@ func openSQLite(ctx context.Context, path string, migrations fs.FS) (_ *sqliteDB
 		d.readers <- nil
 	}
 	go d.write()
+	d.folder.Go(d.foldLog)
 	return d, nil
 }
 
@@ -135,6 +143,7 @@ func (d *sqliteDB) open(cache int) (*sqliteConn, error) {
 func (d *sqliteDB) close() error {
 	d.once.Do(func() { close(d.stop) })
 	<-d.done
+	d.folder.Wait()
 	var err error
 	for range cap(d.readers) { // waits for the views under way
 		if c := <-d.readers; c != nil {
@@ -305,17 +314,6 @@ func (c *sqliteConn) exec(_ context.Context, query string, args []any) (int64, e
 	}
 	n := int64(c.Changes())
 	return n, sqliteError(errors.Join(err, finish()))
-}
-
-func (c *sqliteConn) execEach(ctx context.Context, query string, args [][]any) (changed []int64, err error) {
-	for _, a := range args {
-		n, err := c.exec(ctx, query, a)
-		if err != nil {
-			return changed, err
-		}
-		changed = append(changed, n)
-	}
-	return changed, nil
 }
 
 func (c *sqliteConn) query(ctx context.Context, query string, args []any, scan func(Row) error) error {

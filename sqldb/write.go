@@ -58,6 +58,9 @@ func (d *sqliteDB) write() {
 		select {
 		case j := <-d.queue:
 			d.commitGroup(append(group, j))
+			d.watchLog()
+		case <-d.folded:
+			d.finishFolding()
 		case <-d.stop:
 			for {
 				select {

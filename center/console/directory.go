@@ -83,8 +83,11 @@ func users(p page) error {
 	if l.Locked, err = p.locked(); err != nil {
 		return err
 	}
-	l.Items, l.Total, err = p.h.Center.Users(p.Context(), center.UserQuery{Search: l.Search, Offset: p.offset(), Limit: pageSize})
-	if err != nil {
+	q := center.UserQuery{Search: l.Search, Offset: p.offset(), Limit: pageSize}
+	if l.Total, err = p.h.Center.CountUsers(p.Context(), q); err != nil {
+		return err
+	}
+	if l.Items, err = p.h.Center.Users(p.Context(), q); err != nil {
 		return err
 	}
 	l.place(p.offset())
@@ -176,8 +179,11 @@ func groups(p page) error {
 	if l.Locked, err = p.locked(); err != nil {
 		return err
 	}
-	l.Items, l.Total, err = p.h.Center.Groups(p.Context(), center.GroupQuery{Search: l.Search, Offset: p.offset(), Limit: pageSize})
-	if err != nil {
+	q := center.GroupQuery{Search: l.Search, Offset: p.offset(), Limit: pageSize}
+	if l.Total, err = p.h.Center.CountGroups(p.Context(), q); err != nil {
+		return err
+	}
+	if l.Items, err = p.h.Center.Groups(p.Context(), q); err != nil {
 		return err
 	}
 	l.place(p.offset())

@@ -133,7 +133,7 @@ func (h *Handler) listGroups(ctx context.Context, _ awsapi.Caller, in listGroups
 		if err == nil {
 			groups = append(groups, g)
 		}
-	} else if groups, _, err = h.Center.Groups(ctx, center.GroupQuery{After: center.GroupID(after), Limit: size + 1}); err != nil {
+	} else if groups, err = h.Center.Groups(ctx, center.GroupQuery{After: center.GroupID(after), Limit: size + 1}); err != nil {
 		return out, err
 	}
 	if len(groups) > size {

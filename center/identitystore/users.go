@@ -251,7 +251,7 @@ func (h *Handler) listUsers(ctx context.Context, _ awsapi.Caller, in listUsersIn
 		}
 		return out, err
 	}
-	users, _, err := h.Center.Users(ctx, center.UserQuery{After: center.UserID(after), Limit: size + 1})
+	users, err := h.Center.Users(ctx, center.UserQuery{After: center.UserID(after), Limit: size + 1})
 	if err != nil {
 		return out, err
 	}

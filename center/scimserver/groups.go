@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json"
+
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/scim"
 )
@@ -35,7 +37,7 @@ func readGroup(r *request) (center.Group, []center.UserID, error) {
 	if id := wire.String("id"); r.id != "" && id != "" && id != r.id {
 		return center.Group{}, nil, bad(scim.Mutability, "The body's id is another group's.")
 	}
-	members, err := memberIDs(wire["members"])
+	members, err := r.memberIDs(wire["members"])
 	if err != nil {
 		return center.Group{}, nil, err
 	}
@@ -62,7 +64,7 @@ func (h *Handler) showGroup(ctx context.Context, r *request, status int, g cente
 	if err != nil {
 		return answer{}, err
 	}
-	out := answer{status: status, body: r.appendGroup(make([]byte, 0, 512), &g, members), version: g.Version + 1}
+	out := answer{status: status, body: r.appendGroup(buffer(), &g, members), version: g.Version + 1}
 	if status == http.StatusCreated {
 		out.id, out.location = string(g.ID), r.base+"/Groups/"+string(g.ID)
 	}
@@ -179,6 +181,9 @@ func (r *request) groupChanges(patch scim.PatchRequest) (groupEdit, error) {
 		return edit, bad(scim.InvalidSyntax, "Operations is missing or empty.")
 	}
 	for _, op := range patch.Operations {
+		if edit.plain(op) {
+			continue
+		}
 		changes, err := scim.GroupSchema.ParseOperation(op)
 		if err != nil {
 			return edit, err
@@ -196,6 +201,30 @@ func (r *request) groupChanges(patch scim.PatchRequest) (groupEdit, error) {
 		}
 	}
 	return edit, r.fewEnough(len(edit.members.Add) + len(edit.members.Remove))
+}
+
+// plain makes the change that most requests ask for: to add members, or to remove them by name. ok is false, and nothing is changed, for any other.
+func (e *groupEdit) plain(op scim.Operation) (ok bool) {
+	var list []struct {
+		Value string `json:"value"`
+		Ref   string `json:"$ref"`
+	}
+	add := strings.EqualFold(op.Op, "add")
+	if op.Path != "members" || (!add && !strings.EqualFold(op.Op, "remove")) || len(op.Value) == 0 || op.Value[0] != '[' || json.Unmarshal(op.Value, &list, plainOptions) != nil {
+		return false
+	}
+	ids := make([]center.UserID, len(list))
+	for i, m := range list {
+		if ids[i] = center.UserID(m.Value); m.Value == "" {
+			return false
+		}
+	}
+	if add {
+		e.add(ids)
+	} else {
+		e.remove(ids...)
+	}
+	return true
 }
 
 func (e *groupEdit) apply(p profile, c scim.Change) error {
@@ -231,7 +260,7 @@ func (e *groupEdit) applyMembers(p profile, c scim.Change) error {
 	if all && !p.standard {
 		return &scim.Error{Status: http.StatusBadRequest, Detail: textMembers}
 	}
-	ids, err := memberIDs(c.Value)
+	ids, err := p.memberIDs(c.Value)
 	if err != nil {
 		return err
 	}
@@ -239,22 +268,37 @@ func (e *groupEdit) applyMembers(p profile, c scim.Change) error {
 	case all:
 		e.members = center.MembershipChange{Clear: true, Add: ids}
 	case c.Op == "add":
-		e.members.Remove = slices.DeleteFunc(e.members.Remove, func(id center.UserID) bool { return slices.Contains(ids, id) })
-		e.members.Add = append(e.members.Add, ids...)
+		e.add(ids)
 	default:
 		e.remove(ids...)
 	}
 	return nil
 }
 
-// remove makes the operations of one request take effect in their order: who was to be added before is not.
+// add and remove make the operations of one request take effect in their order: who was to be removed before stays, who was to be added is not.
+func (e *groupEdit) add(ids []center.UserID) {
+	e.members.Remove = without(e.members.Remove, ids)
+	e.members.Add = append(e.members.Add, ids...)
+}
+
 func (e *groupEdit) remove(ids ...center.UserID) {
-	e.members.Add = slices.DeleteFunc(e.members.Add, func(id center.UserID) bool { return slices.Contains(ids, id) })
+	e.members.Add = without(e.members.Add, ids)
 	e.members.Remove = append(e.members.Remove, ids...)
 }
 
+func without(list, ids []center.UserID) []center.UserID {
+	if len(list) == 0 {
+		return list
+	}
+	gone := make(map[center.UserID]bool, len(ids))
+	for _, id := range ids {
+		gone[id] = true
+	}
+	return slices.DeleteFunc(list, func(id center.UserID) bool { return gone[id] })
+}
+
 // memberIDs reads a member list: objects with a value, a single object, or plain ids, as some clients send them.
-func memberIDs(v any) ([]center.UserID, error) {
+func (p profile) memberIDs(v any) ([]center.UserID, error) {
 	items, ok := v.([]any)
 	if !ok && v != nil {
 		items = []any{v}
@@ -266,6 +310,9 @@ func memberIDs(v any) ([]center.UserID, error) {
 			id = scim.Resource(m).String("value")
 			if strings.EqualFold(scim.Resource(m).String("type"), "Group") {
 				return nil, bad(scim.InvalidValue, "Groups cannot be members of groups.")
+			}
+			if !p.standard && scim.Resource(m).String("display") != "" {
+				return nil, bad(scim.InvalidValue, "members.display is not supported.")
 			}
 		}
 		if id == "" {

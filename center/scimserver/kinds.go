@@ -14,9 +14,12 @@ import (
 
 var users = kind{
 	schema: scim.UserSchema,
-	count:  func(rd center.Reader) (int, error) { return rd.CountUsers(center.UserQuery{}) },
-	page: func(rd center.Reader, after string, offset, limit int) ([]found, error) {
-		list, err := rd.Users(center.UserQuery{After: center.UserID(after), Offset: offset, Limit: limit})
+	from: func(c *center.Center, rd center.Reader, offset, limit int) ([]found, int, error) {
+		list, total, err := c.UsersFrom(rd, offset, limit)
+		return foundUsers(list), total, err
+	},
+	after: func(rd center.Reader, id string, limit int) ([]found, error) {
+		list, err := rd.Users(center.UserQuery{After: center.UserID(id), Limit: limit})
 		return foundUsers(list), err
 	},
 	byIDs: func(rd center.Reader, ids []string) ([]found, error) {
@@ -55,9 +58,12 @@ var users = kind{
 
 var groups = kind{
 	schema: scim.GroupSchema,
-	count:  func(rd center.Reader) (int, error) { return rd.CountGroups(center.GroupQuery{}) },
-	page: func(rd center.Reader, after string, offset, limit int) ([]found, error) {
-		list, err := rd.Groups(center.GroupQuery{After: center.GroupID(after), Offset: offset, Limit: limit})
+	from: func(c *center.Center, rd center.Reader, offset, limit int) ([]found, int, error) {
+		list, total, err := c.GroupsFrom(rd, offset, limit)
+		return foundGroups(list), total, err
+	},
+	after: func(rd center.Reader, id string, limit int) ([]found, error) {
+		list, err := rd.Groups(center.GroupQuery{After: center.GroupID(id), Limit: limit})
 		return foundGroups(list), err
 	},
 	byIDs: func(rd center.Reader, ids []string) ([]found, error) {

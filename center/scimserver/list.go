@@ -80,9 +80,10 @@ type found struct {
 // kind is a resource type, as lists see it.
 type kind struct {
 	schema scim.Schema
-	count  func(center.Reader) (int, error)
-	// page returns up to limit resources in the order of their ids: those after an id, or from an offset.
-	page func(rd center.Reader, after string, offset, limit int) ([]found, error)
+	// from returns a page of all resources in the order of their ids, and how many there are.
+	from func(c *center.Center, rd center.Reader, offset, limit int) ([]found, int, error)
+	// after returns up to limit resources in the order of their ids, after one of them.
+	after func(rd center.Reader, id string, limit int) ([]found, error)
 	// lookUp finds the resources whose attribute, in lower case, equals a value where an index does. indexed is false where none does.
 	lookUp  func(rd center.Reader, attribute, value string) (list []found, indexed bool, err error)
 	related func(attribute string) relation // for an attribute in lower case; nil for those that are no relation
@@ -103,7 +104,7 @@ func (h *Handler) list(ctx context.Context, r *request, k kind, q query) (answer
 	}
 	var out answer
 	err := h.Center.Store.View(ctx, func(rd center.Reader) error {
-		l := &listing{request: r, reader: rd, query: q}
+		l := &listing{request: r, center: h.Center, reader: rd, query: q}
 		if err := l.run(k, filter); err != nil {
 			return err
 		}
@@ -118,6 +119,7 @@ func (h *Handler) list(ctx context.Context, r *request, k kind, q query) (answer
 type listing struct {
 	*request
 	query
+	center *center.Center
 	reader center.Reader
 	shown  []found
 	total  int
@@ -140,14 +142,11 @@ func (l *listing) run(k kind, filter scim.Filter) error {
 // everything pages through all resources, by key in cursor mode and by offset otherwise.
 func (l *listing) everything(k kind) (err error) {
 	if l.cursor {
-		list, err := k.page(l.reader, l.after, 0, l.count+1)
+		list, err := k.after(l.reader, l.after, l.count+1)
 		l.cut(list)
 		return err
 	}
-	if l.total, err = k.count(l.reader); err != nil || l.count == 0 {
-		return err
-	}
-	l.shown, err = k.page(l.reader, "", l.start-1, l.count)
+	l.shown, l.total, err = k.from(l.center, l.reader, l.start-1, l.count)
 	return err
 }
 
@@ -331,7 +330,7 @@ func (l *listing) scan(kinds []kind, filters map[string]scim.Filter) error {
 			after = l.after
 		}
 		for {
-			batch, err := k.page(l.reader, after, 0, scanBatch)
+			batch, err := k.after(l.reader, after, scanBatch)
 			if err != nil {
 				return err
 			}
@@ -466,8 +465,7 @@ func (q query) wants(attribute string) bool {
 
 // answer is the list. In cursor mode it has no total, and the last page no cursor.
 func (l *listing) answer() (answer, error) {
-	b := make([]byte, 0, 256+768*len(l.shown))
-	b = append(b, '{')
+	b := append(buffer(), '{')
 	if l.cursor {
 		if l.next != "" {
 			b = append(append(append(b, `"nextCursor":"`...), l.next...), `",`...)

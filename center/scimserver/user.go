@@ -166,7 +166,7 @@ func quote(b []byte, s string) []byte {
 }
 
 func stamp(b []byte, t time.Time) []byte {
-	return append(t.UTC().AppendFormat(append(b, '"'), "2006-01-02T15:04:05Z"), '"')
+	return append(t.UTC().AppendFormat(append(b, '"'), time.RFC3339), '"')
 }
 
 func (r *request) meta(o *object, kind string, id string, created, modified time.Time, version int64) {

@@ -42,7 +42,7 @@ func (h *Handler) showUser(ctx context.Context, r *request, status int, u center
 	if err != nil {
 		return answer{}, err
 	}
-	out := answer{status: status, body: r.appendUser(make([]byte, 0, 1024), &u, groups), version: u.Version + 1}
+	out := answer{status: status, body: r.appendUser(buffer(), &u, groups), version: u.Version + 1}
 	if status == http.StatusCreated {
 		out.id, out.location = string(u.ID), r.base+"/Users/"+string(u.ID)
 	}

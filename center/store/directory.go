@@ -21,7 +21,8 @@ func (t tx) user(query string, args ...any) (center.User, error) {
 	return readUser(doc)
 }
 
-func (t tx) users(query string, args ...any) (all []center.User, err error) {
+func (t tx) users(expected int, query string, args ...any) (all []center.User, err error) {
+	all = make([]center.User, 0, min(expected, 1000))
 	err = t.Query(query, args, func(r sqldb.Row) error {
 		var doc string
 		if err := r.Scan(&doc); err != nil {
@@ -96,7 +97,7 @@ func (t tx) Users(q center.UserQuery) ([]center.User, error) {
 		w.And("id > ?", string(q.After))
 	}
 	query := `SELECT doc FROM users` + w.Text() + ` ORDER BY id` + w.Limit(q.Limit, q.Offset)
-	return t.users(query, w.Args...)
+	return t.users(q.Limit, query, w.Args...)
 }
 
 func (t tx) CountUsers(q center.UserQuery) (int, error) {

@@ -3,6 +3,9 @@ package store
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
+	"strconv"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -106,32 +109,64 @@ func (t tx) GroupsOf(u center.UserID) ([]center.Group, error) {
 	return list[center.Group](t, `SELECT g.doc FROM memberships m JOIN user_groups g ON g.seq = m.group_seq WHERE m.user_seq = (SELECT seq FROM users WHERE id = $1) ORDER BY m.group_seq`, string(u))
 }
 
-// AddMembers takes the user's number from the user, so that a user who is not there adds nothing.
-func (t tx) AddMembers(g center.GroupID, users []center.UserID, at time.Time, by string) ([]bool, error) {
+// AddMembers takes the users' numbers from the users, so that those who are not there add nothing.
+func (t tx) AddMembers(g center.GroupID, users []center.UserID, at time.Time, by string) (added int, err error) {
 	var group int64
 	if err := t.Row(`SELECT seq FROM user_groups WHERE id = $1`, []any{string(g)}, &group); err != nil {
-		return nil, sqldb.NoRow(err, center.ErrNoRow)
+		return 0, sqldb.NoRow(err, center.ErrNoRow)
 	}
-	rows := make([][]any, len(users))
-	for i, u := range users {
-		rows[i] = []any{group, at.UnixMilli(), by, string(u)}
+	for some := range slices.Chunk(users, listed) {
+		n, err := t.Exec(`INSERT INTO memberships (group_seq, user_seq, created, created_by)
+			SELECT CAST($1 AS BIGINT), seq, CAST($2 AS BIGINT), CAST($3 AS TEXT) FROM users WHERE id IN `+placeholders(4, len(some))+` ON CONFLICT DO NOTHING`,
+			append([]any{group, at.UnixMilli(), by}, anys(some)...)...)
+		if err != nil {
+			return added, err
+		}
+		added += int(n)
 	}
-	changed, err := t.ExecEach(`INSERT INTO memberships (group_seq, user_seq, created, created_by)
-		SELECT CAST($1 AS BIGINT), seq, CAST($2 AS BIGINT), CAST($3 AS TEXT) FROM users WHERE id = $4 ON CONFLICT DO NOTHING`, rows)
-	added := make([]bool, len(changed))
-	for i, n := range changed {
-		added[i] = n > 0
-	}
-	return added, err
+	return added, nil
 }
 
 func (t tx) RemoveMembers(g center.GroupID, users []center.UserID) error {
-	rows := make([][]any, len(users))
-	for i, u := range users {
-		rows[i] = []any{string(g), string(u)}
+	for some := range slices.Chunk(users, listed) {
+		err := t.Do(`DELETE FROM memberships WHERE group_seq = (SELECT seq FROM user_groups WHERE id = $1) AND user_seq IN (SELECT seq FROM users WHERE id IN `+
+			placeholders(2, len(some))+`)`, append([]any{string(g)}, anys(some)...)...)
+		if err != nil {
+			return err
+		}
 	}
-	_, err := t.ExecEach(`DELETE FROM memberships WHERE group_seq = (SELECT seq FROM user_groups WHERE id = $1) AND user_seq = (SELECT seq FROM users WHERE id = $2)`, rows)
-	return err
+	return nil
+}
+
+// listed bounds how many ids one statement lists: as many as one request of AWS's profile names.
+const listed = 100
+
+// lists are the texts of lists of placeholders, by their first number and length: statements are prepared by their text.
+var lists sync.Map
+
+func placeholders(first, n int) string {
+	key := [2]int{first, n}
+	if text, ok := lists.Load(key); ok {
+		return text.(string) //nolint:errcheck,forcetypeassert // nothing else is stored
+	}
+	b := []byte{'('}
+	for i := range n {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = strconv.AppendInt(append(b, '$'), int64(first+i), 10)
+	}
+	text := string(append(b, ')'))
+	lists.Store(key, text)
+	return text
+}
+
+func anys[T ~string](ids []T) []any {
+	out := make([]any, len(ids))
+	for i, id := range ids {
+		out[i] = string(id)
+	}
+	return out
 }
 
 func (t tx) DeleteMembershipsOf(u center.UserID) error {

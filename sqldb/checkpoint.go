@@ -1,0 +1,52 @@
+package sqldb
+
+import (
+	"errors"
+	"os"
+)
+
+// SQLite folds the write-ahead log back into the file within the commit that makes it too long, and whoever commits then waits for thousands of pages
+// and two syncs. Here another goroutine folds while the writer goes on; what has been written meanwhile, a few pages, the writer folds itself. Then all
+// of the log is in the file, and the next commit begins it anew.
+
+// watchLog asks for the log to be folded when it is long. It is called by the writer.
+func (d *sqliteDB) watchLog() {
+	if d.commits++; d.commits%32 != 0 {
+		return
+	}
+	if info, err := os.Stat(d.path + "-wal"); err != nil || info.Size() < maxLog {
+		return
+	}
+	select {
+	case d.fold <- struct{}{}:
+	default: // asked already
+	}
+}
+
+// foldLog waits for the writer to ask, on a connection of its own.
+func (d *sqliteDB) foldLog() {
+	for {
+		select {
+		case <-d.fold:
+		case <-d.stop:
+			return
+		}
+		c, err := d.open(readerCache)
+		if err == nil {
+			err = errors.Join(c.pragma("wal_checkpoint(PASSIVE)"), c.Close())
+		}
+		if err != nil { // a full disk, say: the log grows until folding succeeds
+			continue
+		}
+		select {
+		case d.folded <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// finishFolding folds what was written while most was folded. It is called by the writer. Readers that still need the log keep it from beginning anew,
+// which is tried again later.
+func (d *sqliteDB) finishFolding() {
+	_ = d.writer.pragma("wal_checkpoint(PASSIVE)") // a failure is met again by the next commit
+}
