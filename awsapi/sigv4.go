@@ -1,7 +1,6 @@
 package awsapi
 
 import (
-	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -13,6 +12,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -22,6 +22,8 @@ type Verifier struct {
 	Now    func() time.Time
 	// Lookup returns the secret of an access key and who it belongs to. token is the session token, or "". It fails with an *Error.
 	Lookup func(ctx context.Context, accessKeyID, token string) (secret string, who Caller, err error)
+
+	keys signingKeys
 }
 
 const (
@@ -50,19 +52,28 @@ func parseAuthorization(header string) (a authorization, err error) {
 	if !ok || len(header) > 4096 {
 		return a, incomplete("Authorization header requires the algorithm " + algorithm)
 	}
-	parts := map[string]string{}
-	for _, p := range strings.Split(rest, ",") {
+	var credential, signed, signature string
+	for p := range strings.SplitSeq(rest, ",") {
 		k, v, ok := strings.Cut(strings.TrimSpace(p), "=")
-		if _, twice := parts[k]; !ok || twice {
+		var part *string
+		switch k {
+		case "Credential":
+			part = &credential
+		case "SignedHeaders":
+			part = &signed
+		case "Signature":
+			part = &signature
+		}
+		if !ok || part == nil || *part != "" {
 			return a, incomplete("Authorization header is not well-formed")
 		}
-		parts[k] = v
+		*part = v
 	}
-	scope := strings.Split(parts["Credential"], "/")
+	scope := strings.Split(credential, "/")
 	if len(scope) != 5 || scope[4] != "aws4_request" || scope[0] == "" {
 		return a, incomplete("Credential must have the form key/date/region/service/aws4_request")
 	}
-	a = authorization{scope[0], scope[1], scope[2], scope[3], strings.Split(parts["SignedHeaders"], ";"), parts["Signature"]}
+	a = authorization{scope[0], scope[1], scope[2], scope[3], strings.Split(signed, ";"), signature}
 	if len(a.signature) != 64 || len(a.signed) > maxHeaders || !slices.IsSorted(a.signed) {
 		return a, incomplete("Authorization header requires sorted SignedHeaders and a Signature")
 	}
@@ -95,12 +106,8 @@ func (v *Verifier) Verify(r *http.Request, body []byte, service string) (Caller,
 	if err != nil {
 		return who, err
 	}
-	toSign := strings.Join([]string{algorithm, stamp, a.date + "/" + a.region + "/" + a.service + "/aws4_request", hashHex([]byte(canonicalRequest(r, body, a.signed)))}, "\n")
-	key := []byte("AWS4" + secret)
-	for _, part := range []string{a.date, a.region, a.service, "aws4_request"} {
-		key = mac(key, part)
-	}
-	want := hex.EncodeToString(mac(key, toSign))
+	toSign := strings.Join([]string{algorithm, stamp, a.date + "/" + a.region + "/" + a.service + "/aws4_request", hashHex(canonicalRequest(r, body, a.signed))}, "\n")
+	want := hex.EncodeToString(mac(v.keys.get(scopeOf{a.key, secret, a.date, a.region, a.service}), toSign))
 	if subtle.ConstantTimeCompare([]byte(want), []byte(a.signature)) != 1 {
 		return who, &Error{Code: "InvalidSignatureException", Status: http.StatusForbidden,
 			Message: "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method."}
@@ -114,8 +121,10 @@ func requireSigned(r *http.Request, signed []string) error {
 		return incomplete("SignedHeaders must contain host")
 	}
 	for name := range r.Header {
-		lower := strings.ToLower(name)
-		if strings.HasPrefix(lower, "x-amz-") && !slices.Contains(signed, lower) {
+		if !strings.HasPrefix(name, "X-Amz-") { // net/http has brought names into this form
+			continue
+		}
+		if lower := strings.ToLower(name); !slices.Contains(signed, lower) {
 			return incomplete("SignedHeaders must contain " + lower)
 		}
 	}
@@ -123,13 +132,20 @@ func requireSigned(r *http.Request, signed []string) error {
 }
 
 // canonicalRequest is the request in the form that is signed. The body is hashed here; the header with its hash is not believed.
-func canonicalRequest(r *http.Request, body []byte, signed []string) string {
-	var b bytes.Buffer
+func canonicalRequest(r *http.Request, body []byte, signed []string) []byte {
+	b := make([]byte, 0, 1024)
 	path := r.URL.EscapedPath()
 	if path == "" {
 		path = "/"
 	}
-	b.WriteString(r.Method + "\n" + escapePath(path) + "\n" + canonicalQuery(r.URL.Query()) + "\n")
+	if path != "/" {
+		path = escapePath(path)
+	}
+	query := ""
+	if r.URL.RawQuery != "" {
+		query = canonicalQuery(r.URL.Query())
+	}
+	b = append(append(append(append(append(append(b, r.Method...), '\n'), path...), '\n'), query...), '\n')
 	for _, name := range signed {
 		values := r.Header.Values(name)
 		if name == "host" {
@@ -138,14 +154,63 @@ func canonicalRequest(r *http.Request, body []byte, signed []string) string {
 		if name == "content-length" && len(values) == 0 {
 			values = []string{strconv.FormatInt(r.ContentLength, 10)}
 		}
-		trimmed := make([]string, len(values))
+		b = append(append(b, name...), ':')
 		for i, v := range values {
-			trimmed[i] = strings.Join(strings.Fields(v), " ")
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(b, squeezed(v)...)
 		}
-		b.WriteString(name + ":" + strings.Join(trimmed, ",") + "\n")
+		b = append(b, '\n')
 	}
-	b.WriteString("\n" + strings.Join(signed, ";") + "\n" + hashHex(body))
-	return b.String()
+	b = append(b, '\n')
+	for i, name := range signed {
+		if i > 0 {
+			b = append(b, ';')
+		}
+		b = append(b, name...)
+	}
+	return append(append(b, '\n'), hashHex(body)...)
+}
+
+// squeezed takes the blanks around a value away and makes those within single ones.
+func squeezed(v string) string {
+	if !strings.ContainsAny(v, " \t\r\n") {
+		return v
+	}
+	return strings.Join(strings.Fields(v), " ")
+}
+
+// scopeOf is what a signing key is made of.
+type scopeOf struct{ key, secret, date, region, service string }
+
+// signingKeys remembers the keys that signatures are made with: one is good for a day, and making it costs four times as much as using it.
+type signingKeys struct {
+	mu   sync.RWMutex
+	keys map[scopeOf][]byte
+}
+
+// maxSigningKeys bounds what is remembered.
+const maxSigningKeys = 256
+
+func (s *signingKeys) get(scope scopeOf) []byte {
+	s.mu.RLock()
+	key := s.keys[scope]
+	s.mu.RUnlock()
+	if key != nil {
+		return key
+	}
+	key = []byte("AWS4" + scope.secret)
+	for _, part := range []string{scope.date, scope.region, scope.service, "aws4_request"} {
+		key = mac(key, part)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.keys == nil || len(s.keys) >= maxSigningKeys {
+		s.keys = map[scopeOf][]byte{}
+	}
+	s.keys[scope] = key
+	return key
 }
 
 // escapePath encodes the encoded path once more, as all services but S3 want it.

@@ -115,12 +115,7 @@ func (g *Group) touch(c *Center, by audit.Actor, old Group) {
 
 // changed notes that a group's members were changed.
 func (c *Center) changed(tx Tx, by audit.Actor, id GroupID) error {
-	g, err := tx.Group(id)
-	if err != nil {
-		return orRefuse(err, GroupNotFound, string(id))
-	}
-	g.touch(c, by, g)
-	return tx.PutGroup(g)
+	return orRefuse(tx.TouchGroup(id, c.now(), by.Name), GroupNotFound, string(id))
 }
 
 // CreateGroup adds a group with its first members. It fails with GroupNameTaken, ExternalIDTaken, UserNotFound,
@@ -157,11 +152,10 @@ func (c *Center) UpdateGroup(ctx context.Context, by audit.Actor, id GroupID, me
 		g.ID, g.CreatedAt, g.CreatedBy = old.ID, old.CreatedAt, old.CreatedBy
 		g.touch(c, by, old)
 		if g.DisplayName != old.DisplayName || g.ExternalID != old.ExternalID || g.Description != old.Description {
-			if err := g.check(tx); err != nil {
+			if err := errors.Join(g.check(tx), tx.PutGroup(g)); err != nil {
 				return string(id), err
 			}
-		}
-		if err := tx.PutGroup(g); err != nil {
+		} else if err := c.changed(tx, by, id); err != nil {
 			return string(id), err
 		}
 		return string(id), c.changeMembers(tx, by, id, members)
@@ -270,20 +264,17 @@ func (c *Center) CountGroups(ctx context.Context, q GroupQuery) (n int, err erro
 func (c *Center) CreateMembership(ctx context.Context, by audit.Actor, group GroupID, user UserID) (m Membership, err error) {
 	subject := string(group) + "/" + string(user)
 	err = c.change(ctx, by, "CreateGroupMembership", func(tx Tx) (string, error) {
-		added, err := tx.AddMembers(group, []UserID{user}, c.now(), by.Name)
-		if err != nil {
-			return subject, orRefuse(err, GroupNotFound, string(group))
-		}
-		if added == 0 {
-			if _, err := tx.User(user); err != nil {
-				return subject, orRefuse(err, UserNotFound, string(user))
-			}
-			return subject, &Error{Code: MembershipExists, Subject: subject}
-		}
-		if m, err = tx.MembershipOf(group, user); err != nil {
+		if err := c.changed(tx, by, group); err != nil {
 			return subject, err
 		}
-		return subject, c.changed(tx, by, group)
+		m, err = tx.AddMember(group, user, c.now(), by.Name)
+		if !errors.Is(err, ErrNoRow) {
+			return subject, err
+		}
+		if _, err := tx.User(user); err != nil {
+			return subject, orRefuse(err, UserNotFound, string(user))
+		}
+		return subject, &Error{Code: MembershipExists, Subject: subject}
 	})
 	return m, err
 }

@@ -13,6 +13,7 @@ type remembered struct {
 	age    uint64 // counts how often something was forgotten
 	tokens map[string]BearerToken
 	keys   map[string]openedKey
+	issuer string // of external ids
 	users  map[UserID]*User
 	names  map[string]UserID // of the users, by folded user name
 }
@@ -34,7 +35,7 @@ func (r *remembered) forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.age++
-	r.tokens, r.keys = nil, nil
+	r.tokens, r.keys, r.issuer = nil, nil, ""
 }
 
 // token returns what is remembered, and the age to hand to keepToken.
@@ -75,6 +76,20 @@ func (r *remembered) keepKey(k openedKey, age uint64) {
 		r.keys = map[string]openedKey{}
 	}
 	r.keys[k.ID] = k
+}
+
+func (r *remembered) externalIDIssuer() (string, uint64) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.issuer, r.age
+}
+
+func (r *remembered) keepIssuer(issuer string, age uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.age == age {
+		r.issuer = issuer
+	}
 }
 
 // user returns a user that is remembered, and the age to hand to keepUser. Nobody may change what it points to.

@@ -86,18 +86,30 @@ func (c *Center) ProvisioningTenant(ctx context.Context) (t ProvisioningTenant, 
 }
 
 // ExternalIDIssuer is the issuer under which external ids written by SCIM appear in the identitystore API.
-func (c *Center) ExternalIDIssuer(r Reader) (string, error) {
-	t, err := r.ProvisioningTenant()
-	if errors.Is(err, ErrNoRow) {
-		return "https://scim.aws.com/" + c.Instance.IdentityStoreID, nil
+func (c *Center) ExternalIDIssuer(ctx context.Context) (issuer string, err error) {
+	known, age := c.remembered.externalIDIssuer()
+	if known != "" {
+		return known, nil
 	}
-	return "https://scim.aws.com/" + t.ID, err
+	err = c.Store.View(ctx, func(r Reader) error {
+		t, err := r.ProvisioningTenant()
+		if errors.Is(err, ErrNoRow) {
+			t.ID, err = c.Instance.IdentityStoreID, nil
+		}
+		issuer = "https://scim.aws.com/" + t.ID
+		return err
+	})
+	if err == nil && !c.Store.Shared() {
+		c.remembered.keepIssuer(issuer, age)
+	}
+	return issuer, err
 }
 
 // CreateProvisioningTenant enables automatic provisioning. It fails with SourceNotConfigured while the identity source is the
 // built-in directory, and with ProvisioningOn.
 func (c *Center) CreateProvisioningTenant(ctx context.Context, by audit.Actor) (ProvisioningTenant, error) {
 	t := ProvisioningTenant{ID: authn.NewHex(2)[:3] + c.NewID(), CreatedAt: c.now()}
+	defer c.remembered.forget()
 	err := c.change(ctx, by, "CreateProvisioningTenant", func(tx Tx) (string, error) {
 		s, err := source(tx)
 		if err != nil {

@@ -90,7 +90,11 @@ type Tx interface {
 	DeleteUser(UserID) error
 	AddGroup(Group) error
 	PutGroup(Group) error
+	// TouchGroup counts a change of a group's members. ErrNoRow when there is no such group.
+	TouchGroup(id GroupID, at time.Time, by string) error
 	DeleteGroup(GroupID) error
+	// AddMember adds one user and returns the membership. ErrNoRow when there is no such group or user, or the user is a member already.
+	AddMember(group GroupID, user UserID, at time.Time, by string) (Membership, error)
 	// AddMembers adds users, each named once, and says how many were added: who is a member already, or does not exist, is passed over. ErrNoRow when
 	// there is no such group.
 	AddMembers(group GroupID, users []UserID, at time.Time, by string) (int, error)

@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -34,7 +35,12 @@ type sqliteDB struct {
 	done  chan struct{}
 	once  sync.Once
 
-	commits int // counted by the writer
+	commits   int           // counted by the writer
+	committed chan batch    // groups that wait for the log to be synced
+	idle      chan struct{} // says that none is being synced
+	syncLog   func() error  // syncFileLog; tests put others in its place
+	log       *os.File      // the write-ahead log, to sync it
+	unsynced  atomic.Bool   // a sync failed
 
 	folder sync.WaitGroup // the goroutine that folds
 	fold   chan struct{}  // asks for the write-ahead log to be folded back into the file
@@ -43,14 +49,17 @@ type sqliteDB struct {
 
 // Sizes of the page caches, in KiB, and of the write-ahead log at which it is folded back into the file, in bytes.
 const (
-	writerCache = 16 << 10
+	writerCache = 6 << 10
 	readerCache = 4 << 10
-	maxLog      = 32 << 20
+	pageSize    = 4 << 10
+	maxLog      = 128 << 20
 )
 
 func openSQLite(ctx context.Context, path string, migrations fs.FS) (_ *sqliteDB, err error) {
 	d := &sqliteDB{path: path, queue: make(chan *job, 256), stop: make(chan struct{}), done: make(chan struct{}),
-		fold: make(chan struct{}, 1), folded: make(chan struct{}, 1)}
+		fold: make(chan struct{}, 1), folded: make(chan struct{}, 1), committed: make(chan batch, 1), idle: make(chan struct{}, 1)}
+	d.idle <- struct{}{}
+	d.syncLog = d.syncFileLog
 	if d.lock, err = lockFile(path); err != nil {
 		return nil, err
 	}
@@ -74,6 +83,7 @@ func openSQLite(ctx context.Context, path string, migrations fs.FS) (_ *sqliteDB
 		d.readers <- nil
 	}
 	go d.write()
+	go d.syncCommits()
 	d.folder.Go(d.foldLog)
 	return d, nil
 }
@@ -126,13 +136,13 @@ func (d *sqliteDB) migrate(ctx context.Context, migrations fs.FS) (err error) {
 }
 
 func (d *sqliteDB) open(cache int) (*sqliteConn, error) {
-	c, err := sqlite.OpenConn(d.path, sqlite.OpenReadWrite, sqlite.OpenWAL, sqlite.OpenNoMutex) // each connection has one user at a time
+	c, err := sqlite.OpenConn(d.path, sqlite.OpenReadWrite, sqlite.OpenNoMutex) // each connection has one user at a time
 	if err != nil {
 		return nil, fmt.Errorf("open SQLite: %w", err)
 	}
 	c.SetBusyTimeout(5 * time.Second)
 	own := &sqliteConn{Conn: c, statements: map[string]*sqlite.Stmt{}}
-	for _, p := range []string{"synchronous = FULL", "foreign_keys = ON", fmt.Sprintf("cache_size = -%d", cache)} {
+	for _, p := range []string{fmt.Sprintf("page_size = %d", pageSize), "journal_mode = wal", "synchronous = NORMAL", "foreign_keys = ON", fmt.Sprintf("cache_size = -%d", cache)} {
 		if err := own.pragma(p); err != nil {
 			return nil, errors.Join(err, c.Close())
 		}
@@ -151,6 +161,9 @@ func (d *sqliteDB) close() error {
 		}
 	}
 	close(d.readers)
+	if d.log != nil {
+		err = errors.Join(err, d.log.Close())
+	}
 	return errors.Join(err, d.writer.Close(), d.lock.Close())
 }
 
@@ -317,6 +330,7 @@ func (c *sqliteConn) exec(_ context.Context, query string, args []any) (int64, e
 }
 
 func (c *sqliteConn) query(ctx context.Context, query string, args []any, scan func(Row) error) error {
+	c.wrote = c.wrote || !strings.HasPrefix(query, "SELECT") // INSERT … RETURNING
 	s, finish, err := c.bind(query, args)
 	if err != nil {
 		return err

@@ -20,6 +20,7 @@ func Store(t *testing.T, open func(t *testing.T) center.Store) {
 		test func(*testing.T, center.Store)
 	}{
 		{"users are found by every key, ignoring letter case where names do", usersByKey},
+		{"an e-mail address is one user's, also where it is a user name", emails},
 		{"users and groups page by key in one order", paging},
 		{"memberships are found from both ends and go with their group or user", memberships},
 		{"an update that fails leaves nothing behind", failedUpdate},
@@ -106,6 +107,43 @@ func usersByKey(t *testing.T, s center.Store) {
 	view(t, s, func(r center.Reader) error {
 		_, err := r.User("u1")
 		wantNoRow(t, "deleted user", err)
+		return nil
+	})
+}
+
+// emails looks at addresses that are the user's name and at those that are not.
+func emails(t *testing.T, s center.Store) {
+	person := func(id, name, email string) center.User {
+		return center.User{ID: center.UserID(id), UserName: name, Emails: []center.Value{{Value: email}}}
+	}
+	update(t, s, func(tx center.Tx) error {
+		return errors.Join(addUser(tx, person("u1", "Ada@example.com", "ada@EXAMPLE.com")), addUser(tx, person("u2", "bob", "bob@example.com")), addUser(tx, person("u3", "eve@example.com", "e@example.com")))
+	})
+	for _, c := range []struct {
+		u     center.User
+		added bool
+	}{
+		{person("n1", "x1", "ADA@example.com"), false}, {person("n2", "BOB@example.com", "bob@example.com"), false}, {person("n3", "x3", "bob@example.COM"), false},
+		{person("n4", "ada@example.com", "other@example.com"), false}, {person("n5", "bob@example.com", "five@example.com"), true}, {person("n6", "x6", "eve@example.com"), true},
+	} {
+		update(t, s, func(tx center.Tx) error {
+			added, err := tx.AddUser(c.u)
+			if added != c.added {
+				t.Errorf("%s with %s: added %t", c.u.UserName, c.u.PrimaryEmail(), added)
+			}
+			return err
+		})
+	}
+	view(t, s, func(r center.Reader) error {
+		for email, want := range map[string]center.UserID{"ADA@example.com": "u1", "bob@example.com": "u2", "e@example.com": "u3", "eve@example.com": "n6"} {
+			if u, err := r.UserByEmail(email); err != nil || u.ID != want {
+				t.Errorf("by %s: %s, %v; want %s", email, u.ID, err, want)
+			}
+		}
+		held, err := r.UsersHolding("nobody", "ada@example.com", "")
+		if err != nil || len(held) != 1 || held[0].ID != "u1" || held[0].Email != "ada@example.com" {
+			t.Errorf("holders of ada's address: %+v, %v", held, err)
+		}
 		return nil
 	})
 }

@@ -56,7 +56,7 @@ func (h *Handler) describeGroup(ctx context.Context, _ awsapi.Caller, in groupIn
 	if err != nil {
 		return group{}, err
 	}
-	issuer, err := h.issuer(ctx)
+	issuer, err := h.Center.ExternalIDIssuer(ctx)
 	return h.showGroup(g, issuer), err
 }
 
@@ -117,7 +117,7 @@ func (h *Handler) listGroups(ctx context.Context, _ awsapi.Caller, in listGroups
 	if err != nil {
 		return out, err
 	}
-	issuer, err := h.issuer(ctx)
+	issuer, err := h.Center.ExternalIDIssuer(ctx)
 	if err != nil {
 		return out, err
 	}
@@ -159,7 +159,7 @@ func (h *Handler) findGroup(ctx context.Context, a alternateIdentifier) (center.
 		return center.Group{}, err
 	}
 	if a.ExternalID != nil {
-		issuer, err := h.issuer(ctx)
+		issuer, err := h.Center.ExternalIDIssuer(ctx)
 		if err != nil {
 			return center.Group{}, err
 		}

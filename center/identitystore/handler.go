@@ -1,8 +1,6 @@
 package identitystore
 
 import (
-	"context"
-
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
@@ -111,15 +109,6 @@ func (a alternateIdentifier) check() error {
 type externalID struct {
 	Issuer string
 	ID     string `json:"Id"`
-}
-
-// issuer is the issuer of external ids.
-func (h *Handler) issuer(ctx context.Context) (issuer string, err error) {
-	err = h.Center.Store.View(ctx, func(r center.Reader) (err error) {
-		issuer, err = h.Center.ExternalIDIssuer(r)
-		return err
-	})
-	return issuer, err
 }
 
 func externalIDs(issuer, id string) []externalID {

@@ -200,7 +200,7 @@ func (h *Handler) describeUser(ctx context.Context, _ awsapi.Caller, in userInpu
 	if err != nil {
 		return user{}, err
 	}
-	issuer, err := h.issuer(ctx)
+	issuer, err := h.Center.ExternalIDIssuer(ctx)
 	return h.show(u, issuer, in.Extensions), err
 }
 
@@ -237,7 +237,7 @@ func (h *Handler) listUsers(ctx context.Context, _ awsapi.Caller, in listUsersIn
 	if err != nil {
 		return out, err
 	}
-	issuer, err := h.issuer(ctx)
+	issuer, err := h.Center.ExternalIDIssuer(ctx)
 	if err != nil {
 		return out, err
 	}
@@ -290,7 +290,7 @@ func (h *Handler) findUser(ctx context.Context, a alternateIdentifier) (center.U
 		return center.User{}, err
 	}
 	if a.ExternalID != nil {
-		issuer, err := h.issuer(ctx)
+		issuer, err := h.Center.ExternalIDIssuer(ctx)
 		if err != nil {
 			return center.User{}, err
 		}

@@ -1,6 +1,9 @@
 package store
 
 import (
+	"errors"
+	"time"
+
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 )
@@ -42,7 +45,7 @@ func (t tx) UserByName(name string) (center.User, error) {
 	return t.user(`SELECT doc FROM users WHERE user_name = $1`, center.Fold(name))
 }
 func (t tx) UserByEmail(email string) (center.User, error) {
-	return t.user(`SELECT doc FROM users WHERE email = $1`, center.Fold(email))
+	return t.user(`SELECT doc FROM users WHERE email = $1 OR (user_name = $1 AND name_is_email = 1)`, center.Fold(email))
 }
 func (t tx) UserByExternalID(id string) (center.User, error) {
 	return t.user(`SELECT doc FROM users WHERE external_id = $1`, id)
@@ -50,7 +53,8 @@ func (t tx) UserByExternalID(id string) (center.User, error) {
 
 // UsersHolding looks all three keys up at once.
 func (t tx) UsersHolding(name, email, externalID string) (all []center.UserKeys, err error) {
-	err = t.Query(`SELECT id, user_name, COALESCE(email, ''), COALESCE(external_id, '') FROM users WHERE user_name = $1 OR email = $2 OR external_id = $3`,
+	err = t.Query(`SELECT id, user_name, CASE WHEN name_is_email = 1 THEN user_name ELSE COALESCE(email, '') END, COALESCE(external_id, '') FROM users
+		WHERE user_name = $1 OR email = $2 OR external_id = $3 OR (user_name = $2 AND name_is_email = 1)`,
 		[]any{center.Fold(name), sqldb.OrNull(center.Fold(email)), sqldb.OrNull(externalID)}, func(r sqldb.Row) error {
 			var k center.UserKeys
 			err := r.Scan(&k.ID, &k.UserName, &k.Email, &k.ExternalID)
@@ -60,18 +64,26 @@ func (t tx) UsersHolding(name, email, externalID string) (all []center.UserKeys,
 	return all, err
 }
 
+// userColumns are the values of a user's columns. An e-mail address that is the user name, as most are, is found by that: one index less to write.
 func userColumns(u center.User) []any {
-	return []any{string(u.ID), center.Fold(u.UserName), sqldb.OrNull(center.Fold(u.PrimaryEmail())), sqldb.OrNull(u.ExternalID),
-		center.Fold(u.UserName + " " + u.DisplayName), sqldb.Encode(u)}
+	name, email, same := center.Fold(u.UserName), center.Fold(u.PrimaryEmail()), 0
+	if email == name {
+		email, same = "", 1
+	}
+	return []any{string(u.ID), name, sqldb.OrNull(email), same, sqldb.OrNull(u.ExternalID), center.Fold(u.UserName + " " + u.DisplayName), sqldb.Encode(u)}
 }
 
+// AddUser leaves the keys to the unique indexes, but for an address that is somebody's user name.
 func (t tx) AddUser(u center.User) (bool, error) {
-	n, err := t.Exec(`INSERT INTO users (id, user_name, email, external_id, search, doc) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`, userColumns(u)...)
+	n, err := t.Exec(`INSERT INTO users (id, user_name, email, name_is_email, external_id, search, doc)
+		SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS INTEGER), CAST($5 AS TEXT), CAST($6 AS TEXT), CAST($7 AS TEXT)
+		WHERE NOT EXISTS (SELECT 1 FROM users WHERE (user_name = $3 AND name_is_email = 1) OR (email = $2 AND CAST($4 AS INTEGER) = 1))
+		ON CONFLICT DO NOTHING`, userColumns(u)...)
 	return n > 0, err
 }
 
 func (t tx) PutUser(u center.User) error {
-	return t.Do(`UPDATE users SET user_name = $2, email = $3, external_id = $4, search = $5, doc = $6 WHERE id = $1`, userColumns(u)...)
+	return t.Do(`UPDATE users SET user_name = $2, email = $3, name_is_email = $4, external_id = $5, search = $6, doc = $7 WHERE id = $1`, userColumns(u)...)
 }
 
 func (t tx) PutUserKeepingKeys(u center.User) error {
@@ -105,14 +117,42 @@ func (t tx) CountUsers(q center.UserQuery) (int, error) {
 	return t.Count(`SELECT COUNT(*) FROM users`+w.Text(), w.Args...)
 }
 
+const selectGroup = `SELECT doc, version, updated, updated_by FROM user_groups`
+
+// groups reads groups. When one was changed last stands in columns, since a change of members does not write the document.
+func (t tx) groups(query string, args ...any) (all []center.Group, err error) {
+	err = t.Query(query, args, func(r sqldb.Row) error {
+		var doc, by string
+		var version, updated int64
+		if err := r.Scan(&doc, &version, &updated, &by); err != nil {
+			return err
+		}
+		g, err := sqldb.Decode[center.Group](doc)
+		if updated != 0 {
+			g.Version, g.UpdatedAt, g.UpdatedBy = version, time.UnixMicro(updated).UTC(), by
+		}
+		all = append(all, g)
+		return err
+	})
+	return all, err
+}
+
+func (t tx) oneGroup(where, key string) (center.Group, error) {
+	all, err := t.groups(selectGroup+where, key)
+	if err != nil || len(all) == 0 {
+		return center.Group{}, errors.Join(err, center.ErrNoRow)
+	}
+	return all[0], nil
+}
+
 func (t tx) Group(id center.GroupID) (center.Group, error) {
-	return one[center.Group](t, `SELECT doc FROM user_groups WHERE id = $1`, string(id))
+	return t.oneGroup(` WHERE id = $1`, string(id))
 }
 func (t tx) GroupByName(name string) (center.Group, error) {
-	return one[center.Group](t, `SELECT doc FROM user_groups WHERE display_name = $1`, center.Fold(name))
+	return t.oneGroup(` WHERE display_name = $1`, center.Fold(name))
 }
 func (t tx) GroupByExternalID(id string) (center.Group, error) {
-	return one[center.Group](t, `SELECT doc FROM user_groups WHERE external_id = $1`, id)
+	return t.oneGroup(` WHERE external_id = $1`, id)
 }
 
 func (t tx) AddGroup(g center.Group) error {
@@ -121,8 +161,16 @@ func (t tx) AddGroup(g center.Group) error {
 }
 
 func (t tx) PutGroup(g center.Group) error {
-	return t.Do(`UPDATE user_groups SET display_name = $2, external_id = $3, doc = $4 WHERE id = $1`,
-		string(g.ID), center.Fold(g.DisplayName), sqldb.OrNull(g.ExternalID), sqldb.Encode(g))
+	return t.Do(`UPDATE user_groups SET display_name = $2, external_id = $3, doc = $4, version = $5, updated = $6, updated_by = $7 WHERE id = $1`,
+		string(g.ID), center.Fold(g.DisplayName), sqldb.OrNull(g.ExternalID), sqldb.Encode(g), g.Version, g.UpdatedAt.UnixMicro(), g.UpdatedBy)
+}
+
+func (t tx) TouchGroup(id center.GroupID, at time.Time, by string) error {
+	n, err := t.Exec(`UPDATE user_groups SET version = version + 1, updated = $2, updated_by = $3 WHERE id = $1`, string(id), at.UnixMicro(), by)
+	if err == nil && n == 0 {
+		err = center.ErrNoRow
+	}
+	return err
 }
 
 func (t tx) DeleteGroup(id center.GroupID) error {
@@ -143,8 +191,7 @@ func (t tx) Groups(q center.GroupQuery) ([]center.Group, error) {
 	if q.After != "" {
 		w.And("id > ?", string(q.After))
 	}
-	query := `SELECT doc FROM user_groups` + w.Text() + ` ORDER BY id` + w.Limit(q.Limit, q.Offset)
-	return list[center.Group](t, query, w.Args...)
+	return t.groups(selectGroup+w.Text()+` ORDER BY id`+w.Limit(q.Limit, q.Offset), w.Args...)
 }
 
 func (t tx) CountGroups(q center.GroupQuery) (int, error) {

@@ -106,7 +106,15 @@ func (t tx) Members(g center.GroupID) ([]center.Member, error) {
 }
 
 func (t tx) GroupsOf(u center.UserID) ([]center.Group, error) {
-	return list[center.Group](t, `SELECT g.doc FROM memberships m JOIN user_groups g ON g.seq = m.group_seq WHERE m.user_seq = (SELECT seq FROM users WHERE id = $1) ORDER BY m.group_seq`, string(u))
+	return t.groups(`SELECT g.doc, g.version, g.updated, g.updated_by FROM memberships m JOIN user_groups g ON g.seq = m.group_seq WHERE m.user_seq = (SELECT seq FROM users WHERE id = $1) ORDER BY m.group_seq`, string(u))
+}
+
+func (t tx) AddMember(g center.GroupID, u center.UserID, at time.Time, by string) (m center.Membership, err error) {
+	at = at.Truncate(time.Millisecond)
+	err = t.Row(`INSERT INTO memberships (group_seq, user_seq, created, created_by) SELECT g.seq, u.seq, CAST($1 AS BIGINT), CAST($2 AS TEXT) FROM user_groups g, users u
+		WHERE g.id = $3 AND u.id = $4 ON CONFLICT DO NOTHING RETURNING group_seq, user_seq`, []any{at.UnixMilli(), by, string(g), string(u)}, &m.GroupPosition, &m.UserPosition)
+	m.ID, m.GroupID, m.UserID, m.CreatedAt, m.CreatedBy = membershipID(m.GroupPosition, m.UserPosition, at.UnixMilli()), g, u, at, by
+	return m, sqldb.NoRow(err, center.ErrNoRow)
 }
 
 // AddMembers takes the users' numbers from the users, so that those who are not there add nothing.

@@ -1,5 +1,6 @@
 -- Users and groups get a number, so that a membership is two numbers and a time instead of three texts and a document. Events are kept in the
--- order in which they happened. Ids of memberships made before this are kept in a column; newer ones are computed from the row.
+-- order in which they happened. When a group was changed last, members included, stands in columns of its own, which a change of members sets.
+-- An e-mail address that is the user name, as most are, is not kept and indexed a second time. Ids of memberships made before this are kept in a column; newer ones are computed from the row.
 
 -- +goose Up
 CREATE TABLE users_2 (
@@ -7,18 +8,23 @@ CREATE TABLE users_2 (
     id          TEXT NOT NULL UNIQUE,
     user_name   TEXT NOT NULL UNIQUE,
     email       TEXT UNIQUE,
+    name_is_email INTEGER NOT NULL,
     external_id TEXT UNIQUE,
     search      TEXT NOT NULL,
     doc         TEXT NOT NULL
 );
-INSERT INTO users_2 (id, user_name, email, external_id, search, doc) SELECT id, user_name, email, external_id, search, doc FROM users ORDER BY id;
+INSERT INTO users_2 (id, user_name, email, name_is_email, external_id, search, doc)
+    SELECT id, user_name, CASE WHEN email = user_name THEN NULL ELSE email END, CASE WHEN email = user_name THEN 1 ELSE 0 END, external_id, search, doc FROM users ORDER BY id;
 
 CREATE TABLE user_groups_2 (
     seq          INTEGER PRIMARY KEY,
     id           TEXT NOT NULL UNIQUE,
     display_name TEXT NOT NULL UNIQUE,
     external_id  TEXT UNIQUE,
-    doc          TEXT NOT NULL
+    doc          TEXT NOT NULL,
+    version      BIGINT NOT NULL DEFAULT 0,
+    updated      BIGINT NOT NULL DEFAULT 0,
+    updated_by   TEXT NOT NULL DEFAULT ''
 );
 INSERT INTO user_groups_2 (id, display_name, external_id, doc) SELECT id, display_name, external_id, doc FROM user_groups ORDER BY id;
 
@@ -52,7 +58,6 @@ CREATE TABLE events_2 (
 INSERT INTO events_2 (time, request_id, doc) SELECT time, request_id, doc FROM events ORDER BY time, id;
 DROP TABLE events;
 ALTER TABLE events_2 RENAME TO events;
-CREATE INDEX events_by_time_2 ON events (time);
 CREATE INDEX events_by_request_2 ON events (request_id);
 
 -- +goose Down

@@ -1,0 +1,63 @@
+package sqldb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+)
+
+// Commits are written to the write-ahead log without a sync of their own (synchronous = NORMAL: SQLite itself syncs the log before it folds it, and the
+// file before it begins the log anew). This goroutine syncs the log and answers the group, while the writer runs the next one.
+
+// batch is a group that was committed, or failed to be.
+type batch struct {
+	group []*job
+	err   error
+}
+
+// syncCommits answers the groups that the writer has committed, until the writer ends.
+func (d *sqliteDB) syncCommits() {
+	defer close(d.done)
+	for b := range d.committed {
+		if b.err == nil {
+			if b.err = d.syncLog(); b.err != nil {
+				d.unsynced.Store(true)
+				b.err = fmt.Errorf("%w: sync the log: %w", ErrUnavailable, b.err)
+			}
+		}
+		answer(b.group, b.err)
+		select {
+		case d.idle <- struct{}{}:
+		default: // nobody took the last one
+		}
+	}
+}
+
+// syncFileLog makes the write-ahead log durable.
+func (d *sqliteDB) syncFileLog() (err error) {
+	if d.log == nil {
+		if d.log, err = os.OpenFile(d.path+"-wal", os.O_RDWR, 0); err != nil {
+			return err
+		}
+	}
+	return syncData(d.log)
+}
+
+// mend makes durable what a sync failed to. The system may have thrown the log's pages away by then, as it does after a failed sync, so another sync
+// proves nothing: all that was committed is folded into the file. Until that succeeds, nothing more is committed.
+func (d *sqliteDB) mend() error {
+	if !d.unsynced.Load() {
+		return nil
+	}
+	busy := 1
+	err := d.writer.query(context.Background(), "PRAGMA wal_checkpoint(RESTART)", nil, func(r Row) error { return r.Scan(&busy) })
+	if err == nil && busy != 0 {
+		err = errors.New("the log is still in use")
+	}
+	if err != nil {
+		return fmt.Errorf("%w: fold the log after a sync failed: %w", ErrUnavailable, err)
+	}
+	d.unsynced.Store(false)
+	return nil
+}
