@@ -140,6 +140,36 @@ type BearerTokens struct {
 	BearerTokens []BearerToken
 }
 
+// KeyInput names an access key, or says what a new one is to be.
+type KeyInput struct {
+	AccessKeyID string `json:"AccessKeyId,omitempty"`
+	UserName    string `json:",omitempty"` // who a new key is for, as the audit log names it
+	Role        string `json:",omitempty"` // of a new key: administrator, user-administrator or read-only
+	Status      string `json:",omitempty"` // for UpdateAccessKey: Active or Inactive
+}
+
+// States of access keys, as IAM names them.
+const (
+	KeyActive   = "Active"
+	KeyInactive = "Inactive"
+)
+
+// AccessKey is a SigV4 key of the center. SecretAccessKey is set only in the answer of CreateAccessKey.
+type AccessKey struct {
+	AccessKeyID     string `json:"AccessKeyId"`
+	SecretAccessKey string `json:",omitempty"`
+	UserName        string
+	Role            string
+	Status          string
+	CreateDate      time.Time
+	LastUsedDate    *time.Time `json:",omitempty"`
+	LastUsedService string     `json:",omitempty"`
+	LastUsedAddress string     `json:",omitempty"`
+}
+
+// AccessKeys is the answer of ListAccessKeys.
+type AccessKeys struct{ AccessKeyMetadata []AccessKey }
+
 // None is the input or output of operations without any.
 type None struct{}
 
@@ -281,13 +311,36 @@ func (c *Client) BearerTokens(ctx context.Context, tenant string) ([]BearerToken
 	return out.BearerTokens, err
 }
 
-// CreateBearerToken makes an access token; its value is in this answer only.
-func (c *Client) CreateBearerToken(ctx context.Context, tenant string) (BearerToken, error) {
-	return call[BearerToken](ctx, c, "CreateBearerToken", TokenInput{TenantID: tenant})
+// CreateBearerToken makes an access token for a profile, aws or standard (empty: aws); its value is in this answer only.
+func (c *Client) CreateBearerToken(ctx context.Context, tenant, profile string) (BearerToken, error) {
+	return call[BearerToken](ctx, c, "CreateBearerToken", TokenInput{TenantID: tenant, Profile: profile})
 }
 
 // DeleteBearerToken revokes an access token.
 func (c *Client) DeleteBearerToken(ctx context.Context, tenant, id string) error {
 	_, err := call[None](ctx, c, "DeleteBearerToken", TokenInput{TenantID: tenant, TokenID: id})
+	return err
+}
+
+// AccessKeys lists the access keys, without their secrets.
+func (c *Client) AccessKeys(ctx context.Context) ([]AccessKey, error) {
+	out, err := call[AccessKeys](ctx, c, "ListAccessKeys", None{})
+	return out.AccessKeyMetadata, err
+}
+
+// CreateAccessKey makes an access key for somebody; its secret is in this answer only.
+func (c *Client) CreateAccessKey(ctx context.Context, userName, role string) (AccessKey, error) {
+	return call[AccessKey](ctx, c, "CreateAccessKey", KeyInput{UserName: userName, Role: role})
+}
+
+// UpdateAccessKey makes an access key Active or Inactive.
+func (c *Client) UpdateAccessKey(ctx context.Context, id, status string) error {
+	_, err := call[None](ctx, c, "UpdateAccessKey", KeyInput{AccessKeyID: id, Status: status})
+	return err
+}
+
+// DeleteAccessKey deletes an access key.
+func (c *Client) DeleteAccessKey(ctx context.Context, id string) error {
+	_, err := call[None](ctx, c, "DeleteAccessKey", KeyInput{AccessKeyID: id})
 	return err
 }

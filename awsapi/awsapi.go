@@ -146,6 +146,8 @@ type Handler struct {
 	Log       *slog.Logger
 	RequestID func(*http.Request) string
 	Address   func(*http.Request) string
+	// Used is told about each request whose signature is good, before its operation runs; service is the signing name.
+	Used func(ctx context.Context, who Caller, service string)
 }
 
 // ServeHTTP implements http.Handler.
@@ -184,6 +186,7 @@ func (h *Handler) serveJSON(w http.ResponseWriter, r *http.Request, s Service, n
 		h.fail(w, requestID, s.Answer(err))
 		return
 	}
+	h.Used(ctx, who, s.SigningName)
 	for _, op := range s.Operations {
 		if op.Name != name {
 			continue
@@ -248,6 +251,7 @@ func (h *Handler) serveQuery(w http.ResponseWriter, r *http.Request, body []byte
 		who.RequestID, who.Address = requestID, h.Address(r)
 		var result any
 		if err == nil {
+			h.Used(r.Context(), who, s.SigningName)
 			result, err = op(r.Context(), who, form)
 		}
 		if err != nil {

@@ -117,7 +117,7 @@ func (c *identityCenter) provision() error {
 	if err != nil {
 		return err
 	}
-	token, err := c.admin.CreateBearerToken(ctx, tenant.TenantID)
+	token, err := c.admin.CreateBearerToken(ctx, tenant.TenantID, "")
 	if err != nil {
 		return err
 	}

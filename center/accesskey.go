@@ -50,6 +50,14 @@ type AccessKey struct {
 	LastUsedService string // the service that was called last, such as identitystore
 }
 
+// EffectiveRole is the key's role; keys of the first release had none and were administrators'.
+func (k AccessKey) EffectiveRole() KeyRole {
+	if k.Role == "" {
+		return RoleAdministrator
+	}
+	return k.Role
+}
+
 // MaxAccessKeys bounds the access keys of a center.
 const MaxAccessKeys = 100
 
@@ -123,7 +131,7 @@ func keepAnAdministrator(tx Reader, without string) error {
 		return err
 	}
 	for _, k := range keys {
-		administrates := !k.Disabled && (k.Role == RoleAdministrator || k.Role == "")
+		administrates := !k.Disabled && k.EffectiveRole() == RoleAdministrator
 		if administrates == (k.ID != without) { // another one does, or this one does not
 			return nil
 		}
@@ -142,9 +150,7 @@ func (c *Center) AccessKeySecret(ctx context.Context, id string) (AccessKey, aut
 		key, err = r.AccessKey(id)
 		return err
 	})
-	if key.Role == "" { // keys of the first release had no role
-		key.Role = RoleAdministrator
-	}
+	key.Role = key.EffectiveRole()
 	if errors.Is(err, ErrNoRow) || (err == nil && key.Disabled) {
 		return AccessKey{}, "", &Error{Code: NotAllowed, Subject: id, Detail: "no such access key, or disabled"}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -240,6 +241,15 @@ func (c *Center) bearerToken(ctx context.Context, digest string) (BearerToken, e
 		c.remembered.keepToken(token, age)
 	}
 	return token, err
+}
+
+// ExpiringTokens lists the access tokens that people should be told of, the one that ends first at the front.
+func (c *Center) ExpiringTokens(ctx context.Context) ([]BearerToken, error) {
+	tokens, err := c.BearerTokens(ctx)
+	now := c.now()
+	tokens = slices.DeleteFunc(tokens, func(t BearerToken) bool { return !t.ExpiresSoon(now) })
+	slices.SortFunc(tokens, func(a, b BearerToken) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
+	return tokens, err
 }
 
 // WarnOfExpiry leaves an audit event for each access token that expires within 90 days, more often as the end comes nearer: an expired one stops

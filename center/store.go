@@ -2,6 +2,7 @@ package center
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -140,7 +141,7 @@ type EventQuery struct {
 	Limit     int       // 0: 100
 }
 
-// Sweep removes what has expired. A background job calls it now and then.
+// Sweep removes what has expired, and warns of what will. A background job calls it now and then.
 func (c *Center) Sweep(ctx context.Context) error {
-	return c.Store.Update(ctx, func(tx Tx) error { return tx.DeleteExpired(c.now()) })
+	return errors.Join(c.Store.Update(ctx, func(tx Tx) error { return tx.DeleteExpired(c.now()) }), c.WarnOfExpiry(ctx))
 }

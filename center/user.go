@@ -160,8 +160,8 @@ func checkText(field, value string, limit int) error {
 	return nil
 }
 
-// check applies the rules that need no other object. Sources: SCIM guide, "CreateUser"; identitystore model.
-func (u User) check() error {
+// Check applies the rules that need no other object. Sources: SCIM guide, "CreateUser"; identitystore model.
+func (u User) Check() error {
 	if strings.TrimSpace(u.UserName) == "" {
 		return &Error{Code: MissingValue, Field: "userName"}
 	}
@@ -293,7 +293,7 @@ func (c *Center) CreateUser(ctx context.Context, by audit.Actor, u User, rules .
 	u.UpdatedAt, u.UpdatedBy = u.CreatedAt, by.Name
 	defer c.userPlaces.forget()
 	err := c.change(ctx, by, "CreateUser", func(tx Tx) (string, error) {
-		if err := u.check(); err != nil {
+		if err := u.Check(); err != nil {
 			return u.UserName, err
 		}
 		for _, rule := range rules {
@@ -328,7 +328,7 @@ func (c *Center) UpdateUser(ctx context.Context, by audit.Actor, id UserID, edit
 		}
 		u.ID, u.CreatedAt, u.CreatedBy = old.ID, old.CreatedAt, old.CreatedBy
 		u.UpdatedAt, u.UpdatedBy, u.Version = c.now(), by.Name, old.Version+1
-		if err := u.check(); err != nil {
+		if err := u.Check(); err != nil {
 			return string(id), err
 		}
 		put := tx.PutUserKeepingKeys

@@ -175,7 +175,7 @@ func (p *Plan) saveCredentials(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	token, err := p.cfg.Admin.CreateBearerToken(ctx, p.State.SCIM.TenantID)
+	token, err := p.cfg.Admin.CreateBearerToken(ctx, p.State.SCIM.TenantID, "")
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,8 @@ import (
 var (
 	// ErrNewerSchema is returned by Open for a database that a newer release has migrated.
 	ErrNewerSchema = errors.New("the database was written by a newer release of gatehouse; start that release, or restore a backup")
+	// ErrOldSchema is returned by OpenBeside for a database that this release has not migrated yet.
+	ErrOldSchema = errors.New("the database was written by an older release of gatehouse; start this one once")
 	// ErrClosed is returned by Update and View after Close.
 	ErrClosed = errors.New("the database is closed")
 	// ErrNoRows is returned by Tx.Row when there is none.
@@ -58,7 +60,7 @@ func Open(ctx context.Context, dsn string, migrations fs.FS) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &DB{e, shared}, nil
+	return &DB{engine: e, shared: shared}, nil
 }
 
 // IsPostgres says whether dsn names a PostgreSQL database rather than a file.

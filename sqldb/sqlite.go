@@ -118,8 +118,7 @@ func (d *sqliteDB) migrate(ctx context.Context, migrations fs.FS) (err error) {
 	if err != nil {
 		return err
 	}
-	var have int64
-	err = c.query(ctx, `SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version`, nil, func(r Row) error { return r.Scan(&have) })
+	have, err := schemaVersion(ctx, c)
 	if closing := c.Close(); closing != nil {
 		return closing
 	}
@@ -161,6 +160,9 @@ func (d *sqliteDB) close() error {
 		}
 	}
 	close(d.readers)
+	if d.writer == nil { // opened beside another process
+		return err
+	}
 	if d.log != nil {
 		err = errors.Join(err, d.log.Close())
 	}

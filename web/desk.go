@@ -27,6 +27,8 @@ type Desk struct {
 	SignIn func(r *http.Request, name, password string) (secret string, refused bool, err error)
 	// SignOut ends a session.
 	SignOut func(r *http.Request, name, secret string) error
+	// Banner says what needs attention, on every page; nil where nothing ever does.
+	Banner func(ctx context.Context) Banner
 	// Explain says what a refusal means, in sentences for an administrator; no lines for an error that is none.
 	Explain func(err error) (status int, lines []string)
 }
@@ -113,8 +115,12 @@ func (d *Desk) Handle(fn func(Visit) error) http.Handler {
 
 func (v Visit) view(title, active string, data any) View {
 	d := v.desk
+	var banner Banner
+	if d.Banner != nil {
+		banner = d.Banner(v.Context())
+	}
 	return View{Title: title, Product: d.Product, Theme: d.Theme, Home: d.Prefix + "/", Nav: d.Nav, Active: active, User: v.Admin, SignOut: d.Prefix + "/logout",
-		Notice: TakeNotice(v.ResponseWriter, v.Request, d.URL), Data: data}
+		Notice: TakeNotice(v.ResponseWriter, v.Request, d.URL), Banner: banner, Data: data}
 }
 
 // Render writes a page. active is the URL of the navigation entry that it belongs to.

@@ -132,6 +132,9 @@ func address(r *http.Request, behindProxy bool) string {
 // NavItem is an entry of the side navigation.
 type NavItem struct{ Label, URL string }
 
+// Banner says what needs an administrator's attention, and where it is mended.
+type Banner struct{ Text, Link, LinkText string }
+
 // View is what a page is made of.
 type View struct {
 	Title   string
@@ -144,6 +147,7 @@ type View struct {
 	SignOut string // where the sign-out form is posted
 	Notice  string // shown once, at the top: what was just done
 	Problem string // shown at the top: what was refused, and what to do
+	Banner  Banner // shown at the top of every page until what it says is mended
 	Narrow  bool   // a small card, for sign-in and messages
 	Data    any
 }

@@ -23,6 +23,8 @@ func (h *Handler) Service() awsapi.Service {
 			awsapi.Op("EnableExternalIdPConfigurationForDirectory", h.enableConfiguration), awsapi.Op("DisableExternalIdPConfigurationForDirectory", h.disableConfiguration),
 			awsapi.Op("CreateProvisioningTenant", h.createTenant), awsapi.Op("ListProvisioningTenants", h.listTenants), awsapi.Op("DeleteProvisioningTenant", h.deleteTenant),
 			awsapi.Op("CreateBearerToken", h.createBearerToken), awsapi.Op("ListBearerTokens", h.listBearerTokens), awsapi.Op("DeleteBearerToken", h.deleteBearerToken),
+			awsapi.Op("CreateAccessKey", h.createAccessKey), awsapi.Op("ListAccessKeys", h.listAccessKeys), awsapi.Op("UpdateAccessKey", h.updateAccessKey),
+			awsapi.Op("DeleteAccessKey", h.deleteAccessKey),
 		},
 	}
 }
@@ -168,4 +170,46 @@ func (h *Handler) listBearerTokens(ctx context.Context, _ awsapi.Caller, _ admin
 
 func (h *Handler) deleteBearerToken(ctx context.Context, who awsapi.Caller, in adminapi.TokenInput) (adminapi.None, error) {
 	return adminapi.None{}, h.Center.DeleteBearerToken(ctx, awsdoor.Actor(who), in.TokenID)
+}
+
+func showKey(k center.AccessKey) adminapi.AccessKey {
+	out := adminapi.AccessKey{AccessKeyID: k.ID, UserName: k.Principal, Role: string(k.EffectiveRole()), Status: adminapi.KeyActive, CreateDate: k.CreatedAt,
+		LastUsedService: k.LastUsedService, LastUsedAddress: k.LastUsedAddress}
+	if k.Disabled {
+		out.Status = adminapi.KeyInactive
+	}
+	if !k.LastUsedAt.IsZero() {
+		out.LastUsedDate = &k.LastUsedAt
+	}
+	return out
+}
+
+func (h *Handler) createAccessKey(ctx context.Context, who awsapi.Caller, in adminapi.KeyInput) (adminapi.AccessKey, error) {
+	k, secret, err := h.Center.CreateAccessKey(ctx, awsdoor.Actor(who), in.UserName, center.KeyRole(in.Role))
+	if err != nil {
+		return adminapi.AccessKey{}, err
+	}
+	out := showKey(k)
+	out.SecretAccessKey = secret.Reveal()
+	return out, nil
+}
+
+func (h *Handler) listAccessKeys(ctx context.Context, _ awsapi.Caller, _ adminapi.None) (adminapi.AccessKeys, error) {
+	keys, err := h.Center.AccessKeys(ctx)
+	out := adminapi.AccessKeys{AccessKeyMetadata: []adminapi.AccessKey{}}
+	for _, k := range keys {
+		out.AccessKeyMetadata = append(out.AccessKeyMetadata, showKey(k))
+	}
+	return out, err
+}
+
+func (h *Handler) updateAccessKey(ctx context.Context, who awsapi.Caller, in adminapi.KeyInput) (adminapi.None, error) {
+	if in.Status != adminapi.KeyActive && in.Status != adminapi.KeyInactive {
+		return adminapi.None{}, h.Center.Refuse(ctx, awsdoor.Actor(who), "UpdateAccessKey", in.AccessKeyID, &center.Error{Code: center.InvalidValue, Field: "Status", Detail: "want Active or Inactive"})
+	}
+	return adminapi.None{}, h.Center.SetAccessKeyEnabled(ctx, awsdoor.Actor(who), in.AccessKeyID, in.Status == adminapi.KeyActive)
+}
+
+func (h *Handler) deleteAccessKey(ctx context.Context, who awsapi.Caller, in adminapi.KeyInput) (adminapi.None, error) {
+	return adminapi.None{}, h.Center.DeleteAccessKey(ctx, awsdoor.Actor(who), in.AccessKeyID)
 }

@@ -7,6 +7,7 @@ package console
 import (
 	"context"
 	"embed"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -30,7 +31,7 @@ type Handler struct {
 var navigation = []web.NavItem{
 	{Label: "Dashboard", URL: "/console/"}, {Label: "Users", URL: "/console/users"}, {Label: "Groups", URL: "/console/groups"},
 	{Label: "AWS accounts", URL: "/console/accounts"}, {Label: "Permission sets", URL: "/console/permission-sets"},
-	{Label: "Assignments", URL: "/console/assignments"}, {Label: "Settings", URL: "/console/settings"}, {Label: "Audit", URL: "/console/audit"},
+	{Label: "Assignments", URL: "/console/assignments"}, {Label: "Access keys", URL: "/console/access-keys"}, {Label: "Settings", URL: "/console/settings"}, {Label: "Audit", URL: "/console/audit"},
 }
 
 // page is one request of a signed-in administrator.
@@ -66,8 +67,27 @@ func (h *Handler) desk(pages *web.Pages) *web.Desk {
 		SignOut: func(r *http.Request, name, secret string) error {
 			return c.SignOut(r.Context(), actor(r, audit.User, name), secret)
 		},
+		Banner:  h.banner,
 		Explain: explain,
 	}
+}
+
+// banner warns of access tokens that expire soon, from 90 days before the end.
+func (h *Handler) banner(ctx context.Context) web.Banner {
+	tokens, err := h.Center.ExpiringTokens(ctx)
+	if err != nil {
+		h.Log.Error("look at the access tokens", "error", err)
+		return web.Banner{}
+	}
+	if len(tokens) == 0 {
+		return web.Banner{}
+	}
+	days := tokens[0].DaysLeft(h.Center.Now())
+	text := fmt.Sprintf("A SCIM access token expires in %d days. Provisioning stops then.", days)
+	if days < 0 {
+		text = "A SCIM access token has expired: the identity provider that uses it is turned away."
+	}
+	return web.Banner{Text: text, Link: "/console/settings#provisioning", LinkText: "Rotate it"}
 }
 
 // explain says what a refusal means and what to do.
@@ -124,6 +144,10 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"GET /console/assignments":                       assignments,
 		"POST /console/assignments":                      createAssignment,
 		"POST /console/assignments/delete":               deleteAssignment,
+		"GET /console/access-keys":                       accessKeys,
+		"POST /console/access-keys":                      createKey,
+		"POST /console/access-keys/{id}/status":          setKeyStatus,
+		"POST /console/access-keys/{id}/delete":          deleteKey,
 		"GET /console/audit":                             auditLog,
 	} {
 		mux.Handle(pattern, desk.Handle(func(v web.Visit) error {

@@ -176,7 +176,7 @@ func (r *request) meta(o *object, kind string, id string, created, modified time
 	o.b = stamp(o.b, created)
 	o.name("lastModified")
 	o.b = stamp(o.b, modified)
-	if r.standard {
+	if r.standard && r.base != "" {
 		o.text("location", r.base+"/"+kind+"s/"+id)
 		o.text("version", etag(version))
 	}
@@ -228,7 +228,7 @@ func (r *request) appendUser(b []byte, u *center.User, groups []reference) []byt
 		if e.Manager != "" {
 			o.open("manager")
 			o.text("value", e.Manager)
-			if r.standard {
+			if r.standard && r.base != "" {
 				o.text("$ref", r.base+"/Users/"+e.Manager)
 			}
 			o.shut()
@@ -299,7 +299,9 @@ func (r *request) references(o *object, name, endpoint, kind string, list []refe
 		}
 		o.begin()
 		o.text("value", ref.id)
-		o.text("$ref", r.base+"/"+endpoint+"/"+ref.id)
+		if r.base != "" {
+			o.text("$ref", r.base+"/"+endpoint+"/"+ref.id)
+		}
 		o.text("display", ref.display)
 		o.text("type", kind)
 		o.shut()

@@ -35,6 +35,22 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 	return &Store{db}, nil
 }
 
+// OpenBeside opens the store to look at it, also while another process serves from it; see sqldb.OpenBeside.
+func OpenBeside(ctx context.Context, dsn string) (*Store, error) {
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	db, err := sqldb.OpenBeside(ctx, dsn, dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{db}, nil
+}
+
+// Backup writes a consistent copy to a new file while the store is in use; see sqldb.DB.Backup.
+func (s *Store) Backup(ctx context.Context, path string) error { return s.db.Backup(ctx, path) }
+
 // Close closes the database.
 func (s *Store) Close() error { return s.db.Close() }
 

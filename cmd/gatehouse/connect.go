@@ -22,7 +22,7 @@ import (
 
 // connectSettings are the flags of connect.
 type connectSettings struct {
-	centerURL, region, keyID, secret           string
+	center                                     centerAddress
 	graphURL, loginURL, clientID, clientSecret string
 	name, scope, email                         string
 	groups                                     []string
@@ -52,10 +52,7 @@ Give secrets by the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACCESS_K
 		RunE: func(cmd *cobra.Command, _ []string) error { return w.connect(cmd.Context(), s) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&s.centerURL, "center-url", "http://127.0.0.1:8080", "the center's URL")
-	f.StringVar(&s.region, "region", "", "region that the center's clients sign for (default: AWS_REGION, else us-east-1)")
-	f.StringVar(&s.keyID, "access-key-id", "", "access key of the center (default: AWS_ACCESS_KEY_ID)")
-	f.StringVar(&s.secret, "secret-access-key", "", "its secret (default: AWS_SECRET_ACCESS_KEY)")
+	s.center.flags(cmd)
 	f.StringVar(&s.graphURL, "graph-url", "http://127.0.0.1:8081/v1.0", "Microsoft Graph with its version")
 	f.StringVar(&s.loginURL, "login-url", "", "the tenant's sign-in URL with the tenant id")
 	f.StringVar(&s.clientID, "client-id", "", "client that may manage applications and synchronization")
@@ -73,22 +70,11 @@ Give secrets by the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACCESS_K
 
 // config checks the settings and reports all mistakes at once.
 func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.Config, error) {
-	or := func(value *string, name string) {
-		if *value == "" {
-			*value, _ = w.env(name)
-		}
-	}
-	or(&s.region, "AWS_REGION")
-	or(&s.keyID, "AWS_ACCESS_KEY_ID")
-	or(&s.secret, "AWS_SECRET_ACCESS_KEY")
-	if s.region == "" {
-		s.region = "us-east-1"
-	}
-	var mistakes []error
+	client := &http.Client{Timeout: time.Minute}
+	admin, mistakes := s.center.client(w.env, client)
 	for _, need := range []struct{ value, text string }{
 		{s.loginURL, "--login-url is missing: the tenant's sign-in URL with the tenant id"}, {s.clientID, "--client-id is missing"},
-		{s.clientSecret, "the client's secret is missing: set GATEHOUSE_CLIENT_SECRET"}, {s.keyID, "the access key is missing: set AWS_ACCESS_KEY_ID"},
-		{s.secret, "the access key's secret is missing: set AWS_SECRET_ACCESS_KEY"},
+		{s.clientSecret, "the client's secret is missing: set GATEHOUSE_CLIENT_SECRET"},
 	} {
 		if need.value == "" {
 			mistakes = append(mistakes, errors.New(need.text))
@@ -104,10 +90,9 @@ func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.
 		return connect.Config{}, usageError{errors.Join(mistakes...)}
 	}
 	login := strings.TrimRight(s.loginURL, "/")
-	client := &http.Client{Timeout: time.Minute}
 	return connect.Config{
 		Graph:    graph.NewClient(ctx, s.graphURL, login+"/oauth2/v2.0/token", s.clientID, s.clientSecret, client),
-		Admin:    &adminapi.Client{URL: strings.TrimRight(s.centerURL, "/"), Region: s.region, AccessKeyID: s.keyID, SecretAccessKey: s.secret, HTTP: client},
+		Admin:    admin,
 		LoginURL: login, HTTP: client, AppName: s.name, Groups: s.groups, SyncAll: s.scope == "all", Email: s.email, Cert: s.name,
 	}, nil
 }

@@ -94,7 +94,9 @@ Flags beat the environment, which beats the file.`,
   gatehouse demo --json               # the same for programs: one JSON object on one line
   gatehouse serve --data ./center     # the center alone
   gatehouse tenant --data ./tenant    # the tenant alone
-  gatehouse connect --help            # federate the two`,
+  gatehouse connect --help            # federate the two
+  gatehouse backup FILE               # a consistent copy of a center's data, while it serves
+  gatehouse check                     # verify a center's data`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -110,7 +112,8 @@ Flags beat the environment, which beats the file.`,
 	root.PersistentFlags().String("config", "", "YAML file with settings, one flag name a line")
 	root.PersistentFlags().String("log-level", "", "debug, info, warn or error (default: info; error for demo)")
 	root.PersistentFlags().String("log-format", "", "text or json (default: text on a terminal, else json)")
-	root.AddCommand(w.demoCommand(), w.serveCommand(), w.tenantCommand(), w.connectCommand(), w.versionCommand())
+	root.AddCommand(w.demoCommand(), w.serveCommand(), w.tenantCommand(), w.connectCommand(), w.accessKeysCommand(), w.scimTokensCommand(),
+		w.backupCommand(), w.restoreCommand(), w.exportCommand(), w.importCommand(), w.checkCommand(), w.versionCommand())
 	return root
 }
 

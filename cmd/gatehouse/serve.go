@@ -28,7 +28,7 @@ import (
 
 func (w *world) serveCommand() *cobra.Command {
 	h := &half{}
-	var region, admin string
+	var region, admin, metrics string
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the center: an IAM Identity Center",
@@ -59,12 +59,18 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 				return err
 			}
 			h.log.Info("the center is ready", "portal", c.PortalURL(), "console", c.ConsoleURL(), "endpoint", c.URL)
+			if metrics != "" {
+				if err := serveMetrics(ctx, metrics, c); err != nil {
+					return err
+				}
+			}
 			go sweep(ctx, c)
 			return h.serve(ctx, l, func(mux *http.ServeMux) http.Handler { return mountCenter(mux, c) })
 		},
 	}
 	h.flags(cmd, "127.0.0.1:8080", "gatehouse-center")
 	cmd.Flags().StringVar(&region, "region", center.DefaultRegion, "AWS region of a new instance; clients sign for it")
+	cmd.Flags().StringVar(&metrics, "metrics", "", "loopback address for Prometheus, such as 127.0.0.1:9090 (default: none)")
 	cmd.Flags().StringVar(&admin, "admin", "admin", "name of the first administrator")
 	return cmd
 }
@@ -75,7 +81,7 @@ func openCenter(ctx context.Context, h *half, env func(string) (string, bool), r
 	if err != nil {
 		return nil, err
 	}
-	s, err := store.Open(ctx, h.dsn("center.db"))
+	s, err := store.Open(ctx, h.dsn(centerFile))
 	if err != nil {
 		return nil, err
 	}
@@ -119,13 +125,13 @@ func sweep(ctx context.Context, c *center.Center) {
 	tick := time.NewTicker(sweepEach)
 	defer tick.Stop()
 	for {
+		if err := c.Sweep(ctx); err != nil && ctx.Err() == nil {
+			c.Log.Error("remove what has expired", "error", err)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if err := c.Sweep(ctx); err != nil && ctx.Err() == nil {
-				c.Log.Error("remove what has expired", "error", err)
-			}
 		}
 	}
 }
@@ -151,6 +157,14 @@ func mountCenter(mux *http.ServeMux, c *center.Center) http.Handler {
 		},
 		Query: []awsapi.QueryService{sts.Service()},
 		Log:   c.Log, RequestID: web.RequestID, Address: web.Address,
+		Used: func(ctx context.Context, who awsapi.Caller, service string) {
+			if !who.Administrator { // a role's session, which is no access key of ours
+				return
+			}
+			if err := c.AccessKeyUsed(ctx, who.AccessKeyID, service, who.Address); err != nil {
+				c.Log.Warn("note the use of an access key", "error", err)
+			}
+		},
 	})
 	return (&scimserver.Handler{Center: c, Log: c.Log, RequestID: web.RequestID, Address: web.Address}).Before(mux)
 }

@@ -62,7 +62,7 @@ func knownFlag(root *cobra.Command, name string) bool {
 		return true
 	}
 	for _, c := range root.Commands() {
-		if c.Flags().Lookup(name) != nil {
+		if c.Flags().Lookup(name) != nil || knownFlag(c, name) {
 			return true
 		}
 	}

@@ -213,7 +213,7 @@ func TestTheAdminAPIRefusesWithReasons(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := tenants[0].TenantID
-	second, err := e.admin.CreateBearerToken(ctx, id)
+	second, err := e.admin.CreateBearerToken(ctx, id, "")
 	if err != nil || len(second.Value) < 500 {
 		t.Fatalf("a second token: %v", err)
 	}
@@ -223,7 +223,7 @@ func TestTheAdminAPIRefusesWithReasons(t *testing.T) {
 		err  error
 		want string
 	}{
-		"a third token":              {errOf(e.admin.CreateBearerToken(ctx, id)), "too-many-access-tokens"},
+		"a third token":              {errOf(e.admin.CreateBearerToken(ctx, id, "")), "too-many-access-tokens"},
 		"disabling with tokens":      {e.admin.DeleteTenant(ctx, id), "access-tokens-remain"},
 		"a second endpoint":          {errOf(e.admin.CreateTenant(ctx)), "automatic-provisioning-on"},
 		"broken metadata":            {errOf(e.admin.CreateConfiguration(ctx, "<EntityDescriptor/>")), "idp-metadata-invalid"},

@@ -1,0 +1,54 @@
+package console
+
+import (
+	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/center"
+)
+
+type keysData struct {
+	Keys      []center.AccessKey
+	New       center.AccessKey
+	NewSecret authn.Secret // set once, right after the key was made
+	Roles     []center.KeyRole
+	Region    string
+	Endpoint  string
+}
+
+func showKeys(p page, made center.AccessKey, secret authn.Secret) error {
+	c := p.h.Center
+	keys, err := c.AccessKeys(p.Context())
+	if err != nil {
+		return err
+	}
+	return p.Render("access-keys", "Access keys", "/console/access-keys", keysData{keys, made, secret,
+		[]center.KeyRole{center.RoleUserAdministrator, center.RoleReadOnly, center.RoleAdministrator}, c.Instance.Region, c.URL})
+}
+
+func accessKeys(p page) error { return showKeys(p, center.AccessKey{}, "") }
+
+// createKey shows the new secret in the answer to the POST and nowhere else: not in a URL, and not when the page is loaded again.
+func createKey(p page) error {
+	k, secret, err := p.h.Center.CreateAccessKey(p.Context(), p.by, p.PostFormValue("name"), center.KeyRole(p.PostFormValue("role")))
+	if err != nil {
+		return err
+	}
+	return showKeys(p, k, secret)
+}
+
+func setKeyStatus(p page) error {
+	enabled := p.PostFormValue("enabled") == "true"
+	if err := p.h.Center.SetAccessKeyEnabled(p.Context(), p.by, p.PathValue("id"), enabled); err != nil {
+		return err
+	}
+	if enabled {
+		return p.Done("/console/access-keys", "The access key is enabled.")
+	}
+	return p.Done("/console/access-keys", "The access key is disabled: requests signed with it are refused from now on.")
+}
+
+func deleteKey(p page) error {
+	if err := p.h.Center.DeleteAccessKey(p.Context(), p.by, p.PathValue("id")); err != nil {
+		return err
+	}
+	return p.Done("/console/access-keys", "The access key is deleted.")
+}

@@ -1,0 +1,175 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/sqldb"
+)
+
+// maxFindings bounds how many findings of one kind are told.
+const maxFindings = 20
+
+// findings collects what Check found.
+type findings struct {
+	list  []string
+	kinds map[string]int
+}
+
+func (f *findings) add(kind, format string, args ...any) {
+	if f.kinds[kind]++; f.kinds[kind] <= maxFindings {
+		f.list = append(f.list, kind+": "+fmt.Sprintf(format, args...))
+	}
+}
+
+// Check verifies every invariant of the data, on one snapshot: the database file itself, that each object can be read and stands under the keys that it
+// has, that names and addresses are unique ignoring letter case, and that whatever refers to a user or a group refers to one that is there. It returns a
+// line for each violation; progress is called now and then with how many rows have been looked at.
+func (s *Store) Check(ctx context.Context, progress func(rows int)) ([]string, error) {
+	f := &findings{kinds: map[string]int{}}
+	damage, err := s.db.Check(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, line := range damage {
+		f.add("database", "%s", line)
+	}
+	err = s.db.View(ctx, func(t sqldb.Tx) error {
+		rows := 0
+		looked := func() {
+			if rows++; rows%1000 == 0 {
+				progress(rows)
+			}
+		}
+		for _, check := range []func(tx, *findings, func()) error{checkUsers, checkGroups, checkMemberships, checkReferences, checkSettings} {
+			if err := check(tx{t}, f, looked); err != nil {
+				return err
+			}
+		}
+		progress(rows)
+		return nil
+	})
+	for kind, n := range f.kinds {
+		if n > maxFindings {
+			f.list = append(f.list, fmt.Sprintf("%s: %d more", kind, n-maxFindings))
+		}
+	}
+	return f.list, err
+}
+
+func checkUsers(t tx, f *findings, looked func()) error {
+	emails := map[string]string{}
+	return t.Query(`SELECT id, user_name, CASE WHEN name_is_email = 1 THEN user_name ELSE COALESCE(email, '') END, COALESCE(external_id, ''), doc FROM users ORDER BY seq`, nil, func(r sqldb.Row) error {
+		var id, name, email, external, doc string
+		if err := r.Scan(&id, &name, &email, &external, &doc); err != nil {
+			return err
+		}
+		looked()
+		u, err := sqldb.Decode[center.User](doc)
+		if err != nil {
+			f.add("user", "%s cannot be read: %v", id, err)
+			return nil
+		}
+		if quick, err := readUser(doc); err != nil || quick.UserName != u.UserName || quick.Version != u.Version {
+			f.add("user", "%s reads differently in two ways", id)
+		}
+		for _, c := range []struct{ what, column, object string }{
+			{"id", id, string(u.ID)}, {"user name", name, center.Fold(u.UserName)}, {"e-mail address", email, center.Fold(u.PrimaryEmail())}, {"external id", external, u.ExternalID},
+		} {
+			if c.column != c.object {
+				f.add("user", "%s is found by the %s %q but has %q", id, c.what, c.column, c.object)
+			}
+		}
+		if err := u.Check(); err != nil {
+			f.add("user", "%s breaks a rule: %v", id, err)
+		}
+		if other := emails[email]; email != "" && other != "" {
+			f.add("user", "%s has the e-mail address of %s", id, other)
+		}
+		emails[email] = id
+		return nil
+	})
+}
+
+func checkGroups(t tx, f *findings, looked func()) error {
+	return t.Query(`SELECT id, display_name, COALESCE(external_id, ''), doc FROM user_groups ORDER BY seq`, nil, func(r sqldb.Row) error {
+		var id, name, external, doc string
+		if err := r.Scan(&id, &name, &external, &doc); err != nil {
+			return err
+		}
+		looked()
+		g, err := sqldb.Decode[center.Group](doc)
+		if err != nil {
+			f.add("group", "%s cannot be read: %v", id, err)
+			return nil
+		}
+		if id != string(g.ID) || name != center.Fold(g.DisplayName) || external != g.ExternalID || strings.TrimSpace(g.DisplayName) == "" {
+			f.add("group", "%s stands under other keys than it has", id)
+		}
+		return nil
+	})
+}
+
+func checkMemberships(t tx, f *findings, looked func()) error {
+	return t.Query(`SELECT m.group_seq, m.user_seq, m.created, COALESCE(g.id, ''), COALESCE(u.id, '') FROM memberships m
+		LEFT JOIN user_groups g ON g.seq = m.group_seq LEFT JOIN users u ON u.seq = m.user_seq ORDER BY m.group_seq, m.user_seq`, nil, func(r sqldb.Row) error {
+		var group, user, created int64
+		var g, u string
+		if err := r.Scan(&group, &user, &created, &g, &u); err != nil {
+			return err
+		}
+		looked()
+		if g == "" || u == "" {
+			f.add("membership", "group %d (%s), user %d (%s): one of them is not there", group, g, user, u)
+		}
+		if group > maxSeq || user > maxSeq || created < 0 {
+			f.add("membership", "group %d, user %d has numbers out of range", group, user)
+		}
+		return nil
+	})
+}
+
+// checkReferences looks at what belongs to users and must go with them. Assignments of principals that are gone are meant to stay.
+func checkReferences(t tx, f *findings, _ func()) error {
+	for _, q := range []struct{ what, query string }{
+		{"session", `SELECT s.user_id FROM sessions s WHERE s.user_id <> '' AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = s.user_id)`},
+		{"assignment", `SELECT a.permission_set FROM assignments a WHERE NOT EXISTS (SELECT 1 FROM permission_sets p WHERE p.arn = a.permission_set)`},
+		{"assignment", `SELECT a.account_id FROM assignments a WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.kind = 'account' AND d.id = a.account_id)`},
+	} {
+		if err := t.Query(q.query, nil, func(r sqldb.Row) error {
+			var id string
+			err := r.Scan(&id)
+			f.add(q.what, "it refers to %s, which is not there", id)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkSettings reads every small noun once.
+func checkSettings(t tx, f *findings, _ func()) error {
+	if _, err := t.Instance(); err != nil {
+		f.add("instance", "it cannot be read: %v", err)
+	}
+	for what, read := range map[string]func() error{
+		"identity source": func() error { _, err := t.IdentitySource(); return sqldb.NoRow(err, nil) },
+		"accounts":        func() error { _, err := t.Accounts(); return err },
+		"permission sets": func() error { _, err := t.PermissionSets(); return err },
+		"access keys":     func() error { _, err := t.AccessKeys(); return err },
+		"access tokens":   func() error { _, err := t.BearerTokens(); return err },
+		"assignment requests": func() error {
+			_, err := t.AssignmentRequests(center.AssignmentRequestQuery{Kind: center.Creation})
+			return err
+		},
+		"audit log": func() error { _, err := t.Events(center.EventQuery{Limit: 1000}); return err },
+	} {
+		if err := read(); err != nil && err != center.ErrNoRow { //nolint:errorlint // the store's own value
+			f.add(what, "they cannot be read: %v", err)
+		}
+	}
+	return nil
+}

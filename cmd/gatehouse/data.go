@@ -1,0 +1,366 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/scimserver"
+	"github.com/gatehouse-id/gatehouse/center/store"
+)
+
+// centerFile is the name of the center's database in its data folder.
+const centerFile = "center.db"
+
+// dataFlags are the flags of commands that work on a center's data without its server.
+type dataFlags struct {
+	half
+	asJSON bool
+}
+
+func (d *dataFlags) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&d.data, "data", "gatehouse-center", "the center's data folder")
+	f.StringVar(&d.database, "database", "", "postgres:// URL, where the center does not use SQLite in the data folder")
+	f.BoolVar(&d.asJSON, "json", false, "print one JSON object")
+}
+
+// beside opens the store to look at it, also while a server serves from it.
+func (d *dataFlags) beside(ctx context.Context) (*store.Store, error) {
+	s, err := store.OpenBeside(ctx, d.dsn(centerFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s holds no center's data: give its folder with --data, or --database", d.data)
+	}
+	return s, err
+}
+
+// result prints what was done: as JSON, or in words.
+func (w *world) result(asJSON bool, v any, words string, args ...any) error {
+	if asJSON {
+		return json.NewEncoder(w.out).Encode(v)
+	}
+	_, err := fmt.Fprintf(w.out, words+"\n", args...)
+	return err
+}
+
+// counter counts on a terminal what is done, where nobody knows how much there is; elsewhere it shows nothing.
+func (w *world) counter(what string) *progressbar.ProgressBar {
+	out := w.err
+	if !terminal(w.err) {
+		out = io.Discard
+	}
+	return progressbar.NewOptions64(-1, progressbar.OptionSetWriter(out), progressbar.OptionSetDescription(what), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
+		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
+}
+
+func (w *world) backupCommand() *cobra.Command {
+	d := &dataFlags{}
+	cmd := &cobra.Command{
+		Use:   "backup FILE",
+		Short: "Copy a center's data to a file, also while it serves",
+		Long: `Writes a consistent copy of the center's database: all that was acknowledged when the command began, and nothing half-done.
+The server goes on meanwhile. The copy is an SQLite file with the mode 0600.
+
+The master key is not part of it, so that a copy alone opens no secret: keep master.key (or GATEHOUSE_MASTER_KEY) elsewhere.
+A restore needs both. A center on PostgreSQL is backed up with pg_dump.`,
+		Example: `  gatehouse backup /backups/center-$(date +%F).db --data /var/lib/gatehouse`,
+		Args:    oneArg("the file to write"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := d.beside(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer s.Close() //nolint:errcheck // nothing was written to it
+			if err := s.Backup(cmd.Context(), args[0]); err != nil {
+				return fmt.Errorf("back up: %w", err)
+			}
+			info, err := os.Stat(args[0])
+			if err != nil {
+				return err
+			}
+			return w.result(d.asJSON, map[string]any{"file": args[0], "bytes": info.Size()}, "%s: %.1f MiB. Keep the master key of %s elsewhere: a restore needs it.", args[0], float64(info.Size())/(1<<20), d.data)
+		},
+	}
+	d.flags(cmd)
+	return cmd
+}
+
+func (w *world) restoreCommand() *cobra.Command {
+	d := &dataFlags{}
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "restore FILE",
+		Short: "Put a backup back into a data folder, while no server runs on it",
+		Long: `Checks the backup, then makes it the data of the folder. What is in the folder stays there under another name, and nothing
+is replaced without --force. The folder must have the master key that the backup's secrets were sealed with.`,
+		Example: `  cp /safe/master.key ./center/ && gatehouse restore center-2026-11-25.db --data ./center`,
+		Args:    oneArg("the backup"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if d.database != "" {
+				return usageError{errors.New("a PostgreSQL database is restored with pg_restore or psql")}
+			}
+			return w.restore(cmd.Context(), d, args[0], force)
+		},
+	}
+	d.flags(cmd)
+	cmd.Flags().BoolVar(&force, "force", false, "replace the data that is in the folder; it is kept under another name")
+	return cmd
+}
+
+func (w *world) restore(ctx context.Context, d *dataFlags, file string, force bool) error {
+	backup, err := store.OpenBeside(ctx, file)
+	if err != nil {
+		return fmt.Errorf("%s is no backup that can be restored: %w", file, err)
+	}
+	problems, err := backup.Check(ctx, func(int) {})
+	key := ""
+	if err == nil {
+		err = backup.View(ctx, func(r center.Reader) error {
+			keys, err := r.AccessKeys()
+			if len(keys) > 0 {
+				_, err = d.opens(w.env, keys[0])
+			}
+			return err
+		})
+	}
+	if err := errors.Join(err, backup.Close()); err != nil {
+		return fmt.Errorf("%s cannot be restored into %s%s: %w", file, d.data, key, err)
+	}
+	if len(problems) > 0 {
+		return fmt.Errorf("%s is damaged, nothing was changed: %s", file, problems[0])
+	}
+	target := d.dsn(centerFile)
+	if _, err := os.Lstat(target); err == nil {
+		if !force {
+			return fmt.Errorf("%s has data already; --force replaces it, and keeps it under another name", d.data)
+		}
+		old, err := store.Open(ctx, target) // fails while a server runs on it, and folds the log into the file
+		if err == nil {
+			err = old.Close()
+		}
+		if err != nil {
+			return err
+		}
+		if err := os.Rename(target, target+".before-"+time.Now().UTC().Format("20060102T150405Z")); err != nil {
+			return err
+		}
+	}
+	if err := copyFile(file, target); err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	return w.result(d.asJSON, map[string]any{"data": d.data}, "Restored into %s. Start it with: gatehouse serve --data %s", d.data, d.data)
+}
+
+// opens says whether the folder's master key opens what the backup sealed.
+func (d *dataFlags) opens(env func(string) (string, bool), k center.AccessKey) ([]byte, error) {
+	if _, given := env("GATEHOUSE_MASTER_KEY"); !given {
+		if _, err := os.Stat(filepath.Join(d.data, "master.key")); err != nil {
+			return nil, fmt.Errorf("the folder has no master.key; copy the one of the center that was backed up there, or set GATEHOUSE_MASTER_KEY: %w", err)
+		}
+	}
+	sealer, err := d.folder(env)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := sealer.Open("access-key/"+k.ID, k.SealedSecret)
+	if err != nil {
+		err = fmt.Errorf("the master key is not the one that the backup was sealed with: %w", err)
+	}
+	return plain, err
+}
+
+// copyFile copies a file so that a new one is there whole or not at all.
+func copyFile(from, to string) error {
+	in, err := os.Open(from) // #nosec G304 -- named by the person who runs the command
+	if err != nil {
+		return err
+	}
+	defer in.Close() //nolint:errcheck // it was only read
+	out, err := os.OpenFile(to+".new", os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	if err := errors.Join(err, out.Sync(), out.Close()); err != nil {
+		return errors.Join(err, os.Remove(to+".new"))
+	}
+	return os.Rename(to+".new", to)
+}
+
+func (w *world) exportCommand() *cobra.Command {
+	d := &dataFlags{}
+	cmd := &cobra.Command{
+		Use:   "export [FILE]",
+		Short: "Write a center's users and groups as SCIM JSON lines, also while it serves",
+		Long: `Writes one SCIM resource a line, users first, all of one moment; to standard output where no file is named.
+Passwords, devices and sessions are not part of it.`,
+		Example: `  gatehouse export people.jsonl --data ./center
+  gatehouse export --data ./center | jq -r .userName`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usageError{errors.New("export takes at most one file")}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			s, err := d.beside(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer s.Close() //nolint:errcheck // nothing was written to it
+			out, done := w.out, ""
+			if len(args) == 1 {
+				f, err := os.OpenFile(args[0], os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+				if err != nil {
+					return err
+				}
+				defer func() { err = errors.Join(err, f.Close()) }()
+				out, done = f, args[0]
+			}
+			lines, bar := 0, w.counter("export")
+			err = scimserver.Export(cmd.Context(), &center.Center{Store: s}, out, func() { lines++; _ = bar.Add(1) })
+			if err != nil {
+				return fmt.Errorf("export: %w", err)
+			}
+			_ = bar.Finish()
+			if done != "" {
+				return w.result(d.asJSON, map[string]any{"file": done, "lines": lines}, "%s: %d users and groups", done, lines)
+			}
+			return nil
+		},
+	}
+	d.flags(cmd)
+	return cmd
+}
+
+func (w *world) importCommand() *cobra.Command {
+	d := &dataFlags{}
+	var o scimserver.ImportOptions
+	cmd := &cobra.Command{
+		Use:   "import FILE",
+		Short: "Read users and groups from SCIM JSON lines into a center's data, while no server runs on it",
+		Long: `Reads one SCIM resource a line, as gatehouse export writes them. Who is there already, by user name or display name, is left
+alone, or changed with --update. Members and managers are named by the ids of the file; new users and groups get new ids.
+A line that cannot be imported is reported and the others go on.`,
+		Example: `  gatehouse import people.jsonl --data ./center --dry-run
+  gatehouse import people.jsonl --data ./center`,
+		Args: oneArg("the file"),
+		RunE: func(cmd *cobra.Command, args []string) error { return w.importFile(cmd.Context(), d, args[0], o) },
+	}
+	d.flags(cmd)
+	cmd.Flags().BoolVar(&o.Update, "update", false, "change users and groups that are there already")
+	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "say what would be done and change nothing")
+	return cmd
+}
+
+func (w *world) importFile(ctx context.Context, d *dataFlags, file string, o scimserver.ImportOptions) error {
+	f, err := os.Open(file) // #nosec G304 -- named by the person who runs the command
+	if err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	d.log = slog.New(slog.DiscardHandler)
+	c, err := openCenter(ctx, &d.half, w.env, center.DefaultRegion)
+	if err != nil {
+		return err
+	}
+	bar := w.counter("import")
+	o.Progress = func() { _ = bar.Add(1) }
+	result, err := scimserver.Import(ctx, c, audit.SystemActor, f, o)
+	_ = bar.Finish()
+	if err := errors.Join(err, c.Store.Close()); err != nil {
+		return fmt.Errorf("import: %w", err)
+	}
+	for _, line := range result.Failures {
+		fmt.Fprintln(w.err, line)
+	}
+	verb := map[bool]string{false: "%d created, %d changed, %d left as they were, %d failed", true: "Would be: %d created, %d changed, %d left as they are; %d would fail"}[o.DryRun]
+	err = w.result(d.asJSON, map[string]any{"created": result.Created, "updated": result.Updated, "left": result.Left, "failed": result.Failed, "failures": result.Failures, "dry_run": o.DryRun},
+		verb, result.Created, result.Updated, result.Left, result.Failed)
+	if err == nil && result.Failed > 0 {
+		err = fmt.Errorf("%d lines could not be imported", result.Failed)
+	}
+	return err
+}
+
+func (w *world) checkCommand() *cobra.Command {
+	d := &dataFlags{}
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Verify every invariant of a center's data, also while it serves",
+		Long: `Looks at the database file and at every object: that it can be read and stands under its own keys, that names and addresses
+are unique, that memberships and sessions belong to users and groups that exist, and that the master key opens the
+sealed secrets. It changes nothing. The exit code is 1 when something is wrong.`,
+		Example: `  gatehouse check --data ./center`,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			s, err := d.beside(ctx)
+			if err != nil {
+				return err
+			}
+			bar, seen := w.counter("check"), 0
+			problems, err := s.Check(ctx, func(rows int) { _ = bar.Add(rows - seen); seen = rows })
+			_ = bar.Finish()
+			if err == nil {
+				var more []string
+				more, err = d.sealed(ctx, w.env, s)
+				problems = append(problems, more...)
+			}
+			if err := errors.Join(err, s.Close()); err != nil {
+				return fmt.Errorf("check: %w", err)
+			}
+			for _, p := range problems {
+				fmt.Fprintln(w.err, p)
+			}
+			if err := w.result(d.asJSON, map[string]any{"rows": seen, "problems": append([]string{}, problems...)}, "%d rows checked, %d problems", seen, len(problems)); err != nil {
+				return err
+			}
+			if len(problems) > 0 {
+				return errors.New("the data is not as it should be; restore a backup, or report what was found")
+			}
+			return nil
+		},
+	}
+	d.flags(cmd)
+	return cmd
+}
+
+// sealed says which access keys the master key does not open.
+func (d *dataFlags) sealed(ctx context.Context, env func(string) (string, bool), s *store.Store) (problems []string, err error) {
+	var keys []center.AccessKey
+	if err := s.View(ctx, func(r center.Reader) (err error) {
+		keys, err = r.AccessKeys()
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	var sealer *authn.Sealer
+	for _, k := range keys {
+		if sealer == nil {
+			if _, err := d.opens(env, k); err != nil {
+				return []string{"master key: " + err.Error()}, nil
+			}
+			if sealer, err = d.folder(env); err != nil {
+				return nil, err
+			}
+		}
+		if _, err := sealer.Open("access-key/"+k.ID, k.SealedSecret); err != nil {
+			problems = append(problems, "access key: the secret of "+k.ID+" cannot be opened")
+		}
+	}
+	return problems, nil
+}
