@@ -149,8 +149,14 @@ func (d *sqliteDB) open(cache int) (*sqliteConn, error) {
 	return own, nil
 }
 
-func (d *sqliteDB) close() error {
-	d.once.Do(func() { close(d.stop) })
+// close may be called again, which does nothing.
+func (d *sqliteDB) close() (err error) {
+	d.once.Do(func() { err = d.shut() })
+	return err
+}
+
+func (d *sqliteDB) shut() error {
+	close(d.stop)
 	<-d.done
 	d.folder.Wait()
 	var err error

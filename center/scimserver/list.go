@@ -321,10 +321,7 @@ type match struct {
 func (l *listing) scan(kinds []kind, filters map[string]scim.Filter) error {
 	var matches []match
 	for n, k := range kinds {
-		filter, wanted := filters[k.schema.URN]
-		if !wanted {
-			continue
-		}
+		filter := filters[k.schema.URN]
 		after := ""
 		if l.cursor && l.sortBy == "" {
 			after = l.after

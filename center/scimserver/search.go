@@ -60,7 +60,8 @@ func (h *Handler) search(ctx context.Context, r *request, k kind) (answer, error
 	return h.list(ctx, r, k, q)
 }
 
-// searchAll searches users and groups together, users first unless sorted. A filter that one of them has no attribute for matches none of that kind.
+// searchAll searches users and groups together, users first unless sorted. An attribute that one of them does not have has no value there (RFC 7644
+// §3.4.2.1).
 func (h *Handler) searchAll(ctx context.Context, r *request) (out answer, err error) {
 	q, err := r.searchQuery()
 	if err != nil {
@@ -75,16 +76,7 @@ func (h *Handler) searchAll(ctx context.Context, r *request) (out answer, err er
 		if err != nil {
 			return answer{}, err
 		}
-		for _, k := range []kind{users, groups} {
-			filters[k.schema.URN] = f
-			if failed := k.schema.CheckFilter(f); failed != nil {
-				err = failed
-				delete(filters, k.schema.URN)
-			}
-		}
-		if len(filters) == 0 {
-			return answer{}, err
-		}
+		filters[users.schema.URN], filters[groups.schema.URN] = f, f
 	}
 	err = h.Center.Store.View(ctx, func(rd center.Reader) error {
 		l := &listing{request: r, center: h.Center, reader: rd, query: q}

@@ -56,11 +56,8 @@ func Main(m *testing.M) {
 // Postgres returns the URL of a new, empty database. The test is skipped where PostgreSQL is not installed.
 func Postgres(t testing.TB) string {
 	t.Helper()
-	bins, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
-	if err != nil || len(bins) == 0 {
-		Skip(t, "PostgreSQL is not installed (apt-get install postgresql)")
-	}
-	once.Do(func() { running.start(filepath.Dir(bins[len(bins)-1])) })
+	bin := programs(t)
+	once.Do(func() { running.start(bin) })
 	if running.err != nil {
 		t.Fatal(running.err)
 	}
@@ -77,6 +74,53 @@ func Postgres(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return running.url(name)
+}
+
+// programs is the folder of PostgreSQL's programs.
+func programs(t testing.TB) string {
+	t.Helper()
+	bins, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
+	if err != nil || len(bins) == 0 {
+		Skip(t, "PostgreSQL is not installed (apt-get install postgresql)")
+	}
+	return filepath.Dir(bins[len(bins)-1])
+}
+
+// Server is a PostgreSQL server of its own, which a test can stop and start again.
+type Server struct{ server }
+
+// NewServer starts one. It ends with the test.
+func NewServer(t testing.TB) *Server {
+	t.Helper()
+	s := &Server{}
+	s.start(programs(t))
+	if s.err != nil {
+		t.Fatal(s.err)
+	}
+	t.Cleanup(func() {
+		_ = s.command("pg_ctl", "-D", s.dir+"/data", "-m", "immediate", "stop").Run()
+		_ = os.RemoveAll(s.dir)
+	})
+	return s
+}
+
+// URL is that of the server's own database.
+func (s *Server) URL() string { return s.url("postgres") }
+
+// Stop ends the server as a crash would: connections break.
+func (s *Server) Stop(t testing.TB) {
+	t.Helper()
+	if out, err := s.command("pg_ctl", "-D", s.dir+"/data", "-w", "-m", "immediate", "stop").CombinedOutput(); err != nil {
+		t.Fatalf("stop: %v: %s", err, out)
+	}
+}
+
+// Start starts it again.
+func (s *Server) Start(t testing.TB) {
+	t.Helper()
+	if out, err := s.up().CombinedOutput(); err != nil {
+		t.Fatalf("start: %v: %s", err, out)
+	}
 }
 
 func (s *server) url(database string) string {
@@ -100,13 +144,17 @@ func (s *server) start(bin string) {
 	}
 	for _, c := range []*exec.Cmd{
 		s.command("initdb", "-D", s.dir+"/data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"),
-		s.command("pg_ctl", "-D", s.dir+"/data", "-w", "-l", s.dir+"/log", "-o", "-k "+s.dir+" -c listen_addresses= -c fsync=off -c max_connections=200", "start"),
+		s.up(),
 	} {
 		if out, err := c.CombinedOutput(); err != nil {
 			s.err = fmt.Errorf("%s: %w: %s", c.Path, err, out)
 			return
 		}
 	}
+}
+
+func (s *server) up() *exec.Cmd {
+	return s.command("pg_ctl", "-D", s.dir+"/data", "-w", "-l", s.dir+"/log", "-o", "-k "+s.dir+" -c listen_addresses= -c fsync=off -c max_connections=200", "start")
 }
 
 // command runs as the user postgres when the tests run as root, which the server refuses.

@@ -1,0 +1,91 @@
+package store_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/store"
+	"github.com/gatehouse-id/gatehouse/sqldb"
+	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
+)
+
+// TestTheFirstReleasesDataIsMigrated fills a database as the first release did, and opens it with this one.
+func TestTheFirstReleasesDataIsMigrated(t *testing.T) {
+	for engine, dsn := range map[string]string{"SQLite": filepath.Join(t.TempDir(), "center.db"), "PostgreSQL": sqldbtest.Postgres(t)} {
+		t.Run(engine, func(t *testing.T) {
+			fillFirstRelease(t, dsn)
+			s := open(t, dsn)
+			view := func(fn func(center.Reader) error) {
+				t.Helper()
+				if err := s.View(context.Background(), fn); err != nil {
+					t.Fatal(err)
+				}
+			}
+			view(func(r center.Reader) error {
+				u, err := r.UserByName("ADA@example.com")
+				if err != nil || u.ID != "u1" || len(u.Emails) != 1 || u.PrimaryEmail() != "ada@example.com" || !u.Active {
+					t.Errorf("ada is %+v, %v", u, err)
+				}
+				if u, err := r.UserByEmail("bob@home.example"); err != nil || u.ID != "u2" {
+					t.Errorf("bob by address: %+v, %v", u, err)
+				}
+				m, err := r.Membership("11111111-2222-4333-8444-555555555555") // an id of the first release goes on
+				if err != nil || m.GroupID != "g1" || m.UserID != "u2" || m.CreatedBy != "admin" || !m.CreatedAt.Equal(time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)) {
+					t.Errorf("the membership is %+v, %v", m, err)
+				}
+				events, err := r.Events(center.EventQuery{})
+				if err != nil || len(events) != 2 || events[0].ID != "e1" { // in the order of their time, whatever their ids
+					t.Errorf("events %+v, %v", events, err)
+				}
+				return nil
+			})
+			problems, err := s.(*store.Store).Check(context.Background(), func(int) {})
+			if err != nil || len(problems) != 1 || problems[0] != "instance: it cannot be read: no such row" { // it was left out above
+				t.Errorf("the check says %v, %v", problems, err)
+			}
+			if err := s.Update(context.Background(), func(tx center.Tx) error {
+				_, err := tx.AddMember("g1", "u1", time.Now(), "me")
+				return err
+			}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// fillFirstRelease runs the first release's migration and writes what it wrote.
+func fillFirstRelease(t *testing.T, dsn string) {
+	t.Helper()
+	sql, err := os.ReadFile("migrations/00001_first_light.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := sqldb.Open(context.Background(), dsn, fstest.MapFS{"00001_first_light.sql": {Data: sql}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Update(context.Background(), func(tx sqldb.Tx) error {
+		for _, statement := range []string{
+			`INSERT INTO users VALUES ('u1', 'ada@example.com', 'ada@example.com', 'x1', 'ada', '{"ID":"u1","UserName":"Ada@example.com","ExternalID":"x1","Active":true,"Name":{"Formatted":"","FamilyName":"L","GivenName":"A","MiddleName":"","HonorificPrefix":"","HonorificSuffix":""},"DisplayName":"Ada","NickName":"","Emails":[{"Value":"ada@example.com","Type":"work","Primary":true}],"PhoneNumbers":null,"CreatedAt":"2026-11-23T09:00:00Z"}')`,
+			`INSERT INTO users VALUES ('u2', 'bob', 'bob@home.example', NULL, 'bob', '{"ID":"u2","UserName":"bob","Active":true,"DisplayName":"Bob \"B\"","Emails":[{"Value":"bob@home.example","Type":"work","Primary":false}]}')`,
+			`INSERT INTO user_groups VALUES ('g1', 'crew', NULL, '{"ID":"g1","DisplayName":"Crew"}')`,
+			`INSERT INTO memberships VALUES ('11111111-2222-4333-8444-555555555555', 'g1', 'u2', '{"ID":"11111111-2222-4333-8444-555555555555","GroupID":"g1","UserID":"u2","CreatedAt":"2026-11-23T10:00:00Z","CreatedBy":"admin"}')`,
+			`INSERT INTO events VALUES ('e1', 2000, 'r1', '{"ID":"e1"}')`, `INSERT INTO events VALUES ('e2', 1000, 'r2', '{"ID":"e2"}')`,
+		} {
+			if err := tx.Do(statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,262 @@
+package sqldb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
+)
+
+var notes = fstest.MapFS{"00001_notes.sql": {Data: []byte("-- +goose Up\nCREATE TABLE notes (id TEXT PRIMARY KEY, text TEXT NOT NULL);\n-- +goose Down\nSELECT 1;\n")}}
+
+func open(t *testing.T) (*DB, *sqliteDB) {
+	t.Helper()
+	db, err := Open(context.Background(), filepath.Join(t.TempDir(), "notes.db"), notes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db, db.engine.(*sqliteDB)
+}
+
+func note(db *DB, id string) error {
+	return db.Update(context.Background(), func(t Tx) error { return t.Do(`INSERT INTO notes (id, text) VALUES ($1, $2)`, id, "x") })
+}
+
+func count(t *testing.T, db *DB) (n int) {
+	t.Helper()
+	if err := db.View(context.Background(), func(t Tx) (err error) { n, err = t.Count(`SELECT COUNT(*) FROM notes`); return err }); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestAnUpdateIsAnsweredOnlyWhenItIsDurable holds the sync back and sees that nobody is answered, those who were refused included.
+func TestAnUpdateIsAnsweredOnlyWhenItIsDurable(t *testing.T) {
+	db, engine := open(t)
+	if err := note(db, "first"); err != nil {
+		t.Fatal(err)
+	}
+	syncing, release := make(chan struct{}), make(chan struct{})
+	var synced atomic.Bool
+	real := engine.syncLog
+	engine.syncLog = func() error {
+		syncing <- struct{}{}
+		<-release
+		synced.Store(true)
+		return real()
+	}
+	answers := make(chan error, 2)
+	refusal := errors.New("refused")
+	go func() { answers <- note(db, "second") }()
+	<-syncing
+	select {
+	case err := <-answers:
+		t.Fatalf("answered before the sync: %v", err)
+	default:
+	}
+	go func() {
+		answers <- db.Update(context.Background(), func(t Tx) error {
+			if _, err := t.Count(`SELECT COUNT(*) FROM notes WHERE id = 'second'`); err != nil {
+				return err
+			}
+			return refusal // because of what is not durable yet
+		})
+	}()
+	close(release)
+	if err := <-answers; err != nil || !synced.Load() {
+		t.Errorf("the first answer %v, synced %t", err, synced.Load())
+	}
+	<-syncing // the refused one waits for a sync of its own
+	if err := <-answers; !errors.Is(err, refusal) {
+		t.Errorf("the second answer %v", err)
+	}
+	engine.syncLog = real
+}
+
+// TestAFailedSyncStopsCommitsUntilItIsMended: after a sync failed nothing in the log may be relied on, so it is folded into the file first.
+func TestAFailedSyncStopsCommitsUntilItIsMended(t *testing.T) {
+	db, engine := open(t)
+	real := engine.syncLog
+	engine.syncLog = func() error { return errors.New("input/output error") }
+	if err := note(db, "lost or not"); !errors.Is(err, ErrUnavailable) {
+		t.Fatalf("a commit that was not synced was answered with %v", err)
+	}
+	engine.syncLog = real
+	if !engine.unsynced.Load() {
+		t.Fatal("the failure is forgotten")
+	}
+	if err := note(db, "after"); err != nil || engine.unsynced.Load() {
+		t.Fatalf("serving does not resume: %v", err)
+	}
+	if n := count(t, db); n != 2 {
+		t.Errorf("%d notes, want both", n)
+	}
+}
+
+// TestManyWritersShareTheirSyncs: one sync serves a group.
+func TestManyWritersShareTheirSyncs(t *testing.T) {
+	db, engine := open(t)
+	var syncs atomic.Int32
+	real := engine.syncLog
+	engine.syncLog = func() error { syncs.Add(1); time.Sleep(time.Millisecond); return real() } // a disk of the slow kind
+	const writers, each = 32, 20
+	var all sync.WaitGroup
+	for w := range writers {
+		all.Go(func() {
+			for i := range each {
+				if err := note(db, fmt.Sprint(w, ".", i)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if n := count(t, db); n != writers*each {
+		t.Errorf("%d notes, want %d", n, writers*each)
+	}
+	if n := syncs.Load(); n > writers*each/2 {
+		t.Errorf("%d syncs for %d updates", n, writers*each)
+	}
+	engine.syncLog = real
+}
+
+// TestAnUpdateThatFailsAfterItWroteTakesNobodyWithIt runs it in one group with others.
+func TestAnUpdateThatFailsAfterItWroteTakesNobodyWithIt(t *testing.T) {
+	db, engine := open(t)
+	hold, held := make(chan struct{}), make(chan struct{}, 1)
+	real := engine.syncLog
+	engine.syncLog = func() error {
+		select {
+		case held <- struct{}{}:
+			<-hold
+		default:
+		}
+		return real()
+	}
+	first := make(chan error, 1)
+	go func() { first <- note(db, "first") }()
+	<-held // what comes now waits in one group
+	boom := errors.New("boom")
+	results := make(chan error, 3)
+	for i := range 3 {
+		go func() {
+			results <- db.Update(context.Background(), func(t Tx) error {
+				if err := t.Do(`INSERT INTO notes (id, text) VALUES ($1, '')`, fmt.Sprint("n", i)); err != nil {
+					return err
+				}
+				if i == 1 {
+					return boom
+				}
+				return nil
+			})
+		}()
+	}
+	close(hold)
+	failed := 0
+	for range 3 {
+		if err := <-results; errors.Is(err, boom) {
+			failed++
+		} else if err != nil {
+			t.Error(err)
+		}
+	}
+	if err := <-first; err != nil || failed != 1 {
+		t.Errorf("the first %v, %d failed; want one", err, failed)
+	}
+	if n := count(t, db); n != 3 {
+		t.Errorf("%d notes, want the first and two of three", n)
+	}
+}
+
+// TestTheLogIsFolded: the write-ahead log does not grow for ever, and readers do not see it happen.
+func TestTheLogIsFolded(t *testing.T) {
+	db, _ := open(t)
+	text := strings.Repeat("x", 1<<20)
+	for i := range 3 * maxLog >> 20 {
+		if err := db.Update(context.Background(), func(t Tx) error {
+			return t.Do(`INSERT INTO notes (id, text) VALUES ('big', $1) ON CONFLICT (id) DO UPDATE SET text = excluded.text`, text[:len(text)-i])
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deadline := time.Now().Add(time.Minute)
+	for log := int64(1); ; {
+		if err := note(db, fmt.Sprint("after", log)); err != nil {
+			t.Fatal(err)
+		}
+		var busy, pages, folded int
+		if err := db.View(context.Background(), func(t Tx) error { return t.Row(`PRAGMA wal_checkpoint(NOOP)`, nil, &busy, &pages, &folded) }); err == nil && pages*4096 < 2*maxLog {
+			break
+		}
+		if log++; time.Now().After(deadline) {
+			t.Fatalf("the log has %d pages", pages)
+		}
+	}
+}
+
+func TestADatabaseServesOneProcessAndIsSeenBesideIt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "notes.db")
+	first, err := Open(context.Background(), path, notes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(context.Background(), path, notes); !errors.Is(err, ErrInUse) {
+		t.Errorf("opened twice: %v", err)
+	}
+	if err := note(first, "seen beside"); err != nil {
+		t.Fatal(err)
+	}
+	beside, err := OpenBeside(context.Background(), path, notes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, beside); n != 1 {
+		t.Errorf("%d notes are seen beside the server, want 1", n)
+	}
+	if err := errors.Join(beside.Close(), first.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := note(first, "late"); !errors.Is(err, ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
+// TestALostServerIsToldAndComesBack stops PostgreSQL under a running program. What was acknowledged is there afterwards, and nobody restarts anything.
+func TestALostServerIsToldAndComesBack(t *testing.T) {
+	server := sqldbtest.NewServer(t)
+	db, err := Open(context.Background(), server.URL(), notes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // the server goes away anyway
+	if err := note(db, "before"); err != nil {
+		t.Fatal(err)
+	}
+	server.Stop(t)
+	if err := note(db, "meanwhile"); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("without a server: %v, want ErrUnavailable", err)
+	}
+	if err := db.View(context.Background(), func(t Tx) error { _, err := t.Count(`SELECT COUNT(*) FROM notes`); return err }); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("a view without a server: %v, want ErrUnavailable", err)
+	}
+	server.Start(t)
+	if err := note(db, "after"); err != nil {
+		t.Errorf("the server is back: %v", err)
+	}
+	if n := count(t, db); n != 2 {
+		t.Errorf("%d notes, want the two that were acknowledged", n)
+	}
+}
