@@ -74,6 +74,7 @@ const (
 	LastAdministratorKey  Code = "last-administrator-key"
 	VersionChanged        Code = "version-changed"
 	StoreUnavailable      Code = "store-unavailable"
+	ConcurrentChange      Code = "concurrent-change"
 )
 
 // Reason explains a code: its class, what happened, and what to do next.
@@ -131,6 +132,7 @@ var Reasons = map[Code]Reason{
 	LastAdministratorKey:  {Conflict, "it is the last enabled access key of an administrator", "make another one first"},
 	VersionChanged:        {Conflict, "the object has been changed since it was read", "read it again and repeat the change"},
 	StoreUnavailable:      {Unavailable, "the database is not available: it cannot be reached, or its disk is full", "try again in a few seconds; nothing that was confirmed is lost"},
+	ConcurrentChange:      {Conflict, "others changed the same objects at the same time, again and again", "repeat the request; nothing of it was done"},
 	RoleNotAssigned:       {Denied, "the role is not assigned to the user", "ask an administrator for the assignment"},
 }
 

@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"net"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -84,8 +86,10 @@ func (p *postgres) run(ctx context.Context, options pgx.TxOptions, fn func(Tx) e
 			continue
 		case lost(err):
 			return fmt.Errorf("%w: %w", ErrUnavailable, err)
-		case try == maxTries || !retryable(err):
+		case !retryable(err):
 			return err
+		case try == maxTries:
+			return fmt.Errorf("%w: %w", ErrConflict, err)
 		}
 		wait := time.Duration(rand.Int64N(int64(time.Millisecond) << min(try, 6))) // #nosec G404 -- jitter
 		select {
@@ -136,13 +140,24 @@ func lost(err error) bool {
 
 type pgConn struct{ tx pgx.Tx }
 
+// storable puts replacement characters where PostgreSQL's texts cannot hold what a stranger asks for: a zero byte, or what is not UTF-8. Nothing that is
+// stored has either, so such a question finds nothing.
+func storable(args []any) []any {
+	for i, a := range args {
+		if s, ok := a.(string); ok && (strings.IndexByte(s, 0) >= 0 || !utf8.ValidString(s)) {
+			args[i] = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+		}
+	}
+	return args
+}
+
 func (c pgConn) exec(ctx context.Context, query string, args []any) (int64, error) {
-	tag, err := c.tx.Exec(ctx, query, args...)
+	tag, err := c.tx.Exec(ctx, query, storable(args)...)
 	return tag.RowsAffected(), err
 }
 
 func (c pgConn) query(ctx context.Context, query string, args []any, scan func(Row) error) error {
-	rows, err := c.tx.Query(ctx, query, args...)
+	rows, err := c.tx.Query(ctx, query, storable(args)...)
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,8 @@ var (
 	// connection, a server that restarts. Whether an update that fails so was kept is unknown only when the connection broke during
 	// its commit; nothing that was answered with success is ever lost.
 	ErrUnavailable = errors.New("the database is not available")
+	// ErrConflict is wrapped by what Update returns when others changed the same rows again and again.
+	ErrConflict = errors.New("others changed the same data at the same time")
 	// ErrInUse is returned by Open for an SQLite file that another process has open.
 	ErrInUse = errors.New("the data folder is in use by another gatehouse process")
 )

@@ -83,7 +83,10 @@ func (h *Handler) updateGroup(ctx context.Context, who awsapi.Caller, in updateG
 			if !ok {
 				return invalid("there is no attribute " + op.AttributePath)
 			}
-			if err := op.text(field, len(op.AttributeValue) == 0 || string(op.AttributeValue) == "null"); err != nil {
+			if err := op.checkTexts(); err != nil {
+				return err
+			}
+			if err := op.text(field, op.missing()); err != nil {
 				return err
 			}
 		}

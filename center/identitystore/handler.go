@@ -62,6 +62,9 @@ func Answer(err error) *awsapi.Error {
 			e.Message = text
 			e.Members = map[string]any{"Reason": "UNIQUENESS_CONSTRAINT_VIOLATION"}
 		}
+		if refused.Code == center.ConcurrentChange {
+			e.Members = map[string]any{"Reason": "CONCURRENT_MODIFICATION"}
+		}
 	})
 }
 

@@ -2,8 +2,12 @@ package identitystore
 
 import (
 	"context"
-	"encoding/json"
+	"strconv"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
@@ -311,7 +315,7 @@ func (h *Handler) findUser(ctx context.Context, a alternateIdentifier) (center.U
 
 type operation struct {
 	AttributePath  string
-	AttributeValue json.RawMessage
+	AttributeValue jsontext.Value
 }
 
 type updateUserInput struct {
@@ -346,10 +350,13 @@ func textFields(u *center.User) map[string]*string {
 	}
 }
 
-// apply sets one attribute; an absent or null value unsets it. Lists are replaced whole by an array of one object with lower camel
-// keys, as the Terraform provider sends them.
+// apply sets one attribute; an absent or null value unsets it. Lists are replaced whole by an array with lower camel keys, as the Terraform provider
+// sends them; name and the extension may be set whole or by their parts.
 func (op operation) apply(u *center.User) error {
-	missing := len(op.AttributeValue) == 0 || string(op.AttributeValue) == "null"
+	if err := op.checkTexts(); err != nil {
+		return err
+	}
+	missing := op.missing()
 	if field, ok := textFields(u)[op.AttributePath]; ok {
 		return op.text(field, missing)
 	}
@@ -363,6 +370,10 @@ func (op operation) apply(u *center.User) error {
 		return setEnterprise(&u.Enterprise, name, v)
 	}
 	switch op.AttributePath {
+	case "name":
+		return whole(op, missing, &u.Name)
+	case enterpriseExtension:
+		return op.extension(missing, &u.Enterprise)
 	case "emails":
 		return list(op, missing, &u.Emails)
 	case "phoneNumbers":
@@ -372,9 +383,89 @@ func (op operation) apply(u *center.User) error {
 	case "roles":
 		return list(op, missing, &u.Roles)
 	case "photos":
-		return list(op, missing, &u.Photos)
+		if err := list(op, missing, &u.Photos); err != nil || len(u.Photos) <= maxPhotos {
+			return err
+		}
+		return invalid("photos holds at most 3")
 	}
 	return invalid("there is no attribute " + op.AttributePath)
+}
+
+// maxPhotos is the model's bound of Photos.
+const maxPhotos = 3
+
+func (op operation) missing() bool {
+	return len(op.AttributeValue) == 0 || string(op.AttributeValue) == "null"
+}
+
+// checkTexts applies to every text in the value what the model demands of the attributes when a user is created.
+func (op operation) checkTexts() error {
+	if op.missing() {
+		return nil
+	}
+	var v any
+	if err := json.Unmarshal(op.AttributeValue, &v); err != nil {
+		return op.wrong()
+	}
+	if v == "" { // unsets, as null does
+		return nil
+	}
+	shape := text
+	if op.AttributePath == "userName" {
+		shape = userName
+	}
+	var check func(v any) error
+	check = func(v any) error {
+		switch v := v.(type) {
+		case string:
+			if n := utf8.RuneCountInString(v); n < shape.Min || n > shape.Max || !shape.Pattern.Match(v) {
+				return invalid("1 validation error detected: Value at '" + op.AttributePath + "' failed to satisfy constraint: Member must have 1 to " + strconv.Itoa(shape.Max) +
+					" characters and satisfy regular expression pattern: " + shape.Pattern.Text)
+			}
+		case []any:
+			for _, e := range v {
+				if err := check(e); err != nil {
+					return err
+				}
+			}
+		case map[string]any:
+			for _, e := range v {
+				if err := check(e); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	return check(v)
+}
+
+// whole replaces an object by one with lower camel keys.
+func whole[T any](op operation, missing bool, into *T) error {
+	var v T
+	if !missing && json.Unmarshal(op.AttributeValue, &v, lowerCamel) != nil {
+		return op.wrong()
+	}
+	*into = v
+	return nil
+}
+
+// extension replaces the enterprise extension.
+func (op operation) extension(missing bool, into *center.Enterprise) error {
+	*into = center.Enterprise{}
+	if missing {
+		return nil
+	}
+	var v map[string]any
+	if json.Unmarshal(op.AttributeValue, &v) != nil {
+		return op.wrong()
+	}
+	for name, value := range v {
+		if err := setEnterprise(into, name, value); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (op operation) wrong() error {
@@ -392,13 +483,16 @@ func (op operation) text(field *string, missing bool) error {
 	return nil
 }
 
-// list reads a list attribute. encoding/json matches the lower camel keys to the domain's fields without regard to case.
+// lowerCamel matches the lower camel keys to the domain's fields, and refuses others.
+var lowerCamel = json.JoinOptions(json.MatchCaseInsensitiveNames(true), json.RejectUnknownMembers(true))
+
+// list reads a list attribute.
 func list[T any](op operation, missing bool, into *[]T) error {
 	*into = nil
 	if missing {
 		return nil
 	}
-	if json.Unmarshal(op.AttributeValue, into) != nil {
+	if json.Unmarshal(op.AttributeValue, into, lowerCamel) != nil {
 		return op.wrong()
 	}
 	return nil

@@ -72,6 +72,9 @@ func refusal(err error) error {
 	if errors.Is(err, sqldb.ErrUnavailable) {
 		return errors.Join(&center.Error{Code: center.StoreUnavailable}, err)
 	}
+	if errors.Is(err, sqldb.ErrConflict) {
+		return errors.Join(&center.Error{Code: center.ConcurrentChange}, err)
+	}
 	return err
 }
 
