@@ -1,0 +1,311 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gatehouse-id/gatehouse/scim"
+)
+
+// TestDataIsBackedUpRestoredExportedImportedAndChecked works on a center's data by the commands, while its server runs.
+func TestDataIsBackedUpRestoredExportedImportedAndChecked(t *testing.T) {
+	t.Parallel()
+	folder, elsewhere := t.TempDir(), t.TempDir()
+	d, stop := startDemo(t, "--data", folder)
+	data := filepath.Join(folder, "center")
+	if _, err := os.Stat(filepath.Join(data, centerFile)); err != nil {
+		data = folder
+	}
+	good := func(args ...string) string {
+		t.Helper()
+		code, out, errOut := call(t, "", nil, args...)
+		if code != exitDone {
+			t.Fatalf("%s: %d %s %s", args, code, out, errOut)
+		}
+		return out
+	}
+	bad := func(want string, args ...string) {
+		t.Helper()
+		if code, out, errOut := call(t, "", nil, args...); code == exitDone || !strings.Contains(errOut, want) {
+			t.Errorf("%s: %d %s %s, want a failure with %q", args, code, out, errOut, want)
+		}
+	}
+	backup, people := filepath.Join(elsewhere, "backup.db"), filepath.Join(elsewhere, "people.jsonl")
+	if out := good("check", "--data", data, "--json"); !strings.Contains(out, `"problems":[]`) {
+		t.Errorf("the check while serving: %s", out)
+	}
+	good("backup", backup, "--data", data)
+	bad("there already", "backup", backup, "--data", data)
+	bad("holds no center's data", "backup", filepath.Join(elsewhere, "x"), "--data", elsewhere)
+	good("export", people, "--data", data)
+	lines := strings.Split(strings.TrimSpace(good("export", "--data", data)), "\n")
+	if len(lines) != 29 { // 23 users and 6 groups
+		t.Errorf("%d lines, want 29", len(lines))
+	}
+	if info, err := os.Stat(backup); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the backup's mode: %v, %v", info.Mode(), err)
+	}
+	target := &scim.Client{BaseURL: d.Center.SCIMEndpoint, Token: d.Center.SCIMToken}
+	late, err := target.Create(context.Background(), "/Users", scim.Resource{"userName": "late@example.com", "displayName": "Late", "name": map[string]any{"givenName": "L", "familyName": "L"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad("in use", "restore", backup, "--data", data, "--force")
+	bad("in use", "import", people, "--data", data)
+	stop()
+
+	bad("--force", "restore", backup, "--data", data)
+	good("restore", backup, "--data", data, "--force")
+	good("check", "--data", data)
+	if strings.Contains(good("export", "--data", data), late["id"].(string)) {
+		t.Error("who was made after the backup is there after the restore")
+	}
+	fresh := t.TempDir()
+	bad("master.key", "restore", backup, "--data", fresh)
+	if err := os.WriteFile(backup+".broken", []byte("SQLite format 3\x00 but not really"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	bad("no backup", "restore", backup+".broken", "--data", data, "--force")
+
+	// Import into another center, twice.
+	good("import", people, "--data", fresh, "--dry-run")
+	if out := good("import", people, "--data", fresh, "--json"); !strings.Contains(out, `"created":29`) {
+		t.Errorf("imported %s", out)
+	}
+	if out := good("import", people, "--data", fresh, "--json"); !strings.Contains(out, `"left":29`) || !strings.Contains(out, `"created":0`) {
+		t.Errorf("imported again: %s", out)
+	}
+	if out := good("import", people, "--data", fresh, "--update", "--json"); !strings.Contains(out, `"updated":29`) {
+		t.Errorf("imported again to update: %s", out)
+	}
+	if a, b := namesOf(t, lines), namesOf(t, strings.Split(strings.TrimSpace(good("export", "--data", fresh)), "\n")); a != b {
+		t.Errorf("what was exported and imported is\n%s\nit was\n%s", b, a)
+	}
+	if err := os.WriteFile(people, []byte(lines[0]+"\nnonsense\n{\"schemas\":[\"urn:x\"]}\n{\"schemas\":[\"urn:ietf:params:scim:schemas:core:2.0:User\"],\"userName\":\"a b\"}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	bad("3 lines could not be imported", "import", people, "--data", fresh)
+}
+
+// namesOf is what exported lines say, in an order of its own and without ids and times.
+func namesOf(t *testing.T, lines []string) string {
+	t.Helper()
+	names := map[string]string{}
+	var resources []map[string]any
+	for _, line := range lines {
+		var r map[string]any
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			t.Fatal(err)
+		}
+		if n, ok := r["userName"].(string); ok {
+			names[r["id"].(string)] = n
+		}
+		resources = append(resources, r)
+	}
+	var out []string
+	for _, r := range resources {
+		id, _ := r["id"].(string)
+		delete(r, "meta")
+		text, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := strings.ReplaceAll(string(text), id, "ID")
+		for id, name := range names {
+			line = strings.ReplaceAll(line, id, name)
+		}
+		line = regexp.MustCompile(`"members":\[(.*?)\]`).ReplaceAllStringFunc(line, func(s string) string { // in any order
+			parts := strings.Split(s, "},")
+			return fmt.Sprint(len(parts), " members of ", len(s), " characters")
+		})
+		out = append(out, line)
+	}
+	return strings.Join(sorted(out), "\n")
+}
+
+func sorted(list []string) []string {
+	m := map[string]string{}
+	for _, s := range list {
+		m[s] = s
+	}
+	return sortedNames(m)
+}
+
+// TestAccessKeysAndTokensByTheRealCLI administers keys and tokens with gatehouse, and uses them with the aws CLI and over SCIM.
+func TestAccessKeysAndTokensByTheRealCLI(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t)
+	env, _ := connectArgs(d)
+	gatehouse := func(args ...string) string {
+		t.Helper()
+		code, out, errOut := call(t, "", env, append(args, "--center-url", d.Center.URL)...)
+		if code != exitDone {
+			t.Fatalf("%s: %d %s %s", args, code, out, errOut)
+		}
+		return out
+	}
+	var made struct{ AccessKeyID, SecretAccessKey string }
+	if err := json.Unmarshal([]byte(gatehouse("access-keys", "create", "auditor", "--role", "read-only", "--json")), &made); err != nil {
+		t.Fatal(err)
+	}
+	reader := d
+	reader.AWS.AccessKeyID, reader.AWS.SecretAccessKey = made.AccessKeyID, made.SecretAccessKey
+	cli := newAWS(t, reader)
+	cli.run(nil, "identitystore", "list-users", "--identity-store-id", d.Center.IdentityStoreID)
+	cli.fails("AccessDeniedException", "identitystore", "create-group", "--identity-store-id", d.Center.IdentityStoreID, "--display-name", "x")
+	cli.fails("AccessDeniedException", "sso-admin", "create-permission-set", "--instance-arn", d.Center.InstanceARN, "--name", "x")
+	if out := gatehouse("access-keys", "list"); !regexp.MustCompile(`auditor +read-only +Active +20\d\d-\d\d-\d\d \d\d:\d\d +\S+ 127\.0\.0\.1`).MatchString(out) {
+		t.Errorf("the last use is not shown: %s", out)
+	}
+	gatehouse("access-keys", "disable", made.AccessKeyID)
+	cli.fails("UnrecognizedClientException", "identitystore", "list-users", "--identity-store-id", d.Center.IdentityStoreID)
+	gatehouse("access-keys", "enable", made.AccessKeyID)
+	cli.run(nil, "identitystore", "list-users", "--identity-store-id", d.Center.IdentityStoreID)
+	gatehouse("access-keys", "delete", made.AccessKeyID)
+	cli.fails("UnrecognizedClientException", "identitystore", "list-users", "--identity-store-id", d.Center.IdentityStoreID)
+	if code, _, errOut := call(t, "", env, "access-keys", "delete", d.AWS.AccessKeyID, "--center-url", d.Center.URL); code == exitDone || !strings.Contains(errOut, "last enabled access key") {
+		t.Errorf("the last administrator's key: %d %s", code, errOut)
+	}
+
+	// Rotation without a gap: the old token works until it is deleted, the new one at once.
+	ctx := context.Background()
+	find := func(token string) error {
+		_, err := (&scim.Client{BaseURL: d.Center.SCIMEndpoint, Token: token}).Find(ctx, "/Users", "userName", "nobody")
+		return err
+	}
+	token := strings.TrimSpace(gatehouse("scim-tokens", "create", "--profile", "standard"))
+	if err := errors.Join(find(token), find(d.Center.SCIMToken)); err != nil {
+		t.Errorf("with two tokens: %v", err)
+	}
+	var tokens []struct {
+		TokenID, Profile, LastUsedAddress string
+	}
+	if err := json.Unmarshal([]byte(gatehouse("scim-tokens", "list", "--json")), &tokens); err != nil || len(tokens) != 2 {
+		t.Fatalf("tokens %+v, %v", tokens, err)
+	}
+	for _, k := range tokens {
+		if k.LastUsedAddress != "127.0.0.1" {
+			t.Errorf("the token %+v shows no last use", k)
+		}
+		if k.Profile == "aws" {
+			gatehouse("scim-tokens", "delete", k.TokenID)
+		}
+	}
+	if find(d.Center.SCIMToken) == nil || find(token) != nil {
+		t.Error("the old token lives on, or the new one died with it")
+	}
+}
+
+// TestAFullDiskLosesNothingAndServingResumes gives the program a limit to the size of its files, as a full disk would, and takes it away again.
+func TestAFullDiskLosesNothingAndServingResumes(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("prlimit is Linux's")
+	}
+	path, dir := build(t), t.TempDir()
+	cmd, d := startProgram(t, path, "--data", dir, "--center", freeAddress(t), "--tenant", freeAddress(t))
+	limit := func(bytes uint64) {
+		t.Helper()
+		l := unix.Rlimit{Cur: bytes, Max: unix.RLIM_INFINITY}
+		if err := unix.Prlimit(cmd.Process.Pid, unix.RLIMIT_FSIZE, &l, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	post := func(name string) (*http.Response, string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, d.Center.SCIMEndpoint+"Users",
+			strings.NewReader(`{"userName":"`+name+`","displayName":"X","name":{"givenName":"G","familyName":"F"}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+d.Center.SCIMToken)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close() //nolint:errcheck // read to its end
+		body, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res, string(body)
+	}
+	var acknowledged []string
+	info, err := exec.Command("du", "-sb", dir).Output() // #nosec G204 -- the test's own folder
+	if err != nil {
+		t.Fatal(err)
+	}
+	var size uint64
+	if _, err := fmt.Sscan(string(bytes.Fields(info)[0]), &size); err != nil {
+		t.Fatal(err)
+	}
+	limit(size + 200<<10)
+	for i := 0; ; i++ {
+		name := fmt.Sprintf("user%d@example.com", i)
+		res, body := post(name)
+		if res.StatusCode == http.StatusCreated {
+			acknowledged = append(acknowledged, name)
+			continue
+		}
+		if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" || !strings.Contains(body, `"status":"503"`) {
+			t.Fatalf("on a full disk: %d %v %s", res.StatusCode, res.Header, body)
+		}
+		break
+	}
+	cli := newAWS(t, d)
+	cli.env = append(cli.env, "AWS_MAX_ATTEMPTS=1")
+	cli.fails("InternalServerException", "identitystore", "create-group", "--identity-store-id", d.Center.IdentityStoreID, "--display-name", "x")
+	cli.run(nil, "identitystore", "list-groups", "--identity-store-id", d.Center.IdentityStoreID) // reading goes on
+	limit(unix.RLIM_INFINITY)
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		res, body := post("afterwards@example.com")
+		if res.StatusCode == http.StatusCreated {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("serving does not resume: %d %s", res.StatusCode, body)
+		}
+	}
+	target := &scim.Client{BaseURL: d.Center.SCIMEndpoint, Token: d.Center.SCIMToken}
+	for _, name := range append(acknowledged, "afterwards@example.com") {
+		if found, err := target.Find(context.Background(), "/Users", "userName", name); err != nil || len(found) != 1 {
+			t.Errorf("%s was acknowledged and is gone: %v", name, err)
+		}
+	}
+	t.Logf("%d were acknowledged before the disk was full", len(acknowledged))
+}
+
+// TestMetricsAndTheBannerTellOfExpiry reads what Prometheus would, and refuses an address that others can reach.
+func TestMetricsTellOfExpiry(t *testing.T) {
+	t.Parallel()
+	if code, _, errOut := call(t, "", nil, "serve", "--data", t.TempDir(), "--listen", freeAddress(t), "--metrics", "0.0.0.0:9"); code != exitUsage || !strings.Contains(errOut, "loopback") {
+		t.Errorf("metrics for everyone: %d %s", code, errOut)
+	}
+	at := freeAddress(t)
+	startCommand(t, "serve", "--data", t.TempDir(), "--listen", freeAddress(t), "--metrics", at)
+	res, err := http.Get("http://" + at + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close() //nolint:errcheck // read to its end
+	body, err := io.ReadAll(res.Body)
+	if err != nil || !strings.Contains(string(body), "gatehouse_store_up 1") {
+		t.Errorf("metrics: %v %s", err, body)
+	}
+}
