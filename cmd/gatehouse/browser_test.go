@@ -450,6 +450,11 @@ func TestTheDemoInABrowser(t *testing.T) {
 	b.login(d.Center.ConsoleURL, map[string]string{"username": d.Admin.UserName, "password": d.Admin.Password})
 	b.sees("users and groups are provisioned automatically")
 	b.screenshot("console")
+	b.open(d.Center.ConsoleURL + "access-keys")
+	b.click("details summary")
+	b.submit(`form[action="/console/access-keys"]`, "button", map[string]string{"name": "terraform", "role": "user-administrator"})
+	b.sees("Copy the secret now")
+	b.screenshot("access-keys")
 	b.login(d.Tenant.AdminCenterURL, map[string]string{"username": d.Admin.UserName, "password": d.Admin.Password})
 	b.sees("Enterprise applications")
 }
@@ -462,7 +467,7 @@ func phoneInTheDark(b browser, s sites) {
 		_, err := cdp.Call(ctx, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}})
 		return err
 	}))
-	for name, url := range map[string]string{"console": s.center.URL + "/console/settings", "users": s.center.URL + "/console/users", "admin": s.tenant.URL + "/admin/users"} {
+	for name, url := range map[string]string{"console": s.center.URL + "/console/settings", "users": s.center.URL + "/console/users", "keys": s.center.URL + "/console/access-keys", "admin": s.tenant.URL + "/admin/users"} {
 		b.open(url)
 		if do(b, "measure", chromedp.Evaluate[bool](`document.documentElement.scrollWidth > document.documentElement.clientWidth + 1`)) {
 			b.t.Errorf("%s is wider than a phone", url)
