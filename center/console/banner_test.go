@@ -20,7 +20,7 @@ import (
 // TestEveryPageWarnsOfATokenThatExpires moves the clock to 90 days before the end, and past it.
 func TestEveryPageWarnsOfATokenThatExpires(t *testing.T) {
 	c := centertest.New(t, "http://127.0.0.1")
-	made := time.Now()
+	made := time.Now().Truncate(time.Second)
 	now := made
 	c.Now = func() time.Time { return now }
 	mux := http.NewServeMux()
