@@ -135,7 +135,7 @@ func (d *sqliteDB) migrate(ctx context.Context, migrations fs.FS) (err error) {
 }
 
 func (d *sqliteDB) open(cache int) (*sqliteConn, error) {
-	c, err := sqlite.OpenConn(d.path, sqlite.OpenReadWrite, sqlite.OpenNoMutex) // each connection has one user at a time
+	c, err := sqlite.OpenConn(d.path, sqlite.OpenReadWrite)
 	if err != nil {
 		return nil, fmt.Errorf("open SQLite: %w", err)
 	}

@@ -9,7 +9,7 @@ import (
 // and a sync of its times as well would cost another write elsewhere on the disk.
 func syncData(f *os.File) error {
 	for {
-		if err := syscall.Fdatasync(int(f.Fd())); err != syscall.EINTR { //nolint:errorlint // a number
+		if err := syscall.Fdatasync(int(f.Fd())); err != syscall.EINTR {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package identitystore
 
 import (
+	"strings"
 	"unicode"
 
 	"github.com/gatehouse-id/gatehouse/awsapi"
@@ -57,10 +58,8 @@ var (
 // isObjectID is objectID's pattern without a regular expression: every request has such an id.
 func isObjectID(s string) bool {
 	if len(s) == 47 {
-		for i, r := range s[:11] {
-			if i == 10 && r != '-' || i < 10 && !(r >= '0' && r <= '9' || r >= 'a' && r <= 'f') {
-				return false
-			}
+		if s[10] != '-' || strings.Trim(s[:10], "0123456789abcdef") != "" {
+			return false
 		}
 		s = s[11:]
 	}
@@ -68,8 +67,9 @@ func isObjectID(s string) bool {
 		return false
 	}
 	for i, r := range s {
-		dash := i == 8 || i == 13 || i == 18 || i == 23
-		if dash && r != '-' || !dash && !(r >= '0' && r <= '9' || r >= 'a' && r <= 'f' || r >= 'A' && r <= 'F') {
+		isDash := i == 8 || i == 13 || i == 18 || i == 23
+		isHex := r >= '0' && r <= '9' || r >= 'a' && r <= 'f' || r >= 'A' && r <= 'F'
+		if isDash && r != '-' || !isDash && !isHex {
 			return false
 		}
 	}

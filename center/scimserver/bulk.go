@@ -90,7 +90,7 @@ func (b *bulkRun) answer() (answer, error) {
 	if results == nil {
 		results = []bulkResult{}
 	}
-	return encode(http.StatusOK, map[string]any{"schemas": []string{scim.BulkResponseURN}, "Operations": results})
+	return encode(map[string]any{"schemas": []string{scim.BulkResponseURN}, "Operations": results})
 }
 
 const bulkReference = "bulkId:"

@@ -30,13 +30,13 @@ func (h *Handler) serviceProviderConfig(_ context.Context, r *request) (answer, 
 		body["meta"] = map[string]any{"resourceType": "ServiceProviderConfig", "location": r.base + "/ServiceProviderConfig"}
 		body["pagination"] = map[string]any{"cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": 100, "maxPageSize": r.maxCount}
 	}
-	return encode(http.StatusOK, body)
+	return encode(body)
 }
 
 // listOfAll is a list of discovery documents, which is never cut into pages.
 func listOfAll(resources []scim.Resource) (answer, error) {
 	n := len(resources)
-	return encode(http.StatusOK, scim.ListResponse{Schemas: []string{scim.ListURN}, TotalResults: &n, ItemsPerPage: n, StartIndex: 1, Resources: resources})
+	return encode(scim.ListResponse{Schemas: []string{scim.ListURN}, TotalResults: &n, ItemsPerPage: n, StartIndex: 1, Resources: resources})
 }
 
 func (r *request) types() []scim.Resource {
@@ -63,7 +63,7 @@ func (h *Handler) resourceType(_ context.Context, r *request) (answer, error) {
 func (r *request) oneOf(all []scim.Resource) (answer, error) {
 	for _, d := range all {
 		if strings.EqualFold(d.String("id"), r.id) {
-			return encode(http.StatusOK, d)
+			return encode(d)
 		}
 	}
 	return answer{}, &scim.Error{Status: http.StatusNotFound, Detail: "Resource not found."}

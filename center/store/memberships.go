@@ -155,7 +155,7 @@ var lists sync.Map
 func placeholders(first, n int) string {
 	key := [2]int{first, n}
 	if text, ok := lists.Load(key); ok {
-		return text.(string) //nolint:errcheck,forcetypeassert // nothing else is stored
+		return text.(string) // nothing else is stored
 	}
 	b := []byte{'('}
 	for i := range n {

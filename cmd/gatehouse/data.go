@@ -126,18 +126,17 @@ func (w *world) restore(ctx context.Context, d *dataFlags, file string, force bo
 		return fmt.Errorf("%s is no backup that can be restored: %w", file, err)
 	}
 	problems, err := backup.Check(ctx, func(int) {})
-	key := ""
 	if err == nil {
 		err = backup.View(ctx, func(r center.Reader) error {
 			keys, err := r.AccessKeys()
 			if len(keys) > 0 {
-				_, err = d.opens(w.env, keys[0])
+				err = d.opens(w.env, keys[0])
 			}
 			return err
 		})
 	}
 	if err := errors.Join(err, backup.Close()); err != nil {
-		return fmt.Errorf("%s cannot be restored into %s%s: %w", file, d.data, key, err)
+		return fmt.Errorf("%s cannot be restored into %s: %w", file, d.data, err)
 	}
 	if len(problems) > 0 {
 		return fmt.Errorf("%s is damaged, nothing was changed: %s", file, problems[0])
@@ -165,21 +164,20 @@ func (w *world) restore(ctx context.Context, d *dataFlags, file string, force bo
 }
 
 // opens says whether the folder's master key opens what the backup sealed.
-func (d *dataFlags) opens(env func(string) (string, bool), k center.AccessKey) ([]byte, error) {
+func (d *dataFlags) opens(env func(string) (string, bool), k center.AccessKey) error {
 	if _, given := env("GATEHOUSE_MASTER_KEY"); !given {
 		if _, err := os.Stat(filepath.Join(d.data, "master.key")); err != nil {
-			return nil, fmt.Errorf("the folder has no master.key; copy the one of the center that was backed up there, or set GATEHOUSE_MASTER_KEY: %w", err)
+			return fmt.Errorf("the folder has no master.key; copy the one of the center that was backed up there, or set GATEHOUSE_MASTER_KEY: %w", err)
 		}
 	}
 	sealer, err := d.folder(env)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	plain, err := sealer.Open("access-key/"+k.ID, k.SealedSecret)
-	if err != nil {
-		err = fmt.Errorf("the master key is not the one that the backup was sealed with: %w", err)
+	if _, err := sealer.Open("access-key/"+k.ID, k.SealedSecret); err != nil {
+		return fmt.Errorf("the master key is not the one that the secrets were sealed with: %w", err)
 	}
-	return plain, err
+	return nil
 }
 
 // copyFile copies a file so that a new one is there whole or not at all.
@@ -188,8 +186,8 @@ func copyFile(from, to string) error {
 	if err != nil {
 		return err
 	}
-	defer in.Close() //nolint:errcheck // it was only read
-	out, err := os.OpenFile(to+".new", os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	defer in.Close()                                                             //nolint:errcheck // it was only read
+	out, err := os.OpenFile(to+".new", os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) // #nosec G304 -- in the operator's own data folder
 	if err != nil {
 		return err
 	}
@@ -351,7 +349,7 @@ func (d *dataFlags) sealed(ctx context.Context, env func(string) (string, bool),
 	var sealer *authn.Sealer
 	for _, k := range keys {
 		if sealer == nil {
-			if _, err := d.opens(env, k); err != nil {
+			if err := d.opens(env, k); err != nil {
 				return []string{"master key: " + err.Error()}, nil
 			}
 			if sealer, err = d.folder(env); err != nil {
