@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,6 +80,54 @@ func TestVerifyRefuses(t *testing.T) {
 		var wire *Error
 		if !errors.As(err, &wire) || wire.Code != c.code {
 			t.Errorf("%s: %v, want %s", name, err, c.code)
+		}
+	}
+}
+
+// TestSessionTokens: temporary credentials come with a token that is signed, and that the look-up sees.
+func TestSessionTokens(t *testing.T) {
+	v := verifier()
+	seen := ""
+	v.Lookup = func(_ context.Context, id, token string) (string, Caller, error) {
+		if seen = token; token != "the token" {
+			return "", Caller{}, &Error{Code: "UnrecognizedClientException"}
+		}
+		return "secret", Caller{AccessKeyID: id}, nil
+	}
+	body := []byte(`{}`)
+	make1 := func() *http.Request {
+		r := httptest.NewRequest(http.MethodPost, "http://127.0.0.1:8080/", bytes.NewReader(body))
+		credentials := aws.Credentials{AccessKeyID: "ASIATEST", SecretAccessKey: "secret", SessionToken: "the token"}
+		if err := v4.NewSigner().SignHTTP(context.Background(), credentials, r, hashHex(body), "sso", "us-east-1", signedAt); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	if _, err := v.Verify(make1(), body, "sso"); err != nil || seen != "the token" {
+		t.Errorf("good credentials: %v, the look-up saw %q", err, seen)
+	}
+	for name, change := range map[string]func(*http.Request){
+		"another token": func(r *http.Request) { r.Header.Set("X-Amz-Security-Token", "another") }, "no token": func(r *http.Request) { r.Header.Del("X-Amz-Security-Token") },
+		"a token that is not signed": func(r *http.Request) {
+			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), ";x-amz-security-token", "", 1))
+		},
+	} {
+		r := make1()
+		change(r)
+		if _, err := v.Verify(r, body, "sso"); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+// TestAStaleSignatureIsNoUse sends the same signed request again, later and later.
+func TestAStaleSignatureIsNoUse(t *testing.T) {
+	v, body, now := verifier(), []byte(`{}`), signedAt
+	v.Now = func() time.Time { return now }
+	for after, good := range map[time.Duration]bool{0: true, 15 * time.Minute: true, 15*time.Minute + time.Second: false, 24 * time.Hour: false, -15*time.Minute - time.Second: false} {
+		now = signedAt.Add(after)
+		if _, err := v.Verify(signed(t, "/", body, signedAt, "us-east-1", "sso"), body, "sso"); (err == nil) != good {
+			t.Errorf("after %s: %v", after, err)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -23,6 +24,9 @@ func Store(t *testing.T, open func(t *testing.T) center.Store) {
 		{"an e-mail address is one user's, also where it is a user name", emails},
 		{"users and groups page by key in one order", paging},
 		{"memberships are found from both ends and go with their group or user", memberships},
+		{"groups are found by every key, and count their changes", groups},
+		{"every list and every deletion of small nouns", lists},
+		{"what no text can hold is not found, and no failure", strange},
 		{"an update that fails leaves nothing behind", failedUpdate},
 		{"a panic in an update leaves nothing behind and the store usable", panicking},
 		{"updates that arrive together are all kept", concurrentWriters},
@@ -281,6 +285,128 @@ func memberships(t *testing.T, s center.Store) {
 	view(t, s, func(r center.Reader) error {
 		_, err := r.Membership(first.ID)
 		wantNoRow(t, "the id of a membership that was made anew", err)
+		return nil
+	})
+}
+
+func groups(t *testing.T, s center.Store) {
+	at := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	g := center.Group{ID: "g1", DisplayName: "Crew", ExternalID: "X", Description: "all hands", CreatedAt: at, UpdatedAt: at}
+	update(t, s, func(tx center.Tx) error {
+		return errors.Join(tx.AddGroup(g), addUser(tx, center.User{ID: "u1", UserName: "ada", DisplayName: "Ada"}), tx.AddGroup(center.Group{ID: "g2", DisplayName: "Empty"}))
+	})
+	update(t, s, func(tx center.Tx) error {
+		m, err := tx.AddMember("g1", "u1", at, "me")
+		if err != nil || m.GroupID != "g1" || m.UserID != "u1" || !m.CreatedAt.Equal(at) || m.CreatedBy != "me" {
+			t.Errorf("added %+v, %v", m, err)
+		}
+		if same, err := tx.Membership(m.ID); err != nil || same != m {
+			t.Errorf("the membership reads back as %+v, %v; want %+v", same, err, m)
+		}
+		for what, pair := range map[string][2]string{"twice": {"g1", "u1"}, "nobody": {"g1", "u9"}, "nowhere": {"g9", "u1"}} {
+			_, err := tx.AddMember(center.GroupID(pair[0]), center.UserID(pair[1]), at, "me")
+			wantNoRow(t, what, err)
+		}
+		wantNoRow(t, "touching no group", tx.TouchGroup("g9", at, "me"))
+		return errors.Join(tx.TouchGroup("g1", at.Add(time.Minute), "me"), tx.TouchGroup("g1", at.Add(time.Hour), "you"))
+	})
+	view(t, s, func(r center.Reader) error {
+		for what, find := range map[string]func() (center.Group, error){
+			"id": func() (center.Group, error) { return r.Group("g1") }, "name": func() (center.Group, error) { return r.GroupByName("cREW") }, "external id": func() (center.Group, error) { return r.GroupByExternalID("X") },
+		} {
+			got, err := find()
+			if err != nil || got.DisplayName != "Crew" || got.Version != 2 || !got.UpdatedAt.Equal(at.Add(time.Hour)) || got.UpdatedBy != "you" || !got.CreatedAt.Equal(at) {
+				t.Errorf("by %s: %+v, %v", what, got, err)
+			}
+		}
+		_, err := r.GroupByExternalID("x")
+		wantNoRow(t, "an external id in another case", err)
+		if n, err := r.CountGroups(center.GroupQuery{Search: "cre"}); err != nil || n != 1 {
+			t.Errorf("counted %d, %v", n, err)
+		}
+		members, err := r.Members("g1")
+		if err != nil || !slices.Equal(members, []center.Member{{ID: "u1", DisplayName: "Ada"}}) {
+			t.Errorf("members %+v, %v", members, err)
+		}
+		of, err := r.GroupsOf("u1")
+		if err != nil || len(of) != 1 || of[0].ID != "g1" || of[0].Version != 2 {
+			t.Errorf("groups of u1: %+v, %v", of, err)
+		}
+		return nil
+	})
+	g.DisplayName, g.ExternalID, g.Version, g.UpdatedAt = "Team", "", 3, at.Add(2*time.Hour)
+	update(t, s, func(tx center.Tx) error { return errors.Join(tx.PutGroup(g), tx.DeleteGroup("g2")) })
+	view(t, s, func(r center.Reader) error {
+		got, err := r.Group("g1")
+		if err != nil || got != g {
+			t.Errorf("after the change %+v, %v; want %+v", got, err, g)
+		}
+		_, err = r.GroupByName("crew")
+		wantNoRow(t, "the old name", err)
+		_, err = r.Group("g2")
+		wantNoRow(t, "a deleted group", err)
+		return nil
+	})
+}
+
+func lists(t *testing.T, s center.Store) {
+	update(t, s, func(tx center.Tx) error {
+		return errors.Join(tx.PutAccessKey(center.AccessKey{ID: "AKIA1"}), tx.PutAccessKey(center.AccessKey{ID: "AKIA2", Role: center.RoleReadOnly}), tx.PutAccount(center.Account{ID: "111122223333"}),
+			tx.PutPermissionSet(center.PermissionSet{ARN: "ps1", Name: "A"}), tx.PutBearerToken(center.BearerToken{ID: "t1", Digest: "d1"}), tx.PutBearerToken(center.BearerToken{ID: "t2", Digest: "d2", Profile: center.ProfileStandard}),
+			tx.PutProvisioningTenant(center.ProvisioningTenant{ID: "ten"}), tx.PutSession(center.Session{Digest: "s1", ExpiresAt: time.Now()}), tx.PutAuthnRequest(center.AuthnRequest{ID: "r1", ExpiresAt: time.Now()}),
+			tx.PutAssignmentRequest(center.AssignmentRequest{ID: "q1", Kind: center.Creation}), addUser(tx, center.User{ID: "u1", UserName: "ada", DisplayName: "Ada"}))
+	})
+	view(t, s, func(r center.Reader) error {
+		keys, e1 := r.AccessKeys()
+		accounts, e2 := r.Accounts()
+		sets, e3 := r.PermissionSets()
+		tokens, e4 := r.BearerTokens()
+		if len(keys) != 2 || keys[1].Role != center.RoleReadOnly || len(accounts) != 1 || len(sets) != 1 || len(tokens) != 2 || !tokens[1].Standard() {
+			t.Errorf("lists %v %v %v %v", keys, accounts, sets, tokens)
+		}
+		key, e5 := r.AccessKey("AKIA2")
+		account, e6 := r.Account("111122223333")
+		set, e7 := r.PermissionSet("ps1")
+		token, e8 := r.BearerToken("t2")
+		request, e9 := r.AssignmentRequest("q1")
+		tenant, e10 := r.ProvisioningTenant()
+		asked, e11 := r.AuthnRequest("r1")
+		if key.ID != "AKIA2" || account.ID != "111122223333" || set.Name != "A" || token.ID != "t2" || request.ID != "q1" || tenant.ID != "ten" || asked.ID != "r1" {
+			t.Errorf("read back %v %v %v %v %v %v %v", key, account, set, token, request, tenant, asked)
+		}
+		return errors.Join(e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, e11)
+	})
+	update(t, s, func(tx center.Tx) error {
+		return errors.Join(tx.DeleteAccessKey("AKIA1"), tx.DeleteSession("s1"), tx.DeleteAuthnRequest("r1"), tx.PutUserKeepingKeys(center.User{ID: "u1", UserName: "ada", DisplayName: "Ada", Title: "Countess"}))
+	})
+	view(t, s, func(r center.Reader) error {
+		_, e1 := r.AccessKey("AKIA1")
+		_, e2 := r.Session("s1")
+		_, e3 := r.AuthnRequest("r1")
+		for what, err := range map[string]error{"key": e1, "session": e2, "request": e3} {
+			wantNoRow(t, what, err)
+		}
+		if u, err := r.UserByName("ada"); err != nil || u.Title != "Countess" {
+			t.Errorf("after the change %+v, %v", u, err)
+		}
+		return nil
+	})
+}
+
+// strange asks for what clients should not send and do.
+func strange(t *testing.T, s center.Store) {
+	view(t, s, func(r center.Reader) error {
+		for _, text := range []string{"\x00", "a\x00b", "\xff\xfe", "", "'; DROP TABLE users; --", strings.Repeat("x", 1<<20)} {
+			_, e1 := r.UserByName(text)
+			_, e2 := r.Group(center.GroupID(text))
+			_, e3 := r.Membership(center.MembershipID(text))
+			for _, err := range []error{e1, e2, e3} {
+				wantNoRow(t, fmt.Sprintf("%.20q", text), err)
+			}
+			if _, err := r.Users(center.UserQuery{Search: text, Limit: 1}); err != nil {
+				t.Errorf("search for %.20q: %v", text, err)
+			}
+		}
 		return nil
 	})
 }

@@ -1,20 +1,17 @@
 package console
 
-import (
-	"github.com/gatehouse-id/gatehouse/authn"
-	"github.com/gatehouse-id/gatehouse/center"
-)
+import "github.com/gatehouse-id/gatehouse/center"
 
 type keysData struct {
 	Keys      []center.AccessKey
 	New       center.AccessKey
-	NewSecret authn.Secret // set once, right after the key was made
+	NewSecret string // set once, right after the key was made
 	Roles     []center.KeyRole
 	Region    string
 	Endpoint  string
 }
 
-func showKeys(p page, made center.AccessKey, secret authn.Secret) error {
+func showKeys(p page, made center.AccessKey, secret string) error {
 	c := p.h.Center
 	keys, err := c.AccessKeys(p.Context())
 	if err != nil {
@@ -32,7 +29,7 @@ func createKey(p page) error {
 	if err != nil {
 		return err
 	}
-	return showKeys(p, k, secret)
+	return showKeys(p, k, secret.Reveal())
 }
 
 func setKeyStatus(p page) error {

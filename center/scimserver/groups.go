@@ -171,6 +171,7 @@ func (h *Handler) patchGroup(ctx context.Context, r *request) (answer, error) {
 type groupEdit struct {
 	name, externalID *string
 	members          center.MembershipChange
+	named            int // members that the request names, whether they cancel each other or not
 }
 
 // groupChanges parses a PATCH and applies the profile's rules. AWS's are: names, external ids, and members to add or to remove by name. Members
@@ -200,7 +201,7 @@ func (r *request) groupChanges(patch scim.PatchRequest) (groupEdit, error) {
 			}
 		}
 	}
-	return edit, r.fewEnough(len(edit.members.Add) + len(edit.members.Remove))
+	return edit, r.fewEnough(edit.named)
 }
 
 // plain makes the change that most requests ask for: to add members, or to remove them by name. ok is false, and nothing is changed, for any other.
@@ -266,6 +267,7 @@ func (e *groupEdit) applyMembers(p profile, c scim.Change) error {
 	}
 	switch {
 	case all:
+		e.named += len(ids)
 		e.members = center.MembershipChange{Clear: true, Add: ids}
 	case c.Op == "add":
 		e.add(ids)
@@ -277,11 +279,13 @@ func (e *groupEdit) applyMembers(p profile, c scim.Change) error {
 
 // add and remove make the operations of one request take effect in their order: who was to be removed before stays, who was to be added is not.
 func (e *groupEdit) add(ids []center.UserID) {
+	e.named += len(ids)
 	e.members.Remove = without(e.members.Remove, ids)
 	e.members.Add = append(e.members.Add, ids...)
 }
 
 func (e *groupEdit) remove(ids ...center.UserID) {
+	e.named += len(ids)
 	e.members.Add = without(e.members.Add, ids)
 	e.members.Remove = append(e.members.Remove, ids...)
 }

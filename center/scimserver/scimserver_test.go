@@ -182,6 +182,18 @@ func TestWhatIsRefused(t *testing.T) {
 		"no user name":                 {"POST", "Users", `{"name":{"givenName":"X","familyName":"Y"},"displayName":"Z"}`, 400, "userName"},
 		"a blank in the user name":     {"POST", "Users", strings.Replace(user(""), `"x"`, `"x y"`, 1), 400, "blanks"},
 		"two e-mail addresses":         {"POST", "Users", user(`,"emails":[{"value":"a@b.c"},{"value":"d@e.f"}]`), 400, "at most one"},
+		"a display of an e-mail":       {"POST", "Users", user(`,"emails":[{"value":"a@b.c","display":"x"}]`), 400, "emails.display"},
+		"a display of a telephone":     {"POST", "Users", user(`,"phoneNumbers":[{"value":"1","display":"x"}]`), 400, "phoneNumbers.display"},
+		"a display of a member":        {"PATCH", "Groups/GROUP", patch(`{"op":"add","path":"members","value":[{"value":"USER","display":"x"}]}`), 400, "members.display"},
+		"a group as a member":          {"PATCH", "Groups/GROUP", patch(`{"op":"add","path":"members","value":[{"value":"GROUP","type":"Group"}]}`), 400, "Groups cannot be members"},
+		"101 members of a new group":   {"POST", "Groups", `{"displayName":"big","members":[` + strings.Repeat(`{"value":"x"},`, 100) + `{"value":"x"}]}`, 400, "100"},
+		"50 members twice and one":     {"PATCH", "Groups/GROUP", patch(strings.Repeat(`{"op":"add","path":"members","value":[`+strings.Repeat(`{"value":"x"},`, 49)+`{"value":"x"}]},`, 2) + `{"op":"remove","path":"members","value":[{"value":"x"}]}`), 400, "100"},
+		"10 MB":                        {"POST", "Users", user(`,"title":"` + strings.Repeat("x", 10<<20) + `"`), 400, "1 MiB"},
+		"a name twice":                 {"POST", "Users", user(`,"title":"a","title":"b"`), 400, "duplicate"},
+		"a zero byte":                  {"POST", "Users", user(`,"title":"a\u0000b"`), 400, "control characters"},
+		"what is not UTF-8":            {"POST", "Users", user(",\"title\":\"\xff\""), 400, "UTF-8"},
+		"half a surrogate":             {"POST", "Users", user(`,"title":"\ud83d"`), 400, "unparsable"},
+		"a number out of range":        {"POST", "Users", user(`,"active":1e999`), 400, "unparsable"},
 		"a password":                   {"POST", "Users", user(`,"password":"secret"`), 400, "password"},
 		"an unknown attribute":         {"POST", "Users", user(`,"shoeSize":42`), 400, "shoeSize"},
 		"a number for a text":          {"POST", "Users", user(`,"title":42`), 400, "title"},
@@ -223,7 +235,7 @@ func TestWhatIsRefused(t *testing.T) {
 			group := e.want(201, "POST", "Groups", `{"displayName":"Engineers"}`)["id"].(string)
 			before := e.want(200, "GET", "Users/"+id, "")
 			path := strings.NewReplacer("USER", id, "GROUP", group).Replace(c.path)
-			status, body := e.send(c.method, path, c.body)
+			status, body := e.send(c.method, path, strings.NewReplacer("USER", id, "GROUP", group).Replace(c.body))
 			if status != c.status || !strings.Contains(fmt.Sprint(body["detail"]), c.detail) {
 				t.Errorf("%d %v, want %d and %q", status, body, c.status, c.detail)
 			}

@@ -80,9 +80,11 @@ func refuseUnsupported(w scim.Resource) error {
 	if w.Object(scim.EnterpriseURN).Object("manager").String("displayName") != "" {
 		return bad(scim.InvalidValue, "manager.displayName is not supported.")
 	}
-	for _, e := range objects(w, "emails") {
-		if e.String("display") != "" {
-			return bad(scim.InvalidValue, "emails.display is not supported.")
+	for _, list := range []string{"emails", "phoneNumbers"} {
+		for _, e := range objects(w, list) {
+			if e.String("display") != "" {
+				return bad(scim.InvalidValue, list+".display is not supported.")
+			}
 		}
 	}
 	return nil
