@@ -32,10 +32,11 @@ type Caller struct {
 	AccessKeyID   string
 	Principal     string // as audit events name it
 	AccountID     string
-	ARN           string // as GetCallerIdentity shows it
-	UserID        string // as GetCallerIdentity shows it
-	Administrator bool   // may call more than GetCallerIdentity
-	Role          string // what an access key allows
+	ARN           string    // as GetCallerIdentity shows it
+	UserID        string    // as GetCallerIdentity shows it
+	Administrator bool      // may call more than GetCallerIdentity
+	Role          string    // what an access key allows
+	LastUsed      time.Time // of the access key, as far as it was noted
 	RequestID     string
 	Address       string
 }

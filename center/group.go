@@ -234,7 +234,7 @@ func (c *Center) GroupByExternalID(ctx context.Context, id string) (Group, error
 }
 
 func findGroup(ctx context.Context, c *Center, subject string, find func(Reader) (Group, error)) (g Group, err error) {
-	err = c.Store.View(ctx, func(r Reader) (err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		g, err = find(r)
 		return orRefuse(err, GroupNotFound, subject)
 	})
@@ -243,7 +243,7 @@ func findGroup(ctx context.Context, c *Center, subject string, find func(Reader)
 
 // Groups lists groups in the order of their ids.
 func (c *Center) Groups(ctx context.Context, q GroupQuery) (groups []Group, err error) {
-	err = c.Store.View(ctx, func(r Reader) (err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		groups, err = r.Groups(q)
 		return err
 	})
@@ -252,7 +252,7 @@ func (c *Center) Groups(ctx context.Context, q GroupQuery) (groups []Group, err 
 
 // CountGroups says how many groups there are without the limits of q.
 func (c *Center) CountGroups(ctx context.Context, q GroupQuery) (n int, err error) {
-	err = c.Store.View(ctx, func(r Reader) (err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		n, err = r.CountGroups(q)
 		return err
 	})
@@ -292,7 +292,7 @@ func (c *Center) DeleteMembership(ctx context.Context, by audit.Actor, id Member
 
 // Membership returns one membership, or MembershipNotFound.
 func (c *Center) Membership(ctx context.Context, id MembershipID) (m Membership, err error) {
-	err = c.Store.View(ctx, func(r Reader) (err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		m, err = r.Membership(id)
 		return orRefuse(err, MembershipNotFound, string(id))
 	})
@@ -301,7 +301,7 @@ func (c *Center) Membership(ctx context.Context, id MembershipID) (m Membership,
 
 // MembershipOf returns the membership of user in group, or MembershipNotFound.
 func (c *Center) MembershipOf(ctx context.Context, group GroupID, user UserID) (m Membership, err error) {
-	err = c.Store.View(ctx, func(r Reader) (err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		m, err = r.MembershipOf(group, user)
 		return orRefuse(err, MembershipNotFound, string(group)+"/"+string(user))
 	})
@@ -329,7 +329,7 @@ func (c *Center) Memberships(ctx context.Context, q MembershipQuery) (ms []Membe
 
 // CountMemberships says how many memberships there are without the limits of q.
 func (c *Center) CountMemberships(ctx context.Context, q MembershipQuery) (n int, err error) {
-	err = c.Store.View(ctx, func(r Reader) (err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		n, err = r.CountMemberships(q)
 		return err
 	})

@@ -33,18 +33,18 @@ func (p *places) forget() {
 	p.known, p.at = false, nil
 }
 
-// near returns the last place that is not behind offset, and the age to hand to note.
-func (p *places) near(offset int) (place, uint64) {
+// near returns the last place that is not behind offset.
+func (p *places) near(offset int) place {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	i, found := p.find(offset)
 	if found {
-		return p.at[i], p.age
+		return p.at[i]
 	}
 	if i == 0 {
-		return place{}, p.age
+		return place{}
 	}
-	return p.at[i-1], p.age
+	return p.at[i-1]
 }
 
 func (p *places) find(offset int) (int, bool) {
@@ -63,10 +63,10 @@ func (p *places) note(new place, age uint64) {
 	}
 }
 
-// count returns the length of the list, which it asks for when it is not known.
-func (p *places) count(ask func() (int, error)) (int, error) {
+// count returns the length of the list, which it asks for when it is not known, and remembers when nothing was forgotten since the age was taken.
+func (p *places) count(age uint64, ask func() (int, error)) (int, error) {
 	p.mu.Lock()
-	total, known, age := p.total, p.known, p.age
+	total, known := p.total, p.known
 	p.mu.Unlock()
 	if known {
 		return total, nil
@@ -80,38 +80,51 @@ func (p *places) count(ask func() (int, error)) (int, error) {
 	return total, err
 }
 
-// placesOf returns what is remembered of a list, or an empty memory where other processes may change the list.
-func (c *Center) placesOf(p *places) *places {
-	if c.Store.Shared() {
-		return &places{}
-	}
-	return p
+func (p *places) now() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.age
 }
 
-// UsersFrom reads a page of all users, in the order of their ids, and says how many there are.
-func (c *Center) UsersFrom(r Reader, offset, limit int) (users []User, total int, err error) {
-	p := c.placesOf(&c.userPlaces)
-	if total, err = p.count(func() (int, error) { return r.CountUsers(UserQuery{}) }); err != nil || limit == 0 {
+// Pages reads pages of all users or groups by their place. It must be taken before the view begins that it reads in: what an older view shows is not
+// remembered.
+type Pages struct {
+	users, groups       *places
+	usersAge, groupsAge uint64
+}
+
+// Pages returns pages for a view that is about to begin.
+func (c *Center) Pages() Pages {
+	if c.Store.Shared() { // an empty memory: other processes change the lists
+		return Pages{users: &places{}, groups: &places{}}
+	}
+	return Pages{&c.userPlaces, &c.groupPlaces, c.userPlaces.now(), c.groupPlaces.now()}
+}
+
+// Users reads a page of all users, in the order of their ids, and says how many there are.
+func (p Pages) Users(r Reader, offset, limit int) (users []User, total int, err error) {
+	total, err = p.users.count(p.usersAge, func() (int, error) { return r.CountUsers(UserQuery{}) })
+	if err != nil || limit == 0 {
 		return nil, total, err
 	}
-	from, age := p.near(offset)
+	from := p.users.near(offset)
 	users, err = r.Users(UserQuery{After: UserID(from.id), Offset: offset - from.offset, Limit: limit})
 	if err == nil && len(users) > 0 {
-		p.note(place{offset + len(users), string(users[len(users)-1].ID)}, age)
+		p.users.note(place{offset + len(users), string(users[len(users)-1].ID)}, p.usersAge)
 	}
 	return users, total, err
 }
 
-// GroupsFrom is UsersFrom for groups.
-func (c *Center) GroupsFrom(r Reader, offset, limit int) (groups []Group, total int, err error) {
-	p := c.placesOf(&c.groupPlaces)
-	if total, err = p.count(func() (int, error) { return r.CountGroups(GroupQuery{}) }); err != nil || limit == 0 {
+// Groups is Users for groups.
+func (p Pages) Groups(r Reader, offset, limit int) (groups []Group, total int, err error) {
+	total, err = p.groups.count(p.groupsAge, func() (int, error) { return r.CountGroups(GroupQuery{}) })
+	if err != nil || limit == 0 {
 		return nil, total, err
 	}
-	from, age := p.near(offset)
+	from := p.groups.near(offset)
 	groups, err = r.Groups(GroupQuery{After: GroupID(from.id), Offset: offset - from.offset, Limit: limit})
 	if err == nil && len(groups) > 0 {
-		p.note(place{offset + len(groups), string(groups[len(groups)-1].ID)}, age)
+		p.groups.note(place{offset + len(groups), string(groups[len(groups)-1].ID)}, p.groupsAge)
 	}
 	return groups, total, err
 }

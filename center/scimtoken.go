@@ -79,7 +79,7 @@ func (c *Center) SCIMEndpoint(t ProvisioningTenant) string { return c.URL + "/" 
 
 // ProvisioningTenant returns the SCIM tenant, or ProvisioningOff.
 func (c *Center) ProvisioningTenant(ctx context.Context) (t ProvisioningTenant, err error) {
-	err = c.Store.View(ctx, func(r Reader) (err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		t, err = r.ProvisioningTenant()
 		return orRefuse(err, ProvisioningOff, "")
 	})
@@ -181,7 +181,7 @@ func (c *Center) CreateBearerToken(ctx context.Context, by audit.Actor, profile 
 
 // BearerTokens lists the access tokens.
 func (c *Center) BearerTokens(ctx context.Context) (tokens []BearerToken, err error) {
-	err = c.Store.View(ctx, func(r Reader) (err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		tokens, err = r.BearerTokens()
 		return err
 	})
@@ -233,7 +233,7 @@ func (c *Center) bearerToken(ctx context.Context, digest string) (BearerToken, e
 	if ok {
 		return token, nil
 	}
-	err := c.Store.View(ctx, func(r Reader) (err error) {
+	err := c.Store.Get(ctx, func(r Reader) (err error) {
 		token, err = r.BearerTokenByDigest(digest)
 		return orRefuse(err, TokenInvalid, "")
 	})

@@ -14,6 +14,9 @@ type Store interface {
 	// View runs fn on one consistent snapshot. fn may run more than once.
 	View(ctx context.Context, fn func(Reader) error) error
 
+	// Get is View for an fn that calls one method: one statement is consistent by itself, and costs less.
+	Get(ctx context.Context, fn func(Reader) error) error
+
 	// Update runs fn in a serializable transaction that is durable when Update returns nil. fn may run more than once (the
 	// database asked for a retry) and together with others (writes that arrive together are committed together), so it must
 	// have no effect but on its Tx. If fn fails, nothing of it remains.

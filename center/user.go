@@ -440,7 +440,7 @@ func (c *Center) UserByExternalID(ctx context.Context, id string) (User, error) 
 }
 
 func findUser(ctx context.Context, c *Center, subject string, find func(Reader) (User, error)) (u User, err error) {
-	err = c.Store.View(ctx, func(r Reader) (err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		u, err = find(r)
 		return orRefuse(err, UserNotFound, subject)
 	})
@@ -449,7 +449,7 @@ func findUser(ctx context.Context, c *Center, subject string, find func(Reader) 
 
 // Users lists users in the order of their ids.
 func (c *Center) Users(ctx context.Context, q UserQuery) (users []User, err error) {
-	err = c.Store.View(ctx, func(r Reader) (err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		users, err = r.Users(q)
 		return err
 	})
@@ -458,7 +458,7 @@ func (c *Center) Users(ctx context.Context, q UserQuery) (users []User, err erro
 
 // CountUsers says how many users there are without the limits of q.
 func (c *Center) CountUsers(ctx context.Context, q UserQuery) (n int, err error) {
-	err = c.Store.View(ctx, func(r Reader) (err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		n, err = r.CountUsers(q)
 		return err
 	})

@@ -65,6 +65,18 @@ func (p *postgres) view(ctx context.Context, fn func(Tx) error) error {
 	return p.run(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, fn)
 }
 
+func (p *postgres) get(ctx context.Context, fn func(Tx) error) error {
+	for try := 1; ; try++ {
+		err := fn(Tx{ctx: ctx, conn: pgConn{p.pool}})
+		switch {
+		case err == nil || !lost(err):
+			return err
+		case try == 2 || ctx.Err() != nil:
+			return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+	}
+}
+
 func (p *postgres) update(ctx context.Context, fn func(Tx) error) error {
 	return p.run(ctx, pgx.TxOptions{IsoLevel: pgx.Serializable}, fn)
 }
@@ -138,7 +150,13 @@ func lost(err error) bool {
 	return errors.As(err, &connecting) || errors.As(err, &network) || errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err) || isEOF(err)
 }
 
-type pgConn struct{ tx pgx.Tx }
+// pgConn is a transaction, or the pool, whose statements are transactions of their own.
+type pgConn struct {
+	tx interface {
+		Exec(ctx context.Context, query string, args ...any) (pgconn.CommandTag, error)
+		Query(ctx context.Context, query string, args ...any) (pgx.Rows, error)
+	}
+}
 
 // storable puts replacement characters where PostgreSQL's texts cannot hold what a stranger asks for: a zero byte, or what is not UTF-8. Nothing that is
 // stored has either, so such a question finds nothing.

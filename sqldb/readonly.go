@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"runtime"
 )
 
 // OpenBeside opens a database to look at it, also while another process serves from it: it takes no lock, migrates nothing, and must not be used to
@@ -40,12 +39,10 @@ func OpenBeside(ctx context.Context, dsn string, migrations fs.FS) (*DB, error) 
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
-	n := runtime.GOMAXPROCS(0)
-	d.readers = make(chan *sqliteConn, n)
-	d.readers <- c
-	for range n - 1 {
-		d.readers <- nil
+	if err := c.Close(); err != nil {
+		return nil, err
 	}
+	d.readers = newReaders()
 	return &DB{engine: d}, nil
 }
 

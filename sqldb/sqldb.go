@@ -41,6 +41,7 @@ type DB struct {
 // engine is what stands behind a DB.
 type engine interface {
 	view(ctx context.Context, fn func(Tx) error) error
+	get(ctx context.Context, fn func(Tx) error) error
 	update(ctx context.Context, fn func(Tx) error) error
 	backup(ctx context.Context, path string) error
 	check(ctx context.Context) ([]string, error)
@@ -75,6 +76,9 @@ func (d *DB) Shared() bool { return d.shared }
 
 // View runs fn on one consistent snapshot. fn may run more than once on PostgreSQL.
 func (d *DB) View(ctx context.Context, fn func(Tx) error) error { return d.view(ctx, fn) }
+
+// Get is View for an fn that runs one statement, which is consistent by itself.
+func (d *DB) Get(ctx context.Context, fn func(Tx) error) error { return d.get(ctx, fn) }
 
 // Update runs fn in a serializable transaction, which is durable when Update returns nil. fn may run more than once and must
 // have no effect but on its Tx. When fn fails nothing of it remains.

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,8 +26,8 @@ import (
 type sqliteDB struct {
 	path    string
 	lock    *os.File
-	writer  *sqliteConn      // used by the writer's goroutine only
-	readers chan *sqliteConn // nil where none has been opened yet
+	writer  *sqliteConn // used by the writer's goroutine only
+	readers *readers
 
 	queue chan *job
 	stop  chan struct{}
@@ -77,11 +76,7 @@ func openSQLite(ctx context.Context, path string, migrations fs.FS) (_ *sqliteDB
 	if err := d.writer.pragma("wal_autocheckpoint = 0"); err != nil {
 		return nil, errors.Join(err, d.writer.Close())
 	}
-	n := max(4, 2*runtime.GOMAXPROCS(0))
-	d.readers = make(chan *sqliteConn, n)
-	for range n {
-		d.readers <- nil
-	}
+	d.readers = newReaders()
 	go d.write()
 	go d.syncCommits()
 	d.folder.Go(d.foldLog)
@@ -159,13 +154,7 @@ func (d *sqliteDB) shut() error {
 	close(d.stop)
 	<-d.done
 	d.folder.Wait()
-	var err error
-	for range cap(d.readers) { // waits for the views under way
-		if c := <-d.readers; c != nil {
-			err = errors.Join(err, c.Close())
-		}
-	}
-	close(d.readers)
+	err := d.readers.close()
 	if d.writer == nil { // opened beside another process
 		return err
 	}
@@ -175,31 +164,28 @@ func (d *sqliteDB) shut() error {
 	return errors.Join(err, d.writer.Close(), d.lock.Close())
 }
 
-func (d *sqliteDB) view(ctx context.Context, fn func(Tx) error) (err error) {
-	var c *sqliteConn
-	open := true
-	select {
-	case c, open = <-d.readers:
-	default: // none is free
-		select {
-		case c, open = <-d.readers:
-		case <-ctx.Done():
-			return ctx.Err()
+func (d *sqliteDB) view(ctx context.Context, fn func(Tx) error) error {
+	return d.get(ctx, func(t Tx) (err error) {
+		c := t.conn.(*sqliteConn)
+		if err := c.run("BEGIN"); err != nil {
+			return err
 		}
+		defer func() { err = errors.Join(err, c.run("ROLLBACK")) }()
+		return fn(t)
+	})
+}
+
+func (d *sqliteDB) get(ctx context.Context, fn func(Tx) error) error {
+	c, err := d.readers.take(ctx)
+	if err != nil {
+		return err
 	}
-	if !open {
-		return ErrClosed
-	}
-	defer func() { d.readers <- c }()
+	defer func() { d.readers.give(c) }()
 	if c == nil {
 		if c, err = d.open(readerCache); err != nil {
 			return fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
 	}
-	if err := c.run("BEGIN"); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, c.run("ROLLBACK")) }()
 	return fn(Tx{ctx: ctx, conn: c})
 }
 

@@ -21,10 +21,7 @@ func (d *sqliteDB) syncCommits() {
 	defer close(d.done)
 	for b := range d.committed {
 		if b.err == nil {
-			if b.err = d.syncLog(); b.err != nil {
-				d.unsynced.Store(true)
-				b.err = fmt.Errorf("%w: sync the log: %w", ErrUnavailable, b.err)
-			}
+			b.err = d.makeDurable()
 		}
 		answer(b.group, b.err)
 		select {
@@ -32,6 +29,18 @@ func (d *sqliteDB) syncCommits() {
 		default: // nobody took the last one
 		}
 	}
+}
+
+// makeDurable syncs the log. After a sync that failed the next one proves nothing, until the writer has mended the log.
+func (d *sqliteDB) makeDurable() error {
+	if d.unsynced.Load() {
+		return fmt.Errorf("%w: the log could not be synced before", ErrUnavailable)
+	}
+	if err := d.syncLog(); err != nil {
+		d.unsynced.Store(true)
+		return fmt.Errorf("%w: sync the log: %w", ErrUnavailable, err)
+	}
+	return nil
 }
 
 // syncFileLog makes the write-ahead log durable.

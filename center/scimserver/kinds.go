@@ -14,8 +14,8 @@ import (
 
 var users = kind{
 	schema: scim.UserSchema,
-	from: func(c *center.Center, rd center.Reader, offset, limit int) ([]found, int, error) {
-		list, total, err := c.UsersFrom(rd, offset, limit)
+	from: func(p center.Pages, rd center.Reader, offset, limit int) ([]found, int, error) {
+		list, total, err := p.Users(rd, offset, limit)
 		return foundUsers(list), total, err
 	},
 	after: func(rd center.Reader, id string, limit int) ([]found, error) {
@@ -58,8 +58,8 @@ var users = kind{
 
 var groups = kind{
 	schema: scim.GroupSchema,
-	from: func(c *center.Center, rd center.Reader, offset, limit int) ([]found, int, error) {
-		list, total, err := c.GroupsFrom(rd, offset, limit)
+	from: func(p center.Pages, rd center.Reader, offset, limit int) ([]found, int, error) {
+		list, total, err := p.Groups(rd, offset, limit)
 		return foundGroups(list), total, err
 	},
 	after: func(rd center.Reader, id string, limit int) ([]found, error) {

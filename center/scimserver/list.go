@@ -81,7 +81,7 @@ type found struct {
 type kind struct {
 	schema scim.Schema
 	// from returns a page of all resources in the order of their ids, and how many there are.
-	from func(c *center.Center, rd center.Reader, offset, limit int) ([]found, int, error)
+	from func(p center.Pages, rd center.Reader, offset, limit int) ([]found, int, error)
 	// after returns up to limit resources in the order of their ids, after one of them.
 	after func(rd center.Reader, id string, limit int) ([]found, error)
 	// lookUp finds the resources whose attribute, in lower case, equals a value where an index does. indexed is false where none does.
@@ -103,8 +103,9 @@ func (h *Handler) list(ctx context.Context, r *request, k kind, q query) (answer
 		}
 	}
 	var out answer
+	pages := h.Center.Pages()
 	err := h.Center.Store.View(ctx, func(rd center.Reader) error {
-		l := &listing{request: r, center: h.Center, reader: rd, query: q}
+		l := &listing{request: r, pages: pages, reader: rd, query: q}
 		if err := l.run(k, filter); err != nil {
 			return err
 		}
@@ -119,7 +120,7 @@ func (h *Handler) list(ctx context.Context, r *request, k kind, q query) (answer
 type listing struct {
 	*request
 	query
-	center *center.Center
+	pages  center.Pages
 	reader center.Reader
 	shown  []found
 	total  int
@@ -146,7 +147,7 @@ func (l *listing) everything(k kind) (err error) {
 		l.cut(list)
 		return err
 	}
-	l.shown, l.total, err = k.from(l.center, l.reader, l.start-1, l.count)
+	l.shown, l.total, err = k.from(l.pages, l.reader, l.start-1, l.count)
 	return err
 }
 

@@ -79,7 +79,7 @@ func (h *Handler) searchAll(ctx context.Context, r *request) (out answer, err er
 		filters[users.schema.URN], filters[groups.schema.URN] = f, f
 	}
 	err = h.Center.Store.View(ctx, func(rd center.Reader) error {
-		l := &listing{request: r, center: h.Center, reader: rd, query: q}
+		l := &listing{request: r, reader: rd, query: q}
 		if err := l.scan([]kind{users, groups}, filters); err != nil {
 			return err
 		}

@@ -30,7 +30,7 @@ var portable = request{profile: rfc}
 func Export(ctx context.Context, c *center.Center, w io.Writer, progress func()) error {
 	out := bufio.NewWriterSize(w, 1<<16)
 	err := c.Store.View(ctx, func(rd center.Reader) error {
-		l := &listing{request: &portable, center: c, reader: rd}
+		l := &listing{request: &portable, reader: rd}
 		for _, k := range []kind{users, groups} {
 			for after := ""; ; {
 				batch, err := k.after(rd, after, scanBatch)

@@ -62,6 +62,11 @@ func (s *Store) View(ctx context.Context, fn func(center.Reader) error) error {
 	return refusal(s.db.View(ctx, func(t sqldb.Tx) error { return fn(tx{t}) }))
 }
 
+// Get implements center.Store.
+func (s *Store) Get(ctx context.Context, fn func(center.Reader) error) error {
+	return refusal(s.db.Get(ctx, func(t sqldb.Tx) error { return fn(tx{t}) }))
+}
+
 // Update implements center.Store.
 func (s *Store) Update(ctx context.Context, fn func(center.Tx) error) error {
 	return refusal(s.db.Update(ctx, func(t sqldb.Tx) error { return fn(tx{t}) }))

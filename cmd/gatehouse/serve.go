@@ -161,7 +161,7 @@ func mountCenter(mux *http.ServeMux, c *center.Center) http.Handler {
 			if !who.Administrator { // a role's session, which is no access key of ours
 				return
 			}
-			if err := c.AccessKeyUsed(ctx, who.AccessKeyID, service, who.Address); err != nil {
+			if err := c.AccessKeyUsed(ctx, who.AccessKeyID, who.LastUsed, service, who.Address); err != nil {
 				c.Log.Warn("note the use of an access key", "error", err)
 			}
 		},
@@ -190,7 +190,7 @@ func lookupKey(c *center.Center, sandbox *broker.Sandbox) func(context.Context, 
 		if err != nil {
 			return "", awsapi.Caller{}, err
 		}
-		return secret.Reveal(), awsapi.Caller{AccessKeyID: id, Principal: key.Principal, AccountID: c.Instance.OwnerAccountID, Role: string(key.Role),
+		return secret.Reveal(), awsapi.Caller{AccessKeyID: id, Principal: key.Principal, AccountID: c.Instance.OwnerAccountID, Role: string(key.Role), LastUsed: key.LastUsedAt,
 			ARN: "arn:aws:iam::" + c.Instance.OwnerAccountID + ":user/" + key.Principal, UserID: "AIDA" + id[4:], Administrator: true}, nil
 	}
 }
