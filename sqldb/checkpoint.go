@@ -17,10 +17,24 @@ func (d *sqliteDB) watchLog() {
 	if info, err := os.Stat(d.path + "-wal"); err != nil || info.Size() < maxLog {
 		return
 	}
+	d.askToFold()
+}
+
+func (d *sqliteDB) askToFold() {
+	d.foldedAt = d.commits
 	select {
 	case d.fold <- struct{}{}:
 	default: // asked already
 	}
+}
+
+// foldWhenQuiet folds the log when nobody has written for a second: readers look for every page in it first, and a start after a crash reads it whole. It
+// is called by the writer, each second.
+func (d *sqliteDB) foldWhenQuiet() {
+	if d.commits == d.seen && d.commits != d.foldedAt {
+		d.askToFold()
+	}
+	d.seen = d.commits
 }
 
 // foldLog waits for the writer to ask, on a connection of its own.
@@ -33,7 +47,7 @@ func (d *sqliteDB) foldLog() {
 		}
 		c, err := d.open(readerCache)
 		if err == nil {
-			err = errors.Join(c.pragma("wal_checkpoint(PASSIVE)"), c.Close())
+			err = errors.Join(d.readers.release(), c.pragma("wal_checkpoint(PASSIVE)"), c.Close())
 		}
 		if err != nil { // a full disk, say: the log grows until folding succeeds
 			continue
@@ -48,5 +62,6 @@ func (d *sqliteDB) foldLog() {
 // finishFolding folds what was written while most was folded. It is called by the writer. Readers that still need the log keep it from beginning anew,
 // which is tried again later.
 func (d *sqliteDB) finishFolding() {
+	_ = d.readers.release()
 	_ = d.writer.pragma("wal_checkpoint(PASSIVE)") // a failure is met again by the next commit
 }

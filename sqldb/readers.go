@@ -60,6 +60,18 @@ func (r *readers) give(c *sqliteConn) {
 	r.ready <- struct{}{}
 }
 
+// release ends the snapshots that are kept by connections that nobody reads with: what they see could not be folded.
+func (r *readers) release() (err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range r.free {
+		if c != nil {
+			err = errors.Join(err, c.endSnapshot())
+		}
+	}
+	return err
+}
+
 // close waits for those that are taken, and closes all.
 func (r *readers) close() (err error) {
 	for range maxReaders {

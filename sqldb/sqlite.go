@@ -28,6 +28,7 @@ type sqliteDB struct {
 	lock    *os.File
 	writer  *sqliteConn // used by the writer's goroutine only
 	readers *readers
+	version atomic.Uint64 // counts commits
 
 	queue chan *job
 	stop  chan struct{}
@@ -35,6 +36,8 @@ type sqliteDB struct {
 	once  sync.Once
 
 	commits   int           // counted by the writer
+	seen      int           // commits when the writer last looked whether it is quiet
+	foldedAt  int           // commits when the log was last to be folded
 	committed chan batch    // groups that wait for the log to be synced
 	idle      chan struct{} // says that none is being synced
 	syncLog   func() error  // syncFileLog; tests put others in its place
@@ -164,18 +167,9 @@ func (d *sqliteDB) shut() error {
 	return errors.Join(err, d.writer.Close(), d.lock.Close())
 }
 
+// view reads in the connection's snapshot, which is kept from one view to the next as long as nothing is committed: beginning one takes locks and
+// looks at the file.
 func (d *sqliteDB) view(ctx context.Context, fn func(Tx) error) error {
-	return d.get(ctx, func(t Tx) (err error) {
-		c := t.conn.(*sqliteConn)
-		if err := c.run("BEGIN"); err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, c.run("ROLLBACK")) }()
-		return fn(t)
-	})
-}
-
-func (d *sqliteDB) get(ctx context.Context, fn func(Tx) error) error {
 	c, err := d.readers.take(ctx)
 	if err != nil {
 		return err
@@ -186,7 +180,27 @@ func (d *sqliteDB) get(ctx context.Context, fn func(Tx) error) error {
 			return fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
 	}
+	if version := d.version.Load(); !c.reading || c.version != version {
+		if err := c.endSnapshot(); err != nil {
+			return err
+		}
+		if err := c.run("BEGIN"); err != nil {
+			return err
+		}
+		c.reading, c.version = true, version // the first statement takes the snapshot, which is this version or a newer one
+	}
 	return fn(Tx{ctx: ctx, conn: c})
+}
+
+func (d *sqliteDB) get(ctx context.Context, fn func(Tx) error) error { return d.view(ctx, fn) }
+
+// endSnapshot lets go of what the connection sees.
+func (c *sqliteConn) endSnapshot() error {
+	if !c.reading {
+		return nil
+	}
+	c.reading = false
+	return c.run("ROLLBACK")
 }
 
 // backup copies the database as it is at one moment, without keeping writers waiting.
@@ -196,7 +210,7 @@ func (d *sqliteDB) backup(ctx context.Context, path string) error {
 	}
 	return d.view(ctx, func(t Tx) error {
 		c, _ := t.conn.(*sqliteConn)
-		if err := c.run("ROLLBACK"); err != nil { // VACUUM INTO is a snapshot by itself and wants no transaction around it
+		if err := c.endSnapshot(); err != nil { // VACUUM INTO takes one by itself and wants no transaction around it
 			return err
 		}
 		_, err := c.exec(ctx, "VACUUM INTO $1", []any{path})
@@ -206,7 +220,7 @@ func (d *sqliteDB) backup(ctx context.Context, path string) error {
 		if err != nil {
 			err = errors.Join(err, os.Remove(path))
 		}
-		return errors.Join(err, c.run("BEGIN"))
+		return err
 	})
 }
 
@@ -241,7 +255,9 @@ func (d *sqliteDB) check(ctx context.Context) (problems []string, err error) {
 type sqliteConn struct {
 	*sqlite.Conn
 	statements map[string]*sqlite.Stmt
-	wrote      bool // since it was last set to false
+	wrote      bool   // since it was last set to false
+	reading    bool   // whether it keeps a snapshot
+	version    uint64 // of what it keeps
 }
 
 // Close ends the connection and its statements.

@@ -60,6 +60,9 @@ func (d *sqliteDB) mend() error {
 		return nil
 	}
 	busy := 1
+	if err := d.readers.release(); err != nil {
+		return err
+	}
 	err := d.writer.query(context.Background(), "PRAGMA wal_checkpoint(RESTART)", nil, func(r Row) error { return r.Scan(&busy) })
 	if err == nil && busy != 0 {
 		err = errors.New("the log is still in use")

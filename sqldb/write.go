@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // job is one Update that waits for SQLite's writer.
@@ -53,11 +54,15 @@ const maxGroup = 128
 // refused them may be a change that is not durable yet.
 func (d *sqliteDB) write() {
 	defer close(d.committed)
+	quiet := time.NewTicker(time.Second)
+	defer quiet.Stop()
 	for {
 		select {
 		case j := <-d.queue:
 			d.commitGroup(j)
 			d.watchLog()
+		case <-quiet.C:
+			d.foldWhenQuiet()
 		case <-d.folded:
 			d.finishFolding()
 		case <-d.stop:
@@ -131,6 +136,7 @@ func (d *sqliteDB) commit() error {
 	if err := d.writer.run("COMMIT"); err != nil {
 		return errors.Join(fmt.Errorf("commit: %w", err), d.rollback())
 	}
+	d.version.Add(1)
 	return nil
 }
 
