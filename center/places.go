@@ -55,8 +55,15 @@ func (p *places) find(offset int) (int, bool) {
 func (p *places) note(new place, age uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.age != age || len(p.at) >= maxPlaces {
+	if p.age != age {
 		return
+	}
+	if len(p.at) >= maxPlaces { // every second one, so that what is left is as near everywhere
+		kept := p.at[:0]
+		for i := 0; i < len(p.at); i += 2 {
+			kept = append(kept, p.at[i])
+		}
+		p.at = kept
 	}
 	if i, found := p.find(new.offset); !found {
 		p.at = slices.Insert(p.at, i, new)

@@ -61,10 +61,9 @@ func (t Tx) Count(query string, args ...any) (n int, err error) {
 	return n, err
 }
 
-// Do runs a statement whose number of rows does not matter.
+// Do runs a statement whose number of rows does not matter. On PostgreSQL it travels with the next statement, and its failure may show only then.
 func (t Tx) Do(query string, args ...any) error {
-	_, err := t.Exec(query, args...)
-	return err
+	return explain(query, t.conn.do(t.ctx, query, args))
 }
 
 // NoRow turns ErrNoRows into the error that a half's store promises.

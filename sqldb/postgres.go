@@ -62,12 +62,12 @@ func (p *postgres) check(ctx context.Context) ([]string, error) {
 }
 
 func (p *postgres) view(ctx context.Context, fn func(Tx) error) error {
-	return p.run(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, fn)
+	return p.run(ctx, "begin isolation level repeatable read read only", fn)
 }
 
 func (p *postgres) get(ctx context.Context, fn func(Tx) error) error {
 	for try := 1; ; try++ {
-		err := fn(Tx{ctx: ctx, conn: pgConn{p.pool}})
+		err := fn(Tx{ctx: ctx, conn: poolConn{p.pool}})
 		switch {
 		case err == nil || !lost(err):
 			return err
@@ -78,7 +78,7 @@ func (p *postgres) get(ctx context.Context, fn func(Tx) error) error {
 }
 
 func (p *postgres) update(ctx context.Context, fn func(Tx) error) error {
-	return p.run(ctx, pgx.TxOptions{IsoLevel: pgx.Serializable}, fn)
+	return p.run(ctx, "begin isolation level serializable", fn)
 }
 
 // maxTries bounds how often a transaction is run again after a serialization failure.
@@ -86,10 +86,10 @@ const maxTries = 12
 
 // run runs a transaction, and again when the server asks for it. A connection that breaks before the commit is replaced once: the server
 // may have been restarted since it was last used.
-func (p *postgres) run(ctx context.Context, options pgx.TxOptions, fn func(Tx) error) error {
+func (p *postgres) run(ctx context.Context, begin string, fn func(Tx) error) error {
 	replaced := false
 	for try := 1; ; try++ {
-		committing, err := p.once(ctx, options, fn)
+		committing, err := p.once(ctx, begin, fn)
 		switch {
 		case err == nil:
 			return nil
@@ -112,19 +112,26 @@ func (p *postgres) run(ctx context.Context, options pgx.TxOptions, fn func(Tx) e
 	}
 }
 
-func (p *postgres) once(ctx context.Context, options pgx.TxOptions, fn func(Tx) error) (committing bool, err error) {
-	tx, err := p.pool.BeginTx(ctx, options)
+func (p *postgres) once(ctx context.Context, begin string, fn func(Tx) error) (committing bool, err error) {
+	c, err := p.pool.Acquire(ctx)
 	if err != nil {
-		return false, fmt.Errorf("begin: %w", err)
+		return false, fmt.Errorf("connect: %w", err)
 	}
-	defer tx.Rollback(ctx) //nolint:errcheck // after Commit it does nothing
-	if err := fn(Tx{ctx: ctx, conn: pgConn{tx}}); err != nil {
-		return false, err
+	defer c.Release()
+	tx := &pgTx{conn: c.Conn(), pending: &pgx.Batch{}}
+	tx.pending.Queue(begin)
+	err = fn(Tx{ctx: ctx, conn: tx})
+	if err == nil {
+		tx.pending.Queue("commit")
+		if err = tx.flush(ctx, nil); err == nil {
+			return true, nil
+		}
+		committing, err = true, fmt.Errorf("commit: %w", err)
 	}
-	if err := tx.Commit(ctx); err != nil {
-		return true, fmt.Errorf("commit: %w", err)
+	if tx.begun { // a connection that is lost has rolled back already
+		_, _ = c.Exec(context.WithoutCancel(ctx), "rollback")
 	}
-	return true, nil
+	return committing, err
 }
 
 // retryable names the failures after which the same transaction can succeed: serialization failure, deadlock, and a unique
@@ -150,14 +157,6 @@ func lost(err error) bool {
 	return errors.As(err, &connecting) || errors.As(err, &network) || errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err) || isEOF(err)
 }
 
-// pgConn is a transaction, or the pool, whose statements are transactions of their own.
-type pgConn struct {
-	tx interface {
-		Exec(ctx context.Context, query string, args ...any) (pgconn.CommandTag, error)
-		Query(ctx context.Context, query string, args ...any) (pgx.Rows, error)
-	}
-}
-
 // storable puts replacement characters where PostgreSQL's texts cannot hold what a stranger asks for: a zero byte, or what is not UTF-8. Nothing that is
 // stored has either, so such a question finds nothing.
 func storable(args []any) []any {
@@ -169,16 +168,28 @@ func storable(args []any) []any {
 	return args
 }
 
-func (c pgConn) exec(ctx context.Context, query string, args []any) (int64, error) {
-	tag, err := c.tx.Exec(ctx, query, storable(args)...)
+// poolConn runs each statement as a transaction of its own.
+type poolConn struct{ pool *pgxpool.Pool }
+
+func (c poolConn) exec(ctx context.Context, query string, args []any) (int64, error) {
+	tag, err := c.pool.Exec(ctx, query, storable(args)...)
 	return tag.RowsAffected(), err
 }
 
-func (c pgConn) query(ctx context.Context, query string, args []any, scan func(Row) error) error {
-	rows, err := c.tx.Query(ctx, query, storable(args)...)
+func (c poolConn) do(ctx context.Context, query string, args []any) error {
+	_, err := c.exec(ctx, query, args)
+	return err
+}
+
+func (c poolConn) query(ctx context.Context, query string, args []any, scan func(Row) error) error {
+	rows, err := c.pool.Query(ctx, query, storable(args)...)
 	if err != nil {
 		return err
 	}
+	return scanAll(rows, scan)
+}
+
+func scanAll(rows pgx.Rows, scan func(Row) error) error {
 	defer rows.Close()
 	for rows.Next() {
 		if err := scan(rows); err != nil {
@@ -186,4 +197,56 @@ func (c pgConn) query(ctx context.Context, query string, args []any, scan func(R
 		}
 	}
 	return rows.Err()
+}
+
+// pgTx is a transaction that goes to the server as seldom as it can: statements whose answer nobody waits for, the first of which begins the transaction
+// and the last of which commits it, travel with the next one whose answer is needed. A statement that fails fails the transaction in any case.
+type pgTx struct {
+	conn    *pgx.Conn
+	pending *pgx.Batch
+	begun   bool
+}
+
+// flush sends what is pending; last, if not nil, reads the answer to the last statement.
+func (c *pgTx) flush(ctx context.Context, last func(pgx.BatchResults) error) (err error) {
+	n := c.pending.Len()
+	results := c.conn.SendBatch(ctx, c.pending)
+	c.pending, c.begun = &pgx.Batch{}, true
+	defer func() { err = errors.Join(err, results.Close()) }()
+	for range n - 1 {
+		if _, err := results.Exec(); err != nil {
+			return err
+		}
+	}
+	if last != nil {
+		return last(results)
+	}
+	_, err = results.Exec()
+	return err
+}
+
+func (c *pgTx) do(_ context.Context, query string, args []any) error {
+	c.pending.Queue(query, storable(args)...)
+	return nil
+}
+
+func (c *pgTx) exec(ctx context.Context, query string, args []any) (changed int64, err error) {
+	c.pending.Queue(query, storable(args)...)
+	err = c.flush(ctx, func(r pgx.BatchResults) error {
+		tag, err := r.Exec()
+		changed = tag.RowsAffected()
+		return err
+	})
+	return changed, err
+}
+
+func (c *pgTx) query(ctx context.Context, query string, args []any, scan func(Row) error) error {
+	c.pending.Queue(query, storable(args)...)
+	return c.flush(ctx, func(r pgx.BatchResults) error {
+		rows, err := r.Query()
+		if err != nil {
+			return err
+		}
+		return scanAll(rows, scan)
+	})
 }

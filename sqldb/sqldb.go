@@ -102,6 +102,8 @@ type Tx struct {
 // conn is a connection with a running transaction.
 type conn interface {
 	exec(ctx context.Context, query string, args []any) (int64, error)
+	// do is exec for who does not need the number; on PostgreSQL a failure may show only at the next statement, or at the commit.
+	do(ctx context.Context, query string, args []any) error
 	query(ctx context.Context, query string, args []any, scan func(Row) error) error
 }
 

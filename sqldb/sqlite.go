@@ -339,6 +339,11 @@ func (c *sqliteConn) exec(_ context.Context, query string, args []any) (int64, e
 	return n, sqliteError(errors.Join(err, finish()))
 }
 
+func (c *sqliteConn) do(ctx context.Context, query string, args []any) error {
+	_, err := c.exec(ctx, query, args)
+	return err
+}
+
 func (c *sqliteConn) query(ctx context.Context, query string, args []any, scan func(Row) error) error {
 	c.wrote = c.wrote || !strings.HasPrefix(query, "SELECT") // INSERT … RETURNING
 	s, finish, err := c.bind(query, args)

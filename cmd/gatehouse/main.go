@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -33,15 +32,19 @@ func main() {
 	os.Exit(code) //nolint:gocritic // stop was called just now
 }
 
-// tune sets what Go cannot know; GOGC and GOMAXPROCS keep their usual meaning.
+// ballast is memory that nobody touches, so that it takes none.
+var ballast []byte
+
+// ballastSize makes the garbage collector run after some 30 MiB of garbage at the least.
+const ballastSize = 24 << 20
+
+// tune sets what Go cannot know; GOMAXPROCS keeps its usual meaning.
 //
-// The garbage collector waits until the heap is several times what is in use: that is little here, and each request makes garbage, so that the usual
-// factor of two would collect hundreds of times a second under load. And there are two processors of Go's more than the machine has: who comes back
-// from a sync of the disk, with everybody waiting for it, would otherwise queue behind whoever took its place.
+// The garbage collector runs when the heap is twice what is in use. That is little here at first, and each request makes garbage, so that it would run a
+// hundred times a second under load: the ballast counts as in use. And there are two processors of Go's more than the machine has: who comes back from a
+// sync of the disk, with everybody waiting for it, would otherwise queue behind whoever took its place.
 func tune() {
-	if _, set := os.LookupEnv("GOGC"); !set {
-		debug.SetGCPercent(400)
-	}
+	ballast = make([]byte, ballastSize)
 	if _, set := os.LookupEnv("GOMAXPROCS"); !set {
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
 	}
