@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -20,7 +21,10 @@ import (
 )
 
 // postgres is the engine for several nodes.
-type postgres struct{ pool *pgxpool.Pool }
+type postgres struct {
+	pool *pgxpool.Pool
+	gate sync.RWMutex // who was put off again and again runs alone among this node's
+}
 
 // maxConnections bounds what one node asks of the server.
 const maxConnections = 16
@@ -31,6 +35,16 @@ func openPostgres(ctx context.Context, dsn string, migrations fs.FS) (*postgres,
 		return nil, fmt.Errorf("the PostgreSQL URL: %w", err)
 	}
 	config.MaxConns = maxConnections
+	// In small tables the planner reads everything, which a serializable transaction then depends on, and whatever anybody writes there puts it off. By an
+	// index it depends on what it asked for. Other databases of PostgreSQL's kind may not know the setting.
+	config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.Exec(ctx, "SET enable_seqscan = off")
+		var refused *pgconn.PgError
+		if errors.As(err, &refused) {
+			err = nil
+		}
+		return err
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open PostgreSQL: %w", err)
@@ -45,7 +59,7 @@ func openPostgres(ctx context.Context, dsn string, migrations fs.FS) (*postgres,
 		pool.Close()
 		return nil, err
 	}
-	return &postgres{pool}, nil
+	return &postgres{pool: pool}, nil
 }
 
 func (p *postgres) close() error {
@@ -89,7 +103,7 @@ const maxTries = 12
 func (p *postgres) run(ctx context.Context, begin string, fn func(Tx) error) error {
 	replaced := false
 	for try := 1; ; try++ {
-		committing, err := p.once(ctx, begin, fn)
+		committing, err := p.gated(try > maxPatience, func() (bool, error) { return p.once(ctx, begin, fn) })
 		switch {
 		case err == nil:
 			return nil
@@ -110,6 +124,20 @@ func (p *postgres) run(ctx context.Context, begin string, fn func(Tx) error) err
 			return err
 		}
 	}
+}
+
+// maxPatience is how often a transaction is put off before it runs alone.
+const maxPatience = 3
+
+func (p *postgres) gated(alone bool, fn func() (bool, error)) (bool, error) {
+	if alone {
+		p.gate.Lock()
+		defer p.gate.Unlock()
+	} else {
+		p.gate.RLock()
+		defer p.gate.RUnlock()
+	}
+	return fn()
 }
 
 func (p *postgres) once(ctx context.Context, begin string, fn func(Tx) error) (committing bool, err error) {
