@@ -14,7 +14,7 @@ func (d *sqliteDB) watchLog() {
 	if d.commits++; d.commits%32 != 0 {
 		return
 	}
-	if info, err := os.Stat(d.path + "-wal"); err != nil || info.Size() < maxLog {
+	if info, err := os.Stat(d.path + "-wal"); err != nil || info.Size() < d.maxLog {
 		return
 	}
 	d.askToFold()

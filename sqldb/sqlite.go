@@ -36,6 +36,7 @@ type sqliteDB struct {
 	once  sync.Once
 
 	commits   int           // counted by the writer
+	maxLog    int64         // bytes of the log at which it is folded while it is written to
 	seen      int           // commits when the writer last looked whether it is quiet
 	foldedAt  int           // commits when the log was last to be folded
 	committed chan batch    // groups that wait for the log to be synced
@@ -51,17 +52,18 @@ type sqliteDB struct {
 
 // Sizes of the page caches, in KiB, and of the write-ahead log at which it is folded back into the file, in bytes.
 const (
-	writerCache = 6 << 10
+	writerCache = 16 << 10
 	readerCache = 4 << 10
 	pageSize    = 4 << 10
-	maxLog      = 128 << 20
+	maxLog      = 512 << 20 // under load without a pause; folding it more often would write the same pages again and again
+	keptLog     = 64 << 20  // what is kept of the file when it begins anew
 )
 
 func openSQLite(ctx context.Context, path string, migrations fs.FS) (_ *sqliteDB, err error) {
 	d := &sqliteDB{path: path, queue: make(chan *job, 256), stop: make(chan struct{}), done: make(chan struct{}),
 		fold: make(chan struct{}, 1), folded: make(chan struct{}, 1), committed: make(chan batch, 1), idle: make(chan struct{}, 1)}
 	d.idle <- struct{}{}
-	d.syncLog = d.syncFileLog
+	d.syncLog, d.maxLog = d.syncFileLog, maxLog
 	if d.lock, err = lockFile(path); err != nil {
 		return nil, err
 	}
@@ -76,7 +78,7 @@ func openSQLite(ctx context.Context, path string, migrations fs.FS) (_ *sqliteDB
 	if d.writer, err = d.open(writerCache); err != nil {
 		return nil, err
 	}
-	if err := d.writer.pragma("wal_autocheckpoint = 0"); err != nil {
+	if err := errors.Join(d.writer.pragma("wal_autocheckpoint = 0"), d.writer.pragma(fmt.Sprintf("journal_size_limit = %d", keptLog))); err != nil {
 		return nil, errors.Join(err, d.writer.Close())
 	}
 	d.readers = newReaders()
