@@ -56,7 +56,7 @@ const (
 	readerCache = 4 << 10
 	pageSize    = 4 << 10
 	maxLog      = 512 << 20 // under load without a pause; folding it more often would write the same pages again and again
-	keptLog     = 64 << 20  // what is kept of the file when it begins anew
+	keptLog     = 256 << 20 // what is kept of the file when it begins anew
 )
 
 func openSQLite(ctx context.Context, path string, migrations fs.FS) (_ *sqliteDB, err error) {
