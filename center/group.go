@@ -115,7 +115,7 @@ func (g *Group) touch(c *Center, by audit.Actor, old Group) {
 
 // changed notes that a group's members were changed.
 func (c *Center) changed(tx Tx, by audit.Actor, id GroupID) error {
-	return orRefuse(tx.TouchGroup(id, c.now(), by.Name), GroupNotFound, string(id))
+	return tx.TouchGroup(id, c.now(), by.Name)
 }
 
 // CreateGroup adds a group with its first members. It fails with GroupNameTaken, ExternalIDTaken, UserNotFound,
@@ -182,7 +182,7 @@ func (c *Center) changeMembers(tx Tx, by audit.Actor, id GroupID, change Members
 	add = slices.Compact(add)
 	added, err := tx.AddMembers(id, add, c.now(), by.Name)
 	if err != nil || added == len(add) {
-		return orRefuse(err, GroupNotFound, string(id))
+		return err
 	}
 	return allThere(tx, add) // some were members already, or do not exist
 }
@@ -264,12 +264,15 @@ func (c *Center) CountGroups(ctx context.Context, q GroupQuery) (n int, err erro
 func (c *Center) CreateMembership(ctx context.Context, by audit.Actor, group GroupID, user UserID) (m Membership, err error) {
 	subject := string(group) + "/" + string(user)
 	err = c.change(ctx, by, "CreateGroupMembership", func(tx Tx) (string, error) {
-		if err := c.changed(tx, by, group); err != nil {
-			return subject, err
-		}
 		m, err = tx.AddMember(group, user, c.now(), by.Name)
+		if err == nil {
+			return subject, c.changed(tx, by, group)
+		}
 		if !errors.Is(err, ErrNoRow) {
 			return subject, err
+		}
+		if _, err := tx.Group(group); err != nil {
+			return subject, orRefuse(err, GroupNotFound, string(group))
 		}
 		if _, err := tx.User(user); err != nil {
 			return subject, orRefuse(err, UserNotFound, string(user))

@@ -30,7 +30,7 @@ type openedKey struct {
 // Bounds. There are two tokens and a handful of keys; a user takes about 1.5 KiB.
 const (
 	maxRemembered = 256
-	maxUsers      = 49152
+	maxUsers      = 81920
 )
 
 // forget forgets the credentials.

@@ -94,13 +94,13 @@ type Tx interface {
 	DeleteUser(UserID) error
 	AddGroup(Group) error
 	PutGroup(Group) error
-	// TouchGroup counts a change of a group's members. ErrNoRow when there is no such group.
+	// TouchGroup counts a change of a group's members.
 	TouchGroup(id GroupID, at time.Time, by string) error
 	DeleteGroup(GroupID) error
 	// AddMember adds one user and returns the membership. ErrNoRow when there is no such group or user, or the user is a member already.
 	AddMember(group GroupID, user UserID, at time.Time, by string) (Membership, error)
-	// AddMembers adds users, each named once, and says how many were added: who is a member already, or does not exist, is passed over. ErrNoRow when
-	// there is no such group.
+	// AddMembers adds users, each named once, and says how many were added: who is a member already, or does not exist, is passed over. To
+	// a group that does not exist nobody is added.
 	AddMembers(group GroupID, users []UserID, at time.Time, by string) (int, error)
 	RemoveMembers(GroupID, []UserID) error
 	DeleteMembershipsOf(UserID) error

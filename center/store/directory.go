@@ -166,11 +166,7 @@ func (t tx) PutGroup(g center.Group) error {
 }
 
 func (t tx) TouchGroup(id center.GroupID, at time.Time, by string) error {
-	n, err := t.Exec(`UPDATE user_groups SET version = version + 1, updated = $2, updated_by = $3 WHERE id = $1`, string(id), at.UnixMicro(), by)
-	if err == nil && n == 0 {
-		err = center.ErrNoRow
-	}
-	return err
+	return t.Do(`UPDATE user_groups SET version = version + 1, updated = $2, updated_by = $3 WHERE id = $1`, string(id), at.UnixMicro(), by)
 }
 
 func (t tx) DeleteGroup(id center.GroupID) error {

@@ -117,16 +117,12 @@ func (t tx) AddMember(g center.GroupID, u center.UserID, at time.Time, by string
 	return m, sqldb.NoRow(err, center.ErrNoRow)
 }
 
-// AddMembers takes the users' numbers from the users, so that those who are not there add nothing.
+// AddMembers takes the numbers from the group and the users, so that those that are not there add nothing.
 func (t tx) AddMembers(g center.GroupID, users []center.UserID, at time.Time, by string) (added int, err error) {
-	var group int64
-	if err := t.Row(`SELECT seq FROM user_groups WHERE id = $1`, []any{string(g)}, &group); err != nil {
-		return 0, sqldb.NoRow(err, center.ErrNoRow)
-	}
 	for some := range slices.Chunk(users, listed) {
 		n, err := t.Exec(`INSERT INTO memberships (group_seq, user_seq, created, created_by)
-			SELECT CAST($1 AS BIGINT), seq, CAST($2 AS BIGINT), CAST($3 AS TEXT) FROM users WHERE id IN `+placeholders(4, len(some))+` ON CONFLICT DO NOTHING`,
-			append([]any{group, at.UnixMilli(), by}, anys(some)...)...)
+			SELECT g.seq, u.seq, CAST($2 AS BIGINT), CAST($3 AS TEXT) FROM user_groups g, users u WHERE g.id = $1 AND u.id IN `+placeholders(4, len(some))+` ON CONFLICT DO NOTHING`,
+			append([]any{string(g), at.UnixMilli(), by}, anys(some)...)...)
 		if err != nil {
 			return added, err
 		}
