@@ -26,14 +26,12 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	tune()
+	ballast := tune()
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.LookupEnv)
+	runtime.KeepAlive(ballast)
 	stop()
 	os.Exit(code) //nolint:gocritic // stop was called just now
 }
-
-// ballast is memory that nobody touches, so that it takes none.
-var ballast []byte
 
 // ballastSize makes the garbage collector run after some 30 MiB of garbage at the least.
 const ballastSize = 24 << 20
@@ -41,13 +39,13 @@ const ballastSize = 24 << 20
 // tune sets what Go cannot know; GOMAXPROCS keeps its usual meaning.
 //
 // The garbage collector runs when the heap is twice what is in use. That is little here at first, and each request makes garbage, so that it would run a
-// hundred times a second under load: the ballast counts as in use. And there are two processors of Go's more than the machine has: who comes back from a
+// hundred times a second under load: the ballast that is returned counts as in use, and takes no memory since nobody touches it. And there are two processors of Go's more than the machine has: who comes back from a
 // sync of the disk, with everybody waiting for it, would otherwise queue behind whoever took its place.
-func tune() {
-	ballast = make([]byte, ballastSize)
+func tune() (ballast []byte) {
 	if _, set := os.LookupEnv("GOMAXPROCS"); !set {
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
 	}
+	return make([]byte, ballastSize)
 }
 
 // usageError is a mistake in how the command was called.
