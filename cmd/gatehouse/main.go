@@ -39,8 +39,9 @@ const ballastSize = 24 << 20
 // tune sets what Go cannot know; GOMAXPROCS keeps its usual meaning.
 //
 // The garbage collector runs when the heap is twice what is in use. That is little here at first, and each request makes garbage, so that it would run a
-// hundred times a second under load: the ballast that is returned counts as in use, and takes no memory since nobody touches it. And there are two processors of Go's more than the machine has: who comes back from a
-// sync of the disk, with everybody waiting for it, would otherwise queue behind whoever took its place.
+// hundred times a second under load: the ballast that is returned counts as in use, and takes no memory since nobody touches it. And there are two
+// processors of Go's more than the machine has: who comes back from a sync of the disk, with everybody waiting for it, would otherwise queue behind
+// whoever took its place.
 func tune() (ballast []byte) {
 	if _, set := os.LookupEnv("GOMAXPROCS"); !set {
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
