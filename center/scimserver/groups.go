@@ -71,17 +71,9 @@ func (h *Handler) showGroup(ctx context.Context, r *request, status int, g cente
 	return r.projected(out, scim.GroupSchema)
 }
 
-// wantsMembers says whether an answer must have the members, which can be many.
-func (r *request) wantsMembers() bool {
-	if !r.standard || slices.ContainsFunc(listOf(r.query.Get("excludedAttributes")), func(s string) bool { return strings.EqualFold(s, "members") }) {
-		return false
-	}
-	wanted := listOf(r.query.Get("attributes"))
-	return len(wanted) == 0 || slices.ContainsFunc(wanted, func(s string) bool { return strings.HasPrefix(strings.ToLower(s), "members") })
-}
-
+// shownMembers is what the standard profile shows as members. They can be many, and are read only where they are shown.
 func (h *Handler) shownMembers(ctx context.Context, r *request, id center.GroupID) (list []reference, err error) {
-	if !r.wantsMembers() {
+	if !r.standard || !r.projection().wants("members") {
 		return nil, nil
 	}
 	err = h.Center.Store.View(ctx, func(rd center.Reader) (err error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -33,8 +34,14 @@ type query struct {
 	attributes, excluded []string
 }
 
+// projection is what the URL asks to be shown.
+func (r *request) projection() query {
+	return query{attributes: listOf(r.query.Get("attributes")), excluded: listOf(r.query.Get("excludedAttributes"))}
+}
+
 func (r *request) listQuery() (query, error) {
-	q := query{filter: r.query.Get("filter"), attributes: listOf(r.query.Get("attributes")), excluded: listOf(r.query.Get("excludedAttributes"))}
+	q := r.projection()
+	q.filter = r.query.Get("filter")
 	if r.standard {
 		q.sortBy, q.descending = r.query.Get("sortBy"), strings.EqualFold(r.query.Get("sortOrder"), "descending")
 	}
@@ -92,6 +99,28 @@ type kind struct {
 
 // relation returns the ids, sorted, of the resources that have a group or a member. strict refuses one that does not exist.
 type relation func(rd center.Reader, value string, strict bool) ([]string, error)
+
+// all are the resources of a kind in the order of their ids, after one of them; they are read in batches.
+func (k kind) all(rd center.Reader, after string) iter.Seq2[found, error] {
+	return func(yield func(found, error) bool) {
+		for {
+			batch, err := k.after(rd, after, scanBatch)
+			if err != nil {
+				yield(found{}, err)
+				return
+			}
+			for _, f := range batch {
+				if !yield(f, nil) {
+					return
+				}
+			}
+			if len(batch) < scanBatch {
+				return
+			}
+			after = batch[len(batch)-1].id
+		}
+	}
+}
 
 // list answers a query over one kind of resource.
 func (h *Handler) list(ctx context.Context, r *request, k kind, q query) (answer, error) {
@@ -323,44 +352,38 @@ func (l *listing) scan(kinds []kind, filters map[string]scim.Filter) error {
 	var matches []match
 	for n, k := range kinds {
 		filter := filters[k.schema.URN]
+		references := mentions(filter, "members") || mentions(filter, "groups")
 		after := ""
 		if l.cursor && l.sortBy == "" {
 			after = l.after
 		}
-		for {
-			batch, err := k.after(l.reader, after, scanBatch)
+		for f, err := range k.all(l.reader, after) {
 			if err != nil {
 				return err
 			}
-			for _, f := range batch {
-				wire, err := l.wire(f, mentions(filter, "members") || mentions(filter, "groups"))
-				if err != nil {
-					return err
-				}
-				if filter != nil && !k.schema.Matches(filter, wire) {
-					continue
-				}
-				l.total++
-				switch {
-				case l.sortBy != "":
-					m := match{kind: n, id: f.id}
-					m.key, m.hasKey = k.schema.SortKey(wire, l.sortBy)
-					if matches = append(matches, m); len(matches) > maxSorted {
-						return bad(scim.TooMany, "More than 250,000 resources would have to be sorted. Use a narrower filter.")
-					}
-				case l.cursor:
-					if l.shown = append(l.shown, f); len(l.shown) > l.count {
-						l.cut(l.shown)
-						return nil
-					}
-				case l.total >= l.start && len(l.shown) < l.count:
-					l.shown = append(l.shown, f)
-				}
+			wire, err := l.wire(f, references)
+			if err != nil {
+				return err
 			}
-			if len(batch) < scanBatch {
-				break
+			if filter != nil && !k.schema.Matches(filter, wire) {
+				continue
 			}
-			after = batch[len(batch)-1].id
+			l.total++
+			switch {
+			case l.sortBy != "":
+				m := match{kind: n, id: f.id}
+				m.key, m.hasKey = k.schema.SortKey(wire, l.sortBy)
+				if matches = append(matches, m); len(matches) > maxSorted {
+					return bad(scim.TooMany, "More than 250,000 resources would have to be sorted. Use a narrower filter.")
+				}
+			case l.cursor:
+				if l.shown = append(l.shown, f); len(l.shown) > l.count {
+					l.cut(l.shown)
+					return nil
+				}
+			case l.total >= l.start && len(l.shown) < l.count:
+				l.shown = append(l.shown, f)
+			}
 		}
 	}
 	if l.sortBy == "" {
@@ -401,7 +424,6 @@ func (l *listing) inOrder(kinds []kind, matches []match) error {
 
 // mentions says whether a filter names an attribute or one of its parts.
 func mentions(f scim.Filter, attribute string) bool {
-	is := func(name string) bool { return strings.Contains(strings.ToLower(name), attribute) }
 	switch f := f.(type) {
 	case scim.And:
 		return mentions(f.Left, attribute) || mentions(f.Right, attribute)
@@ -410,12 +432,15 @@ func mentions(f scim.Filter, attribute string) bool {
 	case scim.Not:
 		return mentions(f.Filter, attribute)
 	case scim.ValuePath:
-		return is(f.Attribute)
+		return names(f.Attribute, attribute)
 	case scim.Compare:
-		return is(f.Attribute)
+		return names(f.Attribute, attribute)
 	}
 	return false
 }
+
+// names says whether a path is the attribute, a part of it, or either with its schema before it. It may say so of others, too.
+func names(path, attribute string) bool { return strings.Contains(strings.ToLower(path), attribute) }
 
 // write writes a resource, in the standard profile with its groups or members where references is true.
 func (l *listing) write(b []byte, f found, references bool) ([]byte, error) {
@@ -453,10 +478,10 @@ func (q query) leavesOut(attribute string) bool {
 	return slices.ContainsFunc(q.excluded, func(s string) bool { return strings.EqualFold(s, attribute) })
 }
 
-// wants says whether the answer shows an attribute that is returned by default.
+// wants says whether the answer may show an attribute that is returned by default, so that it must be read. project has the last word.
 func (q query) wants(attribute string) bool {
 	if len(q.attributes) > 0 {
-		return slices.ContainsFunc(q.attributes, func(s string) bool { return strings.HasPrefix(strings.ToLower(s), attribute) })
+		return slices.ContainsFunc(q.attributes, func(s string) bool { return names(s, attribute) })
 	}
 	return !q.leavesOut(attribute)
 }
@@ -513,7 +538,7 @@ func (q query) project(schema scim.Schema, data []byte) ([]byte, error) {
 
 // projected applies attributes and excludedAttributes to the answer that shows one resource. AWS ignores both.
 func (r *request) projected(out answer, schema scim.Schema) (answer, error) {
-	q := query{attributes: listOf(r.query.Get("attributes")), excluded: listOf(r.query.Get("excludedAttributes"))}
+	q := r.projection()
 	if !r.standard || len(out.body) == 0 || (len(q.attributes) == 0 && len(q.excluded) == 0) {
 		return out, nil
 	}

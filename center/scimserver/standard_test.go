@@ -234,6 +234,14 @@ func TestStandardGroups(t *testing.T) {
 	if got := e.want(200, "GET", path+"?excludedAttributes=members", ""); got["members"] != nil {
 		t.Errorf("members are shown though excluded: %v", got)
 	}
+	for _, name := range []string{"members", "MEMBERS.value", "urn:ietf:params:scim:schemas:core:2.0:Group:members"} {
+		if got := e.want(200, "GET", path+"?attributes="+name, ""); dig(got, "members.value") != ids[1] || got["displayName"] != nil {
+			t.Errorf("%s shows %v, want the members alone", name, got)
+		}
+	}
+	if got := e.want(200, "GET", "Users/"+ids[1]+"?attributes=userName", ""); got["groups"] != nil {
+		t.Errorf("groups are shown though not asked for: %v", got)
+	}
 }
 
 func TestETagsGuardChanges(t *testing.T) {

@@ -32,25 +32,18 @@ func Export(ctx context.Context, c *center.Center, w io.Writer, progress func())
 	err := c.Store.View(ctx, func(rd center.Reader) error {
 		l := &listing{request: &portable, reader: rd}
 		for _, k := range []kind{users, groups} {
-			for after := ""; ; {
-				batch, err := k.after(rd, after, scanBatch)
+			for f, err := range k.all(rd, "") {
 				if err != nil {
 					return err
 				}
-				for _, f := range batch {
-					line, err := l.line(f)
-					if err != nil {
-						return err
-					}
-					if _, err := out.Write(append(line, '\n')); err != nil {
-						return err
-					}
-					progress()
+				line, err := l.line(f)
+				if err != nil {
+					return err
 				}
-				if len(batch) < scanBatch {
-					break
+				if _, err := out.Write(append(line, '\n')); err != nil {
+					return err
 				}
-				after = batch[len(batch)-1].id
+				progress()
 			}
 		}
 		return nil

@@ -14,21 +14,14 @@ func (h *Handler) createUser(ctx context.Context, r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	u, err = h.Center.CreateUser(ctx, r.by, u, r.rules()...)
+	u, err = h.Center.CreateUser(ctx, r.by, u, r.check)
 	if err != nil {
 		return answer{}, err
 	}
 	return h.showUser(ctx, r, http.StatusCreated, u)
 }
 
-// rules are the profile's own on top of the store's.
-func (p profile) rules() []func(center.User) error {
-	if p.standard {
-		return nil
-	}
-	return []func(center.User) error{center.User.CheckAWS}
-}
-
+// check is the profile's rules on top of the store's.
 func (p profile) check(u center.User) error {
 	if p.standard {
 		return nil
@@ -51,7 +44,7 @@ func (h *Handler) showUser(ctx context.Context, r *request, status int, u center
 
 // groupsOfUser is what the standard profile shows as groups. Who was just made is in none.
 func (h *Handler) groupsOfUser(ctx context.Context, r *request, id center.UserID, status int) (list []reference, err error) {
-	if !r.standard || status == http.StatusCreated || slices.Contains(listOf(r.query.Get("excludedAttributes")), "groups") {
+	if !r.standard || status == http.StatusCreated || !r.projection().wants("groups") {
 		return nil, nil
 	}
 	err = h.Center.Store.View(ctx, func(rd center.Reader) (err error) {
