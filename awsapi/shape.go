@@ -84,7 +84,7 @@ func serialization(message string) error {
 	return &Error{Code: "SerializationException", Message: message}
 }
 
-// maxDepth bounds how deep documents are nested.
+// maxShapeDepth bounds how deep documents are nested.
 const maxShapeDepth = 64
 
 type checker struct {

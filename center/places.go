@@ -109,29 +109,35 @@ func (c *Center) Pages() Pages {
 }
 
 // Users reads a page of all users, in the order of their ids, and says how many there are.
-func (p Pages) Users(r Reader, offset, limit int) (users []User, total int, err error) {
-	total, err = p.users.count(p.usersAge, func() (int, error) { return r.CountUsers(UserQuery{}) })
-	if err != nil || limit == 0 {
-		return nil, total, err
-	}
-	from := p.users.near(offset)
-	users, err = r.Users(UserQuery{After: UserID(from.id), Offset: offset - from.offset, Limit: limit})
-	if err == nil && len(users) > 0 {
-		p.users.note(place{offset + len(users), string(users[len(users)-1].ID)}, p.usersAge)
-	}
-	return users, total, err
+func (p Pages) Users(r Reader, offset, limit int) ([]User, int, error) {
+	return pageOf(p.users, p.usersAge, offset, limit,
+		func() (int, error) { return r.CountUsers(UserQuery{}) },
+		func(after string, offset int) ([]User, error) {
+			return r.Users(UserQuery{After: UserID(after), Offset: offset, Limit: limit})
+		},
+		func(u *User) string { return string(u.ID) })
 }
 
 // Groups is Users for groups.
-func (p Pages) Groups(r Reader, offset, limit int) (groups []Group, total int, err error) {
-	total, err = p.groups.count(p.groupsAge, func() (int, error) { return r.CountGroups(GroupQuery{}) })
+func (p Pages) Groups(r Reader, offset, limit int) ([]Group, int, error) {
+	return pageOf(p.groups, p.groupsAge, offset, limit,
+		func() (int, error) { return r.CountGroups(GroupQuery{}) },
+		func(after string, offset int) ([]Group, error) {
+			return r.Groups(GroupQuery{After: GroupID(after), Offset: offset, Limit: limit})
+		},
+		func(g *Group) string { return string(g.ID) })
+}
+
+// pageOf reads a page from the nearest place that is known, and notes where it ends. read is given an id to begin after and how many to pass over.
+func pageOf[T any](p *places, age uint64, offset, limit int, count func() (int, error), read func(after string, offset int) ([]T, error), id func(*T) string) ([]T, int, error) {
+	total, err := p.count(age, count)
 	if err != nil || limit == 0 {
 		return nil, total, err
 	}
-	from := p.groups.near(offset)
-	groups, err = r.Groups(GroupQuery{After: GroupID(from.id), Offset: offset - from.offset, Limit: limit})
-	if err == nil && len(groups) > 0 {
-		p.groups.note(place{offset + len(groups), string(groups[len(groups)-1].ID)}, p.groupsAge)
+	from := p.near(offset)
+	list, err := read(from.id, offset-from.offset)
+	if err == nil && len(list) > 0 {
+		p.note(place{offset + len(list), id(&list[len(list)-1])}, age)
 	}
-	return groups, total, err
+	return list, total, err
 }

@@ -43,42 +43,34 @@ func (r *remembered) forget() {
 
 // token returns what is remembered, and the age to hand to keepToken.
 func (r *remembered) token(digest string) (BearerToken, uint64, bool) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	t, ok := r.tokens[digest]
-	return t, r.age, ok
+	return recall(r, &r.tokens, digest)
 }
 
 // keepToken remembers what was read since the age was taken, unless everything was forgotten meanwhile.
-func (r *remembered) keepToken(t BearerToken, age uint64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.age != age || len(r.tokens) >= maxRemembered {
-		return
-	}
-	if r.tokens == nil {
-		r.tokens = map[string]BearerToken{}
-	}
-	r.tokens[t.Digest] = t
-}
+func (r *remembered) keepToken(t BearerToken, age uint64) { keep(r, &r.tokens, t.Digest, t, age) }
 
-func (r *remembered) key(id string) (openedKey, uint64, bool) {
+func (r *remembered) key(id string) (openedKey, uint64, bool) { return recall(r, &r.keys, id) }
+
+func (r *remembered) keepKey(k openedKey, age uint64) { keep(r, &r.keys, k.ID, k, age) }
+
+// recall looks into one of r's maps of credentials, and keep puts something there.
+func recall[T any](r *remembered, from *map[string]T, id string) (T, uint64, bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	k, ok := r.keys[id]
-	return k, r.age, ok
+	v, ok := (*from)[id]
+	return v, r.age, ok
 }
 
-func (r *remembered) keepKey(k openedKey, age uint64) {
+func keep[T any](r *remembered, in *map[string]T, id string, v T, age uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.age != age || len(r.keys) >= maxRemembered {
+	if r.age != age || len(*in) >= maxRemembered {
 		return
 	}
-	if r.keys == nil {
-		r.keys = map[string]openedKey{}
+	if *in == nil {
+		*in = map[string]T{}
 	}
-	r.keys[k.ID] = k
+	(*in)[id] = v
 }
 
 func (r *remembered) externalIDIssuer() (string, uint64) {

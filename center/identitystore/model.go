@@ -1,6 +1,7 @@
 package identitystore
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -16,11 +17,7 @@ func chars(text string, others ...rune) *awsapi.Pattern {
 			if r > ' ' && r < 0x7f || unicode.In(r, unicode.L, unicode.M, unicode.S, unicode.N, unicode.P) {
 				continue
 			}
-			known := false
-			for _, o := range others {
-				known = known || r == o
-			}
-			if !known {
+			if !slices.Contains(others, r) {
 				return false
 			}
 		}

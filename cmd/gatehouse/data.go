@@ -130,7 +130,7 @@ func (w *world) restore(ctx context.Context, d *dataFlags, file string, force bo
 		err = backup.View(ctx, func(r center.Reader) error {
 			keys, err := r.AccessKeys()
 			if len(keys) > 0 {
-				err = d.opens(w.env, keys[0])
+				_, err = d.opens(w.env, keys[0])
 			}
 			return err
 		})
@@ -163,21 +163,21 @@ func (w *world) restore(ctx context.Context, d *dataFlags, file string, force bo
 	return w.result(d.asJSON, map[string]any{"data": d.data}, "Restored into %s. Start it with: gatehouse serve --data %s", d.data, d.data)
 }
 
-// opens says whether the folder's master key opens what the backup sealed.
-func (d *dataFlags) opens(env func(string) (string, bool), k center.AccessKey) error {
+// opens returns what opens secrets with the folder's master key, unless it is not the one that the key's secret was sealed with.
+func (d *dataFlags) opens(env func(string) (string, bool), k center.AccessKey) (*authn.Sealer, error) {
 	if _, given := env("GATEHOUSE_MASTER_KEY"); !given {
 		if _, err := os.Stat(filepath.Join(d.data, "master.key")); err != nil {
-			return fmt.Errorf("the folder has no master.key; copy the one of the center that was backed up there, or set GATEHOUSE_MASTER_KEY: %w", err)
+			return nil, fmt.Errorf("the folder has no master.key; copy the one of the center that was backed up there, or set GATEHOUSE_MASTER_KEY: %w", err)
 		}
 	}
 	sealer, err := d.folder(env)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if _, err := sealer.Open("access-key/"+k.ID, k.SealedSecret); err != nil {
-		return fmt.Errorf("the master key is not the one that the secrets were sealed with: %w", err)
+		return nil, fmt.Errorf("the master key is not the one that the secrets were sealed with: %w", err)
 	}
-	return nil
+	return sealer, nil
 }
 
 // copyFile copies a file so that a new one is there whole or not at all.
@@ -349,14 +349,10 @@ func (d *dataFlags) sealed(ctx context.Context, env func(string) (string, bool),
 	var sealer *authn.Sealer
 	for _, k := range keys {
 		if sealer == nil {
-			if err := d.opens(env, k); err != nil {
+			if sealer, err = d.opens(env, k); err != nil {
 				return []string{"master key: " + err.Error()}, nil
 			}
-			if sealer, err = d.folder(env); err != nil {
-				return nil, err
-			}
-		}
-		if _, err := sealer.Open("access-key/"+k.ID, k.SealedSecret); err != nil {
+		} else if _, err := sealer.Open("access-key/"+k.ID, k.SealedSecret); err != nil {
 			problems = append(problems, "access key: the secret of "+k.ID+" cannot be opened")
 		}
 	}
