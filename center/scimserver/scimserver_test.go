@@ -75,12 +75,21 @@ func (e *endpoint) send(method, path, body string) (int, map[string]any) {
 
 func (e *endpoint) raw(method, url, body, authorization string) (int, string) {
 	e.t.Helper()
+	res, text := e.do(method, url, body, map[string]string{"Authorization": authorization})
+	return res.StatusCode, text
+}
+
+// do sends a request with headers and returns the answer with its body.
+func (e *endpoint) do(method, url, body string, header map[string]string) (*http.Response, string) {
+	e.t.Helper()
 	req, err := http.NewRequestWithContext(context.Background(), method, strings.ReplaceAll(url, " ", "%20"), strings.NewReader(body))
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	req.Header.Set("Authorization", authorization)
 	req.Header.Set("Content-Type", "application/scim+json")
+	for name, value := range header {
+		req.Header.Set(name, value)
+	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		e.t.Fatal(err)
@@ -90,7 +99,7 @@ func (e *endpoint) raw(method, url, body, authorization string) (int, string) {
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	return res.StatusCode, string(data)
+	return res, string(data)
 }
 
 // want sends a request that must be answered with the status.

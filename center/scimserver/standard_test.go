@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -28,23 +27,7 @@ func newStandard(t testing.TB) *endpoint {
 // header sends a request with one more header and returns the answer with its body.
 func (e *endpoint) header(method, path, name, value, body string) (*http.Response, string) {
 	e.t.Helper()
-	req, err := http.NewRequestWithContext(context.Background(), method, e.url+path, strings.NewReader(body))
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+e.token)
-	req.Header.Set("Content-Type", "application/scim+json")
-	req.Header.Set(name, value)
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	defer res.Body.Close() //nolint:errcheck // read to its end
-	data, err := io.ReadAll(res.Body)
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	return res, string(data)
+	return e.do(method, e.url+path, body, map[string]string{"Authorization": "Bearer " + e.token, name: value})
 }
 
 const grace = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"grace","title":"Admiral","emails":[{"value":"grace@navy.example","type":"work","primary":true},
