@@ -30,6 +30,7 @@ type Center struct {
 	NewID  func() string
 
 	remembered              remembered
+	users                   rememberedUsers
 	userPlaces, groupPlaces places
 
 	// Instance is read or made by Open and never changes afterwards.

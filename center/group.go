@@ -264,12 +264,12 @@ func (c *Center) CountGroups(ctx context.Context, q GroupQuery) (n int, err erro
 func (c *Center) CreateMembership(ctx context.Context, by audit.Actor, group GroupID, user UserID) (m Membership, err error) {
 	subject := string(group) + "/" + string(user)
 	err = c.change(ctx, by, "CreateGroupMembership", func(tx Tx) (string, error) {
-		m, err = tx.AddMember(group, user, c.now(), by.Name)
-		if err == nil {
-			return subject, c.changed(tx, by, group)
-		}
-		if !errors.Is(err, ErrNoRow) {
+		added, err := tx.AddMember(group, user, c.now(), by.Name, &m)
+		if err != nil {
 			return subject, err
+		}
+		if added {
+			return subject, c.changed(tx, by, group)
 		}
 		if _, err := tx.Group(group); err != nil {
 			return subject, orRefuse(err, GroupNotFound, string(group))

@@ -87,7 +87,8 @@ type Tx interface {
 
 	PutInstance(Instance) error
 
-	// AddUser says whether the user was added: false when another one has its id, user name, e-mail address or external id.
+	// AddUser says whether the user was added: false when another one has its id, user name, e-mail address or external id. AddUser, AddMember and AddMembers
+	// may say at first that all were added, and have Update run its function again when that turns out to be wrong.
 	AddUser(User) (bool, error)
 	PutUser(User) error
 	PutUserKeepingKeys(User) error // PutUser for a user whose name, address, external id and display name are as they were
@@ -97,8 +98,9 @@ type Tx interface {
 	// TouchGroup counts a change of a group's members.
 	TouchGroup(id GroupID, at time.Time, by string) error
 	DeleteGroup(GroupID) error
-	// AddMember adds one user and returns the membership. ErrNoRow when there is no such group or user, or the user is a member already.
-	AddMember(group GroupID, user UserID, at time.Time, by string) (Membership, error)
+	// AddMember adds one user and says whether it did: false when there is no such group or user, or the user is a member already. m is the membership when
+	// Update returns.
+	AddMember(group GroupID, user UserID, at time.Time, by string, m *Membership) (bool, error)
 	// AddMembers adds users, each named once, and says how many were added: who is a member already, or does not exist, is passed over. To
 	// a group that does not exist nobody is added.
 	AddMembers(group GroupID, users []UserID, at time.Time, by string) (int, error)

@@ -291,6 +291,7 @@ func (u User) checkUnique(tx Reader) error {
 func (c *Center) CreateUser(ctx context.Context, by audit.Actor, u User, rules ...func(User) error) (User, error) {
 	u.ID, u.CreatedAt, u.CreatedBy = UserID(c.NewID()), c.now(), by.Name
 	u.UpdatedAt, u.UpdatedBy = u.CreatedAt, by.Name
+	age := c.users.now()
 	defer c.userPlaces.forget()
 	err := c.change(ctx, by, "CreateUser", func(tx Tx) (string, error) {
 		if err := u.Check(); err != nil {
@@ -309,13 +310,16 @@ func (c *Center) CreateUser(ctx context.Context, by audit.Actor, u User, rules .
 		}
 		return string(u.ID), errors.New("the store refused a user whose keys nobody has")
 	})
+	if err == nil {
+		c.keepUser(u, age)
+	}
 	return u, err
 }
 
 // UpdateUser changes a user by edit, which may be called more than once. It fails as CreateUser does, and with UserNotFound.
 // What edit does to id and creation is ignored. An edit that changes nothing leaves no trace.
 func (c *Center) UpdateUser(ctx context.Context, by audit.Actor, id UserID, edit func(*User) error) (User, error) {
-	defer c.remembered.forgetUser(id)
+	defer c.users.forget(id)
 	var u User
 	err := c.change(ctx, by, "UpdateUser", func(tx Tx) (string, error) {
 		old, err := tx.User(id)
@@ -359,7 +363,7 @@ func (u User) clone() User {
 
 // SetUserActive enables or disables a user. It is the one change to a user that the console allows under automatic provisioning.
 func (c *Center) SetUserActive(ctx context.Context, by audit.Actor, id UserID, active bool) error {
-	defer c.remembered.forgetUser(id)
+	defer c.users.forget(id)
 	action := "EnableUser"
 	if !active {
 		action = "DisableUser"
@@ -382,7 +386,7 @@ func (c *Center) SetUserActive(ctx context.Context, by audit.Actor, id UserID, a
 // DeleteUser removes a user with memberships, password and sessions. Assignments of the vanished user stay listable but grant
 // nothing, since ids are never used again. rules may refuse, such as because of the user's version.
 func (c *Center) DeleteUser(ctx context.Context, by audit.Actor, id UserID, rules ...func(User) error) error {
-	defer c.remembered.forgetUser(id)
+	defer c.users.forget(id)
 	defer c.userPlaces.forget()
 	return c.change(ctx, by, "DeleteUser", func(tx Tx) (string, error) {
 		u, err := tx.User(id)
@@ -400,9 +404,9 @@ func (c *Center) DeleteUser(ctx context.Context, by audit.Actor, id UserID, rule
 
 // User returns one user, or UserNotFound.
 func (c *Center) User(ctx context.Context, id UserID) (User, error) {
-	known, age := c.remembered.user(id)
-	if known != nil {
-		return *known, nil
+	known, age, ok := c.users.byID(id)
+	if ok {
+		return known, nil
 	}
 	return c.keptUser(age, func() (User, error) {
 		return findUser(ctx, c, string(id), func(r Reader) (User, error) { return r.User(id) })
@@ -412,17 +416,23 @@ func (c *Center) User(ctx context.Context, id UserID) (User, error) {
 // keptUser reads a user and remembers it where that is allowed.
 func (c *Center) keptUser(age uint64, find func() (User, error)) (User, error) {
 	u, err := find()
-	if err == nil && !c.Store.Shared() {
-		c.remembered.keepUser(u, age)
+	if err == nil {
+		c.keepUser(u, age)
 	}
 	return u, err
 }
 
+func (c *Center) keepUser(u User, age uint64) {
+	if !c.Store.Shared() {
+		c.users.keep(u, age)
+	}
+}
+
 // UserByName finds a user by user name, ignoring letter case, or fails with UserNotFound.
 func (c *Center) UserByName(ctx context.Context, name string) (User, error) {
-	known, age := c.remembered.userByName(Fold(name))
-	if known != nil {
-		return *known, nil
+	known, age, ok := c.users.byName(Fold(name))
+	if ok {
+		return known, nil
 	}
 	return c.keptUser(age, func() (User, error) {
 		return findUser(ctx, c, name, func(r Reader) (User, error) { return r.UserByName(name) })

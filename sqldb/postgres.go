@@ -101,12 +101,15 @@ const maxTries = 12
 // run runs a transaction, and again when the server asks for it. A connection that breaks before the commit is replaced once: the server
 // may have been restarted since it was last used.
 func (p *postgres) run(ctx context.Context, begin string, fn func(Tx) error) error {
-	replaced := false
+	replaced, careful := false, false
 	for try := 1; ; try++ {
-		committing, err := p.gated(try > maxPatience, func() (bool, error) { return p.once(ctx, begin, fn) })
+		committing, err := p.gated(try > maxPatience, func() (bool, error) { return p.once(ctx, begin, careful, fn) })
 		switch {
 		case err == nil:
 			return nil
+		case !careful && assumedWrongly(err):
+			careful = true
+			continue
 		case lost(err) && !committing && !replaced && ctx.Err() == nil:
 			replaced = true
 			continue
@@ -140,18 +143,18 @@ func (p *postgres) gated(alone bool, fn func() (bool, error)) (bool, error) {
 	return fn()
 }
 
-func (p *postgres) once(ctx context.Context, begin string, fn func(Tx) error) (committing bool, err error) {
+func (p *postgres) once(ctx context.Context, begin string, careful bool, fn func(Tx) error) (committing bool, err error) {
 	c, err := p.pool.Acquire(ctx)
 	if err != nil {
 		return false, fmt.Errorf("connect: %w", err)
 	}
 	defer c.Release()
-	tx := &pgTx{conn: c.Conn(), pending: &pgx.Batch{}}
+	tx := &pgTx{conn: c.Conn(), pending: &pgx.Batch{}, careful: careful}
 	tx.pending.Queue(begin)
 	err = fn(Tx{ctx: ctx, conn: tx})
 	if err == nil {
 		tx.pending.Queue("commit")
-		if err = tx.flush(ctx, nil); err == nil {
+		if err = tx.flush(ctx); err == nil {
 			return true, nil
 		}
 		committing, err = true, fmt.Errorf("commit: %w", err)
@@ -170,6 +173,12 @@ func retryable(err error) bool {
 		return false
 	}
 	return pg.Code == "40001" || pg.Code == "40P01" || pg.Code == "23505"
+}
+
+// assumedWrongly knows the failure that pgTx.assume provokes; no other statement of ours divides.
+func assumedWrongly(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "22012" // division by zero
 }
 
 // lost says whether the server or the way to it failed, rather than the request. Source: PostgreSQL, appendix A: classes 08 (connection), 53
@@ -217,6 +226,10 @@ func (c poolConn) query(ctx context.Context, query string, args []any, scan func
 	return scanAll(rows, scan)
 }
 
+func (c poolConn) assume(context.Context, int, string, []any, []string, func(Row) error) (int64, error) {
+	return 0, errors.New("a transaction of one statement assumes nothing")
+}
+
 func scanAll(rows pgx.Rows, scan func(Row) error) error {
 	defer rows.Close()
 	for rows.Next() {
@@ -233,48 +246,69 @@ type pgTx struct {
 	conn    *pgx.Conn
 	pending *pgx.Batch
 	begun   bool
+	careful bool // whether nothing may be assumed
 }
 
-// flush sends what is pending; last, if not nil, reads the answer to the last statement.
-func (c *pgTx) flush(ctx context.Context, last func(pgx.BatchResults) error) (err error) {
-	n := c.pending.Len()
+// flush sends what is pending and reads the answers.
+func (c *pgTx) flush(ctx context.Context) error {
 	results := c.conn.SendBatch(ctx, c.pending)
 	c.pending, c.begun = &pgx.Batch{}, true
-	defer func() { err = errors.Join(err, results.Close()) }()
-	for range n - 1 {
-		if _, err := results.Exec(); err != nil {
-			return err
-		}
-	}
-	if last != nil {
-		return last(results)
-	}
-	_, err = results.Exec()
-	return err
+	return results.Close()
+}
+
+func (c *pgTx) queue(query string, args []any) *pgx.QueuedQuery {
+	return c.pending.Queue(query, storable(args)...)
 }
 
 func (c *pgTx) do(_ context.Context, query string, args []any) error {
-	c.pending.Queue(query, storable(args)...)
+	c.queue(query, args)
 	return nil
 }
 
 func (c *pgTx) exec(ctx context.Context, query string, args []any) (changed int64, err error) {
-	c.pending.Queue(query, storable(args)...)
-	err = c.flush(ctx, func(r pgx.BatchResults) error {
-		tag, err := r.Exec()
+	c.queue(query, args).Exec(func(tag pgconn.CommandTag) error {
 		changed = tag.RowsAffected()
-		return err
+		return nil
 	})
+	err = c.flush(ctx)
 	return changed, err
 }
 
 func (c *pgTx) query(ctx context.Context, query string, args []any, scan func(Row) error) error {
-	c.pending.Queue(query, storable(args)...)
-	return c.flush(ctx, func(r pgx.BatchResults) error {
-		rows, err := r.Query()
-		if err != nil {
-			return err
-		}
-		return scanAll(rows, scan)
-	})
+	c.queue(query, args).Query(func(rows pgx.Rows) error { return scanAll(rows, scan) })
+	return c.flush(ctx)
 }
+
+// assume lets a wrong assumption fail the transaction, which may well be on its way to the commit: it divides by how many rows were changed, or by how many
+// times as many as were expected.
+func (c *pgTx) assume(ctx context.Context, rows int, query string, args []any, columns []string, scan func(Row) error) (changed int64, err error) {
+	returning := " RETURNING " + strings.Join(append(columns, "1"), ", ")
+	if c.careful {
+		err = c.query(ctx, query+returning, args, func(r Row) error {
+			changed++
+			return scanFirst(r, scan)
+		})
+		return changed, err
+	}
+	var firsts strings.Builder
+	for _, column := range columns {
+		fmt.Fprintf(&firsts, "max(%s), ", column)
+	}
+	q := c.queue(fmt.Sprintf("WITH changed AS (%s%s) SELECT %s1 / (count(*) / %d) FROM changed", query, returning, firsts.String(), rows), args)
+	if scan != nil {
+		q.Query(func(r pgx.Rows) error { return scanAll(r, func(r Row) error { return scanFirst(r, scan) }) })
+	}
+	return int64(rows), nil
+}
+
+// scanFirst scans the columns of a row but the last.
+func scanFirst(r Row, scan func(Row) error) error {
+	if scan == nil {
+		return nil
+	}
+	return scan(butLast{r})
+}
+
+type butLast struct{ Row }
+
+func (r butLast) Scan(dest ...any) error { return r.Row.Scan(append(dest, nil)...) }

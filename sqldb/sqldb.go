@@ -105,6 +105,8 @@ type conn interface {
 	// do is exec for who does not need the number; on PostgreSQL a failure may show only at the next statement, or at the commit.
 	do(ctx context.Context, query string, args []any) error
 	query(ctx context.Context, query string, args []any, scan func(Row) error) error
+	// assume is exec for a statement that nearly always changes so many rows, of which it may return columns that hold numbers.
+	assume(ctx context.Context, rows int, query string, args []any, columns []string, scan func(Row) error) (int64, error)
 }
 
 // Row is one row of a result.
@@ -117,6 +119,20 @@ type Row interface {
 func (t Tx) Exec(query string, args ...any) (int64, error) {
 	n, err := t.conn.exec(t.ctx, query, args)
 	return n, explain(query, err)
+}
+
+// Assume is Exec for a statement that nearly always changes so many rows. PostgreSQL is not asked whether it did until the transaction has another question or
+// is committed, which spares a way to the server and back; when it did not, nothing is kept and the transaction is run again, this time with the true answer.
+func (t Tx) Assume(rows int, query string, args ...any) (int64, error) {
+	n, err := t.conn.assume(t.ctx, rows, query, args, nil, nil)
+	return n, explain(query, err)
+}
+
+// AssumeRow is Assume for a statement that nearly always changes one row, and says whether it did. scan reads columns of it, which hold numbers, at the
+// latest before Update returns.
+func (t Tx) AssumeRow(query string, args []any, columns []string, scan func(Row) error) (bool, error) {
+	n, err := t.conn.assume(t.ctx, 1, query, args, columns, scan)
+	return n == 1, explain(query, err)
 }
 
 // Query calls scan for each row of the result, in order. scan must not use the Tx.

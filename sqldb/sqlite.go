@@ -366,6 +366,17 @@ func (c *sqliteConn) query(ctx context.Context, query string, args []any, scan f
 	}
 }
 
+func (c *sqliteConn) assume(ctx context.Context, _ int, query string, args []any, columns []string, scan func(Row) error) (n int64, err error) {
+	if columns == nil {
+		return c.exec(ctx, query, args)
+	}
+	err = c.query(ctx, query+" RETURNING "+strings.Join(columns, ", "), args, func(r Row) error {
+		n++
+		return scan(r)
+	})
+	return n, err
+}
+
 type sqliteRow struct{ *sqlite.Stmt }
 
 // Scan implements Row.

@@ -65,13 +65,14 @@ func emails(t *testing.T, s center.Store) {
 		{person("n1", "x1", "ADA@example.com"), false}, {person("n2", "BOB@example.com", "bob@example.com"), false}, {person("n3", "x3", "bob@example.COM"), false},
 		{person("n4", "ada@example.com", "other@example.com"), false}, {person("n5", "bob@example.com", "five@example.com"), true}, {person("n6", "x6", "eve@example.com"), true},
 	} {
-		update(t, s, func(tx center.Tx) error {
-			added, err := tx.AddUser(c.u)
-			if added != c.added {
-				t.Errorf("%s with %s: added %t", c.u.UserName, c.u.PrimaryEmail(), added)
-			}
+		var added bool
+		update(t, s, func(tx center.Tx) (err error) {
+			added, err = tx.AddUser(c.u)
 			return err
 		})
+		if added != c.added {
+			t.Errorf("%s with %s: added %t", c.u.UserName, c.u.PrimaryEmail(), added)
+		}
 	}
 	view(t, s, func(r center.Reader) error {
 		for email, want := range map[string]center.UserID{"ADA@example.com": "u1", "bob@example.com": "u2", "e@example.com": "u3", "eve@example.com": "n6"} {
@@ -148,7 +149,9 @@ func paging(t *testing.T, s center.Store) {
 func memberships(t *testing.T, s center.Store) {
 	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	users := make([]center.UserID, 4)
-	update(t, s, func(tx center.Tx) error {
+	var added [3][2]int
+	var nowhere int
+	update(t, s, func(tx center.Tx) (err error) {
 		for j := range users {
 			users[j] = center.UserID(fmt.Sprint("u", j))
 			if err := addUser(tx, center.User{ID: users[j], UserName: string(users[j])}); err != nil {
@@ -161,19 +164,28 @@ func memberships(t *testing.T, s center.Store) {
 				return err
 			}
 			first, err := tx.AddMembers(g, users[1:2], at, "me")
-			if err != nil || first != 1 {
-				t.Errorf("added %d, %v; want one", first, err)
+			if err != nil {
+				return err
 			}
 			rest, err := tx.AddMembers(g, append(slices.Clone(users), "nobody"), at, "me")
-			if err != nil || rest != 3 {
-				t.Errorf("added %d, %v; want three, and neither who does not exist nor who is there already", rest, err)
+			if err != nil {
+				return err
 			}
+			added[i] = [2]int{first, rest}
 		}
-		if n, err := tx.AddMembers("g9", users, at, "me"); err != nil || n != 0 {
-			t.Errorf("added %d to a group that does not exist, %v", n, err)
+		if nowhere, err = tx.AddMembers("g9", users, at, "me"); err != nil {
+			return err
 		}
 		return errors.Join(tx.DeleteMembershipsIn("g0"), tx.DeleteMembershipsOf("u0"), tx.RemoveMembers("g1", []center.UserID{"u1", "nobody"}))
 	})
+	for i, n := range added {
+		if n != [2]int{1, 3} {
+			t.Errorf("group %d: added %d; want one, then three, and neither who does not exist nor who is there already", i, n)
+		}
+	}
+	if nowhere != 0 {
+		t.Errorf("added %d to a group that does not exist", nowhere)
+	}
 	var first center.Membership
 	view(t, s, func(r center.Reader) error {
 		of, err := r.Memberships(center.MembershipQuery{UserID: "u1"})
@@ -231,17 +243,30 @@ func groups(t *testing.T, s center.Store) {
 	update(t, s, func(tx center.Tx) error {
 		return errors.Join(tx.AddGroup(g), addUser(tx, center.User{ID: "u1", UserName: "ada", DisplayName: "Ada"}), tx.AddGroup(center.Group{ID: "g2", DisplayName: "Empty"}))
 	})
+	var m center.Membership
 	update(t, s, func(tx center.Tx) error {
-		m, err := tx.AddMember("g1", "u1", at, "me")
-		if err != nil || m.GroupID != "g1" || m.UserID != "u1" || !m.CreatedAt.Equal(at) || m.CreatedBy != "me" {
-			t.Errorf("added %+v, %v", m, err)
+		added, err := tx.AddMember("g1", "u1", at, "me", &m)
+		if !added {
+			t.Error("not added")
 		}
+		return err
+	})
+	if m.GroupID != "g1" || m.UserID != "u1" || !m.CreatedAt.Equal(at) || m.CreatedBy != "me" {
+		t.Errorf("added %+v", m)
+	}
+	for what, pair := range map[string][2]string{"twice": {"g1", "u1"}, "nobody": {"g1", "u9"}, "nowhere": {"g9", "u1"}} {
+		var added bool
+		update(t, s, func(tx center.Tx) (err error) {
+			added, err = tx.AddMember(center.GroupID(pair[0]), center.UserID(pair[1]), at, "me", &center.Membership{})
+			return err
+		})
+		if added {
+			t.Errorf("%s: added", what)
+		}
+	}
+	update(t, s, func(tx center.Tx) error {
 		if same, err := tx.Membership(m.ID); err != nil || same != m {
 			t.Errorf("the membership reads back as %+v, %v; want %+v", same, err, m)
-		}
-		for what, pair := range map[string][2]string{"twice": {"g1", "u1"}, "nobody": {"g1", "u9"}, "nowhere": {"g9", "u1"}} {
-			_, err := tx.AddMember(center.GroupID(pair[0]), center.UserID(pair[1]), at, "me")
-			wantNoRow(t, what, err)
 		}
 		return errors.Join(tx.TouchGroup("g1", at.Add(time.Minute), "me"), tx.TouchGroup("g1", at.Add(time.Hour), "you"))
 	})

@@ -75,7 +75,7 @@ func userColumns(u center.User) []any {
 
 // AddUser leaves the keys to the unique indexes, but for an address that is somebody's user name.
 func (t tx) AddUser(u center.User) (bool, error) {
-	n, err := t.Exec(`INSERT INTO users (id, user_name, email, name_is_email, external_id, search, doc)
+	n, err := t.Assume(1, `INSERT INTO users (id, user_name, email, name_is_email, external_id, search, doc)
 		SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS INTEGER), CAST($5 AS TEXT), CAST($6 AS TEXT), CAST($7 AS TEXT)
 		WHERE NOT EXISTS (SELECT 1 FROM users WHERE (user_name = $3 AND name_is_email = 1) OR (email = $2 AND CAST($4 AS INTEGER) = 1))
 		ON CONFLICT DO NOTHING`, userColumns(u)...)

@@ -109,18 +109,21 @@ func (t tx) GroupsOf(u center.UserID) ([]center.Group, error) {
 	return t.groups(`SELECT g.doc, g.version, g.updated, g.updated_by FROM memberships m JOIN user_groups g ON g.seq = m.group_seq WHERE m.user_seq = (SELECT seq FROM users WHERE id = $1) ORDER BY m.group_seq`, string(u))
 }
 
-func (t tx) AddMember(g center.GroupID, u center.UserID, at time.Time, by string) (m center.Membership, err error) {
+func (t tx) AddMember(g center.GroupID, u center.UserID, at time.Time, by string, m *center.Membership) (bool, error) {
 	at = at.Truncate(time.Millisecond)
-	err = t.Row(`INSERT INTO memberships (group_seq, user_seq, created, created_by) SELECT g.seq, u.seq, CAST($1 AS BIGINT), CAST($2 AS TEXT) FROM user_groups g, users u
-		WHERE g.id = $3 AND u.id = $4 ON CONFLICT DO NOTHING RETURNING group_seq, user_seq`, []any{at.UnixMilli(), by, string(g), string(u)}, &m.GroupPosition, &m.UserPosition)
-	m.ID, m.GroupID, m.UserID, m.CreatedAt, m.CreatedBy = membershipID(m.GroupPosition, m.UserPosition, at.UnixMilli()), g, u, at, by
-	return m, sqldb.NoRow(err, center.ErrNoRow)
+	*m = center.Membership{GroupID: g, UserID: u, CreatedAt: at, CreatedBy: by}
+	return t.AssumeRow(`INSERT INTO memberships (group_seq, user_seq, created, created_by) SELECT g.seq, u.seq, CAST($1 AS BIGINT), CAST($2 AS TEXT) FROM user_groups g, users u
+		WHERE g.id = $3 AND u.id = $4 ON CONFLICT DO NOTHING`, []any{at.UnixMilli(), by, string(g), string(u)}, []string{"group_seq", "user_seq"}, func(r sqldb.Row) error {
+		err := r.Scan(&m.GroupPosition, &m.UserPosition)
+		m.ID = membershipID(m.GroupPosition, m.UserPosition, at.UnixMilli())
+		return err
+	})
 }
 
 // AddMembers takes the numbers from the group and the users, so that those that are not there add nothing.
 func (t tx) AddMembers(g center.GroupID, users []center.UserID, at time.Time, by string) (added int, err error) {
 	for some := range slices.Chunk(users, listed) {
-		n, err := t.Exec(`INSERT INTO memberships (group_seq, user_seq, created, created_by)
+		n, err := t.Assume(len(some), `INSERT INTO memberships (group_seq, user_seq, created, created_by)
 			SELECT g.seq, u.seq, CAST($2 AS BIGINT), CAST($3 AS TEXT) FROM user_groups g, users u WHERE g.id = $1 AND u.id IN `+placeholders(4, len(some))+` ON CONFLICT DO NOTHING`,
 			append([]any{string(g), at.UnixMilli(), by}, anys(some)...)...)
 		if err != nil {

@@ -49,7 +49,7 @@ func TestTheFirstReleasesDataIsMigrated(t *testing.T) {
 				t.Errorf("the check says %v, %v", problems, err)
 			}
 			if err := s.Update(context.Background(), func(tx center.Tx) error {
-				_, err := tx.AddMember("g1", "u1", time.Now(), "me")
+				_, err := tx.AddMember("g1", "u1", time.Now(), "me", &center.Membership{})
 				return err
 			}); err != nil {
 				t.Error(err)

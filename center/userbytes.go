@@ -1,0 +1,126 @@
+package center
+
+import (
+	"encoding/binary"
+	"time"
+)
+
+// A remembered user is its texts one behind the other, each behind its length; then the lists, each behind its length; then the numbers. Only this
+// process reads what it wrote, so nothing is checked.
+
+// texts are the fields that hold one text.
+func (u *User) texts() [27]*string {
+	n, e := &u.Name, &u.Enterprise
+	return [...]*string{(*string)(&u.ID), &u.UserName, &u.ExternalID, &u.DisplayName, &u.NickName, &u.ProfileURL, &u.Title, &u.UserType, &u.PreferredLanguage, &u.Locale,
+		&u.Timezone, &u.Website, &u.Birthdate, &u.CreatedBy, &u.UpdatedBy, &n.Formatted, &n.FamilyName, &n.GivenName, &n.MiddleName, &n.HonorificPrefix, &n.HonorificSuffix,
+		&e.EmployeeNumber, &e.CostCenter, &e.Organization, &e.Division, &e.Department, &e.Manager}
+}
+
+func (u *User) lists() [7]*[]Value {
+	return [...]*[]Value{&u.Emails, &u.PhoneNumbers, &u.IMs, &u.Photos, &u.Entitlements, &u.Roles, &u.Certificates}
+}
+
+func (a *Address) texts() [7]*string {
+	return [...]*string{&a.Formatted, &a.StreetAddress, &a.Locality, &a.Region, &a.PostalCode, &a.Country, &a.Type}
+}
+
+func appendText(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+func appendFlag(b []byte, flag bool) []byte {
+	if flag {
+		return append(b, 1)
+	}
+	return append(b, 0)
+}
+
+func appendUser(b []byte, u User) []byte {
+	for _, t := range u.texts() {
+		b = appendText(b, *t)
+	}
+	for _, list := range u.lists() {
+		b = binary.AppendUvarint(b, uint64(len(*list)))
+		for _, v := range *list {
+			b = appendFlag(appendText(appendText(appendText(b, v.Value), v.Display), v.Type), v.Primary)
+		}
+	}
+	b = binary.AppendUvarint(b, uint64(len(u.Addresses)))
+	for i := range u.Addresses {
+		for _, t := range u.Addresses[i].texts() {
+			b = appendText(b, *t)
+		}
+		b = appendFlag(b, u.Addresses[i].Primary)
+	}
+	b = appendFlag(b, u.Active)
+	for _, t := range []time.Time{u.CreatedAt, u.UpdatedAt} {
+		b = binary.AppendVarint(binary.AppendVarint(b, t.Unix()), int64(t.Nanosecond()))
+	}
+	return binary.AppendVarint(b, u.Version)
+}
+
+// decodeUser reads what appendUser wrote. The user's texts are parts of record.
+func decodeUser(record string) (u User) {
+	r := userReader(record)
+	for _, t := range u.texts() {
+		*t = r.text()
+	}
+	for _, list := range u.lists() {
+		if n := r.length(); n > 0 {
+			*list = make([]Value, n)
+			for i := range *list {
+				(*list)[i] = Value{Value: r.text(), Display: r.text(), Type: r.text(), Primary: r.flag()}
+			}
+		}
+	}
+	if n := r.length(); n > 0 {
+		u.Addresses = make([]Address, n)
+		for i := range u.Addresses {
+			for _, t := range u.Addresses[i].texts() {
+				*t = r.text()
+			}
+			u.Addresses[i].Primary = r.flag()
+		}
+	}
+	u.Active, u.CreatedAt, u.UpdatedAt, u.Version = r.flag(), r.time(), r.time(), r.number()
+	return u
+}
+
+// userReader is what is left to read.
+type userReader string
+
+// unsigned reads what binary.AppendUvarint wrote.
+func (r *userReader) unsigned() uint64 {
+	var n, shift uint64
+	for i := 0; ; i++ {
+		c := (*r)[i]
+		n |= uint64(c&0x7f) << shift
+		if shift += 7; c < 0x80 {
+			*r = (*r)[i+1:]
+			return n
+		}
+	}
+}
+
+func (r *userReader) length() int { return int(r.unsigned()) } // #nosec G115 -- a length that appendUser wrote
+
+// number reads what binary.AppendVarint wrote.
+func (r *userReader) number() int64 {
+	n := r.unsigned()
+	return int64(n>>1) ^ -int64(n&1) // #nosec G115 -- the bits of a signed number
+}
+
+func (r *userReader) text() string {
+	n := r.length()
+	t := string(*r)[:n]
+	*r = (*r)[n:]
+	return t
+}
+
+func (r *userReader) flag() bool {
+	flag := (*r)[0] == 1
+	*r = (*r)[1:]
+	return flag
+}
+
+func (r *userReader) time() time.Time { return time.Unix(r.number(), r.number()).UTC() }
