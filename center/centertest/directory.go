@@ -146,8 +146,9 @@ func paging(t *testing.T, s center.Store) {
 	})
 }
 
-func memberships(t *testing.T, s center.Store) {
-	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+// fillGroups puts users into three groups, some of them twice.
+func fillGroups(t *testing.T, s center.Store, at time.Time) {
+	t.Helper()
 	users := make([]center.UserID, 4)
 	var added [3][2]int
 	var nowhere int
@@ -186,6 +187,11 @@ func memberships(t *testing.T, s center.Store) {
 	if nowhere != 0 {
 		t.Errorf("added %d to a group that does not exist", nowhere)
 	}
+}
+
+func memberships(t *testing.T, s center.Store) {
+	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	fillGroups(t, s, at)
 	var first center.Membership
 	view(t, s, func(r center.Reader) error {
 		of, err := r.Memberships(center.MembershipQuery{UserID: "u1"})
