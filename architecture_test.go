@@ -44,7 +44,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"provisioning", "scim"},
 	{"connect", "adminapi graph saml scim"},
 	{"scim", ""}, {"saml", ""}, {"awsapi", ""}, {"graph", ""}, {"adminapi", ""}, // wire packages
-	{"audit", ""}, {"authn", ""}, {"sqldb", ""}, {"sqldb/sqldbtest", ""}, {"web", ""}, // shared packages
+	{"audit", ""}, {"authn", ""}, {"sqldb", ""}, {"mail", ""}, {"sqldb/sqldbtest", ""}, {"web", ""}, // shared packages
 }
 
 // forbiddenNames are packages that would say nothing about what is in them.

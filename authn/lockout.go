@@ -40,11 +40,18 @@ const (
 	Locked                 // too many mistakes; the password was not considered
 	Wrong
 	Right
+	Busy // too many passwords are being checked; this one was not
 )
 
 // Judge looks at a password for a stored hash, "" when there is none, with the memory of earlier attempts. It takes as long for a principal that
 // does not exist as for one that does.
 func Judge(hash string, l Lockout, password string, now time.Time) Verdict {
+	select {
+	case waiting <- struct{}{}:
+		defer func() { <-waiting }()
+	default:
+		return Busy
+	}
 	right := CheckPassword(hash, password)
 	switch {
 	case hash == "":

@@ -11,6 +11,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"runtime"
 	"strings"
 
 	"golang.org/x/crypto/argon2"
@@ -25,8 +26,14 @@ const (
 	saltLen      = 16
 )
 
-// hashing bounds the number of concurrent hashes, because each holds 19 MiB.
-var hashing = make(chan struct{}, 2)
+// Hashing takes a processor and 19 MiB for about 20 ms, so few hash at once, however many ask: the other processors are for everybody else. Who would have
+// to wait behind too many is turned away, since a flood of attempts must not keep people waiting until they give up.
+var (
+	hashing = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
+	waiting = make(chan struct{}, maxWaiting)
+)
+
+const maxWaiting = 64 // about a second and a half, with one at a time
 
 // HashPassword returns the PHC string of an argon2id hash of password (RFC 9106).
 func HashPassword(password string) string {

@@ -28,9 +28,12 @@ type Center struct {
 	URL    string // where browsers and clients reach it, without a trailing slash
 	Now    func() time.Time
 	NewID  func() string
+	Mailer Mailer // nil: no mail can be sent
 
 	remembered              remembered
 	users                   rememberedUsers
+	relyingParty            *authn.RelyingParty // nil where browsers have no WebAuthn
+	inBackground            chan struct{}
 	userPlaces, groupPlaces places
 
 	// Instance is read or made by Open and never changes afterwards.
@@ -59,13 +62,15 @@ type Config struct {
 	Sealer *authn.Sealer
 	Log    *slog.Logger
 	URL    string
+	Mailer Mailer           // nil: no mail can be sent
 	Region string           // of a new instance; DefaultRegion when empty
 	Now    func() time.Time // time.Now when nil
 }
 
 // Open reads the instance from the store, or makes it when the store is empty.
 func Open(ctx context.Context, cfg Config) (*Center, error) {
-	c := &Center{Store: cfg.Store, Sealer: cfg.Sealer, Log: cfg.Log, URL: cfg.URL, Now: cfg.Now, NewID: newID}
+	c := &Center{Store: cfg.Store, Sealer: cfg.Sealer, Log: cfg.Log, URL: cfg.URL, Now: cfg.Now, NewID: newID, Mailer: cfg.Mailer,
+		relyingParty: authn.NewRelyingParty(cfg.URL, "Gatehouse"), inBackground: make(chan struct{}, maxBackground)}
 	if c.Now == nil {
 		c.Now = time.Now
 	}

@@ -75,6 +75,15 @@ const (
 	VersionChanged        Code = "version-changed"
 	StoreUnavailable      Code = "store-unavailable"
 	ConcurrentChange      Code = "concurrent-change"
+	TicketInvalid         Code = "ticket-invalid"
+	PasswordUnfit         Code = "password-unfit"
+	PasswordReused        Code = "password-reused"
+	MailOff               Code = "mail-not-configured"
+	NoAddress             Code = "no-email-address"
+	DeviceNotFound        Code = "mfa-device-not-found"
+	TooManyDevices        Code = "too-many-mfa-devices"
+	FactorRefused         Code = "second-factor-refused"
+	NoDevice              Code = "no-mfa-device"
 )
 
 // Reason explains a code: its class, what happened, and what to do next.
@@ -133,6 +142,15 @@ var Reasons = map[Code]Reason{
 	VersionChanged:        {Conflict, "the object has been changed since it was read", "read it again and repeat the change"},
 	StoreUnavailable:      {Unavailable, "the database is not available: it cannot be reached, or its disk is full", "try again in a few seconds; nothing that was confirmed is lost"},
 	ConcurrentChange:      {Conflict, "others changed the same objects at the same time, again and again", "repeat the request; nothing of it was done"},
+	TicketInvalid:         {Unauthenticated, "the link or the sign-in is not valid any more: it was used, replaced, or is too old", "begin again, or ask for another link"},
+	PasswordUnfit:         {Invalid, "the password cannot be used", "choose one that fulfils the rules"},
+	PasswordReused:        {Invalid, "the password cannot be used: it is one of the last three passwords", "choose another password"},
+	MailOff:               {Conflict, "no mail can be sent: no mail server is configured", "start with --smtp-server, or hand over a one-time password"},
+	NoAddress:             {Conflict, "the user has no e-mail address", "add an address, or hand over a one-time password"},
+	DeviceNotFound:        {NotFound, "there is no such MFA device", "load the page again"},
+	TooManyDevices:        {Quota, "no further MFA device can be registered: two authenticator apps and six security keys are allowed, and the settings may exclude one kind", "delete one that is not used any more"},
+	FactorRefused:         {Unauthenticated, "the second factor is not right", "try again with the next code; if it goes on, delete the device and register it anew"},
+	NoDevice:              {Unauthenticated, "the user has no MFA device, and the settings do not let such users in", "register a device for the user, or change what happens to users without one"},
 	RoleNotAssigned:       {Denied, "the role is not assigned to the user", "ask an administrator for the assignment"},
 }
 

@@ -23,7 +23,7 @@ func TestWrongPasswordsDelayButNeverLockOutForEver(t *testing.T) {
 	}
 	attempt := func(password string, want center.Code) {
 		t.Helper()
-		if _, err := c.SignInAdministrator(ctx, nobody, "Admin", password); center.CodeOf(err) != want {
+		if _, err := c.SignInAdministrator(ctx, nobody, "Admin", password, "", ""); center.CodeOf(err) != want {
 			t.Fatalf("at %s: %v, want %q", now.Format(time.TimeOnly), err, want)
 		}
 	}
@@ -84,7 +84,7 @@ func TestASAMLSignInNeedsItsRequestAndIsUsedOnce(t *testing.T) {
 	attempt := func(what string, a center.VerifiedAssertion, browser string, want center.Code) {
 		t.Helper()
 		a.UsableUntil = now.Add(time.Hour)
-		if _, _, err := c.SignInWithAssertion(ctx, by, a, browser); center.CodeOf(err) != want {
+		if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Binding: browser}); center.CodeOf(err) != want {
 			t.Errorf("%s: %v, want %q", what, err, want)
 		}
 	}
@@ -100,7 +100,7 @@ func TestASAMLSignInNeedsItsRequestAndIsUsedOnce(t *testing.T) {
 	attempt("the request again", center.VerifiedAssertion{ID: "b", NameID: "ada@example.com", InResponseTo: id}, "browser", center.RequestUnknown)
 
 	end := now.Add(10 * time.Minute)
-	secret, _, err := c.SignInWithAssertion(ctx, by, center.VerifiedAssertion{ID: "c", NameID: "ada@example.com", UsableUntil: end, SessionNotOnOrAfter: end}, "")
+	secret, _, _, err := c.SignInWithAssertion(ctx, by, center.VerifiedAssertion{ID: "c", NameID: "ada@example.com", UsableUntil: end, SessionNotOnOrAfter: end}, center.Browser{})
 	if err != nil {
 		t.Fatal(err)
 	}

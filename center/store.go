@@ -75,6 +75,11 @@ type Reader interface {
 	Administrator(name string) (Administrator, error) // ignores letter case
 	Password(principal string) (Password, error)
 	Session(digest string) (Session, error)
+	SessionsOf(UserID) ([]Session, error)
+	SignInSettings() (SignInSettings, error)
+	Ticket(purpose Purpose, digest string) (Ticket, error)
+	MFADevice(id string) (MFADevice, error)
+	MFADevicesOf(principal string) ([]MFADevice, error)
 	AuthnRequest(id string) (AuthnRequest, error)
 	UsedAssertion(id string) (UsedAssertion, error)
 
@@ -129,11 +134,18 @@ type Tx interface {
 	PutSession(Session) error
 	DeleteSession(digest string) error
 	DeleteSessionsOf(UserID) error
+	PutSignInSettings(SignInSettings) error
+	PutTicket(Ticket) error
+	DeleteTicket(purpose Purpose, digest string) error
+	DeleteTicketsOf(purpose Purpose, principal string) error
+	PutMFADevice(MFADevice) error
+	DeleteMFADevice(id string) error
+	DeleteMFADevicesOf(principal string) error
 	PutAuthnRequest(AuthnRequest) error
 	DeleteAuthnRequest(id string) error
 	PutUsedAssertion(UsedAssertion) error
 
-	// DeleteExpired removes sessions, AuthnRequests and used assertions whose time is over.
+	// DeleteExpired removes sessions, tickets, AuthnRequests and used assertions whose time is over.
 	DeleteExpired(now time.Time) error
 
 	AppendEvent(audit.Event) error

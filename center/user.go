@@ -343,7 +343,7 @@ func (c *Center) UpdateUser(ctx context.Context, by audit.Actor, id UserID, edit
 			}
 		}
 		if old.Active && !u.Active { // sign-in ends at once, and so do existing sessions
-			if err := tx.DeleteSessionsOf(id); err != nil {
+			if err := errors.Join(tx.DeleteSessionsOf(id), dropTickets(tx, string(id))); err != nil {
 				return string(id), err
 			}
 		}
@@ -375,7 +375,7 @@ func (c *Center) SetUserActive(ctx context.Context, by audit.Actor, id UserID, a
 		}
 		u.Active, u.UpdatedAt, u.UpdatedBy, u.Version = active, c.now(), by.Name, u.Version+1
 		if !active {
-			if err := tx.DeleteSessionsOf(id); err != nil {
+			if err := errors.Join(tx.DeleteSessionsOf(id), dropTickets(tx, string(id))); err != nil {
 				return string(id), err
 			}
 		}
@@ -383,7 +383,7 @@ func (c *Center) SetUserActive(ctx context.Context, by audit.Actor, id UserID, a
 	})
 }
 
-// DeleteUser removes a user with memberships, password and sessions. Assignments of the vanished user stay listable but grant
+// DeleteUser removes a user with memberships, password, devices and sessions. Assignments of the vanished user stay listable but grant
 // nothing, since ids are never used again. rules may refuse, such as because of the user's version.
 func (c *Center) DeleteUser(ctx context.Context, by audit.Actor, id UserID, rules ...func(User) error) error {
 	defer c.users.forget(id)
@@ -398,7 +398,8 @@ func (c *Center) DeleteUser(ctx context.Context, by audit.Actor, id UserID, rule
 				return string(id), err
 			}
 		}
-		return string(id), errors.Join(tx.DeleteMembershipsOf(id), tx.DeleteSessionsOf(id), tx.DeletePassword(string(id)), tx.DeleteUser(id))
+		return string(id), errors.Join(tx.DeleteMembershipsOf(id), tx.DeleteSessionsOf(id), tx.DeletePassword(string(id)), tx.DeleteMFADevicesOf(string(id)),
+			dropTickets(tx, string(id)), tx.DeleteTicketsOf(KnownBrowser, string(id)), tx.DeleteUser(id))
 	})
 }
 

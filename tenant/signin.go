@@ -96,6 +96,8 @@ func (t *Tenant) signIn(ctx context.Context, by audit.Actor, action, name, passw
 	switch authn.Judge(stored.Hash, stored.Lockout, password, t.now()) {
 	case authn.Unknown:
 		return "", t.Refuse(ctx, by, action, name, &Error{Code: SignInFailed, Detail: "no such user, no password, or disabled"})
+	case authn.Busy:
+		return "", t.Refuse(ctx, by, action, name, &Error{Code: SignInLocked, Detail: "too many passwords are being checked at the moment"})
 	case authn.Locked:
 		return "", t.Refuse(ctx, by, action, name, &Error{Code: SignInLocked, Detail: "until " + stored.Lockout.Until.Format(time.RFC3339)})
 	case authn.Wrong:

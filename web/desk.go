@@ -13,6 +13,7 @@ import (
 type Desk struct {
 	URL      string // the site's public URL
 	Prefix   string // of all its paths, such as /console
+	Account  string // where the administrator's name leads; empty: nowhere
 	Cookie   string // the session cookie's name
 	Lifetime time.Duration
 	Product  string
@@ -119,7 +120,7 @@ func (v Visit) view(title, active string, data any) View {
 	if d.Banner != nil {
 		banner = d.Banner(v.Context())
 	}
-	return View{Title: title, Product: d.Product, Theme: d.Theme, Home: d.Prefix + "/", Nav: d.Nav, Active: active, User: v.Admin, SignOut: d.Prefix + "/logout",
+	return View{Title: title, Product: d.Product, Theme: d.Theme, Home: d.Prefix + "/", Nav: d.Nav, Active: active, User: v.Admin, Account: d.Account, SignOut: d.Prefix + "/logout",
 		Notice: TakeNotice(v.ResponseWriter, v.Request, d.URL), Banner: banner, Data: data}
 }
 

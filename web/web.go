@@ -144,6 +144,7 @@ type View struct {
 	Nav     []NavItem
 	Active  string // URL of the current navigation entry
 	User    string // who is signed in
+	Account string // where the user's name leads; empty: nowhere
 	SignOut string // where the sign-out form is posted
 	Notice  string // shown once, at the top: what was just done
 	Problem string // shown at the top: what was refused, and what to do

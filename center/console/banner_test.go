@@ -47,7 +47,7 @@ func TestEveryPageWarnsOfATokenThatExpires(t *testing.T) {
 	}
 	page := func(path string) string {
 		t.Helper()
-		secret, err := c.SignInAdministrator(ctx, audit.Actor{Kind: audit.Anonymous}, "admin", "correct horse battery")
+		secret, err := c.SignInAdministrator(ctx, audit.Actor{Kind: audit.Anonymous}, "admin", "correct horse battery", "", "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -51,7 +51,7 @@ func actor(r *http.Request, kind audit.Kind, name string) audit.Actor {
 func (h *Handler) desk(pages *web.Pages) *web.Desk {
 	c := h.Center
 	return &web.Desk{
-		URL: c.URL, Prefix: "/console", Cookie: "gatehouse_console", Lifetime: center.ConsoleSessionLifetime, Product: "Gatehouse identity center", Theme: "center",
+		URL: c.URL, Prefix: "/console", Account: "/console/account", Cookie: "gatehouse_console", Lifetime: center.ConsoleSessionLifetime, Product: "Gatehouse identity center", Theme: "center",
 		Nav: navigation, Pages: pages, Log: h.Log,
 		Session: func(ctx context.Context, secret string) (string, error) {
 			name, err := c.ConsoleAdministrator(ctx, secret)
@@ -61,7 +61,7 @@ func (h *Handler) desk(pages *web.Pages) *web.Desk {
 			return name, err
 		},
 		SignIn: func(r *http.Request, name, password string) (string, bool, error) {
-			secret, err := c.SignInAdministrator(r.Context(), actor(r, audit.Anonymous, name), name, password)
+			secret, err := c.SignInAdministrator(r.Context(), actor(r, audit.Anonymous, name), name, password, r.PostFormValue("code"), r.UserAgent())
 			return secret.Reveal(), center.CodeOf(err) != "", err
 		},
 		SignOut: func(r *http.Request, name, secret string) error {
@@ -128,7 +128,14 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"POST /console/users":                            createUser,
 		"GET /console/users/{id}":                        user,
 		"POST /console/users/{id}/active":                setActive,
-		"POST /console/users/{id}/password":              setPassword,
+		"POST /console/users/{id}/invite":                invite,
+		"POST /console/users/{id}/one-time-password":     oneTimePassword,
+		"POST /console/users/{id}/sessions/delete":       endSessions,
+		"POST /console/users/{id}/devices/{did}/delete":  deleteUsersDevice,
+		"POST /console/settings/sign-in":                 updateSignIn,
+		"GET /console/account":                           account,
+		"POST /console/account/devices":                  registerOwnDevice,
+		"POST /console/account/devices/{did}/delete":     deleteOwnDevice,
 		"POST /console/users/{id}/delete":                deleteUser,
 		"GET /console/groups":                            groups,
 		"POST /console/groups":                           createGroup,

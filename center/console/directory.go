@@ -114,11 +114,17 @@ type userData struct {
 	Groups    []center.Group
 	Access    []center.AccountAccess
 	Directory bool
+	Mail      bool // whether links can be sent
+	Devices   []center.MFADevice
+	Sessions  []center.Session
+	OneTime   string // a one-time password, shown once, right after it was made
 }
 
-func user(p page) error {
+func user(p page) error { return showUser(p, "") }
+
+func showUser(p page, oneTime string) error {
 	ctx, c := p.Context(), p.h.Center
-	d := userData{}
+	d := userData{Mail: c.Mailer != nil, OneTime: oneTime}
 	var err error
 	if d.User, err = c.User(ctx, center.UserID(p.PathValue("id"))); err != nil {
 		return err
@@ -142,6 +148,12 @@ func user(p page) error {
 	if d.Access, err = c.Access(ctx, d.User.ID); err != nil {
 		return err
 	}
+	if d.Devices, err = c.Devices(ctx, string(d.User.ID)); err != nil {
+		return err
+	}
+	if d.Sessions, err = c.Sessions(ctx, d.User.ID); err != nil {
+		return err
+	}
 	return p.Render("user", d.User.DisplayName, "/console/users", d)
 }
 
@@ -156,14 +168,6 @@ func setActive(p page) error {
 		notice = "The user is disabled: sign-in is refused and all sessions have ended."
 	}
 	return p.Done("/console/users/"+string(id), notice)
-}
-
-func setPassword(p page) error {
-	id := center.UserID(p.PathValue("id"))
-	if err := p.h.Center.SetPassword(p.Context(), p.by, id, p.PostFormValue("password")); err != nil {
-		return err
-	}
-	return p.Done("/console/users/"+string(id), "The password is set.")
 }
 
 func deleteUser(p page) error {

@@ -3,6 +3,7 @@ package console
 import (
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/center"
@@ -19,6 +20,8 @@ type settingsData struct {
 	Tokens                   []center.BearerToken
 	NewToken                 string
 	Confirmation             string
+	SignIn                   center.SignInSettings
+	Hours                    string // the portal session's
 }
 
 // settingsOf collects the settings page. newToken is set once, right after it was made.
@@ -30,6 +33,10 @@ func settingsOf(p page, newToken string) (settingsData, error) {
 		return d, err
 	}
 	d.External = d.Source.Type == center.ExternalIdP
+	if d.SignIn, err = c.SignInSettings(ctx); err != nil {
+		return d, err
+	}
+	d.Hours = strconv.FormatFloat(d.SignIn.PortalSession.Hours(), 'f', -1, 64)
 	tenant, err := c.ProvisioningTenant(ctx)
 	if center.CodeOf(err) == center.ProvisioningOff {
 		return d, nil

@@ -43,7 +43,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 }
 
 func (h *Handler) view(u center.User, title string, data any) web.View {
-	return web.View{Title: title, Product: "Gatehouse access portal", Theme: "center", Home: "/start", User: u.DisplayName, SignOut: "/platform/logout", Data: data}
+	return web.View{Title: title, Product: "Gatehouse access portal", Theme: "center", Home: "/start", User: u.DisplayName, Account: "/platform/account", SignOut: "/platform/logout", Data: data}
 }
 
 func (h *Handler) accounts(w http.ResponseWriter, r *http.Request, u center.User) {

@@ -387,7 +387,7 @@ func TestDisablingAUserEndsSessions(t *testing.T) {
 	e := newEndpoint(t)
 	id := e.ada()
 	ctx := context.Background()
-	secret, _, err := e.center.SignInWithAssertion(ctx, audit.Actor{Kind: audit.Anonymous}, center.VerifiedAssertion{ID: "a1", NameID: "ada@example.com", UsableUntil: e.now.Add(time.Hour)}, "")
+	secret, _, _, err := e.center.SignInWithAssertion(ctx, audit.Actor{Kind: audit.Anonymous}, center.VerifiedAssertion{ID: "a1", NameID: "ada@example.com", UsableUntil: e.now.Add(time.Hour)}, center.Browser{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -398,7 +398,7 @@ func TestDisablingAUserEndsSessions(t *testing.T) {
 	if _, err := e.center.PortalUser(ctx, secret.Reveal()); center.CodeOf(err) != center.SessionInvalid {
 		t.Errorf("the session goes on: %v", err)
 	}
-	if _, _, err := e.center.SignInWithAssertion(ctx, audit.Actor{Kind: audit.Anonymous}, center.VerifiedAssertion{ID: "a2", NameID: "ada@example.com"}, ""); center.CodeOf(err) != center.UserDisabled {
+	if _, _, _, err := e.center.SignInWithAssertion(ctx, audit.Actor{Kind: audit.Anonymous}, center.VerifiedAssertion{ID: "a2", NameID: "ada@example.com"}, center.Browser{}); center.CodeOf(err) != center.UserDisabled {
 		t.Errorf("sign-in: %v, want it refused", err)
 	}
 }

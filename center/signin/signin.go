@@ -1,7 +1,7 @@
 // Package signin is the center's door for signing in: the SAML service provider (metadata, requests, the assertion consumer service),
-// the built-in directory's sign-in page, and the session cookie of the access portal.
+// the built-in directory's pages (password, second factor, links in mails, people's own accounts), and the session cookie of the access portal.
 //
-// It may import center, saml, web and audit.
+// It may import center, saml, web, audit and authn.
 package signin
 
 import (
@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -37,7 +36,9 @@ type Handler struct {
 // POST, so under TLS it is SameSite=None; over plain HTTP, which is loopback only, browsers would refuse that and both halves are one site.
 const (
 	sessionCookie = "gatehouse_portal"
-	bindingCookie = "gatehouse_signin"
+	bindingCookie = "gatehouse_signin" // of a sign-in at the identity provider
+	ticketCookie  = "gatehouse_login"  // of a sign-in here, between its pages
+	knownCookie   = "gatehouse_known"  // of a browser that somebody has signed in with
 )
 
 // loginPath is where people sign in; the portal sends them there.
@@ -52,7 +53,8 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	h.pages = web.NewPages(dir, h.Log)
 	guard := func(fn http.HandlerFunc) http.Handler { return web.Guard(h.Center.URL, fn) }
 	mux.Handle("GET "+loginPath, guard(h.start))
-	mux.Handle("POST "+loginPath, guard(h.password))
+	h.mountDirectory(mux, guard)
+	h.mountAccount(mux)
 	mux.Handle("POST /platform/logout", guard(h.signOut))
 	mux.HandleFunc("GET /platform/saml/metadata/{directory}", h.metadata)
 	mux.HandleFunc("POST /platform/saml/acs/{tenant}", h.consume) // a cross-site POST by design, so outside the guard
@@ -91,14 +93,14 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if source.Type == center.Directory {
-		h.form(w, http.StatusOK, returnTo, "")
+		h.form(w, r, http.StatusOK, formData{ReturnTo: returnTo}, "")
 		return
 	}
-	browser := web.CookieValue(r, bindingCookie)
-	if len(browser) < 32 {
-		browser = authn.NewSecret(32)
+	binding := web.CookieValue(r, bindingCookie)
+	if len(binding) < 32 {
+		binding = authn.NewSecret(32)
 	}
-	request, idp, err := h.Center.StartAuthnRequest(r.Context(), browser, returnTo)
+	request, idp, err := h.Center.StartAuthnRequest(r.Context(), binding, returnTo)
 	if err != nil {
 		h.fail(w, r, err)
 		return
@@ -110,7 +112,7 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	cookie := web.Cookie(h.Center.URL, bindingCookie, browser, center.AuthnRequestLifetime) // #nosec G124 -- None only under TLS, and Secure there
+	cookie := web.Cookie(h.Center.URL, bindingCookie, binding, center.AuthnRequestLifetime) // #nosec G124 -- None only under TLS, and Secure there
 	if cookie.Secure {
 		cookie.SameSite = http.SameSiteNoneMode
 	}
@@ -118,34 +120,17 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, target, http.StatusFound)
 }
 
-type formData struct{ ReturnTo, UserName string }
-
 func (h *Handler) view(title string, data any) web.View {
 	return web.View{Title: title, Product: "Gatehouse access portal", Theme: "center", Home: "/start", Narrow: true, Data: data}
 }
 
-func (h *Handler) form(w http.ResponseWriter, status int, returnTo, problem string) {
-	v := h.view("Sign in", formData{ReturnTo: returnTo})
-	v.Problem = problem
-	h.pages.Render(w, status, "login", v)
+// browser is what the cookies and headers say of the browser.
+func browser(r *http.Request) center.Browser {
+	return center.Browser{Binding: web.CookieValue(r, bindingCookie), Known: web.CookieValue(r, knownCookie), UserAgent: r.UserAgent()}
 }
 
-func (h *Handler) password(w http.ResponseWriter, r *http.Request) {
-	returnTo := web.LocalPath(r.PostFormValue("return"), "/start")
-	secret, err := h.Center.SignInUser(r.Context(), h.actor(r), strings.TrimSpace(r.PostFormValue("username")), r.PostFormValue("password"))
-	if center.CodeOf(err) != "" {
-		h.form(w, http.StatusUnauthorized, returnTo, web.WrongPassword)
-		return
-	}
-	if err != nil {
-		h.fail(w, r, err)
-		return
-	}
-	h.welcome(w, r, secret, returnTo)
-}
-
-func (h *Handler) welcome(w http.ResponseWriter, r *http.Request, secret authn.Secret, returnTo string) {
-	http.SetCookie(w, web.Cookie(h.Center.URL, sessionCookie, secret.Reveal(), center.PortalSessionLifetime))
+func (h *Handler) welcome(w http.ResponseWriter, r *http.Request, secret authn.Secret, lifetime time.Duration, returnTo string) {
+	http.SetCookie(w, web.Cookie(h.Center.URL, sessionCookie, secret.Reveal(), lifetime))
 	http.Redirect(w, r, web.LocalPath(returnTo, "/start"), http.StatusSeeOther) // #nosec G710 -- LocalPath keeps it on this site
 }
 
@@ -162,10 +147,10 @@ func (h *Handler) consume(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, h.Center.Refuse(ctx, by, "ExternalIdPDirectoryLogin", "", err))
 		return
 	}
-	secret, returnTo, err := h.Center.SignInWithAssertion(ctx, by, center.VerifiedAssertion{
+	secret, lifetime, returnTo, err := h.Center.SignInWithAssertion(ctx, by, center.VerifiedAssertion{
 		ID: assertion.ID, NameID: assertion.NameID, InResponseTo: assertion.InResponseTo,
 		UsableUntil: assertion.NotOnOrAfter.Add(saml.Skew), SessionNotOnOrAfter: assertion.SessionNotOnOrAfter,
-	}, web.CookieValue(r, bindingCookie))
+	}, browser(r))
 	if err != nil {
 		h.fail(w, r, err)
 		return
@@ -173,7 +158,7 @@ func (h *Handler) consume(w http.ResponseWriter, r *http.Request) {
 	if assertion.InResponseTo == "" { // the identity provider started it: RelayState may be a path of ours, and nothing else
 		returnTo = web.LocalPath(r.PostFormValue("RelayState"), "/start")
 	}
-	h.welcome(w, r, secret, returnTo)
+	h.welcome(w, r, secret, lifetime, returnTo)
 }
 
 func (h *Handler) verify(ctx context.Context, r *http.Request) (*saml.Assertion, error) {

@@ -135,6 +135,8 @@ func checkMemberships(t tx, f *findings, looked func()) error {
 func checkReferences(t tx, f *findings, _ func()) error {
 	for _, q := range []struct{ what, query string }{
 		{"session", `SELECT s.user_id FROM sessions s WHERE s.user_id <> '' AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = s.user_id)`},
+		{"MFA device", `SELECT d.principal FROM mfa_devices d WHERE d.principal NOT LIKE 'administrator/%' AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = d.principal)`},
+		{"password", `SELECT d.id FROM documents d WHERE d.kind = 'password' AND d.id NOT LIKE 'administrator/%' AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = d.id)`},
 		{"assignment", `SELECT a.permission_set FROM assignments a WHERE NOT EXISTS (SELECT 1 FROM permission_sets p WHERE p.arn = a.permission_set)`},
 		{"assignment", `SELECT a.account_id FROM assignments a WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.kind = 'account' AND d.id = a.account_id)`},
 	} {
@@ -156,11 +158,12 @@ func checkSettings(t tx, f *findings, _ func()) error {
 		f.add("instance", "it cannot be read: %v", err)
 	}
 	for what, read := range map[string]func() error{
-		"identity source": func() error { _, err := t.IdentitySource(); return sqldb.NoRow(err, nil) },
-		"accounts":        func() error { _, err := t.Accounts(); return err },
-		"permission sets": func() error { _, err := t.PermissionSets(); return err },
-		"access keys":     func() error { _, err := t.AccessKeys(); return err },
-		"access tokens":   func() error { _, err := t.BearerTokens(); return err },
+		"identity source":  func() error { _, err := t.IdentitySource(); return sqldb.NoRow(err, nil) },
+		"sign-in settings": func() error { _, err := t.SignInSettings(); return sqldb.NoRow(err, nil) },
+		"accounts":         func() error { _, err := t.Accounts(); return err },
+		"permission sets":  func() error { _, err := t.PermissionSets(); return err },
+		"access keys":      func() error { _, err := t.AccessKeys(); return err },
+		"access tokens":    func() error { _, err := t.BearerTokens(); return err },
 		"assignment requests": func() error {
 			_, err := t.AssignmentRequests(center.AssignmentRequestQuery{Kind: center.Creation})
 			return err

@@ -105,6 +105,7 @@ const (
 	kindAccessKey     = "access-key"
 	kindAdministrator = "administrator"
 	kindPassword      = "password"
+	kindSignIn        = "sign-in-settings"
 )
 
 const theOnly = "" // the id of a noun that exists once
@@ -230,6 +231,7 @@ func (t tx) PutUsedAssertion(v center.UsedAssertion) error {
 func (t tx) DeleteExpired(now time.Time) error {
 	return errors.Join(
 		t.Do(`DELETE FROM sessions WHERE expires <= $1`, now.UnixMilli()),
+		t.Do(`DELETE FROM tickets WHERE expires <= $1`, now.UnixMilli()),
 		t.Do(`DELETE FROM expiring WHERE expires <= $1`, now.UnixMilli()))
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"html"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -42,9 +43,15 @@ func TestTheConsoleManagesTheBuiltInDirectory(t *testing.T) {
 	if _, page := v.send(http.MethodGet, console+"/users", nil); strings.Contains(page, "The user is created.") {
 		t.Error("a notice is shown twice")
 	}
-	v.does(user+"/password", url.Values{"password": {"short"}}, "8 to 64 characters")
-	const password = "a Long password 1"
-	v.does(user+"/password", url.Values{"password": {password}}, "The password is set.")
+	v.does(console+"/settings/sign-in", url.Values{"hours": {"2161"}, "mfa": {"DISABLED"}, "without": {"ALLOW"}}, "15 minutes to 90 days")
+	v.does(console+"/settings/sign-in", url.Values{"hours": {"12"}, "mfa": {"DISABLED"}, "without": {"ALLOW"}}, "The sign-in settings are changed.")
+	oneTime := html.UnescapeString(regexp.MustCompile(`not shown again, and[\s\S]*?<pre tabindex="0">([^<]+)`).FindStringSubmatch(v.does(user+"/one-time-password", nil, "one-time password"))[1])
+	const password = "a Long password 1!"
+	login := d.Center.URL + "/platform/login"
+	v.does(login, url.Values{"username": {"grace"}, "password": {oneTime}}, "Set a new password")
+	v.does(login+"/password", url.Values{"password": {"short"}, "again": {"short"}}, "8 to 64 characters")
+	v.does(login+"/password", url.Values{"password": {password}, "again": {password + "x"}}, "not the same")
+	v.does(login+"/password", url.Values{"password": {password}, "again": {password}}, "No accounts yet")
 
 	groupForm := url.Values{"display": {"Admirals"}, "description": {"In charge"}}
 	page = v.does(console+"/groups", groupForm, "The group is created.")
@@ -63,7 +70,6 @@ func TestTheConsoleManagesTheBuiltInDirectory(t *testing.T) {
 
 	// The person signs in with the password, and sees the role.
 	p := newVisitor(t)
-	login := d.Center.URL + "/platform/login"
 	p.does(login, url.Values{"username": {"grace"}, "password": {"wrong"}}, "is not right")
 	p.does(login, url.Values{"username": {"nobody"}, "password": {password}}, "is not right")
 	p.does(login, url.Values{"username": {"Grace"}, "password": {password}, "return": {"https://evil.example/"}}, "Command")

@@ -22,6 +22,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/mail"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
 )
@@ -160,7 +161,10 @@ func drain(failed chan error) error {
 
 // open starts both halves on the data folder.
 func (d *demo) open(ctx context.Context, serve func(*half, net.Listener, func(*http.ServeMux) http.Handler)) (func(), error) {
-	c := &half{listen: d.centerAddr, data: d.data, log: d.log.With("half", "center")}
+	outbox := &mail.Outbox{}
+	queue := mail.NewQueue(outbox, d.log)
+	go queue.Run(ctx)
+	c := &half{listen: d.centerAddr, data: d.data, log: d.log.With("half", "center"), mailer: mailer{queue}}
 	t := &half{listen: d.tenantAddr, data: d.data, log: d.log.With("half", "tenant")}
 	cl, err := c.open()
 	if err != nil {
@@ -186,7 +190,10 @@ func (d *demo) open(ctx context.Context, serve func(*half, net.Listener, func(*h
 		return nil, stop(err)
 	}
 	d.jobs = syncjobs.New(d.tenant, t.log, nil)
-	serve(c, cl, func(mux *http.ServeMux) http.Handler { return mountCenter(mux, d.center) })
+	serve(c, cl, func(mux *http.ServeMux) http.Handler {
+		mountOutbox(mux, d.center, outbox)
+		return mountCenter(mux, d.center)
+	})
 	serve(t, tl, func(mux *http.ServeMux) http.Handler { return mountTenant(mux, d.tenant, d.jobs) })
 	return closeAll, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/web"
 )
 
@@ -27,6 +28,7 @@ type half struct {
 	listen, url, data, database string
 	tlsCert, tlsKey             string
 	behindProxy                 bool
+	mailer                      center.Mailer // of a center; nil: none
 	log                         *slog.Logger
 }
 
@@ -72,6 +74,9 @@ func (h *half) open() (net.Listener, error) {
 	}
 	if h.url == "" {
 		h.url = scheme + "://" + l.Addr().String()
+		if _, port, err := net.SplitHostPort(l.Addr().String()); err == nil && host == "localhost" { // a name, which security keys need
+			h.url = scheme + "://localhost:" + port
+		}
 	}
 	u, err := url.Parse(h.url)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.Trim(u.Path, "/") != "" {

@@ -27,7 +27,7 @@ import (
 )
 
 func (w *world) serveCommand() *cobra.Command {
-	h := &half{}
+	h, post := &half{}, &mailServer{}
 	var region, admin, metrics string
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -45,6 +45,14 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 				return err
 			}
 			ctx := cmd.Context()
+			queue, err := post.queue(h.log)
+			if err != nil {
+				return err
+			}
+			if queue != nil {
+				h.mailer = mailer{queue}
+				go queue.Run(ctx)
+			}
 			l, err := h.open()
 			if err != nil {
 				return err
@@ -69,6 +77,7 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 		},
 	}
 	h.flags(cmd, "127.0.0.1:8080", "gatehouse-center")
+	post.flags(cmd)
 	cmd.Flags().StringVar(&region, "region", center.DefaultRegion, "AWS region of a new instance; clients sign for it")
 	cmd.Flags().StringVar(&metrics, "metrics", "", "loopback address for Prometheus, such as 127.0.0.1:9090 (default: none)")
 	cmd.Flags().StringVar(&admin, "admin", "admin", "name of the first administrator")
@@ -85,7 +94,7 @@ func openCenter(ctx context.Context, h *half, env func(string) (string, bool), r
 	if err != nil {
 		return nil, err
 	}
-	c, err := center.Open(ctx, center.Config{Store: s, Sealer: sealer, Log: h.log, URL: h.url, Region: region})
+	c, err := center.Open(ctx, center.Config{Store: s, Sealer: sealer, Log: h.log, URL: h.url, Mailer: h.mailer, Region: region})
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

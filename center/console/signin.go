@@ -1,0 +1,102 @@
+package console
+
+import (
+	"encoding/base64"
+	"html/template"
+	"strconv"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/center"
+)
+
+// What administrators do about sign-in: settings, people's passwords, devices and sessions, and their own second factor.
+
+func invite(p page) error {
+	id := p.PathValue("id")
+	if err := p.h.Center.Invite(p.Context(), p.by, center.UserID(id)); err != nil {
+		return err
+	}
+	return p.Done("/console/users/"+id, "A mail with a link to set a password is on its way.")
+}
+
+// oneTimePassword shows the password in the answer to the POST and nowhere else.
+func oneTimePassword(p page) error {
+	secret, err := p.h.Center.OneTimePassword(p.Context(), p.by, center.UserID(p.PathValue("id")))
+	if err != nil {
+		return err
+	}
+	return showUser(p, secret.Reveal())
+}
+
+func endSessions(p page) error {
+	id := p.PathValue("id")
+	if err := p.h.Center.EndSessions(p.Context(), p.by, center.UserID(id), ""); err != nil {
+		return err
+	}
+	return p.Done("/console/users/"+id, "The user's sessions have ended.")
+}
+
+func deleteUsersDevice(p page) error {
+	id := p.PathValue("id")
+	if err := p.h.Center.DeleteDevice(p.Context(), p.by, id, p.PathValue("did")); err != nil {
+		return err
+	}
+	return p.Done("/console/users/"+id, "The device is deleted. The user can register another at the next sign-in, if the settings ask for one.")
+}
+
+// updateSignIn takes the form of the settings page.
+func updateSignIn(p page) error {
+	hours, err := strconv.ParseFloat(p.PostFormValue("hours"), 64)
+	if err != nil {
+		return &center.Error{Code: center.InvalidValue, Field: "portal session", Detail: "want a number of hours"}
+	}
+	err = p.h.Center.UpdateSignInSettings(p.Context(), p.by, center.SignInSettings{
+		PortalSession: time.Duration(hours * float64(time.Hour)).Round(time.Minute), MFA: center.MFAMode(p.PostFormValue("mfa")), WithoutDevice: center.WithoutDevice(p.PostFormValue("without")),
+		SecurityKeys: p.PostFormValue("keys") == "on", Authenticator: p.PostFormValue("apps") == "on", SelfService: p.PostFormValue("self") == "on",
+	})
+	if err != nil {
+		return err
+	}
+	return p.Done("/console/settings", "The sign-in settings are changed. Sessions that are open keep their length.")
+}
+
+type accountData struct {
+	Devices           []center.MFADevice
+	Enrolment, Secret string
+	QR                template.URL
+}
+
+// account shows an administrator's own second factor.
+func account(p page) error {
+	principal := center.AdministratorPrincipal(p.Admin)
+	devices, err := p.h.Center.Devices(p.Context(), principal)
+	if err != nil {
+		return err
+	}
+	d := accountData{Devices: devices}
+	e, err := p.h.Center.Enrol(p.Context(), principal, p.Admin)
+	if err != nil && center.CodeOf(err) != center.TooManyDevices {
+		return err
+	}
+	if e.TOTP != nil {
+		d.Enrolment, d.Secret = e.Ticket.Reveal(), e.TOTP.Secret
+		d.QR = template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(e.TOTP.QR)) // #nosec G203 -- our own image
+	}
+	return p.Render("account", "Your account", "/console/account", d)
+}
+
+func registerOwnDevice(p page) error {
+	err := p.h.Center.FinishEnrolment(p.Context(), p.by, center.AdministratorPrincipal(p.Admin),
+		center.NewDevice{Ticket: p.PostFormValue("enrolment"), Name: p.PostFormValue("name"), Code: p.PostFormValue("code")})
+	if err != nil {
+		return err
+	}
+	return p.Done("/console/account", "The authenticator app is registered: from now on your sign-in asks for its code.")
+}
+
+func deleteOwnDevice(p page) error {
+	if err := p.h.Center.DeleteDevice(p.Context(), p.by, center.AdministratorPrincipal(p.Admin), p.PathValue("did")); err != nil {
+		return err
+	}
+	return p.Done("/console/account", "The device is deleted.")
+}

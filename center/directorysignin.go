@@ -1,0 +1,417 @@
+package center
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"math/big"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+)
+
+// Signing in to the built-in directory takes a password and, mostly, more: another password where it was a one-time one, a second factor, or a device to
+// register. Between its pages a sign-in is a ticket.
+
+// Step is what a sign-in waits for.
+type Step string
+
+// The steps.
+const (
+	StepDone     Step = ""
+	StepPassword Step = "password" // the user must set another password
+	StepFactor   Step = "factor"   // the user must show a second factor
+	StepRegister Step = "register" // the user must register one
+	StepCode     Step = "code"     // the user must type the code that was sent by mail
+)
+
+// Progress is how far a sign-in has come.
+type Progress struct {
+	Step     Step
+	Ticket   authn.Secret // to go on with; empty when unchanged, or done
+	Session  authn.Secret // when done
+	Lifetime time.Duration
+	Known    authn.Secret // of this browser from now on; empty when it has one
+	ReturnTo string
+}
+
+// Pending is a sign-in as its next page shows it.
+type Pending struct {
+	Step     Step
+	User     User
+	Devices  []MFADevice
+	Settings SignInSettings
+}
+
+// signingIn is one step of a sign-in in its transaction, which may run more than once.
+type signingIn struct {
+	ticket  Ticket
+	user    User
+	trust   bool
+	by      audit.Actor
+	from    Browser
+	session string // the secrets that it may need
+	known   string
+	code    string
+	mail    *Mail
+	out     Progress
+}
+
+func (c *Center) signingIn(by audit.Actor, from Browser, trust bool) *signingIn {
+	n, err := rand.Int(rand.Reader, big.NewInt(1_000_000))
+	if err != nil {
+		panic(err) // crypto/rand never fails
+	}
+	return &signingIn{by: by, from: from, trust: trust, session: authn.NewSecret(32), known: authn.NewSecret(32), code: fmt.Sprintf("%06d", n)}
+}
+
+// SignInUser checks a user's password and goes on to what is needed next. It fails with SignInFailed or SignInLocked, also for users who are disabled
+// and while the identity source is an external one, and with NoDevice.
+func (c *Center) SignInUser(ctx context.Context, by audit.Actor, name, password, returnTo string, from Browser) (Progress, error) {
+	find := func(r Reader) (string, error) {
+		u, err := directoryUser(r, name)
+		return string(u.ID), err
+	}
+	by.Name = name
+	stored, err := c.verifyPassword(ctx, by, name, password, from.Known, find)
+	if err != nil {
+		return Progress{}, err
+	}
+	by.Kind = audit.User
+	s, secret := c.signingIn(by, from, false), authn.NewSecret(32)
+	err = c.change(ctx, by, "CredentialVerification", func(tx Tx) (string, error) {
+		u, err := directoryUser(tx, name)
+		if err != nil || string(u.ID) != stored.Principal {
+			return name, orRefuse(errors.Join(err, ErrNoRow), SignInFailed, "")
+		}
+		s.user, s.out = u, Progress{Ticket: authn.Secret(secret)}
+		s.ticket = Ticket{Digest: authn.Digest(secret), Purpose: SigningIn, Principal: string(u.ID), ReturnTo: returnTo, ExpiresAt: c.now().Add(signInLifetime)}
+		if err := c.forgiveMistakes(tx, stored, from); err != nil {
+			return name, err
+		}
+		return name, c.advance(tx, s)
+	})
+	return c.finishStep(s, err)
+}
+
+// directoryUser finds a user who may sign in here.
+func directoryUser(r Reader, name string) (User, error) {
+	s, err := source(r)
+	if err != nil {
+		return User{}, err
+	}
+	u, err := r.UserByName(name)
+	if err == nil && (s.Type != Directory || !u.Active) {
+		err = ErrNoRow
+	}
+	return u, err
+}
+
+// forgiveMistakes forgets wrong passwords after a right one.
+func (c *Center) forgiveMistakes(tx Tx, stored Password, from Browser) error {
+	fresh, err := tx.Password(stored.Principal)
+	if err != nil || fresh.Hash != stored.Hash { // changed meanwhile
+		return orRefuse(errors.Join(err, ErrNoRow), SignInFailed, "")
+	}
+	browser, known, err := c.knownBrowser(tx, from.Known, stored.Principal)
+	if err != nil {
+		return err
+	}
+	if known {
+		browser.Lockout = authn.Lockout{}
+		return tx.PutTicket(browser)
+	}
+	fresh.Lockout = authn.Lockout{}
+	return tx.PutPassword(fresh)
+}
+
+// advance decides what comes next, and opens the session when nothing does.
+func (c *Center) advance(tx Tx, s *signingIn) error {
+	step, err := c.nextStep(tx, s)
+	if err != nil {
+		return err
+	}
+	s.mail, s.ticket.Step, s.out.Step, s.out.ReturnTo = nil, step, step, s.ticket.ReturnTo
+	switch step {
+	case StepDone:
+		return c.open(tx, s)
+	case StepCode:
+		mail := codeMail(s.user, s.code)
+		s.mail, s.ticket.CodeDigest = &mail, authn.Digest(s.code)
+	case StepPassword, StepFactor, StepRegister:
+	}
+	return tx.PutTicket(s.ticket)
+}
+
+func (c *Center) nextStep(r Reader, s *signingIn) (Step, error) {
+	password, err := r.Password(s.ticket.Principal)
+	if err != nil {
+		return "", orRefuse(err, SignInFailed, "")
+	}
+	settings, err := signInSettings(r)
+	if err != nil {
+		return "", err
+	}
+	browser, known, err := c.knownBrowser(r, s.from.Known, s.ticket.Principal)
+	if err != nil {
+		return "", err
+	}
+	trusted := known && browser.Trusted && browser.Address == s.by.Address && settings.MFA == MFAContextAware
+	switch {
+	case password.OneTime:
+		return StepPassword, nil
+	case settings.MFA == MFANever || s.ticket.Shown || trusted:
+		return StepDone, nil
+	}
+	devices, err := r.MFADevicesOf(s.ticket.Principal)
+	switch {
+	case err != nil:
+		return "", err
+	case len(devices) > 0:
+		return StepFactor, nil
+	case settings.WithoutDevice == MustRegister:
+		return StepRegister, nil
+	case settings.WithoutDevice == EmailCode && c.Mailer != nil && s.user.PrimaryEmail() != "":
+		return StepCode, nil
+	case settings.WithoutDevice == AllowSignIn:
+		return StepDone, nil
+	}
+	return "", &Error{Code: NoDevice, Subject: s.user.UserName}
+}
+
+// open opens the session, and remembers the browser.
+func (c *Center) open(tx Tx, s *signingIn) error {
+	session, err := c.newSession(tx, s.user, s.session, s.by, s.from)
+	if err != nil {
+		return err
+	}
+	browser, known, err := c.knownBrowser(tx, s.from.Known, s.ticket.Principal)
+	if err != nil {
+		return err
+	}
+	if !known {
+		browser = Ticket{Digest: authn.Digest(s.known), Purpose: KnownBrowser, Principal: s.ticket.Principal}
+		s.out.Known = authn.Secret(s.known)
+	}
+	browser.ExpiresAt = c.now().Add(knownLifetime)
+	if s.trust {
+		browser.Trusted, browser.Address = true, s.by.Address
+	}
+	s.out.Ticket, s.out.Session, s.out.Lifetime = "", authn.Secret(s.session), session.ExpiresAt.Sub(session.CreatedAt)
+	return errors.Join(tx.PutSession(session), tx.PutTicket(browser), tx.DeleteTicket(SigningIn, s.ticket.Digest),
+		tx.AppendEvent(c.event(s.by, "UserAuthentication", s.user.UserName, nil)))
+}
+
+// finishStep sends what a step has to send, after it is kept.
+func (c *Center) finishStep(s *signingIn, err error) (Progress, error) {
+	if err != nil {
+		return Progress{}, err
+	}
+	if s.mail != nil {
+		c.Mailer.Send(*s.mail)
+	}
+	return s.out, nil
+}
+
+// PendingSignIn returns a sign-in for its next page, or fails with TicketInvalid.
+func (c *Center) PendingSignIn(ctx context.Context, ticket string) (p Pending, err error) {
+	err = c.Store.View(ctx, func(r Reader) (err error) {
+		t, u, err := c.pending(r, ticket)
+		if err != nil {
+			return err
+		}
+		devices, err := r.MFADevicesOf(t.Principal)
+		if err != nil {
+			return err
+		}
+		settings, err := signInSettings(r)
+		p = Pending{Step: t.Step, User: u, Devices: devices, Settings: settings}
+		return err
+	})
+	return p, err
+}
+
+// pending finds a sign-in that may still go on.
+func (c *Center) pending(r Reader, secret string) (Ticket, User, error) {
+	t, err := c.ticket(r, SigningIn, secret)
+	if err != nil {
+		return t, User{}, err
+	}
+	u, err := r.User(UserID(t.Principal))
+	if err == nil {
+		_, err = directoryUser(r, u.UserName)
+	}
+	return t, u, orRefuse(err, TicketInvalid, t.Principal)
+}
+
+// goOn runs one step of a sign-in that waits for it. check may refuse with FactorRefused, which is counted: after a few of them the sign-in has to begin
+// again, and after more the user has to wait, since whoever sends codes knows the password.
+func (c *Center) goOn(ctx context.Context, by audit.Actor, ticket string, want Step, trust bool, from Browser, check func(Tx, *signingIn) error) (Progress, error) {
+	p, err := c.PendingSignIn(ctx, ticket)
+	if err != nil {
+		return Progress{}, c.Refuse(ctx, by, "CredentialVerification", "", err)
+	}
+	by.Kind, by.Name = audit.User, p.User.UserName
+	s := c.signingIn(by, from, trust)
+	err = c.change(ctx, by, "CredentialVerification", func(tx Tx) (_ string, err error) {
+		s.out = Progress{}
+		if s.ticket, s.user, err = c.pending(tx, ticket); err != nil {
+			return by.Name, err
+		}
+		if s.ticket.Step != want {
+			return by.Name, &Error{Code: TicketInvalid, Detail: "the sign-in waits for something else"}
+		}
+		password, err := tx.Password(s.ticket.Principal)
+		if err != nil {
+			return by.Name, orRefuse(err, TicketInvalid, "")
+		}
+		if password.CodeLockout.Locked(c.now()) {
+			return by.Name, &Error{Code: SignInLocked, Detail: "too many wrong codes; until " + password.CodeLockout.Until.Format(time.RFC3339)}
+		}
+		if err := check(tx, s); err != nil {
+			return by.Name, err
+		}
+		password, err = tx.Password(s.ticket.Principal) // check may have replaced it
+		if err == nil && password.CodeLockout != (authn.Lockout{}) {
+			password.CodeLockout = authn.Lockout{}
+			err = tx.PutPassword(password)
+		}
+		return by.Name, errors.Join(err, c.advance(tx, s))
+	})
+	if CodeOf(err) == FactorRefused {
+		err = errors.Join(err, c.countWrongCode(ctx, ticket))
+	}
+	return c.finishStep(s, err)
+}
+
+func (c *Center) countWrongCode(ctx context.Context, ticket string) error {
+	return c.Store.Update(ctx, func(tx Tx) error {
+		t, err := c.ticket(tx, SigningIn, ticket)
+		if err != nil {
+			return err
+		}
+		p, err := tx.Password(t.Principal)
+		if err != nil {
+			return err
+		}
+		p.CodeLockout = p.CodeLockout.Failed(c.now())
+		if t.Failures++; t.Failures >= maxFailures {
+			return errors.Join(tx.PutPassword(p), tx.DeleteTicket(SigningIn, t.Digest))
+		}
+		return errors.Join(tx.PutPassword(p), tx.PutTicket(t))
+	})
+}
+
+// SignInWithNewPassword goes on where a one-time password must be replaced. It fails with PasswordUnfit or PasswordReused, too, which change nothing.
+func (c *Center) SignInWithNewPassword(ctx context.Context, by audit.Actor, ticket, password string, from Browser) (Progress, error) {
+	p, err := c.PendingSignIn(ctx, ticket)
+	if err != nil {
+		return Progress{}, c.Refuse(ctx, by, "UpdatePassword", "", err)
+	}
+	by.Kind, by.Name = audit.User, p.User.UserName
+	hash, err := c.newPassword(ctx, string(p.User.ID), password)
+	if err != nil {
+		return Progress{}, c.Refuse(ctx, by, "UpdatePassword", p.User.UserName, err)
+	}
+	return c.goOn(ctx, by, ticket, StepPassword, false, from, func(tx Tx, s *signingIn) error {
+		return errors.Join(putPassword(tx, s.ticket.Principal, hash, false), tx.AppendEvent(c.event(by, "UpdatePassword", s.user.UserName, nil)))
+	})
+}
+
+// SignInWithCode goes on with the code of an authenticator app, or the one that was sent by mail. trust declares the browser trusted.
+func (c *Center) SignInWithCode(ctx context.Context, by audit.Actor, ticket, code string, trust bool, from Browser) (Progress, error) {
+	p, err := c.PendingSignIn(ctx, ticket)
+	if err != nil {
+		return Progress{}, c.Refuse(ctx, by, "CredentialVerification", "", err)
+	}
+	want := StepFactor
+	if p.Step == StepCode {
+		want = StepCode
+	}
+	return c.goOn(ctx, by, ticket, want, trust, from, func(tx Tx, s *signingIn) error {
+		s.ticket.Shown = true
+		if want == StepCode {
+			if !authn.Equal(s.ticket.CodeDigest, authn.Digest(code)) {
+				return &Error{Code: FactorRefused, Detail: "wrong code from the mail"}
+			}
+			return nil
+		}
+		devices, err := tx.MFADevicesOf(s.ticket.Principal)
+		if err != nil {
+			return err
+		}
+		return c.showAnyCode(tx, devices, code)
+	})
+}
+
+// KeyOptions asks for a security key: JSON for navigator.credentials.get. It is empty where the user has none, or none that works at this address.
+func (c *Center) KeyOptions(ctx context.Context, ticket string) (options string, err error) {
+	if c.relyingParty == nil {
+		return "", nil
+	}
+	err = c.Store.Update(ctx, func(tx Tx) error {
+		t, u, err := c.pending(tx, ticket)
+		if err != nil {
+			return err
+		}
+		devices, err := tx.MFADevicesOf(t.Principal)
+		if err != nil || count(devices, SecurityKey) == 0 {
+			return err
+		}
+		data, state, err := c.relyingParty.BeginLogin(holder(t.Principal, u.UserName, devices))
+		if err != nil {
+			return err
+		}
+		options, t.Challenge = string(data), state
+		return tx.PutTicket(t)
+	})
+	return options, err
+}
+
+// SignInWithKey goes on with a security key's answer to KeyOptions.
+func (c *Center) SignInWithKey(ctx context.Context, by audit.Actor, ticket string, response []byte, trust bool, from Browser) (Progress, error) {
+	return c.goOn(ctx, by, ticket, StepFactor, trust, from, func(tx Tx, s *signingIn) error {
+		all, err := tx.MFADevicesOf(s.ticket.Principal)
+		if err != nil {
+			return err
+		}
+		var keys []MFADevice
+		for _, d := range all {
+			if d.Type == SecurityKey {
+				keys = append(keys, d)
+			}
+		}
+		if c.relyingParty == nil || len(s.ticket.Challenge) == 0 {
+			return &Error{Code: FactorRefused, Detail: "no security key was asked for"}
+		}
+		which, credential, err := c.relyingParty.FinishLogin(holder(s.ticket.Principal, s.user.UserName, keys), s.ticket.Challenge, response)
+		if err != nil {
+			return &Error{Code: FactorRefused, Detail: err.Error()}
+		}
+		s.ticket.Shown, s.ticket.Challenge = true, nil
+		keys[which].Credential, keys[which].LastUsedAt = credential, c.now()
+		return tx.PutMFADevice(keys[which])
+	})
+}
+
+// EnrolSigningIn is Enrol for a user whose sign-in waits for a device.
+func (c *Center) EnrolSigningIn(ctx context.Context, ticket string) (Enrolment, error) {
+	p, err := c.PendingSignIn(ctx, ticket)
+	if err != nil {
+		return Enrolment{}, err
+	}
+	if p.Step != StepRegister {
+		return Enrolment{}, &Error{Code: TicketInvalid, Detail: "the sign-in waits for something else"}
+	}
+	return c.Enrol(ctx, string(p.User.ID), p.User.UserName)
+}
+
+// SignInWithNewDevice goes on with the device that the user has registered.
+func (c *Center) SignInWithNewDevice(ctx context.Context, by audit.Actor, ticket string, in NewDevice, from Browser) (Progress, error) {
+	return c.goOn(ctx, by, ticket, StepRegister, false, from, func(tx Tx, s *signingIn) error {
+		s.ticket.Shown = true
+		return errors.Join(c.finishEnrolment(tx, s.ticket.Principal, in), tx.AppendEvent(c.event(s.by, "RegisterMfaDevice", s.user.UserName, nil)))
+	})
+}

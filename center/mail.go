@@ -1,0 +1,69 @@
+package center
+
+import (
+	"fmt"
+	"time"
+)
+
+// Mail is a message to one person, in plain text.
+type Mail struct {
+	To, Subject, Text string
+}
+
+// Mailer sends mail. Send returns at once; what cannot be sent is in the mailer's log.
+type Mailer interface{ Send(Mail) }
+
+// background runs fn after the request that it belongs to has been answered. How many run at once is bounded; what comes beyond that is dropped, and in
+// the log.
+func (c *Center) background(fn func()) {
+	select {
+	case c.inBackground <- struct{}{}:
+		go func() {
+			defer func() { <-c.inBackground }()
+			fn()
+		}()
+	default:
+		c.Log.Warn("too much is done in the background: a request was dropped")
+	}
+}
+
+// maxBackground bounds what is done after its request.
+const maxBackground = 16
+
+func passwordMail(u User, link string, invitation bool, until time.Time) Mail {
+	name := u.DisplayName
+	if name == "" {
+		name = u.UserName
+	}
+	if invitation {
+		return Mail{To: u.PrimaryEmail(), Subject: "Invitation to the AWS access portal", Text: fmt.Sprintf(`Hello %s,
+
+you can sign in to the AWS access portal from now on. Your user name is
+
+  %s
+
+Set a password first, here:
+
+  %s
+
+The link works once, until %s.
+`, name, u.UserName, link, until.UTC().Format("2 January 2006, 15:04 UTC"))}
+	}
+	return Mail{To: u.PrimaryEmail(), Subject: "Your password for the AWS access portal", Text: fmt.Sprintf(`Hello %s,
+
+somebody, you or an administrator, asked for another password for your user name %s. Set it here:
+
+  %s
+
+The link works once, until %s. If you did not ask for it, nothing needs to be done: your password stays as it is.
+`, name, u.UserName, link, until.UTC().Format("2 January 2006, 15:04 UTC"))}
+}
+
+func codeMail(u User, code string) Mail {
+	return Mail{To: u.PrimaryEmail(), Subject: "Your sign-in code for the AWS access portal", Text: fmt.Sprintf(`Your code is
+
+  %s
+
+It works once, for the sign-in that you have begun, for ten minutes. If you have not begun one, somebody knows your password: change it.
+`, code)}
+}

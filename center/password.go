@@ -1,0 +1,326 @@
+package center
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+)
+
+// Password is the password of a user (by user id) or an administrator (by principal name), with the memory of wrong attempts.
+type Password struct {
+	Principal   string
+	Hash        string   // PHC string, argon2id
+	Earlier     []string // the hashes before it, the newest first
+	OneTime     bool     // an administrator has made it: whoever signs in with it must set another
+	Lockout     authn.Lockout
+	CodeLockout authn.Lockout // the memory of wrong codes, which only who knows the password can send
+}
+
+// The rules for passwords. Source: user guide, "Password requirements when managing identities in IAM Identity Center".
+const (
+	minPassword   = 8
+	maxPassword   = 64
+	keptPasswords = 3 // the last three are refused
+	punctuation   = "~!@#$%^&*_-+=`|\\(){}[]:;\"'<>,.?/"
+)
+
+// CheckPassword applies the rules that need no memory. It fails with PasswordUnfit, and says all that is missing.
+func CheckPassword(password string) error {
+	var missing []string
+	if n := utf8.RuneCountInString(password); n < minPassword || n > maxPassword {
+		missing = append(missing, "8 to 64 characters")
+	}
+	for _, class := range []struct {
+		name string
+		has  func(rune) bool
+	}{
+		{"a lower-case letter", unicode.IsLower}, {"an upper-case letter", unicode.IsUpper}, {"a digit", unicode.IsDigit},
+		{"one of " + punctuation, func(c rune) bool { return strings.ContainsRune(punctuation, c) }},
+	} {
+		if strings.IndexFunc(password, class.has) < 0 {
+			missing = append(missing, class.name)
+		}
+	}
+	if len(missing) > 0 {
+		return &Error{Code: PasswordUnfit, Detail: "it needs " + strings.Join(missing, ", ")}
+	}
+	return nil
+}
+
+// newPassword checks a password that somebody chooses and hashes it, outside any transaction, since that takes long.
+func (c *Center) newPassword(ctx context.Context, principal, password string) (hash string, err error) {
+	if err := CheckPassword(password); err != nil {
+		return "", err
+	}
+	var old Password
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
+		old, err = r.Password(principal)
+		return err
+	})
+	if err != nil && !errors.Is(err, ErrNoRow) {
+		return "", err
+	}
+	for _, earlier := range append([]string{old.Hash}, old.Earlier...) {
+		if earlier != "" && authn.CheckPassword(earlier, password) {
+			return "", &Error{Code: PasswordReused}
+		}
+	}
+	return authn.HashPassword(password), nil
+}
+
+// putPassword replaces a principal's password, and what else the old one opened: sign-ins on their way, and links in mails.
+func putPassword(tx Tx, principal, hash string, oneTime bool) error {
+	old, err := tx.Password(principal)
+	if err != nil && !errors.Is(err, ErrNoRow) {
+		return err
+	}
+	p := Password{Principal: principal, Hash: hash, OneTime: oneTime, Earlier: old.Earlier, CodeLockout: old.CodeLockout}
+	if old.Hash != "" && !old.OneTime {
+		p.Earlier = slices.Insert(slices.Clone(old.Earlier), 0, old.Hash)
+		p.Earlier = p.Earlier[:min(len(p.Earlier), keptPasswords-1)]
+	}
+	return errors.Join(tx.PutPassword(p), dropTickets(tx, principal))
+}
+
+// SetPassword gives a user of the built-in directory a password. It fails with UserNotFound, PasswordUnfit or PasswordReused.
+func (c *Center) SetPassword(ctx context.Context, by audit.Actor, id UserID, password string) error {
+	hash, err := c.newPassword(ctx, string(id), password)
+	if err != nil {
+		return c.Refuse(ctx, by, "UpdatePassword", string(id), err)
+	}
+	return c.change(ctx, by, "UpdatePassword", func(tx Tx) (string, error) {
+		if _, err := tx.User(id); err != nil {
+			return string(id), orRefuse(err, UserNotFound, string(id))
+		}
+		return string(id), putPassword(tx, string(id), hash, false)
+	})
+}
+
+// ChangePassword is SetPassword for users themselves, who must know the password that they have, and ends their other sessions. It fails with
+// SignInFailed or SignInLocked, too.
+func (c *Center) ChangePassword(ctx context.Context, by audit.Actor, id UserID, current, password, session string) error {
+	find := func(r Reader) (string, error) {
+		u, err := r.User(id)
+		if err == nil {
+			_, err = directoryUser(r, u.UserName)
+		}
+		return string(id), err
+	}
+	if _, err := c.verifyPassword(ctx, by, string(id), current, "", find); err != nil {
+		return err
+	}
+	if err := c.SetPassword(ctx, by, id, password); err != nil {
+		return err
+	}
+	return c.EndSessions(ctx, by, id, authn.Digest(session))
+}
+
+// OneTimePassword makes a password for an administrator to hand over. Whoever signs in with it must set another. It is returned here and never again.
+func (c *Center) OneTimePassword(ctx context.Context, by audit.Actor, id UserID) (authn.Secret, error) {
+	password := authn.NewSecret(12)
+	hash := authn.HashPassword(password)
+	err := c.change(ctx, by, "UpdatePassword", func(tx Tx) (string, error) {
+		u, err := tx.User(id)
+		if err != nil {
+			return string(id), orRefuse(err, UserNotFound, string(id))
+		}
+		if !u.Active {
+			return string(id), &Error{Code: UserDisabled, Subject: u.UserName}
+		}
+		return string(id), putPassword(tx, string(id), hash, true)
+	})
+	return authn.Secret(password), err
+}
+
+// Invite sends a user of the built-in directory a link to set a password with: as an invitation, or where the user has a password already, to reset it. It
+// fails with UserNotFound, UserDisabled, NoAddress or MailOff.
+func (c *Center) Invite(ctx context.Context, by audit.Actor, id UserID) error {
+	secret := authn.NewSecret(32)
+	var mail Mail
+	err := c.change(ctx, by, "SendPasswordLink", func(tx Tx) (_ string, err error) {
+		u, err := tx.User(id)
+		if err != nil {
+			return string(id), orRefuse(err, UserNotFound, string(id))
+		}
+		mail, err = c.passwordLink(tx, u, secret)
+		return string(id), err
+	})
+	if err == nil {
+		c.Mailer.Send(mail)
+	}
+	return err
+}
+
+// ForgotPassword sends the user of a name a link to set another password with. It says nothing about whether there is such a user, and takes as long
+// either way: what it does is done after it has returned.
+func (c *Center) ForgotPassword(ctx context.Context, by audit.Actor, name string) {
+	ctx = context.WithoutCancel(ctx)
+	by.Name = name
+	c.background(func() {
+		secret := authn.NewSecret(32)
+		var mail Mail
+		err := c.change(ctx, by, "ForgotPassword", func(tx Tx) (string, error) {
+			s, err := source(tx)
+			if err != nil {
+				return name, err
+			}
+			u, err := tx.UserByName(name)
+			if err != nil {
+				return name, orRefuse(err, UserNotFound, name)
+			}
+			if s.Type != Directory {
+				return name, &Error{Code: SignInFailed, Detail: "the user signs in at the identity provider"}
+			}
+			mail, err = c.passwordLink(tx, u, secret)
+			return name, err
+		})
+		if err == nil {
+			c.Mailer.Send(mail)
+		} else if CodeOf(err) == "" {
+			c.Log.Error("forgotten password", "request_id", by.RequestID, "error", err)
+		}
+	})
+}
+
+// passwordLink makes a ticket to set a password with, which ends earlier ones, and the mail that carries it.
+func (c *Center) passwordLink(tx Tx, u User, secret string) (Mail, error) {
+	switch {
+	case c.Mailer == nil:
+		return Mail{}, &Error{Code: MailOff}
+	case !u.Active:
+		return Mail{}, &Error{Code: UserDisabled, Subject: u.UserName}
+	case u.PrimaryEmail() == "":
+		return Mail{}, &Error{Code: NoAddress, Subject: u.UserName}
+	}
+	_, err := tx.Password(string(u.ID))
+	invitation := errors.Is(err, ErrNoRow)
+	if err != nil && !invitation {
+		return Mail{}, err
+	}
+	lifetime := resetLifetime
+	if invitation {
+		lifetime = invitationLifetime
+	}
+	err = errors.Join(tx.DeleteTicketsOf(SetsPassword, string(u.ID)),
+		tx.PutTicket(Ticket{Digest: authn.Digest(secret), Purpose: SetsPassword, Principal: string(u.ID), ExpiresAt: c.now().Add(lifetime)}))
+	link := c.URL + PasswordPath + "?ticket=" + url.QueryEscape(secret)
+	return passwordMail(u, link, invitation, c.now().Add(lifetime)), err
+}
+
+// PasswordPath is where links in mails lead. The sign-in door serves it.
+const PasswordPath = "/platform/password" // #nosec G101 -- a path
+
+// PasswordTicket returns whose password the holder of a link may set, or fails with TicketInvalid.
+func (c *Center) PasswordTicket(ctx context.Context, secret string) (u User, err error) {
+	err = c.Store.View(ctx, func(r Reader) error {
+		t, err := c.ticket(r, SetsPassword, secret)
+		if err != nil {
+			return err
+		}
+		u, err = r.User(UserID(t.Principal))
+		return orRefuse(err, TicketInvalid, t.Principal)
+	})
+	return u, err
+}
+
+// SetPasswordWithTicket sets the password that a link in a mail is for, once, and ends the user's sessions: whoever forgot a password may have lost it to
+// somebody. The user signs in with it afterwards. It fails with TicketInvalid, UserDisabled, PasswordUnfit or PasswordReused.
+func (c *Center) SetPasswordWithTicket(ctx context.Context, by audit.Actor, secret, password string) error {
+	u, err := c.PasswordTicket(ctx, secret)
+	if err != nil {
+		return c.Refuse(ctx, by, "UpdatePassword", "", err)
+	}
+	by.Kind, by.Name = audit.User, u.UserName
+	hash, err := c.newPassword(ctx, string(u.ID), password)
+	if err != nil {
+		return c.Refuse(ctx, by, "UpdatePassword", string(u.ID), err)
+	}
+	return c.change(ctx, by, "UpdatePassword", func(tx Tx) (string, error) {
+		if _, err := c.ticket(tx, SetsPassword, secret); err != nil { // used meanwhile
+			return string(u.ID), err
+		}
+		fresh, err := tx.User(u.ID)
+		if err == nil && !fresh.Active {
+			err = &Error{Code: UserDisabled, Subject: u.UserName}
+		}
+		if err != nil {
+			return string(u.ID), orRefuse(err, TicketInvalid, string(u.ID))
+		}
+		return string(u.ID), errors.Join(putPassword(tx, string(u.ID), hash, false), tx.DeleteSessionsOf(u.ID))
+	})
+}
+
+// verifyPassword checks a password outside any transaction, since hashing takes long, and records what was wrong. find returns the principal that the
+// password belongs to, or ErrNoRow. It fails with SignInFailed or SignInLocked, between which nobody outside may tell.
+//
+// Mistakes are counted for the name, but for a browser that its owner has signed in with they are counted apart: whoever guesses from elsewhere can make
+// strangers wait, not the owner.
+func (c *Center) verifyPassword(ctx context.Context, by audit.Actor, name, password, known string, find func(Reader) (string, error)) (Password, error) {
+	const action = "CredentialVerification"
+	var stored Password
+	var browser Ticket
+	var isKnown bool
+	err := c.Store.View(ctx, func(r Reader) error {
+		stored, isKnown = Password{}, false
+		principal, err := find(r)
+		if err != nil {
+			return err
+		}
+		if browser, isKnown, err = c.knownBrowser(r, known, principal); err != nil {
+			return err
+		}
+		stored, err = r.Password(principal)
+		return err
+	})
+	if err != nil && !errors.Is(err, ErrNoRow) {
+		return stored, err
+	}
+	lockout := stored.Lockout
+	if isKnown {
+		lockout = browser.Lockout
+	}
+	switch authn.Judge(stored.Hash, lockout, password, c.now()) {
+	case authn.Unknown:
+		err = &Error{Code: SignInFailed, Detail: "no such user, no password, disabled, or signing in elsewhere"}
+	case authn.Busy:
+		err = &Error{Code: SignInLocked, Detail: "too many passwords are being checked at the moment"}
+	case authn.Locked:
+		err = &Error{Code: SignInLocked, Detail: "until " + lockout.Until.Format(time.RFC3339)}
+	case authn.Wrong:
+		if err := c.countMistake(ctx, stored.Principal, known, isKnown); err != nil {
+			return stored, err
+		}
+		err = &Error{Code: SignInFailed, Detail: "wrong password"}
+	case authn.Right:
+		return stored, nil
+	}
+	return stored, c.Refuse(ctx, by, action, name, err)
+}
+
+// countMistake remembers a wrong password, of a known browser in its ticket.
+func (c *Center) countMistake(ctx context.Context, principal, known string, isKnown bool) error {
+	return c.Store.Update(ctx, func(tx Tx) error {
+		if isKnown {
+			t, err := c.ticket(tx, KnownBrowser, known)
+			if err != nil {
+				return err
+			}
+			t.Lockout = t.Lockout.Failed(c.now())
+			return tx.PutTicket(t)
+		}
+		p, err := tx.Password(principal)
+		if err != nil {
+			return err
+		}
+		p.Lockout = p.Lockout.Failed(c.now())
+		return tx.PutPassword(p)
+	})
+}

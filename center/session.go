@@ -1,0 +1,138 @@
+package center
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+)
+
+// SessionKind tells portal sessions from console sessions.
+type SessionKind string
+
+// The kinds of session.
+const (
+	PortalSession  SessionKind = "portal"
+	ConsoleSession SessionKind = "console"
+)
+
+// Session is a browser that has signed in. Only the digest of its secret is kept; it is the session's id where sessions are listed and ended.
+type Session struct {
+	Digest        string
+	Kind          SessionKind
+	UserID        UserID // of a portal session
+	Administrator string // of a console session
+	Address       string // where it was opened from
+	UserAgent     string // as the browser named itself
+	CreatedAt     time.Time
+	ExpiresAt     time.Time
+}
+
+// Browser is what is known of the browser that someone signs in with. The secrets are in cookies; an empty one is none.
+type Browser struct {
+	Binding   string // of the sign-in that it has sent to the identity provider
+	Known     string // of a browser that somebody has signed in with before
+	UserAgent string
+}
+
+// maxUserAgent bounds what is kept of a browser's name, in bytes.
+const maxUserAgent = 200
+
+// newSession makes a portal session of the configured length.
+func (c *Center) newSession(r Reader, u User, secret string, by audit.Actor, from Browser) (Session, error) {
+	settings, err := signInSettings(r)
+	agent := from.UserAgent[:min(len(from.UserAgent), maxUserAgent)]
+	return Session{Digest: authn.Digest(secret), Kind: PortalSession, UserID: u.ID, Address: by.Address, UserAgent: agent,
+		CreatedAt: c.now(), ExpiresAt: c.now().Add(settings.PortalSession)}, err
+}
+
+// PortalUser returns the user behind a portal session, or SessionInvalid.
+func (c *Center) PortalUser(ctx context.Context, secret string) (u User, err error) {
+	err = c.Store.View(ctx, func(r Reader) error {
+		s, err := session(r, secret, PortalSession, c.now())
+		if err != nil {
+			return err
+		}
+		u, err = r.User(s.UserID)
+		if err == nil && !u.Active {
+			return &Error{Code: SessionInvalid, Detail: "the user is disabled"}
+		}
+		return orRefuse(err, SessionInvalid, string(s.UserID))
+	})
+	return u, err
+}
+
+// ConsoleAdministrator returns the name behind a console session, or SessionInvalid.
+func (c *Center) ConsoleAdministrator(ctx context.Context, secret string) (name string, err error) {
+	err = c.Store.View(ctx, func(r Reader) error {
+		s, err := session(r, secret, ConsoleSession, c.now())
+		name = s.Administrator
+		return err
+	})
+	return name, err
+}
+
+func session(r Reader, secret string, kind SessionKind, now time.Time) (Session, error) {
+	if secret == "" {
+		return Session{}, &Error{Code: SessionInvalid}
+	}
+	s, err := r.Session(authn.Digest(secret))
+	if err == nil && (s.Kind != kind || !now.Before(s.ExpiresAt)) {
+		err = ErrNoRow
+	}
+	return s, orRefuse(err, SessionInvalid, "")
+}
+
+// SignOut ends a session.
+func (c *Center) SignOut(ctx context.Context, by audit.Actor, secret string) error {
+	return c.change(ctx, by, "SignOut", func(tx Tx) (string, error) {
+		return by.Name, tx.DeleteSession(authn.Digest(secret))
+	})
+}
+
+// Sessions lists the portal sessions of a user, the newest first.
+func (c *Center) Sessions(ctx context.Context, user UserID) (sessions []Session, err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
+		sessions, err = r.SessionsOf(user)
+		return err
+	})
+	now := c.now()
+	sessions = slices.DeleteFunc(sessions, func(s Session) bool { return !now.Before(s.ExpiresAt) })
+	slices.SortFunc(sessions, func(a, b Session) int { return b.CreatedAt.Compare(a.CreatedAt) })
+	return sessions, err
+}
+
+// EndSession ends one portal session of a user, at once and on every node. Roles that were opened with it go on until they expire. It fails with
+// SessionInvalid when the user has no such session.
+func (c *Center) EndSession(ctx context.Context, by audit.Actor, user UserID, digest string) error {
+	return c.change(ctx, by, "DeleteSession", func(tx Tx) (string, error) {
+		s, err := tx.Session(digest)
+		if err == nil && s.UserID != user {
+			err = ErrNoRow
+		}
+		if err != nil {
+			return string(user), orRefuse(err, SessionInvalid, string(user))
+		}
+		return string(user), tx.DeleteSession(digest)
+	})
+}
+
+// EndSessions ends all portal sessions of a user but the one whose digest is kept ("": none).
+func (c *Center) EndSessions(ctx context.Context, by audit.Actor, user UserID, kept string) error {
+	return c.change(ctx, by, "DeleteSession", func(tx Tx) (string, error) {
+		return string(user), endSessions(tx, user, kept)
+	})
+}
+
+func endSessions(tx Tx, user UserID, kept string) error {
+	sessions, err := tx.SessionsOf(user)
+	for _, s := range sessions {
+		if s.Digest != kept {
+			err = errors.Join(err, tx.DeleteSession(s.Digest))
+		}
+	}
+	return err
+}

@@ -1,0 +1,134 @@
+package signin
+
+import (
+	"net/http"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/web"
+)
+
+// AccountPath is the page where people look after their own password, devices and sessions.
+const AccountPath = "/platform/account"
+
+func (h *Handler) mountAccount(mux *http.ServeMux) {
+	mux.Handle("GET "+AccountPath, h.RequireUser(func(w http.ResponseWriter, r *http.Request, u center.User) {
+		h.account(w, r, u, http.StatusOK, web.TakeNotice(w, r, h.Center.URL), "")
+	}))
+	mux.Handle("GET "+AccountPath+"/device", h.RequireUser(h.addDevice))
+	for pattern, fn := range map[string]change{
+		"POST " + AccountPath + "/password":             h.changePassword,
+		"POST " + AccountPath + "/device":               h.registerDevice,
+		"POST " + AccountPath + "/devices/{id}/rename":  h.renameDevice,
+		"POST " + AccountPath + "/devices/{id}/delete":  h.deleteDevice,
+		"POST " + AccountPath + "/sessions/{id}/delete": h.endSession,
+		"POST " + AccountPath + "/sessions/delete":      h.endOthers,
+	} {
+		mux.Handle(pattern, h.RequireUser(func(w http.ResponseWriter, r *http.Request, u center.User) {
+			notice, err := fn(r, h.self(r, u), u)
+			switch code := center.CodeOf(err); {
+			case err == nil:
+				web.SetNotice(w, h.Center.URL, notice)
+				http.Redirect(w, r, AccountPath, http.StatusSeeOther)
+			case code == "" || code == center.StoreUnavailable:
+				h.fail(w, r, err)
+			case code == center.SignInFailed || code == center.SignInLocked:
+				h.account(w, r, u, http.StatusBadRequest, "", "The current password is not right. After several mistakes, wait a few minutes.")
+			default:
+				h.account(w, r, u, http.StatusBadRequest, "", explain(err))
+			}
+		}))
+	}
+}
+
+// self is the actor of what people do for themselves.
+func (h *Handler) self(r *http.Request, u center.User) audit.Actor {
+	by := h.actor(r)
+	by.Kind, by.Name = audit.User, u.UserName
+	return by
+}
+
+// change is something that people change of their account. It returns what to tell them.
+type change func(r *http.Request, by audit.Actor, u center.User) (notice string, err error)
+
+type accountData struct {
+	User      center.User
+	Directory bool // whether they sign in here
+	Settings  center.SignInSettings
+	Devices   []center.MFADevice
+	Sessions  []center.Session
+	Current   string // digest of this session
+}
+
+func (h *Handler) account(w http.ResponseWriter, r *http.Request, u center.User, status int, notice, problem string) {
+	ctx := r.Context()
+	d := accountData{User: u, Current: authn.Digest(web.CookieValue(r, sessionCookie))}
+	source, err := h.Center.Source(ctx)
+	if err == nil {
+		d.Directory = source.Type == center.Directory
+		d.Settings, err = h.Center.SignInSettings(ctx)
+	}
+	if err == nil {
+		d.Devices, err = h.Center.Devices(ctx, string(u.ID))
+	}
+	if err == nil {
+		d.Sessions, err = h.Center.Sessions(ctx, u.ID)
+	}
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	v := h.accountView(u, "Your account", d)
+	v.Notice, v.Problem = notice, problem
+	h.pages.Render(w, status, "account", v)
+}
+
+func (h *Handler) accountView(u center.User, title string, data any) web.View {
+	v := h.view(title, data)
+	v.Narrow, v.User, v.Account, v.SignOut = false, u.DisplayName, AccountPath, "/platform/logout"
+	return v
+}
+
+func (h *Handler) addDevice(w http.ResponseWriter, r *http.Request, u center.User) {
+	e, err := h.Center.Enrol(r.Context(), string(u.ID), u.UserName)
+	switch code := center.CodeOf(err); {
+	case err == nil:
+		v := h.accountView(u, "Register an MFA device", nextData{User: u, Enrolment: showEnrolment(e, AccountPath+"/device")})
+		v.Narrow = true
+		h.pages.Render(w, http.StatusOK, "register", v)
+	case code == "" || code == center.StoreUnavailable:
+		h.fail(w, r, err)
+	default:
+		h.account(w, r, u, http.StatusConflict, "", explain(err))
+	}
+}
+
+func (h *Handler) registerDevice(r *http.Request, by audit.Actor, u center.User) (string, error) {
+	return "The device is registered.", h.Center.FinishEnrolment(r.Context(), by, string(u.ID), newDevice(r))
+}
+
+func (h *Handler) renameDevice(r *http.Request, by audit.Actor, u center.User) (string, error) {
+	return "The device is renamed.", h.Center.RenameDevice(r.Context(), by, string(u.ID), r.PathValue("id"), r.PostFormValue("name"))
+}
+
+func (h *Handler) deleteDevice(r *http.Request, by audit.Actor, u center.User) (string, error) {
+	return "The device is deleted.", h.Center.DeleteDevice(r.Context(), by, string(u.ID), r.PathValue("id"))
+}
+
+func (h *Handler) endSession(r *http.Request, by audit.Actor, u center.User) (string, error) {
+	return "The session has ended.", h.Center.EndSession(r.Context(), by, u.ID, r.PathValue("id"))
+}
+
+func (h *Handler) endOthers(r *http.Request, by audit.Actor, u center.User) (string, error) {
+	return "All other sessions have ended.", h.Center.EndSessions(r.Context(), by, u.ID, authn.Digest(web.CookieValue(r, sessionCookie)))
+}
+
+func (h *Handler) changePassword(r *http.Request, by audit.Actor, u center.User) (string, error) {
+	password, err := twice(r)
+	if err != nil {
+		return "", err
+	}
+	return "Your password is changed, and your other sessions have ended.",
+		h.Center.ChangePassword(r.Context(), by, u.ID, r.PostFormValue("current"), password, web.CookieValue(r, sessionCookie))
+}

@@ -1,0 +1,259 @@
+package signin
+
+import (
+	"encoding/base64"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/web"
+)
+
+// The built-in directory's pages. A sign-in that needs more than a password goes on at nextPath, where the ticket in the cookie says with what.
+
+const (
+	nextPath   = loginPath + "/next"
+	forgotPath = "/platform/forgot"
+)
+
+// ticketLifetime is the cookie's; the ticket itself ends no later.
+const ticketLifetime = 10 * time.Minute
+
+func (h *Handler) mountDirectory(mux *http.ServeMux, guard func(http.HandlerFunc) http.Handler) {
+	mux.Handle("POST "+loginPath, guard(h.password))
+	mux.Handle("GET "+nextPath, guard(func(w http.ResponseWriter, r *http.Request) { h.next(w, r, http.StatusOK, "") }))
+	for name, step := range map[string]step{"password": h.newPassword, "code": h.code, "key": h.key, "device": h.device} {
+		mux.Handle("POST "+loginPath+"/"+name, guard(h.step(step)))
+	}
+	mux.Handle("GET "+forgotPath, guard(func(w http.ResponseWriter, _ *http.Request) {
+		h.pages.Render(w, http.StatusOK, "forgot", h.view("Forgot your password?", nil))
+	}))
+	mux.Handle("POST "+forgotPath, guard(h.forgot))
+	mux.Handle("GET "+center.PasswordPath, guard(func(w http.ResponseWriter, r *http.Request) { h.linked(w, r, http.StatusOK, "") }))
+	mux.Handle("POST "+center.PasswordPath, guard(h.setLinked))
+}
+
+type formData struct {
+	ReturnTo, UserName string
+	Mail               bool // whether a forgotten password can be replaced by mail
+}
+
+func (h *Handler) form(w http.ResponseWriter, r *http.Request, status int, d formData, problem string) {
+	d.Mail = h.Center.Mailer != nil
+	v := h.view("Sign in", d)
+	v.Problem, v.Notice = problem, web.TakeNotice(w, r, h.Center.URL)
+	h.pages.Render(w, status, "login", v)
+}
+
+// password checks the user name and the password. Whatever was wrong with them, people see the same.
+func (h *Handler) password(w http.ResponseWriter, r *http.Request) {
+	d := formData{ReturnTo: web.LocalPath(r.PostFormValue("return"), "/start"), UserName: strings.TrimSpace(r.PostFormValue("username"))}
+	p, err := h.Center.SignInUser(r.Context(), h.actor(r), d.UserName, r.PostFormValue("password"), d.ReturnTo, browser(r))
+	switch code := center.CodeOf(err); {
+	case code == center.NoDevice: // the password was right
+		h.form(w, r, http.StatusForbidden, d, "You need an MFA device to sign in, and have none. Ask an administrator to register one for you. Reference: "+web.RequestID(r))
+	case code != "" && code != center.StoreUnavailable:
+		h.form(w, r, http.StatusUnauthorized, d, web.WrongPassword)
+	case err != nil:
+		h.fail(w, r, err)
+	default:
+		h.goOn(w, r, p)
+	}
+}
+
+// goOn keeps what a step has given, and leads to the next page.
+func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, p center.Progress) {
+	if p.Known != "" {
+		http.SetCookie(w, web.Cookie(h.Center.URL, knownCookie, p.Known.Reveal(), 90*24*time.Hour))
+	}
+	if p.Step == center.StepDone {
+		http.SetCookie(w, web.Cookie(h.Center.URL, ticketCookie, "", -time.Second))
+		h.welcome(w, r, p.Session, p.Lifetime, p.ReturnTo)
+		return
+	}
+	if p.Ticket != "" {
+		http.SetCookie(w, web.Cookie(h.Center.URL, ticketCookie, p.Ticket.Reveal(), ticketLifetime))
+	}
+	http.Redirect(w, r, nextPath, http.StatusSeeOther)
+}
+
+// step takes what the page of a step has sent.
+type step func(r *http.Request, ticket string) (center.Progress, error)
+
+func (h *Handler) step(take step) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		p, err := take(r, web.CookieValue(r, ticketCookie))
+		switch code := center.CodeOf(err); {
+		case err == nil:
+			h.goOn(w, r, p)
+		case code == center.TicketInvalid:
+			h.again(w, r)
+		case code == center.StoreUnavailable || code == "":
+			h.fail(w, r, err)
+		default:
+			h.next(w, r, http.StatusUnauthorized, explain(err))
+		}
+	}
+}
+
+// explain says to the person who is signing in, who has shown a password, what was wrong.
+func explain(err error) string {
+	switch center.CodeOf(err) {
+	case center.FactorRefused:
+		return "That was not right. Try again, with the next code if you have an authenticator app."
+	case center.SignInLocked:
+		return "Too many wrong codes. Wait a few minutes and try again."
+	default:
+		return strings.ToUpper(center.Detail(err)[:1]) + center.Detail(err)[1:] + "."
+	}
+}
+
+// again sends somebody back to the beginning whose sign-in is too old, or has failed too often.
+func (h *Handler) again(w http.ResponseWriter, r *http.Request) {
+	http.SetCookie(w, web.Cookie(h.Center.URL, ticketCookie, "", -time.Second))
+	h.form(w, r, http.StatusUnauthorized, formData{ReturnTo: "/start"}, "This sign-in has ended: it took too long, or too many codes were wrong. Please sign in again.")
+}
+
+type nextData struct {
+	User      center.User
+	Codes     bool // whether an authenticator app is registered
+	Trust     bool // whether the browser may be declared trusted
+	Key       string
+	Enrolment enrolment
+}
+
+// enrolment is how a page shows a device that may be registered.
+type enrolment struct {
+	Ticket, Action string
+	Secret         string // of an authenticator app, in groups of four
+	QR             template.URL
+	Key            string
+}
+
+func showEnrolment(e center.Enrolment, action string) enrolment {
+	out := enrolment{Ticket: e.Ticket.Reveal(), Action: action, Key: e.KeyOptions}
+	if e.TOTP != nil {
+		for i := 0; i < len(e.TOTP.Secret); i += 4 {
+			out.Secret += e.TOTP.Secret[i:min(i+4, len(e.TOTP.Secret))] + " "
+		}
+		out.QR = template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(e.TOTP.QR)) // #nosec G203 -- our own image
+	}
+	return out
+}
+
+// next shows the page that a sign-in waits at.
+func (h *Handler) next(w http.ResponseWriter, r *http.Request, status int, problem string) {
+	ctx, ticket := r.Context(), web.CookieValue(r, ticketCookie)
+	p, err := h.Center.PendingSignIn(ctx, ticket)
+	d := nextData{User: p.User, Trust: p.Settings.MFA == center.MFAContextAware}
+	title, page := "Verify that it is you", string(p.Step)
+	switch {
+	case err != nil:
+	case p.Step == center.StepFactor:
+		for _, device := range p.Devices {
+			d.Codes = d.Codes || device.Type == center.Authenticator
+		}
+		d.Key, err = h.Center.KeyOptions(ctx, ticket)
+	case p.Step == center.StepRegister:
+		var e center.Enrolment
+		e, err = h.Center.EnrolSigningIn(ctx, ticket)
+		title, d.Enrolment = "Register an MFA device", showEnrolment(e, loginPath+"/device")
+	case p.Step == center.StepPassword:
+		title, page = "Set a new password", "newpassword"
+	}
+	switch {
+	case center.CodeOf(err) == center.TicketInvalid:
+		h.again(w, r)
+	case err != nil:
+		h.fail(w, r, err)
+	default:
+		v := h.view(title, d)
+		v.Problem = problem
+		h.pages.Render(w, status, page, v)
+	}
+}
+
+// twice returns a password that was typed twice.
+func twice(r *http.Request) (string, error) {
+	password := r.PostFormValue("password")
+	if password != r.PostFormValue("again") {
+		return "", &center.Error{Code: center.PasswordUnfit, Detail: "the two are not the same"}
+	}
+	return password, nil
+}
+
+func (h *Handler) newPassword(r *http.Request, ticket string) (center.Progress, error) {
+	password, err := twice(r)
+	if err != nil {
+		return center.Progress{}, err
+	}
+	return h.Center.SignInWithNewPassword(r.Context(), h.actor(r), ticket, password, browser(r))
+}
+
+func (h *Handler) code(r *http.Request, ticket string) (center.Progress, error) {
+	return h.Center.SignInWithCode(r.Context(), h.actor(r), ticket, strings.TrimSpace(r.PostFormValue("code")), r.PostFormValue("trust") == "on", browser(r))
+}
+
+func (h *Handler) key(r *http.Request, ticket string) (center.Progress, error) {
+	return h.Center.SignInWithKey(r.Context(), h.actor(r), ticket, []byte(r.PostFormValue("response")), r.PostFormValue("trust") == "on", browser(r))
+}
+
+func newDevice(r *http.Request) center.NewDevice {
+	return center.NewDevice{Ticket: r.PostFormValue("enrolment"), Name: r.PostFormValue("name"), Code: strings.TrimSpace(r.PostFormValue("code")), Response: []byte(r.PostFormValue("response"))}
+}
+
+func (h *Handler) device(r *http.Request, ticket string) (center.Progress, error) {
+	return h.Center.SignInWithNewDevice(r.Context(), h.actor(r), ticket, newDevice(r), browser(r))
+}
+
+// forgot answers the same whoever is asked for.
+func (h *Handler) forgot(w http.ResponseWriter, r *http.Request) {
+	if name := strings.TrimSpace(r.PostFormValue("username")); name != "" && h.Center.Mailer != nil {
+		h.Center.ForgotPassword(r.Context(), h.actor(r), name)
+	}
+	h.pages.Render(w, http.StatusOK, "message", h.view("Look at your mail", web.Message{Title: "Look at your mail",
+		Lines: []string{"If there is a user of this name who signs in here, a mail with a link is on its way to the user's address. The link works for an hour.",
+			"No mail? Look among the spam, check the user name, or ask your administrator."}, Link: "/start", LinkText: "Back to sign-in"}))
+}
+
+type linkedData struct {
+	User   center.User
+	Ticket string
+}
+
+// linked is where a link in a mail leads. The ticket stands in the address, because mails have nothing else; it is used once, and neither logged nor
+// sent on as a referrer.
+func (h *Handler) linked(w http.ResponseWriter, r *http.Request, status int, problem string) {
+	ticket := r.FormValue("ticket")
+	u, err := h.Center.PasswordTicket(r.Context(), ticket)
+	switch {
+	case center.CodeOf(err) == center.TicketInvalid:
+		h.pages.Render(w, http.StatusGone, "message", h.view("Link not valid", web.Message{Title: "This link does not work any more",
+			Lines: []string{"It was used, replaced by a newer one, or is too old. Ask for another."}, Link: forgotPath, LinkText: "Ask for another link"}))
+	case err != nil:
+		h.fail(w, r, err)
+	default:
+		v := h.view("Set your password", linkedData{u, ticket})
+		v.Problem = problem
+		h.pages.Render(w, status, "linked", v)
+	}
+}
+
+func (h *Handler) setLinked(w http.ResponseWriter, r *http.Request) {
+	password, err := twice(r)
+	if err == nil {
+		err = h.Center.SetPasswordWithTicket(r.Context(), h.actor(r), r.PostFormValue("ticket"), password)
+	}
+	switch code := center.CodeOf(err); {
+	case err == nil:
+		web.SetNotice(w, h.Center.URL, "Your password is set. Sign in with it.")
+		http.Redirect(w, r, loginPath+"?return="+url.QueryEscape("/start"), http.StatusSeeOther)
+	case code == center.PasswordUnfit || code == center.PasswordReused || code == center.TicketInvalid:
+		h.linked(w, r, http.StatusBadRequest, explain(err))
+	default:
+		h.fail(w, r, err)
+	}
+}

@@ -1,0 +1,89 @@
+package center
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+)
+
+// SignInSettings are what an administrator chooses about sign-in. All but the session's length concern the built-in directory only: with an external
+// identity provider, its own rules count. Source: user guide, "Configure MFA", "Configure session duration".
+type SignInSettings struct {
+	PortalSession time.Duration // 15 minutes to 90 days
+	MFA           MFAMode
+	WithoutDevice WithoutDevice
+	SecurityKeys  bool // may be registered: security keys, passkeys and built-in authenticators
+	Authenticator bool // may be registered: authenticator apps
+	SelfService   bool // users add, rename and delete their own devices
+}
+
+// MFAMode is when a second factor is asked for.
+type MFAMode string
+
+// The modes.
+const (
+	MFAContextAware MFAMode = "CONTEXT_AWARE" // not in a browser that the user has declared trusted, as long as its address stays the same
+	MFAAlways       MFAMode = "ALWAYS_ON"
+	MFANever        MFAMode = "DISABLED"
+)
+
+// WithoutDevice is what happens to a user who has to show a second factor and has no device.
+type WithoutDevice string
+
+// The choices.
+const (
+	MustRegister WithoutDevice = "REQUIRE_REGISTRATION"
+	EmailCode    WithoutDevice = "EMAIL_OTP"
+	BlockSignIn  WithoutDevice = "BLOCK"
+	AllowSignIn  WithoutDevice = "ALLOW"
+)
+
+// Bounds of a portal session.
+const (
+	MinPortalSession     = 15 * time.Minute
+	MaxPortalSession     = 90 * 24 * time.Hour
+	DefaultPortalSession = 8 * time.Hour
+)
+
+// defaultSignInSettings are a new instance's. Source: user guide, for instances made since 2023.
+var defaultSignInSettings = SignInSettings{PortalSession: DefaultPortalSession, MFA: MFAContextAware, WithoutDevice: MustRegister, SecurityKeys: true, Authenticator: true, SelfService: true}
+
+func signInSettings(r Reader) (SignInSettings, error) {
+	s, err := r.SignInSettings()
+	if errors.Is(err, ErrNoRow) {
+		return defaultSignInSettings, nil
+	}
+	return s, err
+}
+
+// SignInSettings returns the settings in force.
+func (c *Center) SignInSettings(ctx context.Context) (s SignInSettings, err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
+		s, err = signInSettings(r)
+		return err
+	})
+	return s, err
+}
+
+// UpdateSignInSettings replaces the settings. Sessions that are open keep their length. It fails with InvalidValue.
+func (c *Center) UpdateSignInSettings(ctx context.Context, by audit.Actor, s SignInSettings) error {
+	return c.change(ctx, by, "UpdateSignInSettings", func(tx Tx) (string, error) {
+		return "", errors.Join(s.check(), tx.PutSignInSettings(s))
+	})
+}
+
+func (s SignInSettings) check() error {
+	switch {
+	case s.PortalSession < MinPortalSession || s.PortalSession > MaxPortalSession:
+		return &Error{Code: InvalidValue, Field: "portal session", Detail: "want 15 minutes to 90 days"}
+	case s.MFA != MFAContextAware && s.MFA != MFAAlways && s.MFA != MFANever:
+		return &Error{Code: InvalidValue, Field: "MFA mode", Detail: "want CONTEXT_AWARE, ALWAYS_ON or DISABLED"}
+	case s.WithoutDevice != MustRegister && s.WithoutDevice != EmailCode && s.WithoutDevice != BlockSignIn && s.WithoutDevice != AllowSignIn:
+		return &Error{Code: InvalidValue, Field: "users without a device", Detail: "want REQUIRE_REGISTRATION, EMAIL_OTP, BLOCK or ALLOW"}
+	case s.MFA != MFANever && !s.SecurityKeys && !s.Authenticator:
+		return &Error{Code: InvalidValue, Field: "MFA types", Detail: "want security keys, authenticator apps, or both"}
+	}
+	return nil
+}

@@ -1,0 +1,80 @@
+package center
+
+import (
+	"errors"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/authn"
+)
+
+// Purpose is what a ticket is good for.
+type Purpose string
+
+// The purposes.
+const (
+	SigningIn    Purpose = "sign-in"       // a sign-in between two of its pages
+	Enrolling    Purpose = "enrol"         // a device that is being registered
+	SetsPassword Purpose = "password"      // an invitation or a reset that was sent by mail
+	KnownBrowser Purpose = "known-browser" // a browser that somebody has signed in with
+)
+
+// Ticket is something that whoever holds its secret may go on with, until it expires. Only the digest of the secret is kept.
+type Ticket struct {
+	Digest    string
+	Purpose   Purpose
+	Principal string // a user's id, or an administrator's principal
+	ExpiresAt time.Time
+
+	// Of a sign-in.
+	ReturnTo   string
+	Step       Step
+	Shown      bool   // a second factor was
+	CodeDigest string // of the code that was sent by mail
+	Failures   int
+	Challenge  []byte // what the relying party must remember; also of a device that is being registered
+
+	// Of a device that is being registered.
+	SealedTOTP string
+
+	// Of a known browser.
+	Trusted bool   // needs no second factor as long as its address stays the same
+	Address string // when it was trusted
+	Lockout authn.Lockout
+}
+
+// Lifetimes of tickets. Source for invitations and resets: our own choice; the guide gives none.
+const (
+	signInLifetime     = 10 * time.Minute
+	invitationLifetime = 7 * 24 * time.Hour
+	resetLifetime      = time.Hour
+	knownLifetime      = 90 * 24 * time.Hour
+)
+
+// maxFailures is how many wrong codes end a sign-in.
+const maxFailures = 5
+
+// ticket finds a ticket by its secret, or fails with TicketInvalid.
+func (c *Center) ticket(r Reader, purpose Purpose, secret string) (Ticket, error) {
+	if secret == "" {
+		return Ticket{}, &Error{Code: TicketInvalid}
+	}
+	t, err := r.Ticket(purpose, authn.Digest(secret))
+	if err == nil && !c.now().Before(t.ExpiresAt) {
+		err = ErrNoRow
+	}
+	return t, orRefuse(err, TicketInvalid, string(purpose))
+}
+
+// knownBrowser returns the ticket of a browser that principal has signed in with, and whether it is one.
+func (c *Center) knownBrowser(r Reader, secret, principal string) (Ticket, bool, error) {
+	t, err := c.ticket(r, KnownBrowser, secret)
+	if CodeOf(err) == TicketInvalid {
+		return t, false, nil
+	}
+	return t, err == nil && t.Principal == principal, err
+}
+
+// dropTickets ends what somebody could still sign in with, or set a password with, by an earlier secret.
+func dropTickets(tx Tx, principal string) error {
+	return errors.Join(tx.DeleteTicketsOf(SigningIn, principal), tx.DeleteTicketsOf(SetsPassword, principal))
+}
