@@ -18,7 +18,7 @@ import (
 type Password struct {
 	Principal   string
 	Hash        string   // PHC string, argon2id
-	Earlier     []string // the hashes before it, the newest first
+	Earlier     []string // the hashes of those that the user chose before it, the newest first
 	OneTime     bool     // an administrator has made it: whoever signs in with it must set another
 	Lockout     authn.Lockout
 	CodeLockout authn.Lockout // the memory of wrong codes, which only who knows the password can send
@@ -68,12 +68,21 @@ func (c *Center) newPassword(ctx context.Context, principal, password string) (h
 	if err != nil && !errors.Is(err, ErrNoRow) {
 		return "", err
 	}
-	for _, earlier := range append([]string{old.Hash}, old.Earlier...) {
-		if earlier != "" && authn.CheckPassword(earlier, password) {
+	chosen := old.chosen()
+	for _, earlier := range chosen[:min(len(chosen), keptPasswords)] {
+		if authn.CheckPassword(earlier, password) {
 			return "", &Error{Code: PasswordReused}
 		}
 	}
 	return authn.HashPassword(password), nil
+}
+
+// chosen is the hashes of what the user has chosen, the newest first: not of one-time passwords.
+func (p Password) chosen() []string {
+	if p.Hash == "" || p.OneTime {
+		return p.Earlier
+	}
+	return slices.Insert(slices.Clone(p.Earlier), 0, p.Hash)
 }
 
 // putPassword replaces a principal's password, and what else the old one opened: sign-ins on their way, and links in mails.
@@ -82,11 +91,8 @@ func putPassword(tx Tx, principal, hash string, oneTime bool) error {
 	if err != nil && !errors.Is(err, ErrNoRow) {
 		return err
 	}
-	p := Password{Principal: principal, Hash: hash, OneTime: oneTime, Earlier: old.Earlier, CodeLockout: old.CodeLockout}
-	if old.Hash != "" && !old.OneTime {
-		p.Earlier = slices.Insert(slices.Clone(old.Earlier), 0, old.Hash)
-		p.Earlier = p.Earlier[:min(len(p.Earlier), keptPasswords-1)]
-	}
+	p := Password{Principal: principal, Hash: hash, OneTime: oneTime, Earlier: old.chosen(), CodeLockout: old.CodeLockout}
+	p.Earlier = p.Earlier[:min(len(p.Earlier), keptPasswords)]
 	return errors.Join(tx.PutPassword(p), dropTickets(tx, principal))
 }
 

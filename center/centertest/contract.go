@@ -32,6 +32,7 @@ func Store(t *testing.T, open func(t *testing.T) center.Store) {
 		{"of conflicting writers exactly one wins", conflictingWriters},
 		{"a view is one consistent snapshot", snapshot},
 		{"settings, tokens, keys and sessions round trip", nouns},
+		{"tickets, devices and sessions belong to somebody and end", signIns},
 		{"assignments and their requests are selected by every field", assignments},
 		{"what has expired is removed and nothing else", expiry},
 		{"events come newest first and by request", events},

@@ -1,0 +1,73 @@
+package centertest
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/center"
+)
+
+// signIns is the contract of what sign-in keeps.
+func signIns(t *testing.T, s center.Store) {
+	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	want := center.SignInSettings{PortalSession: time.Hour, MFA: center.MFAAlways, WithoutDevice: center.BlockSignIn, SecurityKeys: true}
+	view(t, s, func(r center.Reader) error {
+		_, err := r.SignInSettings()
+		wantNoRow(t, "settings that nobody made", err)
+		return nil
+	})
+	update(t, s, func(tx center.Tx) error {
+		return errors.Join(tx.PutSignInSettings(center.SignInSettings{}), tx.PutSignInSettings(want),
+			tx.PutTicket(center.Ticket{Digest: "d1", Purpose: center.SigningIn, Principal: "u1", ExpiresAt: now.Add(time.Hour)}),
+			tx.PutTicket(center.Ticket{Digest: "d1", Purpose: center.SigningIn, Principal: "u1", ExpiresAt: now.Add(time.Hour), Failures: 3, Challenge: []byte("{}")}),
+			tx.PutTicket(center.Ticket{Digest: "d1", Purpose: center.KnownBrowser, Principal: "u1", ExpiresAt: now.Add(time.Hour), Trusted: true}),
+			tx.PutTicket(center.Ticket{Digest: "d2", Purpose: center.SigningIn, Principal: "u1", ExpiresAt: now}),
+			tx.PutTicket(center.Ticket{Digest: "d3", Purpose: center.SigningIn, Principal: "u2", ExpiresAt: now.Add(time.Hour)}),
+			tx.PutMFADevice(center.MFADevice{ID: "m1", Principal: "u1", Name: "Phone"}), tx.PutMFADevice(center.MFADevice{ID: "m1", Principal: "u1", Name: "Old phone", LastStep: 7}),
+			tx.PutMFADevice(center.MFADevice{ID: "m2", Principal: "u1", Type: center.SecurityKey, Credential: []byte("{}")}), tx.PutMFADevice(center.MFADevice{ID: "m3", Principal: "administrator/root"}),
+			tx.PutSession(center.Session{Digest: "s2", UserID: "u1", ExpiresAt: now.Add(time.Hour)}), tx.PutSession(center.Session{Digest: "s1", UserID: "u1", ExpiresAt: now.Add(time.Hour)}),
+			tx.PutSession(center.Session{Digest: "s3", UserID: "u2", ExpiresAt: now.Add(time.Hour)}))
+	})
+	view(t, s, func(r center.Reader) error {
+		settings, e1 := r.SignInSettings()
+		ticket, e2 := r.Ticket(center.SigningIn, "d1")
+		browser, e3 := r.Ticket(center.KnownBrowser, "d1")
+		device, e4 := r.MFADevice("m1")
+		devices, e5 := r.MFADevicesOf("u1")
+		sessions, e6 := r.SessionsOf("u1")
+		if settings != want || ticket.Failures != 3 || string(ticket.Challenge) != "{}" || !browser.Trusted || device.Name != "Old phone" || device.LastStep != 7 {
+			t.Errorf("read back %+v %+v %+v %+v", settings, ticket, browser, device)
+		}
+		if len(devices) != 2 || devices[1].ID != "m2" || len(sessions) != 2 || sessions[0].Digest != "s1" {
+			t.Errorf("lists %+v %+v", devices, sessions)
+		}
+		_, err := r.Ticket(center.SetsPassword, "d1")
+		wantNoRow(t, "a ticket of another purpose", err)
+		return errors.Join(e1, e2, e3, e4, e5, e6)
+	})
+	update(t, s, func(tx center.Tx) error {
+		return errors.Join(tx.DeleteExpired(now), tx.DeleteTicketsOf(center.SigningIn, "u1"), tx.DeleteMFADevice("m2"), tx.DeleteMFADevicesOf("administrator/root"), tx.DeleteTicket(center.SigningIn, "nothing"))
+	})
+	view(t, s, func(r center.Reader) error {
+		for what, id := range map[string][2]string{"deleted": {string(center.SigningIn), "d1"}, "expired": {string(center.SigningIn), "d2"}} {
+			_, err := r.Ticket(center.Purpose(id[0]), id[1])
+			wantNoRow(t, "a ticket that is "+what, err)
+		}
+		_, e1 := r.Ticket(center.KnownBrowser, "d1")
+		_, e2 := r.Ticket(center.SigningIn, "d3")
+		left, e3 := r.MFADevicesOf("u1")
+		if len(left) != 1 || left[0].ID != "m1" {
+			t.Errorf("devices left: %+v", left)
+		}
+		_, err := r.MFADevice("m3")
+		wantNoRow(t, "a device whose principal lost all", err)
+		return errors.Join(e1, e2, e3)
+	})
+	update(t, s, func(tx center.Tx) error { return tx.DeleteTicket(center.KnownBrowser, "d1") })
+	view(t, s, func(r center.Reader) error {
+		_, err := r.Ticket(center.KnownBrowser, "d1")
+		wantNoRow(t, "a deleted ticket", err)
+		return nil
+	})
+}

@@ -1,0 +1,475 @@
+package center_test
+
+import (
+	"context"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pquerna/otp/totp"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/centertest"
+)
+
+const goodPassword = "Correct horse 7!"
+
+// letters is a mailer that keeps what it is given.
+type letters struct {
+	sent chan center.Mail
+}
+
+// Send implements center.Mailer.
+func (l *letters) Send(m center.Mail) { l.sent <- m }
+
+// directory is a center with a clock that is moved by hand, a mailer, and one user with a password.
+type directory struct {
+	*center.Center
+	t    *testing.T
+	ctx  context.Context
+	now  time.Time
+	mail *letters
+	user center.User
+}
+
+var fromHome = audit.Actor{Kind: audit.Anonymous, Address: "192.0.2.1", RequestID: "r"}
+
+func newDirectory(t *testing.T) *directory {
+	t.Helper()
+	d := &directory{Center: centertest.New(t, "http://localhost"), t: t, ctx: context.Background(), now: time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC), mail: &letters{sent: make(chan center.Mail, 10)}}
+	d.Now, d.Mailer = func() time.Time { return d.now }, d.mail
+	ada := centertest.Person("ada")
+	ada.Emails = []center.Value{{Value: "ada@example.com", Primary: true}}
+	var err error
+	if d.user, err = d.CreateUser(d.ctx, centertest.Actor, ada); err != nil {
+		t.Fatal(err)
+	}
+	d.must(d.SetPassword(d.ctx, centertest.Actor, d.user.ID, goodPassword))
+	return d
+}
+
+func (d *directory) must(err error) {
+	d.t.Helper()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+func (d *directory) settings(change func(*center.SignInSettings)) {
+	d.t.Helper()
+	s, err := d.SignInSettings(d.ctx)
+	d.must(err)
+	change(&s)
+	d.must(d.UpdateSignInSettings(d.ctx, centertest.Actor, s))
+}
+
+// signIn shows the password and wants a step, or a refusal.
+func (d *directory) signIn(by audit.Actor, from center.Browser, want center.Step, refused center.Code) center.Progress {
+	d.t.Helper()
+	p, err := d.SignInUser(d.ctx, by, "ADA", goodPassword, "/start", from)
+	if center.CodeOf(err) != refused || p.Step != want {
+		d.t.Fatalf("step %q, error %v; want %q, %q", p.Step, err, want, refused)
+	}
+	if refused == "" && want == center.StepDone {
+		if u, err := d.PortalUser(d.ctx, p.Session.Reveal()); err != nil || u.ID != d.user.ID {
+			d.t.Fatalf("the session is %s's, %v", u.UserName, err)
+		}
+	}
+	return p
+}
+
+// register registers an authenticator app at sign-in and returns its secret.
+func (d *directory) register() (secret string, p center.Progress) {
+	d.t.Helper()
+	ticket := d.signIn(fromHome, center.Browser{}, center.StepRegister, "").Ticket.Reveal()
+	e, err := d.EnrolSigningIn(d.ctx, ticket)
+	d.must(err)
+	p, err = d.SignInWithNewDevice(d.ctx, fromHome, ticket, center.NewDevice{Ticket: e.Ticket.Reveal(), Name: "Phone", Code: d.code(e.TOTP.Secret)}, center.Browser{})
+	d.must(err)
+	if p.Step != center.StepDone || p.Session == "" {
+		d.t.Fatalf("after the registration: %+v", p)
+	}
+	d.now = d.now.Add(time.Minute) // the next code is another
+	return e.TOTP.Secret, p
+}
+
+func (d *directory) code(secret string) string {
+	d.t.Helper()
+	code, err := totp.GenerateCode(secret, d.now)
+	d.must(err)
+	return code
+}
+
+func TestWhatFollowsThePassword(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*center.SignInSettings)
+		device bool
+		step   center.Step
+		code   center.Code
+	}{
+		"a new instance wants a device":             {func(*center.SignInSettings) {}, false, center.StepRegister, ""},
+		"never":                                     {func(s *center.SignInSettings) { s.MFA = center.MFANever }, true, center.StepDone, ""},
+		"always":                                    {func(s *center.SignInSettings) { s.MFA = center.MFAAlways }, true, center.StepFactor, ""},
+		"in a browser that is not trusted":          {func(*center.SignInSettings) {}, true, center.StepFactor, ""},
+		"no device, a code by mail":                 {func(s *center.SignInSettings) { s.WithoutDevice = center.EmailCode }, false, center.StepCode, ""},
+		"no device, blocked":                        {func(s *center.SignInSettings) { s.WithoutDevice = center.BlockSignIn }, false, "", center.NoDevice},
+		"no device, allowed":                        {func(s *center.SignInSettings) { s.WithoutDevice = center.AllowSignIn }, false, center.StepDone, ""},
+		"a device is asked for, also where allowed": {func(s *center.SignInSettings) { s.WithoutDevice = center.AllowSignIn }, true, center.StepFactor, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDirectory(t)
+			if c.device {
+				d.register()
+			}
+			d.settings(c.change)
+			d.signIn(fromHome, center.Browser{}, c.step, c.code)
+		})
+	}
+}
+
+func TestCodesAreUsedOnceAndGuessedInVain(t *testing.T) {
+	d := newDirectory(t)
+	secret, _ := d.register()
+	attempt := func(ticket, code string, want center.Code) center.Progress {
+		t.Helper()
+		p, err := d.SignInWithCode(d.ctx, fromHome, ticket, code, false, center.Browser{})
+		if center.CodeOf(err) != want {
+			t.Fatalf("%s: %v, want %q", code, err, want)
+		}
+		return p
+	}
+	ticket := d.signIn(fromHome, center.Browser{}, center.StepFactor, "").Ticket.Reveal()
+	attempt(ticket, "000000", center.FactorRefused)
+	good := d.code(secret)
+	if p := attempt(ticket, good, ""); p.Session == "" {
+		t.Fatal("no session")
+	}
+	attempt(ticket, good, center.TicketInvalid)
+	ticket = d.signIn(fromHome, center.Browser{}, center.StepFactor, "").Ticket.Reveal()
+	attempt(ticket, good, center.FactorRefused) // the same step again, also in another sign-in
+	d.now = d.now.Add(time.Minute)
+	for range 4 {
+		attempt(ticket, "000000", center.FactorRefused)
+	}
+	attempt(ticket, d.code(secret), center.TicketInvalid) // five were wrong
+	ticket = d.signIn(fromHome, center.Browser{}, center.StepFactor, "").Ticket.Reveal()
+	attempt(ticket, d.code(secret), center.SignInLocked) // who knows the password cannot guess on with new sign-ins
+	d.now = d.now.Add(5 * time.Minute)
+	attempt(ticket, d.code(secret), "")
+
+	ticket = d.signIn(fromHome, center.Browser{}, center.StepFactor, "").Ticket.Reveal()
+	d.now = d.now.Add(10 * time.Minute)
+	attempt(ticket, d.code(secret), center.TicketInvalid) // too old
+}
+
+func TestTheCodeByMailWorksOnce(t *testing.T) {
+	d := newDirectory(t)
+	d.settings(func(s *center.SignInSettings) { s.WithoutDevice = center.EmailCode })
+	ticket := d.signIn(fromHome, center.Browser{}, center.StepCode, "").Ticket.Reveal()
+	m := <-d.mail.sent
+	code := regexp.MustCompile(`\b\d{6}\b`).FindString(m.Text)
+	if m.To != "ada@example.com" || code == "" {
+		t.Fatalf("the mail is %+v", m)
+	}
+	if _, err := d.SignInWithCode(d.ctx, fromHome, ticket, "12345", false, center.Browser{}); center.CodeOf(err) != center.FactorRefused {
+		t.Errorf("a wrong code: %v", err)
+	}
+	if p, err := d.SignInWithCode(d.ctx, fromHome, ticket, code, false, center.Browser{}); err != nil || p.Session == "" {
+		t.Errorf("the right code: %v", err)
+	}
+	if _, err := d.SignInWithCode(d.ctx, fromHome, ticket, code, false, center.Browser{}); center.CodeOf(err) != center.TicketInvalid {
+		t.Errorf("the code again: %v", err)
+	}
+}
+
+func TestATrustedBrowserIsNotAskedAtTheSameAddress(t *testing.T) {
+	d := newDirectory(t)
+	secret, _ := d.register()
+	ticket := d.signIn(fromHome, center.Browser{}, center.StepFactor, "").Ticket.Reveal()
+	p, err := d.SignInWithCode(d.ctx, fromHome, ticket, d.code(secret), true, center.Browser{})
+	d.must(err)
+	mine := center.Browser{Known: p.Known.Reveal()}
+	d.signIn(fromHome, mine, center.StepDone, "")
+	elsewhere := fromHome
+	elsewhere.Address = "198.51.100.7"
+	d.signIn(elsewhere, mine, center.StepFactor, "")
+	d.signIn(fromHome, center.Browser{Known: "stolen"}, center.StepFactor, "")
+	d.settings(func(s *center.SignInSettings) { s.MFA = center.MFAAlways })
+	d.signIn(fromHome, mine, center.StepFactor, "")
+}
+
+// TestGuessingFromElsewhereLocksNobodyOut: the owner's browser is counted apart.
+func TestGuessingFromElsewhereLocksNobodyOut(t *testing.T) {
+	d := newDirectory(t)
+	d.settings(func(s *center.SignInSettings) { s.MFA = center.MFANever })
+	mine := center.Browser{Known: d.signIn(fromHome, center.Browser{}, center.StepDone, "").Known.Reveal()}
+	for range 8 {
+		if _, err := d.SignInUser(d.ctx, fromHome, "ada", "a guess", "/", center.Browser{}); err == nil {
+			t.Fatal("a guess was right")
+		}
+	}
+	d.signIn(fromHome, center.Browser{}, "", center.SignInLocked)
+	d.signIn(fromHome, mine, center.StepDone, "")
+	for range 5 {
+		_, _ = d.SignInUser(d.ctx, fromHome, "ada", "a mistake", "/", mine)
+	}
+	d.signIn(fromHome, mine, "", center.SignInLocked)
+}
+
+func TestPasswordRules(t *testing.T) {
+	for password, want := range map[string]string{
+		goodPassword: "", "Short1!": "8 to 64 characters", strings.Repeat("Aa1!", 17): "8 to 64 characters", "no capitals 1!": "an upper-case letter",
+		"NO SMALL 1!": "a lower-case letter", "No digits!": "a digit", "No punctuation 1": "one of", "Gr\u00fc\u00dfe 1!": "", "        ": "a lower-case letter, an upper-case letter, a digit, one of",
+	} {
+		err := center.CheckPassword(password)
+		if (want == "") != (err == nil) || (err != nil && !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %v, want %q", password, err, want)
+		}
+	}
+}
+
+func TestTheLastThreePasswordsAreRefused(t *testing.T) {
+	d := newDirectory(t)
+	set := func(password string, want center.Code) {
+		t.Helper()
+		if err := d.SetPassword(d.ctx, centertest.Actor, d.user.ID, password); center.CodeOf(err) != want {
+			t.Fatalf("%s: %v, want %q", password, err, want)
+		}
+	}
+	set(goodPassword, center.PasswordReused)
+	set(goodPassword+"2", "")
+	set(goodPassword, center.PasswordReused)
+	set(goodPassword+"3", "")
+	if _, err := d.OneTimePassword(d.ctx, centertest.Actor, d.user.ID); err != nil { // is none of them
+		t.Fatal(err)
+	}
+	set(goodPassword, center.PasswordReused)
+	set(goodPassword+"4", "")
+	set(goodPassword, "")
+}
+
+func TestAOneTimePasswordMustBeReplaced(t *testing.T) {
+	d := newDirectory(t)
+	d.settings(func(s *center.SignInSettings) { s.MFA = center.MFANever })
+	once, err := d.OneTimePassword(d.ctx, centertest.Actor, d.user.ID)
+	d.must(err)
+	d.signIn(fromHome, center.Browser{}, "", center.SignInFailed) // the old one is gone
+	p, err := d.SignInUser(d.ctx, fromHome, "ada", once.Reveal(), "/start", center.Browser{})
+	d.must(err)
+	if p.Step != center.StepPassword || p.Session != "" {
+		t.Fatalf("the one-time password leads to %+v", p)
+	}
+	ticket := p.Ticket.Reveal()
+	if _, err := d.SignInWithCode(d.ctx, fromHome, ticket, "123456", false, center.Browser{}); center.CodeOf(err) != center.TicketInvalid {
+		t.Errorf("a step was passed over: %v", err)
+	}
+	if _, err := d.SignInWithNewPassword(d.ctx, fromHome, ticket, "weak", center.Browser{}); center.CodeOf(err) != center.PasswordUnfit {
+		t.Errorf("a weak one: %v", err)
+	}
+	if p, err = d.SignInWithNewPassword(d.ctx, fromHome, ticket, "Another one 8!", center.Browser{}); err != nil || p.Session == "" {
+		t.Errorf("a good one: %+v, %v", p, err)
+	}
+	if _, err := d.SignInUser(d.ctx, fromHome, "ada", once.Reveal(), "/", center.Browser{}); center.CodeOf(err) != center.SignInFailed {
+		t.Errorf("the one-time password again: %v", err)
+	}
+}
+
+func link(t *testing.T, m center.Mail) string {
+	t.Helper()
+	found := regexp.MustCompile(`\?ticket=([A-Za-z0-9_-]+)`).FindStringSubmatch(m.Text)
+	if found == nil {
+		t.Fatalf("no link in %s", m.Text)
+	}
+	return found[1]
+}
+
+func TestLinksInMails(t *testing.T) {
+	d := newDirectory(t)
+	d.settings(func(s *center.SignInSettings) { s.MFA = center.MFANever })
+	session := d.signIn(fromHome, center.Browser{}, center.StepDone, "").Session
+	set := func(ticket, password string, want center.Code) {
+		t.Helper()
+		if err := d.SetPasswordWithTicket(d.ctx, fromHome, ticket, password); center.CodeOf(err) != want {
+			t.Fatalf("%v, want %q", err, want)
+		}
+	}
+	d.ForgotPassword(d.ctx, fromHome, "Ada")
+	first := link(t, <-d.mail.sent)
+	d.must(d.Invite(d.ctx, centertest.Actor, d.user.ID))
+	second := link(t, <-d.mail.sent)
+	set(first, "Another one 8!", center.TicketInvalid) // replaced
+	set(second, goodPassword, center.PasswordReused)   // and still usable
+	set(second, "Another one 8!", "")
+	set(second, "Another one 9!", center.TicketInvalid) // used
+	if _, err := d.PortalUser(d.ctx, session.Reveal()); center.CodeOf(err) != center.SessionInvalid {
+		t.Errorf("a session outlives the reset: %v", err)
+	}
+	d.must(d.Invite(d.ctx, centertest.Actor, d.user.ID))
+	late := link(t, <-d.mail.sent)
+	d.now = d.now.Add(time.Hour)
+	set(late, "Another one 9!", center.TicketInvalid)
+
+	// A user without a password is invited, for longer.
+	grace := centertest.Person("grace")
+	grace.Emails = []center.Value{{Value: "grace@example.com", Primary: true}}
+	u, err := d.CreateUser(d.ctx, centertest.Actor, grace)
+	d.must(err)
+	d.must(d.Invite(d.ctx, centertest.Actor, u.ID))
+	m := <-d.mail.sent
+	d.now = d.now.Add(6 * 24 * time.Hour)
+	if !strings.HasPrefix(m.Subject, "Invitation") {
+		t.Errorf("the invitation is called %q", m.Subject)
+	}
+	set(link(t, m), "Rear admiral 1!", "")
+
+	// Who cannot be sent one is told why, but only administrators are.
+	nobody, err := d.CreateUser(d.ctx, centertest.Actor, centertest.Person("nomail"))
+	d.must(err)
+	if err := d.Invite(d.ctx, centertest.Actor, nobody.ID); center.CodeOf(err) != center.NoAddress {
+		t.Errorf("without an address: %v", err)
+	}
+	d.must(d.SetUserActive(d.ctx, centertest.Actor, u.ID, false))
+	if err := d.Invite(d.ctx, centertest.Actor, u.ID); center.CodeOf(err) != center.UserDisabled {
+		t.Errorf("disabled: %v", err)
+	}
+}
+
+func TestSessionsAreListedAndEnded(t *testing.T) {
+	d := newDirectory(t)
+	d.settings(func(s *center.SignInSettings) { s.MFA, s.PortalSession = center.MFANever, 30*time.Minute })
+	phone := d.signIn(fromHome, center.Browser{UserAgent: "Phone"}, center.StepDone, "")
+	d.now = d.now.Add(time.Minute)
+	laptop := d.signIn(fromHome, center.Browser{UserAgent: "Laptop"}, center.StepDone, "")
+	if laptop.Lifetime != 30*time.Minute {
+		t.Errorf("the session lasts %s", laptop.Lifetime)
+	}
+	list, err := d.Sessions(d.ctx, d.user.ID)
+	if err != nil || len(list) != 2 || list[0].UserAgent != "Laptop" || list[0].Address != fromHome.Address {
+		t.Fatalf("listed %+v, %v", list, err)
+	}
+	if err := d.EndSession(d.ctx, centertest.Actor, "somebody-else", list[1].Digest); center.CodeOf(err) != center.SessionInvalid {
+		t.Errorf("another user's session: %v", err)
+	}
+	d.must(d.EndSession(d.ctx, centertest.Actor, d.user.ID, list[1].Digest))
+	if _, err := d.PortalUser(d.ctx, phone.Session.Reveal()); center.CodeOf(err) != center.SessionInvalid {
+		t.Errorf("the ended session: %v", err)
+	}
+	third := d.signIn(fromHome, center.Browser{}, center.StepDone, "")
+	d.must(d.ChangePassword(d.ctx, audit.Actor{Kind: audit.User, Name: "ada"}, d.user.ID, goodPassword, "Another one 8!", third.Session.Reveal()))
+	for secret, want := range map[string]center.Code{laptop.Session.Reveal(): center.SessionInvalid, third.Session.Reveal(): ""} {
+		if _, err := d.PortalUser(d.ctx, secret); center.CodeOf(err) != want {
+			t.Errorf("after the change of the password: %v, want %q", err, want)
+		}
+	}
+	d.now = d.now.Add(30 * time.Minute)
+	if list, err := d.Sessions(d.ctx, d.user.ID); err != nil || len(list) != 0 {
+		t.Errorf("listed after their end: %+v, %v", list, err)
+	}
+}
+
+func TestDevicesAreBoundedAndBelongToOne(t *testing.T) {
+	d := newDirectory(t)
+	d.register()
+	self, me := audit.Actor{Kind: audit.User, Name: "ada"}, string(d.user.ID)
+	e, err := d.Enrol(d.ctx, me, "ada")
+	d.must(err)
+	in := center.NewDevice{Ticket: e.Ticket.Reveal(), Name: "Tablet", Code: d.code(e.TOTP.Secret)}
+	if err := d.FinishEnrolment(d.ctx, self, "somebody-else", in); center.CodeOf(err) != center.TicketInvalid {
+		t.Errorf("another's enrolment: %v", err)
+	}
+	d.must(d.FinishEnrolment(d.ctx, self, me, in))
+	if e, err = d.Enrol(d.ctx, me, "ada"); err != nil || e.TOTP != nil || e.KeyOptions == "" {
+		t.Errorf("a third app is offered, or no key: %+v, %v", e.TOTP, err)
+	}
+	devices, err := d.Devices(d.ctx, me)
+	if err != nil || len(devices) != 2 {
+		t.Fatalf("%+v, %v", devices, err)
+	}
+	if err := d.DeleteDevice(d.ctx, self, "somebody-else", devices[0].ID); center.CodeOf(err) != center.DeviceNotFound {
+		t.Errorf("another's device: %v", err)
+	}
+	d.must(d.RenameDevice(d.ctx, self, me, devices[0].ID, "Old phone"))
+	d.settings(func(s *center.SignInSettings) { s.SelfService = false })
+	if err := d.DeleteDevice(d.ctx, self, me, devices[0].ID); center.CodeOf(err) != center.NotAllowed {
+		t.Errorf("without self-service: %v", err)
+	}
+	d.must(d.DeleteDevice(d.ctx, centertest.Actor, me, devices[0].ID))
+	d.must(d.DeleteUser(d.ctx, centertest.Actor, d.user.ID))
+	if devices, err := d.Devices(d.ctx, me); err != nil || len(devices) != 0 {
+		t.Errorf("devices outlive their user: %+v, %v", devices, err)
+	}
+}
+
+func TestDisablingAUserEndsASignInOnItsWay(t *testing.T) {
+	d := newDirectory(t)
+	secret, _ := d.register()
+	ticket := d.signIn(fromHome, center.Browser{}, center.StepFactor, "").Ticket.Reveal()
+	d.must(d.SetUserActive(d.ctx, centertest.Actor, d.user.ID, false))
+	d.must(d.SetUserActive(d.ctx, centertest.Actor, d.user.ID, true))
+	if _, err := d.SignInWithCode(d.ctx, fromHome, ticket, d.code(secret), false, center.Browser{}); center.CodeOf(err) != center.TicketInvalid {
+		t.Errorf("it goes on: %v", err)
+	}
+}
+
+func TestAnAdministratorsSecondFactorAndTheAlert(t *testing.T) {
+	d := newDirectory(t)
+	principal := center.AdministratorPrincipal("root")
+	d.must(d.SetAdministrator(d.ctx, audit.SystemActor, "root", goodPassword))
+	signIn := func(code string, want center.Code) {
+		t.Helper()
+		if _, err := d.SignInAdministrator(d.ctx, fromHome, "Root", goodPassword, code, ""); center.CodeOf(err) != want {
+			t.Fatalf("%v, want %q", err, want)
+		}
+	}
+	signIn("", "")
+	e, err := d.Enrol(d.ctx, principal, "root")
+	d.must(err)
+	d.must(d.FinishEnrolment(d.ctx, audit.Actor{Kind: audit.Administrator, Name: "root"}, principal, center.NewDevice{Ticket: e.Ticket.Reveal(), Name: "Phone", Code: d.code(e.TOTP.Secret)}))
+	signIn("", center.SignInFailed) // as if the password were wrong
+	d.now = d.now.Add(time.Minute)
+	signIn(d.code(e.TOTP.Secret), "")
+	alerts := func() (n int) {
+		t.Helper()
+		events, err := d.Events(d.ctx, center.EventQuery{Limit: 100})
+		d.must(err)
+		for _, e := range events {
+			if e.Action == "BreakGlassAdministratorUsed" && e.Actor.Name == "Root" {
+				n++
+			}
+		}
+		return n
+	}
+	if n := alerts(); n != 0 {
+		t.Errorf("%d alerts while users sign in here", n)
+	}
+	idp, err := d.CreateIdPConfiguration(d.ctx, centertest.Actor, center.IdPConfiguration{EntityID: "https://idp", SignInURL: "https://idp/sso", Certificates: [][]byte{{1}}})
+	d.must(err)
+	d.must(d.EnableIdPConfiguration(d.ctx, centertest.Actor, idp.ID, center.Confirmation))
+	d.now = d.now.Add(time.Minute)
+	signIn(d.code(e.TOTP.Secret), "")
+	if n := alerts(); n != 1 {
+		t.Errorf("%d alerts while users sign in elsewhere, want one", n)
+	}
+	d.signIn(fromHome, center.Browser{}, "", center.SignInFailed) // their passwords rest
+}
+
+// TestWhatIsKeptTellsNoSecret looks for secrets in the audit log.
+func TestWhatIsKeptTellsNoSecret(t *testing.T) {
+	d := newDirectory(t)
+	secret, p := d.register()
+	d.must(d.Invite(d.ctx, centertest.Actor, d.user.ID))
+	ticket := link(t, <-d.mail.sent)
+	events, err := d.Events(d.ctx, center.EventQuery{Limit: 100})
+	d.must(err)
+	for _, e := range events {
+		for what, s := range map[string]string{"password": goodPassword, "app": secret, "session": p.Session.Reveal(), "browser": p.Known.Reveal(), "link": ticket, "digest": authn.Digest(p.Session.Reveal())} {
+			if strings.Contains(e.Subject+e.Detail+e.Actor.Name, s) {
+				t.Errorf("an event tells the %s: %+v", what, e)
+			}
+		}
+	}
+}

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/webauthn"
+	"github.com/chromedp/chromedp"
+	"github.com/pquerna/otp/totp"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/mail"
+	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
+)
+
+// axePath is the accessibility checker that scripts/deps fetches.
+const axePath = "../../tools/axe/node_modules/axe-core/axe.min.js"
+
+// accessible checks the page that is shown with axe-core: in light and dark, and as wide as a phone.
+func (b browser) accessible(page string) {
+	b.t.Helper()
+	source, err := os.ReadFile(axePath)
+	if err != nil {
+		sqldbtest.Skip(b.t, "axe-core is not installed (scripts/deps fetches it)")
+	}
+	do(b, "load axe", chromedp.Evaluate[bool](string(source)+"; true"))
+	for _, scheme := range []string{"dark", "light"} {
+		b.scheme(scheme)
+		found := do(b, "check "+page, chromedp.Evaluate[string](`axe.run().then(r => r.violations.map(v => v.id + ': ' + v.help + ' ' + v.nodes.map(n => n.html + ' ' + n.failureSummary).join(' | ')).join('\n'))`, chromedp.EvalAwaitPromise))
+		if found != "" {
+			b.t.Errorf("%s, %s: %s", page, scheme, found)
+		}
+	}
+	if wide := do(b, "measure "+page, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > innerWidth`)); wide {
+		b.t.Errorf("%s is wider than the window", page)
+	}
+}
+
+func (b browser) scheme(scheme string) {
+	b.t.Helper()
+	do(b, "be "+scheme, chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		_, err := cdp.Call(ctx, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+		return err
+	}))
+}
+
+// securityKey plugs a virtual security key into the browser.
+func (b browser) securityKey() {
+	b.t.Helper()
+	do(b, "plug in a key", chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		if _, err := cdp.Call(ctx, tab, webauthn.Enable, webauthn.EnableParams{}); err != nil {
+			return err
+		}
+		_, err := cdp.Call(ctx, tab, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{Options: &webauthn.VirtualAuthenticatorOptions{
+			Protocol: webauthn.AuthenticatorProtocolCtap2, Transport: webauthn.AuthenticatorTransportUsb, HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true,
+		}})
+		return err
+	}))
+}
+
+// newest waits for the next mail, and returns what pattern finds in it.
+func newest(t *testing.T, o *mail.Outbox, have int, pattern string) string {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for len(o.Messages()) <= have {
+		if time.Now().After(deadline) {
+			t.Fatal("no mail has come")
+		}
+		time.Sleep(5 * time.Millisecond) // a poll
+	}
+	found := regexp.MustCompile(pattern).FindString(o.Messages()[0].Text)
+	if found == "" {
+		t.Fatalf("no %s in %s", pattern, o.Messages()[0].Text)
+	}
+	return found
+}
+
+// TestTheBuiltInDirectoryInABrowser invites a person, who sets a password, registers a security key and an authenticator app, and signs in with each.
+func TestTheBuiltInDirectoryInABrowser(t *testing.T) {
+	t.Parallel()
+	s := startSites(t)
+	c, outbox := s.center, &mail.Outbox{}
+	ctx, stop := context.WithCancel(context.Background())
+	t.Cleanup(stop)
+	queue := mail.NewQueue(outbox, slog.New(slog.DiscardHandler))
+	go queue.Run(ctx)
+	c.Mailer = mailer{queue}
+	if err := c.SetAdministrator(ctx, audit.SystemActor, "admin", "correct horse 1"); err != nil {
+		t.Fatal(err)
+	}
+	grace := center.User{UserName: "grace", DisplayName: "Grace Hopper", Name: center.PersonName{GivenName: "Grace", FamilyName: "Hopper"}, Active: true, Emails: []center.Value{{Value: "grace@example.com", Primary: true}}}
+	grace, err := c.CreateUser(ctx, audit.SystemActor, grace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := browser{t, newBrowser(t, s.hosts)}
+
+	b.login(c.ConsoleURL()+"users/"+string(grace.ID), map[string]string{"username": "admin", "password": "correct horse 1"})
+	b.leave(`form[action$="/invite"] button`)
+	b.sees("A mail with a link to set a password is on its way.")
+	b.accessible("the user's page")
+
+	b.open(newest(t, outbox, 0, `https://\S+`))
+	b.accessible("the invitation")
+	b.submit("main form", "button", map[string]string{"password": "Rear admiral 1!", "again": "Rear admiral 1!"})
+	b.sees("Your password is set. Sign in with it.")
+	b.accessible("sign-in")
+	b.screenshot("sign-in")
+
+	b.securityKey()
+	signIn := func() {
+		t.Helper()
+		b.login(c.PortalURL(), map[string]string{"username": "Grace", "password": "Rear admiral 1!"})
+	}
+	b.submit("main form", "button", map[string]string{"username": "Grace", "password": "Rear admiral 1!"})
+	b.sees("Register an MFA device")
+	b.accessible("registration")
+	b.screenshot("register-device")
+	b.leave(`form[data-key] button`)
+	b.sees("No accounts yet")
+
+	b.leave(`form[action$="/logout"] button`)
+	b.sees("You are signed out")
+	b.accessible("signed out")
+	signIn()
+	b.sees("Verify that it is you")
+	b.accessible("the second factor")
+	b.screenshot("second-factor")
+	b.click(`form[data-key] [name=trust]`)
+	b.leave(`form[data-key] button`)
+	b.sees("No accounts yet")
+
+	b.leave(`form[action$="/logout"] button`)
+	signIn() // the browser is trusted now
+	b.sees("No accounts yet")
+
+	b.leave(`.who a`)
+	b.sees("Your account")
+	b.leave(`a[href$="/account/device"]`)
+	secret := strings.ReplaceAll(b.text("#secret"), " ", "")
+	code, err := totp.GenerateCode(secret, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.submit(`form:not([data-key])[action$="/device"]`, "button", map[string]string{"name": "My phone", "code": code})
+	b.sees("The device is registered.")
+	b.sees("My phone")
+	b.accessible("the account")
+	b.screenshot("account")
+	b.leave(`.who button`)
+
+	settings, err := c.SignInSettings(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings.MFA = center.MFAAlways
+	if err := c.UpdateSignInSettings(ctx, audit.SystemActor, settings); err != nil {
+		t.Fatal(err)
+	}
+	b.open(c.URL + "/platform/login")
+	b.submit("main form", "button", map[string]string{"username": "Grace", "password": "Rear admiral 1!"})
+	b.sees("Verify that it is you")
+	if do(b, "look for a box", chromedp.Evaluate[bool](`!!document.querySelector('[name=trust]')`)) {
+		t.Error("a browser can be trusted, though a factor is asked for every time")
+	}
+	b.submit(`form[action$="/code"]`, "button", map[string]string{"code": code}) // the code that registered the app
+	b.sees("That was not right.")
+	next, err := totp.GenerateCode(secret, time.Now().Add(30*time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.submit(`form[action$="/code"]`, "button", map[string]string{"code": next})
+	b.sees("No accounts yet")
+
+	b.open(c.URL + "/platform/forgot")
+	b.accessible("the forgotten password")
+	for i, name := range []string{"nobody", "grace"} {
+		b.open(c.URL + "/platform/forgot")
+		b.submit("main form", "button", map[string]string{"username": name})
+		b.sees("If there is a user of this name")
+		if i == 0 && len(outbox.Messages()) != 1 {
+			t.Error("a mail went out for nobody")
+		}
+	}
+	if link := newest(t, outbox, 1, `https://\S+`); !strings.Contains(link, "/platform/password?ticket=") {
+		t.Errorf("the link is %s", link)
+	}
+	if problem := checkData(ctx, c); problem != "" {
+		t.Error(problem)
+	}
+}
+
+// checkData runs gatehouse check on a center's store.
+func checkData(ctx context.Context, c *center.Center) string {
+	s, ok := c.Store.(interface {
+		Check(context.Context, func(int)) ([]string, error)
+	})
+	if !ok {
+		return "the store cannot be checked"
+	}
+	problems, err := s.Check(ctx, func(int) {})
+	if err != nil || len(problems) > 0 {
+		return fmt.Sprint(problems, err)
+	}
+	return ""
+}
