@@ -104,6 +104,29 @@ type Configurations struct {
 	Configurations []Configuration
 }
 
+// ReferenceInput names a request by the reference that its answer or error page carried.
+type ReferenceInput struct {
+	Reference string
+}
+
+// Event is one line of the audit log, with what to do about it.
+type Event struct {
+	EventTime                 time.Time
+	EventName                 string
+	Subject                   string `json:",omitempty"`
+	ActorType, ActorName      string
+	SourceIPAddress           string
+	Result                    string // Granted or Refused
+	ErrorCode                 string `json:",omitempty"`
+	What, Detail, Remedy      string `json:",omitempty"`
+	Check, Expected, Received string `json:",omitempty"`
+}
+
+// Events is the answer of ExplainReference, in the order in which they happened.
+type Events struct {
+	Events []Event
+}
+
 // Tenant is a SCIM endpoint.
 type Tenant struct {
 	TenantID     string `json:"TenantId"`
@@ -343,4 +366,11 @@ func (c *Client) UpdateAccessKey(ctx context.Context, id, status string) error {
 func (c *Client) DeleteAccessKey(ctx context.Context, id string) error {
 	_, err := call[None](ctx, c, "DeleteAccessKey", KeyInput{AccessKeyID: id})
 	return err
+}
+
+// Explain says what was done and refused in the request of a reference.
+func (c *Client) Explain(ctx context.Context, reference string) ([]Event, error) {
+	var out Events
+	err := c.Call(ctx, "ExplainReference", ReferenceInput{reference}, &out)
+	return out.Events, err
 }

@@ -51,6 +51,10 @@ type Event struct {
 	Result  string // Granted or Refused
 	Code    string // the stable code of a refusal; empty when granted
 	Detail  string // the reason in words, for administrators only; never a secret
+
+	// Of a message that failed a check: which one, the value that was expected and the one that was received.
+	Check     string `json:",omitempty"`
+	Want, Got string `json:",omitempty"`
 }
 
 // LogValue makes an event one structured group in the program's log.

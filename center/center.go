@@ -184,6 +184,10 @@ func (c *Center) event(by audit.Actor, action, subject string, err error) audit.
 	e := audit.Event{ID: c.NewID(), Time: c.now(), Actor: by, Action: action, Subject: subject, Result: audit.Granted}
 	if err != nil {
 		e.Result, e.Code, e.Detail = audit.Refused, string(CodeOf(err)), Detail(err)
+		var refused *Error
+		if errors.As(err, &refused) {
+			e.Check, e.Want, e.Got = refused.Check, refused.Want, refused.Got
+		}
 	}
 	return e
 }

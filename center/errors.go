@@ -160,6 +160,10 @@ type Error struct {
 	Subject string // the object concerned: an id or a name
 	Field   string // the attribute concerned
 	Detail  string // more about the reason, for administrators
+
+	// Of a message that failed a check: which one, the value that was expected and the one that was received.
+	Check     string
+	Want, Got string
 }
 
 func (e *Error) Error() string {

@@ -94,8 +94,11 @@ func (c *Center) SignInWithAssertion(ctx context.Context, by audit.Actor, a Veri
 			}
 		}
 		u, err := tx.UserByName(a.NameID)
+		if errors.Is(err, ErrNoRow) {
+			return a.NameID, unmatched(tx, a.NameID)
+		}
 		if err != nil {
-			return a.NameID, orRefuse(err, UserNotFound, a.NameID)
+			return a.NameID, err
 		}
 		if !u.Active {
 			return a.NameID, &Error{Code: UserDisabled, Subject: a.NameID}
@@ -111,4 +114,21 @@ func (c *Center) SignInWithAssertion(ctx context.Context, by audit.Actor, a Veri
 		return a.NameID, errors.Join(tx.PutUsedAssertion(UsedAssertion{a.ID, a.UsableUntil}), tx.PutSession(session))
 	})
 	return authn.Secret(secret), lifetime, returnTo, err
+}
+
+// unmatched refuses a name that is no user's, and names the user who may have been meant: most often the name is the e-mail address of a user who is
+// called something else here.
+func unmatched(r Reader, name string) error {
+	refused := &Error{Code: UserNotFound, Subject: name, Want: "a user name that exists here", Got: name,
+		Detail: "the identity provider names nobody who is here: provision the user, or have the identity provider send the user name"}
+	u, err := r.UserByEmail(name)
+	if err == nil {
+		refused.Want = u.UserName
+		refused.Detail = "it is the e-mail address of the user " + u.UserName + ": the identity provider must send the user name, or the user be renamed"
+		return refused
+	}
+	if errors.Is(err, ErrNoRow) {
+		return refused
+	}
+	return err
 }

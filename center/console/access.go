@@ -150,7 +150,8 @@ func deleteAssignment(p page) error {
 type auditData struct {
 	Events    []audit.Event
 	Reference string
-	Before    int64 // milliseconds; 0: no further page
+	Explained []center.Explanation // the same events, when they are those of one reference
+	Before    int64                // milliseconds; 0: no further page
 }
 
 func auditLog(p page) error {
@@ -163,6 +164,11 @@ func auditLog(p page) error {
 		return err
 	}
 	d := auditData{Events: events, Reference: q.RequestID}
+	if q.RequestID != "" {
+		for _, e := range events {
+			d.Explained = append(d.Explained, center.ExplainEvent(e))
+		}
+	}
 	if len(events) > pageSize {
 		d.Events = events[:pageSize]
 		d.Before = events[pageSize-1].Time.UnixMilli()

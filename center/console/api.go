@@ -24,7 +24,7 @@ func (h *Handler) Service() awsapi.Service {
 			awsapi.Op("CreateProvisioningTenant", h.createTenant), awsapi.Op("ListProvisioningTenants", h.listTenants), awsapi.Op("DeleteProvisioningTenant", h.deleteTenant),
 			awsapi.Op("CreateBearerToken", h.createBearerToken), awsapi.Op("ListBearerTokens", h.listBearerTokens), awsapi.Op("DeleteBearerToken", h.deleteBearerToken),
 			awsapi.Op("CreateAccessKey", h.createAccessKey), awsapi.Op("ListAccessKeys", h.listAccessKeys), awsapi.Op("UpdateAccessKey", h.updateAccessKey),
-			awsapi.Op("DeleteAccessKey", h.deleteAccessKey),
+			awsapi.Op("DeleteAccessKey", h.deleteAccessKey), awsapi.Op("ExplainReference", h.explainReference),
 		},
 	}
 }
@@ -212,4 +212,14 @@ func (h *Handler) updateAccessKey(ctx context.Context, who awsapi.Caller, in adm
 
 func (h *Handler) deleteAccessKey(ctx context.Context, who awsapi.Caller, in adminapi.KeyInput) (adminapi.None, error) {
 	return adminapi.None{}, h.Center.DeleteAccessKey(ctx, awsdoor.Actor(who), in.AccessKeyID)
+}
+
+func (h *Handler) explainReference(ctx context.Context, _ awsapi.Caller, in adminapi.ReferenceInput) (adminapi.Events, error) {
+	list, err := h.Center.Explain(ctx, in.Reference)
+	out := adminapi.Events{Events: []adminapi.Event{}}
+	for _, x := range list {
+		out.Events = append(out.Events, adminapi.Event{EventTime: x.Time, EventName: x.Action, Subject: x.Subject, ActorType: string(x.Actor.Kind), ActorName: x.Actor.Name, SourceIPAddress: x.Actor.Address,
+			Result: x.Result, ErrorCode: x.Code, What: x.What, Detail: x.Detail, Remedy: x.Remedy, Check: x.Check, Expected: x.Want, Received: x.Got})
+	}
+	return out, err
 }

@@ -180,7 +180,7 @@ func (h *Handler) verify(ctx context.Context, r *http.Request) (*saml.Assertion,
 	assertion, err := saml.VerifyPOST(r.PostFormValue("SAMLResponse"), want)
 	var refusal *saml.Refusal
 	if errors.As(err, &refusal) {
-		return nil, &center.Error{Code: center.AssertionRefused, Detail: refusal.Error()}
+		return nil, &center.Error{Code: center.AssertionRefused, Detail: refusal.Error(), Check: string(refusal.Check), Want: refusal.Want, Got: refusal.Got}
 	}
 	return assertion, err
 }

@@ -98,7 +98,8 @@ Flags beat the environment, which beats the file.`,
   gatehouse tenant --data ./tenant    # the tenant alone
   gatehouse connect --help            # federate the two
   gatehouse backup FILE               # a consistent copy of a center's data, while it serves
-  gatehouse check                     # verify a center's data`,
+  gatehouse check                     # verify a center's data
+  gatehouse explain REFERENCE         # why a request was refused, and what to do`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -114,7 +115,7 @@ Flags beat the environment, which beats the file.`,
 	root.PersistentFlags().String("config", "", "YAML file with settings, one flag name a line")
 	root.PersistentFlags().String("log-level", "", "debug, info, warn or error (default: info; error for demo)")
 	root.PersistentFlags().String("log-format", "", "text or json (default: text on a terminal, else json)")
-	root.AddCommand(w.demoCommand(), w.serveCommand(), w.tenantCommand(), w.connectCommand(), w.accessKeysCommand(), w.scimTokensCommand(),
+	root.AddCommand(w.demoCommand(), w.serveCommand(), w.tenantCommand(), w.connectCommand(), w.accessKeysCommand(), w.scimTokensCommand(), w.explainCommand(),
 		w.backupCommand(), w.restoreCommand(), w.exportCommand(), w.importCommand(), w.checkCommand(), w.versionCommand())
 	return root
 }

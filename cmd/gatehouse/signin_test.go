@@ -121,6 +121,22 @@ func TestSigningIn(t *testing.T) {
 	}
 	changed := url.Values{"SAMLResponse": {base64.StdEncoding.EncodeToString(bytes.Replace(raw, []byte("amara.okafor@"), []byte("mei.tanaka@"), 1))}}
 	refused("an altered name", "assertion-refused", v, changed)
+	_, page := v.send(http.MethodPost, acs, changed)
+	reference := referenceTag.FindStringSubmatch(page)[1]
+	env := map[string]string{"AWS_ACCESS_KEY_ID": d.AWS.AccessKeyID, "AWS_SECRET_ACCESS_KEY": d.AWS.SecretAccessKey}
+	code, out, errOut := call(t, "", env, "explain", reference, "--center-url", d.Center.URL)
+	for _, want := range []string{"ExternalIdPDirectoryLogin Refused", "check     signature", "expected  a valid signature", "to do     the identity provider signs with another certificate"} {
+		if code != exitDone || !strings.Contains(out, want) {
+			t.Errorf("explain ended with %d and does not say %q: %s%s", code, want, out, errOut)
+		}
+	}
+	console := administrator(t, d, d.Center.URL+"/console")
+	if _, page := console.send(http.MethodGet, d.Center.URL+"/console/audit?reference="+reference, nil); !strings.Contains(page, "<dd><code>signature</code></dd>") || !strings.Contains(page, "What to do") {
+		t.Errorf("the console does not explain: %s", page)
+	}
+	if code, _, errOut := call(t, "", env, "explain", "no-such-reference", "--center-url", d.Center.URL); code == exitDone || !strings.Contains(errOut, "no event has this reference") {
+		t.Errorf("an unknown reference ended with %d: %s", code, errOut)
+	}
 	refused("no response", "assertion-refused", v, url.Values{})
 	refused("garbage", "assertion-refused", v, url.Values{"SAMLResponse": {"!!!"}})
 	refused("another browser", "authn-request-unknown", newVisitor(t), form)

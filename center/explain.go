@@ -1,0 +1,70 @@
+package center
+
+import (
+	"context"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+)
+
+// Explanation is an event with what to do about it.
+type Explanation struct {
+	audit.Event
+	What   string // what happened, in general
+	Remedy string // what to do; empty for what was granted
+}
+
+// Explain returns what was done and refused in one request, in the order in which it happened. The reference is what an error page shows, and every
+// answer carries as its request id. It fails with RequestNotFound.
+func (c *Center) Explain(ctx context.Context, reference string) ([]Explanation, error) {
+	if reference == "" {
+		return nil, &Error{Code: RequestNotFound}
+	}
+	events, err := c.Events(ctx, EventQuery{RequestID: reference})
+	if err != nil {
+		return nil, err
+	}
+	if len(events) == 0 {
+		return nil, &Error{Code: RequestNotFound, Subject: reference, Detail: "no event has this reference"}
+	}
+	out := make([]Explanation, 0, len(events))
+	for i := len(events) - 1; i >= 0; i-- {
+		out = append(out, ExplainEvent(events[i]))
+	}
+	return out, nil
+}
+
+// ExplainEvent says what to do about an event.
+func ExplainEvent(e audit.Event) Explanation {
+	x := Explanation{Event: e}
+	if e.Result != audit.Refused {
+		return x
+	}
+	reason := Reasons[Code(e.Code)]
+	x.What, x.Remedy = reason.What, reason.Remedy
+	if remedy, ok := checkRemedies[e.Check]; ok {
+		x.Remedy = remedy
+	}
+	return x
+}
+
+// checkRemedies says what to do about a response that failed a check, by the names of the checks that the sign-in door makes.
+var checkRemedies = map[string]string{
+	"encoding":       "look for a proxy or a plug-in that rewrites forms between the identity provider and this center",
+	"document":       "the message is not a plain SAML response; if nobody plays tricks, update the identity provider's software",
+	"status":         "the identity provider itself has refused the sign-in: its own sign-in log says why",
+	"one-assertion":  "the identity provider must send exactly one assertion; if it did, somebody has tampered with the response",
+	"not-encrypted":  "turn assertion (token) encryption off for this application in the identity provider",
+	"signature":      "the identity provider signs with another certificate than those kept here: download its metadata again and add the certificate in Settings. If it is the same, the response was altered on its way",
+	"algorithm":      "set the application's signing algorithm to SHA-256 in the identity provider, and leave canonicalization at its default",
+	"destination":    "set the application's reply URL (assertion consumer service) in the identity provider to the expected value",
+	"recipient":      "set the application's reply URL (assertion consumer service) in the identity provider to the expected value",
+	"audience":       "set the application's identifier (entity ID, audience) in the identity provider to the expected value",
+	"issuer":         "the metadata kept here is another identity provider's or another tenant's: upload that of this application",
+	"time":           "the clocks of the identity provider and of this machine differ: synchronize both (NTP). Three minutes are allowed for",
+	"in-response-to": "the response answers another request than it says: start the sign-in again, and look for tampering if it goes on",
+	"bearer":         "the identity provider must confirm the subject as a bearer: this is its default",
+	"version":        "the identity provider must speak SAML 2.0",
+	"subject":        "the identity provider must name the user in the assertion's subject",
+	"name-id":        "set the application's name identifier in the identity provider to the format emailAddress, and to the value that is the user name here",
+	"attributes":     "attributes for access control: at most 50, each once, each with one plain value. Change the claims that the identity provider sends",
+}
