@@ -46,6 +46,7 @@ type Directory struct {
 	ConsoleURL      string `json:"ConsoleUrl"`
 	UserCount       int
 	GroupCount      int
+	UndoUntil       *time.Time `json:",omitempty"` // until when the last change of the identity source can be undone
 }
 
 // ServiceProvider is the answer of GetAWSSPConfigurationForDirectory.
@@ -97,6 +98,26 @@ type CreateConfigurationInput struct {
 type ChangeInput struct {
 	ConfigurationID string `json:"ConfigurationId,omitempty"`
 	Confirmation    string
+}
+
+// Certificate is one whose key may sign for the identity provider in force. In ImportExternalIdPCertificate, X509CertificateInPem is all that is sent.
+type Certificate struct {
+	CertificateID        string `json:"CertificateId,omitempty"` // the SHA-256 thumbprint, in hexadecimal
+	Subject              string `json:",omitempty"`
+	NotBefore, NotAfter  time.Time
+	X509CertificateInPem string `json:",omitempty"`
+	Confirmation         string `json:",omitempty"` // of DeleteExternalIdPCertificate: the word DELETE
+}
+
+// Certificates is the answer of ListExternalIdPCertificates, those that end first at the front.
+type Certificates struct {
+	Certificates []Certificate
+}
+
+// Rehearsal asks a user to sign in at the pending identity provider; the answer has the link.
+type Rehearsal struct {
+	UserName string `json:",omitempty"`
+	Link     string `json:",omitempty"`
 }
 
 // Configurations is the answer of ListExternalIdPConfigurationsForDirectory.
@@ -373,4 +394,33 @@ func (c *Client) Explain(ctx context.Context, reference string) ([]Event, error)
 	var out Events
 	err := c.Call(ctx, "ExplainReference", ReferenceInput{reference}, &out)
 	return out.Events, err
+}
+
+// UndoIdentitySourceChange brings back the identity source before the last change.
+func (c *Client) UndoIdentitySourceChange(ctx context.Context, confirmation string) error {
+	return c.Call(ctx, "UndoIdentitySourceChange", ChangeInput{Confirmation: confirmation}, nil)
+}
+
+// ImportCertificate adds a certificate, PEM, to the identity provider in force.
+func (c *Client) ImportCertificate(ctx context.Context, pem string) error {
+	return c.Call(ctx, "ImportExternalIdPCertificate", Certificate{X509CertificateInPem: pem}, nil)
+}
+
+// ListCertificates lists the certificates of the identity provider in force.
+func (c *Client) ListCertificates(ctx context.Context) ([]Certificate, error) {
+	var out Certificates
+	err := c.Call(ctx, "ListExternalIdPCertificates", None{}, &out)
+	return out.Certificates, err
+}
+
+// DeleteCertificate takes a certificate away. confirmation is the word DELETE.
+func (c *Client) DeleteCertificate(ctx context.Context, id, confirmation string) error {
+	return c.Call(ctx, "DeleteExternalIdPCertificate", Certificate{CertificateID: id, Confirmation: confirmation}, nil)
+}
+
+// StartRehearsal makes a link with which a user signs in at the pending identity provider, to see whether it works.
+func (c *Client) StartRehearsal(ctx context.Context, userName string) (link string, err error) {
+	var out Rehearsal
+	err = c.Call(ctx, "StartRehearsal", Rehearsal{UserName: userName}, &out)
+	return out.Link, err
 }

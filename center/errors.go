@@ -54,6 +54,10 @@ const (
 	SourceNotConfigured   Code = "identity-source-not-configured"
 	SourceUnchanged       Code = "identity-source-unchanged"
 	ConfirmationMissing   Code = "confirmation-missing"
+	NothingToUndo         Code = "nothing-to-undo"
+	CertificateInvalid    Code = "certificate-invalid"
+	CertificateNotFound   Code = "certificate-not-found"
+	LastCertificate       Code = "last-certificate"
 	ProvisioningOff       Code = "automatic-provisioning-off"
 	ProvisioningOn        Code = "automatic-provisioning-on"
 	TokensRemain          Code = "access-tokens-remain"
@@ -122,6 +126,10 @@ var Reasons = map[Code]Reason{
 	SourceNotConfigured:   {Conflict, "no identity provider metadata has been uploaded", "upload the metadata first"},
 	SourceUnchanged:       {Conflict, "this is the identity source already", "nothing needs to be done"},
 	ConfirmationMissing:   {Invalid, "the change was not confirmed", "read the report and send the word that it asks for"},
+	NothingToUndo:         {Conflict, "there is no change of the identity source that could be undone; thirty days are the limit", "change the identity source instead"},
+	CertificateInvalid:    {Invalid, "the certificate cannot be used", "send one PEM or DER certificate with an RSA key of 2048 bits or more, or an elliptic-curve key"},
+	CertificateNotFound:   {NotFound, "there is no such certificate", "load the page again"},
+	LastCertificate:       {Conflict, "it is the last certificate: nobody could sign in any more", "add the new one first"},
 	ProvisioningOff:       {Conflict, "automatic provisioning is not enabled", "enable it in Settings, or with CreateProvisioningTenant"},
 	ProvisioningOn:        {Conflict, "automatic provisioning is enabled already", "use the existing endpoint"},
 	TokensRemain:          {Conflict, "access tokens remain", "delete the access tokens first"},

@@ -24,6 +24,29 @@ type IdentitySource struct {
 	Type    SourceType
 	IdP     *IdPConfiguration // in force, when Type is ExternalIdP
 	Pending *IdPConfiguration // uploaded, not yet in force
+
+	Previous *PreviousSource // what a change can be undone to; nil after the first one only
+}
+
+// PreviousSource is the source before the last change, with its settings.
+type PreviousSource struct {
+	Type      SourceType
+	IdP       *IdPConfiguration
+	ChangedAt time.Time // when it was left
+	ChangedBy string
+}
+
+// UndoFor is how long a change of the identity source can be undone.
+const UndoFor = 30 * 24 * time.Hour
+
+// CanUndo says whether the last change can still be undone.
+func (s IdentitySource) CanUndo(now time.Time) bool {
+	return s.Previous != nil && now.Before(s.Previous.ChangedAt.Add(UndoFor))
+}
+
+// changeTo is the source after a change, from which it can be changed back.
+func (s IdentitySource) changeTo(to SourceType, idp *IdPConfiguration, now time.Time, by audit.Actor) IdentitySource {
+	return IdentitySource{Type: to, IdP: idp, Previous: &PreviousSource{Type: s.Type, IdP: s.IdP, ChangedAt: now, ChangedBy: by.Name}}
 }
 
 // IdPConfiguration is what is known of an identity provider, taken from its metadata.
@@ -63,11 +86,12 @@ type Effect string
 
 // The effects of a change to an external identity provider.
 const (
-	StopsWorking   Effect = "StopsWorking"   // the user name is no e-mail address, so no NameID can match it
-	SignsInAtIdP   Effect = "SignsInAtIdP"   // password and MFA here are no longer used
-	MatchesNobody  Effect = "MatchesNobody"  // the identity provider knows nobody of this name yet
-	PasswordIsUsed Effect = "PasswordIsUsed" // back to the directory: an earlier password works again
-	NeedsPassword  Effect = "NeedsPassword"  // back to the directory: an administrator must set a password
+	StopsWorking    Effect = "StopsWorking"    // the user name is no e-mail address, so no NameID can match it
+	SignsInAtIdP    Effect = "SignsInAtIdP"    // password and MFA here are no longer used
+	SignsInAtNewIdP Effect = "SignsInAtNewIdP" // at the new identity provider instead of the one in force
+	MatchesNobody   Effect = "MatchesNobody"   // the identity provider knows nobody of this name yet
+	PasswordIsUsed  Effect = "PasswordIsUsed"  // back to the directory: an earlier password works again
+	NeedsPassword   Effect = "NeedsPassword"   // back to the directory: an administrator must set a password
 )
 
 // Explain says in a sentence what the effect means for the user.
@@ -77,6 +101,8 @@ func (e Effect) Explain() string {
 		return "will stop working: the user name is not an e-mail address, so the identity provider cannot name this user"
 	case SignsInAtIdP:
 		return "signs in at the identity provider; the password and MFA devices here are no longer used"
+	case SignsInAtNewIdP:
+		return "signs in at the new identity provider, which must send the same user name as the old one"
 	case MatchesNobody:
 		return "cannot sign in yet: the identity provider knows nobody with this user name"
 	case PasswordIsUsed:
@@ -121,28 +147,39 @@ func source(r Reader) (IdentitySource, error) {
 	return s, err
 }
 
-// PreviewSourceChange reports what a change to the other type of source does to existing users. known holds the user names
+// PreviewSourceChange reports what a change to a source does to existing users. known holds the user names
 // that the identity provider has, folded by Fold; nil when they are not known.
-func (c *Center) PreviewSourceChange(ctx context.Context, to SourceType, known map[string]bool) (ChangeReport, error) {
-	report := ChangeReport{To: to}
-	err := c.Store.View(ctx, func(r Reader) error {
-		report.Counts, report.Users, report.Total = map[Effect]int{}, nil, 0
+func (c *Center) PreviewSourceChange(ctx context.Context, to SourceType, known map[string]bool) (report ChangeReport, err error) {
+	err = c.EachSourceEffect(ctx, to, known, func(from SourceType) { report = ChangeReport{From: from, To: to, Counts: map[Effect]int{}} },
+		func(u UserEffect) error {
+			report.add(u)
+			return nil
+		})
+	return report, err
+}
+
+// EachSourceEffect calls each for every user, in the order of their ids, on one snapshot, after begin, which may be called again when everything is read
+// anew. An error of each ends it.
+func (c *Center) EachSourceEffect(ctx context.Context, to SourceType, known map[string]bool, begin func(from SourceType), each func(UserEffect) error) error {
+	return c.Store.View(ctx, func(r Reader) error {
 		s, err := source(r)
 		if err != nil {
 			return err
 		}
-		report.From = s.Type
+		begin(s.Type)
 		for after := UserID(""); ; {
 			users, err := r.Users(UserQuery{After: after, Limit: 500})
 			if err != nil {
 				return err
 			}
 			for _, u := range users {
-				effect, err := effectOn(r, u, to, known)
+				effect, err := effectOn(r, u, s.Type, to, known)
+				if err == nil {
+					err = each(UserEffect{u, effect})
+				}
 				if err != nil {
 					return err
 				}
-				report.add(UserEffect{u, effect})
 				after = u.ID
 			}
 			if len(users) < 500 {
@@ -150,7 +187,6 @@ func (c *Center) PreviewSourceChange(ctx context.Context, to SourceType, known m
 			}
 		}
 	})
-	return report, err
 }
 
 func (r *ChangeReport) add(u UserEffect) {
@@ -161,7 +197,7 @@ func (r *ChangeReport) add(u UserEffect) {
 	}
 }
 
-func effectOn(r Reader, u User, to SourceType, known map[string]bool) (Effect, error) {
+func effectOn(r Reader, u User, from, to SourceType, known map[string]bool) (Effect, error) {
 	if to == Directory {
 		_, err := r.Password(string(u.ID))
 		if errors.Is(err, ErrNoRow) {
@@ -174,6 +210,8 @@ func effectOn(r Reader, u User, to SourceType, known map[string]bool) (Effect, e
 		return StopsWorking, nil
 	case known != nil && !known[Fold(u.UserName)]:
 		return MatchesNobody, nil
+	case from == ExternalIdP:
+		return SignsInAtNewIdP, nil
 	}
 	return SignsInAtIdP, nil
 }
@@ -214,7 +252,7 @@ func (c *Center) EnableIdPConfiguration(ctx context.Context, by audit.Actor, id,
 		case s.Pending.ID != id:
 			return id, &Error{Code: RequestNotFound, Subject: id}
 		}
-		return s.Pending.EntityID, tx.PutIdentitySource(IdentitySource{Type: ExternalIdP, IdP: s.Pending})
+		return s.Pending.EntityID, tx.PutIdentitySource(s.changeTo(ExternalIdP, s.Pending, c.now(), by))
 	})
 }
 
@@ -230,11 +268,44 @@ func (c *Center) DisableIdPConfiguration(ctx context.Context, by audit.Actor, co
 		case s.Type == Directory:
 			return "", &Error{Code: SourceUnchanged}
 		}
-		if _, err := tx.ProvisioningTenant(); err == nil {
-			return "", &Error{Code: ProvisioningOn, Detail: "disable automatic provisioning first"}
-		} else if !errors.Is(err, ErrNoRow) {
+		if err := provisioningIsOff(tx); err != nil {
 			return "", err
 		}
-		return s.IdP.EntityID, tx.PutIdentitySource(IdentitySource{Type: Directory, Pending: s.IdP})
+		after := s.changeTo(Directory, nil, c.now(), by)
+		after.Pending = s.IdP
+		return s.IdP.EntityID, tx.PutIdentitySource(after)
+	})
+}
+
+func provisioningIsOff(r Reader) error {
+	_, err := r.ProvisioningTenant()
+	if err == nil {
+		return &Error{Code: ProvisioningOn, Detail: "disable automatic provisioning first"}
+	}
+	if errors.Is(err, ErrNoRow) {
+		return nil
+	}
+	return err
+}
+
+// UndoSourceChange brings back the identity source before the last change, with its settings, in one transaction; users, groups and assignments stay as
+// they are. It can be undone itself. It fails with ConfirmationMissing unless confirmation is the word ACCEPT, with NothingToUndo, and back to the
+// built-in directory with ProvisioningOn.
+func (c *Center) UndoSourceChange(ctx context.Context, by audit.Actor, confirmation string) error {
+	return c.change(ctx, by, "UndoIdentitySourceChange", func(tx Tx) (string, error) {
+		s, err := source(tx)
+		switch {
+		case err != nil:
+			return "", err
+		case confirmation != Confirmation:
+			return "", &Error{Code: ConfirmationMissing, Detail: "the word is " + Confirmation}
+		case !s.CanUndo(c.now()):
+			return "", &Error{Code: NothingToUndo}
+		case s.Previous.Type == Directory:
+			if err := provisioningIsOff(tx); err != nil {
+				return "", err
+			}
+		}
+		return string(s.Previous.Type), tx.PutIdentitySource(s.changeTo(s.Previous.Type, s.Previous.IdP, c.now(), by))
 	})
 }

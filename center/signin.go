@@ -14,6 +14,8 @@ type AuthnRequest struct {
 	ID            string
 	BrowserDigest string // the digest of the secret in the browser that asked
 	ReturnTo      string // path on this center to go to afterwards
+	Rehearsal     string // the pending identity provider that it went to; empty: the one in force
+	RehearsedBy   UserID // who is to rehearse
 	ExpiresAt     time.Time
 }
 
@@ -32,7 +34,7 @@ const (
 // signInActions are what people who are not administrators do for themselves.
 var signInActions = map[string]bool{
 	"StartExternalIdPLogin": true, "ExternalIdPDirectoryLogin": true, "UserAuthentication": true, "ConsoleLogin": true, "SignOut": true, "Federate": true,
-	"CredentialVerification": true, "UpdatePassword": true, "ForgotPassword": true, "DeleteSession": true,
+	"CredentialVerification": true, "UpdatePassword": true, "ForgotPassword": true, "DeleteSession": true, "RehearseIdentitySource": true,
 	"RegisterMfaDevice": true, "UpdateMfaDevice": true, "DeleteMfaDevice": true,
 }
 
@@ -72,27 +74,14 @@ func (c *Center) SignInWithAssertion(ctx context.Context, by audit.Actor, a Veri
 	secret := authn.NewSecret(32)
 	by.Kind, by.Name = audit.User, a.NameID // the identity provider has said who it is
 	err = c.change(ctx, by, "ExternalIdPDirectoryLogin", func(tx Tx) (string, error) {
-		returnTo = ""
-		if _, err := tx.UsedAssertion(a.ID); err == nil { // first: a replay also answers a request that is gone
-			return a.NameID, &Error{Code: AssertionReplayed, Subject: a.ID}
-		} else if !errors.Is(err, ErrNoRow) {
+		request, err := c.answered(tx, a, from)
+		if err == nil && request.Rehearsal != "" {
+			err = &Error{Code: RequestUnknown, Subject: a.InResponseTo, Detail: "the request was a rehearsal"}
+		}
+		if err != nil {
 			return a.NameID, err
 		}
-		if a.InResponseTo != "" {
-			request, err := tx.AuthnRequest(a.InResponseTo)
-			switch {
-			case err != nil:
-				return a.NameID, orRefuse(err, RequestUnknown, a.InResponseTo)
-			case !c.now().Before(request.ExpiresAt):
-				return a.NameID, &Error{Code: RequestUnknown, Subject: a.InResponseTo, Detail: "the request is too old"}
-			case !authn.Equal(request.BrowserDigest, authn.Digest(from.Binding)):
-				return a.NameID, &Error{Code: RequestUnknown, Subject: a.InResponseTo, Detail: "the request was made by another browser"}
-			}
-			returnTo = request.ReturnTo
-			if err := tx.DeleteAuthnRequest(request.ID); err != nil {
-				return a.NameID, err
-			}
-		}
+		returnTo = request.ReturnTo
 		u, err := tx.UserByName(a.NameID)
 		if errors.Is(err, ErrNoRow) {
 			return a.NameID, unmatched(tx, a.NameID)
@@ -114,6 +103,29 @@ func (c *Center) SignInWithAssertion(ctx context.Context, by audit.Actor, a Veri
 		return a.NameID, errors.Join(tx.PutUsedAssertion(UsedAssertion{a.ID, a.UsableUntil}), tx.PutSession(session))
 	})
 	return authn.Secret(secret), lifetime, returnTo, err
+}
+
+// answered checks what takes memory: that an assertion is used once, and that the request that it answers, if any, was made by this browser and not
+// answered before. It returns that request; where the identity provider has started the sign-in, an empty one.
+func (c *Center) answered(tx Tx, a VerifiedAssertion, from Browser) (AuthnRequest, error) {
+	if _, err := tx.UsedAssertion(a.ID); err == nil { // first: a replay also answers a request that is gone
+		return AuthnRequest{}, &Error{Code: AssertionReplayed, Subject: a.ID}
+	} else if !errors.Is(err, ErrNoRow) {
+		return AuthnRequest{}, err
+	}
+	if a.InResponseTo == "" {
+		return AuthnRequest{}, nil
+	}
+	request, err := tx.AuthnRequest(a.InResponseTo)
+	switch {
+	case err != nil:
+		return request, orRefuse(err, RequestUnknown, a.InResponseTo)
+	case !c.now().Before(request.ExpiresAt):
+		return request, &Error{Code: RequestUnknown, Subject: a.InResponseTo, Detail: "the request is too old"}
+	case !authn.Equal(request.BrowserDigest, authn.Digest(from.Binding)):
+		return request, &Error{Code: RequestUnknown, Subject: a.InResponseTo, Detail: "the request was made by another browser"}
+	}
+	return request, tx.DeleteAuthnRequest(request.ID)
 }
 
 // unmatched refuses a name that is no user's, and names the user who may have been meant: most often the name is the e-mail address of a user who is

@@ -15,6 +15,7 @@ const (
 	SigningIn    Purpose = "sign-in"       // a sign-in between two of its pages
 	Enrolling    Purpose = "enrol"         // a device that is being registered
 	SetsPassword Purpose = "password"      // an invitation or a reset that was sent by mail
+	Rehearses    Purpose = "rehearsal"     // a link to sign in at the pending identity provider
 	KnownBrowser Purpose = "known-browser" // a browser that somebody has signed in with
 )
 

@@ -138,10 +138,10 @@ type UserQuery struct {
 }
 
 const (
-	maxText        = 1024
-	maxUserName    = 128
-	maxValues      = 50
-	maxCertificate = 16 << 10
+	maxText            = 1024
+	maxUserName        = 128
+	maxValues          = 50
+	maxUserCertificate = 16 << 10
 )
 
 // checkText is the rule of plain text attributes: 1–1024 characters, no control characters.
@@ -201,7 +201,7 @@ func (u User) checkTexts() error {
 		limit  int
 	}{
 		{"emails", u.Emails, maxText}, {"phoneNumbers", u.PhoneNumbers, maxText}, {"ims", u.IMs, maxText}, {"photos", u.Photos, maxText},
-		{"entitlements", u.Entitlements, maxText}, {"roles", u.Roles, maxText}, {"x509Certificates", u.Certificates, maxCertificate},
+		{"entitlements", u.Entitlements, maxText}, {"roles", u.Roles, maxText}, {"x509Certificates", u.Certificates, maxUserCertificate},
 	} {
 		if err := checkValues(l.field, l.values, l.limit); err != nil {
 			return err

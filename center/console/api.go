@@ -25,6 +25,9 @@ func (h *Handler) Service() awsapi.Service {
 			awsapi.Op("CreateBearerToken", h.createBearerToken), awsapi.Op("ListBearerTokens", h.listBearerTokens), awsapi.Op("DeleteBearerToken", h.deleteBearerToken),
 			awsapi.Op("CreateAccessKey", h.createAccessKey), awsapi.Op("ListAccessKeys", h.listAccessKeys), awsapi.Op("UpdateAccessKey", h.updateAccessKey),
 			awsapi.Op("DeleteAccessKey", h.deleteAccessKey), awsapi.Op("ExplainReference", h.explainReference),
+			awsapi.Op("UndoIdentitySourceChange", h.undoSourceChange), awsapi.Op("StartRehearsal", h.startRehearsal),
+			awsapi.Op("ImportExternalIdPCertificate", h.importCertificate), awsapi.Op("ListExternalIdPCertificates", h.listCertificates),
+			awsapi.Op("DeleteExternalIdPCertificate", h.deleteCertificate),
 		},
 	}
 }
@@ -46,6 +49,10 @@ func (h *Handler) describeDirectory(ctx context.Context, _ awsapi.Caller, _ admi
 		return d, err
 	}
 	d.IdentitySource = string(s.Type)
+	if s.CanUndo(h.Center.Now()) {
+		until := s.Previous.ChangedAt.Add(center.UndoFor)
+		d.UndoUntil = &until
+	}
 	err = h.Center.Store.View(ctx, func(r center.Reader) (err error) {
 		if d.UserCount, err = r.CountUsers(center.UserQuery{}); err != nil {
 			return err
@@ -222,4 +229,40 @@ func (h *Handler) explainReference(ctx context.Context, _ awsapi.Caller, in admi
 			Result: x.Result, ErrorCode: x.Code, What: x.What, Detail: x.Detail, Remedy: x.Remedy, Check: x.Check, Expected: x.Want, Received: x.Got})
 	}
 	return out, err
+}
+
+func (h *Handler) undoSourceChange(ctx context.Context, who awsapi.Caller, in adminapi.ChangeInput) (adminapi.None, error) {
+	return adminapi.None{}, h.Center.UndoSourceChange(ctx, awsdoor.Actor(who), in.Confirmation)
+}
+
+func (h *Handler) startRehearsal(ctx context.Context, who awsapi.Caller, in adminapi.Rehearsal) (adminapi.Rehearsal, error) {
+	link, err := h.Center.StartRehearsal(ctx, awsdoor.Actor(who), in.UserName)
+	if err != nil {
+		return adminapi.Rehearsal{}, err
+	}
+	return adminapi.Rehearsal{Link: link.Reveal()}, nil
+}
+
+func (h *Handler) importCertificate(ctx context.Context, who awsapi.Caller, in adminapi.Certificate) (adminapi.None, error) {
+	der, err := center.ReadCertificate([]byte(in.X509CertificateInPem))
+	if err != nil {
+		return adminapi.None{}, h.Center.Refuse(ctx, awsdoor.Actor(who), "ImportExternalIdPCertificate", "", err)
+	}
+	return adminapi.None{}, h.Center.ImportIdPCertificate(ctx, awsdoor.Actor(who), der)
+}
+
+func (h *Handler) listCertificates(ctx context.Context, _ awsapi.Caller, _ adminapi.None) (adminapi.Certificates, error) {
+	out := adminapi.Certificates{Certificates: []adminapi.Certificate{}}
+	s, err := h.Center.Source(ctx)
+	if err != nil || s.IdP == nil {
+		return out, err
+	}
+	for _, c := range s.IdP.CertificateList() {
+		out.Certificates = append(out.Certificates, adminapi.Certificate{CertificateID: c.Thumbprint, Subject: c.Subject, NotBefore: c.NotBefore, NotAfter: c.NotAfter})
+	}
+	return out, nil
+}
+
+func (h *Handler) deleteCertificate(ctx context.Context, who awsapi.Caller, in adminapi.Certificate) (adminapi.None, error) {
+	return adminapi.None{}, h.Center.DeleteIdPCertificate(ctx, awsdoor.Actor(who), in.CertificateID, in.Confirmation)
 }

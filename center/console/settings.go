@@ -1,13 +1,11 @@
 package console
 
 import (
-	"io"
-	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/center"
-	"github.com/gatehouse-id/gatehouse/saml"
 )
 
 type settingsData struct {
@@ -20,6 +18,9 @@ type settingsData struct {
 	Tokens                   []center.BearerToken
 	NewToken                 string
 	Confirmation             string
+	Certificates             []center.IdPCertificate
+	CanUndo                  bool
+	UndoUntil                time.Time
 	SignIn                   center.SignInSettings
 	Hours                    string // the portal session's
 }
@@ -33,6 +34,12 @@ func settingsOf(p page, newToken string) (settingsData, error) {
 		return d, err
 	}
 	d.External = d.Source.Type == center.ExternalIdP
+	if d.Source.IdP != nil {
+		d.Certificates = d.Source.IdP.CertificateList()
+	}
+	if d.CanUndo = d.Source.CanUndo(c.Now()); d.CanUndo {
+		d.UndoUntil = d.Source.Previous.ChangedAt.Add(center.UndoFor)
+	}
 	if d.SignIn, err = c.SignInSettings(ctx); err != nil {
 		return d, err
 	}
@@ -63,109 +70,6 @@ func spMetadata(p page) error {
 		return err
 	}
 	return p.Download("gatehouse-sp-metadata.xml", "application/samlmetadata+xml", data)
-}
-
-// parseIdP reads metadata into what the center keeps of an identity provider.
-func parseIdP(metadata []byte) (center.IdPConfiguration, error) {
-	idp, err := saml.ParseIdentityProvider(metadata)
-	if err != nil {
-		return center.IdPConfiguration{}, &center.Error{Code: center.MetadataInvalid, Detail: err.Error()}
-	}
-	out := center.IdPConfiguration{EntityID: idp.EntityID, SignInURL: idp.SignInURL}
-	for _, cert := range idp.Certificates {
-		out.Certificates = append(out.Certificates, cert.Raw)
-	}
-	return out, nil
-}
-
-// uploadMetadata takes the identity provider's metadata as a file or as pasted text.
-func uploadMetadata(p page) error {
-	text := []byte(p.PostFormValue("metadata"))
-	if file, _, err := p.FormFile("file"); err == nil {
-		defer file.Close() //nolint:errcheck // it was only read
-		data, err := io.ReadAll(io.LimitReader(file, saml.MaxMetadata+1))
-		if err != nil {
-			return &center.Error{Code: center.InvalidRequest, Detail: "the file cannot be read"}
-		}
-		if len(data) > 0 {
-			text = data
-		}
-	}
-	idp, err := parseIdP(text)
-	if err == nil {
-		_, err = p.h.Center.CreateIdPConfiguration(p.Context(), p.by, idp)
-	} else {
-		err = p.h.Center.Refuse(p.Context(), p.by, "CreateExternalIdPConfigurationForDirectory", "", err)
-	}
-	if err != nil {
-		return err
-	}
-	http.Redirect(p.ResponseWriter, p.Request, "/console/settings/identity-source", http.StatusSeeOther)
-	return nil
-}
-
-type reviewData struct {
-	To           center.SourceType
-	Pending      *center.IdPConfiguration
-	Report       center.ChangeReport
-	Lines        []effectLine
-	Known        int // how many user names of the identity provider were compared; 0: none were given
-	Confirmation string
-}
-
-type effectLine struct {
-	Effect center.Effect
-	Count  int
-	Text   string
-}
-
-// reviewChange shows what the change will do to each user, and asks for the word. When the administrator has given the user names that the
-// identity provider knows, one a line, it also shows who matches nobody yet.
-func reviewChange(p page) error {
-	to := center.ExternalIdP
-	if p.FormValue("to") == string(center.Directory) {
-		to = center.Directory
-	}
-	var known map[string]bool
-	names := strings.Fields(p.PostFormValue("known"))
-	if len(names) > 0 {
-		known = make(map[string]bool, len(names))
-		for _, name := range names {
-			known[center.Fold(name)] = true
-		}
-	}
-	source, err := p.h.Center.Source(p.Context())
-	if err != nil {
-		return err
-	}
-	if to == center.ExternalIdP && source.Pending == nil {
-		return &center.Error{Code: center.SourceNotConfigured}
-	}
-	report, err := p.h.Center.PreviewSourceChange(p.Context(), to, known)
-	if err != nil {
-		return err
-	}
-	d := reviewData{To: to, Pending: source.Pending, Report: report, Known: len(known), Confirmation: center.Confirmation}
-	for _, e := range []center.Effect{center.StopsWorking, center.MatchesNobody, center.NeedsPassword, center.SignsInAtIdP, center.PasswordIsUsed} {
-		if n := report.Counts[e]; n > 0 {
-			d.Lines = append(d.Lines, effectLine{e, n, e.Explain()})
-		}
-	}
-	return p.Render("review", "Change the identity source", "/console/settings", d)
-}
-
-func changeSource(p page) error {
-	word := strings.TrimSpace(p.PostFormValue("confirmation"))
-	if p.PostFormValue("to") == string(center.Directory) {
-		if err := p.h.Center.DisableIdPConfiguration(p.Context(), p.by, word); err != nil {
-			return err
-		}
-		return p.Done("/console/settings", "The identity source is the built-in directory again.")
-	}
-	if err := p.h.Center.EnableIdPConfiguration(p.Context(), p.by, p.PostFormValue("id"), word); err != nil {
-		return err
-	}
-	return p.Done("/console/settings", "The identity source is now the external identity provider.")
 }
 
 func enableProvisioning(p page) error {

@@ -53,6 +53,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	h.pages = web.NewPages(dir, h.Log)
 	guard := func(fn http.HandlerFunc) http.Handler { return web.Guard(h.Center.URL, fn) }
 	mux.Handle("GET "+loginPath, guard(h.start))
+	mux.Handle("GET "+center.RehearsalPath, guard(h.rehearse))
 	h.mountDirectory(mux, guard)
 	h.mountAccount(mux)
 	mux.Handle("POST /platform/logout", guard(h.signOut))
@@ -96,18 +97,36 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request) {
 		h.form(w, r, http.StatusOK, formData{ReturnTo: returnTo}, "")
 		return
 	}
+	h.send(w, r, "", func(binding string) (center.AuthnRequest, center.IdPConfiguration, error) {
+		return h.Center.StartAuthnRequest(r.Context(), binding, returnTo)
+	})
+}
+
+// rehearse begins a rehearsal at the pending identity provider.
+func (h *Handler) rehearse(w http.ResponseWriter, r *http.Request) {
+	h.send(w, r, rehearsalState, func(binding string) (center.AuthnRequest, center.IdPConfiguration, error) {
+		return h.Center.RehearseAuthnRequest(r.Context(), r.URL.Query().Get("ticket"), binding)
+	})
+}
+
+// rehearsalState is the RelayState of rehearsals: it tells which identity provider's response comes back. What it says is proved by the request that the
+// response answers.
+const rehearsalState = "rehearsal"
+
+// send sends the browser to an identity provider with a request that start has remembered.
+func (h *Handler) send(w http.ResponseWriter, r *http.Request, relayState string, start func(binding string) (center.AuthnRequest, center.IdPConfiguration, error)) {
 	binding := web.CookieValue(r, bindingCookie)
 	if len(binding) < 32 {
 		binding = authn.NewSecret(32)
 	}
-	request, idp, err := h.Center.StartAuthnRequest(r.Context(), binding, returnTo)
+	request, idp, err := start(binding)
 	if err != nil {
 		h.fail(w, r, err)
 		return
 	}
 	target, err := saml.AuthnRequest{
 		ID: request.ID, IssueInstant: h.Center.Now(), Issuer: h.Center.EntityID(), Destination: idp.SignInURL, ACSURL: h.Center.ACSURL(), NameIDFormat: saml.FormatEmail,
-	}.RedirectURL("")
+	}.RedirectURL(relayState)
 	if err != nil {
 		h.fail(w, r, err)
 		return
@@ -142,15 +161,17 @@ func (h *Handler) consume(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	assertion, err := h.verify(ctx, r)
+	rehearsal := r.PostFormValue("RelayState") == rehearsalState
+	assertion, err := h.verify(ctx, r, rehearsal)
 	if err != nil {
 		h.fail(w, r, h.Center.Refuse(ctx, by, "ExternalIdPDirectoryLogin", "", err))
 		return
 	}
-	secret, lifetime, returnTo, err := h.Center.SignInWithAssertion(ctx, by, center.VerifiedAssertion{
-		ID: assertion.ID, NameID: assertion.NameID, InResponseTo: assertion.InResponseTo,
-		UsableUntil: assertion.NotOnOrAfter.Add(saml.Skew), SessionNotOnOrAfter: assertion.SessionNotOnOrAfter,
-	}, browser(r))
+	if rehearsal {
+		h.rehearsed(w, r, assertion)
+		return
+	}
+	secret, lifetime, returnTo, err := h.Center.SignInWithAssertion(ctx, by, assertion, browser(r))
 	if err != nil {
 		h.fail(w, r, err)
 		return
@@ -161,28 +182,48 @@ func (h *Handler) consume(w http.ResponseWriter, r *http.Request) {
 	h.welcome(w, r, secret, lifetime, returnTo)
 }
 
-func (h *Handler) verify(ctx context.Context, r *http.Request) (*saml.Assertion, error) {
+// rehearsed says how a rehearsal went. It opens no session.
+func (h *Handler) rehearsed(w http.ResponseWriter, r *http.Request, a center.VerifiedAssertion) {
+	u, err := h.Center.FinishRehearsal(r.Context(), h.actor(r), a, browser(r))
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	h.pages.Render(w, http.StatusOK, "message", h.view("The rehearsal worked", web.Message{Title: "The rehearsal worked", Lines: []string{
+		"The identity provider has named " + a.NameID + ", who is " + u.DisplayName + " here, and its response has passed every check.",
+		"Nothing has changed: you are not signed in, and everybody signs in as before until the identity source is changed.",
+	}, Reference: web.RequestID(r)}))
+}
+
+func (h *Handler) verify(ctx context.Context, r *http.Request, rehearsal bool) (out center.VerifiedAssertion, err error) {
 	source, err := h.Center.Source(ctx)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
-	if source.Type != center.ExternalIdP || source.IdP == nil {
-		return nil, &center.Error{Code: center.SourceNotConfigured}
+	idp := source.IdP
+	if rehearsal {
+		idp = source.Pending
 	}
-	want := saml.Expect{Issuer: source.IdP.EntityID, Audience: h.Center.EntityID(), Recipient: h.Center.ACSURL(), Now: h.Center.Now()}
-	for _, der := range source.IdP.Certificates {
+	if idp == nil || (!rehearsal && source.Type != center.ExternalIdP) {
+		return out, &center.Error{Code: center.SourceNotConfigured}
+	}
+	want := saml.Expect{Issuer: idp.EntityID, Audience: h.Center.EntityID(), Recipient: h.Center.ACSURL(), Now: h.Center.Now()}
+	for _, der := range idp.Certificates {
 		cert, err := x509.ParseCertificate(der)
 		if err != nil {
-			return nil, err
+			return out, err
 		}
 		want.Certificates = append(want.Certificates, cert)
 	}
-	assertion, err := saml.VerifyPOST(r.PostFormValue("SAMLResponse"), want)
+	a, err := saml.VerifyPOST(r.PostFormValue("SAMLResponse"), want)
 	var refusal *saml.Refusal
 	if errors.As(err, &refusal) {
-		return nil, &center.Error{Code: center.AssertionRefused, Detail: refusal.Error(), Check: string(refusal.Check), Want: refusal.Want, Got: refusal.Got}
+		return out, &center.Error{Code: center.AssertionRefused, Detail: refusal.Error(), Check: string(refusal.Check), Want: refusal.Want, Got: refusal.Got}
 	}
-	return assertion, err
+	if err != nil {
+		return out, err
+	}
+	return center.VerifiedAssertion{ID: a.ID, NameID: a.NameID, InResponseTo: a.InResponseTo, UsableUntil: a.NotOnOrAfter.Add(saml.Skew), SessionNotOnOrAfter: a.SessionNotOnOrAfter}, nil
 }
 
 // RequireUser hands the signed-in user to fn, or sends the browser to sign in. The portal is given this function.

@@ -198,6 +198,52 @@ func proveCredentials(t *testing.T, d demoOutput, page string) {
 	aws.fails("AccessDenied", "sso-admin", "list-instances")
 }
 
+// TestTheIdentitySourceIsRehearsedAndKept uploads the tenant's metadata anew, rehearses it, and keeps its certificates, by the command and on the pages.
+func TestTheIdentitySourceIsRehearsedAndKept(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t)
+	const who = "amara.okafor@northwind.example"
+	env := map[string]string{"AWS_ACCESS_KEY_ID": d.AWS.AccessKeyID, "AWS_SECRET_ACCESS_KEY": d.AWS.SecretAccessKey}
+	command := func(want string, args ...string) string {
+		t.Helper()
+		code, out, errOut := call(t, "", env, append(append([]string{"identity-source"}, args...), "--center-url", d.Center.URL)...)
+		if !strings.Contains(out+errOut, want) {
+			t.Fatalf("%v ended with %d and does not say %q: %s%s", args, code, want, out, errOut)
+		}
+		return out
+	}
+	admin := administrator(t, d, d.Center.URL+"/console")
+	_, page := admin.send(http.MethodGet, d.Center.URL+"/console/settings", nil)
+	thumbprint := regexp.MustCompile(`<code>([0-9a-f]{64})</code>`).FindStringSubmatch(page)[1]
+	command(thumbprint, "show")
+	command("nobody could sign in any more", "delete-certificate", thumbprint, "--confirm", "DELETE")
+
+	_, metadata := newVisitor(t).send(http.MethodGet, d.Tenant.URL+"/"+d.Tenant.TenantID+"/federationmetadata/2007-06/federationmetadata.xml?appid="+appID(t, d), nil)
+	settings := d.Center.URL + "/console/settings"
+	admin.does(settings+"/identity-source", url.Values{"metadata": {metadata}}, "Rehearse")
+	admin.does(settings+"/identity-source/rehearse", url.Values{"username": {"nobody"}}, "no such user")
+	link := regexp.MustCompile(`http://\S+`).FindString(command("Open this in a browser", "rehearse", who))
+	v := newVisitor(t)
+	acs, form := v.response(d, link, who)
+	status, page := v.send(http.MethodPost, acs, form)
+	if status != http.StatusOK || !strings.Contains(page, "The rehearsal worked") || !strings.Contains(page, "Amara Okafor") {
+		t.Errorf("the rehearsal: %d %s", status, page)
+	}
+	if _, page := v.send(http.MethodGet, d.Center.PortalURL, nil); strings.Contains(page, "AdministratorAccess") {
+		t.Error("the rehearsal has opened a session")
+	}
+	if status, page := v.send(http.MethodPost, acs, form); status != http.StatusForbidden {
+		t.Errorf("the response again: %d %s", status, page)
+	}
+	_, csv := admin.send(http.MethodPost, settings+"/identity-source/report.csv", url.Values{"known": {who}})
+	if lines := strings.Count(csv, "\n"); lines < 20 || !strings.Contains(csv, who+",Amara Okafor,"+who+",SignsInAtNewIdP,") || !strings.Contains(csv, "MatchesNobody") {
+		t.Errorf("%d lines: %s", lines, csv)
+	}
+	admin.does(settings+"/identity-source/undo", url.Values{"confirmation": {"ACCEPT"}}, "automatic provisioning is enabled already")
+	admin.does(settings+"/identity-source/values", url.Values{"issuer": {"https://idp.example"}, "signin": {"https://idp.example/sso"}, "certificate": {"nonsense"}}, "neither PEM nor DER")
+	admin.does(settings+"/certificates", url.Values{"certificate": {"nonsense"}}, "neither PEM nor DER")
+}
+
 func TestPagesResistOtherSites(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t)

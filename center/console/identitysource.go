@@ -1,0 +1,212 @@
+package console
+
+import (
+	"bytes"
+	"encoding/csv"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/saml"
+)
+
+// parseIdP reads metadata into what the center keeps of an identity provider.
+func parseIdP(metadata []byte) (center.IdPConfiguration, error) {
+	idp, err := saml.ParseIdentityProvider(metadata)
+	if err != nil {
+		return center.IdPConfiguration{}, &center.Error{Code: center.MetadataInvalid, Detail: err.Error()}
+	}
+	out := center.IdPConfiguration{EntityID: idp.EntityID, SignInURL: idp.SignInURL}
+	for _, cert := range idp.Certificates {
+		out.Certificates = append(out.Certificates, cert.Raw)
+	}
+	return out, nil
+}
+
+// uploadMetadata takes the identity provider's metadata as a file or as pasted text.
+func uploadMetadata(p page) error {
+	text, err := p.fileOr("metadata", saml.MaxMetadata)
+	if err != nil {
+		return err
+	}
+	idp, err := parseIdP(text)
+	if err == nil {
+		_, err = p.h.Center.CreateIdPConfiguration(p.Context(), p.by, idp)
+	} else {
+		err = p.h.Center.Refuse(p.Context(), p.by, "CreateExternalIdPConfigurationForDirectory", "", err)
+	}
+	if err != nil {
+		return err
+	}
+	http.Redirect(p.ResponseWriter, p.Request, "/console/settings/identity-source", http.StatusSeeOther)
+	return nil
+}
+
+// uploadValues takes what metadata would say as three values. Source: user guide, "How to connect to an external identity provider".
+func uploadValues(p page) error {
+	der, err := center.ReadCertificate([]byte(p.PostFormValue("certificate")))
+	if err != nil {
+		return p.h.Center.Refuse(p.Context(), p.by, "CreateExternalIdPConfigurationForDirectory", p.PostFormValue("issuer"), err)
+	}
+	idp := center.IdPConfiguration{EntityID: strings.TrimSpace(p.PostFormValue("issuer")), SignInURL: strings.TrimSpace(p.PostFormValue("signin")), Certificates: [][]byte{der}}
+	if _, err := p.h.Center.CreateIdPConfiguration(p.Context(), p.by, idp); err != nil {
+		return err
+	}
+	http.Redirect(p.ResponseWriter, p.Request, "/console/settings/identity-source", http.StatusSeeOther)
+	return nil
+}
+
+// fileOr reads an uploaded file, or what was pasted instead.
+func (p page) fileOr(field string, limit int64) ([]byte, error) {
+	if file, _, err := p.FormFile("file"); err == nil {
+		defer file.Close() //nolint:errcheck // it was only read
+		data, err := io.ReadAll(io.LimitReader(file, limit+1))
+		if err != nil {
+			return nil, &center.Error{Code: center.InvalidRequest, Detail: "the file cannot be read"}
+		}
+		if len(data) > 0 {
+			return data, nil
+		}
+	}
+	return []byte(p.PostFormValue(field)), nil
+}
+
+func addCertificate(p page) error {
+	data, err := p.fileOr("certificate", maxCertificateFile)
+	if err != nil {
+		return err
+	}
+	der, err := center.ReadCertificate(data)
+	if err != nil {
+		return p.h.Center.Refuse(p.Context(), p.by, "ImportExternalIdPCertificate", "", err)
+	}
+	if err := p.h.Center.ImportIdPCertificate(p.Context(), p.by, der); err != nil {
+		return err
+	}
+	return p.Done("/console/settings", "The certificate is added: signatures by its key are accepted from now on.")
+}
+
+// maxCertificateFile is what is read of an uploaded certificate; the rule is the center's.
+const maxCertificateFile = 4 << 10
+
+func deleteCertificate(p page) error {
+	if err := p.h.Center.DeleteIdPCertificate(p.Context(), p.by, p.PathValue("thumbprint"), strings.TrimSpace(p.PostFormValue("confirmation"))); err != nil {
+		return err
+	}
+	return p.Done("/console/settings", "The certificate is deleted: signatures by its key are refused from now on.")
+}
+
+func undoChange(p page) error {
+	if err := p.h.Center.UndoSourceChange(p.Context(), p.by, strings.TrimSpace(p.PostFormValue("confirmation"))); err != nil {
+		return err
+	}
+	return p.Done("/console/settings", "The identity source is what it was before.")
+}
+
+func rehearse(p page) error {
+	link, err := p.h.Center.StartRehearsal(p.Context(), p.by, strings.TrimSpace(p.PostFormValue("username")))
+	if err != nil {
+		return err
+	}
+	return showReview(p, link.Reveal())
+}
+
+// reportCSV sends the whole report, one user a line. Texts that a spreadsheet would take for a formula are quoted for it.
+func reportCSV(p page) error {
+	to, known := p.change()
+	var b bytes.Buffer
+	var w *csv.Writer
+	err := p.h.Center.EachSourceEffect(p.Context(), to, known, func(center.SourceType) {
+		b.Reset()
+		w = csv.NewWriter(&b)
+		_ = w.Write([]string{"user id", "user name", "display name", "e-mail", "effect", "explanation"}) // to memory
+	}, func(u center.UserEffect) error {
+		return w.Write([]string{string(u.User.ID), plainCell(u.User.UserName), plainCell(u.User.DisplayName), plainCell(u.User.PrimaryEmail()), string(u.Effect), u.Effect.Explain()})
+	})
+	if err != nil {
+		return err
+	}
+	w.Flush()
+	return p.Download("identity-source-change.csv", "text/csv; charset=utf-8", b.Bytes())
+}
+
+// plainCell keeps spreadsheets from running a text as a formula.
+func plainCell(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+		return "'" + text
+	}
+	return text
+}
+
+type reviewData struct {
+	To           center.SourceType
+	Pending      *center.IdPConfiguration
+	Report       center.ChangeReport
+	Lines        []effectLine
+	Known        int // how many user names of the identity provider were compared; 0: none were given
+	KnownNames   string
+	Rehearsal    string // a link, shown once, right after it was made
+	Confirmation string
+}
+
+type effectLine struct {
+	Effect center.Effect
+	Count  int
+	Text   string
+}
+
+// reviewChange shows what the change will do to each user, and asks for the word. When the administrator has given the user names that the
+// identity provider knows, one a line, it also shows who matches nobody yet.
+func reviewChange(p page) error { return showReview(p, "") }
+
+// change reads which change is reviewed, and the user names that the identity provider knows; nil when none were given.
+func (p page) change() (to center.SourceType, known map[string]bool) {
+	to = center.ExternalIdP
+	if p.FormValue("to") == string(center.Directory) {
+		to = center.Directory
+	}
+	for _, name := range strings.Fields(p.PostFormValue("known")) {
+		if known == nil {
+			known = map[string]bool{}
+		}
+		known[center.Fold(name)] = true
+	}
+	return to, known
+}
+
+func showReview(p page, rehearsal string) error {
+	to, known := p.change()
+	source, err := p.h.Center.Source(p.Context())
+	if err != nil {
+		return err
+	}
+	if to == center.ExternalIdP && source.Pending == nil {
+		return &center.Error{Code: center.SourceNotConfigured}
+	}
+	report, err := p.h.Center.PreviewSourceChange(p.Context(), to, known)
+	if err != nil {
+		return err
+	}
+	d := reviewData{To: to, Pending: source.Pending, Report: report, Known: len(known), KnownNames: p.PostFormValue("known"), Rehearsal: rehearsal, Confirmation: center.Confirmation}
+	for _, e := range []center.Effect{center.StopsWorking, center.MatchesNobody, center.NeedsPassword, center.SignsInAtIdP, center.SignsInAtNewIdP, center.PasswordIsUsed} {
+		if n := report.Counts[e]; n > 0 {
+			d.Lines = append(d.Lines, effectLine{e, n, e.Explain()})
+		}
+	}
+	return p.Render("review", "Change the identity source", "/console/settings", d)
+}
+
+func changeSource(p page) error {
+	word := strings.TrimSpace(p.PostFormValue("confirmation"))
+	if p.PostFormValue("to") == string(center.Directory) {
+		if err := p.h.Center.DisableIdPConfiguration(p.Context(), p.by, word); err != nil {
+			return err
+		}
+		return p.Done("/console/settings", "The identity source is the built-in directory again.")
+	}
+	if err := p.h.Center.EnableIdPConfiguration(p.Context(), p.by, p.PostFormValue("id"), word); err != nil {
+		return err
+	}
+	return p.Done("/console/settings", "The identity source is now the external identity provider.")
+}

@@ -1,0 +1,256 @@
+package center_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/centertest"
+)
+
+// newCertificate makes a self-signed certificate.
+func newCertificate(t *testing.T, name string, end time.Time, rsaBits int) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: end.AddDate(-1, 0, 0), NotAfter: end}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if rsaBits > 0 {
+		weak, e := rsa.GenerateKey(rand.Reader, rsaBits) // #nosec G403 -- weak on purpose
+		if e != nil {
+			t.Fatal(e)
+		}
+		der, err = x509.CreateCertificate(rand.Reader, template, template, weak.Public(), weak)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}
+
+// use makes an identity provider the source.
+func use(t *testing.T, c *center.Center, entity string) {
+	t.Helper()
+	pend(t, c, entity)
+	s, err := c.Source(context.Background())
+	if err == nil {
+		err = c.EnableIdPConfiguration(context.Background(), centertest.Actor, s.Pending.ID, center.Confirmation)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func pend(t *testing.T, c *center.Center, entity string) {
+	t.Helper()
+	_, err := c.CreateIdPConfiguration(context.Background(), centertest.Actor, center.IdPConfiguration{EntityID: entity, SignInURL: entity + "/sso", Certificates: [][]byte{newCertificate(t, entity, time.Now().AddDate(3, 0, 0), 0)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAChangeOfTheIdentitySourceCanBeUndone(t *testing.T) {
+	c := centertest.New(t, "http://127.0.0.1")
+	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	c.Now = func() time.Time { return now }
+	ctx := context.Background()
+	undo := func(word string, want center.Code) {
+		t.Helper()
+		if err := c.UndoSourceChange(ctx, centertest.Actor, word); center.CodeOf(err) != want {
+			t.Fatalf("%v, want %q", err, want)
+		}
+	}
+	is := func(kind center.SourceType, entity string) {
+		t.Helper()
+		s, err := c.Source(ctx)
+		if err != nil || s.Type != kind || (s.IdP == nil) != (entity == "") || (s.IdP != nil && (s.IdP.EntityID != entity || len(s.IdP.Certificates) != 1)) {
+			t.Fatalf("the source is %+v, %v; want %s %s", s, err, kind, entity)
+		}
+	}
+	undo(center.Confirmation, center.NothingToUndo)
+	use(t, c, "https://a.example")
+	use(t, c, "https://b.example")
+	undo("accept", center.ConfirmationMissing)
+	undo(center.Confirmation, "")
+	is(center.ExternalIdP, "https://a.example")
+	undo(center.Confirmation, "") // of the undoing
+	is(center.ExternalIdP, "https://b.example")
+	if err := c.DisableIdPConfiguration(ctx, centertest.Actor, center.Confirmation); err != nil {
+		t.Fatal(err)
+	}
+	is(center.Directory, "")
+	undo(center.Confirmation, "")
+	is(center.ExternalIdP, "https://b.example")
+	if _, err := c.CreateProvisioningTenant(ctx, centertest.Actor); err != nil {
+		t.Fatal(err)
+	}
+	undo(center.Confirmation, center.ProvisioningOn) // back to the directory
+	is(center.ExternalIdP, "https://b.example")
+	if err := c.DeleteProvisioningTenant(ctx, centertest.Actor); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(center.UndoFor)
+	undo(center.Confirmation, center.NothingToUndo)
+}
+
+func TestTheReportOfAChange(t *testing.T) {
+	c := centertest.New(t, "http://127.0.0.1")
+	ctx := context.Background()
+	for _, name := range []string{"ada@example.com", "grace@example.com", "oldtimer"} {
+		if _, err := c.CreateUser(ctx, centertest.Actor, centertest.Person(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ada, err := c.UserByName(ctx, "ada@example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.SetPassword(ctx, centertest.Actor, ada.ID, goodPassword); err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{"ada@example.com": true}
+	check := func(to center.SourceType, known map[string]bool, want map[center.Effect]int) {
+		t.Helper()
+		r, err := c.PreviewSourceChange(ctx, to, known)
+		if err != nil || r.Total != 3 || len(r.Counts) != len(want) {
+			t.Fatalf("%+v, %v; want %v", r.Counts, err, want)
+		}
+		for effect, n := range want {
+			if r.Counts[effect] != n || effect.Explain() == string(effect) {
+				t.Errorf("%d users %s (%s), want %d", r.Counts[effect], effect, effect.Explain(), n)
+			}
+		}
+	}
+	check(center.ExternalIdP, nil, map[center.Effect]int{center.SignsInAtIdP: 2, center.StopsWorking: 1})
+	check(center.ExternalIdP, known, map[center.Effect]int{center.SignsInAtIdP: 1, center.MatchesNobody: 1, center.StopsWorking: 1})
+	use(t, c, "https://a.example")
+	check(center.ExternalIdP, known, map[center.Effect]int{center.SignsInAtNewIdP: 1, center.MatchesNobody: 1, center.StopsWorking: 1})
+	check(center.Directory, nil, map[center.Effect]int{center.PasswordIsUsed: 1, center.NeedsPassword: 2})
+}
+
+func TestCertificatesOfTheIdentityProvider(t *testing.T) {
+	c := centertest.New(t, "http://127.0.0.1")
+	ctx := context.Background()
+	soon := newCertificate(t, "soon", time.Now().AddDate(0, 1, 0), 0)
+	want := func(err error, code center.Code) {
+		t.Helper()
+		if center.CodeOf(err) != code {
+			t.Fatalf("%v, want %q", err, code)
+		}
+	}
+	want(c.ImportIdPCertificate(ctx, centertest.Actor, soon), center.SourceNotConfigured)
+	use(t, c, "https://a.example")
+	want(c.ImportIdPCertificate(ctx, centertest.Actor, soon), "")
+	want(c.ImportIdPCertificate(ctx, centertest.Actor, soon), "") // again
+	list := func() []center.IdPCertificate {
+		t.Helper()
+		s, err := c.Source(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.IdP.CertificateList()
+	}
+	all := list()
+	if len(all) != 2 || all[0].Subject != "CN=soon" || all[0].Thumbprint != center.Thumbprint(soon) {
+		t.Fatalf("listed %+v", all)
+	}
+	want(c.DeleteIdPCertificate(ctx, centertest.Actor, all[0].Thumbprint, "delete"), center.ConfirmationMissing)
+	want(c.DeleteIdPCertificate(ctx, centertest.Actor, "00", center.DeleteConfirmation), center.CertificateNotFound)
+	want(c.DeleteIdPCertificate(ctx, centertest.Actor, all[0].Thumbprint, center.DeleteConfirmation), "")
+	want(c.DeleteIdPCertificate(ctx, centertest.Actor, all[1].Thumbprint, center.DeleteConfirmation), center.LastCertificate)
+	for i := range 9 {
+		want(c.ImportIdPCertificate(ctx, centertest.Actor, newCertificate(t, string(rune('a'+i)), time.Now().AddDate(1, 0, 0), 0)), "")
+	}
+	want(c.ImportIdPCertificate(ctx, centertest.Actor, soon), center.CertificateInvalid)
+
+	asPEM := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: soon}))
+	for name, test := range map[string]struct {
+		text string
+		code center.Code
+	}{
+		"PEM": {asPEM, ""}, "DER": {string(soon), ""}, "PEM with blanks around": {"\n" + asPEM + " \n", ""}, "two": {asPEM + asPEM, center.CertificateInvalid}, "nothing": {"", center.CertificateInvalid},
+		"a key":         {string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: soon})), center.CertificateInvalid},
+		"a short key":   {string(newCertificate(t, "weak", time.Now(), 1024)), center.CertificateInvalid},
+		"a long text":   {asPEM + strings.Repeat(" ", 2500), center.CertificateInvalid},
+		"some nonsense": {"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", center.CertificateInvalid},
+	} {
+		der, err := center.ReadCertificate([]byte(test.text))
+		if center.CodeOf(err) != test.code || (err == nil && string(der) != string(soon)) {
+			t.Errorf("%s: %v, want %q", name, err, test.code)
+		}
+	}
+}
+
+func TestARehearsalChangesNothing(t *testing.T) {
+	c := centertest.New(t, "http://127.0.0.1")
+	ctx, by := context.Background(), audit.Actor{Kind: audit.Anonymous}
+	for _, name := range []string{"ada@example.com", "grace@example.com"} {
+		if _, err := c.CreateUser(ctx, centertest.Actor, centertest.Person(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := c.StartRehearsal(ctx, centertest.Actor, "ada@example.com"); center.CodeOf(err) != center.SourceNotConfigured {
+		t.Errorf("without an identity provider: %v", err)
+	}
+	use(t, c, "https://a.example")
+	pend(t, c, "https://b.example")
+	link, err := c.StartRehearsal(ctx, centertest.Actor, "ADA@example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(link.Reveal())
+	if err != nil || u.Path != center.RehearsalPath {
+		t.Fatalf("the link is %s", link.Reveal())
+	}
+	ticket := u.Query().Get("ticket")
+	request := func() string {
+		t.Helper()
+		r, idp, err := c.RehearseAuthnRequest(ctx, ticket, "browser")
+		if err != nil || idp.EntityID != "https://b.example" {
+			t.Fatalf("to %s, %v", idp.EntityID, err)
+		}
+		return r.ID
+	}
+	attempt := func(what, id, name, answers, browser string, want center.Code) {
+		t.Helper()
+		a := center.VerifiedAssertion{ID: id, NameID: name, InResponseTo: answers, UsableUntil: time.Now().Add(time.Hour)}
+		if u, err := c.FinishRehearsal(ctx, by, a, center.Browser{Binding: browser}); center.CodeOf(err) != want || (err == nil && u.UserName != "ada@example.com") {
+			t.Errorf("%s: %s, %v; want %q", what, u.UserName, err, want)
+		}
+	}
+	attempt("the user", "a", "ada@example.com", request(), "browser", "")
+	attempt("the assertion again", "a", "ada@example.com", request(), "browser", center.AssertionReplayed)
+	attempt("another browser", "b", "ada@example.com", request(), "other", center.RequestUnknown)
+	attempt("another user", "b", "grace@example.com", request(), "browser", center.UserNotFound)
+	attempt("nobody", "b", "eve@example.com", request(), "browser", center.UserNotFound)
+	attempt("no request", "b", "ada@example.com", "", "browser", center.RequestUnknown)
+	real, _, err := c.StartAuthnRequest(ctx, "browser", "/start")
+	if err != nil {
+		t.Fatal(err)
+	}
+	attempt("the answer to a real request", "b", "ada@example.com", real.ID, "browser", center.RequestUnknown)
+	a := center.VerifiedAssertion{ID: "c", NameID: "ada@example.com", InResponseTo: request(), UsableUntil: time.Now().Add(time.Hour)}
+	if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Binding: "browser"}); center.CodeOf(err) != center.RequestUnknown {
+		t.Errorf("a rehearsal's answer opens a session: %v", err)
+	}
+	if s, err := c.Source(ctx); err != nil || s.IdP.EntityID != "https://a.example" {
+		t.Errorf("the source is %+v, %v", s.IdP, err)
+	}
+	if _, _, err := c.RehearseAuthnRequest(ctx, "stolen", "browser"); center.CodeOf(err) != center.TicketInvalid {
+		t.Errorf("another ticket: %v", err)
+	}
+}

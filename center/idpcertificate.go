@@ -1,0 +1,135 @@
+package center
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+)
+
+// IdPCertificate is a certificate whose key may sign for the identity provider in force.
+type IdPCertificate struct {
+	Thumbprint string // SHA-256, in hexadecimal
+	Subject    string
+	NotBefore  time.Time
+	NotAfter   time.Time
+}
+
+// Bounds of certificates. Source for the file: user guide, limits (2,500 characters); the number is ours.
+const (
+	maxCertificate    = 2500
+	maxCertificates   = 10
+	minRSAKey         = 2048
+	certificateEnding = "CERTIFICATE"
+)
+
+// DeleteConfirmation is the word that a person types before a certificate is deleted.
+const DeleteConfirmation = "DELETE"
+
+// ReadCertificate reads one certificate, PEM or DER, and returns it as DER. It fails with CertificateInvalid.
+func ReadCertificate(data []byte) ([]byte, error) {
+	if len(data) > maxCertificate {
+		return nil, &Error{Code: CertificateInvalid, Detail: "longer than 2,500 characters"}
+	}
+	if block, rest := pem.Decode(data); block != nil {
+		if block.Type != certificateEnding || len(bytes.TrimSpace(rest)) > 0 {
+			return nil, &Error{Code: CertificateInvalid, Detail: "want one certificate and nothing else"}
+		}
+		data = block.Bytes
+	}
+	cert, err := x509.ParseCertificate(data)
+	if err != nil {
+		return nil, &Error{Code: CertificateInvalid, Detail: "neither PEM nor DER"}
+	}
+	switch key := cert.PublicKey.(type) {
+	case *rsa.PublicKey:
+		if key.N.BitLen() < minRSAKey {
+			return nil, &Error{Code: CertificateInvalid, Detail: "the RSA key is shorter than 2048 bits"}
+		}
+	case *ecdsa.PublicKey:
+	default:
+		return nil, &Error{Code: CertificateInvalid, Detail: "want an RSA or an elliptic-curve key"}
+	}
+	return cert.Raw, nil
+}
+
+// Thumbprint names a certificate, given as DER.
+func Thumbprint(der []byte) string {
+	sum := sha256.Sum256(der)
+	return hex.EncodeToString(sum[:])
+}
+
+// CertificateList shows the certificates, those that end first at the front. One that cannot be read is shown as ended.
+func (i IdPConfiguration) CertificateList() []IdPCertificate {
+	list := make([]IdPCertificate, 0, len(i.Certificates))
+	for _, der := range i.Certificates {
+		c := IdPCertificate{Thumbprint: Thumbprint(der)}
+		if cert, err := x509.ParseCertificate(der); err == nil {
+			c.Subject, c.NotBefore, c.NotAfter = cert.Subject.String(), cert.NotBefore, cert.NotAfter
+		}
+		list = append(list, c)
+	}
+	slices.SortStableFunc(list, func(a, b IdPCertificate) int { return a.NotAfter.Compare(b.NotAfter) })
+	return list
+}
+
+// ImportIdPCertificate adds a certificate (DER) to the identity provider in force. All of them are accepted at once, so that the provider can roll over.
+// One that is there already is no error. It fails with SourceNotConfigured or CertificateInvalid.
+func (c *Center) ImportIdPCertificate(ctx context.Context, by audit.Actor, der []byte) error {
+	return c.changeIdP(ctx, by, "ImportExternalIdPCertificate", func(idp *IdPConfiguration) (string, error) {
+		if slices.ContainsFunc(idp.Certificates, func(have []byte) bool { return bytes.Equal(have, der) }) {
+			return Thumbprint(der), nil
+		}
+		if len(idp.Certificates) >= maxCertificates {
+			return Thumbprint(der), &Error{Code: CertificateInvalid, Detail: "there are ten already: delete one first"}
+		}
+		idp.Certificates = append(slices.Clone(idp.Certificates), der)
+		return Thumbprint(der), nil
+	})
+}
+
+// DeleteIdPCertificate takes a certificate away: responses that its key signed are refused from now on. It fails with ConfirmationMissing unless
+// confirmation is the word DELETE, with CertificateNotFound, and with LastCertificate.
+func (c *Center) DeleteIdPCertificate(ctx context.Context, by audit.Actor, thumbprint, confirmation string) error {
+	return c.changeIdP(ctx, by, "DeleteExternalIdPCertificate", func(idp *IdPConfiguration) (string, error) {
+		left := slices.DeleteFunc(slices.Clone(idp.Certificates), func(der []byte) bool { return Thumbprint(der) == thumbprint })
+		switch {
+		case confirmation != DeleteConfirmation:
+			return thumbprint, &Error{Code: ConfirmationMissing, Detail: "the word is " + DeleteConfirmation}
+		case len(left) == len(idp.Certificates):
+			return thumbprint, &Error{Code: CertificateNotFound, Subject: thumbprint}
+		case len(left) == 0:
+			return thumbprint, &Error{Code: LastCertificate}
+		}
+		idp.Certificates = left
+		return thumbprint, nil
+	})
+}
+
+// changeIdP changes the identity provider in force.
+func (c *Center) changeIdP(ctx context.Context, by audit.Actor, action string, edit func(*IdPConfiguration) (string, error)) error {
+	return c.change(ctx, by, action, func(tx Tx) (string, error) {
+		s, err := source(tx)
+		if err != nil {
+			return "", err
+		}
+		if s.IdP == nil {
+			return "", &Error{Code: SourceNotConfigured}
+		}
+		idp := *s.IdP
+		s.IdP = &idp
+		subject, err := edit(s.IdP)
+		if err != nil {
+			return subject, err
+		}
+		return subject, tx.PutIdentitySource(s)
+	})
+}
