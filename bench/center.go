@@ -3,17 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/url"
@@ -25,6 +18,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/connect"
+	"github.com/gatehouse-id/gatehouse/saml"
 )
 
 // identityCenter is a running `gatehouse serve` with automatic provisioning enabled.
@@ -36,6 +30,7 @@ type identityCenter struct {
 	storeID  string
 	admin    *adminapi.Client
 	args     []string
+	idp      saml.SigningKey // of the identity provider, which nobody runs
 }
 
 // startCenter starts a center on a fresh data folder, on PostgreSQL where database is its URL, and connects it to an identity provider that nobody
@@ -102,11 +97,16 @@ func (c *identityCenter) run(program string, out io.Writer) error {
 // provision changes the identity source to an external identity provider and makes a SCIM token.
 func (c *identityCenter) provision() error {
 	ctx := context.Background()
-	metadata, err := identityProvider()
+	key, err := saml.NewSigningKey(time.Now(), time.Now().Add(24*time.Hour))
 	if err != nil {
 		return err
 	}
-	config, err := c.admin.CreateConfiguration(ctx, metadata)
+	c.idp = key
+	metadata, err := saml.FederationMetadata(saml.IdentityProvider{EntityID: samlIssuer, SignInURL: "https://idp.example.com/sso", SignInPOST: "https://idp.example.com/sso"}, "https://idp.example.com/wsfed", key)
+	if err != nil {
+		return err
+	}
+	config, err := c.admin.CreateConfiguration(ctx, string(metadata))
 	if err != nil {
 		return err
 	}
@@ -131,22 +131,6 @@ func (c *identityCenter) provision() error {
 	}
 	c.scimPath, c.token, c.storeID = endpoint.Path, token.Value, directory.IdentityStoreID
 	return nil
-}
-
-// identityProvider makes metadata with a certificate of its own.
-func identityProvider() (string, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return "", err
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "bench"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour * 24)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		return "", err
-	}
-	return `<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="https://idp.example.com"><IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">` +
-		`<KeyDescriptor use="signing"><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data><X509Certificate>` + base64.StdEncoding.EncodeToString(der) + `</X509Certificate></X509Data></KeyInfo></KeyDescriptor>` +
-		`<SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="https://idp.example.com/sso"/></IDPSSODescriptor></EntityDescriptor>`, nil
 }
 
 // ids reads the ids of up to n users or groups, in pages.

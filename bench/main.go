@@ -37,7 +37,7 @@ func main() {
 	flag.IntVar(&s.users, "users", 10_000, "users present")
 	flag.StringVar(&s.database, "database", "", "postgres:// URL of an empty database, to measure the center on it as well")
 	large := flag.String("large", "100000", "further sizes, separated by commas; 1000000 takes a few minutes")
-	only := flag.String("only", "walk,store", "which parts to run: walk, store")
+	only := flag.String("only", "walk,store,signin", "which parts to run: walk, store, signin")
 	flag.StringVar(&s.match, "match", "", "only the workloads on the identity store with this in their names")
 	asJSON := flag.Bool("json", false, "print JSON lines")
 	serve := flag.String("serve", "", "be one of the servers to compare with: hello, echo, peer")
@@ -87,7 +87,7 @@ func run(s settings, parts []string, asJSON bool) error {
 	for _, part := range []struct {
 		name    string
 		measure func(settings, string) ([]figure, error)
-	}{{"walk", walk}, {"store", identityStore}} {
+	}{{"walk", walk}, {"store", identityStore}, {"signin", signIn}} {
 		if !slices.Contains(parts, part.name) {
 			continue
 		}

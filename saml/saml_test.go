@@ -311,3 +311,18 @@ func mustURL(t *testing.T, s string) url.Values {
 	}
 	return u.Query()
 }
+
+func BenchmarkVerify(b *testing.B) {
+	key := newKey(b)
+	response, err := Response(statement, key)
+	if err != nil {
+		b.Fatal(err)
+	}
+	want := expect(key)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Verify(response, want); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,287 @@
+package saml
+
+import (
+	"bytes"
+	"errors"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// scan accepts only a small, unambiguous part of XML: what different parsers read differently never reaches one. There are elements, attributes, text,
+// comments, the five predefined entities and numeric references; names are ASCII with at most one colon. Refused are a DOCTYPE, CDATA sections,
+// processing instructions, text around the root, other encodings than UTF-8, and everything that is not well-formed. A fuzz test keeps it at least as
+// strict as encoding/xml and as a validator of what survives being written again.
+func scan(data []byte) error {
+	if !utf8.Valid(data) {
+		return errors.New("only UTF-8 is read")
+	}
+	s := scanner{rest: data}
+	if err := s.declaration(); err != nil {
+		return err
+	}
+	var open [][]byte // names of the elements that have begun
+	seen := false
+	for len(s.rest) > 0 {
+		if s.rest[0] != '<' {
+			if err := s.text(len(open) > 0); err != nil {
+				return err
+			}
+			continue
+		}
+		name, kind, err := s.tag()
+		switch {
+		case err != nil:
+			return err
+		case kind == startTag || kind == emptyTag:
+			if len(open) == 0 && seen {
+				return errors.New("the document must have exactly one root element")
+			}
+			seen = true
+			if kind == startTag {
+				open = append(open, name)
+			}
+			if len(open) > maxDepth {
+				return errors.New("the document is nested too deeply")
+			}
+		case kind == endTag:
+			if len(open) == 0 || !bytes.Equal(open[len(open)-1], name) {
+				return errMalformed
+			}
+			open = open[:len(open)-1]
+		}
+	}
+	if !seen {
+		return errors.New("the document must have exactly one root element")
+	}
+	if len(open) > 0 {
+		return errMalformed
+	}
+	return nil
+}
+
+var errMalformed = errors.New("the document is not well-formed XML")
+
+type tagKind uint8
+
+const (
+	comment tagKind = iota
+	startTag
+	emptyTag
+	endTag
+)
+
+type scanner struct{ rest []byte }
+
+// take removes a prefix, if it is there.
+func (s *scanner) take(prefix string) bool {
+	if !bytes.HasPrefix(s.rest, []byte(prefix)) {
+		return false
+	}
+	s.rest = s.rest[len(prefix):]
+	return true
+}
+
+func blank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
+
+// blanks skips white space and says whether there was any.
+func (s *scanner) blanks() bool {
+	n := 0
+	for n < len(s.rest) && blank(s.rest[n]) {
+		n++
+	}
+	s.rest = s.rest[n:]
+	return n > 0
+}
+
+// declaration reads the XML declaration, which may stand at the very beginning.
+func (s *scanner) declaration() error {
+	if !s.take("<?xml") {
+		return nil
+	}
+	end := bytes.Index(s.rest, []byte("?>"))
+	if end < 0 || end > 200 {
+		return errMalformed
+	}
+	inside := scanner{rest: s.rest[:end]}
+	s.rest = s.rest[end+2:]
+	for n := 0; ; n++ {
+		gap := inside.blanks()
+		if len(inside.rest) == 0 {
+			if n == 0 {
+				return errMalformed
+			}
+			return nil
+		}
+		name, value, err := inside.attribute()
+		switch {
+		case err != nil || !gap:
+			return errMalformed
+		case n == 0 && name == "version" && value == "1.0":
+		case n == 1 && name == "encoding":
+			if !strings.EqualFold(value, "utf-8") {
+				return errors.New("only UTF-8 is read")
+			}
+		case n > 0 && name == "standalone" && (value == "yes" || value == "no"):
+		default:
+			return errMalformed
+		}
+	}
+}
+
+// text reads up to the next tag.
+func (s *scanner) text(inElement bool) error {
+	end := bytes.IndexByte(s.rest, '<')
+	if end < 0 {
+		end = len(s.rest)
+	}
+	text := s.rest[:end]
+	s.rest = s.rest[end:]
+	if !inElement {
+		if len(bytes.Trim(text, " \t\r\n")) > 0 {
+			return errors.New("text around the root element is not allowed")
+		}
+		return nil
+	}
+	if bytes.Contains(text, []byte("]]>")) {
+		return errMalformed
+	}
+	return characters(text)
+}
+
+// characters checks text or an attribute's value: characters that XML allows, and references that it knows.
+func characters(text []byte) error {
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '&':
+			end := bytes.IndexByte(text[i:min(len(text), i+12)], ';')
+			if end < 0 || !reference(string(text[i+1:i+end])) {
+				return errors.New("an entity that is not allowed")
+			}
+			i += end
+		case c < ' ' && !blank(c):
+			return errMalformed
+		case c == 0xEF && i+2 < len(text) && text[i+1] == 0xBF && text[i+2] >= 0xBE: // U+FFFE and U+FFFF
+			return errMalformed
+		}
+	}
+	return nil
+}
+
+// reference says whether a predefined entity, or a number that stands for a character that XML allows, is meant.
+func reference(name string) bool {
+	switch name {
+	case "lt", "gt", "amp", "quot", "apos":
+		return true
+	}
+	digits, ok := strings.CutPrefix(name, "#")
+	base := 10
+	if hex, is := strings.CutPrefix(digits, "x"); is {
+		digits, base = hex, 16
+	}
+	n, err := strconv.ParseUint(digits, base, 32)
+	if !ok || err != nil || strings.HasPrefix(digits, "+") {
+		return false
+	}
+	return n == '\t' || n == '\n' || n == '\r' || (n >= 0x20 && n <= 0xD7FF) || (n >= 0xE000 && n <= 0xFFFD) || (n >= 0x10000 && n <= utf8.MaxRune)
+}
+
+// tag reads a tag or a comment.
+func (s *scanner) tag() (name []byte, kind tagKind, err error) {
+	switch {
+	case s.take("<!--"):
+		end := bytes.Index(s.rest, []byte("--"))
+		if end < 0 || !bytes.HasPrefix(s.rest[end:], []byte("-->")) || characters(bytes.ReplaceAll(s.rest[:end], []byte("&"), nil)) != nil {
+			return nil, comment, errMalformed
+		}
+		s.rest = s.rest[end+3:]
+		return nil, comment, nil
+	case s.take("<![CDATA["):
+		return nil, comment, errors.New("a CDATA section is not allowed")
+	case s.take("<!"):
+		return nil, comment, errors.New("a DOCTYPE or another directive is not allowed")
+	case s.take("<?"):
+		return nil, comment, errors.New("processing instructions are not allowed")
+	case s.take("</"):
+		if name = s.name(); name == nil {
+			return nil, endTag, errMalformed
+		}
+		s.blanks()
+		if !s.take(">") {
+			return nil, endTag, errMalformed
+		}
+		return name, endTag, nil
+	}
+	s.rest = s.rest[1:]
+	if name = s.name(); name == nil || bytes.HasPrefix(name, []byte("xmlns:")) {
+		return nil, startTag, errMalformed
+	}
+	for {
+		gap := s.blanks()
+		switch {
+		case s.take("/>"):
+			return name, emptyTag, nil
+		case s.take(">"):
+			return name, startTag, nil
+		case !gap:
+			return nil, startTag, errMalformed
+		}
+		attribute, value, err := s.attribute()
+		if err != nil {
+			return nil, startTag, err
+		}
+		// Namespaces in XML 1.0 §3: these two prefixes cannot be declared, and no prefix can be taken back.
+		if prefix, ok := strings.CutPrefix(attribute, "xmlns:"); ok && (prefix == "xmlns" || prefix == "xml" || value == "") {
+			return nil, startTag, errMalformed
+		}
+	}
+}
+
+// name reads a name: ASCII, with at most one colon, which stands between two parts.
+func (s *scanner) name() []byte {
+	n, part, colons := 0, 0, 0 // part: where the part began that is read
+	for ; n < len(s.rest); n++ {
+		c := s.rest[n]
+		switch {
+		case c == '_' || (c|0x20 >= 'a' && c|0x20 <= 'z'):
+			continue
+		case n > part && (c == '-' || c == '.' || (c >= '0' && c <= '9')):
+			continue
+		case c == ':' && n > part && colons == 0:
+			colons, part = 1, n+1
+			continue
+		}
+		break // out of the loop
+	}
+	if n == part {
+		return nil
+	}
+	name := s.rest[:n]
+	s.rest = s.rest[n:]
+	return name
+}
+
+func (s *scanner) attribute() (name, value string, err error) {
+	raw := s.name()
+	if raw == nil {
+		return "", "", errMalformed
+	}
+	s.blanks()
+	if !s.take("=") {
+		return "", "", errMalformed
+	}
+	s.blanks()
+	if len(s.rest) == 0 || (s.rest[0] != '"' && s.rest[0] != '\'') {
+		return "", "", errMalformed
+	}
+	end := bytes.IndexByte(s.rest[1:], s.rest[0])
+	if end < 0 {
+		return "", "", errMalformed
+	}
+	text := s.rest[1 : 1+end]
+	s.rest = s.rest[end+2:]
+	if bytes.IndexByte(text, '<') >= 0 {
+		return "", "", errMalformed
+	}
+	return string(raw), string(text), characters(text)
+}
