@@ -1,0 +1,4 @@
+<?php
+$config = [
+    'one' => ['exampleauth:StaticSource', 'mail' => [getenv('IDP_USER')]],
+];
