@@ -66,5 +66,6 @@ var checkRemedies = map[string]string{
 	"version":        "the identity provider must speak SAML 2.0",
 	"subject":        "the identity provider must name the user in the assertion's subject",
 	"name-id":        "set the application's name identifier in the identity provider to the format emailAddress, and to the value that is the user name here",
+	"fresh":          "have the identity provider honour ForceAuthn for this application, and say in AuthnInstant when the user signed in",
 	"attributes":     "attributes for access control: at most 50, each once, each with one plain value. Change the claims that the identity provider sends",
 }

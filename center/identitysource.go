@@ -54,6 +54,9 @@ type IdPConfiguration struct {
 	ID           string
 	EntityID     string
 	SignInURL    string   // SingleSignOnService, HTTP-Redirect
+	SignInPOST   string   // SingleSignOnService, HTTP-POST; may be empty
+	UsePOST      bool     // requests go by HTTP-POST
+	SignRequests bool     // requests are signed
 	Certificates [][]byte // DER; the only keys whose signatures are accepted; all at once
 	CreatedAt    time.Time
 }
@@ -69,9 +72,14 @@ func (i IdPConfiguration) check() error {
 	case len(i.Certificates) == 0:
 		return &Error{Code: MetadataInvalid, Field: "KeyDescriptor", Detail: "no signing certificate in the IDPSSODescriptor"}
 	}
-	u, err := url.Parse(i.SignInURL)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname()))) {
-		return &Error{Code: MetadataInvalid, Field: "SingleSignOnService", Detail: "want an https address for the HTTP-Redirect binding"}
+	for _, address := range []string{i.SignInURL, i.SignInPOST} {
+		u, err := url.Parse(address)
+		if address == "" && i.SignInURL != "" {
+			continue
+		}
+		if err != nil || u.Host == "" || (u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname()))) {
+			return &Error{Code: MetadataInvalid, Field: "SingleSignOnService", Detail: "want an https address for the HTTP-Redirect binding"}
+		}
 	}
 	return nil
 }

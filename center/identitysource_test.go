@@ -238,7 +238,7 @@ func TestARehearsalChangesNothing(t *testing.T) {
 	attempt("another user", "b", "grace@example.com", request(), "browser", center.UserNotFound)
 	attempt("nobody", "b", "eve@example.com", request(), "browser", center.UserNotFound)
 	attempt("no request", "b", "ada@example.com", "", "browser", center.RequestUnknown)
-	real, _, err := c.StartAuthnRequest(ctx, "browser", "/start")
+	real, _, err := c.StartAuthnRequest(ctx, "browser", "/start", false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,10 +23,11 @@ const (
 type Session struct {
 	Digest        string
 	Kind          SessionKind
-	UserID        UserID // of a portal session
-	Administrator string // of a console session
-	Address       string // where it was opened from
-	UserAgent     string // as the browser named itself
+	UserID        UserID            // of a portal session
+	Administrator string            // of a console session
+	Address       string            // where it was opened from
+	UserAgent     string            // as the browser named itself
+	Attributes    map[string]string `json:",omitempty"` // attributes for access control that the identity provider sent
 	CreatedAt     time.Time
 	ExpiresAt     time.Time
 }

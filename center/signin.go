@@ -12,10 +12,11 @@ import (
 // AuthnRequest is a sign-in that has been sent to the identity provider and not come back yet.
 type AuthnRequest struct {
 	ID            string
-	BrowserDigest string // the digest of the secret in the browser that asked
-	ReturnTo      string // path on this center to go to afterwards
-	Rehearsal     string // the pending identity provider that it went to; empty: the one in force
-	RehearsedBy   UserID // who is to rehearse
+	BrowserDigest string    // the digest of the secret in the browser that asked
+	ReturnTo      string    // path on this center to go to afterwards
+	Rehearsal     string    // the pending identity provider that it went to; empty: the one in force
+	RehearsedBy   UserID    // who is to rehearse
+	ForcedAt      time.Time // the identity provider was to ask for credentials anew, then; zero: it was not
 	ExpiresAt     time.Time
 }
 
@@ -29,6 +30,8 @@ type UsedAssertion struct {
 const (
 	ConsoleSessionLifetime = 8 * time.Hour
 	AuthnRequestLifetime   = 10 * time.Minute
+
+	clockSkew = 3 * time.Minute // between the identity provider's clock and ours, as package saml allows for
 )
 
 // signInActions are what people who are not administrators do for themselves.
@@ -39,8 +42,12 @@ var signInActions = map[string]bool{
 }
 
 // StartAuthnRequest remembers a sign-in that is about to go to the identity provider. browser is a secret that only this browser has.
-func (c *Center) StartAuthnRequest(ctx context.Context, browser, returnTo string) (AuthnRequest, IdPConfiguration, error) {
+// force demands that the identity provider asks for credentials anew: a response that does not say so is refused.
+func (c *Center) StartAuthnRequest(ctx context.Context, browser, returnTo string, force bool) (AuthnRequest, IdPConfiguration, error) {
 	request := AuthnRequest{ID: "_" + c.NewID(), BrowserDigest: authn.Digest(browser), ReturnTo: returnTo, ExpiresAt: c.now().Add(AuthnRequestLifetime)}
+	if force {
+		request.ForcedAt = c.now()
+	}
 	var idp IdPConfiguration
 	err := c.Store.Update(ctx, func(tx Tx) error {
 		s, err := source(tx)
@@ -62,7 +69,9 @@ type VerifiedAssertion struct {
 	NameID              string
 	InResponseTo        string    // empty: the identity provider started the sign-in
 	UsableUntil         time.Time // NotOnOrAfter with the allowed skew
+	AuthnInstant        time.Time // when the person signed in there; zero: not said
 	SessionNotOnOrAfter time.Time // zero: the identity provider sets no limit
+	Attributes          []AssertedAttribute
 }
 
 // SignInWithAssertion opens a portal session for the user that a verified assertion names, in one transaction with the checks that
@@ -96,6 +105,15 @@ func (c *Center) SignInWithAssertion(ctx context.Context, by audit.Actor, a Veri
 		if err != nil {
 			return a.NameID, err
 		}
+		settings, err := signInSettings(tx)
+		if err != nil {
+			return a.NameID, err
+		}
+		if settings.AccessControl {
+			if session.Attributes, err = accessControl(a.Attributes); err != nil {
+				return a.NameID, err
+			}
+		}
 		if !a.SessionNotOnOrAfter.IsZero() && a.SessionNotOnOrAfter.Before(session.ExpiresAt) {
 			session.ExpiresAt = a.SessionNotOnOrAfter // the shorter one counts: user guide, "authentication sessions"
 		}
@@ -124,6 +142,9 @@ func (c *Center) answered(tx Tx, a VerifiedAssertion, from Browser) (AuthnReques
 		return request, &Error{Code: RequestUnknown, Subject: a.InResponseTo, Detail: "the request is too old"}
 	case !authn.Equal(request.BrowserDigest, authn.Digest(from.Binding)):
 		return request, &Error{Code: RequestUnknown, Subject: a.InResponseTo, Detail: "the request was made by another browser"}
+	case !request.ForcedAt.IsZero() && a.AuthnInstant.Before(request.ForcedAt.Add(-clockSkew)):
+		return request, &Error{Code: AssertionRefused, Check: "fresh", Want: "a sign-in at the identity provider after " + request.ForcedAt.Format(time.RFC3339), Got: a.AuthnInstant.Format(time.RFC3339),
+			Detail: "the identity provider was to ask for credentials anew (ForceAuthn) and did not"}
 	}
 	return request, tx.DeleteAuthnRequest(request.ID)
 }

@@ -75,7 +75,7 @@ func TestASAMLSignInNeedsItsRequestAndIsUsedOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	request := func() string {
-		r, _, err := c.StartAuthnRequest(ctx, "browser", "/start")
+		r, _, err := c.StartAuthnRequest(ctx, "browser", "/start", false)
 		if err != nil {
 			t.Fatal(err)
 		}

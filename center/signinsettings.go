@@ -8,10 +8,11 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 )
 
-// SignInSettings are what an administrator chooses about sign-in. All but the session's length concern the built-in directory only: with an external
-// identity provider, its own rules count. Source: user guide, "Configure MFA", "Configure session duration".
+// SignInSettings are what an administrator chooses about sign-in. What concerns MFA counts for the built-in directory only: with an external identity
+// provider, its own rules count. Source: user guide, "Configure MFA", "Configure session duration", "Attributes for access control".
 type SignInSettings struct {
 	PortalSession time.Duration // 15 minutes to 90 days
+	AccessControl bool          // attributes for access control are taken from assertions, and their rules enforced
 	MFA           MFAMode
 	WithoutDevice WithoutDevice
 	SecurityKeys  bool // may be registered: security keys, passkeys and built-in authenticators

@@ -77,6 +77,7 @@ type Reader interface {
 	Session(digest string) (Session, error)
 	SessionsOf(UserID) ([]Session, error)
 	SignInSettings() (SignInSettings, error)
+	RequestKey() (RequestKey, error)
 	Ticket(purpose Purpose, digest string) (Ticket, error)
 	MFADevice(id string) (MFADevice, error)
 	MFADevicesOf(principal string) ([]MFADevice, error)
@@ -135,6 +136,7 @@ type Tx interface {
 	DeleteSession(digest string) error
 	DeleteSessionsOf(UserID) error
 	PutSignInSettings(SignInSettings) error
+	PutRequestKey(RequestKey) error
 	PutTicket(Ticket) error
 	DeleteTicket(purpose Purpose, digest string) error
 	DeleteTicketsOf(purpose Purpose, principal string) error

@@ -101,7 +101,7 @@ func (p *Plan) verifyTrust(ctx context.Context) error {
 // verifySignIn sends the request that the center would send. The tenant must answer with its sign-in page, not with an error.
 func (p *Plan) verifySignIn(ctx context.Context) error {
 	address, err := saml.AuthnRequest{ID: saml.NewID(), IssueInstant: time.Now(), Issuer: p.State.SP.EntityID, Destination: p.State.IdP.SignInURL,
-		ACSURL: p.State.SP.AcsURLs[0], NameIDFormat: saml.FormatEmail}.RedirectURL("")
+		ACSURL: p.State.SP.AcsURLs[0], NameIDFormat: saml.FormatEmail}.RedirectURL("", nil)
 	if err != nil {
 		return err
 	}

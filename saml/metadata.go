@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -14,7 +15,8 @@ import (
 // ServiceProvider is what an identity provider learns from a service provider's metadata.
 type ServiceProvider struct {
 	EntityID string
-	ACSURLs  []string // HTTP-POST; the default first
+	ACSURLs  []string    // HTTP-POST; the default first
+	Key      *SigningKey // of signed requests; nil: they are not signed. Only its certificate is written
 }
 
 // IdentityProvider is what a service provider learns from an identity provider's metadata.
@@ -28,15 +30,18 @@ type IdentityProvider struct {
 // minRSA is the smallest RSA key that is trusted, in bits.
 const minRSA = 2048
 
-// ServiceProviderMetadata writes a service provider's metadata. Signed assertions are wanted; requests are not signed.
+// ServiceProviderMetadata writes a service provider's metadata. Signed assertions are wanted.
 func ServiceProviderMetadata(sp ServiceProvider) ([]byte, error) {
 	root := etree.NewElement("md:EntityDescriptor")
 	root.CreateAttr("xmlns:md", nsMetadata)
 	root.CreateAttr("entityID", sp.EntityID)
 	role := root.CreateElement("md:SPSSODescriptor")
-	role.CreateAttr("AuthnRequestsSigned", "false")
+	role.CreateAttr("AuthnRequestsSigned", strconv.FormatBool(sp.Key != nil))
 	role.CreateAttr("WantAssertionsSigned", "true")
 	role.CreateAttr("protocolSupportEnumeration", nsProtocol)
+	if sp.Key != nil {
+		keyDescriptor(role, *sp.Key)
+	}
 	role.CreateElement("md:NameIDFormat").SetText(FormatEmail)
 	for i, url := range sp.ACSURLs {
 		acs := role.CreateElement("md:AssertionConsumerService")
@@ -198,7 +203,11 @@ func FederationMetadata(idp IdentityProvider, wsfed string, key SigningKey) ([]b
 }
 
 func keyDescriptor(role *etree.Element, key SigningKey) {
-	k := role.CreateElement("KeyDescriptor")
+	tag := "KeyDescriptor"
+	if role.Space != "" {
+		tag = role.Space + ":" + tag
+	}
+	k := role.CreateElement(tag)
 	k.CreateAttr("use", "signing")
 	info := k.CreateElement("KeyInfo")
 	info.CreateAttr("xmlns", nsSignature)

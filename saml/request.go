@@ -3,6 +3,9 @@ package saml
 import (
 	"bytes"
 	"compress/flate"
+	"crypto"
+	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -12,6 +15,7 @@ import (
 	"time"
 
 	"github.com/beevik/etree"
+	dsig "github.com/russellhaering/goxmldsig"
 )
 
 // AuthnRequest is a service provider's request to sign a person in.
@@ -26,8 +30,7 @@ type AuthnRequest struct {
 	HasSubject   bool // Entra refuses requests that name a Subject
 }
 
-// RedirectURL is where to send the browser with this request (SAML bindings §3.4).
-func (r AuthnRequest) RedirectURL(relayState string) (string, error) {
+func (r AuthnRequest) element() *etree.Element {
 	e := etree.NewElement("samlp:AuthnRequest")
 	e.CreateAttr("xmlns:samlp", nsProtocol)
 	e.CreateAttr("xmlns:saml", nsAssertion)
@@ -37,10 +40,18 @@ func (r AuthnRequest) RedirectURL(relayState string) (string, error) {
 	e.CreateAttr("Destination", r.Destination)
 	e.CreateAttr("AssertionConsumerServiceURL", r.ACSURL)
 	e.CreateAttr("ProtocolBinding", BindingPOST)
+	if r.ForceAuthn {
+		e.CreateAttr("ForceAuthn", "true")
+	}
 	e.CreateElement("saml:Issuer").SetText(r.Issuer)
 	policy := e.CreateElement("samlp:NameIDPolicy")
 	policy.CreateAttr("Format", r.NameIDFormat)
-	data, err := write(e)
+	return e
+}
+
+// RedirectURL is where to send the browser with this request (SAML bindings §3.4). With a key the query is signed (§3.4.4.1).
+func (r AuthnRequest) RedirectURL(relayState string, key *SigningKey) (string, error) {
+	data, err := write(r.element())
 	if err != nil {
 		return "", err
 	}
@@ -52,13 +63,38 @@ func (r AuthnRequest) RedirectURL(relayState string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("the identity provider's sign-in URL: %w", err)
 	}
-	q := u.Query()
-	q.Set("SAMLRequest", param)
+	signed := "SAMLRequest=" + url.QueryEscape(param) // in this order, and as they are sent
 	if relayState != "" {
-		q.Set("RelayState", relayState)
+		signed += "&RelayState=" + url.QueryEscape(relayState)
 	}
-	u.RawQuery = q.Encode()
+	if key != nil {
+		signed += "&SigAlg=" + url.QueryEscape(dsig.RSASHA256SignatureMethod)
+		digest := sha256.Sum256([]byte(signed))
+		value, err := key.Key.Sign(rand.Reader, digest[:], crypto.SHA256)
+		if err != nil {
+			return "", fmt.Errorf("sign the request: %w", err)
+		}
+		signed += "&Signature=" + url.QueryEscape(base64.StdEncoding.EncodeToString(value))
+	}
+	if u.RawQuery != "" {
+		signed = u.RawQuery + "&" + signed
+	}
+	u.RawQuery = signed
 	return u.String(), nil
+}
+
+// PostField is the SAMLRequest field of a form that the browser posts to the identity provider (SAML bindings §3.5). With a key the request is signed.
+func (r AuthnRequest) PostField(key *SigningKey) (string, error) {
+	e := r.element()
+	if key != nil {
+		signed, err := key.sign(e, 1) // after the Issuer, where the schema wants it
+		if err != nil {
+			return "", err
+		}
+		e = signed
+	}
+	data, err := write(e)
+	return base64.StdEncoding.EncodeToString(data), err
 }
 
 // ParseRedirect reads the SAMLRequest parameter of the HTTP-Redirect binding.

@@ -8,8 +8,10 @@ import (
 
 // Attribute is one attribute of an assertion, with its values.
 type Attribute struct {
-	Name   string
-	Values []string
+	Name       string
+	NameFormat string // empty: not said
+	Values     []string
+	Structured bool // a value has elements in it, which Values leave out
 }
 
 // Statement is what an identity provider states about a person who signed in.
@@ -86,6 +88,9 @@ func assertionElement(s Statement) *etree.Element {
 	for _, at := range s.Attributes {
 		e := statement.CreateElement("Attribute")
 		e.CreateAttr("Name", at.Name)
+		if at.NameFormat != "" {
+			e.CreateAttr("NameFormat", at.NameFormat)
+		}
 		for _, v := range at.Values {
 			e.CreateElement("AttributeValue").SetText(v)
 		}

@@ -20,7 +20,7 @@ var (
 	statement = Statement{
 		Issuer: "https://sts.windows.net/t/", Audience: "https://center.example/platform/saml/d-1234567890", ACSURL: "https://center.example/acs",
 		InResponseTo: "_request", NameID: "ada@example.com", AuthnInstant: now, Now: now,
-		Attributes: []Attribute{{"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname", []string{"Ada"}}},
+		Attributes: []Attribute{{Name: "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname", Values: []string{"Ada"}}},
 	}
 )
 
@@ -276,7 +276,7 @@ func TestMetadataRoundTrips(t *testing.T) {
 
 func TestAuthnRequestSurvivesTheRedirect(t *testing.T) {
 	r := AuthnRequest{ID: NewID(), IssueInstant: now, Issuer: "https://center.example/saml", Destination: "https://login.example/saml2?x=1", ACSURL: "https://center.example/acs", NameIDFormat: FormatEmail}
-	u, err := r.RedirectURL("state")
+	u, err := r.RedirectURL("state", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,5 +324,53 @@ func BenchmarkVerify(b *testing.B) {
 		if _, err := Verify(response, want); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestSignedRequests: the query's signature is over what is sent, and the form's is one that an identity provider can check.
+func TestSignedRequests(t *testing.T) {
+	key := newKey(t)
+	r := AuthnRequest{ID: NewID(), IssueInstant: now, Issuer: "https://center.example/saml", Destination: "https://login.example/saml2?x=1", ACSURL: "https://center.example/acs", NameIDFormat: FormatEmail, ForceAuthn: true}
+	address, err := r.RedirectURL("a b&c", &key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, query, _ := strings.Cut(address, "?x=1&")
+	signed, value, _ := strings.Cut(query, "&Signature=")
+	raw, err := url.QueryUnescape(value)
+	if err != nil || !strings.HasPrefix(signed, "SAMLRequest=") || !strings.Contains(signed, "&RelayState=a+b%26c&SigAlg=") {
+		t.Fatalf("the query is %s, %v", query, err)
+	}
+	signature, err := base64.StdEncoding.DecodeString(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := key.Certificate.CheckSignature(x509.SHA256WithRSA, []byte(signed), signature); err != nil {
+		t.Errorf("the query's signature: %v", err)
+	}
+	if got, err := ParseRedirect(mustURL(t, address).Get("SAMLRequest")); err != nil || got != r {
+		t.Errorf("read back %+v, %v", got, err)
+	}
+	field, err := r.PostField(&key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := ParsePOST(field); err != nil || got != r {
+		t.Errorf("read back %+v, %v", got, err)
+	}
+	data, err := base64.StdEncoding.DecodeString(field)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := parse(data, MaxMessage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := verifySignature(root, child(root, nsSignature, "Signature"), expect(key)); err != nil {
+		t.Errorf("the form's signature: %v", err)
+	}
+	metadata, err := ServiceProviderMetadata(ServiceProvider{EntityID: "https://center.example/saml", ACSURLs: []string{"https://center.example/acs"}, Key: &key})
+	if err != nil || !bytes.Contains(metadata, []byte(`AuthnRequestsSigned="true"`)) || !bytes.Contains(metadata, []byte("<md:KeyDescriptor use=\"signing\">")) || !bytes.Contains(metadata, []byte(base64.StdEncoding.EncodeToString(key.Certificate.Raw))) {
+		t.Errorf("the metadata: %s, %v", metadata, err)
 	}
 }

@@ -33,6 +33,7 @@ type Assertion struct {
 	NameIDFormat        string
 	InResponseTo        string // empty: the identity provider started the sign-in
 	NotOnOrAfter        time.Time
+	AuthnInstant        time.Time // when the person signed in at the identity provider; zero: not said
 	SessionNotOnOrAfter time.Time // zero: not said
 	Attributes          []Attribute
 }
@@ -348,6 +349,9 @@ func (out *Assertion) conditions(c *etree.Element, want Expect) error {
 
 func (out *Assertion) statements(a *etree.Element, want Expect) error {
 	for _, s := range children(a, nsAssertion, "AuthnStatement") {
+		if t, err := parseTime(attr(s, "AuthnInstant")); err == nil {
+			out.AuthnInstant = t
+		}
 		if t := attr(s, "SessionNotOnOrAfter"); t != "" {
 			end, err := parseTime(t)
 			if err != nil || !want.Now.Before(end.Add(Skew)) {
@@ -358,9 +362,10 @@ func (out *Assertion) statements(a *etree.Element, want Expect) error {
 	}
 	for _, s := range children(a, nsAssertion, "AttributeStatement") {
 		for _, e := range children(s, nsAssertion, "Attribute") {
-			at := Attribute{Name: attr(e, "Name")}
+			at := Attribute{Name: attr(e, "Name"), NameFormat: attr(e, "NameFormat")}
 			for _, v := range children(e, nsAssertion, "AttributeValue") {
 				at.Values = append(at.Values, text(v))
+				at.Structured = at.Structured || len(v.ChildElements()) > 0
 			}
 			out.Attributes = append(out.Attributes, at)
 		}

@@ -18,7 +18,7 @@ func signIns(t *testing.T, s center.Store) {
 		return nil
 	})
 	update(t, s, func(tx center.Tx) error {
-		return errors.Join(tx.PutSignInSettings(center.SignInSettings{}), tx.PutSignInSettings(want),
+		return errors.Join(tx.PutSignInSettings(center.SignInSettings{}), tx.PutRequestKey(center.RequestKey{SealedKey: "k"}), tx.PutSignInSettings(want),
 			tx.PutTicket(center.Ticket{Digest: "d1", Purpose: center.SigningIn, Principal: "u1", ExpiresAt: now.Add(time.Hour)}),
 			tx.PutTicket(center.Ticket{Digest: "d1", Purpose: center.SigningIn, Principal: "u1", ExpiresAt: now.Add(time.Hour), Failures: 3, Challenge: []byte("{}")}),
 			tx.PutTicket(center.Ticket{Digest: "d1", Purpose: center.KnownBrowser, Principal: "u1", ExpiresAt: now.Add(time.Hour), Trusted: true}),
@@ -44,7 +44,11 @@ func signIns(t *testing.T, s center.Store) {
 		}
 		_, err := r.Ticket(center.SetsPassword, "d1")
 		wantNoRow(t, "a ticket of another purpose", err)
-		return errors.Join(e1, e2, e3, e4, e5, e6)
+		key, e7 := r.RequestKey()
+		if key.SealedKey != "k" {
+			t.Errorf("the key is %+v", key)
+		}
+		return errors.Join(e1, e2, e3, e4, e5, e6, e7)
 	})
 	update(t, s, func(tx center.Tx) error {
 		return errors.Join(tx.DeleteExpired(now), tx.DeleteTicketsOf(center.SigningIn, "u1"), tx.DeleteMFADevice("m2"), tx.DeleteMFADevicesOf("administrator/root"), tx.DeleteTicket(center.SigningIn, "nothing"))

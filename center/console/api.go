@@ -63,8 +63,8 @@ func (h *Handler) describeDirectory(ctx context.Context, _ awsapi.Caller, _ admi
 	return d, err
 }
 
-func (h *Handler) serviceProvider(context.Context, awsapi.Caller, adminapi.None) (adminapi.ServiceProvider, error) {
-	metadata, err := h.SPMetadata()
+func (h *Handler) serviceProvider(ctx context.Context, _ awsapi.Caller, _ adminapi.None) (adminapi.ServiceProvider, error) {
+	metadata, err := h.SPMetadata(ctx)
 	return adminapi.ServiceProvider{EntityID: h.Center.EntityID(), AcsURLs: []string{h.Center.ACSURL()}, SignInURL: h.Center.PortalURL(), MetadataXML: string(metadata)}, err
 }
 

@@ -27,7 +27,7 @@ func TestEveryPageWarnsOfATokenThatExpires(t *testing.T) {
 	server := httptest.NewServer(web.Middleware(mux, web.Options{Log: slog.New(slog.DiscardHandler)}))
 	t.Cleanup(server.Close)
 	c.URL = server.URL
-	(&console.Handler{Center: c, Log: slog.New(slog.DiscardHandler), SPMetadata: func() ([]byte, error) { return nil, nil }}).Mount(mux)
+	(&console.Handler{Center: c, Log: slog.New(slog.DiscardHandler), SPMetadata: func(context.Context) ([]byte, error) { return nil, nil }}).Mount(mux)
 	ctx := context.Background()
 	idp, err := c.CreateIdPConfiguration(ctx, centertest.Actor, center.IdPConfiguration{EntityID: "https://idp", SignInURL: "https://idp/sso", Certificates: [][]byte{{1}}})
 	if err == nil {

@@ -25,7 +25,7 @@ type Handler struct {
 	Center *center.Center
 	Log    *slog.Logger
 	// SPMetadata writes the service provider metadata. The sign-in door provides it.
-	SPMetadata func() ([]byte, error)
+	SPMetadata func(context.Context) ([]byte, error)
 }
 
 var navigation = []web.NavItem{
@@ -124,6 +124,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"POST /console/settings/identity-source/report.csv":       reportCSV,
 		"POST /console/settings/identity-source/rehearse":         rehearse,
 		"POST /console/settings/identity-source/undo":             undoChange,
+		"POST /console/settings/requests":                         setRequests,
 		"POST /console/settings/certificates":                     addCertificate,
 		"POST /console/settings/certificates/{thumbprint}/delete": deleteCertificate,
 		"POST /console/settings/provisioning":                     enableProvisioning,

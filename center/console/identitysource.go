@@ -17,7 +17,7 @@ func parseIdP(metadata []byte) (center.IdPConfiguration, error) {
 	if err != nil {
 		return center.IdPConfiguration{}, &center.Error{Code: center.MetadataInvalid, Detail: err.Error()}
 	}
-	out := center.IdPConfiguration{EntityID: idp.EntityID, SignInURL: idp.SignInURL}
+	out := center.IdPConfiguration{EntityID: idp.EntityID, SignInURL: idp.SignInURL, SignInPOST: idp.SignInPOST}
 	for _, cert := range idp.Certificates {
 		out.Certificates = append(out.Certificates, cert.Raw)
 	}
@@ -95,6 +95,13 @@ func deleteCertificate(p page) error {
 		return err
 	}
 	return p.Done("/console/settings", "The certificate is deleted: signatures by its key are refused from now on.")
+}
+
+func setRequests(p page) error {
+	if err := p.h.Center.SetRequests(p.Context(), p.by, p.PostFormValue("sign") == "on", p.PostFormValue("binding") == "post"); err != nil {
+		return err
+	}
+	return p.Done("/console/settings", "Saved. If requests are signed now, give the identity provider the service provider metadata again: it has the certificate.")
 }
 
 func undoChange(p page) error {

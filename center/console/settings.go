@@ -65,7 +65,7 @@ func settings(p page) error {
 }
 
 func spMetadata(p page) error {
-	data, err := p.h.SPMetadata()
+	data, err := p.h.SPMetadata(p.Context())
 	if err != nil {
 		return err
 	}

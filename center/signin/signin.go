@@ -66,8 +66,21 @@ func (h *Handler) actor(r *http.Request) audit.Actor {
 }
 
 // SPMetadata is the service provider metadata of a center. The console offers it too.
-func SPMetadata(c *center.Center) ([]byte, error) {
-	return saml.ServiceProviderMetadata(saml.ServiceProvider{EntityID: c.EntityID(), ACSURLs: []string{c.ACSURL()}})
+func SPMetadata(ctx context.Context, c *center.Center) ([]byte, error) {
+	sp := saml.ServiceProvider{EntityID: c.EntityID(), ACSURLs: []string{c.ACSURL()}}
+	source, err := c.Source(ctx)
+	if err == nil && source.IdP != nil && source.IdP.SignRequests {
+		sp.Key, err = signingKey(ctx, c)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return saml.ServiceProviderMetadata(sp)
+}
+
+func signingKey(ctx context.Context, c *center.Center) (*saml.SigningKey, error) {
+	key, cert, err := c.RequestSigner(ctx)
+	return &saml.SigningKey{Key: key, Certificate: cert}, err
 }
 
 func (h *Handler) metadata(w http.ResponseWriter, r *http.Request) {
@@ -75,7 +88,7 @@ func (h *Handler) metadata(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	data, err := SPMetadata(h.Center)
+	data, err := SPMetadata(r.Context(), h.Center)
 	if err != nil {
 		h.fail(w, r, err)
 		return
@@ -98,7 +111,7 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.send(w, r, "", func(binding string) (center.AuthnRequest, center.IdPConfiguration, error) {
-		return h.Center.StartAuthnRequest(r.Context(), binding, returnTo)
+		return h.Center.StartAuthnRequest(r.Context(), binding, returnTo, r.URL.Query().Get("force") == "true")
 	})
 }
 
@@ -124,20 +137,45 @@ func (h *Handler) send(w http.ResponseWriter, r *http.Request, relayState string
 		h.fail(w, r, err)
 		return
 	}
-	target, err := saml.AuthnRequest{
-		ID: request.ID, IssueInstant: h.Center.Now(), Issuer: h.Center.EntityID(), Destination: idp.SignInURL, ACSURL: h.Center.ACSURL(), NameIDFormat: saml.FormatEmail,
-	}.RedirectURL(relayState)
-	if err != nil {
-		h.fail(w, r, err)
-		return
-	}
 	cookie := web.Cookie(h.Center.URL, bindingCookie, binding, center.AuthnRequestLifetime) // #nosec G124 -- None only under TLS, and Secure there
 	if cookie.Secure {
 		cookie.SameSite = http.SameSiteNoneMode
 	}
 	http.SetCookie(w, cookie)
-	http.Redirect(w, r, target, http.StatusFound)
+	if err := h.deliver(w, r, request, idp, relayState); err != nil {
+		h.fail(w, r, err)
+	}
 }
+
+// deliver sends a request by the binding that is configured.
+func (h *Handler) deliver(w http.ResponseWriter, r *http.Request, request center.AuthnRequest, idp center.IdPConfiguration, relayState string) (err error) {
+	out := saml.AuthnRequest{ID: request.ID, IssueInstant: h.Center.Now(), Issuer: h.Center.EntityID(), Destination: idp.SignInURL, ACSURL: h.Center.ACSURL(), NameIDFormat: saml.FormatEmail,
+		ForceAuthn: !request.ForcedAt.IsZero()}
+	var key *saml.SigningKey
+	if idp.SignRequests {
+		if key, err = signingKey(r.Context(), h.Center); err != nil {
+			return err
+		}
+	}
+	if idp.UsePOST {
+		out.Destination = idp.SignInPOST
+		field, err := out.PostField(key)
+		if err != nil {
+			return err
+		}
+		h.pages.RenderPosting(w, http.StatusOK, "post", h.view("Signing in", postData{idp.SignInPOST, field, relayState}), idp.SignInPOST)
+		return nil
+	}
+	target, err := out.RedirectURL(relayState, key)
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, target, http.StatusFound)
+	return nil
+}
+
+// postData is a form that the browser sends on.
+type postData struct{ Target, Request, RelayState string }
 
 func (h *Handler) view(title string, data any) web.View {
 	return web.View{Title: title, Product: "Gatehouse access portal", Theme: "center", Home: "/start", Narrow: true, Data: data}
@@ -223,7 +261,11 @@ func (h *Handler) verify(ctx context.Context, r *http.Request, rehearsal bool) (
 	if err != nil {
 		return out, err
 	}
-	return center.VerifiedAssertion{ID: a.ID, NameID: a.NameID, InResponseTo: a.InResponseTo, UsableUntil: a.NotOnOrAfter.Add(saml.Skew), SessionNotOnOrAfter: a.SessionNotOnOrAfter}, nil
+	out = center.VerifiedAssertion{ID: a.ID, NameID: a.NameID, InResponseTo: a.InResponseTo, UsableUntil: a.NotOnOrAfter.Add(saml.Skew), AuthnInstant: a.AuthnInstant, SessionNotOnOrAfter: a.SessionNotOnOrAfter}
+	for _, at := range a.Attributes {
+		out.Attributes = append(out.Attributes, center.AssertedAttribute(at))
+	}
+	return out, nil
 }
 
 // RequireUser hands the signed-in user to fn, or sends the browser to sign in. The portal is given this function.

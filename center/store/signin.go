@@ -12,6 +12,13 @@ func (t tx) PutSignInSettings(v center.SignInSettings) error {
 	return t.putDocument(kindSignIn, theOnly, v)
 }
 
+func (t tx) RequestKey() (center.RequestKey, error) {
+	return document[center.RequestKey](t, kindRequestKey, theOnly)
+}
+func (t tx) PutRequestKey(v center.RequestKey) error {
+	return t.putDocument(kindRequestKey, theOnly, v)
+}
+
 func (t tx) SessionsOf(user center.UserID) ([]center.Session, error) {
 	return list[center.Session](t, `SELECT doc FROM sessions WHERE user_id = $1 ORDER BY digest`, string(user))
 }

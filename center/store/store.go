@@ -106,6 +106,7 @@ const (
 	kindAdministrator = "administrator"
 	kindPassword      = "password"
 	kindSignIn        = "sign-in-settings"
+	kindRequestKey    = "request-key"
 )
 
 const theOnly = "" // the id of a noun that exists once

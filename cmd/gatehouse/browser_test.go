@@ -470,7 +470,7 @@ func phoneInTheDark(b browser, s sites) {
 	for name, url := range map[string]string{"console": s.center.URL + "/console/settings", "users": s.center.URL + "/console/users", "keys": s.center.URL + "/console/access-keys", "admin": s.tenant.URL + "/admin/users"} {
 		b.open(url)
 		if do(b, "measure", chromedp.Evaluate[bool](`document.documentElement.scrollWidth > document.documentElement.clientWidth + 1`)) {
-			b.t.Errorf("%s is wider than a phone", url)
+			b.t.Errorf("%s is wider than a phone: %s", url, do(b, "find what", chromedp.Evaluate[string](`[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1 && !e.closest('.scroll')).map(e => e.outerHTML.slice(0, 200)).slice(0, 3).join(' | ')`)))
 		}
 		if name == "console" {
 			b.screenshot("phone")

@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"html"
@@ -140,7 +141,7 @@ func idpFolder(t *testing.T, c *center.Center) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sp, err := signin.SPMetadata(c)
+	sp, err := signin.SPMetadata(context.Background(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +202,8 @@ func TestSigningInAtRealIdentityProviders(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			metadata := p.start(t, idpFolder(t, c), port, c)
+			dir := idpFolder(t, c)
+			metadata := p.start(t, dir, port, c)
 			ada := center.User{UserName: idpUser, DisplayName: "Ada Lovelace", Name: center.PersonName{GivenName: "Ada", FamilyName: "Lovelace"}, Active: true}
 			if _, err := c.CreateUser(ctx, audit.SystemActor, ada); err != nil {
 				t.Fatal(err)
@@ -218,23 +220,60 @@ func TestSigningInAtRealIdentityProviders(t *testing.T) {
 			}
 			admin.does(c.URL+"/console/settings/identity-source/change", url.Values{"id": {source.Pending.ID}, "confirmation": {"ACCEPT"}}, "is now the external identity provider")
 
-			v := newVisitor(t)
-			_, page := v.send(http.MethodGet, c.PortalURL(), nil) // the portal, the request, the identity provider
-			action, form := anyAction.FindStringSubmatch(page), url.Values{}
-			for _, field := range anyHidden.FindAllStringSubmatch(page, -1) {
-				form.Set(field[1], html.UnescapeString(field[2]))
-			}
-			if action == nil || form.Get("SAMLResponse") == "" {
-				t.Fatalf("no response from the identity provider: %s", page)
-			}
-			status, page := v.send(http.MethodPost, html.UnescapeString(action[1]), form)
-			if status != http.StatusOK || !strings.Contains(page, "No accounts yet") || !strings.Contains(page, "Ada Lovelace") {
-				t.Fatalf("at the center: %d %s\n%s", status, page, lastEvent(ctx, c))
-			}
-			if status, _ := v.send(http.MethodPost, html.UnescapeString(action[1]), form); status != http.StatusForbidden {
-				t.Errorf("the response again: %d", status)
+			signInAt(t, c)
+			if strings.HasPrefix(p.name, "SimpleSAMLphp") { // which takes only signed requests once it has the certificate
+				for _, binding := range []string{"redirect", "post"} {
+					if err := os.WriteFile(filepath.Join(dir, "sp.crt"), []byte("AAAA"), 0o600); err != nil {
+						t.Fatal(err)
+					}
+					if _, page := newVisitor(t).send(http.MethodGet, c.PortalURL(), nil); binding == "redirect" && strings.Contains(page, "SAMLResponse") {
+						t.Error("it takes an unsigned request, so that the test proves nothing")
+					}
+					admin.does(c.URL+"/console/settings/requests", url.Values{"sign": {"on"}, "binding": {binding}}, "Saved.")
+					_, certificate, err := c.RequestSigner(ctx)
+					if err == nil {
+						err = os.WriteFile(filepath.Join(dir, "sp.crt"), []byte(base64.StdEncoding.EncodeToString(certificate.Raw)), 0o600)
+					}
+					if err != nil {
+						t.Fatal(err)
+					}
+					signInAt(t, c)
+				}
 			}
 		})
+	}
+}
+
+// sendForm sends the form of a page on, as the browser's script would.
+func (v visitor) sendForm(page, field string) (action string, form url.Values) {
+	v.t.Helper()
+	found := anyAction.FindStringSubmatch(page)
+	form = url.Values{}
+	for _, f := range anyHidden.FindAllStringSubmatch(page, -1) {
+		form.Set(f[1], html.UnescapeString(f[2]))
+	}
+	if found == nil || form.Get(field) == "" {
+		v.t.Fatalf("no form with %s: %s", field, page)
+	}
+	return html.UnescapeString(found[1]), form
+}
+
+// signInAt goes from the portal to a session by way of the center's identity provider.
+func signInAt(t *testing.T, c *center.Center) {
+	t.Helper()
+	v := newVisitor(t)
+	_, page := v.send(http.MethodGet, c.PortalURL(), nil) // the portal, the request, the identity provider
+	if strings.Contains(page, `name="SAMLRequest"`) {
+		action, form := v.sendForm(page, "SAMLRequest")
+		_, page = v.send(http.MethodPost, action, form)
+	}
+	action, form := v.sendForm(page, "SAMLResponse")
+	status, page := v.send(http.MethodPost, action, form)
+	if status != http.StatusOK || !strings.Contains(page, "No accounts yet") || !strings.Contains(page, "Ada Lovelace") {
+		t.Fatalf("at the center: %d %s\n%s", status, page, lastEvent(context.Background(), c))
+	}
+	if status, _ := v.send(http.MethodPost, action, form); status != http.StatusForbidden {
+		t.Errorf("the response again: %d", status)
 	}
 }
 

@@ -149,7 +149,7 @@ func sweep(ctx context.Context, c *center.Center) {
 func mountCenter(mux *http.ServeMux, c *center.Center) http.Handler {
 	in := &signin.Handler{Center: c, Log: c.Log}
 	sandbox := &broker.Sandbox{Sealer: c.Sealer, Now: c.Now}
-	pages := &console.Handler{Center: c, Log: c.Log, SPMetadata: func() ([]byte, error) { return signin.SPMetadata(c) }}
+	pages := &console.Handler{Center: c, Log: c.Log, SPMetadata: func(ctx context.Context) ([]byte, error) { return signin.SPMetadata(ctx, c) }}
 	for _, d := range []door{
 		in,
 		&portal.Handler{Center: c, Log: c.Log, Broker: sandbox, RequireUser: in.RequireUser},

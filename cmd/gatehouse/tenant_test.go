@@ -190,7 +190,7 @@ func TestTheTenantsRulesForSAMLRequests(t *testing.T) {
 	request := func(change func(*saml.AuthnRequest)) string {
 		r := saml.AuthnRequest{ID: saml.NewID(), IssueInstant: time.Now(), Issuer: sp.EntityID, Destination: signIn, ACSURL: sp.AcsURLs[0], NameIDFormat: saml.FormatEmail}
 		change(&r)
-		address, err := r.RedirectURL("state")
+		address, err := r.RedirectURL("state", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
