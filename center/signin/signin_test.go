@@ -1,0 +1,154 @@
+package signin_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/center/signin"
+)
+
+const site = "https://center.example"
+
+// door is the sign-in door of a center under TLS, with one user.
+func door(t *testing.T, change func(*center.SignInSettings)) (*http.ServeMux, *center.Center) {
+	t.Helper()
+	c, ctx := centertest.New(t, site), context.Background()
+	u, err := c.CreateUser(ctx, centertest.Actor, centertest.Person("ada"))
+	if err == nil {
+		err = c.SetPassword(ctx, centertest.Actor, u.ID, "Correct horse 7!")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings, err := c.SignInSettings(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(&settings)
+	if err := c.UpdateSignInSettings(ctx, centertest.Actor, settings); err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	(&signin.Handler{Center: c, Log: slog.New(slog.DiscardHandler)}).Mount(mux)
+	return mux, c
+}
+
+func post(mux *http.ServeMux, path string, form url.Values, change func(*http.Request)) *http.Response {
+	r := httptest.NewRequest(http.MethodPost, site+path, strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	change(r)
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, r)
+	return w.Result()
+}
+
+func same(*http.Request) {}
+
+var credentials = url.Values{"username": {"ada"}, "password": {"Correct horse 7!"}}
+
+func TestCookiesUnderTLS(t *testing.T) {
+	never := func(s *center.SignInSettings) { s.MFA = center.MFANever }
+	want := func(answer *http.Response, cookies map[string]http.SameSite) {
+		t.Helper()
+		for _, c := range answer.Cookies() {
+			sameSite, expected := cookies[c.Name]
+			if c.MaxAge < 0 {
+				continue // it is taken away
+			}
+			if !expected || !c.Secure || !c.HttpOnly || c.SameSite != sameSite || c.Path != "/" || c.Domain != "" || len(c.Value) < 40 {
+				t.Errorf("cookie %+v", c)
+			}
+			delete(cookies, c.Name)
+		}
+		if len(cookies) > 0 {
+			t.Errorf("%d: no cookies %v", answer.StatusCode, cookies)
+		}
+	}
+	mux, _ := door(t, never)
+	want(post(mux, "/platform/login", credentials, same), map[string]http.SameSite{"gatehouse_portal": http.SameSiteLaxMode, "gatehouse_known": http.SameSiteLaxMode})
+	mux, _ = door(t, func(*center.SignInSettings) {})
+	want(post(mux, "/platform/login", credentials, same), map[string]http.SameSite{"gatehouse_login": http.SameSiteLaxMode})
+
+	mux, c := door(t, never)
+	ctx := context.Background()
+	idp, err := c.CreateIdPConfiguration(ctx, centertest.Actor, center.IdPConfiguration{EntityID: "https://idp.example", SignInURL: "https://idp.example/sso", Certificates: [][]byte{{1}}})
+	if err == nil {
+		err = c.EnableIdPConfiguration(ctx, centertest.Actor, idp.ID, center.Confirmation)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, site+"/platform/login", nil))
+	want(w.Result(), map[string]http.SameSite{"gatehouse_signin": http.SameSiteNoneMode}) // it must come along with the identity provider's cross-site POST
+}
+
+// TestASessionIsNotFixed: what the browser brought along before is no session afterwards.
+func TestASessionIsNotFixed(t *testing.T) {
+	mux, c := door(t, func(s *center.SignInSettings) { s.MFA = center.MFANever })
+	planted := strings.Repeat("a", 43)
+	answer := post(mux, "/platform/login", credentials, func(r *http.Request) {
+		for _, name := range []string{"gatehouse_portal", "gatehouse_known", "gatehouse_login"} {
+			r.AddCookie(&http.Cookie{Name: name, Value: planted})
+		}
+	})
+	found := false
+	for _, k := range answer.Cookies() {
+		if k.Value == planted {
+			t.Errorf("%s is what was planted", k.Name)
+		}
+		found = found || k.Name == "gatehouse_portal"
+	}
+	if !found || answer.StatusCode != http.StatusSeeOther {
+		t.Errorf("the sign-in was answered with %d", answer.StatusCode)
+	}
+	if _, err := c.PortalUser(context.Background(), planted); center.CodeOf(err) != center.SessionInvalid {
+		t.Errorf("the planted secret is a session: %v", err)
+	}
+}
+
+// TestFormsOfOtherSitesAreRefused: every form of the door but the assertion consumer service, which is cross-site by design.
+func TestFormsOfOtherSitesAreRefused(t *testing.T) {
+	mux, _ := door(t, func(s *center.SignInSettings) { s.MFA = center.MFANever })
+	for _, path := range []string{"/platform/login", "/platform/login/password", "/platform/login/code", "/platform/login/key", "/platform/login/device", "/platform/forgot", "/platform/password",
+		"/platform/logout", "/platform/account/password", "/platform/account/device", "/platform/account/devices/1/delete", "/platform/account/sessions/1/delete", "/platform/account/sessions/delete"} {
+		answer := post(mux, path, credentials, func(r *http.Request) {
+			r.Header.Set("Origin", "https://evil.example")
+			r.Header.Set("Sec-Fetch-Site", "cross-site")
+		})
+		if answer.StatusCode != http.StatusForbidden || len(answer.Cookies()) > 0 {
+			t.Errorf("%s: %d with %v", path, answer.StatusCode, answer.Cookies())
+		}
+	}
+}
+
+// TestNothingTellsWhoExists compares the answers for a user and for nobody.
+func TestNothingTellsWhoExists(t *testing.T) {
+	mux, c := door(t, func(*center.SignInSettings) {})
+	c.Mailer = silent{}
+	for path, form := range map[string]url.Values{"/platform/login": {"password": {"wrong"}}, "/platform/forgot": {}} {
+		var pages [2]string
+		for i, name := range []string{"ada", "zoe"} {
+			form.Set("username", name)
+			answer := post(mux, path, form, same)
+			body := make([]byte, 16<<10)
+			n, _ := answer.Body.Read(body)
+			pages[i] = strings.ReplaceAll(string(body[:n]), name, "NAME") + answer.Status
+		}
+		if pages[0] != pages[1] {
+			t.Errorf("%s tells who exists:\n%s\n%s", path, pages[0], pages[1])
+		}
+	}
+}
+
+type silent struct{}
+
+// Send implements center.Mailer.
+func (silent) Send(center.Mail) {}
