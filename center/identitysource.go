@@ -25,6 +25,7 @@ type IdentitySource struct {
 	IdP     *IdPConfiguration // in force, when Type is ExternalIdP
 	Pending *IdPConfiguration // uploaded, not yet in force
 
+	Watch    *Watch          // of the published metadata of the identity provider in force; nil: none
 	Previous *PreviousSource // what a change can be undone to; nil after the first one only
 }
 

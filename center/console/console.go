@@ -72,8 +72,11 @@ func (h *Handler) desk(pages *web.Pages) *web.Desk {
 	}
 }
 
-// banner warns of access tokens that expire soon, from 90 days before the end.
+// banner warns of metadata that waits to be looked at, and of access tokens that expire soon, from 90 days before the end.
 func (h *Handler) banner(ctx context.Context) web.Banner {
+	if s, err := h.Center.Source(ctx); err == nil && s.Watch != nil && s.Watch.Offered != nil {
+		return web.Banner{Text: "The identity provider's published metadata has changed.", Link: "/console/settings", LinkText: "Look at the change"}
+	}
 	tokens, err := h.Center.ExpiringTokens(ctx)
 	if err != nil {
 		h.Log.Error("look at the access tokens", "error", err)
@@ -124,6 +127,8 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"POST /console/settings/identity-source/report.csv":       reportCSV,
 		"POST /console/settings/identity-source/rehearse":         rehearse,
 		"POST /console/settings/identity-source/undo":             undoChange,
+		"POST /console/settings/metadata":                         watchMetadata,
+		"POST /console/settings/metadata/accept":                  acceptMetadata,
 		"POST /console/settings/requests":                         setRequests,
 		"POST /console/settings/certificates":                     addCertificate,
 		"POST /console/settings/certificates/{thumbprint}/delete": deleteCertificate,

@@ -19,6 +19,8 @@ type settingsData struct {
 	NewToken                 string
 	Confirmation             string
 	Certificates             []center.IdPCertificate
+	Offered                  []string // how published metadata differs from what is trusted
+	OfferedText              string
 	CanUndo                  bool
 	UndoUntil                time.Time
 	SignIn                   center.SignInSettings
@@ -36,6 +38,10 @@ func settingsOf(p page, newToken string) (settingsData, error) {
 	d.External = d.Source.Type == center.ExternalIdP
 	if d.Source.IdP != nil {
 		d.Certificates = d.Source.IdP.CertificateList()
+		if w := d.Source.Watch; w != nil && w.Offered != nil {
+			d.Offered = d.Source.IdP.Differences(*w.Offered)
+			d.OfferedText = strings.Join(d.Offered, "\n")
+		}
 	}
 	if d.CanUndo = d.Source.CanUndo(c.Now()); d.CanUndo {
 		d.UndoUntil = d.Source.Previous.ChangedAt.Add(center.UndoFor)

@@ -127,7 +127,7 @@ func (w *world) firstStartOfCenter(ctx context.Context, c *center.Center, admin 
 	return nil
 }
 
-// sweepEach is how often what has expired is removed.
+// sweepEach is how often what has expired is removed, and whether it is time to look at published metadata.
 const sweepEach = 10 * time.Minute
 
 func sweep(ctx context.Context, c *center.Center) {
@@ -136,6 +136,9 @@ func sweep(ctx context.Context, c *center.Center) {
 	for {
 		if err := c.Sweep(ctx); err != nil && ctx.Err() == nil {
 			c.Log.Error("remove what has expired", "error", err)
+		}
+		if err := (&console.Handler{Center: c, Log: c.Log}).LookAtMetadata(ctx); err != nil && ctx.Err() == nil {
+			c.Log.Error("look at the identity provider's metadata", "error", err)
 		}
 		select {
 		case <-ctx.Done():

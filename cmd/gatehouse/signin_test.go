@@ -7,10 +7,15 @@ import (
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/saml"
 )
 
 // visitor is a browser without a screen: it keeps cookies and shows pages as text.
@@ -239,9 +244,40 @@ func TestTheIdentitySourceIsRehearsedAndKept(t *testing.T) {
 	if lines := strings.Count(csv, "\n"); lines < 20 || !strings.Contains(csv, who+",Amara Okafor,"+who+",SignsInAtNewIdP,") || !strings.Contains(csv, "MatchesNobody") {
 		t.Errorf("%d lines: %s", lines, csv)
 	}
+	watchMetadata(t, admin, settings, metadata)
 	admin.does(settings+"/identity-source/undo", url.Values{"confirmation": {"ACCEPT"}}, "automatic provisioning is enabled already")
 	admin.does(settings+"/identity-source/values", url.Values{"issuer": {"https://idp.example"}, "signin": {"https://idp.example/sso"}, "certificate": {"nonsense"}}, "neither PEM nor DER")
 	admin.does(settings+"/certificates", url.Values{"certificate": {"nonsense"}}, "neither PEM nor DER")
+}
+
+// watchMetadata publishes the metadata with a second certificate in it: it is offered, and trusted only when it is accepted as it was seen.
+func watchMetadata(t *testing.T, admin visitor, settings, metadata string) {
+	t.Helper()
+	published := metadata
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, published) }))
+	defer server.Close()
+	admin.does(settings+"/metadata", url.Values{"url": {"http://idp.example/metadata"}}, "want an https address")
+	if page := admin.does(settings+"/metadata", url.Values{"url": {server.URL}}, "every six hours"); strings.Contains(page, `id="offer"`) {
+		t.Error("what is trusted already is offered")
+	}
+	key, err := saml.NewSigningKey(time.Now(), time.Now().Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	descriptor := `<KeyDescriptor use="signing"><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data><X509Certificate>` + base64.StdEncoding.EncodeToString(key.Certificate.Raw) + `</X509Certificate></X509Data></KeyInfo></KeyDescriptor>`
+	published = strings.Replace(metadata, "<SingleLogoutService", descriptor+"<SingleLogoutService", 1)
+	page := admin.does(settings+"/metadata", url.Values{"url": {server.URL}}, "new certificate "+center.Thumbprint(key.Certificate.Raw))
+	if !strings.Contains(page, "published metadata has changed") {
+		t.Error("no banner tells of the offer")
+	}
+	if strings.Count(page, " days left") > 2 { // the provider's certificate and the access token
+		t.Error("the offer is trusted already")
+	}
+	admin.does(settings+"/metadata/accept", url.Values{"seen": {"something else"}}, "the offer has changed")
+	admin.does(settings+"/metadata/accept", url.Values{"seen": {"new certificate " + center.Thumbprint(key.Certificate.Raw)}}, "The metadata is accepted.")
+	published = "nonsense"
+	admin.does(settings+"/metadata", url.Values{"url": {server.URL}}, "The last attempt failed")
+	admin.does(settings+"/metadata", url.Values{"url": {""}}, "not looked at any more")
 }
 
 func TestPagesResistOtherSites(t *testing.T) {

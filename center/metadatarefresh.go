@@ -1,0 +1,133 @@
+package center
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+)
+
+// An identity provider that publishes its metadata at an address can be watched: what it offers is kept beside what is trusted, and an administrator
+// decides. Nothing that was fetched is trusted by itself, since whoever controls that address could otherwise sign anybody in.
+
+// Watch is what is known of published metadata.
+type Watch struct {
+	URL       string
+	FetchedAt time.Time         // zero: not yet
+	Problem   string            // why the last attempt failed; empty: it did not
+	Offered   *IdPConfiguration `json:",omitempty"` // what differs from what is trusted; nil when nothing does
+}
+
+// watchEach is how often published metadata is looked at.
+const watchEach = 6 * time.Hour
+
+// WatchMetadata sets the address at which the identity provider in force publishes its metadata; an empty one ends the watch. It fails with InvalidValue for
+// an address without TLS.
+func (c *Center) WatchMetadata(ctx context.Context, by audit.Actor, address string) error {
+	return c.change(ctx, by, "WatchIdPMetadata", func(tx Tx) (string, error) {
+		s, err := source(tx)
+		if err != nil {
+			return address, err
+		}
+		if s.IdP == nil {
+			return address, &Error{Code: SourceNotConfigured}
+		}
+		u, err := url.Parse(address)
+		switch {
+		case address == "":
+			s.Watch = nil
+		case err != nil || u.Host == "" || u.User != nil || (u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname()))):
+			return address, &Error{Code: InvalidValue, Field: "metadata URL", Detail: "want an https address"}
+		default:
+			s.Watch = &Watch{URL: address}
+		}
+		return address, tx.PutIdentitySource(s)
+	})
+}
+
+// WatchDue returns the address that is to be looked at now; empty when none is.
+func (s IdentitySource) WatchDue(now time.Time) string {
+	if s.IdP == nil || s.Watch == nil || now.Before(s.Watch.FetchedAt.Add(watchEach)) {
+		return ""
+	}
+	return s.Watch.URL
+}
+
+// Fetched notes what was found at the watched address, or why nothing was. What differs is offered, with an event for each new offer.
+func (c *Center) Fetched(ctx context.Context, address string, found IdPConfiguration, problem error) error {
+	return c.Store.Update(ctx, func(tx Tx) error {
+		s, err := source(tx)
+		if err != nil || s.IdP == nil || s.Watch == nil || s.Watch.URL != address { // changed meanwhile
+			return err
+		}
+		before := s.Watch.Offered
+		w := Watch{URL: address, FetchedAt: c.now()}
+		switch {
+		case problem != nil:
+			w.Problem, w.Offered = problem.Error(), before
+		case found.EntityID != s.IdP.EntityID:
+			w.Problem = fmt.Sprintf("it is the metadata of %q, not of %q", found.EntityID, s.IdP.EntityID)
+		case len(s.IdP.Differences(found)) > 0:
+			w.Offered = &found
+		}
+		s.Watch = &w
+		if err := tx.PutIdentitySource(s); err != nil || w.Offered == nil || (before != nil && len(before.Differences(*w.Offered)) == 0) {
+			return err
+		}
+		e := c.event(audit.SystemActor, "IdPMetadataChanged", s.IdP.EntityID, nil)
+		e.Detail = strings.Join(s.IdP.Differences(found), "; ") + ". Nothing of it is trusted until an administrator accepts it"
+		return tx.AppendEvent(e)
+	})
+}
+
+// Differences says in words how another configuration of the same identity provider differs.
+func (i IdPConfiguration) Differences(other IdPConfiguration) (list []string) {
+	if i.SignInURL != other.SignInURL {
+		list = append(list, "sign-in URL "+other.SignInURL+" instead of "+i.SignInURL)
+	}
+	if i.SignInPOST != other.SignInPOST {
+		list = append(list, "sign-in URL for HTTP-POST "+other.SignInPOST+" instead of "+i.SignInPOST)
+	}
+	has := func(all [][]byte, one []byte) bool {
+		return slices.ContainsFunc(all, func(der []byte) bool { return bytes.Equal(der, one) })
+	}
+	for _, der := range other.Certificates {
+		if !has(i.Certificates, der) {
+			list = append(list, "new certificate "+Thumbprint(der))
+		}
+	}
+	for _, der := range i.Certificates {
+		if !has(other.Certificates, der) {
+			list = append(list, "without certificate "+Thumbprint(der))
+		}
+	}
+	return list
+}
+
+// AcceptMetadata trusts what was offered, which the administrator has seen: seen are its differences, joined by line breaks, so that what has changed since
+// is not accepted unseen. It fails with RequestNotFound then, or when nothing is offered.
+func (c *Center) AcceptMetadata(ctx context.Context, by audit.Actor, seen string) error {
+	return c.change(ctx, by, "AcceptIdPMetadata", func(tx Tx) (string, error) {
+		s, err := source(tx)
+		if err != nil {
+			return "", err
+		}
+		if s.IdP == nil || s.Watch == nil || s.Watch.Offered == nil || strings.Join(s.IdP.Differences(*s.Watch.Offered), "\n") != seen {
+			return "", &Error{Code: RequestNotFound, Detail: "the offer has changed: look at it again"}
+		}
+		accepted := *s.IdP
+		accepted.SignInURL, accepted.SignInPOST, accepted.Certificates = s.Watch.Offered.SignInURL, s.Watch.Offered.SignInPOST, s.Watch.Offered.Certificates
+		accepted.UsePOST = accepted.UsePOST && accepted.SignInPOST != ""
+		watch := *s.Watch
+		watch.Offered, s.IdP, s.Watch = nil, &accepted, &watch
+		if err := accepted.check(); err != nil {
+			return accepted.EntityID, err
+		}
+		return accepted.EntityID, tx.PutIdentitySource(s)
+	})
+}
