@@ -14,7 +14,7 @@ run: ## run the demo
 build: ## build bin/gatehouse, static, without cgo
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags="-s -w" -o bin/gatehouse ./cmd/gatehouse
 
-deps: ## install what the tests need (Debian: aws CLI, Chromium, PostgreSQL)
+deps: ## install what the tests need (Debian)
 	scripts/deps
 
 test: deps ## run everything; nothing may be skipped
@@ -35,7 +35,7 @@ fuzz: ## run each fuzz target for 30 seconds
 
 docs: ## take the screenshots again
 	mkdir -p docs/images
-	GATEHOUSE_SCREENSHOTS=$(CURDIR)/docs/images $(GO) test ./cmd/gatehouse -run "TestTheWalkByHand|TestTheDemoInABrowser" -count=1
+	GATEHOUSE_SCREENSHOTS=$(CURDIR)/docs/images $(GO) test ./cmd/gatehouse -run "TestTheWalkByHand|TestTheDemoInABrowser|TestTheBuiltInDirectory" -count=1
 
 release: ## build every platform into dist/, with checksums
 	scripts/release

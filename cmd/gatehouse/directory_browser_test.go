@@ -119,7 +119,6 @@ func TestTheBuiltInDirectoryInABrowser(t *testing.T) {
 	b.submit("main form", "button", map[string]string{"password": "Rear admiral 1!", "again": "Rear admiral 1!"})
 	b.sees("Your password is set. Sign in with it.")
 	b.accessible("sign-in")
-	b.screenshot("sign-in")
 
 	b.securityKey()
 	signIn := func() {
@@ -191,7 +190,6 @@ func TestTheBuiltInDirectoryInABrowser(t *testing.T) {
 	b.accessible("the error page")
 	b.open(c.ConsoleURL() + "settings")
 	b.accessible("the settings")
-	b.screenshot("settings")
 	b.open(c.ConsoleURL() + "account")
 	b.accessible("the administrator's account")
 	b.open(c.URL + "/platform/forgot")
