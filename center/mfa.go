@@ -93,7 +93,7 @@ type Enrolment struct {
 	KeyOptions string      // JSON for navigator.credentials.create; empty: security keys may not be registered, or not at this address
 }
 
-// Enrol begins to register a device for a principal, called name. It fails with TooManyDevices.
+// Enrol begins to register a device for a principal, called name, in place of what was begun before. It fails with TooManyDevices.
 func (c *Center) Enrol(ctx context.Context, principal, name string) (Enrolment, error) {
 	secret := authn.NewSecret(32)
 	e := Enrolment{Ticket: authn.Secret(secret)}
@@ -124,7 +124,9 @@ func (c *Center) Enrol(ctx context.Context, principal, name string) (Enrolment, 
 	if e.TOTP == nil && e.KeyOptions == "" {
 		return e, &Error{Code: TooManyDevices, Subject: principal}
 	}
-	return e, c.Store.Update(ctx, func(tx Tx) error { return tx.PutTicket(t) })
+	return e, c.Store.Update(ctx, func(tx Tx) error {
+		return errors.Join(tx.DeleteTicketsOf(Enrolling, principal), tx.PutTicket(t)) // one at a time: pages are loaded again and again
+	})
 }
 
 func totpPurpose(principal string) string { return "totp/" + principal }
