@@ -446,9 +446,7 @@ func TestAnAdministratorsSecondFactorAndTheAlert(t *testing.T) {
 	if n := alerts(); n != 0 {
 		t.Errorf("%d alerts while users sign in here", n)
 	}
-	idp, err := d.CreateIdPConfiguration(d.ctx, centertest.Actor, center.IdPConfiguration{EntityID: "https://idp", SignInURL: "https://idp/sso", Certificates: [][]byte{{1}}})
-	d.must(err)
-	d.must(d.EnableIdPConfiguration(d.ctx, centertest.Actor, idp.ID, center.Confirmation))
+	centertest.Federate(t, d.Center, "https://idp")
 	d.now = d.now.Add(time.Minute)
 	signIn(d.code(e.TOTP.Secret), "")
 	if n := alerts(); n != 1 {

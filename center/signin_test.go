@@ -64,14 +64,8 @@ func TestASAMLSignInNeedsItsRequestAndIsUsedOnce(t *testing.T) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	c.Now = func() time.Time { return now }
 	ctx, by := context.Background(), audit.Actor{Kind: audit.Anonymous}
-	idp, err := c.CreateIdPConfiguration(ctx, centertest.Actor, center.IdPConfiguration{EntityID: "https://idp", SignInURL: "https://idp/sso", Certificates: [][]byte{{1}}})
-	if err == nil {
-		err = c.EnableIdPConfiguration(ctx, centertest.Actor, idp.ID, center.Confirmation)
-	}
-	if err == nil {
-		_, err = c.CreateUser(ctx, centertest.Actor, centertest.Person("ada@example.com"))
-	}
-	if err != nil {
+	centertest.Federate(t, c, "https://idp")
+	if _, err := c.CreateUser(ctx, centertest.Actor, centertest.Person("ada@example.com")); err != nil {
 		t.Fatal(err)
 	}
 	request := func() string {

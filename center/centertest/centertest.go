@@ -63,3 +63,16 @@ func Serve(t testing.TB, c *center.Center, door Fronter) *httptest.Server {
 func Person(userName string) center.User {
 	return center.User{UserName: userName, DisplayName: "Ada Lovelace", Name: center.PersonName{GivenName: "Ada", FamilyName: "Lovelace"}, Active: true}
 }
+
+// Federate makes an identity provider the identity source, with a certificate that verifies nothing.
+func Federate(t testing.TB, c *center.Center, entityID string) {
+	t.Helper()
+	ctx := context.Background()
+	idp, err := c.CreateIdPConfiguration(ctx, Actor, center.IdPConfiguration{EntityID: entityID, SignInURL: entityID + "/sso", Certificates: [][]byte{{1}}})
+	if err == nil {
+		err = c.EnableIdPConfiguration(ctx, Actor, idp.ID, center.Confirmation)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}

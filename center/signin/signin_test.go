@@ -77,14 +77,7 @@ func TestCookiesUnderTLS(t *testing.T) {
 	want(post(mux, "/platform/login", credentials, same), map[string]http.SameSite{"gatehouse_login": http.SameSiteLaxMode})
 
 	mux, c := door(t, never)
-	ctx := context.Background()
-	idp, err := c.CreateIdPConfiguration(ctx, centertest.Actor, center.IdPConfiguration{EntityID: "https://idp.example", SignInURL: "https://idp.example/sso", Certificates: [][]byte{{1}}})
-	if err == nil {
-		err = c.EnableIdPConfiguration(ctx, centertest.Actor, idp.ID, center.Confirmation)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	centertest.Federate(t, c, "https://idp.example")
 	w := httptest.NewRecorder()
 	mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, site+"/platform/login", nil))
 	want(w.Result(), map[string]http.SameSite{"gatehouse_signin": http.SameSiteNoneMode}) // it must come along with the identity provider's cross-site POST

@@ -18,15 +18,8 @@ import (
 // federate gives a center an identity provider and a user.
 func federate(t *testing.T, c *center.Center) {
 	t.Helper()
-	ctx := context.Background()
-	idp, err := c.CreateIdPConfiguration(ctx, centertest.Actor, center.IdPConfiguration{EntityID: "https://idp", SignInURL: "https://idp/sso", Certificates: [][]byte{{1}}})
-	if err == nil {
-		err = c.EnableIdPConfiguration(ctx, centertest.Actor, idp.ID, center.Confirmation)
-	}
-	if err == nil {
-		_, err = c.CreateUser(ctx, centertest.Actor, centertest.Person("ada@example.com"))
-	}
-	if err != nil {
+	centertest.Federate(t, c, "https://idp")
+	if _, err := c.CreateUser(context.Background(), centertest.Actor, centertest.Person("ada@example.com")); err != nil {
 		t.Fatal(err)
 	}
 }
