@@ -56,6 +56,7 @@ var checkRemedies = map[string]string{
 	"not-encrypted":  "turn assertion (token) encryption off for this application in the identity provider",
 	"signature":      "the identity provider signs with another certificate than those kept here: download its metadata again and add the certificate in Settings. If it is the same, the response was altered on its way",
 	"algorithm":      "set the application's signing algorithm to SHA-256 in the identity provider, and leave canonicalization at its default",
+	"size":           "have the identity provider send fewer attributes, or fewer values such as group names",
 	"destination":    "set the application's reply URL (assertion consumer service) in the identity provider to the expected value",
 	"recipient":      "set the application's reply URL (assertion consumer service) in the identity provider to the expected value",
 	"audience":       "set the application's identifier (entity ID, audience) in the identity provider to the expected value",

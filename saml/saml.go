@@ -38,12 +38,13 @@ const (
 	classPassword = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password" // #nosec G101 -- a URN
 )
 
-// Limits of messages. Source for metadata: user guide, limits (75,000 characters).
+// Limits of messages. Source for metadata and assertion, in characters: user guide, limits.
 const (
-	MaxMetadata = 75_000
-	MaxMessage  = 256 << 10
-	maxElements = 10_000
-	maxDepth    = 64
+	MaxMetadata  = 75_000
+	MaxMessage   = 256 << 10
+	maxAssertion = 50_000
+	maxElements  = 10_000
+	maxDepth     = 64
 )
 
 // timeFormat is xs:dateTime with milliseconds in UTC, as Entra writes it.

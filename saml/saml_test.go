@@ -150,7 +150,12 @@ func TestVerifyRefusesByTheRightCheck(t *testing.T) {
 		"no subject":                {edit(func(a *etree.Element) { a.RemoveChild(path(a, "Subject")) }), CheckSubject},
 		"version 1.1":               {edit(func(a *etree.Element) { a.CreateAttr("Version", "1.1") }), CheckVersion},
 		"an empty name":             {edit(func(a *etree.Element) { path(a, "//NameID").SetText(" ") }), CheckNameID},
-		"a persistent name":         {edit(func(a *etree.Element) { path(a, "//NameID").CreateAttr("Format", FormatPersistent) }), CheckNameID},
+		"a name that is no address": {edit(func(a *etree.Element) { path(a, "//NameID").SetText("ada") }), CheckNameID},
+		"a name with a comment":     {edit(func(a *etree.Element) { path(a, "//NameID").SetText("Ada <ada@example.com>") }), CheckNameID},
+		"a long assertion": {edit(func(a *etree.Element) {
+			path(a, "//AttributeValue").SetText(strings.Repeat("x", maxAssertion))
+		}), CheckSize},
+		"a persistent name": {edit(func(a *etree.Element) { path(a, "//NameID").CreateAttr("Format", FormatPersistent) }), CheckNameID},
 		"unsigned InResponseTo": {raw(func(s string) string {
 			return strings.Replace(s, `InResponseTo="_request"`, `InResponseTo="_other"`, 1)
 		}), CheckInResponse},

@@ -4,9 +4,11 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"fmt"
+	"net/mail"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/beevik/etree"
 	dsig "github.com/russellhaering/goxmldsig"
@@ -50,6 +52,7 @@ const (
 	CheckEncrypted   Check = "not-encrypted"
 	CheckSignature   Check = "signature"
 	CheckAlgorithm   Check = "algorithm"
+	CheckSize        Check = "size"
 	CheckDestination Check = "destination"
 	CheckVersion     Check = "version"
 	CheckIssuer      Check = "issuer"
@@ -107,6 +110,11 @@ func Verify(response []byte, want Expect) (*Assertion, error) {
 	assertion, signed, err := signedAssertion(root, want)
 	if err != nil {
 		return nil, err
+	}
+	if len(response) > maxAssertion { // else it cannot be longer
+		if text, err := write(assertion.Copy()); err != nil || utf8.RuneCount(text) > maxAssertion {
+			return nil, refuse(CheckSize, fmt.Sprint("an assertion of at most ", maxAssertion, " characters"), fmt.Sprint(utf8.RuneCount(text)))
+		}
 	}
 	envelope := root // unsigned: what it says can only lead to a refusal
 	if signed != nil {
@@ -282,6 +290,9 @@ func readAssertion(a *etree.Element, responseTo string, want Expect) (*Assertion
 	out.NameID, out.NameIDFormat = text(name), attr(name, "Format")
 	if out.NameID == "" || len(out.NameID) > 256 || len(name.ChildElements()) > 0 {
 		return nil, refuse(CheckNameID, "a user name", out.NameID)
+	}
+	if address, err := mail.ParseAddress(out.NameID); err != nil || address.Address != out.NameID { // source: user guide, "Troubleshooting": a NameID must be an RFC 2822 address
+		return nil, refuse(CheckNameID, "a user name that is an e-mail address", out.NameID)
 	}
 	if out.NameIDFormat != FormatEmail && out.NameIDFormat != FormatUnspecified && out.NameIDFormat != "" {
 		return nil, refuse(CheckNameID, "the format emailAddress", out.NameIDFormat)

@@ -143,6 +143,8 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"POST /console/users/{id}/invite":                         invite,
 		"POST /console/users/{id}/one-time-password":              oneTimePassword,
 		"POST /console/users/{id}/sessions/delete":                endSessions,
+		"GET /console/users/{id}/device":                          userDevice,
+		"POST /console/users/{id}/device":                         registerUsersDevice,
 		"POST /console/users/{id}/devices/{did}/delete":           deleteUsersDevice,
 		"POST /console/settings/sign-in":                          updateSignIn,
 		"GET /console/account":                                    account,

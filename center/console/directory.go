@@ -48,6 +48,7 @@ type listing[T any] struct {
 	Search     string
 	Next, Prev int // offsets; -1: none
 	Locked     bool
+	Mail       bool // whether users can be invited by mail
 }
 
 func (l *listing[T]) place(offset int) {
@@ -78,7 +79,7 @@ func (p page) locked() (bool, error) {
 }
 
 func users(p page) error {
-	l := listing[center.User]{Search: p.URL.Query().Get("q")}
+	l := listing[center.User]{Search: p.URL.Query().Get("q"), Mail: p.h.Center.Mailer != nil}
 	var err error
 	if l.Locked, err = p.locked(); err != nil {
 		return err
@@ -106,6 +107,19 @@ func createUser(p page) error {
 	if err != nil {
 		return err
 	}
+	switch p.PostFormValue("password") {
+	case "mail":
+		if err := p.h.Center.Invite(p.Context(), p.by, u.ID); err != nil {
+			return err
+		}
+		return p.Done("/console/users/"+string(u.ID), "The user is created, and an invitation is on its way.")
+	case "once":
+		secret, err := p.h.Center.OneTimePassword(p.Context(), p.by, u.ID)
+		if err != nil {
+			return err
+		}
+		return showUser(p, u.ID, secret.Reveal())
+	}
 	return p.Done("/console/users/"+string(u.ID), "The user is created.")
 }
 
@@ -120,13 +134,13 @@ type userData struct {
 	OneTime   string // a one-time password, shown once, right after it was made
 }
 
-func user(p page) error { return showUser(p, "") }
+func user(p page) error { return showUser(p, center.UserID(p.PathValue("id")), "") }
 
-func showUser(p page, oneTime string) error {
+func showUser(p page, id center.UserID, oneTime string) error {
 	ctx, c := p.Context(), p.h.Center
 	d := userData{Mail: c.Mailer != nil, OneTime: oneTime}
 	var err error
-	if d.User, err = c.User(ctx, center.UserID(p.PathValue("id"))); err != nil {
+	if d.User, err = c.User(ctx, id); err != nil {
 		return err
 	}
 	source, err := c.Source(ctx)

@@ -25,7 +25,7 @@ func oneTimePassword(p page) error {
 	if err != nil {
 		return err
 	}
-	return showUser(p, secret.Reveal())
+	return showUser(p, center.UserID(p.PathValue("id")), secret.Reveal())
 }
 
 func endSessions(p page) error {
@@ -62,9 +62,32 @@ func updateSignIn(p page) error {
 }
 
 type accountData struct {
-	Devices           []center.MFADevice
-	Enrolment, Secret string
-	QR                template.URL
+	Devices []center.MFADevice
+	App     appData
+}
+
+// appData is an authenticator app that may be registered; without a secret there is none.
+type appData struct {
+	Action, Enrolment, Secret string
+	QR                        template.URL
+	Open                      bool
+}
+
+// newApp begins to register an authenticator app for a principal, called name.
+func newApp(p page, principal, name, action string) (appData, error) {
+	e, err := p.h.Center.Enrol(p.Context(), principal, name)
+	if center.CodeOf(err) == center.TooManyDevices {
+		err = nil
+	}
+	if err != nil || e.TOTP == nil {
+		return appData{}, err
+	}
+	qr := template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(e.TOTP.QR)) // #nosec G203 -- our own image
+	return appData{Action: action, Enrolment: e.Ticket.Reveal(), Secret: e.TOTP.Secret, QR: qr}, nil
+}
+
+func finishApp(p page, principal string) error {
+	return p.h.Center.FinishEnrolment(p.Context(), p.by, principal, center.NewDevice{Ticket: p.PostFormValue("enrolment"), Name: p.PostFormValue("name"), Code: p.PostFormValue("code")})
 }
 
 // account shows an administrator's own second factor.
@@ -75,24 +98,48 @@ func account(p page) error {
 		return err
 	}
 	d := accountData{Devices: devices}
-	e, err := p.h.Center.Enrol(p.Context(), principal, p.Admin)
-	if err != nil && center.CodeOf(err) != center.TooManyDevices {
+	if d.App, err = newApp(p, principal, p.Admin, "/console/account/devices"); err != nil {
 		return err
 	}
-	if e.TOTP != nil {
-		d.Enrolment, d.Secret = e.Ticket.Reveal(), e.TOTP.Secret
-		d.QR = template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(e.TOTP.QR)) // #nosec G203 -- our own image
-	}
+	d.App.Open = len(devices) == 0
 	return p.Render("account", "Your account", "/console/account", d)
 }
 
 func registerOwnDevice(p page) error {
-	err := p.h.Center.FinishEnrolment(p.Context(), p.by, center.AdministratorPrincipal(p.Admin),
-		center.NewDevice{Ticket: p.PostFormValue("enrolment"), Name: p.PostFormValue("name"), Code: p.PostFormValue("code")})
-	if err != nil {
+	if err := finishApp(p, center.AdministratorPrincipal(p.Admin)); err != nil {
 		return err
 	}
 	return p.Done("/console/account", "The authenticator app is registered: from now on your sign-in asks for its code.")
+}
+
+type deviceData struct {
+	User center.User
+	App  appData
+}
+
+// userDevice registers an authenticator app for a user who is present, or to whom the secret is given.
+func userDevice(p page) error {
+	u, err := p.h.Center.User(p.Context(), center.UserID(p.PathValue("id")))
+	if err != nil {
+		return err
+	}
+	app, err := newApp(p, string(u.ID), u.UserName, "/console/users/"+string(u.ID)+"/device")
+	if err != nil {
+		return err
+	}
+	app.Open = true
+	return p.Render("device", "Register an MFA device", "/console/users", deviceData{u, app})
+}
+
+func registerUsersDevice(p page) error {
+	id := p.PathValue("id")
+	if _, err := p.h.Center.User(p.Context(), center.UserID(id)); err != nil {
+		return err
+	}
+	if err := finishApp(p, id); err != nil {
+		return err
+	}
+	return p.Done("/console/users/"+id, "The authenticator app is registered.")
 }
 
 func deleteOwnDevice(p page) error {

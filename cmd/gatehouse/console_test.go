@@ -7,6 +7,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/pquerna/otp/totp"
 )
 
 // administrator is a visitor who has signed in to a console.
@@ -44,7 +47,7 @@ func TestTheConsoleManagesTheBuiltInDirectory(t *testing.T) {
 		t.Error("a notice is shown twice")
 	}
 	v.does(console+"/settings/sign-in", url.Values{"hours": {"2161"}, "mfa": {"DISABLED"}, "without": {"ALLOW"}}, "15 minutes to 90 days")
-	v.does(console+"/settings/sign-in", url.Values{"hours": {"12"}, "mfa": {"DISABLED"}, "without": {"ALLOW"}}, "The sign-in settings are changed.")
+	v.does(console+"/settings/sign-in", url.Values{"hours": {"12"}, "mfa": {"DISABLED"}, "without": {"ALLOW"}, "apps": {"on"}}, "The sign-in settings are changed.")
 	oneTime := html.UnescapeString(regexp.MustCompile(`not shown again, and[\s\S]*?<pre tabindex="0">([^<]+)`).FindStringSubmatch(v.does(user+"/one-time-password", nil, "one-time password"))[1])
 	const password = "a Long password 1!"
 	login := d.Center.URL + "/platform/login"
@@ -52,6 +55,32 @@ func TestTheConsoleManagesTheBuiltInDirectory(t *testing.T) {
 	v.does(login+"/password", url.Values{"password": {"short"}, "again": {"short"}}, "8 to 64 characters")
 	v.does(login+"/password", url.Values{"password": {password}, "again": {password + "x"}}, "not the same")
 	v.does(login+"/password", url.Values{"password": {password}, "again": {password}}, "No accounts yet")
+
+	other := url.Values{"username": {"ida"}, "email": {"ida@example.com"}, "given": {"Ida"}, "family": {"Rhodes"}, "display": {"Ida Rhodes"}, "password": {"once"}}
+	page = v.does(console+"/users", other, "one-time password now")
+	ida := console + "/users/" + idInPath.FindStringSubmatch(page)[1]
+	other.Set("username", "mary")
+	other.Set("email", "mary@example.com")
+	other.Set("password", "mail")
+	v.does(console+"/users", other, "an invitation is on its way")
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) { // a poll: mails are sent after their request
+		_, mails := v.send(http.MethodGet, d.Center.URL+"/mail", nil)
+		if strings.Contains(mails, "mary@example.com") && strings.Contains(mails, "Invitation to the AWS access portal") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the demo does not show the invitation: %s", mails)
+		}
+	}
+	_, page = v.send(http.MethodGet, ida+"/device", nil)
+	secret := regexp.MustCompile(`id="secret">([A-Z2-7]+)<`).FindStringSubmatch(page)[1]
+	enrolment := regexp.MustCompile(`name="enrolment" value="([^"]+)"`).FindStringSubmatch(page)[1]
+	code, err := totp.GenerateCode(secret, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.does(ida+"/device", url.Values{"enrolment": {enrolment}, "name": {"Ida's phone"}, "code": {code}}, "The authenticator app is registered.")
+	v.does(ida+"/delete", nil, "The user is deleted.")
 
 	groupForm := url.Values{"display": {"Admirals"}, "description": {"In charge"}}
 	page = v.does(console+"/groups", groupForm, "The group is created.")
