@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/beevik/etree"
@@ -165,12 +166,17 @@ func ToRedirect(field string) (string, error) {
 	return deflate(data)
 }
 
+// deflaters are used again: a new one clears most of a megabyte.
+var deflaters = sync.Pool{New: func() any {
+	w, _ := flate.NewWriter(io.Discard, flate.DefaultCompression) // the level is a valid one
+	return w
+}}
+
 func deflate(data []byte) (string, error) {
+	w, _ := deflaters.Get().(*flate.Writer)
+	defer deflaters.Put(w)
 	var packed bytes.Buffer
-	w, err := flate.NewWriter(&packed, flate.DefaultCompression)
-	if err != nil {
-		return "", err
-	}
+	w.Reset(&packed)
 	if _, err := w.Write(data); err != nil {
 		return "", err
 	}
