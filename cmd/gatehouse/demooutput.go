@@ -165,6 +165,7 @@ func (d *demo) printPage(ctx context.Context, s connect.State, failures []connec
 	fmt.Fprintf(t, "\t\tEveryone in the company has this password.\n")
 	fmt.Fprintf(t, "Console\t%s\t%s / %s\n", d.center.ConsoleURL(), adminName, d.secrets.AdminPassword)
 	fmt.Fprintf(t, "Admin center\t%s\tthe same\n", d.tenant.AdminCenterURL())
+	fmt.Fprintf(t, "Mail\t%s\twhat would be sent\n", d.center.URL+outboxPath)
 	if err := t.Flush(); err != nil {
 		return err
 	}
