@@ -83,8 +83,11 @@ func (c *Center) SignInUser(ctx context.Context, by audit.Actor, name, password,
 	s, secret := c.signingIn(by, from, false), authn.NewSecret(32)
 	err = c.change(ctx, by, "CredentialVerification", func(tx Tx) (string, error) {
 		u, err := directoryUser(tx, name)
-		if err != nil || string(u.ID) != stored.Principal {
-			return name, orRefuse(errors.Join(err, ErrNoRow), SignInFailed, "")
+		if err == nil && string(u.ID) != stored.Principal { // renamed meanwhile
+			err = ErrNoRow
+		}
+		if err != nil {
+			return name, orRefuse(err, SignInFailed, "")
 		}
 		s.user, s.out = u, Progress{Ticket: authn.Secret(secret)}
 		s.ticket = Ticket{Digest: authn.Digest(secret), Purpose: SigningIn, Principal: string(u.ID), ReturnTo: returnTo, ExpiresAt: c.now().Add(signInLifetime)}
@@ -112,8 +115,11 @@ func directoryUser(r Reader, name string) (User, error) {
 // forgiveMistakes forgets wrong passwords after a right one.
 func (c *Center) forgiveMistakes(tx Tx, stored Password, from Browser) error {
 	fresh, err := tx.Password(stored.Principal)
-	if err != nil || fresh.Hash != stored.Hash { // changed meanwhile
-		return orRefuse(errors.Join(err, ErrNoRow), SignInFailed, "")
+	if err == nil && fresh.Hash != stored.Hash { // changed meanwhile
+		err = ErrNoRow
+	}
+	if err != nil {
+		return orRefuse(err, SignInFailed, "")
 	}
 	browser, known, err := c.knownBrowser(tx, from.Known, stored.Principal)
 	if err != nil {

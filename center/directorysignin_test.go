@@ -2,6 +2,7 @@ package center_test
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"strings"
 	"testing"
@@ -469,5 +470,28 @@ func TestWhatIsKeptTellsNoSecret(t *testing.T) {
 				t.Errorf("an event tells the %s: %+v", what, e)
 			}
 		}
+	}
+}
+
+// broken is a store that fails to read users while it writes.
+type broken struct{ center.Store }
+
+// Update implements center.Store.
+func (b broken) Update(ctx context.Context, fn func(center.Tx) error) error {
+	return b.Store.Update(ctx, func(tx center.Tx) error { return fn(brokenTx{tx}) })
+}
+
+type brokenTx struct{ center.Tx }
+
+var errDisk = errors.New("the disk is broken")
+
+func (brokenTx) UserByName(string) (center.User, error) { return center.User{}, errDisk }
+
+// TestAFailureOfTheStoreIsNoWrongPassword: it reaches the door, and the database's own retries, as what it is.
+func TestAFailureOfTheStoreIsNoWrongPassword(t *testing.T) {
+	d := newDirectory(t)
+	d.Store = broken{d.Store}
+	if _, err := d.SignInUser(d.ctx, fromHome, "ada", goodPassword, "/", center.Browser{}); !errors.Is(err, errDisk) || center.CodeOf(err) != "" {
+		t.Errorf("the sign-in failed with %v", err)
 	}
 }
