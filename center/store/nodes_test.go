@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pquerna/otp/totp"
+
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
@@ -98,5 +100,56 @@ func TestAnAssertionIsUsedOnceAcrossARestart(t *testing.T) {
 	}
 	if _, err := c.PortalUser(ctx, secret.Reveal()); err != nil {
 		t.Errorf("the session after a restart: %v", err)
+	}
+}
+
+// TestASignInGoesOnAtAnotherNode: password at one node, registration at the other, and the next sign-in the other way round.
+func TestASignInGoesOnAtAnotherNode(t *testing.T) {
+	dsn, ctx := sqldbtest.Postgres(t), context.Background()
+	a, b := centertest.On(t, open(t, dsn), "http://localhost"), centertest.On(t, open(t, dsn), "http://localhost")
+	now := time.Now()
+	a.Now, b.Now = func() time.Time { return now }, func() time.Time { return now }
+	u, err := a.CreateUser(ctx, centertest.Actor, centertest.Person("ada"))
+	if err == nil {
+		err = b.SetPassword(ctx, centertest.Actor, u.ID, "Correct horse 7!")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := func(secret string) string {
+		t.Helper()
+		c, err := totp.GenerateCode(secret, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	p, err := a.SignInUser(ctx, stranger, "ada", "Correct horse 7!", "/start", center.Browser{})
+	if err != nil || p.Step != center.StepRegister {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	e, err := b.EnrolSigningIn(ctx, p.Ticket.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err = b.SignInWithNewDevice(ctx, stranger, p.Ticket.Reveal(), center.NewDevice{Ticket: e.Ticket.Reveal(), Name: "Phone", Code: code(e.TOTP.Secret)}, center.Browser{}); err != nil || p.Session == "" {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	now = now.Add(time.Minute)
+	if p, err = b.SignInUser(ctx, stranger, "ada", "Correct horse 7!", "/start", center.Browser{}); err != nil || p.Step != center.StepFactor {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	var opened atomic.Int32
+	var all sync.WaitGroup
+	for i := range 6 { // the same code at the same time: it is used once
+		all.Go(func() {
+			if p, err := []*center.Center{a, b}[i%2].SignInWithCode(ctx, stranger, p.Ticket.Reveal(), code(e.TOTP.Secret), false, center.Browser{}); err == nil && p.Session != "" {
+				opened.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if opened.Load() != 1 {
+		t.Errorf("one code opened %d sessions", opened.Load())
 	}
 }
