@@ -85,12 +85,12 @@ func TestAForcedSignInMustBeFresh(t *testing.T) {
 		since time.Duration
 		code  center.Code
 	}{"fresh": {true, 0, ""}, "an hour ago": {true, time.Hour, center.AssertionRefused}, "within the clocks' difference": {true, 2 * time.Minute, ""}, "an hour ago, not forced": {false, time.Hour, ""}} {
-		request, _, err := c.StartAuthnRequest(ctx, "browser", "/start", test.force)
+		request, err := c.StartAuthnRequest(ctx, "", "/start", test.force)
 		if err != nil {
 			t.Fatal(err)
 		}
 		a := center.VerifiedAssertion{ID: name, NameID: "ada@example.com", InResponseTo: request.ID, UsableUntil: time.Now().Add(time.Hour), AuthnInstant: time.Now().Add(-test.since)}
-		if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Binding: "browser"}); center.CodeOf(err) != test.code {
+		if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: request.Outstanding.Reveal()}); center.CodeOf(err) != test.code {
 			t.Errorf("%s: %v, want %q", name, err, test.code)
 		}
 	}

@@ -217,18 +217,20 @@ func TestARehearsalChangesNothing(t *testing.T) {
 		t.Fatalf("the link is %s", link.Reveal())
 	}
 	ticket := u.Query().Get("ticket")
+	kept := map[string]string{"browser": "", "other": ""}
 	request := func() string {
 		t.Helper()
-		r, idp, err := c.RehearseAuthnRequest(ctx, ticket, "browser")
-		if err != nil || idp.EntityID != "https://b.example" {
-			t.Fatalf("to %s, %v", idp.EntityID, err)
+		r, err := c.RehearseAuthnRequest(ctx, kept["browser"], ticket)
+		if err != nil || r.To.EntityID != "https://b.example" {
+			t.Fatalf("to %s, %v", r.To.EntityID, err)
 		}
+		kept["browser"] = r.Outstanding.Reveal()
 		return r.ID
 	}
 	attempt := func(what, id, name, answers, browser string, want center.Code) {
 		t.Helper()
 		a := center.VerifiedAssertion{ID: id, NameID: name, InResponseTo: answers, UsableUntil: time.Now().Add(time.Hour)}
-		if u, err := c.FinishRehearsal(ctx, by, a, center.Browser{Binding: browser}); center.CodeOf(err) != want || (err == nil && u.UserName != "ada@example.com") {
+		if u, err := c.FinishRehearsal(ctx, by, a, center.Browser{Outstanding: kept[browser]}); center.CodeOf(err) != want || (err == nil && u.UserName != "ada@example.com") {
 			t.Errorf("%s: %s, %v; want %q", what, u.UserName, err, want)
 		}
 	}
@@ -238,19 +240,20 @@ func TestARehearsalChangesNothing(t *testing.T) {
 	attempt("another user", "b", "grace@example.com", request(), "browser", center.UserNotFound)
 	attempt("nobody", "b", "eve@example.com", request(), "browser", center.UserNotFound)
 	attempt("no request", "b", "ada@example.com", "", "browser", center.RequestUnknown)
-	real, _, err := c.StartAuthnRequest(ctx, "browser", "/start", false)
+	real, err := c.StartAuthnRequest(ctx, kept["browser"], "/start", false)
 	if err != nil {
 		t.Fatal(err)
 	}
+	kept["browser"] = real.Outstanding.Reveal()
 	attempt("the answer to a real request", "b", "ada@example.com", real.ID, "browser", center.RequestUnknown)
 	a := center.VerifiedAssertion{ID: "c", NameID: "ada@example.com", InResponseTo: request(), UsableUntil: time.Now().Add(time.Hour)}
-	if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Binding: "browser"}); center.CodeOf(err) != center.RequestUnknown {
+	if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: kept["browser"]}); center.CodeOf(err) != center.RequestUnknown {
 		t.Errorf("a rehearsal's answer opens a session: %v", err)
 	}
 	if s, err := c.Source(ctx); err != nil || s.IdP.EntityID != "https://a.example" {
 		t.Errorf("the source is %+v, %v", s.IdP, err)
 	}
-	if _, _, err := c.RehearseAuthnRequest(ctx, "stolen", "browser"); center.CodeOf(err) != center.TicketInvalid {
+	if _, err := c.RehearseAuthnRequest(ctx, "", "stolen"); center.CodeOf(err) != center.TicketInvalid {
 		t.Errorf("another ticket: %v", err)
 	}
 }

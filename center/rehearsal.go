@@ -38,25 +38,23 @@ func (c *Center) StartRehearsal(ctx context.Context, by audit.Actor, userName st
 
 // RehearseAuthnRequest is StartAuthnRequest for the holder of a rehearsal's link, at the pending identity provider. It fails with TicketInvalid or
 // SourceNotConfigured.
-func (c *Center) RehearseAuthnRequest(ctx context.Context, ticket, binding string) (AuthnRequest, IdPConfiguration, error) {
-	request := AuthnRequest{ID: "_" + c.NewID(), BrowserDigest: authn.Digest(binding), ExpiresAt: c.now().Add(AuthnRequestLifetime)}
-	var idp IdPConfiguration
-	err := c.Store.Update(ctx, func(tx Tx) error {
-		t, err := c.ticket(tx, Rehearses, ticket)
-		if err != nil {
+func (c *Center) RehearseAuthnRequest(ctx context.Context, outstanding, ticket string) (out Outgoing, err error) {
+	var t Ticket
+	var s IdentitySource
+	err = c.Store.View(ctx, func(r Reader) (err error) {
+		if t, err = c.ticket(r, Rehearses, ticket); err != nil {
 			return err
 		}
-		s, err := source(tx)
-		if err != nil {
-			return err
-		}
-		if s.Pending == nil {
-			return &Error{Code: SourceNotConfigured}
-		}
-		idp, request.Rehearsal, request.RehearsedBy = *s.Pending, s.Pending.ID, UserID(t.Principal)
-		return tx.PutAuthnRequest(request)
+		s, err = source(r)
+		return err
 	})
-	return request, idp, err
+	if err != nil {
+		return out, err
+	}
+	if s.Pending == nil {
+		return out, &Error{Code: SourceNotConfigured}
+	}
+	return c.outgoing(outstanding, AuthnRequest{Rehearsal: s.Pending.ID, RehearsedBy: UserID(t.Principal)}, *s.Pending)
 }
 
 // FinishRehearsal says who a verified assertion of the pending identity provider would have signed in. It fails as SignInWithAssertion does, and with

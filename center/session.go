@@ -34,9 +34,9 @@ type Session struct {
 
 // Browser is what is known of the browser that someone signs in with. The secrets are in cookies; an empty one is none.
 type Browser struct {
-	Binding   string // of the sign-in that it has sent to the identity provider
-	Known     string // of a browser that somebody has signed in with before
-	UserAgent string
+	Outstanding string // the sign-ins that it has sent to the identity provider, as Outgoing gave them
+	Known       string // of a browser that somebody has signed in with before
+	UserAgent   string
 }
 
 // maxUserAgent bounds what is kept of a browser's name, in bytes.

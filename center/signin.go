@@ -9,18 +9,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/authn"
 )
 
-// AuthnRequest is a sign-in that has been sent to the identity provider and not come back yet.
-type AuthnRequest struct {
-	ID            string
-	BrowserDigest string    // the digest of the secret in the browser that asked
-	ReturnTo      string    // path on this center to go to afterwards
-	Rehearsal     string    // the pending identity provider that it went to; empty: the one in force
-	RehearsedBy   UserID    // who is to rehearse
-	ForcedAt      time.Time // the identity provider was to ask for credentials anew, then; zero: it was not
-	ExpiresAt     time.Time
-}
-
-// UsedAssertion remembers an assertion until it would be refused for its age anyway.
+// UsedAssertion remembers an assertion, or a request that was answered, until it would be refused for its age anyway.
 type UsedAssertion struct {
 	ID        string
 	ExpiresAt time.Time
@@ -29,7 +18,6 @@ type UsedAssertion struct {
 // Lifetimes.
 const (
 	ConsoleSessionLifetime = 8 * time.Hour
-	AuthnRequestLifetime   = 10 * time.Minute
 
 	clockSkew = 3 * time.Minute // between the identity provider's clock and ours, as package saml allows for
 )
@@ -39,28 +27,6 @@ var signInActions = map[string]bool{
 	"StartExternalIdPLogin": true, "ExternalIdPDirectoryLogin": true, "UserAuthentication": true, "ConsoleLogin": true, "SignOut": true, "Federate": true,
 	"CredentialVerification": true, "UpdatePassword": true, "ForgotPassword": true, "DeleteSession": true, "RehearseIdentitySource": true,
 	"RegisterMfaDevice": true, "UpdateMfaDevice": true, "DeleteMfaDevice": true,
-}
-
-// StartAuthnRequest remembers a sign-in that is about to go to the identity provider. browser is a secret that only this browser has.
-// force demands that the identity provider asks for credentials anew: a response that does not say so is refused.
-func (c *Center) StartAuthnRequest(ctx context.Context, browser, returnTo string, force bool) (AuthnRequest, IdPConfiguration, error) {
-	request := AuthnRequest{ID: "_" + c.NewID(), BrowserDigest: authn.Digest(browser), ReturnTo: returnTo, ExpiresAt: c.now().Add(AuthnRequestLifetime)}
-	if force {
-		request.ForcedAt = c.now()
-	}
-	var idp IdPConfiguration
-	err := c.Store.Update(ctx, func(tx Tx) error {
-		s, err := source(tx)
-		if err != nil {
-			return err
-		}
-		if s.Type != ExternalIdP || s.IdP == nil {
-			return &Error{Code: SourceNotConfigured}
-		}
-		idp = *s.IdP
-		return tx.PutAuthnRequest(request)
-	})
-	return request, idp, err
 }
 
 // VerifiedAssertion is what a door has verified of a SAML response: signature, issuer, audience, recipient and times.
@@ -76,7 +42,7 @@ type VerifiedAssertion struct {
 
 // SignInWithAssertion opens a portal session for the user that a verified assertion names, in one transaction with the checks that
 // need memory: the request was made by this browser and not answered yet, and the assertion was not used before.
-// from.Binding is the secret that StartAuthnRequest was given. It returns the session's secret, how long it
+// It returns the session's secret, how long it
 // lasts, and the path to go to. It fails with RequestUnknown,
 // AssertionReplayed, UserNotFound or UserDisabled.
 func (c *Center) SignInWithAssertion(ctx context.Context, by audit.Actor, a VerifiedAssertion, from Browser) (_ authn.Secret, lifetime time.Duration, returnTo string, err error) {
@@ -121,32 +87,6 @@ func (c *Center) SignInWithAssertion(ctx context.Context, by audit.Actor, a Veri
 		return a.NameID, errors.Join(tx.PutUsedAssertion(UsedAssertion{a.ID, a.UsableUntil}), tx.PutSession(session))
 	})
 	return authn.Secret(secret), lifetime, returnTo, err
-}
-
-// answered checks what takes memory: that an assertion is used once, and that the request that it answers, if any, was made by this browser and not
-// answered before. It returns that request; where the identity provider has started the sign-in, an empty one.
-func (c *Center) answered(tx Tx, a VerifiedAssertion, from Browser) (AuthnRequest, error) {
-	if _, err := tx.UsedAssertion(a.ID); err == nil { // first: a replay also answers a request that is gone
-		return AuthnRequest{}, &Error{Code: AssertionReplayed, Subject: a.ID}
-	} else if !errors.Is(err, ErrNoRow) {
-		return AuthnRequest{}, err
-	}
-	if a.InResponseTo == "" {
-		return AuthnRequest{}, nil
-	}
-	request, err := tx.AuthnRequest(a.InResponseTo)
-	switch {
-	case err != nil:
-		return request, orRefuse(err, RequestUnknown, a.InResponseTo)
-	case !c.now().Before(request.ExpiresAt):
-		return request, &Error{Code: RequestUnknown, Subject: a.InResponseTo, Detail: "the request is too old"}
-	case !authn.Equal(request.BrowserDigest, authn.Digest(from.Binding)):
-		return request, &Error{Code: RequestUnknown, Subject: a.InResponseTo, Detail: "the request was made by another browser"}
-	case !request.ForcedAt.IsZero() && a.AuthnInstant.Before(request.ForcedAt.Add(-clockSkew)):
-		return request, &Error{Code: AssertionRefused, Check: "fresh", Want: "a sign-in at the identity provider after " + request.ForcedAt.Format(time.RFC3339), Got: a.AuthnInstant.Format(time.RFC3339),
-			Detail: "the identity provider was to ask for credentials anew (ForceAuthn) and did not"}
-	}
-	return request, tx.DeleteAuthnRequest(request.ID)
 }
 
 // unmatched refuses a name that is no user's, and names the user who may have been meant: most often the name is the e-mail address of a user who is

@@ -2,6 +2,8 @@ package center_test
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,17 +70,19 @@ func TestASAMLSignInNeedsItsRequestAndIsUsedOnce(t *testing.T) {
 	if _, err := c.CreateUser(ctx, centertest.Actor, centertest.Person("ada@example.com")); err != nil {
 		t.Fatal(err)
 	}
+	kept := map[string]string{"browser": "", "other": ""}
 	request := func() string {
-		r, _, err := c.StartAuthnRequest(ctx, "browser", "/start", false)
+		r, err := c.StartAuthnRequest(ctx, kept["browser"], "/start", false)
 		if err != nil {
 			t.Fatal(err)
 		}
+		kept["browser"] = r.Outstanding.Reveal()
 		return r.ID
 	}
 	attempt := func(what string, a center.VerifiedAssertion, browser string, want center.Code) {
 		t.Helper()
 		a.UsableUntil = now.Add(time.Hour)
-		if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Binding: browser}); center.CodeOf(err) != want {
+		if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: kept[browser]}); center.CodeOf(err) != want {
 			t.Errorf("%s: %v, want %q", what, err, want)
 		}
 	}
@@ -105,5 +109,45 @@ func TestASAMLSignInNeedsItsRequestAndIsUsedOnce(t *testing.T) {
 	now = end
 	if _, err := c.PortalUser(ctx, secret.Reveal()); center.CodeOf(err) != center.SessionInvalid {
 		t.Errorf("after the provider's end of the session: %v", err)
+	}
+}
+
+// TestABrowserKeepsItsRequests: in several tabs, sealed, for ten minutes, and not without end. Nothing is kept for strangers.
+func TestABrowserKeepsItsRequests(t *testing.T) {
+	c, ctx, by := centertest.New(t, "http://127.0.0.1"), context.Background(), audit.Actor{Kind: audit.Anonymous}
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	c.Now = func() time.Time { return now }
+	centertest.Federate(t, c, "https://idp")
+	if _, err := c.CreateUser(ctx, centertest.Actor, centertest.Person("ada@example.com")); err != nil {
+		t.Fatal(err)
+	}
+	kept, ids := "planted.nonsense", []string{}
+	for range 5 {
+		r, err := c.StartAuthnRequest(ctx, kept, "/start?tab="+fmt.Sprint(len(ids)), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept, ids = r.Outstanding.Reveal(), append(ids, r.ID)
+	}
+	if len(kept) > 2500 {
+		t.Errorf("a cookie of %d bytes", len(kept))
+	}
+	for i, want := range []center.Code{center.RequestUnknown, "", "", "", ""} { // the oldest of five is forgotten
+		a := center.VerifiedAssertion{ID: fmt.Sprint("a", i), NameID: "ada@example.com", InResponseTo: ids[i], UsableUntil: now.Add(time.Hour)}
+		_, _, to, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: kept})
+		if center.CodeOf(err) != want || (err == nil && to != "/start?tab="+fmt.Sprint(i)) {
+			t.Errorf("tab %d: to %q, %v; want %q", i, to, err, want)
+		}
+	}
+	r, err := c.StartAuthnRequest(ctx, kept, "/start", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	altered := "A" + r.Outstanding.Reveal()[1:]
+	a := center.VerifiedAssertion{ID: "b", NameID: "ada@example.com", InResponseTo: r.ID, UsableUntil: now.Add(time.Hour)}
+	for what, outstanding := range map[string]string{"altered": altered, "none": "", "another center's": strings.Repeat("x", 300), "without end": strings.Repeat("x.", 100_000) + r.Outstanding.Reveal()} {
+		if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: outstanding}); center.CodeOf(err) != center.RequestUnknown {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }

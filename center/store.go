@@ -81,7 +81,6 @@ type Reader interface {
 	Ticket(purpose Purpose, digest string) (Ticket, error)
 	MFADevice(id string) (MFADevice, error)
 	MFADevicesOf(principal string) ([]MFADevice, error)
-	AuthnRequest(id string) (AuthnRequest, error)
 	UsedAssertion(id string) (UsedAssertion, error)
 
 	Events(EventQuery) ([]audit.Event, error)
@@ -143,11 +142,9 @@ type Tx interface {
 	PutMFADevice(MFADevice) error
 	DeleteMFADevice(id string) error
 	DeleteMFADevicesOf(principal string) error
-	PutAuthnRequest(AuthnRequest) error
-	DeleteAuthnRequest(id string) error
 	PutUsedAssertion(UsedAssertion) error
 
-	// DeleteExpired removes sessions, tickets, AuthnRequests and used assertions whose time is over.
+	// DeleteExpired removes sessions, tickets and used assertions whose time is over.
 	DeleteExpired(now time.Time) error
 
 	AppendEvent(audit.Event) error

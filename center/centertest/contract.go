@@ -81,7 +81,7 @@ func lists(t *testing.T, s center.Store) {
 	update(t, s, func(tx center.Tx) error {
 		return errors.Join(tx.PutAccessKey(center.AccessKey{ID: "AKIA1"}), tx.PutAccessKey(center.AccessKey{ID: "AKIA2", Role: center.RoleReadOnly}), tx.PutAccount(center.Account{ID: "111122223333"}),
 			tx.PutPermissionSet(center.PermissionSet{ARN: "ps1", Name: "A"}), tx.PutBearerToken(center.BearerToken{ID: "t1", Digest: "d1"}), tx.PutBearerToken(center.BearerToken{ID: "t2", Digest: "d2", Profile: center.ProfileStandard}),
-			tx.PutProvisioningTenant(center.ProvisioningTenant{ID: "ten"}), tx.PutSession(center.Session{Digest: "s1", ExpiresAt: time.Now()}), tx.PutAuthnRequest(center.AuthnRequest{ID: "r1", ExpiresAt: time.Now()}),
+			tx.PutProvisioningTenant(center.ProvisioningTenant{ID: "ten"}), tx.PutSession(center.Session{Digest: "s1", ExpiresAt: time.Now()}),
 			tx.PutAssignmentRequest(center.AssignmentRequest{ID: "q1", Kind: center.Creation}), addUser(tx, center.User{ID: "u1", UserName: "ada", DisplayName: "Ada"}))
 	})
 	view(t, s, func(r center.Reader) error {
@@ -98,20 +98,18 @@ func lists(t *testing.T, s center.Store) {
 		token, e8 := r.BearerToken("t2")
 		request, e9 := r.AssignmentRequest("q1")
 		tenant, e10 := r.ProvisioningTenant()
-		asked, e11 := r.AuthnRequest("r1")
-		if key.ID != "AKIA2" || account.ID != "111122223333" || set.Name != "A" || token.ID != "t2" || request.ID != "q1" || tenant.ID != "ten" || asked.ID != "r1" {
-			t.Errorf("read back %v %v %v %v %v %v %v", key, account, set, token, request, tenant, asked)
+		if key.ID != "AKIA2" || account.ID != "111122223333" || set.Name != "A" || token.ID != "t2" || request.ID != "q1" || tenant.ID != "ten" {
+			t.Errorf("read back %v %v %v %v %v %v", key, account, set, token, request, tenant)
 		}
-		return errors.Join(e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, e11)
+		return errors.Join(e1, e2, e3, e4, e5, e6, e7, e8, e9, e10)
 	})
 	update(t, s, func(tx center.Tx) error {
-		return errors.Join(tx.DeleteAccessKey("AKIA1"), tx.DeleteSession("s1"), tx.DeleteAuthnRequest("r1"), tx.PutUserKeepingKeys(center.User{ID: "u1", UserName: "ada", DisplayName: "Ada", Title: "Countess"}))
+		return errors.Join(tx.DeleteAccessKey("AKIA1"), tx.DeleteSession("s1"), tx.PutUserKeepingKeys(center.User{ID: "u1", UserName: "ada", DisplayName: "Ada", Title: "Countess"}))
 	})
 	view(t, s, func(r center.Reader) error {
 		_, e1 := r.AccessKey("AKIA1")
 		_, e2 := r.Session("s1")
-		_, e3 := r.AuthnRequest("r1")
-		for what, err := range map[string]error{"key": e1, "session": e2, "request": e3} {
+		for what, err := range map[string]error{"key": e1, "session": e2} {
 			wantNoRow(t, what, err)
 		}
 		if u, err := r.UserByName("ada"); err != nil || u.Title != "Countess" {
@@ -337,21 +335,18 @@ func expiry(t *testing.T, s center.Store) {
 	update(t, s, func(tx center.Tx) error {
 		return errors.Join(
 			tx.PutSession(center.Session{Digest: "old", ExpiresAt: now}), tx.PutSession(center.Session{Digest: "new", ExpiresAt: now.Add(time.Second)}),
-			tx.PutAuthnRequest(center.AuthnRequest{ID: "old", ExpiresAt: now}), tx.PutAuthnRequest(center.AuthnRequest{ID: "new", ExpiresAt: now.Add(time.Second)}),
 			tx.PutUsedAssertion(center.UsedAssertion{ID: "old", ExpiresAt: now}), tx.PutUsedAssertion(center.UsedAssertion{ID: "new", ExpiresAt: now.Add(time.Second)}),
 			tx.DeleteExpired(now))
 	})
 	view(t, s, func(r center.Reader) error {
 		_, e1 := r.Session("old")
-		_, e2 := r.AuthnRequest("old")
-		_, e3 := r.UsedAssertion("old")
-		for _, err := range []error{e1, e2, e3} {
+		_, e2 := r.UsedAssertion("old")
+		for _, err := range []error{e1, e2} {
 			wantNoRow(t, "expired", err)
 		}
 		_, e1 = r.Session("new")
-		_, e2 = r.AuthnRequest("new")
-		_, e3 = r.UsedAssertion("new")
-		return errors.Join(e1, e2, e3)
+		_, e2 = r.UsedAssertion("new")
+		return errors.Join(e1, e2)
 	})
 	err := s.Update(background, func(tx center.Tx) error { return tx.PutUsedAssertion(center.UsedAssertion{ID: "new", ExpiresAt: now}) })
 	if err == nil {

@@ -32,11 +32,11 @@ type Handler struct {
 	pages  *web.Pages
 }
 
-// The cookies. The session's is Lax. The one that binds a sign-in to its browser must come along with the identity provider's cross-site
+// The cookies. The session's is Lax. The one that brings along the sign-ins on their way must come along with the identity provider's cross-site
 // POST, so under TLS it is SameSite=None; over plain HTTP, which is loopback only, browsers would refuse that and both halves are one site.
 const (
 	sessionCookie = "gatehouse_portal"
-	bindingCookie = "gatehouse_signin" // of a sign-in at the identity provider
+	requestCookie = "gatehouse_signin" // the sign-ins that are on their way to the identity provider
 	ticketCookie  = "gatehouse_login"  // of a sign-in here, between its pages
 	knownCookie   = "gatehouse_known"  // of a browser that somebody has signed in with
 )
@@ -110,45 +110,39 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request) {
 		h.form(w, r, http.StatusOK, formData{ReturnTo: returnTo}, "")
 		return
 	}
-	h.send(w, r, "", func(binding string) (center.AuthnRequest, center.IdPConfiguration, error) {
-		return h.Center.StartAuthnRequest(r.Context(), binding, returnTo, r.URL.Query().Get("force") == "true")
-	})
+	out, err := h.Center.StartAuthnRequest(r.Context(), web.CookieValue(r, requestCookie), returnTo, r.URL.Query().Get("force") == "true")
+	h.send(w, r, "", out, err)
 }
 
 // rehearse begins a rehearsal at the pending identity provider.
 func (h *Handler) rehearse(w http.ResponseWriter, r *http.Request) {
-	h.send(w, r, rehearsalState, func(binding string) (center.AuthnRequest, center.IdPConfiguration, error) {
-		return h.Center.RehearseAuthnRequest(r.Context(), r.URL.Query().Get("ticket"), binding)
-	})
+	out, err := h.Center.RehearseAuthnRequest(r.Context(), web.CookieValue(r, requestCookie), r.URL.Query().Get("ticket"))
+	h.send(w, r, rehearsalState, out, err)
 }
 
 // rehearsalState is the RelayState of rehearsals: it tells which identity provider's response comes back. What it says is proved by the request that the
 // response answers.
 const rehearsalState = "rehearsal"
 
-// send sends the browser to an identity provider with a request that start has remembered.
-func (h *Handler) send(w http.ResponseWriter, r *http.Request, relayState string, start func(binding string) (center.AuthnRequest, center.IdPConfiguration, error)) {
-	binding := web.CookieValue(r, bindingCookie)
-	if len(binding) < 32 {
-		binding = authn.NewSecret(32)
-	}
-	request, idp, err := start(binding)
+// send sends the browser to an identity provider with a request, unless it could not be made.
+func (h *Handler) send(w http.ResponseWriter, r *http.Request, relayState string, out center.Outgoing, err error) {
 	if err != nil {
 		h.fail(w, r, err)
 		return
 	}
-	cookie := web.Cookie(h.Center.URL, bindingCookie, binding, center.AuthnRequestLifetime) // #nosec G124 -- None only under TLS, and Secure there
+	cookie := web.Cookie(h.Center.URL, requestCookie, out.Outstanding.Reveal(), center.AuthnRequestLifetime) // #nosec G124 -- None only under TLS, and Secure there
 	if cookie.Secure {
 		cookie.SameSite = http.SameSiteNoneMode
 	}
 	http.SetCookie(w, cookie)
-	if err := h.deliver(w, r, request, idp, relayState); err != nil {
+	if err := h.deliver(w, r, out, relayState); err != nil {
 		h.fail(w, r, err)
 	}
 }
 
 // deliver sends a request by the binding that is configured.
-func (h *Handler) deliver(w http.ResponseWriter, r *http.Request, request center.AuthnRequest, idp center.IdPConfiguration, relayState string) (err error) {
+func (h *Handler) deliver(w http.ResponseWriter, r *http.Request, request center.Outgoing, relayState string) (err error) {
+	idp := request.To
 	out := saml.AuthnRequest{ID: request.ID, IssueInstant: h.Center.Now(), Issuer: h.Center.EntityID(), Destination: idp.SignInURL, ACSURL: h.Center.ACSURL(), NameIDFormat: saml.FormatEmail,
 		ForceAuthn: !request.ForcedAt.IsZero()}
 	var key *saml.SigningKey
@@ -183,7 +177,7 @@ func (h *Handler) view(title string, data any) web.View {
 
 // browser is what the cookies and headers say of the browser.
 func browser(r *http.Request) center.Browser {
-	return center.Browser{Binding: web.CookieValue(r, bindingCookie), Known: web.CookieValue(r, knownCookie), UserAgent: r.UserAgent()}
+	return center.Browser{Outstanding: web.CookieValue(r, requestCookie), Known: web.CookieValue(r, knownCookie), UserAgent: r.UserAgent()}
 }
 
 func (h *Handler) welcome(w http.ResponseWriter, r *http.Request, secret authn.Secret, lifetime time.Duration, returnTo string) {

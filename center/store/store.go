@@ -204,24 +204,12 @@ func (t tx) DeleteSessionsOf(user center.UserID) error {
 	return t.Do(`DELETE FROM sessions WHERE user_id = $1`, string(user))
 }
 
-const (
-	expiringRequest   = "authn-request"
-	expiringAssertion = "assertion"
-)
+const expiringAssertion = "assertion"
 
 func (t tx) expiring(kind, id string, expires time.Time, v any) error {
 	return t.Do(`INSERT INTO expiring (kind, id, expires, doc) VALUES ($1, $2, $3, $4)`, kind, id, expires.UnixMilli(), sqldb.Encode(v))
 }
 
-func (t tx) AuthnRequest(id string) (center.AuthnRequest, error) {
-	return one[center.AuthnRequest](t, `SELECT doc FROM expiring WHERE kind = $1 AND id = $2`, expiringRequest, id)
-}
-func (t tx) PutAuthnRequest(v center.AuthnRequest) error {
-	return t.expiring(expiringRequest, v.ID, v.ExpiresAt, v)
-}
-func (t tx) DeleteAuthnRequest(id string) error {
-	return t.Do(`DELETE FROM expiring WHERE kind = $1 AND id = $2`, expiringRequest, id)
-}
 func (t tx) UsedAssertion(id string) (center.UsedAssertion, error) {
 	return one[center.UsedAssertion](t, `SELECT doc FROM expiring WHERE kind = $1 AND id = $2`, expiringAssertion, id)
 }

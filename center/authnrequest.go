@@ -1,0 +1,122 @@
+package center
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/authn"
+)
+
+// AuthnRequest is a sign-in that has been sent to the identity provider. The browser that sent it keeps it, sealed, until it is answered: strangers could
+// otherwise fill the store by asking for sign-ins, and nobody else can bring along what they have not got.
+type AuthnRequest struct {
+	ID          string
+	ReturnTo    string    // path on this center to go to afterwards
+	Rehearsal   string    // the pending identity provider that it went to; empty: the one in force
+	RehearsedBy UserID    // who is to rehearse
+	ForcedAt    time.Time // the identity provider was to ask for credentials anew, then; zero: it was not
+	ExpiresAt   time.Time
+}
+
+// AuthnRequestLifetime is how long the identity provider may take to answer.
+const AuthnRequestLifetime = 10 * time.Minute
+
+// maxOutstanding is how many sign-ins one browser may have on their way, in as many tabs; the oldest is forgotten. A cookie has room for them.
+const maxOutstanding = 4
+
+const (
+	requestPurpose  = "authn-request" // of the seal
+	outstandingStop = "."             // between requests; it is in no sealed text
+)
+
+// Outgoing is a request on its way to an identity provider, and what the browser must bring along with the answer.
+type Outgoing struct {
+	AuthnRequest
+	To          IdPConfiguration
+	Outstanding authn.Secret // the requests of this browser that are not answered, this one among them
+}
+
+// StartAuthnRequest begins a sign-in at the identity provider. outstanding is what this browser has kept of earlier ones. force demands that the identity
+// provider asks for credentials anew: a response that does not say so is refused. It fails with SourceNotConfigured.
+func (c *Center) StartAuthnRequest(ctx context.Context, outstanding, returnTo string, force bool) (Outgoing, error) {
+	s, err := c.Source(ctx)
+	if err != nil {
+		return Outgoing{}, err
+	}
+	if s.Type != ExternalIdP || s.IdP == nil {
+		return Outgoing{}, &Error{Code: SourceNotConfigured}
+	}
+	request := AuthnRequest{ReturnTo: returnTo}
+	if force {
+		request.ForcedAt = c.now()
+	}
+	return c.outgoing(outstanding, request, *s.IdP)
+}
+
+func (c *Center) outgoing(outstanding string, request AuthnRequest, to IdPConfiguration) (Outgoing, error) {
+	request.ID, request.ExpiresAt = "_"+c.NewID(), c.now().Add(AuthnRequestLifetime)
+	plain, err := json.Marshal(request)
+	if err != nil {
+		return Outgoing{}, err
+	}
+	kept := []string{c.Sealer.Seal(requestPurpose, plain)}
+	for sealed := range strings.SplitSeq(outstanding, outstandingStop) {
+		if _, ok := c.outstanding(sealed); ok && len(kept) < maxOutstanding {
+			kept = append(kept, sealed)
+		}
+	}
+	return Outgoing{request, to, authn.Secret(strings.Join(kept, outstandingStop))}, nil
+}
+
+// outstanding opens a request that a browser has kept, unless it is too old.
+func (c *Center) outstanding(sealed string) (r AuthnRequest, ok bool) {
+	plain, err := c.Sealer.Open(requestPurpose, sealed)
+	return r, err == nil && json.Unmarshal(plain, &r) == nil && c.now().Before(r.ExpiresAt)
+}
+
+// answered checks what takes memory: that an assertion is used once, and that the request that it answers, if any, is this browser's and was not answered
+// before. It returns that request; where the identity provider has started the sign-in, an empty one.
+func (c *Center) answered(tx Tx, a VerifiedAssertion, from Browser) (request AuthnRequest, err error) {
+	if err := unused(tx, a.ID, &Error{Code: AssertionReplayed, Subject: a.ID}); err != nil { // first: a replay also answers a request that was answered
+		return request, err
+	}
+	if a.InResponseTo == "" {
+		return request, nil
+	}
+	found := false
+	for i, sealed := range strings.Split(from.Outstanding, outstandingStop) {
+		if i < maxOutstanding && !found {
+			request, found = c.outstanding(sealed)
+			found = found && request.ID == a.InResponseTo
+		}
+	}
+	switch {
+	case !found:
+		return AuthnRequest{}, &Error{Code: RequestUnknown, Subject: a.InResponseTo, Detail: "this browser has sent no such request, or too long ago"}
+	case !request.ForcedAt.IsZero() && a.AuthnInstant.Before(request.ForcedAt.Add(-clockSkew)):
+		return request, &Error{Code: AssertionRefused, Check: "fresh", Want: "a sign-in at the identity provider after " + request.ForcedAt.Format(time.RFC3339), Got: a.AuthnInstant.Format(time.RFC3339),
+			Detail: "the identity provider was to ask for credentials anew (ForceAuthn) and did not"}
+	}
+	used := usedRequest + request.ID
+	if err := unused(tx, used, &Error{Code: RequestUnknown, Subject: request.ID, Detail: "the request was answered before"}); err != nil {
+		return request, err
+	}
+	return request, tx.PutUsedAssertion(UsedAssertion{used, request.ExpiresAt})
+}
+
+// usedRequest is before the ids of requests, where those of assertions stand too: no id has a blank.
+const usedRequest = "request "
+
+func unused(r Reader, id string, refusal error) error {
+	_, err := r.UsedAssertion(id)
+	switch {
+	case err == nil:
+		return refusal
+	case errors.Is(err, ErrNoRow):
+		return nil
+	}
+	return err
+}
