@@ -198,6 +198,9 @@ func (c *Center) open(tx Tx, s *signingIn) error {
 		return err
 	}
 	if !known {
+		if err := forgetBrowsers(tx, s.ticket.Principal); err != nil {
+			return err
+		}
 		browser = Ticket{Digest: authn.Digest(s.known), Purpose: KnownBrowser, Principal: s.ticket.Principal}
 		s.out.Known = authn.Secret(s.known)
 	}

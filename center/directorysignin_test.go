@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -336,6 +337,52 @@ func TestLinksInMails(t *testing.T) {
 	d.must(d.SetUserActive(d.ctx, centertest.Actor, u.ID, false))
 	if err := d.Invite(d.ctx, centertest.Actor, u.ID); center.CodeOf(err) != center.UserDisabled {
 		t.Errorf("disabled: %v", err)
+	}
+}
+
+// TestNobodyIsFloodedWithMailOrKeepsBrowsersWithoutEnd: what others can ask for, and what a script without cookies leaves behind.
+func TestNobodyIsFloodedWithMailOrKeepsBrowsersWithoutEnd(t *testing.T) {
+	d := newDirectory(t)
+	d.settings(func(s *center.SignInSettings) { s.MFA = center.MFANever })
+	asked := func(want string) {
+		t.Helper()
+		d.ForgotPassword(d.ctx, fromHome, "ada")
+		deadline := time.Now().Add(10 * time.Second)
+		for {
+			events, err := d.Events(d.ctx, center.EventQuery{Limit: 1})
+			d.must(err)
+			if len(events) == 1 && events[0].Action == "ForgotPassword" && events[0].Code == want {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("the last event is %+v, want %q", events, want)
+			}
+			time.Sleep(time.Millisecond) // a poll: it is done after the request
+		}
+	}
+	asked("")
+	first := link(t, <-d.mail.sent)
+	d.now = d.now.Add(time.Minute)
+	asked(string(center.LinkSent))
+	if _, err := d.PasswordTicket(d.ctx, first); err != nil || len(d.mail.sent) > 0 {
+		t.Errorf("the first link is %v, %d more mails", err, len(d.mail.sent))
+	}
+	d.now = d.now.Add(time.Minute)
+	asked("")
+	<-d.mail.sent
+
+	oldest := d.signIn(fromHome, center.Browser{}, center.StepDone, "").Known.Reveal()
+	for range 20 {
+		d.now = d.now.Add(time.Second)
+		d.signIn(fromHome, center.Browser{}, center.StepDone, "")
+	}
+	var known []center.Ticket
+	d.must(d.Store.View(d.ctx, func(r center.Reader) (err error) {
+		known, err = r.TicketsOf(center.KnownBrowser, string(d.user.ID))
+		return err
+	}))
+	if len(known) != 20 || slices.ContainsFunc(known, func(k center.Ticket) bool { return k.Digest == authn.Digest(oldest) }) {
+		t.Errorf("%d browsers are known, the oldest among them", len(known))
 	}
 }
 

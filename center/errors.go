@@ -82,6 +82,7 @@ const (
 	TicketInvalid         Code = "ticket-invalid"
 	PasswordUnfit         Code = "password-unfit"
 	PasswordReused        Code = "password-reused"
+	LinkSent              Code = "link-sent-already"
 	MailOff               Code = "mail-not-configured"
 	NoAddress             Code = "no-email-address"
 	DeviceNotFound        Code = "mfa-device-not-found"
@@ -153,6 +154,7 @@ var Reasons = map[Code]Reason{
 	TicketInvalid:         {Unauthenticated, "the link or the sign-in is not valid any more: it was used, replaced, or is too old", "begin again, or ask for another link"},
 	PasswordUnfit:         {Invalid, "the password cannot be used", "choose one that fulfils the rules"},
 	PasswordReused:        {Invalid, "the password cannot be used: it is one of the last three passwords", "choose another password"},
+	LinkSent:              {Quota, "a link was sent to the user a moment ago", "wait two minutes before asking again; if somebody else asks again and again, nothing needs to be done: the password stays as it is"},
 	MailOff:               {Conflict, "no mail can be sent: no mail server is configured", "start with --smtp-server, or hand over a one-time password"},
 	NoAddress:             {Conflict, "the user has no e-mail address", "add an address, or hand over a one-time password"},
 	DeviceNotFound:        {NotFound, "there is no such MFA device", "load the page again"},

@@ -185,6 +185,13 @@ func (c *Center) ForgotPassword(ctx context.Context, by audit.Actor, name string
 			if s.Type != Directory {
 				return name, &Error{Code: SignInFailed, Detail: "the user signs in at the identity provider"}
 			}
+			sent, err := tx.TicketsOf(SetsPassword, string(u.ID))
+			if err != nil {
+				return name, err
+			}
+			if slices.ContainsFunc(sent, func(t Ticket) bool { return c.now().Before(t.CreatedAt.Add(linkEach)) }) {
+				return name, &Error{Code: LinkSent, Subject: name}
+			}
 			mail, err = c.passwordLink(tx, u, secret)
 			return name, err
 		})
@@ -216,7 +223,7 @@ func (c *Center) passwordLink(tx Tx, u User, secret string) (Mail, error) {
 		lifetime = invitationLifetime
 	}
 	err = errors.Join(tx.DeleteTicketsOf(SetsPassword, string(u.ID)),
-		tx.PutTicket(Ticket{Digest: authn.Digest(secret), Purpose: SetsPassword, Principal: string(u.ID), ExpiresAt: c.now().Add(lifetime)}))
+		tx.PutTicket(Ticket{Digest: authn.Digest(secret), Purpose: SetsPassword, Principal: string(u.ID), CreatedAt: c.now(), ExpiresAt: c.now().Add(lifetime)}))
 	link := c.URL + PasswordPath + "?ticket=" + url.QueryEscape(secret)
 	return passwordMail(u, link, invitation, c.now().Add(lifetime)), err
 }

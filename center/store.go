@@ -79,6 +79,7 @@ type Reader interface {
 	SignInSettings() (SignInSettings, error)
 	RequestKey() (RequestKey, error)
 	Ticket(purpose Purpose, digest string) (Ticket, error)
+	TicketsOf(purpose Purpose, principal string) ([]Ticket, error) // in the order of their expiry
 	MFADevice(id string) (MFADevice, error)
 	MFADevicesOf(principal string) ([]MFADevice, error)
 	UsedAssertion(id string) (UsedAssertion, error)

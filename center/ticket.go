@@ -23,7 +23,8 @@ const (
 type Ticket struct {
 	Digest    string
 	Purpose   Purpose
-	Principal string // a user's id, or an administrator's principal
+	Principal string    // a user's id, or an administrator's principal
+	CreatedAt time.Time // of a link in a mail
 	ExpiresAt time.Time
 
 	// Of a sign-in.
@@ -51,8 +52,11 @@ const (
 	knownLifetime      = 90 * 24 * time.Hour
 )
 
-// maxFailures is how many wrong codes end a sign-in.
-const maxFailures = 5
+const (
+	maxFailures = 5               // how many wrong codes end a sign-in
+	maxKnown    = 20              // how many browsers a user is known with; the one that was used the longest ago is forgotten
+	linkEach    = 2 * time.Minute // how often a user who has forgotten a password is sent a link: whoever asks may be somebody else
+)
 
 // ticket finds a ticket by its secret, or fails with TicketInvalid.
 func (c *Center) ticket(r Reader, purpose Purpose, secret string) (Ticket, error) {
@@ -73,6 +77,15 @@ func (c *Center) knownBrowser(r Reader, secret, principal string) (Ticket, bool,
 		return t, false, nil
 	}
 	return t, err == nil && t.Principal == principal, err
+}
+
+// forgetBrowsers makes room for one more known browser.
+func forgetBrowsers(tx Tx, principal string) error {
+	known, err := tx.TicketsOf(KnownBrowser, principal)
+	for _, t := range known[:max(0, len(known)-maxKnown+1)] {
+		err = errors.Join(err, tx.DeleteTicket(KnownBrowser, t.Digest))
+	}
+	return err
 }
 
 // dropTickets ends what somebody could still sign in with, or set a password with, by an earlier secret.

@@ -42,6 +42,9 @@ func signIns(t *testing.T, s center.Store) {
 		if len(devices) != 2 || devices[1].ID != "m2" || len(sessions) != 2 || sessions[0].Digest != "s1" {
 			t.Errorf("lists %+v %+v", devices, sessions)
 		}
+		if tickets, err := r.TicketsOf(center.SigningIn, "u1"); err != nil || len(tickets) != 2 || tickets[0].Digest != "d2" || tickets[1].Digest != "d1" {
+			t.Errorf("tickets %+v, %v", tickets, err)
+		}
 		_, err := r.Ticket(center.SetsPassword, "d1")
 		wantNoRow(t, "a ticket of another purpose", err)
 		key, e7 := r.RequestKey()

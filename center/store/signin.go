@@ -26,6 +26,9 @@ func (t tx) SessionsOf(user center.UserID) ([]center.Session, error) {
 func (t tx) Ticket(purpose center.Purpose, digest string) (center.Ticket, error) {
 	return one[center.Ticket](t, `SELECT doc FROM tickets WHERE purpose = $1 AND digest = $2`, string(purpose), digest)
 }
+func (t tx) TicketsOf(purpose center.Purpose, principal string) ([]center.Ticket, error) {
+	return list[center.Ticket](t, `SELECT doc FROM tickets WHERE principal = $1 AND purpose = $2 ORDER BY expires, digest`, principal, string(purpose))
+}
 func (t tx) PutTicket(v center.Ticket) error {
 	return t.Do(`INSERT INTO tickets (purpose, digest, principal, expires, doc) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (purpose, digest) DO UPDATE SET expires = excluded.expires, doc = excluded.doc`,
 		string(v.Purpose), v.Digest, v.Principal, v.ExpiresAt.UnixMilli(), sqldb.Encode(v))
