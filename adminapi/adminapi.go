@@ -71,8 +71,10 @@ type UserEffect struct {
 	UserID      string `json:"UserId"`
 	UserName    string
 	DisplayName string
-	Effect      string // StopsWorking, SignsInAtIdP, MatchesNobody, PasswordIsUsed or NeedsPassword
+	Effect      string // StopsWorking, SignsInAtIdP, SignsInAtNewIdP, MatchesNobody, PasswordIsUsed or NeedsPassword
 	Explanation string
+	// Administrator says that the user has AdministratorAccess in an AWS account.
+	Administrator bool `json:",omitempty"`
 }
 
 // Report says what a change of the identity source does to existing users.
@@ -80,7 +82,9 @@ type Report struct {
 	From, To string
 	Total    int
 	Counts   map[string]int // by effect, over all users
-	Users    []UserEffect   // the first 1,000
+	// LockedOut is how many administrators of AWS accounts lose access.
+	LockedOut int
+	Users     []UserEffect // the first 1,000
 }
 
 // PreviewInput asks for a report. KnownUserNames are the names that the identity provider has; nil when they are not known.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -124,16 +125,23 @@ func (e Effect) Explain() string {
 
 // UserEffect is one line of the report before a change.
 type UserEffect struct {
-	User   User
-	Effect Effect
+	User          User
+	Effect        Effect
+	Administrator bool // has AdministratorAccess in an AWS account
+}
+
+// LosesAccess says whether the user cannot sign in after the change until somebody does something about it.
+func (e Effect) LosesAccess() bool {
+	return e == StopsWorking || e == MatchesNobody || e == NeedsPassword
 }
 
 // ChangeReport says what changing the identity source will do to every existing user.
 type ChangeReport struct {
-	From, To SourceType
-	Counts   map[Effect]int
-	Users    []UserEffect // the first ReportLimit users; Counts covers all
-	Total    int
+	From, To  SourceType
+	Counts    map[Effect]int
+	LockedOut int          // administrators of AWS accounts who lose access
+	Users     []UserEffect // the first ReportLimit users; Counts covers all
+	Total     int
 }
 
 // ReportLimit is how many users a report names one by one.
@@ -175,6 +183,10 @@ func (c *Center) EachSourceEffect(ctx context.Context, to SourceType, known map[
 		if err != nil {
 			return err
 		}
+		administrators, err := administratorsOfAccounts(r)
+		if err != nil {
+			return err
+		}
 		begin(s.Type)
 		for after := UserID(""); ; {
 			users, err := r.Users(UserQuery{After: after, Limit: 500})
@@ -184,7 +196,7 @@ func (c *Center) EachSourceEffect(ctx context.Context, to SourceType, known map[
 			for _, u := range users {
 				effect, err := effectOn(r, u, s.Type, to, known)
 				if err == nil {
-					err = each(UserEffect{u, effect})
+					err = each(UserEffect{u, effect, administrators[u.ID]})
 				}
 				if err != nil {
 					return err
@@ -198,9 +210,47 @@ func (c *Center) EachSourceEffect(ctx context.Context, to SourceType, known map[
 	})
 }
 
+// administratorAccess is AWS's managed policy that allows everything.
+const administratorAccess = "arn:aws:iam::aws:policy/AdministratorAccess"
+
+// administratorsOfAccounts returns who has AdministratorAccess in an AWS account, directly or by a group.
+func administratorsOfAccounts(r Reader) (map[UserID]bool, error) {
+	sets, err := r.PermissionSets()
+	if err != nil {
+		return nil, err
+	}
+	out := map[UserID]bool{}
+	for _, set := range sets {
+		if !slices.Contains(set.ManagedPolicies, administratorAccess) {
+			continue
+		}
+		assignments, err := r.Assignments(AssignmentQuery{PermissionSetARN: set.ARN})
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range assignments {
+			if a.PrincipalType == PrincipalUser {
+				out[UserID(a.PrincipalID)] = true
+				continue
+			}
+			members, err := r.Members(GroupID(a.PrincipalID))
+			if err != nil {
+				return nil, err
+			}
+			for _, m := range members {
+				out[m.ID] = true
+			}
+		}
+	}
+	return out, nil
+}
+
 func (r *ChangeReport) add(u UserEffect) {
 	r.Total++
 	r.Counts[u.Effect]++
+	if u.Administrator && u.Effect.LosesAccess() {
+		r.LockedOut++
+	}
 	if len(r.Users) < ReportLimit {
 		r.Users = append(r.Users, u)
 	}

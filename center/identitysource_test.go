@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"net/url"
 	"strings"
@@ -122,12 +123,29 @@ func TestTheReportOfAChange(t *testing.T) {
 	if err := c.SetPassword(ctx, centertest.Actor, ada.ID, goodPassword); err != nil {
 		t.Fatal(err)
 	}
+	// Grace administers an account by a group, the old timer directly.
+	set, err := c.CreatePermissionSet(ctx, centertest.Actor, center.PermissionSet{Name: "Admin"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	grace, e1 := c.UserByName(ctx, "grace@example.com")
+	old, e2 := c.UserByName(ctx, "oldtimer")
+	admins, e3 := c.CreateGroup(ctx, centertest.Actor, center.Group{DisplayName: "Admins"}, grace.ID)
+	e4 := c.PutAccount(ctx, centertest.Actor, center.Account{ID: "111122223333", Name: "Production"})
+	err = errors.Join(e1, e2, e3, e4, c.AttachManagedPolicy(ctx, centertest.Actor, set.ARN, "arn:aws:iam::aws:policy/AdministratorAccess"))
+	for kind, id := range map[center.PrincipalType]string{center.PrincipalGroup: string(admins.ID), center.PrincipalUser: string(old.ID)} {
+		_, e := c.CreateAssignment(ctx, centertest.Actor, center.Assignment{AccountID: "111122223333", PermissionSetARN: set.ARN, PrincipalType: kind, PrincipalID: id})
+		err = errors.Join(err, e)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	known := map[string]bool{"ada@example.com": true}
-	check := func(to center.SourceType, known map[string]bool, want map[center.Effect]int) {
+	check := func(to center.SourceType, known map[string]bool, lockedOut int, want map[center.Effect]int) {
 		t.Helper()
 		r, err := c.PreviewSourceChange(ctx, to, known)
-		if err != nil || r.Total != 3 || len(r.Counts) != len(want) {
-			t.Fatalf("%+v, %v; want %v", r.Counts, err, want)
+		if err != nil || r.Total != 3 || len(r.Counts) != len(want) || r.LockedOut != lockedOut {
+			t.Fatalf("%+v, %d locked out, %v; want %v, %d", r.Counts, r.LockedOut, err, want, lockedOut)
 		}
 		for effect, n := range want {
 			if r.Counts[effect] != n || effect.Explain() == string(effect) {
@@ -135,11 +153,11 @@ func TestTheReportOfAChange(t *testing.T) {
 			}
 		}
 	}
-	check(center.ExternalIdP, nil, map[center.Effect]int{center.SignsInAtIdP: 2, center.StopsWorking: 1})
-	check(center.ExternalIdP, known, map[center.Effect]int{center.SignsInAtIdP: 1, center.MatchesNobody: 1, center.StopsWorking: 1})
+	check(center.ExternalIdP, nil, 1, map[center.Effect]int{center.SignsInAtIdP: 2, center.StopsWorking: 1})
+	check(center.ExternalIdP, known, 2, map[center.Effect]int{center.SignsInAtIdP: 1, center.MatchesNobody: 1, center.StopsWorking: 1})
 	use(t, c, "https://a.example")
-	check(center.ExternalIdP, known, map[center.Effect]int{center.SignsInAtNewIdP: 1, center.MatchesNobody: 1, center.StopsWorking: 1})
-	check(center.Directory, nil, map[center.Effect]int{center.PasswordIsUsed: 1, center.NeedsPassword: 2})
+	check(center.ExternalIdP, known, 2, map[center.Effect]int{center.SignsInAtNewIdP: 1, center.MatchesNobody: 1, center.StopsWorking: 1})
+	check(center.Directory, nil, 2, map[center.Effect]int{center.PasswordIsUsed: 1, center.NeedsPassword: 2})
 }
 
 func TestCertificatesOfTheIdentityProvider(t *testing.T) {

@@ -81,13 +81,13 @@ func (h *Handler) preview(ctx context.Context, _ awsapi.Caller, in adminapi.Prev
 		return adminapi.Report{}, &center.Error{Code: center.InvalidValue, Field: "IdentitySource", Detail: "want DIRECTORY or EXTERNAL_IDP"}
 	}
 	r, err := h.Center.PreviewSourceChange(ctx, to, known)
-	out := adminapi.Report{From: string(r.From), To: string(r.To), Total: r.Total, Counts: map[string]int{}, Users: []adminapi.UserEffect{}}
+	out := adminapi.Report{From: string(r.From), To: string(r.To), Total: r.Total, LockedOut: r.LockedOut, Counts: map[string]int{}, Users: []adminapi.UserEffect{}}
 	for effect, n := range r.Counts {
 		out.Counts[string(effect)] = n
 	}
 	for _, u := range r.Users {
 		out.Users = append(out.Users, adminapi.UserEffect{
-			UserID: string(u.User.ID), UserName: u.User.UserName, DisplayName: u.User.DisplayName, Effect: string(u.Effect), Explanation: u.Effect.Explain()})
+			UserID: string(u.User.ID), UserName: u.User.UserName, DisplayName: u.User.DisplayName, Effect: string(u.Effect), Explanation: u.Effect.Explain(), Administrator: u.Administrator})
 	}
 	return out, err
 }

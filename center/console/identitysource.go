@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/center"
@@ -127,9 +128,9 @@ func reportCSV(p page) error {
 	err := p.h.Center.EachSourceEffect(p.Context(), to, known, func(center.SourceType) {
 		b.Reset()
 		w = csv.NewWriter(&b)
-		_ = w.Write([]string{"user id", "user name", "display name", "e-mail", "effect", "explanation"}) // to memory
+		_ = w.Write([]string{"user id", "user name", "display name", "e-mail", "effect", "explanation", "administrator of an AWS account"}) // to memory
 	}, func(u center.UserEffect) error {
-		return w.Write([]string{string(u.User.ID), plainCell(u.User.UserName), plainCell(u.User.DisplayName), plainCell(u.User.PrimaryEmail()), string(u.Effect), u.Effect.Explain()})
+		return w.Write([]string{string(u.User.ID), plainCell(u.User.UserName), plainCell(u.User.DisplayName), plainCell(u.User.PrimaryEmail()), string(u.Effect), u.Effect.Explain(), strconv.FormatBool(u.Administrator)})
 	})
 	if err != nil {
 		return err

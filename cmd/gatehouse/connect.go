@@ -163,14 +163,17 @@ func printPlan(out io.Writer, p *connect.Plan) {
 	_ = t.Flush()
 	if p.Changes && p.Report.Total > 0 {
 		fmt.Fprintf(out, "\nThe identity source changes from %s to the tenant. Of the center's %d users:\n", p.Report.From, p.Report.Total)
-		for _, effect := range []string{"StopsWorking", "MatchesNobody", "SignsInAtIdP"} {
+		for _, effect := range []string{"StopsWorking", "MatchesNobody", "SignsInAtIdP", "SignsInAtNewIdP"} {
 			if n := p.Report.Counts[effect]; n > 0 {
 				fmt.Fprintf(out, "  %5d  %s\n", n, explain(p.Report, effect))
 			}
 		}
+		if n := p.Report.LockedOut; n > 0 {
+			fmt.Fprintf(out, "  %5d  of those who lose access have AdministratorAccess in an AWS account\n", n)
+		}
 		shown := 0
 		for _, u := range p.Report.Users {
-			if u.Effect != "SignsInAtIdP" && shown < 20 {
+			if (u.Effect == "StopsWorking" || u.Effect == "MatchesNobody") && shown < 20 {
 				fmt.Fprintf(out, "         %s: %s\n", u.UserName, u.Explanation)
 				shown++
 			}
