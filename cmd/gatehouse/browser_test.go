@@ -476,4 +476,18 @@ func phoneInTheDark(b browser, s sites) {
 			b.screenshot("phone")
 		}
 	}
+	everyPageIsAccessible(b, s)
+}
+
+// everyPageIsAccessible checks the administrators' pages of both halves.
+func everyPageIsAccessible(b browser, s sites) {
+	b.t.Helper()
+	for _, page := range []string{"", "users", "groups", "accounts", "permission-sets", "assignments", "access-keys", "settings", "audit"} {
+		b.open(s.center.ConsoleURL() + page)
+		b.accessible("the console's page " + page)
+	}
+	for _, page := range []string{"", "apps", "apps/gallery", "users", "groups", "audit"} {
+		b.open(s.tenant.AdminCenterURL() + page)
+		b.accessible("the admin center's page " + page)
+	}
 }
