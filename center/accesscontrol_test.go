@@ -57,7 +57,7 @@ func TestAttributesForAccessControl(t *testing.T) {
 			if err := s.UpdateSignInSettings(ctx, centertest.Actor, settings); err != nil {
 				t.Fatal(err)
 			}
-			a := center.VerifiedAssertion{ID: "a", NameID: u.UserName, UsableUntil: time.Now().Add(time.Hour), Attributes: c.in}
+			a := center.VerifiedAssertion{Issuer: "https://a.example", ID: "a", NameID: u.UserName, UsableUntil: time.Now().Add(time.Hour), Attributes: c.in}
 			_, _, _, err = s.SignInWithAssertion(ctx, audit.Actor{Kind: audit.Anonymous}, a, center.Browser{})
 			if center.CodeOf(err) != c.code {
 				t.Fatalf("%v, want %q", err, c.code)
@@ -89,7 +89,7 @@ func TestAForcedSignInMustBeFresh(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a := center.VerifiedAssertion{ID: name, NameID: "ada@example.com", InResponseTo: request.ID, UsableUntil: time.Now().Add(time.Hour), AuthnInstant: time.Now().Add(-test.since)}
+		a := center.VerifiedAssertion{Issuer: "https://a.example", ID: name, NameID: "ada@example.com", InResponseTo: request.ID, UsableUntil: time.Now().Add(time.Hour), AuthnInstant: time.Now().Add(-test.since)}
 		if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: request.Outstanding.Reveal()}); center.CodeOf(err) != test.code {
 			t.Errorf("%s: %v, want %q", name, err, test.code)
 		}

@@ -209,7 +209,7 @@ func (c *Center) open(tx Tx, s *signingIn) error {
 		browser.Trusted, browser.Address = true, s.by.Address
 	}
 	s.out.Ticket, s.out.Session, s.out.Lifetime = "", authn.Secret(s.session), session.ExpiresAt.Sub(session.CreatedAt)
-	return errors.Join(tx.PutSession(session), tx.PutTicket(browser), tx.DeleteTicket(SigningIn, s.ticket.Digest),
+	return errors.Join(addSession(tx, session), tx.PutTicket(browser), tx.DeleteTicket(SigningIn, s.ticket.Digest),
 		tx.AppendEvent(c.event(s.by, "UserAuthentication", s.user.UserName, nil)))
 }
 

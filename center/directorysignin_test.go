@@ -3,6 +3,7 @@ package center_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -412,6 +413,17 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 		if _, err := d.PortalUser(d.ctx, secret); center.CodeOf(err) != want {
 			t.Errorf("after the change of the password: %v, want %q", err, want)
 		}
+	}
+	centertest.Federate(t, d.Center, "https://idp")
+	a := center.VerifiedAssertion{Issuer: "https://idp", NameID: "ada", UsableUntil: d.now.Add(time.Hour)}
+	for i := range 101 { // without a password, which takes long
+		a.ID = fmt.Sprint("a", i)
+		if _, _, _, err := d.SignInWithAssertion(d.ctx, fromHome, a, center.Browser{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if list, err := d.Sessions(d.ctx, d.user.ID); err != nil || len(list) != 100 {
+		t.Errorf("%d sessions, %v; want as many as there may be", len(list), err)
 	}
 	d.now = d.now.Add(30 * time.Minute)
 	if list, err := d.Sessions(d.ctx, d.user.ID); err != nil || len(list) != 0 {

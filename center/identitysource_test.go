@@ -247,7 +247,7 @@ func TestARehearsalChangesNothing(t *testing.T) {
 	}
 	attempt := func(what, id, name, answers, browser string, want center.Code) {
 		t.Helper()
-		a := center.VerifiedAssertion{ID: id, NameID: name, InResponseTo: answers, UsableUntil: time.Now().Add(time.Hour)}
+		a := center.VerifiedAssertion{Issuer: "https://b.example", ID: id, NameID: name, InResponseTo: answers, UsableUntil: time.Now().Add(time.Hour)}
 		if u, err := c.FinishRehearsal(ctx, by, a, center.Browser{Outstanding: kept[browser]}); center.CodeOf(err) != want || (err == nil && u.UserName != "ada@example.com") {
 			t.Errorf("%s: %s, %v; want %q", what, u.UserName, err, want)
 		}
@@ -264,9 +264,13 @@ func TestARehearsalChangesNothing(t *testing.T) {
 	}
 	kept["browser"] = real.Outstanding.Reveal()
 	attempt("the answer to a real request", "b", "ada@example.com", real.ID, "browser", center.RequestUnknown)
-	a := center.VerifiedAssertion{ID: "c", NameID: "ada@example.com", InResponseTo: request(), UsableUntil: time.Now().Add(time.Hour)}
+	a := center.VerifiedAssertion{Issuer: "https://a.example", ID: "c", NameID: "ada@example.com", InResponseTo: request(), UsableUntil: time.Now().Add(time.Hour)}
 	if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: kept["browser"]}); center.CodeOf(err) != center.RequestUnknown {
 		t.Errorf("a rehearsal's answer opens a session: %v", err)
+	}
+	a.Issuer, a.InResponseTo = "https://b.example", ""
+	if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{}); center.CodeOf(err) != center.SourceNotConfigured {
+		t.Errorf("an assertion of the provider that is not in force: %v", err)
 	}
 	if s, err := c.Source(ctx); err != nil || s.IdP.EntityID != "https://a.example" {
 		t.Errorf("the source is %+v, %v", s.IdP, err)

@@ -70,7 +70,7 @@ func (c *Center) FinishRehearsal(ctx context.Context, by audit.Actor, a Verified
 		if err != nil {
 			return a.NameID, err
 		}
-		if s.Pending == nil || request.Rehearsal == "" || request.Rehearsal != s.Pending.ID {
+		if s.Pending == nil || s.Pending.EntityID != a.Issuer || request.Rehearsal != s.Pending.ID {
 			return a.NameID, &Error{Code: RequestUnknown, Subject: a.InResponseTo, Detail: "it is no rehearsal, or another identity provider has been uploaded since"}
 		}
 		if u, err = tx.UserByName(a.NameID); errors.Is(err, ErrNoRow) {

@@ -50,6 +50,22 @@ func (c *Center) newSession(r Reader, u User, secret string, by audit.Actor, fro
 		CreatedAt: c.now(), ExpiresAt: c.now().Add(settings.PortalSession)}, err
 }
 
+// maxSessions bounds the portal sessions of a user: a script that signs in again and again would leave them behind without end.
+const maxSessions = 100
+
+// addSession adds a portal session. Where there are too many, those that end first make room.
+func addSession(tx Tx, s Session) error {
+	all, err := tx.SessionsOf(s.UserID)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(all, func(a, b Session) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
+	for _, old := range all[:max(0, len(all)-maxSessions+1)] {
+		err = errors.Join(err, tx.DeleteSession(old.Digest))
+	}
+	return errors.Join(err, tx.PutSession(s))
+}
+
 // PortalUser returns the user behind a portal session, or SessionInvalid.
 func (c *Center) PortalUser(ctx context.Context, secret string) (u User, err error) {
 	err = c.Store.View(ctx, func(r Reader) error {

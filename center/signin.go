@@ -32,6 +32,7 @@ var signInActions = map[string]bool{
 // VerifiedAssertion is what a door has verified of a SAML response: signature, issuer, audience, recipient and times.
 type VerifiedAssertion struct {
 	ID                  string
+	Issuer              string // entity id of the identity provider that it was verified for
 	NameID              string
 	InResponseTo        string    // empty: the identity provider started the sign-in
 	UsableUntil         time.Time // NotOnOrAfter with the allowed skew
@@ -49,6 +50,13 @@ func (c *Center) SignInWithAssertion(ctx context.Context, by audit.Actor, a Veri
 	secret := authn.NewSecret(32)
 	by.Kind, by.Name = audit.User, a.NameID // the identity provider has said who it is
 	err = c.change(ctx, by, "ExternalIdPDirectoryLogin", func(tx Tx) (string, error) {
+		s, err := source(tx)
+		if err != nil {
+			return a.NameID, err
+		}
+		if s.Type != ExternalIdP || s.IdP == nil || s.IdP.EntityID != a.Issuer { // changed since it was verified
+			return a.NameID, &Error{Code: SourceNotConfigured, Subject: a.Issuer, Detail: "the identity source is another one by now"}
+		}
 		request, err := c.answered(tx, a, from)
 		if err == nil && request.Rehearsal != "" {
 			err = &Error{Code: RequestUnknown, Subject: a.InResponseTo, Detail: "the request was a rehearsal"}
@@ -84,7 +92,7 @@ func (c *Center) SignInWithAssertion(ctx context.Context, by audit.Actor, a Veri
 			session.ExpiresAt = a.SessionNotOnOrAfter // the shorter one counts: user guide, "authentication sessions"
 		}
 		lifetime = session.ExpiresAt.Sub(session.CreatedAt)
-		return a.NameID, errors.Join(tx.PutUsedAssertion(UsedAssertion{a.ID, a.UsableUntil}), tx.PutSession(session))
+		return a.NameID, errors.Join(tx.PutUsedAssertion(UsedAssertion{a.ID, a.UsableUntil}), addSession(tx, session))
 	})
 	return authn.Secret(secret), lifetime, returnTo, err
 }

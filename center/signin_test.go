@@ -88,17 +88,17 @@ func TestASAMLSignInNeedsItsRequestAndIsUsedOnce(t *testing.T) {
 	}
 	old := request()
 	now = now.Add(center.AuthnRequestLifetime)
-	attempt("an old request", center.VerifiedAssertion{ID: "a", NameID: "ada@example.com", InResponseTo: old}, "browser", center.RequestUnknown)
-	attempt("a request that nobody made", center.VerifiedAssertion{ID: "a", NameID: "ada@example.com", InResponseTo: "_x"}, "browser", center.RequestUnknown)
-	attempt("another browser", center.VerifiedAssertion{ID: "a", NameID: "ada@example.com", InResponseTo: request()}, "other", center.RequestUnknown)
-	attempt("an unknown user", center.VerifiedAssertion{ID: "a", NameID: "eve@example.com", InResponseTo: request()}, "browser", center.UserNotFound)
+	attempt("an old request", center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: "ada@example.com", InResponseTo: old}, "browser", center.RequestUnknown)
+	attempt("a request that nobody made", center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: "ada@example.com", InResponseTo: "_x"}, "browser", center.RequestUnknown)
+	attempt("another browser", center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: "ada@example.com", InResponseTo: request()}, "other", center.RequestUnknown)
+	attempt("an unknown user", center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: "eve@example.com", InResponseTo: request()}, "browser", center.UserNotFound)
 	id := request()
-	attempt("a good one", center.VerifiedAssertion{ID: "a", NameID: "ADA@example.com", InResponseTo: id}, "browser", "")
-	attempt("the assertion again", center.VerifiedAssertion{ID: "a", NameID: "ada@example.com", InResponseTo: request()}, "browser", center.AssertionReplayed)
-	attempt("the request again", center.VerifiedAssertion{ID: "b", NameID: "ada@example.com", InResponseTo: id}, "browser", center.RequestUnknown)
+	attempt("a good one", center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: "ADA@example.com", InResponseTo: id}, "browser", "")
+	attempt("the assertion again", center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: "ada@example.com", InResponseTo: request()}, "browser", center.AssertionReplayed)
+	attempt("the request again", center.VerifiedAssertion{Issuer: "https://idp", ID: "b", NameID: "ada@example.com", InResponseTo: id}, "browser", center.RequestUnknown)
 
 	end := now.Add(10 * time.Minute)
-	secret, _, _, err := c.SignInWithAssertion(ctx, by, center.VerifiedAssertion{ID: "c", NameID: "ada@example.com", UsableUntil: end, SessionNotOnOrAfter: end}, center.Browser{})
+	secret, _, _, err := c.SignInWithAssertion(ctx, by, center.VerifiedAssertion{Issuer: "https://idp", ID: "c", NameID: "ada@example.com", UsableUntil: end, SessionNotOnOrAfter: end}, center.Browser{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestABrowserKeepsItsRequests(t *testing.T) {
 		t.Errorf("a cookie of %d bytes", len(kept))
 	}
 	for i, want := range []center.Code{center.RequestUnknown, "", "", "", ""} { // the oldest of five is forgotten
-		a := center.VerifiedAssertion{ID: fmt.Sprint("a", i), NameID: "ada@example.com", InResponseTo: ids[i], UsableUntil: now.Add(time.Hour)}
+		a := center.VerifiedAssertion{Issuer: "https://idp", ID: fmt.Sprint("a", i), NameID: "ada@example.com", InResponseTo: ids[i], UsableUntil: now.Add(time.Hour)}
 		_, _, to, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: kept})
 		if center.CodeOf(err) != want || (err == nil && to != "/start?tab="+fmt.Sprint(i)) {
 			t.Errorf("tab %d: to %q, %v; want %q", i, to, err, want)
@@ -148,7 +148,7 @@ func TestABrowserKeepsItsRequests(t *testing.T) {
 		first = "B"
 	}
 	altered := first + r.Outstanding.Reveal()[1:]
-	a := center.VerifiedAssertion{ID: "b", NameID: "ada@example.com", InResponseTo: r.ID, UsableUntil: now.Add(time.Hour)}
+	a := center.VerifiedAssertion{Issuer: "https://idp", ID: "b", NameID: "ada@example.com", InResponseTo: r.ID, UsableUntil: now.Add(time.Hour)}
 	for what, outstanding := range map[string]string{"altered": altered, "none": "", "another center's": strings.Repeat("x", 300), "without end": strings.Repeat("x.", 100_000) + r.Outstanding.Reveal()} {
 		if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: outstanding}); center.CodeOf(err) != center.RequestUnknown {
 			t.Errorf("%s: %v", what, err)

@@ -41,13 +41,7 @@ func newEndpoint(t testing.TB) *endpoint {
 		Address: func(*http.Request) string { return "127.0.0.1" }}
 	centertest.Serve(t, c, h)
 	ctx := context.Background()
-	idp, err := c.CreateIdPConfiguration(ctx, centertest.Actor, center.IdPConfiguration{EntityID: "https://idp", SignInURL: "https://idp/sso", Certificates: [][]byte{{1}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.EnableIdPConfiguration(ctx, centertest.Actor, idp.ID, center.Confirmation); err != nil {
-		t.Fatal(err)
-	}
+	centertest.Federate(t, c, "https://idp")
 	tenant, err := c.CreateProvisioningTenant(ctx, centertest.Actor)
 	if err != nil {
 		t.Fatal(err)
@@ -387,7 +381,7 @@ func TestDisablingAUserEndsSessions(t *testing.T) {
 	e := newEndpoint(t)
 	id := e.ada()
 	ctx := context.Background()
-	secret, _, _, err := e.center.SignInWithAssertion(ctx, audit.Actor{Kind: audit.Anonymous}, center.VerifiedAssertion{ID: "a1", NameID: "ada@example.com", UsableUntil: e.now.Add(time.Hour)}, center.Browser{})
+	secret, _, _, err := e.center.SignInWithAssertion(ctx, audit.Actor{Kind: audit.Anonymous}, center.VerifiedAssertion{Issuer: "https://idp", ID: "a1", NameID: "ada@example.com", UsableUntil: e.now.Add(time.Hour)}, center.Browser{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -398,7 +392,7 @@ func TestDisablingAUserEndsSessions(t *testing.T) {
 	if _, err := e.center.PortalUser(ctx, secret.Reveal()); center.CodeOf(err) != center.SessionInvalid {
 		t.Errorf("the session goes on: %v", err)
 	}
-	if _, _, _, err := e.center.SignInWithAssertion(ctx, audit.Actor{Kind: audit.Anonymous}, center.VerifiedAssertion{ID: "a2", NameID: "ada@example.com"}, center.Browser{}); center.CodeOf(err) != center.UserDisabled {
+	if _, _, _, err := e.center.SignInWithAssertion(ctx, audit.Actor{Kind: audit.Anonymous}, center.VerifiedAssertion{Issuer: "https://idp", ID: "a2", NameID: "ada@example.com"}, center.Browser{}); center.CodeOf(err) != center.UserDisabled {
 		t.Errorf("sign-in: %v, want it refused", err)
 	}
 }

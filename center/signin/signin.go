@@ -255,7 +255,7 @@ func (h *Handler) verify(ctx context.Context, r *http.Request, rehearsal bool) (
 	if err != nil {
 		return out, err
 	}
-	out = center.VerifiedAssertion{ID: a.ID, NameID: a.NameID, InResponseTo: a.InResponseTo, UsableUntil: a.NotOnOrAfter.Add(saml.Skew), AuthnInstant: a.AuthnInstant, SessionNotOnOrAfter: a.SessionNotOnOrAfter}
+	out = center.VerifiedAssertion{ID: a.ID, Issuer: idp.EntityID, NameID: a.NameID, InResponseTo: a.InResponseTo, UsableUntil: a.NotOnOrAfter.Add(saml.Skew), AuthnInstant: a.AuthnInstant, SessionNotOnOrAfter: a.SessionNotOnOrAfter}
 	for _, at := range a.Attributes {
 		out.Attributes = append(out.Attributes, center.AssertedAttribute(at))
 	}

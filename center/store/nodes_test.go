@@ -29,7 +29,7 @@ func federate(t *testing.T, c *center.Center) {
 var stranger = audit.Actor{Kind: audit.Anonymous, Address: "192.0.2.1"}
 
 func assertion(id string) center.VerifiedAssertion {
-	return center.VerifiedAssertion{ID: id, NameID: "ada@example.com", UsableUntil: time.Now().Add(time.Hour)}
+	return center.VerifiedAssertion{Issuer: "https://idp", ID: id, NameID: "ada@example.com", UsableUntil: time.Now().Add(time.Hour)}
 }
 
 // TestNodesAgreeOnSignIns: two nodes on one PostgreSQL take an assertion once between them, however often and at the same time it arrives, and what one
