@@ -75,15 +75,23 @@ func (i IdPConfiguration) check() error {
 		return &Error{Code: MetadataInvalid, Field: "KeyDescriptor", Detail: "no signing certificate in the IDPSSODescriptor"}
 	}
 	for _, address := range []string{i.SignInURL, i.SignInPOST} {
-		u, err := url.Parse(address)
 		if address == "" && i.SignInURL != "" {
 			continue
 		}
-		if err != nil || u.Host == "" || (u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname()))) {
+		if confidential(address) == nil {
 			return &Error{Code: MetadataInvalid, Field: "SingleSignOnService", Detail: "want an https address for the HTTP-Redirect binding"}
 		}
 	}
 	return nil
+}
+
+// confidential returns the address where nobody on the way can read or change what is sent to it: it has TLS or does not leave this machine. Otherwise nil.
+func confidential(address string) *url.URL {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname()))) {
+		return nil
+	}
+	return u
 }
 
 func loopback(host string) bool {
@@ -297,42 +305,31 @@ func (c *Center) CreateIdPConfiguration(ctx context.Context, by audit.Actor, idp
 // and assignments are kept. It fails with ConfirmationMissing unless confirmation is the word ACCEPT, with RequestNotFound for
 // another id and with SourceNotConfigured.
 func (c *Center) EnableIdPConfiguration(ctx context.Context, by audit.Actor, id, confirmation string) error {
-	return c.change(ctx, by, "EnableExternalIdPConfigurationForDirectory", func(tx Tx) (string, error) {
-		s, err := source(tx)
+	return c.changeSource(ctx, by, "EnableExternalIdPConfigurationForDirectory", id, confirmation, func(_ Tx, s IdentitySource) (string, IdentitySource, error) {
 		switch {
-		case err != nil:
-			return id, err
-		case confirmation != Confirmation:
-			return id, &Error{Code: ConfirmationMissing, Detail: "the word is " + Confirmation}
 		case s.Pending == nil && s.IdP != nil && s.IdP.ID == id:
-			return id, &Error{Code: SourceUnchanged, Subject: id}
+			return id, s, &Error{Code: SourceUnchanged, Subject: id}
 		case s.Pending == nil:
-			return id, &Error{Code: SourceNotConfigured}
+			return id, s, &Error{Code: SourceNotConfigured}
 		case s.Pending.ID != id:
-			return id, &Error{Code: RequestNotFound, Subject: id}
+			return id, s, &Error{Code: RequestNotFound, Subject: id}
 		}
-		return s.Pending.EntityID, tx.PutIdentitySource(s.changeTo(ExternalIdP, s.Pending, c.now(), by))
+		return s.Pending.EntityID, s.changeTo(ExternalIdP, s.Pending, c.now(), by), nil
 	})
 }
 
 // DisableIdPConfiguration goes back to the built-in directory. Passwords that users had before work again.
 func (c *Center) DisableIdPConfiguration(ctx context.Context, by audit.Actor, confirmation string) error {
-	return c.change(ctx, by, "DisableExternalIdPConfigurationForDirectory", func(tx Tx) (string, error) {
-		s, err := source(tx)
-		switch {
-		case err != nil:
-			return "", err
-		case confirmation != Confirmation:
-			return "", &Error{Code: ConfirmationMissing, Detail: "the word is " + Confirmation}
-		case s.Type == Directory:
-			return "", &Error{Code: SourceUnchanged}
+	return c.changeSource(ctx, by, "DisableExternalIdPConfigurationForDirectory", "", confirmation, func(tx Tx, s IdentitySource) (string, IdentitySource, error) {
+		if s.Type == Directory {
+			return "", s, &Error{Code: SourceUnchanged}
 		}
 		if err := provisioningIsOff(tx); err != nil {
-			return "", err
+			return "", s, err
 		}
 		after := s.changeTo(Directory, nil, c.now(), by)
 		after.Pending = s.IdP
-		return s.IdP.EntityID, tx.PutIdentitySource(after)
+		return s.IdP.EntityID, after, nil
 	})
 }
 
@@ -351,20 +348,34 @@ func provisioningIsOff(r Reader) error {
 // they are. It can be undone itself. It fails with ConfirmationMissing unless confirmation is the word ACCEPT, with NothingToUndo, and back to the
 // built-in directory with ProvisioningOn.
 func (c *Center) UndoSourceChange(ctx context.Context, by audit.Actor, confirmation string) error {
-	return c.change(ctx, by, "UndoIdentitySourceChange", func(tx Tx) (string, error) {
-		s, err := source(tx)
-		switch {
-		case err != nil:
-			return "", err
-		case confirmation != Confirmation:
-			return "", &Error{Code: ConfirmationMissing, Detail: "the word is " + Confirmation}
-		case !s.CanUndo(c.now()):
-			return "", &Error{Code: NothingToUndo}
-		case s.Previous.Type == Directory:
+	return c.changeSource(ctx, by, "UndoIdentitySourceChange", "", confirmation, func(tx Tx, s IdentitySource) (string, IdentitySource, error) {
+		if !s.CanUndo(c.now()) {
+			return "", s, &Error{Code: NothingToUndo}
+		}
+		if s.Previous.Type == Directory {
 			if err := provisioningIsOff(tx); err != nil {
-				return "", err
+				return "", s, err
 			}
 		}
-		return string(s.Previous.Type), tx.PutIdentitySource(s.changeTo(s.Previous.Type, s.Previous.IdP, c.now(), by))
+		return string(s.Previous.Type), s.changeTo(s.Previous.Type, s.Previous.IdP, c.now(), by), nil
+	})
+}
+
+// changeSource puts another identity source in force, in one transaction, where the person has typed the word that says so. to decides which, and names
+// what the audit event is about; subject is what it is about when the word is missing.
+func (c *Center) changeSource(ctx context.Context, by audit.Actor, action, subject, confirmation string, to func(Tx, IdentitySource) (string, IdentitySource, error)) error {
+	return c.change(ctx, by, action, func(tx Tx) (string, error) {
+		s, err := source(tx)
+		if err == nil && confirmation != Confirmation {
+			err = &Error{Code: ConfirmationMissing, Detail: "the word is " + Confirmation}
+		}
+		if err != nil {
+			return subject, err
+		}
+		subject, after, err := to(tx, s)
+		if err != nil {
+			return subject, err
+		}
+		return subject, tx.PutIdentitySource(after)
 	})
 }

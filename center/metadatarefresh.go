@@ -1,11 +1,8 @@
 package center
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -29,24 +26,16 @@ const watchEach = 6 * time.Hour
 // WatchMetadata sets the address at which the identity provider in force publishes its metadata; an empty one ends the watch. It fails with InvalidValue for
 // an address without TLS.
 func (c *Center) WatchMetadata(ctx context.Context, by audit.Actor, address string) error {
-	return c.change(ctx, by, "WatchIdPMetadata", func(tx Tx) (string, error) {
-		s, err := source(tx)
-		if err != nil {
-			return address, err
-		}
-		if s.IdP == nil {
-			return address, &Error{Code: SourceNotConfigured}
-		}
-		u, err := url.Parse(address)
-		switch {
-		case address == "":
+	return c.changeIdP(ctx, by, "WatchIdPMetadata", address, func(_ Tx, s *IdentitySource) (string, error) {
+		if address == "" {
 			s.Watch = nil
-		case err != nil || u.Host == "" || u.User != nil || (u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname()))):
-			return address, &Error{Code: InvalidValue, Field: "metadata URL", Detail: "want an https address"}
-		default:
-			s.Watch = &Watch{URL: address}
+			return address, nil
 		}
-		return address, tx.PutIdentitySource(s)
+		if u := confidential(address); u == nil || u.User != nil {
+			return address, &Error{Code: InvalidValue, Field: "metadata URL", Detail: "want an https address"}
+		}
+		s.Watch = &Watch{URL: address}
+		return address, nil
 	})
 }
 
@@ -93,16 +82,13 @@ func (i IdPConfiguration) Differences(other IdPConfiguration) (list []string) {
 	if i.SignInPOST != other.SignInPOST {
 		list = append(list, "sign-in URL for HTTP-POST "+other.SignInPOST+" instead of "+i.SignInPOST)
 	}
-	has := func(all [][]byte, one []byte) bool {
-		return slices.ContainsFunc(all, func(der []byte) bool { return bytes.Equal(der, one) })
-	}
 	for _, der := range other.Certificates {
-		if !has(i.Certificates, der) {
+		if !i.hasCertificate(der) {
 			list = append(list, "new certificate "+Thumbprint(der))
 		}
 	}
 	for _, der := range i.Certificates {
-		if !has(other.Certificates, der) {
+		if !other.hasCertificate(der) {
 			list = append(list, "without certificate "+Thumbprint(der))
 		}
 	}

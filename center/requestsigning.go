@@ -30,28 +30,22 @@ var ErrNoRequestKey = errors.New("requests are not signed")
 // SetRequests says how requests go to the identity provider in force: signed or not, by HTTP-POST or HTTP-Redirect. It fails with SourceNotConfigured, and
 // for HTTP-POST with MetadataInvalid when the provider's metadata had no address for it.
 func (c *Center) SetRequests(ctx context.Context, by audit.Actor, sign, post bool) error {
-	key, err := c.newRequestKey()
-	if err != nil {
-		return err
+	var key RequestKey
+	if sign { // ahead of the transaction, which should be short and may run more than once
+		var err error
+		if key, err = c.newRequestKey(); err != nil {
+			return err
+		}
 	}
-	return c.change(ctx, by, "UpdateExternalIdPConfigurationForDirectory", func(tx Tx) (string, error) {
-		s, err := source(tx)
-		switch {
-		case err != nil:
-			return "", err
-		case s.IdP == nil:
-			return "", &Error{Code: SourceNotConfigured}
-		case post && s.IdP.SignInPOST == "":
+	return c.changeIdP(ctx, by, "UpdateExternalIdPConfigurationForDirectory", "", func(tx Tx, s *IdentitySource) (string, error) {
+		if post && s.IdP.SignInPOST == "" {
 			return s.IdP.EntityID, &Error{Code: MetadataInvalid, Field: "SingleSignOnService", Detail: "the metadata had no address for the HTTP-POST binding"}
 		}
-		idp := *s.IdP
-		idp.SignRequests, idp.UsePOST, s.IdP = sign, post, &idp
+		s.IdP.SignRequests, s.IdP.UsePOST = sign, post
 		if _, err := tx.RequestKey(); errors.Is(err, ErrNoRow) && sign {
-			if err := tx.PutRequestKey(key); err != nil {
-				return idp.EntityID, err
-			}
+			return s.IdP.EntityID, tx.PutRequestKey(key)
 		}
-		return idp.EntityID, tx.PutIdentitySource(s)
+		return s.IdP.EntityID, nil
 	})
 }
 
