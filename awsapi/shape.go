@@ -42,6 +42,31 @@ type Shape struct {
 	Key       *Shape            // the keys of a map
 }
 
+// Members are the members of a structure, by name.
+type Members = map[string]*Shape
+
+// StructureOf is the shape of a structure.
+func StructureOf(m Members, required ...string) *Shape {
+	return &Shape{Kind: Structure, Members: m, Required: required}
+}
+
+// ListOf is the shape of a list of so many values.
+func ListOf(least, most int, of *Shape) *Shape {
+	return &Shape{Kind: List, Min: least, Max: most, Of: of}
+}
+
+// TextOf is the shape of a text of so many characters that matches a pattern; an empty one matches everything.
+func TextOf(least, most int, pattern string) *Shape {
+	s := &Shape{Kind: String, Min: least, Max: most}
+	if pattern != "" {
+		s.Pattern = NewPattern(pattern)
+	}
+	return s
+}
+
+// EnumOf is the shape of a text that is one of some values.
+func EnumOf(values ...string) *Shape { return &Shape{Kind: String, Enum: values} }
+
 // Pattern is a regular expression that a text must match whole.
 type Pattern struct {
 	Text  string // as the model has it, for messages

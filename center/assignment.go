@@ -3,7 +3,6 @@ package center
 import (
 	"context"
 	"errors"
-	"sort"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -26,13 +25,15 @@ type Assignment struct {
 	PrincipalID      string
 }
 
-// AssignmentQuery selects assignments. Fields that are set narrow the result together.
+// AssignmentQuery selects assignments, in the order of account, permission set, type and principal. Fields that are set narrow the result together.
 type AssignmentQuery struct {
 	AccountID        string
 	PermissionSetARN string
 	PrincipalType    PrincipalType
 	PrincipalID      string
-	Limit            int
+	HeldBy           UserID     // only those of the user and of the user's groups
+	After            Assignment // only those that sort after this one; zero: all
+	Limit            int        // 0: all
 }
 
 // RequestKind says what an assignment request does.
@@ -42,6 +43,8 @@ type RequestKind string
 const (
 	Creation RequestKind = "CREATION"
 	Deletion RequestKind = "DELETION"
+	// Provisions is a request to bring a permission set to accounts as it is now; its Assignment names the set, and the account unless all are meant.
+	Provisions RequestKind = "PROVISIONING"
 )
 
 // RequestStatus is how far a request has come. It is decided at once, so a client that polls finds the end at its first look.
@@ -53,7 +56,7 @@ const (
 	Failed    RequestStatus = "FAILED"
 )
 
-// AssignmentRequest is the record of a creation or deletion, which clients poll.
+// AssignmentRequest is the record of a creation, deletion or provisioning, which clients poll.
 type AssignmentRequest struct {
 	ID            string
 	Kind          RequestKind
@@ -67,18 +70,27 @@ type AssignmentRequest struct {
 type AssignmentRequestQuery struct {
 	Kind   RequestKind
 	Status RequestStatus // empty: any
-	Limit  int
+	Before string        // only those whose id sorts before this one, which are older; empty: all
+	Limit  int           // 0: all
 }
 
-// CreateAssignment gives a principal a permission set in an account. Repeating it succeeds. It fails with AccountNotFound,
+// requestsKept is how long requests can be looked up. Source: our own choice; the API reference says nothing.
+const requestsKept = 30 * 24 * time.Hour
+
+// CreateAssignment gives a principal a permission set in an account, and provisions the set there. Repeating it succeeds. It fails with AccountNotFound,
 // PermissionSetNotFound, UserNotFound or GroupNotFound.
 func (c *Center) CreateAssignment(ctx context.Context, by audit.Actor, a Assignment) (AssignmentRequest, error) {
 	request := AssignmentRequest{ID: c.NewID(), Kind: Creation, Status: Succeeded, Assignment: a, CreatedAt: c.now()}
 	err := c.change(ctx, by, "CreateAccountAssignment", func(tx Tx) (string, error) {
-		if err := checkAssignment(tx, a); err != nil {
+		set, err := checkAssignment(tx, a)
+		if err != nil {
 			return a.subject(), err
 		}
-		return a.subject(), errors.Join(tx.PutAssignment(a), tx.PutAssignmentRequest(request))
+		_, err = tx.Provisioned(a.AccountID, a.PermissionSetARN)
+		if errors.Is(err, ErrNoRow) {
+			err = tx.PutProvisioned(Provisioned{a.AccountID, set.ARN, set.Revision, set.newRoleName()})
+		}
+		return a.subject(), errors.Join(err, tx.PutAssignment(a), tx.PutAssignmentRequest(request))
 	})
 	return request, err
 }
@@ -87,45 +99,58 @@ func (a Assignment) subject() string {
 	return a.AccountID + "/" + a.PermissionSetARN + "/" + a.PrincipalID
 }
 
-func checkAssignment(tx Reader, a Assignment) error {
+func checkAssignment(tx Reader, a Assignment) (PermissionSet, error) {
 	if _, err := tx.Account(a.AccountID); err != nil {
-		return orRefuse(err, AccountNotFound, a.AccountID)
+		return PermissionSet{}, orRefuse(err, AccountNotFound, a.AccountID)
 	}
-	if _, err := tx.PermissionSet(a.PermissionSetARN); err != nil {
-		return orRefuse(err, PermissionSetNotFound, a.PermissionSetARN)
+	set, err := tx.PermissionSet(a.PermissionSetARN)
+	if err != nil {
+		return set, orRefuse(err, PermissionSetNotFound, a.PermissionSetARN)
 	}
-	switch a.PrincipalType {
+	return set, checkPrincipal(tx, a.PrincipalType, a.PrincipalID)
+}
+
+// checkPrincipal refuses a principal that is not there.
+func checkPrincipal(r Reader, of PrincipalType, id string) error {
+	switch of {
 	case PrincipalUser:
-		_, err := tx.User(UserID(a.PrincipalID))
-		return orRefuse(err, UserNotFound, a.PrincipalID)
+		_, err := r.User(UserID(id))
+		return orRefuse(err, UserNotFound, id)
 	case PrincipalGroup:
-		_, err := tx.Group(GroupID(a.PrincipalID))
-		return orRefuse(err, GroupNotFound, a.PrincipalID)
+		_, err := r.Group(GroupID(id))
+		return orRefuse(err, GroupNotFound, id)
 	}
 	return &Error{Code: InvalidValue, Field: "PrincipalType", Detail: "want USER or GROUP"}
 }
 
 // DeleteAssignment takes a permission set from a principal. When there is no such assignment the request is recorded as failed,
-// as the real service does. The principal need not exist any more.
+// as the real service does. The principal need not exist any more. With the last assignment of a permission set in an account, its role is retired there.
 func (c *Center) DeleteAssignment(ctx context.Context, by audit.Actor, a Assignment) (AssignmentRequest, error) {
 	request := AssignmentRequest{ID: c.NewID(), Kind: Deletion, Assignment: a, CreatedAt: c.now()}
 	err := c.change(ctx, by, "DeleteAccountAssignment", func(tx Tx) (string, error) {
 		request.Status, request.FailureReason = Succeeded, ""
-		found, err := tx.Assignments(AssignmentQuery{a.AccountID, a.PermissionSetARN, a.PrincipalType, a.PrincipalID, 1})
+		there, err := tx.Assignments(AssignmentQuery{AccountID: a.AccountID, PermissionSetARN: a.PermissionSetARN, Limit: 2})
 		if err != nil {
 			return a.subject(), err
 		}
-		if len(found) == 0 {
+		found, err := tx.Assignments(AssignmentQuery{AccountID: a.AccountID, PermissionSetARN: a.PermissionSetARN, PrincipalType: a.PrincipalType, PrincipalID: a.PrincipalID, Limit: 1})
+		switch {
+		case err != nil:
+			return a.subject(), err
+		case len(found) == 0:
 			request.Status, request.FailureReason = Failed, "Received a 404 status error: Assignment not found."
+			return a.subject(), tx.PutAssignmentRequest(request)
+		case len(there) == 1:
+			err = tx.DeleteProvisioned(a.AccountID, a.PermissionSetARN)
 		}
-		return a.subject(), errors.Join(tx.DeleteAssignment(a), tx.PutAssignmentRequest(request))
+		return a.subject(), errors.Join(err, tx.DeleteAssignment(a), tx.PutAssignmentRequest(request))
 	})
 	return request, err
 }
 
 // AssignmentRequest returns the record of a request, or RequestNotFound.
 func (c *Center) AssignmentRequest(ctx context.Context, kind RequestKind, id string) (a AssignmentRequest, err error) {
-	err = c.Store.View(ctx, func(r Reader) (err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		a, err = r.AssignmentRequest(id)
 		if err == nil && a.Kind != kind {
 			err = ErrNoRow
@@ -137,86 +162,18 @@ func (c *Center) AssignmentRequest(ctx context.Context, kind RequestKind, id str
 
 // AssignmentRequests lists requests, newest first.
 func (c *Center) AssignmentRequests(ctx context.Context, q AssignmentRequestQuery) (list []AssignmentRequest, err error) {
-	err = c.Store.View(ctx, func(r Reader) (err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		list, err = r.AssignmentRequests(q)
 		return err
 	})
 	return list, err
 }
 
-// Assignments lists assignments in the order of account, permission set and principal.
+// Assignments lists assignments.
 func (c *Center) Assignments(ctx context.Context, q AssignmentQuery) (list []Assignment, err error) {
-	err = c.Store.View(ctx, func(r Reader) (err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		list, err = r.Assignments(q)
 		return err
 	})
 	return list, err
-}
-
-// AccountAccess is what a user may do in one account.
-type AccountAccess struct {
-	Account        Account
-	PermissionSets []PermissionSet // in the order of their names
-}
-
-// Access lists the accounts and permission sets that a user has by own assignments and by groups, in the order of account names.
-func (c *Center) Access(ctx context.Context, user UserID) (list []AccountAccess, err error) {
-	err = c.Store.View(ctx, func(r Reader) (err error) {
-		list, err = access(r, user)
-		return err
-	})
-	return list, err
-}
-
-func access(r Reader, user UserID) ([]AccountAccess, error) {
-	granted, err := r.Assignments(AssignmentQuery{PrincipalType: PrincipalUser, PrincipalID: string(user)})
-	if err != nil {
-		return nil, err
-	}
-	groups, err := r.Memberships(MembershipQuery{UserID: user})
-	if err != nil {
-		return nil, err
-	}
-	for _, m := range groups {
-		more, err := r.Assignments(AssignmentQuery{PrincipalType: PrincipalGroup, PrincipalID: string(m.GroupID)})
-		if err != nil {
-			return nil, err
-		}
-		granted = append(granted, more...)
-	}
-	byAccount := map[string]*AccountAccess{}
-	seen := map[[2]string]bool{}
-	for _, a := range granted {
-		if key := [2]string{a.AccountID, a.PermissionSetARN}; seen[key] {
-			continue
-		} else {
-			seen[key] = true
-		}
-		account, err := r.Account(a.AccountID)
-		if err != nil {
-			return nil, err
-		}
-		set, err := r.PermissionSet(a.PermissionSetARN)
-		if err != nil {
-			return nil, err
-		}
-		if byAccount[a.AccountID] == nil {
-			byAccount[a.AccountID] = &AccountAccess{Account: account}
-		}
-		byAccount[a.AccountID].PermissionSets = append(byAccount[a.AccountID].PermissionSets, set)
-	}
-	return sortedAccess(byAccount), nil
-}
-
-func sortedAccess(byAccount map[string]*AccountAccess) []AccountAccess {
-	list := make([]AccountAccess, 0, len(byAccount))
-	for _, a := range byAccount {
-		sort.Slice(a.PermissionSets, func(i, j int) bool { return a.PermissionSets[i].Name < a.PermissionSets[j].Name })
-		list = append(list, *a)
-	}
-	sort.Slice(list, func(i, j int) bool {
-		a, b := list[i].Account, list[j].Account
-		return a.Name < b.Name || a.Name == b.Name && a.ID < b.ID
-	})
-	return list
 }

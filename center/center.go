@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -50,6 +51,11 @@ type Instance struct {
 	CreatedAt       time.Time
 }
 
+// shortID is the part of the ARN that names the instance: ssoins- and 16 hex digits.
+func (i Instance) shortID() string { return strings.TrimPrefix(i.ARN, instancePrefix) }
+
+const instancePrefix = "arn:aws:sso:::instance/"
+
 // Defaults of a new instance.
 const (
 	DefaultRegion  = "us-east-1"
@@ -87,7 +93,7 @@ func Open(ctx context.Context, cfg Config) (*Center, error) {
 			return err
 		}
 		c.Instance = Instance{
-			ARN:             "arn:aws:sso:::instance/ssoins-" + authn.NewHex(8),
+			ARN:             instancePrefix + "ssoins-" + authn.NewHex(8),
 			IdentityStoreID: "d-" + authn.NewHex(5),
 			OwnerAccountID:  DefaultAccount,
 			Region:          region,

@@ -2,6 +2,7 @@ package center
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -15,6 +16,13 @@ type RoleRequest struct {
 	RoleName      string // AWSReservedSSO_<permission set>_<16 hex digits>
 	SessionName   string // the user name
 	Duration      time.Duration
+}
+
+// Role is a permission set's role in an account.
+type Role struct {
+	Account       Account
+	PermissionSet PermissionSet
+	RoleName      string
 }
 
 // RoleCredentials are temporary credentials of a role.
@@ -42,19 +50,15 @@ func (c *Center) RoleCredentials(ctx context.Context, by audit.Actor, broker Bro
 		if !u.Active {
 			return subject, &Error{Code: UserDisabled, Subject: u.UserName}
 		}
-		granted, err := access(tx, user)
+		role, err := tx.RoleOf(user, account, permissionSet)
+		if errors.Is(err, ErrNoRow) {
+			return subject, &Error{Code: RoleNotAssigned, Subject: subject}
+		}
 		if err != nil {
 			return subject, err
 		}
-		for _, a := range granted {
-			for _, p := range a.PermissionSets {
-				if a.Account.ID == account && p.Name == permissionSet {
-					request = RoleRequest{a.Account, p, p.RoleName(account), u.UserName, p.SessionDuration}
-					return subject, nil
-				}
-			}
-		}
-		return subject, &Error{Code: RoleNotAssigned, Subject: subject}
+		request = RoleRequest{role.Account, role.PermissionSet, role.RoleName, u.UserName, role.PermissionSet.SessionDuration}
+		return subject, nil
 	})
 	if err != nil {
 		return RoleCredentials{}, err

@@ -223,7 +223,7 @@ const administratorAccess = "arn:aws:iam::aws:policy/AdministratorAccess"
 
 // administratorsOfAccounts returns who has AdministratorAccess in an AWS account, directly or by a group.
 func administratorsOfAccounts(r Reader) (map[UserID]bool, error) {
-	sets, err := r.PermissionSets()
+	sets, err := r.PermissionSets(PermissionSetQuery{})
 	if err != nil {
 		return nil, err
 	}

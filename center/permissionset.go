@@ -2,26 +2,19 @@ package center
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
 )
-
-// Account is an AWS account that permission sets are assigned in.
-type Account struct {
-	ID    string // 12 digits
-	Name  string
-	Email string
-}
 
 // PermissionSet is a named bundle of policies: a role that appears in the accounts where it is assigned.
 type PermissionSet struct {
@@ -31,19 +24,42 @@ type PermissionSet struct {
 	SessionDuration time.Duration // 1–12 hours
 	RelayState      string
 	ManagedPolicies []string // ARNs of AWS managed policies, in the order they were attached
-	InlinePolicy    string   // JSON, or empty
-	CreatedAt       time.Time
+	// CustomerPolicies name policies that each account must have itself, in the order they were attached.
+	CustomerPolicies []PolicyReference
+	Boundary         *Boundary
+	InlinePolicy     string // JSON, or empty
+	Tags             []Tag  // in the order of their keys
+	CreatedAt        time.Time
+	// Revision counts the changes that reach accounts only when the set is provisioned there again.
+	Revision int64
+}
+
+// PolicyReference names a customer managed policy, which must exist by this name and path in every account that the set is provisioned in.
+type PolicyReference struct {
+	Name string
+	Path string // begins and ends with a slash
+}
+
+// Boundary is a permissions boundary: a managed policy, or a reference to a customer managed one.
+type Boundary struct {
+	ManagedPolicy  string // an ARN
+	CustomerPolicy *PolicyReference
 }
 
 const (
 	defaultSession = time.Hour
-	maxPolicies    = 25
-	maxInline      = 32768
+	maxPolicies    = 25    // managed and customer managed together. Source: user guide, quotas
+	maxInline      = 10240 // without white space. Source: user guide, quotas
+	maxInlineWhole = 32768 // Source: the service model
+
+	// MaxPermissionSets bounds the permission sets of an instance. Source: user guide, quotas.
+	MaxPermissionSets = 3500
 )
 
 var (
-	accountID         = regexp.MustCompile(`^\d{12}$`)
 	permissionSetName = regexp.MustCompile(`^[\w+=,.@-]{1,32}$`)
+	policyName        = regexp.MustCompile(`^[\w+=,.@-]{1,128}$`)
+	policyPath        = regexp.MustCompile(`^/([A-Za-z0-9.,+@=_-]+/)*$`)
 	managedPolicyARN  = regexp.MustCompile(`^arn:(aws|aws-us-gov|aws-cn):iam::aws:policy/[\w+=,.@/-]{1,512}$`)
 )
 
@@ -58,53 +74,101 @@ func (p PermissionSet) check() error {
 		return &Error{Code: InvalidValue, Field: "SessionDuration", Detail: "want 1 to 12 hours"}
 	case utf8.RuneCountInString(p.RelayState) > 240:
 		return &Error{Code: InvalidValue, Field: "RelayState", Detail: "longer than 240 characters"}
-	case len(p.InlinePolicy) > maxInline:
-		return &Error{Code: InvalidValue, Field: "InlinePolicy", Detail: "longer than 32768 characters"}
-	case p.InlinePolicy != "" && !json.Valid([]byte(p.InlinePolicy)):
-		return &Error{Code: InvalidValue, Field: "InlinePolicy", Detail: "not JSON"}
-	case len(p.ManagedPolicies) > maxPolicies:
-		return &Error{Code: InvalidValue, Field: "ManagedPolicyArn", Detail: "at most 25 policies"}
+	case len(p.ManagedPolicies)+len(p.CustomerPolicies) > maxPolicies:
+		return &Error{Code: QuotaExceeded, Subject: p.Name, Detail: "at most 25 managed and customer managed policies"}
+	}
+	if err := checkPolicy("InlinePolicy", p.InlinePolicy); err != nil {
+		return err
+	}
+	if err := p.Boundary.check(); err != nil {
+		return err
 	}
 	return checkText("Description", strings.NewReplacer("\n", "", "\r", "", "\t", "").Replace(p.Description), 700)
 }
 
-// RoleName is the name of the role that the permission set has in an account. The suffix stays as long as the permission set does.
-func (p PermissionSet) RoleName(account string) string {
-	sum := sha256.Sum256([]byte(p.ARN + "/" + account))
-	return "AWSReservedSSO_" + p.Name + "_" + hex.EncodeToString(sum[:8])
+// checkPolicy checks what can be known of a policy document without IAM: that it is a JSON object with statements, and its size.
+func checkPolicy(field, policy string) error {
+	if policy == "" {
+		return nil
+	}
+	refuse := func(detail string) error { return &Error{Code: InvalidValue, Field: field, Detail: detail} }
+	var document struct{ Statement json.RawMessage }
+	var syntax *json.SyntaxError
+	switch err := json.Unmarshal([]byte(policy), &document); {
+	case errors.As(err, &syntax):
+		return refuse(fmt.Sprintf("not JSON: %v at byte %d", err, syntax.Offset))
+	case err != nil:
+		return refuse("a policy is a JSON object")
+	case len(document.Statement) == 0:
+		return refuse("the policy has no Statement")
+	}
+	size := utf8.RuneCountInString(policy)
+	for _, r := range policy {
+		if unicode.IsSpace(r) {
+			size--
+		}
+	}
+	if size > maxInline || len(policy) > maxInlineWhole {
+		return &Error{Code: QuotaExceeded, Field: field, Detail: "longer than 10240 characters without white space"}
+	}
+	return nil
 }
 
-// PutAccount adds an account or renames it.
-func (c *Center) PutAccount(ctx context.Context, by audit.Actor, a Account) error {
-	return c.change(ctx, by, "PutAccount", func(tx Tx) (string, error) {
-		if !accountID.MatchString(a.ID) {
-			return a.ID, &Error{Code: InvalidValue, Field: "AccountId", Detail: "want 12 digits"}
-		}
-		if err := checkText("Name", a.Name, 128); err != nil {
-			return a.ID, err
-		}
-		return a.ID, tx.PutAccount(a)
-	})
+func (b *Boundary) check() error {
+	switch {
+	case b == nil:
+		return nil
+	case (b.ManagedPolicy == "") == (b.CustomerPolicy == nil):
+		return &Error{Code: InvalidValue, Field: "PermissionsBoundary", Detail: "want exactly one of ManagedPolicyArn and CustomerManagedPolicyReference"}
+	case b.CustomerPolicy != nil:
+		return b.CustomerPolicy.check()
+	case !managedPolicyARN.MatchString(b.ManagedPolicy):
+		return &Error{Code: InvalidValue, Field: "ManagedPolicyArn", Detail: "want the ARN of an AWS managed policy"}
+	}
+	return nil
 }
 
-// Accounts lists the accounts in the order of their ids.
-func (c *Center) Accounts(ctx context.Context) (accounts []Account, err error) {
-	err = c.Store.View(ctx, func(r Reader) (err error) {
-		accounts, err = r.Accounts()
-		return err
-	})
-	return accounts, err
+func (r PolicyReference) check() error {
+	switch {
+	case !policyName.MatchString(r.Name):
+		return &Error{Code: InvalidValue, Field: "CustomerManagedPolicyReference.Name", Detail: "want 1 to 128 letters, digits or + = , . @ - _"}
+	case len(r.Path) > 512 || !policyPath.MatchString(r.Path):
+		return &Error{Code: InvalidValue, Field: "CustomerManagedPolicyReference.Path", Detail: "want a path that begins and ends with a slash"}
+	}
+	return nil
+}
+
+// newRoleName makes the name of the role that the permission set has in an account as long as it is provisioned there. The suffix is another one each time.
+// Source: user guide, "Referencing permission sets in resource policies".
+func (p PermissionSet) newRoleName() string { return rolePrefix + p.Name + "_" + authn.NewHex(8) }
+
+const rolePrefix = "AWSReservedSSO_"
+
+// PermissionSetQuery selects permission sets.
+type PermissionSetQuery struct {
+	After string // only those whose ARN sorts after this one
+	Limit int    // 0: all
 }
 
 // CreatePermissionSet adds a permission set. It fails with PermissionSetTaken or a code of kind Invalid.
 func (c *Center) CreatePermissionSet(ctx context.Context, by audit.Actor, p PermissionSet) (PermissionSet, error) {
-	p.ARN = "arn:aws:sso:::permissionSet/" + strings.TrimPrefix(c.Instance.ARN, "arn:aws:sso:::instance/") + "/ps-" + authn.NewHex(8)
+	p.ARN = "arn:aws:sso:::permissionSet/" + c.Instance.shortID() + "/ps-" + authn.NewHex(8)
 	p.CreatedAt = c.now()
 	if p.SessionDuration == 0 {
 		p.SessionDuration = defaultSession
 	}
 	err := c.change(ctx, by, "CreatePermissionSet", func(tx Tx) (string, error) {
 		if err := p.check(); err != nil {
+			return p.Name, err
+		}
+		n, err := tx.CountPermissionSets()
+		if err != nil {
+			return p.Name, err
+		}
+		if n >= MaxPermissionSets {
+			return p.Name, &Error{Code: QuotaExceeded, Subject: p.Name, Detail: fmt.Sprintf("at most %d permission sets", MaxPermissionSets)}
+		}
+		if p.Tags, err = withTags(nil, p.Tags); err != nil {
 			return p.Name, err
 		}
 		if _, err := tx.PermissionSetByName(p.Name); err == nil {
@@ -126,11 +190,11 @@ func (c *Center) UpdatePermissionSet(ctx context.Context, by audit.Actor, action
 			return arn, orRefuse(err, PermissionSetNotFound, arn)
 		}
 		p := old
-		p.ManagedPolicies = slices.Clone(old.ManagedPolicies)
+		p.ManagedPolicies, p.CustomerPolicies = slices.Clone(old.ManagedPolicies), slices.Clone(old.CustomerPolicies)
 		if err := edit(&p); err != nil {
 			return arn, err
 		}
-		p.ARN, p.Name, p.CreatedAt = old.ARN, old.Name, old.CreatedAt
+		p.ARN, p.Name, p.CreatedAt, p.Revision = old.ARN, old.Name, old.CreatedAt, old.Revision+1
 		if err := p.check(); err != nil {
 			return arn, err
 		}
@@ -164,6 +228,32 @@ func (c *Center) DetachManagedPolicy(ctx context.Context, by audit.Actor, arn, p
 	})
 }
 
+// AttachCustomerPolicy attaches a reference to a customer managed policy. It fails with PolicyAttached.
+func (c *Center) AttachCustomerPolicy(ctx context.Context, by audit.Actor, arn string, policy PolicyReference) error {
+	return c.UpdatePermissionSet(ctx, by, "AttachCustomerManagedPolicyReferenceToPermissionSet", arn, func(p *PermissionSet) error {
+		if err := policy.check(); err != nil {
+			return err
+		}
+		if slices.Contains(p.CustomerPolicies, policy) {
+			return &Error{Code: PolicyAttached, Subject: policy.Path + policy.Name}
+		}
+		p.CustomerPolicies = append(p.CustomerPolicies, policy)
+		return nil
+	})
+}
+
+// DetachCustomerPolicy detaches a reference to a customer managed policy. It fails with PolicyNotAttached.
+func (c *Center) DetachCustomerPolicy(ctx context.Context, by audit.Actor, arn string, policy PolicyReference) error {
+	return c.UpdatePermissionSet(ctx, by, "DetachCustomerManagedPolicyReferenceFromPermissionSet", arn, func(p *PermissionSet) error {
+		i := slices.Index(p.CustomerPolicies, policy)
+		if i < 0 {
+			return &Error{Code: PolicyNotAttached, Subject: policy.Path + policy.Name}
+		}
+		p.CustomerPolicies = slices.Delete(p.CustomerPolicies, i, i+1)
+		return nil
+	})
+}
+
 // DeletePermissionSet removes a permission set that is not assigned anywhere; otherwise it fails with PermissionSetInUse.
 func (c *Center) DeletePermissionSet(ctx context.Context, by audit.Actor, arn string) error {
 	return c.change(ctx, by, "DeletePermissionSet", func(tx Tx) (string, error) {
@@ -183,7 +273,7 @@ func (c *Center) DeletePermissionSet(ctx context.Context, by audit.Actor, arn st
 
 // PermissionSet returns one permission set, or PermissionSetNotFound.
 func (c *Center) PermissionSet(ctx context.Context, arn string) (p PermissionSet, err error) {
-	err = c.Store.View(ctx, func(r Reader) (err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		p, err = r.PermissionSet(arn)
 		return orRefuse(err, PermissionSetNotFound, arn)
 	})
@@ -191,9 +281,9 @@ func (c *Center) PermissionSet(ctx context.Context, arn string) (p PermissionSet
 }
 
 // PermissionSets lists the permission sets in the order of their ARNs.
-func (c *Center) PermissionSets(ctx context.Context) (sets []PermissionSet, err error) {
-	err = c.Store.View(ctx, func(r Reader) (err error) {
-		sets, err = r.PermissionSets()
+func (c *Center) PermissionSets(ctx context.Context, q PermissionSetQuery) (sets []PermissionSet, err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
+		sets, err = r.PermissionSets(q)
 		return err
 	})
 	return sets, err

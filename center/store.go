@@ -63,12 +63,27 @@ type Reader interface {
 
 	Account(id string) (Account, error)
 	Accounts() ([]Account, error)
+	AccountsOf(AccessQuery) ([]Account, error)
+	RolesOf(user UserID, account string) ([]PermissionSet, error) // in the order of names
+	RoleOf(user UserID, account, permissionSet string) (Role, error)
 	PermissionSet(arn string) (PermissionSet, error)
 	PermissionSetByName(string) (PermissionSet, error)
-	PermissionSets() ([]PermissionSet, error)
+	PermissionSets(PermissionSetQuery) ([]PermissionSet, error)
+	CountPermissionSets() (int, error)
+	Provisioned(account, permissionSet string) (Provisioned, error)
+	ProvisionedRoles(ProvisionedQuery) ([]Provisioned, error)
 	Assignments(AssignmentQuery) ([]Assignment, error)
 	AssignmentRequest(id string) (AssignmentRequest, error)
 	AssignmentRequests(AssignmentRequestQuery) ([]AssignmentRequest, error)
+
+	InstanceSettings() (InstanceSettings, error)
+	Application(arn string) (Application, error)
+	Applications(after string, limit int) ([]Application, error)
+	CountApplications() (int, error)
+	ApplicationAssignments(ApplicationAssignmentQuery) ([]ApplicationAssignment, error)
+	TokenIssuer(arn string) (TokenIssuer, error)
+	TokenIssuers() ([]TokenIssuer, error)
+	ClientToken(id string) (ClientToken, error)
 
 	AccessKey(id string) (AccessKey, error)
 	AccessKeys() ([]AccessKey, error)
@@ -126,6 +141,20 @@ type Tx interface {
 	PutAssignment(Assignment) error
 	DeleteAssignment(Assignment) error
 	PutAssignmentRequest(AssignmentRequest) error
+	PutProvisioned(Provisioned) error
+	// MarkProvisioned notes the revision that a permission set is provisioned with, in one account or ("") in all where it is.
+	MarkProvisioned(permissionSet, account string, revision int64) error
+	DeleteProvisioned(account, permissionSet string) error
+
+	PutInstanceSettings(InstanceSettings) error
+	PutApplication(Application) error
+	DeleteApplication(arn string) error
+	PutApplicationAssignment(ApplicationAssignment) error
+	DeleteApplicationAssignment(ApplicationAssignment) error
+	DeleteApplicationAssignmentsOf(arn string) error
+	PutTokenIssuer(TokenIssuer) error
+	DeleteTokenIssuer(arn string) error
+	PutClientToken(ClientToken) error
 
 	PutAccessKey(AccessKey) error
 	DeleteAccessKey(id string) error
@@ -145,8 +174,10 @@ type Tx interface {
 	DeleteMFADevicesOf(principal string) error
 	PutUsedAssertion(UsedAssertion) error
 
-	// DeleteExpired removes sessions, tickets and used assertions whose time is over.
+	// DeleteExpired removes sessions, tickets, used assertions and client tokens whose time is over.
 	DeleteExpired(now time.Time) error
+	// DeleteRequests removes requests that were made before.
+	DeleteRequests(before time.Time) error
 
 	AppendEvent(audit.Event) error
 }
@@ -160,5 +191,7 @@ type EventQuery struct {
 
 // Sweep removes what has expired, and warns of what will. A background job calls it now and then.
 func (c *Center) Sweep(ctx context.Context) error {
-	return errors.Join(c.Store.Update(ctx, func(tx Tx) error { return tx.DeleteExpired(c.now()) }), c.WarnOfExpiry(ctx))
+	return errors.Join(c.Store.Update(ctx, func(tx Tx) error {
+		return errors.Join(tx.DeleteExpired(c.now()), tx.DeleteRequests(c.now().Add(-requestsKept)))
+	}), c.WarnOfExpiry(ctx))
 }

@@ -34,6 +34,8 @@ func Store(t *testing.T, open func(t *testing.T) center.Store) {
 		{"settings, tokens, keys and sessions round trip", nouns},
 		{"tickets, devices and sessions belong to somebody and end", signIns},
 		{"assignments and their requests are selected by every field", assignments},
+		{"access comes by users and groups, in pages, with its roles", access},
+		{"applications, token issuers and settings round trip", applications},
 		{"what has expired is removed and nothing else", expiry},
 		{"events come newest first and by request", events},
 	} {
@@ -87,7 +89,7 @@ func lists(t *testing.T, s center.Store) {
 	view(t, s, func(r center.Reader) error {
 		keys, e1 := r.AccessKeys()
 		accounts, e2 := r.Accounts()
-		sets, e3 := r.PermissionSets()
+		sets, e3 := r.PermissionSets(center.PermissionSetQuery{})
 		tokens, e4 := r.BearerTokens()
 		if len(keys) != 2 || keys[1].Role != center.RoleReadOnly || len(accounts) != 1 || len(sets) != 1 || len(tokens) != 2 || !tokens[1].Standard() {
 			t.Errorf("lists %v %v %v %v", keys, accounts, sets, tokens)

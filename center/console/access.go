@@ -25,7 +25,7 @@ func putAccount(p page) error {
 }
 
 func permissionSets(p page) error {
-	list, err := p.h.Center.PermissionSets(p.Context())
+	list, err := p.h.Center.PermissionSets(p.Context(), center.PermissionSetQuery{})
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func assignments(p page) error {
 	if d.Accounts, err = c.Accounts(ctx); err != nil {
 		return err
 	}
-	if d.Sets, err = c.PermissionSets(ctx); err != nil {
+	if d.Sets, err = c.PermissionSets(ctx, center.PermissionSetQuery{}); err != nil {
 		return err
 	}
 	names := map[string]string{}

@@ -25,7 +25,7 @@ func dashboard(p page) error {
 		users, e1 := r.CountUsers(center.UserQuery{})
 		groups, e2 := r.CountGroups(center.GroupQuery{})
 		accounts, e3 := r.Accounts()
-		sets, e4 := r.PermissionSets()
+		sets, e4 := r.PermissionSets(center.PermissionSetQuery{})
 		events, e5 := r.Events(center.EventQuery{Limit: 8})
 		d.Users, d.Groups, d.Accounts, d.Sets, d.Events = users, groups, len(accounts), len(sets), events
 		return errors.Join(e1, e2, e3, e4, e5)
@@ -159,7 +159,7 @@ func showUser(p page, id center.UserID, oneTime string) error {
 		}
 		d.Groups = append(d.Groups, g)
 	}
-	if d.Access, err = c.Access(ctx, d.User.ID); err != nil {
+	if d.Access, err = c.Access(ctx, center.AccessQuery{User: d.User.ID, ByName: true, Limit: pageSize}); err != nil {
 		return err
 	}
 	if d.Devices, err = c.Devices(ctx, string(d.User.ID)); err != nil {

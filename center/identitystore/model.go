@@ -40,16 +40,16 @@ var (
 	document  = &awsapi.Shape{}
 
 	extensionName = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 50, Pattern: awsapi.NewPattern(`aws:identitystore:[a-z]{1,20}`)}
-	typed         = structure(members{"Value": text, "Type": text, "Primary": flag})
+	typed         = awsapi.StructureOf(awsapi.Members{"Value": text, "Type": text, "Primary": flag})
 	maxResults    = &awsapi.Shape{Kind: awsapi.Integer, Min: 1, Max: 100}
 	nextToken     = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 65535, Pattern: awsapi.NewPattern(`[-a-zA-Z0-9+=/:_]*`)}
-	filters       = listShape(0, 1, structure(members{"AttributePath": path, "AttributeValue": text}, "AttributePath", "AttributeValue"))
-	extensions    = listShape(1, 10, extensionName)
-	alternate     = structure(members{
-		"ExternalId":      structure(members{"Issuer": issuerID, "Id": issuerID}, "Issuer", "Id"),
-		"UniqueAttribute": structure(members{"AttributePath": path, "AttributeValue": document}, "AttributePath", "AttributeValue")})
-	member     = structure(members{"UserId": objectID})
-	operations = listShape(1, 100, structure(members{"AttributePath": path, "AttributeValue": document}, "AttributePath"))
+	filters       = awsapi.ListOf(0, 1, awsapi.StructureOf(awsapi.Members{"AttributePath": path, "AttributeValue": text}, "AttributePath", "AttributeValue"))
+	extensions    = awsapi.ListOf(1, 10, extensionName)
+	alternate     = awsapi.StructureOf(awsapi.Members{
+		"ExternalId":      awsapi.StructureOf(awsapi.Members{"Issuer": issuerID, "Id": issuerID}, "Issuer", "Id"),
+		"UniqueAttribute": awsapi.StructureOf(awsapi.Members{"AttributePath": path, "AttributeValue": document}, "AttributePath", "AttributeValue")})
+	member     = awsapi.StructureOf(awsapi.Members{"UserId": objectID})
+	operations = awsapi.ListOf(1, 100, awsapi.StructureOf(awsapi.Members{"AttributePath": path, "AttributeValue": document}, "AttributePath"))
 )
 
 // isObjectID is objectID's pattern without a regular expression: every request has such an id.
@@ -73,37 +73,27 @@ func isObjectID(s string) bool {
 	return true
 }
 
-type members = map[string]*awsapi.Shape
-
-func structure(m members, required ...string) *awsapi.Shape {
-	return &awsapi.Shape{Kind: awsapi.Structure, Members: m, Required: required}
-}
-
-func listShape(least, most int, of *awsapi.Shape) *awsapi.Shape {
-	return &awsapi.Shape{Kind: awsapi.List, Min: least, Max: most, Of: of}
-}
-
 // input is the shape of an operation's input. Every operation has the identity store's id.
-func input(m members, required ...string) *awsapi.Shape {
+func input(m awsapi.Members, required ...string) *awsapi.Shape {
 	m["IdentityStoreId"] = storeID
-	return structure(m, append([]string{"IdentityStoreId"}, required...)...)
+	return awsapi.StructureOf(m, append([]string{"IdentityStoreId"}, required...)...)
 }
 
 // lists is the input of an operation that answers in pages.
-func lists(m members, required ...string) *awsapi.Shape {
+func lists(m awsapi.Members, required ...string) *awsapi.Shape {
 	m["MaxResults"], m["NextToken"] = maxResults, nextToken
 	return input(m, required...)
 }
 
-var createUserShape = input(members{
+var createUserShape = input(awsapi.Members{
 	"UserName": userName, "DisplayName": text, "NickName": text, "ProfileUrl": text, "UserType": text, "Title": text, "PreferredLanguage": text, "Locale": text,
 	"Timezone": text, "Website": text, "Birthdate": text,
-	"Name":         structure(members{"Formatted": text, "FamilyName": text, "GivenName": text, "MiddleName": text, "HonorificPrefix": text, "HonorificSuffix": text}),
-	"Emails":       listShape(1, 1, typed),
-	"PhoneNumbers": listShape(1, 1, typed),
-	"Roles":        listShape(1, 1, typed),
-	"Addresses": listShape(1, 1, structure(members{"StreetAddress": text, "Locality": text, "Region": text, "PostalCode": text, "Country": text, "Formatted": text, "Type": text,
+	"Name":         awsapi.StructureOf(awsapi.Members{"Formatted": text, "FamilyName": text, "GivenName": text, "MiddleName": text, "HonorificPrefix": text, "HonorificSuffix": text}),
+	"Emails":       awsapi.ListOf(1, 1, typed),
+	"PhoneNumbers": awsapi.ListOf(1, 1, typed),
+	"Roles":        awsapi.ListOf(1, 1, typed),
+	"Addresses": awsapi.ListOf(1, 1, awsapi.StructureOf(awsapi.Members{"StreetAddress": text, "Locality": text, "Region": text, "PostalCode": text, "Country": text, "Formatted": text, "Type": text,
 		"Primary": flag})),
-	"Photos":     listShape(1, 3, structure(members{"Value": text, "Type": text, "Display": text, "Primary": flag}, "Value")),
+	"Photos":     awsapi.ListOf(1, 3, awsapi.StructureOf(awsapi.Members{"Value": text, "Type": text, "Display": text, "Primary": flag}, "Value")),
 	"Extensions": {Kind: awsapi.Map, Min: 1, Max: 10, Key: extensionName, Of: document},
 })

@@ -47,7 +47,7 @@ func (h *Handler) view(u center.User, title string, data any) web.View {
 }
 
 func (h *Handler) accounts(w http.ResponseWriter, r *http.Request, u center.User) {
-	access, err := h.Center.Access(r.Context(), u.ID)
+	access, err := h.Center.Access(r.Context(), center.AccessQuery{User: u.ID, ByName: true})
 	if err != nil {
 		h.fail(w, r, u, err)
 		return
@@ -100,7 +100,7 @@ func lines(pairs [][2]string, before, between, after string) string {
 }
 
 func (h *Handler) account(r *http.Request, u center.User, id string) (center.Account, error) {
-	access, err := h.Center.Access(r.Context(), u.ID)
+	access, err := h.Center.Access(r.Context(), center.AccessQuery{User: u.ID, ByName: true})
 	for _, a := range access {
 		if a.Account.ID == id {
 			return a.Account, nil

@@ -2,13 +2,24 @@ package ssoadmin
 
 import (
 	"context"
-	"slices"
-	"sort"
 
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
 )
+
+// assignments are the operations on account assignments and on provisioning.
+func (h *Handler) assignments() []awsapi.Operation {
+	return []awsapi.Operation{
+		within(h, "CreateAccountAssignment", h.createAssignment), within(h, "DeleteAccountAssignment", h.deleteAssignment),
+		within(h, "DescribeAccountAssignmentCreationStatus", h.creationStatus), within(h, "DescribeAccountAssignmentDeletionStatus", h.deletionStatus),
+		within(h, "ListAccountAssignmentCreationStatus", h.listCreationStatus), within(h, "ListAccountAssignmentDeletionStatus", h.listDeletionStatus),
+		within(h, "ListAccountAssignments", h.listAssignments), within(h, "ListAccountAssignmentsForPrincipal", h.listAssignmentsForPrincipal),
+		within(h, "ProvisionPermissionSet", h.provision), within(h, "DescribePermissionSetProvisioningStatus", h.provisioningStatus),
+		within(h, "ListPermissionSetProvisioningStatus", h.listProvisioningStatus),
+		within(h, "ListAccountsForProvisionedPermissionSet", h.listAccounts), within(h, "ListPermissionSetsProvisionedToAccount", h.listProvisioned),
+	}
+}
 
 type assignmentInput struct {
 	instance
@@ -19,11 +30,8 @@ type assignmentInput struct {
 	PrincipalID      string `json:"PrincipalId"`
 }
 
-func (in assignmentInput) assignment() (center.Assignment, error) {
-	if in.TargetType != "AWS_ACCOUNT" {
-		return center.Assignment{}, invalid("TargetType must be AWS_ACCOUNT")
-	}
-	return center.Assignment{AccountID: in.TargetID, PermissionSetARN: in.PermissionSetArn, PrincipalType: center.PrincipalType(in.PrincipalType), PrincipalID: in.PrincipalID}, nil
+func (in assignmentInput) assignment() center.Assignment {
+	return center.Assignment{AccountID: in.TargetID, PermissionSetARN: in.PermissionSetArn, PrincipalType: center.PrincipalType(in.PrincipalType), PrincipalID: in.PrincipalID}
 }
 
 // status is the record of a request.
@@ -49,26 +57,12 @@ type creationOutput struct{ AccountAssignmentCreationStatus status }
 type deletionOutput struct{ AccountAssignmentDeletionStatus status }
 
 func (h *Handler) createAssignment(ctx context.Context, who awsapi.Caller, in assignmentInput) (creationOutput, error) {
-	if err := h.check(in.instance); err != nil {
-		return creationOutput{}, err
-	}
-	a, err := in.assignment()
-	if err != nil {
-		return creationOutput{}, err
-	}
-	r, err := h.Center.CreateAssignment(ctx, awsdoor.Actor(who), a)
+	r, err := h.Center.CreateAssignment(ctx, awsdoor.Actor(who), in.assignment())
 	return creationOutput{showStatus(r)}, err
 }
 
 func (h *Handler) deleteAssignment(ctx context.Context, who awsapi.Caller, in assignmentInput) (deletionOutput, error) {
-	if err := h.check(in.instance); err != nil {
-		return deletionOutput{}, err
-	}
-	a, err := in.assignment()
-	if err != nil {
-		return deletionOutput{}, err
-	}
-	r, err := h.Center.DeleteAssignment(ctx, awsdoor.Actor(who), a)
+	r, err := h.Center.DeleteAssignment(ctx, awsdoor.Actor(who), in.assignment())
 	return deletionOutput{showStatus(r)}, err
 }
 
@@ -76,20 +70,15 @@ type statusInput struct {
 	instance
 	AccountAssignmentCreationRequestID string `json:"AccountAssignmentCreationRequestId"`
 	AccountAssignmentDeletionRequestID string `json:"AccountAssignmentDeletionRequestId"`
+	ProvisionPermissionSetRequestID    string `json:"ProvisionPermissionSetRequestId"`
 }
 
 func (h *Handler) creationStatus(ctx context.Context, _ awsapi.Caller, in statusInput) (creationOutput, error) {
-	if err := h.check(in.instance); err != nil {
-		return creationOutput{}, err
-	}
 	r, err := h.Center.AssignmentRequest(ctx, center.Creation, in.AccountAssignmentCreationRequestID)
 	return creationOutput{showStatus(r)}, err
 }
 
 func (h *Handler) deletionStatus(ctx context.Context, _ awsapi.Caller, in statusInput) (deletionOutput, error) {
-	if err := h.check(in.instance); err != nil {
-		return deletionOutput{}, err
-	}
 	r, err := h.Center.AssignmentRequest(ctx, center.Deletion, in.AccountAssignmentDeletionRequestID)
 	return deletionOutput{showStatus(r)}, err
 }
@@ -127,24 +116,18 @@ func (h *Handler) listDeletionStatus(ctx context.Context, _ awsapi.Caller, in li
 	return deletionStatuses{list, next}, err
 }
 
-// maxStatuses is how many of the newest requests the lists go back.
-const maxStatuses = 1000
-
 func (h *Handler) statuses(ctx context.Context, kind center.RequestKind, in listStatusInput) ([]statusMetadata, string, error) {
-	list := []statusMetadata{}
-	if err := h.check(in.instance); err != nil {
-		return list, "", err
-	}
-	requests, err := h.Center.AssignmentRequests(ctx, center.AssignmentRequestQuery{Kind: kind, Status: center.RequestStatus(in.Filter.Status), Limit: maxStatuses})
+	out := []statusMetadata{}
+	p, err := in.of(1, "List"+string(kind), in.Filter.Status)
 	if err != nil {
-		return list, "", err
+		return out, "", err
 	}
-	sort.Slice(requests, func(i, j int) bool { return requests[i].ID < requests[j].ID })
-	page, next, err := cut(in.paging, "List"+string(kind), requests, func(r center.AssignmentRequest) string { return r.ID })
-	for _, r := range page {
-		list = append(list, statusMetadata{string(r.Status), r.ID, awsapi.Timestamp(r.CreatedAt)})
+	requests, err := h.Center.AssignmentRequests(ctx, center.AssignmentRequestQuery{Kind: kind, Status: center.RequestStatus(in.Filter.Status), Before: p.begin(), Limit: p.limit()})
+	requests, next := cut(p, requests, func(r center.AssignmentRequest) string { return r.ID })
+	for _, r := range requests {
+		out = append(out, statusMetadata{string(r.Status), r.ID, awsapi.Timestamp(r.CreatedAt)})
 	}
-	return list, next, err
+	return out, next, err
 }
 
 type listAssignmentsInput struct {
@@ -171,94 +154,43 @@ type assignmentsOutput struct {
 	NextToken          string `json:",omitempty"`
 }
 
+// listAssignments refuses a permission set that is not there: the Terraform provider takes that for an assignment that is gone.
 func (h *Handler) listAssignments(ctx context.Context, _ awsapi.Caller, in listAssignmentsInput) (assignmentsOutput, error) {
-	if err := h.check(in.instance); err != nil {
-		return assignmentsOutput{AccountAssignments: []assignment{}}, err
+	if _, err := h.Center.PermissionSet(ctx, in.PermissionSetArn); err != nil {
+		return assignmentsOutput{}, err
 	}
-	list, err := h.Center.Assignments(ctx, center.AssignmentQuery{AccountID: in.AccountID, PermissionSetARN: in.PermissionSetArn})
+	p, err := in.of(4, "ListAccountAssignments", in.AccountID, in.PermissionSetArn)
 	if err != nil {
 		return assignmentsOutput{}, err
 	}
-	return pageOfAssignments(in.paging, "ListAccountAssignments", list)
-}
-
-func pageOfAssignments(p paging, operation string, list []center.Assignment) (assignmentsOutput, error) {
-	out := assignmentsOutput{AccountAssignments: []assignment{}}
-	key := func(a center.Assignment) string {
-		return a.AccountID + "/" + a.PermissionSetARN + "/" + string(a.PrincipalType) + "/" + a.PrincipalID
-	}
-	sort.Slice(list, func(i, j int) bool { return key(list[i]) < key(list[j]) })
-	page, next, err := cut(p, operation, list, key)
-	for _, a := range page {
-		out.AccountAssignments = append(out.AccountAssignments, assignment{a.AccountID, a.PermissionSetARN, string(a.PrincipalType), a.PrincipalID})
-	}
-	out.NextToken = next
-	return out, err
+	return h.pageOfAssignments(ctx, p, center.AssignmentQuery{AccountID: in.AccountID, PermissionSetARN: in.PermissionSetArn})
 }
 
 // listAssignmentsForPrincipal includes, for a user, the assignments of the user's groups, shown with the group as principal.
 func (h *Handler) listAssignmentsForPrincipal(ctx context.Context, _ awsapi.Caller, in listAssignmentsInput) (assignmentsOutput, error) {
-	if err := h.check(in.instance); err != nil {
-		return assignmentsOutput{AccountAssignments: []assignment{}}, err
-	}
-	q := center.AssignmentQuery{PrincipalType: center.PrincipalType(in.PrincipalType), PrincipalID: in.PrincipalID, AccountID: in.Filter.AccountID}
-	list, err := h.Center.Assignments(ctx, q)
+	p, err := in.of(4, "ListAccountAssignmentsForPrincipal", in.PrincipalID, in.Filter.AccountID)
 	if err != nil {
 		return assignmentsOutput{}, err
 	}
-	if q.PrincipalType == center.PrincipalUser {
-		ms, err := h.Center.Memberships(ctx, center.MembershipQuery{UserID: center.UserID(in.PrincipalID)})
-		if err != nil {
-			return assignmentsOutput{}, err
-		}
-		for _, m := range ms {
-			more, err := h.Center.Assignments(ctx, center.AssignmentQuery{PrincipalType: center.PrincipalGroup, PrincipalID: string(m.GroupID), AccountID: q.AccountID})
-			if err != nil {
-				return assignmentsOutput{}, err
-			}
-			list = append(list, more...)
-		}
+	q := center.AssignmentQuery{AccountID: in.Filter.AccountID, HeldBy: center.UserID(in.PrincipalID)}
+	if in.PrincipalType == string(center.PrincipalGroup) {
+		q.HeldBy, q.PrincipalType, q.PrincipalID = "", center.PrincipalGroup, in.PrincipalID
 	}
-	return pageOfAssignments(in.paging, "ListAccountAssignmentsForPrincipal", list)
+	return h.pageOfAssignments(ctx, p, q)
 }
 
-type accountsOutput struct {
-	AccountIDs []string `json:"AccountIds"`
-	NextToken  string   `json:",omitempty"`
-}
-
-// listAccounts lists the accounts that a permission set is assigned in, where it counts as provisioned.
-func (h *Handler) listAccounts(ctx context.Context, _ awsapi.Caller, in listAssignmentsInput) (accountsOutput, error) {
-	if err := h.check(in.instance); err != nil {
-		return accountsOutput{}, err
+func (h *Handler) pageOfAssignments(ctx context.Context, p page, q center.AssignmentQuery) (assignmentsOutput, error) {
+	out := assignmentsOutput{AccountAssignments: []assignment{}}
+	if a := p.after; a != nil {
+		q.After = center.Assignment{AccountID: a[0], PermissionSetARN: a[1], PrincipalType: center.PrincipalType(a[2]), PrincipalID: a[3]}
 	}
-	list, err := h.Center.Assignments(ctx, center.AssignmentQuery{PermissionSetARN: in.PermissionSetArn})
-	if err != nil {
-		return accountsOutput{}, err
-	}
-	page, next, err := cut(in.paging, "ListAccountsForProvisionedPermissionSet", distinct(list, func(a center.Assignment) string { return a.AccountID }), same)
-	return accountsOutput{page, next}, err
-}
-
-func (h *Handler) listProvisioned(ctx context.Context, _ awsapi.Caller, in listAssignmentsInput) (listPermissionSetsOutput, error) {
-	if err := h.check(in.instance); err != nil {
-		return listPermissionSetsOutput{}, err
-	}
-	list, err := h.Center.Assignments(ctx, center.AssignmentQuery{AccountID: in.AccountID})
-	if err != nil {
-		return listPermissionSetsOutput{}, err
-	}
-	page, next, err := cut(in.paging, "ListPermissionSetsProvisionedToAccount", distinct(list, func(a center.Assignment) string { return a.PermissionSetARN }), same)
-	return listPermissionSetsOutput{page, next}, err
-}
-
-func same(s string) string { return s }
-
-func distinct(list []center.Assignment, key func(center.Assignment) string) []string {
-	out := []string{}
+	q.Limit = p.limit()
+	list, err := h.Center.Assignments(ctx, q)
+	list, out.NextToken = cut(p, list, func(a center.Assignment) string {
+		return key(a.AccountID, a.PermissionSetARN, string(a.PrincipalType), a.PrincipalID)
+	})
 	for _, a := range list {
-		out = append(out, key(a))
+		out.AccountAssignments = append(out.AccountAssignments, assignment{a.AccountID, a.PermissionSetARN, string(a.PrincipalType), a.PrincipalID})
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
+	return out, err
 }

@@ -2,7 +2,7 @@ package ssoadmin
 
 import (
 	"context"
-	"sort"
+	"strings"
 
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
@@ -14,25 +14,32 @@ type Handler struct{ Center *center.Center }
 
 // Service is the door for awsapi.Handler.
 func (h *Handler) Service() awsapi.Service {
-	return awsapi.Service{
-		Target: "SWBExternalService", SigningName: "sso", Answer: Answer,
-		Refused: awsdoor.Refused(h.Center),
-		Operations: []awsapi.Operation{
-			awsapi.Op("ListInstances", h.listInstances), awsapi.Op("DescribeInstance", h.describeInstance),
-			awsapi.Op("CreatePermissionSet", h.createPermissionSet), awsapi.Op("DescribePermissionSet", h.describePermissionSet),
-			awsapi.Op("UpdatePermissionSet", h.updatePermissionSet), awsapi.Op("DeletePermissionSet", h.deletePermissionSet),
-			awsapi.Op("ListPermissionSets", h.listPermissionSets),
-			awsapi.Op("PutInlinePolicyToPermissionSet", h.putInlinePolicy), awsapi.Op("GetInlinePolicyForPermissionSet", h.getInlinePolicy),
-			awsapi.Op("DeleteInlinePolicyFromPermissionSet", h.deleteInlinePolicy),
-			awsapi.Op("AttachManagedPolicyToPermissionSet", h.attachManagedPolicy), awsapi.Op("DetachManagedPolicyFromPermissionSet", h.detachManagedPolicy),
-			awsapi.Op("ListManagedPoliciesInPermissionSet", h.listManagedPolicies),
-			awsapi.Op("CreateAccountAssignment", h.createAssignment), awsapi.Op("DeleteAccountAssignment", h.deleteAssignment),
-			awsapi.Op("DescribeAccountAssignmentCreationStatus", h.creationStatus), awsapi.Op("DescribeAccountAssignmentDeletionStatus", h.deletionStatus),
-			awsapi.Op("ListAccountAssignmentCreationStatus", h.listCreationStatus), awsapi.Op("ListAccountAssignmentDeletionStatus", h.listDeletionStatus),
-			awsapi.Op("ListAccountAssignments", h.listAssignments), awsapi.Op("ListAccountAssignmentsForPrincipal", h.listAssignmentsForPrincipal),
-			awsapi.Op("ListAccountsForProvisionedPermissionSet", h.listAccounts), awsapi.Op("ListPermissionSetsProvisionedToAccount", h.listProvisioned),
-		},
+	var operations []awsapi.Operation
+	for _, some := range [][]awsapi.Operation{h.instances(), h.permissionSets(), h.assignments(), h.applications(), h.tokenIssuers()} {
+		operations = append(operations, some...)
 	}
+	return awsapi.Service{Target: "SWBExternalService", SigningName: "sso", Answer: Answer, Refused: awsdoor.Refused(h.Center), Operations: operations}
+}
+
+// op is an operation whose input has the shape of the service model.
+func op[In, Out any](name string, fn func(context.Context, awsapi.Caller, In) (Out, error)) awsapi.Operation {
+	return awsapi.OpOf(name, Shapes[name], fn)
+}
+
+// instance is the input that most operations have.
+type instance struct{ InstanceArn string }
+
+func (i instance) arn() string { return i.InstanceArn }
+
+// within is op for an input that names the instance, which must be this one.
+func within[In interface{ arn() string }, Out any](h *Handler, name string, fn func(context.Context, awsapi.Caller, In) (Out, error)) awsapi.Operation {
+	return op(name, func(ctx context.Context, who awsapi.Caller, in In) (Out, error) {
+		if in.arn() != h.Center.Instance.ARN {
+			var none Out
+			return none, &center.Error{Code: center.InstanceNotFound, Subject: in.arn()}
+		}
+		return fn(ctx, who, in)
+	})
 }
 
 // Answer maps an error to the wire. It is the only place that does.
@@ -51,66 +58,62 @@ func invalid(message string) error {
 	return &awsapi.Error{Code: "ValidationException", Message: message}
 }
 
-// instance is the input that nearly every operation has.
-type instance struct{ InstanceArn string }
-
-func (h *Handler) check(in instance) error {
-	if in.InstanceArn == "" {
-		return invalid("InstanceArn is required")
-	}
-	if in.InstanceArn != h.Center.Instance.ARN {
-		return &center.Error{Code: center.InstanceNotFound, Subject: in.InstanceArn}
-	}
-	return nil
-}
-
 type paging struct {
 	MaxResults *int
 	NextToken  string
 }
 
-// cut returns the page of a sorted list that follows the token, and the token of the next page.
-func cut[T any](p paging, operation string, list []T, key func(T) string) ([]T, string, error) {
-	size, err := awsapi.PageSize(p.MaxResults)
-	if err != nil {
-		return nil, "", err
+// page is one page of a list: where it begins, and how long it is.
+type page struct {
+	list  string   // what is listed, filters included: a token is of no use elsewhere
+	after []string // the key of the last entry of the page before; nil for the first page
+	size  int
+}
+
+// keySeparator stands in no key.
+const keySeparator = "|"
+
+// of reads where a page of a list begins. Keys of entries have so many parts.
+func (p paging) of(parts int, list ...string) (page, error) {
+	out := page{list: strings.Join(list, keySeparator)}
+	var err error
+	if out.size, err = awsapi.PageSize(p.MaxResults); err != nil {
+		return out, err
 	}
-	after, err := awsapi.DecodeToken(operation, p.NextToken)
-	if err != nil {
-		return nil, "", err
+	key, err := awsapi.DecodeToken(out.list, p.NextToken)
+	if err != nil || key == "" {
+		return out, err
 	}
-	from := sort.Search(len(list), func(i int) bool { return key(list[i]) > after })
-	if after == "" {
-		from = 0
+	if out.after = strings.Split(key, keySeparator); len(out.after) != parts {
+		return out, invalid("NextToken is not a token of this operation")
 	}
-	page, next := list[from:], ""
-	if len(page) > size {
-		page = page[:size]
-		next = awsapi.EncodeToken(operation, key(page[size-1]))
+	return out, nil
+}
+
+// begin is the last key of the page before, of one part; "" for the first page.
+func (p page) begin() string { return strings.Join(p.after, "") }
+
+// limit is how many entries must be read to know whether another page follows.
+func (p page) limit() int { return p.size + 1 }
+
+// cut returns the entries of the page, and the token of the next one.
+func cut[T any](p page, entries []T, key func(T) string) ([]T, string) {
+	if len(entries) <= p.size {
+		return entries, ""
 	}
-	return page, next, nil
+	entries = entries[:p.size]
+	return entries, awsapi.EncodeToken(p.list, key(entries[p.size-1]))
 }
 
-type instanceDetail struct {
-	InstanceArn     string
-	IdentityStoreID string `json:"IdentityStoreId"`
-	OwnerAccountID  string `json:"OwnerAccountId"`
-	Name            string `json:",omitempty"`
-	CreatedDate     awsapi.Timestamp
-	Status          string
+// whole is the page of a list that was read whole, in the order of keys of one part.
+func whole[T any](p page, all []T, key func(T) string) ([]T, string) {
+	from := 0
+	for from < len(all) && p.after != nil && key(all[from]) <= p.begin() {
+		from++
+	}
+	return cut(p, all[from:], key)
 }
 
-func (h *Handler) instanceDetail() instanceDetail {
-	i := h.Center.Instance
-	return instanceDetail{i.ARN, i.IdentityStoreID, i.OwnerAccountID, "", awsapi.Timestamp(i.CreatedAt), "ACTIVE"}
-}
+func key(parts ...string) string { return strings.Join(parts, keySeparator) }
 
-type listInstancesOutput struct{ Instances []instanceDetail }
-
-func (h *Handler) listInstances(context.Context, awsapi.Caller, paging) (listInstancesOutput, error) {
-	return listInstancesOutput{[]instanceDetail{h.instanceDetail()}}, nil
-}
-
-func (h *Handler) describeInstance(_ context.Context, _ awsapi.Caller, in instance) (instanceDetail, error) {
-	return h.instanceDetail(), h.check(in)
-}
+func same(s string) string { return s }

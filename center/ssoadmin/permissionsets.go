@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +13,22 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
 )
+
+// permissionSets are the operations on permission sets and their policies.
+func (h *Handler) permissionSets() []awsapi.Operation {
+	return []awsapi.Operation{
+		within(h, "CreatePermissionSet", h.createPermissionSet), within(h, "DescribePermissionSet", h.describePermissionSet),
+		within(h, "UpdatePermissionSet", h.updatePermissionSet), within(h, "DeletePermissionSet", h.deletePermissionSet), within(h, "ListPermissionSets", h.listPermissionSets),
+		within(h, "PutInlinePolicyToPermissionSet", h.putInlinePolicy), within(h, "GetInlinePolicyForPermissionSet", h.getInlinePolicy),
+		within(h, "DeleteInlinePolicyFromPermissionSet", h.deleteInlinePolicy),
+		within(h, "AttachManagedPolicyToPermissionSet", h.attachManagedPolicy), within(h, "DetachManagedPolicyFromPermissionSet", h.detachManagedPolicy),
+		within(h, "ListManagedPoliciesInPermissionSet", h.listManagedPolicies),
+		within(h, "AttachCustomerManagedPolicyReferenceToPermissionSet", h.attachCustomerPolicy), within(h, "DetachCustomerManagedPolicyReferenceFromPermissionSet", h.detachCustomerPolicy),
+		within(h, "ListCustomerManagedPolicyReferencesInPermissionSet", h.listCustomerPolicies),
+		within(h, "PutPermissionsBoundaryToPermissionSet", h.putBoundary), within(h, "GetPermissionsBoundaryForPermissionSet", h.getBoundary),
+		within(h, "DeletePermissionsBoundaryFromPermissionSet", h.deleteBoundary),
+	}
+}
 
 type permissionSet struct {
 	Name             string
@@ -37,7 +54,8 @@ func isoDuration(d time.Duration) string {
 	return text
 }
 
-var isoPattern = regexp.MustCompile(`^PT(?:(\d{1,4})H)?(?:(\d{1,5})M)?(?:(\d{1,6})S)?$`)
+// isoPattern is what is read of ISO 8601 durations; longer units are beyond the limit of twelve hours.
+var isoPattern = regexp.MustCompile(`^P(?:(\d{1,4})D)?(?:T(?:(\d{1,4})H)?(?:(\d{1,5})M)?(?:(\d{1,6})S)?)?$`)
 
 // parseDuration reads the durations that the model allows; zero for an empty text.
 func parseDuration(text string) (time.Duration, error) {
@@ -45,11 +63,11 @@ func parseDuration(text string) (time.Duration, error) {
 		return 0, nil
 	}
 	m := isoPattern.FindStringSubmatch(text)
-	if m == nil || text == "PT" {
+	if m == nil || m[1]+m[2]+m[3]+m[4] == "" {
 		return 0, invalid("SessionDuration must be an ISO 8601 duration such as PT1H")
 	}
 	var d time.Duration
-	for i, unit := range []time.Duration{time.Hour, time.Minute, time.Second} {
+	for i, unit := range []time.Duration{24 * time.Hour, time.Hour, time.Minute, time.Second} {
 		if n, err := strconv.Atoi(m[i+1]); err == nil {
 			d += time.Duration(n) * unit
 		}
@@ -66,17 +84,33 @@ type permissionSetInput struct {
 	RelayState       *string
 	InlinePolicy     string
 	ManagedPolicyArn string
+	Tags             []tag
+
+	CustomerManagedPolicyReference policyReference
+	PermissionsBoundary            permissionsBoundary
+}
+
+type policyReference struct{ Name, Path string }
+
+// read gives a reference the path that the model has for one without.
+func (r policyReference) read() center.PolicyReference {
+	if r.Path == "" {
+		r.Path = "/"
+	}
+	return center.PolicyReference(r)
+}
+
+type permissionsBoundary struct {
+	CustomerManagedPolicyReference *policyReference `json:",omitempty"`
+	ManagedPolicyArn               string           `json:",omitempty"`
 }
 
 func (h *Handler) createPermissionSet(ctx context.Context, who awsapi.Caller, in permissionSetInput) (permissionSetOutput, error) {
-	if err := h.check(in.instance); err != nil {
-		return permissionSetOutput{}, err
-	}
 	d, err := parseDuration(in.SessionDuration)
 	if err != nil {
 		return permissionSetOutput{}, err
 	}
-	p := center.PermissionSet{Name: in.Name, SessionDuration: d}
+	p := center.PermissionSet{Name: in.Name, SessionDuration: d, Tags: readTags(in.Tags)}
 	in.texts(&p)
 	p, err = h.Center.CreatePermissionSet(ctx, awsdoor.Actor(who), p)
 	return show(p), err
@@ -93,9 +127,6 @@ func (in permissionSetInput) texts(p *center.PermissionSet) {
 
 // get returns the permission set that the input names.
 func (h *Handler) get(ctx context.Context, in permissionSetInput) (center.PermissionSet, error) {
-	if err := h.check(in.instance); err != nil {
-		return center.PermissionSet{}, err
-	}
 	return h.Center.PermissionSet(ctx, in.PermissionSetArn)
 }
 
@@ -119,16 +150,10 @@ func (h *Handler) updatePermissionSet(ctx context.Context, who awsapi.Caller, in
 }
 
 func (h *Handler) edit(ctx context.Context, who awsapi.Caller, action string, in permissionSetInput, change func(*center.PermissionSet) error) (awsapi.Empty, error) {
-	if err := h.check(in.instance); err != nil {
-		return awsapi.Empty{}, err
-	}
 	return awsapi.Empty{}, h.Center.UpdatePermissionSet(ctx, awsdoor.Actor(who), action, in.PermissionSetArn, change)
 }
 
 func (h *Handler) deletePermissionSet(ctx context.Context, who awsapi.Caller, in permissionSetInput) (awsapi.Empty, error) {
-	if err := h.check(in.instance); err != nil {
-		return awsapi.Empty{}, err
-	}
 	return awsapi.Empty{}, h.Center.DeletePermissionSet(ctx, awsdoor.Actor(who), in.PermissionSetArn)
 }
 
@@ -144,24 +169,21 @@ type listPermissionSetsOutput struct {
 
 func (h *Handler) listPermissionSets(ctx context.Context, _ awsapi.Caller, in listPermissionSetsInput) (listPermissionSetsOutput, error) {
 	out := listPermissionSetsOutput{PermissionSets: []string{}}
-	if err := h.check(in.instance); err != nil {
-		return out, err
-	}
-	sets, err := h.Center.PermissionSets(ctx)
+	p, err := in.of(1, "ListPermissionSets")
 	if err != nil {
 		return out, err
 	}
-	page, next, err := cut(in.paging, "ListPermissionSets", sets, func(p center.PermissionSet) string { return p.ARN })
-	for _, p := range page {
-		out.PermissionSets = append(out.PermissionSets, p.ARN)
+	sets, err := h.Center.PermissionSets(ctx, center.PermissionSetQuery{After: p.begin(), Limit: p.limit()})
+	sets, out.NextToken = cut(p, sets, func(p center.PermissionSet) string { return p.ARN })
+	for _, s := range sets {
+		out.PermissionSets = append(out.PermissionSets, s.ARN)
 	}
-	out.NextToken = next
 	return out, err
 }
 
 func (h *Handler) putInlinePolicy(ctx context.Context, who awsapi.Caller, in permissionSetInput) (awsapi.Empty, error) {
 	if strings.TrimSpace(in.InlinePolicy) == "" {
-		return awsapi.Empty{}, invalid("InlinePolicy is required")
+		return awsapi.Empty{}, invalid("InlinePolicy is blank")
 	}
 	return h.edit(ctx, who, "PutInlinePolicyToPermissionSet", in, func(p *center.PermissionSet) error {
 		p.InlinePolicy = in.InlinePolicy
@@ -185,29 +207,106 @@ func (h *Handler) deleteInlinePolicy(ctx context.Context, who awsapi.Caller, in 
 }
 
 func (h *Handler) attachManagedPolicy(ctx context.Context, who awsapi.Caller, in permissionSetInput) (awsapi.Empty, error) {
-	if err := h.check(in.instance); err != nil {
-		return awsapi.Empty{}, err
-	}
 	return awsapi.Empty{}, h.Center.AttachManagedPolicy(ctx, awsdoor.Actor(who), in.PermissionSetArn, in.ManagedPolicyArn)
 }
 
 func (h *Handler) detachManagedPolicy(ctx context.Context, who awsapi.Caller, in permissionSetInput) (awsapi.Empty, error) {
-	if err := h.check(in.instance); err != nil {
-		return awsapi.Empty{}, err
-	}
 	return awsapi.Empty{}, h.Center.DetachManagedPolicy(ctx, awsdoor.Actor(who), in.PermissionSetArn, in.ManagedPolicyArn)
+}
+
+type listPoliciesInput struct {
+	instance
+	paging
+	PermissionSetArn string
 }
 
 type managedPolicy struct{ Name, Arn string }
 
-type managedPoliciesOutput struct{ AttachedManagedPolicies []managedPolicy }
+type managedPoliciesOutput struct {
+	AttachedManagedPolicies []managedPolicy
+	NextToken               string `json:",omitempty"`
+}
 
-// listManagedPolicies answers in one page: a set has at most 25 policies.
-func (h *Handler) listManagedPolicies(ctx context.Context, _ awsapi.Caller, in permissionSetInput) (managedPoliciesOutput, error) {
-	out := managedPoliciesOutput{[]managedPolicy{}}
-	p, err := h.get(ctx, in)
-	for _, arn := range p.ManagedPolicies {
+func (h *Handler) listManagedPolicies(ctx context.Context, _ awsapi.Caller, in listPoliciesInput) (managedPoliciesOutput, error) {
+	out := managedPoliciesOutput{AttachedManagedPolicies: []managedPolicy{}}
+	p, err := in.of(1, "ListManagedPoliciesInPermissionSet", in.PermissionSetArn)
+	if err != nil {
+		return out, err
+	}
+	set, err := h.Center.PermissionSet(ctx, in.PermissionSetArn)
+	attached, next := whole(p, slices.Sorted(slices.Values(set.ManagedPolicies)), same)
+	for _, arn := range attached {
 		out.AttachedManagedPolicies = append(out.AttachedManagedPolicies, managedPolicy{arn[strings.LastIndexByte(arn, '/')+1:], arn})
 	}
+	out.NextToken = next
 	return out, err
+}
+
+func (h *Handler) attachCustomerPolicy(ctx context.Context, who awsapi.Caller, in permissionSetInput) (awsapi.Empty, error) {
+	return awsapi.Empty{}, h.Center.AttachCustomerPolicy(ctx, awsdoor.Actor(who), in.PermissionSetArn, in.CustomerManagedPolicyReference.read())
+}
+
+func (h *Handler) detachCustomerPolicy(ctx context.Context, who awsapi.Caller, in permissionSetInput) (awsapi.Empty, error) {
+	return awsapi.Empty{}, h.Center.DetachCustomerPolicy(ctx, awsdoor.Actor(who), in.PermissionSetArn, in.CustomerManagedPolicyReference.read())
+}
+
+type customerPoliciesOutput struct {
+	CustomerManagedPolicyReferences []policyReference
+	NextToken                       string `json:",omitempty"`
+}
+
+func (h *Handler) listCustomerPolicies(ctx context.Context, _ awsapi.Caller, in listPoliciesInput) (customerPoliciesOutput, error) {
+	out := customerPoliciesOutput{CustomerManagedPolicyReferences: []policyReference{}}
+	p, err := in.of(1, "ListCustomerManagedPolicyReferencesInPermissionSet", in.PermissionSetArn)
+	if err != nil {
+		return out, err
+	}
+	set, err := h.Center.PermissionSet(ctx, in.PermissionSetArn)
+	pathAndName := func(r center.PolicyReference) string { return r.Path + r.Name }
+	attached := slices.SortedFunc(slices.Values(set.CustomerPolicies), func(a, b center.PolicyReference) int { return strings.Compare(pathAndName(a), pathAndName(b)) })
+	attached, out.NextToken = whole(p, attached, pathAndName)
+	for _, r := range attached {
+		out.CustomerManagedPolicyReferences = append(out.CustomerManagedPolicyReferences, policyReference(r))
+	}
+	return out, err
+}
+
+func (h *Handler) putBoundary(ctx context.Context, who awsapi.Caller, in permissionSetInput) (awsapi.Empty, error) {
+	return h.edit(ctx, who, "PutPermissionsBoundaryToPermissionSet", in, func(p *center.PermissionSet) error {
+		p.Boundary = &center.Boundary{ManagedPolicy: in.PermissionsBoundary.ManagedPolicyArn}
+		if r := in.PermissionsBoundary.CustomerManagedPolicyReference; r != nil {
+			read := r.read()
+			p.Boundary.CustomerPolicy = &read
+		}
+		return nil
+	})
+}
+
+type boundaryOutput struct{ PermissionsBoundary permissionsBoundary }
+
+// getBoundary refuses a set without a boundary, which the Terraform provider relies on.
+func (h *Handler) getBoundary(ctx context.Context, _ awsapi.Caller, in permissionSetInput) (boundaryOutput, error) {
+	p, err := h.get(ctx, in)
+	if err == nil && p.Boundary == nil {
+		err = &center.Error{Code: center.BoundaryNotFound, Subject: in.PermissionSetArn}
+	}
+	if err != nil {
+		return boundaryOutput{}, err
+	}
+	out := permissionsBoundary{ManagedPolicyArn: p.Boundary.ManagedPolicy}
+	if r := p.Boundary.CustomerPolicy; r != nil {
+		shown := policyReference(*r)
+		out.CustomerManagedPolicyReference = &shown
+	}
+	return boundaryOutput{out}, nil
+}
+
+func (h *Handler) deleteBoundary(ctx context.Context, who awsapi.Caller, in permissionSetInput) (awsapi.Empty, error) {
+	return h.edit(ctx, who, "DeletePermissionsBoundaryFromPermissionSet", in, func(p *center.PermissionSet) error {
+		if p.Boundary == nil {
+			return &center.Error{Code: center.BoundaryNotFound, Subject: in.PermissionSetArn}
+		}
+		p.Boundary = nil
+		return nil
+	})
 }

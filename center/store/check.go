@@ -138,7 +138,10 @@ func checkReferences(t tx, f *findings, _ func()) error {
 		{"MFA device", `SELECT d.principal FROM mfa_devices d WHERE d.principal NOT LIKE 'administrator/%' AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = d.principal)`},
 		{"password", `SELECT d.id FROM documents d WHERE d.kind = 'password' AND d.id NOT LIKE 'administrator/%' AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = d.id)`},
 		{"assignment", `SELECT a.permission_set FROM assignments a WHERE NOT EXISTS (SELECT 1 FROM permission_sets p WHERE p.arn = a.permission_set)`},
-		{"assignment", `SELECT a.account_id FROM assignments a WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.kind = 'account' AND d.id = a.account_id)`},
+		{"assignment", `SELECT a.account_id FROM assignments a WHERE NOT EXISTS (SELECT 1 FROM accounts d WHERE d.id = a.account_id)`},
+		{"assignment", `SELECT a.permission_set FROM assignments a WHERE NOT EXISTS (SELECT 1 FROM provisioned p WHERE p.account_id = a.account_id AND p.permission_set = a.permission_set)`},
+		{"role", `SELECT p.permission_set FROM provisioned p WHERE NOT EXISTS (SELECT 1 FROM assignments a WHERE p.account_id = a.account_id AND p.permission_set = a.permission_set)`},
+		{"application assignment", `SELECT a.application FROM application_assignments a WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.kind = 'application' AND d.id = a.application)`},
 	} {
 		if err := t.Query(q.query, nil, func(r sqldb.Row) error {
 			var id string
@@ -161,7 +164,9 @@ func checkSettings(t tx, f *findings, _ func()) error {
 		"identity source":  func() error { _, err := t.IdentitySource(); return sqldb.NoRow(err, nil) },
 		"sign-in settings": func() error { _, err := t.SignInSettings(); return sqldb.NoRow(err, nil) },
 		"accounts":         func() error { _, err := t.Accounts(); return err },
-		"permission sets":  func() error { _, err := t.PermissionSets(); return err },
+		"permission sets":  func() error { _, err := t.PermissionSets(center.PermissionSetQuery{}); return err },
+		"applications":     func() error { _, err := t.Applications("", 0); return err },
+		"token issuers":    func() error { _, err := t.TokenIssuers(); return err },
 		"access keys":      func() error { _, err := t.AccessKeys(); return err },
 		"access tokens":    func() error { _, err := t.BearerTokens(); return err },
 		"assignment requests": func() error {

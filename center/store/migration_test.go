@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -42,6 +43,13 @@ func TestTheFirstReleasesDataIsMigrated(t *testing.T) {
 				if err != nil || len(events) != 2 || events[0].ID != "e1" { // in the order of their time, whatever their ids
 					t.Errorf("events %+v, %v", events, err)
 				}
+				role, err := r.RoleOf("u2", "111122223333", "Admin")
+				if err != nil || role.Account.Name != "Prod" || !strings.HasPrefix(role.RoleName, "AWSReservedSSO_Admin_") || len(role.RoleName) != 37 {
+					t.Errorf("bob's role is %+v, %v", role, err)
+				}
+				if found, err := r.AccountsOf(center.AccessQuery{User: "u2", Search: "prod"}); err != nil || len(found) != 1 {
+					t.Errorf("bob's accounts are %+v, %v", found, err)
+				}
 				return nil
 			})
 			problems, err := s.(*store.Store).Check(context.Background(), func(int) {})
@@ -75,6 +83,9 @@ func fillFirstRelease(t *testing.T, dsn string) {
 			`INSERT INTO users VALUES ('u2', 'bob', 'bob@home.example', NULL, 'bob', '{"ID":"u2","UserName":"bob","Active":true,"DisplayName":"Bob \"B\"","Emails":[{"Value":"bob@home.example","Type":"work","Primary":false}]}')`,
 			`INSERT INTO user_groups VALUES ('g1', 'crew', NULL, '{"ID":"g1","DisplayName":"Crew"}')`,
 			`INSERT INTO memberships VALUES ('11111111-2222-4333-8444-555555555555', 'g1', 'u2', '{"ID":"11111111-2222-4333-8444-555555555555","GroupID":"g1","UserID":"u2","CreatedAt":"2026-11-23T10:00:00Z","CreatedBy":"admin"}')`,
+			`INSERT INTO documents VALUES ('account', '111122223333', '{"ID":"111122223333","Name":"Prod","Email":""}')`,
+			`INSERT INTO permission_sets VALUES ('ps1', 'Admin', '{"ARN":"ps1","Name":"Admin"}')`,
+			`INSERT INTO assignments VALUES ('111122223333', 'ps1', 'GROUP', 'g1')`, `INSERT INTO assignments VALUES ('111122223333', 'ps1', 'USER', 'u2')`,
 			`INSERT INTO events VALUES ('e1', 2000, 'r1', '{"ID":"e1"}')`, `INSERT INTO events VALUES ('e2', 1000, 'r2', '{"ID":"e2"}')`,
 		} {
 			if err := tx.Do(statement); err != nil {

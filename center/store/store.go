@@ -101,12 +101,14 @@ const (
 	kindInstance      = "instance"
 	kindSource        = "identity-source"
 	kindTenant        = "provisioning-tenant"
-	kindAccount       = "account"
 	kindAccessKey     = "access-key"
 	kindAdministrator = "administrator"
 	kindPassword      = "password"
 	kindSignIn        = "sign-in-settings"
 	kindRequestKey    = "request-key"
+	kindInstanceSet   = "instance-settings"
+	kindApplication   = "application"
+	kindTokenIssuer   = "trusted-token-issuer" // #nosec G101 -- a kind of document
 )
 
 const theOnly = "" // the id of a noun that exists once
@@ -147,11 +149,6 @@ func (t tx) PutProvisioningTenant(v center.ProvisioningTenant) error {
 }
 func (t tx) DeleteProvisioningTenant() error { return t.deleteDocument(kindTenant, theOnly) }
 
-func (t tx) Account(id string) (center.Account, error) {
-	return document[center.Account](t, kindAccount, id)
-}
-func (t tx) Accounts() ([]center.Account, error)   { return documents[center.Account](t, kindAccount) }
-func (t tx) PutAccount(v center.Account) error     { return t.putDocument(kindAccount, v.ID, v) }
 func (t tx) PutAccessKey(v center.AccessKey) error { return t.putDocument(kindAccessKey, v.ID, v) }
 func (t tx) AccessKey(id string) (center.AccessKey, error) {
 	return document[center.AccessKey](t, kindAccessKey, id)
@@ -204,7 +201,11 @@ func (t tx) DeleteSessionsOf(user center.UserID) error {
 	return t.Do(`DELETE FROM sessions WHERE user_id = $1`, string(user))
 }
 
-const expiringAssertion = "assertion"
+// The kinds of what is kept until a moment.
+const (
+	expiringAssertion   = "assertion"
+	expiringClientToken = "client-token"
+)
 
 func (t tx) expiring(kind, id string, expires time.Time, v any) error {
 	return t.Do(`INSERT INTO expiring (kind, id, expires, doc) VALUES ($1, $2, $3, $4)`, kind, id, expires.UnixMilli(), sqldb.Encode(v))
@@ -215,6 +216,13 @@ func (t tx) UsedAssertion(id string) (center.UsedAssertion, error) {
 }
 func (t tx) PutUsedAssertion(v center.UsedAssertion) error {
 	return t.expiring(expiringAssertion, v.ID, v.ExpiresAt, v)
+}
+
+func (t tx) ClientToken(id string) (center.ClientToken, error) {
+	return one[center.ClientToken](t, `SELECT doc FROM expiring WHERE kind = $1 AND id = $2`, expiringClientToken, id)
+}
+func (t tx) PutClientToken(v center.ClientToken) error {
+	return t.expiring(expiringClientToken, v.ID, v.ExpiresAt, v)
 }
 
 func (t tx) DeleteExpired(now time.Time) error {

@@ -334,7 +334,7 @@ func (d *demo) connectConfig(ctx context.Context) (connect.Config, error) {
 
 // assign gives the demo's groups their permission sets, as far as the groups are there. It returns how many are missing.
 func (d *demo) assign(ctx context.Context) (missing int, err error) {
-	sets, err := d.center.PermissionSets(ctx)
+	sets, err := d.center.PermissionSets(ctx, center.PermissionSetQuery{})
 	if err != nil {
 		return 0, err
 	}

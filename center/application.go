@@ -1,0 +1,307 @@
+package center
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+)
+
+// ApplicationProvider is a kind of application.
+type ApplicationProvider struct {
+	ARN         string
+	Protocol    string // SAML or OAUTH
+	DisplayName string
+	Description string
+}
+
+// ApplicationProviders are the kinds of customer managed application, in the order of their ARNs. AWS lists its own services besides, which are not here.
+var ApplicationProviders = []ApplicationProvider{
+	{"arn:aws:sso::aws:applicationProvider/custom", "OAUTH", "Custom application", "A customer managed OAuth 2.0 application"},
+	{"arn:aws:sso::aws:applicationProvider/custom-saml", "SAML", "Custom SAML 2.0 application", "A customer managed SAML 2.0 application"},
+}
+
+// Application is a customer managed application that users and groups are assigned to.
+type Application struct {
+	ARN, ProviderARN   string
+	Name               string // 1 to 100 characters
+	Description        string // at most 128 characters
+	Enabled            bool
+	OpensItself        bool   // sign-in begins at the application's own URL, not here
+	URL                string // where it begins there; empty: none
+	Hidden             bool   // not shown in the access portal
+	ForEveryone        bool   // no assignment is needed
+	BackgroundSessions bool
+	Tags               []Tag // in the order of their keys
+	CreatedAt          time.Time
+
+	AccessScopes []AccessScope // in the order of their names
+	ActorPolicy  string        // JSON: who may call on the application's behalf with IAM's credentials; empty: nobody
+	Grants       []Grant       // in the order of their types
+}
+
+// AccessScope is what an application's tokens may reach.
+type AccessScope struct {
+	Scope   string
+	Targets []string // ARNs of applications or the instance; empty: any
+}
+
+// GrantType is how an application may get tokens. Source: RFC 6749, RFC 7523, RFC 8693.
+type GrantType string
+
+// The types of grant.
+const (
+	GrantAuthorizationCode GrantType = "authorization_code"
+	GrantRefreshToken      GrantType = "refresh_token"
+	GrantJWTBearer         GrantType = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+	GrantTokenExchange     GrantType = "urn:ietf:params:oauth:grant-type:token-exchange"
+)
+
+// Grant allows a type of grant.
+type Grant struct {
+	Type         GrantType
+	RedirectURIs []string           // of an authorization code
+	Issuers      []AuthorizedIssuer // of a JWT
+}
+
+// AuthorizedIssuer is a trusted token issuer whose tokens an application may exchange.
+type AuthorizedIssuer struct {
+	ARN       string
+	Audiences []string
+}
+
+// ApplicationAssignment lets a user or a group use an application.
+type ApplicationAssignment struct {
+	ApplicationARN string
+	PrincipalType  PrincipalType
+	PrincipalID    string
+}
+
+// ApplicationAssignmentQuery selects assignments of applications, in the order of application, type and principal.
+type ApplicationAssignmentQuery struct {
+	ApplicationARN string
+	PrincipalType  PrincipalType
+	PrincipalID    string
+	HeldBy         UserID                // only those of the user and of the user's groups
+	After          ApplicationAssignment // only those that sort after this one; zero: all
+	Limit          int                   // 0: all
+}
+
+// Bounds of applications. Source: user guide, quotas; the service model.
+const (
+	MaxApplications = 7000
+	maxInList       = 10
+	maxApplicationD = 128
+)
+
+var (
+	applicationURL = regexp.MustCompile(`^https?://[-a-zA-Z0-9+&@#/%?=~_|!:,.;]{1,500}$`)
+	scopeName      = regexp.MustCompile(`^[A-Za-z0-9_]{1,50}(:[A-Za-z0-9_]{1,50}){0,2}$`)
+)
+
+func (a Application) check() error {
+	refuse := func(field, detail string) error { return &Error{Code: InvalidValue, Field: field, Detail: detail} }
+	if !slices.ContainsFunc(ApplicationProviders, func(p ApplicationProvider) bool { return p.ARN == a.ProviderARN }) {
+		return &Error{Code: ApplicationProviderNotFound, Subject: a.ProviderARN}
+	}
+	if n := utf8.RuneCountInString(a.Name); n < 1 || n > 100 || strings.TrimSpace(a.Name) == "" {
+		return refuse("Name", "want 1 to 100 characters")
+	}
+	if err := checkText("Name", a.Name, 100); err != nil {
+		return err
+	}
+	if err := checkText("Description", a.Description, maxApplicationD); err != nil {
+		return err
+	}
+	if a.URL != "" && !applicationURL.MatchString(a.URL) {
+		return refuse("PortalOptions.SignInOptions.ApplicationUrl", "want an http or https URL of at most 512 characters")
+	}
+	if a.OpensItself && a.URL == "" {
+		return refuse("PortalOptions.SignInOptions.ApplicationUrl", "an application that begins the sign-in itself needs its URL")
+	}
+	if err := checkPolicy("ActorPolicy", a.ActorPolicy); err != nil {
+		return err
+	}
+	for _, s := range a.AccessScopes {
+		if !scopeName.MatchString(s.Scope) || len(s.Targets) > maxInList {
+			return refuse("Scope", "want one to three names with colons between them, and at most 10 targets")
+		}
+	}
+	for _, g := range a.Grants {
+		if err := g.check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g Grant) check() error {
+	if len(g.RedirectURIs) > maxInList || len(g.Issuers) > maxInList {
+		return &Error{Code: InvalidValue, Field: "Grant", Detail: "at most 10 entries"}
+	}
+	if g.Type == GrantAuthorizationCode && len(g.RedirectURIs) == 0 {
+		return &Error{Code: MissingValue, Field: "Grant.AuthorizationCode.RedirectUris"}
+	}
+	for _, text := range g.RedirectURIs {
+		if u, err := url.Parse(text); err != nil || u.Scheme == "" || u.Fragment != "" || len(text) > maxRedirect {
+			return &Error{Code: InvalidValue, Field: "Grant.AuthorizationCode.RedirectUris", Detail: "want absolute URIs without a fragment"}
+		}
+	}
+	return nil
+}
+
+// maxRedirect bounds a redirect URI, in bytes.
+const maxRedirect = 2048
+
+// CreateApplication adds an application. It fails with ApplicationProviderNotFound or QuotaExceeded. Repeating a creation with the same client token returns
+// what the first one made, or fails with TokenReused when it asks for something else.
+func (c *Center) CreateApplication(ctx context.Context, by audit.Actor, a Application, clientToken string) (Application, error) {
+	wanted := a
+	a.ARN = fmt.Sprintf("arn:aws:sso::%s:application/%s/apl-%s", c.Instance.OwnerAccountID, c.Instance.shortID(), authn.NewHex(8))
+	a.CreatedAt = c.now()
+	err := c.change(ctx, by, "CreateApplication", func(tx Tx) (string, error) {
+		made, err := c.once(tx, "CreateApplication", clientToken, wanted, a.ARN)
+		if err != nil {
+			return a.Name, err
+		}
+		if made != a.ARN {
+			a, err = tx.Application(made)
+			return made, orRefuse(err, ApplicationNotFound, made)
+		}
+		if err := a.check(); err != nil {
+			return a.Name, err
+		}
+		if a.Tags, err = withTags(nil, a.Tags); err != nil {
+			return a.Name, err
+		}
+		n, err := tx.CountApplications()
+		if err == nil && n >= MaxApplications {
+			err = &Error{Code: QuotaExceeded, Subject: a.Name, Detail: fmt.Sprintf("at most %d applications", MaxApplications)}
+		}
+		if err != nil {
+			return a.Name, err
+		}
+		return a.ARN, tx.PutApplication(a)
+	})
+	return a, err
+}
+
+// UpdateApplication changes an application by edit, which may run more than once. action is AWS's name of what is done, such as PutApplicationGrant. It
+// fails with ApplicationNotFound.
+func (c *Center) UpdateApplication(ctx context.Context, by audit.Actor, action, arn string, edit func(*Application) error) error {
+	return c.change(ctx, by, action, func(tx Tx) (string, error) {
+		old, err := tx.Application(arn)
+		if err != nil {
+			return arn, orRefuse(err, ApplicationNotFound, arn)
+		}
+		a := old
+		a.AccessScopes, a.Grants = slices.Clone(old.AccessScopes), slices.Clone(old.Grants)
+		if err = edit(&a); err == nil {
+			err = a.check()
+		}
+		if err == nil {
+			err = checkIssuers(tx, a.Grants)
+		}
+		if err != nil {
+			return arn, err
+		}
+		return arn, tx.PutApplication(a)
+	})
+}
+
+// checkIssuers refuses grants for token issuers that are not there.
+func checkIssuers(r Reader, grants []Grant) error {
+	for _, g := range grants {
+		for _, i := range g.Issuers {
+			if _, err := r.TokenIssuer(i.ARN); err != nil {
+				return orRefuse(err, TokenIssuerNotFound, i.ARN)
+			}
+		}
+	}
+	return nil
+}
+
+// DeleteApplication deletes an application with its assignments.
+func (c *Center) DeleteApplication(ctx context.Context, by audit.Actor, arn string) error {
+	return c.change(ctx, by, "DeleteApplication", func(tx Tx) (string, error) {
+		if _, err := tx.Application(arn); err != nil {
+			return arn, orRefuse(err, ApplicationNotFound, arn)
+		}
+		return arn, errors.Join(tx.DeleteApplicationAssignmentsOf(arn), tx.DeleteApplication(arn))
+	})
+}
+
+// Application returns an application, or ApplicationNotFound.
+func (c *Center) Application(ctx context.Context, arn string) (a Application, err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
+		a, err = r.Application(arn)
+		return orRefuse(err, ApplicationNotFound, arn)
+	})
+	return a, err
+}
+
+// Applications lists the applications in the order of their ARNs, up to limit (0: all) of those after an ARN.
+func (c *Center) Applications(ctx context.Context, after string, limit int) (list []Application, err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
+		list, err = r.Applications(after, limit)
+		return err
+	})
+	return list, err
+}
+
+// AssignApplication lets a user or a group use an application. Repeating it succeeds. It fails with ApplicationNotFound, UserNotFound or GroupNotFound.
+func (c *Center) AssignApplication(ctx context.Context, by audit.Actor, a ApplicationAssignment) error {
+	return c.change(ctx, by, "CreateApplicationAssignment", func(tx Tx) (string, error) {
+		if _, err := tx.Application(a.ApplicationARN); err != nil {
+			return a.ApplicationARN, orRefuse(err, ApplicationNotFound, a.ApplicationARN)
+		}
+		if err := checkPrincipal(tx, a.PrincipalType, a.PrincipalID); err != nil {
+			return a.ApplicationARN, err
+		}
+		return a.ApplicationARN + "/" + a.PrincipalID, tx.PutApplicationAssignment(a)
+	})
+}
+
+// UnassignApplication ends an assignment, or fails with ApplicationAssignmentNotFound.
+func (c *Center) UnassignApplication(ctx context.Context, by audit.Actor, a ApplicationAssignment) error {
+	return c.change(ctx, by, "DeleteApplicationAssignment", func(tx Tx) (string, error) {
+		subject := a.ApplicationARN + "/" + a.PrincipalID
+		if err := findApplicationAssignment(tx, a); err != nil {
+			return subject, err
+		}
+		return subject, tx.DeleteApplicationAssignment(a)
+	})
+}
+
+// FindApplicationAssignment fails with ApplicationAssignmentNotFound when there is no such assignment.
+func (c *Center) FindApplicationAssignment(ctx context.Context, a ApplicationAssignment) error {
+	return c.Store.View(ctx, func(r Reader) error { return findApplicationAssignment(r, a) })
+}
+
+func findApplicationAssignment(r Reader, a ApplicationAssignment) error {
+	if _, err := r.Application(a.ApplicationARN); err != nil {
+		return orRefuse(err, ApplicationNotFound, a.ApplicationARN)
+	}
+	found, err := r.ApplicationAssignments(ApplicationAssignmentQuery{ApplicationARN: a.ApplicationARN, PrincipalType: a.PrincipalType, PrincipalID: a.PrincipalID, Limit: 1})
+	if err == nil && len(found) == 0 {
+		err = &Error{Code: ApplicationAssignmentNotFound, Subject: a.PrincipalID}
+	}
+	return err
+}
+
+// ApplicationAssignments lists assignments of applications.
+func (c *Center) ApplicationAssignments(ctx context.Context, q ApplicationAssignmentQuery) (list []ApplicationAssignment, err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
+		list, err = r.ApplicationAssignments(q)
+		return err
+	})
+	return list, err
+}

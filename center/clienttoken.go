@@ -1,0 +1,43 @@
+package center
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/authn"
+)
+
+// ClientToken remembers what a creation made, so that a client that repeats the request makes nothing twice.
+type ClientToken struct {
+	ID        string // the operation and the client's token
+	Asked     string // digest of what was asked for
+	ARN       string // what was made
+	ExpiresAt time.Time
+}
+
+// clientTokenLifetime is how long repetitions are recognised. Source: EC2's guide, "Ensuring idempotency"; the service says nothing.
+const clientTokenLifetime = 24 * time.Hour
+
+// once returns arn at the first call with a client token, and what was given then at every later one. Without a token each call is the first. It fails with
+// TokenReused when the token was used to ask for something else.
+func (c *Center) once(tx Tx, operation, token string, asked any, arn string) (string, error) {
+	if token == "" {
+		return arn, nil
+	}
+	text, err := json.Marshal(asked)
+	if err != nil {
+		return "", err
+	}
+	t := ClientToken{ID: operation + "/" + token, Asked: authn.Digest(string(text)), ARN: arn, ExpiresAt: c.now().Add(clientTokenLifetime)}
+	known, err := tx.ClientToken(t.ID)
+	switch {
+	case errors.Is(err, ErrNoRow):
+		return arn, tx.PutClientToken(t)
+	case err != nil:
+		return "", err
+	case known.Asked != t.Asked:
+		return "", &Error{Code: TokenReused, Subject: token}
+	}
+	return known.ARN, nil
+}

@@ -1,0 +1,59 @@
+package center
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+)
+
+// Provisioned is a permission set's role in an account.
+type Provisioned struct {
+	AccountID        string
+	PermissionSetARN string
+	Revision         int64  // of the permission set when the role was last brought up to it
+	RoleName         string // AWSReservedSSO_<permission set>_<16 hex digits>
+}
+
+// ProvisionedQuery selects roles, in the order of account and permission set.
+type ProvisionedQuery struct {
+	AccountID        string
+	PermissionSetARN string
+	Latest           *bool       // whether the set has not been changed since
+	After            Provisioned // only those that sort after this one, by account and permission set; zero: all
+	Limit            int         // 0: all
+}
+
+// Provisioned lists the roles that there are.
+func (c *Center) Provisioned(ctx context.Context, q ProvisionedQuery) (list []Provisioned, err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
+		list, err = r.ProvisionedRoles(q)
+		return err
+	})
+	return list, err
+}
+
+// ProvisionPermissionSet brings the permission set as it is now to an account, or with an empty account to all accounts where it is provisioned. Where it
+// never was, the request is recorded as failed, as the real service does. It fails with PermissionSetNotFound.
+func (c *Center) ProvisionPermissionSet(ctx context.Context, by audit.Actor, arn, account string) (AssignmentRequest, error) {
+	request := AssignmentRequest{ID: c.NewID(), Kind: Provisions, Assignment: Assignment{AccountID: account, PermissionSetARN: arn}, CreatedAt: c.now()}
+	err := c.change(ctx, by, "ProvisionPermissionSet", func(tx Tx) (string, error) {
+		request.Status, request.FailureReason = Succeeded, ""
+		subject := arn
+		set, err := tx.PermissionSet(arn)
+		if err != nil {
+			return subject, orRefuse(err, PermissionSetNotFound, arn)
+		}
+		if account != "" {
+			subject += "/" + account
+			_, err = tx.Provisioned(account, arn)
+		}
+		if errors.Is(err, ErrNoRow) {
+			request.Status, request.FailureReason = Failed, fmt.Sprintf("Received a 404 status error: Permission set provision not found for %s in AWS account %s.", arn, account)
+			return subject, tx.PutAssignmentRequest(request)
+		}
+		return subject, errors.Join(err, tx.MarkProvisioned(arn, account, set.Revision), tx.PutAssignmentRequest(request))
+	})
+	return request, err
+}

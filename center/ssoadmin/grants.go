@@ -1,0 +1,133 @@
+package ssoadmin
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/awsapi"
+	"github.com/gatehouse-id/gatehouse/center"
+)
+
+type authorizedIssuer struct {
+	TrustedTokenIssuerArn string
+	AuthorizedAudiences   []string `json:",omitempty"`
+}
+
+// grant is a union: the member that is there tells the type.
+type grant struct {
+	AuthorizationCode *struct {
+		RedirectURIs []string `json:"RedirectUris"`
+	} `json:",omitempty"`
+	JwtBearer *struct {
+		AuthorizedTokenIssuers []authorizedIssuer
+	} `json:",omitempty"`
+	RefreshToken  *struct{} `json:",omitempty"`
+	TokenExchange *struct{} `json:",omitempty"`
+}
+
+type grantInput struct {
+	ApplicationArn string
+	GrantType      string
+	Grant          grant
+}
+
+// read refuses a grant that is of another type than the input says.
+func (in grantInput) read() (center.Grant, error) {
+	out := center.Grant{Type: center.GrantType(in.GrantType)}
+	var members []center.GrantType
+	if g := in.Grant.AuthorizationCode; g != nil {
+		members, out.RedirectURIs = append(members, center.GrantAuthorizationCode), g.RedirectURIs
+	}
+	if g := in.Grant.JwtBearer; g != nil {
+		members = append(members, center.GrantJWTBearer)
+		for _, i := range g.AuthorizedTokenIssuers {
+			out.Issuers = append(out.Issuers, center.AuthorizedIssuer{ARN: i.TrustedTokenIssuerArn, Audiences: i.AuthorizedAudiences})
+		}
+	}
+	if in.Grant.RefreshToken != nil {
+		members = append(members, center.GrantRefreshToken)
+	}
+	if in.Grant.TokenExchange != nil {
+		members = append(members, center.GrantTokenExchange)
+	}
+	if len(members) != 1 || members[0] != out.Type {
+		return out, invalid("Grant must have exactly the member that belongs to the grant type " + in.GrantType)
+	}
+	return out, nil
+}
+
+func (in grantInput) typed(g center.Grant) bool { return string(g.Type) == in.GrantType }
+
+func showGrant(g center.Grant) (out grant) {
+	switch g.Type {
+	case center.GrantAuthorizationCode:
+		out.AuthorizationCode = &struct {
+			RedirectURIs []string `json:"RedirectUris"`
+		}{g.RedirectURIs}
+	case center.GrantJWTBearer:
+		list := []authorizedIssuer{}
+		for _, i := range g.Issuers {
+			list = append(list, authorizedIssuer{i.ARN, i.Audiences})
+		}
+		out.JwtBearer = &struct{ AuthorizedTokenIssuers []authorizedIssuer }{list}
+	case center.GrantRefreshToken:
+		out.RefreshToken = &struct{}{}
+	case center.GrantTokenExchange:
+		out.TokenExchange = &struct{}{}
+	}
+	return out
+}
+
+func (h *Handler) putGrant(ctx context.Context, who awsapi.Caller, in grantInput) (awsapi.Empty, error) {
+	g, err := in.read()
+	if err != nil {
+		return awsapi.Empty{}, err
+	}
+	return h.editApplication(ctx, who, "PutApplicationGrant", in.ApplicationArn, func(a *center.Application) error {
+		a.Grants = append(slices.DeleteFunc(a.Grants, in.typed), g)
+		slices.SortFunc(a.Grants, func(x, y center.Grant) int { return strings.Compare(string(x.Type), string(y.Type)) })
+		return nil
+	})
+}
+
+type grantOutput struct{ Grant grant }
+
+func (h *Handler) getGrant(ctx context.Context, _ awsapi.Caller, in grantInput) (grantOutput, error) {
+	a, err := h.Center.Application(ctx, in.ApplicationArn)
+	if err != nil {
+		return grantOutput{}, err
+	}
+	i := slices.IndexFunc(a.Grants, in.typed)
+	if i < 0 {
+		return grantOutput{}, &center.Error{Code: center.GrantNotFound, Subject: in.GrantType}
+	}
+	return grantOutput{showGrant(a.Grants[i])}, nil
+}
+
+func (h *Handler) deleteGrant(ctx context.Context, who awsapi.Caller, in grantInput) (awsapi.Empty, error) {
+	return h.editApplication(ctx, who, "DeleteApplicationGrant", in.ApplicationArn, func(a *center.Application) error {
+		n := len(a.Grants)
+		if a.Grants = slices.DeleteFunc(a.Grants, in.typed); len(a.Grants) == n {
+			return &center.Error{Code: center.GrantNotFound, Subject: in.GrantType}
+		}
+		return nil
+	})
+}
+
+type typedGrant struct {
+	GrantType string
+	Grant     grant
+}
+
+type grantsOutput struct{ Grants []typedGrant }
+
+// listGrants answers in one page: there are four types of grant.
+func (h *Handler) listGrants(ctx context.Context, _ awsapi.Caller, in grantInput) (grantsOutput, error) {
+	a, err := h.Center.Application(ctx, in.ApplicationArn)
+	out := grantsOutput{[]typedGrant{}}
+	for _, g := range a.Grants {
+		out.Grants = append(out.Grants, typedGrant{string(g.Type), showGrant(g)})
+	}
+	return out, err
+}

@@ -1,0 +1,232 @@
+package ssoadmin
+
+import (
+	"context"
+
+	"github.com/gatehouse-id/gatehouse/awsapi"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/awsdoor"
+)
+
+// instances are the operations on the instance itself: its name, Regions, attributes for access control, and everybody's tags.
+func (h *Handler) instances() []awsapi.Operation {
+	return []awsapi.Operation{
+		op("ListInstances", h.listInstances), op("CreateInstance", h.createInstance),
+		within(h, "DescribeInstance", h.describeInstance), within(h, "UpdateInstance", h.updateInstance), within(h, "DeleteInstance", h.deleteInstance),
+		within(h, "AddRegion", h.addRegion), within(h, "RemoveRegion", h.removeRegion), within(h, "DescribeRegion", h.describeRegion), within(h, "ListRegions", h.listRegions),
+		within(h, "CreateInstanceAccessControlAttributeConfiguration", h.createAccessControl), within(h, "DescribeInstanceAccessControlAttributeConfiguration", h.describeAccessControl),
+		within(h, "UpdateInstanceAccessControlAttributeConfiguration", h.updateAccessControl), within(h, "DeleteInstanceAccessControlAttributeConfiguration", h.deleteAccessControl),
+		op("TagResource", h.tagResource), op("UntagResource", h.untagResource), op("ListTagsForResource", h.listTags),
+	}
+}
+
+type instanceDetail struct {
+	InstanceArn                    string
+	IdentityStoreID                string `json:"IdentityStoreId"`
+	OwnerAccountID                 string `json:"OwnerAccountId"`
+	Name                           string `json:",omitempty"`
+	CreatedDate                    awsapi.Timestamp
+	Status                         string
+	PrimaryRegion                  string
+	EncryptionConfigurationDetails *encryption `json:",omitempty"`
+}
+
+type encryption struct{ KeyType, EncryptionStatus string }
+
+func (h *Handler) instanceDetail(ctx context.Context) (instanceDetail, error) {
+	i := h.Center.Instance
+	s, err := h.Center.InstanceSettings(ctx)
+	return instanceDetail{i.ARN, i.IdentityStoreID, i.OwnerAccountID, s.Name, awsapi.Timestamp(i.CreatedAt), "ACTIVE", i.Region, nil}, err
+}
+
+type listInstancesOutput struct{ Instances []instanceDetail }
+
+func (h *Handler) listInstances(ctx context.Context, _ awsapi.Caller, _ paging) (listInstancesOutput, error) {
+	d, err := h.instanceDetail(ctx)
+	return listInstancesOutput{[]instanceDetail{d}}, err
+}
+
+func (h *Handler) describeInstance(ctx context.Context, _ awsapi.Caller, _ instance) (instanceDetail, error) {
+	d, err := h.instanceDetail(ctx)
+	d.EncryptionConfigurationDetails = &encryption{"AWS_OWNED_KMS_KEY", "ENABLED"}
+	return d, err
+}
+
+// createInstance is refused: AWS makes account instances besides an organization's, and only one of them in an account. A center is one instance.
+func (h *Handler) createInstance(ctx context.Context, who awsapi.Caller, _ struct{}) (awsapi.Empty, error) {
+	return awsapi.Empty{}, h.Center.Refuse(ctx, awsdoor.Actor(who), "CreateInstance", "", &center.Error{Code: center.InstanceExists, Subject: h.Center.Instance.ARN})
+}
+
+func (h *Handler) deleteInstance(ctx context.Context, who awsapi.Caller, in instance) (awsapi.Empty, error) {
+	return awsapi.Empty{}, h.Center.Refuse(ctx, awsdoor.Actor(who), "DeleteInstance", in.InstanceArn, &center.Error{Code: center.InstanceStays, Subject: in.InstanceArn})
+}
+
+type updateInstanceInput struct {
+	instance
+	Name                    *string
+	EncryptionConfiguration *struct{ KeyType string }
+}
+
+func (h *Handler) updateInstance(ctx context.Context, who awsapi.Caller, in updateInstanceInput) (awsapi.Empty, error) {
+	if e := in.EncryptionConfiguration; e != nil && e.KeyType != "AWS_OWNED_KMS_KEY" {
+		return awsapi.Empty{}, invalid("There is no KMS here: secrets are encrypted with the center's own master key")
+	}
+	if in.Name == nil {
+		return awsapi.Empty{}, nil
+	}
+	return awsapi.Empty{}, h.Center.RenameInstance(ctx, awsdoor.Actor(who), *in.Name)
+}
+
+type regionInput struct {
+	instance
+	RegionName string
+}
+
+type regionStatus struct{ Status string }
+
+type regionDetail struct {
+	RegionName      string
+	Status          string
+	AddedDate       awsapi.Timestamp
+	IsPrimaryRegion bool
+}
+
+func (h *Handler) addRegion(ctx context.Context, who awsapi.Caller, in regionInput) (regionStatus, error) {
+	return regionStatus{"ADDING"}, h.Center.AddRegion(ctx, awsdoor.Actor(who), in.RegionName)
+}
+
+func (h *Handler) removeRegion(ctx context.Context, who awsapi.Caller, in regionInput) (regionStatus, error) {
+	return regionStatus{"REMOVING"}, h.Center.RemoveRegion(ctx, awsdoor.Actor(who), in.RegionName)
+}
+
+// regions lists the primary Region first.
+func (h *Handler) regions(ctx context.Context) ([]regionDetail, error) {
+	s, err := h.Center.InstanceSettings(ctx)
+	i := h.Center.Instance
+	all := []regionDetail{{i.Region, "ACTIVE", awsapi.Timestamp(i.CreatedAt), true}}
+	for _, r := range s.Regions {
+		all = append(all, regionDetail{r.Name, "ACTIVE", awsapi.Timestamp(r.AddedAt), false})
+	}
+	return all, err
+}
+
+func (h *Handler) describeRegion(ctx context.Context, _ awsapi.Caller, in regionInput) (regionDetail, error) {
+	all, err := h.regions(ctx)
+	for _, r := range all {
+		if r.RegionName == in.RegionName {
+			return r, err
+		}
+	}
+	return regionDetail{}, &center.Error{Code: center.RegionNotFound, Subject: in.RegionName}
+}
+
+type regionsOutput struct{ Regions []regionDetail }
+
+// listRegions answers in one page: there are at most six.
+func (h *Handler) listRegions(ctx context.Context, _ awsapi.Caller, _ instance) (regionsOutput, error) {
+	all, err := h.regions(ctx)
+	return regionsOutput{all}, err
+}
+
+type accessControlAttribute struct {
+	Key   string
+	Value struct{ Source []string }
+}
+
+type accessControlConfiguration struct{ AccessControlAttributes []accessControlAttribute }
+
+type accessControlInput struct {
+	instance
+	InstanceAccessControlAttributeConfiguration accessControlConfiguration
+}
+
+func (in accessControlInput) attributes() []center.AccessControlAttribute {
+	var all []center.AccessControlAttribute
+	for _, a := range in.InstanceAccessControlAttributeConfiguration.AccessControlAttributes {
+		all = append(all, center.AccessControlAttribute{Key: a.Key, Source: a.Value.Source[0]}) // the shape has exactly one
+	}
+	return all
+}
+
+func (h *Handler) createAccessControl(ctx context.Context, who awsapi.Caller, in accessControlInput) (awsapi.Empty, error) {
+	return awsapi.Empty{}, h.Center.CreateAccessControl(ctx, awsdoor.Actor(who), in.attributes())
+}
+
+func (h *Handler) updateAccessControl(ctx context.Context, who awsapi.Caller, in accessControlInput) (awsapi.Empty, error) {
+	return awsapi.Empty{}, h.Center.UpdateAccessControl(ctx, awsdoor.Actor(who), in.attributes())
+}
+
+func (h *Handler) deleteAccessControl(ctx context.Context, who awsapi.Caller, _ instance) (awsapi.Empty, error) {
+	return awsapi.Empty{}, h.Center.DeleteAccessControl(ctx, awsdoor.Actor(who))
+}
+
+type accessControlOutput struct {
+	Status                                      string
+	InstanceAccessControlAttributeConfiguration accessControlConfiguration
+}
+
+func (h *Handler) describeAccessControl(ctx context.Context, _ awsapi.Caller, _ instance) (accessControlOutput, error) {
+	all, err := h.Center.AccessControl(ctx)
+	out := accessControlOutput{"ENABLED", accessControlConfiguration{[]accessControlAttribute{}}}
+	for _, a := range all {
+		shown := accessControlAttribute{Key: a.Key}
+		shown.Value.Source = []string{a.Source}
+		out.InstanceAccessControlAttributeConfiguration.AccessControlAttributes = append(out.InstanceAccessControlAttributeConfiguration.AccessControlAttributes, shown)
+	}
+	return out, err
+}
+
+type tag struct{ Key, Value string }
+
+func readTags(tags []tag) []center.Tag {
+	var all []center.Tag
+	for _, t := range tags {
+		all = append(all, center.Tag(t))
+	}
+	return all
+}
+
+// tagInput names the instance optionally: newer clients leave it out.
+type tagInput struct {
+	InstanceArn string
+	ResourceArn string
+	Tags        []tag
+	TagKeys     []string
+	NextToken   string
+}
+
+func (h *Handler) checkTagged(in tagInput) error {
+	if in.InstanceArn != "" && in.InstanceArn != h.Center.Instance.ARN {
+		return &center.Error{Code: center.InstanceNotFound, Subject: in.InstanceArn}
+	}
+	return nil
+}
+
+func (h *Handler) tagResource(ctx context.Context, who awsapi.Caller, in tagInput) (awsapi.Empty, error) {
+	if err := h.checkTagged(in); err != nil {
+		return awsapi.Empty{}, err
+	}
+	return awsapi.Empty{}, h.Center.TagResource(ctx, awsdoor.Actor(who), in.ResourceArn, readTags(in.Tags))
+}
+
+func (h *Handler) untagResource(ctx context.Context, who awsapi.Caller, in tagInput) (awsapi.Empty, error) {
+	if err := h.checkTagged(in); err != nil {
+		return awsapi.Empty{}, err
+	}
+	return awsapi.Empty{}, h.Center.UntagResource(ctx, awsdoor.Actor(who), in.ResourceArn, in.TagKeys)
+}
+
+type tagsOutput struct{ Tags []tag }
+
+// listTags answers in one page: a resource has at most 50 tags.
+func (h *Handler) listTags(ctx context.Context, _ awsapi.Caller, in tagInput) (tagsOutput, error) {
+	out := tagsOutput{[]tag{}}
+	if err := h.checkTagged(in); err != nil {
+		return out, err
+	}
+	all, err := h.Center.Tags(ctx, in.ResourceArn)
+	for _, t := range all {
+		out.Tags = append(out.Tags, tag(t))
+	}
+	return out, err
+}

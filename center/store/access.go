@@ -1,0 +1,185 @@
+package store
+
+import (
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/sqldb"
+)
+
+func (t tx) Account(id string) (center.Account, error) {
+	return one[center.Account](t, `SELECT doc FROM accounts WHERE id = $1`, id)
+}
+func (t tx) Accounts() ([]center.Account, error) {
+	return list[center.Account](t, `SELECT doc FROM accounts ORDER BY id`)
+}
+func (t tx) PutAccount(v center.Account) error {
+	return t.Do(`INSERT INTO accounts (id, name, search, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO UPDATE SET name = excluded.name, search = excluded.search, doc = excluded.doc`,
+		v.ID, center.Fold(v.Name), center.Fold(v.Name+" "+v.ID+" "+v.Email), sqldb.Encode(v))
+}
+
+// holders is a subquery for the principals by which a user, whose id is the parameter twice, has assignments: the user and the user's groups.
+const holders = `(SELECT CAST(? AS TEXT) UNION ALL SELECT g.id FROM memberships m JOIN user_groups g ON g.seq = m.group_seq
+	WHERE m.user_seq = (SELECT seq FROM users WHERE id = ?))`
+
+func (t tx) AccountsOf(q center.AccessQuery) ([]center.Account, error) {
+	w := &sqldb.Where{}
+	w.And(`id IN (SELECT account_id FROM assignments WHERE principal_id IN `+holders+`)`, string(q.User), string(q.User))
+	w.Contains("search", q.Search)
+	order := ` ORDER BY name, id`
+	if !q.ByName {
+		order, q.Offset = ` ORDER BY id`, 0
+		if q.After != "" {
+			w.And("id > ?", q.After)
+		}
+	}
+	query := `SELECT doc FROM accounts` + w.Text() + order + w.Limit(q.Limit, q.Offset)
+	return list[center.Account](t, query, w.Args...)
+}
+
+func (t tx) RolesOf(user center.UserID, account string) ([]center.PermissionSet, error) {
+	w := &sqldb.Where{}
+	w.And(`arn IN (SELECT permission_set FROM assignments WHERE account_id = ? AND principal_id IN `+holders+`)`, account, string(user), string(user))
+	return list[center.PermissionSet](t, `SELECT doc FROM permission_sets`+w.Text()+` ORDER BY name`, w.Args...)
+}
+
+func (t tx) RoleOf(user center.UserID, account, permissionSet string) (role center.Role, err error) {
+	w := &sqldb.Where{}
+	w.And(`p.name = ? AND a.id = ?`, permissionSet, account)
+	w.And(`EXISTS (SELECT 1 FROM assignments x WHERE x.account_id = a.id AND x.permission_set = p.arn AND x.principal_id IN `+holders+`)`, string(user), string(user))
+	var set, in string
+	err = t.Row(`SELECT p.doc, a.doc, r.role_name FROM permission_sets p JOIN provisioned r ON r.permission_set = p.arn JOIN accounts a ON a.id = r.account_id`+w.Text(), w.Args,
+		&set, &in, &role.RoleName)
+	if err != nil {
+		return role, sqldb.NoRow(err, center.ErrNoRow)
+	}
+	if role.PermissionSet, err = sqldb.Decode[center.PermissionSet](set); err == nil {
+		role.Account, err = sqldb.Decode[center.Account](in)
+	}
+	return role, err
+}
+
+func (t tx) PermissionSet(arn string) (center.PermissionSet, error) {
+	return one[center.PermissionSet](t, `SELECT doc FROM permission_sets WHERE arn = $1`, arn)
+}
+func (t tx) PermissionSetByName(name string) (center.PermissionSet, error) {
+	return one[center.PermissionSet](t, `SELECT doc FROM permission_sets WHERE name = $1`, name)
+}
+func (t tx) PermissionSets(q center.PermissionSetQuery) ([]center.PermissionSet, error) {
+	w := &sqldb.Where{}
+	if q.After != "" {
+		w.And("arn > ?", q.After)
+	}
+	query := `SELECT doc FROM permission_sets` + w.Text() + ` ORDER BY arn` + w.Limit(q.Limit, 0)
+	return list[center.PermissionSet](t, query, w.Args...)
+}
+func (t tx) CountPermissionSets() (int, error) {
+	return t.Count(`SELECT COUNT(*) FROM permission_sets`)
+}
+func (t tx) PutPermissionSet(p center.PermissionSet) error {
+	return t.Do(`INSERT INTO permission_sets (arn, name, revision, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (arn) DO UPDATE SET revision = excluded.revision, doc = excluded.doc`,
+		p.ARN, p.Name, p.Revision, sqldb.Encode(p))
+}
+func (t tx) DeletePermissionSet(arn string) error {
+	return t.Do(`DELETE FROM permission_sets WHERE arn = $1`, arn)
+}
+
+func (t tx) Assignments(q center.AssignmentQuery) (all []center.Assignment, err error) {
+	w := &sqldb.Where{}
+	w.Equal("account_id", q.AccountID)
+	w.Equal("permission_set", q.PermissionSetARN)
+	w.Equal("principal_type", string(q.PrincipalType))
+	w.Equal("principal_id", q.PrincipalID)
+	if q.HeldBy != "" {
+		w.And("principal_id IN "+holders, string(q.HeldBy), string(q.HeldBy))
+	}
+	if q.After != (center.Assignment{}) {
+		w.And("(account_id, permission_set, principal_type, principal_id) > (?, ?, ?, ?)", q.After.AccountID, q.After.PermissionSetARN, string(q.After.PrincipalType), q.After.PrincipalID)
+	}
+	query := `SELECT account_id, permission_set, principal_type, principal_id FROM assignments` + w.Text() +
+		` ORDER BY account_id, permission_set, principal_type, principal_id` + w.Limit(q.Limit, 0)
+	err = t.Query(query, w.Args, func(rows sqldb.Row) error {
+		var a center.Assignment
+		err := rows.Scan(&a.AccountID, &a.PermissionSetARN, &a.PrincipalType, &a.PrincipalID)
+		all = append(all, a)
+		return err
+	})
+	return all, err
+}
+
+func (t tx) PutAssignment(a center.Assignment) error {
+	return t.Do(`INSERT INTO assignments (account_id, permission_set, principal_type, principal_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+		a.AccountID, a.PermissionSetARN, string(a.PrincipalType), a.PrincipalID)
+}
+
+func (t tx) DeleteAssignment(a center.Assignment) error {
+	return t.Do(`DELETE FROM assignments WHERE account_id = $1 AND permission_set = $2 AND principal_type = $3 AND principal_id = $4`,
+		a.AccountID, a.PermissionSetARN, string(a.PrincipalType), a.PrincipalID)
+}
+
+func (t tx) AssignmentRequest(id string) (center.AssignmentRequest, error) {
+	return one[center.AssignmentRequest](t, `SELECT doc FROM assignment_requests WHERE id = $1`, id)
+}
+
+func (t tx) AssignmentRequests(q center.AssignmentRequestQuery) ([]center.AssignmentRequest, error) {
+	w := &sqldb.Where{}
+	w.And("kind = ?", string(q.Kind))
+	w.Equal("status", string(q.Status))
+	if q.Before != "" {
+		w.And("id < ?", q.Before)
+	}
+	query := `SELECT doc FROM assignment_requests` + w.Text() + ` ORDER BY id DESC` + w.Limit(q.Limit, 0)
+	return list[center.AssignmentRequest](t, query, w.Args...)
+}
+
+func (t tx) PutAssignmentRequest(r center.AssignmentRequest) error {
+	return t.Do(`INSERT INTO assignment_requests (id, kind, status, created, doc) VALUES ($1, $2, $3, $4, $5)`,
+		r.ID, string(r.Kind), string(r.Status), r.CreatedAt.UnixMilli(), sqldb.Encode(r))
+}
+
+func (t tx) DeleteRequests(before time.Time) error {
+	return t.Do(`DELETE FROM assignment_requests WHERE created < $1`, before.UnixMilli())
+}
+
+const selectProvisioned = `SELECT r.account_id, r.permission_set, r.revision, r.role_name FROM provisioned r`
+
+func (t tx) Provisioned(account, permissionSet string) (p center.Provisioned, err error) {
+	err = t.Row(selectProvisioned+` WHERE r.account_id = $1 AND r.permission_set = $2`, []any{account, permissionSet}, &p.AccountID, &p.PermissionSetARN, &p.Revision, &p.RoleName)
+	return p, sqldb.NoRow(err, center.ErrNoRow)
+}
+
+func (t tx) ProvisionedRoles(q center.ProvisionedQuery) (all []center.Provisioned, err error) {
+	w := &sqldb.Where{}
+	w.Equal("r.account_id", q.AccountID)
+	w.Equal("r.permission_set", q.PermissionSetARN)
+	if q.Latest != nil {
+		same := map[bool]string{true: "=", false: "<>"}[*q.Latest]
+		w.And("r.revision " + same + " (SELECT p.revision FROM permission_sets p WHERE p.arn = r.permission_set)")
+	}
+	if q.After != (center.Provisioned{}) {
+		w.And("(r.account_id, r.permission_set) > (?, ?)", q.After.AccountID, q.After.PermissionSetARN)
+	}
+	query := selectProvisioned + w.Text() + ` ORDER BY r.account_id, r.permission_set` + w.Limit(q.Limit, 0)
+	err = t.Query(query, w.Args, func(rows sqldb.Row) error {
+		var p center.Provisioned
+		err := rows.Scan(&p.AccountID, &p.PermissionSetARN, &p.Revision, &p.RoleName)
+		all = append(all, p)
+		return err
+	})
+	return all, err
+}
+
+func (t tx) PutProvisioned(p center.Provisioned) error {
+	return t.Do(`INSERT INTO provisioned (account_id, permission_set, revision, role_name) VALUES ($1, $2, $3, $4)`, p.AccountID, p.PermissionSetARN, p.Revision, p.RoleName)
+}
+
+func (t tx) MarkProvisioned(permissionSet, account string, revision int64) error {
+	w := &sqldb.Where{Args: []any{revision}}
+	w.And("permission_set = ?", permissionSet)
+	w.Equal("account_id", account)
+	return t.Do(`UPDATE provisioned SET revision = $1`+w.Text(), w.Args...)
+}
+
+func (t tx) DeleteProvisioned(account, permissionSet string) error {
+	return t.Do(`DELETE FROM provisioned WHERE account_id = $1 AND permission_set = $2`, account, permissionSet)
+}

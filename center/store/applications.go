@@ -1,0 +1,72 @@
+package store
+
+import (
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/sqldb"
+)
+
+func (t tx) InstanceSettings() (center.InstanceSettings, error) {
+	return document[center.InstanceSettings](t, kindInstanceSet, theOnly)
+}
+func (t tx) PutInstanceSettings(v center.InstanceSettings) error {
+	return t.putDocument(kindInstanceSet, theOnly, v)
+}
+
+func (t tx) Application(arn string) (center.Application, error) {
+	return document[center.Application](t, kindApplication, arn)
+}
+func (t tx) Applications(after string, limit int) ([]center.Application, error) {
+	w := &sqldb.Where{}
+	w.And("kind = ? AND id > ?", kindApplication, after)
+	query := `SELECT doc FROM documents` + w.Text() + ` ORDER BY id` + w.Limit(limit, 0)
+	return list[center.Application](t, query, w.Args...)
+}
+func (t tx) CountApplications() (int, error) {
+	return t.Count(`SELECT COUNT(*) FROM documents WHERE kind = $1`, kindApplication)
+}
+func (t tx) PutApplication(v center.Application) error {
+	return t.putDocument(kindApplication, v.ARN, v)
+}
+func (t tx) DeleteApplication(arn string) error { return t.deleteDocument(kindApplication, arn) }
+
+func (t tx) ApplicationAssignments(q center.ApplicationAssignmentQuery) (all []center.ApplicationAssignment, err error) {
+	w := &sqldb.Where{}
+	w.Equal("application", q.ApplicationARN)
+	w.Equal("principal_type", string(q.PrincipalType))
+	w.Equal("principal_id", q.PrincipalID)
+	if q.HeldBy != "" {
+		w.And("principal_id IN "+holders, string(q.HeldBy), string(q.HeldBy))
+	}
+	if q.After != (center.ApplicationAssignment{}) {
+		w.And("(application, principal_type, principal_id) > (?, ?, ?)", q.After.ApplicationARN, string(q.After.PrincipalType), q.After.PrincipalID)
+	}
+	query := `SELECT application, principal_type, principal_id FROM application_assignments` + w.Text() + ` ORDER BY application, principal_type, principal_id` + w.Limit(q.Limit, 0)
+	err = t.Query(query, w.Args, func(rows sqldb.Row) error {
+		var a center.ApplicationAssignment
+		err := rows.Scan(&a.ApplicationARN, &a.PrincipalType, &a.PrincipalID)
+		all = append(all, a)
+		return err
+	})
+	return all, err
+}
+func (t tx) PutApplicationAssignment(a center.ApplicationAssignment) error {
+	return t.Do(`INSERT INTO application_assignments (application, principal_type, principal_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+		a.ApplicationARN, string(a.PrincipalType), a.PrincipalID)
+}
+func (t tx) DeleteApplicationAssignment(a center.ApplicationAssignment) error {
+	return t.Do(`DELETE FROM application_assignments WHERE application = $1 AND principal_type = $2 AND principal_id = $3`, a.ApplicationARN, string(a.PrincipalType), a.PrincipalID)
+}
+func (t tx) DeleteApplicationAssignmentsOf(arn string) error {
+	return t.Do(`DELETE FROM application_assignments WHERE application = $1`, arn)
+}
+
+func (t tx) TokenIssuer(arn string) (center.TokenIssuer, error) {
+	return document[center.TokenIssuer](t, kindTokenIssuer, arn)
+}
+func (t tx) TokenIssuers() ([]center.TokenIssuer, error) {
+	return documents[center.TokenIssuer](t, kindTokenIssuer)
+}
+func (t tx) PutTokenIssuer(v center.TokenIssuer) error {
+	return t.putDocument(kindTokenIssuer, v.ARN, v)
+}
+func (t tx) DeleteTokenIssuer(arn string) error { return t.deleteDocument(kindTokenIssuer, arn) }

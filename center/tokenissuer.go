@@ -1,0 +1,136 @@
+package center
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+)
+
+// TokenIssuer is a trusted token issuer: an OAuth 2.0 authorization server whose JWTs name users of this center.
+type TokenIssuer struct {
+	ARN                        string
+	Name                       string // 1 to 255 characters
+	IssuerURL                  string // never changes
+	ClaimAttributePath         string // the claim that names the user
+	IdentityStoreAttributePath string // the attribute that it is compared with
+	Tags                       []Tag  // in the order of their keys
+}
+
+// MaxTokenIssuers bounds the trusted token issuers of an instance. Source: user guide, quotas.
+const MaxTokenIssuers = 10
+
+var (
+	tokenIssuerName = regexp.MustCompile(`^[\w+=,.@-]{1,255}$`)
+	claimPath       = regexp.MustCompile(`^\p{L}+([._]\p{L}+){0,2}$`)
+	storePath       = regexp.MustCompile(`^\p{L}+(\.\p{L}+){0,2}$`)
+)
+
+func (i TokenIssuer) check() error {
+	refuse := func(field, detail string) error { return &Error{Code: InvalidValue, Field: field, Detail: detail} }
+	u, err := url.Parse(i.IssuerURL)
+	switch {
+	case !tokenIssuerName.MatchString(i.Name):
+		return refuse("Name", "want 1 to 255 letters, digits or + = , . @ - _")
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.RawQuery != "" || u.Fragment != "" || len(i.IssuerURL) > 512:
+		return refuse("IssuerUrl", "want an http or https URL without query and fragment")
+	case !claimPath.MatchString(i.ClaimAttributePath):
+		return refuse("ClaimAttributePath", "want the name of a claim, such as email")
+	case !storePath.MatchString(i.IdentityStoreAttributePath):
+		return refuse("IdentityStoreAttributePath", "want the path of an attribute, such as emails.value")
+	}
+	return nil
+}
+
+// CreateTokenIssuer adds a trusted token issuer. It fails with TokenIssuerTaken when another one has its issuer URL, and with QuotaExceeded. Repeating a
+// creation with the same client token returns what the first one made.
+func (c *Center) CreateTokenIssuer(ctx context.Context, by audit.Actor, i TokenIssuer, clientToken string) (TokenIssuer, error) {
+	wanted := i
+	i.ARN = fmt.Sprintf("arn:aws:sso::%s:trustedTokenIssuer/%s/tti-%s", c.Instance.OwnerAccountID, c.Instance.shortID(), c.NewID())
+	err := c.change(ctx, by, "CreateTrustedTokenIssuer", func(tx Tx) (string, error) {
+		made, err := c.once(tx, "CreateTrustedTokenIssuer", clientToken, wanted, i.ARN)
+		if err != nil {
+			return i.Name, err
+		}
+		if made != i.ARN {
+			i, err = tx.TokenIssuer(made)
+			return made, orRefuse(err, TokenIssuerNotFound, made)
+		}
+		if err := i.check(); err != nil {
+			return i.Name, err
+		}
+		if i.Tags, err = withTags(nil, i.Tags); err != nil {
+			return i.Name, err
+		}
+		all, err := tx.TokenIssuers()
+		switch {
+		case err != nil:
+			return i.Name, err
+		case slices.ContainsFunc(all, func(o TokenIssuer) bool { return o.IssuerURL == i.IssuerURL }):
+			return i.Name, &Error{Code: TokenIssuerTaken, Subject: i.IssuerURL}
+		case len(all) >= MaxTokenIssuers:
+			return i.Name, &Error{Code: QuotaExceeded, Subject: i.Name, Detail: "at most 10 trusted token issuers"}
+		}
+		return i.ARN, tx.PutTokenIssuer(i)
+	})
+	return i, err
+}
+
+// UpdateTokenIssuer changes a trusted token issuer by edit, which may run more than once. The issuer URL never changes. It fails with TokenIssuerNotFound.
+func (c *Center) UpdateTokenIssuer(ctx context.Context, by audit.Actor, arn string, edit func(*TokenIssuer)) error {
+	return c.change(ctx, by, "UpdateTrustedTokenIssuer", func(tx Tx) (string, error) {
+		old, err := tx.TokenIssuer(arn)
+		if err != nil {
+			return arn, orRefuse(err, TokenIssuerNotFound, arn)
+		}
+		i := old
+		edit(&i)
+		i.ARN, i.IssuerURL = old.ARN, old.IssuerURL
+		if err := i.check(); err != nil {
+			return arn, err
+		}
+		return arn, tx.PutTokenIssuer(i)
+	})
+}
+
+// DeleteTokenIssuer deletes a trusted token issuer. It fails with TokenIssuerInUse while an application's grant names it.
+func (c *Center) DeleteTokenIssuer(ctx context.Context, by audit.Actor, arn string) error {
+	return c.change(ctx, by, "DeleteTrustedTokenIssuer", func(tx Tx) (string, error) {
+		if _, err := tx.TokenIssuer(arn); err != nil {
+			return arn, orRefuse(err, TokenIssuerNotFound, arn)
+		}
+		applications, err := tx.Applications("", 0)
+		if err != nil {
+			return arn, err
+		}
+		for _, a := range applications {
+			for _, g := range a.Grants {
+				if slices.ContainsFunc(g.Issuers, func(i AuthorizedIssuer) bool { return i.ARN == arn }) {
+					return arn, &Error{Code: TokenIssuerInUse, Subject: a.ARN}
+				}
+			}
+		}
+		return arn, tx.DeleteTokenIssuer(arn)
+	})
+}
+
+// TokenIssuer returns a trusted token issuer, or TokenIssuerNotFound.
+func (c *Center) TokenIssuer(ctx context.Context, arn string) (i TokenIssuer, err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
+		i, err = r.TokenIssuer(arn)
+		return orRefuse(err, TokenIssuerNotFound, arn)
+	})
+	return i, err
+}
+
+// TokenIssuers lists the trusted token issuers in the order of their ARNs.
+func (c *Center) TokenIssuers(ctx context.Context) (list []TokenIssuer, err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
+		list, err = r.TokenIssuers()
+		return err
+	})
+	return list, err
+}
