@@ -28,6 +28,8 @@ var mayImport = []struct{ pkg, imports string }{
 	{"center/awsdoor", "audit awsapi center"},
 	{"center/identitystore", "awsapi center center/awsdoor"},
 	{"center/ssoadmin", "awsapi center center/awsdoor"},
+	{"center/sso", "audit awsapi center web"},
+	{"center/ssooidc", "audit center web"},
 	{"center/sts", "awsapi"},
 	{"center/signin", "audit authn center saml web"},
 	{"center/portal", "audit center web"},

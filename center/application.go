@@ -61,8 +61,8 @@ type GrantType string
 const (
 	GrantAuthorizationCode GrantType = "authorization_code"
 	GrantRefreshToken      GrantType = "refresh_token"
-	GrantJWTBearer         GrantType = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-	GrantTokenExchange     GrantType = "urn:ietf:params:oauth:grant-type:token-exchange"
+	GrantJWTBearer         GrantType = "urn:ietf:params:oauth:grant-type:jwt-bearer"     // #nosec G101 -- a name
+	GrantTokenExchange     GrantType = "urn:ietf:params:oauth:grant-type:token-exchange" // #nosec G101 -- a name
 )
 
 // Grant allows a type of grant.

@@ -107,9 +107,23 @@ const (
 	GrantNotFound                 Code = "grant-not-found"
 	AuthMethodNotFound            Code = "authentication-method-not-found"
 	TokenIssuerNotFound           Code = "token-issuer-not-found"
-	TokenIssuerTaken              Code = "token-issuer-taken"
+	TokenIssuerTaken              Code = "token-issuer-taken" // #nosec G101 -- a code
 	TokenIssuerInUse              Code = "token-issuer-in-use"
-	TokenReused                   Code = "client-token-reused"
+	TokenReused                   Code = "client-token-reused" // #nosec G101 -- a code
+	ClientInvalid                 Code = "oauth-client-invalid"
+	ClientMetadataInvalid         Code = "oauth-client-metadata-invalid"
+	ScopeInvalid                  Code = "scope-invalid"
+	RedirectInvalid               Code = "redirect-uri-invalid"
+	StartURLUnknown               Code = "start-url-unknown"
+	ChallengeMissing              Code = "code-challenge-missing"
+	GrantPending                  Code = "authorization-pending"
+	GrantDenied                   Code = "authorization-denied"
+	GrantExpired                  Code = "authorization-expired"
+	GrantInvalid                  Code = "grant-invalid"
+	TooManyGrants                 Code = "too-many-authorizations"
+	UserCodeUnknown               Code = "user-code-unknown"
+	SlowDown                      Code = "slow-down"
+	GrantTypeUnsupported          Code = "grant-type-unsupported"
 )
 
 // Reason explains a code: its class, what happened, and what to do next.
@@ -203,6 +217,20 @@ var Reasons = map[Code]Reason{
 	TokenIssuerTaken:              {Conflict, "another trusted token issuer has this issuer URL", "update that one"},
 	TokenIssuerInUse:              {Conflict, "an application accepts tokens of this issuer", "delete that grant first"},
 	TokenReused:                   {Conflict, "the client token was used to ask for something else", "use a new token for a new request"},
+	ClientInvalid:                 {Unauthenticated, "the client is not registered here, or its registration has expired", "delete the registrations in ~/.aws/sso/cache and sign in again"},
+	ClientMetadataInvalid:         {Invalid, "the client cannot be registered like this", "correct the registration"},
+	ScopeInvalid:                  {Invalid, "there is no such scope here", "ask for sso:account:access"},
+	RedirectInvalid:               {Invalid, "the redirect URI does not lead to this machine, or is not one that the client registered", "use http://127.0.0.1 with the path that was registered"},
+	StartURLUnknown:               {Invalid, "the start URL is not that of this center", "take the start URL from the access portal"},
+	ChallengeMissing:              {Invalid, "an authorization needs a PKCE challenge by S256", "send code_challenge and code_challenge_method=S256"},
+	GrantPending:                  {Denied, "the user has not decided yet", "ask again in a moment"},
+	GrantDenied:                   {Denied, "the user has denied the request", "start again, if that was a mistake"},
+	GrantExpired:                  {Denied, "nobody has allowed the request in time", "start again"},
+	GrantInvalid:                  {Denied, "the code or refresh token is not valid", "sign in again"},
+	TooManyGrants:                 {Quota, "too many sign-ins wait for their users", "try again in a few minutes"},
+	UserCodeUnknown:               {Unauthenticated, "no device waits with this code", "compare it with what the device shows; it is good for ten minutes"},
+	SlowDown:                      {Quota, "requests come too fast", "wait a little before the next one"},
+	GrantTypeUnsupported:          {Invalid, "there is no such grant type here", "use a device code, an authorization code or a refresh token"},
 	RoleNotAssigned:               {Denied, "the role is not assigned to the user", "ask an administrator for the assignment"},
 }
 

@@ -17,6 +17,7 @@ type SessionKind string
 const (
 	PortalSession  SessionKind = "portal"
 	ConsoleSession SessionKind = "console"
+	ClientSession  SessionKind = "client" // of a program that a user has allowed to act, such as the aws CLI
 )
 
 // Session is a browser that has signed in. Only the digest of its secret is kept; it is the session's id where sessions are listed and ended.
@@ -30,6 +31,12 @@ type Session struct {
 	Attributes    map[string]string `json:",omitempty"` // attributes for access control that the identity provider sent
 	CreatedAt     time.Time
 	ExpiresAt     time.Time
+
+	// Of a client's session.
+	Client      string    `json:",omitempty"` // what the program calls itself; UserAgent is the same
+	ClientID    string    `json:",omitempty"` // digest of the registration that the session belongs to
+	Generation  int       `json:",omitempty"` // how often its refresh token was rotated
+	RefreshedAt time.Time // when that was last
 }
 
 // Browser is what is known of the browser that someone signs in with. The secrets are in cookies; an empty one is none.

@@ -26,6 +26,7 @@ const (
 var signInActions = map[string]bool{
 	"StartExternalIdPLogin": true, "ExternalIdPDirectoryLogin": true, "UserAuthentication": true, "ConsoleLogin": true, "SignOut": true, "Federate": true,
 	"CredentialVerification": true, "UpdatePassword": true, "ForgotPassword": true, "DeleteSession": true, "RehearseIdentitySource": true,
+	"AuthorizeDevice": true, "DenyDevice": true, "AuthorizeClient": true, "CreateToken": true,
 	"RegisterMfaDevice": true, "UpdateMfaDevice": true, "DeleteMfaDevice": true,
 }
 

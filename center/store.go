@@ -98,6 +98,9 @@ type Reader interface {
 	MFADevice(id string) (MFADevice, error)
 	MFADevicesOf(principal string) ([]MFADevice, error)
 	UsedAssertion(id string) (UsedAssertion, error)
+	ClientGrant(digest string) (ClientGrant, error)
+	ClientGrantByUserCode(digest string) (ClientGrant, error)
+	CountClientGrants() (int, error)
 
 	Events(EventQuery) ([]audit.Event, error)
 }
@@ -173,8 +176,10 @@ type Tx interface {
 	DeleteMFADevice(id string) error
 	DeleteMFADevicesOf(principal string) error
 	PutUsedAssertion(UsedAssertion) error
+	PutClientGrant(ClientGrant) error
+	DeleteClientGrant(digest string) error
 
-	// DeleteExpired removes sessions, tickets, used assertions and client tokens whose time is over.
+	// DeleteExpired removes sessions, tickets, grants, used assertions and client tokens whose time is over.
 	DeleteExpired(now time.Time) error
 	// DeleteRequests removes requests that were made before.
 	DeleteRequests(before time.Time) error

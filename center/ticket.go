@@ -17,6 +17,7 @@ const (
 	SetsPassword Purpose = "password"      // an invitation or a reset that was sent by mail
 	Rehearses    Purpose = "rehearsal"     // a link to sign in at the pending identity provider
 	KnownBrowser Purpose = "known-browser" // a browser that somebody has signed in with
+	GuessesCodes Purpose = "user-codes"    // a user's memory of wrong device codes: no secret, its digest is the user's id
 )
 
 // Ticket is something that whoever holds its secret may go on with, until it expires. Only the digest of the secret is kept.
@@ -38,7 +39,7 @@ type Ticket struct {
 	// Of a device that is being registered.
 	SealedTOTP string
 
-	// Of a known browser.
+	// Of a known browser, and the lock-out of wrong device codes too.
 	Trusted bool   // needs no second factor as long as its address stays the same
 	Address string // when it was trusted
 	Lockout authn.Lockout

@@ -37,9 +37,17 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	}
 	h.pages = web.NewPages(dir, h.Log)
 	mux.Handle("GET /{$}", http.RedirectHandler("/start", http.StatusFound))
+	mux.HandleFunc("HEAD /start", h.startURL)
 	mux.Handle("GET /start", h.RequireUser(h.accounts))
+	mux.HandleFunc("HEAD /start/{$}", h.startURL)
 	mux.Handle("GET /start/{$}", http.RedirectHandler("/start", http.StatusFound))
 	mux.Handle("POST /start/accounts/{account}/roles/{role}/credentials", h.RequireUser(h.credentials))
+}
+
+// startURL answers the AWS CLI, which since 2.35.13 takes a start URL that is not under a name of AWS's only when it redirects to one that is. Nothing is fetched
+// there: the CLI goes on with that name, and asks the endpoints that are configured.
+func (h *Handler) startURL(w http.ResponseWriter, r *http.Request) {
+	http.Redirect(w, r, h.Center.AWSStartURL(), http.StatusFound) // #nosec G710 -- the instance's own name
 }
 
 func (h *Handler) view(u center.User, title string, data any) web.View {

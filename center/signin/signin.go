@@ -282,6 +282,9 @@ func (h *Handler) RequireUser(fn func(http.ResponseWriter, *http.Request, center
 	}))
 }
 
+// SessionSecret is the secret of the portal session that a request comes with; "" where there is none. The door for sso-oidc is given this function.
+func SessionSecret(r *http.Request) string { return web.CookieValue(r, sessionCookie) }
+
 func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) {
 	by := h.actor(r)
 	secret := web.CookieValue(r, sessionCookie)

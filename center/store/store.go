@@ -228,6 +228,7 @@ func (t tx) PutClientToken(v center.ClientToken) error {
 func (t tx) DeleteExpired(now time.Time) error {
 	return errors.Join(
 		t.Do(`DELETE FROM sessions WHERE expires <= $1`, now.UnixMilli()),
+		t.Do(`DELETE FROM grants WHERE expires <= $1`, now.UnixMilli()),
 		t.Do(`DELETE FROM tickets WHERE expires <= $1`, now.UnixMilli()),
 		t.Do(`DELETE FROM expiring WHERE expires <= $1`, now.UnixMilli()))
 }

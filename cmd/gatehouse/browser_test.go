@@ -112,7 +112,7 @@ func testCertificate(t *testing.T, dir string) (certFile, keyFile string, pool *
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Gatehouse tests"}, DNSNames: []string{centerHost, tenantHost},
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Gatehouse tests"}, DNSNames: []string{centerHost, tenantHost, "oidc.us-east-1.amazonaws.com", "portal.sso.us-east-1.amazonaws.com"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {

@@ -20,7 +20,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/portal"
 	"github.com/gatehouse-id/gatehouse/center/scimserver"
 	"github.com/gatehouse-id/gatehouse/center/signin"
+	"github.com/gatehouse-id/gatehouse/center/sso"
 	"github.com/gatehouse-id/gatehouse/center/ssoadmin"
+	"github.com/gatehouse-id/gatehouse/center/ssooidc"
 	"github.com/gatehouse-id/gatehouse/center/store"
 	"github.com/gatehouse-id/gatehouse/center/sts"
 	"github.com/gatehouse-id/gatehouse/web"
@@ -156,6 +158,8 @@ func mountCenter(mux *http.ServeMux, c *center.Center) http.Handler {
 	for _, d := range []door{
 		in,
 		&portal.Handler{Center: c, Log: c.Log, Broker: sandbox, RequireUser: in.RequireUser},
+		&ssooidc.Handler{Center: c, Log: c.Log, RequireUser: in.RequireUser, SessionSecret: signin.SessionSecret},
+		&sso.Handler{Center: c, Log: c.Log, Broker: sandbox},
 		pages,
 	} {
 		d.Mount(mux)

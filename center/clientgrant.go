@@ -1,0 +1,207 @@
+package center
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"math/big"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+)
+
+// ClientGrant is what a client has asked for and a user allows. Only digests of its codes are kept.
+type ClientGrant struct {
+	Digest    string // of the device code, or of the authorization code
+	UserCode  string // digest of the code that the person types; empty: of no device
+	Client    string // what the program calls itself
+	ClientID  string // digest of its registration
+	Refreshes bool   // the client may refresh its token
+	Address   string // where it asked from
+	CreatedAt time.Time
+	ExpiresAt time.Time
+
+	// What the user has decided.
+	Denied     bool
+	UserID     UserID            // who has allowed it; empty: nobody yet
+	Until      time.Time         // when the session ends that it was allowed in
+	Attributes map[string]string `json:",omitempty"` // for access control, of that session
+
+	// Of an authorization code.
+	RedirectURI string
+	Challenge   string // PKCE, S256
+}
+
+// KeptUntil is how long a grant is remembered: for a while after its end, so that whoever still asks is told that it has expired.
+func (g ClientGrant) KeptUntil() time.Time { return g.ExpiresAt.Add(time.Hour) }
+
+const (
+	deviceLifetime = 10 * time.Minute // Source: OIDC API reference, StartDeviceAuthorization
+	codeLifetime   = 2 * time.Minute  // Source: our own choice; clients exchange it at once
+	maxGrants      = 20_000           // outstanding ones: strangers can ask for them
+)
+
+// DeviceAuthorization is what a device shows to its user, and polls with.
+type DeviceAuthorization struct {
+	DeviceCode authn.Secret
+	UserCode   string // XXXX-XXXX
+	ExpiresIn  time.Duration
+}
+
+// userCodeLetters are letters that are not mistaken for others and make no words. Source: RFC 8628, 6.1.
+const userCodeLetters = "BCDFGHJKLMNPQRSTVWXZ"
+
+func newUserCode() string {
+	code := make([]byte, 8)
+	for i := range code {
+		n, err := rand.Int(rand.Reader, big.NewInt(int64(len(userCodeLetters))))
+		if err != nil {
+			panic(err) // never fails: crypto/rand
+		}
+		code[i] = userCodeLetters[n.Int64()]
+	}
+	return string(code[:4]) + "-" + string(code[4:])
+}
+
+// userCodeDigest is the digest of a code however a person types it: small letters, without the dash, with blanks.
+func userCodeDigest(code string) string {
+	return authn.Digest(strings.Map(func(r rune) rune {
+		if r < 'A' || r > 'Z' {
+			return -1
+		}
+		return r
+	}, strings.ToUpper(code)))
+}
+
+// StartDevice begins an authorization that a user allows in a browser, by a code. It fails with ClientInvalid, StartURLUnknown or TooManyGrants.
+func (c *Center) StartDevice(ctx context.Context, address, clientID, clientSecret, startURL string) (d DeviceAuthorization, err error) {
+	client, err := c.authenticate(clientID, clientSecret)
+	if err != nil {
+		return d, err
+	}
+	if !c.isStartURL(startURL) {
+		return d, &Error{Code: StartURLUnknown, Subject: startURL}
+	}
+	d = DeviceAuthorization{DeviceCode: authn.Secret(authn.NewSecret(32)), UserCode: newUserCode(), ExpiresIn: deviceLifetime}
+	g := c.newGrant(client, d.DeviceCode.Reveal(), address, deviceLifetime)
+	g.UserCode = userCodeDigest(d.UserCode)
+	return d, c.Store.Update(ctx, func(tx Tx) error {
+		n, err := tx.CountClientGrants()
+		if err == nil && n >= maxGrants {
+			err = &Error{Code: TooManyGrants}
+		}
+		if err != nil {
+			return err
+		}
+		return tx.PutClientGrant(g)
+	})
+}
+
+func (c *Center) newGrant(client OAuthClient, code, address string, lifetime time.Duration) ClientGrant {
+	return ClientGrant{Digest: authn.Digest(code), Client: client.Name, ClientID: client.digest, Refreshes: len(client.Scopes) > 0, Address: address,
+		CreatedAt: c.now(), ExpiresAt: c.now().Add(lifetime)}
+}
+
+// DeviceByUserCode returns the grant of a code that a signed-in user has typed. It fails with UserCodeUnknown, and with SignInLocked after many wrong codes.
+func (c *Center) DeviceByUserCode(ctx context.Context, by audit.Actor, user UserID, code string) (g ClientGrant, err error) {
+	var refusal error
+	err = c.Store.Update(ctx, func(tx Tx) error {
+		g, refusal, err = c.guess(tx, user, code)
+		return err
+	})
+	if err == nil && refusal != nil {
+		err = c.Refuse(ctx, by, "AuthorizeDevice", string(user), refusal)
+	}
+	return g, err
+}
+
+// guess looks a code up and remembers when it is wrong, so that nobody tries them all. It answers a wrong code with refusal: what it has written must stay.
+func (c *Center) guess(tx Tx, user UserID, code string) (g ClientGrant, refusal, err error) {
+	memory, err := tx.Ticket(GuessesCodes, string(user))
+	if errors.Is(err, ErrNoRow) {
+		memory, err = Ticket{Purpose: GuessesCodes, Digest: string(user), Principal: string(user)}, nil
+	}
+	if err != nil {
+		return g, nil, err
+	}
+	if memory.Lockout.Locked(c.now()) {
+		return g, &Error{Code: SignInLocked, Subject: string(user), Detail: "too many wrong device codes"}, nil
+	}
+	g, err = tx.ClientGrantByUserCode(userCodeDigest(code))
+	if err == nil && (!c.now().Before(g.ExpiresAt) || g.Denied || g.UserID != "") {
+		err = ErrNoRow
+	}
+	if errors.Is(err, ErrNoRow) {
+		memory.Lockout, memory.ExpiresAt = memory.Lockout.Failed(c.now()), c.now().Add(deviceLifetime)
+		return ClientGrant{}, &Error{Code: UserCodeUnknown}, tx.PutTicket(memory)
+	}
+	return g, nil, err
+}
+
+// DecideDevice allows or denies what a device has asked for, on behalf of the user of a portal session. It fails as DeviceByUserCode does, and with
+// SessionInvalid.
+func (c *Center) DecideDevice(ctx context.Context, by audit.Actor, user UserID, sessionSecret, code string, allow bool) error {
+	g, err := c.DeviceByUserCode(ctx, by, user, code)
+	if err != nil {
+		return err
+	}
+	action := map[bool]string{true: "AuthorizeDevice", false: "DenyDevice"}[allow]
+	return c.change(ctx, by, action, func(tx Tx) (string, error) {
+		s, err := session(tx, sessionSecret, PortalSession, c.now())
+		if err == nil && s.UserID != user {
+			err = &Error{Code: SessionInvalid}
+		}
+		if err != nil {
+			return g.Client, err
+		}
+		g, err = tx.ClientGrant(g.Digest)
+		if err == nil && (g.Denied || g.UserID != "") { // decided in the meantime
+			err = ErrNoRow
+		}
+		if err != nil {
+			return g.Client, orRefuse(err, UserCodeUnknown, "")
+		}
+		g.Denied = !allow
+		if allow {
+			g.UserID, g.Until, g.Attributes = s.UserID, s.ExpiresAt, s.Attributes
+		}
+		return g.Client, tx.PutClientGrant(g)
+	})
+}
+
+// AuthorizeClient makes an authorization code for a client, on behalf of the user of a portal session. It fails with ClientInvalid, RedirectInvalid,
+// ChallengeMissing or SessionInvalid.
+func (c *Center) AuthorizeClient(ctx context.Context, by audit.Actor, sessionSecret, clientID, redirectURI, codeChallenge string) (authn.Secret, error) {
+	client, err := c.OAuthClient(clientID)
+	if err != nil {
+		return "", err
+	}
+	if !client.Redirects(redirectURI) {
+		return "", &Error{Code: RedirectInvalid, Subject: redirectURI}
+	}
+	if !challenge.MatchString(codeChallenge) {
+		return "", &Error{Code: ChallengeMissing}
+	}
+	code := authn.NewSecret(32)
+	g := c.newGrant(client, code, by.Address, codeLifetime)
+	g.RedirectURI, g.Challenge = redirectURI, codeChallenge
+	err = c.change(ctx, by, "AuthorizeClient", func(tx Tx) (string, error) {
+		s, err := session(tx, sessionSecret, PortalSession, c.now())
+		if err != nil {
+			return client.Name, err
+		}
+		g.UserID, g.Until, g.Attributes = s.UserID, s.ExpiresAt, s.Attributes
+		return client.Name, tx.PutClientGrant(g)
+	})
+	return authn.Secret(code), err
+}
+
+// proves says whether a PKCE verifier belongs to a challenge. Source: RFC 7636, 4.6.
+func proves(codeVerifier, codeChallenge string) bool {
+	sum := sha256.Sum256([]byte(codeVerifier))
+	return verifier.MatchString(codeVerifier) && authn.Equal(base64.RawURLEncoding.EncodeToString(sum[:]), codeChallenge)
+}

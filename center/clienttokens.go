@@ -1,0 +1,268 @@
+package center
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+)
+
+// TokenRequest asks for tokens. Which fields count depends on the grant: a device's code, an authorization code, or a refresh token.
+type TokenRequest struct {
+	ClientID, ClientSecret string
+	DeviceCode             string
+	Code                   string
+	RedirectURI            string
+	Verifier               string
+	RefreshToken           string
+}
+
+// Tokens are what a client acts with.
+type Tokens struct {
+	Access    authn.Secret
+	ExpiresIn time.Duration
+	Refresh   authn.Secret // empty: the client asked for no scope, as clients of before 2022 do
+}
+
+// Lifetimes of access tokens. Source: OIDC API reference, CreateToken.
+const (
+	tokenLifetime       = time.Hour
+	legacyTokenLifetime = 8 * time.Hour
+)
+
+// refreshGrace is how long a refresh token is still taken after its successor was handed out: several processes of a person share one, and an answer can get
+// lost. Taken later, it has been stolen, and the session ends. Source for the rule: RFC 9700, 4.14.2.
+const refreshGrace = 2 * time.Minute
+
+// sealedToken is what access and refresh tokens say. They are recognised by any node with the master key; the session that they belong to is looked up each
+// time, so that ending it ends them at once.
+type sealedToken struct {
+	Session    string // digest
+	Expires    time.Time
+	Generation int
+}
+
+// TokensForDevice hands out tokens once the user has allowed the device. It fails with GrantPending, GrantExpired, GrantDenied, GrantInvalid or ClientInvalid.
+func (c *Center) TokensForDevice(ctx context.Context, by audit.Actor, r TokenRequest) (Tokens, error) {
+	client, err := c.authenticate(r.ClientID, r.ClientSecret)
+	if err != nil {
+		return Tokens{}, err
+	}
+	return c.redeem(ctx, by, client, r.DeviceCode, func(g ClientGrant) error {
+		switch {
+		case g.UserCode == "":
+			return &Error{Code: GrantInvalid, Detail: "this is no device code"}
+		case g.Denied:
+			return &Error{Code: GrantDenied, Subject: g.Client}
+		case !c.now().Before(g.ExpiresAt):
+			return &Error{Code: GrantExpired, Subject: g.Client}
+		case g.UserID == "":
+			return &Error{Code: GrantPending}
+		}
+		return nil
+	})
+}
+
+// TokensForCode hands out tokens for an authorization code. It fails with GrantInvalid or ClientInvalid.
+func (c *Center) TokensForCode(ctx context.Context, by audit.Actor, r TokenRequest) (Tokens, error) {
+	client, err := c.authenticate(r.ClientID, r.ClientSecret)
+	if err != nil {
+		return Tokens{}, err
+	}
+	return c.redeem(ctx, by, client, r.Code, func(g ClientGrant) error {
+		switch {
+		case g.UserCode != "":
+			return &Error{Code: GrantInvalid, Detail: "this is a device code"}
+		case !c.now().Before(g.ExpiresAt):
+			return &Error{Code: GrantInvalid, Detail: "the code has expired"}
+		case g.RedirectURI != r.RedirectURI:
+			return &Error{Code: GrantInvalid, Detail: "the redirect URI is another one", Want: g.RedirectURI, Got: r.RedirectURI}
+		case !proves(r.Verifier, g.Challenge):
+			return &Error{Code: GrantInvalid, Detail: "the code verifier does not belong to the code challenge"}
+		}
+		return nil
+	})
+}
+
+// redeem opens a client's session for a grant that check accepts. A grant is good for one session.
+func (c *Center) redeem(ctx context.Context, by audit.Actor, client OAuthClient, code string, check func(ClientGrant) error) (Tokens, error) {
+	var tokens Tokens
+	digest := authn.Digest(code)
+	var g ClientGrant
+	err := c.Store.Get(ctx, func(r Reader) (err error) { // ahead of the transaction: whoever polls is not recorded
+		g, err = r.ClientGrant(digest)
+		return err
+	})
+	if err == nil && code == "" || errors.Is(err, ErrNoRow) {
+		err = &Error{Code: GrantInvalid, Detail: "the code is unknown, or was used"}
+	}
+	if err == nil {
+		err = check(g)
+	}
+	if CodeOf(err) == GrantPending {
+		return tokens, err
+	}
+	if err == nil && g.ClientID != client.digest {
+		err = &Error{Code: GrantInvalid, Subject: g.Client, Detail: "the code was given to another client"}
+	}
+	if err != nil {
+		if CodeOf(err) == "" || CodeOf(err) == StoreUnavailable {
+			return tokens, err
+		}
+		return tokens, c.Refuse(ctx, by, "CreateToken", client.Name, err)
+	}
+	secret := authn.NewSecret(32)
+	by.Kind = audit.User
+	err = c.change(ctx, by, "CreateToken", func(tx Tx) (string, error) {
+		if _, err := tx.ClientGrant(digest); err != nil { // used in the meantime
+			return client.Name, orRefuse(err, GrantInvalid, client.Name)
+		}
+		u, err := tx.User(g.UserID)
+		if err != nil {
+			return client.Name, orRefuse(err, GrantInvalid, client.Name)
+		}
+		if !u.Active {
+			return client.Name, &Error{Code: GrantInvalid, Subject: u.UserName, Detail: "the user is disabled"}
+		}
+		s := Session{Digest: authn.Digest(secret), Kind: ClientSession, UserID: g.UserID, Address: by.Address, UserAgent: client.Name, Client: client.Name, ClientID: client.digest,
+			Attributes: g.Attributes, CreatedAt: c.now(), ExpiresAt: g.Until}
+		if !c.now().Before(s.ExpiresAt) {
+			return client.Name, &Error{Code: GrantInvalid, Subject: u.UserName, Detail: "the session in which it was allowed has ended"}
+		}
+		tokens = c.tokens(s, g.Refreshes)
+		return u.UserName + "/" + client.Name, errors.Join(tx.DeleteClientGrant(digest), addSession(tx, s))
+	})
+	return tokens, err
+}
+
+// tokens makes tokens of a client's session, which never outlive it.
+func (c *Center) tokens(s Session, refreshes bool) Tokens {
+	lifetime := legacyTokenLifetime
+	if refreshes {
+		lifetime = tokenLifetime
+	}
+	lifetime = min(lifetime, s.ExpiresAt.Sub(c.now())).Truncate(time.Second)
+	t := Tokens{Access: c.sealToken(purposeAccess, sealedToken{s.Digest, c.now().Add(lifetime), 0}), ExpiresIn: lifetime}
+	if refreshes {
+		t.Refresh = c.sealToken(purposeRefresh, sealedToken{s.Digest, s.ExpiresAt, s.Generation})
+	}
+	return t
+}
+
+func (c *Center) sealToken(purpose string, t sealedToken) authn.Secret {
+	plain, err := json.Marshal(t)
+	if err != nil {
+		panic(err) // a plain struct
+	}
+	return authn.Secret(c.Sealer.Seal(purpose, plain))
+}
+
+func (c *Center) openToken(purpose, text string) (t sealedToken, err error) {
+	if len(text) > maxSealed {
+		return t, &Error{Code: SessionInvalid}
+	}
+	plain, err := c.Sealer.Open(purpose, text)
+	if err != nil || json.Unmarshal(plain, &t) != nil || !c.now().Before(t.Expires) {
+		return t, &Error{Code: SessionInvalid}
+	}
+	return t, nil
+}
+
+// clientSession returns the open session that a token belongs to, or SessionInvalid.
+func (c *Center) clientSession(r Reader, t sealedToken) (Session, error) {
+	s, err := r.Session(t.Session)
+	if err == nil && (s.Kind != ClientSession || !c.now().Before(s.ExpiresAt)) {
+		err = ErrNoRow
+	}
+	return s, orRefuse(err, SessionInvalid, "")
+}
+
+// RefreshTokens hands out new tokens, the refresh token rotated. A refresh token that was rotated long ago ends the session: somebody else has used it. It fails
+// with GrantInvalid or ClientInvalid.
+func (c *Center) RefreshTokens(ctx context.Context, by audit.Actor, r TokenRequest) (Tokens, error) {
+	client, err := c.authenticate(r.ClientID, r.ClientSecret)
+	if err != nil {
+		return Tokens{}, err
+	}
+	refuse := func(subject, detail string) error {
+		return &Error{Code: GrantInvalid, Subject: subject, Detail: detail}
+	}
+	t, err := c.openToken(purposeRefresh, r.RefreshToken)
+	if err != nil {
+		return Tokens{}, c.Refuse(ctx, by, "CreateToken", client.Name, refuse(client.Name, "the refresh token is not valid, or has expired"))
+	}
+	var tokens Tokens
+	stolen := false
+	by.Kind = audit.User
+	err = c.change(ctx, by, "CreateToken", func(tx Tx) (string, error) {
+		stolen = false
+		s, err := c.clientSession(tx, t)
+		if CodeOf(err) == SessionInvalid || err == nil && s.ClientID != client.digest {
+			return client.Name, refuse(client.Name, "the session has ended, or is another client's")
+		}
+		if err != nil {
+			return client.Name, err
+		}
+		u, err := tx.User(s.UserID)
+		if err == nil && !u.Active {
+			return u.UserName, refuse(u.UserName, "the user is disabled")
+		}
+		if err != nil {
+			return client.Name, orRefuse(err, GrantInvalid, client.Name)
+		}
+		subject := u.UserName + "/" + s.Client
+		switch {
+		case t.Generation == s.Generation:
+			s.Generation, s.RefreshedAt = s.Generation+1, c.now()
+		case t.Generation == s.Generation-1 && c.now().Sub(s.RefreshedAt) < refreshGrace: // the same successor again
+		default:
+			stolen = true
+			return subject, refuse(subject, "the refresh token was used before: its session ends")
+		}
+		tokens = c.tokens(s, true)
+		return subject, tx.PutSession(s)
+	})
+	if stolen {
+		err = errors.Join(err, c.change(ctx, by, "DeleteSession", func(tx Tx) (string, error) { return client.Name, tx.DeleteSession(t.Session) }))
+	}
+	return tokens, err
+}
+
+// TokenUser returns the user behind an access token, or SessionInvalid.
+func (c *Center) TokenUser(ctx context.Context, token string) (u User, err error) {
+	t, err := c.openToken(purposeAccess, token)
+	if err != nil {
+		return u, err
+	}
+	err = c.Store.View(ctx, func(r Reader) error {
+		s, err := c.clientSession(r, t)
+		if err != nil {
+			return err
+		}
+		u, err = r.User(s.UserID)
+		if err == nil && !u.Active {
+			return &Error{Code: SessionInvalid, Detail: "the user is disabled"}
+		}
+		return orRefuse(err, SessionInvalid, string(s.UserID))
+	})
+	return u, err
+}
+
+// EndTokens ends the session that an access token belongs to; roles that were opened with it go on until they expire. It fails with SessionInvalid.
+func (c *Center) EndTokens(ctx context.Context, by audit.Actor, token string) error {
+	t, err := c.openToken(purposeAccess, token)
+	if err != nil {
+		return err
+	}
+	by.Kind = audit.User
+	return c.change(ctx, by, "SignOut", func(tx Tx) (string, error) {
+		s, err := c.clientSession(tx, t)
+		if err != nil {
+			return "", err
+		}
+		return string(s.UserID) + "/" + s.Client, tx.DeleteSession(s.Digest)
+	})
+}

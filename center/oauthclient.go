@@ -1,0 +1,150 @@
+package center
+
+import (
+	"encoding/json"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gatehouse-id/gatehouse/authn"
+)
+
+// OAuthClient is a program that asks for access on behalf of people, such as the aws CLI. Registering one writes nothing: its id is the sealed
+// registration, so that clients, which keep an id for 90 days, are known after every restart and on every node.
+type OAuthClient struct {
+	Name         string
+	Scopes       []string // none: the way of clients of before 2022, without refresh tokens
+	RedirectURIs []string // loopback only
+	StartURL     string   // of the portal that it was registered for; empty: not said
+	ExpiresAt    time.Time
+
+	digest string // of its id
+}
+
+// ScopeAccountAccess is the only scope that a center knows: list accounts and roles, and get credentials of them.
+const ScopeAccountAccess = "sso:account:access"
+
+// clientLifetime is how long a registration lasts. Source: OIDC API reference, RegisterClient; seen in clients' caches.
+const clientLifetime = 90 * 24 * time.Hour
+
+// Bounds of a registration. Source: our own choice.
+const (
+	maxClientName = 256
+	maxClientList = 10
+	maxSealed     = 16 << 10 // bytes of a sealed text that is looked at
+)
+
+const (
+	purposeClient  = "oauth-client"
+	purposeSecret  = "oauth-client-secret" // #nosec G101 -- a purpose
+	purposeAccess  = "access-token"
+	purposeRefresh = "refresh-token"
+)
+
+// RegisterOAuthClient seals a registration. It fails with ClientMetadataInvalid, ScopeInvalid or RedirectInvalid.
+func (c *Center) RegisterOAuthClient(client OAuthClient) (id string, secret authn.Secret, _ OAuthClient, err error) {
+	if n := utf8.RuneCountInString(client.Name); n < 1 || n > maxClientName || checkText("clientName", client.Name, maxClientName) != nil {
+		return "", "", client, &Error{Code: ClientMetadataInvalid, Field: "clientName", Detail: "want 1 to 256 printable characters"}
+	}
+	if len(client.Scopes) > maxClientList || len(client.RedirectURIs) > maxClientList {
+		return "", "", client, &Error{Code: ClientMetadataInvalid, Detail: "at most 10 scopes and 10 redirect URIs"}
+	}
+	for _, s := range client.Scopes {
+		if s != ScopeAccountAccess {
+			return "", "", client, &Error{Code: ScopeInvalid, Subject: s}
+		}
+	}
+	for _, text := range client.RedirectURIs {
+		if _, ok := loopbackURI(text); !ok {
+			return "", "", client, &Error{Code: RedirectInvalid, Subject: text}
+		}
+	}
+	if client.StartURL != "" && !c.isStartURL(client.StartURL) {
+		return "", "", client, &Error{Code: StartURLUnknown, Subject: client.StartURL}
+	}
+	client.ExpiresAt = c.now().Add(clientLifetime).Truncate(time.Second)
+	plain, err := json.Marshal(client)
+	if err != nil {
+		return "", "", client, err
+	}
+	id = c.Sealer.Seal(purposeClient, plain)
+	return id, authn.Secret(c.Sealer.Seal(purposeSecret, []byte(authn.Digest(id)))), client, nil
+}
+
+// OAuthClient returns a registration by its id, or ClientInvalid.
+func (c *Center) OAuthClient(id string) (client OAuthClient, err error) {
+	if len(id) > maxSealed {
+		return client, &Error{Code: ClientInvalid}
+	}
+	plain, err := c.Sealer.Open(purposeClient, id)
+	if err != nil || json.Unmarshal(plain, &client) != nil || !c.now().Before(client.ExpiresAt) {
+		return client, &Error{Code: ClientInvalid}
+	}
+	client.digest = authn.Digest(id)
+	return client, nil
+}
+
+// authenticate is OAuthClient for who must prove the registration's secret.
+func (c *Center) authenticate(id, secret string) (OAuthClient, error) {
+	client, err := c.OAuthClient(id)
+	if err != nil {
+		return client, err
+	}
+	if len(secret) > maxSealed {
+		return client, &Error{Code: ClientInvalid}
+	}
+	digest, err := c.Sealer.Open(purposeSecret, secret)
+	if err != nil || !authn.Equal(string(digest), client.digest) {
+		return client, &Error{Code: ClientInvalid}
+	}
+	return client, nil
+}
+
+// loopbackURI reads a redirect URI, which must lead to the person's own machine. Source: RFC 8252, 7.3.
+func loopbackURI(text string) (*url.URL, bool) {
+	u, err := url.Parse(text)
+	if err != nil || len(text) > maxRedirect || u.Scheme != "http" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.Opaque != "" {
+		return nil, false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return u, u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// Redirects says whether a registration allows a redirect URI. The port is the client's choice at the moment. Source: RFC 8252, 7.3; the AWS CLI registers
+// a URI without a port, others one without a path.
+func (o OAuthClient) Redirects(text string) bool {
+	asked, ok := loopbackURI(text)
+	return ok && slices.ContainsFunc(o.RedirectURIs, func(registered string) bool {
+		u, ok := loopbackURI(registered)
+		return ok && u.Hostname() == asked.Hostname() && strings.TrimSuffix(u.Path, "/") == strings.TrimSuffix(asked.Path, "/")
+	})
+}
+
+// isStartURL says whether a URL is this center's portal: its own address, or one of the forms that AWS's portals have, which clients insist on. Sources: user
+// guide, "access portal URLs"; the AWS CLI since 2.35.13 takes only these or a redirect to them.
+func (c *Center) isStartURL(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil {
+		return false
+	}
+	plain := strings.TrimRight(u.Scheme+"://"+u.Host+u.Path, "/")
+	i := c.Instance
+	return slices.Contains([]string{
+		c.PortalURL(), c.URL, c.AWSStartURL(), "https://" + i.shortID() + "." + i.Region + ".portal.amazonaws.com", "https://" + i.shortID() + ".portal." + i.Region + ".app.aws",
+	}, plain)
+}
+
+// AWSStartURL is the portal's address in AWS's form. Nothing answers there: clients use it as a name.
+func (c *Center) AWSStartURL() string {
+	return "https://" + c.Instance.IdentityStoreID + ".awsapps.com/start"
+}
+
+// challenge is a PKCE challenge by S256. Source: RFC 7636, 4.2.
+var challenge = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
+
+// verifier is a PKCE verifier. Source: RFC 7636, 4.1.
+var verifier = regexp.MustCompile(`^[A-Za-z0-9._~-]{43,128}$`)

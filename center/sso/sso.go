@@ -1,0 +1,221 @@
+// Package sso is the center's door for the portal API: the accounts and roles that the holder of an access token has, credentials for them, and signing out. The
+// token comes from the sso-oidc door.
+//
+// Source: the published service model, API version 2019-06-10; what the SDKs send. It may import center, web, awsapi and audit.
+package sso
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/awsapi"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/web"
+)
+
+// Handler serves the portal API.
+type Handler struct {
+	Center *center.Center
+	Log    *slog.Logger
+	Broker center.Broker
+}
+
+// tokenHeader carries the access token.
+const tokenHeader = "X-Amz-Sso_bearer_token" // #nosec G101 -- a name
+
+// request is one call of a signed-in user.
+type request struct {
+	*http.Request
+	query url.Values
+	token string
+	user  center.User
+}
+
+// Mount adds the door to mux.
+func (h *Handler) Mount(mux *http.ServeMux) {
+	for pattern, fn := range map[string]func(request) (any, error){
+		"GET /assignment/accounts":    h.listAccounts,
+		"GET /assignment/roles":       h.listRoles,
+		"GET /federation/credentials": h.credentials,
+		"POST /logout":                h.logout,
+	} {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			out, err := h.call(r, fn)
+			status := http.StatusOK
+			if err != nil {
+				answer := Answer(err)
+				if answer.Status >= http.StatusInternalServerError {
+					h.Log.ErrorContext(r.Context(), "operation failed", "path", r.URL.Path, "request_id", web.RequestID(r), "error", err)
+				}
+				status, out = answer.Status, map[string]string{"message": answer.Message, "__type": answer.Code}
+				w.Header().Set("X-Amzn-Errortype", answer.Code)
+			}
+			w.Header().Set("X-Amzn-Requestid", web.RequestID(r))
+			if out == nil {
+				w.WriteHeader(status)
+				return
+			}
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(status)
+			_ = json.NewEncoder(w).Encode(out) // the client has gone away
+		})
+	}
+}
+
+func (h *Handler) call(r *http.Request, fn func(request) (any, error)) (any, error) {
+	in := request{Request: r, query: r.URL.Query(), token: r.Header.Get(tokenHeader)}
+	if in.token == "" {
+		return nil, invalid("the header x-amz-sso_bearer_token is missing")
+	}
+	var err error
+	if in.user, err = h.Center.TokenUser(r.Context(), in.token); err != nil {
+		return nil, err
+	}
+	return fn(in)
+}
+
+func (r request) actor() audit.Actor {
+	return audit.Actor{Kind: audit.User, Name: r.user.UserName, Address: web.Address(r.Request), RequestID: web.RequestID(r.Request)}
+}
+
+func invalid(message string) error {
+	return &awsapi.Error{Code: "InvalidRequestException", Status: http.StatusBadRequest, Message: message}
+}
+
+// Answer maps an error to the wire. It is the only place that does. ForbiddenException is not in the model; the real service sends it all the same.
+func Answer(err error) *awsapi.Error {
+	var wire *awsapi.Error
+	switch code := center.CodeOf(err); {
+	case code == center.RoleNotAssigned:
+		return &awsapi.Error{Code: "ForbiddenException", Status: http.StatusForbidden, Message: "No access"}
+	case code == center.SessionInvalid || center.KindOf(err) == center.Unauthenticated:
+		return &awsapi.Error{Code: "UnauthorizedException", Status: http.StatusUnauthorized, Message: "Session token not found or invalid"}
+	case center.KindOf(err) == center.NotFound:
+		return &awsapi.Error{Code: "ResourceNotFoundException", Status: http.StatusNotFound, Message: center.Reasons[code].What}
+	case center.KindOf(err) == center.Quota:
+		return &awsapi.Error{Code: "TooManyRequestsException", Status: http.StatusTooManyRequests, Message: center.Reasons[code].What}
+	case center.KindOf(err) == center.Unavailable:
+		return &awsapi.Error{Code: "InternalServerException", Status: http.StatusServiceUnavailable, Message: center.Reasons[code].What}
+	case code != "":
+		return &awsapi.Error{Code: "InvalidRequestException", Status: http.StatusBadRequest, Message: center.Reasons[code].What}
+	case errors.As(err, &wire):
+		if wire.Status == 0 { // a page token, which awsapi refuses in another service's words
+			return &awsapi.Error{Code: "InvalidRequestException", Status: http.StatusBadRequest, Message: wire.Message}
+		}
+		return wire
+	}
+	return &awsapi.Error{Code: "InternalServerException", Status: http.StatusInternalServerError, Message: "internal error"}
+}
+
+// page reads where a page begins and how many entries it has.
+func (r request) page(list string) (after string, size int, err error) {
+	var max *int
+	if text := r.query.Get("max_result"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return "", 0, invalid("max_result is not a number")
+		}
+		max = &n
+	}
+	if size, err = awsapi.PageSize(max); err != nil {
+		return "", 0, err
+	}
+	after, err = awsapi.DecodeToken(list, r.query.Get("next_token"))
+	return after, size, err
+}
+
+type account struct {
+	AccountID    string `json:"accountId"`
+	AccountName  string `json:"accountName"`
+	EmailAddress string `json:"emailAddress,omitempty"`
+}
+
+type accountsOutput struct {
+	AccountList []account `json:"accountList"`
+	NextToken   string    `json:"nextToken,omitempty"`
+}
+
+func (h *Handler) listAccounts(r request) (any, error) {
+	after, size, err := r.page("ListAccounts")
+	if err != nil {
+		return nil, err
+	}
+	list, err := h.Center.AccountsOf(r.Context(), center.AccessQuery{User: r.user.ID, After: after, Limit: size + 1})
+	out := accountsOutput{AccountList: []account{}}
+	if len(list) > size {
+		list = list[:size]
+		out.NextToken = awsapi.EncodeToken("ListAccounts", list[size-1].ID)
+	}
+	for _, a := range list {
+		out.AccountList = append(out.AccountList, account{a.ID, a.Name, a.Email})
+	}
+	return out, err
+}
+
+type role struct {
+	RoleName  string `json:"roleName"`
+	AccountID string `json:"accountId"`
+}
+
+type rolesOutput struct {
+	RoleList  []role `json:"roleList"`
+	NextToken string `json:"nextToken,omitempty"`
+}
+
+// listRoles reads all roles of the account, at most a few hundred, and answers with a page of them.
+func (h *Handler) listRoles(r request) (any, error) {
+	id := r.query.Get("account_id")
+	if id == "" {
+		return nil, invalid("account_id is missing")
+	}
+	list := "ListAccountRoles/" + id
+	after, size, err := r.page(list)
+	if err != nil {
+		return nil, err
+	}
+	sets, err := h.Center.RolesOf(r.Context(), r.user.ID, id)
+	if err == nil && len(sets) == 0 {
+		err = &center.Error{Code: center.RoleNotAssigned, Subject: id}
+	}
+	out := rolesOutput{RoleList: []role{}}
+	for _, s := range sets {
+		if s.Name <= after {
+			continue
+		}
+		if len(out.RoleList) == size {
+			out.NextToken = awsapi.EncodeToken(list, out.RoleList[size-1].RoleName)
+			break
+		}
+		out.RoleList = append(out.RoleList, role{s.Name, id})
+	}
+	return out, err
+}
+
+type credentials struct {
+	AccessKeyID     string `json:"accessKeyId"`
+	SecretAccessKey string `json:"secretAccessKey"`
+	SessionToken    string `json:"sessionToken"`
+	Expiration      int64  `json:"expiration"` // milliseconds
+}
+
+type credentialsOutput struct {
+	RoleCredentials credentials `json:"roleCredentials"`
+}
+
+func (h *Handler) credentials(r request) (any, error) {
+	id, name := r.query.Get("account_id"), r.query.Get("role_name")
+	if id == "" || name == "" {
+		return nil, invalid("account_id and role_name are required")
+	}
+	c, err := h.Center.RoleCredentials(r.Context(), r.actor(), h.Broker, r.user.ID, id, name)
+	return credentialsOutput{credentials{c.AccessKeyID, c.SecretAccessKey.Reveal(), c.SessionToken.Reveal(), c.Expiration.UnixMilli()}}, err
+}
+
+func (h *Handler) logout(r request) (any, error) {
+	return nil, h.Center.EndTokens(r.Context(), r.actor(), r.token)
+}

@@ -1,0 +1,206 @@
+package ssooidc
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/web"
+)
+
+// maxBody bounds the body of a request, in bytes.
+const maxBody = 64 << 10
+
+// interval is how often a device may ask, in seconds. Source: seen in AWS's answers.
+const interval = 1
+
+// The grant types of CreateToken.
+const (
+	deviceGrant  = "urn:ietf:params:oauth:grant-type:device_code"
+	codeGrant    = "authorization_code"
+	refreshGrant = "refresh_token"
+)
+
+func (h *Handler) actor(r *http.Request) audit.Actor {
+	return audit.Actor{Kind: audit.Anonymous, Address: web.Address(r), RequestID: web.RequestID(r)}
+}
+
+// operation is one of the API. Its answer is JSON; a nil answer with no error is an empty object.
+type operation[In any] func(r *http.Request, in In) (any, error)
+
+// serve reads the input of an operation and writes its answer. Errors get the header that makes them typed ones for the SDKs, and the body of OAuth.
+func serve[In any](h *Handler, fn operation[In]) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var in In
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		if err == nil {
+			err = json.Unmarshal(body, &in)
+		}
+		var out any
+		if err != nil {
+			err = &center.Error{Code: center.InvalidRequest, Detail: "the body is no JSON object of this operation"}
+		} else {
+			out, err = fn(r, in)
+		}
+		status := http.StatusOK
+		if err != nil {
+			answer := Answer(err)
+			if answer.Status == http.StatusInternalServerError {
+				h.Log.ErrorContext(r.Context(), "operation failed", "path", r.URL.Path, "request_id", web.RequestID(r), "error", err)
+			}
+			status, out = answer.Status, answer
+			w.Header().Set("X-Amzn-Errortype", answer.Exception)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("X-Amzn-Requestid", web.RequestID(r))
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(out) // the client has gone away
+	}
+}
+
+// Failure is an error on the wire.
+type Failure struct {
+	Exception   string `json:"-"`
+	Status      int    `json:"-"`
+	Error       string `json:"error"`
+	Description string `json:"error_description"`
+}
+
+// Answer maps an error to the wire. It is the only place that does. Source: OIDC API reference; RFC 6749, 5.2; RFC 8628, 3.5.
+func Answer(err error) Failure {
+	code := center.CodeOf(err)
+	f, ok := map[center.Code]Failure{
+		center.ClientInvalid:         {"InvalidClientException", http.StatusUnauthorized, "invalid_client", ""},
+		center.ClientMetadataInvalid: {"InvalidClientMetadataException", 0, "invalid_client_metadata", ""},
+		center.ScopeInvalid:          {"InvalidScopeException", 0, "invalid_scope", ""},
+		center.RedirectInvalid:       {"InvalidRedirectUriException", 0, "invalid_redirect_uri", ""},
+		center.GrantPending:          {"AuthorizationPendingException", 0, "authorization_pending", ""},
+		center.GrantDenied:           {"AccessDeniedException", 0, "access_denied", ""},
+		center.GrantExpired:          {"ExpiredTokenException", 0, "expired_token", ""},
+		center.GrantInvalid:          {"InvalidGrantException", 0, "invalid_grant", ""},
+		center.SlowDown:              {"SlowDownException", 0, "slow_down", ""},
+		center.TooManyGrants:         {"SlowDownException", 0, "slow_down", ""},
+		center.GrantTypeUnsupported:  {"UnsupportedGrantTypeException", 0, "unsupported_grant_type", ""},
+		center.StoreUnavailable:      {"InternalServerException", http.StatusServiceUnavailable, "server_error", ""},
+	}[code]
+	switch {
+	case ok:
+	case code == "":
+		return Failure{"InternalServerException", http.StatusInternalServerError, "server_error", "internal error"}
+	default:
+		f = Failure{"InvalidRequestException", 0, "invalid_request", ""}
+	}
+	if f.Status == 0 {
+		f.Status = http.StatusBadRequest
+	}
+	f.Description = center.Reasons[code].What + "; " + center.Reasons[code].Remedy // not the detail, which is for administrators
+	var refused *center.Error
+	if errors.As(err, &refused) && f.Exception == "InvalidRequestException" && refused.Field != "" {
+		f.Description = refused.Field + ": " + f.Description
+	}
+	return f
+}
+
+type registration struct {
+	ClientName   string   `json:"clientName"`
+	ClientType   string   `json:"clientType"`
+	Scopes       []string `json:"scopes"`
+	RedirectURIs []string `json:"redirectUris"`
+	GrantTypes   []string `json:"grantTypes"`
+	IssuerURL    string   `json:"issuerUrl"`
+}
+
+type registered struct {
+	ClientID              string `json:"clientId"`
+	ClientSecret          string `json:"clientSecret"`
+	ClientIDIssuedAt      int64  `json:"clientIdIssuedAt"`
+	ClientSecretExpiresAt int64  `json:"clientSecretExpiresAt"`
+	AuthorizationEndpoint string `json:"authorizationEndpoint"`
+	TokenEndpoint         string `json:"tokenEndpoint"`
+}
+
+func (h *Handler) register(r *http.Request, in registration) (any, error) {
+	if !h.registrations.Allow(web.Address(r)) {
+		return nil, &center.Error{Code: center.SlowDown}
+	}
+	if in.ClientType != "public" {
+		return nil, &center.Error{Code: center.ClientMetadataInvalid, Field: "clientType"}
+	}
+	for _, g := range in.GrantTypes {
+		if g != deviceGrant && g != codeGrant && g != refreshGrant {
+			return nil, &center.Error{Code: center.ClientMetadataInvalid, Field: "grantTypes"}
+		}
+	}
+	id, secret, client, err := h.Center.RegisterOAuthClient(center.OAuthClient{Name: in.ClientName, Scopes: in.Scopes, RedirectURIs: in.RedirectURIs, StartURL: in.IssuerURL})
+	return registered{id, secret.Reveal(), h.Center.Now().Unix(), client.ExpiresAt.Unix(), h.Center.URL + "/authorize", h.Center.URL + "/token"}, err
+}
+
+type deviceInput struct {
+	ClientID     string `json:"clientId"`
+	ClientSecret string `json:"clientSecret"`
+	StartURL     string `json:"startUrl"`
+}
+
+type deviceOutput struct {
+	DeviceCode              string `json:"deviceCode"`
+	UserCode                string `json:"userCode"`
+	VerificationURI         string `json:"verificationUri"`
+	VerificationURIComplete string `json:"verificationUriComplete"`
+	ExpiresIn               int    `json:"expiresIn"`
+	Interval                int    `json:"interval"`
+}
+
+func (h *Handler) startDevice(r *http.Request, in deviceInput) (any, error) {
+	if !h.devices.Allow(web.Address(r)) {
+		return nil, &center.Error{Code: center.SlowDown}
+	}
+	d, err := h.Center.StartDevice(r.Context(), web.Address(r), in.ClientID, in.ClientSecret, in.StartURL)
+	page := h.Center.URL + DevicePath
+	return deviceOutput{d.DeviceCode.Reveal(), d.UserCode, page, page + "?user_code=" + d.UserCode, int(d.ExpiresIn / time.Second), interval}, err
+}
+
+type tokenInput struct {
+	ClientID     string `json:"clientId"`
+	ClientSecret string `json:"clientSecret"`
+	GrantType    string `json:"grantType"`
+	DeviceCode   string `json:"deviceCode"`
+	Code         string `json:"code"`
+	RefreshToken string `json:"refreshToken"`
+	RedirectURI  string `json:"redirectUri"`
+	CodeVerifier string `json:"codeVerifier"`
+}
+
+type tokenOutput struct {
+	AccessToken  string `json:"accessToken"`
+	TokenType    string `json:"tokenType"`
+	ExpiresIn    int    `json:"expiresIn"`
+	RefreshToken string `json:"refreshToken,omitempty"`
+}
+
+func (h *Handler) createToken(r *http.Request, in tokenInput) (any, error) {
+	// Whoever guesses is bounded by the address, whoever polls by the code: the CLI asks twice before it waits.
+	if !h.tokens.Allow(web.Address(r)) || in.GrantType == deviceGrant && !h.polls.Allow(in.DeviceCode) {
+		return nil, &center.Error{Code: center.SlowDown}
+	}
+	request := center.TokenRequest{ClientID: in.ClientID, ClientSecret: in.ClientSecret, DeviceCode: in.DeviceCode, Code: in.Code, RedirectURI: in.RedirectURI, Verifier: in.CodeVerifier, RefreshToken: in.RefreshToken}
+	redeem, ok := map[string]func(*http.Request, center.TokenRequest) (center.Tokens, error){
+		deviceGrant: func(r *http.Request, t center.TokenRequest) (center.Tokens, error) {
+			return h.Center.TokensForDevice(r.Context(), h.actor(r), t)
+		},
+		codeGrant: func(r *http.Request, t center.TokenRequest) (center.Tokens, error) {
+			return h.Center.TokensForCode(r.Context(), h.actor(r), t)
+		},
+		refreshGrant: func(r *http.Request, t center.TokenRequest) (center.Tokens, error) {
+			return h.Center.RefreshTokens(r.Context(), h.actor(r), t)
+		},
+	}[in.GrantType]
+	if !ok {
+		return nil, &center.Error{Code: center.GrantTypeUnsupported, Subject: in.GrantType}
+	}
+	t, err := redeem(r, request)
+	return tokenOutput{t.Access.Reveal(), "Bearer", int(t.ExpiresIn / time.Second), t.Refresh.Reveal()}, err
+}

@@ -1,0 +1,211 @@
+package ssooidc
+
+import (
+	"embed"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/web"
+)
+
+//go:embed pages/*.html
+var files embed.FS
+
+// Handler serves the sso-oidc API and its pages.
+type Handler struct {
+	Center *center.Center
+	Log    *slog.Logger
+	// RequireUser hands over the signed-in user, or sends the browser to sign in. The sign-in door provides it.
+	RequireUser func(func(http.ResponseWriter, *http.Request, center.User)) http.Handler
+	// SessionSecret is the secret of the portal session that a request comes with. The sign-in door provides it.
+	SessionSecret func(*http.Request) string
+
+	pages                                 *web.Pages
+	registrations, devices, tokens, polls web.Limiter
+}
+
+// DevicePath is the page on which people type the code of a device.
+const DevicePath = "/start/device"
+
+// authorizePath is where clients send browsers. They take the host of the API and this path, whatever the registration's answer says.
+const authorizePath = "/authorize"
+
+// Mount adds the door to mux.
+func (h *Handler) Mount(mux *http.ServeMux) {
+	dir, err := fs.Sub(files, "pages")
+	if err != nil {
+		panic(err)
+	}
+	h.pages = web.NewPages(dir, h.Log)
+	// Source of the first and the third: user guide, quotas. An office shares an address.
+	h.registrations, h.devices = web.Limiter{PerSecond: 20, Burst: 40}, web.Limiter{PerSecond: 20, Burst: 40}
+	h.tokens, h.polls = web.Limiter{PerSecond: 80, Burst: 160}, web.Limiter{PerSecond: 1.0 / interval, Burst: 3}
+	mux.HandleFunc("POST /client/register", serve(h, h.register))
+	mux.HandleFunc("POST /device_authorization", serve(h, h.startDevice))
+	mux.HandleFunc("POST /token", serve(h, h.createToken))
+	mux.Handle("GET "+DevicePath, h.RequireUser(h.device))
+	mux.Handle("POST "+DevicePath, h.RequireUser(h.decideDevice))
+	mux.Handle("GET "+authorizePath, web.Guard(h.Center.URL, http.HandlerFunc(h.authorize)))
+	mux.Handle("POST "+authorizePath, h.RequireUser(h.decideClient))
+}
+
+func (h *Handler) user(r *http.Request, u center.User) audit.Actor {
+	by := h.actor(r)
+	by.Kind, by.Name = audit.User, u.UserName
+	return by
+}
+
+func (h *Handler) view(u center.User, title string, data any) web.View {
+	return web.View{Title: title, Product: "Gatehouse access portal", Theme: "center", Home: "/start", Narrow: true, User: u.DisplayName, Account: "/platform/account", SignOut: "/platform/logout", Data: data}
+}
+
+// deviceData is what the page of a device shows: a form for its code, or what it asks for.
+type deviceData struct {
+	Code  string
+	Grant center.ClientGrant
+}
+
+func (h *Handler) device(w http.ResponseWriter, r *http.Request, u center.User) {
+	code := r.URL.Query().Get("user_code")
+	if code == "" {
+		h.pages.Render(w, http.StatusOK, "device", h.view(u, "Sign in on a device", deviceData{}))
+		return
+	}
+	g, err := h.Center.DeviceByUserCode(r.Context(), h.user(r, u), u.ID, code)
+	if err != nil {
+		h.again(w, r, u, err)
+		return
+	}
+	code = strings.ToUpper(code)
+	h.pages.Render(w, http.StatusOK, "device", h.view(u, "Authorization requested", deviceData{code, g}))
+}
+
+// again asks for the code once more, and says why.
+func (h *Handler) again(w http.ResponseWriter, r *http.Request, u center.User, err error) {
+	code := center.CodeOf(err)
+	if code != center.UserCodeUnknown && code != center.SignInLocked {
+		h.fail(w, r, err)
+		return
+	}
+	v := h.view(u, "Sign in on a device", deviceData{})
+	v.Problem = "No device waits with this code. Compare it with what the device shows; a code is good for ten minutes, and once."
+	if code == center.SignInLocked {
+		v.Problem = "Too many wrong codes. Wait a few minutes before the next attempt."
+	}
+	h.pages.Render(w, http.StatusBadRequest, "device", v)
+}
+
+func (h *Handler) decideDevice(w http.ResponseWriter, r *http.Request, u center.User) {
+	allow := r.PostFormValue("decision") == "allow"
+	if err := h.Center.DecideDevice(r.Context(), h.user(r, u), u.ID, h.SessionSecret(r), r.PostFormValue("user_code"), allow); err != nil {
+		h.again(w, r, u, err)
+		return
+	}
+	m := web.Message{Title: "Request denied", Lines: []string{"The device gets no access. You can close this window."}, Link: "/start", LinkText: "Go to the portal"}
+	if allow {
+		m.Title, m.Lines = "Request approved", []string{"The device has access until your session ends. You can close this window and go on there."}
+	}
+	h.pages.Render(w, http.StatusOK, "message", h.view(u, m.Title, m))
+}
+
+// authorization is the query of /authorize, which the form of the consent page repeats.
+type authorization struct {
+	ClientID, RedirectURI, State, Challenge, Method, Scopes, ResponseType string
+	Client                                                                center.OAuthClient
+	Address                                                               string
+}
+
+// read checks what must be right before the browser may be sent back: the client and the redirect URI.
+func (h *Handler) read(values url.Values) (a authorization, err error) {
+	a = authorization{values.Get("client_id"), values.Get("redirect_uri"), values.Get("state"), values.Get("code_challenge"), values.Get("code_challenge_method"), values.Get("scopes"),
+		values.Get("response_type"), center.OAuthClient{}, ""}
+	if a.Scopes == "" {
+		a.Scopes = values.Get("scope") // RFC 6749's name; AWS's clients send the other
+	}
+	if a.Client, err = h.Center.OAuthClient(a.ClientID); err != nil {
+		return a, err
+	}
+	if !a.Client.Redirects(a.RedirectURI) {
+		return a, &center.Error{Code: center.RedirectInvalid, Subject: a.RedirectURI}
+	}
+	return a, nil
+}
+
+// problem is what the client is told that is wrong with its request; empty: nothing. Source: RFC 6749, 4.1.2.1; RFC 7636, 4.4.1.
+func (a authorization) problem() string {
+	switch {
+	case a.ResponseType != "code":
+		return "unsupported_response_type"
+	case a.Challenge == "" || a.Method != "S256":
+		return "invalid_request"
+	}
+	for _, s := range strings.Fields(a.Scopes) {
+		if !slices.Contains(a.Client.Scopes, s) {
+			return "invalid_scope"
+		}
+	}
+	return ""
+}
+
+// back is the redirect URI with an answer in it.
+func (a authorization) back(name, value string) string {
+	return a.RedirectURI + "?" + url.Values{name: {value}, "state": {a.State}}.Encode()
+}
+
+func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) {
+	a, err := h.read(r.URL.Query())
+	if err != nil { // nobody who could be told is known to be honest
+		h.fail(w, r, h.Center.Refuse(r.Context(), h.actor(r), "AuthorizeClient", "", err))
+		return
+	}
+	if problem := a.problem(); problem != "" {
+		http.Redirect(w, r, a.back("error", problem), http.StatusFound) // #nosec G710 -- a loopback URI that the client registered
+		return
+	}
+	h.RequireUser(func(w http.ResponseWriter, r *http.Request, u center.User) {
+		a.Address = web.Address(r)
+		h.pages.RenderPosting(w, http.StatusOK, "authorize", h.view(u, "Allow access?", a), a.RedirectURI)
+	}).ServeHTTP(w, r)
+}
+
+func (h *Handler) decideClient(w http.ResponseWriter, r *http.Request, u center.User) {
+	if err := r.ParseForm(); err != nil {
+		h.fail(w, r, &center.Error{Code: center.InvalidRequest})
+		return
+	}
+	a, err := h.read(r.PostForm)
+	if err != nil {
+		h.fail(w, r, h.Center.Refuse(r.Context(), h.user(r, u), "AuthorizeClient", "", err))
+		return
+	}
+	target := a.back("error", "access_denied")
+	if problem := a.problem(); problem != "" {
+		target = a.back("error", problem)
+	} else if r.PostFormValue("decision") == "allow" {
+		code, err := h.Center.AuthorizeClient(r.Context(), h.user(r, u), h.SessionSecret(r), a.ClientID, a.RedirectURI, a.Challenge)
+		if err != nil {
+			h.fail(w, r, err)
+			return
+		}
+		target = a.back("code", code.Reveal())
+	}
+	http.Redirect(w, r, target, http.StatusSeeOther) // #nosec G710 -- a loopback URI that the client registered
+}
+
+// fail shows that something did not work. The reason is in the audit log under the reference id, and nowhere else.
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	status := http.StatusBadRequest
+	if center.CodeOf(err) == "" {
+		status = http.StatusInternalServerError
+		h.Log.Error("authorization failed", "request_id", web.RequestID(r), "error", err)
+	}
+	h.pages.Render(w, status, "message", h.view(center.User{}, "That did not work", web.Message{Title: "That did not work",
+		Lines:     []string{"The program that sent you here asked for something that cannot be given. Start its sign-in again; if it goes on, give your administrator this reference."},
+		Reference: web.RequestID(r), Link: "/start", LinkText: "Go to the portal"}))
+}
