@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"math/big"
+	"slices"
 	"strings"
 	"time"
 
@@ -102,7 +103,7 @@ func (c *Center) StartDevice(ctx context.Context, address, clientID, clientSecre
 }
 
 func (c *Center) newGrant(client OAuthClient, code, address string, lifetime time.Duration) ClientGrant {
-	return ClientGrant{Digest: authn.Digest(code), Client: client.Name, ClientID: client.digest, Refreshes: len(client.Scopes) > 0, Address: address,
+	return ClientGrant{Digest: authn.Digest(code), Client: client.Name, ClientID: client.digest, Refreshes: slices.Contains(client.Scopes, ScopeAccountAccess), Address: address,
 		CreatedAt: c.now(), ExpiresAt: c.now().Add(lifetime)}
 }
 

@@ -17,7 +17,7 @@ import (
 // registration, so that clients, which keep an id for 90 days, are known after every restart and on every node.
 type OAuthClient struct {
 	Name         string
-	Scopes       []string // none: the way of clients of before 2022, without refresh tokens
+	Scopes       []string // without ScopeAccountAccess: the way of clients of before 2022, without refresh tokens
 	RedirectURIs []string // loopback only
 	StartURL     string   // of the portal that it was registered for; empty: not said
 	ExpiresAt    time.Time
@@ -25,8 +25,11 @@ type OAuthClient struct {
 	digest string // of its id
 }
 
-// ScopeAccountAccess is the only scope that a center knows: list accounts and roles, and get credentials of them.
-const ScopeAccountAccess = "sso:account:access"
+// The scopes that a center knows. Both allow to list accounts and roles and to get credentials of them.
+const (
+	ScopeAccountAccess = "sso:account:access"
+	ScopePortal        = "sso-portal:*" // without refresh tokens, as if no scope had been asked for. Source: Granted registers with it
+)
 
 // clientLifetime is how long a registration lasts. Source: OIDC API reference, RegisterClient; seen in clients' caches.
 const clientLifetime = 90 * 24 * time.Hour
@@ -54,7 +57,7 @@ func (c *Center) RegisterOAuthClient(client OAuthClient) (id string, secret auth
 		return "", "", client, &Error{Code: ClientMetadataInvalid, Detail: "at most 10 scopes and 10 redirect URIs"}
 	}
 	for _, s := range client.Scopes {
-		if s != ScopeAccountAccess {
+		if s != ScopeAccountAccess && s != ScopePortal {
 			return "", "", client, &Error{Code: ScopeInvalid, Subject: s}
 		}
 	}

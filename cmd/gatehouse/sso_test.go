@@ -164,7 +164,7 @@ func TestDevicesSignIn(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t)
 	c := newCommandLine(t, d)
-	client := c.register()
+	client := c.register("sso-portal:*") // as Granted does: no refresh tokens
 
 	in, code := c.device(client, "")
 	c.tokenError("before the decision", in, "AuthorizationPendingException")
