@@ -3,6 +3,7 @@ package center
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -65,4 +66,75 @@ func accessControl(all []AssertedAttribute) (map[string]string, error) {
 		out[key] = a.Values[0]
 	}
 	return out, nil
+}
+
+// accessTags are the tags that a user's session brings into a role. Where the identity provider has sent an attribute that is filled from the identity source
+// as well, the latter counts. Source: user guide, "Attributes for access control".
+func (c *Center) accessTags(r Reader, u User, s Session) ([]Tag, error) {
+	settings, err := signInSettings(r)
+	if err != nil || !settings.AccessControl {
+		return nil, err
+	}
+	instance, err := c.instanceSettings(r, c.Instance.ARN)
+	if err != nil {
+		return nil, err
+	}
+	var tags []Tag
+	for _, a := range instance.AccessControl {
+		if value := u.at(a.Source); value != "" {
+			tags = append(tags, Tag{a.Key, value})
+		}
+	}
+	for key, value := range s.Attributes {
+		if !slices.ContainsFunc(tags, func(t Tag) bool { return t.Key == key }) {
+			tags = append(tags, Tag{key, value})
+		}
+	}
+	slices.SortFunc(tags, func(a, b Tag) int { return strings.Compare(a.Key, b.Key) })
+	return slices.DeleteFunc(tags, func(t Tag) bool {
+		return !tagText.MatchString(t.Value) || utf8.RuneCountInString(t.Value) > maxAttributeValue
+	}), nil
+}
+
+// at returns what the source of an attribute for access control is for a user; "" for a source that is not known. Source: user guide, "Attribute mappings".
+func (u User) at(source string) string {
+	switch strings.TrimSuffix(strings.TrimPrefix(source, "${path:"), "}") {
+	case "userName":
+		return u.UserName
+	case "name.familyName":
+		return u.Name.FamilyName
+	case "name.givenName":
+		return u.Name.GivenName
+	case "name.middleName":
+		return u.Name.MiddleName
+	case "displayName":
+		return u.DisplayName
+	case "nickName":
+		return u.NickName
+	case "emails[primary eq true].value":
+		return u.PrimaryEmail()
+	case "title":
+		return u.Title
+	case "userType":
+		return u.UserType
+	case "preferredLanguage":
+		return u.PreferredLanguage
+	case "locale":
+		return u.Locale
+	case "timezone":
+		return u.Timezone
+	case "enterprise.employeeNumber":
+		return u.Enterprise.EmployeeNumber
+	case "enterprise.costCenter":
+		return u.Enterprise.CostCenter
+	case "enterprise.organization":
+		return u.Enterprise.Organization
+	case "enterprise.division":
+		return u.Enterprise.Division
+	case "enterprise.department":
+		return u.Enterprise.Department
+	case "enterprise.manager.value":
+		return u.Enterprise.Manager
+	}
+	return ""
 }

@@ -29,6 +29,15 @@ func (c *Center) PutAccount(ctx context.Context, by audit.Actor, a Account) erro
 	})
 }
 
+// Account returns an account, or AccountNotFound.
+func (c *Center) Account(ctx context.Context, id string) (a Account, err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
+		a, err = r.Account(id)
+		return orRefuse(err, AccountNotFound, id)
+	})
+	return a, err
+}
+
 // Accounts lists all accounts in the order of their ids.
 func (c *Center) Accounts(ctx context.Context) (accounts []Account, err error) {
 	err = c.Store.Get(ctx, func(r Reader) (err error) {

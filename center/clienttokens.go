@@ -231,15 +231,14 @@ func (c *Center) RefreshTokens(ctx context.Context, by audit.Actor, r TokenReque
 	return tokens, err
 }
 
-// TokenUser returns the user behind an access token, or SessionInvalid.
-func (c *Center) TokenUser(ctx context.Context, token string) (u User, err error) {
+// TokenUser returns the user behind an access token and the session that it belongs to, or SessionInvalid.
+func (c *Center) TokenUser(ctx context.Context, token string) (u User, s Session, err error) {
 	t, err := c.openToken(purposeAccess, token)
 	if err != nil {
-		return u, err
+		return u, s, err
 	}
-	err = c.Store.View(ctx, func(r Reader) error {
-		s, err := c.clientSession(r, t)
-		if err != nil {
+	err = c.Store.View(ctx, func(r Reader) (err error) {
+		if s, err = c.clientSession(r, t); err != nil {
 			return err
 		}
 		u, err = r.User(s.UserID)
@@ -248,7 +247,7 @@ func (c *Center) TokenUser(ctx context.Context, token string) (u User, err error
 		}
 		return orRefuse(err, SessionInvalid, string(s.UserID))
 	})
-	return u, err
+	return u, s, err
 }
 
 // EndTokens ends the session that an access token belongs to; roles that were opened with it go on until they expire. It fails with SessionInvalid.

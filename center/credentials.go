@@ -9,20 +9,19 @@ import (
 	"github.com/gatehouse-id/gatehouse/authn"
 )
 
-// RoleRequest is what a broker needs to know to hand out credentials.
+// RoleRequest is what a broker needs to know to open a role for somebody.
 type RoleRequest struct {
-	Account       Account
-	PermissionSet PermissionSet
-	RoleName      string // AWSReservedSSO_<permission set>_<16 hex digits>
-	SessionName   string // the user name
-	Duration      time.Duration
+	Role
+	SessionName string // the user name
+	Duration    time.Duration
+	Tags        []Tag // attributes for access control, in the order of their keys
 }
 
 // Role is a permission set's role in an account.
 type Role struct {
 	Account       Account
 	PermissionSet PermissionSet
-	RoleName      string
+	RoleName      string // AWSReservedSSO_<permission set>_<16 hex digits>
 }
 
 // RoleCredentials are temporary credentials of a role.
@@ -33,35 +32,91 @@ type RoleCredentials struct {
 	Expiration      time.Time
 }
 
-// Broker hands out credentials for a role. Implementations are in center/broker.
-type Broker interface {
-	Credentials(ctx context.Context, r RoleRequest) (RoleCredentials, error)
+// ConsoleSignIn is a form that a browser posts to open a role in the AWS console.
+type ConsoleSignIn struct {
+	URL        string
+	Response   authn.Secret // SAMLResponse
+	RelayState string       // where to go in the console; empty: its home
 }
 
-// RoleCredentials returns temporary credentials of a role that is assigned to the user, or RoleNotAssigned.
-func (c *Center) RoleCredentials(ctx context.Context, by audit.Actor, broker Broker, user UserID, account, permissionSet string) (RoleCredentials, error) {
-	var request RoleRequest
-	err := c.change(ctx, by, "Federate", func(tx Tx) (string, error) {
-		subject := account + "/" + permissionSet
-		u, err := tx.User(user)
+// Broker opens roles in AWS accounts. Implementations are in center/broker. They fail with BrokerRefused when AWS, or whoever stands for it, said no, and
+// with BrokerUnavailable when it did not answer in time.
+type Broker interface {
+	Credentials(ctx context.Context, r RoleRequest) (RoleCredentials, error)
+	// SignIn makes the form that opens the role in the console, at destination or ("") at the permission set's relay state.
+	SignIn(ctx context.Context, r RoleRequest, destination string) (ConsoleSignIn, error)
+}
+
+// RoleChoice names a role that the user of a session has.
+type RoleChoice struct {
+	Session       string // digest of a portal session or of a client's
+	Account       string
+	PermissionSet string // its name
+}
+
+// RoleCredentials returns temporary credentials of a role that is assigned to the user of a session. It fails with RoleNotAssigned, SessionInvalid, and as the
+// broker does.
+func (c *Center) RoleCredentials(ctx context.Context, by audit.Actor, broker Broker, choice RoleChoice) (RoleCredentials, error) {
+	request, err := c.federate(ctx, by, choice)
+	if err != nil {
+		return RoleCredentials{}, err
+	}
+	out, err := broker.Credentials(ctx, request)
+	return out, c.refusedByBroker(ctx, by, choice, err)
+}
+
+// SignInToConsole makes the form that opens a role in the AWS console. destination is a URL of the console; empty: the permission set's relay state. It
+// fails as RoleCredentials does.
+func (c *Center) SignInToConsole(ctx context.Context, by audit.Actor, broker Broker, choice RoleChoice, destination string) (ConsoleSignIn, error) {
+	request, err := c.federate(ctx, by, choice)
+	if err != nil {
+		return ConsoleSignIn{}, err
+	}
+	if destination == "" {
+		destination = request.PermissionSet.RelayState
+	}
+	out, err := broker.SignIn(ctx, request, destination)
+	return out, c.refusedByBroker(ctx, by, choice, err)
+}
+
+func (r RoleChoice) subject() string { return r.Account + "/" + r.PermissionSet }
+
+// refusedByBroker records what a broker refused after the choice itself was granted.
+func (c *Center) refusedByBroker(ctx context.Context, by audit.Actor, choice RoleChoice, err error) error {
+	if CodeOf(err) == "" {
+		return err
+	}
+	return c.Refuse(ctx, by, "Federate", choice.subject(), err)
+}
+
+// federate checks in one transaction with its event that the session is open and the role the user's.
+func (c *Center) federate(ctx context.Context, by audit.Actor, choice RoleChoice) (request RoleRequest, err error) {
+	err = c.change(ctx, by, "Federate", func(tx Tx) (string, error) {
+		subject := choice.subject()
+		s, err := tx.Session(choice.Session)
+		if err == nil && (s.UserID == "" || !c.now().Before(s.ExpiresAt)) {
+			err = ErrNoRow
+		}
 		if err != nil {
-			return subject, orRefuse(err, UserNotFound, string(user))
+			return subject, orRefuse(err, SessionInvalid, "")
+		}
+		u, err := tx.User(s.UserID)
+		if err != nil {
+			return subject, orRefuse(err, UserNotFound, string(s.UserID))
 		}
 		if !u.Active {
 			return subject, &Error{Code: UserDisabled, Subject: u.UserName}
 		}
-		role, err := tx.RoleOf(user, account, permissionSet)
+		role, err := tx.RoleOf(u.ID, choice.Account, choice.PermissionSet)
 		if errors.Is(err, ErrNoRow) {
 			return subject, &Error{Code: RoleNotAssigned, Subject: subject}
 		}
 		if err != nil {
 			return subject, err
 		}
-		request = RoleRequest{role.Account, role.PermissionSet, role.RoleName, u.UserName, role.PermissionSet.SessionDuration}
-		return subject, nil
+		request = RoleRequest{role, u.UserName, role.PermissionSet.SessionDuration, nil}
+		request.Tags, err = c.accessTags(tx, u, s)
+		return subject, err
 	})
-	if err != nil {
-		return RoleCredentials{}, err
-	}
-	return broker.Credentials(ctx, request)
+	return request, err
 }

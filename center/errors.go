@@ -124,6 +124,8 @@ const (
 	UserCodeUnknown               Code = "user-code-unknown"
 	SlowDown                      Code = "slow-down"
 	GrantTypeUnsupported          Code = "grant-type-unsupported"
+	BrokerRefused                 Code = "aws-refused"
+	BrokerUnavailable             Code = "aws-unavailable"
 )
 
 // Reason explains a code: its class, what happened, and what to do next.
@@ -231,6 +233,8 @@ var Reasons = map[Code]Reason{
 	UserCodeUnknown:               {Unauthenticated, "no device waits with this code", "compare it with what the device shows; it is good for ten minutes"},
 	SlowDown:                      {Quota, "requests come too fast", "wait a little before the next one"},
 	GrantTypeUnsupported:          {Invalid, "there is no such grant type here", "use a device code, an authorization code or a refresh token"},
+	BrokerRefused:                 {Denied, "AWS has refused to open the role", "see the event's detail; most often the account's SAML provider or role does not trust this center yet"},
+	BrokerUnavailable:             {Unavailable, "AWS has not answered", "try again in a moment; if it goes on, look at this machine's way to the internet and at AWS's health page"},
 	RoleNotAssigned:               {Denied, "the role is not assigned to the user", "ask an administrator for the assignment"},
 }
 

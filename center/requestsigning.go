@@ -10,12 +10,14 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 )
 
-// RequestKey is the key with which requests to identity providers are signed. It is made when signing is first switched on.
+// RequestKey is a key that this center signs SAML messages with: requests to identity providers, made when signing is first switched on, or responses to
+// AWS accounts, made when they are first needed.
 type RequestKey struct {
 	Certificate []byte // DER, self-signed
 	SealedKey   string // PKCS #8
@@ -67,6 +69,43 @@ func (c *Center) newRequestKey() (RequestKey, error) {
 	return RequestKey{Certificate: der, SealedKey: c.Sealer.Seal("request-key", plain)}, err
 }
 
+// FederationSigner returns the key that this center signs with as the identity provider of AWS accounts, and its certificate. The first call makes it.
+func (c *Center) FederationSigner(ctx context.Context) (crypto.Signer, *x509.Certificate, error) {
+	var kept RequestKey
+	read := func(r Reader) (err error) {
+		kept, err = r.FederationKey()
+		return err
+	}
+	err := c.Store.Get(ctx, read)
+	if errors.Is(err, ErrNoRow) {
+		var key RequestKey
+		if key, err = c.newRequestKey(); err != nil {
+			return nil, nil, err
+		}
+		err = c.Store.Update(ctx, func(tx Tx) error {
+			err := read(tx)
+			if errors.Is(err, ErrNoRow) { // nobody else has made one meanwhile
+				kept, err = key, tx.PutFederationKey(key)
+			}
+			return err
+		})
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return c.openSigner(kept)
+}
+
+// FederationEntityID is the entity id of this center as the identity provider of AWS accounts.
+func (c *Center) FederationEntityID() string {
+	return c.URL + "/platform/saml/aws/" + c.Instance.IdentityStoreID
+}
+
+// SAMLProviderName is the name under which AWS accounts know this center: AWSSSO_<16 hex digits>_DO_NOT_DELETE.
+func (c *Center) SAMLProviderName() string {
+	return "AWSSSO_" + strings.TrimPrefix(c.Instance.shortID(), "ssoins-") + "_DO_NOT_DELETE"
+}
+
 // RequestSigner returns the key that requests are signed with, and its certificate, or ErrNoRequestKey.
 func (c *Center) RequestSigner(ctx context.Context) (crypto.Signer, *x509.Certificate, error) {
 	var kept RequestKey
@@ -80,6 +119,10 @@ func (c *Center) RequestSigner(ctx context.Context) (crypto.Signer, *x509.Certif
 	if err != nil {
 		return nil, nil, err
 	}
+	return c.openSigner(kept)
+}
+
+func (c *Center) openSigner(kept RequestKey) (crypto.Signer, *x509.Certificate, error) {
 	plain, err := c.Sealer.Open("request-key", kept.SealedKey)
 	if err != nil {
 		return nil, nil, err

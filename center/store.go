@@ -93,6 +93,7 @@ type Reader interface {
 	SessionsOf(UserID) ([]Session, error)
 	SignInSettings() (SignInSettings, error)
 	RequestKey() (RequestKey, error)
+	FederationKey() (RequestKey, error)
 	Ticket(purpose Purpose, digest string) (Ticket, error)
 	TicketsOf(purpose Purpose, principal string) ([]Ticket, error) // in the order of their expiry
 	MFADevice(id string) (MFADevice, error)
@@ -169,6 +170,7 @@ type Tx interface {
 	DeleteSessionsOf(UserID) error
 	PutSignInSettings(SignInSettings) error
 	PutRequestKey(RequestKey) error
+	PutFederationKey(RequestKey) error
 	PutTicket(Ticket) error
 	DeleteTicket(purpose Purpose, digest string) error
 	DeleteTicketsOf(purpose Purpose, principal string) error

@@ -202,6 +202,22 @@ func FederationMetadata(idp IdentityProvider, wsfed string, key SigningKey) ([]b
 	return document(signed, true)
 }
 
+// IdentityProviderMetadata writes an identity provider's metadata plainly: what the IAM service of AWS reads of it.
+func IdentityProviderMetadata(idp IdentityProvider, key SigningKey) ([]byte, error) {
+	root := etree.NewElement("md:EntityDescriptor")
+	root.CreateAttr("xmlns:md", nsMetadata)
+	root.CreateAttr("entityID", idp.EntityID)
+	role := root.CreateElement("md:IDPSSODescriptor")
+	role.CreateAttr("WantAuthnRequestsSigned", "false")
+	role.CreateAttr("protocolSupportEnumeration", nsProtocol)
+	keyDescriptor(role, key)
+	role.CreateElement("md:NameIDFormat").SetText(FormatPersistent)
+	sso := role.CreateElement("md:SingleSignOnService")
+	sso.CreateAttr("Binding", BindingRedirect)
+	sso.CreateAttr("Location", idp.SignInURL)
+	return document(root, false)
+}
+
 func keyDescriptor(role *etree.Element, key SigningKey) {
 	tag := "KeyDescriptor"
 	if role.Space != "" {

@@ -21,9 +21,11 @@ type Statement struct {
 	ACSURL       string
 	InResponseTo string // empty: the identity provider started the sign-in
 	NameID       string
+	NameIDFormat string // empty: emailAddress
 	Attributes   []Attribute
 	AuthnInstant time.Time // when the session began
 	Now          time.Time
+	Validity     time.Duration // of the assertion from Now on; 0: as Entra gives it
 }
 
 // The validity of an assertion as Entra gives it: observed in real responses, against what its documentation says.
@@ -57,7 +59,14 @@ func Response(s Statement, key SigningKey) ([]byte, error) {
 }
 
 func assertionElement(s Statement) *etree.Element {
-	now, end := s.Now.UTC(), s.Now.UTC().Add(validAfter).Format(timeFormat)
+	validity, format := validAfter, FormatEmail
+	if s.Validity > 0 {
+		validity = s.Validity
+	}
+	if s.NameIDFormat != "" {
+		format = s.NameIDFormat
+	}
+	now, end := s.Now.UTC(), s.Now.UTC().Add(validity).Format(timeFormat)
 	a := etree.NewElement("Assertion")
 	id := NewID()
 	a.CreateAttr("ID", id)
@@ -68,7 +77,7 @@ func assertionElement(s Statement) *etree.Element {
 
 	subject := a.CreateElement("Subject")
 	name := subject.CreateElement("NameID")
-	name.CreateAttr("Format", FormatEmail)
+	name.CreateAttr("Format", format)
 	name.SetText(s.NameID)
 	confirmation := subject.CreateElement("SubjectConfirmation")
 	confirmation.CreateAttr("Method", methodBearer)

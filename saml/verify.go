@@ -25,6 +25,7 @@ type Expect struct {
 	Audience     string              // our entity id
 	Recipient    string              // the assertion consumer service that received the response
 	Now          time.Time
+	NameIDFormat string // one that is taken besides emailAddress and unspecified; empty: none
 }
 
 // Assertion is a checked assertion. Only Verify makes one. That InResponseTo answers a request of this browser, and that ID is used
@@ -294,7 +295,7 @@ func readAssertion(a *etree.Element, responseTo string, want Expect) (*Assertion
 	if address, err := mail.ParseAddress(out.NameID); err != nil || address.Address != out.NameID { // source: user guide, "Troubleshooting": a NameID must be an RFC 2822 address
 		return nil, refuse(CheckNameID, "a user name that is an e-mail address", out.NameID)
 	}
-	if out.NameIDFormat != FormatEmail && out.NameIDFormat != FormatUnspecified && out.NameIDFormat != "" {
+	if out.NameIDFormat != FormatEmail && out.NameIDFormat != FormatUnspecified && out.NameIDFormat != "" && out.NameIDFormat != want.NameIDFormat {
 		return nil, refuse(CheckNameID, "the format emailAddress", out.NameIDFormat)
 	}
 	if err := out.confirm(child(subject, nsAssertion, "SubjectConfirmation"), want); err != nil {

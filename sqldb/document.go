@@ -120,9 +120,13 @@ func (w *Where) In(column string, values []string) {
 // Contains adds a search for part of a column's text, which is stored in lower case.
 func (w *Where) Contains(column, part string) {
 	if part != "" {
-		escaped := strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(strings.ToLower(part))
-		w.And(column+" LIKE ? ESCAPE '!'", "%"+escaped+"%")
+		w.And(column+" LIKE ? ESCAPE '!'", Part(part))
 	}
+}
+
+// Part is the pattern of LIKE, with ! as escape, for a column in lower case that contains a text.
+func Part(text string) string {
+	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(strings.ToLower(text)) + "%"
 }
 
 // Text is the WHERE clause, or nothing.

@@ -1,6 +1,6 @@
 // Package broker holds the ways to get credentials for a role: implementations of center.Broker.
 //
-// It may import center and authn.
+// It may import center, saml and authn.
 package broker
 
 import (
@@ -19,8 +19,14 @@ import (
 // Nothing is stored: the session token is the sealed description of the session, secret key included, so any node with the same master
 // key recognises it until it expires.
 type Sandbox struct {
-	Sealer *authn.Sealer
-	Now    func() time.Time
+	Sealer     *authn.Sealer
+	Now        func() time.Time
+	Federation Federation // signs people in to a console that there is not: the center's own page stands for it
+}
+
+// SignIn implements center.Broker.
+func (s *Sandbox) SignIn(ctx context.Context, r center.RoleRequest, destination string) (center.ConsoleSignIn, error) {
+	return s.Federation.signIn(ctx, r, destination)
 }
 
 // RoleSession is what a session token says.

@@ -1,18 +1,24 @@
-// Package portal is the center's access portal: the accounts and roles of the person who is signed in, and temporary credentials for them.
+// Package portal is the center's access portal: the accounts, roles and applications of the person who is signed in, temporary credentials, and the way to the
+// AWS console.
 //
-// It may import center, web and audit.
+// It may import center, saml, web, audit and authn.
 package portal
 
 import (
+	"crypto/x509"
 	"embed"
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/saml"
 	"github.com/gatehouse-id/gatehouse/web"
 )
 
@@ -26,7 +32,10 @@ type Handler struct {
 	Broker center.Broker
 	// RequireUser hands over the signed-in user, or sends the browser to sign in. The sign-in door provides it.
 	RequireUser func(func(http.ResponseWriter, *http.Request, center.User)) http.Handler
-	pages       *web.Pages
+	// SessionSecret is the secret of the portal session that a request comes with. The sign-in door provides it.
+	SessionSecret func(*http.Request) string
+	Sandbox       bool // credentials and console are the center's own
+	pages         *web.Pages
 }
 
 // Mount adds the door to mux.
@@ -41,8 +50,17 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	mux.Handle("GET /start", h.RequireUser(h.accounts))
 	mux.HandleFunc("HEAD /start/{$}", h.startURL)
 	mux.Handle("GET /start/{$}", http.RedirectHandler("/start", http.StatusFound))
+	mux.Handle("GET /start/applications", h.RequireUser(h.applications))
+	mux.Handle("GET /start/link", h.RequireUser(h.link))
+	mux.Handle("GET "+consolePath, h.RequireUser(h.openConsole))
 	mux.Handle("POST /start/accounts/{account}/roles/{role}/credentials", h.RequireUser(h.credentials))
+	if h.Sandbox {
+		mux.HandleFunc("POST "+SandboxConsole, h.sandboxConsole)
+	}
 }
+
+// consolePath opens a role in the AWS console: shortcut links lead there, with the names that AWS's have.
+const consolePath = "/start/console"
 
 // startURL answers the AWS CLI, which since 2.35.13 takes a start URL that is not under a name of AWS's only when it redirects to one that is. Nothing is fetched
 // there: the CLI goes on with that name, and asks the endpoints that are configured.
@@ -50,20 +68,160 @@ func (h *Handler) startURL(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, h.Center.AWSStartURL(), http.StatusFound) // #nosec G710 -- the instance's own name
 }
 
+// nav are the tabs.
+var nav = []web.NavItem{{Label: "Accounts", URL: "/start"}, {Label: "Applications", URL: "/start/applications"}}
+
 func (h *Handler) view(u center.User, title string, data any) web.View {
-	return web.View{Title: title, Product: "Gatehouse access portal", Theme: "center", Home: "/start", User: u.DisplayName, Account: "/platform/account", SignOut: "/platform/logout", Data: data}
+	return web.View{Title: title, Product: "Gatehouse access portal", Theme: "center", Home: "/start", Nav: nav, User: u.DisplayName, Account: "/platform/account", SignOut: "/platform/logout", Data: data}
+}
+
+func (h *Handler) actor(r *http.Request, u center.User) audit.Actor {
+	return audit.Actor{Kind: audit.User, Name: u.UserName, Address: web.Address(r), RequestID: web.RequestID(r)}
+}
+
+// choice is the role that a request names, in the session that it comes with.
+func (h *Handler) choice(r *http.Request, account, role string) center.RoleChoice {
+	return center.RoleChoice{Session: authn.Digest(h.SessionSecret(r)), Account: account, PermissionSet: role}
+}
+
+// pageSize is how many accounts a page shows. More are found by typing.
+const pageSize = 50
+
+type accountsData struct {
+	User           center.User
+	Access         []center.AccountAccess
+	Search         string
+	Previous, Next string // addresses of other pages; empty: none
 }
 
 func (h *Handler) accounts(w http.ResponseWriter, r *http.Request, u center.User) {
-	access, err := h.Center.Access(r.Context(), center.AccessQuery{User: u.ID, ByName: true})
+	q := r.URL.Query()
+	d := accountsData{User: u, Search: strings.TrimSpace(q.Get("q"))}
+	offset, err := strconv.Atoi(q.Get("from"))
+	if err != nil || offset < 0 {
+		offset = 0
+	}
+	d.Access, err = h.Center.Access(r.Context(), center.AccessQuery{User: u.ID, Search: d.Search, ByName: true, Offset: offset, Limit: pageSize + 1})
 	if err != nil {
 		h.fail(w, r, u, err)
 		return
 	}
-	h.pages.Render(w, http.StatusOK, "accounts", h.view(u, "AWS accounts", struct {
-		User   center.User
-		Access []center.AccountAccess
-	}{u, access}))
+	at := func(offset int) string {
+		return "/start?" + url.Values{"q": {d.Search}, "from": {strconv.Itoa(offset)}}.Encode()
+	}
+	if len(d.Access) > pageSize {
+		d.Access, d.Next = d.Access[:pageSize], at(offset+pageSize)
+	}
+	if offset > 0 {
+		d.Previous = at(max(0, offset-pageSize))
+	}
+	v := h.view(u, "AWS accounts", d)
+	v.Active = "/start"
+	h.pages.Render(w, http.StatusOK, "accounts", v)
+}
+
+func (h *Handler) applications(w http.ResponseWriter, r *http.Request, u center.User) {
+	list, err := h.Center.ApplicationsOf(r.Context(), u.ID)
+	if err != nil {
+		h.fail(w, r, u, err)
+		return
+	}
+	v := h.view(u, "Applications", list)
+	v.Active = "/start/applications"
+	h.pages.Render(w, http.StatusOK, "applications", v)
+}
+
+type linkData struct{ Account, Role, Destination, Link, Problem string }
+
+// link makes a shortcut link: whoever opens it signs in, and comes to a page of the console in a role.
+func (h *Handler) link(w http.ResponseWriter, r *http.Request, u center.User) {
+	q := r.URL.Query()
+	d := linkData{Account: q.Get("account_id"), Role: q.Get("role_name"), Destination: strings.TrimSpace(q.Get("destination"))}
+	values := url.Values{"account_id": {d.Account}, "role_name": {d.Role}}
+	switch {
+	case d.Destination == "":
+	case consoleURL(d.Destination):
+		values.Set("destination", d.Destination)
+	default:
+		d.Problem = "A destination is an https address of the AWS console."
+	}
+	d.Link = h.Center.PortalURL() + "/#/console?" + values.Encode()
+	v := h.view(u, "Shortcut link", d)
+	v.Problem = d.Problem
+	h.pages.Render(w, http.StatusOK, "link", v)
+}
+
+// consoleURL says whether a link may lead to an address: a page of AWS's console, and nobody else's. Source: user guide, "Create shortcut links".
+func consoleURL(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "https" || u.User != nil || len(text) > 2048 {
+		return false
+	}
+	for _, domain := range []string{"aws.amazon.com", "amazonaws-us-gov.com", "amazonaws.cn"} {
+		if u.Hostname() == domain || strings.HasSuffix(u.Hostname(), "."+domain) {
+			return true
+		}
+	}
+	return false
+}
+
+// openConsole sends the browser to the AWS console in a role. With one role in the account, a link need not name it; with several, the person chooses.
+func (h *Handler) openConsole(w http.ResponseWriter, r *http.Request, u center.User) {
+	q := r.URL.Query()
+	account, role, destination := q.Get("account_id"), q.Get("role_name"), q.Get("destination")
+	if destination != "" && !consoleURL(destination) {
+		h.fail(w, r, u, &center.Error{Code: center.InvalidValue, Field: "destination"})
+		return
+	}
+	if role == "" {
+		roles, err := h.Center.RolesOf(r.Context(), u.ID, account)
+		if err != nil {
+			h.fail(w, r, u, err)
+			return
+		}
+		if len(roles) != 1 {
+			http.Redirect(w, r, "/start?"+url.Values{"q": {account}}.Encode(), http.StatusFound)
+			return
+		}
+		role = roles[0].Name
+	}
+	form, err := h.Center.SignInToConsole(r.Context(), h.actor(r, u), h.Broker, h.choice(r, account, role), destination)
+	if err != nil {
+		h.fail(w, r, u, err)
+		return
+	}
+	v := h.view(u, "Opening the AWS console", struct{ URL, Response, RelayState string }{form.URL, form.Response.Reveal(), form.RelayState})
+	v.Narrow = true
+	h.pages.RenderPosting(w, http.StatusOK, "console", v, form.URL)
+}
+
+// SandboxConsole stands for AWS's sign-in endpoint where credentials are the sandbox's.
+const SandboxConsole = "/sandbox/console"
+
+// sandboxConsole checks a response as AWS would, and says what the console would open.
+func (h *Handler) sandboxConsole(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, saml.MaxMessage*2)
+	_, certificate, err := h.Center.FederationSigner(r.Context())
+	if err != nil {
+		h.fail(w, r, center.User{}, err)
+		return
+	}
+	a, err := saml.VerifyPOST(r.PostFormValue("SAMLResponse"), saml.Expect{Issuer: h.Center.FederationEntityID(), Audience: h.Center.URL + SandboxConsole, Recipient: h.Center.URL + SandboxConsole,
+		Now: h.Center.Now(), Certificates: []*x509.Certificate{certificate}, NameIDFormat: saml.FormatPersistent})
+	if err != nil {
+		h.fail(w, r, center.User{}, h.Center.Refuse(r.Context(), h.actor(r, center.User{}), "ConsoleLogin", "", &center.Error{Code: center.AssertionRefused, Detail: err.Error()}))
+		return
+	}
+	m := web.Message{Title: "Here the AWS console would open", Lines: []string{"This center gives out sandbox credentials. The response that it signed has passed every check, and names this role and provider:"}, Link: "/start", LinkText: "Back to your accounts"}
+	for _, at := range a.Attributes {
+		m.Lines = append(m.Lines, at.Name[strings.LastIndexByte(at.Name, '/')+1:]+": "+strings.Join(at.Values, ", "))
+	}
+	if to := r.PostFormValue("RelayState"); to != "" {
+		m.Lines = append(m.Lines, "It would open at "+to)
+	}
+	v := h.view(center.User{}, m.Title, m)
+	v.Nav = nil
+	h.pages.Render(w, http.StatusOK, "message", v)
 }
 
 // credentialsView is what the credentials page shows; the secrets are in it because showing them is its purpose.
@@ -74,12 +232,13 @@ type credentialsView struct {
 	KeyID, Secret, Token                string
 	Environment, WindowsEnv, PowerShell string
 	ProfileText, Check                  string
+	StartURL, Region                    string
+	Sandbox                             bool
 }
 
 func (h *Handler) credentials(w http.ResponseWriter, r *http.Request, u center.User) {
 	account, role := r.PathValue("account"), r.PathValue("role")
-	by := audit.Actor{Kind: audit.User, Name: u.UserName, Address: web.Address(r), RequestID: web.RequestID(r)}
-	c, err := h.Center.RoleCredentials(r.Context(), by, h.Broker, u.ID, account, role)
+	c, err := h.Center.RoleCredentials(r.Context(), h.actor(r, u), h.Broker, h.choice(r, account, role))
 	if err != nil {
 		h.fail(w, r, u, err)
 		return
@@ -88,14 +247,18 @@ func (h *Handler) credentials(w http.ResponseWriter, r *http.Request, u center.U
 		Role: role, Profile: account + "_" + role, Expiration: c.Expiration,
 		KeyID: c.AccessKeyID, Secret: c.SecretAccessKey.Reveal(), Token: c.SessionToken.Reveal(),
 	}
-	if v.Account, err = h.account(r, u, account); err != nil {
+	if v.Account, err = h.Center.Account(r.Context(), account); err != nil {
 		h.fail(w, r, u, err)
 		return
 	}
 	pairs := [][2]string{{"AWS_ACCESS_KEY_ID", v.KeyID}, {"AWS_SECRET_ACCESS_KEY", v.Secret}, {"AWS_SESSION_TOKEN", v.Token}}
 	v.Environment, v.WindowsEnv, v.PowerShell = lines(pairs, `export `, `="`, `"`), lines(pairs, "SET ", "=", ""), lines(pairs, "$Env:", `="`, `"`)
 	v.ProfileText = "[" + v.Profile + "]\naws_access_key_id=" + v.KeyID + "\naws_secret_access_key=" + v.Secret + "\naws_session_token=" + v.Token
-	v.Check = "aws sts get-caller-identity --endpoint-url " + h.Center.URL + " --region " + h.Center.Instance.Region
+	v.StartURL, v.Region, v.Sandbox = h.Center.PortalURL(), h.Center.Instance.Region, h.Sandbox
+	v.Check = "aws sts get-caller-identity --region " + v.Region
+	if h.Sandbox {
+		v.Check += " --endpoint-url " + h.Center.URL
+	}
 	h.pages.Render(w, http.StatusOK, "credentials", h.view(u, "Access keys", v))
 }
 
@@ -107,20 +270,19 @@ func lines(pairs [][2]string, before, between, after string) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-func (h *Handler) account(r *http.Request, u center.User, id string) (center.Account, error) {
-	access, err := h.Center.Access(r.Context(), center.AccessQuery{User: u.ID, ByName: true})
-	for _, a := range access {
-		if a.Account.ID == id {
-			return a.Account, nil
-		}
-	}
-	return center.Account{ID: id}, err
-}
-
 // fail tells a signed-in person that something was refused, without the reason's details.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, u center.User, err error) {
 	status, text := http.StatusForbidden, "You do not have this role in this account. Ask an administrator for the assignment."
-	if center.CodeOf(err) == "" {
+	switch code := center.CodeOf(err); {
+	case code == center.BrokerRefused:
+		status, text = http.StatusBadGateway, "AWS has refused to open this role. Give your administrator this reference: the audit log has the reason."
+	case center.KindOf(err) == center.Unavailable:
+		status, text = http.StatusServiceUnavailable, "This cannot be done at the moment. Try again in a minute."
+	case center.KindOf(err) == center.Invalid:
+		status, text = http.StatusBadRequest, "The link is not right: it must lead to an https address of the AWS console."
+	case code == center.AssertionRefused:
+		text = "The response is not valid, or too old. Open the console from the portal again."
+	case code == "":
 		status, text = http.StatusInternalServerError, "Something went wrong on our side. Try again."
 		h.Log.Error("portal request failed", "request_id", web.RequestID(r), "error", err)
 	}

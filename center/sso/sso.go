@@ -34,6 +34,8 @@ type request struct {
 	query url.Values
 	token string
 	user  center.User
+
+	session string // digest
 }
 
 // Mount adds the door to mux.
@@ -72,10 +74,11 @@ func (h *Handler) call(r *http.Request, fn func(request) (any, error)) (any, err
 	if in.token == "" {
 		return nil, invalid("the header x-amz-sso_bearer_token is missing")
 	}
-	var err error
-	if in.user, err = h.Center.TokenUser(r.Context(), in.token); err != nil {
+	user, session, err := h.Center.TokenUser(r.Context(), in.token)
+	if err != nil {
 		return nil, err
 	}
+	in.user, in.session = user, session.Digest
 	return fn(in)
 }
 
@@ -212,7 +215,7 @@ func (h *Handler) credentials(r request) (any, error) {
 	if id == "" || name == "" {
 		return nil, invalid("account_id and role_name are required")
 	}
-	c, err := h.Center.RoleCredentials(r.Context(), r.actor(), h.Broker, r.user.ID, id, name)
+	c, err := h.Center.RoleCredentials(r.Context(), r.actor(), h.Broker, center.RoleChoice{Session: r.session, Account: id, PermissionSet: name})
 	return credentialsOutput{credentials{c.AccessKeyID, c.SecretAccessKey.Reveal(), c.SessionToken.Reveal(), c.Expiration.UnixMilli()}}, err
 }
 

@@ -25,7 +25,11 @@ const holders = `(SELECT CAST(? AS TEXT) UNION ALL SELECT g.id FROM memberships 
 func (t tx) AccountsOf(q center.AccessQuery) ([]center.Account, error) {
 	w := &sqldb.Where{}
 	w.And(`id IN (SELECT account_id FROM assignments WHERE principal_id IN `+holders+`)`, string(q.User), string(q.User))
-	w.Contains("search", q.Search)
+	if q.Search != "" {
+		part := sqldb.Part(q.Search)
+		w.And(`(search LIKE ? ESCAPE '!' OR id IN (SELECT x.account_id FROM assignments x JOIN permission_sets p ON p.arn = x.permission_set
+			WHERE lower(p.name) LIKE ? ESCAPE '!' AND x.principal_id IN `+holders+`))`, part, part, string(q.User), string(q.User))
+	}
 	order := ` ORDER BY name, id`
 	if !q.ByName {
 		order, q.Offset = ` ORDER BY id`, 0

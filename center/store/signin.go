@@ -19,6 +19,13 @@ func (t tx) PutRequestKey(v center.RequestKey) error {
 	return t.putDocument(kindRequestKey, theOnly, v)
 }
 
+func (t tx) FederationKey() (center.RequestKey, error) {
+	return document[center.RequestKey](t, kindFederationKey, theOnly)
+}
+func (t tx) PutFederationKey(v center.RequestKey) error {
+	return t.putDocument(kindFederationKey, theOnly, v)
+}
+
 func (t tx) SessionsOf(user center.UserID) ([]center.Session, error) {
 	return list[center.Session](t, `SELECT doc FROM sessions WHERE user_id = $1 ORDER BY digest`, string(user))
 }

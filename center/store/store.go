@@ -106,6 +106,7 @@ const (
 	kindPassword      = "password"
 	kindSignIn        = "sign-in-settings"
 	kindRequestKey    = "request-key"
+	kindFederationKey = "federation-key"
 	kindInstanceSet   = "instance-settings"
 	kindApplication   = "application"
 	kindTokenIssuer   = "trusted-token-issuer" // #nosec G101 -- a kind of document

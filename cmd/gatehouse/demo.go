@@ -192,7 +192,7 @@ func (d *demo) open(ctx context.Context, serve func(*half, net.Listener, func(*h
 	d.jobs = syncjobs.New(d.tenant, t.log, nil)
 	serve(c, cl, func(mux *http.ServeMux) http.Handler {
 		mountOutbox(mux, d.center, outbox)
-		return mountCenter(mux, d.center)
+		return mountSandboxed(mux, d.center)
 	})
 	serve(t, tl, func(mux *http.ServeMux) http.Handler { return mountTenant(mux, d.tenant, d.jobs) })
 	return closeAll, nil

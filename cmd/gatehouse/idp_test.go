@@ -171,7 +171,7 @@ func startCenter(t *testing.T) *center.Center {
 	}
 	done := make(chan error, 1)
 	go func() {
-		done <- h.serve(ctx, l, func(mux *http.ServeMux) http.Handler { return mountCenter(mux, c) })
+		done <- h.serve(ctx, l, func(mux *http.ServeMux) http.Handler { return mountSandboxed(mux, c) })
 	}()
 	t.Cleanup(func() {
 		cancel()

@@ -250,6 +250,9 @@ func TestMistakesOfUsageExitWithTwo(t *testing.T) {
 		"beyond loopback without TLS":    {nil, []string{"serve", "--listen", "0.0.0.0:0", "--data", t.TempDir()}, "--behind-proxy"},
 		"connect without secrets":        {nil, []string{"connect"}, "GATEHOUSE_CLIENT_SECRET"},
 		"JSON that cannot ask":           {nil, []string{"connect", "--json"}, "--accept or --dry-run"},
+		"credentials from nowhere":       {nil, []string{"serve", "--credentials", "luck"}, "luck"},
+		"a console without TLS":          {nil, []string{"serve", "--aws-sign-in", "http://signin.aws.amazon.com/saml"}, "--aws-sign-in"},
+		"a role path without its slash":  {nil, []string{"serve", "--role-path", "/roles"}, "--role-path"},
 		"a bad log level":                {nil, []string{"demo", "--log-level", "loud"}, "loud"},
 	} {
 		t.Run(name, func(t *testing.T) {

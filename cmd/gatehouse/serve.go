@@ -29,7 +29,7 @@ import (
 )
 
 func (w *world) serveCommand() *cobra.Command {
-	h, post := &half{}, &mailServer{}
+	h, post, credentials := &half{}, &mailServer{}, &credentialSettings{}
 	var region, admin, metrics string
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -44,6 +44,9 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if h.log, err = w.logger(cmd, slog.LevelInfo); err != nil {
+				return err
+			}
+			if err := credentials.check(); err != nil {
 				return err
 			}
 			ctx := cmd.Context()
@@ -75,11 +78,17 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 				}
 			}
 			go sweep(ctx, c)
-			return h.serve(ctx, l, func(mux *http.ServeMux) http.Handler { return mountCenter(mux, c) })
+			sandbox := newSandbox(c)
+			roles, err := credentials.open(ctx, c, sandbox)
+			if err != nil {
+				return err
+			}
+			return h.serve(ctx, l, func(mux *http.ServeMux) http.Handler { return mountCenter(mux, c, sandbox, roles) })
 		},
 	}
 	h.flags(cmd, "127.0.0.1:8080", "gatehouse-center")
 	post.flags(cmd)
+	credentials.flags(cmd.Flags())
 	cmd.Flags().StringVar(&region, "region", center.DefaultRegion, "AWS region of a new instance; clients sign for it")
 	cmd.Flags().StringVar(&metrics, "metrics", "", "loopback address for Prometheus, such as 127.0.0.1:9090 (default: none)")
 	cmd.Flags().StringVar(&admin, "admin", "admin", "name of the first administrator")
@@ -150,16 +159,29 @@ func sweep(ctx context.Context, c *center.Center) {
 	}
 }
 
-// mountCenter is the only list of what the center serves.
-func mountCenter(mux *http.ServeMux, c *center.Center) http.Handler {
+func newSandbox(c *center.Center) *broker.Sandbox {
+	return &broker.Sandbox{Sealer: c.Sealer, Now: c.Now}
+}
+
+// mountSandboxed is mountCenter with the sandbox's credentials.
+func mountSandboxed(mux *http.ServeMux, c *center.Center) http.Handler {
+	sandbox := newSandbox(c)
+	roles, err := (&credentialSettings{}).open(context.Background(), c, sandbox)
+	if err != nil {
+		panic(err) // the sandbox needs nothing
+	}
+	return mountCenter(mux, c, sandbox, roles)
+}
+
+// mountCenter is the only list of what the center serves. roles may be the sandbox, or another broker; the sandbox's credentials are known to sts all the same.
+func mountCenter(mux *http.ServeMux, c *center.Center, sandbox *broker.Sandbox, roles center.Broker) http.Handler {
 	in := &signin.Handler{Center: c, Log: c.Log}
-	sandbox := &broker.Sandbox{Sealer: c.Sealer, Now: c.Now}
 	pages := &console.Handler{Center: c, Log: c.Log, SPMetadata: func(ctx context.Context) ([]byte, error) { return signin.SPMetadata(ctx, c) }}
 	for _, d := range []door{
 		in,
-		&portal.Handler{Center: c, Log: c.Log, Broker: sandbox, RequireUser: in.RequireUser},
+		&portal.Handler{Center: c, Log: c.Log, Broker: roles, RequireUser: in.RequireUser, SessionSecret: signin.SessionSecret, Sandbox: roles == center.Broker(sandbox)},
 		&ssooidc.Handler{Center: c, Log: c.Log, RequireUser: in.RequireUser, SessionSecret: signin.SessionSecret},
-		&sso.Handler{Center: c, Log: c.Log, Broker: sandbox},
+		&sso.Handler{Center: c, Log: c.Log, Broker: roles},
 		pages,
 	} {
 		d.Mount(mux)

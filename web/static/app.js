@@ -28,6 +28,80 @@ for (const box of document.querySelectorAll("input[data-filter]")) {
   });
 }
 
+// A live form finds while one types: it asks for the page that it would lead to, and takes the part that it names from it.
+for (const form of document.querySelectorAll("form[data-live]")) {
+  const box = form.querySelector("input[type=search]");
+  let latest = 0;
+  const find = async () => {
+    const mine = ++latest;
+    const address = form.action + "?" + new URLSearchParams(new FormData(form));
+    const answer = await fetch(address);
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (mine !== latest || !answer.ok) return;
+    document.querySelector(form.dataset.live).replaceWith(document.adoptNode(page.querySelector(form.dataset.live)));
+    history.replaceState(null, "", address);
+    showStars();
+  };
+  let waiting;
+  box.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(find, 80); });
+  form.addEventListener("submit", (event) => { event.preventDefault(); find(); });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "/" && !/^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName)) { event.preventDefault(); box.focus(); }
+  });
+}
+
+// Favourite and recent roles of the portal are kept in this browser only, as account/role with the words to show.
+const kept = (name) => { try { return JSON.parse(localStorage.getItem(name)) ?? []; } catch { return []; } };
+const keep = (name, list) => localStorage.setItem(name, JSON.stringify(list));
+const maxRecent = 5;
+
+function showStars() {
+  const favourites = kept("favourites");
+  for (const button of document.querySelectorAll("[data-star]")) {
+    const on = favourites.some((f) => f.role === button.closest("[data-role]").dataset.role);
+    button.hidden = false;
+    button.setAttribute("aria-pressed", on);
+    button.textContent = on ? "★" : "☆";
+  }
+  const box = document.querySelector("[data-kept]");
+  if (!box) return;
+  const all = [...favourites, ...kept("recent").filter((r) => !favourites.some((f) => f.role === r.role))];
+  box.hidden = all.length === 0;
+  box.querySelector("ul").replaceChildren(...all.map(({ role, label }) => {
+    const [account, name] = role.split("/");
+    const item = document.createElement("li"), words = document.createElement("span"), open = document.createElement("a"), form = document.createElement("form"), keys = document.createElement("button");
+    words.textContent = (favourites.some((f) => f.role === role) ? "★ " : "") + label;
+    open.className = "button quiet"; open.textContent = "Console"; open.href = "/start/console?" + new URLSearchParams({ account_id: account, role_name: name });
+    open.setAttribute("aria-label", "Console: " + label);
+    form.method = "post"; form.action = `/start/accounts/${encodeURIComponent(account)}/roles/${encodeURIComponent(name)}/credentials`;
+    keys.className = "quiet"; keys.textContent = "Access keys"; keys.setAttribute("aria-label", "Access keys for " + label);
+    form.append(keys);
+    const actions = document.createElement("div");
+    actions.className = "actions end";
+    actions.append(open, form);
+    item.append(words, actions);
+    return item;
+  }));
+}
+showStars();
+
+document.addEventListener("click", (event) => {
+  const row = event.target.closest("[data-role]");
+  if (!row) return;
+  const { role, label } = row.dataset;
+  const others = (name) => kept(name).filter((r) => r.role !== role);
+  if (event.target.closest("[data-star]")) {
+    const was = kept("favourites").length, left = others("favourites");
+    keep("favourites", left.length < was ? left : [...left, { role, label }]);
+    showStars();
+  } else if (event.target.closest("a, button")) {
+    keep("recent", [{ role, label }, ...others("recent")].slice(0, maxRecent));
+  }
+});
+
+// Shortcut links have AWS's form, with the role behind a number sign, which servers never see.
+if (location.hash.startsWith("#/console?")) location.replace("/start/console" + location.hash.slice("#/console".length));
+
 // A form that only carries a message to another site is sent at once; without a script its button does it.
 for (const form of document.querySelectorAll("form[data-auto]")) form.submit();
 

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/spf13/pflag"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/broker"
+	"github.com/gatehouse-id/gatehouse/center/portal"
+)
+
+// The ways to open roles.
+const (
+	fromSandbox    = "sandbox"
+	fromSAML       = "saml"
+	fromAssumeRole = "assume-role"
+)
+
+// credentialSettings say where the credentials of roles come from. The zero value is the sandbox.
+type credentialSettings struct{ from, signInURL, rolePath string }
+
+func (s *credentialSettings) flags(f *pflag.FlagSet) {
+	f.StringVar(&s.from, "credentials", fromSandbox, "where credentials of roles come from: sandbox (this center's own, nothing at AWS), saml (accounts trust\nthis center as a SAML provider), or assume-role (from the AWS credentials of this machine)")
+	f.StringVar(&s.signInURL, "aws-sign-in", broker.SignInEndpoint, "where browsers sign in to the AWS console, with --credentials saml and assume-role")
+	f.StringVar(&s.rolePath, "role-path", "/", "path of the roles in IAM; begins and ends with a slash")
+}
+
+// check refuses settings that make no sense, before anything is opened.
+func (s *credentialSettings) check() error {
+	u, err := url.Parse(s.signInURL)
+	switch {
+	case s.from != fromSandbox && s.from != fromSAML && s.from != fromAssumeRole:
+		return usageError{fmt.Errorf("--credentials %q: want sandbox, saml or assume-role", s.from)}
+	case !strings.HasPrefix(s.rolePath, "/") || !strings.HasSuffix(s.rolePath, "/"):
+		return usageError{fmt.Errorf("--role-path %q: want a path that begins and ends with a slash", s.rolePath)}
+	case err != nil || u.Scheme != "https" || u.Host == "":
+		return usageError{errors.New("--aws-sign-in: want an https URL")}
+	}
+	return nil
+}
+
+// open makes the broker. STS is reached as the SDK's settings say: AWS_ENDPOINT_URL_STS, AWS_PROFILE and the others.
+func (s *credentialSettings) open(ctx context.Context, c *center.Center, sandbox *broker.Sandbox) (center.Broker, error) {
+	if s.from == "" || s.from == fromSandbox {
+		sandbox.Federation = broker.Federation{Center: c, URL: c.URL + portal.SandboxConsole, Audience: c.URL + portal.SandboxConsole, RolePath: "/"}
+		return sandbox, nil
+	}
+	settings, err := config.LoadDefaultConfig(ctx, config.WithRegion(c.Instance.Region))
+	if err != nil {
+		return nil, fmt.Errorf("read the settings of the AWS SDK: %w", err)
+	}
+	federation := broker.Federation{Center: c, URL: s.signInURL, RolePath: s.rolePath}
+	if s.from == fromSAML {
+		settings.Credentials = aws.AnonymousCredentials{} // the response is what proves
+		return &broker.SAML{Federation: federation, STS: sts.NewFromConfig(settings)}, nil
+	}
+	return &broker.AssumeRole{Federation: federation, STS: sts.NewFromConfig(settings)}, nil
+}
