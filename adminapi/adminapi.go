@@ -218,6 +218,26 @@ type AccessKey struct {
 // AccessKeys is the answer of ListAccessKeys.
 type AccessKeys struct{ AccessKeyMetadata []AccessKey }
 
+// Account is an AWS account that permission sets can be assigned in.
+type Account struct {
+	ID     string `json:"Id"`
+	Name   string
+	Email  string `json:",omitempty"`
+	Status string // ACTIVE or SUSPENDED
+}
+
+// Accounts is the input of PutAccounts, at most 100 of them, and the answer of ListAccounts, all of them. The members are those of AWS Organizations.
+type Accounts struct{ Accounts []Account }
+
+// MaxAccountsAtOnce bounds the input of PutAccounts.
+const MaxAccountsAtOnce = 100
+
+// The statuses of an account.
+const (
+	AccountActive    = "ACTIVE"
+	AccountSuspended = "SUSPENDED"
+)
+
 // None is the input or output of operations without any.
 type None struct{}
 
@@ -367,6 +387,18 @@ func (c *Client) CreateBearerToken(ctx context.Context, tenant, profile string) 
 // DeleteBearerToken revokes an access token.
 func (c *Client) DeleteBearerToken(ctx context.Context, tenant, id string) error {
 	_, err := call[None](ctx, c, "DeleteBearerToken", TokenInput{TenantID: tenant, TokenID: id})
+	return err
+}
+
+// Accounts lists the AWS accounts.
+func (c *Client) Accounts(ctx context.Context) ([]Account, error) {
+	out, err := call[Accounts](ctx, c, "ListAccounts", None{})
+	return out.Accounts, err
+}
+
+// PutAccounts adds or changes AWS accounts, all or none of them.
+func (c *Client) PutAccounts(ctx context.Context, accounts []Account) error {
+	_, err := call[None](ctx, c, "PutAccounts", Accounts{accounts})
 	return err
 }
 

@@ -2,6 +2,8 @@ package center
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"regexp"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -9,24 +11,53 @@ import (
 
 // Account is an AWS account that permission sets are assigned in.
 type Account struct {
-	ID    string // 12 digits
-	Name  string
-	Email string
+	ID        string // 12 digits
+	Name      string
+	Email     string
+	Suspended bool // closed or suspended at AWS: it is shown, but no role is opened in it
 }
+
+// MaxAccounts bounds the accounts of an instance. Source: user guide, quotas.
+const MaxAccounts = 7000
 
 var accountID = regexp.MustCompile(`^\d{12}$`)
 
-// PutAccount adds an account or renames it.
+// PutAccount adds an account or changes it. It fails with QuotaExceeded or a code of kind Invalid.
 func (c *Center) PutAccount(ctx context.Context, by audit.Actor, a Account) error {
+	return c.PutAccounts(ctx, by, []Account{a})
+}
+
+// PutAccounts adds or changes accounts, all or none of them.
+func (c *Center) PutAccounts(ctx context.Context, by audit.Actor, accounts []Account) error {
 	return c.change(ctx, by, "PutAccount", func(tx Tx) (string, error) {
-		if !accountID.MatchString(a.ID) {
-			return a.ID, &Error{Code: InvalidValue, Field: "AccountId", Detail: "want 12 digits"}
+		subject := fmt.Sprintf("%d accounts", len(accounts))
+		for _, a := range accounts {
+			if len(accounts) == 1 {
+				subject = a.ID
+			}
+			if err := a.check(); err != nil {
+				return a.ID, err
+			}
+			if err := tx.PutAccount(a); err != nil {
+				return a.ID, err
+			}
 		}
-		if err := checkText("Name", a.Name, 128); err != nil {
-			return a.ID, err
+		n, err := tx.CountAccounts()
+		if err == nil && n > MaxAccounts {
+			err = &Error{Code: QuotaExceeded, Subject: subject, Detail: fmt.Sprintf("at most %d accounts", MaxAccounts)}
 		}
-		return a.ID, tx.PutAccount(a)
+		return subject, err
 	})
+}
+
+func (a Account) check() error {
+	if !accountID.MatchString(a.ID) {
+		return &Error{Code: InvalidValue, Field: "AccountId", Subject: a.ID, Detail: "want 12 digits"}
+	}
+	if a.Name == "" {
+		return &Error{Code: MissingValue, Field: "Name", Subject: a.ID}
+	}
+	return errors.Join(checkText("Name", a.Name, 128), checkText("Email", a.Email, 254))
 }
 
 // Account returns an account, or AccountNotFound.

@@ -114,6 +114,9 @@ func (c *Center) federate(ctx context.Context, by audit.Actor, choice RoleChoice
 		if err != nil {
 			return subject, err
 		}
+		if role.Account.Suspended {
+			return subject, &Error{Code: AccountSuspended, Subject: subject}
+		}
 		request = RoleRequest{role, u.UserName, role.PermissionSet.SessionDuration, nil}
 		request.Tags, err = c.accessTags(tx, u, s)
 		return subject, err

@@ -124,6 +124,7 @@ const (
 	UserCodeUnknown               Code = "user-code-unknown"
 	SlowDown                      Code = "slow-down"
 	GrantTypeUnsupported          Code = "grant-type-unsupported"
+	AccountSuspended              Code = "account-suspended"
 	BrokerRefused                 Code = "aws-refused"
 	BrokerUnavailable             Code = "aws-unavailable"
 )
@@ -235,6 +236,7 @@ var Reasons = map[Code]Reason{
 	GrantTypeUnsupported:          {Invalid, "there is no such grant type here", "use a device code, an authorization code or a refresh token"},
 	BrokerRefused:                 {Denied, "AWS has refused to open the role", "see the event's detail; most often the account's SAML provider or role does not trust this center yet"},
 	BrokerUnavailable:             {Unavailable, "AWS has not answered", "try again in a moment; if it goes on, look at this machine's way to the internet and at AWS's health page"},
+	AccountSuspended:              {Denied, "the account is suspended", "nothing can be opened in it until AWS reopens it"},
 	RoleNotAssigned:               {Denied, "the role is not assigned to the user", "ask an administrator for the assignment"},
 }
 

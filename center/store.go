@@ -63,6 +63,7 @@ type Reader interface {
 
 	Account(id string) (Account, error)
 	Accounts() ([]Account, error)
+	CountAccounts() (int, error)
 	AccountsOf(AccessQuery) ([]Account, error)
 	RolesOf(user UserID, account string) ([]PermissionSet, error) // in the order of names
 	RoleOf(user UserID, account, permissionSet string) (Role, error)

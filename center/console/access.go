@@ -1,11 +1,15 @@
 package console
 
 import (
+	"context"
 	"strconv"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/awsdoor"
 )
 
 func accounts(p page) error {
@@ -16,8 +20,35 @@ func accounts(p page) error {
 	return p.Render("accounts", "AWS accounts", "/console/accounts", list)
 }
 
+func (h *Handler) listAccounts(ctx context.Context, _ awsapi.Caller, _ adminapi.None) (adminapi.Accounts, error) {
+	list, err := h.Center.Accounts(ctx)
+	out := adminapi.Accounts{Accounts: []adminapi.Account{}}
+	for _, a := range list {
+		status := adminapi.AccountActive
+		if a.Suspended {
+			status = adminapi.AccountSuspended
+		}
+		out.Accounts = append(out.Accounts, adminapi.Account{ID: a.ID, Name: a.Name, Email: a.Email, Status: status})
+	}
+	return out, err
+}
+
+func (h *Handler) putAccounts(ctx context.Context, who awsapi.Caller, in adminapi.Accounts) (adminapi.None, error) {
+	if n := len(in.Accounts); n < 1 || n > adminapi.MaxAccountsAtOnce {
+		return adminapi.None{}, &center.Error{Code: center.InvalidValue, Field: "Accounts", Detail: "want 1 to 100 accounts"}
+	}
+	var list []center.Account
+	for _, a := range in.Accounts {
+		if a.Status != "" && a.Status != adminapi.AccountActive && a.Status != adminapi.AccountSuspended {
+			return adminapi.None{}, &center.Error{Code: center.InvalidValue, Field: "Status", Subject: a.ID, Detail: "want ACTIVE or SUSPENDED"}
+		}
+		list = append(list, center.Account{ID: a.ID, Name: a.Name, Email: a.Email, Suspended: a.Status == adminapi.AccountSuspended})
+	}
+	return adminapi.None{}, h.Center.PutAccounts(ctx, awsdoor.Actor(who), list)
+}
+
 func putAccount(p page) error {
-	a := center.Account{ID: p.PostFormValue("id"), Name: p.PostFormValue("name"), Email: p.PostFormValue("email")}
+	a := center.Account{ID: p.PostFormValue("id"), Name: p.PostFormValue("name"), Email: p.PostFormValue("email"), Suspended: p.PostFormValue("suspended") != ""}
 	if err := p.h.Center.PutAccount(p.Context(), p.by, a); err != nil {
 		return err
 	}

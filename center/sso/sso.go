@@ -94,7 +94,7 @@ func invalid(message string) error {
 func Answer(err error) *awsapi.Error {
 	var wire *awsapi.Error
 	switch code := center.CodeOf(err); {
-	case code == center.RoleNotAssigned:
+	case code == center.RoleNotAssigned || code == center.AccountSuspended:
 		return &awsapi.Error{Code: "ForbiddenException", Status: http.StatusForbidden, Message: "No access"}
 	case code == center.SessionInvalid || center.KindOf(err) == center.Unauthenticated:
 		return &awsapi.Error{Code: "UnauthorizedException", Status: http.StatusUnauthorized, Message: "Session token not found or invalid"}

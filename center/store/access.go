@@ -13,6 +13,7 @@ func (t tx) Account(id string) (center.Account, error) {
 func (t tx) Accounts() ([]center.Account, error) {
 	return list[center.Account](t, `SELECT doc FROM accounts ORDER BY id`)
 }
+func (t tx) CountAccounts() (int, error) { return t.Count(`SELECT COUNT(*) FROM accounts`) }
 func (t tx) PutAccount(v center.Account) error {
 	return t.Do(`INSERT INTO accounts (id, name, search, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO UPDATE SET name = excluded.name, search = excluded.search, doc = excluded.doc`,
 		v.ID, center.Fold(v.Name), center.Fold(v.Name+" "+v.ID+" "+v.Email), sqldb.Encode(v))
