@@ -24,13 +24,14 @@ import (
 // identityCenter is a running `gatehouse serve` with automatic provisioning enabled.
 type identityCenter struct {
 	*process
-	address  string // host:port
-	scimPath string // the path of the SCIM endpoint, with its trailing slash
-	token    string
-	storeID  string
-	admin    *adminapi.Client
-	args     []string
-	idp      saml.SigningKey // of the identity provider, which nobody runs
+	address     string // host:port
+	scimPath    string // the path of the SCIM endpoint, with its trailing slash
+	token       string
+	storeID     string
+	instanceARN string
+	admin       *adminapi.Client
+	args        []string
+	idp         saml.SigningKey // of the identity provider, which nobody runs
 }
 
 // startCenter starts a center on a fresh data folder, on PostgreSQL where database is its URL, and connects it to an identity provider that nobody
@@ -129,7 +130,7 @@ func (c *identityCenter) provision() error {
 	if err != nil {
 		return err
 	}
-	c.scimPath, c.token, c.storeID = endpoint.Path, token.Value, directory.IdentityStoreID
+	c.scimPath, c.token, c.storeID, c.instanceARN = endpoint.Path, token.Value, directory.IdentityStoreID, directory.InstanceArn
 	return nil
 }
 

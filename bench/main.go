@@ -26,6 +26,7 @@ type settings struct {
 	users    int // present unless a workload says otherwise
 	large    []int
 	database string // PostgreSQL, or empty
+	assigned int    // account assignments
 	match    string // only workloads with this in their names
 }
 
@@ -37,7 +38,8 @@ func main() {
 	flag.IntVar(&s.users, "users", 10_000, "users present")
 	flag.StringVar(&s.database, "database", "", "postgres:// URL of an empty database, to measure the center on it as well")
 	large := flag.String("large", "100000", "further sizes, separated by commas; 1000000 takes a few minutes")
-	only := flag.String("only", "walk,store,signin", "which parts to run: walk, store, signin")
+	flag.IntVar(&s.assigned, "assignments", 50_000, "account assignments; 1000000 takes a quarter of an hour to make")
+	only := flag.String("only", "walk,store,signin,access", "which parts to run: walk, store, signin, access")
 	flag.StringVar(&s.match, "match", "", "only the workloads on the identity store with this in their names")
 	asJSON := flag.Bool("json", false, "print JSON lines")
 	serve := flag.String("serve", "", "be one of the servers to compare with: hello, echo, peer")
@@ -87,7 +89,7 @@ func run(s settings, parts []string, asJSON bool) error {
 	for _, part := range []struct {
 		name    string
 		measure func(settings, string) ([]figure, error)
-	}{{"walk", walk}, {"store", identityStore}, {"signin", signIn}} {
+	}{{"walk", walk}, {"store", identityStore}, {"signin", signIn}, {"access", access}} {
 		if !slices.Contains(parts, part.name) {
 			continue
 		}

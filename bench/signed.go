@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -23,15 +24,20 @@ func (t *target) signed(operation string, body []byte) []byte {
 	if t.center == nil {
 		return nil
 	}
+	return t.signedFor("AWSIdentityStore."+operation, "identitystore", body)
+}
+
+// signedFor signs a request for one of the services, by its target and the name that it is signed with.
+func (t *target) signedFor(operation, service string, body []byte) []byte {
 	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://bench/", bytes.NewReader(body))
 	if err != nil {
 		panic(err) // a constant URL
 	}
 	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	req.Header.Set("X-Amz-Target", "AWSIdentityStore."+operation)
+	req.Header.Set("X-Amz-Target", operation)
 	sum := sha256.Sum256(body)
 	credentials := aws.Credentials{AccessKeyID: t.center.admin.AccessKeyID, SecretAccessKey: t.center.admin.SecretAccessKey}
-	if err := v4.NewSigner().SignHTTP(context.Background(), credentials, req, hex.EncodeToString(sum[:]), "identitystore", t.center.admin.Region, time.Now().UTC()); err != nil {
+	if err := v4.NewSigner().SignHTTP(context.Background(), credentials, req, hex.EncodeToString(sum[:]), service, t.center.admin.Region, time.Now().UTC()); err != nil {
 		panic(err) // the credentials are there
 	}
 	headers := ""
@@ -87,27 +93,33 @@ func signedMemberships(t *target) (request, int) {
 
 // created sends one request and returns the id in the answer.
 func created(address string, message []byte) (string, error) {
-	conn, err := net.Dial("tcp", address)
-	if err != nil {
-		return "", err
-	}
-	defer conn.Close() //nolint:errcheck // nothing is buffered
-	if _, err := conn.Write(message); err != nil {
-		return "", err
-	}
-	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		return "", err
-	}
-	defer res.Body.Close() //nolint:errcheck // read
 	var body struct {
 		ID string `json:"id"`
 	}
-	if err := json.NewDecoder(res.Body).Decode(&body); err != nil {
-		return "", err
+	err := (&target{address: address}).do(message, &body)
+	if err == nil && body.ID == "" {
+		err = errors.New("a creation was answered without an id")
 	}
-	if res.StatusCode != http.StatusCreated || body.ID == "" {
-		return "", fmt.Errorf("a creation was answered with %s", res.Status)
+	return body.ID, err
+}
+
+// do sends one request and reads the answer, which must be a success.
+func (t *target) do(message []byte, into any) error {
+	conn, err := net.Dial("tcp", t.address)
+	if err != nil {
+		return err
 	}
-	return body.ID, nil
+	defer conn.Close() //nolint:errcheck // nothing is buffered
+	if _, err := conn.Write(message); err != nil {
+		return err
+	}
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close() //nolint:errcheck // read
+	if res.StatusCode >= http.StatusBadRequest {
+		return fmt.Errorf("a request was answered with %s", res.Status)
+	}
+	return json.NewDecoder(res.Body).Decode(into)
 }

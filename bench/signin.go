@@ -75,32 +75,38 @@ func (t *target) wholeSignIns(length time.Duration) (figure, error) {
 		More: fmt.Sprintf("%.2f ms CPU of the server each, the client signs on the same cores", (t.process.cpu()-before).Seconds()*1000/float64(n))}, errors.Join(failures...)
 }
 
-// oneSignIn goes from the portal's request to a session.
+// oneSignIn goes from the portal's request to a session of anybody.
 func (t *target) oneSignIn() error {
+	_, err := t.signInAs(knownName(rand.IntN(len(t.users))))
+	return err
+}
+
+// signInAs opens a portal session and returns its cookie.
+func (t *target) signInAs(name string) (*http.Cookie, error) {
 	browser := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	base := "http://" + t.address
 	answer, err := browser.Get(base + "/platform/login?return=/start") //nolint:noctx // a benchmark
 	if err != nil {
-		return err
+		return nil, err
 	}
 	_ = answer.Body.Close()
 	to, err := url.Parse(answer.Header.Get("Location"))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	request, err := saml.ParseRedirect(to.Query().Get("SAMLRequest"))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	response, err := saml.Response(saml.Statement{Issuer: samlIssuer, Audience: request.Issuer, ACSURL: request.ACSURL, InResponseTo: request.ID, NameID: knownName(rand.IntN(len(t.users))),
+	response, err := saml.Response(saml.Statement{Issuer: samlIssuer, Audience: request.Issuer, ACSURL: request.ACSURL, InResponseTo: request.ID, NameID: name,
 		AuthnInstant: time.Now(), Now: time.Now()}, t.center.idp)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	form := url.Values{"SAMLResponse": {base64.StdEncoding.EncodeToString(response)}}
 	post, err := http.NewRequestWithContext(context.Background(), http.MethodPost, request.ACSURL, strings.NewReader(form.Encode()))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	post.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	for _, c := range answer.Cookies() {
@@ -108,14 +114,15 @@ func (t *target) oneSignIn() error {
 	}
 	answer, err = browser.Do(post)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer answer.Body.Close() //nolint:errcheck // it was only read
-	if !slices.ContainsFunc(answer.Cookies(), func(c *http.Cookie) bool { return c.Name == "gatehouse_portal" && c.Value != "" }) {
+	i := slices.IndexFunc(answer.Cookies(), func(c *http.Cookie) bool { return c.Name == "gatehouse_portal" && c.Value != "" })
+	if i < 0 {
 		body, _ := io.ReadAll(answer.Body)
-		return fmt.Errorf("no session: %d %.500s", answer.StatusCode, body)
+		return nil, fmt.Errorf("no session: %d %.500s", answer.StatusCode, body)
 	}
-	return nil
+	return answer.Cookies()[i], nil
 }
 
 // flood compares SCIM's latency with and without 32 browsers that try one password after the other.
