@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -31,12 +30,10 @@ type accessWorld struct {
 
 // access measures what `aws` asks the portal API for, and a page of assignments, beside the floors.
 func access(s settings, self string) ([]figure, error) {
-	dir, err := os.MkdirTemp("", "gatehouse-bench-")
+	b, err := newBench(s, self)
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
-	b := &bench{settings: s, self: self, dir: dir, floors: map[string]*target{}}
 	defer b.stop()
 	if err := b.startFloors(); err != nil {
 		return nil, err

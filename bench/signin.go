@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -24,12 +23,10 @@ func signIn(s settings, self string) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "gatehouse-bench-")
+	b, err := newBench(s, self)
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
-	b := &bench{settings: s, self: self, dir: dir, floors: map[string]*target{}}
 	defer b.stop()
 	t, err := b.startCenter("center", "")
 	if err != nil {

@@ -169,12 +169,10 @@ func signs(name string) bool { return name != "peer" }
 
 // identityStore measures the center's identity store beside the floors and the peer.
 func identityStore(s settings, self string) ([]figure, error) {
-	dir, err := os.MkdirTemp("", "gatehouse-bench-")
+	b, err := newBench(s, self)
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
-	b := &bench{settings: s, self: self, dir: dir, floors: map[string]*target{}}
 	defer b.stop()
 	if err := b.startFloors(); err != nil {
 		return nil, err
@@ -236,10 +234,17 @@ type bench struct {
 	centers   int
 }
 
+func newBench(s settings, self string) (*bench, error) {
+	dir, err := os.MkdirTemp("", "gatehouse-bench-")
+	return &bench{settings: s, self: self, dir: dir, floors: map[string]*target{}}, err
+}
+
+// stop stops the servers and removes what they have written.
 func (b *bench) stop() {
 	for _, p := range b.started {
 		p.stop()
 	}
+	_ = os.RemoveAll(b.dir) // a leftover temporary folder is no failure
 }
 
 func (b *bench) startFloors() error {

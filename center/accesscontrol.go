@@ -96,45 +96,32 @@ func (c *Center) accessTags(r Reader, u User, s Session) ([]Tag, error) {
 	}), nil
 }
 
-// at returns what the source of an attribute for access control is for a user; "" for a source that is not known. Source: user guide, "Attribute mappings".
+// sources are what attributes for access control can be filled from, by their paths. Source: user guide, "Attribute mappings".
+var sources = map[string]func(User) string{
+	"userName":                      func(u User) string { return u.UserName },
+	"name.familyName":               func(u User) string { return u.Name.FamilyName },
+	"name.givenName":                func(u User) string { return u.Name.GivenName },
+	"name.middleName":               func(u User) string { return u.Name.MiddleName },
+	"displayName":                   func(u User) string { return u.DisplayName },
+	"nickName":                      func(u User) string { return u.NickName },
+	"emails[primary eq true].value": User.PrimaryEmail,
+	"title":                         func(u User) string { return u.Title },
+	"userType":                      func(u User) string { return u.UserType },
+	"preferredLanguage":             func(u User) string { return u.PreferredLanguage },
+	"locale":                        func(u User) string { return u.Locale },
+	"timezone":                      func(u User) string { return u.Timezone },
+	"enterprise.employeeNumber":     func(u User) string { return u.Enterprise.EmployeeNumber },
+	"enterprise.costCenter":         func(u User) string { return u.Enterprise.CostCenter },
+	"enterprise.organization":       func(u User) string { return u.Enterprise.Organization },
+	"enterprise.division":           func(u User) string { return u.Enterprise.Division },
+	"enterprise.department":         func(u User) string { return u.Enterprise.Department },
+	"enterprise.manager.value":      func(u User) string { return u.Enterprise.Manager },
+}
+
+// at returns what a source such as ${path:title} is for a user; "" for one that is not known.
 func (u User) at(source string) string {
-	switch strings.TrimSuffix(strings.TrimPrefix(source, "${path:"), "}") {
-	case "userName":
-		return u.UserName
-	case "name.familyName":
-		return u.Name.FamilyName
-	case "name.givenName":
-		return u.Name.GivenName
-	case "name.middleName":
-		return u.Name.MiddleName
-	case "displayName":
-		return u.DisplayName
-	case "nickName":
-		return u.NickName
-	case "emails[primary eq true].value":
-		return u.PrimaryEmail()
-	case "title":
-		return u.Title
-	case "userType":
-		return u.UserType
-	case "preferredLanguage":
-		return u.PreferredLanguage
-	case "locale":
-		return u.Locale
-	case "timezone":
-		return u.Timezone
-	case "enterprise.employeeNumber":
-		return u.Enterprise.EmployeeNumber
-	case "enterprise.costCenter":
-		return u.Enterprise.CostCenter
-	case "enterprise.organization":
-		return u.Enterprise.Organization
-	case "enterprise.division":
-		return u.Enterprise.Division
-	case "enterprise.department":
-		return u.Enterprise.Department
-	case "enterprise.manager.value":
-		return u.Enterprise.Manager
+	if read, ok := sources[strings.TrimSuffix(strings.TrimPrefix(source, "${path:"), "}")]; ok {
+		return read(u)
 	}
 	return ""
 }

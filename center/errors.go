@@ -48,7 +48,6 @@ const (
 	PolicyAttached                Code = "policy-attached"
 	PolicyNotAttached             Code = "policy-not-attached"
 	AccountNotFound               Code = "account-not-found"
-	AccountExists                 Code = "account-exists"
 	RequestNotFound               Code = "request-not-found"
 	MetadataInvalid               Code = "idp-metadata-invalid"
 	SourceNotConfigured           Code = "identity-source-not-configured"
@@ -90,9 +89,7 @@ const (
 	FactorRefused                 Code = "second-factor-refused"
 	NoDevice                      Code = "no-mfa-device"
 	QuotaExceeded                 Code = "quota-exceeded"
-	AssignmentNotFound            Code = "assignment-not-found"
 	BoundaryNotFound              Code = "permissions-boundary-not-found"
-	NotProvisioned                Code = "permission-set-not-provisioned"
 	RegionExists                  Code = "region-exists"
 	RegionNotFound                Code = "region-not-found"
 	RegionPrimary                 Code = "region-primary"
@@ -159,7 +156,6 @@ var Reasons = map[Code]Reason{
 	PolicyAttached:                {Conflict, "the policy is attached already", "nothing needs to be done"},
 	PolicyNotAttached:             {NotFound, "the policy is not attached", "nothing needs to be done"},
 	AccountNotFound:               {NotFound, "there is no such AWS account here", "add the account in the console first"},
-	AccountExists:                 {Conflict, "the account is known already", "nothing needs to be done"},
 	RequestNotFound:               {NotFound, "there is no request with this id", "take the id from the operation that started it"},
 	MetadataInvalid:               {Invalid, "the identity provider's metadata cannot be used", "download the application's Federation Metadata XML again and upload it unchanged"},
 	SourceNotConfigured:           {Conflict, "no identity provider metadata has been uploaded", "upload the metadata first"},
@@ -200,9 +196,7 @@ var Reasons = map[Code]Reason{
 	FactorRefused:                 {Unauthenticated, "the second factor is not right", "try again with the next code; if it goes on, delete the device and register it anew"},
 	NoDevice:                      {Unauthenticated, "the user has no MFA device, and the settings do not let such users in", "register a device for the user, or change what happens to users without one"},
 	QuotaExceeded:                 {Quota, "there are as many as an instance may have", "delete what is not used any more"},
-	AssignmentNotFound:            {NotFound, "there is no such assignment", "take it from `aws sso-admin list-account-assignments`"},
 	BoundaryNotFound:              {NotFound, "the permission set has no permissions boundary", "nothing needs to be done"},
-	NotProvisioned:                {NotFound, "the permission set is not provisioned in this account", "assign it there first"},
 	RegionExists:                  {Conflict, "the Region was added already", "nothing needs to be done"},
 	RegionNotFound:                {NotFound, "the Region was not added", "take the name from `aws sso-admin list-regions`"},
 	RegionPrimary:                 {Conflict, "the primary Region cannot be removed", "leave it"},

@@ -191,7 +191,7 @@ func (h *Handler) openConsole(w http.ResponseWriter, r *http.Request, u center.U
 		return
 	}
 	v := h.view(u, "Opening the AWS console", struct{ URL, Response, RelayState string }{form.URL, form.Response.Reveal(), form.RelayState})
-	v.Narrow = true
+	v.Narrow, v.Nav = true, nil
 	h.pages.RenderPosting(w, http.StatusOK, "console", v, form.URL)
 }
 

@@ -51,7 +51,9 @@ func (t tx) RolesOf(user center.UserID, account string) ([]center.PermissionSet,
 func (t tx) RoleOf(user center.UserID, account, permissionSet string) (role center.Role, err error) {
 	w := &sqldb.Where{}
 	w.And(`p.name = ? AND a.id = ?`, permissionSet, account)
-	w.And(`EXISTS (SELECT 1 FROM assignments x WHERE x.account_id = a.id AND x.permission_set = p.arn AND x.principal_id IN `+holders+`)`, string(user), string(user))
+	// From the few who hold this role to the user, not from all of the user's groups.
+	w.And(`EXISTS (SELECT 1 FROM assignments x WHERE x.account_id = a.id AND x.permission_set = p.arn AND (x.principal_id = ? OR EXISTS (
+		SELECT 1 FROM user_groups g JOIN memberships m ON m.group_seq = g.seq AND m.user_seq = (SELECT seq FROM users WHERE id = ?) WHERE g.id = x.principal_id)))`, string(user), string(user))
 	var set, in string
 	err = t.Row(`SELECT p.doc, a.doc, r.role_name FROM permission_sets p JOIN provisioned r ON r.permission_set = p.arn JOIN accounts a ON a.id = r.account_id`+w.Text(), w.Args,
 		&set, &in, &role.RoleName)

@@ -27,6 +27,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssooidc"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
+
+	"github.com/gatehouse-id/gatehouse/saml"
 )
 
 const (
@@ -417,6 +419,25 @@ func TestThePortalAPI(t *testing.T) {
 	}
 	if _, refused := c.accounts(tokens.AccessToken); refused != "UnauthorizedException" {
 		t.Errorf("after the session was ended: %q", refused)
+	}
+}
+
+// TestAWSAccountsLearnWhoTheCenterIs reads the metadata that an account's SAML provider is made of.
+func TestAWSAccountsLearnWhoTheCenterIs(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t)
+	v := newVisitor(t)
+	address := d.Center.URL + "/platform/saml/aws/" + d.Center.IdentityStoreID
+	status, first := v.send(http.MethodGet, address, nil)
+	idp, err := saml.ParseIdentityProvider([]byte(first))
+	if status != http.StatusOK || err != nil || idp.EntityID != address || len(idp.Certificates) != 1 {
+		t.Fatalf("%d, %v: %s", status, err, first)
+	}
+	if _, again := v.send(http.MethodGet, address, nil); again != first {
+		t.Error("the key is another one at the second look")
+	}
+	if status, _ := v.send(http.MethodGet, d.Center.URL+"/platform/saml/aws/d-0000000000", nil); status != http.StatusNotFound {
+		t.Errorf("another directory's: %d", status)
 	}
 }
 
