@@ -238,6 +238,27 @@ const (
 	AccountSuspended = "SUSPENDED"
 )
 
+// AccountInput names an AWS account.
+type AccountInput struct {
+	AccountID string `json:"AccountId"`
+}
+
+// AccountRoles are the roles that an AWS account must have for what is assigned in it, and the SAML provider that they trust.
+type AccountRoles struct {
+	AccountID        string `json:"AccountId"`
+	SAMLProviderName string
+	SAMLMetadata     string
+	Roles            []Role
+}
+
+// Role is the role of a permission set.
+type Role struct {
+	RoleName, PermissionSet, Description string
+	ManagedPolicyARNs                    []string // customer managed ones as ARNs of the account too
+	InlinePolicy                         string   `json:",omitempty"` // JSON
+	PermissionsBoundary                  string   `json:",omitempty"` // an ARN
+}
+
 // None is the input or output of operations without any.
 type None struct{}
 
@@ -400,6 +421,11 @@ func (c *Client) Accounts(ctx context.Context) ([]Account, error) {
 func (c *Client) PutAccounts(ctx context.Context, accounts []Account) error {
 	_, err := call[None](ctx, c, "PutAccounts", Accounts{accounts})
 	return err
+}
+
+// AccountRoles returns the roles that an AWS account must have.
+func (c *Client) AccountRoles(ctx context.Context, account string) (AccountRoles, error) {
+	return call[AccountRoles](ctx, c, "ListAccountRoles", AccountInput{account})
 }
 
 // AccessKeys lists the access keys, without their secrets.

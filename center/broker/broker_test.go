@@ -4,11 +4,8 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/base64"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -175,7 +172,7 @@ func TestWhoGetsNoRole(t *testing.T) {
 // TestRolesAreOpenedAtAnEmulatorOfAWS uses moto, which nobody here wrote. It does not judge signatures; the test above does.
 func TestRolesAreOpenedAtAnEmulatorOfAWS(t *testing.T) {
 	t.Parallel()
-	endpoint := startMoto(t)
+	endpoint := centertest.Moto(t)
 	w := newWorld(t)
 	for kind, b := range map[string]center.Broker{
 		"saml":        &broker.SAML{Federation: w.federation(), STS: sts.New(sts.Options{Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: aws.AnonymousCredentials{}})},
@@ -199,40 +196,6 @@ func TestRolesAreOpenedAtAnEmulatorOfAWS(t *testing.T) {
 		}
 		if err != nil || !strings.Contains(aws.ToString(who.Arn), ":assumed-role/AWSReservedSSO_Admin_") || !strings.HasSuffix(aws.ToString(who.Arn), "/ada+lovelace@example.com") || aws.ToString(who.Account) != account {
 			t.Errorf("%s: the credentials are those of %s in %s, %v", kind, aws.ToString(who.Arn), aws.ToString(who.Account), err)
-		}
-	}
-}
-
-// startMoto starts moto_server, or skips the test: it is in no distribution's packages.
-func startMoto(t *testing.T) string {
-	t.Helper()
-	path, err := exec.LookPath("moto_server")
-	if err != nil {
-		t.Skip("moto_server is not installed (pip install 'moto[server]'): roles are not tried at an emulator of AWS")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = l.Close()
-	cmd := exec.CommandContext(context.Background(), path, "-H", "127.0.0.1", "-p", port) // #nosec G204 -- the program that was looked up
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	endpoint := (&url.URL{Scheme: "http", Host: "127.0.0.1:" + port}).String()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
-		res, err := http.Get(endpoint + "/moto-api/") // #nosec G107 -- the server that was just started
-		if err == nil {
-			_ = res.Body.Close()
-			return endpoint
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("moto_server does not answer: %v", err)
 		}
 	}
 }

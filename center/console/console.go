@@ -115,6 +115,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	}
 	desk := h.desk(web.NewPages(dir, h.Log))
 	desk.MountSignIn(mux)
+	mux.HandleFunc("GET /platform/saml/aws/{directory}", h.serveFederationMetadata)
 	for pattern, fn := range map[string]action{
 		"GET /console/{$}":                                        dashboard,
 		"GET /console/settings":                                   settings,

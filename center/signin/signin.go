@@ -58,7 +58,6 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	h.mountAccount(mux)
 	mux.Handle("POST /platform/logout", guard(h.signOut))
 	mux.HandleFunc("GET /platform/saml/metadata/{directory}", h.metadata)
-	mux.HandleFunc("GET /platform/saml/aws/{directory}", h.federationMetadata)
 	mux.HandleFunc("POST /platform/saml/acs/{tenant}", h.consume) // a cross-site POST by design, so outside the guard
 }
 
@@ -97,26 +96,6 @@ func (h *Handler) metadata(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/samlmetadata+xml")
 	w.Header().Set("Content-Disposition", `attachment; filename="gatehouse-sp-metadata.xml"`)
 	_, _ = w.Write(data)
-}
-
-// federationMetadata is what AWS accounts must know of the center to trust it as a SAML provider.
-func (h *Handler) federationMetadata(w http.ResponseWriter, r *http.Request) {
-	if r.PathValue("directory") != h.Center.Instance.IdentityStoreID {
-		http.NotFound(w, r)
-		return
-	}
-	key, certificate, err := h.Center.FederationSigner(r.Context())
-	var data []byte
-	if err == nil {
-		data, err = saml.IdentityProviderMetadata(saml.IdentityProvider{EntityID: h.Center.FederationEntityID(), SignInURL: h.Center.PortalURL()}, saml.SigningKey{Key: key, Certificate: certificate})
-	}
-	if err != nil {
-		h.fail(w, r, err)
-		return
-	}
-	w.Header().Set("Content-Type", "application/samlmetadata+xml")
-	w.Header().Set("Content-Disposition", `attachment; filename="`+h.Center.SAMLProviderName()+`.xml"`)
-	_, _ = w.Write(data) // the client has gone away
 }
 
 // start begins a sign-in: at the identity provider, or with the directory's form.
