@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"text/tabwriter"
 
 	"github.com/gatehouse-id/gatehouse/center"
@@ -37,6 +39,7 @@ type (
 		AccessKeyID     string `json:"access_key_id"`
 		SecretAccessKey string `json:"secret_access_key"`
 		Region          string `json:"region"`
+		ConfigFile      string `json:"config_file"`
 	}
 	demoAdmin struct {
 		UserName string `json:"user_name"`
@@ -72,12 +75,15 @@ func (d *demo) printJSON(ctx context.Context, s connect.State) error {
 	i := d.center.Instance
 	out := demoOutput{
 		Center: demoCenter{d.center.URL, d.center.PortalURL(), d.center.ConsoleURL(), s.SCIM.ScimEndpoint, d.secrets.SCIMToken, i.ARN, i.IdentityStoreID, i.Region, i.OwnerAccountID},
-		AWS:    demoAWS{d.center.URL, d.secrets.AccessKeyID, d.secrets.SecretAccessKey, i.Region},
+		AWS:    demoAWS{d.center.URL, d.secrets.AccessKeyID, d.secrets.SecretAccessKey, i.Region, d.configFile()},
 		Admin:  demoAdmin{adminName, d.secrets.AdminPassword},
 		Tenant: demoTenant{d.tenant.URL, d.tenant.Organization.ID, d.tenant.GraphURL(), d.tenant.TokenURL(), d.secrets.ClientID, d.secrets.ClientSecret,
 			d.tenant.AdminCenterURL(), s.Application.ID, s.Principal.ID, s.Job.ID},
 	}
-	var err error
+	err := d.writeConfig(ctx)
+	if err != nil {
+		return err
+	}
 	if out.People, err = d.listPeople(ctx); err != nil {
 		return err
 	}
@@ -156,6 +162,9 @@ func (d *demo) printPage(ctx context.Context, s connect.State, failures []connec
 	if err != nil {
 		return err
 	}
+	if err := d.writeConfig(ctx); err != nil {
+		return err
+	}
 	for _, f := range failures {
 		fmt.Fprintf(out, " ! %s was not provisioned: %s\n", f.Name, f.Reason)
 	}
@@ -179,7 +188,13 @@ On the command line:
 
   aws --endpoint-url $AWS_ENDPOINT_URL sso-admin list-instances
   aws --endpoint-url $AWS_ENDPOINT_URL identitystore list-users --identity-store-id %s --query 'Users[].UserName'
-%s`, d.secrets.AccessKeyID, d.secrets.SecretAccessKey, i.Region, d.center.URL, i.IdentityStoreID, membershipCommand)
+%s
+As a person, with the AWS CLI 2.13 or later:
+
+  export AWS_CONFIG_FILE=%s
+  aws sso login --profile gatehouse
+  aws sts get-caller-identity --profile gatehouse
+`, d.secrets.AccessKeyID, d.secrets.SecretAccessKey, i.Region, d.center.URL, i.IdentityStoreID, membershipCommand, d.configFile())
 	if s.SCIM.ScimEndpoint == "" {
 		fmt.Fprintf(out, `
 Connect them by hand in the two consoles, or with:
@@ -191,6 +206,44 @@ Connect them by hand in the two consoles, or with:
 	}
 	fmt.Fprintln(out, "\nCtrl-C stops it.")
 	return nil
+}
+
+// configFile is where the demo writes a configuration of the AWS CLI for people.
+func (d *demo) configFile() string { return filepath.Join(d.data, "aws-config") }
+
+// writeConfig writes a profile that signs in at this center. The start URL is the portal's in AWS's form, since the demo has no TLS, which the CLI demands of any
+// other. The role is one of Amara Okafor's.
+func (d *demo) writeConfig(ctx context.Context) error {
+	account, role := "ACCOUNT", "ROLE" // before there is anybody
+	u, err := d.center.UserByName(ctx, "amara.okafor@"+d.tenant.Organization.Domain)
+	if err == nil {
+		var access []center.AccountAccess
+		if access, err = d.center.Access(ctx, center.AccessQuery{User: u.ID, ByName: true, Limit: 1}); len(access) > 0 && len(access[0].PermissionSets) > 0 {
+			account, role = access[0].Account.ID, access[0].PermissionSets[0].Name
+		}
+	}
+	if err != nil && center.CodeOf(err) != center.UserNotFound {
+		return err
+	}
+	region, endpoint := d.center.Instance.Region, d.center.URL
+	text := fmt.Sprintf(`[sso-session gatehouse]
+sso_start_url = %s
+sso_region = %s
+sso_registration_scopes = sso:account:access
+
+[profile gatehouse]
+sso_session = gatehouse
+sso_account_id = %s
+sso_role_name = %s
+region = %s
+services = gatehouse
+
+[services gatehouse]
+`, d.center.AWSStartURL(), region, account, role, region)
+	for _, service := range []string{"sso", "sso_oidc", "sts", "identitystore", "sso_admin"} {
+		text += service + " =\n  endpoint_url = " + endpoint + "\n"
+	}
+	return os.WriteFile(d.configFile(), []byte(text), 0o600)
 }
 
 // membershipCommand is the walk's step 7 with real ids: it makes somebody of one group a member of another. Nothing while they are not there.

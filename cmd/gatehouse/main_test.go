@@ -9,12 +9,15 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/config"
 
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 )
@@ -69,6 +72,7 @@ func startDemo(t testing.TB, args ...string) (d demoOutput, stop func()) {
 		if code := <-ended; code != exitDone {
 			t.Errorf("the demo ended with %d: %s", code, errOut.String())
 		}
+		http.DefaultClient.CloseIdleConnections() // a demo that is started again at the same address runs in this process too, and would take up one to the old server
 	})
 	t.Cleanup(stop)
 	in := bufio.NewReader(reader)
@@ -128,6 +132,10 @@ func TestTheDemosJSONIsItsInterface(t *testing.T) {
 	}
 	if len(d.People) != 25 || len(d.Accounts) != 4 {
 		t.Errorf("%d people and %d accounts, want 25 and 4", len(d.People), len(d.Accounts))
+	}
+	profile, err := config.LoadSharedConfigProfile(context.Background(), "gatehouse", func(o *config.LoadSharedConfigOptions) { o.ConfigFiles = []string{d.AWS.ConfigFile} })
+	if err != nil || profile.SSOSession == nil || profile.SSOSession.SSOStartURL != "https://"+d.Center.IdentityStoreID+".awsapps.com/start" || profile.SSORoleName == "ROLE" {
+		t.Errorf("the AWS configuration is %+v, %v", profile, err)
 	}
 	disabled, nameless := 0, 0
 	groups := map[string]bool{}

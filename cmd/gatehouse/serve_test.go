@@ -61,7 +61,7 @@ func TestServeTenantAndConnect(t *testing.T) {
 			tokenURL := tn.shown(t, `token URL\s+(\S+)`)
 			d := demoOutput{
 				Center: demoCenter{URL: "http://" + centerAt, Region: "eu-central-1"},
-				AWS:    demoAWS{"http://" + centerAt, c.shown(t, `AWS_ACCESS_KEY_ID=(\S+)`), c.shown(t, `AWS_SECRET_ACCESS_KEY=(\S+)`), "eu-central-1"},
+				AWS:    demoAWS{"http://" + centerAt, c.shown(t, `AWS_ACCESS_KEY_ID=(\S+)`), c.shown(t, `AWS_SECRET_ACCESS_KEY=(\S+)`), "eu-central-1", ""},
 				Tenant: demoTenant{URL: "http://" + tenantAt, GraphURL: tn.shown(t, `graph\s+(\S+)`), TokenURL: tokenURL, ClientID: tn.shown(t, `client id\s+(\S+)`),
 					ClientSecret: tn.shown(t, `client secret\s+(\S+)`), TenantID: strings.Split(strings.TrimPrefix(tokenURL, "http://"+tenantAt+"/"), "/")[0]},
 			}
