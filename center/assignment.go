@@ -3,6 +3,7 @@ package center
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -86,13 +87,46 @@ func (c *Center) CreateAssignment(ctx context.Context, by audit.Actor, a Assignm
 		if err != nil {
 			return a.subject(), err
 		}
+		if err := checkGroups(tx, a); err != nil {
+			return a.subject(), err
+		}
 		_, err = tx.Provisioned(a.AccountID, a.PermissionSetARN)
 		if errors.Is(err, ErrNoRow) {
-			err = tx.PutProvisioned(Provisioned{a.AccountID, set.ARN, set.Revision, set.newRoleName()})
+			err = provision(tx, a.AccountID, set)
 		}
 		return a.subject(), errors.Join(err, tx.PutAssignment(a), tx.PutAssignmentRequest(request))
 	})
 	return request, err
+}
+
+// Quotas of assignments. Source: user guide, quotas.
+const (
+	maxSetsInAccount = 500
+	maxGroupsOfSet   = 100 // that hold one permission set in one account
+)
+
+// checkGroups refuses an assignment that would be one group too many. One that is there already adds nothing.
+func checkGroups(r Reader, a Assignment) error {
+	if a.PrincipalType != PrincipalGroup {
+		return nil
+	}
+	groups, err := r.Assignments(AssignmentQuery{AccountID: a.AccountID, PermissionSetARN: a.PermissionSetARN, PrincipalType: PrincipalGroup, Limit: maxGroupsOfSet})
+	if err == nil && len(groups) == maxGroupsOfSet && !slices.Contains(groups, a) {
+		err = &Error{Code: QuotaExceeded, Subject: a.subject(), Detail: "at most 100 groups with one permission set in an account"}
+	}
+	return err
+}
+
+// provision gives an account the role of a permission set that it has not.
+func provision(tx Tx, account string, set PermissionSet) error {
+	sets, err := tx.ProvisionedRoles(ProvisionedQuery{AccountID: account, Limit: maxSetsInAccount})
+	if err != nil {
+		return err
+	}
+	if len(sets) == maxSetsInAccount {
+		return &Error{Code: QuotaExceeded, Subject: account, Detail: "at most 500 permission sets in an account"}
+	}
+	return tx.PutProvisioned(Provisioned{account, set.ARN, set.Revision, set.newRoleName()})
 }
 
 func (a Assignment) subject() string {

@@ -323,6 +323,36 @@ func TestProvisioning(t *testing.T) {
 	}
 }
 
+func TestQuotasOfAssignments(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	account := aws.String("111122223333")
+	assign := func(set, group *string) error {
+		_, err := a.CreateAccountAssignment(background, &ssoadmin.CreateAccountAssignmentInput{InstanceArn: a.instance, PermissionSetArn: set, PrincipalId: group,
+			PrincipalType: types.PrincipalTypeGroup, TargetId: account, TargetType: types.TargetTypeAwsAccount})
+		return err
+	}
+	set, first := a.set("Many"), a.group("first")
+	if err := assign(set, first); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 99 {
+		if err := assign(set, a.group(fmt.Sprint("group ", i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused[any](a, "ServiceQuotaExceededException")(nil, assign(set, a.group("one too many")))
+	if err := assign(set, first); err != nil {
+		t.Errorf("an assignment that is there already: %v", err)
+	}
+	for i := range 499 {
+		if err := assign(a.set(fmt.Sprint("Set", i)), first); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused[any](a, "ServiceQuotaExceededException")(nil, assign(a.set("OneTooMany"), first))
+}
+
 func TestPagesOfAssignments(t *testing.T) {
 	a := newAPI(t)
 	set, account := a.set("Dev"), aws.String("111122223333")
