@@ -303,6 +303,15 @@ func TestProvisioning(t *testing.T) {
 	if s := ok[*ssoadmin.DeleteAccountAssignmentOutput](a)(a.DeleteAccountAssignment(background, &remove)); s.AccountAssignmentDeletionStatus.Status != types.StatusValuesFailed {
 		t.Errorf("deleted twice: %+v", s.AccountAssignmentDeletionStatus)
 	}
+	deletions := ok[*ssoadmin.ListAccountAssignmentDeletionStatusOutput](a)(a.ListAccountAssignmentDeletionStatus(background, &ssoadmin.ListAccountAssignmentDeletionStatusInput{InstanceArn: a.instance}))
+	if l := deletions.AccountAssignmentsDeletionStatus; len(l) != 2 || l[0].Status != types.StatusValuesFailed || l[1].Status != types.StatusValuesSucceeded {
+		t.Errorf("deletions, the newest first: %+v", l)
+	}
+	one := ok[*ssoadmin.DescribeAccountAssignmentDeletionStatusOutput](a)(a.DescribeAccountAssignmentDeletionStatus(background,
+		&ssoadmin.DescribeAccountAssignmentDeletionStatusInput{InstanceArn: a.instance, AccountAssignmentDeletionRequestId: deletions.AccountAssignmentsDeletionStatus[0].RequestId}))
+	if s := one.AccountAssignmentDeletionStatus; s.Status != types.StatusValuesFailed || !strings.Contains(*s.FailureReason, "404") || *s.PrincipalId != *group {
+		t.Errorf("the failed deletion %+v", s)
+	}
 	if accounts("") != 0 {
 		t.Error("the role outlives its last assignment")
 	}
@@ -452,6 +461,11 @@ func TestApplicationsRoundTrip(t *testing.T) {
 	if len(providers) != 2 {
 		t.Fatalf("providers %+v", providers)
 	}
+	if p := ok[*ssoadmin.DescribeApplicationProviderOutput](a)(a.DescribeApplicationProvider(background, &ssoadmin.DescribeApplicationProviderInput{ApplicationProviderArn: providers[1].ApplicationProviderArn})); p.FederationProtocol != types.FederationProtocolSaml {
+		t.Errorf("the second provider %+v", p)
+	}
+	refused[*ssoadmin.DescribeApplicationProviderOutput](a, "ResourceNotFoundException")(a.DescribeApplicationProvider(background,
+		&ssoadmin.DescribeApplicationProviderInput{ApplicationProviderArn: aws.String("arn:aws:sso::aws:applicationProvider/none")}))
 	in := ssoadmin.CreateApplicationInput{InstanceArn: a.instance, ApplicationProviderArn: providers[0].ApplicationProviderArn, Name: aws.String("Wiki"), ClientToken: aws.String("once"),
 		PortalOptions: &types.PortalOptions{Visibility: types.ApplicationVisibilityEnabled, SignInOptions: &types.SignInOptions{Origin: types.SignInOriginApplication, ApplicationUrl: aws.String("https://wiki.example.com/")}}}
 	arn := ok[*ssoadmin.CreateApplicationOutput](a)(a.CreateApplication(background, &in)).ApplicationArn
