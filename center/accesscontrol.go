@@ -2,7 +2,6 @@ package center
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -23,13 +22,9 @@ const (
 	maxAttributeValue   = 256
 )
 
-var (
-	attributeKey = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$`)
-
-	nameFormats = map[string]bool{
-		"": true, "urn:oasis:names:tc:SAML:2.0:attrname-format:unspecified": true, "urn:oasis:names:tc:SAML:2.0:attrname-format:uri": true, "urn:oasis:names:tc:SAML:2.0:attrname-format:basic": true,
-	}
-)
+var nameFormats = map[string]bool{
+	"": true, "urn:oasis:names:tc:SAML:2.0:attrname-format:unspecified": true, "urn:oasis:names:tc:SAML:2.0:attrname-format:uri": true, "urn:oasis:names:tc:SAML:2.0:attrname-format:basic": true,
+}
 
 // accessControl returns the attributes for access control of an assertion. Where they are enabled, the rules hold for all its attributes, and a breach fails
 // the sign-in with AssertionRefused.
@@ -57,7 +52,7 @@ func accessControl(all []AssertedAttribute) (map[string]string, error) {
 		if !ok || len(a.Values) == 0 || a.Values[0] == "" { // another attribute, or one without a value, which is passed on to nobody
 			continue
 		}
-		if !attributeKey.MatchString(key) {
+		if !tagKey.MatchString(key) {
 			return nil, refuse("a key of 1 to 128 letters, digits, blanks and _ . : / = + - @", key)
 		}
 		if utf8.RuneCountInString(a.Values[0]) > maxAttributeValue {
@@ -91,9 +86,7 @@ func (c *Center) accessTags(r Reader, u User, s Session) ([]Tag, error) {
 		}
 	}
 	slices.SortFunc(tags, func(a, b Tag) int { return strings.Compare(a.Key, b.Key) })
-	return slices.DeleteFunc(tags, func(t Tag) bool {
-		return !tagText.MatchString(t.Value) || utf8.RuneCountInString(t.Value) > maxAttributeValue
-	}), nil
+	return slices.DeleteFunc(tags, func(t Tag) bool { return !tagValue.MatchString(t.Value) }), nil
 }
 
 // sources are what attributes for access control can be filled from, by their paths. Source: user guide, "Attribute mappings".

@@ -97,9 +97,9 @@ type ApplicationAssignmentQuery struct {
 
 // Bounds of applications. Source: user guide, quotas; the service model.
 const (
-	MaxApplications = 7000
-	maxInList       = 10
-	maxApplicationD = 128
+	MaxApplications    = 7000
+	maxInList          = 10
+	maxApplicationText = 128 // of the description, in characters
 )
 
 var (
@@ -118,7 +118,7 @@ func (a Application) check() error {
 	if err := checkText("Name", a.Name, 100); err != nil {
 		return err
 	}
-	if err := checkText("Description", a.Description, maxApplicationD); err != nil {
+	if err := checkText("Description", a.Description, maxApplicationText); err != nil {
 		return err
 	}
 	if a.URL != "" && !applicationURL.MatchString(a.URL) {

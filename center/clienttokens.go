@@ -127,7 +127,7 @@ func (c *Center) redeem(ctx context.Context, by audit.Actor, client OAuthClient,
 		if !u.Active {
 			return client.Name, &Error{Code: GrantInvalid, Subject: u.UserName, Detail: "the user is disabled"}
 		}
-		s := Session{Digest: authn.Digest(secret), Kind: ClientSession, UserID: g.UserID, Address: by.Address, UserAgent: client.Name, Client: client.Name, ClientID: client.digest,
+		s := Session{Digest: authn.Digest(secret), Kind: ClientSession, UserID: g.UserID, Address: by.Address, UserAgent: client.Name, ClientID: client.digest,
 			Attributes: g.Attributes, CreatedAt: c.now(), ExpiresAt: g.Until}
 		if !c.now().Before(s.ExpiresAt) {
 			return client.Name, &Error{Code: GrantInvalid, Subject: u.UserName, Detail: "the session in which it was allowed has ended"}
@@ -173,11 +173,7 @@ func (c *Center) openToken(purpose, text string) (t sealedToken, err error) {
 
 // clientSession returns the open session that a token belongs to, or SessionInvalid.
 func (c *Center) clientSession(r Reader, t sealedToken) (Session, error) {
-	s, err := r.Session(t.Session)
-	if err == nil && (s.Kind != ClientSession || !c.now().Before(s.ExpiresAt)) {
-		err = ErrNoRow
-	}
-	return s, orRefuse(err, SessionInvalid, "")
+	return openSession(r, t.Session, c.now(), ClientSession)
 }
 
 // RefreshTokens hands out new tokens, the refresh token rotated. A refresh token that was rotated long ago ends the session: somebody else has used it. It fails
@@ -213,7 +209,7 @@ func (c *Center) RefreshTokens(ctx context.Context, by audit.Actor, r TokenReque
 		if err != nil {
 			return client.Name, orRefuse(err, GrantInvalid, client.Name)
 		}
-		subject := u.UserName + "/" + s.Client
+		subject := u.UserName + "/" + s.UserAgent
 		switch {
 		case t.Generation == s.Generation:
 			s.Generation, s.RefreshedAt = s.Generation+1, c.now()
@@ -241,11 +237,8 @@ func (c *Center) TokenUser(ctx context.Context, token string) (u User, s Session
 		if s, err = c.clientSession(r, t); err != nil {
 			return err
 		}
-		u, err = r.User(s.UserID)
-		if err == nil && !u.Active {
-			return &Error{Code: SessionInvalid, Detail: "the user is disabled"}
-		}
-		return orRefuse(err, SessionInvalid, string(s.UserID))
+		u, err = s.user(r)
+		return err
 	})
 	return u, s, err
 }
@@ -262,6 +255,6 @@ func (c *Center) EndTokens(ctx context.Context, by audit.Actor, token string) er
 		if err != nil {
 			return "", err
 		}
-		return string(s.UserID) + "/" + s.Client, tx.DeleteSession(s.Digest)
+		return string(s.UserID) + "/" + s.UserAgent, tx.DeleteSession(s.Digest)
 	})
 }

@@ -93,12 +93,9 @@ func (c *Center) refusedByBroker(ctx context.Context, by audit.Actor, choice Rol
 func (c *Center) federate(ctx context.Context, by audit.Actor, choice RoleChoice) (request RoleRequest, err error) {
 	err = c.change(ctx, by, "Federate", func(tx Tx) (string, error) {
 		subject := choice.subject()
-		s, err := tx.Session(choice.Session)
-		if err == nil && (s.UserID == "" || !c.now().Before(s.ExpiresAt)) {
-			err = ErrNoRow
-		}
+		s, err := openSession(tx, choice.Session, c.now(), PortalSession, ClientSession)
 		if err != nil {
-			return subject, orRefuse(err, SessionInvalid, "")
+			return subject, err
 		}
 		u, err := tx.User(s.UserID)
 		if err != nil {

@@ -179,7 +179,7 @@ func checkAccessControl(attributes []AccessControlAttribute) error {
 	}
 	seen := map[string]bool{}
 	for _, a := range attributes {
-		if !attributeKey.MatchString(a.Key) || seen[a.Key] {
+		if !tagKey.MatchString(a.Key) || seen[a.Key] {
 			return &Error{Code: InvalidValue, Field: "AccessControlAttributes.Key", Subject: a.Key, Detail: "want keys of 1 to 128 letters, digits, blanks and _ . : / = + - @, each once"}
 		}
 		seen[a.Key] = true

@@ -27,13 +27,12 @@ type Session struct {
 	UserID        UserID            // of a portal session
 	Administrator string            // of a console session
 	Address       string            // where it was opened from
-	UserAgent     string            // as the browser named itself
+	UserAgent     string            // as the browser, or the program, named itself
 	Attributes    map[string]string `json:",omitempty"` // attributes for access control that the identity provider sent
 	CreatedAt     time.Time
 	ExpiresAt     time.Time
 
 	// Of a client's session.
-	Client      string    `json:",omitempty"` // what the program calls itself; UserAgent is the same
 	ClientID    string    `json:",omitempty"` // digest of the registration that the session belongs to
 	Generation  int       `json:",omitempty"` // how often its refresh token was rotated
 	RefreshedAt time.Time // when that was last
@@ -80,13 +79,19 @@ func (c *Center) PortalUser(ctx context.Context, secret string) (u User, err err
 		if err != nil {
 			return err
 		}
-		u, err = r.User(s.UserID)
-		if err == nil && !u.Active {
-			return &Error{Code: SessionInvalid, Detail: "the user is disabled"}
-		}
-		return orRefuse(err, SessionInvalid, string(s.UserID))
+		u, err = s.user(r)
+		return err
 	})
 	return u, err
+}
+
+// user returns the user of a session, or SessionInvalid when there is none any more or it is disabled.
+func (s Session) user(r Reader) (User, error) {
+	u, err := r.User(s.UserID)
+	if err == nil && !u.Active {
+		return u, &Error{Code: SessionInvalid, Detail: "the user is disabled"}
+	}
+	return u, orRefuse(err, SessionInvalid, string(s.UserID))
 }
 
 // ConsoleAdministrator returns the name behind a console session, or SessionInvalid.
@@ -103,8 +108,13 @@ func session(r Reader, secret string, kind SessionKind, now time.Time) (Session,
 	if secret == "" {
 		return Session{}, &Error{Code: SessionInvalid}
 	}
-	s, err := r.Session(authn.Digest(secret))
-	if err == nil && (s.Kind != kind || !now.Before(s.ExpiresAt)) {
+	return openSession(r, authn.Digest(secret), now, kind)
+}
+
+// openSession returns a session of one of some kinds by its digest, or SessionInvalid when it has ended.
+func openSession(r Reader, digest string, now time.Time, kinds ...SessionKind) (Session, error) {
+	s, err := r.Session(digest)
+	if err == nil && (!slices.Contains(kinds, s.Kind) || !now.Before(s.ExpiresAt)) {
 		err = ErrNoRow
 	}
 	return s, orRefuse(err, SessionInvalid, "")

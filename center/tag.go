@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 )
@@ -19,7 +18,11 @@ type Tag struct {
 // maxTags bounds the tags of one resource. Source: AWS General Reference, "Tagging your AWS resources".
 const maxTags = 50
 
-var tagText = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
+// tagKey is the rule for keys of tags, and of the attributes for access control that become tags; tagValue that for their values.
+var (
+	tagKey   = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$`)
+	tagValue = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$`)
+)
 
 // withTags returns old with more added or replaced by key, in the order of the keys.
 func withTags(old, more []Tag) ([]Tag, error) {
@@ -32,11 +35,11 @@ func withTags(old, more []Tag) ([]Tag, error) {
 		switch {
 		case seen[t.Key]:
 			return nil, refuse("the key stands twice")
-		case t.Key == "" || utf8.RuneCountInString(t.Key) > 128 || !tagText.MatchString(t.Key):
+		case !tagKey.MatchString(t.Key):
 			return nil, refuse("want keys of 1 to 128 letters, digits, blanks and _ . : / = + - @")
 		case strings.HasPrefix(strings.ToLower(t.Key), "aws:"):
 			return nil, refuse("keys that begin with aws: are reserved")
-		case utf8.RuneCountInString(t.Value) > 256 || !tagText.MatchString(t.Value):
+		case !tagValue.MatchString(t.Value):
 			return nil, refuse("want values of at most 256 letters, digits, blanks and _ . : / = + - @")
 		}
 		seen[t.Key] = true
@@ -51,87 +54,67 @@ func withTags(old, more []Tag) ([]Tag, error) {
 
 // TagResource adds tags to an instance, a permission set, an application or a trusted token issuer, or replaces their values.
 func (c *Center) TagResource(ctx context.Context, by audit.Actor, arn string, tags []Tag) error {
-	return c.change(ctx, by, "TagResource", func(tx Tx) (string, error) {
-		return arn, c.retag(tx, arn, func(old []Tag) ([]Tag, error) { return withTags(old, tags) })
-	})
+	return c.retag(ctx, by, "TagResource", arn, func(old []Tag) ([]Tag, error) { return withTags(old, tags) })
 }
 
 // UntagResource removes tags by their keys. Keys that the resource does not have are passed over.
 func (c *Center) UntagResource(ctx context.Context, by audit.Actor, arn string, keys []string) error {
-	return c.change(ctx, by, "UntagResource", func(tx Tx) (string, error) {
-		return arn, c.retag(tx, arn, func(old []Tag) ([]Tag, error) {
-			return slices.DeleteFunc(slices.Clone(old), func(t Tag) bool { return slices.Contains(keys, t.Key) }), nil
-		})
+	return c.retag(ctx, by, "UntagResource", arn, func(old []Tag) ([]Tag, error) {
+		return slices.DeleteFunc(slices.Clone(old), func(t Tag) bool { return slices.Contains(keys, t.Key) }), nil
 	})
 }
 
-// retag changes the tags of whatever the ARN names.
-func (c *Center) retag(tx Tx, arn string, edit func([]Tag) ([]Tag, error)) (err error) {
-	switch resourceOf(arn) {
-	case "instance":
-		s, err := c.instanceSettings(tx, arn)
+func (c *Center) retag(ctx context.Context, by audit.Actor, action, arn string, edit func([]Tag) ([]Tag, error)) error {
+	return c.change(ctx, by, action, func(tx Tx) (string, error) {
+		tags, put, err := c.tagged(tx, arn)
 		if err == nil {
-			s.Tags, err = edit(s.Tags)
+			tags, err = edit(tags)
 		}
 		if err != nil {
-			return err
+			return arn, err
 		}
-		return tx.PutInstanceSettings(s)
-	case "permissionSet":
-		p, err := tx.PermissionSet(arn)
-		if err == nil {
-			p.Tags, err = edit(p.Tags)
-		}
-		if err != nil {
-			return orRefuse(err, PermissionSetNotFound, arn)
-		}
-		return tx.PutPermissionSet(p)
-	case "application":
-		a, err := tx.Application(arn)
-		if err == nil {
-			a.Tags, err = edit(a.Tags)
-		}
-		if err != nil {
-			return orRefuse(err, ApplicationNotFound, arn)
-		}
-		return tx.PutApplication(a)
-	case "trustedTokenIssuer":
-		i, err := tx.TokenIssuer(arn)
-		if err == nil {
-			i.Tags, err = edit(i.Tags)
-		}
-		if err != nil {
-			return orRefuse(err, TokenIssuerNotFound, arn)
-		}
-		return tx.PutTokenIssuer(i)
-	}
-	return &Error{Code: InvalidValue, Field: "ResourceArn", Detail: "want the ARN of an instance, a permission set, an application or a trusted token issuer"}
+		return arn, put(tx, tags)
+	})
 }
 
 // Tags returns the tags of a resource, in the order of their keys.
 func (c *Center) Tags(ctx context.Context, arn string) (tags []Tag, err error) {
-	err = c.Store.Get(ctx, func(r Reader) error {
-		switch resourceOf(arn) {
-		case "instance":
-			s, err := c.instanceSettings(r, arn)
-			tags = s.Tags
-			return err
-		case "permissionSet":
-			p, err := r.PermissionSet(arn)
-			tags = p.Tags
-			return orRefuse(err, PermissionSetNotFound, arn)
-		case "application":
-			a, err := r.Application(arn)
-			tags = a.Tags
-			return orRefuse(err, ApplicationNotFound, arn)
-		case "trustedTokenIssuer":
-			i, err := r.TokenIssuer(arn)
-			tags = i.Tags
-			return orRefuse(err, TokenIssuerNotFound, arn)
-		}
-		return &Error{Code: InvalidValue, Field: "ResourceArn"}
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
+		tags, _, err = c.tagged(r, arn)
+		return err
 	})
 	return tags, err
+}
+
+// tagged returns the tags of whatever the ARN names, and how they are replaced.
+func (c *Center) tagged(r Reader, arn string) (tags []Tag, put func(Tx, []Tag) error, err error) {
+	switch resourceOf(arn) {
+	case "instance":
+		s, err := c.instanceSettings(r, arn)
+		return s.Tags, func(tx Tx, tags []Tag) error {
+			s.Tags = tags
+			return tx.PutInstanceSettings(s)
+		}, err
+	case "permissionSet":
+		p, err := r.PermissionSet(arn)
+		return p.Tags, func(tx Tx, tags []Tag) error {
+			p.Tags = tags
+			return tx.PutPermissionSet(p)
+		}, orRefuse(err, PermissionSetNotFound, arn)
+	case "application":
+		a, err := r.Application(arn)
+		return a.Tags, func(tx Tx, tags []Tag) error {
+			a.Tags = tags
+			return tx.PutApplication(a)
+		}, orRefuse(err, ApplicationNotFound, arn)
+	case "trustedTokenIssuer":
+		i, err := r.TokenIssuer(arn)
+		return i.Tags, func(tx Tx, tags []Tag) error {
+			i.Tags = tags
+			return tx.PutTokenIssuer(i)
+		}, orRefuse(err, TokenIssuerNotFound, arn)
+	}
+	return nil, nil, &Error{Code: InvalidValue, Field: "ResourceArn", Detail: "want the ARN of an instance, a permission set, an application or a trusted token issuer"}
 }
 
 // resourceOf is the kind of resource that an ARN of the service sso names.

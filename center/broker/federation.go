@@ -71,7 +71,8 @@ func (f Federation) response(ctx context.Context, r center.RoleRequest) (authn.S
 	return authn.Secret(base64.StdEncoding.EncodeToString(text)), err
 }
 
-func (f Federation) signIn(ctx context.Context, r center.RoleRequest, destination string) (center.ConsoleSignIn, error) {
+// SignIn implements half of center.Broker, for every broker alike.
+func (f Federation) SignIn(ctx context.Context, r center.RoleRequest, destination string) (center.ConsoleSignIn, error) {
 	response, err := f.response(ctx, r)
 	return center.ConsoleSignIn{URL: f.URL, Response: response, RelayState: destination}, err
 }
@@ -90,34 +91,29 @@ func sessionName(userName string) string {
 
 // SAML opens roles by AssumeRoleWithSAML, with a response that the center signs itself: there is no long-term key of AWS anywhere.
 type SAML struct {
-	Federation Federation
-	STS        *sts.Client // needs no credentials
+	Federation
+	STS *sts.Client // needs no credentials
 }
 
 // Credentials implements center.Broker.
 func (b *SAML) Credentials(ctx context.Context, r center.RoleRequest) (center.RoleCredentials, error) {
-	response, err := b.Federation.response(ctx, r)
+	response, err := b.response(ctx, r)
 	if err != nil {
 		return center.RoleCredentials{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	out, err := b.STS.AssumeRoleWithSAML(ctx, &sts.AssumeRoleWithSAMLInput{RoleArn: aws.String(b.Federation.roleARN(r)), PrincipalArn: aws.String(b.Federation.providerARN(r)),
+	out, err := b.STS.AssumeRoleWithSAML(ctx, &sts.AssumeRoleWithSAMLInput{RoleArn: aws.String(b.roleARN(r)), PrincipalArn: aws.String(b.providerARN(r)),
 		SAMLAssertion: aws.String(response.Reveal()), DurationSeconds: aws.Int32(int32(r.Duration.Seconds()))}) // #nosec G115 -- twelve hours at most
 	if err != nil {
-		return center.RoleCredentials{}, refusal(err, b.Federation.roleARN(r))
+		return center.RoleCredentials{}, refusal(err, b.roleARN(r))
 	}
 	return opened(out.Credentials), nil
 }
 
-// SignIn implements center.Broker.
-func (b *SAML) SignIn(ctx context.Context, r center.RoleRequest, destination string) (center.ConsoleSignIn, error) {
-	return b.Federation.signIn(ctx, r, destination)
-}
-
 // AssumeRole opens roles from a hub role: its credentials, which the machine has, may assume the roles in all accounts.
 type AssumeRole struct {
-	Federation Federation // for the console, where accounts trust the center as a SAML provider too
+	Federation // for the console, where accounts trust the center as a SAML provider too
 	STS        *sts.Client
 }
 
@@ -126,7 +122,7 @@ func (b *AssumeRole) Credentials(ctx context.Context, r center.RoleRequest) (cen
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	name := sessionName(r.SessionName)
-	in := &sts.AssumeRoleInput{RoleArn: aws.String(b.Federation.roleARN(r)), RoleSessionName: &name, SourceIdentity: &name,
+	in := &sts.AssumeRoleInput{RoleArn: aws.String(b.roleARN(r)), RoleSessionName: &name, SourceIdentity: &name,
 		DurationSeconds: aws.Int32(int32(r.Duration.Seconds()))} // #nosec G115 -- twelve hours at most
 	for _, t := range r.Tags {
 		in.Tags = append(in.Tags, types.Tag{Key: aws.String(t.Key), Value: aws.String(t.Value)})
@@ -136,11 +132,6 @@ func (b *AssumeRole) Credentials(ctx context.Context, r center.RoleRequest) (cen
 		return center.RoleCredentials{}, refusal(err, *in.RoleArn)
 	}
 	return opened(out.Credentials), nil
-}
-
-// SignIn implements center.Broker.
-func (b *AssumeRole) SignIn(ctx context.Context, r center.RoleRequest, destination string) (center.ConsoleSignIn, error) {
-	return b.Federation.signIn(ctx, r, destination)
 }
 
 // patience is how long a person waits for STS, retries included.

@@ -21,12 +21,7 @@ import (
 type Sandbox struct {
 	Sealer     *authn.Sealer
 	Now        func() time.Time
-	Federation Federation // signs people in to a console that there is not: the center's own page stands for it
-}
-
-// SignIn implements center.Broker.
-func (s *Sandbox) SignIn(ctx context.Context, r center.RoleRequest, destination string) (center.ConsoleSignIn, error) {
-	return s.Federation.signIn(ctx, r, destination)
+	Federation // signs people in to a console that there is not: the center's own page stands for it
 }
 
 // RoleSession is what a session token says.

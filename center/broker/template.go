@@ -8,7 +8,6 @@ import (
 
 // AccountRoles are what an AWS account must have in IAM: the center as a SAML provider, and the roles.
 type AccountRoles struct {
-	AccountID    string
 	ProviderName string
 	Metadata     string // of the center as an identity provider
 	Path         string // of the roles; begins and ends with a slash

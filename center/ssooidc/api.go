@@ -1,6 +1,7 @@
 package ssooidc
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -187,20 +188,12 @@ func (h *Handler) createToken(r *http.Request, in tokenInput) (any, error) {
 		return nil, &center.Error{Code: center.SlowDown}
 	}
 	request := center.TokenRequest{ClientID: in.ClientID, ClientSecret: in.ClientSecret, DeviceCode: in.DeviceCode, Code: in.Code, RedirectURI: in.RedirectURI, Verifier: in.CodeVerifier, RefreshToken: in.RefreshToken}
-	redeem, ok := map[string]func(*http.Request, center.TokenRequest) (center.Tokens, error){
-		deviceGrant: func(r *http.Request, t center.TokenRequest) (center.Tokens, error) {
-			return h.Center.TokensForDevice(r.Context(), h.actor(r), t)
-		},
-		codeGrant: func(r *http.Request, t center.TokenRequest) (center.Tokens, error) {
-			return h.Center.TokensForCode(r.Context(), h.actor(r), t)
-		},
-		refreshGrant: func(r *http.Request, t center.TokenRequest) (center.Tokens, error) {
-			return h.Center.RefreshTokens(r.Context(), h.actor(r), t)
-		},
+	redeem, ok := map[string]func(context.Context, audit.Actor, center.TokenRequest) (center.Tokens, error){
+		deviceGrant: h.Center.TokensForDevice, codeGrant: h.Center.TokensForCode, refreshGrant: h.Center.RefreshTokens,
 	}[in.GrantType]
 	if !ok {
 		return nil, &center.Error{Code: center.GrantTypeUnsupported, Subject: in.GrantType}
 	}
-	t, err := redeem(r, request)
+	t, err := redeem(r.Context(), h.actor(r), request)
 	return tokenOutput{t.Access.Reveal(), "Bearer", int(t.ExpiresIn / time.Second), t.Refresh.Reveal()}, err
 }

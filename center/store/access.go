@@ -91,7 +91,7 @@ func (t tx) DeletePermissionSet(arn string) error {
 	return t.Do(`DELETE FROM permission_sets WHERE arn = $1`, arn)
 }
 
-func (t tx) Assignments(q center.AssignmentQuery) (all []center.Assignment, err error) {
+func (t tx) Assignments(q center.AssignmentQuery) ([]center.Assignment, error) {
 	w := &sqldb.Where{}
 	w.Equal("account_id", q.AccountID)
 	w.Equal("permission_set", q.PermissionSetARN)
@@ -105,13 +105,9 @@ func (t tx) Assignments(q center.AssignmentQuery) (all []center.Assignment, err 
 	}
 	query := `SELECT account_id, permission_set, principal_type, principal_id FROM assignments` + w.Text() +
 		` ORDER BY account_id, permission_set, principal_type, principal_id` + w.Limit(q.Limit, 0)
-	err = t.Query(query, w.Args, func(rows sqldb.Row) error {
-		var a center.Assignment
-		err := rows.Scan(&a.AccountID, &a.PermissionSetARN, &a.PrincipalType, &a.PrincipalID)
-		all = append(all, a)
-		return err
+	return rows(t, query, w.Args, func(a *center.Assignment) []any {
+		return []any{&a.AccountID, &a.PermissionSetARN, &a.PrincipalType, &a.PrincipalID}
 	})
-	return all, err
 }
 
 func (t tx) PutAssignment(a center.Assignment) error {
@@ -151,11 +147,15 @@ func (t tx) DeleteRequests(before time.Time) error {
 const selectProvisioned = `SELECT r.account_id, r.permission_set, r.revision, r.role_name FROM provisioned r`
 
 func (t tx) Provisioned(account, permissionSet string) (p center.Provisioned, err error) {
-	err = t.Row(selectProvisioned+` WHERE r.account_id = $1 AND r.permission_set = $2`, []any{account, permissionSet}, &p.AccountID, &p.PermissionSetARN, &p.Revision, &p.RoleName)
+	err = t.Row(selectProvisioned+` WHERE r.account_id = $1 AND r.permission_set = $2`, []any{account, permissionSet}, provisionedFields(&p)...)
 	return p, sqldb.NoRow(err, center.ErrNoRow)
 }
 
-func (t tx) ProvisionedRoles(q center.ProvisionedQuery) (all []center.Provisioned, err error) {
+func provisionedFields(p *center.Provisioned) []any {
+	return []any{&p.AccountID, &p.PermissionSetARN, &p.Revision, &p.RoleName}
+}
+
+func (t tx) ProvisionedRoles(q center.ProvisionedQuery) ([]center.Provisioned, error) {
 	w := &sqldb.Where{}
 	w.Equal("r.account_id", q.AccountID)
 	w.Equal("r.permission_set", q.PermissionSetARN)
@@ -167,13 +167,7 @@ func (t tx) ProvisionedRoles(q center.ProvisionedQuery) (all []center.Provisione
 		w.And("(r.account_id, r.permission_set) > (?, ?)", q.After.AccountID, q.After.PermissionSetARN)
 	}
 	query := selectProvisioned + w.Text() + ` ORDER BY r.account_id, r.permission_set` + w.Limit(q.Limit, 0)
-	err = t.Query(query, w.Args, func(rows sqldb.Row) error {
-		var p center.Provisioned
-		err := rows.Scan(&p.AccountID, &p.PermissionSetARN, &p.Revision, &p.RoleName)
-		all = append(all, p)
-		return err
-	})
-	return all, err
+	return rows(t, query, w.Args, provisionedFields)
 }
 
 func (t tx) PutProvisioned(p center.Provisioned) error {

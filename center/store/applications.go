@@ -29,7 +29,7 @@ func (t tx) PutApplication(v center.Application) error {
 }
 func (t tx) DeleteApplication(arn string) error { return t.deleteDocument(kindApplication, arn) }
 
-func (t tx) ApplicationAssignments(q center.ApplicationAssignmentQuery) (all []center.ApplicationAssignment, err error) {
+func (t tx) ApplicationAssignments(q center.ApplicationAssignmentQuery) ([]center.ApplicationAssignment, error) {
 	w := &sqldb.Where{}
 	w.Equal("application", q.ApplicationARN)
 	w.Equal("principal_type", string(q.PrincipalType))
@@ -41,13 +41,9 @@ func (t tx) ApplicationAssignments(q center.ApplicationAssignmentQuery) (all []c
 		w.And("(application, principal_type, principal_id) > (?, ?, ?)", q.After.ApplicationARN, string(q.After.PrincipalType), q.After.PrincipalID)
 	}
 	query := `SELECT application, principal_type, principal_id FROM application_assignments` + w.Text() + ` ORDER BY application, principal_type, principal_id` + w.Limit(q.Limit, 0)
-	err = t.Query(query, w.Args, func(rows sqldb.Row) error {
-		var a center.ApplicationAssignment
-		err := rows.Scan(&a.ApplicationARN, &a.PrincipalType, &a.PrincipalID)
-		all = append(all, a)
-		return err
+	return rows(t, query, w.Args, func(a *center.ApplicationAssignment) []any {
+		return []any{&a.ApplicationARN, &a.PrincipalType, &a.PrincipalID}
 	})
-	return all, err
 }
 func (t tx) PutApplicationAssignment(a center.ApplicationAssignment) error {
 	return t.Do(`INSERT INTO application_assignments (application, principal_type, principal_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,

@@ -52,16 +52,10 @@ func (t tx) UserByExternalID(id string) (center.User, error) {
 }
 
 // UsersHolding looks all three keys up at once.
-func (t tx) UsersHolding(name, email, externalID string) (all []center.UserKeys, err error) {
-	err = t.Query(`SELECT id, user_name, CASE WHEN name_is_email = 1 THEN user_name ELSE COALESCE(email, '') END, COALESCE(external_id, '') FROM users
+func (t tx) UsersHolding(name, email, externalID string) ([]center.UserKeys, error) {
+	return rows(t, `SELECT id, user_name, CASE WHEN name_is_email = 1 THEN user_name ELSE COALESCE(email, '') END, COALESCE(external_id, '') FROM users
 		WHERE user_name = $1 OR email = $2 OR external_id = $3 OR (user_name = $2 AND name_is_email = 1)`,
-		[]any{center.Fold(name), sqldb.OrNull(center.Fold(email)), sqldb.OrNull(externalID)}, func(r sqldb.Row) error {
-			var k center.UserKeys
-			err := r.Scan(&k.ID, &k.UserName, &k.Email, &k.ExternalID)
-			all = append(all, k)
-			return err
-		})
-	return all, err
+		[]any{center.Fold(name), sqldb.OrNull(center.Fold(email)), sqldb.OrNull(externalID)}, func(k *center.UserKeys) []any { return []any{&k.ID, &k.UserName, &k.Email, &k.ExternalID} })
 }
 
 // userColumns are the values of a user's columns. An e-mail address that is the user name, as most are, is found by that: one index less to write.

@@ -96,6 +96,17 @@ func list[T any](t tx, query string, args ...any) ([]T, error) {
 	return sqldb.List[T](t.Tx, query, args...)
 }
 
+// rows reads rows whose columns are fields of T.
+func rows[T any](t tx, query string, args []any, fields func(*T) []any) (all []T, err error) {
+	err = t.Query(query, args, func(r sqldb.Row) error {
+		var v T
+		err := r.Scan(fields(&v)...)
+		all = append(all, v)
+		return err
+	})
+	return all, err
+}
+
 // Small nouns without columns of their own live in the table documents, by kind.
 const (
 	kindInstance      = "instance"

@@ -135,6 +135,9 @@ func (d *demo) run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, drain(failed))
 	}
+	if err := d.writeConfig(ctx); err != nil {
+		return err
+	}
 	if d.asJSON {
 		err = d.printJSON(ctx, state)
 	} else {

@@ -80,10 +80,7 @@ func (d *demo) printJSON(ctx context.Context, s connect.State) error {
 		Tenant: demoTenant{d.tenant.URL, d.tenant.Organization.ID, d.tenant.GraphURL(), d.tenant.TokenURL(), d.secrets.ClientID, d.secrets.ClientSecret,
 			d.tenant.AdminCenterURL(), s.Application.ID, s.Principal.ID, s.Job.ID},
 	}
-	err := d.writeConfig(ctx)
-	if err != nil {
-		return err
-	}
+	var err error
 	if out.People, err = d.listPeople(ctx); err != nil {
 		return err
 	}
@@ -160,9 +157,6 @@ func (d *demo) printPage(ctx context.Context, s connect.State, failures []connec
 	out, i := d.w.out, d.center.Instance
 	membershipCommand, err := d.membershipCommand(ctx)
 	if err != nil {
-		return err
-	}
-	if err := d.writeConfig(ctx); err != nil {
 		return err
 	}
 	for _, f := range failures {

@@ -29,7 +29,7 @@ or Terraform. It changes nothing. Deploy it again after permission sets or assig
 			if err != nil {
 				return err
 			}
-			roles := broker.AccountRoles{AccountID: found.AccountID, ProviderName: found.SAMLProviderName, Metadata: found.SAMLMetadata, Path: path}
+			roles := broker.AccountRoles{ProviderName: found.SAMLProviderName, Metadata: found.SAMLMetadata, Path: path}
 			for _, r := range found.Roles {
 				roles.Roles = append(roles.Roles, broker.IAMRole{Name: r.RoleName, Description: r.Description, Policies: r.ManagedPolicyARNs, Inline: r.InlinePolicy, Boundary: r.PermissionsBoundary})
 			}
