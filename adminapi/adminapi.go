@@ -259,6 +259,53 @@ type Role struct {
 	PermissionsBoundary                  string   `json:",omitempty"` // an ARN
 }
 
+// ListRolesInput selects roles: of one account or ("") of all, all of them or those that are not as they should be. NextToken goes on after a page.
+type ListRolesInput struct {
+	AccountID string `json:"AccountId,omitempty"`
+	Drifted   bool   `json:",omitempty"`
+	NextToken string `json:",omitempty"`
+}
+
+// RoleStates is the answer of ListRoles, a page of it.
+type RoleStates struct {
+	Roles     []RoleState
+	NextToken string `json:",omitempty"`
+}
+
+// RoleState is a permission set's role in an account, or one that is being made or retired.
+type RoleState struct {
+	AccountID        string `json:"AccountId"`
+	PermissionSet    string
+	PermissionSetARN string `json:"PermissionSetArn"`
+	RoleName         string
+	Status           string
+	CheckedAt        *time.Time `json:",omitempty"` // when it was last compared with IAM
+	Drift            []string   // how it differed then
+	Reason           string     `json:",omitempty"` // why IAM could not be brought to it yet
+}
+
+// The statuses of a role.
+const (
+	RoleLatest   = "LATEST"   // it is what the permission set is, as far as the center knows
+	RoleChanged  = "CHANGED"  // the permission set was changed since it was provisioned
+	RoleDrifted  = "DRIFTED"  // somebody changed it in IAM
+	RoleWorking  = "WORKING"  // it is being made or brought up to date
+	RoleRetiring = "RETIRING" // nobody has it any more, and it is being removed
+)
+
+// ProvisionRolesInput names a permission set to bring to an account, or ("") to all where it is provisioned.
+type ProvisionRolesInput struct {
+	PermissionSetARN string `json:"PermissionSetArn"`
+	AccountID        string `json:"AccountId,omitempty"`
+}
+
+// RoleRequest is work on roles. Status is IN_PROGRESS, SUCCEEDED or FAILED.
+type RoleRequest struct {
+	RequestID     string `json:"RequestId"`
+	Status        string `json:",omitempty"`
+	FailureReason string `json:",omitempty"`
+}
+
 // None is the input or output of operations without any.
 type None struct{}
 
@@ -426,6 +473,35 @@ func (c *Client) PutAccounts(ctx context.Context, accounts []Account) error {
 // AccountRoles returns the roles that an AWS account must have.
 func (c *Client) AccountRoles(ctx context.Context, account string) (AccountRoles, error) {
 	return call[AccountRoles](ctx, c, "ListAccountRoles", AccountInput{account})
+}
+
+// Roles lists the roles of an account or ("") of all.
+func (c *Client) Roles(ctx context.Context, account string, drifted bool) (all []RoleState, err error) {
+	in := ListRolesInput{AccountID: account, Drifted: drifted}
+	for {
+		out, err := call[RoleStates](ctx, c, "ListRoles", in)
+		all = append(all, out.Roles...)
+		if err != nil || out.NextToken == "" {
+			return all, err
+		}
+		in.NextToken = out.NextToken
+	}
+}
+
+// RecheckRoles has the roles of an account or ("") of all compared with IAM soon.
+func (c *Client) RecheckRoles(ctx context.Context, account string) error {
+	_, err := call[None](ctx, c, "RecheckRoles", AccountInput{account})
+	return err
+}
+
+// ProvisionRoles brings a permission set to an account, or ("") to all where it is provisioned.
+func (c *Client) ProvisionRoles(ctx context.Context, permissionSet, account string) (RoleRequest, error) {
+	return call[RoleRequest](ctx, c, "ProvisionRoles", ProvisionRolesInput{permissionSet, account})
+}
+
+// RoleRequest returns how far work on roles has come.
+func (c *Client) RoleRequest(ctx context.Context, id string) (RoleRequest, error) {
+	return call[RoleRequest](ctx, c, "DescribeRoleRequest", RoleRequest{RequestID: id})
 }
 
 // AccessKeys lists the access keys, without their secrets.

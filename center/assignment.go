@@ -48,13 +48,15 @@ const (
 	Provisions RequestKind = "PROVISIONING"
 )
 
-// RequestStatus is how far a request has come. It is decided at once, so a client that polls finds the end at its first look.
+// RequestStatus is how far a request has come. Where nobody keeps roles in IAM (Center.Roles) it is decided at once, so a client that polls finds the end at
+// its first look.
 type RequestStatus string
 
 // The statuses.
 const (
-	Succeeded RequestStatus = "SUCCEEDED"
-	Failed    RequestStatus = "FAILED"
+	InProgress RequestStatus = "IN_PROGRESS"
+	Succeeded  RequestStatus = "SUCCEEDED"
+	Failed     RequestStatus = "FAILED"
 )
 
 // AssignmentRequest is the record of a creation, deletion or provisioning, which clients poll.
@@ -78,11 +80,13 @@ type AssignmentRequestQuery struct {
 // requestsKept is how long requests can be looked up. Source: our own choice; the API reference says nothing.
 const requestsKept = 30 * 24 * time.Hour
 
-// CreateAssignment gives a principal a permission set in an account, and provisions the set there. Repeating it succeeds. It fails with AccountNotFound,
-// PermissionSetNotFound, UserNotFound or GroupNotFound.
+// CreateAssignment gives a principal a permission set in an account, and provisions the set there. Repeating it succeeds. Where the role must be made in IAM
+// first, the request is in progress and the assignment comes into being with the role, or not at all. It fails with AccountNotFound, PermissionSetNotFound,
+// UserNotFound or GroupNotFound.
 func (c *Center) CreateAssignment(ctx context.Context, by audit.Actor, a Assignment) (AssignmentRequest, error) {
-	request := AssignmentRequest{ID: c.NewID(), Kind: Creation, Status: Succeeded, Assignment: a, CreatedAt: c.now()}
+	request := AssignmentRequest{ID: c.NewID(), Kind: Creation, Assignment: a, CreatedAt: c.now()}
 	err := c.change(ctx, by, "CreateAccountAssignment", func(tx Tx) (string, error) {
+		request.Status = Succeeded
 		set, err := checkAssignment(tx, a)
 		if err != nil {
 			return a.subject(), err
@@ -91,11 +95,18 @@ func (c *Center) CreateAssignment(ctx context.Context, by audit.Actor, a Assignm
 			return a.subject(), err
 		}
 		_, err = tx.Provisioned(a.AccountID, a.PermissionSetARN)
-		if errors.Is(err, ErrNoRow) {
-			err = provision(tx, a.AccountID, set)
+		switch {
+		case errors.Is(err, ErrNoRow) && c.Roles != nil:
+			request.Status = InProgress
+			return a.subject(), errors.Join(c.queueNewRole(tx, a.AccountID, set, request.ID), tx.PutAssignmentRequest(request))
+		case errors.Is(err, ErrNoRow):
+			if err = roomForRole(tx, a.AccountID); err == nil {
+				err = tx.PutProvisioned(Provisioned{AccountID: a.AccountID, PermissionSetARN: set.ARN, Revision: set.Revision, RoleName: set.newRoleName()})
+			}
 		}
 		return a.subject(), errors.Join(err, tx.PutAssignment(a), tx.PutAssignmentRequest(request))
 	})
+	c.wakeRoleWorkers()
 	return request, err
 }
 
@@ -117,16 +128,13 @@ func checkGroups(r Reader, a Assignment) error {
 	return err
 }
 
-// provision gives an account the role of a permission set that it has not.
-func provision(tx Tx, account string, set PermissionSet) error {
-	sets, err := tx.ProvisionedRoles(ProvisionedQuery{AccountID: account, Limit: maxSetsInAccount})
-	if err != nil {
-		return err
+// roomForRole refuses one role too many in an account.
+func roomForRole(r Reader, account string) error {
+	sets, err := r.ProvisionedRoles(ProvisionedQuery{AccountID: account, Limit: maxSetsInAccount})
+	if err == nil && len(sets) == maxSetsInAccount {
+		err = &Error{Code: QuotaExceeded, Subject: account, Detail: "at most 500 permission sets in an account"}
 	}
-	if len(sets) == maxSetsInAccount {
-		return &Error{Code: QuotaExceeded, Subject: account, Detail: "at most 500 permission sets in an account"}
-	}
-	return tx.PutProvisioned(Provisioned{account, set.ARN, set.Revision, set.newRoleName()})
+	return err
 }
 
 func (a Assignment) subject() string {
@@ -158,7 +166,8 @@ func checkPrincipal(r Reader, of PrincipalType, id string) error {
 }
 
 // DeleteAssignment takes a permission set from a principal. When there is no such assignment the request is recorded as failed,
-// as the real service does. The principal need not exist any more. With the last assignment of a permission set in an account, its role is retired there.
+// as the real service does. The principal need not exist any more. With the last assignment of a permission set in an account, its role is retired there: the
+// access is gone at once, and the request is in progress until the role has gone from IAM too. Where that failed, deleting the assignment again tries again.
 func (c *Center) DeleteAssignment(ctx context.Context, by audit.Actor, a Assignment) (AssignmentRequest, error) {
 	request := AssignmentRequest{ID: c.NewID(), Kind: Deletion, Assignment: a, CreatedAt: c.now()}
 	err := c.change(ctx, by, "DeleteAccountAssignment", func(tx Tx) (string, error) {
@@ -171,16 +180,21 @@ func (c *Center) DeleteAssignment(ctx context.Context, by audit.Actor, a Assignm
 		switch {
 		case err != nil:
 			return a.subject(), err
+		case len(found) == 0 && c.Roles != nil:
+			return a.subject(), c.retireAgain(tx, &request)
 		case len(found) == 0:
-			request.Status, request.FailureReason = Failed, "Received a 404 status error: Assignment not found."
+			request.Status, request.FailureReason = Failed, noAssignment
 			return a.subject(), tx.PutAssignmentRequest(request)
 		case len(there) == 1:
-			err = tx.DeleteProvisioned(a.AccountID, a.PermissionSetARN)
+			err = c.retireRole(tx, &request)
 		}
 		return a.subject(), errors.Join(err, tx.DeleteAssignment(a), tx.PutAssignmentRequest(request))
 	})
+	c.wakeRoleWorkers()
 	return request, err
 }
+
+const noAssignment = "Received a 404 status error: Assignment not found."
 
 // AssignmentRequest returns the record of a request, or RequestNotFound.
 func (c *Center) AssignmentRequest(ctx context.Context, kind RequestKind, id string) (a AssignmentRequest, err error) {

@@ -29,8 +29,10 @@ type Center struct {
 	URL    string // where browsers and clients reach it, without a trailing slash
 	Now    func() time.Time
 	NewID  func() string
-	Mailer Mailer // nil: no mail can be sent
+	Mailer Mailer     // nil: no mail can be sent
+	Roles  RoleKeeper // nil: roles are made in IAM by others, or nowhere. It is set before the center is served
 
+	roleWork                chan struct{}
 	remembered              remembered
 	users                   rememberedUsers
 	relyingParty            *authn.RelyingParty // nil where browsers have no WebAuthn
@@ -76,7 +78,7 @@ type Config struct {
 // Open reads the instance from the store, or makes it when the store is empty.
 func Open(ctx context.Context, cfg Config) (*Center, error) {
 	c := &Center{Store: cfg.Store, Sealer: cfg.Sealer, Log: cfg.Log, URL: cfg.URL, Now: cfg.Now, NewID: newID, Mailer: cfg.Mailer,
-		relyingParty: authn.NewRelyingParty(cfg.URL, "Gatehouse"), inBackground: make(chan struct{}, maxBackground)}
+		relyingParty: authn.NewRelyingParty(cfg.URL, "Gatehouse"), inBackground: make(chan struct{}, maxBackground), roleWork: make(chan struct{}, roleWorkers)}
 	if c.Now == nil {
 		c.Now = time.Now
 	}

@@ -124,6 +124,9 @@ const (
 	AccountSuspended              Code = "account-suspended"
 	BrokerRefused                 Code = "aws-refused"
 	BrokerUnavailable             Code = "aws-unavailable"
+	RolesNotKept                  Code = "roles-not-kept"
+	RoleRefused                   Code = "iam-refused"
+	RoleUnavailable               Code = "iam-unavailable"
 )
 
 // Reason explains a code: its class, what happened, and what to do next.
@@ -229,6 +232,9 @@ var Reasons = map[Code]Reason{
 	SlowDown:                      {Quota, "requests come too fast", "wait a little before the next one"},
 	GrantTypeUnsupported:          {Invalid, "there is no such grant type here", "use a device code, an authorization code or a refresh token"},
 	BrokerRefused:                 {Denied, "AWS has refused to open the role", "see the event's detail; most often the account's SAML provider or role does not trust this center yet"},
+	RolesNotKept:                  {Conflict, "this center does not keep roles in IAM", "start it with --provisioning-role, or make the roles with gatehouse roles template"},
+	RoleRefused:                   {Denied, "IAM has refused a change of a role", "see the detail; most often this center may not assume its role in the account, or a policy that the permission set names is not there"},
+	RoleUnavailable:               {Unavailable, "IAM has not answered", "it is tried again by itself; if it goes on, look at this machine's way to the internet and at AWS's health page"},
 	BrokerUnavailable:             {Unavailable, "AWS has not answered", "try again in a moment; if it goes on, look at this machine's way to the internet and at AWS's health page"},
 	AccountSuspended:              {Denied, "the account is suspended", "nothing can be opened in it until AWS reopens it"},
 	RoleNotAssigned:               {Denied, "the role is not assigned to the user", "ask an administrator for the assignment"},

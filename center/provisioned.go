@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 )
@@ -12,8 +13,10 @@ import (
 type Provisioned struct {
 	AccountID        string
 	PermissionSetARN string
-	Revision         int64  // of the permission set when the role was last brought up to it
-	RoleName         string // AWSReservedSSO_<permission set>_<16 hex digits>
+	Revision         int64     // of the permission set when the role was last brought up to it
+	RoleName         string    // AWSReservedSSO_<permission set>_<16 hex digits>
+	CheckedAt        time.Time // when it was last compared with IAM; zero: never
+	Drift            []string  // how it differed then, in words
 }
 
 // ProvisionedQuery selects roles, in the order of account and permission set.
@@ -21,6 +24,7 @@ type ProvisionedQuery struct {
 	AccountID        string
 	PermissionSetARN string
 	Latest           *bool       // whether the set has not been changed since
+	Drifted          bool        // only those that differ in IAM
 	After            Provisioned // only those that sort after this one, by account and permission set; zero: all
 	Limit            int         // 0: all
 }
@@ -53,7 +57,15 @@ func (c *Center) ProvisionPermissionSet(ctx context.Context, by audit.Actor, arn
 			request.Status, request.FailureReason = Failed, fmt.Sprintf("Received a 404 status error: Permission set provision not found for %s in AWS account %s.", arn, account)
 			return subject, tx.PutAssignmentRequest(request)
 		}
-		return subject, errors.Join(err, tx.MarkProvisioned(arn, account, set.Revision), tx.PutAssignmentRequest(request))
+		if c.Roles == nil {
+			return subject, errors.Join(err, tx.MarkProvisioned(arn, account, set.Revision), tx.PutAssignmentRequest(request))
+		}
+		n, queued := tx.QueueRoles(arn, account, request.ID, c.now())
+		if n > 0 {
+			request.Status = InProgress
+		}
+		return subject, errors.Join(err, queued, tx.PutAssignmentRequest(request))
 	})
+	c.wakeRoleWorkers()
 	return request, err
 }

@@ -76,6 +76,15 @@ type Reader interface {
 	Assignments(AssignmentQuery) ([]Assignment, error)
 	AssignmentRequest(id string) (AssignmentRequest, error)
 	AssignmentRequests(AssignmentRequestQuery) ([]AssignmentRequest, error)
+	RoleJob(roleName string) (RoleJob, error)
+	// NextRoleJob is the one that has been due for longest, in an account where none is being worked on.
+	NextRoleJob(now time.Time) (RoleJob, error)
+	RoleJobs(RoleJobQuery) ([]RoleJob, error)
+	// WaitingFor returns the requests that wait for a role's job, and CountRoleWaits for how many jobs a request waits.
+	WaitingFor(roleName string) ([]AssignmentRequest, error)
+	CountRoleWaits(request string) (int, error)
+	// LeastChecked is the role that was compared with IAM longest ago, before a time.
+	LeastChecked(before time.Time) (Provisioned, error)
 
 	InstanceSettings() (InstanceSettings, error)
 	Application(arn string) (Application, error)
@@ -150,6 +159,15 @@ type Tx interface {
 	// MarkProvisioned notes the revision that a permission set is provisioned with, in one account or ("") in all where it is.
 	MarkProvisioned(permissionSet, account string, revision int64) error
 	DeleteProvisioned(account, permissionSet string) error
+	PutRoleJob(RoleJob) error
+	DeleteRoleJob(roleName string) error
+	// QueueRoles makes a job for a permission set's roles, in one account or ("") in all where it is provisioned, which a request waits for. It returns how many.
+	QueueRoles(permissionSet, account, request string, due time.Time) (int, error)
+	PutRoleWait(roleName, request string) error
+	DeleteRoleWaits(roleName string) error
+	// PutDrift notes how a role differs in IAM, and ForgetChecks that the roles of an account, or ("") all, are to be looked at again.
+	PutDrift(roleName string, checked time.Time, drift []string) error
+	ForgetChecks(account string) error
 
 	PutInstanceSettings(InstanceSettings) error
 	PutApplication(Application) error
@@ -184,7 +202,7 @@ type Tx interface {
 
 	// DeleteExpired removes sessions, tickets, grants, used assertions and client tokens whose time is over.
 	DeleteExpired(now time.Time) error
-	// DeleteRequests removes requests that were made before.
+	// DeleteRequests removes requests that were made before and wait for nothing.
 	DeleteRequests(before time.Time) error
 
 	AppendEvent(audit.Event) error

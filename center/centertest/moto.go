@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"testing"
 	"time"
@@ -28,6 +29,7 @@ func Moto(t *testing.T) string {
 	}
 	_ = l.Close()
 	cmd := exec.CommandContext(context.Background(), path, "-H", "127.0.0.1", "-p", port) // #nosec G204 -- the program that was looked up
+	cmd.Env = append(os.Environ(), "MOTO_IAM_LOAD_MANAGED_POLICIES=true")                 // AWS's own, which it else does not know
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

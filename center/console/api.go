@@ -24,6 +24,7 @@ func (h *Handler) Service() awsapi.Service {
 			awsapi.Op("CreateProvisioningTenant", h.createTenant), awsapi.Op("ListProvisioningTenants", h.listTenants), awsapi.Op("DeleteProvisioningTenant", h.deleteTenant),
 			awsapi.Op("CreateBearerToken", h.createBearerToken), awsapi.Op("ListBearerTokens", h.listBearerTokens), awsapi.Op("DeleteBearerToken", h.deleteBearerToken),
 			awsapi.Op("ListAccounts", h.listAccounts), awsapi.Op("PutAccounts", h.putAccounts), awsapi.Op("ListAccountRoles", h.accountRoles),
+			awsapi.Op("ListRoles", h.listRoles), awsapi.Op("RecheckRoles", h.recheckRoles), awsapi.Op("ProvisionRoles", h.provisionRoles), awsapi.Op("DescribeRoleRequest", h.roleRequest),
 			awsapi.Op("CreateAccessKey", h.createAccessKey), awsapi.Op("ListAccessKeys", h.listAccessKeys), awsapi.Op("UpdateAccessKey", h.updateAccessKey),
 			awsapi.Op("DeleteAccessKey", h.deleteAccessKey), awsapi.Op("ExplainReference", h.explainReference),
 			awsapi.Op("UndoIdentitySourceChange", h.undoSourceChange), awsapi.Op("StartRehearsal", h.startRehearsal),

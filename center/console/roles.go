@@ -3,11 +3,13 @@ package console
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
-	"github.com/gatehouse-id/gatehouse/saml"
+	"github.com/gatehouse-id/gatehouse/center/awsdoor"
+	"github.com/gatehouse-id/gatehouse/center/iam"
 )
 
 // serveFederationMetadata is for everybody: AWS's administrators take it from here.
@@ -16,7 +18,7 @@ func (h *Handler) serveFederationMetadata(w http.ResponseWriter, r *http.Request
 		http.NotFound(w, r)
 		return
 	}
-	data, err := federationMetadata(r.Context(), h.Center)
+	data, err := iam.ProviderMetadata(r.Context(), h.Center)
 	if err != nil {
 		h.Log.ErrorContext(r.Context(), "federation metadata", "error", err)
 		http.Error(w, "Internal error.", http.StatusInternalServerError)
@@ -33,7 +35,7 @@ func (h *Handler) accountRoles(ctx context.Context, _ awsapi.Caller, in adminapi
 	if _, err := h.Center.Account(ctx, in.AccountID); err != nil {
 		return out, err
 	}
-	metadata, err := federationMetadata(ctx, h.Center)
+	metadata, err := iam.ProviderMetadata(ctx, h.Center)
 	if err != nil {
 		return out, err
 	}
@@ -47,31 +49,115 @@ func (h *Handler) accountRoles(ctx context.Context, _ awsapi.Caller, in adminapi
 		if err != nil {
 			return out, err
 		}
-		out.Roles = append(out.Roles, showRole(in.AccountID, r.RoleName, set))
+		out.Roles = append(out.Roles, showRole(set.Name, set.RoleIn(in.AccountID, r.RoleName)))
 	}
 	return out, nil
 }
 
-func showRole(account, name string, set center.PermissionSet) adminapi.Role {
-	own := func(r center.PolicyReference) string { return "arn:aws:iam::" + account + ":policy" + r.Path + r.Name }
-	role := adminapi.Role{RoleName: name, PermissionSet: set.Name, Description: set.Description, ManagedPolicyARNs: append([]string{}, set.ManagedPolicies...), InlinePolicy: set.InlinePolicy}
-	for _, p := range set.CustomerPolicies {
-		role.ManagedPolicyARNs = append(role.ManagedPolicyARNs, own(p))
-	}
-	if b := set.Boundary; b != nil {
-		role.PermissionsBoundary = b.ManagedPolicy
-		if b.CustomerPolicy != nil {
-			role.PermissionsBoundary = own(*b.CustomerPolicy)
-		}
-	}
-	return role
+func showRole(set string, r center.AccountRole) adminapi.Role {
+	return adminapi.Role{RoleName: r.Name, PermissionSet: set, Description: r.Description, ManagedPolicyARNs: r.Policies, InlinePolicy: r.InlinePolicy, PermissionsBoundary: r.Boundary}
 }
 
-// federationMetadata is what AWS accounts must know of a center to trust it as a SAML provider.
-func federationMetadata(ctx context.Context, c *center.Center) ([]byte, error) {
-	key, certificate, err := c.FederationSigner(ctx)
-	if err != nil {
-		return nil, err
+// rolesAtOnce bounds a page of ListRoles.
+const rolesAtOnce = 500
+
+func (h *Handler) listRoles(ctx context.Context, _ awsapi.Caller, in adminapi.ListRolesInput) (adminapi.RoleStates, error) {
+	out := adminapi.RoleStates{Roles: []adminapi.RoleState{}}
+	q := center.ProvisionedQuery{AccountID: in.AccountID, Drifted: in.Drifted, Limit: rolesAtOnce}
+	if in.NextToken != "" {
+		var ok bool
+		if q.After.AccountID, q.After.PermissionSetARN, ok = strings.Cut(in.NextToken, " "); !ok {
+			return out, &center.Error{Code: center.InvalidValue, Field: "NextToken"}
+		}
 	}
-	return saml.IdentityProviderMetadata(saml.IdentityProvider{EntityID: c.FederationEntityID(), SignInURL: c.PortalURL()}, saml.SigningKey{Key: key, Certificate: certificate})
+	roles, err := h.Center.Provisioned(ctx, q)
+	if err != nil {
+		return out, err
+	}
+	jobs, err := h.Center.RoleJobs(ctx, center.RoleJobQuery{AccountID: in.AccountID, Limit: maxJobsShown})
+	if err != nil {
+		return out, err
+	}
+	work := map[string]center.RoleJob{}
+	for _, j := range jobs {
+		work[j.RoleName] = j
+	}
+	sets := map[string]center.PermissionSet{}
+	show := func(account, arn, name string) (adminapi.RoleState, error) {
+		set, known := sets[arn]
+		if !known {
+			var err error
+			if set, err = h.Center.PermissionSet(ctx, arn); err != nil && center.CodeOf(err) != center.PermissionSetNotFound { // a role that is retired may outlive it
+				return adminapi.RoleState{}, err
+			}
+			sets[arn] = set
+		}
+		return adminapi.RoleState{AccountID: account, PermissionSet: set.Name, PermissionSetARN: arn, RoleName: name, Drift: []string{}}, nil
+	}
+	for _, r := range roles {
+		state, err := show(r.AccountID, r.PermissionSetARN, r.RoleName)
+		if err != nil {
+			return out, err
+		}
+		if !r.CheckedAt.IsZero() {
+			state.CheckedAt = &r.CheckedAt
+		}
+		job, working := work[r.RoleName]
+		delete(work, r.RoleName)
+		state.Status, state.Reason, state.Drift = roleStatus(r, sets[r.PermissionSetARN], working), job.Reason, append(state.Drift, r.Drift...)
+		out.Roles = append(out.Roles, state)
+	}
+	if len(roles) == rolesAtOnce {
+		last := roles[len(roles)-1]
+		out.NextToken = last.AccountID + " " + last.PermissionSetARN
+		return out, nil
+	}
+	for _, j := range jobs { // with the last page come those that are not there yet, or not any more
+		if _, rest := work[j.RoleName]; !rest || (in.Drifted && !j.Retire) {
+			continue
+		}
+		state, err := show(j.AccountID, j.PermissionSetARN, j.RoleName)
+		if err != nil {
+			return out, err
+		}
+		state.Status, state.Reason = adminapi.RoleWorking, j.Reason
+		if j.Retire {
+			state.Status = adminapi.RoleRetiring
+		}
+		out.Roles = append(out.Roles, state)
+	}
+	return out, nil
+}
+
+// maxJobsShown bounds the work that is shown: with more of it, what is in work is shown in part.
+const maxJobsShown = 2000
+
+func roleStatus(r center.Provisioned, set center.PermissionSet, working bool) string {
+	switch {
+	case working:
+		return adminapi.RoleWorking
+	case r.Revision != set.Revision:
+		return adminapi.RoleChanged
+	case len(r.Drift) > 0:
+		return adminapi.RoleDrifted
+	}
+	return adminapi.RoleLatest
+}
+
+func (h *Handler) recheckRoles(ctx context.Context, who awsapi.Caller, in adminapi.AccountInput) (adminapi.None, error) {
+	return adminapi.None{}, h.Center.RecheckRoles(ctx, awsdoor.Actor(who), in.AccountID)
+}
+
+func (h *Handler) provisionRoles(ctx context.Context, who awsapi.Caller, in adminapi.ProvisionRolesInput) (adminapi.RoleRequest, error) {
+	r, err := h.Center.ProvisionPermissionSet(ctx, awsdoor.Actor(who), in.PermissionSetARN, in.AccountID)
+	return showRoleRequest(r), err
+}
+
+func (h *Handler) roleRequest(ctx context.Context, _ awsapi.Caller, in adminapi.RoleRequest) (adminapi.RoleRequest, error) {
+	r, err := h.Center.AssignmentRequest(ctx, center.Provisions, in.RequestID)
+	return showRoleRequest(r), err
+}
+
+func showRoleRequest(r center.AssignmentRequest) adminapi.RoleRequest {
+	return adminapi.RoleRequest{RequestID: r.ID, Status: string(r.Status), FailureReason: r.FailureReason}
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/center"
@@ -136,23 +137,45 @@ func (t tx) AssignmentRequests(q center.AssignmentRequestQuery) ([]center.Assign
 }
 
 func (t tx) PutAssignmentRequest(r center.AssignmentRequest) error {
-	return t.Do(`INSERT INTO assignment_requests (id, kind, status, created, doc) VALUES ($1, $2, $3, $4, $5)`,
+	return t.Do(`INSERT INTO assignment_requests (id, kind, status, created, doc) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO UPDATE SET status = excluded.status, doc = excluded.doc`,
 		r.ID, string(r.Kind), string(r.Status), r.CreatedAt.UnixMilli(), sqldb.Encode(r))
 }
 
 func (t tx) DeleteRequests(before time.Time) error {
-	return t.Do(`DELETE FROM assignment_requests WHERE created < $1`, before.UnixMilli())
+	return t.Do(`DELETE FROM assignment_requests WHERE created < $1 AND NOT EXISTS (SELECT 1 FROM role_waits w WHERE w.request = assignment_requests.id)`, before.UnixMilli())
 }
 
-const selectProvisioned = `SELECT r.account_id, r.permission_set, r.revision, r.role_name FROM provisioned r`
+const selectProvisioned = `SELECT r.account_id, r.permission_set, r.revision, r.role_name, r.checked, r.drift FROM provisioned r`
 
-func (t tx) Provisioned(account, permissionSet string) (p center.Provisioned, err error) {
-	err = t.Row(selectProvisioned+` WHERE r.account_id = $1 AND r.permission_set = $2`, []any{account, permissionSet}, provisionedFields(&p)...)
-	return p, sqldb.NoRow(err, center.ErrNoRow)
+// provisionedRow is a role as its row has it.
+type provisionedRow struct {
+	center.Provisioned
+	checked int64
+	drift   string
 }
 
-func provisionedFields(p *center.Provisioned) []any {
-	return []any{&p.AccountID, &p.PermissionSetARN, &p.Revision, &p.RoleName}
+func provisionedFields(p *provisionedRow) []any {
+	return []any{&p.AccountID, &p.PermissionSetARN, &p.Revision, &p.RoleName, &p.checked, &p.drift}
+}
+
+func (p provisionedRow) whole() (whole center.Provisioned, err error) {
+	if p.checked > 0 {
+		p.CheckedAt = time.UnixMilli(p.checked).UTC()
+	}
+	p.Drift, err = sqldb.Decode[[]string](p.drift)
+	return p.Provisioned, err
+}
+
+func (t tx) oneProvisioned(query string, args ...any) (center.Provisioned, error) {
+	var p provisionedRow
+	if err := t.Row(query, args, provisionedFields(&p)...); err != nil {
+		return p.Provisioned, sqldb.NoRow(err, center.ErrNoRow)
+	}
+	return p.whole()
+}
+
+func (t tx) Provisioned(account, permissionSet string) (center.Provisioned, error) {
+	return t.oneProvisioned(selectProvisioned+` WHERE r.account_id = $1 AND r.permission_set = $2`, account, permissionSet)
 }
 
 func (t tx) ProvisionedRoles(q center.ProvisionedQuery) ([]center.Provisioned, error) {
@@ -163,11 +186,20 @@ func (t tx) ProvisionedRoles(q center.ProvisionedQuery) ([]center.Provisioned, e
 		same := map[bool]string{true: "=", false: "<>"}[*q.Latest]
 		w.And("r.revision " + same + " (SELECT p.revision FROM permission_sets p WHERE p.arn = r.permission_set)")
 	}
-	if q.After != (center.Provisioned{}) {
+	if q.Drifted {
+		w.And("r.drift <> '[]'")
+	}
+	if q.After.RoleName != "" || q.After.AccountID != "" || q.After.PermissionSetARN != "" {
 		w.And("(r.account_id, r.permission_set) > (?, ?)", q.After.AccountID, q.After.PermissionSetARN)
 	}
-	query := selectProvisioned + w.Text() + ` ORDER BY r.account_id, r.permission_set` + w.Limit(q.Limit, 0)
-	return rows(t, query, w.Args, provisionedFields)
+	found, err := rows(t, selectProvisioned+w.Text()+` ORDER BY r.account_id, r.permission_set`+w.Limit(q.Limit, 0), w.Args, provisionedFields)
+	list := make([]center.Provisioned, len(found))
+	for i, p := range found {
+		var bad error
+		list[i], bad = p.whole()
+		err = errors.Join(err, bad)
+	}
+	return list, err
 }
 
 func (t tx) PutProvisioned(p center.Provisioned) error {

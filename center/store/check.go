@@ -141,6 +141,8 @@ func checkReferences(t tx, f *findings, _ func()) error {
 		{"assignment", `SELECT a.account_id FROM assignments a WHERE NOT EXISTS (SELECT 1 FROM accounts d WHERE d.id = a.account_id)`},
 		{"assignment", `SELECT a.permission_set FROM assignments a WHERE NOT EXISTS (SELECT 1 FROM provisioned p WHERE p.account_id = a.account_id AND p.permission_set = a.permission_set)`},
 		{"role", `SELECT p.permission_set FROM provisioned p WHERE NOT EXISTS (SELECT 1 FROM assignments a WHERE p.account_id = a.account_id AND p.permission_set = a.permission_set)`},
+		{"work on a role", `SELECT j.account_id FROM role_jobs j WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.id = j.account_id)`},
+		{"work on a role", `SELECT w.request FROM role_waits w WHERE NOT EXISTS (SELECT 1 FROM role_jobs j WHERE j.role_name = w.role_name) OR NOT EXISTS (SELECT 1 FROM assignment_requests r WHERE r.id = w.request)`},
 		{"application assignment", `SELECT a.application FROM application_assignments a WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.kind = 'application' AND d.id = a.application)`},
 	} {
 		if err := t.Query(q.query, nil, func(r sqldb.Row) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/broker"
+	"github.com/gatehouse-id/gatehouse/center/iam"
 	"github.com/gatehouse-id/gatehouse/center/portal"
 )
 
@@ -25,11 +27,13 @@ const (
 )
 
 // credentialSettings say where the credentials of roles come from. The zero value is the sandbox.
-type credentialSettings struct{ from, signInURL, rolePath string }
+type credentialSettings struct{ from, signInURL, rolePath, provisioningRole, hub string }
 
 func (s *credentialSettings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.from, "credentials", fromSandbox, "where credentials of roles come from: sandbox (this center's own, nothing at AWS), saml (accounts trust\nthis center as a SAML provider), or assume-role (from the AWS credentials of this machine)")
 	f.StringVar(&s.signInURL, "aws-sign-in", broker.SignInEndpoint, "where browsers sign in to the AWS console, with --credentials saml and assume-role")
+	f.StringVar(&s.provisioningRole, "provisioning-role", "", "name of a role in every account by which this center makes roles in IAM, such as OrganizationAccountAccessRole; the AWS\ncredentials of this machine must be allowed to assume it (default: the center makes none)")
+	f.StringVar(&s.hub, "hub-role", "", "ARN of the role that opens roles, which they trust, with --credentials assume-role (default: whose the AWS credentials of this machine are)")
 	f.StringVar(&s.rolePath, "role-path", "/", "path of the roles in IAM; begins and ends with a slash")
 }
 
@@ -41,6 +45,8 @@ func (s *credentialSettings) check() error {
 		return usageError{fmt.Errorf("--credentials %q: want sandbox, saml or assume-role", s.from)}
 	case !strings.HasPrefix(s.rolePath, "/") || !strings.HasSuffix(s.rolePath, "/"):
 		return usageError{fmt.Errorf("--role-path %q: want a path that begins and ends with a slash", s.rolePath)}
+	case s.provisioningRole != "" && s.from == fromSandbox:
+		return usageError{errors.New("--provisioning-role: the sandbox opens no roles; want --credentials saml or assume-role")}
 	case err != nil || u.Scheme != "https" || u.Host == "":
 		return usageError{errors.New("--aws-sign-in: want an https URL")}
 	}
@@ -53,9 +59,9 @@ func (s *credentialSettings) open(ctx context.Context, c *center.Center, sandbox
 		sandbox.Federation = broker.Federation{Center: c, URL: c.URL + portal.SandboxConsole, Audience: c.URL + portal.SandboxConsole, RolePath: "/"}
 		return sandbox, nil
 	}
-	settings, err := config.LoadDefaultConfig(ctx, config.WithRegion(c.Instance.Region))
+	settings, err := awsSettings(ctx, c)
 	if err != nil {
-		return nil, fmt.Errorf("read the settings of the AWS SDK: %w", err)
+		return nil, err
 	}
 	federation := broker.Federation{Center: c, URL: s.signInURL, RolePath: s.rolePath}
 	if s.from == fromSAML {
@@ -63,4 +69,48 @@ func (s *credentialSettings) open(ctx context.Context, c *center.Center, sandbox
 		return &broker.SAML{Federation: federation, STS: sts.NewFromConfig(settings)}, nil
 	}
 	return &broker.AssumeRole{Federation: federation, STS: sts.NewFromConfig(settings)}, nil
+}
+
+func awsSettings(ctx context.Context, c *center.Center) (aws.Config, error) {
+	settings, err := config.LoadDefaultConfig(ctx, config.WithRegion(c.Instance.Region))
+	if err != nil {
+		err = fmt.Errorf("read the settings of the AWS SDK: %w", err)
+	}
+	return settings, err
+}
+
+// keepRoles has the center keep its roles in IAM, where the settings say so. IAM is reached as the SDK's settings say.
+func (s *credentialSettings) keepRoles(ctx context.Context, c *center.Center) error {
+	if s.provisioningRole == "" {
+		return nil
+	}
+	settings, err := awsSettings(ctx, c)
+	if err != nil {
+		return err
+	}
+	own, err := sts.NewFromConfig(settings).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return fmt.Errorf("--provisioning-role needs AWS credentials on this machine: %w", err)
+	}
+	trust := iam.Trust{Path: s.rolePath}
+	if s.from == fromAssumeRole {
+		trust.Hub = s.hub
+		if trust.Hub == "" {
+			trust.Hub = roleOfSession(aws.ToString(own.Arn))
+		}
+	}
+	clients := &iam.Clients{Config: settings, Own: aws.ToString(own.Account), Role: strings.TrimPrefix(s.provisioningRole, "/")}
+	c.Roles = &iam.Keeper{Center: c, Trust: trust, Client: clients.In}
+	return nil
+}
+
+// assumedRole is the ARN of a session, which names the role without its path.
+var assumedRole = regexp.MustCompile(`^arn:(aws[\w-]*):sts::(\d{12}):assumed-role/([^/]+)/`)
+
+// roleOfSession is the role behind a session's ARN; any other ARN is itself. A role with a path must be named by --hub-role.
+func roleOfSession(arn string) string {
+	if m := assumedRole.FindStringSubmatch(arn); m != nil {
+		return "arn:" + m[1] + ":iam::" + m[2] + ":role/" + m[3]
+	}
+	return arn
 }

@@ -22,7 +22,7 @@ func TestAnAccountsRolesAreMadeFromATemplate(t *testing.T) {
 		own.run(nil, "sso-admin", "put-inline-policy-to-permission-set", "--instance-arn", d.Center.InstanceARN, "--permission-set-arn", set, "--inline-policy",
 			`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"arn:aws:s3:::${aws:PrincipalTag/team}-*"}]}`)
 	}
-	code, template, errOut := call(t, "", env, "roles", "333344445555", "--role-path", "/gatehouse/")
+	code, template, errOut := call(t, "", env, "roles", "template", "333344445555", "--role-path", "/gatehouse/")
 	var cfn struct {
 		Resources map[string]struct {
 			Type       string
@@ -32,17 +32,17 @@ func TestAnAccountsRolesAreMadeFromATemplate(t *testing.T) {
 	if err := json.Unmarshal([]byte(template), &cfn); code != 0 || err != nil || len(cfn.Resources) != 4 || cfn.Resources["Provider"].Type != "AWS::IAM::SAMLProvider" {
 		t.Fatalf("exit %d, %v: %s%s", code, err, template, errOut)
 	}
-	code, text, errOut := call(t, "", env, "roles", "333344445555", "--format", "terraform")
+	code, text, errOut := call(t, "", env, "roles", "template", "333344445555", "--format", "terraform")
 	var tf struct {
 		Resource map[string]map[string]map[string]any `json:"resource"`
 	}
 	if err := json.Unmarshal([]byte(text), &tf); code != 0 || err != nil || len(tf.Resource["aws_iam_role"]) != 3 || len(tf.Resource["aws_iam_role_policy_attachment"]) < 3 || !strings.Contains(text, "$${aws:PrincipalTag/team}") {
 		t.Errorf("exit %d, %v: %s%s", code, err, text, errOut)
 	}
-	if code, _, errOut := call(t, "", env, "roles", "999999999999"); code != exitFailed || !strings.Contains(errOut, "no such AWS account") {
+	if code, _, errOut := call(t, "", env, "roles", "template", "999999999999"); code != exitFailed || !strings.Contains(errOut, "no such AWS account") {
 		t.Errorf("an unknown account: exit %d: %s", code, errOut)
 	}
-	if code, _, _ := call(t, "", env, "roles", "333344445555", "--format", "pulumi"); code != exitUsage {
+	if code, _, _ := call(t, "", env, "roles", "template", "333344445555", "--format", "pulumi"); code != exitUsage {
 		t.Errorf("an unknown format: exit %d", code)
 	}
 

@@ -1,25 +1,19 @@
-package broker
+package iam
 
 import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/gatehouse-id/gatehouse/center"
 )
 
 // AccountRoles are what an AWS account must have in IAM: the center as a SAML provider, and the roles.
 type AccountRoles struct {
 	ProviderName string
 	Metadata     string // of the center as an identity provider
-	Path         string // of the roles; begins and ends with a slash
-	Roles        []IAMRole
-}
-
-// IAMRole is one role.
-type IAMRole struct {
-	Name, Description string
-	Policies          []string // ARNs
-	Inline            string   // JSON, or empty
-	Boundary          string   // an ARN, or empty
+	Trust        Trust
+	Roles        []center.AccountRole
 }
 
 // Source: user guide, "Roles created by IAM Identity Center": every role allows twelve hours, whatever the permission set says.
@@ -28,23 +22,13 @@ const maxRoleSession = 43200
 // inlineName is how the inline policy of a permission set is called in the role.
 const inlineName = "AwsSSOInlinePolicy"
 
-type object = map[string]any
-
-// trust is the trust policy of the roles. provider is the provider's ARN, or an expression for it.
-func (a AccountRoles) trust(provider any) object {
-	return object{"Version": "2012-10-17", "Statement": []object{{
-		"Effect": "Allow", "Principal": object{"Federated": provider}, "Action": []string{"sts:AssumeRoleWithSAML", "sts:TagSession", "sts:SetSourceIdentity"},
-		"Condition": object{"StringEquals": object{"SAML:aud": SignInEndpoint}},
-	}}}
-}
-
 // CloudFormation writes a template that makes them. Deploying it needs CAPABILITY_NAMED_IAM.
 func (a AccountRoles) CloudFormation() ([]byte, error) {
 	resources := object{"Provider": object{"Type": "AWS::IAM::SAMLProvider", "Properties": object{"Name": a.ProviderName, "SamlMetadataDocument": a.Metadata}}}
 	for i, r := range a.Roles {
-		p := object{"RoleName": r.Name, "Path": a.Path, "MaxSessionDuration": maxRoleSession, "AssumeRolePolicyDocument": a.trust(object{"Ref": "Provider"})}
-		if r.Description != "" {
-			p["Description"] = r.Description
+		p := object{"RoleName": r.Name, "Path": a.Trust.Path, "MaxSessionDuration": maxRoleSession, "AssumeRolePolicyDocument": a.Trust.policy(object{"Ref": "Provider"})}
+		if description(r) != "" {
+			p["Description"] = description(r)
 		}
 		if len(r.Policies) > 0 {
 			p["ManagedPolicyArns"] = r.Policies
@@ -52,8 +36,8 @@ func (a AccountRoles) CloudFormation() ([]byte, error) {
 		if r.Boundary != "" {
 			p["PermissionsBoundary"] = r.Boundary
 		}
-		if r.Inline != "" {
-			p["Policies"] = []object{{"PolicyName": inlineName, "PolicyDocument": json.RawMessage(r.Inline)}}
+		if r.InlinePolicy != "" {
+			p["Policies"] = []object{{"PolicyName": inlineName, "PolicyDocument": json.RawMessage(r.InlinePolicy)}}
 		}
 		resources[fmt.Sprintf("Role%d", i+1)] = object{"Type": "AWS::IAM::Role", "Properties": p}
 	}
@@ -65,13 +49,13 @@ func (a AccountRoles) Terraform() ([]byte, error) {
 	roles, attachments, inline := object{}, object{}, object{}
 	for i, r := range a.Roles {
 		id := fmt.Sprintf("role_%d", i+1)
-		trust, err := json.Marshal(a.trust("${aws_iam_saml_provider.gatehouse.arn}"))
+		trust, err := json.Marshal(a.Trust.policy("${aws_iam_saml_provider.gatehouse.arn}"))
 		if err != nil {
 			return nil, err
 		}
-		role := object{"name": r.Name, "path": a.Path, "max_session_duration": maxRoleSession, "assume_role_policy": string(trust)}
-		if r.Description != "" {
-			role["description"] = literal(r.Description)
+		role := object{"name": r.Name, "path": a.Trust.Path, "max_session_duration": maxRoleSession, "assume_role_policy": string(trust)}
+		if description(r) != "" {
+			role["description"] = literal(description(r))
 		}
 		if r.Boundary != "" {
 			role["permissions_boundary"] = r.Boundary
@@ -80,8 +64,8 @@ func (a AccountRoles) Terraform() ([]byte, error) {
 		for k, arn := range r.Policies {
 			attachments[fmt.Sprintf("%s_%d", id, k+1)] = object{"role": "${aws_iam_role." + id + ".name}", "policy_arn": arn}
 		}
-		if r.Inline != "" {
-			inline[id] = object{"name": inlineName, "role": "${aws_iam_role." + id + ".name}", "policy": literal(r.Inline)}
+		if r.InlinePolicy != "" {
+			inline[id] = object{"name": inlineName, "role": "${aws_iam_role." + id + ".name}", "policy": literal(r.InlinePolicy)}
 		}
 	}
 	resources := object{"aws_iam_saml_provider": object{"gatehouse": object{"name": a.ProviderName, "saml_metadata_document": literal(a.Metadata)}}}

@@ -1,0 +1,84 @@
+package centertest
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/center"
+)
+
+// roleJobs checks the queue of work in IAM, who waits for it, and what is remembered of comparisons.
+func roleJobs(t *testing.T, s center.Store) {
+	const one, two = "111122223333", "222233334444"
+	at := func(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
+	job := center.RoleJob{RoleName: "R1", AccountID: one, PermissionSetARN: "ps1", Due: at(10)}
+	old := center.RoleJob{RoleName: "R0", AccountID: one, PermissionSetARN: "ps1", Due: at(5), Retire: true, Attempts: 3, Reason: "no"}
+	update(t, s, func(tx center.Tx) error {
+		return errors.Join(tx.PutRoleJob(job), tx.PutRoleJob(old), tx.PutAssignmentRequest(center.AssignmentRequest{ID: "q1", Kind: center.Creation, Status: center.InProgress, CreatedAt: at(1)}),
+			tx.PutRoleWait("R1", "q1"), tx.PutAssignmentRequest(center.AssignmentRequest{ID: "q2", Kind: center.Provisions, Status: center.InProgress, CreatedAt: at(1)}),
+			tx.PutPermissionSet(center.PermissionSet{ARN: "ps2", Name: "Two"}),
+			tx.PutProvisioned(center.Provisioned{AccountID: one, PermissionSetARN: "ps2", RoleName: "P1"}), tx.PutProvisioned(center.Provisioned{AccountID: two, PermissionSetARN: "ps2", RoleName: "P2"}))
+	})
+	update(t, s, func(tx center.Tx) error {
+		n, err := tx.QueueRoles("ps2", "", "q2", at(20))
+		none, e2 := tx.QueueRoles("ps2", "999999999999", "q2", at(20))
+		if n != 2 || none != 0 {
+			t.Errorf("queued %d and %d", n, none)
+		}
+		return errors.Join(err, e2, tx.DeleteRequests(at(100))) // those that wait stay
+	})
+	view(t, s, func(r center.Reader) error {
+		got, e1 := r.RoleJob("R0")
+		next, e2 := r.NextRoleJob(at(10))
+		waiting, e3 := r.WaitingFor("R1")
+		n, e4 := r.CountRoleWaits("q2")
+		yes := true
+		retiring, e5 := r.RoleJobs(center.RoleJobQuery{AccountID: one, PermissionSetARN: "ps1", Retire: &yes})
+		all, e6 := r.RoleJobs(center.RoleJobQuery{})
+		if got != old || next.RoleName != "R0" || len(waiting) != 1 || waiting[0].ID != "q1" || n != 2 || len(retiring) != 1 || len(all) != 4 {
+			t.Errorf("read back %+v, %+v, %+v, %d, %+v, %+v", got, next, waiting, n, retiring, all)
+		}
+		_, err := r.NextRoleJob(at(4))
+		wantNoRow(t, "a job that is due", err)
+		return errors.Join(e1, e2, e3, e4, e5, e6)
+	})
+	old.LeasedUntil = at(50)
+	update(t, s, func(tx center.Tx) error { return tx.PutRoleJob(old) })
+	view(t, s, func(r center.Reader) error {
+		next, err := r.NextRoleJob(at(30)) // only in the account where nobody works
+		again, e2 := r.NextRoleJob(at(50))
+		if next.RoleName != "P2" || again.RoleName != "R0" {
+			t.Errorf("next is %+v, and when the lease has ended %+v", next, again)
+		}
+		least, e3 := r.LeastChecked(at(1))
+		if least.RoleName != "P1" || !least.CheckedAt.IsZero() {
+			t.Errorf("the least checked role is %+v", least)
+		}
+		return errors.Join(err, e2, e3)
+	})
+	update(t, s, func(tx center.Tx) error {
+		return errors.Join(tx.DeleteRoleJob("R0"), tx.DeleteRoleWaits("R1"), tx.PutDrift("P1", at(60), []string{"a", "b"}))
+	})
+	view(t, s, func(r center.Reader) error {
+		drifted, err := r.ProvisionedRoles(center.ProvisionedQuery{Drifted: true})
+		if len(drifted) != 1 || drifted[0].RoleName != "P1" || !slices.Equal(drifted[0].Drift, []string{"a", "b"}) || !drifted[0].CheckedAt.Equal(at(60)) {
+			t.Errorf("drifted are %+v", drifted)
+		}
+		least, e2 := r.LeastChecked(at(60))
+		n, e3 := r.CountRoleWaits("q1")
+		if least.RoleName != "P2" || n != 0 {
+			t.Errorf("the least checked is %+v, %d wait", least, n)
+		}
+		return errors.Join(err, e2, e3)
+	})
+	update(t, s, func(tx center.Tx) error { return tx.ForgetChecks(one) })
+	view(t, s, func(r center.Reader) error {
+		p, err := r.Provisioned(one, "ps2")
+		if !p.CheckedAt.IsZero() {
+			t.Errorf("still checked %+v", p)
+		}
+		return err
+	})
+}

@@ -1,0 +1,371 @@
+package center
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+)
+
+// RoleKeeper makes, mends and removes roles in the IAM of AWS accounts, with the center as the SAML provider that they trust. The implementation is
+// center/iam. Its functions may be called again after they failed or were cut off, and then complete. They fail with RoleRefused when AWS said no and will
+// say it again, and with RoleUnavailable when it did not answer or asked to wait.
+type RoleKeeper interface {
+	// Keep makes the role, or brings it to what it should be. When it fails, a role that was not there is not there, as far as IAM lets it, and one that
+	// was is as it was.
+	Keep(ctx context.Context, r AccountRole) error
+	// Retire removes the role, if there is one, and with the last of an account the SAML provider.
+	Retire(ctx context.Context, r AccountRole, last bool) error
+	// Drift says in words how the role differs from what it should be.
+	Drift(ctx context.Context, r AccountRole) ([]string, error)
+}
+
+// RoleJob is work on one role that is to be done in IAM. A role that exists (Provisioned) is brought up to date or retired; one that does not is made, and
+// exists when that is done.
+type RoleJob struct {
+	RoleName         string
+	AccountID        string
+	PermissionSetARN string
+	Retire           bool
+	Due              time.Time
+	LeasedUntil      time.Time // who works on it has so long
+	Attempts         int
+	Reason           string // why the last attempt failed
+}
+
+// RoleJobQuery selects jobs, in the order of account, permission set and role.
+type RoleJobQuery struct {
+	AccountID        string
+	PermissionSetARN string
+	Retire           *bool
+	Limit            int // 0: all
+}
+
+const (
+	roleWorkers  = 8 // in different accounts
+	roleLease    = 3 * time.Minute
+	rolePatience = 2 * time.Minute // for one job, before its lease ends
+	rolePoll     = 5 * time.Second // for jobs that other processes have queued, or that were put off
+	maxRoleTries = 5               // before a request fails because IAM does not answer
+	maxRolePause = time.Hour
+)
+
+// queueNewRole has a request wait for a role that is not there yet, and queues the making unless that is queued already.
+func (c *Center) queueNewRole(tx Tx, account string, set PermissionSet, request string) error {
+	jobs, err := tx.RoleJobs(RoleJobQuery{AccountID: account, PermissionSetARN: set.ARN, Retire: new(bool), Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(jobs) == 0 {
+		if err := roomForRole(tx, account); err != nil {
+			return err
+		}
+		jobs = []RoleJob{{RoleName: set.newRoleName(), AccountID: account, PermissionSetARN: set.ARN}}
+	}
+	jobs[0].Due = c.now()
+	return errors.Join(tx.PutRoleJob(jobs[0]), tx.PutRoleWait(jobs[0].RoleName, request))
+}
+
+// retireRole takes a role from what there is. Where roles are kept in IAM the request waits until it has gone from there too; what waited for the role fails.
+func (c *Center) retireRole(tx Tx, request *AssignmentRequest) error {
+	a := request.Assignment
+	p, err := tx.Provisioned(a.AccountID, a.PermissionSetARN)
+	if err == nil {
+		err = tx.DeleteProvisioned(a.AccountID, a.PermissionSetARN)
+	}
+	if err != nil || c.Roles == nil {
+		return err
+	}
+	job, err := tx.RoleJob(p.RoleName)
+	if errors.Is(err, ErrNoRow) {
+		job, err = RoleJob{RoleName: p.RoleName, AccountID: a.AccountID, PermissionSetARN: a.PermissionSetARN}, nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := endWaiting(tx, job.RoleName, "the last assignment of the permission set in the account was deleted meanwhile"); err != nil {
+		return err
+	}
+	request.Status = InProgress
+	job.Retire, job.Due, job.Attempts = true, c.now(), 0
+	return errors.Join(tx.PutRoleJob(job), tx.PutRoleWait(job.RoleName, request.ID))
+}
+
+// retireAgain has a deletion of what is deleted already wait for roles that could not be removed from IAM, which are tried again. Where there are none the
+// request fails.
+func (c *Center) retireAgain(tx Tx, request *AssignmentRequest) error {
+	yes := true
+	jobs, err := tx.RoleJobs(RoleJobQuery{AccountID: request.Assignment.AccountID, PermissionSetARN: request.Assignment.PermissionSetARN, Retire: &yes})
+	if err != nil {
+		return err
+	}
+	request.Status = InProgress
+	if len(jobs) == 0 {
+		request.Status, request.FailureReason = Failed, noAssignment
+	}
+	for _, job := range jobs {
+		job.Due, job.Attempts = c.now(), 0
+		if err := errors.Join(tx.PutRoleJob(job), tx.PutRoleWait(job.RoleName, request.ID)); err != nil {
+			return err
+		}
+	}
+	return tx.PutAssignmentRequest(*request)
+}
+
+// endWaiting ends the wait of requests for a role's job: with reason they fail. One that waits for other roles too goes on, and fails in the end.
+func endWaiting(tx Tx, roleName, reason string) error {
+	waiting, err := tx.WaitingFor(roleName)
+	if err != nil {
+		return err
+	}
+	if err := tx.DeleteRoleWaits(roleName); err != nil {
+		return err
+	}
+	for _, r := range waiting {
+		if reason != "" {
+			r.FailureReason = reason
+		}
+		left, err := tx.CountRoleWaits(r.ID)
+		if err != nil {
+			return err
+		}
+		switch {
+		case left > 0:
+		case r.FailureReason != "":
+			r.Status = Failed
+		default:
+			r.Status = Succeeded
+		}
+		if err := tx.PutAssignmentRequest(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wakeRoleWorkers has the workers of this process look for jobs.
+func (c *Center) wakeRoleWorkers() {
+	for c.Roles != nil {
+		select {
+		case c.roleWork <- struct{}{}:
+		default:
+			return // all will look
+		}
+	}
+}
+
+// RunRoles works on roles in IAM until ctx ends. Any number of processes may do so.
+func (c *Center) RunRoles(ctx context.Context) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	all.Go(func() { c.repeat(ctx, "compare a role with IAM", c.CheckRole) })
+	for range roleWorkers {
+		all.Go(func() { c.repeat(ctx, "work on a role", c.WorkOnRole) })
+	}
+}
+
+// repeat calls once until ctx ends, and waits when there was nothing to do.
+func (c *Center) repeat(ctx context.Context, what string, once func(context.Context) (bool, error)) {
+	tick := time.NewTicker(rolePoll)
+	defer tick.Stop()
+	for {
+		worked, err := once(ctx)
+		if err != nil && ctx.Err() == nil {
+			c.Log.ErrorContext(ctx, what, "error", err)
+		}
+		if worked && err == nil {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-c.roleWork:
+		}
+	}
+}
+
+// WorkOnRole does the job that has been due for longest, and says whether there was one. What IAM says is kept with the requests that wait and in the audit log;
+// the error is only that of the store.
+func (c *Center) WorkOnRole(ctx context.Context) (bool, error) {
+	job, set, last, err := c.takeRoleJob(ctx)
+	if errors.Is(err, ErrNoRow) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	limited, cancel := context.WithTimeout(ctx, rolePatience)
+	defer cancel()
+	if job.Retire {
+		err = c.Roles.Retire(limited, AccountRole{AccountID: job.AccountID, Name: job.RoleName}, last)
+	} else {
+		err = c.Roles.Keep(limited, set.RoleIn(job.AccountID, job.RoleName))
+	}
+	if ctx.Err() != nil {
+		return false, ctx.Err() // the lease ends by itself, and somebody does the job again
+	}
+	return true, c.concludeRoleJob(ctx, job, set, err)
+}
+
+// takeRoleJob leases the next job. last says, of a role to retire, that the account has no other.
+func (c *Center) takeRoleJob(ctx context.Context) (job RoleJob, set PermissionSet, last bool, err error) {
+	next := func(r Reader) (err error) {
+		job, err = r.NextRoleJob(c.now())
+		return err
+	}
+	if err = c.Store.Get(ctx, next); err != nil { // most often there is none, and nothing to write
+		return job, set, false, err
+	}
+	err = c.Store.Update(ctx, func(tx Tx) error {
+		if err := next(tx); err != nil {
+			return err
+		}
+		if job.Retire {
+			roles, e1 := tx.ProvisionedRoles(ProvisionedQuery{AccountID: job.AccountID, Limit: 1})
+			jobs, e2 := tx.RoleJobs(RoleJobQuery{AccountID: job.AccountID, Limit: 2})
+			if err := errors.Join(e1, e2); err != nil {
+				return err
+			}
+			last = len(roles) == 0 && len(jobs) == 1
+		} else if set, err = tx.PermissionSet(job.PermissionSetARN); err != nil {
+			return fmt.Errorf("the permission set of role %s: %w", job.RoleName, orRefuse(err, PermissionSetNotFound, job.PermissionSetARN))
+		}
+		job.LeasedUntil = c.now().Add(roleLease)
+		job.Attempts++
+		return tx.PutRoleJob(job)
+	})
+	return job, set, last, err
+}
+
+// concludeRoleJob writes down what came of a job, together with its event. said is what the keeper said. A job that has been changed or taken by somebody else meanwhile
+// stays.
+func (c *Center) concludeRoleJob(ctx context.Context, done RoleJob, set PermissionSet, said error) error {
+	return c.Store.Update(ctx, func(tx Tx) error {
+		job, err := tx.RoleJob(done.RoleName)
+		if errors.Is(err, ErrNoRow) || (err == nil && !job.LeasedUntil.Equal(done.LeasedUntil)) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		job.LeasedUntil = time.Time{}
+		action := "ProvisionRole"
+		switch {
+		case done.Retire:
+			action = "RetireRole"
+			err = c.concludeRetirement(tx, job, said)
+		case job.Retire: // it was to be made or mended, and is to go now
+			err = tx.PutRoleJob(job)
+		case said != nil:
+			err = c.concludeFailure(tx, job, said)
+		default:
+			err = c.concludeSuccess(tx, job, set)
+		}
+		if said == nil || reasonOf(said) != done.Reason { // not every try of the same kind is an event
+			err = errors.Join(err, tx.AppendEvent(c.event(audit.SystemActor, action, job.AccountID+"/"+job.RoleName, said)))
+		}
+		return err
+	})
+}
+
+// concludeSuccess is for a role that is now what the permission set was when the work began.
+func (c *Center) concludeSuccess(tx Tx, job RoleJob, worked PermissionSet) error {
+	set, err := tx.PermissionSet(job.PermissionSetARN)
+	if err != nil {
+		return err
+	}
+	if set.Revision != worked.Revision {
+		job.Due = c.now()
+		return tx.PutRoleJob(job)
+	}
+	if err := tx.DeleteRoleJob(job.RoleName); err != nil {
+		return err
+	}
+	_, err = tx.Provisioned(job.AccountID, job.PermissionSetARN)
+	if errors.Is(err, ErrNoRow) {
+		return c.assignNewRole(tx, job, worked.Revision)
+	}
+	return errors.Join(err, tx.MarkProvisioned(job.PermissionSetARN, job.AccountID, worked.Revision), tx.PutDrift(job.RoleName, c.now(), nil), endWaiting(tx, job.RoleName, ""))
+}
+
+// assignNewRole makes the assignments that waited for a role. Those whose principal has gone meanwhile fail; when none is left the role is retired again.
+func (c *Center) assignNewRole(tx Tx, job RoleJob, revision int64) error {
+	waiting, err := tx.WaitingFor(job.RoleName)
+	if err != nil {
+		return err
+	}
+	assigned := false
+	for _, r := range waiting {
+		_, err := checkAssignment(tx, r.Assignment)
+		if err == nil {
+			err = checkGroups(tx, r.Assignment)
+		}
+		switch {
+		case err == nil:
+			assigned, err = true, tx.PutAssignment(r.Assignment)
+		case CodeOf(err) != "":
+			r.FailureReason = err.Error()
+			err = tx.PutAssignmentRequest(r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := endWaiting(tx, job.RoleName, ""); err != nil {
+		return err
+	}
+	if !assigned {
+		job.Retire, job.Due, job.Attempts, job.Reason = true, c.now(), 0, ""
+		return tx.PutRoleJob(job)
+	}
+	return errors.Join(tx.PutProvisioned(Provisioned{AccountID: job.AccountID, PermissionSetARN: job.PermissionSetARN, Revision: revision, RoleName: job.RoleName}),
+		tx.PutDrift(job.RoleName, c.now(), nil))
+}
+
+// concludeFailure puts a job off when IAM may answer later. Otherwise what waits for it fails, and what may have been made of a new role is removed.
+func (c *Center) concludeFailure(tx Tx, job RoleJob, said error) error {
+	if job.Attempts < maxRoleTries && CodeOf(said) != RoleRefused {
+		return c.putOff(tx, job, said)
+	}
+	if err := endWaiting(tx, job.RoleName, reasonOf(said)); err != nil {
+		return err
+	}
+	_, err := tx.Provisioned(job.AccountID, job.PermissionSetARN)
+	if errors.Is(err, ErrNoRow) {
+		job.Retire, job.Due, job.Attempts, job.Reason = true, c.now(), 0, ""
+		return tx.PutRoleJob(job)
+	}
+	return errors.Join(err, tx.DeleteRoleJob(job.RoleName))
+}
+
+// concludeRetirement tries for ever: a role that nobody has must not stay. Whoever waits is told when IAM refuses, or does not answer for long.
+func (c *Center) concludeRetirement(tx Tx, job RoleJob, said error) error {
+	if said == nil {
+		return errors.Join(tx.DeleteRoleJob(job.RoleName), endWaiting(tx, job.RoleName, ""))
+	}
+	err := c.putOff(tx, job, said)
+	if job.Attempts >= maxRoleTries || CodeOf(said) == RoleRefused {
+		err = errors.Join(err, endWaiting(tx, job.RoleName, reasonOf(said)))
+	}
+	return err
+}
+
+// putOff has a job done later: after a second, two, four … an hour.
+func (c *Center) putOff(tx Tx, job RoleJob, said error) error {
+	pause := min(time.Second<<min(max(job.Attempts-1, 0), 20), maxRolePause)
+	job.Due, job.Reason = c.now().Add(pause), reasonOf(said)
+	return tx.PutRoleJob(job)
+}
+
+// reasonOf is what a person reads of why a job failed. It is never empty.
+func reasonOf(said error) string {
+	var e *Error
+	if errors.As(said, &e) && e.Detail != "" {
+		return e.Detail
+	}
+	return said.Error()
+}
