@@ -135,18 +135,23 @@ func (c *Center) ConsoleURL() string { return c.URL + "/console/" }
 // change is the only way to change anything: it checks that the actor may, runs one rule and records in the same transaction who
 // did what. A refusal changes nothing and is recorded too. rule may run more than once and must have no other effect.
 func (c *Center) change(ctx context.Context, by audit.Actor, action string, rule func(Tx) (subject string, err error)) error {
+	return c.changeBy(ctx, &by, action, rule)
+}
+
+// changeBy is change for a rule that finds out who the actor is, and says so to the event.
+func (c *Center) changeBy(ctx context.Context, by *audit.Actor, action string, rule func(Tx) (subject string, err error)) error {
 	var subject string
 	err := c.Store.Update(ctx, func(tx Tx) (err error) {
-		if err := c.authorize(tx, by, action); err != nil {
+		if err := c.authorize(tx, *by, action); err != nil {
 			return err
 		}
 		if subject, err = rule(tx); err != nil {
 			return err
 		}
-		return tx.AppendEvent(c.event(by, action, subject, nil))
+		return tx.AppendEvent(c.event(*by, action, subject, nil))
 	})
 	if err != nil && CodeOf(err) != "" && CodeOf(err) != StoreUnavailable {
-		return errors.Join(err, c.record(ctx, c.event(by, action, subject, err)))
+		return errors.Join(err, c.record(ctx, c.event(*by, action, subject, err)))
 	}
 	return err
 }

@@ -227,20 +227,26 @@ func (c *Center) RefreshTokens(ctx context.Context, by audit.Actor, r TokenReque
 	return tokens, err
 }
 
-// TokenUser returns the user behind an access token and the session that it belongs to, or SessionInvalid.
-func (c *Center) TokenUser(ctx context.Context, token string) (u User, s Session, err error) {
+// TokenUser returns the user behind an access token, or SessionInvalid.
+func (c *Center) TokenUser(ctx context.Context, token string) (u User, err error) {
 	t, err := c.openToken(purposeAccess, token)
 	if err != nil {
-		return u, s, err
+		return u, err
 	}
-	err = c.Store.View(ctx, func(r Reader) (err error) {
-		if s, err = c.clientSession(r, t); err != nil {
-			return err
+	err = c.Store.View(ctx, func(r Reader) error {
+		s, err := c.clientSession(r, t)
+		if err == nil {
+			u, err = s.user(r)
 		}
-		u, err = s.user(r)
 		return err
 	})
-	return u, s, err
+	return u, err
+}
+
+// TokenSession returns the digest of the session that an access token belongs to, or SessionInvalid. Whether it is open still is for others to say.
+func (c *Center) TokenSession(token string) (digest string, err error) {
+	t, err := c.openToken(purposeAccess, token)
+	return t.Session, err
 }
 
 // EndTokens ends the session that an access token belongs to; roles that were opened with it go on until they expire. It fails with SessionInvalid.

@@ -90,7 +90,7 @@ func (p *programs) wants(what string, err error, want center.Code) {
 }
 
 func (p *programs) works(t center.Tokens) error {
-	_, _, err := p.TokenUser(context.Background(), t.Access.Reveal())
+	_, err := p.TokenUser(context.Background(), t.Access.Reveal())
 	return err
 }
 

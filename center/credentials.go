@@ -49,7 +49,7 @@ type Broker interface {
 
 // RoleChoice names a role that the user of a session has.
 type RoleChoice struct {
-	Session       string // digest of a portal session or of a client's
+	Session       string // digest of a portal session or of a client's (Center.TokenSession)
 	Account       string
 	PermissionSet string // its name
 }
@@ -89,34 +89,40 @@ func (c *Center) refusedByBroker(ctx context.Context, by audit.Actor, choice Rol
 	return c.Refuse(ctx, by, "Federate", choice.subject(), err)
 }
 
-// federate checks in one transaction with its event that the session is open and the role the user's.
+// federate checks in one transaction with its event that the session is open and the role the user's. Doors need not ask before whose session it is.
 func (c *Center) federate(ctx context.Context, by audit.Actor, choice RoleChoice) (request RoleRequest, err error) {
-	err = c.change(ctx, by, "Federate", func(tx Tx) (string, error) {
-		subject := choice.subject()
-		s, err := openSession(tx, choice.Session, c.now(), PortalSession, ClientSession)
-		if err != nil {
-			return subject, err
+	err = c.changeBy(ctx, &by, "Federate", func(tx Tx) (string, error) {
+		request, err = c.roleRequest(tx, choice)
+		if request.SessionName != "" {
+			by.Name = request.SessionName
 		}
-		u, err := tx.User(s.UserID)
-		if err != nil {
-			return subject, orRefuse(err, UserNotFound, string(s.UserID))
-		}
-		if !u.Active {
-			return subject, &Error{Code: UserDisabled, Subject: u.UserName}
-		}
-		role, err := tx.RoleOf(u.ID, choice.Account, choice.PermissionSet)
-		if errors.Is(err, ErrNoRow) {
-			return subject, &Error{Code: RoleNotAssigned, Subject: subject}
-		}
-		if err != nil {
-			return subject, err
-		}
-		if role.Account.Suspended {
-			return subject, &Error{Code: AccountSuspended, Subject: subject}
-		}
-		request = RoleRequest{role, u.UserName, role.PermissionSet.SessionDuration, nil}
-		request.Tags, err = c.accessTags(tx, u, s)
-		return subject, err
+		return choice.subject(), err
 	})
+	return request, err
+}
+
+// roleRequest is what a broker needs to open a role, if the session may.
+func (c *Center) roleRequest(r Reader, choice RoleChoice) (request RoleRequest, err error) {
+	s, err := openSession(r, choice.Session, c.now(), PortalSession, ClientSession)
+	if err != nil {
+		return request, err
+	}
+	u, err := s.user(r)
+	request.SessionName = u.UserName
+	if err != nil {
+		return request, err
+	}
+	role, err := r.RoleOf(u.ID, choice.Account, choice.PermissionSet)
+	if errors.Is(err, ErrNoRow) {
+		return request, &Error{Code: RoleNotAssigned, Subject: choice.subject()}
+	}
+	if err != nil {
+		return request, err
+	}
+	if role.Account.Suspended {
+		return request, &Error{Code: AccountSuspended, Subject: choice.subject()}
+	}
+	request.Role, request.Duration = role, role.PermissionSet.SessionDuration
+	request.Tags, err = c.accessTags(r, u, s)
 	return request, err
 }

@@ -28,58 +28,61 @@ type Handler struct {
 // tokenHeader carries the access token.
 const tokenHeader = "X-Amz-Sso_bearer_token" // #nosec G101 -- a name
 
-// request is one call of a signed-in user.
+// request is one call with an access token.
 type request struct {
 	*http.Request
 	query url.Values
 	token string
-	user  center.User
-
-	session string // digest
+	user  center.User // of operations that must know before they begin
 }
 
 // Mount adds the door to mux.
 func (h *Handler) Mount(mux *http.ServeMux) {
 	for pattern, fn := range map[string]func(request) (any, error){
-		"GET /assignment/accounts":    h.listAccounts,
-		"GET /assignment/roles":       h.listRoles,
+		"GET /assignment/accounts":    h.ofUser(h.listAccounts),
+		"GET /assignment/roles":       h.ofUser(h.listRoles),
 		"GET /federation/credentials": h.credentials,
-		"POST /logout":                h.logout,
+		"POST /logout":                h.ofUser(h.logout),
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			out, err := h.call(r, fn)
-			status := http.StatusOK
-			if err != nil {
-				answer := Answer(err)
-				if answer.Status >= http.StatusInternalServerError {
-					h.Log.ErrorContext(r.Context(), "operation failed", "path", r.URL.Path, "request_id", web.RequestID(r), "error", err)
-				}
-				status, out = answer.Status, map[string]string{"message": answer.Message, "__type": answer.Code}
-				w.Header().Set("X-Amzn-Errortype", answer.Code)
+			in := request{Request: r, query: r.URL.Query(), token: r.Header.Get(tokenHeader)}
+			out, err := any(nil), error(invalid("the header x-amz-sso_bearer_token is missing"))
+			if in.token != "" {
+				out, err = fn(in)
 			}
-			w.Header().Set("X-Amzn-Requestid", web.RequestID(r))
-			if out == nil {
-				w.WriteHeader(status)
-				return
-			}
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(status)
-			_ = json.NewEncoder(w).Encode(out) // the client has gone away
+			h.answer(w, r, out, err)
 		})
 	}
 }
 
-func (h *Handler) call(r *http.Request, fn func(request) (any, error)) (any, error) {
-	in := request{Request: r, query: r.URL.Query(), token: r.Header.Get(tokenHeader)}
-	if in.token == "" {
-		return nil, invalid("the header x-amz-sso_bearer_token is missing")
-	}
-	user, session, err := h.Center.TokenUser(r.Context(), in.token)
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, out any, err error) {
+	status := http.StatusOK
 	if err != nil {
-		return nil, err
+		answer := Answer(err)
+		if answer.Status >= http.StatusInternalServerError {
+			h.Log.ErrorContext(r.Context(), "operation failed", "path", r.URL.Path, "request_id", web.RequestID(r), "error", err)
+		}
+		status, out = answer.Status, map[string]string{"message": answer.Message, "__type": answer.Code}
+		w.Header().Set("X-Amzn-Errortype", answer.Code)
 	}
-	in.user, in.session = user, session.Digest
-	return fn(in)
+	w.Header().Set("X-Amzn-Requestid", web.RequestID(r))
+	if out == nil {
+		w.WriteHeader(status)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(out) // the client has gone away
+}
+
+// ofUser looks up whose token it is first.
+func (h *Handler) ofUser(fn func(request) (any, error)) func(request) (any, error) {
+	return func(r request) (out any, err error) {
+		if r.user, err = h.Center.TokenUser(r.Context(), r.token); err != nil {
+			return nil, err
+		}
+		return fn(r)
+	}
 }
 
 func (r request) actor() audit.Actor {
@@ -215,7 +218,11 @@ func (h *Handler) credentials(r request) (any, error) {
 	if id == "" || name == "" {
 		return nil, invalid("account_id and role_name are required")
 	}
-	c, err := h.Center.RoleCredentials(r.Context(), r.actor(), h.Broker, center.RoleChoice{Session: r.session, Account: id, PermissionSet: name})
+	session, err := h.Center.TokenSession(r.token)
+	if err != nil {
+		return nil, err
+	}
+	c, err := h.Center.RoleCredentials(r.Context(), r.actor(), h.Broker, center.RoleChoice{Session: session, Account: id, PermissionSet: name})
 	return credentialsOutput{credentials{c.AccessKeyID, c.SecretAccessKey.Reveal(), c.SessionToken.Reveal(), c.Expiration.UnixMilli()}}, err
 }
 

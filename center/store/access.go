@@ -24,6 +24,10 @@ func (t tx) PutAccount(v center.Account) error {
 const holders = `(SELECT CAST(? AS TEXT) UNION ALL SELECT g.id FROM memberships m JOIN user_groups g ON g.seq = m.group_seq
 	WHERE m.user_seq = (SELECT seq FROM users WHERE id = ?))`
 
+// heldBy says of an assignment x that a user, whose id is the parameter twice, has it: from the few who hold a role to the user, not from all of the user's groups.
+const heldBy = `(x.principal_id = ? OR EXISTS (SELECT 1 FROM user_groups g JOIN memberships m ON m.group_seq = g.seq AND m.user_seq = (SELECT seq FROM users WHERE id = ?)
+	WHERE g.id = x.principal_id))`
+
 func (t tx) AccountsOf(q center.AccessQuery) ([]center.Account, error) {
 	w := &sqldb.Where{}
 	w.And(`id IN (SELECT account_id FROM assignments WHERE principal_id IN `+holders+`)`, string(q.User), string(q.User))
@@ -45,16 +49,14 @@ func (t tx) AccountsOf(q center.AccessQuery) ([]center.Account, error) {
 
 func (t tx) RolesOf(user center.UserID, account string) ([]center.PermissionSet, error) {
 	w := &sqldb.Where{}
-	w.And(`arn IN (SELECT permission_set FROM assignments WHERE account_id = ? AND principal_id IN `+holders+`)`, account, string(user), string(user))
+	w.And(`arn IN (SELECT x.permission_set FROM assignments x WHERE x.account_id = ? AND `+heldBy+`)`, account, string(user), string(user))
 	return list[center.PermissionSet](t, `SELECT doc FROM permission_sets`+w.Text()+` ORDER BY name`, w.Args...)
 }
 
 func (t tx) RoleOf(user center.UserID, account, permissionSet string) (role center.Role, err error) {
 	w := &sqldb.Where{}
 	w.And(`p.name = ? AND a.id = ?`, permissionSet, account)
-	// From the few who hold this role to the user, not from all of the user's groups.
-	w.And(`EXISTS (SELECT 1 FROM assignments x WHERE x.account_id = a.id AND x.permission_set = p.arn AND (x.principal_id = ? OR EXISTS (
-		SELECT 1 FROM user_groups g JOIN memberships m ON m.group_seq = g.seq AND m.user_seq = (SELECT seq FROM users WHERE id = ?) WHERE g.id = x.principal_id)))`, string(user), string(user))
+	w.And(`EXISTS (SELECT 1 FROM assignments x WHERE x.account_id = a.id AND x.permission_set = p.arn AND `+heldBy+`)`, string(user), string(user))
 	var set, in string
 	err = t.Row(`SELECT p.doc, a.doc, r.role_name FROM permission_sets p JOIN provisioned r ON r.permission_set = p.arn JOIN accounts a ON a.id = r.account_id`+w.Text(), w.Args,
 		&set, &in, &role.RoleName)
