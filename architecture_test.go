@@ -35,6 +35,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"center/portal", "audit authn center saml web"},
 	{"center/console", "adminapi audit awsapi center center/awsdoor center/iam saml web"},
 	{"center/broker", "authn center saml"},
+	{"center/organizations", "center"},
 	{"center/iam", "center center/broker saml"},
 	{"tenant/graphserver", "audit authn graph saml tenant web"},
 	{"tenant/oauth", "audit tenant web"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 )
@@ -14,8 +15,23 @@ type Account struct {
 	ID        string // 12 digits
 	Name      string
 	Email     string
-	Suspended bool // closed or suspended at AWS: it is shown, but no role is opened in it
+	Suspended bool   // closed or suspended at AWS, or gone from the organization: it is shown, but no role is opened in it
+	Units     []Unit `json:",omitempty"` // the root and the organizational units that it is in, from the root down
+	Tags      []Tag  `json:",omitempty"` // in the order of their keys
+	Imported  bool   `json:",omitempty"` // from an organization, which it is kept in step with
 }
+
+// Unit is an organizational unit, or the root of an organization.
+type Unit struct{ ID, Name string }
+
+// equal compares all there is of two accounts.
+func (a Account) equal(b Account) bool {
+	same := a.ID == b.ID && a.Name == b.Name && a.Email == b.Email && a.Suspended == b.Suspended && a.Imported == b.Imported
+	return same && slices.Equal(a.Units, b.Units) && slices.Equal(a.Tags, b.Tags)
+}
+
+// maxUnits bounds how deep an account lies: the root and five levels. Source: AWS Organizations, quotas.
+const maxUnits = 6
 
 // MaxAccounts bounds the accounts of an instance. Source: user guide, quotas.
 const MaxAccounts = 7000
@@ -29,6 +45,7 @@ func (c *Center) PutAccount(ctx context.Context, by audit.Actor, a Account) erro
 
 // PutAccounts adds or changes accounts, all or none of them.
 func (c *Center) PutAccounts(ctx context.Context, by audit.Actor, accounts []Account) error {
+	defer c.wakeRules()
 	return c.change(ctx, by, "PutAccount", func(tx Tx) (string, error) {
 		subject := fmt.Sprintf("%d accounts", len(accounts))
 		for _, a := range accounts {
@@ -36,6 +53,10 @@ func (c *Center) PutAccounts(ctx context.Context, by audit.Actor, accounts []Acc
 				subject = a.ID
 			}
 			if err := a.check(); err != nil {
+				return a.ID, err
+			}
+			var err error
+			if a.Tags, err = withTags(nil, a.Tags); err != nil {
 				return a.ID, err
 			}
 			if err := tx.PutAccount(a); err != nil {
@@ -56,6 +77,14 @@ func (a Account) check() error {
 	}
 	if a.Name == "" {
 		return &Error{Code: MissingValue, Field: "Name", Subject: a.ID}
+	}
+	if len(a.Units) > maxUnits {
+		return &Error{Code: InvalidValue, Field: "OrganizationalUnits", Subject: a.ID, Detail: "deeper than six"}
+	}
+	for _, u := range a.Units {
+		if err := errors.Join(checkText("OrganizationalUnits", u.ID, 128), checkText("OrganizationalUnits", u.Name, 128)); err != nil {
+			return err
+		}
 	}
 	return errors.Join(checkText("Name", a.Name, 128), checkText("Email", a.Email, 254))
 }

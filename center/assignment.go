@@ -86,28 +86,45 @@ const requestsKept = 30 * 24 * time.Hour
 func (c *Center) CreateAssignment(ctx context.Context, by audit.Actor, a Assignment) (AssignmentRequest, error) {
 	request := AssignmentRequest{ID: c.NewID(), Kind: Creation, Assignment: a, CreatedAt: c.now()}
 	err := c.change(ctx, by, "CreateAccountAssignment", func(tx Tx) (string, error) {
-		request.Status = Succeeded
-		set, err := checkAssignment(tx, a)
-		if err != nil {
+		if err := c.assign(tx, &request); err != nil {
 			return a.subject(), err
 		}
-		if err := checkGroups(tx, a); err != nil {
-			return a.subject(), err
+		origins, err := tx.OriginsOf(a)
+		if err == nil && len(origins) > 0 {
+			err = tx.PutOrigin(byHand, a)
 		}
-		_, err = tx.Provisioned(a.AccountID, a.PermissionSetARN)
-		switch {
-		case errors.Is(err, ErrNoRow) && c.Roles != nil:
-			request.Status = InProgress
-			return a.subject(), errors.Join(c.queueNewRole(tx, a.AccountID, set, request.ID), tx.PutAssignmentRequest(request))
-		case errors.Is(err, ErrNoRow):
-			if err = roomForRole(tx, a.AccountID); err == nil {
-				err = tx.PutProvisioned(Provisioned{AccountID: a.AccountID, PermissionSetARN: set.ARN, Revision: set.Revision, RoleName: set.newRoleName()})
-			}
-		}
-		return a.subject(), errors.Join(err, tx.PutAssignment(a), tx.PutAssignmentRequest(request))
+		return a.subject(), err
 	})
 	c.wakeRoleWorkers()
 	return request, err
+}
+
+// assign does what a request for an assignment asks for, at once or by a job that the request waits for. A refusal comes before anything is written.
+func (c *Center) assign(tx Tx, request *AssignmentRequest) error {
+	a := request.Assignment
+	request.Status = Succeeded
+	set, err := checkAssignment(tx, a)
+	if err != nil {
+		return err
+	}
+	if err := checkGroups(tx, a); err != nil {
+		return err
+	}
+	_, err = tx.Provisioned(a.AccountID, a.PermissionSetARN)
+	switch {
+	case errors.Is(err, ErrNoRow) && c.Roles != nil:
+		if err := c.queueNewRole(tx, a.AccountID, set, request.ID); err != nil {
+			return err
+		}
+		request.Status = InProgress
+		return tx.PutAssignmentRequest(*request)
+	case errors.Is(err, ErrNoRow):
+		if err := roomForRole(tx, a.AccountID); err != nil {
+			return err
+		}
+		err = tx.PutProvisioned(Provisioned{AccountID: a.AccountID, PermissionSetARN: set.ARN, Revision: set.Revision, RoleName: set.newRoleName()})
+	}
+	return errors.Join(err, tx.PutAssignment(a), tx.PutAssignmentRequest(*request))
 }
 
 // Quotas of assignments. Source: user guide, quotas.
@@ -172,26 +189,43 @@ func (c *Center) DeleteAssignment(ctx context.Context, by audit.Actor, a Assignm
 	request := AssignmentRequest{ID: c.NewID(), Kind: Deletion, Assignment: a, CreatedAt: c.now()}
 	err := c.change(ctx, by, "DeleteAccountAssignment", func(tx Tx) (string, error) {
 		request.Status, request.FailureReason = Succeeded, ""
-		there, err := tx.Assignments(AssignmentQuery{AccountID: a.AccountID, PermissionSetARN: a.PermissionSetARN, Limit: 2})
-		if err != nil {
-			return a.subject(), err
-		}
-		found, err := tx.Assignments(AssignmentQuery{AccountID: a.AccountID, PermissionSetARN: a.PermissionSetARN, PrincipalType: a.PrincipalType, PrincipalID: a.PrincipalID, Limit: 1})
+		origins, err := tx.OriginsOf(a)
 		switch {
 		case err != nil:
 			return a.subject(), err
-		case len(found) == 0 && c.Roles != nil:
-			return a.subject(), c.retireAgain(tx, &request)
-		case len(found) == 0:
-			request.Status, request.FailureReason = Failed, noAssignment
-			return a.subject(), tx.PutAssignmentRequest(request)
-		case len(there) == 1:
-			err = c.retireRole(tx, &request)
+		case len(origins) == 0:
+			return a.subject(), c.unassign(tx, &request)
+		case origins[0] == byHand: // it stays, since rules want it too
+			return a.subject(), errors.Join(tx.DeleteOrigin(byHand, a), tx.PutAssignmentRequest(request))
 		}
-		return a.subject(), errors.Join(err, tx.DeleteAssignment(a), tx.PutAssignmentRequest(request))
+		request.Status, request.FailureReason = Failed, "Received a 409 status error: The assignment follows the assignment rule "+origins[0]+". Delete the rule, or move the account out of it."
+		return a.subject(), tx.PutAssignmentRequest(request)
 	})
 	c.wakeRoleWorkers()
 	return request, err
+}
+
+// unassign does what a request to take an assignment back asks for. Where there is none the request fails.
+func (c *Center) unassign(tx Tx, request *AssignmentRequest) error {
+	a := request.Assignment
+	request.Status, request.FailureReason = Succeeded, ""
+	there, err := tx.Assignments(AssignmentQuery{AccountID: a.AccountID, PermissionSetARN: a.PermissionSetARN, Limit: 2})
+	if err != nil {
+		return err
+	}
+	found, err := tx.Assignments(AssignmentQuery{AccountID: a.AccountID, PermissionSetARN: a.PermissionSetARN, PrincipalType: a.PrincipalType, PrincipalID: a.PrincipalID, Limit: 1})
+	switch {
+	case err != nil:
+		return err
+	case len(found) == 0 && c.Roles != nil:
+		return c.retireAgain(tx, request)
+	case len(found) == 0:
+		request.Status, request.FailureReason = Failed, noAssignment
+		return tx.PutAssignmentRequest(*request)
+	case len(there) == 1:
+		err = c.retireRole(tx, request)
+	}
+	return errors.Join(err, tx.DeleteAssignment(a), tx.PutAssignmentRequest(*request))
 }
 
 const noAssignment = "Received a 404 status error: Assignment not found."

@@ -32,7 +32,13 @@ type Center struct {
 	Mailer Mailer     // nil: no mail can be sent
 	Roles  RoleKeeper // nil: roles are made in IAM by others, or nowhere. It is set before the center is served
 
+	// Organization is kept in step with every OrganizationEach; nil: accounts are imported by hand. Both are set before the center is served.
+	Organization     Organization
+	OrganizationEach time.Duration
+
 	roleWork                chan struct{}
+	ruleWork                chan struct{}
+	organizationWork        chan struct{}
 	remembered              remembered
 	users                   rememberedUsers
 	relyingParty            *authn.RelyingParty // nil where browsers have no WebAuthn
@@ -78,7 +84,8 @@ type Config struct {
 // Open reads the instance from the store, or makes it when the store is empty.
 func Open(ctx context.Context, cfg Config) (*Center, error) {
 	c := &Center{Store: cfg.Store, Sealer: cfg.Sealer, Log: cfg.Log, URL: cfg.URL, Now: cfg.Now, NewID: newID, Mailer: cfg.Mailer,
-		relyingParty: authn.NewRelyingParty(cfg.URL, "Gatehouse"), inBackground: make(chan struct{}, maxBackground), roleWork: make(chan struct{}, roleWorkers)}
+		relyingParty: authn.NewRelyingParty(cfg.URL, "Gatehouse"), inBackground: make(chan struct{}, maxBackground), roleWork: make(chan struct{}, roleWorkers+1),
+		ruleWork: make(chan struct{}, 1), organizationWork: make(chan struct{}, 1)}
 	if c.Now == nil {
 		c.Now = time.Now
 	}

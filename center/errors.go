@@ -124,6 +124,11 @@ const (
 	AccountSuspended              Code = "account-suspended"
 	BrokerRefused                 Code = "aws-refused"
 	BrokerUnavailable             Code = "aws-unavailable"
+	AssignmentRuleNotFound        Code = "assignment-rule-not-found"
+	AssignmentRuleTaken           Code = "assignment-rule-taken"
+	OrganizationOff               Code = "organization-off"
+	OrganizationBusy              Code = "organization-busy"
+	OrganizationShrunk            Code = "organization-shrunk"
 	RolesNotKept                  Code = "roles-not-kept"
 	RoleRefused                   Code = "iam-refused"
 	RoleUnavailable               Code = "iam-unavailable"
@@ -232,6 +237,11 @@ var Reasons = map[Code]Reason{
 	SlowDown:                      {Quota, "requests come too fast", "wait a little before the next one"},
 	GrantTypeUnsupported:          {Invalid, "there is no such grant type here", "use a device code, an authorization code or a refresh token"},
 	BrokerRefused:                 {Denied, "AWS has refused to open the role", "see the event's detail; most often the account's SAML provider or role does not trust this center yet"},
+	AssignmentRuleNotFound:        {NotFound, "there is no such assignment rule", "list them with gatehouse rules list"},
+	AssignmentRuleTaken:           {Conflict, "there is such an assignment rule already", "nothing is to be done"},
+	OrganizationOff:               {Conflict, "this center does not read an organization", "start it with --organizations, or import accounts with gatehouse accounts import"},
+	OrganizationBusy:              {Conflict, "the organization is being read already", "wait until that has ended"},
+	OrganizationShrunk:            {Conflict, "more than half of the accounts have gone from the organization", "see whether the right organization was read; if so, run gatehouse accounts sync --force"},
 	RolesNotKept:                  {Conflict, "this center does not keep roles in IAM", "start it with --provisioning-role, or make the roles with gatehouse roles template"},
 	RoleRefused:                   {Denied, "IAM has refused a change of a role", "see the detail; most often this center may not assume its role in the account, or a policy that the permission set names is not there"},
 	RoleUnavailable:               {Unavailable, "IAM has not answered", "it is tried again by itself; if it goes on, look at this machine's way to the internet and at AWS's health page"},

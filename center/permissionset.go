@@ -254,7 +254,7 @@ func (c *Center) DetachCustomerPolicy(ctx context.Context, by audit.Actor, arn s
 	})
 }
 
-// DeletePermissionSet removes a permission set that is not assigned anywhere and not about to be; otherwise it fails with PermissionSetInUse.
+// DeletePermissionSet removes a permission set that is not assigned anywhere, not about to be, and named by no rule; otherwise it fails with PermissionSetInUse.
 func (c *Center) DeletePermissionSet(ctx context.Context, by audit.Actor, arn string) error {
 	return c.change(ctx, by, "DeletePermissionSet", func(tx Tx) (string, error) {
 		if _, err := tx.PermissionSet(arn); err != nil {
@@ -268,7 +268,12 @@ func (c *Center) DeletePermissionSet(ctx context.Context, by audit.Actor, arn st
 		if err != nil {
 			return arn, err
 		}
-		if len(used)+len(making) > 0 {
+		rules, err := tx.AssignmentRules()
+		if err != nil {
+			return arn, err
+		}
+		ruled := slices.ContainsFunc(rules, func(r AssignmentRule) bool { return r.PermissionSetARN == arn })
+		if len(used)+len(making) > 0 || ruled {
 			return arn, &Error{Code: PermissionSetInUse, Subject: arn}
 		}
 		return arn, tx.DeletePermissionSet(arn)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -153,37 +152,6 @@ func (c *Center) wakeRoleWorkers() {
 		case c.roleWork <- struct{}{}:
 		default:
 			return // all will look
-		}
-	}
-}
-
-// RunRoles works on roles in IAM until ctx ends. Any number of processes may do so.
-func (c *Center) RunRoles(ctx context.Context) {
-	var all sync.WaitGroup
-	defer all.Wait()
-	all.Go(func() { c.repeat(ctx, "compare a role with IAM", c.CheckRole) })
-	for range roleWorkers {
-		all.Go(func() { c.repeat(ctx, "work on a role", c.WorkOnRole) })
-	}
-}
-
-// repeat calls once until ctx ends, and waits when there was nothing to do.
-func (c *Center) repeat(ctx context.Context, what string, once func(context.Context) (bool, error)) {
-	tick := time.NewTicker(rolePoll)
-	defer tick.Stop()
-	for {
-		worked, err := once(ctx)
-		if err != nil && ctx.Err() == nil {
-			c.Log.ErrorContext(ctx, what, "error", err)
-		}
-		if worked && err == nil {
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		case <-c.roleWork:
 		}
 	}
 }

@@ -76,6 +76,12 @@ type Reader interface {
 	Assignments(AssignmentQuery) ([]Assignment, error)
 	AssignmentRequest(id string) (AssignmentRequest, error)
 	AssignmentRequests(AssignmentRequestQuery) ([]AssignmentRequest, error)
+	AssignmentRule(id string) (AssignmentRule, error)
+	AssignmentRules() ([]AssignmentRule, error)
+	// AccountsOfRule returns where a rule has assigned, and OriginsOf which rules want an assignment; "" is somebody who made it by hand as well.
+	AccountsOfRule(rule string) ([]string, error)
+	OriginsOf(Assignment) ([]string, error)
+	OrganizationImport() (OrganizationImport, error)
 	RoleJob(roleName string) (RoleJob, error)
 	// NextRoleJob is the one that has been due for longest, in an account where none is being worked on.
 	NextRoleJob(now time.Time) (RoleJob, error)
@@ -159,6 +165,11 @@ type Tx interface {
 	// MarkProvisioned notes the revision that a permission set is provisioned with, in one account or ("") in all where it is.
 	MarkProvisioned(permissionSet, account string, revision int64) error
 	DeleteProvisioned(account, permissionSet string) error
+	PutAssignmentRule(AssignmentRule) error
+	DeleteAssignmentRule(id string) error
+	PutOrigin(rule string, a Assignment) error
+	DeleteOrigin(rule string, a Assignment) error
+	PutOrganizationImport(OrganizationImport) error
 	PutRoleJob(RoleJob) error
 	DeleteRoleJob(roleName string) error
 	// QueueRoles makes a job for a permission set's roles, in one account or ("") in all where it is provisioned, which a request waits for. It returns how many.

@@ -36,6 +36,7 @@ func Store(t *testing.T, open func(t *testing.T) center.Store) {
 		{"assignments and their requests are selected by every field", assignments},
 		{"access comes by users and groups, in pages, with its roles", access},
 		{"work on roles is queued, taken one at a time in an account, and waited for", roleJobs},
+		{"rules want assignments, and somebody by hand", assignmentRules},
 		{"applications, token issuers and settings round trip", applications},
 		{"what has expired is removed and nothing else", expiry},
 		{"events come newest first and by request", events},

@@ -82,3 +82,31 @@ func roleJobs(t *testing.T, s center.Store) {
 		return err
 	})
 }
+
+// assignmentRules checks rules, which rule wants which assignment, and how far the import of an organization has come.
+func assignmentRules(t *testing.T, s center.Store) {
+	mine := center.Assignment{AccountID: "111122223333", PermissionSetARN: "ps1", PrincipalType: center.PrincipalUser, PrincipalID: "u1"}
+	other := mine
+	other.AccountID = "222233334444"
+	update(t, s, func(tx center.Tx) error {
+		return errors.Join(tx.PutAssignmentRule(center.AssignmentRule{ID: "r1", Unit: "ou-1"}), tx.PutAssignmentRule(center.AssignmentRule{ID: "r2", Tag: &center.Tag{Key: "k", Value: "v"}}),
+			tx.PutOrigin("r1", mine), tx.PutOrigin("r1", mine), tx.PutOrigin("", mine), tx.PutOrigin("r1", other), tx.PutOrganizationImport(center.OrganizationImport{Read: 5}))
+	})
+	update(t, s, func(tx center.Tx) error {
+		return errors.Join(tx.DeleteAssignmentRule("r2"), tx.DeleteOrigin("r1", other))
+	})
+	view(t, s, func(r center.Reader) error {
+		rules, e1 := r.AssignmentRules()
+		one, e2 := r.AssignmentRule("r1")
+		accounts, e3 := r.AccountsOfRule("r1")
+		origins, e4 := r.OriginsOf(mine)
+		none, e5 := r.OriginsOf(other)
+		o, e6 := r.OrganizationImport()
+		if len(rules) != 1 || one.Unit != "ou-1" || !slices.Equal(accounts, []string{mine.AccountID}) || !slices.Equal(origins, []string{"", "r1"}) || len(none) != 0 || o.Read != 5 {
+			t.Errorf("read back %v, %v, %v, %q, %v, %v", rules, one, accounts, origins, none, o)
+		}
+		_, err := r.AssignmentRule("r2")
+		wantNoRow(t, "a deleted rule", err)
+		return errors.Join(e1, e2, e3, e4, e5, e6)
+	})
+}

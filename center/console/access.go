@@ -1,59 +1,15 @@
 package console
 
 import (
-	"context"
+	"cmp"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
-	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/audit"
-	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
-	"github.com/gatehouse-id/gatehouse/center/awsdoor"
 )
-
-func accounts(p page) error {
-	list, err := p.h.Center.Accounts(p.Context())
-	if err != nil {
-		return err
-	}
-	return p.Render("accounts", "AWS accounts", "/console/accounts", list)
-}
-
-func (h *Handler) listAccounts(ctx context.Context, _ awsapi.Caller, _ adminapi.None) (adminapi.Accounts, error) {
-	list, err := h.Center.Accounts(ctx)
-	out := adminapi.Accounts{Accounts: []adminapi.Account{}}
-	for _, a := range list {
-		status := adminapi.AccountActive
-		if a.Suspended {
-			status = adminapi.AccountSuspended
-		}
-		out.Accounts = append(out.Accounts, adminapi.Account{ID: a.ID, Name: a.Name, Email: a.Email, Status: status})
-	}
-	return out, err
-}
-
-func (h *Handler) putAccounts(ctx context.Context, who awsapi.Caller, in adminapi.Accounts) (adminapi.None, error) {
-	if n := len(in.Accounts); n < 1 || n > adminapi.MaxAccountsAtOnce {
-		return adminapi.None{}, &center.Error{Code: center.InvalidValue, Field: "Accounts", Detail: "want 1 to 100 accounts"}
-	}
-	var list []center.Account
-	for _, a := range in.Accounts {
-		if a.Status != "" && a.Status != adminapi.AccountActive && a.Status != adminapi.AccountSuspended {
-			return adminapi.None{}, &center.Error{Code: center.InvalidValue, Field: "Status", Subject: a.ID, Detail: "want ACTIVE or SUSPENDED"}
-		}
-		list = append(list, center.Account{ID: a.ID, Name: a.Name, Email: a.Email, Suspended: a.Status == adminapi.AccountSuspended})
-	}
-	return adminapi.None{}, h.Center.PutAccounts(ctx, awsdoor.Actor(who), list)
-}
-
-func putAccount(p page) error {
-	a := center.Account{ID: p.PostFormValue("id"), Name: p.PostFormValue("name"), Email: p.PostFormValue("email"), Suspended: p.PostFormValue("suspended") != ""}
-	if err := p.h.Center.PutAccount(p.Context(), p.by, a); err != nil {
-		return err
-	}
-	return p.Done("/console/accounts", "The account is saved.")
-}
 
 func permissionSets(p page) error {
 	list, err := p.h.Center.PermissionSets(p.Context(), center.PermissionSetQuery{})
@@ -94,9 +50,18 @@ type assignmentLine struct {
 	Account, Set, Subject string
 }
 
+// ruleLine is a rule with names.
+type ruleLine struct {
+	Rule                center.AssignmentRule
+	Where, Set, Subject string
+}
+
 type assignmentsData struct {
 	Lines    []assignmentLine
+	Rules    []ruleLine
 	Accounts []center.Account
+	Units    []center.Unit // in which there are accounts
+	Tags     []center.Tag  // that accounts have
 	Sets     []center.PermissionSet
 }
 
@@ -128,7 +93,36 @@ func assignments(p page) error {
 		}
 		d.Lines = append(d.Lines, assignmentLine{a, names[a.AccountID], names[a.PermissionSetARN], names[a.PrincipalID]})
 	}
+	d.Units, d.Tags = places(d.Accounts)
+	for _, u := range d.Units {
+		names[u.ID] = u.Name
+	}
+	rules, err := c.AssignmentRules(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range rules {
+		subject, err := p.principalName(center.Assignment{PrincipalType: r.PrincipalType, PrincipalID: r.PrincipalID})
+		if err != nil {
+			return err
+		}
+		d.Rules = append(d.Rules, ruleLine{r, names[r.Unit], names[r.PermissionSetARN], subject})
+	}
 	return p.Render("assignments", "Assignments", "/console/assignments", d)
+}
+
+// places lists the units that accounts are in and the tags that they have, each once, in the order of their names.
+func places(accounts []center.Account) (units []center.Unit, tags []center.Tag) {
+	for _, a := range accounts {
+		units, tags = append(units, a.Units...), append(tags, a.Tags...)
+	}
+	slices.SortFunc(units, func(a, b center.Unit) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
+	})
+	slices.SortFunc(tags, func(a, b center.Tag) int {
+		return cmp.Or(strings.Compare(a.Key, b.Key), strings.Compare(a.Value, b.Value))
+	})
+	return slices.Compact(units), slices.Compact(tags)
 }
 
 func (p page) principalName(a center.Assignment) (string, error) {
@@ -161,6 +155,9 @@ func createAssignment(p page) error {
 			return err
 		}
 		a.PrincipalID = string(u.ID)
+	}
+	if strings.Contains(a.AccountID, ":") {
+		return createRule(p, a.AccountID, a)
 	}
 	if _, err := p.h.Center.CreateAssignment(p.Context(), p.by, a); err != nil {
 		return err

@@ -166,6 +166,8 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"GET /console/assignments":                                assignments,
 		"POST /console/assignments":                               createAssignment,
 		"POST /console/assignments/delete":                        deleteAssignment,
+		"POST /console/rules/delete":                              deleteRule,
+		"POST /console/accounts/organization":                     readOrganization,
 		"GET /console/access-keys":                                accessKeys,
 		"POST /console/access-keys":                               createKey,
 		"POST /console/access-keys/{id}/status":                   setKeyStatus,

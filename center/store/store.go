@@ -109,18 +109,20 @@ func rows[T any](t tx, query string, args []any, fields func(*T) []any) (all []T
 
 // Small nouns without columns of their own live in the table documents, by kind.
 const (
-	kindInstance      = "instance"
-	kindSource        = "identity-source"
-	kindTenant        = "provisioning-tenant"
-	kindAccessKey     = "access-key"
-	kindAdministrator = "administrator"
-	kindPassword      = "password"
-	kindSignIn        = "sign-in-settings"
-	kindRequestKey    = "request-key"
-	kindFederationKey = "federation-key"
-	kindInstanceSet   = "instance-settings"
-	kindApplication   = "application"
-	kindTokenIssuer   = "trusted-token-issuer" // #nosec G101 -- a kind of document
+	kindInstance       = "instance"
+	kindSource         = "identity-source"
+	kindTenant         = "provisioning-tenant"
+	kindAccessKey      = "access-key"
+	kindAdministrator  = "administrator"
+	kindPassword       = "password"
+	kindSignIn         = "sign-in-settings"
+	kindRequestKey     = "request-key"
+	kindFederationKey  = "federation-key"
+	kindInstanceSet    = "instance-settings"
+	kindAssignmentRule = "assignment-rule"
+	kindOrganization   = "organization-import"
+	kindApplication    = "application"
+	kindTokenIssuer    = "trusted-token-issuer" // #nosec G101 -- a kind of document
 )
 
 const theOnly = "" // the id of a noun that exists once

@@ -2,14 +2,17 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -39,17 +42,13 @@ func (w *world) accountsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print(all, "ID\tNAME\tE-MAIL\tSTATUS", func(line func(...any)) {
-				for _, x := range all {
-					line(x.ID, x.Name, x.Email, x.Status)
-				}
-			})
+			return a.printAccounts(all)
 		},
 	}
 	var dryRun bool
 	bring := &cobra.Command{
 		Use: "import FILE", Short: "Add and change accounts by a file",
-		Long: `Reads accounts from CSV, whose first line names the columns id, name, email and status, or from what
+		Long: `Reads accounts from CSV, whose first line names the columns id, name, email, status and tags (key=value;key=value), or from what
 "aws organizations list-accounts" prints ("-": standard input). Accounts that are not in the file stay as they are.`,
 		Args: oneArg("a file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -65,8 +64,73 @@ func (w *world) accountsCommand() *cobra.Command {
 		},
 	}
 	bring.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would change")
-	cmd.AddCommand(list, bring)
+	cmd.AddCommand(list, bring, a.syncAccounts())
 	return cmd
+}
+
+// syncAccounts has a center that was started with --organizations read its organization now.
+func (a *administration) syncAccounts() *cobra.Command {
+	var dryRun, force bool
+	cmd := &cobra.Command{
+		Use: "sync", Short: "Read AWS Organizations now", Args: noArgs,
+		Long: `Has a center that was started with --organizations read the organization now instead of when its time comes: accounts, their
+organizational units and tags. Accounts that have gone from it are suspended, never deleted.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeout(cmd.Context(), time.Hour)
+			defer cancel()
+			if err := c.StartImport(ctx, dryRun, force); err != nil {
+				return err
+			}
+			bar := a.counter("accounts")
+			done := adminapi.Import{Running: true}
+			for done.Running {
+				if err := pause(ctx); err != nil {
+					return err
+				}
+				if done, err = c.LastImport(ctx); err != nil {
+					return err
+				}
+				_ = bar.Set(done.Read) // only a display
+			}
+			_ = bar.Finish()
+			if err := a.print(done.Changes, "CHANGE\tID\tNAME\tSTATUS", func(line func(...any)) {
+				for _, x := range done.Changes {
+					line(x.Change, x.Account.ID, x.Account.Name, x.Account.Status)
+				}
+			}); err != nil {
+				return err
+			}
+			if more := done.Total - len(done.Changes); more > 0 && !a.asJSON {
+				fmt.Fprintf(a.out, "and %d more\n", more)
+			}
+			if done.Error != "" {
+				return errors.New(done.Error)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would change")
+	cmd.Flags().BoolVar(&force, "force", false, "also when more than half of the accounts have gone from the organization")
+	return cmd
+}
+
+func (a *administration) printAccounts(all []adminapi.Account) error {
+	return a.print(all, "ID\tNAME\tE-MAIL\tSTATUS\tWHERE\tTAGS", func(line func(...any)) {
+		for _, x := range all {
+			var units, tags []string
+			for _, u := range x.OrganizationalUnits {
+				units = append(units, u.Name)
+			}
+			for _, t := range x.Tags {
+				tags = append(tags, t.Key+"="+t.Value)
+			}
+			line(x.ID, x.Name, x.Email, x.Status, strings.Join(units, "/"), strings.Join(tags, " "))
+		}
+	})
 }
 
 // accountChange is what an import does to one account.
@@ -86,10 +150,15 @@ func (a *administration) importAccounts(cmd *cobra.Command, c *adminapi.Client, 
 	}
 	changes, batch := []accountChange{}, []adminapi.Account{}
 	for _, x := range wanted {
-		switch was, ok := known[x.ID]; {
+		was, ok := known[x.ID]
+		x.OrganizationalUnits, x.Imported = was.OrganizationalUnits, was.Imported // which no file tells of
+		if x.Tags == nil {
+			x.Tags = was.Tags
+		}
+		switch {
 		case !ok:
 			changes = append(changes, accountChange{"add", x})
-		case was != x:
+		case !reflect.DeepEqual(was, x):
 			changes = append(changes, accountChange{"change", x})
 		default:
 			continue
@@ -167,7 +236,7 @@ func accountsOfCSV(data []byte) ([]adminapi.Account, error) {
 	}
 	for _, name := range []string{"id", "name"} {
 		if _, ok := column[name]; !ok {
-			return nil, fmt.Errorf("the first line must name the columns id and name, and may name email and status; %q is missing", name)
+			return nil, fmt.Errorf("the first line must name the columns id and name, and may name email, status and tags; %q is missing", name)
 		}
 	}
 	var accounts []adminapi.Account
@@ -182,7 +251,14 @@ func accountsOfCSV(data []byte) ([]adminapi.Account, error) {
 		if len(id) < 12 { // spreadsheets drop leading zeros
 			id = strings.Repeat("0", 12-len(id)) + id
 		}
-		accounts = append(accounts, adminapi.Account{ID: id, Name: of("name"), Email: of("email"), Status: strings.ToUpper(of("status"))})
+		a := adminapi.Account{ID: id, Name: of("name"), Email: of("email"), Status: strings.ToUpper(of("status"))}
+		for tag := range strings.SplitSeq(of("tags"), ";") {
+			if key, value, _ := strings.Cut(strings.TrimSpace(tag), "="); key != "" {
+				a.Tags = append(a.Tags, adminapi.Tag{Key: key, Value: value})
+			}
+		}
+		slices.SortFunc(a.Tags, func(x, y adminapi.Tag) int { return strings.Compare(x.Key, y.Key) })
+		accounts = append(accounts, a)
 	}
 	return accounts, nil
 }

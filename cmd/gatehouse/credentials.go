@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -16,6 +17,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/broker"
 	"github.com/gatehouse-id/gatehouse/center/iam"
+	"github.com/gatehouse-id/gatehouse/center/organizations"
 	"github.com/gatehouse-id/gatehouse/center/portal"
 )
 
@@ -27,13 +29,19 @@ const (
 )
 
 // credentialSettings say where the credentials of roles come from. The zero value is the sandbox.
-type credentialSettings struct{ from, signInURL, rolePath, provisioningRole, hub string }
+type credentialSettings struct {
+	from, signInURL, rolePath, provisioningRole, hub string
+	organizations                                    bool
+	organizationsEach                                time.Duration
+}
 
 func (s *credentialSettings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.from, "credentials", fromSandbox, "where credentials of roles come from: sandbox (this center's own, nothing at AWS), saml (accounts trust\nthis center as a SAML provider), or assume-role (from the AWS credentials of this machine)")
 	f.StringVar(&s.signInURL, "aws-sign-in", broker.SignInEndpoint, "where browsers sign in to the AWS console, with --credentials saml and assume-role")
 	f.StringVar(&s.provisioningRole, "provisioning-role", "", "name of a role in every account by which this center makes roles in IAM, such as OrganizationAccountAccessRole; the AWS\ncredentials of this machine must be allowed to assume it (default: the center makes none)")
 	f.StringVar(&s.hub, "hub-role", "", "ARN of the role that opens roles, which they trust, with --credentials assume-role (default: whose the AWS credentials of this machine are)")
+	f.BoolVar(&s.organizations, "organizations", false, "read the accounts of AWS Organizations, with units and tags, and keep in step with them; needs AWS credentials of the management account, or of one that administration is delegated to")
+	f.DurationVar(&s.organizationsEach, "organizations-every", time.Hour, "how often they are read")
 	f.StringVar(&s.rolePath, "role-path", "/", "path of the roles in IAM; begins and ends with a slash")
 }
 
@@ -45,6 +53,8 @@ func (s *credentialSettings) check() error {
 		return usageError{fmt.Errorf("--credentials %q: want sandbox, saml or assume-role", s.from)}
 	case !strings.HasPrefix(s.rolePath, "/") || !strings.HasSuffix(s.rolePath, "/"):
 		return usageError{fmt.Errorf("--role-path %q: want a path that begins and ends with a slash", s.rolePath)}
+	case s.organizations && s.organizationsEach < time.Minute:
+		return usageError{errors.New("--organizations-every: want a minute at least")}
 	case s.provisioningRole != "" && s.from == fromSandbox:
 		return usageError{errors.New("--provisioning-role: the sandbox opens no roles; want --credentials saml or assume-role")}
 	case err != nil || u.Scheme != "https" || u.Host == "":
@@ -102,6 +112,18 @@ func (s *credentialSettings) keepRoles(ctx context.Context, c *center.Center) er
 	clients := &iam.Clients{Config: settings, Own: aws.ToString(own.Account), Role: strings.TrimPrefix(s.provisioningRole, "/")}
 	c.Roles = &iam.Keeper{Center: c, Trust: trust, Client: clients.In}
 	return nil
+}
+
+// readOrganization has the center keep in step with its organization, where the settings say so. What keeps it from being read is shown with the import.
+func (s *credentialSettings) readOrganization(ctx context.Context, c *center.Center) error {
+	if !s.organizations {
+		return nil
+	}
+	settings, err := awsSettings(ctx, c)
+	if err == nil {
+		c.Organization, c.OrganizationEach = organizations.New(settings), s.organizationsEach
+	}
+	return err
 }
 
 // assumedRole is the ARN of a session, which names the role without its path.

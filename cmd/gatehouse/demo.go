@@ -131,6 +131,7 @@ func (d *demo) run(ctx context.Context) error {
 	}()
 	servers.Go(func() { d.jobs.Run(ctx) })
 	servers.Go(func() { sweep(ctx, d.center) })
+	servers.Go(func() { d.center.Run(ctx) })
 	state, failures, err := d.walk(ctx)
 	if err != nil {
 		return errors.Join(err, drain(failed))

@@ -115,7 +115,7 @@ Flags beat the environment, which beats the file.`,
 	root.PersistentFlags().String("config", "", "YAML file with settings, one flag name a line")
 	root.PersistentFlags().String("log-level", "", "debug, info, warn or error (default: info; error for demo)")
 	root.PersistentFlags().String("log-format", "", "text or json (default: text on a terminal, else json)")
-	root.AddCommand(w.demoCommand(), w.serveCommand(), w.tenantCommand(), w.connectCommand(), w.accountsCommand(), w.rolesCommand(), w.accessKeysCommand(), w.scimTokensCommand(), w.explainCommand(), w.identitySourceCommand(),
+	root.AddCommand(w.demoCommand(), w.serveCommand(), w.tenantCommand(), w.connectCommand(), w.accountsCommand(), w.rolesCommand(), w.rulesCommand(), w.accessKeysCommand(), w.scimTokensCommand(), w.explainCommand(), w.identitySourceCommand(),
 		w.backupCommand(), w.restoreCommand(), w.exportCommand(), w.importCommand(), w.checkCommand(), w.versionCommand())
 	return root
 }

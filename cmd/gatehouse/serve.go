@@ -77,12 +77,10 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 					return err
 				}
 			}
-			if err := credentials.keepRoles(ctx, c); err != nil {
+			if err := errors.Join(credentials.keepRoles(ctx, c), credentials.readOrganization(ctx, c)); err != nil {
 				return err
 			}
-			if c.Roles != nil {
-				go c.RunRoles(ctx)
-			}
+			go c.Run(ctx)
 			go sweep(ctx, c)
 			sandbox := newSandbox(c)
 			roles, err := credentials.open(ctx, c, sandbox)

@@ -1,0 +1,251 @@
+package center
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+)
+
+// AssignmentRule gives a principal a permission set in all accounts of an organizational unit, or in all that have a tag: exactly one of Unit and Tag is set.
+// It is expanded to plain assignments, which come and go as accounts do. AWS has nothing of the kind.
+type AssignmentRule struct {
+	ID               string
+	Unit             string `json:",omitempty"` // id of an organizational unit or of the root; those below it count too
+	Tag              *Tag   `json:",omitempty"`
+	PermissionSetARN string
+	PrincipalType    PrincipalType
+	PrincipalID      string
+	CreatedAt        time.Time
+	Deleting         bool   `json:",omitempty"` // it matches nothing any more, and goes when its assignments have gone
+	Problem          string `json:",omitempty"` // what kept it from being expanded in full the last time
+}
+
+// maxAssignmentRules bounds the rules of an instance: each is compared with all accounts. The choice is ours.
+const maxAssignmentRules = 1000
+
+// byHand is the origin of assignments that somebody made, beside those of rules. Without a rule an assignment has no origins.
+const byHand = ""
+
+func (r AssignmentRule) matches(a Account) bool {
+	if r.Deleting {
+		return false
+	}
+	if r.Tag != nil {
+		return slices.Contains(a.Tags, *r.Tag)
+	}
+	return slices.ContainsFunc(a.Units, func(u Unit) bool { return u.ID == r.Unit })
+}
+
+func (r AssignmentRule) assignment(account string) Assignment {
+	return Assignment{AccountID: account, PermissionSetARN: r.PermissionSetARN, PrincipalType: r.PrincipalType, PrincipalID: r.PrincipalID}
+}
+
+func (r AssignmentRule) subject() string {
+	where := r.Unit
+	if r.Tag != nil {
+		where = r.Tag.Key + "=" + r.Tag.Value
+	}
+	return where + "/" + r.PermissionSetARN + "/" + r.PrincipalID
+}
+
+// AccountsFor lists the accounts that a rule would have its principal in, for people to see before they make it.
+func (c *Center) AccountsFor(ctx context.Context, rule AssignmentRule) ([]Account, error) {
+	all, err := c.Accounts(ctx)
+	return slices.DeleteFunc(all, func(a Account) bool { return a.Suspended || !rule.matches(a) }), err
+}
+
+// CreateAssignmentRule makes a rule and expands it. When the expansion is cut off, Center.Run completes it. It fails with PermissionSetNotFound, UserNotFound,
+// GroupNotFound, QuotaExceeded or a code of kind Invalid.
+func (c *Center) CreateAssignmentRule(ctx context.Context, by audit.Actor, rule AssignmentRule) (AssignmentRule, error) {
+	rule.ID, rule.CreatedAt, rule.Deleting, rule.Problem = c.NewID(), c.now(), false, ""
+	err := c.change(ctx, by, "CreateAssignmentRule", func(tx Tx) (string, error) {
+		if (rule.Unit == "") == (rule.Tag == nil) {
+			return "", &Error{Code: InvalidValue, Field: "Unit", Detail: "want exactly one of an organizational unit and a tag"}
+		}
+		if rule.Tag != nil {
+			if _, err := withTags(nil, []Tag{*rule.Tag}); err != nil {
+				return "", err
+			}
+		}
+		if len(rule.Unit) > 128 {
+			return "", &Error{Code: InvalidValue, Field: "Unit", Detail: "longer than 128 characters"}
+		}
+		all, err := tx.AssignmentRules()
+		if err != nil {
+			return rule.subject(), err
+		}
+		if len(all) >= maxAssignmentRules {
+			return rule.subject(), &Error{Code: QuotaExceeded, Subject: rule.subject(), Detail: fmt.Sprintf("at most %d rules", maxAssignmentRules)}
+		}
+		if slices.ContainsFunc(all, func(r AssignmentRule) bool { return r.subject() == rule.subject() && !r.Deleting }) {
+			return rule.subject(), &Error{Code: AssignmentRuleTaken, Subject: rule.subject()}
+		}
+		if _, err := tx.PermissionSet(rule.PermissionSetARN); err != nil {
+			return rule.subject(), orRefuse(err, PermissionSetNotFound, rule.PermissionSetARN)
+		}
+		return rule.subject(), errors.Join(checkPrincipal(tx, rule.PrincipalType, rule.PrincipalID), tx.PutAssignmentRule(rule))
+	})
+	if err != nil {
+		return rule, err
+	}
+	return c.applyRule(ctx, by, rule)
+}
+
+// DeleteAssignmentRule takes back what a rule has assigned, but for what another rule or somebody by hand assigned too, and deletes it. It fails with
+// AssignmentRuleNotFound.
+func (c *Center) DeleteAssignmentRule(ctx context.Context, by audit.Actor, id string) error {
+	var rule AssignmentRule
+	err := c.change(ctx, by, "DeleteAssignmentRule", func(tx Tx) (_ string, err error) {
+		if rule, err = tx.AssignmentRule(id); err != nil {
+			return id, orRefuse(err, AssignmentRuleNotFound, id)
+		}
+		rule.Deleting = true
+		return rule.subject(), tx.PutAssignmentRule(rule)
+	})
+	if err == nil {
+		_, err = c.applyRule(ctx, by, rule)
+	}
+	return err
+}
+
+// AssignmentRules lists the rules, the oldest first.
+func (c *Center) AssignmentRules(ctx context.Context) (rules []AssignmentRule, err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
+		rules, err = r.AssignmentRules()
+		return err
+	})
+	return rules, err
+}
+
+// ApplyAssignmentRules brings the assignments of all rules to what accounts are now. Run calls it when accounts have changed, and now and then.
+func (c *Center) ApplyAssignmentRules(ctx context.Context, by audit.Actor) error {
+	rules, err := c.AssignmentRules(ctx)
+	var failed []error
+	for _, r := range rules {
+		_, err := c.applyRule(ctx, by, r)
+		failed = append(failed, err)
+	}
+	return errors.Join(append(failed, err)...)
+}
+
+// atOnce bounds the assignments that one transaction makes.
+const atOnce = 100
+
+// applyRule compares the accounts that a rule matches with those where it has assigned, and assigns or takes back in the others. Suspended accounts stay as they are.
+// It returns the rule with the problem that it met.
+func (c *Center) applyRule(ctx context.Context, by audit.Actor, rule AssignmentRule) (AssignmentRule, error) {
+	steps, err := c.stepsOf(ctx, rule)
+	if err != nil {
+		return rule, err
+	}
+	problem := ""
+	for some := range slices.Chunk(steps, atOnce) {
+		err := c.change(ctx, by, "ApplyAssignmentRule", func(tx Tx) (string, error) {
+			problem = ""
+			subject := fmt.Sprintf("%s: %d accounts", rule.subject(), len(some))
+			for _, s := range some {
+				err := c.take(tx, rule, s)
+				if CodeOf(err) != "" && CodeOf(err) != StoreUnavailable { // of one account: nothing is written yet
+					problem, err = fmt.Sprintf("account %s: %v", s.account, err), nil
+				}
+				if err != nil {
+					return subject, err
+				}
+			}
+			return subject, nil
+		})
+		if err != nil {
+			return rule, err
+		}
+	}
+	c.wakeRoleWorkers()
+	if problem == rule.Problem && !rule.Deleting {
+		return rule, nil
+	}
+	rule.Problem = problem
+	return rule, c.change(ctx, by, "ApplyAssignmentRule", func(tx Tx) (string, error) {
+		if _, err := tx.AssignmentRule(rule.ID); err != nil {
+			return rule.subject(), orRefuse(err, AssignmentRuleNotFound, rule.ID)
+		}
+		if rule.Deleting && problem == "" {
+			return rule.subject(), tx.DeleteAssignmentRule(rule.ID)
+		}
+		return rule.subject(), tx.PutAssignmentRule(rule)
+	})
+}
+
+// ruleStep is what a rule has to do in one account.
+type ruleStep struct {
+	account string
+	assign  bool // or take back
+}
+
+func (c *Center) stepsOf(ctx context.Context, rule AssignmentRule) (steps []ruleStep, err error) {
+	err = c.Store.View(ctx, func(r Reader) error {
+		steps = nil
+		accounts, e1 := r.Accounts()
+		assigned, e2 := r.AccountsOfRule(rule.ID)
+		there, e3 := r.Assignments(AssignmentQuery{PermissionSetARN: rule.PermissionSetARN, PrincipalType: rule.PrincipalType, PrincipalID: rule.PrincipalID})
+		making, e4 := r.RoleJobs(RoleJobQuery{PermissionSetARN: rule.PermissionSetARN, Retire: new(bool)})
+		if err := errors.Join(e1, e2, e3, e4); err != nil {
+			return err
+		}
+		by, done := map[string]bool{}, map[string]bool{}
+		for _, id := range assigned {
+			by[id] = true
+		}
+		for _, a := range there {
+			done[a.AccountID] = true
+		}
+		for _, j := range making { // it may be for another principal: then the next time
+			done[j.AccountID] = true
+		}
+		for _, a := range accounts {
+			switch want := rule.matches(a); {
+			case a.Suspended:
+			case want && (!by[a.ID] || !done[a.ID]), !want && by[a.ID]:
+				steps = append(steps, ruleStep{a.ID, want})
+			}
+		}
+		return nil
+	})
+	return steps, err
+}
+
+// take takes one step. A refusal comes before anything is written.
+func (c *Center) take(tx Tx, rule AssignmentRule, s ruleStep) error {
+	a := rule.assignment(s.account)
+	origins, err := tx.OriginsOf(a)
+	if err != nil {
+		return err
+	}
+	there, err := tx.Assignments(AssignmentQuery{AccountID: a.AccountID, PermissionSetARN: a.PermissionSetARN, PrincipalType: a.PrincipalType, PrincipalID: a.PrincipalID, Limit: 1})
+	if err != nil {
+		return err
+	}
+	if !s.assign {
+		others := slices.DeleteFunc(origins, func(o string) bool { return o == rule.ID })
+		if len(others) == 0 && len(there) > 0 {
+			request := AssignmentRequest{ID: c.NewID(), Kind: Deletion, Assignment: a, CreatedAt: c.now()}
+			err = c.unassign(tx, &request)
+		}
+		if slices.Equal(others, []string{byHand}) { // an assignment like any other again
+			err = tx.DeleteOrigin(byHand, a)
+		}
+		return errors.Join(err, tx.DeleteOrigin(rule.ID, a))
+	}
+	if len(there) > 0 && len(origins) == 0 {
+		err = tx.PutOrigin(byHand, a)
+	}
+	if len(there) == 0 {
+		request := AssignmentRequest{ID: c.NewID(), Kind: Creation, Assignment: a, CreatedAt: c.now()}
+		if err := c.assign(tx, &request); err != nil {
+			return err
+		}
+	}
+	return errors.Join(err, tx.PutOrigin(rule.ID, a))
+}

@@ -1,0 +1,68 @@
+package console
+
+import (
+	"context"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/awsapi"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/awsdoor"
+)
+
+func showRule(r center.AssignmentRule) adminapi.Rule {
+	return adminapi.Rule{RuleID: r.ID, Unit: r.Unit, Tag: (*adminapi.Tag)(r.Tag), PermissionSetARN: r.PermissionSetARN, PrincipalType: string(r.PrincipalType), PrincipalID: r.PrincipalID, Problem: r.Problem}
+}
+
+func ruleOf(r adminapi.Rule) center.AssignmentRule {
+	return center.AssignmentRule{Unit: r.Unit, Tag: (*center.Tag)(r.Tag), PermissionSetARN: r.PermissionSetARN, PrincipalType: center.PrincipalType(r.PrincipalType), PrincipalID: r.PrincipalID}
+}
+
+func (h *Handler) listRules(ctx context.Context, _ awsapi.Caller, _ adminapi.None) (adminapi.Rules, error) {
+	list, err := h.Center.AssignmentRules(ctx)
+	out := adminapi.Rules{Rules: []adminapi.Rule{}}
+	for _, r := range list {
+		out.Rules = append(out.Rules, showRule(r))
+	}
+	return out, err
+}
+
+func (h *Handler) previewRule(ctx context.Context, _ awsapi.Caller, in adminapi.Rule) (adminapi.Accounts, error) {
+	list, err := h.Center.AccountsFor(ctx, ruleOf(in))
+	return showAccounts(list), err
+}
+
+func (h *Handler) createRule(ctx context.Context, who awsapi.Caller, in adminapi.Rule) (adminapi.Rule, error) {
+	r, err := h.Center.CreateAssignmentRule(ctx, awsdoor.Actor(who), ruleOf(in))
+	return showRule(r), err
+}
+
+func (h *Handler) deleteRule(ctx context.Context, who awsapi.Caller, in adminapi.RuleInput) (adminapi.None, error) {
+	return adminapi.None{}, h.Center.DeleteAssignmentRule(ctx, awsdoor.Actor(who), in.RuleID)
+}
+
+// createRule makes a rule from the form for assignments: where is unit:ID, or tag:KEY=VALUE.
+func createRule(p page, where string, a center.Assignment) error {
+	rule := center.AssignmentRule{PermissionSetARN: a.PermissionSetARN, PrincipalType: a.PrincipalType, PrincipalID: a.PrincipalID}
+	if tag, ok := strings.CutPrefix(where, "tag:"); ok {
+		key, value, _ := strings.Cut(tag, "=")
+		rule.Tag = &center.Tag{Key: key, Value: value}
+	} else {
+		rule.Unit = strings.TrimPrefix(where, "unit:")
+	}
+	made, err := p.h.Center.CreateAssignmentRule(p.Context(), p.by, rule)
+	if err != nil {
+		return err
+	}
+	if made.Problem != "" {
+		return p.Done("/console/assignments", "The rule is made, but not everywhere: "+made.Problem)
+	}
+	return p.Done("/console/assignments", "The rule is made.")
+}
+
+func deleteRule(p page) error {
+	if err := p.h.Center.DeleteAssignmentRule(p.Context(), p.by, p.PostFormValue("id")); err != nil {
+		return err
+	}
+	return p.Done("/console/assignments", "The rule is deleted, and what it assigned is taken back.")
+}

@@ -1,0 +1,193 @@
+package center
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+)
+
+// Organization reads the accounts of an organization, with their units and tags. The implementation is center/organizations. progress is told how many have
+// been read. An account that is closed or suspended comes as Suspended.
+type Organization interface {
+	Accounts(ctx context.Context, progress func(read int)) ([]Account, error)
+}
+
+// OrganizationImport is how far the last reading of the organization has come.
+type OrganizationImport struct {
+	RequestedAt time.Time // by somebody; zero: by the clock
+	DryRun      bool
+	Force       bool // also when more than half of the accounts have gone
+	StartedAt   time.Time
+	FinishedAt  time.Time // zero, or before StartedAt: it goes on
+	LeasedUntil time.Time
+	Read        int // accounts, while it goes on
+	Total       int // changes that there were, or would be
+	Changes     []AccountChange
+	Error       string // why it failed
+}
+
+// Running says whether an import was asked for and has not ended.
+func (o OrganizationImport) Running() bool {
+	return o.RequestedAt.After(o.FinishedAt) || o.StartedAt.After(o.FinishedAt)
+}
+
+// AccountChange is what an import does to one account.
+type AccountChange struct {
+	Change  string // AccountAdded, AccountChanged or AccountGone
+	Account Account
+}
+
+// The changes of accounts. One that has gone from the organization is kept, suspended: what was assigned in it stays known.
+const (
+	AccountAdded   = "add"
+	AccountChanged = "change"
+	AccountGone    = "suspend"
+)
+
+const (
+	maxChangesShown = 200
+	organizationLap = 2 * time.Minute // how long whoever reads may be silent before somebody else begins anew
+	maxReading      = time.Hour
+)
+
+// accountChanges compares an organization with the accounts that there are. Accounts that were made by hand become the organization's when it has them.
+func accountChanges(there, found []Account) (changes []AccountChange, gone, imported int) {
+	known := map[string]Account{}
+	for _, a := range there {
+		known[a.ID] = a
+		if a.Imported && !a.Suspended {
+			imported++
+		}
+	}
+	for _, a := range found {
+		a.Imported = true
+		was, ok := known[a.ID]
+		delete(known, a.ID)
+		switch {
+		case !ok:
+			changes = append(changes, AccountChange{AccountAdded, a})
+		case !was.equal(a):
+			changes = append(changes, AccountChange{AccountChanged, a})
+		}
+	}
+	for _, a := range there {
+		if _, left := known[a.ID]; left && a.Imported && !a.Suspended {
+			a.Suspended = true
+			changes = append(changes, AccountChange{AccountGone, a})
+			gone++
+		}
+	}
+	return changes, gone, imported
+}
+
+// StartOrganizationImport has the organization read soon, instead of when its time comes. It fails with OrganizationOff or OrganizationBusy.
+func (c *Center) StartOrganizationImport(ctx context.Context, by audit.Actor, dryRun, force bool) error {
+	err := c.change(ctx, by, "ImportAccounts", func(tx Tx) (string, error) {
+		if c.Organization == nil {
+			return "", &Error{Code: OrganizationOff}
+		}
+		o, err := tx.OrganizationImport()
+		if err != nil && !errors.Is(err, ErrNoRow) {
+			return "", err
+		}
+		if o.Running() && c.now().Before(o.LeasedUntil) {
+			return "", &Error{Code: OrganizationBusy}
+		}
+		o.RequestedAt, o.DryRun, o.Force, o.LeasedUntil = c.now(), dryRun, force, time.Time{}
+		return "", tx.PutOrganizationImport(o)
+	})
+	c.wakeOrganization()
+	return err
+}
+
+// LastOrganizationImport returns the last import, or one that has never run.
+func (c *Center) LastOrganizationImport(ctx context.Context) (o OrganizationImport, err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
+		o, err = r.OrganizationImport()
+		return err
+	})
+	if errors.Is(err, ErrNoRow) {
+		err = nil
+	}
+	return o, err
+}
+
+// ImportOrganization reads the organization when that was asked for or is due, and says whether it did. What the organization answered is kept
+// with the import; the error is only that of the store.
+func (c *Center) ImportOrganization(ctx context.Context) (bool, error) {
+	o, err := c.LastOrganizationImport(ctx)
+	isDue := func() bool {
+		return !c.now().Before(o.LeasedUntil) && (o.Running() || c.now().Sub(o.FinishedAt) >= c.OrganizationEach)
+	}
+	if err != nil || !isDue() {
+		return false, err
+	}
+	due := false
+	err = c.Store.Update(ctx, func(tx Tx) (err error) {
+		if o, err = tx.OrganizationImport(); err != nil && !errors.Is(err, ErrNoRow) {
+			return err
+		}
+		if due = isDue(); !due { // somebody else has taken it
+			return nil
+		}
+		if !o.Running() { // by the clock
+			o.RequestedAt, o.DryRun, o.Force = time.Time{}, false, false
+		}
+		o.StartedAt, o.LeasedUntil, o.Read = c.now(), c.now().Add(organizationLap), 0
+		return tx.PutOrganizationImport(o)
+	})
+	if err != nil || !due {
+		return false, err
+	}
+	limited, cancel := context.WithTimeout(ctx, maxReading)
+	defer cancel()
+	found, said := c.Organization.Accounts(limited, func(read int) {
+		o.Read, o.LeasedUntil = read, c.now().Add(organizationLap)
+		if err := c.Store.Update(ctx, func(tx Tx) error { return tx.PutOrganizationImport(o) }); err != nil {
+			cancel()
+		}
+	})
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	o.Changes, o.Total, o.Error = nil, 0, ""
+	if said == nil {
+		said = c.importAccounts(ctx, &o, found)
+	}
+	if said != nil {
+		o.Error = reasonOf(said)
+		c.Log.ErrorContext(ctx, "read the organization", "error", said)
+	}
+	o.FinishedAt, o.LeasedUntil = c.now(), time.Time{}
+	return true, c.Store.Update(ctx, func(tx Tx) error { return tx.PutOrganizationImport(o) })
+}
+
+// importAccounts makes the changes, or says what they would be.
+func (c *Center) importAccounts(ctx context.Context, o *OrganizationImport, found []Account) error {
+	there, err := c.Accounts(ctx)
+	if err != nil {
+		return err
+	}
+	changes, gone, imported := accountChanges(there, found)
+	o.Total, o.Changes = len(changes), changes[:min(len(changes), maxChangesShown)]
+	if gone > imported/2 && !o.Force {
+		return &Error{Code: OrganizationShrunk, Detail: fmt.Sprintf("%d of %d accounts are not there any more; nothing was changed", gone, imported)}
+	}
+	if o.DryRun {
+		return nil
+	}
+	for some := range slices.Chunk(changes, atOnce) {
+		list := make([]Account, len(some))
+		for i, change := range some {
+			list[i] = change.Account
+		}
+		if err := c.PutAccounts(ctx, audit.SystemActor, list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
