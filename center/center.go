@@ -40,6 +40,7 @@ type Center struct {
 	ruleWork                chan struct{}
 	organizationWork        chan struct{}
 	remembered              remembered
+	granted                 granted
 	users                   rememberedUsers
 	relyingParty            *authn.RelyingParty // nil where browsers have no WebAuthn
 	inBackground            chan struct{}

@@ -3,6 +3,7 @@ package center
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -20,8 +21,8 @@ type RoleRequest struct {
 // Role is a permission set's role in an account.
 type Role struct {
 	Account       Account
-	PermissionSet PermissionSet
-	RoleName      string // AWSReservedSSO_<permission set>_<16 hex digits>
+	PermissionSet PermissionSet // of a RoleRequest without its policies, which are in the role
+	RoleName      string        // AWSReservedSSO_<permission set>_<16 hex digits>
 }
 
 // RoleCredentials are temporary credentials of a role.
@@ -90,23 +91,77 @@ func (c *Center) refusedByBroker(ctx context.Context, by audit.Actor, choice Rol
 }
 
 // federate checks in one transaction with its event that the session is open and the role the user's. Doors need not ask before whose session it is.
-func (c *Center) federate(ctx context.Context, by audit.Actor, choice RoleChoice) (request RoleRequest, err error) {
-	err = c.changeBy(ctx, &by, "Federate", func(tx Tx) (string, error) {
-		request, err = c.roleRequest(tx, choice)
+func (c *Center) federate(ctx context.Context, by audit.Actor, choice RoleChoice) (RoleRequest, error) {
+	var request sessionRole
+	var writes uint64
+	err := c.changeBy(ctx, &by, "Federate", func(tx Tx) (_ string, err error) {
+		writes = tx.Writes()
+		var known bool
+		if request, known = c.granted.recall(choice, writes); !known {
+			request, err = c.roleRequest(tx, choice)
+		}
 		if request.SessionName != "" {
 			by.Name = request.SessionName
 		}
+		if err == nil && !c.now().Before(request.until) {
+			err = &Error{Code: SessionInvalid}
+		}
 		return choice.subject(), err
 	})
-	return request, err
+	if err == nil && !c.Store.Shared() {
+		c.granted.keep(choice, writes, request)
+	}
+	return request.RoleRequest, err
+}
+
+// sessionRole is what a session may open, until it ends. Brokers only read it.
+type sessionRole struct {
+	RoleRequest
+	until time.Time
+}
+
+// granted remembers the roles that were opened last for as long as nothing at all is written but events: what ends access is a write.
+type granted struct {
+	mu     sync.Mutex
+	writes uint64
+	roles  map[RoleChoice]sessionRole
+}
+
+// maxGranted bounds the roles that are remembered.
+const maxGranted = 8192
+
+func (g *granted) recall(choice RoleChoice, writes uint64) (sessionRole, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.writes != writes {
+		return sessionRole{}, false
+	}
+	r, ok := g.roles[choice]
+	return r, ok
+}
+
+func (g *granted) keep(choice RoleChoice, writes uint64, r sessionRole) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.writes > writes { // it was read before something that is written now
+		return
+	}
+	if g.writes != writes || len(g.roles) >= maxGranted {
+		g.writes, g.roles = writes, map[RoleChoice]sessionRole{}
+	}
+	if g.roles == nil {
+		g.roles = map[RoleChoice]sessionRole{}
+	}
+	g.roles[choice] = r
 }
 
 // roleRequest is what a broker needs to open a role, if the session may.
-func (c *Center) roleRequest(r Reader, choice RoleChoice) (request RoleRequest, err error) {
+func (c *Center) roleRequest(r Reader, choice RoleChoice) (request sessionRole, err error) {
 	s, err := openSession(r, choice.Session, c.now(), PortalSession, ClientSession)
 	if err != nil {
 		return request, err
 	}
+	request.until = s.ExpiresAt
 	u, err := s.user(r)
 	request.SessionName = u.UserName
 	if err != nil {
@@ -122,7 +177,9 @@ func (c *Center) roleRequest(r Reader, choice RoleChoice) (request RoleRequest, 
 	if role.Account.Suspended {
 		return request, &Error{Code: AccountSuspended, Subject: choice.subject()}
 	}
-	request.Role, request.Duration = role, role.PermissionSet.SessionDuration
+	set := role.PermissionSet
+	role.PermissionSet = PermissionSet{ARN: set.ARN, Name: set.Name, RelayState: set.RelayState, SessionDuration: set.SessionDuration}
+	request.Role, request.Duration = role, set.SessionDuration
 	request.Tags, err = c.accessTags(r, u, s)
 	return request, err
 }

@@ -126,6 +126,10 @@ type Reader interface {
 type Tx interface {
 	Reader
 
+	// Writes counts what this process has begun to write, events apart, also what was then undone. Where no other process writes (Store.Shared is false),
+	// what a transaction has read is still so in a later one with the same count, if the first was committed: transactions follow one another.
+	Writes() uint64
+
 	PutInstance(Instance) error
 
 	// AddUser says whether the user was added: false when another one has its id, user name, e-mail address or external id. AddUser, AddMember and AddMembers

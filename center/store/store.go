@@ -9,6 +9,7 @@ import (
 	"embed"
 	"errors"
 	"io/fs"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -20,7 +21,10 @@ import (
 var migrations embed.FS
 
 // Store is a center.Store on a database.
-type Store struct{ db *sqldb.DB }
+type Store struct {
+	db     *sqldb.DB
+	writes atomic.Uint64 // begun by this process, those of events apart
+}
 
 // Open opens the store at dsn: a postgres:// URL or the path of an SQLite file.
 func Open(ctx context.Context, dsn string) (*Store, error) {
@@ -32,7 +36,7 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{db}, nil
+	return &Store{db: db}, nil
 }
 
 // OpenBeside opens the store to look at it, also while another process serves from it; see sqldb.OpenBeside.
@@ -45,7 +49,7 @@ func OpenBeside(ctx context.Context, dsn string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{db}, nil
+	return &Store{db: db}, nil
 }
 
 // Backup writes a consistent copy to a new file while the store is in use; see sqldb.DB.Backup.
@@ -59,17 +63,17 @@ func (s *Store) Shared() bool { return s.db.Shared() }
 
 // View implements center.Store.
 func (s *Store) View(ctx context.Context, fn func(center.Reader) error) error {
-	return refusal(s.db.View(ctx, func(t sqldb.Tx) error { return fn(tx{t}) }))
+	return refusal(s.db.View(ctx, func(t sqldb.Tx) error { return fn(tx{t, &s.writes}) }))
 }
 
 // Get implements center.Store.
 func (s *Store) Get(ctx context.Context, fn func(center.Reader) error) error {
-	return refusal(s.db.Get(ctx, func(t sqldb.Tx) error { return fn(tx{t}) }))
+	return refusal(s.db.Get(ctx, func(t sqldb.Tx) error { return fn(tx{t, &s.writes}) }))
 }
 
 // Update implements center.Store.
 func (s *Store) Update(ctx context.Context, fn func(center.Tx) error) error {
-	return refusal(s.db.Update(ctx, func(t sqldb.Tx) error { return fn(tx{t}) }))
+	return refusal(s.db.Update(ctx, func(t sqldb.Tx) error { return fn(tx{t, &s.writes}) }))
 }
 
 // refusal gives the database's own failures the code that doors answer with.
@@ -83,7 +87,33 @@ func refusal(err error) error {
 	return err
 }
 
-type tx struct{ sqldb.Tx }
+// tx counts its writes: whoever remembers what it has read asks Writes whether it may have changed.
+type tx struct {
+	sqldb.Tx
+	writes *atomic.Uint64
+}
+
+func (t tx) Writes() uint64 { return t.writes.Load() }
+
+func (t tx) Do(query string, args ...any) error {
+	t.writes.Add(1)
+	return t.Tx.Do(query, args...)
+}
+
+func (t tx) Exec(query string, args ...any) (int64, error) {
+	t.writes.Add(1)
+	return t.Tx.Exec(query, args...)
+}
+
+func (t tx) Assume(rows int, query string, args ...any) (int64, error) {
+	t.writes.Add(1)
+	return t.Tx.Assume(rows, query, args...)
+}
+
+func (t tx) AssumeRow(query string, args []any, columns []string, scan func(sqldb.Row) error) (bool, error) {
+	t.writes.Add(1)
+	return t.Tx.AssumeRow(query, args, columns, scan)
+}
 
 var _ center.Tx = tx{}
 
@@ -248,7 +278,7 @@ func (t tx) DeleteExpired(now time.Time) error {
 }
 
 func (t tx) AppendEvent(e audit.Event) error {
-	return t.Do(`INSERT INTO events (time, request_id, doc) VALUES ($1, $2, $3)`, e.Time.UnixMilli(), e.Actor.RequestID, sqldb.Encode(e))
+	return t.Tx.Do(`INSERT INTO events (time, request_id, doc) VALUES ($1, $2, $3)`, e.Time.UnixMilli(), e.Actor.RequestID, sqldb.Encode(e))
 }
 
 func (t tx) Events(q center.EventQuery) ([]audit.Event, error) {
