@@ -122,7 +122,7 @@ func (a Application) check() error {
 		return err
 	}
 	if a.URL != "" && !applicationURL.MatchString(a.URL) {
-		return refuse("PortalOptions.SignInOptions.ApplicationUrl", "want an http or https URL of at most 512 characters")
+		return refuse("PortalOptions.SignInOptions.ApplicationUrl", "want an http or https URL with at most 500 characters after the scheme")
 	}
 	if a.OpensItself && a.URL == "" {
 		return refuse("PortalOptions.SignInOptions.ApplicationUrl", "an application that begins the sign-in itself needs its URL")

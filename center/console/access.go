@@ -11,39 +11,6 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 )
 
-func permissionSets(p page) error {
-	list, err := p.h.Center.PermissionSets(p.Context(), center.PermissionSetQuery{})
-	if err != nil {
-		return err
-	}
-	return p.Render("permission-sets", "Permission sets", "/console/permission-sets", list)
-}
-
-func createPermissionSet(p page) error {
-	hours, err := strconv.Atoi(p.PostFormValue("hours"))
-	if err != nil {
-		hours = 1
-	}
-	set, err := p.h.Center.CreatePermissionSet(p.Context(), p.by, center.PermissionSet{
-		Name: p.PostFormValue("name"), Description: p.PostFormValue("description"), SessionDuration: time.Duration(hours) * time.Hour})
-	if err != nil {
-		return err
-	}
-	if policy := p.PostFormValue("policy"); policy != "" {
-		if err := p.h.Center.AttachManagedPolicy(p.Context(), p.by, set.ARN, policy); err != nil {
-			return err
-		}
-	}
-	return p.Done("/console/permission-sets", "The permission set is created.")
-}
-
-func deletePermissionSet(p page) error {
-	if err := p.h.Center.DeletePermissionSet(p.Context(), p.by, p.PostFormValue("arn")); err != nil {
-		return err
-	}
-	return p.Done("/console/permission-sets", "The permission set is deleted.")
-}
-
 // assignmentLine is an assignment with names. The principal of a deleted user or group has none.
 type assignmentLine struct {
 	Assignment            center.Assignment
@@ -140,37 +107,44 @@ func (p page) principalName(a center.Assignment) (string, error) {
 	return u.UserName, err
 }
 
-// createAssignment finds the principal by name: a user name or a group's display name.
+// principalByName finds a principal as people know it: by user name, or a group's display name.
+func (p page) principalByName(of center.PrincipalType, name string) (string, error) {
+	if of == center.PrincipalGroup {
+		g, err := p.h.Center.GroupByName(p.Context(), name)
+		return string(g.ID), err
+	}
+	u, err := p.h.Center.UserByName(p.Context(), name)
+	return string(u.ID), err
+}
+
 func createAssignment(p page) error {
 	a := center.Assignment{AccountID: p.PostFormValue("account"), PermissionSetARN: p.PostFormValue("set"), PrincipalType: center.PrincipalType(p.PostFormValue("type"))}
-	if a.PrincipalType == center.PrincipalGroup {
-		g, err := p.h.Center.GroupByName(p.Context(), p.PostFormValue("principal"))
-		if err != nil {
-			return err
-		}
-		a.PrincipalID = string(g.ID)
-	} else {
-		u, err := p.h.Center.UserByName(p.Context(), p.PostFormValue("principal"))
-		if err != nil {
-			return err
-		}
-		a.PrincipalID = string(u.ID)
+	var err error
+	if a.PrincipalID, err = p.principalByName(a.PrincipalType, p.PostFormValue("principal")); err != nil {
+		return err
 	}
 	if strings.Contains(a.AccountID, ":") {
 		return createRule(p, a.AccountID, a)
 	}
-	if _, err := p.h.Center.CreateAssignment(p.Context(), p.by, a); err != nil {
+	r, err := p.h.Center.CreateAssignment(p.Context(), p.by, a)
+	if err != nil {
 		return err
+	}
+	if r.Status == center.InProgress {
+		return p.Done("/console/assignments", "The role is being made in the account. The assignment comes with it.")
 	}
 	return p.Done("/console/assignments", "The assignment is made.")
 }
 
 func deleteAssignment(p page) error {
-	_, err := p.h.Center.DeleteAssignment(p.Context(), p.by, center.Assignment{
+	r, err := p.h.Center.DeleteAssignment(p.Context(), p.by, center.Assignment{
 		AccountID: p.PostFormValue("account"), PermissionSetARN: p.PostFormValue("set"),
 		PrincipalType: center.PrincipalType(p.PostFormValue("type")), PrincipalID: p.PostFormValue("principal")})
 	if err != nil {
 		return err
+	}
+	if r.Status == center.Failed {
+		return p.Done("/console/assignments", "Nothing was deleted. "+r.FailureReason)
 	}
 	return p.Done("/console/assignments", "The assignment is deleted.")
 }

@@ -31,7 +31,7 @@ type Handler struct {
 var navigation = []web.NavItem{
 	{Label: "Dashboard", URL: "/console/"}, {Label: "Users", URL: "/console/users"}, {Label: "Groups", URL: "/console/groups"},
 	{Label: "AWS accounts", URL: "/console/accounts"}, {Label: "Permission sets", URL: "/console/permission-sets"},
-	{Label: "Assignments", URL: "/console/assignments"}, {Label: "Access keys", URL: "/console/access-keys"}, {Label: "Settings", URL: "/console/settings"}, {Label: "Audit", URL: "/console/audit"},
+	{Label: "Assignments", URL: "/console/assignments"}, {Label: "Applications", URL: "/console/applications"}, {Label: "Access keys", URL: "/console/access-keys"}, {Label: "Settings", URL: "/console/settings"}, {Label: "Audit", URL: "/console/audit"},
 }
 
 // page is one request of a signed-in administrator.
@@ -163,6 +163,20 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"GET /console/permission-sets":                            permissionSets,
 		"POST /console/permission-sets":                           createPermissionSet,
 		"POST /console/permission-sets/delete":                    deletePermissionSet,
+		"GET /console/permission-sets/{id}":                       permissionSet,
+		"POST /console/permission-sets/{id}":                      updatePermissionSet,
+		"POST /console/permission-sets/{id}/policies":             changePolicies,
+		"POST /console/permission-sets/{id}/inline":               putInlinePolicy,
+		"POST /console/permission-sets/{id}/boundary":             putBoundary,
+		"POST /console/permission-sets/{id}/provision":            provisionSet,
+		"POST /console/permission-sets/{id}/check":                recheckSet,
+		"GET /console/applications":                               applications,
+		"POST /console/applications":                              createApplication,
+		"GET /console/applications/{id}":                          application,
+		"POST /console/applications/{id}":                         updateApplication,
+		"POST /console/applications/{id}/delete":                  deleteApplication,
+		"POST /console/applications/{id}/assign":                  assignApplication,
+		"POST /console/applications/{id}/unassign":                unassignApplication,
 		"GET /console/assignments":                                assignments,
 		"POST /console/assignments":                               createAssignment,
 		"POST /console/assignments/delete":                        deleteAssignment,

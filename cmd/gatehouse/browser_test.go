@@ -530,7 +530,7 @@ func phoneInTheDark(b browser, s sites) {
 // everyPageIsAccessible checks the administrators' pages of both halves.
 func everyPageIsAccessible(b browser, s sites) {
 	b.t.Helper()
-	for _, page := range []string{"", "users", "groups", "accounts", "permission-sets", "assignments", "access-keys", "settings", "audit"} {
+	for _, page := range []string{"", "users", "groups", "accounts", "permission-sets", "assignments", "applications", "access-keys", "settings", "audit"} {
 		b.open(s.center.ConsoleURL() + page)
 		b.accessible("the console's page " + page)
 	}

@@ -1,0 +1,195 @@
+package console
+
+import (
+	"errors"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/center"
+)
+
+func permissionSets(p page) error {
+	list, err := p.h.Center.PermissionSets(p.Context(), center.PermissionSetQuery{})
+	if err != nil {
+		return err
+	}
+	return p.Render("permission-sets", "Permission sets", "/console/permission-sets", list)
+}
+
+func createPermissionSet(p page) error {
+	hours, err := strconv.Atoi(p.PostFormValue("hours"))
+	if err != nil {
+		hours = 1
+	}
+	set, err := p.h.Center.CreatePermissionSet(p.Context(), p.by, center.PermissionSet{
+		Name: p.PostFormValue("name"), Description: p.PostFormValue("description"), SessionDuration: time.Duration(hours) * time.Hour})
+	if err != nil {
+		return err
+	}
+	if policy := p.PostFormValue("policy"); policy != "" {
+		if err := p.h.Center.AttachManagedPolicy(p.Context(), p.by, set.ARN, policy); err != nil {
+			return err
+		}
+	}
+	return p.Done(setURL(set.ARN), "The permission set is created.")
+}
+
+func deletePermissionSet(p page) error {
+	if err := p.h.Center.DeletePermissionSet(p.Context(), p.by, p.PostFormValue("arn")); err != nil {
+		return err
+	}
+	return p.Done("/console/permission-sets", "The permission set is deleted.")
+}
+
+// setURL is the page of a permission set. Its address has the last part of the ARN.
+func setURL(arn string) string { return "/console/permission-sets/" + path.Base(arn) }
+
+func (p page) setARN() string {
+	return strings.Replace(p.h.Center.Instance.ARN, ":instance/", ":permissionSet/", 1) + "/" + p.PathValue("id")
+}
+
+// roleLine is a role of a permission set, with how it is.
+type roleLine struct {
+	center.Provisioned
+	Account, Status string
+}
+
+type permissionSetData struct {
+	Set     center.PermissionSet
+	ID      string
+	Hours   int
+	Roles   []roleLine
+	Making  []center.RoleJob
+	More    bool // than are shown
+	Stale   bool // some roles are not what the permission set is
+	Kept    bool // in IAM, by this center
+	Command string
+}
+
+func permissionSet(p page) error {
+	ctx, c := p.Context(), p.h.Center
+	set, err := c.PermissionSet(ctx, p.setARN())
+	if err != nil {
+		return err
+	}
+	d := permissionSetData{Set: set, ID: p.PathValue("id"), Hours: int(set.SessionDuration / time.Hour), Kept: c.Roles != nil}
+	roles, e1 := c.Provisioned(ctx, center.ProvisionedQuery{PermissionSetARN: set.ARN, Limit: maxShown + 1})
+	jobs, e2 := c.RoleJobs(ctx, center.RoleJobQuery{PermissionSetARN: set.ARN, Limit: maxShown})
+	accounts, e3 := c.Accounts(ctx)
+	if err := errors.Join(e1, e2, e3); err != nil {
+		return err
+	}
+	names, work := map[string]string{}, map[string]bool{}
+	for _, a := range accounts {
+		names[a.ID] = a.Name
+	}
+	for _, j := range jobs {
+		work[j.RoleName] = true
+	}
+	if d.More = len(roles) > maxShown; d.More {
+		roles = roles[:maxShown]
+	}
+	there := map[string]bool{}
+	for _, r := range roles {
+		there[r.RoleName] = true
+		line := roleLine{r, names[r.AccountID], roleStatus(r, set, work[r.RoleName])}
+		d.Stale = d.Stale || r.Revision != set.Revision || len(r.Drift) > 0
+		d.Roles = append(d.Roles, line)
+	}
+	for _, j := range jobs {
+		if !there[j.RoleName] {
+			d.Making = append(d.Making, j)
+		}
+	}
+	d.Command = "aws sso-admin provision-permission-set --endpoint-url " + c.URL + " --region " + c.Instance.Region + " \\\n  --instance-arn " + c.Instance.ARN +
+		" \\\n  --permission-set-arn " + set.ARN + " --target-type ALL_PROVISIONED_ACCOUNTS"
+	return p.Render("permission-set", set.Name, "/console/permission-sets", d)
+}
+
+// editSet changes a permission set and goes back to its page.
+func editSet(p page, action, done string, edit func(*center.PermissionSet) error) error {
+	if err := p.h.Center.UpdatePermissionSet(p.Context(), p.by, action, p.setARN(), edit); err != nil {
+		return err
+	}
+	return p.Done(setURL(p.setARN()), done)
+}
+
+func updatePermissionSet(p page) error {
+	hours, err := strconv.Atoi(p.PostFormValue("hours"))
+	if err != nil {
+		return &center.Error{Code: center.InvalidValue, Field: "SessionDuration", Detail: "want 1 to 12 hours"}
+	}
+	return editSet(p, "UpdatePermissionSet", "The permission set is changed.", func(s *center.PermissionSet) error {
+		s.Description, s.RelayState, s.SessionDuration = p.PostFormValue("description"), strings.TrimSpace(p.PostFormValue("relay")), time.Duration(hours)*time.Hour
+		return nil
+	})
+}
+
+// changePolicies attaches and detaches policies of both kinds: the form's button says which.
+func changePolicies(p page) error {
+	ctx, c, arn := p.Context(), p.h.Center, p.setARN()
+	managed := strings.TrimSpace(p.PostFormValue("managed"))
+	own := center.PolicyReference{Name: strings.TrimSpace(p.PostFormValue("name")), Path: strings.TrimSpace(p.PostFormValue("path"))}
+	var err error
+	switch p.PostFormValue("change") {
+	case "attach":
+		err = c.AttachManagedPolicy(ctx, p.by, arn, managed)
+	case "detach":
+		err = c.DetachManagedPolicy(ctx, p.by, arn, managed)
+	case "attach-own":
+		err = c.AttachCustomerPolicy(ctx, p.by, arn, own)
+	case "detach-own":
+		err = c.DetachCustomerPolicy(ctx, p.by, arn, own)
+	default:
+		err = &center.Error{Code: center.InvalidRequest}
+	}
+	if err != nil {
+		return err
+	}
+	return p.Done(setURL(arn), "The policies are changed.")
+}
+
+func putInlinePolicy(p page) error {
+	action, done := "PutInlinePolicyToPermissionSet", "The inline policy is saved."
+	policy := strings.TrimSpace(p.PostFormValue("policy"))
+	if policy == "" {
+		action, done = "DeleteInlinePolicyFromPermissionSet", "The inline policy is removed."
+	}
+	return editSet(p, action, done, func(s *center.PermissionSet) error { s.InlinePolicy = policy; return nil })
+}
+
+func putBoundary(p page) error {
+	action, done := "PutPermissionsBoundaryToPermissionSet", "The permissions boundary is set."
+	var b *center.Boundary
+	switch managed, name := strings.TrimSpace(p.PostFormValue("managed")), strings.TrimSpace(p.PostFormValue("name")); {
+	case managed != "" && name != "":
+		return &center.Error{Code: center.InvalidValue, Field: "PermissionsBoundary", Detail: "want an AWS managed policy or one of the accounts' own, not both"}
+	case managed != "":
+		b = &center.Boundary{ManagedPolicy: managed}
+	case name != "":
+		b = &center.Boundary{CustomerPolicy: &center.PolicyReference{Name: name, Path: strings.TrimSpace(p.PostFormValue("path"))}}
+	default:
+		action, done = "DeletePermissionsBoundaryFromPermissionSet", "The permissions boundary is removed."
+	}
+	return editSet(p, action, done, func(s *center.PermissionSet) error { s.Boundary = b; return nil })
+}
+
+func provisionSet(p page) error {
+	r, err := p.h.Center.ProvisionPermissionSet(p.Context(), p.by, p.setARN(), "")
+	if err != nil {
+		return err
+	}
+	if r.Status == center.InProgress {
+		return p.Done(setURL(p.setARN()), "The roles are being brought up to date.")
+	}
+	return p.Done(setURL(p.setARN()), "The permission set is provisioned in all its accounts.")
+}
+
+func recheckSet(p page) error {
+	if err := p.h.Center.RecheckRoles(p.Context(), p.by, ""); err != nil {
+		return err
+	}
+	return p.Done(setURL(p.setARN()), "The roles are being compared with IAM.")
+}
