@@ -49,6 +49,7 @@ func access(s settings, self string) ([]figure, error) {
 	var figures []figure
 	for _, load := range []workload{
 		{name: "GetRoleCredentials, sandbox, durable event", against: "echo", must: 0.4, build: w.portal(w.credentials)},
+		{name: "GetRoleCredentials, 64 in flight", connections: maxConnections, against: "echo", must: 0.4, build: w.portal(w.credentials)},
 		{name: fmt.Sprintf("ListAccounts, first of %d accounts by %d groups", manyAccounts, manyGroups), connections: 1, against: "hello", build: w.portal(func() string { return "/assignment/accounts?max_result=100" })},
 		{name: "ListAccountRoles", against: "hello", build: w.portal(func() string { return "/assignment/roles?account_id=" + anyAccount() })},
 		{name: fmt.Sprintf("ListAccountAssignments, SigV4, %d assignments", s.assigned), connections: 1, against: "hello", build: w.pages},

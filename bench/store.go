@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	connections  = 16
-	groupWriters = 8 // connections, and groups, of the workloads on groups
+	connections    = 16
+	maxConnections = 64
+	groupWriters   = 8 // connections, and groups, of the workloads on groups
 )
 
 // target is one server that is measured, with what is in it.
@@ -106,7 +107,7 @@ func listUsers(t *target) string {
 func postUser(t *target) (request, int) {
 	t.made++
 	round := t.made
-	bodies := make([][]byte, connections)
+	bodies := make([][]byte, maxConnections)
 	return func(buf []byte, c, i int) []byte {
 		bodies[c] = userBody(bodies[c][:0], fmt.Sprintf("new%d.%d.%d@example.com", round, c, i), i)
 		return message(buf, "POST", t.prefix+"Users", t.headers, bodies[c])

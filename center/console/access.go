@@ -11,6 +11,34 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 )
 
+// accessPages are the pages on what people may do.
+var accessPages = map[string]action{
+	"GET /console/accounts":                        accounts,
+	"POST /console/accounts":                       putAccount,
+	"GET /console/permission-sets":                 permissionSets,
+	"POST /console/permission-sets":                createPermissionSet,
+	"POST /console/permission-sets/delete":         deletePermissionSet,
+	"GET /console/permission-sets/{id}":            permissionSet,
+	"POST /console/permission-sets/{id}":           updatePermissionSet,
+	"POST /console/permission-sets/{id}/policies":  changePolicies,
+	"POST /console/permission-sets/{id}/inline":    putInlinePolicy,
+	"POST /console/permission-sets/{id}/boundary":  putBoundary,
+	"POST /console/permission-sets/{id}/provision": provisionSet,
+	"POST /console/permission-sets/{id}/check":     recheckSet,
+	"GET /console/applications":                    applications,
+	"POST /console/applications":                   createApplication,
+	"GET /console/applications/{id}":               application,
+	"POST /console/applications/{id}":              updateApplication,
+	"POST /console/applications/{id}/delete":       deleteApplication,
+	"POST /console/applications/{id}/assign":       assignApplication,
+	"POST /console/applications/{id}/unassign":     unassignApplication,
+	"GET /console/assignments":                     assignments,
+	"POST /console/assignments":                    createAssignment,
+	"POST /console/assignments/delete":             deleteAssignment,
+	"POST /console/rules/delete":                   deleteRule,
+	"POST /console/accounts/organization":          readOrganization,
+}
+
 // assignmentLine is an assignment with names. The principal of a deleted user or group has none.
 type assignmentLine struct {
 	Assignment            center.Assignment

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/http"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -116,7 +117,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	desk := h.desk(web.NewPages(dir, h.Log))
 	desk.MountSignIn(mux)
 	mux.HandleFunc("GET /platform/saml/aws/{directory}", h.serveFederationMetadata)
-	for pattern, fn := range map[string]action{
+	pages := map[string]action{
 		"GET /console/{$}":                                        dashboard,
 		"GET /console/settings":                                   settings,
 		"GET /console/settings/sp-metadata.xml":                   spMetadata,
@@ -158,36 +159,14 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"POST /console/groups/{id}/members":                       addMember,
 		"POST /console/groups/{id}/members/{mid}/delete":          removeMember,
 		"POST /console/groups/{id}/delete":                        deleteGroup,
-		"GET /console/accounts":                                   accounts,
-		"POST /console/accounts":                                  putAccount,
-		"GET /console/permission-sets":                            permissionSets,
-		"POST /console/permission-sets":                           createPermissionSet,
-		"POST /console/permission-sets/delete":                    deletePermissionSet,
-		"GET /console/permission-sets/{id}":                       permissionSet,
-		"POST /console/permission-sets/{id}":                      updatePermissionSet,
-		"POST /console/permission-sets/{id}/policies":             changePolicies,
-		"POST /console/permission-sets/{id}/inline":               putInlinePolicy,
-		"POST /console/permission-sets/{id}/boundary":             putBoundary,
-		"POST /console/permission-sets/{id}/provision":            provisionSet,
-		"POST /console/permission-sets/{id}/check":                recheckSet,
-		"GET /console/applications":                               applications,
-		"POST /console/applications":                              createApplication,
-		"GET /console/applications/{id}":                          application,
-		"POST /console/applications/{id}":                         updateApplication,
-		"POST /console/applications/{id}/delete":                  deleteApplication,
-		"POST /console/applications/{id}/assign":                  assignApplication,
-		"POST /console/applications/{id}/unassign":                unassignApplication,
-		"GET /console/assignments":                                assignments,
-		"POST /console/assignments":                               createAssignment,
-		"POST /console/assignments/delete":                        deleteAssignment,
-		"POST /console/rules/delete":                              deleteRule,
-		"POST /console/accounts/organization":                     readOrganization,
 		"GET /console/access-keys":                                accessKeys,
 		"POST /console/access-keys":                               createKey,
 		"POST /console/access-keys/{id}/status":                   setKeyStatus,
 		"POST /console/access-keys/{id}/delete":                   deleteKey,
 		"GET /console/audit":                                      auditLog,
-	} {
+	}
+	maps.Copy(pages, accessPages)
+	for pattern, fn := range pages {
 		mux.Handle(pattern, desk.Handle(func(v web.Visit) error {
 			return fn(page{v, h, actor(v.Request, audit.Administrator, v.Admin)})
 		}))

@@ -92,8 +92,8 @@ func TestTheConsoleManagesTheBuiltInDirectory(t *testing.T) {
 
 	v.does(console+"/accounts", url.Values{"id": {"12"}, "name": {"Bad"}}, "12 digits")
 	v.does(console+"/accounts", url.Values{"id": {"999988887777"}, "name": {"Navy"}}, "The account is saved.")
-	page = v.does(console+"/permission-sets", url.Values{"name": {"Command"}, "hours": {"4"}, "policy": {"arn:aws:iam::aws:policy/ReadOnlyAccess"}}, "4 hours")
-	set := regexp.MustCompile(`(arn:aws:sso:::permissionSet/[^<"]+)</code></td><td>4 hours`).FindStringSubmatch(page)[1]
+	page = v.does(console+"/permission-sets", url.Values{"name": {"Command"}, "hours": {"4"}, "policy": {"arn:aws:iam::aws:policy/ReadOnlyAccess"}}, "The permission set is created.")
+	set := regexp.MustCompile(`(arn:aws:sso:::permissionSet/[^<"]+)</code>`).FindStringSubmatch(page)[1]
 	v.does(console+"/assignments", url.Values{"account": {"999988887777"}, "set": {set}, "type": {"GROUP"}, "principal": {"Admirals"}}, "The assignment is made.")
 	v.does(console+"/permission-sets/delete", url.Values{"arn": {set}}, "is assigned")
 
