@@ -39,10 +39,10 @@ func main() {
 	flag.StringVar(&s.database, "database", "", "postgres:// URL of an empty database, to measure the center on it as well")
 	large := flag.String("large", "100000", "further sizes, separated by commas; 1000000 takes a few minutes")
 	flag.IntVar(&s.assigned, "assignments", 50_000, "account assignments; 1000000 takes a quarter of an hour to make")
-	only := flag.String("only", "walk,store,signin,access", "which parts to run: walk, store, signin, access")
+	only := flag.String("only", "walk,store,signin,access,sync", "which parts to run: walk, store, signin, access, sync")
 	flag.StringVar(&s.match, "match", "", "only the workloads on the identity store with this in their names")
 	asJSON := flag.Bool("json", false, "print JSON lines")
-	serve := flag.String("serve", "", "be one of the servers to compare with: hello, echo, peer")
+	serve := flag.String("serve", "", "be one of the servers to compare with, or to measure against: hello, echo, peer, scim, scim-10ms, scim-20")
 	flag.Parse()
 	err := func() error {
 		if *serve != "" {
@@ -65,6 +65,9 @@ func main() {
 // serveFloor is one of the servers that figures are compared with. It prints its address.
 func serveFloor(name string) error {
 	handlers := map[string]http.Handler{"hello": http.HandlerFunc(hello), "echo": http.HandlerFunc(echo)}
+	if s, ok := stubs[name]; ok {
+		handlers[name] = s()
+	}
 	if name == "peer" {
 		p, err := peer()
 		if err != nil {
@@ -89,7 +92,7 @@ func run(s settings, parts []string, asJSON bool) error {
 	for _, part := range []struct {
 		name    string
 		measure func(settings, string) ([]figure, error)
-	}{{"walk", walk}, {"store", identityStore}, {"signin", signIn}, {"access", access}} {
+	}{{"walk", walk}, {"store", identityStore}, {"signin", signIn}, {"access", access}, {"sync", syncs}} {
 		if !slices.Contains(parts, part.name) {
 			continue
 		}

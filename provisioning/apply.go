@@ -115,29 +115,32 @@ func (c *cycle) provision(ctx context.Context, o Object) error {
 		return err
 	}
 	link.Ref = o.Ref
+	failedBefore := link.Failure != ""
 	s := plan(o, link, link.TargetID != "")
 	action, err := c.carryOut(ctx, o, &link, s)
 	if stop := stops(err); stop != nil {
 		return stop
 	}
-	if err != nil {
-		link.Failure, link.Tries = err.Error(), link.Tries+1
-	} else {
-		link.Failure, link.Tries = "", 0
-	}
+	c.judge(&link, err)
+	entry := c.entry(o, link.TargetID, action, s.reason, err, time.Since(began))
+	c.report(1)
 	switch {
 	case err == nil && (action == Delete || link.TargetID == ""):
-		err2 := c.Memory.DeleteLink(ctx, o.Ref)
-		if err2 != nil {
-			return err2
-		}
-	case err != nil || action != Other:
-		if err2 := c.Memory.PutLink(ctx, link); err2 != nil {
-			return err2
-		}
+		return c.Memory.Forget(ctx, o.Ref, entry)
+	case err == nil && action == Other && !failedBefore:
+		return nil // nothing has changed
 	}
-	c.report(1)
-	return c.log(ctx, o, link.TargetID, action, s.reason, err, time.Since(began))
+	return c.Memory.Keep(ctx, link, entry)
+}
+
+// judge notes in a link how an attempt went, and when the next one is due.
+func (c *cycle) judge(link *Link, err error) {
+	if err == nil {
+		link.Failure, link.Tries, link.RetryAt = "", 0, time.Time{}
+		return
+	}
+	link.Failure, link.Tries = err.Error(), link.Tries+1
+	link.RetryAt = c.Now().Add(min(firstEscrow<<min(link.Tries-1, 20), maxEscrow))
 }
 
 // stops returns the errors that end the cycle: no more credentials, or told to stop.
@@ -196,22 +199,31 @@ func gone(err error) bool {
 // between sending and remembering do the right thing the next time.
 func (c *cycle) matchOrCreate(ctx context.Context, o Object, link *Link, s step) (Action, error) {
 	attribute := matching[o.Kind]
-	var found []scim.Resource
-	err := c.retry(ctx, func() (err error) {
-		found, err = c.Target.Find(ctx, o.Kind.path(), attribute, s.sent[attribute])
-		return err
-	})
-	if err != nil {
+	found, asked, err := c.find(ctx, o.Kind, s.sent[attribute])
+	switch {
+	case err != nil:
 		return Create, err
-	}
-	if len(found) > 1 {
+	case len(found) > 1:
 		return Create, &duplicate{attribute, s.sent[attribute]}
-	}
-	if len(found) == 1 {
+	case len(found) == 1:
 		return c.adopt(ctx, o, link, s, found[0])
 	}
+	action, err := c.create(ctx, o, link, s)
+	if p := new(scim.Problem); !asked && errors.As(err, &p) && p.Status == http.StatusConflict { // somebody has made it since the target was listed
+		again := c.retry(ctx, func() (err error) {
+			found, err = c.Target.Find(ctx, o.Kind.path(), attribute, s.sent[attribute])
+			return err
+		})
+		if again == nil && len(found) == 1 {
+			return c.adopt(ctx, o, link, s, found[0])
+		}
+	}
+	return action, err
+}
+
+func (c *cycle) create(ctx context.Context, o Object, link *Link, s step) (Action, error) {
 	var created scim.Resource
-	err = c.retry(ctx, func() (err error) {
+	err := c.retry(ctx, func() (err error) {
 		created, err = c.Target.Create(ctx, o.Kind.path(), resource(o.Kind, s.sent))
 		return err
 	})
@@ -317,14 +329,14 @@ func (c *cycle) manager(ctx context.Context, o Object) error {
 		return stop
 	}
 	if err != nil {
-		link.Failure, link.Tries = err.Error(), link.Tries+1
-	} else {
-		if link.Sent == nil {
-			link.Sent = map[string]string{}
-		}
-		link.Sent[managerPath] = boss.TargetID
+		c.judge(&link, err)
+		return c.Memory.Keep(ctx, link, c.entry(o, link.TargetID, Update, "manager", err, 0))
 	}
-	return c.Memory.PutLink(ctx, link)
+	if link.Sent == nil {
+		link.Sent = map[string]string{}
+	}
+	link.Sent[managerPath] = boss.TargetID
+	return c.Memory.Keep(ctx, link)
 }
 
 // members brings a group's members into line, in batches, remembering after each batch what is done.
@@ -362,12 +374,9 @@ func (c *cycle) members(ctx context.Context, o Object) error {
 			} else if err == nil {
 				link.Members = without(link.Members, batch)
 			} else {
-				link.Failure, link.Tries = err.Error(), link.Tries+1
+				c.judge(&link, err)
 			}
-			if err := c.Memory.PutLink(ctx, link); err != nil {
-				return err
-			}
-			if err := c.log(ctx, o, link.TargetID, Update, change.op+" members", err, time.Since(began)); err != nil {
+			if err := c.Memory.Keep(ctx, link, c.entry(o, link.TargetID, Update, change.op+" members", err, time.Since(began))); err != nil {
 				return err
 			}
 			if err != nil {
@@ -403,18 +412,27 @@ func without(list, other []string) []string {
 	return out
 }
 
-// retry sends a request again while the target throttles or fails, for as long as it asks, a few times.
+// retry sends a request at the target's pace, and again while the target throttles or fails: a few times, each after a longer pause.
 func (c *cycle) retry(ctx context.Context, send func() error) error {
 	wait := 200 * time.Millisecond
-	for try := 1; ; try++ {
-		err := credentials(send())
-		var p *scim.Problem
-		if err == nil || try == maxTries || !errors.As(err, &p) || (p.Status != http.StatusTooManyRequests && p.Status < 500) {
+	for try, throttled := 1, 1; ; {
+		if err := c.pace.enter(ctx); err != nil {
 			return err
 		}
-		if p.RetryAfter > wait {
-			wait = p.RetryAfter
+		began := time.Now()
+		err := credentials(send())
+		c.pace.leave(began, err)
+		var p *scim.Problem
+		switch {
+		case err == nil || !errors.As(err, &p):
+			return err
+		case throttles(p.Status) && throttled < maxThrottled: // the pace waits
+			throttled++
+			continue
+		case p.Status < http.StatusInternalServerError || try == maxTries:
+			return err
 		}
+		try++
 		select {
 		case <-time.After(wait):
 			wait *= 2
@@ -424,10 +442,11 @@ func (c *cycle) retry(ctx context.Context, send func() error) error {
 	}
 }
 
-// log writes an entry and counts the outcome.
-func (c *cycle) log(ctx context.Context, o Object, target string, action Action, reason string, failure error, took time.Duration) error {
+// entry is an entry of the log. It counts the outcome.
+func (c *cycle) entry(o Object, target string, action Action, reason string, failure error, took time.Duration) Entry {
 	e := Entry{Time: c.Now(), Cycle: c.result.Cycle, Ref: o.Ref, Name: o.Name, TargetID: target, Action: action, Outcome: Success, Reason: reason, Duration: took}
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	switch {
 	case failure != nil:
 		e.Outcome, e.Code, e.Reason = Failure, errorCode(failure), failure.Error()
@@ -444,8 +463,7 @@ func (c *cycle) log(ctx context.Context, o Object, target string, action Action,
 		e.Outcome = Skipped
 		c.result.Skipped++
 	}
-	c.mu.Unlock()
-	return c.Memory.Log(ctx, e)
+	return e
 }
 
 // errorCode is Entra's code for a failure. Source: provisioning logs page.

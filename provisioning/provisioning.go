@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -69,6 +70,7 @@ type Link struct {
 	Members  []string          // of a group: target ids
 	Failure  string            // why the last attempt failed; empty: it did not
 	Tries    int               // how often it has failed in a row
+	RetryAt  time.Time         // when it is tried again although nothing has changed
 }
 
 // Memory remembers between cycles. It must survive a crash at any point: what was sent but not remembered is found again by matching.
@@ -77,11 +79,12 @@ type Memory interface {
 	SetWatermark(ctx context.Context, watermark string) error
 	// Link returns ErrUnknown for an object that was never seen.
 	Link(ctx context.Context, ref Ref) (Link, error)
-	PutLink(ctx context.Context, link Link) error
-	DeleteLink(ctx context.Context, ref Ref) error
-	// Failed lists the objects whose last attempt failed.
-	Failed(ctx context.Context) ([]Ref, error)
-	Log(ctx context.Context, entry Entry) error
+	// Keep keeps a link and the entries of the log that belong to it, all or nothing.
+	Keep(ctx context.Context, link Link, entries ...Entry) error
+	// Forget removes a link and keeps the entries.
+	Forget(ctx context.Context, ref Ref, entries ...Entry) error
+	// Failed lists the objects whose last attempt failed and that are to be tried again by now.
+	Failed(ctx context.Context, now time.Time) ([]Ref, error)
 }
 
 // ErrUnknown is returned by Memory.Link for an object that was never seen.
@@ -147,23 +150,43 @@ type Engine struct {
 	Now      func() time.Time
 	NewID    func() string
 	Progress func(Progress) // may be nil
-	Workers  int            // requests under way at once; DefaultWorkers when zero
+	Workers  int            // requests under way at once, at most; DefaultWorkers when zero
+
+	// MaxDeletions is how many objects a cycle may disable or delete; with more it does nothing and fails with TooManyDeletesError. Zero: any number.
+	MaxDeletions int
 }
 
-// DefaultWorkers is how many requests are under way at once.
-const DefaultWorkers = 8
+// DefaultWorkers is how many requests are under way at once, at most.
+const DefaultWorkers = 16
 
 // MaxMembers is how many members one request changes. AWS allows 100.
 const MaxMembers = 100
 
-// maxTries is how often a throttled or failing request is sent before the object waits for the next cycle.
-const maxTries = 5
+// maxTries is how often a failing request is sent before the object waits for a later cycle, and maxThrottled how often one that is throttled: the target
+// says when, and will take it some time.
+const (
+	maxTries     = 5
+	maxThrottled = 50
+)
+
+// An object that failed is tried again after a minute, two, four … a day.
+const (
+	firstEscrow = time.Minute
+	maxEscrow   = 24 * time.Hour
+)
 
 // CredentialsError means that the target refused the credentials; the job belongs in quarantine.
 type CredentialsError struct{ Err error }
 
 func (e *CredentialsError) Error() string {
 	return "the target refused the credentials: " + e.Err.Error()
+}
+
+// TooManyDeletesError means that a cycle would disable or delete more objects than it may; nothing was done. Source: accidental deletions page.
+type TooManyDeletesError struct{ Deletions, Allowed int }
+
+func (e *TooManyDeletesError) Error() string {
+	return fmt.Sprintf("the cycle would disable or delete %d objects, more than the %d that are allowed; nothing was done", e.Deletions, e.Allowed)
 }
 
 // Unwrap returns the target's answer.
@@ -196,15 +219,24 @@ type cycle struct {
 	mu     sync.Mutex // guards result and done
 	done   int
 	total  int
+	pace   *pace
+	there  map[Kind]roster // at the target, when the cycle began; nil: it must be asked
 }
 
 // Run runs one cycle. An error means that the cycle could not be done; single objects that fail are in the result, the memory and the
 // log, and are tried again by the next cycle.
 func (e *Engine) Run(ctx context.Context) (Result, error) {
-	c := &cycle{Engine: e, result: Result{Cycle: e.NewID(), Began: e.Now()}}
+	c := &cycle{Engine: e, result: Result{Cycle: e.NewID(), Began: e.Now()}, pace: newPace(e.workers())}
 	err := c.run(ctx)
 	c.result.Ended = e.Now()
 	return c.result, err
+}
+
+func (e *Engine) workers() int {
+	if e.Workers == 0 {
+		return DefaultWorkers
+	}
+	return e.Workers
 }
 
 func (c *cycle) run(ctx context.Context) error {
@@ -213,7 +245,7 @@ func (c *cycle) run(ctx context.Context) error {
 		return fmt.Errorf("read the watermark: %w", err)
 	}
 	c.result.Initial = watermark == ""
-	failed, err := c.Memory.Failed(ctx)
+	failed, err := c.Memory.Failed(ctx, c.Now())
 	if err != nil {
 		return fmt.Errorf("read what failed before: %w", err)
 	}
@@ -221,10 +253,23 @@ func (c *cycle) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the source: %w", err)
 	}
+	c.result.Imported = len(changes.Users) + len(changes.Groups)
+	if c.result.Imported == 0 { // and nothing to bother the target with
+		if changes.Watermark == watermark {
+			return nil
+		}
+		return c.Memory.SetWatermark(ctx, changes.Watermark)
+	}
+	all := slices.Concat(changes.Users, changes.Groups)
+	if err := c.checkDeletions(ctx, all); err != nil {
+		return err
+	}
 	if err := Test(ctx, c.Target, c.NewID()); err != nil {
 		return err
 	}
-	c.result.Imported = len(changes.Users) + len(changes.Groups)
+	if err := c.rosters(ctx, all); err != nil {
+		return err
+	}
 	c.total = c.result.Imported
 	c.report(0)
 	for _, phase := range []struct {
@@ -236,6 +281,27 @@ func (c *cycle) run(ctx context.Context) error {
 		}
 	}
 	return c.Memory.SetWatermark(ctx, changes.Watermark)
+}
+
+// checkDeletions counts what would be disabled or deleted, before anything is sent.
+func (c *cycle) checkDeletions(ctx context.Context, objects []Object) error {
+	if c.MaxDeletions == 0 {
+		return nil
+	}
+	n := 0
+	for _, o := range objects {
+		link, err := c.Memory.Link(ctx, o.Ref)
+		if err != nil && !errors.Is(err, ErrUnknown) {
+			return err
+		}
+		if action := plan(o, link, link.TargetID != "").action; action == Disable || action == Delete {
+			n++
+		}
+	}
+	if n > c.MaxDeletions {
+		return &TooManyDeletesError{n, c.MaxDeletions}
+	}
+	return nil
 }
 
 func withManager(users []Object) (list []Object) {
@@ -251,10 +317,7 @@ func withManager(users []Object) (list []Object) {
 func (c *cycle) each(ctx context.Context, objects []Object, do func(context.Context, Object) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	workers := c.Workers
-	if workers == 0 {
-		workers = DefaultWorkers
-	}
+	workers := c.workers()
 	queue := make(chan Object)
 	var group sync.WaitGroup
 	for range workers {

@@ -65,25 +65,21 @@ func (m *memory) Link(_ context.Context, ref provisioning.Ref) (provisioning.Lin
 	}
 	return l, nil
 }
-func (m *memory) PutLink(_ context.Context, l provisioning.Link) error {
+func (m *memory) Keep(_ context.Context, l provisioning.Link, entries ...provisioning.Entry) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.links[l.Ref] = l
+	m.log = append(m.log, entries...)
 	return nil
 }
-func (m *memory) DeleteLink(_ context.Context, ref provisioning.Ref) error {
+func (m *memory) Forget(_ context.Context, ref provisioning.Ref, entries ...provisioning.Entry) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.links, ref)
+	m.log = append(m.log, entries...)
 	return nil
 }
-func (m *memory) Failed(context.Context) ([]provisioning.Ref, error) { return nil, nil }
-func (m *memory) Log(_ context.Context, e provisioning.Entry) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.log = append(m.log, e)
-	return nil
-}
+func (m *memory) Failed(context.Context, time.Time) ([]provisioning.Ref, error) { return nil, nil }
 
 // target is a real center's SCIM endpoint, with a record of the requests that arrive and a way to misbehave.
 type target struct {

@@ -114,6 +114,16 @@ func (c *Client) Find(ctx context.Context, path, attribute, value string) ([]Res
 	return list.Resources, err
 }
 
+// List returns a page of the resources under path, such as /Users, from the start-th on (1 is the first). Members are left out.
+func (c *Client) List(ctx context.Context, path string, start, count int) (list ListResponse, err error) {
+	query := url.Values{"startIndex": {strconv.Itoa(start)}, "count": {strconv.Itoa(count)}}
+	if path == "/Groups" {
+		query.Set("excludedAttributes", "members")
+	}
+	err = c.Do(ctx, http.MethodGet, path, query, nil, &list)
+	return list, err
+}
+
 // Create makes a resource under path and returns it as the provider has it.
 func (c *Client) Create(ctx context.Context, path string, r Resource) (Resource, error) {
 	var out Resource

@@ -78,6 +78,7 @@ type Link struct {
 	Members  []string
 	Failure  string
 	Tries    int
+	RetryAt  time.Time // when a failed object is tried again
 }
 
 // LogEntry is a line of the provisioning log.

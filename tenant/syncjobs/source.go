@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/provisioning"
 	"github.com/gatehouse-id/gatehouse/scim"
@@ -86,44 +87,49 @@ func (m memory) Link(ctx context.Context, ref provisioning.Ref) (link provisioni
 		if errors.Is(err, tenant.ErrNoRow) {
 			return provisioning.ErrUnknown
 		}
-		link = provisioning.Link{Ref: ref, TargetID: l.TargetID, Sent: l.Sent, Members: l.Members, Failure: l.Failure, Tries: l.Tries}
+		link = provisioning.Link{Ref: ref, TargetID: l.TargetID, Sent: l.Sent, Members: l.Members, Failure: l.Failure, Tries: l.Tries, RetryAt: l.RetryAt}
 		return err
 	})
 	return link, err
 }
 
-func (m memory) PutLink(ctx context.Context, l provisioning.Link) error {
+func (m memory) Keep(ctx context.Context, l provisioning.Link, entries ...provisioning.Entry) error {
 	return m.tenant.Store.Update(ctx, func(tx tenant.Tx) error {
-		return tx.PutLink(tenant.Link{JobID: m.job, Kind: tenant.ObjectKind(l.Kind), SourceID: l.ID, TargetID: l.TargetID, Sent: l.Sent, Members: l.Members, Failure: l.Failure, Tries: l.Tries})
+		return errors.Join(m.log(tx, entries), tx.PutLink(tenant.Link{JobID: m.job, Kind: tenant.ObjectKind(l.Kind), SourceID: l.ID, TargetID: l.TargetID, Sent: l.Sent, Members: l.Members,
+			Failure: l.Failure, Tries: l.Tries, RetryAt: l.RetryAt}))
 	})
 }
 
-func (m memory) DeleteLink(ctx context.Context, ref provisioning.Ref) error {
+func (m memory) Forget(ctx context.Context, ref provisioning.Ref, entries ...provisioning.Entry) error {
 	return m.tenant.Store.Update(ctx, func(tx tenant.Tx) error {
-		return tx.DeleteLink(m.job, tenant.ObjectKind(ref.Kind), ref.ID)
+		return errors.Join(m.log(tx, entries), tx.DeleteLink(m.job, tenant.ObjectKind(ref.Kind), ref.ID))
 	})
 }
 
-func (m memory) Failed(ctx context.Context) (refs []provisioning.Ref, err error) {
+func (m memory) Failed(ctx context.Context, now time.Time) (refs []provisioning.Ref, err error) {
 	err = m.tenant.Store.View(ctx, func(r tenant.Reader) error {
 		refs = nil
 		links, err := r.FailedLinks(m.job)
 		for _, l := range links {
-			refs = append(refs, provisioning.Ref{Kind: provisioning.Kind(l.Kind), ID: l.SourceID})
+			if !now.Before(l.RetryAt) {
+				refs = append(refs, provisioning.Ref{Kind: provisioning.Kind(l.Kind), ID: l.SourceID})
+			}
 		}
 		return err
 	})
 	return refs, err
 }
 
-// Log keeps everything but what was skipped: with all users in scope most entries would be skips.
-func (m memory) Log(ctx context.Context, e provisioning.Entry) error {
-	if e.Outcome == provisioning.Skipped {
-		return nil
-	}
-	return m.tenant.Store.Update(ctx, func(tx tenant.Tx) error {
-		return tx.AppendLog([]tenant.LogEntry{{
+// log keeps everything but what was skipped: with all users in scope most entries would be skips.
+func (m memory) log(tx tenant.Tx, entries []provisioning.Entry) error {
+	var kept []tenant.LogEntry
+	for _, e := range entries {
+		if e.Outcome == provisioning.Skipped {
+			continue
+		}
+		kept = append(kept, tenant.LogEntry{
 			ID: m.tenant.NewID(), JobID: m.job, CycleID: e.Cycle, Time: e.Time.UTC(), Kind: tenant.ObjectKind(e.Ref.Kind), SourceID: e.Ref.ID, TargetID: e.TargetID,
-			Name: e.Name, Action: string(e.Action), Status: string(e.Outcome), Code: e.Code, Reason: e.Reason, Duration: e.Duration}})
-	})
+			Name: e.Name, Action: string(e.Action), Status: string(e.Outcome), Code: e.Code, Reason: e.Reason, Duration: e.Duration})
+	}
+	return tx.AppendLog(kept)
 }
