@@ -30,6 +30,7 @@ type pace struct {
 const (
 	firstUnderWay = 4
 	paceWindow    = time.Second
+	shortestLook  = 100 * time.Millisecond // what was answered in less says little of a rate
 	raiseEach     = 30 * time.Second
 	firstRaise    = 1.05
 	maxRaise      = 2
@@ -106,13 +107,13 @@ func (p *pace) throttle(now, began time.Time, asked time.Duration) {
 		asked = p.interval + 100*time.Millisecond
 	}
 	p.notBefore = now.Add(asked)
-	took := 0
+	took, during := 0, shortestLook
 	for _, t := range p.answered {
-		if now.Sub(t) < paceWindow {
-			took++
+		if since := now.Sub(t); since < paceWindow {
+			took, during = took+1, max(during, since)
 		}
 	}
-	p.interval = time.Duration(float64(paceWindow) / (float64(max(took, 1)) * belowCeiling))
+	p.interval = time.Duration(float64(during) / (float64(max(took, 1)) * belowCeiling))
 	p.next, p.raise, p.raiseAt = p.notBefore, firstRaise, now.Add(raiseEach)
 }
 
