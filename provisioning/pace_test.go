@@ -97,11 +97,13 @@ func TestWhoIsThereAlreadyIsFoundInPages(t *testing.T) {
 func TestTheTargetChangesWhileItIsRead(t *testing.T) {
 	t.Parallel()
 	for name, list := range map[string]func(http.ResponseWriter){
-		"made since":              func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"totalResults":0,"Resources":[]}`)) },
-		"it does not list":        func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadRequest) },
-		"it says no total":        func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"Resources":[]}`)) },
-		"it pages for ever":       func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"totalResults":99,"Resources":[]}`)) },
-		"there are far too many":  func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"totalResults":99999,"Resources":[{"userName":"x"}]}`)) },
+		"made since":        func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"totalResults":0,"Resources":[]}`)) },
+		"it does not list":  func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadRequest) },
+		"it says no total":  func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"Resources":[]}`)) },
+		"it pages for ever": func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"totalResults":99,"Resources":[]}`)) },
+		"there are far too many": func(w http.ResponseWriter) {
+			_, _ = w.Write([]byte(`{"totalResults":99999,"Resources":[{"userName":"x"}]}`))
+		},
 		"it answers with garbage": func(w http.ResponseWriter) { _, _ = w.Write([]byte(`<html>`)) },
 	} {
 		t.Run(name, func(t *testing.T) {
