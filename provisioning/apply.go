@@ -208,7 +208,7 @@ func (c *cycle) matchOrCreate(ctx context.Context, o Object, link *Link, s step)
 	case len(found) == 1:
 		return c.adopt(ctx, o, link, s, found[0])
 	}
-	action, err := c.create(ctx, o, link, s)
+	err = c.create(ctx, o, link, s)
 	if p := new(scim.Problem); !asked && errors.As(err, &p) && p.Status == http.StatusConflict { // somebody has made it since the target was listed
 		again := c.retry(ctx, func() (err error) {
 			found, err = c.Target.Find(ctx, o.Kind.path(), attribute, s.sent[attribute])
@@ -218,23 +218,23 @@ func (c *cycle) matchOrCreate(ctx context.Context, o Object, link *Link, s step)
 			return c.adopt(ctx, o, link, s, found[0])
 		}
 	}
-	return action, err
+	return Create, err
 }
 
-func (c *cycle) create(ctx context.Context, o Object, link *Link, s step) (Action, error) {
+func (c *cycle) create(ctx context.Context, o Object, link *Link, s step) error {
 	var created scim.Resource
 	err := c.retry(ctx, func() (err error) {
 		created, err = c.Target.Create(ctx, o.Kind.path(), resource(o.Kind, s.sent))
 		return err
 	})
 	if err != nil {
-		return Create, err
+		return err
 	}
 	if link.TargetID = created.String("id"); link.TargetID == "" {
-		return Create, &scim.Problem{Status: http.StatusCreated, Detail: "the answer to the creation has no id"}
+		return &scim.Problem{Status: http.StatusCreated, Detail: "the answer to the creation has no id"}
 	}
 	link.Sent = s.sent
-	return Create, nil
+	return nil
 }
 
 type duplicate struct{ attribute, value string }
