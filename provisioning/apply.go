@@ -114,6 +114,7 @@ func (c *cycle) provision(ctx context.Context, o Object) error {
 	if err != nil && !errors.Is(err, ErrUnknown) {
 		return err
 	}
+	known := err == nil
 	link.Ref = o.Ref
 	failedBefore := link.Failure != ""
 	s := plan(o, link, link.TargetID != "")
@@ -125,6 +126,8 @@ func (c *cycle) provision(ctx context.Context, o Object) error {
 	entry := c.entry(o, link.TargetID, action, s.reason, err, time.Since(began))
 	c.report(1)
 	switch {
+	case err == nil && !known && link.TargetID == "":
+		return nil // never seen, and not to be seen
 	case err == nil && (action == Delete || link.TargetID == ""):
 		return c.Memory.Forget(ctx, o.Ref, entry)
 	case err == nil && action == Other && !failedBefore:
@@ -210,11 +213,7 @@ func (c *cycle) matchOrCreate(ctx context.Context, o Object, link *Link, s step)
 	}
 	err = c.create(ctx, o, link, s)
 	if p := new(scim.Problem); !asked && errors.As(err, &p) && p.Status == http.StatusConflict { // somebody has made it since the target was listed
-		again := c.retry(ctx, func() (err error) {
-			found, err = c.Target.Find(ctx, o.Kind.path(), attribute, s.sent[attribute])
-			return err
-		})
-		if again == nil && len(found) == 1 {
+		if found, again := c.ask(ctx, o.Kind, s.sent[attribute]); again == nil && len(found) == 1 {
 			return c.adopt(ctx, o, link, s, found[0])
 		}
 	}

@@ -83,9 +83,15 @@ func (c *cycle) find(ctx context.Context, kind Kind, value string) (found []scim
 	if all := c.there[kind]; all != nil {
 		return all[fold(value)], false, nil
 	}
+	found, err = c.ask(ctx, kind, value)
+	return found, true, err
+}
+
+// ask asks the target which objects match.
+func (c *cycle) ask(ctx context.Context, kind Kind, value string) (found []scim.Resource, err error) {
 	err = c.retry(ctx, func() (err error) {
 		found, err = c.Target.Find(ctx, kind.path(), matching[kind], value)
 		return err
 	})
-	return found, true, err
+	return found, err
 }

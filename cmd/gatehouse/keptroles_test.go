@@ -21,14 +21,7 @@ func TestRolesAreKeptAtAWS(t *testing.T) { // not parallel: the settings of the 
 	c := startCommand(t, "serve", "--data", t.TempDir(), "--listen", at, "--credentials", "saml", "--provisioning-role", "OrganizationAccountAccessRole", "--role-path", "/gatehouse/")
 	d := demoOutput{AWS: demoAWS{"http://" + at, c.shown(t, `AWS_ACCESS_KEY_ID=(\S+)`), c.shown(t, `AWS_SECRET_ACCESS_KEY=(\S+)`), "us-east-1", ""}}
 	env := map[string]string{"AWS_ACCESS_KEY_ID": d.AWS.AccessKeyID, "AWS_SECRET_ACCESS_KEY": d.AWS.SecretAccessKey}
-	gatehouse := func(args ...string) string {
-		t.Helper()
-		code, out, errOut := call(t, "", env, append(args, "--center-url", "http://"+at)...)
-		if code != exitDone {
-			t.Fatalf("gatehouse %v: exit %d: %s", args, code, errOut)
-		}
-		return out
-	}
+	gatehouse := administers(t, env, "http://"+at)
 	file := filepath.Join(t.TempDir(), "accounts.csv")
 	if err := os.WriteFile(file, []byte("id,name\n"+account+",Production\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -112,5 +105,17 @@ func TestRolesAreKeptAtAWS(t *testing.T) { // not parallel: the settings of the 
 	there.run(&providers, "iam", "list-saml-providers")
 	if len(roles.Roles) != 0 || len(providers.SAMLProviderList) != 0 {
 		t.Errorf("left at AWS: %+v, %+v", roles, providers)
+	}
+}
+
+// administers runs commands of the program on a center. They must succeed; their output is returned.
+func administers(t *testing.T, env map[string]string, center string) func(args ...string) string {
+	return func(args ...string) string {
+		t.Helper()
+		code, out, errOut := call(t, "", env, append(args, "--center-url", center)...)
+		if code != exitDone {
+			t.Fatalf("gatehouse %v: exit %d: %s", args, code, errOut)
+		}
+		return out
 	}
 }

@@ -34,14 +34,7 @@ func TestAnOrganizationIsReadAndAssignedIn(t *testing.T) { // not parallel: the 
 	c := startCommand(t, "serve", "--data", t.TempDir(), "--listen", at, "--organizations", "--organizations-every", "24h")
 	d := demoOutput{AWS: demoAWS{"http://" + at, c.shown(t, `AWS_ACCESS_KEY_ID=(\S+)`), c.shown(t, `AWS_SECRET_ACCESS_KEY=(\S+)`), "us-east-1", ""}}
 	env := map[string]string{"AWS_ACCESS_KEY_ID": d.AWS.AccessKeyID, "AWS_SECRET_ACCESS_KEY": d.AWS.SecretAccessKey}
-	gatehouse := func(args ...string) string {
-		t.Helper()
-		code, out, errOut := call(t, "", env, append(args, "--center-url", "http://"+at)...)
-		if code != exitDone {
-			t.Fatalf("gatehouse %v: exit %d: %s", args, code, errOut)
-		}
-		return out
-	}
+	gatehouse := administers(t, env, "http://"+at)
 	sync := func(args ...string) string { // the first reading begins by itself, and may be under way
 		for {
 			code, out, errOut := call(t, "", env, append([]string{"accounts", "sync", "--center-url", "http://" + at}, args...)...)
