@@ -62,7 +62,8 @@ func (w *world) counter(what string) *progressbar.ProgressBar {
 	if !terminal(w.err) {
 		out = io.Discard
 	}
-	return progressbar.NewOptions64(-1, progressbar.OptionSetWriter(out), progressbar.OptionSetDescription(what), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
+	// The library's own goroutine, which turns the spinner between two counts, reads the bar without its lock: it is not started.
+	return progressbar.NewOptions64(-1, progressbar.OptionSetSpinnerChangeInterval(0), progressbar.OptionSetWriter(out), progressbar.OptionSetDescription(what), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
 		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
 }
 
