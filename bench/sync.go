@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
@@ -86,12 +87,13 @@ func newDirectory(users, groups, each int) *directory {
 	d := &directory{}
 	for i := range users {
 		id := fmt.Sprintf("u%07d", i)
-		d.users = append(d.users, provisioning.Object{Ref: provisioning.Ref{Kind: provisioning.User, ID: id}, Name: id, InScope: true, Active: true, Attributes: map[string]string{
-			"userName": id + "@example.com", "displayName": "User " + id, "name.givenName": "User", "name.familyName": id, `emails[type eq "work"].value`: id + "@example.com", "externalId": id}})
+		d.users = append(d.users, provisioning.Object{Ref: provisioning.Ref{Kind: provisioning.User, ID: id}, Name: id, Assigned: true, Active: true, Attributes: mapping.Texts(map[string]string{
+			"userPrincipalName": id + "@example.com", "displayName": "User " + id, "givenName": "User", "surname": id, "mail": id + "@example.com", "objectId": id})})
 	}
 	for i := range groups {
 		id := fmt.Sprintf("g%07d", i)
-		g := provisioning.Object{Ref: provisioning.Ref{Kind: provisioning.Group, ID: id}, Name: id, InScope: true, Active: true, Attributes: map[string]string{"displayName": "Group " + id, "externalId": id}}
+		g := provisioning.Object{Ref: provisioning.Ref{Kind: provisioning.Group, ID: id}, Name: id, Assigned: true, Active: true,
+			Attributes: mapping.Texts(map[string]string{"displayName": "Group " + id, "objectId": id})}
 		for k := range each {
 			g.Members = append(g.Members, d.users[(i*each+k)%users].ID)
 		}
@@ -104,6 +106,10 @@ func (d *directory) Changes(context.Context, string, []provisioning.Ref) (provis
 	return provisioning.Changes{Users: d.users, Groups: d.groups, Watermark: "1"}, nil
 }
 
+func (d *directory) Object(_ context.Context, ref provisioning.Ref) (provisioning.Object, error) {
+	return provisioning.Object{Ref: ref, Gone: true}, nil
+}
+
 // bound is the least number of requests that a first sync takes: one for each object, and one for each hundred members of a group.
 func (d *directory) bound() int {
 	n := len(d.users) + len(d.groups)
@@ -111,37 +117,6 @@ func (d *directory) bound() int {
 		n += (len(g.Members) + provisioning.MaxMembers - 1) / provisioning.MaxMembers
 	}
 	return n
-}
-
-// links is a memory that forgets with the process.
-type links struct {
-	mu  sync.Mutex
-	all map[provisioning.Ref]provisioning.Link
-}
-
-func (l *links) Watermark(context.Context) (string, error)                     { return "", nil }
-func (l *links) SetWatermark(context.Context, string) error                    { return nil }
-func (l *links) Failed(context.Context, time.Time) ([]provisioning.Ref, error) { return nil, nil }
-func (l *links) Link(_ context.Context, ref provisioning.Ref) (provisioning.Link, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	link, ok := l.all[ref]
-	if !ok {
-		return link, provisioning.ErrUnknown
-	}
-	return link, nil
-}
-func (l *links) Keep(_ context.Context, link provisioning.Link, _ ...provisioning.Entry) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.all[link.Ref] = link
-	return nil
-}
-func (l *links) Forget(_ context.Context, ref provisioning.Ref, _ ...provisioning.Entry) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.all, ref)
-	return nil
 }
 
 // syncs measures the provisioning engine: into services that behave as they like, and from the tenant to the center.
@@ -177,7 +152,11 @@ func firstSync(title, server, self string, d *directory, rounds int, floor func(
 		}
 		client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 		n := 0
-		engine := provisioning.Engine{Source: d, Target: &scim.Client{BaseURL: "http://" + string(p.line), Token: "t", HTTP: client}, Memory: &links{all: map[provisioning.Ref]provisioning.Link{}},
+		mappings, err := provisioning.Compile(mapping.Default("rule"))
+		if err != nil {
+			return nil, err
+		}
+		engine := provisioning.Engine{Source: d, Target: &scim.Client{BaseURL: "http://" + string(p.line), Token: "t", HTTP: client}, Memory: provisioning.NewVolatile(), Mappings: mappings,
 			Now: time.Now, NewID: func() string { n++; return fmt.Sprint(n) }}
 		began := time.Now()
 		result, err := engine.Run(context.Background())

@@ -45,10 +45,21 @@ type User struct {
 	Department        string           `json:"department,omitempty"`
 	EmployeeID        string           `json:"employeeId,omitempty"`
 	MobilePhone       string           `json:"mobilePhone,omitempty"`
+	BusinessPhones    []string         `json:"businessPhones,omitempty"`
+	CompanyName       string           `json:"companyName,omitempty"`
 	OfficeLocation    string           `json:"officeLocation,omitempty"`
+	StreetAddress     string           `json:"streetAddress,omitempty"`
+	City              string           `json:"city,omitempty"`
+	State             string           `json:"state,omitempty"`
+	PostalCode        string           `json:"postalCode,omitempty"`
+	Country           string           `json:"country,omitempty"`
+	UserType          string           `json:"userType,omitempty"`
 	PreferredLanguage string           `json:"preferredLanguage,omitempty"`
 	UsageLocation     string           `json:"usageLocation,omitempty"`
+	Manager           *DirectoryObject `json:"manager,omitempty"` // only where it is expanded
 	PasswordProfile   *PasswordProfile `json:"passwordProfile,omitempty"`
+
+	Extensions map[string]string `json:"onPremisesExtensionAttributes,omitempty"` // extensionAttribute1 to extensionAttribute15
 }
 
 // PasswordProfile sets a password; it is never given back.

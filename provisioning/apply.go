@@ -2,113 +2,18 @@ package provisioning
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
-// matching is the attribute by which an object that is not linked yet is looked for at the target.
-var matching = map[Kind]string{User: "userName", Group: "displayName"}
-
-// step is what to do with one object: the plan, made before anything is sent.
-type step struct {
-	action Action
-	ops    []scim.Operation
-	sent   map[string]string // what the target has afterwards
-	reason string            // why nothing is done
-}
-
-// plan compares what is wanted with what was last sent.
-func plan(o Object, link Link, linked bool) step {
-	wanted := wantedAttributes(o)
-	switch {
-	case !linked && (o.Gone || !o.InScope):
-		return step{action: Other, reason: "NotEffectivelyEntitled"}
-	case !linked && !o.Active:
-		return step{action: Other, reason: "NotEffectivelyEntitled: disabled users are not created"}
-	case !linked:
-		return step{action: Create, sent: wanted}
-	case o.Gone, !o.InScope && o.Kind == Group:
-		return step{action: Delete}
-	case !o.InScope || !o.Active:
-		if link.Sent["active"] == "False" {
-			return step{action: Other, reason: "RedundantExport"}
-		}
-		sent := map[string]string{}
-		for k, v := range link.Sent {
-			sent[k] = v
-		}
-		sent["active"] = "False"
-		return step{action: Disable, ops: []scim.Operation{operation("Replace", "active", "False")}, sent: sent}
-	}
-	if ops := difference(link.Sent, wanted); len(ops) > 0 {
-		return step{action: Update, ops: ops, sent: wanted}
-	}
-	return step{action: Other, reason: "RedundantExport"}
-}
-
-// wantedAttributes adds active to a user's attributes and leaves empty values out.
-func wantedAttributes(o Object) map[string]string {
-	wanted := map[string]string{}
-	for k, v := range o.Attributes {
-		if v != "" {
-			wanted[k] = v
-		}
-	}
-	if o.Kind == User {
-		wanted["active"] = "True"
-	}
-	return wanted
-}
-
-// difference is the operations that turn sent into wanted, in a stable order. An attribute that has no value any more is removed, which
-// Entra does not do; the manager is a reference with a phase of its own.
-func difference(sent, wanted map[string]string) (ops []scim.Operation) {
-	for _, path := range sortedKeys(wanted) {
-		if old, had := sent[path]; !had {
-			ops = append(ops, operation("Add", path, wanted[path]))
-		} else if old != wanted[path] {
-			ops = append(ops, operation("Replace", path, wanted[path]))
-		}
-	}
-	for _, path := range sortedKeys(sent) {
-		if _, keeps := wanted[path]; !keeps && path != managerPath {
-			ops = append(ops, scim.Operation{Op: "Remove", Path: removable(path)})
-		}
-	}
-	return ops
-}
-
-// removable is the path to remove: for the value of a list's entry the whole entry, since one without a value makes no sense.
-func removable(path string) string {
-	if entry, ok := strings.CutSuffix(path, "].value"); ok {
-		return entry + "]"
-	}
-	return path
-}
-
-func sortedKeys(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
-}
-
-func operation(op, path string, value any) scim.Operation {
-	data, _ := json.Marshal(value) // texts and lists of texts always encode
-	return scim.Operation{Op: op, Path: path, Value: data}
-}
-
 // provision brings one object into line, and remembers and logs how it went.
-func (c *cycle) provision(ctx context.Context, o Object) error {
+func (c *cycle) provision(ctx context.Context, o candidate) error {
 	began := time.Now()
 	link, err := c.Memory.Link(ctx, o.Ref)
 	if err != nil && !errors.Is(err, ErrUnknown) {
@@ -117,23 +22,47 @@ func (c *cycle) provision(ctx context.Context, o Object) error {
 	known := err == nil
 	link.Ref = o.Ref
 	failedBefore := link.Failure != ""
-	s := plan(o, link, link.TargetID != "")
-	action, err := c.carryOut(ctx, o, &link, s)
+	refreshed := c.reread(&link, o)
+	done, err := c.carryOut(ctx, o, &link, c.plan(o, link))
 	if stop := stops(err); stop != nil {
 		return stop
 	}
 	c.judge(&link, err)
-	entry := c.entry(o, link.TargetID, action, s.reason, err, time.Since(began))
+	entry := c.entry(o, link.TargetID, done, err, time.Since(began))
+	c.tell(entry)
+	c.note(o, link)
 	c.report(1)
 	switch {
-	case err == nil && !known && link.TargetID == "":
+	case err == nil && !known && link.TargetID == "" && done.code == "":
 		return nil // never seen, and not to be seen
-	case err == nil && (action == Delete || link.TargetID == ""):
+	case err == nil && (done.action == Delete || link.TargetID == ""):
 		return c.Memory.Forget(ctx, o.Ref, entry)
-	case err == nil && action == Other && !failedBefore:
+	case err == nil && done.action == Other && !failedBefore && done.code == "" && !refreshed:
 		return nil // nothing has changed
 	}
 	return c.Memory.Keep(ctx, link, entry)
+}
+
+// note remembers what an object at the target is called, for the log, and whether there is a manager to be sent or removed.
+func (c *cycle) note(o candidate, link Link) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.names[link.TargetID] = o.Name
+	if link.TargetID != "" && (o.Manager != "" || link.Sent[managerPath] != "") {
+		c.managed[o.Ref] = true
+	}
+}
+
+func (c *cycle) named(ids []string) []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		if names[i] = c.names[id]; names[i] == "" {
+			names[i] = id
+		}
+	}
+	return names
 }
 
 // judge notes in a link how an attempt went, and when the next one is due.
@@ -156,41 +85,46 @@ func stops(err error) error {
 }
 
 // carryOut sends what the plan says and returns what was really done: a planned creation may turn out to be an update.
-func (c *cycle) carryOut(ctx context.Context, o Object, link *Link, s step) (Action, error) {
-	target := o.Kind.path() + "/" + link.TargetID
+func (c *cycle) carryOut(ctx context.Context, o candidate, link *Link, s step) (step, error) {
+	if s.unfit != nil {
+		return s, s.unfit
+	}
 	switch s.action {
 	case Create:
 		return c.matchOrCreate(ctx, o, link, s)
 	case Update, Disable:
-		err := c.retry(ctx, func() error { return c.Target.Patch(ctx, target, s.ops...) })
+		err := c.patch(ctx, o.Kind, link.TargetID, c.Dialect.patch(s.changes)...)
 		if gone(err) { // somebody deleted it at the target: match again
 			*link = Link{Ref: o.Ref}
-			if again := plan(o, *link, false); again.action == Create {
+			if again := c.plan(o, *link); again.action == Create {
 				return c.matchOrCreate(ctx, o, link, again)
 			}
-			return Other, nil
+			return step{action: Other, reason: "it is not at the target any more"}, nil
 		}
 		if err == nil {
-			keepManager(link, s.sent)
+			link.Sent = s.sent
 		}
-		return s.action, err
+		return s, err
 	case Delete:
-		err := c.retry(ctx, func() error { return c.Target.Delete(ctx, target) })
+		err := c.send(ctx, func() error { return c.Target.Delete(ctx, o.Kind.path()+"/"+link.TargetID) })
 		if gone(err) {
 			err = nil
 		}
-		return Delete, err
-	case Other:
+		return s, err
 	}
-	return Other, nil
+	return s, nil
 }
 
-// keepManager sets what was sent, without forgetting the manager, which is sent apart.
-func keepManager(link *Link, sent map[string]string) {
-	if m, ok := link.Sent[managerPath]; ok {
-		sent[managerPath] = m
+// send sends a request that changes something, unless this is a dry run.
+func (c *cycle) send(ctx context.Context, request func() error) error {
+	if c.DryRun {
+		return context.Cause(ctx)
 	}
-	link.Sent = sent
+	return c.retry(ctx, request)
+}
+
+func (c *cycle) patch(ctx context.Context, kind Kind, targetID string, ops ...scim.Operation) error {
+	return c.send(ctx, func() error { return c.Target.Patch(ctx, kind.path()+"/"+targetID, ops...) })
 }
 
 func gone(err error) bool {
@@ -198,31 +132,35 @@ func gone(err error) bool {
 	return errors.As(err, &p) && p.Status == http.StatusNotFound
 }
 
-// matchOrCreate looks for an object with the matching value and takes it over, or creates one. That makes a cycle that was interrupted
-// between sending and remembering do the right thing the next time.
-func (c *cycle) matchOrCreate(ctx context.Context, o Object, link *Link, s step) (Action, error) {
-	attribute := matching[o.Kind]
-	found, asked, err := c.find(ctx, o.Kind, s.sent[attribute])
-	switch {
-	case err != nil:
-		return Create, err
-	case len(found) > 1:
-		return Create, &duplicate{attribute, s.sent[attribute]}
-	case len(found) == 1:
-		return c.adopt(ctx, o, link, s, found[0])
-	}
-	err = c.create(ctx, o, link, s)
-	if p := new(scim.Problem); !asked && errors.As(err, &p) && p.Status == http.StatusConflict { // somebody has made it since the target was listed
-		if found, again := c.ask(ctx, o.Kind, s.sent[attribute]); again == nil && len(found) == 1 {
-			return c.adopt(ctx, o, link, s, found[0])
+// matchOrCreate looks for an object with a matching value and takes it over, or creates one. That makes a cycle that was interrupted
+// between sending and remembering do the right thing the next time. Matching attributes are tried one after the other, until one finds something.
+func (c *cycle) matchOrCreate(ctx context.Context, o candidate, link *Link, s step) (step, error) {
+	unasked := ""
+	for _, attribute := range o.keys() {
+		found, asked, err := c.find(ctx, o.Kind, attribute, s.sent[attribute])
+		switch {
+		case err != nil:
+			return s, err
+		case len(found) > 1:
+			return s, &duplicate{attribute, s.sent[attribute]}
+		case len(found) == 1:
+			return c.adopt(ctx, o, link, found[0])
+		case !asked && unasked == "":
+			unasked = attribute
 		}
 	}
-	return Create, err
+	err := c.create(ctx, o, link, s)
+	if p := new(scim.Problem); unasked != "" && errors.As(err, &p) && p.Status == http.StatusConflict { // somebody has made it since the target was listed
+		if found, again := c.ask(ctx, o.Kind, unasked, s.sent[unasked]); again == nil && len(found) == 1 {
+			return c.adopt(ctx, o, link, found[0])
+		}
+	}
+	return s, err
 }
 
-func (c *cycle) create(ctx context.Context, o Object, link *Link, s step) error {
-	var created scim.Resource
-	err := c.retry(ctx, func() (err error) {
+func (c *cycle) create(ctx context.Context, o candidate, link *Link, s step) error {
+	created := scim.Resource{"id": "new:" + o.ID} // of a dry run
+	err := c.send(ctx, func() (err error) {
 		created, err = c.Target.Create(ctx, o.Kind.path(), resource(o.Kind, s.sent))
 		return err
 	})
@@ -242,71 +180,56 @@ func (d *duplicate) Error() string {
 	return "the target has several objects whose " + d.attribute + " is " + d.value
 }
 
-// adopt takes an existing object over: it sends what is wanted, whatever the target has now.
-func (c *cycle) adopt(ctx context.Context, o Object, link *Link, s step, found scim.Resource) (Action, error) {
+// notOurs means that an object is at the target which a careful engine must not touch.
+type notOurs struct{ what, name, remedy string }
+
+func (n *notOurs) Error() string {
+	return "the target has " + n.what + " " + n.name + " already, which was not made from this source; " + n.remedy
+}
+
+// controlTower begins the names of the groups that AWS Control Tower makes and needs. Source: AWS Control Tower, "IAM Identity Center groups".
+const controlTower = "AWS"
+
+// adopt takes an existing object over: what differs from what is wanted is sent.
+func (c *cycle) adopt(ctx context.Context, o candidate, link *Link, found scim.Resource) (step, error) {
+	there := map[string]string{}
+	for path := range o.creating {
+		if v := valueAt(found, path); v != "" {
+			there[path] = v
+		}
+	}
+	ours := o.creating["externalId"] != "" && there["externalId"] == o.creating["externalId"]
+	s := step{action: Update, changes: difference(there, o.creating), sent: o.creating, reason: "taken over"}
+	what := strings.ToLower(string(o.Kind))
+	switch {
+	case ours:
+		s.reason = "found again"
+	case c.Careful && o.Kind == Group && strings.HasPrefix(found.String("displayName"), controlTower):
+		return s, &notOurs{what, o.Name, "groups of AWS Control Tower are never touched: rename the one at the source, or take it out of scope"}
+	case c.Careful && !c.Adopt:
+		return s, &notOurs{what, o.Name, "look at the difference, then take it over with --adopt, or take it out of scope"}
+	}
 	id := found.String("id")
-	var ops []scim.Operation
-	for _, path := range sortedKeys(s.sent) {
-		if found.String(path) != s.sent[path] { // equal texts are not sent again; lists and parts always are
-			ops = append(ops, operation("Replace", path, s.sent[path]))
+	if len(s.changes) > 0 {
+		if err := c.patch(ctx, o.Kind, id, c.Dialect.patch(s.changes)...); err != nil {
+			return s, err
 		}
 	}
-	if len(ops) > 0 {
-		if err := c.retry(ctx, func() error { return c.Target.Patch(ctx, o.Kind.path()+"/"+id, ops...) }); err != nil {
-			return Update, err
+	link.TargetID, link.Sent, link.Adopted = id, s.sent, !ours
+	return s, nil
+}
+
+func (c *cycle) withManager(users []candidate) (list []candidate) {
+	for _, u := range users {
+		if c.managed[u.Ref] && u.mapping.Maps(managerPath) && u.inScope && u.Active {
+			list = append(list, u)
 		}
 	}
-	link.TargetID, link.Sent = id, s.sent
-	return Update, nil
+	return list
 }
-
-const enterprisePrefix = scim.EnterpriseURN + ":"
-
-// resource builds the body of a creation from paths: name.givenName, emails[type eq "work"].value, URN:department.
-func resource(kind Kind, attributes map[string]string) scim.Resource {
-	schemas := []string{scim.GroupURN}
-	if kind == User {
-		schemas = []string{scim.UserURN, scim.EnterpriseURN}
-	}
-	r := scim.Resource{"schemas": schemas, "meta": map[string]any{"resourceType": string(kind)}}
-	for path, value := range attributes {
-		list, rest, isList := strings.Cut(path, `[type eq "`)
-		object, sub, isSub := strings.Cut(path, ".")
-		switch {
-		case path == "active":
-			r[path] = value == "True"
-		case strings.HasPrefix(path, enterprisePrefix):
-			set(r, scim.EnterpriseURN, strings.TrimPrefix(path, enterprisePrefix), value)
-		case isList:
-			kind, attribute, _ := strings.Cut(rest, `"].`)
-			entry, ok := r[list].([]any)
-			if !ok {
-				entry = []any{map[string]any{"type": kind, "primary": true}}
-				r[list] = entry
-			}
-			entry[0].(map[string]any)[attribute] = value
-		case isSub:
-			set(r, object, sub, value)
-		default:
-			r[path] = value
-		}
-	}
-	return r
-}
-
-func set(r scim.Resource, object, sub, value string) {
-	m, ok := r[object].(map[string]any)
-	if !ok {
-		m = map[string]any{}
-		r[object] = m
-	}
-	m[sub] = value
-}
-
-const managerPath = enterprisePrefix + "manager"
 
 // manager sends a user's manager, once both are at the target.
-func (c *cycle) manager(ctx context.Context, o Object) error {
+func (c *cycle) manager(ctx context.Context, o candidate) error {
 	link, err := c.Memory.Link(ctx, o.Ref)
 	if errors.Is(err, ErrUnknown) || (err == nil && link.TargetID == "") {
 		return nil
@@ -314,38 +237,65 @@ func (c *cycle) manager(ctx context.Context, o Object) error {
 	if err != nil {
 		return err
 	}
-	boss, err := c.Memory.Link(ctx, Ref{User, o.Manager})
-	if errors.Is(err, ErrUnknown) || (err == nil && (boss.TargetID == "" || link.Sent[managerPath] == boss.TargetID)) {
+	var boss Link
+	if o.Manager != "" {
+		if boss, err = c.Memory.Link(ctx, Ref{User, o.Manager}); err != nil && !errors.Is(err, ErrUnknown) {
+			return err
+		}
+	}
+	change := Change{managerPath, link.Sent[managerPath], boss.TargetID}
+	if change.Old == change.New {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	err = c.retry(ctx, func() error {
-		return c.Target.Patch(ctx, User.path()+"/"+link.TargetID, operation("Add", managerPath, boss.TargetID))
-	})
+	err = c.patch(ctx, User, link.TargetID, c.Dialect.patch([]Change{change})...)
 	if stop := stops(err); stop != nil {
 		return stop
 	}
+	shown := Change{change.Path, c.named([]string{change.Old})[0], c.named([]string{change.New})[0]}
+	done := step{action: Update, changes: []Change{shown}, reason: "manager"}
 	if err != nil {
 		c.judge(&link, err)
-		return c.Memory.Keep(ctx, link, c.entry(o, link.TargetID, Update, "manager", err, 0))
+	} else {
+		link.Sent = maps.Clone(link.Sent)
+		if link.Sent[managerPath] = change.New; change.New == "" {
+			delete(link.Sent, managerPath)
+		}
 	}
-	if link.Sent == nil {
-		link.Sent = map[string]string{}
+	e := c.entry(o, link.TargetID, done, err, 0)
+	c.tell(e)
+	return c.Memory.Keep(ctx, link, e)
+}
+
+func (c *cycle) withMembers(groups []candidate) (list []candidate) {
+	for _, g := range groups {
+		if g.mapping.Maps(membersPath) && g.inScope {
+			list = append(list, g)
+		}
 	}
-	link.Sent[managerPath] = boss.TargetID
-	return c.Memory.Keep(ctx, link)
+	return list
 }
 
 // members brings a group's members into line, in batches, remembering after each batch what is done.
-func (c *cycle) members(ctx context.Context, o Object) error {
+func (c *cycle) members(ctx context.Context, o candidate) error {
 	link, err := c.Memory.Link(ctx, o.Ref)
-	if errors.Is(err, ErrUnknown) || (err == nil && link.TargetID == "") || o.Gone || !o.InScope {
+	if errors.Is(err, ErrUnknown) || (err == nil && link.TargetID == "") {
 		return nil
 	}
 	if err != nil {
 		return err
+	}
+	if c.Reread {
+		now, err := c.membersNow(ctx, link)
+		if stop := stops(err); stop != nil {
+			return stop
+		}
+		if err != nil {
+			c.judge(&link, err)
+			e := c.entry(o, link.TargetID, step{action: Update, reason: "compare members"}, err, 0)
+			c.tell(e)
+			return c.Memory.Keep(ctx, link, e)
+		}
+		link.Members = now
 	}
 	var wanted []string
 	for _, id := range o.Members {
@@ -357,43 +307,37 @@ func (c *cycle) members(ctx context.Context, o Object) error {
 			wanted = append(wanted, m.TargetID)
 		}
 	}
-	add, remove := without(wanted, link.Members), without(link.Members, wanted)
 	for _, change := range []struct {
 		op  string
 		ids []string
-	}{{"Add", add}, {"Remove", remove}} {
+	}{{"Add", without(wanted, link.Members)}, {"Remove", without(link.Members, wanted)}} {
 		for batch := range slices.Chunk(change.ids, MaxMembers) {
-			began := time.Now()
-			err := c.sendMembers(ctx, link.TargetID, change.op, batch)
-			if stop := stops(err); stop != nil {
-				return stop
-			}
-			if err == nil && change.op == "Add" {
-				link.Members = append(link.Members, batch...)
-			} else if err == nil {
-				link.Members = without(link.Members, batch)
-			} else {
-				c.judge(&link, err)
-			}
-			if err := c.Memory.Keep(ctx, link, c.entry(o, link.TargetID, Update, change.op+" members", err, time.Since(began))); err != nil {
-				return err
-			}
-			if err != nil {
-				return nil // the rest waits for the next cycle
+			if ok, err := c.changeMembers(ctx, o, &link, change.op, batch); err != nil || !ok {
+				return err // what failed waits for the next cycle, and the rest with it
 			}
 		}
 	}
 	return nil
 }
 
-func (c *cycle) sendMembers(ctx context.Context, group, op string, ids []string) error {
-	values := make([]map[string]string, len(ids))
-	for i, id := range ids {
-		values[i] = map[string]string{"value": id}
+// changeMembers sends one batch and remembers it. It returns false when the target refused.
+func (c *cycle) changeMembers(ctx context.Context, o candidate, link *Link, op string, batch []string) (bool, error) {
+	began := time.Now()
+	err := c.patch(ctx, Group, link.TargetID, c.Dialect.members(op, batch)...)
+	if stop := stops(err); stop != nil {
+		return false, stop
 	}
-	return c.retry(ctx, func() error {
-		return c.Target.Patch(ctx, Group.path()+"/"+group, operation(op, "members", values))
-	})
+	e := c.entry(o, link.TargetID, step{action: Update, reason: op + " members"}, err, time.Since(began))
+	switch {
+	case err != nil:
+		c.judge(link, err)
+	case op == "Add":
+		link.Members, e.Added = append(slices.Clip(link.Members), batch...), c.named(batch)
+	default:
+		link.Members, e.Removed = without(link.Members, batch), c.named(batch)
+	}
+	c.tell(e)
+	return err == nil, c.Memory.Keep(ctx, *link, e)
 }
 
 // without returns the ids of list that are not in other, in their order.
@@ -442,21 +386,22 @@ func (c *cycle) retry(ctx context.Context, send func() error) error {
 }
 
 // entry is an entry of the log. It counts the outcome.
-func (c *cycle) entry(o Object, target string, action Action, reason string, failure error, took time.Duration) Entry {
-	e := Entry{Time: c.Now(), Cycle: c.result.Cycle, Ref: o.Ref, Name: o.Name, TargetID: target, Action: action, Outcome: Success, Reason: reason, Duration: took}
+func (c *cycle) entry(o candidate, target string, done step, failure error, took time.Duration) Entry {
+	e := Entry{Time: c.Now(), Cycle: c.result.Cycle, Ref: o.Ref, Name: o.Name, TargetID: target, Action: done.action, Outcome: Success, Code: done.code, Reason: done.reason,
+		Changes: done.changes, Duration: took}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case failure != nil:
 		e.Outcome, e.Code, e.Reason = Failure, errorCode(failure), failure.Error()
 		c.result.Failed++
-	case action == Create:
+	case done.action == Create:
 		c.result.Created++
-	case action == Update:
+	case done.action == Update:
 		c.result.Updated++
-	case action == Disable:
+	case done.action == Disable:
 		c.result.Disabled++
-	case action == Delete:
+	case done.action == Delete:
 		c.result.Deleted++
 	default:
 		e.Outcome = Skipped
@@ -465,13 +410,25 @@ func (c *cycle) entry(o Object, target string, action Action, reason string, fai
 	return e
 }
 
+func (c *cycle) tell(e Entry) {
+	if c.OnEntry != nil {
+		c.OnEntry(e)
+	}
+}
+
 // errorCode is Entra's code for a failure. Source: provisioning logs page.
 func errorCode(err error) string {
 	var p *scim.Problem
 	var d *duplicate
+	var n *notOurs
+	var u *unfit
 	switch {
+	case errors.As(err, &u):
+		return u.code
 	case errors.As(err, &d):
 		return "DuplicateTargetEntries"
+	case errors.As(err, &n):
+		return "NotAdopted"
 	case !errors.As(err, &p):
 		return "WebExceptionProtocolError"
 	}

@@ -34,7 +34,7 @@ func (x *target) sync(t *testing.T, c provisioning.Source, m provisioning.Memory
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	engine := provisioning.Engine{Source: c, Memory: m, Target: x.client, Now: time.Now, NewID: func() string { return "made-up" }}
+	engine := provisioning.Engine{Source: c, Memory: m, Target: x.client, Mappings: mappings(t), Now: time.Now, NewID: func() string { return "made-up" }}
 	if edit != nil {
 		edit(&engine)
 	}
@@ -165,7 +165,7 @@ func TestTooManyDeletionsStopACycle(t *testing.T) {
 	}
 	before := x.state(t)
 	for i := range 4 {
-		c.users[i].InScope = false
+		c.users[i].Assigned = false
 	}
 	c.groups[0].Gone = true
 	var tooMany *provisioning.TooManyDeletesError
@@ -195,13 +195,13 @@ func TestWhatFailsIsTriedEverLessOften(t *testing.T) {
 	now := time.Now()
 	for i, want := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute} {
 		result, err := x.sync(t, many(1, 0), m, func(e *provisioning.Engine) { e.Now = func() time.Time { return now } })
-		link := m.links[user("u0").Ref]
+		link := m.link(user("u0").Ref)
 		if err != nil || result.Failed != 1 || link.Tries != i+1 || link.RetryAt.Sub(now) != want {
 			t.Errorf("after try %d: %+v, %+v, %v", i+1, result, link, err)
 		}
 	}
 	x.misbehave(nil)
-	if _, err := x.sync(t, many(1, 0), m, nil); err != nil || m.links[user("u0").Ref].Tries != 0 || !m.links[user("u0").Ref].RetryAt.IsZero() {
-		t.Errorf("after it worked: %+v, %v", m.links[user("u0").Ref], err)
+	if _, err := x.sync(t, many(1, 0), m, nil); err != nil || m.link(user("u0").Ref).Tries != 0 || !m.link(user("u0").Ref).RetryAt.IsZero() {
+		t.Errorf("after it worked: %+v, %v", m.link(user("u0").Ref), err)
 	}
 }

@@ -2,9 +2,9 @@
 //
 // A cycle is read, plan, apply: the Source says which objects may have changed, the plan is made of what the Memory remembers to have
 // sent, and the SCIM requests follow in Entra's order: users, then the references between them, then groups, then members in batches.
-// The requests are those of Entra's default dialect: capitalised operations, one attribute each, "False" as text.
+// The requests are in one of Entra's two dialects. A dry run does all of it but the requests that change something.
 //
-// Sources: Entra documentation, "How provisioning works"; the SCIM tutorial. It may import scim.
+// Sources: Entra documentation, "How provisioning works"; the SCIM tutorial. It may import scim and provisioning/mapping.
 package provisioning
 
 import (
@@ -13,9 +13,11 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
@@ -40,13 +42,13 @@ type Ref struct {
 // Object is what the source says about an object now.
 type Object struct {
 	Ref
-	Name       string            // for the log: a user name or a group's name
-	Gone       bool              // it does not exist any more
-	InScope    bool              // it is to be provisioned
-	Active     bool              // of a user: may sign in
-	Attributes map[string]string // SCIM path → value; empty values are left out
-	Manager    string            // of a user: the source id of the manager
-	Members    []string          // of a group: the source ids of its users in scope
+	Name       string             // for the log: a user name or a group's name
+	Gone       bool               // it does not exist any more
+	Assigned   bool               // it is to be provisioned, unless a scoping filter says otherwise
+	Active     bool               // of a user: may sign in
+	Attributes mapping.Attributes // of the directory, by the names that expressions use
+	Manager    string             // of a user: the source id of the manager
+	Members    []string           // of a group: the source ids of its users that may be provisioned
 }
 
 // Changes is what may have changed since a watermark. Objects that did not change cost nothing but their comparison.
@@ -57,15 +59,18 @@ type Changes struct {
 
 // Source is a directory.
 type Source interface {
-	// Changes returns what may have changed since the watermark, and the objects in also. With an empty watermark it returns everything
-	// in scope. A user comes together with the groups that it is a member of.
+	// Changes returns what may have changed since the watermark, and the objects in also. With an empty watermark it returns everything that is assigned, and
+	// the objects in also. A user comes together with the groups that it is a member of.
 	Changes(ctx context.Context, watermark string, also []Ref) (Changes, error)
+	// Object returns one object; it is Gone when there is none.
+	Object(ctx context.Context, ref Ref) (Object, error)
 }
 
 // Link is what the memory keeps of an object: where it is at the target, and what was last sent.
 type Link struct {
 	Ref
 	TargetID string            // empty: not created yet
+	Adopted  bool              // it was at the target before
 	Sent     map[string]string // SCIM path → value, active included
 	Members  []string          // of a group: target ids
 	Failure  string            // why the last attempt failed; empty: it did not
@@ -83,8 +88,9 @@ type Memory interface {
 	Keep(ctx context.Context, link Link, entries ...Entry) error
 	// Forget removes a link and keeps the entries.
 	Forget(ctx context.Context, ref Ref, entries ...Entry) error
-	// Failed lists the objects whose last attempt failed and that are to be tried again by now.
+	// Failed lists the objects whose last attempt failed and that are to be tried again by now, and Known all that have a link.
 	Failed(ctx context.Context, now time.Time) ([]Ref, error)
+	Known(ctx context.Context) ([]Ref, error)
 }
 
 // ErrUnknown is returned by Memory.Link for an object that was never seen.
@@ -100,6 +106,8 @@ const (
 	Disable Action = "disable"
 	Delete  Action = "delete"
 	Other   Action = "other"
+
+	StagedDelete Action = "stagedDelete" // held back, since the cycle would delete too many
 )
 
 // Outcome is how it went.
@@ -123,8 +131,14 @@ type Entry struct {
 	Outcome  Outcome
 	Code     string // Entra's error code; empty when nothing failed
 	Reason   string
+	Changes  []Change // attributes before and after, as far as the engine knows
+	Added    []string // of a group: the members, by name where it is known, else by their id at the target
+	Removed  []string
 	Duration time.Duration
 }
+
+// Change is an attribute of an object at the target before and after. An empty text is no value.
+type Change struct{ Path, Old, New string }
 
 // Progress is how far a cycle has come.
 type Progress struct{ Done, Total int }
@@ -142,18 +156,61 @@ type Result struct {
 // Exported is how many objects were written to the target.
 func (r Result) Exported() int { return r.Created + r.Updated + r.Disabled + r.Deleted }
 
+// Mappings are the attribute mappings of both kinds of object. A nil one leaves that kind alone.
+type Mappings struct{ Users, Groups *mapping.Compiled }
+
+// Compile makes the mappings of a schema ready. The error says what is wrong and where.
+func Compile(schema mapping.Schema) (m Mappings, err error) {
+	for kind, into := range map[Kind]**mapping.Compiled{User: &m.Users, Group: &m.Groups} {
+		o := schema.Of(string(kind))
+		if o == nil {
+			continue
+		}
+		c, err := mapping.Compile(*o)
+		if err != nil {
+			return m, err
+		}
+		if len(c.Matching()) == 0 {
+			return m, fmt.Errorf("the mapping of %ss has no matching attribute", strings.ToLower(string(kind)))
+		}
+		if o.Enabled {
+			*into = c
+		}
+	}
+	return m, nil
+}
+
+func (m Mappings) of(kind Kind) *mapping.Compiled {
+	if kind == User {
+		return m.Users
+	}
+	return m.Groups
+}
+
 // Engine runs cycles of one job.
 type Engine struct {
 	Source   Source
 	Target   *scim.Client
 	Memory   Memory
+	Mappings Mappings
+	Dialect  Dialect
 	Now      func() time.Time
 	NewID    func() string
 	Progress func(Progress) // may be nil
+	OnEntry  func(Entry)    // told of every entry as it happens, skipped ones too; may be nil
 	Workers  int            // requests under way at once, at most; DefaultWorkers when zero
 
 	// MaxDeletions is how many objects a cycle may disable or delete; with more it does nothing and fails with TooManyDeletesError. Zero: any number.
 	MaxDeletions int
+	// SkipOutOfScope leaves objects alone that are not assigned any more, instead of disabling users and deleting groups.
+	SkipOutOfScope bool
+	// Careful takes nothing over and deletes nothing that was not made from the same source. What is there already is reported, and is taken over with Adopt;
+	// groups whose name begins with AWS, as those of Control Tower, never are.
+	Careful, Adopt bool
+	// Reread looks at everything, and compares it with what the target has now instead of what was last sent: what somebody changed there is put right.
+	Reread bool
+	// DryRun sends nothing that changes the target and remembers nothing. OnEntry is told what would be done.
+	DryRun bool
 }
 
 // DefaultWorkers is how many requests are under way at once, at most.
@@ -206,6 +263,9 @@ func Test(ctx context.Context, target *scim.Client, randomName string) error {
 
 func credentials(err error) error {
 	var p *scim.Problem
+	if refused := new(CredentialsError); errors.As(err, &refused) {
+		return err
+	}
 	if errors.As(err, &p) && (p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden) {
 		return &CredentialsError{err}
 	}
@@ -216,20 +276,31 @@ func credentials(err error) error {
 type cycle struct {
 	*Engine
 	result Result
-	mu     sync.Mutex // guards result and done
+	mu     sync.Mutex // guards result, done, names and managed
 	done   int
 	total  int
 	pace   *pace
-	there  map[Kind]roster // at the target, when the cycle began; nil: it must be asked
+	there  map[Kind]*roster  // at the target, when the cycle began; nil: it must be asked
+	names  map[string]string // of objects, by their id at the target
+
+	managed map[Ref]bool // users whose manager is, or was, to be sent
 }
 
 // Run runs one cycle. An error means that the cycle could not be done; single objects that fail are in the result, the memory and the
 // log, and are tried again by the next cycle.
 func (e *Engine) Run(ctx context.Context) (Result, error) {
-	c := &cycle{Engine: e, result: Result{Cycle: e.NewID(), Began: e.Now()}, pace: newPace(e.workers())}
+	c := e.cycle()
 	err := c.run(ctx)
 	c.result.Ended = e.Now()
 	return c.result, err
+}
+
+func (e *Engine) cycle() *cycle {
+	own := *e
+	if own.DryRun {
+		own.Memory = &rehearsal{Memory: e.Memory, links: map[Ref]Link{}, forgotten: map[Ref]bool{}}
+	}
+	return &cycle{Engine: &own, result: Result{Cycle: e.NewID(), Began: e.Now()}, pace: newPace(e.workers()), there: map[Kind]*roster{}, names: map[string]string{}, managed: map[Ref]bool{}}
 }
 
 func (e *Engine) workers() int {
@@ -245,13 +316,9 @@ func (c *cycle) run(ctx context.Context) error {
 		return fmt.Errorf("read the watermark: %w", err)
 	}
 	c.result.Initial = watermark == ""
-	failed, err := c.Memory.Failed(ctx, c.Now())
+	changes, err := c.changes(ctx, watermark)
 	if err != nil {
-		return fmt.Errorf("read what failed before: %w", err)
-	}
-	changes, err := c.Source.Changes(ctx, watermark, failed)
-	if err != nil {
-		return fmt.Errorf("read the source: %w", err)
+		return err
 	}
 	c.result.Imported = len(changes.Users) + len(changes.Groups)
 	if c.result.Imported == 0 { // and nothing to bother the target with
@@ -260,65 +327,90 @@ func (c *cycle) run(ctx context.Context) error {
 		}
 		return c.Memory.SetWatermark(ctx, changes.Watermark)
 	}
-	all := slices.Concat(changes.Users, changes.Groups)
+	users, groups := c.evaluate(changes.Users), c.evaluate(changes.Groups)
+	all := slices.Concat(users, groups)
 	if err := c.checkDeletions(ctx, all); err != nil {
 		return err
 	}
-	if err := Test(ctx, c.Target, c.NewID()); err != nil {
+	if err := c.retry(ctx, func() error { return Test(ctx, c.Target, c.NewID()) }); err != nil {
 		return err
 	}
 	if err := c.rosters(ctx, all); err != nil {
 		return err
 	}
 	c.total = c.result.Imported
-	c.report(0)
+	c.report(c.total - len(all)) // of kinds that are not mapped
 	for _, phase := range []struct {
-		objects []Object
-		do      func(context.Context, Object) error
-	}{{changes.Users, c.provision}, {withManager(changes.Users), c.manager}, {changes.Groups, c.provision}, {changes.Groups, c.members}} {
-		if err := c.each(ctx, phase.objects, phase.do); err != nil {
+		objects func() []candidate
+		do      func(context.Context, candidate) error
+	}{
+		{func() []candidate { return users }, c.provision}, {func() []candidate { return c.withManager(users) }, c.manager},
+		{func() []candidate { return groups }, c.provision}, {func() []candidate { return c.withMembers(groups) }, c.members},
+	} {
+		if err := c.each(ctx, phase.objects(), phase.do); err != nil {
 			return err
 		}
 	}
 	return c.Memory.SetWatermark(ctx, changes.Watermark)
 }
 
+// changes asks the source: for what has changed and what failed before, or for everything.
+func (c *cycle) changes(ctx context.Context, watermark string) (Changes, error) {
+	if c.Reread {
+		watermark = ""
+	}
+	also, err := c.Memory.Failed(ctx, c.Now())
+	if watermark == "" {
+		also, err = c.Memory.Known(ctx)
+	}
+	if err != nil {
+		return Changes{}, fmt.Errorf("read what was provisioned before: %w", err)
+	}
+	changes, err := c.Source.Changes(ctx, watermark, also)
+	if err != nil {
+		return Changes{}, fmt.Errorf("read the source: %w", err)
+	}
+	return changes, nil
+}
+
 // checkDeletions counts what would be disabled or deleted, before anything is sent.
-func (c *cycle) checkDeletions(ctx context.Context, objects []Object) error {
+func (c *cycle) checkDeletions(ctx context.Context, objects []candidate) error {
 	if c.MaxDeletions == 0 {
 		return nil
 	}
-	n := 0
+	type held struct {
+		candidate
+		link Link
+	}
+	var all []held
 	for _, o := range objects {
 		link, err := c.Memory.Link(ctx, o.Ref)
 		if err != nil && !errors.Is(err, ErrUnknown) {
 			return err
 		}
-		if action := plan(o, link, link.TargetID != "").action; action == Disable || action == Delete {
-			n++
+		if action := c.plan(o, link).action; action == Disable || action == Delete {
+			all = append(all, held{o, link})
 		}
 	}
-	if n > c.MaxDeletions {
-		return &TooManyDeletesError{n, c.MaxDeletions}
+	if len(all) <= c.MaxDeletions {
+		return nil
 	}
-	return nil
-}
-
-func withManager(users []Object) (list []Object) {
-	for _, u := range users {
-		if u.Manager != "" && u.InScope && !u.Gone {
-			list = append(list, u)
+	for _, h := range all {
+		e := c.entry(h.candidate, h.link.TargetID, step{action: StagedDelete, reason: "held back: the cycle would disable or delete too many objects"}, nil, 0)
+		c.tell(e)
+		if err := c.Memory.Keep(ctx, h.link, e); err != nil {
+			return err
 		}
 	}
-	return list
+	return &TooManyDeletesError{len(all), c.MaxDeletions}
 }
 
 // each calls do for every object, several at a time, and stops at the first error.
-func (c *cycle) each(ctx context.Context, objects []Object, do func(context.Context, Object) error) error {
+func (c *cycle) each(ctx context.Context, objects []candidate, do func(context.Context, candidate) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	workers := c.workers()
-	queue := make(chan Object)
+	queue := make(chan candidate)
 	var group sync.WaitGroup
 	for range workers {
 		group.Go(func() {

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -21,65 +23,98 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 	"github.com/gatehouse-id/gatehouse/center/scimserver"
 	"github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
 // company is a source that a test changes as it likes. Every cycle names everything.
-type company struct{ users, groups []provisioning.Object }
+type company struct{ users, groups []entry }
+
+// entry is an object with its attributes in the directory.
+type entry struct {
+	provisioning.Object
+	directory map[string]string
+}
+
+func (e entry) object() provisioning.Object {
+	e.Attributes = mapping.Texts(maps.Clone(e.directory))
+	return e.Object
+}
 
 func (c *company) Changes(context.Context, string, []provisioning.Ref) (provisioning.Changes, error) {
-	return provisioning.Changes{Users: c.users, Groups: c.groups, Watermark: "1"}, nil
-}
-
-func user(id string) provisioning.Object {
-	return provisioning.Object{Ref: provisioning.Ref{Kind: provisioning.User, ID: id}, Name: id, InScope: true, Active: true, Attributes: map[string]string{
-		"userName": id + "@example.com", "displayName": id, "name.givenName": "G", "name.familyName": "F", `emails[type eq "work"].value`: id + "@example.com", "externalId": id}}
-}
-
-func group(id string, members ...string) provisioning.Object {
-	return provisioning.Object{Ref: provisioning.Ref{Kind: provisioning.Group, ID: id}, Name: id, InScope: true, Active: true,
-		Attributes: map[string]string{"displayName": id, "externalId": id}, Members: members}
-}
-
-// memory keeps links in a map; what it is told survives as long as it does, like a store.
-type memory struct {
-	mu        sync.Mutex
-	links     map[provisioning.Ref]provisioning.Link
-	watermark string
-	log       []provisioning.Entry
-}
-
-func newMemory() *memory { return &memory{links: map[provisioning.Ref]provisioning.Link{}} }
-
-func (m *memory) Watermark(context.Context) (string, error) { return m.watermark, nil }
-func (m *memory) SetWatermark(_ context.Context, w string) error {
-	m.watermark = w
-	return nil
-}
-func (m *memory) Link(_ context.Context, ref provisioning.Ref) (provisioning.Link, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	l, ok := m.links[ref]
-	if !ok {
-		return l, provisioning.ErrUnknown
+	out := provisioning.Changes{Watermark: "1"}
+	for _, u := range c.users {
+		out.Users = append(out.Users, u.object())
 	}
-	return l, nil
+	for _, g := range c.groups {
+		out.Groups = append(out.Groups, g.object())
+	}
+	return out, nil
 }
-func (m *memory) Keep(_ context.Context, l provisioning.Link, entries ...provisioning.Entry) error {
+
+func (c *company) Object(_ context.Context, ref provisioning.Ref) (provisioning.Object, error) {
+	for _, e := range slices.Concat(c.users, c.groups) {
+		if e.Ref == ref {
+			return e.object(), nil
+		}
+	}
+	return provisioning.Object{Ref: ref, Gone: true}, nil
+}
+
+func user(id string) entry {
+	name := id + "@example.com"
+	return entry{provisioning.Object{Ref: provisioning.Ref{Kind: provisioning.User, ID: id}, Name: id, Assigned: true, Active: true},
+		map[string]string{"userPrincipalName": name, "displayName": id, "givenName": "G", "surname": "F", "mail": name, "objectId": id}}
+}
+
+func group(id string, members ...string) entry {
+	return entry{provisioning.Object{Ref: provisioning.Ref{Kind: provisioning.Group, ID: id}, Name: id, Assigned: true, Active: true, Members: members},
+		map[string]string{"displayName": id, "objectId": id}}
+}
+
+// memory keeps what it is told as long as it lasts, like a store, and the log besides.
+type memory struct {
+	*provisioning.Volatile
+	mu  sync.Mutex
+	log []provisioning.Entry
+}
+
+func newMemory() *memory { return &memory{Volatile: provisioning.NewVolatile()} }
+
+func (m *memory) append(entries []provisioning.Entry) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.links[l.Ref] = l
 	m.log = append(m.log, entries...)
-	return nil
 }
-func (m *memory) Forget(_ context.Context, ref provisioning.Ref, entries ...provisioning.Entry) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.links, ref)
-	m.log = append(m.log, entries...)
-	return nil
+
+func (m *memory) Keep(ctx context.Context, l provisioning.Link, entries ...provisioning.Entry) error {
+	m.append(entries)
+	return m.Volatile.Keep(ctx, l)
 }
-func (m *memory) Failed(context.Context, time.Time) ([]provisioning.Ref, error) { return nil, nil }
+
+func (m *memory) Forget(ctx context.Context, ref provisioning.Ref, entries ...provisioning.Entry) error {
+	m.append(entries)
+	return m.Volatile.Forget(ctx, ref)
+}
+
+// link is what is remembered of an object; the zero link when it is not known.
+func (m *memory) link(ref provisioning.Ref) provisioning.Link {
+	l, err := m.Link(context.Background(), ref)
+	if err != nil {
+		return provisioning.Link{}
+	}
+	return l
+}
+
+// mappings are the default ones.
+func mappings(t *testing.T) provisioning.Mappings {
+	t.Helper()
+	m, err := provisioning.Compile(mapping.Default("rule"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
 
 // target is a real center's SCIM endpoint, with a record of the requests that arrive and a way to misbehave.
 type target struct {
@@ -137,7 +172,7 @@ func run(t *testing.T, source provisioning.Source, m *memory, x *target) (provis
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	n := 0
-	engine := provisioning.Engine{Source: source, Memory: m, Target: x.client, Now: time.Now, Workers: 1, NewID: func() string { n++; return fmt.Sprintf("id-%d", n) }}
+	engine := provisioning.Engine{Source: source, Memory: m, Target: x.client, Mappings: mappings(t), Now: time.Now, Workers: 1, NewID: func() string { n++; return fmt.Sprintf("id-%d", n) }}
 	return engine.Run(ctx)
 }
 
@@ -188,7 +223,7 @@ func (x *target) want(t *testing.T, want ...string) {
 
 func TestCycles(t *testing.T) {
 	x, m := newTarget(t), newMemory()
-	c := &company{users: []provisioning.Object{user("ada"), user("bob"), user("eve")}, groups: []provisioning.Object{group("Eng", "ada", "bob")}}
+	c := &company{users: []entry{user("ada"), user("bob"), user("eve")}, groups: []entry{group("Eng", "ada", "bob")}}
 	result, err := run(t, c, m, x)
 	if err != nil || result.Created != 4 || !result.Initial {
 		t.Fatalf("first cycle %+v, %v", result, err)
@@ -203,9 +238,9 @@ func TestCycles(t *testing.T) {
 		t.Errorf("an idle cycle sends:\n%s", diff)
 	}
 
-	c.users[0].Attributes["displayName"], c.users[0].Manager = "Augusta", "bob"
-	c.users[1].Active, c.users[2].InScope = false, false
-	c.groups[0].Members, c.groups[0].Attributes["displayName"] = []string{"ada", "eve"}, "Mechanics"
+	c.users[0].directory["displayName"], c.users[0].Manager = "Augusta", "bob"
+	c.users[1].Active, c.users[2].Assigned = false, false
+	c.groups[0].Members, c.groups[0].directory["displayName"] = []string{"ada", "eve"}, "Mechanics"
 	if result, err = run(t, c, m, x); err != nil || result.Disabled != 2 {
 		t.Errorf("changes: %+v, %v", result, err)
 	}
@@ -214,7 +249,7 @@ func TestCycles(t *testing.T) {
 		t.Errorf("ada %+v, %v", u, err)
 	}
 
-	c.users[1].Gone, c.users[2].InScope, c.groups[0].Gone = true, true, true
+	c.users[1].Gone, c.users[2].Assigned, c.groups[0].Gone = true, true, true
 	if result, err = run(t, c, m, x); err != nil || result.Deleted != 2 {
 		t.Errorf("deletions: %+v, %v", result, err)
 	}
@@ -229,7 +264,7 @@ func TestMembersGoInBatchesOfAHundred(t *testing.T) {
 		u := user(fmt.Sprintf("u%03d", i))
 		c.users, members = append(c.users, u), append(members, u.ID)
 	}
-	c.groups = []provisioning.Object{group("All", members...)}
+	c.groups = []entry{group("All", members...)}
 	if _, err := run(t, c, m, x); err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +274,7 @@ func TestMembersGoInBatchesOfAHundred(t *testing.T) {
 			patches++
 		}
 	}
-	if n := len(m.links[c.groups[0].Ref].Members); patches != 3 || n != 250 {
+	if n := len(m.link(c.groups[0].Ref).Members); patches != 3 || n != 250 {
 		t.Errorf("%d requests for %d members, want 3 for 250", patches, n)
 	}
 }
@@ -251,7 +286,7 @@ func TestAnExistingUserIsAdopted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if result, err := run(t, &company{users: []provisioning.Object{user("ada")}}, m, x); err != nil || result.Created != 0 || result.Updated != 1 {
+	if result, err := run(t, &company{users: []entry{user("ada")}}, m, x); err != nil || result.Created != 0 || result.Updated != 1 {
 		t.Fatalf("%+v, %v", result, err)
 	}
 	u, err := x.center.User(ctx, old.ID)
@@ -272,7 +307,7 @@ func TestACycleThatIsKilledAnywhereIsCompletedByTheNext(t *testing.T) {
 	for at := 1; at <= 14; at++ {
 		for _, after := range []bool{false, true} {
 			x, m := newTarget(t), newMemory()
-			c := &company{users: []provisioning.Object{user("ada"), user("bob")}, groups: []provisioning.Object{group("Eng", "ada", "bob")}}
+			c := &company{users: []entry{user("ada"), user("bob")}, groups: []entry{group("Eng", "ada", "bob")}}
 			c.users[0].Manager = "bob"
 			door := (&scimserver.Handler{Center: x.center, Log: slog.New(slog.DiscardHandler), RequestID: func(*http.Request) string { return "id" }, Address: func(*http.Request) string { return "" }}).Before(http.NotFoundHandler())
 			x.misbehave(func(n int, r *http.Request, w http.ResponseWriter) bool {
@@ -295,6 +330,11 @@ func TestACycleThatIsKilledAnywhereIsCompletedByTheNext(t *testing.T) {
 			x.want(t, "ada*", "bob*", "Eng=ada+bob")
 		}
 	}
+}
+
+func seen(m *memory) string {
+	w, _ := m.Watermark(context.Background()) // it never fails
+	return w
 }
 
 func TestAHostileTarget(t *testing.T) {
@@ -326,11 +366,11 @@ func TestAHostileTarget(t *testing.T) {
 			t.Parallel()
 			x, m := newTarget(t), newMemory()
 			x.misbehave(c.trouble)
-			result, err := run(t, &company{users: []provisioning.Object{user("ada")}}, m, x)
+			result, err := run(t, &company{users: []entry{user("ada")}}, m, x)
 			var refused *provisioning.CredentialsError
 			if c.stops {
-				if !errors.As(err, &refused) || m.watermark != "" {
-					t.Errorf("went on with %v, watermark %q", err, m.watermark)
+				if !errors.As(err, &refused) || seen(m) != "" {
+					t.Errorf("went on with %v, watermark %q", err, seen(m))
 				}
 				return
 			}
@@ -342,7 +382,7 @@ func TestAHostileTarget(t *testing.T) {
 				return
 			}
 			last := m.log[len(m.log)-1]
-			if result.Failed != 1 || last.Code != c.code || m.links[user("ada").Ref].Failure == "" {
+			if result.Failed != 1 || last.Code != c.code || m.link(user("ada").Ref).Failure == "" {
 				t.Errorf("result %+v, log %+v", result, last)
 			}
 		})
@@ -352,7 +392,7 @@ func TestAHostileTarget(t *testing.T) {
 // TestRequestsAreInEntrasDialect compares a PATCH with what the real service sends: capitals, one attribute each, "False" as text.
 func TestRequestsAreInEntrasDialect(t *testing.T) {
 	x, m := newTarget(t), newMemory()
-	c := &company{users: []provisioning.Object{user("ada")}}
+	c := &company{users: []entry{user("ada")}}
 	if _, err := run(t, c, m, x); err != nil {
 		t.Fatal(err)
 	}
@@ -367,7 +407,7 @@ func TestRequestsAreInEntrasDialect(t *testing.T) {
 		}
 		return false
 	})
-	c.users[0].Attributes["title"], c.users[0].Attributes["displayName"], c.users[0].Attributes[`emails[type eq "work"].value`] = "Dr", "Countess", ""
+	c.users[0].directory["jobTitle"], c.users[0].directory["displayName"], c.users[0].directory["mail"] = "Dr", "Countess", ""
 	_, _ = run(t, c, m, x) // the body is read here, so the center refuses; the request is what counts
 	c.users[0].Active = false
 	_, _ = run(t, c, m, x)

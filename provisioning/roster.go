@@ -3,14 +3,18 @@ package provisioning
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
 // roster is what a target has of one kind, read in pages where asking for each object that may be there takes more requests. It answers for the matching
-// attribute of the objects that are to be matched; what is not among them is not kept.
-type roster map[string][]scim.Resource
+// attributes of the objects that are to be matched; what is not among them is not kept, unless everything is to be compared.
+type roster struct {
+	matched map[string]map[string][]scim.Resource // attribute → folded value
+	byID    map[string]scim.Resource              // when everything is to be compared
+}
 
 // fold is how targets compare the matching attributes: ignoring letter case (RFC 7643, 4.1: userName is not case-exact).
 func fold(s string) string { return strings.ToLower(s) }
@@ -20,58 +24,81 @@ const (
 	fewObjects = 10  // that are cheaper to ask for one at a time
 )
 
-// readRoster reads what the target has of a kind, if that is cheaper than to ask for wanted, one at a time. It is nil where it is not, or where the target
+// wantedValues are the values to match by, folded, of each matching attribute.
+type wantedValues map[string]map[string]bool
+
+// readRoster reads what the target has of a kind, if that is cheaper than to ask for objects, one at a time. It is nil where it is not, or where the target
 // does not list.
-func (c *cycle) readRoster(ctx context.Context, kind Kind, wanted map[string]bool) (roster, error) {
-	if len(wanted) <= fewObjects {
+func (c *cycle) readRoster(ctx context.Context, kind Kind, wanted wantedValues, objects int) (*roster, error) {
+	if objects <= fewObjects && !c.Reread {
 		return nil, nil
 	}
-	found := roster{}
+	found := &roster{matched: map[string]map[string][]scim.Resource{}, byID: map[string]scim.Resource{}}
+	for attribute := range wanted {
+		found.matched[attribute] = map[string][]scim.Resource{}
+	}
 	for start := 1; ; {
 		var page scim.ListResponse
 		err := c.retry(ctx, func() (err error) {
 			page, err = c.Target.List(ctx, kind.path(), start, rosterPage)
 			return err
 		})
-		if p := new(scim.Problem); errors.As(err, &p) && stops(err) == nil {
-			return nil, nil
-		}
-		if err != nil {
+		p := new(scim.Problem)
+		refused := errors.As(err, &p) && stops(err) == nil
+		switch {
+		case err != nil && !refused:
 			return nil, err
-		}
-		if page.TotalResults == nil || (len(page.Resources) == 0 && start <= *page.TotalResults) { // it does not page as it should
+		case err == nil && page.TotalResults != nil && (len(page.Resources) > 0 || start > *page.TotalResults):
+			found.add(page.Resources, wanted, c.Reread)
+		case c.Reread:
+			return nil, errors.Join(fmt.Errorf("the target does not list its %s in pages, so they cannot be compared", strings.ToLower(kind.path()[1:])), err)
+		default: // it does not page as it should
 			return nil, nil
-		}
-		for _, r := range page.Resources {
-			if key := fold(r.String(matching[kind])); wanted[key] {
-				found[key] = append(found[key], r)
-			}
 		}
 		start += len(page.Resources)
 		if start > *page.TotalResults {
 			return found, nil
 		}
-		if pages := *page.TotalResults / len(page.Resources); pages > len(wanted) {
+		if pages := *page.TotalResults / len(page.Resources); pages > objects && !c.Reread {
 			return nil, nil
 		}
 	}
 }
 
-// rosters reads what is needed to match the objects that are not linked yet.
-func (c *cycle) rosters(ctx context.Context, objects []Object) (err error) {
-	wanted := map[Kind]map[string]bool{User: {}, Group: {}}
+func (r *roster) add(page []scim.Resource, wanted wantedValues, all bool) {
+	for _, x := range page {
+		if all {
+			r.byID[x.String("id")] = x
+		}
+		for attribute, values := range wanted {
+			if key := fold(valueAt(x, attribute)); values[key] {
+				r.matched[attribute][key] = append(r.matched[attribute][key], x)
+			}
+		}
+	}
+}
+
+// rosters reads what is needed to match the objects that are not linked yet, or to compare all of them.
+func (c *cycle) rosters(ctx context.Context, objects []candidate) (err error) {
+	wanted, unlinked := map[Kind]wantedValues{User: {}, Group: {}}, map[Kind]int{}
 	for _, o := range objects {
 		link, err := c.Memory.Link(ctx, o.Ref)
 		if err != nil && !errors.Is(err, ErrUnknown) {
 			return err
 		}
-		if plan(o, link, link.TargetID != "").action == Create {
-			wanted[o.Kind][fold(o.Attributes[matching[o.Kind]])] = true
+		if c.plan(o, link).action != Create && !c.Reread { // one that has gone from the target is matched again
+			continue
+		}
+		unlinked[o.Kind]++
+		for _, attribute := range o.keys() {
+			if wanted[o.Kind][attribute] == nil {
+				wanted[o.Kind][attribute] = map[string]bool{}
+			}
+			wanted[o.Kind][attribute][fold(o.creating[attribute])] = true
 		}
 	}
-	c.there = map[Kind]roster{}
-	for kind, names := range wanted {
-		if c.there[kind], err = c.readRoster(ctx, kind, names); err != nil {
+	for kind, values := range wanted {
+		if c.there[kind], err = c.readRoster(ctx, kind, values, unlinked[kind]); err != nil {
 			return err
 		}
 	}
@@ -79,19 +106,77 @@ func (c *cycle) rosters(ctx context.Context, objects []Object) (err error) {
 }
 
 // find returns the objects at the target that match, from the roster where there is one. asked says that the target itself was asked.
-func (c *cycle) find(ctx context.Context, kind Kind, value string) (found []scim.Resource, asked bool, err error) {
+func (c *cycle) find(ctx context.Context, kind Kind, attribute, value string) (found []scim.Resource, asked bool, err error) {
 	if all := c.there[kind]; all != nil {
-		return all[fold(value)], false, nil
+		return all.matched[attribute][fold(value)], false, nil
 	}
-	found, err = c.ask(ctx, kind, value)
+	found, err = c.ask(ctx, kind, attribute, value)
 	return found, true, err
 }
 
 // ask asks the target which objects match.
-func (c *cycle) ask(ctx context.Context, kind Kind, value string) (found []scim.Resource, err error) {
+func (c *cycle) ask(ctx context.Context, kind Kind, attribute, value string) (found []scim.Resource, err error) {
 	err = c.retry(ctx, func() (err error) {
-		found, err = c.Target.Find(ctx, kind.path(), matching[kind], value)
+		found, err = c.Target.Find(ctx, kind.path(), attribute, value)
 		return err
 	})
 	return found, err
+}
+
+// reread puts into a link what the target has now instead of what was last sent. It returns whether that differs.
+func (c *cycle) reread(link *Link, o candidate) bool {
+	if !c.Reread || link.TargetID == "" {
+		return false
+	}
+	there, ok := c.there[o.Kind].byID[link.TargetID]
+	if !ok {
+		*link = Link{Ref: o.Ref}
+		return true
+	}
+	now := map[string]string{}
+	for path := range o.wanted {
+		now[path] = valueAt(there, path)
+	}
+	for path := range link.Sent {
+		now[path] = valueAt(there, path)
+	}
+	for path, value := range now {
+		if value == "" {
+			delete(now, path)
+		}
+	}
+	differs := len(difference(link.Sent, now)) > 0
+	link.Sent = now
+	return differs
+}
+
+// membersNow is which members a group has at the target. Where its answers leave members out, as AWS's do, it is asked for each that was sent; others who
+// were put into the group there cannot be seen then.
+func (c *cycle) membersNow(ctx context.Context, link Link) (ids []string, err error) {
+	if c.DryRun && strings.HasPrefix(link.TargetID, "new:") {
+		return nil, nil
+	}
+	var group scim.Resource
+	err = c.retry(ctx, func() error { return c.Target.Do(ctx, "GET", Group.path()+"/"+link.TargetID, nil, nil, &group) })
+	if err != nil {
+		return nil, err
+	}
+	if _, told := group[membersPath]; told {
+		for _, m := range group.List(membersPath) {
+			ids = append(ids, text(m))
+		}
+		return ids, nil
+	}
+	for _, id := range link.Members {
+		var found scim.ListResponse
+		query := map[string][]string{"filter": {"id eq " + scim.Quote(link.TargetID) + " and members eq " + scim.Quote(id)}}
+		err := c.retry(ctx, func() error { return c.Target.Do(ctx, "GET", Group.path(), query, nil, &found) })
+		if err != nil {
+			return nil, err
+		}
+		if len(found.Resources) > 0 {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
 }

@@ -25,10 +25,19 @@ type User struct {
 	Department        string
 	EmployeeID        string
 	MobilePhone       string
-	OfficeLocation    string
+	BusinessPhone     string // the only one of Graph's businessPhones; telephoneNumber in attribute mappings
+	CompanyName       string
+	OfficeLocation    string // physicalDeliveryOfficeName in attribute mappings
+	StreetAddress     string
+	City              string
+	State             string
+	PostalCode        string
+	Country           string
+	UserType          string // Member or Guest
 	PreferredLanguage string
 	UsageLocation     string
 	ManagerID         string
+	Extensions        [15]string // extensionAttribute1 to extensionAttribute15
 	Enabled           bool
 	CreatedAt         time.Time
 }
@@ -52,15 +61,25 @@ type Member struct {
 
 func fold(s string) string { return strings.ToLower(s) }
 
-func (u User) check(tx Reader) error {
+// maxText is how many characters a property of text may have.
+const maxText = 256
+
+// Texts are the properties that are plain text and may be set, by Graph's names.
+func (u *User) Texts() map[string]*string {
+	return map[string]*string{
+		"displayName": &u.DisplayName, "givenName": &u.GivenName, "surname": &u.Surname, "userPrincipalName": &u.UserPrincipalName, "mail": &u.Mail,
+		"mailNickname": &u.MailNickname, "jobTitle": &u.JobTitle, "department": &u.Department, "employeeId": &u.EmployeeID, "mobilePhone": &u.MobilePhone,
+		"companyName": &u.CompanyName, "officeLocation": &u.OfficeLocation, "streetAddress": &u.StreetAddress, "city": &u.City, "state": &u.State, "postalCode": &u.PostalCode,
+		"country": &u.Country, "preferredLanguage": &u.PreferredLanguage, "usageLocation": &u.UsageLocation, "userType": &u.UserType,
+	}
+}
+
+func (u *User) check(tx Reader) error {
 	if _, err := mail.ParseAddress(u.UserPrincipalName); err != nil || strings.ContainsAny(u.UserPrincipalName, " <>") {
 		return &Error{Code: InvalidValue, Subject: "userPrincipalName", Detail: "want name@domain"}
 	}
-	for field, value := range map[string]string{
-		"displayName": u.DisplayName, "givenName": u.GivenName, "surname": u.Surname, "mail": u.Mail, "jobTitle": u.JobTitle, "department": u.Department,
-		"employeeId": u.EmployeeID, "mobilePhone": u.MobilePhone, "officeLocation": u.OfficeLocation, "mailNickname": u.MailNickname,
-	} {
-		if utf8.RuneCountInString(value) > 256 || !utf8.ValidString(value) {
+	for field, value := range u.Texts() {
+		if utf8.RuneCountInString(*value) > maxText || !utf8.ValidString(*value) {
 			return &Error{Code: InvalidValue, Subject: field, Detail: "longer than 256 characters"}
 		}
 	}

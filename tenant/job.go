@@ -2,16 +2,14 @@ package tenant
 
 import (
 	"context"
-	"errors"
-	"math"
 	"net/mail"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 )
 
 // JobState says whether a job is on.
@@ -31,7 +29,11 @@ type Job struct {
 	State              JobState
 	Credentials        Credentials
 	NotificationEmail  string
-	SyncAll            bool // all users and groups instead of the assigned ones
+	SyncAll            bool            // all users and groups instead of the assigned ones
+	SkipOutOfScope     bool            // who is not assigned any more is left alone
+	DeleteThreshold    int             // a cycle that would disable or delete more is held back; 0: any number
+	AllowDeletes       bool            // once
+	Schema             *mapping.Schema // nil: the default mappings
 	Watermark          string
 	Evaluation         int // goes up whenever everything is to be looked at again, so that a cycle under way does not count as that
 	Last               *Execution
@@ -74,6 +76,7 @@ type Link struct {
 	Kind     ObjectKind
 	SourceID string
 	TargetID string
+	Adopted  bool
 	Sent     map[string]string
 	Members  []string
 	Failure  string
@@ -89,8 +92,13 @@ type LogEntry struct {
 	SourceID, TargetID   string
 	Name, Action, Status string
 	Code, Reason         string
+	Changes              []AttributeChange `json:",omitempty"`
+	Added, Removed       []string          `json:",omitempty"` // members, by name
 	Duration             time.Duration
 }
+
+// AttributeChange is an attribute at the target before and after.
+type AttributeChange struct{ Path, Old, New string }
 
 // CreateJob makes the provisioning job of an application, paused. It fails with JobExists when there is one.
 func (t *Tenant) CreateJob(ctx context.Context, by audit.Actor, servicePrincipalID, templateID string) (Job, error) {
@@ -115,7 +123,8 @@ func (t *Tenant) CreateJob(ctx context.Context, by audit.Actor, servicePrincipal
 // JobSettings are what an administrator sets. Nil fields stay as they are.
 type JobSettings struct {
 	BaseAddress, SecretToken, NotificationEmail *string
-	SyncAll                                     *bool
+	SyncAll, SkipOutOfScope                     *bool
+	DeleteThreshold                             *int
 }
 
 // ConfigureJob saves settings. New credentials lift a quarantine; a change of scope is evaluated from the beginning.
@@ -139,6 +148,15 @@ func (t *Tenant) ConfigureJob(ctx context.Context, by audit.Actor, id string, s 
 			}
 			j.NotificationEmail = *s.NotificationEmail
 		}
+		if s.DeleteThreshold != nil {
+			if *s.DeleteThreshold < 0 {
+				return &Error{Code: InvalidValue, Subject: "deletion threshold", Detail: "want 1 or more, or 0 for none"}
+			}
+			j.DeleteThreshold = *s.DeleteThreshold
+		}
+		if s.SkipOutOfScope != nil {
+			j.SkipOutOfScope = *s.SkipOutOfScope
+		}
 		if s.SyncAll != nil && *s.SyncAll != j.SyncAll {
 			j.SyncAll = *s.SyncAll
 			j.reset()
@@ -157,12 +175,17 @@ func checkAddress(s string) error {
 }
 
 func (t *Tenant) updateJob(ctx context.Context, by audit.Actor, action, id string, edit func(*Job) error) error {
+	return t.changeJob(ctx, by, action, id, func(_ Tx, j *Job) error { return edit(j) })
+}
+
+// changeJob changes a job, and has the runner look at it.
+func (t *Tenant) changeJob(ctx context.Context, by audit.Actor, action, id string, edit func(Tx, *Job) error) error {
 	err := t.change(ctx, by, action, func(tx Tx, _ *Touched) (string, error) {
 		j, err := tx.Job(id)
 		if err != nil {
 			return id, orRefuse(err, JobNotFound, id)
 		}
-		if err := edit(&j); err != nil {
+		if err := edit(tx, &j); err != nil {
 			return id, err
 		}
 		return id, tx.PutJob(j)
@@ -192,33 +215,37 @@ func (t *Tenant) PauseJob(ctx context.Context, by audit.Actor, id string) error 
 	})
 }
 
-// RestartJob evaluates everything from the beginning. Links stay unless forget is set, so nothing is matched anew.
-func (t *Tenant) RestartJob(ctx context.Context, by audit.Actor, id string, forget bool) error {
-	err := t.change(ctx, by, "Enable/restart provisioning configuration", func(tx Tx, _ *Touched) (string, error) {
-		j, err := tx.Job(id)
+// Reset says what a restart forgets. Source: synchronizationJobRestartCriteria.
+type Reset struct {
+	Links, Watermark, Quarantine bool
+	ForceDeletes                 bool // lets the deletions pass, once, that are held back
+}
+
+// RestartJob starts provisioning again from what is left. Without Links nothing is matched anew; with Watermark everything is evaluated from the beginning.
+func (t *Tenant) RestartJob(ctx context.Context, by audit.Actor, id string, reset Reset) error {
+	return t.changeJob(ctx, by, "Enable/restart provisioning configuration", id, func(tx Tx, j *Job) error {
+		if reset.Watermark || reset.Links {
+			j.reset()
+		}
+		if reset.Quarantine || reset.ForceDeletes {
+			j.Quarantine = nil
+		}
+		j.AllowDeletes = reset.ForceDeletes
+		if !reset.Links {
+			return nil
+		}
+		links, err := tx.Links(id)
 		if err != nil {
-			return id, orRefuse(err, JobNotFound, id)
+			return err
 		}
-		j.reset()
-		j.Quarantine = nil
-		if forget {
-			links, err := tx.Links(id)
-			if err != nil {
-				return id, err
+		for _, l := range links {
+			if err := tx.DeleteLink(id, l.Kind, l.SourceID); err != nil {
+				return err
 			}
-			for _, l := range links {
-				if err := tx.DeleteLink(id, l.Kind, l.SourceID); err != nil {
-					return id, err
-				}
-			}
-			j.Users, j.Groups = 0, 0
 		}
-		return id, tx.PutJob(j)
+		j.Users, j.Groups = 0, 0
+		return nil
 	})
-	if err == nil && t.Changed != nil {
-		t.Changed()
-	}
-	return err
 }
 
 // DeleteJob removes a job with its memory.
@@ -259,71 +286,4 @@ func (t *Tenant) SecretToken(j Job) (authn.Secret, error) {
 	}
 	token, err := t.Sealer.Open("secret-token/"+j.ID, j.Credentials.SealedToken)
 	return authn.Secret(token), err
-}
-
-// quarantineWaits are the times between attempts while credentials are refused. Source: quarantine page; the first is that of an API sample.
-var quarantineWaits = []time.Duration{5 * time.Minute, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour}
-
-// FinishCycle records how a cycle of a job went. failure is nil, or why the cycle as a whole could not be done; with refused set the target
-// refused the credentials, which puts the job in quarantine. The number of linked objects is counted anew.
-func (t *Tenant) FinishCycle(ctx context.Context, id string, x Execution, failure error, refused bool) error {
-	return t.Store.Update(ctx, func(tx Tx) error {
-		j, err := tx.Job(id)
-		if errors.Is(err, ErrNoRow) { // deleted while it ran
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		users, e1 := tx.CountLinks(id, KindUser)
-		groups, e2 := tx.CountLinks(id, KindGroup)
-		if err := errors.Join(e1, e2, t.forget(tx)); err != nil {
-			return err
-		}
-		j.Users, j.Groups, j.Last = users, groups, &x
-		switch {
-		case failure == nil:
-			j.LastSuccess, j.SteadyLast, j.Quarantine = &x, x.Ended, nil
-			if j.SteadyFirst.IsZero() {
-				j.SteadyFirst = x.Ended
-			}
-		case refused:
-			q := Quarantine{Reason: "EncounteredQuarantineException", Code: x.ErrorCode, Message: x.ErrorMessage, Began: t.now()}
-			if j.Quarantine != nil {
-				q.Began, q.Tries = j.Quarantine.Began, j.Quarantine.Tries+1
-			}
-			q.NextAttempt = t.now().Add(quarantineWaits[min(q.Tries, len(quarantineWaits)-1)])
-			j.Quarantine = &q
-		}
-		return tx.PutJob(j)
-	})
-}
-
-// logRetention is how long the provisioning log is kept. Source: provisioning logs page, premium retention.
-const logRetention = 30 * 24 * time.Hour
-
-// forget removes old entries of the provisioning log, and the marks that every job has seen. The newest mark stays, since numbers go on from it.
-func (t *Tenant) forget(tx Tx) error {
-	jobs, err := tx.Jobs("")
-	if err != nil {
-		return err
-	}
-	seen := int64(math.MaxInt64)
-	for _, j := range jobs {
-		n, _ := strconv.ParseInt(j.Watermark, 10, 64) // empty: nothing seen yet, and nothing is removed
-		seen = min(seen, n)
-	}
-	if len(jobs) > 0 {
-		err = tx.DeleteMarks(seen)
-	}
-	return errors.Join(err, tx.DeleteLog(t.now().Add(-logRetention)))
-}
-
-// ProvisioningLog lists entries of the provisioning log, newest first.
-func (t *Tenant) ProvisioningLog(ctx context.Context, q LogQuery) (entries []LogEntry, err error) {
-	err = t.Store.View(ctx, func(r Reader) (err error) {
-		entries, err = r.Log(q)
-		return err
-	})
-	return entries, err
 }

@@ -30,8 +30,8 @@ type Scope struct {
 	Watermark string
 }
 
-// ScopeSince returns what a job must look at: everything for an empty watermark, else the objects that were marked since then, those in
-// also, and the groups of the users among them. It is read from one snapshot, so nothing falls between two cycles.
+// ScopeSince returns what a job must look at: everything that is in scope for an empty watermark, else the objects that were marked since then and the groups of
+// the users among them; and the objects in also. It is read from one snapshot, so nothing falls between two cycles.
 func (t *Tenant) ScopeSince(ctx context.Context, j Job, watermark string, also []Mark) (scope Scope, err error) {
 	err = t.Store.View(ctx, func(r Reader) error {
 		scope = Scope{}
@@ -47,7 +47,7 @@ func (t *Tenant) ScopeSince(ctx context.Context, j Job, watermark string, also [
 		}
 		s := scoper{r, j.SyncAll, assigned}
 		if watermark == "" {
-			return s.everything(&scope, j.ID)
+			return s.everything(&scope, also)
 		}
 		return s.marked(&scope, append(marks, also...))
 	})
@@ -61,7 +61,7 @@ type scoper struct {
 }
 
 // everything looks at all that is in scope, and at what the job has provisioned before: that may be out of scope now, or gone.
-func (s scoper) everything(scope *Scope, jobID string) error {
+func (s scoper) everything(scope *Scope, before []Mark) error {
 	seen := map[Mark]bool{}
 	users, err := s.Users(Query{})
 	if err != nil {
@@ -91,13 +91,9 @@ func (s scoper) everything(scope *Scope, jobID string) error {
 			seen[Mark{KindGroup, g.ID}] = true
 		}
 	}
-	links, err := s.Links(jobID)
-	if err != nil {
-		return err
-	}
 	var rest []Mark
-	for _, l := range links {
-		if m := (Mark{l.Kind, l.SourceID}); !seen[m] {
+	for _, m := range before {
+		if !seen[m] {
 			rest = append(rest, m)
 		}
 	}

@@ -4,7 +4,7 @@
 // It knows no protocol: each door in a folder below translates between its wire and this package. Every change goes through
 // Tenant.change, which runs the rule, records the event and notes what provisioning must look at again, in one transaction.
 //
-// It may import audit and authn, and nothing else of ours.
+// It may import audit, authn and provisioning/mapping, and nothing else of ours.
 package tenant
 
 import (
@@ -40,6 +40,9 @@ type Tenant struct {
 
 	// Changed is called after a change that provisioning must look at; it must not block. It may be nil.
 	Changed func()
+
+	// Notify sends a mail to people whom a job's settings name; it must not block. It may be nil.
+	Notify func(to, subject, text string)
 }
 
 // Organization is the identity of a tenant.

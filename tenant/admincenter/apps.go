@@ -292,7 +292,7 @@ func controlProvisioning(p page) error {
 	case "pause":
 		err, notice = p.h.Tenant.PauseJob(p.Context(), p.by, j.ID), "Provisioning is paused. A running cycle still finishes."
 	case "restart":
-		err, notice = p.h.Tenant.RestartJob(p.Context(), p.by, j.ID, false), "Everything is evaluated from the beginning."
+		err, notice = p.h.Tenant.RestartJob(p.Context(), p.by, j.ID, tenant.Reset{Watermark: true, Quarantine: true}), "Everything is evaluated from the beginning."
 	}
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package graphserver
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -12,20 +13,32 @@ import (
 
 func userToWire(u tenant.User) graph.User {
 	enabled := u.Enabled
-	return graph.User{
+	out := graph.User{
 		ID: u.ID, AccountEnabled: &enabled, DisplayName: u.DisplayName, GivenName: u.GivenName, Surname: u.Surname, UserPrincipalName: u.UserPrincipalName,
 		Mail: u.Mail, MailNickname: u.MailNickname, JobTitle: u.JobTitle, Department: u.Department, EmployeeID: u.EmployeeID, MobilePhone: u.MobilePhone,
-		OfficeLocation: u.OfficeLocation, PreferredLanguage: u.PreferredLanguage, UsageLocation: u.UsageLocation,
+		CompanyName: u.CompanyName, OfficeLocation: u.OfficeLocation, StreetAddress: u.StreetAddress, City: u.City, State: u.State, PostalCode: u.PostalCode, Country: u.Country,
+		PreferredLanguage: u.PreferredLanguage, UsageLocation: u.UsageLocation, UserType: u.UserType,
 	}
+	if out.UserType == "" {
+		out.UserType = "Member"
+	}
+	if u.BusinessPhone != "" {
+		out.BusinessPhones = []string{u.BusinessPhone}
+	}
+	for i, v := range u.Extensions {
+		if v != "" {
+			if out.Extensions == nil {
+				out.Extensions = map[string]string{}
+			}
+			out.Extensions[fmt.Sprint("extensionAttribute", i+1)] = v
+		}
+	}
+	return out
 }
 
 // apply sets the properties that the body has. One that is left out stays; an empty text clears it.
 func apply(u *tenant.User, in map[string]any) error {
-	fields := map[string]*string{
-		"displayName": &u.DisplayName, "givenName": &u.GivenName, "surname": &u.Surname, "userPrincipalName": &u.UserPrincipalName, "mail": &u.Mail,
-		"mailNickname": &u.MailNickname, "jobTitle": &u.JobTitle, "department": &u.Department, "employeeId": &u.EmployeeID, "mobilePhone": &u.MobilePhone,
-		"officeLocation": &u.OfficeLocation, "preferredLanguage": &u.PreferredLanguage, "usageLocation": &u.UsageLocation,
-	}
+	fields := u.Texts()
 	for name, value := range in {
 		field, ok := fields[name]
 		switch v := value.(type) {
@@ -43,11 +56,49 @@ func apply(u *tenant.User, in map[string]any) error {
 				return badRequest("Property '" + name + "' cannot be set.")
 			}
 			u.Enabled = v
-		default:
-			if name != "passwordProfile" && !strings.HasPrefix(name, "@odata.") {
-				return badRequest("Property '" + name + "' cannot be set.")
+		case []any:
+			if err := applyPhones(u, name, v); err != nil {
+				return err
 			}
+		case map[string]any:
+			if err := applyExtensions(u, name, v); err != nil {
+				return err
+			}
+		default:
+			return badRequest("Property '" + name + "' cannot be set.")
 		}
+	}
+	return nil
+}
+
+// applyPhones sets the list of business phones, of which there may be one. Source: user resource type.
+func applyPhones(u *tenant.User, name string, list []any) error {
+	if name != "businessPhones" || len(list) > 1 {
+		return badRequest("Property '" + name + "' cannot be set, or has too many values.")
+	}
+	u.BusinessPhone = ""
+	for _, v := range list {
+		phone, ok := v.(string)
+		if !ok {
+			return badRequest("Property '" + name + "' must be a list of texts.")
+		}
+		u.BusinessPhone = phone
+	}
+	return nil
+}
+
+func applyExtensions(u *tenant.User, name string, values map[string]any) error {
+	if name == "passwordProfile" || strings.HasPrefix(name, "@odata.") {
+		return nil
+	}
+	for key, value := range values {
+		var n int
+		text, isText := value.(string)
+		_, err := fmt.Sscanf(key, "extensionAttribute%d", &n)
+		if name != "onPremisesExtensionAttributes" || err != nil || n < 1 || n > len(u.Extensions) || (value != nil && !isText) {
+			return badRequest("Property '" + name + "/" + key + "' cannot be set.")
+		}
+		u.Extensions[n-1] = text
 	}
 	return nil
 }

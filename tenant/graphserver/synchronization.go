@@ -100,9 +100,25 @@ func (h *Handler) restartJob(ctx context.Context, r request) (int, any, error) {
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
 	}
-	scope := strings.ToLower(in.Criteria.ResetScope)
-	forget := strings.Contains(scope, "connectordatastore") || strings.Contains(scope, "full")
-	return h.on(ctx, r, func(id string) error { return h.Tenant.RestartJob(ctx, r.by, id, forget) })
+	var reset tenant.Reset
+	for _, flag := range strings.Split(strings.ToLower(in.Criteria.ResetScope), ",") {
+		switch strings.TrimSpace(flag) {
+		case "connectordatastore":
+			reset.Links = true
+		case "watermark":
+			reset.Watermark = true
+		case "quarantinestate":
+			reset.Quarantine = true
+		case "full":
+			reset = tenant.Reset{Links: true, Watermark: true, Quarantine: true, ForceDeletes: reset.ForceDeletes}
+		case "forcedeletes":
+			reset.ForceDeletes = true
+		case "", "none", "escrows": // what failed is tried again by the full evaluation
+		default:
+			return 0, nil, badRequest("The resetScope '" + in.Criteria.ResetScope + "' is not known.")
+		}
+	}
+	return h.on(ctx, r, func(id string) error { return h.Tenant.RestartJob(ctx, r.by, id, reset) })
 }
 
 var secretKeys = map[string]string{"baseaddress": graph.KeyBaseAddress, "secrettoken": graph.KeySecretToken, "syncall": graph.KeySyncAll, "syncnotificationsettings": graph.KeyNotification}

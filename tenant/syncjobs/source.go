@@ -3,11 +3,9 @@ package syncjobs
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/provisioning"
-	"github.com/gatehouse-id/gatehouse/scim"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
@@ -17,6 +15,7 @@ type source struct {
 	job    tenant.Job
 }
 
+// Changes implements provisioning.Source.
 func (s source) Changes(ctx context.Context, watermark string, also []provisioning.Ref) (provisioning.Changes, error) {
 	marks := make([]tenant.Mark, len(also))
 	for i, ref := range also {
@@ -28,27 +27,34 @@ func (s source) Changes(ctx context.Context, watermark string, also []provisioni
 	}
 	out := provisioning.Changes{Watermark: scope.Watermark}
 	for _, u := range scope.Users {
-		out.Users = append(out.Users, provisioning.Object{
-			Ref: provisioning.Ref{Kind: provisioning.User, ID: u.ID}, Name: u.User.UserPrincipalName, Gone: u.Gone, InScope: u.InScope,
-			Active: u.User.Enabled, Attributes: userAttributes(u.User), Manager: u.User.ManagerID})
+		out.Users = append(out.Users, userObject(u))
 	}
 	for _, g := range scope.Groups {
-		out.Groups = append(out.Groups, provisioning.Object{
-			Ref: provisioning.Ref{Kind: provisioning.Group, ID: g.ID}, Name: g.Group.DisplayName, Gone: g.Gone, InScope: g.InScope, Active: true,
-			Attributes: map[string]string{"displayName": g.Group.DisplayName, "externalId": g.ID}, Members: g.Members})
+		out.Groups = append(out.Groups, groupObject(g))
 	}
 	return out, nil
 }
 
-// userAttributes are the default attribute mappings of the gallery application. externalId is the object id, which is unique and stable.
-func userAttributes(u tenant.User) map[string]string {
-	const enterprise = scim.EnterpriseURN + ":"
-	return map[string]string{
-		"userName": u.UserPrincipalName, "displayName": u.DisplayName, "title": u.JobTitle, "externalId": u.ID, "preferredLanguage": u.PreferredLanguage,
-		"name.givenName": u.GivenName, "name.familyName": u.Surname, "name.formatted": strings.TrimSpace(u.GivenName + " " + u.Surname),
-		`emails[type eq "work"].value`: u.Mail, `phoneNumbers[type eq "work"].value`: u.MobilePhone,
-		enterprise + "employeeNumber": u.EmployeeID, enterprise + "department": u.Department,
+// Object implements provisioning.Source.
+func (s source) Object(ctx context.Context, ref provisioning.Ref) (provisioning.Object, error) {
+	scope, err := s.tenant.ScopedObject(ctx, s.job, tenant.Mark{Kind: tenant.ObjectKind(ref.Kind), ID: ref.ID})
+	switch {
+	case err != nil:
+		return provisioning.Object{}, err
+	case ref.Kind == provisioning.Group:
+		return groupObject(scope.Groups[0]), nil
 	}
+	return userObject(scope.Users[0]), nil
+}
+
+func userObject(u tenant.ScopedUser) provisioning.Object {
+	return provisioning.Object{Ref: provisioning.Ref{Kind: provisioning.User, ID: u.ID}, Name: u.User.UserPrincipalName, Gone: u.Gone, Assigned: u.InScope,
+		Active: u.User.Enabled, Attributes: u.User.Attribute, Manager: u.User.ManagerID}
+}
+
+func groupObject(g tenant.ScopedGroup) provisioning.Object {
+	return provisioning.Object{Ref: provisioning.Ref{Kind: provisioning.Group, ID: g.ID}, Name: g.Group.DisplayName, Gone: g.Gone, Assigned: g.InScope, Active: true,
+		Attributes: g.Group.Attribute, Members: g.Members}
 }
 
 // memory is the tenant's store as the engine's memory of one job.
@@ -87,7 +93,7 @@ func (m memory) Link(ctx context.Context, ref provisioning.Ref) (link provisioni
 		if errors.Is(err, tenant.ErrNoRow) {
 			return provisioning.ErrUnknown
 		}
-		link = provisioning.Link{Ref: ref, TargetID: l.TargetID, Sent: l.Sent, Members: l.Members, Failure: l.Failure, Tries: l.Tries, RetryAt: l.RetryAt}
+		link = provisioning.Link{Ref: ref, TargetID: l.TargetID, Adopted: l.Adopted, Sent: l.Sent, Members: l.Members, Failure: l.Failure, Tries: l.Tries, RetryAt: l.RetryAt}
 		return err
 	})
 	return link, err
@@ -95,7 +101,7 @@ func (m memory) Link(ctx context.Context, ref provisioning.Ref) (link provisioni
 
 func (m memory) Keep(ctx context.Context, l provisioning.Link, entries ...provisioning.Entry) error {
 	return m.tenant.Store.Update(ctx, func(tx tenant.Tx) error {
-		return errors.Join(m.log(tx, entries), tx.PutLink(tenant.Link{JobID: m.job, Kind: tenant.ObjectKind(l.Kind), SourceID: l.ID, TargetID: l.TargetID, Sent: l.Sent, Members: l.Members,
+		return errors.Join(m.log(tx, entries), tx.PutLink(tenant.Link{JobID: m.job, Kind: tenant.ObjectKind(l.Kind), SourceID: l.ID, TargetID: l.TargetID, Adopted: l.Adopted, Sent: l.Sent, Members: l.Members,
 			Failure: l.Failure, Tries: l.Tries, RetryAt: l.RetryAt}))
 	})
 }
@@ -120,16 +126,34 @@ func (m memory) Failed(ctx context.Context, now time.Time) (refs []provisioning.
 	return refs, err
 }
 
-// log keeps everything but what was skipped: with all users in scope most entries would be skips.
+// Known implements provisioning.Memory.
+func (m memory) Known(ctx context.Context) (refs []provisioning.Ref, err error) {
+	err = m.tenant.Store.View(ctx, func(r tenant.Reader) error {
+		refs = nil
+		links, err := r.Links(m.job)
+		for _, l := range links {
+			refs = append(refs, provisioning.Ref{Kind: provisioning.Kind(l.Kind), ID: l.SourceID})
+		}
+		return err
+	})
+	return refs, err
+}
+
+// log keeps everything but what was skipped for a good reason: with all users in scope most entries would be skips.
 func (m memory) log(tx tenant.Tx, entries []provisioning.Entry) error {
 	var kept []tenant.LogEntry
 	for _, e := range entries {
-		if e.Outcome == provisioning.Skipped {
+		if e.Outcome == provisioning.Skipped && e.Code == "" && e.Action != provisioning.StagedDelete {
 			continue
+		}
+		changes := make([]tenant.AttributeChange, len(e.Changes))
+		for i, c := range e.Changes {
+			changes[i] = tenant.AttributeChange(c)
 		}
 		kept = append(kept, tenant.LogEntry{
 			ID: m.tenant.NewID(), JobID: m.job, CycleID: e.Cycle, Time: e.Time.UTC(), Kind: tenant.ObjectKind(e.Ref.Kind), SourceID: e.Ref.ID, TargetID: e.TargetID,
-			Name: e.Name, Action: string(e.Action), Status: string(e.Outcome), Code: e.Code, Reason: e.Reason, Duration: e.Duration})
+			Name: e.Name, Action: string(e.Action), Status: string(e.Outcome), Code: e.Code, Reason: e.Reason,
+			Changes: changes, Added: e.Added, Removed: e.Removed, Duration: e.Duration})
 	}
 	return tx.AppendLog(kept)
 }

@@ -122,14 +122,11 @@ func (r *Runner) RunJob(ctx context.Context, listed tenant.Job) error {
 	if err != nil {
 		return err
 	}
-	target, err := r.Target(j)
+	engine, err := r.engine(j)
 	if err != nil {
 		return err
 	}
-	engine := provisioning.Engine{
-		Source: source{r.Tenant, j}, Target: target, Memory: memory{r.Tenant, j.ID, j.Evaluation}, Now: r.Tenant.Now, NewID: r.Tenant.NewID,
-		Progress: func(p provisioning.Progress) { r.announce(j.ID, p) },
-	}
+	engine.Progress = func(p provisioning.Progress) { r.announce(j.ID, p) }
 	result, failure := engine.Run(ctx)
 	if ctx.Err() != nil {
 		return nil // stopped: the next start goes on from what is remembered
@@ -139,16 +136,60 @@ func (r *Runner) RunJob(ctx context.Context, listed tenant.Job) error {
 	if result.Failed > 0 {
 		x.State = "EntryLevelErrors"
 	}
-	var refused *provisioning.CredentialsError
+	reason := ""
 	if failure != nil {
-		x.State, x.ErrorCode, x.ErrorMessage = "Failed", "SystemForCrossDomainIdentityManagementServiceIncompatible", failure.Error()
-		if errors.As(failure, &refused) {
-			x.ErrorCode = "SystemForCrossDomainIdentityManagementInvalidCredentials"
-		}
+		x.State, x.ErrorMessage = "Failed", failure.Error()
+		x.ErrorCode, reason = judge(failure)
 	}
 	r.Log.Info("synchronization cycle", "job", j.ID, "state", x.State, "imported", x.Imported, "exported", x.Exported, "failed", x.Escrowed,
 		"took", x.Ended.Sub(x.Began).Round(time.Millisecond), "error", x.ErrorMessage)
-	return r.Tenant.FinishCycle(ctx, j.ID, x, failure, refused != nil)
+	return r.Tenant.FinishCycle(ctx, j.ID, x, failure, reason)
+}
+
+// judge gives Entra's code for a cycle that failed, and why the job goes into quarantine for it; "" when it does not.
+func judge(failure error) (code, reason string) {
+	var refused *provisioning.CredentialsError
+	var deletes *provisioning.TooManyDeletesError
+	var problem *scim.Problem
+	switch {
+	case errors.As(failure, &refused):
+		return "SystemForCrossDomainIdentityManagementInvalidCredentials", tenant.QuarantineException
+	case errors.As(failure, &deletes):
+		return "TooManyDeletes", tenant.QuarantineDeletes
+	case errors.As(failure, &problem) && problem.Status == http.StatusNotFound: // a query that finds nobody must be answered with an empty list
+		return "SystemForCrossDomainIdentityManagementServiceIncompatible", tenant.QuarantineException
+	}
+	return "SystemForCrossDomainIdentityManagementServiceIncompatible", ""
+}
+
+// engine is the engine of a job.
+func (r *Runner) engine(j tenant.Job) (*provisioning.Engine, error) {
+	target, err := r.Target(j)
+	if err != nil {
+		return nil, err
+	}
+	mappings, err := provisioning.Compile(j.Mappings())
+	if err != nil {
+		return nil, err
+	}
+	e := &provisioning.Engine{
+		Source: source{r.Tenant, j}, Target: target, Memory: memory{r.Tenant, j.ID, j.Evaluation}, Mappings: mappings, Dialect: provisioning.DialectOf(j.Credentials.BaseAddress),
+		Now: r.Tenant.Now, NewID: r.Tenant.NewID, MaxDeletions: j.DeleteThreshold, SkipOutOfScope: j.SkipOutOfScope,
+	}
+	if j.AllowDeletes {
+		e.MaxDeletions = 0
+	}
+	return e, nil
+}
+
+// OnDemand provisions one object of a job now; of a group the named members besides. In a dry run it only says what would be done.
+func (r *Runner) OnDemand(ctx context.Context, j tenant.Job, kind tenant.ObjectKind, id string, members []string, dryRun bool) (provisioning.Explanation, error) {
+	e, err := r.engine(j)
+	if err != nil {
+		return provisioning.Explanation{}, err
+	}
+	e.DryRun = dryRun
+	return e.One(ctx, provisioning.Ref{Kind: provisioning.Kind(kind), ID: id}, members...)
 }
 
 func (r *Runner) announce(jobID string, p provisioning.Progress) {

@@ -328,11 +328,7 @@ func scope(t *testing.T, s tenant.Store) {
 		t.Errorf("a member has left: %+v, %v", left, err)
 	}
 	// A full evaluation looks again at what was provisioned before, also when it has left the scope or is gone.
-	update(t, s, func(tx tenant.Tx) error {
-		return errors.Join(tx.PutLink(tenant.Link{JobID: job.ID, Kind: tenant.KindUser, SourceID: ids["member"], TargetID: "t1"}),
-			tx.PutLink(tenant.Link{JobID: job.ID, Kind: tenant.KindGroup, SourceID: "deleted", TargetID: "t2"}))
-	})
-	full, err := tn.ScopeSince(background, job, "", nil)
+	full, err := tn.ScopeSince(background, job, "", []tenant.Mark{{Kind: tenant.KindUser, ID: ids["member"]}, {Kind: tenant.KindGroup, ID: "deleted"}})
 	if err != nil || len(full.Users) != 2 || full.Users[1].InScope || len(full.Groups) != 2 || !full.Groups[1].Gone {
 		t.Errorf("full evaluation: %+v, %v; want the member out of scope and the deleted group as well", full, err)
 	}

@@ -1,0 +1,294 @@
+// Package mapping is the language of Entra ID's attribute mappings: expressions that make the value of a target's attribute from those of a directory object,
+// and the scoping filters that say which objects are meant at all.
+//
+// Sources: Entra documentation, "Reference for writing expressions for attribute mappings" and "Scoping filters". It imports nothing of ours.
+package mapping
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Value is what an attribute or an expression has: nil is null, and several texts are the values of a list.
+type Value []string
+
+// Text is the value as one text, "" for null.
+func (v Value) Text() string {
+	if len(v) == 0 {
+		return ""
+	}
+	return v[0]
+}
+
+// One is the value that is one text.
+func One(s string) Value { return Value{s} }
+
+// Attributes gives the value of a directory object's attribute by its name.
+type Attributes func(name string) Value
+
+// Texts gives attributes that have one text each; what is not among them, or empty, is null.
+func Texts(values map[string]string) Attributes {
+	return func(name string) Value {
+		if v := values[name]; v != "" {
+			return One(v)
+		}
+		return nil
+	}
+}
+
+// Attribute is the mapping of one attribute.
+type Attribute struct {
+	Target     string // path of SCIM, such as name.givenName
+	Expression string // [attribute], "constant" or a function
+	Matching   int    // 0: not a matching attribute; 1 is tried first
+	Default    string // when the expression gives nothing and the object is created
+	OnlyOnce   bool   // sent when the object is created, and never again
+	Required   bool   // the target takes no object without it
+}
+
+// Object is the mapping of one kind of object.
+type Object struct {
+	Name       string
+	Source     string // User or Group
+	Target     string // URN of the target's schema
+	Enabled    bool
+	Flows      Flow
+	Scope      []Filter // one of them must be met; none: all objects are meant
+	Attributes []Attribute
+}
+
+// Flow says what may be done at the target; several are joined by |.
+type Flow uint8
+
+// The flows. Source: attribute mapping page, "Target object actions".
+const (
+	Add Flow = 1 << iota
+	Update
+	Delete
+	AllFlows = Add | Update | Delete
+)
+
+// Schema is all that a synchronization job maps.
+type Schema struct {
+	RuleID  string
+	Version int
+	Objects []Object
+}
+
+// Filter is met when all its clauses are.
+type Filter struct {
+	Name    string
+	Clauses []Clause
+}
+
+// Clause compares an attribute.
+type Clause struct {
+	Attribute string
+	Operator  string // one of Operators
+	Values    []string
+}
+
+// Compiled is an object's mapping, ready for use. It is safe for concurrent use.
+type Compiled struct {
+	Object
+	attributes []compiled
+	filters    [][]func(Attributes) bool
+}
+
+type compiled struct {
+	Attribute
+	expression node
+}
+
+// Bounds of a mapping. Source of the length of expressions: attribute mapping page; the others are our own choice.
+const (
+	maxExpression = 10_000
+	maxDepth      = 32
+	maxAttributes = 200
+	maxClauses    = 100
+	maxText       = 64 << 10
+)
+
+// Compile checks a mapping and makes it ready. The error says what is wrong and where.
+func Compile(o Object) (*Compiled, error) {
+	if len(o.Attributes) > maxAttributes {
+		return nil, fmt.Errorf("%s has more than %d attribute mappings", o.Source, maxAttributes)
+	}
+	c := &Compiled{Object: o}
+	targets := map[string]bool{}
+	for _, a := range o.Attributes {
+		if a.Target == "" || targets[a.Target] {
+			return nil, fmt.Errorf("the target attribute %q stands twice, or is empty", a.Target)
+		}
+		targets[a.Target] = true
+		e, err := parse(a.Expression)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", a.Target, err)
+		}
+		c.attributes = append(c.attributes, compiled{a, e})
+	}
+	for _, f := range o.Scope {
+		if len(f.Clauses) > maxClauses {
+			return nil, fmt.Errorf("the filter %q has more than %d clauses", f.Name, maxClauses)
+		}
+		var clauses []func(Attributes) bool
+		for _, clause := range f.Clauses {
+			test, err := clause.compile()
+			if err != nil {
+				return nil, fmt.Errorf("the filter %q: %w", f.Name, err)
+			}
+			clauses = append(clauses, test)
+		}
+		c.filters = append(c.filters, clauses)
+	}
+	return c, nil
+}
+
+// Map gives the values of the target's attributes: those without a value are left out. Defaults count while the object is created only. An error names the
+// target's attribute.
+func (c *Compiled) Map(attributes Attributes, creating bool) (map[string]string, error) {
+	out := make(map[string]string, len(c.attributes))
+	var failed []error
+	for _, a := range c.attributes {
+		v, err := a.value(attributes)
+		switch {
+		case err != nil:
+			failed = append(failed, err)
+		case v != "":
+			out[a.Target] = v
+		case a.Default != "" && creating:
+			out[a.Target] = a.Default
+		}
+	}
+	return out, errors.Join(failed...)
+}
+
+func (a compiled) value(attributes Attributes) (string, error) {
+	v, err := a.expression.evaluate(attributes)
+	if err == nil && len(v) > 1 {
+		err = fmt.Errorf("the expression gives a list of %d values", len(v))
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", a.Target, err)
+	}
+	return v.Text(), nil
+}
+
+// Value gives the value of one target's attribute; "" when it has none or is not mapped.
+func (c *Compiled) Value(target string, attributes Attributes) (string, error) {
+	for _, a := range c.attributes {
+		if a.Target == target {
+			return a.value(attributes)
+		}
+	}
+	return "", nil
+}
+
+// Maps says whether a target's attribute is mapped.
+func (c *Compiled) Maps(target string) bool {
+	return slices.ContainsFunc(c.attributes, func(a compiled) bool { return a.Target == target })
+}
+
+// Matching lists the targets by which objects are matched, the first to be tried first.
+func (c *Compiled) Matching() (targets []string) {
+	by := slices.DeleteFunc(slices.Clone(c.attributes), func(a compiled) bool { return a.Matching == 0 })
+	slices.SortStableFunc(by, func(a, b compiled) int { return a.Matching - b.Matching })
+	for _, a := range by {
+		targets = append(targets, a.Target)
+	}
+	return targets
+}
+
+// Keeps says whether a target's attribute stays as it was sent when its expression gives nothing, or whatever it gives: defaults and attributes that are sent
+// at the creation only.
+func (c *Compiled) Keeps(target string) (whenNull, always bool) {
+	for _, a := range c.attributes {
+		if a.Target == target {
+			return a.Default != "", a.OnlyOnce
+		}
+	}
+	return false, false
+}
+
+// Missing lists the targets that are required and that values lacks.
+func (c *Compiled) Missing(values map[string]string) (targets []string) {
+	for _, a := range c.attributes {
+		if a.Required && values[a.Target] == "" {
+			targets = append(targets, a.Target)
+		}
+	}
+	return targets
+}
+
+// InScope says whether an object meets one of the filters, or there are none; unmet is the first clause of the first filter that it does not meet, in words.
+func (c *Compiled) InScope(attributes Attributes) (in bool, unmet string) {
+	for f, clauses := range c.filters {
+		i := slices.IndexFunc(clauses, func(test func(Attributes) bool) bool { return !test(attributes) })
+		if i < 0 {
+			return true, ""
+		}
+		if unmet == "" {
+			clause := c.Scope[f].Clauses[i]
+			unmet = strings.TrimSpace(strings.Join([]string{c.Scope[f].Name, clause.Attribute, clause.Operator, strings.Join(clause.Values, ", ")}, " "))
+		}
+	}
+	return len(c.filters) == 0, unmet
+}
+
+// Sources lists the directory attributes that the expressions and the filters read, each once.
+func (c *Compiled) Sources() (names []string) {
+	for _, a := range c.attributes {
+		names = append(names, sources(a.expression)...)
+	}
+	for _, f := range c.Scope {
+		for _, clause := range f.Clauses {
+			names = append(names, clause.Attribute)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func sources(n node) (names []string) {
+	switch n := n.(type) {
+	case attribute:
+		return []string{string(n)}
+	case comparison:
+		return append(sources(n.left), sources(n.right)...)
+	case call:
+		for _, a := range n.arguments {
+			names = append(names, sources(a)...)
+		}
+	}
+	return names
+}
+
+// Parse checks an expression. The error says at which character it goes wrong.
+func Parse(expression string) error {
+	_, err := parse(expression)
+	return err
+}
+
+// Evaluate gives the value of an expression.
+func Evaluate(expression string, attributes Attributes) (Value, error) {
+	e, err := parse(expression)
+	if err != nil {
+		return nil, err
+	}
+	return e.evaluate(attributes)
+}
+
+// Kind says what an expression is, in Graph's words, and its name: that of the attribute or of the function.
+func Kind(expression string) (kind, name string) {
+	text := strings.TrimSpace(expression)
+	switch {
+	case strings.HasPrefix(text, "["):
+		return "Attribute", strings.Trim(text, "[]")
+	case strings.HasPrefix(text, `"`):
+		return "Constant", strings.Trim(text, `"`)
+	}
+	name, _, _ = strings.Cut(text, "(")
+	return "Function", strings.TrimSpace(name)
+}

@@ -1,0 +1,221 @@
+package provisioning
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Step is one of the five steps in which one object is provisioned: connect, import, scope, match and act. Source: "On-demand provisioning".
+type Step struct {
+	Name    string
+	Status  Outcome
+	Reason  string
+	Details []Detail
+}
+
+// Detail is a value that a step has met.
+type Detail struct{ Name, Value string }
+
+// Explanation is how one object is provisioned, step by step. A step that fails, or finds that nothing is to be done, is the last but for act.
+type Explanation struct {
+	Object  Object
+	Steps   []Step
+	Entries []Entry // what was done, or would be
+}
+
+// Outcome is how it went in the end.
+func (x Explanation) Outcome() Outcome {
+	for _, e := range x.Entries {
+		if e.Outcome == Failure {
+			return Failure
+		}
+	}
+	for _, s := range x.Steps {
+		if s.Status != Success {
+			return s.Status
+		}
+	}
+	return Success
+}
+
+func (x *Explanation) add(name string, failure error, details ...Detail) bool {
+	s := Step{Name: name, Status: Success, Details: details}
+	if failure != nil {
+		s.Status, s.Reason = Failure, failure.Error()
+	}
+	x.Steps = append(x.Steps, s)
+	return failure == nil
+}
+
+// One provisions one object at once, and of a group the named members besides, whatever the watermark is. In a dry run it only says what would be done. The
+// error is one of the memory; what the source or the target refuses is in the explanation.
+func (e *Engine) One(ctx context.Context, ref Ref, members ...string) (x Explanation, err error) {
+	own := *e
+	told := e.OnEntry
+	own.OnEntry = func(entry Entry) {
+		x.Entries = append(x.Entries, entry)
+		if told != nil {
+			told(entry)
+		}
+	}
+	c := own.cycle()
+	c.pace.most = 1 // entries come one after the other
+	if !x.add("connect", c.retry(ctx, func() error { return Test(ctx, c.Target, c.NewID()) }), Detail{"target", c.Target.BaseURL}) {
+		return x, ctx.Err()
+	}
+	m := c.Mappings.of(ref.Kind)
+	if m == nil {
+		x.add("import", fmt.Errorf("%ss are not mapped", strings.ToLower(string(ref.Kind))))
+		return x, nil
+	}
+	o, err := c.Source.Object(ctx, ref)
+	if err != nil {
+		x.add("import", err)
+		return x, ctx.Err()
+	}
+	x.Object = o
+	candidate := evaluate(o, m)
+	x.add("import", candidate.failure, candidate.imported()...)
+	link, err := c.Memory.Link(ctx, ref)
+	known := err == nil
+	if err != nil && err != ErrUnknown { //nolint:errorlint // this very value is promised
+		return x, err
+	}
+	x.Steps = append(x.Steps, candidate.scoped(c.plan(candidate, link)))
+	if !c.explainMatch(ctx, &x, candidate, link, known) {
+		return x, ctx.Err()
+	}
+	for _, id := range members {
+		if err := c.oneMember(ctx, id); err != nil {
+			return x, err
+		}
+	}
+	err = c.act(ctx, candidate, members)
+	x.Steps = append(x.Steps, acted(x.Entries, ref))
+	if stops(err) != nil {
+		return x, nil
+	}
+	return x, err
+}
+
+func (o candidate) imported() (details []Detail) {
+	for _, name := range o.mapping.Sources() {
+		if o.Attributes == nil {
+			break
+		}
+		if v := o.Attributes(name); len(v) > 0 {
+			details = append(details, Detail{name, strings.Join(v, ", ")})
+		}
+	}
+	return details
+}
+
+// scoped is the third step. Source of the names: "On-demand provisioning", scope.
+func (o candidate) scoped(s step) Step {
+	truth := func(b bool) string { return map[bool]string{true: "True", false: "False"}[b] }
+	out := Step{Name: "scope", Status: Success, Details: []Detail{{"Active in source system", truth(o.Active && !o.Gone)}, {"Assigned to application", truth(o.Assigned)}}}
+	if o.Assigned {
+		filter := "True"
+		if o.unmet != "" {
+			filter = "False: " + o.unmet
+		}
+		out.Details = append(out.Details, Detail{"Scoping filter evaluation", filter})
+	}
+	if !o.inScope || !o.Active {
+		out.Status, out.Reason = Skipped, s.reason
+		if s.action == Disable || s.action == Delete {
+			out.Reason = o.whyOut()
+			if o.inScope {
+				out.Reason = "the account is disabled"
+			}
+		}
+	}
+	return out
+}
+
+// explainMatch is the fourth step: the link, or what the target has with the matching values.
+func (c *cycle) explainMatch(ctx context.Context, x *Explanation, o candidate, link Link, known bool) bool {
+	if known && link.TargetID != "" {
+		return x.add("match", nil, Detail{"linked to", link.TargetID})
+	}
+	if !o.inScope || !o.Active {
+		x.Steps = append(x.Steps, Step{Name: "match", Status: Skipped, Reason: "nothing is to be found for what is not provisioned"})
+		return true
+	}
+	var details []Detail
+	for _, attribute := range o.keys() {
+		found, err := c.ask(ctx, o.Kind, attribute, o.creating[attribute])
+		if err != nil {
+			return x.add("match", err, details...)
+		}
+		ids := make([]string, len(found))
+		for i, r := range found {
+			ids[i] = r.String("id")
+		}
+		details = append(details, Detail{attribute + " eq " + o.creating[attribute], fmt.Sprintf("%d found %s", len(found), strings.Join(ids, ", "))})
+	}
+	return x.add("match", nil, details...)
+}
+
+// oneMember provisions a user who is to be put into a group on demand.
+func (c *cycle) oneMember(ctx context.Context, id string) error {
+	o, err := c.Source.Object(ctx, Ref{User, id})
+	if err != nil || c.Mappings.Users == nil {
+		return err
+	}
+	return c.provision(ctx, evaluate(o, c.Mappings.Users))
+}
+
+func (c *cycle) act(ctx context.Context, o candidate, members []string) error {
+	if err := c.provision(ctx, o); err != nil {
+		return err
+	}
+	if o.Kind == User {
+		if len(c.withManager([]candidate{o})) == 0 {
+			return nil
+		}
+		return c.manager(ctx, o)
+	}
+	if len(c.withMembers([]candidate{o})) == 0 || len(members) == 0 {
+		return nil
+	}
+	link, err := c.Memory.Link(ctx, o.Ref)
+	if err != nil {
+		return nil //nolint:nilerr // it was not provisioned, which its entry says
+	}
+	var ids []string
+	for _, id := range members {
+		m, err := c.Memory.Link(ctx, Ref{User, id})
+		if err == nil && m.TargetID != "" && slices.Contains(o.Members, id) && !slices.Contains(link.Members, m.TargetID) {
+			ids = append(ids, m.TargetID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err = c.changeMembers(ctx, o, &link, "Add", ids)
+	return err
+}
+
+// acted is the fifth step.
+func acted(entries []Entry, ref Ref) Step {
+	s := Step{Name: "act", Status: Skipped}
+	for _, e := range entries {
+		if e.Ref != ref {
+			continue
+		}
+		if s.Status == Skipped || e.Outcome == Failure {
+			s.Status, s.Reason = e.Outcome, e.Reason
+		}
+		s.Details = append(s.Details, Detail{"action", string(e.Action)})
+		for _, c := range e.Changes {
+			s.Details = append(s.Details, Detail{c.Path, c.Old + " → " + c.New})
+		}
+		for _, name := range e.Added {
+			s.Details = append(s.Details, Detail{"member added", name})
+		}
+	}
+	return s
+}

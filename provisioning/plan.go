@@ -1,0 +1,206 @@
+package provisioning
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
+	"github.com/gatehouse-id/gatehouse/scim"
+)
+
+const (
+	managerPath = scim.EnterpriseURN + ":manager"
+	membersPath = "members"
+	activePath  = "active"
+)
+
+// candidate is an object with what its mapping makes of it.
+type candidate struct {
+	Object
+	mapping  *mapping.Compiled
+	inScope  bool              // assigned, and a scoping filter is met
+	unmet    string            // the clause of a filter that is not
+	wanted   map[string]string // SCIM path → value, for an object that is in scope and active
+	creating map[string]string // the same with the defaults of a creation
+	disabled string            // what active is for anybody else; empty: it is not mapped
+	failure  error             // of an expression
+}
+
+// evaluate applies the mappings. Objects of a kind that is not mapped are left out.
+func (c *cycle) evaluate(objects []Object) []candidate {
+	list := make([]candidate, 0, len(objects))
+	for _, o := range objects {
+		if m := c.Mappings.of(o.Kind); m != nil {
+			list = append(list, evaluate(o, m))
+		}
+	}
+	return list
+}
+
+func evaluate(o Object, m *mapping.Compiled) candidate {
+	x := candidate{Object: o, mapping: m}
+	attributes := func(softDeleted string) mapping.Attributes {
+		return func(name string) mapping.Value {
+			if name == "IsSoftDeleted" { // unassigned, not in a filter, deleted or disabled
+				return mapping.One(softDeleted)
+			}
+			if o.Attributes == nil {
+				return nil
+			}
+			return o.Attributes(name)
+		}
+	}
+	if o.Kind == User {
+		x.disabled, x.failure = m.Value(activePath, attributes("True"))
+	}
+	if o.Gone || !o.Assigned {
+		return x
+	}
+	if x.inScope, x.unmet = m.InScope(attributes("False")); !x.inScope {
+		return x
+	}
+	x.wanted, x.failure = m.Map(attributes("False"), false)
+	x.creating, _ = m.Map(attributes("False"), true)
+	return x
+}
+
+// key is the first matching attribute that an object has a value of; all are tried.
+func (o candidate) keys() (keys []string) {
+	for _, path := range o.mapping.Matching() {
+		if o.creating[path] != "" {
+			keys = append(keys, path)
+		}
+	}
+	return keys
+}
+
+// step is what to do with one object: the plan, made before anything is sent.
+type step struct {
+	action  Action
+	changes []Change
+	sent    map[string]string // what the target has afterwards
+	code    string            // Entra's, of what is skipped and should not be
+	reason  string            // why nothing is done
+	unfit   *unfit            // why it cannot be done
+}
+
+// unfit means that an object cannot be provisioned as the source has it; nothing is sent. Source of the codes: provisioning logs page.
+type unfit struct{ code, reason string }
+
+func (u *unfit) Error() string { return u.reason }
+
+// plan compares what is wanted with what was last sent.
+func (c *cycle) plan(o candidate, link Link) step {
+	linked := link.TargetID != ""
+	flows := o.mapping.Flows
+	switch {
+	case !linked && (o.Gone || !o.inScope):
+		return step{action: Other, reason: o.whyOut()}
+	case !linked && !o.Active:
+		return step{action: Other, reason: "NotEffectivelyEntitled: disabled users are not created"}
+	case !o.Gone && !o.inScope && c.SkipOutOfScope:
+		return step{action: Other, reason: "out of scope, and SkipOutOfScopeDeletions is set"}
+	case o.Gone, !o.inScope && o.Kind == Group:
+		return c.planDeletion(o, link, flows)
+	case !o.inScope || !o.Active:
+		return planDisabling(o, link, flows)
+	case o.failure != nil:
+		return step{action: Other, unfit: &unfit{"AttributeMappingError", o.failure.Error()}}
+	case len(o.keys()) == 0:
+		return step{action: Other, code: "ImportSkipped", reason: "no value of the matching attribute " + strings.Join(o.mapping.Matching(), ", ")}
+	}
+	if missing := o.mapping.Missing(o.creating); len(missing) > 0 {
+		return step{action: Other, unfit: &unfit{"MissingValues", "the target requires " + strings.Join(missing, ", ") + ", which the source has no value for"}}
+	}
+	if !linked && flows&mapping.Add == 0 {
+		return step{action: Other, reason: "creations are switched off in the mapping"}
+	}
+	if !linked {
+		return step{action: Create, sent: o.creating, changes: difference(nil, o.creating)}
+	}
+	wanted := o.toBe(link.Sent)
+	changes := difference(link.Sent, wanted)
+	switch {
+	case len(changes) == 0:
+		return step{action: Other, reason: "RedundantExport"}
+	case flows&mapping.Update == 0:
+		return step{action: Other, reason: "updates are switched off in the mapping"}
+	}
+	return step{action: Update, changes: changes, sent: wanted}
+}
+
+func (o candidate) whyOut() string {
+	switch {
+	case o.Gone:
+		return "NotEffectivelyEntitled: it does not exist any more"
+	case !o.Assigned:
+		return "NotEffectivelyEntitled: not assigned"
+	}
+	return "EntrySynchronizationSkipped: a scoping filter is not met: " + o.unmet
+}
+
+func (c *cycle) planDeletion(o candidate, link Link, flows mapping.Flow) step {
+	switch {
+	case c.Careful && link.Adopted && o.Kind == User:
+		return planDisabling(o, link, flows)
+	case c.Careful && link.Adopted:
+		return step{action: Other, reason: "it was at the target before, so it is not deleted"}
+	case flows&mapping.Delete == 0:
+		return step{action: Other, reason: "deletions are switched off in the mapping"}
+	}
+	return step{action: Delete, changes: difference(link.Sent, nil)}
+}
+
+func planDisabling(o candidate, link Link, flows mapping.Flow) step {
+	switch {
+	case o.disabled == "":
+		return step{action: Other, reason: "active is not mapped, so users are not disabled"}
+	case link.Sent[activePath] == o.disabled:
+		return step{action: Other, reason: "RedundantExport"}
+	case flows&mapping.Update == 0:
+		return step{action: Other, reason: "updates are switched off in the mapping"}
+	}
+	sent := maps.Clone(link.Sent)
+	if sent == nil {
+		sent = map[string]string{}
+	}
+	sent[activePath] = o.disabled
+	return step{action: Disable, changes: []Change{{activePath, link.Sent[activePath], o.disabled}}, sent: sent}
+}
+
+// toBe is what an object that was sent before must have: what is sent only once stays, as do defaults that nothing has replaced, and the manager, who is sent apart.
+func (o candidate) toBe(sent map[string]string) map[string]string {
+	wanted := maps.Clone(o.wanted)
+	for path, old := range sent {
+		whenNull, always := o.mapping.Keeps(path)
+		if always || path == managerPath || (whenNull && wanted[path] == "") {
+			wanted[path] = old
+		}
+	}
+	for path := range wanted {
+		if _, always := o.mapping.Keeps(path); always && sent[path] == "" {
+			delete(wanted, path)
+		}
+	}
+	return wanted
+}
+
+// difference is the changes that turn sent into wanted, in a stable order: what is set first, then what is removed. An attribute that has no value any more is
+// removed, which Entra does not do.
+func difference(sent, wanted map[string]string) (changes []Change) {
+	for _, path := range slices.Sorted(maps.Keys(wanted)) {
+		if sent[path] != wanted[path] {
+			changes = append(changes, Change{path, sent[path], wanted[path]})
+		}
+	}
+	for _, path := range slices.Sorted(maps.Keys(sent)) {
+		if wanted[path] == "" && sent[path] != "" && (wanted != nil || path != managerPath) {
+			changes = append(changes, Change{path, sent[path], ""})
+		}
+	}
+	return changes
+}
+
+func (c Change) String() string { return fmt.Sprintf("%s: %q → %q", c.Path, c.Old, c.New) }

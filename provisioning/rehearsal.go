@@ -1,0 +1,44 @@
+package provisioning
+
+import (
+	"context"
+	"sync"
+)
+
+// rehearsal is the memory of a dry run: it remembers beside the real memory, which it never changes.
+type rehearsal struct {
+	Memory
+	mu        sync.Mutex
+	links     map[Ref]Link
+	forgotten map[Ref]bool
+}
+
+func (r *rehearsal) Link(ctx context.Context, ref Ref) (Link, error) {
+	r.mu.Lock()
+	link, ok := r.links[ref]
+	forgotten := r.forgotten[ref]
+	r.mu.Unlock()
+	switch {
+	case forgotten:
+		return Link{}, ErrUnknown
+	case ok:
+		return link, nil
+	}
+	return r.Memory.Link(ctx, ref)
+}
+
+func (r *rehearsal) Keep(_ context.Context, link Link, _ ...Entry) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.links[link.Ref], r.forgotten[link.Ref] = link, false
+	return nil
+}
+
+func (r *rehearsal) Forget(_ context.Context, ref Ref, _ ...Entry) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.forgotten[ref] = true
+	return nil
+}
+
+func (r *rehearsal) SetWatermark(context.Context, string) error { return nil }

@@ -1,0 +1,83 @@
+package provisioning
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Volatile is a memory that lasts as long as the process. What it has forgotten is found again by matching.
+type Volatile struct {
+	mu        sync.Mutex
+	watermark string
+	links     map[Ref]Link
+}
+
+// NewVolatile returns an empty memory.
+func NewVolatile() *Volatile { return &Volatile{links: map[Ref]Link{}} }
+
+// Watermark returns the last watermark that was set, or "".
+func (v *Volatile) Watermark(context.Context) (string, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.watermark, nil
+}
+
+// SetWatermark remembers a watermark.
+func (v *Volatile) SetWatermark(_ context.Context, watermark string) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.watermark = watermark
+	return nil
+}
+
+// Link returns a link, or ErrUnknown.
+func (v *Volatile) Link(_ context.Context, ref Ref) (Link, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	link, ok := v.links[ref]
+	if !ok {
+		return Link{}, ErrUnknown
+	}
+	return link, nil
+}
+
+// Keep remembers a link. Entries are not kept: see Engine.OnEntry.
+func (v *Volatile) Keep(_ context.Context, link Link, _ ...Entry) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.links[link.Ref] = link
+	return nil
+}
+
+// Forget removes a link.
+func (v *Volatile) Forget(_ context.Context, ref Ref, _ ...Entry) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.links, ref)
+	return nil
+}
+
+// Failed lists the objects that are to be tried again by now.
+func (v *Volatile) Failed(_ context.Context, now time.Time) ([]Ref, error) {
+	return v.refs(func(l Link) bool { return l.Failure != "" && !now.Before(l.RetryAt) }), nil
+}
+
+// Known lists all objects that have a link.
+func (v *Volatile) Known(context.Context) ([]Ref, error) {
+	return v.refs(func(Link) bool { return true }), nil
+}
+
+func (v *Volatile) refs(which func(Link) bool) (refs []Ref) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for ref, link := range v.links {
+		if which(link) {
+			refs = append(refs, ref)
+		}
+	}
+	slices.SortFunc(refs, func(a, b Ref) int { return strings.Compare(string(a.Kind)+a.ID, string(b.Kind)+b.ID) })
+	return refs
+}

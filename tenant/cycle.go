@@ -1,0 +1,147 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+)
+
+// quarantineWaits are the times between attempts while a job is in quarantine. Source: quarantine page; the first is that of an API sample.
+var quarantineWaits = []time.Duration{5 * time.Minute, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour}
+
+// quarantineEnd is when a job that stays in quarantine is switched off. Source: quarantine page.
+const quarantineEnd = 28 * 24 * time.Hour
+
+// The reasons of a quarantine. Source: synchronizationQuarantine.
+const (
+	QuarantineException    = "EncounteredQuarantineException"       // the target refused the credentials, or does not speak SCIM
+	QuarantineDeletes      = "TooManyDeletes"                       // the cycle would disable or delete too many
+	quarantineProportion   = "EncounteredEscrowProportionThreshold" // too many of the objects fail
+	quarantineTotalEscrows = "EncounteredTotalEscrowThreshold"      // too many objects fail
+)
+
+// Bounds of failing objects. Source: quarantine page and its worked examples.
+const (
+	judgedFailures = 5_000
+	maxFailures    = 40_000
+	maxProportion  = 0.4
+)
+
+// tooMany says why so many failures put a job in quarantine, or "".
+func tooMany(x Execution) string {
+	switch failed := float64(x.Escrowed); {
+	case x.Escrowed < judgedFailures:
+		return ""
+	case failed > maxProportion*float64(x.Imported):
+		return quarantineProportion
+	case x.Escrowed > maxFailures:
+		return quarantineTotalEscrows
+	}
+	return ""
+}
+
+// FinishCycle records how a cycle of a job went. failure is nil, or why the cycle as a whole could not be done; with a reason it puts the job in quarantine, as do
+// too many objects that failed. Who is to be notified is told when that begins. The number of linked objects is counted anew.
+func (t *Tenant) FinishCycle(ctx context.Context, id string, x Execution, failure error, reason string) error {
+	var entered *Job
+	err := t.Store.Update(ctx, func(tx Tx) error {
+		entered = nil
+		j, err := tx.Job(id)
+		if errors.Is(err, ErrNoRow) { // deleted while it ran
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		users, e1 := tx.CountLinks(id, KindUser)
+		groups, e2 := tx.CountLinks(id, KindGroup)
+		if err := errors.Join(e1, e2, t.forget(tx)); err != nil {
+			return err
+		}
+		j.Users, j.Groups, j.Last = users, groups, &x
+		if failure == nil {
+			j.LastSuccess, j.SteadyLast, j.AllowDeletes = &x, x.Ended, false
+			if j.SteadyFirst.IsZero() {
+				j.SteadyFirst = x.Ended
+			}
+			if reason = tooMany(x); reason == "" {
+				j.Quarantine = nil
+			}
+		}
+		if reason != "" {
+			if t.quarantine(&j, x, reason) {
+				entered = &j
+				if err := tx.AppendEvent(t.event(audit.SystemActor, "Quarantine", id, nil)); err != nil {
+					return err
+				}
+			}
+		}
+		return tx.PutJob(j)
+	})
+	if err == nil && entered != nil {
+		t.notify(*entered)
+	}
+	return err
+}
+
+// quarantine holds a job back, longer each time. It returns whether that begins now, or its reason is another one.
+func (t *Tenant) quarantine(j *Job, x Execution, reason string) (entered bool) {
+	q := Quarantine{Reason: reason, Code: x.ErrorCode, Message: x.ErrorMessage, Began: t.now()}
+	if q.Code == "" {
+		q.Code, q.Message = reason, fmt.Sprintf("%d of %d objects failed", x.Escrowed, x.Imported)
+	}
+	entered = j.Quarantine == nil || j.Quarantine.Reason != reason
+	if j.Quarantine != nil {
+		q.Began, q.Tries = j.Quarantine.Began, j.Quarantine.Tries+1
+	}
+	q.NextAttempt = t.now().Add(quarantineWaits[min(q.Tries, len(quarantineWaits)-1)])
+	if t.now().Sub(q.Began) > quarantineEnd {
+		j.State = JobPaused
+	}
+	j.Quarantine = &q
+	return entered
+}
+
+// notify writes to whom the job's settings name. Source: quarantine page, "Provisioning notification".
+func (t *Tenant) notify(j Job) {
+	if t.Notify == nil || j.NotificationEmail == "" {
+		return
+	}
+	t.Notify(j.NotificationEmail, "Provisioning is in quarantine: "+t.Organization.DisplayName,
+		fmt.Sprintf("Provisioning job %s of %s is in quarantine since %s.\n\nReason: %s\n%s\n\nIt is tried again on %s. To lift the quarantine now, mend the cause and start provisioning at\n%s\n",
+			j.ID, t.Organization.DisplayName, j.Quarantine.Began.Format(time.RFC1123), j.Quarantine.Reason, j.Quarantine.Message, j.Quarantine.NextAttempt.Format(time.RFC1123), t.AdminCenterURL()))
+}
+
+// logRetention is how long the provisioning log is kept. Source: provisioning logs page, premium retention.
+const logRetention = 30 * 24 * time.Hour
+
+// forget removes old entries of the provisioning log, and the marks that every job has seen. The newest mark stays, since numbers go on from it.
+func (t *Tenant) forget(tx Tx) error {
+	jobs, err := tx.Jobs("")
+	if err != nil {
+		return err
+	}
+	seen := int64(math.MaxInt64)
+	for _, j := range jobs {
+		n, _ := strconv.ParseInt(j.Watermark, 10, 64) // empty: nothing seen yet, and nothing is removed
+		seen = min(seen, n)
+	}
+	if len(jobs) > 0 {
+		err = tx.DeleteMarks(seen)
+	}
+	return errors.Join(err, tx.DeleteLog(t.now().Add(-logRetention)))
+}
+
+// ProvisioningLog lists entries of the provisioning log, newest first.
+func (t *Tenant) ProvisioningLog(ctx context.Context, q LogQuery) (entries []LogEntry, err error) {
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		entries, err = r.Log(q)
+		return err
+	})
+	return entries, err
+}

@@ -1,0 +1,157 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
+)
+
+// ruleID names the one synchronization rule of a schema. Source: a sample of this application's schema.
+const ruleID = "03f7d90d-bf71-41b1-bda6-aaf0ddbee5d8"
+
+// DefaultMappings are those that a job begins with.
+func DefaultMappings() mapping.Schema { return mapping.Default(ruleID) }
+
+// Mappings are the attribute mappings of a job: those that were saved, or the default ones.
+func (j Job) Mappings() mapping.Schema {
+	if j.Schema == nil {
+		return DefaultMappings()
+	}
+	return *j.Schema
+}
+
+// SetMappings saves attribute mappings and scoping filters; everything is evaluated anew, as the portal says. It fails with InvalidValue, whose detail says
+// which mapping is wrong and why. What the target requires is not for the caller to say.
+func (t *Tenant) SetMappings(ctx context.Context, by audit.Actor, id string, s mapping.Schema) error {
+	return t.updateJob(ctx, by, "Update attribute mappings or scope", id, func(j *Job) error {
+		next, err := complete(s, j.Mappings().Version+1)
+		if err != nil {
+			return err
+		}
+		j.Schema = &next
+		j.reset()
+		return nil
+	})
+}
+
+// ResetMappings goes back to the default ones.
+func (t *Tenant) ResetMappings(ctx context.Context, by audit.Actor, id string) error {
+	return t.updateJob(ctx, by, "Update attribute mappings or scope", id, func(j *Job) error {
+		j.Schema = nil
+		j.reset()
+		return nil
+	})
+}
+
+// complete checks mappings and fills in what only the template knows.
+func complete(s mapping.Schema, version int) (mapping.Schema, error) {
+	wrong := func(format string, args ...any) (mapping.Schema, error) {
+		return s, &Error{Code: InvalidValue, Subject: "schema", Detail: fmt.Sprintf(format, args...)}
+	}
+	defaults := DefaultMappings()
+	s.RuleID, s.Version = ruleID, version
+	if len(s.Objects) != len(defaults.Objects) {
+		return wrong("want one mapping of users and one of groups")
+	}
+	for _, d := range defaults.Objects {
+		o := s.Of(d.Source)
+		if o == nil {
+			return wrong("the mapping of %ss is missing", strings.ToLower(d.Source))
+		}
+		if d.Source == string(KindUser) && !o.Enabled {
+			return wrong("the mapping of users cannot be disabled")
+		}
+		o.Target = d.Target
+		for i := range o.Attributes {
+			o.Attributes[i].Required = false
+			for _, a := range d.Attributes {
+				if a.Target == o.Attributes[i].Target {
+					o.Attributes[i].Required = a.Required
+				}
+			}
+		}
+		c, err := mapping.Compile(*o)
+		if err != nil {
+			return wrong("%v", err)
+		}
+		if len(c.Matching()) == 0 {
+			return wrong("the mapping of %ss has no matching attribute", strings.ToLower(d.Source))
+		}
+	}
+	return s, nil
+}
+
+// Attribute gives an attribute of a user by the name that expressions of attribute mappings use. Source: attribute names of the portal's mapping page.
+func (u User) Attribute(name string) mapping.Value {
+	switch name {
+	case "objectId":
+		return mapping.One(u.ID)
+	case "accountEnabled":
+		return mapping.One(map[bool]string{true: "True", false: "False"}[u.Enabled])
+	case "mobile":
+		return optional(u.MobilePhone)
+	case "telephoneNumber":
+		return optional(u.BusinessPhone)
+	case "physicalDeliveryOfficeName":
+		return optional(u.OfficeLocation)
+	case "originalUserPrincipalName":
+		return mapping.One(u.UserPrincipalName)
+	case "userPrincipalName":
+		return mapping.One(original(u.UserPrincipalName))
+	}
+	var n int
+	if _, err := fmt.Sscanf(name, "extensionAttribute%d", &n); err == nil && n >= 1 && n <= len(u.Extensions) {
+		return optional(u.Extensions[n-1])
+	}
+	if text, ok := u.Texts()[name]; ok {
+		return optional(*text)
+	}
+	return nil
+}
+
+// original is the address that a guest was invited by: alias_domain#EXT#@tenant becomes alias@domain. Source: guests in attribute mappings.
+func original(upn string) string {
+	alias, _, guest := strings.Cut(upn, "#EXT#@")
+	if i := strings.LastIndexByte(alias, '_'); guest && i > 0 {
+		return alias[:i] + "@" + alias[i+1:]
+	}
+	return upn
+}
+
+// Attribute gives an attribute of a group by the name that expressions of attribute mappings use.
+func (g Group) Attribute(name string) mapping.Value {
+	switch name {
+	case "objectId":
+		return mapping.One(g.ID)
+	case "displayName":
+		return mapping.One(g.DisplayName)
+	case "description":
+		return optional(g.Description)
+	case "mailNickname":
+		return optional(g.MailNickname)
+	case "securityEnabled":
+		return mapping.One(map[bool]string{true: "True", false: "False"}[g.SecurityEnabled])
+	}
+	return nil
+}
+
+func optional(s string) mapping.Value {
+	if s == "" {
+		return nil
+	}
+	return mapping.One(s)
+}
+
+// ScopedObject returns what a job must know of one object, whatever has changed.
+func (t *Tenant) ScopedObject(ctx context.Context, j Job, m Mark) (scope Scope, err error) {
+	err = t.Store.View(ctx, func(r Reader) error {
+		scope = Scope{}
+		assigned, err := assignedPrincipals(r, j.ServicePrincipalID)
+		return errors.Join(err, scoper{r, j.SyncAll, assigned}.each(&scope, []Mark{m}))
+	})
+	return scope, err
+}
