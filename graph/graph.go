@@ -18,6 +18,7 @@ const (
 	KeySecretToken     = "SecretToken"
 	KeySyncAll         = "SyncAll"
 	KeyNotification    = "SyncNotificationSettings"
+	KeySkipOutOfScope  = "SkipOutOfScopeDeletions"
 	DirectoryUserType  = "#microsoft.graph.user"
 	DirectoryGroupType = "#microsoft.graph.group"
 )
@@ -294,6 +295,14 @@ type ProvisioningObjectSummary struct {
 	StatusInfo             ProvisioningStatus `json:"provisioningStatusInfo"`
 	SourceIdentity         Identity           `json:"sourceIdentity"`
 	TargetIdentity         Identity           `json:"targetIdentity"`
+	ModifiedProperties     []ModifiedProperty `json:"modifiedProperties"`
+}
+
+// ModifiedProperty is an attribute of the target before and after.
+type ModifiedProperty struct {
+	DisplayName string `json:"displayName"`
+	OldValue    string `json:"oldValue"`
+	NewValue    string `json:"newValue"`
 }
 
 // ProvisioningStatus is the outcome of one change.

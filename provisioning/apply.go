@@ -27,6 +27,9 @@ func (c *cycle) provision(ctx context.Context, o candidate) error {
 	if stop := stops(err); stop != nil {
 		return stop
 	}
+	if c.postpone(o, err) {
+		return nil
+	}
 	c.judge(&link, err)
 	entry := c.entry(o, link.TargetID, done, err, time.Since(began))
 	c.tell(entry)
@@ -63,6 +66,19 @@ func (c *cycle) named(ids []string) []string {
 		}
 	}
 	return names
+}
+
+// postpone puts an object aside whose name somebody else has for now.
+func (c *cycle) postpone(o candidate, err error) bool {
+	var p *scim.Problem
+	var t *taken
+	if !c.putOff || !(errors.As(err, &t) || (errors.As(err, &p) && p.Status == http.StatusConflict)) {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.conflicts = append(c.conflicts, o)
+	return true
 }
 
 // judge notes in a link how an attempt went, and when the next one is due.
@@ -138,6 +154,9 @@ func (c *cycle) matchOrCreate(ctx context.Context, o candidate, link *Link, s st
 	unasked := ""
 	for _, attribute := range o.keys() {
 		found, asked, err := c.find(ctx, o.Kind, attribute, s.sent[attribute])
+		if err == nil {
+			found, err = c.withoutFreed(ctx, o, attribute, found)
+		}
 		switch {
 		case err != nil:
 			return s, err
@@ -178,6 +197,36 @@ type duplicate struct{ attribute, value string }
 
 func (d *duplicate) Error() string {
 	return "the target has several objects whose " + d.attribute + " is " + d.value
+}
+
+// withoutFreed leaves out what belongs to another object of the source and has been given another value in this cycle: the target was listed before, or this is
+// a dry run. It fails with taken when that object still has the value.
+func (c *cycle) withoutFreed(ctx context.Context, o candidate, attribute string, found []scim.Resource) (left []scim.Resource, err error) {
+	for _, r := range found {
+		owner, err := c.Memory.Owner(ctx, o.Kind, r.String("id"))
+		if errors.Is(err, ErrUnknown) || (err == nil && owner == o.Ref) {
+			left = append(left, r)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		link, err := c.Memory.Link(ctx, owner)
+		if err != nil {
+			return nil, err
+		}
+		if fold(link.Sent[attribute]) == fold(o.creating[attribute]) {
+			return nil, &taken{attribute, o.creating[attribute]}
+		}
+	}
+	return left, nil
+}
+
+// taken means that the object that matches is another source object's.
+type taken struct{ attribute, value string }
+
+func (t *taken) Error() string {
+	return "the object at the target whose " + t.attribute + " is " + t.value + " belongs to another object of the source"
 }
 
 // notOurs means that an object is at the target which a careful engine must not touch.
@@ -307,37 +356,57 @@ func (c *cycle) members(ctx context.Context, o candidate) error {
 			wanted = append(wanted, m.TargetID)
 		}
 	}
-	for _, change := range []struct {
-		op  string
-		ids []string
-	}{{"Add", without(wanted, link.Members)}, {"Remove", without(link.Members, wanted)}} {
-		for batch := range slices.Chunk(change.ids, MaxMembers) {
-			if ok, err := c.changeMembers(ctx, o, &link, change.op, batch); err != nil || !ok {
-				return err // what failed waits for the next cycle, and the rest with it
-			}
-		}
+	if ok, err := c.changeMembers(ctx, o, &link, "Add", without(wanted, link.Members)); err != nil || !ok {
+		return err // what failed waits for the next cycle, and the rest with it
 	}
-	return nil
+	_, err = c.changeMembers(ctx, o, &link, "Remove", without(link.Members, wanted))
+	return err
 }
 
-// changeMembers sends one batch and remembers it. It returns false when the target refused.
-func (c *cycle) changeMembers(ctx context.Context, o candidate, link *Link, op string, batch []string) (bool, error) {
-	began := time.Now()
-	err := c.patch(ctx, Group, link.TargetID, c.Dialect.members(op, batch)...)
-	if stop := stops(err); stop != nil {
-		return false, stop
+// saveEach is after how many batches a link is remembered. What was sent since is sent again after a crash, which changes nothing.
+const saveEach = 32
+
+// changeMembers adds or removes members in batches, and remembers now and then what is done: the link of a large group is large. It returns false when the target
+// refused.
+func (c *cycle) changeMembers(ctx context.Context, o candidate, link *Link, op string, ids []string) (ok bool, err error) {
+	before, sent := link.Members, 0
+	var entries []Entry
+	for batch := range slices.Chunk(ids, MaxMembers) {
+		began := time.Now()
+		err := c.patch(ctx, Group, link.TargetID, c.Dialect.members(op, batch)...)
+		stop := stops(err)
+		if stop == nil {
+			e := c.entry(o, link.TargetID, step{action: Update, reason: op + " members"}, err, time.Since(began))
+			switch {
+			case err != nil:
+				c.judge(link, err)
+			case op == "Add":
+				e.Added = c.named(batch)
+			default:
+				e.Removed = c.named(batch)
+			}
+			c.tell(e)
+			entries = append(entries, e)
+		}
+		if err == nil {
+			sent += len(batch)
+		}
+		if err != nil || sent == len(ids) || len(entries) == saveEach {
+			if op == "Add" {
+				link.Members = slices.Concat(before, ids[:sent])
+			} else {
+				link.Members = without(before, ids[:sent])
+			}
+			if kept := c.Memory.Keep(context.WithoutCancel(ctx), *link, entries...); kept != nil {
+				return false, kept
+			}
+			entries = nil
+		}
+		if err != nil {
+			return false, stop
+		}
 	}
-	e := c.entry(o, link.TargetID, step{action: Update, reason: op + " members"}, err, time.Since(began))
-	switch {
-	case err != nil:
-		c.judge(link, err)
-	case op == "Add":
-		link.Members, e.Added = append(slices.Clip(link.Members), batch...), c.named(batch)
-	default:
-		link.Members, e.Removed = without(link.Members, batch), c.named(batch)
-	}
-	c.tell(e)
-	return err == nil, c.Memory.Keep(ctx, *link, e)
+	return true, nil
 }
 
 // without returns the ids of list that are not in other, in their order.
@@ -422,7 +491,10 @@ func errorCode(err error) string {
 	var d *duplicate
 	var n *notOurs
 	var u *unfit
+	var t *taken
 	switch {
+	case errors.As(err, &t):
+		return "DuplicateSourceEntries"
 	case errors.As(err, &u):
 		return u.code
 	case errors.As(err, &d):

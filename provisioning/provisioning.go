@@ -84,6 +84,8 @@ type Memory interface {
 	SetWatermark(ctx context.Context, watermark string) error
 	// Link returns ErrUnknown for an object that was never seen.
 	Link(ctx context.Context, ref Ref) (Link, error)
+	// Owner returns which object is linked to one at the target, or ErrUnknown.
+	Owner(ctx context.Context, kind Kind, targetID string) (Ref, error)
 	// Keep keeps a link and the entries of the log that belong to it, all or nothing.
 	Keep(ctx context.Context, link Link, entries ...Entry) error
 	// Forget removes a link and keeps the entries.
@@ -284,6 +286,9 @@ type cycle struct {
 	names  map[string]string // of objects, by their id at the target
 
 	managed map[Ref]bool // users whose manager is, or was, to be sent
+
+	putOff    bool        // conflicts are collected, since the name may be freed by the time that all others are done
+	conflicts []candidate // guarded by mu too
 }
 
 // Run runs one cycle. An error means that the cycle could not be done; single objects that fail are in the result, the memory and the
@@ -340,14 +345,13 @@ func (c *cycle) run(ctx context.Context) error {
 	}
 	c.total = c.result.Imported
 	c.report(c.total - len(all)) // of kinds that are not mapped
-	for _, phase := range []struct {
-		objects func() []candidate
-		do      func(context.Context, candidate) error
-	}{
-		{func() []candidate { return users }, c.provision}, {func() []candidate { return c.withManager(users) }, c.manager},
-		{func() []candidate { return groups }, c.provision}, {func() []candidate { return c.withMembers(groups) }, c.members},
+	for _, phase := range []func() error{
+		func() error { return c.provisionAll(ctx, users) },
+		func() error { return c.each(ctx, c.withManager(users), c.manager) },
+		func() error { return c.provisionAll(ctx, groups) },
+		func() error { return c.each(ctx, c.withMembers(groups), c.members) },
 	} {
-		if err := c.each(ctx, phase.objects(), phase.do); err != nil {
+		if err := phase(); err != nil {
 			return err
 		}
 	}
@@ -403,6 +407,36 @@ func (c *cycle) checkDeletions(ctx context.Context, objects []candidate) error {
 		}
 	}
 	return &TooManyDeletesError{len(all), c.MaxDeletions}
+}
+
+// provisionAll provisions objects of one kind. A name that conflicts may be one that another object gives up: such objects are tried again when all others are
+// done, one at a time, for as long as that gets further.
+func (c *cycle) provisionAll(ctx context.Context, objects []candidate) error {
+	c.putOff = true
+	if err := c.each(ctx, objects, c.provision); err != nil {
+		return err
+	}
+	for waiting := c.takeConflicts(); len(waiting) > 0; waiting = c.takeConflicts() {
+		c.there[waiting[0].Kind] = nil // it is as it was when the cycle began
+		before := len(waiting)
+		for _, o := range waiting {
+			if err := c.provision(ctx, o); err != nil {
+				return err
+			}
+		}
+		c.mu.Lock()
+		c.putOff = len(c.conflicts) < before
+		c.mu.Unlock()
+	}
+	return nil
+}
+
+func (c *cycle) takeConflicts() []candidate {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	list := c.conflicts
+	c.conflicts = nil
+	return list
 }
 
 // each calls do for every object, several at a time, and stops at the first error.

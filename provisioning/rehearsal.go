@@ -27,6 +27,17 @@ func (r *rehearsal) Link(ctx context.Context, ref Ref) (Link, error) {
 	return r.Memory.Link(ctx, ref)
 }
 
+// Owner asks the real memory: whom a rehearsal makes, nobody finds.
+func (r *rehearsal) Owner(ctx context.Context, kind Kind, targetID string) (Ref, error) {
+	ref, err := r.Memory.Owner(ctx, kind, targetID)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.forgotten[ref] {
+		return Ref{}, ErrUnknown
+	}
+	return ref, err
+}
+
 func (r *rehearsal) Keep(_ context.Context, link Link, _ ...Entry) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

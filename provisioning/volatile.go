@@ -13,10 +13,11 @@ type Volatile struct {
 	mu        sync.Mutex
 	watermark string
 	links     map[Ref]Link
+	owners    map[Ref]Ref // by kind and id at the target
 }
 
 // NewVolatile returns an empty memory.
-func NewVolatile() *Volatile { return &Volatile{links: map[Ref]Link{}} }
+func NewVolatile() *Volatile { return &Volatile{links: map[Ref]Link{}, owners: map[Ref]Ref{}} }
 
 // Watermark returns the last watermark that was set, or "".
 func (v *Volatile) Watermark(context.Context) (string, error) {
@@ -44,11 +45,26 @@ func (v *Volatile) Link(_ context.Context, ref Ref) (Link, error) {
 	return link, nil
 }
 
+// Owner returns which object is linked to one at the target, or ErrUnknown.
+func (v *Volatile) Owner(_ context.Context, kind Kind, targetID string) (Ref, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	ref, ok := v.owners[Ref{kind, targetID}]
+	if !ok {
+		return Ref{}, ErrUnknown
+	}
+	return ref, nil
+}
+
 // Keep remembers a link. Entries are not kept: see Engine.OnEntry.
 func (v *Volatile) Keep(_ context.Context, link Link, _ ...Entry) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	delete(v.owners, Ref{link.Kind, v.links[link.Ref].TargetID})
 	v.links[link.Ref] = link
+	if link.TargetID != "" {
+		v.owners[Ref{link.Kind, link.TargetID}] = link.Ref
+	}
 	return nil
 }
 
@@ -56,6 +72,7 @@ func (v *Volatile) Keep(_ context.Context, link Link, _ ...Entry) error {
 func (v *Volatile) Forget(_ context.Context, ref Ref, _ ...Entry) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	delete(v.owners, Ref{ref.Kind, v.links[ref].TargetID})
 	delete(v.links, ref)
 	return nil
 }

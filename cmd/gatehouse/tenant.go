@@ -120,7 +120,7 @@ func mountTenant(mux *http.ServeMux, t *tenant.Tenant, jobs *syncjobs.Runner) ht
 	idp := &samlidp.Handler{Tenant: t, Log: t.Log, RequireUser: people.RequireUser}
 	for _, d := range []door{
 		people, tokens, idp,
-		&graphserver.Handler{Tenant: t, Log: t.Log, Authenticate: tokens.Authenticate, Test: jobs.Test, Progress: jobs.Progress},
+		&graphserver.Handler{Tenant: t, Log: t.Log, Authenticate: tokens.Authenticate, Test: jobs.Test, Progress: jobs.Progress, OnDemand: jobs.OnDemand},
 		&admincenter.Handler{Tenant: t, Log: t.Log, Metadata: idp.Metadata, Test: jobs.Test, Progress: jobs.Progress},
 	} {
 		d.Mount(mux)

@@ -1,7 +1,8 @@
 // Package graphserver is the tenant's Microsoft Graph v1.0 door: the users, groups, applications, assignments and synchronization jobs that it
 // takes to connect an enterprise application. docs/fidelity.md lists what is there.
 //
-// Sources: Microsoft Graph reference and tutorials. It may import tenant, graph, saml, web and audit.
+// Sources: Microsoft Graph reference and tutorials. It may import tenant, graph, saml, web, audit, and of the engine what an explanation
+// and a mapping are.
 package graphserver
 
 import (
@@ -20,6 +21,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/provisioning"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/web"
 )
@@ -33,6 +35,8 @@ type Handler struct {
 	// Test is Test Connection; Progress says how far a running cycle is. The job runner provides both.
 	Test     func(ctx context.Context, baseAddress, secretToken string) error
 	Progress func(jobID string) (done, total int, ok bool)
+	// OnDemand provisions one object of a job, and of a group the named members. The job runner provides it.
+	OnDemand func(ctx context.Context, j tenant.Job, kind tenant.ObjectKind, id string, members []string, dryRun bool) (provisioning.Explanation, error)
 }
 
 const (
@@ -99,6 +103,13 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"POST " + job + "/pause":                           h.pauseJob,
 		"POST " + job + "/restart":                         h.restartJob,
 		"POST " + job + "/validateCredentials":             h.validateCredentials,
+		"POST " + job + "/provisionOnDemand":               h.provisionOnDemand,
+		"GET " + job + "/schema":                           h.getSchema,
+		"PUT " + job + "/schema":                           h.putSchema,
+		"DELETE " + job + "/schema":                        h.deleteSchema,
+		"GET " + job + "/schema/filterOperators()":         h.filterOperators,
+		"GET " + job + "/schema/functions()":               h.functions,
+		"POST " + job + "/schema/parseExpression":          h.parseExpression,
 		"GET /auditLogs/provisioning":                      h.provisioningLog,
 	} {
 		method, path, _ := strings.Cut(pattern, " ")

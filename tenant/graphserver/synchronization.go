@@ -121,7 +121,8 @@ func (h *Handler) restartJob(ctx context.Context, r request) (int, any, error) {
 	return h.on(ctx, r, func(id string) error { return h.Tenant.RestartJob(ctx, r.by, id, reset) })
 }
 
-var secretKeys = map[string]string{"baseaddress": graph.KeyBaseAddress, "secrettoken": graph.KeySecretToken, "syncall": graph.KeySyncAll, "syncnotificationsettings": graph.KeyNotification}
+var secretKeys = map[string]string{"baseaddress": graph.KeyBaseAddress, "secrettoken": graph.KeySecretToken, "syncall": graph.KeySyncAll, "syncnotificationsettings": graph.KeyNotification,
+	"skipoutofscopedeletions": graph.KeySkipOutOfScope}
 
 // putSecrets saves the credentials and settings of the application's job. The whole list is replaced: what is left out is cleared.
 func (h *Handler) putSecrets(ctx context.Context, r request) (int, any, error) {
@@ -145,12 +146,25 @@ func (h *Handler) putSecrets(ctx context.Context, r request) (int, any, error) {
 		values[key] = kv.Value
 	}
 	address, token, all := values[graph.KeyBaseAddress], values[graph.KeySecretToken], strings.EqualFold(values[graph.KeySyncAll], "true")
-	var notify struct{ Recipients string }
+	skip := strings.EqualFold(values[graph.KeySkipOutOfScope], "true")
+	var notify notificationSettings
 	if text := values[graph.KeyNotification]; text != "" && json.Unmarshal([]byte(text), &notify) != nil {
 		return 0, nil, badRequest("SyncNotificationSettings is not JSON.")
 	}
-	err = h.Tenant.ConfigureJob(ctx, r.by, jobs[0].ID, tenant.JobSettings{BaseAddress: &address, SecretToken: &token, NotificationEmail: &notify.Recipients, SyncAll: &all})
+	if !notify.DeleteThresholdEnabled {
+		notify.DeleteThresholdValue = 0
+	}
+	err = h.Tenant.ConfigureJob(ctx, r.by, jobs[0].ID, tenant.JobSettings{BaseAddress: &address, SecretToken: &token, NotificationEmail: &notify.Recipients, SyncAll: &all,
+		SkipOutOfScope: &skip, DeleteThreshold: &notify.DeleteThresholdValue})
 	return http.StatusNoContent, nil, err
+}
+
+// notificationSettings is the JSON in the secret SyncNotificationSettings.
+type notificationSettings struct {
+	Enabled                bool
+	Recipients             string
+	DeleteThresholdEnabled bool
+	DeleteThresholdValue   int
 }
 
 // getSecrets lists the settings. The token is masked.
@@ -172,8 +186,11 @@ func (h *Handler) getSecrets(ctx context.Context, r request) (int, any, error) {
 		out.Value = append(out.Value, graph.KeyValue{Key: graph.KeySecretToken, Value: "*"})
 	}
 	out.Value = append(out.Value, graph.KeyValue{Key: graph.KeySyncAll, Value: all})
-	if j.NotificationEmail != "" {
-		settings, _ := json.Marshal(map[string]any{"Enabled": true, "Recipients": j.NotificationEmail})
+	if j.SkipOutOfScope {
+		out.Value = append(out.Value, graph.KeyValue{Key: graph.KeySkipOutOfScope, Value: "True"})
+	}
+	if j.NotificationEmail != "" || j.DeleteThreshold > 0 {
+		settings, _ := json.Marshal(notificationSettings{j.NotificationEmail != "", j.NotificationEmail, j.DeleteThreshold > 0, j.DeleteThreshold}) // it always encodes
 		out.Value = append(out.Value, graph.KeyValue{Key: graph.KeyNotification, Value: string(settings)})
 	}
 	return http.StatusOK, out, nil
@@ -288,7 +305,13 @@ func (h *Handler) provisioningLog(ctx context.Context, r request) (int, any, err
 		s := graph.ProvisioningObjectSummary{ID: e.ID, ActivityDateTime: e.Time, JobID: e.JobID, CycleID: e.CycleID, ChangeID: e.ID, ProvisioningAction: e.Action,
 			DurationInMilliseconds: int(e.Duration / time.Millisecond), StatusInfo: graph.ProvisioningStatus{Status: e.Status},
 			SourceIdentity: graph.Identity{ID: e.SourceID, DisplayName: e.Name, IdentityType: string(e.Kind)},
-			TargetIdentity: graph.Identity{ID: e.TargetID, DisplayName: e.Name, IdentityType: string(e.Kind)}}
+			TargetIdentity: graph.Identity{ID: e.TargetID, DisplayName: e.Name, IdentityType: string(e.Kind)}, ModifiedProperties: []graph.ModifiedProperty{}}
+		for _, c := range e.Changes {
+			s.ModifiedProperties = append(s.ModifiedProperties, graph.ModifiedProperty{DisplayName: c.Path, OldValue: c.Old, NewValue: c.New})
+		}
+		if len(e.Added) > 0 || len(e.Removed) > 0 {
+			s.ModifiedProperties = append(s.ModifiedProperties, graph.ModifiedProperty{DisplayName: "members", OldValue: strings.Join(e.Removed, ", "), NewValue: strings.Join(e.Added, ", ")})
+		}
 		if e.Code != "" {
 			s.StatusInfo.ErrorInformation = &graph.ProvisioningFail{ErrorCode: e.Code, Reason: e.Reason}
 		}

@@ -27,6 +27,9 @@ func (t tx) DeleteJob(id string) error {
 func (t tx) Link(jobID string, kind tenant.ObjectKind, sourceID string) (tenant.Link, error) {
 	return one[tenant.Link](t, `SELECT doc FROM links WHERE job_id = $1 AND kind = $2 AND source_id = $3`, jobID, string(kind), sourceID)
 }
+func (t tx) LinkTo(jobID string, kind tenant.ObjectKind, targetID string) (tenant.Link, error) {
+	return one[tenant.Link](t, `SELECT doc FROM links WHERE job_id = $1 AND kind = $2 AND target_id = $3 ORDER BY source_id LIMIT 1`, jobID, string(kind), targetID)
+}
 func (t tx) Links(jobID string) ([]tenant.Link, error) {
 	return list[tenant.Link](t, `SELECT doc FROM links WHERE job_id = $1 ORDER BY kind, source_id`, jobID)
 }

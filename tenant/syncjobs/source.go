@@ -99,6 +99,19 @@ func (m memory) Link(ctx context.Context, ref provisioning.Ref) (link provisioni
 	return link, err
 }
 
+// Owner implements provisioning.Memory.
+func (m memory) Owner(ctx context.Context, kind provisioning.Kind, targetID string) (ref provisioning.Ref, err error) {
+	err = m.tenant.Store.View(ctx, func(r tenant.Reader) error {
+		l, err := r.LinkTo(m.job, tenant.ObjectKind(kind), targetID)
+		if errors.Is(err, tenant.ErrNoRow) {
+			return provisioning.ErrUnknown
+		}
+		ref = provisioning.Ref{Kind: kind, ID: l.SourceID}
+		return err
+	})
+	return ref, err
+}
+
 func (m memory) Keep(ctx context.Context, l provisioning.Link, entries ...provisioning.Entry) error {
 	return m.tenant.Store.Update(ctx, func(tx tenant.Tx) error {
 		return errors.Join(m.log(tx, entries), tx.PutLink(tenant.Link{JobID: m.job, Kind: tenant.ObjectKind(l.Kind), SourceID: l.ID, TargetID: l.TargetID, Adopted: l.Adopted, Sent: l.Sent, Members: l.Members,

@@ -173,6 +173,12 @@ func jobs(t *testing.T, s tenant.Store) {
 		l, e1 := r.Link("j", tenant.KindUser, "u")
 		_, noGroup := r.Link("j", tenant.KindGroup, "u")
 		wantNoRow(t, "a link of another kind", noGroup)
+		owner, e6 := r.LinkTo("j", tenant.KindUser, "t")
+		_, nobody := r.LinkTo("j", tenant.KindUser, "other")
+		wantNoRow(t, "a link to the target of another job", nobody)
+		if e6 != nil || owner.SourceID != "u" {
+			t.Errorf("t belongs to %+v, %v", owner, e6)
+		}
 		failed, e2 := r.Log(tenant.LogQuery{JobID: "j", Status: "failure"})
 		newest, e3 := r.Log(tenant.LogQuery{Limit: 1})
 		bad, e4 := r.FailedLinks("j")

@@ -1,0 +1,268 @@
+package graphserver
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+// Names of the synchronization rule and its directories. Source: a sample of this application's schema.
+const (
+	ruleName        = "USERGROUP_OUTBOUND_USERGROUP"
+	sourceDirectory = "Azure Active Directory"
+	targetDirectory = "AWSSingleSignon"
+)
+
+func (h *Handler) getSchema(ctx context.Context, r request) (int, any, error) {
+	j, err := h.job(ctx, r)
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, schemaToWire(j.ID, j.Mappings()), nil
+}
+
+// putSchema replaces all of it: what is left out is gone.
+func (h *Handler) putSchema(ctx context.Context, r request) (int, any, error) {
+	var in graph.SynchronizationSchema
+	if err := decode(r, &in); err != nil {
+		return 0, nil, err
+	}
+	if len(in.Rules) != 1 {
+		return 0, nil, badRequest("The schema must have exactly one synchronization rule.")
+	}
+	s, err := schemaFromWire(in.Rules[0])
+	if err != nil {
+		return 0, nil, err
+	}
+	return h.on(ctx, r, func(id string) error { return h.Tenant.SetMappings(ctx, r.by, id, s) })
+}
+
+func (h *Handler) deleteSchema(ctx context.Context, r request) (int, any, error) {
+	return h.on(ctx, r, func(id string) error { return h.Tenant.ResetMappings(ctx, r.by, id) })
+}
+
+var flowNames = []struct {
+	flow mapping.Flow
+	name string
+}{{mapping.Add, "Add"}, {mapping.Update, "Update"}, {mapping.Delete, "Delete"}}
+
+func schemaToWire(id string, s mapping.Schema) graph.SynchronizationSchema {
+	rule := graph.SynchronizationRule{ID: s.RuleID, Name: ruleName, Editable: true, Priority: 1, SourceDirectoryName: sourceDirectory, TargetDirectoryName: targetDirectory,
+		Metadata: []graph.KeyValue{{Key: "defaultSourceObjectMappings", Value: "User,Group"}, {Key: "supportsProvisionOnDemand", Value: "true"}}}
+	source, target := graph.DirectoryDefinition{ID: "source", Name: sourceDirectory}, graph.DirectoryDefinition{ID: "target", Name: targetDirectory}
+	for _, o := range s.Objects {
+		m := graph.ObjectMapping{Name: o.Name, Enabled: o.Enabled, SourceObjectName: o.Source, TargetObjectName: o.Target, Metadata: []graph.KeyValue{}, Scope: scopeToWire(o.Scope)}
+		var flows []string
+		for _, f := range flowNames {
+			if o.Flows&f.flow != 0 {
+				flows = append(flows, f.name)
+			}
+		}
+		m.FlowTypes = strings.Join(flows, ",")
+		for _, a := range o.Attributes {
+			m.AttributeMappings = append(m.AttributeMappings, attributeToWire(a))
+		}
+		rule.ObjectMappings = append(rule.ObjectMappings, m)
+		source.Objects = append(source.Objects, graph.ObjectDefinition{Name: o.Source, Attributes: sourceAttributes(o.Source)})
+		target.Objects = append(target.Objects, graph.ObjectDefinition{Name: o.Target, Attributes: targetAttributes(o.Source)})
+	}
+	return graph.SynchronizationSchema{ID: id, Version: fmt.Sprintf("v1.%d", s.Version), Rules: []graph.SynchronizationRule{rule}, Directories: []graph.DirectoryDefinition{source, target}}
+}
+
+func attributeToWire(a mapping.Attribute) graph.AttributeMapping {
+	out := graph.AttributeMapping{TargetAttributeName: a.Target, Source: sourceToWire(a.Expression), MatchingPriority: a.Matching, FlowType: "Always", FlowBehavior: "FlowWhenChanged"}
+	if a.OnlyOnce {
+		out.FlowType = "ObjectAddOnly"
+	}
+	if a.Default != "" {
+		out.DefaultValue = &a.Default
+	}
+	return out
+}
+
+func sourceToWire(expression string) graph.AttributeSource {
+	kind, name := mapping.Kind(expression)
+	return graph.AttributeSource{Expression: expression, Name: name, Type: kind, Parameters: []graph.SourceParameter{}}
+}
+
+func scopeToWire(filters []mapping.Filter) *graph.ScopeFilter {
+	if len(filters) == 0 {
+		return nil
+	}
+	out := &graph.ScopeFilter{InputFilterGroups: []graph.FilterGroup{}, CategoryFilterGroups: []graph.FilterGroup{}}
+	for _, f := range filters {
+		g := graph.FilterGroup{Name: f.Name, Clauses: []graph.FilterClause{}}
+		for _, c := range f.Clauses {
+			g.Clauses = append(g.Clauses, graph.FilterClause{SourceOperandName: c.Attribute, OperatorName: c.Operator, TargetOperand: graph.FilterOperand{Values: append([]string{}, c.Values...)}})
+		}
+		out.Groups = append(out.Groups, g)
+	}
+	return out
+}
+
+func schemaFromWire(rule graph.SynchronizationRule) (s mapping.Schema, err error) {
+	for _, m := range rule.ObjectMappings {
+		o := mapping.Object{Name: m.Name, Source: m.SourceObjectName, Target: m.TargetObjectName, Enabled: m.Enabled}
+		for _, name := range strings.Split(m.FlowTypes, ",") {
+			i := slices.IndexFunc(flowNames, func(f struct {
+				flow mapping.Flow
+				name string
+			}) bool {
+				return strings.EqualFold(f.name, strings.TrimSpace(name))
+			})
+			switch {
+			case i >= 0:
+				o.Flows |= flowNames[i].flow
+			case strings.TrimSpace(name) != "" && !strings.EqualFold(name, "None"):
+				return s, badRequest("The flow type '" + name + "' is not known.")
+			}
+		}
+		for _, a := range m.AttributeMappings {
+			o.Attributes = append(o.Attributes, attributeFromWire(a))
+		}
+		if m.Scope != nil {
+			for _, g := range m.Scope.Groups {
+				f := mapping.Filter{Name: g.Name}
+				for _, c := range g.Clauses {
+					f.Clauses = append(f.Clauses, mapping.Clause{Attribute: c.SourceOperandName, Operator: c.OperatorName, Values: c.TargetOperand.Values})
+				}
+				o.Scope = append(o.Scope, f)
+			}
+		}
+		s.Objects = append(s.Objects, o)
+	}
+	return s, nil
+}
+
+// attributeFromWire goes by the expression; clients that write a name and a type instead mean an attribute or a constant.
+func attributeFromWire(a graph.AttributeMapping) mapping.Attribute {
+	expression := a.Source.Expression
+	if expression == "" && a.Source.Name != "" {
+		expression = "[" + a.Source.Name + "]"
+		if strings.EqualFold(a.Source.Type, "Constant") {
+			expression = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(a.Source.Name) + `"`
+		}
+	}
+	out := mapping.Attribute{Target: a.TargetAttributeName, Expression: expression, Matching: a.MatchingPriority, OnlyOnce: strings.EqualFold(a.FlowType, "ObjectAddOnly")}
+	if a.DefaultValue != nil {
+		out.Default = *a.DefaultValue
+	}
+	return out
+}
+
+// sourceAttributes are the attributes of the directory that expressions may use.
+func sourceAttributes(kind string) (list []graph.AttributeDefinition) {
+	var user tenant.User
+	names := []string{"objectId", "displayName", "description", "mailNickname", "securityEnabled"}
+	if kind == string(tenant.KindUser) {
+		names = []string{"objectId", "accountEnabled", "IsSoftDeleted", "mobile", "telephoneNumber", "physicalDeliveryOfficeName", "originalUserPrincipalName"}
+		for name := range user.Texts() {
+			if name != "mobilePhone" && name != "officeLocation" { // they go by their old names
+				names = append(names, name)
+			}
+		}
+		for i := range user.Extensions {
+			names = append(names, fmt.Sprint("extensionAttribute", i+1))
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		list = append(list, graph.AttributeDefinition{Name: name, Type: "String", Anchor: name == "objectId", Mutability: "ReadOnly"})
+	}
+	reference := graph.AttributeDefinition{Name: "manager", Type: "Reference", Mutability: "ReadOnly"}
+	if kind == string(tenant.KindGroup) {
+		reference.Name, reference.Multivalued = "members", true
+	}
+	return append(list, reference)
+}
+
+// targetAttributes are the attributes of the application, which are those that are mapped by default and a few more. Source: the application's tutorial.
+func targetAttributes(kind string) (list []graph.AttributeDefinition) {
+	list = append(list, graph.AttributeDefinition{Name: "id", Type: "String", Anchor: true, Mutability: "ReadOnly"})
+	defaults := tenant.DefaultMappings()
+	o := defaults.Of(kind)
+	for _, a := range o.Attributes {
+		d := graph.AttributeDefinition{Name: a.Target, Type: "String", Mutability: "ReadWrite", Required: a.Required}
+		switch {
+		case a.Target == "active":
+			d.Type = "Boolean"
+		case a.Target == "members":
+			d.Type, d.Multivalued = "Reference", true
+		case strings.HasSuffix(a.Target, ":manager"):
+			d.Type = "Reference"
+		}
+		list = append(list, d)
+	}
+	if kind == string(tenant.KindUser) {
+		for _, name := range []string{"locale", "timezone", "nickName", "profileUrl", "userType", o.Target + ":division", o.Target + ":costCenter", o.Target + ":organization"} {
+			list = append(list, graph.AttributeDefinition{Name: name, Type: "String", Mutability: "ReadWrite"})
+		}
+	}
+	return list
+}
+
+func (h *Handler) filterOperators(ctx context.Context, r request) (int, any, error) {
+	if _, err := h.job(ctx, r); err != nil {
+		return 0, nil, err
+	}
+	out := graph.Page[graph.FilterOperator]{Value: []graph.FilterOperator{}}
+	for _, name := range mapping.Operators() {
+		o := graph.FilterOperator{ID: name, Name: name, Arity: "Binary", MultivaluedComparisonType: "None", SupportedAttributeTypes: []string{"String", "Integer", "Boolean"}}
+		if strings.HasPrefix(name, "IS ") {
+			o.Arity = "Unary"
+		}
+		out.Value = append(out.Value, o)
+	}
+	return http.StatusOK, out, nil
+}
+
+func (h *Handler) functions(ctx context.Context, r request) (int, any, error) {
+	if _, err := h.job(ctx, r); err != nil {
+		return 0, nil, err
+	}
+	out := graph.Page[graph.Function]{Value: []graph.Function{}}
+	for _, name := range mapping.Functions() {
+		out.Value = append(out.Value, graph.Function{ID: name, Name: name, Parameters: []graph.KeyValue{}})
+	}
+	return http.StatusOK, out, nil
+}
+
+// parseExpression tries an expression, with the values of an object that the body has.
+func (h *Handler) parseExpression(ctx context.Context, r request) (int, any, error) {
+	var in graph.ParseExpression
+	if err := decode(r, &in); err != nil {
+		return 0, nil, err
+	}
+	if _, err := h.job(ctx, r); err != nil {
+		return 0, nil, err
+	}
+	out := graph.ParsedExpression{EvaluationResult: []string{}}
+	if err := mapping.Parse(in.Expression); err != nil {
+		out.Error = &graph.PublicError{Code: "ExpressionParsingError", Message: err.Error()}
+		return http.StatusOK, out, nil
+	}
+	parsed := sourceToWire(in.Expression)
+	out.ParsingSucceeded, out.ParsedExpression = true, &parsed
+	values := map[string]string{}
+	if in.TestInputObject != nil {
+		for _, p := range in.TestInputObject.Properties {
+			if p.Value != nil {
+				values[p.Key] = fmt.Sprint(p.Value)
+			}
+		}
+	}
+	v, err := mapping.Evaluate(in.Expression, mapping.Texts(values))
+	if err != nil {
+		out.Error = &graph.PublicError{Code: "ExpressionEvaluationError", Message: err.Error()}
+		return http.StatusOK, out, nil
+	}
+	out.EvaluationSucceeded = true
+	out.EvaluationResult = append(out.EvaluationResult, v...)
+	return http.StatusOK, out, nil
+}
