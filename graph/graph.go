@@ -5,7 +5,10 @@
 // It holds no storage and no policy, and imports nothing of ours.
 package graph
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Well-known ids. Sources: Microsoft Graph SAML and provisioning tutorials.
 const (
@@ -29,6 +32,26 @@ type Page[T any] struct {
 	Count    *int   `json:"@odata.count,omitempty"`
 	NextLink string `json:"@odata.nextLink,omitempty"`
 	Value    []T    `json:"value"`
+}
+
+// DeltaPage is one page of a delta query. The last one has the link to ask by the next time.
+type DeltaPage[T any] struct {
+	Context   string `json:"@odata.context,omitempty"`
+	NextLink  string `json:"@odata.nextLink,omitempty"`
+	DeltaLink string `json:"@odata.deltaLink,omitempty"`
+	Value     []T    `json:"value"`
+}
+
+// Removed is in an object of a delta query that is not there any more: "changed" may come back, "deleted" never.
+type Removed struct {
+	Reason string `json:"reason"`
+}
+
+// MemberDelta is a member that came to a group, or left it.
+type MemberDelta struct {
+	ODataType string   `json:"@odata.type"`
+	ID        string   `json:"id"`
+	Removed   *Removed `json:"@removed,omitempty"`
 }
 
 // User is a person in the tenant.
@@ -342,4 +365,32 @@ type InnerError struct {
 	Date            string `json:"date"`
 	RequestID       string `json:"request-id"`
 	ClientRequestID string `json:"client-request-id"`
+}
+
+// Batch is the body of POST /$batch.
+type Batch struct {
+	Requests []BatchRequest `json:"requests"`
+}
+
+// BatchRequest is one request of a batch. The URL is relative to the version's root.
+type BatchRequest struct {
+	ID        string            `json:"id"`
+	Method    string            `json:"method"`
+	URL       string            `json:"url"`
+	Headers   map[string]string `json:"headers,omitempty"`
+	Body      json.RawMessage   `json:"body,omitempty"`
+	DependsOn []string          `json:"dependsOn,omitempty"`
+}
+
+// BatchAnswer is the answer to a batch. Its responses are in any order.
+type BatchAnswer struct {
+	Responses []BatchResponse `json:"responses"`
+}
+
+// BatchResponse is the answer to one request of a batch.
+type BatchResponse struct {
+	ID      string            `json:"id"`
+	Status  int               `json:"status"`
+	Headers map[string]string `json:"headers,omitempty"`
+	Body    json.RawMessage   `json:"body,omitempty"`
 }

@@ -72,7 +72,8 @@ func (c *cycle) named(ids []string) []string {
 func (c *cycle) postpone(o candidate, err error) bool {
 	var p *scim.Problem
 	var t *taken
-	if !c.putOff || !(errors.As(err, &t) || (errors.As(err, &p) && p.Status == http.StatusConflict)) {
+	conflict := errors.As(err, &t) || (errors.As(err, &p) && p.Status == http.StatusConflict)
+	if !c.putOff || !conflict {
 		return false
 	}
 	c.mu.Lock()

@@ -271,7 +271,9 @@ func TestRulesOfAMapping(t *testing.T) {
 		want   []string // done by the second cycle
 	}{
 		"sent once": {func(s *mapping.Schema) { edit(s, "displayName", func(a *mapping.Attribute) { a.OnlyOnce = true }) }, nil, nil,
-			func(c *company) { c.users[0].directory["displayName"], c.users[0].directory["jobTitle"] = "Other", "Dr" }, []string{`update User ada title: "" → "Dr"`}},
+			func(c *company) {
+				c.users[0].directory["displayName"], c.users[0].directory["jobTitle"] = "Other", "Dr"
+			}, []string{`update User ada title: "" → "Dr"`}},
 		"a default stays until there is a value": {func(s *mapping.Schema) { edit(s, "title", func(a *mapping.Attribute) { a.Default = "none" }) }, nil, nil,
 			func(c *company) { c.users[0].directory["surname"] = "X" }, []string{`update User ada name.familyName: "F" → "X" name.formatted: "G F" → "G X"`}},
 		"a default is replaced": {func(s *mapping.Schema) { edit(s, "title", func(a *mapping.Attribute) { a.Default = "none" }) }, nil, nil,

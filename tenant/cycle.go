@@ -120,7 +120,10 @@ func (t *Tenant) notify(j Job) {
 // logRetention is how long the provisioning log is kept. Source: provisioning logs page, premium retention.
 const logRetention = 30 * 24 * time.Hour
 
-// forget removes old entries of the provisioning log, and the marks that every job has seen. The newest mark stays, since numbers go on from it.
+// DeltaLife is how long the state of a delta query is good for. Source: delta query overview, "Validity of the token".
+const DeltaLife = 7 * 24 * time.Hour
+
+// forget removes old entries of the provisioning log, and of the journal those that neither a job nor a delta query will ask for.
 func (t *Tenant) forget(tx Tx) error {
 	jobs, err := tx.Jobs("")
 	if err != nil {
@@ -131,10 +134,7 @@ func (t *Tenant) forget(tx Tx) error {
 		n, _ := strconv.ParseInt(j.Watermark, 10, 64) // empty: nothing seen yet, and nothing is removed
 		seen = min(seen, n)
 	}
-	if len(jobs) > 0 {
-		err = tx.DeleteMarks(seen)
-	}
-	return errors.Join(err, tx.DeleteLog(t.now().Add(-logRetention)))
+	return errors.Join(tx.DeleteMarks(seen, t.now().Add(-DeltaLife-time.Hour)), tx.DeleteLog(t.now().Add(-logRetention)))
 }
 
 // ProvisioningLog lists entries of the provisioning log, newest first.

@@ -49,6 +49,7 @@ type Group struct {
 	Description     string
 	MailNickname    string
 	SecurityEnabled bool
+	Owners          []string // ids of users
 	CreatedAt       time.Time
 }
 
@@ -171,7 +172,7 @@ func removeObject(tx Tx, touched *Touched, id string) error {
 		return err
 	}
 	for _, m := range in {
-		touched.add(KindGroup, m.GroupID)
+		touched.member(m.GroupID, Mark{m.Kind, id}, true)
 	}
 	assigned, err := tx.Assignments(AssignmentQuery{PrincipalID: id})
 	if err != nil {
@@ -316,7 +317,6 @@ func (t *Tenant) AddMembers(ctx context.Context, by audit.Actor, groupID string,
 		if _, err := tx.Group(groupID); err != nil {
 			return groupID, orRefuse(err, GroupNotFound, groupID)
 		}
-		touched.add(KindGroup, groupID)
 		for _, id := range memberIDs {
 			kind, err := kindOf(tx, id)
 			if err != nil {
@@ -328,6 +328,7 @@ func (t *Tenant) AddMembers(ctx context.Context, by audit.Actor, groupID string,
 				return groupID, err
 			}
 			touched.add(kind, id)
+			touched.member(groupID, Mark{kind, id}, false)
 			if err := tx.PutMember(Member{groupID, id, kind}); err != nil {
 				return groupID, err
 			}
@@ -356,7 +357,7 @@ func (t *Tenant) RemoveMember(ctx context.Context, by audit.Actor, groupID, memb
 		if err != nil {
 			return groupID, orRefuse(err, MemberNotFound, memberID)
 		}
-		touched.add(KindGroup, groupID)
+		touched.member(groupID, Mark{m.Kind, memberID}, true)
 		touched.add(m.Kind, memberID)
 		return groupID, tx.DeleteMember(groupID, memberID)
 	})

@@ -67,7 +67,7 @@ func (t *Tenant) Import(ctx context.Context, by audit.Actor, c Company) error {
 				if err := tx.PutMember(m); err != nil {
 					return m.GroupID, err
 				}
-				touched.add(KindGroup, m.GroupID)
+				touched.member(m.GroupID, Mark{m.Kind, m.MemberID}, false)
 			}
 			return "", nil
 		})

@@ -28,6 +28,7 @@ type Reader interface {
 	Groups(Query) ([]Group, error)
 	CountGroups() (int, error)
 	Members(groupID string) ([]Member, error)
+	MembersAfter(groupID, after string, limit int) ([]Member, error) // in the order of the members' ids
 	Member(groupID, memberID string) (Member, error)
 	MemberOf(memberID string) ([]Member, error)
 
@@ -45,6 +46,7 @@ type Reader interface {
 	CountLinks(jobID string, kind ObjectKind) (int, error) // only those that are at the target
 	Log(LogQuery) ([]LogEntry, error)
 	Marks(after int64) (marks []Mark, last int64, err error)
+	Journal(kind ObjectKind, after int64, limit int) ([]Change, error) // in the order of their numbers
 
 	Client(id string) (Client, error)
 	Administrator(name string) (Administrator, error)
@@ -76,8 +78,8 @@ type Tx interface {
 	PutLink(Link) error
 	DeleteLink(jobID string, kind ObjectKind, sourceID string) error
 	AppendLog([]LogEntry) error
-	AppendMarks([]Mark) error
-	DeleteMarks(before int64) error
+	AppendMarks([]Change) error                      // gives them their numbers
+	DeleteMarks(before int64, older time.Time) error // the newest stays: numbers go on from it
 	DeleteLog(before time.Time) error
 
 	PutClient(Client) error

@@ -144,7 +144,7 @@ func (t *Tenant) GraphURL() string { return t.URL + "/v1.0" }
 func (t *Tenant) AdminCenterURL() string { return t.URL + "/admin/" }
 
 // Touched collects what a rule changed that provisioning must look at again.
-type Touched struct{ marks []Mark }
+type Touched struct{ changes []Change }
 
 // Mark names an object that may have to be provisioned.
 type Mark struct {
@@ -161,7 +161,22 @@ const (
 	KindGroup ObjectKind = "Group"
 )
 
-func (m *Touched) add(kind ObjectKind, id string) { m.marks = append(m.marks, Mark{kind, id}) }
+// Change is one line of the directory's journal: an object that has changed or may have to be provisioned, or a member that came to a group or left it.
+type Change struct {
+	Mark
+	Member  Mark // of the group; empty when the object itself is meant
+	Removed bool // the member
+	Number  int64
+	Time    time.Time
+}
+
+func (m *Touched) add(kind ObjectKind, id string) {
+	m.changes = append(m.changes, Change{Mark: Mark{kind, id}})
+}
+
+func (m *Touched) member(groupID string, member Mark, removed bool) {
+	m.changes = append(m.changes, Change{Mark: Mark{KindGroup, groupID}, Member: member, Removed: removed})
+}
 
 // change is the only way to change anything: it checks that the actor may, runs one rule, and records in the same transaction who did
 // what and which objects provisioning must look at. A refusal changes nothing and is recorded too. rule may run more than once.
@@ -176,8 +191,11 @@ func (t *Tenant) change(ctx context.Context, by audit.Actor, action string, rule
 		if subject, err = rule(tx, &touched); err != nil {
 			return err
 		}
-		if len(touched.marks) > 0 {
-			if err := tx.AppendMarks(touched.marks); err != nil {
+		if len(touched.changes) > 0 {
+			for i := range touched.changes {
+				touched.changes[i].Time = t.now()
+			}
+			if err := tx.AppendMarks(touched.changes); err != nil {
 				return err
 			}
 		}
@@ -186,7 +204,7 @@ func (t *Tenant) change(ctx context.Context, by audit.Actor, action string, rule
 	if err != nil && CodeOf(err) != "" {
 		return errors.Join(err, t.record(ctx, t.event(by, action, subject, err)))
 	}
-	if err == nil && len(touched.marks) > 0 && t.Changed != nil {
+	if err == nil && len(touched.changes) > 0 && t.Changed != nil {
 		t.Changed()
 	}
 	return err

@@ -74,7 +74,7 @@ func TestTheTenantsGraph(t *testing.T) {
 	}{
 		"an unknown user":              {"GET", "/users/nobody@northwind.example", nil, 404, "Request_ResourceNotFound"},
 		"an unknown segment":           {"GET", "/nonsense", nil, 404, "Request_ResourceNotFound"},
-		"an unsupported filter":        {"GET", "/users?$filter=city%20eq%20'X'", nil, 400, "Request_UnsupportedQuery"},
+		"an unsupported filter":        {"GET", "/users?$filter=length(city)%20eq%201", nil, 400, "Request_UnsupportedQuery"},
 		"a broken filter":              {"GET", "/users?$filter=nonsense", nil, 400, "Request_UnsupportedQuery"},
 		"a page that is too large":     {"GET", "/users?$top=1000", nil, 400, "Request_BadRequest"},
 		"a broken token":               {"GET", "/users?$skiptoken=!", nil, 400, "Request_BadRequest"},

@@ -21,17 +21,11 @@ func templateToWire(t tenant.Template) graph.ApplicationTemplate {
 }
 
 func (h *Handler) listTemplates(_ context.Context, r request) (int, any, error) {
-	o, err := options(r)
-	if err != nil {
-		return 0, nil, err
+	var all []graph.ApplicationTemplate
+	for _, t := range tenant.Gallery {
+		all = append(all, templateToWire(t))
 	}
-	out := []graph.ApplicationTemplate{}
-	for _, t := range tenant.SearchGallery(o.search) {
-		if o.property == "" || (o.property == "displayName" && o.value == t.DisplayName) {
-			out = append(out, templateToWire(t))
-		}
-	}
-	return http.StatusOK, graph.Page[graph.ApplicationTemplate]{Value: out}, nil
+	return h.listed(r, objects(all))
 }
 
 func (h *Handler) getTemplate(_ context.Context, r request) (int, any, error) {
@@ -102,48 +96,24 @@ func keyToWire(k tenant.SigningKey) graph.KeyCredential {
 		KeyID: k.ID, Type: "AsymmetricX509Cert", Usage: "Verify", Key: base64.StdEncoding.EncodeToString(k.Certificate)}
 }
 
-// applications lists those that the filter selects.
-func (h *Handler) applications(ctx context.Context, o odata) ([]tenant.Application, error) {
-	all, err := h.Tenant.Applications(ctx)
-	if err != nil {
-		return nil, err
-	}
-	property := map[string]func(tenant.Application) string{
-		"": nil, "displayName": func(a tenant.Application) string { return a.DisplayName }, "appId": func(a tenant.Application) string { return a.AppID },
-		"applicationTemplateId": func(a tenant.Application) string { return a.TemplateID },
-	}
-	get, ok := property[o.property]
-	if !ok {
-		return nil, o.unsupported()
-	}
-	return slices.DeleteFunc(all, func(a tenant.Application) bool {
-		return (get != nil && get(a) != o.value) || !strings.Contains(strings.ToLower(a.DisplayName), strings.ToLower(o.search)) || a.ID <= o.after
-	}), nil
-}
-
-func listing[T any](h *Handler, ctx context.Context, r request, wire func(tenant.Application) T) (int, any, error) {
-	o, err := options(r)
-	if err != nil {
-		return 0, nil, err
-	}
-	all, err := h.applications(ctx, o)
-	if err != nil {
-		return 0, nil, err
-	}
-	p := page(h, r, o, all, func(a tenant.Application) string { return a.ID })
-	out := graph.Page[T]{Context: p.Context, NextLink: p.NextLink, Value: []T{}}
-	for _, a := range p.Value {
-		out.Value = append(out.Value, wire(a))
-	}
-	return http.StatusOK, out, nil
-}
-
 func (h *Handler) listApplications(ctx context.Context, r request) (int, any, error) {
-	return listing(h, ctx, r, applicationToWire)
+	return listApplications(ctx, h, r, applicationToWire)
 }
 
 func (h *Handler) listServicePrincipals(ctx context.Context, r request) (int, any, error) {
-	return listing(h, ctx, r, principalToWire)
+	return listApplications(ctx, h, r, principalToWire)
+}
+
+func listApplications[T any](ctx context.Context, h *Handler, r request, wire func(tenant.Application) T) (int, any, error) {
+	apps, err := h.Tenant.Applications(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	all := make([]T, len(apps))
+	for i, a := range apps {
+		all[i] = wire(a)
+	}
+	return h.listed(r, objects(all))
 }
 
 func (h *Handler) getApplication(ctx context.Context, r request) (int, any, error) {
@@ -257,43 +227,80 @@ func (h *Handler) addTokenSigningCertificate(ctx context.Context, r request) (in
 }
 
 func (h *Handler) assignmentToWire(ctx context.Context, app tenant.Application, a tenant.Assignment) (graph.AppRoleAssignment, error) {
-	d, err := h.directoryObject(ctx, a.PrincipalKind, a.PrincipalID)
+	d, err := h.directoryObject(ctx, tenant.Mark{Kind: a.PrincipalKind, ID: a.PrincipalID})
+	name, _ := d["displayName"].(string)
 	created := a.CreatedAt
-	return graph.AppRoleAssignment{ID: a.ID, AppRoleID: a.RoleID, PrincipalID: a.PrincipalID, PrincipalType: string(a.PrincipalKind), PrincipalDisplayName: d.DisplayName,
+	return graph.AppRoleAssignment{ID: a.ID, AppRoleID: a.RoleID, PrincipalID: a.PrincipalID, PrincipalType: string(a.PrincipalKind), PrincipalDisplayName: name,
 		ResourceID: app.ServicePrincipalID, ResourceDisplayName: app.DisplayName, CreatedDateTime: &created}, err
 }
 
 func (h *Handler) listAssignments(ctx context.Context, r request) (int, any, error) {
-	o, err := options(r)
-	if err != nil {
-		return 0, nil, err
-	}
 	app, err := h.Tenant.Application(ctx, r.PathValue("id"))
 	if err != nil {
 		return 0, nil, err
 	}
-	all, err := h.Tenant.Assignments(ctx, tenant.AssignmentQuery{ServicePrincipalID: app.ServicePrincipalID})
+	return h.assignments(ctx, r, tenant.AssignmentQuery{ServicePrincipalID: app.ServicePrincipalID})
+}
+
+// listAssignmentsOf lists the same from the other end: those of a user or a group.
+func (h *Handler) listAssignmentsOf(ctx context.Context, r request) (int, any, error) {
+	id, err := h.principal(ctx, r)
 	if err != nil {
 		return 0, nil, err
 	}
-	var wire []graph.AppRoleAssignment
-	for _, a := range all {
-		if a.ID <= o.after || len(wire) > o.top {
-			continue
-		}
-		w, err := h.assignmentToWire(ctx, app, a)
-		if err != nil {
-			return 0, nil, err
-		}
-		wire = append(wire, w)
+	return h.assignments(ctx, r, tenant.AssignmentQuery{PrincipalID: id})
+}
+
+// assignments lists assignments, a page at a time; a page costs as many look-ups as it has lines.
+func (h *Handler) assignments(ctx context.Context, r request, q tenant.AssignmentQuery) (int, any, error) {
+	o, err := options(r)
+	if err != nil {
+		return 0, nil, err
 	}
-	return http.StatusOK, page(h, r, o, wire, func(a graph.AppRoleAssignment) string { return a.ID }), nil
+	all, err := h.Tenant.Assignments(ctx, q)
+	if err != nil {
+		return 0, nil, err
+	}
+	apps := map[string]tenant.Application{}
+	items, _, err := o.collect(func(after string, limit int) ([]object, error) {
+		var batch []graph.AppRoleAssignment
+		for _, a := range all {
+			if a.ID <= after || len(batch) == limit {
+				continue
+			}
+			app, known := apps[a.ServicePrincipalID]
+			if !known {
+				if app, err = h.Tenant.Application(ctx, a.ServicePrincipalID); err != nil {
+					return nil, err
+				}
+				apps[a.ServicePrincipalID] = app
+			}
+			w, err := h.assignmentToWire(ctx, app, a)
+			if err != nil {
+				return nil, err
+			}
+			batch = append(batch, w)
+		}
+		return objects(batch), nil
+	})
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, h.answer(r, o, items, nil), nil
 }
 
 func (h *Handler) assign(ctx context.Context, r request) (int, any, error) {
 	var in graph.AppRoleAssignment
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
+	}
+	if !strings.HasPrefix(r.URL.Path, root+"/servicePrincipals/") { // the same from the other end
+		id, err := h.principal(ctx, r)
+		if err != nil {
+			return 0, nil, err
+		}
+		r.SetPathValue("id", in.ResourceID)
+		in.PrincipalID = id
 	}
 	app, err := h.Tenant.Application(ctx, r.PathValue("id"))
 	if err != nil {
@@ -311,6 +318,16 @@ func (h *Handler) assign(ctx context.Context, r request) (int, any, error) {
 	}
 	out, err := h.assignmentToWire(ctx, app, a)
 	return http.StatusCreated, out, err
+}
+
+// principal is the id of the user or the group that the path names.
+func (h *Handler) principal(ctx context.Context, r request) (string, error) {
+	if strings.HasPrefix(r.URL.Path, root+"/groups/") {
+		g, err := h.Tenant.Group(ctx, r.PathValue("id"))
+		return g.ID, err
+	}
+	u, err := h.Tenant.User(ctx, r.PathValue("id"))
+	return u.ID, err
 }
 
 func (h *Handler) unassign(ctx context.Context, r request) (int, any, error) {

@@ -7,15 +7,11 @@ package graphserver
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -37,6 +33,8 @@ type Handler struct {
 	Progress func(jobID string) (done, total int, ok bool)
 	// OnDemand provisions one object of a job, and of a group the named members. The job runner provides it.
 	OnDemand func(ctx context.Context, j tenant.Job, kind tenant.ObjectKind, id string, members []string, dryRun bool) (provisioning.Explanation, error)
+
+	mux *http.ServeMux // of this door, which a batch goes through again
 }
 
 const (
@@ -55,81 +53,30 @@ type call func(ctx context.Context, r request) (status int, body any, err error)
 
 // Mount adds the door to mux.
 func (h *Handler) Mount(mux *http.ServeMux) {
-	const (
-		sp   = "/servicePrincipals/{id}"
-		sync = sp + "/synchronization"
-		job  = sync + "/jobs/{job}"
-	)
-	for pattern, fn := range map[string]call{
-		"GET /organization":                                h.organization,
-		"GET /users":                                       h.listUsers,
-		"POST /users":                                      h.createUser,
-		"GET /users/{id}":                                  h.getUser,
-		"PATCH /users/{id}":                                h.updateUser,
-		"DELETE /users/{id}":                               h.deleteUser,
-		"GET /users/{id}/manager":                          h.getManager,
-		"PUT /users/{id}/manager/$ref":                     h.setManager,
-		"DELETE /users/{id}/manager/$ref":                  h.deleteManager,
-		"GET /groups":                                      h.listGroups,
-		"POST /groups":                                     h.createGroup,
-		"GET /groups/{id}":                                 h.getGroup,
-		"PATCH /groups/{id}":                               h.updateGroup,
-		"DELETE /groups/{id}":                              h.deleteGroup,
-		"GET /groups/{id}/members":                         h.listMembers,
-		"POST /groups/{id}/members/$ref":                   h.addMember,
-		"DELETE /groups/{id}/members/{member}/$ref":        h.removeMember,
-		"GET /applicationTemplates":                        h.listTemplates,
-		"GET /applicationTemplates/{id}":                   h.getTemplate,
-		"POST /applicationTemplates/{id}/instantiate":      h.instantiate,
-		"GET /applications":                                h.listApplications,
-		"GET /applications/{id}":                           h.getApplication,
-		"PATCH /applications/{id}":                         h.updateApplication,
-		"GET /servicePrincipals":                           h.listServicePrincipals,
-		"GET " + sp:                                        h.getServicePrincipal,
-		"PATCH " + sp:                                      h.updateServicePrincipal,
-		"POST " + sp + "/addTokenSigningCertificate":       h.addTokenSigningCertificate,
-		"GET " + sp + "/appRoleAssignedTo":                 h.listAssignments,
-		"POST " + sp + "/appRoleAssignedTo":                h.assign,
-		"DELETE " + sp + "/appRoleAssignedTo/{assignment}": h.unassign,
-		"GET " + sync + "/templates":                       h.syncTemplates,
-		"GET " + sync + "/secrets":                         h.getSecrets,
-		"PUT " + sync + "/secrets":                         h.putSecrets,
-		"GET " + sync + "/jobs":                            h.listJobs,
-		"POST " + sync + "/jobs":                           h.createJob,
-		"POST " + sync + "/jobs/validateCredentials":       h.validateCredentials,
-		"GET " + job:                                       h.getJob,
-		"DELETE " + job:                                    h.deleteJob,
-		"POST " + job + "/start":                           h.startJob,
-		"POST " + job + "/pause":                           h.pauseJob,
-		"POST " + job + "/restart":                         h.restartJob,
-		"POST " + job + "/validateCredentials":             h.validateCredentials,
-		"POST " + job + "/provisionOnDemand":               h.provisionOnDemand,
-		"GET " + job + "/schema":                           h.getSchema,
-		"PUT " + job + "/schema":                           h.putSchema,
-		"DELETE " + job + "/schema":                        h.deleteSchema,
-		"GET " + job + "/schema/filterOperators()":         h.filterOperators,
-		"GET " + job + "/schema/functions()":               h.functions,
-		"POST " + job + "/schema/parseExpression":          h.parseExpression,
-		"GET /auditLogs/provisioning":                      h.provisioningLog,
-	} {
-		method, path, _ := strings.Cut(pattern, " ")
-		mux.HandleFunc(method+" "+root+path, h.handle(fn))
+	h.mux = http.NewServeMux()
+	mux.Handle(root+"/", h.mux)
+	for _, calls := range []map[string]call{h.directoryCalls(), h.applicationCalls()} {
+		for pattern, fn := range calls {
+			method, path, _ := strings.Cut(pattern, " ")
+			h.mux.HandleFunc(method+" "+root+path, h.handle(fn))
+		}
 	}
-	mux.HandleFunc(root+"/", h.handle(func(context.Context, request) (int, any, error) { return 0, nil, errNoResource }))
+	h.mux.HandleFunc(root+"/", h.handle(func(context.Context, request) (int, any, error) { return 0, nil, errNoResource }))
 }
 
-var errNoResource = &wireError{http.StatusNotFound, "Request_ResourceNotFound", "Resource not found for the segment."}
+var errNoResource = &wireError{status: http.StatusNotFound, code: "Request_ResourceNotFound", message: "Resource not found for the segment."}
 
 // wireError is an error that is known on this wire only.
 type wireError struct {
 	status        int
 	code, message string
+	location      string // where to go on; may be empty
 }
 
 func (e *wireError) Error() string { return e.code + ": " + e.message }
 
 func badRequest(message string) error {
-	return &wireError{http.StatusBadRequest, "Request_BadRequest", message}
+	return &wireError{status: http.StatusBadRequest, code: "Request_BadRequest", message: message}
 }
 
 // handle bounds, authenticates, calls and answers.
@@ -173,6 +120,12 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 		w.WriteHeader(status)
 		return
 	}
+	if text, ok := body.(plain); ok {
+		w.Header().Set("Content-Type", "text/plain")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, string(text))
+		return
+	}
 	data, err := json.Marshal(body)
 	if err != nil { // our own structs always encode
 		panic(err)
@@ -184,12 +137,12 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 
 // byKind are Graph's status and code for each class of refusal.
 var byKind = map[tenant.Kind]wireError{
-	tenant.Internal:        {http.StatusInternalServerError, "UnknownError", "Internal error."},
-	tenant.Invalid:         {http.StatusBadRequest, "Request_BadRequest", ""},
-	tenant.NotFound:        {http.StatusNotFound, "Request_ResourceNotFound", ""},
-	tenant.Conflict:        {http.StatusBadRequest, "Request_BadRequest", ""}, // Graph answers duplicates with 400
-	tenant.Denied:          {http.StatusForbidden, "Authorization_RequestDenied", ""},
-	tenant.Unauthenticated: {http.StatusUnauthorized, "InvalidAuthenticationToken", ""},
+	tenant.Internal:        {status: http.StatusInternalServerError, code: "UnknownError", message: "Internal error."},
+	tenant.Invalid:         {status: http.StatusBadRequest, code: "Request_BadRequest", message: ""},
+	tenant.NotFound:        {status: http.StatusNotFound, code: "Request_ResourceNotFound", message: ""},
+	tenant.Conflict:        {status: http.StatusBadRequest, code: "Request_BadRequest", message: ""}, // Graph answers duplicates with 400
+	tenant.Denied:          {status: http.StatusForbidden, code: "Authorization_RequestDenied", message: ""},
+	tenant.Unauthenticated: {status: http.StatusUnauthorized, code: "InvalidAuthenticationToken", message: ""},
 }
 
 // answerTo maps an error to the wire. It is the only place that does.
@@ -216,6 +169,9 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if e.status >= 500 {
 		h.Log.Error("Graph request failed", "request_id", id, "error", err)
 	}
+	if e.location != "" {
+		w.Header().Set("Location", e.location)
+	}
 	writeJSON(w, e.status, graph.ErrorBody{Error: graph.ErrorDetail{Code: e.code, Message: e.message, InnerError: graph.InnerError{
 		Date: h.Tenant.Now().UTC().Format("2006-01-02T15:04:05"), RequestID: id, ClientRequestID: clientRequestID(r, id)}}})
 }
@@ -224,95 +180,13 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 func decode(r request, into any) error {
 	data, err := io.ReadAll(r.Body)
 	if err != nil {
-		return &wireError{http.StatusRequestEntityTooLarge, "Request_BadRequest", "The body is too large."}
+		return &wireError{status: http.StatusRequestEntityTooLarge, code: "Request_BadRequest", message: "The body is too large."}
 	}
 	if err := json.Unmarshal(data, into); err != nil {
 		return badRequest("Unable to read JSON request payload. Ensure Content-Type header is set and payload is of valid JSON format.")
 	}
 	return nil
 }
-
-// odata is the query options that are understood here.
-type odata struct {
-	property, value string // $filter=property eq 'value'
-	search          string // $filter=contains(displayName,'…') or startswith(…)
-	top             int
-	after           string // from $skiptoken
-}
-
-var (
-	equality = regexp.MustCompile(`^\s*(\w+)\s+eq\s+'((?:[^']|'')*)'\s*$`)
-	function = regexp.MustCompile(`^\s*(?:contains|startswith)\(\s*\w+\s*,\s*'((?:[^']|'')*)'\s*\)\s*$`)
-)
-
-const (
-	defaultTop = 100
-	maxTop     = 999
-)
-
-// pageSize reads $top.
-func pageSize(r request) (int, error) {
-	text := r.URL.Query().Get("$top")
-	if text == "" {
-		return defaultTop, nil
-	}
-	top, err := strconv.Atoi(text)
-	if err != nil || top < 1 || top > maxTop {
-		return 0, badRequest("Invalid page size specified: '" + text + "'. Must be between 1 and 999 inclusive.")
-	}
-	return top, nil
-}
-
-func options(r request) (o odata, err error) {
-	q := r.URL.Query()
-	if o.top, err = pageSize(r); err != nil {
-		return o, err
-	}
-	if token := q.Get("$skiptoken"); token != "" {
-		key, err := base64.RawURLEncoding.DecodeString(token)
-		if err != nil || len(key) == 0 || len(key) > 64 {
-			return o, badRequest("The $skiptoken is not valid.")
-		}
-		o.after = string(key)
-	}
-	filter := q.Get("$filter")
-	if filter == "" {
-		return o, nil
-	}
-	unquote := func(s string) string { return strings.ReplaceAll(s, "''", "'") }
-	if m := equality.FindStringSubmatch(filter); m != nil && len(filter) < 1024 {
-		o.property, o.value = m[1], unquote(m[2])
-		return o, nil
-	}
-	if m := function.FindStringSubmatch(filter); m != nil && len(filter) < 1024 {
-		o.search = unquote(m[1])
-		return o, nil
-	}
-	return o, &wireError{http.StatusBadRequest, "Request_UnsupportedQuery", "Unsupported or invalid query filter clause specified."}
-}
-
-// unsupported refuses a filter on a property that cannot be filtered here, instead of answering with everything.
-func (o odata) unsupported() error {
-	return &wireError{http.StatusBadRequest, "Request_UnsupportedQuery", "Unsupported Query: the property '" + o.property + "' cannot be filtered."}
-}
-
-// page makes a page of a list that was read with one more than asked, and the link to the next one.
-func page[T any](h *Handler, r request, o odata, items []T, id func(T) string) graph.Page[T] {
-	p := graph.Page[T]{Context: h.Tenant.GraphURL() + "/$metadata#" + strings.TrimPrefix(r.URL.Path, root+"/"), Value: items}
-	if len(items) > o.top {
-		p.Value = items[:o.top]
-		q := r.URL.Query()
-		q.Set("$skiptoken", base64.RawURLEncoding.EncodeToString([]byte(id(items[o.top-1]))))
-		p.NextLink = h.Tenant.URL + r.URL.Path + "?" + encode(q)
-	}
-	if p.Value == nil {
-		p.Value = []T{}
-	}
-	return p
-}
-
-// encode leaves the dollar of OData's options readable, as Graph does.
-func encode(q url.Values) string { return strings.ReplaceAll(q.Encode(), "%24", "$") }
 
 func (h *Handler) organization(context.Context, request) (int, any, error) {
 	o := h.Tenant.Organization

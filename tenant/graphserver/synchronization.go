@@ -277,7 +277,7 @@ func logQuery(filter string) (q tenant.LogQuery, err error) {
 	for _, part := range strings.Split(filter, " and ") {
 		m := logFilter.FindStringSubmatch(strings.TrimSpace(part))
 		if m == nil {
-			return q, &wireError{http.StatusBadRequest, "Request_UnsupportedQuery", "Unsupported or invalid query filter clause specified."}
+			return q, &wireError{status: http.StatusBadRequest, code: "Request_UnsupportedQuery", message: "Unsupported or invalid query filter clause specified."}
 		}
 		switch strings.ToLower(m[1]) {
 		case "jobid":

@@ -75,21 +75,38 @@ func (t tx) Log(q tenant.LogQuery) ([]tenant.LogEntry, error) {
 }
 
 // AppendMarks numbers the marks after the last one. The transaction is serializable, so numbers are given once and seen in order.
-func (t tx) AppendMarks(marks []tenant.Mark) error {
+func (t tx) AppendMarks(changes []tenant.Change) error {
 	var last int64
 	if err := t.Row(`SELECT COALESCE(MAX(seq), 0) FROM marks`, nil, &last); err != nil {
 		return err
 	}
-	for i, m := range marks {
-		if err := t.Do(`INSERT INTO marks (seq, kind, id) VALUES ($1, $2, $3)`, last+int64(i)+1, string(m.Kind), m.ID); err != nil {
+	for i, c := range changes {
+		removed := 0
+		if c.Removed {
+			removed = 1
+		}
+		if err := t.Do(`INSERT INTO marks (seq, time, kind, id, member_kind, member_id, removed) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			last+int64(i)+1, c.Time.UnixMilli(), string(c.Kind), c.ID, string(c.Member.Kind), c.Member.ID, removed); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (t tx) DeleteMarks(before int64) error {
-	return t.Do(`DELETE FROM marks WHERE seq < $1`, before)
+func (t tx) Journal(kind tenant.ObjectKind, after int64, limit int) (changes []tenant.Change, err error) {
+	err = t.Query(`SELECT seq, time, id, member_kind, member_id, removed FROM marks WHERE seq > $1 AND kind = $2 ORDER BY seq LIMIT $3`, []any{after, string(kind), limit}, func(rows sqldb.Row) error {
+		c := tenant.Change{Mark: tenant.Mark{Kind: kind}}
+		var at, removed int64
+		err := rows.Scan(&c.Number, &at, &c.ID, &c.Member.Kind, &c.Member.ID, &removed)
+		c.Time, c.Removed = time.UnixMilli(at).UTC(), removed == 1
+		changes = append(changes, c)
+		return err
+	})
+	return changes, err
+}
+
+func (t tx) DeleteMarks(before int64, older time.Time) error {
+	return t.Do(`DELETE FROM marks WHERE time < $2 AND seq < $1 AND seq < (SELECT MAX(seq) FROM marks)`, before, older.UnixMilli())
 }
 
 func (t tx) DeleteLog(before time.Time) error {

@@ -170,6 +170,9 @@ func (t tx) members(query string, args ...any) (all []tenant.Member, err error) 
 func (t tx) Members(groupID string) ([]tenant.Member, error) {
 	return t.members(`SELECT group_id, member_id, kind FROM members WHERE group_id = $1 ORDER BY member_id`, groupID)
 }
+func (t tx) MembersAfter(groupID, after string, limit int) ([]tenant.Member, error) {
+	return t.members(`SELECT group_id, member_id, kind FROM members WHERE group_id = $1 AND member_id > $2 ORDER BY member_id LIMIT $3`, groupID, after, limit)
+}
 func (t tx) MemberOf(memberID string) ([]tenant.Member, error) {
 	return t.members(`SELECT group_id, member_id, kind FROM members WHERE member_id = $1 ORDER BY group_id`, memberID)
 }

@@ -214,7 +214,8 @@ func marks(t *testing.T, s tenant.Store) {
 	for i := range 32 {
 		all.Go(func() {
 			failures <- s.Update(background, func(tx tenant.Tx) error {
-				return tx.AppendMarks([]tenant.Mark{{Kind: tenant.KindUser, ID: fmt.Sprint(i)}, {Kind: tenant.KindGroup, ID: fmt.Sprint(i)}})
+				return tx.AppendMarks([]tenant.Change{{Mark: tenant.Mark{Kind: tenant.KindUser, ID: fmt.Sprint(i)}, Time: time.UnixMilli(5)},
+					{Mark: tenant.Mark{Kind: tenant.KindGroup, ID: fmt.Sprint(i)}, Member: tenant.Mark{Kind: tenant.KindUser, ID: "m"}, Removed: true, Time: time.UnixMilli(7)}})
 			})
 		})
 	}
@@ -230,10 +231,15 @@ func marks(t *testing.T, s tenant.Store) {
 		if len(everything) != 64 || last != 64 || len(rest) != 4 {
 			t.Errorf("%d marks, the last is %d, %d after the 60th", len(everything), last, len(rest))
 		}
-		return errors.Join(err, e2)
+		groups, e3 := r.Journal(tenant.KindGroup, 0, 5)
+		if len(groups) != 5 || groups[0].Number != 2 || groups[4].Number != 10 || groups[0].Member.ID != "m" || !groups[0].Removed || groups[0].Time.UnixMilli() != 7 {
+			t.Errorf("the journal of groups: %+v", groups)
+		}
+		return errors.Join(err, e2, e3)
 	})
 	update(t, s, func(tx tenant.Tx) error {
-		return errors.Join(tx.DeleteMarks(64), tx.AppendMarks([]tenant.Mark{{Kind: tenant.KindUser, ID: "next"}}))
+		return errors.Join(tx.DeleteMarks(63, time.UnixMilli(7)), tx.DeleteMarks(1000, time.UnixMilli(5)), tx.DeleteMarks(64, time.UnixMilli(8)), tx.DeleteMarks(1000, time.UnixMilli(8)),
+			tx.AppendMarks([]tenant.Change{{Mark: tenant.Mark{Kind: tenant.KindUser, ID: "next"}}}))
 	})
 	view(t, s, func(r tenant.Reader) error {
 		left, last, err := r.Marks(0)

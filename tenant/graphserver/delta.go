@@ -1,0 +1,296 @@
+package graphserver
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+// deltaState is what a link of a delta query carries. It names a place in the directory and in its journal, and nothing that its holder could not read anyway.
+//
+// Sources: "Delta query overview", user: delta, group: delta.
+type deltaState struct {
+	Kind    tenant.ObjectKind `json:"k"`
+	Number  int64             `json:"n"`           // of the last change that has been seen
+	Reading bool              `json:"r,omitempty"` // all objects are being read, for the first time
+	After   string            `json:"a,omitempty"` // the last object that was read
+	Member  string            `json:"m,omitempty"` // the last member that was read of the next one, a large group
+	Issued  int64             `json:"t"`           // seconds since 1970
+	Select  properties        `json:"s,omitempty"`
+	IDs     []string          `json:"i,omitempty"` // only these objects
+}
+
+const (
+	deltaPage    = 200
+	deltaMembers = 1000 // of all groups of a page
+	maxDeltaIDs  = 50   // in a filter
+	maxState     = 8 << 10
+)
+
+func (h *Handler) usersDelta(ctx context.Context, r request) (int, any, error) {
+	return h.delta(ctx, r, tenant.KindUser)
+}
+
+func (h *Handler) groupsDelta(ctx context.Context, r request) (int, any, error) {
+	return h.delta(ctx, r, tenant.KindGroup)
+}
+
+// delta answers a page of a delta query: of all objects at first, then of what has changed since.
+func (h *Handler) delta(ctx context.Context, r request, kind tenant.ObjectKind) (int, any, error) {
+	s, err := h.deltaState(ctx, r, kind)
+	if err != nil {
+		return 0, nil, err
+	}
+	size, err := deltaSize(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	page := graph.DeltaPage[object]{Context: h.Tenant.GraphURL() + "/$metadata#" + strings.ToLower(string(kind)) + "s", Value: []object{}}
+	more := false
+	switch {
+	case r.URL.Query().Get("$deltatoken") == "latest":
+	case s.Reading:
+		page.Value, more, err = h.readAll(ctx, &s, size)
+	default:
+		page.Value, more, err = h.readChanges(ctx, &s, size)
+	}
+	if err != nil {
+		return 0, nil, err
+	}
+	if s.Reading = s.Reading && more; !s.Reading {
+		s.After, s.Member = "", ""
+	}
+	s.Issued = h.Tenant.Now().Unix()
+	token, err := json.Marshal(s)
+	if err != nil {
+		return 0, nil, err
+	}
+	link := func(name string) string {
+		return h.Tenant.URL + strings.TrimSuffix(r.URL.Path, "()") + "?" + encode(url.Values{name: {base64.RawURLEncoding.EncodeToString(token)}})
+	}
+	if more {
+		page.NextLink = link("$skiptoken")
+	} else {
+		page.DeltaLink = link("$deltatoken")
+	}
+	return http.StatusOK, page, nil
+}
+
+// deltaState begins a delta query, or goes on from a link.
+func (h *Handler) deltaState(ctx context.Context, r request, kind tenant.ObjectKind) (s deltaState, err error) {
+	q := r.URL.Query()
+	token := q.Get("$skiptoken") + q.Get("$deltatoken")
+	if token == "" || token == "latest" {
+		for _, option := range []string{"$top", "$expand", "$orderby", "$search", "$count"} {
+			if q.Has(option) {
+				return s, unsupported("The query option '" + option + "' is not supported by delta queries.")
+			}
+		}
+		s = deltaState{Kind: kind, Reading: token == "", Select: selected(q.Get("$select"))}
+		if s.IDs, err = deltaIDs(q.Get("$filter")); err != nil {
+			return s, err
+		}
+		s.Number, err = h.Tenant.LastChange(ctx)
+		return s, err
+	}
+	data, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil || len(data) > maxState || json.Unmarshal(data, &s) != nil || s.Kind != kind || s.Number < 0 {
+		return s, badRequest("Badly formed token.")
+	}
+	if h.Tenant.Now().Sub(time.Unix(s.Issued, 0)) > tenant.DeltaLife {
+		return s, &wireError{status: http.StatusGone, code: "syncStateNotFound", message: "The sync state generation is not found; full synchronization is required.",
+			location: h.Tenant.URL + r.URL.Path}
+	}
+	return s, nil
+}
+
+// deltaSize reads the header Prefer: odata.maxpagesize=n.
+func deltaSize(r request) (int, error) {
+	for _, part := range strings.Split(r.Header.Get("Prefer"), ",") {
+		if text, ok := strings.CutPrefix(strings.TrimSpace(part), "odata.maxpagesize="); ok {
+			n, err := strconv.Atoi(text)
+			if err != nil || n < 1 {
+				return 0, badRequest("odata.maxpagesize must be a number.")
+			}
+			return min(n, maxTop), nil
+		}
+	}
+	return deltaPage, nil
+}
+
+var deltaID = regexp.MustCompile(`^id eq '([^']{1,64})'$`)
+
+// deltaIDs reads the only filter that is supported: id eq '…' or id eq '…'.
+func deltaIDs(filter string) (ids []string, err error) {
+	if filter == "" {
+		return nil, nil
+	}
+	for _, part := range strings.Split(filter, " or ") {
+		m := deltaID.FindStringSubmatch(strings.TrimSpace(part))
+		if m == nil || len(ids) == maxDeltaIDs {
+			return nil, unsupported("Delta queries can be filtered by at most 50 ids: id eq '…' or id eq '…'.")
+		}
+		ids = append(ids, m[1])
+	}
+	return ids, nil
+}
+
+func (s deltaState) wants(id string) bool { return len(s.IDs) == 0 || slices.Contains(s.IDs, id) }
+
+// wantsRelation says whether a relation such as members is to be told: when nothing or the relation itself is selected.
+func (s deltaState) wantsRelation(name string) bool {
+	return s.Select == nil || slices.Contains(s.Select, name)
+}
+
+// readAll reads the next objects of all.
+func (h *Handler) readAll(ctx context.Context, s *deltaState, size int) (page []object, more bool, err error) {
+	page = []object{}
+	if s.Kind == tenant.KindUser {
+		users, err := h.Tenant.Users(ctx, tenant.Query{After: s.After, Limit: size + 1})
+		if err != nil {
+			return nil, false, err
+		}
+		for _, u := range users[:min(size, len(users))] {
+			if s.After = u.ID; s.wants(u.ID) {
+				page = append(page, s.user(u))
+			}
+		}
+		return page, len(users) > size, nil
+	}
+	groups, err := h.Tenant.Groups(ctx, tenant.Query{After: s.After, Limit: size + 1})
+	if err != nil {
+		return nil, false, err
+	}
+	left := deltaMembers
+	for _, g := range groups[:min(size, len(groups))] {
+		if !s.wants(g.ID) {
+			s.After, s.Member = g.ID, ""
+			continue
+		}
+		x := s.Select.shape(groupObject(g), nil)
+		page = append(page, x)
+		if s.wantsRelation("members") {
+			members, err := h.Tenant.MembersAfter(ctx, g.ID, s.Member, left+1)
+			if err != nil {
+				return nil, false, err
+			}
+			if len(members) > left { // the rest of this group comes on the next page, with the group again
+				members = members[:left]
+				if left > 0 {
+					s.Member = members[left-1].MemberID
+				}
+				x["members@delta"] = membersDelta(members)
+				return page, true, nil
+			}
+			left -= len(members)
+			x["members@delta"] = membersDelta(members)
+		}
+		s.After, s.Member = g.ID, ""
+	}
+	return page, len(groups) > size, nil
+}
+
+func (s deltaState) user(u tenant.User) object {
+	x := s.Select.shape(userObject(u), userDefaults)
+	if s.Select != nil && slices.Contains(s.Select, "manager") {
+		x["manager@delta"] = []object{}
+		if u.ManagerID != "" {
+			x["manager@delta"] = []object{{"@odata.type": graph.DirectoryUserType, "id": u.ManagerID}}
+		}
+	}
+	return x
+}
+
+func membersDelta(members []tenant.Member) []object {
+	list := make([]object, len(members))
+	for i, m := range members {
+		list[i] = memberDelta(tenant.Mark{Kind: m.Kind, ID: m.MemberID}, false)
+	}
+	return list
+}
+
+func memberDelta(m tenant.Mark, removed bool) object {
+	x := object{"@odata.type": graph.DirectoryUserType, "id": m.ID}
+	if m.Kind == tenant.KindGroup {
+		x["@odata.type"] = graph.DirectoryGroupType
+	}
+	if removed {
+		x["@removed"] = object{"reason": "deleted"}
+	}
+	return x
+}
+
+// readChanges reads the next changes: each object once, as it is now, with the members that came and left.
+func (h *Handler) readChanges(ctx context.Context, s *deltaState, size int) (page []object, more bool, err error) {
+	changes, err := h.Tenant.Journal(ctx, s.Kind, s.Number, size+1)
+	if err != nil {
+		return nil, false, err
+	}
+	more = len(changes) > size
+	page = []object{}
+	at := map[string]int{} // index in page
+	members := map[string]map[tenant.Mark]bool{}
+	for _, c := range changes[:min(size, len(changes))] {
+		s.Number = c.Number
+		if !s.wants(c.ID) {
+			continue
+		}
+		if _, seen := at[c.ID]; !seen {
+			x, err := h.changed(ctx, s, c.Mark)
+			if err != nil {
+				return nil, false, err
+			}
+			at[c.ID], page = len(page), append(page, x)
+			members[c.ID] = map[tenant.Mark]bool{}
+		}
+		if c.Member.ID != "" {
+			members[c.ID][c.Member] = c.Removed // the last one counts
+		}
+	}
+	for id, changed := range members {
+		x := page[at[id]]
+		if _, gone := x["@removed"]; gone || len(changed) == 0 || !s.wantsRelation("members") {
+			continue
+		}
+		list := []object{}
+		for m, removed := range changed {
+			list = append(list, memberDelta(m, removed))
+		}
+		slices.SortFunc(list, func(a, b object) int { return strings.Compare(a["id"].(string), b["id"].(string)) })
+		x["members@delta"] = list
+	}
+	return page, more, nil
+}
+
+// changed is an object as it is now, or that it is not there any more.
+func (h *Handler) changed(ctx context.Context, s *deltaState, m tenant.Mark) (object, error) {
+	x := object{"id": m.ID, "@removed": object{"reason": "deleted"}}
+	if m.Kind == tenant.KindUser {
+		u, err := h.Tenant.User(ctx, m.ID)
+		switch {
+		case err == nil:
+			return s.user(u), nil
+		case tenant.KindOf(err) == tenant.NotFound:
+			return x, nil
+		}
+		return nil, err
+	}
+	g, err := h.Tenant.Group(ctx, m.ID)
+	switch {
+	case err == nil:
+		return s.Select.shape(groupObject(g), nil), nil
+	case tenant.KindOf(err) == tenant.NotFound:
+		return x, nil
+	}
+	return nil, err
+}

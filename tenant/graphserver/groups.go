@@ -1,0 +1,187 @@
+package graphserver
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+// reference reads an @odata.id body and returns the id at its end.
+func reference(r request) (string, error) {
+	var in graph.Reference
+	if err := decode(r, &in); err != nil {
+		return "", err
+	}
+	id := in.ID[strings.LastIndexByte(in.ID, '/')+1:]
+	if id == "" {
+		return "", badRequest("A value is required for '@odata.id'.")
+	}
+	return id, nil
+}
+
+// groupObject is all of a group.
+func groupObject(g tenant.Group) object {
+	x := object{"id": g.ID, "displayName": g.DisplayName, "description": nil, "mailEnabled": false, "mailNickname": g.MailNickname, "securityEnabled": g.SecurityEnabled,
+		"groupTypes": []string{}, "mail": nil, "createdDateTime": g.CreatedAt.Format(time.RFC3339), "visibility": nil}
+	if g.Description != "" {
+		x["description"] = g.Description
+	}
+	return x
+}
+
+func (h *Handler) listGroups(ctx context.Context, r request) (int, any, error) {
+	o, err := options(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	items, total, err := o.collect(h.groupsAfter(ctx, o))
+	if err != nil {
+		return 0, nil, err
+	}
+	p := h.answer(r, o, items, nil)
+	if _, ok := o.expand["members"]; ok {
+		for _, x := range p.Value {
+			if err := h.expandMembers(ctx, o, x); err != nil {
+				return 0, nil, err
+			}
+		}
+	}
+	if o.count && o.after == "" {
+		if !o.narrows() {
+			total, err = h.Tenant.CountGroups(ctx)
+		}
+		p.Count = &total
+	}
+	return http.StatusOK, p, err
+}
+
+func (h *Handler) countGroups(ctx context.Context, r request) (int, any, error) {
+	o, err := options(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	o.count, o.after = true, ""
+	n := 0
+	if o.narrows() {
+		_, n, err = o.collect(h.groupsAfter(ctx, o))
+	} else {
+		n, err = h.Tenant.CountGroups(ctx)
+	}
+	if err != nil {
+		return 0, nil, err
+	}
+	return counted(r, n)
+}
+
+// groupsAfter reads groups in the order of their ids; those that are asked for by their name are looked up.
+func (h *Handler) groupsAfter(ctx context.Context, o query) func(after string, limit int) ([]object, error) {
+	return func(after string, limit int) (list []object, err error) {
+		var groups []tenant.Group
+		property, value, simple := "", "", false
+		if o.condition != nil {
+			property, value, simple = o.condition.Equals()
+		}
+		if simple && property == "displayName" {
+			groups, err = h.Tenant.GroupsByName(ctx, value)
+			groups = slices.DeleteFunc(groups, func(g tenant.Group) bool { return g.ID <= after })
+			groups = groups[:min(limit, len(groups))]
+		} else {
+			groups, err = h.Tenant.Groups(ctx, tenant.Query{After: after, Limit: limit})
+		}
+		for _, g := range groups {
+			list = append(list, groupObject(g))
+		}
+		return list, err
+	}
+}
+
+// maxExpanded is how many members $expand gives. Source: known limitations of $expand on directory objects.
+const maxExpanded = 20
+
+func (h *Handler) expandMembers(ctx context.Context, o query, group object) error {
+	members, err := h.Tenant.MembersAfter(ctx, group["id"].(string), "", maxExpanded)
+	if err != nil {
+		return err
+	}
+	list := []object{}
+	for _, m := range members {
+		x, err := h.directoryObject(ctx, tenant.Mark{Kind: m.Kind, ID: m.MemberID})
+		if err != nil {
+			return err
+		}
+		list = append(list, o.expand["members"].shape(x, memberDefaults))
+	}
+	group["members"] = list
+	return nil
+}
+
+func (h *Handler) createGroup(ctx context.Context, r request) (int, any, error) {
+	var in graph.Group
+	if err := decode(r, &in); err != nil {
+		return 0, nil, err
+	}
+	if in.MailEnabled == nil || in.SecurityEnabled == nil || in.MailNickname == "" {
+		return 0, nil, badRequest("A value is required for properties 'mailEnabled', 'mailNickname' and 'securityEnabled' of resource 'Group'.")
+	}
+	if *in.MailEnabled || len(in.GroupTypes) > 0 {
+		return 0, nil, badRequest("Only security groups are offered here.")
+	}
+	g, err := h.Tenant.CreateGroup(ctx, r.by, tenant.Group{DisplayName: in.DisplayName, Description: in.Description, MailNickname: in.MailNickname, SecurityEnabled: *in.SecurityEnabled})
+	return http.StatusCreated, groupObject(g), err
+}
+
+func (h *Handler) getGroup(ctx context.Context, r request) (int, any, error) {
+	o, err := options(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	g, err := h.Tenant.Group(ctx, r.PathValue("id"))
+	if err != nil {
+		return 0, nil, err
+	}
+	x := o.shape(groupObject(g), nil)
+	if _, ok := o.expand["members"]; ok {
+		x["id"] = g.ID
+		err = h.expandMembers(ctx, o, x)
+	}
+	return http.StatusOK, x, err
+}
+
+func (h *Handler) updateGroup(ctx context.Context, r request) (int, any, error) {
+	var in struct {
+		DisplayName, Description *string
+		Members                  []string `json:"members@odata.bind"`
+	}
+	if err := decode(r, &in); err != nil {
+		return 0, nil, err
+	}
+	id := r.PathValue("id")
+	if len(in.Members) > 20 {
+		return 0, nil, badRequest("At most 20 members can be added in one request.")
+	}
+	if len(in.Members) > 0 {
+		ids := make([]string, len(in.Members))
+		for i, m := range in.Members {
+			ids[i] = m[strings.LastIndexByte(m, '/')+1:]
+		}
+		return http.StatusNoContent, nil, h.Tenant.AddMembers(ctx, r.by, id, ids)
+	}
+	_, err := h.Tenant.UpdateGroup(ctx, r.by, id, func(g *tenant.Group) {
+		if in.DisplayName != nil {
+			g.DisplayName = *in.DisplayName
+		}
+		if in.Description != nil {
+			g.Description = *in.Description
+		}
+	})
+	return http.StatusNoContent, nil, err
+}
+
+func (h *Handler) deleteGroup(ctx context.Context, r request) (int, any, error) {
+	return http.StatusNoContent, nil, h.Tenant.DeleteGroup(ctx, r.by, r.PathValue("id"))
+}

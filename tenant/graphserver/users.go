@@ -1,0 +1,295 @@
+package graphserver
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+// userDefaults are the properties that are given without $select. Source: user resource type; the rest must be asked for.
+var userDefaults = properties{"businessPhones", "displayName", "givenName", "jobTitle", "mail", "mobilePhone", "officeLocation", "preferredLanguage", "surname", "userPrincipalName"}
+
+// userObject is all of a user.
+func userObject(u tenant.User) object {
+	x := object{"id": u.ID, "accountEnabled": u.Enabled, "businessPhones": []string{}, "createdDateTime": u.CreatedAt.Format(time.RFC3339)}
+	for name, text := range u.Texts() {
+		x[name] = nil
+		if *text != "" {
+			x[name] = *text
+		}
+	}
+	if u.UserType == "" {
+		x["userType"] = "Member"
+	}
+	if u.BusinessPhone != "" {
+		x["businessPhones"] = []string{u.BusinessPhone}
+	}
+	extensions := object{}
+	for i, v := range u.Extensions {
+		name := fmt.Sprint("extensionAttribute", i+1)
+		extensions[name] = nil
+		if v != "" {
+			extensions[name] = v
+		}
+	}
+	x["onPremisesExtensionAttributes"] = extensions
+	return x
+}
+
+// apply sets the properties that the body has. One that is left out stays; an empty text clears it.
+func apply(u *tenant.User, in map[string]any) error {
+	fields := u.Texts()
+	for name, value := range in {
+		field, ok := fields[name]
+		switch v := value.(type) {
+		case nil:
+			if ok {
+				*field = ""
+			}
+		case string:
+			if !ok {
+				return badRequest("Property '" + name + "' cannot be set.")
+			}
+			*field = v
+		case bool:
+			if name != "accountEnabled" {
+				return badRequest("Property '" + name + "' cannot be set.")
+			}
+			u.Enabled = v
+		case []any:
+			if err := applyPhones(u, name, v); err != nil {
+				return err
+			}
+		case map[string]any:
+			if err := applyExtensions(u, name, v); err != nil {
+				return err
+			}
+		default:
+			return badRequest("Property '" + name + "' cannot be set.")
+		}
+	}
+	return nil
+}
+
+// applyPhones sets the list of business phones, of which there may be one. Source: user resource type.
+func applyPhones(u *tenant.User, name string, list []any) error {
+	if name != "businessPhones" || len(list) > 1 {
+		return badRequest("Property '" + name + "' cannot be set, or has too many values.")
+	}
+	u.BusinessPhone = ""
+	for _, v := range list {
+		phone, ok := v.(string)
+		if !ok {
+			return badRequest("Property '" + name + "' must be a list of texts.")
+		}
+		u.BusinessPhone = phone
+	}
+	return nil
+}
+
+func applyExtensions(u *tenant.User, name string, values map[string]any) error {
+	if name == "passwordProfile" || strings.HasPrefix(name, "@odata.") {
+		return nil
+	}
+	for key, value := range values {
+		var n int
+		text, isText := value.(string)
+		_, err := fmt.Sscanf(key, "extensionAttribute%d", &n)
+		if name != "onPremisesExtensionAttributes" || err != nil || n < 1 || n > len(u.Extensions) || (value != nil && !isText) {
+			return badRequest("Property '" + name + "/" + key + "' cannot be set.")
+		}
+		u.Extensions[n-1] = text
+	}
+	return nil
+}
+
+// password returns the password that the body sets, or "".
+func password(in map[string]any) string {
+	profile, _ := in["passwordProfile"].(map[string]any)
+	text, _ := profile["password"].(string)
+	return text
+}
+
+func (h *Handler) listUsers(ctx context.Context, r request) (int, any, error) {
+	o, err := options(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	items, total, err := o.collect(h.usersAfter(ctx, o))
+	if err != nil {
+		return 0, nil, err
+	}
+	p := h.answer(r, o, items, userDefaults)
+	if _, ok := o.expand["manager"]; ok {
+		if err := h.expandManagers(ctx, o, p.Value); err != nil {
+			return 0, nil, err
+		}
+	}
+	if o.count && o.after == "" {
+		if !o.narrows() {
+			total, err = h.Tenant.CountUsers(ctx)
+		}
+		p.Count = &total
+	}
+	return http.StatusOK, p, err
+}
+
+// usersAfter reads users in the order of their ids; one that is asked for by its name or its id is looked up.
+func (h *Handler) usersAfter(ctx context.Context, o query) func(after string, limit int) ([]object, error) {
+	return func(after string, limit int) ([]object, error) {
+		if o.condition != nil {
+			if property, value, ok := o.condition.Equals(); ok && (property == "userPrincipalName" || property == "id") {
+				u, err := h.Tenant.User(ctx, value)
+				if tenant.KindOf(err) == tenant.NotFound {
+					return nil, nil
+				}
+				return []object{userObject(u)}, err
+			}
+		}
+		users, err := h.Tenant.Users(ctx, tenant.Query{After: after, Limit: limit})
+		list := make([]object, len(users))
+		for i, u := range users {
+			list[i] = userObject(u)
+		}
+		return list, err
+	}
+}
+
+// expandManagers adds the managers of users.
+func (h *Handler) expandManagers(ctx context.Context, o query, users []object) error {
+	for _, x := range users {
+		u, err := h.Tenant.User(ctx, x["id"].(string))
+		if err != nil || u.ManagerID == "" {
+			x["manager"] = nil
+			continue
+		}
+		m, err := h.Tenant.User(ctx, u.ManagerID)
+		if err != nil {
+			return err
+		}
+		x["manager"] = o.expand["manager"].shape(typed(userObject(m), graph.DirectoryUserType), userDefaults)
+	}
+	return nil
+}
+
+func typed(x object, kind string) object {
+	x["@odata.type"] = kind
+	return x
+}
+
+func (h *Handler) countUsers(ctx context.Context, r request) (int, any, error) {
+	o, err := options(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	o.count, o.after = true, ""
+	n := 0
+	if o.narrows() {
+		_, n, err = o.collect(h.usersAfter(ctx, o))
+	} else {
+		n, err = h.Tenant.CountUsers(ctx)
+	}
+	if err != nil {
+		return 0, nil, err
+	}
+	return counted(r, n)
+}
+
+func (h *Handler) createUser(ctx context.Context, r request) (int, any, error) {
+	var in map[string]any
+	if err := decode(r, &in); err != nil {
+		return 0, nil, err
+	}
+	for _, required := range []string{"accountEnabled", "displayName", "mailNickname", "userPrincipalName", "passwordProfile"} {
+		if _, ok := in[required]; !ok {
+			return 0, nil, badRequest("A value is required for property '" + required + "' of resource 'User'.")
+		}
+	}
+	u := tenant.User{}
+	if err := apply(&u, in); err != nil {
+		return 0, nil, err
+	}
+	secret := password(in)
+	if len(secret) < 8 {
+		return 0, nil, badRequest("The specified password does not comply with password complexity requirements.")
+	}
+	u, err := h.Tenant.CreateUser(ctx, r.by, u, authn.HashPassword(secret))
+	return http.StatusCreated, userDefaults.shape(userObject(u), nil), err
+}
+
+func (h *Handler) getUser(ctx context.Context, r request) (int, any, error) {
+	o, err := options(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	u, err := h.Tenant.User(ctx, r.PathValue("id"))
+	if err != nil {
+		return 0, nil, err
+	}
+	x := o.shape(userObject(u), userDefaults)
+	if _, ok := o.expand["manager"]; ok {
+		err = h.expandManagers(ctx, o, []object{x})
+	}
+	return http.StatusOK, x, err
+}
+
+func (h *Handler) updateUser(ctx context.Context, r request) (int, any, error) {
+	var in map[string]any
+	if err := decode(r, &in); err != nil {
+		return 0, nil, err
+	}
+	u, err := h.Tenant.User(ctx, r.PathValue("id"))
+	if err != nil {
+		return 0, nil, err
+	}
+	if err := apply(&u, in); err != nil { // once here, so that a bad property changes nothing
+		return 0, nil, err
+	}
+	if secret := password(in); secret != "" {
+		if err := h.Tenant.SetPassword(ctx, r.by, u.ID, secret); err != nil {
+			return 0, nil, err
+		}
+	}
+	_, err = h.Tenant.UpdateUser(ctx, r.by, u.ID, func(u *tenant.User) { _ = apply(u, in) })
+	return http.StatusNoContent, nil, err
+}
+
+func (h *Handler) deleteUser(ctx context.Context, r request) (int, any, error) {
+	return http.StatusNoContent, nil, h.Tenant.DeleteUser(ctx, r.by, r.PathValue("id"))
+}
+
+func (h *Handler) getManager(ctx context.Context, r request) (int, any, error) {
+	o, err := options(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	u, err := h.Tenant.User(ctx, r.PathValue("id"))
+	if err != nil {
+		return 0, nil, err
+	}
+	m, err := h.Tenant.User(ctx, u.ManagerID)
+	return http.StatusOK, o.shape(typed(userObject(m), graph.DirectoryUserType), userDefaults), err
+}
+
+func (h *Handler) setManager(ctx context.Context, r request) (int, any, error) {
+	id, err := reference(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	if _, err := h.Tenant.User(ctx, id); err != nil {
+		return 0, nil, err
+	}
+	_, err = h.Tenant.UpdateUser(ctx, r.by, r.PathValue("id"), func(u *tenant.User) { u.ManagerID = id })
+	return http.StatusNoContent, nil, err
+}
+
+func (h *Handler) deleteManager(ctx context.Context, r request) (int, any, error) {
+	_, err := h.Tenant.UpdateUser(ctx, r.by, r.PathValue("id"), func(u *tenant.User) { u.ManagerID = "" })
+	return http.StatusNoContent, nil, err
+}

@@ -1,0 +1,166 @@
+package tenant
+
+import (
+	"context"
+	"slices"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+)
+
+// CountUsers counts the users.
+func (t *Tenant) CountUsers(ctx context.Context) (n int, err error) {
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		n, err = r.CountUsers()
+		return err
+	})
+	return n, err
+}
+
+// CountGroups counts the groups.
+func (t *Tenant) CountGroups(ctx context.Context) (n int, err error) {
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		n, err = r.CountGroups()
+		return err
+	})
+	return n, err
+}
+
+// GroupsByName lists the groups of a name, ignoring letter case.
+func (t *Tenant) GroupsByName(ctx context.Context, name string) (groups []Group, err error) {
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		groups, err = r.GroupsByName(name)
+		return err
+	})
+	return groups, err
+}
+
+// MembersAfter lists so many direct members of a group, in the order of their ids, from the one after an id on.
+func (t *Tenant) MembersAfter(ctx context.Context, groupID, after string, limit int) (members []Member, err error) {
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		members, err = r.MembersAfter(groupID, after, limit)
+		return err
+	})
+	return members, err
+}
+
+// TransitiveMembers lists everybody and every group in a group or in a group in it, each once: groups may contain each other. It fails with GroupNotFound.
+func (t *Tenant) TransitiveMembers(ctx context.Context, groupID string) (all []Mark, err error) {
+	err = t.Store.View(ctx, func(r Reader) error {
+		all = nil
+		if _, err := r.Group(groupID); err != nil {
+			return orRefuse(err, GroupNotFound, groupID)
+		}
+		seen, queue := map[Mark]bool{{KindGroup, groupID}: true}, []string{groupID}
+		for len(queue) > 0 {
+			members, err := r.Members(queue[0])
+			if err != nil {
+				return err
+			}
+			queue = queue[1:]
+			for _, m := range members {
+				mark := Mark{m.Kind, m.MemberID}
+				if seen[mark] {
+					continue
+				}
+				seen[mark] = true
+				all = append(all, mark)
+				if m.Kind == KindGroup {
+					queue = append(queue, m.MemberID)
+				}
+			}
+		}
+		return nil
+	})
+	return all, err
+}
+
+// GroupsOf lists the ids of the groups that an object is a member of; with transitive also those that these are in.
+func (t *Tenant) GroupsOf(ctx context.Context, id string, transitive bool) (ids []string, err error) {
+	err = t.Store.View(ctx, func(r Reader) error {
+		ids = nil
+		queue := []string{id}
+		for len(queue) > 0 {
+			in, err := r.MemberOf(queue[0])
+			if err != nil {
+				return err
+			}
+			queue = queue[1:]
+			for _, m := range in {
+				if m.GroupID != id && !slices.Contains(ids, m.GroupID) {
+					ids = append(ids, m.GroupID)
+					if transitive {
+						queue = append(queue, m.GroupID)
+					}
+				}
+			}
+		}
+		return nil
+	})
+	return ids, err
+}
+
+// maxOwners bounds the owners of a group. Source: service limits of the directory.
+const maxOwners = 100
+
+// AddOwner makes a user an owner of a group. It fails with GroupNotFound, UserNotFound or MemberExists.
+func (t *Tenant) AddOwner(ctx context.Context, by audit.Actor, groupID, userID string) error {
+	return t.changeOwners(ctx, by, "Add owner to group", groupID, func(tx Tx, owners []string) ([]string, error) {
+		if _, err := tx.User(userID); err != nil {
+			return nil, orRefuse(err, UserNotFound, userID)
+		}
+		if slices.Contains(owners, userID) {
+			return nil, &Error{Code: MemberExists, Subject: userID}
+		}
+		if len(owners) >= maxOwners {
+			return nil, &Error{Code: InvalidValue, Subject: "owners", Detail: "a group has at most 100"}
+		}
+		return append(owners, userID), nil
+	})
+}
+
+// RemoveOwner takes an owner away, but never the last one. It fails with GroupNotFound, MemberNotFound or InvalidValue.
+func (t *Tenant) RemoveOwner(ctx context.Context, by audit.Actor, groupID, userID string) error {
+	return t.changeOwners(ctx, by, "Remove owner from group", groupID, func(_ Tx, owners []string) ([]string, error) {
+		i := slices.Index(owners, userID)
+		switch {
+		case i < 0:
+			return nil, &Error{Code: MemberNotFound, Subject: userID}
+		case len(owners) == 1:
+			return nil, &Error{Code: InvalidValue, Subject: "owners", Detail: "the last owner cannot be removed"}
+		}
+		return slices.Delete(owners, i, i+1), nil
+	})
+}
+
+func (t *Tenant) changeOwners(ctx context.Context, by audit.Actor, action, groupID string, edit func(Tx, []string) ([]string, error)) error {
+	return t.change(ctx, by, action, func(tx Tx, _ *Touched) (string, error) {
+		g, err := tx.Group(groupID)
+		if err != nil {
+			return groupID, orRefuse(err, GroupNotFound, groupID)
+		}
+		owners, err := edit(tx, slices.Clone(g.Owners))
+		if err != nil {
+			return groupID, err
+		}
+		g.Owners = owners
+		return groupID, tx.PutGroup(g)
+	})
+}
+
+// Journal lists so many changes of users, or of groups and their members, after a number.
+func (t *Tenant) Journal(ctx context.Context, kind ObjectKind, after int64, limit int) (changes []Change, err error) {
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		changes, err = r.Journal(kind, after, limit)
+		return err
+	})
+	return changes, err
+}
+
+// LastChange is the number of the newest change.
+func (t *Tenant) LastChange(ctx context.Context) (last int64, err error) {
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		_, last, err = r.Marks(1<<62 - 1)
+		return err
+	})
+	return last, err
+}
