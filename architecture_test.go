@@ -42,6 +42,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"tenant/samlidp", "audit saml tenant web"},
 	{"tenant/login", "audit tenant web"},
 	{"tenant/admincenter", "audit authn provisioning provisioning/mapping saml tenant web"},
+	{"tenant/mirror", "audit graph tenant"},
 	{"tenant/syncjobs", "provisioning scim tenant"},
 	{"center", "audit authn"},
 	{"tenant", "audit authn provisioning/mapping"},

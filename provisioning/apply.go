@@ -21,7 +21,7 @@ func (c *cycle) provision(ctx context.Context, o candidate) error {
 	}
 	known := err == nil
 	link.Ref = o.Ref
-	failedBefore := link.Failure != ""
+	failedBefore, linkedBefore := link.Failure != "", link.TargetID != ""
 	refreshed := c.reread(&link, o)
 	done, err := c.carryOut(ctx, o, &link, c.plan(o, link))
 	if stop := stops(err); stop != nil {
@@ -40,7 +40,7 @@ func (c *cycle) provision(ctx context.Context, o candidate) error {
 		return nil // never seen, and not to be seen
 	case err == nil && (done.action == Delete || link.TargetID == ""):
 		return c.Memory.Forget(ctx, o.Ref, entry)
-	case err == nil && done.action == Other && !failedBefore && done.code == "" && !refreshed:
+	case err == nil && done.action == Other && !failedBefore && linkedBefore && done.code == "" && !refreshed:
 		return nil // nothing has changed
 	}
 	return c.Memory.Keep(ctx, link, entry)
@@ -50,8 +50,11 @@ func (c *cycle) provision(ctx context.Context, o candidate) error {
 func (c *cycle) note(o candidate, link Link) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if link.TargetID == "" {
+		return
+	}
 	c.names[link.TargetID] = o.Name
-	if link.TargetID != "" && (o.Manager != "" || link.Sent[managerPath] != "") {
+	if o.Manager != "" || link.Sent[managerPath] != "" {
 		c.managed[o.Ref] = true
 	}
 }
@@ -260,12 +263,18 @@ func (c *cycle) adopt(ctx context.Context, o candidate, link *Link, found scim.R
 		return s, &notOurs{what, o.Name, "look at the difference, then take it over with --adopt, or take it out of scope"}
 	}
 	id := found.String("id")
-	if len(s.changes) > 0 {
-		if err := c.patch(ctx, o.Kind, id, c.Dialect.patch(s.changes)...); err != nil {
-			return s, err
-		}
+	if len(s.changes) == 0 {
+		s.action, s.reason = Other, "RedundantExport"
+	} else if err := c.patch(ctx, o.Kind, id, c.Dialect.patch(s.changes)...); err != nil {
+		return s, err
 	}
-	link.TargetID, link.Sent, link.Adopted = id, s.sent, !ours
+	link.TargetID, link.Sent, link.Adopted = id, maps.Clone(s.sent), !ours
+	if manager := valueAt(found, managerPath); manager != "" {
+		link.Sent[managerPath] = manager
+	}
+	c.mu.Lock()
+	c.found[o.Ref] = true
+	c.mu.Unlock()
 	return s, nil
 }
 
@@ -294,7 +303,7 @@ func (c *cycle) manager(ctx context.Context, o candidate) error {
 		}
 	}
 	change := Change{managerPath, link.Sent[managerPath], boss.TargetID}
-	if change.Old == change.New {
+	if change.Old == change.New || (o.Manager != "" && boss.TargetID == "") { // one who is out of scope is neither sent nor taken away
 		return nil
 	}
 	err = c.patch(ctx, User, link.TargetID, c.Dialect.patch([]Change{change})...)
@@ -334,8 +343,18 @@ func (c *cycle) members(ctx context.Context, o candidate) error {
 	if err != nil {
 		return err
 	}
-	if c.Reread {
-		now, err := c.membersNow(ctx, link)
+	var wanted []string
+	for _, id := range o.Members {
+		m, err := c.Memory.Link(ctx, Ref{User, id})
+		if err != nil && !errors.Is(err, ErrUnknown) {
+			return err
+		}
+		if m.TargetID != "" {
+			wanted = append(wanted, m.TargetID)
+		}
+	}
+	if c.Reread || c.found[o.Ref] {
+		now, err := c.membersNow(ctx, o, link, wanted)
 		if stop := stops(err); stop != nil {
 			return stop
 		}
@@ -346,16 +365,6 @@ func (c *cycle) members(ctx context.Context, o candidate) error {
 			return c.Memory.Keep(ctx, link, e)
 		}
 		link.Members = now
-	}
-	var wanted []string
-	for _, id := range o.Members {
-		m, err := c.Memory.Link(ctx, Ref{User, id})
-		if err != nil && !errors.Is(err, ErrUnknown) {
-			return err
-		}
-		if m.TargetID != "" {
-			wanted = append(wanted, m.TargetID)
-		}
 	}
 	if ok, err := c.changeMembers(ctx, o, &link, "Add", without(wanted, link.Members)); err != nil || !ok {
 		return err // what failed waits for the next cycle, and the rest with it

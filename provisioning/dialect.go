@@ -1,22 +1,45 @@
 package provisioning
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
-// Dialect is how a PATCH is written. Source: "Known issues and resolutions with SCIM 2.0 protocol compliance".
+// Dialect is how a PATCH is written. Sources: "Known issues and resolutions with SCIM 2.0 protocol compliance"; the SCIM pages of IAM Identity Center.
 type Dialect uint8
 
 const (
 	// Entra is what Entra ID sends by default: capitalised operations, one attribute each, "False" as text, members as lists.
 	Entra Dialect = iota
-	// Compliant is what it sends with the flag aadOptscim062020 in the tenant URL: RFC 7644 as it is written.
+	// Compliant is what it sends with the flag aadOptscim062020 in the tenant URL: what has no filter in its path goes into one operation without a path.
 	Compliant
+	// AWS is what IAM Identity Center documents: one attribute each, since it refuses several without a path, truths as such, members as lists.
+	AWS
+	// Plain is RFC 7644 at its plainest, for any other service: one attribute each, and members removed by a filter, since a list must not be relied on there.
+	Plain
 )
+
+// Probe finds the dialect for a service that is not known, by what it says of itself.
+func Probe(ctx context.Context, target *scim.Client) (Dialect, error) {
+	var config scim.Resource
+	err := target.Do(ctx, http.MethodGet, "/ServiceProviderConfig", nil, nil, &config)
+	if p := new(scim.Problem); errors.As(err, &p) && p.Status != http.StatusUnauthorized && p.Status != http.StatusForbidden {
+		return Plain, nil // it does not say
+	}
+	if err != nil {
+		return Plain, credentials(err)
+	}
+	if strings.Contains(config.String("documentationUri"), "aws.amazon.com") {
+		return AWS, nil
+	}
+	return Plain, nil
+}
 
 // flag switches the dialect in the query string of a tenant URL.
 const flag = "aadOptscim062020"
@@ -40,16 +63,28 @@ func (d Dialect) patch(changes []Change) (ops []scim.Operation) {
 		return compliant(changes)
 	}
 	for _, c := range changes {
+		op, value := "Replace", any(c.New)
 		switch {
 		case c.New == "":
-			ops = append(ops, scim.Operation{Op: "Remove", Path: removable(c.Path)})
+			ops = append(ops, scim.Operation{Op: d.spelled("Remove"), Path: removable(c.Path)})
+			continue
 		case c.Old == "":
-			ops = append(ops, operation("Add", c.Path, c.New))
-		default:
-			ops = append(ops, operation("Replace", c.Path, c.New))
+			op = "Add"
 		}
+		if d != Entra {
+			value = typed(c.Path, c.New)
+		}
+		ops = append(ops, operation(d.spelled(op), c.Path, value))
 	}
 	return ops
+}
+
+// spelled writes an operation as the dialect does.
+func (d Dialect) spelled(op string) string {
+	if d == Entra {
+		return op
+	}
+	return strings.ToLower(op)
 }
 
 // compliant puts what has no filter in its path into one operation without a path, whose keys are dotted.
@@ -80,7 +115,7 @@ func compliant(changes []Change) (ops []scim.Operation) {
 
 // members writes a change of a group's members.
 func (d Dialect) members(op string, ids []string) (ops []scim.Operation) {
-	if d == Compliant && op == "Remove" {
+	if (d == Compliant || d == Plain) && op == "Remove" {
 		for _, id := range ids {
 			ops = append(ops, scim.Operation{Op: "remove", Path: "members[value eq " + scim.Quote(id) + "]"})
 		}
@@ -90,10 +125,7 @@ func (d Dialect) members(op string, ids []string) (ops []scim.Operation) {
 	for i, id := range ids {
 		values[i] = map[string]string{"value": id}
 	}
-	if d == Compliant {
-		op = strings.ToLower(op)
-	}
-	return []scim.Operation{operation(op, membersPath, values)}
+	return []scim.Operation{operation(d.spelled(op), membersPath, values)}
 }
 
 // typed makes a truth of what is one.

@@ -150,10 +150,11 @@ func (c *cycle) reread(link *Link, o candidate) bool {
 	return differs
 }
 
-// membersNow is which members a group has at the target. Where its answers leave members out, as AWS's do, it is asked for each that was sent; others who
-// were put into the group there cannot be seen then.
-func (c *cycle) membersNow(ctx context.Context, link Link) (ids []string, err error) {
-	if c.DryRun && strings.HasPrefix(link.TargetID, "new:") {
+// membersNow is which members a group has at the target, as far as that matters: those that were sent, or for a group that was just found those that are wanted.
+// Others are told only by targets that give members, and count only where everything is compared. Where members are left out, as AWS does, it is asked for each
+// one; but those of a group that was found are simply sent again, unless this is a dry run.
+func (c *cycle) membersNow(ctx context.Context, o candidate, link Link, wanted []string) (ids []string, err error) {
+	if strings.HasPrefix(link.TargetID, "new:") {
 		return nil, nil
 	}
 	var group scim.Resource
@@ -161,13 +162,26 @@ func (c *cycle) membersNow(ctx context.Context, link Link) (ids []string, err er
 	if err != nil {
 		return nil, err
 	}
+	asked := link.Members
+	if c.found[o.Ref] {
+		asked = wanted
+	}
 	if _, told := group[membersPath]; told {
 		for _, m := range group.List(membersPath) {
 			ids = append(ids, text(m))
 		}
+		if !c.Reread {
+			ids = without(ids, without(ids, asked))
+		}
 		return ids, nil
 	}
-	for _, id := range link.Members {
+	if c.found[o.Ref] && !c.DryRun {
+		return nil, nil
+	}
+	for _, id := range asked {
+		if strings.HasPrefix(id, "new:") {
+			continue
+		}
 		var found scim.ListResponse
 		query := map[string][]string{"filter": {"id eq " + scim.Quote(link.TargetID) + " and members eq " + scim.Quote(id)}}
 		err := c.retry(ctx, func() error { return c.Target.Do(ctx, "GET", Group.path(), query, nil, &found) })

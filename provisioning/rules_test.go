@@ -155,7 +155,7 @@ func TestACarefulEngineTouchesOnlyWhatItMade(t *testing.T) {
 	if _, err := x.sync(t, c, newMemory(), careful(false, &told{})); err != nil {
 		t.Fatal(err)
 	}
-	if result, err := x.sync(t, c, newMemory(), careful(false, &told{})); err != nil || result.Failed != 0 || result.Updated != 1 {
+	if result, err := x.sync(t, c, newMemory(), careful(false, &told{})); err != nil || result.Failed != 0 || result.Skipped != 1 {
 		t.Errorf("after the memory was lost: %+v, %v", result, err)
 	}
 }

@@ -265,12 +265,12 @@ func (t *Tenant) DeleteGroup(ctx context.Context, by audit.Actor, id string) err
 	})
 }
 
-// touchMembers marks a group's direct users, whose scope depends on the group.
+// touchMembers marks a group's users, whose scope depends on the group; those of groups in it too, since a job may count them.
 func touchMembers(tx Reader, touched *Touched, groupID string) error {
-	members, err := tx.Members(groupID)
+	members, err := membersOf(tx, groupID, true)
 	for _, m := range members {
 		if m.Kind == KindUser {
-			touched.add(KindUser, m.MemberID)
+			touched.add(KindUser, m.ID)
 		}
 	}
 	return err

@@ -30,6 +30,7 @@ type Job struct {
 	Credentials        Credentials
 	NotificationEmail  string
 	SyncAll            bool            // all users and groups instead of the assigned ones
+	FlattenGroups      bool            // members of groups in a group count as its own, which they do not for Entra
 	SkipOutOfScope     bool            // who is not assigned any more is left alone
 	DeleteThreshold    int             // a cycle that would disable or delete more is held back; 0: any number
 	AllowDeletes       bool            // once
@@ -123,7 +124,7 @@ func (t *Tenant) CreateJob(ctx context.Context, by audit.Actor, servicePrincipal
 // JobSettings are what an administrator sets. Nil fields stay as they are.
 type JobSettings struct {
 	BaseAddress, SecretToken, NotificationEmail *string
-	SyncAll, SkipOutOfScope                     *bool
+	SyncAll, SkipOutOfScope, FlattenGroups      *bool
 	DeleteThreshold                             *int
 }
 
@@ -157,9 +158,11 @@ func (t *Tenant) ConfigureJob(ctx context.Context, by audit.Actor, id string, s 
 		if s.SkipOutOfScope != nil {
 			j.SkipOutOfScope = *s.SkipOutOfScope
 		}
-		if s.SyncAll != nil && *s.SyncAll != j.SyncAll {
-			j.SyncAll = *s.SyncAll
-			j.reset()
+		for _, b := range []struct{ from, to *bool }{{s.SyncAll, &j.SyncAll}, {s.FlattenGroups, &j.FlattenGroups}} {
+			if b.from != nil && *b.from != *b.to {
+				*b.to = *b.from
+				j.reset()
+			}
 		}
 		return nil
 	})

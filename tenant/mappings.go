@@ -151,7 +151,7 @@ func (t *Tenant) ScopedObject(ctx context.Context, j Job, m Mark) (scope Scope, 
 	err = t.Store.View(ctx, func(r Reader) error {
 		scope = Scope{}
 		assigned, err := assignedPrincipals(r, j.ServicePrincipalID)
-		return errors.Join(err, scoper{r, j.SyncAll, assigned}.each(&scope, []Mark{m}))
+		return errors.Join(err, scoper{r, j.SyncAll, j.FlattenGroups, assigned}.each(&scope, []Mark{m}))
 	})
 	return scope, err
 }

@@ -43,60 +43,71 @@ func (t *Tenant) MembersAfter(ctx context.Context, groupID, after string, limit 
 	return members, err
 }
 
-// TransitiveMembers lists everybody and every group in a group or in a group in it, each once: groups may contain each other. It fails with GroupNotFound.
+// TransitiveMembers lists everybody and every group in a group or in a group in it, each once. It fails with GroupNotFound.
 func (t *Tenant) TransitiveMembers(ctx context.Context, groupID string) (all []Mark, err error) {
-	err = t.Store.View(ctx, func(r Reader) error {
-		all = nil
+	err = t.Store.View(ctx, func(r Reader) (err error) {
 		if _, err := r.Group(groupID); err != nil {
 			return orRefuse(err, GroupNotFound, groupID)
 		}
-		seen, queue := map[Mark]bool{{KindGroup, groupID}: true}, []string{groupID}
-		for len(queue) > 0 {
-			members, err := r.Members(queue[0])
-			if err != nil {
-				return err
-			}
-			queue = queue[1:]
-			for _, m := range members {
-				mark := Mark{m.Kind, m.MemberID}
-				if seen[mark] {
-					continue
-				}
-				seen[mark] = true
-				all = append(all, mark)
-				if m.Kind == KindGroup {
-					queue = append(queue, m.MemberID)
-				}
-			}
-		}
-		return nil
+		all, err = membersOf(r, groupID, true)
+		return err
 	})
 	return all, err
 }
 
-// GroupsOf lists the ids of the groups that an object is a member of; with transitive also those that these are in.
-func (t *Tenant) GroupsOf(ctx context.Context, id string, transitive bool) (ids []string, err error) {
-	err = t.Store.View(ctx, func(r Reader) error {
-		ids = nil
-		queue := []string{id}
-		for len(queue) > 0 {
-			in, err := r.MemberOf(queue[0])
-			if err != nil {
-				return err
+// membersOf lists who is in a group; with transitive also who is in a group in it. Groups may contain each other: each object is named once.
+func membersOf(r Reader, groupID string, transitive bool) (all []Mark, err error) {
+	seen, queue := map[Mark]bool{{KindGroup, groupID}: true}, []string{groupID}
+	for len(queue) > 0 {
+		members, err := r.Members(queue[0])
+		if err != nil {
+			return nil, err
+		}
+		queue = queue[1:]
+		for _, m := range members {
+			mark := Mark{m.Kind, m.MemberID}
+			if seen[mark] {
+				continue
 			}
-			queue = queue[1:]
-			for _, m := range in {
-				if m.GroupID != id && !slices.Contains(ids, m.GroupID) {
-					ids = append(ids, m.GroupID)
-					if transitive {
-						queue = append(queue, m.GroupID)
-					}
-				}
+			seen[mark] = true
+			all = append(all, mark)
+			if m.Kind == KindGroup && transitive {
+				queue = append(queue, m.MemberID)
 			}
 		}
-		return nil
+	}
+	return all, nil
+}
+
+// GroupsOf lists the ids of the groups that an object is a member of; with transitive also those that these are in.
+func (t *Tenant) GroupsOf(ctx context.Context, id string, transitive bool) (ids []string, err error) {
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		ids, err = groupsOf(r, id, transitive)
+		return err
 	})
 	return ids, err
+}
+
+func groupsOf(r Reader, id string, transitive bool) (ids []string, err error) {
+	seen, queue := map[string]bool{id: true}, []string{id}
+	for len(queue) > 0 {
+		in, err := r.MemberOf(queue[0])
+		if err != nil {
+			return nil, err
+		}
+		queue = queue[1:]
+		for _, m := range in {
+			if seen[m.GroupID] {
+				continue
+			}
+			seen[m.GroupID] = true
+			ids = append(ids, m.GroupID)
+			if transitive {
+				queue = append(queue, m.GroupID)
+			}
+		}
+	}
+	return ids, nil
 }
 
 // maxOwners bounds the owners of a group. Source: service limits of the directory.

@@ -3,6 +3,7 @@ package tenant
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 )
 
@@ -45,7 +46,7 @@ func (t *Tenant) ScopeSince(ctx context.Context, j Job, watermark string, also [
 		if err != nil {
 			return err
 		}
-		s := scoper{r, j.SyncAll, assigned}
+		s := scoper{r, j.SyncAll, j.FlattenGroups, assigned}
 		if watermark == "" {
 			return s.everything(&scope, also)
 		}
@@ -57,6 +58,7 @@ func (t *Tenant) ScopeSince(ctx context.Context, j Job, watermark string, also [
 type scoper struct {
 	Reader
 	all      bool
+	nested   bool // groups in groups count
 	assigned map[string]bool
 }
 
@@ -122,12 +124,30 @@ func (s scoper) marked(scope *Scope, marks []Mark) error {
 		}
 		seen[m] = true
 		rest = append(rest, m)
-		in, err := s.MemberOf(m.ID)
+		in, err := groupsOf(s, m.ID, s.nested)
 		if err != nil {
 			return err
 		}
-		for _, g := range in {
-			addGroup(g.GroupID)
+		for _, id := range in {
+			addGroup(id)
+		}
+	}
+	if s.nested {
+		for _, id := range slices.Clone(groups) { // what is in them is in those around them, or was until now
+			around, e1 := groupsOf(s, id, true)
+			inside, e2 := membersOf(s, id, true)
+			if err := errors.Join(e1, e2); err != nil {
+				return err
+			}
+			for _, id := range around {
+				addGroup(id)
+			}
+			for _, m := range inside {
+				if m.Kind == KindUser && !seen[m] {
+					seen[m] = true
+					rest = append(rest, m)
+				}
+			}
 		}
 	}
 	for _, id := range groups {
@@ -164,9 +184,13 @@ func (s scoper) user(id string) (ScopedUser, error) {
 	if err != nil {
 		return ScopedUser{}, err
 	}
-	in := s.all
+	in := s.all || s.assigned[id]
 	if !in {
-		in, err = inScope(s, s.assigned, id)
+		groups, err := groupsOf(s, id, s.nested)
+		if err != nil {
+			return ScopedUser{}, err
+		}
+		in = slices.ContainsFunc(groups, func(id string) bool { return s.assigned[id] })
 	}
 	return ScopedUser{ID: id, InScope: in, User: u}, err
 }
@@ -183,10 +207,10 @@ func (s scoper) group(id string) (ScopedGroup, error) {
 	if !out.InScope {
 		return out, nil
 	}
-	members, err := s.Members(id)
+	members, err := membersOf(s, id, s.nested)
 	for _, m := range members { // in scope by this very group, or because all are
 		if m.Kind == KindUser {
-			out.Members = append(out.Members, m.MemberID)
+			out.Members = append(out.Members, m.ID)
 		}
 	}
 	return out, err

@@ -53,6 +53,8 @@ type Reader interface {
 	Password(principal string) (Password, error)
 	Session(digest string) (Session, error)
 
+	Note(name string) (string, error)
+
 	Events(limit int) ([]audit.Event, error)
 }
 
@@ -88,6 +90,8 @@ type Tx interface {
 	PutSession(Session) error
 	DeleteSession(digest string) error
 	DeleteSessionsOf(userID string) error
+
+	PutNote(name, text string) error
 
 	AppendEvent(audit.Event) error
 }

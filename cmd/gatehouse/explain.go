@@ -2,21 +2,36 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
 
 func (w *world) explainCommand() *cobra.Command {
 	a := &administration{world: w}
+	s := &syncSettings{}
 	cmd := &cobra.Command{
-		Use:   "explain REFERENCE",
-		Short: "Say why a request was refused, and what to do",
+		Use:   "explain REFERENCE|USER",
+		Short: "Say why a request was refused, or how a person is provisioned, and what to do",
 		Long: `Error pages show a reference and no reason, and every answer carries its request id. This shows what the audit log has under
-it: which check failed, the value that was expected and the one that was received, and the remedy.`,
+it: which check failed, the value that was expected and the one that was received, and the remedy.
+
+With a user principal name it goes through the five steps of that person's provisioning from --from to --to, with the values: connect, import, scope, match, act. It
+takes the settings of gatehouse sync and changes nothing.`,
 		Example: `  gatehouse explain 019abcde-0123-7abc-8def-0123456789ab
-  gatehouse explain 019abcde-0123-7abc-8def-0123456789ab --json`,
-		Args: oneArg("a reference"),
+  gatehouse explain 019abcde-0123-7abc-8def-0123456789ab --json
+  gatehouse explain ada@example.com --login-url https://login.microsoftonline.com/TENANT_ID --client-id CLIENT_ID --to https://scim…`,
+		Args: oneArg("a reference or a user principal name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if strings.Contains(args[0], "@") {
+				s.asJSON = a.asJSON
+				log, err := w.logger(cmd, slog.LevelWarn)
+				if err != nil {
+					return err
+				}
+				return w.explainPerson(cmd.Context(), s, args[0], log)
+			}
 			c, err := a.client()
 			if err != nil {
 				return err
@@ -41,6 +56,7 @@ it: which check failed, the value that was expected and the one that was receive
 		},
 	}
 	a.address.flags(cmd)
+	s.flags(cmd)
 	cmd.PersistentFlags().BoolVar(&a.asJSON, "json", false, "print JSON")
 	return cmd
 }

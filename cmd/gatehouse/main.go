@@ -21,6 +21,8 @@ const (
 	exitDone   = 0
 	exitFailed = 1
 	exitUsage  = 2
+
+	exitChanges = 2 // of a dry run of sync
 )
 
 func main() {
@@ -73,6 +75,8 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	switch {
 	case err == nil:
 		return exitDone
+	case errors.Is(err, errChanges): // they are printed
+		return exitChanges
 	case errors.As(err, &usage):
 		fmt.Fprintf(errOut, "gatehouse: %v\nSee \"gatehouse --help\".\n", err)
 		return exitUsage
@@ -97,6 +101,7 @@ Flags beat the environment, which beats the file.`,
   gatehouse serve --data ./center     # the center alone
   gatehouse tenant --data ./tenant    # the tenant alone
   gatehouse connect --help            # federate the two
+  gatehouse sync --help               # keep any SCIM service in step with any Microsoft Graph
   gatehouse backup FILE               # a consistent copy of a center's data, while it serves
   gatehouse check                     # verify a center's data
   gatehouse explain REFERENCE         # why a request was refused, and what to do`,
@@ -115,7 +120,7 @@ Flags beat the environment, which beats the file.`,
 	root.PersistentFlags().String("config", "", "YAML file with settings, one flag name a line")
 	root.PersistentFlags().String("log-level", "", "debug, info, warn or error (default: info; error for demo)")
 	root.PersistentFlags().String("log-format", "", "text or json (default: text on a terminal, else json)")
-	root.AddCommand(w.demoCommand(), w.serveCommand(), w.tenantCommand(), w.connectCommand(), w.accountsCommand(), w.rolesCommand(), w.rulesCommand(), w.accessKeysCommand(), w.scimTokensCommand(), w.explainCommand(), w.identitySourceCommand(),
+	root.AddCommand(w.demoCommand(), w.serveCommand(), w.tenantCommand(), w.connectCommand(), w.syncCommand(), w.accountsCommand(), w.rolesCommand(), w.rulesCommand(), w.accessKeysCommand(), w.scimTokensCommand(), w.explainCommand(), w.identitySourceCommand(),
 		w.backupCommand(), w.restoreCommand(), w.exportCommand(), w.importCommand(), w.checkCommand(), w.versionCommand())
 	return root
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 
@@ -64,7 +65,7 @@ func (m *centerMetrics) Collect(out chan<- prometheus.Metric) {
 }
 
 // serveMetrics answers Prometheus at a loopback address until ctx is done.
-func serveMetrics(ctx context.Context, address string, c *center.Center) error {
+func serveMetrics(ctx context.Context, address string, log *slog.Logger, own ...prometheus.Collector) error {
 	host, _, err := net.SplitHostPort(address)
 	if ip := net.ParseIP(host); err != nil || (host != "localhost" && (ip == nil || !ip.IsLoopback())) {
 		return usageError{fmt.Errorf("--metrics %q: want a loopback address with a port, such as 127.0.0.1:9090: it asks for no password", address)}
@@ -74,7 +75,8 @@ func serveMetrics(ctx context.Context, address string, c *center.Center) error {
 		return fmt.Errorf("listen for metrics: %w", err)
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(newCenterMetrics(c), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(own...)
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout}
@@ -84,7 +86,7 @@ func serveMetrics(ctx context.Context, address string, c *center.Center) error {
 	}()
 	go func() {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			c.Log.Error("serve metrics", "error", err)
+			log.Error("serve metrics", "error", err)
 		}
 	}()
 	return nil

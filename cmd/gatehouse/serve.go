@@ -73,7 +73,7 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 			}
 			h.log.Info("the center is ready", "portal", c.PortalURL(), "console", c.ConsoleURL(), "endpoint", c.URL)
 			if metrics != "" {
-				if err := serveMetrics(ctx, metrics, c); err != nil {
+				if err := serveMetrics(ctx, metrics, c.Log, newCenterMetrics(c)); err != nil {
 					return err
 				}
 			}

@@ -36,7 +36,7 @@ func (h *Handler) putSchema(ctx context.Context, r request) (int, any, error) {
 	if len(in.Rules) != 1 {
 		return 0, nil, badRequest("The schema must have exactly one synchronization rule.")
 	}
-	s, err := schemaFromWire(in.Rules[0])
+	s, err := MappingsFromWire(in.Rules[0])
 	if err != nil {
 		return 0, nil, err
 	}
@@ -106,7 +106,8 @@ func scopeToWire(filters []mapping.Filter) *graph.ScopeFilter {
 	return out
 }
 
-func schemaFromWire(rule graph.SynchronizationRule) (s mapping.Schema, err error) {
+// MappingsFromWire reads the rule of a schema. What the target requires is not in it.
+func MappingsFromWire(rule graph.SynchronizationRule) (s mapping.Schema, err error) {
 	for _, m := range rule.ObjectMappings {
 		o := mapping.Object{Name: m.Name, Source: m.SourceObjectName, Target: m.TargetObjectName, Enabled: m.Enabled}
 		for _, name := range strings.Split(m.FlowTypes, ",") {

@@ -67,6 +67,7 @@ const (
 	kindClient        = "client"
 	kindAdministrator = "administrator"
 	kindPassword      = "password"
+	kindNote          = "note"
 )
 
 func document[T any](t tx, kind, id string) (T, error) {
@@ -96,6 +97,8 @@ func (t tx) PutAdministrator(v tenant.Administrator) error {
 func (t tx) Password(principal string) (tenant.Password, error) {
 	return document[tenant.Password](t, kindPassword, principal)
 }
+func (t tx) Note(name string) (string, error)    { return document[string](t, kindNote, name) }
+func (t tx) PutNote(name, text string) error     { return t.putDocument(kindNote, name, text) }
 func (t tx) PutPassword(v tenant.Password) error { return t.putDocument(kindPassword, v.Principal, v) }
 
 func (t tx) Session(digest string) (tenant.Session, error) {

@@ -122,14 +122,35 @@ func (r *Runner) RunJob(ctx context.Context, listed tenant.Job) error {
 	if err != nil {
 		return err
 	}
-	engine, err := r.engine(j)
+	engine, err := r.Engine(j)
 	if err != nil {
 		return err
 	}
 	engine.Progress = func(p provisioning.Progress) { r.announce(j.ID, p) }
-	result, failure := engine.Run(ctx)
+	_, err = r.Cycle(ctx, j, engine)
 	if ctx.Err() != nil {
 		return nil // stopped: the next start goes on from what is remembered
+	}
+	var failed *CycleError
+	if errors.As(err, &failed) { // it is in the job's status
+		return nil
+	}
+	return err
+}
+
+// CycleError is why a cycle as a whole could not be done. The job's status has it too.
+type CycleError struct{ Err error }
+
+func (e *CycleError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the engine's error.
+func (e *CycleError) Unwrap() error { return e.Err }
+
+// Cycle runs a cycle of a job by an engine, and records how it went.
+func (r *Runner) Cycle(ctx context.Context, j tenant.Job, engine *provisioning.Engine) (provisioning.Result, error) {
+	result, failure := engine.Run(ctx)
+	if ctx.Err() != nil {
+		return result, context.Cause(ctx)
 	}
 	x := tenant.Execution{ID: result.Cycle, State: "Succeeded", Began: result.Began, Ended: result.Ended, Imported: result.Imported,
 		Exported: result.Exported(), Escrowed: result.Failed, Entitled: result.Imported}
@@ -143,7 +164,13 @@ func (r *Runner) RunJob(ctx context.Context, listed tenant.Job) error {
 	}
 	r.Log.Info("synchronization cycle", "job", j.ID, "state", x.State, "imported", x.Imported, "exported", x.Exported, "failed", x.Escrowed,
 		"took", x.Ended.Sub(x.Began).Round(time.Millisecond), "error", x.ErrorMessage)
-	return r.Tenant.FinishCycle(ctx, j.ID, x, failure, reason)
+	if err := r.Tenant.FinishCycle(ctx, j.ID, x, failure, reason); err != nil {
+		return result, err
+	}
+	if failure != nil {
+		return result, &CycleError{failure}
+	}
+	return result, nil
 }
 
 // judge gives Entra's code for a cycle that failed, and why the job goes into quarantine for it; "" when it does not.
@@ -162,8 +189,8 @@ func judge(failure error) (code, reason string) {
 	return "SystemForCrossDomainIdentityManagementServiceIncompatible", ""
 }
 
-// engine is the engine of a job.
-func (r *Runner) engine(j tenant.Job) (*provisioning.Engine, error) {
+// Engine is the engine of a job, as its settings have it.
+func (r *Runner) Engine(j tenant.Job) (*provisioning.Engine, error) {
 	target, err := r.Target(j)
 	if err != nil {
 		return nil, err
@@ -184,7 +211,7 @@ func (r *Runner) engine(j tenant.Job) (*provisioning.Engine, error) {
 
 // OnDemand provisions one object of a job now; of a group the named members besides. In a dry run it only says what would be done.
 func (r *Runner) OnDemand(ctx context.Context, j tenant.Job, kind tenant.ObjectKind, id string, members []string, dryRun bool) (provisioning.Explanation, error) {
-	e, err := r.engine(j)
+	e, err := r.Engine(j)
 	if err != nil {
 		return provisioning.Explanation{}, err
 	}

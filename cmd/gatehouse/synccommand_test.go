@@ -1,0 +1,303 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/center/scimserver"
+	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/scim"
+)
+
+// scimTarget is an empty center with a SCIM endpoint and a token.
+type scimTarget struct {
+	center          *center.Center
+	endpoint, token string
+	client          *scim.Client
+}
+
+func newSCIMTarget(t *testing.T, profile center.Profile) scimTarget {
+	t.Helper()
+	ctx := context.Background()
+	c := centertest.New(t, "http://127.0.0.1")
+	door := (&scimserver.Handler{Center: c, Log: slog.New(slog.DiscardHandler), RequestID: func(*http.Request) string { return "id" }, Address: func(*http.Request) string { return "" }}).Before(http.NotFoundHandler())
+	server := httptest.NewServer(door)
+	t.Cleanup(server.Close)
+	c.URL = server.URL
+	idp, err := c.CreateIdPConfiguration(ctx, centertest.Actor, center.IdPConfiguration{EntityID: "https://idp", SignInURL: "https://idp/sso", Certificates: [][]byte{{1}}})
+	if err == nil {
+		err = c.EnableIdPConfiguration(ctx, centertest.Actor, idp.ID, center.Confirmation)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	tenant, e1 := c.CreateProvisioningTenant(ctx, centertest.Actor)
+	_, token, e2 := c.CreateBearerToken(ctx, centertest.Actor, profile)
+	if e1 != nil || e2 != nil {
+		t.Fatal(e1, e2)
+	}
+	x := scimTarget{c, c.SCIMEndpoint(tenant), token.Reveal(), nil}
+	x.client = &scim.Client{BaseURL: x.endpoint, Token: x.token}
+	return x
+}
+
+// syncArgs are the settings of gatehouse sync from a demo's tenant to a target.
+func syncArgs(d demoOutput, x scimTarget, more ...string) (map[string]string, []string) {
+	env := map[string]string{"GATEHOUSE_CLIENT_SECRET": d.Tenant.ClientSecret, "GATEHOUSE_SCIM_TOKEN": x.token}
+	return env, append([]string{"sync", "--from", d.Tenant.GraphURL, "--login-url", strings.TrimSuffix(d.Tenant.TokenURL, "/oauth2/v2.0/token"), "--client-id", d.Tenant.ClientID, "--to", x.endpoint}, more...)
+}
+
+func TestSyncBetweenGraphAndSCIM(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t, "--no-connect")
+	e := newEnds(t, d)
+	for name, profile := range map[string]center.Profile{"AWS's profile": center.ProfileAWS, "the standard one": center.ProfileStandard} {
+		x := newSCIMTarget(t, profile)
+		state := t.TempDir()
+		sync := func(want int, more ...string) string {
+			t.Helper()
+			env, args := syncArgs(d, x, append([]string{"--state", state}, more...)...)
+			code, out, errOut := call(t, "", env, args...)
+			if code != want {
+				t.Fatalf("%s: exit code %d, want %d\n%s%s", name, code, want, out, errOut)
+			}
+			return out
+		}
+		if out := sync(exitChanges, "--dry-run"); !strings.Contains(out, "+ create  user   amara.okafor@northwind.example") || !strings.Contains(out, "+ create  group  Data") || !strings.Contains(out, "+ ingrid.larsen@northwind.example") {
+			t.Errorf("%s: a dry run prints\n%s", name, out)
+		}
+		if n, err := x.center.CountUsers(context.Background(), center.UserQuery{}); err != nil || n != 0 {
+			t.Fatalf("%s: the dry run made %d users, %v", name, n, err)
+		}
+		missing := exitDone // the standard profile takes people without a last name
+		if profile == center.ProfileAWS {
+			missing = exitFailed
+		}
+		if out := sync(missing); profile == center.ProfileAWS && !strings.Contains(out, "MissingValues: the target requires name.familyName") {
+			t.Errorf("who lacks a last name: %s", out)
+		}
+		mei, data := e.user("mei.tanaka@northwind.example"), e.group("Data")
+		e.change(http.MethodPatch, "/users/"+mei.ID, map[string]any{"jobTitle": "Wizard"}, nil)
+		e.change(http.MethodPost, "/groups/"+data.ID+"/members/$ref", graph.Reference{ID: "x/" + mei.ID}, nil)
+		if out := sync(exitChanges, "--dry-run"); !strings.Contains(out, `title: "Platform Engineer" → "Wizard"`) || !strings.Contains(out, "+ mei.tanaka@northwind.example") || strings.Contains(out, "+ create") {
+			t.Errorf("%s: the difference is\n%s", name, out)
+		}
+		out := sync(exitDone, "--json") // who failed before is not tried again so soon
+		var last struct{ Summary syncSummary }
+		lines := strings.Split(strings.TrimSpace(out), "\n")
+		if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || last.Summary.Updated != 2 || last.Summary.Full || last.Summary.Read > 6 {
+			t.Errorf("%s: %s, %v", name, out, err)
+		}
+		found, err := x.client.Find(context.Background(), "/Users", "userName", mei.UserPrincipalName)
+		if err != nil || len(found) != 1 || found[0].String("title") != "Wizard" {
+			t.Fatalf("%s: %v, %v", name, found, err)
+		}
+		// Somebody changes things at the target.
+		if err := x.client.Patch(context.Background(), "/Users/"+found[0].String("id"), scim.Operation{Op: "replace", Path: "title", Value: []byte(`"Intruder"`)}); err != nil {
+			t.Fatal(err)
+		}
+		if out := sync(exitChanges, "--dry-run", "--repair"); !strings.Contains(out, `title: "Intruder" → "Wizard"`) {
+			t.Errorf("%s: what was changed there: %s", name, out)
+		}
+		sync(missing, "--repair")
+		if out := sync(missing*exitChanges, "--dry-run", "--repair"); strings.Contains(out, "update") {
+			t.Errorf("%s: after the repair: %s", name, out)
+		}
+		e.change(http.MethodPatch, "/users/"+mei.ID, map[string]any{"jobTitle": "Platform Engineer"}, nil)
+		e.change(http.MethodDelete, "/groups/"+data.ID+"/members/"+mei.ID+"/$ref", nil, nil)
+	}
+}
+
+func TestSyncOfGroupsAndApplications(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t)
+	e := newEnds(t, d)
+	count := func(more ...string) (users, groups int, engineering int) {
+		t.Helper()
+		x := newSCIMTarget(t, center.ProfileStandard)
+		env, args := syncArgs(d, x, more...)
+		if code, out, errOut := call(t, "", env, args...); code != exitDone {
+			t.Fatalf("%v: %d %s %s", more, code, out, errOut)
+		}
+		ctx := context.Background()
+		users, e1 := x.center.CountUsers(ctx, center.UserQuery{})
+		all, e2 := x.center.Groups(ctx, center.GroupQuery{})
+		for _, g := range all {
+			if g.DisplayName == "Engineering" {
+				ms, err := x.center.Memberships(ctx, center.MembershipQuery{GroupID: g.ID})
+				if err != nil {
+					t.Fatal(err)
+				}
+				engineering = len(ms)
+			}
+		}
+		if e1 != nil || e2 != nil {
+			t.Fatal(e1, e2)
+		}
+		return users, len(all), engineering
+	}
+	for _, c := range []struct {
+		args                  []string
+		users, groups, inside int
+	}{
+		{[]string{"--group", "Engineering"}, 7, 1, 7}, {[]string{"--group", "Engineering", "--nested"}, 11, 1, 11}, {[]string{"--group", e.group("Data").ID, "--group", "Finance"}, 7, 2, 0},
+		{[]string{"--application", "AWS IAM Identity Center"}, 24, 6, 7}, {[]string{"--application", d.Tenant.ServicePrincipalID}, 24, 6, 7}, {nil, 24, 6, 7},
+	} {
+		if users, groups, inside := count(c.args...); users != c.users || groups != c.groups || inside != c.inside {
+			t.Errorf("%v: %d users, %d groups, %d in Engineering; want %d, %d, %d", c.args, users, groups, inside, c.users, c.groups, c.inside)
+		}
+	}
+}
+
+func TestSyncTakesNothingOver(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t, "--no-connect")
+	x := newSCIMTarget(t, center.ProfileStandard)
+	if _, err := x.center.CreateUser(context.Background(), centertest.Actor, centertest.Person("mei.tanaka@northwind.example")); err != nil {
+		t.Fatal(err)
+	}
+	env, args := syncArgs(d, x)
+	code, out, errOut := call(t, "", env, args...)
+	if code != exitFailed || !strings.Contains(out, "NotAdopted") || !strings.Contains(out, "--adopt") || !strings.Contains(errOut, "1 objects failed") {
+		t.Errorf("%d %s %s", code, out, errOut)
+	}
+	env, args = syncArgs(d, x, "--adopt")
+	if code, out, _ := call(t, "", env, args...); code != exitDone || !strings.Contains(out, "taken over") {
+		t.Errorf("with --adopt: %d %s", code, out)
+	}
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"an unknown group":       {[]string{"--group", "Nobody"}, `"Nobody"`},
+		"an unknown application": {[]string{"--application", "Nothing"}, "who is assigned"},
+		"both":                   {[]string{"--application", "a", "--group", "b"}, "exclude"},
+		"a dry run for ever":     {[]string{"--dry-run", "--every", "1s"}, "runs once"},
+		"no mappings":            {[]string{"--mappings", filepath.Join(t.TempDir(), "x")}, "--mappings"},
+		"another host":           {[]string{"--to", "nowhere"}, "--to is missing"},
+	} {
+		env, args := syncArgs(d, x, c.args...)
+		if code, _, errOut := call(t, "", env, args...); code != exitFailed || !strings.Contains(errOut, c.want) {
+			t.Errorf("%s: %d %s", name, code, errOut)
+		}
+	}
+	env, args = syncArgs(d, x)
+	env["GATEHOUSE_SCIM_TOKEN"] = "wrong"
+	if code, _, errOut := call(t, "", env, args...); code != exitFailed || !strings.Contains(errOut, "refused the credentials") {
+		t.Errorf("a wrong token: %d %s", code, errOut)
+	}
+}
+
+func TestSyncByMappingsOfOnesOwn(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t)
+	e := newEnds(t, d)
+	var s graph.SynchronizationSchema
+	e.change(http.MethodGet, jobPath(d)+"/schema", nil, &s)
+	attributeOf(t, &s, "User", "title").Source = graph.AttributeSource{Expression: `Join(" at ", [jobTitle], "Northwind")`}
+	s.Rules[0].ObjectMappings[0].Scope = &graph.ScopeFilter{Groups: []graph.FilterGroup{{Name: "data", Clauses: []graph.FilterClause{{SourceOperandName: "department", OperatorName: "EQUALS", TargetOperand: graph.FilterOperand{Values: []string{"Data"}}}}}}}
+	file := filepath.Join(t.TempDir(), "mappings.json")
+	data, err := json.Marshal(s)
+	if err == nil {
+		err = os.WriteFile(file, data, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := newSCIMTarget(t, center.ProfileAWS)
+	env, args := syncArgs(d, x, "--mappings", file)
+	if code, out, errOut := call(t, "", env, args...); code != exitDone {
+		t.Fatalf("%d %s %s", code, out, errOut)
+	}
+	found, err := x.client.List(context.Background(), "/Users", 1, 100)
+	if err != nil || *found.TotalResults != 4 || !strings.HasSuffix(found.Resources[0].String("title"), " at Northwind") {
+		t.Errorf("%+v, %v", found, err)
+	}
+}
+
+func TestSyncRunsOnAndFollowsWithinAMoment(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t, "--no-connect")
+	e := newEnds(t, d)
+	x := newSCIMTarget(t, center.ProfileAWS)
+	metrics := freeAddress(t)
+	env, args := syncArgs(d, x, "--state", t.TempDir(), "--every", "50ms", "--repair-every", "200ms", "--metrics", metrics, "--json")
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan int)
+	var out, errOut buffer
+	go func() {
+		ended <- run(ctx, args, strings.NewReader(""), &out, &errOut, func(k string) (string, bool) { v, ok := env[k]; return v, ok })
+	}()
+	title := func() string {
+		found, err := x.client.Find(context.Background(), "/Users", "userName", "mei.tanaka@northwind.example")
+		if err != nil || len(found) == 0 {
+			return ""
+		}
+		return found[0].String("title")
+	}
+	e.soon("the first cycle", func() bool { return title() == "Platform Engineer" })
+	e.change(http.MethodPatch, "/users/mei.tanaka@northwind.example", map[string]any{"jobTitle": "Wizard"}, nil)
+	e.soon("a change", func() bool { return title() == "Wizard" })
+	found, err := x.client.Find(context.Background(), "/Users", "userName", "mei.tanaka@northwind.example")
+	if err == nil {
+		err = x.client.Patch(context.Background(), "/Users/"+found[0].String("id"), scim.Operation{Op: "replace", Path: "title", Value: []byte(`"Intruder"`)})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.soon("a repair", func() bool { return title() == "Wizard" })
+	res, err := http.Get("http://" + metrics + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close() //nolint:errcheck // read to its end
+	text := new(strings.Builder)
+	if _, err := io.Copy(text, res.Body); err != nil || !strings.Contains(text.String(), `gatehouse_sync_objects_total{action="create",status="success"} 29`) || !strings.Contains(text.String(), "gatehouse_sync_last_success_timestamp_seconds") {
+		t.Errorf("metrics: %v\n%s", err, text)
+	}
+	cancel()
+	select {
+	case code := <-ended:
+		if code != exitDone {
+			t.Errorf("it ends with %d: %s", code, errOut.String())
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("it does not end")
+	}
+}
+
+func TestExplainAPerson(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t)
+	x := scimTarget{endpoint: d.Center.SCIMEndpoint, token: d.Center.SCIMToken}
+	for name, wants := range map[string][]string{
+		"mei.tanaka@northwind.example":    {"1  connect  success", "2  import   success", "jobTitle                     Platform Engineer", "Assigned to application      True", "4  match    success", "1 found", "5  act"},
+		"teller@northwind.example":        {"5  act      failure", "the target requires name.familyName"},
+		"viktor.horvat@northwind.example": {"3  scope    skipped", "Active in source system      False"},
+	} {
+		env, args := syncArgs(d, x, "--application", "AWS IAM Identity Center")
+		args[0] = "explain"
+		code, out, errOut := call(t, "", env, append(args, name)...)
+		for _, want := range wants {
+			if code != exitDone || !strings.Contains(out, want) {
+				t.Errorf("%s: %d, want %q in\n%s%s", name, code, want, out, errOut)
+			}
+		}
+	}
+	env, args := syncArgs(d, x)
+	args[0] = "explain"
+	if code, _, errOut := call(t, "", env, append(args, "nobody@northwind.example")...); code != exitFailed || !strings.Contains(errOut, "is not in the directory") {
+		t.Errorf("nobody: %d %s", code, errOut)
+	}
+}

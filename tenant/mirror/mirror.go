@@ -1,0 +1,354 @@
+// Package mirror keeps a tenant in step with another one behind Microsoft Graph, the real Entra ID or any that speaks its delta queries: users, groups, members and
+// who is assigned to an application. A rehearsal begins with it, and it is how `gatehouse sync` reads its source.
+//
+// Sources: "Delta query overview", user: delta, group: delta. It may import tenant, graph and audit.
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+// Mirror reads another tenant.
+type Mirror struct {
+	Tenant   *tenant.Tenant
+	Graph    *graph.Client
+	Progress func(objects int) // how many have been read in this pull; may be nil
+
+	read int
+}
+
+// Pulled is what a pull has found.
+type Pulled struct {
+	Full    bool // everything was read
+	Objects int  // that were read
+}
+
+// userProperties are those that are asked for: all that attribute mappings know, and the manager.
+const userProperties = "accountEnabled,displayName,givenName,surname,userPrincipalName,mail,mailNickname,jobTitle,department,employeeId,mobilePhone,businessPhones,companyName," +
+	"officeLocation,streetAddress,city,state,postalCode,country,preferredLanguage,usageLocation,userType,onPremisesExtensionAttributes,manager"
+
+const groupProperties = "displayName,description,mailNickname,securityEnabled,members"
+
+var actor = audit.SystemActor
+
+// collection is one of the two delta queries.
+type collection struct {
+	kind  tenant.ObjectKind
+	first string // the path that begins it
+	note  string // the name under which the link to go on by is kept
+}
+
+var collections = []collection{
+	{tenant.KindUser, "/users/delta?$select=" + userProperties, "delta-link/users"},
+	{tenant.KindGroup, "/groups/delta?$select=" + groupProperties, "delta-link/groups"},
+}
+
+// Pull brings what has changed since the last pull, or everything. It may be repeated after any failure.
+func (m *Mirror) Pull(ctx context.Context) (Pulled, error) {
+	m.read = 0
+	var out Pulled
+	for _, c := range collections {
+		full, err := m.pull(ctx, c)
+		if err != nil {
+			return out, fmt.Errorf("read the changes of %ss: %w", strings.ToLower(string(c.kind)), err)
+		}
+		out.Full = out.Full || full
+	}
+	out.Objects = m.read
+	return out, nil
+}
+
+func (m *Mirror) pull(ctx context.Context, c collection) (full bool, err error) {
+	link, err := m.Tenant.Note(ctx, c.note)
+	if err != nil {
+		return false, err
+	}
+	if link != "" {
+		err := m.follow(ctx, c, link, nil)
+		var refused *graph.Error
+		if !errors.As(err, &refused) || (refused.Status != http.StatusGone && refused.Code != "syncStateNotFound" && refused.Code != "resyncRequired") {
+			return false, err
+		}
+	}
+	seen := &census{objects: map[string]bool{}, members: map[string]map[string]bool{}}
+	if err := m.follow(ctx, c, c.first, seen); err != nil {
+		return true, err
+	}
+	return true, m.forgetUnseen(ctx, c.kind, seen)
+}
+
+// census is who was met while everything was read: whoever else is here has gone there.
+type census struct {
+	objects map[string]bool
+	members map[string]map[string]bool
+}
+
+// maxPages bounds a delta query: a million objects in the smallest pages that are met.
+const maxPages = 20_000
+
+// follow reads pages until the link for the next time, which is kept with the last page.
+func (m *Mirror) follow(ctx context.Context, c collection, path string, seen *census) error {
+	for range maxPages {
+		var page graph.DeltaPage[map[string]any]
+		if err := m.Graph.Do(ctx, http.MethodGet, path, nil, &page); err != nil {
+			return err
+		}
+		replica, err := m.translate(ctx, c.kind, page.Value, seen)
+		if err != nil {
+			return err
+		}
+		m.read += len(page.Value)
+		if m.Progress != nil {
+			m.Progress(m.read)
+		}
+		next := page.NextLink
+		if next == "" {
+			next = page.DeltaLink
+		}
+		if !strings.HasPrefix(next, m.Graph.BaseURL+"/") {
+			return fmt.Errorf("the next page is not at %s, and the token is not sent elsewhere", m.Graph.BaseURL)
+		}
+		note := tenant.Note{}
+		if page.NextLink == "" {
+			note = tenant.Note{Name: c.note, Text: next}
+		}
+		if len(page.Value) > 0 || note.Name != "" {
+			if err := m.keep(ctx, replica, note); err != nil {
+				return err
+			}
+		}
+		if page.NextLink == "" {
+			return nil
+		}
+		path = next
+	}
+	return errors.New("the delta query does not end")
+}
+
+// keepSize is how many changes share a transaction.
+const keepSize = 1000
+
+// keep writes a page, which may have a great many members, and its note last.
+func (m *Mirror) keep(ctx context.Context, page tenant.Replica, note tenant.Note) error {
+	members := page.Members
+	page.Members = nil
+	for batch := range slices.Chunk(members, keepSize) {
+		page.Members = batch
+		if err := m.Tenant.Replicate(ctx, actor, page, tenant.Note{}); err != nil {
+			return err
+		}
+		page = tenant.Replica{}
+	}
+	if len(members) > 0 && note.Name == "" {
+		return nil
+	}
+	return m.Tenant.Replicate(ctx, actor, page, note)
+}
+
+// translate makes of a page what the directory keeps. An object has the properties that have changed, at least: the others stay.
+func (m *Mirror) translate(ctx context.Context, kind tenant.ObjectKind, objects []map[string]any, seen *census) (r tenant.Replica, err error) {
+	for _, x := range objects {
+		id, _ := x["id"].(string)
+		if id == "" {
+			return r, errors.New("an object without an id")
+		}
+		reason := ""
+		if removed, ok := x["@removed"].(map[string]any); ok {
+			reason, _ = removed["reason"].(string)
+			if reason != "changed" {
+				reason = "deleted"
+			}
+		}
+		if seen != nil && reason == "" {
+			seen.objects[id] = true
+		}
+		switch {
+		case kind == tenant.KindUser && reason != "deleted":
+			u, err := m.user(ctx, id, x, reason == "changed", seen != nil)
+			if err != nil {
+				return r, err
+			}
+			if u.ID != "" {
+				r.Users = append(r.Users, u)
+			}
+		case reason != "":
+			r.Gone = append(r.Gone, tenant.Mark{Kind: kind, ID: id})
+		default:
+			g, err := m.group(ctx, id, x, seen != nil)
+			if err != nil {
+				return r, err
+			}
+			r.Groups = append(r.Groups, g)
+			r.Members = append(r.Members, members(id, x, seen)...)
+		}
+	}
+	return r, nil
+}
+
+// user merges what has come into the user as it is here; where everything is read anew, what has not come is not there. Who was deleted but can be restored is
+// kept, disabled: that is how provisioning treats them.
+func (m *Mirror) user(ctx context.Context, id string, x map[string]any, deleted, anew bool) (tenant.User, error) {
+	u, err := m.Tenant.User(ctx, id)
+	switch {
+	case tenant.KindOf(err) == tenant.NotFound && deleted:
+		return tenant.User{}, nil
+	case tenant.KindOf(err) == tenant.NotFound:
+		u = tenant.User{ID: id, CreatedAt: m.Tenant.Now().UTC()}
+	case err != nil:
+		return u, err
+	case anew && !deleted:
+		u = tenant.User{ID: id, CreatedAt: u.CreatedAt}
+	}
+	if deleted {
+		u.Enabled = false
+		return u, nil
+	}
+	for name, field := range u.Texts() {
+		if v, come := x[name]; come {
+			*field, _ = v.(string)
+		}
+	}
+	if v, come := x["accountEnabled"].(bool); come {
+		u.Enabled = v
+	}
+	if list, come := x["businessPhones"].([]any); come {
+		u.BusinessPhone = ""
+		if len(list) > 0 {
+			u.BusinessPhone, _ = list[0].(string)
+		}
+	}
+	if extensions, come := x["onPremisesExtensionAttributes"].(map[string]any); come {
+		for i := range u.Extensions {
+			u.Extensions[i], _ = extensions[fmt.Sprint("extensionAttribute", i+1)].(string)
+		}
+	}
+	if list, come := x["manager@delta"].([]any); come {
+		for _, v := range list {
+			boss, _ := v.(map[string]any)
+			if _, left := boss["@removed"]; left {
+				if u.ManagerID == boss["id"] {
+					u.ManagerID = ""
+				}
+				continue
+			}
+			u.ManagerID, _ = boss["id"].(string)
+		}
+		if len(list) == 0 {
+			u.ManagerID = ""
+		}
+	}
+	if u.UserPrincipalName == "" {
+		return u, fmt.Errorf("user %s has no userPrincipalName", id)
+	}
+	return u, nil
+}
+
+func (m *Mirror) group(ctx context.Context, id string, x map[string]any, anew bool) (tenant.Group, error) {
+	g, err := m.Tenant.Group(ctx, id)
+	switch {
+	case tenant.KindOf(err) == tenant.NotFound:
+		g, err = tenant.Group{ID: id, CreatedAt: m.Tenant.Now().UTC()}, nil
+	case anew:
+		g = tenant.Group{ID: id, CreatedAt: g.CreatedAt}
+	}
+	for name, field := range map[string]*string{"displayName": &g.DisplayName, "description": &g.Description, "mailNickname": &g.MailNickname} {
+		if v, come := x[name]; come {
+			*field, _ = v.(string)
+		}
+	}
+	if v, come := x["securityEnabled"].(bool); come {
+		g.SecurityEnabled = v
+	}
+	return g, err
+}
+
+// members are the users and groups that came to a group or left it; devices and the like are no concern of provisioning.
+func members(groupID string, x map[string]any, seen *census) (changes []tenant.Change) {
+	list, _ := x["members@delta"].([]any)
+	for _, v := range list {
+		member, _ := v.(map[string]any)
+		id, _ := member["id"].(string)
+		kind := map[any]tenant.ObjectKind{graph.DirectoryUserType: tenant.KindUser, graph.DirectoryGroupType: tenant.KindGroup}[member["@odata.type"]]
+		if id == "" || kind == "" {
+			continue
+		}
+		_, removed := member["@removed"]
+		changes = append(changes, tenant.Change{Mark: tenant.Mark{Kind: tenant.KindGroup, ID: groupID}, Member: tenant.Mark{Kind: kind, ID: id}, Removed: removed})
+		if seen != nil && !removed {
+			if seen.members[groupID] == nil {
+				seen.members[groupID] = map[string]bool{}
+			}
+			seen.members[groupID][id] = true
+		}
+	}
+	return changes
+}
+
+// forgetUnseen removes what was not met when everything was read.
+func (m *Mirror) forgetUnseen(ctx context.Context, kind tenant.ObjectKind, seen *census) error {
+	var r tenant.Replica
+	if kind == tenant.KindUser {
+		users, err := m.Tenant.Users(ctx, tenant.Query{})
+		if err != nil {
+			return err
+		}
+		for _, u := range users {
+			if !seen.objects[u.ID] {
+				r.Gone = append(r.Gone, tenant.Mark{Kind: kind, ID: u.ID})
+			}
+		}
+		return m.removeAll(ctx, r)
+	}
+	groups, err := m.Tenant.Groups(ctx, tenant.Query{})
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		if !seen.objects[g.ID] {
+			r.Gone = append(r.Gone, tenant.Mark{Kind: kind, ID: g.ID})
+			continue
+		}
+		there, err := m.Tenant.Members(ctx, g.ID)
+		if err != nil {
+			return err
+		}
+		for _, x := range there {
+			if !seen.members[g.ID][x.MemberID] {
+				r.Members = append(r.Members, tenant.Change{Mark: tenant.Mark{Kind: kind, ID: g.ID}, Member: tenant.Mark{Kind: x.Kind, ID: x.MemberID}, Removed: true})
+			}
+		}
+	}
+	return m.removeAll(ctx, r)
+}
+
+func (m *Mirror) removeAll(ctx context.Context, r tenant.Replica) error {
+	if len(r.Gone)+len(r.Members) == 0 {
+		return nil
+	}
+	return m.keep(ctx, r, tenant.Note{})
+}
+
+// Assigned lists who is assigned to an application there, and makes the same the assignments of an application here.
+func (m *Mirror) Assigned(ctx context.Context, servicePrincipalThere, servicePrincipalHere string) error {
+	list, err := graph.All[graph.AppRoleAssignment](ctx, m.Graph, "/servicePrincipals/"+url.PathEscape(servicePrincipalThere)+"/appRoleAssignedTo?$top=999")
+	if err != nil {
+		return fmt.Errorf("read who is assigned: %w", err)
+	}
+	ids := make([]string, 0, len(list))
+	for _, a := range list {
+		if a.PrincipalType != "ServicePrincipal" {
+			ids = append(ids, a.PrincipalID)
+		}
+	}
+	return m.Tenant.SetAssigned(ctx, actor, servicePrincipalHere, ids)
+}

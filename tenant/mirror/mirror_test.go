@@ -1,0 +1,207 @@
+package mirror_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"sort"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/tenant/mirror"
+	"github.com/gatehouse-id/gatehouse/tenant/store"
+	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
+)
+
+// pages answers delta queries with what a test says. The command's tests go against the real door of a tenant; here is what that one does not say, and what none should.
+type pages struct {
+	t      *testing.T
+	mirror *mirror.Mirror
+	answer map[string]string // by path and query; HOST stands for the server
+	asked  []string
+}
+
+func newPages(t *testing.T) *pages {
+	t.Helper()
+	p := &pages{t: t}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		key := r.URL.Path + "?" + r.URL.RawQuery
+		if strings.Contains(key, "$select") {
+			key = r.URL.Path
+		}
+		p.asked = append(p.asked, key)
+		body, ok := p.answer[key]
+		if status, text, found := strings.Cut(body, " "); found && len(status) == 3 {
+			code := 0
+			_, _ = fmt.Sscan(status, &code)
+			w.WriteHeader(code)
+			body = text
+		}
+		if !ok {
+			body = `{"value":[],"@odata.deltaLink":"HOST` + r.URL.Path + `?idle"}`
+		}
+		_, _ = w.Write([]byte(strings.ReplaceAll(body, "HOST", "http://"+r.Host)))
+	}))
+	t.Cleanup(server.Close)
+	db, err := store.Open(context.Background(), filepath.Join(t.TempDir(), "tenant.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	p.mirror = &mirror.Mirror{Tenant: tenanttest.On(t, db), Graph: &graph.Client{BaseURL: server.URL, HTTP: server.Client()}}
+	return p
+}
+
+// pull answers with pages, and returns what is there afterwards: names with a star for those who may sign in, managers, and groups with their members.
+func (p *pages) pull(answer map[string]string) (state string, err error) {
+	p.t.Helper()
+	ctx := context.Background()
+	p.answer, p.asked = answer, nil
+	_, err = p.mirror.Pull(ctx)
+	tn := p.mirror.Tenant
+	users, e1 := tn.Users(ctx, tenant.Query{})
+	groups, e2 := tn.Groups(ctx, tenant.Query{})
+	if e1 != nil || e2 != nil {
+		p.t.Fatal(e1, e2)
+	}
+	var lines []string
+	for _, u := range users {
+		line := u.ID + "=" + u.UserPrincipalName
+		if u.Enabled {
+			line += "*"
+		}
+		if u.JobTitle+u.ManagerID+u.Extensions[0]+u.BusinessPhone != "" {
+			line += fmt.Sprintf("(%s,%s,%s,%s)", u.JobTitle, u.ManagerID, u.Extensions[0], u.BusinessPhone)
+		}
+		lines = append(lines, line)
+	}
+	for _, g := range groups {
+		members, err := tn.Members(ctx, g.ID)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		line := g.ID + "=" + g.DisplayName + ":"
+		for _, m := range members {
+			line += m.MemberID
+		}
+		lines = append(lines, line)
+	}
+	sort.Strings(lines)
+	return strings.Join(lines, " "), err
+}
+
+func (p *pages) want(answer map[string]string, want string) {
+	p.t.Helper()
+	if got, err := p.pull(answer); err != nil || got != want {
+		p.t.Errorf("have %s, %v\nwant %s", got, err, want)
+	}
+}
+
+const first, firstGroups = "/users/delta", "/groups/delta"
+
+var beginning = map[string]string{
+	first:             `{"value":[{"id":"a","userPrincipalName":"ada@x","displayName":"Ada","accountEnabled":true,"jobTitle":"Dr","manager@delta":[{"id":"b"}],"onPremisesExtensionAttributes":{"extensionAttribute1":"e"},"businessPhones":["1"]}],"@odata.nextLink":"HOST/users/delta?p2"}`,
+	"/users/delta?p2": `{"value":[{"id":"b","userPrincipalName":"bob@x","displayName":"Bob","accountEnabled":true},{"id":"c","userPrincipalName":"cy@x","displayName":"Cy","accountEnabled":false}],"@odata.deltaLink":"HOST/users/delta?d1"}`,
+	firstGroups: `{"value":[{"id":"g","displayName":"G","securityEnabled":true,"members@delta":[{"@odata.type":"#microsoft.graph.user","id":"a"},{"@odata.type":"#microsoft.graph.device","id":"d"}]},
+		{"id":"g","displayName":"G","securityEnabled":true,"members@delta":[{"@odata.type":"#microsoft.graph.group","id":"h"}]},{"id":"h","displayName":"H","securityEnabled":true}],"@odata.deltaLink":"HOST/groups/delta?d1"}`,
+}
+
+const began = "a=ada@x*(Dr,b,e,1) b=bob@x* c=cy@x g=G:ah h=H:"
+
+func TestDeltasAreMerged(t *testing.T) {
+	t.Parallel()
+	p := newPages(t)
+	p.want(beginning, began)
+	ctx := context.Background()
+	last, err := p.mirror.Tenant.LastChange(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The same once more, in another order and twice, is no change.
+	p.want(map[string]string{"/users/delta?d1": strings.Replace(beginning[first], "nextLink", "deltaLink", 1), "/groups/delta?d1": beginning[firstGroups]}, began)
+	if now, err := p.mirror.Tenant.LastChange(ctx); err != nil || now != last {
+		t.Errorf("a page that comes twice is %d changes, %v", now-last, err)
+	}
+	p.want(map[string]string{
+		// Two names change hands, in the order in which that is hardest; only what has changed comes; who can be restored stays, disabled.
+		"/users/delta?p2":  `{"value":[{"id":"b","userPrincipalName":"ada@x"},{"id":"a","userPrincipalName":"bob@x","jobTitle":null,"businessPhones":[],"manager@delta":[{"id":"b","@removed":{"reason":"changed"}}]},{"id":"c","@removed":{"reason":"changed"}}],"@odata.deltaLink":"HOST/users/delta?d2"}`,
+		"/groups/delta?d1": `{"value":[{"id":"g","members@delta":[{"@odata.type":"#microsoft.graph.user","id":"a","@removed":{"reason":"deleted"}},{"@odata.type":"#microsoft.graph.user","id":"b"}]},{"id":"h","@removed":{"reason":"changed"}}],"@odata.deltaLink":"HOST/groups/delta?d2"}`,
+	}, "a=bob@x*(,,e,) b=ada@x* c=cy@x g=G:b")
+	p.want(map[string]string{"/users/delta?d2": `{"value":[{"id":"c","@removed":{"reason":"deleted"}},{"id":"b","@removed":{"reason":"deleted"}},{"id":"z","@removed":{"reason":"changed"}}],"@odata.deltaLink":"HOST/users/delta?d3"}`}, "a=bob@x*(,,e,) g=G:")
+}
+
+func TestALostDeltaIsReadFromTheBeginning(t *testing.T) {
+	t.Parallel()
+	p := newPages(t)
+	p.want(beginning, began)
+	gone := `410 {"error":{"code":"syncStateNotFound","message":"full synchronization is required"}}`
+	p.want(map[string]string{
+		"/users/delta?d1": gone, "/groups/delta?d1": gone,
+		first:       `{"value":[{"id":"a","userPrincipalName":"ada@x","accountEnabled":true}],"@odata.deltaLink":"HOST/users/delta?d2"}`,
+		firstGroups: `{"value":[{"id":"g","displayName":"G","members@delta":[{"@odata.type":"#microsoft.graph.user","id":"a"}]}],"@odata.deltaLink":"HOST/groups/delta?d2"}`,
+	}, "a=ada@x* g=G:a") // who and what does not come again has gone
+}
+
+func TestWhatIsNotADirectory(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ body, want string }{
+		"another host":      {`{"value":[],"@odata.nextLink":"https://evil.example/users/delta?x"}`, "not sent elsewhere"},
+		"no link":           {`{"value":[]}`, "not sent elsewhere"},
+		"no id":             {`{"value":[{"displayName":"x"}],"@odata.deltaLink":"HOST/users/delta?d"}`, "without an id"},
+		"no name":           {`{"value":[{"id":"x"}],"@odata.deltaLink":"HOST/users/delta?d"}`, "no userPrincipalName"},
+		"garbage":           {`<html>`, "not the JSON"},
+		"half a body":       {`{"value":[{"id":`, "not the JSON"},
+		"a refusal":         {`403 {"error":{"code":"Authorization_RequestDenied","message":"Insufficient privileges"}}`, "Insufficient privileges"},
+		"a list of texts":   {`{"value":["x"],"@odata.deltaLink":"HOST/users/delta?d"}`, "not the JSON"},
+		"pages in a circle": {`{"value":[],"@odata.nextLink":"HOST/users/delta?p2"}`, "does not end"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPages(t)
+			answer := map[string]string{first: c.body}
+			if name == "pages in a circle" {
+				answer["/users/delta?p2"] = c.body
+			}
+			if state, err := p.pull(answer); err == nil || !strings.Contains(err.Error(), c.want) || state != "" {
+				t.Errorf("%v, %q; want %q", err, state, c.want)
+			}
+		})
+	}
+}
+
+func TestAssignmentsAreReplicated(t *testing.T) {
+	t.Parallel()
+	p := newPages(t)
+	p.want(beginning, began)
+	ctx := context.Background()
+	tn := p.mirror.Tenant
+	app, err := tn.Instantiate(ctx, tenanttest.Actor, tenant.Gallery[0], "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ there, want string }{{`[{"principalId":"a","principalType":"User"},{"principalId":"g","principalType":"Group"},{"principalId":"a","principalType":"User"},{"principalId":"s","principalType":"ServicePrincipal"},{"principalId":"unknown"}]`, "a g"},
+		{`[{"principalId":"h"}]`, "h"}, {`[]`, ""}} {
+		p.answer = map[string]string{"/servicePrincipals/sp/appRoleAssignedTo?$top=999": `{"value":` + c.there + `}`}
+		if err := p.mirror.Assigned(ctx, "sp", app.ServicePrincipalID); err != nil {
+			t.Fatal(err)
+		}
+		list, err := tn.Assignments(ctx, tenant.AssignmentQuery{ServicePrincipalID: app.ServicePrincipalID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ids []string
+		for _, a := range list {
+			ids = append(ids, a.PrincipalID)
+		}
+		sort.Strings(ids)
+		if diff := cmp.Diff(c.want, strings.Join(ids, " ")); diff != "" {
+			t.Error(diff)
+		}
+	}
+}

@@ -1,0 +1,172 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+)
+
+// Replica is a page of another tenant's directory, as a delta query gives it.
+type Replica struct {
+	Users   []User
+	Groups  []Group
+	Gone    []Mark
+	Members []Change // that came to a group, or left it
+}
+
+// Note is a text that is kept under a name, such as the link to go on by.
+type Note struct{ Name, Text string }
+
+// Replicate puts a page of another tenant into this directory, with a note, in one transaction. Objects keep their ids and are not checked: the other tenant's
+// rules have been. What is there already as it comes leaves no trace in the journal, so that a page may come twice.
+func (t *Tenant) Replicate(ctx context.Context, by audit.Actor, page Replica, note Note) error {
+	return t.change(ctx, by, "Replicate directory", func(tx Tx, touched *Touched) (string, error) {
+		for _, m := range page.Gone {
+			if err := removeReplicated(tx, touched, m); err != nil {
+				return m.ID, err
+			}
+		}
+		for _, u := range page.Users {
+			if err := replicateUser(tx, touched, u); err != nil {
+				return u.ID, err
+			}
+		}
+		for _, g := range page.Groups {
+			old, err := tx.Group(g.ID)
+			if err != nil && !errors.Is(err, ErrNoRow) {
+				return g.ID, err
+			}
+			if err == nil && old.DisplayName == g.DisplayName && old.Description == g.Description && old.MailNickname == g.MailNickname && old.SecurityEnabled == g.SecurityEnabled {
+				continue
+			}
+			g.Owners = old.Owners
+			touched.add(KindGroup, g.ID)
+			if err := tx.PutGroup(g); err != nil {
+				return g.ID, err
+			}
+		}
+		for _, c := range page.Members {
+			if err := replicateMember(tx, touched, c); err != nil {
+				return c.ID, err
+			}
+		}
+		if note.Name == "" {
+			return "", nil
+		}
+		return "", tx.PutNote(note.Name, note.Text)
+	})
+}
+
+func replicateUser(tx Tx, touched *Touched, u User) error {
+	old, err := tx.User(u.ID)
+	if err == nil && old == u {
+		return nil
+	}
+	if err != nil && !errors.Is(err, ErrNoRow) {
+		return err
+	}
+	holder, err := tx.UserByPrincipalName(u.UserPrincipalName)
+	switch {
+	case err == nil && holder.ID != u.ID: // it has another name by now, which comes later in the same delta
+		holder.UserPrincipalName = holder.ID + "@renamed.invalid"
+		touched.add(KindUser, holder.ID)
+		if err := tx.PutUser(holder); err != nil {
+			return err
+		}
+	case err != nil && !errors.Is(err, ErrNoRow):
+		return err
+	}
+	touched.add(KindUser, u.ID)
+	return tx.PutUser(u)
+}
+
+func removeReplicated(tx Tx, touched *Touched, m Mark) error {
+	if m.Kind == KindGroup {
+		if _, err := tx.Group(m.ID); err != nil {
+			return orNil(err)
+		}
+		touched.add(KindGroup, m.ID)
+		return errors.Join(touchMembers(tx, touched, m.ID), removeObject(tx, touched, m.ID), tx.DeleteGroup(m.ID))
+	}
+	if _, err := tx.User(m.ID); err != nil {
+		return orNil(err)
+	}
+	touched.add(KindUser, m.ID)
+	return errors.Join(removeObject(tx, touched, m.ID), tx.DeleteUser(m.ID))
+}
+
+// orNil forgives that something is not there.
+func orNil(err error) error {
+	if errors.Is(err, ErrNoRow) {
+		return nil
+	}
+	return err
+}
+
+func replicateMember(tx Tx, touched *Touched, c Change) error {
+	_, err := tx.Member(c.ID, c.Member.ID)
+	there := err == nil
+	if err != nil && !errors.Is(err, ErrNoRow) {
+		return err
+	}
+	if there != c.Removed { // as it should be
+		return nil
+	}
+	touched.add(c.Member.Kind, c.Member.ID)
+	touched.member(c.ID, c.Member, c.Removed)
+	if c.Removed {
+		return tx.DeleteMember(c.ID, c.Member.ID)
+	}
+	return tx.PutMember(Member{c.ID, c.Member.ID, c.Member.Kind})
+}
+
+// SetAssigned makes the assignments of an application those of the named users and groups, and no others. Who is not in the directory is left out.
+func (t *Tenant) SetAssigned(ctx context.Context, by audit.Actor, servicePrincipalID string, principals []string) error {
+	return t.change(ctx, by, "Replicate assignments", func(tx Tx, touched *Touched) (string, error) {
+		list, err := tx.Assignments(AssignmentQuery{ServicePrincipalID: servicePrincipalID})
+		if err != nil {
+			return servicePrincipalID, err
+		}
+		wanted, assigned := map[string]bool{}, map[string]bool{}
+		for _, id := range principals {
+			wanted[id] = true
+		}
+		for _, a := range list {
+			if assigned[a.PrincipalID] = wanted[a.PrincipalID]; !wanted[a.PrincipalID] {
+				if err := errors.Join(touchPrincipal(tx, touched, a), tx.DeleteAssignment(a.ID)); err != nil {
+					return servicePrincipalID, err
+				}
+			}
+		}
+		for _, id := range principals {
+			kind, err := kindOf(tx, id)
+			if assigned[id] || CodeOf(err) == UserNotFound {
+				continue
+			}
+			if err != nil {
+				return servicePrincipalID, err
+			}
+			assigned[id] = true
+			a := Assignment{ID: t.NewID(), ServicePrincipalID: servicePrincipalID, PrincipalID: id, PrincipalKind: kind, RoleID: GalleryRoles[0].ID, CreatedAt: t.now()}
+			if err := errors.Join(touchPrincipal(tx, touched, a), tx.PutAssignment(a)); err != nil {
+				return servicePrincipalID, err
+			}
+		}
+		return servicePrincipalID, nil
+	})
+}
+
+// Note returns what is kept under a name, or "".
+func (t *Tenant) Note(ctx context.Context, name string) (text string, err error) {
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		text, err = r.Note(name)
+		return orNil(err)
+	})
+	return text, err
+}
+
+// SetNote keeps a text under a name.
+func (t *Tenant) SetNote(ctx context.Context, note Note) error {
+	return t.Store.Update(ctx, func(tx Tx) error { return tx.PutNote(note.Name, note.Text) })
+}
