@@ -38,7 +38,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"center/organizations", "center"},
 	{"center/iam", "center center/broker saml"},
 	{"tenant/graphserver", "audit authn graph provisioning provisioning/mapping saml tenant web"},
-	{"tenant/oauth", "audit tenant web"},
+	{"tenant/oauth", "audit authn tenant web"},
 	{"tenant/samlidp", "audit saml tenant web"},
 	{"tenant/login", "audit tenant web"},
 	{"tenant/admincenter", "audit authn provisioning provisioning/mapping saml tenant web"},

@@ -15,14 +15,6 @@ type Administrator struct {
 	CreatedAt time.Time
 }
 
-// Client is a program that may call Microsoft Graph: an app registration with a secret.
-type Client struct {
-	ID           string
-	DisplayName  string
-	SecretDigest string
-	CreatedAt    time.Time
-}
-
 // Password is the password of a user (by user id) or an administrator (by principal name), with the memory of wrong attempts.
 type Password struct {
 	Principal string
@@ -174,24 +166,4 @@ func (t *Tenant) SignOut(ctx context.Context, by audit.Actor, secret string) err
 	return t.change(ctx, by, "Sign out", func(tx Tx, _ *Touched) (string, error) {
 		return by.Name, tx.DeleteSession(authn.Digest(secret))
 	})
-}
-
-// CreateClient registers a program. The secret is returned here and never again.
-func (t *Tenant) CreateClient(ctx context.Context, by audit.Actor, displayName string) (Client, authn.Secret, error) {
-	secret := authn.NewSecret(30)
-	c := Client{ID: t.NewID(), DisplayName: displayName, SecretDigest: authn.Digest(secret), CreatedAt: t.now()}
-	err := t.change(ctx, by, "Add application", func(tx Tx, _ *Touched) (string, error) { return c.ID, tx.PutClient(c) })
-	return c, authn.Secret(secret), err
-}
-
-// AuthenticateClient checks a client's secret, or fails with ClientInvalid.
-func (t *Tenant) AuthenticateClient(ctx context.Context, id, secret string) (c Client, err error) {
-	err = t.Store.View(ctx, func(r Reader) (err error) {
-		c, err = r.Client(id)
-		if err == nil && !authn.Equal(c.SecretDigest, authn.Digest(secret)) {
-			return &Error{Code: ClientInvalid, Subject: id}
-		}
-		return orRefuse(err, ClientInvalid, id)
-	})
-	return c, err
 }

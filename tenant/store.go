@@ -49,6 +49,9 @@ type Reader interface {
 	Journal(kind ObjectKind, after int64, limit int) ([]Change, error) // in the order of their numbers
 
 	Client(id string) (Client, error)
+	Clients() ([]Client, error)
+	Grant(digest string) (Grant, error)
+	GrantByUserCode(code string) (Grant, error)
 	Administrator(name string) (Administrator, error)
 	Password(principal string) (Password, error)
 	Session(digest string) (Session, error)
@@ -85,6 +88,10 @@ type Tx interface {
 	DeleteLog(before time.Time) error
 
 	PutClient(Client) error
+	DeleteClient(id string) error
+	PutGrant(Grant) error
+	DeleteGrant(digest string) error
+	DeleteGrants(expired time.Time) error
 	PutAdministrator(Administrator) error
 	PutPassword(Password) error
 	PutSession(Session) error

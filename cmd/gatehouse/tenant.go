@@ -116,7 +116,7 @@ func (w *world) firstStartOfTenant(ctx context.Context, t *tenant.Tenant, admin 
 // mountTenant is the only list of what the tenant serves.
 func mountTenant(mux *http.ServeMux, t *tenant.Tenant, jobs *syncjobs.Runner) http.Handler {
 	people := &login.Handler{Tenant: t, Log: t.Log}
-	tokens := &oauth.Handler{Tenant: t, Log: t.Log}
+	tokens := &oauth.Handler{Tenant: t, Log: t.Log, RequireAccount: people.RequireAccount}
 	idp := &samlidp.Handler{Tenant: t, Log: t.Log, RequireUser: people.RequireUser}
 	for _, d := range []door{
 		people, tokens, idp,

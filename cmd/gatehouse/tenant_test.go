@@ -126,7 +126,7 @@ func TestTheTenantsTokens(t *testing.T) {
 		number           float64
 	}{
 		"a wrong secret": {"client_secret", "wrong", "invalid_client", 7000215},
-		"another client": {"client_id", "00000000-0000-0000-0000-000000000000", "invalid_client", 7000215},
+		"another client": {"client_id", "00000000-0000-0000-0000-000000000000", "unauthorized_client", 700016},
 		"another grant":  {"grant_type", "password", "unsupported_grant_type", 70003},
 		"another scope":  {"scope", "https://vault.azure.net/.default", "invalid_scope", 1002012},
 	} {

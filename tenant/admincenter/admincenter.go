@@ -32,7 +32,7 @@ type Handler struct {
 
 var navigation = []web.NavItem{
 	{Label: "Overview", URL: "/admin/"}, {Label: "Users", URL: "/admin/users"}, {Label: "Groups", URL: "/admin/groups"},
-	{Label: "Enterprise apps", URL: "/admin/apps"}, {Label: "Audit logs", URL: "/admin/audit"},
+	{Label: "Enterprise apps", URL: "/admin/apps"}, {Label: "App registrations", URL: "/admin/clients"}, {Label: "Audit logs", URL: "/admin/audit"},
 }
 
 // page is one request of a signed-in administrator.
@@ -121,6 +121,9 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"GET /admin/apps/{id}/provisioning":                provisioning,
 		"POST /admin/apps/{id}/provisioning":               saveProvisioning,
 		"POST /admin/apps/{id}/provisioning/{do}":          controlProvisioning,
+		"GET /admin/clients":                               clients,
+		"POST /admin/clients":                              createClient,
+		"POST /admin/clients/{id}/delete":                  deleteClient,
 		"GET /admin/audit":                                 auditLog,
 	} {
 		mux.Handle(pattern, desk.Handle(func(v web.Visit) error {

@@ -4,6 +4,7 @@ package graphserver
 func (h *Handler) directoryCalls() map[string]call {
 	return map[string]call{
 		"POST /$batch":                              h.batch,
+		"GET /me":                                   h.me,
 		"GET /organization":                         h.organization,
 		"GET /users":                                h.listUsers,
 		"POST /users":                               h.createUser,

@@ -26,8 +26,8 @@ import (
 type Handler struct {
 	Tenant *tenant.Tenant
 	Log    *slog.Logger
-	// Authenticate returns the client behind an access token. The OAuth door provides it.
-	Authenticate func(ctx context.Context, token string) (clientID string, err error)
+	// Authenticate returns who is behind an access token, and what they may. The OAuth door provides it.
+	Authenticate func(ctx context.Context, token string) (tenant.Caller, error)
 	// Test is Test Connection; Progress says how far a running cycle is. The job runner provides both.
 	Test     func(ctx context.Context, baseAddress, secretToken string) error
 	Progress func(jobID string) (done, total int, ok bool)
@@ -45,7 +45,8 @@ const (
 // request is one authenticated request.
 type request struct {
 	*http.Request
-	by audit.Actor
+	by     audit.Actor
+	caller tenant.Caller
 }
 
 // call returns a status and a body, or an error. A nil body is no body.
@@ -87,15 +88,19 @@ func (h *Handler) handle(fn call) http.HandlerFunc {
 		w.Header().Set("Client-Request-Id", clientRequestID(r, id))
 		by := audit.Actor{Kind: audit.Application, Address: web.Address(r), RequestID: id}
 		token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		client, err := h.Authenticate(r.Context(), token)
+		caller, err := h.Authenticate(r.Context(), token)
 		if err != nil {
 			by.Kind = audit.Anonymous
 			h.fail(w, r, h.Tenant.Refuse(r.Context(), by, r.Method+" "+r.URL.Path, "", err))
 			return
 		}
-		by.Name = client
+		by.Name = caller.Name()
+		if any, writes := needs(r.Method, strings.TrimPrefix(r.URL.Path, root)); !caller.May(any, writes) {
+			h.fail(w, r, h.Tenant.Refuse(r.Context(), by, r.Method+" "+r.URL.Path, "", &tenant.Error{Code: tenant.NotAllowed}))
+			return
+		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		status, body, err := fn(r.Context(), request{r, by})
+		status, body, err := fn(r.Context(), request{r, by, caller})
 		if err != nil {
 			var wire *wireError
 			if errors.As(err, &wire) && r.Method != http.MethodGet { // refused on the wire, before a rule could record it

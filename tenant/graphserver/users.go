@@ -239,6 +239,19 @@ func (h *Handler) getUser(ctx context.Context, r request) (int, any, error) {
 	return http.StatusOK, x, err
 }
 
+// me is the person for whom a program calls. Administrators of the admin center are not in the directory.
+func (h *Handler) me(ctx context.Context, r request) (int, any, error) {
+	a := r.caller.Account
+	switch {
+	case a.ID == "":
+		return 0, nil, badRequest("/me request is only valid with delegated authentication flow.")
+	case a.Administrator:
+		return http.StatusOK, object{"id": a.ID, "displayName": a.Name, "userPrincipalName": a.Name}, nil
+	}
+	r.SetPathValue("id", a.ID)
+	return h.getUser(ctx, r)
+}
+
 func (h *Handler) updateUser(ctx context.Context, r request) (int, any, error) {
 	var in map[string]any
 	if err := decode(r, &in); err != nil {

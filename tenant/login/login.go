@@ -63,7 +63,12 @@ func (h *Handler) form(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) {
 	d := formData{web.LocalPath(r.PostFormValue("return"), "/myapps"), r.PostFormValue("loginfmt")}
 	by := audit.Actor{Kind: audit.Anonymous, Address: web.Address(r), RequestID: web.RequestID(r)}
-	secret, err := h.Tenant.SignInUser(r.Context(), by, strings.TrimSpace(d.Hint), r.PostFormValue("passwd"))
+	name := strings.TrimSpace(d.Hint)
+	signIn := h.Tenant.SignInUser
+	if name != "" && !strings.Contains(name, "@") { // an administrator of the admin center, who may allow programs to act for them
+		signIn = h.Tenant.SignInAdministrator
+	}
+	secret, err := signIn(r.Context(), by, name, r.PostFormValue("passwd"))
 	switch code := tenant.CodeOf(err); {
 	case err == nil:
 		http.SetCookie(w, web.Cookie(h.Tenant.URL, cookieName, secret.Reveal(), tenant.SessionLifetime))
@@ -102,6 +107,21 @@ func (h *Handler) RequireUser(w http.ResponseWriter, r *http.Request, returnTo s
 	}
 	http.Redirect(w, r, "/login?return="+url.QueryEscape(returnTo), http.StatusSeeOther)
 	return u, since, false
+}
+
+// RequireAccount is RequireUser for what administrators may do as well. The OAuth door is given this function.
+func (h *Handler) RequireAccount(w http.ResponseWriter, r *http.Request, returnTo string) (tenant.Account, bool) {
+	a, err := h.Tenant.SessionAccount(r.Context(), web.CookieValue(r, cookieName))
+	switch {
+	case err == nil:
+		return a, true
+	case tenant.CodeOf(err) == tenant.SessionInvalid:
+		http.Redirect(w, r, "/login?return="+url.QueryEscape(returnTo), http.StatusSeeOther)
+	default:
+		h.Log.Error("read a session", "request_id", web.RequestID(r), "error", err)
+		http.Error(w, "Internal error. Request Id: "+web.RequestID(r), http.StatusInternalServerError)
+	}
+	return a, false
 }
 
 func (h *Handler) apps(w http.ResponseWriter, r *http.Request) {

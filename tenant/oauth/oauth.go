@@ -1,150 +1,143 @@
-// Package oauth is the tenant's door for tokens: the OAuth 2.0 token endpoint with client credentials, its keys and its metadata. The Graph
-// door is given the function that checks what it issued.
+// Package oauth is the tenant's door for tokens: Entra ID's OAuth 2.0 endpoints with client credentials (by secret or certificate), device codes, authorization
+// codes with PKCE and refresh tokens, its keys and its metadata. The Graph door is given the function that checks what it issued.
 //
-// It may import tenant, web and audit.
+// Sources: "Microsoft identity platform and OAuth 2.0" pages; RFC 6749, 7523, 7636, 8628. It may import tenant, authn, web and audit.
 package oauth
 
 import (
-	"context"
+	"embed"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/web"
 )
 
+//go:embed pages/*.html
+var files embed.FS
+
 // Handler serves tokens.
 type Handler struct {
 	Tenant *tenant.Tenant
 	Log    *slog.Logger
+	// RequireAccount hands over who has signed in, or sends the browser to sign in and back. The sign-in door provides it.
+	RequireAccount func(w http.ResponseWriter, r *http.Request, returnTo string) (tenant.Account, bool)
+
+	pages *web.Pages
+	typed web.Limiter // user codes that people type, by who they are
 }
 
-const (
-	audience = "https://graph.microsoft.com"
-	lifetime = 3599 * time.Second
-	maxForm  = 64 << 10
-)
+const maxForm = 64 << 10
 
-// roles are the application permissions of every registered client: what connecting an enterprise application takes.
-var roles = []string{
-	"Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "Synchronization.ReadWrite.All", "User.ReadWrite.All", "Group.ReadWrite.All", "AuditLog.Read.All",
-}
+// DevicePath is where people type the code that a device shows.
+const DevicePath = "/devicelogin"
 
-// Mount adds the door to mux. The tenant may be named by id or by domain.
+// Mount adds the door to mux. The tenant may be named by id or by domain, or as the one that people of any tenant are sent to.
 func (h *Handler) Mount(mux *http.ServeMux) {
-	for _, tenant := range h.Tenant.Segments() {
+	dir, err := fs.Sub(files, "pages")
+	if err != nil {
+		panic(err)
+	}
+	h.pages = web.NewPages(dir, h.Log)
+	h.typed = web.Limiter{PerSecond: 1, Burst: 10}
+	for _, tenant := range append([]string{"common", "organizations"}, h.Tenant.Segments()...) {
 		mux.HandleFunc("POST /"+tenant+"/oauth2/v2.0/token", h.token)
+		mux.HandleFunc("POST /"+tenant+"/oauth2/v2.0/devicecode", h.deviceCode)
+		mux.Handle("GET /"+tenant+"/oauth2/v2.0/authorize", web.Guard(h.Tenant.URL, http.HandlerFunc(h.authorize)))
+		mux.Handle("POST /"+tenant+"/oauth2/v2.0/authorize", web.Guard(h.Tenant.URL, http.HandlerFunc(h.consent)))
 		mux.HandleFunc("GET /"+tenant+"/v2.0/.well-known/openid-configuration", h.configuration)
 		mux.HandleFunc("GET /"+tenant+"/discovery/v2.0/keys", h.keys)
 	}
+	mux.HandleFunc("GET /common/discovery/instance", h.instance)
+	mux.Handle("GET "+DevicePath, web.Guard(h.Tenant.URL, http.HandlerFunc(h.devicePage)))
+	mux.Handle("POST "+DevicePath, web.Guard(h.Tenant.URL, http.HandlerFunc(h.answerDevice)))
 }
 
-type claims struct {
-	jwt.Claims
-	AppID    string   `json:"appid"`
-	TenantID string   `json:"tid"`
-	Roles    []string `json:"roles"`
-	Name     string   `json:"app_displayname"`
+func (h *Handler) actor(r *http.Request, kind audit.Kind, name string) audit.Actor {
+	return audit.Actor{Kind: kind, Name: name, Address: web.Address(r), RequestID: web.RequestID(r)}
 }
 
-func (h *Handler) token(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	by := audit.Actor{Kind: audit.Application, Address: web.Address(r), RequestID: web.RequestID(r)}
-	if err := r.ParseForm(); err != nil {
-		h.fail(w, r, http.StatusBadRequest, "invalid_request", 900144, "The request body is not a form.")
-		return
-	}
-	id, secret := r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
-	if user, password, ok := r.BasicAuth(); ok {
-		id, secret = user, password
-	}
-	switch {
-	case r.PostForm.Get("grant_type") != "client_credentials":
-		h.fail(w, r, http.StatusBadRequest, "unsupported_grant_type", 70003, "Only the grant type client_credentials is supported.")
-		return
-	case r.PostForm.Get("scope") != audience+"/.default" && r.PostForm.Get("scope") != h.Tenant.URL+"/.default":
-		h.fail(w, r, http.StatusBadRequest, "invalid_scope", 1002012, "The scope must be "+audience+"/.default.")
-		return
-	}
-	by.Name = id
-	client, err := h.Tenant.AuthenticateClient(r.Context(), id, secret)
-	if err != nil {
-		_ = h.Tenant.Refuse(r.Context(), by, "Request token", id, err) // answered below
-		h.fail(w, r, http.StatusUnauthorized, "invalid_client", 7000215, "Invalid client secret provided.")
-		return
-	}
-	token, err := h.sign(client)
-	if err != nil {
-		h.Log.Error("sign a token", "request_id", web.RequestID(r), "error", err)
-		h.fail(w, r, http.StatusInternalServerError, "server_error", 90033, "A transient error has occurred.")
-		return
-	}
-	writeJSON(w, http.StatusOK, map[string]any{"token_type": "Bearer", "expires_in": int(lifetime.Seconds()), "ext_expires_in": int(lifetime.Seconds()), "access_token": token})
-}
+// base is the authority: the address of the tenant.
+func (h *Handler) base() string { return h.Tenant.URL + "/" + h.Tenant.Organization.ID }
 
-func (h *Handler) sign(client tenant.Client) (string, error) {
-	key := jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: h.Tenant.TokenKey, KeyID: keyID}}
-	signer, err := jose.NewSigner(key, (&jose.SignerOptions{}).WithType("JWT"))
-	if err != nil {
-		return "", err
-	}
-	now := h.Tenant.Now()
-	return jwt.Signed(signer).Claims(claims{
-		Claims: jwt.Claims{Issuer: h.Tenant.Issuer(), Audience: jwt.Audience{audience}, Subject: client.ID, ID: h.Tenant.NewID(),
-			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now.Add(-5 * time.Minute)), Expiry: jwt.NewNumericDate(now.Add(lifetime))},
-		AppID: client.ID, TenantID: h.Tenant.Organization.ID, Roles: roles, Name: client.DisplayName,
-	}).Serialize()
-}
-
-const keyID = "gatehouse-1"
-
-// Authenticate returns the client behind an access token that this door issued, or TokenInvalid.
-func (h *Handler) Authenticate(_ context.Context, token string) (clientID string, err error) {
-	refused := func(detail string) (string, error) {
-		return "", &tenant.Error{Code: tenant.TokenInvalid, Detail: detail}
-	}
-	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
-	if err != nil {
-		return refused("not a signed token")
-	}
-	var c claims
-	if err := parsed.Claims(&h.Tenant.TokenKey.PublicKey, &c); err != nil {
-		return refused("the signature is not valid")
-	}
-	if err := c.ValidateWithLeeway(jwt.Expected{Issuer: h.Tenant.Issuer(), AnyAudience: jwt.Audience{audience}, Time: h.Tenant.Now()}, time.Minute); err != nil {
-		return refused(err.Error())
-	}
-	return c.AppID, nil
-}
+// issuer is that of tokens of version 2.0.
+func (h *Handler) issuer() string { return h.base() + "/v2.0" }
 
 func (h *Handler) configuration(w http.ResponseWriter, _ *http.Request) {
-	base := h.Tenant.URL + "/" + h.Tenant.Organization.ID
 	writeJSON(w, http.StatusOK, map[string]any{
-		"issuer": h.Tenant.Issuer(), "token_endpoint": h.Tenant.TokenURL(), "jwks_uri": base + "/discovery/v2.0/keys",
-		"token_endpoint_auth_methods_supported": []string{"client_secret_post", "client_secret_basic"}, "grant_types_supported": []string{"client_credentials"},
-		"id_token_signing_alg_values_supported": []string{"RS256"}, "response_types_supported": []string{}, "subject_types_supported": []string{"pairwise"},
+		"issuer": h.issuer(), "authorization_endpoint": h.base() + "/oauth2/v2.0/authorize", "token_endpoint": h.Tenant.TokenURL(),
+		"device_authorization_endpoint": h.base() + "/oauth2/v2.0/devicecode", "jwks_uri": h.base() + "/discovery/v2.0/keys", "end_session_endpoint": h.Tenant.URL + "/logout",
+		"token_endpoint_auth_methods_supported": []string{"client_secret_post", "private_key_jwt", "client_secret_basic"},
+		"response_modes_supported":              []string{"query", "fragment", "form_post"}, "response_types_supported": []string{"code"},
+		"scopes_supported": []string{"openid", "profile", "email", "offline_access"}, "subject_types_supported": []string{"pairwise"},
+		"id_token_signing_alg_values_supported": []string{"RS256"}, "request_uri_parameter_supported": false, "code_challenge_methods_supported": []string{"S256"},
+		"grant_types_supported": []string{"authorization_code", "client_credentials", "refresh_token", grantDeviceCode},
+		"claims_supported":      []string{"sub", "iss", "aud", "exp", "iat", "nonce", "preferred_username", "name", "tid", "oid"}, "tenant_region_scope": nil,
 	})
+}
+
+// instance tells the official libraries that this authority is one. Source: what they ask before their first sign-in.
+func (h *Handler) instance(w http.ResponseWriter, r *http.Request) {
+	u, err := url.Parse(h.Tenant.URL)
+	if err != nil {
+		h.fail(w, r, &tenant.Error{Code: tenant.InvalidRequest})
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"tenant_discovery_endpoint": h.base() + "/v2.0/.well-known/openid-configuration", "api-version": "1.1",
+		"metadata": []map[string]any{{"preferred_network": u.Host, "preferred_cache": u.Host, "aliases": []string{u.Host}}}})
 }
 
 func (h *Handler) keys(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: h.Tenant.TokenKey.Public(), KeyID: keyID, Use: "sig", Algorithm: string(jose.RS256)}}})
 }
 
-// fail answers as Entra does. Source: error codes page; clients branch on the number.
-func (h *Handler) fail(w http.ResponseWriter, r *http.Request, status int, code string, number int, text string) {
+// oauthErrors are the names of RFC 6749 and 8628 for refusals; the others are invalid_request.
+var oauthErrors = map[tenant.Code]string{
+	tenant.ClientInvalid: "invalid_client", tenant.AssertionInvalid: "invalid_client", tenant.AssertionExpired: "invalid_client", tenant.ClientUnknown: "unauthorized_client",
+	tenant.ScopeInvalid: "invalid_scope", tenant.ScopeNotDefault: "invalid_scope", tenant.GrantInvalid: "invalid_grant", tenant.VerifierWrong: "invalid_grant", tenant.GrantExpired: "expired_token", tenant.SessionInvalid: "invalid_grant",
+	tenant.AuthorizationPending: "authorization_pending", tenant.SlowDown: "slow_down", tenant.AuthorizationDeclined: "authorization_declined",
+}
+
+// fail answers as Entra does. Clients branch on the number. Source: error codes page.
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	code := tenant.CodeOf(err)
+	if code == "" {
+		h.Log.Error("issue a token", "request_id", web.RequestID(r), "error", err)
+		h.answer(w, r, http.StatusInternalServerError, "server_error", 90033, "A transient error has occurred. Please try again.")
+		return
+	}
+	reason, name := tenant.Reasons[code], oauthErrors[code]
+	if name == "" {
+		name = "invalid_request"
+	}
+	status := http.StatusBadRequest
+	if name == "invalid_client" {
+		status = http.StatusUnauthorized
+	}
+	if grant := r.PostForm.Get("grant_type"); name == "expired_token" && grant != grantDeviceCode {
+		name = "invalid_grant"
+	}
+	text := strings.ToUpper(reason.What[:1]) + reason.What[1:] + "."
+	if detail := new(tenant.Error); asError(err, &detail) && detail.Detail != "" {
+		text += " " + detail.Detail + "."
+	}
+	h.answer(w, r, status, name, reason.AADSTS, text)
+}
+
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, status int, code string, number int, text string) {
 	id := web.RequestID(r)
 	stamp := h.Tenant.Now().UTC().Format("2006-01-02 15:04:05Z")
-	writeJSON(w, status, map[string]any{
-		"error": code, "error_codes": []int{number}, "timestamp": stamp, "trace_id": id, "correlation_id": id,
-		"error_description": fmt.Sprintf("AADSTS%d: %s Trace ID: %s Correlation ID: %s Timestamp: %s", number, text, id, id, stamp),
-	})
+	writeJSON(w, status, map[string]any{"error": code, "error_description": fmt.Sprintf("AADSTS%d: %s Trace ID: %s Correlation ID: %s Timestamp: %s", number, text, id, id, stamp),
+		"error_codes": []int{number}, "timestamp": stamp, "trace_id": id, "correlation_id": id})
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {
@@ -153,6 +146,10 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 		panic(err)
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store, no-cache")
 	w.WriteHeader(status)
 	_, _ = w.Write(data)
 }
+
+// seconds is a lifetime as the wire has it.
+func seconds(d time.Duration) int { return int(d / time.Second) }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io/fs"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/sqldb"
@@ -88,6 +89,30 @@ func (t tx) Client(id string) (tenant.Client, error) {
 	return document[tenant.Client](t, kindClient, id)
 }
 func (t tx) PutClient(v tenant.Client) error { return t.putDocument(kindClient, v.ID, v) }
+func (t tx) DeleteClient(id string) error {
+	return t.Do(`DELETE FROM documents WHERE kind = $1 AND id = $2`, kindClient, id)
+}
+func (t tx) Clients() ([]tenant.Client, error) {
+	return list[tenant.Client](t, `SELECT doc FROM documents WHERE kind = $1 ORDER BY id`, kindClient)
+}
+
+func (t tx) Grant(digest string) (tenant.Grant, error) {
+	return one[tenant.Grant](t, `SELECT doc FROM grants WHERE digest = $1`, digest)
+}
+func (t tx) GrantByUserCode(code string) (tenant.Grant, error) {
+	return one[tenant.Grant](t, `SELECT doc FROM grants WHERE user_code = $1 AND user_code <> ''`, code)
+}
+func (t tx) PutGrant(g tenant.Grant) error {
+	return t.Do(`INSERT INTO grants (digest, user_code, expires, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (digest) DO UPDATE SET doc = excluded.doc`,
+		g.Digest, g.UserCode, g.ExpiresAt.UnixMilli(), sqldb.Encode(g))
+}
+func (t tx) DeleteGrant(digest string) error {
+	return t.Do(`DELETE FROM grants WHERE digest = $1`, digest)
+}
+func (t tx) DeleteGrants(expired time.Time) error {
+	return t.Do(`DELETE FROM grants WHERE expires < $1`, expired.UnixMilli())
+}
+
 func (t tx) Administrator(name string) (tenant.Administrator, error) {
 	return document[tenant.Administrator](t, kindAdministrator, strings.ToLower(name))
 }

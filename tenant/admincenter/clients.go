@@ -1,0 +1,52 @@
+package admincenter
+
+import (
+	"encoding/pem"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+// clientsData is the registrations, and the one that was made just now, whose secret is shown once.
+type clientsData struct {
+	Clients     []tenant.Client
+	Permissions []string
+	Made        *tenant.Client
+	Secret      string
+	TokenURL    string
+}
+
+func clients(p page) error { return p.showClients(clientsData{}) }
+
+func (p page) showClients(d clientsData) (err error) {
+	if d.Clients, err = p.h.Tenant.Clients(p.Context()); err != nil {
+		return err
+	}
+	d.Permissions, d.TokenURL = tenant.Permissions, p.h.Tenant.TokenURL()
+	return p.Render("clients", "App registrations", "/admin/clients", d)
+}
+
+// createClient registers a program: with the certificate that was pasted, without anything if people sign in to it, and else with a secret.
+func createClient(p page) error {
+	c := tenant.Client{DisplayName: strings.TrimSpace(p.PostFormValue("name")), Public: p.PostFormValue("public") == "true", Permissions: append([]string{}, p.PostForm["permission"]...)}
+	c.RedirectURIs = strings.Fields(p.PostFormValue("redirect"))
+	if text := strings.TrimSpace(p.PostFormValue("certificate")); text != "" {
+		block, _ := pem.Decode([]byte(text))
+		if block == nil || block.Type != "CERTIFICATE" {
+			return &tenant.Error{Code: tenant.InvalidValue, Subject: "certificate", Detail: "want PEM, beginning with -----BEGIN CERTIFICATE-----"}
+		}
+		c.Certificates = [][]byte{block.Bytes}
+	}
+	c, secret, err := p.h.Tenant.RegisterClient(p.Context(), p.by, c, !c.Public && len(c.Certificates) == 0)
+	if err != nil {
+		return err
+	}
+	return p.showClients(clientsData{Made: &c, Secret: secret.Reveal()})
+}
+
+func deleteClient(p page) error {
+	if err := p.h.Tenant.DeleteClient(p.Context(), p.by, p.PathValue("id")); err != nil {
+		return err
+	}
+	return p.Done("/admin/clients", "The registration is deleted. Its tokens are refused from now on.")
+}

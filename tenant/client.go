@@ -1,0 +1,342 @@
+package tenant
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+)
+
+// Client is a program that may call Microsoft Graph: an app registration. It proves itself by a secret or a certificate, or is public and acts for the person
+// who signs in.
+type Client struct {
+	ID           string
+	DisplayName  string
+	SecretDigest string   // empty: no secret
+	Certificates [][]byte // DER; their keys sign assertions
+	Permissions  []string // application permissions; nil: all that there are
+	Public       bool     // no secret is asked for where a person signs in
+	RedirectURIs []string // where codes may be sent; any port of localhost is meant by http://localhost
+	CreatedAt    time.Time
+}
+
+// Permissions are the application permissions that there are. Delegated ones have the same names. Source: Graph permissions reference.
+var Permissions = []string{
+	"Application.Read.All", "Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "AuditLog.Read.All", "Directory.Read.All", "Directory.ReadWrite.All", "Group.Read.All",
+	"Group.ReadWrite.All", "GroupMember.Read.All", "GroupMember.ReadWrite.All", "Organization.Read.All", "Synchronization.Read.All", "Synchronization.ReadWrite.All", "User.Read.All", "User.ReadWrite.All",
+}
+
+// Granted are the application permissions of a client.
+func (c Client) Granted() []string {
+	if c.Permissions == nil {
+		return Permissions
+	}
+	return c.Permissions
+}
+
+// Built-in public clients, which every tenant knows. Source: well-known first-party application ids.
+var publicClients = []Client{
+	{ID: "04b07795-8ddb-461a-bbee-02f9e1bf7b46", DisplayName: "Microsoft Azure CLI", Public: true, RedirectURIs: []string{"http://localhost"}},
+	{ID: "14d82eec-204b-4c2f-b7e8-296a70dab67e", DisplayName: "Microsoft Graph Command Line Tools", Public: true, RedirectURIs: []string{"http://localhost", "https://login.microsoftonline.com/common/oauth2/nativeclient"}},
+}
+
+// MayReceive says whether codes may be sent to an address. Of http://localhost any port and path are meant. Source: RFC 8252, 7.3; redirect URI restrictions.
+func (c Client) MayReceive(redirect string) bool {
+	return slices.ContainsFunc(c.RedirectURIs, func(known string) bool {
+		rest, local := strings.CutPrefix(redirect, "http://localhost")
+		return redirect == known || (known == "http://localhost" && local && (rest == "" || rest[0] == ':' || rest[0] == '/'))
+	})
+}
+
+// check refuses what cannot be a client.
+func (c Client) check() error {
+	invalid := func(subject, detail string) error {
+		return &Error{Code: InvalidValue, Subject: subject, Detail: detail}
+	}
+	if c.DisplayName == "" || len(c.DisplayName) > maxText {
+		return invalid("displayName", "want 1 to 256 characters")
+	}
+	for _, p := range c.Permissions {
+		if !slices.Contains(Permissions, p) {
+			return invalid("permission", "there is no "+p)
+		}
+	}
+	for _, u := range c.RedirectURIs {
+		if u != "http://localhost" && !webAddress(u) {
+			return invalid("redirectUris", "want https addresses, or http://localhost")
+		}
+	}
+	for _, der := range c.Certificates {
+		if _, err := x509.ParseCertificate(der); err != nil {
+			return invalid("certificate", "not an X.509 certificate")
+		}
+	}
+	return nil
+}
+
+// CreateClient registers a program that has all permissions. The secret is returned here and never again.
+func (t *Tenant) CreateClient(ctx context.Context, by audit.Actor, displayName string) (Client, authn.Secret, error) {
+	return t.RegisterClient(ctx, by, Client{DisplayName: displayName}, true)
+}
+
+// RegisterClient registers a program, with a secret where it is to have one: that is returned here and never again. It fails with InvalidValue.
+func (t *Tenant) RegisterClient(ctx context.Context, by audit.Actor, c Client, withSecret bool) (Client, authn.Secret, error) {
+	c.ID, c.CreatedAt = t.NewID(), t.now()
+	var secret authn.Secret
+	if withSecret {
+		secret = authn.Secret(authn.NewSecret(30))
+		c.SecretDigest = authn.Digest(secret.Reveal())
+	}
+	err := t.change(ctx, by, "Add application", func(tx Tx, _ *Touched) (string, error) {
+		if err := c.check(); err != nil {
+			return c.DisplayName, err
+		}
+		return c.ID, tx.PutClient(c)
+	})
+	return c, secret, err
+}
+
+// DeleteClient removes a registration: its tokens are refused at once. It fails with ClientInvalid.
+func (t *Tenant) DeleteClient(ctx context.Context, by audit.Actor, id string) error {
+	return t.change(ctx, by, "Delete application", func(tx Tx, _ *Touched) (string, error) {
+		if _, err := tx.Client(id); err != nil {
+			return id, orRefuse(err, ClientUnknown, id)
+		}
+		return id, tx.DeleteClient(id)
+	})
+}
+
+// Clients lists the registered programs.
+func (t *Tenant) Clients(ctx context.Context) (list []Client, err error) {
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		list, err = r.Clients()
+		return err
+	})
+	return list, err
+}
+
+// Client returns a registered or a built-in client, or ClientUnknown.
+func (t *Tenant) Client(ctx context.Context, id string) (c Client, err error) {
+	for _, known := range publicClients {
+		if strings.EqualFold(known.ID, id) {
+			return known, nil
+		}
+	}
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		c, err = r.Client(id)
+		return orRefuse(err, ClientUnknown, id)
+	})
+	return c, err
+}
+
+// AuthenticateClient checks a client's secret, or fails with ClientInvalid.
+func (t *Tenant) AuthenticateClient(ctx context.Context, id, secret string) (Client, error) {
+	c, err := t.Client(ctx, id)
+	if err == nil && (c.SecretDigest == "" || !authn.Equal(c.SecretDigest, authn.Digest(secret))) {
+		return c, &Error{Code: ClientInvalid, Subject: id}
+	}
+	return c, err
+}
+
+// Account is who has signed in: a person of the directory, or an administrator of the admin center, who may do what the Global Administrator of Entra may.
+type Account struct {
+	ID            string
+	Name          string // user principal name, or the administrator's
+	DisplayName   string
+	Administrator bool
+}
+
+// Caller is who calls Graph: a program by itself, or for a person.
+type Caller struct {
+	ClientID    string
+	Account     Account // empty: the program itself
+	Permissions []string
+}
+
+// May says whether a caller has one of the permissions. Who is no administrator may read only, whatever a program was allowed.
+func (c Caller) May(any []string, writes bool) bool {
+	if c.Account.ID != "" && writes && !c.Account.Administrator {
+		return false
+	}
+	return len(any) == 0 || slices.ContainsFunc(any, func(p string) bool { return slices.Contains(c.Permissions, p) })
+}
+
+// Name is what the audit log says of a caller.
+func (c Caller) Name() string {
+	if c.Account.ID == "" {
+		return c.ClientID
+	}
+	return c.Account.Name + " by " + c.ClientID
+}
+
+// SessionAccount returns who a session is of, or SessionInvalid.
+func (t *Tenant) SessionAccount(ctx context.Context, secret string) (a Account, err error) {
+	name, err := t.SessionAdministrator(ctx, secret)
+	if err == nil {
+		return t.account(ctx, Account{Name: name, Administrator: true})
+	}
+	if CodeOf(err) != SessionInvalid {
+		return a, err
+	}
+	u, _, err := t.SessionUser(ctx, secret)
+	return Account{ID: u.ID, Name: u.UserPrincipalName, DisplayName: u.DisplayName}, err
+}
+
+// account completes an account as it is now: SessionInvalid for a person who is gone or disabled.
+func (t *Tenant) account(ctx context.Context, a Account) (Account, error) {
+	err := t.Store.View(ctx, func(r Reader) error {
+		if a.Administrator {
+			_, err := r.Administrator(a.Name)
+			a.ID, a.DisplayName = administratorPrincipal(a.Name), a.Name
+			return orRefuse(err, SessionInvalid, a.Name)
+		}
+		u, err := r.User(a.ID)
+		if err == nil && !u.Enabled {
+			return &Error{Code: SessionInvalid, Detail: "the user is disabled"}
+		}
+		a.Name, a.DisplayName = u.UserPrincipalName, u.DisplayName
+		return orRefuse(err, SessionInvalid, a.ID)
+	})
+	return a, err
+}
+
+// GrantKind is what a grant is redeemed by.
+type GrantKind string
+
+// The kinds.
+const (
+	GrantCode    GrantKind = "code"
+	GrantDevice  GrantKind = "device"
+	GrantRefresh GrantKind = "refresh"
+)
+
+// Grant is what a person has allowed a program, or is asked for. Only the digest of its secret is kept.
+type Grant struct {
+	Digest      string
+	Kind        GrantKind
+	UserCode    string // of a device code: what the person types
+	ClientID    string
+	Account     Account
+	Scopes      []string
+	RedirectURI string
+	Challenge   string // of PKCE, S256
+	Nonce       string
+	Answered    bool // of a device code
+	Allowed     bool
+	LastPoll    time.Time
+	ExpiresAt   time.Time
+}
+
+// Lifetimes. Sources: device authorization response; "Refresh tokens"; that of a code is ours to choose (RFC 6749, 4.1.2 says ten minutes at most).
+const (
+	codeLifetime    = 10 * time.Minute
+	DeviceLifetime  = 15 * time.Minute
+	refreshLifetime = 90 * 24 * time.Hour
+	DeviceInterval  = 5 * time.Second
+)
+
+// userCodeLetters leaves out what is easily mistaken.
+const userCodeLetters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+
+// Issue keeps a grant and returns its secret. A device code gets a code for the person as well.
+func (t *Tenant) Issue(ctx context.Context, g Grant) (Grant, authn.Secret, error) {
+	secret := authn.NewSecret(32)
+	g.Digest = authn.Digest(secret)
+	g.ExpiresAt = t.now().Add(map[GrantKind]time.Duration{GrantCode: codeLifetime, GrantDevice: DeviceLifetime, GrantRefresh: refreshLifetime}[g.Kind])
+	if g.Kind == GrantDevice {
+		code := make([]byte, 9)
+		_, _ = rand.Read(code) // it never fails
+		for i := range code {
+			code[i] = userCodeLetters[int(code[i])%len(userCodeLetters)] // 32 letters: each as likely
+		}
+		g.UserCode = string(code)
+	}
+	err := t.Store.Update(ctx, func(tx Tx) error { return errors.Join(tx.DeleteGrants(t.now().Add(-time.Hour)), tx.PutGrant(g)) })
+	return g, authn.Secret(secret), err
+}
+
+// Redeem returns what a secret was issued for, to the program that it was issued to. A code is good once; a device code once the person has answered. It fails
+// with GrantInvalid, GrantExpired, AuthorizationPending, SlowDown or AuthorizationDeclined.
+func (t *Tenant) Redeem(ctx context.Context, by audit.Actor, kind GrantKind, clientID, secret string) (g Grant, err error) {
+	var refusal error
+	err = t.Store.Update(ctx, func(tx Tx) error {
+		refusal = nil
+		g, err = tx.Grant(authn.Digest(secret))
+		switch {
+		case errors.Is(err, ErrNoRow), err == nil && (g.Kind != kind || !strings.EqualFold(g.ClientID, clientID)):
+			refusal = &Error{Code: GrantInvalid, Subject: clientID}
+			return nil
+		case err != nil:
+			return err
+		case !t.now().Before(g.ExpiresAt):
+			refusal = &Error{Code: GrantExpired, Subject: clientID}
+			return tx.DeleteGrant(g.Digest)
+		case kind == GrantDevice && !g.Answered:
+			refusal = &Error{Code: AuthorizationPending}
+			if t.now().Sub(g.LastPoll) < DeviceInterval-time.Second {
+				refusal = &Error{Code: SlowDown}
+			}
+			g.LastPoll = t.now()
+			return tx.PutGrant(g)
+		case kind == GrantDevice && !g.Allowed:
+			refusal = &Error{Code: AuthorizationDeclined}
+		}
+		if kind == GrantRefresh {
+			return nil
+		}
+		return tx.DeleteGrant(g.Digest)
+	})
+	if err != nil {
+		return g, err
+	}
+	if refusal == nil {
+		g.Account, refusal = t.account(ctx, g.Account)
+	}
+	if c := CodeOf(refusal); refusal != nil && c != AuthorizationPending && c != SlowDown {
+		by.Name = clientID
+		return g, t.Refuse(ctx, by, "Redeem "+string(kind), clientID, refusal)
+	}
+	return g, refusal
+}
+
+// Waiting returns the device code that waits under what a person has typed, or GrantInvalid.
+func (t *Tenant) Waiting(ctx context.Context, userCode string) (g Grant, err error) {
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		g, err = r.GrantByUserCode(strings.ToUpper(strings.TrimSpace(userCode)))
+		if err == nil && (g.Answered || !t.now().Before(g.ExpiresAt)) {
+			err = ErrNoRow
+		}
+		return orRefuse(err, GrantInvalid, "")
+	})
+	return g, err
+}
+
+// Answer records what a person has answered a device.
+func (t *Tenant) Answer(ctx context.Context, by audit.Actor, userCode string, a Account, allowed bool) error {
+	g, err := t.Waiting(ctx, userCode)
+	if err != nil {
+		return err
+	}
+	err = t.Store.Update(ctx, func(tx Tx) error {
+		now, err := tx.Grant(g.Digest)
+		if err != nil || now.Answered {
+			return orRefuse(ErrNoRow, GrantInvalid, "")
+		}
+		now.Answered, now.Allowed, now.Account = true, allowed, a
+		return tx.PutGrant(now)
+	})
+	if err != nil {
+		return err
+	}
+	action := "Decline device"
+	if allowed {
+		action = "Allow device"
+	}
+	return t.Granted(ctx, by, action, g.ClientID)
+}

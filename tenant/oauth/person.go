@@ -1,0 +1,246 @@
+package oauth
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/web"
+)
+
+// asked is a request to /authorize, checked.
+type asked struct {
+	client       tenant.Client
+	redirect     string
+	mode         string
+	state, nonce string
+	challenge    string
+	scopes       []string
+}
+
+// read checks what a program asks a browser for. Until the program and the address are known to belong together, nobody is told anything but the person.
+func (h *Handler) read(r *http.Request) (a asked, err error) {
+	q := r.URL.Query()
+	if a.client, err = h.Tenant.Client(r.Context(), q.Get("client_id")); err != nil {
+		return a, err
+	}
+	if a.redirect = q.Get("redirect_uri"); !a.client.MayReceive(a.redirect) {
+		return a, &tenant.Error{Code: tenant.RedirectMismatch, Subject: a.client.ID, Detail: printable(a.redirect)}
+	}
+	a.state, a.nonce, a.challenge, a.scopes = q.Get("state"), q.Get("nonce"), q.Get("code_challenge"), strings.Fields(q.Get("scope"))
+	if a.mode = q.Get("response_mode"); a.mode == "" {
+		a.mode = "query"
+	}
+	return a, nil
+}
+
+// problem is what the program is told, or "".
+func (a asked) problem(q url.Values) (code, text string) {
+	_, known := permissions(a.scopes)
+	switch {
+	case q.Get("response_type") != "code":
+		return "unsupported_response_type", "AADSTS700054: The response_type must be code."
+	case !slices.Contains([]string{"query", "fragment", "form_post"}, a.mode):
+		return "invalid_request", "AADSTS70007: The response_mode is not supported."
+	case !known || len(a.scopes) == 0:
+		return "invalid_scope", "AADSTS70011: The scope is not valid."
+	case a.challenge != "" && q.Get("code_challenge_method") != "S256", a.challenge == "" && a.client.Public:
+		return "invalid_request", "AADSTS9002325: Proof Key for Code Exchange by S256 is required."
+	case q.Get("prompt") == "none":
+		return "interaction_required", "AADSTS65001: The person has not consented; send an interactive authorization request."
+	}
+	return "", ""
+}
+
+type consentData struct {
+	Client  string
+	Account string
+	Scopes  []string
+	Code    string // that a device shows
+	Typed   bool
+	Fields  map[string]string // to be posted to the program
+	Target  string
+}
+
+func (h *Handler) show(w http.ResponseWriter, status int, page, title, target string, d consentData) {
+	h.pages.RenderPosting(w, status, page, web.View{Title: title, Product: h.Tenant.Organization.DisplayName, Theme: "tenant", Home: "/myapps", Narrow: true, Data: d}, target)
+}
+
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	err = h.Tenant.Refuse(r.Context(), h.actor(r, audit.Anonymous, ""), "Authorize application", "", err)
+	status, text := http.StatusBadRequest, "Something went wrong on our side."
+	if code := tenant.CodeOf(err); code != "" {
+		reason := tenant.Reasons[code]
+		text = "AADSTS" + strconv.Itoa(reason.AADSTS) + ": " + reason.What + "."
+	} else {
+		status = http.StatusInternalServerError
+		h.Log.Error("authorize", "request_id", web.RequestID(r), "error", err)
+	}
+	h.show(w, status, "problem", "Sorry", "", consentData{Client: text, Code: web.RequestID(r)})
+}
+
+// authorize asks the person whether a program may act for them.
+func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) {
+	a, err := h.read(r)
+	if err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	if code, text := a.problem(r.URL.Query()); code != "" {
+		h.back(w, r, a, url.Values{"error": {code}, "error_description": {text}})
+		return
+	}
+	account, ok := h.RequireAccount(w, r, r.URL.RequestURI())
+	if !ok {
+		return
+	}
+	h.show(w, http.StatusOK, "consent", "Allow access?", a.redirect, consentData{Client: a.client.DisplayName, Account: account.Name, Scopes: shownScopes(a.scopes)})
+}
+
+// shownScopes are the permissions in the words of the page.
+func shownScopes(scopes []string) (list []string) {
+	for _, s := range scopes {
+		if name := strings.TrimPrefix(s, graphResource+"/"); name == ".default" {
+			list = append(list, "everything in Microsoft Graph that you may do yourself")
+		} else if !slices.Contains(openID, s) {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
+// consent takes the person's answer.
+func (h *Handler) consent(w http.ResponseWriter, r *http.Request) {
+	a, err := h.read(r)
+	if err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	account, ok := h.RequireAccount(w, r, r.URL.RequestURI())
+	if !ok {
+		return
+	}
+	code, text := a.problem(r.URL.Query())
+	if code == "" && r.PostFormValue("answer") != "allow" {
+		code, text = "access_denied", "AADSTS65004: The resource owner or authorization server denied the request."
+	}
+	if code != "" {
+		h.back(w, r, a, url.Values{"error": {code}, "error_description": {text}})
+		return
+	}
+	_, secret, err := h.Tenant.Issue(r.Context(), tenant.Grant{Kind: tenant.GrantCode, ClientID: a.client.ID, Account: account, Scopes: a.scopes, RedirectURI: a.redirect, Challenge: a.challenge, Nonce: a.nonce})
+	if err == nil {
+		err = h.Tenant.Granted(r.Context(), h.actor(r, audit.User, account.Name), "Consent to application", a.client.ID)
+	}
+	if err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	h.back(w, r, a, url.Values{"code": {secret.Reveal()}})
+}
+
+// back sends the browser back to the program, in the way that it asked for.
+func (h *Handler) back(w http.ResponseWriter, r *http.Request, a asked, values url.Values) {
+	if a.state != "" {
+		values.Set("state", a.state)
+	}
+	if a.mode == "form_post" {
+		fields := map[string]string{}
+		for name := range values {
+			fields[name] = values.Get(name)
+		}
+		h.show(w, http.StatusOK, "post", "Working…", a.redirect, consentData{Client: a.client.DisplayName, Fields: fields, Target: a.redirect})
+		return
+	}
+	separator := "?"
+	switch {
+	case a.mode == "fragment":
+		separator = "#"
+	case strings.Contains(a.redirect, "?"):
+		separator = "&"
+	}
+	http.Redirect(w, r, a.redirect+separator+values.Encode(), http.StatusFound) // #nosec G710 -- an address that the client registered
+}
+
+// deviceCode begins a sign-in that is finished on another device.
+func (h *Handler) deviceCode(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		h.answer(w, r, http.StatusBadRequest, "invalid_request", 900144, "The request body is not a form.")
+		return
+	}
+	c, err := h.Tenant.Client(r.Context(), r.PostForm.Get("client_id"))
+	scopes := strings.Fields(r.PostForm.Get("scope"))
+	if _, known := permissions(scopes); err == nil && (!known || len(scopes) == 0) {
+		err = &tenant.Error{Code: tenant.ScopeInvalid}
+	}
+	if err == nil && !c.Public {
+		err = &tenant.Error{Code: tenant.ClientInvalid, Subject: c.ID, Detail: "Only public clients may use device codes"}
+	}
+	var g tenant.Grant
+	var secret authn.Secret
+	if err == nil {
+		g, secret, err = h.Tenant.Issue(r.Context(), tenant.Grant{Kind: tenant.GrantDevice, ClientID: c.ID, Scopes: scopes})
+	}
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	where := h.Tenant.URL + DevicePath
+	writeJSON(w, http.StatusOK, map[string]any{"device_code": secret.Reveal(), "user_code": g.UserCode, "verification_uri": where, "expires_in": seconds(tenant.DeviceLifetime),
+		"interval": seconds(tenant.DeviceInterval), "message": "To sign in, use a web browser to open the page " + where + " and enter the code " + g.UserCode + " to authenticate."})
+}
+
+// devicePage asks for the code, then whether the program that shows it may act for the person.
+func (h *Handler) devicePage(w http.ResponseWriter, r *http.Request) {
+	account, ok := h.RequireAccount(w, r, DevicePath)
+	if !ok {
+		return
+	}
+	h.show(w, http.StatusOK, "device", "Enter code", "", consentData{Account: account.Name})
+}
+
+func (h *Handler) answerDevice(w http.ResponseWriter, r *http.Request) {
+	account, ok := h.RequireAccount(w, r, DevicePath)
+	if !ok {
+		return
+	}
+	code := strings.ToUpper(strings.TrimSpace(r.PostFormValue("code")))
+	d := consentData{Account: account.Name, Code: printable(code)}
+	if !h.typed.Allow(account.ID) {
+		h.show(w, http.StatusTooManyRequests, "device", "Enter code", "", d)
+		return
+	}
+	g, err := h.Tenant.Waiting(r.Context(), code)
+	if tenant.CodeOf(err) == tenant.GrantInvalid {
+		d.Typed = true
+		h.show(w, http.StatusNotFound, "device", "Enter code", "", d)
+		return
+	}
+	if err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	c, err := h.Tenant.Client(r.Context(), g.ClientID)
+	if err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	d.Client, d.Scopes = c.DisplayName, shownScopes(g.Scopes)
+	answer := r.PostFormValue("answer")
+	if answer == "" {
+		h.show(w, http.StatusOK, "consent", "Are you trying to sign in?", "", d)
+		return
+	}
+	if err := h.Tenant.Answer(r.Context(), h.actor(r, audit.User, account.Name), code, account, answer == "allow"); err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	d.Typed = answer == "allow"
+	h.show(w, http.StatusOK, "done", "Done", "", d)
+}

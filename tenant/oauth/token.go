@@ -1,0 +1,302 @@
+package oauth
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+const (
+	graphResource   = "https://graph.microsoft.com"
+	lifetime        = 3599 * time.Second
+	keyID           = "gatehouse-1"
+	grantDeviceCode = "urn:ietf:params:oauth:grant-type:device_code"
+	assertionType   = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+)
+
+func asError(err error, into **tenant.Error) bool { return errors.As(err, into) }
+
+// token is the token endpoint.
+func (h *Handler) token(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		h.answer(w, r, http.StatusBadRequest, "invalid_request", 900144, "The request body is not a form.")
+		return
+	}
+	by := h.actor(r, audit.Application, r.PostForm.Get("client_id"))
+	var out map[string]any
+	var err error
+	switch r.PostForm.Get("grant_type") {
+	case "client_credentials":
+		out, err = h.clientCredentials(r, by)
+	case "authorization_code":
+		out, err = h.redeemCode(r, by)
+	case grantDeviceCode, "device_code":
+		out, err = h.redeem(r, by, tenant.GrantDevice, r.PostForm.Get("device_code"), nil)
+	case "refresh_token":
+		out, err = h.redeem(r, by, tenant.GrantRefresh, r.PostForm.Get("refresh_token"), nil)
+	default:
+		h.answer(w, r, http.StatusBadRequest, "unsupported_grant_type", 70003, "The app requested an unsupported grant type '"+printable(r.PostForm.Get("grant_type"))+"'.")
+		return
+	}
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, out)
+}
+
+// printable leaves of what a stranger has sent what an answer may repeat.
+func printable(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' || strings.ContainsRune(`<>"'&`, r) {
+			return -1
+		}
+		return r
+	}, s)
+	return s[:min(len(s), 64)]
+}
+
+// client finds who asks, and checks what it proves itself by. A public client proves nothing where a person has signed in.
+func (h *Handler) client(r *http.Request, by audit.Actor, publicMay bool) (tenant.Client, error) {
+	id, secret := r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
+	if user, password, ok := r.BasicAuth(); ok {
+		id, secret = user, password
+	}
+	by.Name = id
+	var c tenant.Client
+	var err error
+	switch assertion := r.PostForm.Get("client_assertion"); {
+	case assertion != "":
+		c, err = h.asserted(r.Context(), id, assertion, r.PostForm.Get("client_assertion_type"))
+	case publicMay && secret == "":
+		if c, err = h.Tenant.Client(r.Context(), id); err == nil && !c.Public {
+			err = &tenant.Error{Code: tenant.ClientInvalid, Subject: id, Detail: "The request must contain client_assertion or client_secret"}
+		}
+	default:
+		c, err = h.Tenant.AuthenticateClient(r.Context(), id, secret)
+	}
+	if err != nil && tenant.CodeOf(err) != "" {
+		err = h.Tenant.Refuse(r.Context(), by, "Request token", id, err)
+	}
+	return c, err
+}
+
+// maxAssertion bounds the life of a client assertion. Entra's libraries ask for ten minutes; more is taken.
+const maxAssertion = 24 * time.Hour
+
+// asserted checks a JWT that the client has signed with the key of one of its certificates. Source: "Application authentication certificate credentials".
+func (h *Handler) asserted(ctx context.Context, id, assertion, kind string) (tenant.Client, error) {
+	refused := func(code tenant.Code, detail string) (tenant.Client, error) {
+		return tenant.Client{}, &tenant.Error{Code: code, Subject: id, Detail: detail}
+	}
+	parsed, err := jwt.ParseSigned(assertion, []jose.SignatureAlgorithm{jose.RS256, jose.PS256})
+	if err != nil || kind != assertionType {
+		return refused(tenant.AssertionInvalid, "It is not a JWT signed by RS256 or PS256")
+	}
+	var claims jwt.Claims
+	if id == "" && parsed.UnsafeClaimsWithoutVerification(&claims) == nil {
+		id = claims.Subject
+	}
+	c, err := h.Tenant.Client(ctx, id)
+	if err != nil {
+		return c, err
+	}
+	verified := slices.ContainsFunc(c.Certificates, func(der []byte) bool {
+		certificate, err := x509.ParseCertificate(der)
+		return err == nil && parsed.Claims(certificate.PublicKey, &claims) == nil
+	})
+	audiences := []string{h.Tenant.TokenURL(), h.issuer(), h.base()}
+	for _, segment := range h.Tenant.Segments() {
+		audiences = append(audiences, h.Tenant.URL+"/"+segment+"/oauth2/v2.0/token")
+	}
+	switch {
+	case !verified:
+		return refused(tenant.AssertionInvalid, "The key was not found, or the signature is wrong")
+	case !strings.EqualFold(claims.Subject, c.ID) || !strings.EqualFold(claims.Issuer, c.ID):
+		return refused(tenant.AssertionInvalid, "iss and sub must be the client id")
+	case !slices.ContainsFunc(claims.Audience, func(a string) bool { return slices.Contains(audiences, a) }):
+		return refused(tenant.AssertionInvalid, "aud must be the token endpoint")
+	case claims.Expiry == nil || claims.Expiry.Time().After(h.Tenant.Now().Add(maxAssertion)):
+		return refused(tenant.AssertionExpired, "exp is missing or too far away")
+	case claims.ValidateWithLeeway(jwt.Expected{Time: h.Tenant.Now()}, 5*time.Minute) != nil:
+		return refused(tenant.AssertionExpired, "")
+	}
+	return c, nil
+}
+
+func (h *Handler) clientCredentials(r *http.Request, by audit.Actor) (map[string]any, error) {
+	scopes := slices.DeleteFunc(strings.Fields(r.PostForm.Get("scope")), func(s string) bool { return slices.Contains(openID, s) }) // the official libraries always add those
+	if len(scopes) != 1 || (scopes[0] != graphResource+"/.default" && scopes[0] != h.Tenant.URL+"/.default") {
+		return nil, &tenant.Error{Code: tenant.ScopeNotDefault}
+	}
+	c, err := h.client(r, by, false)
+	if err != nil {
+		return nil, err
+	}
+	token, err := h.sign(h.claims(c, tenant.Account{}, nil))
+	return map[string]any{"token_type": "Bearer", "expires_in": seconds(lifetime), "ext_expires_in": seconds(lifetime), "access_token": token}, err
+}
+
+// redeemCode is the authorization code grant; PKCE is demanded of public clients.
+func (h *Handler) redeemCode(r *http.Request, by audit.Actor) (map[string]any, error) {
+	return h.redeem(r, by, tenant.GrantCode, r.PostForm.Get("code"), func(g tenant.Grant, c tenant.Client) error {
+		sum := sha256.Sum256([]byte(r.PostForm.Get("code_verifier")))
+		challenge := base64.RawURLEncoding.EncodeToString(sum[:])
+		switch {
+		case g.RedirectURI != r.PostForm.Get("redirect_uri"):
+			return &tenant.Error{Code: tenant.RedirectMismatch}
+		case g.Challenge == "" && (c.Public || r.PostForm.Get("code_verifier") != ""),
+			g.Challenge != "" && subtle.ConstantTimeCompare([]byte(challenge), []byte(g.Challenge)) != 1:
+			return &tenant.Error{Code: tenant.VerifierWrong}
+		}
+		return nil
+	})
+}
+
+// redeem exchanges what a person has allowed for tokens.
+func (h *Handler) redeem(r *http.Request, by audit.Actor, kind tenant.GrantKind, secret string, check func(tenant.Grant, tenant.Client) error) (map[string]any, error) {
+	c, err := h.client(r, by, true)
+	if err != nil {
+		return nil, err
+	}
+	g, err := h.Tenant.Redeem(r.Context(), by, kind, c.ID, secret)
+	if err == nil && check != nil {
+		if err = check(g, c); err != nil {
+			err = h.Tenant.Refuse(r.Context(), by, "Redeem code", c.ID, err)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return h.delegated(r, c, g)
+}
+
+// delegated makes the tokens of a program that acts for a person.
+func (h *Handler) delegated(r *http.Request, c tenant.Client, g tenant.Grant) (map[string]any, error) {
+	granted, _ := permissions(g.Scopes)
+	access, err := h.sign(h.claims(c, g.Account, granted))
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]any{"token_type": "Bearer", "expires_in": seconds(lifetime), "ext_expires_in": seconds(lifetime), "access_token": access, "scope": strings.Join(g.Scopes, " ")}
+	if slices.Contains(g.Scopes, "openid") {
+		now := h.Tenant.Now()
+		if out["id_token"], err = h.sign(map[string]any{"iss": h.issuer(), "aud": c.ID, "sub": g.Account.ID, "oid": g.Account.ID, "tid": h.Tenant.Organization.ID, "ver": "2.0",
+			"name": g.Account.DisplayName, "preferred_username": g.Account.Name, "iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(lifetime).Unix(), "nonce": g.Nonce}); err != nil {
+			return nil, err
+		}
+	}
+	if slices.Contains(g.Scopes, "offline_access") {
+		refresh, secret, err := h.Tenant.Issue(r.Context(), tenant.Grant{Kind: tenant.GrantRefresh, ClientID: c.ID, Account: g.Account, Scopes: g.Scopes})
+		if err != nil {
+			return nil, err
+		}
+		out["refresh_token"], out["refresh_token_expires_in"] = secret.Reveal(), seconds(refresh.ExpiresAt.Sub(h.Tenant.Now()))
+	}
+	if r.PostForm.Get("client_info") == "1" { // the official libraries name accounts by it
+		info, _ := json.Marshal(map[string]string{"uid": g.Account.ID, "utid": h.Tenant.Organization.ID}) // texts always encode
+		out["client_info"] = base64.RawURLEncoding.EncodeToString(info)
+	}
+	return out, nil
+}
+
+// openID are the scopes that say what the program learns of the person.
+var openID = []string{"openid", "profile", "email", "offline_access"}
+
+// permissions reads scopes: those of Graph by their names, all of them for .default. ok is false when one is not known.
+func permissions(scopes []string) (granted []string, ok bool) {
+	for _, s := range scopes {
+		name := strings.TrimPrefix(s, graphResource+"/")
+		switch {
+		case slices.Contains(openID, s):
+		case name == ".default" || strings.HasSuffix(s, "/.default"):
+			granted = append(granted, tenant.Permissions...)
+		case name == "User.Read" || slices.Contains(tenant.Permissions, name):
+			granted = append(granted, name)
+		default:
+			return nil, false
+		}
+	}
+	return granted, true
+}
+
+// claims are those of an access token for Graph. Source: access token claims reference.
+func (h *Handler) claims(c tenant.Client, a tenant.Account, scopes []string) map[string]any {
+	now := h.Tenant.Now()
+	out := map[string]any{"iss": h.Tenant.Issuer(), "aud": graphResource, "jti": h.Tenant.NewID(), "iat": now.Unix(), "nbf": now.Add(-5 * time.Minute).Unix(), "exp": now.Add(lifetime).Unix(),
+		"appid": c.ID, "app_displayname": c.DisplayName, "tid": h.Tenant.Organization.ID, "ver": "1.0"}
+	if a.ID == "" {
+		out["sub"], out["oid"], out["idtyp"], out["roles"] = c.ID, c.ID, "app", c.Granted()
+		return out
+	}
+	out["sub"], out["oid"], out["idtyp"], out["upn"], out["name"], out["scp"] = a.ID, a.ID, "user", a.Name, a.DisplayName, strings.Join(scopes, " ")
+	if a.Administrator {
+		out["wids"] = []string{globalAdministrator}
+	}
+	return out
+}
+
+// globalAdministrator is the template id of that directory role. Source: built-in roles.
+const globalAdministrator = "62e90394-69f5-4237-9190-012177145e10"
+
+func (h *Handler) sign(claims map[string]any) (string, error) {
+	key := jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: h.Tenant.TokenKey, KeyID: keyID}}
+	signer, err := jose.NewSigner(key, (&jose.SignerOptions{}).WithType("JWT"))
+	if err != nil {
+		return "", err
+	}
+	return jwt.Signed(signer).Claims(claims).Serialize()
+}
+
+// Authenticate returns who is behind an access token that this door issued and what they may, or TokenInvalid.
+func (h *Handler) Authenticate(ctx context.Context, token string) (tenant.Caller, error) {
+	refused := func(detail string) (tenant.Caller, error) {
+		return tenant.Caller{}, &tenant.Error{Code: tenant.TokenInvalid, Detail: detail}
+	}
+	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
+	if err != nil {
+		return refused("not a signed token")
+	}
+	var c struct {
+		jwt.Claims
+		AppID    string   `json:"appid"`
+		ObjectID string   `json:"oid"`
+		Type     string   `json:"idtyp"`
+		Name     string   `json:"upn"`
+		Roles    []string `json:"roles"`
+		Scopes   string   `json:"scp"`
+		Wids     []string `json:"wids"`
+	}
+	if err := parsed.Claims(&h.Tenant.TokenKey.PublicKey, &c); err != nil {
+		return refused("the signature is not valid")
+	}
+	if err := c.ValidateWithLeeway(jwt.Expected{Issuer: h.Tenant.Issuer(), AnyAudience: jwt.Audience{graphResource}, Time: h.Tenant.Now()}, time.Minute); err != nil {
+		return refused(err.Error())
+	}
+	if _, err := h.Tenant.Client(ctx, c.AppID); err != nil {
+		if tenant.CodeOf(err) != "" {
+			return refused("the client is not registered any more")
+		}
+		return tenant.Caller{}, err
+	}
+	if c.Type != "user" {
+		return tenant.Caller{ClientID: c.AppID, Permissions: c.Roles}, nil
+	}
+	return tenant.Caller{ClientID: c.AppID, Permissions: strings.Fields(c.Scopes),
+		Account: tenant.Account{ID: c.ObjectID, Name: c.Name, Administrator: slices.Contains(c.Wids, globalAdministrator)}}, nil
+}
