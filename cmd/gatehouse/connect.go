@@ -17,17 +17,16 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/connect"
-	"github.com/gatehouse-id/gatehouse/graph"
 )
 
 // connectSettings are the flags of connect.
 type connectSettings struct {
-	center                                     centerAddress
-	graphURL, loginURL, clientID, clientSecret string
-	name, scope, email                         string
-	groups                                     []string
-	accept, dryRun, asJSON                     bool
-	wait                                       time.Duration
+	center                 centerAddress
+	tenant                 microsoft
+	name, scope, email     string
+	groups                 []string
+	accept, dryRun, asJSON bool
+	wait                   time.Duration
 }
 
 func (w *world) connectCommand() *cobra.Command {
@@ -53,10 +52,7 @@ Give secrets by the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACCESS_K
 	}
 	f := cmd.Flags()
 	s.center.flags(cmd)
-	f.StringVar(&s.graphURL, "graph-url", "http://127.0.0.1:8081/v1.0", "Microsoft Graph with its version")
-	f.StringVar(&s.loginURL, "login-url", "", "the tenant's sign-in URL with the tenant id")
-	f.StringVar(&s.clientID, "client-id", "", "client that may manage applications and synchronization")
-	f.StringVar(&s.clientSecret, "client-secret", "", "its secret (better: GATEHOUSE_CLIENT_SECRET)")
+	s.tenant.flags(cmd, "graph-url", "http://127.0.0.1:8081/v1.0", "Microsoft Graph with its version")
 	f.StringVar(&s.name, "name", "AWS IAM Identity Center", "name of the enterprise application, when it is created")
 	f.StringSliceVar(&s.groups, "group", nil, "group to assign, by its exact name; repeat for several")
 	f.StringVar(&s.scope, "scope", "assigned", "assigned: only assigned users and groups; all: everyone")
@@ -72,13 +68,9 @@ Give secrets by the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACCESS_K
 func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.Config, error) {
 	client := &http.Client{Timeout: time.Minute}
 	admin, mistakes := s.center.client(w.env, client)
-	for _, need := range []struct{ value, text string }{
-		{s.loginURL, "--login-url is missing: the tenant's sign-in URL with the tenant id"}, {s.clientID, "--client-id is missing"},
-		{s.clientSecret, "the client's secret is missing: set GATEHOUSE_CLIENT_SECRET"},
-	} {
-		if need.value == "" {
-			mistakes = append(mistakes, errors.New(need.text))
-		}
+	mistakes = append(mistakes, s.tenant.check()...)
+	if s.tenant.loginURL == "" && (s.tenant.token != "" || s.tenant.signIn != signInClient) {
+		mistakes = append(mistakes, errors.New("--login-url is missing: the federation metadata is read there"))
 	}
 	if s.scope != "assigned" && s.scope != "all" {
 		mistakes = append(mistakes, fmt.Errorf("--scope %q: want assigned or all", s.scope))
@@ -89,11 +81,14 @@ func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.
 	if len(mistakes) > 0 {
 		return connect.Config{}, usageError{errors.Join(mistakes...)}
 	}
-	login := strings.TrimRight(s.loginURL, "/")
+	tenant, err := s.tenant.client(ctx, client, w.say)
+	if err != nil {
+		return connect.Config{}, err
+	}
 	return connect.Config{
-		Graph:    graph.NewClient(ctx, s.graphURL, login+"/oauth2/v2.0/token", s.clientID, s.clientSecret, client),
+		Graph:    tenant,
 		Admin:    admin,
-		LoginURL: login, HTTP: client, AppName: s.name, Groups: s.groups, SyncAll: s.scope == "all", Email: s.email, Cert: s.name,
+		LoginURL: strings.TrimRight(s.tenant.loginURL, "/"), HTTP: client, AppName: s.name, Groups: s.groups, SyncAll: s.scope == "all", Email: s.email, Cert: s.name,
 	}, nil
 }
 
@@ -140,6 +135,9 @@ func (w *world) connect(ctx context.Context, s *connectSettings) error {
 	printResult(out, result, changes)
 	return w.connectJSON(s, plan, changes, &result)
 }
+
+// say tells a person something that is no result.
+func (w *world) say(text string) { fmt.Fprintln(w.err, text) }
 
 func (w *world) ask(question string) (string, error) {
 	fmt.Fprint(w.err, question)

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/oauth2"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/graph"
@@ -28,24 +27,20 @@ import (
 
 // syncSettings are the flags of sync.
 type syncSettings struct {
-	from, loginURL, clientID, clientSecret, graphToken string
-	to, scimToken                                      string
-	state, application, mappings, metrics              string
-	groups                                             []string
-	nested, skipOutOfScope, adopt, repair, dryRun      bool
-	asJSON                                             bool
-	maxDeletions                                       int
-	every, repairEvery                                 time.Duration
+	source                                        microsoft
+	to, scimToken                                 string
+	state, application, mappings, metrics         string
+	groups                                        []string
+	nested, skipOutOfScope, adopt, repair, dryRun bool
+	asJSON                                        bool
+	maxDeletions                                  int
+	every, repairEvery                            time.Duration
 }
 
 // flags adds what says where to read and where to write, which explain takes too.
 func (s *syncSettings) flags(cmd *cobra.Command) {
+	s.source.flags(cmd, "from", "https://graph.microsoft.com/v1.0", "Microsoft Graph with its version: the directory that is read")
 	f := cmd.Flags()
-	f.StringVar(&s.from, "from", "https://graph.microsoft.com/v1.0", "Microsoft Graph with its version: the directory that is read")
-	f.StringVar(&s.loginURL, "login-url", "", "the tenant's sign-in URL with the tenant id, such as https://login.microsoftonline.com/TENANT_ID")
-	f.StringVar(&s.clientID, "client-id", "", "client that may read users, groups and assignments")
-	f.StringVar(&s.clientSecret, "client-secret", "", "its secret (better: GATEHOUSE_CLIENT_SECRET)")
-	f.StringVar(&s.graphToken, "graph-token", "", "an access token instead of a client (better: GATEHOUSE_GRAPH_TOKEN)")
 	f.StringVar(&s.to, "to", "", "the SCIM endpoint that is written")
 	f.StringVar(&s.scimToken, "scim-token", "", "its access token (better: GATEHOUSE_SCIM_TOKEN)")
 	f.StringVar(&s.state, "state", "", "folder that remembers what was read and sent; without it everything is read and matched anew")
@@ -113,10 +108,7 @@ type synchronizer struct {
 
 // check finds every mistake in the settings at once. They are no usage errors, whose exit code a dry run needs.
 func (s *syncSettings) check() error {
-	var mistakes []error
-	if s.graphToken == "" && (s.loginURL == "" || s.clientID == "" || s.clientSecret == "") {
-		mistakes = append(mistakes, errors.New("give --login-url, --client-id and GATEHOUSE_CLIENT_SECRET, or GATEHOUSE_GRAPH_TOKEN"))
-	}
+	mistakes := s.source.check()
 	if u, err := url.Parse(s.to); err != nil || u.Host == "" {
 		mistakes = append(mistakes, errors.New("--to is missing: the URL of a SCIM endpoint"))
 	}
@@ -154,20 +146,15 @@ func (w *world) openSync(ctx context.Context, s *syncSettings, log *slog.Logger)
 	y.close = func() error { return errors.Join(t.Store.Close(), removeTemporary()) }
 	y.tenant = t
 	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 2 * provisioning.DefaultWorkers}}
-	y.mirror = &mirror.Mirror{Tenant: t, Graph: s.graph(ctx, client)}
-	y.runner = syncjobs.New(t, log, client)
-	if err := y.configure(ctx); err != nil {
+	from, err := s.source.client(ctx, client, w.say)
+	if err == nil {
+		y.mirror, y.runner = &mirror.Mirror{Tenant: t, Graph: from}, syncjobs.New(t, log, client)
+		err = y.configure(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, y.close())
 	}
 	return y, nil
-}
-
-func (s *syncSettings) graph(ctx context.Context, client *http.Client) *graph.Client {
-	if s.graphToken == "" {
-		return graph.NewClient(ctx, s.from, strings.TrimRight(s.loginURL, "/")+"/oauth2/v2.0/token", s.clientID, s.clientSecret, client)
-	}
-	ctx = context.WithValue(ctx, oauth2.HTTPClient, client)
-	return &graph.Client{BaseURL: strings.TrimRight(s.from, "/"), HTTP: oauth2.NewClient(ctx, oauth2.StaticTokenSource(&oauth2.Token{AccessToken: s.graphToken}))}
 }
 
 // Names of the notes that a state keeps.
@@ -187,7 +174,7 @@ func (y *synchronizer) configure(ctx context.Context) error {
 			return fmt.Errorf("ask %s what it is: %w", address, err)
 		}
 	}
-	here := s.from + " → " + address
+	here := s.source.graphURL + " → " + address
 	if was, err := y.tenant.Note(ctx, noteSource); err != nil || (was != "" && was != here) {
 		return errors.Join(err, fmt.Errorf("the state in %s is of %s, not of %s: use another folder", s.state, was, here))
 	}

@@ -74,7 +74,7 @@ func (w *world) syncOnce(ctx context.Context, y *synchronizer, m *syncMetrics, r
 	_ = bar.Finish()
 	if err != nil {
 		m.failed(err)
-		return provisioning.Result{}, fmt.Errorf("read %s: %w", y.settings.from, err)
+		return provisioning.Result{}, fmt.Errorf("read %s: %w", y.settings.source.graphURL, err)
 	}
 	engine, err := y.engine()
 	if err != nil {
@@ -317,11 +317,11 @@ func (w *world) explainPerson(ctx context.Context, s *syncSettings, name string,
 	_, err = y.pull(ctx)
 	_ = bar.Finish()
 	if err != nil {
-		return fmt.Errorf("read %s: %w", s.from, err)
+		return fmt.Errorf("read %s: %w", s.source.graphURL, err)
 	}
 	u, err := y.tenant.User(ctx, name)
 	if tenant.KindOf(err) == tenant.NotFound {
-		return fmt.Errorf("%s is not in the directory at %s: check the user principal name", name, s.from)
+		return fmt.Errorf("%s is not in the directory at %s: check the user principal name", name, s.source.graphURL)
 	}
 	if err != nil {
 		return err
