@@ -83,7 +83,7 @@ func (e *Engine) One(ctx context.Context, ref Ref, members ...string) (x Explana
 	if err != nil && err != ErrUnknown { //nolint:errorlint // this very value is promised
 		return x, err
 	}
-	x.Steps = append(x.Steps, candidate.scoped(c.plan(candidate, link)))
+	x.Steps = append(x.Steps, candidate.scoped())
 	if !c.explainMatch(ctx, &x, candidate, link, known) {
 		return x, ctx.Err()
 	}
@@ -113,7 +113,7 @@ func (o candidate) imported() (details []Detail) {
 }
 
 // scoped is the third step. Source of the names: "On-demand provisioning", scope.
-func (o candidate) scoped(s step) Step {
+func (o candidate) scoped() Step {
 	truth := func(b bool) string { return map[bool]string{true: "True", false: "False"}[b] }
 	out := Step{Name: "scope", Status: Success, Details: []Detail{{"Active in source system", truth(o.Active && !o.Gone)}, {"Assigned to application", truth(o.Assigned)}}}
 	if o.Assigned {
@@ -123,14 +123,11 @@ func (o candidate) scoped(s step) Step {
 		}
 		out.Details = append(out.Details, Detail{"Scoping filter evaluation", filter})
 	}
-	if !o.inScope || !o.Active {
-		out.Status, out.Reason = Skipped, s.reason
-		if s.action == Disable || s.action == Delete {
-			out.Reason = o.whyOut()
-			if o.inScope {
-				out.Reason = "the account is disabled"
-			}
-		}
+	switch {
+	case !o.inScope:
+		out.Status, out.Reason = Skipped, o.whyOut()
+	case !o.Active:
+		out.Status, out.Reason = Skipped, "the account is disabled"
 	}
 	return out
 }

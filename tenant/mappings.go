@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -144,6 +145,38 @@ func optional(s string) mapping.Value {
 		return nil
 	}
 	return mapping.One(s)
+}
+
+// SourceAttributes are the attributes of users or groups that expressions may use; the last one is the reference, which only stands alone.
+func SourceAttributes(kind ObjectKind) []string {
+	if kind == KindGroup {
+		return []string{"description", "displayName", "mailNickname", "objectId", "securityEnabled", "members"}
+	}
+	names := []string{"objectId", "accountEnabled", "IsSoftDeleted", "mobile", "telephoneNumber", "physicalDeliveryOfficeName", "originalUserPrincipalName"}
+	var u User
+	for name := range u.Texts() {
+		if name != "mobilePhone" && name != "officeLocation" { // they go by their old names
+			names = append(names, name)
+		}
+	}
+	for i := range u.Extensions {
+		names = append(names, fmt.Sprint("extensionAttribute", i+1))
+	}
+	slices.Sort(names)
+	return append(names, "manager")
+}
+
+// TargetAttributes are the attributes of the application: those that are mapped by default, and a few more. Source: the application's tutorial.
+func TargetAttributes(kind ObjectKind) (names []string) {
+	s := DefaultMappings()
+	o := s.Of(string(kind))
+	for _, a := range o.Attributes {
+		names = append(names, a.Target)
+	}
+	if kind == KindUser {
+		names = append(names, "locale", "timezone", "nickName", "profileUrl", "userType", o.Target+":division", o.Target+":costCenter", o.Target+":organization")
+	}
+	return names
 }
 
 // ScopedObject returns what a job must know of one object, whatever has changed.

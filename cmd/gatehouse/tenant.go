@@ -121,7 +121,7 @@ func mountTenant(mux *http.ServeMux, t *tenant.Tenant, jobs *syncjobs.Runner) ht
 	for _, d := range []door{
 		people, tokens, idp,
 		&graphserver.Handler{Tenant: t, Log: t.Log, Authenticate: tokens.Authenticate, Test: jobs.Test, Progress: jobs.Progress, OnDemand: jobs.OnDemand},
-		&admincenter.Handler{Tenant: t, Log: t.Log, Metadata: idp.Metadata, Test: jobs.Test, Progress: jobs.Progress},
+		&admincenter.Handler{Tenant: t, Log: t.Log, Metadata: idp.Metadata, Test: jobs.Test, Progress: jobs.Progress, OnDemand: jobs.OnDemand},
 	} {
 		d.Mount(mux)
 	}

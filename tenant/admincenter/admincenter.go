@@ -1,6 +1,6 @@
 // Package admincenter is the tenant's door for administrators: the clicks of the walk. Gallery, single sign-on, users and groups, provisioning.
 //
-// It may import tenant, saml, web and audit.
+// It may import tenant, saml, web, audit, and of the engine what an explanation and a mapping are.
 package admincenter
 
 import (
@@ -12,6 +12,7 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	engine "github.com/gatehouse-id/gatehouse/provisioning"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/web"
 )
@@ -28,11 +29,13 @@ type Handler struct {
 	// Test is Test Connection; Progress says how far a running cycle is. The job runner provides both.
 	Test     func(ctx context.Context, baseAddress, secretToken string) error
 	Progress func(jobID string) (done, total int, ok bool)
+	// OnDemand provisions one object of a job, and of a group the named members. The job runner provides it.
+	OnDemand func(ctx context.Context, j tenant.Job, kind tenant.ObjectKind, id string, members []string, dryRun bool) (engine.Explanation, error)
 }
 
 var navigation = []web.NavItem{
 	{Label: "Overview", URL: "/admin/"}, {Label: "Users", URL: "/admin/users"}, {Label: "Groups", URL: "/admin/groups"},
-	{Label: "Enterprise apps", URL: "/admin/apps"}, {Label: "App registrations", URL: "/admin/clients"}, {Label: "Audit logs", URL: "/admin/audit"},
+	{Label: "Enterprise apps", URL: "/admin/apps"}, {Label: "App registrations", URL: "/admin/clients"}, {Label: "Sign-in logs", URL: "/admin/signins"}, {Label: "Audit logs", URL: "/admin/audit"},
 }
 
 // page is one request of a signed-in administrator.
@@ -121,6 +124,11 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"GET /admin/apps/{id}/provisioning":                provisioning,
 		"POST /admin/apps/{id}/provisioning":               saveProvisioning,
 		"POST /admin/apps/{id}/provisioning/{do}":          controlProvisioning,
+		"GET /admin/apps/{id}/provisioning/mappings":       mappings,
+		"POST /admin/apps/{id}/provisioning/mappings":      saveMappings,
+		"GET /admin/apps/{id}/provisioning/ondemand":       onDemandPage,
+		"POST /admin/apps/{id}/provisioning/ondemand":      provisionOnDemand,
+		"GET /admin/signins":                               signInLogs,
 		"GET /admin/clients":                               clients,
 		"POST /admin/clients":                              createClient,
 		"POST /admin/clients/{id}/delete":                  deleteClient,

@@ -4,6 +4,7 @@ import (
 	"crypto/rsa"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/saml"
@@ -268,13 +269,20 @@ func saveProvisioning(p page) error {
 		return p.Done(back, "The supplied credentials are authorized to enable provisioning.")
 	}
 	email, all := p.PostFormValue("email"), p.PostFormValue("scope") == "all"
-	if err := p.h.Tenant.ConfigureJob(p.Context(), p.by, j.ID, tenant.JobSettings{BaseAddress: &address, SecretToken: &token, NotificationEmail: &email, SyncAll: &all}); err != nil {
+	threshold := 0
+	if p.PostFormValue("prevent") == "true" {
+		if threshold, err = strconv.Atoi(p.PostFormValue("threshold")); err != nil || threshold < 1 {
+			return &tenant.Error{Code: tenant.InvalidValue, Subject: "accidental deletion threshold", Detail: "want 1 or more"}
+		}
+	}
+	settings := tenant.JobSettings{BaseAddress: &address, SecretToken: &token, NotificationEmail: &email, SyncAll: &all, DeleteThreshold: &threshold}
+	if err := p.h.Tenant.ConfigureJob(p.Context(), p.by, j.ID, settings); err != nil {
 		return err
 	}
 	return p.Done(back, "The provisioning settings are saved.")
 }
 
-var controls = []string{"start", "pause", "restart"}
+var controls = []string{"start", "pause", "restart", "allow-deletes"}
 
 func controlProvisioning(p page) error {
 	do := p.PathValue("do")
@@ -291,6 +299,8 @@ func controlProvisioning(p page) error {
 		err, notice = p.h.Tenant.StartJob(p.Context(), p.by, j.ID), "Provisioning is on."
 	case "pause":
 		err, notice = p.h.Tenant.PauseJob(p.Context(), p.by, j.ID), "Provisioning is paused. A running cycle still finishes."
+	case "allow-deletes":
+		err, notice = p.h.Tenant.RestartJob(p.Context(), p.by, j.ID, tenant.Reset{ForceDeletes: true}), "The deletions that were held back are let through by the next cycle."
 	case "restart":
 		err, notice = p.h.Tenant.RestartJob(p.Context(), p.by, j.ID, tenant.Reset{Watermark: true, Quarantine: true}), "Everything is evaluated from the beginning."
 	}

@@ -245,3 +245,14 @@ func auditLog(p page) error {
 	}
 	return p.Render("audit", "Audit logs", "/admin/audit", struct{ Events []audit.Event }{events})
 }
+
+// shownSignIns is how many lines the page of the sign-in log has.
+const shownSignIns = 200
+
+func signInLogs(p page) error {
+	list, err := p.h.Tenant.SignIns(p.Context(), shownSignIns)
+	if err != nil {
+		return err
+	}
+	return p.Render("signins", "Sign-in logs", "/admin/signins", list)
+}

@@ -87,6 +87,8 @@ func (h *Handler) applicationCalls() map[string]call {
 		"GET " + job + "/schema/filterOperators()":         h.filterOperators,
 		"GET " + job + "/schema/functions()":               h.functions,
 		"POST " + job + "/schema/parseExpression":          h.parseExpression,
+		"GET /auditLogs/signIns":                           h.signIns,
+		"GET /auditLogs/directoryAudits":                   h.directoryAudits,
 		"GET /auditLogs/provisioning":                      h.provisioningLog,
 	}
 }

@@ -157,53 +157,34 @@ func attributeFromWire(a graph.AttributeMapping) mapping.Attribute {
 	return out
 }
 
-// sourceAttributes are the attributes of the directory that expressions may use.
+// sourceAttributes describe the attributes of the directory.
 func sourceAttributes(kind string) (list []graph.AttributeDefinition) {
-	var user tenant.User
-	names := []string{"objectId", "displayName", "description", "mailNickname", "securityEnabled"}
-	if kind == string(tenant.KindUser) {
-		names = []string{"objectId", "accountEnabled", "IsSoftDeleted", "mobile", "telephoneNumber", "physicalDeliveryOfficeName", "originalUserPrincipalName"}
-		for name := range user.Texts() {
-			if name != "mobilePhone" && name != "officeLocation" { // they go by their old names
-				names = append(names, name)
-			}
-		}
-		for i := range user.Extensions {
-			names = append(names, fmt.Sprint("extensionAttribute", i+1))
-		}
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		list = append(list, graph.AttributeDefinition{Name: name, Type: "String", Anchor: name == "objectId", Mutability: "ReadOnly"})
-	}
-	reference := graph.AttributeDefinition{Name: "manager", Type: "Reference", Mutability: "ReadOnly"}
-	if kind == string(tenant.KindGroup) {
-		reference.Name, reference.Multivalued = "members", true
-	}
-	return append(list, reference)
-}
-
-// targetAttributes are the attributes of the application, which are those that are mapped by default and a few more. Source: the application's tutorial.
-func targetAttributes(kind string) (list []graph.AttributeDefinition) {
-	list = append(list, graph.AttributeDefinition{Name: "id", Type: "String", Anchor: true, Mutability: "ReadOnly"})
-	defaults := tenant.DefaultMappings()
-	o := defaults.Of(kind)
-	for _, a := range o.Attributes {
-		d := graph.AttributeDefinition{Name: a.Target, Type: "String", Mutability: "ReadWrite", Required: a.Required}
-		switch {
-		case a.Target == "active":
-			d.Type = "Boolean"
-		case a.Target == "members":
-			d.Type, d.Multivalued = "Reference", true
-		case strings.HasSuffix(a.Target, ":manager"):
-			d.Type = "Reference"
+	for _, name := range tenant.SourceAttributes(tenant.ObjectKind(kind)) {
+		d := graph.AttributeDefinition{Name: name, Type: "String", Anchor: name == "objectId", Mutability: "ReadOnly"}
+		if name == "manager" || name == "members" {
+			d.Type, d.Multivalued = "Reference", name == "members"
 		}
 		list = append(list, d)
 	}
-	if kind == string(tenant.KindUser) {
-		for _, name := range []string{"locale", "timezone", "nickName", "profileUrl", "userType", o.Target + ":division", o.Target + ":costCenter", o.Target + ":organization"} {
-			list = append(list, graph.AttributeDefinition{Name: name, Type: "String", Mutability: "ReadWrite"})
+	return list
+}
+
+// targetAttributes describe the attributes of the application.
+func targetAttributes(kind string) (list []graph.AttributeDefinition) {
+	list = append(list, graph.AttributeDefinition{Name: "id", Type: "String", Anchor: true, Mutability: "ReadOnly"})
+	defaults := tenant.DefaultMappings()
+	for _, name := range tenant.TargetAttributes(tenant.ObjectKind(kind)) {
+		d := graph.AttributeDefinition{Name: name, Type: "String", Mutability: "ReadWrite"}
+		d.Required = slices.ContainsFunc(defaults.Of(kind).Attributes, func(a mapping.Attribute) bool { return a.Target == name && a.Required })
+		switch {
+		case name == "active":
+			d.Type = "Boolean"
+		case name == "members":
+			d.Type, d.Multivalued = "Reference", true
+		case strings.HasSuffix(name, ":manager"):
+			d.Type = "Reference"
 		}
+		list = append(list, d)
 	}
 	return list
 }

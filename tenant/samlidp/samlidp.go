@@ -195,7 +195,7 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, a tenant.Appli
 	s.Issuer, s.NameID, s.Attributes, s.AuthnInstant, s.Now = h.Tenant.Issuer(), u.UserPrincipalName, h.claims(u), since, h.Tenant.Now()
 	response, err := saml.Response(s, key)
 	if err == nil {
-		err = h.Tenant.Granted(r.Context(), by, "Sign-in", a.DisplayName)
+		err = h.Tenant.Granted(r.Context(), by, tenant.SignInToApplication, a.DisplayName)
 	}
 	if err != nil {
 		h.fail(w, r, u.UserPrincipalName, err)
@@ -237,7 +237,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, user string, err 
 	status := http.StatusBadRequest
 	var refused *tenant.Error
 	if errors.As(err, &refused) {
-		_ = h.Tenant.Refuse(r.Context(), by, "Sign-in", user, err) // the person is answered below
+		_ = h.Tenant.Refuse(r.Context(), by, tenant.SignInToApplication, user, err) // the person is answered below
 		reason := tenant.Reasons[refused.Code]
 		d.Number, d.Text = reason.AADSTS, fmt.Sprintf("AADSTS%d: %s.", reason.AADSTS, reason.What)
 		if reason.Kind == tenant.NotFound {

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/graph"
+)
+
+// TestAnAdministratorManagesProvisioning edits mappings and filters in the admin center, provisions on demand, registers a program, and reads the logs.
+func TestAnAdministratorManagesProvisioning(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t)
+	e := newEnds(t, d)
+	b := browser{t, newBrowser(t, "")}
+	const mei, grace = "mei.tanaka@northwind.example", "grace.kim@northwind.example"
+	provisioning := d.Tenant.AdminCenterURL + "apps/" + d.Tenant.ApplicationID + "/provisioning"
+	b.login(d.Tenant.AdminCenterURL, map[string]string{"username": d.Admin.UserName, "password": d.Admin.Password})
+
+	b.open(provisioning + "/mappings")
+	b.screenshot("mappings")
+	b.accessible("the mappings")
+	b.unfold()
+	b.accessible("the mappings with all their forms")
+	b.submit(`form:has(input[value="title"])`, "button[value=attribute]", map[string]string{"type": "Expression", "text": `Append([jobTitle], " at Northwind")`})
+	b.sees("Everything is evaluated anew")
+	e.soon("the value of the expression", func() bool { return e.find("/Users", "userName", mei).String("title") == "Platform Engineer at Northwind" })
+	b.unfold()
+	b.submit(`#User form:has(select[name=target])`, "button", map[string]string{"target": "locale", "type": "Constant", "text": "en-GB", "apply": "once"})
+	b.sees("only during object creation")
+	b.unfold()
+	b.submit(`#User form:has(select[name=attribute])`, "button", map[string]string{"name": "no auditors", "attribute": "jobTitle", "operator": "NOT EQUALS", "value": "Auditor"})
+	b.sees("jobTitle NOT EQUALS Auditor")
+	e.soon("who is outside the filter is disabled", func() bool { return e.find("/Users", "userName", grace)["active"] == false })
+	b.submit("#try form", "button", map[string]string{"expression": `Join(".", [givenName], [surname])`, "user": mei})
+	b.sees("Result: Mei.Tanaka")
+	b.submit("#try form", "button", map[string]string{"expression": `Join(`, "user": mei})
+	b.sees("at character 6")
+	b.unfold()
+	b.submit(`form:has(input[value="userName"])`, "button[value=delete-attribute]", nil)
+	b.sees("no matching attribute")
+
+	b.open(provisioning + "/ondemand")
+	b.submit("main form:has(input[name=name])", "button[value=preview]", map[string]string{"name": grace})
+	b.sees("no auditors jobTitle NOT EQUALS Auditor")
+	b.sees("Nothing was changed")
+	b.screenshot("on-demand")
+	b.unfold()
+	b.accessible("provisioning on demand")
+	b.submit("main form:has(input[name=name])", "button[value=provision]", map[string]string{"name": "Data", "members": "ingrid.larsen@northwind.example"})
+	b.sees("Match group between source and target system")
+
+	b.open(provisioning + "/mappings")
+	b.leave(`button[value="reset"]`)
+	b.sees("The default mappings are back")
+	e.soon("who was outside the filter is enabled", func() bool { return e.find("/Users", "userName", grace)["active"] == true })
+	b.open(provisioning)
+	b.unfold()
+	b.sees("Modified properties")
+	b.accessible("provisioning with its log")
+	b.click(`input[name="prevent"]`)
+	b.submit(`form:has(input[name="threshold"])`, "button[value=save]", map[string]string{"threshold": "2"})
+	b.sees("The provisioning settings are saved")
+	e.change(http.MethodDelete, "/groups/"+e.group("Finance").ID, nil, nil)
+	e.soon("quarantine", func() bool {
+		var j graph.SynchronizationJob
+		e.change(http.MethodGet, jobPath(d), nil, &j)
+		return j.Status.Code == "Quarantine"
+	})
+	b.open(provisioning)
+	b.sees("allow the deletions")
+	b.accessible("provisioning in quarantine")
+	b.leave(`form[action$="allow-deletes"] button`)
+	b.sees("let through by the next cycle")
+	e.soon("the deletion", func() bool { return e.find("/Groups", "displayName", "Finance") == nil })
+
+	b.open(d.Tenant.AdminCenterURL + "clients")
+	b.unfold()
+	b.accessible("the registrations")
+	b.click(`input[value="User.Read.All"]`)
+	b.submit(`form[action="/admin/clients"]`, "button", map[string]string{"name": "reporting"})
+	b.sees("Client secret, shown once")
+	b.open(d.Tenant.AdminCenterURL + "signins")
+	b.sees("Sign-in logs")
+	b.accessible("the sign-in log")
+	logs, err := graph.All[map[string]any](t.Context(), e.graph, "/auditLogs/signIns?$top=5")
+	if err != nil || len(logs) == 0 {
+		t.Errorf("the sign-in log by Graph: %v, %v", logs, err)
+	}
+	audits, err := graph.All[map[string]any](t.Context(), e.graph, "/auditLogs/directoryAudits?$filter=activityDisplayName%20eq%20'Update%20attribute%20mappings%20or%20scope'")
+	if err != nil || len(audits) < 4 || audits[0]["result"] == nil {
+		t.Errorf("the audit log by Graph: %v, %v", audits, err)
+	}
+	if at, err := time.Parse(time.RFC3339, audits[0]["activityDateTime"].(string)); err != nil || time.Since(at) > time.Hour {
+		t.Errorf("the newest entry is of %v, %v", at, err)
+	}
+}

@@ -1,0 +1,195 @@
+package admincenter
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+// mappingData is the mapping of one kind of object as the page shows it.
+type mappingData struct {
+	mapping.Object
+	Lines     []mappingLine
+	Sources   []string
+	Blank     mappingLine // to be filled in
+	Targets   []string    // that are not mapped yet
+	Operators []string
+	Add, Update, Delete,
+	MayDisable bool
+}
+
+type mappingLine struct {
+	mapping.Attribute
+	Type, Name string // Direct, Constant or Expression, and what of
+	Sources    []string
+}
+
+type mappingsData struct {
+	Job      *tenant.Job
+	Objects  []mappingData
+	Custom   bool
+	Rows     [3]int // of the form of a filter
+	Tried    string // an expression
+	TriedFor string
+	Result   string
+	Problem  string
+}
+
+// The names of the portal for what Graph calls Attribute and Function.
+var mappingTypes = map[string]string{"Attribute": "Direct", "Constant": "Constant", "Function": "Expression"}
+
+func mappings(p page) error {
+	a, j, err := p.job()
+	if err != nil {
+		return err
+	}
+	d := mappingsData{Job: &j, Custom: j.Schema != nil, Rows: [3]int{0, 1, 2}, Tried: p.URL.Query().Get("expression"), TriedFor: p.URL.Query().Get("user")}
+	for _, o := range j.Mappings().Objects {
+		kind := tenant.ObjectKind(o.Source)
+		m := mappingData{Object: o, Sources: tenant.SourceAttributes(kind), Operators: mapping.Operators(), MayDisable: kind == tenant.KindGroup,
+			Add: o.Flows&mapping.Add != 0, Update: o.Flows&mapping.Update != 0, Delete: o.Flows&mapping.Delete != 0}
+		m.Blank = mappingLine{Type: "Direct", Sources: m.Sources}
+		for _, x := range o.Attributes {
+			kind, name := mapping.Kind(x.Expression)
+			m.Lines = append(m.Lines, mappingLine{x, mappingTypes[kind], name, m.Sources})
+		}
+		for _, t := range tenant.TargetAttributes(kind) {
+			if !slices.ContainsFunc(o.Attributes, func(x mapping.Attribute) bool { return x.Target == t }) {
+				m.Targets = append(m.Targets, t)
+			}
+		}
+		d.Objects = append(d.Objects, m)
+	}
+	if d.Tried != "" {
+		p.try(&d)
+	}
+	return p.Render("mappings", "Attribute mappings", "/admin/apps", appData{a, "provisioning", d})
+}
+
+// try evaluates an expression for a user.
+func (p page) try(d *mappingsData) {
+	of := mapping.Texts(nil)
+	if d.TriedFor != "" {
+		u, err := p.h.Tenant.User(p.Context(), strings.TrimSpace(d.TriedFor))
+		if err != nil {
+			d.Problem = "There is no such user: give a user principal name."
+			return
+		}
+		of = u.Attribute
+	}
+	v, err := mapping.Evaluate(d.Tried, of)
+	switch {
+	case err != nil:
+		d.Problem = err.Error()
+	case len(v) == 0:
+		d.Result = "null"
+	default:
+		d.Result = strings.Join(v, ", ")
+	}
+}
+
+// saveMappings changes one thing of the mapping of one kind of object.
+func saveMappings(p page) error {
+	a, j, err := p.job()
+	if err != nil {
+		return err
+	}
+	back := "/admin/apps/" + a.ID + "/provisioning/mappings"
+	do := p.PostFormValue("do")
+	if do == "reset" {
+		if err := p.h.Tenant.ResetMappings(p.Context(), p.by, j.ID); err != nil {
+			return err
+		}
+		return p.Done(back, "The default mappings are back. Everything is evaluated anew.")
+	}
+	s := j.Mappings()
+	s.Objects = slices.Clone(s.Objects)
+	o := s.Of(p.PostFormValue("kind"))
+	if o == nil {
+		return &tenant.Error{Code: tenant.InvalidRequest, Detail: "there is no such mapping"}
+	}
+	o.Attributes, o.Scope = slices.Clone(o.Attributes), slices.Clone(o.Scope)
+	if err := p.edit(o, do); err != nil {
+		return err
+	}
+	if err := p.h.Tenant.SetMappings(p.Context(), p.by, j.ID, s); err != nil {
+		return err
+	}
+	return p.Done(back, "The mapping is saved. Everything is evaluated anew.")
+}
+
+func (p page) edit(o *mapping.Object, do string) error {
+	target := p.PostFormValue("target")
+	at := slices.IndexFunc(o.Attributes, func(a mapping.Attribute) bool { return a.Target == target })
+	switch do {
+	case "attribute":
+		made, err := p.formAttribute(target)
+		if err != nil {
+			return err
+		}
+		if at < 0 {
+			o.Attributes = append(o.Attributes, made)
+		} else {
+			o.Attributes[at] = made
+		}
+	case "delete-attribute":
+		if at >= 0 {
+			o.Attributes = slices.Delete(o.Attributes, at, at+1)
+		}
+	case "actions":
+		o.Flows, o.Enabled = 0, p.PostFormValue("enabled") != "false"
+		for name, flow := range map[string]mapping.Flow{"add": mapping.Add, "update": mapping.Update, "delete": mapping.Delete} {
+			if p.PostFormValue(name) == "true" {
+				o.Flows |= flow
+			}
+		}
+	case "filter":
+		o.Scope = append(o.Scope, p.formFilter())
+	case "delete-filter":
+		n, err := strconv.Atoi(p.PostFormValue("filter"))
+		if err != nil || n < 0 || n >= len(o.Scope) {
+			return &tenant.Error{Code: tenant.InvalidRequest, Detail: "there is no such filter"}
+		}
+		o.Scope = slices.Delete(o.Scope, n, n+1)
+	default:
+		return &tenant.Error{Code: tenant.InvalidRequest, Detail: do}
+	}
+	return nil
+}
+
+func (p page) formAttribute(target string) (a mapping.Attribute, err error) {
+	a = mapping.Attribute{Target: target, Default: p.PostFormValue("default"), OnlyOnce: p.PostFormValue("apply") == "once"}
+	switch text := strings.TrimSpace(p.PostFormValue("text")); p.PostFormValue("type") {
+	case "Direct":
+		a.Expression = "[" + p.PostFormValue("source") + "]"
+	case "Constant":
+		a.Expression = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
+	default:
+		a.Expression = text
+	}
+	if p.PostFormValue("match") == "true" {
+		if a.Matching, err = strconv.Atoi(p.PostFormValue("precedence")); err != nil || a.Matching < 1 || a.Matching > 100 {
+			return a, &tenant.Error{Code: tenant.InvalidValue, Subject: "matching precedence", Detail: "want 1 to 100"}
+		}
+	}
+	return a, nil
+}
+
+// formFilter reads the rows of the form that have an attribute.
+func (p page) formFilter() mapping.Filter {
+	f := mapping.Filter{Name: strings.TrimSpace(p.PostFormValue("name"))}
+	for i, attribute := range p.PostForm["attribute"] {
+		if attribute == "" || i >= len(p.PostForm["operator"]) || i >= len(p.PostForm["value"]) {
+			continue
+		}
+		c := mapping.Clause{Attribute: attribute, Operator: p.PostForm["operator"][i]}
+		if v := p.PostForm["value"][i]; v != "" {
+			c.Values = []string{v}
+		}
+		f.Clauses = append(f.Clauses, c)
+	}
+	return f
+}

@@ -1,0 +1,83 @@
+package admincenter
+
+import (
+	"strings"
+
+	engine "github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+type onDemandData struct {
+	Job           *tenant.Job
+	Name, Members string
+	DryRun        bool
+	Steps         []onDemandStep
+	Outcome       string
+}
+
+type onDemandStep struct {
+	Title string
+	engine.Step
+}
+
+// The titles of the portal for the five steps.
+var stepTitles = map[string]string{"connect": "Test connection", "import": "Import user", "scope": "Determine if user is in scope", "match": "Match user between source and target system", "act": "Perform action"}
+
+func onDemandPage(p page) error {
+	a, j, err := p.job()
+	if err != nil {
+		return err
+	}
+	return p.Render("ondemand", "Provision on demand", "/admin/apps", appData{a, "provisioning", onDemandData{Job: &j}})
+}
+
+// maxOnDemandMembers is how many members of a group are provisioned with it. Source: "On-demand provisioning".
+const maxOnDemandMembers = 5
+
+func provisionOnDemand(p page) error {
+	a, j, err := p.job()
+	if err != nil {
+		return err
+	}
+	d := onDemandData{Job: &j, Name: strings.TrimSpace(p.PostFormValue("name")), Members: p.PostFormValue("members"), DryRun: p.PostFormValue("do") == "preview"}
+	if j.Credentials.SealedToken == "" {
+		return &tenant.Error{Code: tenant.CredentialsMissing, Subject: j.ID}
+	}
+	id, err := p.principal(d.Name)
+	if err != nil {
+		return err
+	}
+	kind := tenant.KindUser
+	if !strings.Contains(d.Name, "@") {
+		kind = tenant.KindGroup
+	}
+	var members []string
+	for _, name := range strings.Fields(d.Members) {
+		u, err := p.h.Tenant.User(p.Context(), name)
+		if err != nil {
+			return err
+		}
+		members = append(members, u.ID)
+	}
+	if len(members) > maxOnDemandMembers || (kind == tenant.KindUser && len(members) > 0) {
+		return &tenant.Error{Code: tenant.InvalidValue, Subject: "members", Detail: "only groups have members, and at most five are provisioned on demand"}
+	}
+	x, err := p.h.OnDemand(p.Context(), j, kind, id, members, d.DryRun)
+	if err != nil {
+		return err
+	}
+	if !d.DryRun {
+		if err := p.h.Tenant.Granted(p.Context(), p.by, "Provision on demand", id); err != nil {
+			return err
+		}
+	}
+	for _, s := range x.Steps {
+		title := stepTitles[s.Name]
+		if kind == tenant.KindGroup {
+			title = strings.ReplaceAll(title, "user", "group")
+		}
+		d.Steps = append(d.Steps, onDemandStep{title, s})
+	}
+	d.Outcome = string(x.Outcome())
+	return p.Render("ondemand", "Provision on demand", "/admin/apps", appData{a, "provisioning", d})
+}

@@ -1,0 +1,68 @@
+package graphserver
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+)
+
+// maxLog is how many of the newest entries the logs reach back to.
+const maxLog = 1000
+
+// newestFirst answers a log: filtered, and the newest first.
+func (h *Handler) newestFirst(r request, all []object) (int, any, error) {
+	o, err := options(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	all = slices.DeleteFunc(all, func(x object) bool { return !o.meets(x) })
+	o.orderBy = "+" // the place in the log is what the next page goes on from
+	return http.StatusOK, h.answer(r, o, all[min(o.offset, len(all)):], nil), nil
+}
+
+// signIns is the sign-in log. Source: signIn resource type.
+func (h *Handler) signIns(ctx context.Context, r request) (int, any, error) {
+	list, err := h.Tenant.SignIns(ctx, maxLog)
+	if err != nil {
+		return 0, nil, err
+	}
+	var all []object
+	for _, s := range list {
+		status := object{"errorCode": float64(s.AADSTS), "failureReason": "Other.", "additionalDetails": nil}
+		if s.Reason != "" {
+			status["failureReason"] = s.Reason
+		}
+		app := s.Application
+		if app == "" {
+			app = "My Apps"
+		}
+		all = append(all, object{"id": s.ID, "createdDateTime": s.Time.UTC().Format(time.RFC3339), "userPrincipalName": strings.ToLower(s.User), "userDisplayName": s.User, "appDisplayName": app,
+			"ipAddress": s.Address, "clientAppUsed": "Browser", "correlationId": s.RequestID, "isInteractive": true, "resourceDisplayName": app, "status": status})
+	}
+	return h.newestFirst(r, all)
+}
+
+// directoryAudits is the audit log. Source: directoryAudit resource type.
+func (h *Handler) directoryAudits(ctx context.Context, r request) (int, any, error) {
+	events, err := h.Tenant.Events(ctx, maxLog)
+	if err != nil {
+		return 0, nil, err
+	}
+	var all []object
+	for _, e := range events {
+		result, by := "success", object{"user": nil, "app": object{"displayName": e.Actor.Name, "servicePrincipalName": nil}}
+		if e.Result != audit.Granted {
+			result = "failure"
+		}
+		if e.Actor.Kind == audit.User || e.Actor.Kind == audit.Administrator {
+			by = object{"app": nil, "user": object{"userPrincipalName": e.Actor.Name, "ipAddress": e.Actor.Address}}
+		}
+		all = append(all, object{"id": e.ID, "activityDateTime": e.Time.UTC().Format(time.RFC3339), "activityDisplayName": e.Action, "result": result, "resultReason": e.Detail, "correlationId": e.Actor.RequestID,
+			"initiatedBy": by, "targetResources": []object{{"displayName": e.Subject}}, "loggedByService": "Core Directory"})
+	}
+	return h.newestFirst(r, all)
+}
