@@ -30,6 +30,7 @@ type Tenant struct {
 	Log    *slog.Logger
 	URL    string // where browsers and clients reach it, without a trailing slash
 	Now    func() time.Time
+	Clock  *Clock // what Now reads where it can be moved; else nil
 	NewID  func() string
 
 	// Organization is read or made by Open and never changes afterwards.
@@ -63,6 +64,7 @@ type Config struct {
 	DisplayName string           // of a new tenant; DefaultName when empty
 	Domain      string           // of a new tenant; DefaultDomain when empty
 	Now         func() time.Time // time.Now when nil
+	Clock       *Clock           // instead of Now, where the clock can be moved
 }
 
 // Defaults of a new tenant.
@@ -76,7 +78,10 @@ const tokenKeyPurpose = "token-key"
 // Open reads the organization from the store, or makes it when the store is empty.
 func Open(ctx context.Context, cfg Config) (*Tenant, error) {
 	t := &Tenant{Store: cfg.Store, Sealer: cfg.Sealer, Log: cfg.Log, URL: cfg.URL, Now: cfg.Now, NewID: uuid.NewString}
-	if t.Now == nil {
+	switch {
+	case cfg.Clock != nil:
+		t.Clock, t.Now = cfg.Clock, cfg.Clock.Now
+	case t.Now == nil:
 		t.Now = time.Now
 	}
 	if t.Log == nil {

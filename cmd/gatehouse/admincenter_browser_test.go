@@ -25,7 +25,9 @@ func TestAnAdministratorManagesProvisioning(t *testing.T) {
 	b.accessible("the mappings with all their forms")
 	b.submit(`form:has(input[value="title"])`, "button[value=attribute]", map[string]string{"type": "Expression", "text": `Append([jobTitle], " at Northwind")`})
 	b.sees("Everything is evaluated anew")
-	e.soon("the value of the expression", func() bool { return e.find("/Users", "userName", mei).String("title") == "Platform Engineer at Northwind" })
+	e.soon("the value of the expression", func() bool {
+		return e.find("/Users", "userName", mei).String("title") == "Platform Engineer at Northwind"
+	})
 	b.unfold()
 	b.submit(`#User form:has(select[name=target])`, "button", map[string]string{"target": "locale", "type": "Constant", "text": "en-GB", "apply": "once"})
 	b.sees("only during object creation")
@@ -81,7 +83,7 @@ func TestAnAdministratorManagesProvisioning(t *testing.T) {
 	b.click(`input[value="User.Read.All"]`)
 	b.submit(`form[action="/admin/clients"]`, "button", map[string]string{"name": "reporting"})
 	b.sees("Client secret, shown once")
-	b.open(d.Tenant.AdminCenterURL + "signins")
+	b.open(d.Tenant.AdminCenterURL + "sign-in-logs")
 	b.sees("Sign-in logs")
 	b.accessible("the sign-in log")
 	logs, err := graph.All[map[string]any](t.Context(), e.graph, "/auditLogs/signIns?$top=5")

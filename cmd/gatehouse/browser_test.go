@@ -81,7 +81,7 @@ func startSites(t *testing.T) sites {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tn, err := openTenant(ctx, th, noEnv, "", "")
+	tn, err := openTenant(ctx, th, noEnv, "", "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func startSites(t *testing.T) sites {
 	jobs := syncjobs.New(tn, log, client)
 	go jobs.Run(ctx)
 	serve(ch, cl, func(mux *http.ServeMux) http.Handler { return mountSandboxed(mux, c) })
-	serve(th, tl, func(mux *http.ServeMux) http.Handler { return mountTenant(mux, tn, jobs) })
+	serve(th, tl, func(mux *http.ServeMux) http.Handler { return mountTenant(mux, tn, jobs, &rehearsal{}) })
 	return sites{c, tn, "MAP " + centerHost + " 127.0.0.1,MAP " + tenantHost + " 127.0.0.1"}
 }
 

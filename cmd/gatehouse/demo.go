@@ -32,6 +32,7 @@ type demo struct {
 	data, centerAddr, tenantAddr string
 	people, groups               int
 	noConnect, asJSON            bool
+	rehearsal                    rehearsal
 
 	w       *world
 	out     io.Writer // the walk; nowhere with --json
@@ -93,6 +94,7 @@ Nothing is kept unless --data names a folder; with one, the next start continues
 	f.StringVar(&d.tenantAddr, "tenant", "127.0.0.1:8081", "address of the tenant")
 	f.IntVar(&d.people, "people", defaultPeople, "number of people in the company")
 	f.IntVar(&d.groups, "groups", defaultGroups, "number of groups in the company")
+	d.rehearsal.flags(cmd)
 	f.BoolVar(&d.noConnect, "no-connect", false, "start both, but do not connect them")
 	f.BoolVar(&d.asJSON, "json", false, "print nothing but one JSON object, once everything is ready")
 	return cmd
@@ -185,7 +187,9 @@ func (d *demo) open(ctx context.Context, serve func(*half, net.Listener, func(*h
 	if d.center, err = openCenter(ctx, c, d.w.env, center.DefaultRegion); err != nil {
 		return nil, stop(err)
 	}
-	if d.tenant, err = openTenant(ctx, t, d.w.env, "", ""); err != nil {
+	clock := &tenant.Clock{} // of both halves
+	d.center.Now = clock.Now
+	if d.tenant, err = openTenant(ctx, t, d.w.env, "", "", clock); err != nil {
 		return nil, errors.Join(stop(err), d.center.Store.Close())
 	}
 	closeAll := func() { _ = errors.Join(d.center.Store.Close(), d.tenant.Store.Close()) }
@@ -194,11 +198,12 @@ func (d *demo) open(ctx context.Context, serve func(*half, net.Listener, func(*h
 		return nil, stop(err)
 	}
 	d.jobs = syncjobs.New(d.tenant, t.log, nil)
+	d.jobs.Interval = d.rehearsal.interval
 	serve(c, cl, func(mux *http.ServeMux) http.Handler {
 		mountOutbox(mux, d.center, outbox)
 		return mountSandboxed(mux, d.center)
 	})
-	serve(t, tl, func(mux *http.ServeMux) http.Handler { return mountTenant(mux, d.tenant, d.jobs) })
+	serve(t, tl, func(mux *http.ServeMux) http.Handler { return mountTenant(mux, d.tenant, d.jobs, &d.rehearsal) })
 	return closeAll, nil
 }
 

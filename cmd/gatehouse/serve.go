@@ -191,7 +191,7 @@ func mountCenter(mux *http.ServeMux, c *center.Center, sandbox *broker.Sandbox, 
 		d.Mount(mux)
 	}
 	mux.Handle("POST /{$}", &awsapi.Handler{
-		Verify: &awsapi.Verifier{Region: c.Instance.Region, Now: c.Now, Lookup: lookupKey(c, sandbox)},
+		Verify: &awsapi.Verifier{Region: c.Instance.Region, Now: time.Now, Lookup: lookupKey(c, sandbox)},
 		Services: []awsapi.Service{
 			(&identitystore.Handler{Center: c}).Service(),
 			(&ssoadmin.Handler{Center: c}).Service(),

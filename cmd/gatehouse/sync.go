@@ -138,7 +138,7 @@ func (w *world) openSync(ctx context.Context, s *syncSettings, log *slog.Logger)
 		}
 		folder, y.close = temp, func() error { return os.RemoveAll(temp) }
 	}
-	t, err := openTenant(ctx, &half{data: folder, log: log}, w.env, "", "")
+	t, err := openTenant(ctx, &half{data: folder, log: log}, w.env, "", "", nil)
 	if err != nil {
 		return nil, errors.Join(err, y.close())
 	}

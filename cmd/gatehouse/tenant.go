@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,6 +25,7 @@ import (
 func (w *world) tenantCommand() *cobra.Command {
 	h := &half{}
 	var name, domain, admin string
+	var r rehearsal
 	cmd := &cobra.Command{
 		Use:   "tenant",
 		Short: "Run the tenant: a small Entra ID",
@@ -43,7 +45,7 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 				return err
 			}
 			defer l.Close() //nolint:errcheck // serve has closed it
-			t, err := openTenant(ctx, h, w.env, name, domain)
+			t, err := openTenant(ctx, h, w.env, name, domain, r.clock())
 			if err != nil {
 				return err
 			}
@@ -53,9 +55,10 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 			}
 			h.log.Info("the tenant is ready", "admin_center", t.AdminCenterURL(), "graph", t.GraphURL(), "tenant_id", t.Organization.ID)
 			jobs := syncjobs.New(t, h.log, nil)
+			jobs.Interval = r.interval
 			running := make(chan struct{})
 			go func() { defer close(running); jobs.Run(ctx) }()
-			err = h.serve(ctx, l, func(mux *http.ServeMux) http.Handler { return mountTenant(mux, t, jobs) })
+			err = h.serve(ctx, l, func(mux *http.ServeMux) http.Handler { return mountTenant(mux, t, jobs, &r) })
 			if err == nil {
 				<-running
 			}
@@ -63,14 +66,37 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 		},
 	}
 	h.flags(cmd, "127.0.0.1:8081", "gatehouse-tenant")
+	r.flags(cmd)
+	cmd.Flags().BoolVar(&r.movable, "movable-clock", false, "let administrators move the tenant's clock forward; programs and service providers with clocks of their own will not follow")
 	cmd.Flags().StringVar(&name, "name", tenant.DefaultName, "name of a new tenant")
 	cmd.Flags().StringVar(&domain, "domain", tenant.DefaultDomain, "verified domain of a new tenant")
 	cmd.Flags().StringVar(&admin, "admin", "admin", "name of the first administrator")
 	return cmd
 }
 
+// rehearsal is the settings that make a tenant as inconvenient as the real one, or faster than its clock.
+type rehearsal struct {
+	interval, lag time.Duration
+	requests      int
+	movable       bool
+}
+
+func (r *rehearsal) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.DurationVar(&r.interval, "cycle", 0, "how long after a provisioning cycle the next one begins: 40m as for Entra ID (default: as soon as something changes)")
+	f.IntVar(&r.requests, "graph-limit", 0, "Graph requests in ten seconds, the rest is answered with 429 (default: any number)")
+	f.DurationVar(&r.lag, "graph-lag", 0, "how long Graph does not know yet what was made")
+}
+
+func (r *rehearsal) clock() *tenant.Clock {
+	if !r.movable {
+		return nil
+	}
+	return &tenant.Clock{}
+}
+
 // openTenant opens the tenant's data and reads or makes the organization.
-func openTenant(ctx context.Context, h *half, env func(string) (string, bool), name, domain string) (*tenant.Tenant, error) {
+func openTenant(ctx context.Context, h *half, env func(string) (string, bool), name, domain string, clock *tenant.Clock) (*tenant.Tenant, error) {
 	sealer, err := h.folder(env)
 	if err != nil {
 		return nil, err
@@ -79,7 +105,7 @@ func openTenant(ctx context.Context, h *half, env func(string) (string, bool), n
 	if err != nil {
 		return nil, err
 	}
-	t, err := tenant.Open(ctx, tenant.Config{Store: s, Sealer: sealer, Log: h.log, URL: h.url, DisplayName: name, Domain: domain})
+	t, err := tenant.Open(ctx, tenant.Config{Store: s, Sealer: sealer, Log: h.log, URL: h.url, DisplayName: name, Domain: domain, Clock: clock})
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -114,13 +140,14 @@ func (w *world) firstStartOfTenant(ctx context.Context, t *tenant.Tenant, admin 
 }
 
 // mountTenant is the only list of what the tenant serves.
-func mountTenant(mux *http.ServeMux, t *tenant.Tenant, jobs *syncjobs.Runner) http.Handler {
+func mountTenant(mux *http.ServeMux, t *tenant.Tenant, jobs *syncjobs.Runner, r *rehearsal) http.Handler {
 	people := &login.Handler{Tenant: t, Log: t.Log}
 	tokens := &oauth.Handler{Tenant: t, Log: t.Log, RequireAccount: people.RequireAccount}
 	idp := &samlidp.Handler{Tenant: t, Log: t.Log, RequireUser: people.RequireUser}
 	for _, d := range []door{
 		people, tokens, idp,
-		&graphserver.Handler{Tenant: t, Log: t.Log, Authenticate: tokens.Authenticate, Test: jobs.Test, Progress: jobs.Progress, OnDemand: jobs.OnDemand},
+		&graphserver.Handler{Tenant: t, Log: t.Log, Authenticate: tokens.Authenticate, Test: jobs.Test, Progress: jobs.Progress, OnDemand: jobs.OnDemand,
+			Rehearsal: graphserver.Rehearsal{Requests: r.requests, Lag: r.lag}},
 		&admincenter.Handler{Tenant: t, Log: t.Log, Metadata: idp.Metadata, Test: jobs.Test, Progress: jobs.Progress, OnDemand: jobs.OnDemand},
 	} {
 		d.Mount(mux)

@@ -35,7 +35,7 @@ type Handler struct {
 
 var navigation = []web.NavItem{
 	{Label: "Overview", URL: "/admin/"}, {Label: "Users", URL: "/admin/users"}, {Label: "Groups", URL: "/admin/groups"},
-	{Label: "Enterprise apps", URL: "/admin/apps"}, {Label: "App registrations", URL: "/admin/clients"}, {Label: "Sign-in logs", URL: "/admin/signins"}, {Label: "Audit logs", URL: "/admin/audit"},
+	{Label: "Enterprise apps", URL: "/admin/apps"}, {Label: "App registrations", URL: "/admin/clients"}, {Label: "Sign-in logs", URL: "/admin/sign-in-logs"}, {Label: "Audit logs", URL: "/admin/audit"},
 }
 
 // page is one request of a signed-in administrator.
@@ -99,6 +99,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	desk.MountSignIn(mux)
 	for pattern, fn := range map[string]action{
 		"GET /admin/{$}":                                   overview,
+		"POST /admin/clock":                                moveClock,
 		"GET /admin/users":                                 users,
 		"POST /admin/users":                                createUser,
 		"GET /admin/users/{id}":                            user,
@@ -128,7 +129,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"POST /admin/apps/{id}/provisioning/mappings":      saveMappings,
 		"GET /admin/apps/{id}/provisioning/ondemand":       onDemandPage,
 		"POST /admin/apps/{id}/provisioning/ondemand":      provisionOnDemand,
-		"GET /admin/signins":                               signInLogs,
+		"GET /admin/sign-in-logs":                          signInLogs,
 		"GET /admin/clients":                               clients,
 		"POST /admin/clients":                              createClient,
 		"POST /admin/clients/{id}/delete":                  deleteClient,

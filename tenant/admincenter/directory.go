@@ -2,6 +2,7 @@ package admincenter
 
 import (
 	"errors"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
@@ -15,7 +16,10 @@ func overview(p page) error {
 		Organization        tenant.Organization
 		Users, Groups, Apps int
 		MyApps              string
+		Movable             bool
+		Now                 time.Time
 	}
+	d.Movable, d.Now = p.h.Tenant.Clock != nil, p.h.Tenant.Now()
 	d.Organization, d.MyApps = p.h.Tenant.Organization, p.h.Tenant.URL+"/myapps"
 	err := p.h.Tenant.Store.View(p.Context(), func(r tenant.Reader) error {
 		users, e1 := r.CountUsers()
@@ -28,6 +32,18 @@ func overview(p page) error {
 		return err
 	}
 	return p.Render("overview", "Overview", "/admin/", d)
+}
+
+// moveClock moves the clock of a rehearsal forward.
+func moveClock(p page) error {
+	forward, err := time.ParseDuration(p.PostFormValue("forward"))
+	if err != nil {
+		return &tenant.Error{Code: tenant.InvalidValue, Subject: "clock", Detail: "want a duration such as 40m or 24h"}
+	}
+	if err := p.h.Tenant.MoveClock(p.Context(), p.by, forward); err != nil {
+		return err
+	}
+	return p.Done("/admin/", "The clock is moved forward by "+forward.String()+".")
 }
 
 type listing[T any] struct {
@@ -254,5 +270,5 @@ func signInLogs(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.Render("signins", "Sign-in logs", "/admin/signins", list)
+	return p.Render("signinlogs", "Sign-in logs", "/admin/sign-in-logs", list)
 }

@@ -4,6 +4,8 @@ package graphserver
 func (h *Handler) directoryCalls() map[string]call {
 	return map[string]call{
 		"POST /$batch":                              h.batch,
+		"GET /gatehouse/clock":                      h.getClock,
+		"POST /gatehouse/clock":                     h.moveClock,
 		"GET /me":                                   h.me,
 		"GET /organization":                         h.organization,
 		"GET /users":                                h.listUsers,

@@ -94,7 +94,9 @@ func (h *Handler) groupsAfter(ctx context.Context, o query) func(after string, l
 			groups, err = h.Tenant.Groups(ctx, tenant.Query{After: after, Limit: limit})
 		}
 		for _, g := range groups {
-			list = append(list, groupObject(g))
+			x := groupObject(g)
+			x[tooNew] = h.Rehearsal.tooNew(g.CreatedAt, h.Tenant.Now())
+			list = append(list, x)
 		}
 		return list, err
 	}

@@ -34,6 +34,9 @@ type Handler struct {
 	// OnDemand provisions one object of a job, and of a group the named members. The job runner provides it.
 	OnDemand func(ctx context.Context, j tenant.Job, kind tenant.ObjectKind, id string, members []string, dryRun bool) (provisioning.Explanation, error)
 
+	// Rehearsal makes it behave as the real one does under load. The zero value does nothing.
+	Rehearsal Rehearsal
+
 	mux *http.ServeMux // of this door, which a batch goes through again
 }
 
@@ -55,6 +58,7 @@ type call func(ctx context.Context, r request) (status int, body any, err error)
 // Mount adds the door to mux.
 func (h *Handler) Mount(mux *http.ServeMux) {
 	h.mux = http.NewServeMux()
+	h.Rehearsal.began = h.Tenant.Now()
 	mux.Handle(root+"/", h.mux)
 	for _, calls := range []map[string]call{h.directoryCalls(), h.applicationCalls()} {
 		for pattern, fn := range calls {
@@ -97,6 +101,15 @@ func (h *Handler) handle(fn call) http.HandlerFunc {
 		by.Name = caller.Name()
 		if any, writes := needs(r.Method, strings.TrimPrefix(r.URL.Path, root)); !caller.May(any, writes) {
 			h.fail(w, r, h.Tenant.Refuse(r.Context(), by, r.Method+" "+r.URL.Path, "", &tenant.Error{Code: tenant.NotAllowed}))
+			return
+		}
+		if wait := h.Rehearsal.admit(time.Now()); wait > 0 {
+			retryAfter(w, wait)
+			h.fail(w, r, errThrottled)
+			return
+		}
+		if err := h.hidden(r.Context(), strings.TrimPrefix(r.URL.Path, root)); err != nil {
+			h.fail(w, r, err)
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)

@@ -158,8 +158,15 @@ func searches(text string) (parts [][2]string, err error) {
 	return parts, nil
 }
 
+// tooNew marks an object that cannot be seen yet. It is no property: nobody is shown it.
+const tooNew = "@gatehouse.tooNew"
+
 // meets says whether the query selects an object.
 func (o query) meets(x object) bool {
+	if x[tooNew] == true {
+		return false
+	}
+	delete(x, tooNew)
 	if o.condition != nil && !o.condition.Meets(x) {
 		return false
 	}

@@ -153,9 +153,11 @@ func (h *Handler) usersAfter(ctx context.Context, o query) func(after string, li
 			}
 		}
 		users, err := h.Tenant.Users(ctx, tenant.Query{After: after, Limit: limit})
-		list := make([]object, len(users))
-		for i, u := range users {
-			list[i] = userObject(u)
+		list := make([]object, 0, len(users))
+		for _, u := range users {
+			x := userObject(u)
+			x[tooNew] = h.Rehearsal.tooNew(u.CreatedAt, h.Tenant.Now())
+			list = append(list, x)
 		}
 		return list, err
 	}

@@ -28,6 +28,14 @@ const (
 	assertionType   = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 )
 
+// now is the time that clients share: access tokens and assertions are judged by it even where the tenant's own clock was moved.
+func (h *Handler) now() time.Time {
+	if h.Tenant.Clock != nil {
+		return h.Tenant.Now().Add(-h.Tenant.Clock.Ahead())
+	}
+	return h.Tenant.Now()
+}
+
 func asError(err error, into **tenant.Error) bool { return errors.As(err, into) }
 
 // token is the token endpoint.
@@ -131,9 +139,9 @@ func (h *Handler) asserted(ctx context.Context, id, assertion, kind string) (ten
 		return refused(tenant.AssertionInvalid, "iss and sub must be the client id")
 	case !slices.ContainsFunc(claims.Audience, func(a string) bool { return slices.Contains(audiences, a) }):
 		return refused(tenant.AssertionInvalid, "aud must be the token endpoint")
-	case claims.Expiry == nil || claims.Expiry.Time().After(h.Tenant.Now().Add(maxAssertion)):
+	case claims.Expiry == nil || claims.Expiry.Time().After(h.now().Add(maxAssertion)):
 		return refused(tenant.AssertionExpired, "exp is missing or too far away")
-	case claims.ValidateWithLeeway(jwt.Expected{Time: h.Tenant.Now()}, 5*time.Minute) != nil:
+	case claims.ValidateWithLeeway(jwt.Expected{Time: h.now()}, 5*time.Minute) != nil:
 		return refused(tenant.AssertionExpired, "")
 	}
 	return c, nil
@@ -195,7 +203,7 @@ func (h *Handler) delegated(r *http.Request, c tenant.Client, g tenant.Grant) (m
 	}
 	out := map[string]any{"token_type": "Bearer", "expires_in": seconds(lifetime), "ext_expires_in": seconds(lifetime), "access_token": access, "scope": strings.Join(g.Scopes, " ")}
 	if slices.Contains(g.Scopes, "openid") {
-		now := h.Tenant.Now()
+		now := h.now()
 		if out["id_token"], err = h.sign(map[string]any{"iss": h.issuer(), "aud": c.ID, "sub": g.Account.ID, "oid": g.Account.ID, "tid": h.Tenant.Organization.ID, "ver": "2.0",
 			"name": g.Account.DisplayName, "preferred_username": g.Account.Name, "iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(lifetime).Unix(), "nonce": g.Nonce}); err != nil {
 			return nil, err
@@ -237,7 +245,7 @@ func permissions(scopes []string) (granted []string, ok bool) {
 
 // claims are those of an access token for Graph. Source: access token claims reference.
 func (h *Handler) claims(c tenant.Client, a tenant.Account, scopes []string) map[string]any {
-	now := h.Tenant.Now()
+	now := h.now()
 	out := map[string]any{"iss": h.Tenant.Issuer(), "aud": graphResource, "jti": h.Tenant.NewID(), "iat": now.Unix(), "nbf": now.Add(-5 * time.Minute).Unix(), "exp": now.Add(lifetime).Unix(),
 		"appid": c.ID, "app_displayname": c.DisplayName, "tid": h.Tenant.Organization.ID, "ver": "1.0"}
 	if a.ID == "" {
@@ -285,7 +293,7 @@ func (h *Handler) Authenticate(ctx context.Context, token string) (tenant.Caller
 	if err := parsed.Claims(&h.Tenant.TokenKey.PublicKey, &c); err != nil {
 		return refused("the signature is not valid")
 	}
-	if err := c.ValidateWithLeeway(jwt.Expected{Issuer: h.Tenant.Issuer(), AnyAudience: jwt.Audience{graphResource}, Time: h.Tenant.Now()}, time.Minute); err != nil {
+	if err := c.ValidateWithLeeway(jwt.Expected{Issuer: h.Tenant.Issuer(), AnyAudience: jwt.Audience{graphResource}, Time: h.now()}, time.Minute); err != nil {
 		return refused(err.Error())
 	}
 	if _, err := h.Tenant.Client(ctx, c.AppID); err != nil {

@@ -22,6 +22,8 @@ type Runner struct {
 	Tenant *tenant.Tenant
 	Log    *slog.Logger
 	HTTP   *http.Client // how targets are reached; http.DefaultClient when nil
+	// Interval is how long after a cycle the next one begins, as Entra ID's forty minutes. Zero: as soon as something has changed.
+	Interval time.Duration
 
 	wake     chan struct{}
 	mu       sync.Mutex
@@ -88,12 +90,24 @@ func (r *Runner) runDue(ctx context.Context) time.Duration {
 				continue
 			}
 		}
+		if wait := r.early(j); wait > 0 {
+			next = min(next, wait)
+			continue
+		}
 		if err := r.RunJob(ctx, j); err != nil && ctx.Err() == nil {
 			r.Log.Error("synchronization cycle failed", "job", j.ID, "error", err)
 			next = min(next, time.Minute)
 		}
 	}
 	return next
+}
+
+// early says how long it is until a job's next cycle. The first one, and one that is to look at everything, begin at once.
+func (r *Runner) early(j tenant.Job) time.Duration {
+	if j.Last == nil || j.Watermark == "" || j.Quarantine != nil { // that has times of its own
+		return 0
+	}
+	return j.Last.Ended.Add(r.Interval).Sub(r.Tenant.Now())
 }
 
 // Target is the SCIM client of a job.
