@@ -11,8 +11,9 @@ import (
 )
 
 // pace keeps the requests of a cycle as fast as the target takes them. It begins with a few under way at once and adds more while the target answers. When
-// the target throttles, nobody sends until the time that it asks for is over, and then requests go out evenly, a little slower than what it
-// took in the second before. Every now and then a higher rate is tried, and a much higher one when that went well.
+// the target throttles, nobody sends until the time that it asks for is over, and then requests go out evenly, a little slower than what it took before. Where
+// that was too short a time to tell, the rate rises each second until the target throttles again, which then tells; afterwards a higher rate is tried every now
+// and then, each time after a longer while as long as that goes wrong, and a much higher one when it goes well.
 type pace struct {
 	mu        sync.Mutex
 	wake      chan struct{} // closed when somebody may be let in
@@ -22,23 +23,30 @@ type pace struct {
 	notBefore time.Time     // since the target asked for it
 	interval  time.Duration // between two requests; zero: as fast as they are answered
 	next      time.Time     // when the interval is over
-	answered  []time.Time   // in the last second, the oldest first
+	answered  []time.Time   // since the last pause and in the window, the oldest first
+	since     time.Time     // when the last pause ended
+	sure      bool          // the rate was measured for long enough
 	raiseAt   time.Time     // when a higher rate is tried
 	raise     float64       // by how much
+	hold      time.Duration // until the next try
 }
 
 const (
 	firstUnderWay = 4
-	paceWindow    = time.Second
-	shortestLook  = 100 * time.Millisecond // what was answered in less says little of a rate
-	raiseEach     = 30 * time.Second
-	firstRaise    = 1.05
+	paceWindow    = 5 * time.Second
+	shortestLook  = 100 * time.Millisecond // what was answered in less says nothing
+	longEnough    = time.Second            // what was answered in less says little of a rate
+	searchEach    = time.Second
+	searchRaise   = 1.25
+	firstHold     = 20 * time.Second
+	maxHold       = 10 * time.Minute
+	firstRaise    = 1.03
 	maxRaise      = 2
-	belowCeiling  = 0.97 // of the rate at which the target throttled
+	belowCeiling  = 0.98 // of the rate at which the target throttled
 )
 
 func newPace(most int) *pace {
-	return &pace{wake: make(chan struct{}), limit: float64(min(firstUnderWay, most)), most: most, raise: firstRaise}
+	return &pace{wake: make(chan struct{}), limit: float64(min(firstUnderWay, most)), most: most, since: time.Now(), hold: firstHold}
 }
 
 // enter waits until a request may be sent.
@@ -81,16 +89,18 @@ func (p *pace) leave(began time.Time, err error) {
 		p.throttle(now, began, problem.RetryAfter)
 		return
 	}
-	for len(p.answered) > 0 && now.Sub(p.answered[0]) >= paceWindow {
+	p.answered = append(p.answered, now)
+	for now.Sub(p.answered[0]) >= paceWindow {
 		p.answered = p.answered[1:]
 	}
-	p.answered = append(p.answered, now)
 	if p.interval == 0 && p.limit < float64(p.most) {
 		p.limit = min(p.limit+1, float64(p.most))
 	}
 	if p.interval > 0 && now.After(p.raiseAt) {
 		p.interval = time.Duration(float64(p.interval) / p.raise)
-		p.raise, p.raiseAt = min(1+2*(p.raise-1), maxRaise), now.Add(raiseEach)
+		if p.raiseAt = now.Add(searchEach); p.sure {
+			p.raise, p.raiseAt = min(1+2*(p.raise-1), maxRaise), now.Add(p.hold)
+		}
 	}
 }
 
@@ -107,14 +117,31 @@ func (p *pace) throttle(now, began time.Time, asked time.Duration) {
 		asked = p.interval + 100*time.Millisecond
 	}
 	p.notBefore = now.Add(asked)
-	took, during := 0, shortestLook
+	window := paceWindow
+	if !p.sure { // the rate has risen until now
+		window = longEnough
+	}
+	during, took := max(min(now.Sub(p.since), window), shortestLook), 0
 	for _, t := range p.answered {
-		if since := now.Sub(t); since < paceWindow {
-			took, during = took+1, max(during, since)
+		if now.Sub(t) < during {
+			took++
 		}
 	}
-	p.interval = time.Duration(float64(during) / (float64(max(took, 1)) * belowCeiling))
-	p.next, p.raise, p.raiseAt = p.notBefore, firstRaise, now.Add(raiseEach)
+	rate := float64(max(took, 1)) / during.Seconds()
+	tried := p.sure && p.raise > firstRaise // a higher rate
+	if p.sure = during >= longEnough; !p.sure && p.interval > 0 {
+		rate = min(rate, 1/p.interval.Seconds()) / searchRaise
+	}
+	p.interval = time.Duration(float64(time.Second) / (rate * belowCeiling))
+	p.next, p.since, p.answered = p.notBefore, p.notBefore, p.answered[:0]
+	if !p.sure {
+		p.raise, p.raiseAt = searchRaise, p.notBefore.Add(searchEach)
+		return
+	}
+	if p.hold = min(2*p.hold, maxHold); !tried {
+		p.hold = firstHold
+	}
+	p.raise, p.raiseAt = firstRaise, p.notBefore.Add(p.hold)
 }
 
 func later(a, b time.Time) time.Time {
