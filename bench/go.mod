@@ -24,6 +24,7 @@ require (
 	github.com/q-uint/xsd-datetime v1.0.0 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/oauth2 v0.37.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
 )
 
 replace github.com/gatehouse-id/gatehouse => ../

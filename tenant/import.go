@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -76,4 +77,37 @@ func (t *Tenant) Import(ctx context.Context, by audit.Actor, c Company) error {
 		}
 	}
 	return nil
+}
+
+// GivePasswords gives everybody who may sign in and has no password one, by its hash. It returns how many that were.
+func (t *Tenant) GivePasswords(ctx context.Context, by audit.Actor, hash string) (given int, err error) {
+	for after := ""; ; {
+		var users []User
+		if users, err = t.Users(ctx, Query{After: after, Limit: importBatch}); err != nil || len(users) == 0 {
+			return given, err
+		}
+		after = users[len(users)-1].ID
+		batch := 0
+		err := t.change(ctx, by, "Reset password", func(tx Tx, _ *Touched) (string, error) {
+			batch = 0
+			for _, u := range users {
+				_, err := tx.Password(u.ID)
+				if err == nil || !u.Enabled {
+					continue
+				}
+				if !errors.Is(err, ErrNoRow) {
+					return u.ID, err
+				}
+				batch++
+				if err := tx.PutPassword(Password{Principal: u.ID, Hash: hash}); err != nil {
+					return u.ID, err
+				}
+			}
+			return "", nil
+		})
+		if err != nil {
+			return given, err
+		}
+		given += batch
+	}
 }

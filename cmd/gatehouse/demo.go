@@ -197,6 +197,7 @@ func (d *demo) open(ctx context.Context, serve func(*half, net.Listener, func(*h
 		closeAll()
 		return nil, stop(err)
 	}
+	d.tenant.Notify = notifier(queue)
 	d.jobs = syncjobs.New(d.tenant, t.log, nil)
 	d.jobs.Interval = d.rehearsal.interval
 	serve(c, cl, func(mux *http.ServeMux) http.Handler {

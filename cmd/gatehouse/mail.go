@@ -16,10 +16,10 @@ import (
 // mailServer is the settings for sending mail.
 type mailServer struct{ server, from string }
 
-func (m *mailServer) flags(cmd *cobra.Command) {
+func (m *mailServer) flags(cmd *cobra.Command, what, from string) {
 	f := cmd.Flags()
-	f.StringVar(&m.server, "smtp-server", "", "mail server for invitations, resets and codes: smtp://[user:password@]host[:port], or smtps:// (default: none; better set by GATEHOUSE_SMTP_SERVER, since other users of the machine see flags)")
-	f.StringVar(&m.from, "smtp-from", "AWS access portal <no-reply@localhost>", "sender of mails")
+	f.StringVar(&m.server, "smtp-server", "", "mail server for "+what+": smtp://[user:password@]host[:port], or smtps:// (default: none; better set by GATEHOUSE_SMTP_SERVER, since other users of the machine see flags)")
+	f.StringVar(&m.from, "smtp-from", from, "sender of mails")
 }
 
 // queue returns the queue for the server, or nil when there is none.
@@ -40,6 +40,11 @@ type mailer struct{ queue *mail.Queue }
 // Send implements center.Mailer.
 func (m mailer) Send(message center.Mail) {
 	m.queue.Send(mail.Message{To: message.To, Subject: message.Subject, Text: message.Text})
+}
+
+// notifier hands a tenant's notifications to a queue.
+func notifier(q *mail.Queue) func(to, subject, text string) {
+	return func(to, subject, text string) { q.Send(mail.Message{To: to, Subject: subject, Text: text}) }
 }
 
 // outboxPath is where the demo shows the mails that it does not send.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -197,6 +198,15 @@ func TestTooManyDeletionsAreHeldBack(t *testing.T) {
 	if e.find("/Groups", "displayName", "Finance") == nil {
 		t.Error("the group is gone all the same")
 	}
+	e.soon("a mail to whom the settings name", func() bool {
+		res, err := http.Get(d.Center.URL + outboxPath)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close() //nolint:errcheck // read to its end
+		page, err := io.ReadAll(res.Body)
+		return err == nil && strings.Contains(string(page), "Provisioning is in quarantine") && strings.Contains(string(page), "a@example.com") && strings.Contains(string(page), "TooManyDeletes")
+	})
 	staged, err := graph.All[graph.ProvisioningObjectSummary](context.Background(), e.graph, "/auditLogs/provisioning?$filter=provisioningStatusInfo/status%20eq%20'skipped'")
 	if err != nil || len(staged) < 4 || staged[0].ProvisioningAction != "stagedDelete" {
 		t.Errorf("staged deletions %+v, %v", staged, err)

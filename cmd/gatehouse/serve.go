@@ -91,7 +91,7 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 		},
 	}
 	h.flags(cmd, "127.0.0.1:8080", "gatehouse-center")
-	post.flags(cmd)
+	post.flags(cmd, "invitations, resets and codes", "AWS access portal <no-reply@localhost>")
 	credentials.flags(cmd.Flags())
 	cmd.Flags().StringVar(&region, "region", center.DefaultRegion, "AWS region of a new instance; clients sign for it")
 	cmd.Flags().StringVar(&metrics, "metrics", "", "loopback address for Prometheus, such as 127.0.0.1:9090 (default: none)")

@@ -26,6 +26,7 @@ func (w *world) tenantCommand() *cobra.Command {
 	h := &half{}
 	var name, domain, admin string
 	var r rehearsal
+	mails := &mailServer{}
 	cmd := &cobra.Command{
 		Use:   "tenant",
 		Short: "Run the tenant: a small Entra ID",
@@ -54,6 +55,14 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 				return err
 			}
 			h.log.Info("the tenant is ready", "admin_center", t.AdminCenterURL(), "graph", t.GraphURL(), "tenant_id", t.Organization.ID)
+			queue, err := mails.queue(h.log)
+			if err != nil {
+				return err
+			}
+			if queue != nil {
+				go queue.Run(ctx)
+				t.Notify = notifier(queue)
+			}
 			jobs := syncjobs.New(t, h.log, nil)
 			jobs.Interval = r.interval
 			running := make(chan struct{})
@@ -65,8 +74,10 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 			return err
 		},
 	}
+	cmd.AddCommand(w.tenantImportCommand())
 	h.flags(cmd, "127.0.0.1:8081", "gatehouse-tenant")
 	r.flags(cmd)
+	mails.flags(cmd, "who is to be notified of a quarantine", "Provisioning <no-reply@localhost>")
 	cmd.Flags().BoolVar(&r.movable, "movable-clock", false, "let administrators move the tenant's clock forward; programs and service providers with clocks of their own will not follow")
 	cmd.Flags().StringVar(&name, "name", tenant.DefaultName, "name of a new tenant")
 	cmd.Flags().StringVar(&domain, "domain", tenant.DefaultDomain, "verified domain of a new tenant")

@@ -138,6 +138,22 @@ func (m *Mirror) follow(ctx context.Context, c collection, path string, seen *ce
 // keepSize is how many changes share a transaction.
 const keepSize = 1000
 
+// Write puts a directory from somewhere else into a tenant, so many objects at a time.
+func Write(ctx context.Context, t *tenant.Tenant, all tenant.Replica) error {
+	m := &Mirror{Tenant: t}
+	for users := range slices.Chunk(all.Users, keepSize) {
+		if err := m.keep(ctx, tenant.Replica{Users: users}, tenant.Note{}); err != nil {
+			return err
+		}
+	}
+	for groups := range slices.Chunk(all.Groups, keepSize) {
+		if err := m.keep(ctx, tenant.Replica{Groups: groups}, tenant.Note{}); err != nil {
+			return err
+		}
+	}
+	return m.keep(ctx, tenant.Replica{Members: all.Members}, tenant.Note{})
+}
+
 // keep writes a page, which may have a great many members, and its note last.
 func (m *Mirror) keep(ctx context.Context, page tenant.Replica, note tenant.Note) error {
 	members := page.Members
