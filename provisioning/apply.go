@@ -451,7 +451,7 @@ func (c *cycle) retry(ctx context.Context, send func() error) error {
 		case throttles(p.Status) && throttled < maxThrottled: // the pace waits
 			throttled++
 			continue
-		case p.Status < http.StatusInternalServerError || try == maxTries:
+		case p.Status < http.StatusInternalServerError || p.Status == http.StatusNotImplemented || try == maxTries:
 			return err
 		}
 		try++
@@ -523,6 +523,12 @@ func errorCode(err error) string {
 		return "InvalidAnchor"
 	case p.Status == http.StatusTooManyRequests:
 		return "TooManyRequests"
+	case p.Status == http.StatusUnprocessableEntity:
+		return "UnprocessableEntity"
+	case p.Status == http.StatusMethodNotAllowed:
+		return "MethodNotAllowed"
+	case p.Status == http.StatusNotImplemented:
+		return "NotImplemented"
 	case p.Status >= 500:
 		return "InternalServerError"
 	}

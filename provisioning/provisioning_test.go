@@ -1,10 +1,12 @@
 package provisioning_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -337,36 +339,73 @@ func seen(m *memory) string {
 	return w
 }
 
+// TestAHostileTarget: whatever a target answers, the cycle ends, what failed is in the log and is tried again, and nothing else is blocked by it.
 func TestAHostileTarget(t *testing.T) {
-	answer := func(status int, header, body string) func(int, *http.Request, http.ResponseWriter) bool {
-		return func(n int, r *http.Request, w http.ResponseWriter) bool {
-			if n == 1 || (status == 429 && n > 3) { // Test Connection passes; throttling ends
-				return false
-			}
+	t.Parallel()
+	answer := func(status int, header, body string) func(w http.ResponseWriter) {
+		return func(w http.ResponseWriter) {
 			if name, value, ok := strings.Cut(header, ":"); ok {
 				w.Header().Set(name, value)
 			}
 			w.WriteHeader(status)
 			_, _ = w.Write([]byte(body))
-			return true
 		}
 	}
+	const forEver = 1 << 30
 	for name, c := range map[string]struct {
-		trouble func(int, *http.Request, http.ResponseWriter) bool
+		times   int // that it misbehaves about ada
+		trouble func(http.ResponseWriter)
 		code    string // in the log; empty: it works in the end
 		stops   bool
 	}{
-		"throttling, for a while": {answer(429, "Retry-After:0.01", `{}`), "", false},
-		"garbage":                 {answer(200, "", "<html>"), "SystemForCrossDomainIdentityManagementServiceIncompatible", false},
-		"a refusal":               {answer(400, "", `{"detail":"no"}`), "SystemForCrossDomainIdentityManagementBadRequest", false},
-		"a conflict":              {answer(409, "", `{}`), "EntryConflict", false},
-		"the token is revoked":    {answer(401, "", `{}`), "", true},
+		"throttling, for a while":   {3, answer(429, "Retry-After:0.01", `{}`), "", false},
+		"unavailable, for a while":  {2, answer(503, "Retry-After:0.01", `{}`), "", false},
+		"an error, once":            {1, answer(500, "", `{}`), "", false},
+		"an error, always":          {forEver, answer(500, "", `not JSON`), "InternalServerError", false},
+		"a gateway's error":         {forEver, answer(502, "", `<html>`), "InternalServerError", false},
+		"garbage":                   {forEver, answer(200, "", "<html>"), "SystemForCrossDomainIdentityManagementServiceIncompatible", false},
+		"an empty answer":           {forEver, answer(201, "", ""), "SystemForCrossDomainIdentityManagementServiceIncompatible", false},
+		"an object without an id":   {forEver, answer(201, "", `{"userName":"ada"}`), "SystemForCrossDomainIdentityManagementServiceIncompatible", false},
+		"a refusal":                 {forEver, answer(400, "", `{"detail":"no"}`), "SystemForCrossDomainIdentityManagementBadRequest", false},
+		"not found":                 {forEver, answer(404, "", `{}`), "InvalidAnchor", false},
+		"a conflict with nobody":    {forEver, answer(409, "", `{}`), "EntryConflict", false},
+		"not implemented":           {forEver, answer(501, "", `{}`), "NotImplemented", false},
+		"the token is revoked":      {forEver, answer(401, "", `{}`), "", true},
+		"the token may not do this": {forEver, answer(403, "", `{}`), "", true},
+		"a redirect to nowhere":     {forEver, answer(302, "Location:http://127.0.0.1:1/", ``), "WebExceptionProtocolError", false},
+		"half a body": {forEver, func(w http.ResponseWriter) {
+			w.Header().Set("Content-Length", "1000")
+			_, _ = w.Write([]byte(`{"id":"`))
+		}, "WebExceptionProtocolError", false},
+		"a closed connection": {forEver, func(w http.ResponseWriter) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err == nil {
+				_ = conn.Close()
+			}
+		}, "WebExceptionProtocolError", false},
+		"nothing": {forEver, func(http.ResponseWriter) { time.Sleep(2 * time.Second) }, "WebExceptionProtocolError", false}, // longer than the client waits
+		"a slow answer": {1, func(w http.ResponseWriter) {
+			time.Sleep(100 * time.Millisecond) // what is simulated
+			answer(429, "Retry-After:0.01", "{}")(w)
+		}, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			x, m := newTarget(t), newMemory()
-			x.misbehave(c.trouble)
-			result, err := run(t, &company{users: []entry{user("ada")}}, m, x)
+			x.client.HTTP = &http.Client{Timeout: time.Second}
+			left := c.times
+			x.misbehave(func(_ int, r *http.Request, w http.ResponseWriter) bool {
+				body, _ := io.ReadAll(r.Body)
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				if r.Method != http.MethodPost || !bytes.Contains(body, []byte(`"ada@example.com"`)) || left == 0 {
+					return false
+				}
+				left--
+				c.trouble(w)
+				return true
+			})
+			company := &company{users: []entry{user("ada"), user("bob")}, groups: []entry{group("Eng", "ada", "bob")}}
+			result, err := run(t, company, m, x)
 			var refused *provisioning.CredentialsError
 			if c.stops {
 				if !errors.As(err, &refused) || seen(m) != "" {
@@ -378,14 +417,37 @@ func TestAHostileTarget(t *testing.T) {
 				t.Fatal(err)
 			}
 			if c.code == "" {
-				x.want(t, "ada*")
+				x.want(t, "ada*", "bob*", "Eng=ada+bob")
 				return
 			}
-			last := m.log[len(m.log)-1]
-			if result.Failed != 1 || last.Code != c.code || m.link(user("ada").Ref).Failure == "" {
-				t.Errorf("result %+v, log %+v", result, last)
+			x.want(t, "bob*", "Eng=bob") // nobody else is kept waiting
+			at := slices.IndexFunc(m.log, func(e provisioning.Entry) bool { return e.Outcome == provisioning.Failure })
+			if link := m.link(user("ada").Ref); result.Failed != 1 || at < 0 || m.log[at].Code != c.code || link.Failure == "" || link.RetryAt.IsZero() {
+				t.Errorf("result %+v, log %+v", result, m.log)
 			}
+			x.misbehave(nil)
+			if result, err = run(t, company, m, x); err != nil || result.Failed != 0 {
+				t.Errorf("once it is well: %+v, %v", result, err)
+			}
+			x.want(t, "ada*", "bob*", "Eng=ada+bob")
 		})
+	}
+}
+
+// TestSeveralMatchesAreNotGuessed: a target with two objects that match is asked for a decision of its administrator's.
+func TestSeveralMatchesAreNotGuessed(t *testing.T) {
+	t.Parallel()
+	x, m := newTarget(t), newMemory()
+	x.misbehave(func(_ int, r *http.Request, w http.ResponseWriter) bool {
+		if r.Method != http.MethodGet || !strings.Contains(r.URL.Query().Get("filter"), "ada") {
+			return false
+		}
+		_, _ = w.Write([]byte(`{"totalResults":2,"Resources":[{"id":"1"},{"id":"2"}]}`))
+		return true
+	})
+	result, err := run(t, &company{users: []entry{user("ada"), user("bob")}}, m, x)
+	if err != nil || result.Failed != 1 || result.Created != 1 || m.log[0].Code != "DuplicateTargetEntries" {
+		t.Errorf("%+v, %v, %+v", result, err, m.log)
 	}
 }
 

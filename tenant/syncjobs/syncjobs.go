@@ -21,7 +21,7 @@ import (
 type Runner struct {
 	Tenant *tenant.Tenant
 	Log    *slog.Logger
-	HTTP   *http.Client // how targets are reached; http.DefaultClient when nil
+	HTTP   *http.Client // how targets are reached
 	// Interval is how long after a cycle the next one begins, as Entra ID's forty minutes. Zero: as soon as something has changed.
 	Interval time.Duration
 
@@ -36,8 +36,14 @@ const retryInterval = 40 * time.Minute
 // settle is how long a burst of changes is gathered before a cycle starts.
 const settle = 100 * time.Millisecond
 
-// New makes a runner and has the tenant wake it.
+// answerTimeout bounds how long a target may take for one answer.
+const answerTimeout = time.Minute
+
+// New makes a runner and has the tenant wake it. client is how targets are reached; nil for one that waits a minute at most.
 func New(t *tenant.Tenant, log *slog.Logger, client *http.Client) *Runner {
+	if client == nil {
+		client = &http.Client{Timeout: answerTimeout, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 2 * provisioning.DefaultWorkers}}
+	}
 	r := &Runner{Tenant: t, Log: log, HTTP: client, wake: make(chan struct{}, 1), progress: map[string]provisioning.Progress{}}
 	t.Changed = r.Wake
 	return r
