@@ -26,6 +26,8 @@ type Statement struct {
 	AuthnInstant time.Time // when the session began
 	Now          time.Time
 	Validity     time.Duration // of the assertion from Now on; 0: as Entra gives it
+	Unsigned     bool          // the assertion
+	SignResponse bool
 }
 
 // The validity of an assertion as Entra gives it: observed in real responses, against what its documentation says.
@@ -35,11 +37,13 @@ const (
 )
 
 // Response writes a response whose assertion is signed with key, in the shape that Entra gives it: the protocol prefixed, assertion and
-// signature in default namespaces, the response itself unsigned.
+// signature in default namespaces. The response itself is signed where the statement says so.
 func Response(s Statement, key SigningKey) ([]byte, error) {
-	assertion, err := key.sign(assertionElement(s), 1) // after the Issuer
-	if err != nil {
-		return nil, err
+	assertion, err := assertionElement(s), error(nil)
+	if !s.Unsigned {
+		if assertion, err = key.sign(assertion, 1); err != nil { // after the Issuer
+			return nil, err
+		}
 	}
 	root := etree.NewElement("samlp:Response")
 	root.CreateAttr("ID", NewID())
@@ -55,6 +59,11 @@ func Response(s Statement, key SigningKey) ([]byte, error) {
 	issuer.SetText(s.Issuer)
 	root.CreateElement("samlp:Status").CreateElement("samlp:StatusCode").CreateAttr("Value", statusSuccess)
 	root.AddChild(assertion)
+	if s.SignResponse {
+		if root, err = key.sign(root, 1); err != nil {
+			return nil, err
+		}
+	}
 	return write(root)
 }
 

@@ -52,6 +52,32 @@ func TestVerifyReturnsWhatWasSigned(t *testing.T) {
 	}
 }
 
+// TestWhatIsSigned: a response may be signed, or its assertion, or both; a signature that is broken, or none at all, is refused.
+func TestWhatIsSigned(t *testing.T) {
+	t.Parallel()
+	key := newKey(t)
+	for name, c := range map[string]struct {
+		unsigned, response bool
+		signatures         int
+	}{"the assertion": {false, false, 1}, "the response": {true, true, 1}, "both": {false, true, 2}, "nothing": {true, false, 0}} {
+		s := statement
+		s.Unsigned, s.SignResponse = c.unsigned, c.response
+		response, err := Response(s, key)
+		if err != nil || strings.Count(string(response), "<SignatureValue>") != c.signatures {
+			t.Errorf("%s: %s, %v", name, response, err)
+			continue
+		}
+		a, err := VerifyPOST(base64.StdEncoding.EncodeToString(response), expect(key))
+		if (err == nil) != (c.signatures > 0) || (err == nil && a.NameID != statement.NameID) {
+			t.Errorf("%s: %+v, %v", name, a, err)
+		}
+		broken := strings.Replace(string(response), "ada@example.com", "eve@example.com", 1)
+		if _, err := VerifyPOST(base64.StdEncoding.EncodeToString([]byte(broken)), expect(key)); err == nil {
+			t.Errorf("%s: an altered name is taken", name)
+		}
+	}
+}
+
 // resign makes a response from a changed statement or assertion, signed with the right key, so that only the check under test can refuse it.
 func resign(t *testing.T, key SigningKey, change func(*etree.Element)) []byte {
 	t.Helper()

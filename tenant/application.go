@@ -28,6 +28,9 @@ type Application struct {
 	Keys               []SigningKey
 	ActiveThumbprint   string // of the key that signs
 	NotificationEmails []string
+	NameID             NameIDSource
+	Claims             []Claim // beyond the default ones
+	Signing            Signing
 	AssignmentRequired bool
 	Enabled            bool
 	CreatedAt          time.Time
@@ -87,7 +90,7 @@ func (t *Tenant) UpdateApplication(ctx context.Context, by audit.Actor, id strin
 			return id, orRefuse(err, ApplicationNotFound, id)
 		}
 		a = old
-		a.IdentifierURIs, a.ReplyURLs, a.Keys = slices.Clone(old.IdentifierURIs), slices.Clone(old.ReplyURLs), slices.Clone(old.Keys)
+		a.IdentifierURIs, a.ReplyURLs, a.Keys, a.Claims = slices.Clone(old.IdentifierURIs), slices.Clone(old.ReplyURLs), slices.Clone(old.Keys), slices.Clone(old.Claims)
 		if err := edit(&a); err != nil {
 			return id, err
 		}
@@ -117,6 +120,9 @@ func (a Application) check(tx Reader) error {
 	}
 	if a.ActiveThumbprint != "" && !slices.ContainsFunc(a.Keys, func(k SigningKey) bool { return k.Thumbprint == a.ActiveThumbprint }) {
 		return &Error{Code: InvalidValue, Subject: "preferredTokenSigningKeyThumbprint", Detail: "no certificate of the application has it"}
+	}
+	if err := a.checkClaims(); err != nil {
+		return err
 	}
 	others, err := tx.Applications()
 	if err != nil {
@@ -155,14 +161,24 @@ func (t *Tenant) OpenKey(k SigningKey) ([]byte, error) {
 	return t.Sealer.Open("saml-key/"+k.Thumbprint, k.SealedKey)
 }
 
-// SigningKeyOf returns the key that signs for an application, or SigningKeyMissing.
-func (a Application) SigningKeyOf() (SigningKey, error) {
-	for _, k := range a.Keys {
+// SigningKeyOf returns the key that signs at a time: the active one. Once that has expired another valid one signs, although nobody has made it active; one that
+// has expired goes on where there is no other. It fails with SigningKeyMissing. Source: certificate tutorial.
+func (a Application) SigningKeyOf(now time.Time) (SigningKey, error) {
+	var active, valid *SigningKey
+	for i, k := range a.Keys {
 		if k.Thumbprint == a.ActiveThumbprint {
-			return k, nil
+			active = &a.Keys[i]
+		} else if valid == nil && now.Before(k.NotAfter) && !now.Before(k.NotBefore) {
+			valid = &a.Keys[i]
 		}
 	}
-	return SigningKey{}, &Error{Code: SigningKeyMissing, Subject: a.DisplayName}
+	switch {
+	case active == nil:
+		return SigningKey{}, &Error{Code: SigningKeyMissing, Subject: a.DisplayName}
+	case !now.Before(active.NotAfter) && valid != nil:
+		return *valid, nil
+	}
+	return *active, nil
 }
 
 // Application returns an application by any of its three ids, or ApplicationNotFound.

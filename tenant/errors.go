@@ -52,6 +52,8 @@ const (
 	RequestWithoutSAML  Code = "saml-request-missing"
 	RequestExpired      Code = "saml-request-expired"
 
+	NameIDMissing Code = "saml-name-id-missing"
+
 	ClientUnknown         Code = "client-unknown"
 	AssertionInvalid      Code = "client-assertion-invalid"
 	AssertionExpired      Code = "client-assertion-expired"
@@ -105,6 +107,7 @@ var Reasons = map[Code]Reason{
 	ApplicationDisabled:   {Denied, 7000112, "the application is disabled", "enable it for users to sign in"},
 	SigningKeyMissing:     {Invalid, 50003, "the application has no active signing certificate", "add a signing certificate and make it active"},
 	RequestWithoutSAML:    {Invalid, 750054, "SAMLRequest or SAMLResponse must be present as query string parameters", "start the sign-in at the application"},
+	NameIDMissing:         {Invalid, 75008, "the NameID cannot be issued, since the user lacks the attribute that it is made of", "give the user the attribute, or choose another source of the NameID"},
 	ClientUnknown:         {Unauthenticated, 700016, "no application with this id was found in the directory", "check the client id, and that it is registered in this tenant"},
 	AssertionInvalid:      {Unauthenticated, 700027, "the client assertion's signature or contents are not valid", "sign with the key of a registered certificate, for this token endpoint"},
 	AssertionExpired:      {Unauthenticated, 700024, "the client assertion is not within its valid time range", "check the clock, and sign anew"},

@@ -53,7 +53,7 @@ func (t *Tenant) NewSigningKey(key *rsa.PrivateKey, certificate *x509.Certificat
 
 // PrivateKey returns the key and the certificate that sign for an application, or SigningKeyMissing.
 func (t *Tenant) PrivateKey(a Application) (*rsa.PrivateKey, *x509.Certificate, error) {
-	k, err := a.SigningKeyOf()
+	k, err := a.SigningKeyOf(t.Now())
 	if err != nil {
 		return nil, nil, err
 	}

@@ -118,6 +118,8 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"GET /admin/apps/{id}/saml":                        samlPage,
 		"POST /admin/apps/{id}/saml/metadata":              uploadMetadata,
 		"POST /admin/apps/{id}/saml":                       saveSAML,
+		"POST /admin/apps/{id}/saml/claims":                saveClaims,
+		"POST /admin/apps/{id}/saml/certificates":          saveCertificate,
 		"GET /admin/apps/{id}/saml/federationmetadata.xml": downloadMetadata,
 		"GET /admin/apps/{id}/assignments":                 assignments,
 		"POST /admin/apps/{id}/assignments":                assign,

@@ -61,6 +61,7 @@ func app(p page) error {
 type samlData struct {
 	Issuer, SignInURL, MetadataURL, UserAccessURL string
 	Key                                           *tenant.SigningKey
+	NameIDAttributes, NameIDFormats, Sources      []string
 }
 
 func samlPage(p page) error {
@@ -69,8 +70,8 @@ func samlPage(p page) error {
 		return err
 	}
 	t := p.h.Tenant
-	d := samlData{t.Issuer(), t.SignInURL(), t.MetadataURL(a.AppID), t.URL + "/signin/" + a.AppID, nil}
-	if k, err := a.SigningKeyOf(); err == nil {
+	d := samlData{t.Issuer(), t.SignInURL(), t.MetadataURL(a.AppID), t.URL + "/signin/" + a.AppID, nil, tenant.NameIDAttributes, tenant.NameIDFormats, tenant.SourceAttributes(tenant.KindUser)}
+	if k, err := a.SigningKeyOf(t.Now()); err == nil {
 		d.Key = &k
 	}
 	return p.Render("saml", "Single sign-on", "/admin/apps", appData{a, "saml", d})

@@ -192,7 +192,12 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, a tenant.Appli
 		h.fail(w, r, u.UserPrincipalName, err)
 		return
 	}
-	s.Issuer, s.NameID, s.Attributes, s.AuthnInstant, s.Now = h.Tenant.Issuer(), u.UserPrincipalName, h.claims(u), since, h.Tenant.Now()
+	if s.NameID, s.NameIDFormat, err = a.NameIDOf(u); err != nil {
+		h.fail(w, r, u.UserPrincipalName, err)
+		return
+	}
+	s.Issuer, s.Attributes, s.AuthnInstant, s.Now = h.Tenant.Issuer(), h.claims(a, u), since, h.Tenant.Now()
+	s.Unsigned, s.SignResponse = a.Signing == tenant.SignResponse, a.Signing != tenant.SignAssertion
 	response, err := saml.Response(s, key)
 	if err == nil {
 		err = h.Tenant.Granted(r.Context(), by, tenant.SignInToApplication, a.DisplayName)
@@ -206,8 +211,8 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, a tenant.Appli
 	h.pages.RenderPosting(w, http.StatusOK, "post", v, s.ACSURL)
 }
 
-// claims are Entra's nine attributes in their order. Empty ones are left out.
-func (h *Handler) claims(u tenant.User) (list []saml.Attribute) {
+// claims are Entra's nine attributes in their order, and those of the application. Empty ones are left out.
+func (h *Handler) claims(a tenant.Application, u tenant.User) (list []saml.Attribute) {
 	const (
 		microsoft = "http://schemas.microsoft.com/identity/claims/"
 		soap      = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
@@ -218,9 +223,13 @@ func (h *Handler) claims(u tenant.User) (list []saml.Attribute) {
 		{"http://schemas.microsoft.com/claims/authnmethodsreferences", "http://schemas.microsoft.com/ws/2008/06/identity/authenticationmethod/password"},
 		{soap + "givenname", u.GivenName}, {soap + "surname", u.Surname}, {soap + "emailaddress", u.Mail}, {soap + "name", u.UserPrincipalName},
 	} {
-		if c[1] != "" {
+		own := slices.ContainsFunc(a.Claims, func(x tenant.Claim) bool { return strings.EqualFold(x.Name, c[0]) })
+		if c[1] != "" && !own {
 			list = append(list, saml.Attribute{Name: c[0], Values: []string{c[1]}})
 		}
+	}
+	for _, c := range a.ClaimsOf(u) {
+		list = append(list, saml.Attribute{Name: c.Name, Values: c.Values})
 	}
 	return list
 }

@@ -1,0 +1,77 @@
+package admincenter
+
+import (
+	"crypto/rsa"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/saml"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+// claimsNamespace is that of claims whose name is given without one. Source: additional claims in the portal.
+const claimsNamespace = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
+
+// saveClaims changes the NameID, the additional claims or the signing option.
+func saveClaims(p page) error {
+	do := p.PostFormValue("do")
+	return p.editSAML(func(a *tenant.Application) {
+		switch do {
+		case "nameid":
+			a.NameID = tenant.NameIDSource{Attribute: p.PostFormValue("attribute"), Format: p.PostFormValue("format")}
+		case "signing":
+			a.Signing = tenant.Signing(p.PostFormValue("signing"))
+		case "claim":
+			name := strings.TrimSpace(p.PostFormValue("name"))
+			if !strings.Contains(name, "/") {
+				name = claimsNamespace + name
+			}
+			source := strings.TrimSpace(p.PostFormValue("expression"))
+			if source == "" {
+				source = "[" + p.PostFormValue("source") + "]"
+			}
+			a.Claims = append(a.Claims, tenant.Claim{Name: name, Source: source})
+		case "delete-claim":
+			a.Claims = slices.DeleteFunc(a.Claims, func(c tenant.Claim) bool { return c.Name == p.PostFormValue("name") })
+		}
+	})
+}
+
+// saveCertificate adds, activates or deletes a signing certificate. The active one cannot be deleted.
+func saveCertificate(p page) error {
+	t := p.h.Tenant
+	thumbprint, notice := p.PostFormValue("thumbprint"), "The certificate is deleted."
+	var made tenant.SigningKey
+	switch p.PostFormValue("do") {
+	case "new":
+		now := t.Now()
+		key, err := saml.NewSigningKey(now, now.AddDate(3, 0, 0))
+		if err != nil {
+			return err
+		}
+		made = t.NewSigningKey(key.Key.(*rsa.PrivateKey), key.Certificate, "CN="+p.PathValue("id"))
+		notice = "A new certificate is there. It signs once it is made active: give it to the service provider first."
+	case "activate":
+		notice = "The certificate is active."
+	case "delete":
+	default:
+		return &tenant.Error{Code: tenant.InvalidRequest, Detail: "unknown action"}
+	}
+	a, err := t.UpdateApplication(p.Context(), p.by, p.PathValue("id"), func(a *tenant.Application) error {
+		switch {
+		case made.ID != "":
+			a.Keys = append(a.Keys, made)
+		case p.PostFormValue("do") == "activate":
+			a.ActiveThumbprint = thumbprint
+		case thumbprint == a.ActiveThumbprint:
+			return &tenant.Error{Code: tenant.InvalidValue, Subject: "certificate", Detail: "the active one cannot be deleted: make another one active first"}
+		default:
+			a.Keys = slices.DeleteFunc(a.Keys, func(k tenant.SigningKey) bool { return k.Thumbprint == thumbprint })
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return p.Done("/admin/apps/"+a.ID+"/saml", notice)
+}

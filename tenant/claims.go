@@ -1,0 +1,117 @@
+package tenant
+
+import (
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
+)
+
+// Signing says what of a SAML response is signed. Source: signing options of the SAML certificate.
+type Signing string
+
+// The options.
+const (
+	SignAssertion Signing = "" // Entra's default
+	SignResponse  Signing = "response"
+	SignBoth      Signing = "both"
+)
+
+// NameIDSource is where the NameID comes from and how it is marked. The zero value is Entra's default: the user principal name, as an e-mail address.
+type NameIDSource struct {
+	Attribute string // one of NameIDAttributes; empty: userPrincipalName
+	Format    string // a URN of SAML; empty: emailAddress
+}
+
+// NameIDAttributes are what a NameID can be made of. Source: claims mapping policy reference, NameID; objectId stands for the pairwise id of persistent ones.
+var NameIDAttributes = []string{"userPrincipalName", "mail", "mailNickname", "employeeId", "telephoneNumber", "objectId", "extensionAttribute1", "extensionAttribute2", "extensionAttribute3"}
+
+// NameIDFormats are the formats of a NameID. Source: saml-core, 8.3.
+var NameIDFormats = []string{"urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress", "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent", "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified",
+	"urn:oasis:names:tc:SAML:1.1:nameid-format:WindowsDomainQualifiedName"}
+
+// Claim is an attribute of the assertion beyond those that are always there; one of the same name replaces that.
+type Claim struct {
+	Name   string // with its namespace
+	Source string // an expression, as in attribute mappings: [department], "constant", Join(…)
+}
+
+// maxClaims bounds them: our own choice.
+const maxClaims = 50
+
+// restrictedClaims cannot be set. Source: claims mapping policy reference, "Restricted claim set" for SAML.
+var restrictedClaims = []string{"http://schemas.microsoft.com/identity/claims/objectidentifier", "http://schemas.microsoft.com/identity/claims/tenantid",
+	"http://schemas.microsoft.com/identity/claims/identityprovider", "http://schemas.microsoft.com/ws/2008/06/identity/claims/role", "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups"}
+
+// checkClaims refuses claims that cannot be issued.
+func (a Application) checkClaims() error {
+	invalid := func(subject, detail string) error {
+		return &Error{Code: InvalidValue, Subject: subject, Detail: detail}
+	}
+	switch a.Signing {
+	case SignAssertion, SignResponse, SignBoth:
+	default:
+		return invalid("signing option", "want the assertion, the response or both")
+	}
+	if len(a.Claims) > maxClaims {
+		return invalid("claims", "at most 50")
+	}
+	if a.NameID.Attribute != "" && !contains(NameIDAttributes, a.NameID.Attribute) {
+		return invalid("NameID", "it cannot be made of "+a.NameID.Attribute)
+	}
+	if a.NameID.Format != "" && !contains(NameIDFormats, a.NameID.Format) {
+		return invalid("NameID", "there is no format "+a.NameID.Format)
+	}
+	seen := map[string]bool{}
+	for _, c := range a.Claims {
+		switch err := mapping.Parse(c.Source); {
+		case c.Name == "" || len(c.Name) > 512:
+			return invalid("claim", "want a name of 1 to 512 characters")
+		case seen[strings.ToLower(c.Name)]:
+			return invalid("claim", c.Name+" stands twice")
+		case contains(restrictedClaims, c.Name):
+			return invalid("claim", c.Name+" is restricted")
+		case err != nil:
+			return invalid("claim", c.Name+": "+err.Error())
+		}
+		seen[strings.ToLower(c.Name)] = true
+	}
+	return nil
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if strings.EqualFold(x, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// NameIDOf is the NameID of a user for an application, and its format. It fails with NameIDMissing when the user has no value of the attribute.
+func (a Application) NameIDOf(u User) (value, format string, err error) {
+	name := a.NameID.Attribute
+	if name == "" || name == "userPrincipalName" {
+		name = "originalUserPrincipalName" // a guest's keeps #EXT# in tokens, other than in provisioning
+	}
+	if value = u.Attribute(name).Text(); value == "" {
+		return "", "", &Error{Code: NameIDMissing, Subject: u.UserPrincipalName, Detail: "the user has no " + name}
+	}
+	return value, a.NameID.Format, nil
+}
+
+// ClaimsOf are the values of an application's own claims for a user, in their order. Those without a value are left out.
+func (a Application) ClaimsOf(u User) (claims []struct {
+	Name   string
+	Values []string
+}) {
+	for _, c := range a.Claims {
+		v, err := mapping.Evaluate(c.Source, u.Attribute)
+		if err == nil && len(v) > 0 && v.Text() != "" {
+			claims = append(claims, struct {
+				Name   string
+				Values []string
+			}{c.Name, v})
+		}
+	}
+	return claims
+}
