@@ -31,6 +31,8 @@ type Application struct {
 	NameID             NameIDSource
 	Claims             []Claim // beyond the default ones
 	Signing            Signing
+	ClaimsPolicyID     string // whose claims these are; empty: its own
+	IssuancePolicyID   string
 	AssignmentRequired bool
 	Enabled            bool
 	CreatedAt          time.Time

@@ -52,7 +52,9 @@ const (
 	RequestWithoutSAML  Code = "saml-request-missing"
 	RequestExpired      Code = "saml-request-expired"
 
-	NameIDMissing Code = "saml-name-id-missing"
+	NameIDMissing  Code = "saml-name-id-missing"
+	PolicyNotFound Code = "policy-not-found"
+	PolicyAttached Code = "policy-attached"
 
 	ClientUnknown         Code = "client-unknown"
 	AssertionInvalid      Code = "client-assertion-invalid"
@@ -107,6 +109,8 @@ var Reasons = map[Code]Reason{
 	ApplicationDisabled:   {Denied, 7000112, "the application is disabled", "enable it for users to sign in"},
 	SigningKeyMissing:     {Invalid, 50003, "the application has no active signing certificate", "add a signing certificate and make it active"},
 	RequestWithoutSAML:    {Invalid, 750054, "SAMLRequest or SAMLResponse must be present as query string parameters", "start the sign-in at the application"},
+	PolicyNotFound:        {NotFound, 0, "the policy does not exist", "check the id"},
+	PolicyAttached:        {Conflict, 0, "an application has a policy of this kind already", "detach it first"},
 	NameIDMissing:         {Invalid, 75008, "the NameID cannot be issued, since the user lacks the attribute that it is made of", "give the user the attribute, or choose another source of the NameID"},
 	ClientUnknown:         {Unauthenticated, 700016, "no application with this id was found in the directory", "check the client id, and that it is registered in this tenant"},
 	AssertionInvalid:      {Unauthenticated, 700027, "the client assertion's signature or contents are not valid", "sign with the key of a registered certificate, for this token endpoint"},

@@ -57,6 +57,8 @@ type Reader interface {
 	Session(digest string) (Session, error)
 
 	Note(name string) (string, error)
+	Policy(id string) (Policy, error)
+	Policies() ([]Policy, error)
 
 	Events(limit int) ([]audit.Event, error)
 }
@@ -99,6 +101,8 @@ type Tx interface {
 	DeleteSessionsOf(userID string) error
 
 	PutNote(name, text string) error
+	PutPolicy(Policy) error
+	DeletePolicy(id string) error
 
 	AppendEvent(audit.Event) error
 }

@@ -69,3 +69,57 @@ func TestClaimsAndSigningOptions(t *testing.T) {
 		t.Errorf("no other certificate signs: %v", after)
 	}
 }
+
+func TestClaimsMappingPolicies(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t)
+	e := newEnds(t, d)
+	const mei = "mei.tanaka@northwind.example"
+	sp, app := "/servicePrincipals/"+d.Tenant.ServicePrincipalID+"/claimsMappingPolicies", "/applications/"+d.Tenant.ApplicationID+"/tokenIssuancePolicies"
+	response := func() string {
+		t.Helper()
+		_, form := newVisitor(t).response(d, d.Center.PortalURL, mei)
+		data, err := base64.StdEncoding.DecodeString(form.Get("SAMLResponse"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	definition := func(claims string) map[string]any {
+		return map[string]any{"displayName": "AWS", "isOrganizationDefault": false, "definition": []string{`{"ClaimsMappingPolicy":{"Version":1,"IncludeBasicClaimSet":"true","ClaimsSchema":[` + claims + `]}}`}}
+	}
+	var claims, issuance struct{ ID string }
+	e.change(http.MethodPost, "/policies/claimsMappingPolicies", definition(`{"Source":"user","ID":"employeeid","SamlClaimType":"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier"},{"Value":"north \"wind\"","SamlClaimType":"https://x/company"}`), &claims)
+	e.change(http.MethodPost, "/policies/tokenIssuancePolicies", map[string]any{"displayName": "sign", "definition": []string{`{"TokenIssuancePolicy":{"Version":1,"TokenResponseSigningPolicy":"ResponseOnly"}}`}}, &issuance)
+	e.change(http.MethodPost, sp+"/$ref", map[string]string{"@odata.id": "https://graph.microsoft.com/v1.0/policies/claimsMappingPolicies/" + claims.ID}, nil)
+	e.change(http.MethodPost, app+"/$ref", map[string]string{"@odata.id": "https://graph.microsoft.com/v1.0/policies/tokenIssuancePolicies/" + issuance.ID}, nil)
+	if text := response(); !strings.Contains(text, ">E00003</NameID>") || !strings.Contains(text, `Name="https://x/company"><AttributeValue>north &quot;wind&quot;<`) || strings.Count(text, "<SignatureValue>") != 1 || strings.Index(text, "<SignatureValue>") > strings.Index(text, "<Assertion") {
+		t.Errorf("the response is %s", text)
+	}
+	e.change(http.MethodPatch, "/policies/claimsMappingPolicies/"+claims.ID, definition(`{"Source":"user","ID":"department","SamlClaimType":"https://x/department"}`), nil)
+	if text := response(); !strings.Contains(text, `Name="https://x/department"><AttributeValue>Platform Engineering<`) || !strings.Contains(text, ">"+mei+"</NameID>") {
+		t.Errorf("after the policy was changed: %s", text)
+	}
+	if got := e.list(sp, "id"); len(got) != 1 || got[0] != claims.ID {
+		t.Errorf("the policies of the application: %v", got)
+	}
+	for name, c := range map[string]struct {
+		method, path string
+		body         any
+		status       int
+	}{
+		"another version": {"POST", "/policies/claimsMappingPolicies", map[string]any{"displayName": "x", "definition": []string{`{"ClaimsMappingPolicy":{"Version":2}}`}}, 400}, "no JSON": {"POST", "/policies/claimsMappingPolicies", map[string]any{"displayName": "x", "definition": []string{`{`}}, 400},
+		"an unknown source": {"POST", "/policies/claimsMappingPolicies", definition(`{"Source":"user","ID":"shoesize","SamlClaimType":"https://x/y"}`), 400}, "a second policy": {"POST", sp + "/$ref", map[string]string{"@odata.id": "x/" + claims.ID}, 400},
+		"a policy of another kind": {"GET", "/policies/tokenIssuancePolicies/" + claims.ID, nil, 404}, "deleting one that is attached": {"DELETE", "/policies/claimsMappingPolicies/" + claims.ID, nil, 400},
+		"an unknown option": {"POST", "/policies/tokenIssuancePolicies", map[string]any{"displayName": "x", "definition": []string{`{"TokenIssuancePolicy":{"Version":1,"TokenResponseSigningPolicy":"None"}}`}}, 400},
+	} {
+		if status, _, body := e.ask(c.method, c.path, c.body); status != c.status {
+			t.Errorf("%s: %d %s", name, status, body)
+		}
+	}
+	e.change(http.MethodDelete, sp+"/"+claims.ID+"/$ref", nil, nil)
+	e.change(http.MethodDelete, "/policies/claimsMappingPolicies/"+claims.ID, nil, nil)
+	if text := response(); strings.Contains(text, "https://x/department") {
+		t.Errorf("after the policy was taken away: %s", text)
+	}
+}

@@ -13,6 +13,7 @@ var needed = []struct {
 	{"/$batch", "", nil, nil}, // its parts are asked for theirs
 	{"/me", "", []string{"User.Read", "User.Read.All", "User.ReadWrite.All", "Directory.Read.All"}, nil},
 	{"/gatehouse/", "", nil, []string{"Directory.ReadWrite.All"}},
+	{"/policies/", "", []string{"Policy.Read.All", "Policy.ReadWrite.ApplicationConfiguration"}, []string{"Policy.ReadWrite.ApplicationConfiguration"}},
 	{"/organization", "", []string{"Organization.Read.All", "Directory.Read.All", "Directory.ReadWrite.All"}, nil},
 	{"/auditLogs/", "", []string{"AuditLog.Read.All", "Directory.Read.All"}, nil},
 	{"/applicationTemplates", "/instantiate", nil, []string{"Application.ReadWrite.All"}},

@@ -69,6 +69,7 @@ const (
 	kindAdministrator = "administrator"
 	kindPassword      = "password"
 	kindNote          = "note"
+	kindPolicy        = "policy"
 )
 
 func document[T any](t tx, kind, id string) (T, error) {
@@ -89,12 +90,22 @@ func (t tx) Client(id string) (tenant.Client, error) {
 	return document[tenant.Client](t, kindClient, id)
 }
 func (t tx) PutClient(v tenant.Client) error { return t.putDocument(kindClient, v.ID, v) }
-func (t tx) DeleteClient(id string) error {
-	return t.Do(`DELETE FROM documents WHERE kind = $1 AND id = $2`, kindClient, id)
+func (t tx) deleteDocument(kind, id string) error {
+	return t.Do(`DELETE FROM documents WHERE kind = $1 AND id = $2`, kind, id)
 }
-func (t tx) Clients() ([]tenant.Client, error) {
-	return list[tenant.Client](t, `SELECT doc FROM documents WHERE kind = $1 ORDER BY id`, kindClient)
+
+func documents[T any](t tx, kind string) ([]T, error) {
+	return list[T](t, `SELECT doc FROM documents WHERE kind = $1 ORDER BY id`, kind)
 }
+
+func (t tx) DeleteClient(id string) error      { return t.deleteDocument(kindClient, id) }
+func (t tx) Clients() ([]tenant.Client, error) { return documents[tenant.Client](t, kindClient) }
+func (t tx) Policy(id string) (tenant.Policy, error) {
+	return document[tenant.Policy](t, kindPolicy, id)
+}
+func (t tx) Policies() ([]tenant.Policy, error) { return documents[tenant.Policy](t, kindPolicy) }
+func (t tx) PutPolicy(p tenant.Policy) error    { return t.putDocument(kindPolicy, p.ID, p) }
+func (t tx) DeletePolicy(id string) error       { return t.deleteDocument(kindPolicy, id) }
 
 func (t tx) Grant(digest string) (tenant.Grant, error) {
 	return one[tenant.Grant](t, `SELECT doc FROM grants WHERE digest = $1`, digest)
@@ -161,7 +172,7 @@ func (t tx) PutUser(u tenant.User) error {
 		u.ID, strings.ToLower(u.UserPrincipalName), strings.ToLower(u.DisplayName+" "+u.UserPrincipalName), sqldb.Encode(u))
 }
 func (t tx) DeleteUser(id string) error {
-	return errors.Join(t.Do(`DELETE FROM users WHERE id = $1`, id), t.Do(`DELETE FROM documents WHERE kind = $1 AND id = $2`, kindPassword, id))
+	return errors.Join(t.Do(`DELETE FROM users WHERE id = $1`, id), t.deleteDocument(kindPassword, id))
 }
 
 func (t tx) Group(id string) (tenant.Group, error) {

@@ -1,0 +1,126 @@
+package graphserver
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+// policyKind is the kind that the path names: claimsMappingPolicies or tokenIssuancePolicies.
+func policyKind(r request) tenant.PolicyKind {
+	if strings.Contains(r.URL.Path, "/tokenIssuancePolicies") {
+		return tenant.TokenIssuance
+	}
+	return tenant.ClaimsMapping
+}
+
+func policyObject(p tenant.Policy) object {
+	return object{"@odata.type": "#microsoft.graph." + string(p.Kind) + "Policy", "id": p.ID, "displayName": p.DisplayName, "definition": []string{p.Definition}, "isOrganizationDefault": false}
+}
+
+func (h *Handler) listPolicies(ctx context.Context, r request) (int, any, error) {
+	list, err := h.Tenant.Policies(ctx, policyKind(r))
+	if err != nil {
+		return 0, nil, err
+	}
+	all := make([]object, len(list))
+	for i, p := range list {
+		all[i] = policyObject(p)
+	}
+	return h.listed(r, all)
+}
+
+func (h *Handler) getPolicy(ctx context.Context, r request) (int, any, error) {
+	p, err := h.Tenant.Policy(ctx, policyKind(r), r.PathValue("policy"))
+	return http.StatusOK, policyObject(p), err
+}
+
+// policyBody has what is to be set. A definition is a list with one text of JSON.
+type policyBody struct {
+	DisplayName           *string  `json:"displayName"`
+	Definition            []string `json:"definition"`
+	IsOrganizationDefault bool     `json:"isOrganizationDefault"`
+}
+
+func (b policyBody) into(p *tenant.Policy) error {
+	if b.IsOrganizationDefault || len(b.Definition) > 1 {
+		return badRequest("Property has an invalid value: the policy has one definition, and cannot be the organization's default.")
+	}
+	if b.DisplayName != nil {
+		p.DisplayName = *b.DisplayName
+	}
+	for _, d := range b.Definition {
+		p.Definition = d
+	}
+	return nil
+}
+
+func (h *Handler) createPolicy(ctx context.Context, r request) (int, any, error) {
+	var in policyBody
+	if err := decode(r, &in); err != nil {
+		return 0, nil, err
+	}
+	p := tenant.Policy{Kind: policyKind(r)}
+	if err := in.into(&p); err != nil {
+		return 0, nil, err
+	}
+	p, err := h.Tenant.PutPolicy(ctx, r.by, p)
+	return http.StatusCreated, policyObject(p), err
+}
+
+func (h *Handler) updatePolicy(ctx context.Context, r request) (int, any, error) {
+	var in policyBody
+	if err := decode(r, &in); err != nil {
+		return 0, nil, err
+	}
+	p, err := h.Tenant.Policy(ctx, policyKind(r), r.PathValue("policy"))
+	if err == nil {
+		err = in.into(&p)
+	}
+	if err == nil {
+		_, err = h.Tenant.PutPolicy(ctx, r.by, p)
+	}
+	return http.StatusNoContent, nil, err
+}
+
+func (h *Handler) deletePolicy(ctx context.Context, r request) (int, any, error) {
+	p, err := h.Tenant.Policy(ctx, policyKind(r), r.PathValue("policy"))
+	if err == nil {
+		err = h.Tenant.DeletePolicy(ctx, r.by, p.ID)
+	}
+	return http.StatusNoContent, nil, err
+}
+
+// policiesOf lists the policy that a service principal or an application has.
+func (h *Handler) policiesOf(ctx context.Context, r request) (int, any, error) {
+	a, err := h.Tenant.Application(ctx, r.PathValue("id"))
+	if err != nil {
+		return 0, nil, err
+	}
+	id := a.ClaimsPolicyID
+	if policyKind(r) == tenant.TokenIssuance {
+		id = a.IssuancePolicyID
+	}
+	if id == "" {
+		return h.listed(r, nil)
+	}
+	p, err := h.Tenant.Policy(ctx, policyKind(r), id)
+	if err != nil {
+		return 0, nil, err
+	}
+	return h.listed(r, []object{policyObject(p)})
+}
+
+func (h *Handler) attachPolicy(ctx context.Context, r request) (int, any, error) {
+	id, err := reference(r)
+	if err == nil {
+		err = h.Tenant.AttachPolicy(ctx, r.by, r.PathValue("id"), policyKind(r), id)
+	}
+	return http.StatusNoContent, nil, err
+}
+
+func (h *Handler) detachPolicy(ctx context.Context, r request) (int, any, error) {
+	return http.StatusNoContent, nil, h.Tenant.AttachPolicy(ctx, r.by, r.PathValue("id"), policyKind(r), "")
+}
