@@ -35,7 +35,7 @@ fuzz: ## run each fuzz target for 30 seconds
 
 docs: ## take the screenshots again
 	mkdir -p docs/images
-	GATEHOUSE_SCREENSHOTS=$(CURDIR)/docs/images $(GO) test ./cmd/gatehouse -run "TestTheWalkByHand|TestTheDemoInABrowser|TestTheBuiltInDirectory|TestAnAdministratorManages" -count=1
+	GATEHOUSE_SCREENSHOTS=$(CURDIR)/docs/images $(GO) test ./cmd/gatehouse -run "TestTheWalkByHand|TestTheDemoInABrowser|TestTheBuiltInDirectory|TestAnAdministratorManages|TestSecondFactors" -count=1
 
 release: ## build every platform into dist/, with checksums
 	scripts/release

@@ -40,7 +40,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"tenant/graphserver", "audit authn graph provisioning provisioning/mapping saml tenant web"},
 	{"tenant/oauth", "audit authn tenant web"},
 	{"tenant/samlidp", "audit saml tenant web"},
-	{"tenant/login", "audit tenant web"},
+	{"tenant/login", "audit authn tenant web"},
 	{"tenant/admincenter", "audit authn provisioning provisioning/mapping saml tenant web"},
 	{"tenant/mirror", "audit graph tenant"},
 	{"tenant/syncjobs", "provisioning scim tenant"},

@@ -100,15 +100,24 @@ func (r AuthnRequest) PostField(key *SigningKey) (string, error) {
 
 // ParseRedirect reads the SAMLRequest parameter of the HTTP-Redirect binding.
 func ParseRedirect(param string) (AuthnRequest, error) {
-	packed, err := decodeBase64(param)
+	data, err := inflate(param)
 	if err != nil {
 		return AuthnRequest{}, err
 	}
+	return ParseAuthnRequest(data)
+}
+
+// inflate unpacks a parameter of the HTTP-Redirect binding.
+func inflate(param string) ([]byte, error) {
+	packed, err := decodeBase64(param)
+	if err != nil {
+		return nil, err
+	}
 	data, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(packed)), MaxMessage+1))
 	if err != nil || len(data) > MaxMessage {
-		return AuthnRequest{}, errors.New("the SAMLRequest does not inflate, or is too large")
+		return nil, errors.New("the SAMLRequest does not inflate, or is too large")
 	}
-	return ParseAuthnRequest(data)
+	return data, nil
 }
 
 // ParsePOST reads the SAMLRequest field of the HTTP-POST binding.

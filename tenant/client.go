@@ -214,6 +214,8 @@ const (
 	GrantCode    GrantKind = "code"
 	GrantDevice  GrantKind = "device"
 	GrantRefresh GrantKind = "refresh"
+
+	grantSignIn GrantKind = "sign-in" // waits for a second factor
 )
 
 // Grant is what a person has allowed a program, or is asked for. Only the digest of its secret is kept.
@@ -248,7 +250,7 @@ const userCodeLetters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 func (t *Tenant) Issue(ctx context.Context, g Grant) (Grant, authn.Secret, error) {
 	secret := authn.NewSecret(32)
 	g.Digest = authn.Digest(secret)
-	g.ExpiresAt = t.now().Add(map[GrantKind]time.Duration{GrantCode: codeLifetime, GrantDevice: DeviceLifetime, GrantRefresh: refreshLifetime}[g.Kind])
+	g.ExpiresAt = t.now().Add(map[GrantKind]time.Duration{GrantCode: codeLifetime, GrantDevice: DeviceLifetime, GrantRefresh: refreshLifetime, grantSignIn: codeLifetime}[g.Kind])
 	if g.Kind == GrantDevice {
 		code := make([]byte, 9)
 		_, _ = rand.Read(code) // it never fails

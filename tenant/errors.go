@@ -52,6 +52,9 @@ const (
 	RequestWithoutSAML  Code = "saml-request-missing"
 	RequestExpired      Code = "saml-request-expired"
 
+	LogoutInvalid  Code = "saml-logout-invalid"
+	LogoutExpired  Code = "saml-logout-expired"
+	FactorWrong    Code = "second-factor-wrong"
 	NameIDMissing  Code = "saml-name-id-missing"
 	PolicyNotFound Code = "policy-not-found"
 	PolicyAttached Code = "policy-attached"
@@ -109,6 +112,9 @@ var Reasons = map[Code]Reason{
 	ApplicationDisabled:   {Denied, 7000112, "the application is disabled", "enable it for users to sign in"},
 	SigningKeyMissing:     {Invalid, 50003, "the application has no active signing certificate", "add a signing certificate and make it active"},
 	RequestWithoutSAML:    {Invalid, 750054, "SAMLRequest or SAMLResponse must be present as query string parameters", "start the sign-in at the application"},
+	LogoutInvalid:         {Invalid, 50061, "the sign-out request is not valid", "correct the request, and set the application's logout URL"},
+	LogoutExpired:         {Invalid, 50071, "the sign-out request has expired", "start the sign-out again at the application"},
+	FactorWrong:           {Unauthenticated, 500121, "authentication failed during the strong authentication request", "try again with a new code, or use another method"},
 	PolicyNotFound:        {NotFound, 0, "the policy does not exist", "check the id"},
 	PolicyAttached:        {Conflict, 0, "an application has a policy of this kind already", "detach it first"},
 	NameIDMissing:         {Invalid, 75008, "the NameID cannot be issued, since the user lacks the attribute that it is made of", "give the user the attribute, or choose another source of the NameID"},

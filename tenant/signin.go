@@ -27,14 +27,19 @@ type Session struct {
 	Digest        string
 	UserID        string // of a person
 	Administrator string // of the admin center
+	Methods       []string
 	CreatedAt     time.Time
 	ExpiresAt     time.Time
 }
 
-// SessionLifetime is how long a browser stays signed in. Source: Entra's non-persistent session, 24 hours.
-const SessionLifetime = 24 * time.Hour
+// How long a browser stays signed in: usually, and where the person wishes to stay so. Source: Entra's non-persistent and persistent sessions.
+const (
+	SessionLifetime    = 24 * time.Hour
+	PersistentLifetime = 90 * 24 * time.Hour
+)
 
-var signInActions = map[string]bool{"UserLoggedIn": true, "AdministratorLoggedIn": true, "Sign out": true}
+// personActions are what people may do themselves, or before anybody knows who they are.
+var personActions = map[string]bool{"UserLoggedIn": true, "AdministratorLoggedIn": true, "Sign out": true, registerAuthenticator: true, registerKey: true, deleteFactor: true}
 
 func administratorPrincipal(name string) string { return "administrator/" + fold(name) }
 
@@ -51,27 +56,29 @@ func (t *Tenant) SetAdministrator(ctx context.Context, by audit.Actor, name, pas
 	})
 }
 
-// SignInUser opens a session for a person. It fails with SignInFailed or SignInLocked and never says which part was wrong.
-func (t *Tenant) SignInUser(ctx context.Context, by audit.Actor, name, password string) (authn.Secret, error) {
-	return t.signIn(ctx, by, "UserLoggedIn", name, password, func(r Reader) (Session, string, error) {
+// SignInUser opens a session for a person, or asks for a second factor where they have one: the secret is empty then. It fails with SignInFailed or SignInLocked
+// and never says which part was wrong.
+func (t *Tenant) SignInUser(ctx context.Context, by audit.Actor, name, password string, persistent bool) (authn.Secret, Challenge, error) {
+	return t.signIn(ctx, by, "UserLoggedIn", name, password, persistent, func(r Reader) (Session, string, error) {
 		u, err := r.UserByPrincipalName(name)
 		if err == nil && !u.Enabled {
 			err = ErrNoRow
 		}
-		return Session{UserID: u.ID}, u.ID, err
+		return Session{UserID: u.ID, Methods: []string{MethodPassword}}, u.ID, err
 	})
 }
 
 // SignInAdministrator opens a session of the admin center. It fails as SignInUser does.
 func (t *Tenant) SignInAdministrator(ctx context.Context, by audit.Actor, name, password string) (authn.Secret, error) {
-	return t.signIn(ctx, by, "AdministratorLoggedIn", name, password, func(r Reader) (Session, string, error) {
+	secret, _, err := t.signIn(ctx, by, "AdministratorLoggedIn", name, password, false, func(r Reader) (Session, string, error) {
 		a, err := r.Administrator(name)
 		return Session{Administrator: a.Name}, administratorPrincipal(name), err
 	})
+	return secret, err
 }
 
 // signIn checks a password outside any transaction, since hashing takes long, and records the outcome in one.
-func (t *Tenant) signIn(ctx context.Context, by audit.Actor, action, name, password string, find func(Reader) (Session, string, error)) (authn.Secret, error) {
+func (t *Tenant) signIn(ctx context.Context, by audit.Actor, action, name, password string, persistent bool, find func(Reader) (Session, string, error)) (authn.Secret, Challenge, error) {
 	by.Name = name
 	var stored Password
 	err := t.Store.View(ctx, func(r Reader) error {
@@ -83,15 +90,15 @@ func (t *Tenant) signIn(ctx context.Context, by audit.Actor, action, name, passw
 		return err
 	})
 	if err != nil && !errors.Is(err, ErrNoRow) {
-		return "", err
+		return "", Challenge{}, err
 	}
 	switch authn.Judge(stored.Hash, stored.Lockout, password, t.now()) {
 	case authn.Unknown:
-		return "", t.Refuse(ctx, by, action, name, &Error{Code: SignInFailed, Detail: "no such user, no password, or disabled"})
+		return "", Challenge{}, t.Refuse(ctx, by, action, name, &Error{Code: SignInFailed, Detail: "no such user, no password, or disabled"})
 	case authn.Busy:
-		return "", t.Refuse(ctx, by, action, name, &Error{Code: SignInLocked, Detail: "too many passwords are being checked at the moment"})
+		return "", Challenge{}, t.Refuse(ctx, by, action, name, &Error{Code: SignInLocked, Detail: "too many passwords are being checked at the moment"})
 	case authn.Locked:
-		return "", t.Refuse(ctx, by, action, name, &Error{Code: SignInLocked, Detail: "until " + stored.Lockout.Until.Format(time.RFC3339)})
+		return "", Challenge{}, t.Refuse(ctx, by, action, name, &Error{Code: SignInLocked, Detail: "until " + stored.Lockout.Until.Format(time.RFC3339)})
 	case authn.Wrong:
 		err := t.Store.Update(ctx, func(tx Tx) error {
 			p, err := tx.Password(stored.Principal)
@@ -102,10 +109,13 @@ func (t *Tenant) signIn(ctx context.Context, by audit.Actor, action, name, passw
 			return tx.PutPassword(p)
 		})
 		if err != nil {
-			return "", err
+			return "", Challenge{}, err
 		}
-		return "", t.Refuse(ctx, by, action, name, &Error{Code: SignInFailed, Detail: "wrong password"})
+		return "", Challenge{}, t.Refuse(ctx, by, action, name, &Error{Code: SignInFailed, Detail: "wrong password"})
 	case authn.Right:
+	}
+	if c, err := t.second(ctx, stored.Principal, persistent); err != nil || c.Ticket != "" {
+		return "", c, err
 	}
 	by.Kind = audit.User
 	secret := authn.NewSecret(32)
@@ -114,27 +124,51 @@ func (t *Tenant) signIn(ctx context.Context, by audit.Actor, action, name, passw
 		if err != nil {
 			return name, orRefuse(err, SignInFailed, "")
 		}
-		s.Digest, s.CreatedAt, s.ExpiresAt = authn.Digest(secret), t.now(), t.now().Add(SessionLifetime)
-		return name, errors.Join(tx.PutPassword(Password{Principal: principal, Hash: stored.Hash}), tx.PutSession(s))
+		return name, errors.Join(tx.PutPassword(Password{Principal: principal, Hash: stored.Hash}), tx.PutSession(t.newSession(secret, s, persistent)))
 	})
-	return authn.Secret(secret), err
+	return authn.Secret(secret), Challenge{}, err
 }
 
-// SessionUser returns the person behind a session and when it began, or SessionInvalid.
-func (t *Tenant) SessionUser(ctx context.Context, secret string) (u User, since time.Time, err error) {
-	err = t.Store.View(ctx, func(r Reader) error {
-		s, err := t.session(r, secret)
-		if err != nil {
+// second asks for a second factor who has one. Administrators have none.
+func (t *Tenant) second(ctx context.Context, principal string, persistent bool) (c Challenge, err error) {
+	f, err := t.Factors(ctx, principal)
+	if err != nil || !f.Any() {
+		return c, err
+	}
+	var u User
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		u, err = r.User(principal)
+		return orRefuse(err, SignInFailed, "")
+	})
+	if err != nil {
+		return c, err
+	}
+	return t.challenge(ctx, u, f, persistent)
+}
+
+// newSession completes a session that begins now.
+func (t *Tenant) newSession(secret string, s Session, persistent bool) Session {
+	lifetime := SessionLifetime
+	if persistent {
+		lifetime = PersistentLifetime
+	}
+	s.Digest, s.CreatedAt, s.ExpiresAt = authn.Digest(secret), t.now(), t.now().Add(lifetime)
+	return s
+}
+
+// SessionUser returns the person behind a session, and the session, or SessionInvalid.
+func (t *Tenant) SessionUser(ctx context.Context, secret string) (u User, s Session, err error) {
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		if s, err = t.session(r, secret); err != nil {
 			return err
 		}
 		u, err = r.User(s.UserID)
-		since = s.CreatedAt
 		if err == nil && !u.Enabled {
 			return &Error{Code: SessionInvalid, Detail: "the user is disabled"}
 		}
 		return orRefuse(err, SessionInvalid, "")
 	})
-	return u, since, err
+	return u, s, err
 }
 
 // SessionAdministrator returns the name behind a session of the admin center, or SessionInvalid.

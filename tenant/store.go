@@ -54,6 +54,7 @@ type Reader interface {
 	GrantByUserCode(code string) (Grant, error)
 	Administrator(name string) (Administrator, error)
 	Password(principal string) (Password, error)
+	Factors(userID string) (Factors, error)
 	Session(digest string) (Session, error)
 
 	Note(name string) (string, error)
@@ -96,6 +97,7 @@ type Tx interface {
 	DeleteGrants(expired time.Time) error
 	PutAdministrator(Administrator) error
 	PutPassword(Password) error
+	PutFactors(Factors) error
 	PutSession(Session) error
 	DeleteSession(digest string) error
 	DeleteSessionsOf(userID string) error

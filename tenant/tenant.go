@@ -190,7 +190,7 @@ func (t *Tenant) change(ctx context.Context, by audit.Actor, action string, rule
 	var touched Touched
 	err := t.Store.Update(ctx, func(tx Tx) (err error) {
 		touched = Touched{}
-		if (by.Kind == audit.Anonymous || by.Kind == audit.User) && !signInActions[action] {
+		if (by.Kind == audit.Anonymous || by.Kind == audit.User) && !personActions[action] {
 			return &Error{Code: NotAllowed, Subject: action}
 		}
 		if subject, err = rule(tx, &touched); err != nil {

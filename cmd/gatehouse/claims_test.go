@@ -1,12 +1,19 @@
 package main
 
 import (
+	"bytes"
+	"compress/flate"
 	"encoding/base64"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/graph"
 )
 
 func TestClaimsAndSigningOptions(t *testing.T) {
@@ -121,5 +128,65 @@ func TestClaimsMappingPolicies(t *testing.T) {
 	e.change(http.MethodDelete, "/policies/claimsMappingPolicies/"+claims.ID, nil, nil)
 	if text := response(); strings.Contains(text, "https://x/department") {
 		t.Errorf("after the policy was taken away: %s", text)
+	}
+}
+
+func TestSingleLogout(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t)
+	e := newEnds(t, d)
+	const back = "https://sp.example/logout?x=1"
+	e.change(http.MethodPatch, "/applications/"+d.Tenant.ApplicationID, map[string]any{"web": map[string]string{"logoutUrl": back}}, nil)
+	var app graph.Application
+	e.change(http.MethodGet, "/applications/"+d.Tenant.ApplicationID, nil, &app)
+	v := newVisitor(t)
+	v.response(d, d.Center.PortalURL, "mei.tanaka@northwind.example")
+	request := func(id string, at time.Time, issuer string) string {
+		var packed bytes.Buffer
+		w, err := flate.NewWriter(&packed, flate.DefaultCompression)
+		if err == nil {
+			_, err = fmt.Fprintf(w, `<samlp:LogoutRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="%s" Version="2.0" IssueInstant="%s"><Issuer xmlns="urn:oasis:names:tc:SAML:2.0:assertion">%s</Issuer><NameID xmlns="urn:oasis:names:tc:SAML:2.0:assertion">anybody</NameID></samlp:LogoutRequest>`, id, at.UTC().Format(time.RFC3339), issuer)
+		}
+		if err == nil {
+			err = w.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.Tenant.URL + "/" + d.Tenant.TenantID + "/saml2?" + url.Values{"SAMLRequest": {base64.StdEncoding.EncodeToString(packed.Bytes())}, "RelayState": {"state"}}.Encode()
+	}
+	for want, address := range map[string]string{"AADSTS50061": request("1abc", time.Now(), app.IdentifierURIs[0]), "AADSTS50071": request("_a", time.Now().Add(-time.Hour), app.IdentifierURIs[0]), "AADSTS700016": request("_a", time.Now(), "https://nobody")} {
+		if _, page := v.send(http.MethodGet, address, nil); !strings.Contains(page, want) {
+			t.Errorf("%s: %s", want, page)
+		}
+	}
+	if _, page := v.send(http.MethodGet, d.Tenant.URL+"/myapps", nil); !strings.Contains(page, "My Apps") {
+		t.Fatalf("a refused request has ended the session: %s", page)
+	}
+	v.client.CheckRedirect = func(req *http.Request, _ []*http.Request) error {
+		if req.URL.Host == "sp.example" {
+			return http.ErrUseLastResponse
+		}
+		return nil
+	}
+	res, err := v.client.Get(request("_abc", time.Now(), app.IdentifierURIs[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close() //nolint:errcheck // it has none
+	to, err := res.Location()
+	if err != nil || to.Host != "sp.example" || to.Query().Get("x") != "1" || to.Query().Get("RelayState") != "state" {
+		t.Fatalf("the browser is sent to %v, %v", to, err)
+	}
+	packed, err := base64.StdEncoding.DecodeString(to.Query().Get("SAMLResponse"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(flate.NewReader(bytes.NewReader(packed)))
+	if err != nil || !strings.Contains(string(answer), `InResponseTo="_abc"`) || !strings.Contains(string(answer), ">https://login.microsoftonline.com/"+d.Tenant.TenantID+"/<") || !strings.Contains(string(answer), "status:Success") {
+		t.Errorf("the answer is %s, %v", answer, err)
+	}
+	if _, page := v.send(http.MethodGet, d.Tenant.URL+"/myapps", nil); strings.Contains(page, "My Apps") {
+		t.Error("the session goes on")
 	}
 }

@@ -1,6 +1,6 @@
 // Package login is the tenant's door for people: the sign-in page with its session, and the page with the tiles of their applications.
 //
-// It may import tenant, web and audit.
+// It may import tenant, authn, web and audit.
 package login
 
 import (
@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/web"
 )
@@ -37,7 +38,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	}
 	h.pages = web.NewPages(dir, h.Log)
 	for pattern, fn := range map[string]http.HandlerFunc{
-		"GET /login": h.form, "POST /login": h.signIn, "POST /logout": h.signOut, "GET /myapps": h.apps,
+		"GET /login": h.form, "POST /login": h.signIn, "POST /login/factor": h.verify, "POST /logout": h.signOut, "GET /security-info": h.security, "POST /security-info": h.changeSecurity, "GET /myapps": h.apps,
 		"GET /{$}": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/myapps", http.StatusFound) },
 	} {
 		mux.Handle(pattern, web.Guard(h.Tenant.URL, fn))
@@ -48,65 +49,114 @@ func (h *Handler) view(title string, data any) web.View {
 	return web.View{Title: title, Product: h.Tenant.Organization.DisplayName, Theme: "tenant", Home: "/myapps", Narrow: true, Data: data}
 }
 
-type formData struct{ ReturnTo, Hint string }
+type formData struct {
+	ReturnTo, Hint string
+	Stay           bool
+	Challenge      tenant.Challenge
+}
 
 func (h *Handler) show(w http.ResponseWriter, status int, d formData, problem string) {
+	page := "login"
+	if d.Challenge.Ticket != "" {
+		page = "factor"
+	}
 	v := h.view("Sign in", d)
 	v.Problem = problem
-	h.pages.Render(w, status, "login", v)
+	h.pages.Render(w, status, page, v)
 }
 
 func (h *Handler) form(w http.ResponseWriter, r *http.Request) {
-	h.show(w, http.StatusOK, formData{web.LocalPath(r.URL.Query().Get("return"), "/myapps"), r.URL.Query().Get("login_hint")}, "")
+	h.show(w, http.StatusOK, formData{ReturnTo: web.LocalPath(r.URL.Query().Get("return"), "/myapps"), Hint: r.URL.Query().Get("login_hint")}, "")
 }
 
 func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) {
-	d := formData{web.LocalPath(r.PostFormValue("return"), "/myapps"), r.PostFormValue("loginfmt")}
+	d := formData{ReturnTo: web.LocalPath(r.PostFormValue("return"), "/myapps"), Hint: strings.TrimSpace(r.PostFormValue("loginfmt")), Stay: r.PostFormValue("stay") == "true"}
 	by := audit.Actor{Kind: audit.Anonymous, Address: web.Address(r), RequestID: web.RequestID(r)}
-	name := strings.TrimSpace(d.Hint)
-	signIn := h.Tenant.SignInUser
-	if name != "" && !strings.Contains(name, "@") { // an administrator of the admin center, who may allow programs to act for them
-		signIn = h.Tenant.SignInAdministrator
+	var secret authn.Secret
+	var err error
+	if d.Hint != "" && !strings.Contains(d.Hint, "@") { // an administrator of the admin center, who may allow programs to act for them
+		secret, err = h.Tenant.SignInAdministrator(r.Context(), by, d.Hint, r.PostFormValue("passwd"))
+		d.Stay = false
+	} else {
+		secret, d.Challenge, err = h.Tenant.SignInUser(r.Context(), by, d.Hint, r.PostFormValue("passwd"), d.Stay)
 	}
-	secret, err := signIn(r.Context(), by, name, r.PostFormValue("passwd"))
 	switch code := tenant.CodeOf(err); {
+	case err == nil && d.Challenge.Ticket != "":
+		h.show(w, http.StatusOK, d, "")
 	case err == nil:
-		http.SetCookie(w, web.Cookie(h.Tenant.URL, cookieName, secret.Reveal(), tenant.SessionLifetime))
-		http.Redirect(w, r, d.ReturnTo, http.StatusSeeOther)
+		h.enter(w, r, secret, d.Stay, d.ReturnTo)
 	case code != "": // Entra tells that an account is locked (AADSTS50053), and so that it exists; we do not
 		h.show(w, http.StatusUnauthorized, d, web.WrongPassword+" (AADSTS50126)")
 	default:
-		h.Log.Error("sign-in failed", "request_id", by.RequestID, "error", err)
-		h.show(w, http.StatusInternalServerError, d, "Something went wrong on our side. Request Id: "+by.RequestID)
+		h.broken(w, r, d, err)
+	}
+}
+
+// enter lets a browser in.
+func (h *Handler) enter(w http.ResponseWriter, r *http.Request, secret authn.Secret, stay bool, returnTo string) {
+	lifetime := tenant.SessionLifetime
+	if stay {
+		lifetime = tenant.PersistentLifetime
+	}
+	http.SetCookie(w, web.Cookie(h.Tenant.URL, cookieName, secret.Reveal(), lifetime))
+	http.Redirect(w, r, returnTo, http.StatusSeeOther)
+}
+
+func (h *Handler) broken(w http.ResponseWriter, r *http.Request, d formData, err error) {
+	h.Log.Error("sign-in failed", "request_id", web.RequestID(r), "error", err)
+	h.show(w, http.StatusInternalServerError, d, "Something went wrong on our side. Request Id: "+web.RequestID(r))
+}
+
+// verify takes the second factor.
+func (h *Handler) verify(w http.ResponseWriter, r *http.Request) {
+	d := formData{ReturnTo: web.LocalPath(r.PostFormValue("return"), "/myapps")}
+	by := audit.Actor{Kind: audit.Anonymous, Address: web.Address(r), RequestID: web.RequestID(r)}
+	ticket := r.PostFormValue("ticket")
+	secret, stay, err := h.Tenant.Verify(r.Context(), by, ticket, r.PostFormValue("code"), r.PostFormValue("response"))
+	switch code := tenant.CodeOf(err); {
+	case err == nil:
+		h.enter(w, r, secret, stay, d.ReturnTo)
+	case code == tenant.FactorWrong:
+		d.Challenge = tenant.Challenge{Ticket: ticket, Code: true}
+		h.show(w, http.StatusUnauthorized, d, "That was not right. Try again with a new code. (AADSTS500121)")
+	case code != "":
+		h.show(w, http.StatusUnauthorized, d, "The sign-in took too long, or there were too many tries. Begin again. (AADSTS50058)")
+	default:
+		h.broken(w, r, d, err)
 	}
 }
 
 func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) {
+	h.EndSession(w, r)
+	http.Redirect(w, r, "/login", http.StatusSeeOther)
+}
+
+// EndSession signs the browser out. The SAML identity provider is given this function.
+func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) {
 	secret := web.CookieValue(r, cookieName)
-	if u, _, err := h.Tenant.SessionUser(r.Context(), secret); err == nil {
-		by := audit.Actor{Kind: audit.User, Name: u.UserPrincipalName, Address: web.Address(r), RequestID: web.RequestID(r)}
+	if a, err := h.Tenant.SessionAccount(r.Context(), secret); err == nil {
+		by := audit.Actor{Kind: audit.User, Name: a.Name, Address: web.Address(r), RequestID: web.RequestID(r)}
 		if err := h.Tenant.SignOut(r.Context(), by, secret); err != nil {
 			h.Log.Error("sign out", "request_id", by.RequestID, "error", err)
 		}
 	}
 	http.SetCookie(w, web.Cookie(h.Tenant.URL, cookieName, "", -time.Second))
-	http.Redirect(w, r, "/login", http.StatusSeeOther)
 }
 
-// RequireUser hands over the signed-in person and since when, or sends the browser to sign in and back to returnTo. The SAML identity
+// RequireUser hands over the signed-in person and the session, or sends the browser to sign in and back to returnTo. The SAML identity
 // provider is given this function.
-func (h *Handler) RequireUser(w http.ResponseWriter, r *http.Request, returnTo string) (u tenant.User, since time.Time, ok bool) {
-	u, since, err := h.Tenant.SessionUser(r.Context(), web.CookieValue(r, cookieName))
+func (h *Handler) RequireUser(w http.ResponseWriter, r *http.Request, returnTo string) (u tenant.User, s tenant.Session, ok bool) {
+	u, s, err := h.Tenant.SessionUser(r.Context(), web.CookieValue(r, cookieName))
 	if err == nil {
-		return u, since, true
+		return u, s, true
 	}
 	if tenant.CodeOf(err) != tenant.SessionInvalid {
 		h.Log.Error("read a session", "request_id", web.RequestID(r), "error", err)
 		http.Error(w, "Internal error. Request Id: "+web.RequestID(r), http.StatusInternalServerError)
-		return u, since, false
+		return u, s, false
 	}
 	http.Redirect(w, r, "/login?return="+url.QueryEscape(returnTo), http.StatusSeeOther)
-	return u, since, false
+	return u, s, false
 }
 
 // RequireAccount is RequireUser for what administrators may do as well. The OAuth door is given this function.

@@ -31,8 +31,10 @@ type Handler struct {
 	Tenant *tenant.Tenant
 	Log    *slog.Logger
 	// RequireUser hands over the signed-in person, or sends the browser to sign in and back. The login door provides it.
-	RequireUser func(w http.ResponseWriter, r *http.Request, returnTo string) (u tenant.User, since time.Time, ok bool)
-	pages       *web.Pages
+	RequireUser func(w http.ResponseWriter, r *http.Request, returnTo string) (u tenant.User, s tenant.Session, ok bool)
+	// EndSession signs the browser out. The login door provides it.
+	EndSession func(w http.ResponseWriter, r *http.Request)
+	pages      *web.Pages
 }
 
 // requestAge is how old a request may be. Entra has such a limit (AADSTS76026); its value is not documented.
@@ -104,6 +106,10 @@ func (h *Handler) redirected(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, "", &tenant.Error{Code: tenant.RequestWithoutSAML})
 		return
 	}
+	if saml.IsLogout(q.Get("SAMLRequest")) {
+		h.logout(w, r, q.Get("SAMLRequest"))
+		return
+	}
 	request, err := saml.ParseRedirect(q.Get("SAMLRequest"))
 	if err != nil {
 		h.fail(w, r, "", &tenant.Error{Code: tenant.SAMLInvalid, Detail: err.Error()})
@@ -114,12 +120,12 @@ func (h *Handler) redirected(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, "", err)
 		return
 	}
-	u, since, ok := h.RequireUser(w, r, r.URL.RequestURI())
+	u, session, ok := h.RequireUser(w, r, r.URL.RequestURI())
 	if !ok {
 		return
 	}
 	// The audience is the identifier by which the request named the application.
-	h.respond(w, r, a, u, since, saml.Statement{Audience: audience(request.Issuer), ACSURL: acs, InResponseTo: request.ID}, q.Get("RelayState"))
+	h.respond(w, r, a, u, session, saml.Statement{Audience: audience(request.Issuer), ACSURL: acs, InResponseTo: request.ID}, q.Get("RelayState"))
 }
 
 // audience is the issuer as registered; one that is no URI is given Entra's prefix.
@@ -171,17 +177,17 @@ func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, "", &tenant.Error{Code: tenant.ReplyURLMismatch, Detail: "single sign-on is not set up"})
 		return
 	}
-	u, since, ok := h.RequireUser(w, r, r.URL.RequestURI())
+	u, session, ok := h.RequireUser(w, r, r.URL.RequestURI())
 	if !ok {
 		return
 	}
-	h.respond(w, r, a, u, since, saml.Statement{Audience: a.IdentifierURIs[0], ACSURL: a.ReplyURLs[0]}, "")
+	h.respond(w, r, a, u, session, saml.Statement{Audience: a.IdentifierURIs[0], ACSURL: a.ReplyURLs[0]}, "")
 }
 
 type postData struct{ ACS, Response, RelayState, Application string }
 
 // respond checks the assignment last, after sign-in, and posts a signed response to the service provider.
-func (h *Handler) respond(w http.ResponseWriter, r *http.Request, a tenant.Application, u tenant.User, since time.Time, s saml.Statement, relayState string) {
+func (h *Handler) respond(w http.ResponseWriter, r *http.Request, a tenant.Application, u tenant.User, session tenant.Session, s saml.Statement, relayState string) {
 	by := audit.Actor{Kind: audit.User, Name: u.UserPrincipalName, Address: web.Address(r), RequestID: web.RequestID(r)}
 	if err := h.Tenant.MayUse(r.Context(), a, u.ID); err != nil {
 		h.fail(w, r, u.UserPrincipalName, err)
@@ -196,7 +202,7 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, a tenant.Appli
 		h.fail(w, r, u.UserPrincipalName, err)
 		return
 	}
-	s.Issuer, s.Attributes, s.AuthnInstant, s.Now = h.Tenant.Issuer(), h.claims(a, u), since, h.Tenant.Now()
+	s.Issuer, s.Attributes, s.AuthnInstant, s.Now = h.Tenant.Issuer(), h.claims(a, u, session), session.CreatedAt, h.Tenant.Now()
 	s.Unsigned, s.SignResponse = a.Signing == tenant.SignResponse, a.Signing != tenant.SignAssertion
 	response, err := saml.Response(s, key)
 	if err == nil {
@@ -212,20 +218,25 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, a tenant.Appli
 }
 
 // claims are Entra's nine attributes in their order, and those of the application. Empty ones are left out.
-func (h *Handler) claims(a tenant.Application, u tenant.User) (list []saml.Attribute) {
+func (h *Handler) claims(a tenant.Application, u tenant.User, session tenant.Session) (list []saml.Attribute) {
 	const (
 		microsoft = "http://schemas.microsoft.com/identity/claims/"
 		soap      = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
 	)
+	const methods = "http://schemas.microsoft.com/claims/authnmethodsreferences"
 	for _, c := range [][2]string{
 		{microsoft + "tenantid", h.Tenant.Organization.ID}, {microsoft + "objectidentifier", u.ID}, {microsoft + "displayname", u.DisplayName},
 		{microsoft + "identityprovider", h.Tenant.Issuer()},
-		{"http://schemas.microsoft.com/claims/authnmethodsreferences", "http://schemas.microsoft.com/ws/2008/06/identity/authenticationmethod/password"},
+		{methods, tenant.MethodPassword},
 		{soap + "givenname", u.GivenName}, {soap + "surname", u.Surname}, {soap + "emailaddress", u.Mail}, {soap + "name", u.UserPrincipalName},
 	} {
 		own := slices.ContainsFunc(a.Claims, func(x tenant.Claim) bool { return strings.EqualFold(x.Name, c[0]) })
+		values := []string{c[1]}
+		if c[0] == methods && len(session.Methods) > 0 {
+			values = session.Methods
+		}
 		if c[1] != "" && !own {
-			list = append(list, saml.Attribute{Name: c[0], Values: []string{c[1]}})
+			list = append(list, saml.Attribute{Name: c[0], Values: values})
 		}
 	}
 	for _, c := range a.ClaimsOf(u) {

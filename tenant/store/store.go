@@ -68,6 +68,7 @@ const (
 	kindClient        = "client"
 	kindAdministrator = "administrator"
 	kindPassword      = "password"
+	kindFactors       = "factors"
 	kindNote          = "note"
 	kindPolicy        = "policy"
 )
@@ -133,6 +134,10 @@ func (t tx) PutAdministrator(v tenant.Administrator) error {
 func (t tx) Password(principal string) (tenant.Password, error) {
 	return document[tenant.Password](t, kindPassword, principal)
 }
+func (t tx) Factors(userID string) (tenant.Factors, error) {
+	return document[tenant.Factors](t, kindFactors, userID)
+}
+func (t tx) PutFactors(f tenant.Factors) error   { return t.putDocument(kindFactors, f.UserID, f) }
 func (t tx) Note(name string) (string, error)    { return document[string](t, kindNote, name) }
 func (t tx) PutNote(name, text string) error     { return t.putDocument(kindNote, name, text) }
 func (t tx) PutPassword(v tenant.Password) error { return t.putDocument(kindPassword, v.Principal, v) }
@@ -172,7 +177,7 @@ func (t tx) PutUser(u tenant.User) error {
 		u.ID, strings.ToLower(u.UserPrincipalName), strings.ToLower(u.DisplayName+" "+u.UserPrincipalName), sqldb.Encode(u))
 }
 func (t tx) DeleteUser(id string) error {
-	return errors.Join(t.Do(`DELETE FROM users WHERE id = $1`, id), t.deleteDocument(kindPassword, id))
+	return errors.Join(t.Do(`DELETE FROM users WHERE id = $1`, id), t.deleteDocument(kindPassword, id), t.deleteDocument(kindFactors, id))
 }
 
 func (t tx) Group(id string) (tenant.Group, error) {

@@ -43,6 +43,7 @@ func Store(t *testing.T, open func(t *testing.T) tenant.Store) {
 		{"members are found from both ends", members},
 		{"applications are found by each of their ids", applications},
 		{"a job's memory goes with it", jobs},
+		{"clients, grants, policies, factors and notes", small},
 		{"marks are numbered once, also by concurrent writers", marks},
 		{"an update that fails leaves nothing behind", failedUpdate},
 		{"small nouns round trip", nouns},
@@ -205,6 +206,53 @@ func jobs(t *testing.T, s tenant.Store) {
 			t.Errorf("links %v, of another job %v", links, other)
 		}
 		return errors.Join(err, e2)
+	})
+}
+
+func small(t *testing.T, s tenant.Store) {
+	at := time.UnixMilli(1_000_000)
+	update(t, s, func(tx tenant.Tx) error {
+		return errors.Join(tx.PutClient(tenant.Client{ID: "c1", DisplayName: "one"}), tx.PutClient(tenant.Client{ID: "c2"}), tx.PutPolicy(tenant.Policy{ID: "p", Kind: tenant.ClaimsMapping}),
+			tx.PutFactors(tenant.Factors{UserID: "u", LastStep: 5}), tx.PutNote("n", "text"), tx.PutUser(tenant.User{ID: "u", UserPrincipalName: "u@x"}),
+			tx.PutGrant(tenant.Grant{Digest: "g1", UserCode: "ABC", ExpiresAt: at}), tx.PutGrant(tenant.Grant{Digest: "g2", ExpiresAt: at.Add(time.Hour)}), tx.PutGrant(tenant.Grant{Digest: "g1", UserCode: "ABC", Answered: true, ExpiresAt: at}))
+	})
+	view(t, s, func(r tenant.Reader) error {
+		clients, e1 := r.Clients()
+		policies, e2 := r.Policies()
+		f, e3 := r.Factors("u")
+		note, e4 := r.Note("n")
+		g, e5 := r.GrantByUserCode("ABC")
+		if len(clients) != 2 || clients[0].DisplayName != "one" || len(policies) != 1 || f.LastStep != 5 || note != "text" || !g.Answered {
+			t.Errorf("%v, %v, %+v, %q, %+v", clients, policies, f, note, g)
+		}
+		_, none := r.GrantByUserCode("")
+		wantNoRow(t, "a grant without a user code", none)
+		_, none = r.Note("x")
+		wantNoRow(t, "another note", none)
+		return errors.Join(e1, e2, e3, e4, e5)
+	})
+	update(t, s, func(tx tenant.Tx) error {
+		return errors.Join(tx.DeleteClient("c1"), tx.DeletePolicy("p"), tx.DeleteUser("u"), tx.DeleteGrants(at.Add(time.Minute)))
+	})
+	view(t, s, func(r tenant.Reader) error {
+		clients, err := r.Clients()
+		_, policy := r.Policy("p")
+		_, factors := r.Factors("u")
+		_, old := r.Grant("g1")
+		_, valid := r.Grant("g2")
+		wantNoRow(t, "a deleted policy", policy)
+		wantNoRow(t, "the factors of a deleted user", factors)
+		wantNoRow(t, "an expired grant", old)
+		if len(clients) != 1 {
+			t.Errorf("clients %v", clients)
+		}
+		return errors.Join(err, valid)
+	})
+	update(t, s, func(tx tenant.Tx) error { return tx.DeleteGrant("g2") })
+	view(t, s, func(r tenant.Reader) error {
+		_, gone := r.Grant("g2")
+		wantNoRow(t, "a deleted grant", gone)
+		return nil
 	})
 }
 

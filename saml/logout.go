@@ -1,0 +1,85 @@
+package saml
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/beevik/etree"
+)
+
+// LogoutRequest is a service provider's request to end a session.
+type LogoutRequest struct {
+	ID           string
+	IssueInstant time.Time
+	Issuer       string
+	NameID       string
+}
+
+// IsLogout says whether the SAMLRequest parameter of the HTTP-Redirect binding is a LogoutRequest.
+func IsLogout(param string) bool {
+	data, err := inflate(param)
+	if err != nil {
+		return false
+	}
+	root, err := parse(data, MaxMessage)
+	return err == nil && is(root, nsProtocol, "LogoutRequest")
+}
+
+// ParseLogout reads a LogoutRequest from the SAMLRequest parameter of the HTTP-Redirect binding.
+func ParseLogout(param string) (LogoutRequest, error) {
+	data, err := inflate(param)
+	if err != nil {
+		return LogoutRequest{}, err
+	}
+	root, err := parse(data, MaxMessage)
+	if err != nil {
+		return LogoutRequest{}, err
+	}
+	if !is(root, nsProtocol, "LogoutRequest") || attr(root, "Version") != "2.0" {
+		return LogoutRequest{}, errors.New("the message is not a SAML 2.0 LogoutRequest")
+	}
+	r := LogoutRequest{ID: attr(root, "ID"), Issuer: text(child(root, nsAssertion, "Issuer")), NameID: text(child(root, nsAssertion, "NameID"))}
+	if r.IssueInstant, err = parseTime(attr(root, "IssueInstant")); err != nil {
+		return LogoutRequest{}, fmt.Errorf("IssueInstant: %w", err)
+	}
+	if r.ID == "" || r.Issuer == "" {
+		return LogoutRequest{}, errors.New("the LogoutRequest has no ID or no Issuer")
+	}
+	return r, nil
+}
+
+// LogoutResponseURL is where to send the browser with the answer to a LogoutRequest, by the HTTP-Redirect binding.
+func LogoutResponseURL(destination, issuer, inResponseTo, relayState string, now time.Time) (string, error) {
+	root := etree.NewElement("samlp:LogoutResponse")
+	root.CreateAttr("xmlns:samlp", nsProtocol)
+	root.CreateAttr("ID", NewID())
+	root.CreateAttr("Version", "2.0")
+	root.CreateAttr("IssueInstant", now.UTC().Format(timeFormat))
+	root.CreateAttr("Destination", destination)
+	root.CreateAttr("InResponseTo", inResponseTo)
+	from := root.CreateElement("Issuer")
+	from.CreateAttr("xmlns", nsAssertion)
+	from.SetText(issuer)
+	root.CreateElement("samlp:Status").CreateElement("samlp:StatusCode").CreateAttr("Value", statusSuccess)
+	data, err := write(root)
+	if err != nil {
+		return "", err
+	}
+	param, err := deflate(data)
+	if err != nil {
+		return "", err
+	}
+	u, err := url.Parse(destination)
+	if err != nil {
+		return "", err
+	}
+	q := u.Query()
+	q.Set("SAMLResponse", param)
+	if relayState != "" {
+		q.Set("RelayState", relayState)
+	}
+	u.RawQuery = q.Encode()
+	return u.String(), nil
+}

@@ -1,0 +1,279 @@
+package tenant
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+)
+
+// Factors are a person's second factors. Who has any is asked for one at each sign-in.
+type Factors struct {
+	UserID       string
+	SealedSecret string // of the authenticator app, for the purpose "totp/" + user id; empty: none
+	LastStep     int64  // of the code that was accepted last
+	Keys         []Key
+}
+
+// Key is a security key or a passkey.
+type Key struct {
+	ID, Name   string
+	Credential []byte
+	CreatedAt  time.Time
+}
+
+// Any says whether there is one.
+func (f Factors) Any() bool { return f.SealedSecret != "" || len(f.Keys) > 0 }
+
+const maxKeys = 10
+
+// What people do to their own factors.
+const (
+	registerAuthenticator = "Register authenticator"
+	registerKey           = "Register security key"
+	deleteFactor          = "Delete sign-in method"
+)
+
+// The methods by which somebody has signed in, as the claim authnmethodsreferences has them. Source: SAML token reference.
+const (
+	MethodPassword = "http://schemas.microsoft.com/ws/2008/06/identity/authenticationmethod/password" // #nosec G101 -- a name
+	MethodMultiple = "http://schemas.microsoft.com/claims/multipleauthn"
+)
+
+// Factors returns a person's second factors.
+func (t *Tenant) Factors(ctx context.Context, userID string) (f Factors, err error) {
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		f, err = factors(r, userID)
+		return err
+	})
+	return f, err
+}
+
+func factors(r Reader, userID string) (Factors, error) {
+	f, err := r.Factors(userID)
+	f.UserID = userID
+	return f, orNil(err)
+}
+
+func totpPurpose(userID string) string { return "totp/" + userID }
+
+// NewAuthenticator makes what an authenticator app is set up with, and a ticket to come back with.
+func (t *Tenant) NewAuthenticator(u User) (app authn.TOTP, ticket string, err error) {
+	app, err = authn.NewTOTP(t.Organization.DisplayName, u.UserPrincipalName)
+	return app, t.Sealer.Seal(totpPurpose(u.ID), []byte(app.Secret)), err
+}
+
+// AddAuthenticator registers the app that a ticket is of, once it has shown a right code; it takes the place of another one. It fails with FactorWrong.
+func (t *Tenant) AddAuthenticator(ctx context.Context, by audit.Actor, u User, ticket, code string) error {
+	secret, err := t.Sealer.Open(totpPurpose(u.ID), ticket)
+	step, ok := authn.CheckTOTP(string(secret), digits(code), t.Now(), 0)
+	if err != nil || !ok {
+		return t.Refuse(ctx, by, registerAuthenticator, u.UserPrincipalName, &Error{Code: FactorWrong})
+	}
+	return t.changeFactors(ctx, by, registerAuthenticator, u, func(f *Factors) error {
+		f.SealedSecret, f.LastStep = ticket, step
+		return nil
+	})
+}
+
+func digits(code string) string { return strings.ReplaceAll(strings.TrimSpace(code), " ", "") }
+
+// holder is a person for the library of security keys.
+func holder(u User, f Factors) authn.Holder {
+	h := authn.Holder{ID: u.ID, Name: u.UserPrincipalName, DisplayName: u.DisplayName}
+	for _, k := range f.Keys {
+		h.Credentials = append(h.Credentials, k.Credential)
+	}
+	return h
+}
+
+func keyPurpose(userID string) string { return "security-key/" + userID }
+
+// NewKey begins to register a security key: the browser's options, and a ticket to come back with. Both are empty where browsers have no security keys.
+func (t *Tenant) NewKey(ctx context.Context, u User) (options, ticket string, err error) {
+	party := authn.NewRelyingParty(t.URL, t.Organization.DisplayName)
+	f, err := t.Factors(ctx, u.ID)
+	if err != nil || party == nil {
+		return "", "", err
+	}
+	browser, state, err := party.BeginRegistration(holder(u, f))
+	return string(browser), t.Sealer.Seal(keyPurpose(u.ID), state), err
+}
+
+// AddKey registers the security key that has answered. It fails with FactorWrong or InvalidValue.
+func (t *Tenant) AddKey(ctx context.Context, by audit.Actor, u User, ticket, response, name string) error {
+	party := authn.NewRelyingParty(t.URL, t.Organization.DisplayName)
+	state, err := t.Sealer.Open(keyPurpose(u.ID), ticket)
+	f, failed := t.Factors(ctx, u.ID)
+	if failed != nil {
+		return failed
+	}
+	var credential []byte
+	if err == nil && party != nil {
+		credential, err = party.FinishRegistration(holder(u, f), state, []byte(response))
+	}
+	if err != nil || party == nil {
+		return t.Refuse(ctx, by, registerKey, u.UserPrincipalName, &Error{Code: FactorWrong})
+	}
+	return t.changeFactors(ctx, by, registerKey, u, func(f *Factors) error {
+		if name = strings.TrimSpace(name); name == "" || len(name) > 64 || len(f.Keys) >= maxKeys {
+			return &Error{Code: InvalidValue, Subject: "security key", Detail: "want a name of 1 to 64 characters, and at most ten keys"}
+		}
+		f.Keys = append(f.Keys, Key{ID: t.NewID(), Name: name, Credential: credential, CreatedAt: t.now()})
+		return nil
+	})
+}
+
+// RemoveFactor deletes a security key by its id, or the authenticator app for an empty one.
+func (t *Tenant) RemoveFactor(ctx context.Context, by audit.Actor, u User, keyID string) error {
+	return t.changeFactors(ctx, by, deleteFactor, u, func(f *Factors) error {
+		if keyID == "" {
+			f.SealedSecret, f.LastStep = "", 0
+			return nil
+		}
+		for i, k := range f.Keys {
+			if k.ID == keyID {
+				f.Keys = append(f.Keys[:i:i], f.Keys[i+1:]...)
+			}
+		}
+		return nil
+	})
+}
+
+func (t *Tenant) changeFactors(ctx context.Context, by audit.Actor, action string, u User, edit func(*Factors) error) error {
+	return t.change(ctx, by, action, func(tx Tx, _ *Touched) (string, error) {
+		f, err := factors(tx, u.ID)
+		if err != nil {
+			return u.UserPrincipalName, err
+		}
+		if err := edit(&f); err != nil {
+			return u.UserPrincipalName, err
+		}
+		return u.UserPrincipalName, tx.PutFactors(f)
+	})
+}
+
+// Challenge is what somebody whose password was right is asked for.
+type Challenge struct {
+	Ticket     string // to come back with
+	Code       bool   // of the authenticator app
+	KeyOptions string // for the browser, of a security key; empty: none can be used here
+}
+
+// waiting is a sign-in between the password and the second factor. It is a grant, so that it is good once.
+type waiting struct {
+	UserID     string
+	Persistent bool
+	Key        []byte // what the library of security keys must be given back
+}
+
+// challenge begins to ask for a second factor.
+func (t *Tenant) challenge(ctx context.Context, u User, f Factors, persistent bool) (Challenge, error) {
+	w := waiting{UserID: u.ID, Persistent: persistent}
+	c := Challenge{Code: f.SealedSecret != ""}
+	if party := authn.NewRelyingParty(t.URL, t.Organization.DisplayName); party != nil && len(f.Keys) > 0 {
+		options, state, err := party.BeginLogin(holder(u, f))
+		if err != nil {
+			return c, err
+		}
+		c.KeyOptions, w.Key = string(options), state
+	}
+	data, err := json.Marshal(w)
+	if err != nil {
+		return c, err
+	}
+	_, secret, err := t.Issue(ctx, Grant{Kind: grantSignIn, Account: Account{ID: u.ID}, Nonce: t.Sealer.Seal("sign-in/"+u.ID, data)})
+	c.Ticket = secret.Reveal()
+	return c, err
+}
+
+// Verify ends a sign-in by a code or by what a security key has answered. A wrong one counts as a wrong password does, and may be followed by another. It fails
+// with FactorWrong, SignInLocked or SessionInvalid, when the sign-in has taken too long.
+func (t *Tenant) Verify(ctx context.Context, by audit.Actor, ticket, code, response string) (authn.Secret, bool, error) {
+	var w waiting
+	var f Factors
+	var u User
+	var stored Password
+	err := t.Store.View(ctx, func(r Reader) error {
+		g, err := r.Grant(authn.Digest(ticket))
+		if err == nil && (g.Kind != grantSignIn || !t.now().Before(g.ExpiresAt)) {
+			err = ErrNoRow
+		}
+		if err != nil {
+			return orRefuse(err, SessionInvalid, "")
+		}
+		data, err := t.Sealer.Open("sign-in/"+g.Account.ID, g.Nonce)
+		if err == nil {
+			err = json.Unmarshal(data, &w)
+		}
+		if err != nil {
+			return err
+		}
+		var e1, e2 error
+		f, e1 = factors(r, w.UserID)
+		u, e2 = r.User(w.UserID)
+		stored, err = r.Password(w.UserID)
+		return errors.Join(e1, orRefuse(e2, SessionInvalid, ""), orRefuse(err, SessionInvalid, ""))
+	})
+	if err != nil {
+		return "", false, err
+	}
+	by.Name = u.UserPrincipalName
+	if stored.Lockout.Locked(t.now()) {
+		return "", false, t.Refuse(ctx, by, "UserLoggedIn", u.UserPrincipalName, &Error{Code: SignInLocked})
+	}
+	if !t.judge(u, &f, w, code, response) {
+		err := t.Store.Update(ctx, func(tx Tx) error {
+			p, err := tx.Password(u.ID)
+			if err != nil {
+				return err
+			}
+			p.Lockout = p.Lockout.Failed(t.now())
+			return tx.PutPassword(p)
+		})
+		return "", false, errors.Join(err, t.Refuse(ctx, by, "UserLoggedIn", u.UserPrincipalName, &Error{Code: FactorWrong}))
+	}
+	by.Kind = audit.User
+	secret := authn.NewSecret(32)
+	err = t.change(ctx, by, "UserLoggedIn", func(tx Tx, _ *Touched) (string, error) {
+		now, err := tx.User(u.ID)
+		if err == nil && !now.Enabled {
+			err = ErrNoRow
+		}
+		if err != nil {
+			return u.UserPrincipalName, orRefuse(err, SignInFailed, "")
+		}
+		if _, err := tx.Grant(authn.Digest(ticket)); err != nil { // somebody was faster
+			return u.UserPrincipalName, orRefuse(err, SessionInvalid, "")
+		}
+		s := t.newSession(secret, Session{UserID: u.ID, Methods: []string{MethodPassword, MethodMultiple}}, w.Persistent)
+		return u.UserPrincipalName, errors.Join(tx.DeleteGrant(authn.Digest(ticket)), tx.PutFactors(f), tx.PutPassword(Password{Principal: u.ID, Hash: stored.Hash}), tx.PutSession(s))
+	})
+	return authn.Secret(secret), w.Persistent, err
+}
+
+// judge says whether a factor is right, and notes in it that it was used.
+func (t *Tenant) judge(u User, f *Factors, w waiting, code, response string) bool {
+	if response != "" {
+		party := authn.NewRelyingParty(t.URL, t.Organization.DisplayName)
+		if party == nil || w.Key == nil {
+			return false
+		}
+		which, credential, err := party.FinishLogin(holder(u, *f), w.Key, []byte(response))
+		if err == nil {
+			f.Keys[which].Credential = credential
+		}
+		return err == nil
+	}
+	secret, err := t.Sealer.Open(totpPurpose(u.ID), f.SealedSecret)
+	if err != nil {
+		return false
+	}
+	step, ok := authn.CheckTOTP(string(secret), digits(code), t.Now(), f.LastStep)
+	f.LastStep = max(f.LastStep, step)
+	return ok
+}

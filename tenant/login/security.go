@@ -1,0 +1,76 @@
+package login
+
+import (
+	"encoding/base64"
+	"html/template"
+	"net/http"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/web"
+)
+
+// securityData is a person's sign-in methods, and what another one is registered with.
+type securityData struct {
+	Factors            tenant.Factors
+	Secret, AppTicket  string
+	QR                 template.URL
+	KeyOptions, Ticket string
+}
+
+// security shows a person's sign-in methods.
+func (h *Handler) security(w http.ResponseWriter, r *http.Request) {
+	u, _, ok := h.RequireUser(w, r, "/security-info")
+	if ok {
+		h.showSecurity(w, r, u, http.StatusOK, "")
+	}
+}
+
+func (h *Handler) showSecurity(w http.ResponseWriter, r *http.Request, u tenant.User, status int, problem string) {
+	var d securityData
+	var err error
+	if d.Factors, err = h.Tenant.Factors(r.Context(), u.ID); err == nil {
+		d.KeyOptions, d.Ticket, err = h.Tenant.NewKey(r.Context(), u)
+	}
+	if err == nil {
+		app, ticket, failed := h.Tenant.NewAuthenticator(u)
+		d.Secret, d.AppTicket, err = app.Secret, ticket, failed
+		d.QR = template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(app.QR)) // #nosec G203 -- our own image
+	}
+	if err != nil {
+		h.Log.Error("show the sign-in methods", "request_id", web.RequestID(r), "error", err)
+		http.Error(w, "Internal error. Request Id: "+web.RequestID(r), http.StatusInternalServerError)
+		return
+	}
+	v := h.view("Security info", d)
+	v.Narrow, v.User, v.SignOut, v.Problem = false, u.DisplayName, "/logout", problem
+	h.pages.Render(w, status, "security", v)
+}
+
+// changeSecurity registers or deletes a sign-in method.
+func (h *Handler) changeSecurity(w http.ResponseWriter, r *http.Request) {
+	u, _, ok := h.RequireUser(w, r, "/security-info")
+	if !ok {
+		return
+	}
+	by := audit.Actor{Kind: audit.User, Name: u.UserPrincipalName, Address: web.Address(r), RequestID: web.RequestID(r)}
+	var err error
+	switch r.PostFormValue("do") {
+	case "app":
+		err = h.Tenant.AddAuthenticator(r.Context(), by, u, r.PostFormValue("ticket"), r.PostFormValue("code"))
+	case "key":
+		err = h.Tenant.AddKey(r.Context(), by, u, r.PostFormValue("ticket"), r.PostFormValue("response"), r.PostFormValue("name"))
+	case "delete":
+		err = h.Tenant.RemoveFactor(r.Context(), by, u, r.PostFormValue("key"))
+	}
+	if code := tenant.CodeOf(err); code != "" {
+		h.showSecurity(w, r, u, http.StatusBadRequest, "That did not work: "+tenant.Reasons[code].What+". To do: "+tenant.Reasons[code].Remedy+".")
+		return
+	}
+	if err != nil {
+		h.Log.Error("change the sign-in methods", "request_id", web.RequestID(r), "error", err)
+		http.Error(w, "Internal error. Request Id: "+web.RequestID(r), http.StatusInternalServerError)
+		return
+	}
+	http.Redirect(w, r, "/security-info", http.StatusSeeOther)
+}

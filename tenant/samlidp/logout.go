@@ -1,0 +1,46 @@
+package samlidp
+
+import (
+	"net/http"
+
+	"github.com/gatehouse-id/gatehouse/saml"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+// logoutIssuer begins the issuer of logout responses, which is another one than that of assertions. Source: single sign-out SAML protocol.
+const logoutIssuer = "https://login.microsoftonline.com/"
+
+// logout ends the browser's session and answers the service provider at its logout URL. The NameID is not looked at, as Entra does not. Other service providers
+// are not told.
+func (h *Handler) logout(w http.ResponseWriter, r *http.Request, param string) {
+	request, err := saml.ParseLogout(param)
+	if err != nil {
+		h.fail(w, r, "", &tenant.Error{Code: tenant.LogoutInvalid, Detail: err.Error()})
+		return
+	}
+	a, err := h.Tenant.ApplicationByIdentifier(r.Context(), request.Issuer)
+	if err != nil {
+		h.fail(w, r, "", err)
+		return
+	}
+	age := h.Tenant.Now().Sub(request.IssueInstant)
+	switch {
+	case request.ID[0] >= '0' && request.ID[0] <= '9':
+		err = &tenant.Error{Code: tenant.LogoutInvalid, Subject: a.DisplayName, Detail: "the ID begins with a digit"}
+	case age > requestAge || age < -saml.Skew:
+		err = &tenant.Error{Code: tenant.LogoutExpired, Subject: a.DisplayName}
+	case a.LogoutURL == "":
+		err = &tenant.Error{Code: tenant.LogoutInvalid, Subject: a.DisplayName, Detail: "the application has no logout URL"}
+	}
+	if err != nil {
+		h.fail(w, r, "", err)
+		return
+	}
+	h.EndSession(w, r)
+	to, err := saml.LogoutResponseURL(a.LogoutURL, logoutIssuer+h.Tenant.Organization.ID+"/", request.ID, r.URL.Query().Get("RelayState"), h.Tenant.Now())
+	if err != nil {
+		h.fail(w, r, "", err)
+		return
+	}
+	http.Redirect(w, r, to, http.StatusFound) // #nosec G710 -- an address that the application registered
+}
