@@ -129,7 +129,6 @@ type target struct {
 
 func newTarget(t *testing.T) *target {
 	t.Helper()
-	ctx := context.Background()
 	c := centertest.New(t, "http://127.0.0.1")
 	x := &target{center: c}
 	door := (&scimserver.Handler{Center: c, Log: slog.New(slog.DiscardHandler), RequestID: func(*http.Request) string { return "id" }, Address: func(*http.Request) string { return "" }}).Before(http.NotFoundHandler())
@@ -144,22 +143,8 @@ func newTarget(t *testing.T) *target {
 	}))
 	t.Cleanup(server.Close)
 	c.URL = server.URL
-	idp, err := c.CreateIdPConfiguration(ctx, centertest.Actor, center.IdPConfiguration{EntityID: "https://idp", SignInURL: "https://idp/sso", Certificates: [][]byte{{1}}})
-	if err == nil {
-		err = c.EnableIdPConfiguration(ctx, centertest.Actor, idp.ID, center.Confirmation)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	tenant, err := c.CreateProvisioningTenant(ctx, centertest.Actor)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, token, err := c.CreateBearerToken(ctx, centertest.Actor, center.ProfileAWS)
-	if err != nil {
-		t.Fatal(err)
-	}
-	x.client = &scim.Client{BaseURL: c.SCIMEndpoint(tenant), Token: token.Reveal()}
+	endpoint, token := centertest.Provisioned(t, c, center.ProfileAWS)
+	x.client = &scim.Client{BaseURL: endpoint, Token: token}
 	return x
 }
 

@@ -16,6 +16,17 @@ import (
 	"github.com/gatehouse-id/gatehouse/graph"
 )
 
+// samlResponse is what the tenant sends to the center when a person signs in.
+func samlResponse(t *testing.T, d demoOutput, userName string) string {
+	t.Helper()
+	_, form := newVisitor(t).response(d, d.Center.PortalURL, userName)
+	data, err := base64.StdEncoding.DecodeString(form.Get("SAMLResponse"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
 func TestClaimsAndSigningOptions(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t)
@@ -24,15 +35,7 @@ func TestClaimsAndSigningOptions(t *testing.T) {
 	app := d.Tenant.URL + "/admin/apps/" + d.Tenant.ApplicationID + "/saml"
 	const mei = "mei.tanaka@northwind.example"
 	e.change(http.MethodPatch, "/users/"+mei, map[string]any{"employeeId": "E00003", "department": "R<D"}, nil)
-	response := func() string {
-		t.Helper()
-		_, form := newVisitor(t).response(d, d.Center.PortalURL, mei)
-		data, err := base64.StdEncoding.DecodeString(form.Get("SAMLResponse"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(data)
-	}
+	response := func() string { t.Helper(); return samlResponse(t, d, mei) }
 	admin.does(app+"/claims", url.Values{"do": {"claim"}, "name": {"costcenter"}, "expression": {`Join("-", [department], [employeeId])`}}, "The SAML settings are saved")
 	admin.does(app+"/claims", url.Values{"do": {"claim"}, "name": {"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name"}, "source": {"displayName"}}, "The SAML settings are saved")
 	admin.does(app+"/claims", url.Values{"do": {"signing"}, "signing": {"both"}}, "The SAML settings are saved")
@@ -83,15 +86,7 @@ func TestClaimsMappingPolicies(t *testing.T) {
 	e := newEnds(t, d)
 	const mei = "mei.tanaka@northwind.example"
 	sp, app := "/servicePrincipals/"+d.Tenant.ServicePrincipalID+"/claimsMappingPolicies", "/applications/"+d.Tenant.ApplicationID+"/tokenIssuancePolicies"
-	response := func() string {
-		t.Helper()
-		_, form := newVisitor(t).response(d, d.Center.PortalURL, mei)
-		data, err := base64.StdEncoding.DecodeString(form.Get("SAMLResponse"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(data)
-	}
+	response := func() string { t.Helper(); return samlResponse(t, d, mei) }
 	definition := func(claims string) map[string]any {
 		return map[string]any{"displayName": "AWS", "isOrganizationDefault": false, "definition": []string{`{"ClaimsMappingPolicy":{"Version":1,"IncludeBasicClaimSet":"true","ClaimsSchema":[` + claims + `]}}`}}
 	}

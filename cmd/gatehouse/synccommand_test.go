@@ -29,25 +29,13 @@ type scimTarget struct {
 
 func newSCIMTarget(t *testing.T, profile center.Profile) scimTarget {
 	t.Helper()
-	ctx := context.Background()
 	c := centertest.New(t, "http://127.0.0.1")
 	door := (&scimserver.Handler{Center: c, Log: slog.New(slog.DiscardHandler), RequestID: func(*http.Request) string { return "id" }, Address: func(*http.Request) string { return "" }}).Before(http.NotFoundHandler())
 	server := httptest.NewServer(door)
 	t.Cleanup(server.Close)
 	c.URL = server.URL
-	idp, err := c.CreateIdPConfiguration(ctx, centertest.Actor, center.IdPConfiguration{EntityID: "https://idp", SignInURL: "https://idp/sso", Certificates: [][]byte{{1}}})
-	if err == nil {
-		err = c.EnableIdPConfiguration(ctx, centertest.Actor, idp.ID, center.Confirmation)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	tenant, e1 := c.CreateProvisioningTenant(ctx, centertest.Actor)
-	_, token, e2 := c.CreateBearerToken(ctx, centertest.Actor, profile)
-	if e1 != nil || e2 != nil {
-		t.Fatal(e1, e2)
-	}
-	x := scimTarget{c, c.SCIMEndpoint(tenant), token.Reveal(), nil}
+	endpoint, token := centertest.Provisioned(t, c, profile)
+	x := scimTarget{c, endpoint, token, nil}
 	x.client = &scim.Client{BaseURL: x.endpoint, Token: x.token}
 	return x
 }

@@ -34,48 +34,16 @@ func groupObject(g tenant.Group) object {
 	return x
 }
 
-func (h *Handler) listGroups(ctx context.Context, r request) (int, any, error) {
-	o, err := options(r)
-	if err != nil {
-		return 0, nil, err
-	}
-	items, total, err := o.collect(h.groupsAfter(ctx, o))
-	if err != nil {
-		return 0, nil, err
-	}
-	p := h.answer(r, o, items, nil)
-	if _, ok := o.expand["members"]; ok {
-		for _, x := range p.Value {
+// groups is the collection of groups.
+func (h *Handler) groups() collection {
+	return collection{h.groupsAfter, h.Tenant.CountGroups, nil, "members", func(ctx context.Context, o query, groups []object) error {
+		for _, x := range groups {
 			if err := h.expandMembers(ctx, o, x); err != nil {
-				return 0, nil, err
+				return err
 			}
 		}
-	}
-	if o.count && o.after == "" {
-		if !o.narrows() {
-			total, err = h.Tenant.CountGroups(ctx)
-		}
-		p.Count = &total
-	}
-	return http.StatusOK, p, err
-}
-
-func (h *Handler) countGroups(ctx context.Context, r request) (int, any, error) {
-	o, err := options(r)
-	if err != nil {
-		return 0, nil, err
-	}
-	o.count, o.after = true, ""
-	n := 0
-	if o.narrows() {
-		_, n, err = o.collect(h.groupsAfter(ctx, o))
-	} else {
-		n, err = h.Tenant.CountGroups(ctx)
-	}
-	if err != nil {
-		return 0, nil, err
-	}
-	return counted(r, n)
+		return nil
+	}}
 }
 
 // groupsAfter reads groups in the order of their ids; those that are asked for by their name are looked up.

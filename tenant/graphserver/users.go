@@ -116,28 +116,9 @@ func password(in map[string]any) string {
 	return text
 }
 
-func (h *Handler) listUsers(ctx context.Context, r request) (int, any, error) {
-	o, err := options(r)
-	if err != nil {
-		return 0, nil, err
-	}
-	items, total, err := o.collect(h.usersAfter(ctx, o))
-	if err != nil {
-		return 0, nil, err
-	}
-	p := h.answer(r, o, items, userDefaults)
-	if _, ok := o.expand["manager"]; ok {
-		if err := h.expandManagers(ctx, o, p.Value); err != nil {
-			return 0, nil, err
-		}
-	}
-	if o.count && o.after == "" {
-		if !o.narrows() {
-			total, err = h.Tenant.CountUsers(ctx)
-		}
-		p.Count = &total
-	}
-	return http.StatusOK, p, err
+// users is the collection of users.
+func (h *Handler) users() collection {
+	return collection{h.usersAfter, h.Tenant.CountUsers, userDefaults, "manager", h.expandManagers}
 }
 
 // usersAfter reads users in the order of their ids; one that is asked for by its name or its id is looked up.
@@ -183,24 +164,6 @@ func (h *Handler) expandManagers(ctx context.Context, o query, users []object) e
 func typed(x object, kind string) object {
 	x["@odata.type"] = kind
 	return x
-}
-
-func (h *Handler) countUsers(ctx context.Context, r request) (int, any, error) {
-	o, err := options(r)
-	if err != nil {
-		return 0, nil, err
-	}
-	o.count, o.after = true, ""
-	n := 0
-	if o.narrows() {
-		_, n, err = o.collect(h.usersAfter(ctx, o))
-	} else {
-		n, err = h.Tenant.CountUsers(ctx)
-	}
-	if err != nil {
-		return 0, nil, err
-	}
-	return counted(r, n)
 }
 
 func (h *Handler) createUser(ctx context.Context, r request) (int, any, error) {

@@ -1,0 +1,63 @@
+package graphserver
+
+import (
+	"context"
+	"net/http"
+)
+
+// collection is a set of objects of the directory that can be queried.
+type collection struct {
+	after    func(ctx context.Context, o query) func(after string, limit int) ([]object, error) // in the order of their ids
+	count    func(ctx context.Context) (int, error)
+	defaults properties
+	relation string // that can be expanded
+	expand   func(ctx context.Context, o query, objects []object) error
+}
+
+// list serves a page of a collection.
+func (h *Handler) list(c collection) call {
+	return func(ctx context.Context, r request) (int, any, error) {
+		o, err := options(r)
+		if err != nil {
+			return 0, nil, err
+		}
+		items, total, err := o.collect(c.after(ctx, o))
+		if err != nil {
+			return 0, nil, err
+		}
+		p := h.answer(r, o, items, c.defaults)
+		if _, ok := o.expand[c.relation]; ok {
+			if err := c.expand(ctx, o, p.Value); err != nil {
+				return 0, nil, err
+			}
+		}
+		if o.count && o.after == "" {
+			if !o.narrows() {
+				total, err = c.count(ctx)
+			}
+			p.Count = &total
+		}
+		return http.StatusOK, p, err
+	}
+}
+
+// countOf serves how many objects of a collection a query selects.
+func (h *Handler) countOf(c collection) call {
+	return func(ctx context.Context, r request) (int, any, error) {
+		o, err := options(r)
+		if err != nil {
+			return 0, nil, err
+		}
+		o.count, o.after = true, ""
+		n := 0
+		if o.narrows() {
+			_, n, err = o.collect(c.after(ctx, o))
+		} else {
+			n, err = c.count(ctx)
+		}
+		if err != nil {
+			return 0, nil, err
+		}
+		return counted(r, n)
+	}
+}
