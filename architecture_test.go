@@ -43,7 +43,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"tenant/login", "audit authn tenant web"},
 	{"tenant/admincenter", "audit authn provisioning provisioning/mapping saml tenant web"},
 	{"tenant/mirror", "audit graph tenant"},
-	{"tenant/syncjobs", "provisioning scim tenant"},
+	{"tenant/syncjobs", "provisioning provisioning/mapping scim tenant"},
 	{"center", "audit authn"},
 	{"tenant", "audit authn provisioning/mapping"},
 	{"provisioning", "provisioning/mapping scim"},

@@ -294,23 +294,35 @@ func (t *Tenant) MayUse(ctx context.Context, a Application, userID string) error
 	})
 }
 
-func assignedPrincipals(r Reader, servicePrincipalID string) (map[string]bool, error) {
+// assignments are the names of the roles of an application that each principal is assigned; who is not assigned is not there.
+type assignments map[string][]string
+
+// has says whether a principal is assigned.
+func (a assignments) has(id string) bool { return len(a[id]) > 0 }
+
+func assignedPrincipals(r Reader, servicePrincipalID string) (assignments, error) {
 	list, err := r.Assignments(AssignmentQuery{ServicePrincipalID: servicePrincipalID})
-	assigned := map[string]bool{}
+	assigned := assignments{}
 	for _, a := range list {
-		assigned[a.PrincipalID] = true
+		name := a.RoleID
+		for _, role := range GalleryRoles {
+			if role.ID == a.RoleID {
+				name = role.DisplayName
+			}
+		}
+		assigned[a.PrincipalID] = append(assigned[a.PrincipalID], name)
 	}
 	return assigned, err
 }
 
 // inScope says whether a user is assigned or a direct member of an assigned group. Nested groups do not count.
-func inScope(r Reader, assigned map[string]bool, userID string) (bool, error) {
-	if assigned[userID] {
+func inScope(r Reader, assigned assignments, userID string) (bool, error) {
+	if assigned.has(userID) {
 		return true, nil
 	}
 	groups, err := r.MemberOf(userID)
 	for _, m := range groups {
-		if assigned[m.GroupID] {
+		if assigned.has(m.GroupID) {
 			return true, nil
 		}
 	}

@@ -152,7 +152,7 @@ func SourceAttributes(kind ObjectKind) []string {
 	if kind == KindGroup {
 		return []string{"description", "displayName", "mailNickname", "objectId", "securityEnabled", "members"}
 	}
-	names := []string{"objectId", "accountEnabled", "IsSoftDeleted", "mobile", "telephoneNumber", "physicalDeliveryOfficeName", "originalUserPrincipalName"}
+	names := []string{"objectId", "accountEnabled", "appRoleAssignments", "IsSoftDeleted", "mobile", "telephoneNumber", "physicalDeliveryOfficeName", "originalUserPrincipalName"}
 	var u User
 	for name := range u.Texts() {
 		if name != "mobilePhone" && name != "officeLocation" { // they go by their old names

@@ -13,6 +13,7 @@ type ScopedUser struct {
 	Gone    bool
 	InScope bool
 	User    User
+	Roles   []string // of the application that the user is assigned, by name
 }
 
 // ScopedGroup is a group with its direct users that are in scope.
@@ -42,6 +43,9 @@ func (t *Tenant) ScopeSince(ctx context.Context, j Job, watermark string, also [
 			return err
 		}
 		scope.Watermark = strconv.FormatInt(last, 10)
+		if watermark != "" && len(marks)+len(also) == 0 {
+			return nil // nothing has changed: nobody asks who is assigned
+		}
 		assigned, err := assignedPrincipals(r, j.ServicePrincipalID)
 		if err != nil {
 			return err
@@ -59,7 +63,7 @@ type scoper struct {
 	Reader
 	all      bool
 	nested   bool // groups in groups count
-	assigned map[string]bool
+	assigned assignments
 }
 
 // everything looks at all that is in scope, and at what the job has provisioned before: that may be out of scope now, or gone.
@@ -184,15 +188,17 @@ func (s scoper) user(id string) (ScopedUser, error) {
 	if err != nil {
 		return ScopedUser{}, err
 	}
-	in := s.all || s.assigned[id]
-	if !in {
-		groups, err := groupsOf(s, id, s.nested)
-		if err != nil {
-			return ScopedUser{}, err
+	out := ScopedUser{ID: id, User: u, InScope: s.all, Roles: slices.Clone(s.assigned[id])}
+	groups, err := groupsOf(s, id, s.nested)
+	for _, g := range groups {
+		for _, role := range s.assigned[g] {
+			if !slices.Contains(out.Roles, role) {
+				out.Roles = append(out.Roles, role)
+			}
 		}
-		in = slices.ContainsFunc(groups, func(id string) bool { return s.assigned[id] })
 	}
-	return ScopedUser{ID: id, InScope: in, User: u}, err
+	out.InScope = out.InScope || len(out.Roles) > 0
+	return out, err
 }
 
 func (s scoper) group(id string) (ScopedGroup, error) {
@@ -203,7 +209,7 @@ func (s scoper) group(id string) (ScopedGroup, error) {
 	if err != nil {
 		return ScopedGroup{}, err
 	}
-	out := ScopedGroup{ID: id, InScope: g.SecurityEnabled && (s.all || s.assigned[id]), Group: g}
+	out := ScopedGroup{ID: id, InScope: g.SecurityEnabled && (s.all || s.assigned.has(id)), Group: g}
 	if !out.InScope {
 		return out, nil
 	}

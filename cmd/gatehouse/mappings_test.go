@@ -42,11 +42,12 @@ func TestAttributeMappingsAndScopingFilters(t *testing.T) {
 	}
 
 	attributeOf(t, &s, "User", "title").Source = graph.AttributeSource{Expression: `Append([jobTitle], " (external)")`}
+	attributeOf(t, &s, "User", "name.formatted").Source = graph.AttributeSource{Expression: `SingleAppRoleAssignment([appRoleAssignments])`}
 	attributeOf(t, &s, "User", "preferredLanguage").Source = graph.AttributeSource{Name: "en-GB", Type: "Constant"}
 	e.change(http.MethodPut, job+"/schema", s, nil)
 	e.soon("the value of an expression", func() bool {
 		u := e.find("/Users", "userName", ingrid)
-		return u.String("title") == "Analyst (external)" && u.String("preferredLanguage") == "en-GB"
+		return u.String("title") == "Analyst (external)" && u.Object("name")["formatted"] == "User" && u.String("preferredLanguage") == "en-GB"
 	})
 
 	s.Rules[0].ObjectMappings[0].Scope = &graph.ScopeFilter{Groups: []graph.FilterGroup{{Name: "data people", Clauses: []graph.FilterClause{

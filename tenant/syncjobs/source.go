@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
@@ -48,8 +49,14 @@ func (s source) Object(ctx context.Context, ref provisioning.Ref) (provisioning.
 }
 
 func userObject(u tenant.ScopedUser) provisioning.Object {
+	attributes := func(name string) mapping.Value {
+		if name == "appRoleAssignments" {
+			return u.Roles
+		}
+		return u.User.Attribute(name)
+	}
 	return provisioning.Object{Ref: provisioning.Ref{Kind: provisioning.User, ID: u.ID}, Name: u.User.UserPrincipalName, Gone: u.Gone, Assigned: u.InScope,
-		Active: u.User.Enabled, Attributes: u.User.Attribute, Manager: u.User.ManagerID}
+		Active: u.User.Enabled, Attributes: attributes, Manager: u.User.ManagerID}
 }
 
 func groupObject(g tenant.ScopedGroup) provisioning.Object {
