@@ -464,27 +464,25 @@ func (c *cycle) retry(ctx context.Context, send func() error) error {
 	}
 }
 
-// entry is an entry of the log. It counts the outcome.
+// entry is an entry of the log. It counts the outcome, of each object once: its manager and its members come after its attributes.
 func (c *cycle) entry(o candidate, target string, done step, failure error, took time.Duration) Entry {
 	e := Entry{Time: c.Now(), Cycle: c.result.Cycle, Ref: o.Ref, Name: o.Name, TargetID: target, Action: done.action, Outcome: Success, Code: done.code, Reason: done.reason,
 		Changes: done.changes, Duration: took}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	counter := map[Action]*int{Create: &c.result.Created, Update: &c.result.Updated, Disable: &c.result.Disabled, Delete: &c.result.Deleted}[done.action]
 	switch {
 	case failure != nil:
 		e.Outcome, e.Code, e.Reason = Failure, errorCode(failure), failure.Error()
-		c.result.Failed++
-	case done.action == Create:
-		c.result.Created++
-	case done.action == Update:
-		c.result.Updated++
-	case done.action == Disable:
-		c.result.Disabled++
-	case done.action == Delete:
-		c.result.Deleted++
-	default:
+		counter = &c.result.Failed
+	case counter == nil:
 		e.Outcome = Skipped
 		c.result.Skipped++
+		return e
+	}
+	if !c.counted[o.Ref] || failure != nil {
+		*counter++
+		c.counted[o.Ref] = true
 	}
 	return e
 }

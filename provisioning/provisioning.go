@@ -278,7 +278,7 @@ func credentials(err error) error {
 type cycle struct {
 	*Engine
 	result Result
-	mu     sync.Mutex // guards result, done, names, managed and found
+	mu     sync.Mutex // guards result, done, names, managed, found and counted
 	done   int
 	total  int
 	pace   *pace
@@ -287,6 +287,7 @@ type cycle struct {
 
 	managed map[Ref]bool // users whose manager is, or was, to be sent
 	found   map[Ref]bool // objects that were at the target before
+	counted map[Ref]bool // objects that are in the result
 
 	putOff    bool        // conflicts are collected, since the name may be freed by the time that all others are done
 	conflicts []candidate // guarded by mu too
@@ -306,7 +307,7 @@ func (e *Engine) cycle() *cycle {
 	if own.DryRun {
 		own.Memory = &rehearsal{Memory: e.Memory, links: map[Ref]Link{}, forgotten: map[Ref]bool{}}
 	}
-	return &cycle{Engine: &own, result: Result{Cycle: e.NewID(), Began: e.Now()}, pace: newPace(e.workers()), there: map[Kind]*roster{}, names: map[string]string{}, managed: map[Ref]bool{}, found: map[Ref]bool{}}
+	return &cycle{Engine: &own, result: Result{Cycle: e.NewID(), Began: e.Now()}, pace: newPace(e.workers()), there: map[Kind]*roster{}, names: map[string]string{}, managed: map[Ref]bool{}, found: map[Ref]bool{}, counted: map[Ref]bool{}}
 }
 
 func (e *Engine) workers() int {
