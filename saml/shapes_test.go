@@ -10,20 +10,19 @@ import (
 	"testing"
 )
 
-// xmlsec1 is a signer that nobody here wrote.
+// xmlsec1 is a signer, and decrypts, and nobody here wrote it.
 const xmlsec1 = "/usr/bin/xmlsec1"
 
-// TestShapesOfIdentityProviders takes responses in the shape that identity providers give them, signed by xmlsec1: prefixes, places of signatures,
-// inclusive namespaces, key infos. The shapes are of public samples; the values are ours.
-func TestShapesOfIdentityProviders(t *testing.T) {
+// keyFiles writes key.pem and cert.pem to a new directory, for xmlsec1.
+func keyFiles(t *testing.T, key SigningKey) (dir string) {
+	t.Helper()
 	if _, err := os.Stat(xmlsec1); err != nil {
 		if os.Getenv("GATEHOUSE_REQUIRE_ALL") != "" {
 			t.Fatal("xmlsec1 is not installed (scripts/deps installs it)")
 		}
 		t.Skip("xmlsec1 is not installed (scripts/deps installs it)")
 	}
-	key := newKey(t)
-	dir := t.TempDir()
+	dir = t.TempDir()
 	private, err := x509.MarshalPKCS8PrivateKey(key.Key)
 	if err != nil {
 		t.Fatal(err)
@@ -33,6 +32,49 @@ func TestShapesOfIdentityProviders(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	return dir
+}
+
+// TestAnEncryptedAssertionIsTheOneThatWasSigned has xmlsec1 decrypt it, and verifies what comes out.
+func TestAnEncryptedAssertionIsTheOneThatWasSigned(t *testing.T) {
+	t.Parallel()
+	key, theirs := newKey(t), newKey(t)
+	dir := keyFiles(t, theirs)
+	s := statement
+	s.EncryptFor = theirs.Certificate
+	response, err := Response(s, key)
+	if err != nil || strings.Contains(string(response), statement.NameID) {
+		t.Fatalf("%s, %v", response, err)
+	}
+	file := filepath.Join(dir, "response.xml")
+	if err := os.WriteFile(file, response, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	plain, err := exec.Command(xmlsec1, "--decrypt", "--privkey-pem", filepath.Join(dir, "key.pem"), file).Output() // #nosec G204 -- test data
+	if err != nil {
+		t.Fatalf("decrypt %s: %v", response, err)
+	}
+	root, err := parse(plain, MaxMessage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrapping := child(root, nsAssertion, "EncryptedAssertion")
+	root.RemoveChild(wrapping)
+	root.AddChild(child(wrapping, nsAssertion, "Assertion"))
+	data, err := write(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, err := Verify(data, expect(key)); err != nil || a.NameID != statement.NameID {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+// TestShapesOfIdentityProviders takes responses in the shape that identity providers give them, signed by xmlsec1: prefixes, places of signatures,
+// inclusive namespaces, key infos. The shapes are of public samples; the values are ours.
+func TestShapesOfIdentityProviders(t *testing.T) {
+	key := newKey(t)
+	dir := keyFiles(t, key)
 	shapes, err := filepath.Glob("testdata/shapes/*.xml")
 	if err != nil || len(shapes) < 3 {
 		t.Fatalf("%v, %v", shapes, err)

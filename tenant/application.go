@@ -31,6 +31,7 @@ type Application struct {
 	NameID             NameIDSource
 	Claims             []Claim // beyond the default ones
 	Signing            Signing
+	Encryption         []byte // DER of the service provider's certificate; empty: assertions are not encrypted
 	ClaimsPolicyID     string // whose claims these are; empty: its own
 	IssuancePolicyID   string
 	AssignmentRequired bool

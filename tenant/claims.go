@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"crypto/x509"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
@@ -51,6 +52,11 @@ func (a Application) checkClaims() error {
 	case SignAssertion, SignResponse, SignBoth:
 	default:
 		return invalid("signing option", "want the assertion, the response or both")
+	}
+	if len(a.Encryption) > 0 {
+		if c, err := x509.ParseCertificate(a.Encryption); err != nil || c.PublicKeyAlgorithm != x509.RSA {
+			return invalid("token encryption certificate", "want an X.509 certificate with an RSA key")
+		}
 	}
 	if len(a.Claims) > maxClaims {
 		return invalid("claims", "at most 50")

@@ -3,7 +3,11 @@ package main
 import (
 	"bytes"
 	"compress/flate"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net/http"
@@ -25,6 +29,15 @@ func samlResponse(t *testing.T, d demoOutput, userName string) string {
 		t.Fatal(err)
 	}
 	return string(data)
+}
+
+func newRSAKey(t *testing.T) *rsa.PrivateKey {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
 }
 
 func TestClaimsAndSigningOptions(t *testing.T) {
@@ -58,6 +71,24 @@ func TestClaimsAndSigningOptions(t *testing.T) {
 	} {
 		admin.does(app+"/claims", form, want)
 	}
+
+	theirs := newRSAKey(t)
+	certificate, err := x509.CreateCertificate(rand.Reader, template(), template(), &theirs.PublicKey, theirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sp := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate})
+	admin.does(app+"/claims", url.Values{"do": {"encryption"}, "certificate": {string(sp)}}, "The SAML settings are saved")
+	if text := response(); !strings.Contains(text, "<EncryptedAssertion") || strings.Contains(text, "Mei Tanaka") {
+		t.Errorf("the response is not encrypted: %s", text)
+	}
+	v = newVisitor(t)
+	acs, form = v.response(d, d.Center.PortalURL, mei)
+	if status, page := v.send(http.MethodPost, acs, form); status != http.StatusForbidden && status != http.StatusBadRequest {
+		t.Errorf("AWS takes no encrypted assertions, and neither does the center: %d %s", status, page)
+	}
+	e.change(http.MethodPatch, "/applications/"+d.Tenant.ApplicationID, map[string]any{"keyCredentials": []any{}}, nil)
+	admin.does(app+"/claims", url.Values{"do": {"encryption"}, "certificate": {"x"}}, "want PEM")
 
 	// A certificate is rolled over.
 	page := admin.does(app+"/certificates", url.Values{"do": {"new"}}, "A new certificate is there")

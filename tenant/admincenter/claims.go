@@ -15,10 +15,19 @@ const claimsNamespace = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
 // saveClaims changes the NameID, the additional claims or the signing option.
 func saveClaims(p page) error {
 	do := p.PostFormValue("do")
+	var encryption []byte
+	if text := strings.TrimSpace(p.PostFormValue("certificate")); do == "encryption" && text != "" {
+		var err error
+		if encryption, err = certificatePEM(text); err != nil {
+			return err
+		}
+	}
 	return p.editSAML(func(a *tenant.Application) {
 		switch do {
 		case "nameid":
 			a.NameID = tenant.NameIDSource{Attribute: p.PostFormValue("attribute"), Format: p.PostFormValue("format")}
+		case "encryption":
+			a.Encryption = encryption
 		case "signing":
 			a.Signing = tenant.Signing(p.PostFormValue("signing"))
 		case "claim":

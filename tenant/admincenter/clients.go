@@ -31,11 +31,11 @@ func createClient(p page) error {
 	c := tenant.Client{DisplayName: strings.TrimSpace(p.PostFormValue("name")), Public: p.PostFormValue("public") == "true", Permissions: append([]string{}, p.PostForm["permission"]...)}
 	c.RedirectURIs = strings.Fields(p.PostFormValue("redirect"))
 	if text := strings.TrimSpace(p.PostFormValue("certificate")); text != "" {
-		block, _ := pem.Decode([]byte(text))
-		if block == nil || block.Type != "CERTIFICATE" {
-			return &tenant.Error{Code: tenant.InvalidValue, Subject: "certificate", Detail: "want PEM, beginning with -----BEGIN CERTIFICATE-----"}
+		der, err := certificatePEM(text)
+		if err != nil {
+			return err
 		}
-		c.Certificates = [][]byte{block.Bytes}
+		c.Certificates = [][]byte{der}
 	}
 	c, secret, err := p.h.Tenant.RegisterClient(p.Context(), p.by, c, !c.Public && len(c.Certificates) == 0)
 	if err != nil {
@@ -49,4 +49,13 @@ func deleteClient(p page) error {
 		return err
 	}
 	return p.Done("/admin/clients", "The registration is deleted. Its tokens are refused from now on.")
+}
+
+// certificatePEM reads a certificate that was pasted.
+func certificatePEM(text string) ([]byte, error) {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil || block.Type != "CERTIFICATE" {
+		return nil, &tenant.Error{Code: tenant.InvalidValue, Subject: "certificate", Detail: "want PEM, beginning with -----BEGIN CERTIFICATE-----"}
+	}
+	return block.Bytes, nil
 }

@@ -131,7 +131,11 @@ func (h *Handler) updateApplication(ctx context.Context, r request) (int, any, e
 	var in struct {
 		DisplayName    *string   `json:"displayName"`
 		IdentifierURIs *[]string `json:"identifierUris"`
-		Web            *struct {
+		KeyCredentials *[]struct {
+			Usage string `json:"usage"`
+			Key   []byte `json:"key"` // DER in base64
+		} `json:"keyCredentials"`
+		Web *struct {
 			RedirectURIs *[]string `json:"redirectUris"`
 			LogoutURL    *string   `json:"logoutUrl"`
 		} `json:"web"`
@@ -145,6 +149,14 @@ func (h *Handler) updateApplication(ctx context.Context, r request) (int, any, e
 		}
 		if in.IdentifierURIs != nil {
 			a.IdentifierURIs = *in.IdentifierURIs
+		}
+		if in.KeyCredentials != nil { // of an application only those are meant that tokens are encrypted with
+			a.Encryption = nil
+			for _, k := range *in.KeyCredentials {
+				if strings.EqualFold(k.Usage, "Encrypt") {
+					a.Encryption = k.Key
+				}
+			}
 		}
 		if in.Web != nil && in.Web.RedirectURIs != nil {
 			a.ReplyURLs = *in.Web.RedirectURIs

@@ -5,6 +5,7 @@
 package samlidp
 
 import (
+	"crypto/x509"
 	"embed"
 	"encoding/base64"
 	"errors"
@@ -204,6 +205,12 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, a tenant.Appli
 	}
 	s.Issuer, s.Attributes, s.AuthnInstant, s.Now = h.Tenant.Issuer(), h.claims(a, u, session), session.CreatedAt, h.Tenant.Now()
 	s.Unsigned, s.SignResponse = a.Signing == tenant.SignResponse, a.Signing != tenant.SignAssertion
+	if len(a.Encryption) > 0 {
+		if s.EncryptFor, err = x509.ParseCertificate(a.Encryption); err != nil {
+			h.fail(w, r, u.UserPrincipalName, err)
+			return
+		}
+	}
 	response, err := saml.Response(s, key)
 	if err == nil {
 		err = h.Tenant.Granted(r.Context(), by, tenant.SignInToApplication, a.DisplayName)
