@@ -3,13 +3,19 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
+	"log"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -104,6 +110,73 @@ func TestSyncBetweenGraphAndSCIM(t *testing.T) {
 		}
 		e.change(http.MethodPatch, "/users/"+mei.ID, map[string]any{"jobTitle": "Platform Engineer"}, nil)
 		e.change(http.MethodDelete, "/groups/"+data.ID+"/members/"+mei.ID+"/$ref", nil, nil)
+	}
+}
+
+// TestSyncThatIsKilledIsCompleted kills the program with SIGKILL again and again, each time when the target has done a few more requests whose last answer it
+// never reads, until one run comes to its end.
+func TestSyncThatIsKilledIsCompleted(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t, "--no-connect")
+	x, path, state := newSCIMTarget(t, center.ProfileStandard), build(t), t.TempDir()
+	target, err := url.Parse(x.endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var run struct {
+		sync.Mutex
+		program *exec.Cmd
+		writes  int
+	}
+	killer := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) { r.Out.URL.Host, r.Out.URL.Scheme = target.Host, target.Scheme },
+		ModifyResponse: func(res *http.Response) error {
+			run.Lock()
+			defer run.Unlock()
+			if res.Request.Method != http.MethodGet {
+				run.writes++
+			}
+			if run.writes >= 4 {
+				return errors.Join(run.program.Process.Kill(), errors.New("its answer is lost"))
+			}
+			return nil
+		},
+		ErrorLog: log.New(io.Discard, "", 0),
+	}
+	proxy := httptest.NewServer(killer)
+	t.Cleanup(proxy.Close)
+	x.endpoint = proxy.URL + target.Path
+	env, args := syncArgs(d, x, "--state", state)
+	killed := 0
+	for ; ; killed++ {
+		program := exec.Command(path, args...) // #nosec G204 -- our own program
+		for name, value := range env {
+			program.Env = append(program.Env, name+"="+value)
+		}
+		run.Lock()
+		run.program, run.writes = program, 0
+		err := program.Start()
+		run.Unlock()
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = program.Wait()
+		if err == nil {
+			break
+		}
+		if program.ProcessState.Exited() || killed > 100 {
+			t.Fatalf("run %d: %v", killed, err)
+		}
+	}
+	if killed < 3 {
+		t.Errorf("it was killed %d times, want some more", killed)
+	}
+	t.Logf("complete after %d kills", killed)
+	if code, out, errOut := call(t, "", env, append(args, "--dry-run", "--repair")...); code != exitDone {
+		t.Errorf("a difference is left: exit code %d\n%s%s", code, out, errOut)
+	}
+	if n, err := x.center.CountUsers(context.Background(), center.UserQuery{}); err != nil || n != 24 {
+		t.Errorf("%d users, %v; want 24", n, err)
 	}
 }
 
