@@ -3,6 +3,7 @@ package provisioning
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -19,7 +20,7 @@ func (c *cycle) provision(ctx context.Context, o candidate) error {
 	if err != nil && !errors.Is(err, ErrUnknown) {
 		return err
 	}
-	known := err == nil
+	known, manager := err == nil, link.Manager
 	link.Ref = o.Ref
 	failedBefore, linkedBefore := link.Failure != "", link.TargetID != ""
 	refreshed := c.reread(&link, o)
@@ -31,6 +32,7 @@ func (c *cycle) provision(ctx context.Context, o candidate) error {
 		return nil
 	}
 	c.judge(&link, err)
+	link.Manager = o.Manager
 	entry := c.entry(o, link.TargetID, done, err, time.Since(began))
 	c.tell(entry)
 	c.note(o, link)
@@ -40,7 +42,7 @@ func (c *cycle) provision(ctx context.Context, o candidate) error {
 		return nil // never seen, and not to be seen
 	case err == nil && (done.action == Delete || link.TargetID == ""):
 		return c.Memory.Forget(ctx, o.Ref, entry)
-	case err == nil && done.action == Other && !failedBefore && linkedBefore && done.code == "" && !refreshed:
+	case err == nil && done.action == Other && !failedBefore && linkedBefore && done.code == "" && !refreshed && manager == o.Manager:
 		return nil // nothing has changed
 	}
 	return c.Memory.Keep(ctx, link, entry)
@@ -276,6 +278,51 @@ func (c *cycle) adopt(ctx context.Context, o candidate, link *Link, found scim.R
 	c.found[o.Ref] = true
 	c.mu.Unlock()
 	return s, nil
+}
+
+// managers sends who the managers of users are: of those that the cycle looks at, and of those whose manager is at the target only now, or anew.
+func (c *cycle) managers(ctx context.Context, users []candidate) error {
+	if c.Mappings.Users == nil || !c.Mappings.Users.Maps(managerPath) {
+		return nil
+	}
+	if !c.result.Initial && !c.Reread { // else everybody is looked at
+		looked := map[Ref]bool{}
+		for _, u := range users {
+			looked[u.Ref] = true
+		}
+		for _, u := range users {
+			reports, err := c.reportsOf(ctx, u.Ref)
+			if err != nil {
+				return err
+			}
+			for _, link := range reports {
+				if looked[link.Ref] {
+					continue
+				}
+				o, err := c.Source.Object(ctx, link.Ref)
+				if err != nil {
+					return fmt.Errorf("read the source: %w", err)
+				}
+				looked[link.Ref] = true
+				report := evaluate(o, c.Mappings.Users)
+				c.note(report, link)
+				users = append(users, report)
+			}
+		}
+	}
+	return c.each(ctx, c.withManager(users), c.manager)
+}
+
+// reportsOf lists the links of those at the target who have another manager there than they should.
+func (c *cycle) reportsOf(ctx context.Context, boss Ref) (list []Link, err error) {
+	link, err := c.Memory.Link(ctx, boss)
+	if errors.Is(err, ErrUnknown) || (err == nil && link.TargetID == "") {
+		return nil, nil
+	}
+	if err == nil {
+		list, err = c.Memory.Reports(ctx, boss.ID)
+	}
+	return slices.DeleteFunc(list, func(l Link) bool { return l.TargetID == "" || l.Sent[managerPath] == link.TargetID }), err
 }
 
 func (c *cycle) withManager(users []candidate) (list []candidate) {

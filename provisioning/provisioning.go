@@ -72,6 +72,7 @@ type Link struct {
 	TargetID string            // empty: not created yet
 	Adopted  bool              // it was at the target before
 	Sent     map[string]string // SCIM path → value, active included
+	Manager  string            // of a user: the source id of the manager, when last seen
 	Members  []string          // of a group: target ids
 	Failure  string            // why the last attempt failed; empty: it did not
 	Tries    int               // how often it has failed in a row
@@ -86,6 +87,8 @@ type Memory interface {
 	Link(ctx context.Context, ref Ref) (Link, error)
 	// Owner returns which object is linked to one at the target, or ErrUnknown.
 	Owner(ctx context.Context, kind Kind, targetID string) (Ref, error)
+	// Reports lists the links of the users whose Manager is one.
+	Reports(ctx context.Context, manager string) ([]Link, error)
 	// Keep keeps a link and the entries of the log that belong to it, all or nothing.
 	Keep(ctx context.Context, link Link, entries ...Entry) error
 	// Forget removes a link and keeps the entries.
@@ -349,7 +352,7 @@ func (c *cycle) run(ctx context.Context) error {
 	c.report(c.total - len(all)) // of kinds that are not mapped
 	for _, phase := range []func() error{
 		func() error { return c.provisionAll(ctx, users) },
-		func() error { return c.each(ctx, c.withManager(users), c.manager) },
+		func() error { return c.managers(ctx, users) },
 		func() error { return c.provisionAll(ctx, groups) },
 		func() error { return c.each(ctx, c.withMembers(groups), c.members) },
 	} {

@@ -56,6 +56,17 @@ func (v *Volatile) Owner(_ context.Context, kind Kind, targetID string) (Ref, er
 	return ref, nil
 }
 
+// Reports lists the links of the users whose manager is one.
+func (v *Volatile) Reports(_ context.Context, manager string) (list []Link, err error) {
+	v.refs(func(l Link) bool {
+		if l.Kind == User && l.Manager == manager {
+			list = append(list, l)
+		}
+		return false
+	})
+	return list, nil
+}
+
 // Keep remembers a link. Entries are not kept: see Engine.OnEntry.
 func (v *Volatile) Keep(_ context.Context, link Link, _ ...Entry) error {
 	v.mu.Lock()

@@ -79,6 +79,7 @@ type Link struct {
 	TargetID string
 	Adopted  bool
 	Sent     map[string]string
+	Manager  string // of a user: the id of the manager, when last seen
 	Members  []string
 	Failure  string
 	Tries    int

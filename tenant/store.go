@@ -41,6 +41,7 @@ type Reader interface {
 	Jobs(servicePrincipalID string) ([]Job, error) // all jobs when empty
 	Link(jobID string, kind ObjectKind, sourceID string) (Link, error)
 	LinkTo(jobID string, kind ObjectKind, targetID string) (Link, error)
+	LinksOfReports(jobID, managerID string) ([]Link, error)
 	Links(jobID string) ([]Link, error)
 	FailedLinks(jobID string) ([]Link, error)
 	CountLinks(jobID string, kind ObjectKind) (int, error) // only those that are at the target

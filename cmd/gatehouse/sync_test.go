@@ -161,6 +161,46 @@ func TestTheCenterFollowsTheTenant(t *testing.T) {
 	})
 }
 
+// TestAManagerWhoEntersTheScopeLate: a person's manager is sent when the manager comes to the target, although nothing about the person has changed; again when
+// the manager has been deleted there and made anew.
+func TestAManagerWhoEntersTheScopeLate(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t)
+	e := newEnds(t, d)
+	const domain = "@northwind.example"
+	mei, finance := e.user("mei.tanaka"+domain), e.group("Finance")
+	var boss graph.User
+	e.change(http.MethodPost, "/users", map[string]any{"accountEnabled": true, "displayName": "Late Boss", "givenName": "Late", "surname": "Boss", "mailNickname": "late",
+		"userPrincipalName": "late.boss" + domain, "passwordProfile": map[string]any{"password": "a long password"}}, &boss)
+	e.change(http.MethodPut, "/users/"+mei.ID+"/manager/$ref", graph.Reference{ID: "x/" + boss.ID}, nil)
+	e.change(http.MethodPatch, "/users/"+mei.ID, map[string]any{"jobTitle": "Wizard"}, nil)
+	e.soon("the person without the manager", func() bool {
+		return e.find("/Users", "userName", "mei.tanaka"+domain).String("title") == "Wizard"
+	})
+	if e.find("/Users", "userName", "late.boss"+domain) != nil {
+		t.Fatal("the manager is there too early")
+	}
+	managedBy := func() string {
+		extension, _ := e.find("/Users", "userName", "mei.tanaka"+domain)[scim.EnterpriseURN].(map[string]any)
+		manager, _ := extension["manager"].(map[string]any)
+		id, _ := manager["value"].(string)
+		return id
+	}
+	reported := func() bool {
+		found := e.find("/Users", "userName", "late.boss"+domain)
+		return found != nil && found.String("id") == managedBy()
+	}
+	e.change(http.MethodPost, "/groups/"+finance.ID+"/members/$ref", graph.Reference{ID: "x/" + boss.ID}, nil)
+	e.soon("the late manager", reported)
+
+	first := managedBy()
+	if err := e.scim.Delete(context.Background(), "/Users/"+first); err != nil {
+		t.Fatal(err)
+	}
+	e.change(http.MethodPatch, "/users/"+boss.ID, map[string]any{"jobTitle": "Director"}, nil)
+	e.soon("the manager made anew", func() bool { return reported() && managedBy() != first })
+}
+
 func TestARevokedTokenQuarantinesTheJobAndANewOneLiftsIt(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t)

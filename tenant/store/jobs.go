@@ -30,6 +30,9 @@ func (t tx) Link(jobID string, kind tenant.ObjectKind, sourceID string) (tenant.
 func (t tx) LinkTo(jobID string, kind tenant.ObjectKind, targetID string) (tenant.Link, error) {
 	return one[tenant.Link](t, `SELECT doc FROM links WHERE job_id = $1 AND kind = $2 AND target_id = $3 ORDER BY source_id LIMIT 1`, jobID, string(kind), targetID)
 }
+func (t tx) LinksOfReports(jobID, managerID string) ([]tenant.Link, error) {
+	return list[tenant.Link](t, `SELECT doc FROM links WHERE job_id = $1 AND manager = $2 ORDER BY kind, source_id`, jobID, managerID)
+}
 func (t tx) Links(jobID string) ([]tenant.Link, error) {
 	return list[tenant.Link](t, `SELECT doc FROM links WHERE job_id = $1 ORDER BY kind, source_id`, jobID)
 }
@@ -44,9 +47,9 @@ func (t tx) PutLink(l tenant.Link) error {
 	if l.Failure != "" {
 		failed = 1
 	}
-	return t.Do(`INSERT INTO links (job_id, kind, source_id, target_id, failed, doc) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (job_id, kind, source_id) DO UPDATE SET target_id = excluded.target_id, failed = excluded.failed, doc = excluded.doc`,
-		l.JobID, string(l.Kind), l.SourceID, l.TargetID, failed, sqldb.Encode(l))
+	return t.Do(`INSERT INTO links (job_id, kind, source_id, target_id, failed, manager, doc) VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (job_id, kind, source_id) DO UPDATE SET target_id = excluded.target_id, failed = excluded.failed, manager = excluded.manager, doc = excluded.doc`,
+		l.JobID, string(l.Kind), l.SourceID, l.TargetID, failed, l.Manager, sqldb.Encode(l))
 }
 func (t tx) DeleteLink(jobID string, kind tenant.ObjectKind, sourceID string) error {
 	return t.Do(`DELETE FROM links WHERE job_id = $1 AND kind = $2 AND source_id = $3`, jobID, string(kind), sourceID)

@@ -100,7 +100,7 @@ func (m memory) Link(ctx context.Context, ref provisioning.Ref) (link provisioni
 		if errors.Is(err, tenant.ErrNoRow) {
 			return provisioning.ErrUnknown
 		}
-		link = provisioning.Link{Ref: ref, TargetID: l.TargetID, Adopted: l.Adopted, Sent: l.Sent, Members: l.Members, Failure: l.Failure, Tries: l.Tries, RetryAt: l.RetryAt}
+		link = remembered(l)
 		return err
 	})
 	return link, err
@@ -119,9 +119,27 @@ func (m memory) Owner(ctx context.Context, kind provisioning.Kind, targetID stri
 	return ref, err
 }
 
+// Reports implements provisioning.Memory.
+func (m memory) Reports(ctx context.Context, manager string) (list []provisioning.Link, err error) {
+	err = m.tenant.Store.View(ctx, func(r tenant.Reader) error {
+		list = nil
+		links, err := r.LinksOfReports(m.job, manager)
+		for _, l := range links {
+			list = append(list, remembered(l))
+		}
+		return err
+	})
+	return list, err
+}
+
+func remembered(l tenant.Link) provisioning.Link {
+	return provisioning.Link{Ref: provisioning.Ref{Kind: provisioning.Kind(l.Kind), ID: l.SourceID}, TargetID: l.TargetID, Adopted: l.Adopted, Sent: l.Sent, Manager: l.Manager, Members: l.Members,
+		Failure: l.Failure, Tries: l.Tries, RetryAt: l.RetryAt}
+}
+
 func (m memory) Keep(ctx context.Context, l provisioning.Link, entries ...provisioning.Entry) error {
 	return m.tenant.Store.Update(ctx, func(tx tenant.Tx) error {
-		return errors.Join(m.log(tx, entries), tx.PutLink(tenant.Link{JobID: m.job, Kind: tenant.ObjectKind(l.Kind), SourceID: l.ID, TargetID: l.TargetID, Adopted: l.Adopted, Sent: l.Sent, Members: l.Members,
+		return errors.Join(m.log(tx, entries), tx.PutLink(tenant.Link{JobID: m.job, Kind: tenant.ObjectKind(l.Kind), SourceID: l.ID, TargetID: l.TargetID, Adopted: l.Adopted, Sent: l.Sent, Manager: l.Manager, Members: l.Members,
 			Failure: l.Failure, Tries: l.Tries, RetryAt: l.RetryAt}))
 	})
 }

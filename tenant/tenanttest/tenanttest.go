@@ -165,7 +165,7 @@ func applications(t *testing.T, s tenant.Store) {
 
 func jobs(t *testing.T, s tenant.Store) {
 	update(t, s, func(tx tenant.Tx) error {
-		return errors.Join(tx.PutJob(tenant.Job{ID: "j", ServicePrincipalID: "c", Watermark: "1"}), tx.PutLink(tenant.Link{JobID: "j", Kind: tenant.KindUser, SourceID: "u", TargetID: "t", Sent: map[string]string{"a": "b"}}),
+		return errors.Join(tx.PutJob(tenant.Job{ID: "j", ServicePrincipalID: "c", Watermark: "1"}), tx.PutLink(tenant.Link{JobID: "j", Kind: tenant.KindUser, SourceID: "u", TargetID: "t", Sent: map[string]string{"a": "b"}, Manager: "v"}),
 			tx.PutLink(tenant.Link{JobID: "j", Kind: tenant.KindUser, SourceID: "v", Failure: "400"}),
 			tx.PutLink(tenant.Link{JobID: "k", Kind: tenant.KindUser, SourceID: "u", TargetID: "other"}),
 			tx.AppendLog([]tenant.LogEntry{{ID: "1", JobID: "j", CycleID: "c1", Status: "success", Time: time.UnixMilli(1)}, {ID: "2", JobID: "j", CycleID: "c2", Status: "failure", Time: time.UnixMilli(2)}}))
@@ -179,6 +179,10 @@ func jobs(t *testing.T, s tenant.Store) {
 		wantNoRow(t, "a link to the target of another job", nobody)
 		if e6 != nil || owner.SourceID != "u" {
 			t.Errorf("t belongs to %+v, %v", owner, e6)
+		}
+		reports, e7 := r.LinksOfReports("j", "v")
+		if none, err := r.LinksOfReports("k", "v"); e7 != nil || err != nil || len(reports) != 1 || reports[0].SourceID != "u" || len(none) != 0 {
+			t.Errorf("reports of v: %+v, of another job's: %+v, %v, %v", reports, none, e7, err)
 		}
 		failed, e2 := r.Log(tenant.LogQuery{JobID: "j", Status: "failure"})
 		newest, e3 := r.Log(tenant.LogQuery{Limit: 1})
