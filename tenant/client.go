@@ -29,7 +29,8 @@ type Client struct {
 // Permissions are the application permissions that there are. Delegated ones have the same names. Source: Graph permissions reference.
 var Permissions = []string{
 	"Application.Read.All", "Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "AuditLog.Read.All", "Directory.Read.All", "Directory.ReadWrite.All", "Group.Read.All",
-	"Group.ReadWrite.All", "GroupMember.Read.All", "GroupMember.ReadWrite.All", "Organization.Read.All", "Policy.Read.All", "Policy.ReadWrite.ApplicationConfiguration", "Synchronization.Read.All", "Synchronization.ReadWrite.All", "User.Read.All", "User.ReadWrite.All",
+	"Group.ReadWrite.All", "GroupMember.Read.All", "GroupMember.ReadWrite.All", "Organization.Read.All", "Policy.Read.All", "Policy.ReadWrite.ApplicationConfiguration", "Synchronization.Read.All", "Synchronization.ReadWrite.All",
+	"User.Read.All", "User.RevokeSessions.All", "User.ReadWrite.All",
 }
 
 // Granted are the application permissions of a client.
@@ -179,7 +180,7 @@ func (c Caller) Name() string {
 func (t *Tenant) SessionAccount(ctx context.Context, secret string) (a Account, err error) {
 	name, err := t.SessionAdministrator(ctx, secret)
 	if err == nil {
-		return t.account(ctx, Account{Name: name, Administrator: true})
+		return t.account(ctx, Account{Name: name, Administrator: true}, t.now())
 	}
 	if CodeOf(err) != SessionInvalid {
 		return a, err
@@ -188,8 +189,9 @@ func (t *Tenant) SessionAccount(ctx context.Context, secret string) (a Account, 
 	return Account{ID: u.ID, Name: u.UserPrincipalName, DisplayName: u.DisplayName}, err
 }
 
-// account completes an account as it is now: SessionInvalid for a person who is gone or disabled.
-func (t *Tenant) account(ctx context.Context, a Account) (Account, error) {
+// account completes an account as it is now: SessionInvalid for a person who is gone or disabled, GrantRevoked for one whose sessions were revoked since
+// signedIn.
+func (t *Tenant) account(ctx context.Context, a Account, signedIn time.Time) (Account, error) {
 	err := t.Store.View(ctx, func(r Reader) error {
 		if a.Administrator {
 			_, err := r.Administrator(a.Name)
@@ -199,6 +201,9 @@ func (t *Tenant) account(ctx context.Context, a Account) (Account, error) {
 		u, err := r.User(a.ID)
 		if err == nil && !u.Enabled {
 			return &Error{Code: SessionInvalid, Detail: "the user is disabled"}
+		}
+		if err == nil && signedIn.Before(u.SessionsValidFrom) {
+			return &Error{Code: GrantRevoked, Subject: u.UserPrincipalName}
 		}
 		a.Name, a.DisplayName = u.UserPrincipalName, u.DisplayName
 		return orRefuse(err, SessionInvalid, a.ID)
@@ -232,6 +237,7 @@ type Grant struct {
 	Answered    bool // of a device code
 	Allowed     bool
 	LastPoll    time.Time
+	SignedInAt  time.Time // when the person signed in for it; zero when issued: now
 	ExpiresAt   time.Time
 }
 
@@ -250,6 +256,9 @@ const userCodeLetters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 func (t *Tenant) Issue(ctx context.Context, g Grant) (Grant, authn.Secret, error) {
 	secret := authn.NewSecret(32)
 	g.Digest = authn.Digest(secret)
+	if g.SignedInAt.IsZero() {
+		g.SignedInAt = t.now()
+	}
 	g.ExpiresAt = t.now().Add(map[GrantKind]time.Duration{GrantCode: codeLifetime, GrantDevice: DeviceLifetime, GrantRefresh: refreshLifetime, grantSignIn: codeLifetime}[g.Kind])
 	if g.Kind == GrantDevice {
 		code := make([]byte, 9)
@@ -264,7 +273,8 @@ func (t *Tenant) Issue(ctx context.Context, g Grant) (Grant, authn.Secret, error
 }
 
 // Redeem returns what a secret was issued for, to the program that it was issued to. A code is good once; a device code once the person has answered. It fails
-// with GrantInvalid, GrantExpired, AuthorizationPending, SlowDown or AuthorizationDeclined.
+// with GrantInvalid, GrantExpired, AuthorizationPending, SlowDown or AuthorizationDeclined; with GrantRevoked or SessionInvalid when the
+// person's sessions were revoked meanwhile, or the person was disabled.
 func (t *Tenant) Redeem(ctx context.Context, by audit.Actor, kind GrantKind, clientID, secret string) (g Grant, err error) {
 	var refusal error
 	err = t.Store.Update(ctx, func(tx Tx) error {
@@ -298,7 +308,7 @@ func (t *Tenant) Redeem(ctx context.Context, by audit.Actor, kind GrantKind, cli
 		return g, err
 	}
 	if refusal == nil {
-		g.Account, refusal = t.account(ctx, g.Account)
+		g.Account, refusal = t.account(ctx, g.Account, g.SignedInAt)
 	}
 	if c := CodeOf(refusal); refusal != nil && c != AuthorizationPending && c != SlowDown {
 		by.Name = clientID
@@ -330,7 +340,7 @@ func (t *Tenant) Answer(ctx context.Context, by audit.Actor, userCode string, a 
 		if err != nil || now.Answered {
 			return orRefuse(ErrNoRow, GrantInvalid, "")
 		}
-		now.Answered, now.Allowed, now.Account = true, allowed, a
+		now.Answered, now.Allowed, now.Account, now.SignedInAt = true, allowed, a, t.now()
 		return tx.PutGrant(now)
 	})
 	if err != nil {

@@ -39,6 +39,7 @@ type User struct {
 	ManagerID         string
 	Extensions        [15]string // extensionAttribute1 to extensionAttribute15
 	Enabled           bool
+	SessionsValidFrom time.Time // sign-ins and tokens from before are good for nothing; zero: all are
 	CreatedAt         time.Time
 }
 
@@ -125,12 +126,12 @@ func (t *Tenant) UpdateUser(ctx context.Context, by audit.Actor, id string, edit
 		}
 		u = old
 		edit(&u)
-		u.ID, u.CreatedAt = old.ID, old.CreatedAt
+		u.ID, u.CreatedAt, u.SessionsValidFrom = old.ID, old.CreatedAt, old.SessionsValidFrom
 		if err := u.check(tx); err != nil {
 			return id, err
 		}
 		if old.Enabled && !u.Enabled {
-			if err := tx.DeleteSessionsOf(id); err != nil {
+			if err := t.endSessions(tx, &u); err != nil {
 				return id, err
 			}
 		}
@@ -140,18 +141,36 @@ func (t *Tenant) UpdateUser(ctx context.Context, by audit.Actor, id string, edit
 	return u, err
 }
 
-// SetPassword gives a user a password.
+// SetPassword gives a user a password, and ends all that was begun with another one.
 func (t *Tenant) SetPassword(ctx context.Context, by audit.Actor, id, password string) error {
 	hash := authn.HashPassword(password)
 	return t.change(ctx, by, "Reset password", func(tx Tx, _ *Touched) (string, error) {
-		if _, err := tx.User(id); err != nil {
+		u, err := tx.User(id)
+		if err != nil {
 			return id, orRefuse(err, UserNotFound, id)
 		}
 		if len(password) < 8 || len(password) > 256 {
 			return id, &Error{Code: InvalidValue, Subject: "password", Detail: "want 8 to 256 characters"}
 		}
-		return id, tx.PutPassword(Password{Principal: id, Hash: hash})
+		return id, errors.Join(tx.PutPassword(Password{Principal: id, Hash: hash}), t.endSessions(tx, &u), tx.PutUser(u))
 	})
+}
+
+// RevokeSessions ends a user's sessions, and the refresh tokens that programs have. Source: user: revokeSignInSessions.
+func (t *Tenant) RevokeSessions(ctx context.Context, by audit.Actor, id string) error {
+	return t.change(ctx, by, "Revoke sessions", func(tx Tx, _ *Touched) (string, error) {
+		u, err := tx.User(id)
+		if err != nil {
+			return id, orRefuse(err, UserNotFound, id)
+		}
+		return u.ID, errors.Join(t.endSessions(tx, &u), tx.PutUser(u))
+	})
+}
+
+// endSessions removes the sessions, and has the user refuse what programs were given before: the caller puts it.
+func (t *Tenant) endSessions(tx Tx, u *User) error {
+	u.SessionsValidFrom = t.now()
+	return tx.DeleteSessionsOf(u.ID)
 }
 
 // DeleteUser removes a user with memberships, assignments and sessions.

@@ -67,6 +67,7 @@ const (
 	ScopeNotDefault       Code = "scope-not-default"
 	GrantInvalid          Code = "grant-invalid"
 	GrantExpired          Code = "grant-expired"
+	GrantRevoked          Code = "grant-revoked"
 	VerifierWrong         Code = "code-verifier-wrong"
 	AuthorizationPending  Code = "authorization-pending"
 	SlowDown              Code = "slow-down"
@@ -126,6 +127,7 @@ var Reasons = map[Code]Reason{
 	ScopeNotDefault:       {Invalid, 1002012, "the scope is not valid: client credential flows must have a scope that ends in /.default", "ask for https://graph.microsoft.com/.default"},
 	GrantInvalid:          {Invalid, 70000, "the code or token is not valid, was issued to another application, or has been redeemed", "start the sign-in again"},
 	GrantExpired:          {Invalid, 70008, "the code or token has expired", "start the sign-in again"},
+	GrantRevoked:          {Invalid, 50173, "the grant was revoked: the password was reset, or the sessions were revoked", "sign in again"},
 	VerifierWrong:         {Invalid, 50148, "the code verifier does not match the code challenge", "send the verifier that the challenge was made of"},
 	AuthorizationPending:  {Invalid, 70016, "authorization is pending", "go on polling"},
 	SlowDown:              {Invalid, 70016, "this comes too often", "wait for the interval between polls"},

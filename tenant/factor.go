@@ -171,8 +171,8 @@ type waiting struct {
 	Key        []byte // what the library of security keys must be given back
 }
 
-// challenge begins to ask for a second factor.
-func (t *Tenant) challenge(ctx context.Context, u User, f Factors, persistent bool) (Challenge, error) {
+// challenge begins to ask for a second factor, of a sign-in that began when the password was read.
+func (t *Tenant) challenge(ctx context.Context, u User, f Factors, began time.Time, persistent bool) (Challenge, error) {
 	w := waiting{UserID: u.ID, Persistent: persistent}
 	c := Challenge{Code: f.SealedSecret != ""}
 	if party := authn.NewRelyingParty(t.URL, t.Organization.DisplayName); party != nil && len(f.Keys) > 0 {
@@ -186,7 +186,7 @@ func (t *Tenant) challenge(ctx context.Context, u User, f Factors, persistent bo
 	if err != nil {
 		return c, err
 	}
-	_, secret, err := t.Issue(ctx, Grant{Kind: grantSignIn, Account: Account{ID: u.ID}, Nonce: t.Sealer.Seal("sign-in/"+u.ID, data)})
+	_, secret, err := t.Issue(ctx, Grant{Kind: grantSignIn, SignedInAt: began, Account: Account{ID: u.ID}, Nonce: t.Sealer.Seal("sign-in/"+u.ID, data)})
 	c.Ticket = secret.Reveal()
 	return c, err
 }
@@ -247,11 +247,20 @@ func (t *Tenant) Verify(ctx context.Context, by audit.Actor, ticket, code, respo
 		if err != nil {
 			return u.UserPrincipalName, orRefuse(err, SignInFailed, "")
 		}
-		if _, err := tx.Grant(authn.Digest(ticket)); err != nil { // somebody was faster
+		g, err := tx.Grant(authn.Digest(ticket))
+		if err == nil && g.SignedInAt.Before(now.SessionsValidFrom) { // with a password that is not theirs any more
+			err = ErrNoRow
+		}
+		if err != nil { // or somebody was faster
 			return u.UserPrincipalName, orRefuse(err, SessionInvalid, "")
 		}
+		p, err := tx.Password(u.ID)
+		if err != nil {
+			return u.UserPrincipalName, orRefuse(err, SignInFailed, "")
+		}
+		p.Lockout = authn.Lockout{}
 		s := t.newSession(secret, Session{UserID: u.ID, Methods: []string{MethodPassword, MethodMultiple}}, w.Persistent)
-		return u.UserPrincipalName, errors.Join(tx.DeleteGrant(authn.Digest(ticket)), tx.PutFactors(f), tx.PutPassword(Password{Principal: u.ID, Hash: stored.Hash}), tx.PutSession(s))
+		return u.UserPrincipalName, errors.Join(tx.DeleteGrant(authn.Digest(ticket)), tx.PutFactors(f), tx.PutPassword(p), tx.PutSession(s))
 	})
 	return authn.Secret(secret), w.Persistent, err
 }

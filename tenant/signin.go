@@ -80,6 +80,7 @@ func (t *Tenant) SignInAdministrator(ctx context.Context, by audit.Actor, name, 
 // signIn checks a password outside any transaction, since hashing takes long, and records the outcome in one.
 func (t *Tenant) signIn(ctx context.Context, by audit.Actor, action, name, password string, persistent bool, find func(Reader) (Session, string, error)) (authn.Secret, Challenge, error) {
 	by.Name = name
+	began := t.now()
 	var stored Password
 	err := t.Store.View(ctx, func(r Reader) error {
 		_, principal, err := find(r)
@@ -114,7 +115,7 @@ func (t *Tenant) signIn(ctx context.Context, by audit.Actor, action, name, passw
 		return "", Challenge{}, t.Refuse(ctx, by, action, name, &Error{Code: SignInFailed, Detail: "wrong password"})
 	case authn.Right:
 	}
-	if c, err := t.second(ctx, stored.Principal, persistent); err != nil || c.Ticket != "" {
+	if c, err := t.second(ctx, stored.Principal, began, persistent); err != nil || c.Ticket != "" {
 		return "", c, err
 	}
 	by.Kind = audit.User
@@ -124,13 +125,21 @@ func (t *Tenant) signIn(ctx context.Context, by audit.Actor, action, name, passw
 		if err != nil {
 			return name, orRefuse(err, SignInFailed, "")
 		}
-		return name, errors.Join(tx.PutPassword(Password{Principal: principal, Hash: stored.Hash}), tx.PutSession(t.newSession(secret, s, persistent)))
+		p, err := tx.Password(principal)
+		if err == nil && p.Hash != stored.Hash { // it was reset while the old one was being checked
+			err = ErrNoRow
+		}
+		if err != nil {
+			return name, orRefuse(err, SignInFailed, "")
+		}
+		p.Lockout = authn.Lockout{}
+		return name, errors.Join(tx.PutPassword(p), tx.PutSession(t.newSession(secret, s, persistent)))
 	})
 	return authn.Secret(secret), Challenge{}, err
 }
 
 // second asks for a second factor who has one. Administrators have none.
-func (t *Tenant) second(ctx context.Context, principal string, persistent bool) (c Challenge, err error) {
+func (t *Tenant) second(ctx context.Context, principal string, began time.Time, persistent bool) (c Challenge, err error) {
 	f, err := t.Factors(ctx, principal)
 	if err != nil || !f.Any() {
 		return c, err
@@ -143,7 +152,7 @@ func (t *Tenant) second(ctx context.Context, principal string, persistent bool) 
 	if err != nil {
 		return c, err
 	}
-	return t.challenge(ctx, u, f, persistent)
+	return t.challenge(ctx, u, f, began, persistent)
 }
 
 // newSession completes a session that begins now.

@@ -361,6 +361,38 @@ func TestAuthorizationCodes(t *testing.T) {
 	if err != nil || again.AccessToken == "" {
 		t.Errorf("refreshed: %v", err)
 	}
+	for what, end := range map[string]func() error{
+		"a reset password": func() error { // to the same one, for the next sign-in here
+			return g.Do(ctx, http.MethodPatch, "/users/"+me.ID, map[string]any{"passwordProfile": map[string]any{"password": "a long password"}}, nil)
+		},
+		"revoked sessions": func() error {
+			return g.Do(ctx, http.MethodPost, "/users/"+me.ID+"/revokeSignInSessions", nil, nil)
+		},
+	} {
+		pending := code("allow").Get("code")
+		if err := end(); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if _, err := config.TokenSource(ctx, &oauth2.Token{RefreshToken: token.RefreshToken}).Token(); err == nil || !strings.Contains(err.Error(), "AADSTS50173") {
+			t.Errorf("%s: the refresh token gives %v", what, err)
+		}
+		if _, err := config.Exchange(ctx, pending, oauth2.VerifierOption(verifier)); err == nil || !strings.Contains(err.Error(), "AADSTS50173") {
+			t.Errorf("%s: a code from before gives %v", what, err)
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, config.AuthCodeURL("s", oauth2.S256ChallengeOption(verifier)), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, page := s.page(req); !strings.Contains(page, "loginfmt") {
+			t.Errorf("%s: the browser is still signed in: %s", what, page)
+		}
+		if token, err = config.Exchange(ctx, code("allow").Get("code"), oauth2.VerifierOption(verifier)); err != nil {
+			t.Fatalf("after %s a new sign-in: %v", what, err)
+		}
+		if _, err = config.TokenSource(ctx, &oauth2.Token{RefreshToken: token.RefreshToken}).Token(); err != nil {
+			t.Errorf("after %s a new refresh token: %v", what, err)
+		}
+	}
 	if err := g.Do(ctx, http.MethodPatch, "/users/"+me.ID, map[string]any{"accountEnabled": false}, nil); err != nil {
 		t.Fatal(err)
 	}

@@ -329,3 +329,44 @@ func TestPagesResistOtherSites(t *testing.T) {
 		}
 	}
 }
+
+// TestResettingAPasswordSignsOut: at the tenant whoever was signed in has to sign in again, with the new password.
+func TestResettingAPasswordSignsOut(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t)
+	e := newEnds(t, d)
+	const name = "mei.tanaka@northwind.example"
+	mei := d.Tenant.URL + "/admin/users/" + e.user(name).ID
+	admin := administrator(t, d, d.Tenant.URL+"/admin")
+	v := newVisitor(t)
+	signedIn := func() bool {
+		t.Helper()
+		_, page := v.send(http.MethodGet, d.Tenant.URL+"/myapps", nil)
+		return !strings.Contains(page, "loginfmt")
+	}
+	signIn := func(password string) {
+		t.Helper()
+		v.send(http.MethodPost, d.Tenant.URL+"/login", url.Values{"loginfmt": {name}, "passwd": {password}, "return": {"/myapps"}})
+	}
+	if signIn(d.People[0].Password); !signedIn() {
+		t.Fatal("nobody is signed in")
+	}
+	admin.does(mei+"/password", url.Values{"password": {"short"}}, "8 to 256 characters")
+	if !signedIn() {
+		t.Error("a password that is refused signs out")
+	}
+	admin.does(mei+"/password", url.Values{"password": {"another long password"}}, "The password is set.")
+	if signedIn() {
+		t.Error("still signed in after the reset")
+	}
+	if signIn(d.People[0].Password); signedIn() {
+		t.Error("the old password is good")
+	}
+	if signIn("another long password"); !signedIn() {
+		t.Error("the new password is not good")
+	}
+	admin.does(mei+"/revoke", nil, "All sessions are revoked")
+	if signedIn() {
+		t.Error("still signed in after the sessions were revoked")
+	}
+}

@@ -105,6 +105,8 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"GET /admin/users/{id}":                            user,
 		"POST /admin/users/{id}":                           updateUser,
 		"POST /admin/users/{id}/delete":                    deleteUser,
+		"POST /admin/users/{id}/password":                  resetPassword,
+		"POST /admin/users/{id}/revoke":                    revokeSessions,
 		"GET /admin/groups":                                groups,
 		"POST /admin/groups":                               createGroup,
 		"GET /admin/groups/{id}":                           group,

@@ -133,6 +133,22 @@ func updateUser(p page) error {
 	return p.Done("/admin/users/"+id, "The user is saved.")
 }
 
+func resetPassword(p page) error {
+	id := p.PathValue("id")
+	if err := p.h.Tenant.SetPassword(p.Context(), p.by, id, p.PostFormValue("password")); err != nil {
+		return err
+	}
+	return p.Done("/admin/users/"+id, "The password is set. Whoever was signed in with another one is signed out.")
+}
+
+func revokeSessions(p page) error {
+	id := p.PathValue("id")
+	if err := p.h.Tenant.RevokeSessions(p.Context(), p.by, id); err != nil {
+		return err
+	}
+	return p.Done("/admin/users/"+id, "All sessions are revoked, and the refresh tokens of programs too. Access tokens end within the hour.")
+}
+
 func deleteUser(p page) error {
 	if err := p.h.Tenant.DeleteUser(p.Context(), p.by, p.PathValue("id")); err != nil {
 		return err

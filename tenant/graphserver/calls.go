@@ -13,6 +13,7 @@ func (h *Handler) directoryCalls() map[string]call {
 		"GET /users/{id}":                           h.getUser,
 		"PATCH /users/{id}":                         h.updateUser,
 		"DELETE /users/{id}":                        h.deleteUser,
+		"POST /users/{id}/revokeSignInSessions":     h.revokeSessions,
 		"GET /users/$count":                         h.countOf(h.users()),
 		"GET /users/delta":                          h.usersDelta,
 		"GET /users/delta()":                        h.usersDelta,

@@ -24,6 +24,7 @@ var needed = []struct {
 	{"/servicePrincipals", "", []string{"Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All"}, []string{"Application.ReadWrite.All"}},
 	{"/groups", "/members", []string{"GroupMember.Read.All", "GroupMember.ReadWrite.All", "Group.Read.All", "Group.ReadWrite.All", "Directory.Read.All"}, []string{"GroupMember.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All"}},
 	{"/groups", "", []string{"GroupMember.Read.All", "GroupMember.ReadWrite.All", "Group.Read.All", "Group.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}, []string{"Group.ReadWrite.All", "Directory.ReadWrite.All"}},
+	{"/users", "/revokeSignInSessions", nil, []string{"User.RevokeSessions.All", "User.ReadWrite.All", "Directory.ReadWrite.All"}},
 	{"/users", "", []string{"User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}, []string{"User.ReadWrite.All", "Directory.ReadWrite.All"}},
 }
 

@@ -17,7 +17,7 @@ var userDefaults = properties{"businessPhones", "displayName", "givenName", "job
 
 // userObject is all of a user.
 func userObject(u tenant.User) object {
-	x := object{"id": u.ID, "accountEnabled": u.Enabled, "businessPhones": []string{}, "createdDateTime": u.CreatedAt.Format(time.RFC3339)}
+	x := object{"id": u.ID, "accountEnabled": u.Enabled, "businessPhones": []string{}, "createdDateTime": u.CreatedAt.Format(time.RFC3339), "signInSessionsValidFromDateTime": later(u.CreatedAt, u.SessionsValidFrom).Format(time.RFC3339)}
 	for name, text := range u.Texts() {
 		x[name] = nil
 		if *text != "" {
@@ -40,6 +40,14 @@ func userObject(u tenant.User) object {
 	}
 	x["onPremisesExtensionAttributes"] = extensions
 	return x
+}
+
+// later is the later of two times.
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // apply sets the properties that the body has. One that is left out stays; an empty text clears it.
@@ -240,6 +248,14 @@ func (h *Handler) updateUser(ctx context.Context, r request) (int, any, error) {
 
 func (h *Handler) deleteUser(ctx context.Context, r request) (int, any, error) {
 	return http.StatusNoContent, nil, h.Tenant.DeleteUser(ctx, r.by, r.PathValue("id"))
+}
+
+func (h *Handler) revokeSessions(ctx context.Context, r request) (int, any, error) {
+	u, err := h.Tenant.User(ctx, r.PathValue("id"))
+	if err == nil {
+		err = h.Tenant.RevokeSessions(ctx, r.by, u.ID)
+	}
+	return http.StatusOK, object{"value": true}, err
 }
 
 func (h *Handler) getManager(ctx context.Context, r request) (int, any, error) {

@@ -103,7 +103,7 @@ func (h *Handler) keys(w http.ResponseWriter, _ *http.Request) {
 // oauthErrors are the names of RFC 6749 and 8628 for refusals; the others are invalid_request.
 var oauthErrors = map[tenant.Code]string{
 	tenant.ClientInvalid: "invalid_client", tenant.AssertionInvalid: "invalid_client", tenant.AssertionExpired: "invalid_client", tenant.ClientUnknown: "unauthorized_client",
-	tenant.ScopeInvalid: "invalid_scope", tenant.ScopeNotDefault: "invalid_scope", tenant.GrantInvalid: "invalid_grant", tenant.VerifierWrong: "invalid_grant", tenant.GrantExpired: "expired_token", tenant.SessionInvalid: "invalid_grant",
+	tenant.ScopeInvalid: "invalid_scope", tenant.ScopeNotDefault: "invalid_scope", tenant.GrantInvalid: "invalid_grant", tenant.VerifierWrong: "invalid_grant", tenant.GrantExpired: "expired_token", tenant.GrantRevoked: "invalid_grant", tenant.SessionInvalid: "invalid_grant",
 	tenant.AuthorizationPending: "authorization_pending", tenant.SlowDown: "slow_down", tenant.AuthorizationDeclined: "authorization_declined",
 }
 

@@ -210,7 +210,7 @@ func (h *Handler) delegated(r *http.Request, c tenant.Client, g tenant.Grant) (m
 		}
 	}
 	if slices.Contains(g.Scopes, "offline_access") {
-		refresh, secret, err := h.Tenant.Issue(r.Context(), tenant.Grant{Kind: tenant.GrantRefresh, ClientID: c.ID, Account: g.Account, Scopes: g.Scopes})
+		refresh, secret, err := h.Tenant.Issue(r.Context(), tenant.Grant{Kind: tenant.GrantRefresh, ClientID: c.ID, Account: g.Account, Scopes: g.Scopes, SignedInAt: g.SignedInAt})
 		if err != nil {
 			return nil, err
 		}
