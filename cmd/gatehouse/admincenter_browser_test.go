@@ -1,7 +1,9 @@
 package main
 
 import (
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -57,6 +59,11 @@ func TestAnAdministratorManagesProvisioning(t *testing.T) {
 	b.leave(`button[value="reset"]`)
 	b.sees("The default mappings are back")
 	e.soon("who was outside the filter is enabled", func() bool { return e.find("/Users", "userName", grace)["active"] == true })
+	e.soon("the end of the cycle, during which the page renews itself", func() bool {
+		var j graph.SynchronizationJob
+		e.change(http.MethodGet, jobPath(d), nil, &j)
+		return len(j.Status.Progress) == 0
+	})
 	b.open(provisioning)
 	b.unfold()
 	b.sees("Modified properties")
@@ -97,4 +104,41 @@ func TestAnAdministratorManagesProvisioning(t *testing.T) {
 	if at, err := time.Parse(time.RFC3339, audits[0]["activityDateTime"].(string)); err != nil || time.Since(at) > time.Hour {
 		t.Errorf("the newest entry is of %v, %v", at, err)
 	}
+}
+
+// TestTheLiveCycleLeavesTheFormAlone: while a cycle runs its status and its log renew themselves, and what somebody types beside them stays.
+func TestTheLiveCycleLeavesTheFormAlone(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t)
+	e := newEnds(t, d)
+	hold := make(chan struct{})
+	target := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-hold:
+		case <-r.Context().Done():
+		}
+		w.Header().Set("Content-Type", "application/scim+json")
+		if r.Method != http.MethodGet {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"400","detail":"not on a Wednesday"}`)
+			return
+		}
+		_, _ = io.WriteString(w, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":0,"startIndex":1,"itemsPerPage":0,"Resources":[]}`)
+	}))
+	t.Cleanup(target.Close)
+	e.putSecrets(target.URL)
+	e.change(http.MethodPost, jobPath(d)+"/restart", map[string]any{"criteria": map[string]any{"resetScope": "Full"}}, nil)
+	e.soon("a cycle", func() bool {
+		var j graph.SynchronizationJob
+		e.change(http.MethodGet, jobPath(d), nil, &j)
+		return len(j.Status.Progress) > 0
+	})
+	b := browser{t, newBrowser(t, "")}
+	b.login(d.Tenant.AdminCenterURL, map[string]string{"username": d.Admin.UserName, "password": d.Admin.Password})
+	b.open(d.Tenant.AdminCenterURL + "apps/" + d.Tenant.ApplicationID + "/provisioning")
+	b.until("see that it is live", `!!document.querySelector('#status[data-refresh]')`)
+	b.until("type", `!!(document.querySelector('[name=email]').value = 'half@typed')`)
+	close(hold)
+	b.until("see the end", `!document.querySelector('[data-refresh]') && document.querySelector('#logs').innerText.includes('not on a Wednesday')`)
+	b.until("find what was typed", `document.querySelector('[name=email]').value === 'half@typed'`)
 }

@@ -105,9 +105,29 @@ if (location.hash.startsWith("#/console?")) location.replace("/start/console" + 
 // A form that only carries a message to another site is sent at once; without a script its button does it.
 for (const form of document.querySelectorAll("form[data-auto]")) form.submit();
 
-// A page that watches something in progress looks again while it is visible.
-const watch = document.querySelector("[data-refresh]");
-if (watch) setInterval(() => { if (!document.hidden) location.reload(); }, Number(watch.dataset.refresh) * 1000);
+// What is in progress is looked at again while the page is visible. Only its live parts are replaced: a form beside them keeps what somebody types.
+function renew(page) {
+  for (const old of document.querySelectorAll("[data-live]")) {
+    const now = page.getElementById(old.id);
+    if (!now || old.querySelector("details[open]")) continue; // somebody reads there
+    const reachable = "a, button, input, summary", at = [...old.querySelectorAll(reachable)].indexOf(document.activeElement);
+    old.replaceWith(now);
+    if (at >= 0) now.querySelectorAll(reachable)[at]?.focus();
+  }
+}
+
+async function watch() {
+  const part = document.querySelector("[data-refresh]");
+  if (!part) return;
+  await new Promise((resolve) => setTimeout(resolve, Number(part.dataset.refresh) * 1000));
+  if (!document.hidden) {
+    try {
+      renew(new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html"));
+    } catch { /* not reachable at the moment */ }
+  }
+  watch();
+}
+watch();
 
 // Security keys: a form with data-key asks the browser for one, with the options in data-options, and sends what it answered.
 const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
