@@ -28,7 +28,10 @@ type AuthnRequest struct {
 	ACSURL       string // may be empty: the default one
 	NameIDFormat string // may be empty
 	ForceAuthn   bool
-	HasSubject   bool // Entra refuses requests that name a Subject
+	IsPassive    bool     // nobody may be asked for anything
+	Comparison   string   // of the contexts; empty: exact
+	Contexts     []string // classes of authentication, one of which is wanted
+	HasSubject   bool     // Entra refuses requests that name a Subject
 }
 
 func (r AuthnRequest) element() *etree.Element {
@@ -151,8 +154,14 @@ func ParseAuthnRequest(data []byte) (AuthnRequest, error) {
 	}
 	r := AuthnRequest{
 		ID: attr(root, "ID"), Issuer: text(child(root, nsAssertion, "Issuer")), Destination: attr(root, "Destination"),
-		ACSURL: attr(root, "AssertionConsumerServiceURL"), ForceAuthn: attr(root, "ForceAuthn") == "true",
+		ACSURL: attr(root, "AssertionConsumerServiceURL"), ForceAuthn: isTrue(attr(root, "ForceAuthn")), IsPassive: isTrue(attr(root, "IsPassive")),
 		NameIDFormat: attr(child(root, nsProtocol, "NameIDPolicy"), "Format"), HasSubject: len(children(root, nsAssertion, "Subject")) > 0,
+	}
+	if contexts := child(root, nsProtocol, "RequestedAuthnContext"); contexts != nil {
+		r.Comparison = attr(contexts, "Comparison")
+		for _, class := range children(contexts, nsAssertion, "AuthnContextClassRef") {
+			r.Contexts = append(r.Contexts, text(class))
+		}
 	}
 	if r.IssueInstant, err = parseTime(attr(root, "IssueInstant")); err != nil {
 		return AuthnRequest{}, fmt.Errorf("IssueInstant: %w", err)
@@ -165,6 +174,9 @@ func ParseAuthnRequest(data []byte) (AuthnRequest, error) {
 	}
 	return r, nil
 }
+
+// isTrue reads an xs:boolean.
+func isTrue(s string) bool { return s == "true" || s == "1" }
 
 // ToRedirect turns the SAMLRequest field of the HTTP-POST binding into the parameter of the HTTP-Redirect binding.
 func ToRedirect(field string) (string, error) {

@@ -54,6 +54,33 @@ func Response(s Statement, key SigningKey) ([]byte, error) {
 			return nil, err
 		}
 	}
+	root := responseElement(s)
+	root.CreateElement("samlp:Status").CreateElement("samlp:StatusCode").CreateAttr("Value", statusSuccess)
+	root.AddChild(assertion)
+	if s.SignResponse {
+		if root, err = key.sign(root, 1); err != nil {
+			return nil, err
+		}
+	}
+	return write(root)
+}
+
+// NoPassive writes the answer to a passive request that cannot be answered without asking the person: a signed response without an assertion (SAML core
+// §3.2.2.2). Of the statement only what a response itself has is used.
+func NoPassive(s Statement, key SigningKey) ([]byte, error) {
+	root := responseElement(s)
+	outer := root.CreateElement("samlp:Status").CreateElement("samlp:StatusCode")
+	outer.CreateAttr("Value", statusResponder)
+	outer.CreateElement("samlp:StatusCode").CreateAttr("Value", statusNoPassive)
+	root, err := key.sign(root, 1)
+	if err != nil {
+		return nil, err
+	}
+	return write(root)
+}
+
+// responseElement is a response with nothing in it but its issuer.
+func responseElement(s Statement) *etree.Element {
 	root := etree.NewElement("samlp:Response")
 	root.CreateAttr("ID", NewID())
 	root.CreateAttr("Version", "2.0")
@@ -66,14 +93,7 @@ func Response(s Statement, key SigningKey) ([]byte, error) {
 	issuer := root.CreateElement("Issuer")
 	issuer.CreateAttr("xmlns", nsAssertion)
 	issuer.SetText(s.Issuer)
-	root.CreateElement("samlp:Status").CreateElement("samlp:StatusCode").CreateAttr("Value", statusSuccess)
-	root.AddChild(assertion)
-	if s.SignResponse {
-		if root, err = key.sign(root, 1); err != nil {
-			return nil, err
-		}
-	}
-	return write(root)
+	return root
 }
 
 func assertionElement(s Statement) *etree.Element {
@@ -125,7 +145,7 @@ func assertionElement(s Statement) *etree.Element {
 	authn := a.CreateElement("AuthnStatement")
 	authn.CreateAttr("AuthnInstant", s.AuthnInstant.UTC().Format(timeFormat))
 	authn.CreateAttr("SessionIndex", id)
-	authn.CreateElement("AuthnContext").CreateElement("AuthnContextClassRef").SetText(classPassword)
+	authn.CreateElement("AuthnContext").CreateElement("AuthnContextClassRef").SetText(ClassPassword)
 	return a
 }
 

@@ -33,9 +33,15 @@ const (
 	FormatPersistent  = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
 	FormatTransient   = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 
-	statusSuccess = "urn:oasis:names:tc:SAML:2.0:status:Success"
-	methodBearer  = "urn:oasis:names:tc:SAML:2.0:cm:bearer"           // #nosec G101 -- a URN
-	classPassword = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password" // #nosec G101 -- a URN
+	statusSuccess   = "urn:oasis:names:tc:SAML:2.0:status:Success"
+	statusResponder = "urn:oasis:names:tc:SAML:2.0:status:Responder"
+	statusNoPassive = "urn:oasis:names:tc:SAML:2.0:status:NoPassive"
+	methodBearer    = "urn:oasis:names:tc:SAML:2.0:cm:bearer" // #nosec G101 -- a URN
+
+	// The classes of a sign-in by password, and of any.
+	ClassPassword          = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password"                   // #nosec G101 -- a URN
+	ClassPasswordProtected = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport" // #nosec G101 -- a URN
+	ClassUnspecified       = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified"
 )
 
 // Limits of messages. Source for metadata and assertion, in characters: user guide, limits.

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -313,7 +314,7 @@ func TestAuthnRequestSurvivesTheRedirect(t *testing.T) {
 	}
 	parsed := mustURL(t, u)
 	got, err := ParseRedirect(parsed.Get("SAMLRequest"))
-	if err != nil || got != r || parsed.Get("RelayState") != "state" || parsed.Get("x") != "1" {
+	if err != nil || !reflect.DeepEqual(got, r) || parsed.Get("RelayState") != "state" || parsed.Get("x") != "1" {
 		t.Errorf("got %+v %v, want %+v", got, err, r)
 	}
 }
@@ -379,14 +380,14 @@ func TestSignedRequests(t *testing.T) {
 	if err := key.Certificate.CheckSignature(x509.SHA256WithRSA, []byte(signed), signature); err != nil {
 		t.Errorf("the query's signature: %v", err)
 	}
-	if got, err := ParseRedirect(mustURL(t, address).Get("SAMLRequest")); err != nil || got != r {
+	if got, err := ParseRedirect(mustURL(t, address).Get("SAMLRequest")); err != nil || !reflect.DeepEqual(got, r) {
 		t.Errorf("read back %+v, %v", got, err)
 	}
 	field, err := r.PostField(&key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := ParsePOST(field); err != nil || got != r {
+	if got, err := ParsePOST(field); err != nil || !reflect.DeepEqual(got, r) {
 		t.Errorf("read back %+v, %v", got, err)
 	}
 	data, err := base64.StdEncoding.DecodeString(field)

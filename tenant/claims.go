@@ -1,9 +1,12 @@
 package tenant
 
 import (
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"strings"
 
+	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 )
 
@@ -26,8 +29,15 @@ type NameIDSource struct {
 // NameIDAttributes are what a NameID can be made of. Source: claims mapping policy reference, NameID; objectId stands for the pairwise id of persistent ones.
 var NameIDAttributes = []string{"userPrincipalName", "mail", "mailNickname", "employeeId", "telephoneNumber", "objectId", "extensionAttribute1", "extensionAttribute2", "extensionAttribute3"}
 
-// NameIDFormats are the formats of a NameID. Source: saml-core, 8.3.
-var NameIDFormats = []string{"urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress", "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent", "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified",
+// The formats of which a NameID is made in a way of its own.
+const (
+	formatPersistent  = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
+	formatTransient   = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
+	formatUnspecified = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
+)
+
+// NameIDFormats are the formats that an application can be given. Source: saml-core, 8.3.
+var NameIDFormats = []string{"urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress", formatPersistent, formatUnspecified,
 	"urn:oasis:names:tc:SAML:1.1:nameid-format:WindowsDomainQualifiedName"}
 
 // Claim is an attribute of the assertion beyond those that are always there; one of the same name replaces that.
@@ -93,8 +103,18 @@ func contains(list []string, s string) bool {
 	return false
 }
 
-// NameIDOf is the NameID of a user for an application, and its format. It fails with NameIDMissing when the user has no value of the attribute.
-func (a Application) NameIDOf(u User) (value, format string, err error) {
+// NameIDOf is the NameID of a user for an application, and its format: that which the request asks for, else the application's. It fails with NameIDMissing when
+// the user has no value of the attribute. Source: SAML protocol page, NameIDPolicy.
+func (a Application) NameIDOf(u User, requested string) (value, format string, err error) {
+	switch {
+	case requested == formatTransient: // another one each time
+		return "_" + authn.NewSecret(16), requested, nil
+	case requested == formatPersistent && a.NameID.Format != formatPersistent: // the same one each time, and another one at each application
+		pair := sha256.Sum256([]byte(u.ID + "/" + a.ID))
+		return base64.RawURLEncoding.EncodeToString(pair[:]), requested, nil
+	case requested == "" || requested == formatUnspecified:
+		requested = a.NameID.Format
+	}
 	name := a.NameID.Attribute
 	if name == "" || name == "userPrincipalName" {
 		name = "originalUserPrincipalName" // a guest's keeps #EXT# in tokens, other than in provisioning
@@ -102,7 +122,7 @@ func (a Application) NameIDOf(u User) (value, format string, err error) {
 	if value = u.Attribute(name).Text(); value == "" {
 		return "", "", &Error{Code: NameIDMissing, Subject: u.UserPrincipalName, Detail: "the user has no " + name}
 	}
-	return value, a.NameID.Format, nil
+	return value, requested, nil
 }
 
 // ClaimsOf are the values of an application's own claims for a user, in their order. Those without a value are left out.

@@ -68,6 +68,7 @@ const (
 	GrantInvalid          Code = "grant-invalid"
 	GrantExpired          Code = "grant-expired"
 	GrantRevoked          Code = "grant-revoked"
+	ContextMismatch       Code = "authentication-context-mismatch"
 	VerifierWrong         Code = "code-verifier-wrong"
 	AuthorizationPending  Code = "authorization-pending"
 	SlowDown              Code = "slow-down"
@@ -132,6 +133,7 @@ var Reasons = map[Code]Reason{
 	AuthorizationPending:  {Invalid, 70016, "authorization is pending", "go on polling"},
 	SlowDown:              {Invalid, 70016, "this comes too often", "wait for the interval between polls"},
 	AuthorizationDeclined: {Denied, 70018, "the person has declined", "start the sign-in again"},
+	ContextMismatch:       {Invalid, 75011, "the authentication method by which the user signed in does not match the requested one", "have the application drop RequestedAuthnContext, or send ForceAuthn"},
 	RequestExpired:        {Invalid, 76026, "the request's IssueInstant has expired", "start the sign-in again at the application"},
 }
 

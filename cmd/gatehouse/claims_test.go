@@ -62,7 +62,7 @@ func TestClaimsAndSigningOptions(t *testing.T) {
 		t.Errorf("the center answers a response that is signed twice with %d %s", status, page)
 	}
 	admin.does(app+"/claims", url.Values{"do": {"nameid"}, "attribute": {"employeeId"}, "format": {"urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"}}, "The SAML settings are saved")
-	if text := response(); !strings.Contains(text, `<NameID Format="urn:oasis:names:tc:SAML:2.0:nameid-format:persistent">E00003</NameID>`) {
+	if text := response(); !strings.Contains(text, `<NameID Format="urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress">E00003</NameID>`) { // the center asks for that format
 		t.Errorf("the NameID in %s", text)
 	}
 	for want, form := range map[string]url.Values{
@@ -157,6 +157,102 @@ func TestClaimsMappingPolicies(t *testing.T) {
 	}
 }
 
+// redirected is the tenant's address with a message by the HTTP-Redirect binding.
+func redirected(t *testing.T, d demoOutput, message string) string {
+	t.Helper()
+	var packed bytes.Buffer
+	w, err := flate.NewWriter(&packed, flate.DefaultCompression)
+	if err == nil {
+		_, err = io.WriteString(w, message)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.Tenant.URL + "/" + d.Tenant.TenantID + "/saml2?" + url.Values{"SAMLRequest": {base64.StdEncoding.EncodeToString(packed.Bytes())}, "RelayState": {"state"}}.Encode()
+}
+
+// TestHowARequestWantsThePersonToSignIn: passive, anew, or by a class of authentication.
+func TestHowARequestWantsThePersonToSignIn(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t)
+	e := newEnds(t, d)
+	var app graph.Application
+	e.change(http.MethodGet, "/applications/"+d.Tenant.ApplicationID, nil, &app)
+	const mei = "mei.tanaka@northwind.example"
+	request := func(attributes, inside string) string {
+		return redirected(t, d, fmt.Sprintf(`<samlp:AuthnRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="_a" Version="2.0" IssueInstant="%s" %s><saml:Issuer>%s</saml:Issuer>%s</samlp:AuthnRequest>`,
+			time.Now().UTC().Format(time.RFC3339), attributes, app.IdentifierURIs[0], inside))
+	}
+	class := func(comparison, name string) string {
+		return `<samlp:RequestedAuthnContext` + comparison + `><saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:` + name + `</saml:AuthnContextClassRef></samlp:RequestedAuthnContext>`
+	}
+	v := newVisitor(t)
+	status := func(form url.Values) string {
+		t.Helper()
+		data, err := base64.StdEncoding.DecodeString(form.Get("SAMLResponse"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	if _, form := v.response(d, request(`IsPassive="true"`, ""), ""); !strings.Contains(status(form), "status:NoPassive") || strings.Contains(status(form), "<Assertion") || form.Get("RelayState") != "state" {
+		t.Errorf("nobody is signed in, and nobody may be asked: %s", status(form))
+	}
+	v.response(d, request("", class(` Comparison="exact"`, "PasswordProtectedTransport")), mei) // signs in
+	nameID := func(format string) string {
+		t.Helper()
+		policy := ""
+		if format != "" {
+			policy = `<samlp:NameIDPolicy Format="urn:oasis:names:tc:SAML:` + format + `"/>`
+		}
+		_, form := v.response(d, request("", policy), mei)
+		return regexp.MustCompile(`<NameID Format="[^"]*">[^<]*`).FindString(status(form))
+	}
+	const format = `<NameID Format="urn:oasis:names:tc:SAML:`
+	persistent, transient := nameID("2.0:nameid-format:persistent"), nameID("2.0:nameid-format:transient")
+	if !strings.HasPrefix(persistent, format+`2.0:nameid-format:persistent">`) || strings.Contains(persistent, "@") || persistent != nameID("2.0:nameid-format:persistent") {
+		t.Errorf("a persistent NameID is %s", persistent)
+	}
+	if !strings.HasPrefix(transient, format+`2.0:nameid-format:transient">`) || transient == nameID("2.0:nameid-format:transient") {
+		t.Errorf("a transient NameID is %s", transient)
+	}
+	for _, asked := range []string{"", "1.1:nameid-format:unspecified", "1.1:nameid-format:emailAddress"} {
+		if got := nameID(asked); got != format+`1.1:nameid-format:emailAddress">`+mei {
+			t.Errorf("asked for %q the NameID is %s", asked, got)
+		}
+	}
+	for what, address := range map[string]string{"passive": request(`IsPassive="1"`, ""), "any class": request("", class("", "unspecified")), "a password": request("", class("", "Password"))} {
+		if _, form := v.response(d, address, "nobody is asked"); !strings.Contains(status(form), "Mei Tanaka") {
+			t.Errorf("%s: %s", what, status(form))
+		}
+	}
+	for want, address := range map[string]string{"AADSTS75011": request("", class("", "X509")), "AADSTS75005": request("", class(` Comparison="minimum"`, "Password"))} {
+		if _, page := v.send(http.MethodGet, address, nil); !strings.Contains(page, want) {
+			t.Errorf("%s: %s", want, page)
+		}
+	}
+	if _, form := v.response(d, request(`ForceAuthn="true" IsPassive="true"`, ""), ""); !strings.Contains(status(form), "status:NoPassive") {
+		t.Errorf("to be asked anew, but not to be asked: %s", status(form))
+	}
+	forced := request(`ForceAuthn="true"`, class("", "X509"))
+	for range 2 { // each time
+		if _, page := v.send(http.MethodGet, forced, nil); !strings.Contains(page, `name="passwd"`) {
+			t.Fatalf("who is signed in is not asked anew: %s", page)
+		}
+	}
+	if _, form := v.response(d, forced, mei); !strings.Contains(status(form), "Mei Tanaka") {
+		t.Errorf("after a new sign-in: %s", status(form))
+	}
+	// The center checks that the sign-in is a new one.
+	acs, form := v.response(d, d.Center.URL+"/platform/login?force=true", mei)
+	if code, page := v.send(http.MethodPost, acs, form); code != http.StatusOK {
+		t.Errorf("the center answers %d %s", code, page)
+	}
+}
+
 func TestSingleLogout(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t)
@@ -168,18 +264,7 @@ func TestSingleLogout(t *testing.T) {
 	v := newVisitor(t)
 	v.response(d, d.Center.PortalURL, "mei.tanaka@northwind.example")
 	request := func(id string, at time.Time, issuer string) string {
-		var packed bytes.Buffer
-		w, err := flate.NewWriter(&packed, flate.DefaultCompression)
-		if err == nil {
-			_, err = fmt.Fprintf(w, `<samlp:LogoutRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="%s" Version="2.0" IssueInstant="%s"><Issuer xmlns="urn:oasis:names:tc:SAML:2.0:assertion">%s</Issuer><NameID xmlns="urn:oasis:names:tc:SAML:2.0:assertion">anybody</NameID></samlp:LogoutRequest>`, id, at.UTC().Format(time.RFC3339), issuer)
-		}
-		if err == nil {
-			err = w.Close()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		return d.Tenant.URL + "/" + d.Tenant.TenantID + "/saml2?" + url.Values{"SAMLRequest": {base64.StdEncoding.EncodeToString(packed.Bytes())}, "RelayState": {"state"}}.Encode()
+		return redirected(t, d, fmt.Sprintf(`<samlp:LogoutRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="%s" Version="2.0" IssueInstant="%s"><Issuer xmlns="urn:oasis:names:tc:SAML:2.0:assertion">%s</Issuer><NameID xmlns="urn:oasis:names:tc:SAML:2.0:assertion">anybody</NameID></samlp:LogoutRequest>`, id, at.UTC().Format(time.RFC3339), issuer))
 	}
 	for want, address := range map[string]string{"AADSTS50061": request("1abc", time.Now(), app.IdentifierURIs[0]), "AADSTS50071": request("_a", time.Now().Add(-time.Hour), app.IdentifierURIs[0]), "AADSTS700016": request("_a", time.Now(), "https://nobody")} {
 		if _, page := v.send(http.MethodGet, address, nil); !strings.Contains(page, want) {

@@ -154,7 +154,7 @@ func (w *world) firstStartOfTenant(ctx context.Context, t *tenant.Tenant, admin 
 func mountTenant(mux *http.ServeMux, t *tenant.Tenant, jobs *syncjobs.Runner, r *rehearsal) http.Handler {
 	people := &login.Handler{Tenant: t, Log: t.Log}
 	tokens := &oauth.Handler{Tenant: t, Log: t.Log, RequireAccount: people.RequireAccount}
-	idp := &samlidp.Handler{Tenant: t, Log: t.Log, RequireUser: people.RequireUser, EndSession: people.EndSession}
+	idp := &samlidp.Handler{Tenant: t, Log: t.Log, User: people.User, RequireUser: people.RequireUser, EndSession: people.EndSession}
 	for _, d := range []door{
 		people, tokens, idp,
 		&graphserver.Handler{Tenant: t, Log: t.Log, Authenticate: tokens.Authenticate, Test: jobs.Test, Progress: jobs.Progress, OnDemand: jobs.OnDemand,

@@ -143,10 +143,15 @@ func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, web.Cookie(h.Tenant.URL, cookieName, "", -time.Second))
 }
 
+// User returns the signed-in person and the session, or SessionInvalid.
+func (h *Handler) User(r *http.Request) (tenant.User, tenant.Session, error) {
+	return h.Tenant.SessionUser(r.Context(), web.CookieValue(r, cookieName))
+}
+
 // RequireUser hands over the signed-in person and the session, or sends the browser to sign in and back to returnTo. The SAML identity
 // provider is given this function.
 func (h *Handler) RequireUser(w http.ResponseWriter, r *http.Request, returnTo string) (u tenant.User, s tenant.Session, ok bool) {
-	u, s, err := h.Tenant.SessionUser(r.Context(), web.CookieValue(r, cookieName))
+	u, s, err := h.User(r)
 	if err == nil {
 		return u, s, true
 	}

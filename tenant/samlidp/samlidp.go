@@ -31,7 +31,8 @@ var files embed.FS
 type Handler struct {
 	Tenant *tenant.Tenant
 	Log    *slog.Logger
-	// RequireUser hands over the signed-in person, or sends the browser to sign in and back. The login door provides it.
+	// User returns the signed-in person and the session, or SessionInvalid; RequireUser hands them over, or sends the browser to sign in and back. The login door provides it.
+	User        func(r *http.Request) (tenant.User, tenant.Session, error)
 	RequireUser func(w http.ResponseWriter, r *http.Request, returnTo string) (u tenant.User, s tenant.Session, ok bool)
 	// EndSession signs the browser out. The login door provides it.
 	EndSession func(w http.ResponseWriter, r *http.Request)
@@ -121,12 +122,16 @@ func (h *Handler) redirected(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, "", err)
 		return
 	}
-	u, session, ok := h.RequireUser(w, r, r.URL.RequestURI())
+	u, session, ok := h.person(w, r, request, a, acs)
 	if !ok {
 		return
 	}
+	if !request.ForceAuthn && !suits(request.Contexts, session) {
+		h.fail(w, r, u.UserPrincipalName, &tenant.Error{Code: tenant.ContextMismatch, Detail: strings.Join(session.Methods, ", ") + " instead of " + strings.Join(request.Contexts, ", ")})
+		return
+	}
 	// The audience is the identifier by which the request named the application.
-	h.respond(w, r, a, u, session, saml.Statement{Audience: audience(request.Issuer), ACSURL: acs, InResponseTo: request.ID}, q.Get("RelayState"))
+	h.respond(w, r, a, u, session, saml.Statement{Audience: audience(request.Issuer), ACSURL: acs, InResponseTo: request.ID, NameIDFormat: request.NameIDFormat}, q.Get("RelayState"))
 }
 
 // audience is the issuer as registered; one that is no URI is given Entra's prefix.
@@ -151,6 +156,8 @@ func (h *Handler) accept(r *http.Request, request saml.AuthnRequest) (tenant.App
 		return a, "", &tenant.Error{Code: tenant.SAMLInvalid, Detail: "the ID begins with a digit"}
 	case request.HasSubject:
 		return a, "", &tenant.Error{Code: tenant.SAMLInvalid, Detail: "the Subject is not supported"}
+	case request.Comparison != "" && request.Comparison != "exact":
+		return a, "", &tenant.Error{Code: tenant.SAMLInvalid, Detail: "the Comparison of RequestedAuthnContext must be exact"}
 	case !slices.Contains(nameIDFormats, request.NameIDFormat):
 		return a, "", &tenant.Error{Code: tenant.NameIDPolicyInvalid, Detail: request.NameIDFormat}
 	case age > requestAge || age < -saml.Skew:
@@ -187,7 +194,7 @@ func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request) {
 
 type postData struct{ ACS, Response, RelayState, Application string }
 
-// respond checks the assignment last, after sign-in, and posts a signed response to the service provider.
+// respond checks the assignment last, after sign-in, and posts a signed response to the service provider. The statement has what the request says.
 func (h *Handler) respond(w http.ResponseWriter, r *http.Request, a tenant.Application, u tenant.User, session tenant.Session, s saml.Statement, relayState string) {
 	by := audit.Actor{Kind: audit.User, Name: u.UserPrincipalName, Address: web.Address(r), RequestID: web.RequestID(r)}
 	if err := h.Tenant.MayUse(r.Context(), a, u.ID); err != nil {
@@ -199,7 +206,7 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, a tenant.Appli
 		h.fail(w, r, u.UserPrincipalName, err)
 		return
 	}
-	if s.NameID, s.NameIDFormat, err = a.NameIDOf(u); err != nil {
+	if s.NameID, s.NameIDFormat, err = a.NameIDOf(u, s.NameIDFormat); err != nil {
 		h.fail(w, r, u.UserPrincipalName, err)
 		return
 	}
@@ -219,9 +226,14 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, a tenant.Appli
 		h.fail(w, r, u.UserPrincipalName, err)
 		return
 	}
+	h.post(w, a, s.ACSURL, response, relayState)
+}
+
+// post has the browser post a response to the service provider.
+func (h *Handler) post(w http.ResponseWriter, a tenant.Application, acs string, response []byte, relayState string) {
 	v := web.View{Title: "Working…", Product: h.Tenant.Organization.DisplayName, Theme: "tenant", Home: "/myapps", Narrow: true,
-		Data: postData{s.ACSURL, base64.StdEncoding.EncodeToString(response), relayState, a.DisplayName}}
-	h.pages.RenderPosting(w, http.StatusOK, "post", v, s.ACSURL)
+		Data: postData{acs, base64.StdEncoding.EncodeToString(response), relayState, a.DisplayName}}
+	h.pages.RenderPosting(w, http.StatusOK, "post", v, acs)
 }
 
 // claims are Entra's nine attributes in their order, and those of the application. Empty ones are left out.

@@ -1,0 +1,79 @@
+package samlidp
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/saml"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+// askedParameter remembers in the URL that the browser comes back to, sealed, when the person was asked to sign in anew.
+const askedParameter = "asked"
+
+// person is who signs in to an application: of the browser's session, or of a new one where the request forces a sign-in. Without ok the browser has been
+// answered: it was sent to sign in or, when the request is passive, back to the service provider.
+func (h *Handler) person(w http.ResponseWriter, r *http.Request, request saml.AuthnRequest, a tenant.Application, acs string) (u tenant.User, s tenant.Session, ok bool) {
+	u, s, err := h.User(r)
+	if err != nil && tenant.CodeOf(err) != tenant.SessionInvalid {
+		return h.RequireUser(w, r, r.URL.RequestURI()) // which answers for it
+	}
+	asked := h.asked(r, request)
+	if err == nil && (!request.ForceAuthn || (!asked.IsZero() && !s.CreatedAt.Before(asked))) {
+		return u, s, true
+	}
+	switch {
+	case request.IsPassive:
+		h.noPassive(w, r, request, a, acs)
+	case request.ForceAuthn:
+		back := *r.URL
+		if asked.IsZero() {
+			q := back.Query()
+			q.Set(askedParameter, h.Tenant.Sealer.Seal(askedParameter+"/"+request.ID, strconv.AppendInt(nil, h.Tenant.Now().UnixMilli(), 10)))
+			back.RawQuery = q.Encode()
+		}
+		http.Redirect(w, r, "/login?"+url.Values{"return": {back.RequestURI()}, "login_hint": {u.UserPrincipalName}}.Encode(), http.StatusSeeOther)
+	default:
+		return h.RequireUser(w, r, r.URL.RequestURI())
+	}
+	return u, s, false
+}
+
+// asked is when the person was asked to sign in anew for this request; zero: not yet.
+func (h *Handler) asked(r *http.Request, request saml.AuthnRequest) time.Time {
+	data, err := h.Tenant.Sealer.Open(askedParameter+"/"+request.ID, r.URL.Query().Get(askedParameter))
+	if err != nil {
+		return time.Time{}
+	}
+	milliseconds, err := strconv.ParseInt(string(data), 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(milliseconds)
+}
+
+// noPassive tells the service provider that the person would have to be asked.
+func (h *Handler) noPassive(w http.ResponseWriter, r *http.Request, request saml.AuthnRequest, a tenant.Application, acs string) {
+	key, err := h.key(a)
+	var response []byte
+	if err == nil {
+		response, err = saml.NoPassive(saml.Statement{Issuer: h.Tenant.Issuer(), ACSURL: acs, InResponseTo: request.ID, Now: h.Tenant.Now()}, key)
+	}
+	if err != nil {
+		h.fail(w, r, "", err)
+		return
+	}
+	h.post(w, a, acs, response, r.URL.Query().Get("RelayState"))
+}
+
+// suits says whether a session is of one of the requested classes of authentication: one by password only is of those of passwords, one with a second factor of
+// none that can be named. Source: SAML protocol page, and AADSTS75011.
+func suits(classes []string, s tenant.Session) bool {
+	password := !slices.Contains(s.Methods, tenant.MethodMultiple)
+	return len(classes) == 0 || slices.ContainsFunc(classes, func(class string) bool {
+		return class == saml.ClassUnspecified || (password && (class == saml.ClassPassword || class == saml.ClassPasswordProtected))
+	})
+}
