@@ -35,8 +35,8 @@ const (
 
 	statusSuccess   = "urn:oasis:names:tc:SAML:2.0:status:Success"
 	statusResponder = "urn:oasis:names:tc:SAML:2.0:status:Responder"
-	statusNoPassive = "urn:oasis:names:tc:SAML:2.0:status:NoPassive"
-	methodBearer    = "urn:oasis:names:tc:SAML:2.0:cm:bearer" // #nosec G101 -- a URN
+	statusNoPassive = "urn:oasis:names:tc:SAML:2.0:status:NoPassive" // #nosec G101 -- a URN
+	methodBearer    = "urn:oasis:names:tc:SAML:2.0:cm:bearer"        // #nosec G101 -- a URN
 
 	// The classes of a sign-in by password, and of any.
 	ClassPassword          = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password"                   // #nosec G101 -- a URN
