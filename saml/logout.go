@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"time"
-
-	"github.com/beevik/etree"
 )
 
 // LogoutRequest is a service provider's request to end a session.
@@ -52,16 +50,7 @@ func ParseLogout(param string) (LogoutRequest, error) {
 
 // LogoutResponseURL is where to send the browser with the answer to a LogoutRequest, by the HTTP-Redirect binding.
 func LogoutResponseURL(destination, issuer, inResponseTo, relayState string, now time.Time) (string, error) {
-	root := etree.NewElement("samlp:LogoutResponse")
-	root.CreateAttr("xmlns:samlp", nsProtocol)
-	root.CreateAttr("ID", NewID())
-	root.CreateAttr("Version", "2.0")
-	root.CreateAttr("IssueInstant", now.UTC().Format(timeFormat))
-	root.CreateAttr("Destination", destination)
-	root.CreateAttr("InResponseTo", inResponseTo)
-	from := root.CreateElement("Issuer")
-	from.CreateAttr("xmlns", nsAssertion)
-	from.SetText(issuer)
+	root := responseElement("samlp:LogoutResponse", destination, issuer, inResponseTo, now)
 	root.CreateElement("samlp:Status").CreateElement("samlp:StatusCode").CreateAttr("Value", statusSuccess)
 	data, err := write(root)
 	if err != nil {

@@ -54,7 +54,7 @@ func Response(s Statement, key SigningKey) ([]byte, error) {
 			return nil, err
 		}
 	}
-	root := responseElement(s)
+	root := responseElement("samlp:Response", s.ACSURL, s.Issuer, s.InResponseTo, s.Now)
 	root.CreateElement("samlp:Status").CreateElement("samlp:StatusCode").CreateAttr("Value", statusSuccess)
 	root.AddChild(assertion)
 	if s.SignResponse {
@@ -68,7 +68,7 @@ func Response(s Statement, key SigningKey) ([]byte, error) {
 // NoPassive writes the answer to a passive request that cannot be answered without asking the person: a signed response without an assertion (SAML core
 // §3.2.2.2). Of the statement only what a response itself has is used.
 func NoPassive(s Statement, key SigningKey) ([]byte, error) {
-	root := responseElement(s)
+	root := responseElement("samlp:Response", s.ACSURL, s.Issuer, s.InResponseTo, s.Now)
 	outer := root.CreateElement("samlp:Status").CreateElement("samlp:StatusCode")
 	outer.CreateAttr("Value", statusResponder)
 	outer.CreateElement("samlp:StatusCode").CreateAttr("Value", statusNoPassive)
@@ -79,20 +79,20 @@ func NoPassive(s Statement, key SigningKey) ([]byte, error) {
 	return write(root)
 }
 
-// responseElement is a response with nothing in it but its issuer.
-func responseElement(s Statement) *etree.Element {
-	root := etree.NewElement("samlp:Response")
+// responseElement is a response with nothing in it but its issuer. Without inResponseTo it is one that nobody has asked for.
+func responseElement(name, destination, from, inResponseTo string, now time.Time) *etree.Element {
+	root := etree.NewElement(name)
 	root.CreateAttr("ID", NewID())
 	root.CreateAttr("Version", "2.0")
-	root.CreateAttr("IssueInstant", s.Now.UTC().Format(timeFormat))
-	root.CreateAttr("Destination", s.ACSURL)
-	if s.InResponseTo != "" {
-		root.CreateAttr("InResponseTo", s.InResponseTo)
+	root.CreateAttr("IssueInstant", now.UTC().Format(timeFormat))
+	root.CreateAttr("Destination", destination)
+	if inResponseTo != "" {
+		root.CreateAttr("InResponseTo", inResponseTo)
 	}
 	root.CreateAttr("xmlns:samlp", nsProtocol)
 	issuer := root.CreateElement("Issuer")
 	issuer.CreateAttr("xmlns", nsAssertion)
-	issuer.SetText(s.Issuer)
+	issuer.SetText(from)
 	return root
 }
 

@@ -227,15 +227,7 @@ func (t *Tenant) Verify(ctx context.Context, by audit.Actor, ticket, code, respo
 		return "", false, t.Refuse(ctx, by, "UserLoggedIn", u.UserPrincipalName, &Error{Code: SignInLocked})
 	}
 	if !t.judge(u, &f, w, code, response) {
-		err := t.Store.Update(ctx, func(tx Tx) error {
-			p, err := tx.Password(u.ID)
-			if err != nil {
-				return err
-			}
-			p.Lockout = p.Lockout.Failed(t.now())
-			return tx.PutPassword(p)
-		})
-		return "", false, errors.Join(err, t.Refuse(ctx, by, "UserLoggedIn", u.UserPrincipalName, &Error{Code: FactorWrong}))
+		return "", false, errors.Join(t.countFailure(ctx, u.ID), t.Refuse(ctx, by, "UserLoggedIn", u.UserPrincipalName, &Error{Code: FactorWrong}))
 	}
 	by.Kind = audit.User
 	secret := authn.NewSecret(32)

@@ -101,15 +101,7 @@ func (t *Tenant) signIn(ctx context.Context, by audit.Actor, action, name, passw
 	case authn.Locked:
 		return "", Challenge{}, t.Refuse(ctx, by, action, name, &Error{Code: SignInLocked, Detail: "until " + stored.Lockout.Until.Format(time.RFC3339)})
 	case authn.Wrong:
-		err := t.Store.Update(ctx, func(tx Tx) error {
-			p, err := tx.Password(stored.Principal)
-			if err != nil {
-				return err
-			}
-			p.Lockout = p.Lockout.Failed(t.now())
-			return tx.PutPassword(p)
-		})
-		if err != nil {
+		if err := t.countFailure(ctx, stored.Principal); err != nil {
 			return "", Challenge{}, err
 		}
 		return "", Challenge{}, t.Refuse(ctx, by, action, name, &Error{Code: SignInFailed, Detail: "wrong password"})
@@ -136,6 +128,18 @@ func (t *Tenant) signIn(ctx context.Context, by audit.Actor, action, name, passw
 		return name, errors.Join(tx.PutPassword(p), tx.PutSession(t.newSession(secret, s, persistent)))
 	})
 	return authn.Secret(secret), Challenge{}, err
+}
+
+// countFailure counts a wrong password or second factor towards the lock-out.
+func (t *Tenant) countFailure(ctx context.Context, principal string) error {
+	return t.Store.Update(ctx, func(tx Tx) error {
+		p, err := tx.Password(principal)
+		if err != nil {
+			return err
+		}
+		p.Lockout = p.Lockout.Failed(t.now())
+		return tx.PutPassword(p)
+	})
 }
 
 // second asks for a second factor who has one. Administrators have none.

@@ -274,6 +274,11 @@ func Guard(publicURL string, next http.Handler) http.Handler {
 
 const maxForm = 1 << 20
 
+// PNG is a picture of our own making as the address of an image.
+func PNG(picture []byte) template.URL {
+	return template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(picture)) // #nosec G203 -- our own image
+}
+
 // LocalPath returns target when it is a path on this site, and otherwise the fallback.
 func LocalPath(target, fallback string) string {
 	u, err := url.Parse(target)

@@ -1,7 +1,6 @@
 package login
 
 import (
-	"encoding/base64"
 	"html/template"
 	"net/http"
 
@@ -35,7 +34,7 @@ func (h *Handler) showSecurity(w http.ResponseWriter, r *http.Request, u tenant.
 	if err == nil {
 		app, ticket, failed := h.Tenant.NewAuthenticator(u)
 		d.Secret, d.AppTicket, err = app.Secret, ticket, failed
-		d.QR = template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(app.QR)) // #nosec G203 -- our own image
+		d.QR = web.PNG(app.QR)
 	}
 	if err != nil {
 		h.Log.Error("show the sign-in methods", "request_id", web.RequestID(r), "error", err)
