@@ -164,7 +164,8 @@ func (c *Center) nextStep(r Reader, s *signingIn) (Step, error) {
 	if err != nil {
 		return "", err
 	}
-	trusted := known && browser.Trusted && browser.Address == s.by.Address && settings.MFA == MFAContextAware
+	sameNetwork := audit.Neighborhood(browser.Address) == audit.Neighborhood(s.by.Address)
+	trusted := known && browser.Trusted && sameNetwork && settings.MFA == MFAContextAware
 	switch {
 	case password.OneTime:
 		return StepPassword, nil

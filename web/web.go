@@ -1,7 +1,7 @@
 // Package web is what the pages of both halves share: the layout and components, the style sheet, the error page, and the middleware
 // that gives every request an id, a time limit, safe headers and a line in the log.
 //
-// It knows neither half and imports nothing of ours.
+// It knows neither half.
 package web
 
 import (

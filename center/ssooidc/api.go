@@ -125,7 +125,7 @@ type registered struct {
 }
 
 func (h *Handler) register(r *http.Request, in registration) (any, error) {
-	if !h.registrations.Allow(web.Address(r)) {
+	if !h.registrations.Allow(web.Neighborhood(web.Address(r))) {
 		return nil, &center.Error{Code: center.SlowDown}
 	}
 	if in.ClientType != "public" {
@@ -156,7 +156,7 @@ type deviceOutput struct {
 }
 
 func (h *Handler) startDevice(r *http.Request, in deviceInput) (any, error) {
-	if !h.devices.Allow(web.Address(r)) {
+	if !h.devices.Allow(web.Neighborhood(web.Address(r))) {
 		return nil, &center.Error{Code: center.SlowDown}
 	}
 	d, err := h.Center.StartDevice(r.Context(), web.Address(r), in.ClientID, in.ClientSecret, in.StartURL)
@@ -184,7 +184,7 @@ type tokenOutput struct {
 
 func (h *Handler) createToken(r *http.Request, in tokenInput) (any, error) {
 	// Whoever guesses is bounded by the address, whoever polls by the code: the CLI asks twice before it waits.
-	if !h.tokens.Allow(web.Address(r)) || in.GrantType == deviceGrant && !h.polls.Allow(in.DeviceCode) {
+	if !h.tokens.Allow(web.Neighborhood(web.Address(r))) || in.GrantType == deviceGrant && !h.polls.Allow(in.DeviceCode) {
 		return nil, &center.Error{Code: center.SlowDown}
 	}
 	request := center.TokenRequest{ClientID: in.ClientID, ClientSecret: in.ClientSecret, DeviceCode: in.DeviceCode, Code: in.Code, RedirectURI: in.RedirectURI, Verifier: in.CodeVerifier, RefreshToken: in.RefreshToken}
