@@ -106,6 +106,7 @@ func TestTheHouse(t *testing.T) {
 			}
 		}
 		checkImports(t, file, pkg, parsed)
+		checkActions(t, file, pkg, parsed)
 		return nil
 	})
 	if err != nil {
@@ -116,6 +117,27 @@ func TestTheHouse(t *testing.T) {
 			t.Errorf("%s has no package comment", pkg)
 		}
 	}
+}
+
+// checkActions fails where an action is made outside the table of who may do what.
+func checkActions(t *testing.T, file, pkg string, parsed *ast.File) {
+	t.Helper()
+	if (pkg != "center" && pkg != "tenant") || path.Base(file) == "actions.go" {
+		return
+	}
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		var made ast.Expr
+		switch n := n.(type) {
+		case *ast.CompositeLit:
+			made = n.Type
+		case *ast.CallExpr:
+			made = n.Fun
+		}
+		if name, ok := made.(*ast.Ident); ok && (name.Name == "Action" || name.Name == "line") {
+			t.Errorf("%s makes an action; only %s/actions.go may", file, pkg)
+		}
+		return true
+	})
 }
 
 func checkImports(t *testing.T, file, pkg string, parsed *ast.File) {

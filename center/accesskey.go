@@ -20,23 +20,6 @@ const (
 	RoleReadOnly          KeyRole = "read-only"
 )
 
-// userActions are the changes that a user administrator may make.
-var userActions = map[string]bool{
-	"CreateUser": true, "UpdateUser": true, "DeleteUser": true, "EnableUser": true, "DisableUser": true,
-	"CreateGroup": true, "UpdateGroup": true, "DeleteGroup": true, "CreateGroupMembership": true, "DeleteGroupMembership": true,
-}
-
-// May says whether a role allows a change.
-func (r KeyRole) May(action string) bool {
-	switch r {
-	case RoleAdministrator:
-		return true
-	case RoleUserAdministrator:
-		return userActions[action]
-	}
-	return false
-}
-
 // AccessKey is a long-term SigV4 key of an administrator or a program.
 type AccessKey struct {
 	ID              string // AKIA and 16 characters
@@ -66,7 +49,7 @@ func (c *Center) CreateAccessKey(ctx context.Context, by audit.Actor, principal 
 	secret := authn.NewSecret(30) // 40 characters, as the real ones
 	key := AccessKey{ID: "AKIA" + KeyIDSuffix(), Principal: principal, Role: role, CreatedAt: c.now()}
 	key.SealedSecret = c.Sealer.Seal("access-key/"+key.ID, []byte(secret))
-	err := c.change(ctx, by, "CreateAccessKey", func(tx Tx) (string, error) {
+	err := c.change(ctx, by, ActionCreateAccessKey, func(tx Tx) (string, error) {
 		if role != RoleAdministrator && role != RoleUserAdministrator && role != RoleReadOnly {
 			return principal, &Error{Code: InvalidValue, Field: "role", Detail: "want administrator, user-administrator or read-only"}
 		}
@@ -95,7 +78,7 @@ func KeyIDSuffix() string { return strings.ToUpper(authn.NewHex(8)) }
 // could enable one again over the API.
 func (c *Center) SetAccessKeyEnabled(ctx context.Context, by audit.Actor, id string, enabled bool) error {
 	defer c.remembered.forget()
-	return c.change(ctx, by, "UpdateAccessKey", func(tx Tx) (string, error) {
+	return c.change(ctx, by, ActionUpdateAccessKey, func(tx Tx) (string, error) {
 		key, err := tx.AccessKey(id)
 		if err != nil {
 			return id, orRefuse(err, KeyNotFound, id)
@@ -113,7 +96,7 @@ func (c *Center) SetAccessKeyEnabled(ctx context.Context, by audit.Actor, id str
 // DeleteAccessKey deletes a key, at once. It fails as SetAccessKeyEnabled does.
 func (c *Center) DeleteAccessKey(ctx context.Context, by audit.Actor, id string) error {
 	defer c.remembered.forget()
-	return c.change(ctx, by, "DeleteAccessKey", func(tx Tx) (string, error) {
+	return c.change(ctx, by, ActionDeleteAccessKey, func(tx Tx) (string, error) {
 		if _, err := tx.AccessKey(id); err != nil {
 			return id, orRefuse(err, KeyNotFound, id)
 		}

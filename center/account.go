@@ -46,7 +46,7 @@ func (c *Center) PutAccount(ctx context.Context, by audit.Actor, a Account) erro
 // PutAccounts adds or changes accounts, all or none of them.
 func (c *Center) PutAccounts(ctx context.Context, by audit.Actor, accounts []Account) error {
 	defer c.wakeRules()
-	return c.change(ctx, by, "PutAccount", func(tx Tx) (string, error) {
+	return c.change(ctx, by, ActionPutAccount, func(tx Tx) (string, error) {
 		subject := fmt.Sprintf("%d accounts", len(accounts))
 		for _, a := range accounts {
 			if len(accounts) == 1 {

@@ -90,7 +90,7 @@ func (c *Center) noteDrift(ctx context.Context, p Provisioned, drift []string) e
 
 // RecheckRoles has the roles of an account, or ("") of all, compared with IAM soon instead of when their time comes. It fails with RolesNotKept.
 func (c *Center) RecheckRoles(ctx context.Context, by audit.Actor, account string) error {
-	err := c.change(ctx, by, "RecheckRoles", func(tx Tx) (string, error) {
+	err := c.change(ctx, by, ActionRecheckRoles, func(tx Tx) (string, error) {
 		if c.Roles == nil {
 			return account, &Error{Code: RolesNotKept}
 		}

@@ -22,7 +22,7 @@ func AdministratorPrincipal(name string) string { return "administrator/" + Fold
 // SetAdministrator adds an administrator of the console, or gives one a new password.
 func (c *Center) SetAdministrator(ctx context.Context, by audit.Actor, name, password string) error {
 	hash := authn.HashPassword(password)
-	return c.change(ctx, by, "SetAdministrator", func(tx Tx) (string, error) {
+	return c.change(ctx, by, ActionSetAdministrator, func(tx Tx) (string, error) {
 		if name == "" || len(password) < minPassword {
 			return name, &Error{Code: InvalidValue, Field: "password", Detail: "want a name and a password of 8 characters or more"}
 		}
@@ -47,7 +47,7 @@ func (c *Center) SignInAdministrator(ctx context.Context, by audit.Actor, name, 
 	}
 	by.Kind = audit.User
 	secret, breakGlass := authn.NewSecret(32), false
-	err = c.change(ctx, by, "ConsoleLogin", func(tx Tx) (string, error) {
+	err = c.change(ctx, by, ActionConsoleLogin, func(tx Tx) (string, error) {
 		a, err := tx.Administrator(name)
 		if err != nil {
 			return name, orRefuse(err, SignInFailed, "")

@@ -167,7 +167,7 @@ func (c *Center) CreateApplication(ctx context.Context, by audit.Actor, a Applic
 	wanted := a
 	a.ARN = fmt.Sprintf("arn:aws:sso::%s:application/%s/apl-%s", c.Instance.OwnerAccountID, c.Instance.shortID(), authn.NewHex(8))
 	a.CreatedAt = c.now()
-	err := c.change(ctx, by, "CreateApplication", func(tx Tx) (string, error) {
+	err := c.change(ctx, by, ActionCreateApplication, func(tx Tx) (string, error) {
 		made, err := c.once(tx, "CreateApplication", clientToken, wanted, a.ARN)
 		if err != nil {
 			return a.Name, err
@@ -196,7 +196,7 @@ func (c *Center) CreateApplication(ctx context.Context, by audit.Actor, a Applic
 
 // UpdateApplication changes an application by edit, which may run more than once. action is AWS's name of what is done, such as PutApplicationGrant. It
 // fails with ApplicationNotFound.
-func (c *Center) UpdateApplication(ctx context.Context, by audit.Actor, action, arn string, edit func(*Application) error) error {
+func (c *Center) UpdateApplication(ctx context.Context, by audit.Actor, action Action, arn string, edit func(*Application) error) error {
 	return c.change(ctx, by, action, func(tx Tx) (string, error) {
 		old, err := tx.Application(arn)
 		if err != nil {
@@ -231,7 +231,7 @@ func checkIssuers(r Reader, grants []Grant) error {
 
 // DeleteApplication deletes an application with its assignments.
 func (c *Center) DeleteApplication(ctx context.Context, by audit.Actor, arn string) error {
-	return c.change(ctx, by, "DeleteApplication", func(tx Tx) (string, error) {
+	return c.change(ctx, by, ActionDeleteApplication, func(tx Tx) (string, error) {
 		if _, err := tx.Application(arn); err != nil {
 			return arn, orRefuse(err, ApplicationNotFound, arn)
 		}
@@ -259,7 +259,7 @@ func (c *Center) Applications(ctx context.Context, after string, limit int) (lis
 
 // AssignApplication lets a user or a group use an application. Repeating it succeeds. It fails with ApplicationNotFound, UserNotFound or GroupNotFound.
 func (c *Center) AssignApplication(ctx context.Context, by audit.Actor, a ApplicationAssignment) error {
-	return c.change(ctx, by, "CreateApplicationAssignment", func(tx Tx) (string, error) {
+	return c.change(ctx, by, ActionCreateApplicationAssignment, func(tx Tx) (string, error) {
 		if _, err := tx.Application(a.ApplicationARN); err != nil {
 			return a.ApplicationARN, orRefuse(err, ApplicationNotFound, a.ApplicationARN)
 		}
@@ -272,7 +272,7 @@ func (c *Center) AssignApplication(ctx context.Context, by audit.Actor, a Applic
 
 // UnassignApplication ends an assignment, or fails with ApplicationAssignmentNotFound.
 func (c *Center) UnassignApplication(ctx context.Context, by audit.Actor, a ApplicationAssignment) error {
-	return c.change(ctx, by, "DeleteApplicationAssignment", func(tx Tx) (string, error) {
+	return c.change(ctx, by, ActionDeleteApplicationAssignment, func(tx Tx) (string, error) {
 		subject := a.ApplicationARN + "/" + a.PrincipalID
 		if err := findApplicationAssignment(tx, a); err != nil {
 			return subject, err

@@ -85,7 +85,7 @@ const requestsKept = 30 * 24 * time.Hour
 // UserNotFound or GroupNotFound.
 func (c *Center) CreateAssignment(ctx context.Context, by audit.Actor, a Assignment) (AssignmentRequest, error) {
 	request := AssignmentRequest{ID: c.NewID(), Kind: Creation, Assignment: a, CreatedAt: c.now()}
-	err := c.change(ctx, by, "CreateAccountAssignment", func(tx Tx) (string, error) {
+	err := c.change(ctx, by, ActionCreateAccountAssignment, func(tx Tx) (string, error) {
 		if err := c.assign(tx, &request); err != nil {
 			return a.subject(), err
 		}
@@ -187,7 +187,7 @@ func checkPrincipal(r Reader, of PrincipalType, id string) error {
 // access is gone at once, and the request is in progress until the role has gone from IAM too. Where that failed, deleting the assignment again tries again.
 func (c *Center) DeleteAssignment(ctx context.Context, by audit.Actor, a Assignment) (AssignmentRequest, error) {
 	request := AssignmentRequest{ID: c.NewID(), Kind: Deletion, Assignment: a, CreatedAt: c.now()}
-	err := c.change(ctx, by, "DeleteAccountAssignment", func(tx Tx) (string, error) {
+	err := c.change(ctx, by, ActionDeleteAccountAssignment, func(tx Tx) (string, error) {
 		request.Status, request.FailureReason = Succeeded, ""
 		origins, err := tx.OriginsOf(a)
 		switch {

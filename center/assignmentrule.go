@@ -62,7 +62,7 @@ func (c *Center) AccountsFor(ctx context.Context, rule AssignmentRule) ([]Accoun
 // GroupNotFound, QuotaExceeded or a code of kind Invalid.
 func (c *Center) CreateAssignmentRule(ctx context.Context, by audit.Actor, rule AssignmentRule) (AssignmentRule, error) {
 	rule.ID, rule.CreatedAt, rule.Deleting, rule.Problem = c.NewID(), c.now(), false, ""
-	err := c.change(ctx, by, "CreateAssignmentRule", func(tx Tx) (string, error) {
+	err := c.change(ctx, by, ActionCreateAssignmentRule, func(tx Tx) (string, error) {
 		if (rule.Unit == "") == (rule.Tag == nil) {
 			return "", &Error{Code: InvalidValue, Field: "Unit", Detail: "want exactly one of an organizational unit and a tag"}
 		}
@@ -99,7 +99,7 @@ func (c *Center) CreateAssignmentRule(ctx context.Context, by audit.Actor, rule 
 // AssignmentRuleNotFound.
 func (c *Center) DeleteAssignmentRule(ctx context.Context, by audit.Actor, id string) error {
 	var rule AssignmentRule
-	err := c.change(ctx, by, "DeleteAssignmentRule", func(tx Tx) (_ string, err error) {
+	err := c.change(ctx, by, ActionDeleteAssignmentRule, func(tx Tx) (_ string, err error) {
 		if rule, err = tx.AssignmentRule(id); err != nil {
 			return id, orRefuse(err, AssignmentRuleNotFound, id)
 		}
@@ -144,7 +144,7 @@ func (c *Center) applyRule(ctx context.Context, by audit.Actor, rule AssignmentR
 	}
 	problem := ""
 	for some := range slices.Chunk(steps, atOnce) {
-		err := c.change(ctx, by, "ApplyAssignmentRule", func(tx Tx) (string, error) {
+		err := c.change(ctx, by, ActionApplyAssignmentRule, func(tx Tx) (string, error) {
 			problem = ""
 			subject := fmt.Sprintf("%s: %d accounts", rule.subject(), len(some))
 			for _, s := range some {
@@ -167,7 +167,7 @@ func (c *Center) applyRule(ctx context.Context, by audit.Actor, rule AssignmentR
 		return rule, nil
 	}
 	rule.Problem = problem
-	return rule, c.change(ctx, by, "ApplyAssignmentRule", func(tx Tx) (string, error) {
+	return rule, c.change(ctx, by, ActionApplyAssignmentRule, func(tx Tx) (string, error) {
 		if _, err := tx.AssignmentRule(rule.ID); err != nil {
 			return rule.subject(), orRefuse(err, AssignmentRuleNotFound, rule.ID)
 		}

@@ -142,12 +142,12 @@ func (c *Center) ConsoleURL() string { return c.URL + "/console/" }
 
 // change is the only way to change anything: it checks that the actor may, runs one rule and records in the same transaction who
 // did what. A refusal changes nothing and is recorded too. rule may run more than once and must have no other effect.
-func (c *Center) change(ctx context.Context, by audit.Actor, action string, rule func(Tx) (subject string, err error)) error {
+func (c *Center) change(ctx context.Context, by audit.Actor, action Action, rule func(Tx) (subject string, err error)) error {
 	return c.changeBy(ctx, &by, action, rule)
 }
 
 // changeBy is change for a rule that finds out who the actor is, and says so to the event.
-func (c *Center) changeBy(ctx context.Context, by *audit.Actor, action string, rule func(Tx) (subject string, err error)) error {
+func (c *Center) changeBy(ctx context.Context, by *audit.Actor, action Action, rule func(Tx) (subject string, err error)) error {
 	var subject string
 	err := c.Store.Update(ctx, func(tx Tx) (err error) {
 		if err := c.authorize(tx, *by, action); err != nil {
@@ -156,49 +156,12 @@ func (c *Center) changeBy(ctx context.Context, by *audit.Actor, action string, r
 		if subject, err = rule(tx); err != nil {
 			return err
 		}
-		return tx.AppendEvent(c.event(*by, action, subject, nil))
+		return tx.AppendEvent(c.event(*by, action.name, subject, nil))
 	})
 	if err != nil && CodeOf(err) != "" && CodeOf(err) != StoreUnavailable {
-		return errors.Join(err, c.record(ctx, c.event(*by, action, subject, err)))
+		return errors.Join(err, c.record(ctx, c.event(*by, action.name, subject, err)))
 	}
 	return err
-}
-
-// consoleLocked are the actions that the console refuses while automatic provisioning is on. The API still allows them.
-// Source: user guide, "Provisioning an external identity provider into IAM Identity Center using SCIM".
-var consoleLocked = map[string]bool{
-	"CreateUser": true, "UpdateUser": true, "CreateGroup": true, "UpdateGroup": true, "DeleteGroup": true,
-	"CreateGroupMembership": true, "DeleteGroupMembership": true,
-}
-
-func (c *Center) authorize(tx Reader, by audit.Actor, action string) error {
-	switch by.Kind {
-	case audit.System, audit.Provisioning: // their doors verified a credential that carries this right
-		return nil
-	case audit.AccessKey:
-		if KeyRole(by.Role).May(action) {
-			return nil
-		}
-		return &Error{Code: NotAllowed, Subject: action, Detail: "the access key has the role " + by.Role}
-	case audit.Administrator:
-		if !consoleLocked[action] {
-			return nil
-		}
-		_, err := tx.ProvisioningTenant()
-		if errors.Is(err, ErrNoRow) {
-			return nil
-		}
-		if err == nil {
-			return &Error{Code: ManagedByProvisioning}
-		}
-		return err
-	case audit.User, audit.Anonymous:
-		if signInActions[action] {
-			return nil
-		}
-	case audit.Application: // a kind of the tenant
-	}
-	return &Error{Code: NotAllowed, Subject: action}
 }
 
 func (c *Center) event(by audit.Actor, action, subject string, err error) audit.Event {

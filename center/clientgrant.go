@@ -150,7 +150,7 @@ func (c *Center) DecideDevice(ctx context.Context, by audit.Actor, user UserID, 
 	if err != nil {
 		return err
 	}
-	action := map[bool]string{true: "AuthorizeDevice", false: "DenyDevice"}[allow]
+	action := map[bool]Action{true: ActionAuthorizeDevice, false: ActionDenyDevice}[allow]
 	return c.change(ctx, by, action, func(tx Tx) (string, error) {
 		s, err := session(tx, sessionSecret, PortalSession, c.now())
 		if err == nil && s.UserID != user {
@@ -190,7 +190,7 @@ func (c *Center) AuthorizeClient(ctx context.Context, by audit.Actor, sessionSec
 	code := authn.NewSecret(32)
 	g := c.newGrant(client, code, by.Address, codeLifetime)
 	g.RedirectURI, g.Challenge = redirectURI, codeChallenge
-	err = c.change(ctx, by, "AuthorizeClient", func(tx Tx) (string, error) {
+	err = c.change(ctx, by, ActionAuthorizeClient, func(tx Tx) (string, error) {
 		s, err := session(tx, sessionSecret, PortalSession, c.now())
 		if err != nil {
 			return client.Name, err

@@ -116,7 +116,7 @@ func (c *Center) redeem(ctx context.Context, by audit.Actor, client OAuthClient,
 	}
 	secret := authn.NewSecret(32)
 	by.Kind = audit.User
-	err = c.change(ctx, by, "CreateToken", func(tx Tx) (string, error) {
+	err = c.change(ctx, by, ActionCreateToken, func(tx Tx) (string, error) {
 		if _, err := tx.ClientGrant(digest); err != nil { // used in the meantime
 			return client.Name, orRefuse(err, GrantInvalid, client.Name)
 		}
@@ -193,7 +193,7 @@ func (c *Center) RefreshTokens(ctx context.Context, by audit.Actor, r TokenReque
 	var tokens Tokens
 	stolen := false
 	by.Kind = audit.User
-	err = c.change(ctx, by, "CreateToken", func(tx Tx) (string, error) {
+	err = c.change(ctx, by, ActionCreateToken, func(tx Tx) (string, error) {
 		stolen = false
 		s, err := c.clientSession(tx, t)
 		if CodeOf(err) == SessionInvalid || err == nil && s.ClientID != client.digest {
@@ -222,7 +222,7 @@ func (c *Center) RefreshTokens(ctx context.Context, by audit.Actor, r TokenReque
 		return subject, tx.PutSession(s)
 	})
 	if stolen {
-		err = errors.Join(err, c.change(ctx, by, "DeleteSession", func(tx Tx) (string, error) { return client.Name, tx.DeleteSession(t.Session) }))
+		err = errors.Join(err, c.change(ctx, by, ActionDeleteSession, func(tx Tx) (string, error) { return client.Name, tx.DeleteSession(t.Session) }))
 	}
 	return tokens, err
 }
@@ -256,7 +256,7 @@ func (c *Center) EndTokens(ctx context.Context, by audit.Actor, token string) er
 		return err
 	}
 	by.Kind = audit.User
-	return c.change(ctx, by, "SignOut", func(tx Tx) (string, error) {
+	return c.change(ctx, by, ActionSignOut, func(tx Tx) (string, error) {
 		s, err := c.clientSession(tx, t)
 		if err != nil {
 			return "", err

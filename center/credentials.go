@@ -94,7 +94,7 @@ func (c *Center) refusedByBroker(ctx context.Context, by audit.Actor, choice Rol
 func (c *Center) federate(ctx context.Context, by audit.Actor, choice RoleChoice) (RoleRequest, error) {
 	var request sessionRole
 	var writes uint64
-	err := c.changeBy(ctx, &by, "Federate", func(tx Tx) (_ string, err error) {
+	err := c.changeBy(ctx, &by, ActionFederate, func(tx Tx) (_ string, err error) {
 		writes = tx.Writes()
 		var known bool
 		if request, known = c.granted.recall(choice, writes); !known {

@@ -81,7 +81,7 @@ func (c *Center) SignInUser(ctx context.Context, by audit.Actor, name, password,
 	}
 	by.Kind = audit.User
 	s, secret := c.signingIn(by, from, false), authn.NewSecret(32)
-	err = c.change(ctx, by, "CredentialVerification", func(tx Tx) (string, error) {
+	err = c.change(ctx, by, ActionCredentialVerification, func(tx Tx) (string, error) {
 		u, err := directoryUser(tx, name)
 		if err == nil && string(u.ID) != stored.Principal { // renamed meanwhile
 			err = ErrNoRow
@@ -265,7 +265,7 @@ func (c *Center) goOn(ctx context.Context, by audit.Actor, ticket string, want S
 	}
 	by.Kind, by.Name = audit.User, p.User.UserName
 	s := c.signingIn(by, from, trust)
-	err = c.change(ctx, by, "CredentialVerification", func(tx Tx) (_ string, err error) {
+	err = c.change(ctx, by, ActionCredentialVerification, func(tx Tx) (_ string, err error) {
 		s.out = Progress{}
 		if s.ticket, s.user, err = c.pending(tx, ticket); err != nil {
 			return by.Name, err

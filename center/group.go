@@ -124,7 +124,7 @@ func (c *Center) CreateGroup(ctx context.Context, by audit.Actor, g Group, membe
 	g.ID, g.CreatedAt, g.CreatedBy = GroupID(c.NewID()), c.now(), by.Name
 	g.UpdatedAt, g.UpdatedBy = g.CreatedAt, by.Name
 	defer c.groupPlaces.forget()
-	err := c.change(ctx, by, "CreateGroup", func(tx Tx) (string, error) {
+	err := c.change(ctx, by, ActionCreateGroup, func(tx Tx) (string, error) {
 		if err := g.check(tx); err != nil {
 			return g.DisplayName, err
 		}
@@ -140,7 +140,7 @@ func (c *Center) CreateGroup(ctx context.Context, by audit.Actor, g Group, membe
 // members to remove that are none, are no error: identity providers repeat themselves. edit may be called more than once.
 func (c *Center) UpdateGroup(ctx context.Context, by audit.Actor, id GroupID, members MembershipChange, edit func(*Group) error) (Group, error) {
 	var g Group
-	err := c.change(ctx, by, "UpdateGroup", func(tx Tx) (string, error) {
+	err := c.change(ctx, by, ActionUpdateGroup, func(tx Tx) (string, error) {
 		old, err := tx.Group(id)
 		if err != nil {
 			return string(id), orRefuse(err, GroupNotFound, string(id))
@@ -204,7 +204,7 @@ func allThere(tx Reader, users []UserID) error {
 // DeleteGroup removes a group and its memberships. Its assignments stay listable but grant nothing. rules may refuse.
 func (c *Center) DeleteGroup(ctx context.Context, by audit.Actor, id GroupID, rules ...func(Group) error) error {
 	defer c.groupPlaces.forget()
-	return c.change(ctx, by, "DeleteGroup", func(tx Tx) (string, error) {
+	return c.change(ctx, by, ActionDeleteGroup, func(tx Tx) (string, error) {
 		g, err := tx.Group(id)
 		if err != nil {
 			return string(id), orRefuse(err, GroupNotFound, string(id))
@@ -263,7 +263,7 @@ func (c *Center) CountGroups(ctx context.Context, q GroupQuery) (n int, err erro
 // ManagedByProvisioning.
 func (c *Center) CreateMembership(ctx context.Context, by audit.Actor, group GroupID, user UserID) (m Membership, err error) {
 	subject := string(group) + "/" + string(user)
-	err = c.change(ctx, by, "CreateGroupMembership", func(tx Tx) (string, error) {
+	err = c.change(ctx, by, ActionCreateGroupMembership, func(tx Tx) (string, error) {
 		added, err := tx.AddMember(group, user, c.now(), by.Name, &m)
 		if err != nil {
 			return subject, err
@@ -284,7 +284,7 @@ func (c *Center) CreateMembership(ctx context.Context, by audit.Actor, group Gro
 
 // DeleteMembership removes one membership, or fails with MembershipNotFound.
 func (c *Center) DeleteMembership(ctx context.Context, by audit.Actor, id MembershipID) error {
-	return c.change(ctx, by, "DeleteGroupMembership", func(tx Tx) (string, error) {
+	return c.change(ctx, by, ActionDeleteGroupMembership, func(tx Tx) (string, error) {
 		m, err := tx.Membership(id)
 		if err != nil {
 			return string(id), orRefuse(err, MembershipNotFound, string(id))

@@ -287,7 +287,7 @@ func effectOn(r Reader, u User, from, to SourceType, known map[string]bool) (Eff
 // one that is pending. It fails with MetadataInvalid.
 func (c *Center) CreateIdPConfiguration(ctx context.Context, by audit.Actor, idp IdPConfiguration) (IdPConfiguration, error) {
 	idp.ID, idp.CreatedAt = c.NewID(), c.now()
-	err := c.change(ctx, by, "CreateExternalIdPConfigurationForDirectory", func(tx Tx) (string, error) {
+	err := c.change(ctx, by, ActionCreateExternalIdPConfigurationForDirectory, func(tx Tx) (string, error) {
 		if err := idp.check(); err != nil {
 			return idp.EntityID, err
 		}
@@ -305,7 +305,7 @@ func (c *Center) CreateIdPConfiguration(ctx context.Context, by audit.Actor, idp
 // and assignments are kept. It fails with ConfirmationMissing unless confirmation is the word ACCEPT, with RequestNotFound for
 // another id and with SourceNotConfigured.
 func (c *Center) EnableIdPConfiguration(ctx context.Context, by audit.Actor, id, confirmation string) error {
-	return c.changeSource(ctx, by, "EnableExternalIdPConfigurationForDirectory", id, confirmation, func(_ Tx, s IdentitySource) (string, IdentitySource, error) {
+	return c.changeSource(ctx, by, ActionEnableExternalIdPConfigurationForDirectory, id, confirmation, func(_ Tx, s IdentitySource) (string, IdentitySource, error) {
 		switch {
 		case s.Pending == nil && s.IdP != nil && s.IdP.ID == id:
 			return id, s, &Error{Code: SourceUnchanged, Subject: id}
@@ -320,7 +320,7 @@ func (c *Center) EnableIdPConfiguration(ctx context.Context, by audit.Actor, id,
 
 // DisableIdPConfiguration goes back to the built-in directory. Passwords that users had before work again.
 func (c *Center) DisableIdPConfiguration(ctx context.Context, by audit.Actor, confirmation string) error {
-	return c.changeSource(ctx, by, "DisableExternalIdPConfigurationForDirectory", "", confirmation, func(tx Tx, s IdentitySource) (string, IdentitySource, error) {
+	return c.changeSource(ctx, by, ActionDisableExternalIdPConfigurationForDirectory, "", confirmation, func(tx Tx, s IdentitySource) (string, IdentitySource, error) {
 		if s.Type == Directory {
 			return "", s, &Error{Code: SourceUnchanged}
 		}
@@ -348,7 +348,7 @@ func provisioningIsOff(r Reader) error {
 // they are. It can be undone itself. It fails with ConfirmationMissing unless confirmation is the word ACCEPT, with NothingToUndo, and back to the
 // built-in directory with ProvisioningOn.
 func (c *Center) UndoSourceChange(ctx context.Context, by audit.Actor, confirmation string) error {
-	return c.changeSource(ctx, by, "UndoIdentitySourceChange", "", confirmation, func(tx Tx, s IdentitySource) (string, IdentitySource, error) {
+	return c.changeSource(ctx, by, ActionUndoIdentitySourceChange, "", confirmation, func(tx Tx, s IdentitySource) (string, IdentitySource, error) {
 		if !s.CanUndo(c.now()) {
 			return "", s, &Error{Code: NothingToUndo}
 		}
@@ -363,7 +363,7 @@ func (c *Center) UndoSourceChange(ctx context.Context, by audit.Actor, confirmat
 
 // changeSource puts another identity source in force, in one transaction, where the person has typed the word that says so. to decides which, and names
 // what the audit event is about; subject is what it is about when the word is missing.
-func (c *Center) changeSource(ctx context.Context, by audit.Actor, action, subject, confirmation string, to func(Tx, IdentitySource) (string, IdentitySource, error)) error {
+func (c *Center) changeSource(ctx context.Context, by audit.Actor, action Action, subject, confirmation string, to func(Tx, IdentitySource) (string, IdentitySource, error)) error {
 	return c.change(ctx, by, action, func(tx Tx) (string, error) {
 		s, err := source(tx)
 		if err == nil && confirmation != Confirmation {

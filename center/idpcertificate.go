@@ -84,7 +84,7 @@ func (i IdPConfiguration) CertificateList() []IdPCertificate {
 // ImportIdPCertificate adds a certificate (DER) to the identity provider in force. All of them are accepted at once, so that the provider can roll over.
 // One that is there already is no error. It fails with SourceNotConfigured or CertificateInvalid.
 func (c *Center) ImportIdPCertificate(ctx context.Context, by audit.Actor, der []byte) error {
-	return c.changeIdP(ctx, by, "ImportExternalIdPCertificate", "", func(_ Tx, s *IdentitySource) (string, error) {
+	return c.changeIdP(ctx, by, ActionImportExternalIdPCertificate, "", func(_ Tx, s *IdentitySource) (string, error) {
 		idp := s.IdP
 		if idp.hasCertificate(der) {
 			return Thumbprint(der), nil
@@ -100,7 +100,7 @@ func (c *Center) ImportIdPCertificate(ctx context.Context, by audit.Actor, der [
 // DeleteIdPCertificate takes a certificate away: responses that its key signed are refused from now on. It fails with ConfirmationMissing unless
 // confirmation is the word DELETE, with CertificateNotFound, and with LastCertificate.
 func (c *Center) DeleteIdPCertificate(ctx context.Context, by audit.Actor, thumbprint, confirmation string) error {
-	return c.changeIdP(ctx, by, "DeleteExternalIdPCertificate", "", func(_ Tx, s *IdentitySource) (string, error) {
+	return c.changeIdP(ctx, by, ActionDeleteExternalIdPCertificate, "", func(_ Tx, s *IdentitySource) (string, error) {
 		idp := s.IdP
 		left := slices.DeleteFunc(slices.Clone(idp.Certificates), func(der []byte) bool { return Thumbprint(der) == thumbprint })
 		switch {
@@ -122,7 +122,7 @@ func (i IdPConfiguration) hasCertificate(der []byte) bool {
 
 // changeIdP changes the identity provider in force, or what is kept beside it. edit gets a copy and names what the audit event is about. It fails with
 // SourceNotConfigured where there is none; subject is what the event is about then.
-func (c *Center) changeIdP(ctx context.Context, by audit.Actor, action, subject string, edit func(Tx, *IdentitySource) (string, error)) error {
+func (c *Center) changeIdP(ctx context.Context, by audit.Actor, action Action, subject string, edit func(Tx, *IdentitySource) (string, error)) error {
 	return c.change(ctx, by, action, func(tx Tx) (string, error) {
 		s, err := source(tx)
 		if err != nil {

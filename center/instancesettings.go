@@ -56,7 +56,7 @@ func (c *Center) InstanceSettings(ctx context.Context) (s InstanceSettings, err 
 
 // RenameInstance gives the instance a name.
 func (c *Center) RenameInstance(ctx context.Context, by audit.Actor, name string) error {
-	return c.changeInstance(ctx, by, "UpdateInstance", func(s *InstanceSettings) error {
+	return c.changeInstance(ctx, by, ActionUpdateInstance, func(s *InstanceSettings) error {
 		if !instanceName.MatchString(name) {
 			return &Error{Code: InvalidValue, Field: "Name", Detail: "want at most 255 letters, digits or + = , . @ - _"}
 		}
@@ -67,7 +67,7 @@ func (c *Center) RenameInstance(ctx context.Context, by audit.Actor, name string
 
 // AddRegion adds a Region. It fails with RegionExists or QuotaExceeded.
 func (c *Center) AddRegion(ctx context.Context, by audit.Actor, name string) error {
-	return c.changeInstance(ctx, by, "AddRegion", func(s *InstanceSettings) error {
+	return c.changeInstance(ctx, by, ActionAddRegion, func(s *InstanceSettings) error {
 		switch {
 		case !regionName.MatchString(name):
 			return &Error{Code: InvalidValue, Field: "RegionName", Detail: "want a name such as eu-central-1"}
@@ -83,7 +83,7 @@ func (c *Center) AddRegion(ctx context.Context, by audit.Actor, name string) err
 
 // RemoveRegion removes a Region that was added. It fails with RegionNotFound, and with RegionPrimary for the first one.
 func (c *Center) RemoveRegion(ctx context.Context, by audit.Actor, name string) error {
-	return c.changeInstance(ctx, by, "RemoveRegion", func(s *InstanceSettings) error {
+	return c.changeInstance(ctx, by, ActionRemoveRegion, func(s *InstanceSettings) error {
 		if name == c.Instance.Region {
 			return &Error{Code: RegionPrimary, Subject: name}
 		}
@@ -96,7 +96,7 @@ func (c *Center) RemoveRegion(ctx context.Context, by audit.Actor, name string) 
 	})
 }
 
-func (c *Center) changeInstance(ctx context.Context, by audit.Actor, action string, edit func(*InstanceSettings) error) error {
+func (c *Center) changeInstance(ctx context.Context, by audit.Actor, action Action, edit func(*InstanceSettings) error) error {
 	return c.change(ctx, by, action, func(tx Tx) (string, error) {
 		s, err := c.instanceSettings(tx, c.Instance.ARN)
 		if err == nil {
@@ -120,17 +120,17 @@ const maxAccessControl = 50
 
 // CreateAccessControl enables attributes for access control with these attributes. It fails with AccessControlOn.
 func (c *Center) CreateAccessControl(ctx context.Context, by audit.Actor, attributes []AccessControlAttribute) error {
-	return c.changeAccessControl(ctx, by, "CreateInstanceAccessControlAttributeConfiguration", false, true, attributes)
+	return c.changeAccessControl(ctx, by, ActionCreateAccessControl, false, true, attributes)
 }
 
 // UpdateAccessControl replaces the attributes. It fails with AccessControlOff.
 func (c *Center) UpdateAccessControl(ctx context.Context, by audit.Actor, attributes []AccessControlAttribute) error {
-	return c.changeAccessControl(ctx, by, "UpdateInstanceAccessControlAttributeConfiguration", true, true, attributes)
+	return c.changeAccessControl(ctx, by, ActionUpdateAccessControl, true, true, attributes)
 }
 
 // DeleteAccessControl disables attributes for access control. It fails with AccessControlOff.
 func (c *Center) DeleteAccessControl(ctx context.Context, by audit.Actor) error {
-	return c.changeAccessControl(ctx, by, "DeleteInstanceAccessControlAttributeConfiguration", true, false, nil)
+	return c.changeAccessControl(ctx, by, ActionDeleteAccessControl, true, false, nil)
 }
 
 // AccessControl returns the attributes for access control, or AccessControlOff.
@@ -151,7 +151,7 @@ func (c *Center) AccessControl(ctx context.Context) (attributes []AccessControlA
 }
 
 // changeAccessControl goes from one state of attributes for access control, on or off, to another.
-func (c *Center) changeAccessControl(ctx context.Context, by audit.Actor, action string, from, to bool, attributes []AccessControlAttribute) error {
+func (c *Center) changeAccessControl(ctx context.Context, by audit.Actor, action Action, from, to bool, attributes []AccessControlAttribute) error {
 	return c.change(ctx, by, action, func(tx Tx) (string, error) {
 		arn := c.Instance.ARN
 		settings, err := signInSettings(tx)

@@ -26,7 +26,7 @@ const watchEach = 6 * time.Hour
 // WatchMetadata sets the address at which the identity provider in force publishes its metadata; an empty one ends the watch. It fails with InvalidValue for
 // an address without TLS.
 func (c *Center) WatchMetadata(ctx context.Context, by audit.Actor, address string) error {
-	return c.changeIdP(ctx, by, "WatchIdPMetadata", address, func(_ Tx, s *IdentitySource) (string, error) {
+	return c.changeIdP(ctx, by, ActionWatchIdPMetadata, address, func(_ Tx, s *IdentitySource) (string, error) {
 		if address == "" {
 			s.Watch = nil
 			return address, nil
@@ -98,7 +98,7 @@ func (i IdPConfiguration) Differences(other IdPConfiguration) (list []string) {
 // AcceptMetadata trusts what was offered, which the administrator has seen: seen are its differences, joined by line breaks, so that what has changed since
 // is not accepted unseen. It fails with RequestNotFound then, or when nothing is offered.
 func (c *Center) AcceptMetadata(ctx context.Context, by audit.Actor, seen string) error {
-	return c.change(ctx, by, "AcceptIdPMetadata", func(tx Tx) (string, error) {
+	return c.change(ctx, by, ActionAcceptIdPMetadata, func(tx Tx) (string, error) {
 		s, err := source(tx)
 		if err != nil {
 			return "", err

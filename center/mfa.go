@@ -50,7 +50,7 @@ func (c *Center) Devices(ctx context.Context, principal string) (devices []MFADe
 
 // RenameDevice renames a second factor of a principal. It fails with DeviceNotFound or InvalidValue.
 func (c *Center) RenameDevice(ctx context.Context, by audit.Actor, principal, id, name string) error {
-	return c.change(ctx, by, "UpdateMfaDevice", func(tx Tx) (string, error) {
+	return c.change(ctx, by, ActionUpdateMfaDevice, func(tx Tx) (string, error) {
 		d, err := c.device(tx, principal, id)
 		if err = errors.Join(err, selfService(tx, by)); err != nil {
 			return principal, err
@@ -62,7 +62,7 @@ func (c *Center) RenameDevice(ctx context.Context, by audit.Actor, principal, id
 
 // DeleteDevice takes a second factor away from a principal. It fails with DeviceNotFound.
 func (c *Center) DeleteDevice(ctx context.Context, by audit.Actor, principal, id string) error {
-	return c.change(ctx, by, "DeleteMfaDevice", func(tx Tx) (string, error) {
+	return c.change(ctx, by, ActionDeleteMfaDevice, func(tx Tx) (string, error) {
 		_, err := c.device(tx, principal, id)
 		if err = errors.Join(err, selfService(tx, by)); err != nil {
 			return principal, err
@@ -173,7 +173,7 @@ type NewDevice struct {
 
 // FinishEnrolment registers the device for a principal. It fails with TicketInvalid, FactorRefused, InvalidValue or TooManyDevices.
 func (c *Center) FinishEnrolment(ctx context.Context, by audit.Actor, principal string, in NewDevice) error {
-	return c.change(ctx, by, "RegisterMfaDevice", func(tx Tx) (string, error) {
+	return c.change(ctx, by, ActionRegisterMfaDevice, func(tx Tx) (string, error) {
 		if err := selfService(tx, by); err != nil {
 			return principal, err
 		}

@@ -86,7 +86,7 @@ func accountChanges(there, found []Account) (changes []AccountChange, gone, impo
 
 // StartOrganizationImport has the organization read soon, instead of when its time comes. It fails with OrganizationOff or OrganizationBusy.
 func (c *Center) StartOrganizationImport(ctx context.Context, by audit.Actor, dryRun, force bool) error {
-	err := c.change(ctx, by, "ImportAccounts", func(tx Tx) (string, error) {
+	err := c.change(ctx, by, ActionImportAccounts, func(tx Tx) (string, error) {
 		if c.Organization == nil {
 			return "", &Error{Code: OrganizationOff}
 		}

@@ -102,7 +102,7 @@ func (c *Center) SetPassword(ctx context.Context, by audit.Actor, id UserID, pas
 	if err != nil {
 		return c.Refuse(ctx, by, "UpdatePassword", string(id), err)
 	}
-	return c.change(ctx, by, "UpdatePassword", func(tx Tx) (string, error) {
+	return c.change(ctx, by, ActionUpdatePassword, func(tx Tx) (string, error) {
 		if _, err := tx.User(id); err != nil {
 			return string(id), orRefuse(err, UserNotFound, string(id))
 		}
@@ -133,7 +133,7 @@ func (c *Center) ChangePassword(ctx context.Context, by audit.Actor, id UserID, 
 func (c *Center) OneTimePassword(ctx context.Context, by audit.Actor, id UserID) (authn.Secret, error) {
 	password := authn.NewSecret(12)
 	hash := authn.HashPassword(password)
-	err := c.change(ctx, by, "UpdatePassword", func(tx Tx) (string, error) {
+	err := c.change(ctx, by, ActionUpdatePassword, func(tx Tx) (string, error) {
 		u, err := tx.User(id)
 		if err != nil {
 			return string(id), orRefuse(err, UserNotFound, string(id))
@@ -151,7 +151,7 @@ func (c *Center) OneTimePassword(ctx context.Context, by audit.Actor, id UserID)
 func (c *Center) Invite(ctx context.Context, by audit.Actor, id UserID) error {
 	secret := authn.NewSecret(32)
 	var mail Mail
-	err := c.change(ctx, by, "SendPasswordLink", func(tx Tx) (_ string, err error) {
+	err := c.change(ctx, by, ActionSendPasswordLink, func(tx Tx) (_ string, err error) {
 		u, err := tx.User(id)
 		if err != nil {
 			return string(id), orRefuse(err, UserNotFound, string(id))
@@ -173,7 +173,7 @@ func (c *Center) ForgotPassword(ctx context.Context, by audit.Actor, name string
 	c.background(func() {
 		secret := authn.NewSecret(32)
 		var mail Mail
-		err := c.change(ctx, by, "ForgotPassword", func(tx Tx) (string, error) {
+		err := c.change(ctx, by, ActionForgotPassword, func(tx Tx) (string, error) {
 			s, err := source(tx)
 			if err != nil {
 				return name, err
@@ -256,7 +256,7 @@ func (c *Center) SetPasswordWithTicket(ctx context.Context, by audit.Actor, secr
 	if err != nil {
 		return c.Refuse(ctx, by, "UpdatePassword", string(u.ID), err)
 	}
-	return c.change(ctx, by, "UpdatePassword", func(tx Tx) (string, error) {
+	return c.change(ctx, by, ActionUpdatePassword, func(tx Tx) (string, error) {
 		if _, err := c.ticket(tx, SetsPassword, secret); err != nil { // used meanwhile
 			return string(u.ID), err
 		}

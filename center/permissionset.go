@@ -157,7 +157,7 @@ func (c *Center) CreatePermissionSet(ctx context.Context, by audit.Actor, p Perm
 	if p.SessionDuration == 0 {
 		p.SessionDuration = defaultSession
 	}
-	err := c.change(ctx, by, "CreatePermissionSet", func(tx Tx) (string, error) {
+	err := c.change(ctx, by, ActionCreatePermissionSet, func(tx Tx) (string, error) {
 		if err := p.check(); err != nil {
 			return p.Name, err
 		}
@@ -183,7 +183,7 @@ func (c *Center) CreatePermissionSet(ctx context.Context, by audit.Actor, p Perm
 
 // UpdatePermissionSet changes a permission set by edit, which may run more than once. The name never changes. action is AWS's
 // name of what is done, such as UpdatePermissionSet or AttachManagedPolicyToPermissionSet.
-func (c *Center) UpdatePermissionSet(ctx context.Context, by audit.Actor, action, arn string, edit func(*PermissionSet) error) error {
+func (c *Center) UpdatePermissionSet(ctx context.Context, by audit.Actor, action Action, arn string, edit func(*PermissionSet) error) error {
 	return c.change(ctx, by, action, func(tx Tx) (string, error) {
 		old, err := tx.PermissionSet(arn)
 		if err != nil {
@@ -204,7 +204,7 @@ func (c *Center) UpdatePermissionSet(ctx context.Context, by audit.Actor, action
 
 // AttachManagedPolicy attaches an AWS managed policy. It fails with PolicyAttached.
 func (c *Center) AttachManagedPolicy(ctx context.Context, by audit.Actor, arn, policy string) error {
-	return c.UpdatePermissionSet(ctx, by, "AttachManagedPolicyToPermissionSet", arn, func(p *PermissionSet) error {
+	return c.UpdatePermissionSet(ctx, by, ActionAttachManagedPolicy, arn, func(p *PermissionSet) error {
 		if !managedPolicyARN.MatchString(policy) {
 			return &Error{Code: InvalidValue, Field: "ManagedPolicyArn", Detail: "want the ARN of an AWS managed policy"}
 		}
@@ -218,7 +218,7 @@ func (c *Center) AttachManagedPolicy(ctx context.Context, by audit.Actor, arn, p
 
 // DetachManagedPolicy detaches an AWS managed policy. It fails with PolicyNotAttached.
 func (c *Center) DetachManagedPolicy(ctx context.Context, by audit.Actor, arn, policy string) error {
-	return c.UpdatePermissionSet(ctx, by, "DetachManagedPolicyFromPermissionSet", arn, func(p *PermissionSet) error {
+	return c.UpdatePermissionSet(ctx, by, ActionDetachManagedPolicy, arn, func(p *PermissionSet) error {
 		i := slices.Index(p.ManagedPolicies, policy)
 		if i < 0 {
 			return &Error{Code: PolicyNotAttached, Subject: policy}
@@ -230,7 +230,7 @@ func (c *Center) DetachManagedPolicy(ctx context.Context, by audit.Actor, arn, p
 
 // AttachCustomerPolicy attaches a reference to a customer managed policy. It fails with PolicyAttached.
 func (c *Center) AttachCustomerPolicy(ctx context.Context, by audit.Actor, arn string, policy PolicyReference) error {
-	return c.UpdatePermissionSet(ctx, by, "AttachCustomerManagedPolicyReferenceToPermissionSet", arn, func(p *PermissionSet) error {
+	return c.UpdatePermissionSet(ctx, by, ActionAttachCustomerPolicy, arn, func(p *PermissionSet) error {
 		if err := policy.check(); err != nil {
 			return err
 		}
@@ -244,7 +244,7 @@ func (c *Center) AttachCustomerPolicy(ctx context.Context, by audit.Actor, arn s
 
 // DetachCustomerPolicy detaches a reference to a customer managed policy. It fails with PolicyNotAttached.
 func (c *Center) DetachCustomerPolicy(ctx context.Context, by audit.Actor, arn string, policy PolicyReference) error {
-	return c.UpdatePermissionSet(ctx, by, "DetachCustomerManagedPolicyReferenceFromPermissionSet", arn, func(p *PermissionSet) error {
+	return c.UpdatePermissionSet(ctx, by, ActionDetachCustomerPolicy, arn, func(p *PermissionSet) error {
 		i := slices.Index(p.CustomerPolicies, policy)
 		if i < 0 {
 			return &Error{Code: PolicyNotAttached, Subject: policy.Path + policy.Name}
@@ -256,7 +256,7 @@ func (c *Center) DetachCustomerPolicy(ctx context.Context, by audit.Actor, arn s
 
 // DeletePermissionSet removes a permission set that is not assigned anywhere, not about to be, and named by no rule; otherwise it fails with PermissionSetInUse.
 func (c *Center) DeletePermissionSet(ctx context.Context, by audit.Actor, arn string) error {
-	return c.change(ctx, by, "DeletePermissionSet", func(tx Tx) (string, error) {
+	return c.change(ctx, by, ActionDeletePermissionSet, func(tx Tx) (string, error) {
 		if _, err := tx.PermissionSet(arn); err != nil {
 			return arn, orRefuse(err, PermissionSetNotFound, arn)
 		}

@@ -42,7 +42,7 @@ func (c *Center) Provisioned(ctx context.Context, q ProvisionedQuery) (list []Pr
 // never was, the request is recorded as failed, as the real service does. It fails with PermissionSetNotFound.
 func (c *Center) ProvisionPermissionSet(ctx context.Context, by audit.Actor, arn, account string) (AssignmentRequest, error) {
 	request := AssignmentRequest{ID: c.NewID(), Kind: Provisions, Assignment: Assignment{AccountID: account, PermissionSetARN: arn}, CreatedAt: c.now()}
-	err := c.change(ctx, by, "ProvisionPermissionSet", func(tx Tx) (string, error) {
+	err := c.change(ctx, by, ActionProvisionPermissionSet, func(tx Tx) (string, error) {
 		request.Status, request.FailureReason = Succeeded, ""
 		subject := arn
 		set, err := tx.PermissionSet(arn)

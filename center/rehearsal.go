@@ -19,7 +19,7 @@ const RehearsalPath = "/platform/rehearse"
 // when none is pending, and with UserNotFound.
 func (c *Center) StartRehearsal(ctx context.Context, by audit.Actor, userName string) (link authn.Secret, err error) {
 	secret := authn.NewSecret(32)
-	err = c.change(ctx, by, "StartRehearsal", func(tx Tx) (string, error) {
+	err = c.change(ctx, by, ActionStartRehearsal, func(tx Tx) (string, error) {
 		s, err := source(tx)
 		if err != nil {
 			return userName, err
@@ -61,7 +61,7 @@ func (c *Center) RehearseAuthnRequest(ctx context.Context, outstanding, ticket s
 // UserNotFound when it names somebody else than the chosen user.
 func (c *Center) FinishRehearsal(ctx context.Context, by audit.Actor, a VerifiedAssertion, from Browser) (u User, err error) {
 	by.Kind, by.Name = audit.User, a.NameID
-	err = c.change(ctx, by, "RehearseIdentitySource", func(tx Tx) (string, error) {
+	err = c.change(ctx, by, ActionRehearseIdentitySource, func(tx Tx) (string, error) {
 		request, err := c.answered(tx, a, from)
 		if err != nil {
 			return a.NameID, err

@@ -39,7 +39,7 @@ func (c *Center) SetRequests(ctx context.Context, by audit.Actor, sign, post boo
 			return err
 		}
 	}
-	return c.changeIdP(ctx, by, "UpdateExternalIdPConfigurationForDirectory", "", func(tx Tx, s *IdentitySource) (string, error) {
+	return c.changeIdP(ctx, by, ActionUpdateExternalIdPConfigurationForDirectory, "", func(tx Tx, s *IdentitySource) (string, error) {
 		if post && s.IdP.SignInPOST == "" {
 			return s.IdP.EntityID, &Error{Code: MetadataInvalid, Field: "SingleSignOnService", Detail: "the metadata had no address for the HTTP-POST binding"}
 		}

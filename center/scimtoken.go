@@ -111,7 +111,7 @@ func (c *Center) ExternalIDIssuer(ctx context.Context) (issuer string, err error
 func (c *Center) CreateProvisioningTenant(ctx context.Context, by audit.Actor) (ProvisioningTenant, error) {
 	t := ProvisioningTenant{ID: authn.NewHex(2)[:3] + c.NewID(), CreatedAt: c.now()}
 	defer c.remembered.forget()
-	err := c.change(ctx, by, "CreateProvisioningTenant", func(tx Tx) (string, error) {
+	err := c.change(ctx, by, ActionCreateProvisioningTenant, func(tx Tx) (string, error) {
 		s, err := source(tx)
 		if err != nil {
 			return t.ID, err
@@ -133,7 +133,7 @@ func (c *Center) CreateProvisioningTenant(ctx context.Context, by audit.Actor) (
 // first: it fails with TokensRemain.
 func (c *Center) DeleteProvisioningTenant(ctx context.Context, by audit.Actor) error {
 	defer c.remembered.forget()
-	return c.change(ctx, by, "DeleteProvisioningTenant", func(tx Tx) (string, error) {
+	return c.change(ctx, by, ActionDeleteProvisioningTenant, func(tx Tx) (string, error) {
 		t, err := tx.ProvisioningTenant()
 		if err != nil {
 			return "", orRefuse(err, ProvisioningOff, "")
@@ -158,7 +158,7 @@ func (c *Center) CreateBearerToken(ctx context.Context, by audit.Actor, profile 
 	secret := authn.NewSecret(384) // 512 characters; the real ones have 500 to 620
 	token := BearerToken{ID: c.NewID(), Digest: authn.Digest(secret), Profile: profile, CreatedAt: c.now(), ExpiresAt: c.now().Add(TokenLifetime)}
 	defer c.remembered.forget()
-	err := c.change(ctx, by, "CreateBearerToken", func(tx Tx) (string, error) {
+	err := c.change(ctx, by, ActionCreateBearerToken, func(tx Tx) (string, error) {
 		if profile != ProfileAWS && profile != ProfileStandard {
 			return "", &Error{Code: InvalidValue, Field: "profile", Detail: "want aws or standard"}
 		}
@@ -191,7 +191,7 @@ func (c *Center) BearerTokens(ctx context.Context) (tokens []BearerToken, err er
 // DeleteBearerToken revokes an access token at once.
 func (c *Center) DeleteBearerToken(ctx context.Context, by audit.Actor, id string) error {
 	defer c.remembered.forget()
-	return c.change(ctx, by, "DeleteBearerToken", func(tx Tx) (string, error) {
+	return c.change(ctx, by, ActionDeleteBearerToken, func(tx Tx) (string, error) {
 		if _, err := tx.BearerToken(id); err != nil {
 			return id, orRefuse(err, TokenNotFound, id)
 		}

@@ -122,7 +122,7 @@ func openSession(r Reader, digest string, now time.Time, kinds ...SessionKind) (
 
 // SignOut ends a session.
 func (c *Center) SignOut(ctx context.Context, by audit.Actor, secret string) error {
-	return c.change(ctx, by, "SignOut", func(tx Tx) (string, error) {
+	return c.change(ctx, by, ActionSignOut, func(tx Tx) (string, error) {
 		return by.Name, tx.DeleteSession(authn.Digest(secret))
 	})
 }
@@ -142,7 +142,7 @@ func (c *Center) Sessions(ctx context.Context, user UserID) (sessions []Session,
 // EndSession ends one portal session of a user, at once and on every node. Roles that were opened with it go on until they expire. It fails with
 // SessionInvalid when the user has no such session.
 func (c *Center) EndSession(ctx context.Context, by audit.Actor, user UserID, digest string) error {
-	return c.change(ctx, by, "DeleteSession", func(tx Tx) (string, error) {
+	return c.change(ctx, by, ActionDeleteSession, func(tx Tx) (string, error) {
 		s, err := tx.Session(digest)
 		if err == nil && s.UserID != user {
 			err = ErrNoRow
@@ -156,7 +156,7 @@ func (c *Center) EndSession(ctx context.Context, by audit.Actor, user UserID, di
 
 // EndSessions ends all portal sessions of a user but the one whose digest is kept ("": none).
 func (c *Center) EndSessions(ctx context.Context, by audit.Actor, user UserID, kept string) error {
-	return c.change(ctx, by, "DeleteSession", func(tx Tx) (string, error) {
+	return c.change(ctx, by, ActionDeleteSession, func(tx Tx) (string, error) {
 		return string(user), endSessions(tx, user, kept)
 	})
 }

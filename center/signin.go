@@ -22,14 +22,6 @@ const (
 	clockSkew = 3 * time.Minute // between the identity provider's clock and ours, as package saml allows for
 )
 
-// signInActions are what people who are not administrators do for themselves.
-var signInActions = map[string]bool{
-	"StartExternalIdPLogin": true, "ExternalIdPDirectoryLogin": true, "UserAuthentication": true, "ConsoleLogin": true, "SignOut": true, "Federate": true,
-	"CredentialVerification": true, "UpdatePassword": true, "ForgotPassword": true, "DeleteSession": true, "RehearseIdentitySource": true,
-	"AuthorizeDevice": true, "DenyDevice": true, "AuthorizeClient": true, "CreateToken": true,
-	"RegisterMfaDevice": true, "UpdateMfaDevice": true, "DeleteMfaDevice": true,
-}
-
 // VerifiedAssertion is what a door has verified of a SAML response: signature, issuer, audience, recipient and times.
 type VerifiedAssertion struct {
 	ID                  string
@@ -50,7 +42,7 @@ type VerifiedAssertion struct {
 func (c *Center) SignInWithAssertion(ctx context.Context, by audit.Actor, a VerifiedAssertion, from Browser) (_ authn.Secret, lifetime time.Duration, returnTo string, err error) {
 	secret := authn.NewSecret(32)
 	by.Kind, by.Name = audit.User, a.NameID // the identity provider has said who it is
-	err = c.change(ctx, by, "ExternalIdPDirectoryLogin", func(tx Tx) (string, error) {
+	err = c.change(ctx, by, ActionExternalIdPDirectoryLogin, func(tx Tx) (string, error) {
 		s, err := source(tx)
 		if err != nil {
 			return a.NameID, err

@@ -70,7 +70,7 @@ func (c *Center) SignInSettings(ctx context.Context) (s SignInSettings, err erro
 
 // UpdateSignInSettings replaces the settings. Sessions that are open keep their length. It fails with InvalidValue.
 func (c *Center) UpdateSignInSettings(ctx context.Context, by audit.Actor, s SignInSettings) error {
-	return c.change(ctx, by, "UpdateSignInSettings", func(tx Tx) (string, error) {
+	return c.change(ctx, by, ActionUpdateSignInSettings, func(tx Tx) (string, error) {
 		return "", errors.Join(s.check(), tx.PutSignInSettings(s))
 	})
 }

@@ -54,17 +54,17 @@ func withTags(old, more []Tag) ([]Tag, error) {
 
 // TagResource adds tags to an instance, a permission set, an application or a trusted token issuer, or replaces their values.
 func (c *Center) TagResource(ctx context.Context, by audit.Actor, arn string, tags []Tag) error {
-	return c.retag(ctx, by, "TagResource", arn, func(old []Tag) ([]Tag, error) { return withTags(old, tags) })
+	return c.retag(ctx, by, ActionTagResource, arn, func(old []Tag) ([]Tag, error) { return withTags(old, tags) })
 }
 
 // UntagResource removes tags by their keys. Keys that the resource does not have are passed over.
 func (c *Center) UntagResource(ctx context.Context, by audit.Actor, arn string, keys []string) error {
-	return c.retag(ctx, by, "UntagResource", arn, func(old []Tag) ([]Tag, error) {
+	return c.retag(ctx, by, ActionUntagResource, arn, func(old []Tag) ([]Tag, error) {
 		return slices.DeleteFunc(slices.Clone(old), func(t Tag) bool { return slices.Contains(keys, t.Key) }), nil
 	})
 }
 
-func (c *Center) retag(ctx context.Context, by audit.Actor, action, arn string, edit func([]Tag) ([]Tag, error)) error {
+func (c *Center) retag(ctx context.Context, by audit.Actor, action Action, arn string, edit func([]Tag) ([]Tag, error)) error {
 	return c.change(ctx, by, action, func(tx Tx) (string, error) {
 		tags, put, err := c.tagged(tx, arn)
 		if err == nil {

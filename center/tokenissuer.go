@@ -50,7 +50,7 @@ func (i TokenIssuer) check() error {
 func (c *Center) CreateTokenIssuer(ctx context.Context, by audit.Actor, i TokenIssuer, clientToken string) (TokenIssuer, error) {
 	wanted := i
 	i.ARN = fmt.Sprintf("arn:aws:sso::%s:trustedTokenIssuer/%s/tti-%s", c.Instance.OwnerAccountID, c.Instance.shortID(), c.NewID())
-	err := c.change(ctx, by, "CreateTrustedTokenIssuer", func(tx Tx) (string, error) {
+	err := c.change(ctx, by, ActionCreateTrustedTokenIssuer, func(tx Tx) (string, error) {
 		made, err := c.once(tx, "CreateTrustedTokenIssuer", clientToken, wanted, i.ARN)
 		if err != nil {
 			return i.Name, err
@@ -81,7 +81,7 @@ func (c *Center) CreateTokenIssuer(ctx context.Context, by audit.Actor, i TokenI
 
 // UpdateTokenIssuer changes a trusted token issuer by edit, which may run more than once. The issuer URL never changes. It fails with TokenIssuerNotFound.
 func (c *Center) UpdateTokenIssuer(ctx context.Context, by audit.Actor, arn string, edit func(*TokenIssuer)) error {
-	return c.change(ctx, by, "UpdateTrustedTokenIssuer", func(tx Tx) (string, error) {
+	return c.change(ctx, by, ActionUpdateTrustedTokenIssuer, func(tx Tx) (string, error) {
 		old, err := tx.TokenIssuer(arn)
 		if err != nil {
 			return arn, orRefuse(err, TokenIssuerNotFound, arn)
@@ -98,7 +98,7 @@ func (c *Center) UpdateTokenIssuer(ctx context.Context, by audit.Actor, arn stri
 
 // DeleteTokenIssuer deletes a trusted token issuer. It fails with TokenIssuerInUse while an application's grant names it.
 func (c *Center) DeleteTokenIssuer(ctx context.Context, by audit.Actor, arn string) error {
-	return c.change(ctx, by, "DeleteTrustedTokenIssuer", func(tx Tx) (string, error) {
+	return c.change(ctx, by, ActionDeleteTrustedTokenIssuer, func(tx Tx) (string, error) {
 		if _, err := tx.TokenIssuer(arn); err != nil {
 			return arn, orRefuse(err, TokenIssuerNotFound, arn)
 		}

@@ -293,7 +293,7 @@ func (c *Center) CreateUser(ctx context.Context, by audit.Actor, u User, rules .
 	u.UpdatedAt, u.UpdatedBy = u.CreatedAt, by.Name
 	age := c.users.now()
 	defer c.userPlaces.forget()
-	err := c.change(ctx, by, "CreateUser", func(tx Tx) (string, error) {
+	err := c.change(ctx, by, ActionCreateUser, func(tx Tx) (string, error) {
 		if err := u.Check(); err != nil {
 			return u.UserName, err
 		}
@@ -321,7 +321,7 @@ func (c *Center) CreateUser(ctx context.Context, by audit.Actor, u User, rules .
 func (c *Center) UpdateUser(ctx context.Context, by audit.Actor, id UserID, edit func(*User) error) (User, error) {
 	defer c.users.forget(id)
 	var u User
-	err := c.change(ctx, by, "UpdateUser", func(tx Tx) (string, error) {
+	err := c.change(ctx, by, ActionUpdateUser, func(tx Tx) (string, error) {
 		old, err := tx.User(id)
 		if err != nil {
 			return string(id), orRefuse(err, UserNotFound, string(id))
@@ -364,9 +364,9 @@ func (u User) clone() User {
 // SetUserActive enables or disables a user. It is the one change to a user that the console allows under automatic provisioning.
 func (c *Center) SetUserActive(ctx context.Context, by audit.Actor, id UserID, active bool) error {
 	defer c.users.forget(id)
-	action := "EnableUser"
+	action := ActionEnableUser
 	if !active {
-		action = "DisableUser"
+		action = ActionDisableUser
 	}
 	return c.change(ctx, by, action, func(tx Tx) (string, error) {
 		u, err := tx.User(id)
@@ -388,7 +388,7 @@ func (c *Center) SetUserActive(ctx context.Context, by audit.Actor, id UserID, a
 func (c *Center) DeleteUser(ctx context.Context, by audit.Actor, id UserID, rules ...func(User) error) error {
 	defer c.users.forget(id)
 	defer c.userPlaces.forget()
-	return c.change(ctx, by, "DeleteUser", func(tx Tx) (string, error) {
+	return c.change(ctx, by, ActionDeleteUser, func(tx Tx) (string, error) {
 		u, err := tx.User(id)
 		if err != nil {
 			return string(id), orRefuse(err, UserNotFound, string(id))

@@ -75,7 +75,7 @@ func (t *Tenant) Instantiate(ctx context.Context, by audit.Actor, template Templ
 		ID: t.NewID(), AppID: t.NewID(), ServicePrincipalID: t.NewID(), TemplateID: template.ID, DisplayName: strings.TrimSpace(displayName),
 		IdentifierURIs: []string{}, ReplyURLs: []string{}, AssignmentRequired: true, Enabled: true, CreatedAt: t.now(),
 	}
-	err := t.change(ctx, by, "Add service principal", func(tx Tx, _ *Touched) (string, error) {
+	err := t.change(ctx, by, ActionAddServicePrincipal, func(tx Tx, _ *Touched) (string, error) {
 		if a.DisplayName == "" || len(a.DisplayName) > 256 {
 			return a.DisplayName, &Error{Code: InvalidValue, Subject: "displayName", Detail: "want 1 to 256 characters"}
 		}
@@ -87,7 +87,7 @@ func (t *Tenant) Instantiate(ctx context.Context, by audit.Actor, template Templ
 // UpdateApplication changes an application by edit, which may run more than once and refuses by returning an error.
 func (t *Tenant) UpdateApplication(ctx context.Context, by audit.Actor, id string, edit func(*Application) error) (Application, error) {
 	var a Application
-	err := t.change(ctx, by, "Update application", func(tx Tx, _ *Touched) (string, error) {
+	err := t.change(ctx, by, ActionUpdateApplication, func(tx Tx, _ *Touched) (string, error) {
 		old, err := tx.Application(id)
 		if err != nil {
 			return id, orRefuse(err, ApplicationNotFound, id)
@@ -221,7 +221,7 @@ func (t *Tenant) Applications(ctx context.Context) (list []Application, err erro
 func (t *Tenant) Assign(ctx context.Context, by audit.Actor, servicePrincipalID, principalID, roleID string) (Assignment, error) {
 	raw := []byte(t.NewID() + t.NewID())[:32]
 	a := Assignment{ID: base64.RawURLEncoding.EncodeToString(raw), ServicePrincipalID: servicePrincipalID, PrincipalID: principalID, RoleID: roleID, CreatedAt: t.now()}
-	err := t.change(ctx, by, "Add app role assignment grant to user", func(tx Tx, touched *Touched) (string, error) {
+	err := t.change(ctx, by, ActionAddAppRoleAssignmentGrantToUser, func(tx Tx, touched *Touched) (string, error) {
 		if _, err := tx.Application(servicePrincipalID); err != nil {
 			return servicePrincipalID, orRefuse(err, ApplicationNotFound, servicePrincipalID)
 		}
@@ -253,7 +253,7 @@ func touchPrincipal(tx Reader, touched *Touched, a Assignment) error {
 
 // Unassign takes a role away, or fails with AssignmentNotFound.
 func (t *Tenant) Unassign(ctx context.Context, by audit.Actor, servicePrincipalID, id string) error {
-	return t.change(ctx, by, "Remove app role assignment from user", func(tx Tx, touched *Touched) (string, error) {
+	return t.change(ctx, by, ActionRemoveAppRoleAssignmentFromUser, func(tx Tx, touched *Touched) (string, error) {
 		a, err := tx.Assignment(id)
 		if err == nil && a.ServicePrincipalID != servicePrincipalID {
 			err = ErrNoRow

@@ -94,7 +94,7 @@ func (t *Tenant) RegisterClient(ctx context.Context, by audit.Actor, c Client, w
 		secret = authn.Secret(authn.NewSecret(30))
 		c.SecretDigest = authn.Digest(secret.Reveal())
 	}
-	err := t.change(ctx, by, "Add application", func(tx Tx, _ *Touched) (string, error) {
+	err := t.change(ctx, by, ActionAddApplication, func(tx Tx, _ *Touched) (string, error) {
 		if err := c.check(); err != nil {
 			return c.DisplayName, err
 		}
@@ -105,7 +105,7 @@ func (t *Tenant) RegisterClient(ctx context.Context, by audit.Actor, c Client, w
 
 // DeleteClient removes a registration: its tokens are refused at once. It fails with ClientInvalid.
 func (t *Tenant) DeleteClient(ctx context.Context, by audit.Actor, id string) error {
-	return t.change(ctx, by, "Delete application", func(tx Tx, _ *Touched) (string, error) {
+	return t.change(ctx, by, ActionDeleteApplication, func(tx Tx, _ *Touched) (string, error) {
 		if _, err := tx.Client(id); err != nil {
 			return id, orRefuse(err, ClientUnknown, id)
 		}
@@ -346,9 +346,9 @@ func (t *Tenant) Answer(ctx context.Context, by audit.Actor, userCode string, a 
 	if err != nil {
 		return err
 	}
-	action := "Decline device"
+	action := ActionDeclineDevice
 	if allowed {
-		action = "Allow device"
+		action = ActionAllowDevice
 	}
 	return t.Granted(ctx, by, action, g.ClientID)
 }

@@ -23,7 +23,7 @@ const maxAhead = 10 * 365 * 24 * time.Hour
 // MoveClock moves the tenant's clock, forward only: time that went back would break promises, such as that a code is good once. It fails with NotAllowed where the
 // clock cannot be moved, and with InvalidValue.
 func (t *Tenant) MoveClock(ctx context.Context, by audit.Actor, forward time.Duration) error {
-	err := t.change(ctx, by, "Move clock", func(Tx, *Touched) (string, error) {
+	err := t.change(ctx, by, ActionMoveClock, func(Tx, *Touched) (string, error) {
 		switch {
 		case t.Clock == nil:
 			return forward.String(), &Error{Code: NotAllowed, Subject: "clock", Detail: "it is not movable: only the demo's is, and that of a tenant with --movable-clock"}

@@ -101,7 +101,7 @@ func (u *User) check(tx Reader) error {
 // CreateUser adds a user. passwordHash is an argon2id hash, or empty for a user who cannot sign in. It fails with UPNTaken or InvalidValue.
 func (t *Tenant) CreateUser(ctx context.Context, by audit.Actor, u User, passwordHash string) (User, error) {
 	u.ID, u.CreatedAt = t.NewID(), t.now()
-	err := t.change(ctx, by, "Add user", func(tx Tx, touched *Touched) (string, error) {
+	err := t.change(ctx, by, ActionAddUser, func(tx Tx, touched *Touched) (string, error) {
 		if err := u.check(tx); err != nil {
 			return u.UserPrincipalName, err
 		}
@@ -119,7 +119,7 @@ func (t *Tenant) CreateUser(ctx context.Context, by audit.Actor, u User, passwor
 // UpdateUser changes a user by edit, which may run more than once.
 func (t *Tenant) UpdateUser(ctx context.Context, by audit.Actor, id string, edit func(*User)) (User, error) {
 	var u User
-	err := t.change(ctx, by, "Update user", func(tx Tx, touched *Touched) (string, error) {
+	err := t.change(ctx, by, ActionUpdateUser, func(tx Tx, touched *Touched) (string, error) {
 		old, err := tx.User(id)
 		if err != nil {
 			return id, orRefuse(err, UserNotFound, id)
@@ -144,7 +144,7 @@ func (t *Tenant) UpdateUser(ctx context.Context, by audit.Actor, id string, edit
 // SetPassword gives a user a password, and ends all that was begun with another one.
 func (t *Tenant) SetPassword(ctx context.Context, by audit.Actor, id, password string) error {
 	hash := authn.HashPassword(password)
-	return t.change(ctx, by, "Reset password", func(tx Tx, _ *Touched) (string, error) {
+	return t.change(ctx, by, ActionResetPassword, func(tx Tx, _ *Touched) (string, error) {
 		u, err := tx.User(id)
 		if err != nil {
 			return id, orRefuse(err, UserNotFound, id)
@@ -158,7 +158,7 @@ func (t *Tenant) SetPassword(ctx context.Context, by audit.Actor, id, password s
 
 // RevokeSessions ends a user's sessions, and the refresh tokens that programs have. Source: user: revokeSignInSessions.
 func (t *Tenant) RevokeSessions(ctx context.Context, by audit.Actor, id string) error {
-	return t.change(ctx, by, "Revoke sessions", func(tx Tx, _ *Touched) (string, error) {
+	return t.change(ctx, by, ActionRevokeSessions, func(tx Tx, _ *Touched) (string, error) {
 		u, err := tx.User(id)
 		if err != nil {
 			return id, orRefuse(err, UserNotFound, id)
@@ -175,7 +175,7 @@ func (t *Tenant) endSessions(tx Tx, u *User) error {
 
 // DeleteUser removes a user with memberships, assignments and sessions.
 func (t *Tenant) DeleteUser(ctx context.Context, by audit.Actor, id string) error {
-	return t.change(ctx, by, "Delete user", func(tx Tx, touched *Touched) (string, error) {
+	return t.change(ctx, by, ActionDeleteUser, func(tx Tx, touched *Touched) (string, error) {
 		if _, err := tx.User(id); err != nil {
 			return id, orRefuse(err, UserNotFound, id)
 		}
@@ -230,7 +230,7 @@ func (t *Tenant) Users(ctx context.Context, q Query) (users []User, err error) {
 // CreateGroup adds a security group.
 func (t *Tenant) CreateGroup(ctx context.Context, by audit.Actor, g Group) (Group, error) {
 	g.ID, g.CreatedAt = t.NewID(), t.now()
-	err := t.change(ctx, by, "Add group", func(tx Tx, touched *Touched) (string, error) {
+	err := t.change(ctx, by, ActionAddGroup, func(tx Tx, touched *Touched) (string, error) {
 		if err := g.check(); err != nil {
 			return g.DisplayName, err
 		}
@@ -253,7 +253,7 @@ func (g Group) check() error {
 // UpdateGroup changes a group by edit, which may run more than once.
 func (t *Tenant) UpdateGroup(ctx context.Context, by audit.Actor, id string, edit func(*Group)) (Group, error) {
 	var g Group
-	err := t.change(ctx, by, "Update group", func(tx Tx, touched *Touched) (string, error) {
+	err := t.change(ctx, by, ActionUpdateGroup, func(tx Tx, touched *Touched) (string, error) {
 		old, err := tx.Group(id)
 		if err != nil {
 			return id, orRefuse(err, GroupNotFound, id)
@@ -272,7 +272,7 @@ func (t *Tenant) UpdateGroup(ctx context.Context, by audit.Actor, id string, edi
 
 // DeleteGroup removes a group with its memberships and assignments.
 func (t *Tenant) DeleteGroup(ctx context.Context, by audit.Actor, id string) error {
-	return t.change(ctx, by, "Delete group", func(tx Tx, touched *Touched) (string, error) {
+	return t.change(ctx, by, ActionDeleteGroup, func(tx Tx, touched *Touched) (string, error) {
 		if _, err := tx.Group(id); err != nil {
 			return id, orRefuse(err, GroupNotFound, id)
 		}
@@ -332,7 +332,7 @@ func (t *Tenant) AddMember(ctx context.Context, by audit.Actor, groupID, memberI
 
 // AddMembers puts several objects into a group, all or none.
 func (t *Tenant) AddMembers(ctx context.Context, by audit.Actor, groupID string, memberIDs []string) error {
-	return t.change(ctx, by, "Add member to group", func(tx Tx, touched *Touched) (string, error) {
+	return t.change(ctx, by, ActionAddMemberToGroup, func(tx Tx, touched *Touched) (string, error) {
 		if _, err := tx.Group(groupID); err != nil {
 			return groupID, orRefuse(err, GroupNotFound, groupID)
 		}
@@ -371,7 +371,7 @@ func kindOf(tx Reader, id string) (ObjectKind, error) {
 
 // RemoveMember takes an object out of a group, or fails with MemberNotFound.
 func (t *Tenant) RemoveMember(ctx context.Context, by audit.Actor, groupID, memberID string) error {
-	return t.change(ctx, by, "Remove member from group", func(tx Tx, touched *Touched) (string, error) {
+	return t.change(ctx, by, ActionRemoveMemberFromGroup, func(tx Tx, touched *Touched) (string, error) {
 		m, err := tx.Member(groupID, memberID)
 		if err != nil {
 			return groupID, orRefuse(err, MemberNotFound, memberID)

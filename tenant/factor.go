@@ -31,13 +31,6 @@ func (f Factors) Any() bool { return f.SealedSecret != "" || len(f.Keys) > 0 }
 
 const maxKeys = 10
 
-// What people do to their own factors.
-const (
-	registerAuthenticator = "Register authenticator"
-	registerKey           = "Register security key"
-	deleteFactor          = "Delete sign-in method"
-)
-
 // The methods by which somebody has signed in, as the claim authnmethodsreferences has them. Source: SAML token reference.
 const (
 	MethodPassword = "http://schemas.microsoft.com/ws/2008/06/identity/authenticationmethod/password" // #nosec G101 -- a name
@@ -72,9 +65,9 @@ func (t *Tenant) AddAuthenticator(ctx context.Context, by audit.Actor, u User, t
 	secret, err := t.Sealer.Open(totpPurpose(u.ID), ticket)
 	step, ok := authn.CheckTOTP(string(secret), digits(code), t.Now(), 0)
 	if err != nil || !ok {
-		return t.Refuse(ctx, by, registerAuthenticator, u.UserPrincipalName, &Error{Code: FactorWrong})
+		return t.Refuse(ctx, by, ActionRegisterAuthenticator.name, u.UserPrincipalName, &Error{Code: FactorWrong})
 	}
-	return t.changeFactors(ctx, by, registerAuthenticator, u, func(f *Factors) error {
+	return t.changeFactors(ctx, by, ActionRegisterAuthenticator, u, func(f *Factors) error {
 		f.SealedSecret, f.LastStep = ticket, step
 		return nil
 	})
@@ -117,9 +110,9 @@ func (t *Tenant) AddKey(ctx context.Context, by audit.Actor, u User, ticket, res
 		credential, err = party.FinishRegistration(holder(u, f), state, []byte(response))
 	}
 	if err != nil || party == nil {
-		return t.Refuse(ctx, by, registerKey, u.UserPrincipalName, &Error{Code: FactorWrong})
+		return t.Refuse(ctx, by, ActionRegisterSecurityKey.name, u.UserPrincipalName, &Error{Code: FactorWrong})
 	}
-	return t.changeFactors(ctx, by, registerKey, u, func(f *Factors) error {
+	return t.changeFactors(ctx, by, ActionRegisterSecurityKey, u, func(f *Factors) error {
 		if name = strings.TrimSpace(name); name == "" || len(name) > 64 || len(f.Keys) >= maxKeys {
 			return &Error{Code: InvalidValue, Subject: "security key", Detail: "want a name of 1 to 64 characters, and at most ten keys"}
 		}
@@ -130,7 +123,7 @@ func (t *Tenant) AddKey(ctx context.Context, by audit.Actor, u User, ticket, res
 
 // RemoveFactor deletes a security key by its id, or the authenticator app for an empty one.
 func (t *Tenant) RemoveFactor(ctx context.Context, by audit.Actor, u User, keyID string) error {
-	return t.changeFactors(ctx, by, deleteFactor, u, func(f *Factors) error {
+	return t.changeFactors(ctx, by, ActionDeleteSignInMethod, u, func(f *Factors) error {
 		if keyID == "" {
 			f.SealedSecret, f.LastStep = "", 0
 			return nil
@@ -144,7 +137,7 @@ func (t *Tenant) RemoveFactor(ctx context.Context, by audit.Actor, u User, keyID
 	})
 }
 
-func (t *Tenant) changeFactors(ctx context.Context, by audit.Actor, action string, u User, edit func(*Factors) error) error {
+func (t *Tenant) changeFactors(ctx context.Context, by audit.Actor, action Action, u User, edit func(*Factors) error) error {
 	return t.change(ctx, by, action, func(tx Tx, _ *Touched) (string, error) {
 		f, err := factors(tx, u.ID)
 		if err != nil {
@@ -231,7 +224,7 @@ func (t *Tenant) Verify(ctx context.Context, by audit.Actor, ticket, code, respo
 	}
 	by.Kind = audit.User
 	secret := authn.NewSecret(32)
-	err = t.change(ctx, by, "UserLoggedIn", func(tx Tx, _ *Touched) (string, error) {
+	err = t.change(ctx, by, ActionUserLoggedIn, func(tx Tx, _ *Touched) (string, error) {
 		now, err := tx.User(u.ID)
 		if err == nil && !now.Enabled {
 			err = ErrNoRow

@@ -22,7 +22,7 @@ const importBatch = 500
 // Import adds a whole company. It is for a new tenant: an object whose id exists is replaced. Each batch is one transaction.
 func (t *Tenant) Import(ctx context.Context, by audit.Actor, c Company) error {
 	for batch := range slices.Chunk(c.Users, importBatch) {
-		err := t.change(ctx, by, "Import users", func(tx Tx, touched *Touched) (string, error) {
+		err := t.change(ctx, by, ActionImportUsers, func(tx Tx, touched *Touched) (string, error) {
 			for _, u := range batch {
 				u.CreatedAt = t.now()
 				if err := u.check(tx); err != nil {
@@ -45,7 +45,7 @@ func (t *Tenant) Import(ctx context.Context, by audit.Actor, c Company) error {
 		}
 	}
 	for batch := range slices.Chunk(c.Groups, importBatch) {
-		err := t.change(ctx, by, "Import groups", func(tx Tx, touched *Touched) (string, error) {
+		err := t.change(ctx, by, ActionImportGroups, func(tx Tx, touched *Touched) (string, error) {
 			for _, g := range batch {
 				g.CreatedAt = t.now()
 				if err := g.check(); err != nil {
@@ -63,7 +63,7 @@ func (t *Tenant) Import(ctx context.Context, by audit.Actor, c Company) error {
 		}
 	}
 	for batch := range slices.Chunk(c.Members, importBatch) {
-		err := t.change(ctx, by, "Import members", func(tx Tx, touched *Touched) (string, error) {
+		err := t.change(ctx, by, ActionImportMembers, func(tx Tx, touched *Touched) (string, error) {
 			for _, m := range batch {
 				if err := tx.PutMember(m); err != nil {
 					return m.GroupID, err
@@ -88,7 +88,7 @@ func (t *Tenant) GivePasswords(ctx context.Context, by audit.Actor, hash string)
 		}
 		after = users[len(users)-1].ID
 		batch := 0
-		err := t.change(ctx, by, "Reset password", func(tx Tx, _ *Touched) (string, error) {
+		err := t.change(ctx, by, ActionResetPassword, func(tx Tx, _ *Touched) (string, error) {
 			batch = 0
 			for _, u := range users {
 				_, err := tx.Password(u.ID)

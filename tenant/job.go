@@ -106,7 +106,7 @@ type AttributeChange struct{ Path, Old, New string }
 func (t *Tenant) CreateJob(ctx context.Context, by audit.Actor, servicePrincipalID, templateID string) (Job, error) {
 	j := Job{ServicePrincipalID: servicePrincipalID, TemplateID: templateID, State: JobPaused, CreatedAt: t.now(),
 		ID: templateID + "." + strings.ReplaceAll(t.Organization.ID, "-", "") + "." + t.NewID()}
-	err := t.change(ctx, by, "Add provisioning configuration", func(tx Tx, _ *Touched) (string, error) {
+	err := t.change(ctx, by, ActionAddProvisioningConfiguration, func(tx Tx, _ *Touched) (string, error) {
 		if _, err := tx.Application(servicePrincipalID); err != nil {
 			return servicePrincipalID, orRefuse(err, ApplicationNotFound, servicePrincipalID)
 		}
@@ -131,7 +131,7 @@ type JobSettings struct {
 
 // ConfigureJob saves settings. New credentials lift a quarantine; a change of scope is evaluated from the beginning.
 func (t *Tenant) ConfigureJob(ctx context.Context, by audit.Actor, id string, s JobSettings) error {
-	return t.updateJob(ctx, by, "Update provisioning setting or credentials", id, func(j *Job) error {
+	return t.updateJob(ctx, by, ActionUpdateProvisioningSettingOrCredentials, id, func(j *Job) error {
 		if s.BaseAddress != nil {
 			if err := checkAddress(*s.BaseAddress); err != nil {
 				return err
@@ -178,12 +178,12 @@ func checkAddress(s string) error {
 	return &Error{Code: InvalidValue, Subject: "tenant URL", Detail: "want an https address"}
 }
 
-func (t *Tenant) updateJob(ctx context.Context, by audit.Actor, action, id string, edit func(*Job) error) error {
+func (t *Tenant) updateJob(ctx context.Context, by audit.Actor, action Action, id string, edit func(*Job) error) error {
 	return t.changeJob(ctx, by, action, id, func(_ Tx, j *Job) error { return edit(j) })
 }
 
 // changeJob changes a job, and has the runner look at it.
-func (t *Tenant) changeJob(ctx context.Context, by audit.Actor, action, id string, edit func(Tx, *Job) error) error {
+func (t *Tenant) changeJob(ctx context.Context, by audit.Actor, action Action, id string, edit func(Tx, *Job) error) error {
 	err := t.change(ctx, by, action, func(tx Tx, _ *Touched) (string, error) {
 		j, err := tx.Job(id)
 		if err != nil {
@@ -202,7 +202,7 @@ func (t *Tenant) changeJob(ctx context.Context, by audit.Actor, action, id strin
 
 // StartJob turns provisioning on, and lifts a quarantine. It fails with CredentialsMissing.
 func (t *Tenant) StartJob(ctx context.Context, by audit.Actor, id string) error {
-	return t.updateJob(ctx, by, "Enable/start provisioning configuration", id, func(j *Job) error {
+	return t.updateJob(ctx, by, ActionEnableStartProvisioningConfiguration, id, func(j *Job) error {
 		if j.Credentials.BaseAddress == "" || j.Credentials.SealedToken == "" {
 			return &Error{Code: CredentialsMissing, Subject: id}
 		}
@@ -213,7 +213,7 @@ func (t *Tenant) StartJob(ctx context.Context, by audit.Actor, id string) error 
 
 // PauseJob turns provisioning off. A running cycle finishes; everything is remembered.
 func (t *Tenant) PauseJob(ctx context.Context, by audit.Actor, id string) error {
-	return t.updateJob(ctx, by, "Disable/pause provisioning configuration", id, func(j *Job) error {
+	return t.updateJob(ctx, by, ActionDisablePauseProvisioningConfiguration, id, func(j *Job) error {
 		j.State = JobPaused
 		return nil
 	})
@@ -227,7 +227,7 @@ type Reset struct {
 
 // RestartJob starts provisioning again from what is left. Without Links nothing is matched anew; with Watermark everything is evaluated from the beginning.
 func (t *Tenant) RestartJob(ctx context.Context, by audit.Actor, id string, reset Reset) error {
-	return t.changeJob(ctx, by, "Enable/restart provisioning configuration", id, func(tx Tx, j *Job) error {
+	return t.changeJob(ctx, by, ActionEnableRestartProvisioningConfiguration, id, func(tx Tx, j *Job) error {
 		if reset.Watermark || reset.Links {
 			j.reset()
 		}
@@ -254,7 +254,7 @@ func (t *Tenant) RestartJob(ctx context.Context, by audit.Actor, id string, rese
 
 // DeleteJob removes a job with its memory.
 func (t *Tenant) DeleteJob(ctx context.Context, by audit.Actor, id string) error {
-	return t.change(ctx, by, "Delete provisioning configuration", func(tx Tx, _ *Touched) (string, error) {
+	return t.change(ctx, by, ActionDeleteProvisioningConfiguration, func(tx Tx, _ *Touched) (string, error) {
 		if _, err := tx.Job(id); err != nil {
 			return id, orRefuse(err, JobNotFound, id)
 		}

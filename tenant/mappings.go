@@ -28,7 +28,7 @@ func (j Job) Mappings() mapping.Schema {
 // SetMappings saves attribute mappings and scoping filters; everything is evaluated anew, as the portal says. It fails with InvalidValue, whose detail says
 // which mapping is wrong and why. What the target requires is not for the caller to say.
 func (t *Tenant) SetMappings(ctx context.Context, by audit.Actor, id string, s mapping.Schema) error {
-	return t.updateJob(ctx, by, "Update attribute mappings or scope", id, func(j *Job) error {
+	return t.updateJob(ctx, by, ActionUpdateAttributeMappingsOrScope, id, func(j *Job) error {
 		next, err := complete(s, j.Mappings().Version+1)
 		if err != nil {
 			return err
@@ -41,7 +41,7 @@ func (t *Tenant) SetMappings(ctx context.Context, by audit.Actor, id string, s m
 
 // ResetMappings goes back to the default ones.
 func (t *Tenant) ResetMappings(ctx context.Context, by audit.Actor, id string) error {
-	return t.updateJob(ctx, by, "Update attribute mappings or scope", id, func(j *Job) error {
+	return t.updateJob(ctx, by, ActionUpdateAttributeMappingsOrScope, id, func(j *Job) error {
 		j.Schema = nil
 		j.reset()
 		return nil

@@ -98,7 +98,7 @@ func (t *Tenant) PutPolicy(ctx context.Context, by audit.Actor, p Policy) (Polic
 	if fresh {
 		p.ID = t.NewID()
 	}
-	err := t.change(ctx, by, "Set policy", func(tx Tx, _ *Touched) (string, error) {
+	err := t.change(ctx, by, ActionSetPolicy, func(tx Tx, _ *Touched) (string, error) {
 		if !fresh {
 			old, err := tx.Policy(p.ID)
 			if err != nil {
@@ -142,7 +142,7 @@ func (a *Application) policy(kind PolicyKind) *string {
 
 // AttachPolicy gives an application a policy, of which it may have one of each kind; with an empty id it takes it away, and the defaults are back.
 func (t *Tenant) AttachPolicy(ctx context.Context, by audit.Actor, applicationID string, kind PolicyKind, policyID string) error {
-	return t.change(ctx, by, "Attach policy", func(tx Tx, _ *Touched) (string, error) {
+	return t.change(ctx, by, ActionAttachPolicy, func(tx Tx, _ *Touched) (string, error) {
 		a, err := tx.Application(applicationID)
 		if err != nil {
 			return applicationID, orRefuse(err, ApplicationNotFound, applicationID)
@@ -166,7 +166,7 @@ func (t *Tenant) AttachPolicy(ctx context.Context, by audit.Actor, applicationID
 
 // DeletePolicy removes a policy that no application has. It fails with PolicyNotFound or PolicyAttached.
 func (t *Tenant) DeletePolicy(ctx context.Context, by audit.Actor, id string) error {
-	return t.change(ctx, by, "Delete policy", func(tx Tx, _ *Touched) (string, error) {
+	return t.change(ctx, by, ActionDeletePolicy, func(tx Tx, _ *Touched) (string, error) {
 		p, err := tx.Policy(id)
 		if err != nil {
 			return id, orRefuse(err, PolicyNotFound, id)

@@ -115,7 +115,7 @@ const maxOwners = 100
 
 // AddOwner makes a user an owner of a group. It fails with GroupNotFound, UserNotFound or MemberExists.
 func (t *Tenant) AddOwner(ctx context.Context, by audit.Actor, groupID, userID string) error {
-	return t.changeOwners(ctx, by, "Add owner to group", groupID, func(tx Tx, owners []string) ([]string, error) {
+	return t.changeOwners(ctx, by, ActionAddOwnerToGroup, groupID, func(tx Tx, owners []string) ([]string, error) {
 		if _, err := tx.User(userID); err != nil {
 			return nil, orRefuse(err, UserNotFound, userID)
 		}
@@ -131,7 +131,7 @@ func (t *Tenant) AddOwner(ctx context.Context, by audit.Actor, groupID, userID s
 
 // RemoveOwner takes an owner away, but never the last one. It fails with GroupNotFound, MemberNotFound or InvalidValue.
 func (t *Tenant) RemoveOwner(ctx context.Context, by audit.Actor, groupID, userID string) error {
-	return t.changeOwners(ctx, by, "Remove owner from group", groupID, func(_ Tx, owners []string) ([]string, error) {
+	return t.changeOwners(ctx, by, ActionRemoveOwnerFromGroup, groupID, func(_ Tx, owners []string) ([]string, error) {
 		i := slices.Index(owners, userID)
 		switch {
 		case i < 0:
@@ -143,7 +143,7 @@ func (t *Tenant) RemoveOwner(ctx context.Context, by audit.Actor, groupID, userI
 	})
 }
 
-func (t *Tenant) changeOwners(ctx context.Context, by audit.Actor, action, groupID string, edit func(Tx, []string) ([]string, error)) error {
+func (t *Tenant) changeOwners(ctx context.Context, by audit.Actor, action Action, groupID string, edit func(Tx, []string) ([]string, error)) error {
 	return t.change(ctx, by, action, func(tx Tx, _ *Touched) (string, error) {
 		g, err := tx.Group(groupID)
 		if err != nil {

@@ -21,7 +21,7 @@ type Note struct{ Name, Text string }
 // Replicate puts a page of another tenant into this directory, with a note, in one transaction. Objects keep their ids and are not checked: the other tenant's
 // rules have been. What is there already as it comes leaves no trace in the journal, so that a page may come twice.
 func (t *Tenant) Replicate(ctx context.Context, by audit.Actor, page Replica, note Note) error {
-	return t.change(ctx, by, "Replicate directory", func(tx Tx, touched *Touched) (string, error) {
+	return t.change(ctx, by, ActionReplicateDirectory, func(tx Tx, touched *Touched) (string, error) {
 		for _, m := range page.Gone {
 			if err := removeReplicated(tx, touched, m); err != nil {
 				return m.ID, err
@@ -123,7 +123,7 @@ func replicateMember(tx Tx, touched *Touched, c Change) error {
 
 // SetAssigned makes the assignments of an application those of the named users and groups, and no others. Who is not in the directory is left out.
 func (t *Tenant) SetAssigned(ctx context.Context, by audit.Actor, servicePrincipalID string, principals []string) error {
-	return t.change(ctx, by, "Replicate assignments", func(tx Tx, touched *Touched) (string, error) {
+	return t.change(ctx, by, ActionReplicateAssignments, func(tx Tx, touched *Touched) (string, error) {
 		list, err := tx.Assignments(AssignmentQuery{ServicePrincipalID: servicePrincipalID})
 		if err != nil {
 			return servicePrincipalID, err

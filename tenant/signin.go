@@ -38,15 +38,12 @@ const (
 	PersistentLifetime = 90 * 24 * time.Hour
 )
 
-// personActions are what people may do themselves, or before anybody knows who they are.
-var personActions = map[string]bool{"UserLoggedIn": true, "AdministratorLoggedIn": true, "Sign out": true, registerAuthenticator: true, registerKey: true, deleteFactor: true}
-
 func administratorPrincipal(name string) string { return "administrator/" + fold(name) }
 
 // SetAdministrator adds an administrator of the admin center, or gives one a new password.
 func (t *Tenant) SetAdministrator(ctx context.Context, by audit.Actor, name, password string) error {
 	hash := authn.HashPassword(password)
-	return t.change(ctx, by, "Set administrator", func(tx Tx, _ *Touched) (string, error) {
+	return t.change(ctx, by, ActionSetAdministrator, func(tx Tx, _ *Touched) (string, error) {
 		if name == "" || len(password) < 8 {
 			return name, &Error{Code: InvalidValue, Subject: "password", Detail: "want a name and a password of 8 characters or more"}
 		}
@@ -59,7 +56,7 @@ func (t *Tenant) SetAdministrator(ctx context.Context, by audit.Actor, name, pas
 // SignInUser opens a session for a person, or asks for a second factor where they have one: the secret is empty then. It fails with SignInFailed or SignInLocked
 // and never says which part was wrong.
 func (t *Tenant) SignInUser(ctx context.Context, by audit.Actor, name, password string, persistent bool) (authn.Secret, Challenge, error) {
-	return t.signIn(ctx, by, "UserLoggedIn", name, password, persistent, func(r Reader) (Session, string, error) {
+	return t.signIn(ctx, by, ActionUserLoggedIn, name, password, persistent, func(r Reader) (Session, string, error) {
 		u, err := r.UserByPrincipalName(name)
 		if err == nil && !u.Enabled {
 			err = ErrNoRow
@@ -70,7 +67,7 @@ func (t *Tenant) SignInUser(ctx context.Context, by audit.Actor, name, password 
 
 // SignInAdministrator opens a session of the admin center. It fails as SignInUser does.
 func (t *Tenant) SignInAdministrator(ctx context.Context, by audit.Actor, name, password string) (authn.Secret, error) {
-	secret, _, err := t.signIn(ctx, by, "AdministratorLoggedIn", name, password, false, func(r Reader) (Session, string, error) {
+	secret, _, err := t.signIn(ctx, by, ActionAdministratorLoggedIn, name, password, false, func(r Reader) (Session, string, error) {
 		a, err := r.Administrator(name)
 		return Session{Administrator: a.Name}, administratorPrincipal(name), err
 	})
@@ -78,7 +75,7 @@ func (t *Tenant) SignInAdministrator(ctx context.Context, by audit.Actor, name, 
 }
 
 // signIn checks a password outside any transaction, since hashing takes long, and records the outcome in one.
-func (t *Tenant) signIn(ctx context.Context, by audit.Actor, action, name, password string, persistent bool, find func(Reader) (Session, string, error)) (authn.Secret, Challenge, error) {
+func (t *Tenant) signIn(ctx context.Context, by audit.Actor, action Action, name, password string, persistent bool, find func(Reader) (Session, string, error)) (authn.Secret, Challenge, error) {
 	by.Name = name
 	began := t.now()
 	var stored Password
@@ -95,16 +92,16 @@ func (t *Tenant) signIn(ctx context.Context, by audit.Actor, action, name, passw
 	}
 	switch authn.Judge(stored.Hash, stored.Lockout, password, t.now()) {
 	case authn.Unknown:
-		return "", Challenge{}, t.Refuse(ctx, by, action, name, &Error{Code: SignInFailed, Detail: "no such user, no password, or disabled"})
+		return "", Challenge{}, t.Refuse(ctx, by, action.name, name, &Error{Code: SignInFailed, Detail: "no such user, no password, or disabled"})
 	case authn.Busy:
-		return "", Challenge{}, t.Refuse(ctx, by, action, name, &Error{Code: SignInLocked, Detail: "too many passwords are being checked at the moment"})
+		return "", Challenge{}, t.Refuse(ctx, by, action.name, name, &Error{Code: SignInLocked, Detail: "too many passwords are being checked at the moment"})
 	case authn.Locked:
-		return "", Challenge{}, t.Refuse(ctx, by, action, name, &Error{Code: SignInLocked, Detail: "until " + stored.Lockout.Until.Format(time.RFC3339)})
+		return "", Challenge{}, t.Refuse(ctx, by, action.name, name, &Error{Code: SignInLocked, Detail: "until " + stored.Lockout.Until.Format(time.RFC3339)})
 	case authn.Wrong:
 		if err := t.countFailure(ctx, stored.Principal); err != nil {
 			return "", Challenge{}, err
 		}
-		return "", Challenge{}, t.Refuse(ctx, by, action, name, &Error{Code: SignInFailed, Detail: "wrong password"})
+		return "", Challenge{}, t.Refuse(ctx, by, action.name, name, &Error{Code: SignInFailed, Detail: "wrong password"})
 	case authn.Right:
 	}
 	if c, err := t.second(ctx, stored.Principal, began, persistent); err != nil || c.Ticket != "" {
@@ -210,7 +207,7 @@ func (t *Tenant) session(r Reader, secret string) (Session, error) {
 
 // SignOut ends a session.
 func (t *Tenant) SignOut(ctx context.Context, by audit.Actor, secret string) error {
-	return t.change(ctx, by, "Sign out", func(tx Tx, _ *Touched) (string, error) {
+	return t.change(ctx, by, ActionSignOut, func(tx Tx, _ *Touched) (string, error) {
 		return by.Name, tx.DeleteSession(authn.Digest(secret))
 	})
 }

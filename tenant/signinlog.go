@@ -34,7 +34,7 @@ func (t *Tenant) SignIns(ctx context.Context, limit int) (list []SignIn, err err
 		s := SignIn{ID: e.ID, RequestID: e.Actor.RequestID, Time: e.Time, User: e.Actor.Name, Address: e.Actor.Address, Granted: e.Result == audit.Granted}
 		switch e.Action {
 		case "UserLoggedIn", "AdministratorLoggedIn":
-		case SignInToApplication:
+		case ActionSignIn.name:
 			if s.Application = e.Subject; !s.Granted {
 				s.User, s.Application = e.Subject, ""
 			}
@@ -48,6 +48,3 @@ func (t *Tenant) SignIns(ctx context.Context, limit int) (list []SignIn, err err
 	}
 	return list, nil
 }
-
-// SignInToApplication is the action of the events of sign-ins to applications. Their subject is the application, or the user of one that was refused.
-const SignInToApplication = "Sign-in"

@@ -185,13 +185,13 @@ func (m *Touched) member(groupID string, member Mark, removed bool) {
 
 // change is the only way to change anything: it checks that the actor may, runs one rule, and records in the same transaction who did
 // what and which objects provisioning must look at. A refusal changes nothing and is recorded too. rule may run more than once.
-func (t *Tenant) change(ctx context.Context, by audit.Actor, action string, rule func(Tx, *Touched) (subject string, err error)) error {
+func (t *Tenant) change(ctx context.Context, by audit.Actor, action Action, rule func(Tx, *Touched) (subject string, err error)) error {
 	var subject string
 	var touched Touched
 	err := t.Store.Update(ctx, func(tx Tx) (err error) {
 		touched = Touched{}
-		if (by.Kind == audit.Anonymous || by.Kind == audit.User) && !personActions[action] {
-			return &Error{Code: NotAllowed, Subject: action}
+		if err := authorize(by, action); err != nil {
+			return err
 		}
 		if subject, err = rule(tx, &touched); err != nil {
 			return err
@@ -204,10 +204,10 @@ func (t *Tenant) change(ctx context.Context, by audit.Actor, action string, rule
 				return err
 			}
 		}
-		return tx.AppendEvent(t.event(by, action, subject, nil))
+		return tx.AppendEvent(t.event(by, action.name, subject, nil))
 	})
 	if err != nil && CodeOf(err) != "" {
-		return errors.Join(err, t.record(ctx, t.event(by, action, subject, err)))
+		return errors.Join(err, t.record(ctx, t.event(by, action.name, subject, err)))
 	}
 	if err == nil && len(touched.changes) > 0 && t.Changed != nil {
 		t.Changed()
@@ -238,8 +238,9 @@ func (t *Tenant) Refuse(ctx context.Context, by audit.Actor, action, subject str
 }
 
 // Granted records something that changed nothing but must leave an event, such as a sign-in to an application.
-func (t *Tenant) Granted(ctx context.Context, by audit.Actor, action, subject string) error {
-	return t.record(ctx, t.event(by, action, subject, nil))
+func (t *Tenant) Granted(ctx context.Context, by audit.Actor, action Action, subject string) error {
+	err := authorize(by, action)
+	return errors.Join(err, t.record(ctx, t.event(by, action.name, subject, err)))
 }
 
 // Events lists the audit log, newest first.

@@ -82,7 +82,7 @@ func application(p page) error {
 }
 
 func updateApplication(p page) error {
-	err := p.h.Center.UpdateApplication(p.Context(), p.by, "UpdateApplication", p.applicationARN(), func(a *center.Application) error {
+	err := p.h.Center.UpdateApplication(p.Context(), p.by, center.ActionUpdateApplication, p.applicationARN(), func(a *center.Application) error {
 		p.applicationForm(a)
 		a.Enabled = p.PostFormValue("enabled") != ""
 		return nil

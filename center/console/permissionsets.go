@@ -109,7 +109,7 @@ func permissionSet(p page) error {
 }
 
 // editSet changes a permission set and goes back to its page.
-func editSet(p page, action, done string, edit func(*center.PermissionSet) error) error {
+func editSet(p page, action center.Action, done string, edit func(*center.PermissionSet) error) error {
 	if err := p.h.Center.UpdatePermissionSet(p.Context(), p.by, action, p.setARN(), edit); err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func updatePermissionSet(p page) error {
 	if err != nil {
 		return &center.Error{Code: center.InvalidValue, Field: "SessionDuration", Detail: "want 1 to 12 hours"}
 	}
-	return editSet(p, "UpdatePermissionSet", "The permission set is changed.", func(s *center.PermissionSet) error {
+	return editSet(p, center.ActionUpdatePermissionSet, "The permission set is changed.", func(s *center.PermissionSet) error {
 		s.Description, s.RelayState, s.SessionDuration = p.PostFormValue("description"), strings.TrimSpace(p.PostFormValue("relay")), time.Duration(hours)*time.Hour
 		return nil
 	})
@@ -152,16 +152,16 @@ func changePolicies(p page) error {
 }
 
 func putInlinePolicy(p page) error {
-	action, done := "PutInlinePolicyToPermissionSet", "The inline policy is saved."
+	action, done := center.ActionPutInlinePolicy, "The inline policy is saved."
 	policy := strings.TrimSpace(p.PostFormValue("policy"))
 	if policy == "" {
-		action, done = "DeleteInlinePolicyFromPermissionSet", "The inline policy is removed."
+		action, done = center.ActionDeleteInlinePolicy, "The inline policy is removed."
 	}
 	return editSet(p, action, done, func(s *center.PermissionSet) error { s.InlinePolicy = policy; return nil })
 }
 
 func putBoundary(p page) error {
-	action, done := "PutPermissionsBoundaryToPermissionSet", "The permissions boundary is set."
+	action, done := center.ActionPutPermissionsBoundary, "The permissions boundary is set."
 	var b *center.Boundary
 	switch managed, name := strings.TrimSpace(p.PostFormValue("managed")), strings.TrimSpace(p.PostFormValue("name")); {
 	case managed != "" && name != "":
@@ -171,7 +171,7 @@ func putBoundary(p page) error {
 	case name != "":
 		b = &center.Boundary{CustomerPolicy: &center.PolicyReference{Name: name, Path: strings.TrimSpace(p.PostFormValue("path"))}}
 	default:
-		action, done = "DeletePermissionsBoundaryFromPermissionSet", "The permissions boundary is removed."
+		action, done = center.ActionDeletePermissionsBoundary, "The permissions boundary is removed."
 	}
 	return editSet(p, action, done, func(s *center.PermissionSet) error { s.Boundary = b; return nil })
 }

@@ -199,7 +199,7 @@ func TestARoleIsMadeMendedAndRetired(t *testing.T) {
 	// The permission set changes: the role follows when it is provisioned.
 	e1 := w.AttachManagedPolicy(ctx, centertest.Actor, w.set.ARN, "arn:aws:iam::aws:policy/job-function/Billing")
 	e2 := w.DetachManagedPolicy(ctx, centertest.Actor, w.set.ARN, "arn:aws:iam::aws:policy/ReadOnlyAccess")
-	e3 := w.UpdatePermissionSet(ctx, centertest.Actor, "DeleteInlinePolicyFromPermissionSet", w.set.ARN, func(p *center.PermissionSet) error {
+	e3 := w.UpdatePermissionSet(ctx, centertest.Actor, center.ActionDeleteInlinePolicy, w.set.ARN, func(p *center.PermissionSet) error {
 		p.InlinePolicy, p.Boundary, p.Description = "", nil, "For all"
 		return nil
 	})

@@ -133,12 +133,12 @@ func (h *Handler) describeApplication(ctx context.Context, _ awsapi.Caller, in a
 }
 
 // editApplication changes an application. edit may run more than once.
-func (h *Handler) editApplication(ctx context.Context, who awsapi.Caller, action, arn string, edit func(*center.Application) error) (awsapi.Empty, error) {
+func (h *Handler) editApplication(ctx context.Context, who awsapi.Caller, action center.Action, arn string, edit func(*center.Application) error) (awsapi.Empty, error) {
 	return awsapi.Empty{}, h.Center.UpdateApplication(ctx, awsdoor.Actor(who), action, arn, edit)
 }
 
 func (h *Handler) updateApplication(ctx context.Context, who awsapi.Caller, in applicationInput) (awsapi.Empty, error) {
-	return h.editApplication(ctx, who, "UpdateApplication", in.ApplicationArn, func(a *center.Application) error {
+	return h.editApplication(ctx, who, center.ActionUpdateApplication, in.ApplicationArn, func(a *center.Application) error {
 		in.apply(a)
 		return nil
 	})
@@ -307,7 +307,7 @@ func (h *Handler) putAssignmentConfiguration(ctx context.Context, who awsapi.Cal
 	AssignmentRequired bool
 },
 ) (awsapi.Empty, error) {
-	return h.editApplication(ctx, who, "PutApplicationAssignmentConfiguration", in.ApplicationArn, func(a *center.Application) error {
+	return h.editApplication(ctx, who, center.ActionPutApplicationAssignmentConfiguration, in.ApplicationArn, func(a *center.Application) error {
 		a.ForEveryone = !in.AssignmentRequired
 		return nil
 	})
@@ -324,7 +324,7 @@ func (h *Handler) getSessionConfiguration(ctx context.Context, _ awsapi.Caller, 
 }
 
 func (h *Handler) putSessionConfiguration(ctx context.Context, who awsapi.Caller, in sessionConfiguration) (awsapi.Empty, error) {
-	return h.editApplication(ctx, who, "PutApplicationSessionConfiguration", in.ApplicationArn, func(a *center.Application) error {
+	return h.editApplication(ctx, who, center.ActionPutApplicationSessionConfiguration, in.ApplicationArn, func(a *center.Application) error {
 		a.BackgroundSessions = in.UserBackgroundSessionApplicationStatus == enabledStatus
 		return nil
 	})
@@ -343,7 +343,7 @@ type scopeInput struct {
 }
 
 func (h *Handler) putScope(ctx context.Context, who awsapi.Caller, in scopeInput) (awsapi.Empty, error) {
-	return h.editApplication(ctx, who, "PutApplicationAccessScope", in.ApplicationArn, func(a *center.Application) error {
+	return h.editApplication(ctx, who, center.ActionPutApplicationAccessScope, in.ApplicationArn, func(a *center.Application) error {
 		a.AccessScopes = append(slices.DeleteFunc(a.AccessScopes, in.named), center.AccessScope{Scope: in.Scope, Targets: in.AuthorizedTargets})
 		slices.SortFunc(a.AccessScopes, func(x, y center.AccessScope) int { return strings.Compare(x.Scope, y.Scope) })
 		return nil
@@ -365,7 +365,7 @@ func (h *Handler) getScope(ctx context.Context, _ awsapi.Caller, in scopeInput) 
 }
 
 func (h *Handler) deleteScope(ctx context.Context, who awsapi.Caller, in scopeInput) (awsapi.Empty, error) {
-	return h.editApplication(ctx, who, "DeleteApplicationAccessScope", in.ApplicationArn, func(a *center.Application) error {
+	return h.editApplication(ctx, who, center.ActionDeleteApplicationAccessScope, in.ApplicationArn, func(a *center.Application) error {
 		n := len(a.AccessScopes)
 		if a.AccessScopes = slices.DeleteFunc(a.AccessScopes, in.named); len(a.AccessScopes) == n {
 			return &center.Error{Code: center.AccessScopeNotFound, Subject: in.Scope}
@@ -409,14 +409,14 @@ func (h *Handler) putMethod(ctx context.Context, who awsapi.Caller, in methodInp
 	if in.AuthenticationMethod.Iam == nil {
 		return awsapi.Empty{}, invalid("AuthenticationMethod must have the member Iam")
 	}
-	return h.editApplication(ctx, who, "PutApplicationAuthenticationMethod", in.ApplicationArn, func(a *center.Application) error {
+	return h.editApplication(ctx, who, center.ActionPutApplicationAuthenticationMethod, in.ApplicationArn, func(a *center.Application) error {
 		a.ActorPolicy = string(in.AuthenticationMethod.Iam.ActorPolicy)
 		return nil
 	})
 }
 
 func (h *Handler) deleteMethod(ctx context.Context, who awsapi.Caller, in methodInput) (awsapi.Empty, error) {
-	return h.editApplication(ctx, who, "DeleteApplicationAuthenticationMethod", in.ApplicationArn, func(a *center.Application) error {
+	return h.editApplication(ctx, who, center.ActionDeleteApplicationAuthenticationMethod, in.ApplicationArn, func(a *center.Application) error {
 		if a.ActorPolicy == "" {
 			return &center.Error{Code: center.AuthMethodNotFound, Subject: in.AuthenticationMethodType}
 		}

@@ -84,7 +84,7 @@ func (h *Handler) putGrant(ctx context.Context, who awsapi.Caller, in grantInput
 	if err != nil {
 		return awsapi.Empty{}, err
 	}
-	return h.editApplication(ctx, who, "PutApplicationGrant", in.ApplicationArn, func(a *center.Application) error {
+	return h.editApplication(ctx, who, center.ActionPutApplicationGrant, in.ApplicationArn, func(a *center.Application) error {
 		a.Grants = append(slices.DeleteFunc(a.Grants, in.typed), g)
 		slices.SortFunc(a.Grants, func(x, y center.Grant) int { return strings.Compare(string(x.Type), string(y.Type)) })
 		return nil
@@ -106,7 +106,7 @@ func (h *Handler) getGrant(ctx context.Context, _ awsapi.Caller, in grantInput) 
 }
 
 func (h *Handler) deleteGrant(ctx context.Context, who awsapi.Caller, in grantInput) (awsapi.Empty, error) {
-	return h.editApplication(ctx, who, "DeleteApplicationGrant", in.ApplicationArn, func(a *center.Application) error {
+	return h.editApplication(ctx, who, center.ActionDeleteApplicationGrant, in.ApplicationArn, func(a *center.Application) error {
 		n := len(a.Grants)
 		if a.Grants = slices.DeleteFunc(a.Grants, in.typed); len(a.Grants) == n {
 			return &center.Error{Code: center.GrantNotFound, Subject: in.GrantType}

@@ -140,7 +140,7 @@ func (h *Handler) updatePermissionSet(ctx context.Context, who awsapi.Caller, in
 	if err != nil {
 		return awsapi.Empty{}, err
 	}
-	return h.edit(ctx, who, "UpdatePermissionSet", in, func(p *center.PermissionSet) error {
+	return h.edit(ctx, who, center.ActionUpdatePermissionSet, in, func(p *center.PermissionSet) error {
 		in.texts(p)
 		if d > 0 {
 			p.SessionDuration = d
@@ -149,7 +149,7 @@ func (h *Handler) updatePermissionSet(ctx context.Context, who awsapi.Caller, in
 	})
 }
 
-func (h *Handler) edit(ctx context.Context, who awsapi.Caller, action string, in permissionSetInput, change func(*center.PermissionSet) error) (awsapi.Empty, error) {
+func (h *Handler) edit(ctx context.Context, who awsapi.Caller, action center.Action, in permissionSetInput, change func(*center.PermissionSet) error) (awsapi.Empty, error) {
 	return awsapi.Empty{}, h.Center.UpdatePermissionSet(ctx, awsdoor.Actor(who), action, in.PermissionSetArn, change)
 }
 
@@ -185,7 +185,7 @@ func (h *Handler) putInlinePolicy(ctx context.Context, who awsapi.Caller, in per
 	if strings.TrimSpace(in.InlinePolicy) == "" {
 		return awsapi.Empty{}, invalid("InlinePolicy is blank")
 	}
-	return h.edit(ctx, who, "PutInlinePolicyToPermissionSet", in, func(p *center.PermissionSet) error {
+	return h.edit(ctx, who, center.ActionPutInlinePolicy, in, func(p *center.PermissionSet) error {
 		p.InlinePolicy = in.InlinePolicy
 		return nil
 	})
@@ -200,7 +200,7 @@ func (h *Handler) getInlinePolicy(ctx context.Context, _ awsapi.Caller, in permi
 }
 
 func (h *Handler) deleteInlinePolicy(ctx context.Context, who awsapi.Caller, in permissionSetInput) (awsapi.Empty, error) {
-	return h.edit(ctx, who, "DeleteInlinePolicyFromPermissionSet", in, func(p *center.PermissionSet) error {
+	return h.edit(ctx, who, center.ActionDeleteInlinePolicy, in, func(p *center.PermissionSet) error {
 		p.InlinePolicy = ""
 		return nil
 	})
@@ -272,7 +272,7 @@ func (h *Handler) listCustomerPolicies(ctx context.Context, _ awsapi.Caller, in 
 }
 
 func (h *Handler) putBoundary(ctx context.Context, who awsapi.Caller, in permissionSetInput) (awsapi.Empty, error) {
-	return h.edit(ctx, who, "PutPermissionsBoundaryToPermissionSet", in, func(p *center.PermissionSet) error {
+	return h.edit(ctx, who, center.ActionPutPermissionsBoundary, in, func(p *center.PermissionSet) error {
 		p.Boundary = &center.Boundary{ManagedPolicy: in.PermissionsBoundary.ManagedPolicyArn}
 		if r := in.PermissionsBoundary.CustomerManagedPolicyReference; r != nil {
 			read := r.read()
@@ -302,7 +302,7 @@ func (h *Handler) getBoundary(ctx context.Context, _ awsapi.Caller, in permissio
 }
 
 func (h *Handler) deleteBoundary(ctx context.Context, who awsapi.Caller, in permissionSetInput) (awsapi.Empty, error) {
-	return h.edit(ctx, who, "DeletePermissionsBoundaryFromPermissionSet", in, func(p *center.PermissionSet) error {
+	return h.edit(ctx, who, center.ActionDeletePermissionsBoundary, in, func(p *center.PermissionSet) error {
 		if p.Boundary == nil {
 			return &center.Error{Code: center.BoundaryNotFound, Subject: in.PermissionSetArn}
 		}

@@ -67,7 +67,7 @@ func provisionOnDemand(p page) error {
 		return err
 	}
 	if !d.DryRun {
-		if err := p.h.Tenant.Granted(p.Context(), p.by, "Provision on demand", id); err != nil {
+		if err := p.h.Tenant.Granted(p.Context(), p.by, tenant.ActionProvisionOnDemand, id); err != nil {
 			return err
 		}
 	}

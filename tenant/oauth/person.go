@@ -135,7 +135,7 @@ func (h *Handler) consent(w http.ResponseWriter, r *http.Request) {
 	}
 	_, secret, err := h.Tenant.Issue(r.Context(), tenant.Grant{Kind: tenant.GrantCode, ClientID: a.client.ID, Account: account, Scopes: a.scopes, RedirectURI: a.redirect, Challenge: a.challenge, Nonce: a.nonce})
 	if err == nil {
-		err = h.Tenant.Granted(r.Context(), h.actor(r, audit.User, account.Name), "Consent to application", a.client.ID)
+		err = h.Tenant.Granted(r.Context(), h.actor(r, audit.User, account.Name), tenant.ActionConsentToApplication, a.client.ID)
 	}
 	if err != nil {
 		h.refuse(w, r, err)

@@ -220,7 +220,7 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, a tenant.Appli
 	}
 	response, err := saml.Response(s, key)
 	if err == nil {
-		err = h.Tenant.Granted(r.Context(), by, tenant.SignInToApplication, a.DisplayName)
+		err = h.Tenant.Granted(r.Context(), by, tenant.ActionSignIn, a.DisplayName)
 	}
 	if err != nil {
 		h.fail(w, r, u.UserPrincipalName, err)
@@ -276,7 +276,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, user string, err 
 	status := http.StatusBadRequest
 	var refused *tenant.Error
 	if errors.As(err, &refused) {
-		_ = h.Tenant.Refuse(r.Context(), by, tenant.SignInToApplication, user, err) // the person is answered below
+		_ = h.Tenant.Refuse(r.Context(), by, tenant.ActionSignIn.String(), user, err) // the person is answered below
 		reason := tenant.Reasons[refused.Code]
 		d.Number, d.Text = reason.AADSTS, fmt.Sprintf("AADSTS%d: %s.", reason.AADSTS, reason.What)
 		if reason.Kind == tenant.NotFound {
