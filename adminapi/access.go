@@ -30,7 +30,7 @@ type Tag struct{ Key, Value string }
 type Accounts struct{ Accounts []Account }
 
 // MaxAccountsAtOnce bounds the input of PutAccounts.
-const MaxAccountsAtOnce = 100
+const MaxAccountsAtOnce = 100 //bound:list accounts in one request of the administration API
 
 // The statuses of an account.
 const (

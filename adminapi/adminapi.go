@@ -244,7 +244,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("the center answered %s: %s (request %s)", e.Code, e.Message, e.Request)
 }
 
-const maxAnswer = 16 << 20
+const maxAnswer = 16 << 20 //bound:body an answer of the administration API that a command reads
 
 // Call sends one operation. in and out are the operation's types.
 func (c *Client) Call(ctx context.Context, operation string, in, out any) error {

@@ -7,7 +7,7 @@ import "net/netip"
 const subscriberBits = 64
 
 // maxForeignAddress bounds what is kept of an address that is none, in bytes.
-const maxForeignAddress = 64
+const maxForeignAddress = 64 //bound:text an address of a client that is none, in bytes
 
 // Neighborhood is the name under which a client's address is counted: an IPv4 address is itself,
 // also where it is written as IPv6, and an IPv6 address is its /64, since whoever has one address

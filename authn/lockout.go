@@ -11,8 +11,9 @@ type Lockout struct {
 // The growing delay: the first freeFailures mistakes cost nothing, then the wait doubles from one second to five minutes.
 // It ends by itself, so that nobody can lock another person out for ever.
 const (
-	freeFailures = 4
-	maxDelay     = 5 * time.Minute
+	freeFailures = 4 //bound:rate wrong passwords or codes in a row that cost no wait
+	//bound:wait after wrong passwords or codes for one name, at the most
+	maxDelay = 5 * time.Minute
 )
 
 // Locked says whether an attempt at now must be refused without looking at the password.

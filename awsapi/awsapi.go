@@ -25,7 +25,7 @@ import (
 )
 
 // MaxBody bounds the body of a request, in bytes.
-const MaxBody = 1 << 20
+const MaxBody = 1 << 20 //bound:body an AWS request
 
 // Caller is who signed a request.
 type Caller struct {

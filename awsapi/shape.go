@@ -80,7 +80,7 @@ func NewPattern(text string) *Pattern {
 }
 
 // maxProblems bounds how many violations one answer names.
-const maxProblems = 20
+const maxProblems = 20 //bound:list violations that one answer names
 
 // Check says whether a body has a shape. It fails with a SerializationException when the body is not JSON of the right types, or with a
 // ValidationException that names every violation, in AWS's words.
@@ -109,8 +109,11 @@ func serialization(message string) error {
 	return &Error{Code: "SerializationException", Message: message}
 }
 
+// maxNamed bounds the values that a refusal repeats.
+const maxNamed = 64 //bound:text a value that the refusal of an AWS request repeats, in bytes
+
 // maxShapeDepth bounds how deep documents are nested.
-const maxShapeDepth = 64
+const maxShapeDepth = 64 //bound:depth nesting of a document in an AWS request
 
 type checker struct {
 	d        *jsontext.Decoder
@@ -124,7 +127,7 @@ func (c *checker) violated(path, value string, sensitive bool, constraint string
 		return
 	}
 	named := "Value"
-	if !sensitive && len(value) <= 64 {
+	if !sensitive && len(value) <= maxNamed {
 		named = "Value '" + strings.ToValidUTF8(value, "?") + "'"
 	}
 	c.problems = append(c.problems, fmt.Sprintf("%s at '%s' failed to satisfy constraint: Member must %s", named, path, constraint))

@@ -27,10 +27,11 @@ type Verifier struct {
 }
 
 const (
-	algorithm  = "AWS4-HMAC-SHA256"
-	amzDate    = "20060102T150405Z"
-	maxSkew    = 15 * time.Minute
-	maxHeaders = 64
+	algorithm        = "AWS4-HMAC-SHA256"
+	amzDate          = "20060102T150405Z"
+	maxSkew          = 15 * time.Minute //bound:life an AWS signature, before and after the server's time
+	maxAuthorization = 4096             //bound:text the Authorization header of an AWS request, in bytes
+	maxHeaders       = 64               //bound:list signed headers of an AWS request
 )
 
 // authorization is a parsed Authorization header.
@@ -49,7 +50,7 @@ func parseAuthorization(header string) (a authorization, err error) {
 		return a, &Error{Code: "MissingAuthenticationTokenException", Message: "Missing Authentication Token", Status: http.StatusForbidden}
 	}
 	rest, ok := strings.CutPrefix(header, algorithm)
-	if !ok || len(header) > 4096 {
+	if !ok || len(header) > maxAuthorization {
 		return a, incomplete("Authorization header requires the algorithm " + algorithm)
 	}
 	var credential, signed, signature string
@@ -191,7 +192,7 @@ type signingKeys struct {
 }
 
 // maxSigningKeys bounds what is remembered.
-const maxSigningKeys = 256
+const maxSigningKeys = 256 //bound:memory derived signing keys
 
 func (s *signingKeys) get(scope scopeOf) []byte {
 	s.mu.RLock()

@@ -18,8 +18,8 @@ type AssertedAttribute struct {
 // Attributes for access control. Source: user guide, "Attributes for access control": the rules for assertions, and the limits of keys and values.
 const (
 	accessControlPrefix = "https://aws.amazon.com/SAML/Attributes/AccessControl:"
-	maxAttributes       = 50
-	maxAttributeValue   = 256
+	maxAttributes       = 50  //bound:rows attributes for access control
+	maxAttributeValue   = 256 //bound:text the source of an attribute for access control, in characters
 )
 
 var nameFormats = map[string]bool{

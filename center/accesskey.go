@@ -42,7 +42,7 @@ func (k AccessKey) EffectiveRole() KeyRole {
 }
 
 // MaxAccessKeys bounds the access keys of a center.
-const MaxAccessKeys = 100
+const MaxAccessKeys = 100 //bound:rows access keys
 
 // CreateAccessKey makes a key. The secret is returned here and never again. It fails with TooManyKeys or a code of kind Invalid.
 func (c *Center) CreateAccessKey(ctx context.Context, by audit.Actor, principal string, role KeyRole) (AccessKey, authn.Secret, error) {

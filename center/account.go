@@ -31,10 +31,10 @@ func (a Account) equal(b Account) bool {
 }
 
 // maxUnits bounds how deep an account lies: the root and five levels. Source: AWS Organizations, quotas.
-const maxUnits = 6
+const maxUnits = 6 //bound:depth organizational units above an account, with the root
 
 // MaxAccounts bounds the accounts of an instance. Source: user guide, quotas.
-const MaxAccounts = 7000
+const MaxAccounts = 7000 //bound:rows accounts
 
 var accountID = regexp.MustCompile(`^\d{12}$`)
 

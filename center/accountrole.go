@@ -36,7 +36,7 @@ func (p PermissionSet) RoleIn(account, name string) AccountRole {
 }
 
 // driftEach is how often a role is compared with IAM.
-const driftEach = 6 * time.Hour
+const driftEach = 6 * time.Hour //bound:none how often, not how much
 
 // CheckRole compares with IAM the role that has not been looked at for longest, and says whether there was one whose time had come. A role whose permission
 // set has been changed since it was provisioned is passed over: it differs, and is meant to until it is provisioned.

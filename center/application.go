@@ -97,8 +97,9 @@ type ApplicationAssignmentQuery struct {
 
 // Bounds of applications. Source: user guide, quotas; the service model.
 const (
-	MaxApplications    = 7000
-	maxInList          = 10
+	MaxApplications = 7000 //bound:rows applications
+	maxInList       = 10   //bound:list redirect URIs, issuers and targets of an application
+	//bound:text the description of an application, in characters
 	maxApplicationText = 128 // of the description, in characters
 )
 
@@ -159,7 +160,7 @@ func (g Grant) check() error {
 }
 
 // maxRedirect bounds a redirect URI, in bytes.
-const maxRedirect = 2048
+const maxRedirect = 2048 //bound:text a redirect URI of an application or a client
 
 // CreateApplication adds an application. It fails with ApplicationProviderNotFound or QuotaExceeded. Repeating a creation with the same client token returns
 // what the first one made, or fails with TokenReused when it asks for something else.

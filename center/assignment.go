@@ -78,7 +78,7 @@ type AssignmentRequestQuery struct {
 }
 
 // requestsKept is how long requests can be looked up. Source: our own choice; the API reference says nothing.
-const requestsKept = 30 * 24 * time.Hour
+const requestsKept = 30 * 24 * time.Hour //bound:life the state of a request to assign or provision
 
 // CreateAssignment gives a principal a permission set in an account, and provisions the set there. Repeating it succeeds. Where the role must be made in IAM
 // first, the request is in progress and the assignment comes into being with the role, or not at all. It fails with AccountNotFound, PermissionSetNotFound,
@@ -129,8 +129,9 @@ func (c *Center) assign(tx Tx, request *AssignmentRequest) error {
 
 // Quotas of assignments. Source: user guide, quotas.
 const (
-	maxSetsInAccount = 500
-	maxGroupsOfSet   = 100 // that hold one permission set in one account
+	maxSetsInAccount = 500 //bound:rows permission sets in one account
+	//bound:rows groups that hold one permission set in one account
+	maxGroupsOfSet = 100 // that hold one permission set in one account
 )
 
 // checkGroups refuses an assignment that would be one group too many. One that is there already adds nothing.

@@ -25,7 +25,10 @@ type AssignmentRule struct {
 }
 
 // maxAssignmentRules bounds the rules of an instance: each is compared with all accounts. The choice is ours.
-const maxAssignmentRules = 1000
+const maxAssignmentRules = 1000 //bound:rows assignment rules
+
+// maxUnitName bounds the id or the path of a unit. Source: the model of AWS Organizations.
+const maxUnitName = 128 //bound:text the organizational unit of an assignment rule
 
 // byHand is the origin of assignments that somebody made, beside those of rules. Without a rule an assignment has no origins.
 const byHand = ""
@@ -71,7 +74,7 @@ func (c *Center) CreateAssignmentRule(ctx context.Context, by audit.Actor, rule 
 				return "", err
 			}
 		}
-		if len(rule.Unit) > 128 {
+		if len(rule.Unit) > maxUnitName {
 			return "", &Error{Code: InvalidValue, Field: "Unit", Detail: "longer than 128 characters"}
 		}
 		all, err := tx.AssignmentRules()

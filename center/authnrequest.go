@@ -22,10 +22,10 @@ type AuthnRequest struct {
 }
 
 // AuthnRequestLifetime is how long the identity provider may take to answer.
-const AuthnRequestLifetime = 10 * time.Minute
+const AuthnRequestLifetime = 10 * time.Minute //bound:life a sign-in at the identity provider
 
 // maxOutstanding is how many sign-ins one browser may have on their way, in as many tabs; the oldest is forgotten. A cookie has room for them.
-const maxOutstanding = 4
+const maxOutstanding = 4 //bound:list sign-ins of one browser under way at the identity provider
 
 const (
 	requestPurpose  = "authn-request" // of the seal

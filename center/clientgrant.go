@@ -41,9 +41,12 @@ type ClientGrant struct {
 func (g ClientGrant) KeptUntil() time.Time { return g.ExpiresAt.Add(time.Hour) }
 
 const (
+	//bound:life a device code of the center
 	deviceLifetime = 10 * time.Minute // Source: OIDC API reference, StartDeviceAuthorization
-	codeLifetime   = 2 * time.Minute  // Source: our own choice; clients exchange it at once
-	maxGrants      = 20_000           // outstanding ones: strangers can ask for them
+	//bound:life an authorization code of the center
+	codeLifetime = 2 * time.Minute // Source: our own choice; clients exchange it at once
+	//bound:rows outstanding device codes and authorization codes of the center
+	maxGrants = 20_000 // outstanding ones: strangers can ask for them
 )
 
 // DeviceAuthorization is what a device shows to its user, and polls with.

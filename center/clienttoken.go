@@ -17,7 +17,7 @@ type ClientToken struct {
 }
 
 // clientTokenLifetime is how long repetitions are recognised. Source: EC2's guide, "Ensuring idempotency"; the service says nothing.
-const clientTokenLifetime = 24 * time.Hour
+const clientTokenLifetime = 24 * time.Hour //bound:life a client token, which makes repeated AWS requests one
 
 // once returns arn at the first call with a client token, and what was given then at every later one. Without a token each call is the first. It fails with
 // TokenReused when the token was used to ask for something else.

@@ -29,13 +29,13 @@ type Tokens struct {
 
 // Lifetimes of access tokens. Source: OIDC API reference, CreateToken.
 const (
-	tokenLifetime       = time.Hour
-	legacyTokenLifetime = 8 * time.Hour
+	tokenLifetime       = time.Hour     //bound:life an access token of a program
+	legacyTokenLifetime = 8 * time.Hour //bound:life an access token of a program that cannot renew it
 )
 
 // refreshGrace is how long a refresh token is still taken after its successor was handed out: several processes of a person share one, and an answer can get
 // lost. Taken later, it has been stolen, and the session ends. Source for the rule: RFC 9700, 4.14.2.
-const refreshGrace = 2 * time.Minute
+const refreshGrace = 2 * time.Minute //bound:life a used refresh token, for an answer that was lost
 
 // sealedToken is what access and refresh tokens say. They are recognised by any node with the master key; the session that they belong to is looked up each
 // time, so that ending it ends them at once.

@@ -128,7 +128,7 @@ type granted struct {
 }
 
 // maxGranted bounds the roles that are remembered.
-const maxGranted = 8192
+const maxGranted = 8192 //bound:memory roles that users were found to hold
 
 func (g *granted) recall(choice RoleChoice, writes uint64) (sessionRole, bool) {
 	g.mu.Lock()

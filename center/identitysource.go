@@ -39,7 +39,7 @@ type PreviousSource struct {
 }
 
 // UndoFor is how long a change of the identity source can be undone.
-const UndoFor = 30 * 24 * time.Hour
+const UndoFor = 30 * 24 * time.Hour //bound:life the way back after a change of the identity source
 
 // CanUndo says whether the last change can still be undone.
 func (s IdentitySource) CanUndo(now time.Time) bool {
@@ -69,7 +69,7 @@ const Confirmation = "ACCEPT"
 // check applies the rules for identity providers. Source: user guide, limits ("metadata and certificates").
 func (i IdPConfiguration) check() error {
 	switch {
-	case i.EntityID == "" || len(i.EntityID) > 1024:
+	case i.EntityID == "" || len(i.EntityID) > maxText:
 		return &Error{Code: MetadataInvalid, Field: "entityID", Detail: "missing or longer than 1024 characters"}
 	case len(i.Certificates) == 0:
 		return &Error{Code: MetadataInvalid, Field: "KeyDescriptor", Detail: "no signing certificate in the IDPSSODescriptor"}
@@ -153,7 +153,9 @@ type ChangeReport struct {
 }
 
 // ReportLimit is how many users a report names one by one.
-const ReportLimit = 1000
+const ReportLimit = 1000 //bound:list users that a report names one by one
+
+const reportBatch = 500 //bound:none how many users are read at a time
 
 // Source returns the identity source.
 func (c *Center) Source(ctx context.Context) (s IdentitySource, err error) {
@@ -197,7 +199,7 @@ func (c *Center) EachSourceEffect(ctx context.Context, to SourceType, known map[
 		}
 		begin(s.Type)
 		for after := UserID(""); ; {
-			users, err := r.Users(UserQuery{After: after, Limit: 500})
+			users, err := r.Users(UserQuery{After: after, Limit: reportBatch})
 			if err != nil {
 				return err
 			}
@@ -211,7 +213,7 @@ func (c *Center) EachSourceEffect(ctx context.Context, to SourceType, known map[
 				}
 				after = u.ID
 			}
-			if len(users) < 500 {
+			if len(users) < reportBatch {
 				return nil
 			}
 		}

@@ -25,9 +25,9 @@ type IdPCertificate struct {
 
 // Bounds of certificates. Source for the file: user guide, limits (2,500 characters); the number is ours.
 const (
-	maxCertificate    = 2500
-	maxCertificates   = 10
-	minRSAKey         = 2048
+	maxCertificate    = 2500 //bound:text a certificate of the identity provider, in bytes
+	maxCertificates   = 10   //bound:rows certificates of the identity provider
+	minRSAKey         = 2048 //bound:none the smallest key that is trusted, in bits
 	certificateEnding = "CERTIFICATE"
 )
 

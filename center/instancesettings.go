@@ -26,7 +26,7 @@ type Region struct {
 }
 
 // MaxRegions bounds the Regions of an instance, the primary one included. Source: user guide, quotas.
-const MaxRegions = 6
+const MaxRegions = 6 //bound:rows Regions of an instance
 
 var (
 	instanceName = regexp.MustCompile(`^[\w+=,.@-]{0,255}$`)
@@ -116,7 +116,7 @@ type AccessControlAttribute struct {
 }
 
 // maxAccessControl bounds the attributes. Source: the service model.
-const maxAccessControl = 50
+const maxAccessControl = 50 //bound:list attributes for access control in one request
 
 // CreateAccessControl enables attributes for access control with these attributes. It fails with AccessControlOn.
 func (c *Center) CreateAccessControl(ctx context.Context, by audit.Actor, attributes []AccessControlAttribute) error {

@@ -28,7 +28,7 @@ func (c *Center) background(fn func()) {
 }
 
 // maxBackground bounds what is done after its request.
-const maxBackground = 16
+const maxBackground = 16 //bound:queue work of the center that goes on after its request
 
 func passwordMail(u User, link string, invitation bool, until time.Time) Mail {
 	name := u.DisplayName

@@ -21,7 +21,7 @@ type Watch struct {
 }
 
 // watchEach is how often published metadata is looked at.
-const watchEach = 6 * time.Hour
+const watchEach = 6 * time.Hour //bound:none how often, not how much
 
 // WatchMetadata sets the address at which the identity provider in force publishes its metadata; an empty one ends the watch. It fails with InvalidValue for
 // an address without TLS.

@@ -34,9 +34,9 @@ type MFADevice struct {
 
 // Bounds of devices. Source: user guide, "Available MFA types" (eight in all).
 const (
-	maxAuthenticators = 2
-	maxSecurityKeys   = 6
-	maxDeviceName     = 64
+	maxAuthenticators = 2  //bound:rows authenticator apps of a user
+	maxSecurityKeys   = 6  //bound:rows security keys of a user
+	maxDeviceName     = 64 //bound:text the name of a device, in characters
 )
 
 // Devices lists the second factors of a principal.

@@ -32,13 +32,14 @@ const (
 )
 
 // clientLifetime is how long a registration lasts. Source: OIDC API reference, RegisterClient; seen in clients' caches.
-const clientLifetime = 90 * 24 * time.Hour
+const clientLifetime = 90 * 24 * time.Hour //bound:life the registration of a client; nothing is kept of it
 
 // Bounds of a registration. Source: our own choice.
 const (
-	maxClientName = 256
-	maxClientList = 10
-	maxSealed     = 16 << 10 // bytes of a sealed text that is looked at
+	maxClientName = 256 //bound:text the name of a client
+	maxClientList = 10  //bound:list scopes and redirect URIs of a client
+	//bound:text a client id, client secret or token that is looked at, in bytes
+	maxSealed = 16 << 10 // bytes of a sealed text that is looked at
 )
 
 const (

@@ -49,9 +49,10 @@ const (
 )
 
 const (
-	maxChangesShown = 200
+	maxChangesShown = 200 //bound:list changes of an organization that are shown
+	//bound:wait whoever reads an organization, before somebody else begins anew
 	organizationLap = 2 * time.Minute // how long whoever reads may be silent before somebody else begins anew
-	maxReading      = time.Hour
+	maxReading      = time.Hour       //bound:wait an organization to be read
 )
 
 // accountChanges compares an organization with the accounts that there are. Accounts that were made by hand become the organization's when it has them.

@@ -26,9 +26,9 @@ type Password struct {
 
 // The rules for passwords. Source: user guide, "Password requirements when managing identities in IAM Identity Center".
 const (
-	minPassword   = 8
-	maxPassword   = 64
-	keptPasswords = 3 // the last three are refused
+	minPassword   = 8  //bound:text a password of the built-in directory, at the least, in characters
+	maxPassword   = 64 //bound:text a password of the built-in directory, in characters
+	keptPasswords = 3  // the last three are refused
 	punctuation   = "~!@#$%^&*_-+=`|\\(){}[]:;\"'<>,.?/"
 )
 

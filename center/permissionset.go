@@ -47,13 +47,20 @@ type Boundary struct {
 }
 
 const (
-	defaultSession = time.Hour
-	maxPolicies    = 25    // managed and customer managed together. Source: user guide, quotas
-	maxInline      = 10240 // without white space. Source: user guide, quotas
+	defaultSession = time.Hour //bound:none a default
+	//bound:list managed policies of a permission set
+	maxPolicies = 25 // managed and customer managed together. Source: user guide, quotas
+	//bound:text an inline policy without white space, in characters
+	maxInline = 10240 // without white space. Source: user guide, quotas
+	//bound:text an inline policy, in characters
 	maxInlineWhole = 32768 // Source: the service model
 
+	maxSetDescription = 700 //bound:text the description of a permission set, in characters
+	maxRelayState     = 240 //bound:text the relay state of a permission set, in characters
+	maxPolicyPath     = 512 //bound:text the path of a customer managed policy
+
 	// MaxPermissionSets bounds the permission sets of an instance. Source: user guide, quotas.
-	MaxPermissionSets = 3500
+	MaxPermissionSets = 3500 //bound:rows permission sets
 )
 
 var (
@@ -68,11 +75,11 @@ func (p PermissionSet) check() error {
 	switch {
 	case !permissionSetName.MatchString(p.Name):
 		return &Error{Code: InvalidValue, Field: "Name", Detail: "want 1 to 32 letters, digits or + = , . @ - _"}
-	case utf8.RuneCountInString(p.Description) > 700:
+	case utf8.RuneCountInString(p.Description) > maxSetDescription:
 		return &Error{Code: InvalidValue, Field: "Description", Detail: "longer than 700 characters"}
 	case p.SessionDuration < time.Hour || p.SessionDuration > 12*time.Hour:
 		return &Error{Code: InvalidValue, Field: "SessionDuration", Detail: "want 1 to 12 hours"}
-	case utf8.RuneCountInString(p.RelayState) > 240:
+	case utf8.RuneCountInString(p.RelayState) > maxRelayState:
 		return &Error{Code: InvalidValue, Field: "RelayState", Detail: "longer than 240 characters"}
 	case len(p.ManagedPolicies)+len(p.CustomerPolicies) > maxPolicies:
 		return &Error{Code: QuotaExceeded, Subject: p.Name, Detail: "at most 25 managed and customer managed policies"}
@@ -132,7 +139,7 @@ func (r PolicyReference) check() error {
 	switch {
 	case !policyName.MatchString(r.Name):
 		return &Error{Code: InvalidValue, Field: "CustomerManagedPolicyReference.Name", Detail: "want 1 to 128 letters, digits or + = , . @ - _"}
-	case len(r.Path) > 512 || !policyPath.MatchString(r.Path):
+	case len(r.Path) > maxPolicyPath || !policyPath.MatchString(r.Path):
 		return &Error{Code: InvalidValue, Field: "CustomerManagedPolicyReference.Path", Detail: "want a path that begins and ends with a slash"}
 	}
 	return nil

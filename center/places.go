@@ -24,7 +24,7 @@ type place struct {
 }
 
 // maxPlaces bounds the places of one list.
-const maxPlaces = 4096
+const maxPlaces = 4096 //bound:memory places of lists, for the next page
 
 func (p *places) forget() {
 	p.mu.Lock()

@@ -23,7 +23,7 @@ type openedKey struct {
 }
 
 // maxRemembered bounds each kind: there are two tokens and a handful of keys.
-const maxRemembered = 256
+const maxRemembered = 256 //bound:memory SCIM tokens and access keys, each
 
 // forget forgets the credentials.
 func (r *remembered) forget() {

@@ -21,12 +21,13 @@ type rememberedUsers struct {
 
 // Bounds: 256 MiB of users, who take about 300 bytes each, beside some 50 bytes in the map.
 const (
-	blockBits      = 16
-	blockSize      = 1 << blockBits
-	maxBlocks      = 4096
+	blockBits = 16
+	blockSize = 1 << blockBits //bound:memory a block of remembered users, in bytes
+	maxBlocks = 4096           //bound:memory blocks of remembered users
+	//bound:memory a remembered user, in bytes
 	maxKeptUser    = 8 << 10 // who is larger is not remembered
 	keepOneOf      = 16      // of those that are read, once there is no room
-	lengthOfLength = 2
+	lengthOfLength = 2       //bound:none a format, not a bound
 )
 
 var userSeed = maphash.MakeSeed()

@@ -44,12 +44,16 @@ type RoleJobQuery struct {
 }
 
 const (
-	roleWorkers  = 8 // in different accounts
-	roleLease    = 3 * time.Minute
+	//bound:queue accounts whose roles are worked on at once
+	roleWorkers = 8               // in different accounts
+	roleLease   = 3 * time.Minute //bound:wait a node that works on a role, before another takes over
+	//bound:wait one piece of work on a role
 	rolePatience = 2 * time.Minute // for one job, before its lease ends
-	rolePoll     = 5 * time.Second // for jobs that other processes have queued, or that were put off
-	maxRoleTries = 5               // before a request fails because IAM does not answer
-	maxRolePause = time.Hour
+	//bound:none how often, not how much
+	rolePoll = 5 * time.Second // for jobs that other processes have queued, or that were put off
+	//bound:depth tries at a role before a request fails
+	maxRoleTries = 5         // before a request fails because IAM does not answer
+	maxRolePause = time.Hour //bound:wait the next try at a role, at the most
 )
 
 // queueNewRole has a request wait for a role that is not there yet, and queues the making unless that is queued already.

@@ -9,7 +9,7 @@ import (
 )
 
 // rulesEach is how often assignment rules are applied when nothing has changed here: another process may have changed something.
-const rulesEach = 10 * time.Minute
+const rulesEach = 10 * time.Minute //bound:none how often, not how much
 
 func (c *Center) wakeRules() { wake(c.ruleWork) }
 

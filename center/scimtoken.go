@@ -67,11 +67,11 @@ func (t BearerToken) warnEach(now time.Time) time.Duration {
 
 // Rules of access tokens. Source: user guide, "How to use automatic provisioning".
 const (
-	TokenLifetime = 365 * 24 * time.Hour
-	MaxTokens     = 2
-	warnBefore    = 90 * 24 * time.Hour
+	TokenLifetime = 365 * 24 * time.Hour //bound:life a SCIM token
+	MaxTokens     = 2                    //bound:rows SCIM tokens
+	warnBefore    = 90 * 24 * time.Hour  //bound:none when a warning begins
 	// lastUsedStep is how coarsely the last use is recorded, so that a cycle of many requests does not write each time.
-	lastUsedStep = time.Minute
+	lastUsedStep = time.Minute //bound:none how coarsely the last use is recorded
 )
 
 // SCIMEndpoint is the tenant URL that an identity provider is given, with its trailing slash.

@@ -46,7 +46,7 @@ type Browser struct {
 }
 
 // maxUserAgent bounds what is kept of a browser's name, in bytes.
-const maxUserAgent = 200
+const maxUserAgent = 200 //bound:text the name of a browser that is kept, in bytes
 
 // newSession makes a portal session of the configured length.
 func (c *Center) newSession(r Reader, u User, secret string, by audit.Actor, from Browser) (Session, error) {
@@ -57,7 +57,7 @@ func (c *Center) newSession(r Reader, u User, secret string, by audit.Actor, fro
 }
 
 // maxSessions bounds the portal sessions of a user: a script that signs in again and again would leave them behind without end.
-const maxSessions = 100
+const maxSessions = 100 //bound:rows portal sessions of a user
 
 // addSession adds a portal session. Where there are too many, those that end first make room.
 func addSession(tx Tx, s Session) error {

@@ -17,8 +17,9 @@ type UsedAssertion struct {
 
 // Lifetimes.
 const (
-	ConsoleSessionLifetime = 8 * time.Hour
+	ConsoleSessionLifetime = 8 * time.Hour //bound:life a console session
 
+	//bound:life a message of the identity provider, beyond its time
 	clockSkew = 3 * time.Minute // between the identity provider's clock and ours, as package saml allows for
 )
 

@@ -43,9 +43,9 @@ const (
 
 // Bounds of a portal session.
 const (
-	MinPortalSession     = 15 * time.Minute
-	MaxPortalSession     = 90 * 24 * time.Hour
-	DefaultPortalSession = 8 * time.Hour
+	MinPortalSession     = 15 * time.Minute    //bound:none the shortest that can be set
+	MaxPortalSession     = 90 * 24 * time.Hour //bound:life a portal session, at the most
+	DefaultPortalSession = 8 * time.Hour       //bound:life a portal session, unless set otherwise
 )
 
 // defaultSignInSettings are a new instance's. Source: user guide, for instances made since 2023.

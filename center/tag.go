@@ -16,7 +16,7 @@ type Tag struct {
 }
 
 // maxTags bounds the tags of one resource. Source: AWS General Reference, "Tagging your AWS resources".
-const maxTags = 50
+const maxTags = 50 //bound:rows tags of a resource
 
 // tagKey is the rule for keys of tags, and of the attributes for access control that become tags; tagValue that for their values.
 var (

@@ -47,16 +47,19 @@ type Ticket struct {
 
 // Lifetimes of tickets. Source for invitations and resets: our own choice; the guide gives none.
 const (
-	signInLifetime     = 10 * time.Minute
-	invitationLifetime = 7 * 24 * time.Hour
-	resetLifetime      = time.Hour
-	knownLifetime      = 90 * 24 * time.Hour
+	signInLifetime     = 10 * time.Minute    //bound:life a sign-in to the built-in directory under way
+	invitationLifetime = 7 * 24 * time.Hour  //bound:life an invitation by mail
+	resetLifetime      = time.Hour           //bound:life a link to set a new password
+	knownLifetime      = 90 * 24 * time.Hour //bound:life the mark of a browser that is known
 )
 
 const (
-	maxFailures = 5               // how many wrong codes end a sign-in
-	maxKnown    = 20              // how many browsers a user is known with; the one that was used the longest ago is forgotten
-	linkEach    = 2 * time.Minute // how often a user who has forgotten a password is sent a link: whoever asks may be somebody else
+	//bound:rate wrong codes that end a sign-in
+	maxFailures = 5 // how many wrong codes end a sign-in
+	//bound:rows browsers that a user is known with
+	maxKnown = 20 // how many browsers a user is known with; the one that was used the longest ago is forgotten
+	//bound:rate time between two links to set a new password
+	linkEach = 2 * time.Minute // how often a user who has forgotten a password is sent a link: whoever asks may be somebody else
 )
 
 // ticket finds a ticket by its secret, or fails with TicketInvalid.

@@ -21,7 +21,10 @@ type TokenIssuer struct {
 }
 
 // MaxTokenIssuers bounds the trusted token issuers of an instance. Source: user guide, quotas.
-const MaxTokenIssuers = 10
+const MaxTokenIssuers = 10 //bound:rows trusted token issuers
+
+// maxIssuer bounds the address of an issuer, in bytes. Source: the service model.
+const maxIssuer = 512 //bound:text the address of a trusted token issuer, in bytes
 
 var (
 	tokenIssuerName = regexp.MustCompile(`^[\w+=,.@-]{1,255}$`)
@@ -35,7 +38,8 @@ func (i TokenIssuer) check() error {
 	switch {
 	case !tokenIssuerName.MatchString(i.Name):
 		return refuse("Name", "want 1 to 255 letters, digits or + = , . @ - _")
-	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.RawQuery != "" || u.Fragment != "" || len(i.IssuerURL) > 512:
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.RawQuery != "" ||
+		u.Fragment != "" || len(i.IssuerURL) > maxIssuer:
 		return refuse("IssuerUrl", "want an http or https URL without query and fragment")
 	case !claimPath.MatchString(i.ClaimAttributePath):
 		return refuse("ClaimAttributePath", "want the name of a claim, such as email")

@@ -138,10 +138,10 @@ type UserQuery struct {
 }
 
 const (
-	maxText            = 1024
-	maxUserName        = 128
-	maxValues          = 50
-	maxUserCertificate = 16 << 10
+	maxText            = 1024     //bound:text a value of a user or group, in characters
+	maxUserName        = 128      //bound:text a user name, in characters
+	maxValues          = 50       //bound:list values of an attribute of a user
+	maxUserCertificate = 16 << 10 //bound:text the certificates of a user, in bytes
 )
 
 // checkText is the rule of plain text attributes: 1–1024 characters, no control characters.

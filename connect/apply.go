@@ -228,7 +228,7 @@ func (p *Plan) quiesce(ctx context.Context) error {
 	}
 }
 
-const maxTokens = 2
+const maxTokens = 2 //bound:none the quota of SCIM tokens, as the guide has it
 
 // makeRoom returns the tokens that there are, after making sure that one more can be made.
 func (p *Plan) makeRoom(ctx context.Context) ([]adminapi.BearerToken, error) {

@@ -43,7 +43,7 @@ type Config struct {
 
 // DefaultSettle is how long requests about objects that were just made are repeated while the tenant does not know them everywhere yet.
 // Terraform's provider waits up to ten minutes; Microsoft's tutorial advises to poll.
-const DefaultSettle = 2 * time.Minute
+const DefaultSettle = 2 * time.Minute //bound:wait what connect changed to take effect
 
 // Step is one thing to do.
 type Step struct {
@@ -278,7 +278,7 @@ func (p *Plan) pause(ctx context.Context) error {
 // errNotYet marks an answer of the sign-in host that can come from a replica which does not know the application yet.
 var errNotYet = errors.New("the tenant does not know the application")
 
-const maxMetadata = 1 << 20
+const maxMetadata = 1 << 20 //bound:body metadata of the tenant that connect reads
 
 func (p *Plan) fetchMetadata(ctx context.Context) error {
 	return p.settled(ctx, func() error { return p.download(ctx) })
@@ -321,7 +321,7 @@ func (p *Plan) matches(c adminapi.Configuration) bool {
 }
 
 // knownLimit is how many user names are sent along for the report; a larger tenant's report leaves out who matches nobody.
-const knownLimit = 20_000
+const knownLimit = 20_000 //bound:list user names that connect sends along for the report
 
 // report asks the center what the change does to its users, telling it whom the tenant knows.
 func (p *Plan) report(ctx context.Context) error {

@@ -54,8 +54,8 @@ func NotFound(err error) bool {
 }
 
 const (
-	maxTries  = 6
-	maxAnswer = 16 << 20
+	maxTries  = 6        //bound:depth tries of a request to Graph
+	maxAnswer = 16 << 20 //bound:body an answer of Graph
 )
 
 // Do sends one request and decodes the answer into out, which may be nil. path begins with a slash, or is a whole URL such as a nextLink.
@@ -132,7 +132,7 @@ func retryAfter(res *http.Response) time.Duration {
 }
 
 // maxPages bounds how many pages All follows: a million objects of 100 a page.
-const maxPages = 10_000
+const maxPages = 10_000 //bound:list pages of a list of Graph
 
 // All returns every object of a collection, following its pages. Links to another host are not followed, since the token would go there.
 func All[T any](ctx context.Context, c *Client, path string) ([]T, error) {

@@ -31,9 +31,9 @@ func (c Condition) Equals() (property, value string, ok bool) {
 
 // Bounds of a $filter: our own choice, except for the operands of in, which is the directory's.
 const (
-	maxFilterText  = 4096
-	maxFilterDepth = 16
-	maxIn          = 15
+	maxFilterText  = 4096 //bound:text a filter of Graph
+	maxFilterDepth = 16   //bound:depth nesting of a filter of Graph
+	maxIn          = 15   //bound:list values of "in" in a filter of Graph
 )
 
 // ParseFilter reads a $filter: and, or, not, eq, ne, gt, ge, lt, le, in, startsWith, endsWith, contains, and brackets.

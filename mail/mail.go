@@ -40,10 +40,10 @@ type Queue struct {
 
 // Bounds of a queue.
 const (
-	maxWaiting     = 256
-	attempts       = 4
-	firstPause     = 2 * time.Second
-	deliverTimeout = 30 * time.Second
+	maxWaiting     = 256              //bound:queue mails that wait
+	attempts       = 4                //bound:depth tries to send a mail
+	firstPause     = 2 * time.Second  //bound:none the shortest pause
+	deliverTimeout = 30 * time.Second //bound:wait the mail server
 )
 
 // NewQueue makes a queue, which delivers while Run runs.
@@ -161,7 +161,7 @@ type Outbox struct {
 	messages []Message
 }
 
-const maxKept = 100
+const maxKept = 100 //bound:memory mails that the demo shows
 
 // Deliver implements Transport.
 func (o *Outbox) Deliver(_ context.Context, m Message) error {

@@ -421,7 +421,7 @@ func (c *cycle) members(ctx context.Context, o candidate) error {
 }
 
 // saveEach is after how many batches a link is remembered. What was sent since is sent again after a crash, which changes nothing.
-const saveEach = 32
+const saveEach = 32 //bound:none how often, not how much
 
 // changeMembers adds or removes members in batches, and remembers now and then what is done: the link of a large group is large. It returns false when the target
 // refused.

@@ -33,16 +33,18 @@ type pace struct {
 
 const (
 	firstUnderWay = 4
-	paceWindow    = 5 * time.Second
-	shortestLook  = 100 * time.Millisecond // what was answered in less says nothing
-	longEnough    = time.Second            // what was answered in less says little of a rate
-	searchEach    = time.Second
-	searchRaise   = 1.25
-	firstHold     = 20 * time.Second
-	maxHold       = 10 * time.Minute
-	firstRaise    = 1.03
-	maxRaise      = 2
-	belowCeiling  = 0.98 // of the rate at which the target throttled
+	paceWindow    = 5 * time.Second //bound:none of a measurement
+	//bound:none of a measurement
+	shortestLook = 100 * time.Millisecond // what was answered in less says nothing
+	//bound:none of a measurement
+	longEnough   = time.Second // what was answered in less says little of a rate
+	searchEach   = time.Second //bound:none how often, not how much
+	searchRaise  = 1.25
+	firstHold    = 20 * time.Second //bound:none the shortest pause
+	maxHold      = 10 * time.Minute //bound:wait a higher rate, at a target that throttles
+	firstRaise   = 1.03
+	maxRaise     = 2    //bound:none a factor
+	belowCeiling = 0.98 // of the rate at which the target throttled
 )
 
 func newPace(most int) *pace {

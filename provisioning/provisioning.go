@@ -219,22 +219,22 @@ type Engine struct {
 }
 
 // DefaultWorkers is how many requests are under way at once, at most.
-const DefaultWorkers = 16
+const DefaultWorkers = 16 //bound:queue requests of a sync at once
 
 // MaxMembers is how many members one request changes. AWS allows 100.
-const MaxMembers = 100
+const MaxMembers = 100 //bound:list members of a group that one SCIM request of the sync changes
 
 // maxTries is how often a failing request is sent before the object waits for a later cycle, and maxThrottled how often one that is throttled: the target
 // says when, and will take it some time.
 const (
-	maxTries     = 5
-	maxThrottled = 50
+	maxTries     = 5  //bound:depth tries of a request of the sync in one cycle
+	maxThrottled = 50 //bound:depth tries of a request of the sync that the target throttles
 )
 
 // An object that failed is tried again after a minute, two, four … a day.
 const (
-	firstEscrow = time.Minute
-	maxEscrow   = 24 * time.Hour
+	firstEscrow = time.Minute    //bound:none the shortest pause
+	maxEscrow   = 24 * time.Hour //bound:wait an object that failed, until it is tried again
 )
 
 // CredentialsError means that the target refused the credentials; the job belongs in quarantine.

@@ -28,7 +28,7 @@ type IdentityProvider struct {
 }
 
 // minRSA is the smallest RSA key that is trusted, in bits.
-const minRSA = 2048
+const minRSA = 2048 //bound:none the smallest key that is trusted, in bits
 
 // ServiceProviderMetadata writes a service provider's metadata. Signed assertions are wanted.
 func ServiceProviderMetadata(sp ServiceProvider) ([]byte, error) {

@@ -36,8 +36,8 @@ type Statement struct {
 
 // The validity of an assertion as Entra gives it: observed in real responses, against what its documentation says.
 const (
-	validBefore = 5 * time.Minute
-	validAfter  = 60 * time.Minute
+	validBefore = 5 * time.Minute  //bound:life a response of the tenant, before its time
+	validAfter  = 60 * time.Minute //bound:life a response of the tenant
 )
 
 // Response writes a response whose assertion is signed with key, in the shape that Entra gives it: the protocol prefixed, assertion and

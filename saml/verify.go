@@ -16,7 +16,7 @@ import (
 )
 
 // Skew is the difference between clocks that is allowed for.
-const Skew = 3 * time.Minute
+const Skew = 3 * time.Minute //bound:life a SAML message, beyond its time
 
 // Expect is everything that an honest response must agree with. All fields are required.
 type Expect struct {
@@ -76,9 +76,12 @@ func (r *Refusal) Error() string {
 	return fmt.Sprintf("check %s: want %s, got %q", r.Check, r.Want, r.Got)
 }
 
+// maxGot bounds what a refusal repeats of a message, in bytes.
+const maxGot = 200 //bound:text what a refusal repeats of a SAML message, in bytes
+
 func refuse(check Check, want, got string) error {
-	if len(got) > 200 {
-		got = got[:200] + "…"
+	if len(got) > maxGot {
+		got = got[:maxGot] + "…"
 	}
 	return &Refusal{check, want, got}
 }
@@ -289,7 +292,7 @@ func readAssertion(a *etree.Element, responseTo string, want Expect) (*Assertion
 		return nil, refuse(CheckSubject, "a Subject with a NameID", "none")
 	}
 	out.NameID, out.NameIDFormat = text(name), attr(name, "Format")
-	if out.NameID == "" || len(out.NameID) > 256 || len(name.ChildElements()) > 0 {
+	if out.NameID == "" || len(out.NameID) > maxNameID || len(name.ChildElements()) > 0 {
 		return nil, refuse(CheckNameID, "a user name", out.NameID)
 	}
 	if address, err := mail.ParseAddress(out.NameID); err != nil || address.Address != out.NameID { // source: user guide, "Troubleshooting": a NameID must be an RFC 2822 address

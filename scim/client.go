@@ -21,7 +21,7 @@ type Client struct {
 }
 
 // maxAnswer bounds what is read of an answer.
-const maxAnswer = 16 << 20
+const maxAnswer = 16 << 20 //bound:body an answer of a SCIM target
 
 // Problem is an answer that is no success: the status, the provider's own words and how long it asks to wait.
 type Problem struct {

@@ -6,8 +6,8 @@ import (
 
 // Limits of a filter, checked before and while it is parsed.
 const (
-	MaxFilterLength = 8192
-	maxFilterDepth  = 32
+	MaxFilterLength = 8192 //bound:text a filter or path of SCIM
+	maxFilterDepth  = 32   //bound:depth nesting of a filter of SCIM
 )
 
 // Filter is a parsed filter expression: And, Or, Not, Compare or ValuePath.

@@ -115,7 +115,7 @@ func Decode(data []byte, v any) error {
 	return nil
 }
 
-const maxDepth = 32
+const maxDepth = 32 //bound:depth nesting of a SCIM request
 
 // depth is how deep brackets are nested, an upper bound that counts those in strings too.
 func depth(data []byte) int {

@@ -27,7 +27,7 @@ type postgres struct {
 }
 
 // maxConnections bounds what one node asks of the server.
-const maxConnections = 16
+const maxConnections = 16 //bound:queue connections to PostgreSQL
 
 func openPostgres(ctx context.Context, dsn string, migrations fs.FS) (*postgres, error) {
 	config, err := pgxpool.ParseConfig(dsn)
@@ -96,7 +96,7 @@ func (p *postgres) update(ctx context.Context, fn func(Tx) error) error {
 }
 
 // maxTries bounds how often a transaction is run again after a serialization failure.
-const maxTries = 12
+const maxTries = 12 //bound:depth tries of a transaction that PostgreSQL could not put in order
 
 // run runs a transaction, and again when the server asks for it. A connection that breaks before the commit is replaced once: the server
 // may have been restarted since it was last used.
@@ -130,7 +130,7 @@ func (p *postgres) run(ctx context.Context, begin string, fn func(Tx) error) err
 }
 
 // maxPatience is how often a transaction is put off before it runs alone.
-const maxPatience = 3
+const maxPatience = 3 //bound:depth tries of a transaction before it runs alone
 
 func (p *postgres) gated(alone bool, fn func() (bool, error)) (bool, error) {
 	if alone {

@@ -7,7 +7,7 @@ import (
 )
 
 // maxReaders bounds the connections that read from an SQLite file at once.
-const maxReaders = 8
+const maxReaders = 8 //bound:queue connections that read from the SQLite file
 
 // readers are the connections that nobody reads with at the moment. The one that was given back last is taken first: its page cache is the warmest, and
 // under a light load the others are never opened.

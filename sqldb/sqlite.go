@@ -52,15 +52,20 @@ type sqliteDB struct {
 
 // Sizes of the page caches, in KiB, and of the write-ahead log at which it is folded back into the file, in bytes.
 const (
-	writerCache = 16 << 10
-	readerCache = 4 << 10
-	pageSize    = 4 << 10
-	maxLog      = 512 << 20 // under load without a pause; folding it more often would write the same pages again and again
-	keptLog     = 256 << 20 // what is kept of the file when it begins anew
+	writerCache = 16 << 10 //bound:none of the page cache, in KiB
+	readerCache = 4 << 10  //bound:none of the page cache, in KiB
+	pageSize    = 4 << 10  //bound:none a format, not a bound
+	//bound:rows the write-ahead log, in bytes
+	maxLog = 512 << 20 // under load without a pause; folding it more often would write the same pages again and again
+	//bound:rows what is kept of the write-ahead log, in bytes
+	keptLog = 256 << 20 // what is kept of the file when it begins anew
 )
 
+// maxQueued bounds the updates that wait for a commit; whoever has one more waits for a place.
+const maxQueued = 256 //bound:queue updates that wait for a commit
+
 func openSQLite(ctx context.Context, path string, migrations fs.FS) (_ *sqliteDB, err error) {
-	d := &sqliteDB{path: path, queue: make(chan *job, 256), stop: make(chan struct{}), done: make(chan struct{}),
+	d := &sqliteDB{path: path, queue: make(chan *job, maxQueued), stop: make(chan struct{}), done: make(chan struct{}),
 		fold: make(chan struct{}, 1), folded: make(chan struct{}, 1), committed: make(chan batch, 1), idle: make(chan struct{}, 1)}
 	d.idle <- struct{}{}
 	d.syncLog, d.maxLog = d.syncFileLog, maxLog
@@ -286,7 +291,7 @@ func (c *sqliteConn) run(query string) error {
 }
 
 // maxPrepared bounds the statements that a connection keeps: lists of ids make new texts without end.
-const maxPrepared = 200
+const maxPrepared = 200 //bound:memory statements that a connection keeps
 
 // statement prepares a statement, or takes the one prepared earlier. finish must be called when it has been used.
 func (c *sqliteConn) statement(query string) (s *sqlite.Stmt, finish func() error, err error) {

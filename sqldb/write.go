@@ -47,7 +47,7 @@ func (d *sqliteDB) update(ctx context.Context, fn func(Tx) error) error {
 }
 
 // maxGroup bounds how many updates share one commit.
-const maxGroup = 128
+const maxGroup = 128 //bound:queue updates that share a commit
 
 // write is the only goroutine that writes to SQLite. What has queued up is run in one transaction, committed, and handed to the goroutine that syncs,
 // so that the next group runs while this one is written to the disk. Only then are the callers answered, those that were refused too, since what

@@ -69,6 +69,9 @@ type Assignment struct {
 	CreatedAt          time.Time
 }
 
+// maxIdentifier bounds an identifier URI, in bytes.
+const maxIdentifier = 1024 //bound:text an identifier URI of an application, in bytes
+
 // Instantiate makes an application from a gallery template. It is not idempotent, and names need not be unique, as in Entra.
 func (t *Tenant) Instantiate(ctx context.Context, by audit.Actor, template Template, displayName string) (Application, error) {
 	a := Application{
@@ -76,7 +79,7 @@ func (t *Tenant) Instantiate(ctx context.Context, by audit.Actor, template Templ
 		IdentifierURIs: []string{}, ReplyURLs: []string{}, AssignmentRequired: true, Enabled: true, CreatedAt: t.now(),
 	}
 	err := t.change(ctx, by, ActionAddServicePrincipal, func(tx Tx, _ *Touched) (string, error) {
-		if a.DisplayName == "" || len(a.DisplayName) > 256 {
+		if a.DisplayName == "" || len(a.DisplayName) > maxText {
 			return a.DisplayName, &Error{Code: InvalidValue, Subject: "displayName", Detail: "want 1 to 256 characters"}
 		}
 		return a.ID, tx.PutApplication(a)
@@ -132,7 +135,7 @@ func (a Application) check(tx Reader) error {
 		return err
 	}
 	for _, uri := range a.IdentifierURIs {
-		if uri == "" || len(uri) > 1024 {
+		if uri == "" || len(uri) > maxIdentifier {
 			return &Error{Code: InvalidValue, Subject: "identifierUris", Detail: "want 1 to 1024 characters"}
 		}
 		for _, o := range others {

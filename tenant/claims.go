@@ -47,7 +47,10 @@ type Claim struct {
 }
 
 // maxClaims bounds them: our own choice.
-const maxClaims = 50
+const maxClaims = 50 //bound:list claims of an application
+
+// maxClaimName bounds the name of a claim with its namespace, in bytes.
+const maxClaimName = 512 //bound:text the name of a claim, in bytes
 
 // restrictedClaims cannot be set. Source: claims mapping policy reference, "Restricted claim set" for SAML.
 var restrictedClaims = []string{"http://schemas.microsoft.com/identity/claims/objectidentifier", "http://schemas.microsoft.com/identity/claims/tenantid",
@@ -80,7 +83,7 @@ func (a Application) checkClaims() error {
 	seen := map[string]bool{}
 	for _, c := range a.Claims {
 		switch err := mapping.Parse(c.Source); {
-		case c.Name == "" || len(c.Name) > 512:
+		case c.Name == "" || len(c.Name) > maxClaimName:
 			return invalid("claim", "want a name of 1 to 512 characters")
 		case seen[strings.ToLower(c.Name)]:
 			return invalid("claim", c.Name+" stands twice")

@@ -243,10 +243,10 @@ type Grant struct {
 
 // Lifetimes. Sources: device authorization response; "Refresh tokens"; that of a code is ours to choose (RFC 6749, 4.1.2 says ten minutes at most).
 const (
-	codeLifetime    = 10 * time.Minute
-	DeviceLifetime  = 15 * time.Minute
-	refreshLifetime = 90 * 24 * time.Hour
-	DeviceInterval  = 5 * time.Second
+	codeLifetime    = 10 * time.Minute    //bound:life an authorization code of the tenant
+	DeviceLifetime  = 15 * time.Minute    //bound:life a device code of the tenant
+	refreshLifetime = 90 * 24 * time.Hour //bound:life a refresh token of the tenant that is not used
+	DeviceInterval  = 5 * time.Second     //bound:rate time between two questions for a device code at the tenant
 )
 
 // userCodeLetters leaves out what is easily mistaken.

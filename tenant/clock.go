@@ -18,7 +18,7 @@ func (c *Clock) Now() time.Time { return time.Now().Add(c.Ahead()) }
 func (c *Clock) Ahead() time.Duration { return time.Duration(c.ahead.Load()) }
 
 // maxAhead bounds how far the clock goes: certificates and tokens live for three years at most.
-const maxAhead = 10 * 365 * 24 * time.Hour
+const maxAhead = 10 * 365 * 24 * time.Hour //bound:none of the rehearsal's clock
 
 // MoveClock moves the tenant's clock, forward only: time that went back would break promises, such as that a code is good once. It fails with NotAllowed where the
 // clock cannot be moved, and with InvalidValue.

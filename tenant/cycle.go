@@ -15,7 +15,7 @@ import (
 var quarantineWaits = []time.Duration{5 * time.Minute, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour}
 
 // quarantineEnd is when a job that stays in quarantine is switched off. Source: quarantine page.
-const quarantineEnd = 28 * 24 * time.Hour
+const quarantineEnd = 28 * 24 * time.Hour //bound:life a job in quarantine
 
 // The reasons of a quarantine. Source: synchronizationQuarantine.
 const (
@@ -27,9 +27,9 @@ const (
 
 // Bounds of failing objects. Source: quarantine page and its worked examples.
 const (
-	judgedFailures = 5_000
-	maxFailures    = 40_000
-	maxProportion  = 0.4
+	judgedFailures = 5_000  //bound:none below it, no proportion is judged
+	maxFailures    = 40_000 //bound:rows failing objects of a job before quarantine
+	maxProportion  = 0.4    //bound:rows proportion of failing objects before quarantine
 )
 
 // tooMany says why so many failures put a job in quarantine, or "".
@@ -118,10 +118,10 @@ func (t *Tenant) notify(j Job) {
 }
 
 // logRetention is how long the provisioning log is kept. Source: provisioning logs page, premium retention.
-const logRetention = 30 * 24 * time.Hour
+const logRetention = 30 * 24 * time.Hour //bound:life the provisioning log
 
 // DeltaLife is how long the state of a delta query is good for. Source: delta query overview, "Validity of the token".
-const DeltaLife = 7 * 24 * time.Hour
+const DeltaLife = 7 * 24 * time.Hour //bound:life the state of a delta query
 
 // forget removes old entries of the provisioning log, and of the journal those that neither a job nor a delta query will ask for.
 func (t *Tenant) forget(tx Tx) error {

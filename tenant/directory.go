@@ -64,7 +64,7 @@ type Member struct {
 func fold(s string) string { return strings.ToLower(s) }
 
 // maxText is how many characters a property of text may have.
-const maxText = 256
+const maxText = 256 //bound:text a property of an object of the tenant, in characters
 
 // Texts are the properties that are plain text and may be set, by Graph's names.
 func (u *User) Texts() map[string]*string {
@@ -240,11 +240,13 @@ func (t *Tenant) CreateGroup(ctx context.Context, by audit.Actor, g Group) (Grou
 	return g, err
 }
 
+const maxDescription = 1024 //bound:text the description of a group of the tenant, in characters
+
 func (g Group) check() error {
-	if n := utf8.RuneCountInString(g.DisplayName); n == 0 || n > 256 || !utf8.ValidString(g.DisplayName) {
+	if n := utf8.RuneCountInString(g.DisplayName); n == 0 || n > maxText || !utf8.ValidString(g.DisplayName) {
 		return &Error{Code: InvalidValue, Subject: "displayName", Detail: "want 1 to 256 characters"}
 	}
-	if utf8.RuneCountInString(g.Description) > 1024 {
+	if utf8.RuneCountInString(g.Description) > maxDescription {
 		return &Error{Code: InvalidValue, Subject: "description", Detail: "longer than 1024 characters"}
 	}
 	return nil

@@ -29,7 +29,7 @@ type Key struct {
 // Any says whether there is one.
 func (f Factors) Any() bool { return f.SealedSecret != "" || len(f.Keys) > 0 }
 
-const maxKeys = 10
+const maxKeys = 10 //bound:rows security keys of a person of the tenant
 
 // The methods by which somebody has signed in, as the claim authnmethodsreferences has them. Source: SAML token reference.
 const (

@@ -18,6 +18,9 @@ const (
 	TokenIssuance PolicyKind = "tokenIssuance" // how they are signed
 )
 
+// maxDefinition bounds the definition of a policy, in bytes.
+const maxDefinition = 64 << 10 //bound:text the definition of a policy of the tenant, in bytes
+
 // Policy is a claims mapping or a token issuance policy: a definition that service principals are given. What it says replaces their own settings.
 type Policy struct {
 	ID          string
@@ -106,7 +109,7 @@ func (t *Tenant) PutPolicy(ctx context.Context, by audit.Actor, p Policy) (Polic
 			}
 			p.Kind = old.Kind
 		}
-		if p.DisplayName == "" || len(p.DisplayName) > maxText || len(p.Definition) > 64<<10 {
+		if p.DisplayName == "" || len(p.DisplayName) > maxText || len(p.Definition) > maxDefinition {
 			return p.ID, &Error{Code: InvalidValue, Subject: "displayName", Detail: "want 1 to 256 characters, and a definition of at most 64 KiB"}
 		}
 		if err := p.apply(&Application{}); err != nil {

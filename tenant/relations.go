@@ -111,7 +111,7 @@ func groupsOf(r Reader, id string, transitive bool) (ids []string, err error) {
 }
 
 // maxOwners bounds the owners of a group. Source: service limits of the directory.
-const maxOwners = 100
+const maxOwners = 100 //bound:rows owners of a group
 
 // AddOwner makes a user an owner of a group. It fails with GroupNotFound, UserNotFound or MemberExists.
 func (t *Tenant) AddOwner(ctx context.Context, by audit.Actor, groupID, userID string) error {

@@ -34,8 +34,8 @@ type Session struct {
 
 // How long a browser stays signed in: usually, and where the person wishes to stay so. Source: Entra's non-persistent and persistent sessions.
 const (
-	SessionLifetime    = 24 * time.Hour
-	PersistentLifetime = 90 * 24 * time.Hour
+	SessionLifetime    = 24 * time.Hour      //bound:life a session at the tenant
+	PersistentLifetime = 90 * 24 * time.Hour //bound:life a session at the tenant of a person who stays signed in
 )
 
 func administratorPrincipal(name string) string { return "administrator/" + fold(name) }

@@ -17,7 +17,7 @@ type Limiter struct {
 }
 
 // maxNames is how many names a generation holds.
-const maxNames = 10_000
+const maxNames = 10_000 //bound:memory names of each generation of a limiter
 
 // Allow says whether it may be done once more for a name now.
 func (l *Limiter) Allow(name string) bool {

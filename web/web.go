@@ -58,7 +58,7 @@ type Options struct {
 }
 
 // requestTimeout bounds how long a handler may take.
-const requestTimeout = 30 * time.Second
+const requestTimeout = 30 * time.Second //bound:wait the work of one request
 
 // Headers that every answer carries. The lists are shared: Set replaces one, nothing changes it.
 var (
@@ -272,7 +272,7 @@ func Guard(publicURL string, next http.Handler) http.Handler {
 	})
 }
 
-const maxForm = 1 << 20
+const maxForm = 1 << 20 //bound:body a form
 
 // PNG is a picture of our own making as the address of an image.
 func PNG(picture []byte) template.URL {

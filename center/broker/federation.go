@@ -35,7 +35,7 @@ const SignInEndpoint = "https://signin.aws.amazon.com/saml"
 const attributes = "https://aws.amazon.com/SAML/Attributes/"
 
 // responseLifetime is how long a response may be used. AWS takes those of the last five minutes.
-const responseLifetime = 5 * time.Minute
+const responseLifetime = 5 * time.Minute //bound:life a response with which roles are assumed
 
 // The ARNs of the role and of the center as a SAML provider, in an account.
 func (f Federation) roleARN(r center.RoleRequest) string {
@@ -135,7 +135,7 @@ func (b *AssumeRole) Credentials(ctx context.Context, r center.RoleRequest) (cen
 }
 
 // patience is how long a person waits for STS, retries included.
-const patience = 15 * time.Second
+const patience = 15 * time.Second //bound:wait STS, retries included
 
 func opened(c *types.Credentials) center.RoleCredentials {
 	return center.RoleCredentials{AccessKeyID: aws.ToString(c.AccessKeyId), SecretAccessKey: authn.Secret(aws.ToString(c.SecretAccessKey)),

@@ -8,7 +8,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 )
 
-const pageSize = 50
+const pageSize = 50 //bound:list rows of a page of the console
 
 type dashboardData struct {
 	Users, Groups, Accounts, Sets int
@@ -230,7 +230,7 @@ type groupData struct {
 }
 
 // maxShown is how many members the page of a group lists.
-const maxShown = 200
+const maxShown = 200 //bound:list members, assignments and accounts on a page of the console
 
 func group(p page) error {
 	ctx, c := p.Context(), p.h.Center

@@ -89,7 +89,7 @@ func addCertificate(p page) error {
 }
 
 // maxCertificateFile is what is read of an uploaded certificate; the rule is the center's.
-const maxCertificateFile = 4 << 10
+const maxCertificateFile = 4 << 10 //bound:body an uploaded certificate
 
 func deleteCertificate(p page) error {
 	if err := p.h.Center.DeleteIdPCertificate(p.Context(), p.by, p.PathValue("thumbprint"), strings.TrimSpace(p.PostFormValue("confirmation"))); err != nil {

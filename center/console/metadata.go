@@ -14,7 +14,7 @@ import (
 )
 
 // fetchTimeout bounds how long published metadata is waited for.
-const fetchTimeout = 15 * time.Second
+const fetchTimeout = 15 * time.Second //bound:wait published metadata
 
 // LookAtMetadata looks at the metadata that the identity provider publishes, when it is time to. A background job calls it now and then.
 func (h *Handler) LookAtMetadata(ctx context.Context) error {

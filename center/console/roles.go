@@ -130,7 +130,7 @@ func (h *Handler) listRoles(ctx context.Context, _ awsapi.Caller, in adminapi.Li
 }
 
 // maxJobsShown bounds the work that is shown: with more of it, what is in work is shown in part.
-const maxJobsShown = 2000
+const maxJobsShown = 2000 //bound:list work on roles that is shown
 
 func roleStatus(r center.Provisioned, set center.PermissionSet, working bool) string {
 	switch {

@@ -21,7 +21,7 @@ type Clients struct {
 }
 
 // maxKept bounds the clients that are kept, each with the credentials that it has assumed.
-const maxKept = 10_000
+const maxKept = 10_000 //bound:memory clients of IAM, one for each account
 
 // tries is how often one call is sent before the job that it belongs to is put off.
 const tries = 4

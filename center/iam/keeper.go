@@ -29,7 +29,7 @@ type Keeper struct {
 }
 
 // undoPatience is how long the way back may take after a failure, the time of the work itself being over.
-const undoPatience = 30 * time.Second
+const undoPatience = 30 * time.Second //bound:wait the way back after work on a role failed
 
 func (k *Keeper) providerARN(account string) string {
 	return "arn:aws:iam::" + account + ":saml-provider/" + k.Center.SAMLProviderName()

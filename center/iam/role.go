@@ -26,7 +26,7 @@ type role struct {
 }
 
 // maxPages bounds the lists of policies that are read: a role has at most 25 of one kind. Source: IAM quotas.
-const maxPages = 10
+const maxPages = 10 //bound:list pages of a role's policies that are read
 
 // read reads a role. It is nil where there is none.
 func read(ctx context.Context, client *iam.Client, name string) (*role, error) {

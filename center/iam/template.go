@@ -17,7 +17,7 @@ type AccountRoles struct {
 }
 
 // Source: user guide, "Roles created by IAM Identity Center": every role allows twelve hours, whatever the permission set says.
-const maxRoleSession = 43200
+const maxRoleSession = 43200 //bound:none a property of the roles, in seconds
 
 // inlineName is how the inline policy of a permission set is called in the role.
 const inlineName = "AwsSSOInlinePolicy"

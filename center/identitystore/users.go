@@ -392,7 +392,7 @@ func (op operation) apply(u *center.User) error {
 }
 
 // maxPhotos is the model's bound of Photos.
-const maxPhotos = 3
+const maxPhotos = 3 //bound:list photos of a user
 
 func (op operation) missing() bool {
 	return len(op.AttributeValue) == 0 || string(op.AttributeValue) == "null"

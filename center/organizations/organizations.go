@@ -34,10 +34,12 @@ func New(cfg aws.Config) *Reader {
 }
 
 const (
+	//bound:list accounts of an organization that are read
 	maxAccounts = 10_000 // that are read at all
-	maxUnits    = 10_000
-	maxDepth    = 6
-	taggers     = 4 // how many accounts' tags are asked for at a time
+	maxUnits    = 10_000 //bound:list units of an organization that are read
+	maxDepth    = 6      //bound:depth units of an organization
+	//bound:queue requests for the tags of accounts at once
+	taggers = 4 // how many accounts' tags are asked for at a time
 )
 
 // Accounts implements center.Organization: first the tree of units with its accounts, then the tags of each account, which AWS gives for one at a time.

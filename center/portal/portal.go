@@ -85,7 +85,7 @@ func (h *Handler) choice(r *http.Request, account, role string) center.RoleChoic
 }
 
 // pageSize is how many accounts a page shows. More are found by typing.
-const pageSize = 50
+const pageSize = 50 //bound:list accounts on a page of the portal
 
 type accountsData struct {
 	User           center.User
@@ -151,10 +151,13 @@ func (h *Handler) link(w http.ResponseWriter, r *http.Request, u center.User) {
 	h.pages.Render(w, http.StatusOK, "link", v)
 }
 
+// maxLink bounds the address of a link to a page of AWS's console, in bytes.
+const maxLink = 2048 //bound:text the destination of a shortcut link, in bytes
+
 // consoleURL says whether a link may lead to an address: a page of AWS's console, and nobody else's. Source: user guide, "Create shortcut links".
 func consoleURL(text string) bool {
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "https" || u.User != nil || len(text) > 2048 {
+	if err != nil || u.Scheme != "https" || u.User != nil || len(text) > maxLink {
 		return false
 	}
 	for _, domain := range []string{"aws.amazon.com", "amazonaws-us-gov.com", "amazonaws.cn"} {

@@ -14,7 +14,7 @@ import (
 )
 
 // maxBulk bounds the operations of a bulk request; ServiceProviderConfig announces the same number.
-const maxBulk = 1000
+const maxBulk = 1000 //bound:list operations of a SCIM bulk request
 
 // bulkRequest is RFC 7644 §3.7.
 type bulkRequest struct {

@@ -28,7 +28,7 @@ type Handler struct {
 }
 
 // maxBody bounds a request; ServiceProviderConfig announces the same number.
-const maxBody = 1 << 20
+const maxBody = 1 << 20 //bound:body a SCIM request
 
 // Before answers the requests below /{tenant}/scim/v2 and hands all others to next. The paths are taken apart here, since clients double slashes and
 // vary letter case.
@@ -205,7 +205,7 @@ func buffer() []byte {
 }
 
 // maxSpare bounds a buffer that is kept: a list of 100 users needs about 80 KiB.
-const maxSpare = 256 << 10
+const maxSpare = 256 << 10 //bound:memory a buffer that is kept for the next SCIM answer, in bytes
 
 func spareBuffer(b []byte) {
 	if cap(b) <= maxSpare {

@@ -69,7 +69,7 @@ func (p profile) parsePage(q url.Values) (page, error) {
 	if q.Has("cursor") {
 		out.cursor, out.start, out.count = true, 1, max(1, out.count)
 		key, err := base64.URLEncoding.DecodeString(q.Get("cursor"))
-		if err != nil || len(key) > 64 {
+		if err != nil || len(key) > maxCursor {
 			return out, bad("invalidCursor", "The cursor is not one of this list.")
 		}
 		out.after = string(key)
@@ -334,8 +334,11 @@ func (l *listing) offset() {
 
 // Bounds of a list that no index answers.
 const (
-	scanBatch = 500
-	maxSorted = 250_000 // resources that are put in order by an attribute
+	scanBatch = 500 //bound:none how many are read at a time
+	maxCursor = 64  //bound:text a cursor of a SCIM list, in bytes
+
+	//bound:depth resources that one SCIM request puts in order by an attribute
+	maxSorted = 250_000
 )
 
 // match is a resource that meets a filter, before it is put in order.

@@ -94,10 +94,10 @@ type ImportResult struct {
 }
 
 // maxLine bounds one line: a group of 200,000 members has about 16 MiB.
-const maxLine = 64 << 20
+const maxLine = 64 << 20 //bound:body a line of an import
 
 // importers is how many creations are under way at once: they are committed together.
-const importers = 32
+const importers = 32 //bound:queue resources that an import writes at once
 
 // Import reads lines that Export wrote, or that another SCIM server's resources make. Who is there already is found by user name or display name.
 // Members and managers are named by the ids of the file. A line that cannot be imported fails alone.
@@ -137,11 +137,13 @@ type groupLine struct {
 	members []center.UserID // ids of the file
 }
 
+const maxFailuresTold = 100 //bound:list failures that an import tells
+
 func (im *importer) failed(line int, err error) {
 	im.mu.Lock()
 	defer im.mu.Unlock()
 	im.result.Failed++
-	if len(im.result.Failures) < 100 {
+	if len(im.result.Failures) < maxFailuresTold {
 		im.result.Failures = append(im.result.Failures, fmt.Sprintf("line %6d: %v", line, err))
 	}
 }

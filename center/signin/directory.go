@@ -19,7 +19,7 @@ const (
 )
 
 // ticketLifetime is the cookie's; the ticket itself ends no later.
-const ticketLifetime = 10 * time.Minute
+const ticketLifetime = 10 * time.Minute //bound:life the cookie of a sign-in under way
 
 func (h *Handler) mountDirectory(mux *http.ServeMux, guard func(http.HandlerFunc) http.Handler) {
 	mux.Handle("POST "+loginPath, guard(h.password))

@@ -14,7 +14,7 @@ import (
 )
 
 // maxBody bounds the body of a request, in bytes.
-const maxBody = 64 << 10
+const maxBody = 64 << 10 //bound:body a request to register a client, and for tokens
 
 // interval is how often a device may ask, in seconds. Source: seen in AWS's answers.
 const interval = 1

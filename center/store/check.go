@@ -10,7 +10,7 @@ import (
 )
 
 // maxFindings bounds how many findings of one kind are told.
-const maxFindings = 20
+const maxFindings = 20 //bound:list findings of one kind that a check tells
 
 // findings collects what Check found.
 type findings struct {

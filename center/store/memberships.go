@@ -17,7 +17,7 @@ import (
 // A membership is kept as the numbers of its group and its user and the moment it was made. Its id is a UUID of version 8 (RFC 9562 §5.8)
 // that is computed from the three, so that it needs neither a column nor an index: 48 bits of milliseconds, 32 of the group, 32 of the user.
 
-const maxSeq = 1<<32 - 1
+const maxSeq = 1<<32 - 1 //bound:none a format, not a bound
 
 func membershipID(group, user, created int64) center.MembershipID {
 	var id uuid.UUID

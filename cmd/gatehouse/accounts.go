@@ -80,7 +80,7 @@ organizational units and tags. Accounts that have gone from it are suspended, ne
 			if err != nil {
 				return err
 			}
-			ctx, cancel := context.WithTimeout(cmd.Context(), time.Hour)
+			ctx, cancel := context.WithTimeout(cmd.Context(), importTimeout)
 			defer cancel()
 			if err := c.StartImport(ctx, dryRun, force); err != nil {
 				return err
@@ -223,7 +223,9 @@ func readAccounts(stdin io.Reader, path string) ([]adminapi.Account, error) {
 	return accounts, nil
 }
 
-const maxAccountsFile = 16 << 20
+const importTimeout = time.Hour //bound:wait an organization to be read, by a command
+
+const maxAccountsFile = 16 << 20 //bound:body a file of accounts that a command reads
 
 func accountsOfCSV(data []byte) ([]adminapi.Account, error) {
 	rows, err := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff")))).ReadAll()

@@ -14,6 +14,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/adminapi"
 )
 
+// clientTimeout bounds how long a command waits for one answer of a server.
+const clientTimeout = time.Minute //bound:wait an answer, by a command
+
 // centerAddress is where a center's API is, and the access key to call it with.
 type centerAddress struct{ url, region, keyID, secret string }
 
@@ -56,7 +59,7 @@ type administration struct {
 }
 
 func (a *administration) client() (*adminapi.Client, error) {
-	c, mistakes := a.address.client(a.env, &http.Client{Timeout: time.Minute})
+	c, mistakes := a.address.client(a.env, &http.Client{Timeout: clientTimeout})
 	if len(mistakes) > 0 {
 		return nil, usageError{errors.Join(mistakes...)}
 	}

@@ -66,7 +66,7 @@ Give secrets by the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACCESS_K
 
 // config checks the settings and reports all mistakes at once.
 func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.Config, error) {
-	client := &http.Client{Timeout: time.Minute}
+	client := &http.Client{Timeout: clientTimeout}
 	admin, mistakes := s.center.client(w.env, client)
 	mistakes = append(mistakes, s.tenant.check()...)
 	if s.tenant.loginURL == "" && (s.tenant.token != "" || s.tenant.signIn != signInClient) {
@@ -139,9 +139,11 @@ func (w *world) connect(ctx context.Context, s *connectSettings) error {
 // say tells a person something that is no result.
 func (w *world) say(text string) { fmt.Fprintln(w.err, text) }
 
+const maxTyped = 1 << 10 //bound:body what a person types at the terminal
+
 func (w *world) ask(question string) (string, error) {
 	fmt.Fprint(w.err, question)
-	line, err := bufio.NewReader(io.LimitReader(w.in, 1024)).ReadString('\n')
+	line, err := bufio.NewReader(io.LimitReader(w.in, maxTyped)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", err
 	}

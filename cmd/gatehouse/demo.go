@@ -52,8 +52,9 @@ type demoSecrets struct {
 }
 
 const (
-	adminName     = "admin"
-	secretsFile   = "demo.sealed"
+	adminName   = "admin"
+	secretsFile = "demo.sealed"
+	//bound:list people in the demo's JSON
 	maxListed     = 10_000 // people in the JSON
 	defaultPeople = 25
 	defaultGroups = 6
@@ -333,7 +334,7 @@ func (d *demo) connectConfig(ctx context.Context) (connect.Config, error) {
 	for i, g := range groups {
 		names[i] = g.DisplayName
 	}
-	client := &http.Client{Timeout: time.Minute}
+	client := &http.Client{Timeout: clientTimeout}
 	return connect.Config{
 		Graph:    graph.NewClient(ctx, d.tenant.GraphURL(), d.tenant.TokenURL(), d.secrets.ClientID, d.secrets.ClientSecret, client),
 		Admin:    &adminapi.Client{URL: d.center.URL, Region: d.center.Instance.Region, AccessKeyID: d.secrets.AccessKeyID, SecretAccessKey: d.secrets.SecretAccessKey, HTTP: client},

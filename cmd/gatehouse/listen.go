@@ -109,12 +109,12 @@ func (h *half) dsn(file string) string {
 
 // Limits of the servers.
 const (
-	headerTimeout   = 10 * time.Second
-	readTimeout     = 60 * time.Second
-	writeTimeout    = 60 * time.Second
-	idleTimeout     = 2 * time.Minute
-	shutdownTimeout = 5 * time.Second
-	maxHeaderBytes  = 64 << 10
+	headerTimeout   = 10 * time.Second //bound:wait the headers of a request
+	readTimeout     = 60 * time.Second //bound:wait the body of a request
+	writeTimeout    = 60 * time.Second //bound:wait the client to take an answer
+	idleTimeout     = 2 * time.Minute  //bound:wait the next request on a connection
+	shutdownTimeout = 5 * time.Second  //bound:wait requests under way, when the program ends
+	maxHeaderBytes  = 64 << 10         //bound:body the headers of a request
 )
 
 // serve serves what mount returns, which may be the multiplexer that it is handed, on a listener until ctx is done, then lets requests under way finish.

@@ -36,7 +36,7 @@ func main() {
 }
 
 // ballastSize makes the garbage collector run after some 30 MiB of garbage at the least.
-const ballastSize = 24 << 20
+const ballastSize = 24 << 20 //bound:none a setting of the garbage collector
 
 // tune sets what Go cannot know; GOMAXPROCS keeps its usual meaning.
 //

@@ -74,7 +74,7 @@ func (a *administration) printRoles(roles []adminapi.RoleState) error {
 }
 
 // patienceWithRoles is how long a command waits for the center's work on roles.
-const patienceWithRoles = 10 * time.Minute
+const patienceWithRoles = 10 * time.Minute //bound:wait the work on roles, by a command
 
 func (a *administration) checkRoles() *cobra.Command {
 	var account string

@@ -143,7 +143,7 @@ func (w *world) firstStartOfCenter(ctx context.Context, c *center.Center, admin 
 }
 
 // sweepEach is how often what has expired is removed, and whether it is time to look at published metadata.
-const sweepEach = 10 * time.Minute
+const sweepEach = 10 * time.Minute //bound:none how often, not how much
 
 func sweep(ctx context.Context, c *center.Center) {
 	tick := time.NewTicker(sweepEach)

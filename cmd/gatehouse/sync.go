@@ -145,7 +145,8 @@ func (w *world) openSync(ctx context.Context, s *syncSettings, log *slog.Logger)
 	removeTemporary := y.close
 	y.close = func() error { return errors.Join(t.Store.Close(), removeTemporary()) }
 	y.tenant = t
-	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 2 * provisioning.DefaultWorkers}}
+	client := &http.Client{Timeout: clientTimeout, Transport: &http.Transport{
+		Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 2 * provisioning.DefaultWorkers}}
 	from, err := s.source.client(ctx, client, w.say)
 	if err == nil {
 		y.mirror, y.runner = &mirror.Mirror{Tenant: t, Graph: from}, syncjobs.New(t, log, client)

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -90,7 +89,7 @@ func (w *world) importDirectory(ctx context.Context, s *importedDirectory) error
 }
 
 func (w *world) readGraph(ctx context.Context, s *importedDirectory, t *tenant.Tenant) error {
-	from, err := s.source.client(ctx, &http.Client{Timeout: time.Minute}, w.say)
+	from, err := s.source.client(ctx, &http.Client{Timeout: clientTimeout}, w.say)
 	if err != nil {
 		return err
 	}
@@ -102,7 +101,7 @@ func (w *world) readGraph(ctx context.Context, s *importedDirectory, t *tenant.T
 }
 
 // maxCSV bounds a file: a million users have some 300 MB.
-const maxCSV = 1 << 30
+const maxCSV = 1 << 30 //bound:body a CSV file of users that is imported
 
 // rows reads a CSV file and hands over each row by the names of its columns, without regard to their letter case.
 func rows(path string, each func(line int, row map[string]string) error) error {

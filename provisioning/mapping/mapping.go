@@ -104,11 +104,11 @@ type compiled struct {
 
 // Bounds of a mapping. Source of the length of expressions: attribute mapping page; the others are our own choice.
 const (
-	maxExpression = 10_000
-	maxDepth      = 32
-	maxAttributes = 200
-	maxClauses    = 100
-	maxText       = 64 << 10
+	maxExpression = 10_000   //bound:text an expression of a mapping
+	maxDepth      = 32       //bound:depth nesting of an expression
+	maxAttributes = 200      //bound:list attributes of a mapping
+	maxClauses    = 100      //bound:list clauses of a scoping filter
+	maxText       = 64 << 10 //bound:text what an expression makes, in bytes
 )
 
 // Compile checks a mapping and makes it ready. The error says what is wrong and where.

@@ -9,7 +9,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
-const pageSize = 50
+const pageSize = 50 //bound:list rows of a page of the admin center
 
 func overview(p page) error {
 	var d struct {
@@ -179,7 +179,7 @@ func createGroup(p page) error {
 }
 
 // maxShown is how many members a group's page lists.
-const maxShown = 200
+const maxShown = 200 //bound:list members on a page of the admin center
 
 type memberLine struct{ ID, Name, Detail, Kind string }
 

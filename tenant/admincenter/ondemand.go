@@ -32,7 +32,7 @@ func onDemandPage(p page) error {
 }
 
 // maxOnDemandMembers is how many members of a group are provisioned with it. Source: "On-demand provisioning".
-const maxOnDemandMembers = 5
+const maxOnDemandMembers = 5 //bound:list members of a group that are provisioned on demand
 
 func provisionOnDemand(p page) error {
 	a, j, err := p.job()

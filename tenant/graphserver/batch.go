@@ -12,7 +12,7 @@ import (
 )
 
 // maxBatch is how many requests a batch may have. Source: "Combine multiple HTTP requests using JSON batching".
-const maxBatch = 20
+const maxBatch = 20 //bound:list requests of a batch
 
 // batch serves several requests in one, each as if it had come alone, with the credentials of the whole.
 func (h *Handler) batch(_ context.Context, r request) (int, any, error) {

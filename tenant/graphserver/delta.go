@@ -31,10 +31,12 @@ type deltaState struct {
 }
 
 const (
-	deltaPage    = 200
+	deltaPage = 200 //bound:list objects of a page of a delta query
+	//bound:list members of a page of a delta query
 	deltaMembers = 1000 // of all groups of a page
-	maxDeltaIDs  = 50   // in a filter
-	maxState     = 8 << 10
+	//bound:list objects in the filter of a delta query
+	maxDeltaIDs = 50      // in a filter
+	maxState    = 8 << 10 //bound:text the state in the link of a delta query
 )
 
 func (h *Handler) usersDelta(ctx context.Context, r request) (int, any, error) {

@@ -71,7 +71,7 @@ func (h *Handler) groupsAfter(ctx context.Context, o query) func(after string, l
 }
 
 // maxExpanded is how many members $expand gives. Source: known limitations of $expand on directory objects.
-const maxExpanded = 20
+const maxExpanded = 20 //bound:list members that $expand gives
 
 func (h *Handler) expandMembers(ctx context.Context, o query, group object) error {
 	members, err := h.Tenant.MembersAfter(ctx, group["id"].(string), "", maxExpanded)
@@ -122,6 +122,9 @@ func (h *Handler) getGroup(ctx context.Context, r request) (int, any, error) {
 	return http.StatusOK, x, err
 }
 
+// maxBound is how many members one request adds. Source: "Add members".
+const maxBound = 20 //bound:list members that one request to Graph adds to a group
+
 func (h *Handler) updateGroup(ctx context.Context, r request) (int, any, error) {
 	var in struct {
 		DisplayName, Description *string
@@ -131,7 +134,7 @@ func (h *Handler) updateGroup(ctx context.Context, r request) (int, any, error) 
 		return 0, nil, err
 	}
 	id := r.PathValue("id")
-	if len(in.Members) > 20 {
+	if len(in.Members) > maxBound {
 		return 0, nil, badRequest("At most 20 members can be added in one request.")
 	}
 	if len(in.Members) > 0 {

@@ -42,7 +42,7 @@ type Handler struct {
 
 const (
 	root    = "/v1.0"
-	maxBody = 4 << 20
+	maxBody = 4 << 20 //bound:body a request to Graph
 )
 
 // request is one authenticated request.
@@ -126,8 +126,10 @@ func (h *Handler) handle(fn call) http.HandlerFunc {
 	}
 }
 
+const maxRequestID = 64 //bound:text the id that a client of Graph gives a request, in bytes
+
 func clientRequestID(r *http.Request, fallback string) string {
-	if id := r.Header.Get("Client-Request-Id"); id != "" && len(id) <= 64 {
+	if id := r.Header.Get("Client-Request-Id"); id != "" && len(id) <= maxRequestID {
 		return id
 	}
 	return fallback

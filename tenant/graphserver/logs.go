@@ -11,7 +11,7 @@ import (
 )
 
 // maxLog is how many of the newest entries the logs reach back to.
-const maxLog = 1000
+const maxLog = 1000 //bound:list entries that the logs reach back to
 
 // newestFirst answers a log: filtered, and the newest first.
 func (h *Handler) newestFirst(r request, all []object) (int, any, error) {

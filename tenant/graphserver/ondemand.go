@@ -11,7 +11,7 @@ import (
 )
 
 // onDemandMembers is how many members of a group may be named in one request. Source: "On-demand provisioning".
-const onDemandMembers = 5
+const onDemandMembers = 5 //bound:list members of a group that are provisioned on demand through Graph
 
 // provisionOnDemand provisions one object now. Whatever comes of it is a success here: the pair of texts in the answer says what it was.
 // Source: synchronizationJob: provisionOnDemand.

@@ -33,8 +33,9 @@ type query struct {
 type properties []string
 
 const (
-	defaultTop = 100
-	maxTop     = 999
+	defaultTop   = 100
+	maxSkipToken = 64  //bound:text the place in a list of Graph, in bytes
+	maxTop       = 999 //bound:list objects of a page of Graph
 )
 
 func unsupported(message string) error {
@@ -98,7 +99,7 @@ func (o *query) resume(token string) error {
 		return nil
 	}
 	key, err := base64.RawURLEncoding.DecodeString(token)
-	if err != nil || len(key) == 0 || len(key) > 64 {
+	if err != nil || len(key) == 0 || len(key) > maxSkipToken {
 		return badRequest("The $skiptoken is not valid.")
 	}
 	if text, ordered := strings.CutPrefix(string(key), "+"); ordered {
@@ -201,7 +202,7 @@ func (p properties) shape(x object, defaults properties) object {
 }
 
 // scanSize is how many objects are read at a time while they are filtered.
-const scanSize = 500
+const scanSize = 500 //bound:none how many are read at a time
 
 // collect reads objects in the order of their ids until the page is full, or all of them where they must be counted or put in order. next returns those after
 // an id.

@@ -25,7 +25,7 @@ type Rehearsal struct {
 	passed int
 }
 
-const throttleWindow = 10 * time.Second
+const throttleWindow = 10 * time.Second //bound:none of the rehearsal
 
 // admit lets a request through, or says how many seconds to wait.
 func (l *Rehearsal) admit(now time.Time) (wait int) {

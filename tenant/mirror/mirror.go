@@ -94,7 +94,7 @@ type census struct {
 }
 
 // maxPages bounds a delta query: a million objects in the smallest pages that are met.
-const maxPages = 20_000
+const maxPages = 20_000 //bound:list pages of a delta query that are read
 
 // follow reads pages until the link for the next time, which is kept with the last page.
 func (m *Mirror) follow(ctx context.Context, c collection, path string, seen *census) error {
@@ -136,7 +136,7 @@ func (m *Mirror) follow(ctx context.Context, c collection, path string, seen *ce
 }
 
 // keepSize is how many changes share a transaction.
-const keepSize = 1000
+const keepSize = 1000 //bound:none how many share a transaction
 
 // Write puts a directory from somewhere else into a tenant, so many objects at a time.
 func Write(ctx context.Context, t *tenant.Tenant, all tenant.Replica) error {

@@ -36,7 +36,7 @@ type Handler struct {
 	typed web.Limiter // user codes that people type, by who they are
 }
 
-const maxForm = 64 << 10
+const maxForm = 64 << 10 //bound:body a request for tokens or a form at the tenant's OAuth endpoints
 
 // DevicePath is where people type the code that a device shows.
 const DevicePath = "/devicelogin"

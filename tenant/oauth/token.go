@@ -22,7 +22,7 @@ import (
 
 const (
 	graphResource   = "https://graph.microsoft.com"
-	lifetime        = 3599 * time.Second
+	lifetime        = 3599 * time.Second //bound:life an access token or id token of the tenant
 	keyID           = "gatehouse-1"
 	grantDeviceCode = "urn:ietf:params:oauth:grant-type:device_code"
 	assertionType   = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -105,7 +105,7 @@ func (h *Handler) client(r *http.Request, by audit.Actor, publicMay bool) (tenan
 }
 
 // maxAssertion bounds the life of a client assertion. Entra's libraries ask for ten minutes; more is taken.
-const maxAssertion = 24 * time.Hour
+const maxAssertion = 24 * time.Hour //bound:life a client assertion
 
 // asserted checks a JWT that the client has signed with the key of one of its certificates. Source: "Application authentication certificate credentials".
 func (h *Handler) asserted(ctx context.Context, id, assertion, kind string) (tenant.Client, error) {

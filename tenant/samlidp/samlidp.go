@@ -40,7 +40,7 @@ type Handler struct {
 }
 
 // requestAge is how old a request may be. Entra has such a limit (AADSTS76026); its value is not documented.
-const requestAge = 10 * time.Minute
+const requestAge = 10 * time.Minute //bound:life an AuthnRequest
 
 // Mount adds the door to mux.
 func (h *Handler) Mount(mux *http.ServeMux) {

@@ -31,13 +31,13 @@ type Runner struct {
 }
 
 // retryInterval is when objects that failed are tried again although nothing has changed, as Entra's next cycle would.
-const retryInterval = 40 * time.Minute
+const retryInterval = 40 * time.Minute //bound:none how often, not how much
 
 // settle is how long a burst of changes is gathered before a cycle starts.
-const settle = 100 * time.Millisecond
+const settle = 100 * time.Millisecond //bound:none how long changes are gathered
 
 // answerTimeout bounds how long a target may take for one answer.
-const answerTimeout = time.Minute
+const answerTimeout = time.Minute //bound:wait a SCIM target
 
 // New makes a runner and has the tenant wake it. client is how targets are reached; nil for one that waits a minute at most.
 func New(t *tenant.Tenant, log *slog.Logger, client *http.Client) *Runner {
