@@ -304,7 +304,7 @@ func (c *cycle) managers(ctx context.Context, users []candidate) error {
 					return fmt.Errorf("read the source: %w", err)
 				}
 				looked[link.Ref] = true
-				report := evaluate(o, c.Mappings.Users)
+				report := evaluate(ctx, o, c.Mappings.Users)
 				c.note(report, link)
 				users = append(users, report)
 			}

@@ -76,7 +76,10 @@ func (e *Engine) One(ctx context.Context, ref Ref, members ...string) (x Explana
 		return x, ctx.Err()
 	}
 	x.Object = o
-	candidate := evaluate(o, m)
+	candidate := evaluate(ctx, o, m)
+	if err := ctx.Err(); err != nil {
+		return x, err
+	}
 	x.add("import", candidate.failure, candidate.imported()...)
 	link, err := c.Memory.Link(ctx, ref)
 	known := err == nil
@@ -162,7 +165,11 @@ func (c *cycle) oneMember(ctx context.Context, id string) error {
 	if err != nil || c.Mappings.Users == nil {
 		return err
 	}
-	return c.provision(ctx, evaluate(o, c.Mappings.Users))
+	member := evaluate(ctx, o, c.Mappings.Users)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return c.provision(ctx, member)
 }
 
 func (c *cycle) act(ctx context.Context, o candidate, members []string) error {

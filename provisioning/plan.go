@@ -1,6 +1,7 @@
 package provisioning
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,20 +27,25 @@ type candidate struct {
 	creating map[string]string // the same with the defaults of a creation
 	disabled string            // what active is for anybody else; empty: it is not mapped
 	failure  error             // of an expression
+	unjudged bool              // a scoping filter has failed, so that nobody knows whether the object is in scope
 }
 
-// evaluate applies the mappings. Objects of a kind that is not mapped are left out.
-func (c *cycle) evaluate(objects []Object) []candidate {
+// evaluate applies the mappings. Objects of a kind that is not mapped are left out. The error means that the cycle was told to stop: what an expression does
+// is in its candidate.
+func (c *cycle) evaluate(ctx context.Context, objects []Object) ([]candidate, error) {
 	list := make([]candidate, 0, len(objects))
 	for _, o := range objects {
 		if m := c.Mappings.of(o.Kind); m != nil {
-			list = append(list, evaluate(o, m))
+			list = append(list, evaluate(ctx, o, m))
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
 	}
-	return list
+	return list, nil
 }
 
-func evaluate(o Object, m *mapping.Compiled) candidate {
+func evaluate(ctx context.Context, o Object, m *mapping.Compiled) candidate {
 	x := candidate{Object: o, mapping: m}
 	attributes := func(softDeleted string) mapping.Attributes {
 		return func(name string) mapping.Value {
@@ -53,16 +59,22 @@ func evaluate(o Object, m *mapping.Compiled) candidate {
 		}
 	}
 	if o.Kind == User {
-		x.disabled, x.failure = m.Value(activePath, attributes("True"))
+		x.disabled, x.failure = m.Value(ctx, activePath, attributes("True"))
 	}
 	if o.Gone || !o.Assigned {
 		return x
 	}
-	if x.inScope, x.unmet = m.InScope(attributes("False")); !x.inScope {
+	var err error
+	if x.inScope, x.unmet, err = m.InScope(ctx, attributes("False")); err != nil {
+		x.unjudged, x.failure = true, err
+	}
+	if !x.inScope {
 		return x
 	}
-	x.wanted, x.failure = m.Map(attributes("False"), false)
-	x.creating, _ = m.Map(attributes("False"), true)
+	x.wanted, x.creating, err = m.Map(ctx, attributes("False"))
+	if o.Active || err != nil { // else what disables it counts
+		x.failure = err
+	}
 	return x
 }
 
@@ -96,6 +108,8 @@ func (c *cycle) plan(o candidate, link Link) step {
 	linked := link.TargetID != ""
 	flows := o.mapping.Flows
 	switch {
+	case o.unjudged:
+		return o.unmapped()
 	case !linked && (o.Gone || !o.inScope):
 		return step{action: Other, reason: o.whyOut()}
 	case !linked && !o.Active:
@@ -107,7 +121,7 @@ func (c *cycle) plan(o candidate, link Link) step {
 	case !o.inScope || !o.Active:
 		return planDisabling(o, link, flows)
 	case o.failure != nil:
-		return step{action: Other, unfit: &unfit{"AttributeMappingError", o.failure.Error()}}
+		return o.unmapped()
 	case len(o.keys()) == 0:
 		return step{action: Other, code: "ImportSkipped", reason: "no value of the matching attribute " + strings.Join(o.mapping.Matching(), ", ")}
 	}
@@ -129,6 +143,11 @@ func (c *cycle) plan(o candidate, link Link) step {
 		return step{action: Other, reason: "updates are switched off in the mapping"}
 	}
 	return step{action: Update, changes: changes, sent: wanted}
+}
+
+// unmapped is what is done with an object that its mapping fails for: nothing, and that is said.
+func (o candidate) unmapped() step {
+	return step{action: Other, unfit: &unfit{"AttributeMappingError", o.failure.Error()}}
 }
 
 func (o candidate) whyOut() string {
@@ -155,6 +174,8 @@ func (c *cycle) planDeletion(o candidate, link Link, flows mapping.Flow) step {
 
 func planDisabling(o candidate, link Link, flows mapping.Flow) step {
 	switch {
+	case o.disabled == "" && o.failure != nil && o.mapping.Maps(activePath):
+		return o.unmapped()
 	case o.disabled == "":
 		return step{action: Other, reason: "active is not mapped, so users are not disabled"}
 	case link.Sent[activePath] == o.disabled:

@@ -337,7 +337,14 @@ func (c *cycle) run(ctx context.Context) error {
 		}
 		return c.Memory.SetWatermark(ctx, changes.Watermark)
 	}
-	users, groups := c.evaluate(changes.Users), c.evaluate(changes.Groups)
+	users, err := c.evaluate(ctx, changes.Users)
+	if err != nil {
+		return err
+	}
+	groups, err := c.evaluate(ctx, changes.Groups)
+	if err != nil {
+		return err
+	}
 	all := slices.Concat(users, groups)
 	if err := c.checkDeletions(ctx, all); err != nil {
 		return err

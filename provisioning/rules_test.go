@@ -291,6 +291,19 @@ func TestRulesOfAMapping(t *testing.T) {
 		"an expression fails": {func(s *mapping.Schema) {
 			edit(s, "title", func(a *mapping.Attribute) { a.Expression = `Mid([jobTitle], [surname], 2)` })
 		}, nil, nil, func(c *company) { c.users[0].directory["jobTitle"] = "x" }, []string{"other User ada AttributeMappingError", "other User bob AttributeMappingError"}},
+		"an expression takes too much, for one person": {func(s *mapping.Schema) {
+			edit(s, "title", func(a *mapping.Attribute) { a.Expression = `Left(Replace([jobTitle],,"a*b|a",,"c",,),9)` })
+		}, nil, nil, func(c *company) {
+			c.users[0].directory["jobTitle"], c.users[1].directory["jobTitle"] = strings.Repeat("a", 60<<10), "Dr"
+		}, []string{"other User ada AttributeMappingError", `update User bob title: "" → "Dr"`}},
+		"a filter takes too much, for one person": {func(s *mapping.Schema) {
+			s.Objects[0].Scope = []mapping.Filter{{Clauses: []mapping.Clause{{Attribute: "department", Operator: "NOT REGEX MATCH", Values: []string{"(?:(?:ab?){20}){20}"}}}}}
+		}, nil, func(c *company) {
+			c.users[0].directory["department"], c.users[1].directory["department"] = "x", "x"
+		}, func(c *company) { c.users[0].directory["department"] = strings.Repeat("a", 60<<10) }, []string{"other User ada AttributeMappingError"}},
+		"what disables somebody fails": {func(s *mapping.Schema) {
+			edit(s, "active", func(a *mapping.Attribute) { a.Expression = `IIF([IsSoftDeleted]="True",Mid("a",0,1),"True")` })
+		}, nil, nil, out, []string{"other User ada AttributeMappingError"}},
 		"disabled although it lacks what is required": {nil, nil, nil, func(c *company) { c.users[0].Active, c.users[0].directory["surname"] = false, "" }, []string{"disable User ada"}},
 		"a manager who leaves": {nil, nil, func(c *company) { c.users[0].Manager = "bob" }, func(c *company) { c.users[0].Manager = "" },
 			[]string{`update User ada urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager: "bob" → ""`}},

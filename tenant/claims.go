@@ -1,9 +1,12 @@
 package tenant
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
+	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/authn"
@@ -128,13 +131,19 @@ func (a Application) NameIDOf(u User, requested string) (value, format string, e
 	return value, requested, nil
 }
 
-// ClaimsOf are the values of an application's own claims for a user, in their order. Those without a value are left out.
-func (a Application) ClaimsOf(u User) (claims []struct {
+// ClaimsOf are the values of an application's own claims for a user, in their order. Those without a value are left out, and so are those whose expression fails,
+// which the error says.
+func (a Application) ClaimsOf(ctx context.Context, u User) (claims []struct {
 	Name   string
 	Values []string
-}) {
+}, err error,
+) {
+	var failed []error
 	for _, c := range a.Claims {
-		v, err := mapping.Evaluate(c.Source, u.Attribute)
+		v, err := mapping.Evaluate(ctx, c.Source, u.Attribute)
+		if err != nil {
+			failed = append(failed, fmt.Errorf("the claim %s: %w", c.Name, err))
+		}
 		if err == nil && len(v) > 0 && v.Text() != "" {
 			claims = append(claims, struct {
 				Name   string
@@ -142,5 +151,5 @@ func (a Application) ClaimsOf(u User) (claims []struct {
 			}{c.Name, v})
 		}
 	}
-	return claims
+	return claims, errors.Join(failed...)
 }

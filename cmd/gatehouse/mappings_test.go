@@ -82,6 +82,18 @@ func TestAttributeMappingsAndScopingFilters(t *testing.T) {
 		t.Errorf("a broken expression: %+v", broken)
 	}
 
+	var stopped graph.ParsedExpression
+	nested := `[a]` // each level once doubled the time
+	for range 31 {
+		nested = `Replace(` + nested + `,"b",,,"c",,)`
+	}
+	object := map[string]any{"properties": []any{map[string]any{"key": "a", "value": strings.Repeat("a", 60<<10)}}}
+	e.change(http.MethodPost, job+"/schema/parseExpression", map[string]any{"expression": nested}, &parsed)
+	e.change(http.MethodPost, job+"/schema/parseExpression", map[string]any{"expression": `Replace([a],,"a*b|a",,"c",,)`, "testInputObject": object}, &stopped)
+	if !parsed.EvaluationSucceeded || stopped.EvaluationSucceeded || stopped.Error == nil || !strings.Contains(stopped.Error.Message, "may take no more") {
+		t.Errorf("nested: %+v; too much: %+v", parsed, stopped)
+	}
+
 	for name, edit := range map[string]func(*graph.SynchronizationSchema){
 		"title: at character 8": func(s *graph.SynchronizationSchema) {
 			attributeOf(t, s, "User", "title").Source = graph.AttributeSource{Expression: "Append("}

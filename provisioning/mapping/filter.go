@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,35 +10,35 @@ import (
 // operator is how one operator of scoping filters judges a value that is there, and how many texts it is given. Source: "Scoping filters".
 type operator struct {
 	values  int
-	compile func(values []string) (func(text string) bool, error)
+	compile func(values []string) (test func(text string) bool, instructions int, err error)
 }
 
 func compares(test func(text, value string) bool) operator {
-	return operator{1, func(values []string) (func(string) bool, error) {
-		return func(text string) bool { return test(text, values[0]) }, nil
+	return operator{1, func(values []string) (func(string) bool, int, error) {
+		return func(text string) bool { return test(text, values[0]) }, 1, nil
 	}}
 }
 
 func matches(wanted bool) operator {
-	return operator{1, func(values []string) (func(string) bool, error) {
-		re, err := regexp.Compile(`^(?:` + values[0] + `)$`)
+	return operator{1, func(values []string) (func(string) bool, int, error) {
+		re, err := compileRegexp(`^(?:` + values[0] + `)$`)
 		if err != nil {
-			return nil, fmt.Errorf("%q is not a regular expression that is known here (RE2): %w", values[0], err)
+			return nil, 0, err
 		}
-		return func(text string) bool { return re.MatchString(text) == wanted }, nil
+		return func(text string) bool { return re.MatchString(text) == wanted }, re.instructions, nil
 	}}
 }
 
 func numeric(test func(a, b uint64) bool) operator {
-	return operator{1, func(values []string) (func(string) bool, error) {
+	return operator{1, func(values []string) (func(string) bool, int, error) {
 		n, err := strconv.ParseUint(values[0], 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("%q is not a whole number of at least 0", values[0])
+			return nil, 0, fmt.Errorf("%q is not a whole number of at least 0", values[0])
 		}
 		return func(text string) bool {
 			m, err := strconv.ParseUint(text, 10, 64)
 			return err == nil && test(m, n)
-		}, nil
+		}, 1, nil
 	}}
 }
 
@@ -48,11 +47,11 @@ var operators = map[string]operator{
 	"NOT EQUALS":  compares(func(a, b string) bool { return a != b }),
 	"IS NULL":     {},
 	"IS NOT NULL": {},
-	"IS TRUE": {0, func([]string) (func(string) bool, error) {
-		return func(s string) bool { return strings.EqualFold(s, "True") }, nil
+	"IS TRUE": {0, func([]string) (func(string) bool, int, error) {
+		return func(s string) bool { return strings.EqualFold(s, "True") }, 1, nil
 	}},
-	"IS FALSE": {0, func([]string) (func(string) bool, error) {
-		return func(s string) bool { return strings.EqualFold(s, "False") }, nil
+	"IS FALSE": {0, func([]string) (func(string) bool, int, error) {
+		return func(s string) bool { return strings.EqualFold(s, "False") }, 1, nil
 	}},
 	"REGEX MATCH":            matches(true),
 	"NOT REGEX MATCH":        matches(false),
@@ -76,31 +75,44 @@ func Operators() (names []string) {
 // notFiltered cannot stand in a scoping filter. Source: "Scoping filters".
 var notFiltered = map[string]bool{"members": true, "IsMemberOf": true, "appRoleAssignments": true, "userType": true, "manager": true}
 
-// compile makes a test of a clause. Null and empty values fail every test but IS NULL.
-func (c Clause) compile() (func(Attributes) bool, error) {
+// clause is a clause, ready for use.
+type clause struct {
+	attribute    string
+	test         func(text string) bool // nil: whether there is a value
+	null         bool                   // there must be none
+	instructions int                    // of its regular expression, or 1
+}
+
+// compile makes a clause ready. Null and empty values fail every test but IS NULL.
+func (c Clause) compile() (clause, error) {
 	op, ok := operators[strings.ToUpper(c.Operator)]
 	switch {
 	case !ok:
-		return nil, fmt.Errorf("the operator %q is not known; there are %s", c.Operator, strings.Join(Operators(), ", "))
+		return clause{}, fmt.Errorf("the operator %q is not known; there are %s", c.Operator, strings.Join(Operators(), ", "))
 	case c.Attribute == "" || notFiltered[c.Attribute]:
-		return nil, fmt.Errorf("the attribute %q cannot stand in a scoping filter", c.Attribute)
+		return clause{}, fmt.Errorf("the attribute %q cannot stand in a scoping filter", c.Attribute)
 	case len(c.Values) < op.values:
-		return nil, fmt.Errorf("%s needs a value to compare with", c.Operator)
+		return clause{}, fmt.Errorf("%s needs a value to compare with", c.Operator)
 	}
-	present := func(of Attributes) (string, bool) {
-		v := of(c.Attribute).Text()
-		return v, v != ""
-	}
+	out := clause{attribute: c.Attribute, null: strings.EqualFold(c.Operator, "IS NULL"), instructions: 1}
 	if op.compile == nil {
-		null := strings.EqualFold(c.Operator, "IS NULL")
-		return func(of Attributes) bool { _, there := present(of); return there != null }, nil
+		return out, nil
 	}
-	test, err := op.compile(c.Values)
-	if err != nil {
-		return nil, err
+	var err error
+	out.test, out.instructions, err = op.compile(c.Values)
+	return out, err
+}
+
+func (c clause) met(e *evaluation) (bool, error) {
+	text := e.of(c.attribute).Text()
+	if err := e.spend(times(len(text)+1, c.instructions)); err != nil {
+		return false, err
 	}
-	return func(of Attributes) bool {
-		text, there := present(of)
-		return there && test(text)
-	}, nil
+	switch {
+	case c.test == nil:
+		return (text == "") == c.null, nil
+	case text == "":
+		return false, nil
+	}
+	return c.test(text), nil
 }

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,53 +23,6 @@ import (
 type function struct {
 	least, most int
 	run         func(arguments) (Value, error)
-}
-
-// arguments are evaluated when they are asked for, so that what is not chosen does no harm.
-type arguments struct {
-	of    Attributes
-	nodes []node
-}
-
-func (a arguments) value(i int) (Value, error) {
-	if i >= len(a.nodes) {
-		return nil, nil
-	}
-	return a.nodes[i].evaluate(a.of)
-}
-
-// has says whether an argument is given at all.
-func (a arguments) has(i int) bool {
-	if i >= len(a.nodes) {
-		return false
-	}
-	_, out := a.nodes[i].(omitted)
-	return !out
-}
-
-// texts evaluates the first n arguments.
-func (a arguments) texts(n int) ([]string, error) {
-	out := make([]string, n)
-	for i := range n {
-		v, err := a.value(i)
-		if err != nil {
-			return nil, err
-		}
-		out[i] = v.Text()
-	}
-	return out, nil
-}
-
-func (a arguments) number(i int) (int, error) {
-	v, err := a.value(i)
-	if err != nil {
-		return 0, err
-	}
-	n, err := strconv.Atoi(v.Text())
-	if err != nil {
-		return 0, fmt.Errorf("argument %d is %q, not a whole number", i+1, v.Text())
-	}
-	return n, nil
 }
 
 // Functions lists the functions of the language.
@@ -111,6 +63,9 @@ func init() { // expressions are parsed with the table that the functions are in
 		"Append": {2, 2, func(a arguments) (Value, error) {
 			t, err := a.texts(2)
 			if err != nil {
+				return nil, err
+			}
+			if err := a.produce(len(t[0]) + len(t[1])); err != nil {
 				return nil, err
 			}
 			return One(t[0] + t[1]), nil
@@ -258,6 +213,13 @@ func join(a arguments) (Value, error) {
 			}
 		}
 	}
+	size := times(len(separator.Text()), len(parts))
+	for _, part := range parts {
+		size = min(size, maxText) + len(part)
+	}
+	if err := a.produce(size); err != nil {
+		return nil, err
+	}
 	return One(strings.Join(parts, separator.Text())), nil
 }
 
@@ -307,11 +269,11 @@ func pCase(s string, a arguments) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	inside := false
+	given, inside := runes(separators.Text()), false
 	return strings.Map(func(r rune) rune {
 		separates := unicode.IsSpace(r) || unicode.IsPunct(r) || unicode.IsSymbol(r) || unicode.IsControl(r)
 		if len(separators) > 0 {
-			separates = strings.ContainsRune(separators.Text(), r)
+			separates = given[r]
 		}
 		was := inside
 		inside = !separates
@@ -325,12 +287,23 @@ func pCase(s string, a arguments) (string, error) {
 	}, s), nil
 }
 
+// runes is the set of the characters of a text.
+func runes(of string) map[rune]bool {
+	set := map[rune]bool{}
+	for _, r := range of {
+		set[r] = true
+	}
+	return set
+}
+
 func removeDuplicates(a arguments) (out Value, err error) {
 	v, err := a.value(0)
+	seen := make(map[string]bool, len(v))
 	for _, text := range v {
-		if !slices.Contains(out, text) {
+		if !seen[text] {
 			out = append(out, text)
 		}
+		seen[text] = true
 	}
 	return out, err
 }
@@ -361,44 +334,108 @@ func replace(a arguments) (Value, error) {
 		case len(source) == 0:
 			return nil, nil
 		case a.has(replaceTemplate):
-			return One(strings.ReplaceAll(t[replaceTemplate], t[replaceOld], source.Text())), nil
+			return a.replaceText(t[replaceTemplate], t[replaceOld], source.Text())
 		}
-		return One(strings.ReplaceAll(source.Text(), t[replaceOld], t[replaceValue])), nil
+		return a.replaceText(source.Text(), t[replaceOld], t[replaceValue])
 	}
-	re, err := regexp.Compile(t[replacePattern])
+	re, err := a.pattern(t[replacePattern])
 	if err != nil {
-		return nil, fmt.Errorf("%q is not a regular expression that is known here (RE2): %w", t[replacePattern], err)
+		return nil, err
 	}
 	if a.has(replaceAttribute) {
 		if present(source) {
 			return source, nil
 		}
-		return replaceInGroup(re, t[replaceGroup], t[replaceAttribute], nil)
+		return a.replaceInGroup(re, t[replaceGroup], t[replaceAttribute], nil)
 	}
 	if len(source) == 0 {
 		return nil, nil
 	}
 	if a.has(replaceGroup) {
-		return replaceInGroup(re, t[replaceGroup], source.Text(), &t[replaceValue])
+		return a.replaceInGroup(re, t[replaceGroup], source.Text(), &t[replaceValue])
 	}
-	return One(re.ReplaceAllString(source.Text(), t[replaceValue])), nil
+	return a.replaceMatches(re, source.Text(), t[replaceValue])
+}
+
+// pattern is the regular expression of Replace. One that stands there as a text was compiled with the expression.
+func (a arguments) pattern(text string) (*expression, error) {
+	if ready, ok := a.nodes[replacePattern].(pattern); ok {
+		return ready.compiled, ready.err
+	}
+	if err := a.spend(times(len(text), compiling)); err != nil {
+		return nil, err
+	}
+	re, err := compileRegexp(text)
+	if err == nil {
+		err = a.spend(times(re.instructions, compiling))
+	}
+	return re, err
+}
+
+// compiling is how many steps the compilation of a regular expression takes for each of its bytes and instructions.
+const compiling = 100
+
+func (a arguments) replaceText(text, old, value string) (Value, error) {
+	if err := a.spend(len(text)); err != nil {
+		return nil, err
+	}
+	if err := a.produce(len(text) + times(strings.Count(text, old), max(len(value)-len(old), 0))); err != nil {
+		return nil, err
+	}
+	return One(strings.ReplaceAll(text, old, value)), nil
+}
+
+// replaceMatches replaces what a regular expression matches by a template, in which ${name} is what a group matches.
+func (a arguments) replaceMatches(re *expression, text, template string) (Value, error) {
+	matches, err := a.matches(re, text)
+	if err != nil {
+		return nil, err
+	}
+	var out []byte
+	last := 0
+	for _, m := range matches {
+		if times(strings.Count(template, "$"), m[1]-m[0]) > maxBytes { // it is not even tried
+			return nil, &BudgetError{"bytes", maxBytes}
+		}
+		before := len(out)
+		out = append(out, text[last:m[0]]...)
+		out = re.ExpandString(out, template, text, m)
+		last = m[1]
+		if err := a.produce(len(out) - before); err != nil {
+			return nil, err
+		}
+		if err := a.within(len(out)); err != nil {
+			return nil, err
+		}
+	}
+	if err := a.produce(len(out) + len(text) - last); err != nil {
+		return nil, err
+	}
+	return One(string(out) + text[last:]), nil
 }
 
 // replaceInGroup replaces what a group of a regular expression matches; without a value it gives what the group matches first.
-func replaceInGroup(re *regexp.Regexp, group, text string, value *string) (Value, error) {
+func (a arguments) replaceInGroup(re *expression, group, text string, value *string) (Value, error) {
 	n := re.SubexpIndex(group)
 	if n < 0 {
 		return nil, fmt.Errorf("the regular expression has no group %q", group)
 	}
+	matches, err := a.matches(re, text)
+	if err != nil {
+		return nil, err
+	}
 	var b strings.Builder
 	last := 0
-	for _, m := range re.FindAllStringSubmatchIndex(text, -1) {
+	for _, m := range matches {
 		from, to := m[2*n], m[2*n+1]
 		if from < 0 {
 			continue
 		}
 		if value == nil {
 			return One(text[from:to]), nil
+		}
+		if err := a.produce(b.Len() + from - last + len(*value)); err != nil {
+			return nil, err
 		}
 		b.WriteString(text[last:from])
 		b.WriteString(*value)
@@ -426,6 +463,9 @@ func split(a arguments) (out Value, err error) {
 	if t[1] == "" {
 		return nil, errors.New("the delimiter is empty")
 	}
+	if err := a.produce(len(t[0]) + strings.Count(t[0], t[1])); err != nil {
+		return nil, err
+	}
 	for part := range strings.SplitSeq(t[0], t[1]) {
 		out = append(out, strings.TrimSpace(part))
 	}
@@ -452,12 +492,18 @@ func switchOn(a arguments) (Value, error) {
 	return a.value(1)
 }
 
+// maxCulture is how long the name of a culture may be. Source: RFC 5646, section 4.4.1.
+const maxCulture = 35 //bound:text the name of a culture
+
 func inCulture(s string, a arguments, with func(language.Tag, ...cases.Option) cases.Caser) (string, error) {
 	culture, err := a.value(1)
 	if err != nil {
 		return "", err
 	}
 	tag := language.Und
+	if len(culture.Text()) > maxCulture {
+		return "", fmt.Errorf("a culture has at most %d characters, such as en-US", maxCulture)
+	}
 	if present(culture) {
 		if tag, err = language.Parse(culture.Text()); err != nil {
 			return "", fmt.Errorf("%q is not a culture, such as en-US", culture.Text())
@@ -475,7 +521,8 @@ func word(a arguments) (Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	words := strings.FieldsFunc(t[0], func(r rune) bool { return strings.ContainsRune(t[2], r) })
+	separators := runes(t[2])
+	words := strings.FieldsFunc(t[0], func(r rune) bool { return separators[r] })
 	if n < 1 || n > len(words) {
 		return One(""), nil
 	}

@@ -5,6 +5,7 @@
 package mapping
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -94,7 +95,7 @@ type Clause struct {
 type Compiled struct {
 	Object
 	attributes []compiled
-	filters    [][]func(Attributes) bool
+	filters    [][]clause
 }
 
 type compiled struct {
@@ -104,11 +105,12 @@ type compiled struct {
 
 // Bounds of a mapping. Source of the length of expressions: attribute mapping page; the others are our own choice.
 const (
-	maxExpression = 10_000   //bound:text an expression of a mapping
-	maxDepth      = 32       //bound:depth nesting of an expression
-	maxAttributes = 200      //bound:list attributes of a mapping
-	maxClauses    = 100      //bound:list clauses of a scoping filter
-	maxText       = 64 << 10 //bound:text what an expression makes, in bytes
+	maxExpression = 10_000 //bound:text an expression of a mapping
+	maxDepth      = 32     //bound:depth nesting of an expression
+	maxAttributes = 200    //bound:list attributes of a mapping
+	maxClauses    = 100    //bound:list clauses of a scoping filter
+
+	maxFilterInstructions = 100_000 //bound:work instructions of the regular expressions of an object's scoping filters
 )
 
 // Compile checks a mapping and makes it ready. The error says what is wrong and where.
@@ -129,44 +131,49 @@ func Compile(o Object) (*Compiled, error) {
 		}
 		c.attributes = append(c.attributes, compiled{a, e})
 	}
+	instructions := 0
 	for _, f := range o.Scope {
 		if len(f.Clauses) > maxClauses {
 			return nil, fmt.Errorf("the filter %q has more than %d clauses", f.Name, maxClauses)
 		}
-		var clauses []func(Attributes) bool
-		for _, clause := range f.Clauses {
-			test, err := clause.compile()
+		var clauses []clause
+		for _, given := range f.Clauses {
+			ready, err := given.compile()
 			if err != nil {
 				return nil, fmt.Errorf("the filter %q: %w", f.Name, err)
 			}
-			clauses = append(clauses, test)
+			if instructions += ready.instructions; instructions > maxFilterInstructions {
+				return nil, fmt.Errorf("the scoping filters of %ss are too large: use fewer clauses, or simpler regular expressions", o.Source)
+			}
+			clauses = append(clauses, ready)
 		}
 		c.filters = append(c.filters, clauses)
 	}
 	return c, nil
 }
 
-// Map gives the values of the target's attributes: those without a value are left out. Defaults count while the object is created only. An error names the
-// target's attribute.
-func (c *Compiled) Map(attributes Attributes, creating bool) (map[string]string, error) {
-	out := make(map[string]string, len(c.attributes))
+// Map gives the values of the target's attributes: those without a value are left out. The second ones are for an object that is created, with defaults. An
+// error names the target's attribute. Each expression has a budget of its own; when ctx ends, so does the evaluation.
+func (c *Compiled) Map(ctx context.Context, attributes Attributes) (wanted, creating map[string]string, err error) {
+	wanted, creating = make(map[string]string, len(c.attributes)), make(map[string]string, len(c.attributes))
 	var failed []error
 	for _, a := range c.attributes {
-		v, err := a.value(attributes)
+		v, err := a.value(ctx, attributes)
 		switch {
 		case err != nil:
 			failed = append(failed, err)
 		case v != "":
-			out[a.Target] = v
-		case a.Default != "" && creating:
-			out[a.Target] = a.Default
+			wanted[a.Target], creating[a.Target] = v, v
+		case a.Default != "":
+			creating[a.Target] = a.Default
 		}
 	}
-	return out, errors.Join(failed...)
+	return wanted, creating, errors.Join(failed...)
 }
 
-func (a compiled) value(attributes Attributes) (string, error) {
-	v, err := a.expression.evaluate(attributes)
+func (a compiled) value(ctx context.Context, attributes Attributes) (string, error) {
+	e := evaluation{Context: ctx, of: attributes}
+	v, err := e.value(a.expression)
 	if err == nil && len(v) > 1 {
 		err = fmt.Errorf("the expression gives a list of %d values", len(v))
 	}
@@ -177,10 +184,10 @@ func (a compiled) value(attributes Attributes) (string, error) {
 }
 
 // Value gives the value of one target's attribute; "" when it has none or is not mapped.
-func (c *Compiled) Value(target string, attributes Attributes) (string, error) {
+func (c *Compiled) Value(ctx context.Context, target string, attributes Attributes) (string, error) {
 	for _, a := range c.attributes {
 		if a.Target == target {
-			return a.value(attributes)
+			return a.value(ctx, attributes)
 		}
 	}
 	return "", nil
@@ -222,19 +229,29 @@ func (c *Compiled) Missing(values map[string]string) (targets []string) {
 	return targets
 }
 
-// InScope says whether an object meets one of the filters, or there are none; unmet is the first clause of the first filter that it does not meet, in words.
-func (c *Compiled) InScope(attributes Attributes) (in bool, unmet string) {
+// InScope says whether an object meets one of the filters, or there are none; unmet is the first clause of the first filter that it does not meet, in words. An
+// error means that it could not be found out, so that nothing may be concluded from it.
+func (c *Compiled) InScope(ctx context.Context, attributes Attributes) (in bool, unmet string, err error) {
+	e := evaluation{Context: ctx, of: attributes}
 	for f, clauses := range c.filters {
-		i := slices.IndexFunc(clauses, func(test func(Attributes) bool) bool { return !test(attributes) })
-		if i < 0 {
-			return true, ""
+		met, i := true, 0
+		for i = range clauses {
+			if met, err = clauses[i].met(&e); err != nil {
+				return false, "", fmt.Errorf("the filter %q: %w", c.Scope[f].Name, err)
+			}
+			if !met {
+				break
+			}
+		}
+		if met {
+			return true, "", nil
 		}
 		if unmet == "" {
 			clause := c.Scope[f].Clauses[i]
 			unmet = strings.TrimSpace(strings.Join([]string{c.Scope[f].Name, clause.Attribute, clause.Operator, strings.Join(clause.Values, ", ")}, " "))
 		}
 	}
-	return len(c.filters) == 0, unmet
+	return len(c.filters) == 0, unmet, nil
 }
 
 // Sources lists the directory attributes that the expressions and the filters read, each once.
@@ -271,13 +288,20 @@ func Parse(expression string) error {
 	return err
 }
 
-// Evaluate gives the value of an expression.
-func Evaluate(expression string, attributes Attributes) (Value, error) {
-	e, err := parse(expression)
+// Evaluate gives the value of an expression. It fails with BudgetError when that takes too much, and when ctx ends.
+func Evaluate(ctx context.Context, expression string, attributes Attributes) (Value, error) {
+	v, _, err := evaluate(ctx, expression, attributes)
+	return v, err
+}
+
+func evaluate(ctx context.Context, expression string, attributes Attributes) (Value, *evaluation, error) {
+	e := &evaluation{Context: ctx, of: attributes}
+	n, err := parse(expression)
 	if err != nil {
-		return nil, err
+		return nil, e, err
 	}
-	return e.evaluate(attributes)
+	v, err := e.value(n)
+	return v, e, err
 }
 
 // Kind says what an expression is, in Graph's words, and its name: that of the attribute or of the function.

@@ -10,21 +10,28 @@ import (
 
 // node is a part of an expression.
 type node interface {
-	evaluate(Attributes) (Value, error)
+	evaluate(*evaluation) (Value, error)
 }
 
 type attribute string
 
-func (a attribute) evaluate(of Attributes) (Value, error) { return of(string(a)), nil }
+func (a attribute) evaluate(e *evaluation) (Value, error) { return e.of(string(a)), nil }
 
 type constant struct{ Value }
 
-func (c constant) evaluate(Attributes) (Value, error) { return c.Value, nil }
+func (c constant) evaluate(*evaluation) (Value, error) { return c.Value, nil }
+
+// pattern is a regular expression that stands in the expression. One that is wrong is so when it is used, as others have always been.
+type pattern struct {
+	constant
+	compiled *expression
+	err      error
+}
 
 // omitted is an argument that is left out between commas.
 type omitted struct{}
 
-func (omitted) evaluate(Attributes) (Value, error) { return nil, nil }
+func (omitted) evaluate(*evaluation) (Value, error) { return nil, nil }
 
 // comparison is a condition. One with a null in it is not met. Source: IIF, known limitations.
 type comparison struct {
@@ -32,9 +39,9 @@ type comparison struct {
 	operator    string
 }
 
-func (c comparison) evaluate(of Attributes) (Value, error) {
-	l, e1 := c.left.evaluate(of)
-	r, e2 := c.right.evaluate(of)
+func (c comparison) evaluate(e *evaluation) (Value, error) {
+	l, e1 := e.value(c.left)
+	r, e2 := e.value(c.right)
 	if err := errors.Join(e1, e2); err != nil || l.Text() == "" || r.Text() == "" {
 		return boolean(false), err
 	}
@@ -71,19 +78,16 @@ type call struct {
 	arguments []node
 }
 
-func (c call) evaluate(of Attributes) (Value, error) {
-	v, err := c.run(arguments{of, c.arguments})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.name, err)
+func (c call) evaluate(e *evaluation) (Value, error) {
+	v, err := c.run(e.arguments(c.arguments))
+	var over *BudgetError
+	switch {
+	case err == nil:
+		return v, nil
+	case errors.As(err, &over) || e.Err() != nil: // of the whole, not of this function
+		return nil, err
 	}
-	size := 0
-	for _, text := range v {
-		size += len(text)
-	}
-	if size > maxText {
-		return nil, fmt.Errorf("%s gives more than %d bytes", c.name, maxText)
-	}
-	return v, nil
+	return nil, fmt.Errorf("%s: %w", c.name, err)
 }
 
 // parser reads an expression from left to right.
@@ -91,6 +95,8 @@ type parser struct {
 	text  string
 	at    int
 	depth int
+
+	instructions int // of the regular expressions that are compiled already
 }
 
 func parse(text string) (node, error) {
@@ -226,7 +232,7 @@ func (p *parser) call() (node, error) {
 	defer func() { p.depth-- }()
 	c := call{name: name, function: f}
 	if p.take(")") {
-		return c, c.check()
+		return c, p.check(c)
 	}
 	for {
 		switch {
@@ -235,7 +241,7 @@ func (p *parser) call() (node, error) {
 			continue
 		case p.take(")"): // after a comma: the last argument is left out
 			c.arguments = append(c.arguments, omitted{})
-			return c, c.check()
+			return c, p.check(c)
 		}
 		a, err := p.argument()
 		if err != nil {
@@ -243,7 +249,7 @@ func (p *parser) call() (node, error) {
 		}
 		c.arguments = append(c.arguments, a)
 		if p.take(")") {
-			return c, c.check()
+			return c, p.check(c)
 		}
 		if !p.take(",") {
 			return nil, p.wrong(", or )")
@@ -251,12 +257,25 @@ func (p *parser) call() (node, error) {
 	}
 }
 
-func (c call) check() error {
+// check refuses a wrong number of arguments, and compiles a regular expression that stands among them. Very large ones are compiled when they are used.
+func (p *parser) check(c call) error {
 	switch n := len(c.arguments); {
 	case n < c.least:
 		return fmt.Errorf("%s takes at least %d arguments, not %d", c.name, c.least, n)
 	case c.most >= 0 && n > c.most:
 		return fmt.Errorf("%s takes at most %d arguments, not %d", c.name, c.most, n)
+	case c.name != "Replace" || n <= replacePattern:
+		return nil
+	}
+	text, ok := c.arguments[replacePattern].(constant)
+	if !ok {
+		return nil
+	}
+	re, err := compileRegexp(text.Text())
+	if err != nil {
+		c.arguments[replacePattern] = pattern{text, nil, err}
+	} else if p.instructions += re.instructions; p.instructions <= maxInstructions {
+		c.arguments[replacePattern] = pattern{text, re, nil}
 	}
 	return nil
 }

@@ -80,7 +80,7 @@ func (p page) try(d *mappingsData) {
 		}
 		of = u.Attribute
 	}
-	v, err := mapping.Evaluate(d.Tried, of)
+	v, err := mapping.Evaluate(p.Context(), d.Tried, of)
 	switch {
 	case err != nil:
 		d.Problem = err.Error()

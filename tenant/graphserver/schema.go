@@ -239,7 +239,7 @@ func (h *Handler) parseExpression(ctx context.Context, r request) (int, any, err
 			}
 		}
 	}
-	v, err := mapping.Evaluate(in.Expression, mapping.Texts(values))
+	v, err := mapping.Evaluate(ctx, in.Expression, mapping.Texts(values))
 	if err != nil {
 		out.Error = &graph.PublicError{Code: "ExpressionEvaluationError", Message: err.Error()}
 		return http.StatusOK, out, nil

@@ -210,7 +210,7 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, a tenant.Appli
 		h.fail(w, r, u.UserPrincipalName, err)
 		return
 	}
-	s.Issuer, s.Attributes, s.AuthnInstant, s.Now = h.Tenant.Issuer(), h.claims(a, u, session), session.CreatedAt, h.Tenant.Now()
+	s.Issuer, s.Attributes, s.AuthnInstant, s.Now = h.Tenant.Issuer(), h.claims(r, a, u, session), session.CreatedAt, h.Tenant.Now()
 	s.Unsigned, s.SignResponse = a.Signing == tenant.SignResponse, a.Signing != tenant.SignAssertion
 	if len(a.Encryption) > 0 {
 		if s.EncryptFor, err = x509.ParseCertificate(a.Encryption); err != nil {
@@ -237,7 +237,7 @@ func (h *Handler) post(w http.ResponseWriter, a tenant.Application, acs string, 
 }
 
 // claims are Entra's nine attributes in their order, and those of the application. Empty ones are left out.
-func (h *Handler) claims(a tenant.Application, u tenant.User, session tenant.Session) (list []saml.Attribute) {
+func (h *Handler) claims(r *http.Request, a tenant.Application, u tenant.User, session tenant.Session) (list []saml.Attribute) {
 	const (
 		microsoft = "http://schemas.microsoft.com/identity/claims/"
 		soap      = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
@@ -258,7 +258,12 @@ func (h *Handler) claims(a tenant.Application, u tenant.User, session tenant.Ses
 			list = append(list, saml.Attribute{Name: c[0], Values: values})
 		}
 	}
-	for _, c := range a.ClaimsOf(u) {
+	claims, err := a.ClaimsOf(r.Context(), u)
+	if err != nil { // the person signs in without them, as when they have no value
+		h.Log.Warn("claims are left out of an assertion", "application", a.DisplayName, "user", u.UserPrincipalName,
+			"request_id", web.RequestID(r), "error", err)
+	}
+	for _, c := range claims {
 		list = append(list, saml.Attribute{Name: c.Name, Values: c.Values})
 	}
 	return list
