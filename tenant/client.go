@@ -160,12 +160,13 @@ type Caller struct {
 	Permissions []string
 }
 
-// May says whether a caller has one of the permissions. Who is no administrator may read only, whatever a program was allowed.
-func (c Caller) May(any []string, writes bool) bool {
-	if c.Account.ID != "" && writes && !c.Account.Administrator {
+// May says whether a caller has one of the permissions. People who are no administrators may only
+// what members may, whatever a program was allowed.
+func (c Caller) May(any []string, members bool) bool {
+	if c.Account.ID != "" && !members && !c.Account.Administrator {
 		return false
 	}
-	return len(any) == 0 || slices.ContainsFunc(any, func(p string) bool { return slices.Contains(c.Permissions, p) })
+	return slices.ContainsFunc(any, func(p string) bool { return slices.Contains(c.Permissions, p) })
 }
 
 // Name is what the audit log says of a caller.

@@ -60,14 +60,24 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	h.mux = http.NewServeMux()
 	h.Rehearsal.began = h.Tenant.Now()
 	mux.Handle(root+"/", h.mux)
-	for _, calls := range []map[string]call{h.directoryCalls(), h.applicationCalls()} {
-		for pattern, fn := range calls {
-			method, path, _ := strings.Cut(pattern, " ")
-			h.mux.HandleFunc(method+" "+root+path, h.handle(fn))
-		}
+	for _, route := range h.routes() {
+		method, path, _ := strings.Cut(route.pattern, " ")
+		h.mux.HandleFunc(method+" "+root+path, h.handle(route.needs, route.call))
 	}
-	h.mux.HandleFunc(root+"/", h.handle(func(context.Context, request) (int, any, error) { return 0, nil, errNoResource }))
+	h.mux.HandleFunc(root+"/", h.handle(anyCaller, nothingThere))
 }
+
+// route is a method and a path, what they need, and what they do.
+type route struct {
+	pattern string
+	needs   needs
+	call    call
+}
+
+// routes are all that the door knows. Every other path is not there, for whoever has a token.
+func (h *Handler) routes() []route { return append(h.directoryCalls(), h.applicationCalls()...) }
+
+func nothingThere(context.Context, request) (int, any, error) { return 0, nil, errNoResource }
 
 var errNoResource = &wireError{status: http.StatusNotFound, code: "Request_ResourceNotFound", message: "Resource not found for the segment."}
 
@@ -84,8 +94,8 @@ func badRequest(message string) error {
 	return &wireError{status: http.StatusBadRequest, code: "Request_BadRequest", message: message}
 }
 
-// handle bounds, authenticates, calls and answers.
-func (h *Handler) handle(fn call) http.HandlerFunc {
+// handle bounds, authenticates, authorizes, calls and answers.
+func (h *Handler) handle(needs needs, fn call) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		id := web.RequestID(r)
 		w.Header().Set("Request-Id", id)
@@ -99,7 +109,7 @@ func (h *Handler) handle(fn call) http.HandlerFunc {
 			return
 		}
 		by.Name = caller.Name()
-		if any, writes := needs(r.Method, strings.TrimPrefix(r.URL.Path, root)); !caller.May(any, writes) {
+		if !needs.allow(caller) {
 			h.fail(w, r, h.Tenant.Refuse(r.Context(), by, r.Method+" "+r.URL.Path, "", &tenant.Error{Code: tenant.NotAllowed}))
 			return
 		}

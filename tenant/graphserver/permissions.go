@@ -1,43 +1,54 @@
 package graphserver
 
-import (
-	"net/http"
-	"strings"
+import "github.com/gatehouse-id/gatehouse/tenant"
+
+// needs is what a route asks of its caller. The zero value lets nobody through, and a route without
+// one does not compile: its table is written without field names.
+type needs struct {
+	anyCaller   bool     // whose token is good
+	permissions []string // one of them
+	members     bool     // people who are no administrators may as well
+}
+
+// allow says whether a caller may take the route.
+func (n needs) allow(c tenant.Caller) bool { return n.anyCaller || c.May(n.permissions, n.members) }
+
+// ofAdministrators asks for one of some permissions, and of people that they are administrators.
+func ofAdministrators(permissions ...string) needs { return needs{permissions: permissions} }
+
+// ofMembers asks for one of some permissions; people of the directory may with it. It is for reading
+// only. Source: "What are the default user permissions in Microsoft Entra ID?".
+func ofMembers(permissions ...string) needs { return needs{permissions: permissions, members: true} }
+
+// What routes need. Source: the permissions of each call in the Graph reference. Logs and
+// provisioning are not among what Entra lets every member read: they take a role, such as Reports
+// Reader, which administrators stand for here.
+var (
+	anyCaller = needs{anyCaller: true} // the parts of a batch are asked for theirs
+
+	toReadOneself         = ofMembers("User.Read", "User.Read.All", "User.ReadWrite.All", "Directory.Read.All")
+	toReadTheOrganization = ofMembers("Organization.Read.All", "Directory.Read.All", "Directory.ReadWrite.All")
+	toMoveTheClock        = ofAdministrators("Directory.ReadWrite.All")
+	toReadLogs            = ofAdministrators("AuditLog.Read.All")
+
+	toReadUsers      = ofMembers("User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
+	toChangeUsers    = ofAdministrators("User.ReadWrite.All", "Directory.ReadWrite.All")
+	toRevokeSessions = ofAdministrators("User.RevokeSessions.All", "User.ReadWrite.All", "Directory.ReadWrite.All")
+
+	toReadGroups = ofMembers("GroupMember.Read.All", "GroupMember.ReadWrite.All", "Group.Read.All",
+		"Group.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
+	toChangeGroups  = ofAdministrators("Group.ReadWrite.All", "Directory.ReadWrite.All")
+	toChangeMembers = ofAdministrators("GroupMember.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All")
+
+	toReadApplications   = ofMembers("Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All")
+	toChangeApplications = ofAdministrators("Application.ReadWrite.All")
+	toReadAssignments    = ofMembers("AppRoleAssignment.ReadWrite.All", "Application.Read.All",
+		"Application.ReadWrite.All", "Directory.Read.All")
+	toAssign = ofAdministrators("AppRoleAssignment.ReadWrite.All")
+
+	toReadPolicies   = ofMembers("Policy.Read.All", "Policy.ReadWrite.ApplicationConfiguration")
+	toChangePolicies = ofAdministrators("Policy.ReadWrite.ApplicationConfiguration")
+
+	toReadSynchronization = ofAdministrators("Synchronization.Read.All", "Synchronization.ReadWrite.All")
+	toSynchronize         = ofAdministrators("Synchronization.ReadWrite.All")
 )
-
-// needed is what calls under a path need: one of these permissions to read, or to write. Source: the permissions of each call in the Graph reference.
-var needed = []struct {
-	prefix, inside string // what the path begins with and contains
-	read, write    []string
-}{
-	{"/$batch", "", nil, nil}, // its parts are asked for theirs
-	{"/me", "", []string{"User.Read", "User.Read.All", "User.ReadWrite.All", "Directory.Read.All"}, nil},
-	{"/gatehouse/", "", nil, []string{"Directory.ReadWrite.All"}},
-	{"/policies/", "", []string{"Policy.Read.All", "Policy.ReadWrite.ApplicationConfiguration"}, []string{"Policy.ReadWrite.ApplicationConfiguration"}},
-	{"/organization", "", []string{"Organization.Read.All", "Directory.Read.All", "Directory.ReadWrite.All"}, nil},
-	{"/auditLogs/", "", []string{"AuditLog.Read.All", "Directory.Read.All"}, nil},
-	{"/applicationTemplates", "/instantiate", nil, []string{"Application.ReadWrite.All"}},
-	{"/applicationTemplates", "", nil, nil},
-	{"/", "/appRoleAssign", []string{"AppRoleAssignment.ReadWrite.All", "Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All"}, []string{"AppRoleAssignment.ReadWrite.All"}},
-	{"/servicePrincipals", "/synchronization", []string{"Synchronization.Read.All", "Synchronization.ReadWrite.All"}, []string{"Synchronization.ReadWrite.All"}},
-	{"/applications", "", []string{"Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All"}, []string{"Application.ReadWrite.All"}},
-	{"/servicePrincipals", "", []string{"Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All"}, []string{"Application.ReadWrite.All"}},
-	{"/groups", "/members", []string{"GroupMember.Read.All", "GroupMember.ReadWrite.All", "Group.Read.All", "Group.ReadWrite.All", "Directory.Read.All"}, []string{"GroupMember.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All"}},
-	{"/groups", "", []string{"GroupMember.Read.All", "GroupMember.ReadWrite.All", "Group.Read.All", "Group.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}, []string{"Group.ReadWrite.All", "Directory.ReadWrite.All"}},
-	{"/users", "/revokeSignInSessions", nil, []string{"User.RevokeSessions.All", "User.ReadWrite.All", "Directory.ReadWrite.All"}},
-	{"/users", "", []string{"User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}, []string{"User.ReadWrite.All", "Directory.ReadWrite.All"}},
-}
-
-// needs says which permissions a call needs, one of them, and whether it writes.
-func needs(method, path string) (any []string, writes bool) {
-	writes = method != http.MethodGet && path != "/$batch"
-	for _, n := range needed {
-		if strings.HasPrefix(path, n.prefix) && strings.Contains(path, n.inside) {
-			if writes {
-				return n.write, true
-			}
-			return n.read, false
-		}
-	}
-	return nil, writes // there is nothing there
-}
