@@ -29,7 +29,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"center/identitystore", "awsapi center center/awsdoor"},
 	{"center/ssoadmin", "awsapi center center/awsdoor"},
 	{"center/sso", "audit awsapi center web"},
-	{"center/ssooidc", "audit center web"},
+	{"center/ssooidc", "audit authn center web"},
 	{"center/sts", "awsapi"},
 	{"center/signin", "audit authn center saml web"},
 	{"center/portal", "audit authn center saml web"},

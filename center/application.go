@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -122,9 +121,6 @@ func (a Application) check() error {
 	if err := checkText("Description", a.Description, maxApplicationText); err != nil {
 		return err
 	}
-	if a.URL != "" && !applicationURL.MatchString(a.URL) {
-		return refuse("PortalOptions.SignInOptions.ApplicationUrl", "want an http or https URL with at most 500 characters after the scheme")
-	}
 	if a.OpensItself && a.URL == "" {
 		return refuse("PortalOptions.SignInOptions.ApplicationUrl", "an application that begins the sign-in itself needs its URL")
 	}
@@ -151,16 +147,41 @@ func (g Grant) check() error {
 	if g.Type == GrantAuthorizationCode && len(g.RedirectURIs) == 0 {
 		return &Error{Code: MissingValue, Field: "Grant.AuthorizationCode.RedirectUris"}
 	}
-	for _, text := range g.RedirectURIs {
-		if u, err := url.Parse(text); err != nil || u.Scheme == "" || u.Fragment != "" || len(text) > maxRedirect {
-			return &Error{Code: InvalidValue, Field: "Grant.AuthorizationCode.RedirectUris", Detail: "want absolute URIs without a fragment"}
+	return nil
+}
+
+// checkAddresses refuses addresses that browsers must not be sent to. What is as it was before is
+// left alone, so that an old application can be changed.
+func (a Application) checkAddresses(old Application) error {
+	if a.URL != old.URL && a.URL != "" && a.StartURL() == "" {
+		return &Error{Code: InvalidValue, Field: "PortalOptions.SignInOptions.ApplicationUrl",
+			Detail: "want an http or https URL with at most 500 characters after the scheme, and without a user name"}
+	}
+	before := map[string]bool{}
+	for _, g := range old.Grants {
+		for _, text := range g.RedirectURIs {
+			before[text] = true
+		}
+	}
+	for _, g := range a.Grants {
+		for _, text := range g.RedirectURIs {
+			if _, err := authn.ParseRedirectURI(text); err != nil && !before[text] {
+				return &Error{Code: InvalidValue, Field: "Grant.AuthorizationCode.RedirectUris",
+					Detail: "want http or https URIs without a user name and a fragment"}
+			}
 		}
 	}
 	return nil
 }
 
-// maxRedirect bounds a redirect URI, in bytes.
-const maxRedirect = 2048 //bound:text a redirect URI of an application or a client
+// StartURL is where the application is opened; empty: it has no address that a browser may be sent
+// to.
+func (a Application) StartURL() string {
+	if _, err := authn.ParseWebAddress(a.URL); err != nil || !applicationURL.MatchString(a.URL) {
+		return ""
+	}
+	return a.URL
+}
 
 // CreateApplication adds an application. It fails with ApplicationProviderNotFound or QuotaExceeded. Repeating a creation with the same client token returns
 // what the first one made, or fails with TokenReused when it asks for something else.
@@ -176,6 +197,9 @@ func (c *Center) CreateApplication(ctx context.Context, by audit.Actor, a Applic
 		if made != a.ARN {
 			a, err = tx.Application(made)
 			return made, orRefuse(err, ApplicationNotFound, made)
+		}
+		if err := a.checkAddresses(Application{}); err != nil {
+			return a.Name, err
 		}
 		if err := a.check(); err != nil {
 			return a.Name, err
@@ -206,6 +230,9 @@ func (c *Center) UpdateApplication(ctx context.Context, by audit.Actor, action A
 		a := old
 		a.AccessScopes, a.Grants = slices.Clone(old.AccessScopes), slices.Clone(old.Grants)
 		if err = edit(&a); err == nil {
+			err = a.checkAddresses(old)
+		}
+		if err == nil {
 			err = a.check()
 		}
 		if err == nil {

@@ -184,8 +184,8 @@ func (c *Center) AuthorizeClient(ctx context.Context, by audit.Actor, sessionSec
 	if err != nil {
 		return "", err
 	}
-	if !client.Redirects(redirectURI) {
-		return "", &Error{Code: RedirectInvalid, Subject: redirectURI}
+	if _, err := client.Redirects(redirectURI); err != nil {
+		return "", err
 	}
 	if !challenge.MatchString(codeChallenge) {
 		return "", &Error{Code: ChallengeMissing}

@@ -205,8 +205,10 @@ func TestWhichRedirectsAreTheClients(t *testing.T) {
 		{"http://127.0.0.1/x", "http://localhost/x", false}, {"http://127.0.0.1/x", "http://127.0.0.1/y", false}, {"http://127.0.0.1/x", "http://127.0.0.1:1/x?y=1", false},
 		{"http://127.0.0.1/x", "http://127.0.0.1:1/x#y", false}, {"http://127.0.0.1/x", "http://user@127.0.0.1/x", false}, {"http://127.0.0.1/x", "http://127.0.0.1.evil.example/x", false},
 		{"http://127.0.0.1/x", "javascript:alert(1)", false}, {"http://127.0.0.1/x", "", false},
+		{"http://127.0.0.1", "http://127.0.0.1:x@evil.example/", false}, {"http://127.0.0.1", "http://127.1:1/", false}, {"http://127.0.0.1/x", "http://127.0.0.1/%78", false}, {"http://127.0.0.1", "https://127.0.0.1", false},
 	} {
-		if got := (center.OAuthClient{RedirectURIs: []string{c.registered}}).Redirects(c.asked); got != c.want {
+		_, err := (center.OAuthClient{RedirectURIs: []string{c.registered}}).Redirects(c.asked)
+		if got := err == nil; got != c.want {
 			t.Errorf("%s for %s: %v", c.asked, c.registered, got)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
 )
 
 // SourceType is where users sign in.
@@ -74,11 +75,17 @@ func (i IdPConfiguration) check() error {
 	case len(i.Certificates) == 0:
 		return &Error{Code: MetadataInvalid, Field: "KeyDescriptor", Detail: "no signing certificate in the IDPSSODescriptor"}
 	}
+	return i.CheckAddresses()
+}
+
+// CheckAddresses refuses a configuration whose addresses browsers must not be sent to, with
+// MetadataInvalid.
+func (i IdPConfiguration) CheckAddresses() error {
 	for _, address := range []string{i.SignInURL, i.SignInPOST} {
 		if address == "" && i.SignInURL != "" {
 			continue
 		}
-		if confidential(address) == nil {
+		if u, err := authn.ParseWebAddress(address); err != nil || !u.Confidential() {
 			return &Error{Code: MetadataInvalid, Field: "SingleSignOnService", Detail: "want an https address for the HTTP-Redirect binding"}
 		}
 	}

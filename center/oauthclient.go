@@ -2,7 +2,6 @@ package center
 
 import (
 	"encoding/json"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -63,8 +62,8 @@ func (c *Center) RegisterOAuthClient(client OAuthClient) (id string, secret auth
 		}
 	}
 	for _, text := range client.RedirectURIs {
-		if _, ok := loopbackURI(text); !ok {
-			return "", "", client, &Error{Code: RedirectInvalid, Subject: text}
+		if _, err := loopbackURI(text); err != nil {
+			return "", "", client, err
 		}
 	}
 	if client.StartURL != "" && !c.isStartURL(client.StartURL) {
@@ -108,24 +107,30 @@ func (c *Center) authenticate(id, secret string) (OAuthClient, error) {
 	return client, nil
 }
 
-// loopbackURI reads a redirect URI, which must lead to the person's own machine. Source: RFC 8252, 7.3.
-func loopbackURI(text string) (*url.URL, bool) {
-	u, err := url.Parse(text)
-	if err != nil || len(text) > maxRedirect || u.Scheme != "http" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.Opaque != "" {
-		return nil, false
+// loopbackURI reads a redirect URI, which must lead to the person's own machine, or fails with
+// RedirectInvalid. Source: RFC 8252, 7.3; AWS registers no others.
+func loopbackURI(text string) (authn.RedirectURI, error) {
+	u, err := authn.ParseRedirectURI(text)
+	if err != nil || u.Secure() || !u.Loopback() || u.HasQuery() {
+		return authn.RedirectURI{}, &Error{Code: RedirectInvalid, Subject: text}
 	}
-	ip, err := netip.ParseAddr(u.Hostname())
-	return u, u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
+	return u, nil
 }
 
-// Redirects says whether a registration allows a redirect URI. The port is the client's choice at the moment. Source: RFC 8252, 7.3; the AWS CLI registers
-// a URI without a port, others one without a path.
-func (o OAuthClient) Redirects(text string) bool {
-	asked, ok := loopbackURI(text)
-	return ok && slices.ContainsFunc(o.RedirectURIs, func(registered string) bool {
-		u, ok := loopbackURI(registered)
-		return ok && u.Hostname() == asked.Hostname() && strings.TrimSuffix(u.Path, "/") == strings.TrimSuffix(asked.Path, "/")
-	})
+// Redirects returns the address that an answer may be sent to, when the registration allows it, or
+// RedirectInvalid. The port is the client's choice at the moment: the AWS CLI registers a URI
+// without a port, others one without a path. See authn.RedirectURI.
+func (o OAuthClient) Redirects(text string) (authn.RedirectURI, error) {
+	asked, err := loopbackURI(text)
+	if err != nil {
+		return asked, err
+	}
+	for _, registered := range o.RedirectURIs {
+		if known, err := loopbackURI(registered); err == nil && known.Receives(asked) {
+			return asked, nil
+		}
+	}
+	return authn.RedirectURI{}, &Error{Code: RedirectInvalid, Subject: text}
 }
 
 // isStartURL says whether a URL is this center's portal: its own address, or one of the forms that AWS's portals have, which clients insist on. Sources: user

@@ -4,13 +4,12 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"net"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
 )
 
 // Application is an application with its service principal: what the admin center calls an enterprise application.
@@ -101,6 +100,9 @@ func (t *Tenant) UpdateApplication(ctx context.Context, by audit.Actor, id strin
 			return id, err
 		}
 		a.ID, a.AppID, a.ServicePrincipalID, a.TemplateID, a.CreatedAt = old.ID, old.AppID, old.ServicePrincipalID, old.TemplateID, old.CreatedAt
+		if err := a.checkAddresses(old); err != nil {
+			return id, err
+		}
 		if err := a.check(tx); err != nil {
 			return id, err
 		}
@@ -112,14 +114,6 @@ func (t *Tenant) UpdateApplication(ctx context.Context, by audit.Actor, id strin
 func (a Application) check(tx Reader) error {
 	if a.SSOMode != "" && a.SSOMode != "saml" {
 		return &Error{Code: InvalidValue, Subject: "preferredSingleSignOnMode", Detail: "only saml is offered"}
-	}
-	for _, u := range a.ReplyURLs {
-		if !webAddress(u) {
-			return &Error{Code: InvalidValue, Subject: "redirectUris", Detail: "want https addresses"}
-		}
-	}
-	if a.SignOnURL != "" && !webAddress(a.SignOnURL) {
-		return &Error{Code: InvalidValue, Subject: "loginUrl", Detail: "want an https address"}
 	}
 	if len(a.NotificationEmails) > 5 {
 		return &Error{Code: InvalidValue, Subject: "notificationEmailAddresses", Detail: "at most five"}
@@ -147,14 +141,62 @@ func (a Application) check(tx Reader) error {
 	return nil
 }
 
-// webAddress accepts https, and http on loopback only. Anything else, such as javascript:, would be posted to or linked.
-func webAddress(s string) bool {
-	u, err := url.Parse(s)
-	if err != nil || u.Host == "" {
-		return false
+// checkAddresses refuses addresses that browsers must not be sent to. What is as it was before is
+// left alone, so that an old application can be changed; browsers are not sent there all the same.
+func (a Application) checkAddresses(old Application) error {
+	for _, u := range a.ReplyURLs {
+		if to, err := authn.ParseRedirectURI(u); (err != nil || !to.Confidential()) && !slices.Contains(old.ReplyURLs, u) {
+			return &Error{Code: InvalidValue, Subject: "redirectUris", Detail: "want https addresses"}
+		}
 	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Scheme == "https" || (u.Scheme == "http" && (u.Hostname() == "localhost" || (ip != nil && ip.IsLoopback())))
+	for _, u := range []struct{ name, now, before string }{
+		{"loginUrl", a.SignOnURL, old.SignOnURL}, {"logoutUrl", a.LogoutURL, old.LogoutURL},
+	} {
+		if u.now != "" && u.now != u.before && !webAddress(u.now) {
+			return &Error{Code: InvalidValue, Subject: u.name, Detail: "want an https address"}
+		}
+	}
+	return nil
+}
+
+// webAddress accepts https, and http on loopback only. Anything else, such as javascript:, would be
+// posted to or linked.
+func webAddress(s string) bool {
+	u, err := authn.ParseWebAddress(s)
+	return err == nil && u.Confidential()
+}
+
+// ReplyURL returns where a response may be posted: the address that was asked for when it is one of
+// the application's, the default when none was. It fails with ReplyURLMismatch.
+func (a Application) ReplyURL(asked string) (string, error) {
+	if asked == "" && len(a.ReplyURLs) > 0 {
+		asked = a.ReplyURLs[0]
+	}
+	if to, err := authn.ParseRedirectURI(asked); err == nil && to.Confidential() && slices.Contains(a.ReplyURLs, asked) {
+		return asked, nil
+	}
+	return "", &Error{Code: ReplyURLMismatch, Subject: asked}
+}
+
+// StartURL returns where the tile of an application leads; empty: the sign-in starts here. It fails
+// with ReplyURLMismatch when that is no address for a browser.
+func (a Application) StartURL() (string, error) {
+	if a.SignOnURL != "" && !webAddress(a.SignOnURL) {
+		return "", &Error{Code: ReplyURLMismatch, Subject: a.DisplayName, Detail: "the sign-on URL is no https address"}
+	}
+	return a.SignOnURL, nil
+}
+
+// SignedOutURL returns where the answer to a request to sign out is sent, or fails with
+// LogoutInvalid.
+func (a Application) SignedOutURL() (string, error) {
+	if a.LogoutURL == "" {
+		return "", &Error{Code: LogoutInvalid, Subject: a.DisplayName, Detail: "the application has no logout URL"}
+	}
+	if !webAddress(a.LogoutURL) {
+		return "", &Error{Code: LogoutInvalid, Subject: a.DisplayName, Detail: "the logout URL is no https address"}
+	}
+	return a.LogoutURL, nil
 }
 
 // SealKey seals a signing key for an application.

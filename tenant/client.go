@@ -22,7 +22,7 @@ type Client struct {
 	Certificates [][]byte // DER; their keys sign assertions
 	Permissions  []string // application permissions; nil: all that there are
 	Public       bool     // no secret is asked for where a person signs in
-	RedirectURIs []string // where codes may be sent; any port of localhost is meant by http://localhost
+	RedirectURIs []string // where codes may be sent; any port is meant of http://localhost
 	CreatedAt    time.Time
 }
 
@@ -47,12 +47,19 @@ var publicClients = []Client{
 	{ID: "14d82eec-204b-4c2f-b7e8-296a70dab67e", DisplayName: "Microsoft Graph Command Line Tools", Public: true, RedirectURIs: []string{"http://localhost", "https://login.microsoftonline.com/common/oauth2/nativeclient"}},
 }
 
-// MayReceive says whether codes may be sent to an address. Of http://localhost any port and path are meant. Source: RFC 8252, 7.3; redirect URI restrictions.
-func (c Client) MayReceive(redirect string) bool {
-	return slices.ContainsFunc(c.RedirectURIs, func(known string) bool {
-		rest, local := strings.CutPrefix(redirect, "http://localhost")
-		return redirect == known || (known == "http://localhost" && local && (rest == "" || rest[0] == ':' || rest[0] == '/'))
-	})
+// MayReceive returns the address that an answer may be sent to, when it is one of the client's, or
+// RedirectMismatch. Of http on loopback any port is meant. See authn.RedirectURI.
+func (c Client) MayReceive(redirect string) (authn.RedirectURI, error) {
+	asked, err := authn.ParseRedirectURI(redirect)
+	if err != nil || !asked.Confidential() {
+		return authn.RedirectURI{}, &Error{Code: RedirectMismatch, Subject: c.ID}
+	}
+	for _, text := range c.RedirectURIs {
+		if known, err := authn.ParseRedirectURI(text); err == nil && known.Receives(asked) {
+			return asked, nil
+		}
+	}
+	return authn.RedirectURI{}, &Error{Code: RedirectMismatch, Subject: c.ID}
 }
 
 // check refuses what cannot be a client.
@@ -69,8 +76,8 @@ func (c Client) check() error {
 		}
 	}
 	for _, u := range c.RedirectURIs {
-		if u != "http://localhost" && !webAddress(u) {
-			return invalid("redirectUris", "want https addresses, or http://localhost")
+		if to, err := authn.ParseRedirectURI(u); err != nil || !to.Confidential() {
+			return invalid("redirectUris", "want https addresses, or http://localhost, without user name and fragment")
 		}
 	}
 	for _, der := range c.Certificates {

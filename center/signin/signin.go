@@ -151,6 +151,9 @@ func (h *Handler) deliver(w http.ResponseWriter, r *http.Request, request center
 			return err
 		}
 	}
+	if err := idp.CheckAddresses(); err != nil {
+		return err
+	}
 	if idp.UsePOST {
 		out.Destination = idp.SignInPOST
 		field, err := out.PostField(key)

@@ -1,6 +1,7 @@
 package ssoadmin_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -121,7 +122,13 @@ func applicationAccess(a *api, arn *string) {
 	code := &types.GrantMemberAuthorizationCode{Value: types.AuthorizationCodeGrant{RedirectUris: []string{"https://wiki.example.com/callback"}}}
 	jwt := &types.GrantMemberJwtBearer{Value: types.JwtBearerGrant{AuthorizedTokenIssuers: []types.AuthorizedTokenIssuer{{TrustedTokenIssuerArn: issuer, AuthorizedAudiences: []string{"wiki"}}}}}
 	refused[*ssoadmin.PutApplicationGrantOutput](a, "ValidationException")(put(types.GrantTypeRefreshToken, code))
-	refused[*ssoadmin.PutApplicationGrantOutput](a, "ValidationException")(put(types.GrantTypeAuthorizationCode, &types.GrantMemberAuthorizationCode{Value: types.AuthorizationCodeGrant{RedirectUris: []string{"relative"}}}))
+	for _, bad := range []string{"relative", "javascript:alert(1)", "https://wiki.example.com#x", "https://wiki.example.com@evil.example", "https://wiki.example.com\\@evil.example"} {
+		refused[*ssoadmin.PutApplicationGrantOutput](a, "ValidationException")(put(types.GrantTypeAuthorizationCode,
+			&types.GrantMemberAuthorizationCode{Value: types.AuthorizationCodeGrant{RedirectUris: []string{bad}}}))
+		refused[*ssoadmin.UpdateApplicationOutput](a, "ValidationException")(a.UpdateApplication(background, &ssoadmin.UpdateApplicationInput{ApplicationArn: arn,
+			PortalOptions: &types.UpdateApplicationPortalOptions{SignInOptions: &types.SignInOptions{Origin: types.SignInOriginApplication,
+				ApplicationUrl: aws.String(strings.Replace(bad, "#x", ":99999/", 1))}}}))
+	}
 	ok[*ssoadmin.PutApplicationGrantOutput](a)(put(types.GrantTypeAuthorizationCode, code))
 	ok[*ssoadmin.PutApplicationGrantOutput](a)(put(types.GrantTypeJwtBearer, jwt))
 	ok[*ssoadmin.PutApplicationGrantOutput](a)(put(types.GrantTypeRefreshToken, &types.GrantMemberRefreshToken{}))

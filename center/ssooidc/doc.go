@@ -2,5 +2,5 @@
 // /authorize, and the pages on which people allow what a program asks for.
 //
 // Sources: the published service model and OIDC API reference; RFC 8628 (device grant), RFC 7636 (PKCE), RFC 8252 (native apps); what the AWS CLI and the SDKs
-// send. It may import center, web and audit.
+// send. It may import center, authn, web and audit.
 package ssooidc

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/web"
 )
@@ -119,22 +120,25 @@ type authorization struct {
 	ClientID, RedirectURI, State, Challenge, Method, Scopes, ResponseType string
 	Client                                                                center.OAuthClient
 	Address                                                               string
+
+	to authn.RedirectURI // where the answer goes, checked
 }
+
+// Host is who receives the answer.
+func (a authorization) Host() string { return a.to.Authority() }
 
 // read checks what must be right before the browser may be sent back: the client and the redirect URI.
 func (h *Handler) read(values url.Values) (a authorization, err error) {
 	a = authorization{values.Get("client_id"), values.Get("redirect_uri"), values.Get("state"), values.Get("code_challenge"), values.Get("code_challenge_method"), values.Get("scopes"),
-		values.Get("response_type"), center.OAuthClient{}, ""}
+		values.Get("response_type"), center.OAuthClient{}, "", authn.RedirectURI{}}
 	if a.Scopes == "" {
 		a.Scopes = values.Get("scope") // RFC 6749's name; AWS's clients send the other
 	}
 	if a.Client, err = h.Center.OAuthClient(a.ClientID); err != nil {
 		return a, err
 	}
-	if !a.Client.Redirects(a.RedirectURI) {
-		return a, &center.Error{Code: center.RedirectInvalid, Subject: a.RedirectURI}
-	}
-	return a, nil
+	a.to, err = a.Client.Redirects(a.RedirectURI)
+	return a, err
 }
 
 // problem is what the client is told that is wrong with its request; empty: nothing. Source: RFC 6749, 4.1.2.1; RFC 7636, 4.4.1.
@@ -155,7 +159,7 @@ func (a authorization) problem() string {
 
 // back is the redirect URI with an answer in it.
 func (a authorization) back(name, value string) string {
-	return a.RedirectURI + "?" + url.Values{name: {value}, "state": {a.State}}.Encode()
+	return a.to.With(url.Values{name: {value}, "state": {a.State}})
 }
 
 func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) {
@@ -170,7 +174,7 @@ func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) {
 	}
 	h.RequireUser(func(w http.ResponseWriter, r *http.Request, u center.User) {
 		a.Address = web.Address(r)
-		h.pages.RenderPosting(w, http.StatusOK, "authorize", h.view(u, "Allow access?", a), a.RedirectURI)
+		h.pages.RenderPosting(w, http.StatusOK, "authorize", h.view(u, "Allow access?", a), a.to.Origin())
 	}).ServeHTTP(w, r)
 }
 

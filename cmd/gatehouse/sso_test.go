@@ -269,6 +269,8 @@ func TestProgramsSignInByAuthorizationCode(t *testing.T) {
 	for name, change := range map[string]map[string]string{
 		"an unknown client": {"client_id": "x"}, "another host": {"redirect_uri": "http://evil.example/oauth/callback"}, "another path": {"redirect_uri": "http://127.0.0.1:1/other"},
 		"TLS": {"redirect_uri": "https://127.0.0.1/oauth/callback"}, "a user": {"redirect_uri": "http://127.0.0.1@evil.example/oauth/callback"}, "a query": {"redirect_uri": callback + "?x=1"},
+		"a password": {"redirect_uri": "http://127.0.0.1:x@evil.example/oauth/callback"}, "a backslash": {"redirect_uri": `http://127.0.0.1\@evil.example/oauth/callback`}, "no port": {"redirect_uri": "http://127.0.0.1:/oauth/callback"},
+		"a fragment": {"redirect_uri": callback + "#x"}, "a host in another form": {"redirect_uri": "http://127.1/oauth/callback"}, "an error on the way": {"redirect_uri": "http://127.0.0.1:x@evil.example/", "response_type": "token"},
 	} {
 		if status, page, at := ask(change); status != http.StatusBadRequest || at != "" || !strings.Contains(page, "Reference") {
 			t.Errorf("%s: %d, to %q", name, status, at)
@@ -287,6 +289,9 @@ func TestProgramsSignInByAuthorizationCode(t *testing.T) {
 		}
 	}
 	_, page, _ := ask(nil)
+	if !strings.Contains(page, "<strong>127.0.0.1:49152</strong>") {
+		t.Errorf("the consent page does not name who receives the answer: %s", page)
+	}
 	if at := c.decide(page, url.Values{}, "deny"); !strings.Contains(at, "error=access_denied") {
 		t.Errorf("denied: to %s", at)
 	}

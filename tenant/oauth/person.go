@@ -16,7 +16,7 @@ import (
 // asked is a request to /authorize, checked.
 type asked struct {
 	client       tenant.Client
-	redirect     string
+	redirect     authn.RedirectURI
 	mode         string
 	state, nonce string
 	challenge    string
@@ -29,8 +29,8 @@ func (h *Handler) read(r *http.Request) (a asked, err error) {
 	if a.client, err = h.Tenant.Client(r.Context(), q.Get("client_id")); err != nil {
 		return a, err
 	}
-	if a.redirect = q.Get("redirect_uri"); !a.client.MayReceive(a.redirect) {
-		return a, &tenant.Error{Code: tenant.RedirectMismatch, Subject: a.client.ID, Detail: printable(a.redirect)}
+	if a.redirect, err = a.client.MayReceive(q.Get("redirect_uri")); err != nil {
+		return a, err
 	}
 	a.state, a.nonce, a.challenge, a.scopes = q.Get("state"), q.Get("nonce"), q.Get("code_challenge"), strings.Fields(q.Get("scope"))
 	if a.mode = q.Get("response_mode"); a.mode == "" {
@@ -65,10 +65,14 @@ type consentData struct {
 	Typed   bool
 	Fields  map[string]string // to be posted to the program
 	Target  string
+	Host    string // that receives the answer
+	Local   bool   // it is the person's own machine
 }
 
-func (h *Handler) show(w http.ResponseWriter, status int, page, title, target string, d consentData) {
-	h.pages.RenderPosting(w, status, page, web.View{Title: title, Product: h.Tenant.Organization.DisplayName, Theme: "tenant", Home: "/myapps", Narrow: true, Data: d}, target)
+// show writes a page. Its form may be posted to the origin too, an address that was checked; "": to
+// none.
+func (h *Handler) show(w http.ResponseWriter, status int, page, title, origin string, d consentData) {
+	h.pages.RenderPosting(w, status, page, web.View{Title: title, Product: h.Tenant.Organization.DisplayName, Theme: "tenant", Home: "/myapps", Narrow: true, Data: d}, origin)
 }
 
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
@@ -99,7 +103,8 @@ func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	h.show(w, http.StatusOK, "consent", "Allow access?", a.redirect, consentData{Client: a.client.DisplayName, Account: account.Name, Scopes: shownScopes(a.scopes)})
+	h.show(w, http.StatusOK, "consent", "Allow access?", a.redirect.Origin(), consentData{Client: a.client.DisplayName,
+		Account: account.Name, Scopes: shownScopes(a.scopes), Host: a.redirect.Authority(), Local: a.redirect.Loopback()})
 }
 
 // shownScopes are the permissions in the words of the page.
@@ -133,7 +138,7 @@ func (h *Handler) consent(w http.ResponseWriter, r *http.Request) {
 		h.back(w, r, a, url.Values{"error": {code}, "error_description": {text}})
 		return
 	}
-	_, secret, err := h.Tenant.Issue(r.Context(), tenant.Grant{Kind: tenant.GrantCode, ClientID: a.client.ID, Account: account, Scopes: a.scopes, RedirectURI: a.redirect, Challenge: a.challenge, Nonce: a.nonce})
+	_, secret, err := h.Tenant.Issue(r.Context(), tenant.Grant{Kind: tenant.GrantCode, ClientID: a.client.ID, Account: account, Scopes: a.scopes, RedirectURI: a.redirect.String(), Challenge: a.challenge, Nonce: a.nonce})
 	if err == nil {
 		err = h.Tenant.Granted(r.Context(), h.actor(r, audit.User, account.Name), tenant.ActionConsentToApplication, a.client.ID)
 	}
@@ -154,17 +159,15 @@ func (h *Handler) back(w http.ResponseWriter, r *http.Request, a asked, values u
 		for name := range values {
 			fields[name] = values.Get(name)
 		}
-		h.show(w, http.StatusOK, "post", "Working…", a.redirect, consentData{Client: a.client.DisplayName, Fields: fields, Target: a.redirect})
+		h.show(w, http.StatusOK, "post", "Working…", a.redirect.Origin(),
+			consentData{Client: a.client.DisplayName, Fields: fields, Target: a.redirect.String()})
 		return
 	}
-	separator := "?"
-	switch {
-	case a.mode == "fragment":
-		separator = "#"
-	case strings.Contains(a.redirect, "?"):
-		separator = "&"
+	to := a.redirect.With(values)
+	if a.mode == "fragment" {
+		to = a.redirect.WithFragment(values)
 	}
-	http.Redirect(w, r, a.redirect+separator+values.Encode(), http.StatusFound) // #nosec G710 -- an address that the client registered
+	http.Redirect(w, r, to, http.StatusFound) // #nosec G710 -- an address that the client registered
 }
 
 // deviceCode begins a sign-in that is finished on another device.

@@ -29,15 +29,18 @@ func (h *Handler) logout(w http.ResponseWriter, r *http.Request, param string) {
 		err = &tenant.Error{Code: tenant.LogoutInvalid, Subject: a.DisplayName, Detail: "the ID begins with a digit"}
 	case age > requestAge || age < -saml.Skew:
 		err = &tenant.Error{Code: tenant.LogoutExpired, Subject: a.DisplayName}
-	case a.LogoutURL == "":
-		err = &tenant.Error{Code: tenant.LogoutInvalid, Subject: a.DisplayName, Detail: "the application has no logout URL"}
+	}
+	var answerTo string
+	if err == nil {
+		answerTo, err = a.SignedOutURL()
 	}
 	if err != nil {
 		h.fail(w, r, "", err)
 		return
 	}
 	h.EndSession(w, r)
-	to, err := saml.LogoutResponseURL(a.LogoutURL, logoutIssuer+h.Tenant.Organization.ID+"/", request.ID, r.URL.Query().Get("RelayState"), h.Tenant.Now())
+	to, err := saml.LogoutResponseURL(answerTo, logoutIssuer+h.Tenant.Organization.ID+"/", request.ID,
+		r.URL.Query().Get("RelayState"), h.Tenant.Now())
 	if err != nil {
 		h.fail(w, r, "", err)
 		return

@@ -162,12 +162,9 @@ func (h *Handler) accept(r *http.Request, request saml.AuthnRequest) (tenant.App
 		return a, "", &tenant.Error{Code: tenant.NameIDPolicyInvalid, Detail: request.NameIDFormat}
 	case age > requestAge || age < -saml.Skew:
 		return a, "", &tenant.Error{Code: tenant.RequestExpired, Detail: request.IssueInstant.Format(time.RFC3339)}
-	case len(a.ReplyURLs) == 0 || (request.ACSURL != "" && !slices.Contains(a.ReplyURLs, request.ACSURL)):
-		return a, "", &tenant.Error{Code: tenant.ReplyURLMismatch, Subject: request.ACSURL}
-	case request.ACSURL != "":
-		return a, request.ACSURL, nil
 	}
-	return a, a.ReplyURLs[0], nil
+	acs, err := a.ReplyURL(request.ACSURL)
+	return a, acs, err
 }
 
 // unsolicited is the user access URL: the tile of an application. With a sign-on URL it leads there, else a response is sent unasked.
@@ -177,19 +174,28 @@ func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, "", err)
 		return
 	}
-	if a.SignOnURL != "" {
-		http.Redirect(w, r, a.SignOnURL, http.StatusFound)
+	start, err := a.StartURL()
+	if err != nil {
+		h.fail(w, r, "", err)
 		return
 	}
-	if len(a.IdentifierURIs) == 0 || len(a.ReplyURLs) == 0 {
-		h.fail(w, r, "", &tenant.Error{Code: tenant.ReplyURLMismatch, Detail: "single sign-on is not set up"})
+	if start != "" {
+		http.Redirect(w, r, start, http.StatusFound) // #nosec G710 -- an address that the application registered
+		return
+	}
+	acs, err := a.ReplyURL("")
+	if err == nil && len(a.IdentifierURIs) == 0 {
+		err = &tenant.Error{Code: tenant.ReplyURLMismatch, Detail: "single sign-on is not set up"}
+	}
+	if err != nil {
+		h.fail(w, r, "", err)
 		return
 	}
 	u, session, ok := h.RequireUser(w, r, r.URL.RequestURI())
 	if !ok {
 		return
 	}
-	h.respond(w, r, a, u, session, saml.Statement{Audience: a.IdentifierURIs[0], ACSURL: a.ReplyURLs[0]}, "")
+	h.respond(w, r, a, u, session, saml.Statement{Audience: a.IdentifierURIs[0], ACSURL: acs}, "")
 }
 
 type postData struct{ ACS, Response, RelayState, Application string }
