@@ -27,6 +27,8 @@ import (
 // MaxBody bounds the body of a request, in bytes.
 const MaxBody = 1 << 20 //bound:body an AWS request
 
+const maxQuery = 64 << 10 //bound:body an AWS request whose operation stands in its body, as those to STS
+
 // Caller is who signed a request.
 type Caller struct {
 	AccessKeyID   string
@@ -155,29 +157,40 @@ type Handler struct {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	requestID := h.RequestID(r)
 	w.Header().Set("X-Amzn-Requestid", requestID)
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
-	if err != nil {
-		h.fail(w, requestID, &Error{Code: "RequestEntityTooLargeException", Message: "the body is larger than 1 MiB", Status: http.StatusRequestEntityTooLarge})
-		return
-	}
 	target := r.Header.Get("X-Amz-Target")
 	if target == "" {
-		h.serveQuery(w, r, body, requestID)
+		h.serveQuery(w, r, requestID)
 		return
 	}
 	prefix, name, _ := strings.Cut(target, ".")
 	for _, s := range h.Services {
 		if s.Target == prefix {
-			h.serveJSON(w, r, s, name, body, requestID)
+			h.serveJSON(w, r, s, name, requestID)
 			return
 		}
 	}
 	h.fail(w, requestID, &Error{Code: "UnknownOperationException", Message: "X-Amz-Target names no service of this endpoint"})
 }
 
-func (h *Handler) serveJSON(w http.ResponseWriter, r *http.Request, s Service, name string, body []byte, requestID string) {
+func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
+	if err != nil {
+		return nil, &Error{Code: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge,
+			Message: fmt.Sprintf("the body is larger than %d KiB, or did not come", most>>10)}
+	}
+	return body, nil
+}
+
+func (h *Handler) serveJSON(w http.ResponseWriter, r *http.Request, s Service, name, requestID string) {
 	ctx := r.Context()
-	who, err := h.Verify.Verify(r, body, s.SigningName)
+	claim, who, err := h.Verify.claim(r, s.SigningName)
+	var body []byte
+	if err == nil {
+		body, err = readBody(w, r, MaxBody)
+	}
+	if err == nil {
+		who, err = h.Verify.prove(claim, r, body)
+	}
 	who.RequestID, who.Address = requestID, h.Address(r)
 	if err == nil && !who.Administrator {
 		err = &Error{Code: "AccessDeniedException", Message: who.ARN + " is not authorized to perform " + name}
@@ -236,7 +249,13 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	_, _ = w.Write(data) // the client has gone away
 }
 
-func (h *Handler) serveQuery(w http.ResponseWriter, r *http.Request, body []byte, requestID string) {
+func (h *Handler) serveQuery(w http.ResponseWriter, r *http.Request, requestID string) {
+	body, err := readBody(w, r, maxQuery) // the service stands in the body
+	var tooLarge *Error
+	if errors.As(err, &tooLarge) {
+		h.failQuery(w, requestID, "", tooLarge)
+		return
+	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		h.failQuery(w, requestID, "", &Error{Code: "MalformedInput", Message: "the request names no operation: neither X-Amz-Target nor Action"})

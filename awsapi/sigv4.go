@@ -84,36 +84,56 @@ func parseAuthorization(header string) (a authorization, err error) {
 // Verify checks the signature of a request whose body has been read, for the service. It fails with an *Error; the caller is then what
 // is known so far.
 func (v *Verifier) Verify(r *http.Request, body []byte, service string) (Caller, error) {
+	c, who, err := v.claim(r, service)
+	if err != nil {
+		return who, err
+	}
+	return v.prove(c, r, body)
+}
+
+// claim is what the headers of a request say of its caller.
+type claim struct {
+	authorization
+	stamp  string
+	secret string
+	of     Caller
+}
+
+// claim checks all that can be checked without the body, so that no stranger's body is read.
+func (v *Verifier) claim(r *http.Request, service string) (claim, Caller, error) {
 	a, err := parseAuthorization(r.Header.Get("Authorization"))
 	if err != nil {
-		return Caller{}, err
+		return claim{}, Caller{}, err
 	}
-	who := Caller{AccessKeyID: a.key}
-	stamp := r.Header.Get("X-Amz-Date")
-	at, err := time.Parse(amzDate, stamp)
-	if err != nil || !strings.HasPrefix(stamp, a.date) {
-		return who, incomplete("X-Amz-Date is missing, or is not of the day in the credential scope")
+	c, who := claim{authorization: a}, Caller{AccessKeyID: a.key}
+	c.stamp = r.Header.Get("X-Amz-Date")
+	at, err := time.Parse(amzDate, c.stamp)
+	if err != nil || !strings.HasPrefix(c.stamp, a.date) {
+		return c, who, incomplete("X-Amz-Date is missing, or is not of the day in the credential scope")
 	}
 	if a.region != v.Region || a.service != service {
-		return who, &Error{Code: "InvalidSignatureException", Message: "Credential should be scoped to a valid region and service: want " + v.Region + "/" + service, Status: http.StatusForbidden}
+		return c, who, &Error{Code: "InvalidSignatureException", Message: "Credential should be scoped to a valid region and service: want " + v.Region + "/" + service, Status: http.StatusForbidden}
 	}
 	if err := requireSigned(r, a.signed); err != nil {
-		return who, err
+		return c, who, err
 	}
 	if off := v.Now().Sub(at); off > maxSkew || off < -maxSkew {
-		return who, &Error{Code: "InvalidSignatureException", Message: "Signature expired or not yet current: X-Amz-Date is " + stamp, Status: http.StatusForbidden}
+		return c, who, &Error{Code: "InvalidSignatureException", Message: "Signature expired or not yet current: X-Amz-Date is " + c.stamp, Status: http.StatusForbidden}
 	}
-	secret, found, err := v.Lookup(r.Context(), a.key, r.Header.Get("X-Amz-Security-Token"))
-	if err != nil {
-		return who, err
-	}
-	toSign := strings.Join([]string{algorithm, stamp, a.date + "/" + a.region + "/" + a.service + "/aws4_request", hashHex(canonicalRequest(r, body, a.signed))}, "\n")
-	want := hex.EncodeToString(mac(v.keys.get(scopeOf{a.key, secret, a.date, a.region, a.service}), toSign))
+	c.secret, c.of, err = v.Lookup(r.Context(), a.key, r.Header.Get("X-Amz-Security-Token"))
+	return c, who, err
+}
+
+// prove compares the signature of a claim with the one of the whole request.
+func (v *Verifier) prove(c claim, r *http.Request, body []byte) (Caller, error) {
+	a := c.authorization
+	toSign := strings.Join([]string{algorithm, c.stamp, a.date + "/" + a.region + "/" + a.service + "/aws4_request", hashHex(canonicalRequest(r, body, a.signed))}, "\n")
+	want := hex.EncodeToString(mac(v.keys.get(scopeOf{a.key, c.secret, a.date, a.region, a.service}), toSign))
 	if subtle.ConstantTimeCompare([]byte(want), []byte(a.signature)) != 1 {
-		return who, &Error{Code: "InvalidSignatureException", Status: http.StatusForbidden,
+		return Caller{AccessKeyID: a.key}, &Error{Code: "InvalidSignatureException", Status: http.StatusForbidden,
 			Message: "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method."}
 	}
-	return found, nil
+	return c.of, nil
 }
 
 // requireSigned demands that everything that gives the request its meaning is signed: host, the operation, the date, the token.

@@ -94,7 +94,7 @@ func (d *Desk) signIn(w http.ResponseWriter, r *http.Request) {
 
 // Handle runs fn for a signed-in administrator and shows its error; others are sent to sign in.
 func (d *Desk) Handle(fn func(Visit) error) http.Handler {
-	return Guard(d.URL, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return guard(d.URL, maxUpload, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name, err := d.Session(r.Context(), CookieValue(r, d.Cookie))
 		if err == nil && name == "" {
 			target := d.Prefix + "/"

@@ -10,6 +10,7 @@ import (
 	"embed"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"html/template"
 	"io/fs"
@@ -71,6 +72,7 @@ var (
 
 // Middleware wraps everything that a half serves.
 func Middleware(next http.Handler, o Options) http.Handler {
+	large := &places{}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
 		i := Info{ID: uuid.Must(uuid.NewV7()).String(), Address: address(r, o.BehindProxy)} // ids in the order of time: the audit log is indexed by them
@@ -93,7 +95,9 @@ func Middleware(next http.Handler, o Options) http.Handler {
 				o.Log.Debug("request", "request_id", i.ID, "method", r.Method, "path", r.URL.Path, "status", seen.status, "duration", time.Since(started), "address", i.Address)
 			}
 		}()
-		next.ServeHTTP(seen, r.WithContext(ctx))
+		r = r.WithContext(ctx)
+		defer large.bounded(seen, r, i.Address)()
+		next.ServeHTTP(seen, r)
 	})
 }
 
@@ -263,6 +267,23 @@ func MountStatic(mux *http.ServeMux) {
 // Guard protects pages: it refuses cross-origin writes, bounds bodies, and sends browsers that came by another name to the public URL,
 // since cookies belong to one host name.
 func Guard(publicURL string, next http.Handler) http.Handler {
+	return guard(publicURL, maxForm, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var long *http.MaxBytesError
+		if err := r.ParseForm(); errors.As(err, &long) { // its length was not announced
+			tooLong(w, r, maxForm)
+			return
+		}
+		next.ServeHTTP(w, r)
+	}))
+}
+
+// tooLong refuses a form.
+func tooLong(w http.ResponseWriter, r *http.Request, most int64) {
+	text := fmt.Sprintf("The form is larger than %d KiB. Reference: %s", most>>10, RequestID(r))
+	http.Error(w, text, http.StatusRequestEntityTooLarge)
+}
+
+func guard(publicURL string, most int64, next http.Handler) http.Handler {
 	public, err := url.Parse(publicURL)
 	if err != nil {
 		panic(err)
@@ -273,12 +294,19 @@ func Guard(publicURL string, next http.Handler) http.Handler {
 			http.Redirect(w, r, public.Scheme+"://"+public.Host+r.URL.RequestURI(), http.StatusFound) // #nosec G710 -- to our own host
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		if r.ContentLength > most {
+			tooLong(w, r, most)
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, most)
 		protected.ServeHTTP(w, r)
 	})
 }
 
-const maxForm = 1 << 20 //bound:body a form
+const (
+	maxForm   = 64 << 10 //bound:body a form
+	maxUpload = 1 << 20  //bound:body a form of a signed-in administrator
+)
 
 // PNG is a picture of our own making as the address of an image.
 func PNG(picture []byte) template.URL {

@@ -30,6 +30,7 @@ type half struct {
 	behindProxy                 bool
 	mailer                      center.Mailer // of a center; nil: none
 	log                         *slog.Logger
+	connections                 *connections // that are open, once it listens
 }
 
 func (h *half) flags(cmd *cobra.Command, listen, data string) {
@@ -68,6 +69,12 @@ func (h *half) open() (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w; is another program using the port? Choose another address", h.listen, err)
 	}
+	ofAddress := maxOfAddress
+	if h.behindProxy { // all come from the proxy
+		ofAddress = 0
+	}
+	h.connections = newConnections(l, maxConnections, ofAddress)
+	l = h.connections
 	scheme := "http"
 	if config != nil {
 		scheme, l = "https", tls.NewListener(l, config)
@@ -110,7 +117,7 @@ func (h *half) dsn(file string) string {
 // Limits of the servers.
 const (
 	headerTimeout   = 10 * time.Second //bound:wait the headers of a request
-	readTimeout     = 60 * time.Second //bound:wait the body of a request
+	readTimeout     = 30 * time.Second //bound:wait the body of a request
 	writeTimeout    = 60 * time.Second //bound:wait the client to take an answer
 	idleTimeout     = 2 * time.Minute  //bound:wait the next request on a connection
 	shutdownTimeout = 5 * time.Second  //bound:wait requests under way, when the program ends
@@ -123,9 +130,12 @@ func (h *half) serve(ctx context.Context, l net.Listener, mount func(*http.Serve
 	web.MountStatic(mux)
 	handler := mount(mux)
 	server := &http.Server{
-		Handler:           web.Middleware(handler, web.Options{Log: h.log, BehindProxy: h.behindProxy, Secure: strings.HasPrefix(h.url, "https:")}),
-		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-		ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
+		Handler: received(web.Middleware(handler, web.Options{Log: h.log, BehindProxy: h.behindProxy,
+			Secure: strings.HasPrefix(h.url, "https:")})),
+		ConnState: h.connections.changed, ConnContext: h.connections.context,
+		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog:       slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
