@@ -31,36 +31,3 @@ func (l Lockout) Failed(now time.Time) Lockout {
 	}
 	return l
 }
-
-// Verdict is what an attempt to sign in with a password came to.
-type Verdict uint8
-
-// The verdicts. Only Right opens anything; to the person who tries, the others must look the same.
-const (
-	Unknown Verdict = iota // no such principal, or one without a password
-	Locked                 // too many mistakes; the password was not considered
-	Wrong
-	Right
-	Busy // too many passwords are being checked; this one was not
-)
-
-// Judge looks at a password for a stored hash, "" when there is none, with the memory of earlier attempts. It takes as long for a principal that
-// does not exist as for one that does.
-func Judge(hash string, l Lockout, password string, now time.Time) Verdict {
-	select {
-	case waiting <- struct{}{}:
-		defer func() { <-waiting }()
-	default:
-		return Busy
-	}
-	right := CheckPassword(hash, password)
-	switch {
-	case hash == "":
-		return Unknown
-	case l.Locked(now):
-		return Locked
-	case !right:
-		return Wrong
-	}
-	return Right
-}

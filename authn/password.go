@@ -26,15 +26,9 @@ const (
 	saltLen      = 16
 )
 
-// Hashing takes a processor and 19 MiB for about 20 ms, so few hash at once, however many ask: the other processors are for everybody else. Who would have
-// to wait behind too many is turned away, since a flood of attempts must not keep people waiting until they give up.
-var (
-	hashing = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
-	waiting = make(chan struct{}, maxWaiting)
-)
-
-//bound:queue attempts to sign in that wait for a hash
-const maxWaiting = 64 // about a second and a half, with one at a time
+// hashing bounds how many passwords are hashed at once, however many ask: the other processors are for everybody else. Who is
+// next is decided by Places.
+var hashing = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
 
 // HashPassword returns the PHC string of an argon2id hash of password (RFC 9106).
 func HashPassword(password string) string {

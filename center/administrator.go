@@ -33,20 +33,31 @@ func (c *Center) SetAdministrator(ctx context.Context, by audit.Actor, name, pas
 }
 
 // SignInAdministrator opens a console session. code is that of an authenticator app, which an administrator who has registered one must give. It fails
-// with SignInFailed or SignInLocked and never says which part was wrong. While users sign in elsewhere, this is the way in when nothing else works, so
+// with SignInFailed, SignInLocked or SignInBusy and never says which part was wrong. While users sign in elsewhere, this is the way in when nothing else works, so
 // that each use of it is an event of its own, and a warning in the log.
-func (c *Center) SignInAdministrator(ctx context.Context, by audit.Actor, name, password, code, userAgent string) (authn.Secret, error) {
+// Next to the session's secret it returns the one by which the browser is known from now on; empty: it has one.
+func (c *Center) SignInAdministrator(ctx context.Context, by audit.Actor, name, password, code string, from Browser) (session, known authn.Secret, err error) {
 	by.Name = name
 	find := func(r Reader) (string, error) {
 		a, err := r.Administrator(name)
 		return AdministratorPrincipal(a.Name), err
 	}
-	stored, err := c.verifyPassword(ctx, by, name, password, "", find)
-	if err != nil {
-		return "", err
+	a := attempt{by: by, name: name, password: password, known: from.Known, standing: authn.Administrator, find: find}
+	err = c.verifyPassword(ctx, a, func(stored Password) error {
+		by.Kind = audit.User
+		session, known, err = c.openConsole(ctx, by, stored, name, code, from)
+		return err
+	})
+	if CodeOf(err) == FactorRefused {
+		err = errors.Join(&Error{Code: SignInFailed}, err)
 	}
-	by.Kind = audit.User
-	secret, breakGlass := authn.NewSecret(32), false
+	return session, known, err
+}
+
+// openConsole opens a console session for an administrator whose password was right.
+func (c *Center) openConsole(ctx context.Context, by audit.Actor, stored Password, name, code string, from Browser) (_, known authn.Secret, err error) {
+	secret, fresh, breakGlass := authn.NewSecret(32), authn.NewSecret(32), false
+	agent := from.UserAgent[:min(len(from.UserAgent), maxUserAgent)]
 	err = c.change(ctx, by, ActionConsoleLogin, func(tx Tx) (string, error) {
 		a, err := tx.Administrator(name)
 		if err != nil {
@@ -66,17 +77,18 @@ func (c *Center) SignInAdministrator(ctx context.Context, by audit.Actor, name, 
 				return name, err
 			}
 		}
-		session := Session{Digest: authn.Digest(secret), Kind: ConsoleSession, Administrator: a.Name, Address: by.Address, UserAgent: userAgent[:min(len(userAgent), maxUserAgent)],
+		session := Session{Digest: authn.Digest(secret), Kind: ConsoleSession, Administrator: a.Name, Address: by.Address, UserAgent: agent,
 			CreatedAt: c.now(), ExpiresAt: c.now().Add(ConsoleSessionLifetime)}
-		return name, errors.Join(c.forgiveMistakes(tx, stored, Browser{}), tx.PutSession(session))
+		if err := c.forgiveMistakes(tx, stored, from.Known); err != nil {
+			return name, err
+		}
+		known, err = c.remember(tx, stored.Principal, from.Known, fresh, func(*Ticket) {})
+		return name, errors.Join(err, tx.PutSession(session))
 	})
-	if CodeOf(err) == FactorRefused {
-		err = errors.Join(&Error{Code: SignInFailed}, err, c.countMistake(ctx, stored.Principal, "", false))
-	}
 	if err == nil && breakGlass {
 		c.Log.Warn("audit alert: a local administrator has signed in to the console", "administrator", name, "address", by.Address, "request_id", by.RequestID)
 	}
-	return authn.Secret(secret), err
+	return authn.Secret(secret), known, err
 }
 
 func (c *Center) showAdministratorsCode(tx Tx, principal, code string) error {

@@ -46,6 +46,9 @@ type Center struct {
 	inBackground            chan struct{}
 	userPlaces, groupPlaces places
 
+	// Places decide whose password is looked at next.
+	Places *authn.Places
+
 	// Instance is read or made by Open and never changes afterwards.
 	Instance Instance
 }
@@ -85,7 +88,7 @@ type Config struct {
 // Open reads the instance from the store, or makes it when the store is empty.
 func Open(ctx context.Context, cfg Config) (*Center, error) {
 	c := &Center{Store: cfg.Store, Sealer: cfg.Sealer, Log: cfg.Log, URL: cfg.URL, Now: cfg.Now, NewID: newID, Mailer: cfg.Mailer,
-		relyingParty: authn.NewRelyingParty(cfg.URL, "Gatehouse"), inBackground: make(chan struct{}, maxBackground), roleWork: make(chan struct{}, roleWorkers+1),
+		Places: authn.Shared, relyingParty: authn.NewRelyingParty(cfg.URL, "Gatehouse"), inBackground: make(chan struct{}, maxBackground), roleWork: make(chan struct{}, roleWorkers+1),
 		ruleWork: make(chan struct{}, 1), organizationWork: make(chan struct{}, 1)}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -149,19 +152,38 @@ func (c *Center) change(ctx context.Context, by audit.Actor, action Action, rule
 // changeBy is change for a rule that finds out who the actor is, and says so to the event.
 func (c *Center) changeBy(ctx context.Context, by *audit.Actor, action Action, rule func(Tx) (subject string, err error)) error {
 	var subject string
+	var refusal error
 	err := c.Store.Update(ctx, func(tx Tx) (err error) {
+		refusal = nil
 		if err := c.authorize(tx, *by, action); err != nil {
 			return err
 		}
 		if subject, err = rule(tx); err != nil {
-			return err
+			var kept *keptRefusal
+			if !errors.As(err, &kept) {
+				return err
+			}
+			refusal = kept.error
+			c.Log.Info("audit", "event", c.event(*by, action.name, subject, refusal))
+			return tx.AppendEvent(c.event(*by, action.name, subject, refusal))
 		}
 		return tx.AppendEvent(c.event(*by, action.name, subject, nil))
 	})
 	if err != nil && CodeOf(err) != "" && CodeOf(err) != StoreUnavailable {
 		return errors.Join(err, c.record(ctx, c.event(*by, action.name, subject, err)))
 	}
-	return err
+	return errors.Join(err, refusal)
+}
+
+// keptRefusal is a refusal that keeps what its rule has written, such as that a code was wrong.
+type keptRefusal struct{ error }
+
+// keeping makes a rule refuse and keep what it has written, unless writing it has failed.
+func keeping(refusal, written error) error {
+	if written != nil {
+		return written
+	}
+	return &keptRefusal{refusal}
 }
 
 func (c *Center) event(by audit.Actor, action, subject string, err error) audit.Event {

@@ -75,13 +75,20 @@ func (c *Center) SignInUser(ctx context.Context, by audit.Actor, name, password,
 		return string(u.ID), err
 	}
 	by.Name = name
-	stored, err := c.verifyPassword(ctx, by, name, password, from.Known, find)
-	if err != nil {
-		return Progress{}, err
-	}
-	by.Kind = audit.User
-	s, secret := c.signingIn(by, from, false), authn.NewSecret(32)
-	err = c.change(ctx, by, ActionCredentialVerification, func(tx Tx) (string, error) {
+	var s *signingIn
+	a := attempt{by: by, name: name, password: password, known: from.Known, find: find}
+	err := c.verifyPassword(ctx, a, func(stored Password) error {
+		by.Kind = audit.User
+		s = c.signingIn(by, from, false)
+		return c.beginSignIn(ctx, s, stored, name, returnTo)
+	})
+	return c.finishStep(s, err)
+}
+
+// beginSignIn makes the ticket of a sign-in whose password was right.
+func (c *Center) beginSignIn(ctx context.Context, s *signingIn, stored Password, name, returnTo string) error {
+	secret := authn.NewSecret(32)
+	return c.change(ctx, s.by, ActionCredentialVerification, func(tx Tx) (string, error) {
 		u, err := directoryUser(tx, name)
 		if err == nil && string(u.ID) != stored.Principal { // renamed meanwhile
 			err = ErrNoRow
@@ -91,12 +98,11 @@ func (c *Center) SignInUser(ctx context.Context, by audit.Actor, name, password,
 		}
 		s.user, s.out = u, Progress{Ticket: authn.Secret(secret)}
 		s.ticket = Ticket{Digest: authn.Digest(secret), Purpose: SigningIn, Principal: string(u.ID), ReturnTo: returnTo, ExpiresAt: c.now().Add(signInLifetime)}
-		if err := c.forgiveMistakes(tx, stored, from); err != nil {
+		if err := c.forgiveMistakes(tx, stored, s.from.Known); err != nil {
 			return name, err
 		}
 		return name, c.advance(tx, s)
 	})
-	return c.finishStep(s, err)
 }
 
 // directoryUser finds a user who may sign in here.
@@ -110,27 +116,6 @@ func directoryUser(r Reader, name string) (User, error) {
 		err = ErrNoRow
 	}
 	return u, err
-}
-
-// forgiveMistakes forgets wrong passwords after a right one.
-func (c *Center) forgiveMistakes(tx Tx, stored Password, from Browser) error {
-	fresh, err := tx.Password(stored.Principal)
-	if err == nil && fresh.Hash != stored.Hash { // changed meanwhile
-		err = ErrNoRow
-	}
-	if err != nil {
-		return orRefuse(err, SignInFailed, "")
-	}
-	browser, known, err := c.knownBrowser(tx, from.Known, stored.Principal)
-	if err != nil {
-		return err
-	}
-	if known {
-		browser.Lockout = authn.Lockout{}
-		return tx.PutTicket(browser)
-	}
-	fresh.Lockout = authn.Lockout{}
-	return tx.PutPassword(fresh)
 }
 
 // advance decides what comes next, and opens the session when nothing does.
@@ -194,23 +179,16 @@ func (c *Center) open(tx Tx, s *signingIn) error {
 	if err != nil {
 		return err
 	}
-	browser, known, err := c.knownBrowser(tx, s.from.Known, s.ticket.Principal)
+	s.out.Known, err = c.remember(tx, s.ticket.Principal, s.from.Known, s.known, func(browser *Ticket) {
+		if s.trust {
+			browser.Trusted, browser.Address = true, s.by.Address
+		}
+	})
 	if err != nil {
 		return err
 	}
-	if !known {
-		if err := forgetBrowsers(tx, s.ticket.Principal); err != nil {
-			return err
-		}
-		browser = Ticket{Digest: authn.Digest(s.known), Purpose: KnownBrowser, Principal: s.ticket.Principal}
-		s.out.Known = authn.Secret(s.known)
-	}
-	browser.ExpiresAt = c.now().Add(knownLifetime)
-	if s.trust {
-		browser.Trusted, browser.Address = true, s.by.Address
-	}
 	s.out.Ticket, s.out.Session, s.out.Lifetime = "", authn.Secret(s.session), session.ExpiresAt.Sub(session.CreatedAt)
-	return errors.Join(addSession(tx, session), tx.PutTicket(browser), tx.DeleteTicket(SigningIn, s.ticket.Digest),
+	return errors.Join(addSession(tx, session), tx.DeleteTicket(SigningIn, s.ticket.Digest),
 		tx.AppendEvent(c.event(s.by, "UserAuthentication", s.user.UserName, nil)))
 }
 
@@ -280,7 +258,9 @@ func (c *Center) goOn(ctx context.Context, by audit.Actor, ticket string, want S
 		if password.CodeLockout.Locked(c.now()) {
 			return by.Name, &Error{Code: SignInLocked, Detail: "too many wrong codes; until " + password.CodeLockout.Until.Format(time.RFC3339)}
 		}
-		if err := check(tx, s); err != nil {
+		if err := check(tx, s); CodeOf(err) == FactorRefused { // counted in the same transaction, however many come at once
+			return by.Name, keeping(err, c.countWrongCode(tx, ticket))
+		} else if err != nil {
 			return by.Name, err
 		}
 		password, err = tx.Password(s.ticket.Principal) // check may have replaced it
@@ -290,28 +270,23 @@ func (c *Center) goOn(ctx context.Context, by audit.Actor, ticket string, want S
 		}
 		return by.Name, errors.Join(err, c.advance(tx, s))
 	})
-	if CodeOf(err) == FactorRefused {
-		err = errors.Join(err, c.countWrongCode(ctx, ticket))
-	}
 	return c.finishStep(s, err)
 }
 
-func (c *Center) countWrongCode(ctx context.Context, ticket string) error {
-	return c.Store.Update(ctx, func(tx Tx) error {
-		t, err := c.ticket(tx, SigningIn, ticket)
-		if err != nil {
-			return err
-		}
-		p, err := tx.Password(t.Principal)
-		if err != nil {
-			return err
-		}
-		p.CodeLockout = p.CodeLockout.Failed(c.now())
-		if t.Failures++; t.Failures >= maxFailures {
-			return errors.Join(tx.PutPassword(p), tx.DeleteTicket(SigningIn, t.Digest))
-		}
-		return errors.Join(tx.PutPassword(p), tx.PutTicket(t))
-	})
+func (c *Center) countWrongCode(tx Tx, ticket string) error {
+	t, err := c.ticket(tx, SigningIn, ticket)
+	if err != nil {
+		return err
+	}
+	p, err := tx.Password(t.Principal)
+	if err != nil {
+		return err
+	}
+	p.CodeLockout = p.CodeLockout.Failed(c.now())
+	if t.Failures++; t.Failures >= maxFailures {
+		return errors.Join(tx.PutPassword(p), tx.DeleteTicket(SigningIn, t.Digest))
+	}
+	return errors.Join(tx.PutPassword(p), tx.PutTicket(t))
 }
 
 // SignInWithNewPassword goes on where a one-time password must be replaced. It fails with PasswordUnfit or PasswordReused, too, which change nothing.

@@ -481,7 +481,7 @@ func TestAnAdministratorsSecondFactorAndTheAlert(t *testing.T) {
 	d.must(d.SetAdministrator(d.ctx, audit.SystemActor, "root", goodPassword))
 	signIn := func(code string, want center.Code) {
 		t.Helper()
-		if _, err := d.SignInAdministrator(d.ctx, fromHome, "Root", goodPassword, code, ""); center.CodeOf(err) != want {
+		if _, _, err := d.SignInAdministrator(d.ctx, fromHome, "Root", goodPassword, code, center.Browser{}); center.CodeOf(err) != want {
 			t.Fatalf("%v, want %q", err, want)
 		}
 	}

@@ -66,6 +66,7 @@ const (
 	TokenExpired                  Code = "access-token-expired"
 	SignInFailed                  Code = "sign-in-failed"
 	SignInLocked                  Code = "sign-in-locked"
+	SignInBusy                    Code = "sign-in-busy"
 	UserDisabled                  Code = "user-disabled"
 	AssertionRefused              Code = "assertion-refused"
 	AssertionReplayed             Code = "assertion-replayed"
@@ -182,6 +183,7 @@ var Reasons = map[Code]Reason{
 	TokenExpired:                  {Unauthenticated, "the access token has expired", "generate a new access token and give it to the identity provider"},
 	SignInFailed:                  {Unauthenticated, "the user name or password is not right", "try again, or ask an administrator"},
 	SignInLocked:                  {Unauthenticated, "too many wrong passwords", "wait a few minutes and try again"},
+	SignInBusy:                    {Unavailable, "too many passwords are being checked at the moment, and this one was not looked at", "try again in a few seconds"},
 	UserDisabled:                  {Unauthenticated, "the user is disabled", "enable the user in the identity provider or the console"},
 	AssertionRefused:              {Unauthenticated, "the SAML response failed a check", "see the event's detail for the check and both values"},
 	AssertionReplayed:             {Unauthenticated, "the assertion has been used before", "start the sign-in again"},

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -55,11 +54,22 @@ func CheckPassword(password string) error {
 	return nil
 }
 
-// newPassword checks a password that somebody chooses and hashes it, outside any transaction, since that takes long.
+// newPassword checks a password that somebody chooses and hashes it, outside any transaction, since that takes long. It fails
+// with PasswordUnfit, PasswordReused or SignInBusy.
 func (c *Center) newPassword(ctx context.Context, principal, password string) (hash string, err error) {
 	if err := CheckPassword(password); err != nil {
 		return "", err
 	}
+	leave, err := c.place(ctx, principal)
+	if err != nil {
+		return "", err
+	}
+	defer leave()
+	return c.hashNew(ctx, principal, password)
+}
+
+// hashNew is newPassword for who has a place already, for a password that fulfils the rules which need no memory.
+func (c *Center) hashNew(ctx context.Context, principal, password string) (hash string, err error) {
 	var old Password
 	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		old, err = r.Password(principal)
@@ -120,20 +130,39 @@ func (c *Center) ChangePassword(ctx context.Context, by audit.Actor, id UserID, 
 		}
 		return string(id), err
 	}
-	if _, err := c.verifyPassword(ctx, by, string(id), current, "", find); err != nil {
-		return err
+	if err := CheckPassword(password); err != nil { // ahead of the current one, which costs a hash
+		return c.Refuse(ctx, by, "UpdatePassword", string(id), err)
 	}
-	if err := c.SetPassword(ctx, by, id, password); err != nil {
-		return err
-	}
-	return c.EndSessions(ctx, by, id, authn.Digest(session))
+	known := authn.Known // by the session
+	a := attempt{by: by, name: string(id), password: current, standing: known, find: find}
+	return c.verifyPassword(ctx, a, func(stored Password) error {
+		hash, err := c.hashNew(ctx, string(id), password)
+		if err != nil {
+			return c.Refuse(ctx, by, "UpdatePassword", string(id), err)
+		}
+		return c.change(ctx, by, ActionUpdatePassword, func(tx Tx) (string, error) {
+			err := c.forgiveMistakes(tx, stored, "")
+			if err == nil {
+				err = putPassword(tx, string(id), hash, false)
+			}
+			if err != nil {
+				return string(id), err
+			}
+			return string(id), endSessions(tx, id, authn.Digest(session))
+		})
+	})
 }
 
 // OneTimePassword makes a password for an administrator to hand over. Whoever signs in with it must set another. It is returned here and never again.
 func (c *Center) OneTimePassword(ctx context.Context, by audit.Actor, id UserID) (authn.Secret, error) {
 	password := authn.NewSecret(12)
+	leave, err := c.place(ctx, string(id))
+	if err != nil {
+		return "", err
+	}
 	hash := authn.HashPassword(password)
-	err := c.change(ctx, by, ActionUpdatePassword, func(tx Tx) (string, error) {
+	leave()
+	err = c.change(ctx, by, ActionUpdatePassword, func(tx Tx) (string, error) {
 		u, err := tx.User(id)
 		if err != nil {
 			return string(id), orRefuse(err, UserNotFound, string(id))
@@ -268,72 +297,5 @@ func (c *Center) SetPasswordWithTicket(ctx context.Context, by audit.Actor, secr
 			return string(u.ID), orRefuse(err, TicketInvalid, string(u.ID))
 		}
 		return string(u.ID), errors.Join(putPassword(tx, string(u.ID), hash, false), tx.DeleteSessionsOf(u.ID))
-	})
-}
-
-// verifyPassword checks a password outside any transaction, since hashing takes long, and records what was wrong. find returns the principal that the
-// password belongs to, or ErrNoRow. It fails with SignInFailed or SignInLocked, between which nobody outside may tell.
-//
-// Mistakes are counted for the name, but for a browser that its owner has signed in with they are counted apart: whoever guesses from elsewhere can make
-// strangers wait, not the owner.
-func (c *Center) verifyPassword(ctx context.Context, by audit.Actor, name, password, known string, find func(Reader) (string, error)) (Password, error) {
-	const action = "CredentialVerification"
-	var stored Password
-	var browser Ticket
-	var isKnown bool
-	err := c.Store.View(ctx, func(r Reader) error {
-		stored, isKnown = Password{}, false
-		principal, err := find(r)
-		if err != nil {
-			return err
-		}
-		if browser, isKnown, err = c.knownBrowser(r, known, principal); err != nil {
-			return err
-		}
-		stored, err = r.Password(principal)
-		return err
-	})
-	if err != nil && !errors.Is(err, ErrNoRow) {
-		return stored, err
-	}
-	lockout := stored.Lockout
-	if isKnown {
-		lockout = browser.Lockout
-	}
-	switch authn.Judge(stored.Hash, lockout, password, c.now()) {
-	case authn.Unknown:
-		err = &Error{Code: SignInFailed, Detail: "no such user, no password, disabled, or signing in elsewhere"}
-	case authn.Busy:
-		err = &Error{Code: SignInLocked, Detail: "too many passwords are being checked at the moment"}
-	case authn.Locked:
-		err = &Error{Code: SignInLocked, Detail: "until " + lockout.Until.Format(time.RFC3339)}
-	case authn.Wrong:
-		if err := c.countMistake(ctx, stored.Principal, known, isKnown); err != nil {
-			return stored, err
-		}
-		err = &Error{Code: SignInFailed, Detail: "wrong password"}
-	case authn.Right:
-		return stored, nil
-	}
-	return stored, c.Refuse(ctx, by, action, name, err)
-}
-
-// countMistake remembers a wrong password, of a known browser in its ticket.
-func (c *Center) countMistake(ctx context.Context, principal, known string, isKnown bool) error {
-	return c.Store.Update(ctx, func(tx Tx) error {
-		if isKnown {
-			t, err := c.ticket(tx, KnownBrowser, known)
-			if err != nil {
-				return err
-			}
-			t.Lockout = t.Lockout.Failed(c.now())
-			return tx.PutTicket(t)
-		}
-		p, err := tx.Password(principal)
-		if err != nil {
-			return err
-		}
-		p.Lockout = p.Lockout.Failed(c.now())
-		return tx.PutPassword(p)
 	})
 }

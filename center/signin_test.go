@@ -25,7 +25,7 @@ func TestWrongPasswordsDelayButNeverLockOutForEver(t *testing.T) {
 	}
 	attempt := func(password string, want center.Code) {
 		t.Helper()
-		if _, err := c.SignInAdministrator(ctx, nobody, "Admin", password, "", ""); center.CodeOf(err) != want {
+		if _, _, err := c.SignInAdministrator(ctx, nobody, "Admin", password, "", center.Browser{}); center.CodeOf(err) != want {
 			t.Fatalf("at %s: %v, want %q", now.Format(time.TimeOnly), err, want)
 		}
 	}
@@ -154,4 +154,36 @@ func TestABrowserKeepsItsRequests(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+}
+
+// TestGuessingFromElsewhereKeepsNoAdministratorOut: mistakes in a browser where the administrator has signed in before are counted
+// apart from those of strangers.
+func TestGuessingFromElsewhereKeepsNoAdministratorOut(t *testing.T) {
+	c, ctx, nobody := centertest.New(t, "http://127.0.0.1"), context.Background(), audit.Actor{Kind: audit.Anonymous}
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	c.Now = func() time.Time { return now }
+	const right = "the right password"
+	if err := c.SetAdministrator(ctx, audit.SystemActor, "admin", right); err != nil {
+		t.Fatal(err)
+	}
+	signIn := func(password, known string, want center.Code) (keep string) {
+		t.Helper()
+		_, kept, err := c.SignInAdministrator(ctx, nobody, "admin", password, "", center.Browser{Known: known})
+		if center.CodeOf(err) != want {
+			t.Fatalf("%v, want %q", err, want)
+		}
+		return kept.Reveal()
+	}
+	mine := signIn(right, "", "")
+	for range 5 {
+		signIn("a guess", "", center.SignInFailed)
+	}
+	signIn(right, "", center.SignInLocked)
+	if again := signIn(right, mine, ""); mine == "" || again != "" {
+		t.Errorf("the browser was given %q, then %q", mine, again)
+	}
+	for range 5 {
+		signIn("a mistake", mine, center.SignInFailed)
+	}
+	signIn(right, mine, center.SignInLocked)
 }

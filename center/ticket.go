@@ -47,11 +47,15 @@ type Ticket struct {
 
 // Lifetimes of tickets. Source for invitations and resets: our own choice; the guide gives none.
 const (
-	signInLifetime     = 10 * time.Minute    //bound:life a sign-in to the built-in directory under way
-	invitationLifetime = 7 * 24 * time.Hour  //bound:life an invitation by mail
-	resetLifetime      = time.Hour           //bound:life a link to set a new password
-	knownLifetime      = 90 * 24 * time.Hour //bound:life the mark of a browser that is known
+	signInLifetime     = 10 * time.Minute   //bound:life a sign-in to the built-in directory under way
+	invitationLifetime = 7 * 24 * time.Hour //bound:life an invitation by mail
+	resetLifetime      = time.Hour          //bound:life a link to set a new password
 )
+
+// KnownLifetime is how long a browser is known after it was last signed in with.
+//
+//bound:life the mark of a browser that is known
+const KnownLifetime = 90 * 24 * time.Hour
 
 const (
 	//bound:rate wrong codes that end a sign-in

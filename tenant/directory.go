@@ -9,7 +9,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatehouse-id/gatehouse/audit"
-	"github.com/gatehouse-id/gatehouse/authn"
 )
 
 // User is a person in the tenant.
@@ -143,16 +142,16 @@ func (t *Tenant) UpdateUser(ctx context.Context, by audit.Actor, id string, edit
 
 // SetPassword gives a user a password, and ends all that was begun with another one.
 func (t *Tenant) SetPassword(ctx context.Context, by audit.Actor, id, password string) error {
-	hash := authn.HashPassword(password)
+	hash, err := t.newPassword(ctx, by, password)
+	if err != nil {
+		return t.Refuse(ctx, by, ActionResetPassword.name, id, err)
+	}
 	return t.change(ctx, by, ActionResetPassword, func(tx Tx, _ *Touched) (string, error) {
 		u, err := tx.User(id)
 		if err != nil {
 			return id, orRefuse(err, UserNotFound, id)
 		}
-		if len(password) < 8 || len(password) > 256 {
-			return id, &Error{Code: InvalidValue, Subject: "password", Detail: "want 8 to 256 characters"}
-		}
-		return id, errors.Join(tx.PutPassword(Password{Principal: id, Hash: hash}), t.endSessions(tx, &u), tx.PutUser(u))
+		return id, errors.Join(putPassword(tx, id, hash), t.endSessions(tx, &u), tx.PutUser(u))
 	})
 }
 

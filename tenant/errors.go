@@ -13,6 +13,7 @@ const (
 	Conflict
 	Denied
 	Unauthenticated
+	Unavailable // nobody's fault but the machine's, and it may pass
 )
 
 // Code names one reason for a refusal. Codes are stable: audit events and tests use them.
@@ -41,6 +42,7 @@ const (
 	TokenInvalid        Code = "access-token-invalid"
 	SignInFailed        Code = "sign-in-failed"
 	SignInLocked        Code = "sign-in-locked"
+	SignInBusy          Code = "sign-in-busy"
 	SessionInvalid      Code = "session-invalid"
 	SAMLInvalid         Code = "saml-request-invalid"
 	IdentifierUnknown   Code = "saml-identifier-unknown"
@@ -84,27 +86,29 @@ type Reason struct {
 
 // Reasons is the catalogue of all codes. Sources of the numbers: Entra's error-code list.
 var Reasons = map[Code]Reason{
-	InvalidRequest:        {Invalid, 900144, "the request is not well-formed", "correct the request"},
-	InvalidValue:          {Invalid, 0, "a property has an invalid value", "correct the value"},
-	NotAllowed:            {Denied, 0, "insufficient privileges to complete the operation", "sign in as an administrator, or give the client the permission"},
-	UserNotFound:          {NotFound, 50034, "the user does not exist", "check the id or the user principal name"},
-	GroupNotFound:         {NotFound, 0, "the group does not exist", "check the id"},
-	MemberNotFound:        {NotFound, 0, "the member does not exist in the group", "check the ids"},
-	ApplicationNotFound:   {NotFound, 700016, "the application does not exist", "check the id"},
-	TemplateNotFound:      {NotFound, 0, "the application template does not exist", "search the gallery by name"},
-	AssignmentNotFound:    {NotFound, 0, "the app role assignment does not exist", "check the id"},
-	JobNotFound:           {NotFound, 0, "the synchronization job does not exist", "create it from a template"},
-	UPNTaken:              {Conflict, 0, "another object has this user principal name", "choose another name"},
-	IdentifierTaken:       {Conflict, 0, "another application has this identifier URI", "remove it there first"},
-	MemberExists:          {Conflict, 0, "the object is a member already", "nothing needs to be done"},
-	AssignmentExists:      {Conflict, 0, "permission being assigned already exists on the object", "nothing needs to be done"},
-	JobExists:             {Conflict, 0, "the application has a synchronization job already", "use the existing job"},
-	CredentialsMissing:    {Invalid, 0, "the tenant URL or the secret token is missing", "save both, then start provisioning"},
-	CredentialsInvalid:    {Invalid, 0, "the provisioning endpoint did not accept the credentials", "check the tenant URL, generate a new access token and save it"},
-	ClientInvalid:         {Unauthenticated, 7000215, "the client id or secret is not right", "check the client's credentials"},
-	TokenInvalid:          {Unauthenticated, 0, "the access token is missing, expired or not for this tenant", "request a new token"},
-	SignInFailed:          {Unauthenticated, 50126, "the user name or password is not right", "try again"},
-	SignInLocked:          {Unauthenticated, 50053, "too many wrong passwords", "wait a few minutes and try again"},
+	InvalidRequest:      {Invalid, 900144, "the request is not well-formed", "correct the request"},
+	InvalidValue:        {Invalid, 0, "a property has an invalid value", "correct the value"},
+	NotAllowed:          {Denied, 0, "insufficient privileges to complete the operation", "sign in as an administrator, or give the client the permission"},
+	UserNotFound:        {NotFound, 50034, "the user does not exist", "check the id or the user principal name"},
+	GroupNotFound:       {NotFound, 0, "the group does not exist", "check the id"},
+	MemberNotFound:      {NotFound, 0, "the member does not exist in the group", "check the ids"},
+	ApplicationNotFound: {NotFound, 700016, "the application does not exist", "check the id"},
+	TemplateNotFound:    {NotFound, 0, "the application template does not exist", "search the gallery by name"},
+	AssignmentNotFound:  {NotFound, 0, "the app role assignment does not exist", "check the id"},
+	JobNotFound:         {NotFound, 0, "the synchronization job does not exist", "create it from a template"},
+	UPNTaken:            {Conflict, 0, "another object has this user principal name", "choose another name"},
+	IdentifierTaken:     {Conflict, 0, "another application has this identifier URI", "remove it there first"},
+	MemberExists:        {Conflict, 0, "the object is a member already", "nothing needs to be done"},
+	AssignmentExists:    {Conflict, 0, "permission being assigned already exists on the object", "nothing needs to be done"},
+	JobExists:           {Conflict, 0, "the application has a synchronization job already", "use the existing job"},
+	CredentialsMissing:  {Invalid, 0, "the tenant URL or the secret token is missing", "save both, then start provisioning"},
+	CredentialsInvalid:  {Invalid, 0, "the provisioning endpoint did not accept the credentials", "check the tenant URL, generate a new access token and save it"},
+	ClientInvalid:       {Unauthenticated, 7000215, "the client id or secret is not right", "check the client's credentials"},
+	TokenInvalid:        {Unauthenticated, 0, "the access token is missing, expired or not for this tenant", "request a new token"},
+	SignInFailed:        {Unauthenticated, 50126, "the user name or password is not right", "try again"},
+	SignInLocked:        {Unauthenticated, 50053, "too many wrong passwords", "wait a few minutes and try again"},
+	SignInBusy: {Unavailable, 90033, "too many passwords are being checked at the moment, and this one was not looked at",
+		"try again in a few seconds"},
 	SessionInvalid:        {Unauthenticated, 50058, "the session is not valid any more", "sign in again"},
 	SAMLInvalid:           {Invalid, 75005, "the SAML request is not valid", "correct the request"},
 	IdentifierUnknown:     {Invalid, 700016, "no application with this identifier was found in the directory", "set the application's identifier to the service provider's entity ID"},

@@ -1,9 +1,11 @@
 package tenant
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,11 +65,18 @@ func (t *Tenant) NewAuthenticator(u User) (app authn.TOTP, ticket string, err er
 // AddAuthenticator registers the app that a ticket is of, once it has shown a right code; it takes the place of another one. It fails with FactorWrong.
 func (t *Tenant) AddAuthenticator(ctx context.Context, by audit.Actor, u User, ticket, code string) error {
 	secret, err := t.Sealer.Open(totpPurpose(u.ID), ticket)
-	step, ok := authn.CheckTOTP(string(secret), digits(code), t.Now(), 0)
-	if err != nil || !ok {
+	if err != nil {
 		return t.Refuse(ctx, by, ActionRegisterAuthenticator.name, u.UserPrincipalName, &Error{Code: FactorWrong})
 	}
 	return t.changeFactors(ctx, by, ActionRegisterAuthenticator, u, func(f *Factors) error {
+		last := int64(0)
+		if old, err := t.Sealer.Open(totpPurpose(u.ID), f.SealedSecret); err == nil && string(old) == string(secret) {
+			last = f.LastStep // it is registered already: its codes are good once
+		}
+		step, ok := authn.CheckTOTP(string(secret), digits(code), t.Now(), last)
+		if !ok {
+			return &Error{Code: FactorWrong}
+		}
 		f.SealedSecret, f.LastStep = ticket, step
 		return nil
 	})
@@ -101,18 +110,15 @@ func (t *Tenant) NewKey(ctx context.Context, u User) (options, ticket string, er
 func (t *Tenant) AddKey(ctx context.Context, by audit.Actor, u User, ticket, response, name string) error {
 	party := authn.NewRelyingParty(t.URL, t.Organization.DisplayName)
 	state, err := t.Sealer.Open(keyPurpose(u.ID), ticket)
-	f, failed := t.Factors(ctx, u.ID)
-	if failed != nil {
-		return failed
-	}
-	var credential []byte
-	if err == nil && party != nil {
-		credential, err = party.FinishRegistration(holder(u, f), state, []byte(response))
-	}
 	if err != nil || party == nil {
 		return t.Refuse(ctx, by, ActionRegisterSecurityKey.name, u.UserPrincipalName, &Error{Code: FactorWrong})
 	}
 	return t.changeFactors(ctx, by, ActionRegisterSecurityKey, u, func(f *Factors) error {
+		credential, err := party.FinishRegistration(holder(u, *f), state, []byte(response))
+		same := func(k Key) bool { return bytes.Equal(k.Credential, credential) }
+		if err != nil || slices.ContainsFunc(f.Keys, same) { // the same answer again
+			return &Error{Code: FactorWrong}
+		}
 		if name = strings.TrimSpace(name); name == "" || len(name) > 64 || len(f.Keys) >= maxKeys {
 			return &Error{Code: InvalidValue, Subject: "security key", Detail: "want a name of 1 to 64 characters, and at most ten keys"}
 		}
@@ -184,70 +190,74 @@ func (t *Tenant) challenge(ctx context.Context, u User, f Factors, began time.Ti
 	return c, err
 }
 
-// Verify ends a sign-in by a code or by what a security key has answered. A wrong one counts as a wrong password does, and may be followed by another. It fails
-// with FactorWrong, SignInLocked or SessionInvalid, when the sign-in has taken too long.
-func (t *Tenant) Verify(ctx context.Context, by audit.Actor, ticket, code, response string) (authn.Secret, bool, error) {
-	var w waiting
-	var f Factors
-	var u User
-	var stored Password
-	err := t.Store.View(ctx, func(r Reader) error {
-		g, err := r.Grant(authn.Digest(ticket))
-		if err == nil && (g.Kind != grantSignIn || !t.now().Before(g.ExpiresAt)) {
-			err = ErrNoRow
-		}
-		if err != nil {
-			return orRefuse(err, SessionInvalid, "")
-		}
-		data, err := t.Sealer.Open("sign-in/"+g.Account.ID, g.Nonce)
-		if err == nil {
-			err = json.Unmarshal(data, &w)
-		}
-		if err != nil {
-			return err
-		}
-		var e1, e2 error
-		f, e1 = factors(r, w.UserID)
-		u, e2 = r.User(w.UserID)
-		stored, err = r.Password(w.UserID)
-		return errors.Join(e1, orRefuse(e2, SessionInvalid, ""), orRefuse(err, SessionInvalid, ""))
+// Verify ends a sign-in by a code or by what a security key has answered. A wrong one may be followed by another, but after a
+// few of them whoever sends them has to wait: it is somebody who knows the password. It fails with FactorWrong, SignInLocked or
+// SessionInvalid, when the sign-in has taken too long.
+//
+// Reading the factor, judging it and noting its use are one transaction: a code opens one session, however many it is sent to.
+func (t *Tenant) Verify(ctx context.Context, by audit.Actor, ticket, code, response, known string) (e Entry, err error) {
+	digest, secret, fresh := authn.Digest(ticket), authn.NewSecret(32), authn.NewSecret(32)
+	err = t.Store.View(ctx, func(r Reader) error { // whose it is, for the events
+		_, u, err := t.waitingFor(r, digest)
+		by.Name = u.UserPrincipalName
+		return err
 	})
 	if err != nil {
-		return "", false, err
-	}
-	by.Name = u.UserPrincipalName
-	if stored.Lockout.Locked(t.now()) {
-		return "", false, t.Refuse(ctx, by, "UserLoggedIn", u.UserPrincipalName, &Error{Code: SignInLocked})
-	}
-	if !t.judge(u, &f, w, code, response) {
-		return "", false, errors.Join(t.countFailure(ctx, u.ID), t.Refuse(ctx, by, "UserLoggedIn", u.UserPrincipalName, &Error{Code: FactorWrong}))
+		return e, err
 	}
 	by.Kind = audit.User
-	secret := authn.NewSecret(32)
 	err = t.change(ctx, by, ActionUserLoggedIn, func(tx Tx, _ *Touched) (string, error) {
-		now, err := tx.User(u.ID)
-		if err == nil && !now.Enabled {
-			err = ErrNoRow
-		}
+		w, u, err := t.waitingFor(tx, digest)
 		if err != nil {
-			return u.UserPrincipalName, orRefuse(err, SignInFailed, "")
-		}
-		g, err := tx.Grant(authn.Digest(ticket))
-		if err == nil && g.SignedInAt.Before(now.SessionsValidFrom) { // with a password that is not theirs any more
-			err = ErrNoRow
-		}
-		if err != nil { // or somebody was faster
-			return u.UserPrincipalName, orRefuse(err, SessionInvalid, "")
+			return by.Name, err
 		}
 		p, err := tx.Password(u.ID)
 		if err != nil {
-			return u.UserPrincipalName, orRefuse(err, SignInFailed, "")
+			return by.Name, orRefuse(err, SignInFailed, "")
 		}
-		p.Lockout = authn.Lockout{}
+		if p.CodeLockout.Locked(t.now()) {
+			return by.Name, &Error{Code: SignInLocked, Detail: "too many wrong codes; until " + p.CodeLockout.Until.Format(time.RFC3339)}
+		}
+		f, err := factors(tx, u.ID)
+		if err != nil {
+			return by.Name, err
+		}
+		if !t.judge(u, &f, w, code, response) {
+			p.CodeLockout = p.CodeLockout.Failed(t.now())
+			return by.Name, keeping(&Error{Code: FactorWrong}, tx.PutPassword(p))
+		}
+		p.CodeLockout = authn.Lockout{}
+		e = Entry{Session: authn.Secret(secret), Known: p.remember(known, fresh, t.now()), Persistent: w.Persistent}
 		s := t.newSession(secret, Session{UserID: u.ID, Methods: []string{MethodPassword, MethodMultiple}}, w.Persistent)
-		return u.UserPrincipalName, errors.Join(tx.DeleteGrant(authn.Digest(ticket)), tx.PutFactors(f), tx.PutPassword(p), tx.PutSession(s))
+		return by.Name, errors.Join(tx.DeleteGrant(digest), tx.PutFactors(f), tx.PutPassword(p), tx.PutSession(s))
 	})
-	return authn.Secret(secret), w.Persistent, err
+	if err != nil {
+		e = Entry{}
+	}
+	return e, err
+}
+
+// waitingFor finds a sign-in that waits for its second factor, and the person, or fails with SessionInvalid.
+func (t *Tenant) waitingFor(r Reader, digest string) (w waiting, u User, err error) {
+	g, err := r.Grant(digest)
+	if err == nil && (g.Kind != grantSignIn || !t.now().Before(g.ExpiresAt)) {
+		err = ErrNoRow
+	}
+	if err != nil {
+		return w, u, orRefuse(err, SessionInvalid, "")
+	}
+	data, err := t.Sealer.Open("sign-in/"+g.Account.ID, g.Nonce)
+	if err == nil {
+		err = json.Unmarshal(data, &w)
+	}
+	if err != nil {
+		return w, u, err
+	}
+	u, err = r.User(w.UserID)
+	if err == nil && (!u.Enabled || g.SignedInAt.Before(u.SessionsValidFrom)) { // with a password that is not theirs any more
+		err = ErrNoRow
+	}
+	return w, u, orRefuse(err, SessionInvalid, "")
 }
 
 // judge says whether a factor is right, and notes in it that it was used.

@@ -17,9 +17,11 @@ type Administrator struct {
 
 // Password is the password of a user (by user id) or an administrator (by principal name), with the memory of wrong attempts.
 type Password struct {
-	Principal string
-	Hash      string
-	Lockout   authn.Lockout
+	Principal   string
+	Hash        string
+	Lockout     authn.Lockout
+	CodeLockout authn.Lockout  // the memory of wrong codes, which only who knows the password can send
+	Known       []KnownBrowser `json:",omitempty"` // the one that was used last comes last
 }
 
 // Session is a browser that has signed in. Only the digest of its secret is kept.
@@ -53,90 +55,77 @@ func (t *Tenant) SetAdministrator(ctx context.Context, by audit.Actor, name, pas
 	})
 }
 
-// SignInUser opens a session for a person, or asks for a second factor where they have one: the secret is empty then. It fails with SignInFailed or SignInLocked
-// and never says which part was wrong.
-func (t *Tenant) SignInUser(ctx context.Context, by audit.Actor, name, password string, persistent bool) (authn.Secret, Challenge, error) {
-	return t.signIn(ctx, by, ActionUserLoggedIn, name, password, persistent, func(r Reader) (Session, string, error) {
-		u, err := r.UserByPrincipalName(name)
-		if err == nil && !u.Enabled {
-			err = ErrNoRow
-		}
-		return Session{UserID: u.ID, Methods: []string{MethodPassword}}, u.ID, err
-	})
+// Entry is what a sign-in has come to: a session, or where a second factor is needed what is asked for.
+type Entry struct {
+	Session    authn.Secret // empty: the challenge comes first
+	Known      authn.Secret // by which the browser is known from now on; empty: it has one
+	Persistent bool
+	Challenge  Challenge
+}
+
+// SignInUser opens a session for a person, or asks for a second factor where they have one. known is the secret of a browser that
+// somebody has signed in with. It fails with SignInBusy, SignInFailed or SignInLocked and never says which part was wrong.
+func (t *Tenant) SignInUser(ctx context.Context, by audit.Actor, name, password, known string, persistent bool) (Entry, error) {
+	by.Name = name
+	return t.signIn(ctx, attempt{by: by, action: ActionUserLoggedIn, name: name, password: password, known: known,
+		find: func(r Reader) (Session, string, error) {
+			u, err := r.UserByPrincipalName(name)
+			if err == nil && !u.Enabled {
+				err = ErrNoRow
+			}
+			return Session{UserID: u.ID, Methods: []string{MethodPassword}}, u.ID, err
+		}}, persistent)
 }
 
 // SignInAdministrator opens a session of the admin center. It fails as SignInUser does.
-func (t *Tenant) SignInAdministrator(ctx context.Context, by audit.Actor, name, password string) (authn.Secret, error) {
-	secret, _, err := t.signIn(ctx, by, ActionAdministratorLoggedIn, name, password, false, func(r Reader) (Session, string, error) {
-		a, err := r.Administrator(name)
-		return Session{Administrator: a.Name}, administratorPrincipal(name), err
-	})
-	return secret, err
+func (t *Tenant) SignInAdministrator(ctx context.Context, by audit.Actor, name, password, known string) (Entry, error) {
+	by.Name = name
+	return t.signIn(ctx, attempt{by: by, action: ActionAdministratorLoggedIn, name: name, password: password, known: known,
+		standing: authn.Administrator, find: func(r Reader) (Session, string, error) {
+			a, err := r.Administrator(name)
+			return Session{Administrator: a.Name}, administratorPrincipal(name), err
+		}}, false)
 }
 
 // signIn checks a password outside any transaction, since hashing takes long, and records the outcome in one.
-func (t *Tenant) signIn(ctx context.Context, by audit.Actor, action Action, name, password string, persistent bool, find func(Reader) (Session, string, error)) (authn.Secret, Challenge, error) {
-	by.Name = name
+func (t *Tenant) signIn(ctx context.Context, a attempt, persistent bool) (e Entry, err error) {
 	began := t.now()
-	var stored Password
-	err := t.Store.View(ctx, func(r Reader) error {
-		_, principal, err := find(r)
-		if err != nil {
+	err = t.verifyPassword(ctx, a, func(stored Password) (err error) {
+		if e.Challenge, err = t.second(ctx, stored.Principal, began, persistent); err != nil {
 			return err
 		}
-		stored, err = r.Password(principal)
+		if e.Challenge.Ticket != "" { // wrong codes are counted apart
+			return t.takeBack(ctx, a, stored)
+		}
+		e, err = t.enter(ctx, a, stored, persistent)
 		return err
 	})
-	if err != nil && !errors.Is(err, ErrNoRow) {
-		return "", Challenge{}, err
+	if err != nil {
+		e = Entry{}
 	}
-	switch authn.Judge(stored.Hash, stored.Lockout, password, t.now()) {
-	case authn.Unknown:
-		return "", Challenge{}, t.Refuse(ctx, by, action.name, name, &Error{Code: SignInFailed, Detail: "no such user, no password, or disabled"})
-	case authn.Busy:
-		return "", Challenge{}, t.Refuse(ctx, by, action.name, name, &Error{Code: SignInLocked, Detail: "too many passwords are being checked at the moment"})
-	case authn.Locked:
-		return "", Challenge{}, t.Refuse(ctx, by, action.name, name, &Error{Code: SignInLocked, Detail: "until " + stored.Lockout.Until.Format(time.RFC3339)})
-	case authn.Wrong:
-		if err := t.countFailure(ctx, stored.Principal); err != nil {
-			return "", Challenge{}, err
-		}
-		return "", Challenge{}, t.Refuse(ctx, by, action.name, name, &Error{Code: SignInFailed, Detail: "wrong password"})
-	case authn.Right:
-	}
-	if c, err := t.second(ctx, stored.Principal, began, persistent); err != nil || c.Ticket != "" {
-		return "", c, err
-	}
-	by.Kind = audit.User
-	secret := authn.NewSecret(32)
-	err = t.change(ctx, by, action, func(tx Tx, _ *Touched) (string, error) {
-		s, principal, err := find(tx)
-		if err != nil {
-			return name, orRefuse(err, SignInFailed, "")
-		}
-		p, err := tx.Password(principal)
-		if err == nil && p.Hash != stored.Hash { // it was reset while the old one was being checked
+	return e, err
+}
+
+// enter opens the session of somebody whose password was right.
+func (t *Tenant) enter(ctx context.Context, a attempt, stored Password, persistent bool) (e Entry, err error) {
+	a.by.Kind = audit.User
+	secret, fresh := authn.NewSecret(32), authn.NewSecret(32)
+	err = t.change(ctx, a.by, a.action, func(tx Tx, _ *Touched) (string, error) {
+		s, principal, err := a.find(tx)
+		if err == nil && principal != stored.Principal { // renamed meanwhile
 			err = ErrNoRow
 		}
 		if err != nil {
-			return name, orRefuse(err, SignInFailed, "")
+			return a.name, orRefuse(err, SignInFailed, "")
 		}
-		p.Lockout = authn.Lockout{}
-		return name, errors.Join(tx.PutPassword(p), tx.PutSession(t.newSession(secret, s, persistent)))
-	})
-	return authn.Secret(secret), Challenge{}, err
-}
-
-// countFailure counts a wrong password or second factor towards the lock-out.
-func (t *Tenant) countFailure(ctx context.Context, principal string) error {
-	return t.Store.Update(ctx, func(tx Tx) error {
-		p, err := tx.Password(principal)
+		p, err := t.forgiven(tx, stored, a.known)
 		if err != nil {
-			return err
+			return a.name, err
 		}
-		p.Lockout = p.Lockout.Failed(t.now())
-		return tx.PutPassword(p)
+		e = Entry{Session: authn.Secret(secret), Known: p.remember(a.known, fresh, t.now()), Persistent: persistent}
+		return a.name, errors.Join(tx.PutPassword(p), tx.PutSession(t.newSession(secret, s, persistent)))
 	})
+	return e, err
 }
 
 // second asks for a second factor who has one. Administrators have none.

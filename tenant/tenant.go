@@ -36,6 +36,9 @@ type Tenant struct {
 	// Organization is read or made by Open and never changes afterwards.
 	Organization Organization
 
+	// Places decide whose password is looked at next.
+	Places *authn.Places
+
 	// TokenKey signs access tokens.
 	TokenKey *rsa.PrivateKey
 
@@ -77,7 +80,7 @@ const tokenKeyPurpose = "token-key"
 
 // Open reads the organization from the store, or makes it when the store is empty.
 func Open(ctx context.Context, cfg Config) (*Tenant, error) {
-	t := &Tenant{Store: cfg.Store, Sealer: cfg.Sealer, Log: cfg.Log, URL: cfg.URL, Now: cfg.Now, NewID: uuid.NewString}
+	t := &Tenant{Store: cfg.Store, Sealer: cfg.Sealer, Log: cfg.Log, URL: cfg.URL, Now: cfg.Now, NewID: uuid.NewString, Places: authn.Shared}
 	switch {
 	case cfg.Clock != nil:
 		t.Clock, t.Now = cfg.Clock, cfg.Clock.Now
@@ -188,13 +191,21 @@ func (m *Touched) member(groupID string, member Mark, removed bool) {
 func (t *Tenant) change(ctx context.Context, by audit.Actor, action Action, rule func(Tx, *Touched) (subject string, err error)) error {
 	var subject string
 	var touched Touched
+	var refusal error
 	err := t.Store.Update(ctx, func(tx Tx) (err error) {
-		touched = Touched{}
+		touched, refusal = Touched{}, nil
 		if err := authorize(by, action); err != nil {
 			return err
 		}
 		if subject, err = rule(tx, &touched); err != nil {
-			return err
+			var kept *keptRefusal
+			if !errors.As(err, &kept) {
+				return err
+			}
+			refusal = kept.error
+			e := t.event(by, action.name, subject, refusal)
+			t.Log.Info("audit", "event", e)
+			return tx.AppendEvent(e)
 		}
 		if len(touched.changes) > 0 {
 			for i := range touched.changes {
@@ -212,7 +223,18 @@ func (t *Tenant) change(ctx context.Context, by audit.Actor, action Action, rule
 	if err == nil && len(touched.changes) > 0 && t.Changed != nil {
 		t.Changed()
 	}
-	return err
+	return errors.Join(err, refusal)
+}
+
+// keptRefusal is a refusal that keeps what its rule has written, such as that a code was wrong.
+type keptRefusal struct{ error }
+
+// keeping makes a rule refuse and keep what it has written, unless writing it has failed.
+func keeping(refusal, written error) error {
+	if written != nil {
+		return written
+	}
+	return &keptRefusal{refusal}
 }
 
 func (t *Tenant) event(by audit.Actor, action, subject string, err error) audit.Event {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -24,8 +25,9 @@ type Desk struct {
 
 	// Session returns the administrator behind a session's secret; "" when the session is not valid.
 	Session func(ctx context.Context, secret string) (name string, err error)
-	// SignIn checks a password and opens a session. With refused set, err says why; the person is not told.
-	SignIn func(r *http.Request, name, password string) (secret string, refused bool, err error)
+	// SignIn checks a password and opens a session. With refused set, err says why; the person is not told. It fails with ErrBusy
+	// when the password was not looked at, and may set the cookie of a known browser.
+	SignIn func(w http.ResponseWriter, r *http.Request, name, password string) (secret string, refused bool, err error)
 	// SignOut ends a session.
 	SignOut func(r *http.Request, name, secret string) error
 	// Banner says what needs attention, on every page; nil where nothing ever does.
@@ -47,6 +49,16 @@ func (v Visit) Header() http.Header { return v.ResponseWriter.Header() }
 
 // WrongPassword is what everybody is told whose sign-in is refused, whatever the reason: that a name is locked would tell that it exists.
 const WrongPassword = "The user name or the password is not right. After several mistakes, wait a few minutes before the next attempt."
+
+// ErrBusy is what a sign-in fails with when so many passwords are being checked that this one was not looked at.
+var ErrBusy = errors.New("too many passwords are being checked")
+
+// Busy is what people are told then: nothing was wrong with what they sent.
+const Busy = "Too many people are signing in at the moment, so that what you sent was not looked at. Nothing was wrong with it. " +
+	"Try again in a few seconds."
+
+// RetryLater says to a program when it may try again what was too much at the moment. Source: RFC 9110, 10.2.3.
+func RetryLater(w http.ResponseWriter) { w.Header().Set("Retry-After", "3") }
 
 // Message is what the page "message" shows.
 type Message struct {
@@ -79,8 +91,11 @@ func (d *Desk) showSignIn(w http.ResponseWriter, status int, returnTo, problem s
 
 func (d *Desk) signIn(w http.ResponseWriter, r *http.Request) {
 	returnTo := LocalPath(r.PostFormValue("return"), d.Prefix+"/")
-	secret, refused, err := d.SignIn(r, r.PostFormValue("username"), r.PostFormValue("password"))
+	secret, refused, err := d.SignIn(w, r, r.PostFormValue("username"), r.PostFormValue("password"))
 	switch {
+	case errors.Is(err, ErrBusy):
+		RetryLater(w)
+		d.showSignIn(w, http.StatusServiceUnavailable, returnTo, Busy)
 	case refused:
 		d.showSignIn(w, http.StatusUnauthorized, returnTo, WrongPassword)
 	case err != nil:

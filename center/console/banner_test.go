@@ -47,7 +47,7 @@ func TestEveryPageWarnsOfATokenThatExpires(t *testing.T) {
 	}
 	page := func(path string) string {
 		t.Helper()
-		secret, err := c.SignInAdministrator(ctx, audit.Actor{Kind: audit.Anonymous}, "admin", "correct horse battery", "", "")
+		secret, _, err := c.SignInAdministrator(ctx, audit.Actor{Kind: audit.Anonymous}, "admin", "correct horse battery", "", center.Browser{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,7 @@ package console
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -44,6 +45,9 @@ type page struct {
 
 type action func(p page) error
 
+// knownCookie is of a browser that an administrator has signed in with.
+const knownCookie = "gatehouse_console_known"
+
 func actor(r *http.Request, kind audit.Kind, name string) audit.Actor {
 	return audit.Actor{Kind: kind, Name: name, Address: web.Address(r), RequestID: web.RequestID(r)}
 }
@@ -61,8 +65,16 @@ func (h *Handler) desk(pages *web.Pages) *web.Desk {
 			}
 			return name, err
 		},
-		SignIn: func(r *http.Request, name, password string) (string, bool, error) {
-			secret, err := c.SignInAdministrator(r.Context(), actor(r, audit.Anonymous, name), name, password, r.PostFormValue("code"), r.UserAgent())
+		SignIn: func(w http.ResponseWriter, r *http.Request, name, password string) (string, bool, error) {
+			from := center.Browser{Known: web.CookieValue(r, knownCookie), UserAgent: r.UserAgent()}
+			by := actor(r, audit.Anonymous, name)
+			secret, known, err := c.SignInAdministrator(r.Context(), by, name, password, r.PostFormValue("code"), from)
+			if known != "" {
+				http.SetCookie(w, web.Cookie(c.URL, knownCookie, known.Reveal(), center.KnownLifetime))
+			}
+			if center.CodeOf(err) == center.SignInBusy {
+				err = errors.Join(web.ErrBusy, err)
+			}
 			return secret.Reveal(), center.CodeOf(err) != "", err
 		},
 		SignOut: func(r *http.Request, name, secret string) error {
@@ -101,7 +113,8 @@ func explain(err error) (int, []string) {
 		return 0, nil
 	}
 	reason := center.Reasons[code]
-	status, ok := map[center.Kind]int{center.NotFound: http.StatusNotFound, center.Conflict: http.StatusConflict, center.Denied: http.StatusForbidden}[reason.Kind]
+	status, ok := map[center.Kind]int{center.NotFound: http.StatusNotFound, center.Conflict: http.StatusConflict,
+		center.Denied: http.StatusForbidden, center.Unavailable: http.StatusServiceUnavailable}[reason.Kind]
 	if !ok {
 		status = http.StatusBadRequest
 	}

@@ -36,7 +36,7 @@ func (h *Handler) mountAccount(mux *http.ServeMux) {
 			case code == center.SignInFailed || code == center.SignInLocked:
 				h.account(w, r, u, http.StatusBadRequest, "", "The current password is not right. After several mistakes, wait a few minutes.")
 			default:
-				h.account(w, r, u, http.StatusBadRequest, "", explain(err))
+				h.account(w, r, u, refused(w, err, http.StatusBadRequest), "", explain(err))
 			}
 		}))
 	}

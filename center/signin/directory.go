@@ -54,6 +54,9 @@ func (h *Handler) password(w http.ResponseWriter, r *http.Request) {
 	switch code := center.CodeOf(err); {
 	case code == center.NoDevice: // the password was right
 		h.form(w, r, http.StatusForbidden, d, "You need an MFA device to sign in, and have none. Ask an administrator to register one for you. Reference: "+web.RequestID(r))
+	case code == center.SignInBusy:
+		web.RetryLater(w)
+		h.form(w, r, http.StatusServiceUnavailable, d, web.Busy)
 	case code != "" && code != center.StoreUnavailable:
 		h.form(w, r, http.StatusUnauthorized, d, web.WrongPassword)
 	case err != nil:
@@ -66,7 +69,7 @@ func (h *Handler) password(w http.ResponseWriter, r *http.Request) {
 // goOn keeps what a step has given, and leads to the next page.
 func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, p center.Progress) {
 	if p.Known != "" {
-		http.SetCookie(w, web.Cookie(h.Center.URL, knownCookie, p.Known.Reveal(), 90*24*time.Hour))
+		http.SetCookie(w, web.Cookie(h.Center.URL, knownCookie, p.Known.Reveal(), center.KnownLifetime))
 	}
 	if p.Step == center.StepDone {
 		http.SetCookie(w, web.Cookie(h.Center.URL, ticketCookie, "", -time.Second))
@@ -93,9 +96,18 @@ func (h *Handler) step(take step) http.HandlerFunc {
 		case code == center.StoreUnavailable || code == "":
 			h.fail(w, r, err)
 		default:
-			h.next(w, r, http.StatusUnauthorized, explain(err))
+			h.next(w, r, refused(w, err, http.StatusUnauthorized), explain(err))
 		}
 	}
+}
+
+// refused is the status of a page that says what was wrong, mostly otherwise.
+func refused(w http.ResponseWriter, err error, otherwise int) int {
+	if center.CodeOf(err) == center.SignInBusy {
+		web.RetryLater(w)
+		return http.StatusServiceUnavailable
+	}
+	return otherwise
 }
 
 // explain says to the person who is signing in, who has shown a password, what was wrong.
@@ -103,6 +115,8 @@ func explain(err error) string {
 	switch center.CodeOf(err) {
 	case center.FactorRefused:
 		return "That was not right. Try again, with the next code if you have an authenticator app."
+	case center.SignInBusy:
+		return web.Busy
 	case center.SignInLocked:
 		return "Too many wrong codes. Wait a few minutes and try again."
 	default:
@@ -250,8 +264,8 @@ func (h *Handler) setLinked(w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		web.SetNotice(w, h.Center.URL, "Your password is set. Sign in with it.")
 		http.Redirect(w, r, loginPath+"?return="+url.QueryEscape("/start"), http.StatusSeeOther)
-	case code == center.PasswordUnfit || code == center.PasswordReused || code == center.TicketInvalid:
-		h.linked(w, r, http.StatusBadRequest, explain(err))
+	case code == center.PasswordUnfit || code == center.PasswordReused || code == center.TicketInvalid || code == center.SignInBusy:
+		h.linked(w, r, refused(w, err, http.StatusBadRequest), explain(err))
 	default:
 		h.fail(w, r, err)
 	}

@@ -68,11 +68,11 @@ func TestSecondFactorsOfTheTenant(t *testing.T) {
 	}
 
 	// The claim says how somebody has signed in, and the session lasts as long as they wish.
-	signed, _, err := s.tenant.SignInUser(ctx, audit.Actor{Kind: audit.Anonymous}, name, password, true)
+	entry, err := s.tenant.SignInUser(ctx, audit.Actor{Kind: audit.Anonymous}, name, password, "", true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, session, err := s.tenant.SessionUser(ctx, signed.Reveal())
+	_, session, err := s.tenant.SessionUser(ctx, entry.Session.Reveal())
 	if err != nil || time.Until(session.ExpiresAt) < 89*24*time.Hour || len(session.Methods) != 1 {
 		t.Errorf("%+v, %v", session, err)
 	}

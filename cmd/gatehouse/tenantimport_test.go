@@ -38,7 +38,7 @@ func TestATenantIsFilledFromGraph(t *testing.T) {
 	if err != nil || u.JobTitle != "Platform Engineer" || u.ManagerID == "" {
 		t.Errorf("%+v, %v", u, err)
 	}
-	if _, _, err := tn.SignInUser(context.Background(), audit.Actor{Kind: audit.Anonymous}, "mei.tanaka@northwind.example", "a long password", false); err != nil {
+	if _, err := tn.SignInUser(context.Background(), audit.Actor{Kind: audit.Anonymous}, "mei.tanaka@northwind.example", "a long password", "", false); err != nil {
 		t.Errorf("sign-in: %v", err)
 	}
 }

@@ -47,6 +47,9 @@ type page struct {
 
 type action func(p page) error
 
+// knownCookie is of a browser that an administrator has signed in with.
+const knownCookie = "gatehouse_admincenter_known"
+
 func actor(r *http.Request, kind audit.Kind, name string) audit.Actor {
 	return audit.Actor{Kind: kind, Name: name, Address: web.Address(r), RequestID: web.RequestID(r)}
 }
@@ -64,9 +67,16 @@ func (h *Handler) desk(pages *web.Pages) *web.Desk {
 			}
 			return name, err
 		},
-		SignIn: func(r *http.Request, name, password string) (string, bool, error) {
-			secret, err := t.SignInAdministrator(r.Context(), actor(r, audit.Anonymous, name), name, password)
-			return secret.Reveal(), tenant.CodeOf(err) != "", err
+		SignIn: func(w http.ResponseWriter, r *http.Request, name, password string) (string, bool, error) {
+			known := web.CookieValue(r, knownCookie)
+			e, err := t.SignInAdministrator(r.Context(), actor(r, audit.Anonymous, name), name, password, known)
+			if e.Known != "" {
+				http.SetCookie(w, web.Cookie(t.URL, knownCookie, e.Known.Reveal(), tenant.KnownLifetime))
+			}
+			if tenant.CodeOf(err) == tenant.SignInBusy {
+				err = errors.Join(web.ErrBusy, err)
+			}
+			return e.Session.Reveal(), tenant.CodeOf(err) != "", err
 		},
 		SignOut: func(r *http.Request, name, secret string) error {
 			return t.SignOut(r.Context(), actor(r, audit.Administrator, name), secret)
@@ -82,7 +92,8 @@ func explain(err error) (int, []string) {
 		return 0, nil
 	}
 	reason := tenant.Reasons[refused.Code]
-	status, ok := map[tenant.Kind]int{tenant.NotFound: http.StatusNotFound, tenant.Conflict: http.StatusConflict, tenant.Denied: http.StatusForbidden}[reason.Kind]
+	status, ok := map[tenant.Kind]int{tenant.NotFound: http.StatusNotFound, tenant.Conflict: http.StatusConflict,
+		tenant.Denied: http.StatusForbidden, tenant.Unavailable: http.StatusServiceUnavailable}[reason.Kind]
 	if !ok {
 		status = http.StatusBadRequest
 	}

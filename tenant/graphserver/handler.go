@@ -173,6 +173,7 @@ var byKind = map[tenant.Kind]wireError{
 	tenant.Conflict:        {status: http.StatusBadRequest, code: "Request_BadRequest", message: ""}, // Graph answers duplicates with 400
 	tenant.Denied:          {status: http.StatusForbidden, code: "Authorization_RequestDenied", message: ""},
 	tenant.Unauthenticated: {status: http.StatusUnauthorized, code: "InvalidAuthenticationToken", message: ""},
+	tenant.Unavailable:     {status: http.StatusServiceUnavailable, code: "serviceNotAvailable", message: ""}, // Source: Graph error responses
 }
 
 // answerTo maps an error to the wire. It is the only place that does.
@@ -201,6 +202,9 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	if e.location != "" {
 		w.Header().Set("Location", e.location)
+	}
+	if e.status == http.StatusServiceUnavailable {
+		web.RetryLater(w)
 	}
 	writeJSON(w, e.status, graph.ErrorBody{Error: graph.ErrorDetail{Code: e.code, Message: e.message, InnerError: graph.InnerError{
 		Date: h.Tenant.Now().UTC().Format("2006-01-02T15:04:05"), RequestID: id, ClientRequestID: clientRequestID(r, id)}}})

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
-	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/web"
 )
@@ -28,7 +27,10 @@ type Handler struct {
 	pages  *web.Pages
 }
 
-const cookieName = "gatehouse_tenant"
+const (
+	cookieName  = "gatehouse_tenant"
+	knownCookie = "gatehouse_tenant_known" // of a browser that somebody has signed in with
+)
 
 // Mount adds the door to mux.
 func (h *Handler) Mount(mux *http.ServeMux) {
@@ -72,19 +74,23 @@ func (h *Handler) form(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) {
 	d := formData{ReturnTo: web.LocalPath(r.PostFormValue("return"), "/myapps"), Hint: strings.TrimSpace(r.PostFormValue("loginfmt")), Stay: r.PostFormValue("stay") == "true"}
 	by := audit.Actor{Kind: audit.Anonymous, Address: web.Address(r), RequestID: web.RequestID(r)}
-	var secret authn.Secret
+	var e tenant.Entry
 	var err error
+	known := web.CookieValue(r, knownCookie)
 	if d.Hint != "" && !strings.Contains(d.Hint, "@") { // an administrator of the admin center, who may allow programs to act for them
-		secret, err = h.Tenant.SignInAdministrator(r.Context(), by, d.Hint, r.PostFormValue("passwd"))
-		d.Stay = false
+		e, err = h.Tenant.SignInAdministrator(r.Context(), by, d.Hint, r.PostFormValue("passwd"), known)
 	} else {
-		secret, d.Challenge, err = h.Tenant.SignInUser(r.Context(), by, d.Hint, r.PostFormValue("passwd"), d.Stay)
+		e, err = h.Tenant.SignInUser(r.Context(), by, d.Hint, r.PostFormValue("passwd"), known, d.Stay)
 	}
+	d.Challenge = e.Challenge
 	switch code := tenant.CodeOf(err); {
+	case code == tenant.SignInBusy:
+		web.RetryLater(w)
+		h.show(w, http.StatusServiceUnavailable, d, web.Busy+" (AADSTS90033)")
 	case err == nil && d.Challenge.Ticket != "":
 		h.show(w, http.StatusOK, d, "")
 	case err == nil:
-		h.enter(w, r, secret, d.Stay, d.ReturnTo)
+		h.enter(w, r, e, d.ReturnTo)
 	case code != "": // Entra tells that an account is locked (AADSTS50053), and so that it exists; we do not
 		h.show(w, http.StatusUnauthorized, d, web.WrongPassword+" (AADSTS50126)")
 	default:
@@ -93,12 +99,15 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) {
 }
 
 // enter lets a browser in.
-func (h *Handler) enter(w http.ResponseWriter, r *http.Request, secret authn.Secret, stay bool, returnTo string) {
+func (h *Handler) enter(w http.ResponseWriter, r *http.Request, e tenant.Entry, returnTo string) {
 	lifetime := tenant.SessionLifetime
-	if stay {
+	if e.Persistent {
 		lifetime = tenant.PersistentLifetime
 	}
-	http.SetCookie(w, web.Cookie(h.Tenant.URL, cookieName, secret.Reveal(), lifetime))
+	http.SetCookie(w, web.Cookie(h.Tenant.URL, cookieName, e.Session.Reveal(), lifetime))
+	if e.Known != "" {
+		http.SetCookie(w, web.Cookie(h.Tenant.URL, knownCookie, e.Known.Reveal(), tenant.KnownLifetime))
+	}
 	http.Redirect(w, r, returnTo, http.StatusSeeOther)
 }
 
@@ -112,10 +121,11 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request) {
 	d := formData{ReturnTo: web.LocalPath(r.PostFormValue("return"), "/myapps")}
 	by := audit.Actor{Kind: audit.Anonymous, Address: web.Address(r), RequestID: web.RequestID(r)}
 	ticket := r.PostFormValue("ticket")
-	secret, stay, err := h.Tenant.Verify(r.Context(), by, ticket, r.PostFormValue("code"), r.PostFormValue("response"))
+	known := web.CookieValue(r, knownCookie)
+	e, err := h.Tenant.Verify(r.Context(), by, ticket, r.PostFormValue("code"), r.PostFormValue("response"), known)
 	switch code := tenant.CodeOf(err); {
 	case err == nil:
-		h.enter(w, r, secret, stay, d.ReturnTo)
+		h.enter(w, r, e, d.ReturnTo)
 	case code == tenant.FactorWrong:
 		d.Challenge = tenant.Challenge{Ticket: ticket, Code: true}
 		h.show(w, http.StatusUnauthorized, d, "That was not right. Try again with a new code. (AADSTS500121)")

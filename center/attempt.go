@@ -1,0 +1,195 @@
+package center
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+)
+
+// attempt is a password that somebody sends for a name.
+type attempt struct {
+	by             audit.Actor
+	name, password string
+	known          string         // the secret of a browser
+	standing       authn.Standing // of whoever is not known by a browser
+	find           func(Reader) (principal string, err error)
+}
+
+// verifyPassword checks a password and then, where it is right, runs then, which must forgive the mistake that the attempt was
+// counted as. It fails with SignInBusy, or with SignInFailed or SignInLocked, between which nobody outside may tell. find
+// returns the principal that the password belongs to, or ErrNoRow.
+//
+// An attempt is counted as a mistake before anybody looks at it: of many that come at once, to however many nodes, no more are
+// looked at than of those that come one by one. Mistakes are counted for the name, but for a browser that its owner has signed
+// in with they are counted apart: whoever guesses from elsewhere can make strangers wait, not the owner.
+//
+// A name that does not exist costs the same: a place, a mistake that is counted for nobody, a hash, and an event.
+func (c *Center) verifyPassword(ctx context.Context, a attempt, then func(Password) error) error {
+	const action = "CredentialVerification"
+	applicant, err := c.applicant(ctx, a)
+	if err != nil {
+		return err
+	}
+	full := applicant.Standing == authn.Administrator && c.Places.Full(applicant)
+	leave, err := c.Places.Take(ctx, applicant)
+	if err != nil {
+		return busy(err)
+	}
+	defer leave()
+	stored, until, err := c.countAttempt(ctx, a)
+	if err != nil {
+		return err
+	}
+	right := authn.CheckPassword(stored.Hash, a.password) // also where nobody is to know: it takes its time
+	switch {
+	case stored.Hash == "":
+		err = &Error{Code: SignInFailed, Detail: "no such user, no password, disabled, or signing in elsewhere"}
+	case !until.IsZero():
+		err = &Error{Code: SignInLocked, Detail: "until " + until.Format(time.RFC3339)}
+	case !right:
+		err = &Error{Code: SignInFailed, Detail: "wrong password"}
+	default:
+		err = then(stored)
+		if err != nil && CodeOf(err) != FactorRefused { // the password was no mistake
+			err = errors.Join(err, c.takeBack(context.WithoutCancel(ctx), a, stored))
+		}
+		return err
+	}
+	err = c.Refuse(ctx, a.by, action, a.name, err)
+	if full { // a stranger would have been turned away: nobody is to learn that the name is an administrator's
+		err = busy(err)
+	}
+	return err
+}
+
+// busy says that there was no place, for whatever reason.
+func busy(reason error) error { return errors.Join(&Error{Code: SignInBusy}, reason) }
+
+// place waits for a turn to hash a password that somebody chooses who is known already.
+func (c *Center) place(ctx context.Context, name string) (leave func(), err error) {
+	if leave, err = c.Places.Take(ctx, authn.Applicant{Standing: authn.Known, Name: name}); err != nil {
+		err = busy(err)
+	}
+	return leave, err
+}
+
+// applicant finds out how whoever sends a password stands.
+func (c *Center) applicant(ctx context.Context, a attempt) (who authn.Applicant, err error) {
+	err = c.Store.View(ctx, func(r Reader) error {
+		who = authn.Applicant{Standing: authn.Stranger, Address: audit.Neighborhood(a.by.Address), Name: Fold(a.name)}
+		principal, err := a.find(r)
+		if errors.Is(err, ErrNoRow) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		who.Standing, who.Name = a.standing, principal
+		_, known, err := c.knownBrowser(r, a.known, principal)
+		if known {
+			who.Standing = authn.Known
+		}
+		return err
+	})
+	return who, err
+}
+
+// nobody is whom attempts for names are counted for that have no password: the same writes, in a few rows that say nothing.
+func nobody(name string) string { return "nobody/" + authn.Digest(Fold(name))[:2] }
+
+// countAttempt counts an attempt as a mistake, unless it comes too early: then until says when the wait ends. A password without
+// a hash is nobody's.
+func (c *Center) countAttempt(ctx context.Context, a attempt) (p Password, until time.Time, err error) {
+	err = c.Store.Update(ctx, func(tx Tx) error {
+		until = time.Time{}
+		principal, err := a.find(tx)
+		var browser Ticket
+		known := false
+		if err == nil {
+			if browser, known, err = c.knownBrowser(tx, a.known, principal); err != nil {
+				return err
+			}
+			p, err = tx.Password(principal)
+		}
+		if errors.Is(err, ErrNoRow) {
+			known = false
+			p, err = tx.Password(nobody(a.name))
+			p.Principal, p.Hash = nobody(a.name), ""
+			if errors.Is(err, ErrNoRow) {
+				err = nil
+			}
+		}
+		if err != nil {
+			return err
+		}
+		lockout := &p.Lockout
+		if known {
+			lockout = &browser.Lockout
+		}
+		if lockout.Locked(c.now()) {
+			until = lockout.Until
+		} else {
+			*lockout = lockout.Failed(c.now())
+		}
+		if known {
+			return tx.PutTicket(browser)
+		}
+		return tx.PutPassword(p)
+	})
+	return p, until, err
+}
+
+// takeBack forgives an attempt whose password was right, but which led nowhere.
+func (c *Center) takeBack(ctx context.Context, a attempt, stored Password) error {
+	return c.Store.Update(ctx, func(tx Tx) error {
+		err := c.forgiveMistakes(tx, stored, a.known)
+		if CodeOf(err) == SignInFailed { // the password was changed meanwhile
+			return nil
+		}
+		return err
+	})
+}
+
+// forgiveMistakes forgets wrong passwords after a right one. It fails with SignInFailed where the password is another by now.
+func (c *Center) forgiveMistakes(tx Tx, stored Password, secret string) error {
+	fresh, err := tx.Password(stored.Principal)
+	if err == nil && fresh.Hash != stored.Hash { // changed meanwhile
+		err = ErrNoRow
+	}
+	if err != nil {
+		return orRefuse(err, SignInFailed, "")
+	}
+	browser, known, err := c.knownBrowser(tx, secret, stored.Principal)
+	if err != nil {
+		return err
+	}
+	if known {
+		browser.Lockout = authn.Lockout{}
+		return tx.PutTicket(browser)
+	}
+	fresh.Lockout = authn.Lockout{}
+	return tx.PutPassword(fresh)
+}
+
+// remember keeps the browser that somebody has signed in with, who is known by it from now on: by the secret fresh, if it was
+// not known before. It returns the secret that the browser must keep; empty: it has one.
+func (c *Center) remember(tx Tx, principal, secret, fresh string, edit func(*Ticket)) (authn.Secret, error) {
+	browser, known, err := c.knownBrowser(tx, secret, principal)
+	if err != nil {
+		return "", err
+	}
+	var out authn.Secret
+	if !known {
+		if err := forgetBrowsers(tx, principal); err != nil {
+			return "", err
+		}
+		browser = Ticket{Digest: authn.Digest(fresh), Purpose: KnownBrowser, Principal: principal}
+		out = authn.Secret(fresh)
+	}
+	browser.ExpiresAt = c.now().Add(KnownLifetime)
+	edit(&browser)
+	return out, tx.PutTicket(browser)
+}

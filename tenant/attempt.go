@@ -1,0 +1,199 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+)
+
+// attempt is a password that somebody sends for a name.
+type attempt struct {
+	by             audit.Actor
+	action         Action
+	name, password string
+	known          string         // the secret of a browser
+	standing       authn.Standing // of whoever is not known by a browser
+	find           func(Reader) (_ Session, principal string, err error)
+}
+
+// verifyPassword checks a password and then, where it is right, runs then, which must forgive the mistake that the attempt was
+// counted as. It fails with SignInBusy, or with SignInFailed or SignInLocked, between which nobody outside may tell.
+//
+// An attempt is counted as a mistake before anybody looks at it: of many that come at once, to however many nodes, no more are
+// looked at than of those that come one by one. Mistakes are counted for the name, but for a browser that its owner has signed
+// in with they are counted apart: whoever guesses from elsewhere can make strangers wait, not the owner.
+//
+// A name that does not exist costs the same: a place, a mistake that is counted for nobody, a hash, and an event.
+func (t *Tenant) verifyPassword(ctx context.Context, a attempt, then func(Password) error) error {
+	applicant, err := t.applicant(ctx, a)
+	if err != nil {
+		return err
+	}
+	full := applicant.Standing == authn.Administrator && t.Places.Full(applicant)
+	leave, err := t.Places.Take(ctx, applicant)
+	if err != nil {
+		return busy(err)
+	}
+	defer leave()
+	stored, until, err := t.countAttempt(ctx, a)
+	if err != nil {
+		return err
+	}
+	right := authn.CheckPassword(stored.Hash, a.password) // also where nobody is to know: it takes its time
+	switch {
+	case stored.Hash == "":
+		err = &Error{Code: SignInFailed, Detail: "no such user, no password, or disabled"}
+	case !until.IsZero():
+		err = &Error{Code: SignInLocked, Detail: "until " + until.Format(time.RFC3339)}
+	case !right:
+		err = &Error{Code: SignInFailed, Detail: "wrong password"}
+	default:
+		if err = then(stored); err != nil { // the password was no mistake
+			err = errors.Join(err, t.takeBack(context.WithoutCancel(ctx), a, stored))
+		}
+		return err
+	}
+	err = t.Refuse(ctx, a.by, a.action.name, a.name, err)
+	if full { // a stranger would have been turned away: nobody is to learn that the name is an administrator's
+		err = busy(err)
+	}
+	return err
+}
+
+// busy says that there was no place, for whatever reason.
+func busy(reason error) error { return errors.Join(&Error{Code: SignInBusy}, reason) }
+
+// hashPassword hashes a password that somebody chooses who is known already. It fails with SignInBusy.
+func (t *Tenant) hashPassword(ctx context.Context, name, password string) (string, error) {
+	leave, err := t.Places.Take(ctx, authn.Applicant{Standing: authn.Known, Name: name})
+	if err != nil {
+		return "", busy(err)
+	}
+	defer leave()
+	return authn.HashPassword(password), nil
+}
+
+// applicant finds out how whoever sends a password stands.
+func (t *Tenant) applicant(ctx context.Context, a attempt) (who authn.Applicant, err error) {
+	err = t.Store.View(ctx, func(r Reader) error {
+		who = authn.Applicant{Standing: authn.Stranger, Address: audit.Neighborhood(a.by.Address), Name: fold(a.name)}
+		_, principal, err := a.find(r)
+		if errors.Is(err, ErrNoRow) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		who.Standing, who.Name = a.standing, principal
+		p, err := r.Password(principal)
+		if err == nil && p.browser(a.known, t.now()) >= 0 {
+			who.Standing = authn.Known
+		}
+		return orNil(err)
+	})
+	return who, err
+}
+
+// nobody is whom attempts for names are counted for that have no password: the same writes, in a few rows that say nothing.
+func nobody(name string) string { return "nobody/" + authn.Digest(fold(name))[:2] }
+
+// countAttempt counts an attempt as a mistake, unless it comes too early: then until says when the wait ends. A password without
+// a hash is nobody's.
+func (t *Tenant) countAttempt(ctx context.Context, a attempt) (p Password, until time.Time, err error) {
+	err = t.Store.Update(ctx, func(tx Tx) error {
+		until = time.Time{}
+		_, principal, err := a.find(tx)
+		if err == nil {
+			p, err = tx.Password(principal)
+		}
+		if errors.Is(err, ErrNoRow) {
+			p, err = tx.Password(nobody(a.name))
+			p.Principal, p.Hash, err = nobody(a.name), "", orNil(err)
+		}
+		if err != nil {
+			return err
+		}
+		lockout := p.lockout(a.known, t.now())
+		if lockout.Locked(t.now()) {
+			until = lockout.Until
+		} else {
+			*lockout = lockout.Failed(t.now())
+		}
+		return tx.PutPassword(p)
+	})
+	return p, until, err
+}
+
+// takeBack forgives an attempt whose password was right, but which led nowhere.
+func (t *Tenant) takeBack(ctx context.Context, a attempt, stored Password) error {
+	return t.Store.Update(ctx, func(tx Tx) error {
+		p, err := t.forgiven(tx, stored, a.known)
+		if CodeOf(err) == SignInFailed { // the password was changed meanwhile
+			return nil
+		}
+		return errors.Join(err, tx.PutPassword(p))
+	})
+}
+
+// forgiven is a password whose mistakes are forgotten, since it was right. The caller puts it. It fails with SignInFailed where
+// the password is another by now.
+func (t *Tenant) forgiven(r Reader, stored Password, known string) (Password, error) {
+	p, err := r.Password(stored.Principal)
+	if err == nil && p.Hash != stored.Hash { // it was reset while the old one was being checked
+		err = ErrNoRow
+	}
+	if err == nil {
+		*p.lockout(known, t.now()) = authn.Lockout{}
+	}
+	return p, orRefuse(err, SignInFailed, "")
+}
+
+// KnownBrowser is a browser that somebody has signed in with. Only the digest of its secret is kept.
+type KnownBrowser struct {
+	Digest    string
+	Lockout   authn.Lockout
+	ExpiresAt time.Time
+}
+
+// KnownLifetime is how long a browser is known after it was last signed in with.
+const KnownLifetime = 90 * 24 * time.Hour
+
+// maxKnown is how many browsers somebody is known with; the one that was used the longest ago is forgotten.
+const maxKnown = 20
+
+// browser says which known browser a secret is of; none: -1.
+func (p *Password) browser(secret string, now time.Time) int {
+	if secret == "" {
+		return -1
+	}
+	digest := authn.Digest(secret)
+	return slices.IndexFunc(p.Known, func(b KnownBrowser) bool { return b.Digest == digest && now.Before(b.ExpiresAt) })
+}
+
+// lockout is the memory of wrong passwords that counts for a browser.
+func (p *Password) lockout(secret string, now time.Time) *authn.Lockout {
+	if i := p.browser(secret, now); i >= 0 {
+		return &p.Known[i].Lockout
+	}
+	return &p.Lockout
+}
+
+// remember notes the browser that somebody has signed in with: by the secret fresh, if it was not known before. It returns the
+// secret that the browser must keep; empty: it has one.
+func (p *Password) remember(secret, fresh string, now time.Time) (keep authn.Secret) {
+	b := KnownBrowser{Digest: authn.Digest(fresh)}
+	if i := p.browser(secret, now); i >= 0 {
+		b = p.Known[i]
+		p.Known = slices.Delete(p.Known, i, i+1)
+	} else {
+		keep = authn.Secret(fresh)
+	}
+	b.ExpiresAt = now.Add(KnownLifetime)
+	p.Known = append(p.Known, b)
+	p.Known = p.Known[max(0, len(p.Known)-maxKnown):]
+	return keep
+}

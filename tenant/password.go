@@ -1,0 +1,44 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+)
+
+// The bounds of passwords. Source: "Password policies and account restrictions in Microsoft Entra ID".
+const (
+	minPassword = 8
+	maxPassword = 256
+)
+
+// CheckPassword is the rule for passwords, whoever sets them and by which door. It fails with InvalidValue.
+func CheckPassword(password string) error {
+	n := utf8.RuneCountInString(password)
+	if n < minPassword || n > maxPassword || !utf8.ValidString(password) || strings.ContainsAny(password, "\x00\r\n") {
+		return &Error{Code: InvalidValue, Subject: "password", Detail: "want 8 to 256 characters in one line"}
+	}
+	return nil
+}
+
+// newPassword checks a password that somebody sets and hashes it, outside any transaction, since that takes long. It fails with
+// InvalidValue or SignInBusy.
+func (t *Tenant) newPassword(ctx context.Context, by audit.Actor, password string) (hash string, err error) {
+	if err := CheckPassword(password); err != nil {
+		return "", err
+	}
+	return t.hashPassword(ctx, "set by "+by.Name, password)
+}
+
+// putPassword replaces a principal's password. Mistakes with the old one are forgotten, but not wrong codes, and the browsers
+// that are known stay so: they open nothing by themselves.
+func putPassword(tx Tx, principal, hash string) error {
+	old, err := tx.Password(principal)
+	if err != nil && !errors.Is(err, ErrNoRow) {
+		return err
+	}
+	return tx.PutPassword(Password{Principal: principal, Hash: hash, CodeLockout: old.CodeLockout, Known: old.Known})
+}
