@@ -46,7 +46,9 @@ type Directory struct {
 	ConsoleURL      string `json:"ConsoleUrl"`
 	UserCount       int
 	GroupCount      int
-	UndoUntil       *time.Time `json:",omitempty"` // until when the last change of the identity source can be undone
+	// IdPInitiatedSignIn says whether users may start at the external identity provider.
+	IdPInitiatedSignIn *bool      `json:",omitempty"`
+	UndoUntil          *time.Time `json:",omitempty"` // until when the last change of the identity source can be undone
 }
 
 // ServiceProvider is the answer of GetAWSSPConfigurationForDirectory.
@@ -102,6 +104,11 @@ type CreateConfigurationInput struct {
 type ChangeInput struct {
 	ConfigurationID string `json:"ConfigurationId,omitempty"`
 	Confirmation    string
+}
+
+// UpdateConfigurationInput changes how the identity provider in force is dealt with.
+type UpdateConfigurationInput struct {
+	IdPInitiatedSignIn *bool
 }
 
 // Certificate is one whose key may sign for the identity provider in force. In ImportExternalIdPCertificate, X509CertificateInPem is all that is sent.
@@ -246,7 +253,7 @@ func (e *Error) Error() string {
 
 const maxAnswer = 16 << 20 //bound:body an answer of the administration API that a command reads
 
-// Call sends one operation. in and out are the operation's types.
+// Call sends one operation. in and out are the operation's types; out is nil where the answer says nothing.
 func (c *Client) Call(ctx context.Context, operation string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
@@ -286,6 +293,9 @@ func (c *Client) Call(ctx context.Context, operation string, in, out any) error 
 			return fmt.Errorf("%s answered %s; is it a Gatehouse center?", c.URL, res.Status)
 		}
 		return failure
+	}
+	if out == nil {
+		out = &None{}
 	}
 	if err := json.Unmarshal(data, out); err != nil {
 		return fmt.Errorf("the center's answer to %s is not the JSON that was expected: %w", operation, err)
@@ -403,6 +413,11 @@ func (c *Client) Explain(ctx context.Context, reference string) ([]Event, error)
 // UndoIdentitySourceChange brings back the identity source before the last change.
 func (c *Client) UndoIdentitySourceChange(ctx context.Context, confirmation string) error {
 	return c.Call(ctx, "UndoIdentitySourceChange", ChangeInput{Confirmation: confirmation}, nil)
+}
+
+// AllowIdPInitiated says whether users may start at the identity provider in force.
+func (c *Client) AllowIdPInitiated(ctx context.Context, allow bool) error {
+	return c.Call(ctx, "UpdateExternalIdPConfigurationForDirectory", UpdateConfigurationInput{&allow}, nil)
 }
 
 // ImportCertificate adds a certificate, PEM, to the identity provider in force.

@@ -27,6 +27,9 @@ type IdentitySource struct {
 	IdP     *IdPConfiguration // in force, when Type is ExternalIdP
 	Pending *IdPConfiguration // uploaded, not yet in force
 
+	// RequestedOnly refuses responses of the identity provider that answer no request of this center: sign-in cannot be started there.
+	RequestedOnly bool
+
 	Watch    *Watch          // of the published metadata of the identity provider in force; nil: none
 	Previous *PreviousSource // what a change can be undone to; nil after the first one only
 }
@@ -49,7 +52,7 @@ func (s IdentitySource) CanUndo(now time.Time) bool {
 
 // changeTo is the source after a change, from which it can be changed back.
 func (s IdentitySource) changeTo(to SourceType, idp *IdPConfiguration, now time.Time, by audit.Actor) IdentitySource {
-	return IdentitySource{Type: to, IdP: idp, Previous: &PreviousSource{Type: s.Type, IdP: s.IdP, ChangedAt: now, ChangedBy: by.Name}}
+	return IdentitySource{Type: to, IdP: idp, RequestedOnly: s.RequestedOnly, Previous: &PreviousSource{Type: s.Type, IdP: s.IdP, ChangedAt: now, ChangedBy: by.Name}}
 }
 
 // IdPConfiguration is what is known of an identity provider, taken from its metadata.

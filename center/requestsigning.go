@@ -51,6 +51,15 @@ func (c *Center) SetRequests(ctx context.Context, by audit.Actor, sign, post boo
 	})
 }
 
+// AllowIdPInitiated says whether a sign-in may be started at the identity provider, as AWS lets it be; otherwise a response must answer a request of this center. It
+// holds for the identity providers to come, too. It fails with SourceNotConfigured.
+func (c *Center) AllowIdPInitiated(ctx context.Context, by audit.Actor, allow bool) error {
+	return c.changeIdP(ctx, by, ActionUpdateExternalIdPConfigurationForDirectory, "", func(_ Tx, s *IdentitySource) (string, error) {
+		s.RequestedOnly = !allow
+		return s.IdP.EntityID, nil
+	})
+}
+
 func (c *Center) newRequestKey() (RequestKey, error) {
 	key, err := rsa.GenerateKey(rand.Reader, minRSAKey)
 	if err != nil {

@@ -12,6 +12,8 @@ type LogoutRequest struct {
 	ID           string
 	IssueInstant time.Time
 	Issuer       string
+	Destination  string // where it was sent to; it may be empty where the request is not signed
+	Signed       bool   // by a signature in the message, which is not verified
 	NameID       string
 }
 
@@ -38,7 +40,8 @@ func ParseLogout(param string) (LogoutRequest, error) {
 	if !is(root, nsProtocol, "LogoutRequest") || attr(root, "Version") != "2.0" {
 		return LogoutRequest{}, errors.New("the message is not a SAML 2.0 LogoutRequest")
 	}
-	r := LogoutRequest{ID: attr(root, "ID"), Issuer: text(child(root, nsAssertion, "Issuer")), NameID: text(child(root, nsAssertion, "NameID"))}
+	r := LogoutRequest{ID: attr(root, "ID"), Destination: attr(root, "Destination"), Signed: len(children(root, nsSignature, "Signature")) > 0,
+		Issuer: text(child(root, nsAssertion, "Issuer")), NameID: text(child(root, nsAssertion, "NameID"))}
 	if r.IssueInstant, err = parseTime(attr(root, "IssueInstant")); err != nil {
 		return LogoutRequest{}, fmt.Errorf("IssueInstant: %w", err)
 	}

@@ -24,7 +24,8 @@ type AuthnRequest struct {
 	ID           string
 	IssueInstant time.Time
 	Issuer       string
-	Destination  string
+	Destination  string // where it was sent to; it may be empty where the request is not signed
+	Signed       bool   // by a signature in the message, which is not verified
 	ACSURL       string // may be empty: the default one
 	NameIDFormat string // may be empty
 	ForceAuthn   bool
@@ -154,7 +155,7 @@ func ParseAuthnRequest(data []byte) (AuthnRequest, error) {
 	}
 	r := AuthnRequest{
 		ID: attr(root, "ID"), Issuer: text(child(root, nsAssertion, "Issuer")), Destination: attr(root, "Destination"),
-		ACSURL: attr(root, "AssertionConsumerServiceURL"), ForceAuthn: isTrue(attr(root, "ForceAuthn")), IsPassive: isTrue(attr(root, "IsPassive")),
+		Signed: len(children(root, nsSignature, "Signature")) > 0, ACSURL: attr(root, "AssertionConsumerServiceURL"), ForceAuthn: isTrue(attr(root, "ForceAuthn")), IsPassive: isTrue(attr(root, "IsPassive")),
 		NameIDFormat: attr(child(root, nsProtocol, "NameIDPolicy"), "Format"), HasSubject: len(children(root, nsAssertion, "Subject")) > 0,
 	}
 	if contexts := child(root, nsProtocol, "RequestedAuthnContext"); contexts != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/mail"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -18,7 +19,7 @@ import (
 // Skew is the difference between clocks that is allowed for.
 const Skew = 3 * time.Minute //bound:life a SAML message, beyond its time
 
-// Expect is everything that an honest response must agree with. All fields are required.
+// Expect is everything that an honest response must agree with. The fields up to Now are required.
 type Expect struct {
 	Issuer       string
 	Certificates []*x509.Certificate // the only keys trusted; KeyInfo in the message is ignored
@@ -26,6 +27,8 @@ type Expect struct {
 	Recipient    string              // the assertion consumer service that received the response
 	Now          time.Time
 	NameIDFormat string // one that is taken besides emailAddress and unspecified; empty: none
+
+	RequestedOnly bool // responses that answer no request are refused
 }
 
 // Assertion is a checked assertion. Only Verify makes one. That InResponseTo answers a request of this browser, and that ID is used
@@ -36,7 +39,7 @@ type Assertion struct {
 	NameIDFormat        string
 	InResponseTo        string // empty: the identity provider started the sign-in
 	NotOnOrAfter        time.Time
-	AuthnInstant        time.Time // when the person signed in at the identity provider; zero: not said
+	AuthnInstant        time.Time // when the person signed in at the identity provider
 	SessionNotOnOrAfter time.Time // zero: not said
 	Attributes          []Attribute
 }
@@ -44,7 +47,7 @@ type Assertion struct {
 // Check names one condition of Verify.
 type Check string
 
-// The checks, in the order in which they are made.
+// The checks.
 const (
 	CheckEncoding    Check = "encoding"
 	CheckDocument    Check = "document"
@@ -64,6 +67,20 @@ const (
 	CheckInResponse  Check = "in-response-to"
 	CheckAudience    Check = "audience"
 	CheckNameID      Check = "name-id"
+
+	CheckResponseVersion Check = "response-version"
+	CheckIssueInstant    Check = "issue-instant"
+	CheckCondition       Check = "condition"
+	CheckValidity        Check = "validity"
+	CheckAuthnStatement  Check = "authn-statement"
+	CheckAuthnInstant    Check = "authn-instant"
+	CheckIdPInitiated    Check = "idp-initiated"
+)
+
+// How old a response and its assertion may be, and how long they may be valid: our own choice. Entra and AD FS write an hour, most others five minutes.
+const (
+	maxAge      = time.Hour      //bound:life a SAML response, since it was issued
+	maxValidity = 24 * time.Hour //bound:life a SAML assertion, by its own conditions
 )
 
 // Refusal says which check failed. It is for the audit log; people see a reference id.
@@ -127,10 +144,44 @@ func Verify(response []byte, want Expect) (*Assertion, error) {
 	if got := attr(envelope, "Destination"); got != want.Recipient && (got != "" || signed != nil) {
 		return nil, refuse(CheckDestination, want.Recipient, got)
 	}
+	if v := attr(envelope, "Version"); v != "2.0" {
+		return nil, refuse(CheckResponseVersion, "a response of version 2.0", v)
+	}
 	if issuer := child(envelope, nsAssertion, "Issuer"); issuer != nil && text(issuer) != want.Issuer {
 		return nil, refuse(CheckIssuer, want.Issuer, text(issuer))
 	}
-	return readAssertion(assertion, attr(envelope, "InResponseTo"), want)
+	out, err := readAssertion(assertion, attr(envelope, "InResponseTo"), want)
+	if err != nil {
+		return nil, err
+	}
+	if err := want.issued("Response", envelope); err != nil { // after the times in the assertion, which say more
+		return nil, err
+	}
+	if err := want.issued("Assertion", assertion); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// issued refuses what was issued too long ago, in the future, or nobody knows when.
+func (want Expect) issued(what string, e *etree.Element) error {
+	s := attr(e, "IssueInstant")
+	if t, err := parseTime(s); err != nil || want.Now.Sub(t) > maxAge+Skew || t.Sub(want.Now) > Skew {
+		return refuse(CheckIssueInstant, what+"/IssueInstant within an hour before "+want.Now.UTC().Format(timeFormat), s)
+	}
+	return nil
+}
+
+// valid reads until when something is valid. It must not be over, nor last for longer than anybody needs.
+func (want Expect) valid(what, s string) (time.Time, error) {
+	end, err := parseTime(s)
+	if err != nil || !want.Now.Before(end.Add(Skew)) {
+		return end, refuse(CheckTime, what+" after "+want.Now.UTC().Format(timeFormat), s)
+	}
+	if latest := want.Now.Add(maxValidity + Skew); end.After(latest) {
+		return end, refuse(CheckValidity, what+" within a day, not after "+latest.UTC().Format(timeFormat), s)
+	}
+	return end, nil
 }
 
 // onlyAssertion demands exactly one assertion in the whole document, as a direct child of the response, and no encrypted one.
@@ -307,6 +358,9 @@ func readAssertion(a *etree.Element, responseTo string, want Expect) (*Assertion
 	if responseTo != out.InResponseTo {
 		return nil, refuse(CheckInResponse, out.InResponseTo, responseTo)
 	}
+	if want.RequestedOnly && out.InResponseTo == "" {
+		return nil, refuse(CheckIdPInitiated, "a response to a request of the access portal", "one that nobody has asked for")
+	}
 	if err := out.conditions(child(a, nsAssertion, "Conditions"), want); err != nil {
 		return nil, err
 	}
@@ -324,9 +378,9 @@ func (out *Assertion) confirm(confirmation *etree.Element, want Expect) error {
 	if attr(data, "NotBefore") != "" {
 		return refuse(CheckTime, "no NotBefore in SubjectConfirmationData", attr(data, "NotBefore"))
 	}
-	end, err := parseTime(attr(data, "NotOnOrAfter"))
-	if err != nil || !want.Now.Before(end.Add(Skew)) {
-		return refuse(CheckTime, "SubjectConfirmationData/NotOnOrAfter after "+want.Now.UTC().Format(timeFormat), attr(data, "NotOnOrAfter"))
+	end, err := want.valid("SubjectConfirmationData/NotOnOrAfter", attr(data, "NotOnOrAfter"))
+	if err != nil {
+		return err
 	}
 	out.InResponseTo, out.NotOnOrAfter = attr(data, "InResponseTo"), end
 	return nil
@@ -342,9 +396,12 @@ func (out *Assertion) conditions(c *etree.Element, want Expect) error {
 		}
 	}
 	if s := attr(c, "NotOnOrAfter"); s != "" {
-		if end, err := parseTime(s); err != nil || !want.Now.Before(end.Add(Skew)) {
-			return refuse(CheckTime, "Conditions/NotOnOrAfter after "+want.Now.UTC().Format(timeFormat), s)
+		if _, err := want.valid("Conditions/NotOnOrAfter", s); err != nil {
+			return err
 		}
+	}
+	if err := knownConditions(c); err != nil {
+		return err
 	}
 	restrictions := children(c, nsAssertion, "AudienceRestriction")
 	if len(restrictions) == 0 {
@@ -362,18 +419,98 @@ func (out *Assertion) conditions(c *etree.Element, want Expect) error {
 	return nil
 }
 
-func (out *Assertion) statements(a *etree.Element, want Expect) error {
-	for _, s := range children(a, nsAssertion, "AuthnStatement") {
-		if t, err := parseTime(attr(s, "AuthnInstant")); err == nil {
-			out.AuthnInstant = t
+// knownConditions refuses conditions that are not understood: an assertion with one must not be relied on (SAML core §2.5.1.1). That an assertion is used
+// once, as OneTimeUse asks for, holds for all. ProxyRestriction bounds who may state the same of the person on the ground of this assertion, which is
+// what the access portal does at AWS, so that one that forbids it is refused (§2.5.1.6).
+func knownConditions(c *etree.Element) error {
+	counts := map[string]int{}
+	for _, condition := range c.ChildElements() {
+		name := condition.Tag
+		known := condition.NamespaceURI() == nsAssertion && (name == "AudienceRestriction" || name == "OneTimeUse" || name == "ProxyRestriction")
+		if kind := typeOf(condition); !known || (kind != "" && kind != name+"Type") {
+			return refuse(CheckCondition, "AudienceRestriction, OneTimeUse or ProxyRestriction", strings.TrimSpace(name+" "+kind))
 		}
-		if t := attr(s, "SessionNotOnOrAfter"); t != "" {
-			end, err := parseTime(t)
-			if err != nil || !want.Now.Before(end.Add(Skew)) {
-				return refuse(CheckTime, "SessionNotOnOrAfter after "+want.Now.UTC().Format(timeFormat), t)
+		if counts[name]++; counts[name] > 1 && name != "AudienceRestriction" { // §2.5.1.5 and §2.5.1.6
+			return refuse(CheckCondition, "at most one "+name, fmt.Sprint(counts[name]))
+		}
+		if name != "ProxyRestriction" {
+			continue
+		}
+		if count := attr(condition, "Count"); count != "" {
+			if n, err := strconv.ParseUint(count, 10, 64); err != nil || n == 0 {
+				return refuse(CheckCondition, "a ProxyRestriction that lets the access portal sign people in at AWS", "Count "+count)
 			}
+		}
+		if len(children(condition, nsAssertion, "Audience")) > 0 {
+			return refuse(CheckCondition, "a ProxyRestriction that lets the access portal sign people in at AWS", "its own audiences")
+		}
+	}
+	return nil
+}
+
+// typeOf is the local name of an element's xsi:type, "?" when that is of a namespace that is not SAML's, and "" when there is none.
+func typeOf(e *etree.Element) string {
+	for _, a := range e.Attr {
+		if a.Key != "type" || a.NamespaceURI() != "http://www.w3.org/2001/XMLSchema-instance" {
+			continue
+		}
+		prefix, name, prefixed := strings.Cut(strings.TrimSpace(a.Value), ":")
+		if !prefixed {
+			prefix, name = "", prefix
+		}
+		if namespaceOf(e, prefix) != nsAssertion {
+			return "?"
+		}
+		return name
+	}
+	return ""
+}
+
+// namespaceOf resolves a prefix where an element stands; the empty prefix is that of the default namespace.
+func namespaceOf(e *etree.Element, prefix string) string {
+	for ; e != nil; e = e.Parent() {
+		for _, a := range e.Attr {
+			if (prefix != "" && a.Space == "xmlns" && a.Key == prefix) || (prefix == "" && a.Space == "" && a.Key == "xmlns") {
+				return a.Value
+			}
+		}
+	}
+	return ""
+}
+
+// authenticated reads the statements that the person has signed in, one of which there must be (SAML profiles §4.1.4.2), and when. That may be days ago, where
+// a session of the identity provider has lasted so long, but not in the future.
+func (out *Assertion) authenticated(statements []*etree.Element, want Expect) error {
+	if len(statements) == 0 {
+		return refuse(CheckAuthnStatement, "an AuthnStatement", "none")
+	}
+	for _, s := range statements {
+		instant, err := parseTime(attr(s, "AuthnInstant"))
+		if err != nil {
+			return refuse(CheckAuthnStatement, "an AuthnStatement with a time in AuthnInstant", attr(s, "AuthnInstant"))
+		}
+		if instant.Sub(want.Now) > Skew {
+			return refuse(CheckAuthnInstant, "AuthnInstant not after "+want.Now.UTC().Format(timeFormat), attr(s, "AuthnInstant"))
+		}
+		out.AuthnInstant = instant
+		t := attr(s, "SessionNotOnOrAfter")
+		if t == "" {
+			continue
+		}
+		end, err := parseTime(t)
+		if err != nil || !want.Now.Before(end.Add(Skew)) {
+			return refuse(CheckTime, "SessionNotOnOrAfter after "+want.Now.UTC().Format(timeFormat), t)
+		}
+		if out.SessionNotOnOrAfter.IsZero() || end.Before(out.SessionNotOnOrAfter) {
 			out.SessionNotOnOrAfter = end
 		}
+	}
+	return nil
+}
+
+func (out *Assertion) statements(a *etree.Element, want Expect) error {
+	if err := out.authenticated(children(a, nsAssertion, "AuthnStatement"), want); err != nil {
+		return err
 	}
 	for _, s := range children(a, nsAssertion, "AttributeStatement") {
 		for _, e := range children(s, nsAssertion, "Attribute") {

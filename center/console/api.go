@@ -30,6 +30,7 @@ func (h *Handler) Service() awsapi.Service {
 			awsapi.Op("ListRoles", h.listRoles), awsapi.Op("RecheckRoles", h.recheckRoles), awsapi.Op("ProvisionRoles", h.provisionRoles), awsapi.Op("DescribeRoleRequest", h.roleRequest),
 			awsapi.Op("CreateAccessKey", h.createAccessKey), awsapi.Op("ListAccessKeys", h.listAccessKeys), awsapi.Op("UpdateAccessKey", h.updateAccessKey),
 			awsapi.Op("DeleteAccessKey", h.deleteAccessKey), awsapi.Op("ExplainReference", h.explainReference),
+			awsapi.Op("UpdateExternalIdPConfigurationForDirectory", h.updateConfiguration),
 			awsapi.Op("UndoIdentitySourceChange", h.undoSourceChange), awsapi.Op("StartRehearsal", h.startRehearsal),
 			awsapi.Op("ImportExternalIdPCertificate", h.importCertificate), awsapi.Op("ListExternalIdPCertificates", h.listCertificates),
 			awsapi.Op("DeleteExternalIdPCertificate", h.deleteCertificate),
@@ -54,6 +55,9 @@ func (h *Handler) describeDirectory(ctx context.Context, _ awsapi.Caller, _ admi
 		return d, err
 	}
 	d.IdentitySource = string(s.Type)
+	if s.Type == center.ExternalIdP {
+		d.IdPInitiatedSignIn = &[]bool{!s.RequestedOnly}[0]
+	}
 	if s.CanUndo(h.Center.Now()) {
 		until := s.Previous.ChangedAt.Add(center.UndoFor)
 		d.UndoUntil = &until
@@ -133,6 +137,13 @@ func (h *Handler) enableConfiguration(ctx context.Context, who awsapi.Caller, in
 
 func (h *Handler) disableConfiguration(ctx context.Context, who awsapi.Caller, in adminapi.ChangeInput) (adminapi.None, error) {
 	return adminapi.None{}, h.Center.DisableIdPConfiguration(ctx, awsdoor.Actor(who), in.Confirmation)
+}
+
+func (h *Handler) updateConfiguration(ctx context.Context, who awsapi.Caller, in adminapi.UpdateConfigurationInput) (adminapi.None, error) {
+	if in.IdPInitiatedSignIn == nil {
+		return adminapi.None{}, &center.Error{Code: center.InvalidValue, Field: "IdPInitiatedSignIn", Detail: "want true or false"}
+	}
+	return adminapi.None{}, h.Center.AllowIdPInitiated(ctx, awsdoor.Actor(who), *in.IdPInitiatedSignIn)
 }
 
 func (h *Handler) showTenant(t center.ProvisioningTenant) adminapi.Tenant {

@@ -145,6 +145,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"POST /console/settings/metadata":                         watchMetadata,
 		"POST /console/settings/metadata/accept":                  acceptMetadata,
 		"POST /console/settings/requests":                         setRequests,
+		"POST /console/settings/idp-initiated":                    allowIdPInitiated,
 		"POST /console/settings/certificates":                     addCertificate,
 		"POST /console/settings/certificates/{thumbprint}/delete": deleteCertificate,
 		"POST /console/settings/provisioning":                     enableProvisioning,

@@ -105,6 +105,17 @@ func setRequests(p page) error {
 	return p.Done("/console/settings", "Saved. If requests are signed now, give the identity provider the service provider metadata again: it has the certificate.")
 }
 
+func allowIdPInitiated(p page) error {
+	allow := p.PostFormValue("allow") == "on"
+	if err := p.h.Center.AllowIdPInitiated(p.Context(), p.by, allow); err != nil {
+		return err
+	}
+	if allow {
+		return p.Done("/console/settings", "Saved. Users can start at the identity provider.")
+	}
+	return p.Done("/console/settings", "Saved. Users start at the access portal; a response that nobody has asked for is refused.")
+}
+
 func undoChange(p page) error {
 	if err := p.h.Center.UndoSourceChange(p.Context(), p.by, strings.TrimSpace(p.PostFormValue("confirmation"))); err != nil {
 		return err

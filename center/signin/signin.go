@@ -242,7 +242,7 @@ func (h *Handler) verify(ctx context.Context, r *http.Request, rehearsal bool) (
 	if idp == nil || (!rehearsal && source.Type != center.ExternalIdP) {
 		return out, &center.Error{Code: center.SourceNotConfigured}
 	}
-	want := saml.Expect{Issuer: idp.EntityID, Audience: h.Center.EntityID(), Recipient: h.Center.ACSURL(), Now: h.Center.Now()}
+	want := saml.Expect{Issuer: idp.EntityID, Audience: h.Center.EntityID(), Recipient: h.Center.ACSURL(), Now: h.Center.Now(), RequestedOnly: source.RequestedOnly}
 	for _, der := range idp.Certificates {
 		cert, err := x509.ParseCertificate(der)
 		if err != nil {

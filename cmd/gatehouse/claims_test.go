@@ -271,6 +271,13 @@ func TestSingleLogout(t *testing.T) {
 			t.Errorf("%s: %s", want, page)
 		}
 	}
+	for _, destination := range []string{"https://evil.example/saml2", ""} {
+		signed := redirected(t, d, fmt.Sprintf(`<samlp:LogoutRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_d" Version="2.0" IssueInstant="%s" Destination="%s"><Issuer xmlns="urn:oasis:names:tc:SAML:2.0:assertion">%s</Issuer></samlp:LogoutRequest>`,
+			time.Now().UTC().Format(time.RFC3339), destination, app.IdentifierURIs[0])) + "&Signature=x" // a signed message must have one
+		if _, page := v.send(http.MethodGet, signed, nil); !strings.Contains(page, "AADSTS50061") {
+			t.Errorf("Destination %q: %s", destination, page)
+		}
+	}
 	if _, page := v.send(http.MethodGet, d.Tenant.URL+"/myapps", nil); !strings.Contains(page, "My Apps") {
 		t.Fatalf("a refused request has ended the session: %s", page)
 	}

@@ -16,12 +16,13 @@ func (w *world) identitySourceCommand() *cobra.Command {
 	a := &administration{world: w}
 	cmd := &cobra.Command{
 		Use:   "identity-source",
-		Short: "Show where users sign in, undo a change of it, and keep the identity provider's certificates",
+		Short: "Show where users sign in, where they may start, undo a change, and keep the identity provider's certificates",
 		Long: `The identity source is the built-in directory or one external identity provider. "gatehouse connect" and the console change it;
 here a change is undone, for 30 days, and the certificates are kept whose keys sign for the provider.`,
 		Example: `  gatehouse identity-source show
   gatehouse identity-source undo
   gatehouse identity-source add-certificate new.pem
+  gatehouse identity-source idp-initiated off
   gatehouse identity-source rehearse ada@example.com`,
 		Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -45,6 +46,8 @@ here a change is undone, for 30 days, and the certificates are kept whose keys s
 	cmd.AddCommand(
 		with(&cobra.Command{Use: "show", Short: "Show the identity source and the certificates", Args: noArgs}, a.showSource), undo,
 		with(&cobra.Command{Use: "add-certificate FILE", Short: "Accept signatures by another certificate's key, too", Args: oneArg("a PEM file")}, a.addCertificate), remove,
+		with(&cobra.Command{Use: "idp-initiated on|off", Short: "Say whether users may start at the identity provider, or at the access portal only",
+			Args: oneArg("on or off"), ValidArgs: []string{"on", "off"}}, a.allowIdPInitiated),
 		with(&cobra.Command{Use: "rehearse USERNAME", Short: "Make a link with which a user signs in at the identity provider that is uploaded but not in force", Args: oneArg("a user name")}, a.rehearse))
 	return cmd
 }
@@ -66,13 +69,19 @@ func (a *administration) showSource(c *adminapi.Client, cmd *cobra.Command, _ []
 		return a.print(struct {
 			IdentitySource string
 			UndoUntil      *time.Time `json:",omitempty"`
+
+			IdPInitiatedSignIn *bool `json:",omitempty"`
+
 			Configurations []adminapi.Configuration
 			Certificates   []adminapi.Certificate
-		}{d.IdentitySource, d.UndoUntil, configurations, certificates}, "", nil)
+		}{d.IdentitySource, d.UndoUntil, d.IdPInitiatedSignIn, configurations, certificates}, "", nil)
 	}
 	fmt.Fprintf(a.out, "Users sign in at: %s\n", map[string]string{adminapi.SourceDirectory: "the built-in directory", adminapi.SourceExternal: "an external identity provider"}[d.IdentitySource])
 	for _, i := range configurations {
 		fmt.Fprintf(a.out, "%s: %s, %s\n", strings.ToLower(i.Status), i.EntityID, i.SignInURL)
+	}
+	if d.IdPInitiatedSignIn != nil && !*d.IdPInitiatedSignIn {
+		fmt.Fprintln(a.out, "They must start at the access portal: responses that nobody has asked for are refused.")
 	}
 	if d.UndoUntil != nil {
 		fmt.Fprintf(a.out, "The last change can be undone until %s.\n", moment(d.UndoUntil))
@@ -112,6 +121,18 @@ func (a *administration) undoSourceChange(confirmation *string) func(*adminapi.C
 		}
 		return err
 	}
+}
+
+func (a *administration) allowIdPInitiated(c *adminapi.Client, cmd *cobra.Command, args []string) error {
+	if args[0] != "on" && args[0] != "off" {
+		return usageError{fmt.Errorf("want on or off, not %q", args[0])}
+	}
+	err := c.AllowIdPInitiated(cmd.Context(), args[0] == "on")
+	if err == nil {
+		fmt.Fprintln(a.err, map[string]string{"on": "Users may start at the identity provider.",
+			"off": "Users must start at the access portal: responses that nobody has asked for are refused."}[args[0]])
+	}
+	return err
 }
 
 func (a *administration) addCertificate(c *adminapi.Client, cmd *cobra.Command, args []string) error {

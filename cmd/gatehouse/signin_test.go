@@ -225,6 +225,10 @@ func TestTheIdentitySourceIsRehearsedAndKept(t *testing.T) {
 
 	_, metadata := newVisitor(t).send(http.MethodGet, d.Tenant.URL+"/"+d.Tenant.TenantID+"/federationmetadata/2007-06/federationmetadata.xml?appid="+appID(t, d), nil)
 	settings := d.Center.URL + "/console/settings"
+	command("must start at the access portal", "idp-initiated", "off")
+	command("They must start at the access portal", "show")
+	command("want on or off", "idp-initiated", "perhaps")
+	command("may start at the identity provider", "idp-initiated", "on")
 	admin.does(settings+"/identity-source", url.Values{"metadata": {metadata}}, "Rehearse")
 	admin.does(settings+"/identity-source/rehearse", url.Values{"username": {"nobody"}}, "no such user")
 	link := regexp.MustCompile(`http://\S+`).FindString(command("Open this in a browser", "rehearse", who))

@@ -205,6 +205,8 @@ func TestTheTenantsRulesForSAMLRequests(t *testing.T) {
 		"an ID that begins with a digit":     {request(func(r *saml.AuthnRequest) { r.ID = "1" + r.ID }), "AADSTS75005"},
 		"a foreign NameID format":            {request(func(r *saml.AuthnRequest) { r.NameIDFormat = "urn:oasis:names:tc:SAML:2.0:nameid-format:kerberos" }), "AADSTS75016"},
 		"an old request":                     {request(func(r *saml.AuthnRequest) { r.IssueInstant = time.Now().Add(-time.Hour) }), "AADSTS76026"},
+		"the domain's Destination":           {request(func(r *saml.AuthnRequest) { r.Destination = d.Tenant.URL + "/northwind.example/saml2" }), "with your Northwind Traders account"},
+		"another Destination":                {strings.Replace(request(func(r *saml.AuthnRequest) { r.Destination = "https://evil.example/saml2" }), "https://evil.example/saml2", signIn, 1), "AADSTS75005"},
 		"no request":                         {signIn, "AADSTS750054"},
 		"garbage":                            {signIn + "?SAMLRequest=!!", "AADSTS75005"},
 		"a bomb":                             {signIn + "?SAMLRequest=" + url.QueryEscape(bomb(t)), "AADSTS75005"},

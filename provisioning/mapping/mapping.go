@@ -110,7 +110,7 @@ const (
 	maxAttributes = 200    //bound:list attributes of a mapping
 	maxClauses    = 100    //bound:list clauses of a scoping filter
 
-	maxFilterInstructions = 100_000 //bound:work instructions of the regular expressions of an object's scoping filters
+	maxFilterInstructions = 100_000 //bound:depth instructions of the regular expressions of an object's scoping filters
 )
 
 // Compile checks a mapping and makes it ready. The error says what is wrong and where.

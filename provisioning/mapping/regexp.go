@@ -10,7 +10,7 @@ import (
 // instructions, of which a few characters can make very many: (x{1000}){1000}.
 const (
 	maxPattern      = 4 << 10 //bound:text a regular expression, in bytes
-	maxInstructions = 5_000   //bound:work instructions of a regular expression
+	maxInstructions = 5_000   //bound:depth instructions of a regular expression
 )
 
 // expression is a regular expression with how many instructions it has.

@@ -24,7 +24,10 @@ func (h *Handler) logout(w http.ResponseWriter, r *http.Request, param string) {
 		return
 	}
 	age := h.Tenant.Now().Sub(request.IssueInstant)
+	wrong := h.destined(r, request.Destination, request.Signed)
 	switch {
+	case wrong != "":
+		err = &tenant.Error{Code: tenant.LogoutInvalid, Subject: a.DisplayName, Detail: wrong}
 	case request.ID[0] >= '0' && request.ID[0] <= '9':
 		err = &tenant.Error{Code: tenant.LogoutInvalid, Subject: a.DisplayName, Detail: "the ID begins with a digit"}
 	case age > requestAge || age < -saml.Skew:

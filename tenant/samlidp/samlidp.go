@@ -144,6 +144,24 @@ func audience(issuer string) string {
 
 var nameIDFormats = []string{"", saml.FormatEmail, saml.FormatUnspecified, saml.FormatPersistent, saml.FormatTransient}
 
+// destined says what is wrong with the Destination of a message that has come here; empty: nothing. It must be where the message has arrived, so that one that was
+// meant for another identity provider is of no use here; where a message is not signed it may be left out (SAML bindings §3.4.5.2 and §3.5.5.2).
+func (h *Handler) destined(r *http.Request, destination string, signed bool) string {
+	signed = signed || r.URL.Query().Get("Signature") != ""
+	switch {
+	case destination == "" && signed:
+		return "the message is signed and has no Destination: want " + h.Tenant.SignInURL()
+	case destination == "":
+		return ""
+	}
+	for _, name := range h.Tenant.Segments() {
+		if destination == h.Tenant.URL+"/"+name+"/saml2" {
+			return ""
+		}
+	}
+	return "the Destination is " + destination + ": want " + h.Tenant.SignInURL()
+}
+
 // accept applies Entra's rules for requests. Source: SAML protocol page.
 func (h *Handler) accept(r *http.Request, request saml.AuthnRequest) (tenant.Application, string, error) {
 	a, err := h.Tenant.ApplicationByIdentifier(r.Context(), request.Issuer)
@@ -151,7 +169,10 @@ func (h *Handler) accept(r *http.Request, request saml.AuthnRequest) (tenant.App
 		return a, "", err
 	}
 	age := h.Tenant.Now().Sub(request.IssueInstant)
+	wrong := h.destined(r, request.Destination, request.Signed)
 	switch {
+	case wrong != "":
+		return a, "", &tenant.Error{Code: tenant.SAMLInvalid, Detail: wrong}
 	case request.ID[0] >= '0' && request.ID[0] <= '9':
 		return a, "", &tenant.Error{Code: tenant.SAMLInvalid, Detail: "the ID begins with a digit"}
 	case request.HasSubject:
