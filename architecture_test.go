@@ -33,7 +33,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"center/sts", "awsapi"},
 	{"center/signin", "audit authn center saml web"},
 	{"center/portal", "audit authn center saml web"},
-	{"center/console", "adminapi audit awsapi center center/awsdoor center/iam saml web"},
+	{"center/console", "adminapi audit awsapi center center/awsdoor center/iam outbound saml web"},
 	{"center/broker", "authn center saml"},
 	{"center/organizations", "center"},
 	{"center/iam", "center center/broker saml"},
@@ -45,12 +45,12 @@ var mayImport = []struct{ pkg, imports string }{
 	{"tenant/mirror", "audit graph tenant"},
 	{"tenant/syncjobs", "provisioning provisioning/mapping scim tenant"},
 	{"center", "audit authn"},
-	{"tenant", "audit authn provisioning/mapping"},
+	{"tenant", "audit authn outbound provisioning/mapping"},
 	{"provisioning", "provisioning/mapping scim"},
 	{"provisioning/mapping", ""},
 	{"connect", "adminapi graph saml scim"},
 	{"scim", ""}, {"saml", ""}, {"awsapi", ""}, {"graph", ""}, {"adminapi", ""}, // wire packages
-	{"audit", ""}, {"authn", ""}, {"sqldb", ""}, {"mail", ""}, {"sqldb/sqldbtest", ""}, {"web", "audit"}, // shared packages
+	{"audit", ""}, {"authn", ""}, {"sqldb", ""}, {"mail", ""}, {"outbound", ""}, {"sqldb/sqldbtest", ""}, {"web", "audit"}, // shared packages
 }
 
 // forbiddenNames are packages that would say nothing about what is in them.

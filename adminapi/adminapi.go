@@ -274,10 +274,11 @@ func (c *Client) Call(ctx context.Context, operation string, in, out any) error 
 	if err := v4.NewSigner().SignHTTP(ctx, credentials, req, hex.EncodeToString(sum[:]), SigningName, c.Region, now().UTC()); err != nil {
 		return fmt.Errorf("sign %s: %w", operation, err)
 	}
-	client := c.HTTP
-	if client == nil {
-		client = http.DefaultClient
+	client := http.Client{}
+	if c.HTTP != nil {
+		client = *c.HTTP
 	}
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // nobody else gets what was signed
 	res, err := client.Do(req)
 	if err != nil {
 		return fmt.Errorf("reach the center: %w", err)

@@ -29,10 +29,19 @@ func NewClient(ctx context.Context, baseURL, tokenURL, clientID, clientSecret st
 		ClientID: clientID, ClientSecret: clientSecret, TokenURL: tokenURL,
 		Scopes: []string{"https://graph.microsoft.com/.default"}, AuthStyle: oauth2.AuthStyleInParams,
 	}
-	if base != nil {
-		ctx = context.WithValue(ctx, oauth2.HTTPClient, base)
-	}
+	ctx = context.WithValue(ctx, oauth2.HTTPClient, staying(base))
 	return &Client{BaseURL: strings.TrimRight(baseURL, "/"), HTTP: config.Client(ctx)}
+}
+
+// staying is a client that follows no redirect: whoever answers would choose where the client's secret
+// or its token goes. (The transport of oauth2 adds the token to every request, also to other hosts.)
+func staying(base *http.Client) *http.Client {
+	client := http.Client{}
+	if base != nil {
+		client = *base
+	}
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &client
 }
 
 // Error is an answer that is no success.
@@ -58,12 +67,18 @@ const (
 	maxAnswer = 16 << 20 //bound:body an answer of Graph
 )
 
-// Do sends one request and decodes the answer into out, which may be nil. path begins with a slash, or is a whole URL such as a nextLink.
-// Throttled requests are sent again after the time that the service asks for.
+// Has says whether a link is of this Graph.
+func (c *Client) Has(link string) bool { return strings.HasPrefix(link, c.BaseURL+"/") }
+
+// Do sends one request and decodes the answer into out, which may be nil. path begins with a slash, or is a
+// whole URL such as a nextLink, which must be of this Graph: the token is sent to no other. Throttled
+// requests are sent again after the time that the service asks for.
 func (c *Client) Do(ctx context.Context, method, path string, in, out any) error {
 	address := path
 	if strings.HasPrefix(path, "/") {
 		address = c.BaseURL + path
+	} else if !c.Has(path) {
+		return fmt.Errorf("%.100q is not at %s, and the token is not sent elsewhere", path, c.BaseURL)
 	}
 	var body []byte
 	if in != nil {
@@ -95,7 +110,7 @@ func (c *Client) once(ctx context.Context, method, address string, body []byte, 
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	res, err := c.HTTP.Do(req)
+	res, err := staying(c.HTTP).Do(req)
 	if err != nil {
 		return 0, fmt.Errorf("reach Microsoft Graph: %w", err)
 	}
@@ -134,7 +149,7 @@ func retryAfter(res *http.Response) time.Duration {
 // maxPages bounds how many pages All follows: a million objects of 100 a page.
 const maxPages = 10_000 //bound:list pages of a list of Graph
 
-// All returns every object of a collection, following its pages. Links to another host are not followed, since the token would go there.
+// All returns every object of a collection, following its pages.
 func All[T any](ctx context.Context, c *Client, path string) ([]T, error) {
 	var all []T
 	for range maxPages {
@@ -145,9 +160,6 @@ func All[T any](ctx context.Context, c *Client, path string) ([]T, error) {
 		all = append(all, page.Value...)
 		if page.NextLink == "" {
 			return all, nil
-		}
-		if !strings.HasPrefix(page.NextLink, c.BaseURL+"/") {
-			return nil, fmt.Errorf("the next page of %s is on another host", path)
 		}
 		path = page.NextLink
 	}

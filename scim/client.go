@@ -58,11 +58,7 @@ func (c *Client) Do(ctx context.Context, method, path string, query url.Values, 
 	if in != nil {
 		req.Header.Set("Content-Type", ContentType)
 	}
-	client := c.HTTP
-	if client == nil {
-		client = http.DefaultClient
-	}
-	res, err := client.Do(req)
+	res, err := c.client().Do(req)
 	if err != nil {
 		return fmt.Errorf("reach the SCIM endpoint: %w", err)
 	}
@@ -83,13 +79,29 @@ func (c *Client) Do(ctx context.Context, method, path string, query url.Values, 
 	return nil
 }
 
+// client follows no redirect: whoever answers would choose where the token, and what is written, goes.
+func (c *Client) client() *http.Client {
+	client := http.Client{}
+	if c.HTTP != nil {
+		client = *c.HTTP
+	}
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &client
+}
+
+// maxDetail bounds what is kept of a provider's own words, in bytes.
+const maxDetail = 1024
+
 func problem(res *http.Response, data []byte) error {
 	p := &Problem{Status: res.StatusCode}
 	var body struct {
 		Detail string `json:"detail"`
 	}
-	if json.Unmarshal(data, &body) == nil {
-		p.Detail = body.Detail
+	switch {
+	case res.StatusCode/100 == 3:
+		p.Detail = "redirects are not followed, since the token would go there: give the address that answers"
+	case json.Unmarshal(data, &body) == nil:
+		p.Detail = strings.ToValidUTF8(body.Detail[:min(len(body.Detail), maxDetail)], "")
 	}
 	if s, err := strconv.ParseFloat(res.Header.Get("Retry-After"), 64); err == nil && s > 0 {
 		p.RetryAfter = time.Duration(min(s, 3600) * float64(time.Second))

@@ -3,12 +3,10 @@ package tenant
 import (
 	"context"
 	"net/mail"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
-	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 )
 
@@ -48,12 +46,6 @@ type Job struct {
 
 // reset makes the next cycle look at everything.
 func (j *Job) reset() { j.Watermark, j.Evaluation = "", j.Evaluation+1 }
-
-// Credentials are how a job reaches the target.
-type Credentials struct {
-	BaseAddress string
-	SealedToken string // sealed for the purpose "secret-token/" + job id
-}
 
 // Execution is one cycle.
 type Execution struct {
@@ -129,20 +121,12 @@ type JobSettings struct {
 	DeleteThreshold                             *int
 }
 
-// ConfigureJob saves settings. New credentials lift a quarantine; a change of scope is evaluated from the beginning.
+// ConfigureJob saves settings. New credentials lift a quarantine; a change of scope is evaluated from the
+// beginning. A new address without its token is refused with CredentialsMissing.
 func (t *Tenant) ConfigureJob(ctx context.Context, by audit.Actor, id string, s JobSettings) error {
 	return t.updateJob(ctx, by, ActionUpdateProvisioningSettingOrCredentials, id, func(j *Job) error {
-		if s.BaseAddress != nil {
-			if err := checkAddress(*s.BaseAddress); err != nil {
-				return err
-			}
-			j.Credentials.BaseAddress, j.Quarantine = *s.BaseAddress, nil
-		}
-		if s.SecretToken != nil {
-			j.Credentials.SealedToken, j.Quarantine = "", nil
-			if *s.SecretToken != "" {
-				j.Credentials.SealedToken = t.Sealer.Seal("secret-token/"+id, []byte(*s.SecretToken))
-			}
+		if err := t.setCredentials(j, s.BaseAddress, s.SecretToken); err != nil {
+			return err
 		}
 		if s.NotificationEmail != nil {
 			if _, err := mail.ParseAddress(*s.NotificationEmail); err != nil && *s.NotificationEmail != "" {
@@ -167,15 +151,6 @@ func (t *Tenant) ConfigureJob(ctx context.Context, by audit.Actor, id string, s 
 		}
 		return nil
 	})
-}
-
-// checkAddress accepts the tenant URLs that the real service does, and http on loopback.
-func checkAddress(s string) error {
-	u, err := url.Parse(s)
-	if s == "" || (err == nil && u.Host != "" && webAddress(s)) {
-		return nil
-	}
-	return &Error{Code: InvalidValue, Subject: "tenant URL", Detail: "want an https address"}
 }
 
 func (t *Tenant) updateJob(ctx context.Context, by audit.Actor, action Action, id string, edit func(*Job) error) error {
@@ -281,13 +256,4 @@ func (t *Tenant) Jobs(ctx context.Context, servicePrincipalID string) (jobs []Jo
 		return err
 	})
 	return jobs, err
-}
-
-// SecretToken returns the token that a job presents to the target, or CredentialsMissing.
-func (t *Tenant) SecretToken(j Job) (authn.Secret, error) {
-	if j.Credentials.SealedToken == "" {
-		return "", &Error{Code: CredentialsMissing, Subject: j.ID}
-	}
-	token, err := t.Sealer.Open("secret-token/"+j.ID, j.Credentials.SealedToken)
-	return authn.Secret(token), err
 }

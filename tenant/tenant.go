@@ -104,8 +104,13 @@ func Open(ctx context.Context, cfg Config) (*Tenant, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the tenant's token key: %w", err)
 	}
-	t.TokenKey, err = x509.ParsePKCS1PrivateKey(der)
-	return t, err
+	if t.TokenKey, err = x509.ParsePKCS1PrivateKey(der); err != nil {
+		return nil, fmt.Errorf("open the tenant's token key: %w", err)
+	}
+	if err := t.bindTokens(ctx); err != nil {
+		return nil, fmt.Errorf("bind saved tokens to their addresses: %w", err)
+	}
+	return t, nil
 }
 
 func (t *Tenant) found(ctx context.Context, cfg Config) error {

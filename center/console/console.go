@@ -28,6 +28,8 @@ type Handler struct {
 	Log    *slog.Logger
 	// SPMetadata writes the service provider metadata. The sign-in door provides it.
 	SPMetadata func(context.Context) ([]byte, error)
+	// Metadata fetches what an identity provider publishes at the address that an administrator names.
+	Metadata *http.Client
 }
 
 var navigation = []web.NavItem{

@@ -10,11 +10,12 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/saml"
 )
 
-// fetchTimeout bounds how long published metadata is waited for.
-const fetchTimeout = 15 * time.Second //bound:wait published metadata
+// FetchTimeout bounds how long published metadata is waited for.
+const FetchTimeout = 15 * time.Second //bound:wait published metadata
 
 // LookAtMetadata looks at the metadata that the identity provider publishes, when it is time to. A background job calls it now and then.
 func (h *Handler) LookAtMetadata(ctx context.Context) error {
@@ -30,26 +31,26 @@ func (h *Handler) LookAtMetadata(ctx context.Context) error {
 }
 
 func (h *Handler) fetch(ctx context.Context, address string) error {
-	found, problem := fetchMetadata(ctx, address)
+	found, problem := h.fetchMetadata(ctx, address)
 	return h.Center.Fetched(ctx, address, found, problem)
 }
 
 // fetchMetadata follows no redirects: the administrator named the address, and nobody else is to name another.
-func fetchMetadata(ctx context.Context, address string) (idp center.IdPConfiguration, err error) {
-	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
-	defer cancel()
+func (h *Handler) fetchMetadata(ctx context.Context, address string) (idp center.IdPConfiguration, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return idp, err
 	}
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	res, err := client.Do(req)
+	res, err := h.Metadata.Do(req)
+	if refused := new(outbound.Refused); errors.As(err, &refused) {
+		return idp, refused
+	}
 	if err != nil {
 		return idp, fmt.Errorf("it cannot be fetched: %w", err)
 	}
 	defer res.Body.Close() //nolint:errcheck // it was only read
 	if res.StatusCode != http.StatusOK {
-		return idp, fmt.Errorf("it is answered with %s", res.Status)
+		return idp, fmt.Errorf("it is answered with %d %s", res.StatusCode, http.StatusText(res.StatusCode))
 	}
 	data, err := io.ReadAll(io.LimitReader(res.Body, saml.MaxMetadata+1))
 	if err != nil {

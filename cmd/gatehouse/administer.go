@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/outbound"
 )
 
 // clientTimeout bounds how long a command waits for one answer of a server.
@@ -42,6 +43,9 @@ func (a *centerAddress) client(env func(string) (string, bool), using *http.Clie
 		a.region = "us-east-1"
 	}
 	var mistakes []error
+	if err := outbound.Operator.Check(a.url); err != nil {
+		mistakes = append(mistakes, fmt.Errorf("--center-url: %w", err))
+	}
 	if a.keyID == "" {
 		mistakes = append(mistakes, errors.New("the access key is missing: set AWS_ACCESS_KEY_ID"))
 	}
@@ -59,7 +63,7 @@ type administration struct {
 }
 
 func (a *administration) client() (*adminapi.Client, error) {
-	c, mistakes := a.address.client(a.env, &http.Client{Timeout: clientTimeout})
+	c, mistakes := a.address.client(a.env, outbound.Operator.Client(clientTimeout))
 	if len(mistakes) > 0 {
 		return nil, usageError{errors.Join(mistakes...)}
 	}

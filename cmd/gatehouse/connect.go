@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/connect"
+	"github.com/gatehouse-id/gatehouse/outbound"
 )
 
 // connectSettings are the flags of connect.
@@ -66,7 +66,7 @@ Give secrets by the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACCESS_K
 
 // config checks the settings and reports all mistakes at once.
 func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.Config, error) {
-	client := &http.Client{Timeout: clientTimeout}
+	client := outbound.Operator.Client(clientTimeout)
 	admin, mistakes := s.center.client(w.env, client)
 	mistakes = append(mistakes, s.tenant.check()...)
 	if s.tenant.loginURL == "" && (s.tenant.token != "" || s.tenant.signIn != signInClient) {

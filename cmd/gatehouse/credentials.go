@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/spf13/pflag"
@@ -19,6 +21,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/iam"
 	"github.com/gatehouse-id/gatehouse/center/organizations"
 	"github.com/gatehouse-id/gatehouse/center/portal"
+	"github.com/gatehouse-id/gatehouse/outbound"
 )
 
 // The ways to open roles.
@@ -81,12 +84,18 @@ func (s *credentialSettings) open(ctx context.Context, c *center.Center, sandbox
 	return &broker.AssumeRole{Federation: federation, STS: sts.NewFromConfig(settings)}, nil
 }
 
+// awsSettings are those of the AWS SDK on this machine, which follows no redirects.
 func awsSettings(ctx context.Context, c *center.Center) (aws.Config, error) {
 	settings, err := config.LoadDefaultConfig(ctx, config.WithRegion(c.Instance.Region))
 	if err != nil {
-		err = fmt.Errorf("read the settings of the AWS SDK: %w", err)
+		return settings, fmt.Errorf("read the settings of the AWS SDK: %w", err)
 	}
-	return settings, err
+	if sdk, ok := settings.HTTPClient.(*awshttp.BuildableClient); ok { // it follows 307 and 308, with an assertion in the body
+		client, _ := sdk.Freeze().(*http.Client)
+		client.CheckRedirect = outbound.Stay
+		settings.HTTPClient = client
+	}
+	return settings, nil
 }
 
 // keepRoles has the center keep its roles in IAM, where the settings say so. IAM is reached as the SDK's settings say.

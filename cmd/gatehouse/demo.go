@@ -23,6 +23,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/mail"
+	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
 )
@@ -133,7 +134,7 @@ func (d *demo) run(ctx context.Context) error {
 		closeAll()
 	}()
 	servers.Go(func() { d.jobs.Run(ctx) })
-	servers.Go(func() { sweep(ctx, d.center) })
+	servers.Go(func() { sweep(ctx, d.center, outbound.Policy{Loopback: true}) })
 	servers.Go(func() { d.center.Run(ctx) })
 	state, failures, err := d.walk(ctx)
 	if err != nil {
@@ -199,7 +200,7 @@ func (d *demo) open(ctx context.Context, serve func(*half, net.Listener, func(*h
 		return nil, stop(err)
 	}
 	d.tenant.Notify = notifier(queue)
-	d.jobs = syncjobs.New(d.tenant, t.log, nil)
+	d.jobs = syncjobs.New(d.tenant, t.log, t.targets().Client(syncjobs.AnswerTimeout))
 	d.jobs.Interval = d.rehearsal.interval
 	serve(c, cl, func(mux *http.ServeMux) http.Handler {
 		mountOutbox(mux, d.center, outbox)
@@ -334,7 +335,7 @@ func (d *demo) connectConfig(ctx context.Context) (connect.Config, error) {
 	for i, g := range groups {
 		names[i] = g.DisplayName
 	}
-	client := &http.Client{Timeout: clientTimeout}
+	client := outbound.Operator.Client(clientTimeout)
 	return connect.Config{
 		Graph:    graph.NewClient(ctx, d.tenant.GraphURL(), d.tenant.TokenURL(), d.secrets.ClientID, d.secrets.ClientSecret, client),
 		Admin:    &adminapi.Client{URL: d.center.URL, Region: d.center.Instance.Region, AccessKeyID: d.secrets.AccessKeyID, SecretAccessKey: d.secrets.SecretAccessKey, HTTP: client},

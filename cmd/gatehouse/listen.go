@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"strings"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/web"
 )
 
@@ -28,6 +30,7 @@ type half struct {
 	listen, url, data, database string
 	tlsCert, tlsKey             string
 	behindProxy                 bool
+	privateTargets              networkList
 	mailer                      center.Mailer // of a center; nil: none
 	log                         *slog.Logger
 	connections                 *connections // that are open, once it listens
@@ -41,6 +44,8 @@ func (h *half) flags(cmd *cobra.Command, listen, data string) {
 	f.StringVar(&h.database, "database", "", "postgres:// URL to use instead of SQLite in the data folder")
 	f.StringVar(&h.tlsCert, "tls-cert", "", "PEM file with the TLS certificate")
 	f.StringVar(&h.tlsKey, "tls-key", "", "PEM file with the TLS key")
+	f.Var(&h.privateTargets, "allow-private-targets", "private networks that may be asked on behalf of an administrator, such as 10.1.0.0/16,fd00::/8; alone: all of\nthem (default: none, only hosts on the internet)")
+	f.Lookup("allow-private-targets").NoOptDefVal = "true"
 	f.BoolVar(&h.behindProxy, "behind-proxy", false, "a proxy in front ends TLS: listen beyond loopback without it, and trust X-Forwarded-For")
 }
 
@@ -92,6 +97,40 @@ func (h *half) open() (net.Listener, error) {
 	h.url = u.Scheme + "://" + u.Host
 	return l, nil
 }
+
+// targets is which addresses this half asks on behalf of an administrator or a program: hosts on the
+// internet, and the private networks that the settings allow. Only a half that nobody else can reach
+// asks this machine itself.
+func (h *half) targets() outbound.Policy {
+	return outbound.Policy{Loopback: h.alone(), Networks: h.privateTargets.networks}
+}
+
+// alone says whether the half serves this machine only: it listens on loopback, is called by a loopback
+// name, and no proxy stands before it.
+func (h *half) alone() bool {
+	host, _, err := net.SplitHostPort(h.listen)
+	u, wrong := url.Parse(h.url)
+	return err == nil && wrong == nil && !h.behindProxy && outbound.IsLoopbackHost(host) && outbound.IsLoopbackHost(u.Hostname())
+}
+
+// networkList is a flag with networks.
+type networkList struct {
+	text     string
+	networks []netip.Prefix
+}
+
+// String implements pflag.Value.
+func (l *networkList) String() string { return l.text }
+
+// Set implements pflag.Value.
+func (l *networkList) Set(text string) (err error) {
+	l.text = text
+	l.networks, err = outbound.Networks(text)
+	return err
+}
+
+// Type implements pflag.Value.
+func (*networkList) Type() string { return "networks" }
 
 // folder makes the data folder and loads the master key: from GATEHOUSE_MASTER_KEY, or from a file in the folder.
 func (h *half) folder(env func(string) (string, bool)) (*authn.Sealer, error) {

@@ -16,10 +16,15 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/outbound"
 )
 
 // microsoft is how to reach a Microsoft Graph and how to sign in to it: the settings that connect, sync and explain share.
-type microsoft struct{ graphURL, loginURL, signIn, clientID, clientSecret, token string }
+type microsoft struct {
+	graphURL, loginURL, signIn, clientID, clientSecret, token string
+
+	graphFlag string // the name of the flag of graphURL
+}
 
 // The ways to sign in. All but the first are the official library's, and need https.
 const (
@@ -34,6 +39,7 @@ const (
 // flags adds the settings. name and url are the flag of the Graph root and its default.
 func (m *microsoft) flags(cmd *cobra.Command, name, url, usage string) {
 	f := cmd.Flags()
+	m.graphFlag = name
 	f.StringVar(&m.graphURL, name, url, usage)
 	f.StringVar(&m.loginURL, "login-url", "", "the tenant's sign-in URL with the tenant id, such as https://login.microsoftonline.com/TENANT_ID")
 	f.StringVar(&m.signIn, "sign-in", signInClient, "client (id and secret), azure-cli (who `az login` has signed in), device-code, browser, managed-identity or workload-identity")
@@ -42,10 +48,18 @@ func (m *microsoft) flags(cmd *cobra.Command, name, url, usage string) {
 	f.StringVar(&m.token, "graph-token", "", "an access token instead of any sign-in (better: GATEHOUSE_GRAPH_TOKEN)")
 }
 
-// check finds every mistake.
+// check finds every mistake. No token and no secret goes to an address that is not confidential.
 func (m *microsoft) check() (mistakes []error) {
+	for _, address := range []struct{ flag, value string }{{m.graphFlag, m.graphURL}, {"login-url", m.loginURL}} {
+		if address.value == "" {
+			continue
+		}
+		if err := outbound.Operator.Check(address.value); err != nil {
+			mistakes = append(mistakes, fmt.Errorf("--%s: %w", address.flag, err))
+		}
+	}
 	if m.token != "" {
-		return nil
+		return mistakes
 	}
 	switch m.signIn {
 	case signInClient:

@@ -25,6 +25,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/ssooidc"
 	"github.com/gatehouse-id/gatehouse/center/store"
 	"github.com/gatehouse-id/gatehouse/center/sts"
+	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/web"
 )
 
@@ -81,13 +82,13 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 				return err
 			}
 			go c.Run(ctx)
-			go sweep(ctx, c)
+			go sweep(ctx, c, h.targets())
 			sandbox := newSandbox(c)
 			roles, err := credentials.open(ctx, c, sandbox)
 			if err != nil {
 				return err
 			}
-			return h.serve(ctx, l, func(mux *http.ServeMux) http.Handler { return mountCenter(mux, c, sandbox, roles) })
+			return h.serve(ctx, l, func(mux *http.ServeMux) http.Handler { return mountCenter(mux, c, sandbox, roles, h.targets()) })
 		},
 	}
 	h.flags(cmd, "127.0.0.1:8080", "gatehouse-center")
@@ -145,14 +146,15 @@ func (w *world) firstStartOfCenter(ctx context.Context, c *center.Center, admin 
 // sweepEach is how often what has expired is removed, and whether it is time to look at published metadata.
 const sweepEach = 10 * time.Minute //bound:none how often, not how much
 
-func sweep(ctx context.Context, c *center.Center) {
+func sweep(ctx context.Context, c *center.Center, asks outbound.Policy) {
+	look := &console.Handler{Center: c, Log: c.Log, Metadata: asks.Client(console.FetchTimeout)}
 	tick := time.NewTicker(sweepEach)
 	defer tick.Stop()
 	for {
 		if err := c.Sweep(ctx); err != nil && ctx.Err() == nil {
 			c.Log.Error("remove what has expired", "error", err)
 		}
-		if err := (&console.Handler{Center: c, Log: c.Log}).LookAtMetadata(ctx); err != nil && ctx.Err() == nil {
+		if err := look.LookAtMetadata(ctx); err != nil && ctx.Err() == nil {
 			c.Log.Error("look at the identity provider's metadata", "error", err)
 		}
 		select {
@@ -167,20 +169,20 @@ func newSandbox(c *center.Center) *broker.Sandbox {
 	return &broker.Sandbox{Sealer: c.Sealer, Now: c.Now}
 }
 
-// mountSandboxed is mountCenter with the sandbox's credentials.
+// mountSandboxed is mountCenter with the sandbox's credentials, on this machine.
 func mountSandboxed(mux *http.ServeMux, c *center.Center) http.Handler {
 	sandbox := newSandbox(c)
 	roles, err := (&credentialSettings{}).open(context.Background(), c, sandbox)
 	if err != nil {
 		panic(err) // the sandbox needs nothing
 	}
-	return mountCenter(mux, c, sandbox, roles)
+	return mountCenter(mux, c, sandbox, roles, outbound.Policy{Loopback: true})
 }
 
 // mountCenter is the only list of what the center serves. roles may be the sandbox, or another broker; the sandbox's credentials are known to sts all the same.
-func mountCenter(mux *http.ServeMux, c *center.Center, sandbox *broker.Sandbox, roles center.Broker) http.Handler {
+func mountCenter(mux *http.ServeMux, c *center.Center, sandbox *broker.Sandbox, roles center.Broker, asks outbound.Policy) http.Handler {
 	in := &signin.Handler{Center: c, Log: c.Log}
-	pages := &console.Handler{Center: c, Log: c.Log, SPMetadata: func(ctx context.Context) ([]byte, error) { return signin.SPMetadata(ctx, c) }}
+	pages := &console.Handler{Center: c, Log: c.Log, Metadata: asks.Client(console.FetchTimeout), SPMetadata: func(ctx context.Context) ([]byte, error) { return signin.SPMetadata(ctx, c) }}
 	for _, d := range []door{
 		in,
 		&portal.Handler{Center: c, Log: c.Log, Broker: roles, RequireUser: in.RequireUser, SessionSecret: signin.SessionSecret, Sandbox: roles == center.Broker(sandbox)},

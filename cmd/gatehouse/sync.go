@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
-	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -16,6 +14,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/provisioning"
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 	"github.com/gatehouse-id/gatehouse/scim"
@@ -109,8 +108,10 @@ type synchronizer struct {
 // check finds every mistake in the settings at once. They are no usage errors, whose exit code a dry run needs.
 func (s *syncSettings) check() error {
 	mistakes := s.source.check()
-	if u, err := url.Parse(s.to); err != nil || u.Host == "" {
+	if s.to == "" {
 		mistakes = append(mistakes, errors.New("--to is missing: the URL of a SCIM endpoint"))
+	} else if err := outbound.Operator.Check(s.to); err != nil {
+		mistakes = append(mistakes, fmt.Errorf("--to: %w", err))
 	}
 	if s.scimToken == "" {
 		mistakes = append(mistakes, errors.New("the SCIM token is missing: set GATEHOUSE_SCIM_TOKEN"))
@@ -145,8 +146,7 @@ func (w *world) openSync(ctx context.Context, s *syncSettings, log *slog.Logger)
 	removeTemporary := y.close
 	y.close = func() error { return errors.Join(t.Store.Close(), removeTemporary()) }
 	y.tenant = t
-	client := &http.Client{Timeout: clientTimeout, Transport: &http.Transport{
-		Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 2 * provisioning.DefaultWorkers}}
+	client := outbound.Operator.Client(clientTimeout)
 	from, err := s.source.client(ctx, client, w.say)
 	if err == nil {
 		y.mirror, y.runner = &mirror.Mirror{Tenant: t, Graph: from}, syncjobs.New(t, log, client)

@@ -63,7 +63,7 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 				go queue.Run(ctx)
 				t.Notify = notifier(queue)
 			}
-			jobs := syncjobs.New(t, h.log, nil)
+			jobs := syncjobs.New(t, h.log, h.targets().Client(syncjobs.AnswerTimeout))
 			jobs.Interval = r.interval
 			running := make(chan struct{})
 			go func() { defer close(running); jobs.Run(ctx) }()

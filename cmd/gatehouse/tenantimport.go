@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"os"
 	"strings"
 
@@ -15,6 +14,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/mirror"
 )
@@ -89,7 +89,7 @@ func (w *world) importDirectory(ctx context.Context, s *importedDirectory) error
 }
 
 func (w *world) readGraph(ctx context.Context, s *importedDirectory, t *tenant.Tenant) error {
-	from, err := s.source.client(ctx, &http.Client{Timeout: clientTimeout}, w.say)
+	from, err := s.source.client(ctx, outbound.Operator.Client(clientTimeout), w.say)
 	if err != nil {
 		return err
 	}

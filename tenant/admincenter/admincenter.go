@@ -27,7 +27,7 @@ type Handler struct {
 	// Metadata writes the federation metadata of an application. The SAML door provides it.
 	Metadata func(tenant.Application) ([]byte, error)
 	// Test is Test Connection; Progress says how far a running cycle is. The job runner provides both.
-	Test     func(ctx context.Context, baseAddress, secretToken string) error
+	Test     func(ctx context.Context, target tenant.Target) error
 	Progress func(jobID string) (done, total int, ok bool)
 	// OnDemand provisions one object of a job, and of a group the named members. The job runner provides it.
 	OnDemand func(ctx context.Context, j tenant.Job, kind tenant.ObjectKind, id string, members []string, dryRun bool) (engine.Explanation, error)

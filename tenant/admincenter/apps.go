@@ -248,24 +248,27 @@ func (p page) job() (tenant.Application, tenant.Job, error) {
 	return a, j, err
 }
 
-// saveProvisioning is Test Connection and Save: both buttons send the same form. An empty token stands for the saved one.
+// saveProvisioning is Test Connection and Save: both buttons send the same form. An empty token stands
+// for the saved one, which goes to its own address only.
 func saveProvisioning(p page) error {
 	a, j, err := p.job()
 	if err != nil {
 		return err
 	}
 	address, token := strings.TrimSpace(p.PostFormValue("url")), strings.TrimSpace(p.PostFormValue("token"))
+	var target tenant.Target
 	if token == "" {
-		secret, err := p.h.Tenant.SecretToken(j)
-		if err != nil {
-			return err
-		}
-		token = secret.Reveal()
+		target, err = p.h.Tenant.SavedTarget(j, address)
+	} else {
+		target, err = tenant.NewTarget(address, token)
 	}
-	back := "/admin/apps/" + a.ID + "/provisioning"
-	if err := p.h.Test(p.Context(), address, token); err != nil {
+	if err == nil {
+		err = p.h.Test(p.Context(), target)
+	}
+	if err != nil {
 		return p.h.Tenant.Refuse(p.Context(), p.by, "Test Connection", a.DisplayName, err)
 	}
+	back := "/admin/apps/" + a.ID + "/provisioning"
 	if p.PostFormValue("do") == "test" {
 		return p.Done(back, "The supplied credentials are authorized to enable provisioning.")
 	}
@@ -276,7 +279,10 @@ func saveProvisioning(p page) error {
 			return &tenant.Error{Code: tenant.InvalidValue, Subject: "accidental deletion threshold", Detail: "want 1 or more"}
 		}
 	}
-	settings := tenant.JobSettings{BaseAddress: &address, SecretToken: &token, NotificationEmail: &email, SyncAll: &all, DeleteThreshold: &threshold}
+	settings := tenant.JobSettings{BaseAddress: &address, NotificationEmail: &email, SyncAll: &all, DeleteThreshold: &threshold}
+	if token != "" {
+		settings.SecretToken = &token
+	}
 	if err := p.h.Tenant.ConfigureJob(p.Context(), p.by, j.ID, settings); err != nil {
 		return err
 	}

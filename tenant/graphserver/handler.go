@@ -29,7 +29,7 @@ type Handler struct {
 	// Authenticate returns who is behind an access token, and what they may. The OAuth door provides it.
 	Authenticate func(ctx context.Context, token string) (tenant.Caller, error)
 	// Test is Test Connection; Progress says how far a running cycle is. The job runner provides both.
-	Test     func(ctx context.Context, baseAddress, secretToken string) error
+	Test     func(ctx context.Context, target tenant.Target) error
 	Progress func(jobID string) (done, total int, ok bool)
 	// OnDemand provisions one object of a job, and of a group the named members. The job runner provides it.
 	OnDemand func(ctx context.Context, j tenant.Job, kind tenant.ObjectKind, id string, members []string, dryRun bool) (provisioning.Explanation, error)

@@ -196,7 +196,8 @@ func (h *Handler) getSecrets(ctx context.Context, r request) (int, any, error) {
 	return http.StatusOK, out, nil
 }
 
-// validateCredentials is Test Connection, with the credentials in the body or those that are saved.
+// validateCredentials is Test Connection, with the credentials in the body or those that are saved. A
+// saved token is tested at the address that it was saved for only.
 func (h *Handler) validateCredentials(ctx context.Context, r request) (int, any, error) {
 	var in graph.ValidateCredentials
 	if err := decode(r, &in); err != nil {
@@ -206,16 +207,12 @@ func (h *Handler) validateCredentials(ctx context.Context, r request) (int, any,
 	if err != nil {
 		return 0, nil, err
 	}
+	if in.UseSavedCredentials && len(jobs) == 0 {
+		return 0, nil, &tenant.Error{Code: tenant.JobNotFound}
+	}
 	var address, token string
 	if in.UseSavedCredentials {
-		if len(jobs) == 0 {
-			return 0, nil, &tenant.Error{Code: tenant.JobNotFound}
-		}
-		secret, err := h.Tenant.SecretToken(jobs[0])
-		if err != nil {
-			return 0, nil, err
-		}
-		address, token = jobs[0].Credentials.BaseAddress, secret.Reveal()
+		address = jobs[0].Credentials.BaseAddress
 	}
 	for _, kv := range in.Credentials {
 		switch secretKeys[strings.ToLower(kv.Key)] {
@@ -225,10 +222,19 @@ func (h *Handler) validateCredentials(ctx context.Context, r request) (int, any,
 			token = kv.Value
 		}
 	}
-	if address == "" || token == "" {
-		return 0, nil, &tenant.Error{Code: tenant.CredentialsMissing}
+	var target tenant.Target
+	if in.UseSavedCredentials && token == "" {
+		target, err = h.Tenant.SavedTarget(jobs[0], address)
+	} else {
+		target, err = tenant.NewTarget(address, token)
 	}
-	return http.StatusNoContent, nil, h.Test(ctx, address, token)
+	if err == nil {
+		err = h.Test(ctx, target)
+	}
+	if err != nil {
+		return 0, nil, h.Tenant.Refuse(ctx, r.by, "Test Connection", r.PathValue("id"), err)
+	}
+	return http.StatusNoContent, nil, nil
 }
 
 func (h *Handler) jobToWire(j tenant.Job) graph.SynchronizationJob {

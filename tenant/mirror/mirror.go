@@ -74,6 +74,10 @@ func (m *Mirror) pull(ctx context.Context, c collection) (full bool, err error) 
 		return false, err
 	}
 	if link != "" {
+		if !m.Graph.Has(link) {
+			return false, fmt.Errorf("this directory was read from another Microsoft Graph than %s, whose token is not sent there: "+
+				"name the Graph that it was read from, or begin with an empty data folder", m.Graph.BaseURL)
+		}
 		err := m.follow(ctx, c, link, nil)
 		var refused *graph.Error
 		if !errors.As(err, &refused) || (refused.Status != http.StatusGone && refused.Code != "syncStateNotFound" && refused.Code != "resyncRequired") {
@@ -115,7 +119,7 @@ func (m *Mirror) follow(ctx context.Context, c collection, path string, seen *ce
 		if next == "" {
 			next = page.DeltaLink
 		}
-		if !strings.HasPrefix(next, m.Graph.BaseURL+"/") {
+		if !m.Graph.Has(next) {
 			return fmt.Errorf("the next page is not at %s, and the token is not sent elsewhere", m.Graph.BaseURL)
 		}
 		note := tenant.Note{}

@@ -36,14 +36,12 @@ const retryInterval = 40 * time.Minute //bound:none how often, not how much
 // settle is how long a burst of changes is gathered before a cycle starts.
 const settle = 100 * time.Millisecond //bound:none how long changes are gathered
 
-// answerTimeout bounds how long a target may take for one answer.
-const answerTimeout = time.Minute //bound:wait a SCIM target
+// AnswerTimeout bounds how long a target may take for one answer.
+const AnswerTimeout = time.Minute //bound:wait a SCIM target
 
-// New makes a runner and has the tenant wake it. client is how targets are reached; nil for one that waits a minute at most.
+// New makes a runner and has the tenant wake it. client is how targets are reached: outbound makes one
+// that asks only what may be asked.
 func New(t *tenant.Tenant, log *slog.Logger, client *http.Client) *Runner {
-	if client == nil {
-		client = &http.Client{Timeout: answerTimeout, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 2 * provisioning.DefaultWorkers}}
-	}
 	r := &Runner{Tenant: t, Log: log, HTTP: client, wake: make(chan struct{}, 1), progress: map[string]provisioning.Progress{}}
 	t.Changed = r.Wake
 	return r
@@ -118,11 +116,12 @@ func (r *Runner) early(j tenant.Job) time.Duration {
 
 // Target is the SCIM client of a job.
 func (r *Runner) Target(j tenant.Job) (*scim.Client, error) {
-	token, err := r.Tenant.SecretToken(j)
-	if err != nil {
-		return nil, err
-	}
-	return &scim.Client{BaseURL: j.Credentials.BaseAddress, Token: token.Reveal(), HTTP: r.HTTP}, nil
+	target, err := r.Tenant.SavedTarget(j, j.Credentials.BaseAddress)
+	return r.client(target), err
+}
+
+func (r *Runner) client(t tenant.Target) *scim.Client {
+	return &scim.Client{BaseURL: t.Address(), Token: t.Token().Reveal(), HTTP: r.HTTP}
 }
 
 // RunJob runs one cycle of a job and records how it went. The error is one of the program, not of the target.
@@ -253,10 +252,9 @@ func (r *Runner) Progress(jobID string) (done, total int, ok bool) {
 	return p.Done, p.Total, ok
 }
 
-// Test is Test Connection for a tenant URL and a secret token.
-func (r *Runner) Test(ctx context.Context, baseAddress, secretToken string) error {
-	err := provisioning.Test(ctx, &scim.Client{BaseURL: baseAddress, Token: secretToken, HTTP: r.HTTP}, r.Tenant.NewID())
-	if err != nil {
+// Test is Test Connection.
+func (r *Runner) Test(ctx context.Context, target tenant.Target) error {
+	if err := provisioning.Test(ctx, r.client(target), r.Tenant.NewID()); err != nil {
 		return &tenant.Error{Code: tenant.CredentialsInvalid, Detail: err.Error()}
 	}
 	return nil

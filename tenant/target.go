@@ -1,0 +1,147 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+
+	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/outbound"
+)
+
+// Credentials are how a job reaches the target.
+type Credentials struct {
+	BaseAddress string
+	SealedToken string // opens for this job and this address only: see tokenPurpose
+}
+
+// Target is an address to provision to, with the token that goes there. Only this package makes one,
+// so that no door can send a saved token to another address than its own.
+type Target struct {
+	address string
+	token   authn.Secret
+}
+
+// Address is the tenant URL as it was given.
+func (t Target) Address() string { return t.address }
+
+// Token is what is presented there.
+func (t Target) Token() authn.Secret { return t.token }
+
+// NewTarget is an address with a token that came with it. It fails with CredentialsMissing or InvalidValue.
+func NewTarget(address, token string) (Target, error) {
+	if address == "" || token == "" {
+		return Target{}, &Error{Code: CredentialsMissing}
+	}
+	if err := checkAddress(address); err != nil {
+		return Target{}, err
+	}
+	return Target{address, authn.Secret(token)}, nil
+}
+
+// SavedTarget is an address with the token that was saved for it. For any other address it fails with
+// CredentialsMissing, as where none is saved.
+func (t *Tenant) SavedTarget(j Job, address string) (Target, error) {
+	if address == "" || j.Credentials.SealedToken == "" {
+		return Target{}, &Error{Code: CredentialsMissing, Subject: j.ID}
+	}
+	if err := checkAddress(address); err != nil {
+		return Target{}, err
+	}
+	if !j.Credentials.savedFor(address) {
+		return Target{}, &Error{Code: CredentialsMissing, Subject: j.ID, Detail: tokenIsElsewhere}
+	}
+	token, err := t.Sealer.Open(tokenPurpose(j.ID, address), j.Credentials.SealedToken)
+	return Target{address, authn.Secret(token)}, err
+}
+
+const tokenIsElsewhere = "the saved secret token was given for another tenant URL and is not sent to a new one: give the token again"
+
+// savedFor says whether the token was saved for an address.
+func (c Credentials) savedFor(address string) bool {
+	saved, err := outbound.Canonical(c.BaseAddress)
+	asked, wrong := outbound.Canonical(address)
+	return err == nil && wrong == nil && saved == asked
+}
+
+// tokenPurpose is what a secret token is sealed for: it does not open beside another address, even
+// where somebody has written that into the store.
+func tokenPurpose(jobID, address string) string {
+	place, err := outbound.Canonical(address)
+	if err != nil {
+		place = "" // no address yet: one that comes later needs the token again
+	}
+	return legacyPurpose(jobID) + " " + place
+}
+
+// legacyPurpose is what versions before this one sealed tokens for.
+func legacyPurpose(jobID string) string { return "secret-token/" + jobID }
+
+// setCredentials saves an address, a token or both. A token goes with the address that it is saved
+// for: a new address needs it again, and no address means no token.
+func (t *Tenant) setCredentials(j *Job, address, token *string) error {
+	saved := &j.Credentials
+	before := *saved
+	if address != nil {
+		if err := checkAddress(*address); err != nil {
+			return err
+		}
+		saved.BaseAddress, j.Quarantine = *address, nil
+	}
+	switch {
+	case token != nil:
+		saved.SealedToken, j.Quarantine = "", nil
+		if *token != "" {
+			saved.SealedToken = t.Sealer.Seal(tokenPurpose(j.ID, saved.BaseAddress), []byte(*token))
+		}
+	case saved.SealedToken == "" || address == nil || before.savedFor(*address):
+	case *address == "":
+		saved.SealedToken = ""
+	default:
+		return &Error{Code: CredentialsMissing, Subject: j.ID, Detail: tokenIsElsewhere}
+	}
+	return nil
+}
+
+// checkAddress accepts the tenant URLs that the real service does, and http on loopback.
+func checkAddress(s string) error {
+	if s == "" {
+		return nil
+	}
+	if _, err := outbound.Parse(s); err != nil {
+		return &Error{Code: InvalidValue, Subject: "tenant URL", Detail: err.Error()}
+	}
+	return nil
+}
+
+// bindTokens seals again what a version before this one has sealed for a job but for no address.
+func (t *Tenant) bindTokens(ctx context.Context) error {
+	jobs, err := t.Jobs(ctx, "")
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		if _, err := t.Sealer.Open(legacyPurpose(j.ID), j.Credentials.SealedToken); err != nil {
+			continue // it has none, or it is bound
+		}
+		if err := t.Store.Update(ctx, func(tx Tx) error { return t.bindToken(tx, j.ID) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Tenant) bindToken(tx Tx, id string) error {
+	j, err := tx.Job(id)
+	if errors.Is(err, ErrNoRow) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	token, err := t.Sealer.Open(legacyPurpose(id), j.Credentials.SealedToken)
+	if err != nil {
+		return nil //nolint:nilerr // another node was faster
+	}
+	j.Credentials.SealedToken = t.Sealer.Seal(tokenPurpose(id, j.Credentials.BaseAddress), token)
+	return tx.PutJob(j)
+}
