@@ -556,7 +556,7 @@ func errorCode(err error) string {
 		return "DuplicateTargetEntries"
 	case errors.As(err, &n):
 		return "NotAdopted"
-	case !errors.As(err, &p):
+	case !errors.As(err, &p), p.Status/100 == 3: // a redirect is not followed
 		return "WebExceptionProtocolError"
 	}
 	switch {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -108,7 +109,7 @@ type synchronizer struct {
 // check finds every mistake in the settings at once. They are no usage errors, whose exit code a dry run needs.
 func (s *syncSettings) check() error {
 	mistakes := s.source.check()
-	if s.to == "" {
+	if u, err := url.Parse(s.to); err != nil || u.Host == "" {
 		mistakes = append(mistakes, errors.New("--to is missing: the URL of a SCIM endpoint"))
 	} else if err := outbound.Operator.Check(s.to); err != nil {
 		mistakes = append(mistakes, fmt.Errorf("--to: %w", err))
