@@ -35,6 +35,32 @@ type ClientGrant struct {
 	// Of an authorization code.
 	RedirectURI string
 	Challenge   string // PKCE, S256
+
+	// Session is the digest of the session that was opened with it; empty: it was not used yet.
+	Session string
+}
+
+// Waits says whether it is a device's and nobody has decided yet: strangers can make such ones.
+func (g ClientGrant) Waits() bool { return g.UserCode != "" && g.UserID == "" && !g.Denied }
+
+// Holder is whose share of all grants it counts to.
+func (g ClientGrant) Holder() string {
+	if g.UserID == "" {
+		return "address/" + audit.Neighborhood(g.Address)
+	}
+	return holderOf(g.UserID)
+}
+
+func holderOf(user UserID) string { return "user/" + string(user) }
+
+// keepShare makes room for a grant: the oldest of its holder go, and the oldest of those that wait.
+// Nobody is refused for what others ask for.
+func keepShare(tx Tx, g ClientGrant) error {
+	err := tx.KeepClientGrantsOf(g.Holder(), maxGrantsEach-1)
+	if g.Waits() {
+		err = errors.Join(err, tx.KeepWaitingClientGrants(maxGrants-1))
+	}
+	return err
 }
 
 // KeptUntil is how long a grant is remembered: for a while after its end, so that whoever still asks is told that it has expired.
@@ -46,7 +72,8 @@ const (
 	//bound:life an authorization code of the center
 	codeLifetime = 2 * time.Minute // Source: our own choice; clients exchange it at once
 	//bound:rows outstanding device codes and authorization codes of the center
-	maxGrants = 20_000 // outstanding ones: strangers can ask for them
+	maxGrants     = 20_000 //bound:rows device codes of the center that wait, the oldest go first
+	maxGrantsEach = 500    //bound:rows device codes of one address, or grants of one user, at the center
 )
 
 // DeviceAuthorization is what a device shows to its user, and polls with.
@@ -81,7 +108,7 @@ func userCodeDigest(code string) string {
 	}, strings.ToUpper(code)))
 }
 
-// StartDevice begins an authorization that a user allows in a browser, by a code. It fails with ClientInvalid, StartURLUnknown or TooManyGrants.
+// StartDevice begins an authorization that a user allows in a browser, by a code. It fails with ClientInvalid or StartURLUnknown.
 func (c *Center) StartDevice(ctx context.Context, address, clientID, clientSecret, startURL string) (d DeviceAuthorization, err error) {
 	client, err := c.authenticate(clientID, clientSecret)
 	if err != nil {
@@ -94,14 +121,7 @@ func (c *Center) StartDevice(ctx context.Context, address, clientID, clientSecre
 	g := c.newGrant(client, d.DeviceCode.Reveal(), address, deviceLifetime)
 	g.UserCode = userCodeDigest(d.UserCode)
 	return d, c.Store.Update(ctx, func(tx Tx) error {
-		n, err := tx.CountClientGrants()
-		if err == nil && n >= maxGrants {
-			err = &Error{Code: TooManyGrants}
-		}
-		if err != nil {
-			return err
-		}
-		return tx.PutClientGrant(g)
+		return errors.Join(keepShare(tx, g), tx.PutClientGrant(g))
 	})
 }
 
@@ -123,6 +143,32 @@ func (c *Center) DeviceByUserCode(ctx context.Context, by audit.Actor, user User
 	return g, err
 }
 
+// PeekDevice returns the grant of a code that stands in a link, without counting wrong ones: links
+// come from elsewhere too. It fails as DeviceByUserCode does.
+func (c *Center) PeekDevice(ctx context.Context, user UserID, code string) (g ClientGrant, err error) {
+	err = c.Store.View(ctx, func(r Reader) error {
+		memory, err := r.Ticket(GuessesCodes, string(user))
+		if err != nil && !errors.Is(err, ErrNoRow) {
+			return err
+		}
+		if err == nil && memory.Lockout.Locked(c.now()) {
+			return &Error{Code: SignInLocked, Subject: string(user), Detail: "too many wrong device codes"}
+		}
+		g, err = c.waitingDevice(r, code)
+		return orRefuse(err, UserCodeUnknown, "")
+	})
+	return g, err
+}
+
+// waitingDevice returns the grant of a code that waits for a person, or ErrNoRow.
+func (c *Center) waitingDevice(r Reader, code string) (g ClientGrant, err error) {
+	g, err = r.ClientGrantByUserCode(userCodeDigest(code))
+	if err == nil && (!c.now().Before(g.ExpiresAt) || !g.Waits()) {
+		err = ErrNoRow
+	}
+	return g, err
+}
+
 // guess looks a code up and remembers when it is wrong, so that nobody tries them all. It answers a wrong code with refusal: what it has written must stay.
 func (c *Center) guess(tx Tx, user UserID, code string) (g ClientGrant, refusal, err error) {
 	memory, err := tx.Ticket(GuessesCodes, string(user))
@@ -135,10 +181,7 @@ func (c *Center) guess(tx Tx, user UserID, code string) (g ClientGrant, refusal,
 	if memory.Lockout.Locked(c.now()) {
 		return g, &Error{Code: SignInLocked, Subject: string(user), Detail: "too many wrong device codes"}, nil
 	}
-	g, err = tx.ClientGrantByUserCode(userCodeDigest(code))
-	if err == nil && (!c.now().Before(g.ExpiresAt) || g.Denied || g.UserID != "") {
-		err = ErrNoRow
-	}
+	g, err = c.waitingDevice(tx, code)
 	if errors.Is(err, ErrNoRow) {
 		memory.Lockout, memory.ExpiresAt = memory.Lockout.Failed(c.now()), c.now().Add(deviceLifetime)
 		return ClientGrant{}, &Error{Code: UserCodeUnknown}, tx.PutTicket(memory)
@@ -199,7 +242,7 @@ func (c *Center) AuthorizeClient(ctx context.Context, by audit.Actor, sessionSec
 			return client.Name, err
 		}
 		g.UserID, g.Until, g.Attributes = s.UserID, s.ExpiresAt, s.Attributes
-		return client.Name, tx.PutClientGrant(g)
+		return client.Name, errors.Join(keepShare(tx, g), tx.PutClientGrant(g))
 	})
 	return authn.Secret(code), err
 }

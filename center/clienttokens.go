@@ -96,17 +96,18 @@ func (c *Center) redeem(ctx context.Context, by audit.Actor, client OAuthClient,
 		g, err = r.ClientGrant(digest)
 		return err
 	})
-	if err == nil && code == "" || errors.Is(err, ErrNoRow) {
-		err = &Error{Code: GrantInvalid, Detail: "the code is unknown, or was used"}
-	}
-	if err == nil {
+	switch {
+	case err == nil && code == "", errors.Is(err, ErrNoRow):
+		err = &Error{Code: GrantInvalid, Detail: "the code is unknown"}
+	case err == nil && g.ClientID != client.digest:
+		err = &Error{Code: GrantInvalid, Subject: g.Client, Detail: "the code was given to another client"}
+	case err == nil && g.Session != "":
+		return tokens, c.usedAgain(ctx, by, g)
+	case err == nil:
 		err = check(g)
 	}
 	if CodeOf(err) == GrantPending {
 		return tokens, err
-	}
-	if err == nil && g.ClientID != client.digest {
-		err = &Error{Code: GrantInvalid, Subject: g.Client, Detail: "the code was given to another client"}
 	}
 	if err != nil {
 		if CodeOf(err) == "" || CodeOf(err) == StoreUnavailable {
@@ -116,8 +117,15 @@ func (c *Center) redeem(ctx context.Context, by audit.Actor, client OAuthClient,
 	}
 	secret := authn.NewSecret(32)
 	by.Kind = audit.User
+	var used ClientGrant // by somebody else in the meantime
 	err = c.change(ctx, by, ActionCreateToken, func(tx Tx) (string, error) {
-		if _, err := tx.ClientGrant(digest); err != nil { // used in the meantime
+		used = ClientGrant{}
+		now, err := tx.ClientGrant(digest)
+		if err == nil && now.Session != "" {
+			used = now
+			return client.Name, &Error{Code: GrantInvalid, Subject: client.Name, Detail: "the code was used before"}
+		}
+		if err != nil {
 			return client.Name, orRefuse(err, GrantInvalid, client.Name)
 		}
 		u, err := tx.User(g.UserID)
@@ -133,9 +141,32 @@ func (c *Center) redeem(ctx context.Context, by audit.Actor, client OAuthClient,
 			return client.Name, &Error{Code: GrantInvalid, Subject: u.UserName, Detail: "the session in which it was allowed has ended"}
 		}
 		tokens = c.tokens(s, g.Refreshes)
-		return u.UserName + "/" + client.Name, errors.Join(tx.DeleteClientGrant(digest), addSession(tx, s))
+		now.Session = s.Digest
+		return u.UserName + "/" + client.Name, errors.Join(tx.PutClientGrant(now), addSession(tx, s))
 	})
+	if used.Session != "" {
+		err = errors.Join(err, c.endStolen(ctx, by, used))
+	}
 	return tokens, err
+}
+
+// usedAgain refuses a grant that a session was opened with.
+func (c *Center) usedAgain(ctx context.Context, by audit.Actor, g ClientGrant) error {
+	err := c.Refuse(ctx, by, ActionCreateToken.String(), g.Client, &Error{Code: GrantInvalid, Subject: g.Client, Detail: "the code was used before"})
+	by.Kind = audit.User
+	return errors.Join(err, c.endStolen(ctx, by, g))
+}
+
+// endStolen ends the session that an authorization code opened, when the code comes a second time:
+// somebody else has it too. A device asks again and again, also when an answer was lost, and has a
+// code that no browser has seen. Source: RFC 6749, 4.1.2.
+func (c *Center) endStolen(ctx context.Context, by audit.Actor, g ClientGrant) error {
+	if g.UserCode != "" {
+		return nil
+	}
+	return c.change(ctx, by, ActionDeleteSession, func(tx Tx) (string, error) {
+		return g.Client, tx.DeleteSession(g.Session)
+	})
 }
 
 // tokens makes tokens of a client's session, which never outlive it.

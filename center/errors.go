@@ -118,7 +118,6 @@ const (
 	GrantDenied                   Code = "authorization-denied"
 	GrantExpired                  Code = "authorization-expired"
 	GrantInvalid                  Code = "grant-invalid"
-	TooManyGrants                 Code = "too-many-authorizations"
 	UserCodeUnknown               Code = "user-code-unknown"
 	SlowDown                      Code = "slow-down"
 	GrantTypeUnsupported          Code = "grant-type-unsupported"
@@ -234,7 +233,6 @@ var Reasons = map[Code]Reason{
 	GrantDenied:                   {Denied, "the user has denied the request", "start again, if that was a mistake"},
 	GrantExpired:                  {Denied, "nobody has allowed the request in time", "start again"},
 	GrantInvalid:                  {Denied, "the code or refresh token is not valid", "sign in again"},
-	TooManyGrants:                 {Quota, "too many sign-ins wait for their users", "try again in a few minutes"},
 	UserCodeUnknown:               {Unauthenticated, "no device waits with this code", "compare it with what the device shows; it is good for ten minutes"},
 	SlowDown:                      {Quota, "requests come too fast", "wait a little before the next one"},
 	GrantTypeUnsupported:          {Invalid, "there is no such grant type here", "use a device code, an authorization code or a refresh token"},

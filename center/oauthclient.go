@@ -91,6 +91,12 @@ func (c *Center) OAuthClient(id string) (client OAuthClient, err error) {
 	return client, nil
 }
 
+// AuthenticateClient fails with ClientInvalid when the secret is not that of the registration.
+func (c *Center) AuthenticateClient(id, secret string) error {
+	_, err := c.authenticate(id, secret)
+	return err
+}
+
 // authenticate is OAuthClient for who must prove the registration's secret.
 func (c *Center) authenticate(id, secret string) (OAuthClient, error) {
 	client, err := c.OAuthClient(id)

@@ -163,6 +163,7 @@ func (c *Center) EndSessions(ctx context.Context, by audit.Actor, user UserID, k
 
 func endSessions(tx Tx, user UserID, kept string) error {
 	sessions, err := tx.SessionsOf(user)
+	err = errors.Join(err, tx.DeleteClientGrantsOf(holderOf(user))) // what could still open one
 	for _, s := range sessions {
 		if s.Digest != kept {
 			err = errors.Join(err, tx.DeleteSession(s.Digest))

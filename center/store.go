@@ -117,7 +117,6 @@ type Reader interface {
 	UsedAssertion(id string) (UsedAssertion, error)
 	ClientGrant(digest string) (ClientGrant, error)
 	ClientGrantByUserCode(digest string) (ClientGrant, error)
-	CountClientGrants() (int, error)
 
 	Events(EventQuery) ([]audit.Event, error)
 }
@@ -214,6 +213,9 @@ type Tx interface {
 	PutUsedAssertion(UsedAssertion) error
 	PutClientGrant(ClientGrant) error
 	DeleteClientGrant(digest string) error
+	KeepClientGrantsOf(holder string, newest int) error // deletes the others, which expire first
+	KeepWaitingClientGrants(newest int) error           // the same among those that wait for a person
+	DeleteClientGrantsOf(holder string) error
 
 	// DeleteExpired removes sessions, tickets, grants, used assertions and client tokens whose time is over.
 	DeleteExpired(now time.Time) error

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/web"
 )
@@ -84,7 +85,6 @@ func Answer(err error) Failure {
 		center.GrantExpired:          {"ExpiredTokenException", 0, "expired_token", ""},
 		center.GrantInvalid:          {"InvalidGrantException", 0, "invalid_grant", ""},
 		center.SlowDown:              {"SlowDownException", 0, "slow_down", ""},
-		center.TooManyGrants:         {"SlowDownException", 0, "slow_down", ""},
 		center.GrantTypeUnsupported:  {"UnsupportedGrantTypeException", 0, "unsupported_grant_type", ""},
 		center.StoreUnavailable:      {"InternalServerException", http.StatusServiceUnavailable, "server_error", ""},
 	}[code]
@@ -183,9 +183,13 @@ type tokenOutput struct {
 }
 
 func (h *Handler) createToken(r *http.Request, in tokenInput) (any, error) {
-	// Whoever guesses is bounded by the address, whoever polls by the code: the CLI asks twice before it waits.
-	if !h.tokens.Allow(web.Neighborhood(web.Address(r))) || in.GrantType == deviceGrant && !h.polls.Allow(in.DeviceCode) {
+	if !h.tokens.Allow(web.Neighborhood(web.Address(r))) {
 		return nil, &center.Error{Code: center.SlowDown}
+	}
+	if in.GrantType == deviceGrant {
+		if err := h.mayPoll(in); err != nil {
+			return nil, err
+		}
 	}
 	request := center.TokenRequest{ClientID: in.ClientID, ClientSecret: in.ClientSecret, DeviceCode: in.DeviceCode, Code: in.Code, RedirectURI: in.RedirectURI, Verifier: in.CodeVerifier, RefreshToken: in.RefreshToken}
 	redeem, ok := map[string]func(context.Context, audit.Actor, center.TokenRequest) (center.Tokens, error){
@@ -196,4 +200,16 @@ func (h *Handler) createToken(r *http.Request, in tokenInput) (any, error) {
 	}
 	t, err := redeem(r.Context(), h.actor(r), request)
 	return tokenOutput{t.Access.Reveal(), "Bearer", int(t.ExpiresIn / time.Second), t.Refresh.Reveal()}, err
+}
+
+// mayPoll bounds how often a device asks, by its code: the CLI asks twice before it waits. What is
+// remembered has one size whatever was sent, and only registered clients are remembered at all.
+func (h *Handler) mayPoll(in tokenInput) error {
+	if err := h.Center.AuthenticateClient(in.ClientID, in.ClientSecret); err != nil {
+		return err
+	}
+	if !h.polls.Allow(authn.Digest(in.DeviceCode)) {
+		return &center.Error{Code: center.SlowDown}
+	}
+	return nil
 }

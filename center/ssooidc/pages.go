@@ -29,10 +29,14 @@ type Handler struct {
 
 	pages                                 *web.Pages
 	registrations, devices, tokens, polls web.Limiter
+	links                                 web.Limiter // user codes in addresses, by who follows them
 }
 
 // DevicePath is the page on which people type the code of a device.
 const DevicePath = "/start/device"
+
+// maxTyped is how much of a user code in an address is looked at.
+const maxTyped = 64 //bound:text a user code in an address, in bytes
 
 // authorizePath is where clients send browsers. They take the host of the API and this path, whatever the registration's answer says.
 const authorizePath = "/authorize"
@@ -47,6 +51,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	// Source of the first and the third: user guide, quotas. An office shares an address.
 	h.registrations, h.devices = web.Limiter{PerSecond: 20, Burst: 40}, web.Limiter{PerSecond: 20, Burst: 40}
 	h.tokens, h.polls = web.Limiter{PerSecond: 80, Burst: 160}, web.Limiter{PerSecond: 1.0 / interval, Burst: 3}
+	h.links = web.Limiter{PerSecond: 1, Burst: 10}
 	mux.HandleFunc("POST /client/register", serve(h, h.register))
 	mux.HandleFunc("POST /device_authorization", serve(h, h.startDevice))
 	mux.HandleFunc("POST /token", serve(h, h.createToken))
@@ -72,19 +77,30 @@ type deviceData struct {
 	Grant center.ClientGrant
 }
 
+// device asks for the code of a device, or shows what the device asks for whose code stands in the
+// address. A wrong code in a link counts against nobody, since links come from elsewhere too; how
+// many codes are looked up is bounded all the same, and beyond that the person sends the form.
 func (h *Handler) device(w http.ResponseWriter, r *http.Request, u center.User) {
 	code := r.URL.Query().Get("user_code")
+	if len(code) > maxTyped || code != "" && !h.links.Allow(string(u.ID)) {
+		h.pages.Render(w, http.StatusOK, "device", h.view(u, "Sign in on a device", deviceData{Code: code[:min(len(code), maxTyped)]}))
+		return
+	}
 	if code == "" {
 		h.pages.Render(w, http.StatusOK, "device", h.view(u, "Sign in on a device", deviceData{}))
 		return
 	}
-	g, err := h.Center.DeviceByUserCode(r.Context(), h.user(r, u), u.ID, code)
+	g, err := h.Center.PeekDevice(r.Context(), u.ID, code)
+	h.confirm(w, r, u, code, g, err)
+}
+
+// confirm shows what a device asks for.
+func (h *Handler) confirm(w http.ResponseWriter, r *http.Request, u center.User, code string, g center.ClientGrant, err error) {
 	if err != nil {
 		h.again(w, r, u, err)
 		return
 	}
-	code = strings.ToUpper(code)
-	h.pages.Render(w, http.StatusOK, "device", h.view(u, "Authorization requested", deviceData{code, g}))
+	h.pages.Render(w, http.StatusOK, "device", h.view(u, "Authorization requested", deviceData{strings.ToUpper(code), g}))
 }
 
 // again asks for the code once more, and says why.
@@ -103,8 +119,14 @@ func (h *Handler) again(w http.ResponseWriter, r *http.Request, u center.User, e
 }
 
 func (h *Handler) decideDevice(w http.ResponseWriter, r *http.Request, u center.User) {
+	code := r.PostFormValue("user_code")
 	allow := r.PostFormValue("decision") == "allow"
-	if err := h.Center.DecideDevice(r.Context(), h.user(r, u), u.ID, h.SessionSecret(r), r.PostFormValue("user_code"), allow); err != nil {
+	if !allow && r.PostFormValue("decision") != "deny" { // the form of the code
+		g, err := h.Center.DeviceByUserCode(r.Context(), h.user(r, u), u.ID, code)
+		h.confirm(w, r, u, code, g, err)
+		return
+	}
+	if err := h.Center.DecideDevice(r.Context(), h.user(r, u), u.ID, h.SessionSecret(r), code, allow); err != nil {
 		h.again(w, r, u, err)
 		return
 	}

@@ -11,10 +11,25 @@ func (t tx) ClientGrant(digest string) (center.ClientGrant, error) {
 func (t tx) ClientGrantByUserCode(digest string) (center.ClientGrant, error) {
 	return one[center.ClientGrant](t, `SELECT doc FROM grants WHERE user_code = $1`, digest)
 }
-func (t tx) CountClientGrants() (int, error) { return t.Count(`SELECT COUNT(*) FROM grants`) }
 func (t tx) PutClientGrant(g center.ClientGrant) error {
-	return t.Do(`INSERT INTO grants (digest, user_code, expires, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (digest) DO UPDATE SET doc = excluded.doc`,
-		g.Digest, sqldb.OrNull(g.UserCode), g.KeptUntil().UnixMilli(), sqldb.Encode(g))
+	waiting := 0
+	if g.Waits() {
+		waiting = 1
+	}
+	return t.Do(`INSERT INTO grants (digest, user_code, expires, holder, waiting, doc) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (digest) DO UPDATE SET holder = excluded.holder, waiting = excluded.waiting, doc = excluded.doc`,
+		g.Digest, sqldb.OrNull(g.UserCode), g.KeptUntil().UnixMilli(), g.Holder(), waiting, sqldb.Encode(g))
+}
+func (t tx) KeepClientGrantsOf(holder string, newest int) error {
+	return t.Do(`DELETE FROM grants WHERE digest IN
+		(SELECT digest FROM grants WHERE holder = $1 ORDER BY expires DESC LIMIT 1000000 OFFSET $2)`, holder, newest)
+}
+func (t tx) KeepWaitingClientGrants(newest int) error {
+	return t.Do(`DELETE FROM grants WHERE digest IN
+		(SELECT digest FROM grants WHERE waiting = 1 ORDER BY expires DESC LIMIT 1000000 OFFSET $1)`, newest)
+}
+func (t tx) DeleteClientGrantsOf(holder string) error {
+	return t.Do(`DELETE FROM grants WHERE holder = $1`, holder)
 }
 func (t tx) DeleteClientGrant(digest string) error {
 	return t.Do(`DELETE FROM grants WHERE digest = $1`, digest)

@@ -202,7 +202,7 @@ func TestDevicesSignIn(t *testing.T) {
 		t.Errorf("the code as it is typed: %d %s", status, page)
 	}
 	for range 6 {
-		status, page = c.send(http.MethodGet, d.Center.URL+"/start/device?user_code=BBBB-BBBB", nil)
+		status, page = c.send(http.MethodPost, d.Center.URL+"/start/device", url.Values{"user_code": {"BBBB-BBBB"}})
 	}
 	if status != http.StatusBadRequest || !strings.Contains(page, "Too many wrong codes") {
 		t.Errorf("the sixth wrong code: %d %s", status, page)
@@ -305,6 +305,10 @@ func TestProgramsSignInByAuthorizationCode(t *testing.T) {
 	fine := in(code())
 	tokens := c.tokens(fine)
 	c.tokenError("a code twice", fine, "InvalidGrantException")
+	if _, refused := c.accounts(tokens.AccessToken); refused != "UnauthorizedException" {
+		t.Errorf("the tokens of a code that came twice: %q", refused)
+	}
+	tokens = c.tokens(in(code()))
 	if tokens.ExpiresIn != 3600 || tokens.RefreshToken == nil {
 		t.Fatalf("tokens %+v", tokens)
 	}
