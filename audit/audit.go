@@ -55,16 +55,23 @@ type Event struct {
 	// Of a message that failed a check: which one, the value that was expected and the one that was received.
 	Check     string `json:",omitempty"`
 	Want, Got string `json:",omitempty"`
+
+	// Count is how many refusals of strangers the event stands for, none of which has an event of its own; 0 for all other events.
+	Count int `json:",omitempty"`
 }
 
 // LogValue makes an event one structured group in the program's log.
 func (e Event) LogValue() slog.Value {
+	e = e.Bounded()
 	attrs := []slog.Attr{
 		slog.String("action", e.Action), slog.String("result", e.Result), slog.String("actor", string(e.Actor.Kind)+"/"+e.Actor.Name),
 		slog.String("subject", e.Subject), slog.String("address", e.Actor.Address), slog.String("request_id", e.Actor.RequestID),
 	}
 	if e.Code != "" {
 		attrs = append(attrs, slog.String("code", e.Code), slog.String("detail", e.Detail))
+	}
+	if e.Count > 0 {
+		attrs = append(attrs, slog.Int("count", e.Count))
 	}
 	return slog.GroupValue(attrs...)
 }

@@ -45,6 +45,10 @@ type Center struct {
 	relyingParty            *authn.RelyingParty // nil where browsers have no WebAuthn
 	inBackground            chan struct{}
 	userPlaces, groupPlaces places
+	strangers               audit.Tally // what they were refused
+
+	// Keep is how long events are kept. It is set before the center is served.
+	Keep audit.Retention
 
 	// Places decide whose password is looked at next.
 	Places *authn.Places
@@ -87,7 +91,7 @@ type Config struct {
 
 // Open reads the instance from the store, or makes it when the store is empty.
 func Open(ctx context.Context, cfg Config) (*Center, error) {
-	c := &Center{Store: cfg.Store, Sealer: cfg.Sealer, Log: cfg.Log, URL: cfg.URL, Now: cfg.Now, NewID: newID, Mailer: cfg.Mailer,
+	c := &Center{Store: cfg.Store, Sealer: cfg.Sealer, Log: cfg.Log, URL: cfg.URL, Now: cfg.Now, NewID: newID, Mailer: cfg.Mailer, Keep: audit.DefaultRetention,
 		Places: authn.Shared, relyingParty: authn.NewRelyingParty(cfg.URL, "Gatehouse"), inBackground: make(chan struct{}, maxBackground), roleWork: make(chan struct{}, roleWorkers+1),
 		ruleWork: make(chan struct{}, 1), organizationWork: make(chan struct{}, 1)}
 	if c.Now == nil {
@@ -196,28 +200,4 @@ func (c *Center) event(by audit.Actor, action, subject string, err error) audit.
 		}
 	}
 	return e
-}
-
-// record appends an event that belongs to no change, such as a refusal.
-func (c *Center) record(ctx context.Context, e audit.Event) error {
-	c.Log.Info("audit", "event", e)
-	return c.Store.Update(context.WithoutCancel(ctx), func(tx Tx) error { return tx.AppendEvent(e) })
-}
-
-// Refuse records that a door refused a request before it reached a rule, for the reason err. It returns err.
-func (c *Center) Refuse(ctx context.Context, by audit.Actor, action, subject string, err error) error {
-	e := c.event(by, action, subject, err)
-	if e.Code == "" {
-		e.Code, e.Detail = string(InvalidRequest), err.Error()
-	}
-	return errors.Join(err, c.record(ctx, e))
-}
-
-// Events lists the audit log, newest first.
-func (c *Center) Events(ctx context.Context, q EventQuery) (events []audit.Event, err error) {
-	err = c.Store.View(ctx, func(r Reader) (err error) {
-		events, err = r.Events(q)
-		return err
-	})
-	return events, err
 }

@@ -2,6 +2,9 @@ package center
 
 import (
 	"context"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 )
@@ -24,7 +27,7 @@ func (c *Center) Explain(ctx context.Context, reference string) ([]Explanation, 
 		return nil, err
 	}
 	if len(events) == 0 {
-		return nil, &Error{Code: RequestNotFound, Subject: reference, Detail: "no event has this reference"}
+		return c.counted(ctx, reference)
 	}
 	out := make([]Explanation, 0, len(events))
 	for i := len(events) - 1; i >= 0; i-- {
@@ -32,6 +35,41 @@ func (c *Center) Explain(ctx context.Context, reference string) ([]Explanation, 
 	}
 	return out, nil
 }
+
+// counted returns what strangers were refused in the minute of a reference and was counted, without events of their own: the reference may be that of one of
+// them, and there is no way to tell which. References hold their time (RFC 9562, section 5.7).
+func (c *Center) counted(ctx context.Context, reference string) (out []Explanation, err error) {
+	id, err := uuid.Parse(reference)
+	if err != nil || id.Version() != 7 {
+		return nil, &Error{Code: RequestNotFound, Subject: reference, Detail: "no event has this reference"}
+	}
+	if err := c.FlushRefusals(ctx, true); err != nil {
+		return nil, err
+	}
+	minute := time.Unix(id.Time().UnixTime()).Truncate(time.Minute)
+	events, err := c.Events(ctx, EventQuery{Since: minute, Before: minute.Add(time.Minute), Limit: maxInMinute})
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range events {
+		if e.Count == 0 {
+			continue
+		}
+		x := ExplainEvent(e)
+		x.What = "no event has this reference; so many requests of strangers were refused in its minute that this one, if it was one of them, was only counted. They were: " + x.What
+		if e.Action == audit.SeveralKinds {
+			x.What += "refused for various reasons"
+		}
+		out = append(out, x)
+	}
+	if len(out) == 0 {
+		return nil, &Error{Code: RequestNotFound, Subject: reference, Detail: "no event has this reference, and no refusals were only counted in its minute"}
+	}
+	return out, nil
+}
+
+// maxInMinute bounds the events of a minute among which those are that stand for many. On several nodes there are some of each.
+const maxInMinute = 1000
 
 // ExplainEvent says what to do about an event.
 func ExplainEvent(e audit.Event) Explanation {

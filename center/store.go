@@ -2,7 +2,6 @@ package center
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -222,19 +221,15 @@ type Tx interface {
 	// DeleteRequests removes requests that were made before and wait for nothing.
 	DeleteRequests(before time.Time) error
 
-	AppendEvent(audit.Event) error
+	AppendEvent(audit.Event) error // what is kept of it is bounded
+	// DeleteEvents removes up to limit events from before a time, the oldest first: all, or refusals of strangers only. It returns how many.
+	DeleteEvents(before time.Time, strangers bool, limit int) (int, error)
 }
 
-// EventQuery selects audit events, newest first.
+// EventQuery selects audit events, newest first. What strangers sent to earlier releases can be so large that fewer are listed than there are.
 type EventQuery struct {
 	RequestID string    // only the events of one request
 	Before    time.Time // only older ones; zero: any
+	Since     time.Time // only these and newer ones; zero: any
 	Limit     int       // 0: 100
-}
-
-// Sweep removes what has expired, and warns of what will. A background job calls it now and then.
-func (c *Center) Sweep(ctx context.Context) error {
-	return errors.Join(c.Store.Update(ctx, func(tx Tx) error {
-		return errors.Join(tx.DeleteExpired(c.now()), tx.DeleteRequests(c.now().Add(-requestsKept)))
-	}), c.WarnOfExpiry(ctx))
 }

@@ -35,6 +35,29 @@ func List[T any](t Tx, query string, args ...any) (all []T, err error) {
 	return all, err
 }
 
+// ListUpTo is List that ends with the row after which that many bytes of documents have been read.
+func ListUpTo[T any](t Tx, bytes int, query string, args ...any) (all []T, err error) {
+	err = t.Query(query, args, func(rows Row) error {
+		if bytes <= 0 {
+			return errEnough
+		}
+		var doc string
+		if err := rows.Scan(&doc); err != nil {
+			return err
+		}
+		bytes -= len(doc)
+		v, err := Decode[T](doc)
+		all = append(all, v)
+		return err
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return all, err
+}
+
+var errEnough = errors.New("enough was read")
+
 // format is how documents are written: fields without a value are left out, since most objects have few of the many they may have.
 var format = json.JoinOptions(json.OmitZeroStructFields(true), json.Deterministic(true), jsonv1.FormatDurationAsNano(true), jsontext.EscapeForHTML(false))
 

@@ -257,6 +257,9 @@ const (
 	DeviceInterval  = 5 * time.Second     //bound:rate time between two questions for a device code at the tenant
 )
 
+// grantsKept is how long a grant is known after its end, so that the program learns that it has expired.
+const grantsKept = time.Hour
+
 // userCodeLetters leaves out what is easily mistaken.
 const userCodeLetters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
@@ -276,7 +279,7 @@ func (t *Tenant) Issue(ctx context.Context, g Grant) (Grant, authn.Secret, error
 		}
 		g.UserCode = string(code)
 	}
-	err := t.Store.Update(ctx, func(tx Tx) error { return errors.Join(tx.DeleteGrants(t.now().Add(-time.Hour)), tx.PutGrant(g)) })
+	err := t.Store.Update(ctx, func(tx Tx) error { return errors.Join(tx.DeleteGrants(t.now().Add(-grantsKept)), tx.PutGrant(g)) })
 	return g, authn.Secret(secret), err
 }
 

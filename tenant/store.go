@@ -102,12 +102,15 @@ type Tx interface {
 	PutSession(Session) error
 	DeleteSession(digest string) error
 	DeleteSessionsOf(userID string) error
+	DeleteSessions(expired time.Time) error
 
 	PutNote(name, text string) error
 	PutPolicy(Policy) error
 	DeletePolicy(id string) error
 
-	AppendEvent(audit.Event) error
+	AppendEvent(audit.Event) error // what is kept of it is bounded
+	// DeleteEvents removes up to limit events from before a time, the oldest first: all, or refusals of strangers only. It returns how many.
+	DeleteEvents(before time.Time, strangers bool, limit int) (int, error)
 }
 
 // Query pages through users or groups in the order of their ids.

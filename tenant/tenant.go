@@ -45,6 +45,11 @@ type Tenant struct {
 	// Changed is called after a change that provisioning must look at; it must not block. It may be nil.
 	Changed func()
 
+	// Keep is how long events are kept. It is set before the tenant is served.
+	Keep audit.Retention
+
+	strangers audit.Tally // what they were refused
+
 	// Notify sends a mail to people whom a job's settings name; it must not block. It may be nil.
 	Notify func(to, subject, text string)
 }
@@ -80,7 +85,7 @@ const tokenKeyPurpose = "token-key"
 
 // Open reads the organization from the store, or makes it when the store is empty.
 func Open(ctx context.Context, cfg Config) (*Tenant, error) {
-	t := &Tenant{Store: cfg.Store, Sealer: cfg.Sealer, Log: cfg.Log, URL: cfg.URL, Now: cfg.Now, NewID: uuid.NewString, Places: authn.Shared}
+	t := &Tenant{Store: cfg.Store, Sealer: cfg.Sealer, Log: cfg.Log, URL: cfg.URL, Now: cfg.Now, NewID: uuid.NewString, Places: authn.Shared, Keep: audit.DefaultRetention}
 	switch {
 	case cfg.Clock != nil:
 		t.Clock, t.Now = cfg.Clock, cfg.Clock.Now
@@ -248,33 +253,4 @@ func (t *Tenant) event(by audit.Actor, action, subject string, err error) audit.
 		e.Result, e.Code, e.Detail = audit.Refused, string(CodeOf(err)), err.Error()
 	}
 	return e
-}
-
-func (t *Tenant) record(ctx context.Context, e audit.Event) error {
-	t.Log.Info("audit", "event", e)
-	return t.Store.Update(context.WithoutCancel(ctx), func(tx Tx) error { return tx.AppendEvent(e) })
-}
-
-// Refuse records that a door refused a request before it reached a rule, for the reason err. It returns err.
-func (t *Tenant) Refuse(ctx context.Context, by audit.Actor, action, subject string, err error) error {
-	e := t.event(by, action, subject, err)
-	if e.Code == "" {
-		e.Code = string(InvalidRequest)
-	}
-	return errors.Join(err, t.record(ctx, e))
-}
-
-// Granted records something that changed nothing but must leave an event, such as a sign-in to an application.
-func (t *Tenant) Granted(ctx context.Context, by audit.Actor, action Action, subject string) error {
-	err := authorize(by, action)
-	return errors.Join(err, t.record(ctx, t.event(by, action.name, subject, err)))
-}
-
-// Events lists the audit log, newest first.
-func (t *Tenant) Events(ctx context.Context, limit int) (events []audit.Event, err error) {
-	err = t.Store.View(ctx, func(r Reader) (err error) {
-		events, err = r.Events(limit)
-		return err
-	})
-	return events, err
 }

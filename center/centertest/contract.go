@@ -41,6 +41,8 @@ func Store(t *testing.T, open func(t *testing.T) center.Store) {
 		{"applications, token issuers and settings round trip", applications},
 		{"what has expired is removed and nothing else", expiry},
 		{"events come newest first and by request", events},
+		{"events are kept for as long as they are to be", retention},
+		{"of an event only so much is kept", bounded},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

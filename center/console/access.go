@@ -194,7 +194,15 @@ func auditLog(p page) error {
 		return err
 	}
 	d := auditData{Events: events, Reference: q.RequestID}
-	if q.RequestID != "" {
+	if q.RequestID != "" && len(events) == 0 { // it may be one of many that were only counted
+		d.Explained, err = p.h.Center.Explain(p.Context(), q.RequestID)
+		if err != nil && center.CodeOf(err) != center.RequestNotFound {
+			return err
+		}
+		for _, x := range d.Explained {
+			d.Events = append(d.Events, x.Event)
+		}
+	} else if q.RequestID != "" {
 		for _, e := range events {
 			d.Explained = append(d.Explained, center.ExplainEvent(e))
 		}

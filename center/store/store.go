@@ -278,17 +278,45 @@ func (t tx) DeleteExpired(now time.Time) error {
 }
 
 func (t tx) AppendEvent(e audit.Event) error {
-	return t.Tx.Do(`INSERT INTO events (time, request_id, doc) VALUES ($1, $2, $3)`, e.Time.UnixMilli(), e.Actor.RequestID, sqldb.Encode(e))
+	stranger := 0
+	if e.FromStranger() {
+		stranger = 1
+	}
+	e = e.Bounded()
+	return t.Tx.Do(`INSERT INTO events (time, request_id, stranger, doc) VALUES ($1, $2, $3, $4)`, e.Time.UnixMilli(), e.Actor.RequestID, stranger, sqldb.Encode(e))
 }
 
+// DeleteEvents counts as no write: nothing that is remembered depends on events.
+func (t tx) DeleteEvents(before time.Time, strangers bool, limit int) (int, error) {
+	condition := `time < $1`
+	if strangers {
+		condition += ` AND stranger = 1`
+	}
+	n, err := t.Tx.Exec(`DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE `+condition+` ORDER BY time LIMIT $2)`, before.UnixMilli(), limit)
+	return int(n), err
+}
+
+// maxEvents bounds the bytes of events that are read at once. Those that this release keeps are small; earlier ones kept whatever strangers sent.
+const maxEvents = 8 << 20
+
 func (t tx) Events(q center.EventQuery) ([]audit.Event, error) {
-	w := &sqldb.Where{}
+	w, order := &sqldb.Where{}, ` ORDER BY seq DESC`
 	w.Equal("request_id", q.RequestID)
 	if !q.Before.IsZero() {
 		w.And("time < ?", q.Before.UnixMilli())
 	}
+	if !q.Since.IsZero() {
+		w.And("time >= ?", q.Since.UnixMilli())
+	}
+	if !q.Before.IsZero() || !q.Since.IsZero() { // as the index has them
+		order = ` ORDER BY time DESC, seq DESC`
+	}
 	if q.Limit == 0 {
 		q.Limit = 100
 	}
-	return list[audit.Event](t, `SELECT doc FROM events`+w.Text()+` ORDER BY seq DESC`+w.Limit(q.Limit, 0), w.Args...)
+	events, err := sqldb.ListUpTo[audit.Event](t.Tx, maxEvents, `SELECT doc FROM events`+w.Text()+order+w.Limit(q.Limit, 0), w.Args...)
+	for i := range events {
+		events[i] = events[i].Bounded()
+	}
+	return events, err
 }

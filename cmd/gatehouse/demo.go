@@ -134,7 +134,8 @@ func (d *demo) run(ctx context.Context) error {
 		closeAll()
 	}()
 	servers.Go(func() { d.jobs.Run(ctx) })
-	servers.Go(func() { sweep(ctx, d.center, outbound.Policy{Loopback: true}) })
+	servers.Go(func() { sweepCenter(ctx, d.center, outbound.Policy{Loopback: true}) })
+	servers.Go(func() { sweepTenant(ctx, d.tenant) })
 	servers.Go(func() { d.center.Run(ctx) })
 	state, failures, err := d.walk(ctx)
 	if err != nil {
@@ -194,7 +195,10 @@ func (d *demo) open(ctx context.Context, serve func(*half, net.Listener, func(*h
 	if d.tenant, err = openTenant(ctx, t, d.w.env, "", "", clock); err != nil {
 		return nil, errors.Join(stop(err), d.center.Store.Close())
 	}
-	closeAll := func() { _ = errors.Join(d.center.Store.Close(), d.tenant.Store.Close()) }
+	closeAll := func() {
+		closeCenter(d.center)
+		closeTenant(d.tenant)
+	}
 	if err := d.seed(ctx); err != nil {
 		closeAll()
 		return nil, stop(err)

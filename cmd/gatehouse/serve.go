@@ -31,6 +31,7 @@ import (
 
 func (w *world) serveCommand() *cobra.Command {
 	h, post, credentials := &half{}, &mailServer{}, &credentialSettings{}
+	var days retentionDays
 	var region, admin, metrics string
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -48,6 +49,10 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 				return err
 			}
 			if err := credentials.check(); err != nil {
+				return err
+			}
+			keep, err := days.retention()
+			if err != nil {
 				return err
 			}
 			ctx := cmd.Context()
@@ -68,7 +73,8 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 			if err != nil {
 				return err
 			}
-			defer c.Store.Close() //nolint:errcheck // everything acknowledged is durable
+			defer closeCenter(c)
+			c.Keep = keep
 			if err := w.firstStartOfCenter(ctx, c, admin); err != nil {
 				return err
 			}
@@ -82,7 +88,7 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 				return err
 			}
 			go c.Run(ctx)
-			go sweep(ctx, c, h.targets())
+			go sweepCenter(ctx, c, h.targets())
 			sandbox := newSandbox(c)
 			roles, err := credentials.open(ctx, c, sandbox)
 			if err != nil {
@@ -94,6 +100,7 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 	h.flags(cmd, "127.0.0.1:8080", "gatehouse-center")
 	post.flags(cmd, "invitations, resets and codes", "AWS access portal <no-reply@localhost>")
 	credentials.flags(cmd.Flags())
+	days.flags(cmd.Flags())
 	cmd.Flags().StringVar(&region, "region", center.DefaultRegion, "AWS region of a new instance; clients sign for it")
 	cmd.Flags().StringVar(&metrics, "metrics", "", "loopback address for Prometheus, such as 127.0.0.1:9090 (default: none)")
 	cmd.Flags().StringVar(&admin, "admin", "admin", "name of the first administrator")
@@ -141,28 +148,6 @@ func (w *world) firstStartOfCenter(ctx context.Context, c *center.Center, admin 
 	fmt.Fprintf(w.out, "First start. This is shown once:\n\n  console   %s\n  user name %s\n  password  %s\n\n  export AWS_ACCESS_KEY_ID=%s\n  export AWS_SECRET_ACCESS_KEY=%s\n  export AWS_REGION=%s\n  aws sso-admin list-instances --endpoint-url %s\n\n",
 		c.ConsoleURL(), admin, shown, key.ID, secret.Reveal(), c.Instance.Region, c.URL)
 	return nil
-}
-
-// sweepEach is how often what has expired is removed, and whether it is time to look at published metadata.
-const sweepEach = 10 * time.Minute //bound:none how often, not how much
-
-func sweep(ctx context.Context, c *center.Center, asks outbound.Policy) {
-	look := &console.Handler{Center: c, Log: c.Log, Metadata: asks.Client(console.FetchTimeout)}
-	tick := time.NewTicker(sweepEach)
-	defer tick.Stop()
-	for {
-		if err := c.Sweep(ctx); err != nil && ctx.Err() == nil {
-			c.Log.Error("remove what has expired", "error", err)
-		}
-		if err := look.LookAtMetadata(ctx); err != nil && ctx.Err() == nil {
-			c.Log.Error("look at the identity provider's metadata", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
 }
 
 func newSandbox(c *center.Center) *broker.Sandbox {

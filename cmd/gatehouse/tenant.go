@@ -24,6 +24,7 @@ import (
 
 func (w *world) tenantCommand() *cobra.Command {
 	h := &half{}
+	var days retentionDays
 	var name, domain, admin string
 	var r rehearsal
 	mails := &mailServer{}
@@ -40,6 +41,10 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 			if h.log, err = w.logger(cmd, slog.LevelInfo); err != nil {
 				return err
 			}
+			keep, err := days.retention()
+			if err != nil {
+				return err
+			}
 			ctx := cmd.Context()
 			l, err := h.open()
 			if err != nil {
@@ -50,7 +55,8 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 			if err != nil {
 				return err
 			}
-			defer t.Store.Close() //nolint:errcheck // everything acknowledged is durable
+			defer closeTenant(t)
+			t.Keep = keep
 			if err := w.firstStartOfTenant(ctx, t, admin); err != nil {
 				return err
 			}
@@ -65,6 +71,7 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 			}
 			jobs := syncjobs.New(t, h.log, h.targets().Client(syncjobs.AnswerTimeout))
 			jobs.Interval = r.interval
+			go sweepTenant(ctx, t)
 			running := make(chan struct{})
 			go func() { defer close(running); jobs.Run(ctx) }()
 			err = h.serve(ctx, l, func(mux *http.ServeMux) http.Handler { return mountTenant(mux, t, jobs, &r) })
@@ -77,6 +84,7 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 	cmd.AddCommand(w.tenantImportCommand())
 	h.flags(cmd, "127.0.0.1:8081", "gatehouse-tenant")
 	r.flags(cmd)
+	days.flags(cmd.Flags())
 	mails.flags(cmd, "who is to be notified of a quarantine", "Provisioning <no-reply@localhost>")
 	cmd.Flags().BoolVar(&r.movable, "movable-clock", false, "let administrators move the tenant's clock forward; programs and service providers with clocks of their own will not follow")
 	cmd.Flags().StringVar(&name, "name", tenant.DefaultName, "name of a new tenant")

@@ -17,7 +17,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
-//go:embed migrations/*.sql
+//go:embed migrations
 var migrations embed.FS
 
 // Store is a tenant.Store on a database.
@@ -146,7 +146,10 @@ func (t tx) Session(digest string) (tenant.Session, error) {
 	return one[tenant.Session](t, `SELECT doc FROM sessions WHERE digest = $1`, digest)
 }
 func (t tx) PutSession(v tenant.Session) error {
-	return t.Do(`INSERT INTO sessions (digest, user_id, doc) VALUES ($1, $2, $3)`, v.Digest, v.UserID, sqldb.Encode(v))
+	return t.Do(`INSERT INTO sessions (digest, user_id, expires, doc) VALUES ($1, $2, $3, $4)`, v.Digest, v.UserID, v.ExpiresAt.UnixMilli(), sqldb.Encode(v))
+}
+func (t tx) DeleteSessions(expired time.Time) error {
+	return t.Do(`DELETE FROM sessions WHERE expires <= $1`, expired.UnixMilli())
 }
 func (t tx) DeleteSession(digest string) error {
 	return t.Do(`DELETE FROM sessions WHERE digest = $1`, digest)
@@ -262,8 +265,29 @@ func (t tx) DeleteAssignment(id string) error {
 }
 
 func (t tx) AppendEvent(e audit.Event) error {
-	return t.Do(`INSERT INTO events (id, time, doc) VALUES ($1, $2, $3)`, e.ID, e.Time.UnixMilli(), sqldb.Encode(e))
+	stranger := 0
+	if e.FromStranger() {
+		stranger = 1
+	}
+	e = e.Bounded()
+	return t.Do(`INSERT INTO events (id, time, stranger, doc) VALUES ($1, $2, $3, $4)`, e.ID, e.Time.UnixMilli(), stranger, sqldb.Encode(e))
 }
+func (t tx) DeleteEvents(before time.Time, strangers bool, limit int) (int, error) {
+	condition := `time < $1`
+	if strangers {
+		condition += ` AND stranger = 1`
+	}
+	n, err := t.Exec(`DELETE FROM events WHERE id IN (SELECT id FROM events WHERE `+condition+` ORDER BY time LIMIT $2)`, before.UnixMilli(), limit)
+	return int(n), err
+}
+
+// maxEvents bounds the bytes of events that are read at once. Those that this release keeps are small; earlier ones kept whatever strangers sent.
+const maxEvents = 8 << 20
+
 func (t tx) Events(limit int) ([]audit.Event, error) {
-	return list[audit.Event](t, `SELECT doc FROM events ORDER BY time DESC, id LIMIT $1`, limit)
+	events, err := sqldb.ListUpTo[audit.Event](t.Tx, maxEvents, `SELECT doc FROM events ORDER BY time DESC, id LIMIT $1`, limit)
+	for i := range events {
+		events[i] = events[i].Bounded()
+	}
+	return events, err
 }

@@ -47,6 +47,9 @@ func Store(t *testing.T, open func(t *testing.T) tenant.Store) {
 		{"marks are numbered once, also by concurrent writers", marks},
 		{"an update that fails leaves nothing behind", failedUpdate},
 		{"small nouns round trip", nouns},
+		{"events are kept for as long as they are to be", retention},
+		{"of an event only so much is kept", bounded},
+		{"sessions are removed when they are over", sessions},
 		{"scope: assigned users, direct members of assigned groups, and nobody else", scope},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,0 +1,77 @@
+package center
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+)
+
+// record appends an event that belongs to no change, such as a refusal. Where a stranger is refused the same again and again, it is counted instead.
+func (c *Center) record(ctx context.Context, e audit.Event) error {
+	own, ended := c.strangers.Admit(e)
+	if own {
+		ended = append(ended, e)
+	}
+	return c.recordAll(ctx, ended)
+}
+
+// FlushRefusals writes down what strangers were refused and was only counted: what was counted in minutes that are over, or everything.
+func (c *Center) FlushRefusals(ctx context.Context, everything bool) error {
+	if everything {
+		return c.recordAll(ctx, c.strangers.Flush(c.now()))
+	}
+	return c.recordAll(ctx, c.strangers.Ended(c.now()))
+}
+
+func (c *Center) recordAll(ctx context.Context, events []audit.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	for i := range events {
+		if events[i].ID == "" {
+			events[i].ID = c.NewID()
+		}
+		c.Log.Info("audit", "event", events[i])
+	}
+	return c.Store.Update(context.WithoutCancel(ctx), func(tx Tx) error {
+		for _, e := range events {
+			if err := tx.AppendEvent(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Refuse records that a door refused a request before it reached a rule, for the reason err. It returns err.
+func (c *Center) Refuse(ctx context.Context, by audit.Actor, action, subject string, err error) error {
+	e := c.event(by, action, subject, err)
+	if e.Code == "" {
+		e.Code, e.Detail = string(InvalidRequest), err.Error()
+	}
+	return errors.Join(err, c.record(ctx, e))
+}
+
+// Events lists the audit log, newest first.
+func (c *Center) Events(ctx context.Context, q EventQuery) (events []audit.Event, err error) {
+	err = c.Store.View(ctx, func(r Reader) (err error) {
+		events, err = r.Events(q)
+		return err
+	})
+	return events, err
+}
+
+// Sweep removes what has expired and the events that are older than they are kept, and warns of what will expire. A background job calls it now and then.
+func (c *Center) Sweep(ctx context.Context) error {
+	return errors.Join(c.Store.Update(ctx, func(tx Tx) error {
+		return errors.Join(tx.DeleteExpired(c.now()), tx.DeleteRequests(c.now().Add(-requestsKept)))
+	}), c.Keep.Sweep(ctx, c.now(), func(before time.Time, strangers bool, limit int) (n int, err error) {
+		err = c.Store.Update(ctx, func(tx Tx) error {
+			n, err = tx.DeleteEvents(before, strangers, limit)
+			return err
+		})
+		return n, err
+	}), c.WarnOfExpiry(ctx))
+}

@@ -1,0 +1,83 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+)
+
+// record appends an event that belongs to no change, such as a refusal. Where a stranger is refused the same again and again, it is counted instead.
+func (t *Tenant) record(ctx context.Context, e audit.Event) error {
+	own, ended := t.strangers.Admit(e)
+	if own {
+		ended = append(ended, e)
+	}
+	return t.recordAll(ctx, ended)
+}
+
+// FlushRefusals writes down what strangers were refused and was only counted: what was counted in minutes that are over, or everything.
+func (t *Tenant) FlushRefusals(ctx context.Context, everything bool) error {
+	if everything {
+		return t.recordAll(ctx, t.strangers.Flush(t.now()))
+	}
+	return t.recordAll(ctx, t.strangers.Ended(t.now()))
+}
+
+func (t *Tenant) recordAll(ctx context.Context, events []audit.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	for i := range events {
+		if events[i].ID == "" {
+			events[i].ID = t.NewID()
+		}
+		t.Log.Info("audit", "event", events[i])
+	}
+	return t.Store.Update(context.WithoutCancel(ctx), func(tx Tx) error {
+		for _, e := range events {
+			if err := tx.AppendEvent(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Sweep removes what has expired, and the events that are older than they are kept. A background job calls it now and then.
+func (t *Tenant) Sweep(ctx context.Context) error {
+	return errors.Join(t.Store.Update(ctx, func(tx Tx) error {
+		return errors.Join(tx.DeleteSessions(t.now()), tx.DeleteGrants(t.now().Add(-grantsKept)))
+	}), t.Keep.Sweep(ctx, t.now(), func(before time.Time, strangers bool, limit int) (n int, err error) {
+		err = t.Store.Update(ctx, func(tx Tx) error {
+			n, err = tx.DeleteEvents(before, strangers, limit)
+			return err
+		})
+		return n, err
+	}))
+}
+
+// Refuse records that a door refused a request before it reached a rule, for the reason err. It returns err.
+func (t *Tenant) Refuse(ctx context.Context, by audit.Actor, action, subject string, err error) error {
+	e := t.event(by, action, subject, err)
+	if e.Code == "" {
+		e.Code = string(InvalidRequest)
+	}
+	return errors.Join(err, t.record(ctx, e))
+}
+
+// Granted records something that changed nothing but must leave an event, such as a sign-in to an application.
+func (t *Tenant) Granted(ctx context.Context, by audit.Actor, action Action, subject string) error {
+	err := authorize(by, action)
+	return errors.Join(err, t.record(ctx, t.event(by, action.name, subject, err)))
+}
+
+// Events lists the audit log, newest first.
+func (t *Tenant) Events(ctx context.Context, limit int) (events []audit.Event, err error) {
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		events, err = r.Events(limit)
+		return err
+	})
+	return events, err
+}
