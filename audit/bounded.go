@@ -10,8 +10,8 @@ import (
 // MaxText is how many characters of a name, a subject, an address or a received value an event
 // keeps, and MaxDetail how many of the reason. What strangers send has no other bound.
 const (
-	MaxText   = 256
-	MaxDetail = 1024
+	MaxText   = 256  //bound:text a name, subject, address or received value in an event, in characters
+	MaxDetail = 1024 //bound:text the reason in an event, in characters
 )
 
 // Cut is the beginning of a text that has more characters than the limit, with its length behind it,

@@ -19,9 +19,9 @@ var DefaultRetention = Retention{Events: 400 * 24 * time.Hour, Refusals: 30 * 24
 // How many events one transaction removes: at first, at the most, and how long it should take. Others
 // wait for it, and an event of an earlier release can have megabytes.
 const (
-	firstBatch = 50
-	maxBatch   = 1000
-	batchTime  = 50 * time.Millisecond
+	firstBatch = 50                    //bound:none grows up to maxBatch
+	maxBatch   = 1000                  //bound:rows events that one transaction removes
+	batchTime  = 50 * time.Millisecond //bound:none what the size of the next batch is chosen for
 )
 
 // Sweep removes the events that are older than they are kept. remove removes up to limit of those from

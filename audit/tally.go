@@ -13,18 +13,18 @@ import (
 // Of these, what is not used is saved for later minutes, up to ownSaved: a morning's mistakes are many,
 // and a month of a flood from everywhere stays below a gigabyte.
 const (
-	ownOfKind     = 5
-	ownOfRepeated = 1
-	ownOfOne      = 15
-	ownPerMinute  = 30
-	ownSaved      = 120
+	ownOfKind     = 5   //bound:rows events of refusals of one kind from one neighborhood in a minute
+	ownOfRepeated = 1   //bound:rows those, in the minutes after one with more
+	ownOfOne      = 15  //bound:rows events of refusals of strangers from one neighborhood in a minute
+	ownPerMinute  = 30  //bound:rows events of refusals of strangers in a minute, on the average
+	ownSaved      = 120 //bound:rows those in one minute, after quiet ones
 )
 
 // How many kinds of refusal are counted apart, and how many of them, the most frequent, get a line at
 // the end of the minute. One more line has the sum of the rest.
 const (
-	maxCounted = 2000
-	maxSummed  = 4
+	maxCounted = 2000 //bound:memory kinds of refusal, by neighborhood, that are counted
+	maxSummed  = 4    //bound:rows events of what was only counted in a minute, and one more for the rest
 )
 
 // SeveralKinds is the action of the line that sums up what got no line of its own kind.

@@ -122,8 +122,14 @@ func keepAnAdministrator(tx Reader, without string) error {
 	return &Error{Code: LastAdministratorKey, Subject: without}
 }
 
+// maxKeyID is IAM's limit. Source: IAM API reference, AccessKey.
+const maxKeyID = 128 //bound:text the id of an access key
+
 // AccessKeySecret returns an enabled access key and its secret, or NotAllowed.
 func (c *Center) AccessKeySecret(ctx context.Context, id string) (AccessKey, authn.Secret, error) {
+	if len(id) > maxKeyID {
+		return AccessKey{}, "", &Error{Code: NotAllowed, Subject: id, Detail: "no such access key"}
+	}
 	known, age, ok := c.remembered.key(id)
 	if ok {
 		return known.AccessKey, known.secret, nil

@@ -29,6 +29,9 @@ type attempt struct {
 // A name that does not exist costs the same: a place, a mistake that is counted for nobody, a hash, and an event.
 func (c *Center) verifyPassword(ctx context.Context, a attempt, then func(Password) error) error {
 	const action = "CredentialVerification"
+	if impossible(a.name) { // before anything is looked for or hashed
+		return c.Refuse(ctx, a.by, action, a.name, &Error{Code: SignInFailed, Detail: "nobody can have this name"})
+	}
 	applicant, err := c.applicant(ctx, a)
 	if err != nil {
 		return err

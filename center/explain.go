@@ -69,7 +69,7 @@ func (c *Center) counted(ctx context.Context, reference string) (out []Explanati
 }
 
 // maxInMinute bounds the events of a minute among which those are that stand for many. On several nodes there are some of each.
-const maxInMinute = 1000
+const maxInMinute = 1000 //bound:list events of a minute that an explanation looks at
 
 // ExplainEvent says what to do about an event.
 func ExplainEvent(e audit.Event) Explanation {

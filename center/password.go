@@ -199,6 +199,10 @@ func (c *Center) Invite(ctx context.Context, by audit.Actor, id UserID) error {
 func (c *Center) ForgotPassword(ctx context.Context, by audit.Actor, name string) {
 	ctx = context.WithoutCancel(ctx)
 	by.Name = name
+	if impossible(name) {
+		_ = c.Refuse(ctx, by, "ForgotPassword", name, &Error{Code: UserNotFound}) // everybody is answered the same
+		return
+	}
 	c.background(func() {
 		secret := authn.NewSecret(32)
 		var mail Mail

@@ -160,6 +160,9 @@ func checkText(field, value string, limit int) error {
 	return nil
 }
 
+// impossible says that nobody can have a name: it is longer than any may be, or has control characters.
+func impossible(name string) bool { return checkText("", name, maxUserName) != nil }
+
 // Check applies the rules that need no other object. Sources: SCIM guide, "CreateUser"; identitystore model.
 func (u User) Check() error {
 	if strings.TrimSpace(u.UserName) == "" {

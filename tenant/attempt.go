@@ -29,6 +29,9 @@ type attempt struct {
 //
 // A name that does not exist costs the same: a place, a mistake that is counted for nobody, a hash, and an event.
 func (t *Tenant) verifyPassword(ctx context.Context, a attempt, then func(Password) error) error {
+	if !plainText(a.name, maxText) { // before anything is looked for or hashed
+		return t.Refuse(ctx, a.by, a.action.name, a.name, &Error{Code: SignInFailed, Detail: "nobody can have this name"})
+	}
 	applicant, err := t.applicant(ctx, a)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"net/mail"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -61,6 +62,11 @@ type Member struct {
 }
 
 func fold(s string) string { return strings.ToLower(s) }
+
+// plainText says whether a text has no more characters than the limit, and neither control characters nor bytes that are no UTF-8.
+func plainText(text string, limit int) bool {
+	return utf8.RuneCountInString(text) <= limit && utf8.ValidString(text) && strings.IndexFunc(text, unicode.IsControl) < 0
+}
 
 // maxText is how many characters a property of text may have.
 const maxText = 256 //bound:text a property of an object of the tenant, in characters

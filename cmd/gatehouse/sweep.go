@@ -25,7 +25,7 @@ func (d *retentionDays) flags(f *pflag.FlagSet) {
 }
 
 // maxDays keeps a time in a time.Duration.
-const maxDays = 100_000
+const maxDays = 100_000 //bound:life what --keep-events and --keep-refusals take, in days
 
 func (d retentionDays) retention() (audit.Retention, error) {
 	if d.events > maxDays || d.refusals > maxDays {
@@ -36,8 +36,8 @@ func (d retentionDays) retention() (audit.Retention, error) {
 
 // How often what strangers were refused and was only counted is written down, and how often what is over is removed.
 const (
-	flushEach = time.Minute
-	sweepEach = 10 * time.Minute
+	flushEach = time.Minute      //bound:none how often, not how much
+	sweepEach = 10 * time.Minute //bound:none how often, not how much
 )
 
 // sweepCenter keeps a center's data small until ctx is done, and looks whether it is time to look at published metadata.

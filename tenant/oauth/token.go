@@ -99,6 +99,7 @@ func (h *Handler) client(r *http.Request, by audit.Actor, publicMay bool) (tenan
 		c, err = h.Tenant.AuthenticateClient(r.Context(), id, secret)
 	}
 	if err != nil && tenant.CodeOf(err) != "" {
+		by.Kind = audit.Anonymous // it has proved nothing
 		err = h.Tenant.Refuse(r.Context(), by, "Request token", id, err)
 	}
 	return c, err
@@ -181,6 +182,9 @@ func (h *Handler) redeem(r *http.Request, by audit.Actor, kind tenant.GrantKind,
 	c, err := h.client(r, by, true)
 	if err != nil {
 		return nil, err
+	}
+	if c.Public { // anybody may say that they are it
+		by.Kind = audit.Anonymous
 	}
 	g, err := h.Tenant.Redeem(r.Context(), by, kind, c.ID, secret)
 	if err == nil && check != nil {
