@@ -25,6 +25,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/gatehouse-id/gatehouse/audit"
 )
 
 //go:embed static layout.html
@@ -86,13 +88,13 @@ func Middleware(next http.Handler, o Options) http.Handler {
 		seen := &recorder{ResponseWriter: w, status: http.StatusOK}
 		defer func() {
 			if p := recover(); p != nil {
-				o.Log.Error("panic", "request_id", i.ID, "panic", fmt.Sprint(p), "path", r.URL.Path)
+				o.Log.Error("panic", "request_id", i.ID, "panic", fmt.Sprint(p), "path", audit.Cut(r.URL.Path, audit.MaxText))
 				if !seen.wrote {
 					http.Error(seen, "Internal error. Reference: "+i.ID, http.StatusInternalServerError)
 				}
 			}
 			if o.Log.Enabled(ctx, slog.LevelDebug) { // the query is left out: it can carry SAML messages
-				o.Log.Debug("request", "request_id", i.ID, "method", r.Method, "path", r.URL.Path, "status", seen.status, "duration", time.Since(started), "address", i.Address)
+				o.Log.Debug("request", "request_id", i.ID, "method", r.Method, "path", audit.Cut(r.URL.Path, audit.MaxText), "status", seen.status, "duration", time.Since(started), "address", i.Address)
 			}
 		}()
 		r = r.WithContext(ctx)

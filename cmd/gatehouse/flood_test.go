@@ -92,10 +92,10 @@ func TestStrangersFillNoDisk(t *testing.T) {
 		}, true},
 		{"ListUsers", 1000, func(int) *http.Request {
 			return post(t, d.Center.URL+"/", nil, "X-Amz-Target", "AWSIdentityStore.ListUsers")
-		}},
+		}, false},
 		{"SCIM POST CreateUser", 1000, func(i int) *http.Request {
 			return post(t, fmt.Sprintf("%s/%d%s/scim/v2/Users", d.Center.URL, i, strings.Repeat("t", 7000)), nil, "Authorization", "Bearer wrong")
-		}},
+		}, false},
 	}
 	tenant := []flood{
 		{"UserLoggedIn", 40, func(int) *http.Request {
