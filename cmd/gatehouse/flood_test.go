@@ -71,12 +71,12 @@ func (f flood) send(t *testing.T) (first, last string) {
 	return first, one(f.n - 1)
 }
 
-// TestStrangersFillNoDisk has strangers make every kind of request that leaves an event, with names of a megabyte, and looks at what is kept of it.
+// TestStrangersFillNoDisk has strangers make every kind of request that leaves an event, with names as long as a form may be, and looks at what is kept of it.
 func TestStrangersFillNoDisk(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
 	d, stop := startDemo(t, "--data", data, "--no-connect")
-	huge := strings.Repeat("\x1b]52;c;a\x07ä", 35_000)
+	huge := strings.Repeat("\x1b]52;c;a\x07ä", 2_000) // larger forms are turned away
 	center := []flood{
 		{"CredentialVerification", 40, func(int) *http.Request {
 			return post(t, d.Center.URL+"/console/login", url.Values{"username": {huge}, "password": {"wrong"}})
