@@ -141,6 +141,11 @@ type ProvisionRolesInput struct {
 	AccountID        string `json:"AccountId,omitempty"`
 }
 
+// RoleRequestInput names work on roles.
+type RoleRequestInput struct {
+	RequestID string `json:"RequestId"`
+}
+
 // RoleRequest is work on roles. Status is IN_PROGRESS, SUCCEEDED or FAILED.
 type RoleRequest struct {
 	RequestID     string `json:"RequestId"`
@@ -225,5 +230,5 @@ func (c *Client) ProvisionRoles(ctx context.Context, permissionSet, account stri
 
 // RoleRequest returns how far work on roles has come.
 func (c *Client) RoleRequest(ctx context.Context, id string) (RoleRequest, error) {
-	return call[RoleRequest](ctx, c, "DescribeRoleRequest", RoleRequest{RequestID: id})
+	return call[RoleRequest](ctx, c, "DescribeRoleRequest", RoleRequestInput{id})
 }

@@ -100,7 +100,7 @@ type CreateConfigurationInput struct {
 	MetadataXML string `json:"MetadataXml"`
 }
 
-// ChangeInput enables or disables a configuration. Confirmation is the word ACCEPT.
+// ChangeInput enables a configuration. Confirmation is the word ACCEPT.
 type ChangeInput struct {
 	ConfigurationID string `json:"ConfigurationId,omitempty"`
 	Confirmation    string
@@ -111,13 +111,23 @@ type UpdateConfigurationInput struct {
 	IdPInitiatedSignIn *bool
 }
 
-// Certificate is one whose key may sign for the identity provider in force. In ImportExternalIdPCertificate, X509CertificateInPem is all that is sent.
+// ConfirmInput goes back to another identity source. Confirmation is the word ACCEPT.
+type ConfirmInput struct{ Confirmation string }
+
+// Certificate is one whose key may sign for the identity provider in force.
 type Certificate struct {
-	CertificateID        string `json:"CertificateId,omitempty"` // the SHA-256 thumbprint, in hexadecimal
-	Subject              string `json:",omitempty"`
-	NotBefore, NotAfter  time.Time
-	X509CertificateInPem string `json:",omitempty"`
-	Confirmation         string `json:",omitempty"` // of DeleteExternalIdPCertificate: the word DELETE
+	CertificateID       string `json:"CertificateId,omitempty"` // the SHA-256 thumbprint, in hexadecimal
+	Subject             string `json:",omitempty"`
+	NotBefore, NotAfter time.Time
+}
+
+// NewCertificate is the input of ImportExternalIdPCertificate.
+type NewCertificate struct{ X509CertificateInPem string }
+
+// CertificateInput is the input of DeleteExternalIdPCertificate. Confirmation is the word DELETE.
+type CertificateInput struct {
+	CertificateID string `json:"CertificateId"`
+	Confirmation  string `json:",omitempty"`
 }
 
 // Certificates is the answer of ListExternalIdPCertificates, those that end first at the front.
@@ -125,10 +135,14 @@ type Certificates struct {
 	Certificates []Certificate
 }
 
-// Rehearsal asks a user to sign in at the pending identity provider; the answer has the link.
-type Rehearsal struct {
+// RehearsalInput asks a user to sign in at the pending identity provider.
+type RehearsalInput struct {
 	UserName string `json:",omitempty"`
-	Link     string `json:",omitempty"`
+}
+
+// Rehearsal is the answer of StartRehearsal: the link for the user.
+type Rehearsal struct {
+	Link string `json:",omitempty"`
 }
 
 // Configurations is the answer of ListExternalIdPConfigurationsForDirectory.
@@ -171,11 +185,21 @@ type Tenants struct {
 	Tenants []Tenant
 }
 
-// TokenInput names a token, or the tenant to make one for.
+// TenantInput names a tenant; ("") means the one that there is.
+type TenantInput struct {
+	TenantID string `json:"TenantId,omitempty"`
+}
+
+// NewToken says what a new token is for.
+type NewToken struct {
+	TenantID string `json:"TenantId,omitempty"`
+	Profile  string `json:",omitempty"` // aws, the default, or standard
+}
+
+// TokenInput names a token.
 type TokenInput struct {
 	TenantID string `json:"TenantId,omitempty"`
 	TokenID  string `json:"TokenId,omitempty"`
-	Profile  string `json:",omitempty"` // of a new token: aws, the default, or standard
 }
 
 // BearerToken is an access token. Value is set only in the answer of CreateBearerToken.
@@ -195,12 +219,21 @@ type BearerTokens struct {
 	BearerTokens []BearerToken
 }
 
-// KeyInput names an access key, or says what a new one is to be.
+// NewKey says what a new access key is to be.
+type NewKey struct {
+	UserName string `json:",omitempty"` // who it is for, as the audit log names it
+	Role     string `json:",omitempty"` // administrator, user-administrator or read-only
+}
+
+// KeyStatus makes an access key Active or Inactive.
+type KeyStatus struct {
+	AccessKeyID string `json:"AccessKeyId"`
+	Status      string
+}
+
+// KeyInput names an access key.
 type KeyInput struct {
 	AccessKeyID string `json:"AccessKeyId,omitempty"`
-	UserName    string `json:",omitempty"` // who a new key is for, as the audit log names it
-	Role        string `json:",omitempty"` // of a new key: administrator, user-administrator or read-only
-	Status      string `json:",omitempty"` // for UpdateAccessKey: Active or Inactive
 }
 
 // States of access keys, as IAM names them.
@@ -336,7 +369,7 @@ func (c *Client) EnableConfiguration(ctx context.Context, in ChangeInput) error 
 }
 
 // DisableConfiguration changes the identity source back to the built-in directory.
-func (c *Client) DisableConfiguration(ctx context.Context, in ChangeInput) error {
+func (c *Client) DisableConfiguration(ctx context.Context, in ConfirmInput) error {
 	_, err := call[None](ctx, c, "DisableExternalIdPConfigurationForDirectory", in)
 	return err
 }
@@ -360,19 +393,19 @@ func (c *Client) CreateTenant(ctx context.Context) (Tenant, error) {
 
 // DeleteTenant disables automatic provisioning.
 func (c *Client) DeleteTenant(ctx context.Context, id string) error {
-	_, err := call[None](ctx, c, "DeleteProvisioningTenant", TokenInput{TenantID: id})
+	_, err := call[None](ctx, c, "DeleteProvisioningTenant", TenantInput{id})
 	return err
 }
 
 // BearerTokens lists the access tokens, without their values.
 func (c *Client) BearerTokens(ctx context.Context, tenant string) ([]BearerToken, error) {
-	out, err := call[BearerTokens](ctx, c, "ListBearerTokens", TokenInput{TenantID: tenant})
+	out, err := call[BearerTokens](ctx, c, "ListBearerTokens", TenantInput{tenant})
 	return out.BearerTokens, err
 }
 
 // CreateBearerToken makes an access token for a profile, aws or standard (empty: aws); its value is in this answer only.
 func (c *Client) CreateBearerToken(ctx context.Context, tenant, profile string) (BearerToken, error) {
-	return call[BearerToken](ctx, c, "CreateBearerToken", TokenInput{TenantID: tenant, Profile: profile})
+	return call[BearerToken](ctx, c, "CreateBearerToken", NewToken{tenant, profile})
 }
 
 // DeleteBearerToken revokes an access token.
@@ -389,12 +422,12 @@ func (c *Client) AccessKeys(ctx context.Context) ([]AccessKey, error) {
 
 // CreateAccessKey makes an access key for somebody; its secret is in this answer only.
 func (c *Client) CreateAccessKey(ctx context.Context, userName, role string) (AccessKey, error) {
-	return call[AccessKey](ctx, c, "CreateAccessKey", KeyInput{UserName: userName, Role: role})
+	return call[AccessKey](ctx, c, "CreateAccessKey", NewKey{userName, role})
 }
 
 // UpdateAccessKey makes an access key Active or Inactive.
 func (c *Client) UpdateAccessKey(ctx context.Context, id, status string) error {
-	_, err := call[None](ctx, c, "UpdateAccessKey", KeyInput{AccessKeyID: id, Status: status})
+	_, err := call[None](ctx, c, "UpdateAccessKey", KeyStatus{id, status})
 	return err
 }
 
@@ -413,17 +446,20 @@ func (c *Client) Explain(ctx context.Context, reference string) ([]Event, error)
 
 // UndoIdentitySourceChange brings back the identity source before the last change.
 func (c *Client) UndoIdentitySourceChange(ctx context.Context, confirmation string) error {
-	return c.Call(ctx, "UndoIdentitySourceChange", ChangeInput{Confirmation: confirmation}, nil)
+	_, err := call[None](ctx, c, "UndoIdentitySourceChange", ConfirmInput{confirmation})
+	return err
 }
 
 // AllowIdPInitiated says whether users may start at the identity provider in force.
 func (c *Client) AllowIdPInitiated(ctx context.Context, allow bool) error {
-	return c.Call(ctx, "UpdateExternalIdPConfigurationForDirectory", UpdateConfigurationInput{&allow}, nil)
+	_, err := call[None](ctx, c, "UpdateExternalIdPConfigurationForDirectory", UpdateConfigurationInput{&allow})
+	return err
 }
 
 // ImportCertificate adds a certificate, PEM, to the identity provider in force.
 func (c *Client) ImportCertificate(ctx context.Context, pem string) error {
-	return c.Call(ctx, "ImportExternalIdPCertificate", Certificate{X509CertificateInPem: pem}, nil)
+	_, err := call[None](ctx, c, "ImportExternalIdPCertificate", NewCertificate{pem})
+	return err
 }
 
 // ListCertificates lists the certificates of the identity provider in force.
@@ -435,12 +471,13 @@ func (c *Client) ListCertificates(ctx context.Context) ([]Certificate, error) {
 
 // DeleteCertificate takes a certificate away. confirmation is the word DELETE.
 func (c *Client) DeleteCertificate(ctx context.Context, id, confirmation string) error {
-	return c.Call(ctx, "DeleteExternalIdPCertificate", Certificate{CertificateID: id, Confirmation: confirmation}, nil)
+	_, err := call[None](ctx, c, "DeleteExternalIdPCertificate", CertificateInput{id, confirmation})
+	return err
 }
 
 // StartRehearsal makes a link with which a user signs in at the pending identity provider, to see whether it works.
 func (c *Client) StartRehearsal(ctx context.Context, userName string) (link string, err error) {
 	var out Rehearsal
-	err = c.Call(ctx, "StartRehearsal", Rehearsal{UserName: userName}, &out)
+	err = c.Call(ctx, "StartRehearsal", RehearsalInput{userName}, &out)
 	return out.Link, err
 }

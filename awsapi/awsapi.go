@@ -16,9 +16,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -82,16 +85,26 @@ func Op[In, Out any](name string, fn func(context.Context, Caller, In) (Out, err
 	return OpOf(name, nil, fn)
 }
 
-// OpOf is Op with the model's shape of the input, which a body must have.
+// OpOf is Op with the model's shape of the input, which a body must have. It panics when the shape has a member that In
+// has no field for: the operation would pass over what it says it knows.
 func OpOf[In, Out any](name string, shape *Shape, fn func(context.Context, Caller, In) (Out, error)) Operation {
+	if missing := shape.missing(reflect.TypeFor[In](), ""); missing != "" {
+		panic(name + " takes no notice of the member " + missing)
+	}
 	return Operation{name, func(ctx context.Context, who Caller, body []byte) (any, error) {
 		var in In
+		var err error
 		if shape != nil {
-			if err := shape.Check(body); err != nil {
-				return nil, err
-			}
+			err = shape.Check(body)
 		}
-		if err := decode(body, &in); err != nil {
+		if err == nil {
+			err = decode(body, &in)
+		}
+		var unknown *unknownMember
+		if errors.As(err, &unknown) {
+			err = unknown.in(name)
+		}
+		if err != nil {
 			return nil, err
 		}
 		return fn(ctx, who, in)
@@ -101,19 +114,53 @@ func OpOf[In, Out any](name string, shape *Shape, fn func(context.Context, Calle
 // Empty is the answer of operations that return nothing.
 type Empty struct{}
 
-// decode reads a body. Names that stand twice, and text that is not UTF-8, are refused: two readers could take them for different things.
+// unknownMember is a member that an operation has no use for. AWS passes over it; here it is refused, since it may be
+// a control that the caller relies on.
+type unknownMember struct{ path string }
+
+func (e *unknownMember) Error() string { return "the member " + e.path + " is not known" }
+
+// in is the answer of an operation to the member.
+func (e *unknownMember) in(operation string) error {
+	return &Error{Code: "ValidationException", Message: operation + " does not know the member " + e.path +
+		"; Gatehouse refuses what it would otherwise ignore"}
+}
+
+// maxPath bounds how much of a member's path is repeated.
+const maxPath = 128 //bound:none of a message
+
+func unknown(path string) error {
+	path = strings.ToValidUTF8(path[:min(len(path), maxPath)], "")
+	return &unknownMember{strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, path)}
+}
+
+// decode reads a body. Names that stand twice, names that are not known, and text that is not UTF-8, are refused: two
+// readers could take them for different things.
 func decode(body []byte, in any) error {
-	if len(bytes.TrimSpace(body)) == 0 {
+	body = bytes.TrimSpace(body)
+	if len(body) == 0 {
 		return nil
 	}
-	err := json.Unmarshal(body, in)
+	if body[0] != '{' {
+		return serialization("the body is not a JSON object")
+	}
+	err := json.Unmarshal(body, in, json.RejectUnknownMembers(true))
 	var wrong *json.SemanticError
 	var syntax *jsontext.SyntacticError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &wrong):
-		return serialization(fmt.Sprintf("%s has the wrong type", strings.TrimPrefix(strings.ReplaceAll(string(wrong.JSONPointer), "/", "."), ".")))
+		path := strings.Join(slices.Collect(wrong.JSONPointer.Tokens()), ".")
+		if errors.Is(wrong.Err, json.ErrUnknownName) {
+			return unknown(path)
+		}
+		return serialization(orBody(path) + " has the wrong type")
 	case errors.As(err, &syntax):
 		return serialization(fmt.Sprintf("the body is not JSON: %v at byte %d", syntax.Err, syntax.ByteOffset))
 	}
@@ -131,8 +178,25 @@ type Service struct {
 	Refused func(ctx context.Context, who Caller, operation string, err error)
 }
 
-// QueryOperation is one operation of a service that speaks the query protocol.
-type QueryOperation func(ctx context.Context, who Caller, form url.Values) (result any, err error)
+// QueryOperation is one operation of a service that speaks the query protocol, and the parameters that it knows besides
+// Action and Version.
+type QueryOperation struct {
+	Parameters []string
+	Call       func(ctx context.Context, who Caller, form url.Values) (result any, err error)
+}
+
+// onlyParameters refuses parameters that an operation does not know, or that stand twice.
+func onlyParameters(form url.Values, known []string) error {
+	for name, values := range form {
+		if name != "Action" && name != "Version" && !slices.Contains(known, name) {
+			return unknown(name).(*unknownMember).in(form.Get("Action"))
+		}
+		if len(values) > 1 {
+			return &Error{Code: "ValidationError", Message: name + " stands twice"}
+		}
+	}
+	return nil
+}
 
 // QueryService is a service of the query protocol, such as STS.
 type QueryService struct {
@@ -272,7 +336,10 @@ func (h *Handler) serveQuery(w http.ResponseWriter, r *http.Request, requestID s
 		var result any
 		if err == nil {
 			h.Used(r.Context(), who, s.SigningName)
-			result, err = op(r.Context(), who, form)
+			err = onlyParameters(form, op.Parameters)
+		}
+		if err == nil {
+			result, err = op.Call(r.Context(), who, form)
 		}
 		if err != nil {
 			var wire *Error

@@ -16,7 +16,10 @@ var nested = &Shape{Kind: Structure, Required: []string{"Id"}, Members: map[stri
 
 func TestShapesNameEveryViolation(t *testing.T) {
 	for body, want := range map[string]string{
-		`{"Id":"d-0123456789","Max":100,"On":true,"At":1.5,"Any":[{}],"State":"A","List":[{"Value":"abc"}],"Map":{"k":1},"More":{"x":[1]}}`: "",
+		`{"Id":"d-0123456789","Max":100,"On":true,"At":1.5,"Any":[{}],"State":"A","List":[{"Value":"abc"}],"Map":{"k":1}}`: "",
+
+		`{"Id":"d-0123456789","More":{"x":[1]}}`:                   "the member More is not known",
+		`{"Id":"d-0123456789","List":[{"Value":"a","value":"b"}]}`: "the member list.1.member.value is not known",
 		``:                                  "id' failed to satisfy constraint: Member must not be null",
 		`{"Id":null}`:                       "must not be null",
 		`{"Id":"x"}`:                        "Value 'x' at 'id' failed to satisfy constraint: Member must satisfy regular expression pattern: d-[0-9a-f]{10}",
@@ -51,6 +54,10 @@ func FuzzBody(f *testing.F) {
 			Max   *int
 			State string
 			Any   any
+			On    *bool
+			At    *float64
+			List  []struct{ Value string }
+			Map   map[string]any
 		}
 		if nested.Check(body) != nil {
 			return

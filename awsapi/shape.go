@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -36,7 +38,7 @@ type Shape struct {
 	Pattern   *Pattern // of a text
 	Sensitive bool     // a text that no message repeats
 	Enum      []string
-	Members   map[string]*Shape // of a structure; unknown members are passed over
+	Members   map[string]*Shape // of a structure; others are refused
 	Required  []string          // names of members
 	Of        *Shape            // the values of a list or a map
 	Key       *Shape            // the keys of a map
@@ -259,7 +261,9 @@ func (c *checker) object(s *Shape, path string) error {
 			of = s.Of
 			c.checkText(s.Key, under(path, "key"), name)
 			at = under(path, name+".member")
-		} else if of != nil {
+		} else if of == nil {
+			return unknown(under(path, name))
+		} else {
 			at = under(path, lowerFirst(name))
 		}
 		if err := c.value(of, at); err != nil {
@@ -309,3 +313,36 @@ func under(path, name string) string {
 }
 
 func lowerFirst(name string) string { return strings.ToLower(name[:1]) + name[1:] }
+
+// missing names a member of the shape that a Go type has no field for; "" for none.
+func (s *Shape) missing(t reflect.Type, path string) string {
+	if s == nil || s.Kind == Document || t == reflect.TypeFor[jsontext.Value]() {
+		return ""
+	}
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch {
+	case (s.Kind == List && t.Kind() == reflect.Slice) || (s.Kind == Map && t.Kind() == reflect.Map):
+		return s.Of.missing(t.Elem(), path)
+	case s.Kind == Structure && t.Kind() == reflect.Struct:
+		fields := map[string]reflect.Type{}
+		for _, f := range reflect.VisibleFields(t) {
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if name == "" {
+				name = f.Name
+			}
+			fields[name] = f.Type
+		}
+		for _, name := range slices.Sorted(maps.Keys(s.Members)) {
+			field, ok := fields[name]
+			if !ok {
+				return under(path, name)
+			}
+			if missing := s.Members[name].missing(field, under(path, name)); missing != "" {
+				return missing
+			}
+		}
+	}
+	return ""
+}

@@ -135,7 +135,7 @@ func (h *Handler) enableConfiguration(ctx context.Context, who awsapi.Caller, in
 	return adminapi.None{}, h.Center.EnableIdPConfiguration(ctx, awsdoor.Actor(who), in.ConfigurationID, in.Confirmation)
 }
 
-func (h *Handler) disableConfiguration(ctx context.Context, who awsapi.Caller, in adminapi.ChangeInput) (adminapi.None, error) {
+func (h *Handler) disableConfiguration(ctx context.Context, who awsapi.Caller, in adminapi.ConfirmInput) (adminapi.None, error) {
 	return adminapi.None{}, h.Center.DisableIdPConfiguration(ctx, awsdoor.Actor(who), in.Confirmation)
 }
 
@@ -163,7 +163,22 @@ func (h *Handler) listTenants(ctx context.Context, _ awsapi.Caller, _ adminapi.N
 	return adminapi.Tenants{Tenants: []adminapi.Tenant{h.showTenant(t)}}, err
 }
 
-func (h *Handler) deleteTenant(ctx context.Context, who awsapi.Caller, _ adminapi.TokenInput) (adminapi.None, error) {
+// ofTenant refuses the id of a SCIM tenant that is not there.
+func (h *Handler) ofTenant(ctx context.Context, id string) error {
+	if id == "" {
+		return nil
+	}
+	t, err := h.Center.ProvisioningTenant(ctx)
+	if err == nil && t.ID != id {
+		err = &center.Error{Code: center.InvalidValue, Field: "TenantId", Detail: "there is no such tenant; ListProvisioningTenants has the one that there is"}
+	}
+	return err
+}
+
+func (h *Handler) deleteTenant(ctx context.Context, who awsapi.Caller, in adminapi.TenantInput) (adminapi.None, error) {
+	if err := h.ofTenant(ctx, in.TenantID); err != nil {
+		return adminapi.None{}, err
+	}
 	return adminapi.None{}, h.Center.DeleteProvisioningTenant(ctx, awsdoor.Actor(who))
 }
 
@@ -175,14 +190,20 @@ func showToken(t center.BearerToken) adminapi.BearerToken {
 	return out
 }
 
-func (h *Handler) createBearerToken(ctx context.Context, who awsapi.Caller, in adminapi.TokenInput) (adminapi.BearerToken, error) {
+func (h *Handler) createBearerToken(ctx context.Context, who awsapi.Caller, in adminapi.NewToken) (adminapi.BearerToken, error) {
+	if err := h.ofTenant(ctx, in.TenantID); err != nil {
+		return adminapi.BearerToken{}, err
+	}
 	t, secret, err := h.Center.CreateBearerToken(ctx, awsdoor.Actor(who), center.Profile(in.Profile))
 	out := showToken(t)
 	out.Value = secret.Reveal()
 	return out, err
 }
 
-func (h *Handler) listBearerTokens(ctx context.Context, _ awsapi.Caller, _ adminapi.TokenInput) (adminapi.BearerTokens, error) {
+func (h *Handler) listBearerTokens(ctx context.Context, _ awsapi.Caller, in adminapi.TenantInput) (adminapi.BearerTokens, error) {
+	if err := h.ofTenant(ctx, in.TenantID); err != nil {
+		return adminapi.BearerTokens{}, err
+	}
 	tokens, err := h.Center.BearerTokens(ctx)
 	out := adminapi.BearerTokens{BearerTokens: []adminapi.BearerToken{}}
 	for _, t := range tokens {
@@ -192,6 +213,9 @@ func (h *Handler) listBearerTokens(ctx context.Context, _ awsapi.Caller, _ admin
 }
 
 func (h *Handler) deleteBearerToken(ctx context.Context, who awsapi.Caller, in adminapi.TokenInput) (adminapi.None, error) {
+	if err := h.ofTenant(ctx, in.TenantID); err != nil {
+		return adminapi.None{}, err
+	}
 	return adminapi.None{}, h.Center.DeleteBearerToken(ctx, awsdoor.Actor(who), in.TokenID)
 }
 
@@ -207,7 +231,7 @@ func showKey(k center.AccessKey) adminapi.AccessKey {
 	return out
 }
 
-func (h *Handler) createAccessKey(ctx context.Context, who awsapi.Caller, in adminapi.KeyInput) (adminapi.AccessKey, error) {
+func (h *Handler) createAccessKey(ctx context.Context, who awsapi.Caller, in adminapi.NewKey) (adminapi.AccessKey, error) {
 	k, secret, err := h.Center.CreateAccessKey(ctx, awsdoor.Actor(who), in.UserName, center.KeyRole(in.Role))
 	if err != nil {
 		return adminapi.AccessKey{}, err
@@ -226,7 +250,7 @@ func (h *Handler) listAccessKeys(ctx context.Context, _ awsapi.Caller, _ adminap
 	return out, err
 }
 
-func (h *Handler) updateAccessKey(ctx context.Context, who awsapi.Caller, in adminapi.KeyInput) (adminapi.None, error) {
+func (h *Handler) updateAccessKey(ctx context.Context, who awsapi.Caller, in adminapi.KeyStatus) (adminapi.None, error) {
 	if in.Status != adminapi.KeyActive && in.Status != adminapi.KeyInactive {
 		return adminapi.None{}, h.Center.Refuse(ctx, awsdoor.Actor(who), "UpdateAccessKey", in.AccessKeyID, &center.Error{Code: center.InvalidValue, Field: "Status", Detail: "want Active or Inactive"})
 	}
@@ -247,11 +271,11 @@ func (h *Handler) explainReference(ctx context.Context, _ awsapi.Caller, in admi
 	return out, err
 }
 
-func (h *Handler) undoSourceChange(ctx context.Context, who awsapi.Caller, in adminapi.ChangeInput) (adminapi.None, error) {
+func (h *Handler) undoSourceChange(ctx context.Context, who awsapi.Caller, in adminapi.ConfirmInput) (adminapi.None, error) {
 	return adminapi.None{}, h.Center.UndoSourceChange(ctx, awsdoor.Actor(who), in.Confirmation)
 }
 
-func (h *Handler) startRehearsal(ctx context.Context, who awsapi.Caller, in adminapi.Rehearsal) (adminapi.Rehearsal, error) {
+func (h *Handler) startRehearsal(ctx context.Context, who awsapi.Caller, in adminapi.RehearsalInput) (adminapi.Rehearsal, error) {
 	link, err := h.Center.StartRehearsal(ctx, awsdoor.Actor(who), in.UserName)
 	if err != nil {
 		return adminapi.Rehearsal{}, err
@@ -259,7 +283,7 @@ func (h *Handler) startRehearsal(ctx context.Context, who awsapi.Caller, in admi
 	return adminapi.Rehearsal{Link: link.Reveal()}, nil
 }
 
-func (h *Handler) importCertificate(ctx context.Context, who awsapi.Caller, in adminapi.Certificate) (adminapi.None, error) {
+func (h *Handler) importCertificate(ctx context.Context, who awsapi.Caller, in adminapi.NewCertificate) (adminapi.None, error) {
 	der, err := center.ReadCertificate([]byte(in.X509CertificateInPem))
 	if err != nil {
 		return adminapi.None{}, h.Center.Refuse(ctx, awsdoor.Actor(who), "ImportExternalIdPCertificate", "", err)
@@ -279,6 +303,6 @@ func (h *Handler) listCertificates(ctx context.Context, _ awsapi.Caller, _ admin
 	return out, nil
 }
 
-func (h *Handler) deleteCertificate(ctx context.Context, who awsapi.Caller, in adminapi.Certificate) (adminapi.None, error) {
+func (h *Handler) deleteCertificate(ctx context.Context, who awsapi.Caller, in adminapi.CertificateInput) (adminapi.None, error) {
 	return adminapi.None{}, h.Center.DeleteIdPCertificate(ctx, awsdoor.Actor(who), in.CertificateID, in.Confirmation)
 }

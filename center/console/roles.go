@@ -153,7 +153,7 @@ func (h *Handler) provisionRoles(ctx context.Context, who awsapi.Caller, in admi
 	return showRoleRequest(r), err
 }
 
-func (h *Handler) roleRequest(ctx context.Context, _ awsapi.Caller, in adminapi.RoleRequest) (adminapi.RoleRequest, error) {
+func (h *Handler) roleRequest(ctx context.Context, _ awsapi.Caller, in adminapi.RoleRequestInput) (adminapi.RoleRequest, error) {
 	r, err := h.Center.AssignmentRequest(ctx, center.Provisions, in.RequestID)
 	return showRoleRequest(r), err
 }

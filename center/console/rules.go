@@ -14,8 +14,12 @@ func showRule(r center.AssignmentRule) adminapi.Rule {
 	return adminapi.Rule{RuleID: r.ID, Unit: r.Unit, Tag: (*adminapi.Tag)(r.Tag), PermissionSetARN: r.PermissionSetARN, PrincipalType: string(r.PrincipalType), PrincipalID: r.PrincipalID, Problem: r.Problem}
 }
 
-func ruleOf(r adminapi.Rule) center.AssignmentRule {
-	return center.AssignmentRule{Unit: r.Unit, Tag: (*center.Tag)(r.Tag), PermissionSetARN: r.PermissionSetARN, PrincipalType: center.PrincipalType(r.PrincipalType), PrincipalID: r.PrincipalID}
+// ruleOf reads a rule that is asked for. Its id and its problem are the center's to say.
+func ruleOf(r adminapi.Rule) (center.AssignmentRule, error) {
+	if r.RuleID != "" || r.Problem != "" {
+		return center.AssignmentRule{}, &center.Error{Code: center.InvalidValue, Field: "RuleId", Detail: "a rule that is asked for has no RuleId and no Problem"}
+	}
+	return center.AssignmentRule{Unit: r.Unit, Tag: (*center.Tag)(r.Tag), PermissionSetARN: r.PermissionSetARN, PrincipalType: center.PrincipalType(r.PrincipalType), PrincipalID: r.PrincipalID}, nil
 }
 
 func (h *Handler) listRules(ctx context.Context, _ awsapi.Caller, _ adminapi.None) (adminapi.Rules, error) {
@@ -28,12 +32,20 @@ func (h *Handler) listRules(ctx context.Context, _ awsapi.Caller, _ adminapi.Non
 }
 
 func (h *Handler) previewRule(ctx context.Context, _ awsapi.Caller, in adminapi.Rule) (adminapi.Accounts, error) {
-	list, err := h.Center.AccountsFor(ctx, ruleOf(in))
+	rule, err := ruleOf(in)
+	if err != nil {
+		return adminapi.Accounts{}, err
+	}
+	list, err := h.Center.AccountsFor(ctx, rule)
 	return showAccounts(list), err
 }
 
 func (h *Handler) createRule(ctx context.Context, who awsapi.Caller, in adminapi.Rule) (adminapi.Rule, error) {
-	r, err := h.Center.CreateAssignmentRule(ctx, awsdoor.Actor(who), ruleOf(in))
+	rule, err := ruleOf(in)
+	if err != nil {
+		return adminapi.Rule{}, err
+	}
+	r, err := h.Center.CreateAssignmentRule(ctx, awsdoor.Actor(who), rule)
 	return showRule(r), err
 }
 

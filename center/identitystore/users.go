@@ -2,6 +2,7 @@ package identitystore
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -126,7 +127,9 @@ func enterpriseField(e *center.Enterprise, name string) *string {
 func setEnterprise(e *center.Enterprise, name string, v any) error {
 	field := enterpriseField(e, name)
 	if m, ok := v.(map[string]any); ok && name == "manager" {
-		v = m["value"]
+		if v, ok = m["value"]; !ok || len(m) != 1 {
+			return invalid("manager has the member value and no other")
+		}
 	}
 	text, ok := v.(string)
 	if field == nil || (!ok && v != nil) {
@@ -443,8 +446,10 @@ func (op operation) checkTexts() error {
 // whole replaces an object by one with lower camel keys.
 func whole[T any](op operation, missing bool, into *T) error {
 	var v T
-	if !missing && json.Unmarshal(op.AttributeValue, &v, lowerCamel) != nil {
-		return op.wrong()
+	if !missing {
+		if err := json.Unmarshal(op.AttributeValue, &v, lowerCamel); err != nil {
+			return op.unreadable(err)
+		}
 	}
 	*into = v
 	return nil
@@ -472,6 +477,20 @@ func (op operation) wrong() error {
 	return invalid("AttributeValue of " + op.AttributePath + " has the wrong type")
 }
 
+// unreadable says what is wrong with a value: a member that is not known is named.
+func (op operation) unreadable(err error) error {
+	var wrong *json.SemanticError
+	if !errors.As(err, &wrong) || !errors.Is(wrong.Err, json.ErrUnknownName) {
+		return op.wrong()
+	}
+	name := wrong.JSONPointer.LastToken()
+	return invalid("AttributeValue of " + op.AttributePath + " does not know the member " + strconv.Quote(name[:min(len(name), maxNamed)]) +
+		"; Gatehouse refuses what it would otherwise ignore")
+}
+
+// maxNamed bounds how much of a member's name is repeated.
+const maxNamed = 64 //bound:none of a message
+
 func (op operation) text(field *string, missing bool) error {
 	*field = ""
 	if missing {
@@ -492,8 +511,8 @@ func list[T any](op operation, missing bool, into *[]T) error {
 	if missing {
 		return nil
 	}
-	if json.Unmarshal(op.AttributeValue, into, lowerCamel) != nil {
-		return op.wrong()
+	if err := json.Unmarshal(op.AttributeValue, into, lowerCamel); err != nil {
+		return op.unreadable(err)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -38,22 +39,52 @@ type request struct {
 
 // Mount adds the door to mux.
 func (h *Handler) Mount(mux *http.ServeMux) {
-	for pattern, fn := range map[string]func(request) (any, error){
-		"GET /assignment/accounts":    h.ofUser(h.listAccounts),
-		"GET /assignment/roles":       h.ofUser(h.listRoles),
-		"GET /federation/credentials": h.credentials,
-		"POST /logout":                h.ofUser(h.logout),
+	for _, op := range []struct {
+		pattern    string
+		parameters []string // that it knows
+		call       func(request) (any, error)
+	}{
+		{"GET /assignment/accounts", []string{"max_result", "next_token"}, h.ofUser(h.listAccounts)},
+		{"GET /assignment/roles", []string{"account_id", "max_result", "next_token"}, h.ofUser(h.listRoles)},
+		{"GET /federation/credentials", []string{"account_id", "role_name"}, h.credentials},
+		{"POST /logout", nil, h.ofUser(h.logout)},
 	} {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			in := request{Request: r, query: r.URL.Query(), token: r.Header.Get(tokenHeader)}
-			out, err := any(nil), error(invalid("the header x-amz-sso_bearer_token is missing"))
-			if in.token != "" {
-				out, err = fn(in)
+		mux.HandleFunc(op.pattern, func(w http.ResponseWriter, r *http.Request) {
+			in, err := read(r, op.parameters)
+			var out any
+			if err == nil {
+				out, err = op.call(in)
 			}
 			h.answer(w, r, out, err)
 		})
 	}
 }
+
+// read reads a request. AWS passes over parameters that it does not know; here they are refused, since they may be a
+// control that the caller relies on, and so is one that stands twice.
+func read(r *http.Request, known []string) (request, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	in := request{Request: r, query: query, token: r.Header.Get(tokenHeader)}
+	if in.token == "" {
+		return in, invalid("the header x-amz-sso_bearer_token is missing")
+	}
+	if err != nil {
+		return in, invalid("the query cannot be read")
+	}
+	for name, values := range query {
+		if !slices.Contains(known, name) {
+			return in, invalid("the parameter " + strconv.Quote(name[:min(len(name), maxName)]) +
+				" is not known; Gatehouse refuses what it would otherwise ignore")
+		}
+		if len(values) > 1 {
+			return in, invalid(name + " stands twice")
+		}
+	}
+	return in, nil
+}
+
+// maxName bounds how much of a parameter's name is repeated.
+const maxName = 64 //bound:none of a message
 
 func (h *Handler) answer(w http.ResponseWriter, r *http.Request, out any, err error) {
 	status := http.StatusOK

@@ -400,6 +400,7 @@ type authMethod struct {
 }
 
 type methodInput struct {
+	paging
 	ApplicationArn           string
 	AuthenticationMethodType string
 	AuthenticationMethod     authMethod
@@ -434,6 +435,9 @@ type methodsOutput struct{ AuthenticationMethods []typedMethod }
 
 // listMethods answers in one page: there is one kind of method.
 func (h *Handler) listMethods(ctx context.Context, _ awsapi.Caller, in methodInput) (methodsOutput, error) {
+	if _, err := in.of(1, "ListApplicationAuthenticationMethods"); err != nil {
+		return methodsOutput{}, err
+	}
 	a, err := h.Center.Application(ctx, in.ApplicationArn)
 	out := methodsOutput{[]typedMethod{}}
 	if a.ActorPolicy != "" {

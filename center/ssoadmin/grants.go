@@ -27,6 +27,7 @@ type grant struct {
 }
 
 type grantInput struct {
+	paging
 	ApplicationArn string
 	GrantType      string
 	Grant          grant
@@ -124,6 +125,9 @@ type grantsOutput struct{ Grants []typedGrant }
 
 // listGrants answers in one page: there are four types of grant.
 func (h *Handler) listGrants(ctx context.Context, _ awsapi.Caller, in grantInput) (grantsOutput, error) {
+	if _, err := in.of(1, "ListApplicationGrants"); err != nil {
+		return grantsOutput{}, err
+	}
 	a, err := h.Center.Application(ctx, in.ApplicationArn)
 	out := grantsOutput{[]typedGrant{}}
 	for _, g := range a.Grants {

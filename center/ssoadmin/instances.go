@@ -2,6 +2,7 @@ package ssoadmin
 
 import (
 	"context"
+	"slices"
 
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
@@ -52,8 +53,14 @@ func (h *Handler) describeInstance(ctx context.Context, _ awsapi.Caller, _ insta
 	return d, err
 }
 
+// createInstanceInput is read whole, so that what is wrong with it is said.
+type createInstanceInput struct {
+	Name, ClientToken string
+	Tags              []tag
+}
+
 // createInstance is refused: AWS makes account instances besides an organization's, and only one of them in an account. A center is one instance.
-func (h *Handler) createInstance(ctx context.Context, who awsapi.Caller, _ struct{}) (awsapi.Empty, error) {
+func (h *Handler) createInstance(ctx context.Context, who awsapi.Caller, _ createInstanceInput) (awsapi.Empty, error) {
 	return awsapi.Empty{}, h.Center.Refuse(ctx, awsdoor.Actor(who), "CreateInstance", "", &center.Error{Code: center.InstanceExists, Subject: h.Center.Instance.ARN})
 }
 
@@ -64,11 +71,11 @@ func (h *Handler) deleteInstance(ctx context.Context, who awsapi.Caller, in inst
 type updateInstanceInput struct {
 	instance
 	Name                    *string
-	EncryptionConfiguration *struct{ KeyType string }
+	EncryptionConfiguration *struct{ KeyType, KmsKeyArn string }
 }
 
 func (h *Handler) updateInstance(ctx context.Context, who awsapi.Caller, in updateInstanceInput) (awsapi.Empty, error) {
-	if e := in.EncryptionConfiguration; e != nil && e.KeyType != "AWS_OWNED_KMS_KEY" {
+	if e := in.EncryptionConfiguration; e != nil && (e.KeyType != "AWS_OWNED_KMS_KEY" || e.KmsKeyArn != "") {
 		return awsapi.Empty{}, invalid("There is no KMS here: secrets are encrypted with the center's own master key")
 	}
 	if in.Name == nil {
@@ -120,12 +127,27 @@ func (h *Handler) describeRegion(ctx context.Context, _ awsapi.Caller, in region
 	return regionDetail{}, &center.Error{Code: center.RegionNotFound, Subject: in.RegionName}
 }
 
-type regionsOutput struct{ Regions []regionDetail }
+type regionsInput struct {
+	instance
+	paging
+}
 
-// listRegions answers in one page: there are at most six.
-func (h *Handler) listRegions(ctx context.Context, _ awsapi.Caller, _ instance) (regionsOutput, error) {
+type regionsOutput struct {
+	Regions   []regionDetail
+	NextToken string `json:",omitempty"`
+}
+
+// listRegions keeps the order in which they were added.
+func (h *Handler) listRegions(ctx context.Context, _ awsapi.Caller, in regionsInput) (regionsOutput, error) {
+	p, err := in.of(1, "ListRegions")
+	if err != nil {
+		return regionsOutput{}, err
+	}
 	all, err := h.regions(ctx)
-	return regionsOutput{all}, err
+	name := func(r regionDetail) string { return r.RegionName }
+	from := 1 + slices.IndexFunc(all, func(r regionDetail) bool { return r.RegionName == p.begin() })
+	regions, next := cut(p, all[from:], name)
+	return regionsOutput{regions, next}, err
 }
 
 type accessControlAttribute struct {

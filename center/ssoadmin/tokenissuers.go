@@ -31,6 +31,7 @@ type issuerInput struct {
 	instance
 	TrustedTokenIssuerArn           string
 	Name                            string
+	TrustedTokenIssuerType          string // one value only, as the shape says
 	TrustedTokenIssuerConfiguration issuerConfiguration
 	ClientToken                     string
 	Tags                            []tag

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
+
+	jsonv2 "github.com/go-json-experiment/json"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
@@ -40,11 +43,11 @@ func serve[In any](h *Handler, fn operation[In]) http.HandlerFunc {
 		var in In
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 		if err == nil {
-			err = json.Unmarshal(body, &in)
+			err = jsonv2.Unmarshal(body, &in, jsonv2.RejectUnknownMembers(true))
 		}
 		var out any
 		if err != nil {
-			err = &center.Error{Code: center.InvalidRequest, Detail: "the body is no JSON object of this operation"}
+			err = unreadable(err)
 		} else {
 			out, err = fn(r, in)
 		}
@@ -63,6 +66,22 @@ func serve[In any](h *Handler, fn operation[In]) http.HandlerFunc {
 		_ = json.NewEncoder(w).Encode(out) // the client has gone away
 	}
 }
+
+// unreadable says what is wrong with a body. AWS passes over members that it does not know; here they are refused, since
+// they may be a control that the caller relies on.
+func unreadable(err error) error {
+	refused := &center.Error{Code: center.InvalidRequest, Detail: "the body is no JSON object of this operation"}
+	var wrong *jsonv2.SemanticError
+	if errors.As(err, &wrong) && errors.Is(wrong.Err, jsonv2.ErrUnknownName) {
+		name := string(wrong.JSONPointer.LastToken())
+		refused.Field = "the member " + strconv.Quote(name[:min(len(name), maxName)]) + " is not known"
+		refused.Detail = "Gatehouse refuses what it would otherwise ignore"
+	}
+	return refused
+}
+
+// maxName bounds how much of a member's name is repeated.
+const maxName = 64 //bound:none of a message
 
 // Failure is an error on the wire.
 type Failure struct {
@@ -173,6 +192,9 @@ type tokenInput struct {
 	RefreshToken string `json:"refreshToken"`
 	RedirectURI  string `json:"redirectUri"`
 	CodeVerifier string `json:"codeVerifier"`
+
+	// Scope has no effect at AWS either: a token always has the scopes of the registration. Source: CreateToken.
+	Scope []string `json:"scope"`
 }
 
 type tokenOutput struct {

@@ -15,7 +15,7 @@ import (
 func Service() awsapi.QueryService {
 	return awsapi.QueryService{
 		SigningName: "sts", Namespace: "https://sts.amazonaws.com/doc/2011-06-15/",
-		Operations: map[string]awsapi.QueryOperation{"GetCallerIdentity": getCallerIdentity},
+		Operations: map[string]awsapi.QueryOperation{"GetCallerIdentity": {Call: getCallerIdentity}},
 	}
 }
 

@@ -165,7 +165,7 @@ func (a *administration) rehearse(c *adminapi.Client, cmd *cobra.Command, args [
 		return err
 	}
 	if a.asJSON {
-		return a.print(adminapi.Rehearsal{UserName: args[0], Link: link}, "", nil)
+		return a.print(struct{ UserName, Link string }{args[0], link}, "", nil)
 	}
 	fmt.Fprintf(a.out, "Open this in a browser, as the user, within an hour. Nothing changes, and no session is opened:\n\n  %s\n", link)
 	return nil

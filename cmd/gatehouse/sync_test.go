@@ -270,7 +270,7 @@ func TestTheAdminAPIRefusesWithReasons(t *testing.T) {
 		"metadata with a DOCTYPE":    {errOf(e.admin.CreateConfiguration(ctx, "<!DOCTYPE x><x/>")), "idp-metadata-invalid"},
 		"enabling what is not there": {e.admin.EnableConfiguration(ctx, adminapi.ChangeInput{ConfigurationID: "x", Confirmation: "ACCEPT"}), "identity-source-not-configured"},
 		"a change without the word":  {e.admin.EnableConfiguration(ctx, adminapi.ChangeInput{ConfigurationID: "x", Confirmation: "yes"}), "confirmation-missing"},
-		"going back under SCIM":      {e.admin.DisableConfiguration(ctx, adminapi.ChangeInput{Confirmation: "ACCEPT"}), "automatic-provisioning-on"},
+		"going back under SCIM":      {e.admin.DisableConfiguration(ctx, adminapi.ConfirmInput{Confirmation: "ACCEPT"}), "automatic-provisioning-on"},
 		"a token that is not there":  {e.admin.DeleteBearerToken(ctx, id, "x"), "access-token-not-found"},
 		"a wrong secret":             {errOf(stranger.DescribeDirectory(ctx)), ""},
 	} {
