@@ -3,98 +3,292 @@ package center
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
 )
 
-// Administrator is a person who may use the console. Administrators live outside the identity store, so that no change of the
-// identity source can lock them out, and the portal does not know them.
+// Administrator is a person who may use the console. Administrators live outside the identity store,
+// so that no change of the identity source can lock them out, and the portal does not know them.
 type Administrator struct {
-	Name      string
-	CreatedAt time.Time
+	Name         string
+	CreatedAt    time.Time
+	CreatedBy    string    // empty: made before this was noted
+	LastSignInAt time.Time // zero: never, or before this was noted
 }
 
-// AdministratorPrincipal is what an administrator's password and devices belong to.
-func AdministratorPrincipal(name string) string { return "administrator/" + Fold(name) }
+// AdministratorSummary is an administrator as a list shows one.
+type AdministratorSummary struct {
+	Administrator
+	Sessions int
+	Devices  int
+	OneTime  bool // has not replaced the one-time password yet
+}
 
-// SetAdministrator adds an administrator of the console, or gives one a new password.
+const administratorPrefix = "administrator/"
+
+// AdministratorPrincipal is what an administrator's password, devices, tickets and sessions belong to.
+func AdministratorPrincipal(name string) string { return administratorPrefix + Fold(name) }
+
+func isAdministrator(principal string) bool { return strings.HasPrefix(principal, administratorPrefix) }
+
+// administratorOf finds the administrator whom a principal means. Names are found by their folded
+// form, which is what follows the prefix.
+func administratorOf(r Reader, principal string) (Administrator, error) {
+	return r.Administrator(strings.TrimPrefix(principal, administratorPrefix))
+}
+
+// Administrators lists the administrators in the order of their names.
+func (c *Center) Administrators(ctx context.Context) (all []AdministratorSummary, err error) {
+	err = c.Store.View(ctx, func(r Reader) error {
+		all = nil
+		list, err := r.Administrators()
+		if err != nil {
+			return err
+		}
+		for _, a := range list {
+			principal := AdministratorPrincipal(a.Name)
+			sessions, e1 := r.SessionsOf(UserID(principal))
+			devices, e2 := r.MFADevicesOf(principal)
+			password, e3 := r.Password(principal)
+			if errors.Is(e3, ErrNoRow) {
+				e3 = nil
+			}
+			if err := errors.Join(e1, e2, e3); err != nil {
+				return err
+			}
+			open := slices.DeleteFunc(sessions, func(s Session) bool { return !c.now().Before(s.ExpiresAt) })
+			all = append(all, AdministratorSummary{a, len(open), len(devices), password.OneTime})
+		}
+		return nil
+	})
+	return all, err
+}
+
+func checkAdministratorName(name string) error {
+	if name == "" || name != strings.TrimSpace(name) {
+		return &Error{Code: InvalidValue, Field: "name", Detail: "want a name that neither begins nor ends with a blank"}
+	}
+	return checkText("name", name, maxUserName)
+}
+
+// SetAdministrator gives an administrator a password, and adds one who is not there yet: for who runs
+// the program. Whatever was opened with the password before ends. It fails with PasswordUnfit or
+// InvalidValue.
 func (c *Center) SetAdministrator(ctx context.Context, by audit.Actor, name, password string) error {
+	if err := CheckPassword(password); err != nil {
+		return c.Refuse(ctx, by, ActionSetAdministrator.String(), name, err)
+	}
 	hash := authn.HashPassword(password)
 	return c.change(ctx, by, ActionSetAdministrator, func(tx Tx) (string, error) {
-		if name == "" || len(password) < minPassword {
-			return name, &Error{Code: InvalidValue, Field: "password", Detail: "want a name and a password of 8 characters or more"}
+		a, err := tx.Administrator(name)
+		if errors.Is(err, ErrNoRow) {
+			a, err = Administrator{Name: name, CreatedAt: c.now(), CreatedBy: by.Name}, checkAdministratorName(name)
 		}
-		return name, errors.Join(
-			tx.PutAdministrator(Administrator{Name: name, CreatedAt: c.now()}),
-			tx.PutPassword(Password{Principal: AdministratorPrincipal(name), Hash: hash}))
+		if err != nil {
+			return name, err
+		}
+		return a.Name, errors.Join(tx.PutAdministrator(a), setAdministratorPassword(tx, a.Name, hash, false, ""))
 	})
 }
 
-// SignInAdministrator opens a console session. code is that of an authenticator app, which an administrator who has registered one must give. It fails
-// with SignInFailed, SignInLocked or SignInBusy and never says which part was wrong. While users sign in elsewhere, this is the way in when nothing else works, so
-// that each use of it is an event of its own, and a warning in the log.
-// Next to the session's secret it returns the one by which the browser is known from now on; empty: it has one.
-func (c *Center) SignInAdministrator(ctx context.Context, by audit.Actor, name, password, code string, from Browser) (session, known authn.Secret, err error) {
-	by.Name = name
-	find := func(r Reader) (string, error) {
+// setAdministratorPassword replaces a password and ends what was opened with it, but for the session
+// whose digest is kept.
+func setAdministratorPassword(tx Tx, name, hash string, oneTime bool, kept string) error {
+	principal := AdministratorPrincipal(name)
+	return errors.Join(putPassword(tx, principal, hash, oneTime), endSessions(tx, UserID(principal), kept))
+}
+
+// AddAdministrator adds an administrator with a one-time password, which is returned here and never
+// again. Whoever signs in with it must set another: nobody chooses somebody else's password. It fails
+// with AdministratorTaken or InvalidValue.
+func (c *Center) AddAdministrator(ctx context.Context, by audit.Actor, name string) (authn.Secret, error) {
+	password := NewPassword()
+	leave, err := c.place(ctx, by.Name)
+	if err != nil {
+		return "", err
+	}
+	hash := authn.HashPassword(password)
+	leave()
+	err = c.change(ctx, by, ActionAddAdministrator, func(tx Tx) (string, error) {
+		switch _, err := tx.Administrator(name); {
+		case err == nil:
+			return name, &Error{Code: AdministratorTaken, Subject: name}
+		case !errors.Is(err, ErrNoRow):
+			return name, err
+		}
+		if err := checkAdministratorName(name); err != nil {
+			return name, err
+		}
+		return name, errors.Join(tx.PutAdministrator(Administrator{Name: name, CreatedAt: c.now(), CreatedBy: by.Name}),
+			setAdministratorPassword(tx, name, hash, true, ""))
+	})
+	return authn.Secret(password), err
+}
+
+// NewPassword makes a password that fulfils the rules.
+func NewPassword() string {
+	for {
+		if password := authn.NewSecret(15); CheckPassword(password) == nil {
+			return password
+		}
+	}
+}
+
+// changeAdministrator runs a change of an administrator who must be there, or fails with
+// AdministratorNotFound.
+func (c *Center) changeAdministrator(ctx context.Context, by audit.Actor, action Action, name string,
+	rule func(Tx, Administrator) error) error {
+	return c.change(ctx, by, action, func(tx Tx) (string, error) {
+		a, err := tx.Administrator(name)
+		if err != nil {
+			return name, orRefuse(err, AdministratorNotFound, name)
+		}
+		return a.Name, rule(tx, a)
+	})
+}
+
+// ResetAdministratorPassword gives another administrator a one-time password in place of a forgotten
+// one, and ends the sessions. It fails with AdministratorNotFound or OwnAdministrator.
+func (c *Center) ResetAdministratorPassword(ctx context.Context, by audit.Actor, name string) (authn.Secret, error) {
+	password := NewPassword()
+	leave, err := c.place(ctx, by.Name)
+	if err != nil {
+		return "", err
+	}
+	hash := authn.HashPassword(password)
+	leave()
+	err = c.changeAdministrator(ctx, by, ActionResetAdministratorPassword, name, func(tx Tx, a Administrator) error {
+		if own(by, a) {
+			return &Error{Code: OwnAdministrator, Subject: a.Name}
+		}
+		return setAdministratorPassword(tx, a.Name, hash, true, "")
+	})
+	return authn.Secret(password), err
+}
+
+// own says whether an administrator acts on himself.
+func own(by audit.Actor, a Administrator) bool {
+	return by.Kind == audit.Administrator && Fold(by.Name) == Fold(a.Name)
+}
+
+// RemoveAdministrator removes an administrator with password, devices and sessions, at once and on
+// every node, and disables the access keys that bear the name. The last enabled key of an
+// administrator stays enabled: it is returned. It fails with AdministratorNotFound, LastAdministrator
+// or OwnAdministrator.
+func (c *Center) RemoveAdministrator(ctx context.Context, by audit.Actor, name string) (left []AccessKey, err error) {
+	defer c.remembered.forget()
+	err = c.changeAdministrator(ctx, by, ActionRemoveAdministrator, name, func(tx Tx, a Administrator) error {
+		all, err := tx.Administrators()
+		switch {
+		case err != nil:
+			return err
+		case own(by, a):
+			return &Error{Code: OwnAdministrator, Subject: a.Name}
+		case len(all) == 1:
+			return &Error{Code: LastAdministrator, Subject: a.Name}
+		}
+		if left, err = c.disableKeysOf(tx, by, a.Name); err != nil {
+			return err
+		}
+		principal := AdministratorPrincipal(a.Name)
+		return errors.Join(tx.DeleteSessionsOf(UserID(principal)), tx.DeletePassword(principal), tx.DeleteMFADevicesOf(principal),
+			dropTickets(tx, principal), tx.DeleteTicketsOf(Enrolling, principal), tx.DeleteTicketsOf(KnownBrowser, principal),
+			tx.DeleteAdministrator(a.Name))
+	})
+	return left, err
+}
+
+// disableKeysOf disables the access keys that are for a name, and returns those that stay: without
+// one enabled key of an administrator nothing could call the APIs any more.
+func (c *Center) disableKeysOf(tx Tx, by audit.Actor, name string) (left []AccessKey, err error) {
+	keys, err := tx.AccessKeys()
+	if err != nil {
+		return nil, err
+	}
+	others := 0
+	for _, k := range keys {
+		if Fold(k.Principal) != Fold(name) && !k.Disabled && k.EffectiveRole() == RoleAdministrator {
+			others++
+		}
+	}
+	for _, k := range keys {
+		if Fold(k.Principal) != Fold(name) || k.Disabled {
+			continue
+		}
+		if others == 0 && k.EffectiveRole() == RoleAdministrator {
+			left = append(left, k)
+			continue
+		}
+		k.Disabled = true
+		err = errors.Join(err, tx.PutAccessKey(k), tx.AppendEvent(c.event(by, ActionUpdateAccessKey.String(), k.ID, nil)))
+	}
+	return left, err
+}
+
+// ResetAdministratorMFA takes all second factors of an administrator away, and ends the sessions: the
+// next sign-in takes the password alone. It fails with AdministratorNotFound.
+func (c *Center) ResetAdministratorMFA(ctx context.Context, by audit.Actor, name string) error {
+	return c.changeAdministrator(ctx, by, ActionResetAdministratorMfa, name, func(tx Tx, a Administrator) error {
+		principal := AdministratorPrincipal(a.Name)
+		return errors.Join(tx.DeleteMFADevicesOf(principal), tx.DeleteTicketsOf(Enrolling, principal), dropTickets(tx, principal),
+			endSessions(tx, UserID(principal), ""))
+	})
+}
+
+// SignOutAdministrator ends all console sessions of an administrator, and sign-ins on their way. It
+// fails with AdministratorNotFound.
+func (c *Center) SignOutAdministrator(ctx context.Context, by audit.Actor, name string) error {
+	return c.changeAdministrator(ctx, by, ActionSignOutAdministrator, name, func(tx Tx, a Administrator) error {
+		principal := AdministratorPrincipal(a.Name)
+		return errors.Join(dropTickets(tx, principal), endSessions(tx, UserID(principal), ""))
+	})
+}
+
+// ChangeAdministratorPassword is for administrators themselves, who must know the password that they
+// have. It ends their other sessions. It fails with SignInFailed, SignInLocked, PasswordUnfit or
+// PasswordReused.
+func (c *Center) ChangeAdministratorPassword(ctx context.Context, by audit.Actor, name, current, password, session string) error {
+	if err := CheckPassword(password); err != nil { // ahead of the present one, which costs a hash
+		return c.Refuse(ctx, by, ActionUpdatePassword.String(), name, err)
+	}
+	principal := AdministratorPrincipal(name)
+	a := attempt{by: by, name: name, password: current, standing: authn.Known, find: administratorNamed(name)}
+	return c.verifyPassword(ctx, a, func(stored Password) error {
+		hash, err := c.hashNew(ctx, principal, password)
+		if err != nil {
+			return c.Refuse(ctx, by, ActionUpdatePassword.String(), name, err)
+		}
+		return c.changeAdministrator(ctx, by, ActionUpdatePassword, name, func(tx Tx, a Administrator) error {
+			if err := c.forgiveMistakes(tx, stored, ""); err != nil {
+				return err
+			}
+			return setAdministratorPassword(tx, a.Name, hash, false, authn.Digest(session))
+		})
+	})
+}
+
+// administratorNamed finds the principal of an administrator for verifyPassword.
+func administratorNamed(name string) func(Reader) (string, error) {
+	return func(r Reader) (string, error) {
 		a, err := r.Administrator(name)
 		return AdministratorPrincipal(a.Name), err
 	}
-	a := attempt{by: by, name: name, password: password, known: from.Known, standing: authn.Administrator, find: find}
-	err = c.verifyPassword(ctx, a, func(stored Password) error {
-		by.Kind = audit.User
-		session, known, err = c.openConsole(ctx, by, stored, name, code, from)
-		return err
-	})
-	if CodeOf(err) == FactorRefused {
-		err = errors.Join(&Error{Code: SignInFailed}, err)
-	}
-	return session, known, err
 }
 
-// openConsole opens a console session for an administrator whose password was right.
-func (c *Center) openConsole(ctx context.Context, by audit.Actor, stored Password, name, code string, from Browser) (_, known authn.Secret, err error) {
-	secret, fresh, breakGlass := authn.NewSecret(32), authn.NewSecret(32), false
-	agent := from.UserAgent[:min(len(from.UserAgent), maxUserAgent)]
-	err = c.change(ctx, by, ActionConsoleLogin, func(tx Tx) (string, error) {
-		a, err := tx.Administrator(name)
-		if err != nil {
-			return name, orRefuse(err, SignInFailed, "")
+// AdministratorPasswordIs says whether a password is the one that an administrator has. Nothing
+// counts towards the lock-out: it is for who runs the program.
+func (c *Center) AdministratorPasswordIs(ctx context.Context, name, password string) (same bool, err error) {
+	err = c.Store.View(ctx, func(r Reader) error {
+		stored, err := r.Password(AdministratorPrincipal(name))
+		same = err == nil && authn.CheckPassword(stored.Hash, password)
+		if errors.Is(err, ErrNoRow) {
+			err = nil
 		}
-		if err := c.showAdministratorsCode(tx, stored.Principal, code); err != nil {
-			return name, err
-		}
-		s, err := source(tx)
-		if err != nil {
-			return name, err
-		}
-		if breakGlass = s.Type == ExternalIdP; breakGlass {
-			e := c.event(by, "BreakGlassAdministratorUsed", name, nil)
-			e.Detail = "a local administrator has signed in to the console while users sign in at the identity provider; if nobody was to, end the session and change the password"
-			if err := tx.AppendEvent(e); err != nil {
-				return name, err
-			}
-		}
-		session := Session{Digest: authn.Digest(secret), Kind: ConsoleSession, Administrator: a.Name, Address: by.Address, UserAgent: agent,
-			CreatedAt: c.now(), ExpiresAt: c.now().Add(ConsoleSessionLifetime)}
-		if err := c.forgiveMistakes(tx, stored, from.Known); err != nil {
-			return name, err
-		}
-		known, err = c.remember(tx, stored.Principal, from.Known, fresh, func(*Ticket) {})
-		return name, errors.Join(err, tx.PutSession(session))
-	})
-	if err == nil && breakGlass {
-		c.Log.Warn("audit alert: a local administrator has signed in to the console", "administrator", name, "address", by.Address, "request_id", by.RequestID)
-	}
-	return authn.Secret(secret), known, err
-}
-
-func (c *Center) showAdministratorsCode(tx Tx, principal, code string) error {
-	devices, err := tx.MFADevicesOf(principal)
-	if err != nil || count(devices, Authenticator) == 0 {
 		return err
-	}
-	return c.showAnyCode(tx, devices, code)
+	})
+	return same, err
 }

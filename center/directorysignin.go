@@ -57,6 +57,8 @@ type signingIn struct {
 	code    string
 	mail    *Mail
 	out     Progress
+
+	breakGlass bool // an administrator has come in while users sign in elsewhere
 }
 
 func (c *Center) signingIn(by audit.Actor, from Browser, trust bool) *signingIn {
@@ -80,16 +82,17 @@ func (c *Center) SignInUser(ctx context.Context, by audit.Actor, name, password,
 	err := c.verifyPassword(ctx, a, func(stored Password) error {
 		by.Kind = audit.User
 		s = c.signingIn(by, from, false)
-		return c.beginSignIn(ctx, s, stored, name, returnTo)
+		return c.beginSignIn(ctx, s, stored, name, returnTo, func(r Reader) (User, error) { return directoryUser(r, name) })
 	})
 	return c.finishStep(s, err)
 }
 
 // beginSignIn makes the ticket of a sign-in whose password was right.
-func (c *Center) beginSignIn(ctx context.Context, s *signingIn, stored Password, name, returnTo string) error {
+func (c *Center) beginSignIn(ctx context.Context, s *signingIn, stored Password, name, returnTo string,
+	find func(Reader) (User, error)) error {
 	secret := authn.NewSecret(32)
 	return c.change(ctx, s.by, ActionCredentialVerification, func(tx Tx) (string, error) {
-		u, err := directoryUser(tx, name)
+		u, err := find(tx)
 		if err == nil && string(u.ID) != stored.Principal { // renamed meanwhile
 			err = ErrNoRow
 		}
@@ -141,6 +144,9 @@ func (c *Center) nextStep(r Reader, s *signingIn) (Step, error) {
 	if err != nil {
 		return "", orRefuse(err, SignInFailed, "")
 	}
+	if isAdministrator(s.ticket.Principal) {
+		return nextOfAdministrator(r, s, password)
+	}
 	settings, err := signInSettings(r)
 	if err != nil {
 		return "", err
@@ -176,6 +182,11 @@ func (c *Center) nextStep(r Reader, s *signingIn) (Step, error) {
 // open opens the session, and remembers the browser.
 func (c *Center) open(tx Tx, s *signingIn) error {
 	session, err := c.newSession(tx, s.user, s.session, s.by, s.from)
+	action := "UserAuthentication"
+	if err == nil && isAdministrator(s.ticket.Principal) {
+		action, session = ActionConsoleLogin.String(), session.ofConsole(s.user.UserName)
+		s.breakGlass, err = c.noteAdministrator(tx, s.by, s.user.UserName)
+	}
 	if err != nil {
 		return err
 	}
@@ -189,7 +200,7 @@ func (c *Center) open(tx Tx, s *signingIn) error {
 	}
 	s.out.Ticket, s.out.Session, s.out.Lifetime = "", authn.Secret(s.session), session.ExpiresAt.Sub(session.CreatedAt)
 	return errors.Join(addSession(tx, session), tx.DeleteTicket(SigningIn, s.ticket.Digest),
-		tx.AppendEvent(c.event(s.by, "UserAuthentication", s.user.UserName, nil)))
+		tx.AppendEvent(c.event(s.by, action, s.user.UserName, nil)))
 }
 
 // finishStep sends what a step has to send, after it is kept.
@@ -199,6 +210,9 @@ func (c *Center) finishStep(s *signingIn, err error) (Progress, error) {
 	}
 	if s.mail != nil {
 		c.Mailer.Send(*s.mail)
+	}
+	if s.breakGlass {
+		c.Log.Warn("audit alert: a local administrator has signed in to the console", "administrator", s.user.UserName, "address", s.by.Address, "request_id", s.by.RequestID)
 	}
 	return s.out, nil
 }
@@ -227,6 +241,10 @@ func (c *Center) pending(r Reader, secret string) (Ticket, User, error) {
 	if err != nil {
 		return t, User{}, err
 	}
+	if isAdministrator(t.Principal) {
+		u, err := administratorAsUser(r, t.Principal)
+		return t, u, orRefuse(err, TicketInvalid, t.Principal)
+	}
 	u, err := r.User(UserID(t.Principal))
 	if err == nil {
 		_, err = directoryUser(r, u.UserName)
@@ -248,7 +266,7 @@ func (c *Center) goOn(ctx context.Context, by audit.Actor, ticket string, want S
 		if s.ticket, s.user, err = c.pending(tx, ticket); err != nil {
 			return by.Name, err
 		}
-		if s.ticket.Step != want {
+		if s.ticket.Step != want || isAdministrator(s.ticket.Principal) != from.Console {
 			return by.Name, &Error{Code: TicketInvalid, Detail: "the sign-in waits for something else"}
 		}
 		password, err := tx.Password(s.ticket.Principal)
@@ -301,6 +319,9 @@ func (c *Center) SignInWithNewPassword(ctx context.Context, by audit.Actor, tick
 		return Progress{}, c.Refuse(ctx, by, "UpdatePassword", p.User.UserName, err)
 	}
 	return c.goOn(ctx, by, ticket, StepPassword, false, from, func(tx Tx, s *signingIn) error {
+		if isAdministrator(s.ticket.Principal) {
+			return errors.Join(replaceOneTime(tx, s, hash), tx.AppendEvent(c.event(by, "UpdatePassword", s.user.UserName, nil)))
+		}
 		return errors.Join(putPassword(tx, s.ticket.Principal, hash, false), tx.AppendEvent(c.event(by, "UpdatePassword", s.user.UserName, nil)))
 	})
 }

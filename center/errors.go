@@ -72,6 +72,10 @@ const (
 	AssertionReplayed             Code = "assertion-replayed"
 	RequestUnknown                Code = "authn-request-unknown"
 	SessionInvalid                Code = "session-invalid"
+	AdministratorNotFound         Code = "administrator-not-found"
+	AdministratorTaken            Code = "administrator-name-taken"
+	LastAdministrator             Code = "last-administrator"
+	OwnAdministrator              Code = "own-administrator"
 	RoleNotAssigned               Code = "role-not-assigned"
 	KeyNotFound                   Code = "access-key-not-found"
 	TooManyKeys                   Code = "too-many-access-keys"
@@ -247,6 +251,10 @@ var Reasons = map[Code]Reason{
 	RoleUnavailable:               {Unavailable, "IAM has not answered", "it is tried again by itself; if it goes on, look at this machine's way to the internet and at AWS's health page"},
 	BrokerUnavailable:             {Unavailable, "AWS has not answered", "try again in a moment; if it goes on, look at this machine's way to the internet and at AWS's health page"},
 	AccountSuspended:              {Denied, "the account is suspended", "nothing can be opened in it until AWS reopens it"},
+	AdministratorNotFound:         {NotFound, "there is no administrator of this name", "list them on the console's page, or with gatehouse administrators list"},
+	AdministratorTaken:            {Conflict, "there is an administrator of this name, ignoring letter case", "choose another name, or give that one another password"},
+	LastAdministrator:             {Conflict, "it is the last administrator: nobody could sign in to the console any more", "add another one first"},
+	OwnAdministrator:              {Conflict, "these are your own rights: this is for others to do", "ask another administrator; your own password and devices are on your account page"},
 	RoleNotAssigned:               {Denied, "the role is not assigned to the user", "ask an administrator for the assignment"},
 }
 

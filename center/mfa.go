@@ -106,6 +106,9 @@ func (c *Center) Enrol(ctx context.Context, principal, name string) (Enrolment, 
 		return e, err
 	}
 	t := Ticket{Digest: authn.Digest(secret), Purpose: Enrolling, Principal: principal, ExpiresAt: c.now().Add(signInLifetime)}
+	if isAdministrator(principal) { // the settings are for users
+		settings.Authenticator, settings.SecurityKeys = true, true
+	}
 	if settings.Authenticator && count(devices, Authenticator) < maxAuthenticators {
 		totp, err := authn.NewTOTP("Gatehouse", name)
 		if err != nil {
@@ -146,6 +149,9 @@ func selfService(r Reader, by audit.Actor) error {
 // holder is a principal with its security keys.
 func holder(principal, name string, devices []MFADevice) authn.Holder {
 	h := authn.Holder{ID: principal, Name: name, DisplayName: name}
+	if isAdministrator(principal) { // a name can be longer than the 64 bytes that there are
+		h.ID = authn.Digest(principal)
+	}
 	for _, d := range devices {
 		if d.Type == SecurityKey {
 			h.Credentials = append(h.Credentials, d.Credential)

@@ -79,7 +79,11 @@ func (c *Center) hashNew(ctx context.Context, principal, password string) (hash 
 		return "", err
 	}
 	chosen := old.chosen()
-	for _, earlier := range chosen[:min(len(chosen), keptPasswords)] {
+	refused := slices.Clone(chosen[:min(len(chosen), keptPasswords)])
+	if old.OneTime { // whoever has handed it over knows it
+		refused = append(refused, old.Hash)
+	}
+	for _, earlier := range refused {
 		if authn.CheckPassword(earlier, password) {
 			return "", &Error{Code: PasswordReused}
 		}

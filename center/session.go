@@ -24,7 +24,7 @@ const (
 type Session struct {
 	Digest        string
 	Kind          SessionKind
-	UserID        UserID            // of a portal session
+	UserID        UserID            // of a portal session; of a console session, the administrator's principal
 	Administrator string            // of a console session
 	Address       string            // where it was opened from
 	UserAgent     string            // as the browser, or the program, named itself
@@ -43,6 +43,7 @@ type Browser struct {
 	Outstanding string // the sign-ins that it has sent to the identity provider, as Outgoing gave them
 	Known       string // of a browser that somebody has signed in with before
 	UserAgent   string
+	Console     bool // it signs in at the console, where administrators do
 }
 
 // maxUserAgent bounds what is kept of a browser's name, in bytes.
@@ -98,6 +99,10 @@ func (s Session) user(r Reader) (User, error) {
 func (c *Center) ConsoleAdministrator(ctx context.Context, secret string) (name string, err error) {
 	err = c.Store.View(ctx, func(r Reader) error {
 		s, err := session(r, secret, ConsoleSession, c.now())
+		if err == nil {
+			_, err = r.Administrator(s.Administrator)
+			err = orRefuse(err, SessionInvalid, s.Administrator)
+		}
 		name = s.Administrator
 		return err
 	})

@@ -103,6 +103,7 @@ type Reader interface {
 	AccessKey(id string) (AccessKey, error)
 	AccessKeys() ([]AccessKey, error)
 	Administrator(name string) (Administrator, error) // ignores letter case
+	Administrators() ([]Administrator, error)
 	Password(principal string) (Password, error)
 	Session(digest string) (Session, error)
 	SessionsOf(UserID) ([]Session, error)
@@ -195,6 +196,7 @@ type Tx interface {
 	PutAccessKey(AccessKey) error
 	DeleteAccessKey(id string) error
 	PutAdministrator(Administrator) error
+	DeleteAdministrator(name string) error
 	PutPassword(Password) error
 	DeletePassword(principal string) error
 	PutSession(Session) error

@@ -164,6 +164,7 @@ type Account struct {
 	Name          string // user principal name, or the administrator's
 	DisplayName   string
 	Administrator bool
+	SignedInAt    time.Time `json:"-"` // when the person signed in for what is allowed
 }
 
 // Caller is who calls Graph: a program by itself, or for a person.
@@ -207,8 +208,12 @@ func (t *Tenant) SessionAccount(ctx context.Context, secret string) (a Account, 
 // signedIn.
 func (t *Tenant) account(ctx context.Context, a Account, signedIn time.Time) (Account, error) {
 	err := t.Store.View(ctx, func(r Reader) error {
+		a.SignedInAt = signedIn
 		if a.Administrator {
-			_, err := r.Administrator(a.Name)
+			now, err := r.Administrator(a.Name)
+			if err == nil && signedIn.Before(now.SessionsValidFrom) {
+				return &Error{Code: GrantRevoked, Subject: a.Name}
+			}
 			a.ID, a.DisplayName = administratorPrincipal(a.Name), a.Name
 			return orRefuse(err, SessionInvalid, a.Name)
 		}
@@ -223,6 +228,17 @@ func (t *Tenant) account(ctx context.Context, a Account, signedIn time.Time) (Ac
 		return orRefuse(err, SessionInvalid, a.ID)
 	})
 	return a, err
+}
+
+// StillGranted refuses an administrator who was removed or signed out everywhere since the sign-in,
+// with SessionInvalid or GrantRevoked: tokens that are out end at once, since they open everything.
+// Those of people, who may only read, end as Entra's do, with their time.
+func (t *Tenant) StillGranted(ctx context.Context, a Account) error {
+	if !a.Administrator {
+		return nil
+	}
+	_, err := t.account(ctx, a, a.SignedInAt)
+	return err
 }
 
 // GrantKind is what a grant is redeemed by.

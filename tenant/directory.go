@@ -157,7 +157,7 @@ func (t *Tenant) SetPassword(ctx context.Context, by audit.Actor, id, password s
 		if err != nil {
 			return id, orRefuse(err, UserNotFound, id)
 		}
-		return id, errors.Join(putPassword(tx, id, hash), t.endSessions(tx, &u), tx.PutUser(u))
+		return id, errors.Join(putPassword(tx, id, hash, false), t.endSessions(tx, &u), tx.PutUser(u))
 	})
 }
 

@@ -54,9 +54,15 @@ const (
 	RequestWithoutSAML  Code = "saml-request-missing"
 	RequestExpired      Code = "saml-request-expired"
 
-	LogoutInvalid  Code = "saml-logout-invalid"
-	LogoutExpired  Code = "saml-logout-expired"
-	FactorWrong    Code = "second-factor-wrong"
+	LogoutInvalid Code = "saml-logout-invalid"
+	LogoutExpired Code = "saml-logout-expired"
+	FactorWrong   Code = "second-factor-wrong"
+
+	AdministratorNotFound Code = "administrator-not-found"
+	AdministratorTaken    Code = "administrator-name-taken"
+	LastAdministrator     Code = "last-administrator"
+	OwnAdministrator      Code = "own-administrator"
+
 	NameIDMissing  Code = "saml-name-id-missing"
 	PolicyNotFound Code = "policy-not-found"
 	PolicyAttached Code = "policy-attached"
@@ -124,6 +130,10 @@ var Reasons = map[Code]Reason{
 	PolicyNotFound:        {NotFound, 0, "the policy does not exist", "check the id"},
 	PolicyAttached:        {Conflict, 0, "an application has a policy of this kind already", "detach it first"},
 	NameIDMissing:         {Invalid, 75008, "the NameID cannot be issued, since the user lacks the attribute that it is made of", "give the user the attribute, or choose another source of the NameID"},
+	AdministratorNotFound: {NotFound, 0, "there is no administrator of this name", "list them on the page, or with gatehouse tenant administrators list"},
+	AdministratorTaken:    {Conflict, 0, "there is an administrator of this name, ignoring letter case", "choose another name, or give that one another password"},
+	LastAdministrator:     {Conflict, 0, "it is the last administrator: nobody could sign in to the admin center any more", "add another one first"},
+	OwnAdministrator:      {Conflict, 0, "these are your own rights: this is for others to do", "ask another administrator; your own password and sign-in methods are on your account page"},
 	ClientUnknown:         {Unauthenticated, 700016, "no application with this id was found in the directory", "check the client id, and that it is registered in this tenant"},
 	AssertionInvalid:      {Unauthenticated, 700027, "the client assertion's signature or contents are not valid", "sign with the key of a registered certificate, for this token endpoint"},
 	AssertionExpired:      {Unauthenticated, 700024, "the client assertion is not within its valid time range", "check the clock, and sign anew"},

@@ -87,6 +87,9 @@ func digits(code string) string { return strings.ReplaceAll(strings.TrimSpace(co
 // holder is a person for the library of security keys.
 func holder(u User, f Factors) authn.Holder {
 	h := authn.Holder{ID: u.ID, Name: u.UserPrincipalName, DisplayName: u.DisplayName}
+	if isAdministrator(u.ID) { // a name can be longer than the 64 bytes that there are
+		h.ID = authn.Digest(u.ID)
+	}
 	for _, k := range f.Keys {
 		h.Credentials = append(h.Credentials, k.Credential)
 	}
@@ -161,6 +164,8 @@ type Challenge struct {
 	Ticket     string // to come back with
 	Code       bool   // of the authenticator app
 	KeyOptions string // for the browser, of a security key; empty: none can be used here
+
+	NewPassword bool // another password, in place of a one-time one
 }
 
 // waiting is a sign-in between the password and the second factor. It is a grant, so that it is good once.
@@ -173,19 +178,15 @@ type waiting struct {
 // challenge begins to ask for a second factor, of a sign-in that began when the password was read.
 func (t *Tenant) challenge(ctx context.Context, u User, f Factors, began time.Time, persistent bool) (Challenge, error) {
 	w := waiting{UserID: u.ID, Persistent: persistent}
-	c := Challenge{Code: f.SealedSecret != ""}
-	if party := authn.NewRelyingParty(t.URL, t.Organization.DisplayName); party != nil && len(f.Keys) > 0 {
-		options, state, err := party.BeginLogin(holder(u, f))
-		if err != nil {
-			return c, err
-		}
-		c.KeyOptions, w.Key = string(options), state
+	c, err := t.ask(u, f, &w)
+	if err != nil {
+		return c, err
 	}
 	data, err := json.Marshal(w)
 	if err != nil {
 		return c, err
 	}
-	_, secret, err := t.Issue(ctx, Grant{Kind: grantSignIn, SignedInAt: began, Account: Account{ID: u.ID}, Nonce: t.Sealer.Seal("sign-in/"+u.ID, data)})
+	_, secret, err := t.Issue(ctx, Grant{Kind: grantSignIn, SignedInAt: began, Account: Account{ID: u.ID}, Nonce: t.Sealer.Seal(signInPurpose(u.ID), data)})
 	c.Ticket = secret.Reveal()
 	return c, err
 }
@@ -195,19 +196,23 @@ func (t *Tenant) challenge(ctx context.Context, u User, f Factors, began time.Ti
 // SessionInvalid, when the sign-in has taken too long.
 //
 // Reading the factor, judging it and noting its use are one transaction: a code opens one session, however many it is sent to.
-func (t *Tenant) Verify(ctx context.Context, by audit.Actor, ticket, code, response, known string) (e Entry, err error) {
+func (t *Tenant) Verify(ctx context.Context, by audit.Actor, ticket, code, response string, from Browser) (e Entry, err error) {
 	digest, secret, fresh := authn.Digest(ticket), authn.NewSecret(32), authn.NewSecret(32)
+	action := ActionUserLoggedIn
 	err = t.Store.View(ctx, func(r Reader) error { // whose it is, for the events
-		_, u, err := t.waitingFor(r, digest)
+		_, _, u, err := t.waitingFor(r, digest)
 		by.Name = u.UserPrincipalName
+		if isAdministrator(u.ID) {
+			action = ActionAdministratorLoggedIn
+		}
 		return err
 	})
 	if err != nil {
 		return e, err
 	}
 	by.Kind = audit.User
-	err = t.change(ctx, by, ActionUserLoggedIn, func(tx Tx, _ *Touched) (string, error) {
-		w, u, err := t.waitingFor(tx, digest)
+	err = t.change(ctx, by, action, func(tx Tx, _ *Touched) (string, error) {
+		_, w, u, err := t.waitingFor(tx, digest)
 		if err != nil {
 			return by.Name, err
 		}
@@ -227,9 +232,15 @@ func (t *Tenant) Verify(ctx context.Context, by audit.Actor, ticket, code, respo
 			return by.Name, keeping(&Error{Code: FactorWrong}, tx.PutPassword(p))
 		}
 		p.CodeLockout = authn.Lockout{}
-		e = Entry{Session: authn.Secret(secret), Known: p.remember(known, fresh, t.now()), Persistent: w.Persistent}
-		s := t.newSession(secret, Session{UserID: u.ID, Methods: []string{MethodPassword, MethodMultiple}}, w.Persistent)
-		return by.Name, errors.Join(tx.DeleteGrant(digest), tx.PutFactors(f), tx.PutPassword(p), tx.PutSession(s))
+		s := Session{UserID: u.ID, Methods: []string{MethodPassword, MethodMultiple}}
+		if isAdministrator(u.ID) {
+			s.Administrator, s.Address, s.UserAgent = u.UserPrincipalName, by.Address, from.UserAgent
+		}
+		if e, err = t.open(tx, secret, s, w.Persistent, p); err != nil {
+			return by.Name, err
+		}
+		e.Known = p.remember(from.Known, fresh, t.now())
+		return by.Name, errors.Join(tx.DeleteGrant(digest), tx.PutFactors(f), tx.PutPassword(p))
 	})
 	if err != nil {
 		e = Entry{}
@@ -238,26 +249,26 @@ func (t *Tenant) Verify(ctx context.Context, by audit.Actor, ticket, code, respo
 }
 
 // waitingFor finds a sign-in that waits for its second factor, and the person, or fails with SessionInvalid.
-func (t *Tenant) waitingFor(r Reader, digest string) (w waiting, u User, err error) {
-	g, err := r.Grant(digest)
+func (t *Tenant) waitingFor(r Reader, digest string) (g Grant, w waiting, u User, err error) {
+	g, err = r.Grant(digest)
 	if err == nil && (g.Kind != grantSignIn || !t.now().Before(g.ExpiresAt)) {
 		err = ErrNoRow
 	}
 	if err != nil {
-		return w, u, orRefuse(err, SessionInvalid, "")
+		return g, w, u, orRefuse(err, SessionInvalid, "")
 	}
-	data, err := t.Sealer.Open("sign-in/"+g.Account.ID, g.Nonce)
+	data, err := t.Sealer.Open(signInPurpose(g.Account.ID), g.Nonce)
 	if err == nil {
 		err = json.Unmarshal(data, &w)
 	}
 	if err != nil {
-		return w, u, err
+		return g, w, u, err
 	}
-	u, err = r.User(w.UserID)
+	u, err = subject(r, w.UserID)
 	if err == nil && (!u.Enabled || g.SignedInAt.Before(u.SessionsValidFrom)) { // with a password that is not theirs any more
 		err = ErrNoRow
 	}
-	return w, u, orRefuse(err, SessionInvalid, "")
+	return g, w, u, orRefuse(err, SessionInvalid, "")
 }
 
 // judge says whether a factor is right, and notes in it that it was used.

@@ -35,10 +35,10 @@ func (t *Tenant) newPassword(ctx context.Context, by audit.Actor, password strin
 
 // putPassword replaces a principal's password. Mistakes with the old one are forgotten, but not wrong codes, and the browsers
 // that are known stay so: they open nothing by themselves.
-func putPassword(tx Tx, principal, hash string) error {
+func putPassword(tx Tx, principal, hash string, oneTime bool) error {
 	old, err := tx.Password(principal)
 	if err != nil && !errors.Is(err, ErrNoRow) {
 		return err
 	}
-	return tx.PutPassword(Password{Principal: principal, Hash: hash, CodeLockout: old.CodeLockout, Known: old.Known})
+	return tx.PutPassword(Password{Principal: principal, Hash: hash, OneTime: oneTime, CodeLockout: old.CodeLockout, Known: old.Known})
 }

@@ -2,23 +2,17 @@ package tenant
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
 )
 
-// Administrator is a person who may use the admin center.
-type Administrator struct {
-	Name      string
-	CreatedAt time.Time
-}
-
 // Password is the password of a user (by user id) or an administrator (by principal name), with the memory of wrong attempts.
 type Password struct {
 	Principal   string
 	Hash        string
+	OneTime     bool `json:",omitempty"` // somebody else has made it: whoever signs in with it must set another
 	Lockout     authn.Lockout
 	CodeLockout authn.Lockout  // the memory of wrong codes, which only who knows the password can send
 	Known       []KnownBrowser `json:",omitempty"` // the one that was used last comes last
@@ -27,8 +21,11 @@ type Password struct {
 // Session is a browser that has signed in. Only the digest of its secret is kept.
 type Session struct {
 	Digest        string
-	UserID        string // of a person
+	UserID        string // of a person; of an administrator, the principal
 	Administrator string // of the admin center
+	Address       string `json:",omitempty"` // where it was opened from
+	UserAgent     string `json:",omitempty"` // as the browser named itself
+	SetsPassword  bool   `json:",omitempty"` // it is good for nothing but replacing a one-time password
 	Methods       []string
 	CreatedAt     time.Time
 	ExpiresAt     time.Time
@@ -39,21 +36,6 @@ const (
 	SessionLifetime    = 24 * time.Hour      //bound:life a session at the tenant
 	PersistentLifetime = 90 * 24 * time.Hour //bound:life a session at the tenant of a person who stays signed in
 )
-
-func administratorPrincipal(name string) string { return "administrator/" + fold(name) }
-
-// SetAdministrator adds an administrator of the admin center, or gives one a new password.
-func (t *Tenant) SetAdministrator(ctx context.Context, by audit.Actor, name, password string) error {
-	hash := authn.HashPassword(password)
-	return t.change(ctx, by, ActionSetAdministrator, func(tx Tx, _ *Touched) (string, error) {
-		if name == "" || len(password) < 8 {
-			return name, &Error{Code: InvalidValue, Subject: "password", Detail: "want a name and a password of 8 characters or more"}
-		}
-		return name, errors.Join(
-			tx.PutAdministrator(Administrator{Name: name, CreatedAt: t.now()}),
-			tx.PutPassword(Password{Principal: administratorPrincipal(name), Hash: hash}))
-	})
-}
 
 // Entry is what a sign-in has come to: a session, or where a second factor is needed what is asked for.
 type Entry struct {
@@ -77,13 +59,22 @@ func (t *Tenant) SignInUser(ctx context.Context, by audit.Actor, name, password,
 		}}, persistent)
 }
 
-// SignInAdministrator opens a session of the admin center. It fails as SignInUser does.
-func (t *Tenant) SignInAdministrator(ctx context.Context, by audit.Actor, name, password, known string) (Entry, error) {
+// Browser is what is known of the browser that an administrator signs in with.
+type Browser struct {
+	Known     string // the secret of one that somebody has signed in with before
+	UserAgent string // as it names itself
+}
+
+// SignInAdministrator opens a session of the admin center, as SignInUser does: it asks for a second
+// factor who has one, and for another password in place of a one-time one.
+func (t *Tenant) SignInAdministrator(ctx context.Context, by audit.Actor, name, password string, from Browser) (Entry, error) {
 	by.Name = name
-	return t.signIn(ctx, attempt{by: by, action: ActionAdministratorLoggedIn, name: name, password: password, known: known,
+	return t.signIn(ctx, attempt{by: by, action: ActionAdministratorLoggedIn, name: name, password: password, known: from.Known,
 		standing: authn.Administrator, find: func(r Reader) (Session, string, error) {
 			a, err := r.Administrator(name)
-			return Session{Administrator: a.Name}, administratorPrincipal(name), err
+			principal := administratorPrincipal(name)
+			return Session{UserID: principal, Administrator: a.Name, Address: by.Address, UserAgent: from.UserAgent,
+				Methods: []string{MethodPassword}}, principal, err
 		}}, false)
 }
 
@@ -122,13 +113,16 @@ func (t *Tenant) enter(ctx context.Context, a attempt, stored Password, persiste
 		if err != nil {
 			return a.name, err
 		}
-		e = Entry{Session: authn.Secret(secret), Known: p.remember(a.known, fresh, t.now()), Persistent: persistent}
-		return a.name, errors.Join(tx.PutPassword(p), tx.PutSession(t.newSession(secret, s, persistent)))
+		if e, err = t.open(tx, secret, s, persistent, p); err != nil {
+			return a.name, err
+		}
+		e.Known = p.remember(a.known, fresh, t.now())
+		return a.name, tx.PutPassword(p)
 	})
 	return e, err
 }
 
-// second asks for a second factor who has one. Administrators have none.
+// second asks for a second factor who has one.
 func (t *Tenant) second(ctx context.Context, principal string, began time.Time, persistent bool) (c Challenge, err error) {
 	f, err := t.Factors(ctx, principal)
 	if err != nil || !f.Any() {
@@ -136,7 +130,7 @@ func (t *Tenant) second(ctx context.Context, principal string, began time.Time, 
 	}
 	var u User
 	err = t.Store.View(ctx, func(r Reader) (err error) {
-		u, err = r.User(principal)
+		u, err = subject(r, principal)
 		return orRefuse(err, SignInFailed, "")
 	})
 	if err != nil {
@@ -178,7 +172,10 @@ func (t *Tenant) SessionAdministrator(ctx context.Context, secret string) (name 
 			return &Error{Code: SessionInvalid}
 		}
 		name = s.Administrator
-		return err
+		if err == nil {
+			_, err = r.Administrator(name)
+		}
+		return orRefuse(err, SessionInvalid, name)
 	})
 	return name, err
 }
@@ -188,7 +185,7 @@ func (t *Tenant) session(r Reader, secret string) (Session, error) {
 		return Session{}, &Error{Code: SessionInvalid}
 	}
 	s, err := r.Session(authn.Digest(secret))
-	if err == nil && !t.now().Before(s.ExpiresAt) {
+	if err == nil && (s.SetsPassword || !t.now().Before(s.ExpiresAt)) {
 		err = ErrNoRow
 	}
 	return s, orRefuse(err, SessionInvalid, "")

@@ -54,9 +54,11 @@ type Reader interface {
 	Grant(digest string) (Grant, error)
 	GrantByUserCode(code string) (Grant, error)
 	Administrator(name string) (Administrator, error)
+	Administrators() ([]Administrator, error)
 	Password(principal string) (Password, error)
 	Factors(userID string) (Factors, error)
 	Session(digest string) (Session, error)
+	SessionsOf(userID string) ([]Session, error)
 
 	Note(name string) (string, error)
 	Policy(id string) (Policy, error)
@@ -97,6 +99,7 @@ type Tx interface {
 	DeleteGrant(digest string) error
 	DeleteGrants(expired time.Time) error
 	PutAdministrator(Administrator) error
+	DeleteAdministrator(name, principal string) error // with the password and the second factors
 	PutPassword(Password) error
 	PutFactors(Factors) error
 	PutSession(Session) error

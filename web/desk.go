@@ -14,7 +14,6 @@ import (
 type Desk struct {
 	URL      string // the site's public URL
 	Prefix   string // of all its paths, such as /console
-	Account  string // where the administrator's name leads; empty: nowhere
 	Cookie   string // the session cookie's name
 	Lifetime time.Duration
 	Product  string
@@ -22,16 +21,19 @@ type Desk struct {
 	Nav      []NavItem
 	Pages    *Pages // must have login, message and what Render is asked for
 	Log      *slog.Logger
+	own      *Pages // those that both halves share
 
 	// Session returns the administrator behind a session's secret; "" when the session is not valid.
 	Session func(ctx context.Context, secret string) (name string, err error)
-	// SignIn checks a password and opens a session. With refused set, err says why; the person is not told. It fails with ErrBusy
-	// when the password was not looked at, and may set the cookie of a known browser.
-	SignIn func(w http.ResponseWriter, r *http.Request, name, password string) (secret string, refused bool, err error)
+	// SignIn checks a password, and opens a session or says what it waits for. known is of a browser that somebody has signed in with before. With
+	// refused set, err says why; the person is not told. It fails with ErrBusy when the password was not looked at.
+	SignIn func(r *http.Request, name, password, known string) (e Entry, refused bool, err error)
+	// Administrators is what the half does for and with its administrators.
+	Administrators Administrators
 	// SignOut ends a session.
 	SignOut func(r *http.Request, name, secret string) error
 	// Banner says what needs attention, on every page; nil where nothing ever does.
-	Banner func(ctx context.Context) Banner
+	Banner func(ctx context.Context, name string) Banner
 	// Explain says what a refusal means, in sentences for an administrator; no lines for an error that is none.
 	Explain func(err error) (status int, lines []string)
 }
@@ -74,6 +76,8 @@ func (d *Desk) MountSignIn(mux *http.ServeMux) {
 		d.showSignIn(w, http.StatusOK, LocalPath(r.URL.Query().Get("return"), d.Prefix+"/"), "")
 	})))
 	mux.Handle("POST "+d.Prefix+"/login", Guard(d.URL, http.HandlerFunc(d.signIn)))
+	d.mountNext(mux)
+	d.mountAdministrators(mux)
 	mux.Handle("POST "+d.Prefix+"/logout", d.Handle(func(v Visit) error {
 		if err := d.SignOut(v.Request, v.Admin, CookieValue(v.Request, d.Cookie)); err != nil {
 			return err
@@ -91,7 +95,7 @@ func (d *Desk) showSignIn(w http.ResponseWriter, status int, returnTo, problem s
 
 func (d *Desk) signIn(w http.ResponseWriter, r *http.Request) {
 	returnTo := LocalPath(r.PostFormValue("return"), d.Prefix+"/")
-	secret, refused, err := d.SignIn(w, r, r.PostFormValue("username"), r.PostFormValue("password"))
+	e, refused, err := d.SignIn(r, r.PostFormValue("username"), r.PostFormValue("password"), CookieValue(r, d.Cookie+knownSuffix))
 	switch {
 	case errors.Is(err, ErrBusy):
 		RetryLater(w)
@@ -102,8 +106,7 @@ func (d *Desk) signIn(w http.ResponseWriter, r *http.Request) {
 		d.Log.Error("sign-in failed", "request_id", RequestID(r), "error", err)
 		d.showSignIn(w, http.StatusInternalServerError, returnTo, "Something went wrong on our side. Reference: "+RequestID(r))
 	default:
-		http.SetCookie(w, Cookie(d.URL, d.Cookie, secret, d.Lifetime))
-		http.Redirect(w, r, returnTo, http.StatusSeeOther) // #nosec G710 -- LocalPath keeps it on this site
+		d.enter(w, r, e, returnTo)
 	}
 }
 
@@ -133,9 +136,9 @@ func (v Visit) view(title, active string, data any) View {
 	d := v.desk
 	var banner Banner
 	if d.Banner != nil {
-		banner = d.Banner(v.Context())
+		banner = d.Banner(v.Context(), v.Admin)
 	}
-	return View{Title: title, Product: d.Product, Theme: d.Theme, Home: d.Prefix + "/", Nav: d.Nav, Active: active, User: v.Admin, Account: d.Account, SignOut: d.Prefix + "/logout",
+	return View{Title: title, Product: d.Product, Theme: d.Theme, Home: d.Prefix + "/", Nav: d.Nav, Active: active, User: v.Admin, Account: d.Prefix + "/account", SignOut: d.Prefix + "/logout",
 		Notice: TakeNotice(v.ResponseWriter, v.Request, d.URL), Banner: banner, Data: data}
 }
 

@@ -29,7 +29,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 )
 
-//go:embed static layout.html
+//go:embed static layout.html desk/*.html
 var files embed.FS
 
 // Info is what the middleware knows of a request.

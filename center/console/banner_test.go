@@ -40,14 +40,14 @@ func TestEveryPageWarnsOfATokenThatExpires(t *testing.T) {
 		_, _, err = c.CreateBearerToken(ctx, centertest.Actor, "")
 	}
 	if err == nil {
-		err = c.SetAdministrator(ctx, audit.SystemActor, "admin", "correct horse battery")
+		err = c.SetAdministrator(ctx, audit.SystemActor, "admin", "Correct horse battery 1!")
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	page := func(path string) string {
 		t.Helper()
-		secret, _, err := c.SignInAdministrator(ctx, audit.Actor{Kind: audit.Anonymous}, "admin", "correct horse battery", "", center.Browser{})
+		signedIn, err := c.SignInAdministrator(ctx, audit.Actor{Kind: audit.Anonymous}, "admin", "Correct horse battery 1!", "", center.Browser{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,7 +55,7 @@ func TestEveryPageWarnsOfATokenThatExpires(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		req.AddCookie(&http.Cookie{Name: "gatehouse_console", Value: secret.Reveal()})
+		req.AddCookie(&http.Cookie{Name: "gatehouse_console", Value: signedIn.Session.Reveal()})
 		res, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatal(err)

@@ -1,13 +1,12 @@
 // Package console is the center's door for administrators: the console's pages, and the admin API for what AWS offers only by clicking.
 // Both call the same rules; while automatic provisioning is on, the rules refuse people here what the API still allows.
 //
-// It may import center, awsdoor, adminapi, awsapi, saml, web and audit.
+// It may import center, awsdoor, adminapi, awsapi, saml, web, audit and authn.
 package console
 
 import (
 	"context"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -35,8 +34,12 @@ type Handler struct {
 var navigation = []web.NavItem{
 	{Label: "Dashboard", URL: "/console/"}, {Label: "Users", URL: "/console/users"}, {Label: "Groups", URL: "/console/groups"},
 	{Label: "AWS accounts", URL: "/console/accounts"}, {Label: "Permission sets", URL: "/console/permission-sets"},
-	{Label: "Assignments", URL: "/console/assignments"}, {Label: "Applications", URL: "/console/applications"}, {Label: "Access keys", URL: "/console/access-keys"}, {Label: "Settings", URL: "/console/settings"}, {Label: "Audit", URL: "/console/audit"},
+	{Label: "Assignments", URL: "/console/assignments"}, {Label: "Applications", URL: "/console/applications"}, {Label: "Access keys", URL: "/console/access-keys"},
+	{Label: "Administrators", URL: "/console/administrators"}, {Label: "Settings", URL: "/console/settings"}, {Label: "Audit", URL: "/console/audit"},
 }
+
+// cookieName is the session cookie's name.
+const cookieName = "gatehouse_console"
 
 // page is one request of a signed-in administrator.
 type page struct {
@@ -47,9 +50,6 @@ type page struct {
 
 type action func(p page) error
 
-// knownCookie is of a browser that an administrator has signed in with.
-const knownCookie = "gatehouse_console_known"
-
 func actor(r *http.Request, kind audit.Kind, name string) audit.Actor {
 	return audit.Actor{Kind: kind, Name: name, Address: web.Address(r), RequestID: web.RequestID(r)}
 }
@@ -58,7 +58,7 @@ func actor(r *http.Request, kind audit.Kind, name string) audit.Actor {
 func (h *Handler) desk(pages *web.Pages) *web.Desk {
 	c := h.Center
 	return &web.Desk{
-		URL: c.URL, Prefix: "/console", Account: "/console/account", Cookie: "gatehouse_console", Lifetime: center.ConsoleSessionLifetime, Product: "Gatehouse identity center", Theme: "center",
+		URL: c.URL, Prefix: "/console", Cookie: cookieName, Lifetime: center.ConsoleSessionLifetime, Product: "Gatehouse identity center", Theme: "center",
 		Nav: navigation, Pages: pages, Log: h.Log,
 		Session: func(ctx context.Context, secret string) (string, error) {
 			name, err := c.ConsoleAdministrator(ctx, secret)
@@ -67,18 +67,8 @@ func (h *Handler) desk(pages *web.Pages) *web.Desk {
 			}
 			return name, err
 		},
-		SignIn: func(w http.ResponseWriter, r *http.Request, name, password string) (string, bool, error) {
-			from := center.Browser{Known: web.CookieValue(r, knownCookie), UserAgent: r.UserAgent()}
-			by := actor(r, audit.Anonymous, name)
-			secret, known, err := c.SignInAdministrator(r.Context(), by, name, password, r.PostFormValue("code"), from)
-			if known != "" {
-				http.SetCookie(w, web.Cookie(c.URL, knownCookie, known.Reveal(), center.KnownLifetime))
-			}
-			if center.CodeOf(err) == center.SignInBusy {
-				err = errors.Join(web.ErrBusy, err)
-			}
-			return secret.Reveal(), center.CodeOf(err) != "", err
-		},
+		SignIn:         administrators{c}.signIn,
+		Administrators: administrators{c},
 		SignOut: func(r *http.Request, name, secret string) error {
 			return c.SignOut(r.Context(), actor(r, audit.User, name), secret)
 		},
@@ -88,7 +78,7 @@ func (h *Handler) desk(pages *web.Pages) *web.Desk {
 }
 
 // banner warns of metadata that waits to be looked at, and of access tokens that expire soon, from 90 days before the end.
-func (h *Handler) banner(ctx context.Context) web.Banner {
+func (h *Handler) banner(ctx context.Context, name string) web.Banner {
 	if s, err := h.Center.Source(ctx); err == nil && s.Watch != nil && s.Watch.Offered != nil {
 		return web.Banner{Text: "The identity provider's published metadata has changed.", Link: "/console/settings", LinkText: "Look at the change"}
 	}
@@ -98,7 +88,7 @@ func (h *Handler) banner(ctx context.Context) web.Banner {
 		return web.Banner{}
 	}
 	if len(tokens) == 0 {
-		return web.Banner{}
+		return h.ownBanner(ctx, name)
 	}
 	days := tokens[0].DaysLeft(h.Center.Now())
 	text := fmt.Sprintf("A SCIM access token expires in %d days. Provisioning stops then.", days)
@@ -106,6 +96,18 @@ func (h *Handler) banner(ctx context.Context) web.Banner {
 		text = "A SCIM access token has expired: the identity provider that uses it is turned away."
 	}
 	return web.Banner{Text: text, Link: "/console/settings#provisioning", LinkText: "Rotate it"}
+}
+
+// ownBanner asks an administrator without a second factor to register one.
+func (h *Handler) ownBanner(ctx context.Context, name string) web.Banner {
+	devices, err := h.Center.Devices(ctx, center.AdministratorPrincipal(name))
+	if err != nil {
+		h.Log.Error("look at an administrator's second factors", "error", err)
+	}
+	if err != nil || len(devices) > 0 {
+		return web.Banner{}
+	}
+	return web.Banner{Text: "Your password alone opens this console.", Link: "/console/account", LinkText: "Register a second factor"}
 }
 
 // explain says what a refusal means and what to do.
@@ -165,9 +167,6 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"POST /console/users/{id}/device":                         registerUsersDevice,
 		"POST /console/users/{id}/devices/{did}/delete":           deleteUsersDevice,
 		"POST /console/settings/sign-in":                          updateSignIn,
-		"GET /console/account":                                    account,
-		"POST /console/account/devices":                           registerOwnDevice,
-		"POST /console/account/devices/{did}/delete":              deleteOwnDevice,
 		"POST /console/users/{id}/delete":                         deleteUser,
 		"GET /console/groups":                                     groups,
 		"POST /console/groups":                                    createGroup,

@@ -9,7 +9,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/web"
 )
 
-// What administrators do about sign-in: settings, people's passwords, devices and sessions, and their own second factor.
+// What administrators do about sign-in: settings, people's passwords, devices and sessions.
 
 func invite(p page) error {
 	id := p.PathValue("id")
@@ -61,11 +61,6 @@ func updateSignIn(p page) error {
 	return p.Done("/console/settings", "The sign-in settings are changed. Sessions that are open keep their length.")
 }
 
-type accountData struct {
-	Devices []center.MFADevice
-	App     appData
-}
-
 // appData is an authenticator app that may be registered; without a secret there is none.
 type appData struct {
 	Action, Enrolment, Secret string
@@ -88,28 +83,6 @@ func newApp(p page, principal, name, action string) (appData, error) {
 
 func finishApp(p page, principal string) error {
 	return p.h.Center.FinishEnrolment(p.Context(), p.by, principal, center.NewDevice{Ticket: p.PostFormValue("enrolment"), Name: p.PostFormValue("name"), Code: p.PostFormValue("code")})
-}
-
-// account shows an administrator's own second factor.
-func account(p page) error {
-	principal := center.AdministratorPrincipal(p.Admin)
-	devices, err := p.h.Center.Devices(p.Context(), principal)
-	if err != nil {
-		return err
-	}
-	d := accountData{Devices: devices}
-	if d.App, err = newApp(p, principal, p.Admin, "/console/account/devices"); err != nil {
-		return err
-	}
-	d.App.Open = len(devices) == 0
-	return p.Render("account", "Your account", "/console/account", d)
-}
-
-func registerOwnDevice(p page) error {
-	if err := finishApp(p, center.AdministratorPrincipal(p.Admin)); err != nil {
-		return err
-	}
-	return p.Done("/console/account", "The authenticator app is registered: from now on your sign-in asks for its code.")
 }
 
 type deviceData struct {
@@ -140,11 +113,4 @@ func registerUsersDevice(p page) error {
 		return err
 	}
 	return p.Done("/console/users/"+id, "The authenticator app is registered.")
-}
-
-func deleteOwnDevice(p page) error {
-	if err := p.h.Center.DeleteDevice(p.Context(), p.by, center.AdministratorPrincipal(p.Admin), p.PathValue("did")); err != nil {
-		return err
-	}
-	return p.Done("/console/account", "The device is deleted.")
 }

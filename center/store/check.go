@@ -134,7 +134,8 @@ func checkMemberships(t tx, f *findings, looked func()) error {
 // checkReferences looks at what belongs to users and must go with them. Assignments of principals that are gone are meant to stay.
 func checkReferences(t tx, f *findings, _ func()) error {
 	for _, q := range []struct{ what, query string }{
-		{"session", `SELECT s.user_id FROM sessions s WHERE s.user_id <> '' AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = s.user_id)`},
+		{"session", `SELECT s.user_id FROM sessions s WHERE s.user_id NOT LIKE 'administrator/%' AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = s.user_id)`},
+		{"console session", `SELECT s.user_id FROM sessions s WHERE s.user_id LIKE 'administrator/%' AND NOT EXISTS (SELECT 1 FROM documents a WHERE a.kind = 'administrator' AND 'administrator/' || a.id = s.user_id)`},
 		{"MFA device", `SELECT d.principal FROM mfa_devices d WHERE d.principal NOT LIKE 'administrator/%' AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = d.principal)`},
 		{"password", `SELECT d.id FROM documents d WHERE d.kind = 'password' AND d.id NOT LIKE 'administrator/%' AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = d.id)`},
 		{"assignment", `SELECT a.permission_set FROM assignments a WHERE NOT EXISTS (SELECT 1 FROM permission_sets p WHERE p.arn = a.permission_set)`},

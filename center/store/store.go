@@ -203,6 +203,12 @@ func (t tx) AccessKeys() ([]center.AccessKey, error) {
 func (t tx) Administrator(name string) (center.Administrator, error) {
 	return document[center.Administrator](t, kindAdministrator, center.Fold(name))
 }
+func (t tx) Administrators() ([]center.Administrator, error) {
+	return documents[center.Administrator](t, kindAdministrator)
+}
+func (t tx) DeleteAdministrator(name string) error {
+	return t.deleteDocument(kindAdministrator, center.Fold(name))
+}
 func (t tx) DeleteAccessKey(id string) error { return t.deleteDocument(kindAccessKey, id) }
 func (t tx) PutAdministrator(v center.Administrator) error {
 	return t.putDocument(kindAdministrator, center.Fold(v.Name), v)

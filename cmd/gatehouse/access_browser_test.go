@@ -23,7 +23,7 @@ func TestAnAdministratorManagesAccessInTheConsole(t *testing.T) {
 	t.Parallel()
 	s := startSites(t)
 	ctx, by := context.Background(), audit.SystemActor
-	const password = "correct horse 1"
+	const password = "Correct horse 1!"
 	unit := []center.Unit{{ID: "r-1", Name: "Root"}, {ID: "ou-1", Name: "Workloads"}}
 	for _, err := range []error{
 		s.center.SetAdministrator(ctx, by, "admin", password),

@@ -283,7 +283,7 @@ func TestTheWalkByHandAcrossSites(t *testing.T) {
 	t.Parallel()
 	s := startSites(t)
 	ctx, by := context.Background(), audit.SystemActor
-	const password = "correct horse 1"
+	const password = "Correct horse 1!"
 	hash := authn.HashPassword(password)
 	company := newCompany(25, 6, s.tenant.Organization.Domain)
 	company.PasswordHash = hash

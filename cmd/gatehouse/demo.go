@@ -230,7 +230,7 @@ func (d *demo) seed(ctx context.Context) error {
 		return err
 	}
 	by := audit.SystemActor
-	d.secrets = demoSecrets{AdminPassword: "gate-" + authn.NewSecret(9), PersonPassword: "house-" + authn.NewSecret(9)}
+	d.secrets = demoSecrets{AdminPassword: center.NewPassword(), PersonPassword: "house-" + authn.NewSecret(9)}
 	if err := d.seedCenter(ctx, by); err != nil {
 		return fmt.Errorf("seed the center: %w", err)
 	}

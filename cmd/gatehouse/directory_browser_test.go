@@ -99,7 +99,7 @@ func TestTheBuiltInDirectoryInABrowser(t *testing.T) {
 	queue := mail.NewQueue(outbox, slog.New(slog.DiscardHandler))
 	go queue.Run(ctx)
 	c.Mailer = mailer{queue}
-	if err := c.SetAdministrator(ctx, audit.SystemActor, "admin", "correct horse 1"); err != nil {
+	if err := c.SetAdministrator(ctx, audit.SystemActor, "admin", "Correct horse 1!"); err != nil {
 		t.Fatal(err)
 	}
 	grace := center.User{UserName: "grace", DisplayName: "Grace Hopper", Name: center.PersonName{GivenName: "Grace", FamilyName: "Hopper"}, Active: true, Emails: []center.Value{{Value: "grace@example.com", Primary: true}}}
@@ -109,7 +109,7 @@ func TestTheBuiltInDirectoryInABrowser(t *testing.T) {
 	}
 	b := browser{t, newBrowser(t, s.hosts)}
 
-	b.login(c.ConsoleURL()+"users/"+string(grace.ID), map[string]string{"username": "admin", "password": "correct horse 1"})
+	b.login(c.ConsoleURL()+"users/"+string(grace.ID), map[string]string{"username": "admin", "password": "Correct horse 1!"})
 	b.leave(`form[action$="/invite"] button`)
 	b.sees("A mail with a link to set a password is on its way.")
 	b.accessible("the user's page")

@@ -208,11 +208,11 @@ func TestSigningInAtRealIdentityProviders(t *testing.T) {
 			if _, err := c.CreateUser(ctx, audit.SystemActor, ada); err != nil {
 				t.Fatal(err)
 			}
-			if err := c.SetAdministrator(ctx, audit.SystemActor, "admin", "correct horse 1"); err != nil {
+			if err := c.SetAdministrator(ctx, audit.SystemActor, "admin", "Correct horse 1!"); err != nil {
 				t.Fatal(err)
 			}
 			admin := newVisitor(t)
-			admin.send(http.MethodPost, c.ConsoleURL()+"login", url.Values{"username": {"admin"}, "password": {"correct horse 1"}})
+			admin.send(http.MethodPost, c.ConsoleURL()+"login", url.Values{"username": {"admin"}, "password": {"Correct horse 1!"}})
 			admin.does(c.URL+"/console/settings/identity-source", url.Values{"metadata": {string(metadata)}}, "Change the identity source")
 			source, err := c.Source(ctx)
 			if err != nil {

@@ -35,7 +35,8 @@ type Handler struct {
 
 var navigation = []web.NavItem{
 	{Label: "Overview", URL: "/admin/"}, {Label: "Users", URL: "/admin/users"}, {Label: "Groups", URL: "/admin/groups"},
-	{Label: "Enterprise apps", URL: "/admin/apps"}, {Label: "App registrations", URL: "/admin/clients"}, {Label: "Sign-in logs", URL: "/admin/sign-in-logs"}, {Label: "Audit logs", URL: "/admin/audit"},
+	{Label: "Enterprise apps", URL: "/admin/apps"}, {Label: "App registrations", URL: "/admin/clients"},
+	{Label: "Administrators", URL: "/admin/administrators"}, {Label: "Sign-in logs", URL: "/admin/sign-in-logs"}, {Label: "Audit logs", URL: "/admin/audit"},
 }
 
 // page is one request of a signed-in administrator.
@@ -47,8 +48,8 @@ type page struct {
 
 type action func(p page) error
 
-// knownCookie is of a browser that an administrator has signed in with.
-const knownCookie = "gatehouse_admincenter_known"
+// cookieName is the session cookie's name.
+const cookieName = "gatehouse_admincenter"
 
 func actor(r *http.Request, kind audit.Kind, name string) audit.Actor {
 	return audit.Actor{Kind: kind, Name: name, Address: web.Address(r), RequestID: web.RequestID(r)}
@@ -58,7 +59,7 @@ func actor(r *http.Request, kind audit.Kind, name string) audit.Actor {
 func (h *Handler) desk(pages *web.Pages) *web.Desk {
 	t := h.Tenant
 	return &web.Desk{
-		URL: t.URL, Prefix: "/admin", Cookie: "gatehouse_admincenter", Lifetime: tenant.SessionLifetime, Product: t.Organization.DisplayName + " admin center", Theme: "tenant",
+		URL: t.URL, Prefix: "/admin", Cookie: cookieName, Lifetime: tenant.SessionLifetime, Product: t.Organization.DisplayName + " admin center", Theme: "tenant",
 		Nav: navigation, Pages: pages, Log: h.Log,
 		Session: func(ctx context.Context, secret string) (string, error) {
 			name, err := t.SessionAdministrator(ctx, secret)
@@ -67,22 +68,26 @@ func (h *Handler) desk(pages *web.Pages) *web.Desk {
 			}
 			return name, err
 		},
-		SignIn: func(w http.ResponseWriter, r *http.Request, name, password string) (string, bool, error) {
-			known := web.CookieValue(r, knownCookie)
-			e, err := t.SignInAdministrator(r.Context(), actor(r, audit.Anonymous, name), name, password, known)
-			if e.Known != "" {
-				http.SetCookie(w, web.Cookie(t.URL, knownCookie, e.Known.Reveal(), tenant.KnownLifetime))
-			}
-			if tenant.CodeOf(err) == tenant.SignInBusy {
-				err = errors.Join(web.ErrBusy, err)
-			}
-			return e.Session.Reveal(), tenant.CodeOf(err) != "", err
-		},
+		SignIn:         administrators{t}.signIn,
+		Administrators: administrators{t},
+		Banner:         h.banner,
 		SignOut: func(r *http.Request, name, secret string) error {
 			return t.SignOut(r.Context(), actor(r, audit.Administrator, name), secret)
 		},
 		Explain: explain,
 	}
+}
+
+// banner asks an administrator without a second factor to register one.
+func (h *Handler) banner(ctx context.Context, name string) web.Banner {
+	f, err := h.Tenant.Factors(ctx, tenant.AdministratorAccount(name).ID)
+	if err != nil {
+		h.Log.Error("look at an administrator's second factors", "error", err)
+	}
+	if err != nil || f.Any() {
+		return web.Banner{}
+	}
+	return web.Banner{Text: "Your password alone opens this admin center.", Link: "/admin/account", LinkText: "Register a second factor"}
 }
 
 // explain says what a refusal means and what to do.

@@ -1,6 +1,6 @@
 // Package login is the tenant's door for people: the sign-in page with its session, and the page with the tiles of their applications.
 //
-// It may import tenant, authn, web and audit.
+// It may import tenant, web and audit.
 package login
 
 import (
@@ -40,7 +40,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	}
 	h.pages = web.NewPages(dir, h.Log)
 	for pattern, fn := range map[string]http.HandlerFunc{
-		"GET /login": h.form, "POST /login": h.signIn, "POST /login/factor": h.verify, "POST /logout": h.signOut, "GET /security-info": h.security, "POST /security-info": h.changeSecurity, "GET /myapps": h.apps,
+		"GET /login": h.form, "POST /login": h.signIn, "POST /login/factor": h.verify, "POST /login/password": h.replace, "POST /logout": h.signOut, "GET /security-info": h.security, "POST /security-info": h.changeSecurity, "GET /myapps": h.apps,
 		"GET /{$}": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/myapps", http.StatusFound) },
 	} {
 		mux.Handle(pattern, web.Guard(h.Tenant.URL, fn))
@@ -59,7 +59,10 @@ type formData struct {
 
 func (h *Handler) show(w http.ResponseWriter, status int, d formData, problem string) {
 	page := "login"
-	if d.Challenge.Ticket != "" {
+	switch {
+	case d.Challenge.NewPassword:
+		page = "newpassword"
+	case d.Challenge.Ticket != "":
 		page = "factor"
 	}
 	v := h.view("Sign in", d)
@@ -78,7 +81,7 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) {
 	var err error
 	known := web.CookieValue(r, knownCookie)
 	if d.Hint != "" && !strings.Contains(d.Hint, "@") { // an administrator of the admin center, who may allow programs to act for them
-		e, err = h.Tenant.SignInAdministrator(r.Context(), by, d.Hint, r.PostFormValue("passwd"), known)
+		e, err = h.Tenant.SignInAdministrator(r.Context(), by, d.Hint, r.PostFormValue("passwd"), tenant.Browser{Known: known, UserAgent: r.UserAgent()})
 	} else {
 		e, err = h.Tenant.SignInUser(r.Context(), by, d.Hint, r.PostFormValue("passwd"), known, d.Stay)
 	}
@@ -121,14 +124,42 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request) {
 	d := formData{ReturnTo: web.LocalPath(r.PostFormValue("return"), "/myapps")}
 	by := audit.Actor{Kind: audit.Anonymous, Address: web.Address(r), RequestID: web.RequestID(r)}
 	ticket := r.PostFormValue("ticket")
-	known := web.CookieValue(r, knownCookie)
-	e, err := h.Tenant.Verify(r.Context(), by, ticket, r.PostFormValue("code"), r.PostFormValue("response"), known)
+	from := tenant.Browser{Known: web.CookieValue(r, knownCookie), UserAgent: r.UserAgent()}
+	e, err := h.Tenant.Verify(r.Context(), by, ticket, r.PostFormValue("code"), r.PostFormValue("response"), from)
+	h.goOn(w, r, d, ticket, e, err)
+}
+
+// replace takes the password that somebody has chosen in place of a one-time one.
+func (h *Handler) replace(w http.ResponseWriter, r *http.Request) {
+	d := formData{ReturnTo: web.LocalPath(r.PostFormValue("return"), "/myapps")}
+	by := audit.Actor{Kind: audit.Anonymous, Address: web.Address(r), RequestID: web.RequestID(r)}
+	ticket := r.PostFormValue("ticket")
+	if r.PostFormValue("password") != r.PostFormValue("again") {
+		d.Challenge = tenant.Challenge{Ticket: ticket, NewPassword: true}
+		h.show(w, http.StatusBadRequest, d, "The two passwords are not the same.")
+		return
+	}
+	e, err := h.Tenant.ReplaceOneTime(r.Context(), by, ticket, r.PostFormValue("password"))
+	h.goOn(w, r, d, ticket, e, err)
+}
+
+// goOn leads from one page of a sign-in to the next.
+func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, d formData, ticket string, e tenant.Entry, err error) {
 	switch code := tenant.CodeOf(err); {
+	case err == nil && e.Challenge.Ticket != "":
+		d.Challenge = e.Challenge
+		h.show(w, http.StatusOK, d, "")
 	case err == nil:
 		h.enter(w, r, e, d.ReturnTo)
-	case code == tenant.FactorWrong:
-		d.Challenge = tenant.Challenge{Ticket: ticket, Code: true}
-		h.show(w, http.StatusUnauthorized, d, "That was not right. Try again with a new code. (AADSTS500121)")
+	case code == tenant.FactorWrong || code == tenant.InvalidValue:
+		problem := "That was not right. Try again with a new code. (AADSTS500121)"
+		if code == tenant.InvalidValue {
+			problem = "That password cannot be used: it must have 8 to 256 characters and be another than the present one."
+		}
+		if d.Challenge, err = h.Tenant.Pending(r.Context(), ticket); err != nil {
+			d.Challenge, problem = tenant.Challenge{}, "The sign-in took too long. Begin again. (AADSTS50058)"
+		}
+		h.show(w, http.StatusUnauthorized, d, problem)
 	case code != "":
 		h.show(w, http.StatusUnauthorized, d, "The sign-in took too long, or there were too many tries. Begin again. (AADSTS50058)")
 	default:

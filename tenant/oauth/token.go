@@ -258,10 +258,14 @@ func (h *Handler) claims(c tenant.Client, a tenant.Account, scopes []string) map
 	}
 	out["sub"], out["oid"], out["idtyp"], out["upn"], out["name"], out["scp"] = a.ID, a.ID, "user", a.Name, a.DisplayName, strings.Join(scopes, " ")
 	if a.Administrator {
-		out["wids"] = []string{globalAdministrator}
+		out["wids"], out[signedInClaim] = []string{globalAdministrator}, a.SignedInAt.UnixMilli()
 	}
 	return out
 }
+
+// signedInClaim says of an administrator's token when the sign-in was that it goes back to, in
+// milliseconds: so exactly is known from when on sign-ins are good.
+const signedInClaim = "gatehouse_signed_in"
 
 // globalAdministrator is the template id of that directory role. Source: built-in roles.
 const globalAdministrator = "62e90394-69f5-4237-9190-012177145e10"
@@ -293,6 +297,7 @@ func (h *Handler) Authenticate(ctx context.Context, token string) (tenant.Caller
 		Roles    []string `json:"roles"`
 		Scopes   string   `json:"scp"`
 		Wids     []string `json:"wids"`
+		SignedIn int64    `json:"gatehouse_signed_in"`
 	}
 	if err := parsed.Claims(&h.Tenant.TokenKey.PublicKey, &c); err != nil {
 		return refused("the signature is not valid")
@@ -309,6 +314,16 @@ func (h *Handler) Authenticate(ctx context.Context, token string) (tenant.Caller
 	if c.Type != "user" {
 		return tenant.Caller{ClientID: c.AppID, Permissions: c.Roles}, nil
 	}
-	return tenant.Caller{ClientID: c.AppID, Permissions: strings.Fields(c.Scopes),
-		Account: tenant.Account{ID: c.ObjectID, Name: c.Name, Administrator: slices.Contains(c.Wids, globalAdministrator)}}, nil
+	account := tenant.Account{ID: c.ObjectID, Name: c.Name, Administrator: slices.Contains(c.Wids, globalAdministrator),
+		SignedInAt: time.UnixMilli(c.SignedIn)}
+	if c.SignedIn == 0 && c.IssuedAt != nil { // of an earlier release, good for an hour
+		account.SignedInAt = c.IssuedAt.Time()
+	}
+	if err := h.Tenant.StillGranted(ctx, account); err != nil {
+		if tenant.CodeOf(err) != "" {
+			return refused("the administrator was removed, or signed out everywhere")
+		}
+		return tenant.Caller{}, err
+	}
+	return tenant.Caller{ClientID: c.AppID, Permissions: strings.Fields(c.Scopes), Account: account}, nil
 }

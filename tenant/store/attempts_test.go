@@ -135,7 +135,7 @@ func TestOneCodeOpensOneSession(t *testing.T) {
 		var all sync.WaitGroup
 		for i, ticket := range tickets(t, nodes) {
 			all.Go(func() {
-				e, err := nodes[i%2].Verify(context.Background(), stranger, ticket, code(later), "", "")
+				e, err := nodes[i%2].Verify(context.Background(), stranger, ticket, code(later), "", tenant.Browser{})
 				switch c := tenant.CodeOf(err); {
 				case err == nil && e.Session != "":
 					opened.Add(1)
@@ -162,7 +162,7 @@ func TestWrongCodesAtOnceAreCountedAsTheyAreJudged(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 40 {
 			all.Go(func() {
-				_, err := nodes[i%2].Verify(context.Background(), stranger, waiting[i%8], "nonsense", "", "")
+				_, err := nodes[i%2].Verify(context.Background(), stranger, waiting[i%8], "nonsense", "", tenant.Browser{})
 				if tenant.CodeOf(err) == tenant.FactorWrong {
 					judged.Add(1)
 				}
@@ -188,7 +188,7 @@ func TestGuessingFromElsewhereLocksNobodyOut(t *testing.T) {
 				return tn.SignInUser(ctx, stranger, name, password, known, false)
 			},
 			"an administrator": func(password, known string) (tenant.Entry, error) {
-				return tn.SignInAdministrator(ctx, stranger, "admin", password, known)
+				return tn.SignInAdministrator(ctx, stranger, "admin", password, tenant.Browser{Known: known})
 			},
 		} {
 			e, err := signIn(rightPassword, "")

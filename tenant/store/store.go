@@ -131,6 +131,13 @@ func (t tx) Administrator(name string) (tenant.Administrator, error) {
 func (t tx) PutAdministrator(v tenant.Administrator) error {
 	return t.putDocument(kindAdministrator, strings.ToLower(v.Name), v)
 }
+func (t tx) Administrators() ([]tenant.Administrator, error) {
+	return documents[tenant.Administrator](t, kindAdministrator)
+}
+func (t tx) DeleteAdministrator(name, principal string) error {
+	return errors.Join(t.deleteDocument(kindAdministrator, strings.ToLower(name)), t.deleteDocument(kindPassword, principal),
+		t.deleteDocument(kindFactors, principal))
+}
 func (t tx) Password(principal string) (tenant.Password, error) {
 	return document[tenant.Password](t, kindPassword, principal)
 }
@@ -144,6 +151,9 @@ func (t tx) PutPassword(v tenant.Password) error { return t.putDocument(kindPass
 
 func (t tx) Session(digest string) (tenant.Session, error) {
 	return one[tenant.Session](t, `SELECT doc FROM sessions WHERE digest = $1`, digest)
+}
+func (t tx) SessionsOf(userID string) ([]tenant.Session, error) {
+	return list[tenant.Session](t, `SELECT doc FROM sessions WHERE user_id = $1 ORDER BY digest`, userID)
 }
 func (t tx) PutSession(v tenant.Session) error {
 	return t.Do(`INSERT INTO sessions (digest, user_id, expires, doc) VALUES ($1, $2, $3, $4)`, v.Digest, v.UserID, v.ExpiresAt.UnixMilli(), sqldb.Encode(v))

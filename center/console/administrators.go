@@ -1,0 +1,193 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/web"
+)
+
+// administrators is what the pages for and about administrators ask of the center.
+type administrators struct{ c *center.Center }
+
+var _ web.Administrators = administrators{}
+
+// passwordRule is how pages say what a password must be.
+const passwordRule = "8 to 64 characters, with a lower-case and an upper-case letter, a digit and a punctuation mark; none of your last three" // #nosec G101 -- a rule
+
+func entry(p center.Progress) web.Entry {
+	return web.Entry{Secret: p.Session.Reveal(), Ticket: p.Ticket.Reveal(), Known: p.Known.Reveal()}
+}
+
+func browser(r *http.Request, known string) center.Browser {
+	return center.Browser{Known: known, UserAgent: r.UserAgent(), Console: true}
+}
+
+// busy is the desk's error for a password that was not looked at.
+func busy(err error) error {
+	if center.CodeOf(err) == center.SignInBusy {
+		err = errors.Join(web.ErrBusy, err)
+	}
+	return err
+}
+
+func (a administrators) signIn(r *http.Request, name, password, known string) (web.Entry, bool, error) {
+	p, err := a.c.SignInAdministrator(r.Context(), actor(r, audit.Anonymous, name), name, password, "", browser(r, known))
+	return entry(p), center.CodeOf(err) != "" && center.CodeOf(err) != center.StoreUnavailable, busy(err)
+}
+
+// Waits implements web.Administrators.
+func (a administrators) Waits(r *http.Request, ticket string) (web.Waiting, error) {
+	p, err := a.c.PendingSignIn(r.Context(), ticket)
+	w := web.Waiting{Password: p.Step == center.StepPassword, Rule: passwordRule}
+	if err != nil || w.Password {
+		return w, err
+	}
+	for _, d := range p.Devices {
+		w.Codes = w.Codes || d.Type == center.Authenticator
+	}
+	w.Key, err = a.c.KeyOptions(r.Context(), ticket)
+	return w, err
+}
+
+// GoOn implements web.Administrators.
+func (a administrators) GoOn(r *http.Request, ticket string, proof web.Proof) (web.Entry, error) {
+	by, from := actor(r, audit.Anonymous, ""), browser(r, web.CookieValue(r, cookieName+"_known"))
+	var p center.Progress
+	var err error
+	switch {
+	case proof.Password != "":
+		p, err = a.c.SignInWithNewPassword(r.Context(), by, ticket, proof.Password, from)
+	case proof.Response != "":
+		p, err = a.c.SignInWithKey(r.Context(), by, ticket, []byte(proof.Response), false, from)
+	default:
+		p, err = a.c.SignInWithCode(r.Context(), by, ticket, proof.Code, false, from)
+	}
+	return entry(p), busy(err)
+}
+
+// Ended implements web.Administrators.
+func (administrators) Ended(err error) bool { return center.CodeOf(err) == center.TicketInvalid }
+
+// List implements web.Administrators.
+func (a administrators) List(ctx context.Context) (rows []web.AdministratorRow, err error) {
+	all, err := a.c.Administrators(ctx)
+	for _, s := range all {
+		rows = append(rows, web.AdministratorRow{Name: s.Name, CreatedBy: s.CreatedBy, CreatedAt: s.CreatedAt, LastSignInAt: s.LastSignInAt,
+			Sessions: s.Sessions, Devices: s.Devices, OneTime: s.OneTime})
+	}
+	return rows, err
+}
+
+// self is the actor of what an administrator does.
+func self(v web.Visit) audit.Actor { return actor(v.Request, audit.Administrator, v.Admin) }
+
+// Add implements web.Administrators.
+func (a administrators) Add(v web.Visit, name string) (string, error) {
+	password, err := a.c.AddAdministrator(v.Context(), self(v), name)
+	return password.Reveal(), err
+}
+
+// ResetPassword implements web.Administrators.
+func (a administrators) ResetPassword(v web.Visit, name string) (string, error) {
+	password, err := a.c.ResetAdministratorPassword(v.Context(), self(v), name)
+	return password.Reveal(), err
+}
+
+// Remove implements web.Administrators.
+func (a administrators) Remove(v web.Visit, name string) (string, error) {
+	left, err := a.c.RemoveAdministrator(v.Context(), self(v), name)
+	return keysLeft(left), err
+}
+
+// keysLeft says that access keys of a name are still good.
+func keysLeft(left []center.AccessKey) string {
+	if len(left) == 0 {
+		return ""
+	}
+	ids := make([]string, len(left))
+	for i, k := range left {
+		ids[i] = k.ID
+	}
+	return "The access key " + strings.Join(ids, ", ") + " is the last of an administrator and stays enabled: make another, then delete it."
+}
+
+// ResetFactors implements web.Administrators.
+func (a administrators) ResetFactors(v web.Visit, name string) error {
+	return a.c.ResetAdministratorMFA(v.Context(), self(v), name)
+}
+
+// SignOut implements web.Administrators.
+func (a administrators) SignOut(v web.Visit, name string) error {
+	return a.c.SignOutAdministrator(v.Context(), self(v), name)
+}
+
+// Account implements web.Administrators.
+func (a administrators) Account(v web.Visit, session string) (own web.OwnAccount, err error) {
+	own.Rule = passwordRule
+	principal := center.AdministratorPrincipal(v.Admin)
+	devices, err := a.c.Devices(v.Context(), principal)
+	if err != nil {
+		return own, err
+	}
+	for _, d := range devices {
+		kind := "security key"
+		if d.Type == center.Authenticator {
+			kind = "authenticator app"
+		}
+		own.Devices = append(own.Devices, web.OwnDevice{ID: d.ID, Name: d.Name, Kind: kind, CreatedAt: d.CreatedAt, LastUsedAt: d.LastUsedAt})
+	}
+	sessions, err := a.c.Sessions(v.Context(), center.UserID(principal))
+	if err != nil {
+		return own, err
+	}
+	for _, s := range sessions {
+		own.Sessions = append(own.Sessions, web.OwnSession{ID: s.Digest, UserAgent: s.UserAgent, Address: s.Address, CreatedAt: s.CreatedAt,
+			ExpiresAt: s.ExpiresAt, Current: s.Digest == authn.Digest(session)})
+	}
+	e, err := a.c.Enrol(v.Context(), principal, v.Admin)
+	switch {
+	case center.CodeOf(err) == center.TooManyDevices:
+		return own, nil
+	case err != nil:
+		return own, err
+	}
+	if e.TOTP != nil {
+		own.App = web.FactorOffer{Ticket: e.Ticket.Reveal(), Secret: e.TOTP.Secret, QR: web.PNG(e.TOTP.QR)}
+	}
+	if e.KeyOptions != "" {
+		own.Key = web.FactorOffer{Ticket: e.Ticket.Reveal(), Options: e.KeyOptions}
+	}
+	return own, nil
+}
+
+// ChangePassword implements web.Administrators.
+func (a administrators) ChangePassword(v web.Visit, current, password, session string) error {
+	return a.c.ChangeAdministratorPassword(v.Context(), self(v), v.Admin, current, password, session)
+}
+
+// Register implements web.Administrators.
+func (a administrators) Register(v web.Visit, f web.NewFactor) error {
+	return a.c.FinishEnrolment(v.Context(), self(v), center.AdministratorPrincipal(v.Admin),
+		center.NewDevice{Ticket: f.Ticket, Name: f.Name, Code: f.Code, Response: []byte(f.Response)})
+}
+
+// DeleteDevice implements web.Administrators.
+func (a administrators) DeleteDevice(v web.Visit, id string) error {
+	return a.c.DeleteDevice(v.Context(), self(v), center.AdministratorPrincipal(v.Admin), id)
+}
+
+// EndSession implements web.Administrators.
+func (a administrators) EndSession(v web.Visit, id string) error {
+	return a.c.EndSession(v.Context(), self(v), center.UserID(center.AdministratorPrincipal(v.Admin)), id)
+}
+
+// EndOthers implements web.Administrators.
+func (a administrators) EndOthers(v web.Visit, session string) error {
+	return a.c.EndSessions(v.Context(), self(v), center.UserID(center.AdministratorPrincipal(v.Admin)), authn.Digest(session))
+}

@@ -1,0 +1,256 @@
+package main
+
+import (
+	"context"
+	"html"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pquerna/otp/totp"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
+)
+
+// startTenant serves a tenant over HTTP until the test ends.
+func startTenant(t *testing.T) *tenant.Tenant {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	h := &half{listen: freeAddress(t), data: t.TempDir(), log: slog.New(slog.DiscardHandler)}
+	l, err := h.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tn, err := openTenant(ctx, h, noEnv, "", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	jobs := syncjobs.New(tn, h.log, nil)
+	go func() {
+		done <- h.serve(ctx, l, func(mux *http.ServeMux) http.Handler { return mountTenant(mux, tn, jobs, &rehearsal{}) })
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		_ = tn.Store.Close()
+	})
+	return tn
+}
+
+// office is the pages of one half's administrators.
+type office struct {
+	url    string // with the prefix
+	set    func(name, password string) error
+	events func() []audit.Event
+}
+
+const rootPassword, otherPassword = "Correct horse 1!", "Another horse 2!"
+
+// offices are both halves, each with the administrator root.
+func offices(t *testing.T) map[string]office {
+	t.Helper()
+	ctx, by := context.Background(), audit.SystemActor
+	c, tn := startCenter(t), startTenant(t)
+	both := map[string]office{
+		"center": {c.URL + "/console", func(name, password string) error { return c.SetAdministrator(ctx, by, name, password) },
+			func() []audit.Event { list, _ := c.Events(ctx, center.EventQuery{Limit: 500}); return list }},
+		"tenant": {tn.URL + "/admin", func(name, password string) error { return tn.SetAdministrator(ctx, by, name, password) },
+			func() []audit.Event { list, _ := tn.Events(ctx, 500); return list }},
+	}
+	for _, o := range both {
+		if err := o.set("root", rootPassword); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return both
+}
+
+// enter signs in with a password and returns the page that it leads to.
+func (o office) enter(t *testing.T, name, password string) (v visitor, page string) {
+	t.Helper()
+	v = newVisitor(t)
+	_, page = v.send(http.MethodPost, o.url+"/login", url.Values{"username": {name}, "password": {password}, "return": {strings.TrimPrefix(o.url[strings.LastIndex(o.url, "/"):], "") + "/account"}})
+	return v, page
+}
+
+// in says whether a browser is signed in.
+func (o office) in(v visitor) bool {
+	_, page := v.send(http.MethodGet, o.url+"/account", nil)
+	return strings.Contains(page, "<h1>Your account</h1>")
+}
+
+var (
+	oneTimeShown = regexp.MustCompile(`(?s)<h2>One-time password</h2><div class="copy"><pre tabindex="0">([^<]+)</pre>`)
+	ticketField  = regexp.MustCompile(`name="ticket" value="([^"]+)"><label>Name<`)
+	appSecret    = regexp.MustCompile(`<code id="secret">([^<]+)</code>`)
+)
+
+func part(t *testing.T, page string, pattern *regexp.Regexp) string {
+	t.Helper()
+	m := pattern.FindStringSubmatch(page)
+	if m == nil {
+		t.Fatalf("no %s in %s", pattern, page)
+	}
+	return html.UnescapeString(m[1])
+}
+
+// TestAdministratorsLookAfterOneAnother adds, signs out, resets and removes administrators by the pages of both halves.
+func TestAdministratorsLookAfterOneAnother(t *testing.T) {
+	t.Parallel()
+	for name, o := range offices(t) {
+		t.Run(name, func(t *testing.T) {
+			root, page := o.enter(t, "root", rootPassword)
+			if !strings.Contains(page, "Register a second factor") {
+				t.Error("nobody asks root to register a second factor")
+			}
+			do := func(what, who string) string {
+				t.Helper()
+				status, page := root.send(http.MethodPost, o.url+"/administrators"+what, url.Values{"name": {who}})
+				if status != http.StatusOK {
+					t.Fatalf("%s %s: %d %s", what, who, status, page)
+				}
+				return page
+			}
+			for _, what := range []string{"/remove", "/password"} {
+				if status, page := root.send(http.MethodPost, o.url+"/administrators"+what, url.Values{"name": {"root"}}); status != http.StatusConflict {
+					t.Errorf("%s of oneself: %d %s", what, status, page)
+				}
+			}
+
+			oneTime := part(t, do("", "bob"), oneTimeShown)
+			bob, page := o.enter(t, "bob", oneTime)
+			if !strings.Contains(page, "Set a new password") || o.in(bob) {
+				t.Fatalf("the one-time password leads to %s", page)
+			}
+			for _, wrong := range []url.Values{{"password": {otherPassword}, "again": {"something else"}}, {"password": {"short"}, "again": {"short"}}, {"password": {oneTime}, "again": {oneTime}}} {
+				if status, page := bob.send(http.MethodPost, o.url+"/login/next", wrong); status != http.StatusBadRequest || !strings.Contains(page, "Set a new password") {
+					t.Fatalf("%v: %d %s", wrong, status, page)
+				}
+			}
+			bob.send(http.MethodPost, o.url+"/login/next", url.Values{"password": {otherPassword}, "again": {otherPassword}})
+			if !o.in(bob) {
+				t.Fatal("the new password opens nothing")
+			}
+			if again, page := o.enter(t, "bob", oneTime); o.in(again) || !strings.Contains(page, "is not right") {
+				t.Error("the one-time password goes on")
+			}
+
+			do("/sign-out", "bob")
+			if o.in(bob) {
+				t.Error("signed out, and still in")
+			}
+			bob, page = o.enter(t, "bob", otherPassword)
+			ticket, secret := part(t, page, ticketField), part(t, page, appSecret)
+			code := func(at time.Time) string {
+				t.Helper()
+				code, err := totp.GenerateCode(strings.ReplaceAll(secret, " ", ""), at)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return code
+			}
+			_, page = bob.send(http.MethodPost, o.url+"/account/devices", url.Values{"ticket": {ticket}, "name": {"Phone"}, "code": {code(time.Now())}})
+			if !strings.Contains(page, "It is registered") {
+				t.Fatalf("the app is not registered: %s", page)
+			}
+			second, page := o.enter(t, "bob", otherPassword)
+			if !strings.Contains(page, "Verify that it is you") || o.in(second) {
+				t.Fatalf("the password alone leads to %s", page)
+			}
+			if status, page := second.send(http.MethodPost, o.url+"/login/next", url.Values{"code": {"000000"}}); status != http.StatusUnauthorized || !strings.Contains(page, "That was not right") {
+				t.Fatalf("a wrong code: %d %s", status, page)
+			}
+			second.send(http.MethodPost, o.url+"/login/next", url.Values{"code": {code(time.Now().Add(30 * time.Second))}})
+			if !o.in(second) {
+				t.Fatal("the code opens nothing")
+			}
+			do("/factors", "bob")
+			if o.in(second) || o.in(bob) {
+				t.Error("the second factor is reset, and the sessions go on")
+			}
+			bob, _ = o.enter(t, "bob", otherPassword)
+			if !o.in(bob) {
+				t.Error("the password alone is not enough after the reset")
+			}
+			if oneTime = part(t, do("/password", "bob"), oneTimeShown); o.in(bob) {
+				t.Error("the password is reset, and the session goes on")
+			}
+			do("/remove", "BOB")
+			if v, page := o.enter(t, "bob", oneTime); o.in(v) || !strings.Contains(page, "is not right") {
+				t.Errorf("a removed one: %s", page)
+			}
+			if !o.in(root) {
+				t.Error("root is out")
+			}
+			if status, _ := root.send(http.MethodPost, o.url+"/administrators/remove", url.Values{"name": {"bob"}}); status != http.StatusNotFound {
+				t.Errorf("once more: %d", status)
+			}
+			var seen []string
+			for _, e := range o.events() {
+				if e.Actor.Kind == audit.Administrator && e.Result == audit.Granted && strings.EqualFold(e.Subject, "bob") {
+					seen = append(seen, e.Action)
+				}
+			}
+			slices.Sort(seen)
+			if seen = slices.Compact(seen); len(seen) < 5 {
+				t.Errorf("events tell only %v", seen)
+			}
+		})
+	}
+}
+
+// TestAnAdministratorChangesTheOwnPassword by the account page of both halves.
+func TestAnAdministratorChangesTheOwnPassword(t *testing.T) {
+	t.Parallel()
+	for name, o := range offices(t) {
+		t.Run(name, func(t *testing.T) {
+			here, _ := o.enter(t, "root", rootPassword)
+			elsewhere, _ := o.enter(t, "root", rootPassword)
+			third, _ := o.enter(t, "root", rootPassword)
+			_, page := here.send(http.MethodGet, o.url+"/account", nil)
+			if n := strings.Count(page, `class="danger">End<`); n != 2 || !strings.Contains(page, "this one") {
+				t.Errorf("%d other sessions are listed: %s", n, page)
+			}
+			id := part(t, page, regexp.MustCompile(`name="id" value="([0-9a-f]{64})"><button class="danger">End`))
+			here.send(http.MethodPost, o.url+"/account/sessions/delete", url.Values{"id": {id}})
+			if o.in(elsewhere) == o.in(third) {
+				t.Error("ending one session ended both or none")
+			}
+			change := func(current, password string) (int, string) {
+				return here.send(http.MethodPost, o.url+"/account/password", url.Values{"current": {current}, "password": {password}, "again": {password}})
+			}
+			if status, page := change("wrong", otherPassword); status != http.StatusBadRequest {
+				t.Errorf("with a wrong present password: %d %s", status, page)
+			}
+			if status, page := change(rootPassword, "short"); status != http.StatusBadRequest {
+				t.Errorf("to a short one: %d %s", status, page)
+			}
+			if status, page := change(rootPassword, otherPassword); status != http.StatusOK || !strings.Contains(page, "your other sessions have ended") {
+				t.Fatalf("%d %s", status, page)
+			}
+			if !o.in(here) || o.in(elsewhere) || o.in(third) {
+				t.Errorf("in: here %v, elsewhere %v and %v", o.in(here), o.in(elsewhere), o.in(third))
+			}
+			if v, _ := o.enter(t, "root", rootPassword); o.in(v) {
+				t.Error("the old password goes on")
+			}
+			if v, _ := o.enter(t, "root", otherPassword); !o.in(v) {
+				t.Error("the new password opens nothing")
+			}
+			if err := o.set("root", rootPassword); err != nil || o.in(here) {
+				t.Errorf("the password is set by the operator, %v, and the session goes on", err)
+			}
+		})
+	}
+}

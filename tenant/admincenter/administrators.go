@@ -1,0 +1,169 @@
+package admincenter
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/web"
+)
+
+// administrators is what the pages for and about administrators ask of the tenant.
+type administrators struct{ t *tenant.Tenant }
+
+var _ web.Administrators = administrators{}
+
+// passwordRule is how pages say what a password must be.
+const passwordRule = "8 to 256 characters" // #nosec G101 -- a rule
+
+func entry(e tenant.Entry) web.Entry {
+	return web.Entry{Secret: e.Session.Reveal(), Ticket: e.Challenge.Ticket, Known: e.Known.Reveal()}
+}
+
+// busy is the desk's error for a password that was not looked at.
+func busy(err error) error {
+	if tenant.CodeOf(err) == tenant.SignInBusy {
+		err = errors.Join(web.ErrBusy, err)
+	}
+	return err
+}
+
+func browser(r *http.Request, known string) tenant.Browser {
+	return tenant.Browser{Known: known, UserAgent: r.UserAgent()}
+}
+
+func (a administrators) signIn(r *http.Request, name, password, known string) (web.Entry, bool, error) {
+	e, err := a.t.SignInAdministrator(r.Context(), actor(r, audit.Anonymous, name), name, password, browser(r, known))
+	return entry(e), tenant.CodeOf(err) != "", busy(err)
+}
+
+// Waits implements web.Administrators.
+func (a administrators) Waits(r *http.Request, ticket string) (web.Waiting, error) {
+	c, err := a.t.Pending(r.Context(), ticket)
+	return web.Waiting{Password: c.NewPassword, Rule: passwordRule, Codes: c.Code, Key: c.KeyOptions}, err
+}
+
+// GoOn implements web.Administrators.
+func (a administrators) GoOn(r *http.Request, ticket string, proof web.Proof) (web.Entry, error) {
+	by := actor(r, audit.Anonymous, "")
+	if proof.Password != "" {
+		e, err := a.t.ReplaceOneTime(r.Context(), by, ticket, proof.Password)
+		return entry(e), busy(err)
+	}
+	e, err := a.t.Verify(r.Context(), by, ticket, proof.Code, proof.Response, browser(r, web.CookieValue(r, cookieName+"_known")))
+	return entry(e), busy(err)
+}
+
+// Ended implements web.Administrators.
+func (administrators) Ended(err error) bool { return tenant.CodeOf(err) == tenant.SessionInvalid }
+
+// List implements web.Administrators.
+func (a administrators) List(ctx context.Context) (rows []web.AdministratorRow, err error) {
+	all, err := a.t.Administrators(ctx)
+	for _, s := range all {
+		rows = append(rows, web.AdministratorRow{Name: s.Name, CreatedBy: s.CreatedBy, CreatedAt: s.CreatedAt, LastSignInAt: s.LastSignInAt,
+			Sessions: s.Sessions, Devices: s.Devices, OneTime: s.OneTime})
+	}
+	return rows, err
+}
+
+// self is the actor of what an administrator does.
+func self(v web.Visit) audit.Actor { return actor(v.Request, audit.Administrator, v.Admin) }
+
+// Add implements web.Administrators.
+func (a administrators) Add(v web.Visit, name string) (string, error) {
+	password, err := a.t.AddAdministrator(v.Context(), self(v), name)
+	return password.Reveal(), err
+}
+
+// ResetPassword implements web.Administrators.
+func (a administrators) ResetPassword(v web.Visit, name string) (string, error) {
+	password, err := a.t.ResetAdministratorPassword(v.Context(), self(v), name)
+	return password.Reveal(), err
+}
+
+// Remove implements web.Administrators.
+func (a administrators) Remove(v web.Visit, name string) (string, error) {
+	return "", a.t.RemoveAdministrator(v.Context(), self(v), name)
+}
+
+// ResetFactors implements web.Administrators.
+func (a administrators) ResetFactors(v web.Visit, name string) error {
+	return a.t.ResetAdministratorMFA(v.Context(), self(v), name)
+}
+
+// SignOut implements web.Administrators.
+func (a administrators) SignOut(v web.Visit, name string) error {
+	return a.t.SignOutAdministrator(v.Context(), self(v), name)
+}
+
+// theApp is how the pages name the authenticator app, of which there is one.
+const theApp = "app"
+
+// Account implements web.Administrators.
+func (a administrators) Account(v web.Visit, session string) (own web.OwnAccount, err error) {
+	own.Rule = passwordRule
+	me := tenant.AdministratorAccount(v.Admin)
+	f, err := a.t.Factors(v.Context(), me.ID)
+	if err != nil {
+		return own, err
+	}
+	if f.SealedSecret != "" {
+		own.Devices = append(own.Devices, web.OwnDevice{ID: theApp, Name: "Authenticator app", Kind: "authenticator app"})
+	}
+	for _, k := range f.Keys {
+		own.Devices = append(own.Devices, web.OwnDevice{ID: k.ID, Name: k.Name, Kind: "security key", CreatedAt: k.CreatedAt})
+	}
+	sessions, err := a.t.AdministratorSessions(v.Context(), v.Admin)
+	if err != nil {
+		return own, err
+	}
+	for _, s := range sessions {
+		own.Sessions = append(own.Sessions, web.OwnSession{ID: s.Digest, UserAgent: s.UserAgent, Address: s.Address, CreatedAt: s.CreatedAt,
+			ExpiresAt: s.ExpiresAt, Current: s.Digest == authn.Digest(session)})
+	}
+	if own.Key.Options, own.Key.Ticket, err = a.t.NewKey(v.Context(), me); err != nil {
+		return own, err
+	}
+	if f.SealedSecret != "" {
+		return own, nil
+	}
+	app, ticket, err := a.t.NewAuthenticator(me)
+	own.App = web.FactorOffer{Ticket: ticket, Secret: app.Secret, QR: web.PNG(app.QR)}
+	return own, err
+}
+
+// ChangePassword implements web.Administrators.
+func (a administrators) ChangePassword(v web.Visit, current, password, session string) error {
+	return a.t.ChangeAdministratorPassword(v.Context(), self(v), v.Admin, current, password, session)
+}
+
+// Register implements web.Administrators.
+func (a administrators) Register(v web.Visit, f web.NewFactor) error {
+	me := tenant.AdministratorAccount(v.Admin)
+	if f.Response != "" {
+		return a.t.AddKey(v.Context(), self(v), me, f.Ticket, f.Response, f.Name)
+	}
+	return a.t.AddAuthenticator(v.Context(), self(v), me, f.Ticket, f.Code)
+}
+
+// DeleteDevice implements web.Administrators.
+func (a administrators) DeleteDevice(v web.Visit, id string) error {
+	if id == theApp {
+		id = ""
+	}
+	return a.t.RemoveFactor(v.Context(), self(v), tenant.AdministratorAccount(v.Admin), id)
+}
+
+// EndSession implements web.Administrators.
+func (a administrators) EndSession(v web.Visit, id string) error {
+	return a.t.EndAdministratorSession(v.Context(), self(v), v.Admin, id, "")
+}
+
+// EndOthers implements web.Administrators.
+func (a administrators) EndOthers(v web.Visit, session string) error {
+	return a.t.EndAdministratorSession(v.Context(), self(v), v.Admin, "", session)
+}

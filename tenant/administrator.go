@@ -1,0 +1,259 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+)
+
+// Administrator is a person who may use the admin center, and who may do what the Global
+// Administrator of Entra may.
+type Administrator struct {
+	Name              string
+	CreatedAt         time.Time
+	CreatedBy         string    // empty: made before this was noted
+	LastSignInAt      time.Time // zero: never, or before this was noted
+	SessionsValidFrom time.Time // sign-ins and tokens from before are good for nothing; zero: all are
+}
+
+// AdministratorSummary is an administrator as a list shows one.
+type AdministratorSummary struct {
+	Administrator
+	Sessions int
+	Devices  int
+	OneTime  bool // has not replaced the one-time password yet
+}
+
+const administratorPrefix = "administrator/"
+
+func administratorPrincipal(name string) string { return administratorPrefix + fold(name) }
+
+func isAdministrator(principal string) bool { return strings.HasPrefix(principal, administratorPrefix) }
+
+// AdministratorAccount is an administrator in the form in which second factors know people. The id is
+// a principal, which no user can have.
+func AdministratorAccount(name string) User {
+	return User{ID: administratorPrincipal(name), UserPrincipalName: name, DisplayName: name, Enabled: true}
+}
+
+// subject finds whom an id means: a user, or an administrator by the principal.
+func subject(r Reader, id string) (User, error) {
+	if !isAdministrator(id) {
+		return r.User(id)
+	}
+	a, err := r.Administrator(strings.TrimPrefix(id, administratorPrefix))
+	u := AdministratorAccount(a.Name)
+	u.SessionsValidFrom = a.SessionsValidFrom
+	return u, err
+}
+
+// Administrators lists the administrators in the order of their names.
+func (t *Tenant) Administrators(ctx context.Context) (all []AdministratorSummary, err error) {
+	err = t.Store.View(ctx, func(r Reader) error {
+		all = nil
+		list, err := r.Administrators()
+		if err != nil {
+			return err
+		}
+		for _, a := range list {
+			principal := administratorPrincipal(a.Name)
+			sessions, e1 := r.SessionsOf(principal)
+			f, e2 := factors(r, principal)
+			password, e3 := r.Password(principal)
+			if err := errors.Join(e1, e2, orNil(e3)); err != nil {
+				return err
+			}
+			open := slices.DeleteFunc(sessions, func(s Session) bool { return s.SetsPassword || !t.now().Before(s.ExpiresAt) })
+			devices := len(f.Keys)
+			if f.SealedSecret != "" {
+				devices++
+			}
+			all = append(all, AdministratorSummary{a, len(open), devices, password.OneTime})
+		}
+		return nil
+	})
+	return all, err
+}
+
+// checkAdministratorName refuses a name that cannot be signed in with: an at sign is what tells the
+// names of users from those of administrators.
+func checkAdministratorName(name string) error {
+	if name == "" || name != strings.TrimSpace(name) || utf8.RuneCountInString(name) > 128 || !utf8.ValidString(name) ||
+		strings.IndexFunc(name, unicode.IsControl) >= 0 || strings.Contains(name, "@") {
+		return &Error{Code: InvalidValue, Subject: "name", Detail: "want 1 to 128 characters without an at sign, a blank at either end or a control character"}
+	}
+	return nil
+}
+
+// SetAdministrator gives an administrator a password, and adds one who is not there yet: for who runs
+// the program. Whatever was opened with the password before ends. It fails with InvalidValue.
+func (t *Tenant) SetAdministrator(ctx context.Context, by audit.Actor, name, password string) error {
+	if err := CheckPassword(password); err != nil {
+		return t.Refuse(ctx, by, ActionSetAdministrator.name, name, err)
+	}
+	hash := authn.HashPassword(password)
+	return t.change(ctx, by, ActionSetAdministrator, func(tx Tx, _ *Touched) (string, error) {
+		a, err := tx.Administrator(name)
+		if errors.Is(err, ErrNoRow) {
+			a, err = Administrator{Name: name, CreatedAt: t.now(), CreatedBy: by.Name}, checkAdministratorName(name)
+		}
+		if err != nil {
+			return name, err
+		}
+		return a.Name, t.setAdministratorPassword(tx, a, hash, false)
+	})
+}
+
+// setAdministratorPassword replaces a password and ends what was opened with it: sessions, sign-ins
+// on their way, and what programs were allowed.
+func (t *Tenant) setAdministratorPassword(tx Tx, a Administrator, hash string, oneTime bool) error {
+	principal := administratorPrincipal(a.Name)
+	return errors.Join(putPassword(tx, principal, hash, oneTime), t.endAdministrator(tx, a))
+}
+
+// endAdministrator ends everything that an administrator has open.
+func (t *Tenant) endAdministrator(tx Tx, a Administrator) error {
+	a.SessionsValidFrom = t.now()
+	return errors.Join(tx.DeleteSessionsOf(administratorPrincipal(a.Name)), tx.PutAdministrator(a))
+}
+
+// NewPassword makes a password that fulfils the rule.
+func NewPassword() string { return authn.NewSecret(15) }
+
+// AddAdministrator adds an administrator with a one-time password, which is returned here and never
+// again. Whoever signs in with it must set another: nobody chooses somebody else's password. It fails
+// with AdministratorTaken or InvalidValue.
+func (t *Tenant) AddAdministrator(ctx context.Context, by audit.Actor, name string) (authn.Secret, error) {
+	password := NewPassword()
+	hash, err := t.hashPassword(ctx, "set by "+by.Name, password)
+	if err != nil {
+		return "", err
+	}
+	err = t.change(ctx, by, ActionAddAdministrator, func(tx Tx, _ *Touched) (string, error) {
+		switch _, err := tx.Administrator(name); {
+		case err == nil:
+			return name, &Error{Code: AdministratorTaken, Subject: name}
+		case !errors.Is(err, ErrNoRow):
+			return name, err
+		}
+		if err := checkAdministratorName(name); err != nil {
+			return name, err
+		}
+		return name, t.setAdministratorPassword(tx, Administrator{Name: name, CreatedAt: t.now(), CreatedBy: by.Name}, hash, true)
+	})
+	return authn.Secret(password), err
+}
+
+// changeAdministrator runs a change of an administrator who must be there, or fails with
+// AdministratorNotFound.
+func (t *Tenant) changeAdministrator(ctx context.Context, by audit.Actor, action Action, name string,
+	rule func(Tx, Administrator) error) error {
+	return t.change(ctx, by, action, func(tx Tx, _ *Touched) (string, error) {
+		a, err := tx.Administrator(name)
+		if err != nil {
+			return name, orRefuse(err, AdministratorNotFound, name)
+		}
+		return a.Name, rule(tx, a)
+	})
+}
+
+// own says whether an administrator acts on himself.
+func own(by audit.Actor, a Administrator) bool {
+	return by.Kind == audit.Administrator && fold(by.Name) == fold(a.Name)
+}
+
+// ResetAdministratorPassword gives another administrator a one-time password in place of a forgotten
+// one, and ends what is open. It fails with AdministratorNotFound or OwnAdministrator.
+func (t *Tenant) ResetAdministratorPassword(ctx context.Context, by audit.Actor, name string) (authn.Secret, error) {
+	password := NewPassword()
+	hash, err := t.hashPassword(ctx, "set by "+by.Name, password)
+	if err != nil {
+		return "", err
+	}
+	err = t.changeAdministrator(ctx, by, ActionResetAdministratorPassword, name, func(tx Tx, a Administrator) error {
+		if own(by, a) {
+			return &Error{Code: OwnAdministrator, Subject: a.Name}
+		}
+		return t.setAdministratorPassword(tx, a, hash, true)
+	})
+	return authn.Secret(password), err
+}
+
+// RemoveAdministrator removes an administrator with password, second factors, sessions and what
+// programs were allowed, at once and on every node. It fails with AdministratorNotFound,
+// LastAdministrator or OwnAdministrator.
+func (t *Tenant) RemoveAdministrator(ctx context.Context, by audit.Actor, name string) error {
+	return t.changeAdministrator(ctx, by, ActionRemoveAdministrator, name, func(tx Tx, a Administrator) error {
+		all, err := tx.Administrators()
+		switch {
+		case err != nil:
+			return err
+		case own(by, a):
+			return &Error{Code: OwnAdministrator, Subject: a.Name}
+		case len(all) == 1:
+			return &Error{Code: LastAdministrator, Subject: a.Name}
+		}
+		return errors.Join(tx.DeleteSessionsOf(administratorPrincipal(a.Name)), tx.DeleteAdministrator(a.Name, administratorPrincipal(a.Name)))
+	})
+}
+
+// ResetAdministratorMFA takes all second factors of an administrator away, and ends what is open: the
+// next sign-in takes the password alone. It fails with AdministratorNotFound.
+func (t *Tenant) ResetAdministratorMFA(ctx context.Context, by audit.Actor, name string) error {
+	return t.changeAdministrator(ctx, by, ActionResetAdministratorFactors, name, func(tx Tx, a Administrator) error {
+		return errors.Join(tx.PutFactors(Factors{UserID: administratorPrincipal(a.Name)}), t.endAdministrator(tx, a))
+	})
+}
+
+// SignOutAdministrator ends all sessions of an administrator, and what programs were allowed. It
+// fails with AdministratorNotFound.
+func (t *Tenant) SignOutAdministrator(ctx context.Context, by audit.Actor, name string) error {
+	return t.changeAdministrator(ctx, by, ActionSignOutAdministrator, name, t.endAdministrator)
+}
+
+// AdministratorSessions lists the sessions of an administrator, the newest first.
+func (t *Tenant) AdministratorSessions(ctx context.Context, name string) (sessions []Session, err error) {
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		sessions, err = r.SessionsOf(administratorPrincipal(name))
+		return err
+	})
+	sessions = slices.DeleteFunc(sessions, func(s Session) bool { return s.SetsPassword || !t.now().Before(s.ExpiresAt) })
+	slices.SortFunc(sessions, func(a, b Session) int { return b.CreatedAt.Compare(a.CreatedAt) })
+	return sessions, err
+}
+
+// EndAdministratorSession ends one session of an administrator, or ("") all but the one whose secret
+// is kept. What programs were allowed goes on. It fails with SessionInvalid when there is no such session.
+func (t *Tenant) EndAdministratorSession(ctx context.Context, by audit.Actor, name, digest, kept string) error {
+	return t.changeAdministrator(ctx, by, ActionEndAdministratorSession, name, func(tx Tx, a Administrator) error {
+		all, err := tx.SessionsOf(administratorPrincipal(a.Name))
+		found := digest == ""
+		for _, s := range all {
+			if s.Digest == digest || digest == "" && s.Digest != authn.Digest(kept) {
+				err, found = errors.Join(err, tx.DeleteSession(s.Digest)), true
+			}
+		}
+		if err == nil && !found {
+			return &Error{Code: SessionInvalid}
+		}
+		return err
+	})
+}
+
+// AdministratorPasswordIs says whether a password is the one that an administrator has. Nothing
+// counts towards the lock-out: it is for who runs the program.
+func (t *Tenant) AdministratorPasswordIs(ctx context.Context, name, password string) (same bool, err error) {
+	err = t.Store.View(ctx, func(r Reader) error {
+		stored, err := r.Password(administratorPrincipal(name))
+		same = err == nil && authn.CheckPassword(stored.Hash, password)
+		return orNil(err)
+	})
+	return same, err
+}

@@ -1,0 +1,168 @@
+package tenant
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+)
+
+// ChangeAdministratorPassword is for administrators themselves, who must know the password that they
+// have. It ends their other sessions and what programs were allowed. It fails with SignInFailed,
+// SignInLocked or InvalidValue.
+func (t *Tenant) ChangeAdministratorPassword(ctx context.Context, by audit.Actor, name, current, password, session string) error {
+	if err := CheckPassword(password); err != nil { // ahead of the present one, which costs a hash
+		return t.Refuse(ctx, by, ActionChangePassword.name, name, err)
+	}
+	a := attempt{by: by, action: ActionChangePassword, name: name, password: current, standing: authn.Known,
+		find: func(r Reader) (Session, string, error) {
+			_, err := r.Administrator(name)
+			return Session{}, administratorPrincipal(name), err
+		}}
+	return t.verifyPassword(ctx, a, func(stored Password) error {
+		hash, err := newChoice(stored, password)
+		if err != nil {
+			return t.Refuse(ctx, by, ActionChangePassword.name, name, err)
+		}
+		return t.changeAdministrator(ctx, by, ActionChangePassword, name, func(tx Tx, a Administrator) error {
+			kept, err := t.session(tx, session)
+			if err == nil {
+				_, err = t.forgiven(tx, stored, "")
+			}
+			if err != nil {
+				return err
+			}
+			return errors.Join(t.setAdministratorPassword(tx, a, hash, false), tx.PutSession(kept))
+		})
+	})
+}
+
+// newChoice checks and hashes a password that somebody chooses in place of the present one.
+func newChoice(stored Password, password string) (hash string, err error) {
+	if err := CheckPassword(password); err != nil {
+		return "", err
+	}
+	if authn.CheckPassword(stored.Hash, password) {
+		return "", &Error{Code: InvalidValue, Subject: "password", Detail: "want another one than the present"}
+	}
+	return authn.HashPassword(password), nil
+}
+
+// ReplaceOneTime goes on where a one-time password must be replaced. It fails with SessionInvalid
+// when that has taken too long, and with InvalidValue, which changes nothing.
+func (t *Tenant) ReplaceOneTime(ctx context.Context, by audit.Actor, ticket, password string) (Entry, error) {
+	var who Session
+	var stored Password
+	err := t.Store.View(ctx, func(r Reader) (err error) {
+		if who, err = t.settingPassword(r, ticket); err == nil {
+			stored, err = r.Password(who.UserID)
+			err = orRefuse(err, SessionInvalid, "")
+		}
+		return err
+	})
+	if err != nil {
+		return Entry{}, t.Refuse(ctx, by, ActionChangePassword.name, "", err)
+	}
+	by.Kind, by.Name = audit.User, who.Administrator
+	leave, err := t.Places.Take(ctx, authn.Applicant{Standing: authn.Known, Name: stored.Principal})
+	if err != nil {
+		return Entry{}, busy(err)
+	}
+	hash, err := newChoice(stored, password)
+	leave()
+	if err != nil {
+		return Entry{}, t.Refuse(ctx, by, ActionChangePassword.name, by.Name, err)
+	}
+	var e Entry
+	secret := authn.NewSecret(32)
+	err = t.changeAdministrator(ctx, by, ActionChangePassword, who.Administrator, func(tx Tx, a Administrator) error {
+		s, err := t.settingPassword(tx, ticket)
+		if err == nil {
+			_, err = t.forgiven(tx, stored, "")
+		}
+		if err != nil {
+			return err
+		}
+		if err := t.setAdministratorPassword(tx, a, hash, false); err != nil {
+			return err
+		}
+		s.SetsPassword = false
+		e, err = t.open(tx, secret, s, false, Password{})
+		return errors.Join(err, tx.AppendEvent(t.event(by, ActionAdministratorLoggedIn.name, a.Name, nil)))
+	})
+	return e, err
+}
+
+// settingPassword finds the session that is good for nothing but replacing a one-time password.
+func (t *Tenant) settingPassword(r Reader, secret string) (Session, error) {
+	s, err := r.Session(authn.Digest(secret))
+	if err == nil && (!s.SetsPassword || !t.now().Before(s.ExpiresAt)) {
+		err = ErrNoRow
+	}
+	return s, orRefuse(err, SessionInvalid, "")
+}
+
+// maxUserAgent bounds what is kept of a browser's name, in bytes.
+const maxUserAgent = 200 //bound:text the name of a browser that the tenant keeps, in bytes
+
+// open opens a session for somebody whose password was p, or asks for another in place of a one-time
+// one.
+func (t *Tenant) open(tx Tx, secret string, s Session, persistent bool, p Password) (Entry, error) {
+	s = t.newSession(secret, s, persistent)
+	s.UserAgent = s.UserAgent[:min(len(s.UserAgent), maxUserAgent)]
+	if p.OneTime {
+		s.SetsPassword, s.ExpiresAt = true, t.now().Add(codeLifetime)
+		return Entry{Challenge: Challenge{Ticket: secret, NewPassword: true}}, tx.PutSession(s)
+	}
+	err := tx.PutSession(s)
+	if s.Administrator != "" {
+		a, failed := tx.Administrator(s.Administrator)
+		if failed != nil {
+			return Entry{}, orRefuse(failed, SignInFailed, "")
+		}
+		a.LastSignInAt = t.now()
+		err = errors.Join(err, tx.PutAdministrator(a))
+	}
+	return Entry{Session: authn.Secret(secret), Persistent: persistent}, err
+}
+
+// Pending says what a sign-in waits for. It fails with SessionInvalid when it has taken too long.
+func (t *Tenant) Pending(ctx context.Context, ticket string) (c Challenge, err error) {
+	err = t.Store.Update(ctx, func(tx Tx) error {
+		if _, err := t.settingPassword(tx, ticket); CodeOf(err) != SessionInvalid {
+			c = Challenge{Ticket: ticket, NewPassword: true}
+			return err
+		}
+		g, w, u, err := t.waitingFor(tx, authn.Digest(ticket))
+		if err != nil {
+			return err
+		}
+		f, err := factors(tx, w.UserID)
+		if err != nil {
+			return err
+		}
+		if c, err = t.ask(u, f, &w); err != nil {
+			return err
+		}
+		data, err := json.Marshal(w)
+		c.Ticket, g.Nonce = ticket, t.Sealer.Seal(signInPurpose(w.UserID), data)
+		return errors.Join(err, tx.PutGrant(g))
+	})
+	return c, err
+}
+
+func signInPurpose(id string) string { return "sign-in/" + id }
+
+// ask says which factors can be shown, and notes what the answer must be given back with.
+func (t *Tenant) ask(u User, f Factors, w *waiting) (Challenge, error) {
+	c := Challenge{Code: f.SealedSecret != ""}
+	party := authn.NewRelyingParty(t.URL, t.Organization.DisplayName)
+	if party == nil || len(f.Keys) == 0 {
+		return c, nil
+	}
+	options, state, err := party.BeginLogin(holder(u, f))
+	c.KeyOptions, w.Key = string(options), state
+	return c, err
+}

@@ -1,0 +1,210 @@
+package web
+
+import (
+	"context"
+	"html/template"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Administrators is what a half does for and with its administrators. Whatever changes something
+// records who did it, and fails with an error that Desk.Explain explains.
+type Administrators interface {
+	// Waits says what a sign-in waits for, and GoOn takes what was sent for it. Ended says whether an error means that the sign-in must begin anew.
+	Waits(r *http.Request, ticket string) (Waiting, error)
+	GoOn(r *http.Request, ticket string, proof Proof) (Entry, error)
+	Ended(err error) bool
+
+	List(ctx context.Context) ([]AdministratorRow, error)
+	// Add and ResetPassword return a one-time password.
+	Add(v Visit, name string) (password string, err error)
+	ResetPassword(v Visit, name string) (password string, err error)
+	// Remove returns what else should be known, in a sentence.
+	Remove(v Visit, name string) (notice string, err error)
+	ResetFactors(v Visit, name string) error
+	SignOut(v Visit, name string) error
+
+	// What follows is for the administrator who visits.
+	Account(v Visit, session string) (OwnAccount, error)
+	ChangePassword(v Visit, current, password, session string) error
+	Register(v Visit, d NewFactor) error
+	DeleteDevice(v Visit, id string) error
+	EndSession(v Visit, id string) error
+	EndOthers(v Visit, session string) error
+}
+
+// AdministratorRow is an administrator as the list shows one.
+type AdministratorRow struct {
+	Name, CreatedBy         string
+	CreatedAt, LastSignInAt time.Time
+	Sessions, Devices       int
+	OneTime                 bool
+}
+
+// OwnAccount is what administrators see of their own.
+type OwnAccount struct {
+	Devices  []OwnDevice
+	Sessions []OwnSession
+	Rule     string // for passwords
+	App, Key FactorOffer
+}
+
+// OwnDevice is a second factor.
+type OwnDevice struct {
+	ID, Name, Kind        string
+	CreatedAt, LastUsedAt time.Time
+}
+
+// OwnSession is a browser that is signed in.
+type OwnSession struct {
+	ID, UserAgent, Address string
+	CreatedAt, ExpiresAt   time.Time
+	Current                bool
+}
+
+// FactorOffer is a second factor that can be registered. Without a ticket there is none.
+type FactorOffer struct {
+	Ticket  string
+	Options string       // of a security key, for the browser
+	Secret  string       // of an authenticator app
+	QR      template.URL // the same as a picture
+}
+
+// NewFactor is what somebody sends to register a second factor.
+type NewFactor struct{ Ticket, Name, Code, Response string }
+
+func (d *Desk) mountAdministrators(mux *http.ServeMux) {
+	account, list := d.Prefix+"/account", d.Prefix+"/administrators"
+	for pattern, fn := range map[string]func(Visit) error{
+		"GET " + account:                       d.account,
+		"POST " + account + "/password":        d.changePassword,
+		"POST " + account + "/devices":         d.register,
+		"POST " + account + "/devices/delete":  d.deleteDevice,
+		"POST " + account + "/sessions/delete": d.endSession,
+		"GET " + list:                          func(v Visit) error { return d.administrators(v, "", "") },
+		"POST " + list:                         d.addAdministrator,
+		"POST " + list + "/remove":             d.removeAdministrator,
+		"POST " + list + "/{do}":               d.changeAdministrator,
+	} {
+		mux.Handle(pattern, d.Handle(fn))
+	}
+}
+
+type administratorsData struct {
+	Prefix, Self string
+	List         []AdministratorRow
+	Name         string // whose one-time password this is
+	OneTime      string
+}
+
+// administrators shows the list, and a one-time password in the answer to the POST and nowhere else.
+func (d *Desk) administrators(v Visit, name, oneTime string) error {
+	list, err := d.Administrators.List(v.Context())
+	if err != nil {
+		return err
+	}
+	d.render(v, http.StatusOK, "administrators", "Administrators", d.Prefix+"/administrators", administratorsData{d.Prefix, v.Admin, list, name, oneTime}, "")
+	return nil
+}
+
+// render shows one of the pages that the desks of both halves share.
+func (d *Desk) render(v Visit, status int, page, title, active string, data any, problem string) {
+	view := v.view(title, active, data)
+	view.Problem = problem
+	d.own.Render(v.ResponseWriter, status, page, view)
+}
+
+func (d *Desk) addAdministrator(v Visit) error {
+	name := strings.TrimSpace(v.PostFormValue("name"))
+	password, err := d.Administrators.Add(v, name)
+	if err != nil {
+		return err
+	}
+	return d.administrators(v, name, password)
+}
+
+func (d *Desk) removeAdministrator(v Visit) error {
+	name := v.PostFormValue("name")
+	notice, err := d.Administrators.Remove(v, name)
+	if err != nil {
+		return err
+	}
+	return v.Done(d.Prefix+"/administrators", strings.TrimSpace(name+" is removed, and signed out everywhere. "+notice))
+}
+
+func (d *Desk) changeAdministrator(v Visit) error {
+	name, done := v.PostFormValue("name"), ""
+	var err error
+	switch v.PathValue("do") {
+	case "password":
+		password, err := d.Administrators.ResetPassword(v, name)
+		if err != nil {
+			return err
+		}
+		return d.administrators(v, name, password)
+	case "factors":
+		done, err = "The second factors of "+name+" are deleted, and the sessions have ended.", d.Administrators.ResetFactors(v, name)
+	case "sign-out":
+		done, err = name+" is signed out everywhere.", d.Administrators.SignOut(v, name)
+	default:
+		http.NotFound(v.ResponseWriter, v.Request)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return v.Done(d.Prefix+"/administrators", done)
+}
+
+type accountData struct {
+	OwnAccount
+	Prefix, Self string
+}
+
+func (d *Desk) account(v Visit) error { return d.showAccount(v, http.StatusOK, "") }
+
+func (d *Desk) showAccount(v Visit, status int, problem string) error {
+	own, err := d.Administrators.Account(v, CookieValue(v.Request, d.Cookie))
+	if err != nil {
+		return err
+	}
+	d.render(v, status, "account", "Your account", d.Prefix+"/account", accountData{own, d.Prefix, v.Admin}, problem)
+	return nil
+}
+
+// done says on the account page what was done, or what kept it from being done.
+func (d *Desk) done(v Visit, err error, notice string) error {
+	if err == nil {
+		return v.Done(d.Prefix+"/account", notice)
+	}
+	_, lines := d.Explain(err)
+	if len(lines) == 0 {
+		return err
+	}
+	return d.showAccount(v, http.StatusBadRequest, capital(strings.Join(lines, " ")))
+}
+
+func (d *Desk) changePassword(v Visit) error {
+	if v.PostFormValue("password") != v.PostFormValue("again") {
+		return d.showAccount(v, http.StatusBadRequest, "The two new passwords are not the same.")
+	}
+	err := d.Administrators.ChangePassword(v, v.PostFormValue("current"), v.PostFormValue("password"), CookieValue(v.Request, d.Cookie))
+	return d.done(v, err, "Your password is changed, and your other sessions have ended.")
+}
+
+func (d *Desk) register(v Visit) error {
+	f := NewFactor{v.PostFormValue("ticket"), v.PostFormValue("name"), strings.TrimSpace(v.PostFormValue("code")), v.PostFormValue("response")}
+	return d.done(v, d.Administrators.Register(v, f), "It is registered: from now on your sign-in asks for it.")
+}
+
+func (d *Desk) deleteDevice(v Visit) error {
+	return d.done(v, d.Administrators.DeleteDevice(v, v.PostFormValue("id")), "It is deleted.")
+}
+
+func (d *Desk) endSession(v Visit) error {
+	if id := v.PostFormValue("id"); id != "" {
+		return d.done(v, d.Administrators.EndSession(v, id), "The session has ended.")
+	}
+	return d.done(v, d.Administrators.EndOthers(v, CookieValue(v.Request, d.Cookie)), "All other sessions have ended.")
+}

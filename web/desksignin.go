@@ -1,0 +1,139 @@
+package web
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Entry is what a sign-in of an administrator has come to.
+type Entry struct {
+	Secret string // of the session; empty: more is asked for
+	Ticket string // to go on with; empty: the one that the browser has
+	Known  string // of this browser from now on; empty: nothing changes
+}
+
+// Waiting is what a sign-in waits for.
+type Waiting struct {
+	Password bool   // another password in place of a one-time one
+	Rule     string // for passwords
+	Codes    bool   // the code of an authenticator app
+	Key      string // the answer of a security key to these options; empty: none can be used here
+}
+
+// Proof is what somebody sends who is asked for more than a password.
+type Proof struct {
+	Password       string // a new one
+	Code, Response string // of an authenticator app, of a security key
+}
+
+const (
+	ticketSuffix   = "_ticket"
+	knownSuffix    = "_known"
+	ticketLifetime = 10 * time.Minute    //bound:none the cookie; the ticket has its own
+	knownLifetime  = 90 * 24 * time.Hour //bound:none the cookie; the ticket has its own
+)
+
+// deskPages are the pages that the desks of both halves share.
+func deskPages(log *slog.Logger) *Pages {
+	dir, err := fs.Sub(files, "desk")
+	if err != nil {
+		panic(err)
+	}
+	return NewPages(dir, log)
+}
+
+// enter lets an administrator in, or leads to the page that asks for more.
+func (d *Desk) enter(w http.ResponseWriter, r *http.Request, e Entry, returnTo string) {
+	if e.Known != "" {
+		http.SetCookie(w, Cookie(d.URL, d.Cookie+knownSuffix, e.Known, knownLifetime))
+	}
+	if e.Secret == "" {
+		if e.Ticket != "" {
+			http.SetCookie(w, Cookie(d.URL, d.Cookie+ticketSuffix, e.Ticket, ticketLifetime))
+		}
+		http.Redirect(w, r, d.Prefix+"/login/next?return="+url.QueryEscape(returnTo), http.StatusSeeOther)
+		return
+	}
+	http.SetCookie(w, Cookie(d.URL, d.Cookie+ticketSuffix, "", -time.Second))
+	http.SetCookie(w, Cookie(d.URL, d.Cookie, e.Secret, d.Lifetime))
+	http.Redirect(w, r, returnTo, http.StatusSeeOther) // #nosec G710 -- LocalPath keeps it on this site
+}
+
+func (d *Desk) mountNext(mux *http.ServeMux) {
+	d.own = deskPages(d.Log)
+	mux.Handle("GET "+d.Prefix+"/login/next", Guard(d.URL, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d.next(w, r, http.StatusOK, "")
+	})))
+	mux.Handle("POST "+d.Prefix+"/login/next", Guard(d.URL, http.HandlerFunc(d.goOn)))
+}
+
+type nextData struct {
+	Waiting
+	Action, SignIn, ReturnTo string
+}
+
+// next shows what a sign-in waits for.
+func (d *Desk) next(w http.ResponseWriter, r *http.Request, status int, problem string) {
+	returnTo := LocalPath(r.FormValue("return"), d.Prefix+"/")
+	waiting, err := d.Administrators.Waits(r, CookieValue(r, d.Cookie+ticketSuffix))
+	if err != nil {
+		d.begin(w, r, returnTo, err)
+		return
+	}
+	title, page := "Verify that it is you", "factor"
+	if waiting.Password {
+		title, page = "Set a new password", "newpassword"
+	}
+	d.own.Render(w, status, page, View{Title: title, Product: d.Product, Theme: d.Theme, Home: d.Prefix + "/", Narrow: true, Problem: problem,
+		Data: nextData{waiting, d.Prefix + "/login/next", d.Prefix + "/login", returnTo}})
+}
+
+// begin leads back to the sign-in page, with what went wrong.
+func (d *Desk) begin(w http.ResponseWriter, r *http.Request, returnTo string, err error) {
+	if _, lines := d.Explain(err); len(lines) == 0 {
+		d.Log.Error("sign-in failed", "request_id", RequestID(r), "error", err)
+		d.showSignIn(w, http.StatusInternalServerError, returnTo, "Something went wrong on our side. Reference: "+RequestID(r))
+		return
+	}
+	http.SetCookie(w, Cookie(d.URL, d.Cookie+ticketSuffix, "", -time.Second))
+	d.showSignIn(w, http.StatusUnauthorized, returnTo, "This sign-in has ended: it took too long, or too many codes were wrong. Please sign in again.")
+}
+
+// goOn takes what the page of a sign-in has sent.
+func (d *Desk) goOn(w http.ResponseWriter, r *http.Request) {
+	returnTo := LocalPath(r.PostFormValue("return"), d.Prefix+"/")
+	if r.PostFormValue("password") != r.PostFormValue("again") {
+		d.next(w, r, http.StatusBadRequest, "The two passwords are not the same.")
+		return
+	}
+	proof := Proof{r.PostFormValue("password"), strings.TrimSpace(r.PostFormValue("code")), r.PostFormValue("response")}
+	e, err := d.Administrators.GoOn(r, CookieValue(r, d.Cookie+ticketSuffix), proof)
+	if err == nil {
+		d.enter(w, r, e, returnTo)
+		return
+	}
+	switch _, lines := d.Explain(err); {
+	case errors.Is(err, ErrBusy):
+		RetryLater(w)
+		d.next(w, r, http.StatusServiceUnavailable, Busy)
+	case len(lines) == 0 || d.Administrators.Ended(err):
+		d.begin(w, r, returnTo, err)
+	case proof.Password == "":
+		d.next(w, r, http.StatusUnauthorized, "That was not right. Try again, with the next code if you have an authenticator app. After several mistakes, wait a few minutes.")
+	default:
+		d.next(w, r, http.StatusBadRequest, capital(lines[0]))
+	}
+}
+
+// capital begins a sentence.
+func capital(text string) string {
+	if text == "" {
+		return text
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}
