@@ -179,3 +179,28 @@ func TestTheArchitecturePageNamesEveryPackage(t *testing.T) {
 		}
 	}
 }
+
+// TestMigrationsHaveNumbersOfTheirOwn finds two that were made at the same time: an engine would refuse to start.
+func TestMigrationsHaveNumbersOfTheirOwn(t *testing.T) {
+	for _, folder := range []string{"center/store/migrations", "tenant/store/migrations"} {
+		for _, engine := range []string{"sqlite", "postgres"} {
+			seen := map[string]string{}
+			for _, pattern := range []string{"*.sql", engine + "/*.sql"} {
+				files, err := filepath.Glob(filepath.Join(folder, pattern))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, file := range files {
+					number, _, _ := strings.Cut(filepath.Base(file), "_")
+					if other := seen[number]; other != "" {
+						t.Errorf("%s and %s have the same number", other, file)
+					}
+					seen[number] = file
+				}
+			}
+			if len(seen) == 0 {
+				t.Errorf("no migrations in %s", folder)
+			}
+		}
+	}
+}
