@@ -49,7 +49,7 @@ func parseAuthorization(header string) (a authorization, err error) {
 	if header == "" {
 		return a, &Error{Code: "MissingAuthenticationTokenException", Message: "Missing Authentication Token", Status: http.StatusForbidden}
 	}
-	rest, ok := strings.CutPrefix(header, algorithm)
+	rest, ok := strings.CutPrefix(header, algorithm+" ")
 	if !ok || len(header) > maxAuthorization {
 		return a, incomplete("Authorization header requires the algorithm " + algorithm)
 	}
@@ -65,7 +65,7 @@ func parseAuthorization(header string) (a authorization, err error) {
 		case "Signature":
 			part = &signature
 		}
-		if !ok || part == nil || *part != "" {
+		if !ok || part == nil || *part != "" || v == "" {
 			return a, incomplete("Authorization header is not well-formed")
 		}
 		*part = v
@@ -75,11 +75,26 @@ func parseAuthorization(header string) (a authorization, err error) {
 		return a, incomplete("Credential must have the form key/date/region/service/aws4_request")
 	}
 	a = authorization{scope[0], scope[1], scope[2], scope[3], strings.Split(signed, ";"), signature}
-	if len(a.signature) != 64 || len(a.signed) > maxHeaders || !slices.IsSorted(a.signed) {
+	if len(a.signature) != 64 || len(a.signed) > maxHeaders || !ascend(a.signed) {
 		return a, incomplete("Authorization header requires sorted SignedHeaders and a Signature")
 	}
 	return a, nil
 }
+
+// ascend says whether names of headers are in lower case and in their order, each once.
+func ascend(names []string) bool {
+	before := ""
+	for _, name := range names {
+		if name <= before || name != strings.ToLower(name) {
+			return false
+		}
+		before = name
+	}
+	return true
+}
+
+// once are headers that a request must not have twice: one reader would take the first, another one the last, and the signature has both.
+var once = []string{"Authorization", "X-Amz-Date", "X-Amz-Security-Token", "X-Amz-Target"}
 
 // Verify checks the signature of a request whose body has been read, for the service. It fails with an *Error; the caller is then what
 // is known so far.
@@ -101,6 +116,11 @@ type claim struct {
 
 // claim checks all that can be checked without the body, so that no stranger's body is read.
 func (v *Verifier) claim(r *http.Request, service string) (claim, Caller, error) {
+	for _, name := range once {
+		if len(r.Header.Values(name)) > 1 {
+			return claim{}, Caller{}, incomplete("The request has more than one " + name + " header")
+		}
+	}
 	a, err := parseAuthorization(r.Header.Get("Authorization"))
 	if err != nil {
 		return claim{}, Caller{}, err
@@ -108,8 +128,12 @@ func (v *Verifier) claim(r *http.Request, service string) (claim, Caller, error)
 	c, who := claim{authorization: a}, Caller{AccessKeyID: a.key}
 	c.stamp = r.Header.Get("X-Amz-Date")
 	at, err := time.Parse(amzDate, c.stamp)
-	if err != nil || !strings.HasPrefix(c.stamp, a.date) {
-		return c, who, incomplete("X-Amz-Date is missing, or is not of the day in the credential scope")
+	if err != nil || len(c.stamp) != len(amzDate) { // time.Parse takes fractions of a second as well
+		return c, who, incomplete("X-Amz-Date is missing, or has not the form " + amzDate)
+	}
+	if day := c.stamp[:8]; a.date != day { // exactly: a key that is made without a day would be good for ever
+		return c, who, &Error{Code: "InvalidSignatureException", Status: http.StatusForbidden, Message: "Date in Credential scope does not match " +
+			"YYYYMMDD from ISO-8601 version of date from HTTP: '" + a.date + "' != '" + day + "', from '" + c.stamp + "'."}
 	}
 	if a.region != v.Region || a.service != service {
 		return c, who, &Error{Code: "InvalidSignatureException", Message: "Credential should be scoped to a valid region and service: want " + v.Region + "/" + service, Status: http.StatusForbidden}

@@ -13,7 +13,7 @@ import (
 // RoleRequest is what a broker needs to know to open a role for somebody.
 type RoleRequest struct {
 	Role
-	SessionName string // the user name
+	SessionName string // the user name; brokers make of it what STS takes
 	Duration    time.Duration
 	Tags        []Tag // attributes for access control, in the order of their keys
 }

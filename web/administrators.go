@@ -165,7 +165,7 @@ type accountData struct {
 func (d *Desk) account(v Visit) error { return d.showAccount(v, http.StatusOK, "") }
 
 func (d *Desk) showAccount(v Visit, status int, problem string) error {
-	own, err := d.Administrators.Account(v, CookieValue(v.Request, d.Cookie))
+	own, err := d.Administrators.Account(v, CookieValue(v.Request, d.URL, d.Cookie))
 	if err != nil {
 		return err
 	}
@@ -189,7 +189,7 @@ func (d *Desk) changePassword(v Visit) error {
 	if v.PostFormValue("password") != v.PostFormValue("again") {
 		return d.showAccount(v, http.StatusBadRequest, "The two new passwords are not the same.")
 	}
-	err := d.Administrators.ChangePassword(v, v.PostFormValue("current"), v.PostFormValue("password"), CookieValue(v.Request, d.Cookie))
+	err := d.Administrators.ChangePassword(v, v.PostFormValue("current"), v.PostFormValue("password"), CookieValue(v.Request, d.URL, d.Cookie))
 	return d.done(v, err, "Your password is changed, and your other sessions have ended.")
 }
 
@@ -206,5 +206,5 @@ func (d *Desk) endSession(v Visit) error {
 	if id := v.PostFormValue("id"); id != "" {
 		return d.done(v, d.Administrators.EndSession(v, id), "The session has ended.")
 	}
-	return d.done(v, d.Administrators.EndOthers(v, CookieValue(v.Request, d.Cookie)), "All other sessions have ended.")
+	return d.done(v, d.Administrators.EndOthers(v, CookieValue(v.Request, d.URL, d.Cookie)), "All other sessions have ended.")
 }

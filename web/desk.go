@@ -30,6 +30,8 @@ type Desk struct {
 	SignIn func(r *http.Request, name, password, known string) (e Entry, refused bool, err error)
 	// Administrators is what the half does for and with its administrators.
 	Administrators Administrators
+	// SignedInAnew ends the session that the browser had before.
+	SignedInAnew func(r *http.Request, secret string) error
 	// SignOut ends a session.
 	SignOut func(r *http.Request, name, secret string) error
 	// Banner says what needs attention, on every page; nil where nothing ever does.
@@ -79,10 +81,10 @@ func (d *Desk) MountSignIn(mux *http.ServeMux) {
 	d.mountNext(mux)
 	d.mountAdministrators(mux)
 	mux.Handle("POST "+d.Prefix+"/logout", d.Handle(func(v Visit) error {
-		if err := d.SignOut(v.Request, v.Admin, CookieValue(v.Request, d.Cookie)); err != nil {
+		if err := d.SignOut(v.Request, v.Admin, CookieValue(v.Request, d.URL, d.Cookie)); err != nil {
 			return err
 		}
-		http.SetCookie(v.ResponseWriter, Cookie(d.URL, d.Cookie, "", -time.Second))
+		ClearCookie(v.ResponseWriter, d.URL, d.Cookie)
 		http.Redirect(v.ResponseWriter, v.Request, d.Prefix+"/login", http.StatusSeeOther)
 		return nil
 	}))
@@ -95,7 +97,7 @@ func (d *Desk) showSignIn(w http.ResponseWriter, status int, returnTo, problem s
 
 func (d *Desk) signIn(w http.ResponseWriter, r *http.Request) {
 	returnTo := LocalPath(r.PostFormValue("return"), d.Prefix+"/")
-	e, refused, err := d.SignIn(r, r.PostFormValue("username"), r.PostFormValue("password"), CookieValue(r, d.Cookie+knownSuffix))
+	e, refused, err := d.SignIn(r, r.PostFormValue("username"), r.PostFormValue("password"), CookieValue(r, d.URL, d.Cookie+knownSuffix))
 	switch {
 	case errors.Is(err, ErrBusy):
 		RetryLater(w)
@@ -113,7 +115,7 @@ func (d *Desk) signIn(w http.ResponseWriter, r *http.Request) {
 // Handle runs fn for a signed-in administrator and shows its error; others are sent to sign in.
 func (d *Desk) Handle(fn func(Visit) error) http.Handler {
 	return guard(d.URL, maxUpload, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		name, err := d.Session(r.Context(), CookieValue(r, d.Cookie))
+		name, err := d.Session(r.Context(), CookieValue(r, d.URL, d.Cookie))
 		if err == nil && name == "" {
 			target := d.Prefix + "/"
 			if r.Method == http.MethodGet {

@@ -59,7 +59,10 @@ func (d *Desk) enter(w http.ResponseWriter, r *http.Request, e Entry, returnTo s
 		http.Redirect(w, r, d.Prefix+"/login/next?return="+url.QueryEscape(returnTo), http.StatusSeeOther)
 		return
 	}
-	http.SetCookie(w, Cookie(d.URL, d.Cookie+ticketSuffix, "", -time.Second))
+	ClearCookie(w, d.URL, d.Cookie+ticketSuffix)
+	if err := d.SignedInAnew(r, CookieValue(r, d.URL, d.Cookie)); err != nil { // the new one is open all the same
+		d.Log.Error("end the browser's earlier session", "request_id", RequestID(r), "error", err)
+	}
 	http.SetCookie(w, Cookie(d.URL, d.Cookie, e.Secret, d.Lifetime))
 	http.Redirect(w, r, returnTo, http.StatusSeeOther) // #nosec G710 -- LocalPath keeps it on this site
 }
@@ -80,7 +83,7 @@ type nextData struct {
 // next shows what a sign-in waits for.
 func (d *Desk) next(w http.ResponseWriter, r *http.Request, status int, problem string) {
 	returnTo := LocalPath(r.FormValue("return"), d.Prefix+"/")
-	waiting, err := d.Administrators.Waits(r, CookieValue(r, d.Cookie+ticketSuffix))
+	waiting, err := d.Administrators.Waits(r, CookieValue(r, d.URL, d.Cookie+ticketSuffix))
 	if err != nil {
 		d.begin(w, r, returnTo, err)
 		return
@@ -100,7 +103,7 @@ func (d *Desk) begin(w http.ResponseWriter, r *http.Request, returnTo string, er
 		d.showSignIn(w, http.StatusInternalServerError, returnTo, "Something went wrong on our side. Reference: "+RequestID(r))
 		return
 	}
-	http.SetCookie(w, Cookie(d.URL, d.Cookie+ticketSuffix, "", -time.Second))
+	ClearCookie(w, d.URL, d.Cookie+ticketSuffix)
 	d.showSignIn(w, http.StatusUnauthorized, returnTo, "This sign-in has ended: it took too long, or too many codes were wrong. Please sign in again.")
 }
 
@@ -112,7 +115,7 @@ func (d *Desk) goOn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	proof := Proof{r.PostFormValue("password"), strings.TrimSpace(r.PostFormValue("code")), r.PostFormValue("response")}
-	e, err := d.Administrators.GoOn(r, CookieValue(r, d.Cookie+ticketSuffix), proof)
+	e, err := d.Administrators.GoOn(r, CookieValue(r, d.URL, d.Cookie+ticketSuffix), proof)
 	if err == nil {
 		d.enter(w, r, e, returnTo)
 		return

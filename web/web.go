@@ -324,23 +324,6 @@ func LocalPath(target, fallback string) string {
 	return target
 }
 
-// Cookie makes a session cookie for a site at publicURL.
-func Cookie(publicURL, name, value string, lifetime time.Duration) *http.Cookie {
-	return &http.Cookie{ // #nosec G124 -- Secure wherever the site has TLS; without it, it is loopback
-		Name: name, Value: value, Path: "/", HttpOnly: true, Secure: strings.HasPrefix(publicURL, "https:"),
-		SameSite: http.SameSiteLaxMode, MaxAge: int(lifetime.Seconds()),
-	}
-}
-
-// CookieValue returns a cookie's value, or "".
-func CookieValue(r *http.Request, name string) string {
-	c, err := r.Cookie(name)
-	if err != nil {
-		return ""
-	}
-	return c.Value
-}
-
 // Notices say on the next page what was just done. They travel in a cookie, not in the address, where anybody could write them.
 
 const noticeCookie = "gatehouse_notice"
@@ -352,10 +335,10 @@ func SetNotice(w http.ResponseWriter, publicURL, text string) {
 
 // TakeNotice returns the notice that was left, once.
 func TakeNotice(w http.ResponseWriter, r *http.Request, publicURL string) string {
-	text, err := base64.RawURLEncoding.DecodeString(CookieValue(r, noticeCookie))
+	text, err := base64.RawURLEncoding.DecodeString(CookieValue(r, publicURL, noticeCookie))
 	if err != nil || len(text) == 0 {
 		return ""
 	}
-	http.SetCookie(w, Cookie(publicURL, noticeCookie, "", -time.Second))
+	ClearCookie(w, publicURL, noticeCookie)
 	return string(text)
 }

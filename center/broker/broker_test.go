@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -218,5 +220,46 @@ func TestTheSandboxKnowsItsOwn(t *testing.T) {
 	}
 	if _, err := b.Session(got.AccessKeyID, base64.StdEncoding.EncodeToString([]byte("forged"))); err == nil {
 		t.Error("a forged token is good")
+	}
+}
+
+// TestEveryUserHasASessionNameOfTheirOwn: CloudTrail tells people apart by it.
+func TestEveryUserHasASessionNameOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := &broker.Sandbox{Sealer: w.Sealer, Now: w.Now, Federation: w.federation()}
+	nameOf := func(userName string) string {
+		t.Helper()
+		got, err := b.Credentials(context.Background(), center.RoleRequest{Role: center.Role{Account: center.Account{ID: account}, RoleName: "r"}, SessionName: userName, Duration: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := b.Session(got.AccessKeyID, got.SessionToken.Reveal())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.SessionName
+	}
+	for _, same := range []string{"ada+lovelace@example.com", "a_b=c,d.e@f-g", "ab", strings.Repeat("a", 64), "a=b=c@example.com", "ada=0123456789abcdef@example.com"} {
+		if got := nameOf(same); got != same {
+			t.Errorf("%s becomes %s", same, got)
+		}
+	}
+	long := strings.Repeat("a", 64)
+	names := []string{"a!b@x", "a#b@x", "a-b@x", "a b@x", "a", "a-", "a!", "!", "#", long, long + "b", long + "c", long[:63] + "!", "ä@x", "ö@x", "a😀", "A!b@x"}
+	for _, n := range slices.Clone(names) { // somebody may be called like another one's session
+		names = append(names, nameOf(n))
+	}
+	names = append(names, nameOf(nameOf("a!b@x")))
+	of := map[string]string{}
+	for _, n := range names {
+		got := nameOf(n)
+		if !regexp.MustCompile(`^[\w+=,.@-]{2,64}$`).MatchString(got) {
+			t.Errorf("%q becomes %q, which STS does not take", n, got)
+		}
+		if other, taken := of[got]; taken && other != n {
+			t.Errorf("%q and %q are both %q", n, other, got)
+		}
+		of[got] = n
 	}
 }

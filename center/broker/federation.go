@@ -2,7 +2,9 @@ package broker
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"regexp"
@@ -80,13 +82,25 @@ func (f Federation) SignIn(ctx context.Context, r center.RoleRequest, destinatio
 // outsideSessionName is what AWS does not take in the name of a session. Source: STS API reference, RoleSessionName.
 var outsideSessionName = regexp.MustCompile(`[^\w+=,.@-]`)
 
-// sessionName is a user name as the name of a session: 2 to 64 characters.
+// Bounds of the name of a session. Source: STS API reference, RoleSessionName and SourceIdentity.
+const (
+	minSessionName = 2  //bound:none the shortest that STS takes
+	maxSessionName = 64 //bound:text the name of a role's session
+)
+
+// marked is how the name of a session ends that is no user name as it stands.
+var marked = regexp.MustCompile(`=[0-9a-f]{20}$`)
+
+// sessionName is a user name as the name of a session, and as the source identity by which CloudTrail tells people apart: another one for each name. One that STS
+// takes is left as it is. Another one is cut and has its digest at the end, and so has one that looks as if it had, so that nobody can be named like that.
 func sessionName(userName string) string {
 	name := outsideSessionName.ReplaceAllString(userName, "-")
-	if len(name) < 2 {
-		name += "-"
+	if name == userName && len(name) >= minSessionName && len(name) <= maxSessionName && !marked.MatchString(name) {
+		return name
 	}
-	return name[:min(len(name), 64)]
+	sum := sha256.Sum256([]byte(userName))
+	mark := "=" + hex.EncodeToString(sum[:10])
+	return name[:min(len(name), maxSessionName-len(mark))] + mark
 }
 
 // SAML opens roles by AssumeRoleWithSAML, with a response that the center signs itself: there is no long-term key of AWS anywhere.

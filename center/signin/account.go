@@ -63,7 +63,7 @@ type accountData struct {
 
 func (h *Handler) account(w http.ResponseWriter, r *http.Request, u center.User, status int, notice, problem string) {
 	ctx := r.Context()
-	d := accountData{User: u, Current: authn.Digest(web.CookieValue(r, sessionCookie))}
+	d := accountData{User: u, Current: authn.Digest(web.CookieValue(r, h.Center.URL, sessionCookie))}
 	source, err := h.Center.Source(ctx)
 	if err == nil {
 		d.Directory = source.Type == center.Directory
@@ -121,7 +121,7 @@ func (h *Handler) endSession(r *http.Request, by audit.Actor, u center.User) (st
 }
 
 func (h *Handler) endOthers(r *http.Request, by audit.Actor, u center.User) (string, error) {
-	return "All other sessions have ended.", h.Center.EndSessions(r.Context(), by, u.ID, authn.Digest(web.CookieValue(r, sessionCookie)))
+	return "All other sessions have ended.", h.Center.EndSessions(r.Context(), by, u.ID, authn.Digest(web.CookieValue(r, h.Center.URL, sessionCookie)))
 }
 
 func (h *Handler) changePassword(r *http.Request, by audit.Actor, u center.User) (string, error) {
@@ -130,5 +130,5 @@ func (h *Handler) changePassword(r *http.Request, by audit.Actor, u center.User)
 		return "", err
 	}
 	return "Your password is changed, and your other sessions have ended.",
-		h.Center.ChangePassword(r.Context(), by, u.ID, r.PostFormValue("current"), password, web.CookieValue(r, sessionCookie))
+		h.Center.ChangePassword(r.Context(), by, u.ID, r.PostFormValue("current"), password, web.CookieValue(r, h.Center.URL, sessionCookie))
 }

@@ -50,7 +50,7 @@ func (h *Handler) form(w http.ResponseWriter, r *http.Request, status int, d for
 // password checks the user name and the password. Whatever was wrong with them, people see the same.
 func (h *Handler) password(w http.ResponseWriter, r *http.Request) {
 	d := formData{ReturnTo: web.LocalPath(r.PostFormValue("return"), "/start"), UserName: strings.TrimSpace(r.PostFormValue("username"))}
-	p, err := h.Center.SignInUser(r.Context(), h.actor(r), d.UserName, r.PostFormValue("password"), d.ReturnTo, browser(r))
+	p, err := h.Center.SignInUser(r.Context(), h.actor(r), d.UserName, r.PostFormValue("password"), d.ReturnTo, h.browser(r))
 	switch code := center.CodeOf(err); {
 	case code == center.NoDevice: // the password was right
 		h.form(w, r, http.StatusForbidden, d, "You need an MFA device to sign in, and have none. Ask an administrator to register one for you. Reference: "+web.RequestID(r))
@@ -72,7 +72,7 @@ func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, p center.Progress
 		http.SetCookie(w, web.Cookie(h.Center.URL, knownCookie, p.Known.Reveal(), center.KnownLifetime))
 	}
 	if p.Step == center.StepDone {
-		http.SetCookie(w, web.Cookie(h.Center.URL, ticketCookie, "", -time.Second))
+		web.ClearCookie(w, h.Center.URL, ticketCookie)
 		h.welcome(w, r, p.Session, p.Lifetime, p.ReturnTo)
 		return
 	}
@@ -87,7 +87,7 @@ type step func(r *http.Request, ticket string) (center.Progress, error)
 
 func (h *Handler) step(take step) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		p, err := take(r, web.CookieValue(r, ticketCookie))
+		p, err := take(r, web.CookieValue(r, h.Center.URL, ticketCookie))
 		switch code := center.CodeOf(err); {
 		case err == nil:
 			h.goOn(w, r, p)
@@ -126,7 +126,7 @@ func explain(err error) string {
 
 // again sends somebody back to the beginning whose sign-in is too old, or has failed too often.
 func (h *Handler) again(w http.ResponseWriter, r *http.Request) {
-	http.SetCookie(w, web.Cookie(h.Center.URL, ticketCookie, "", -time.Second))
+	web.ClearCookie(w, h.Center.URL, ticketCookie)
 	h.form(w, r, http.StatusUnauthorized, formData{ReturnTo: "/start"}, "This sign-in has ended: it took too long, or too many codes were wrong. Please sign in again.")
 }
 
@@ -159,7 +159,7 @@ func showEnrolment(e center.Enrolment, action string) enrolment {
 
 // next shows the page that a sign-in waits at.
 func (h *Handler) next(w http.ResponseWriter, r *http.Request, status int, problem string) {
-	ctx, ticket := r.Context(), web.CookieValue(r, ticketCookie)
+	ctx, ticket := r.Context(), web.CookieValue(r, h.Center.URL, ticketCookie)
 	p, err := h.Center.PendingSignIn(ctx, ticket)
 	d := nextData{User: p.User, Trust: p.Settings.MFA == center.MFAContextAware}
 	title, page := "Verify that it is you", string(p.Step)
@@ -203,15 +203,15 @@ func (h *Handler) newPassword(r *http.Request, ticket string) (center.Progress, 
 	if err != nil {
 		return center.Progress{}, err
 	}
-	return h.Center.SignInWithNewPassword(r.Context(), h.actor(r), ticket, password, browser(r))
+	return h.Center.SignInWithNewPassword(r.Context(), h.actor(r), ticket, password, h.browser(r))
 }
 
 func (h *Handler) code(r *http.Request, ticket string) (center.Progress, error) {
-	return h.Center.SignInWithCode(r.Context(), h.actor(r), ticket, strings.TrimSpace(r.PostFormValue("code")), r.PostFormValue("trust") == "on", browser(r))
+	return h.Center.SignInWithCode(r.Context(), h.actor(r), ticket, strings.TrimSpace(r.PostFormValue("code")), r.PostFormValue("trust") == "on", h.browser(r))
 }
 
 func (h *Handler) key(r *http.Request, ticket string) (center.Progress, error) {
-	return h.Center.SignInWithKey(r.Context(), h.actor(r), ticket, []byte(r.PostFormValue("response")), r.PostFormValue("trust") == "on", browser(r))
+	return h.Center.SignInWithKey(r.Context(), h.actor(r), ticket, []byte(r.PostFormValue("response")), r.PostFormValue("trust") == "on", h.browser(r))
 }
 
 func newDevice(r *http.Request) center.NewDevice {
@@ -219,7 +219,7 @@ func newDevice(r *http.Request) center.NewDevice {
 }
 
 func (h *Handler) device(r *http.Request, ticket string) (center.Progress, error) {
-	return h.Center.SignInWithNewDevice(r.Context(), h.actor(r), ticket, newDevice(r), browser(r))
+	return h.Center.SignInWithNewDevice(r.Context(), h.actor(r), ticket, newDevice(r), h.browser(r))
 }
 
 // forgot answers the same whoever is asked for.

@@ -36,6 +36,7 @@ type Handler struct {
 // POST, so under TLS it is SameSite=None; over plain HTTP, which is loopback only, browsers would refuse that and both halves are one site.
 const (
 	sessionCookie = "gatehouse_portal"
+	markCookie    = "gatehouse_mark"   // by which the session can be ended, and nothing else
 	requestCookie = "gatehouse_signin" // the sign-ins that are on their way to the identity provider
 	ticketCookie  = "gatehouse_login"  // of a sign-in here, between its pages
 	knownCookie   = "gatehouse_known"  // of a browser that somebody has signed in with
@@ -110,13 +111,13 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request) {
 		h.form(w, r, http.StatusOK, formData{ReturnTo: returnTo}, "")
 		return
 	}
-	out, err := h.Center.StartAuthnRequest(r.Context(), web.CookieValue(r, requestCookie), returnTo, r.URL.Query().Get("force") == "true")
+	out, err := h.Center.StartAuthnRequest(r.Context(), web.CookieValue(r, h.Center.URL, requestCookie), returnTo, r.URL.Query().Get("force") == "true")
 	h.send(w, r, "", out, err)
 }
 
 // rehearse begins a rehearsal at the pending identity provider.
 func (h *Handler) rehearse(w http.ResponseWriter, r *http.Request) {
-	out, err := h.Center.RehearseAuthnRequest(r.Context(), web.CookieValue(r, requestCookie), r.URL.Query().Get("ticket"))
+	out, err := h.Center.RehearseAuthnRequest(r.Context(), web.CookieValue(r, h.Center.URL, requestCookie), r.URL.Query().Get("ticket"))
 	h.send(w, r, rehearsalState, out, err)
 }
 
@@ -179,12 +180,21 @@ func (h *Handler) view(title string, data any) web.View {
 }
 
 // browser is what the cookies and headers say of the browser.
-func browser(r *http.Request) center.Browser {
-	return center.Browser{Outstanding: web.CookieValue(r, requestCookie), Known: web.CookieValue(r, knownCookie), UserAgent: r.UserAgent()}
+func (h *Handler) browser(r *http.Request) center.Browser {
+	return center.Browser{Outstanding: web.CookieValue(r, h.Center.URL, requestCookie), Known: web.CookieValue(r, h.Center.URL, knownCookie), UserAgent: r.UserAgent()}
 }
 
 func (h *Handler) welcome(w http.ResponseWriter, r *http.Request, secret authn.Secret, lifetime time.Duration, returnTo string) {
+	mark := web.CookieValue(r, h.Center.URL, markCookie)
+	if err := h.Center.EndEarlierSession(r.Context(), h.actor(r), h.SessionSecret(r), mark); err != nil { // the new one is open all the same
+		h.Log.Error("end the browser's earlier session", "request_id", web.RequestID(r), "error", err)
+	}
 	http.SetCookie(w, web.Cookie(h.Center.URL, sessionCookie, secret.Reveal(), lifetime))
+	// The session's own cookie does not come along with the identity provider's cross-site POST.
+	if cookie := web.Cookie(h.Center.URL, markCookie, h.Center.SessionMark(secret), lifetime); cookie.Secure { // #nosec G124 -- Secure
+		cookie.SameSite = http.SameSiteNoneMode
+		http.SetCookie(w, cookie)
+	}
 	http.Redirect(w, r, web.LocalPath(returnTo, "/start"), http.StatusSeeOther) // #nosec G710 -- LocalPath keeps it on this site
 }
 
@@ -206,7 +216,7 @@ func (h *Handler) consume(w http.ResponseWriter, r *http.Request) {
 		h.rehearsed(w, r, assertion)
 		return
 	}
-	secret, lifetime, returnTo, err := h.Center.SignInWithAssertion(ctx, by, assertion, browser(r))
+	secret, lifetime, returnTo, err := h.Center.SignInWithAssertion(ctx, by, assertion, h.browser(r))
 	if err != nil {
 		h.fail(w, r, err)
 		return
@@ -219,7 +229,7 @@ func (h *Handler) consume(w http.ResponseWriter, r *http.Request) {
 
 // rehearsed says how a rehearsal went. It opens no session.
 func (h *Handler) rehearsed(w http.ResponseWriter, r *http.Request, a center.VerifiedAssertion) {
-	u, err := h.Center.FinishRehearsal(r.Context(), h.actor(r), a, browser(r))
+	u, err := h.Center.FinishRehearsal(r.Context(), h.actor(r), a, h.browser(r))
 	if err != nil {
 		h.fail(w, r, err)
 		return
@@ -268,7 +278,7 @@ func (h *Handler) verify(ctx context.Context, r *http.Request, rehearsal bool) (
 // RequireUser hands the signed-in user to fn, or sends the browser to sign in. The portal is given this function.
 func (h *Handler) RequireUser(fn func(http.ResponseWriter, *http.Request, center.User)) http.Handler {
 	return web.Guard(h.Center.URL, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		u, err := h.Center.PortalUser(r.Context(), web.CookieValue(r, sessionCookie))
+		u, err := h.Center.PortalUser(r.Context(), web.CookieValue(r, h.Center.URL, sessionCookie))
 		if center.CodeOf(err) == center.SessionInvalid {
 			target := "/start"
 			if r.Method == http.MethodGet {
@@ -286,11 +296,13 @@ func (h *Handler) RequireUser(fn func(http.ResponseWriter, *http.Request, center
 }
 
 // SessionSecret is the secret of the portal session that a request comes with; "" where there is none. The door for sso-oidc is given this function.
-func SessionSecret(r *http.Request) string { return web.CookieValue(r, sessionCookie) }
+func (h *Handler) SessionSecret(r *http.Request) string {
+	return web.CookieValue(r, h.Center.URL, sessionCookie)
+}
 
 func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) {
 	by := h.actor(r)
-	secret := web.CookieValue(r, sessionCookie)
+	secret := web.CookieValue(r, h.Center.URL, sessionCookie)
 	if u, err := h.Center.PortalUser(r.Context(), secret); err == nil {
 		by.Kind, by.Name = audit.User, u.UserName
 		if err := h.Center.SignOut(r.Context(), by, secret); err != nil {
@@ -298,7 +310,8 @@ func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	http.SetCookie(w, web.Cookie(h.Center.URL, sessionCookie, "", -time.Second))
+	web.ClearCookie(w, h.Center.URL, sessionCookie)
+	web.ClearCookie(w, h.Center.URL, markCookie)
 	h.pages.Render(w, http.StatusOK, "message", h.view("Signed out", web.Message{
 		Title: "You are signed out", Lines: []string{"Your portal session has ended. Roles that you have opened go on until they expire."}, Link: "/start", LinkText: "Sign in again"}))
 }

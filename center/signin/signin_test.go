@@ -72,15 +72,16 @@ func TestCookiesUnderTLS(t *testing.T) {
 		}
 	}
 	mux, _ := door(t, never)
-	want(post(mux, "/platform/login", credentials, same), map[string]http.SameSite{"gatehouse_portal": http.SameSiteLaxMode, "gatehouse_known": http.SameSiteLaxMode})
+	want(post(mux, "/platform/login", credentials, same), map[string]http.SameSite{"__Host-gatehouse_portal": http.SameSiteLaxMode, "__Host-gatehouse_known": http.SameSiteLaxMode,
+		"__Host-gatehouse_mark": http.SameSiteNoneMode}) // it opens nothing
 	mux, _ = door(t, func(*center.SignInSettings) {})
-	want(post(mux, "/platform/login", credentials, same), map[string]http.SameSite{"gatehouse_login": http.SameSiteLaxMode})
+	want(post(mux, "/platform/login", credentials, same), map[string]http.SameSite{"__Host-gatehouse_login": http.SameSiteLaxMode})
 
 	mux, c := door(t, never)
 	centertest.Federate(t, c, "https://idp.example")
 	w := httptest.NewRecorder()
 	mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, site+"/platform/login", nil))
-	want(w.Result(), map[string]http.SameSite{"gatehouse_signin": http.SameSiteNoneMode}) // it must come along with the identity provider's cross-site POST
+	want(w.Result(), map[string]http.SameSite{"__Host-gatehouse_signin": http.SameSiteNoneMode}) // it must come along with the identity provider's cross-site POST
 }
 
 // TestASessionIsNotFixed: what the browser brought along before is no session afterwards.
@@ -88,7 +89,7 @@ func TestASessionIsNotFixed(t *testing.T) {
 	mux, c := door(t, func(s *center.SignInSettings) { s.MFA = center.MFANever })
 	planted := strings.Repeat("a", 43)
 	answer := post(mux, "/platform/login", credentials, func(r *http.Request) {
-		for _, name := range []string{"gatehouse_portal", "gatehouse_known", "gatehouse_login"} {
+		for _, name := range []string{"__Host-gatehouse_portal", "__Host-gatehouse_known", "__Host-gatehouse_login"} {
 			r.AddCookie(&http.Cookie{Name: name, Value: planted})
 		}
 	})
@@ -97,13 +98,73 @@ func TestASessionIsNotFixed(t *testing.T) {
 		if k.Value == planted {
 			t.Errorf("%s is what was planted", k.Name)
 		}
-		found = found || k.Name == "gatehouse_portal"
+		found = found || k.Name == "__Host-gatehouse_portal"
 	}
 	if !found || answer.StatusCode != http.StatusSeeOther {
 		t.Errorf("the sign-in was answered with %d", answer.StatusCode)
 	}
 	if _, err := c.PortalUser(context.Background(), planted); center.CodeOf(err) != center.SessionInvalid {
 		t.Errorf("the planted secret is a session: %v", err)
+	}
+}
+
+// TestCookiesWithoutThePrefixAreNotReadUnderTLS: a neighbour under the same domain can set them. Signing out takes away both.
+func TestCookiesWithoutThePrefixAreNotReadUnderTLS(t *testing.T) {
+	mux, c := door(t, func(s *center.SignInSettings) { s.MFA = center.MFANever })
+	var session *http.Cookie
+	for _, k := range post(mux, "/platform/login", credentials, same).Cookies() {
+		if k.Name == "__Host-gatehouse_portal" {
+			session = k
+		}
+	}
+	account := func(name string) int {
+		r := httptest.NewRequest(http.MethodGet, site+"/platform/account", nil)
+		r.AddCookie(&http.Cookie{Name: name, Value: session.Value})
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, r)
+		return w.Code
+	}
+	if got := account("gatehouse_portal"); got != http.StatusFound {
+		t.Errorf("a cookie that a neighbour can set is taken: %d", got)
+	}
+	if got := account("__Host-gatehouse_portal"); got != http.StatusOK {
+		t.Errorf("the cookie is not taken: %d", got)
+	}
+	gone := map[string]bool{}
+	for _, k := range post(mux, "/platform/logout", url.Values{}, func(r *http.Request) { r.AddCookie(session) }).Cookies() {
+		gone[k.Name] = k.MaxAge < 0 && k.Secure && k.Path == "/"
+	}
+	if !gone["__Host-gatehouse_portal"] || !gone["gatehouse_portal"] {
+		t.Errorf("signing out takes away %v", gone)
+	}
+	if _, err := c.PortalUser(context.Background(), session.Value); center.CodeOf(err) != center.SessionInvalid {
+		t.Errorf("the session goes on: %v", err)
+	}
+}
+
+// TestSigningInAgainEndsTheBrowsersEarlierSession: by its own cookie, and by the one that comes along with the identity provider's cross-site POST.
+func TestSigningInAgainEndsTheBrowsersEarlierSession(t *testing.T) {
+	mux, c := door(t, func(s *center.SignInSettings) { s.MFA = center.MFANever })
+	var last string
+	for _, brought := range []string{"", "__Host-gatehouse_portal", "__Host-gatehouse_mark"} {
+		var kept []*http.Cookie
+		for _, k := range post(mux, "/platform/login", credentials, same).Cookies() {
+			if k.Name == "__Host-gatehouse_portal" {
+				last = k.Value
+			}
+			if k.Name == brought {
+				kept = append(kept, k)
+			}
+		}
+		post(mux, "/platform/login", credentials, func(r *http.Request) {
+			for _, k := range kept {
+				r.AddCookie(k)
+			}
+		})
+		_, err := c.PortalUser(context.Background(), last)
+		if ended := center.CodeOf(err) == center.SessionInvalid; ended != (brought != "") {
+			t.Errorf("with %q brought along, the earlier session has ended: %v", brought, ended)
+		}
 	}
 }
 

@@ -54,7 +54,7 @@ func newDoor(t *testing.T) *door {
 	d.URL = server.URL
 	in := &signin.Handler{Center: d.Center, Log: slog.New(slog.DiscardHandler)}
 	in.Mount(mux)
-	(&ssooidc.Handler{Center: d.Center, Log: in.Log, RequireUser: in.RequireUser, SessionSecret: signin.SessionSecret}).Mount(mux)
+	(&ssooidc.Handler{Center: d.Center, Log: in.Log, RequireUser: in.RequireUser, SessionSecret: in.SessionSecret}).Mount(mux)
 	(&sso.Handler{Center: d.Center, Log: in.Log}).Mount(mux)
 	jar, err := cookiejar.New(nil)
 	if err != nil {

@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -15,6 +18,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/saml"
+	"github.com/gatehouse-id/gatehouse/web"
 )
 
 const (
@@ -24,14 +28,16 @@ const (
 
 // responder makes signed responses of an identity provider of its own, for one center.
 type responder struct {
-	t   *testing.T
-	c   *center.Center
-	key saml.SigningKey
+	t     *testing.T
+	c     *center.Center
+	key   saml.SigningKey
+	door  http.Handler
+	posts int
 }
 
 const responderIssuer = "https://idp.example/"
 
-func newResponder(t *testing.T) responder {
+func newResponder(t *testing.T) *responder {
 	t.Helper()
 	ctx, c := context.Background(), startCenter(t)
 	key, err := saml.NewSigningKey(time.Now(), time.Now().AddDate(1, 0, 0))
@@ -49,11 +55,12 @@ func newResponder(t *testing.T) responder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return responder{t, c, key}
+	log := slog.New(slog.DiscardHandler)
+	return &responder{t: t, c: c, key: key, door: web.Middleware(mountSandboxed(http.NewServeMux(), c), web.Options{Log: log})}
 }
 
 // make makes a response, changed before it is signed: assertion before the assertion is, response afterwards.
-func (i responder) make(assertion, response func(*etree.Element)) string {
+func (i *responder) make(assertion, response func(*etree.Element)) string {
 	i.t.Helper()
 	plain, err := saml.Response(saml.Statement{Issuer: responderIssuer, Audience: i.c.EntityID(), ACSURL: i.c.ACSURL(), NameID: idpUser, AuthnInstant: time.Now().Add(-72 * time.Hour), Now: time.Now(),
 		Unsigned: true, Attributes: []saml.Attribute{{Name: "a", Values: []string{"b"}}}}, i.key)
@@ -91,17 +98,22 @@ func (i responder) make(assertion, response func(*etree.Element)) string {
 	return text
 }
 
-// post posts a response as a browser does that has asked for nothing, and gives the status and what the last event says.
-func (i responder) post(response string) (status int, x center.Explanation) {
+// post posts a response as a browser does that has asked for nothing, each from another address, since an event is not made of each refusal of one; and gives the
+// status and what the last event says.
+func (i *responder) post(response string) (status int, x center.Explanation) {
 	i.t.Helper()
-	v := newVisitor(i.t)
-	v.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	status, _ = v.send(http.MethodPost, i.c.ACSURL(), url.Values{"SAMLResponse": {base64.StdEncoding.EncodeToString([]byte(response))}})
+	form := url.Values{"SAMLResponse": {base64.StdEncoding.EncodeToString([]byte(response))}}
+	r := httptest.NewRequest(http.MethodPost, i.c.ACSURL(), strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	i.posts++
+	r.RemoteAddr = fmt.Sprintf("192.0.2.%d:1234", i.posts)
+	w := httptest.NewRecorder()
+	i.door.ServeHTTP(w, r)
 	events, err := i.c.Events(context.Background(), center.EventQuery{Limit: 1})
 	if err != nil || len(events) != 1 {
 		i.t.Fatal(events, err)
 	}
-	return status, center.ExplainEvent(events[0])
+	return w.Code, center.ExplainEvent(events[0])
 }
 
 // attribute sets an attribute of the element at a path.
@@ -198,11 +210,11 @@ func TestSignInThatTheIdentityProviderStartsCanBeSwitchedOff(t *testing.T) {
 	if status, x := i.post(i.make(nil, nil)); status != http.StatusSeeOther {
 		t.Fatalf("by default: %d %s", status, x.Detail)
 	}
-	if err := i.c.SetAdministrator(ctx, audit.SystemActor, "admin", "correct horse 1"); err != nil {
+	if err := i.c.SetAdministrator(ctx, audit.SystemActor, "admin", "Correct horse 1!"); err != nil {
 		t.Fatal(err)
 	}
 	admin := newVisitor(t)
-	admin.send(http.MethodPost, i.c.ConsoleURL()+"login", url.Values{"username": {"admin"}, "password": {"correct horse 1"}})
+	admin.send(http.MethodPost, i.c.ConsoleURL()+"login", url.Values{"username": {"admin"}, "password": {"Correct horse 1!"}})
 	admin.does(i.c.URL+"/console/settings/idp-initiated", url.Values{}, "Users start at the access portal")
 	status, x := i.post(i.make(nil, nil))
 	if status != http.StatusForbidden || x.Check != string(saml.CheckIdPInitiated) || !strings.Contains(x.Remedy, "idp-initiated on") {

@@ -170,8 +170,8 @@ func mountCenter(mux *http.ServeMux, c *center.Center, sandbox *broker.Sandbox, 
 	pages := &console.Handler{Center: c, Log: c.Log, Metadata: asks.Client(console.FetchTimeout), SPMetadata: func(ctx context.Context) ([]byte, error) { return signin.SPMetadata(ctx, c) }}
 	for _, d := range []door{
 		in,
-		&portal.Handler{Center: c, Log: c.Log, Broker: roles, RequireUser: in.RequireUser, SessionSecret: signin.SessionSecret, Sandbox: roles == center.Broker(sandbox)},
-		&ssooidc.Handler{Center: c, Log: c.Log, RequireUser: in.RequireUser, SessionSecret: signin.SessionSecret},
+		&portal.Handler{Center: c, Log: c.Log, Broker: roles, RequireUser: in.RequireUser, SessionSecret: in.SessionSecret, Sandbox: roles == center.Broker(sandbox)},
+		&ssooidc.Handler{Center: c, Log: c.Log, RequireUser: in.RequireUser, SessionSecret: in.SessionSecret},
 		&sso.Handler{Center: c, Log: c.Log, Broker: roles},
 		pages,
 	} {

@@ -71,6 +71,9 @@ func (h *Handler) desk(pages *web.Pages) *web.Desk {
 		SignIn:         administrators{t}.signIn,
 		Administrators: administrators{t},
 		Banner:         h.banner,
+		SignedInAnew: func(r *http.Request, secret string) error {
+			return t.EndEarlierSession(r.Context(), actor(r, audit.Administrator, ""), secret)
+		},
 		SignOut: func(r *http.Request, name, secret string) error {
 			return t.SignOut(r.Context(), actor(r, audit.Administrator, name), secret)
 		},

@@ -53,7 +53,7 @@ func (a administrators) GoOn(r *http.Request, ticket string, proof web.Proof) (w
 		e, err := a.t.ReplaceOneTime(r.Context(), by, ticket, proof.Password)
 		return entry(e), busy(err)
 	}
-	e, err := a.t.Verify(r.Context(), by, ticket, proof.Code, proof.Response, browser(r, web.CookieValue(r, cookieName+"_known")))
+	e, err := a.t.Verify(r.Context(), by, ticket, proof.Code, proof.Response, browser(r, web.CookieValue(r, a.t.URL, cookieName+"_known")))
 	return entry(e), busy(err)
 }
 

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/tenant"
@@ -79,7 +78,7 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) {
 	by := audit.Actor{Kind: audit.Anonymous, Address: web.Address(r), RequestID: web.RequestID(r)}
 	var e tenant.Entry
 	var err error
-	known := web.CookieValue(r, knownCookie)
+	known := web.CookieValue(r, h.Tenant.URL, knownCookie)
 	if d.Hint != "" && !strings.Contains(d.Hint, "@") { // an administrator of the admin center, who may allow programs to act for them
 		e, err = h.Tenant.SignInAdministrator(r.Context(), by, d.Hint, r.PostFormValue("passwd"), tenant.Browser{Known: known, UserAgent: r.UserAgent()})
 	} else {
@@ -107,6 +106,10 @@ func (h *Handler) enter(w http.ResponseWriter, r *http.Request, e tenant.Entry, 
 	if e.Persistent {
 		lifetime = tenant.PersistentLifetime
 	}
+	by := audit.Actor{Address: web.Address(r), RequestID: web.RequestID(r)}
+	if err := h.Tenant.EndEarlierSession(r.Context(), by, web.CookieValue(r, h.Tenant.URL, cookieName)); err != nil { // the new one is open all the same
+		h.Log.Error("end the browser's earlier session", "request_id", by.RequestID, "error", err)
+	}
 	http.SetCookie(w, web.Cookie(h.Tenant.URL, cookieName, e.Session.Reveal(), lifetime))
 	if e.Known != "" {
 		http.SetCookie(w, web.Cookie(h.Tenant.URL, knownCookie, e.Known.Reveal(), tenant.KnownLifetime))
@@ -124,7 +127,7 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request) {
 	d := formData{ReturnTo: web.LocalPath(r.PostFormValue("return"), "/myapps")}
 	by := audit.Actor{Kind: audit.Anonymous, Address: web.Address(r), RequestID: web.RequestID(r)}
 	ticket := r.PostFormValue("ticket")
-	from := tenant.Browser{Known: web.CookieValue(r, knownCookie), UserAgent: r.UserAgent()}
+	from := tenant.Browser{Known: web.CookieValue(r, h.Tenant.URL, knownCookie), UserAgent: r.UserAgent()}
 	e, err := h.Tenant.Verify(r.Context(), by, ticket, r.PostFormValue("code"), r.PostFormValue("response"), from)
 	h.goOn(w, r, d, ticket, e, err)
 }
@@ -174,19 +177,19 @@ func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) {
 
 // EndSession signs the browser out. The SAML identity provider is given this function.
 func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) {
-	secret := web.CookieValue(r, cookieName)
+	secret := web.CookieValue(r, h.Tenant.URL, cookieName)
 	if a, err := h.Tenant.SessionAccount(r.Context(), secret); err == nil {
 		by := audit.Actor{Kind: audit.User, Name: a.Name, Address: web.Address(r), RequestID: web.RequestID(r)}
 		if err := h.Tenant.SignOut(r.Context(), by, secret); err != nil {
 			h.Log.Error("sign out", "request_id", by.RequestID, "error", err)
 		}
 	}
-	http.SetCookie(w, web.Cookie(h.Tenant.URL, cookieName, "", -time.Second))
+	web.ClearCookie(w, h.Tenant.URL, cookieName)
 }
 
 // User returns the signed-in person and the session, or SessionInvalid.
 func (h *Handler) User(r *http.Request) (tenant.User, tenant.Session, error) {
-	return h.Tenant.SessionUser(r.Context(), web.CookieValue(r, cookieName))
+	return h.Tenant.SessionUser(r.Context(), web.CookieValue(r, h.Tenant.URL, cookieName))
 }
 
 // RequireUser hands over the signed-in person and the session, or sends the browser to sign in and back to returnTo. The SAML identity
@@ -207,7 +210,7 @@ func (h *Handler) RequireUser(w http.ResponseWriter, r *http.Request, returnTo s
 
 // RequireAccount is RequireUser for what administrators may do as well. The OAuth door is given this function.
 func (h *Handler) RequireAccount(w http.ResponseWriter, r *http.Request, returnTo string) (tenant.Account, bool) {
-	a, err := h.Tenant.SessionAccount(r.Context(), web.CookieValue(r, cookieName))
+	a, err := h.Tenant.SessionAccount(r.Context(), web.CookieValue(r, h.Tenant.URL, cookieName))
 	switch {
 	case err == nil:
 		return a, true
