@@ -18,6 +18,7 @@ func OpenBeside(ctx context.Context, dsn string, migrations fs.FS) (*DB, error) 
 	if _, err := os.Stat(dsn); err != nil {
 		return nil, fmt.Errorf("there is no database: %w", err)
 	}
+	keepPrivate(dsn) // SQLite may make files beside it
 	d := &sqliteDB{path: dsn, done: make(chan struct{}), stop: make(chan struct{})}
 	close(d.done) // nothing writes
 	want, err := newest(both{migrations, "sqlite"})

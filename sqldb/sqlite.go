@@ -103,6 +103,7 @@ func lockFile(path string) (*os.File, error) {
 	if err := f.Close(); err != nil {
 		return nil, err
 	}
+	keepPrivate(path)
 	lock, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600) // #nosec G304 -- beside it
 	if err != nil {
 		return nil, fmt.Errorf("the data folder %s cannot be written: %w", filepath.Dir(path), err)
@@ -111,6 +112,15 @@ func lockFile(path string) (*os.File, error) {
 		return nil, errors.Join(fmt.Errorf("%w: %s", ErrInUse, filepath.Dir(path)), lock.Close())
 	}
 	return lock, nil
+}
+
+// keepPrivate takes the rights of others to a database away, before SQLite makes files beside it with the same rights. What is another one's file stays as it is.
+func keepPrivate(path string) {
+	for _, name := range []string{path, path + "-wal", path + "-shm", path + ".lock"} {
+		if info, err := os.Stat(name); err == nil && info.Mode().Perm()&0o077 != 0 {
+			_ = os.Chmod(name, info.Mode().Perm()&0o700)
+		}
+	}
 }
 
 // migrate runs the migrations unless the newest one is there, which is quick to see.
@@ -211,32 +221,29 @@ func (c *sqliteConn) endSnapshot() error {
 }
 
 // backup copies the database as it is at one moment, without keeping writers waiting.
-func (d *sqliteDB) backup(ctx context.Context, path string) error {
-	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+func (d *sqliteDB) backup(ctx context.Context, path string) (err error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) // #nosec G304 -- what the operator named
+	if errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("%s is there already", path)
 	}
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err = errors.Join(err, f.Close()); err != nil {
+			err = errors.Join(err, os.Remove(path))
+		}
+	}()
 	return d.view(ctx, func(t Tx) error {
 		c, _ := t.conn.(*sqliteConn)
 		if err := c.endSnapshot(); err != nil { // VACUUM INTO takes one by itself and wants no transaction around it
 			return err
 		}
-		_, err := c.exec(ctx, "VACUUM INTO $1", []any{path})
-		if err == nil {
-			err = syncFile(path)
+		if _, err := c.exec(ctx, "VACUUM INTO $1", []any{path}); err != nil { // into an empty file, which is ours alone already
+			return err
 		}
-		if err != nil {
-			err = errors.Join(err, os.Remove(path))
-		}
-		return err
+		return f.Sync()
 	})
-}
-
-func syncFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0) // #nosec G304 -- what the operator named
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Chmod(0o600), f.Sync(), f.Close())
 }
 
 func (d *sqliteDB) check(ctx context.Context) (problems []string, err error) {

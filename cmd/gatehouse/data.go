@@ -73,7 +73,7 @@ func (w *world) backupCommand() *cobra.Command {
 		Use:   "backup FILE",
 		Short: "Copy a center's data to a file, also while it serves",
 		Long: `Writes a consistent copy of the center's database: all that was acknowledged when the command began, and nothing half-done.
-The server goes on meanwhile. The copy is an SQLite file with the mode 0600.
+The server goes on meanwhile. The copy is an SQLite file with the mode 0600, from its first byte.
 
 The master key is not part of it, so that a copy alone opens no secret: keep master.key (or GATEHOUSE_MASTER_KEY) elsewhere.
 A restore needs both. A center on PostgreSQL is backed up with pg_dump.`,
@@ -222,7 +222,7 @@ Passwords, devices and sessions are not part of it.`,
 			defer s.Close() //nolint:errcheck // nothing was written to it
 			out, done := w.out, ""
 			if len(args) == 1 {
-				f, err := os.OpenFile(args[0], os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+				f, err := authn.PrivateFile(args[0])
 				if err != nil {
 					return err
 				}

@@ -245,7 +245,7 @@ func (d *demo) saveSecrets() error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(d.data, secretsFile), []byte(d.sealer.Seal("demo", plain)), 0o600)
+	return authn.WritePrivate(filepath.Join(d.data, secretsFile), []byte(d.sealer.Seal("demo", plain)))
 }
 
 func (d *demo) seedCenter(ctx context.Context, by audit.Actor) error {

@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"text/tabwriter"
 
+	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/tenant"
@@ -237,7 +237,7 @@ services = gatehouse
 	for _, service := range []string{"sso", "sso_oidc", "sts", "identitystore", "sso_admin"} {
 		text += service + " =\n  endpoint_url = " + endpoint + "\n"
 	}
-	return os.WriteFile(d.configFile(), []byte(text), 0o600)
+	return authn.WritePrivate(d.configFile(), []byte(text))
 }
 
 // membershipCommand is the walk's step 7 with real ids: it makes somebody of one group a member of another. Nothing while they are not there.

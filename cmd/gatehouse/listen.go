@@ -11,6 +11,8 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -137,12 +139,40 @@ func (h *half) folder(env func(string) (string, bool)) (*authn.Sealer, error) {
 	if err := os.MkdirAll(h.data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
+	if err := keepPrivate(h.data); err != nil && h.log != nil { // a volume that is another one's, perhaps
+		h.log.Warn("others may be able to read the data folder, and their rights could not be taken away", "folder", h.data, "error", err)
+	}
 	key, _ := env("GATEHOUSE_MASTER_KEY")
 	sealer, err := authn.LoadSealer(key, h.data+"/master.key")
 	if err != nil {
 		return nil, fmt.Errorf("the data folder %s: %w", h.data, err)
 	}
 	return sealer, nil
+}
+
+// ownFiles are what stands in a data folder and nobody else may read.
+var ownFiles = []string{"master.key", centerFile, "tenant.db", secretsFile}
+
+// keepPrivate takes the rights of others to a data folder and its files away: a copy or a volume may have brought them. Databases do so by themselves. A folder of
+// something else, in which nothing of ours is yet, is left as it is.
+func keepPrivate(folder string) error {
+	entries, err := os.ReadDir(folder)
+	ours := err == nil && len(entries) == 0
+	for _, e := range entries {
+		ours = ours || slices.Contains(ownFiles, e.Name())
+	}
+	if !ours {
+		return err
+	}
+	err = authn.KeepPrivate(folder)
+	for _, name := range ownFiles {
+		err = errors.Join(err, authn.KeepPrivate(filepath.Join(folder, name)))
+	}
+	old, _ := filepath.Glob(filepath.Join(folder, centerFile+".before-*")) // the pattern is a good one
+	for _, path := range old {
+		err = errors.Join(err, authn.KeepPrivate(path))
+	}
+	return err
 }
 
 // dsn is where the database of a half is.
