@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -92,6 +93,11 @@ func TestAttributeMappingsAndScopingFilters(t *testing.T) {
 	e.change(http.MethodPost, job+"/schema/parseExpression", map[string]any{"expression": `Replace([a],,"a*b|a",,"c",,)`, "testInputObject": object}, &stopped)
 	if !parsed.EvaluationSucceeded || stopped.EvaluationSucceeded || stopped.Error == nil || !strings.Contains(stopped.Error.Message, "may take no more") {
 		t.Errorf("nested: %+v; too much: %+v", parsed, stopped)
+	}
+	tester := url.Values{"expression": {`Replace("` + strings.Repeat("x", 9000) + `",,"x*y|x",,"c",,)`}}
+	admin := administrator(t, d, d.Tenant.URL+"/admin")
+	if _, page := admin.send(http.MethodGet, d.Tenant.URL+"/admin/apps/"+d.Tenant.ApplicationID+"/provisioning/mappings?"+tester.Encode(), nil); !strings.Contains(page, "may take no more") {
+		t.Errorf("the admin center's tester: %s", page)
 	}
 
 	for name, edit := range map[string]func(*graph.SynchronizationSchema){

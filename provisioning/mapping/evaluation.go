@@ -152,7 +152,17 @@ func (a arguments) number(i int) (int, error) {
 	}
 	n, err := strconv.Atoi(v.Text())
 	if err != nil {
-		return 0, fmt.Errorf("argument %d is %q, not a whole number", i+1, v.Text())
+		return 0, fmt.Errorf("argument %d is %q, not a whole number", i+1, shown(v.Text()))
 	}
 	return n, nil
+}
+
+// maxShown is how much of a text an error says: logs keep it.
+const maxShown = 100 //bound:text a value that an error of an expression names, in bytes
+
+func shown(s string) string {
+	if len(s) > maxShown {
+		return s[:maxShown] + "…"
+	}
+	return s
 }

@@ -418,7 +418,7 @@ func (a arguments) replaceMatches(re *expression, text, template string) (Value,
 func (a arguments) replaceInGroup(re *expression, group, text string, value *string) (Value, error) {
 	n := re.SubexpIndex(group)
 	if n < 0 {
-		return nil, fmt.Errorf("the regular expression has no group %q", group)
+		return nil, fmt.Errorf("the regular expression has no group %q", shown(group))
 	}
 	matches, err := a.matches(re, text)
 	if err != nil {

@@ -26,16 +26,16 @@ func compileRegexp(pattern string) (*expression, error) {
 	}
 	parsed, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
-		return nil, fmt.Errorf("%q is not a regular expression that is known here (RE2): %w", pattern, err)
+		return nil, fmt.Errorf("%q is not a regular expression that is known here (RE2): %w", shown(pattern), err)
 	}
 	size := instructions(parsed)
 	if size > maxInstructions {
 		return nil, fmt.Errorf("the regular expression %q would have more than %d instructions, and would take too long; repeat less in it",
-			pattern, maxInstructions)
+			shown(pattern), maxInstructions)
 	}
 	re, err := regexp.Compile(pattern)
 	if err != nil {
-		return nil, fmt.Errorf("%q is not a regular expression that is known here (RE2): %w", pattern, err)
+		return nil, fmt.Errorf("%q is not a regular expression that is known here (RE2): %w", shown(pattern), err)
 	}
 	return &expression{re, size}, nil
 }
