@@ -10,35 +10,35 @@ import (
 // operator is how one operator of scoping filters judges a value that is there, and how many texts it is given. Source: "Scoping filters".
 type operator struct {
 	values  int
-	compile func(values []string) (test func(text string) bool, instructions int, err error)
+	compile func(values []string) (test func(text string) bool, re *expression, err error)
 }
 
 func compares(test func(text, value string) bool) operator {
-	return operator{1, func(values []string) (func(string) bool, int, error) {
-		return func(text string) bool { return test(text, values[0]) }, 1, nil
+	return operator{1, func(values []string) (func(string) bool, *expression, error) {
+		return func(text string) bool { return test(text, values[0]) }, nil, nil
 	}}
 }
 
 func matches(wanted bool) operator {
-	return operator{1, func(values []string) (func(string) bool, int, error) {
+	return operator{1, func(values []string) (func(string) bool, *expression, error) {
 		re, err := compileRegexp(`^(?:` + values[0] + `)$`)
 		if err != nil {
-			return nil, 0, err
+			return nil, nil, err
 		}
-		return func(text string) bool { return re.MatchString(text) == wanted }, re.instructions, nil
+		return func(text string) bool { return re.MatchString(text) == wanted }, re, nil
 	}}
 }
 
 func numeric(test func(a, b uint64) bool) operator {
-	return operator{1, func(values []string) (func(string) bool, int, error) {
+	return operator{1, func(values []string) (func(string) bool, *expression, error) {
 		n, err := strconv.ParseUint(values[0], 10, 64)
 		if err != nil {
-			return nil, 0, fmt.Errorf("%q is not a whole number of at least 0", values[0])
+			return nil, nil, fmt.Errorf("%q is not a whole number of at least 0", values[0])
 		}
 		return func(text string) bool {
 			m, err := strconv.ParseUint(text, 10, 64)
 			return err == nil && test(m, n)
-		}, 1, nil
+		}, nil, nil
 	}}
 }
 
@@ -47,11 +47,11 @@ var operators = map[string]operator{
 	"NOT EQUALS":  compares(func(a, b string) bool { return a != b }),
 	"IS NULL":     {},
 	"IS NOT NULL": {},
-	"IS TRUE": {0, func([]string) (func(string) bool, int, error) {
-		return func(s string) bool { return strings.EqualFold(s, "True") }, 1, nil
+	"IS TRUE": {0, func([]string) (func(string) bool, *expression, error) {
+		return func(s string) bool { return strings.EqualFold(s, "True") }, nil, nil
 	}},
-	"IS FALSE": {0, func([]string) (func(string) bool, int, error) {
-		return func(s string) bool { return strings.EqualFold(s, "False") }, 1, nil
+	"IS FALSE": {0, func([]string) (func(string) bool, *expression, error) {
+		return func(s string) bool { return strings.EqualFold(s, "False") }, nil, nil
 	}},
 	"REGEX MATCH":            matches(true),
 	"NOT REGEX MATCH":        matches(false),
@@ -77,10 +77,11 @@ var notFiltered = map[string]bool{"members": true, "IsMemberOf": true, "appRoleA
 
 // clause is a clause, ready for use.
 type clause struct {
-	attribute    string
-	test         func(text string) bool // nil: whether there is a value
-	null         bool                   // there must be none
-	instructions int                    // of its regular expression, or 1
+	attribute string
+	test      func(text string) bool // nil: whether there is a value
+	null      bool                   // there must be none
+	cost      int                    // steps for each byte that it judges
+	size      int                    // of its regular expression
 }
 
 // compile makes a clause ready. Null and empty values fail every test but IS NULL.
@@ -94,18 +95,20 @@ func (c Clause) compile() (clause, error) {
 	case len(c.Values) < op.values:
 		return clause{}, fmt.Errorf("%s needs a value to compare with", c.Operator)
 	}
-	out := clause{attribute: c.Attribute, null: strings.EqualFold(c.Operator, "IS NULL"), instructions: 1}
+	out := clause{attribute: c.Attribute, null: strings.EqualFold(c.Operator, "IS NULL"), cost: 1, size: 1}
 	if op.compile == nil {
 		return out, nil
 	}
-	var err error
-	out.test, out.instructions, err = op.compile(c.Values)
+	test, re, err := op.compile(c.Values)
+	if out.test = test; re != nil {
+		out.cost, out.size = re.instructions, re.instructions+re.ranges
+	}
 	return out, err
 }
 
 func (c clause) met(e *evaluation) (bool, error) {
 	text := e.of(c.attribute).Text()
-	if err := e.spend(times(len(text)+1, c.instructions)); err != nil {
+	if err := e.spend(times(len(text)+1, c.cost)); err != nil {
 		return false, err
 	}
 	switch {

@@ -357,24 +357,6 @@ func replace(a arguments) (Value, error) {
 	return a.replaceMatches(re, source.Text(), t[replaceValue])
 }
 
-// pattern is the regular expression of Replace. One that stands there as a text was compiled with the expression.
-func (a arguments) pattern(text string) (*expression, error) {
-	if ready, ok := a.nodes[replacePattern].(pattern); ok {
-		return ready.compiled, ready.err
-	}
-	if err := a.spend(times(len(text), compiling)); err != nil {
-		return nil, err
-	}
-	re, err := compileRegexp(text)
-	if err == nil {
-		err = a.spend(times(re.instructions, compiling))
-	}
-	return re, err
-}
-
-// compiling is how many steps the compilation of a regular expression takes for each of its bytes and instructions.
-const compiling = 100
-
 func (a arguments) replaceText(text, old, value string) (Value, error) {
 	if err := a.spend(len(text)); err != nil {
 		return nil, err

@@ -110,7 +110,7 @@ const (
 	maxAttributes = 200    //bound:list attributes of a mapping
 	maxClauses    = 100    //bound:list clauses of a scoping filter
 
-	maxFilterInstructions = 100_000 //bound:depth instructions of the regular expressions of an object's scoping filters
+	maxFilterSize = 100_000 //bound:depth instructions and ranges of the regular expressions of an object's scoping filters
 )
 
 // Compile checks a mapping and makes it ready. The error says what is wrong and where.
@@ -131,7 +131,7 @@ func Compile(o Object) (*Compiled, error) {
 		}
 		c.attributes = append(c.attributes, compiled{a, e})
 	}
-	instructions := 0
+	size := 0
 	for _, f := range o.Scope {
 		if len(f.Clauses) > maxClauses {
 			return nil, fmt.Errorf("the filter %q has more than %d clauses", f.Name, maxClauses)
@@ -142,7 +142,7 @@ func Compile(o Object) (*Compiled, error) {
 			if err != nil {
 				return nil, fmt.Errorf("the filter %q: %w", f.Name, err)
 			}
-			if instructions += ready.instructions; instructions > maxFilterInstructions {
+			if size += ready.size; size > maxFilterSize {
 				return nil, fmt.Errorf("the scoping filters of %ss are too large: use fewer clauses, or simpler regular expressions", o.Source)
 			}
 			clauses = append(clauses, ready)

@@ -21,13 +21,6 @@ type constant struct{ Value }
 
 func (c constant) evaluate(*evaluation) (Value, error) { return c.Value, nil }
 
-// pattern is a regular expression that stands in the expression. One that is wrong is so when it is used, as others have always been.
-type pattern struct {
-	constant
-	compiled *expression
-	err      error
-}
-
 // omitted is an argument that is left out between commas.
 type omitted struct{}
 
@@ -95,8 +88,6 @@ type parser struct {
 	text  string
 	at    int
 	depth int
-
-	instructions int // of the regular expressions that are compiled already
 }
 
 func parse(text string) (node, error) {
@@ -232,7 +223,7 @@ func (p *parser) call() (node, error) {
 	defer func() { p.depth-- }()
 	c := call{name: name, function: f}
 	if p.take(")") {
-		return c, p.check(c)
+		return c, c.check()
 	}
 	for {
 		switch {
@@ -241,7 +232,7 @@ func (p *parser) call() (node, error) {
 			continue
 		case p.take(")"): // after a comma: the last argument is left out
 			c.arguments = append(c.arguments, omitted{})
-			return c, p.check(c)
+			return c, c.check()
 		}
 		a, err := p.argument()
 		if err != nil {
@@ -249,7 +240,7 @@ func (p *parser) call() (node, error) {
 		}
 		c.arguments = append(c.arguments, a)
 		if p.take(")") {
-			return c, p.check(c)
+			return c, c.check()
 		}
 		if !p.take(",") {
 			return nil, p.wrong(", or )")
@@ -257,25 +248,12 @@ func (p *parser) call() (node, error) {
 	}
 }
 
-// check refuses a wrong number of arguments, and compiles a regular expression that stands among them. Very large ones are compiled when they are used.
-func (p *parser) check(c call) error {
+func (c call) check() error {
 	switch n := len(c.arguments); {
 	case n < c.least:
 		return fmt.Errorf("%s takes at least %d arguments, not %d", c.name, c.least, n)
 	case c.most >= 0 && n > c.most:
 		return fmt.Errorf("%s takes at most %d arguments, not %d", c.name, c.most, n)
-	case c.name != "Replace" || n <= replacePattern:
-		return nil
-	}
-	text, ok := c.arguments[replacePattern].(constant)
-	if !ok {
-		return nil
-	}
-	re, err := compileRegexp(text.Text())
-	if err != nil {
-		c.arguments[replacePattern] = pattern{text, nil, err}
-	} else if p.instructions += re.instructions; p.instructions <= maxInstructions {
-		c.arguments[replacePattern] = pattern{text, re, nil}
 	}
 	return nil
 }

@@ -4,19 +4,21 @@ import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
+	"sync"
 )
 
 // Bounds of a regular expression: our own choice. The time that one takes grows with its instructions and with the text, and its memory with its
-// instructions, of which a few characters can make very many: (x{1000}){1000}.
+// instructions and with the ranges of its classes of characters, of which a few characters can make very many: (x{30}){30}, \pL.
 const (
-	maxPattern      = 4 << 10 //bound:text a regular expression, in bytes
+	maxPattern      = 2 << 10 //bound:text a regular expression, in bytes
 	maxInstructions = 5_000   //bound:depth instructions of a regular expression
+	maxRanges       = 50_000  //bound:depth ranges of characters in a regular expression
 )
 
-// expression is a regular expression with how many instructions it has.
+// expression is a regular expression with how large it is.
 type expression struct {
 	*regexp.Regexp
-	instructions int
+	instructions, ranges int
 }
 
 // compileRegexp compiles a regular expression that is not too large. The error says what to do.
@@ -28,32 +30,78 @@ func compileRegexp(pattern string) (*expression, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%q is not a regular expression that is known here (RE2): %w", shown(pattern), err)
 	}
-	size := instructions(parsed)
-	if size > maxInstructions {
-		return nil, fmt.Errorf("the regular expression %q would have more than %d instructions, and would take too long; repeat less in it",
-			shown(pattern), maxInstructions)
+	e := &expression{}
+	if e.instructions, e.ranges = size(parsed); e.instructions > maxInstructions || e.ranges > maxRanges {
+		return nil, fmt.Errorf("the regular expression %q would have more than %d instructions, or %d ranges of characters, and would take too long; "+
+			"repeat less in it", shown(pattern), maxInstructions, maxRanges)
 	}
-	re, err := regexp.Compile(pattern)
-	if err != nil {
+	if e.Regexp, err = regexp.Compile(pattern); err != nil {
 		return nil, fmt.Errorf("%q is not a regular expression that is known here (RE2): %w", shown(pattern), err)
 	}
-	return &expression{re, size}, nil
+	return e, nil
 }
 
-// instructions counts what an expression compiles to, about, without doing it.
-func instructions(re *syntax.Regexp) int {
-	n := 1
-	if re.Op == syntax.OpLiteral {
-		n = len(re.Rune)
+// size counts what an expression compiles to, about, without doing it.
+func size(re *syntax.Regexp) (instructions, ranges int) {
+	switch re.Op {
+	case syntax.OpLiteral:
+		instructions = len(re.Rune)
+	case syntax.OpCharClass:
+		instructions, ranges = 1, len(re.Rune)/2
+	default:
+		instructions = 1
 	}
 	for _, sub := range re.Sub {
-		n = min(n+instructions(sub), maxInstructions+1)
+		i, r := size(sub)
+		instructions, ranges = min(instructions+i, maxInstructions+1), min(ranges+r, maxRanges+1)
 	}
 	if re.Op == syntax.OpRepeat {
-		n = times(n, max(re.Min, re.Max, 1)+1)
+		often := max(re.Min, re.Max, 1) + 1
+		instructions, ranges = times(instructions, often), times(ranges, often)
 	}
-	return n + 1
+	return instructions + 1, ranges
 }
+
+// Bounds of the expressions that are remembered.
+const (
+	maxRemembered     = 256     //bound:memory compiled regular expressions
+	maxRememberedSize = 500_000 //bound:memory instructions and ranges of compiled regular expressions
+)
+
+// remembered are the expressions that were compiled last: a mapping uses the same ones for each object.
+var remembered struct {
+	sync.RWMutex
+	of   map[string]*expression
+	size int
+}
+
+// pattern is the regular expression of a text. It is paid for as if it were compiled, so that an evaluation does not depend on what was evaluated before it.
+func (e *evaluation) pattern(text string) (*expression, error) {
+	if err := e.spend(times(min(len(text), maxPattern), compiling)); err != nil {
+		return nil, err
+	}
+	remembered.RLock()
+	re := remembered.of[text]
+	remembered.RUnlock()
+	if re != nil {
+		return re, nil
+	}
+	re, err := compileRegexp(text)
+	if err != nil {
+		return nil, err
+	}
+	remembered.Lock()
+	defer remembered.Unlock()
+	if cost := re.instructions + re.ranges; remembered.of == nil || len(remembered.of) >= maxRemembered || remembered.size+cost > maxRememberedSize {
+		remembered.of, remembered.size = map[string]*expression{}, 0
+	}
+	remembered.of[text] = re
+	remembered.size += re.instructions + re.ranges
+	return re, nil
+}
+
+// compiling is how many steps the compilation of a regular expression takes for each of its bytes: a class of characters is three bytes and a thousand ranges.
+const compiling = 200
 
 // firstMatches is how many matches are looked for at first.
 const firstMatches = 4
