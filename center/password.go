@@ -157,6 +157,46 @@ func (c *Center) ChangePassword(ctx context.Context, by audit.Actor, id UserID, 
 	})
 }
 
+// CreateInvitedUser is CreateUser, and Invite for the new user: both or neither.
+func (c *Center) CreateInvitedUser(ctx context.Context, by audit.Actor, u User, rules ...func(User) error) (User, error) {
+	secret := authn.NewSecret(32)
+	var mail Mail
+	u, err := c.createUser(ctx, by, u, func(tx Tx, u User) (err error) {
+		if err := c.authorize(tx, by, ActionSendPasswordLink); err != nil {
+			return err
+		}
+		if mail, err = c.passwordLink(tx, u, secret); err != nil {
+			return err
+		}
+		return tx.AppendEvent(c.event(by, ActionSendPasswordLink.name, string(u.ID), nil))
+	}, rules...)
+	if err == nil {
+		c.Mailer.Send(mail)
+	}
+	return u, err
+}
+
+// CreateUserWithPassword is CreateUser, and OneTimePassword for the new user: both or neither.
+func (c *Center) CreateUserWithPassword(
+	ctx context.Context, by audit.Actor, u User, rules ...func(User) error,
+) (User, authn.Secret, error) {
+	password := authn.NewSecret(12)
+	leave, err := c.place(ctx, "set by "+by.Name)
+	if err != nil {
+		return u, "", err
+	}
+	hash := authn.HashPassword(password)
+	leave()
+	u, err = c.createUser(ctx, by, u, func(tx Tx, u User) error {
+		if err := c.authorize(tx, by, ActionUpdatePassword); err != nil {
+			return err
+		}
+		return errors.Join(putPassword(tx, string(u.ID), hash, true),
+			tx.AppendEvent(c.event(by, ActionUpdatePassword.name, string(u.ID), nil)))
+	}, rules...)
+	return u, authn.Secret(password), err
+}
+
 // OneTimePassword makes a password for an administrator to hand over. Whoever signs in with it must set another. It is returned here and never again.
 func (c *Center) OneTimePassword(ctx context.Context, by audit.Actor, id UserID) (authn.Secret, error) {
 	password := authn.NewSecret(12)

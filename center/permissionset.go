@@ -84,6 +84,11 @@ func (p PermissionSet) check() error {
 	case len(p.ManagedPolicies)+len(p.CustomerPolicies) > maxPolicies:
 		return &Error{Code: QuotaExceeded, Subject: p.Name, Detail: "at most 25 managed and customer managed policies"}
 	}
+	for _, policy := range p.ManagedPolicies {
+		if !managedPolicyARN.MatchString(policy) {
+			return &Error{Code: InvalidValue, Field: "ManagedPolicyArn", Detail: "want the ARN of an AWS managed policy"}
+		}
+	}
 	if err := checkPolicy("InlinePolicy", p.InlinePolicy); err != nil {
 		return err
 	}
@@ -212,9 +217,6 @@ func (c *Center) UpdatePermissionSet(ctx context.Context, by audit.Actor, action
 // AttachManagedPolicy attaches an AWS managed policy. It fails with PolicyAttached.
 func (c *Center) AttachManagedPolicy(ctx context.Context, by audit.Actor, arn, policy string) error {
 	return c.UpdatePermissionSet(ctx, by, ActionAttachManagedPolicy, arn, func(p *PermissionSet) error {
-		if !managedPolicyARN.MatchString(policy) {
-			return &Error{Code: InvalidValue, Field: "ManagedPolicyArn", Detail: "want the ARN of an AWS managed policy"}
-		}
 		if slices.Contains(p.ManagedPolicies, policy) {
 			return &Error{Code: PolicyAttached, Subject: policy}
 		}

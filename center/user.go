@@ -292,6 +292,13 @@ func (u User) checkUnique(tx Reader) error {
 // EmailTaken, ExternalIDTaken, ManagedByProvisioning (by is a person while automatic provisioning is on) or a code of kind
 // Invalid. rules are those of the door on top of the store's own, such as User.CheckAWS. Source: IAM Identity Center user guide, "Considerations".
 func (c *Center) CreateUser(ctx context.Context, by audit.Actor, u User, rules ...func(User) error) (User, error) {
+	return c.createUser(ctx, by, u, nil, rules...)
+}
+
+// createUser is CreateUser and what follows in the same transaction: both or neither.
+func (c *Center) createUser(
+	ctx context.Context, by audit.Actor, u User, and func(Tx, User) error, rules ...func(User) error,
+) (User, error) {
 	u.ID, u.CreatedAt, u.CreatedBy = UserID(c.NewID()), c.now(), by.Name
 	u.UpdatedAt, u.UpdatedBy = u.CreatedAt, by.Name
 	age := c.users.now()
@@ -306,6 +313,9 @@ func (c *Center) CreateUser(ctx context.Context, by audit.Actor, u User, rules .
 			}
 		}
 		if added, err := tx.AddUser(u); err != nil || added {
+			if added && err == nil && and != nil {
+				err = and(tx, u)
+			}
 			return string(u.ID), err
 		}
 		if err := u.checkUnique(tx); err != nil {

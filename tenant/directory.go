@@ -103,16 +103,21 @@ func (u *User) check(tx Reader) error {
 	return nil
 }
 
-// CreateUser adds a user. passwordHash is an argon2id hash, or empty for a user who cannot sign in. It fails with UPNTaken or InvalidValue.
-func (t *Tenant) CreateUser(ctx context.Context, by audit.Actor, u User, passwordHash string) (User, error) {
+// CreateUser adds a user, with a password, or with none for a user who cannot sign in. It fails with UPNTaken, InvalidValue or
+// SignInBusy.
+func (t *Tenant) CreateUser(ctx context.Context, by audit.Actor, u User, password string) (User, error) {
 	u.ID, u.CreatedAt = t.NewID(), t.now()
-	err := t.change(ctx, by, ActionAddUser, func(tx Tx, touched *Touched) (string, error) {
+	hash, err := t.newPasswordFor(ctx, by, password, func(r Reader) error { return u.check(r) })
+	if err != nil {
+		return u, t.Refuse(ctx, by, ActionAddUser.name, u.UserPrincipalName, err)
+	}
+	err = t.change(ctx, by, ActionAddUser, func(tx Tx, touched *Touched) (string, error) {
 		if err := u.check(tx); err != nil {
 			return u.UserPrincipalName, err
 		}
 		touched.add(KindUser, u.ID)
-		if passwordHash != "" {
-			if err := tx.PutPassword(Password{Principal: u.ID, Hash: passwordHash}); err != nil {
+		if hash != "" {
+			if err := tx.PutPassword(Password{Principal: u.ID, Hash: hash}); err != nil {
 				return u.ID, err
 			}
 		}
@@ -123,19 +128,35 @@ func (t *Tenant) CreateUser(ctx context.Context, by audit.Actor, u User, passwor
 
 // UpdateUser changes a user by edit, which may run more than once.
 func (t *Tenant) UpdateUser(ctx context.Context, by audit.Actor, id string, edit func(*User)) (User, error) {
-	var u User
-	err := t.change(ctx, by, ActionUpdateUser, func(tx Tx, touched *Touched) (string, error) {
-		old, err := tx.User(id)
-		if err != nil {
-			return id, orRefuse(err, UserNotFound, id)
+	return t.PatchUser(ctx, by, id, "", edit)
+}
+
+// PatchUser changes a user by edit, which may run more than once, and where one is given the password: both or neither. It fails
+// as CreateUser does, and with UserNotFound.
+func (t *Tenant) PatchUser(ctx context.Context, by audit.Actor, id, password string, edit func(*User)) (User, error) {
+	var u, old User
+	patched := func(r Reader) (err error) {
+		if old, err = r.User(id); err != nil {
+			return orRefuse(err, UserNotFound, id)
 		}
 		u = old
 		edit(&u)
 		u.ID, u.CreatedAt, u.SessionsValidFrom = old.ID, old.CreatedAt, old.SessionsValidFrom
-		if err := u.check(tx); err != nil {
+		return u.check(r)
+	}
+	hash, err := t.newPasswordFor(ctx, by, password, patched)
+	if err != nil {
+		return u, t.Refuse(ctx, by, ActionUpdateUser.name, id, err)
+	}
+	err = t.change(ctx, by, ActionUpdateUser, func(tx Tx, touched *Touched) (string, error) {
+		if err := patched(tx); err != nil {
 			return id, err
 		}
-		if old.Enabled && !u.Enabled {
+		if hash != "" {
+			if err := t.resetPassword(tx, by, &u, hash); err != nil {
+				return id, err
+			}
+		} else if old.Enabled && !u.Enabled {
 			if err := t.endSessions(tx, &u); err != nil {
 				return id, err
 			}
@@ -144,6 +165,15 @@ func (t *Tenant) UpdateUser(ctx context.Context, by audit.Actor, id string, edit
 		return id, tx.PutUser(u)
 	})
 	return u, err
+}
+
+// resetPassword gives a user a password in the transaction of another change, as an event of its own. The caller puts the user.
+func (t *Tenant) resetPassword(tx Tx, by audit.Actor, u *User, hash string) error {
+	if err := authorize(by, ActionResetPassword); err != nil {
+		return err
+	}
+	return errors.Join(putPassword(tx, u.ID, hash, false), t.endSessions(tx, u),
+		tx.AppendEvent(t.event(by, ActionResetPassword.name, u.ID, nil)))
 }
 
 // SetPassword gives a user a password, and ends all that was begun with another one.
@@ -232,15 +262,23 @@ func (t *Tenant) Users(ctx context.Context, q Query) (users []User, err error) {
 	return users, err
 }
 
-// CreateGroup adds a security group.
-func (t *Tenant) CreateGroup(ctx context.Context, by audit.Actor, g Group) (Group, error) {
+// CreateGroup adds a security group with members. It fails with InvalidValue, UserNotFound (no such object) or MemberExists.
+func (t *Tenant) CreateGroup(ctx context.Context, by audit.Actor, g Group, memberIDs ...string) (Group, error) {
 	g.ID, g.CreatedAt = t.NewID(), t.now()
 	err := t.change(ctx, by, ActionAddGroup, func(tx Tx, touched *Touched) (string, error) {
 		if err := g.check(); err != nil {
 			return g.DisplayName, err
 		}
+		for _, id := range g.Owners {
+			if _, err := tx.User(id); err != nil {
+				return g.ID, orRefuse(err, UserNotFound, id)
+			}
+		}
 		touched.add(KindGroup, g.ID)
-		return g.ID, tx.PutGroup(g)
+		if err := tx.PutGroup(g); err != nil {
+			return g.ID, err
+		}
+		return g.ID, addMembers(tx, touched, g.ID, memberIDs)
 	})
 	return g, err
 }
@@ -257,8 +295,8 @@ func (g Group) check() error {
 	return nil
 }
 
-// UpdateGroup changes a group by edit, which may run more than once.
-func (t *Tenant) UpdateGroup(ctx context.Context, by audit.Actor, id string, edit func(*Group)) (Group, error) {
+// UpdateGroup changes a group by edit, which may run more than once, and adds members: all of it or nothing.
+func (t *Tenant) UpdateGroup(ctx context.Context, by audit.Actor, id string, edit func(*Group), memberIDs ...string) (Group, error) {
 	var g Group
 	err := t.change(ctx, by, ActionUpdateGroup, func(tx Tx, touched *Touched) (string, error) {
 		old, err := tx.Group(id)
@@ -272,7 +310,10 @@ func (t *Tenant) UpdateGroup(ctx context.Context, by audit.Actor, id string, edi
 			return id, err
 		}
 		touched.add(KindGroup, id)
-		return id, tx.PutGroup(g)
+		if err := tx.PutGroup(g); err != nil {
+			return id, err
+		}
+		return id, addMembers(tx, touched, id, memberIDs)
 	})
 	return g, err
 }
@@ -343,24 +384,28 @@ func (t *Tenant) AddMembers(ctx context.Context, by audit.Actor, groupID string,
 		if _, err := tx.Group(groupID); err != nil {
 			return groupID, orRefuse(err, GroupNotFound, groupID)
 		}
-		for _, id := range memberIDs {
-			kind, err := kindOf(tx, id)
-			if err != nil {
-				return groupID, err
-			}
-			if _, err := tx.Member(groupID, id); err == nil {
-				return groupID, &Error{Code: MemberExists, Subject: id}
-			} else if !errors.Is(err, ErrNoRow) {
-				return groupID, err
-			}
-			touched.add(kind, id)
-			touched.member(groupID, Mark{kind, id}, false)
-			if err := tx.PutMember(Member{groupID, id, kind}); err != nil {
-				return groupID, err
-			}
-		}
-		return groupID, nil
+		return groupID, addMembers(tx, touched, groupID, memberIDs)
 	})
+}
+
+func addMembers(tx Tx, touched *Touched, groupID string, memberIDs []string) error {
+	for _, id := range memberIDs {
+		kind, err := kindOf(tx, id)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Member(groupID, id); err == nil {
+			return &Error{Code: MemberExists, Subject: id}
+		} else if !errors.Is(err, ErrNoRow) {
+			return err
+		}
+		touched.add(kind, id)
+		touched.member(groupID, Mark{kind, id}, false)
+		if err := tx.PutMember(Member{groupID, id, kind}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // kindOf says whether an id is a user's or a group's; UserNotFound when it is neither.

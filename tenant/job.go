@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"errors"
 	"net/mail"
 	"strings"
 	"time"
@@ -96,8 +97,24 @@ type AttributeChange struct{ Path, Old, New string }
 
 // CreateJob makes the provisioning job of an application, paused. It fails with JobExists when there is one.
 func (t *Tenant) CreateJob(ctx context.Context, by audit.Actor, servicePrincipalID, templateID string) (Job, error) {
-	j := Job{ServicePrincipalID: servicePrincipalID, TemplateID: templateID, State: JobPaused, CreatedAt: t.now(),
+	return t.createJob(ctx, by, servicePrincipalID, templateID, nil)
+}
+
+// CreateJobWith is CreateJob and ConfigureJob: both or neither.
+func (t *Tenant) CreateJobWith(ctx context.Context, by audit.Actor, servicePrincipalID, templateID string, s JobSettings) (Job, error) {
+	return t.createJob(ctx, by, servicePrincipalID, templateID, func(tx Tx, j *Job) error {
+		if err := authorize(by, ActionUpdateProvisioningSettingOrCredentials); err != nil {
+			return err
+		}
+		return errors.Join(t.configure(j, s),
+			tx.AppendEvent(t.event(by, ActionUpdateProvisioningSettingOrCredentials.name, j.ID, nil)))
+	})
+}
+
+func (t *Tenant) createJob(ctx context.Context, by audit.Actor, servicePrincipalID, templateID string, and func(Tx, *Job) error) (Job, error) {
+	made := Job{ServicePrincipalID: servicePrincipalID, TemplateID: templateID, State: JobPaused, CreatedAt: t.now(),
 		ID: templateID + "." + strings.ReplaceAll(t.Organization.ID, "-", "") + "." + t.NewID()}
+	var j Job
 	err := t.change(ctx, by, ActionAddProvisioningConfiguration, func(tx Tx, _ *Touched) (string, error) {
 		if _, err := tx.Application(servicePrincipalID); err != nil {
 			return servicePrincipalID, orRefuse(err, ApplicationNotFound, servicePrincipalID)
@@ -108,6 +125,12 @@ func (t *Tenant) CreateJob(ctx context.Context, by audit.Actor, servicePrincipal
 		}
 		if len(existing) > 0 {
 			return servicePrincipalID, &Error{Code: JobExists, Subject: existing[0].ID}
+		}
+		j = made
+		if and != nil {
+			if err := and(tx, &j); err != nil {
+				return servicePrincipalID, err
+			}
 		}
 		return j.ID, tx.PutJob(j)
 	})
@@ -124,33 +147,35 @@ type JobSettings struct {
 // ConfigureJob saves settings. New credentials lift a quarantine; a change of scope is evaluated from the
 // beginning. A new address without its token is refused with CredentialsMissing.
 func (t *Tenant) ConfigureJob(ctx context.Context, by audit.Actor, id string, s JobSettings) error {
-	return t.updateJob(ctx, by, ActionUpdateProvisioningSettingOrCredentials, id, func(j *Job) error {
-		if err := t.setCredentials(j, s.BaseAddress, s.SecretToken); err != nil {
-			return err
+	return t.updateJob(ctx, by, ActionUpdateProvisioningSettingOrCredentials, id, func(j *Job) error { return t.configure(j, s) })
+}
+
+func (t *Tenant) configure(j *Job, s JobSettings) error {
+	if err := t.setCredentials(j, s.BaseAddress, s.SecretToken); err != nil {
+		return err
+	}
+	if s.NotificationEmail != nil {
+		if _, err := mail.ParseAddress(*s.NotificationEmail); err != nil && *s.NotificationEmail != "" {
+			return &Error{Code: InvalidValue, Subject: "notification e-mail", Detail: "not an e-mail address"}
 		}
-		if s.NotificationEmail != nil {
-			if _, err := mail.ParseAddress(*s.NotificationEmail); err != nil && *s.NotificationEmail != "" {
-				return &Error{Code: InvalidValue, Subject: "notification e-mail", Detail: "not an e-mail address"}
-			}
-			j.NotificationEmail = *s.NotificationEmail
+		j.NotificationEmail = *s.NotificationEmail
+	}
+	if s.DeleteThreshold != nil {
+		if *s.DeleteThreshold < 0 {
+			return &Error{Code: InvalidValue, Subject: "deletion threshold", Detail: "want 1 or more, or 0 for none"}
 		}
-		if s.DeleteThreshold != nil {
-			if *s.DeleteThreshold < 0 {
-				return &Error{Code: InvalidValue, Subject: "deletion threshold", Detail: "want 1 or more, or 0 for none"}
-			}
-			j.DeleteThreshold = *s.DeleteThreshold
+		j.DeleteThreshold = *s.DeleteThreshold
+	}
+	if s.SkipOutOfScope != nil {
+		j.SkipOutOfScope = *s.SkipOutOfScope
+	}
+	for _, b := range []struct{ from, to *bool }{{s.SyncAll, &j.SyncAll}, {s.FlattenGroups, &j.FlattenGroups}} {
+		if b.from != nil && *b.from != *b.to {
+			*b.to = *b.from
+			j.reset()
 		}
-		if s.SkipOutOfScope != nil {
-			j.SkipOutOfScope = *s.SkipOutOfScope
-		}
-		for _, b := range []struct{ from, to *bool }{{s.SyncAll, &j.SyncAll}, {s.FlattenGroups, &j.FlattenGroups}} {
-			if b.from != nil && *b.from != *b.to {
-				*b.to = *b.from
-				j.reset()
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
 func (t *Tenant) updateJob(ctx context.Context, by audit.Actor, action Action, id string, edit func(*Job) error) error {

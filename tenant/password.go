@@ -33,6 +33,21 @@ func (t *Tenant) newPassword(ctx context.Context, by audit.Actor, password strin
 	return t.hashPassword(ctx, "set by "+by.Name, password)
 }
 
+// newPasswordFor is newPassword for a change of which check knows whether the rest will do: what is refused costs no hash. Without a
+// password there is no hash.
+func (t *Tenant) newPasswordFor(ctx context.Context, by audit.Actor, password string, check func(Reader) error) (string, error) {
+	if password == "" {
+		return "", nil
+	}
+	if err := CheckPassword(password); err != nil {
+		return "", err
+	}
+	if err := t.Store.View(ctx, check); err != nil {
+		return "", err
+	}
+	return t.newPassword(ctx, by, password)
+}
+
 // putPassword replaces a principal's password. Mistakes with the old one are forgotten, but not wrong codes, and the browsers
 // that are known stay so: they open nothing by themselves.
 func putPassword(tx Tx, principal, hash string, oneTime bool) error {

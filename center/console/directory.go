@@ -103,22 +103,23 @@ func createUser(p page) error {
 	if email := p.PostFormValue("email"); email != "" {
 		u.Emails = []center.Value{{Value: email, Type: "work", Primary: true}}
 	}
-	u, err := p.h.Center.CreateUser(p.Context(), p.by, u, center.User.CheckAWS)
-	if err != nil {
-		return err
-	}
 	switch p.PostFormValue("password") {
 	case "mail":
-		if err := p.h.Center.Invite(p.Context(), p.by, u.ID); err != nil {
+		u, err := p.h.Center.CreateInvitedUser(p.Context(), p.by, u, center.User.CheckAWS)
+		if err != nil {
 			return err
 		}
 		return p.Done("/console/users/"+string(u.ID), "The user is created, and an invitation is on its way.")
 	case "once":
-		secret, err := p.h.Center.OneTimePassword(p.Context(), p.by, u.ID)
+		u, secret, err := p.h.Center.CreateUserWithPassword(p.Context(), p.by, u, center.User.CheckAWS)
 		if err != nil {
 			return err
 		}
 		return showUser(p, u.ID, secret.Reveal())
+	}
+	u, err := p.h.Center.CreateUser(p.Context(), p.by, u, center.User.CheckAWS)
+	if err != nil {
+		return err
 	}
 	return p.Done("/console/users/"+string(u.ID), "The user is created.")
 }

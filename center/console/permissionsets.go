@@ -23,15 +23,13 @@ func createPermissionSet(p page) error {
 	if err != nil {
 		hours = 1
 	}
-	set, err := p.h.Center.CreatePermissionSet(p.Context(), p.by, center.PermissionSet{
-		Name: p.PostFormValue("name"), Description: p.PostFormValue("description"), SessionDuration: time.Duration(hours) * time.Hour})
-	if err != nil {
-		return err
-	}
+	set := center.PermissionSet{Name: p.PostFormValue("name"), Description: p.PostFormValue("description"),
+		SessionDuration: time.Duration(hours) * time.Hour}
 	if policy := p.PostFormValue("policy"); policy != "" {
-		if err := p.h.Center.AttachManagedPolicy(p.Context(), p.by, set.ARN, policy); err != nil {
-			return err
-		}
+		set.ManagedPolicies = []string{policy}
+	}
+	if set, err = p.h.Center.CreatePermissionSet(p.Context(), p.by, set); err != nil {
+		return err
 	}
 	return p.Done(setURL(set.ARN), "The permission set is created.")
 }

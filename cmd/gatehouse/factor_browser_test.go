@@ -8,7 +8,6 @@ import (
 	"github.com/pquerna/otp/totp"
 
 	"github.com/gatehouse-id/gatehouse/audit"
-	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
@@ -18,7 +17,7 @@ func TestSecondFactorsOfTheTenant(t *testing.T) {
 	s := startSites(t)
 	ctx := context.Background()
 	const name, password = "ada@northwind.example", "correct horse 1"
-	u, err := s.tenant.CreateUser(ctx, audit.SystemActor, tenant.User{UserPrincipalName: name, DisplayName: "Ada Lovelace", Enabled: true}, authn.HashPassword(password))
+	u, err := s.tenant.CreateUser(ctx, audit.SystemActor, tenant.User{UserPrincipalName: name, DisplayName: "Ada Lovelace", Enabled: true}, password)
 	if err != nil {
 		t.Fatal(err)
 	}

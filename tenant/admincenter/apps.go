@@ -251,10 +251,15 @@ func (p page) job() (tenant.Application, tenant.Job, error) {
 // saveProvisioning is Test Connection and Save: both buttons send the same form. An empty token stands
 // for the saved one, which goes to its own address only.
 func saveProvisioning(p page) error {
-	a, j, err := p.job()
+	a, err := p.app()
 	if err != nil {
 		return err
 	}
+	jobs, err := p.h.Tenant.Jobs(p.Context(), a.ServicePrincipalID)
+	if err != nil {
+		return err
+	}
+	j := append(jobs, tenant.Job{})[0] // the first time it is made below, together with its settings
 	address, token := strings.TrimSpace(p.PostFormValue("url")), strings.TrimSpace(p.PostFormValue("token"))
 	var target tenant.Target
 	if token == "" {
@@ -283,10 +288,22 @@ func saveProvisioning(p page) error {
 	if token != "" {
 		settings.SecretToken = &token
 	}
-	if err := p.h.Tenant.ConfigureJob(p.Context(), p.by, j.ID, settings); err != nil {
+	if err := p.configure(a, j, settings); err != nil {
 		return err
 	}
 	return p.Done(back, "The provisioning settings are saved.")
+}
+
+// configure saves the settings of an application's job, and makes it where there is none.
+func (p page) configure(a tenant.Application, j tenant.Job, settings tenant.JobSettings) error {
+	if j.ID != "" {
+		return p.h.Tenant.ConfigureJob(p.Context(), p.by, j.ID, settings)
+	}
+	t, err := tenant.FindTemplate(a.TemplateID)
+	if err == nil {
+		_, err = p.h.Tenant.CreateJobWith(p.Context(), p.by, a.ServicePrincipalID, t.SyncTemplate, settings)
+	}
+	return err
 }
 
 var controls = []string{"start", "pause", "restart", "allow-deletes"}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
-	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
@@ -67,11 +66,10 @@ func users(p page) error {
 
 func createUser(p page) error {
 	password := p.PostFormValue("password")
-	if len(password) < 8 {
-		return &tenant.Error{Code: tenant.InvalidValue, Subject: "password", Detail: "want 8 characters or more"}
+	if err := tenant.CheckPassword(password); err != nil { // also when there is none
+		return err
 	}
-	u := formUser(p, tenant.User{Enabled: true})
-	u, err := p.h.Tenant.CreateUser(p.Context(), p.by, u, authn.HashPassword(password))
+	u, err := p.h.Tenant.CreateUser(p.Context(), p.by, formUser(p, tenant.User{Enabled: true}), password)
 	if err != nil {
 		return err
 	}

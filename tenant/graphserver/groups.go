@@ -91,8 +91,20 @@ func (h *Handler) expandMembers(ctx context.Context, o query, group object) erro
 }
 
 func (h *Handler) createGroup(ctx context.Context, r request) (int, any, error) {
-	var in graph.Group
+	var in struct {
+		graph.Group
+		Members []string `json:"members@odata.bind"`
+		Owners  []string `json:"owners@odata.bind"`
+	}
 	if err := decode(r, &in); err != nil {
+		return 0, nil, err
+	}
+	members, err := bound(in.Members)
+	if err != nil {
+		return 0, nil, err
+	}
+	owners, err := bound(in.Owners)
+	if err != nil {
 		return 0, nil, err
 	}
 	if in.MailEnabled == nil || in.SecurityEnabled == nil || in.MailNickname == "" {
@@ -101,7 +113,8 @@ func (h *Handler) createGroup(ctx context.Context, r request) (int, any, error) 
 	if *in.MailEnabled || len(in.GroupTypes) > 0 {
 		return 0, nil, badRequest("Only security groups are offered here.")
 	}
-	g, err := h.Tenant.CreateGroup(ctx, r.by, tenant.Group{DisplayName: in.DisplayName, Description: in.Description, MailNickname: in.MailNickname, SecurityEnabled: *in.SecurityEnabled})
+	g, err := h.Tenant.CreateGroup(ctx, r.by, tenant.Group{DisplayName: in.DisplayName, Description: in.Description,
+		MailNickname: in.MailNickname, SecurityEnabled: *in.SecurityEnabled, Owners: owners}, members...)
 	return http.StatusCreated, groupObject(g), err
 }
 
@@ -125,6 +138,18 @@ func (h *Handler) getGroup(ctx context.Context, r request) (int, any, error) {
 // maxBound is how many members one request adds. Source: "Add members".
 const maxBound = 20 //bound:list members that one request to Graph adds to a group
 
+// bound reads the ids of objects that a request names by their addresses, each once.
+func bound(addresses []string) ([]string, error) {
+	if len(addresses) > maxBound {
+		return nil, badRequest("At most 20 members can be added in one request.")
+	}
+	ids := make([]string, len(addresses))
+	for i, a := range addresses {
+		ids[i] = a[strings.LastIndexByte(a, '/')+1:]
+	}
+	return ids, nil
+}
+
 func (h *Handler) updateGroup(ctx context.Context, r request) (int, any, error) {
 	var in struct {
 		DisplayName, Description *string
@@ -134,24 +159,18 @@ func (h *Handler) updateGroup(ctx context.Context, r request) (int, any, error) 
 		return 0, nil, err
 	}
 	id := r.PathValue("id")
-	if len(in.Members) > maxBound {
-		return 0, nil, badRequest("At most 20 members can be added in one request.")
+	members, err := bound(in.Members)
+	if err != nil {
+		return 0, nil, err
 	}
-	if len(in.Members) > 0 {
-		ids := make([]string, len(in.Members))
-		for i, m := range in.Members {
-			ids[i] = m[strings.LastIndexByte(m, '/')+1:]
-		}
-		return http.StatusNoContent, nil, h.Tenant.AddMembers(ctx, r.by, id, ids)
-	}
-	_, err := h.Tenant.UpdateGroup(ctx, r.by, id, func(g *tenant.Group) {
+	_, err = h.Tenant.UpdateGroup(ctx, r.by, id, func(g *tenant.Group) {
 		if in.DisplayName != nil {
 			g.DisplayName = *in.DisplayName
 		}
 		if in.Description != nil {
 			g.Description = *in.Description
 		}
-	})
+	}, members...)
 	return http.StatusNoContent, nil, err
 }
 

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
@@ -174,6 +173,11 @@ func typed(x object, kind string) object {
 	return x
 }
 
+// unfitPassword is what Entra says of a password that its rules refuse.
+func unfitPassword() error {
+	return badRequest("The specified password does not comply with password complexity requirements. Please provide a different password.")
+}
+
 func (h *Handler) createUser(ctx context.Context, r request) (int, any, error) {
 	var in map[string]any
 	if err := decode(r, &in); err != nil {
@@ -189,10 +193,10 @@ func (h *Handler) createUser(ctx context.Context, r request) (int, any, error) {
 		return 0, nil, err
 	}
 	secret := password(in)
-	if len(secret) < 8 {
-		return 0, nil, badRequest("The specified password does not comply with password complexity requirements.")
+	if tenant.CheckPassword(secret) != nil {
+		return 0, nil, unfitPassword()
 	}
-	u, err := h.Tenant.CreateUser(ctx, r.by, u, authn.HashPassword(secret))
+	u, err := h.Tenant.CreateUser(ctx, r.by, u, secret)
 	return http.StatusCreated, userDefaults.shape(userObject(u), nil), err
 }
 
@@ -237,12 +241,11 @@ func (h *Handler) updateUser(ctx context.Context, r request) (int, any, error) {
 	if err := apply(&u, in); err != nil { // once here, so that a bad property changes nothing
 		return 0, nil, err
 	}
-	if secret := password(in); secret != "" {
-		if err := h.Tenant.SetPassword(ctx, r.by, u.ID, secret); err != nil {
-			return 0, nil, err
-		}
+	secret := password(in)
+	if _, given := in["passwordProfile"]; given && tenant.CheckPassword(secret) != nil {
+		return 0, nil, unfitPassword()
 	}
-	_, err = h.Tenant.UpdateUser(ctx, r.by, u.ID, func(u *tenant.User) { _ = apply(u, in) })
+	_, err = h.Tenant.PatchUser(ctx, r.by, u.ID, secret, func(u *tenant.User) { _ = apply(u, in) })
 	return http.StatusNoContent, nil, err
 }
 

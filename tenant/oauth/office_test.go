@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
-	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/admincenter"
 	"github.com/gatehouse-id/gatehouse/tenant/graphserver"
@@ -67,7 +66,7 @@ func newOffice(t *testing.T) *office {
 	(&graphserver.Handler{Tenant: o.Tenant, Log: o.Log, Authenticate: tokens.Authenticate}).Mount(mux)
 	(&admincenter.Handler{Tenant: o.Tenant, Log: o.Log, Metadata: idp.Metadata}).Mount(mux)
 	o.client = o.browser()
-	if o.user, err = o.CreateUser(context.Background(), tenanttest.Actor, tenant.User{UserPrincipalName: ada, MailNickname: "ada", DisplayName: "Ada", Enabled: true}, authn.HashPassword(password)); err != nil {
+	if o.user, err = o.CreateUser(context.Background(), tenanttest.Actor, tenant.User{UserPrincipalName: ada, MailNickname: "ada", DisplayName: "Ada", Enabled: true}, password); err != nil {
 		t.Fatal(err)
 	}
 	if err := o.SetAdministrator(context.Background(), audit.Actor{Kind: audit.System, Name: "test"}, "root", password); err != nil {
