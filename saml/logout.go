@@ -15,6 +15,7 @@ type LogoutRequest struct {
 	Destination  string // where it was sent to; it may be empty where the request is not signed
 	Signed       bool   // by a signature in the message, which is not verified
 	NameID       string
+	NotOnOrAfter time.Time // when it is over; zero: not said
 }
 
 // IsLogout says whether the SAMLRequest parameter of the HTTP-Redirect binding is a LogoutRequest.
@@ -44,6 +45,11 @@ func ParseLogout(param string) (LogoutRequest, error) {
 		Issuer: text(child(root, nsAssertion, "Issuer")), NameID: text(child(root, nsAssertion, "NameID"))}
 	if r.IssueInstant, err = parseTime(attr(root, "IssueInstant")); err != nil {
 		return LogoutRequest{}, fmt.Errorf("IssueInstant: %w", err)
+	}
+	if end := attr(root, "NotOnOrAfter"); end != "" {
+		if r.NotOnOrAfter, err = parseTime(end); err != nil {
+			return LogoutRequest{}, fmt.Errorf("NotOnOrAfter: %w", err)
+		}
 	}
 	if r.ID == "" || r.Issuer == "" {
 		return LogoutRequest{}, errors.New("the LogoutRequest has no ID or no Issuer")

@@ -387,6 +387,7 @@ func TestSignedRequests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.Signed = true
 	if got, err := ParsePOST(field); err != nil || !reflect.DeepEqual(got, r) {
 		t.Errorf("read back %+v, %v", got, err)
 	}

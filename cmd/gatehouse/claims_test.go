@@ -278,6 +278,11 @@ func TestSingleLogout(t *testing.T) {
 			t.Errorf("Destination %q: %s", destination, page)
 		}
 	}
+	over := redirected(t, d, fmt.Sprintf(`<samlp:LogoutRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_o" Version="2.0" IssueInstant="%s" NotOnOrAfter="%s"><Issuer xmlns="urn:oasis:names:tc:SAML:2.0:assertion">%s</Issuer></samlp:LogoutRequest>`,
+		time.Now().UTC().Format(time.RFC3339), time.Now().Add(-5*time.Minute).UTC().Format(time.RFC3339), app.IdentifierURIs[0]))
+	if _, page := v.send(http.MethodGet, over, nil); !strings.Contains(page, "AADSTS50071") {
+		t.Errorf("a request that is over: %s", page)
+	}
 	if _, page := v.send(http.MethodGet, d.Tenant.URL+"/myapps", nil); !strings.Contains(page, "My Apps") {
 		t.Fatalf("a refused request has ended the session: %s", page)
 	}

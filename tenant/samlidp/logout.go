@@ -30,7 +30,8 @@ func (h *Handler) logout(w http.ResponseWriter, r *http.Request, param string) {
 		err = &tenant.Error{Code: tenant.LogoutInvalid, Subject: a.DisplayName, Detail: wrong}
 	case request.ID[0] >= '0' && request.ID[0] <= '9':
 		err = &tenant.Error{Code: tenant.LogoutInvalid, Subject: a.DisplayName, Detail: "the ID begins with a digit"}
-	case age > requestAge || age < -saml.Skew:
+	case age > requestAge || age < -saml.Skew, // and SAML core §3.7.1
+		!request.NotOnOrAfter.IsZero() && !h.Tenant.Now().Before(request.NotOnOrAfter.Add(saml.Skew)):
 		err = &tenant.Error{Code: tenant.LogoutExpired, Subject: a.DisplayName}
 	}
 	var answerTo string
