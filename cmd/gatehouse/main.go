@@ -103,6 +103,7 @@ Flags beat the environment, which beats the file.`,
   gatehouse connect --help            # federate the two
   gatehouse sync --help               # keep any SCIM service in step with any Microsoft Graph
   gatehouse backup FILE               # a consistent copy of a center's data, while it serves
+  gatehouse administrators --help     # who may sign in to the console; recover a lost password
   gatehouse check                     # verify a center's data
   gatehouse explain REFERENCE         # why a request was refused, and what to do`,
 		SilenceUsage:  true,
@@ -120,7 +121,7 @@ Flags beat the environment, which beats the file.`,
 	root.PersistentFlags().String("config", "", "YAML file with settings, one flag name a line")
 	root.PersistentFlags().String("log-level", "", "debug, info, warn or error (default: info; error for demo)")
 	root.PersistentFlags().String("log-format", "", "text or json (default: text on a terminal, else json)")
-	root.AddCommand(w.demoCommand(), w.serveCommand(), w.tenantCommand(), w.connectCommand(), w.syncCommand(), w.accountsCommand(), w.rolesCommand(), w.rulesCommand(), w.accessKeysCommand(), w.scimTokensCommand(), w.explainCommand(), w.identitySourceCommand(),
+	root.AddCommand(w.demoCommand(), w.serveCommand(), w.tenantCommand(), w.connectCommand(), w.syncCommand(), w.accountsCommand(), w.rolesCommand(), w.rulesCommand(), w.accessKeysCommand(), w.administratorsCommand(), w.scimTokensCommand(), w.explainCommand(), w.identitySourceCommand(),
 		w.backupCommand(), w.restoreCommand(), w.exportCommand(), w.importCommand(), w.checkCommand(), w.versionCommand())
 	return root
 }

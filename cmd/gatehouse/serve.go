@@ -3,15 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/gatehouse-id/gatehouse/audit"
-	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/broker"
@@ -32,12 +29,15 @@ import (
 func (w *world) serveCommand() *cobra.Command {
 	h, post, credentials := &half{}, &mailServer{}, &credentialSettings{}
 	var days retentionDays
-	var region, admin, metrics string
+	var region, metrics string
+	first := &firstAdministrator{}
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the center: an IAM Identity Center",
 		Long: `Runs the center. The first start makes an administrator of the console and an access key for the
-aws CLI, and prints both once. Set GATEHOUSE_ADMIN_PASSWORD to choose the password yourself.
+aws CLI, and writes both to first-start.txt in the data folder, which only you can read. The password is
+GATEHOUSE_ADMIN_PASSWORD, or what --admin-password-file has, or is asked for on a terminal, or is made.
+Later, "gatehouse administrators" changes it.
 
 Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or --behind-proxy.`,
 		Example: `  gatehouse serve --data ./center
@@ -75,9 +75,10 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 			}
 			defer closeCenter(c)
 			c.Keep = keep
-			if err := w.firstStartOfCenter(ctx, c, admin); err != nil {
+			if err := w.firstStartOfCenter(ctx, c, h.data, first); err != nil {
 				return err
 			}
+			defer h.takeOrders(centersAdministrators{c})()
 			h.log.Info("the center is ready", "portal", c.PortalURL(), "console", c.ConsoleURL(), "endpoint", c.URL)
 			if metrics != "" {
 				if err := serveMetrics(ctx, metrics, c.Log, newCenterMetrics(c)); err != nil {
@@ -103,7 +104,7 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 	days.flags(cmd.Flags())
 	cmd.Flags().StringVar(&region, "region", center.DefaultRegion, "AWS region of a new instance; clients sign for it")
 	cmd.Flags().StringVar(&metrics, "metrics", "", "loopback address for Prometheus, such as 127.0.0.1:9090 (default: none)")
-	cmd.Flags().StringVar(&admin, "admin", "admin", "name of the first administrator")
+	first.flags(cmd)
 	return cmd
 }
 
@@ -122,32 +123,6 @@ func openCenter(ctx context.Context, h *half, env func(string) (string, bool), r
 		return nil, errors.Join(err, s.Close())
 	}
 	return c, nil
-}
-
-// firstStartOfCenter makes the first administrator and access key, and prints their secrets once.
-func (w *world) firstStartOfCenter(ctx context.Context, c *center.Center, admin string) error {
-	keys, err := c.AccessKeys(ctx)
-	if err != nil || len(keys) > 0 {
-		return err
-	}
-	password, given := w.env("GATEHOUSE_ADMIN_PASSWORD")
-	if !given {
-		password = authn.NewSecret(12)
-	}
-	if err := c.SetAdministrator(ctx, audit.SystemActor, admin, password); err != nil {
-		return err
-	}
-	key, secret, err := c.CreateAccessKey(ctx, audit.SystemActor, admin, center.RoleAdministrator)
-	if err != nil {
-		return err
-	}
-	shown := password
-	if given {
-		shown = "(from GATEHOUSE_ADMIN_PASSWORD)"
-	}
-	fmt.Fprintf(w.out, "First start. This is shown once:\n\n  console   %s\n  user name %s\n  password  %s\n\n  export AWS_ACCESS_KEY_ID=%s\n  export AWS_SECRET_ACCESS_KEY=%s\n  export AWS_REGION=%s\n  aws sso-admin list-instances --endpoint-url %s\n\n",
-		c.ConsoleURL(), admin, shown, key.ID, secret.Reveal(), c.Instance.Region, c.URL)
-	return nil
 }
 
 func newSandbox(c *center.Center) *broker.Sandbox {

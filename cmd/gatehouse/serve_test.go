@@ -2,8 +2,12 @@ package main
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -11,20 +15,34 @@ import (
 )
 
 // started is a subcommand that serves until the test ends.
-type started struct{ out, err *buffer }
+type started struct {
+	out, err *buffer
+	folder   string // of the data
+}
 
 func startCommand(t *testing.T, args ...string) started {
 	t.Helper()
+	s, _ := startIn(t, noEnv, args...)
+	return s
+}
+
+// startIn is startCommand with an environment. stop ends it earlier.
+func startIn(t *testing.T, env func(string) (string, bool), args ...string) (s started, stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	s := started{&buffer{}, &buffer{}}
+	s = started{out: &buffer{}, err: &buffer{}}
+	if i := slices.Index(args, "--data"); i >= 0 {
+		s.folder = args[i+1]
+	}
 	ended := make(chan int, 1)
-	go func() { ended <- run(ctx, args, strings.NewReader(""), s.out, s.err, noEnv) }()
-	t.Cleanup(func() {
+	go func() { ended <- run(ctx, args, strings.NewReader(""), s.out, s.err, env) }()
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if code := <-ended; code != exitDone {
 			t.Errorf("%s ended with %d: %s", args[0], code, s.err.String())
 		}
 	})
+	t.Cleanup(stop)
 	deadline := time.Now().Add(2 * time.Minute)
 	for !strings.Contains(s.err.String(), "is ready") {
 		if time.Now().After(deadline) {
@@ -32,17 +50,17 @@ func startCommand(t *testing.T, args ...string) started {
 		}
 		time.Sleep(10 * time.Millisecond) // between two looks at the condition
 	}
-	return s
+	return s, stop
 }
 
-// shown reads what a first start printed.
+// shown reads what a first start left in its file.
 func (s started) shown(t *testing.T, pattern string) string {
 	t.Helper()
-	m := regexp.MustCompile(pattern).FindStringSubmatch(s.out.String())
-	if m == nil {
-		t.Fatalf("no %s in %s", pattern, s.out.String())
+	secrets, err := os.ReadFile(filepath.Join(s.folder, firstStartFile))
+	if err != nil {
+		t.Fatal(err)
 	}
-	return m[1]
+	return part(t, string(secrets), regexp.MustCompile(pattern))
 }
 
 // TestServeTenantAndConnect runs the halves as their own subcommands, connects them with the third, and does so on each database.
@@ -66,8 +84,8 @@ func TestServeTenantAndConnect(t *testing.T) {
 					ClientSecret: tn.shown(t, `client secret\s+(\S+)`), TenantID: strings.Split(strings.TrimPrefix(tokenURL, "http://"+tenantAt+"/"), "/")[0]},
 			}
 			for _, secret := range []string{d.AWS.SecretAccessKey, d.Tenant.ClientSecret, c.shown(t, `password\s+(\S+)`)} {
-				if strings.Contains(c.err.String()+tn.err.String(), secret) {
-					t.Error("a secret is in the log")
+				if strings.Contains(c.err.String()+tn.err.String()+c.out.String()+tn.out.String(), secret) {
+					t.Error("a secret is in the log, or on the standard output")
 				}
 			}
 			e := newEnds(t, d)

@@ -3,15 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/gatehouse-id/gatehouse/audit"
-	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/admincenter"
 	"github.com/gatehouse-id/gatehouse/tenant/graphserver"
@@ -25,14 +22,17 @@ import (
 func (w *world) tenantCommand() *cobra.Command {
 	h := &half{}
 	var days retentionDays
-	var name, domain, admin string
+	var name, domain string
+	first := &firstAdministrator{}
 	var r rehearsal
 	mails := &mailServer{}
 	cmd := &cobra.Command{
 		Use:   "tenant",
 		Short: "Run the tenant: a small Entra ID",
 		Long: `Runs the tenant. The first start makes an administrator of the admin center and a client for Microsoft
-Graph, and prints both once. Set GATEHOUSE_ADMIN_PASSWORD to choose the password yourself.
+Graph, and writes both to first-start.txt in the data folder, which only you can read. The password is
+GATEHOUSE_ADMIN_PASSWORD, or what --admin-password-file has, or is asked for on a terminal, or is made.
+Later, "gatehouse tenant administrators" changes it.
 
 Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or --behind-proxy.`,
 		Example: `  gatehouse tenant --data ./tenant --name "Example GmbH" --domain example.com`,
@@ -57,9 +57,10 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 			}
 			defer closeTenant(t)
 			t.Keep = keep
-			if err := w.firstStartOfTenant(ctx, t, admin); err != nil {
+			if err := w.firstStartOfTenant(ctx, t, h.data, first); err != nil {
 				return err
 			}
+			defer h.takeOrders(tenantsAdministrators{t})()
 			h.log.Info("the tenant is ready", "admin_center", t.AdminCenterURL(), "graph", t.GraphURL(), "tenant_id", t.Organization.ID)
 			queue, err := mails.queue(h.log)
 			if err != nil {
@@ -81,7 +82,7 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 			return err
 		},
 	}
-	cmd.AddCommand(w.tenantImportCommand())
+	cmd.AddCommand(w.tenantImportCommand(), w.tenantAdministratorsCommand())
 	h.flags(cmd, "127.0.0.1:8081", "gatehouse-tenant")
 	r.flags(cmd)
 	days.flags(cmd.Flags())
@@ -89,7 +90,7 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 	cmd.Flags().BoolVar(&r.movable, "movable-clock", false, "let administrators move the tenant's clock forward; programs and service providers with clocks of their own will not follow")
 	cmd.Flags().StringVar(&name, "name", tenant.DefaultName, "name of a new tenant")
 	cmd.Flags().StringVar(&domain, "domain", tenant.DefaultDomain, "verified domain of a new tenant")
-	cmd.Flags().StringVar(&admin, "admin", "admin", "name of the first administrator")
+	first.flags(cmd)
 	return cmd
 }
 
@@ -129,33 +130,6 @@ func openTenant(ctx context.Context, h *half, env func(string) (string, bool), n
 		return nil, errors.Join(err, s.Close())
 	}
 	return t, nil
-}
-
-func (w *world) firstStartOfTenant(ctx context.Context, t *tenant.Tenant, admin string) error {
-	err := t.Store.View(ctx, func(r tenant.Reader) error {
-		_, err := r.Administrator(admin)
-		return err
-	})
-	if !errors.Is(err, tenant.ErrNoRow) {
-		return err
-	}
-	password, given := w.env("GATEHOUSE_ADMIN_PASSWORD")
-	if !given {
-		password = authn.NewSecret(12)
-	}
-	client, secret, err := t.CreateClient(ctx, audit.SystemActor, "gatehouse connect")
-	if err != nil {
-		return err
-	}
-	if err := t.SetAdministrator(ctx, audit.SystemActor, admin, password); err != nil { // last: it marks the first start as done
-		return err
-	}
-	if given {
-		password = "(from GATEHOUSE_ADMIN_PASSWORD)"
-	}
-	fmt.Fprintf(w.out, "First start. This is shown once:\n\n  admin center  %s\n  user name     %s\n  password      %s\n\n  graph         %s\n  token URL     %s\n  client id     %s\n  client secret %s\n\n",
-		t.AdminCenterURL(), admin, password, t.GraphURL(), t.TokenURL(), client.ID, secret.Reveal())
-	return nil
 }
 
 // mountTenant is the only list of what the tenant serves.

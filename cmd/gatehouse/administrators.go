@@ -1,0 +1,343 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/user"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/sqldb"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+// administratorLine is an administrator as list prints one.
+type administratorLine struct {
+	Name            string     `json:"name"`
+	CreatedAt       time.Time  `json:"created_at"`
+	CreatedBy       string     `json:"created_by,omitempty"`
+	LastSignInAt    *time.Time `json:"last_sign_in_at,omitempty"`
+	Sessions        int        `json:"sessions"`
+	SecondFactors   int        `json:"second_factors"`
+	OneTimePassword bool       `json:"one_time_password"`
+}
+
+// administratorOrder is what a command asks for, and administratorAnswer what came of it. They travel to a server that runs on the same folder.
+type (
+	administratorOrder  struct{ Do, Name, Password, By string }
+	administratorAnswer struct {
+		List     []administratorLine
+		Password string // a one-time password
+		Notice   string
+		Refused  string
+	}
+)
+
+// What can be ordered.
+const (
+	orderList    = "list"
+	orderAdd     = "add"
+	orderSet     = "set-password"
+	orderOneTime = "one-time-password"
+	orderRemove  = "remove"
+	orderReset   = "reset-mfa"
+	orderSignOut = "sign-out"
+)
+
+// administratorsOf carries out orders on one half's administrators.
+type administratorsOf interface {
+	order(ctx context.Context, by audit.Actor, o administratorOrder) (administratorAnswer, error)
+}
+
+func optional(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+type centersAdministrators struct{ *center.Center }
+
+func (c centersAdministrators) order(ctx context.Context, by audit.Actor, o administratorOrder) (a administratorAnswer, err error) {
+	all, err := c.Administrators(ctx)
+	if err != nil {
+		return a, err
+	}
+	known := false
+	for _, s := range all {
+		known = known || center.Fold(s.Name) == center.Fold(o.Name)
+		a.List = append(a.List, administratorLine{s.Name, s.CreatedAt, s.CreatedBy, optional(s.LastSignInAt), s.Sessions, s.Devices, s.OneTime})
+	}
+	var secret authn.Secret
+	var left []center.AccessKey
+	switch o.Do {
+	case orderList:
+		return a, nil
+	case orderAdd:
+		secret, err = c.AddAdministrator(ctx, by, o.Name)
+	case orderSet:
+		if err = error(&center.Error{Code: center.AdministratorNotFound, Subject: o.Name}); known {
+			err = c.SetAdministrator(ctx, by, o.Name, o.Password)
+		}
+	case orderOneTime:
+		secret, err = c.ResetAdministratorPassword(ctx, by, o.Name)
+	case orderRemove:
+		left, err = c.RemoveAdministrator(ctx, by, o.Name)
+	case orderReset:
+		err = c.ResetAdministratorMFA(ctx, by, o.Name)
+	case orderSignOut:
+		err = c.SignOutAdministrator(ctx, by, o.Name)
+	default:
+		err = fmt.Errorf("there is no order %q", o.Do)
+	}
+	for _, k := range left {
+		a.Notice += "The access key " + k.ID + " is the last of an administrator and stays enabled: make another, then delete it.\n"
+	}
+	a.List, a.Password = nil, secret.Reveal()
+	return a, err
+}
+
+type tenantsAdministrators struct{ *tenant.Tenant }
+
+func (t tenantsAdministrators) order(ctx context.Context, by audit.Actor, o administratorOrder) (a administratorAnswer, err error) {
+	all, err := t.Administrators(ctx)
+	if err != nil {
+		return a, err
+	}
+	known := false
+	for _, s := range all {
+		known = known || center.Fold(s.Name) == center.Fold(o.Name)
+		a.List = append(a.List, administratorLine{s.Name, s.CreatedAt, s.CreatedBy, optional(s.LastSignInAt), s.Sessions, s.Devices, s.OneTime})
+	}
+	var secret authn.Secret
+	switch o.Do {
+	case orderList:
+		return a, nil
+	case orderAdd:
+		secret, err = t.AddAdministrator(ctx, by, o.Name)
+	case orderSet:
+		if err = error(&tenant.Error{Code: tenant.AdministratorNotFound, Subject: o.Name}); known {
+			err = t.SetAdministrator(ctx, by, o.Name, o.Password)
+		}
+	case orderOneTime:
+		secret, err = t.ResetAdministratorPassword(ctx, by, o.Name)
+	case orderRemove:
+		err = t.RemoveAdministrator(ctx, by, o.Name)
+	case orderReset:
+		err = t.ResetAdministratorMFA(ctx, by, o.Name)
+	case orderSignOut:
+		err = t.SignOutAdministrator(ctx, by, o.Name)
+	default:
+		err = fmt.Errorf("there is no order %q", o.Do)
+	}
+	a.List, a.Password = nil, secret.Reveal()
+	return a, err
+}
+
+// administratorCommands are the commands on one half's administrators.
+type administratorCommands struct {
+	*world
+	half
+	file   string // the half's database
+	asJSON bool
+	check  func(string) error
+	// open opens the half's data.
+	open func(ctx context.Context, h *half) (administratorsOf, func() error, error)
+}
+
+// run carries out an order: on the data, or where a server uses the data folder, by that server.
+func (a *administratorCommands) run(ctx context.Context, o administratorOrder) (administratorAnswer, error) {
+	o.By = "gatehouse administrators"
+	if u, err := user.Current(); err == nil {
+		o.By += " (" + u.Username + ")"
+	}
+	if err := a.there(); err != nil {
+		return administratorAnswer{}, err
+	}
+	a.log = slog.New(slog.DiscardHandler)
+	for deadline := time.Now().Add(patience); ; {
+		answer, err := a.once(ctx, o)
+		// A server that begins or ends has the folder and takes no orders.
+		if !errors.Is(err, errNoOrders) || time.Now().After(deadline) {
+			return answer, err
+		}
+		select {
+		case <-ctx.Done():
+			return answer, ctx.Err()
+		case <-time.After(patience / 20):
+		}
+	}
+}
+
+// patience is how long a command waits for a server that begins or ends.
+const patience = 2 * time.Second //bound:none a command's own wait
+
+func (a *administratorCommands) once(ctx context.Context, o administratorOrder) (administratorAnswer, error) {
+	on, done, err := a.open(ctx, &a.half)
+	if errors.Is(err, sqldb.ErrInUse) {
+		return overSocket(ctx, a.data, o)
+	}
+	if err != nil {
+		return administratorAnswer{}, err
+	}
+	answer, err := on.order(ctx, audit.Actor{Kind: audit.System, Name: o.By}, o)
+	return answer, errors.Join(err, done())
+}
+
+// there refuses a folder that holds no data, before opening it would make some there.
+func (a *administratorCommands) there() error {
+	if a.database != "" {
+		if _, given := a.env("GATEHOUSE_MASTER_KEY"); given {
+			return nil
+		}
+		if _, err := os.Stat(filepath.Join(a.data, "master.key")); err != nil {
+			return fmt.Errorf("the master key is not in %s: give its folder with --data, or set GATEHOUSE_MASTER_KEY: %w", a.data, err)
+		}
+		return nil
+	}
+	if _, err := os.Stat(a.dsn(a.file)); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s holds no such data: give its folder with --data, or --database", a.data)
+	}
+	return nil
+}
+
+func (w *world) administratorsCommand() *cobra.Command {
+	a := &administratorCommands{world: w, file: centerFile, check: center.CheckPassword}
+	a.open = func(ctx context.Context, h *half) (administratorsOf, func() error, error) {
+		c, err := openCenter(ctx, h, w.env, center.DefaultRegion)
+		if err != nil {
+			return nil, nil, err
+		}
+		return centersAdministrators{c}, c.Store.Close, nil
+	}
+	return a.command("gatehouse administrators", "the console", "gatehouse-center")
+}
+
+func (w *world) tenantAdministratorsCommand() *cobra.Command {
+	a := &administratorCommands{world: w, file: "tenant.db", check: tenant.CheckPassword}
+	a.open = func(ctx context.Context, h *half) (administratorsOf, func() error, error) {
+		t, err := openTenant(ctx, h, w.env, "", "", nil)
+		if err != nil {
+			return nil, nil, err
+		}
+		return tenantsAdministrators{t}, t.Store.Close, nil
+	}
+	return a.command("gatehouse tenant administrators", "the admin center", "gatehouse-tenant")
+}
+
+// command is the command with its subcommands. where is what the administrators sign in to.
+func (a *administratorCommands) command(name, where, folder string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "administrators",
+		Short: "List, add, remove and recover the administrators of " + where,
+		Long: `Looks after the administrators of ` + where + `, on its data folder or database: whoever may read those is trusted.
+It works with and without a server on them, and needs neither a password nor a second factor: it is the way
+back in for who has lost both. Each change ends what the administrator has open, and leaves an event.`,
+		Example: "  " + name + " list --data ./data\n  " + name + " add bob                  # prints a one-time password\n  " + name + " set-password admin       # asks for it, twice\n" +
+			"  " + name + " set-password admin --password-file ./new\n  " + name + " reset-mfa admin          # after a lost phone\n  " + name + " sign-out admin\n  " + name + " remove bob",
+		Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	f := cmd.PersistentFlags()
+	f.StringVar(&a.data, "data", folder, "the data folder")
+	f.StringVar(&a.database, "database", "", "postgres:// URL, where the data is not in SQLite in the data folder")
+	cmd.AddCommand(a.listCommand(), a.setPasswordCommand())
+	for _, c := range []struct{ do, short, done string }{
+		{orderAdd, "Add an administrator, and print a one-time password", "%s is added. The one-time password is shown once, and must be replaced at the first sign-in:"},
+		{orderRemove, "Remove an administrator, at once and everywhere; not the last one", "%s is removed, and signed out everywhere."},
+		{orderReset, "Delete the second factors of an administrator: the password alone signs in", "The second factors of %s are deleted, and the sessions have ended."},
+		{orderSignOut, "End all sessions of an administrator", "%s is signed out everywhere."},
+	} {
+		cmd.AddCommand(&cobra.Command{Use: c.do + " NAME", Short: c.short, Args: oneArg("an administrator's name"), RunE: func(cmd *cobra.Command, args []string) error {
+			answer, err := a.run(cmd.Context(), administratorOrder{Do: c.do, Name: args[0]})
+			if err != nil {
+				return err
+			}
+			return a.tell(answer, c.done, args[0])
+		}})
+	}
+	return cmd
+}
+
+// tell says what was done, and prints a one-time password by itself on standard output.
+func (a *administratorCommands) tell(answer administratorAnswer, done, name string) error {
+	fmt.Fprintf(a.err, done+"\n%s", name, answer.Notice)
+	if answer.Password == "" {
+		return nil
+	}
+	_, err := fmt.Fprintln(a.out, answer.Password)
+	return err
+}
+
+func (a *administratorCommands) listCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "list", Short: "List the administrators with last sign-in, sessions and second factors", Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		answer, err := a.run(cmd.Context(), administratorOrder{Do: orderList})
+		if err != nil {
+			return err
+		}
+		if a.asJSON {
+			e := json.NewEncoder(a.out)
+			e.SetIndent("", "  ")
+			return e.Encode(append([]administratorLine{}, answer.List...))
+		}
+		t := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
+		fmt.Fprintln(t, "NAME\tADDED\tLAST SIGN-IN\tSESSIONS\tSECOND FACTORS\tPASSWORD")
+		for _, l := range answer.List {
+			password := "own"
+			if l.OneTimePassword {
+				password = "one-time"
+			}
+			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\n", l.Name, moment(&l.CreatedAt), moment(l.LastSignInAt), l.Sessions, l.SecondFactors, password)
+		}
+		return t.Flush()
+	}}
+	cmd.Flags().BoolVar(&a.asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func (a *administratorCommands) setPasswordCommand() *cobra.Command {
+	var file string
+	var oneTime bool
+	cmd := &cobra.Command{Use: "set-password NAME", Short: "Set an administrator's password, and end the sessions", Args: oneArg("an administrator's name"),
+		Long: `Sets the password: one that is typed twice on the terminal, or the one in --password-file, or with --one-time one
+that is made, printed once and must be replaced at the next sign-in. What was opened with the old one ends.`,
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			o := administratorOrder{Do: orderSet, Name: args[0]}
+			switch {
+			case oneTime && file != "":
+				return usageError{errors.New("--one-time and --password-file exclude one another")}
+			case oneTime:
+				o.Do = orderOneTime
+			case file != "":
+				o.Password, err = readPasswordFile(file)
+			case terminal(a.in):
+				o.Password, err = a.askPassword(cmd.Context(), "New password for "+args[0], a.check)
+				if err == nil && o.Password == "" {
+					err = errors.New("no password was typed: nothing was changed")
+				}
+			default:
+				return usageError{errors.New("there is no terminal to ask for the password: give --password-file or --one-time")}
+			}
+			if err != nil {
+				return err
+			}
+			answer, err := a.run(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+			return a.tell(answer, "The password of %s is set, and the sessions have ended.", args[0])
+		}}
+	cmd.Flags().StringVar(&file, "password-file", "", "file with the password")
+	cmd.Flags().BoolVar(&oneTime, "one-time", false, "make a one-time password and print it")
+	return cmd
+}

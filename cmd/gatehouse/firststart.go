@@ -1,0 +1,256 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+// firstAdministrator says who the first administrator is, and where the password comes from.
+type firstAdministrator struct{ name, passwordFile string }
+
+const passwordVariable = "GATEHOUSE_ADMIN_PASSWORD" // #nosec G101 -- the name of a variable
+
+func (f *firstAdministrator) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.name, "admin", "admin", "name of the first administrator")
+	cmd.Flags().StringVar(&f.passwordFile, "admin-password-file", "", "file with the password of the first administrator; or set "+passwordVariable)
+}
+
+// maxPasswordFile bounds what is read of a file with a password.
+const maxPasswordFile = 4 << 10 //bound:body a file with a password that a command reads
+
+// readPasswordFile reads a password from a file; the end of its line is no part of it.
+func readPasswordFile(path string) (string, error) {
+	f, err := os.Open(path) // #nosec G304 -- named by the person who runs the command
+	if err != nil {
+		return "", fmt.Errorf("read the password: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	data, err := io.ReadAll(io.LimitReader(f, maxPasswordFile))
+	return strings.TrimRight(string(data), "\r\n"), err
+}
+
+// given returns the password that the environment or a file gives.
+func (f *firstAdministrator) given(env func(string) (string, bool)) (password string, ok bool, err error) {
+	password, ok = env(passwordVariable)
+	if f.passwordFile == "" {
+		return password, ok, nil
+	}
+	if ok {
+		return "", false, usageError{fmt.Errorf("%s and --admin-password-file both give a password: choose one", passwordVariable)}
+	}
+	password, err = readPasswordFile(f.passwordFile)
+	return password, true, err
+}
+
+// choose returns the password for a first start: one that is given, or that a person types, or one that is made. check is the half's rule.
+func (w *world) choose(ctx context.Context, f *firstAdministrator, check func(string) error, generate func() string) (password string, made bool, err error) {
+	password, ok, err := f.given(w.env)
+	if err != nil {
+		return "", false, err
+	}
+	if ok {
+		if err := check(password); err != nil {
+			return "", false, usageError{fmt.Errorf("the first administrator's password: %w", err)}
+		}
+		return password, false, nil
+	}
+	if terminal(w.in) && terminal(w.err) {
+		password, err = w.askPassword(ctx, "Password for the first administrator, "+f.name+" (empty: one is made)", check)
+		if err != nil || password != "" {
+			return password, false, err
+		}
+	}
+	return generate(), true, nil
+}
+
+// askPassword asks for a password on the terminal, twice and without an echo, until it fulfils the rule; an empty one is returned as it is.
+func (w *world) askPassword(ctx context.Context, what string, check func(string) error) (string, error) {
+	for {
+		password, err := w.readPassword(ctx, what+": ")
+		if err != nil || password == "" {
+			return "", err
+		}
+		if err := check(password); err != nil {
+			fmt.Fprintf(w.err, "%v.\n", err)
+			continue
+		}
+		again, err := w.readPassword(ctx, "The same again: ")
+		if err != nil {
+			return "", err
+		}
+		if again == password {
+			return password, nil
+		}
+		fmt.Fprintln(w.err, "The two are not the same.")
+	}
+}
+
+// readPassword reads a line from the terminal without an echo. The terminal is as it was afterwards, also when ctx ends first.
+func (w *world) readPassword(ctx context.Context, prompt string) (string, error) {
+	in, ok := w.in.(*os.File)
+	if !ok {
+		return "", errors.New("the standard input is no terminal")
+	}
+	fd := int(in.Fd()) // #nosec G115 -- file descriptors are small
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", err
+	}
+	fmt.Fprint(w.err, prompt)
+	type line struct {
+		text string
+		err  error
+	}
+	read := make(chan line, 1)
+	go func() {
+		text, err := term.ReadPassword(fd)
+		read <- line{string(text), err}
+	}()
+	select {
+	case l := <-read:
+		fmt.Fprintln(w.err)
+		return l.text, l.err
+	case <-ctx.Done():
+		return "", errors.Join(ctx.Err(), term.Restore(fd, before))
+	}
+}
+
+// firstStartFile holds what a first start has made.
+const firstStartFile = "first-start.txt"
+
+// secretFile is a file that only its owner can read, from its first byte on.
+type secretFile struct {
+	*os.File
+	path string
+}
+
+// firstStartSecrets makes the file for the secrets of a first start. One of a first start that was interrupted goes: what is in it opens nothing.
+func firstStartSecrets(folder string) (*secretFile, error) {
+	path, err := filepath.Abs(filepath.Join(folder, firstStartFile))
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("make way for the secrets of the first start: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) // #nosec G304 -- in the operator's own data folder
+	if err != nil {
+		return nil, fmt.Errorf("keep the secrets of the first start: %w", err)
+	}
+	return &secretFile{f, path}, nil
+}
+
+// add writes lines that are on the disk when it returns.
+func (f *secretFile) add(format string, args ...any) error {
+	_, err := fmt.Fprintf(f, format, args...)
+	return errors.Join(err, f.Sync())
+}
+
+func shownPassword(password string, made bool) string {
+	if made {
+		return password
+	}
+	return "(the one that was given)"
+}
+
+// tellFirstStart says where the secrets are. They are never printed: what prints to a journal is kept there.
+func (w *world) tellFirstStart(path, what, url, name string) {
+	fmt.Fprintf(w.out, "First start. %s is at %s, the administrator is %s.\nThe secrets are in %s, which only you can read: take them over, then delete the file.\n", what, url, name, path)
+}
+
+// firstStartOfCenter makes the first administrator and access key, and a file with their secrets.
+func (w *world) firstStartOfCenter(ctx context.Context, c *center.Center, folder string, first *firstAdministrator) (err error) {
+	keys, err := c.AccessKeys(ctx)
+	if err != nil {
+		return err
+	}
+	if len(keys) > 0 {
+		return w.laterStart(ctx, first, c.AdministratorPasswordIs, c.Log.Warn, "gatehouse administrators")
+	}
+	password, made, err := w.choose(ctx, first, center.CheckPassword, center.NewPassword)
+	if err != nil {
+		return err
+	}
+	f, err := firstStartSecrets(folder)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if err := f.add("First start of the center, %s\n\n  console   %s\n  user name %s\n  password  %s\n\n",
+		time.Now().UTC().Format(time.RFC3339), c.ConsoleURL(), first.name, shownPassword(password, made)); err != nil {
+		return err
+	}
+	if err := c.SetAdministrator(ctx, audit.SystemActor, first.name, password); err != nil {
+		return err
+	}
+	key, secret, err := c.CreateAccessKey(ctx, audit.SystemActor, first.name, center.RoleAdministrator)
+	if err != nil {
+		return err
+	}
+	if err := f.add("  export AWS_ACCESS_KEY_ID=%s\n  export AWS_SECRET_ACCESS_KEY=%s\n  export AWS_REGION=%s\n  aws sso-admin list-instances --endpoint-url %s\n",
+		key.ID, secret.Reveal(), c.Instance.Region, c.URL); err != nil {
+		return err
+	}
+	w.tellFirstStart(f.path, "The console", c.ConsoleURL(), first.name)
+	return nil
+}
+
+// firstStartOfTenant makes the first administrator and a client for Graph, and a file with their secrets.
+func (w *world) firstStartOfTenant(ctx context.Context, t *tenant.Tenant, folder string, first *firstAdministrator) (err error) {
+	administrators, err := t.Administrators(ctx)
+	if err != nil {
+		return err
+	}
+	if len(administrators) > 0 {
+		return w.laterStart(ctx, first, t.AdministratorPasswordIs, t.Log.Warn, "gatehouse tenant administrators")
+	}
+	password, made, err := w.choose(ctx, first, tenant.CheckPassword, tenant.NewPassword)
+	if err != nil {
+		return err
+	}
+	f, err := firstStartSecrets(folder)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	client, secret, err := t.CreateClient(ctx, audit.SystemActor, "gatehouse connect")
+	if err != nil {
+		return err
+	}
+	if err := f.add("First start of the tenant, %s\n\n  admin center  %s\n  user name     %s\n  password      %s\n\n  graph         %s\n  token URL     %s\n  client id     %s\n  client secret %s\n",
+		time.Now().UTC().Format(time.RFC3339), t.AdminCenterURL(), first.name, shownPassword(password, made), t.GraphURL(), t.TokenURL(), client.ID, secret.Reveal()); err != nil {
+		return err
+	}
+	if err := t.SetAdministrator(ctx, audit.SystemActor, first.name, password); err != nil { // last: it marks the first start as done
+		return err
+	}
+	w.tellFirstStart(f.path, "The admin center", t.AdminCenterURL(), first.name)
+	return nil
+}
+
+// laterStart says that a password that is given counts at the first start only, where it is not the administrator's.
+func (w *world) laterStart(ctx context.Context, first *firstAdministrator, is func(context.Context, string, string) (bool, error), warn func(string, ...any), command string) error {
+	password, ok, err := first.given(w.env)
+	if err != nil || !ok {
+		return err
+	}
+	same, err := is(ctx, first.name, password)
+	if err == nil && !same {
+		warn("the password that is given for the first administrator is ignored: it counts at the first start only", "administrator", first.name,
+			"set_it_with", command+" set-password "+first.name)
+	}
+	return err
+}
