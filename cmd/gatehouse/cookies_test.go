@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/audit"
-	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 	"github.com/gatehouse-id/gatehouse/center/console"
 	"github.com/gatehouse-id/gatehouse/tenant"
@@ -37,7 +36,7 @@ func TestEveryCookieOfBothHalvesHasTheHostPrefixUnderTLS(t *testing.T) {
 	if err := x.SetAdministrator(ctx, audit.SystemActor, "admin", "Correct horse 1!"); err != nil {
 		t.Fatal(err)
 	}
-	_, err = x.CreateUser(ctx, audit.SystemActor, tenant.User{UserPrincipalName: "ada@" + x.Organization.Domain, DisplayName: "Ada", MailNickname: "ada", Enabled: true}, authn.HashPassword("Correct horse 1!"))
+	_, err = x.CreateUser(ctx, audit.SystemActor, tenant.User{UserPrincipalName: "ada@" + x.Organization.Domain, DisplayName: "Ada", MailNickname: "ada", Enabled: true}, "Correct horse 1!")
 	if err != nil {
 		t.Fatal(err)
 	}
