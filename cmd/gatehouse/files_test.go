@@ -48,6 +48,9 @@ func (w *watcher) look(folder string) {
 		if err != nil {
 			return nil //nolint:nilerr // it is gone by now
 		}
+		if !info.Mode().IsRegular() && !info.IsDir() { // a socket is closed to others by the folder that it is in
+			return nil
+		}
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if w.looks++; info.Mode().Perm()&0o077 != 0 {
@@ -133,6 +136,29 @@ func TestNobodyElseReadsTheFilesOfAnyCommand(t *testing.T) {
 	run(true, "sync", "--login-url", "https://127.0.0.1:1/x", "--client-id", "x", "--state", in("state"), "--to", "https://127.0.0.1:1/scim/v2/") // reaches nobody
 	if found, _ := filepath.Glob(in("state/*")); len(found) == 0 {
 		t.Error("sync has kept nothing")
+	}
+
+	for _, half := range []string{"serve", "tenant"} { // a first start of each, until it says that it listens
+		folder := in("first-" + half)
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		w := watch(folder)
+		cmd := program(half, "--data", folder, "--listen", freeAddress(t))
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = cmd.Process.Kill(); _, _ = cmd.Process.Wait() })
+		for _, err := os.Stat(filepath.Join(folder, firstStartFile)); err != nil; _, err = os.Stat(filepath.Join(folder, firstStartFile)) {
+			if t.Context().Err() != nil {
+				t.Fatal(err)
+			}
+		}
+		_ = cmd.Process.Signal(os.Interrupt)
+		_, _ = cmd.Process.Wait()
+		if loose := w.end(); loose != "" || w.looks == 0 {
+			t.Errorf("the first start of %s: others may read %s", half, loose)
+		}
 	}
 
 	// What a copy has brought with other rights is private again, before anything is put into it.

@@ -151,7 +151,7 @@ func (h *half) folder(env func(string) (string, bool)) (*authn.Sealer, error) {
 }
 
 // ownFiles are what stands in a data folder and nobody else may read.
-var ownFiles = []string{"master.key", centerFile, "tenant.db", secretsFile}
+var ownFiles = []string{"master.key", centerFile, "tenant.db", secretsFile, firstStartFile}
 
 // keepPrivate takes the rights of others to a data folder and its files away: a copy or a volume may have brought them. Databases do so by themselves. A folder of
 // something else, in which nothing of ours is yet, is left as it is.
