@@ -302,7 +302,7 @@ func TestLinksInMails(t *testing.T) {
 	}
 	d.ForgotPassword(d.ctx, fromHome, "Ada")
 	first := link(t, <-d.mail.sent)
-	d.must(d.Invite(d.ctx, centertest.Actor, d.user.ID))
+	d.must(d.Invite(d.ctx, centertest.Actor, d.user.ID, false))
 	second := link(t, <-d.mail.sent)
 	set(first, "Another one 8!", center.TicketInvalid) // replaced
 	set(second, goodPassword, center.PasswordReused)   // and still usable
@@ -311,7 +311,7 @@ func TestLinksInMails(t *testing.T) {
 	if _, err := d.PortalUser(d.ctx, session.Reveal()); center.CodeOf(err) != center.SessionInvalid {
 		t.Errorf("a session outlives the reset: %v", err)
 	}
-	d.must(d.Invite(d.ctx, centertest.Actor, d.user.ID))
+	d.must(d.Invite(d.ctx, centertest.Actor, d.user.ID, false))
 	late := link(t, <-d.mail.sent)
 	d.now = d.now.Add(time.Hour)
 	set(late, "Another one 9!", center.TicketInvalid)
@@ -321,7 +321,7 @@ func TestLinksInMails(t *testing.T) {
 	grace.Emails = []center.Value{{Value: "grace@example.com", Primary: true}}
 	u, err := d.CreateUser(d.ctx, centertest.Actor, grace)
 	d.must(err)
-	d.must(d.Invite(d.ctx, centertest.Actor, u.ID))
+	d.must(d.Invite(d.ctx, centertest.Actor, u.ID, false))
 	m := <-d.mail.sent
 	d.now = d.now.Add(6 * 24 * time.Hour)
 	if !strings.HasPrefix(m.Subject, "Invitation") {
@@ -332,11 +332,11 @@ func TestLinksInMails(t *testing.T) {
 	// Who cannot be sent one is told why, but only administrators are.
 	nobody, err := d.CreateUser(d.ctx, centertest.Actor, centertest.Person("nomail"))
 	d.must(err)
-	if err := d.Invite(d.ctx, centertest.Actor, nobody.ID); center.CodeOf(err) != center.NoAddress {
+	if err := d.Invite(d.ctx, centertest.Actor, nobody.ID, false); center.CodeOf(err) != center.NoAddress {
 		t.Errorf("without an address: %v", err)
 	}
 	d.must(d.SetUserActive(d.ctx, centertest.Actor, u.ID, false))
-	if err := d.Invite(d.ctx, centertest.Actor, u.ID); center.CodeOf(err) != center.UserDisabled {
+	if err := d.Invite(d.ctx, centertest.Actor, u.ID, false); center.CodeOf(err) != center.UserDisabled {
 		t.Errorf("disabled: %v", err)
 	}
 }
@@ -527,7 +527,7 @@ func TestAnAdministratorsSecondFactorAndTheAlert(t *testing.T) {
 func TestWhatIsKeptTellsNoSecret(t *testing.T) {
 	d := newDirectory(t)
 	secret, p := d.register()
-	d.must(d.Invite(d.ctx, centertest.Actor, d.user.ID))
+	d.must(d.Invite(d.ctx, centertest.Actor, d.user.ID, false))
 	ticket := link(t, <-d.mail.sent)
 	events, err := d.Events(d.ctx, center.EventQuery{Limit: 100})
 	d.must(err)

@@ -221,13 +221,18 @@ func (c *Center) OneTimePassword(ctx context.Context, by audit.Actor, id UserID)
 
 // Invite sends a user of the built-in directory a link to set a password with: as an invitation, or where the user has a password already, to reset it. It
 // fails with UserNotFound, UserDisabled, NoAddress or MailOff.
-func (c *Center) Invite(ctx context.Context, by audit.Actor, id UserID) error {
+//
+// Where the address is a new one it fails with AddressNew, unless the administrator says that it is the user's.
+func (c *Center) Invite(ctx context.Context, by audit.Actor, id UserID, addressIsTheirs bool) error {
 	secret := authn.NewSecret(32)
 	var mail Mail
 	err := c.change(ctx, by, ActionSendPasswordLink, func(tx Tx) (_ string, err error) {
 		u, err := tx.User(id)
 		if err != nil {
 			return string(id), orRefuse(err, UserNotFound, string(id))
+		}
+		if u.AddressIsNew(c.now()) && !addressIsTheirs {
+			return string(id), &Error{Code: AddressNew, Subject: u.UserName}
 		}
 		mail, err = c.passwordLink(tx, u, secret)
 		return string(id), err
@@ -268,6 +273,9 @@ func (c *Center) ForgotPassword(ctx context.Context, by audit.Actor, name string
 			}
 			if slices.ContainsFunc(sent, func(t Ticket) bool { return c.now().Before(t.CreatedAt.Add(linkEach)) }) {
 				return name, &Error{Code: LinkSent, Subject: name}
+			}
+			if u.AddressIsNew(c.now()) {
+				return name, &Error{Code: AddressNew, Subject: u.UserName}
 			}
 			mail, err = c.passwordLink(tx, u, secret)
 			return name, err

@@ -45,7 +45,8 @@ type User struct {
 	CreatedBy         string
 	UpdatedAt         time.Time
 	UpdatedBy         string
-	Version           int64 // counts changes
+	Version           int64     // counts changes
+	AddressChangedAt  time.Time `json:",omitzero"` // the primary e-mail address was; zero: never
 }
 
 // PersonName is the parts of a name. Given and family name are required.
@@ -300,7 +301,7 @@ func (c *Center) createUser(
 	ctx context.Context, by audit.Actor, u User, and func(Tx, User) error, rules ...func(User) error,
 ) (User, error) {
 	u.ID, u.CreatedAt, u.CreatedBy = UserID(c.NewID()), c.now(), by.Name
-	u.UpdatedAt, u.UpdatedBy = u.CreatedAt, by.Name
+	u.UpdatedAt, u.UpdatedBy, u.AddressChangedAt = u.CreatedAt, by.Name, time.Time{}
 	age := c.users.now()
 	defer c.userPlaces.forget()
 	err := c.change(ctx, by, ActionCreateUser, func(tx Tx) (string, error) {
@@ -334,6 +335,7 @@ func (c *Center) createUser(
 func (c *Center) UpdateUser(ctx context.Context, by audit.Actor, id UserID, edit func(*User) error) (User, error) {
 	defer c.users.forget(id)
 	var u User
+	var tell string
 	err := c.change(ctx, by, ActionUpdateUser, func(tx Tx) (string, error) {
 		old, err := tx.User(id)
 		if err != nil {
@@ -346,6 +348,9 @@ func (c *Center) UpdateUser(ctx context.Context, by audit.Actor, id UserID, edit
 		u.ID, u.CreatedAt, u.CreatedBy = old.ID, old.CreatedAt, old.CreatedBy
 		u.UpdatedAt, u.UpdatedBy, u.Version = c.now(), by.Name, old.Version+1
 		if err := u.Check(); err != nil {
+			return string(id), err
+		}
+		if tell, err = c.noteAddress(tx, old, &u); err != nil {
 			return string(id), err
 		}
 		put := tx.PutUserKeepingKeys
@@ -362,6 +367,9 @@ func (c *Center) UpdateUser(ctx context.Context, by audit.Actor, id UserID, edit
 		}
 		return string(id), put(u)
 	})
+	if err == nil {
+		c.tellOldAddress(tell, u)
+	}
 	return u, err
 }
 

@@ -53,7 +53,7 @@ func appendUser(b []byte, u User) []byte {
 		b = appendFlag(b, u.Addresses[i].Primary)
 	}
 	b = appendFlag(b, u.Active)
-	for _, t := range []time.Time{u.CreatedAt, u.UpdatedAt} {
+	for _, t := range []time.Time{u.CreatedAt, u.UpdatedAt, u.AddressChangedAt} {
 		b = binary.AppendVarint(binary.AppendVarint(b, t.Unix()), int64(t.Nanosecond()))
 	}
 	return binary.AppendVarint(b, u.Version)
@@ -82,7 +82,7 @@ func decodeUser(record string) (u User) {
 			u.Addresses[i].Primary = r.flag()
 		}
 	}
-	u.Active, u.CreatedAt, u.UpdatedAt, u.Version = r.flag(), r.time(), r.time(), r.number()
+	u.Active, u.CreatedAt, u.UpdatedAt, u.AddressChangedAt, u.Version = r.flag(), r.time(), r.time(), r.time(), r.number()
 	return u
 }
 

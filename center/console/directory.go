@@ -133,6 +133,8 @@ type userData struct {
 	Devices   []center.MFADevice
 	Sessions  []center.Session
 	OneTime   string // a one-time password, shown once, right after it was made
+
+	NewAddress bool // whether the e-mail address is too new to prove the user
 }
 
 func user(p page) error { return showUser(p, center.UserID(p.PathValue("id")), "") }
@@ -144,6 +146,7 @@ func showUser(p page, id center.UserID, oneTime string) error {
 	if d.User, err = c.User(ctx, id); err != nil {
 		return err
 	}
+	d.NewAddress = d.User.AddressIsNew(c.Now())
 	source, err := c.Source(ctx)
 	if err != nil {
 		return err

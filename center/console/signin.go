@@ -13,7 +13,7 @@ import (
 
 func invite(p page) error {
 	id := p.PathValue("id")
-	if err := p.h.Center.Invite(p.Context(), p.by, center.UserID(id)); err != nil {
+	if err := p.h.Center.Invite(p.Context(), p.by, center.UserID(id), p.PostFormValue("theirs") == "on"); err != nil {
 		return err
 	}
 	return p.Done("/console/users/"+id, "A mail with a link to set a password is on its way.")

@@ -41,6 +41,8 @@ func readUser(doc string) (center.User, error) {
 			u.CreatedAt = p.time()
 		case "UpdatedAt":
 			u.UpdatedAt = p.time()
+		case "AddressChangedAt":
+			u.AddressChangedAt = p.time()
 		case "Version":
 			u.Version = p.number()
 		default:

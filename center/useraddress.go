@@ -1,0 +1,50 @@
+package center
+
+import (
+	"fmt"
+	"time"
+)
+
+// Whoever may change users, such as a key of a user administrator, may change where their mail goes. An
+// address proves somebody only when it has been theirs for a while, and who had it before is told.
+
+// addressProves is how old an address must be for what is sent there to sign somebody in.
+const addressProves = 24 * time.Hour //bound:life an e-mail address that is too new to prove somebody
+
+// AddressIsNew says whether the user's e-mail address was changed so lately that it proves nobody. The
+// one that a user was made with is as old as the user.
+func (u User) AddressIsNew(now time.Time) bool {
+	return !u.AddressChangedAt.IsZero() && now.Before(u.AddressChangedAt.Add(addressProves))
+}
+
+// noteAddress notes when the address was changed last, which no edit may, and returns the address
+// that must be told: "" where there is none, or nothing has changed. What was sent to it ends.
+func (c *Center) noteAddress(tx Tx, old User, u *User) (tell string, err error) {
+	u.AddressChangedAt = old.AddressChangedAt
+	if Fold(u.PrimaryEmail()) == Fold(old.PrimaryEmail()) {
+		return "", nil
+	}
+	u.AddressChangedAt = c.now()
+	return old.PrimaryEmail(), tx.DeleteTicketsOf(SetsPassword, string(u.ID))
+}
+
+// tellOldAddress sends the mail that an address is not the user's any more.
+func (c *Center) tellOldAddress(old string, u User) {
+	if old != "" && c.Mailer != nil {
+		c.Mailer.Send(addressMail(old, u))
+	}
+}
+
+func addressMail(old string, u User) Mail {
+	now := "It has none now."
+	if u.PrimaryEmail() != "" {
+		now = "Mail goes to another address now."
+	}
+	return Mail{To: old, Subject: "Your e-mail address at the AWS access portal was changed", Text: fmt.Sprintf(`Hello,
+
+this address was the one of the user %s at the AWS access portal. %s
+
+It was changed on %s. If you do not expect this, tell your administrator today: for a day, no link to set
+a password is sent to a new address by itself.
+`, u.UserName, now, u.AddressChangedAt.UTC().Format("2 January 2006, 15:04 UTC"))}
+}
