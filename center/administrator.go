@@ -99,7 +99,7 @@ func (c *Center) SetAdministrator(ctx context.Context, by audit.Actor, name, pas
 // whose digest is kept.
 func setAdministratorPassword(tx Tx, name, hash string, oneTime bool, kept string) error {
 	principal := AdministratorPrincipal(name)
-	return errors.Join(putPassword(tx, principal, hash, oneTime), endSessions(tx, UserID(principal), kept))
+	return putPassword(tx, principal, hash, oneTime, kept)
 }
 
 // AddAdministrator adds an administrator with a one-time password, which is returned here and never
@@ -234,8 +234,8 @@ func (c *Center) disableKeysOf(tx Tx, by audit.Actor, name string) (left []Acces
 func (c *Center) ResetAdministratorMFA(ctx context.Context, by audit.Actor, name string) error {
 	return c.changeAdministrator(ctx, by, ActionResetAdministratorMfa, name, func(tx Tx, a Administrator) error {
 		principal := AdministratorPrincipal(a.Name)
-		return errors.Join(tx.DeleteMFADevicesOf(principal), tx.DeleteTicketsOf(Enrolling, principal), dropTickets(tx, principal),
-			endSessions(tx, UserID(principal), ""))
+		return errors.Join(tx.DeleteMFADevicesOf(principal), tx.DeleteTicketsOf(Enrolling, principal),
+			endCredentials(tx, principal, ""))
 	})
 }
 

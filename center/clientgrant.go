@@ -36,6 +36,9 @@ type ClientGrant struct {
 	RedirectURI string
 	Challenge   string // PKCE, S256
 
+	// Within is the digest of the portal session in which it was allowed; empty where an earlier version has kept it.
+	Within string
+
 	// Session is the digest of the session that was opened with it; empty: it was not used yet.
 	Session string
 }
@@ -206,7 +209,7 @@ func (c *Center) DecideDevice(ctx context.Context, by audit.Actor, user UserID, 
 			return g.Client, err
 		}
 		g, err = tx.ClientGrant(g.Digest)
-		if err == nil && (g.Denied || g.UserID != "") { // decided in the meantime
+		if err == nil && (!g.Waits() || !c.now().Before(g.ExpiresAt)) { // decided in the meantime, or too late
 			err = ErrNoRow
 		}
 		if err != nil {
@@ -214,7 +217,7 @@ func (c *Center) DecideDevice(ctx context.Context, by audit.Actor, user UserID, 
 		}
 		g.Denied = !allow
 		if allow {
-			g.UserID, g.Until, g.Attributes = s.UserID, s.ExpiresAt, s.Attributes
+			g.UserID, g.Until, g.Attributes, g.Within = s.UserID, s.ExpiresAt, s.Attributes, s.Digest
 		}
 		return g.Client, tx.PutClientGrant(g)
 	})
@@ -241,7 +244,7 @@ func (c *Center) AuthorizeClient(ctx context.Context, by audit.Actor, sessionSec
 		if err != nil {
 			return client.Name, err
 		}
-		g.UserID, g.Until, g.Attributes = s.UserID, s.ExpiresAt, s.Attributes
+		g.UserID, g.Until, g.Attributes, g.Within = s.UserID, s.ExpiresAt, s.Attributes, s.Digest
 		return client.Name, errors.Join(keepShare(tx, g), tx.PutClientGrant(g))
 	})
 	return authn.Secret(code), err

@@ -135,7 +135,15 @@ func (c *Center) redeem(ctx context.Context, by audit.Actor, client OAuthClient,
 		if !u.Active {
 			return client.Name, &Error{Code: GrantInvalid, Subject: u.UserName, Detail: "the user is disabled"}
 		}
-		s := Session{Digest: authn.Digest(secret), Kind: ClientSession, UserID: g.UserID, Address: by.Address, UserAgent: client.Name, ClientID: client.digest,
+		if g.Within != "" {
+			if _, err := openSession(tx, g.Within, c.now(), PortalSession); err != nil {
+				if CodeOf(err) == SessionInvalid {
+					err = &Error{Code: GrantInvalid, Subject: u.UserName, Detail: "the session in which it was allowed has ended"}
+				}
+				return client.Name, err
+			}
+		}
+		s := Session{Digest: authn.Digest(secret), Kind: ClientSession, UserID: g.UserID, Address: by.Address, UserAgent: client.Name, ClientID: client.digest, Within: g.Within,
 			Attributes: g.Attributes, CreatedAt: c.now(), ExpiresAt: g.Until}
 		if !c.now().Before(s.ExpiresAt) {
 			return client.Name, &Error{Code: GrantInvalid, Subject: u.UserName, Detail: "the session in which it was allowed has ended"}

@@ -42,7 +42,8 @@ func TestWhatEndsAccessEndsItAtOnce(t *testing.T) {
 			return c.PutAccount(ctx, centertest.Actor, center.Account{ID: a.AccountID, Name: "P", Suspended: true})
 		}, center.AccountSuspended},
 		"signed out": {func(c *center.Center, _ center.Assignment, _ center.UserID, _ center.Group, _ *time.Time) error {
-			return c.SignOut(ctx, audit.Actor{Kind: audit.User}, "secret")
+			_, err := c.SignOut(ctx, audit.Actor{Kind: audit.User}, "secret")
+			return err
 		}, center.SessionInvalid},
 		"the session over, and nothing written": {func(_ *center.Center, _ center.Assignment, _ center.UserID, _ center.Group, clock *time.Time) error {
 			*clock = clock.Add(2 * time.Hour)

@@ -324,7 +324,7 @@ func (c *Center) SignInWithNewPassword(ctx context.Context, by audit.Actor, tick
 		if isAdministrator(s.ticket.Principal) {
 			return errors.Join(replaceOneTime(tx, s, hash), tx.AppendEvent(c.event(by, "UpdatePassword", s.user.UserName, nil)))
 		}
-		return errors.Join(putPassword(tx, s.ticket.Principal, hash, false), tx.AppendEvent(c.event(by, "UpdatePassword", s.user.UserName, nil)))
+		return errors.Join(putPassword(tx, s.ticket.Principal, hash, false, ""), tx.AppendEvent(c.event(by, "UpdatePassword", s.user.UserName, nil)))
 	})
 }
 

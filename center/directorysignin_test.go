@@ -201,6 +201,16 @@ func TestATrustedBrowserIsNotAskedAtTheSameAddress(t *testing.T) {
 	elsewhere.Address = "198.51.100.7"
 	d.signIn(elsewhere, mine, center.StepFactor, "")
 	d.signIn(fromHome, center.Browser{Known: "stolen"}, center.StepFactor, "")
+	d.must(d.SetPassword(d.ctx, centertest.Actor, d.user.ID, "Another one 8!")) // trust ends with the password; the browser stays known
+	d.must(d.SetPassword(d.ctx, centertest.Actor, d.user.ID, "Another one 9!"))
+	again, err := d.SignInUser(d.ctx, fromHome, "ada", "Another one 9!", "/start", mine)
+	d.must(err)
+	if again.Step != center.StepFactor {
+		t.Errorf("with another password the trusted browser waits for %q", again.Step)
+	}
+	d.must(d.SetPassword(d.ctx, centertest.Actor, d.user.ID, "Another one 7!"))
+	d.must(d.SetPassword(d.ctx, centertest.Actor, d.user.ID, "Another one 6!"))
+	d.must(d.SetPassword(d.ctx, centertest.Actor, d.user.ID, goodPassword))
 	d.settings(func(s *center.SignInSettings) { s.MFA = center.MFAAlways })
 	d.signIn(fromHome, mine, center.StepFactor, "")
 }
@@ -449,15 +459,15 @@ func TestDevicesAreBoundedAndBelongToOne(t *testing.T) {
 	if err != nil || len(devices) != 2 {
 		t.Fatalf("%+v, %v", devices, err)
 	}
-	if err := d.DeleteDevice(d.ctx, self, "somebody-else", devices[0].ID); center.CodeOf(err) != center.DeviceNotFound {
+	if err := d.DeleteDevice(d.ctx, self, "somebody-else", devices[0].ID, ""); center.CodeOf(err) != center.DeviceNotFound {
 		t.Errorf("another's device: %v", err)
 	}
 	d.must(d.RenameDevice(d.ctx, self, me, devices[0].ID, "Old phone"))
 	d.settings(func(s *center.SignInSettings) { s.SelfService = false })
-	if err := d.DeleteDevice(d.ctx, self, me, devices[0].ID); center.CodeOf(err) != center.NotAllowed {
+	if err := d.DeleteDevice(d.ctx, self, me, devices[0].ID, ""); center.CodeOf(err) != center.NotAllowed {
 		t.Errorf("without self-service: %v", err)
 	}
-	d.must(d.DeleteDevice(d.ctx, centertest.Actor, me, devices[0].ID))
+	d.must(d.DeleteDevice(d.ctx, centertest.Actor, me, devices[0].ID, ""))
 	d.must(d.DeleteUser(d.ctx, centertest.Actor, d.user.ID))
 	if devices, err := d.Devices(d.ctx, me); err != nil || len(devices) != 0 {
 		t.Errorf("devices outlive their user: %+v, %v", devices, err)

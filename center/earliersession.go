@@ -18,8 +18,8 @@ func (c *Center) SessionMark(secret authn.Secret) string {
 
 // EndEarlierSession ends the session that a browser had before somebody signed in with it anew: nobody has its secret any more, so that nobody could sign it out. It is
 // named by its secret or by its mark. Without one, or after its end, it does nothing. What programs were allowed with it stays as long as they were to: the
-// person has not signed out.
-func (c *Center) EndEarlierSession(ctx context.Context, by audit.Actor, secret, mark string) error {
+// person has not signed out. They end with the session now, which is named by its secret and follows the earlier one, if it is the same person's.
+func (c *Center) EndEarlierSession(ctx context.Context, by audit.Actor, secret, mark, now string) error {
 	digest := authn.Digest(secret)
 	if secret == "" {
 		plain, err := c.Sealer.Open(earlierPurpose, mark)
@@ -48,6 +48,25 @@ func (c *Center) EndEarlierSession(ctx context.Context, by audit.Actor, secret, 
 		return err
 	}
 	return c.change(ctx, by, ActionSignOut, func(tx Tx) (string, error) {
-		return by.Name, tx.DeleteSession(digest)
+		return by.Name, errors.Join(tx.DeleteSession(digest), follow(tx, digest, authn.Digest(now)))
 	})
+}
+
+// follow has the sessions within one that ends go on within the one that follows it.
+func follow(tx Tx, earlier, now string) error {
+	next, err := tx.Session(now)
+	if errors.Is(err, ErrNoRow) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	all, err := tx.SessionsOf(next.UserID)
+	for _, s := range all {
+		if s.Within == earlier {
+			s.Within = now
+			err = errors.Join(err, tx.PutSession(s))
+		}
+	}
+	return err
 }

@@ -60,14 +60,15 @@ func (c *Center) RenameDevice(ctx context.Context, by audit.Actor, principal, id
 	})
 }
 
-// DeleteDevice takes a second factor away from a principal. It fails with DeviceNotFound.
-func (c *Center) DeleteDevice(ctx context.Context, by audit.Actor, principal, id string) error {
+// DeleteDevice takes a second factor away from a principal, and ends the sessions but for the one whose digest is kept: somebody
+// else may have the device, and have signed in with it. It fails with DeviceNotFound.
+func (c *Center) DeleteDevice(ctx context.Context, by audit.Actor, principal, id, kept string) error {
 	return c.change(ctx, by, ActionDeleteMfaDevice, func(tx Tx) (string, error) {
 		_, err := c.device(tx, principal, id)
 		if err = errors.Join(err, selfService(tx, by)); err != nil {
 			return principal, err
 		}
-		return principal, tx.DeleteMFADevice(id)
+		return principal, errors.Join(tx.DeleteMFADevice(id), endCredentials(tx, principal, kept))
 	})
 }
 

@@ -99,15 +99,15 @@ func (p Password) chosen() []string {
 	return slices.Insert(slices.Clone(p.Earlier), 0, p.Hash)
 }
 
-// putPassword replaces a principal's password, and what else the old one opened: sign-ins on their way, and links in mails.
-func putPassword(tx Tx, principal, hash string, oneTime bool) error {
+// putPassword replaces a principal's password, and ends what the old one has opened, but for the session whose digest is kept.
+func putPassword(tx Tx, principal, hash string, oneTime bool, kept string) error {
 	old, err := tx.Password(principal)
 	if err != nil && !errors.Is(err, ErrNoRow) {
 		return err
 	}
 	p := Password{Principal: principal, Hash: hash, OneTime: oneTime, Earlier: old.chosen(), CodeLockout: old.CodeLockout}
 	p.Earlier = p.Earlier[:min(len(p.Earlier), keptPasswords)]
-	return errors.Join(tx.PutPassword(p), dropTickets(tx, principal))
+	return errors.Join(tx.PutPassword(p), endCredentials(tx, principal, kept))
 }
 
 // SetPassword gives a user of the built-in directory a password. It fails with UserNotFound, PasswordUnfit or PasswordReused.
@@ -120,7 +120,7 @@ func (c *Center) SetPassword(ctx context.Context, by audit.Actor, id UserID, pas
 		if _, err := tx.User(id); err != nil {
 			return string(id), orRefuse(err, UserNotFound, string(id))
 		}
-		return string(id), putPassword(tx, string(id), hash, false)
+		return string(id), putPassword(tx, string(id), hash, false, "")
 	})
 }
 
@@ -145,14 +145,10 @@ func (c *Center) ChangePassword(ctx context.Context, by audit.Actor, id UserID, 
 			return c.Refuse(ctx, by, "UpdatePassword", string(id), err)
 		}
 		return c.change(ctx, by, ActionUpdatePassword, func(tx Tx) (string, error) {
-			err := c.forgiveMistakes(tx, stored, "")
-			if err == nil {
-				err = putPassword(tx, string(id), hash, false)
-			}
-			if err != nil {
+			if err := c.forgiveMistakes(tx, stored, ""); err != nil {
 				return string(id), err
 			}
-			return string(id), endSessions(tx, id, authn.Digest(session))
+			return string(id), putPassword(tx, string(id), hash, false, authn.Digest(session))
 		})
 	})
 }
@@ -191,13 +187,14 @@ func (c *Center) CreateUserWithPassword(
 		if err := c.authorize(tx, by, ActionUpdatePassword); err != nil {
 			return err
 		}
-		return errors.Join(putPassword(tx, string(u.ID), hash, true),
+		return errors.Join(putPassword(tx, string(u.ID), hash, true, ""),
 			tx.AppendEvent(c.event(by, ActionUpdatePassword.name, string(u.ID), nil)))
 	}, rules...)
 	return u, authn.Secret(password), err
 }
 
-// OneTimePassword makes a password for an administrator to hand over. Whoever signs in with it must set another. It is returned here and never again.
+// OneTimePassword makes a password for an administrator to hand over. Whoever signs in with it must set another. It is returned
+// here and never again. What was opened with the earlier password ends.
 func (c *Center) OneTimePassword(ctx context.Context, by audit.Actor, id UserID) (authn.Secret, error) {
 	password := authn.NewSecret(12)
 	leave, err := c.place(ctx, string(id))
@@ -214,7 +211,7 @@ func (c *Center) OneTimePassword(ctx context.Context, by audit.Actor, id UserID)
 		if !u.Active {
 			return string(id), &Error{Code: UserDisabled, Subject: u.UserName}
 		}
-		return string(id), putPassword(tx, string(id), hash, true)
+		return string(id), putPassword(tx, string(id), hash, true, "")
 	})
 	return authn.Secret(password), err
 }
@@ -352,6 +349,6 @@ func (c *Center) SetPasswordWithTicket(ctx context.Context, by audit.Actor, secr
 		if err != nil {
 			return string(u.ID), orRefuse(err, TicketInvalid, string(u.ID))
 		}
-		return string(u.ID), errors.Join(putPassword(tx, string(u.ID), hash, false), tx.DeleteSessionsOf(u.ID))
+		return string(u.ID), putPassword(tx, string(u.ID), hash, false, "")
 	})
 }

@@ -33,6 +33,7 @@ type Session struct {
 	ExpiresAt     time.Time
 
 	// Of a client's session.
+	Within      string    `json:",omitempty"` // digest of the portal session in which it was allowed, with which it ends
 	ClientID    string    `json:",omitempty"` // digest of the registration that the session belongs to
 	Generation  int       `json:",omitempty"` // how often its refresh token was rotated
 	RefreshedAt time.Time // when that was last
@@ -68,7 +69,7 @@ func addSession(tx Tx, s Session) error {
 	}
 	slices.SortFunc(all, func(a, b Session) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
 	for _, old := range all[:max(0, len(all)-maxSessions+1)] {
-		err = errors.Join(err, tx.DeleteSession(old.Digest))
+		err = errors.Join(err, endSession(tx, old, all))
 	}
 	return errors.Join(err, tx.PutSession(s))
 }
@@ -125,13 +126,6 @@ func openSession(r Reader, digest string, now time.Time, kinds ...SessionKind) (
 	return s, orRefuse(err, SessionInvalid, "")
 }
 
-// SignOut ends a session.
-func (c *Center) SignOut(ctx context.Context, by audit.Actor, secret string) error {
-	return c.change(ctx, by, ActionSignOut, func(tx Tx) (string, error) {
-		return by.Name, tx.DeleteSession(authn.Digest(secret))
-	})
-}
-
 // Sessions lists the portal sessions of a user, the newest first.
 func (c *Center) Sessions(ctx context.Context, user UserID) (sessions []Session, err error) {
 	err = c.Store.Get(ctx, func(r Reader) (err error) {
@@ -142,37 +136,4 @@ func (c *Center) Sessions(ctx context.Context, user UserID) (sessions []Session,
 	sessions = slices.DeleteFunc(sessions, func(s Session) bool { return !now.Before(s.ExpiresAt) })
 	slices.SortFunc(sessions, func(a, b Session) int { return b.CreatedAt.Compare(a.CreatedAt) })
 	return sessions, err
-}
-
-// EndSession ends one portal session of a user, at once and on every node. Roles that were opened with it go on until they expire. It fails with
-// SessionInvalid when the user has no such session.
-func (c *Center) EndSession(ctx context.Context, by audit.Actor, user UserID, digest string) error {
-	return c.change(ctx, by, ActionDeleteSession, func(tx Tx) (string, error) {
-		s, err := tx.Session(digest)
-		if err == nil && s.UserID != user {
-			err = ErrNoRow
-		}
-		if err != nil {
-			return string(user), orRefuse(err, SessionInvalid, string(user))
-		}
-		return string(user), tx.DeleteSession(digest)
-	})
-}
-
-// EndSessions ends all portal sessions of a user but the one whose digest is kept ("": none).
-func (c *Center) EndSessions(ctx context.Context, by audit.Actor, user UserID, kept string) error {
-	return c.change(ctx, by, ActionDeleteSession, func(tx Tx) (string, error) {
-		return string(user), endSessions(tx, user, kept)
-	})
-}
-
-func endSessions(tx Tx, user UserID, kept string) error {
-	sessions, err := tx.SessionsOf(user)
-	err = errors.Join(err, tx.DeleteClientGrantsOf(holderOf(user))) // what could still open one
-	for _, s := range sessions {
-		if s.Digest != kept {
-			err = errors.Join(err, tx.DeleteSession(s.Digest))
-		}
-	}
-	return err
 }

@@ -361,7 +361,7 @@ func (c *Center) UpdateUser(ctx context.Context, by audit.Actor, id UserID, edit
 			}
 		}
 		if old.Active && !u.Active { // sign-in ends at once, and so do existing sessions
-			if err := errors.Join(tx.DeleteSessionsOf(id), dropTickets(tx, string(id))); err != nil {
+			if err := endCredentials(tx, string(id), ""); err != nil {
 				return string(id), err
 			}
 		}
@@ -396,7 +396,7 @@ func (c *Center) SetUserActive(ctx context.Context, by audit.Actor, id UserID, a
 		}
 		u.Active, u.UpdatedAt, u.UpdatedBy, u.Version = active, c.now(), by.Name, u.Version+1
 		if !active {
-			if err := errors.Join(tx.DeleteSessionsOf(id), dropTickets(tx, string(id))); err != nil {
+			if err := endCredentials(tx, string(id), ""); err != nil {
 				return string(id), err
 			}
 		}

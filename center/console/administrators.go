@@ -179,7 +179,8 @@ func (a administrators) Register(v web.Visit, f web.NewFactor) error {
 
 // DeleteDevice implements web.Administrators.
 func (a administrators) DeleteDevice(v web.Visit, id string) error {
-	return a.c.DeleteDevice(v.Context(), self(v), center.AdministratorPrincipal(v.Admin), id)
+	kept := authn.Digest(web.CookieValue(v.Request, a.c.URL, cookieName))
+	return a.c.DeleteDevice(v.Context(), self(v), center.AdministratorPrincipal(v.Admin), id, kept)
 }
 
 // EndSession implements web.Administrators.

@@ -70,10 +70,11 @@ func (h *Handler) desk(pages *web.Pages) *web.Desk {
 		SignIn:         administrators{c}.signIn,
 		Administrators: administrators{c},
 		SignedInAnew: func(r *http.Request, secret string) error {
-			return c.EndEarlierSession(r.Context(), actor(r, audit.User, ""), secret, "")
+			return c.EndEarlierSession(r.Context(), actor(r, audit.User, ""), secret, "", "")
 		},
 		SignOut: func(r *http.Request, name, secret string) error {
-			return c.SignOut(r.Context(), actor(r, audit.User, name), secret)
+			_, err := c.SignOut(r.Context(), actor(r, audit.User, name), secret)
+			return err
 		},
 		Banner:  h.banner,
 		Explain: explain,

@@ -30,7 +30,7 @@ func TestAFormIsDoneWhollyOrNotAtAll(t *testing.T) {
 	c.URL = server.URL
 	nothing := func(context.Context) ([]byte, error) { return nil, nil }
 	(&console.Handler{Center: c, Log: slog.New(slog.DiscardHandler), SPMetadata: nothing}).Mount(mux)
-	if err := c.SetAdministrator(ctx, audit.SystemActor, "admin", "correct horse battery"); err != nil {
+	if err := c.SetAdministrator(ctx, audit.SystemActor, "admin", "Correct horse 7!"); err != nil {
 		t.Fatal(err)
 	}
 	jar, err := cookiejar.New(nil)
@@ -47,7 +47,7 @@ func TestAFormIsDoneWhollyOrNotAtAll(t *testing.T) {
 		_ = answer.Body.Close()
 		return answer.StatusCode
 	}
-	if status := post("/console/login", url.Values{"username": {"admin"}, "password": {"correct horse battery"}}); status != http.StatusOK {
+	if status := post("/console/login", url.Values{"username": {"admin"}, "password": {"Correct horse 7!"}}); status != http.StatusOK {
 		t.Fatalf("sign-in: %d", status)
 	}
 	set := url.Values{"name": {"Reader"}, "hours": {"1"}, "policy": {"arn:aws:iam::111122223333:policy/Mine"}}

@@ -33,15 +33,15 @@ func endSessions(p page) error {
 	if err := p.h.Center.EndSessions(p.Context(), p.by, center.UserID(id), ""); err != nil {
 		return err
 	}
-	return p.Done("/console/users/"+id, "The user's sessions have ended.")
+	return p.Done("/console/users/"+id, "The user's sessions have ended, and those of programs that the user has allowed.")
 }
 
 func deleteUsersDevice(p page) error {
 	id := p.PathValue("id")
-	if err := p.h.Center.DeleteDevice(p.Context(), p.by, id, p.PathValue("did")); err != nil {
+	if err := p.h.Center.DeleteDevice(p.Context(), p.by, id, p.PathValue("did"), ""); err != nil {
 		return err
 	}
-	return p.Done("/console/users/"+id, "The device is deleted. The user can register another at the next sign-in, if the settings ask for one.")
+	return p.Done("/console/users/"+id, "The device is deleted, and the user's sessions have ended. The user can register another at the next sign-in, if the settings ask for one.")
 }
 
 // updateSignIn takes the form of the settings page.

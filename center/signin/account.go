@@ -113,11 +113,12 @@ func (h *Handler) renameDevice(r *http.Request, by audit.Actor, u center.User) (
 }
 
 func (h *Handler) deleteDevice(r *http.Request, by audit.Actor, u center.User) (string, error) {
-	return "The device is deleted.", h.Center.DeleteDevice(r.Context(), by, string(u.ID), r.PathValue("id"))
+	return "The device is deleted, and your other sessions have ended.",
+		h.Center.DeleteDevice(r.Context(), by, string(u.ID), r.PathValue("id"), authn.Digest(h.SessionSecret(r)))
 }
 
 func (h *Handler) endSession(r *http.Request, by audit.Actor, u center.User) (string, error) {
-	return "The session has ended.", h.Center.EndSession(r.Context(), by, u.ID, r.PathValue("id"))
+	return "The session has ended, with the programs that were allowed in it.", h.Center.EndSession(r.Context(), by, u.ID, r.PathValue("id"))
 }
 
 func (h *Handler) endOthers(r *http.Request, by audit.Actor, u center.User) (string, error) {

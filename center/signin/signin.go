@@ -13,6 +13,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -186,7 +188,7 @@ func (h *Handler) browser(r *http.Request) center.Browser {
 
 func (h *Handler) welcome(w http.ResponseWriter, r *http.Request, secret authn.Secret, lifetime time.Duration, returnTo string) {
 	mark := web.CookieValue(r, h.Center.URL, markCookie)
-	if err := h.Center.EndEarlierSession(r.Context(), h.actor(r), h.SessionSecret(r), mark); err != nil { // the new one is open all the same
+	if err := h.Center.EndEarlierSession(r.Context(), h.actor(r), h.SessionSecret(r), mark, secret.Reveal()); err != nil { // the new one is open all the same
 		h.Log.Error("end the browser's earlier session", "request_id", web.RequestID(r), "error", err)
 	}
 	http.SetCookie(w, web.Cookie(h.Center.URL, sessionCookie, secret.Reveal(), lifetime))
@@ -302,18 +304,24 @@ func (h *Handler) SessionSecret(r *http.Request) string {
 
 func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) {
 	by := h.actor(r)
-	secret := web.CookieValue(r, h.Center.URL, sessionCookie)
+	secret := h.SessionSecret(r)
+	lines := []string{"Your portal session has ended. Roles that you have opened go on until they expire."}
 	if u, err := h.Center.PortalUser(r.Context(), secret); err == nil {
 		by.Kind, by.Name = audit.User, u.UserName
-		if err := h.Center.SignOut(r.Context(), by, secret); err != nil {
+		programs, err := h.Center.SignOut(r.Context(), by, secret)
+		if err != nil {
 			h.fail(w, r, err)
 			return
+		}
+		if len(programs) > 0 {
+			slices.Sort(programs)
+			lines = append(lines, "Programs that you had allowed in it are signed out as well: "+strings.Join(slices.Compact(programs), ", ")+".")
 		}
 	}
 	web.ClearCookie(w, h.Center.URL, sessionCookie)
 	web.ClearCookie(w, h.Center.URL, markCookie)
 	h.pages.Render(w, http.StatusOK, "message", h.view("Signed out", web.Message{
-		Title: "You are signed out", Lines: []string{"Your portal session has ended. Roles that you have opened go on until they expire."}, Link: "/start", LinkText: "Sign in again"}))
+		Title: "You are signed out", Lines: lines, Link: "/start", LinkText: "Sign in again"}))
 }
 
 // fail shows that a sign-in did not work. The reason is in the audit log under the reference id, and nowhere else.

@@ -2,6 +2,7 @@ package signin_test
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 	"github.com/gatehouse-id/gatehouse/center/signin"
@@ -165,6 +167,46 @@ func TestSigningInAgainEndsTheBrowsersEarlierSession(t *testing.T) {
 		if ended := center.CodeOf(err) == center.SessionInvalid; ended != (brought != "") {
 			t.Errorf("with %q brought along, the earlier session has ended: %v", brought, ended)
 		}
+	}
+}
+
+// TestTheSignedOutPageSaysWhatHasEnded: the programs that were allowed in the session, by their names.
+func TestTheSignedOutPageSaysWhatHasEnded(t *testing.T) {
+	mux, c := door(t, func(s *center.SignInSettings) { s.MFA = center.MFANever })
+	ctx := context.Background()
+	var cookie *http.Cookie
+	for _, k := range post(mux, "/platform/login", credentials, same).Cookies() {
+		if k.Name == "__Host-gatehouse_portal" {
+			cookie = k
+		}
+	}
+	u, err := c.PortalUser(ctx, cookie.Value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, secret, _, err := c.RegisterOAuthClient(center.OAuthClient{Name: "aws-cli", Scopes: []string{center.ScopeAccountAccess}, StartURL: c.PortalURL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := c.StartDevice(ctx, "127.0.0.1", id, secret.Reveal(), c.PortalURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	by := audit.Actor{Kind: audit.User, Name: u.UserName}
+	if err := c.DecideDevice(ctx, by, u.ID, cookie.Value, d.UserCode, true); err != nil {
+		t.Fatal(err)
+	}
+	tokens, err := c.TokensForDevice(ctx, by, center.TokenRequest{ClientID: id, ClientSecret: secret.Reveal(), DeviceCode: d.DeviceCode.Reveal()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := post(mux, "/platform/logout", nil, func(r *http.Request) { r.AddCookie(cookie) })
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK || !strings.Contains(string(text), "signed out as well: aws-cli") {
+		t.Errorf("%d: %s, %v", answer.StatusCode, text, err)
+	}
+	if _, err := c.TokenUser(ctx, tokens.Access.Reveal()); center.CodeOf(err) != center.SessionInvalid {
+		t.Errorf("the program is signed in still: %v", err)
 	}
 }
 

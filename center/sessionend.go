@@ -1,0 +1,99 @@
+package center
+
+import (
+	"context"
+	"errors"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+)
+
+// What ends sessions. A session in the portal ends with the sessions of the programs that were allowed in it: their access and
+// refresh tokens are good for nothing from then on, at once and on every node. Roles that were opened with a session go on until
+// they expire: AWS knows nothing of sessions.
+
+// SignOut ends a session, and returns the names of the programs whose sessions have ended with it.
+func (c *Center) SignOut(ctx context.Context, by audit.Actor, secret string) (programs []string, err error) {
+	err = c.change(ctx, by, ActionSignOut, func(tx Tx) (string, error) {
+		programs = nil
+		s, err := tx.Session(authn.Digest(secret))
+		if errors.Is(err, ErrNoRow) {
+			return by.Name, nil
+		}
+		if err != nil {
+			return by.Name, err
+		}
+		all, err := tx.SessionsOf(s.UserID)
+		if err != nil {
+			return by.Name, err
+		}
+		for _, other := range all {
+			if other.within(s) {
+				programs = append(programs, other.UserAgent)
+			}
+		}
+		return by.Name, endSession(tx, s, all)
+	})
+	return programs, err
+}
+
+// EndSession ends one session of a user. It fails with SessionInvalid when the user has no such session.
+func (c *Center) EndSession(ctx context.Context, by audit.Actor, user UserID, digest string) error {
+	return c.change(ctx, by, ActionDeleteSession, func(tx Tx) (string, error) {
+		s, err := tx.Session(digest)
+		if err == nil && s.UserID != user {
+			err = ErrNoRow
+		}
+		if err != nil {
+			return string(user), orRefuse(err, SessionInvalid, string(user))
+		}
+		all, err := tx.SessionsOf(user)
+		return string(user), errors.Join(err, endSession(tx, s, all))
+	})
+}
+
+// EndSessions ends all sessions of a user but the one whose digest is kept ("": none).
+func (c *Center) EndSessions(ctx context.Context, by audit.Actor, user UserID, kept string) error {
+	return c.change(ctx, by, ActionDeleteSession, func(tx Tx) (string, error) {
+		return string(user), endSessions(tx, user, kept)
+	})
+}
+
+// within says whether a session is of a program that was allowed in another one.
+func (s Session) within(other Session) bool { return s.Within != "" && s.Within == other.Digest }
+
+// endSession ends a session and those within it; all are the sessions of the same user.
+func endSession(tx Tx, s Session, all []Session) error {
+	err := tx.DeleteSession(s.Digest)
+	for _, other := range all {
+		if other.within(s) {
+			err = errors.Join(err, tx.DeleteSession(other.Digest))
+		}
+	}
+	return err
+}
+
+// endSessions ends all sessions of a user but the one whose digest is kept, and what could still open one.
+func endSessions(tx Tx, user UserID, kept string) error {
+	sessions, err := tx.SessionsOf(user)
+	err = errors.Join(err, tx.DeleteClientGrantsOf(holderOf(user)))
+	for _, s := range sessions {
+		if s.Digest != kept {
+			err = errors.Join(err, tx.DeleteSession(s.Digest))
+		}
+	}
+	return err
+}
+
+// endCredentials ends all that was opened with the credentials that a user, or an administrator by principal name, had until
+// now: sessions but for the one that is kept, sign-ins on their way, links in mails, and that a browser needs no second factor.
+func endCredentials(tx Tx, principal, kept string) error {
+	known, err := tx.TicketsOf(KnownBrowser, principal)
+	for _, browser := range known {
+		if browser.Trusted {
+			browser.Trusted, browser.Address = false, ""
+			err = errors.Join(err, tx.PutTicket(browser))
+		}
+	}
+	return errors.Join(err, endSessions(tx, UserID(principal), kept), dropTickets(tx, principal))
+}
