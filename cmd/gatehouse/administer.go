@@ -82,7 +82,7 @@ func (a *administration) print(v any, header string, rows func(line func(...any)
 	rows(func(columns ...any) {
 		texts := make([]string, len(columns))
 		for i, c := range columns {
-			texts[i] = fmt.Sprint(c)
+			texts[i] = inline(c)
 		}
 		fmt.Fprintln(t, strings.Join(texts, "\t"))
 	})

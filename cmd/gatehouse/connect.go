@@ -158,7 +158,7 @@ func printPlan(out io.Writer, p *connect.Plan) {
 		if s.Done {
 			mark = "="
 		}
-		fmt.Fprintf(t, " %s\t%s\t%s\n", mark, s.Title, s.Detail)
+		fmt.Fprintf(t, " %s\t%s\t%s\n", mark, inline(s.Title), inline(s.Detail))
 	}
 	_ = t.Flush()
 	if p.Changes && p.Report.Total > 0 {
@@ -174,7 +174,7 @@ func printPlan(out io.Writer, p *connect.Plan) {
 		shown := 0
 		for _, u := range p.Report.Users {
 			if (u.Effect == "StopsWorking" || u.Effect == "MatchesNobody") && shown < 20 {
-				fmt.Fprintf(out, "         %s: %s\n", u.UserName, u.Explanation)
+				fmt.Fprintf(out, "         %s: %s\n", inline(u.UserName), inline(u.Explanation))
 				shown++
 			}
 		}
@@ -204,7 +204,7 @@ func stepPrinter(out io.Writer, p *connect.Plan) func(int, bool) {
 func printResult(out io.Writer, r connect.Result, changes int) {
 	printChecks(out, r)
 	for _, f := range r.Failures {
-		fmt.Fprintf(out, " ! not provisioned: %s: %s\n", f.Name, f.Reason)
+		fmt.Fprintf(out, " ! not provisioned: %s: %s\n", inline(f.Name), inline(f.Reason))
 	}
 	if changes == 0 {
 		fmt.Fprintln(out, "\nConnected already: nothing to change.")
@@ -215,7 +215,7 @@ func printResult(out io.Writer, r connect.Result, changes int) {
 
 func printChecks(out io.Writer, r connect.Result) {
 	for _, c := range r.Checks {
-		fmt.Fprintf(out, " ✓ %s: %s\n", c.Title, c.Detail)
+		fmt.Fprintf(out, " ✓ %s: %s\n", inline(c.Title), inline(c.Detail))
 	}
 }
 
@@ -257,13 +257,14 @@ func (w *world) connectJSON(s *connectSettings, p *connect.Plan, changes int, r 
 
 // bar returns a function that draws progress on a terminal, and does nothing elsewhere.
 func (w *world) bar(title string) func(done, total int) {
+	out := raw(w.err)
 	if !terminal(w.err) {
 		return func(int, int) {}
 	}
 	var bar *progressbar.ProgressBar
 	return func(done, total int) {
 		if bar == nil {
-			bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(w.err), progressbar.OptionSetDescription(" "+title),
+			bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(out), progressbar.OptionSetDescription(" "+inline(title)),
 				progressbar.OptionShowCount(), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(50*time.Millisecond))
 		}
 		bar.ChangeMax(max(total, 1))

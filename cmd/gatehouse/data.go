@@ -58,7 +58,7 @@ func (w *world) result(asJSON bool, v any, words string, args ...any) error {
 
 // counter counts on a terminal what is done, where nobody knows how much there is; elsewhere it shows nothing.
 func (w *world) counter(what string) *progressbar.ProgressBar {
-	out := w.err
+	out := raw(w.err)
 	if !terminal(w.err) {
 		out = io.Discard
 	}
@@ -284,7 +284,7 @@ func (w *world) importFile(ctx context.Context, d *dataFlags, file string, o sci
 		return fmt.Errorf("import: %w", err)
 	}
 	for _, line := range result.Failures {
-		fmt.Fprintln(w.err, line)
+		fmt.Fprintln(w.err, inline(line))
 	}
 	verb := map[bool]string{false: "%d created, %d changed, %d left as they were, %d failed", true: "Would be: %d created, %d changed, %d left as they are; %d would fail"}[o.DryRun]
 	err = w.result(d.asJSON, map[string]any{"created": result.Created, "updated": result.Updated, "left": result.Left, "failed": result.Failed, "failures": result.Failures, "dry_run": o.DryRun},
@@ -323,7 +323,7 @@ sealed secrets. It changes nothing. The exit code is 1 when something is wrong.`
 				return fmt.Errorf("check: %w", err)
 			}
 			for _, p := range problems {
-				fmt.Fprintln(w.err, p)
+				fmt.Fprintln(w.err, inline(p))
 			}
 			if err := w.result(d.asJSON, map[string]any{"rows": seen, "problems": append([]string{}, problems...)}, "%d rows checked, %d problems", seen, len(problems)); err != nil {
 				return err

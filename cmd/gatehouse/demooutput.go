@@ -160,7 +160,7 @@ func (d *demo) printPage(ctx context.Context, s connect.State, failures []connec
 		return err
 	}
 	for _, f := range failures {
-		fmt.Fprintf(out, " ! %s was not provisioned: %s\n", f.Name, f.Reason)
+		fmt.Fprintf(out, " ! %s was not provisioned: %s\n", inline(f.Name), inline(f.Reason))
 	}
 	fmt.Fprintln(out)
 	t := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)

@@ -78,7 +78,7 @@ func (a *administration) showSource(c *adminapi.Client, cmd *cobra.Command, _ []
 	}
 	fmt.Fprintf(a.out, "Users sign in at: %s\n", map[string]string{adminapi.SourceDirectory: "the built-in directory", adminapi.SourceExternal: "an external identity provider"}[d.IdentitySource])
 	for _, i := range configurations {
-		fmt.Fprintf(a.out, "%s: %s, %s\n", strings.ToLower(i.Status), i.EntityID, i.SignInURL)
+		fmt.Fprintf(a.out, "%s: %s, %s\n", strings.ToLower(i.Status), inline(i.EntityID), inline(i.SignInURL))
 	}
 	if d.IdPInitiatedSignIn != nil && !*d.IdPInitiatedSignIn {
 		fmt.Fprintln(a.out, "They must start at the access portal: responses that nobody has asked for are refused.")

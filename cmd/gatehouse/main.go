@@ -59,17 +59,20 @@ func (e usageError) Unwrap() error { return e.error }
 // world is what a command sees of the world outside, so that tests can be it.
 type world struct {
 	in       io.Reader
-	out, err io.Writer
+	out, err io.Writer // escapers, where a program runs: what they are given may come from outside
 	env      func(string) (string, bool)
 }
 
 func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer, env func(string) (string, bool)) int {
-	w := &world{in, out, errOut, env}
+	shown, errShown := &escaper{to: out}, &escaper{to: errOut}
+	defer shown.flush()
+	defer errShown.flush()
+	w := &world{in, shown, errShown, env}
 	root := w.rootCommand()
 	root.SetArgs(args)
 	root.SetIn(in)
-	root.SetOut(out)
-	root.SetErr(errOut)
+	root.SetOut(shown)
+	root.SetErr(errShown)
 	err := root.ExecuteContext(ctx)
 	var usage usageError
 	switch {
@@ -78,10 +81,10 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	case errors.Is(err, errChanges): // they are printed
 		return exitChanges
 	case errors.As(err, &usage):
-		fmt.Fprintf(errOut, "gatehouse: %v\nSee \"gatehouse --help\".\n", err)
+		fmt.Fprintf(errShown, "gatehouse: %s\nSee \"gatehouse --help\".\n", paragraph(err))
 		return exitUsage
 	}
-	fmt.Fprintf(errOut, "gatehouse: %v\n", err)
+	fmt.Fprintf(errShown, "gatehouse: %s\n", paragraph(err))
 	return exitFailed
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"sort"
@@ -124,8 +125,19 @@ func (w *world) logger(cmd *cobra.Command, defaultLevel slog.Level) (*slog.Logge
 	return nil, usageError{fmt.Errorf("--log-format %q: want text or json", format)}
 }
 
+// raw is the stream behind an escaper: for progress bars, which move the cursor.
+func raw(stream io.Writer) io.Writer {
+	if e, ok := stream.(*escaper); ok {
+		return e.to
+	}
+	return stream
+}
+
 // terminal says whether a stream is a person's terminal.
 func terminal(stream any) bool {
+	if e, ok := stream.(*escaper); ok {
+		stream = e.to
+	}
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd())) // #nosec G115 -- file descriptors are small
 }

@@ -207,11 +207,11 @@ func (p *syncPrinter) print(e provisioning.Entry) {
 	if e.Outcome == provisioning.Failure || mark == "" {
 		mark = "!"
 	}
-	fmt.Fprintf(p.out, " %s %-7s %-5s  %s\n", mark, e.Action, strings.ToLower(string(e.Ref.Kind)), e.Name)
+	fmt.Fprintf(p.out, " %s %-7s %-5s  %s\n", mark, e.Action, strings.ToLower(string(e.Ref.Kind)), inline(e.Name))
 	if e.Outcome == provisioning.Failure || e.Code != "" {
-		fmt.Fprintf(p.out, "     %s: %s\n", e.Code, e.Reason)
+		fmt.Fprintf(p.out, "     %s: %s\n", inline(e.Code), inline(e.Reason))
 	} else if e.Reason == "taken over" || e.Action == provisioning.StagedDelete {
-		fmt.Fprintf(p.out, "     %s\n", e.Reason)
+		fmt.Fprintf(p.out, "     %s\n", inline(e.Reason))
 	}
 	if e.Action == provisioning.Update || e.Outcome == provisioning.Failure {
 		for _, c := range e.Changes {
@@ -219,10 +219,10 @@ func (p *syncPrinter) print(e provisioning.Entry) {
 		}
 	}
 	for _, m := range e.Added {
-		fmt.Fprintf(p.out, "     + %s\n", m)
+		fmt.Fprintf(p.out, "     + %s\n", inline(m))
 	}
 	for _, m := range e.Removed {
-		fmt.Fprintf(p.out, "     - %s\n", m)
+		fmt.Fprintf(p.out, "     - %s\n", inline(m))
 	}
 }
 
@@ -340,10 +340,10 @@ func (w *world) explainPerson(ctx context.Context, s *syncSettings, name string,
 	for i, step := range x.Steps {
 		fmt.Fprintf(w.out, "%d  %-8s %s\n", i+1, step.Name, step.Status)
 		if step.Reason != "" {
-			fmt.Fprintf(w.out, "   %s\n", step.Reason)
+			fmt.Fprintf(w.out, "   %s\n", inline(step.Reason))
 		}
 		for _, d := range step.Details {
-			fmt.Fprintf(w.out, "   %-28s %s\n", d.Name, d.Value)
+			fmt.Fprintf(w.out, "   %-28s %s\n", inline(d.Name), inline(d.Value))
 		}
 	}
 	return nil
