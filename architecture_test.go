@@ -22,8 +22,8 @@ var mayImport = []struct{ pkg, imports string }{
 	{"bench", "*"},
 	{"center/centertest", "audit authn center center/store sqldb"},
 	{"tenant/tenanttest", "audit authn tenant"},
-	{"center/store", "audit center sqldb"},
-	{"tenant/store", "audit tenant sqldb"},
+	{"center/store", "audit center names sqldb"},
+	{"tenant/store", "audit names sqldb tenant"},
 	{"center/scimserver", "audit center scim"},
 	{"center/awsdoor", "audit awsapi center"},
 	{"center/identitystore", "awsapi center center/awsdoor"},
@@ -33,7 +33,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"center/sts", "awsapi"},
 	{"center/signin", "audit authn center saml web"},
 	{"center/portal", "audit authn center saml web"},
-	{"center/console", "adminapi audit authn awsapi center center/awsdoor center/iam outbound saml web"},
+	{"center/console", "adminapi audit authn awsapi center center/awsdoor center/iam names outbound saml web"},
 	{"center/broker", "authn center saml"},
 	{"center/organizations", "center"},
 	{"center/iam", "center center/broker saml"},
@@ -44,13 +44,13 @@ var mayImport = []struct{ pkg, imports string }{
 	{"tenant/admincenter", "audit authn provisioning provisioning/mapping saml tenant web"},
 	{"tenant/mirror", "audit graph tenant"},
 	{"tenant/syncjobs", "provisioning provisioning/mapping scim tenant"},
-	{"center", "audit authn"},
-	{"tenant", "audit authn outbound provisioning/mapping"},
-	{"provisioning", "provisioning/mapping scim"},
+	{"center", "audit authn names"},
+	{"tenant", "audit authn names outbound provisioning/mapping"},
+	{"provisioning", "names provisioning/mapping scim"},
 	{"provisioning/mapping", ""},
 	{"connect", "adminapi graph saml scim"},
-	{"scim", ""}, {"saml", ""}, {"awsapi", ""}, {"graph", ""}, {"adminapi", ""}, // wire packages
-	{"audit", ""}, {"authn", ""}, {"sqldb", ""}, {"mail", ""}, {"outbound", ""}, {"sqldb/sqldbtest", ""}, {"web", "audit"}, // shared packages
+	{"scim", "names"}, {"saml", ""}, {"awsapi", ""}, {"graph", "names"}, {"adminapi", ""}, // wire packages
+	{"audit", ""}, {"names", ""}, {"authn", ""}, {"sqldb", ""}, {"mail", ""}, {"outbound", ""}, {"sqldb/sqldbtest", ""}, {"web", "audit"}, // shared packages
 }
 
 // forbiddenNames are packages that would say nothing about what is in them.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // Administrator is a person who may use the console. Administrators live outside the identity store,
@@ -31,7 +32,7 @@ type AdministratorSummary struct {
 const administratorPrefix = "administrator/"
 
 // AdministratorPrincipal is what an administrator's password, devices, tickets and sessions belong to.
-func AdministratorPrincipal(name string) string { return administratorPrefix + Fold(name) }
+func AdministratorPrincipal(name string) string { return administratorPrefix + names.Fold(name) }
 
 func isAdministrator(principal string) bool { return strings.HasPrefix(principal, administratorPrefix) }
 
@@ -172,7 +173,7 @@ func (c *Center) ResetAdministratorPassword(ctx context.Context, by audit.Actor,
 
 // own says whether an administrator acts on himself.
 func own(by audit.Actor, a Administrator) bool {
-	return by.Kind == audit.Administrator && Fold(by.Name) == Fold(a.Name)
+	return by.Kind == audit.Administrator && names.Fold(by.Name) == names.Fold(a.Name)
 }
 
 // RemoveAdministrator removes an administrator with password, devices and sessions, at once and on
@@ -211,12 +212,12 @@ func (c *Center) disableKeysOf(tx Tx, by audit.Actor, name string) (left []Acces
 	}
 	others := 0
 	for _, k := range keys {
-		if Fold(k.Principal) != Fold(name) && !k.Disabled && k.EffectiveRole() == RoleAdministrator {
+		if names.Fold(k.Principal) != names.Fold(name) && !k.Disabled && k.EffectiveRole() == RoleAdministrator {
 			others++
 		}
 	}
 	for _, k := range keys {
-		if Fold(k.Principal) != Fold(name) || k.Disabled {
+		if names.Fold(k.Principal) != names.Fold(name) || k.Disabled {
 			continue
 		}
 		if others == 0 && k.EffectiveRole() == RoleAdministrator {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // attempt is a password that somebody sends for a name.
@@ -82,7 +83,7 @@ func (c *Center) place(ctx context.Context, name string) (leave func(), err erro
 // applicant finds out how whoever sends a password stands.
 func (c *Center) applicant(ctx context.Context, a attempt) (who authn.Applicant, err error) {
 	err = c.Store.View(ctx, func(r Reader) error {
-		who = authn.Applicant{Standing: authn.Stranger, Address: audit.Neighborhood(a.by.Address), Name: Fold(a.name)}
+		who = authn.Applicant{Standing: authn.Stranger, Address: audit.Neighborhood(a.by.Address), Name: names.Fold(a.name)}
 		principal, err := a.find(r)
 		if errors.Is(err, ErrNoRow) {
 			return nil
@@ -101,7 +102,7 @@ func (c *Center) applicant(ctx context.Context, a attempt) (who authn.Applicant,
 }
 
 // nobody is whom attempts for names are counted for that have no password: the same writes, in a few rows that say nothing.
-func nobody(name string) string { return "nobody/" + authn.Digest(Fold(name))[:2] }
+func nobody(name string) string { return "nobody/" + authn.Digest(names.Fold(name))[:2] }
 
 // countAttempt counts an attempt as a mistake, unless it comes too early: then until says when the wait ends. A password without
 // a hash is nobody's.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // GroupID is a group's id: a UUID.
@@ -121,6 +122,7 @@ func (c *Center) changed(tx Tx, by audit.Actor, id GroupID) error {
 // CreateGroup adds a group with its first members. It fails with GroupNameTaken, ExternalIDTaken, UserNotFound,
 // ManagedByProvisioning or a code of kind Invalid.
 func (c *Center) CreateGroup(ctx context.Context, by audit.Actor, g Group, members ...UserID) (Group, error) {
+	g.DisplayName = names.Normal(g.DisplayName)
 	g.ID, g.CreatedAt, g.CreatedBy = GroupID(c.NewID()), c.now(), by.Name
 	g.UpdatedAt, g.UpdatedBy = g.CreatedAt, by.Name
 	defer c.groupPlaces.forget()
@@ -149,6 +151,7 @@ func (c *Center) UpdateGroup(ctx context.Context, by audit.Actor, id GroupID, me
 		if err := edit(&g); err != nil {
 			return string(id), err
 		}
+		g.DisplayName = names.Normal(g.DisplayName)
 		g.ID, g.CreatedAt, g.CreatedBy = old.ID, old.CreatedAt, old.CreatedBy
 		g.touch(c, by, old)
 		if g.DisplayName != old.DisplayName || g.ExternalID != old.ExternalID || g.Description != old.Description {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // SourceType is where users sign in.
@@ -287,7 +288,7 @@ func effectOn(r Reader, u User, from, to SourceType, known map[string]bool) (Eff
 	switch {
 	case !u.UserNameIsEmail():
 		return StopsWorking, nil
-	case known != nil && !known[Fold(u.UserName)]:
+	case known != nil && !known[names.Fold(u.UserName)]:
 		return MatchesNobody, nil
 	case from == ExternalIdP:
 		return SignsInAtNewIdP, nil

@@ -5,6 +5,8 @@ import (
 	"hash/maphash"
 	"math/rand/v2"
 	"sync"
+
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // rememberedUsers keeps the users that were read or made last, so that not every look-up asks the store. It is bounded: users lie as bytes, one behind the
@@ -57,7 +59,7 @@ func (r *rememberedUsers) byName(folded string) (u User, age uint64, ok bool) {
 	record, age := r.read(hashOfName(folded))
 	if record != "" {
 		u = decodeUser(record)
-		ok = Fold(u.UserName) == folded
+		ok = names.Fold(u.UserName) == folded
 	}
 	return u, age, ok
 }
@@ -106,7 +108,7 @@ func (r *rememberedUsers) keep(u User, age uint64) {
 	if r.at == nil {
 		r.at = map[uint64]uint64{}
 	}
-	r.at[id], r.at[hashOfName(Fold(u.UserName))] = place, place
+	r.at[id], r.at[hashOfName(names.Fold(u.UserName))] = place, place
 }
 
 var recordBuffers = sync.Pool{New: func() any { return new([]byte) }}
@@ -163,7 +165,7 @@ func (r *rememberedUsers) drop(id uint64) {
 		return
 	}
 	delete(r.at, id)
-	if name := hashOfName(Fold(decodeUser(string(r.record(place))).UserName)); r.at[name] == place {
+	if name := hashOfName(names.Fold(decodeUser(string(r.record(place))).UserName)); r.at[name] == place {
 		delete(r.at, name)
 	}
 }

@@ -92,6 +92,15 @@ func TestASAMLSignInNeedsItsRequestAndIsUsedOnce(t *testing.T) {
 	attempt("a request that nobody made", center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: "ada@example.com", InResponseTo: "_x"}, "browser", center.RequestUnknown)
 	attempt("another browser", center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: "ada@example.com", InResponseTo: request()}, "other", center.RequestUnknown)
 	attempt("an unknown user", center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: "eve@example.com", InResponseTo: request()}, "browser", center.UserNotFound)
+	for _, name := range []string{"adA@e\u0130xample.com", "ad\u0430@example.com", "ada@ex\u212bmple.com", "ada@example.com\u200b"} {
+		attempt("another letter", center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: name, InResponseTo: request()}, "browser", center.UserNotFound)
+	}
+	if _, err := c.CreateUser(ctx, centertest.Actor, centertest.Person("mike@example.com")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"mi\u212ae@example.com", "m\u0130ke@example.com"} {
+		attempt("a letter that lower case makes another", center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: name, InResponseTo: request()}, "browser", center.UserNotFound)
+	}
 	id := request()
 	attempt("a good one", center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: "ADA@example.com", InResponseTo: id}, "browser", "")
 	attempt("the assertion again", center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: "ada@example.com", InResponseTo: request()}, "browser", center.AssertionReplayed)

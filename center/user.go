@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // UserID is a user's id: a UUID that never changes and is never used again.
@@ -126,9 +127,6 @@ func (u User) UserNameIsEmail() bool {
 	return ok && local != "" && strings.Contains(strings.Trim(domain, "."), ".") && !strings.Contains(domain, "@")
 }
 
-// Fold is the form of a name that uniqueness is judged by: letter case is ignored, accents are not.
-func Fold(s string) string { return strings.ToLower(s) }
-
 // UserQuery selects users. Fields that are set narrow the result together.
 type UserQuery struct {
 	IDs    []UserID // nil: any
@@ -164,6 +162,25 @@ func checkText(field, value string, limit int) error {
 // impossible says that nobody can have a name: it is longer than any may be, or has control characters.
 func impossible(name string) bool { return checkText("", name, maxUserName) != nil }
 
+// normalize gives what people are found by the form in which it is kept.
+func (u *User) normalize() {
+	u.UserName = names.Normal(u.UserName)
+	for i, e := range u.Emails {
+		if n := names.Normal(e.Value); n != e.Value {
+			u.Emails = slices.Clone(u.Emails)
+			u.Emails[i].Value = n
+		}
+	}
+}
+
+// checkNewName is the rule of a user name that is new: earlier releases took others, which may stay.
+func checkNewName(name string) error {
+	if !names.Visible(name) {
+		return &Error{Code: InvalidValue, Field: "userName", Detail: "only letters, marks, symbols, numbers and punctuation are allowed, none that cannot be seen"}
+	}
+	return nil
+}
+
 // Check applies the rules that need no other object. Sources: SCIM guide, "CreateUser"; identitystore model.
 func (u User) Check() error {
 	if strings.TrimSpace(u.UserName) == "" {
@@ -175,7 +192,7 @@ func (u User) Check() error {
 	if strings.IndexFunc(u.UserName, unicode.IsSpace) >= 0 {
 		return &Error{Code: InvalidValue, Field: "userName", Detail: "blanks are not allowed"}
 	}
-	if Fold(u.UserName) == "administrator" || Fold(u.UserName) == "awsadministrators" {
+	if names.Fold(u.UserName) == "administrator" || names.Fold(u.UserName) == "awsadministrators" {
 		return &Error{Code: InvalidValue, Field: "userName", Detail: "the name is reserved"}
 	}
 	if u.Birthdate != "" {
@@ -262,7 +279,7 @@ type UserKeys struct {
 }
 
 func (u User) keys() UserKeys {
-	return UserKeys{u.ID, Fold(u.UserName), Fold(u.PrimaryEmail()), u.ExternalID}
+	return UserKeys{u.ID, names.Fold(u.UserName), names.Fold(u.PrimaryEmail()), u.ExternalID}
 }
 
 // checkUnique refuses a user whose user name, e-mail address or external id another user has.
@@ -300,12 +317,16 @@ func (c *Center) CreateUser(ctx context.Context, by audit.Actor, u User, rules .
 func (c *Center) createUser(
 	ctx context.Context, by audit.Actor, u User, and func(Tx, User) error, rules ...func(User) error,
 ) (User, error) {
+	u.normalize()
 	u.ID, u.CreatedAt, u.CreatedBy = UserID(c.NewID()), c.now(), by.Name
 	u.UpdatedAt, u.UpdatedBy, u.AddressChangedAt = u.CreatedAt, by.Name, time.Time{}
 	age := c.users.now()
 	defer c.userPlaces.forget()
 	err := c.change(ctx, by, ActionCreateUser, func(tx Tx) (string, error) {
 		if err := u.Check(); err != nil {
+			return u.UserName, err
+		}
+		if err := checkNewName(u.UserName); err != nil {
 			return u.UserName, err
 		}
 		for _, rule := range rules {
@@ -345,10 +366,16 @@ func (c *Center) UpdateUser(ctx context.Context, by audit.Actor, id UserID, edit
 		if err := edit(&u); err != nil {
 			return string(id), err
 		}
+		u.normalize()
 		u.ID, u.CreatedAt, u.CreatedBy = old.ID, old.CreatedAt, old.CreatedBy
 		u.UpdatedAt, u.UpdatedBy, u.Version = c.now(), by.Name, old.Version+1
 		if err := u.Check(); err != nil {
 			return string(id), err
+		}
+		if u.UserName != old.UserName {
+			if err := checkNewName(u.UserName); err != nil {
+				return string(id), err
+			}
 		}
 		if tell, err = c.noteAddress(tx, old, &u); err != nil {
 			return string(id), err
@@ -452,7 +479,7 @@ func (c *Center) keepUser(u User, age uint64) {
 
 // UserByName finds a user by user name, ignoring letter case, or fails with UserNotFound.
 func (c *Center) UserByName(ctx context.Context, name string) (User, error) {
-	known, age, ok := c.users.byName(Fold(name))
+	known, age, ok := c.users.byName(names.Fold(name))
 	if ok {
 		return known, nil
 	}

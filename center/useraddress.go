@@ -3,6 +3,8 @@ package center
 import (
 	"fmt"
 	"time"
+
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // Whoever may change users, such as a key of a user administrator, may change where their mail goes. An
@@ -21,7 +23,7 @@ func (u User) AddressIsNew(now time.Time) bool {
 // that must be told: "" where there is none, or nothing has changed. What was sent to it ends.
 func (c *Center) noteAddress(tx Tx, old User, u *User) (tell string, err error) {
 	u.AddressChangedAt = old.AddressChangedAt
-	if Fold(u.PrimaryEmail()) == Fold(old.PrimaryEmail()) {
+	if names.Fold(u.PrimaryEmail()) == names.Fold(old.PrimaryEmail()) {
 		return "", nil
 	}
 	u.AddressChangedAt = c.now()

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // Condition is a parsed $filter. It says whether an object, as JSON has it, meets it. Texts are compared ignoring letter case, as the directory does.
@@ -285,7 +287,7 @@ func odataCompare(a, b any) (order int, ok bool) {
 		return 0, b == nil
 	case string:
 		b, ok := b.(string)
-		return strings.Compare(strings.ToLower(a), strings.ToLower(b)), ok
+		return strings.Compare(names.Fold(a), names.Fold(b)), ok
 	case bool:
 		b, ok := b.(bool)
 		if a == b {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
@@ -17,7 +18,7 @@ type roster struct {
 }
 
 // fold is how targets compare the matching attributes: ignoring letter case (RFC 7643, 4.1: userName is not case-exact).
-func fold(s string) string { return strings.ToLower(s) }
+func fold(s string) string { return names.Fold(s) }
 
 const (
 	rosterPage = 100 // what is asked for; targets may give less

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"strings"
 	"time"
+
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // Matches says whether a resource, in canonical form, meets a filter (RFC 7644 §3.4.2.2). A comparison with an attribute of several values holds
@@ -197,7 +199,7 @@ func (c Compare) compares(have any, exact, isTime bool) bool {
 		order = a.Compare(b)
 	} else {
 		if !exact {
-			text, want = strings.ToLower(text), strings.ToLower(want)
+			text, want = names.Fold(text), names.Fold(want)
 		}
 		order = cmp.Compare(text, want)
 	}

@@ -148,8 +148,11 @@ func (w *Where) Contains(column, part string) {
 }
 
 // Part is the pattern of LIKE, with ! as escape, for a column in lower case that contains a text.
-func Part(text string) string {
-	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(strings.ToLower(text)) + "%"
+func Part(text string) string { return Pattern(strings.ToLower(text)) }
+
+// Pattern is Part for a column that is in another form.
+func Pattern(text string) string {
+	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(text) + "%"
 }
 
 // Text is the WHERE clause, or nothing.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // Administrator is a person who may use the admin center, and who may do what the Global
@@ -33,7 +34,7 @@ type AdministratorSummary struct {
 
 const administratorPrefix = "administrator/"
 
-func administratorPrincipal(name string) string { return administratorPrefix + fold(name) }
+func administratorPrincipal(name string) string { return administratorPrefix + names.Fold(name) }
 
 func isAdministrator(principal string) bool { return strings.HasPrefix(principal, administratorPrefix) }
 
@@ -166,7 +167,7 @@ func (t *Tenant) changeAdministrator(ctx context.Context, by audit.Actor, action
 
 // own says whether an administrator acts on himself.
 func own(by audit.Actor, a Administrator) bool {
-	return by.Kind == audit.Administrator && fold(by.Name) == fold(a.Name)
+	return by.Kind == audit.Administrator && names.Fold(by.Name) == names.Fold(a.Name)
 }
 
 // ResetAdministratorPassword gives another administrator a one-time password in place of a forgotten

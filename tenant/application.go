@@ -78,8 +78,8 @@ func (t *Tenant) Instantiate(ctx context.Context, by audit.Actor, template Templ
 		IdentifierURIs: []string{}, ReplyURLs: []string{}, AssignmentRequired: true, Enabled: true, CreatedAt: t.now(),
 	}
 	err := t.change(ctx, by, ActionAddServicePrincipal, func(tx Tx, _ *Touched) (string, error) {
-		if a.DisplayName == "" || len(a.DisplayName) > maxText {
-			return a.DisplayName, &Error{Code: InvalidValue, Subject: "displayName", Detail: "want 1 to 256 characters"}
+		if err := checkDisplayName(a.DisplayName); err != nil {
+			return a.DisplayName, err
 		}
 		return a.ID, tx.PutApplication(a)
 	})
@@ -102,6 +102,11 @@ func (t *Tenant) UpdateApplication(ctx context.Context, by audit.Actor, id strin
 		a.ID, a.AppID, a.ServicePrincipalID, a.TemplateID, a.CreatedAt = old.ID, old.AppID, old.ServicePrincipalID, old.TemplateID, old.CreatedAt
 		if err := a.checkAddresses(old); err != nil {
 			return id, err
+		}
+		if a.DisplayName != old.DisplayName {
+			if err := checkDisplayName(a.DisplayName); err != nil {
+				return id, err
+			}
 		}
 		if err := a.check(tx); err != nil {
 			return id, err

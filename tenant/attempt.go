@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // attempt is a password that somebody sends for a name.
@@ -83,7 +84,7 @@ func (t *Tenant) hashPassword(ctx context.Context, name, password string) (strin
 // applicant finds out how whoever sends a password stands.
 func (t *Tenant) applicant(ctx context.Context, a attempt) (who authn.Applicant, err error) {
 	err = t.Store.View(ctx, func(r Reader) error {
-		who = authn.Applicant{Standing: authn.Stranger, Address: audit.Neighborhood(a.by.Address), Name: fold(a.name)}
+		who = authn.Applicant{Standing: authn.Stranger, Address: audit.Neighborhood(a.by.Address), Name: names.Fold(a.name)}
 		_, principal, err := a.find(r)
 		if errors.Is(err, ErrNoRow) {
 			return nil
@@ -102,7 +103,7 @@ func (t *Tenant) applicant(ctx context.Context, a attempt) (who authn.Applicant,
 }
 
 // nobody is whom attempts for names are counted for that have no password: the same writes, in a few rows that say nothing.
-func nobody(name string) string { return "nobody/" + authn.Digest(fold(name))[:2] }
+func nobody(name string) string { return "nobody/" + authn.Digest(names.Fold(name))[:2] }
 
 // countAttempt counts an attempt as a mistake, unless it comes too early: then until says when the wait ends. A password without
 // a hash is nobody's.

@@ -67,8 +67,8 @@ func (c Client) check() error {
 	invalid := func(subject, detail string) error {
 		return &Error{Code: InvalidValue, Subject: subject, Detail: detail}
 	}
-	if c.DisplayName == "" || len(c.DisplayName) > maxText {
-		return invalid("displayName", "want 1 to 256 characters")
+	if err := checkDisplayName(c.DisplayName); err != nil {
+		return err
 	}
 	for _, p := range c.Permissions {
 		if !slices.Contains(Permissions, p) {

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // User is a person in the tenant.
@@ -61,8 +62,6 @@ type Member struct {
 	Kind     ObjectKind
 }
 
-func fold(s string) string { return strings.ToLower(s) }
-
 // plainText says whether a text has no more characters than the limit, and neither control characters nor bytes that are no UTF-8.
 func plainText(text string, limit int) bool {
 	return utf8.RuneCountInString(text) <= limit && utf8.ValidString(text) && strings.IndexFunc(text, unicode.IsControl) < 0
@@ -81,13 +80,27 @@ func (u *User) Texts() map[string]*string {
 	}
 }
 
-func (u *User) check(tx Reader) error {
+// normalize gives what people are found by the form in which it is kept.
+func (u *User) normalize() {
+	u.UserPrincipalName, u.Mail = names.Normal(u.UserPrincipalName), names.Normal(u.Mail)
+}
+
+// check refuses what a user may not be. Properties that are as they were in old are left alone: earlier releases took more.
+func (u *User) check(tx Reader, old User) error {
 	if _, err := mail.ParseAddress(u.UserPrincipalName); err != nil || strings.ContainsAny(u.UserPrincipalName, " <>") {
 		return &Error{Code: InvalidValue, Subject: "userPrincipalName", Detail: "want name@domain"}
 	}
+	before := old.Texts()
 	for field, value := range u.Texts() {
-		if utf8.RuneCountInString(*value) > maxText || !utf8.ValidString(*value) {
-			return &Error{Code: InvalidValue, Subject: field, Detail: "longer than 256 characters"}
+		text := *value
+		if old.ID != "" && text == *before[field] {
+			continue
+		}
+		if field == "streetAddress" { // may have several lines
+			text = strings.NewReplacer("\r", "", "\n", "").Replace(text)
+		}
+		if !plainText(text, maxText) {
+			return &Error{Code: InvalidValue, Subject: field, Detail: "want at most 256 characters, and no control characters"}
 		}
 	}
 	if u.DisplayName == "" {
@@ -106,13 +119,14 @@ func (u *User) check(tx Reader) error {
 // CreateUser adds a user, with a password, or with none for a user who cannot sign in. It fails with UPNTaken, InvalidValue or
 // SignInBusy.
 func (t *Tenant) CreateUser(ctx context.Context, by audit.Actor, u User, password string) (User, error) {
+	u.normalize()
 	u.ID, u.CreatedAt = t.NewID(), t.now()
-	hash, err := t.newPasswordFor(ctx, by, password, func(r Reader) error { return u.check(r) })
+	hash, err := t.newPasswordFor(ctx, by, password, func(r Reader) error { return u.check(r, User{}) })
 	if err != nil {
 		return u, t.Refuse(ctx, by, ActionAddUser.name, u.UserPrincipalName, err)
 	}
 	err = t.change(ctx, by, ActionAddUser, func(tx Tx, touched *Touched) (string, error) {
-		if err := u.check(tx); err != nil {
+		if err := u.check(tx, User{}); err != nil {
 			return u.UserPrincipalName, err
 		}
 		touched.add(KindUser, u.ID)
@@ -141,8 +155,9 @@ func (t *Tenant) PatchUser(ctx context.Context, by audit.Actor, id, password str
 		}
 		u = old
 		edit(&u)
+		u.normalize()
 		u.ID, u.CreatedAt, u.SessionsValidFrom = old.ID, old.CreatedAt, old.SessionsValidFrom
-		return u.check(r)
+		return u.check(r, old)
 	}
 	hash, err := t.newPasswordFor(ctx, by, password, patched)
 	if err != nil {
@@ -266,7 +281,7 @@ func (t *Tenant) Users(ctx context.Context, q Query) (users []User, err error) {
 func (t *Tenant) CreateGroup(ctx context.Context, by audit.Actor, g Group, memberIDs ...string) (Group, error) {
 	g.ID, g.CreatedAt = t.NewID(), t.now()
 	err := t.change(ctx, by, ActionAddGroup, func(tx Tx, touched *Touched) (string, error) {
-		if err := g.check(); err != nil {
+		if err := g.check(Group{}); err != nil {
 			return g.DisplayName, err
 		}
 		for _, id := range g.Owners {
@@ -285,12 +300,22 @@ func (t *Tenant) CreateGroup(ctx context.Context, by audit.Actor, g Group, membe
 
 const maxDescription = 1024 //bound:text the description of a group of the tenant, in characters
 
-func (g Group) check() error {
-	if n := utf8.RuneCountInString(g.DisplayName); n == 0 || n > maxText || !utf8.ValidString(g.DisplayName) {
-		return &Error{Code: InvalidValue, Subject: "displayName", Detail: "want 1 to 256 characters"}
+func (g Group) check(old Group) error {
+	if old.ID == "" || g.DisplayName != old.DisplayName {
+		if err := checkDisplayName(g.DisplayName); err != nil {
+			return err
+		}
 	}
 	if utf8.RuneCountInString(g.Description) > maxDescription {
 		return &Error{Code: InvalidValue, Subject: "description", Detail: "longer than 1024 characters"}
+	}
+	return nil
+}
+
+// checkDisplayName is the rule of the names of groups, applications, clients and policies.
+func checkDisplayName(name string) error {
+	if name == "" || !plainText(name, maxText) {
+		return &Error{Code: InvalidValue, Subject: "displayName", Detail: "want 1 to 256 characters, and no control characters"}
 	}
 	return nil
 }
@@ -306,7 +331,7 @@ func (t *Tenant) UpdateGroup(ctx context.Context, by audit.Actor, id string, edi
 		g = old
 		edit(&g)
 		g.ID, g.CreatedAt = old.ID, old.CreatedAt
-		if err := g.check(); err != nil {
+		if err := g.check(old); err != nil {
 			return id, err
 		}
 		touched.add(KindGroup, id)

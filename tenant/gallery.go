@@ -31,7 +31,7 @@ func FindTemplate(id string) (Template, error) {
 // SearchGallery returns the entries whose name or publisher contains the text, ignoring letter case.
 func SearchGallery(text string) (found []Template) {
 	for _, t := range Gallery {
-		if strings.Contains(fold(t.DisplayName+" "+t.Publisher), fold(text)) {
+		if strings.Contains(strings.ToLower(t.DisplayName+" "+t.Publisher), strings.ToLower(text)) {
 			found = append(found, t)
 		}
 	}

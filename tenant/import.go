@@ -24,8 +24,9 @@ func (t *Tenant) Import(ctx context.Context, by audit.Actor, c Company) error {
 	for batch := range slices.Chunk(c.Users, importBatch) {
 		err := t.change(ctx, by, ActionImportUsers, func(tx Tx, touched *Touched) (string, error) {
 			for _, u := range batch {
+				u.normalize()
 				u.CreatedAt = t.now()
-				if err := u.check(tx); err != nil {
+				if err := u.check(tx, User{}); err != nil {
 					return u.UserPrincipalName, err
 				}
 				if err := tx.PutUser(u); err != nil {
@@ -48,7 +49,7 @@ func (t *Tenant) Import(ctx context.Context, by audit.Actor, c Company) error {
 		err := t.change(ctx, by, ActionImportGroups, func(tx Tx, touched *Touched) (string, error) {
 			for _, g := range batch {
 				g.CreatedAt = t.now()
-				if err := g.check(); err != nil {
+				if err := g.check(Group{}); err != nil {
 					return g.DisplayName, err
 				}
 				if err := tx.PutGroup(g); err != nil {

@@ -109,8 +109,11 @@ func (t *Tenant) PutPolicy(ctx context.Context, by audit.Actor, p Policy) (Polic
 			}
 			p.Kind = old.Kind
 		}
-		if p.DisplayName == "" || len(p.DisplayName) > maxText || len(p.Definition) > maxDefinition {
-			return p.ID, &Error{Code: InvalidValue, Subject: "displayName", Detail: "want 1 to 256 characters, and a definition of at most 64 KiB"}
+		if err := checkDisplayName(p.DisplayName); err != nil {
+			return p.ID, err
+		}
+		if len(p.Definition) > maxDefinition {
+			return p.ID, &Error{Code: InvalidValue, Subject: "definition", Detail: "longer than 64 KiB"}
 		}
 		if err := p.apply(&Application{}); err != nil {
 			return p.ID, err

@@ -59,6 +59,7 @@ func (t *Tenant) Replicate(ctx context.Context, by audit.Actor, page Replica, no
 }
 
 func replicateUser(tx Tx, touched *Touched, u User) error {
+	u.normalize()
 	old, err := tx.User(u.ID)
 	if err == nil && old == u {
 		return nil

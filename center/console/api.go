@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // Service is the admin API for awsapi.Handler.
@@ -82,7 +83,7 @@ func (h *Handler) preview(ctx context.Context, _ awsapi.Caller, in adminapi.Prev
 	if in.KnownUserNames != nil {
 		known = map[string]bool{}
 		for _, name := range in.KnownUserNames {
-			known[center.Fold(name)] = true
+			known[names.Fold(name)] = true
 		}
 	}
 	to := center.SourceType(in.IdentitySource)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/saml"
 )
 
@@ -189,7 +190,7 @@ func (p page) change() (to center.SourceType, known map[string]bool) {
 		if known == nil {
 			known = map[string]bool{}
 		}
-		known[center.Fold(name)] = true
+		known[names.Fold(name)] = true
 	}
 	return to, known
 }

@@ -330,3 +330,26 @@ func TestPagesSurviveConcurrentWrites(t *testing.T) {
 	close(stop)
 	writer.Wait()
 }
+
+func TestAnotherLetterIsAnotherName(t *testing.T) {
+	a := newAPI(t)
+	id := a.must("CreateUser", strings.ReplaceAll(full, "ada@example.com", "mike@example.com"))["UserId"]
+	a.must("CreateGroup", `{"IdentityStoreId":"STORE","DisplayName":"Bikes"}`)
+	ask := func(name string) (int, map[string]any) {
+		return a.call("GetUserId", `{"IdentityStoreId":"STORE","AlternateIdentifier":{"UniqueAttribute":{"AttributePath":"userName","AttributeValue":"`+name+`"}}}`)
+	}
+	if status, out := ask("MIKE@example.com"); status != 200 || out["UserId"] != id {
+		t.Errorf("by capital letters: %d %v", status, out)
+	}
+	for _, name := range []string{"mi\u212ae@example.com", "m\u0130ke@example.com", "m\u0131ke@example.com"} {
+		if status, out := ask(name); status == 200 {
+			t.Errorf("%q is %v", name, out)
+		}
+		if out := a.must("ListUsers", `{"IdentityStoreId":"STORE","Filters":[{"AttributePath":"UserName","AttributeValue":"`+name+`"}]}`); len(out["Users"].([]any)) != 0 {
+			t.Errorf("%q lists %v", name, out)
+		}
+	}
+	if status, out := a.call("GetGroupId", `{"IdentityStoreId":"STORE","AlternateIdentifier":{"UniqueAttribute":{"AttributePath":"displayName","AttributeValue":"Bi`+"\u212a"+`es"}}}`); status == 200 {
+		t.Errorf("the group is %v", out)
+	}
+}

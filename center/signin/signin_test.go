@@ -248,3 +248,21 @@ type silent struct{}
 
 // Send implements center.Mailer.
 func (silent) Send(center.Mail) {}
+
+func TestAnotherLetterIsAnotherUser(t *testing.T) {
+	mux, c := door(t, func(s *center.SignInSettings) { s.MFA = center.MFANever })
+	ctx := context.Background()
+	u, err := c.CreateUser(ctx, centertest.Actor, centertest.Person("mike@example.com"))
+	if err == nil {
+		err = c.SetPassword(ctx, centertest.Actor, u.ID, "Correct horse 7!")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int{"MIKE@Example.com": http.StatusSeeOther, "mi\u212ae@example.com": http.StatusUnauthorized, "m\u0130ke@example.com": http.StatusUnauthorized,
+		"m\u0131ke@example.com": http.StatusUnauthorized} {
+		if answer := post(mux, "/platform/login", url.Values{"username": {name}, "password": {"Correct horse 7!"}}, same); answer.StatusCode != want {
+			t.Errorf("%q is answered with %s", name, answer.Status)
+		}
+	}
+}

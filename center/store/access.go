@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/center"
@@ -17,7 +18,7 @@ func (t tx) Accounts() ([]center.Account, error) {
 func (t tx) CountAccounts() (int, error) { return t.Count(`SELECT COUNT(*) FROM accounts`) }
 func (t tx) PutAccount(v center.Account) error {
 	return t.Do(`INSERT INTO accounts (id, name, search, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO UPDATE SET name = excluded.name, search = excluded.search, doc = excluded.doc`,
-		v.ID, center.Fold(v.Name), center.Fold(v.Name+" "+v.ID+" "+v.Email), sqldb.Encode(v))
+		v.ID, strings.ToLower(v.Name), strings.ToLower(v.Name+" "+v.ID+" "+v.Email), sqldb.Encode(v))
 }
 
 // holders is a subquery for the principals by which a user, whose id is the parameter twice, has assignments: the user and the user's groups.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 )
 
@@ -76,7 +77,7 @@ func checkUsers(t tx, f *findings, looked func()) error {
 			f.add("user", "%s reads differently in two ways", id)
 		}
 		for _, c := range []struct{ what, column, object string }{
-			{"id", id, string(u.ID)}, {"user name", name, center.Fold(u.UserName)}, {"e-mail address", email, center.Fold(u.PrimaryEmail())}, {"external id", external, u.ExternalID},
+			{"id", id, string(u.ID)}, {"user name", name, names.Fold(u.UserName)}, {"e-mail address", email, names.Fold(u.PrimaryEmail())}, {"external id", external, u.ExternalID},
 		} {
 			if c.column != c.object {
 				f.add("user", "%s is found by the %s %q but has %q", id, c.what, c.column, c.object)
@@ -105,7 +106,7 @@ func checkGroups(t tx, f *findings, looked func()) error {
 			f.add("group", "%s cannot be read: %v", id, err)
 			return nil
 		}
-		if id != string(g.ID) || name != center.Fold(g.DisplayName) || external != g.ExternalID || strings.TrimSpace(g.DisplayName) == "" {
+		if id != string(g.ID) || name != names.Fold(g.DisplayName) || external != g.ExternalID || strings.TrimSpace(g.DisplayName) == "" {
 			f.add("group", "%s stands under other keys than it has", id)
 		}
 		return nil

@@ -2,9 +2,11 @@ package store
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 )
 
@@ -42,10 +44,10 @@ func (t tx) User(id center.UserID) (center.User, error) {
 	return t.user(`SELECT doc FROM users WHERE id = $1`, string(id))
 }
 func (t tx) UserByName(name string) (center.User, error) {
-	return t.user(`SELECT doc FROM users WHERE user_name = $1`, center.Fold(name))
+	return t.user(`SELECT doc FROM users WHERE user_name = $1`, names.Fold(name))
 }
 func (t tx) UserByEmail(email string) (center.User, error) {
-	return t.user(`SELECT doc FROM users WHERE email = $1 OR (user_name = $1 AND name_is_email = 1)`, center.Fold(email))
+	return t.user(`SELECT doc FROM users WHERE email = $1 OR (user_name = $1 AND name_is_email = 1)`, names.Fold(email))
 }
 func (t tx) UserByExternalID(id string) (center.User, error) {
 	return t.user(`SELECT doc FROM users WHERE external_id = $1`, id)
@@ -55,16 +57,16 @@ func (t tx) UserByExternalID(id string) (center.User, error) {
 func (t tx) UsersHolding(name, email, externalID string) ([]center.UserKeys, error) {
 	return rows(t, `SELECT id, user_name, CASE WHEN name_is_email = 1 THEN user_name ELSE COALESCE(email, '') END, COALESCE(external_id, '') FROM users
 		WHERE user_name = $1 OR email = $2 OR external_id = $3 OR (user_name = $2 AND name_is_email = 1)`,
-		[]any{center.Fold(name), sqldb.OrNull(center.Fold(email)), sqldb.OrNull(externalID)}, func(k *center.UserKeys) []any { return []any{&k.ID, &k.UserName, &k.Email, &k.ExternalID} })
+		[]any{names.Fold(name), sqldb.OrNull(names.Fold(email)), sqldb.OrNull(externalID)}, func(k *center.UserKeys) []any { return []any{&k.ID, &k.UserName, &k.Email, &k.ExternalID} })
 }
 
 // userColumns are the values of a user's columns. An e-mail address that is the user name, as most are, is found by that: one index less to write.
 func userColumns(u center.User) []any {
-	name, email, same := center.Fold(u.UserName), center.Fold(u.PrimaryEmail()), 0
+	name, email, same := names.Fold(u.UserName), names.Fold(u.PrimaryEmail()), 0
 	if email == name {
 		email, same = "", 1
 	}
-	return []any{string(u.ID), name, sqldb.OrNull(email), same, sqldb.OrNull(u.ExternalID), center.Fold(u.UserName + " " + u.DisplayName), sqldb.Encode(u)}
+	return []any{string(u.ID), name, sqldb.OrNull(email), same, sqldb.OrNull(u.ExternalID), strings.ToLower(u.UserName + " " + u.DisplayName), sqldb.Encode(u)}
 }
 
 // AddUser leaves the keys to the unique indexes, but for an address that is somebody's user name.
@@ -143,7 +145,7 @@ func (t tx) Group(id center.GroupID) (center.Group, error) {
 	return t.oneGroup(` WHERE id = $1`, string(id))
 }
 func (t tx) GroupByName(name string) (center.Group, error) {
-	return t.oneGroup(` WHERE display_name = $1`, center.Fold(name))
+	return t.oneGroup(` WHERE display_name = $1`, names.Fold(name))
 }
 func (t tx) GroupByExternalID(id string) (center.Group, error) {
 	return t.oneGroup(` WHERE external_id = $1`, id)
@@ -151,12 +153,12 @@ func (t tx) GroupByExternalID(id string) (center.Group, error) {
 
 func (t tx) AddGroup(g center.Group) error {
 	return t.Do(`INSERT INTO user_groups (id, display_name, external_id, doc) VALUES ($1, $2, $3, $4)`,
-		string(g.ID), center.Fold(g.DisplayName), sqldb.OrNull(g.ExternalID), sqldb.Encode(g))
+		string(g.ID), names.Fold(g.DisplayName), sqldb.OrNull(g.ExternalID), sqldb.Encode(g))
 }
 
 func (t tx) PutGroup(g center.Group) error {
 	return t.Do(`UPDATE user_groups SET display_name = $2, external_id = $3, doc = $4, version = $5, updated = $6, updated_by = $7 WHERE id = $1`,
-		string(g.ID), center.Fold(g.DisplayName), sqldb.OrNull(g.ExternalID), sqldb.Encode(g), g.Version, g.UpdatedAt.UnixMicro(), g.UpdatedBy)
+		string(g.ID), names.Fold(g.DisplayName), sqldb.OrNull(g.ExternalID), sqldb.Encode(g), g.Version, g.UpdatedAt.UnixMicro(), g.UpdatedBy)
 }
 
 func (t tx) TouchGroup(id center.GroupID, at time.Time, by string) error {
@@ -172,7 +174,9 @@ func groupWhere(q center.GroupQuery) *sqldb.Where {
 	if q.IDs != nil {
 		w.In("id", texts(q.IDs))
 	}
-	w.Contains("display_name", q.Search)
+	if q.Search != "" {
+		w.And("display_name LIKE ? ESCAPE '!'", sqldb.Pattern(names.Fold(q.Search)))
+	}
 	return w
 }
 

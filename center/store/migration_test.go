@@ -57,6 +57,9 @@ func TestTheFirstReleasesDataIsMigrated(t *testing.T) {
 				t.Errorf("the check says %v, %v", problems, err)
 			}
 			if err := s.Update(context.Background(), func(tx center.Tx) error {
+				if n, err := tx.DeleteEvents(time.Now(), true, 100); err != nil || n != 1 {
+					t.Errorf("%d events of strangers, %v", n, err)
+				}
 				_, err := tx.AddMember("g1", "u1", time.Now(), "me", &center.Membership{})
 				return err
 			}); err != nil {
@@ -86,7 +89,7 @@ func fillFirstRelease(t *testing.T, dsn string) {
 			`INSERT INTO documents VALUES ('account', '111122223333', '{"ID":"111122223333","Name":"Prod","Email":""}')`,
 			`INSERT INTO permission_sets VALUES ('ps1', 'Admin', '{"ARN":"ps1","Name":"Admin"}')`,
 			`INSERT INTO assignments VALUES ('111122223333', 'ps1', 'GROUP', 'g1')`, `INSERT INTO assignments VALUES ('111122223333', 'ps1', 'USER', 'u2')`,
-			`INSERT INTO events VALUES ('e1', 2000, 'r1', '{"ID":"e1"}')`, `INSERT INTO events VALUES ('e2', 1000, 'r2', '{"ID":"e2"}')`,
+			`INSERT INTO events VALUES ('e1', 2000, 'r1', '{"ID":"e1"}')`, `INSERT INTO events VALUES ('e2', 1000, 'r2', '{"ID":"e2","Actor":{"Kind":"Anonymous","Name":"x"},"Result":"Refused"}')`,
 		} {
 			if err := tx.Do(statement); err != nil {
 				return err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 )
 
@@ -36,7 +37,11 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{db: db}, nil
+	s := &Store{db: db}
+	if err := s.refold(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
 }
 
 // OpenBeside opens the store to look at it, also while another process serves from it; see sqldb.OpenBeside.
@@ -201,17 +206,17 @@ func (t tx) AccessKeys() ([]center.AccessKey, error) {
 	return documents[center.AccessKey](t, kindAccessKey)
 }
 func (t tx) Administrator(name string) (center.Administrator, error) {
-	return document[center.Administrator](t, kindAdministrator, center.Fold(name))
+	return document[center.Administrator](t, kindAdministrator, names.Fold(name))
 }
 func (t tx) Administrators() ([]center.Administrator, error) {
 	return documents[center.Administrator](t, kindAdministrator)
 }
 func (t tx) DeleteAdministrator(name string) error {
-	return t.deleteDocument(kindAdministrator, center.Fold(name))
+	return t.deleteDocument(kindAdministrator, names.Fold(name))
 }
 func (t tx) DeleteAccessKey(id string) error { return t.deleteDocument(kindAccessKey, id) }
 func (t tx) PutAdministrator(v center.Administrator) error {
-	return t.putDocument(kindAdministrator, center.Fold(v.Name), v)
+	return t.putDocument(kindAdministrator, names.Fold(v.Name), v)
 }
 func (t tx) Password(principal string) (center.Password, error) {
 	return document[center.Password](t, kindPassword, principal)

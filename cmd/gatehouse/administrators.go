@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
@@ -76,7 +77,7 @@ func (c centersAdministrators) order(ctx context.Context, by audit.Actor, o admi
 	}
 	known := false
 	for _, s := range all {
-		known = known || center.Fold(s.Name) == center.Fold(o.Name)
+		known = known || names.Fold(s.Name) == names.Fold(o.Name)
 		a.List = append(a.List, administratorLine{s.Name, s.CreatedAt, s.CreatedBy, optional(s.LastSignInAt), s.Sessions, s.Devices, s.OneTime})
 	}
 	var secret authn.Secret
@@ -117,7 +118,7 @@ func (t tenantsAdministrators) order(ctx context.Context, by audit.Actor, o admi
 	}
 	known := false
 	for _, s := range all {
-		known = known || center.Fold(s.Name) == center.Fold(o.Name)
+		known = known || names.Fold(s.Name) == names.Fold(o.Name)
 		a.List = append(a.List, administratorLine{s.Name, s.CreatedAt, s.CreatedBy, optional(s.LastSignInAt), s.Sessions, s.Devices, s.OneTime})
 	}
 	var secret authn.Secret
@@ -297,7 +298,7 @@ func (a *administratorCommands) listCommand() *cobra.Command {
 			if l.OneTimePassword {
 				password = "one-time"
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\n", l.Name, moment(&l.CreatedAt), moment(l.LastSignInAt), l.Sessions, l.SecondFactors, password)
+			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\n", inline(l.Name), moment(&l.CreatedAt), moment(l.LastSignInAt), l.Sessions, l.SecondFactors, password)
 		}
 		return t.Flush()
 	}}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/mirror"
@@ -159,7 +160,7 @@ func (s *importedDirectory) readFiles(ctx context.Context, t *tenant.Tenant) err
 				u.ID = t.NewID()
 			}
 		}
-		ids[strings.ToLower(u.UserPrincipalName)] = u.ID
+		ids[names.Fold(u.UserPrincipalName)] = u.ID
 		page.Users = append(page.Users, u)
 		return nil
 	}), rows(s.groups, func(_ int, row map[string]string) error {
@@ -190,7 +191,7 @@ func (s *importedDirectory) readFiles(ctx context.Context, t *tenant.Tenant) err
 			group = ids[":"+strings.ToLower(row["group"])]
 		}
 		if member == "" {
-			member = ids[strings.ToLower(row["member"])]
+			member = ids[names.Fold(row["member"])]
 		}
 		if group == "" || member == "" {
 			return fmt.Errorf("the group %q or the member %q is not in the other files", first(row, "groupid", "group"), first(row, "memberid", "member"))

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
@@ -33,7 +34,11 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{db}, nil
+	s := &Store{db}
+	if err := s.refold(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
 }
 
 // Close closes the database.
@@ -126,16 +131,16 @@ func (t tx) DeleteGrants(expired time.Time) error {
 }
 
 func (t tx) Administrator(name string) (tenant.Administrator, error) {
-	return document[tenant.Administrator](t, kindAdministrator, strings.ToLower(name))
+	return document[tenant.Administrator](t, kindAdministrator, names.Fold(name))
 }
 func (t tx) PutAdministrator(v tenant.Administrator) error {
-	return t.putDocument(kindAdministrator, strings.ToLower(v.Name), v)
+	return t.putDocument(kindAdministrator, names.Fold(v.Name), v)
 }
 func (t tx) Administrators() ([]tenant.Administrator, error) {
 	return documents[tenant.Administrator](t, kindAdministrator)
 }
 func (t tx) DeleteAdministrator(name, principal string) error {
-	return errors.Join(t.deleteDocument(kindAdministrator, strings.ToLower(name)), t.deleteDocument(kindPassword, principal),
+	return errors.Join(t.deleteDocument(kindAdministrator, names.Fold(name)), t.deleteDocument(kindPassword, principal),
 		t.deleteDocument(kindFactors, principal))
 }
 func (t tx) Password(principal string) (tenant.Password, error) {
@@ -172,7 +177,7 @@ func (t tx) User(id string) (tenant.User, error) {
 	return one[tenant.User](t, `SELECT doc FROM users WHERE id = $1`, id)
 }
 func (t tx) UserByPrincipalName(name string) (tenant.User, error) {
-	return one[tenant.User](t, `SELECT doc FROM users WHERE user_principal_name = $1`, strings.ToLower(name))
+	return one[tenant.User](t, `SELECT doc FROM users WHERE user_principal_name = $1`, names.Fold(name))
 }
 func (t tx) Users(q tenant.Query) ([]tenant.User, error) {
 	w := &sqldb.Where{}
@@ -187,7 +192,7 @@ func (t tx) CountUsers() (int, error) { return t.Count(`SELECT COUNT(*) FROM use
 func (t tx) PutUser(u tenant.User) error {
 	return t.Do(`INSERT INTO users (id, user_principal_name, search, doc) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (id) DO UPDATE SET user_principal_name = excluded.user_principal_name, search = excluded.search, doc = excluded.doc`,
-		u.ID, strings.ToLower(u.UserPrincipalName), strings.ToLower(u.DisplayName+" "+u.UserPrincipalName), sqldb.Encode(u))
+		u.ID, names.Fold(u.UserPrincipalName), strings.ToLower(u.DisplayName+" "+u.UserPrincipalName), sqldb.Encode(u))
 }
 func (t tx) DeleteUser(id string) error {
 	return errors.Join(t.Do(`DELETE FROM users WHERE id = $1`, id), t.deleteDocument(kindPassword, id), t.deleteDocument(kindFactors, id))
