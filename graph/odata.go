@@ -15,7 +15,11 @@ type Condition struct {
 	meets    func(map[string]any) bool
 	advanced bool
 	equals   *[2]string
+	names    []string
 }
+
+// Properties are the names of all properties that it looks at.
+func (c Condition) Properties() []string { return c.names }
 
 // Meets says whether an object meets the condition.
 func (c Condition) Meets(object map[string]any) bool { return c.meets(object) }
@@ -53,6 +57,7 @@ func ParseFilter(text string) (Condition, error) {
 	if err == nil && p.at < len(p.tokens) {
 		err = fmt.Errorf("%q is not expected", p.tokens[p.at])
 	}
+	c.names = p.names
 	return c, err
 }
 
@@ -96,6 +101,7 @@ func odataTokens(text string) (tokens []string, err error) {
 type odataParser struct {
 	tokens []string
 	at     int
+	names  []string // of properties
 }
 
 func (p *odataParser) take() string {
@@ -188,6 +194,7 @@ func (p *odataParser) property() (string, error) {
 	if name == "" || strings.ContainsAny(name, "'(),") || name[0] >= '0' && name[0] <= '9' {
 		return "", errors.New("a property is missing")
 	}
+	p.names = append(p.names, name)
 	return name, nil
 }
 

@@ -50,7 +50,8 @@ type secureTenant struct {
 	http                             *http.Client
 }
 
-var printed = regexp.MustCompile(`password +(\S+)\n\n +graph +(\S+)/v1\.0\n +token URL +\S+?//[^/]+/([^/]+)/\S+\n +client id +(\S+)\n +client secret (\S+)`)
+// firstStart is what a first start of the tenant keeps in its file.
+var firstStart = regexp.MustCompile(`password +(\S+)\n\n +graph +(\S+)/v1\.0\n +token URL +\S+?//[^/]+/([^/]+)/\S+\n +client id +(\S+)\n +client secret (\S+)`)
 
 func template() *x509.Certificate {
 	return &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
@@ -102,8 +103,9 @@ func newSecureTenant(t *testing.T) *secureTenant {
 	})
 	deadline := time.Now().Add(time.Minute)
 	for {
-		if m := printed.FindStringSubmatch(out.String()); m != nil {
-			s.admin, s.url, s.id, s.clientID, s.secret = m[1], m[2], m[3], m[4], m[5]
+		kept, _ := os.ReadFile(filepath.Join(dir, "data", firstStartFile)) // not there yet
+		if m := firstStart.FindSubmatch(kept); m != nil {
+			s.admin, s.url, s.id, s.clientID, s.secret = string(m[1]), string(m[2]), string(m[3]), string(m[4]), string(m[5])
 			if res, err := s.http.Get(s.url + "/login"); err == nil {
 				_ = res.Body.Close()
 				return s

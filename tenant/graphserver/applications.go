@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -25,12 +26,15 @@ func (h *Handler) listTemplates(_ context.Context, r request) (int, any, error) 
 	for _, t := range tenant.Gallery {
 		all = append(all, templateToWire(t))
 	}
-	return h.listed(r, objects(all))
+	return h.listed(r, templateType, objects(all))
 }
 
 func (h *Handler) getTemplate(_ context.Context, r request) (int, any, error) {
 	t, err := tenant.FindTemplate(r.PathValue("id"))
-	return http.StatusOK, templateToWire(t), err
+	if err != nil {
+		return 0, nil, err
+	}
+	return one(r, templateType, templateToWire(t))
 }
 
 func (h *Handler) instantiate(ctx context.Context, r request) (int, any, error) {
@@ -58,7 +62,7 @@ func appRoles() (list []graph.AppRole) {
 
 func applicationToWire(a tenant.Application) graph.Application {
 	return graph.Application{ID: a.ID, AppID: a.AppID, ApplicationTemplateID: a.TemplateID, DisplayName: a.DisplayName, IdentifierURIs: a.IdentifierURIs,
-		SignInAudience: "AzureADMyOrg", AppRoles: appRoles(), Web: &graph.Web{RedirectURIs: a.ReplyURLs, LogoutURL: a.LogoutURL}}
+		SignInAudience: signInAudience, AppRoles: appRoles(), Web: &graph.Web{RedirectURIs: a.ReplyURLs, LogoutURL: a.LogoutURL}}
 }
 
 func principalToWire(a tenant.Application) graph.ServicePrincipal {
@@ -97,14 +101,14 @@ func keyToWire(k tenant.SigningKey) graph.KeyCredential {
 }
 
 func (h *Handler) listApplications(ctx context.Context, r request) (int, any, error) {
-	return listApplications(ctx, h, r, applicationToWire)
+	return listApplications(ctx, h, r, applicationType, applicationToWire)
 }
 
 func (h *Handler) listServicePrincipals(ctx context.Context, r request) (int, any, error) {
-	return listApplications(ctx, h, r, principalToWire)
+	return listApplications(ctx, h, r, principalType, principalToWire)
 }
 
-func listApplications[T any](ctx context.Context, h *Handler, r request, wire func(tenant.Application) T) (int, any, error) {
+func listApplications[T any](ctx context.Context, h *Handler, r request, t resource, wire func(tenant.Application) T) (int, any, error) {
 	apps, err := h.Tenant.Applications(ctx)
 	if err != nil {
 		return 0, nil, err
@@ -113,56 +117,72 @@ func listApplications[T any](ctx context.Context, h *Handler, r request, wire fu
 	for i, a := range apps {
 		all[i] = wire(a)
 	}
-	return h.listed(r, objects(all))
+	return h.listed(r, t, objects(all))
 }
 
 func (h *Handler) getApplication(ctx context.Context, r request) (int, any, error) {
 	a, err := h.Tenant.Application(ctx, r.PathValue("id"))
-	return http.StatusOK, applicationToWire(a), err
+	if err != nil {
+		return 0, nil, err
+	}
+	return one(r, applicationType, applicationToWire(a))
 }
 
 func (h *Handler) getServicePrincipal(ctx context.Context, r request) (int, any, error) {
 	a, err := h.Tenant.Application(ctx, r.PathValue("id"))
-	return http.StatusOK, principalToWire(a), err
+	if err != nil {
+		return 0, nil, err
+	}
+	return one(r, principalType, principalToWire(a))
+}
+
+// signInAudience is the only one: a tenant knows no other.
+const signInAudience = "AzureADMyOrg"
+
+// encryptionKey is a certificate for token encryption. What else clients send of it the certificate says itself.
+type encryptionKey struct {
+	Usage string `json:"usage"`
+	Key   []byte `json:"key"` // DER in base64
+
+	Type                string `json:"type"`
+	DisplayName         string `json:"displayName"`
+	KeyID               string `json:"keyId"`
+	CustomKeyIdentifier string `json:"customKeyIdentifier"`
+	StartDateTime       string `json:"startDateTime"`
+	EndDateTime         string `json:"endDateTime"`
 }
 
 // updateApplication replaces collections whole, as Graph does.
 func (h *Handler) updateApplication(ctx context.Context, r request) (int, any, error) {
 	var in struct {
-		DisplayName    *string   `json:"displayName"`
-		IdentifierURIs *[]string `json:"identifierUris"`
-		KeyCredentials *[]struct {
-			Usage string `json:"usage"`
-			Key   []byte `json:"key"` // DER in base64
-		} `json:"keyCredentials"`
-		Web *struct {
-			RedirectURIs *[]string `json:"redirectUris"`
-			LogoutURL    *string   `json:"logoutUrl"`
+		DisplayName    given[string]    `json:"displayName"`
+		IdentifierURIs given[[]string]  `json:"identifierUris"`
+		KeyCredentials *[]encryptionKey `json:"keyCredentials"`
+		SignInAudience string           `json:"signInAudience"`
+		Web            struct {
+			RedirectURIs given[[]string] `json:"redirectUris"`
+			LogoutURL    given[string]   `json:"logoutUrl"`
 		} `json:"web"`
 	}
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
 	}
+	if in.SignInAudience != "" && in.SignInAudience != signInAudience {
+		return 0, nil, badRequest("Only applications of this tenant are offered: signInAudience is " + signInAudience + ".")
+	}
 	_, err := h.Tenant.UpdateApplication(ctx, r.by, r.PathValue("id"), func(a *tenant.Application) error {
-		if in.DisplayName != nil {
-			a.DisplayName = *in.DisplayName
-		}
-		if in.IdentifierURIs != nil {
-			a.IdentifierURIs = *in.IdentifierURIs
-		}
+		in.DisplayName.into(&a.DisplayName)
+		in.IdentifierURIs.into(&a.IdentifierURIs)
+		in.Web.RedirectURIs.into(&a.ReplyURLs)
+		in.Web.LogoutURL.into(&a.LogoutURL)
 		if in.KeyCredentials != nil { // of an application only those are meant that tokens are encrypted with
 			a.Encryption = nil
 			for _, k := range *in.KeyCredentials {
-				if strings.EqualFold(k.Usage, "Encrypt") {
-					a.Encryption = k.Key
+				if !strings.EqualFold(k.Usage, "Encrypt") {
+					return badRequest("Of an application only a key with the usage Encrypt is kept.")
 				}
+				a.Encryption = k.Key
 			}
-		}
-		if in.Web != nil && in.Web.RedirectURIs != nil {
-			a.ReplyURLs = *in.Web.RedirectURIs
-		}
-		if in.Web != nil && in.Web.LogoutURL != nil {
-			a.LogoutURL = *in.Web.LogoutURL
 		}
 		return nil
 	})
@@ -171,35 +191,25 @@ func (h *Handler) updateApplication(ctx context.Context, r request) (int, any, e
 
 func (h *Handler) updateServicePrincipal(ctx context.Context, r request) (int, any, error) {
 	var in struct {
-		AccountEnabled            *bool     `json:"accountEnabled"`
-		AppRoleAssignmentRequired *bool     `json:"appRoleAssignmentRequired"`
-		Mode                      *string   `json:"preferredSingleSignOnMode"`
-		LoginURL                  *string   `json:"loginUrl"`
-		Thumbprint                *string   `json:"preferredTokenSigningKeyThumbprint"`
-		Emails                    *[]string `json:"notificationEmailAddresses"`
+		AccountEnabled            givenBool       `json:"accountEnabled"`
+		AppRoleAssignmentRequired givenBool       `json:"appRoleAssignmentRequired"`
+		Mode                      given[string]   `json:"preferredSingleSignOnMode"`
+		LoginURL                  given[string]   `json:"loginUrl"`
+		Thumbprint                given[string]   `json:"preferredTokenSigningKeyThumbprint"`
+		Emails                    given[[]string] `json:"notificationEmailAddresses"`
 	}
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
 	}
 	_, err := h.Tenant.UpdateApplication(ctx, r.by, r.PathValue("id"), func(a *tenant.Application) error {
-		for _, f := range []struct{ from, to *string }{{in.Mode, &a.SSOMode}, {in.LoginURL, &a.SignOnURL}} {
-			if f.from != nil {
-				*f.to = *f.from
-			}
+		in.Mode.into(&a.SSOMode)
+		in.LoginURL.into(&a.SignOnURL)
+		if in.Thumbprint.into(&a.ActiveThumbprint); in.Thumbprint.sent {
+			a.ActiveThumbprint = strings.ToUpper(a.ActiveThumbprint)
 		}
-		if in.Thumbprint != nil {
-			a.ActiveThumbprint = strings.ToUpper(*in.Thumbprint)
-		}
-		if in.AccountEnabled != nil {
-			a.Enabled = *in.AccountEnabled
-		}
-		if in.AppRoleAssignmentRequired != nil {
-			a.AssignmentRequired = *in.AppRoleAssignmentRequired
-		}
-		if in.Emails != nil {
-			a.NotificationEmails = *in.Emails
-		}
-		return nil
+		in.Emails.into(&a.NotificationEmails)
+		return errors.Join(in.AccountEnabled.into("accountEnabled", &a.Enabled),
+			in.AppRoleAssignmentRequired.into("appRoleAssignmentRequired", &a.AssignmentRequired))
 	})
 	return http.StatusNoContent, nil, err
 }
@@ -265,7 +275,7 @@ func (h *Handler) listAssignmentsOf(ctx context.Context, r request) (int, any, e
 
 // assignments lists assignments, a page at a time; a page costs as many look-ups as it has lines.
 func (h *Handler) assignments(ctx context.Context, r request, q tenant.AssignmentQuery) (int, any, error) {
-	o, err := options(r)
+	o, err := options(r, assignmentType)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -10,14 +10,14 @@ type collection struct {
 	after    func(ctx context.Context, o query) func(after string, limit int) ([]object, error) // in the order of their ids
 	count    func(ctx context.Context) (int, error)
 	defaults properties
-	relation string // that can be expanded
+	resource resource
 	expand   func(ctx context.Context, o query, objects []object) error
 }
 
 // list serves a page of a collection.
 func (h *Handler) list(c collection) call {
 	return func(ctx context.Context, r request) (int, any, error) {
-		o, err := options(r)
+		o, err := options(r, c.resource)
 		if err != nil {
 			return 0, nil, err
 		}
@@ -26,7 +26,7 @@ func (h *Handler) list(c collection) call {
 			return 0, nil, err
 		}
 		p := h.answer(r, o, items, c.defaults)
-		if _, ok := o.expand[c.relation]; ok {
+		if _, ok := o.expand[c.resource.relation]; ok {
 			if err := c.expand(ctx, o, p.Value); err != nil {
 				return 0, nil, err
 			}
@@ -44,7 +44,7 @@ func (h *Handler) list(c collection) call {
 // countOf serves how many objects of a collection a query selects.
 func (h *Handler) countOf(c collection) call {
 	return func(ctx context.Context, r request) (int, any, error) {
-		o, err := options(r)
+		o, err := options(r, c.resource)
 		if err != nil {
 			return 0, nil, err
 		}

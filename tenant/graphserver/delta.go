@@ -93,17 +93,15 @@ func (h *Handler) deltaState(ctx context.Context, r request, kind tenant.ObjectK
 	q := r.URL.Query()
 	token := q.Get("$skiptoken") + q.Get("$deltatoken")
 	if token == "" || token == "latest" {
-		for _, option := range []string{"$top", "$expand", "$orderby", "$search", "$count"} {
-			if q.Has(option) {
-				return s, unsupported("The query option '" + option + "' is not supported by delta queries.")
-			}
-		}
 		s = deltaState{Kind: kind, Reading: token == "", Select: selected(q.Get("$select"))}
 		if s.IDs, err = deltaIDs(q.Get("$filter")); err != nil {
 			return s, err
 		}
 		s.Number, err = h.Tenant.LastChange(ctx)
 		return s, err
+	}
+	if q.Has("$select") || q.Has("$filter") || q.Has("$skiptoken") && q.Has("$deltatoken") {
+		return s, badRequest("A link of a delta query is asked for as it is, without other query options.")
 	}
 	data, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil || len(data) > maxState || json.Unmarshal(data, &s) != nil || s.Kind != kind || s.Number < 0 {

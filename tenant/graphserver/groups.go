@@ -2,6 +2,7 @@ package graphserver
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -36,7 +37,7 @@ func groupObject(g tenant.Group) object {
 
 // groups is the collection of groups.
 func (h *Handler) groups() collection {
-	return collection{h.groupsAfter, h.Tenant.CountGroups, nil, "members", func(ctx context.Context, o query, groups []object) error {
+	return collection{h.groupsAfter, h.Tenant.CountGroups, nil, groupType, func(ctx context.Context, o query, groups []object) error {
 		for _, x := range groups {
 			if err := h.expandMembers(ctx, o, x); err != nil {
 				return err
@@ -92,9 +93,14 @@ func (h *Handler) expandMembers(ctx context.Context, o query, group object) erro
 
 func (h *Handler) createGroup(ctx context.Context, r request) (int, any, error) {
 	var in struct {
-		graph.Group
-		Members []string `json:"members@odata.bind"`
-		Owners  []string `json:"owners@odata.bind"`
+		DisplayName     string   `json:"displayName"`
+		Description     string   `json:"description"`
+		MailEnabled     *bool    `json:"mailEnabled"`
+		MailNickname    string   `json:"mailNickname"`
+		SecurityEnabled *bool    `json:"securityEnabled"`
+		GroupTypes      []string `json:"groupTypes"`
+		Members         []string `json:"members@odata.bind"`
+		Owners          []string `json:"owners@odata.bind"`
 	}
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
@@ -119,7 +125,7 @@ func (h *Handler) createGroup(ctx context.Context, r request) (int, any, error) 
 }
 
 func (h *Handler) getGroup(ctx context.Context, r request) (int, any, error) {
-	o, err := options(r)
+	o, err := options(r, groupType)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -150,11 +156,19 @@ func bound(addresses []string) ([]string, error) {
 	return ids, nil
 }
 
+// groupPatch is what may be changed of a group.
+type groupPatch struct {
+	DisplayName     given[string] `json:"displayName"`
+	Description     given[string] `json:"description"`
+	MailNickname    given[string] `json:"mailNickname"`
+	MailEnabled     givenBool     `json:"mailEnabled"`
+	SecurityEnabled givenBool     `json:"securityEnabled"`
+	GroupTypes      []string      `json:"groupTypes"`
+	Members         []string      `json:"members@odata.bind"`
+}
+
 func (h *Handler) updateGroup(ctx context.Context, r request) (int, any, error) {
-	var in struct {
-		DisplayName, Description *string
-		Members                  []string `json:"members@odata.bind"`
-	}
+	var in groupPatch
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
 	}
@@ -163,12 +177,20 @@ func (h *Handler) updateGroup(ctx context.Context, r request) (int, any, error) 
 	if err != nil {
 		return 0, nil, err
 	}
+	var mail, security bool
+	e1, e2 := in.MailEnabled.into("mailEnabled", &mail), in.SecurityEnabled.into("securityEnabled", &security)
+	if err := errors.Join(e1, e2); err != nil {
+		return 0, nil, err
+	}
+	if mail || len(in.GroupTypes) > 0 {
+		return 0, nil, badRequest("Only security groups are offered here.")
+	}
 	_, err = h.Tenant.UpdateGroup(ctx, r.by, id, func(g *tenant.Group) {
-		if in.DisplayName != nil {
-			g.DisplayName = *in.DisplayName
-		}
-		if in.Description != nil {
-			g.Description = *in.Description
+		in.DisplayName.into(&g.DisplayName)
+		in.Description.into(&g.Description)
+		in.MailNickname.into(&g.MailNickname)
+		if in.SecurityEnabled.sent {
+			g.SecurityEnabled = security
 		}
 	}, members...)
 	return http.StatusNoContent, nil, err

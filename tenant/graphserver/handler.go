@@ -62,15 +62,16 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	mux.Handle(root+"/", h.mux)
 	for _, route := range h.routes() {
 		method, path, _ := strings.Cut(route.pattern, " ")
-		h.mux.HandleFunc(method+" "+root+path, h.handle(route.needs, route.call))
+		h.mux.HandleFunc(method+" "+root+path, h.handle(route.needs, withOptions(route.options, route.call)))
 	}
 	h.mux.HandleFunc(root+"/", h.handle(anyCaller, nothingThere))
 }
 
-// route is a method and a path, what they need, and what they do.
+// route is a method and a path, what they need, the query options that they know, and what they do.
 type route struct {
 	pattern string
 	needs   needs
+	options []string
 	call    call
 }
 
@@ -210,21 +211,11 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		Date: h.Tenant.Now().UTC().Format("2006-01-02T15:04:05"), RequestID: id, ClientRequestID: clientRequestID(r, id)}}})
 }
 
-// decode reads exactly one JSON object.
-func decode(r request, into any) error {
-	data, err := io.ReadAll(r.Body)
-	if err != nil {
-		return &wireError{status: http.StatusRequestEntityTooLarge, code: "Request_BadRequest", message: "The body is too large."}
-	}
-	if err := json.Unmarshal(data, into); err != nil {
-		return badRequest("Unable to read JSON request payload. Ensure Content-Type header is set and payload is of valid JSON format.")
-	}
-	return nil
+func (h *Handler) organization(_ context.Context, r request) (int, any, error) {
+	return h.listed(r, organizationType, []object{organizationObject(h.Tenant.Organization)})
 }
 
-func (h *Handler) organization(context.Context, request) (int, any, error) {
-	o := h.Tenant.Organization
-	return http.StatusOK, graph.Page[map[string]any]{Value: []map[string]any{{
-		"id": o.ID, "displayName": o.DisplayName, "createdDateTime": o.CreatedAt.Format(time.RFC3339),
-		"verifiedDomains": []map[string]any{{"name": o.Domain, "isDefault": true, "isInitial": true, "type": "Managed"}}}}}, nil
+func organizationObject(o tenant.Organization) object {
+	return object{"id": o.ID, "displayName": o.DisplayName, "createdDateTime": o.CreatedAt.Format(time.RFC3339),
+		"verifiedDomains": []map[string]any{{"name": o.Domain, "isDefault": true, "isInitial": true, "type": "Managed"}}}
 }

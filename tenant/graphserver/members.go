@@ -18,12 +18,16 @@ var castable = map[string]tenant.ObjectKind{"microsoft.graph.user": tenant.KindU
 
 // relation serves a collection of directory objects: all of it, cast to one kind, or counted. A page costs as many look-ups as it has lines.
 func (h *Handler) relation(ctx context.Context, r request, all []tenant.Mark) (int, any, error) {
-	o, err := options(r)
+	o, err := options(r, objectType)
 	if err != nil {
 		return 0, nil, err
 	}
-	last := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
-	if kind, cast := castable[last]; cast {
+	last := r.PathValue("cast")
+	kind, cast := castable[last]
+	if last != "" && last != "$count" && !cast {
+		return 0, nil, errNoResource
+	}
+	if cast {
 		if !o.count || !strings.EqualFold(r.Header.Get("ConsistencyLevel"), "eventual") {
 			return 0, nil, unsupported("A cast needs the header 'ConsistencyLevel: eventual' and $count=true.")
 		}

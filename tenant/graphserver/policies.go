@@ -29,12 +29,15 @@ func (h *Handler) listPolicies(ctx context.Context, r request) (int, any, error)
 	for i, p := range list {
 		all[i] = policyObject(p)
 	}
-	return h.listed(r, all)
+	return h.listed(r, policyType, all)
 }
 
 func (h *Handler) getPolicy(ctx context.Context, r request) (int, any, error) {
 	p, err := h.Tenant.Policy(ctx, policyKind(r), r.PathValue("policy"))
-	return http.StatusOK, policyObject(p), err
+	if err != nil {
+		return 0, nil, err
+	}
+	return one(r, policyType, policyObject(p))
 }
 
 // policyBody has what is to be set. A definition is a list with one text of JSON.
@@ -104,13 +107,13 @@ func (h *Handler) policiesOf(ctx context.Context, r request) (int, any, error) {
 		id = a.IssuancePolicyID
 	}
 	if id == "" {
-		return h.listed(r, nil)
+		return h.listed(r, policyType, nil)
 	}
 	p, err := h.Tenant.Policy(ctx, policyKind(r), id)
 	if err != nil {
 		return 0, nil, err
 	}
-	return h.listed(r, []object{policyObject(p)})
+	return h.listed(r, policyType, []object{policyObject(p)})
 }
 
 func (h *Handler) attachPolicy(ctx context.Context, r request) (int, any, error) {

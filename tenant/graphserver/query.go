@@ -50,13 +50,13 @@ func pageSize(r request) (int, error) {
 	}
 	top, err := strconv.Atoi(text)
 	if err != nil || top < 1 || top > maxTop {
-		return 0, badRequest("Invalid page size specified: '" + text + "'. Must be between 1 and 999 inclusive.")
+		return 0, badRequest("Invalid page size specified: '" + quotable(text) + "'. Must be between 1 and 999 inclusive.")
 	}
 	return top, nil
 }
 
 // options reads the query options, and refuses what the directory answers only with ConsistencyLevel: eventual and $count=true.
-func options(r request) (o query, err error) {
+func options(r request, t resource) (o query, err error) {
 	q := r.URL.Query()
 	if o.top, err = pageSize(r); err != nil {
 		return o, err
@@ -64,7 +64,12 @@ func options(r request) (o query, err error) {
 	if err := o.resume(q.Get("$skiptoken")); err != nil {
 		return o, err
 	}
-	o.count = strings.EqualFold(q.Get("$count"), "true")
+	switch text := strings.ToLower(q.Get("$count")); text {
+	case "", "true", "false":
+		o.count = text == "true"
+	default:
+		return o, badRequest("$count must be true or false.")
+	}
 	o.properties = selected(q.Get("$select"))
 	if o.expand, err = expansions(q.Get("$expand")); err != nil {
 		return o, err
@@ -86,6 +91,9 @@ func options(r request) (o query, err error) {
 		o.orderBy, o.descending = name, true
 	}
 	o.orderBy = strings.TrimSuffix(o.orderBy, " asc")
+	if err := t.check(o); err != nil {
+		return o, err
+	}
 	eventual := strings.EqualFold(r.Header.Get("ConsistencyLevel"), "eventual")
 	advanced := o.condition != nil && (o.condition.Advanced() || o.orderBy != "")
 	if (advanced && (!eventual || !o.count)) || (o.search != nil && !eventual) {
@@ -296,8 +304,8 @@ func objects[T any](list []T) []object {
 }
 
 // listed answers a list that is in memory, in the order of its ids.
-func (h *Handler) listed(r request, all []object) (int, any, error) {
-	o, err := options(r)
+func (h *Handler) listed(r request, t resource, all []object) (int, any, error) {
+	o, err := options(r, t)
 	if err != nil {
 		return 0, nil, err
 	}

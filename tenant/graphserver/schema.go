@@ -125,9 +125,16 @@ func MappingsFromWire(rule graph.SynchronizationRule) (s mapping.Schema, err err
 			}
 		}
 		for _, a := range m.AttributeMappings {
-			o.Attributes = append(o.Attributes, attributeFromWire(a))
+			attribute, err := attributeFromWire(a)
+			if err != nil {
+				return s, err
+			}
+			o.Attributes = append(o.Attributes, attribute)
 		}
 		if m.Scope != nil {
+			if len(m.Scope.InputFilterGroups) > 0 || len(m.Scope.CategoryFilterGroups) > 0 {
+				return s, badRequest("Of a scope only the groups are offered, no inputFilterGroups or categoryFilterGroups.")
+			}
 			for _, g := range m.Scope.Groups {
 				f := mapping.Filter{Name: g.Name}
 				for _, c := range g.Clauses {
@@ -142,7 +149,18 @@ func MappingsFromWire(rule graph.SynchronizationRule) (s mapping.Schema, err err
 }
 
 // attributeFromWire goes by the expression; clients that write a name and a type instead mean an attribute or a constant.
-func attributeFromWire(a graph.AttributeMapping) mapping.Attribute {
+func attributeFromWire(a graph.AttributeMapping) (mapping.Attribute, error) {
+	switch a.FlowType {
+	case "", "Always", "ObjectAddOnly":
+	default:
+		return mapping.Attribute{}, badRequest("The flowType '" + quotable(a.FlowType) + "' is not offered: want Always or ObjectAddOnly.")
+	}
+	if a.FlowBehavior != "" && a.FlowBehavior != "FlowWhenChanged" {
+		return mapping.Attribute{}, badRequest("The flowBehavior '" + quotable(a.FlowBehavior) + "' is not offered: want FlowWhenChanged.")
+	}
+	if a.ExportMissingReferences {
+		return mapping.Attribute{}, badRequest("exportMissingReferences is not offered.")
+	}
 	expression := a.Source.Expression
 	if expression == "" && a.Source.Name != "" {
 		expression = "[" + a.Source.Name + "]"
@@ -150,11 +168,11 @@ func attributeFromWire(a graph.AttributeMapping) mapping.Attribute {
 			expression = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(a.Source.Name) + `"`
 		}
 	}
-	out := mapping.Attribute{Target: a.TargetAttributeName, Expression: expression, Matching: a.MatchingPriority, OnlyOnce: strings.EqualFold(a.FlowType, "ObjectAddOnly")}
+	out := mapping.Attribute{Target: a.TargetAttributeName, Expression: expression, Matching: a.MatchingPriority, OnlyOnce: a.FlowType == "ObjectAddOnly"}
 	if a.DefaultValue != nil {
 		out.Default = *a.DefaultValue
 	}
-	return out
+	return out, nil
 }
 
 // sourceAttributes describe the attributes of the directory.

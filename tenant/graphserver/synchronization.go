@@ -3,10 +3,13 @@ package graphserver
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"regexp"
 	"strings"
 	"time"
+
+	jsonv2 "github.com/go-json-experiment/json"
 
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/tenant"
@@ -18,13 +21,21 @@ func (h *Handler) syncTemplates(ctx context.Context, r request) (int, any, error
 		return 0, nil, err
 	}
 	t, err := tenant.FindTemplate(a.TemplateID)
-	return http.StatusOK, graph.Page[map[string]any]{Value: []map[string]any{{
-		"id": t.SyncTemplate, "applicationId": t.ID, "default": true, "discoverable": false, "factoryTag": t.SyncTemplate, "description": t.DisplayName,
-		"metadata": []graph.KeyValue{{Key: "configurationFields", Value: "baseaddress,secrettoken"}}}}}, err
+	if err != nil {
+		return 0, nil, err
+	}
+	return h.listed(r, syncTemplateType, []object{syncTemplateObject(t)})
+}
+
+func syncTemplateObject(t tenant.Template) object {
+	return object{"id": t.SyncTemplate, "applicationId": t.ID, "default": true, "discoverable": false, "factoryTag": t.SyncTemplate,
+		"description": t.DisplayName, "metadata": []graph.KeyValue{{Key: "configurationFields", Value: "baseaddress,secrettoken"}}}
 }
 
 func (h *Handler) createJob(ctx context.Context, r request) (int, any, error) {
-	var in graph.SynchronizationJob
+	var in struct {
+		TemplateID string `json:"templateId"`
+	}
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
 	}
@@ -54,11 +65,14 @@ func (h *Handler) jobs(ctx context.Context, r request) ([]tenant.Job, error) {
 
 func (h *Handler) listJobs(ctx context.Context, r request) (int, any, error) {
 	jobs, err := h.jobs(ctx, r)
-	out := graph.Page[graph.SynchronizationJob]{Value: []graph.SynchronizationJob{}}
-	for _, j := range jobs {
-		out.Value = append(out.Value, h.jobToWire(j))
+	if err != nil {
+		return 0, nil, err
 	}
-	return http.StatusOK, out, err
+	all := make([]graph.SynchronizationJob, len(jobs))
+	for i, j := range jobs {
+		all[i] = h.jobToWire(j)
+	}
+	return h.listed(r, jobType, objects(all))
 }
 
 func (h *Handler) job(ctx context.Context, r request) (tenant.Job, error) {
@@ -71,7 +85,10 @@ func (h *Handler) job(ctx context.Context, r request) (tenant.Job, error) {
 
 func (h *Handler) getJob(ctx context.Context, r request) (int, any, error) {
 	j, err := h.job(ctx, r)
-	return http.StatusOK, h.jobToWire(j), err
+	if err != nil {
+		return 0, nil, err
+	}
+	return one(r, jobType, h.jobToWire(j))
 }
 
 // on runs a change of the job that the request names.
@@ -115,7 +132,7 @@ func (h *Handler) restartJob(ctx context.Context, r request) (int, any, error) {
 			reset.ForceDeletes = true
 		case "", "none", "escrows": // what failed is tried again by the full evaluation
 		default:
-			return 0, nil, badRequest("The resetScope '" + in.Criteria.ResetScope + "' is not known.")
+			return 0, nil, badRequest("The resetScope '" + quotable(in.Criteria.ResetScope) + "' is not known.")
 		}
 	}
 	return h.on(ctx, r, func(id string) error { return h.Tenant.RestartJob(ctx, r.by, id, reset) })
@@ -141,30 +158,61 @@ func (h *Handler) putSecrets(ctx context.Context, r request) (int, any, error) {
 	for _, kv := range in.Value {
 		key, ok := secretKeys[strings.ToLower(kv.Key)]
 		if !ok {
-			return 0, nil, badRequest("The key '" + kv.Key + "' is not one of this application's.")
+			return 0, nil, badRequest("The key '" + quotable(kv.Key) + "' is not one of this application's.")
+		}
+		if _, twice := values[key]; twice {
+			return 0, nil, badRequest("The key '" + key + "' stands twice.")
 		}
 		values[key] = kv.Value
 	}
-	address, token, all := values[graph.KeyBaseAddress], values[graph.KeySecretToken], strings.EqualFold(values[graph.KeySyncAll], "true")
-	skip := strings.EqualFold(values[graph.KeySkipOutOfScope], "true")
-	var notify notificationSettings
-	if text := values[graph.KeyNotification]; text != "" && json.Unmarshal([]byte(text), &notify) != nil {
-		return 0, nil, badRequest("SyncNotificationSettings is not JSON.")
-	}
-	if !notify.DeleteThresholdEnabled {
-		notify.DeleteThresholdValue = 0
+	address, token := values[graph.KeyBaseAddress], values[graph.KeySecretToken]
+	all, e1 := truth(values, graph.KeySyncAll)
+	skip, e2 := truth(values, graph.KeySkipOutOfScope)
+	notify, e3 := readNotification(values[graph.KeyNotification])
+	if err := errors.Join(e1, e2, e3); err != nil {
+		return 0, nil, err
 	}
 	err = h.Tenant.ConfigureJob(ctx, r.by, jobs[0].ID, tenant.JobSettings{BaseAddress: &address, SecretToken: &token, NotificationEmail: &notify.Recipients, SyncAll: &all,
 		SkipOutOfScope: &skip, DeleteThreshold: &notify.DeleteThresholdValue})
 	return http.StatusNoContent, nil, err
 }
 
-// notificationSettings is the JSON in the secret SyncNotificationSettings.
+// truth reads a setting that is true or false; false when it is left out.
+func truth(values map[string]string, key string) (bool, error) {
+	switch text := values[key]; {
+	case strings.EqualFold(text, "true"):
+		return true, nil
+	case text == "" || strings.EqualFold(text, "false"):
+		return false, nil
+	}
+	return false, badRequest("The value of '" + key + "' must be True or False.")
+}
+
+// notificationSettings is the JSON in the secret SyncNotificationSettings. Source: a sample in the Graph reference.
 type notificationSettings struct {
 	Enabled                bool
 	Recipients             string
 	DeleteThresholdEnabled bool
 	DeleteThresholdValue   int
+
+	HumanResourcesLookaheadQueryEnabled bool `json:",omitempty"` // not offered
+}
+
+// readNotification reads the settings as they count: what is switched off has no value.
+func readNotification(text string) (n notificationSettings, err error) {
+	if text != "" && jsonv2.Unmarshal([]byte(text), &n, jsonv2.RejectUnknownMembers(true)) != nil {
+		return n, badRequest("SyncNotificationSettings is not JSON, or has a property that is not known.")
+	}
+	if n.HumanResourcesLookaheadQueryEnabled {
+		return n, badRequest("SyncNotificationSettings: HumanResourcesLookaheadQueryEnabled is not offered here.")
+	}
+	if !n.Enabled {
+		n.Recipients = ""
+	}
+	if !n.DeleteThresholdEnabled {
+		n.DeleteThresholdValue = 0
+	}
+	return n, nil
 }
 
 // getSecrets lists the settings. The token is masked.
@@ -190,7 +238,7 @@ func (h *Handler) getSecrets(ctx context.Context, r request) (int, any, error) {
 		out.Value = append(out.Value, graph.KeyValue{Key: graph.KeySkipOutOfScope, Value: "True"})
 	}
 	if j.NotificationEmail != "" || j.DeleteThreshold > 0 {
-		settings, _ := json.Marshal(notificationSettings{j.NotificationEmail != "", j.NotificationEmail, j.DeleteThreshold > 0, j.DeleteThreshold}) // it always encodes
+		settings, _ := json.Marshal(notificationSettings{j.NotificationEmail != "", j.NotificationEmail, j.DeleteThreshold > 0, j.DeleteThreshold, false}) // it always encodes
 		out.Value = append(out.Value, graph.KeyValue{Key: graph.KeyNotification, Value: string(settings)})
 	}
 	return http.StatusOK, out, nil
@@ -202,6 +250,9 @@ func (h *Handler) validateCredentials(ctx context.Context, r request) (int, any,
 	var in graph.ValidateCredentials
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
+	}
+	if in.TemplateID != "" && in.TemplateID != graph.AWSSyncTemplate {
+		return 0, nil, badRequest("The templateId is not one of the application's synchronization templates.")
 	}
 	jobs, err := h.jobs(ctx, r)
 	if err != nil {
@@ -220,6 +271,8 @@ func (h *Handler) validateCredentials(ctx context.Context, r request) (int, any,
 			address = kv.Value
 		case graph.KeySecretToken:
 			token = kv.Value
+		case "":
+			return 0, nil, badRequest("The key '" + quotable(kv.Key) + "' is not one of this application's.")
 		}
 	}
 	var target tenant.Target

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -53,79 +54,110 @@ func later(a, b time.Time) time.Time {
 func apply(u *tenant.User, in map[string]any) error {
 	fields := u.Texts()
 	for name, value := range in {
-		field, ok := fields[name]
-		switch v := value.(type) {
-		case nil:
-			if ok {
-				*field = ""
+		if field, ok := fields[name]; ok {
+			text, isText := value.(string)
+			if value != nil && !isText {
+				return wrongType(name)
 			}
-		case string:
-			if !ok {
-				return badRequest("Property '" + name + "' cannot be set.")
+			*field = text
+			continue
+		}
+		var err error
+		switch name {
+		case "accountEnabled":
+			var isBool bool
+			if u.Enabled, isBool = value.(bool); !isBool {
+				err = wrongType(name)
 			}
-			*field = v
-		case bool:
-			if name != "accountEnabled" {
-				return badRequest("Property '" + name + "' cannot be set.")
-			}
-			u.Enabled = v
-		case []any:
-			if err := applyPhones(u, name, v); err != nil {
-				return err
-			}
-		case map[string]any:
-			if err := applyExtensions(u, name, v); err != nil {
-				return err
-			}
+		case "businessPhones":
+			err = applyPhones(u, value)
+		case "onPremisesExtensionAttributes":
+			err = applyExtensions(u, value)
+		case "passwordProfile":
+			_, _, err = password(in)
 		default:
-			return badRequest("Property '" + name + "' cannot be set.")
+			err = noProperty("user", name)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+func wrongType(name string) error {
+	return badRequest("Property '" + name + "' has a value of the wrong type.")
+}
+
 // applyPhones sets the list of business phones, of which there may be one. Source: user resource type.
-func applyPhones(u *tenant.User, name string, list []any) error {
-	if name != "businessPhones" || len(list) > 1 {
-		return badRequest("Property '" + name + "' cannot be set, or has too many values.")
+func applyPhones(u *tenant.User, value any) error {
+	list, isList := value.([]any)
+	if value != nil && !isList || len(list) > 1 {
+		return badRequest("Property 'businessPhones' must be a list of one text.")
 	}
 	u.BusinessPhone = ""
 	for _, v := range list {
 		phone, ok := v.(string)
 		if !ok {
-			return badRequest("Property '" + name + "' must be a list of texts.")
+			return wrongType("businessPhones")
 		}
 		u.BusinessPhone = phone
 	}
 	return nil
 }
 
-func applyExtensions(u *tenant.User, name string, values map[string]any) error {
-	if name == "passwordProfile" || strings.HasPrefix(name, "@odata.") {
-		return nil
+func applyExtensions(u *tenant.User, value any) error {
+	const name = "onPremisesExtensionAttributes"
+	values, ok := value.(map[string]any)
+	if !ok {
+		return wrongType(name)
 	}
 	for key, value := range values {
-		var n int
 		text, isText := value.(string)
-		_, err := fmt.Sscanf(key, "extensionAttribute%d", &n)
-		if name != "onPremisesExtensionAttributes" || err != nil || n < 1 || n > len(u.Extensions) || (value != nil && !isText) {
-			return badRequest("Property '" + name + "/" + key + "' cannot be set.")
+		number, known := strings.CutPrefix(key, "extensionAttribute")
+		n, err := strconv.Atoi(number)
+		if !known || err != nil || n < 1 || n > len(u.Extensions) || strconv.Itoa(n) != number {
+			return noProperty("user", name+"/"+key)
+		}
+		if value != nil && !isText {
+			return wrongType(name + "/" + key)
 		}
 		u.Extensions[n-1] = text
 	}
 	return nil
 }
 
-// password returns the password that the body sets, or "".
-func password(in map[string]any) string {
-	profile, _ := in["passwordProfile"].(map[string]any)
-	text, _ := profile["password"].(string)
-	return text
+// password returns the password that the body sends, if it does. Whether it is to be changed at the next sign-in is taken,
+// and has no effect: nobody is asked here.
+func password(in map[string]any) (secret string, sent bool, err error) {
+	value := in["passwordProfile"]
+	profile, ok := value.(map[string]any)
+	if value != nil && !ok {
+		return "", false, wrongType("passwordProfile")
+	}
+	_, sent = profile["password"]
+	sent = sent || value != nil && len(profile) == 0
+	for name, value := range profile {
+		ok := true
+		switch name {
+		case "password":
+			secret, ok = value.(string)
+		case "forceChangePasswordNextSignIn", "forceChangePasswordNextSignInWithMfa":
+			_, ok = value.(bool)
+			ok = ok || value == nil
+		default:
+			return "", false, noProperty("user", "passwordProfile/"+name)
+		}
+		if !ok {
+			return "", false, wrongType("passwordProfile/" + name)
+		}
+	}
+	return secret, sent, nil
 }
 
 // users is the collection of users.
 func (h *Handler) users() collection {
-	return collection{h.usersAfter, h.Tenant.CountUsers, userDefaults, "manager", h.expandManagers}
+	return collection{h.usersAfter, h.Tenant.CountUsers, userDefaults, userType, h.expandManagers}
 }
 
 // usersAfter reads users in the order of their ids; one that is asked for by its name or its id is looked up.
@@ -192,16 +224,19 @@ func (h *Handler) createUser(ctx context.Context, r request) (int, any, error) {
 	if err := apply(&u, in); err != nil {
 		return 0, nil, err
 	}
-	secret := password(in)
+	secret, _, err := password(in)
+	if err != nil {
+		return 0, nil, err
+	}
 	if tenant.CheckPassword(secret) != nil {
 		return 0, nil, unfitPassword()
 	}
-	u, err := h.Tenant.CreateUser(ctx, r.by, u, secret)
+	u, err = h.Tenant.CreateUser(ctx, r.by, u, secret)
 	return http.StatusCreated, userDefaults.shape(userObject(u), nil), err
 }
 
 func (h *Handler) getUser(ctx context.Context, r request) (int, any, error) {
-	o, err := options(r)
+	o, err := options(r, userType)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -241,8 +276,11 @@ func (h *Handler) updateUser(ctx context.Context, r request) (int, any, error) {
 	if err := apply(&u, in); err != nil { // once here, so that a bad property changes nothing
 		return 0, nil, err
 	}
-	secret := password(in)
-	if _, given := in["passwordProfile"]; given && tenant.CheckPassword(secret) != nil {
+	secret, sent, err := password(in)
+	if err != nil {
+		return 0, nil, err
+	}
+	if sent && tenant.CheckPassword(secret) != nil {
 		return 0, nil, unfitPassword()
 	}
 	_, err = h.Tenant.PatchUser(ctx, r.by, u.ID, secret, func(u *tenant.User) { _ = apply(u, in) })
@@ -262,7 +300,7 @@ func (h *Handler) revokeSessions(ctx context.Context, r request) (int, any, erro
 }
 
 func (h *Handler) getManager(ctx context.Context, r request) (int, any, error) {
-	o, err := options(r)
+	o, err := options(r, userType)
 	if err != nil {
 		return 0, nil, err
 	}
