@@ -100,12 +100,18 @@ func invalid(scimType, format string, args ...any) *Error {
 }
 
 // Decode reads exactly one JSON value, whose size the caller has bounded, into v. Names that stand twice in an object, text that is not UTF-8 and
-// deep nesting are refused: two readers could take them for different things.
+// deep nesting are refused: two readers could take them for different things. So are members of a message, such as a PATCH or a search, that SCIM does not
+// define: one that is passed over may be a control that the caller relies on.
 func Decode(data []byte, v any) error {
 	if depth(data) > maxDepth {
 		return invalid(InvalidSyntax, "the body is nested too deeply")
 	}
-	if err := json.Unmarshal(data, v, json.MatchCaseInsensitiveNames(true)); err != nil {
+	if err := json.Unmarshal(data, v, json.MatchCaseInsensitiveNames(true), json.RejectUnknownMembers(true)); err != nil {
+		var wrong *json.SemanticError
+		if errors.As(err, &wrong) && errors.Is(wrong.Err, json.ErrUnknownName) {
+			name := wrong.JSONPointer.LastToken()
+			return invalid(InvalidSyntax, "%.64q is not a member of this message", name)
+		}
 		var syntax *jsontext.SyntacticError
 		if errors.As(err, &syntax) {
 			return invalid(InvalidSyntax, "the body is not the JSON that was expected: %v at byte %d", syntax.Err, syntax.ByteOffset)

@@ -143,12 +143,15 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, tenant, rest str
 	if r.URL.RawQuery != "" {
 		in.query, err = url.ParseQuery(r.URL.RawQuery)
 	}
+	repeated := in.repeated()
 	if err == nil && r.Method != http.MethodGet && r.Method != http.MethodDelete {
 		in.body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	}
 	switch {
 	case err != nil:
 		err = in.tooLarge()
+	case repeated != "":
+		err = bad(scim.InvalidSyntax, repeated+" stands twice.")
 	case strings.EqualFold(strings.Trim(rest, "/"), "me"):
 		err = in.noMe()
 	case !known || (op.standard && !in.standard):
@@ -163,6 +166,19 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, tenant, rest str
 		return
 	}
 	h.answer(w, in, out)
+}
+
+// queryParameters are those that SCIM defines. Others are passed over, as RFC 7644 §3.4.2 says.
+var queryParameters = []string{"filter", "sortBy", "sortOrder", "startIndex", "count", "cursor", "attributes", "excludedAttributes"}
+
+// repeated is a query parameter that stands twice: two readers could take it for different things.
+func (r *request) repeated() string {
+	for name, values := range r.query {
+		if len(values) > 1 && slices.Contains(queryParameters, name) {
+			return name
+		}
+	}
+	return ""
 }
 
 // recorded leaves an event for what was refused before it reached a rule: rules record their refusals themselves.

@@ -1,6 +1,7 @@
 package scimserver
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -42,12 +43,24 @@ func (r *request) projection() query {
 func (r *request) listQuery() (query, error) {
 	q := r.projection()
 	q.filter = r.query.Get("filter")
+	var e1, e2 error
 	if r.standard {
-		q.sortBy, q.descending = r.query.Get("sortBy"), strings.EqualFold(r.query.Get("sortOrder"), "descending")
+		q.sortBy = r.query.Get("sortBy")
+		q.descending, e1 = descending(r.query.Get("sortOrder"))
 	}
-	p, err := r.parsePage(r.query)
-	q.page = p
-	return q, err
+	q.page, e2 = r.parsePage(r.query)
+	return q, cmp.Or(e1, e2)
+}
+
+// descending reads sortOrder (RFC 7644 §3.4.2.3).
+func descending(order string) (bool, error) {
+	switch {
+	case order == "" || strings.EqualFold(order, "ascending"):
+		return false, nil
+	case strings.EqualFold(order, "descending"):
+		return true, nil
+	}
+	return false, bad(scim.InvalidValue, "sortOrder is ascending or descending.")
 }
 
 func (p profile) parsePage(q url.Values) (page, error) {

@@ -229,6 +229,9 @@ func TestWhatIsRefused(t *testing.T) {
 		"an unknown member":            {"GET", `Groups?filter=id eq "GROUP" and members eq "nobody"`, "", 404, "not found"},
 		"an empty member":              {"GET", `Groups?filter=id eq "GROUP" and members eq ""`, "", 400, "empty"},
 		"a count that is no number":    {"GET", "Users?count=many", "", 400, "count"},
+		"a condition of a PATCH":       {"PATCH", "Users/USER", patch(`{"op":"replace","path":"title","value":"x","if":"y"}`), 400, "is not a member"},
+		"a member beside Operations":   {"PATCH", "Users/USER", `{"Operations":[{"op":"replace","path":"title","value":"x"}],"dryRun":true}`, 400, "is not a member"},
+		"two filters":                  {"GET", `Users?filter=userName eq "x"&filter=userName eq "y"`, "", 400, "filter stands twice"},
 		"a broken cursor":              {"GET", "Users?cursor=!!", "", 400, "cursor"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/scim"
@@ -28,7 +27,11 @@ func (r *request) searchQuery() (query, error) {
 	if err := scim.Decode(r.body, &in); err != nil {
 		return query{}, err
 	}
-	q := query{filter: in.Filter, sortBy: in.SortBy, descending: strings.EqualFold(in.SortOrder, "descending"), attributes: in.Attributes, excluded: in.ExcludedAttributes}
+	down, err := descending(in.SortOrder)
+	if err != nil {
+		return query{}, err
+	}
+	q := query{filter: in.Filter, sortBy: in.SortBy, descending: down, attributes: in.Attributes, excluded: in.ExcludedAttributes}
 	values := url.Values{}
 	if in.StartIndex != nil {
 		values.Set("startIndex", strconv.Itoa(*in.StartIndex))

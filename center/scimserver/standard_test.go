@@ -227,6 +227,21 @@ func TestStandardGroups(t *testing.T) {
 	}
 }
 
+// TestMessagesHaveNoOtherMembers: what RFC 7644 does not define in its own messages is refused; unknown query parameters
+// it says to pass over (§3.4.2).
+func TestMessagesHaveNoOtherMembers(t *testing.T) {
+	e := newStandard(t)
+	for path, body := range map[string]string{
+		"Users/.search": `{"fliter":"userName eq \"x\""}`, ".search": `{"filter":"userName pr","limit":1}`,
+		"Groups/.search": `{"sortBy":"displayName","sortOrder":"down"}`, "Bulk": `{"Operations":[],"atomic":true}`,
+	} {
+		e.want(400, "POST", path, body)
+	}
+	e.want(400, "GET", "Users?sortBy=userName&sortOrder=desc", "")
+	e.want(400, "GET", "Users?count=1&count=2", "")
+	e.want(200, "GET", "Users?colour=red&colour=blue", "")
+}
+
 func TestETagsGuardChanges(t *testing.T) {
 	e := newStandard(t)
 	res, body := e.header("POST", "Users", "X-None", "", grace)
