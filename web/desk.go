@@ -18,6 +18,7 @@ type Desk struct {
 	Lifetime time.Duration
 	Product  string
 	Theme    string
+	Command  string // that looks after the administrators on the data folder
 	Nav      []NavItem
 	Pages    *Pages // must have login, message and what Render is asked for
 	Log      *slog.Logger

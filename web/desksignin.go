@@ -77,7 +77,7 @@ func (d *Desk) mountNext(mux *http.ServeMux) {
 
 type nextData struct {
 	Waiting
-	Action, SignIn, ReturnTo string
+	Action, SignIn, ReturnTo, Command string
 }
 
 // next shows what a sign-in waits for.
@@ -93,7 +93,7 @@ func (d *Desk) next(w http.ResponseWriter, r *http.Request, status int, problem 
 		title, page = "Set a new password", "newpassword"
 	}
 	d.own.Render(w, status, page, View{Title: title, Product: d.Product, Theme: d.Theme, Home: d.Prefix + "/", Narrow: true, Problem: problem,
-		Data: nextData{waiting, d.Prefix + "/login/next", d.Prefix + "/login", returnTo}})
+		Data: nextData{waiting, d.Prefix + "/login/next", d.Prefix + "/login", returnTo, d.Command}})
 }
 
 // begin leads back to the sign-in page, with what went wrong.

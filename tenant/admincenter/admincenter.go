@@ -59,7 +59,7 @@ func actor(r *http.Request, kind audit.Kind, name string) audit.Actor {
 func (h *Handler) desk(pages *web.Pages) *web.Desk {
 	t := h.Tenant
 	return &web.Desk{
-		URL: t.URL, Prefix: "/admin", Cookie: cookieName, Lifetime: tenant.SessionLifetime, Product: t.Organization.DisplayName + " admin center", Theme: "tenant",
+		URL: t.URL, Prefix: "/admin", Cookie: cookieName, Lifetime: tenant.SessionLifetime, Product: t.Organization.DisplayName + " admin center", Theme: "tenant", Command: "gatehouse tenant administrators",
 		Nav: navigation, Pages: pages, Log: h.Log,
 		Session: func(ctx context.Context, secret string) (string, error) {
 			name, err := t.SessionAdministrator(ctx, secret)
