@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/time/rate"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
@@ -46,6 +47,7 @@ type Center struct {
 	inBackground            chan struct{}
 	userPlaces, groupPlaces places
 	strangers               audit.Tally // what they were refused
+	dropped                 rate.Sometimes
 
 	// Keep is how long events are kept. It is set before the center is served.
 	Keep audit.Retention
@@ -91,7 +93,7 @@ type Config struct {
 
 // Open reads the instance from the store, or makes it when the store is empty.
 func Open(ctx context.Context, cfg Config) (*Center, error) {
-	c := &Center{Store: cfg.Store, Sealer: cfg.Sealer, Log: cfg.Log, URL: cfg.URL, Now: cfg.Now, NewID: newID, Mailer: cfg.Mailer, Keep: audit.DefaultRetention,
+	c := &Center{Store: cfg.Store, Sealer: cfg.Sealer, Log: cfg.Log, URL: cfg.URL, Now: cfg.Now, NewID: newID, Mailer: cfg.Mailer, Keep: audit.DefaultRetention, dropped: rate.Sometimes{Interval: time.Minute},
 		Places: authn.Shared, relyingParty: authn.NewRelyingParty(cfg.URL, "Gatehouse"), inBackground: make(chan struct{}, maxBackground), roleWork: make(chan struct{}, roleWorkers+1),
 		ruleWork: make(chan struct{}, 1), organizationWork: make(chan struct{}, 1)}
 	if c.Now == nil {
@@ -157,24 +159,27 @@ func (c *Center) change(ctx context.Context, by audit.Actor, action Action, rule
 func (c *Center) changeBy(ctx context.Context, by *audit.Actor, action Action, rule func(Tx) (subject string, err error)) error {
 	var subject string
 	var refusal error
+	var kept admission
 	err := c.Store.Update(ctx, func(tx Tx) (err error) {
 		refusal = nil
 		if err := c.authorize(tx, *by, action); err != nil {
 			return err
 		}
 		if subject, err = rule(tx); err != nil {
-			var kept *keptRefusal
-			if !errors.As(err, &kept) {
+			var stays *keptRefusal
+			if !errors.As(err, &stays) {
 				return err
 			}
-			refusal = kept.error
-			c.Log.Info("audit", "event", c.event(*by, action.name, subject, refusal))
-			return tx.AppendEvent(c.event(*by, action.name, subject, refusal))
+			refusal = stays.error
+			return kept.append(&c.strangers, tx, c.event(*by, action.name, subject, refusal))
 		}
 		return tx.AppendEvent(c.event(*by, action.name, subject, nil))
 	})
 	if err != nil && CodeOf(err) != "" && CodeOf(err) != StoreUnavailable {
 		return errors.Join(err, c.record(ctx, c.event(*by, action.name, subject, err)))
+	}
+	if err == nil && refusal != nil {
+		err = c.recordAdmitted(ctx, kept)
 	}
 	return errors.Join(err, refusal)
 }

@@ -25,6 +25,35 @@ func (c *Center) FlushRefusals(ctx context.Context, everything bool) error {
 	return c.recordAll(ctx, c.strangers.Ended(c.now()))
 }
 
+// admission is whether the refusal of a transaction, which may run more than once, gets an event of its own: it is asked for once.
+type admission struct {
+	asked bool
+	own   *audit.Event
+	ended []audit.Event
+}
+
+func (a *admission) append(strangers *audit.Tally, tx Tx, e audit.Event) error {
+	if !a.asked {
+		own, ended := strangers.Admit(e)
+		a.asked, a.ended = true, ended
+		if own {
+			a.own = &e
+		}
+	}
+	if a.own == nil {
+		return nil
+	}
+	return tx.AppendEvent(*a.own)
+}
+
+// recordAdmitted logs an event that its transaction has appended, and records what ended with its minute.
+func (c *Center) recordAdmitted(ctx context.Context, a admission) error {
+	if a.own != nil {
+		c.Log.Info("audit", "event", *a.own)
+	}
+	return c.recordAll(ctx, a.ended)
+}
+
 func (c *Center) recordAll(ctx context.Context, events []audit.Event) error {
 	if len(events) == 0 {
 		return nil

@@ -14,7 +14,7 @@ type Mail struct {
 type Mailer interface{ Send(Mail) }
 
 // background runs fn after the request that it belongs to has been answered. How many run at once is bounded; what comes beyond that is dropped, and in
-// the log.
+// the log once a minute.
 func (c *Center) background(fn func()) {
 	select {
 	case c.inBackground <- struct{}{}:
@@ -23,7 +23,7 @@ func (c *Center) background(fn func()) {
 			fn()
 		}()
 	default:
-		c.Log.Warn("too much is done in the background: a request was dropped")
+		c.dropped.Do(func() { c.Log.Warn("too much is done in the background: requests are dropped") })
 	}
 }
 

@@ -25,6 +25,35 @@ func (t *Tenant) FlushRefusals(ctx context.Context, everything bool) error {
 	return t.recordAll(ctx, t.strangers.Ended(t.now()))
 }
 
+// admission is whether the refusal of a transaction, which may run more than once, gets an event of its own: it is asked for once.
+type admission struct {
+	asked bool
+	own   *audit.Event
+	ended []audit.Event
+}
+
+func (a *admission) append(strangers *audit.Tally, tx Tx, e audit.Event) error {
+	if !a.asked {
+		own, ended := strangers.Admit(e)
+		a.asked, a.ended = true, ended
+		if own {
+			a.own = &e
+		}
+	}
+	if a.own == nil {
+		return nil
+	}
+	return tx.AppendEvent(*a.own)
+}
+
+// recordAdmitted logs an event that its transaction has appended, and records what ended with its minute.
+func (t *Tenant) recordAdmitted(ctx context.Context, a admission) error {
+	if a.own != nil {
+		t.Log.Info("audit", "event", *a.own)
+	}
+	return t.recordAll(ctx, a.ended)
+}
+
 func (t *Tenant) recordAll(ctx context.Context, events []audit.Event) error {
 	if len(events) == 0 {
 		return nil

@@ -202,20 +202,19 @@ func (t *Tenant) change(ctx context.Context, by audit.Actor, action Action, rule
 	var subject string
 	var touched Touched
 	var refusal error
+	var kept admission
 	err := t.Store.Update(ctx, func(tx Tx) (err error) {
 		touched, refusal = Touched{}, nil
 		if err := authorize(by, action); err != nil {
 			return err
 		}
 		if subject, err = rule(tx, &touched); err != nil {
-			var kept *keptRefusal
-			if !errors.As(err, &kept) {
+			var stays *keptRefusal
+			if !errors.As(err, &stays) {
 				return err
 			}
-			refusal = kept.error
-			e := t.event(by, action.name, subject, refusal)
-			t.Log.Info("audit", "event", e)
-			return tx.AppendEvent(e)
+			refusal = stays.error
+			return kept.append(&t.strangers, tx, t.event(by, action.name, subject, refusal))
 		}
 		if len(touched.changes) > 0 {
 			for i := range touched.changes {
@@ -232,6 +231,9 @@ func (t *Tenant) change(ctx context.Context, by audit.Actor, action Action, rule
 	}
 	if err == nil && len(touched.changes) > 0 && t.Changed != nil {
 		t.Changed()
+	}
+	if err == nil && refusal != nil {
+		err = t.recordAdmitted(ctx, kept)
 	}
 	return errors.Join(err, refusal)
 }

@@ -129,6 +129,9 @@ func TestStrangersFillNoDisk(t *testing.T) {
 	if code, out, errOut := call(t, "", env, "explain", last); code != exitDone || !strings.Contains(out, "only counted") || !strings.Contains(out, "ListUsers Refused") {
 		t.Errorf("the last reference is explained by %d %s%s", code, out, errOut)
 	}
+	if page := auditOf(t, d, last); !strings.Contains(page, "only counted") || !strings.Contains(page, "ListUsers") {
+		t.Errorf("the console says of the last reference %s", page)
+	}
 	stop()
 	t.Run("center", func(t *testing.T) { few(t, center, centerEvents(t, filepath.Join(data, "center.db"))) })
 	t.Run("tenant", func(t *testing.T) { few(t, tenant, tenantEvents(t, filepath.Join(data, "tenant.db"))) })

@@ -1,0 +1,58 @@
+package center_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/centertest"
+)
+
+// TestWhatIsRecordedIsKeptForAWhile has a change and a stranger's refusal swept when they are older than they are kept.
+func TestWhatIsRecordedIsKeptForAWhile(t *testing.T) {
+	c, ctx := centertest.New(t, "http://127.0.0.1"), context.Background()
+	began := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	now := began
+	c.Now = func() time.Time { return now }
+	if _, err := c.CreateUser(ctx, centertest.Actor, centertest.Person("ada")); err != nil {
+		t.Fatal(err)
+	}
+	stranger := audit.Actor{Kind: audit.Anonymous, Address: "192.0.2.1"}
+	for range 8 { // five events, and one for the rest
+		_ = c.Refuse(ctx, stranger, "ListUsers", "", &center.Error{Code: center.NotAllowed})
+	}
+	day := 24 * time.Hour
+	for _, x := range []struct {
+		after time.Duration
+		want  []string
+	}{
+		{time.Minute, []string{"CreateUser", "ListUsers", "ListUsers", "ListUsers", "ListUsers", "ListUsers", "ListUsers"}},
+		{30 * day, []string{"CreateUser", "ListUsers", "ListUsers", "ListUsers", "ListUsers", "ListUsers", "ListUsers"}},
+		{30*day + time.Minute, []string{"CreateUser"}},
+		{400 * day, []string{"CreateUser"}},
+		{400*day + time.Second, nil},
+	} {
+		now = began.Add(x.after)
+		if err := c.FlushRefusals(ctx, false); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Sweep(ctx); err != nil {
+			t.Fatal(err)
+		}
+		events, err := c.Events(ctx, center.EventQuery{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var have []string
+		for _, e := range events {
+			have = append(have, e.Action)
+		}
+		slices.Sort(have)
+		if !slices.Equal(have, x.want) {
+			t.Errorf("after %s: %v, want %v", x.after, have, x.want)
+		}
+	}
+}
