@@ -27,7 +27,8 @@ type attempt struct {
 // looked at than of those that come one by one. Mistakes are counted for the name, but for a browser that its owner has signed
 // in with they are counted apart: whoever guesses from elsewhere can make strangers wait, not the owner.
 //
-// A name that does not exist costs the same: a place, a mistake that is counted for nobody, a hash, and an event.
+// A name that does not exist costs the same: a place, a mistake that is counted for nobody, a hash, and an event, which is refused
+// with the same codes.
 func (c *Center) verifyPassword(ctx context.Context, a attempt, then func(Password) error) error {
 	const action = "CredentialVerification"
 	if impossible(a.name) { // before anything is looked for or hashed
@@ -40,7 +41,7 @@ func (c *Center) verifyPassword(ctx context.Context, a attempt, then func(Passwo
 	full := applicant.Standing == authn.Administrator && c.Places.Full(applicant)
 	leave, err := c.Places.Take(ctx, applicant)
 	if err != nil {
-		return busy(err)
+		return c.Refuse(ctx, a.by, action, a.name, busy(err))
 	}
 	defer leave()
 	stored, until, err := c.countAttempt(ctx, a)
@@ -49,10 +50,12 @@ func (c *Center) verifyPassword(ctx context.Context, a attempt, then func(Passwo
 	}
 	right := authn.CheckPassword(stored.Hash, a.password) // also where nobody is to know: it takes its time
 	switch {
-	case stored.Hash == "":
-		err = &Error{Code: SignInFailed, Detail: "no such user, no password, disabled, or signing in elsewhere"}
+	case !until.IsZero() && stored.Hash == "": // the code of another event would be another write
+		err = &Error{Code: SignInLocked, Detail: "no such user, and too many attempts for names like it"}
 	case !until.IsZero():
 		err = &Error{Code: SignInLocked, Detail: "until " + until.Format(time.RFC3339)}
+	case stored.Hash == "":
+		err = &Error{Code: SignInFailed, Detail: "no such user, no password, disabled, or signing in elsewhere"}
 	case !right:
 		err = &Error{Code: SignInFailed, Detail: "wrong password"}
 	default:

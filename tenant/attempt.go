@@ -28,7 +28,8 @@ type attempt struct {
 // looked at than of those that come one by one. Mistakes are counted for the name, but for a browser that its owner has signed
 // in with they are counted apart: whoever guesses from elsewhere can make strangers wait, not the owner.
 //
-// A name that does not exist costs the same: a place, a mistake that is counted for nobody, a hash, and an event.
+// A name that does not exist costs the same: a place, a mistake that is counted for nobody, a hash, and an event, which is refused
+// with the same codes.
 func (t *Tenant) verifyPassword(ctx context.Context, a attempt, then func(Password) error) error {
 	if !plainText(a.name, maxText) { // before anything is looked for or hashed
 		return t.Refuse(ctx, a.by, a.action.name, a.name, &Error{Code: SignInFailed, Detail: "nobody can have this name"})
@@ -40,7 +41,7 @@ func (t *Tenant) verifyPassword(ctx context.Context, a attempt, then func(Passwo
 	full := applicant.Standing == authn.Administrator && t.Places.Full(applicant)
 	leave, err := t.Places.Take(ctx, applicant)
 	if err != nil {
-		return busy(err)
+		return t.Refuse(ctx, a.by, a.action.name, a.name, busy(err))
 	}
 	defer leave()
 	stored, until, err := t.countAttempt(ctx, a)
@@ -49,10 +50,12 @@ func (t *Tenant) verifyPassword(ctx context.Context, a attempt, then func(Passwo
 	}
 	right := authn.CheckPassword(stored.Hash, a.password) // also where nobody is to know: it takes its time
 	switch {
-	case stored.Hash == "":
-		err = &Error{Code: SignInFailed, Detail: "no such user, no password, or disabled"}
+	case !until.IsZero() && stored.Hash == "": // the code of another event would be another write
+		err = &Error{Code: SignInLocked, Detail: "no such user, and too many attempts for names like it"}
 	case !until.IsZero():
 		err = &Error{Code: SignInLocked, Detail: "until " + until.Format(time.RFC3339)}
+	case stored.Hash == "":
+		err = &Error{Code: SignInFailed, Detail: "no such user, no password, or disabled"}
 	case !right:
 		err = &Error{Code: SignInFailed, Detail: "wrong password"}
 	default:
@@ -164,10 +167,12 @@ type KnownBrowser struct {
 }
 
 // KnownLifetime is how long a browser is known after it was last signed in with.
+//
+//bound:life the mark of a browser that is known at the tenant
 const KnownLifetime = 90 * 24 * time.Hour
 
 // maxKnown is how many browsers somebody is known with; the one that was used the longest ago is forgotten.
-const maxKnown = 20
+const maxKnown = 20 //bound:rows browsers that a person is known with at the tenant
 
 // browser says which known browser a secret is of; none: -1.
 func (p *Password) browser(secret string, now time.Time) int {

@@ -12,7 +12,7 @@ import (
 // The bounds of passwords. Source: "Password policies and account restrictions in Microsoft Entra ID".
 const (
 	minPassword = 8
-	maxPassword = 256
+	maxPassword = 256 //bound:text a password of the tenant, in characters
 )
 
 // CheckPassword is the rule for passwords, whoever sets them and by which door. It fails with InvalidValue.

@@ -174,6 +174,9 @@ func (v Visit) fail(err error) {
 		v.desk.Log.Error("request failed", "request_id", m.Reference, "path", v.URL.Path, "error", err)
 		status, lines = http.StatusInternalServerError, []string{"Something went wrong on our side. The log has the reason under this reference."}
 	}
+	if status == http.StatusServiceUnavailable {
+		RetryLater(v.ResponseWriter)
+	}
 	m.Lines = lines
 	v.desk.Pages.Render(v.ResponseWriter, status, "message", v.view(m.Title, "", m))
 }

@@ -154,6 +154,12 @@ func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, d formData, ticke
 		h.show(w, http.StatusOK, d, "")
 	case err == nil:
 		h.enter(w, r, e, d.ReturnTo)
+	case code == tenant.SignInBusy:
+		web.RetryLater(w)
+		if d.Challenge, err = h.Tenant.Pending(r.Context(), ticket); err != nil {
+			d.Challenge = tenant.Challenge{}
+		}
+		h.show(w, http.StatusServiceUnavailable, d, web.Busy+" (AADSTS90033)")
 	case code == tenant.FactorWrong || code == tenant.InvalidValue:
 		problem := "That was not right. Try again with a new code. (AADSTS500121)"
 		if code == tenant.InvalidValue {
