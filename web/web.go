@@ -15,7 +15,6 @@ import (
 	"html/template"
 	"io/fs"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"path"
@@ -56,9 +55,9 @@ func info(r *http.Request) Info {
 
 // Options are the settings of Middleware.
 type Options struct {
-	Log         *slog.Logger
-	BehindProxy bool // take the client's address from the last entry of X-Forwarded-For
-	Secure      bool // the public URL is https: tell browsers to stay with it
+	Log     *slog.Logger
+	Proxies Proxies // those that say who the client is
+	Secure  bool    // the public URL is https: tell browsers to stay with it
 }
 
 // requestTimeout bounds how long a handler may take.
@@ -77,7 +76,7 @@ func Middleware(next http.Handler, o Options) http.Handler {
 	large := &places{}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
-		i := Info{ID: uuid.Must(uuid.NewV7()).String(), Address: address(r, o.BehindProxy)} // ids in the order of time: the audit log is indexed by them
+		i := Info{ID: uuid.Must(uuid.NewV7()).String(), Address: o.Proxies.client(r)} // ids in the order of time: the audit log is indexed by them
 		ctx := &requestContext{Context: r.Context(), info: i, deadline: started.Add(requestTimeout)}
 		defer ctx.end()
 		h := w.Header()
@@ -121,20 +120,6 @@ func (r *recorder) Write(p []byte) (int, error) {
 
 // Unwrap lets http.ResponseController reach the connection.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
-
-func address(r *http.Request, behindProxy bool) string {
-	if behindProxy {
-		list := strings.Split(r.Header.Get("X-Forwarded-For"), ",")
-		if last := strings.TrimSpace(list[len(list)-1]); net.ParseIP(last) != nil {
-			return last
-		}
-	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
-}
 
 // NavItem is an entry of the side navigation.
 type NavItem struct{ Label, URL string }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -32,6 +33,8 @@ type half struct {
 	listen, url, data, database string
 	tlsCert, tlsKey             string
 	behindProxy                 bool
+	trustedProxies, proxyHeader string
+	proxies                     web.Proxies // what the two settings say
 	privateTargets              networkList
 	mailer                      center.Mailer // of a center; nil: none
 	log                         *slog.Logger
@@ -46,9 +49,11 @@ func (h *half) flags(cmd *cobra.Command, listen, data string) {
 	f.StringVar(&h.database, "database", "", "postgres:// URL to use instead of SQLite in the data folder")
 	f.StringVar(&h.tlsCert, "tls-cert", "", "PEM file with the TLS certificate")
 	f.StringVar(&h.tlsKey, "tls-key", "", "PEM file with the TLS key")
-	f.Var(&h.privateTargets, "allow-private-targets", "private networks that may be asked on behalf of an administrator, such as 10.1.0.0/16,fd00::/8; alone: all of\nthem (default: none, only hosts on the internet)")
+	f.Var(&h.privateTargets, "allow-private-targets", "private networks that may be asked for an administrator, as in --allow-private-targets=10.1.0.0/16,fd12::/16;\nwithout a list: all of them (default: none, only hosts on the internet)")
 	f.Lookup("allow-private-targets").NoOptDefVal = "true"
-	f.BoolVar(&h.behindProxy, "behind-proxy", false, "a proxy in front ends TLS: listen beyond loopback without it, and trust X-Forwarded-For")
+	f.BoolVar(&h.behindProxy, "behind-proxy", false, "a proxy in front ends TLS: listen beyond loopback without it; say with --trusted-proxies which proxies there are")
+	f.StringVar(&h.trustedProxies, "trusted-proxies", "", "proxies whose word is taken for the address of a client: how many stand in a row, such as 1, or their networks, such\nas 10.0.0.0/8,fd00::/8 (default: none; with --behind-proxy: 1)")
+	f.StringVar(&h.proxyHeader, "forwarded-header", "X-Forwarded-For", "header in which they write it: X-Forwarded-For or Forwarded (RFC 7239); the other one is not read")
 }
 
 // open listens, and finds the public URL. Nothing listens beyond loopback without TLS or --behind-proxy.
@@ -60,8 +65,10 @@ func (h *half) open() (net.Listener, error) {
 	if err != nil {
 		return nil, usageError{fmt.Errorf("--listen %q: want host:port", h.listen)}
 	}
-	ip := net.ParseIP(host)
-	if loopback := host == "localhost" || (ip != nil && ip.IsLoopback()); !loopback && h.tlsCert == "" && !h.behindProxy {
+	if err := h.readProxies(); err != nil {
+		return nil, err
+	}
+	if !outbound.IsLoopbackHost(host) && h.tlsCert == "" && !h.behindProxy {
 		return nil, usageError{fmt.Errorf("--listen %s is reachable from other machines: give --tls-cert and --tls-key, or --behind-proxy", h.listen)}
 	}
 	var config *tls.Config
@@ -77,7 +84,7 @@ func (h *half) open() (net.Listener, error) {
 		return nil, fmt.Errorf("listen on %s: %w; is another program using the port? Choose another address", h.listen, err)
 	}
 	ofAddress := maxOfAddress
-	if h.behindProxy { // all come from the proxy
+	if h.behindProxy || !h.proxies.None() { // all come from the proxy
 		ofAddress = 0
 	}
 	h.connections = newConnections(l, maxConnections, ofAddress)
@@ -87,17 +94,49 @@ func (h *half) open() (net.Listener, error) {
 		scheme, l = "https", tls.NewListener(l, config)
 	}
 	if h.url == "" {
+		if scheme == "http" && !outbound.IsLoopbackHost(host) {
+			return nil, errors.Join(usageError{errors.New("--url is missing: the https address by which browsers come to the proxy")}, l.Close())
+		}
 		h.url = scheme + "://" + l.Addr().String()
 		if _, port, err := net.SplitHostPort(l.Addr().String()); err == nil && host == "localhost" { // a name, which security keys need
 			h.url = scheme + "://localhost:" + port
 		}
 	}
+	if err := h.checkURL(); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// checkURL refuses a public URL that browsers would reach without TLS: cookies and SAML responses
+// would travel in the clear.
+func (h *half) checkURL() error {
 	u, err := url.Parse(h.url)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.Trim(u.Path, "/") != "" {
-		return nil, errors.Join(usageError{fmt.Errorf("--url %q: want https://host, without a path", h.url)}, l.Close())
+	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") || strings.Trim(u.Path, "/") != "" {
+		return usageError{fmt.Errorf("--url %q: want https://host, without a path", h.url)}
+	}
+	if u.Scheme == "http" && !outbound.IsLoopbackHost(u.Hostname()) {
+		return usageError{fmt.Errorf("--url %s: browsers would send passwords and sessions without TLS: want https://%s, as it is reached through the proxy", h.url, u.Host)}
 	}
 	h.url = u.Scheme + "://" + u.Host
-	return l, nil
+	return nil
+}
+
+// readProxies reads which proxies are trusted. Behind a proxy of which nothing is said, it is one, as
+// the version before had it; a warning says so, since without any all clients would have its address.
+func (h *half) readProxies() (err error) {
+	trusted := h.trustedProxies
+	if trusted == "" {
+		if trusted = "0"; h.behindProxy {
+			trusted = "1"
+			h.log.Warn("--behind-proxy without --trusted-proxies: the last entry of "+h.proxyHeader+" is taken for the client's address; "+
+				"give --trusted-proxies 1 if that is right, the networks of the proxies, or 0 for none", "setting", "trusted-proxies")
+		}
+	}
+	if h.proxies, err = web.ParseProxies(trusted, cmp.Or(h.proxyHeader, "X-Forwarded-For")); err != nil {
+		return usageError{fmt.Errorf("--trusted-proxies %q, --forwarded-header %q: %w", h.trustedProxies, h.proxyHeader, err)}
+	}
+	return nil
 }
 
 // targets is which addresses this half asks on behalf of an administrator or a program: hosts on the
@@ -199,7 +238,7 @@ func (h *half) serve(ctx context.Context, l net.Listener, mount func(*http.Serve
 	web.MountStatic(mux)
 	handler := mount(mux)
 	server := &http.Server{
-		Handler: received(web.Middleware(handler, web.Options{Log: h.log, BehindProxy: h.behindProxy,
+		Handler: received(web.Middleware(handler, web.Options{Log: h.log, Proxies: h.proxies,
 			Secure: strings.HasPrefix(h.url, "https:")})),
 		ConnState: h.connections.changed, ConnContext: h.connections.context,
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
