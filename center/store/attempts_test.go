@@ -178,3 +178,25 @@ func TestWrongCodesAtOnceAreCountedAsTheyAreJudged(t *testing.T) {
 		}
 	})
 }
+
+// TestAttemptsForNobodyLeaveTheStoreWhole: mistakes with names that do not exist are counted in a few rows, which belong to nobody.
+func TestAttemptsForNobodyLeaveTheStoreWhole(t *testing.T) {
+	twoNodes(t, func(t *testing.T, nodes [2]*center.Center, _ center.User) {
+		ctx := context.Background()
+		for i := range 12 {
+			_, err := nodes[0].SignInUser(ctx, stranger, fmt.Sprint("nobody", i%3), "a guess", "/", center.Browser{})
+			if center.KindOf(err) != center.Unauthenticated {
+				t.Fatal(err)
+			}
+		}
+		checked, ok := nodes[0].Store.(interface {
+			Check(context.Context, func(int)) ([]string, error)
+		})
+		if !ok {
+			t.Fatal("the store cannot be checked")
+		}
+		if problems, err := checked.Check(ctx, func(int) {}); err != nil || len(problems) > 0 {
+			t.Errorf("%q, %v", problems, err)
+		}
+	})
+}

@@ -138,7 +138,8 @@ func checkReferences(t tx, f *findings, _ func()) error {
 		{"session", `SELECT s.user_id FROM sessions s WHERE s.user_id NOT LIKE 'administrator/%' AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = s.user_id)`},
 		{"console session", `SELECT s.user_id FROM sessions s WHERE s.user_id LIKE 'administrator/%' AND NOT EXISTS (SELECT 1 FROM documents a WHERE a.kind = 'administrator' AND 'administrator/' || a.id = s.user_id)`},
 		{"MFA device", `SELECT d.principal FROM mfa_devices d WHERE d.principal NOT LIKE 'administrator/%' AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = d.principal)`},
-		{"password", `SELECT d.id FROM documents d WHERE d.kind = 'password' AND d.id NOT LIKE 'administrator/%' AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = d.id)`},
+		{"password", `SELECT d.id FROM documents d WHERE d.kind = 'password' AND d.id NOT LIKE 'administrator/%' AND d.id NOT LIKE 'nobody/%'
+			AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = d.id)`}, // mistakes with names that do not exist are nobody's
 		{"assignment", `SELECT a.permission_set FROM assignments a WHERE NOT EXISTS (SELECT 1 FROM permission_sets p WHERE p.arn = a.permission_set)`},
 		{"assignment", `SELECT a.account_id FROM assignments a WHERE NOT EXISTS (SELECT 1 FROM accounts d WHERE d.id = a.account_id)`},
 		{"assignment", `SELECT a.permission_set FROM assignments a WHERE NOT EXISTS (SELECT 1 FROM provisioned p WHERE p.account_id = a.account_id AND p.permission_set = a.permission_set)`},
