@@ -33,6 +33,7 @@ func Store(t *testing.T, open func(t *testing.T) center.Store) {
 		{"a view is one consistent snapshot", snapshot},
 		{"settings, tokens, keys and sessions round trip", nouns},
 		{"tickets, devices and sessions belong to somebody and end", signIns},
+		{"administrators are found by name, and their sessions by principal", administrators},
 		{"grants are found by both codes and kept by shares", grants},
 		{"assignments and their requests are selected by every field", assignments},
 		{"access comes by users and groups, in pages, with its roles", access},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -78,16 +79,26 @@ func listenForOrders(data string) (l net.Listener, cleanUp func() error, err err
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := errors.Join(os.RemoveAll(folder), os.Mkdir(folder, 0o700)); err != nil {
+	path := filepath.Join(folder, controlSocket)
+	cleanUp = func() error { // nothing else in there is ours
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err := os.Remove(folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	}
+	if err := errors.Join(cleanUp(), os.Mkdir(folder, 0o700)); err != nil { // of a server that was killed
 		return nil, nil, err
 	}
-	path, cleanUp := filepath.Join(folder, controlSocket), func() error { return os.RemoveAll(folder) }
 	if len(path) > maxSocketPath { // the socket is elsewhere, and a link leads there
 		short, err := os.MkdirTemp("", "gatehouse-")
 		if err != nil {
 			return nil, nil, errors.Join(err, cleanUp())
 		}
-		cleanUp = func() error { return errors.Join(os.RemoveAll(folder), os.RemoveAll(short)) }
+		link := path
+		cleanUp = func() error { return errors.Join(os.Remove(link), os.Remove(folder), os.RemoveAll(short)) }
 		if err := os.Symlink(filepath.Join(short, controlSocket), path); err != nil {
 			return nil, nil, errors.Join(err, cleanUp())
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -244,6 +245,9 @@ func (w *world) firstStartOfTenant(ctx context.Context, t *tenant.Tenant, folder
 // laterStart says that a password that is given counts at the first start only, where it is not the administrator's.
 func (w *world) laterStart(ctx context.Context, first *firstAdministrator, is func(context.Context, string, string) (bool, error), warn func(string, ...any), command string) error {
 	password, ok, err := first.given(w.env)
+	if errors.Is(err, fs.ErrNotExist) { // the file has done what it was for
+		return nil
+	}
 	if err != nil || !ok {
 		return err
 	}

@@ -55,8 +55,11 @@ func TestTheFirstPassword(t *testing.T) {
 				"file, by environment": {map[string]string{"GATEHOUSE_ADMIN_PASSWORD_FILE": given}, nil, false},
 			} {
 				folder := t.TempDir()
-				s, o, stop := k.startWith(t, c.env, folder, append(c.args, "--admin", "root")...)
 				password, path := rootPassword, filepath.Join(folder, firstStartFile)
+				if err := os.WriteFile(path, []byte("of a first start that was interrupted"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				s, o, stop := k.startWith(t, c.env, folder, append(c.args, "--admin", "root")...)
 				if c.made {
 					password = s.shown(t, `password\s+(\S+)`)
 				}
@@ -70,7 +73,7 @@ func TestTheFirstPassword(t *testing.T) {
 				if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 					t.Errorf("%s: the file is %v, %v", how, info.Mode(), err)
 				}
-				if strings.Contains(string(kept), password) != c.made {
+				if strings.Contains(string(kept), password) != c.made || strings.Contains(string(kept), "interrupted") {
 					t.Errorf("%s: the file has %s", how, kept)
 				}
 				printed := s.out.String() + s.err.String()
@@ -83,6 +86,10 @@ func TestTheFirstPassword(t *testing.T) {
 					t.Errorf("%s: nobody says where the secrets are: %s", how, s.out.String())
 				}
 				stop()
+				if strings.HasPrefix(how, "file") { // which may be deleted then
+					_, _, stop := k.startWith(t, map[string]string{"GATEHOUSE_ADMIN_PASSWORD_FILE": given + " is gone"}, folder)
+					stop()
+				}
 			}
 			for what, c := range map[string]struct {
 				env  map[string]string

@@ -47,6 +47,7 @@ func Store(t *testing.T, open func(t *testing.T) tenant.Store) {
 		{"marks are numbered once, also by concurrent writers", marks},
 		{"an update that fails leaves nothing behind", failedUpdate},
 		{"small nouns round trip", nouns},
+		{"administrators go with password and factors", administrators},
 		{"events are kept for as long as they are to be", retention},
 		{"of an event only so much is kept", bounded},
 		{"sessions are removed when they are over", sessions},
