@@ -250,21 +250,21 @@ func (c *Center) SignOutAdministrator(ctx context.Context, by audit.Actor, name 
 }
 
 // ChangeAdministratorPassword is for administrators themselves, who must know the password that they
-// have. It ends their other sessions. It fails with SignInFailed, SignInLocked, PasswordUnfit or
-// PasswordReused.
-func (c *Center) ChangeAdministratorPassword(ctx context.Context, by audit.Actor, name, current, password, session string) error {
+// have. It ends their other sessions. browser is the secret of a known one, whose mistakes are counted
+// apart. It fails with SignInFailed, SignInLocked, SignInBusy, PasswordUnfit or PasswordReused.
+func (c *Center) ChangeAdministratorPassword(ctx context.Context, by audit.Actor, name, current, password, session, browser string) error {
 	if err := CheckPassword(password); err != nil { // ahead of the present one, which costs a hash
 		return c.Refuse(ctx, by, ActionUpdatePassword.String(), name, err)
 	}
 	principal := AdministratorPrincipal(name)
-	a := attempt{by: by, name: name, password: current, standing: authn.Known, find: administratorNamed(name)}
+	a := attempt{by: by, name: name, password: current, known: browser, standing: authn.Known, find: administratorNamed(name)}
 	return c.verifyPassword(ctx, a, func(stored Password) error {
 		hash, err := c.hashNew(ctx, principal, password)
 		if err != nil {
 			return c.Refuse(ctx, by, ActionUpdatePassword.String(), name, err)
 		}
 		return c.changeAdministrator(ctx, by, ActionUpdatePassword, name, func(tx Tx, a Administrator) error {
-			if err := c.forgiveMistakes(tx, stored, ""); err != nil {
+			if err := c.forgiveMistakes(tx, stored, browser); err != nil {
 				return err
 			}
 			return setAdministratorPassword(tx, a.Name, hash, false, authn.Digest(session))

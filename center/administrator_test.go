@@ -113,7 +113,7 @@ func TestWhatIsChangedOfAnAdministratorEndsTheSessions(t *testing.T) {
 			return err
 		},
 		"own password": func(d *directory, own string) error {
-			return d.ChangeAdministratorPassword(d.ctx, administratorNamed("bob"), "bob", goodPassword, "Another 1 password!", own)
+			return d.ChangeAdministratorPassword(d.ctx, administratorNamed("bob"), "bob", goodPassword, "Another 1 password!", own, "")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -226,7 +226,13 @@ func TestGuessingFromElsewhereLocksNobodyOut(t *testing.T) {
 		}
 	}
 	d.signIn(fromHome, center.Browser{}, "", center.SignInLocked)
-	d.signIn(fromHome, mine, center.StepDone, "")
+	open := d.signIn(fromHome, mine, center.StepDone, "").Session.Reveal()
+	self := audit.Actor{Kind: audit.User, Name: "ada"}
+	if err := d.ChangePassword(d.ctx, self, d.user.ID, goodPassword, "Another one 8!", open, ""); center.CodeOf(err) != center.SignInLocked {
+		t.Errorf("a password is changed in a browser that is not known: %v", err)
+	}
+	d.must(d.ChangePassword(d.ctx, self, d.user.ID, goodPassword, "Another one 8!", open, mine.Known))
+	d.must(d.ChangePassword(d.ctx, self, d.user.ID, "Another one 8!", "Another one 7!", open, mine.Known))
 	for range 5 {
 		_, _ = d.SignInUser(d.ctx, fromHome, "ada", "a mistake", "/", mine)
 	}
@@ -418,7 +424,7 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 		t.Errorf("the ended session: %v", err)
 	}
 	third := d.signIn(fromHome, center.Browser{}, center.StepDone, "")
-	d.must(d.ChangePassword(d.ctx, audit.Actor{Kind: audit.User, Name: "ada"}, d.user.ID, goodPassword, "Another one 8!", third.Session.Reveal()))
+	d.must(d.ChangePassword(d.ctx, audit.Actor{Kind: audit.User, Name: "ada"}, d.user.ID, goodPassword, "Another one 8!", third.Session.Reveal(), ""))
 	for secret, want := range map[string]center.Code{laptop.Session.Reveal(): center.SessionInvalid, third.Session.Reveal(): ""} {
 		if _, err := d.PortalUser(d.ctx, secret); center.CodeOf(err) != want {
 			t.Errorf("after the change of the password: %v, want %q", err, want)

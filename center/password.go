@@ -124,9 +124,9 @@ func (c *Center) SetPassword(ctx context.Context, by audit.Actor, id UserID, pas
 	})
 }
 
-// ChangePassword is SetPassword for users themselves, who must know the password that they have, and ends their other sessions. It fails with
-// SignInFailed or SignInLocked, too.
-func (c *Center) ChangePassword(ctx context.Context, by audit.Actor, id UserID, current, password, session string) error {
+// ChangePassword is SetPassword for users themselves, who must know the password that they have, and ends their other sessions. browser is the
+// secret of a known one, whose mistakes are counted apart. It fails with SignInFailed or SignInLocked, too.
+func (c *Center) ChangePassword(ctx context.Context, by audit.Actor, id UserID, current, password, session, browser string) error {
 	find := func(r Reader) (string, error) {
 		u, err := r.User(id)
 		if err == nil {
@@ -137,15 +137,14 @@ func (c *Center) ChangePassword(ctx context.Context, by audit.Actor, id UserID, 
 	if err := CheckPassword(password); err != nil { // ahead of the current one, which costs a hash
 		return c.Refuse(ctx, by, "UpdatePassword", string(id), err)
 	}
-	known := authn.Known // by the session
-	a := attempt{by: by, name: string(id), password: current, standing: known, find: find}
+	a := attempt{by: by, name: string(id), password: current, known: browser, standing: authn.Known, find: find}
 	return c.verifyPassword(ctx, a, func(stored Password) error {
 		hash, err := c.hashNew(ctx, string(id), password)
 		if err != nil {
 			return c.Refuse(ctx, by, "UpdatePassword", string(id), err)
 		}
 		return c.change(ctx, by, ActionUpdatePassword, func(tx Tx) (string, error) {
-			if err := c.forgiveMistakes(tx, stored, ""); err != nil {
+			if err := c.forgiveMistakes(tx, stored, browser); err != nil {
 				return string(id), err
 			}
 			return string(id), putPassword(tx, string(id), hash, false, authn.Digest(session))

@@ -105,7 +105,7 @@ func TestWhatEndsWhenACredentialChanges(t *testing.T) {
 			return err
 		}, false},
 		"a password that the user changes": {func(p *programs) error {
-			return p.ChangePassword(ctx, p.by, p.user.ID, goodPassword, "Another one 8!", p.session)
+			return p.ChangePassword(ctx, p.by, p.user.ID, goodPassword, "Another one 8!", p.session, "")
 		}, true},
 		"a device that an administrator deletes": {func(p *programs) error {
 			return p.DeleteDevice(ctx, centertest.Actor, string(p.user.ID), device(p).ID, "")

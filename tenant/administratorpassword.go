@@ -12,11 +12,11 @@ import (
 // ChangeAdministratorPassword is for administrators themselves, who must know the password that they
 // have. It ends their other sessions and what programs were allowed. It fails with SignInFailed,
 // SignInLocked or InvalidValue.
-func (t *Tenant) ChangeAdministratorPassword(ctx context.Context, by audit.Actor, name, current, password, session string) error {
+func (t *Tenant) ChangeAdministratorPassword(ctx context.Context, by audit.Actor, name, current, password, session, browser string) error {
 	if err := CheckPassword(password); err != nil { // ahead of the present one, which costs a hash
 		return t.Refuse(ctx, by, ActionChangePassword.name, name, err)
 	}
-	a := attempt{by: by, action: ActionChangePassword, name: name, password: current, standing: authn.Known,
+	a := attempt{by: by, action: ActionChangePassword, name: name, password: current, known: browser, standing: authn.Known,
 		find: func(r Reader) (Session, string, error) {
 			_, err := r.Administrator(name)
 			return Session{}, administratorPrincipal(name), err
@@ -28,13 +28,14 @@ func (t *Tenant) ChangeAdministratorPassword(ctx context.Context, by audit.Actor
 		}
 		return t.changeAdministrator(ctx, by, ActionChangePassword, name, func(tx Tx, a Administrator) error {
 			kept, err := t.session(tx, session)
+			var p Password
 			if err == nil {
-				_, err = t.forgiven(tx, stored, "")
+				p, err = t.forgiven(tx, stored, browser)
 			}
 			if err != nil {
 				return err
 			}
-			return errors.Join(t.setAdministratorPassword(tx, a, hash, false), tx.PutSession(kept))
+			return errors.Join(tx.PutPassword(p), t.setAdministratorPassword(tx, a, hash, false), tx.PutSession(kept))
 		})
 	})
 }

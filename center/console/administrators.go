@@ -168,7 +168,8 @@ func (a administrators) Account(v web.Visit, session string) (own web.OwnAccount
 
 // ChangePassword implements web.Administrators.
 func (a administrators) ChangePassword(v web.Visit, current, password, session string) error {
-	return a.c.ChangeAdministratorPassword(v.Context(), self(v), v.Admin, current, password, session)
+	return a.c.ChangeAdministratorPassword(v.Context(), self(v), v.Admin, current, password, session,
+		web.CookieValue(v.Request, a.c.URL, cookieName+"_known"))
 }
 
 // Register implements web.Administrators.

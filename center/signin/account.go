@@ -131,5 +131,5 @@ func (h *Handler) changePassword(r *http.Request, by audit.Actor, u center.User)
 		return "", err
 	}
 	return "Your password is changed, and your other sessions have ended.",
-		h.Center.ChangePassword(r.Context(), by, u.ID, r.PostFormValue("current"), password, web.CookieValue(r, h.Center.URL, sessionCookie))
+		h.Center.ChangePassword(r.Context(), by, u.ID, r.PostFormValue("current"), password, h.SessionSecret(r), h.browser(r).Known)
 }

@@ -138,7 +138,8 @@ func (a administrators) Account(v web.Visit, session string) (own web.OwnAccount
 
 // ChangePassword implements web.Administrators.
 func (a administrators) ChangePassword(v web.Visit, current, password, session string) error {
-	return a.t.ChangeAdministratorPassword(v.Context(), self(v), v.Admin, current, password, session)
+	return a.t.ChangeAdministratorPassword(v.Context(), self(v), v.Admin, current, password, session,
+		web.CookieValue(v.Request, a.t.URL, cookieName+"_known"))
 }
 
 // Register implements web.Administrators.
