@@ -52,7 +52,7 @@ func Normal(name string) string {
 // are controls and formats, which are not seen or turn the rest around. Source: IdentityStore model, UserName.
 func Visible(name string) bool {
 	return utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool {
-		return !unicode.In(r, unicode.L, unicode.M, unicode.S, unicode.N, unicode.P)
+		return (r < '!' || r > '~') && !unicode.In(r, unicode.L, unicode.M, unicode.S, unicode.N, unicode.P)
 	})
 }
 
