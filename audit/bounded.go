@@ -14,9 +14,9 @@ const (
 	MaxDetail = 1024 //bound:text the reason in an event, in characters
 )
 
-// Cut is the beginning of a text that has more characters than the limit, with its length behind it,
-// which makes as many characters as the limit at the most. What is no UTF-8, and control characters,
-// become U+FFFD: both take more room than they have when they are written down.
+// Cut is the beginning of a text that has more characters than the limit, with its length behind
+// it, which makes as many characters as the limit at the most. What is no UTF-8, and control
+// characters, become U+FFFD: both take more room than they have when they are written down.
 func Cut(text string, limit int) string {
 	if len(text) > limit { // otherwise it has no more characters either
 		if n := utf8.RuneCountInString(text); n > limit {

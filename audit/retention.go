@@ -16,18 +16,20 @@ type Retention struct {
 // DefaultRetention keeps a year and a month, and what strangers were refused for a month.
 var DefaultRetention = Retention{Events: 400 * 24 * time.Hour, Refusals: 30 * 24 * time.Hour}
 
-// How many events one transaction removes: at first, at the most, and how long it should take. Others
-// wait for it, and an event of an earlier release can have megabytes.
+// How many events one transaction removes: at first, at the most, and how long it should take.
+// Others wait for it, and an event of an earlier release can have megabytes.
 const (
 	firstBatch = 50                    //bound:none grows up to maxBatch
 	maxBatch   = 1000                  //bound:rows events that one transaction removes
 	batchTime  = 50 * time.Millisecond //bound:none what the size of the next batch is chosen for
 )
 
-// Sweep removes the events that are older than they are kept. remove removes up to limit of those from
-// before a time, of strangers' refusals only or of all, the oldest first, in one transaction, and says
-// how many there were.
-func (r Retention) Sweep(ctx context.Context, now time.Time, remove func(before time.Time, strangers bool, limit int) (int, error)) error {
+// Sweep removes the events that are older than they are kept. remove removes up to limit of those
+// from before a time, of strangers' refusals only or of all, the oldest first, in one transaction,
+// and says how many there were.
+func (r Retention) Sweep(
+	ctx context.Context, now time.Time, remove func(before time.Time, strangers bool, limit int) (int, error),
+) error {
 	for _, kind := range []struct {
 		kept      time.Duration
 		strangers bool

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// How many refusals of strangers get lines of their own in a minute: of one kind from one neighborhood,
-// of one that had more than that in the minute before, of all kinds from one neighborhood, and of all.
-// Of these, what is not used is saved for later minutes, up to ownSaved: a morning's mistakes are many,
-// and a month of a flood from everywhere stays below a gigabyte.
+// How many refusals of strangers get lines of their own in a minute: of one kind from one
+// neighborhood, of one that had more than that in the minute before, of all kinds from one
+// neighborhood, and of all. Of these, what is not used is saved for later minutes, up to ownSaved:
+// a morning's mistakes are many, and a month of a flood from everywhere stays below a gigabyte.
 const (
 	ownOfKind     = 5   //bound:rows events of refusals of one kind from one neighborhood in a minute
 	ownOfRepeated = 1   //bound:rows those, in the minutes after one with more
@@ -20,8 +20,8 @@ const (
 	ownSaved      = 120 //bound:rows those in one minute, after quiet ones
 )
 
-// How many kinds of refusal are counted apart, and how many of them, the most frequent, get a line at
-// the end of the minute. One more line has the sum of the rest.
+// How many kinds of refusal are counted apart, and how many of them, the most frequent, get a line
+// at the end of the minute. One more line has the sum of the rest.
 const (
 	maxCounted = 2000 //bound:memory kinds of refusal, by neighborhood, that are counted
 	maxSummed  = 4    //bound:rows events of what was only counted in a minute, and one more for the rest
@@ -30,11 +30,11 @@ const (
 // SeveralKinds is the action of the line that sums up what got no line of its own kind.
 const SeveralKinds = "SeveralRefusals"
 
-// Tally counts the refusals of strangers. The first of them in a minute are events as all others, so
-// that the reference on somebody's error page leads to one. What comes after them from the same
-// neighborhood is counted, and leaves one line at the end of the minute: whoever can make this program
-// write something could otherwise fill the disk. The zero value is ready. It counts what this process
-// refuses.
+// Tally counts the refusals of strangers. The first of them in a minute are events as all others,
+// so that the reference on somebody's error page leads to one. What comes after them from the same
+// neighborhood is counted, and leaves one line at the end of the minute: whoever can make this
+// program write something could otherwise fill the disk. The zero value is ready. It counts what
+// this process refuses.
 type Tally struct {
 	mu       sync.Mutex
 	minute   time.Time // that is counted
@@ -50,8 +50,8 @@ type refusal struct{ address, action, code string }
 
 type tally struct{ own, more int }
 
-// Admit says whether an event gets a line of its own, and returns the lines of the minute before when
-// that is over. Events that are no stranger's refusal always do.
+// Admit says whether an event gets a line of its own, and returns the lines of the minute before
+// when that is over. Events that are no stranger's refusal always do.
 func (t *Tally) Admit(e Event) (own bool, ended []Event) {
 	if !e.FromStranger() {
 		return true, nil
@@ -119,7 +119,8 @@ func (t *Tally) end(minute time.Time) []Event {
 	return lines
 }
 
-// sum makes lines of what was counted, until a time, and forgets it. Their time is in the minute that they are about.
+// sum makes lines of what was counted, until a time, and forgets it. Their time is in the minute
+// that they are about.
 func (t *Tally) sum(until time.Time) (lines []Event) {
 	if last := t.minute.Add(time.Minute - time.Millisecond); until.After(last) {
 		until = last
@@ -135,9 +136,10 @@ func (t *Tally) sum(until time.Time) (lines []Event) {
 			cmp.Compare(a.action, b.action), cmp.Compare(a.code, b.code))
 	})
 	line := func(kind refusal, n int, of string) {
-		lines = append(lines, Event{Time: until, Actor: Actor{Kind: Anonymous, Address: kind.address}, Action: kind.action, Code: kind.code,
-			Result: Refused, Count: n, Detail: fmt.Sprintf("%s more%s in the minute from %s, which were counted and have no events of their own",
-				thousands(n), of, t.minute.UTC().Format("15:04"))})
+		detail := fmt.Sprintf("%s more%s in the minute from %s, which were counted and have no events of their own",
+			thousands(n), of, t.minute.UTC().Format("15:04"))
+		lines = append(lines, Event{Time: until, Actor: Actor{Kind: Anonymous, Address: kind.address},
+			Action: kind.action, Result: Refused, Code: kind.code, Detail: detail, Count: n})
 	}
 	for i, kind := range counted {
 		if i < maxSummed {

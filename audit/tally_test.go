@@ -44,7 +44,8 @@ func TestWhatIsRefusedAgainIsCounted(t *testing.T) {
 	}
 }
 
-// TestAFloodFromEverywhereIsBounded sends a million refusals, of as many kinds and from as many places, in ten minutes.
+// TestAFloodFromEverywhereIsBounded sends a million refusals, of as many kinds and from as many
+// places, in ten minutes.
 func TestAFloodFromEverywhereIsBounded(t *testing.T) {
 	var tally Tally
 	lines, count, own := 0, 0, 0

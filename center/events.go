@@ -8,7 +8,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 )
 
-// record appends an event that belongs to no change, such as a refusal. Where a stranger is refused the same again and again, it is counted instead.
+// record appends an event that belongs to no change, such as a refusal. Where a stranger is refused
+// the same again and again, it is counted instead.
 func (c *Center) record(ctx context.Context, e audit.Event) error {
 	own, ended := c.strangers.Admit(e)
 	if own {
@@ -17,7 +18,8 @@ func (c *Center) record(ctx context.Context, e audit.Event) error {
 	return c.recordAll(ctx, ended)
 }
 
-// FlushRefusals writes down what strangers were refused and was only counted: what was counted in minutes that are over, or everything.
+// FlushRefusals writes down what strangers were refused and was only counted: what was counted in
+// minutes that are over, or everything.
 func (c *Center) FlushRefusals(ctx context.Context, everything bool) error {
 	if everything {
 		return c.recordAll(ctx, c.strangers.Flush(c.now()))
@@ -25,7 +27,8 @@ func (c *Center) FlushRefusals(ctx context.Context, everything bool) error {
 	return c.recordAll(ctx, c.strangers.Ended(c.now()))
 }
 
-// admission is whether the refusal of a transaction, which may run more than once, gets an event of its own: it is asked for once.
+// admission is whether the refusal of a transaction, which may run more than once, gets an event of
+// its own: it is asked for once.
 type admission struct {
 	asked bool
 	own   *audit.Event
@@ -46,7 +49,8 @@ func (a *admission) append(strangers *audit.Tally, tx Tx, e audit.Event) error {
 	return tx.AppendEvent(*a.own)
 }
 
-// recordAdmitted logs an event that its transaction has appended, and records what ended with its minute.
+// recordAdmitted logs an event that its transaction has appended, and records what ended with its
+// minute.
 func (c *Center) recordAdmitted(ctx context.Context, a admission) error {
 	if a.own != nil {
 		c.Log.Info("audit", "event", *a.own)
@@ -74,7 +78,8 @@ func (c *Center) recordAll(ctx context.Context, events []audit.Event) error {
 	})
 }
 
-// Refuse records that a door refused a request before it reached a rule, for the reason err. It returns err.
+// Refuse records that a door refused a request before it reached a rule, for the reason err. It
+// returns err.
 func (c *Center) Refuse(ctx context.Context, by audit.Actor, action, subject string, err error) error {
 	e := c.event(by, action, subject, err)
 	if e.Code == "" {
@@ -92,7 +97,8 @@ func (c *Center) Events(ctx context.Context, q EventQuery) (events []audit.Event
 	return events, err
 }
 
-// Sweep removes what has expired and the events that are older than they are kept, and warns of what will expire. A background job calls it now and then.
+// Sweep removes what has expired and the events that are older than they are kept, and warns of
+// what will expire. A background job calls it now and then.
 func (c *Center) Sweep(ctx context.Context) error {
 	return errors.Join(c.Store.Update(ctx, func(tx Tx) error {
 		return errors.Join(tx.DeleteExpired(c.now()), tx.DeleteRequests(c.now().Add(-requestsKept)))

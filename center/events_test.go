@@ -11,7 +11,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 )
 
-// TestWhatIsRecordedIsKeptForAWhile has a change and a stranger's refusal swept when they are older than they are kept.
+// TestWhatIsRecordedIsKeptForAWhile has a change and a stranger's refusal swept when they are older
+// than they are kept.
 func TestWhatIsRecordedIsKeptForAWhile(t *testing.T) {
 	c, ctx := centertest.New(t, "http://127.0.0.1"), context.Background()
 	began := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)

@@ -36,8 +36,9 @@ func (c *Center) Explain(ctx context.Context, reference string) ([]Explanation, 
 	return out, nil
 }
 
-// counted returns what strangers were refused in the minute of a reference and was counted, without events of their own: the reference may be that of one of
-// them, and there is no way to tell which. References hold their time (RFC 9562, section 5.7).
+// counted returns what strangers were refused in the minute of a reference and was counted, without
+// events of their own: the reference may be that of one of them, and there is no way to tell which.
+// References hold their time (RFC 9562, section 5.7).
 func (c *Center) counted(ctx context.Context, reference string) (out []Explanation, err error) {
 	id, err := uuid.Parse(reference)
 	if err != nil || id.Version() != 7 {
@@ -56,19 +57,22 @@ func (c *Center) counted(ctx context.Context, reference string) (out []Explanati
 			continue
 		}
 		x := ExplainEvent(e)
-		x.What = "no event has this reference; so many requests of strangers were refused in its minute that this one, if it was one of them, was only counted. They were: " + x.What
+		x.What = "no event has this reference; so many requests of strangers were refused in its minute that this one, " +
+			"if it was one of them, was only counted. They were: " + x.What
 		if e.Action == audit.SeveralKinds {
 			x.What += "refused for various reasons"
 		}
 		out = append(out, x)
 	}
 	if len(out) == 0 {
-		return nil, &Error{Code: RequestNotFound, Subject: reference, Detail: "no event has this reference, and no refusals were only counted in its minute"}
+		return nil, &Error{Code: RequestNotFound, Subject: reference,
+			Detail: "no event has this reference, and no refusals were only counted in its minute"}
 	}
 	return out, nil
 }
 
-// maxInMinute bounds the events of a minute among which those are that stand for many. On several nodes there are some of each.
+// maxInMinute bounds the events of a minute among which those are that stand for many. On several
+// nodes there are some of each.
 const maxInMinute = 1000 //bound:list events of a minute that an explanation looks at
 
 // ExplainEvent says what to do about an event.

@@ -1,9 +1,11 @@
-// Package names says when two names are the same: user names, e-mail addresses and names of groups, in stores and doors, in SAML and in provisioning. If two
-// places judged that differently, one could be signed in to as the other.
+// Package names says when two names are the same: user names, e-mail addresses and names of groups,
+// in stores and doors, in SAML and in provisioning. If two places judged that differently, one
+// could be signed in to as the other.
 //
-// Letter case is ignored for ASCII letters only. Unicode's lower case maps other letters onto ASCII: U+212A, the Kelvin sign, is a k, and U+0130 an i, so that
-// whoever may choose a name could choose one that becomes somebody else's. Names are kept in Unicode's normal form C (UAX #15), since the same accented letter
-// can be written as one character or as two.
+// Letter case is ignored for ASCII letters only. Unicode's lower case maps other letters onto
+// ASCII: U+212A, the Kelvin sign, is a k, and U+0130 an i, so that whoever may choose a name could
+// choose one that becomes somebody else's. Names are kept in Unicode's normal form C (UAX #15),
+// since the same accented letter can be written as one character or as two.
 //
 // It imports nothing of ours.
 package names
@@ -24,7 +26,8 @@ func Fold(name string) string {
 	if hasAlias(name) {
 		return lower(name)
 	}
-	return norm.NFC.String(lower(norm.NFC.String(name))) // there are accents that small letters have one character with, and capital ones have not
+	// Some accents are one character with small letters, but not with capital ones.
+	return norm.NFC.String(lower(norm.NFC.String(name)))
 }
 
 // lower makes small letters of ASCII's capital ones.
@@ -48,8 +51,9 @@ func Normal(name string) string {
 	return norm.NFC.String(name)
 }
 
-// Visible says whether a name has only characters that AWS allows in user names: letters, marks, symbols, numbers and punctuation. Blanks are none of these, nor
-// are controls and formats, which are not seen or turn the rest around. Source: IdentityStore model, UserName.
+// Visible says whether a name has only characters that AWS allows in user names: letters, marks,
+// symbols, numbers and punctuation. Blanks are none of these, nor are controls and formats, which
+// are not seen or turn the rest around. Source: IdentityStore model, UserName.
 func Visible(name string) bool {
 	return utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool {
 		return (r < '!' || r > '~') && !unicode.In(r, unicode.L, unicode.M, unicode.S, unicode.N, unicode.P)
@@ -65,8 +69,9 @@ func isASCII(s string) bool {
 	return true
 }
 
-// hasAlias says whether a text has a character that the normal form replaces by another single one, as it does with the Kelvin sign and K. Such a text is not
-// normalized to be found: it is no other writing of a name, it is another name.
+// hasAlias says whether a text has a character that the normal form replaces by another single one,
+// as it does with the Kelvin sign and K. Such a text is not normalized to be found: it is no other
+// writing of a name, it is another name.
 func hasAlias(text string) bool {
 	for _, r := range text {
 		if r < utf8.RuneSelf {

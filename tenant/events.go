@@ -8,7 +8,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 )
 
-// record appends an event that belongs to no change, such as a refusal. Where a stranger is refused the same again and again, it is counted instead.
+// record appends an event that belongs to no change, such as a refusal. Where a stranger is refused
+// the same again and again, it is counted instead.
 func (t *Tenant) record(ctx context.Context, e audit.Event) error {
 	own, ended := t.strangers.Admit(e)
 	if own {
@@ -17,7 +18,8 @@ func (t *Tenant) record(ctx context.Context, e audit.Event) error {
 	return t.recordAll(ctx, ended)
 }
 
-// FlushRefusals writes down what strangers were refused and was only counted: what was counted in minutes that are over, or everything.
+// FlushRefusals writes down what strangers were refused and was only counted: what was counted in
+// minutes that are over, or everything.
 func (t *Tenant) FlushRefusals(ctx context.Context, everything bool) error {
 	if everything {
 		return t.recordAll(ctx, t.strangers.Flush(t.now()))
@@ -25,7 +27,8 @@ func (t *Tenant) FlushRefusals(ctx context.Context, everything bool) error {
 	return t.recordAll(ctx, t.strangers.Ended(t.now()))
 }
 
-// admission is whether the refusal of a transaction, which may run more than once, gets an event of its own: it is asked for once.
+// admission is whether the refusal of a transaction, which may run more than once, gets an event of
+// its own: it is asked for once.
 type admission struct {
 	asked bool
 	own   *audit.Event
@@ -46,7 +49,8 @@ func (a *admission) append(strangers *audit.Tally, tx Tx, e audit.Event) error {
 	return tx.AppendEvent(*a.own)
 }
 
-// recordAdmitted logs an event that its transaction has appended, and records what ended with its minute.
+// recordAdmitted logs an event that its transaction has appended, and records what ended with its
+// minute.
 func (t *Tenant) recordAdmitted(ctx context.Context, a admission) error {
 	if a.own != nil {
 		t.Log.Info("audit", "event", *a.own)
@@ -74,7 +78,8 @@ func (t *Tenant) recordAll(ctx context.Context, events []audit.Event) error {
 	})
 }
 
-// Sweep removes what has expired, and the events that are older than they are kept. A background job calls it now and then.
+// Sweep removes what has expired, and the events that are older than they are kept. A background
+// job calls it now and then.
 func (t *Tenant) Sweep(ctx context.Context) error {
 	return errors.Join(t.Store.Update(ctx, func(tx Tx) error {
 		return errors.Join(tx.DeleteSessions(t.now()), tx.DeleteGrants(t.now().Add(-grantsKept)))
@@ -87,7 +92,8 @@ func (t *Tenant) Sweep(ctx context.Context) error {
 	}))
 }
 
-// Refuse records that a door refused a request before it reached a rule, for the reason err. It returns err.
+// Refuse records that a door refused a request before it reached a rule, for the reason err. It
+// returns err.
 func (t *Tenant) Refuse(ctx context.Context, by audit.Actor, action, subject string, err error) error {
 	e := t.event(by, action, subject, err)
 	if e.Code == "" {
@@ -96,7 +102,8 @@ func (t *Tenant) Refuse(ctx context.Context, by audit.Actor, action, subject str
 	return errors.Join(err, t.record(ctx, e))
 }
 
-// Granted records something that changed nothing but must leave an event, such as a sign-in to an application.
+// Granted records something that changed nothing but must leave an event, such as a sign-in to an
+// application.
 func (t *Tenant) Granted(ctx context.Context, by audit.Actor, action Action, subject string) error {
 	err := authorize(by, action)
 	return errors.Join(err, t.record(ctx, t.event(by, action.name, subject, err)))

@@ -13,7 +13,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
 )
 
-// TestWhatIsRecordedIsKeptForAWhile has a change, a stranger's refusals, a session and a grant swept when their time is over.
+// TestWhatIsRecordedIsKeptForAWhile has a change, a stranger's refusals, a session and a grant
+// swept when their time is over.
 func TestWhatIsRecordedIsKeptForAWhile(t *testing.T) {
 	ctx := context.Background()
 	s, err := store.Open(ctx, filepath.Join(t.TempDir(), "tenant.db"))

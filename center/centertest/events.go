@@ -13,7 +13,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 )
 
-// retention sweeps events of every age, also such as came in another order than their times, and expects exactly those to stay that are kept so long.
+// retention sweeps events of every age, also such as came in another order than their times, and
+// expects exactly those to stay that are kept so long.
 func retention(t *testing.T, s center.Store) {
 	now, day := time.UnixMilli(1_800_000_000_000), 24*time.Hour
 	keep := audit.Retention{Events: 400 * day, Refusals: 30 * day}

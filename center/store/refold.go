@@ -10,11 +10,13 @@ import (
 	"github.com/gatehouse-id/gatehouse/sqldb"
 )
 
-// due is the kind of documents that say what is to be done when the database is opened, since SQL cannot do it.
+// due is the kind of documents that say what is to be done when the database is opened, since SQL
+// cannot do it.
 const due = "due"
 
-// refold gives the rows of earlier releases, which ignored letter case of all letters, the keys by which names are found now. Where another one has the key, as
-// only names can that differ in their normal form, the row keeps the one that it had, and gatehouse check says so.
+// refold gives the rows of earlier releases, which ignored letter case of all letters, the keys by
+// which names are found now. Where another one has the key, as only names can that differ in their
+// normal form, the row keeps the one that it had, and gatehouse check says so.
 func (s *Store) refold(ctx context.Context) error {
 	return s.db.Update(ctx, func(db sqldb.Tx) error {
 		t := tx{db, &s.writes}
@@ -29,7 +31,8 @@ func (s *Store) refold(ctx context.Context) error {
 // refoldUsers looks at those that have other characters than ASCII's.
 func (t tx) refoldUsers() error {
 	var moved []center.User
-	err := t.Query(`SELECT user_name, COALESCE(email, ''), name_is_email, doc FROM users WHERE length(doc) <> octet_length(doc) ORDER BY id`, nil, func(r sqldb.Row) error {
+	query := `SELECT user_name, COALESCE(email, ''), name_is_email, doc FROM users WHERE length(doc) <> octet_length(doc) ORDER BY id`
+	err := t.Query(query, nil, func(r sqldb.Row) error {
 		var name, email, doc string
 		var same int
 		if err := r.Scan(&name, &email, &same, &doc); err != nil {
@@ -56,7 +59,8 @@ func (t tx) refoldUsers() error {
 func (t tx) refoldGroups() error {
 	type row struct{ id, want string }
 	var moved []row
-	err := t.Query(`SELECT id, display_name, doc FROM user_groups WHERE length(doc) <> octet_length(doc) ORDER BY id`, nil, func(r sqldb.Row) error {
+	query := `SELECT id, display_name, doc FROM user_groups WHERE length(doc) <> octet_length(doc) ORDER BY id`
+	err := t.Query(query, nil, func(r sqldb.Row) error {
 		var id, have, doc string
 		if err := r.Scan(&id, &have, &doc); err != nil {
 			return err
@@ -76,7 +80,8 @@ func (t tx) refoldGroups() error {
 	}))
 }
 
-// settle tries to move all rows, again and again: a key may become free when its holder gets another.
+// settle tries to move all rows, again and again: a key may become free when its holder gets
+// another.
 func settle[T any](rows []T, move func(T) (bool, error)) error {
 	for before := len(rows) + 1; len(rows) < before; {
 		before = len(rows)
@@ -95,7 +100,8 @@ func settle[T any](rows []T, move func(T) (bool, error)) error {
 	return nil
 }
 
-// refoldAdministrators writes their names in the small letters by which they are found already: passwords and devices stand under those.
+// refoldAdministrators writes their names in the small letters by which they are found already:
+// passwords and devices stand under those.
 func (t tx) refoldAdministrators() error {
 	all, err := t.Administrators()
 	if err != nil {

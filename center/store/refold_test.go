@@ -14,7 +14,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 )
 
-// TestNamesOfEarlierReleasesAreFound opens a database whose keys ignore letter case of all letters, as earlier releases had it.
+// TestNamesOfEarlierReleasesAreFound opens a database whose keys ignore letter case of all letters,
+// as earlier releases had it.
 func TestNamesOfEarlierReleasesAreFound(t *testing.T) {
 	for engine, dsn := range map[string]string{"SQLite": filepath.Join(t.TempDir(), "center.db"), "PostgreSQL": sqldbtest.Postgres(t)} {
 		t.Run(engine, func(t *testing.T) {

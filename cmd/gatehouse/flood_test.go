@@ -71,7 +71,8 @@ func (f flood) send(t *testing.T) (first, last string) {
 	return first, one(f.n - 1)
 }
 
-// TestStrangersFillNoDisk has strangers make every kind of request that leaves an event, with names as long as a form may be, and looks at what is kept of it.
+// TestStrangersFillNoDisk has strangers make every kind of request that leaves an event, with names
+// as long as a form may be, and looks at what is kept of it.
 func TestStrangersFillNoDisk(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -137,7 +138,8 @@ func TestStrangersFillNoDisk(t *testing.T) {
 	t.Run("tenant", func(t *testing.T) { few(t, tenant, tenantEvents(t, filepath.Join(data, "tenant.db"))) })
 }
 
-// few expects all requests to be in the events, one by one or counted, and these to be few and small.
+// few expects all requests to be in the events, one by one or counted, and these to be few and
+// small.
 func few(t *testing.T, floods []flood, events []audit.Event) {
 	t.Helper()
 	least, most, have, counted := map[string]int{}, map[string]int{}, map[string]int{}, 0

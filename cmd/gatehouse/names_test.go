@@ -12,8 +12,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
-// TestAnotherLetterIsAnotherPerson gives somebody a name that Unicode's lower case makes mei.tanaka's, and follows it from the tenant through provisioning to the
-// portal: it is another person everywhere.
+// TestAnotherLetterIsAnotherPerson gives somebody a name that Unicode's lower case makes
+// mei.tanaka's, and follows it from the tenant through provisioning to the portal: it is another
+// person everywhere.
 func TestAnotherLetterIsAnotherPerson(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t)

@@ -20,8 +20,10 @@ type retentionDays struct{ events, refusals uint }
 
 func (d *retentionDays) flags(f *pflag.FlagSet) {
 	const day = 24 * time.Hour
-	f.UintVar(&d.events, "keep-events", uint(audit.DefaultRetention.Events/day), "days that audit events are kept; 0: for ever")
-	f.UintVar(&d.refusals, "keep-refusals", uint(audit.DefaultRetention.Refusals/day), "days that refusals of requests that nobody has signed in for are kept, no longer than --keep-events; 0: as long as the others")
+	f.UintVar(&d.events, "keep-events", uint(audit.DefaultRetention.Events/day),
+		"days that audit events are kept; 0: for ever")
+	f.UintVar(&d.refusals, "keep-refusals", uint(audit.DefaultRetention.Refusals/day),
+		"days that refusals of requests that nobody has signed in for are kept, no longer than --keep-events; 0: as long as the others")
 }
 
 // maxDays keeps a time in a time.Duration.
@@ -31,16 +33,19 @@ func (d retentionDays) retention() (audit.Retention, error) {
 	if d.events > maxDays || d.refusals > maxDays {
 		return audit.Retention{}, usageError{errors.New("--keep-events and --keep-refusals are days: 0 to 100000")}
 	}
-	return audit.Retention{Events: time.Duration(d.events) * 24 * time.Hour, Refusals: time.Duration(d.refusals) * 24 * time.Hour}, nil
+	const day = 24 * time.Hour
+	return audit.Retention{Events: time.Duration(d.events) * day, Refusals: time.Duration(d.refusals) * day}, nil
 }
 
-// How often what strangers were refused and was only counted is written down, and how often what is over is removed.
+// How often what strangers were refused and was only counted is written down, and how often what is
+// over is removed.
 const (
 	flushEach = time.Minute      //bound:none how often, not how much
 	sweepEach = 10 * time.Minute //bound:none how often, not how much
 )
 
-// sweepCenter keeps a center's data small until ctx is done, and looks whether it is time to look at published metadata.
+// sweepCenter keeps a center's data small until ctx is done, and looks whether it is time to look
+// at published metadata.
 func sweepCenter(ctx context.Context, c *center.Center, asks outbound.Policy) {
 	metadata := &console.Handler{Center: c, Log: c.Log, Metadata: asks.Client(console.FetchTimeout)}
 	repeat(ctx, c.Log, c.FlushRefusals, map[string]func(context.Context) error{
@@ -52,7 +57,10 @@ func sweepTenant(ctx context.Context, t *tenant.Tenant) {
 	repeat(ctx, t.Log, t.FlushRefusals, map[string]func(context.Context) error{"remove what is over": t.Sweep})
 }
 
-func repeat(ctx context.Context, log *slog.Logger, flush func(ctx context.Context, everything bool) error, each map[string]func(context.Context) error) {
+func repeat(
+	ctx context.Context, log *slog.Logger,
+	flush func(ctx context.Context, everything bool) error, each map[string]func(context.Context) error,
+) {
 	tick := time.NewTicker(flushEach)
 	defer tick.Stop()
 	var last time.Time
@@ -76,7 +84,8 @@ func repeat(ctx context.Context, log *slog.Logger, flush func(ctx context.Contex
 	}
 }
 
-// closeCenter writes down what was only counted, then closes the store. Everything that was acknowledged is durable already.
+// closeCenter writes down what was only counted, then closes the store. Everything that was
+// acknowledged is durable already.
 func closeCenter(c *center.Center) {
 	_ = errors.Join(c.FlushRefusals(context.Background(), true), c.Store.Close())
 }

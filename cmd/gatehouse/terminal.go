@@ -10,9 +10,10 @@ import (
 	"unicode/utf8"
 )
 
-// escaper writes text to a person's terminal. What could move the cursor, set a title or a clipboard, or show text in another order than it is in, is
-// written as its code, as JSON does it: names, reasons and answers of other servers come from outside, and this is the one place that all commands print
-// through. Lines and tabs stay.
+// escaper writes text to a person's terminal. What could move the cursor, set a title or a
+// clipboard, or show text in another order than it is in, is written as its code, as JSON does it:
+// names, reasons and answers of other servers come from outside, and this is the one place that all
+// commands print through. Lines and tabs stay.
 type escaper struct {
 	mu   sync.Mutex
 	to   io.Writer
@@ -60,7 +61,8 @@ func unfinished(text []byte) int {
 	return 0
 }
 
-// escaped is a text whose characters that are not to be seen are written as their codes, but for those that are allowed and for line ends of two characters.
+// escaped is a text whose characters that are not to be seen are written as their codes, but for
+// those that are allowed and for line ends of two characters.
 func escaped(text, allowed string) string {
 	if !strings.ContainsFunc(text, func(r rune) bool { return hidden(r) && !strings.ContainsRune(allowed, r) }) {
 		return text
@@ -68,7 +70,8 @@ func escaped(text, allowed string) string {
 	var out strings.Builder
 	for i, r := range text {
 		switch {
-		case !hidden(r) || strings.ContainsRune(allowed, r), r == '\r' && strings.HasPrefix(text[i:], "\r\n") && strings.Contains(allowed, "\n"):
+		case !hidden(r), strings.ContainsRune(allowed, r),
+			r == '\r' && strings.HasPrefix(text[i:], "\r\n") && strings.Contains(allowed, "\n"):
 			out.WriteRune(r)
 		case r > 0xFFFF:
 			high, low := utf16.EncodeRune(r)
@@ -80,8 +83,9 @@ func escaped(text, allowed string) string {
 	return out.String()
 }
 
-// hidden says that a character does something else than being seen: control characters (C0, C1), formats (directions, joiners, marks of no width, tags),
-// separators of lines and paragraphs, and what is no UTF-8.
+// hidden says that a character does something else than being seen: control characters (C0, C1),
+// formats (directions, joiners, marks of no width, tags), separators of lines and paragraphs, and
+// what is no UTF-8.
 func hidden(r rune) bool {
 	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) || r == utf8.RuneError
 }
@@ -89,5 +93,6 @@ func hidden(r rune) bool {
 // inline is a text of one line: one with line ends in it could pass for several.
 func inline(v any) string { return escaped(fmt.Sprint(v), "") }
 
-// paragraph is an error whose lines after the first stand in, so that none of them, which another server may have written, passes for one of ours.
+// paragraph is an error whose lines after the first stand in, so that none of them, which another
+// server may have written, passes for one of ours.
 func paragraph(err error) string { return strings.ReplaceAll(err.Error(), "\n", "\n    ") }

@@ -12,8 +12,9 @@ import (
 	"unicode/utf8"
 )
 
-// hostile is a text as a stranger would like an administrator's terminal to print it: a clipboard, a cleared screen, C1 controls, another direction, a line of
-// its own, a character of no width, a tag, and what is no UTF-8.
+// hostile is a text as a stranger would like an administrator's terminal to print it: a clipboard,
+// a cleared screen, C1 controls, another direction, a line of its own, a character of no width, a
+// tag, and what is no UTF-8.
 const hostile = "\x1b]52;c;cm0gLXJm\a\x1b[2J\u009b31m\u202egnp.\u2066\u2028\u200b\u00ad\ufeff\U000e0041\r\n  why       nothing\xff\x7f"
 
 // harmless fails when a text has what hostile is made of.
@@ -30,7 +31,8 @@ func harmless(t *testing.T, what, text string) {
 	}
 }
 
-// TestAStrangersNameReachesNoTerminal sends user names with escape sequences, and has the refusals explained, as the page asks the administrator to.
+// TestAStrangersNameReachesNoTerminal sends user names with escape sequences, and has the refusals
+// explained, as the page asks the administrator to.
 func TestAStrangersNameReachesNoTerminal(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t, "--no-connect")
@@ -61,7 +63,8 @@ func TestAStrangersNameReachesNoTerminal(t *testing.T) {
 	harmless(t, "the error of explain", errOut)
 }
 
-// TestAnotherServersErrorReachesNoTerminal has a target and a directory answer with escape sequences.
+// TestAnotherServersErrorReachesNoTerminal has a target and a directory answer with escape
+// sequences.
 func TestAnotherServersErrorReachesNoTerminal(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -16,7 +16,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant/store"
 )
 
-// TestTheReleaseBeforesDataIsMigrated fills a database as it was before events and sessions were removed and names were folded by ASCII, and opens it.
+// TestTheReleaseBeforesDataIsMigrated fills a database as it was before events and sessions were
+// removed and names were folded by ASCII, and opens it.
 func TestTheReleaseBeforesDataIsMigrated(t *testing.T) {
 	for engine, dsn := range map[string]string{"SQLite": filepath.Join(t.TempDir(), "tenant.db"), "PostgreSQL": sqldbtest.Postgres(t)} {
 		t.Run(engine, func(t *testing.T) {

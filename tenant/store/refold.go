@@ -10,11 +10,13 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
-// due is the kind of documents that say what is to be done when the database is opened, since SQL cannot do it.
+// due is the kind of documents that say what is to be done when the database is opened, since SQL
+// cannot do it.
 const due = "due"
 
-// refold gives the rows of earlier releases, which ignored letter case of all letters, the keys by which names are found now. Where another one has the key, as
-// only names can that differ in their normal form, the row keeps the one that it had.
+// refold gives the rows of earlier releases, which ignored letter case of all letters, the keys by
+// which names are found now. Where another one has the key, as only names can that differ in their
+// normal form, the row keeps the one that it had.
 func (s *Store) refold(ctx context.Context) error {
 	return s.db.Update(ctx, func(db sqldb.Tx) error {
 		t := tx{db}
@@ -29,7 +31,8 @@ func (s *Store) refold(ctx context.Context) error {
 // refoldUsers looks at those that have other characters than ASCII's.
 func (t tx) refoldUsers() error {
 	var moved []tenant.User
-	err := t.Query(`SELECT user_principal_name, doc FROM users WHERE length(doc) <> octet_length(doc) ORDER BY id`, nil, func(r sqldb.Row) error {
+	query := `SELECT user_principal_name, doc FROM users WHERE length(doc) <> octet_length(doc) ORDER BY id`
+	err := t.Query(query, nil, func(r sqldb.Row) error {
 		var name, doc string
 		if err := r.Scan(&name, &doc); err != nil {
 			return err
@@ -60,7 +63,8 @@ func (t tx) refoldUsers() error {
 	return err
 }
 
-// refoldAdministrators writes their names in the small letters by which they are found already: passwords and factors stand under those.
+// refoldAdministrators writes their names in the small letters by which they are found already:
+// passwords and factors stand under those.
 func (t tx) refoldAdministrators() error {
 	all, err := t.Administrators()
 	if err != nil {
