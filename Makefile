@@ -3,7 +3,7 @@
 GO ?= go
 LINT = $(GO) tool -modfile=tools/go.mod golangci-lint
 
-.PHONY: help run build test test-race lint bench fuzz docs deps release
+.PHONY: help run build test test-race lint bench soak fuzz docs deps release
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,13 +25,18 @@ test-race: ## run everything under the race detector (needs gcc)
 
 lint: ## go vet and golangci-lint
 	$(GO) vet ./...
+	cd bench && $(GO) vet ./...
 	$(LINT) run ./...
 
 bench: build ## measure, and print each figure beside the machine's own (BENCH="-only store -large 100000,1000000")
 	cd bench && $(GO) run . -program ../bin/gatehouse $(BENCH)
 
-fuzz: ## run each fuzz target for 30 seconds
-	scripts/fuzz
+soak: build ## let strangers at every door for ten minutes, and print four figures (SOAK="-length 2m")
+	cd bench && $(GO) run ./soak -program ../bin/gatehouse $(SOAK)
+
+FUZZTIME ?= 30s
+fuzz: ## run each fuzz target (FUZZTIME=3m FUZZ=Redirect)
+	scripts/fuzz $(FUZZTIME) $(FUZZ)
 
 docs: ## take the screenshots again
 	mkdir -p docs/images

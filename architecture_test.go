@@ -19,7 +19,7 @@ const module = "github.com/gatehouse-id/gatehouse/"
 var mayImport = []struct{ pkg, imports string }{
 	{".", ""},
 	{"cmd/*", "*"},
-	{"bench", "*"},
+	{"bench", "*"}, {"bench/soak", "*"},
 	{"center/centertest", "audit authn center center/store sqldb"},
 	{"tenant/tenanttest", "audit authn tenant"},
 	{"center/store", "audit center names sqldb"},

@@ -28,10 +28,14 @@ func (d *sqliteDB) askToFold() {
 	}
 }
 
-// foldWhenQuiet folds the log when nobody has written for a second: readers look for every page in it first, and a start after a crash reads it whole. It
-// is called by the writer, each second.
-func (d *sqliteDB) foldWhenQuiet() {
-	if d.commits == d.seen && d.commits != d.foldedAt {
+// calmCommits are so few commits in a second that folding the log costs less than what it spares.
+const calmCommits = 128 //bound:none below it, the log is folded each second
+
+// foldWhenCalm folds the log when little was written for a second: readers look for every page in it
+// first, a start after a crash reads it whole, and a few writes a second would fill the disk with it
+// over the day. It is called by the writer, each second.
+func (d *sqliteDB) foldWhenCalm() {
+	if d.commits-d.seen < calmCommits && d.commits != d.foldedAt {
 		d.askToFold()
 	}
 	d.seen = d.commits

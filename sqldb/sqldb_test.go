@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -219,6 +220,31 @@ func TestTheLogIsFolded(t *testing.T) {
 	}
 	if n := count(t, db); n != 1 {
 		t.Errorf("%d notes", n)
+	}
+}
+
+// TestTheLogIsFoldedWhileLittleIsWritten writes a little, without a pause of a second: the log is folded into the file all the same.
+func TestTheLogIsFoldedWhileLittleIsWritten(t *testing.T) {
+	db, engine := open(t)
+	size := func() int64 {
+		t.Helper()
+		info, err := os.Stat(engine.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Size()
+	}
+	text, before := strings.Repeat("x", 64<<10), size()
+	for began, i := time.Now(), 0; size() == before; i++ {
+		if time.Since(began) > 20*time.Second {
+			t.Fatalf("after %d writes in %s nothing is folded", i, time.Since(began))
+		}
+		if err := db.Update(context.Background(), func(t Tx) error {
+			return t.Do(`INSERT INTO notes (id, text) VALUES ($1, $2)`, fmt.Sprint(i), text)
+		}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Millisecond) // the pace of a quiet day
 	}
 }
 

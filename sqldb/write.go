@@ -62,7 +62,7 @@ func (d *sqliteDB) write() {
 			d.commitGroup(j)
 			d.watchLog()
 		case <-quiet.C:
-			d.foldWhenQuiet()
+			d.foldWhenCalm()
 		case <-d.folded:
 			d.finishFolding()
 		case <-d.stop:
