@@ -74,24 +74,34 @@ func (t *Timestamp) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// Access is what an operation does. Whoever makes one must say it; the zero value is refused.
+type Access uint8
+
+// The kinds of access.
+const (
+	Reads Access = iota + 1
+	Changes
+)
+
 // Operation is one operation of an awsJson1.1 service.
 type Operation struct {
-	Name string
-	call func(ctx context.Context, who Caller, body []byte) (any, error)
+	Name   string
+	Access Access
+	call   func(ctx context.Context, who Caller, body []byte) (any, error)
 }
 
 // Op makes an operation of a typed function: the body is decoded into In, and Out is the answer.
-func Op[In, Out any](name string, fn func(context.Context, Caller, In) (Out, error)) Operation {
-	return OpOf(name, nil, fn)
+func Op[In, Out any](name string, access Access, fn func(context.Context, Caller, In) (Out, error)) Operation {
+	return OpOf(name, access, nil, fn)
 }
 
 // OpOf is Op with the model's shape of the input, which a body must have. It panics when the shape has a member that In
 // has no field for: the operation would pass over what it says it knows.
-func OpOf[In, Out any](name string, shape *Shape, fn func(context.Context, Caller, In) (Out, error)) Operation {
+func OpOf[In, Out any](name string, access Access, shape *Shape, fn func(context.Context, Caller, In) (Out, error)) Operation {
 	if missing := shape.missing(reflect.TypeFor[In](), ""); missing != "" {
 		panic(name + " takes no notice of the member " + missing)
 	}
-	return Operation{name, func(ctx context.Context, who Caller, body []byte) (any, error) {
+	return Operation{name, access, func(ctx context.Context, who Caller, body []byte) (any, error) {
 		var in In
 		var err error
 		if shape != nil {
@@ -172,6 +182,8 @@ type Service struct {
 	Target      string // the prefix of X-Amz-Target, such as AWSIdentityStore
 	SigningName string // the service in the credential scope
 	Operations  []Operation
+	// Authorize refuses a caller who may not use operations of a kind. It must be there.
+	Authorize func(who Caller, operation string, access Access) error
 	// Answer maps an error of the domain to an error on the wire. It never returns nil.
 	Answer func(error) *Error
 	// Refused is told about requests that were turned away before they reached an operation, for the audit log.
@@ -268,6 +280,11 @@ func (h *Handler) serveJSON(w http.ResponseWriter, r *http.Request, s Service, n
 	for _, op := range s.Operations {
 		if op.Name != name {
 			continue
+		}
+		if err := s.Authorize(who, name, op.Access); err != nil {
+			s.Refused(ctx, who, name, err)
+			h.fail(w, requestID, s.Answer(err))
+			return
 		}
 		out, err := op.call(ctx, who, body)
 		if err != nil {

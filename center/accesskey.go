@@ -20,6 +20,12 @@ const (
 	RoleReadOnly          KeyRole = "read-only"
 )
 
+// Reads says whether a role may read. One that is not known may nothing.
+func (r KeyRole) Reads() bool { return r == RoleReadOnly || r.Changes() }
+
+// Changes says whether there is anything that a role may change. Source of what: actions.go.
+func (r KeyRole) Changes() bool { return r == RoleAdministrator || r == RoleUserAdministrator }
+
 // AccessKey is a long-term SigV4 key of an administrator or a program.
 type AccessKey struct {
 	ID              string // AKIA and 16 characters
@@ -50,7 +56,7 @@ func (c *Center) CreateAccessKey(ctx context.Context, by audit.Actor, principal 
 	key := AccessKey{ID: "AKIA" + KeyIDSuffix(), Principal: principal, Role: role, CreatedAt: c.now()}
 	key.SealedSecret = c.Sealer.Seal("access-key/"+key.ID, []byte(secret))
 	err := c.change(ctx, by, ActionCreateAccessKey, func(tx Tx) (string, error) {
-		if role != RoleAdministrator && role != RoleUserAdministrator && role != RoleReadOnly {
+		if !role.Reads() {
 			return principal, &Error{Code: InvalidValue, Field: "role", Detail: "want administrator, user-administrator or read-only"}
 		}
 		if strings.TrimSpace(principal) == "" {

@@ -33,6 +33,17 @@ func Refused(c *center.Center) func(context.Context, awsapi.Caller, string, erro
 	}
 }
 
+// Authorize says whether the role of an access key allows an operation at all: which changes it allows, the rules say. It is
+// for awsapi.Service.Authorize.
+func Authorize(who awsapi.Caller, operation string, access awsapi.Access) error {
+	role := center.KeyRole(who.Role)
+	switch {
+	case access == awsapi.Reads && role.Reads(), access == awsapi.Changes && role.Changes():
+		return nil
+	}
+	return &center.Error{Code: center.NotAllowed, Subject: operation, Detail: "the access key has the role " + who.Role}
+}
+
 // byKind are the exceptions that the services have in common. Source: the API references, common errors.
 var byKind = map[center.Kind]awsapi.Error{
 	center.Internal:        {Code: "InternalServerException", Status: http.StatusInternalServerError, Message: "internal error"},

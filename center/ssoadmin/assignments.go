@@ -11,13 +11,19 @@ import (
 // assignments are the operations on account assignments and on provisioning.
 func (h *Handler) assignments() []awsapi.Operation {
 	return []awsapi.Operation{
-		within(h, "CreateAccountAssignment", h.createAssignment), within(h, "DeleteAccountAssignment", h.deleteAssignment),
-		within(h, "DescribeAccountAssignmentCreationStatus", h.creationStatus), within(h, "DescribeAccountAssignmentDeletionStatus", h.deletionStatus),
-		within(h, "ListAccountAssignmentCreationStatus", h.listCreationStatus), within(h, "ListAccountAssignmentDeletionStatus", h.listDeletionStatus),
-		within(h, "ListAccountAssignments", h.listAssignments), within(h, "ListAccountAssignmentsForPrincipal", h.listAssignmentsForPrincipal),
-		within(h, "ProvisionPermissionSet", h.provision), within(h, "DescribePermissionSetProvisioningStatus", h.provisioningStatus),
-		within(h, "ListPermissionSetProvisioningStatus", h.listProvisioningStatus),
-		within(h, "ListAccountsForProvisionedPermissionSet", h.listAccounts), within(h, "ListPermissionSetsProvisionedToAccount", h.listProvisioned),
+		within(h, "CreateAccountAssignment", changes, h.createAssignment),
+		within(h, "DeleteAccountAssignment", changes, h.deleteAssignment),
+		within(h, "DescribeAccountAssignmentCreationStatus", reads, h.creationStatus),
+		within(h, "DescribeAccountAssignmentDeletionStatus", reads, h.deletionStatus),
+		within(h, "ListAccountAssignmentCreationStatus", reads, h.listCreationStatus),
+		within(h, "ListAccountAssignmentDeletionStatus", reads, h.listDeletionStatus),
+		within(h, "ListAccountAssignments", reads, h.listAssignments),
+		within(h, "ListAccountAssignmentsForPrincipal", reads, h.listAssignmentsForPrincipal),
+		within(h, "ProvisionPermissionSet", changes, h.provision),
+		within(h, "DescribePermissionSetProvisioningStatus", reads, h.provisioningStatus),
+		within(h, "ListPermissionSetProvisioningStatus", reads, h.listProvisioningStatus),
+		within(h, "ListAccountsForProvisionedPermissionSet", reads, h.listAccounts),
+		within(h, "ListPermissionSetsProvisionedToAccount", reads, h.listProvisioned),
 	}
 }
 

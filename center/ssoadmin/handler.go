@@ -18,13 +18,17 @@ func (h *Handler) Service() awsapi.Service {
 	for _, some := range [][]awsapi.Operation{h.instances(), h.permissionSets(), h.assignments(), h.applications(), h.tokenIssuers()} {
 		operations = append(operations, some...)
 	}
-	return awsapi.Service{Target: "SWBExternalService", SigningName: "sso", Answer: Answer, Refused: awsdoor.Refused(h.Center), Operations: operations}
+	return awsapi.Service{Target: "SWBExternalService", SigningName: "sso", Answer: Answer, Refused: awsdoor.Refused(h.Center),
+		Authorize: awsdoor.Authorize, Operations: operations}
 }
 
 // op is an operation whose input has the shape of the service model.
-func op[In, Out any](name string, fn func(context.Context, awsapi.Caller, In) (Out, error)) awsapi.Operation {
-	return awsapi.OpOf(name, Shapes[name], fn)
+func op[In, Out any](name string, access awsapi.Access, fn func(context.Context, awsapi.Caller, In) (Out, error)) awsapi.Operation {
+	return awsapi.OpOf(name, access, Shapes[name], fn)
 }
+
+// What an operation does, for whom may call it.
+const reads, changes = awsapi.Reads, awsapi.Changes
 
 // instance is the input that most operations have.
 type instance struct{ InstanceArn string }
@@ -32,8 +36,9 @@ type instance struct{ InstanceArn string }
 func (i instance) arn() string { return i.InstanceArn }
 
 // within is op for an input that names the instance, which must be this one.
-func within[In interface{ arn() string }, Out any](h *Handler, name string, fn func(context.Context, awsapi.Caller, In) (Out, error)) awsapi.Operation {
-	return op(name, func(ctx context.Context, who awsapi.Caller, in In) (Out, error) {
+func within[In interface{ arn() string }, Out any](h *Handler, name string, access awsapi.Access,
+	fn func(context.Context, awsapi.Caller, In) (Out, error)) awsapi.Operation {
+	return op(name, access, func(ctx context.Context, who awsapi.Caller, in In) (Out, error) {
 		if in.arn() != h.Center.Instance.ARN {
 			var none Out
 			return none, &center.Error{Code: center.InstanceNotFound, Subject: in.arn()}

@@ -12,12 +12,18 @@ import (
 // instances are the operations on the instance itself: its name, Regions, attributes for access control, and everybody's tags.
 func (h *Handler) instances() []awsapi.Operation {
 	return []awsapi.Operation{
-		op("ListInstances", h.listInstances), op("CreateInstance", h.createInstance),
-		within(h, "DescribeInstance", h.describeInstance), within(h, "UpdateInstance", h.updateInstance), within(h, "DeleteInstance", h.deleteInstance),
-		within(h, "AddRegion", h.addRegion), within(h, "RemoveRegion", h.removeRegion), within(h, "DescribeRegion", h.describeRegion), within(h, "ListRegions", h.listRegions),
-		within(h, "CreateInstanceAccessControlAttributeConfiguration", h.createAccessControl), within(h, "DescribeInstanceAccessControlAttributeConfiguration", h.describeAccessControl),
-		within(h, "UpdateInstanceAccessControlAttributeConfiguration", h.updateAccessControl), within(h, "DeleteInstanceAccessControlAttributeConfiguration", h.deleteAccessControl),
-		op("TagResource", h.tagResource), op("UntagResource", h.untagResource), op("ListTagsForResource", h.listTags),
+		op("ListInstances", reads, h.listInstances), op("CreateInstance", changes, h.createInstance),
+		within(h, "DescribeInstance", reads, h.describeInstance),
+		within(h, "UpdateInstance", changes, h.updateInstance),
+		within(h, "DeleteInstance", changes, h.deleteInstance),
+		within(h, "AddRegion", changes, h.addRegion), within(h, "RemoveRegion", changes, h.removeRegion),
+		within(h, "DescribeRegion", reads, h.describeRegion), within(h, "ListRegions", reads, h.listRegions),
+		within(h, "CreateInstanceAccessControlAttributeConfiguration", changes, h.createAccessControl),
+		within(h, "DescribeInstanceAccessControlAttributeConfiguration", reads, h.describeAccessControl),
+		within(h, "UpdateInstanceAccessControlAttributeConfiguration", changes, h.updateAccessControl),
+		within(h, "DeleteInstanceAccessControlAttributeConfiguration", changes, h.deleteAccessControl),
+		op("TagResource", changes, h.tagResource), op("UntagResource", changes, h.untagResource),
+		op("ListTagsForResource", reads, h.listTags),
 	}
 }
 

@@ -17,16 +17,23 @@ import (
 // permissionSets are the operations on permission sets and their policies.
 func (h *Handler) permissionSets() []awsapi.Operation {
 	return []awsapi.Operation{
-		within(h, "CreatePermissionSet", h.createPermissionSet), within(h, "DescribePermissionSet", h.describePermissionSet),
-		within(h, "UpdatePermissionSet", h.updatePermissionSet), within(h, "DeletePermissionSet", h.deletePermissionSet), within(h, "ListPermissionSets", h.listPermissionSets),
-		within(h, "PutInlinePolicyToPermissionSet", h.putInlinePolicy), within(h, "GetInlinePolicyForPermissionSet", h.getInlinePolicy),
-		within(h, "DeleteInlinePolicyFromPermissionSet", h.deleteInlinePolicy),
-		within(h, "AttachManagedPolicyToPermissionSet", h.attachManagedPolicy), within(h, "DetachManagedPolicyFromPermissionSet", h.detachManagedPolicy),
-		within(h, "ListManagedPoliciesInPermissionSet", h.listManagedPolicies),
-		within(h, "AttachCustomerManagedPolicyReferenceToPermissionSet", h.attachCustomerPolicy), within(h, "DetachCustomerManagedPolicyReferenceFromPermissionSet", h.detachCustomerPolicy),
-		within(h, "ListCustomerManagedPolicyReferencesInPermissionSet", h.listCustomerPolicies),
-		within(h, "PutPermissionsBoundaryToPermissionSet", h.putBoundary), within(h, "GetPermissionsBoundaryForPermissionSet", h.getBoundary),
-		within(h, "DeletePermissionsBoundaryFromPermissionSet", h.deleteBoundary),
+		within(h, "CreatePermissionSet", changes, h.createPermissionSet),
+		within(h, "DescribePermissionSet", reads, h.describePermissionSet),
+		within(h, "UpdatePermissionSet", changes, h.updatePermissionSet),
+		within(h, "DeletePermissionSet", changes, h.deletePermissionSet),
+		within(h, "ListPermissionSets", reads, h.listPermissionSets),
+		within(h, "PutInlinePolicyToPermissionSet", changes, h.putInlinePolicy),
+		within(h, "GetInlinePolicyForPermissionSet", reads, h.getInlinePolicy),
+		within(h, "DeleteInlinePolicyFromPermissionSet", changes, h.deleteInlinePolicy),
+		within(h, "AttachManagedPolicyToPermissionSet", changes, h.attachManagedPolicy),
+		within(h, "DetachManagedPolicyFromPermissionSet", changes, h.detachManagedPolicy),
+		within(h, "ListManagedPoliciesInPermissionSet", reads, h.listManagedPolicies),
+		within(h, "AttachCustomerManagedPolicyReferenceToPermissionSet", changes, h.attachCustomerPolicy),
+		within(h, "DetachCustomerManagedPolicyReferenceFromPermissionSet", changes, h.detachCustomerPolicy),
+		within(h, "ListCustomerManagedPolicyReferencesInPermissionSet", reads, h.listCustomerPolicies),
+		within(h, "PutPermissionsBoundaryToPermissionSet", changes, h.putBoundary),
+		within(h, "GetPermissionsBoundaryForPermissionSet", reads, h.getBoundary),
+		within(h, "DeletePermissionsBoundaryFromPermissionSet", changes, h.deleteBoundary),
 	}
 }
 

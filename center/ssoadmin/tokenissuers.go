@@ -10,8 +10,11 @@ import (
 
 func (h *Handler) tokenIssuers() []awsapi.Operation {
 	return []awsapi.Operation{
-		within(h, "CreateTrustedTokenIssuer", h.createIssuer), op("DescribeTrustedTokenIssuer", h.describeIssuer), op("UpdateTrustedTokenIssuer", h.updateIssuer),
-		op("DeleteTrustedTokenIssuer", h.deleteIssuer), within(h, "ListTrustedTokenIssuers", h.listIssuers),
+		within(h, "CreateTrustedTokenIssuer", changes, h.createIssuer),
+		op("DescribeTrustedTokenIssuer", reads, h.describeIssuer),
+		op("UpdateTrustedTokenIssuer", changes, h.updateIssuer),
+		op("DeleteTrustedTokenIssuer", changes, h.deleteIssuer),
+		within(h, "ListTrustedTokenIssuers", reads, h.listIssuers),
 	}
 }
 

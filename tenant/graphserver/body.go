@@ -23,7 +23,8 @@ const maxNesting = 32 //bound:depth the body of a request to Microsoft Graph
 func decode(r request, into any) error {
 	data, err := io.ReadAll(r.Body)
 	if err != nil {
-		return &wireError{status: http.StatusRequestEntityTooLarge, code: "Request_BadRequest", message: "The body is too large."}
+		return &wireError{status: http.StatusRequestEntityTooLarge, code: "Request_BadRequest",
+			message: "The body is too large."}
 	}
 	kind := resourceType(r.URL.Path)
 	if _, parts := into.(*graph.Batch); !parts { // the bodies of its parts are read on their own
@@ -55,9 +56,11 @@ var errNotJSON = badRequest("Unable to read JSON request payload. Ensure Content
 func noProperty(kind, path string) error {
 	name := "Property '" + quotable(path) + "'"
 	if slices.Contains(notKept[kind], path) {
-		return badRequest(name + " of " + typeName(kind) + " is not kept by Gatehouse, which refuses what it would otherwise ignore.")
+		return badRequest(name + " of " + typeName(kind) +
+			" is not kept by Gatehouse, which refuses what it would otherwise ignore.")
 	}
-	return badRequest(name + " does not exist on " + typeName(kind) + ", or Gatehouse does not know it: it refuses what it would otherwise ignore.")
+	return badRequest(name + " does not exist on " + typeName(kind) +
+		", or Gatehouse does not know it: it refuses what it would otherwise ignore.")
 }
 
 // quotable is the beginning of a name from outside, as a message may repeat it.

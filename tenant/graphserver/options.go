@@ -33,7 +33,8 @@ func withOptions(known []string, fn call) call {
 		}
 		for _, name := range slices.Sorted(maps.Keys(query)) {
 			if !slices.Contains(known, name) {
-				return 0, nil, unsupported("The query option '" + quotable(name) + "' is not supported here: Gatehouse refuses what it would otherwise ignore.")
+				return 0, nil, unsupported("The query option '" + quotable(name) +
+					"' is not supported here: Gatehouse refuses what it would otherwise ignore.")
 			}
 			if len(query[name]) > 1 {
 				return 0, nil, badRequest("The query option '" + name + "' stands twice.")
@@ -121,7 +122,8 @@ func (t resource) check(o query) error {
 	}
 	for _, name := range names {
 		if !t.has(name) {
-			return badRequest("Could not find a property named '" + quotable(name) + "' on type 'microsoft.graph." + t.name + "', or Gatehouse does not keep it.")
+			return badRequest("Could not find a property named '" + quotable(name) + "' on type 'microsoft.graph." + t.name +
+				"', or Gatehouse does not keep it.")
 		}
 	}
 	for name := range o.expand {

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-id/gatehouse/awsapi"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/console"
+	"github.com/gatehouse-id/gatehouse/center/identitystore"
+	"github.com/gatehouse-id/gatehouse/center/ssoadmin"
+)
+
+var reading = regexp.MustCompile(`^(List|Describe|Get|Preview|Explain|IsMember)`)
+
+// TestKeysMayWhatTheirRoleSays calls every operation of every AWS door with keys that may read, and that may change users.
+func TestKeysMayWhatTheirRoleSays(t *testing.T) {
+	t.Parallel()
+	d, stop := startDemo(t)
+	defer stop()
+	admin := newEnds(t, d).admin
+	with := func(role center.KeyRole) demoOutput {
+		key, err := admin.CreateAccessKey(context.Background(), string(role), string(role))
+		if err != nil {
+			t.Fatal(err)
+		}
+		other := d
+		other.AWS.AccessKeyID, other.AWS.SecretAccessKey = key.AccessKeyID, key.SecretAccessKey
+		return other
+	}
+	reader, users := with(center.RoleReadOnly), with(center.RoleUserAdministrator)
+	for _, s := range []awsapi.Service{(&identitystore.Handler{}).Service(), (&ssoadmin.Handler{}).Service(), (&console.Handler{}).Service()} {
+		for _, op := range s.Operations {
+			if reads := op.Access == awsapi.Reads; reads != reading.MatchString(op.Name) {
+				t.Errorf("%s: is it a change? it says %v", op.Name, op.Access)
+			}
+			_, text := signed(t, reader, s.SigningName, s.Target+"."+op.Name, `{}`)
+			if refused := strings.Contains(text, "AccessDeniedException"); refused != (op.Access == awsapi.Changes) {
+				t.Errorf("%s by a key that may read: %s", op.Name, text)
+			}
+		}
+	}
+	status, text := signed(t, users, "sso-directory", "SWBUPService.CreateBearerToken", `{}`)
+	wantWords(t, "a token by a key for users", status, text, 400, "AccessDeniedException", "not-allowed")
+}
