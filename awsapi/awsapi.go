@@ -97,7 +97,8 @@ func Op[In, Out any](name string, access Access, fn func(context.Context, Caller
 
 // OpOf is Op with the model's shape of the input, which a body must have. It panics when the shape has a member that In
 // has no field for: the operation would pass over what it says it knows.
-func OpOf[In, Out any](name string, access Access, shape *Shape, fn func(context.Context, Caller, In) (Out, error)) Operation {
+func OpOf[In, Out any](name string, access Access, shape *Shape,
+	fn func(context.Context, Caller, In) (Out, error)) Operation {
 	if missing := shape.missing(reflect.TypeFor[In](), ""); missing != "" {
 		panic(name + " takes no notice of the member " + missing)
 	}

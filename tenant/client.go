@@ -368,20 +368,19 @@ func (t *Tenant) Answer(ctx context.Context, by audit.Actor, userCode string, a 
 	if err != nil {
 		return err
 	}
-	err = t.Store.Update(ctx, func(tx Tx) error {
-		now, err := tx.Grant(g.Digest)
-		if err != nil || now.Answered {
-			return orRefuse(ErrNoRow, GrantInvalid, "")
-		}
-		now.Answered, now.Allowed, now.Account, now.SignedInAt = true, allowed, a, t.now()
-		return tx.PutGrant(now)
-	})
-	if err != nil {
-		return err
-	}
 	action := ActionDeclineDevice
 	if allowed {
 		action = ActionAllowDevice
 	}
-	return t.Granted(ctx, by, action, g.ClientID)
+	return t.change(ctx, by, action, func(tx Tx, _ *Touched) (string, error) {
+		now, err := tx.Grant(g.Digest)
+		if err == nil && now.Answered {
+			err = ErrNoRow
+		}
+		if err != nil {
+			return g.ClientID, orRefuse(err, GrantInvalid, "")
+		}
+		now.Answered, now.Allowed, now.Account, now.SignedInAt = true, allowed, a, t.now()
+		return g.ClientID, tx.PutGrant(now)
+	})
 }

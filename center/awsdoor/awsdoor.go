@@ -33,8 +33,8 @@ func Refused(c *center.Center) func(context.Context, awsapi.Caller, string, erro
 	}
 }
 
-// Authorize says whether the role of an access key allows an operation at all: which changes it allows, the rules say. It is
-// for awsapi.Service.Authorize.
+// Authorize says whether the role of an access key allows an operation at all: which changes it
+// allows, the rules say. It is for awsapi.Service.Authorize.
 func Authorize(who awsapi.Caller, operation string, access awsapi.Access) error {
 	role := center.KeyRole(who.Role)
 	switch {

@@ -23,7 +23,8 @@ func (h *Handler) Service() awsapi.Service {
 }
 
 // op is an operation whose input has the shape of the service model.
-func op[In, Out any](name string, access awsapi.Access, fn func(context.Context, awsapi.Caller, In) (Out, error)) awsapi.Operation {
+func op[In, Out any](name string, access awsapi.Access,
+	fn func(context.Context, awsapi.Caller, In) (Out, error)) awsapi.Operation {
 	return awsapi.OpOf(name, access, Shapes[name], fn)
 }
 

@@ -10,12 +10,14 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 )
 
-// TestPeopleDoNotReadLogs signs a person in with the Azure CLI's client: what Entra gives to roles only is not for members of the directory.
+// TestPeopleDoNotReadLogs signs a person in with the Azure CLI's client: what Entra gives to roles only is not for
+// members of the directory.
 func TestPeopleDoNotReadLogs(t *testing.T) {
 	t.Parallel()
 	s := newSecureTenant(t)
 	ctx := context.Background()
-	secret, err := azidentity.NewClientSecretCredential(s.id, s.clientID, s.secret, &azidentity.ClientSecretCredentialOptions{ClientOptions: s.options(), DisableInstanceDiscovery: true})
+	secret, err := azidentity.NewClientSecretCredential(s.id, s.clientID, s.secret,
+		&azidentity.ClientSecretCredentialOptions{ClientOptions: s.options(), DisableInstanceDiscovery: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,11 +25,13 @@ func TestPeopleDoNotReadLogs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := program.Do(ctx, http.MethodPost, "/users", map[string]any{"accountEnabled": true, "displayName": "Ada", "mailNickname": "ada",
+	if err := program.Do(ctx, http.MethodPost, "/users", map[string]any{
+		"accountEnabled": true, "displayName": "Ada", "mailNickname": "ada",
 		"userPrincipalName": "ada@northwind.example", "passwordProfile": map[string]any{"password": "a long password"}}, nil); err != nil {
 		t.Fatal(err)
 	}
-	code, err := azidentity.NewDeviceCodeCredential(&azidentity.DeviceCodeCredentialOptions{ClientOptions: s.options(), DisableInstanceDiscovery: true, TenantID: s.id,
+	code, err := azidentity.NewDeviceCodeCredential(&azidentity.DeviceCodeCredentialOptions{
+		ClientOptions: s.options(), DisableInstanceDiscovery: true, TenantID: s.id,
 		UserPrompt: func(_ context.Context, m azidentity.DeviceCodeMessage) error {
 			s.post("/login", url.Values{"loginfmt": {"ada@northwind.example"}, "passwd": {"a long password"}, "return": {"/devicelogin"}})
 			s.post("/devicelogin", url.Values{"code": {m.UserCode}, "answer": {"allow"}})

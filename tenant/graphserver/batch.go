@@ -62,7 +62,7 @@ func (h *Handler) part(r request, part graph.BatchRequest, status map[string]int
 	}
 	path := "/" + strings.TrimPrefix(part.URL, "/")
 	inner, err := http.NewRequestWithContext(r.Context(), strings.ToUpper(part.Method), root+path, bytes.NewReader(part.Body))
-	if err != nil || strings.HasPrefix(path, "/$batch") || inner.URL.Host != "" {
+	if err != nil || strings.HasPrefix(inner.URL.Path, root+"/$batch") || inner.URL.Host != "" {
 		return problem(http.StatusBadRequest, "The method or the url of the request is not valid; the url is relative, and no batch.")
 	}
 	for name, value := range part.Headers {

@@ -158,11 +158,12 @@ func TestThePartsOfABatchAreAuthorizedEach(t *testing.T) {
 		{"id":"2","method":"GET","url":"/auditLogs/signIns"},
 		{"id":"3","method":"POST","url":"/groups","body":{"displayName":"X"},"headers":{"Authorization":"Bearer administrator","Content-Type":"application/json"}},
 		{"id":"4","method":"GET","url":"/servicePrincipals/x/synchronization/secrets"},
-		{"id":"5","method":"GET","url":"/$batch"}]}`)
+		{"id":"5","method":"GET","url":"/$batch"},
+		{"id":"6","method":"POST","url":"/%24batch","body":{"requests":[{"id":"1","method":"GET","url":"/users"}]}}]}`)
 	if status != http.StatusOK {
 		t.Fatalf("%d %s", status, body)
 	}
-	for _, want := range []string{`"id":"1","status":200`, `"id":"2","status":403`, `"id":"3","status":403`, `"id":"4","status":403`, `"id":"5","status":400`} {
+	for _, want := range []string{`"id":"1","status":200`, `"id":"2","status":403`, `"id":"3","status":403`, `"id":"4","status":403`, `"id":"5","status":400`, `"id":"6","status":400`} {
 		if !strings.Contains(body, want) {
 			t.Errorf("%s is not in %s", want, body)
 		}
