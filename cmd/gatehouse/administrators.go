@@ -244,7 +244,7 @@ func (a *administratorCommands) command(name, where, folder string) *cobra.Comma
 		Short: "List, add, remove and recover the administrators of " + where,
 		Long: `Looks after the administrators of ` + where + `, on its data folder or database: whoever may read those is trusted.
 It works with and without a server on them, and needs neither a password nor a second factor: it is the way
-back in for who has lost both. Each change ends what the administrator has open, and leaves an event.`,
+back in for who has lost both. Run it as the user that the server runs as. Each change ends what the administrator has open, and leaves an event.`,
 		Example: "  " + name + " list --data ./data\n  " + name + " add bob                  # prints a one-time password\n  " + name + " set-password admin       # asks for it, twice\n" +
 			"  " + name + " set-password admin --password-file ./new\n  " + name + " reset-mfa admin          # after a lost phone\n  " + name + " sign-out admin\n  " + name + " remove bob",
 		Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },

@@ -179,7 +179,7 @@ func (w *world) firstStartOfCenter(ctx context.Context, c *center.Center, folder
 		return err
 	}
 	if len(keys) > 0 {
-		return w.laterStart(ctx, first, c.AdministratorPasswordIs, c.Log.Warn, "gatehouse administrators")
+		return w.laterStart(ctx, folder, first, c.AdministratorPasswordIs, c.Log.Warn, "gatehouse administrators")
 	}
 	password, made, err := w.choose(ctx, first, center.CheckPassword, center.NewPassword)
 	if err != nil {
@@ -216,7 +216,7 @@ func (w *world) firstStartOfTenant(ctx context.Context, t *tenant.Tenant, folder
 		return err
 	}
 	if len(administrators) > 0 {
-		return w.laterStart(ctx, first, t.AdministratorPasswordIs, t.Log.Warn, "gatehouse tenant administrators")
+		return w.laterStart(ctx, folder, first, t.AdministratorPasswordIs, t.Log.Warn, "gatehouse tenant administrators")
 	}
 	password, made, err := w.choose(ctx, first, tenant.CheckPassword, tenant.NewPassword)
 	if err != nil {
@@ -242,8 +242,13 @@ func (w *world) firstStartOfTenant(ctx context.Context, t *tenant.Tenant, folder
 	return nil
 }
 
-// laterStart says that a password that is given counts at the first start only, where it is not the administrator's.
-func (w *world) laterStart(ctx context.Context, first *firstAdministrator, is func(context.Context, string, string) (bool, error), warn func(string, ...any), command string) error {
+// laterStart says that a password that is given counts at the first start only, where it is not the
+// administrator's, and that the secrets of the first start still lie about.
+func (w *world) laterStart(ctx context.Context, folder string, first *firstAdministrator,
+	is func(context.Context, string, string) (bool, error), warn func(string, ...any), command string) error {
+	if path := filepath.Join(folder, firstStartFile); exists(path) {
+		warn("the secrets of the first start are still in their file: take them over, then delete it", "file", path)
+	}
 	password, ok, err := first.given(w.env)
 	if errors.Is(err, fs.ErrNotExist) { // the file has done what it was for
 		return nil
@@ -257,4 +262,9 @@ func (w *world) laterStart(ctx context.Context, first *firstAdministrator, is fu
 			"set_it_with", command+" set-password "+first.name)
 	}
 	return err
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }

@@ -116,7 +116,7 @@ func TestAPasswordThatIsGivenLaterIsIgnoredAloud(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			folder := t.TempDir()
-			for _, c := range []struct {
+			for i, c := range []struct {
 				password string
 				warns    bool
 			}{{rootPassword, false}, {rootPassword, false}, {otherPassword, true}} {
@@ -128,6 +128,14 @@ func TestAPasswordThatIsGivenLaterIsIgnoredAloud(t *testing.T) {
 					t.Error("the first password is not good any more")
 				}
 				stop()
+				if lies := strings.Contains(s.err.String(), "are still in their file"); lies != (i == 1) {
+					t.Errorf("start %d: told of the file is %v: %s", i, lies, s.err.String())
+				}
+				if i == 1 {
+					if err := os.Remove(filepath.Join(folder, firstStartFile)); err != nil {
+						t.Fatal(err)
+					}
+				}
 			}
 		})
 	}
