@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -101,5 +102,48 @@ func fillFirstRelease(t *testing.T, dsn string) {
 	}
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestHugeEventsOfEarlierReleasesAreCut reads events as strangers could have earlier releases write them: a page of them is small all the same.
+func TestHugeEventsOfEarlierReleasesAreCut(t *testing.T) {
+	for engine, dsn := range map[string]string{"SQLite": filepath.Join(t.TempDir(), "center.db"), "PostgreSQL": sqldbtest.Postgres(t)} {
+		t.Run(engine, func(t *testing.T) {
+			s, ctx := open(t, dsn), context.Background()
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			db, err := sqldb.Open(ctx, dsn, os.DirFS("migrations"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			doc := `{"ID":"e","Actor":{"Kind":"Anonymous","Name":"` + strings.Repeat("x", 3_000_000) + `"},"Result":"Refused"}`
+			err = db.Update(ctx, func(tx sqldb.Tx) error {
+				for i := range 8 {
+					if err := tx.Do(`INSERT INTO events (time, request_id, doc) VALUES ($1, 'r', $2)`, 1000+i, doc); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err := errors.Join(err, db.Close()); err != nil {
+				t.Fatal(err)
+			}
+			s = open(t, dsn)
+			if err := s.View(ctx, func(r center.Reader) error {
+				events, err := r.Events(center.EventQuery{Limit: 100})
+				if len(events) == 0 || len(events) > 4 {
+					t.Errorf("%d events of 3 MB are read at once", len(events))
+				}
+				for _, e := range events {
+					if len(e.Actor.Name) > 300 {
+						t.Errorf("a name of %d bytes is shown", len(e.Actor.Name))
+					}
+				}
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 }
