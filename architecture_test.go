@@ -43,7 +43,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"tenant/login", "audit tenant web"},
 	{"tenant/admincenter", "audit authn provisioning provisioning/mapping saml tenant web"},
 	{"tenant/mirror", "audit graph tenant"},
-	{"tenant/syncjobs", "provisioning provisioning/mapping scim tenant"},
+	{"tenant/syncjobs", "audit outbound provisioning provisioning/mapping scim tenant"},
 	{"center", "audit authn names"},
 	{"tenant", "audit authn names outbound provisioning/mapping"},
 	{"provisioning", "names provisioning/mapping scim"},

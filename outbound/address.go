@@ -9,7 +9,7 @@ import (
 )
 
 // maxAddress bounds an address that is asked, in bytes.
-const maxAddress = 2048
+const maxAddress = 2048 //bound:text an address that is asked
 
 // Parse reads an address that a secret may be sent to, or that a caller has named: https, or http to
 // this machine by its loopback name or number. Anything that two readers could take for two hosts is

@@ -64,10 +64,10 @@ func refuse(host, reason string, settable bool) *Refused {
 
 // Limits of a connection.
 const (
-	dialTimeout    = 10 * time.Second
-	idleTimeout    = 90 * time.Second
-	maxIdleByHost  = 64
-	maxHeaderBytes = 64 << 10
+	dialTimeout    = 10 * time.Second //bound:wait a connection to a target, and its TLS
+	idleTimeout    = 90 * time.Second //bound:wait the next request on a connection to a target
+	maxIdleByHost  = 64               //bound:queue idle connections to one target
+	maxHeaderBytes = 64 << 10         //bound:body the headers of a target's answer
 )
 
 // Client returns a client that asks what the policy lets it ask, waits for timeout at most, and

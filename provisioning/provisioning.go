@@ -254,6 +254,9 @@ func (e *TooManyDeletesError) Error() string {
 // Unwrap returns the target's answer.
 func (e *CredentialsError) Unwrap() error { return e.Err }
 
+// ErrNoFilter says that a target does not search as it is asked to.
+var ErrNoFilter = errors.New("the SCIM endpoint found a user whose name was made up just now")
+
 // Test does what the portal's Test Connection does: it asks for a user who cannot exist and wants an empty list.
 func Test(ctx context.Context, target *scim.Client, randomName string) error {
 	found, err := target.Find(ctx, User.path(), "userName", randomName)
@@ -261,7 +264,7 @@ func Test(ctx context.Context, target *scim.Client, randomName string) error {
 		return credentials(err)
 	}
 	if len(found) != 0 {
-		return errors.New("the SCIM endpoint found a user whose name was made up just now")
+		return ErrNoFilter
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Client talks to a SCIM service provider.
@@ -90,7 +91,19 @@ func (c *Client) client() *http.Client {
 }
 
 // maxDetail bounds what is kept of a provider's own words, in bytes.
-const maxDetail = 1024
+const maxDetail = 1024 //bound:text what a SCIM target says about a failure
+
+// words makes of a provider's own words what can be shown and logged: so much of them, without
+// characters that mean something to a terminal.
+func words(text string) string {
+	text = strings.ToValidUTF8(text[:min(len(text), maxDetail)], "")
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, text)
+}
 
 func problem(res *http.Response, data []byte) error {
 	p := &Problem{Status: res.StatusCode}
@@ -101,7 +114,7 @@ func problem(res *http.Response, data []byte) error {
 	case res.StatusCode/100 == 3:
 		p.Detail = "redirects are not followed, since the token would go there: give the address that answers"
 	case json.Unmarshal(data, &body) == nil:
-		p.Detail = strings.ToValidUTF8(body.Detail[:min(len(body.Detail), maxDetail)], "")
+		p.Detail = words(body.Detail)
 	}
 	if s, err := strconv.ParseFloat(res.Header.Get("Retry-After"), 64); err == nil && s > 0 {
 		p.RetryAfter = time.Duration(min(s, 3600) * float64(time.Second))

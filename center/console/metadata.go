@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/saml"
@@ -16,6 +17,9 @@ import (
 
 // FetchTimeout bounds how long published metadata is waited for.
 const FetchTimeout = 15 * time.Second //bound:wait published metadata
+
+// maxProblem bounds what is told of metadata that is none, in characters.
+const maxProblem = 200 //bound:text what is wrong with published metadata
 
 // LookAtMetadata looks at the metadata that the identity provider publishes, when it is time to. A background job calls it now and then.
 func (h *Handler) LookAtMetadata(ctx context.Context) error {
@@ -58,7 +62,7 @@ func (h *Handler) fetchMetadata(ctx context.Context, address string) (idp center
 	}
 	idp, err = parseIdP(data)
 	if err != nil {
-		return idp, errors.New(center.Detail(err))
+		return idp, errors.New(audit.Cut(center.Detail(err), maxProblem))
 	}
 	return idp, nil
 }

@@ -255,7 +255,7 @@ func (r *Runner) Progress(jobID string) (done, total int, ok bool) {
 // Test is Test Connection.
 func (r *Runner) Test(ctx context.Context, target tenant.Target) error {
 	if err := provisioning.Test(ctx, r.client(target), r.Tenant.NewID()); err != nil {
-		return &tenant.Error{Code: tenant.CredentialsInvalid, Detail: err.Error()}
+		return &tenant.Error{Code: tenant.CredentialsInvalid, Detail: told(err)}
 	}
 	return nil
 }

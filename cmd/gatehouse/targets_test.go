@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-id/gatehouse/graph"
+)
+
+// TestATenantThatOthersReachAsksNoInternalAddress: whoever may test a connection names the address,
+// and must not learn by it what stands beside the tenant.
+func TestATenantThatOthersReachAsksNoInternalAddress(t *testing.T) {
+	t.Parallel()
+	x, secure := newThief(t), httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(secure.Close)
+	_, port, _ := net.SplitHostPort(x.Listener.Addr().String())
+	never := []string{x.URL, secure.URL, "http://localhost:" + port, "https://127.1:" + port, "https://2130706433:" + port, "https://[::ffff:127.0.0.1]:" + port,
+		"http://169.254.169.254/latest/meta-data", "https://169.254.169.254/", "https://[fd00:ec2::254]/", "https://0.0.0.0:" + port, "http://scim.example.com/"}
+	private := []string{"https://10.1.2.3/", "https://[fd12::1]/", "https://192.168.0.1/"}
+	for name, settings := range map[string][]string{"default": nil, "private networks allowed": {"--allow-private-targets=100.64.0.0/30"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			at := freeAddress(t)
+			tn := startCommand(t, append([]string{"tenant", "--data", t.TempDir(), "--listen", at, "--behind-proxy", "--url", "https://login.example.com"}, settings...)...)
+			here := func(address string) string {
+				return strings.Replace(address, "https://login.example.com", "http://"+at, 1)
+			}
+			e := ends{t: t, graph: graph.NewClient(context.Background(), here(tn.shown(t, `graph\s+(\S+)`)), here(tn.shown(t, `token URL\s+(\S+)`)),
+				tn.shown(t, `client id\s+(\S+)`), tn.shown(t, `client secret\s+(\S+)`), nil)}
+			var made graph.ApplicationServicePrincipal
+			e.change(http.MethodPost, "/applicationTemplates/"+graph.AWSTemplateID+"/instantiate", map[string]string{"displayName": "AWS"}, &made)
+			sync := "/servicePrincipals/" + made.ServicePrincipal.ID + "/synchronization"
+			var job graph.SynchronizationJob
+			e.change(http.MethodPost, sync+"/jobs", graph.SynchronizationJob{TemplateID: graph.AWSSyncTemplate}, &job)
+			for _, address := range append(never, private...) {
+				status, _, text := e.ask(http.MethodPost, sync+"/jobs/"+job.ID+"/validateCredentials",
+					graph.ValidateCredentials{Credentials: []graph.KeyValue{{Key: "BaseAddress", Value: address}, {Key: "SecretToken", Value: "given"}}})
+				if status != http.StatusBadRequest || strings.Contains(text, "totalResults") {
+					t.Errorf("%s: %d %s", address, status, text)
+				}
+				if strings.HasPrefix(address, private[0][:11]) && !strings.Contains(text, "--allow-private-targets") {
+					t.Errorf("%s: no remedy: %s", address, text)
+				}
+			}
+			if got := x.got(); got != "" {
+				t.Errorf("this machine was asked: %s", got)
+			}
+		})
+	}
+}
+
+func TestWhoAsksItsOwnMachine(t *testing.T) {
+	for _, c := range []struct {
+		listen, url string
+		behindProxy bool
+		want        bool
+	}{
+		{"127.0.0.1:8081", "http://127.0.0.1:8081", false, true}, {"localhost:8081", "http://localhost:8081", false, true}, {"[::1]:8081", "http://[::1]:8081", false, true},
+		{"127.0.0.1:8081", "http://127.0.0.1:8081", true, false}, {"127.0.0.1:8081", "https://login.example.com", false, false}, {"127.0.0.1:8081", "https://login.example.com", true, false},
+		{":8081", "https://localhost:8081", false, false}, {"0.0.0.0:443", "https://login.example.com", false, false}, {"192.0.2.1:443", "https://127.0.0.1:443", false, false},
+	} {
+		h := &half{listen: c.listen, url: c.url, behindProxy: c.behindProxy}
+		if got := h.targets().Loopback; got != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+}
+
+// TestWhatATestedTargetAnswersIsNotToldOn: the class of its status and a bounded reason, no more.
+func TestWhatATestedTargetAnswersIsNotToldOn(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t)
+	e := newEnds(t, d)
+	secret := strings.Repeat("s", 5000)
+	for name, c := range map[string]struct {
+		answer http.HandlerFunc
+		want   string
+	}{
+		"a page that is no SCIM": {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("AKIA-" + secret)) }, "does not answer as a SCIM service"},
+		"an error's body":        {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "AKIA-"+secret, http.StatusTeapot) }, "400 to 499"},
+		"a detail that is long": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusBadGateway)
+			_, _ = w.Write([]byte(`{"detail":"\u001b]52;c;x\u0007 ` + secret + `AKIA-"}`))
+		}, "500 to 599"},
+		"no HTTP": {func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err == nil {
+				_, _ = conn.Write([]byte("AKIA-" + secret + "\r\n\r\n"))
+				_ = conn.Close()
+			}
+		}, "does not answer as"},
+		"another reason of the status": {func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err == nil {
+				_, _ = conn.Write([]byte("HTTP/1.1 404 AKIA-" + secret + "\r\nContent-Length: 0\r\n\r\n"))
+				_ = conn.Close()
+			}
+		}, "400 to 499"},
+		"a wrong token": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }, "does not accept the secret token"},
+	} {
+		server := httptest.NewServer(c.answer)
+		status, _, text := e.ask(http.MethodPost, "/servicePrincipals/"+d.Tenant.ServicePrincipalID+"/synchronization/jobs/"+d.Tenant.JobID+"/validateCredentials",
+			graph.ValidateCredentials{Credentials: []graph.KeyValue{{Key: "BaseAddress", Value: server.URL}, {Key: "SecretToken", Value: "given"}}})
+		server.Close()
+		if status != http.StatusBadRequest || !strings.Contains(text, c.want) || strings.Contains(text, "AKIA") || strings.Contains(text, `\u001b`) || len(text) > 1000 {
+			t.Errorf("%s: %d %.1500s", name, status, text)
+		}
+	}
+}
