@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"runtime"
+	"runtime/metrics"
 	"strings"
 	"sync/atomic"
 
@@ -31,12 +32,27 @@ const (
 // next is decided by Places.
 var hashing = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
 
-// What a hash has used is garbage, 19 MiB each, of which the collector would let as much lie as everything
-// else takes: strangers' attempts would double the memory. It is collected after every second hash, in a
-// twentieth of the time that one takes.
+// What a hash has used is garbage of 19 MiB, of which the collector would let as much lie as all else
+// takes: the attempts of strangers would double the memory. So it is collected after every second
+// hash, where that takes a small part of the time of the two: where the collector has little to read.
+const (
+	collectEach  = 2        //bound:memory hashes whose memory has not been collected
+	collectBelow = 16 << 20 //bound:none bytes that the collector reads; above, it collects when it likes
+)
+
 var hashed atomic.Uint32
 
-const collectEach = 2 //bound:memory hashes whose memory has not been collected
+// collect has the garbage of hashes collected where that is due and cheap.
+func collect() {
+	if hashed.Add(1)%collectEach != 0 {
+		return
+	}
+	read := []metrics.Sample{{Name: "/gc/scan/heap:bytes"}}
+	metrics.Read(read)
+	if read[0].Value.Kind() == metrics.KindUint64 && read[0].Value.Uint64() < collectBelow {
+		runtime.GC()
+	}
+}
 
 // HashPassword returns the PHC string of an argon2id hash of password (RFC 9106).
 func HashPassword(password string) string {
@@ -48,9 +64,7 @@ func HashPassword(password string) string {
 func argon(password string, salt []byte, time, memory uint32, threads uint8, keyLen uint32) []byte {
 	hashing <- struct{}{}
 	defer func() {
-		if hashed.Add(1)%collectEach == 0 {
-			runtime.GC()
-		}
+		collect()
 		<-hashing
 	}()
 	return argon2.IDKey([]byte(password), salt, time, memory, threads, keyLen)

@@ -27,6 +27,7 @@ type half struct {
 	name, address, data, log string
 	cmd                      *exec.Cmd
 	out                      *lockedBuffer
+	ended                    <-chan struct{}
 }
 
 func (h *half) url() string { return "http://" + h.address }
@@ -102,7 +103,7 @@ func (h *house) close() {
 		_ = x.cmd.Process.Signal(os.Interrupt)
 	}
 	for _, x := range h.halves {
-		_ = x.cmd.Wait()
+		<-x.ended
 	}
 	if h.mails != nil {
 		_ = h.mails.Close()
@@ -132,15 +133,23 @@ func (h *house) start(s settings, dir, name, subcommand string, args ...string) 
 		return nil, err
 	}
 	h.halves = append(h.halves, x)
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = x.cmd.Wait() }()
+	x.ended = ended
 	for began := time.Now(); ; {
 		res, err := http.Get(x.url() + "/static/icon.svg") //nolint:noctx // a poll
 		if err == nil {
 			return x, res.Body.Close()
 		}
+		select {
+		case <-ended:
+			text, _ := os.ReadFile(x.log)
+			return nil, fmt.Errorf("the %s did not start: %s", name, text)
+		case <-time.After(20 * time.Millisecond): // a poll: the program has no other way to say that it is ready
+		}
 		if time.Since(began) > time.Minute {
 			return nil, fmt.Errorf("the %s does not answer: %w; see %s", name, err, x.log)
 		}
-		time.Sleep(20 * time.Millisecond) // a poll: the program has no other way to say that it is ready
 	}
 }
 
