@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Hashing a password takes a processor and 19 MiB for about 20 ms, so few are hashed at once, and the rest wait. Whoever can
@@ -49,6 +50,10 @@ const (
 	maxKnown = 256
 	//bound:queue attempts of one person who is known, or for one administrator at one address, that wait for a hash
 	maxForOne = 32
+	//bound:queue attempts that were turned away, whose answers wait for a moment
+	maxPaused = 256
+	//bound:wait for the answer of an attempt that was turned away
+	pause = time.Second
 )
 
 var bounds = [standings]bound{
@@ -65,6 +70,7 @@ type Places struct {
 	next   Standing
 	lanes  [standings]lane
 	served map[seat]bool
+	paused chan struct{} // those who were turned away and have no answer yet
 }
 
 // seat is one name in one standing: mistakes are counted for each of them apart.
@@ -95,7 +101,7 @@ type waiter struct {
 // NewPlaces makes places of which some are served at once. What they do may take longer than a hash, such as a write, so that
 // more may be served than can hash at once.
 func NewPlaces(served int) *Places {
-	p := &Places{free: served, served: map[seat]bool{}}
+	p := &Places{free: served, served: map[seat]bool{}, paused: make(chan struct{}, maxPaused)}
 	for i := range p.lanes {
 		p.lanes[i].names = map[string]int{}
 	}
@@ -114,6 +120,7 @@ func (p *Places) Take(ctx context.Context, a Applicant) (leave func(), err error
 	p.mu.Lock()
 	if !p.admit(w) {
 		p.mu.Unlock()
+		p.Pause(ctx)
 		return nil, ErrBusy
 	}
 	p.serve()
@@ -129,6 +136,23 @@ func (p *Places) Take(ctx context.Context, a Applicant) (leave func(), err error
 		return nil, ErrBusy
 	}
 	return sync.OnceFunc(func() { p.leave(w) }), nil
+}
+
+// Pause is what whoever is turned away waits for the answer, as long as not too many do: who tries again at once would take the
+// processor from everybody.
+func (p *Places) Pause(ctx context.Context) {
+	select {
+	case p.paused <- struct{}{}:
+		defer func() { <-p.paused }()
+	default:
+		return
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // Full says whether a stranger of an address would be turned away now.

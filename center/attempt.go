@@ -67,6 +67,7 @@ func (c *Center) verifyPassword(ctx context.Context, a attempt, then func(Passwo
 	}
 	err = c.Refuse(ctx, a.by, action, a.name, err)
 	if full { // a stranger would have been turned away: nobody is to learn that the name is an administrator's
+		c.Places.Pause(ctx)
 		err = busy(err)
 	}
 	return err

@@ -66,6 +66,7 @@ func (t *Tenant) verifyPassword(ctx context.Context, a attempt, then func(Passwo
 	}
 	err = t.Refuse(ctx, a.by, a.action.name, a.name, err)
 	if full { // a stranger would have been turned away: nobody is to learn that the name is an administrator's
+		t.Places.Pause(ctx)
 		err = busy(err)
 	}
 	return err

@@ -58,9 +58,8 @@ const WrongPassword = "The user name or the password is not right. After several
 // ErrBusy is what a sign-in fails with when so many passwords are being checked that this one was not looked at.
 var ErrBusy = errors.New("too many passwords are being checked")
 
-// Busy is what people are told then: nothing was wrong with what they sent.
-const Busy = "Too many people are signing in at the moment, so that what you sent was not looked at. Nothing was wrong with it. " +
-	"Try again in a few seconds."
+// Busy is what people are told then. It does not say what was wrong with what they sent: mostly nobody has looked at it.
+const Busy = "Too many people are signing in at the moment, and this attempt was turned away. Try again in a few seconds."
 
 // RetryLater says to a program when it may try again what was too much at the moment. Source: RFC 9110, 10.2.3.
 func RetryLater(w http.ResponseWriter) { w.Header().Set("Retry-After", "3") }
