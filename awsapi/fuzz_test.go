@@ -45,7 +45,7 @@ func TestShapesNameEveryViolation(t *testing.T) {
 
 // FuzzBody checks and decodes bodies: no panic, and what passes the shape decodes.
 func FuzzBody(f *testing.F) {
-	for _, body := range []string{`{"Id":"d-0123456789"}`, `{"Id":"d-0123456789","List":[{"Value":"\ud83d\ude00"}],"Map":{"k":null}}`, `{"Id":"\u0000"}`, `[[[[`, "{\"Id\":\"\xff\"}", `{"Max":1e999}`, `{"Id":1,"Id":2}`} {
+	for _, body := range []string{`{"Id":"d-0123456789"}`, `{"Id":"d-0123456789","List":[{"Value":"\ud83d\ude00"}],"Map":{"k":null}}`, `{"Id":"\u0000"}`, `[[[[`, "{\"Id\":\"\xff\"}", `{"Max":1e999}`, `null`, `{"Id":1,"Id":2}`} {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {

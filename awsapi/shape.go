@@ -87,8 +87,11 @@ const maxProblems = 20 //bound:list violations that one answer names
 // Check says whether a body has a shape. It fails with a SerializationException when the body is not JSON of the right types, or with a
 // ValidationException that names every violation, in AWS's words.
 func (s *Shape) Check(body []byte) error {
-	if len(bytes.TrimSpace(body)) == 0 {
+	switch text := bytes.TrimSpace(body); {
+	case len(text) == 0:
 		body = []byte("{}")
+	case string(text) == "null":
+		return serialization("the body is not an object")
 	}
 	c := checker{d: jsontext.NewDecoder(bytes.NewBuffer(body))}
 	if err := c.value(s, ""); err != nil {
