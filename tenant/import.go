@@ -80,8 +80,13 @@ func (t *Tenant) Import(ctx context.Context, by audit.Actor, c Company) error {
 	return nil
 }
 
-// GivePasswords gives everybody who may sign in and has no password one, by its hash. It returns how many that were.
-func (t *Tenant) GivePasswords(ctx context.Context, by audit.Actor, hash string) (given int, err error) {
+// GivePasswords gives everybody who may sign in and has no password one, the same to all. It returns how many that were, and fails
+// with InvalidValue or SignInBusy.
+func (t *Tenant) GivePasswords(ctx context.Context, by audit.Actor, password string) (given int, err error) {
+	hash, err := t.newPassword(ctx, by, password)
+	if err != nil {
+		return 0, err
+	}
 	for after := ""; ; {
 		var users []User
 		if users, err = t.Users(ctx, Query{After: after, Limit: importBatch}); err != nil || len(users) == 0 {

@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/audit"
-	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/tenant"
@@ -64,6 +63,12 @@ func (w *world) importDirectory(ctx context.Context, s *importedDirectory) error
 	if mistakes := s.source.check(); !fromFiles && len(mistakes) > 0 {
 		return usageError{errors.Join(mistakes...)}
 	}
+	password, give := w.env("GATEHOUSE_PERSON_PASSWORD")
+	if give {
+		if err := tenant.CheckPassword(password); err != nil { // before anything is imported
+			return usageError{fmt.Errorf("GATEHOUSE_PERSON_PASSWORD: %w", err)}
+		}
+	}
 	t, err := openTenant(ctx, &s.half, w.env, "", "", nil)
 	if err != nil {
 		return err
@@ -78,8 +83,8 @@ func (w *world) importDirectory(ctx context.Context, s *importedDirectory) error
 		return err
 	}
 	given := 0
-	if password, ok := w.env("GATEHOUSE_PERSON_PASSWORD"); ok {
-		if given, err = t.GivePasswords(ctx, audit.SystemActor, authn.HashPassword(password)); err != nil {
+	if give {
+		if given, err = t.GivePasswords(ctx, audit.SystemActor, password); err != nil {
 			return err
 		}
 	}

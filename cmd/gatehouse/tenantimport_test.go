@@ -63,6 +63,10 @@ func TestATenantIsFilledFromFiles(t *testing.T) {
 			t.Fatalf("%d %s%s", code, out, errOut)
 		}
 	}
+	short := map[string]string{"GATEHOUSE_PERSON_PASSWORD": "short"} // the rule of every other door
+	if code, _, errOut := call(t, "", short, "tenant", "import", "--data", data, "--users", users); code != exitUsage || !strings.Contains(errOut, "8 to 256 characters") {
+		t.Errorf("%d %s", code, errOut)
+	}
 	for name, c := range map[string]struct{ users, members, want string }{
 		"no name": {"userPrincipalName,displayName\n,x\n", "", "line 2: userPrincipalName or displayName"}, "an unknown member": {"userPrincipalName,displayName\na@x,x\n", "group,member\nEngines,nobody@x\n", `"nobody@x" is not in the other files`},
 		"no CSV": {"a,\"b\n", "", "users2.csv"},
