@@ -201,7 +201,8 @@ func (t *Tenant) RemoveAdministrator(ctx context.Context, by audit.Actor, name s
 		case len(all) == 1:
 			return &Error{Code: LastAdministrator, Subject: a.Name}
 		}
-		return errors.Join(tx.DeleteSessionsOf(administratorPrincipal(a.Name)), tx.DeleteAdministrator(a.Name, administratorPrincipal(a.Name)))
+		return errors.Join(tx.DeleteSessionsOf(administratorPrincipal(a.Name)), tx.DeleteGrantsOf(administratorPrincipal(a.Name)),
+			tx.DeleteAdministrator(a.Name, administratorPrincipal(a.Name)))
 	})
 }
 

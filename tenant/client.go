@@ -2,9 +2,7 @@ package tenant
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/x509"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -207,27 +205,32 @@ func (t *Tenant) SessionAccount(ctx context.Context, secret string) (a Account, 
 // account completes an account as it is now: SessionInvalid for a person who is gone or disabled, GrantRevoked for one whose sessions were revoked since
 // signedIn.
 func (t *Tenant) account(ctx context.Context, a Account, signedIn time.Time) (Account, error) {
-	err := t.Store.View(ctx, func(r Reader) error {
-		a.SignedInAt = signedIn
-		if a.Administrator {
-			now, err := r.Administrator(a.Name)
-			if err == nil && signedIn.Before(now.SessionsValidFrom) {
-				return &Error{Code: GrantRevoked, Subject: a.Name}
-			}
-			a.ID, a.DisplayName = administratorPrincipal(a.Name), a.Name
-			return orRefuse(err, SessionInvalid, a.Name)
-		}
-		u, err := r.User(a.ID)
-		if err == nil && !u.Enabled {
-			return &Error{Code: SessionInvalid, Detail: "the user is disabled"}
-		}
-		if err == nil && signedIn.Before(u.SessionsValidFrom) {
-			return &Error{Code: GrantRevoked, Subject: u.UserPrincipalName}
-		}
-		a.Name, a.DisplayName = u.UserPrincipalName, u.DisplayName
-		return orRefuse(err, SessionInvalid, a.ID)
+	err := t.Store.View(ctx, func(r Reader) (err error) {
+		a, err = accountNow(r, a, signedIn)
+		return err
 	})
 	return a, err
+}
+
+func accountNow(r Reader, a Account, signedIn time.Time) (Account, error) {
+	a.SignedInAt = signedIn
+	if a.Administrator {
+		now, err := r.Administrator(a.Name)
+		if err == nil && signedIn.Before(now.SessionsValidFrom) {
+			return a, &Error{Code: GrantRevoked, Subject: a.Name}
+		}
+		a.ID, a.DisplayName = administratorPrincipal(a.Name), a.Name
+		return a, orRefuse(err, SessionInvalid, a.Name)
+	}
+	u, err := r.User(a.ID)
+	if err == nil && !u.Enabled {
+		return a, &Error{Code: SessionInvalid, Detail: "the user is disabled"}
+	}
+	if err == nil && signedIn.Before(u.SessionsValidFrom) {
+		return a, &Error{Code: GrantRevoked, Subject: u.UserPrincipalName}
+	}
+	a.Name, a.DisplayName = u.UserPrincipalName, u.DisplayName
+	return a, orRefuse(err, SessionInvalid, a.ID)
 }
 
 // StillGranted refuses an administrator who was removed or signed out everywhere since the sign-in,
@@ -239,148 +242,4 @@ func (t *Tenant) StillGranted(ctx context.Context, a Account) error {
 	}
 	_, err := t.account(ctx, a, a.SignedInAt)
 	return err
-}
-
-// GrantKind is what a grant is redeemed by.
-type GrantKind string
-
-// The kinds.
-const (
-	GrantCode    GrantKind = "code"
-	GrantDevice  GrantKind = "device"
-	GrantRefresh GrantKind = "refresh"
-
-	grantSignIn GrantKind = "sign-in" // waits for a second factor
-)
-
-// Grant is what a person has allowed a program, or is asked for. Only the digest of its secret is kept.
-type Grant struct {
-	Digest      string
-	Kind        GrantKind
-	UserCode    string // of a device code: what the person types
-	ClientID    string
-	Account     Account
-	Scopes      []string
-	RedirectURI string
-	Challenge   string // of PKCE, S256
-	Nonce       string
-	Answered    bool // of a device code
-	Allowed     bool
-	LastPoll    time.Time
-	SignedInAt  time.Time // when the person signed in for it; zero when issued: now
-	ExpiresAt   time.Time
-}
-
-// Lifetimes. Sources: device authorization response; "Refresh tokens"; that of a code is ours to choose (RFC 6749, 4.1.2 says ten minutes at most).
-const (
-	codeLifetime    = 10 * time.Minute    //bound:life an authorization code of the tenant
-	DeviceLifetime  = 15 * time.Minute    //bound:life a device code of the tenant
-	refreshLifetime = 90 * 24 * time.Hour //bound:life a refresh token of the tenant that is not used
-	DeviceInterval  = 5 * time.Second     //bound:rate time between two questions for a device code at the tenant
-)
-
-// grantsKept is how long a grant is known after its end, so that the program learns that it has expired.
-const grantsKept = time.Hour //bound:life what is known of a grant of the tenant after its end
-
-// userCodeLetters leaves out what is easily mistaken.
-const userCodeLetters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-
-// Issue keeps a grant and returns its secret. A device code gets a code for the person as well.
-func (t *Tenant) Issue(ctx context.Context, g Grant) (Grant, authn.Secret, error) {
-	secret := authn.NewSecret(32)
-	g.Digest = authn.Digest(secret)
-	if g.SignedInAt.IsZero() {
-		g.SignedInAt = t.now()
-	}
-	g.ExpiresAt = t.now().Add(map[GrantKind]time.Duration{GrantCode: codeLifetime, GrantDevice: DeviceLifetime, GrantRefresh: refreshLifetime, grantSignIn: codeLifetime}[g.Kind])
-	if g.Kind == GrantDevice {
-		code := make([]byte, 9)
-		_, _ = rand.Read(code) // it never fails
-		for i := range code {
-			code[i] = userCodeLetters[int(code[i])%len(userCodeLetters)] // 32 letters: each as likely
-		}
-		g.UserCode = string(code)
-	}
-	err := t.Store.Update(ctx, func(tx Tx) error { return errors.Join(tx.DeleteGrants(t.now().Add(-grantsKept)), tx.PutGrant(g)) })
-	return g, authn.Secret(secret), err
-}
-
-// Redeem returns what a secret was issued for, to the program that it was issued to. A code is good once; a device code once the person has answered. It fails
-// with GrantInvalid, GrantExpired, AuthorizationPending, SlowDown or AuthorizationDeclined; with GrantRevoked or SessionInvalid when the
-// person's sessions were revoked meanwhile, or the person was disabled.
-func (t *Tenant) Redeem(ctx context.Context, by audit.Actor, kind GrantKind, clientID, secret string) (g Grant, err error) {
-	var refusal error
-	err = t.Store.Update(ctx, func(tx Tx) error {
-		refusal = nil
-		g, err = tx.Grant(authn.Digest(secret))
-		switch {
-		case errors.Is(err, ErrNoRow), err == nil && (g.Kind != kind || !strings.EqualFold(g.ClientID, clientID)):
-			refusal = &Error{Code: GrantInvalid, Subject: clientID}
-			return nil
-		case err != nil:
-			return err
-		case !t.now().Before(g.ExpiresAt):
-			refusal = &Error{Code: GrantExpired, Subject: clientID}
-			return tx.DeleteGrant(g.Digest)
-		case kind == GrantDevice && !g.Answered:
-			refusal = &Error{Code: AuthorizationPending}
-			if t.now().Sub(g.LastPoll) < DeviceInterval-time.Second {
-				refusal = &Error{Code: SlowDown}
-			}
-			g.LastPoll = t.now()
-			return tx.PutGrant(g)
-		case kind == GrantDevice && !g.Allowed:
-			refusal = &Error{Code: AuthorizationDeclined}
-		}
-		if kind == GrantRefresh {
-			return nil
-		}
-		return tx.DeleteGrant(g.Digest)
-	})
-	if err != nil {
-		return g, err
-	}
-	if refusal == nil {
-		g.Account, refusal = t.account(ctx, g.Account, g.SignedInAt)
-	}
-	if c := CodeOf(refusal); refusal != nil && c != AuthorizationPending && c != SlowDown {
-		by.Name = clientID
-		return g, t.Refuse(ctx, by, "Redeem "+string(kind), clientID, refusal)
-	}
-	return g, refusal
-}
-
-// Waiting returns the device code that waits under what a person has typed, or GrantInvalid.
-func (t *Tenant) Waiting(ctx context.Context, userCode string) (g Grant, err error) {
-	err = t.Store.View(ctx, func(r Reader) (err error) {
-		g, err = r.GrantByUserCode(strings.ToUpper(strings.TrimSpace(userCode)))
-		if err == nil && (g.Answered || !t.now().Before(g.ExpiresAt)) {
-			err = ErrNoRow
-		}
-		return orRefuse(err, GrantInvalid, "")
-	})
-	return g, err
-}
-
-// Answer records what a person has answered a device.
-func (t *Tenant) Answer(ctx context.Context, by audit.Actor, userCode string, a Account, allowed bool) error {
-	g, err := t.Waiting(ctx, userCode)
-	if err != nil {
-		return err
-	}
-	action := ActionDeclineDevice
-	if allowed {
-		action = ActionAllowDevice
-	}
-	return t.change(ctx, by, action, func(tx Tx, _ *Touched) (string, error) {
-		now, err := tx.Grant(g.Digest)
-		if err == nil && now.Answered {
-			err = ErrNoRow
-		}
-		if err != nil {
-			return g.ClientID, orRefuse(err, GrantInvalid, "")
-		}
-		now.Answered, now.Allowed, now.Account, now.SignedInAt = true, allowed, a, t.now()
-		return g.ClientID, tx.PutGrant(now)
-	})
 }

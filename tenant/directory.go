@@ -230,7 +230,7 @@ func (t *Tenant) DeleteUser(ctx context.Context, by audit.Actor, id string) erro
 			return id, orRefuse(err, UserNotFound, id)
 		}
 		touched.add(KindUser, id)
-		return id, errors.Join(removeObject(tx, touched, id), tx.DeleteSessionsOf(id), tx.DeleteUser(id))
+		return id, errors.Join(removeObject(tx, touched, id), tx.DeleteSessionsOf(id), tx.DeleteGrantsOf(id), tx.DeleteUser(id))
 	})
 }
 

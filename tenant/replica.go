@@ -94,7 +94,7 @@ func removeReplicated(tx Tx, touched *Touched, m Mark) error {
 		return orNil(err)
 	}
 	touched.add(KindUser, m.ID)
-	return errors.Join(removeObject(tx, touched, m.ID), tx.DeleteUser(m.ID))
+	return errors.Join(removeObject(tx, touched, m.ID), tx.DeleteGrantsOf(m.ID), tx.DeleteUser(m.ID))
 }
 
 // orNil forgives that something is not there.

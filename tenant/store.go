@@ -98,6 +98,9 @@ type Tx interface {
 	PutGrant(Grant) error
 	DeleteGrant(digest string) error
 	DeleteGrants(expired time.Time) error
+	KeepGrantsOf(holder string, newest int) error // deletes the others, which expire first
+	KeepWaitingGrants(newest int) error           // the same among device codes that nobody has answered
+	DeleteGrantsOf(accountID string) error
 	PutAdministrator(Administrator) error
 	DeleteAdministrator(name, principal string) error // with the password and the second factors
 	PutPassword(Password) error

@@ -351,6 +351,12 @@ func TestAuthorizationCodes(t *testing.T) {
 	if _, err := config.Exchange(ctx, given, oauth2.VerifierOption(verifier)); err == nil || !strings.Contains(err.Error(), "AADSTS70000") {
 		t.Errorf("a code twice: %v", err)
 	}
+	if _, err := config.TokenSource(ctx, &oauth2.Token{RefreshToken: token.RefreshToken}).Token(); err == nil {
+		t.Error("the refresh token of a code that came twice works")
+	}
+	if token, err = config.Exchange(ctx, code("allow").Get("code"), oauth2.VerifierOption(verifier)); err != nil {
+		t.Fatal(err)
+	}
 	mine := s.graph(token.AccessToken)
 	var me graph.User
 	if err := mine.Do(ctx, http.MethodGet, "/me", nil, &me); err != nil || me.UserPrincipalName != "ada@northwind.example" {

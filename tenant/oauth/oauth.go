@@ -32,8 +32,9 @@ type Handler struct {
 	// RequireAccount hands over who has signed in, or sends the browser to sign in and back. The sign-in door provides it.
 	RequireAccount func(w http.ResponseWriter, r *http.Request, returnTo string) (tenant.Account, bool)
 
-	pages *web.Pages
-	typed web.Limiter // user codes that people type, by who they are
+	pages   *web.Pages
+	typed   web.Limiter // user codes that people type, by who they are
+	devices web.Limiter // device codes, by the neighborhood that asks
 }
 
 const maxForm = 64 << 10 //bound:body a request for tokens or a form at the tenant's OAuth endpoints
@@ -49,6 +50,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	}
 	h.pages = web.NewPages(dir, h.Log)
 	h.typed = web.Limiter{PerSecond: 1, Burst: 10}
+	h.devices = web.Limiter{PerSecond: 20, Burst: 40} // an office shares an address
 	for _, tenant := range append([]string{"common", "organizations"}, h.Tenant.Segments()...) {
 		mux.HandleFunc("POST /"+tenant+"/oauth2/v2.0/token", h.token)
 		mux.HandleFunc("POST /"+tenant+"/oauth2/v2.0/devicecode", h.deviceCode)

@@ -26,6 +26,9 @@ type asked struct {
 // read checks what a program asks a browser for. Until the program and the address are known to belong together, nobody is told anything but the person.
 func (h *Handler) read(r *http.Request) (a asked, err error) {
 	q := r.URL.Query()
+	if len(q["client_id"]) > 1 || len(q["redirect_uri"]) > 1 {
+		return a, &tenant.Error{Code: tenant.InvalidRequest, Detail: "client_id or redirect_uri is there twice"}
+	}
 	if a.client, err = h.Tenant.Client(r.Context(), q.Get("client_id")); err != nil {
 		return a, err
 	}
@@ -42,6 +45,9 @@ func (h *Handler) read(r *http.Request) (a asked, err error) {
 // problem is what the program is told, or "".
 func (a asked) problem(q url.Values) (code, text string) {
 	_, known := permissions(a.scopes)
+	if code, text = unsupported(q); code != "" {
+		return code, text
+	}
 	switch {
 	case q.Get("response_type") != "code":
 		return "unsupported_response_type", "AADSTS700054: The response_type must be code."
@@ -172,9 +178,11 @@ func (h *Handler) back(w http.ResponseWriter, r *http.Request, a asked, values u
 
 // deviceCode begins a sign-in that is finished on another device.
 func (h *Handler) deviceCode(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if err := r.ParseForm(); err != nil {
-		h.answer(w, r, http.StatusBadRequest, "invalid_request", 900144, "The request body is not a form.")
+	if !h.form(w, r) {
+		return
+	}
+	if !h.devices.Allow(web.Neighborhood(web.Address(r))) {
+		h.answer(w, r, http.StatusTooManyRequests, "temporarily_unavailable", 90055, "There are too many requests. Try again in a moment.")
 		return
 	}
 	c, err := h.Tenant.Client(r.Context(), r.PostForm.Get("client_id"))
@@ -188,7 +196,7 @@ func (h *Handler) deviceCode(w http.ResponseWriter, r *http.Request) {
 	var g tenant.Grant
 	var secret authn.Secret
 	if err == nil {
-		g, secret, err = h.Tenant.Issue(r.Context(), tenant.Grant{Kind: tenant.GrantDevice, ClientID: c.ID, Scopes: scopes})
+		g, secret, err = h.Tenant.Issue(r.Context(), tenant.Grant{Kind: tenant.GrantDevice, ClientID: c.ID, Scopes: scopes, Address: web.Address(r)})
 	}
 	if err != nil {
 		h.fail(w, r, err)

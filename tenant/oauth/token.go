@@ -17,6 +17,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
@@ -40,9 +41,7 @@ func asError(err error, into **tenant.Error) bool { return errors.As(err, into) 
 
 // token is the token endpoint.
 func (h *Handler) token(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if err := r.ParseForm(); err != nil {
-		h.answer(w, r, http.StatusBadRequest, "invalid_request", 900144, "The request body is not a form.")
+	if !h.form(w, r) {
 		return
 	}
 	by := h.actor(r, audit.Application, r.PostForm.Get("client_id"))
@@ -87,7 +86,10 @@ func (h *Handler) client(r *http.Request, by audit.Actor, publicMay bool) (tenan
 	}
 	by.Name = id
 	var c tenant.Client
-	var err error
+	err := oneProof(r)
+	if err != nil {
+		return c, err
+	}
 	switch assertion := r.PostForm.Get("client_assertion"); {
 	case assertion != "":
 		c, err = h.asserted(r.Context(), id, assertion, r.PostForm.Get("client_assertion_type"))
@@ -125,15 +127,22 @@ func (h *Handler) asserted(ctx context.Context, id, assertion, kind string) (ten
 	if err != nil {
 		return c, err
 	}
+	ended := false // the tenant's clock decides, since certificates are rehearsed by it
 	verified := slices.ContainsFunc(c.Certificates, func(der []byte) bool {
 		certificate, err := x509.ParseCertificate(der)
-		return err == nil && parsed.Claims(certificate.PublicKey, &claims) == nil
+		if err != nil || parsed.Claims(certificate.PublicKey, &claims) != nil {
+			return false
+		}
+		ended = !h.Tenant.Now().Before(certificate.NotAfter) || h.Tenant.Now().Before(certificate.NotBefore)
+		return !ended
 	})
 	audiences := []string{h.Tenant.TokenURL(), h.issuer(), h.base()}
 	for _, segment := range h.Tenant.Segments() {
 		audiences = append(audiences, h.Tenant.URL+"/"+segment+"/oauth2/v2.0/token")
 	}
 	switch {
+	case ended && !verified:
+		return refused(tenant.AssertionInvalid, "The key used is expired, or is not valid yet")
 	case !verified:
 		return refused(tenant.AssertionInvalid, "The key was not found, or the signature is wrong")
 	case !strings.EqualFold(claims.Subject, c.ID) || !strings.EqualFold(claims.Issuer, c.ID):
@@ -186,22 +195,29 @@ func (h *Handler) redeem(r *http.Request, by audit.Actor, kind tenant.GrantKind,
 	if c.Public { // anybody may say that they are it
 		by.Kind = audit.Anonymous
 	}
-	g, err := h.Tenant.Redeem(r.Context(), by, kind, c.ID, secret)
-	if err == nil && check != nil {
-		if err = check(g, c); err != nil {
-			err = h.Tenant.Refuse(r.Context(), by, "Redeem code", c.ID, err)
-		}
+	g, refresh, err := h.Tenant.Redeem(r.Context(), by, tenant.Redemption{Kind: kind, ClientID: c.ID, Secret: secret,
+		Check: func(g tenant.Grant) error {
+			_, err := narrowed(g.Scopes, r.PostForm.Get("scope"))
+			if err == nil && check != nil {
+				err = check(g, c)
+			}
+			return err
+		}})
+	if err == nil {
+		g.Scopes, err = narrowed(g.Scopes, r.PostForm.Get("scope"))
 	}
 	if err != nil {
 		return nil, err
 	}
-	return h.delegated(r, c, g)
+	return h.delegated(r, c, g, refresh)
 }
 
 // delegated makes the tokens of a program that acts for a person.
-func (h *Handler) delegated(r *http.Request, c tenant.Client, g tenant.Grant) (map[string]any, error) {
+func (h *Handler) delegated(r *http.Request, c tenant.Client, g tenant.Grant, refresh authn.Secret) (map[string]any, error) {
 	granted, _ := permissions(g.Scopes)
-	access, err := h.sign(h.claims(c, g.Account, granted))
+	claims := h.claims(c, g.Account, granted)
+	claims["sid"] = g.Family
+	access, err := h.sign(claims)
 	if err != nil {
 		return nil, err
 	}
@@ -213,12 +229,8 @@ func (h *Handler) delegated(r *http.Request, c tenant.Client, g tenant.Grant) (m
 			return nil, err
 		}
 	}
-	if slices.Contains(g.Scopes, "offline_access") {
-		refresh, secret, err := h.Tenant.Issue(r.Context(), tenant.Grant{Kind: tenant.GrantRefresh, ClientID: c.ID, Account: g.Account, Scopes: g.Scopes, SignedInAt: g.SignedInAt})
-		if err != nil {
-			return nil, err
-		}
-		out["refresh_token"], out["refresh_token_expires_in"] = secret.Reveal(), seconds(refresh.ExpiresAt.Sub(h.Tenant.Now()))
+	if refresh != "" {
+		out["refresh_token"], out["refresh_token_expires_in"] = refresh.Reveal(), seconds(h.Tenant.RefreshLifetime(g))
 	}
 	if r.PostForm.Get("client_info") == "1" { // the official libraries name accounts by it
 		info, _ := json.Marshal(map[string]string{"uid": g.Account.ID, "utid": h.Tenant.Organization.ID}) // texts always encode
@@ -298,6 +310,7 @@ func (h *Handler) Authenticate(ctx context.Context, token string) (tenant.Caller
 		Scopes   string   `json:"scp"`
 		Wids     []string `json:"wids"`
 		SignedIn int64    `json:"gatehouse_signed_in"`
+		Family   string   `json:"sid"`
 	}
 	if err := parsed.Claims(&h.Tenant.TokenKey.PublicKey, &c); err != nil {
 		return refused("the signature is not valid")
@@ -313,6 +326,12 @@ func (h *Handler) Authenticate(ctx context.Context, token string) (tenant.Caller
 	}
 	if c.Type != "user" {
 		return tenant.Caller{ClientID: c.AppID, Permissions: c.Roles}, nil
+	}
+	if ended, err := h.Tenant.FamilyEnded(ctx, c.Family); err != nil || ended {
+		if ended {
+			return refused("its code or refresh token was used twice, and what they gave has ended")
+		}
+		return tenant.Caller{}, err
 	}
 	account := tenant.Account{ID: c.ObjectID, Name: c.Name, Administrator: slices.Contains(c.Wids, globalAdministrator),
 		SignedInAt: time.UnixMilli(c.SignedIn)}

@@ -120,8 +120,25 @@ func (t tx) GrantByUserCode(code string) (tenant.Grant, error) {
 	return one[tenant.Grant](t, `SELECT doc FROM grants WHERE user_code = $1 AND user_code <> ''`, code)
 }
 func (t tx) PutGrant(g tenant.Grant) error {
-	return t.Do(`INSERT INTO grants (digest, user_code, expires, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (digest) DO UPDATE SET doc = excluded.doc`,
-		g.Digest, g.UserCode, g.ExpiresAt.UnixMilli(), sqldb.Encode(g))
+	waiting := 0
+	if g.Waits() {
+		waiting = 1
+	}
+	return t.Do(`INSERT INTO grants (digest, user_code, expires, holder, account, waiting, doc) VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (digest) DO UPDATE SET expires = excluded.expires, holder = excluded.holder, account = excluded.account,
+		waiting = excluded.waiting, doc = excluded.doc`,
+		g.Digest, g.UserCode, g.ExpiresAt.UnixMilli(), g.Holder(), g.Account.ID, waiting, sqldb.Encode(g))
+}
+func (t tx) KeepGrantsOf(holder string, newest int) error {
+	return t.Do(`DELETE FROM grants WHERE digest IN
+		(SELECT digest FROM grants WHERE holder = $1 ORDER BY expires DESC LIMIT 1000000 OFFSET $2)`, holder, newest)
+}
+func (t tx) KeepWaitingGrants(newest int) error {
+	return t.Do(`DELETE FROM grants WHERE digest IN
+		(SELECT digest FROM grants WHERE waiting = 1 ORDER BY expires DESC LIMIT 1000000 OFFSET $1)`, newest)
+}
+func (t tx) DeleteGrantsOf(accountID string) error {
+	return t.Do(`DELETE FROM grants WHERE account = $1 AND account <> ''`, accountID)
 }
 func (t tx) DeleteGrant(digest string) error {
 	return t.Do(`DELETE FROM grants WHERE digest = $1`, digest)

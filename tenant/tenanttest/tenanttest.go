@@ -256,6 +256,31 @@ func small(t *testing.T, s tenant.Store) {
 		}
 		return errors.Join(err, valid)
 	})
+	update(t, s, func(tx tenant.Tx) (err error) {
+		for i := range 5 {
+			name, ends := fmt.Sprint(i), at.Add(time.Duration(i+2)*time.Hour)
+			err = errors.Join(err, tx.PutGrant(tenant.Grant{Digest: "near" + name, Kind: tenant.GrantDevice, Address: "2001:db8::1", ExpiresAt: ends}),
+				tx.PutGrant(tenant.Grant{Digest: "far" + name, Kind: tenant.GrantDevice, Address: "192.0.2.1", ExpiresAt: ends}),
+				tx.PutGrant(tenant.Grant{Digest: "family" + name, Kind: tenant.GrantRefresh, Account: tenant.Account{ID: "u" + name}, ExpiresAt: ends}))
+		}
+		return errors.Join(err, tx.PutGrant(tenant.Grant{Digest: "far0", Kind: tenant.GrantDevice, Answered: true, Account: tenant.Account{ID: "u9"}, ExpiresAt: at}),
+			tx.KeepGrantsOf("address/2001:db8::/64", 3), tx.KeepWaitingGrants(5), tx.DeleteGrantsOf("u1"), tx.DeleteGrantsOf(""))
+	})
+	view(t, s, func(r tenant.Reader) error {
+		got := ""
+		for _, kind := range []string{"near", "far", "family"} {
+			for i := range 5 {
+				if _, err := r.Grant(kind + fmt.Sprint(i)); err == nil {
+					got += kind + fmt.Sprint(i) + " "
+				}
+			}
+		}
+		lists := map[string]bool{"near2 near3 near4 far0 far3 far4 family0 family2 family3 family4 ": true, "near3 near4 far0 far2 far3 far4 family0 family2 family3 family4 ": true}
+		if !lists[got] { // two of them expire at one moment
+			t.Errorf("left are %s", got)
+		}
+		return nil
+	})
 	update(t, s, func(tx tenant.Tx) error { return tx.DeleteGrant("g2") })
 	view(t, s, func(r tenant.Reader) error {
 		_, gone := r.Grant("g2")

@@ -1,0 +1,372 @@
+package tenant
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+)
+
+// GrantKind is what a grant is redeemed by.
+type GrantKind string
+
+// The kinds.
+const (
+	GrantCode    GrantKind = "code"
+	GrantDevice  GrantKind = "device"
+	GrantRefresh GrantKind = "refresh"
+
+	grantSignIn GrantKind = "sign-in" // waits for a second factor
+	grantEnded  GrantKind = "ended"   // a family that was ended, in its place until its last access token has expired
+)
+
+// Grant is what a person has allowed a program, or is asked for. Only the digest of its secret is kept.
+//
+// The tokens that a program gets for one code are a family: one grant of the kind GrantRefresh, which
+// each use of its refresh token renews. Refresh tokens are sealed names of a family with a number, so
+// that an old one is known as such, and nothing is kept for each.
+type Grant struct {
+	Digest      string // of the secret; of a family: its name
+	Kind        GrantKind
+	UserCode    string // of a device code: what the person types
+	Address     string // of a device code: where it was asked for
+	ClientID    string
+	Account     Account
+	Scopes      []string
+	RedirectURI string
+	Challenge   string // of PKCE, S256
+	Nonce       string
+	Answered    bool // of a device code
+	Allowed     bool
+	LastPoll    time.Time
+	SignedInAt  time.Time // when the person signed in for it; zero when issued: now
+	ExpiresAt   time.Time
+	Family      string // of a code: what it was redeemed for; empty: it was not
+	Generation  int    // of a family: how often it was renewed
+}
+
+// Lifetimes. Sources: device authorization response; "Refresh tokens" (90 days, renewed by each use;
+// Entra ends none by its age, so the whole is ours to choose); that of a code is ours to choose too
+// (RFC 6749, 4.1.2 says ten minutes at most).
+const (
+	codeLifetime    = 10 * time.Minute     //bound:life an authorization code of the tenant
+	DeviceLifetime  = 15 * time.Minute     //bound:life a device code of the tenant
+	refreshLifetime = 90 * 24 * time.Hour  //bound:life a refresh token of the tenant that is not used
+	familyLifetime  = 365 * 24 * time.Hour //bound:life the refresh tokens of the tenant that follow one another
+	accessLifetime  = time.Hour            //bound:life the memory that the access tokens of a family were ended
+	DeviceInterval  = 5 * time.Second      //bound:rate time between two questions for a device code at the tenant
+)
+
+// grantsKept is how long a grant is known after its end, so that the program learns that it has expired.
+const grantsKept = time.Hour //bound:life what is known of a grant of the tenant after its end
+
+// Shares. Where there are too many, the oldest go: nobody is refused for what others ask for.
+// Source: our own choice.
+const (
+	maxDevices     = 20_000 //bound:rows device codes of the tenant that wait, the oldest go first
+	maxDevicesEach = 500    //bound:rows device codes of the tenant that one address asked for
+	maxGrantsEach  = 200    //bound:rows grants of each kind of one account at the tenant
+)
+
+// Waits says whether it is a device's that nobody has answered: strangers can make such ones.
+func (g Grant) Waits() bool { return g.Kind == GrantDevice && !g.Answered }
+
+// Holder is whose share of all grants it counts to.
+func (g Grant) Holder() string {
+	if g.Waits() {
+		return "address/" + audit.Neighborhood(g.Address)
+	}
+	return string(g.Kind) + "/" + g.Account.ID
+}
+
+// keepShare makes room for a grant.
+func keepShare(tx Tx, g Grant) error {
+	if g.Waits() {
+		return errors.Join(tx.KeepGrantsOf(g.Holder(), maxDevicesEach-1), tx.KeepWaitingGrants(maxDevices-1))
+	}
+	return tx.KeepGrantsOf(g.Holder(), maxGrantsEach-1)
+}
+
+// userCodeLetters leaves out what is easily mistaken.
+const userCodeLetters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+
+// Issue keeps a grant and returns its secret. A device code gets a code for the person as well.
+func (t *Tenant) Issue(ctx context.Context, g Grant) (Grant, authn.Secret, error) {
+	secret := authn.NewSecret(32)
+	g.Digest = authn.Digest(secret)
+	if g.SignedInAt.IsZero() {
+		g.SignedInAt = t.now()
+	}
+	g.ExpiresAt = t.now().Add(map[GrantKind]time.Duration{GrantCode: codeLifetime, GrantDevice: DeviceLifetime, grantSignIn: codeLifetime}[g.Kind])
+	if g.Kind == GrantDevice {
+		code := make([]byte, 9)
+		_, _ = rand.Read(code) // it never fails
+		for i := range code {
+			code[i] = userCodeLetters[int(code[i])%len(userCodeLetters)] // 32 letters: each as likely
+		}
+		g.UserCode = string(code)
+	}
+	err := t.Store.Update(ctx, func(tx Tx) error {
+		return errors.Join(tx.DeleteGrants(t.now().Add(-grantsKept)), keepShare(tx, g), tx.PutGrant(g))
+	})
+	return g, authn.Secret(secret), err
+}
+
+// Redemption is a program that shows a code or a refresh token.
+type Redemption struct {
+	Kind     GrantKind
+	ClientID string
+	Secret   string
+	Check    func(Grant) error // what the door knows besides; nil: nothing
+}
+
+// redeemed is what one redemption comes to. A refusal keeps what was written.
+type redeemed struct {
+	grant   Grant
+	refresh authn.Secret // empty: the program did not ask for one
+	refusal error
+}
+
+// Redeem returns what a secret was issued for, to the program that it was issued to, with the next
+// refresh token where the program asked for such. grant.Family names the tokens that it leads to.
+//
+// A device code is good once the person has answered, and once. A code is good once: when it comes
+// again somebody else has it too, and the family that it led to ends (RFC 6749, 4.1.2). A refresh
+// token is good until its successor is used, since an answer can be lost; coming later it was
+// stolen, and the family ends (RFC 9700, 4.14.2).
+//
+// It fails with GrantInvalid, GrantExpired, AuthorizationPending, SlowDown or AuthorizationDeclined;
+// with GrantRevoked or SessionInvalid when the person's sessions were revoked meanwhile, or the
+// person was disabled; and with what Check says.
+func (t *Tenant) Redeem(ctx context.Context, by audit.Actor, r Redemption) (Grant, authn.Secret, error) {
+	var out redeemed
+	err := t.Store.Update(ctx, func(tx Tx) (err error) {
+		switch r.Kind {
+		case GrantCode:
+			out, err = t.redeemCode(tx, r)
+		case GrantDevice:
+			out, err = t.redeemDevice(tx, r)
+		default:
+			out, err = t.renew(tx, r)
+		}
+		return err
+	})
+	if err != nil {
+		return Grant{}, "", err
+	}
+	if c := CodeOf(out.refusal); out.refusal != nil && c != AuthorizationPending && c != SlowDown {
+		by.Name = r.ClientID
+		out.refusal = t.Refuse(ctx, by, "Redeem "+string(r.Kind), r.ClientID, out.refusal)
+	}
+	return out.grant, out.refresh, out.refusal
+}
+
+// find returns the grant that a program may redeem, or the refusal.
+func (t *Tenant) find(tx Tx, r Redemption, digest string) (g Grant, refusal, err error) {
+	g, err = tx.Grant(digest)
+	switch {
+	case errors.Is(err, ErrNoRow), err == nil && (g.Kind != r.Kind || !strings.EqualFold(g.ClientID, r.ClientID)):
+		return g, &Error{Code: GrantInvalid, Subject: r.ClientID}, nil
+	case err != nil:
+		return g, nil, err
+	case !t.now().Before(g.ExpiresAt):
+		return g, &Error{Code: GrantExpired, Subject: r.ClientID}, tx.DeleteGrant(g.Digest)
+	}
+	return g, nil, nil
+}
+
+// judge completes a grant by the person as they are now, or returns the refusal.
+func (r Redemption) judge(tx Tx, g Grant) (now Grant, refusal, err error) {
+	account, err := accountNow(tx, g.Account, g.SignedInAt)
+	if err == nil && r.Check != nil {
+		g.Account = account
+		return g, r.Check(g), nil
+	}
+	if err != nil && CodeOf(err) == "" {
+		return g, nil, err
+	}
+	g.Account = account
+	return g, err, nil
+}
+
+func (t *Tenant) redeemCode(tx Tx, r Redemption) (out redeemed, err error) {
+	g, refusal, err := t.find(tx, r, authn.Digest(r.Secret))
+	if err != nil || refusal != nil {
+		return redeemed{refusal: refusal}, err
+	}
+	if g.Family != "" {
+		return redeemed{refusal: &Error{Code: GrantInvalid, Subject: r.ClientID, Detail: "the code was used before: what it gave has ended"}}, t.endFamily(tx, g.Family)
+	}
+	g.Family = authn.Digest(authn.NewSecret(32))
+	if err := tx.PutGrant(g); err != nil { // used, whatever comes of it
+		return out, err
+	}
+	if g, refusal, err = r.judge(tx, g); err != nil || refusal != nil {
+		return redeemed{refusal: refusal}, err
+	}
+	return t.beginFamily(tx, g)
+}
+
+func (t *Tenant) redeemDevice(tx Tx, r Redemption) (out redeemed, err error) {
+	g, refusal, err := t.find(tx, r, authn.Digest(r.Secret))
+	if err != nil || refusal != nil {
+		return redeemed{refusal: refusal}, err
+	}
+	if !g.Answered {
+		if t.now().Sub(g.LastPoll) < DeviceInterval-time.Second {
+			return redeemed{refusal: &Error{Code: SlowDown}}, nil
+		}
+		g.LastPoll = t.now()
+		return redeemed{refusal: &Error{Code: AuthorizationPending}}, tx.PutGrant(g)
+	}
+	if err := tx.DeleteGrant(g.Digest); err != nil {
+		return out, err
+	}
+	if !g.Allowed {
+		return redeemed{refusal: &Error{Code: AuthorizationDeclined}}, nil
+	}
+	g.Family = authn.Digest(authn.NewSecret(32))
+	if g, refusal, err = r.judge(tx, g); err != nil || refusal != nil {
+		return redeemed{refusal: refusal}, err
+	}
+	return t.beginFamily(tx, g)
+}
+
+// offlineAccess is the scope by which a program asks for a refresh token.
+const offlineAccess = "offline_access"
+
+// beginFamily begins the family of a grant that was redeemed.
+func (t *Tenant) beginFamily(tx Tx, g Grant) (redeemed, error) {
+	if !slices.Contains(g.Scopes, offlineAccess) {
+		return redeemed{grant: g}, nil
+	}
+	family := Grant{Digest: g.Family, Kind: GrantRefresh, ClientID: g.ClientID, Account: g.Account, Scopes: g.Scopes, SignedInAt: g.SignedInAt, ExpiresAt: t.renewedUntil(g)}
+	return redeemed{grant: g, refresh: t.sealRefresh(refreshToken{g.Family, 0})}, errors.Join(keepShare(tx, family), tx.PutGrant(family))
+}
+
+// renewedUntil is how long a family lasts that is renewed now.
+func (t *Tenant) renewedUntil(g Grant) time.Time {
+	until, end := t.now().Add(refreshLifetime), g.SignedInAt.Add(familyLifetime)
+	if until.Before(end) {
+		return until
+	}
+	return end
+}
+
+// RefreshLifetime is how long the refresh token of a grant that was redeemed now is good.
+func (t *Tenant) RefreshLifetime(g Grant) time.Duration { return t.renewedUntil(g).Sub(t.now()) }
+
+// renew gives a family its next refresh token.
+func (t *Tenant) renew(tx Tx, r Redemption) (out redeemed, err error) {
+	token := t.openRefresh(r.Secret)
+	g, refusal, err := t.find(tx, r, token.Family)
+	if err != nil || refusal != nil {
+		return redeemed{refusal: refusal}, err
+	}
+	if token.Generation != g.Generation && token.Generation != g.Generation-1 {
+		return redeemed{refusal: &Error{Code: GrantInvalid, Subject: r.ClientID, Detail: "the refresh token was used before: the tokens that followed it have ended"}}, t.endFamily(tx, g.Digest)
+	}
+	renewed, refusal, err := r.judge(tx, g)
+	if err != nil || refusal != nil {
+		return redeemed{refusal: refusal}, err
+	}
+	renewed.Family, renewed.ExpiresAt = g.Digest, t.renewedUntil(g)
+	if token.Generation == g.Generation { // else the same successor again
+		g.Generation, g.ExpiresAt = g.Generation+1, renewed.ExpiresAt
+		err = tx.PutGrant(g)
+	}
+	return redeemed{grant: renewed, refresh: t.sealRefresh(refreshToken{g.Digest, token.Generation + 1})}, err
+}
+
+// endFamily ends the tokens of a family: the refresh tokens for good, and the access tokens until
+// the last of them has expired.
+func (t *Tenant) endFamily(tx Tx, family string) error {
+	return errors.Join(tx.DeleteGrant(family), tx.PutGrant(Grant{Digest: family, Kind: grantEnded, ExpiresAt: t.now().Add(accessLifetime)}))
+}
+
+// FamilyEnded says whether the access tokens of a family are refused before their time.
+func (t *Tenant) FamilyEnded(ctx context.Context, family string) (ended bool, err error) {
+	if family == "" { // of a release before families
+		return false, nil
+	}
+	err = t.Store.View(ctx, func(r Reader) error {
+		g, err := r.Grant(family)
+		ended = err == nil && g.Kind == grantEnded
+		if errors.Is(err, ErrNoRow) {
+			return nil
+		}
+		return err
+	})
+	return ended, err
+}
+
+// refreshToken is what a refresh token says.
+type refreshToken struct {
+	Family     string
+	Generation int
+}
+
+const (
+	purposeRefresh = "refresh-token"
+	maxRefresh     = 1 << 10 //bound:text a refresh token of the tenant that is looked at
+)
+
+func (t *Tenant) sealRefresh(r refreshToken) authn.Secret {
+	plain, err := json.Marshal(r)
+	if err != nil {
+		panic(err) // a plain struct
+	}
+	return authn.Secret(t.Sealer.Seal(purposeRefresh, plain))
+}
+
+// openRefresh reads a refresh token. One of a release before families is the first of its own.
+func (t *Tenant) openRefresh(secret string) (r refreshToken) {
+	if len(secret) > maxRefresh {
+		return r
+	}
+	if plain, err := t.Sealer.Open(purposeRefresh, secret); err == nil && json.Unmarshal(plain, &r) == nil {
+		return r
+	}
+	return refreshToken{Family: authn.Digest(secret)}
+}
+
+// Waiting returns the device code that waits under what a person has typed, or GrantInvalid.
+func (t *Tenant) Waiting(ctx context.Context, userCode string) (g Grant, err error) {
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		g, err = r.GrantByUserCode(strings.ToUpper(strings.TrimSpace(userCode)))
+		if err == nil && (g.Answered || !t.now().Before(g.ExpiresAt)) {
+			err = ErrNoRow
+		}
+		return orRefuse(err, GrantInvalid, "")
+	})
+	return g, err
+}
+
+// Answer records what a person has answered a device.
+func (t *Tenant) Answer(ctx context.Context, by audit.Actor, userCode string, a Account, allowed bool) error {
+	g, err := t.Waiting(ctx, userCode)
+	if err != nil {
+		return err
+	}
+	action := ActionDeclineDevice
+	if allowed {
+		action = ActionAllowDevice
+	}
+	return t.change(ctx, by, action, func(tx Tx, _ *Touched) (string, error) {
+		now, err := tx.Grant(g.Digest)
+		if err == nil && now.Answered {
+			err = ErrNoRow
+		}
+		if err != nil {
+			return g.ClientID, orRefuse(err, GrantInvalid, "")
+		}
+		now.Answered, now.Allowed, now.Account, now.SignedInAt = true, allowed, a, t.now()
+		return g.ClientID, tx.PutGrant(now)
+	})
+}
