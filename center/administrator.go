@@ -12,8 +12,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/names"
 )
 
-// Administrator is a person who may use the console. Administrators live outside the identity store,
-// so that no change of the identity source can lock them out, and the portal does not know them.
+// Administrator is a person who may use the console. Administrators live outside the identity
+// store, so that no change of the identity source can lock them out, and the portal does not know
+// them.
 type Administrator struct {
 	Name         string
 	CreatedAt    time.Time
@@ -31,7 +32,8 @@ type AdministratorSummary struct {
 
 const administratorPrefix = "administrator/"
 
-// AdministratorPrincipal is what an administrator's password, devices, tickets and sessions belong to.
+// AdministratorPrincipal is what an administrator's password, devices, tickets and sessions belong
+// to.
 func AdministratorPrincipal(name string) string { return administratorPrefix + names.Fold(name) }
 
 func isAdministrator(principal string) bool { return strings.HasPrefix(principal, administratorPrefix) }
@@ -71,14 +73,15 @@ func (c *Center) Administrators(ctx context.Context) (all []AdministratorSummary
 
 func checkAdministratorName(name string) error {
 	if name == "" || name != strings.TrimSpace(name) {
-		return &Error{Code: InvalidValue, Field: "name", Detail: "want a name that neither begins nor ends with a blank"}
+		detail := "want a name that neither begins nor ends with a blank"
+		return &Error{Code: InvalidValue, Field: "name", Detail: detail}
 	}
 	return checkText("name", name, maxUserName)
 }
 
-// SetAdministrator gives an administrator a password, and adds one who is not there yet: for who runs
-// the program. Whatever was opened with the password before ends. It fails with PasswordUnfit or
-// InvalidValue.
+// SetAdministrator gives an administrator a password, and adds one who is not there yet: for who
+// runs the program. Whatever was opened with the password before ends. It fails with PasswordUnfit
+// or InvalidValue.
 func (c *Center) SetAdministrator(ctx context.Context, by audit.Actor, name, password string) error {
 	if err := CheckPassword(password); err != nil {
 		return c.Refuse(ctx, by, ActionSetAdministrator.String(), name, err)
@@ -96,16 +99,16 @@ func (c *Center) SetAdministrator(ctx context.Context, by audit.Actor, name, pas
 	})
 }
 
-// setAdministratorPassword replaces a password and ends what was opened with it, but for the session
-// whose digest is kept.
+// setAdministratorPassword replaces a password and ends what was opened with it, but for the
+// session whose digest is kept.
 func setAdministratorPassword(tx Tx, name, hash string, oneTime bool, kept string) error {
 	principal := AdministratorPrincipal(name)
 	return putPassword(tx, principal, hash, oneTime, kept)
 }
 
 // AddAdministrator adds an administrator with a one-time password, which is returned here and never
-// again. Whoever signs in with it must set another: nobody chooses somebody else's password. It fails
-// with AdministratorTaken or InvalidValue.
+// again. Whoever signs in with it must set another: nobody chooses somebody else's password. It
+// fails with AdministratorTaken or InvalidValue.
 func (c *Center) AddAdministrator(ctx context.Context, by audit.Actor, name string) (authn.Secret, error) {
 	password := NewPassword()
 	leave, err := c.place(ctx, by.Name)
@@ -152,8 +155,8 @@ func (c *Center) changeAdministrator(ctx context.Context, by audit.Actor, action
 	})
 }
 
-// ResetAdministratorPassword gives another administrator a one-time password in place of a forgotten
-// one, and ends the sessions. It fails with AdministratorNotFound or OwnAdministrator.
+// ResetAdministratorPassword gives another administrator a one-time password in place of a
+// forgotten one, and ends the sessions. It fails with AdministratorNotFound or OwnAdministrator.
 func (c *Center) ResetAdministratorPassword(ctx context.Context, by audit.Actor, name string) (authn.Secret, error) {
 	password := NewPassword()
 	leave, err := c.place(ctx, by.Name)
@@ -178,8 +181,8 @@ func own(by audit.Actor, a Administrator) bool {
 
 // RemoveAdministrator removes an administrator with password, devices and sessions, at once and on
 // every node, and disables the access keys that bear the name. The last enabled key of an
-// administrator stays enabled: it is returned. It fails with AdministratorNotFound, LastAdministrator
-// or OwnAdministrator.
+// administrator stays enabled: it is returned. It fails with AdministratorNotFound,
+// LastAdministrator or OwnAdministrator.
 func (c *Center) RemoveAdministrator(ctx context.Context, by audit.Actor, name string) (left []AccessKey, err error) {
 	defer c.remembered.forget()
 	err = c.changeAdministrator(ctx, by, ActionRemoveAdministrator, name, func(tx Tx, a Administrator) error {
@@ -196,8 +199,9 @@ func (c *Center) RemoveAdministrator(ctx context.Context, by audit.Actor, name s
 			return err
 		}
 		principal := AdministratorPrincipal(a.Name)
-		return errors.Join(tx.DeleteSessionsOf(UserID(principal)), tx.DeletePassword(principal), tx.DeleteMFADevicesOf(principal),
-			dropTickets(tx, principal), tx.DeleteTicketsOf(Enrolling, principal), tx.DeleteTicketsOf(KnownBrowser, principal),
+		return errors.Join(tx.DeleteSessionsOf(UserID(principal)), tx.DeletePassword(principal),
+			tx.DeleteMFADevicesOf(principal), dropTickets(tx, principal),
+			tx.DeleteTicketsOf(Enrolling, principal), tx.DeleteTicketsOf(KnownBrowser, principal),
 			tx.DeleteAdministrator(a.Name))
 	})
 	return left, err
@@ -225,13 +229,14 @@ func (c *Center) disableKeysOf(tx Tx, by audit.Actor, name string) (left []Acces
 			continue
 		}
 		k.Disabled = true
-		err = errors.Join(err, tx.PutAccessKey(k), tx.AppendEvent(c.event(by, ActionUpdateAccessKey.String(), k.ID, nil)))
+		e := c.event(by, ActionUpdateAccessKey.String(), k.ID, nil)
+		err = errors.Join(err, tx.PutAccessKey(k), tx.AppendEvent(e))
 	}
 	return left, err
 }
 
-// ResetAdministratorMFA takes all second factors of an administrator away, and ends the sessions: the
-// next sign-in takes the password alone. It fails with AdministratorNotFound.
+// ResetAdministratorMFA takes all second factors of an administrator away, and ends the sessions:
+// the next sign-in takes the password alone. It fails with AdministratorNotFound.
 func (c *Center) ResetAdministratorMFA(ctx context.Context, by audit.Actor, name string) error {
 	return c.changeAdministrator(ctx, by, ActionResetAdministratorMfa, name, func(tx Tx, a Administrator) error {
 		principal := AdministratorPrincipal(a.Name)
@@ -249,15 +254,18 @@ func (c *Center) SignOutAdministrator(ctx context.Context, by audit.Actor, name 
 	})
 }
 
-// ChangeAdministratorPassword is for administrators themselves, who must know the password that they
-// have. It ends their other sessions. browser is the secret of a known one, whose mistakes are counted
-// apart. It fails with SignInFailed, SignInLocked, SignInBusy, PasswordUnfit or PasswordReused.
-func (c *Center) ChangeAdministratorPassword(ctx context.Context, by audit.Actor, name, current, password, session, browser string) error {
+// ChangeAdministratorPassword is for administrators themselves, who must know the password that
+// they have. It ends their other sessions. browser is the secret of a known one, whose mistakes are
+// counted apart. It fails with SignInFailed, SignInLocked, SignInBusy, PasswordUnfit or
+// PasswordReused.
+func (c *Center) ChangeAdministratorPassword(ctx context.Context, by audit.Actor,
+	name, current, password, session, browser string) error {
 	if err := CheckPassword(password); err != nil { // ahead of the present one, which costs a hash
 		return c.Refuse(ctx, by, ActionUpdatePassword.String(), name, err)
 	}
 	principal := AdministratorPrincipal(name)
-	a := attempt{by: by, name: name, password: current, known: browser, standing: authn.Known, find: administratorNamed(name)}
+	a := attempt{by: by, name: name, password: current, known: browser, standing: authn.Known,
+		find: administratorNamed(name)}
 	return c.verifyPassword(ctx, a, func(stored Password) error {
 		hash, err := c.hashNew(ctx, principal, password)
 		if err != nil {

@@ -8,18 +8,20 @@ import (
 	"github.com/gatehouse-id/gatehouse/authn"
 )
 
-// SignInAdministrator checks an administrator's password and goes on to what is needed next: another
-// password in place of a one-time one, a second factor who has registered one, and then a console
-// session. It fails with SignInBusy, and
-// with SignInFailed or SignInLocked, between which nobody outside may tell. The
-// further steps are those of users: SignInWithNewPassword, SignInWithCode and SignInWithKey.
+// SignInAdministrator checks an administrator's password and goes on to what is needed next:
+// another password in place of a one-time one, a second factor who has registered one, and then a
+// console session. It fails with SignInBusy, and with SignInFailed or SignInLocked, between which
+// nobody outside may tell. The further steps are those of users: SignInWithNewPassword,
+// SignInWithCode and SignInWithKey.
 //
 // While users sign in elsewhere, this is the way in when nothing else works, so that each use of it
 // is an event of its own, and a warning in the log.
-func (c *Center) SignInAdministrator(ctx context.Context, by audit.Actor, name, password, returnTo string, from Browser) (Progress, error) {
+func (c *Center) SignInAdministrator(ctx context.Context, by audit.Actor, name, password, returnTo string,
+	from Browser) (Progress, error) {
 	by.Name, from.Console = name, true
 	var s *signingIn
-	a := attempt{by: by, name: name, password: password, known: from.Known, standing: authn.Administrator, find: administratorNamed(name)}
+	a := attempt{by: by, name: name, password: password, known: from.Known, standing: authn.Administrator,
+		find: administratorNamed(name)}
 	err := c.verifyPassword(ctx, a, func(stored Password) error {
 		by.Kind = audit.User
 		s = c.signingIn(by, from, false)
@@ -38,8 +40,8 @@ func administratorAsUser(r Reader, principal string) (User, error) {
 }
 
 // nextOfAdministrator decides what comes next for an administrator. The settings of sign-in are for
-// users: who has registered a factor is asked for one each time, and before another password is set,
-// so that a one-time password alone changes nothing.
+// users: who has registered a factor is asked for one each time, and before another password is
+// set, so that a one-time password alone changes nothing.
 func nextOfAdministrator(r Reader, s *signingIn, password Password) (Step, error) {
 	devices, err := r.MFADevicesOf(s.ticket.Principal)
 	switch {
@@ -59,7 +61,8 @@ func (s Session) ofConsole(name string) Session {
 	return s
 }
 
-// noteAdministrator notes that an administrator has signed in, and whether as by breaking the glass.
+// noteAdministrator notes that an administrator has signed in, and whether as by breaking the
+// glass.
 func (c *Center) noteAdministrator(tx Tx, by audit.Actor, name string) (breakGlass bool, err error) {
 	a, err := tx.Administrator(name)
 	if err != nil {
@@ -71,7 +74,8 @@ func (c *Center) noteAdministrator(tx Tx, by audit.Actor, name string) (breakGla
 		return false, err
 	}
 	e := c.event(by, "BreakGlassAdministratorUsed", name, nil)
-	e.Detail = "a local administrator has signed in to the console while users sign in at the identity provider; if nobody was to, sign the administrator out and set another password"
+	e.Detail = "a local administrator has signed in to the console while users sign in at the identity provider; " +
+		"if nobody was to, sign the administrator out and set another password"
 	return true, tx.AppendEvent(e)
 }
 

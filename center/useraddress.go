@@ -7,14 +7,15 @@ import (
 	"github.com/gatehouse-id/gatehouse/names"
 )
 
-// Whoever may change users, such as a key of a user administrator, may change where their mail goes. An
-// address proves somebody only when it has been theirs for a while, and who had it before is told.
+// Whoever may change users, such as a key of a user administrator, may change where their mail
+// goes. An address proves somebody only when it has been theirs for a while, and who had it before
+// is told.
 
 // addressProves is how old an address must be for what is sent there to sign somebody in.
 const addressProves = 24 * time.Hour //bound:life an e-mail address that is too new to prove somebody
 
-// AddressIsNew says whether the user's e-mail address was changed so lately that it proves nobody. The
-// one that a user was made with is as old as the user.
+// AddressIsNew says whether the user's e-mail address was changed so lately that it proves nobody.
+// The one that a user was made with is as old as the user.
 func (u User) AddressIsNew(now time.Time) bool {
 	return !u.AddressChangedAt.IsZero() && now.Before(u.AddressChangedAt.Add(addressProves))
 }

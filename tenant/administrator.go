@@ -38,8 +38,8 @@ func administratorPrincipal(name string) string { return administratorPrefix + n
 
 func isAdministrator(principal string) bool { return strings.HasPrefix(principal, administratorPrefix) }
 
-// AdministratorAccount is an administrator in the form in which second factors know people. The id is
-// a principal, which no user can have.
+// AdministratorAccount is an administrator in the form in which second factors know people. The id
+// is a principal, which no user can have.
 func AdministratorAccount(name string) User {
 	return User{ID: administratorPrincipal(name), UserPrincipalName: name, DisplayName: name, Enabled: true}
 }
@@ -71,7 +71,7 @@ func (t *Tenant) Administrators(ctx context.Context) (all []AdministratorSummary
 			if err := errors.Join(e1, e2, orNil(e3)); err != nil {
 				return err
 			}
-			open := slices.DeleteFunc(sessions, func(s Session) bool { return s.SetsPassword || !t.now().Before(s.ExpiresAt) })
+			open := slices.DeleteFunc(sessions, t.opensNothing)
 			devices := len(f.Keys)
 			if f.SealedSecret != "" {
 				devices++
@@ -88,13 +88,14 @@ func (t *Tenant) Administrators(ctx context.Context) (all []AdministratorSummary
 func checkAdministratorName(name string) error {
 	if name == "" || name != strings.TrimSpace(name) || utf8.RuneCountInString(name) > 128 || !utf8.ValidString(name) ||
 		strings.IndexFunc(name, unicode.IsControl) >= 0 || strings.Contains(name, "@") {
-		return &Error{Code: InvalidValue, Subject: "name", Detail: "want 1 to 128 characters without an at sign, a blank at either end or a control character"}
+		detail := "want 1 to 128 characters without an at sign, a blank at either end or a control character"
+		return &Error{Code: InvalidValue, Subject: "name", Detail: detail}
 	}
 	return nil
 }
 
-// SetAdministrator gives an administrator a password, and adds one who is not there yet: for who runs
-// the program. Whatever was opened with the password before ends. It fails with InvalidValue.
+// SetAdministrator gives an administrator a password, and adds one who is not there yet: for who
+// runs the program. Whatever was opened with the password before ends. It fails with InvalidValue.
 func (t *Tenant) SetAdministrator(ctx context.Context, by audit.Actor, name, password string) error {
 	if err := CheckPassword(password); err != nil {
 		return t.Refuse(ctx, by, ActionSetAdministrator.name, name, err)
@@ -129,8 +130,8 @@ func (t *Tenant) endAdministrator(tx Tx, a Administrator) error {
 func NewPassword() string { return authn.NewSecret(15) }
 
 // AddAdministrator adds an administrator with a one-time password, which is returned here and never
-// again. Whoever signs in with it must set another: nobody chooses somebody else's password. It fails
-// with AdministratorTaken or InvalidValue.
+// again. Whoever signs in with it must set another: nobody chooses somebody else's password. It
+// fails with AdministratorTaken or InvalidValue.
 func (t *Tenant) AddAdministrator(ctx context.Context, by audit.Actor, name string) (authn.Secret, error) {
 	password := NewPassword()
 	hash, err := t.hashPassword(ctx, "set by "+by.Name, password)
@@ -147,7 +148,8 @@ func (t *Tenant) AddAdministrator(ctx context.Context, by audit.Actor, name stri
 		if err := checkAdministratorName(name); err != nil {
 			return name, err
 		}
-		return name, t.setAdministratorPassword(tx, Administrator{Name: name, CreatedAt: t.now(), CreatedBy: by.Name}, hash, true)
+		a := Administrator{Name: name, CreatedAt: t.now(), CreatedBy: by.Name}
+		return name, t.setAdministratorPassword(tx, a, hash, true)
 	})
 	return authn.Secret(password), err
 }
@@ -170,8 +172,8 @@ func own(by audit.Actor, a Administrator) bool {
 	return by.Kind == audit.Administrator && names.Fold(by.Name) == names.Fold(a.Name)
 }
 
-// ResetAdministratorPassword gives another administrator a one-time password in place of a forgotten
-// one, and ends what is open. It fails with AdministratorNotFound or OwnAdministrator.
+// ResetAdministratorPassword gives another administrator a one-time password in place of a
+// forgotten one, and ends what is open. It fails with AdministratorNotFound or OwnAdministrator.
 func (t *Tenant) ResetAdministratorPassword(ctx context.Context, by audit.Actor, name string) (authn.Secret, error) {
 	password := NewPassword()
 	hash, err := t.hashPassword(ctx, "set by "+by.Name, password)
@@ -201,13 +203,14 @@ func (t *Tenant) RemoveAdministrator(ctx context.Context, by audit.Actor, name s
 		case len(all) == 1:
 			return &Error{Code: LastAdministrator, Subject: a.Name}
 		}
-		return errors.Join(tx.DeleteSessionsOf(administratorPrincipal(a.Name)), tx.DeleteGrantsOf(administratorPrincipal(a.Name)),
-			tx.DeleteAdministrator(a.Name, administratorPrincipal(a.Name)))
+		principal := administratorPrincipal(a.Name)
+		return errors.Join(tx.DeleteSessionsOf(principal), tx.DeleteGrantsOf(principal),
+			tx.DeleteAdministrator(a.Name, principal))
 	})
 }
 
-// ResetAdministratorMFA takes all second factors of an administrator away, and ends what is open: the
-// next sign-in takes the password alone. It fails with AdministratorNotFound.
+// ResetAdministratorMFA takes all second factors of an administrator away, and ends what is open:
+// the next sign-in takes the password alone. It fails with AdministratorNotFound.
 func (t *Tenant) ResetAdministratorMFA(ctx context.Context, by audit.Actor, name string) error {
 	return t.changeAdministrator(ctx, by, ActionResetAdministratorFactors, name, func(tx Tx, a Administrator) error {
 		return errors.Join(tx.PutFactors(Factors{UserID: administratorPrincipal(a.Name)}), t.endAdministrator(tx, a))
@@ -220,19 +223,23 @@ func (t *Tenant) SignOutAdministrator(ctx context.Context, by audit.Actor, name 
 	return t.changeAdministrator(ctx, by, ActionSignOutAdministrator, name, t.endAdministrator)
 }
 
+// opensNothing says whether a session has ended, or has only begun.
+func (t *Tenant) opensNothing(s Session) bool { return s.SetsPassword || !t.now().Before(s.ExpiresAt) }
+
 // AdministratorSessions lists the sessions of an administrator, the newest first.
 func (t *Tenant) AdministratorSessions(ctx context.Context, name string) (sessions []Session, err error) {
 	err = t.Store.View(ctx, func(r Reader) (err error) {
 		sessions, err = r.SessionsOf(administratorPrincipal(name))
 		return err
 	})
-	sessions = slices.DeleteFunc(sessions, func(s Session) bool { return s.SetsPassword || !t.now().Before(s.ExpiresAt) })
+	sessions = slices.DeleteFunc(sessions, t.opensNothing)
 	slices.SortFunc(sessions, func(a, b Session) int { return b.CreatedAt.Compare(a.CreatedAt) })
 	return sessions, err
 }
 
-// EndAdministratorSession ends one session of an administrator, or ("") all but the one whose secret
-// is kept. What programs were allowed goes on. It fails with SessionInvalid when there is no such session.
+// EndAdministratorSession ends one session of an administrator, or ("") all but the one whose
+// secret is kept. What programs were allowed goes on. It fails with SessionInvalid when there is no
+// such session.
 func (t *Tenant) EndAdministratorSession(ctx context.Context, by audit.Actor, name, digest, kept string) error {
 	return t.changeAdministrator(ctx, by, ActionEndAdministratorSession, name, func(tx Tx, a Administrator) error {
 		all, err := tx.SessionsOf(administratorPrincipal(a.Name))

@@ -9,14 +9,16 @@ import (
 	"github.com/gatehouse-id/gatehouse/authn"
 )
 
-// ChangeAdministratorPassword is for administrators themselves, who must know the password that they
-// have. It ends their other sessions and what programs were allowed. It fails with SignInFailed,
-// SignInLocked or InvalidValue.
-func (t *Tenant) ChangeAdministratorPassword(ctx context.Context, by audit.Actor, name, current, password, session, browser string) error {
+// ChangeAdministratorPassword is for administrators themselves, who must know the password that
+// they have. It ends their other sessions and what programs were allowed. It fails with
+// SignInFailed, SignInLocked or InvalidValue.
+func (t *Tenant) ChangeAdministratorPassword(ctx context.Context, by audit.Actor,
+	name, current, password, session, browser string) error {
 	if err := CheckPassword(password); err != nil { // ahead of the present one, which costs a hash
 		return t.Refuse(ctx, by, ActionChangePassword.name, name, err)
 	}
-	a := attempt{by: by, action: ActionChangePassword, name: name, password: current, known: browser, standing: authn.Known,
+	a := attempt{by: by, action: ActionChangePassword, name: name, password: current, known: browser,
+		standing: authn.Known,
 		find: func(r Reader) (Session, string, error) {
 			_, err := r.Administrator(name)
 			return Session{}, administratorPrincipal(name), err
@@ -108,8 +110,8 @@ func (t *Tenant) settingPassword(r Reader, secret string) (Session, error) {
 // maxUserAgent bounds what is kept of a browser's name, in bytes.
 const maxUserAgent = 200 //bound:text the name of a browser that the tenant keeps, in bytes
 
-// open opens a session for somebody whose password was p, or asks for another in place of a one-time
-// one.
+// open opens a session for somebody whose password was p, or asks for another in place of a
+// one-time one.
 func (t *Tenant) open(tx Tx, secret string, s Session, persistent bool, p Password) (Entry, error) {
 	s = t.newSession(secret, s, persistent)
 	s.UserAgent = s.UserAgent[:min(len(s.UserAgent), maxUserAgent)]

@@ -11,7 +11,8 @@ import (
 // Administrators is what a half does for and with its administrators. Whatever changes something
 // records who did it, and fails with an error that Desk.Explain explains.
 type Administrators interface {
-	// Waits says what a sign-in waits for, and GoOn takes what was sent for it. Ended says whether an error means that the sign-in must begin anew.
+	// Waits says what a sign-in waits for, and GoOn takes what was sent for it. Ended says whether
+	// an error means that the sign-in must begin anew.
 	Waits(r *http.Request, ticket string) (Waiting, error)
 	GoOn(r *http.Request, ticket string, proof Proof) (Entry, error)
 	Ended(err error) bool
@@ -98,13 +99,15 @@ type administratorsData struct {
 	OneTime      string
 }
 
-// administrators shows the list, and a one-time password in the answer to the POST and nowhere else.
+// administrators shows the list, and a one-time password in the answer to the POST and nowhere
+// else.
 func (d *Desk) administrators(v Visit, name, oneTime string) error {
 	list, err := d.Administrators.List(v.Context())
 	if err != nil {
 		return err
 	}
-	d.render(v, http.StatusOK, "administrators", "Administrators", d.Prefix+"/administrators", administratorsData{d.Prefix, v.Admin, list, name, oneTime}, "")
+	data := administratorsData{d.Prefix, v.Admin, list, name, oneTime}
+	d.render(v, http.StatusOK, "administrators", "Administrators", d.Prefix+"/administrators", data, "")
 	return nil
 }
 
@@ -144,7 +147,8 @@ func (d *Desk) changeAdministrator(v Visit) error {
 		}
 		return d.administrators(v, name, password)
 	case "factors":
-		done, err = "The second factors of "+name+" are deleted, and the sessions have ended.", d.Administrators.ResetFactors(v, name)
+		done = "The second factors of " + name + " are deleted, and the sessions have ended."
+		err = d.Administrators.ResetFactors(v, name)
 	case "sign-out":
 		done, err = name+" is signed out everywhere.", d.Administrators.SignOut(v, name)
 	default:
@@ -189,12 +193,14 @@ func (d *Desk) changePassword(v Visit) error {
 	if v.PostFormValue("password") != v.PostFormValue("again") {
 		return d.showAccount(v, http.StatusBadRequest, "The two new passwords are not the same.")
 	}
-	err := d.Administrators.ChangePassword(v, v.PostFormValue("current"), v.PostFormValue("password"), CookieValue(v.Request, d.URL, d.Cookie))
+	session := CookieValue(v.Request, d.URL, d.Cookie)
+	err := d.Administrators.ChangePassword(v, v.PostFormValue("current"), v.PostFormValue("password"), session)
 	return d.done(v, err, "Your password is changed, and your other sessions have ended.")
 }
 
 func (d *Desk) register(v Visit) error {
-	f := NewFactor{v.PostFormValue("ticket"), v.PostFormValue("name"), strings.TrimSpace(v.PostFormValue("code")), v.PostFormValue("response")}
+	code := strings.TrimSpace(v.PostFormValue("code"))
+	f := NewFactor{v.PostFormValue("ticket"), v.PostFormValue("name"), code, v.PostFormValue("response")}
 	return d.done(v, d.Administrators.Register(v, f), "It is registered: from now on your sign-in asks for it.")
 }
 
@@ -206,5 +212,6 @@ func (d *Desk) endSession(v Visit) error {
 	if id := v.PostFormValue("id"); id != "" {
 		return d.done(v, d.Administrators.EndSession(v, id), "The session has ended.")
 	}
-	return d.done(v, d.Administrators.EndOthers(v, CookieValue(v.Request, d.URL, d.Cookie)), "All other sessions have ended.")
+	err := d.Administrators.EndOthers(v, CookieValue(v.Request, d.URL, d.Cookie))
+	return d.done(v, err, "All other sessions have ended.")
 }

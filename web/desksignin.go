@@ -69,9 +69,8 @@ func (d *Desk) enter(w http.ResponseWriter, r *http.Request, e Entry, returnTo s
 
 func (d *Desk) mountNext(mux *http.ServeMux) {
 	d.own = deskPages(d.Log)
-	mux.Handle("GET "+d.Prefix+"/login/next", Guard(d.URL, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		d.next(w, r, http.StatusOK, "")
-	})))
+	show := func(w http.ResponseWriter, r *http.Request) { d.next(w, r, http.StatusOK, "") }
+	mux.Handle("GET "+d.Prefix+"/login/next", Guard(d.URL, http.HandlerFunc(show)))
 	mux.Handle("POST "+d.Prefix+"/login/next", Guard(d.URL, http.HandlerFunc(d.goOn)))
 }
 
@@ -92,7 +91,8 @@ func (d *Desk) next(w http.ResponseWriter, r *http.Request, status int, problem 
 	if waiting.Password {
 		title, page = "Set a new password", "newpassword"
 	}
-	d.own.Render(w, status, page, View{Title: title, Product: d.Product, Theme: d.Theme, Home: d.Prefix + "/", Narrow: true, Problem: problem,
+	d.own.Render(w, status, page, View{Title: title, Product: d.Product, Theme: d.Theme, Home: d.Prefix + "/",
+		Narrow: true, Problem: problem,
 		Data: nextData{waiting, d.Prefix + "/login/next", d.Prefix + "/login", returnTo, d.Command}})
 }
 
@@ -100,11 +100,13 @@ func (d *Desk) next(w http.ResponseWriter, r *http.Request, status int, problem 
 func (d *Desk) begin(w http.ResponseWriter, r *http.Request, returnTo string, err error) {
 	if _, lines := d.Explain(err); len(lines) == 0 {
 		d.Log.Error("sign-in failed", "request_id", RequestID(r), "error", err)
-		d.showSignIn(w, http.StatusInternalServerError, returnTo, "Something went wrong on our side. Reference: "+RequestID(r))
+		problem := "Something went wrong on our side. Reference: " + RequestID(r)
+		d.showSignIn(w, http.StatusInternalServerError, returnTo, problem)
 		return
 	}
 	ClearCookie(w, d.URL, d.Cookie+ticketSuffix)
-	d.showSignIn(w, http.StatusUnauthorized, returnTo, "This sign-in has ended: it took too long, or too many codes were wrong. Please sign in again.")
+	d.showSignIn(w, http.StatusUnauthorized, returnTo,
+		"This sign-in has ended: it took too long, or too many codes were wrong. Please sign in again.")
 }
 
 // goOn takes what the page of a sign-in has sent.
@@ -127,7 +129,8 @@ func (d *Desk) goOn(w http.ResponseWriter, r *http.Request) {
 	case len(lines) == 0 || d.Administrators.Ended(err):
 		d.begin(w, r, returnTo, err)
 	case proof.Password == "":
-		d.next(w, r, http.StatusUnauthorized, "That was not right. Try again, with the next code if you have an authenticator app. After several mistakes, wait a few minutes.")
+		d.next(w, r, http.StatusUnauthorized, "That was not right. Try again, with the next code if you have an "+
+			"authenticator app. After several mistakes, wait a few minutes.")
 	default:
 		d.next(w, r, http.StatusBadRequest, capital(lines[0]))
 	}

@@ -18,7 +18,8 @@ type administrators struct{ c *center.Center }
 var _ web.Administrators = administrators{}
 
 // passwordRule is how pages say what a password must be.
-const passwordRule = "8 to 64 characters, with a lower-case and an upper-case letter, a digit and a punctuation mark; none of your last three" // #nosec G101 -- a rule
+const passwordRule = "8 to 64 characters, with a lower-case and an upper-case letter, a digit " +
+	"and a punctuation mark; none of your last three"
 
 func entry(p center.Progress) web.Entry {
 	return web.Entry{Secret: p.Session.Reveal(), Ticket: p.Ticket.Reveal(), Known: p.Known.Reveal()}
@@ -37,7 +38,8 @@ func busy(err error) error {
 }
 
 func (a administrators) signIn(r *http.Request, name, password, known string) (web.Entry, bool, error) {
-	p, err := a.c.SignInAdministrator(r.Context(), actor(r, audit.Anonymous, name), name, password, "", browser(r, known))
+	by := actor(r, audit.Anonymous, name)
+	p, err := a.c.SignInAdministrator(r.Context(), by, name, password, "", browser(r, known))
 	return entry(p), center.CodeOf(err) != "" && center.CodeOf(err) != center.StoreUnavailable, busy(err)
 }
 
@@ -78,8 +80,8 @@ func (administrators) Ended(err error) bool { return center.CodeOf(err) == cente
 func (a administrators) List(ctx context.Context) (rows []web.AdministratorRow, err error) {
 	all, err := a.c.Administrators(ctx)
 	for _, s := range all {
-		rows = append(rows, web.AdministratorRow{Name: s.Name, CreatedBy: s.CreatedBy, CreatedAt: s.CreatedAt, LastSignInAt: s.LastSignInAt,
-			Sessions: s.Sessions, Devices: s.Devices, OneTime: s.OneTime})
+		rows = append(rows, web.AdministratorRow{Name: s.Name, CreatedBy: s.CreatedBy, CreatedAt: s.CreatedAt,
+			LastSignInAt: s.LastSignInAt, Sessions: s.Sessions, Devices: s.Devices, OneTime: s.OneTime})
 	}
 	return rows, err
 }
@@ -114,7 +116,8 @@ func keysLeft(left []center.AccessKey) string {
 	for i, k := range left {
 		ids[i] = k.ID
 	}
-	return "The access key " + strings.Join(ids, ", ") + " is the last of an administrator and stays enabled: make another, then delete it."
+	return "The access key " + strings.Join(ids, ", ") +
+		" is the last of an administrator and stays enabled: make another, then delete it."
 }
 
 // ResetFactors implements web.Administrators.
@@ -140,15 +143,16 @@ func (a administrators) Account(v web.Visit, session string) (own web.OwnAccount
 		if d.Type == center.Authenticator {
 			kind = "authenticator app"
 		}
-		own.Devices = append(own.Devices, web.OwnDevice{ID: d.ID, Name: d.Name, Kind: kind, CreatedAt: d.CreatedAt, LastUsedAt: d.LastUsedAt})
+		own.Devices = append(own.Devices,
+			web.OwnDevice{ID: d.ID, Name: d.Name, Kind: kind, CreatedAt: d.CreatedAt, LastUsedAt: d.LastUsedAt})
 	}
 	sessions, err := a.c.Sessions(v.Context(), center.UserID(principal))
 	if err != nil {
 		return own, err
 	}
 	for _, s := range sessions {
-		own.Sessions = append(own.Sessions, web.OwnSession{ID: s.Digest, UserAgent: s.UserAgent, Address: s.Address, CreatedAt: s.CreatedAt,
-			ExpiresAt: s.ExpiresAt, Current: s.Digest == authn.Digest(session)})
+		own.Sessions = append(own.Sessions, web.OwnSession{ID: s.Digest, UserAgent: s.UserAgent, Address: s.Address,
+			CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt, Current: s.Digest == authn.Digest(session)})
 	}
 	e, err := a.c.Enrol(v.Context(), principal, v.Admin)
 	switch {
@@ -191,5 +195,6 @@ func (a administrators) EndSession(v web.Visit, id string) error {
 
 // EndOthers implements web.Administrators.
 func (a administrators) EndOthers(v web.Visit, session string) error {
-	return a.c.EndSessions(v.Context(), self(v), center.UserID(center.AdministratorPrincipal(v.Admin)), authn.Digest(session))
+	principal := center.UserID(center.AdministratorPrincipal(v.Admin))
+	return a.c.EndSessions(v.Context(), self(v), principal, authn.Digest(session))
 }

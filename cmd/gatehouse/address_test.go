@@ -92,7 +92,8 @@ func (p posted) mails(n int) (to []string) {
 	return to
 }
 
-// TestWhoChangesAnAddressIsNotThatPerson takes a key that may change users, sends the boss's mail elsewhere, and has links and codes sent there.
+// TestWhoChangesAnAddressIsNotThatPerson takes a key that may change users, sends the boss's mail
+// elsewhere, and has links and codes sent there.
 func TestWhoChangesAnAddressIsNotThatPerson(t *testing.T) {
 	t.Parallel()
 	p, ctx := startPosted(t), context.Background()
@@ -169,7 +170,8 @@ func TestWhoChangesAnAddressIsNotThatPerson(t *testing.T) {
 	}
 }
 
-// TestProvisioningTellsTheOldAddressToo does it by SCIM, by both ways to change a user, and keeps what only the center knows.
+// TestProvisioningTellsTheOldAddressToo does it by SCIM, by both ways to change a user, and keeps
+// what only the center knows.
 func TestProvisioningTellsTheOldAddressToo(t *testing.T) {
 	t.Parallel()
 	p, ctx := startPosted(t), context.Background()

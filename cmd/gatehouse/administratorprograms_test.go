@@ -14,8 +14,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/graph"
 )
 
-// TestWhatEndsAnAdministratorsPrograms: what an administrator of the tenant has allowed a program ends with the password, with signing out everywhere, with
-// reset second factors and with the removal, and does not come back with a new administrator of the name.
+// TestWhatEndsAnAdministratorsPrograms: what an administrator of the tenant has allowed a program
+// ends with the password, with signing out everywhere, with reset second factors and with the
+// removal, and does not come back with a new administrator of the name.
 func TestWhatEndsAnAdministratorsPrograms(t *testing.T) {
 	t.Parallel()
 	tn, ctx, by := startTenant(t), context.Background(), audit.SystemActor

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -34,7 +35,8 @@ type administratorLine struct {
 	OneTimePassword bool       `json:"one_time_password"`
 }
 
-// administratorOrder is what a command asks for, and administratorAnswer what came of it. They travel to a server that runs on the same folder.
+// administratorOrder is what a command asks for, and administratorAnswer what came of it. They
+// travel to a server that runs on the same folder.
 type (
 	administratorOrder  struct{ Do, Name, Password, By string }
 	administratorAnswer struct {
@@ -70,7 +72,8 @@ func optional(t time.Time) *time.Time {
 
 type centersAdministrators struct{ *center.Center }
 
-func (c centersAdministrators) order(ctx context.Context, by audit.Actor, o administratorOrder) (a administratorAnswer, err error) {
+func (c centersAdministrators) order(ctx context.Context, by audit.Actor,
+	o administratorOrder) (a administratorAnswer, err error) {
 	all, err := c.Administrators(ctx)
 	if err != nil {
 		return a, err
@@ -78,7 +81,8 @@ func (c centersAdministrators) order(ctx context.Context, by audit.Actor, o admi
 	known := false
 	for _, s := range all {
 		known = known || names.Fold(s.Name) == names.Fold(o.Name)
-		a.List = append(a.List, administratorLine{s.Name, s.CreatedAt, s.CreatedBy, optional(s.LastSignInAt), s.Sessions, s.Devices, s.OneTime})
+		a.List = append(a.List, administratorLine{s.Name, s.CreatedAt, s.CreatedBy, optional(s.LastSignInAt),
+			s.Sessions, s.Devices, s.OneTime})
 	}
 	var secret authn.Secret
 	var left []center.AccessKey
@@ -103,7 +107,8 @@ func (c centersAdministrators) order(ctx context.Context, by audit.Actor, o admi
 		err = fmt.Errorf("there is no order %q", o.Do)
 	}
 	for _, k := range left {
-		a.Notice += "The access key " + k.ID + " is the last of an administrator and stays enabled: make another, then delete it.\n"
+		a.Notice += "The access key " + k.ID +
+			" is the last of an administrator and stays enabled: make another, then delete it.\n"
 	}
 	a.List, a.Password = nil, secret.Reveal()
 	return a, err
@@ -111,7 +116,8 @@ func (c centersAdministrators) order(ctx context.Context, by audit.Actor, o admi
 
 type tenantsAdministrators struct{ *tenant.Tenant }
 
-func (t tenantsAdministrators) order(ctx context.Context, by audit.Actor, o administratorOrder) (a administratorAnswer, err error) {
+func (t tenantsAdministrators) order(ctx context.Context, by audit.Actor,
+	o administratorOrder) (a administratorAnswer, err error) {
 	all, err := t.Administrators(ctx)
 	if err != nil {
 		return a, err
@@ -119,7 +125,8 @@ func (t tenantsAdministrators) order(ctx context.Context, by audit.Actor, o admi
 	known := false
 	for _, s := range all {
 		known = known || names.Fold(s.Name) == names.Fold(o.Name)
-		a.List = append(a.List, administratorLine{s.Name, s.CreatedAt, s.CreatedBy, optional(s.LastSignInAt), s.Sessions, s.Devices, s.OneTime})
+		a.List = append(a.List, administratorLine{s.Name, s.CreatedAt, s.CreatedBy, optional(s.LastSignInAt),
+			s.Sessions, s.Devices, s.OneTime})
 	}
 	var secret authn.Secret
 	switch o.Do {
@@ -203,7 +210,8 @@ func (a *administratorCommands) there() error {
 			return nil
 		}
 		if _, err := os.Stat(filepath.Join(a.data, "master.key")); err != nil {
-			return fmt.Errorf("the master key is not in %s: give its folder with --data, or set GATEHOUSE_MASTER_KEY: %w", a.data, err)
+			const missing = "the master key is not in %s: give its folder with --data, or set GATEHOUSE_MASTER_KEY: %w"
+			return fmt.Errorf(missing, a.data, err)
 		}
 		return nil
 	}
@@ -242,11 +250,18 @@ func (a *administratorCommands) command(name, where, folder string) *cobra.Comma
 	cmd := &cobra.Command{
 		Use:   "administrators",
 		Short: "List, add, remove and recover the administrators of " + where,
-		Long: `Looks after the administrators of ` + where + `, on its data folder or database: whoever may read those is trusted.
+		Long: `Looks after the administrators of ` + where + `, on its data folder or database:
+whoever may read those is trusted.
 It works with and without a server on them, and needs neither a password nor a second factor: it is the way
-back in for who has lost both. Run it as the user that the server runs as. Each change ends what the administrator has open, and leaves an event.`,
-		Example: "  " + name + " list --data ./data\n  " + name + " add bob                  # prints a one-time password\n  " + name + " set-password admin       # asks for it, twice\n" +
-			"  " + name + " set-password admin --password-file ./new\n  " + name + " reset-mfa admin          # after a lost phone\n  " + name + " sign-out admin\n  " + name + " remove bob",
+back in for who has lost both. Run it as the user that the server runs as. Each change ends
+what the administrator has open, and leaves an event.`,
+		Example: strings.ReplaceAll(`  NAME list --data ./data
+  NAME add bob                  # prints a one-time password
+  NAME set-password admin       # asks for it, twice
+  NAME set-password admin --password-file ./new
+  NAME reset-mfa admin          # after a lost phone
+  NAME sign-out admin
+  NAME remove bob`, "NAME", name),
 		Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	f := cmd.PersistentFlags()
@@ -254,18 +269,23 @@ back in for who has lost both. Run it as the user that the server runs as. Each 
 	f.StringVar(&a.database, "database", "", "postgres:// URL, where the data is not in SQLite in the data folder")
 	cmd.AddCommand(a.listCommand(), a.setPasswordCommand())
 	for _, c := range []struct{ do, short, done string }{
-		{orderAdd, "Add an administrator, and print a one-time password", "%s is added. The one-time password is shown once, and must be replaced at the first sign-in:"},
-		{orderRemove, "Remove an administrator, at once and everywhere; not the last one", "%s is removed, and signed out everywhere."},
-		{orderReset, "Delete the second factors of an administrator: the password alone signs in", "The second factors of %s are deleted, and the sessions have ended."},
+		{orderAdd, "Add an administrator, and print a one-time password",
+			"%s is added. The one-time password is shown once, and must be replaced at the first sign-in:"},
+		{orderRemove, "Remove an administrator, at once and everywhere; not the last one",
+			"%s is removed, and signed out everywhere."},
+		{orderReset, "Delete the second factors of an administrator: the password alone signs in",
+			"The second factors of %s are deleted, and the sessions have ended."},
 		{orderSignOut, "End all sessions of an administrator", "%s is signed out everywhere."},
 	} {
-		cmd.AddCommand(&cobra.Command{Use: c.do + " NAME", Short: c.short, Args: oneArg("an administrator's name"), RunE: func(cmd *cobra.Command, args []string) error {
+		sub := &cobra.Command{Use: c.do + " NAME", Short: c.short, Args: oneArg("an administrator's name")}
+		sub.RunE = func(cmd *cobra.Command, args []string) error {
 			answer, err := a.run(cmd.Context(), administratorOrder{Do: c.do, Name: args[0]})
 			if err != nil {
 				return err
 			}
 			return a.tell(answer, c.done, args[0])
-		}})
+		}
+		cmd.AddCommand(sub)
 	}
 	return cmd
 }
@@ -281,7 +301,8 @@ func (a *administratorCommands) tell(answer administratorAnswer, done, name stri
 }
 
 func (a *administratorCommands) listCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "list", Short: "List the administrators with last sign-in, sessions and second factors", Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+	const short = "List the administrators with last sign-in, sessions and second factors"
+	cmd := &cobra.Command{Use: "list", Short: short, Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		answer, err := a.run(cmd.Context(), administratorOrder{Do: orderList})
 		if err != nil {
 			return err
@@ -298,7 +319,8 @@ func (a *administratorCommands) listCommand() *cobra.Command {
 			if l.OneTimePassword {
 				password = "one-time"
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\n", inline(l.Name), moment(&l.CreatedAt), moment(l.LastSignInAt), l.Sessions, l.SecondFactors, password)
+			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\n", inline(l.Name), moment(&l.CreatedAt), moment(l.LastSignInAt),
+				l.Sessions, l.SecondFactors, password)
 		}
 		return t.Flush()
 	}}
@@ -309,9 +331,11 @@ func (a *administratorCommands) listCommand() *cobra.Command {
 func (a *administratorCommands) setPasswordCommand() *cobra.Command {
 	var file string
 	var oneTime bool
-	cmd := &cobra.Command{Use: "set-password NAME", Short: "Set an administrator's password, and end the sessions", Args: oneArg("an administrator's name"),
-		Long: `Sets the password: one that is typed twice on the terminal, or the one in --password-file, or with --one-time one
-that is made, printed once and must be replaced at the next sign-in. What was opened with the old one ends.`,
+	cmd := &cobra.Command{Use: "set-password NAME", Short: "Set an administrator's password, and end the sessions",
+		Args: oneArg("an administrator's name"),
+		Long: `Sets the password: one that is typed twice on the terminal, or the one in --password-file, or with
+--one-time one that is made, printed once and must be replaced at the next sign-in.
+What was opened with the old one ends.`,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			o := administratorOrder{Do: orderSet, Name: args[0]}
 			switch {
@@ -327,7 +351,8 @@ that is made, printed once and must be replaced at the next sign-in. What was op
 					err = errors.New("no password was typed: nothing was changed")
 				}
 			default:
-				return usageError{errors.New("there is no terminal to ask for the password: give --password-file or --one-time")}
+				return usageError{errors.New("there is no terminal to ask for the password: " +
+					"give --password-file or --one-time")}
 			}
 			if err != nil {
 				return err

@@ -16,8 +16,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/mail"
 )
 
-// TestAdministratorsInABrowser adds an administrator on both halves, who replaces the one-time password, registers a security key and an authenticator app, and
-// signs in with each; axe looks at every page.
+// TestAdministratorsInABrowser adds an administrator on both halves, who replaces the one-time
+// password, registers a security key and an authenticator app, and signs in with each; axe looks at
+// every page.
 func TestAdministratorsInABrowser(t *testing.T) {
 	t.Parallel()
 	s := startSites(t)
@@ -119,7 +120,8 @@ func TestAdministratorsInABrowser(t *testing.T) {
 	c.screenshot("new-address")
 	c.phone("new-address-phone")
 
-	// An administrator with a second factor allows programs by the tenant's own sign-in page, which asks for it too.
+	// An administrator with a second factor allows programs by the tenant's own sign-in page, which
+	// asks for it too.
 	b := browser{t, newBrowser(t, s.hosts)}
 	b.login(s.tenant.URL+"/login", map[string]string{"loginfmt": "grace", "passwd": otherPassword})
 	b.sees("Verify your identity")
@@ -128,7 +130,8 @@ func TestAdministratorsInABrowser(t *testing.T) {
 	}
 }
 
-// later is a time after one at which a code was used: its code is another, and good from half a minute ahead.
+// later is a time after one at which a code was used: its code is another, and good from half a
+// minute ahead.
 func later(used time.Time, by time.Duration) time.Time {
 	if now := time.Now(); now.After(used.Add(by)) {
 		return now

@@ -105,7 +105,8 @@ func part(t *testing.T, page string, pattern *regexp.Regexp) string {
 	return html.UnescapeString(m[1])
 }
 
-// TestAdministratorsLookAfterOneAnother adds, signs out, resets and removes administrators by the pages of both halves.
+// TestAdministratorsLookAfterOneAnother adds, signs out, resets and removes administrators by the
+// pages of both halves.
 func TestAdministratorsLookAfterOneAnother(t *testing.T) {
 	t.Parallel()
 	for name, o := range offices(t) {

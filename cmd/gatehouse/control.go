@@ -19,8 +19,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/sqldb"
 )
 
-// A server on SQLite is the only one that may write to its data folder. So that "gatehouse administrators" works meanwhile, the server
-// takes its orders over a socket in that folder, which nobody can reach who cannot write the database itself.
+// A server on SQLite is the only one that may write to its data folder. So that "gatehouse
+// administrators" works meanwhile, the server takes its orders over a socket in that folder, which
+// nobody can reach who cannot write the database itself.
 
 const (
 	controlFolder = "control"
@@ -31,7 +32,8 @@ const (
 	orderTimeout  = 30 * time.Second //bound:wait an order to a running server
 )
 
-// takeOrders has a server carry out orders until done is called. Where the database is shared, commands write to it by themselves.
+// takeOrders has a server carry out orders until done is called. Where the database is shared,
+// commands write to it by themselves.
 func (h *half) takeOrders(on administratorsOf) (done func()) {
 	if h.database != "" {
 		return func() {}
@@ -54,7 +56,8 @@ func (h *half) takeOrders(on administratorsOf) (done func()) {
 		}
 		_ = json.NewEncoder(w).Encode(answer) // #nosec G117 -- to whoever may read the database
 	})
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout, ReadTimeout: orderTimeout, WriteTimeout: orderTimeout,
+	server := &http.Server{Handler: mux,
+		ReadHeaderTimeout: headerTimeout, ReadTimeout: orderTimeout, WriteTimeout: orderTimeout,
 		ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelDebug)}
 	ended := make(chan struct{})
 	go func() {
@@ -73,7 +76,8 @@ func (h *half) takeOrders(on administratorsOf) (done func()) {
 	}
 }
 
-// listenForOrders makes the socket in a folder of its own, which is closed to others before the socket is there.
+// listenForOrders makes the socket in a folder of its own, which is closed to others before the
+// socket is there.
 func listenForOrders(data string) (l net.Listener, cleanUp func() error, err error) {
 	folder, err := filepath.Abs(filepath.Join(data, controlFolder))
 	if err != nil {

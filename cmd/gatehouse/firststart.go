@@ -26,7 +26,8 @@ const passwordVariable = "GATEHOUSE_ADMIN_PASSWORD" // #nosec G101 -- the name o
 
 func (f *firstAdministrator) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.name, "admin", "admin", "name of the first administrator")
-	cmd.Flags().StringVar(&f.passwordFile, "admin-password-file", "", "file with the password of the first administrator; or set "+passwordVariable)
+	cmd.Flags().StringVar(&f.passwordFile, "admin-password-file", "",
+		"file with the password of the first administrator; or set "+passwordVariable)
 }
 
 // maxPasswordFile bounds what is read of a file with a password.
@@ -50,14 +51,17 @@ func (f *firstAdministrator) given(env func(string) (string, bool)) (password st
 		return password, ok, nil
 	}
 	if ok {
-		return "", false, usageError{fmt.Errorf("%s and --admin-password-file both give a password: choose one", passwordVariable)}
+		err := fmt.Errorf("%s and --admin-password-file both give a password: choose one", passwordVariable)
+		return "", false, usageError{err}
 	}
 	password, err = readPasswordFile(f.passwordFile)
 	return password, true, err
 }
 
-// choose returns the password for a first start: one that is given, or that a person types, or one that is made. check is the half's rule.
-func (w *world) choose(ctx context.Context, f *firstAdministrator, check func(string) error, generate func() string) (password string, made bool, err error) {
+// choose returns the password for a first start: one that is given, or that a person types, or one
+// that is made. check is the half's rule.
+func (w *world) choose(ctx context.Context, f *firstAdministrator, check func(string) error,
+	generate func() string) (password string, made bool, err error) {
 	password, ok, err := f.given(w.env)
 	if err != nil {
 		return "", false, err
@@ -69,7 +73,8 @@ func (w *world) choose(ctx context.Context, f *firstAdministrator, check func(st
 		return password, false, nil
 	}
 	if terminal(w.in) && terminal(w.err) {
-		password, err = w.askPassword(ctx, "Password for the first administrator, "+f.name+" (empty: one is made)", check)
+		what := "Password for the first administrator, " + f.name + " (empty: one is made)"
+		password, err = w.askPassword(ctx, what, check)
 		if err != nil || password != "" {
 			return password, false, err
 		}
@@ -77,7 +82,8 @@ func (w *world) choose(ctx context.Context, f *firstAdministrator, check func(st
 	return generate(), true, nil
 }
 
-// askPassword asks for a password on the terminal, twice and without an echo, until it fulfils the rule; an empty one is returned as it is.
+// askPassword asks for a password on the terminal, twice and without an echo, until it fulfils the
+// rule; an empty one is returned as it is.
 func (w *world) askPassword(ctx context.Context, what string, check func(string) error) (string, error) {
 	for {
 		password, err := w.readPassword(ctx, what+": ")
@@ -99,7 +105,8 @@ func (w *world) askPassword(ctx context.Context, what string, check func(string)
 	}
 }
 
-// readPassword reads a line from the terminal without an echo. The terminal is as it was afterwards, also when ctx ends first.
+// readPassword reads a line from the terminal without an echo. The terminal is as it was
+// afterwards, also when ctx ends first.
 func (w *world) readPassword(ctx context.Context, prompt string) (string, error) {
 	in, ok := w.in.(*os.File)
 	if !ok {
@@ -138,7 +145,8 @@ type secretFile struct {
 	path string
 }
 
-// firstStartSecrets makes the file for the secrets of a first start. One of a first start that was interrupted goes: what is in it opens nothing.
+// firstStartSecrets makes the file for the secrets of a first start. One of a first start that was
+// interrupted goes: what is in it opens nothing.
 func firstStartSecrets(folder string) (*secretFile, error) {
 	path, err := filepath.Abs(filepath.Join(folder, firstStartFile))
 	if err != nil {
@@ -147,7 +155,8 @@ func firstStartSecrets(folder string) (*secretFile, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("make way for the secrets of the first start: %w", err)
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) // #nosec G304 -- in the operator's own data folder
+	const fresh = os.O_CREATE | os.O_EXCL | os.O_WRONLY
+	f, err := os.OpenFile(path, fresh, 0o600) // #nosec G304 -- in the operator's own data folder
 	if err != nil {
 		return nil, fmt.Errorf("keep the secrets of the first start: %w", err)
 	}
@@ -167,13 +176,17 @@ func shownPassword(password string, made bool) string {
 	return "(the one that was given)"
 }
 
-// tellFirstStart says where the secrets are. They are never printed: what prints to a journal is kept there.
+// tellFirstStart says where the secrets are. They are never printed: what prints to a journal is
+// kept there.
 func (w *world) tellFirstStart(path, what, url, name string) {
-	fmt.Fprintf(w.out, "First start. %s is at %s, the administrator is %s.\nThe secrets are in %s, which only you can read: take them over, then delete the file.\n", what, url, name, path)
+	fmt.Fprintf(w.out, "First start. %s is at %s, the administrator is %s.\n"+
+		"The secrets are in %s, which only you can read: take them over, then delete the file.\n",
+		what, url, name, path)
 }
 
 // firstStartOfCenter makes the first administrator and access key, and a file with their secrets.
-func (w *world) firstStartOfCenter(ctx context.Context, c *center.Center, folder string, first *firstAdministrator) (err error) {
+func (w *world) firstStartOfCenter(ctx context.Context, c *center.Center, folder string,
+	first *firstAdministrator) (err error) {
 	keys, err := c.AccessKeys(ctx)
 	if err != nil {
 		return err
@@ -201,7 +214,8 @@ func (w *world) firstStartOfCenter(ctx context.Context, c *center.Center, folder
 	if err != nil {
 		return err
 	}
-	if err := f.add("  export AWS_ACCESS_KEY_ID=%s\n  export AWS_SECRET_ACCESS_KEY=%s\n  export AWS_REGION=%s\n  aws sso-admin list-instances --endpoint-url %s\n",
+	if err := f.add("  export AWS_ACCESS_KEY_ID=%s\n  export AWS_SECRET_ACCESS_KEY=%s\n  export AWS_REGION=%s\n"+
+		"  aws sso-admin list-instances --endpoint-url %s\n",
 		key.ID, secret.Reveal(), c.Instance.Region, c.URL); err != nil {
 		return err
 	}
@@ -209,14 +223,17 @@ func (w *world) firstStartOfCenter(ctx context.Context, c *center.Center, folder
 	return nil
 }
 
-// firstStartOfTenant makes the first administrator and a client for Graph, and a file with their secrets.
-func (w *world) firstStartOfTenant(ctx context.Context, t *tenant.Tenant, folder string, first *firstAdministrator) (err error) {
+// firstStartOfTenant makes the first administrator and a client for Graph, and a file with their
+// secrets.
+func (w *world) firstStartOfTenant(ctx context.Context, t *tenant.Tenant, folder string,
+	first *firstAdministrator) (err error) {
 	administrators, err := t.Administrators(ctx)
 	if err != nil {
 		return err
 	}
 	if len(administrators) > 0 {
-		return w.laterStart(ctx, folder, first, t.AdministratorPasswordIs, t.Log.Warn, "gatehouse tenant administrators")
+		return w.laterStart(ctx, folder, first, t.AdministratorPasswordIs, t.Log.Warn,
+			"gatehouse tenant administrators")
 	}
 	password, made, err := w.choose(ctx, first, tenant.CheckPassword, tenant.NewPassword)
 	if err != nil {
@@ -231,11 +248,14 @@ func (w *world) firstStartOfTenant(ctx context.Context, t *tenant.Tenant, folder
 	if err != nil {
 		return err
 	}
-	if err := f.add("First start of the tenant, %s\n\n  admin center  %s\n  user name     %s\n  password      %s\n\n  graph         %s\n  token URL     %s\n  client id     %s\n  client secret %s\n",
-		time.Now().UTC().Format(time.RFC3339), t.AdminCenterURL(), first.name, shownPassword(password, made), t.GraphURL(), t.TokenURL(), client.ID, secret.Reveal()); err != nil {
+	if err := f.add("First start of the tenant, %s\n\n  admin center  %s\n  user name     %s\n  password      %s\n\n"+
+		"  graph         %s\n  token URL     %s\n  client id     %s\n  client secret %s\n",
+		time.Now().UTC().Format(time.RFC3339), t.AdminCenterURL(), first.name, shownPassword(password, made),
+		t.GraphURL(), t.TokenURL(), client.ID, secret.Reveal()); err != nil {
 		return err
 	}
-	if err := t.SetAdministrator(ctx, audit.SystemActor, first.name, password); err != nil { // last: it marks the first start as done
+	// Last: it marks the first start as done.
+	if err := t.SetAdministrator(ctx, audit.SystemActor, first.name, password); err != nil {
 		return err
 	}
 	w.tellFirstStart(f.path, "The admin center", t.AdminCenterURL(), first.name)
@@ -258,8 +278,8 @@ func (w *world) laterStart(ctx context.Context, folder string, first *firstAdmin
 	}
 	same, err := is(ctx, first.name, password)
 	if err == nil && !same {
-		warn("the password that is given for the first administrator is ignored: it counts at the first start only", "administrator", first.name,
-			"set_it_with", command+" set-password "+first.name)
+		warn("the password that is given for the first administrator is ignored: it counts at the first start only",
+			"administrator", first.name, "set_it_with", command+" set-password "+first.name)
 	}
 	return err
 }

@@ -25,7 +25,8 @@ var kinds = map[string]kind{
 	"tenant": {[]string{"tenant"}, []string{"tenant", "administrators"}, "/admin"},
 }
 
-// startWith runs a half's server on a folder, with settings from the environment, until stop is called or the test ends.
+// startWith runs a half's server on a folder, with settings from the environment, until stop is
+// called or the test ends.
 func (k kind) startWith(t *testing.T, env map[string]string, folder string, more ...string) (s started, o office, stop func()) {
 	t.Helper()
 	at := freeAddress(t)
@@ -141,7 +142,8 @@ func TestAPasswordThatIsGivenLaterIsIgnoredAloud(t *testing.T) {
 	}
 }
 
-// TestTheCommandsForAdministrators on a data folder without and with a server, and on a database that the server uses.
+// TestTheCommandsForAdministrators on a data folder without and with a server, and on a database
+// that the server uses.
 func TestTheCommandsForAdministrators(t *testing.T) {
 	t.Parallel()
 	for name, k := range kinds {

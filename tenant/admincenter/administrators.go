@@ -53,7 +53,8 @@ func (a administrators) GoOn(r *http.Request, ticket string, proof web.Proof) (w
 		e, err := a.t.ReplaceOneTime(r.Context(), by, ticket, proof.Password)
 		return entry(e), busy(err)
 	}
-	e, err := a.t.Verify(r.Context(), by, ticket, proof.Code, proof.Response, browser(r, web.CookieValue(r, a.t.URL, cookieName+"_known")))
+	from := browser(r, web.CookieValue(r, a.t.URL, cookieName+"_known"))
+	e, err := a.t.Verify(r.Context(), by, ticket, proof.Code, proof.Response, from)
 	return entry(e), busy(err)
 }
 
@@ -64,8 +65,8 @@ func (administrators) Ended(err error) bool { return tenant.CodeOf(err) == tenan
 func (a administrators) List(ctx context.Context) (rows []web.AdministratorRow, err error) {
 	all, err := a.t.Administrators(ctx)
 	for _, s := range all {
-		rows = append(rows, web.AdministratorRow{Name: s.Name, CreatedBy: s.CreatedBy, CreatedAt: s.CreatedAt, LastSignInAt: s.LastSignInAt,
-			Sessions: s.Sessions, Devices: s.Devices, OneTime: s.OneTime})
+		rows = append(rows, web.AdministratorRow{Name: s.Name, CreatedBy: s.CreatedBy, CreatedAt: s.CreatedAt,
+			LastSignInAt: s.LastSignInAt, Sessions: s.Sessions, Devices: s.Devices, OneTime: s.OneTime})
 	}
 	return rows, err
 }
@@ -112,18 +113,20 @@ func (a administrators) Account(v web.Visit, session string) (own web.OwnAccount
 		return own, err
 	}
 	if f.SealedSecret != "" {
-		own.Devices = append(own.Devices, web.OwnDevice{ID: theApp, Name: "Authenticator app", Kind: "authenticator app"})
+		app := web.OwnDevice{ID: theApp, Name: "Authenticator app", Kind: "authenticator app"}
+		own.Devices = append(own.Devices, app)
 	}
 	for _, k := range f.Keys {
-		own.Devices = append(own.Devices, web.OwnDevice{ID: k.ID, Name: k.Name, Kind: "security key", CreatedAt: k.CreatedAt})
+		key := web.OwnDevice{ID: k.ID, Name: k.Name, Kind: "security key", CreatedAt: k.CreatedAt}
+		own.Devices = append(own.Devices, key)
 	}
 	sessions, err := a.t.AdministratorSessions(v.Context(), v.Admin)
 	if err != nil {
 		return own, err
 	}
 	for _, s := range sessions {
-		own.Sessions = append(own.Sessions, web.OwnSession{ID: s.Digest, UserAgent: s.UserAgent, Address: s.Address, CreatedAt: s.CreatedAt,
-			ExpiresAt: s.ExpiresAt, Current: s.Digest == authn.Digest(session)})
+		own.Sessions = append(own.Sessions, web.OwnSession{ID: s.Digest, UserAgent: s.UserAgent, Address: s.Address,
+			CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt, Current: s.Digest == authn.Digest(session)})
 	}
 	if own.Key.Options, own.Key.Ticket, err = a.t.NewKey(v.Context(), me); err != nil {
 		return own, err

@@ -9,7 +9,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
-// TestTheLastAdministratorStaysOnAllNodes: two remove one another at the same time, on two nodes, and one of them stays.
+// TestTheLastAdministratorStaysOnAllNodes: two remove one another at the same time, on two nodes,
+// and one of them stays.
 func TestTheLastAdministratorStaysOnAllNodes(t *testing.T) {
 	twoNodes(t, func(t *testing.T, nodes [2]*tenant.Tenant, _ tenant.User) {
 		ctx, names := context.Background(), [2]string{"ada", "bob"}
