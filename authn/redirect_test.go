@@ -27,7 +27,9 @@ var hostile = []string{
 func TestWhatIsNoRedirectURI(t *testing.T) {
 	t.Parallel()
 	for _, text := range hostile {
-		if u, err := authn.ParseRedirectURI(text); err == nil && !(strings.Contains(text, "?@evil.example") && u.Authority() == "localhost") {
+		u, err := authn.ParseRedirectURI(text)
+		here := strings.Contains(text, "?@evil.example") && u.Authority() == "localhost"
+		if err == nil && !here {
 			t.Errorf("%q is taken, host %q", text, u.Authority())
 		}
 	}
@@ -153,7 +155,8 @@ func FuzzRedirectURI(f *testing.F) {
 			if host != canonical(own) || canonical(parsed.Hostname()) != canonical(own) {
 				t.Fatalf("%q: host %q here, %q for Go, %q for a browser", address, own, parsed.Hostname(), host)
 			}
-			if parsed.Port() != ownPort || port != ownPort && !(port == "" && (ownPort == "80" || ownPort == "443")) {
+			usual := port == "" && (ownPort == "80" || ownPort == "443")
+			if parsed.Port() != ownPort || port != ownPort && !usual {
 				t.Fatalf("%q: port %q here, %q for Go, %q for a browser", address, ownPort, parsed.Port(), port)
 			}
 			if parsed.User != nil || parsed.Scheme != "http" && parsed.Scheme != "https" {

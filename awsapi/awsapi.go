@@ -140,7 +140,7 @@ func (e *unknownMember) in(operation string) error {
 // maxPath bounds how much of a member's path is repeated.
 const maxPath = 128 //bound:none of a message
 
-func unknown(path string) error {
+func unknown(path string) *unknownMember {
 	path = strings.ToValidUTF8(path[:min(len(path), maxPath)], "")
 	return &unknownMember{strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
@@ -202,7 +202,7 @@ type QueryOperation struct {
 func onlyParameters(form url.Values, known []string) error {
 	for name, values := range form {
 		if name != "Action" && name != "Version" && !slices.Contains(known, name) {
-			return unknown(name).(*unknownMember).in(form.Get("Action"))
+			return unknown(name).in(form.Get("Action"))
 		}
 		if len(values) > 1 {
 			return &Error{Code: "ValidationError", Message: name + " stands twice"}

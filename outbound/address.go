@@ -55,7 +55,9 @@ func Canonical(address string) (string, error) {
 	host := lower(u.Host)
 	if port := u.Port(); port != "" {
 		host = strings.TrimSuffix(host, ":"+port)
-		if n, _ := strconv.Atoi(port); !(u.Scheme == "https" && n == 443) && !(u.Scheme == "http" && n == 80) { // it is a number
+		n, _ := strconv.Atoi(port) // it is a number
+		usual := u.Scheme == "https" && n == 443 || u.Scheme == "http" && n == 80
+		if !usual {
 			host += ":" + strconv.Itoa(n)
 		}
 	}

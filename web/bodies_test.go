@@ -83,8 +83,8 @@ func TestPlacesInAll(t *testing.T) {
 	got := make(chan error, 1)
 	go func() { got <- p.take(t.Context(), "198.51.100.1") }()
 	select {
-	case <-got:
-		t.Error("one more than there are places")
+	case err := <-got:
+		t.Errorf("one more than there are places: %v", err)
 	case <-time.After(50 * time.Millisecond):
 	}
 	p.free("192.0.2.0")

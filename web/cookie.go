@@ -28,7 +28,7 @@ func Cookie(publicURL, name, value string, lifetime time.Duration) *http.Cookie 
 
 // ClearCookie takes a cookie away, and under TLS also the one without the prefix, which earlier releases have set.
 func ClearCookie(w http.ResponseWriter, publicURL, name string) {
-	gone := Cookie(publicURL, name, "", -time.Second)
+	gone := Cookie(publicURL, name, "", -time.Second) // #nosec G124 -- as the cookie that goes
 	http.SetCookie(w, gone)
 	if gone.Name != name {
 		gone.Name = name

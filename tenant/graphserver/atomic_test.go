@@ -58,7 +58,7 @@ func newAPI(t *testing.T) *api {
 		server.Close()
 		_ = s.Close()
 	})
-	a.Tenant.URL, a.url = server.URL, server.URL
+	a.URL, a.url = server.URL, server.URL
 	tokens := &oauth.Handler{Tenant: a.Tenant, Log: a.Log}
 	tokens.Mount(mux)
 	(&graphserver.Handler{Tenant: a.Tenant, Log: a.Log, Authenticate: tokens.Authenticate}).Mount(mux)

@@ -138,7 +138,7 @@ func password(in map[string]any) (secret string, sent bool, err error) {
 	_, sent = profile["password"]
 	sent = sent || value != nil && len(profile) == 0
 	for name, value := range profile {
-		ok := true
+		var ok bool
 		switch name {
 		case "password":
 			secret, ok = value.(string)
