@@ -26,6 +26,9 @@ type RedirectURI struct {
 // MaxRedirectURI bounds a redirect URI, in bytes. Source: our own choice.
 const MaxRedirectURI = 2048 //bound:text a redirect URI of an application or a client
 
+// maxHost is RFC 1035's bound of a name.
+const maxHost = 253 //bound:text the host of a redirect URI
+
 // hostName is a name of labels between dots, the last of which has a letter: a browser reads any
 // other one, such as 127.1 or 0x7f000001, as an IPv4 address.
 var hostName = regexp.MustCompile(`^([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)*[a-z_]([a-z0-9_-]*[a-z0-9_])?$`)
@@ -93,7 +96,7 @@ func splitHost(authority string) (host, port string, ok bool) {
 		return inner, port, found && err == nil && ip.Is6() && ip.Zone() == ""
 	}
 	ip, err := netip.ParseAddr(host)
-	return host, port, err == nil && ip.Is4() || len(host) <= 253 && hostName.MatchString(host)
+	return host, port, err == nil && ip.Is4() || len(host) <= maxHost && hostName.MatchString(host)
 }
 
 // String is the address as it was registered or sent.

@@ -33,6 +33,9 @@ func (f Factors) Any() bool { return f.SealedSecret != "" || len(f.Keys) > 0 }
 
 const maxKeys = 10 //bound:rows security keys of a person of the tenant
 
+// maxKeyName is our own choice.
+const maxKeyName = 64 //bound:text the name of a security key of a person of the tenant, in bytes
+
 // The methods by which somebody has signed in, as the claim authnmethodsreferences has them. Source: SAML token reference.
 const (
 	MethodPassword = "http://schemas.microsoft.com/ws/2008/06/identity/authenticationmethod/password" // #nosec G101 -- a name
@@ -122,7 +125,7 @@ func (t *Tenant) AddKey(ctx context.Context, by audit.Actor, u User, ticket, res
 		if err != nil || slices.ContainsFunc(f.Keys, same) { // the same answer again
 			return &Error{Code: FactorWrong}
 		}
-		if name = strings.TrimSpace(name); name == "" || len(name) > 64 || len(f.Keys) >= maxKeys {
+		if name = strings.TrimSpace(name); name == "" || len(name) > maxKeyName || len(f.Keys) >= maxKeys {
 			return &Error{Code: InvalidValue, Subject: "security key", Detail: "want a name of 1 to 64 characters, and at most ten keys"}
 		}
 		f.Keys = append(f.Keys, Key{ID: t.NewID(), Name: name, Credential: credential, CreatedAt: t.now()})

@@ -11,7 +11,7 @@ import (
 
 // The bounds of passwords. Source: "Password policies and account restrictions in Microsoft Entra ID".
 const (
-	minPassword = 8
+	minPassword = 8   //bound:text a password of the tenant at least, in characters
 	maxPassword = 256 //bound:text a password of the tenant, in characters
 )
 

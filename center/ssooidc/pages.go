@@ -38,6 +38,19 @@ const DevicePath = "/start/device"
 // maxTyped is how much of a user code in an address is looked at.
 const maxTyped = 64 //bound:text a user code in an address, in bytes
 
+// How often an address (of polls a device code, of links a person) may ask, in a second, and at once.
+// An office shares an address. Source of registrations and tokens: user guide, quotas.
+const (
+	startsEach  = 20             //bound:rate registrations and device codes that an address asks the center for, in a second
+	startsBurst = 40             //bound:rate … and at once
+	tokensEach  = 80             //bound:rate requests for tokens of an address at the center, in a second
+	tokensBurst = 160            //bound:rate … and at once
+	pollsEach   = 1.0 / interval //bound:none the interval that the protocol names
+	pollsBurst  = 3              //bound:rate questions for one device code at the center at once
+	linksEach   = 1              //bound:rate links with a user code that a person opens, in a second
+	linksBurst  = 10             //bound:rate … and at once
+)
+
 // authorizePath is where clients send browsers. They take the host of the API and this path, whatever the registration's answer says.
 const authorizePath = "/authorize"
 
@@ -48,10 +61,11 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		panic(err)
 	}
 	h.pages = web.NewPages(dir, h.Log)
-	// Source of the first and the third: user guide, quotas. An office shares an address.
-	h.registrations, h.devices = web.Limiter{PerSecond: 20, Burst: 40}, web.Limiter{PerSecond: 20, Burst: 40}
-	h.tokens, h.polls = web.Limiter{PerSecond: 80, Burst: 160}, web.Limiter{PerSecond: 1.0 / interval, Burst: 3}
-	h.links = web.Limiter{PerSecond: 1, Burst: 10}
+	h.registrations = web.Limiter{PerSecond: startsEach, Burst: startsBurst}
+	h.devices = web.Limiter{PerSecond: startsEach, Burst: startsBurst}
+	h.tokens = web.Limiter{PerSecond: tokensEach, Burst: tokensBurst}
+	h.polls = web.Limiter{PerSecond: pollsEach, Burst: pollsBurst}
+	h.links = web.Limiter{PerSecond: linksEach, Burst: linksBurst}
 	mux.HandleFunc("POST /client/register", serve(h, h.register))
 	mux.HandleFunc("POST /device_authorization", serve(h, h.startDevice))
 	mux.HandleFunc("POST /token", serve(h, h.createToken))

@@ -39,6 +39,14 @@ type Handler struct {
 
 const maxForm = 64 << 10 //bound:body a request for tokens or a form at the tenant's OAuth endpoints
 
+// How often a person and an address may ask, in a second, and at once. An office shares an address.
+const (
+	typedEach    = 1  //bound:rate user codes that a person types at the tenant, in a second
+	typedBurst   = 10 //bound:rate … and at once
+	devicesEach  = 20 //bound:rate device codes that an address asks the tenant for, in a second
+	devicesBurst = 40 //bound:rate … and at once
+)
+
 // DevicePath is where people type the code that a device shows.
 const DevicePath = "/devicelogin"
 
@@ -49,8 +57,8 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		panic(err)
 	}
 	h.pages = web.NewPages(dir, h.Log)
-	h.typed = web.Limiter{PerSecond: 1, Burst: 10}
-	h.devices = web.Limiter{PerSecond: 20, Burst: 40} // an office shares an address
+	h.typed = web.Limiter{PerSecond: typedEach, Burst: typedBurst}
+	h.devices = web.Limiter{PerSecond: devicesEach, Burst: devicesBurst}
 	for _, tenant := range append([]string{"common", "organizations"}, h.Tenant.Segments()...) {
 		mux.HandleFunc("POST /"+tenant+"/oauth2/v2.0/token", h.token)
 		mux.HandleFunc("POST /"+tenant+"/oauth2/v2.0/devicecode", h.deviceCode)
