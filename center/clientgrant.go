@@ -233,7 +233,7 @@ func (c *Center) AuthorizeClient(ctx context.Context, by audit.Actor, sessionSec
 	if _, err := client.Redirects(redirectURI); err != nil {
 		return "", err
 	}
-	if !challenge.MatchString(codeChallenge) {
+	if !IsChallenge(codeChallenge) {
 		return "", &Error{Code: ChallengeMissing}
 	}
 	code := authn.NewSecret(32)

@@ -157,7 +157,8 @@ type authorization struct {
 	Client                                                                center.OAuthClient
 	Address                                                               string
 
-	to authn.RedirectURI // where the answer goes, checked
+	to          authn.RedirectURI // where the answer goes, checked
+	unsupported string            // the error when it asks for what is not done here
 }
 
 // Host is who receives the answer.
@@ -166,7 +167,10 @@ func (a authorization) Host() string { return a.to.Authority() }
 // read checks what must be right before the browser may be sent back: the client and the redirect URI.
 func (h *Handler) read(values url.Values) (a authorization, err error) {
 	a = authorization{values.Get("client_id"), values.Get("redirect_uri"), values.Get("state"), values.Get("code_challenge"), values.Get("code_challenge_method"), values.Get("scopes"),
-		values.Get("response_type"), center.OAuthClient{}, "", authn.RedirectURI{}}
+		values.Get("response_type"), center.OAuthClient{}, "", authn.RedirectURI{}, unsupported(values)}
+	if repeated(values, "client_id", "redirect_uri") {
+		return a, &center.Error{Code: center.InvalidRequest, Detail: "client_id or redirect_uri is there twice"}
+	}
 	if a.Scopes == "" {
 		a.Scopes = values.Get("scope") // RFC 6749's name; AWS's clients send the other
 	}
@@ -180,9 +184,11 @@ func (h *Handler) read(values url.Values) (a authorization, err error) {
 // problem is what the client is told that is wrong with its request; empty: nothing. Source: RFC 6749, 4.1.2.1; RFC 7636, 4.4.1.
 func (a authorization) problem() string {
 	switch {
+	case a.unsupported != "":
+		return a.unsupported
 	case a.ResponseType != "code":
 		return "unsupported_response_type"
-	case a.Challenge == "" || a.Method != "S256":
+	case !center.IsChallenge(a.Challenge) || a.Method != "S256":
 		return "invalid_request"
 	}
 	for _, s := range strings.Fields(a.Scopes) {
