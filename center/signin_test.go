@@ -196,3 +196,35 @@ func TestGuessingFromElsewhereKeepsNoAdministratorOut(t *testing.T) {
 	}
 	signIn(right, mine, center.SignInLocked)
 }
+
+// TestTheIdentityProviderMakesNoAdministrator: whom it names as an administrator is named is a user,
+// whose session opens the portal and never the console.
+func TestTheIdentityProviderMakesNoAdministrator(t *testing.T) {
+	c := centertest.New(t, "http://127.0.0.1")
+	ctx, by := context.Background(), audit.Actor{Kind: audit.Anonymous}
+	centertest.Federate(t, c, "https://idp")
+	if err := c.SetAdministrator(ctx, audit.SystemActor, "root", "Correct-horse-9"); err != nil {
+		t.Fatal(err)
+	}
+	signIn := func(id string) (string, error) {
+		a := center.VerifiedAssertion{Issuer: "https://idp", ID: id, NameID: "root", UsableUntil: time.Now().Add(time.Hour)}
+		secret, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{})
+		return secret.Reveal(), err
+	}
+	if _, err := signIn("a"); center.CodeOf(err) != center.UserNotFound {
+		t.Errorf("an administrator who is no user: %v", err)
+	}
+	if _, err := c.CreateUser(ctx, centertest.Actor, centertest.Person("root")); err != nil {
+		t.Fatal(err)
+	}
+	secret, err := signIn("b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u, err := c.PortalUser(ctx, secret); err != nil || u.UserName != "root" {
+		t.Errorf("the portal: %+v, %v", u, err)
+	}
+	if name, err := c.ConsoleAdministrator(ctx, secret); center.CodeOf(err) != center.SessionInvalid {
+		t.Errorf("the console was opened to %q: %v", name, err)
+	}
+}

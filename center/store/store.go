@@ -308,7 +308,7 @@ func (t tx) DeleteEvents(before time.Time, strangers bool, limit int) (int, erro
 }
 
 // maxEvents bounds the bytes of events that are read at once. Those that this release keeps are small; earlier ones kept whatever strangers sent.
-const maxEvents = 8 << 20 //bound:list bytes of events of the center that are read at once
+const maxEvents = 8 << 20 //bound:list events of the center that are read at once, in bytes
 
 func (t tx) Events(q center.EventQuery) ([]audit.Event, error) {
 	w, order := &sqldb.Where{}, ` ORDER BY seq DESC`

@@ -15,7 +15,7 @@ import (
 )
 
 // maxNesting bounds how deep a body is nested.
-const maxNesting = 32 //bound:depth the body of a request to Microsoft Graph
+const maxNesting = 32 //bound:depth nesting of the body of a request to Microsoft Graph
 
 // decode reads exactly one JSON object. A property that the door does not know is refused, at every depth: it may be a
 // control that the caller relies on. So are names that stand twice. Annotations such as @odata.type say nothing about

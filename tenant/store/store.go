@@ -314,7 +314,7 @@ func (t tx) DeleteEvents(before time.Time, strangers bool, limit int) (int, erro
 }
 
 // maxEvents bounds the bytes of events that are read at once. Those that this release keeps are small; earlier ones kept whatever strangers sent.
-const maxEvents = 8 << 20 //bound:list bytes of events of the tenant that are read at once
+const maxEvents = 8 << 20 //bound:list events of the tenant that are read at once, in bytes
 
 func (t tx) Events(limit int) ([]audit.Event, error) {
 	events, err := sqldb.ListUpTo[audit.Event](t.Tx, maxEvents, `SELECT doc FROM events ORDER BY time DESC, id LIMIT $1`, limit)
