@@ -108,6 +108,8 @@ func TestBoundsAreFound(t *testing.T) {
 		`func f() { const maxName = 5; _ = maxName }`:                                   true,
 		`func f(s string) bool { return len(s) > 256 }`:                                 true,
 		`func f(s string) bool { return 1 << 10 < len(s) }`:                             true,
+		`func f(s string) bool { n := len(s); return n > 256 }`:                         true,
+		`func f(s string) bool { n := len(s); return n > 3 }`:                           false,
 		`func f(s string) bool { return len(s) > 3 }`:                                   false,
 		`func f(r io.Reader) { io.LimitReader(r, 1024) }`:                               true,
 		`func f(r io.Reader) { io.LimitReader(r, wanted) }`:                             true,
@@ -343,8 +345,17 @@ func (h *house) problems(pkg string, file *ast.File) []string {
 		}
 	}
 	named := func(e ast.Expr) bool { return h.named(pkg, file, e) }
+	lengths := map[string]bool{} // variables that keep a length, of the function that is looked at
 	ast.Inspect(file, func(n ast.Node) bool {
 		switch n := n.(type) {
+		case *ast.FuncDecl:
+			clear(lengths)
+		case *ast.AssignStmt:
+			for i, e := range n.Rhs {
+				if name, ok := n.Lhs[min(i, len(n.Lhs)-1)].(*ast.Ident); ok && len(n.Lhs) == len(n.Rhs) && isLength(e) {
+					lengths[name.Name] = true
+				}
+			}
 		case *ast.DeclStmt:
 			if g, ok := n.Decl.(*ast.GenDecl); ok && g.Tok == token.CONST {
 				for _, s := range g.Specs {
@@ -362,7 +373,7 @@ func (h *house) problems(pkg string, file *ast.File) []string {
 				problem(n, "%s without a name: make it a constant, and %s", key.Name, how)
 			}
 		case *ast.BinaryExpr:
-			if l := comparedLength(n); l != nil && !small(l) && !named(l) {
+			if l := comparedLength(n, lengths); l != nil && !small(l) && !named(l) {
 				problem(n, "a length is compared with a number: make it a constant, and %s", how)
 			}
 		}
@@ -394,20 +405,27 @@ func boundingArgument(call *ast.CallExpr) ast.Expr {
 	return nil
 }
 
-// comparedLength is what a length is compared with, or nil.
-func comparedLength(b *ast.BinaryExpr) ast.Expr {
-	isLength := func(e ast.Expr) bool {
-		call, ok := e.(*ast.CallExpr)
-		if !ok {
-			return false
-		}
-		switch f := call.Fun.(type) {
-		case *ast.Ident:
-			return f.Name == "len"
-		case *ast.SelectorExpr:
-			return strings.HasPrefix(f.Sel.Name, "RuneCount")
-		}
+// isLength says whether an expression counts what something has.
+func isLength(e ast.Expr) bool {
+	call, ok := e.(*ast.CallExpr)
+	if !ok {
 		return false
+	}
+	switch f := call.Fun.(type) {
+	case *ast.Ident:
+		return f.Name == "len"
+	case *ast.SelectorExpr:
+		return strings.HasPrefix(f.Sel.Name, "RuneCount")
+	}
+	return false
+}
+
+// comparedLength is what a length is compared with, or one of the variables that keep one. nil:
+// nothing is compared with a length.
+func comparedLength(b *ast.BinaryExpr, kept map[string]bool) ast.Expr {
+	isLength := func(e ast.Expr) bool {
+		name, ok := e.(*ast.Ident)
+		return isLength(e) || ok && kept[name.Name]
 	}
 	switch b.Op {
 	case token.LSS, token.GTR, token.LEQ, token.GEQ:

@@ -98,6 +98,8 @@ type ApplicationAssignmentQuery struct {
 const (
 	MaxApplications = 7000 //bound:rows applications
 	maxInList       = 10   //bound:list redirect URIs, issuers and targets of an application
+	//bound:text the name of an application, in characters
+	maxApplicationName = 100
 	//bound:text the description of an application, in characters
 	maxApplicationText = 128 // of the description, in characters
 )
@@ -112,10 +114,10 @@ func (a Application) check() error {
 	if !slices.ContainsFunc(ApplicationProviders, func(p ApplicationProvider) bool { return p.ARN == a.ProviderARN }) {
 		return &Error{Code: ApplicationProviderNotFound, Subject: a.ProviderARN}
 	}
-	if n := utf8.RuneCountInString(a.Name); n < 1 || n > 100 || strings.TrimSpace(a.Name) == "" {
+	if n := utf8.RuneCountInString(a.Name); n < 1 || n > maxApplicationName || strings.TrimSpace(a.Name) == "" {
 		return refuse("Name", "want 1 to 100 characters")
 	}
-	if err := checkText("Name", a.Name, 100); err != nil {
+	if err := checkText("Name", a.Name, maxApplicationName); err != nil {
 		return err
 	}
 	if err := checkText("Description", a.Description, maxApplicationText); err != nil {
