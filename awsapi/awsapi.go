@@ -12,7 +12,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -249,13 +248,20 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.fail(w, requestID, &Error{Code: "UnknownOperationException", Message: "X-Amz-Target names no service of this endpoint"})
 }
 
+// usualBody is the room that is made for a body before it comes.
+const usualBody = 8 << 10 //bound:memory room for the body of an AWS request before it comes, in bytes
+
+// readBody reads a body of which a stranger says how large it is, and leaves little garbage.
 func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
-	if err != nil {
+	var body bytes.Buffer
+	if r.ContentLength > 0 && r.ContentLength <= usualBody { // a larger one may be a claim only
+		body.Grow(int(r.ContentLength) + bytes.MinRead)
+	}
+	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, most)); err != nil {
 		return nil, &Error{Code: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge,
 			Message: fmt.Sprintf("the body is larger than %d KiB, or did not come", most>>10)}
 	}
-	return body, nil
+	return body.Bytes(), nil
 }
 
 func (h *Handler) serveJSON(w http.ResponseWriter, r *http.Request, s Service, name, requestID string) {

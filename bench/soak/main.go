@@ -41,7 +41,7 @@ func main() {
 	flag.DurationVar(&s.warmUp, "warm-up", 45*time.Second, "how long the people sign in before the strangers come")
 	flag.IntVar(&s.people, "people", 20, "people who sign in, by the tenant")
 	flag.IntVar(&s.directly, "directory", 4, "further people, of a center's built-in directory")
-	flag.DurationVar(&s.pause, "pause", 6*time.Second, "of a person between two sign-ins, on average")
+	flag.DurationVar(&s.pause, "pause", 20*time.Second, "of a person between two sign-ins, on average")
 	flag.IntVar(&s.workers, "workers", 2, "of each kind of stranger")
 	flag.StringVar(&s.only, "only", "", "the kinds of strangers whose names have this in them")
 	flag.StringVar(&s.keep, "keep", "", "folder for the data and the logs, which stay (default: a temporary one)")
