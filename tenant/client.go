@@ -189,17 +189,20 @@ func (c Caller) Name() string {
 	return c.Account.Name + " by " + c.ClientID
 }
 
-// SessionAccount returns who a session is of, or SessionInvalid.
+// SessionAccount returns who a session is of and when they signed in, or SessionInvalid.
 func (t *Tenant) SessionAccount(ctx context.Context, secret string) (a Account, err error) {
-	name, err := t.SessionAdministrator(ctx, secret)
-	if err == nil {
-		return t.account(ctx, Account{Name: name, Administrator: true}, t.now())
-	}
-	if CodeOf(err) != SessionInvalid {
-		return a, err
-	}
-	u, _, err := t.SessionUser(ctx, secret)
-	return Account{ID: u.ID, Name: u.UserPrincipalName, DisplayName: u.DisplayName}, err
+	err = t.Store.View(ctx, func(r Reader) error {
+		s, err := t.session(r, secret)
+		if err != nil {
+			return err
+		}
+		a, err = accountNow(r, Account{ID: s.UserID, Name: s.Administrator, Administrator: s.Administrator != ""}, s.CreatedAt)
+		if CodeOf(err) == GrantRevoked { // it was to end with the others
+			return &Error{Code: SessionInvalid, Subject: a.Name}
+		}
+		return err
+	})
+	return a, err
 }
 
 // account completes an account as it is now: SessionInvalid for a person who is gone or disabled, GrantRevoked for one whose sessions were revoked since

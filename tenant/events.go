@@ -82,7 +82,7 @@ func (t *Tenant) recordAll(ctx context.Context, events []audit.Event) error {
 // job calls it now and then.
 func (t *Tenant) Sweep(ctx context.Context) error {
 	return errors.Join(t.Store.Update(ctx, func(tx Tx) error {
-		return errors.Join(tx.DeleteSessions(t.now()), tx.DeleteGrants(t.now().Add(-grantsKept)))
+		return errors.Join(tx.DeleteSessions(t.now()), tx.DeleteGrants(t.grantsOver()))
 	}), t.Keep.Sweep(ctx, t.now(), func(before time.Time, strangers bool, limit int) (n int, err error) {
 		err = t.Store.Update(ctx, func(tx Tx) error {
 			n, err = tx.DeleteEvents(before, strangers, limit)

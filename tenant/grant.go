@@ -66,6 +66,16 @@ const (
 // grantsKept is how long a grant is known after its end, so that the program learns that it has expired.
 const grantsKept = time.Hour //bound:life what is known of a grant of the tenant after its end
 
+// grantsOver is before when a grant must have ended to be forgotten. Where the clock was moved forward
+// the real time counts, since access tokens live by it: the end of a family must outlast them.
+func (t *Tenant) grantsOver() time.Time {
+	now := t.now()
+	if t.Clock != nil {
+		now = now.Add(-t.Clock.Ahead())
+	}
+	return now.Add(-grantsKept)
+}
+
 // Shares. Where there are too many, the oldest go: nobody is refused for what others ask for.
 // Source: our own choice.
 const (
@@ -113,7 +123,7 @@ func (t *Tenant) Issue(ctx context.Context, g Grant) (Grant, authn.Secret, error
 		g.UserCode = string(code)
 	}
 	err := t.Store.Update(ctx, func(tx Tx) error {
-		return errors.Join(tx.DeleteGrants(t.now().Add(-grantsKept)), keepShare(tx, g), tx.PutGrant(g))
+		return errors.Join(tx.DeleteGrants(t.grantsOver()), keepShare(tx, g), tx.PutGrant(g))
 	})
 	return g, authn.Secret(secret), err
 }

@@ -205,7 +205,12 @@ func (a authorization) back(name, value string) string {
 }
 
 func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) {
-	a, err := h.read(r.URL.Query())
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil { // what one reader passes over, another one reads
+		h.fail(w, r, h.Center.Refuse(r.Context(), h.actor(r), "AuthorizeClient", "", &center.Error{Code: center.InvalidRequest}))
+		return
+	}
+	a, err := h.read(q)
 	if err != nil { // nobody who could be told is known to be honest
 		h.fail(w, r, h.Center.Refuse(r.Context(), h.actor(r), "AuthorizeClient", "", err))
 		return

@@ -159,6 +159,9 @@ func TestParametersThatChangeTheMeaningAreRefused(t *testing.T) {
 		"resource":         {url.Values{"resource": {"https://management.azure.com"}}, "invalid_request"},
 		"response_mode":    {url.Values{"response_mode": {"web_message"}}, "invalid_request"},
 		"plain":            {url.Values{"code_challenge_method": {"plain"}}, "invalid_request"},
+		"no S256 hash":     {url.Values{"code_challenge": {"short"}}, "invalid_request"},
+		"a method alone":   {url.Values{"code_challenge": nil}, "invalid_request"},
+		"max_age":          {url.Values{"max_age": {"soon"}}, "invalid_request"},
 		"prompt":           {url.Values{"prompt": {"create"}}, "invalid_request"},
 		"none and another": {url.Values{"prompt": {"none login"}}, "invalid_request"},
 	} {
@@ -169,6 +172,11 @@ func TestParametersThatChangeTheMeaningAreRefused(t *testing.T) {
 	for _, name := range []string{"client_id", "redirect_uri"} {
 		if a := o.get(o.asking(nil) + "&" + url.Values{name: {"http://localhost:8400"}}.Encode()); a.Status != http.StatusBadRequest || a.Location != "" {
 			t.Errorf("%s twice: %d to %s", name, a.Status, a.Location)
+		}
+	}
+	for _, hidden := range []string{"&client_id=%zz", "&scope=a;scope=b"} { // what one reader passes over, another one reads
+		if a := o.get(o.asking(nil) + hidden); a.Status != http.StatusBadRequest || a.Location != "" {
+			t.Errorf("%s: %d to %s", hidden, a.Status, a.Location)
 		}
 	}
 	if a := o.get(o.asking(url.Values{"prompt": {"select_account"}, "x-client-SKU": {"MSAL"}, "claims": {"{}"}, "login_hint": {ada}})); a.Status != http.StatusOK {

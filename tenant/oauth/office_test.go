@@ -35,6 +35,9 @@ const (
 	verifier = "a-verifier-which-is-longer-than-forty-three-characters"
 )
 
+// system is the program itself.
+var system = audit.Actor{Kind: audit.System, Name: "test"}
+
 // office is a tenant with all its doors, a person, an administrator, and a clock that can be moved.
 type office struct {
 	*tenant.Tenant
@@ -69,7 +72,7 @@ func newOffice(t *testing.T) *office {
 	if o.user, err = o.CreateUser(context.Background(), tenanttest.Actor, tenant.User{UserPrincipalName: ada, MailNickname: "ada", DisplayName: "Ada", Enabled: true}, password); err != nil {
 		t.Fatal(err)
 	}
-	if err := o.SetAdministrator(context.Background(), audit.Actor{Kind: audit.System, Name: "test"}, "root", password); err != nil {
+	if err := o.SetAdministrator(context.Background(), system, "root", password); err != nil {
 		t.Fatal(err)
 	}
 	return o

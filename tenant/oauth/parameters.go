@@ -3,6 +3,7 @@ package oauth
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -22,6 +23,13 @@ func repeated(values url.Values) string {
 	}
 	return ""
 }
+
+// The forms of a challenge by S256 and of a verifier (RFC 7636, 4.1 and 4.2), and of max_age.
+var (
+	challengeForm = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
+	verifierForm  = regexp.MustCompile(`^[A-Za-z0-9._~-]{43,128}$`)
+	maxAgeForm    = regexp.MustCompile(`^[0-9]{1,9}$`)
+)
 
 // prompts are the values of prompt. Sources: OpenID Connect Core, 3.1.2.1; Entra ID, "OAuth 2.0
 // authorization code flow".

@@ -25,7 +25,10 @@ type asked struct {
 
 // read checks what a program asks a browser for. Until the program and the address are known to belong together, nobody is told anything but the person.
 func (h *Handler) read(r *http.Request) (a asked, err error) {
-	q := r.URL.Query()
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil { // what one reader passes over, another one reads
+		return a, &tenant.Error{Code: tenant.InvalidRequest, Detail: "the query is not properly formatted"}
+	}
 	if len(q["client_id"]) > 1 || len(q["redirect_uri"]) > 1 {
 		return a, &tenant.Error{Code: tenant.InvalidRequest, Detail: "client_id or redirect_uri is there twice"}
 	}
@@ -55,8 +58,13 @@ func (a asked) problem(q url.Values) (code, text string) {
 		return "invalid_request", "AADSTS70007: The response_mode is not supported."
 	case !known || len(a.scopes) == 0:
 		return "invalid_scope", "AADSTS70011: The scope is not valid."
-	case a.challenge != "" && q.Get("code_challenge_method") != "S256", a.challenge == "" && a.client.Public:
+	case a.challenge == "" && (a.client.Public || q.Get("code_challenge_method") != ""),
+		a.challenge != "" && q.Get("code_challenge_method") != "S256":
 		return "invalid_request", "AADSTS9002325: Proof Key for Code Exchange by S256 is required."
+	case a.challenge != "" && !challengeForm.MatchString(a.challenge):
+		return "invalid_request", "AADSTS501481: The code_challenge is not the SHA-256 hash of a verifier in base64url."
+	case q.Get("max_age") != "" && !maxAgeForm.MatchString(q.Get("max_age")):
+		return "invalid_request", "AADSTS90023: The max_age is not a number of seconds."
 	case q.Get("prompt") == "none":
 		return "interaction_required", "AADSTS65001: The person has not consented; send an interactive authorization request."
 	}
@@ -105,7 +113,7 @@ func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) {
 		h.back(w, r, a, url.Values{"error": {code}, "error_description": {text}})
 		return
 	}
-	account, ok := h.RequireAccount(w, r, r.URL.RequestURI())
+	account, ok := h.account(w, r, a)
 	if !ok {
 		return
 	}
@@ -132,7 +140,7 @@ func (h *Handler) consent(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, err)
 		return
 	}
-	account, ok := h.RequireAccount(w, r, r.URL.RequestURI())
+	account, ok := h.account(w, r, a)
 	if !ok {
 		return
 	}

@@ -173,12 +173,14 @@ func (h *Handler) clientCredentials(r *http.Request, by audit.Actor) (map[string
 // redeemCode is the authorization code grant; PKCE is demanded of public clients.
 func (h *Handler) redeemCode(r *http.Request, by audit.Actor) (map[string]any, error) {
 	return h.redeem(r, by, tenant.GrantCode, r.PostForm.Get("code"), func(g tenant.Grant, c tenant.Client) error {
-		sum := sha256.Sum256([]byte(r.PostForm.Get("code_verifier")))
+		verifier := r.PostForm.Get("code_verifier")
+		sum := sha256.Sum256([]byte(verifier))
 		challenge := base64.RawURLEncoding.EncodeToString(sum[:])
 		switch {
 		case g.RedirectURI != r.PostForm.Get("redirect_uri"):
 			return &tenant.Error{Code: tenant.RedirectMismatch}
-		case g.Challenge == "" && (c.Public || r.PostForm.Get("code_verifier") != ""),
+		case g.Challenge == "" && (c.Public || verifier != ""),
+			g.Challenge != "" && !verifierForm.MatchString(verifier),
 			g.Challenge != "" && subtle.ConstantTimeCompare([]byte(challenge), []byte(g.Challenge)) != 1:
 			return &tenant.Error{Code: tenant.VerifierWrong}
 		}
