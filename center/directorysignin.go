@@ -172,7 +172,7 @@ func (c *Center) nextStep(r Reader, s *signingIn) (Step, error) {
 	case settings.WithoutDevice == MustRegister:
 		return StepRegister, nil
 	case settings.WithoutDevice == EmailCode && s.user.AddressIsNew(c.now()):
-		return "", &Error{Code: NoDevice, Subject: s.user.UserName, Detail: "no code is sent to an e-mail address that was changed less than a day ago"}
+		return "", &Error{Code: NoDevice, Subject: s.user.UserName, Detail: "no code is sent to an e-mail address that is less than a day old"}
 	case settings.WithoutDevice == EmailCode && c.Mailer != nil && s.user.PrimaryEmail() != "":
 		return StepCode, nil
 	case settings.WithoutDevice == AllowSignIn:

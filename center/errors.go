@@ -204,7 +204,7 @@ var Reasons = map[Code]Reason{
 	PasswordReused:                {Invalid, "the password cannot be used: it is one of the last three passwords", "choose another password"},
 	LinkSent:                      {Quota, "a link was sent to the user a moment ago", "wait two minutes before asking again; if somebody else asks again and again, nothing needs to be done: the password stays as it is"},
 	MailOff:                       {Conflict, "no mail can be sent: no mail server is configured", "start with --smtp-server, or hand over a one-time password"},
-	AddressNew:                    {Conflict, "the user's e-mail address was changed less than a day ago, so that it proves nobody", "make sure that the address is the user's and send the link from the user's page, or wait a day"},
+	AddressNew:                    {Conflict, "the user's e-mail address is less than a day old, so that it proves nobody", "make sure that the address is the user's and send the link from the user's page, or wait a day"},
 	NoAddress:                     {Conflict, "the user has no e-mail address", "add an address, or hand over a one-time password"},
 	DeviceNotFound:                {NotFound, "there is no such MFA device", "load the page again"},
 	TooManyDevices:                {Quota, "no further MFA device can be registered: two authenticator apps and six security keys are allowed, and the settings may exclude one kind", "delete one that is not used any more"},

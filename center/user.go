@@ -319,7 +319,7 @@ func (c *Center) createUser(
 ) (User, error) {
 	u.normalize()
 	u.ID, u.CreatedAt, u.CreatedBy = UserID(c.NewID()), c.now(), by.Name
-	u.UpdatedAt, u.UpdatedBy, u.AddressChangedAt = u.CreatedAt, by.Name, time.Time{}
+	u.UpdatedAt, u.UpdatedBy, u.AddressChangedAt = u.CreatedAt, by.Name, c.firstAddressSince(by)
 	age := c.users.now()
 	defer c.userPlaces.forget()
 	err := c.change(ctx, by, ActionCreateUser, func(tx Tx) (string, error) {

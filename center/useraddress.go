@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/names"
 )
 
@@ -15,9 +16,18 @@ import (
 const addressProves = 24 * time.Hour //bound:life an e-mail address that is too new to prove somebody
 
 // AddressIsNew says whether the user's e-mail address was changed so lately that it proves nobody.
-// The one that a user was made with is as old as the user.
 func (u User) AddressIsNew(now time.Time) bool {
 	return !u.AddressChangedAt.IsZero() && now.Before(u.AddressChangedAt.Add(addressProves))
+}
+
+// firstAddressSince is how new the address is that somebody makes a user with: zero for who may
+// send links there anyway. Whoever else may only keep users must not get at a name by deleting its
+// user and making another one of the same name, with an address of their own.
+func (c *Center) firstAddressSince(by audit.Actor) time.Time {
+	if by.Kind == audit.System || ActionSendPasswordLink.may&actorsOf(by) != 0 {
+		return time.Time{}
+	}
+	return c.now()
 }
 
 // noteAddress notes when the address was changed last, which no edit may, and returns the address

@@ -170,6 +170,33 @@ func TestWhoChangesAnAddressIsNotThatPerson(t *testing.T) {
 	}
 }
 
+// TestWhoMakesAUserAgainIsNotThatPerson deletes the boss with a key that may change users, and makes
+// another boss, whose mail goes elsewhere.
+func TestWhoMakesAUserAgainIsNotThatPerson(t *testing.T) {
+	t.Parallel()
+	p, ctx := startPosted(t), context.Background()
+	key, secret, err := p.CreateAccessKey(ctx, audit.SystemActor, "helpdesk", center.RoleUserAdministrator)
+	if err != nil {
+		t.Fatal(err)
+	}
+	aws := newAWS(t, demoOutput{AWS: demoAWS{p.URL, key.ID, secret.Reveal(), "us-east-1", ""}})
+	store := p.Instance.IdentityStoreID
+	aws.run(nil, "identitystore", "delete-user", "--identity-store-id", store, "--user-id", string(p.boss.ID))
+	aws.run(nil, "identitystore", "create-user", "--identity-store-id", store, "--user-name", "boss",
+		"--display-name", "The Boss", "--name", "GivenName=The,FamilyName=Boss",
+		"--emails", "Value=mallory@example.net,Primary=true")
+	if code := p.forgot(); code != string(center.AddressNew) {
+		t.Errorf("a link to the address of a boss who was made a moment ago: %q", code)
+	}
+	if n := len(p.outbox.Messages()); n != 0 {
+		t.Errorf("%d mails: %+v", n, p.outbox.Messages())
+	}
+	p.ahead.Store(int64(24*time.Hour + time.Minute))
+	if code := p.forgot(); code != "" {
+		t.Errorf("a day later: %q", code)
+	}
+}
+
 // TestProvisioningTellsTheOldAddressToo does it by SCIM, by both ways to change a user, and keeps
 // what only the center knows.
 func TestProvisioningTellsTheOldAddressToo(t *testing.T) {
