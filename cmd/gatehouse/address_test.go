@@ -29,11 +29,13 @@ func startPosted(t *testing.T) posted {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	t.Cleanup(stop)
-	p := posted{startCenter(t), t, &atomic.Int64{}, &mail.Outbox{}, centertest.Person("boss")}
-	p.Now = func() time.Time { return time.Now().Add(time.Duration(p.ahead.Load())) }
+	p := posted{t: t, ahead: &atomic.Int64{}, outbox: &mail.Outbox{}, boss: centertest.Person("boss")}
 	queue := mail.NewQueue(p.outbox, slog.New(slog.DiscardHandler))
 	go queue.Run(ctx)
-	p.Mailer = mailer{queue}
+	p.Center = startCenter(t, func(c *center.Center) {
+		c.Now = func() time.Time { return time.Now().Add(time.Duration(p.ahead.Load())) }
+		c.Mailer = mailer{queue}
+	})
 	p.boss.Emails = []center.Value{{Value: "boss@example.com", Primary: true}}
 	var err error
 	if p.boss, err = p.CreateUser(ctx, centertest.Actor, p.boss); err == nil {

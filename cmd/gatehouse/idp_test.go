@@ -157,7 +157,7 @@ func idpFolder(t *testing.T, c *center.Center) string {
 }
 
 // startCenter serves a center on loopback until the test ends.
-func startCenter(t *testing.T) *center.Center {
+func startCenter(t *testing.T, prepare ...func(*center.Center)) *center.Center {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	h := &half{listen: freeAddress(t), data: t.TempDir(), log: slog.New(slog.DiscardHandler)}
@@ -168,6 +168,9 @@ func startCenter(t *testing.T) *center.Center {
 	c, err := openCenter(ctx, h, noEnv, center.DefaultRegion)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, f := range prepare {
+		f(c)
 	}
 	done := make(chan error, 1)
 	go func() {
