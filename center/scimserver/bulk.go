@@ -50,26 +50,34 @@ func (h *Handler) bulk(ctx context.Context, r *request) (answer, error) {
 	if len(in.Operations) > maxBulk {
 		return answer{}, &scim.Error{Status: http.StatusRequestEntityTooLarge, Detail: "More than " + strconv.Itoa(maxBulk) + " operations."}
 	}
-	b := bulkRun{handler: h, request: r, made: map[string]string{}}
-	waiting := in.Operations
+	b := bulkRun{handler: h, request: r, made: map[string]string{}, pending: map[string]int{}}
+	waiting := make([]waitingOperation, 0, len(in.Operations))
+	for _, op := range in.Operations {
+		if op.BulkID != "" {
+			b.pending[op.BulkID]++
+		}
+		waiting = append(waiting, waitingOperation{op, references(op)})
+	}
 	for progress := true; progress && len(waiting) > 0; {
 		progress = false
-		var later []bulkOperation
+		var later []waitingOperation
 		for _, op := range waiting {
 			if b.enough(in.FailOnErrors) {
 				return b.answer()
 			}
-			if b.mustWait(op, waiting) {
+			if op.mustWait(b.pending) {
 				later = append(later, op)
 				continue
 			}
-			b.run(ctx, op)
+			b.run(ctx, op.bulkOperation)
+			b.pending[op.BulkID]--
 			progress = true
 		}
 		waiting = later
 	}
 	for _, op := range waiting {
-		b.fail(op, &scim.Error{Status: http.StatusConflict, Type: scim.InvalidValue, Detail: "The operation and others wait for each other's bulkId."})
+		b.fail(op.bulkOperation, &scim.Error{Status: http.StatusConflict, Type: scim.InvalidValue,
+			Detail: "The operation and others wait for each other's bulkId."})
 	}
 	return b.answer()
 }
@@ -79,6 +87,7 @@ type bulkRun struct {
 	handler *Handler
 	request *request
 	made    map[string]string // ids by bulkId
+	pending map[string]int    // operations that have not run yet, by bulkId
 	results []bulkResult
 	failed  int
 }
@@ -95,18 +104,37 @@ func (b *bulkRun) answer() (answer, error) {
 
 const bulkReference = "bulkId:"
 
-// mustWait says whether an operation names a resource that one of those waiting is to make.
-func (b *bulkRun) mustWait(op bulkOperation, waiting []bulkOperation) bool {
-	text := op.Path + string(op.Data)
-	if !strings.Contains(text, bulkReference) {
-		return false
+// waitingOperation is an operation that has not run yet.
+type waitingOperation struct {
+	bulkOperation
+	references []string // bulkIds that it names, of resources that may not be made yet
+}
+
+// references finds the bulkIds that an operation names: as the end of its path, and as whole texts
+// of its data. The data is not decoded for that: what looks like one there and is none costs a wait.
+func references(op bulkOperation) (ids []string) {
+	path, _, _ := strings.Cut(op.Path, "?")
+	if _, id, ok := strings.Cut(path, bulkReference); ok {
+		ids = append(ids, id)
 	}
-	for _, other := range waiting {
-		if other.BulkID != "" && b.made[other.BulkID] == "" && strings.Contains(text, bulkReference+other.BulkID) {
-			return true
+	for rest := string(op.Data); ; {
+		_, after, ok := strings.Cut(rest, `"`+bulkReference)
+		if !ok {
+			return ids
 		}
+		id, _, _ := strings.Cut(after, `"`)
+		ids, rest = append(ids, id), after
 	}
-	return false
+}
+
+// mustWait says whether an operation names a resource that one of those pending is to make. It
+// looks at each reference once, and once more while it is waited for: who sends a long chain the
+// wrong way round must not hold a processor.
+func (op *waitingOperation) mustWait(pending map[string]int) bool {
+	for len(op.references) > 0 && pending[op.references[0]] == 0 {
+		op.references = op.references[1:]
+	}
+	return len(op.references) > 0
 }
 
 // resolve puts the ids of what was made in the place of references.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
@@ -345,5 +346,32 @@ func TestStandardDiscoveryAndRefusals(t *testing.T) {
 			t.Errorf("%s: %d %v, want %d %v", name, status, body, c.status, c.scimType)
 		}
 		e.want(204, "DELETE", "Users/"+id, "")
+	}
+}
+
+// TestALongChainOfABulkRequest sends as many operations as there may be, each of which waits for the
+// next one: looking for what can run took longer with the third power of their number. Ids that
+// begin with another one are ids of their own.
+func TestALongChainOfABulkRequest(t *testing.T) {
+	e := newStandard(t)
+	var operations []string
+	for i := range 1000 {
+		operations = append(operations, fmt.Sprintf(`{"method":"POST","path":"/Groups","bulkId":"%d","data":`+
+			`{"displayName":"chain %d","externalId":"bulkId:%d"},"version":%q}`, i, i, i+1, strings.Repeat("bulkI", 150)))
+	}
+	began := time.Now()
+	results := e.want(200, "POST", "Bulk", `{"Operations":[`+strings.Join(operations, ",")+`]}`)["Operations"].([]any)
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	for _, r := range results {
+		if m := r.(map[string]any); m["status"] != "201" {
+			t.Fatalf("refused: %v", m)
+		}
+	}
+	first := e.want(200, "GET", `Groups?filter=displayName eq "chain 0"`, "")["Resources"].([]any)[0].(map[string]any)
+	second := e.want(200, "GET", `Groups?filter=displayName eq "chain 1"`, "")["Resources"].([]any)[0].(map[string]any)
+	if first["externalId"] != second["id"] {
+		t.Errorf("the first is %v, the second %v", first, second)
 	}
 }
