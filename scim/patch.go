@@ -117,7 +117,21 @@ func (s Schema) ParseOperation(o Operation) ([]Change, error) {
 		}
 		changes = append(changes, Change{op, path, object[key]})
 	}
-	return changes, nil
+	return changes, eachOnce(changes)
+}
+
+// eachOnce refuses a value that names an attribute twice, such as in two letter cases: one reader
+// would take the first, another one the last.
+func eachOnce(changes []Change) error {
+	named := map[string]bool{}
+	for _, c := range changes {
+		target := c.Path.URN + ":" + c.Path.Attribute.Name + "." + c.Path.Sub
+		if c.Path.Filter == nil && named[target] {
+			return invalid(InvalidSyntax, "%s stands twice", c.Path.Attribute.Name)
+		}
+		named[target] = c.Path.Filter == nil || named[target]
+	}
+	return nil
 }
 
 func sortedKeys(m map[string]any) []string {

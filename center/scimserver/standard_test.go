@@ -349,6 +349,28 @@ func TestStandardDiscoveryAndRefusals(t *testing.T) {
 	}
 }
 
+// TestAnAttributeOfAPatchStandsOnce names attributes twice in the value of an operation without a
+// path, where letter case makes no other name.
+func TestAnAttributeOfAPatchStandsOnce(t *testing.T) {
+	e := newStandard(t)
+	path := "Users/" + e.want(201, "POST", "Users", `{"userName":"eve","active":true}`)["id"].(string)
+	const enterprise = `"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User`
+	for _, value := range []string{
+		`{"active":false,"Active":true}`, `{"name.familyName":"A","Name.familyName":"B"}`,
+		`{` + enterprise + `:division":"A",` + enterprise + `":{"division":"B"}}`,
+	} {
+		status, body := e.send("PATCH", path, patch(`{"op":"replace","value":`+value+`}`))
+		if status != 400 || !strings.Contains(fmt.Sprint(body), "stands twice") {
+			t.Errorf("%s: %d %v", value, status, body)
+		}
+	}
+	if u := e.want(200, "GET", path, ""); u["active"] != true || u["name"] != nil {
+		t.Errorf("changed to %v", u)
+	}
+	const both = `{"op":"replace","value":{"emails[type eq \"work\"].value":"a@example.com","title":"Dr"}}`
+	e.want(200, "PATCH", path, patch(both))
+}
+
 // TestALongChainOfABulkRequest sends as many operations as there may be, each of which waits for the
 // next one: looking for what can run took longer with the third power of their number. Ids that
 // begin with another one are ids of their own.
