@@ -143,6 +143,14 @@ func sortedKeys(m map[string]any) []string {
 	return keys
 }
 
+// maxEntries is our own choice. What is kept has its own bound, which comes too late for the
+// operations of one PATCH: their filters look at each entry.
+const maxEntries = 200 //bound:list values of an attribute while a SCIM PATCH changes it
+
+func tooManyEntries(name string) error {
+	return invalid(InvalidValue, "%s has more than %d values", name, maxEntries)
+}
+
 // Apply changes a normalized resource. The resource's maps and lists are changed in place.
 func (c Change) Apply(r Resource) error {
 	target := map[string]any(r)
@@ -190,6 +198,9 @@ func (c Change) Apply(r Resource) error {
 	}
 	if c.Op == "add" && c.Path.Attribute.Kind == ComplexList {
 		value = append(r.sub(target).List(name), value.([]any)...)
+	}
+	if list, ok := value.([]any); ok && len(list) > maxEntries {
+		return tooManyEntries(name)
 	}
 	if c.Op == "add" && c.Path.Attribute.Kind == Complex {
 		value = merged(r.sub(target).Object(name), value)
@@ -259,6 +270,9 @@ func (c Change) applyToEntries(target map[string]any) error {
 			return err
 		}
 		kept = append(kept, entry)
+	}
+	if len(kept) > maxEntries {
+		return tooManyEntries(name)
 	}
 	if len(kept) == 0 {
 		delete(target, name)

@@ -371,6 +371,31 @@ func TestAnAttributeOfAPatchStandsOnce(t *testing.T) {
 	e.want(200, "PATCH", path, patch(both))
 }
 
+// TestAListIsBoundedWhileAPatchChangesIt adds values by the thousand and has each filter look at all
+// of them: that took a minute, in the transaction that all other changes wait for.
+func TestAListIsBoundedWhileAPatchChangesIt(t *testing.T) {
+	e := newStandard(t)
+	path := "Users/" + e.want(201, "POST", "Users", `{"userName":"eve","active":true}`)["id"].(string)
+	many := func(n int) string { return strings.TrimSuffix(strings.Repeat(`{"value":"a"},`, n), ",") }
+	const gone = `{"op":"remove","path":"emails[value eq \"a\"]"}`
+	var filtered strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&filtered, `{"op":"add","path":"emails[type eq \\"%d\\"].value","value":"a"},`, i)
+	}
+	for name, operations := range map[string]string{
+		"by filter": filtered.String() + gone,
+		"at once":   `{"op":"add","path":"emails","value":[` + many(2000) + `]},` + gone,
+		"in place":  `{"op":"replace","path":"emails","value":[` + many(2000) + `]},` + gone,
+		"by itself": `{"op":"add","value":{"emails":[` + many(2000) + `]}},` + gone,
+		"by twos":   strings.Repeat(`{"op":"add","path":"emails","value":[`+many(2)+`]},`, 1000) + gone,
+	} {
+		if status, body := e.send("PATCH", path, patch(operations)); status != 400 || body["scimType"] != "invalidValue" {
+			t.Errorf("%s: %d %v", name, status, body)
+		}
+	}
+	e.want(200, "PATCH", path, patch(`{"op":"add","path":"emails","value":[`+many(60)+`]},`+gone))
+}
+
 // TestALongChainOfABulkRequest sends as many operations as there may be, each of which waits for the
 // next one: looking for what can run took longer with the third power of their number. Ids that
 // begin with another one are ids of their own.
