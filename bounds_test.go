@@ -46,8 +46,10 @@ var boundKinds = []struct{ kind, heading string }{
 }
 
 // looksLikeBound are the names that need a directive. Constants that are durations need one under any name.
-var looksLikeBound = regexp.MustCompile(`^(max|min|Max|Min)[A-Z]|\w(Limit|Timeout|Lifetime|Life|Size|Bytes|Length|Depth|Waits?|Patience|` +
-	`Retention|Age|Skew|Leeway|Kept|Interval|Window|Tries|Burst|PerSecond|Places|Budget|Steps|Quota|Grace|Lease|Days|Each)$`)
+var looksLikeBound = regexp.MustCompile(
+	`^(max|min|Max|Min)[A-Z]|\w(Limit|Timeout|Lifetime|Life|Size|Bytes|Length|Depth|Waits?|Patience|` +
+		`Retention|Age|Skew|Leeway|Kept|Interval|Window|Tries|Burst|PerSecond|Places|Budget|Steps|Quota|Grace|Lease|Days|Each)$`,
+)
 
 // smallLiteral is the largest number that code may compare a length with, or size a channel by, without giving it a name.
 const smallLiteral = 16
@@ -64,14 +66,22 @@ func TestBounds(t *testing.T) {
 			}
 			for _, b := range h.marked(pkg, file) {
 				if b.kind != "none" {
-					rows[b.kind] = append(rows[b.kind], fmt.Sprintf("| %s | %s | `%s` in %s |\n", b.text, b.value, b.name, b.file))
+					rows[b.kind] = append(
+						rows[b.kind],
+						fmt.Sprintf("| %s | %s | `%s` in %s |\n", b.text, b.value, b.name, b.file),
+					)
 				}
 			}
 		}
 	}
 	var table strings.Builder
 	for _, k := range boundKinds {
-		fmt.Fprintf(&table, "\n### %s\n\n| what | bound | where |\n|---|---|---|\n%s", k.heading, strings.Join(rows[k.kind], ""))
+		fmt.Fprintf(
+			&table,
+			"\n### %s\n\n| what | bound | where |\n|---|---|---|\n%s",
+			k.heading,
+			strings.Join(rows[k.kind], ""),
+		)
 	}
 	const page, begin, end = "docs/security.md", "<!-- bounds: go test . -run TestBounds -update -->\n", "\n<!-- end of bounds -->\n"
 	data, err := os.ReadFile(page)
@@ -124,7 +134,12 @@ func TestBoundsAreFound(t *testing.T) {
 		`const wanted = 7 //bound:body a text` + "\nvar r = io.LimitReader(in, wanted)": false,
 	} {
 		h := &house{fset: token.NewFileSet(), packages: map[string][]*ast.File{}, checked: map[string]*types.Package{}}
-		file, err := parser.ParseFile(h.fset, "x.go", "package x\n\nimport \"time\"\n\n"+strings.Replace(code, "wanted)", "wanted)\n", 1), parser.ParseComments)
+		file, err := parser.ParseFile(
+			h.fset,
+			"x.go",
+			"package x\n\nimport \"time\"\n\n"+strings.Replace(code, "wanted)", "wanted)\n", 1),
+			parser.ParseComments,
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -159,7 +174,8 @@ func parseTheHouse(t *testing.T) *house {
 		}
 		if d.IsDir() {
 			name := d.Name()
-			if name == "bench" || name == "testdata" || name == "node_modules" || strings.HasSuffix(name, "test") || name != "." && name[0] == '.' {
+			if name == "bench" || name == "testdata" || name == "node_modules" || strings.HasSuffix(name, "test") ||
+				name != "." && name[0] == '.' {
 				return filepath.SkipDir // measures, and what only tests use
 			}
 			return nil
@@ -222,7 +238,16 @@ func (h *house) marked(pkg string, file *ast.File) []bound {
 				continue
 			}
 			text, size := strings.CutSuffix(m[2], ", in bytes")
-			out = append(out, bound{m[1], text, h.value(pkg, name.Name, size || m[1] == "body"), name.Name, filepath.ToSlash(h.fset.Position(s.Pos()).Filename)})
+			out = append(
+				out,
+				bound{
+					m[1],
+					text,
+					h.value(pkg, name.Name, size || m[1] == "body"),
+					name.Name,
+					filepath.ToSlash(h.fset.Position(s.Pos()).Filename),
+				},
+			)
 		}
 	}
 	return out
@@ -383,8 +408,17 @@ func (h *house) problems(pkg string, file *ast.File) []string {
 }
 
 // boundingField are the fields of structures that bound something.
-var boundingField = map[string]bool{"Timeout": true, "PerSecond": true, "Burst": true, "ReadHeaderTimeout": true, "ReadTimeout": true,
-	"WriteTimeout": true, "IdleTimeout": true, "MaxHeaderBytes": true, "MaxConcurrentStreams": true}
+var boundingField = map[string]bool{
+	"Timeout":              true,
+	"PerSecond":            true,
+	"Burst":                true,
+	"ReadHeaderTimeout":    true,
+	"ReadTimeout":          true,
+	"WriteTimeout":         true,
+	"IdleTimeout":          true,
+	"MaxHeaderBytes":       true,
+	"MaxConcurrentStreams": true,
+}
 
 // boundingArgument is the argument of a call that bounds something, or nil.
 func boundingArgument(call *ast.CallExpr) ast.Expr {

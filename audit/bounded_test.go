@@ -8,10 +8,21 @@ import (
 
 func TestAnEventIsBounded(t *testing.T) {
 	long := strings.Repeat("ä\x1b", 500_000)
-	e := Event{ID: long, Actor: Actor{Kind: Anonymous, Name: long, Role: long, Address: long, RequestID: long}, Action: long, Subject: long, Code: long, Detail: long, Check: long, Want: long, Got: long}.Bounded()
+	e := Event{
+		ID:      long,
+		Actor:   Actor{Kind: Anonymous, Name: long, Role: long, Address: long, RequestID: long},
+		Action:  long,
+		Subject: long,
+		Code:    long,
+		Detail:  long,
+		Check:   long,
+		Want:    long,
+		Got:     long,
+	}.Bounded()
 	for name, text := range map[string]string{"name": e.Actor.Name, "role": e.Actor.Role, "address": e.Actor.Address, "request": e.Actor.RequestID, "id": e.ID,
 		"action": e.Action, "subject": e.Subject, "code": e.Code, "check": e.Check, "want": e.Want, "got": e.Got} {
-		if n := utf8.RuneCountInString(text); n != MaxText || !strings.HasSuffix(text, "… (1000000 characters)") || strings.Contains(text, "\x1b") {
+		if n := utf8.RuneCountInString(text); n != MaxText || !strings.HasSuffix(text, "… (1000000 characters)") ||
+			strings.Contains(text, "\x1b") {
 			t.Errorf("%s: %d characters, %q", name, n, text)
 		}
 	}

@@ -10,14 +10,22 @@ import (
 var noon = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 
 func refused(address, action string, at time.Time) Event {
-	return Event{Time: at, Actor: Actor{Kind: Anonymous, Address: address}, Action: action, Result: Refused, Code: "access-token-invalid"}
+	return Event{
+		Time:   at,
+		Actor:  Actor{Kind: Anonymous, Address: address},
+		Action: action,
+		Result: Refused,
+		Code:   "access-token-invalid",
+	}
 }
 
 func TestWhatIsRefusedAgainIsCounted(t *testing.T) {
 	var tally Tally
 	own := 0
 	for i := range 1000 {
-		admitted, ended := tally.Admit(refused(fmt.Sprintf("2001:db8:0:1::%x", i), "SCIM GET", noon.Add(time.Duration(i)*time.Millisecond)))
+		admitted, ended := tally.Admit(
+			refused(fmt.Sprintf("2001:db8:0:1::%x", i), "SCIM GET", noon.Add(time.Duration(i)*time.Millisecond)),
+		)
 		if admitted {
 			own++
 		}
@@ -33,7 +41,12 @@ func TestWhatIsRefusedAgainIsCounted(t *testing.T) {
 		t.Fatalf("admitted %v, with %v", admitted, ended)
 	}
 	e := ended[0]
-	if e.Count != 995 || !e.Time.Equal(noon.Add(time.Minute-time.Millisecond)) || e.Actor.Address != "2001:db8:0:1::/64" || e.Action != "SCIM GET" || e.Code != "access-token-invalid" || !e.FromStranger() || !strings.Contains(e.Detail, "995 more in the minute from 12:00") {
+	if e.Count != 995 || !e.Time.Equal(noon.Add(time.Minute-time.Millisecond)) ||
+		e.Actor.Address != "2001:db8:0:1::/64" ||
+		e.Action != "SCIM GET" ||
+		e.Code != "access-token-invalid" ||
+		!e.FromStranger() ||
+		!strings.Contains(e.Detail, "995 more in the minute from 12:00") {
 		t.Errorf("the line of the minute: %+v", e)
 	}
 	if admitted, _ := tally.Admit(refused("2001:db8:0:1::1", "SCIM GET", noon.Add(time.Minute))); !admitted {
@@ -51,7 +64,9 @@ func TestAFloodFromEverywhereIsBounded(t *testing.T) {
 	lines, count, own := 0, 0, 0
 	for i := range 1_000_000 {
 		at := noon.Add(time.Duration(i) * 600 * time.Microsecond)
-		admitted, ended := tally.Admit(refused(fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), fmt.Sprint("GET /", i%7), at))
+		admitted, ended := tally.Admit(
+			refused(fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), fmt.Sprint("GET /", i%7), at),
+		)
 		if admitted {
 			own++
 		}

@@ -83,7 +83,8 @@ func TestAnAnswerIsAddedToARedirectURI(t *testing.T) {
 	if got := u.WithFragment(url.Values{"code": {"c"}}); err != nil || got != "http://localhost:1/cb?x#code=c" {
 		t.Errorf("in the fragment: %s, %v", got, err)
 	}
-	if u.Origin() != "http://localhost:1" || u.Authority() != "localhost:1" || !u.Loopback() || u.Secure() || !u.HasQuery() {
+	if u.Origin() != "http://localhost:1" || u.Authority() != "localhost:1" || !u.Loopback() || u.Secure() ||
+		!u.HasQuery() {
 		t.Errorf("its parts: %q %q", u.Origin(), u.Authority())
 	}
 }

@@ -16,13 +16,24 @@ func signedBy(r *http.Request, body []byte, date, region, service, terminator, h
 		key = mac(key, part)
 	}
 	scope := strings.Join([]string{date, region, service, terminator}, "/")
-	toSign := strings.Join([]string{algorithm, r.Header.Get("X-Amz-Date"), scope, hashHex(canonicalRequest(r, body, strings.Split(headers, ";")))}, "\n")
+	toSign := strings.Join(
+		[]string{
+			algorithm,
+			r.Header.Get("X-Amz-Date"),
+			scope,
+			hashHex(canonicalRequest(r, body, strings.Split(headers, ";"))),
+		},
+		"\n",
+	)
 	const digits = "0123456789abcdef"
 	signature := ""
 	for _, b := range mac(key, toSign) {
 		signature += string(digits[b>>4]) + string(digits[b&15])
 	}
-	r.Header.Set("Authorization", algorithm+" Credential=AKIATEST/"+scope+", SignedHeaders="+headers+", Signature="+signature)
+	r.Header.Set(
+		"Authorization",
+		algorithm+" Credential=AKIATEST/"+scope+", SignedHeaders="+headers+", Signature="+signature,
+	)
 }
 
 // TestTheCredentialScopeIsExact: a scope whose date is no day makes a key that is good for longer than a day.

@@ -89,16 +89,28 @@ var (
 	ActionAuthorizeClient           = line("AuthorizeClient", person)
 	ActionCreateToken               = line("CreateToken", person)
 
-	ActionCreateExternalIdPConfigurationForDirectory  = line("CreateExternalIdPConfigurationForDirectory", administrators)
-	ActionUpdateExternalIdPConfigurationForDirectory  = line("UpdateExternalIdPConfigurationForDirectory", administrators)
-	ActionEnableExternalIdPConfigurationForDirectory  = line("EnableExternalIdPConfigurationForDirectory", administrators)
-	ActionDisableExternalIdPConfigurationForDirectory = line("DisableExternalIdPConfigurationForDirectory", administrators)
-	ActionUndoIdentitySourceChange                    = line("UndoIdentitySourceChange", administrators)
-	ActionStartRehearsal                              = line("StartRehearsal", administrators)
-	ActionImportExternalIdPCertificate                = line("ImportExternalIdPCertificate", administrators)
-	ActionDeleteExternalIdPCertificate                = line("DeleteExternalIdPCertificate", administrators)
-	ActionWatchIdPMetadata                            = line("WatchIdPMetadata", administrators)
-	ActionAcceptIdPMetadata                           = line("AcceptIdPMetadata", administrators)
+	ActionCreateExternalIdPConfigurationForDirectory = line(
+		"CreateExternalIdPConfigurationForDirectory",
+		administrators,
+	)
+	ActionUpdateExternalIdPConfigurationForDirectory = line(
+		"UpdateExternalIdPConfigurationForDirectory",
+		administrators,
+	)
+	ActionEnableExternalIdPConfigurationForDirectory = line(
+		"EnableExternalIdPConfigurationForDirectory",
+		administrators,
+	)
+	ActionDisableExternalIdPConfigurationForDirectory = line(
+		"DisableExternalIdPConfigurationForDirectory",
+		administrators,
+	)
+	ActionUndoIdentitySourceChange     = line("UndoIdentitySourceChange", administrators)
+	ActionStartRehearsal               = line("StartRehearsal", administrators)
+	ActionImportExternalIdPCertificate = line("ImportExternalIdPCertificate", administrators)
+	ActionDeleteExternalIdPCertificate = line("DeleteExternalIdPCertificate", administrators)
+	ActionWatchIdPMetadata             = line("WatchIdPMetadata", administrators)
+	ActionAcceptIdPMetadata            = line("AcceptIdPMetadata", administrators)
 
 	ActionCreateProvisioningTenant = line("CreateProvisioningTenant", administrators)
 	ActionDeleteProvisioningTenant = line("DeleteProvisioningTenant", administrators)

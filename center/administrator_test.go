@@ -43,11 +43,15 @@ func TestAnAdministratorIsAddedWithAOneTimePassword(t *testing.T) {
 	d.must(d.SetAdministrator(d.ctx, operator, "root", goodPassword))
 	secret, err := d.AddAdministrator(d.ctx, administratorNamed("root"), "Bob")
 	d.must(err)
-	if _, err := d.AddAdministrator(d.ctx, administratorNamed("root"), "bOB"); center.CodeOf(err) != center.AdministratorTaken {
+	if _, err := d.AddAdministrator(d.ctx, administratorNamed("root"), "bOB"); center.CodeOf(
+		err,
+	) != center.AdministratorTaken {
 		t.Errorf("a second one of the name: %v", err)
 	}
 	for _, name := range []string{"", " bob", "b\x1bob", string(make([]byte, 200))} {
-		if _, err := d.AddAdministrator(d.ctx, administratorNamed("root"), name); center.CodeOf(err) != center.InvalidValue {
+		if _, err := d.AddAdministrator(d.ctx, administratorNamed("root"), name); center.CodeOf(
+			err,
+		) != center.InvalidValue {
 			t.Errorf("the name %q: %v", name, err)
 		}
 	}
@@ -57,10 +61,14 @@ func TestAnAdministratorIsAddedWithAOneTimePassword(t *testing.T) {
 		t.Fatalf("the one-time password led to %+v", p)
 	}
 	console := center.Browser{Console: true}
-	if _, err := d.SignInWithNewPassword(d.ctx, fromHome, p.Ticket.Reveal(), "too simple", console); center.CodeOf(err) != center.PasswordUnfit {
+	if _, err := d.SignInWithNewPassword(d.ctx, fromHome, p.Ticket.Reveal(), "too simple", console); center.CodeOf(
+		err,
+	) != center.PasswordUnfit {
 		t.Errorf("a password that breaks the rules: %v", err)
 	}
-	if _, err := d.SignInWithNewPassword(d.ctx, fromHome, p.Ticket.Reveal(), goodPassword, center.Browser{}); center.CodeOf(err) != center.TicketInvalid {
+	if _, err := d.SignInWithNewPassword(d.ctx, fromHome, p.Ticket.Reveal(), goodPassword, center.Browser{}); center.CodeOf(
+		err,
+	) != center.TicketInvalid {
 		t.Errorf("at the portal's door: %v", err)
 	}
 	p, err = d.SignInWithNewPassword(d.ctx, fromHome, p.Ticket.Reveal(), goodPassword, console)
@@ -71,12 +79,15 @@ func TestAnAdministratorIsAddedWithAOneTimePassword(t *testing.T) {
 	if _, err := d.PortalUser(d.ctx, p.Session.Reveal()); center.CodeOf(err) != center.SessionInvalid {
 		t.Errorf("it opens the portal: %v", err)
 	}
-	if _, err := d.SignInAdministrator(d.ctx, fromHome, "bob", secret.Reveal(), "", center.Browser{}); center.CodeOf(err) != center.SignInFailed {
+	if _, err := d.SignInAdministrator(d.ctx, fromHome, "bob", secret.Reveal(), "", center.Browser{}); center.CodeOf(
+		err,
+	) != center.SignInFailed {
 		t.Errorf("the one-time password goes on: %v", err)
 	}
 	all, err := d.Administrators(d.ctx)
 	d.must(err)
-	if len(all) != 2 || all[0].Name != "Bob" || all[0].CreatedBy != "root" || all[0].Sessions != 1 || all[0].OneTime || !all[0].LastSignInAt.Equal(d.now) {
+	if len(all) != 2 || all[0].Name != "Bob" || all[0].CreatedBy != "root" || all[0].Sessions != 1 || all[0].OneTime ||
+		!all[0].LastSignInAt.Equal(d.now) {
 		t.Errorf("the list is %+v", all)
 	}
 	if problem := check(d); problem != nil {
@@ -120,7 +131,16 @@ func TestWhatIsChangedOfAnAdministratorEndsTheSessions(t *testing.T) {
 			d := newDirectory(t)
 			d.must(d.SetAdministrator(d.ctx, operator, "root", goodPassword))
 			d.must(d.SetAdministrator(d.ctx, operator, "bob", goodPassword))
-			roots, first, own := d.enter("root", goodPassword), d.enter("bob", goodPassword), d.enter("bob", goodPassword)
+			roots, first, own := d.enter(
+				"root",
+				goodPassword,
+			), d.enter(
+				"bob",
+				goodPassword,
+			), d.enter(
+				"bob",
+				goodPassword,
+			)
 			made := d.now
 			d.now = d.now.Add(time.Hour)
 			d.must(change(d, own))
@@ -135,7 +155,8 @@ func TestWhatIsChangedOfAnAdministratorEndsTheSessions(t *testing.T) {
 			}
 			all, err := d.Administrators(d.ctx)
 			d.must(err)
-			if i := slices.IndexFunc(all, func(a center.AdministratorSummary) bool { return a.Name == "bob" }); i >= 0 && !all[i].CreatedAt.Equal(made) {
+			if i := slices.IndexFunc(all, func(a center.AdministratorSummary) bool { return a.Name == "bob" }); i >= 0 &&
+				!all[i].CreatedAt.Equal(made) {
 				t.Errorf("created at %s, now at %s", made, all[i].CreatedAt)
 			}
 			if problem := check(d); problem != nil {
@@ -149,21 +170,28 @@ func TestWhoCannotBeRemoved(t *testing.T) {
 	d := newDirectory(t)
 	d.must(d.SetAdministrator(d.ctx, operator, "root", goodPassword))
 	for _, by := range []audit.Actor{operator, administratorNamed("root")} {
-		if _, err := d.RemoveAdministrator(d.ctx, by, "root"); center.CodeOf(err) != center.LastAdministrator && center.CodeOf(err) != center.OwnAdministrator {
+		if _, err := d.RemoveAdministrator(d.ctx, by, "root"); center.CodeOf(err) != center.LastAdministrator &&
+			center.CodeOf(err) != center.OwnAdministrator {
 			t.Errorf("the last one, by %s: %v", by.Name, err)
 		}
 	}
 	d.must(d.SetAdministrator(d.ctx, operator, "bob", goodPassword))
-	if _, err := d.RemoveAdministrator(d.ctx, administratorNamed("Bob"), "bob"); center.CodeOf(err) != center.OwnAdministrator {
+	if _, err := d.RemoveAdministrator(d.ctx, administratorNamed("Bob"), "bob"); center.CodeOf(
+		err,
+	) != center.OwnAdministrator {
 		t.Errorf("oneself: %v", err)
 	}
 	if _, err := d.RemoveAdministrator(d.ctx, operator, "nobody"); center.CodeOf(err) != center.AdministratorNotFound {
 		t.Errorf("nobody: %v", err)
 	}
-	if _, err := d.RemoveAdministrator(d.ctx, audit.Actor{Kind: audit.AccessKey, Role: string(center.RoleUserAdministrator)}, "bob"); center.CodeOf(err) != center.NotAllowed {
+	if _, err := d.RemoveAdministrator(d.ctx, audit.Actor{Kind: audit.AccessKey, Role: string(center.RoleUserAdministrator)}, "bob"); center.CodeOf(
+		err,
+	) != center.NotAllowed {
 		t.Errorf("by a user administrator's key: %v", err)
 	}
-	if _, err := d.RemoveAdministrator(d.ctx, audit.Actor{Kind: audit.User, Name: "ada"}, "bob"); center.CodeOf(err) != center.NotAllowed {
+	if _, err := d.RemoveAdministrator(d.ctx, audit.Actor{Kind: audit.User, Name: "ada"}, "bob"); center.CodeOf(
+		err,
+	) != center.NotAllowed {
 		t.Errorf("by a person: %v", err)
 	}
 }
@@ -200,13 +228,21 @@ func TestAOneTimePasswordAloneChangesNothingWhereThereIsAFactor(t *testing.T) {
 	principal := center.AdministratorPrincipal("bob")
 	e, err := d.Enrol(d.ctx, principal, "bob")
 	d.must(err)
-	d.must(d.FinishEnrolment(d.ctx, administratorNamed("bob"), principal, center.NewDevice{Ticket: e.Ticket.Reveal(), Name: "Phone", Code: d.code(e.TOTP.Secret)}))
+	d.must(
+		d.FinishEnrolment(
+			d.ctx,
+			administratorNamed("bob"),
+			principal,
+			center.NewDevice{Ticket: e.Ticket.Reveal(), Name: "Phone", Code: d.code(e.TOTP.Secret)},
+		),
+	)
 	secret, err := d.ResetAdministratorPassword(d.ctx, administratorNamed("root"), "bob")
 	d.must(err)
 	p, err := d.SignInAdministrator(d.ctx, fromHome, "bob", secret.Reveal(), "", center.Browser{})
 	d.must(err)
 	console := center.Browser{Console: true}
-	if _, err := d.SignInWithNewPassword(d.ctx, fromHome, p.Ticket.Reveal(), "Another 1 password!", console); p.Step != center.StepFactor || center.CodeOf(err) != center.TicketInvalid {
+	if _, err := d.SignInWithNewPassword(d.ctx, fromHome, p.Ticket.Reveal(), "Another 1 password!", console); p.Step != center.StepFactor ||
+		center.CodeOf(err) != center.TicketInvalid {
 		t.Fatalf("step %q; a password without the factor: %v", p.Step, err)
 	}
 	d.now = d.now.Add(time.Minute)

@@ -87,7 +87,11 @@ func (c *Center) place(ctx context.Context, name string) (leave func(), err erro
 // applicant finds out how whoever sends a password stands.
 func (c *Center) applicant(ctx context.Context, a attempt) (who authn.Applicant, err error) {
 	err = c.Store.View(ctx, func(r Reader) error {
-		who = authn.Applicant{Standing: authn.Stranger, Address: audit.Neighborhood(a.by.Address), Name: names.Fold(a.name)}
+		who = authn.Applicant{
+			Standing: authn.Stranger,
+			Address:  audit.Neighborhood(a.by.Address),
+			Name:     names.Fold(a.name),
+		}
 		principal, err := a.find(r)
 		if errors.Is(err, ErrNoRow) {
 			return nil

@@ -57,7 +57,9 @@ func TestANameThatDoesNotExistCostsTheSame(t *testing.T) {
 	cost := func(signIn func(audit.Actor) error, address string) [3]int {
 		t.Helper()
 		*s = counting{Store: s.Store}
-		if err := signIn(audit.Actor{Kind: audit.Anonymous, Address: address}); center.KindOf(err) != center.Unauthenticated {
+		if err := signIn(audit.Actor{Kind: audit.Anonymous, Address: address}); center.KindOf(
+			err,
+		) != center.Unauthenticated {
 			t.Fatal(err)
 		}
 		return [3]int{s.updates, s.puts, s.events}
@@ -81,7 +83,13 @@ func TestANameThatDoesNotExistCostsTheSame(t *testing.T) {
 		} {
 			there, not := cost(pair[0], "192.0.2.1"), cost(pair[1], "192.0.2.2")
 			if there != not || there[0] == 0 || there[1] != 1 {
-				t.Errorf("attempt %d at %s: %v (transactions, passwords, events) for a name that exists, %v for one that does not", attempt, what, there, not)
+				t.Errorf(
+					"attempt %d at %s: %v (transactions, passwords, events) for a name that exists, %v for one that does not",
+					attempt,
+					what,
+					there,
+					not,
+				)
 			}
 		}
 	}

@@ -120,7 +120,11 @@ type transport struct {
 }
 
 func (p Policy) transport() *transport {
-	t := &transport{policy: p, secure: p.connections(), plain: Policy{Loopback: p.Loopback, onlyLoopback: true}.connections()}
+	t := &transport{
+		policy: p,
+		secure: p.connections(),
+		plain:  Policy{Loopback: p.Loopback, onlyLoopback: true}.connections(),
+	}
 	if p.Proxy != nil {
 		t.byAnother = p.connections()
 		t.byAnother.Proxy, t.byAnother.DialContext = p.Proxy, (&net.Dialer{Timeout: dialTimeout}).DialContext

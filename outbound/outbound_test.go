@@ -75,9 +75,20 @@ func TestAddressesAsTheyAreWritten(t *testing.T) {
 		}
 	}
 	same := [][]string{
-		{"https://scim.example.com/v2", "HTTPS://SCIM.example.com/v2/", "https://scim.example.com:443/v2//", "https://scim.example.com:0443/v2?x=y", "https://scim.example.com:/v2"},
-		{"https://scim.example.com/V2"}, {"https://scim.example.com:8443/v2"}, {"https://scim.example.com./v2"}, {"https://scim.example.com/v2%2f"}, {"https://scim.example.com/v2/../x"},
-		{"http://127.0.0.1/v2", "http://127.0.0.1:80/v2/"}, {"http://localhost/v2", "http://LOCALHOST/v2"}, {"https://127.0.0.1/v2"}, {"https://[::1]:443/v2", "https://[::1]/v2"},
+		{
+			"https://scim.example.com/v2",
+			"HTTPS://SCIM.example.com/v2/",
+			"https://scim.example.com:443/v2//",
+			"https://scim.example.com:0443/v2?x=y",
+			"https://scim.example.com:/v2",
+		},
+		{
+			"https://scim.example.com/V2",
+		}, {"https://scim.example.com:8443/v2"}, {"https://scim.example.com./v2"}, {"https://scim.example.com/v2%2f"}, {"https://scim.example.com/v2/../x"},
+		{
+			"http://127.0.0.1/v2",
+			"http://127.0.0.1:80/v2/",
+		}, {"http://localhost/v2", "http://LOCALHOST/v2"}, {"https://127.0.0.1/v2"}, {"https://[::1]:443/v2", "https://[::1]/v2"},
 	}
 	seen := map[string]int{}
 	for i, list := range same {
@@ -136,7 +147,11 @@ func TestNamesAreJudgedByWhatTheyAre(t *testing.T) {
 }
 
 func TestNoSecretOnPlainConnectionsToElsewhere(t *testing.T) {
-	p := Policy{Loopback: true, Networks: PrivateNetworks, onlyLoopback: true} // as if localhost were resolved to another machine
+	p := Policy{
+		Loopback:     true,
+		Networks:     PrivateNetworks,
+		onlyLoopback: true,
+	} // as if localhost were resolved to another machine
 	for _, elsewhere := range []string{"10.0.0.1:80", "1.1.1.1:80", "[fd12::1]:80"} {
 		if err := p.control(context.Background(), "tcp4", elsewhere, nil); err == nil {
 			t.Errorf("plain http to %s", elsewhere)
@@ -231,7 +246,9 @@ func onTheInternet(t *testing.T, address string, ip netip.Addr) {
 	}
 	for _, ip := range all {
 		if !ip.IsValid() || ip.Zone() != "" || ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast() || ip.IsLinkLocalMulticast() || ip.IsInterfaceLocalMulticast() ||
-			ip.IsMulticast() || ip.IsUnspecified() || !ip.IsGlobalUnicast() {
+			ip.IsMulticast() ||
+			ip.IsUnspecified() ||
+			!ip.IsGlobalUnicast() {
 			t.Errorf("%q: %s was accepted", address, ip)
 		}
 	}

@@ -32,8 +32,21 @@ var (
 	// special is what no host on the internet has: this network, protocol assignments, documentation,
 	// benchmarks, the relays and tunnels that lead to addresses of their own (6to4, Teredo), multicast,
 	// and what is reserved.
-	special = prefixes("0.0.0.0/8", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24",
-		"203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
+	special = prefixes(
+		"0.0.0.0/8",
+		"192.0.0.0/24",
+		"192.0.2.0/24",
+		"192.88.99.0/24",
+		"198.18.0.0/15",
+		"198.51.100.0/24",
+		"203.0.113.0/24",
+		"224.0.0.0/4",
+		"240.0.0.0/4",
+		"2001::/23",
+		"2001:db8::/32",
+		"2002::/16",
+		"3fff::/20",
+	)
 
 	// global is all of IPv6 that is given out: everything else is special (RFC 4291, section 2.4).
 	global = netip.MustParsePrefix("2000::/3")
@@ -95,8 +108,15 @@ func Networks(text string) (list []netip.Prefix, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("%q is no network: want one such as 10.1.0.0/16", part)
 		}
-		if !slices.ContainsFunc(PrivateNetworks, func(of netip.Prefix) bool { return of.Contains(p.Addr()) && of.Bits() <= p.Bits() }) {
-			return nil, fmt.Errorf("%s is not within a private network (%s): the rest is allowed already, or never", p, join(PrivateNetworks))
+		if !slices.ContainsFunc(
+			PrivateNetworks,
+			func(of netip.Prefix) bool { return of.Contains(p.Addr()) && of.Bits() <= p.Bits() },
+		) {
+			return nil, fmt.Errorf(
+				"%s is not within a private network (%s): the rest is allowed already, or never",
+				p,
+				join(PrivateNetworks),
+			)
 		}
 		list = append(list, p.Masked())
 	}

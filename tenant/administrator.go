@@ -90,7 +90,8 @@ const maxAdministratorName = 128 //bound:text the name of an administrator of th
 // names of users from those of administrators.
 func checkAdministratorName(name string) error {
 	if name == "" || name != strings.TrimSpace(name) || utf8.RuneCountInString(name) > maxAdministratorName || !utf8.ValidString(name) ||
-		strings.IndexFunc(name, unicode.IsControl) >= 0 || strings.Contains(name, "@") {
+		strings.IndexFunc(name, unicode.IsControl) >= 0 ||
+		strings.Contains(name, "@") {
 		detail := "want 1 to 128 characters without an at sign, a blank at either end or a control character"
 		return &Error{Code: InvalidValue, Subject: "name", Detail: detail}
 	}

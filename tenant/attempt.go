@@ -32,7 +32,13 @@ type attempt struct {
 // with the same codes.
 func (t *Tenant) verifyPassword(ctx context.Context, a attempt, then func(Password) error) error {
 	if !plainText(a.name, maxText) { // before anything is looked for or hashed
-		return t.Refuse(ctx, a.by, a.action.name, a.name, &Error{Code: SignInFailed, Detail: "nobody can have this name"})
+		return t.Refuse(
+			ctx,
+			a.by,
+			a.action.name,
+			a.name,
+			&Error{Code: SignInFailed, Detail: "nobody can have this name"},
+		)
 	}
 	applicant, err := t.applicant(ctx, a)
 	if err != nil {
@@ -88,7 +94,11 @@ func (t *Tenant) hashPassword(ctx context.Context, name, password string) (strin
 // applicant finds out how whoever sends a password stands.
 func (t *Tenant) applicant(ctx context.Context, a attempt) (who authn.Applicant, err error) {
 	err = t.Store.View(ctx, func(r Reader) error {
-		who = authn.Applicant{Standing: authn.Stranger, Address: audit.Neighborhood(a.by.Address), Name: names.Fold(a.name)}
+		who = authn.Applicant{
+			Standing: authn.Stranger,
+			Address:  audit.Neighborhood(a.by.Address),
+			Name:     names.Fold(a.name),
+		}
 		_, principal, err := a.find(r)
 		if errors.Is(err, ErrNoRow) {
 			return nil

@@ -30,7 +30,13 @@ func TestWhatIsRecordedIsKeptForAWhile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 8 { // five events, and one for the rest
-		_ = tn.Refuse(ctx, audit.Actor{Kind: audit.Anonymous, Address: "192.0.2.1"}, "Request token", "", &tenant.Error{Code: tenant.ClientUnknown})
+		_ = tn.Refuse(
+			ctx,
+			audit.Actor{Kind: audit.Anonymous, Address: "192.0.2.1"},
+			"Request token",
+			"",
+			&tenant.Error{Code: tenant.ClientUnknown},
+		)
 	}
 	if err := s.Update(ctx, func(tx tenant.Tx) error {
 		return errors.Join(tx.PutSession(tenant.Session{Digest: "s", UserID: "u", ExpiresAt: began.Add(day)}), tx.PutGrant(tenant.Grant{Digest: "g", ExpiresAt: began.Add(day)}))

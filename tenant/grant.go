@@ -113,7 +113,9 @@ func (t *Tenant) Issue(ctx context.Context, g Grant) (Grant, authn.Secret, error
 	if g.SignedInAt.IsZero() {
 		g.SignedInAt = t.now()
 	}
-	g.ExpiresAt = t.now().Add(map[GrantKind]time.Duration{GrantCode: codeLifetime, GrantDevice: DeviceLifetime, grantSignIn: codeLifetime}[g.Kind])
+	g.ExpiresAt = t.now().Add(
+		map[GrantKind]time.Duration{GrantCode: codeLifetime, GrantDevice: DeviceLifetime, grantSignIn: codeLifetime}[g.Kind],
+	)
 	if g.Kind == GrantDevice {
 		code := make([]byte, 9)
 		_, _ = rand.Read(code) // it never fails
@@ -211,7 +213,16 @@ func (t *Tenant) redeemCode(tx Tx, r Redemption) (out redeemed, err error) {
 		return redeemed{refusal: refusal}, err
 	}
 	if g.Family != "" {
-		return redeemed{refusal: &Error{Code: GrantInvalid, Subject: r.ClientID, Detail: "the code was used before: what it gave has ended"}}, t.endFamily(tx, g.Family)
+		return redeemed{
+				refusal: &Error{
+					Code:    GrantInvalid,
+					Subject: r.ClientID,
+					Detail:  "the code was used before: what it gave has ended",
+				},
+			}, t.endFamily(
+				tx,
+				g.Family,
+			)
 	}
 	g.Family = authn.Digest(authn.NewSecret(32))
 	if err := tx.PutGrant(g); err != nil { // used, whatever comes of it
@@ -256,8 +267,22 @@ func (t *Tenant) beginFamily(tx Tx, g Grant) (redeemed, error) {
 	if !slices.Contains(g.Scopes, offlineAccess) {
 		return redeemed{grant: g}, nil
 	}
-	family := Grant{Digest: g.Family, Kind: GrantRefresh, ClientID: g.ClientID, Account: g.Account, Scopes: g.Scopes, SignedInAt: g.SignedInAt, ExpiresAt: t.renewedUntil(g)}
-	return redeemed{grant: g, refresh: t.sealRefresh(refreshToken{g.Family, 0})}, errors.Join(keepShare(tx, family), tx.PutGrant(family))
+	family := Grant{
+		Digest:     g.Family,
+		Kind:       GrantRefresh,
+		ClientID:   g.ClientID,
+		Account:    g.Account,
+		Scopes:     g.Scopes,
+		SignedInAt: g.SignedInAt,
+		ExpiresAt:  t.renewedUntil(g),
+	}
+	return redeemed{
+			grant:   g,
+			refresh: t.sealRefresh(refreshToken{g.Family, 0}),
+		}, errors.Join(
+			keepShare(tx, family),
+			tx.PutGrant(family),
+		)
 }
 
 // renewedUntil is how long a family lasts that is renewed now.
@@ -280,7 +305,16 @@ func (t *Tenant) renew(tx Tx, r Redemption) (out redeemed, err error) {
 		return redeemed{refusal: refusal}, err
 	}
 	if token.Generation != g.Generation && token.Generation != g.Generation-1 {
-		return redeemed{refusal: &Error{Code: GrantInvalid, Subject: r.ClientID, Detail: "the refresh token was used before: the tokens that followed it have ended"}}, t.endFamily(tx, g.Digest)
+		return redeemed{
+				refusal: &Error{
+					Code:    GrantInvalid,
+					Subject: r.ClientID,
+					Detail:  "the refresh token was used before: the tokens that followed it have ended",
+				},
+			}, t.endFamily(
+				tx,
+				g.Digest,
+			)
 	}
 	renewed, refusal, err := r.judge(tx, g)
 	if err != nil || refusal != nil {
@@ -297,7 +331,10 @@ func (t *Tenant) renew(tx Tx, r Redemption) (out redeemed, err error) {
 // endFamily ends the tokens of a family: the refresh tokens for good, and the access tokens until
 // the last of them has expired.
 func (t *Tenant) endFamily(tx Tx, family string) error {
-	return errors.Join(tx.DeleteGrant(family), tx.PutGrant(Grant{Digest: family, Kind: grantEnded, ExpiresAt: t.now().Add(accessLifetime)}))
+	return errors.Join(
+		tx.DeleteGrant(family),
+		tx.PutGrant(Grant{Digest: family, Kind: grantEnded, ExpiresAt: t.now().Add(accessLifetime)}),
+	)
 }
 
 // FamilyEnded says whether the access tokens of a family are refused before their time.

@@ -35,7 +35,12 @@ func (t *Tenant) newPassword(ctx context.Context, by audit.Actor, password strin
 
 // newPasswordFor is newPassword for a change of which check knows whether the rest will do: what is refused costs no hash. Without a
 // password there is no hash.
-func (t *Tenant) newPasswordFor(ctx context.Context, by audit.Actor, password string, check func(Reader) error) (string, error) {
+func (t *Tenant) newPasswordFor(
+	ctx context.Context,
+	by audit.Actor,
+	password string,
+	check func(Reader) error,
+) (string, error) {
 	if password == "" {
 		return "", nil
 	}
@@ -55,5 +60,7 @@ func putPassword(tx Tx, principal, hash string, oneTime bool) error {
 	if err != nil && !errors.Is(err, ErrNoRow) {
 		return err
 	}
-	return tx.PutPassword(Password{Principal: principal, Hash: hash, OneTime: oneTime, CodeLockout: old.CodeLockout, Known: old.Known})
+	return tx.PutPassword(
+		Password{Principal: principal, Hash: hash, OneTime: oneTime, CodeLockout: old.CodeLockout, Known: old.Known},
+	)
 }

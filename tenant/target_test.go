@@ -50,17 +50,26 @@ func TestASavedTokenIsBoundToItsAddress(t *testing.T) {
 	ctx := context.Background()
 	tn, j := provisioned(t)
 	for _, same := range []string{savedAddress, "https://SCIM.example.com:443/ID/scim/v2", "https://scim.example.com/ID/scim/v2?x"} {
-		if target, err := tn.SavedTarget(j, same); err != nil || target.Token().Reveal() != "the token" || target.Address() != same {
+		if target, err := tn.SavedTarget(j, same); err != nil || target.Token().Reveal() != "the token" ||
+			target.Address() != same {
 			t.Errorf("%s: %v", same, err)
 		}
 	}
-	others := []string{"https://scim.evil.example/ID/scim/v2/", "https://scim.example.com:8443/ID/scim/v2/", "https://scim.example.com/id/scim/v2/", "https://scim.example.com/OTHER/scim/v2/",
-		"https://scim.example.com./ID/scim/v2/"}
+	others := []string{
+		"https://scim.evil.example/ID/scim/v2/",
+		"https://scim.example.com:8443/ID/scim/v2/",
+		"https://scim.example.com/id/scim/v2/",
+		"https://scim.example.com/OTHER/scim/v2/",
+		"https://scim.example.com./ID/scim/v2/",
+	}
 	for _, other := range others {
-		if target, err := tn.SavedTarget(j, other); tenant.CodeOf(err) != tenant.CredentialsMissing || target.Token() != "" {
+		if target, err := tn.SavedTarget(j, other); tenant.CodeOf(err) != tenant.CredentialsMissing ||
+			target.Token() != "" {
 			t.Errorf("%s gets the token: %v", other, err)
 		}
-		if err := tn.ConfigureJob(ctx, tenanttest.Actor, j.ID, tenant.JobSettings{BaseAddress: &other}); tenant.CodeOf(err) != tenant.CredentialsMissing {
+		if err := tn.ConfigureJob(ctx, tenanttest.Actor, j.ID, tenant.JobSettings{BaseAddress: &other}); tenant.CodeOf(
+			err,
+		) != tenant.CredentialsMissing {
 			t.Errorf("%s is saved without the token: %v", other, err)
 		}
 		moved := j // as if somebody had written it into the database
@@ -86,7 +95,8 @@ func TestASavedTokenIsBoundToItsAddress(t *testing.T) {
 		t.Error(err)
 	}
 	none := ""
-	if err := tn.ConfigureJob(ctx, tenanttest.Actor, j.ID, tenant.JobSettings{BaseAddress: &none}); err != nil || reread(t, tn, j).Credentials.SealedToken != "" {
+	if err := tn.ConfigureJob(ctx, tenanttest.Actor, j.ID, tenant.JobSettings{BaseAddress: &none}); err != nil ||
+		reread(t, tn, j).Credentials.SealedToken != "" {
 		t.Errorf("the token outlives its address: %v", err)
 	}
 	if err := tn.ConfigureJob(ctx, tenanttest.Actor, j.ID, tenant.JobSettings{BaseAddress: &others[0]}); err != nil {

@@ -21,7 +21,10 @@ func cookieName(publicURL, name string) string {
 // Cookie makes a cookie for a site at publicURL. Its path is / and its domain this host: the prefix wants both.
 func Cookie(publicURL, name, value string, lifetime time.Duration) *http.Cookie {
 	return &http.Cookie{ // #nosec G124 -- Secure wherever the site has TLS; without it, it is loopback
-		Name: cookieName(publicURL, name), Value: value, Path: "/", HttpOnly: true, Secure: strings.HasPrefix(publicURL, "https:"),
+		Name: cookieName(
+			publicURL,
+			name,
+		), Value: value, Path: "/", HttpOnly: true, Secure: strings.HasPrefix(publicURL, "https:"),
 		SameSite: http.SameSiteLaxMode, MaxAge: int(lifetime.Seconds()),
 	}
 }

@@ -53,7 +53,9 @@ func ParseProxies(trusted, header string) (p Proxies, err error) {
 			return p, fmt.Errorf("%q: want a number of proxies, or their networks, such as 10.0.0.0/8", part)
 		}
 		if network.Bits() == 0 {
-			return p, errors.New("a network of all addresses would let every client choose its own: name those of the proxies")
+			return p, errors.New(
+				"a network of all addresses would let every client choose its own: name those of the proxies",
+			)
 		}
 		p.Networks = append(p.Networks, network.Masked())
 	}

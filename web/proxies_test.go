@@ -11,7 +11,10 @@ import (
 func seenBy(t *testing.T, p Proxies, peer string, headers ...[2]string) string {
 	t.Helper()
 	var seen string
-	h := Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = Address(r) }), Options{Log: slog.New(slog.DiscardHandler), Proxies: p})
+	h := Middleware(
+		http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = Address(r) }),
+		Options{Log: slog.New(slog.DiscardHandler), Proxies: p},
+	)
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.RemoteAddr = peer
 	for _, h := range headers {

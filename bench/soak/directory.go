@@ -30,10 +30,23 @@ func (h *house) fillDirectory(ctx context.Context, s settings) error {
 		return err
 	}
 	for i := range s.directly {
-		p := newPerson(h, fmt.Sprintf("resident%02d", i+1), fmt.Sprintf("Resident Number%02d", i+1), fmt.Sprintf("127.0.1.%d", 200+i))
-		p.start, p.field, p.signOuts = base+"/start", [2]string{"username", "password"}, []string{base + "/platform/logout"}
-		page, err := does("/console/users", url.Values{"username": {p.name}, "email": {p.name + "@" + domain}, "given": {"Resident"},
-			"family": {fmt.Sprintf("Number%02d", i+1)}, "display": {p.display}, "password": {"once"}})
+		p := newPerson(
+			h,
+			fmt.Sprintf("resident%02d", i+1),
+			fmt.Sprintf("Resident Number%02d", i+1),
+			fmt.Sprintf("127.0.1.%d", 200+i),
+		)
+		p.start, p.field, p.signOuts = base+"/start", [2]string{
+			"username",
+			"password",
+		}, []string{
+			base + "/platform/logout",
+		}
+		page, err := does(
+			"/console/users",
+			url.Values{"username": {p.name}, "email": {p.name + "@" + domain}, "given": {"Resident"},
+				"family": {fmt.Sprintf("Number%02d", i+1)}, "display": {p.display}, "password": {"once"}},
+		)
 		if err != nil {
 			return err
 		}
@@ -54,7 +67,12 @@ func (p *person) firstSignIn(ctx context.Context, base, once string) error {
 	if _, _, _, err := p.send(ctx, http.MethodPost, base+"/platform/login", url.Values{"username": {p.name}, "password": {once}}); err != nil {
 		return err
 	}
-	status, _, page, err := p.send(ctx, http.MethodPost, base+"/platform/login/password", url.Values{"password": {p.password}, "again": {p.password}})
+	status, _, page, err := p.send(
+		ctx,
+		http.MethodPost,
+		base+"/platform/login/password",
+		url.Values{"password": {p.password}, "again": {p.password}},
+	)
 	if err == nil && status != http.StatusOK {
 		err = fmt.Errorf("the new password was answered with %d: %s", status, gist(page))
 	}

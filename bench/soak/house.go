@@ -116,7 +116,13 @@ func (h *house) start(s settings, dir, name, subcommand string, args ...string) 
 	if err != nil {
 		return nil, err
 	}
-	x := &half{name: name, address: l.Addr().String(), data: filepath.Join(dir, name), log: filepath.Join(dir, name+".log"), out: &lockedBuffer{}}
+	x := &half{
+		name:    name,
+		address: l.Addr().String(),
+		data:    filepath.Join(dir, name),
+		log:     filepath.Join(dir, name+".log"),
+		out:     &lockedBuffer{},
+	}
 	if err := l.Close(); err != nil {
 		return nil, err
 	}
@@ -126,7 +132,10 @@ func (h *house) start(s settings, dir, name, subcommand string, args ...string) 
 	}
 	defer log.Close() //nolint:errcheck // the program has it
 	args = append([]string{subcommand, "--listen", x.address, "--data", x.data}, args...)
-	x.cmd = exec.CommandContext(context.Background(), s.program, args...) // #nosec G204 -- what the person who soaks named
+	x.cmd = exec.CommandContext(
+		context.Background(),
+		s.program,
+		args...) // #nosec G204 -- what the person who soaks named
 	x.cmd.Stdout, x.cmd.Stderr = x.out, log
 	x.cmd.Env = append(os.Environ(), "GATEHOUSE_ADMIN_PASSWORD="+h.adminPassword)
 	if err := x.cmd.Start(); err != nil {
@@ -179,7 +188,10 @@ func (h *house) connect(ctx context.Context, s settings) error {
 		return v
 	}
 	admin := &adminapi.Client{URL: h.center.url(), Region: "us-east-1", HTTP: http.DefaultClient,
-		AccessKeyID: read(h.center, `AWS_ACCESS_KEY_ID=(\S+)`), SecretAccessKey: read(h.center, `AWS_SECRET_ACCESS_KEY=(\S+)`)}
+		AccessKeyID: read(
+			h.center,
+			`AWS_ACCESS_KEY_ID=(\S+)`,
+		), SecretAccessKey: read(h.center, `AWS_SECRET_ACCESS_KEY=(\S+)`)}
 	graphURL, tokenURL := read(h.tenant, `graph +(http\S+)`), read(h.tenant, `token URL +(http\S+)`)
 	clientID, secret := read(h.tenant, `client id +(\S+)`), read(h.tenant, `client secret +(\S+)`)
 	if err := errors.Join(errs...); err != nil {
@@ -191,8 +203,11 @@ func (h *house) connect(ctx context.Context, s settings) error {
 	if err := h.makePeople(ctx, s, g); err != nil {
 		return err
 	}
-	plan, err := connect.Observe(ctx, connect.Config{Graph: g, Admin: admin, HTTP: http.DefaultClient, LoginURL: h.tenant.url() + "/" + h.tenantID,
-		AppName: "AWS IAM Identity Center", Groups: []string{groupName}, Cert: "AWS IAM Identity Center", PollEach: 100 * time.Millisecond})
+	plan, err := connect.Observe(
+		ctx,
+		connect.Config{Graph: g, Admin: admin, HTTP: http.DefaultClient, LoginURL: h.tenant.url() + "/" + h.tenantID,
+			AppName: "AWS IAM Identity Center", Groups: []string{groupName}, Cert: "AWS IAM Identity Center", PollEach: 100 * time.Millisecond},
+	)
 	if err != nil {
 		return err
 	}
@@ -209,11 +224,23 @@ func (h *house) connect(ctx context.Context, s settings) error {
 func (h *house) makePeople(ctx context.Context, s settings, g *graph.Client) error {
 	bind := []string{}
 	for i := range s.people {
-		p := newPerson(h, fmt.Sprintf("person%02d@%s", i+1, domain), fmt.Sprintf("Person Number%02d", i+1), fmt.Sprintf("127.0.1.%d", i+1))
+		p := newPerson(
+			h,
+			fmt.Sprintf("person%02d@%s", i+1, domain),
+			fmt.Sprintf("Person Number%02d", i+1),
+			fmt.Sprintf("127.0.1.%d", i+1),
+		)
 		var made struct{ ID string }
-		in := map[string]any{"accountEnabled": true, "displayName": p.display, "givenName": "Person", "surname": fmt.Sprintf("Number%02d", i+1),
-			"mailNickname": fmt.Sprintf("person%02d", i+1), "userPrincipalName": p.name, "mail": p.name,
-			"passwordProfile": map[string]any{"password": h.password, "forceChangePasswordNextSignIn": false}}
+		in := map[string]any{
+			"accountEnabled":    true,
+			"displayName":       p.display,
+			"givenName":         "Person",
+			"surname":           fmt.Sprintf("Number%02d", i+1),
+			"mailNickname":      fmt.Sprintf("person%02d", i+1),
+			"userPrincipalName": p.name,
+			"mail":              p.name,
+			"passwordProfile":   map[string]any{"password": h.password, "forceChangePasswordNextSignIn": false},
+		}
 		if err := g.Do(ctx, http.MethodPost, "/users", in, &made); err != nil {
 			return err
 		}
@@ -221,7 +248,12 @@ func (h *house) makePeople(ctx context.Context, s settings, g *graph.Client) err
 		h.people = append(h.people, p)
 	}
 	var group struct{ ID string }
-	in := map[string]any{"displayName": groupName, "mailEnabled": false, "mailNickname": "everybody", "securityEnabled": true}
+	in := map[string]any{
+		"displayName":     groupName,
+		"mailEnabled":     false,
+		"mailNickname":    "everybody",
+		"securityEnabled": true,
+	}
 	if err := g.Do(ctx, http.MethodPost, "/groups", in, &group); err != nil {
 		return err
 	}

@@ -113,7 +113,15 @@ func siege(ctx context.Context, s settings, h *house, g *gang, out *progress, be
 		}
 		now := h.measure()
 		peak = peak.higher(now)
-		out.line(fmt.Sprintf("%4.0f s  %s, %d requests of strangers, sign-ins %s", time.Since(began).Seconds(), now.since(before), g.requests.Load(), t))
+		out.line(
+			fmt.Sprintf(
+				"%4.0f s  %s, %d requests of strangers, sign-ins %s",
+				time.Since(began).Seconds(),
+				now.since(before),
+				g.requests.Load(),
+				t,
+			),
+		)
 	}
 }
 
@@ -152,8 +160,21 @@ func verdict(t *tally, before, peak, after figures) error {
 	miss(right != tried || !t.all(), "the sign-ins")
 	miss(p99 >= maxP99, "the p99 of a sign-in")
 	fmt.Printf("logs: %s\n", mib(after.logs-before.logs))
-	fmt.Printf("data folders %s (< %d), resident memory %s (< %d), %d of %d people signed in (%d of %d sign-ins), p99 %.2f s (< %.0f)\n",
-		mib(disk), maxDisk>>20, mib(memory), maxMemory>>20, t.people(), len(t.of), right, tried, p99.Seconds(), maxP99.Seconds())
+	fmt.Printf(
+		"data folders %s (< %d), resident memory %s (< %d), %d of %d people signed in (%d of %d sign-ins), p99 %.2f s (< %.0f)\n",
+		mib(
+			disk,
+		),
+		maxDisk>>20,
+		mib(memory),
+		maxMemory>>20,
+		t.people(),
+		len(t.of),
+		right,
+		tried,
+		p99.Seconds(),
+		maxP99.Seconds(),
+	)
 	if len(missed) > 0 {
 		return errors.New("missed: " + strings.Join(missed, ", "))
 	}

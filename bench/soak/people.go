@@ -30,8 +30,18 @@ type person struct {
 }
 
 func newPerson(h *house, name, display, address string) *person {
-	return &person{name: name, display: display, password: h.password, start: h.center.url() + "/start", field: [2]string{"loginfmt", "passwd"},
-		signOuts: []string{h.center.url() + "/platform/logout", h.tenant.url() + "/logout"}, browser: newBrowser(address)}
+	return &person{
+		name:     name,
+		display:  display,
+		password: h.password,
+		start:    h.center.url() + "/start",
+		field:    [2]string{"loginfmt", "passwd"},
+		signOuts: []string{
+			h.center.url() + "/platform/logout",
+			h.tenant.url() + "/logout",
+		},
+		browser: newBrowser(address),
+	}
 }
 
 func newBrowser(address string) *http.Client {

@@ -18,16 +18,39 @@ func (g *gang) slowStrangers() []kind {
 			s.drip(ctx, n, "GET /start HTTP/1.1\r\nHost: x\r\nX-Slow: ", "")
 		}},
 		{"slow bodies", func(ctx context.Context, s *stranger, n int) {
-			s.drip(ctx, n, "POST /platform/login HTTP/1.1\r\nHost: x\r\nContent-Type: "+formType+"\r\nContent-Length: 30000\r\n\r\n", "username=")
-			s.drip(ctx, n, "POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: "+formType+"\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n")
+			s.drip(
+				ctx,
+				n,
+				"POST /platform/login HTTP/1.1\r\nHost: x\r\nContent-Type: "+formType+"\r\nContent-Length: 30000\r\n\r\n",
+				"username=",
+			)
+			s.drip(
+				ctx,
+				n,
+				"POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: "+formType+"\r\nTransfer-Encoding: chunked\r\n\r\n",
+				"1\r\nx\r\n",
+			)
 		}},
 		{"slow large bodies", func(ctx context.Context, s *stranger, n int) {
-			s.drip(ctx, n, "POST "+g.h.sp.AcsURLs[0][len(g.h.center.url()):]+" HTTP/1.1\r\nHost: x\r\nContent-Type: "+formType+"\r\nContent-Length: 500000\r\n\r\n", "SAMLResponse="+g.big[:200<<10])
+			s.drip(
+				ctx,
+				n,
+				"POST "+g.h.sp.AcsURLs[0][len(g.h.center.url()):]+" HTTP/1.1\r\nHost: x\r\nContent-Type: "+formType+"\r\nContent-Length: 500000\r\n\r\n",
+				"SAMLResponse="+g.big[:200<<10],
+			)
 		}},
 		{"idle connections", func(ctx context.Context, s *stranger, n int) { s.drip(ctx, n, "", "") }},
 		{"long headers", func(ctx context.Context, s *stranger, n int) {
 			name := []string{"X-Forwarded-For", "Authorization", "Cookie", "X-Amz-Target", "Client-Request-Id"}[n/2%5]
-			s.send(ctx, http.MethodGet, g.h.halves[n%len(g.h.halves)].url()+"/start", "", "", name, g.big[:[]int{50 << 10, 1 << 20}[n/2%2]])
+			s.send(
+				ctx,
+				http.MethodGet,
+				g.h.halves[n%len(g.h.halves)].url()+"/start",
+				"",
+				"",
+				name,
+				g.big[:[]int{50 << 10, 1 << 20}[n/2%2]],
+			)
 		}},
 	}
 }

@@ -13,13 +13,26 @@ func administrators(t *testing.T, s center.Store) {
 	at := time.UnixMilli(1_000_000).UTC()
 	holder := center.UserID(center.AdministratorPrincipal("Bob"))
 	update(t, s, func(tx center.Tx) error {
-		return errors.Join(tx.PutAdministrator(center.Administrator{Name: "Bob", CreatedAt: at, CreatedBy: "ada"}), tx.PutAdministrator(center.Administrator{Name: "ada"}),
-			tx.PutSession(center.Session{Digest: "d", Kind: center.ConsoleSession, UserID: holder, Administrator: "Bob", ExpiresAt: at}))
+		return errors.Join(
+			tx.PutAdministrator(center.Administrator{Name: "Bob", CreatedAt: at, CreatedBy: "ada"}),
+			tx.PutAdministrator(center.Administrator{Name: "ada"}),
+			tx.PutSession(
+				center.Session{
+					Digest:        "d",
+					Kind:          center.ConsoleSession,
+					UserID:        holder,
+					Administrator: "Bob",
+					ExpiresAt:     at,
+				},
+			),
+		)
 	})
 	view(t, s, func(r center.Reader) error {
 		all, e1 := r.Administrators()
 		sessions, e2 := r.SessionsOf(holder)
-		if len(all) != 2 || all[0].Name != "ada" || all[1].CreatedBy != "ada" || !all[1].CreatedAt.Equal(at) || len(sessions) != 1 || sessions[0].Administrator != "Bob" {
+		if len(all) != 2 || all[0].Name != "ada" || all[1].CreatedBy != "ada" || !all[1].CreatedAt.Equal(at) ||
+			len(sessions) != 1 ||
+			sessions[0].Administrator != "Bob" {
 			t.Errorf("%+v, %+v", all, sessions)
 		}
 		return errors.Join(e1, e2)

@@ -24,7 +24,12 @@ func retention(t *testing.T, s center.Store) {
 		want = nil
 		for i := range 600 {
 			age := time.Duration(random.IntN(500)) * day
-			e := audit.Event{ID: fmt.Sprintf("e%03d", i), Time: now.Add(-age), Actor: audit.Actor{Kind: audit.Administrator, Name: "ada"}, Result: audit.Refused}
+			e := audit.Event{
+				ID:     fmt.Sprintf("e%03d", i),
+				Time:   now.Add(-age),
+				Actor:  audit.Actor{Kind: audit.Administrator, Name: "ada"},
+				Result: audit.Refused,
+			}
 			switch i % 3 {
 			case 0:
 				e.Actor = audit.Actor{Kind: audit.Anonymous}
@@ -67,7 +72,16 @@ func retention(t *testing.T, s center.Store) {
 func bounded(t *testing.T, s center.Store) {
 	long := strings.Repeat("\x1b\xff", 1<<19)
 	update(t, s, func(tx center.Tx) error {
-		return tx.AppendEvent(audit.Event{ID: "e", Time: time.UnixMilli(1), Actor: audit.Actor{Kind: audit.Anonymous, Name: long, RequestID: long}, Subject: long, Detail: long, Got: long})
+		return tx.AppendEvent(
+			audit.Event{
+				ID:      "e",
+				Time:    time.UnixMilli(1),
+				Actor:   audit.Actor{Kind: audit.Anonymous, Name: long, RequestID: long},
+				Subject: long,
+				Detail:  long,
+				Got:     long,
+			},
+		)
 	})
 	view(t, s, func(r center.Reader) error {
 		events, err := r.Events(center.EventQuery{Limit: 1000})

@@ -16,13 +16,42 @@ func grants(t *testing.T, s center.Store) {
 	update(t, s, func(tx center.Tx) (err error) {
 		for i := range 5 {
 			ends := now.Add(time.Duration(i) * time.Minute)
-			err = errors.Join(err,
-				tx.PutClientGrant(center.ClientGrant{Digest: name("far", i), UserCode: name("f", i), Address: "192.0.2.1", ExpiresAt: ends}),
-				tx.PutClientGrant(center.ClientGrant{Digest: name("near", i), UserCode: name("n", i), Address: "2001:db8::1", ExpiresAt: ends}),
-				tx.PutClientGrant(center.ClientGrant{Digest: name("code", i), UserID: "u1", Address: "192.0.2.1", ExpiresAt: ends}))
+			err = errors.Join(
+				err,
+				tx.PutClientGrant(
+					center.ClientGrant{
+						Digest:    name("far", i),
+						UserCode:  name("f", i),
+						Address:   "192.0.2.1",
+						ExpiresAt: ends,
+					},
+				),
+				tx.PutClientGrant(
+					center.ClientGrant{
+						Digest:    name("near", i),
+						UserCode:  name("n", i),
+						Address:   "2001:db8::1",
+						ExpiresAt: ends,
+					},
+				),
+				tx.PutClientGrant(
+					center.ClientGrant{Digest: name("code", i), UserID: "u1", Address: "192.0.2.1", ExpiresAt: ends},
+				),
+			)
 		}
-		allowed := center.ClientGrant{Digest: "far0", UserCode: "f0", UserID: "u2", Address: "192.0.2.1", ExpiresAt: now}
-		return errors.Join(err, tx.PutClientGrant(allowed), tx.KeepClientGrantsOf("address/2001:db8::/64", 3), tx.KeepClientGrantsOf("user/u1", 2))
+		allowed := center.ClientGrant{
+			Digest:    "far0",
+			UserCode:  "f0",
+			UserID:    "u2",
+			Address:   "192.0.2.1",
+			ExpiresAt: now,
+		}
+		return errors.Join(
+			err,
+			tx.PutClientGrant(allowed),
+			tx.KeepClientGrantsOf("address/2001:db8::/64", 3),
+			tx.KeepClientGrantsOf("user/u1", 2),
+		)
 	})
 	left := func(want ...string) {
 		t.Helper()
@@ -43,7 +72,11 @@ func grants(t *testing.T, s center.Store) {
 	}
 	left("far0", "far1", "far2", "far3", "far4", "near2", "near3", "near4", "code3", "code4")
 	update(t, s, func(tx center.Tx) error {
-		return errors.Join(tx.KeepWaitingClientGrants(4), tx.DeleteClientGrantsOf("user/u1"), tx.DeleteClientGrantsOf("user/nobody"))
+		return errors.Join(
+			tx.KeepWaitingClientGrants(4),
+			tx.DeleteClientGrantsOf("user/u1"),
+			tx.DeleteClientGrantsOf("user/nobody"),
+		)
 	})
 	left("far0", "far3", "far4", "near3", "near4")
 	view(t, s, func(r center.Reader) error {

@@ -51,7 +51,13 @@ func TestAFormIsDoneWhollyOrNotAtAll(t *testing.T) {
 		t.Fatalf("sign-in: %d", status)
 	}
 	set := url.Values{"name": {"Reader"}, "hours": {"1"}, "policy": {"arn:aws:iam::111122223333:policy/Mine"}}
-	user := url.Values{"username": {"ada"}, "display": {"Ada"}, "given": {"Ada"}, "family": {"Lovelace"}, "password": {"mail"}}
+	user := url.Values{
+		"username": {"ada"},
+		"display":  {"Ada"},
+		"given":    {"Ada"},
+		"family":   {"Lovelace"},
+		"password": {"mail"},
+	}
 	for path, form := range map[string]url.Values{"/console/permission-sets": set, "/console/users": user} {
 		if status := post(path, form); status < 400 {
 			t.Errorf("%s: %d", path, status)
@@ -71,7 +77,8 @@ func TestAFormIsDoneWhollyOrNotAtAll(t *testing.T) {
 			t.Errorf("%s, corrected: %d", path, status)
 		}
 	}
-	if sets, err = c.PermissionSets(ctx, center.PermissionSetQuery{}); err != nil || len(sets) != 1 || len(sets[0].ManagedPolicies) != 1 {
+	if sets, err = c.PermissionSets(ctx, center.PermissionSetQuery{}); err != nil || len(sets) != 1 ||
+		len(sets[0].ManagedPolicies) != 1 {
 		t.Errorf("%+v, %v", sets, err)
 	}
 	if n, err := c.CountUsers(ctx, center.UserQuery{}); err != nil || n != 1 {

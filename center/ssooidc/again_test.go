@@ -16,7 +16,11 @@ func TestSigningInAgainKeepsPrograms(t *testing.T) {
 	ctx := context.Background()
 	d.signIn()
 	device := d.device("")
-	d.page(http.MethodPost, "/start/device", url.Values{"user_code": {device["userCode"].(string)}, "decision": {"allow"}})
+	d.page(
+		http.MethodPost,
+		"/start/device",
+		url.Values{"user_code": {device["userCode"].(string)}, "decision": {"allow"}},
+	)
 	tokens := d.poll("", device["deviceCode"])
 	d.signIn()
 	portals := 0

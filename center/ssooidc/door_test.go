@@ -54,13 +54,18 @@ func newDoor(t *testing.T) *door {
 	d.URL = server.URL
 	in := &signin.Handler{Center: d.Center, Log: slog.New(slog.DiscardHandler)}
 	in.Mount(mux)
-	(&ssooidc.Handler{Center: d.Center, Log: in.Log, RequireUser: in.RequireUser, SessionSecret: in.SessionSecret}).Mount(mux)
+	(&ssooidc.Handler{Center: d.Center, Log: in.Log, RequireUser: in.RequireUser, SessionSecret: in.SessionSecret}).Mount(
+		mux,
+	)
 	(&sso.Handler{Center: d.Center, Log: in.Log}).Mount(mux)
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.client = &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	d.client = &http.Client{
+		Jar:           jar,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	ctx := context.Background()
 	settings, err := d.SignInSettings(ctx)
 	if err != nil {
@@ -76,7 +81,16 @@ func newDoor(t *testing.T) *door {
 	if err := d.SetPassword(ctx, centertest.Actor, d.user.ID, goodPassword); err != nil {
 		t.Fatal(err)
 	}
-	out := d.call("/client/register", "", map[string]any{"clientName": "cli", "clientType": "public", "scopes": []string{"sso:account:access"}, "redirectUris": []string{"http://127.0.0.1/cb"}})
+	out := d.call(
+		"/client/register",
+		"",
+		map[string]any{
+			"clientName":   "cli",
+			"clientType":   "public",
+			"scopes":       []string{"sso:account:access"},
+			"redirectUris": []string{"http://127.0.0.1/cb"},
+		},
+	)
 	d.id, d.secret = out["clientId"].(string), out["clientSecret"].(string)
 	return d
 }
@@ -117,7 +131,11 @@ func (d *door) call(path, from string, in map[string]any) map[string]any {
 
 func (d *door) device(from string) map[string]any {
 	d.t.Helper()
-	return d.call("/device_authorization", from, map[string]any{"clientId": d.id, "clientSecret": d.secret, "startUrl": d.PortalURL()})
+	return d.call(
+		"/device_authorization",
+		from,
+		map[string]any{"clientId": d.id, "clientSecret": d.secret, "startUrl": d.PortalURL()},
+	)
 }
 
 func (d *door) token(from string, in map[string]any) map[string]any {
@@ -131,7 +149,10 @@ func (d *door) token(from string, in map[string]any) map[string]any {
 
 func (d *door) poll(from string, code any) map[string]any {
 	d.t.Helper()
-	return d.token(from, map[string]any{"grantType": "urn:ietf:params:oauth:grant-type:device_code", "deviceCode": code})
+	return d.token(
+		from,
+		map[string]any{"grantType": "urn:ietf:params:oauth:grant-type:device_code", "deviceCode": code},
+	)
 }
 
 func (d *door) page(method, path string, form url.Values) (int, string, string) {
@@ -148,7 +169,8 @@ func (d *door) page(method, path string, form url.Values) (int, string, string) 
 
 func (d *door) signIn() {
 	d.t.Helper()
-	if status, body, _ := d.page(http.MethodPost, "/platform/login", url.Values{"username": {"ada"}, "password": {goodPassword}}); status != http.StatusSeeOther && status != http.StatusFound {
+	if status, body, _ := d.page(http.MethodPost, "/platform/login", url.Values{"username": {"ada"}, "password": {goodPassword}}); status != http.StatusSeeOther &&
+		status != http.StatusFound {
 		d.t.Fatalf("no sign-in: %d %s", status, body)
 	}
 }
@@ -158,7 +180,14 @@ func (d *door) pending(n int, since time.Time, from func(i int) string) (digests
 	d.t.Helper()
 	err := d.Store.Update(context.Background(), func(tx center.Tx) error {
 		for i := range n {
-			g := center.ClientGrant{Digest: authn.NewHex(16), UserCode: authn.NewHex(16), Client: "x", Address: from(i), CreatedAt: since, ExpiresAt: since.Add(10 * time.Minute)}
+			g := center.ClientGrant{
+				Digest:    authn.NewHex(16),
+				UserCode:  authn.NewHex(16),
+				Client:    "x",
+				Address:   from(i),
+				CreatedAt: since,
+				ExpiresAt: since.Add(10 * time.Minute),
+			}
 			if err := tx.PutClientGrant(g); err != nil {
 				return err
 			}
@@ -230,8 +259,16 @@ func TestNobodyStopsTheSignInOfOthers(t *testing.T) {
 func TestOneAddressHoldsItsShare(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t)
-	codes := d.pending(5_000, time.Now().Add(-time.Minute), func(i int) string { return fmt.Sprintf("2001:db8::%x", i) })
-	others := d.pending(10, time.Now().Add(-9*time.Minute), func(i int) string { return fmt.Sprintf("2001:db8:1:%x::1", i) })
+	codes := d.pending(
+		5_000,
+		time.Now().Add(-time.Minute),
+		func(i int) string { return fmt.Sprintf("2001:db8::%x", i) },
+	)
+	others := d.pending(
+		10,
+		time.Now().Add(-9*time.Minute),
+		func(i int) string { return fmt.Sprintf("2001:db8:1:%x::1", i) },
+	)
 	d.device("[2001:db8::1]:9")
 	if n := d.left(codes); n != 499 {
 		t.Errorf("beside the new one, one /64 holds %d device codes", n)
@@ -253,7 +290,10 @@ func TestDeviceCodesOfStrangersAreNotRemembered(t *testing.T) {
 	}
 	before := heap()
 	for i := range 700 {
-		in := map[string]any{"grantType": "urn:ietf:params:oauth:grant-type:device_code", "deviceCode": fmt.Sprintf("%060000d", i)}
+		in := map[string]any{
+			"grantType":  "urn:ietf:params:oauth:grant-type:device_code",
+			"deviceCode": fmt.Sprintf("%060000d", i),
+		}
 		from := fmt.Sprintf("10.0.%d.%d:1", i>>8, i&255)
 		want := "invalid_grant"
 		if i%2 == 0 { // a client that nobody has registered
@@ -276,22 +316,29 @@ func TestLinksWithWrongCodesMakeNobodyWait(t *testing.T) {
 	d.signIn()
 	mine := d.device("192.0.2.1:1")
 	code := mine["userCode"].(string)
-	if _, body, _ := d.page(http.MethodGet, "/start/device?user_code="+strings.ToLower(code), nil); !strings.Contains(body, "Authorization requested") {
+	if _, body, _ := d.page(http.MethodGet, "/start/device?user_code="+strings.ToLower(code), nil); !strings.Contains(
+		body,
+		"Authorization requested",
+	) {
 		t.Errorf("the link that the CLI opens: %s", body)
 	}
 	for range 20 {
 		d.page(http.MethodGet, "/start/device?user_code=BBBB-BBBB", nil)
 	}
-	if status, body, _ := d.page(http.MethodPost, "/start/device", url.Values{"user_code": {code}}); status != http.StatusOK || !strings.Contains(body, "Authorization requested") {
+	if status, body, _ := d.page(http.MethodPost, "/start/device", url.Values{"user_code": {code}}); status != http.StatusOK ||
+		!strings.Contains(body, "Authorization requested") {
 		t.Errorf("the right code after twenty links with a wrong one: %d %s", status, body)
 	}
-	if status, body, _ := d.page(http.MethodGet, "/start/device?user_code="+code, nil); status != http.StatusOK || strings.Contains(body, "Authorization requested") || !strings.Contains(body, `value="`+code+`"`) {
+	if status, body, _ := d.page(http.MethodGet, "/start/device?user_code="+code, nil); status != http.StatusOK ||
+		strings.Contains(body, "Authorization requested") ||
+		!strings.Contains(body, `value="`+code+`"`) {
 		t.Errorf("a link after too many: the person is to send the form, but %d %s", status, body)
 	}
 	for range 6 {
 		d.page(http.MethodPost, "/start/device", url.Values{"user_code": {"BBBB-BBBB"}})
 	}
-	if status, body, _ := d.page(http.MethodPost, "/start/device", url.Values{"user_code": {code}}); status != http.StatusBadRequest || !strings.Contains(body, "Too many wrong codes") {
+	if status, body, _ := d.page(http.MethodPost, "/start/device", url.Values{"user_code": {code}}); status != http.StatusBadRequest ||
+		!strings.Contains(body, "Too many wrong codes") {
 		t.Errorf("after six wrong codes that were typed: %d %s", status, body)
 	}
 }
@@ -304,8 +351,15 @@ func TestACodeThatComesTwiceEndsWhatItGave(t *testing.T) {
 	const verifier = "a-verifier-which-is-longer-than-forty-three-characters"
 	code := func() string {
 		t.Helper()
-		form := url.Values{"client_id": {d.id}, "redirect_uri": {"http://127.0.0.1:7/cb"}, "response_type": {"code"}, "scopes": {"sso:account:access"},
-			"code_challenge": {challengeOf(verifier)}, "code_challenge_method": {"S256"}, "decision": {"allow"}}
+		form := url.Values{
+			"client_id":             {d.id},
+			"redirect_uri":          {"http://127.0.0.1:7/cb"},
+			"response_type":         {"code"},
+			"scopes":                {"sso:account:access"},
+			"code_challenge":        {challengeOf(verifier)},
+			"code_challenge_method": {"S256"},
+			"decision":              {"allow"},
+		}
 		_, body, to := d.page(http.MethodPost, "/authorize", form)
 		at, err := url.Parse(to)
 		if err != nil || at.Query().Get("code") == "" {
@@ -315,7 +369,15 @@ func TestACodeThatComesTwiceEndsWhatItGave(t *testing.T) {
 	}
 	redeem := func(code string) map[string]any {
 		t.Helper()
-		return d.token("", map[string]any{"grantType": "authorization_code", "code": code, "redirectUri": "http://127.0.0.1:7/cb", "codeVerifier": verifier})
+		return d.token(
+			"",
+			map[string]any{
+				"grantType":    "authorization_code",
+				"code":         code,
+				"redirectUri":  "http://127.0.0.1:7/cb",
+				"codeVerifier": verifier,
+			},
+		)
 	}
 	works := func(tokens map[string]any) bool {
 		_, err := d.TokenUser(context.Background(), tokens["accessToken"].(string))
@@ -351,7 +413,11 @@ func TestACodeThatComesTwiceEndsWhatItGave(t *testing.T) {
 	}
 
 	device := d.device("")
-	d.page(http.MethodPost, "/start/device", url.Values{"user_code": {device["userCode"].(string)}, "decision": {"allow"}})
+	d.page(
+		http.MethodPost,
+		"/start/device",
+		url.Values{"user_code": {device["userCode"].(string)}, "decision": {"allow"}},
+	)
 	got := d.poll("", device["deviceCode"])
 	if again := d.poll("", device["deviceCode"]); again["error"] != "invalid_grant" || !works(got) {
 		t.Errorf("a device that asks once more: %v, and its session has ended", again)

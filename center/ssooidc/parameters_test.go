@@ -59,14 +59,18 @@ func TestParametersThatChangeTheMeaningAreRefused(t *testing.T) {
 	plain := good()
 	plain.Set("code_challenge_method", "plain")
 	for _, q := range []url.Values{short, plain} {
-		if _, _, to := d.page(http.MethodGet, "/authorize?"+q.Encode(), nil); !strings.Contains(to, "error=invalid_request&") {
+		if _, _, to := d.page(http.MethodGet, "/authorize?"+q.Encode(), nil); !strings.Contains(
+			to,
+			"error=invalid_request&",
+		) {
 			t.Errorf("%v: sent to %q", q, to)
 		}
 	}
 	for _, name := range []string{"client_id", "redirect_uri"} { // nobody who could be told is known
 		q := good()
 		q.Add(name, q.Get(name))
-		if status, _, to := d.page(http.MethodGet, "/authorize?"+q.Encode(), nil); status != http.StatusBadRequest || to != "" {
+		if status, _, to := d.page(http.MethodGet, "/authorize?"+q.Encode(), nil); status != http.StatusBadRequest ||
+			to != "" {
 			t.Errorf("%s twice: %d, sent to %q", name, status, to)
 		}
 	}
@@ -79,11 +83,17 @@ func TestAMemberThatIsThereTwiceIsRefused(t *testing.T) {
 	for _, path := range []string{"/client/register", "/device_authorization", "/token"} {
 		name := map[bool]string{true: "clientName", false: "clientId"}[path == "/client/register"]
 		body := `{"` + name + `":"a","` + name + `":"b"}`
-		req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, d.URL+path, io.NopCloser(strings.NewReader(body)))
+		req, err := http.NewRequestWithContext(
+			context.Background(),
+			http.MethodPost,
+			d.URL+path,
+			io.NopCloser(strings.NewReader(body)),
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if status, got, _ := d.send(req); status != http.StatusBadRequest || !strings.Contains(got, `"invalid_request"`) {
+		if status, got, _ := d.send(req); status != http.StatusBadRequest ||
+			!strings.Contains(got, `"invalid_request"`) {
 			t.Errorf("%s: %d %s", path, status, got)
 		}
 	}

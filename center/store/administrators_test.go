@@ -24,7 +24,11 @@ func TestTheLastAdministratorStaysOnAllNodes(t *testing.T) {
 			var failed [2]error
 			for i, node := range nodes {
 				all.Go(func() {
-					_, failed[i] = node.RemoveAdministrator(ctx, audit.Actor{Kind: audit.Administrator, Name: names[i]}, names[1-i])
+					_, failed[i] = node.RemoveAdministrator(
+						ctx,
+						audit.Actor{Kind: audit.Administrator, Name: names[i]},
+						names[1-i],
+					)
 				})
 			}
 			all.Wait()

@@ -19,16 +19,29 @@ import (
 func TestNamesOfEarlierReleasesAreFound(t *testing.T) {
 	for engine, dsn := range map[string]string{"SQLite": filepath.Join(t.TempDir(), "center.db"), "PostgreSQL": sqldbtest.Postgres(t)} {
 		t.Run(engine, func(t *testing.T) {
-			people := map[center.UserID]string{"kelvin": "mi\u212ae@example.com", "umlaut": "\u00c4nne@example.com", "two": "jose\u0301@example.com", "ascii": "Bob@example.com"}
+			people := map[center.UserID]string{
+				"kelvin": "mi\u212ae@example.com",
+				"umlaut": "\u00c4nne@example.com",
+				"two":    "jose\u0301@example.com",
+				"ascii":  "Bob@example.com",
+			}
 			earlier(t, dsn, func(tx center.Tx) error {
 				for id, name := range people {
-					u := center.User{ID: id, UserName: name, DisplayName: name, Emails: []center.Value{{Value: "x" + name}}}
+					u := center.User{
+						ID:          id,
+						UserName:    name,
+						DisplayName: name,
+						Emails:      []center.Value{{Value: "x" + name}},
+					}
 					if ok, err := tx.AddUser(u); !ok || err != nil {
 						t.Fatal(ok, err)
 					}
 				}
-				return errors.Join(tx.AddGroup(center.Group{ID: "g1", DisplayName: "\u00c4RZTE"}), tx.AddGroup(center.Group{ID: "g2", DisplayName: "Staff"}),
-					tx.PutAdministrator(center.Administrator{Name: "\u00c4nne"}))
+				return errors.Join(
+					tx.AddGroup(center.Group{ID: "g1", DisplayName: "\u00c4RZTE"}),
+					tx.AddGroup(center.Group{ID: "g2", DisplayName: "Staff"}),
+					tx.PutAdministrator(center.Administrator{Name: "\u00c4nne"}),
+				)
 			})
 			s := open(t, dsn)
 			err := s.View(context.Background(), func(r center.Reader) error {

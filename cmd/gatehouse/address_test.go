@@ -108,9 +108,19 @@ func TestWhoChangesAnAddressIsNotThatPerson(t *testing.T) {
 	}
 	link := newest(t, p.outbox, 0, `https?://\S+`)
 	aws := newAWS(t, demoOutput{AWS: demoAWS{p.URL, key.ID, secret.Reveal(), "us-east-1", ""}})
-	aws.run(nil, "identitystore", "update-user", "--identity-store-id", p.Instance.IdentityStoreID, "--user-id", string(p.boss.ID),
-		"--operations", `[{"AttributePath":"emails","AttributeValue":[{"Value":"mallory@example.net","Primary":true}]}]`)
-	if to := p.mails(2); to[0] != "boss@example.com" || !strings.Contains(p.outbox.Messages()[0].Text, "was the one of the user boss") {
+	aws.run(
+		nil,
+		"identitystore",
+		"update-user",
+		"--identity-store-id",
+		p.Instance.IdentityStoreID,
+		"--user-id",
+		string(p.boss.ID),
+		"--operations",
+		`[{"AttributePath":"emails","AttributeValue":[{"Value":"mallory@example.net","Primary":true}]}]`,
+	)
+	if to := p.mails(2); to[0] != "boss@example.com" ||
+		!strings.Contains(p.outbox.Messages()[0].Text, "was the one of the user boss") {
 		t.Errorf("the old address was not told: %+v", p.outbox.Messages())
 	}
 	if status, _ := newVisitor(t).send(http.MethodGet, link, nil); status != http.StatusGone {
@@ -132,7 +142,13 @@ func TestWhoChangesAnAddressIsNotThatPerson(t *testing.T) {
 		t.Fatal(err)
 	}
 	signIn := func() (int, string) {
-		return newVisitor(t).send(http.MethodPost, p.URL+"/platform/login", url.Values{"username": {"boss"}, "password": {rootPassword}})
+		return newVisitor(
+			t,
+		).send(
+			http.MethodPost,
+			p.URL+"/platform/login",
+			url.Values{"username": {"boss"}, "password": {rootPassword}},
+		)
 	}
 	if status, page := signIn(); status != http.StatusForbidden || !strings.Contains(page, "You need an MFA device") {
 		t.Errorf("a code to the new address: %d %s", status, page)
@@ -144,7 +160,10 @@ func TestWhoChangesAnAddressIsNotThatPerson(t *testing.T) {
 	// An administrator may say that the address is the user's.
 	root, _ := office{url: p.URL + "/console"}.enter(t, "root", rootPassword)
 	page := p.URL + "/console/users/" + string(p.boss.ID)
-	if _, shown := root.send(http.MethodGet, page, nil); !strings.Contains(shown, "mallory@example.net is the user’s own") {
+	if _, shown := root.send(http.MethodGet, page, nil); !strings.Contains(
+		shown,
+		"mallory@example.net is the user’s own",
+	) {
 		t.Errorf("the page does not ask: %s", shown)
 	}
 	if status, _ := root.send(http.MethodPost, page+"/invite", nil); status != http.StatusConflict {
@@ -215,7 +234,12 @@ func TestProvisioningTellsTheOldAddressToo(t *testing.T) {
 	}
 	change := func(method, body string) center.User {
 		t.Helper()
-		req, err := http.NewRequestWithContext(ctx, method, p.SCIMEndpoint(tenant)+"Users/"+string(p.boss.ID), strings.NewReader(body))
+		req, err := http.NewRequestWithContext(
+			ctx,
+			method,
+			p.SCIMEndpoint(tenant)+"Users/"+string(p.boss.ID),
+			strings.NewReader(body),
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -236,12 +260,17 @@ func TestProvisioningTellsTheOldAddressToo(t *testing.T) {
 	if u := change(http.MethodPut, strings.ReplaceAll(put, "ADDRESS", "BOSS@example.com")); !u.AddressChangedAt.IsZero() {
 		t.Error("another letter case is another address")
 	}
-	u := change(http.MethodPatch, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"emails[type eq \"work\"].value","value":"one@example.com"}]}`)
+	u := change(
+		http.MethodPatch,
+		`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"emails[type eq \"work\"].value","value":"one@example.com"}]}`,
+	)
 	at := u.AddressChangedAt
 	if to := p.mails(1); !u.AddressIsNew(p.Now()) || to[0] != "BOSS@example.com" {
 		t.Errorf("PATCH: %s, mails to %v", at, to)
 	}
-	if u := change(http.MethodPut, strings.ReplaceAll(put, "ADDRESS", "one@example.com")); !u.AddressChangedAt.Equal(at) {
+	if u := change(http.MethodPut, strings.ReplaceAll(put, "ADDRESS", "one@example.com")); !u.AddressChangedAt.Equal(
+		at,
+	) {
 		t.Error("PUT has forgotten when the address was changed")
 	}
 	p.ahead.Store(int64(25 * time.Hour))

@@ -27,8 +27,16 @@ func TestWhatEndsAnAdministratorsPrograms(t *testing.T) {
 	if err := set(rootPassword); err != nil {
 		t.Fatal(err)
 	}
-	config := oauth2.Config{ClientID: "04b07795-8ddb-461a-bbee-02f9e1bf7b46", RedirectURL: "http://localhost:4711/", Scopes: []string{"offline_access", "User.ReadWrite.All"},
-		Endpoint: oauth2.Endpoint{AuthURL: tn.URL + "/" + tn.Organization.ID + "/oauth2/v2.0/authorize", TokenURL: tn.TokenURL(), AuthStyle: oauth2.AuthStyleInParams}}
+	config := oauth2.Config{
+		ClientID:    "04b07795-8ddb-461a-bbee-02f9e1bf7b46",
+		RedirectURL: "http://localhost:4711/",
+		Scopes:      []string{"offline_access", "User.ReadWrite.All"},
+		Endpoint: oauth2.Endpoint{
+			AuthURL:   tn.URL + "/" + tn.Organization.ID + "/oauth2/v2.0/authorize",
+			TokenURL:  tn.TokenURL(),
+			AuthStyle: oauth2.AuthStyleInParams,
+		},
+	}
 	verifier := oauth2.GenerateVerifier()
 	// allow signs in in a new browser and allows the program.
 	allow := func(password string) (code string) {
@@ -42,7 +50,10 @@ func TestWhatEndsAnAdministratorsPrograms(t *testing.T) {
 			return nil
 		}
 		address := config.AuthCodeURL("a state", oauth2.S256ChallengeOption(verifier))
-		if _, page := v.send(http.MethodPost, tn.URL+"/login", url.Values{"loginfmt": {"bob"}, "passwd": {password}, "return": {strings.TrimPrefix(address, tn.URL)}}); !strings.Contains(page, "asks for access") {
+		if _, page := v.send(http.MethodPost, tn.URL+"/login", url.Values{"loginfmt": {"bob"}, "passwd": {password}, "return": {strings.TrimPrefix(address, tn.URL)}}); !strings.Contains(
+			page,
+			"asks for access",
+		) {
 			t.Fatalf("the consent page: %s", page)
 		}
 		v.send(http.MethodPost, address, url.Values{"answer": {"allow"}})
@@ -52,7 +63,10 @@ func TestWhatEndsAnAdministratorsPrograms(t *testing.T) {
 		return code
 	}
 	works := func(token *oauth2.Token) bool {
-		client := &graph.Client{BaseURL: tn.GraphURL(), HTTP: oauth2.NewClient(ctx, oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token.AccessToken}))}
+		client := &graph.Client{
+			BaseURL: tn.GraphURL(),
+			HTTP:    oauth2.NewClient(ctx, oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token.AccessToken})),
+		}
 		var users graph.Page[graph.User]
 		return client.Do(ctx, http.MethodGet, "/users?$top=1", nil, &users) == nil
 	}

@@ -107,13 +107,21 @@ func TestAdministratorsInABrowser(t *testing.T) {
 	ada.Emails = []center.Value{{Value: "ada@example.com", Primary: true}}
 	ada, err := s.center.CreateUser(ctx, by, ada)
 	if err == nil {
-		_, err = s.center.UpdateUser(ctx, by, ada.ID, func(u *center.User) error { u.Emails[0].Value = "new@example.com"; return nil })
+		_, err = s.center.UpdateUser(
+			ctx,
+			by,
+			ada.ID,
+			func(u *center.User) error { u.Emails[0].Value = "new@example.com"; return nil },
+		)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := browser{t, newBrowser(t, s.hosts)}
-	c.login(s.center.URL+"/console/users/"+string(ada.ID), map[string]string{"username": "root", "password": rootPassword})
+	c.login(
+		s.center.URL+"/console/users/"+string(ada.ID),
+		map[string]string{"username": "root", "password": rootPassword},
+	)
 	c.sees("new@example.com is the user’s own")
 	c.accessible("a user with a new address")
 	c.open(s.center.URL + "/console/users/" + string(ada.ID) + "#password")

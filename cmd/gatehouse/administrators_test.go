@@ -63,10 +63,16 @@ func offices(t *testing.T) map[string]office {
 	ctx, by := context.Background(), audit.SystemActor
 	c, tn := startCenter(t), startTenant(t)
 	both := map[string]office{
-		"center": {c.URL + "/console", func(name, password string) error { return c.SetAdministrator(ctx, by, name, password) },
-			func() []audit.Event { list, _ := c.Events(ctx, center.EventQuery{Limit: 500}); return list }},
-		"tenant": {tn.URL + "/admin", func(name, password string) error { return tn.SetAdministrator(ctx, by, name, password) },
-			func() []audit.Event { list, _ := tn.Events(ctx, 500); return list }},
+		"center": {
+			c.URL + "/console",
+			func(name, password string) error { return c.SetAdministrator(ctx, by, name, password) },
+			func() []audit.Event { list, _ := c.Events(ctx, center.EventQuery{Limit: 500}); return list },
+		},
+		"tenant": {
+			tn.URL + "/admin",
+			func(name, password string) error { return tn.SetAdministrator(ctx, by, name, password) },
+			func() []audit.Event { list, _ := tn.Events(ctx, 500); return list },
+		},
 	}
 	for _, o := range both {
 		if err := o.set("root", rootPassword); err != nil {
@@ -80,7 +86,15 @@ func offices(t *testing.T) map[string]office {
 func (o office) enter(t *testing.T, name, password string) (v visitor, page string) {
 	t.Helper()
 	v = newVisitor(t)
-	_, page = v.send(http.MethodPost, o.url+"/login", url.Values{"username": {name}, "password": {password}, "return": {strings.TrimPrefix(o.url[strings.LastIndex(o.url, "/"):], "") + "/account"}})
+	_, page = v.send(
+		http.MethodPost,
+		o.url+"/login",
+		url.Values{
+			"username": {name},
+			"password": {password},
+			"return":   {strings.TrimPrefix(o.url[strings.LastIndex(o.url, "/"):], "") + "/account"},
+		},
+	)
 	return v, page
 }
 
@@ -135,11 +149,16 @@ func TestAdministratorsLookAfterOneAnother(t *testing.T) {
 				t.Fatalf("the one-time password leads to %s", page)
 			}
 			for _, wrong := range []url.Values{{"password": {otherPassword}, "again": {"something else"}}, {"password": {"short"}, "again": {"short"}}, {"password": {oneTime}, "again": {oneTime}}} {
-				if status, page := bob.send(http.MethodPost, o.url+"/login/next", wrong); status != http.StatusBadRequest || !strings.Contains(page, "Set a new password") {
+				if status, page := bob.send(http.MethodPost, o.url+"/login/next", wrong); status != http.StatusBadRequest ||
+					!strings.Contains(page, "Set a new password") {
 					t.Fatalf("%v: %d %s", wrong, status, page)
 				}
 			}
-			bob.send(http.MethodPost, o.url+"/login/next", url.Values{"password": {otherPassword}, "again": {otherPassword}})
+			bob.send(
+				http.MethodPost,
+				o.url+"/login/next",
+				url.Values{"password": {otherPassword}, "again": {otherPassword}},
+			)
 			if !o.in(bob) {
 				t.Fatal("the new password opens nothing")
 			}
@@ -161,7 +180,11 @@ func TestAdministratorsLookAfterOneAnother(t *testing.T) {
 				}
 				return code
 			}
-			_, page = bob.send(http.MethodPost, o.url+"/account/devices", url.Values{"ticket": {ticket}, "name": {"Phone"}, "code": {code(time.Now())}})
+			_, page = bob.send(
+				http.MethodPost,
+				o.url+"/account/devices",
+				url.Values{"ticket": {ticket}, "name": {"Phone"}, "code": {code(time.Now())}},
+			)
 			if !strings.Contains(page, "It is registered") {
 				t.Fatalf("the app is not registered: %s", page)
 			}
@@ -169,10 +192,15 @@ func TestAdministratorsLookAfterOneAnother(t *testing.T) {
 			if !strings.Contains(page, "Verify that it is you") || o.in(second) {
 				t.Fatalf("the password alone leads to %s", page)
 			}
-			if status, page := second.send(http.MethodPost, o.url+"/login/next", url.Values{"code": {"000000"}}); status != http.StatusUnauthorized || !strings.Contains(page, "That was not right") {
+			if status, page := second.send(http.MethodPost, o.url+"/login/next", url.Values{"code": {"000000"}}); status != http.StatusUnauthorized ||
+				!strings.Contains(page, "That was not right") {
 				t.Fatalf("a wrong code: %d %s", status, page)
 			}
-			second.send(http.MethodPost, o.url+"/login/next", url.Values{"code": {code(time.Now().Add(30 * time.Second))}})
+			second.send(
+				http.MethodPost,
+				o.url+"/login/next",
+				url.Values{"code": {code(time.Now().Add(30 * time.Second))}},
+			)
 			if !o.in(second) {
 				t.Fatal("the code opens nothing")
 			}
@@ -199,7 +227,8 @@ func TestAdministratorsLookAfterOneAnother(t *testing.T) {
 			}
 			var seen []string
 			for _, e := range o.events() {
-				if e.Actor.Kind == audit.Administrator && e.Result == audit.Granted && strings.EqualFold(e.Subject, "bob") {
+				if e.Actor.Kind == audit.Administrator && e.Result == audit.Granted &&
+					strings.EqualFold(e.Subject, "bob") {
 					seen = append(seen, e.Action)
 				}
 			}
@@ -229,7 +258,11 @@ func TestAnAdministratorChangesTheOwnPassword(t *testing.T) {
 				t.Error("ending one session ended both or none")
 			}
 			change := func(current, password string) (int, string) {
-				return here.send(http.MethodPost, o.url+"/account/password", url.Values{"current": {current}, "password": {password}, "again": {password}})
+				return here.send(
+					http.MethodPost,
+					o.url+"/account/password",
+					url.Values{"current": {current}, "password": {password}, "again": {password}},
+				)
 			}
 			if status, page := change("wrong", otherPassword); status != http.StatusBadRequest {
 				t.Errorf("with a wrong present password: %d %s", status, page)
@@ -237,7 +270,8 @@ func TestAnAdministratorChangesTheOwnPassword(t *testing.T) {
 			if status, page := change(rootPassword, "short"); status != http.StatusBadRequest {
 				t.Errorf("to a short one: %d %s", status, page)
 			}
-			if status, page := change(rootPassword, otherPassword); status != http.StatusOK || !strings.Contains(page, "your other sessions have ended") {
+			if status, page := change(rootPassword, otherPassword); status != http.StatusOK ||
+				!strings.Contains(page, "your other sessions have ended") {
 				t.Fatalf("%d %s", status, page)
 			}
 			if !o.in(here) || o.in(elsewhere) || o.in(third) {

@@ -146,7 +146,12 @@ func TestLongNamesAreRefusedAtTheDoor(t *testing.T) {
 	} {
 		body := form.field + "=" + strings.Repeat("x", 1<<20)
 		for _, length := range []int64{int64(len(body)), -1} {
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, form.address, io.MultiReader(strings.NewReader(body)))
+			req, err := http.NewRequestWithContext(
+				t.Context(),
+				http.MethodPost,
+				form.address,
+				io.MultiReader(strings.NewReader(body)),
+			)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -162,7 +167,13 @@ func TestLongNamesAreRefusedAtTheDoor(t *testing.T) {
 			answer, _ := io.ReadAll(res.Body)
 			_ = res.Body.Close()
 			if res.StatusCode < 400 || res.StatusCode >= 500 || len(answer) > 16<<10 {
-				t.Errorf("%s with length %d was answered with %d, %d bytes", form.address, length, res.StatusCode, len(answer))
+				t.Errorf(
+					"%s with length %d was answered with %d, %d bytes",
+					form.address,
+					length,
+					res.StatusCode,
+					len(answer),
+				)
 			}
 		}
 	}
@@ -178,8 +189,12 @@ func TestAWSRequestsAreJudgedByTheirHeadersFirst(t *testing.T) {
 		strings.Repeat("0", 64) + "\r\nX-Amz-Date: " + time.Now().UTC().Format("20060102T150405Z") + "\r\n"} {
 		t.Run(name, func(t *testing.T) {
 			began := time.Now()
-			status := asks(t, from(t, "127.0.0.1", at), fmt.Sprintf("POST / HTTP/1.1\r\nHost: %s\r\nX-Amz-Target: AWSIdentityStore.ListUsers\r\n"+
-				"Content-Type: application/x-amz-json-1.1\r\n%sContent-Length: 1000000\r\nConnection: close\r\n\r\n{", at, header))
+			status := asks(
+				t,
+				from(t, "127.0.0.1", at),
+				fmt.Sprintf("POST / HTTP/1.1\r\nHost: %s\r\nX-Amz-Target: AWSIdentityStore.ListUsers\r\n"+
+					"Content-Type: application/x-amz-json-1.1\r\n%sContent-Length: 1000000\r\nConnection: close\r\n\r\n{", at, header),
+			)
 			if status != http.StatusForbidden && status != http.StatusBadRequest {
 				t.Errorf("answered with %d after %s", status, time.Since(began))
 			}

@@ -25,7 +25,14 @@ func TestEveryCookieOfBothHalvesHasTheHostPrefixUnderTLS(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	const center, directory = "https://center.example", "https://tenant.example"
 	c := centertest.New(t, center)
-	x, err := openTenant(ctx, &half{data: t.TempDir(), url: directory, log: log}, noEnv, "Northwind Traders", "northwind.example", nil)
+	x, err := openTenant(
+		ctx,
+		&half{data: t.TempDir(), url: directory, log: log},
+		noEnv,
+		"Northwind Traders",
+		"northwind.example",
+		nil,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +43,17 @@ func TestEveryCookieOfBothHalvesHasTheHostPrefixUnderTLS(t *testing.T) {
 	if err := x.SetAdministrator(ctx, audit.SystemActor, "admin", "Correct horse 1!"); err != nil {
 		t.Fatal(err)
 	}
-	_, err = x.CreateUser(ctx, audit.SystemActor, tenant.User{UserPrincipalName: "ada@" + x.Organization.Domain, DisplayName: "Ada", MailNickname: "ada", Enabled: true}, "Correct horse 1!")
+	_, err = x.CreateUser(
+		ctx,
+		audit.SystemActor,
+		tenant.User{
+			UserPrincipalName: "ada@" + x.Organization.Domain,
+			DisplayName:       "Ada",
+			MailNickname:      "ada",
+			Enabled:           true,
+		},
+		"Correct horse 1!",
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +80,8 @@ func TestEveryCookieOfBothHalvesHasTheHostPrefixUnderTLS(t *testing.T) {
 			w := httptest.NewRecorder()
 			door.mux.ServeHTTP(w, r)
 			for _, k := range w.Result().Cookies() {
-				if k.MaxAge >= 0 && (!strings.HasPrefix(k.Name, "__Host-") || !k.Secure || k.Path != "/" || k.Domain != "" || !k.HttpOnly || k.SameSite != http.SameSiteLaxMode) {
+				if k.MaxAge >= 0 &&
+					(!strings.HasPrefix(k.Name, "__Host-") || !k.Secure || k.Path != "/" || k.Domain != "" || !k.HttpOnly || k.SameSite != http.SameSiteLaxMode) {
 					t.Errorf("%s sets %+v", path, k)
 				}
 			}

@@ -83,7 +83,9 @@ func TestNobodyElseReadsTheFilesOfAnyCommand(t *testing.T) {
 		}
 	}
 	program := func(args ...string) *exec.Cmd {
-		cmd := exec.Command("/bin/sh", append([]string{"-c", `umask 0; exec "$@"`, "sh", path}, args...)...) // #nosec G204 -- our own program
+		cmd := exec.Command(
+			"/bin/sh",
+			append([]string{"-c", `umask 0; exec "$@"`, "sh", path}, args...)...) // #nosec G204 -- our own program
 		cmd.Env = append(os.Environ(), "GATEHOUSE_SCIM_TOKEN=x", "GATEHOUSE_CLIENT_SECRET=x")
 		return cmd
 	}
@@ -99,7 +101,18 @@ func TestNobodyElseReadsTheFilesOfAnyCommand(t *testing.T) {
 		}
 	}
 	w := watch(in("data"))
-	cmd := program("demo", "--json", "--data", in("data"), "--people", "300", "--center", freeAddress(t), "--tenant", freeAddress(t))
+	cmd := program(
+		"demo",
+		"--json",
+		"--data",
+		in("data"),
+		"--people",
+		"300",
+		"--center",
+		freeAddress(t),
+		"--tenant",
+		freeAddress(t),
+	)
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -133,7 +146,18 @@ func TestNobodyElseReadsTheFilesOfAnyCommand(t *testing.T) {
 	run(false, "restore", in("safe/backup.db"), "--data", in("other"))
 	run(false, "restore", in("safe/backup.db"), "--data", in("other"), "--force")
 	run(false, "import", in("safe/people.jsonl"), "--data", in("other"))
-	run(true, "sync", "--login-url", "https://127.0.0.1:1/x", "--client-id", "x", "--state", in("state"), "--to", "https://127.0.0.1:1/scim/v2/") // reaches nobody
+	run(
+		true,
+		"sync",
+		"--login-url",
+		"https://127.0.0.1:1/x",
+		"--client-id",
+		"x",
+		"--state",
+		in("state"),
+		"--to",
+		"https://127.0.0.1:1/scim/v2/",
+	) // reaches nobody
 	if found, _ := filepath.Glob(in("state/*")); len(found) == 0 {
 		t.Error("sync has kept nothing")
 	}

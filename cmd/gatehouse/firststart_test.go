@@ -27,7 +27,12 @@ var kinds = map[string]kind{
 
 // startWith runs a half's server on a folder, with settings from the environment, until stop is
 // called or the test ends.
-func (k kind) startWith(t *testing.T, env map[string]string, folder string, more ...string) (s started, o office, stop func()) {
+func (k kind) startWith(
+	t *testing.T,
+	env map[string]string,
+	folder string,
+	more ...string,
+) (s started, o office, stop func()) {
 	t.Helper()
 	at := freeAddress(t)
 	args := append(append([]string{}, k.serve...), append([]string{"--data", folder, "--listen", at}, more...)...)
@@ -88,7 +93,11 @@ func TestTheFirstPassword(t *testing.T) {
 				}
 				stop()
 				if strings.HasPrefix(how, "file") { // which may be deleted then
-					_, _, stop := k.startWith(t, map[string]string{"GATEHOUSE_ADMIN_PASSWORD_FILE": given + " is gone"}, folder)
+					_, _, stop := k.startWith(
+						t,
+						map[string]string{"GATEHOUSE_ADMIN_PASSWORD_FILE": given + " is gone"},
+						folder,
+					)
 					stop()
 				}
 			}
@@ -101,7 +110,13 @@ func TestTheFirstPassword(t *testing.T) {
 				"no such file": {nil, []string{"--admin-password-file", given + "x"}},
 			} {
 				folder := t.TempDir()
-				code, out, errOut := call(t, "", c.env, append(append(append([]string{}, k.serve...), "--data", folder, "--listen", freeAddress(t)), c.args...)...)
+				code, out, errOut := call(
+					t,
+					"",
+					c.env,
+					append(
+						append(append([]string{}, k.serve...), "--data", folder, "--listen", freeAddress(t)),
+						c.args...)...)
 				if _, err := os.Stat(filepath.Join(folder, firstStartFile)); code == exitDone || err == nil {
 					t.Errorf("%s: %d %s %s", what, code, out, errOut)
 				}
@@ -154,7 +169,11 @@ func TestTheCommandsForAdministrators(t *testing.T) {
 					where = []string{"--database", sqldbtest.Postgres(t)}
 				}
 				start := func() (o office, stop func()) {
-					_, o, stop = k.startWith(t, map[string]string{"GATEHOUSE_ADMIN_PASSWORD": rootPassword}, folder, where...)
+					_, o, stop = k.startWith(
+						t,
+						map[string]string{"GATEHOUSE_ADMIN_PASSWORD": rootPassword},
+						folder,
+						where...)
 					return o, stop
 				}
 				o, stop := start()
@@ -164,13 +183,22 @@ func TestTheCommandsForAdministrators(t *testing.T) {
 						stop()
 						defer func() { o, stop = start() }()
 					}
-					code, out, errOut := call(t, "", nil, append(append(append(append([]string{}, k.administrators...), args...), "--data", folder), where...)...)
+					code, out, errOut := call(
+						t,
+						"",
+						nil,
+						append(
+							append(append(append([]string{}, k.administrators...), args...), "--data", folder),
+							where...)...)
 					if code != want {
 						t.Fatalf("%v: %d, want %d: %s %s", args, code, want, out, errOut)
 					}
 					return out, errOut
 				}
-				if _, errOut := command(exitFailed, "remove", "admin"); !strings.Contains(errOut, "last administrator") {
+				if _, errOut := command(exitFailed, "remove", "admin"); !strings.Contains(
+					errOut,
+					"last administrator",
+				) {
 					t.Errorf("the last one: %s", errOut)
 				}
 				out, _ := command(exitDone, "add", "bob")
@@ -178,7 +206,11 @@ func TestTheCommandsForAdministrators(t *testing.T) {
 				if !strings.Contains(page, "Set a new password") {
 					t.Fatalf("the one-time password %q leads to %s", out, page)
 				}
-				bob.send(http.MethodPost, o.url+"/login/next", url.Values{"password": {otherPassword}, "again": {otherPassword}})
+				bob.send(
+					http.MethodPost,
+					o.url+"/login/next",
+					url.Values{"password": {otherPassword}, "again": {otherPassword}},
+				)
 
 				admin, _ := o.enter(t, "admin", rootPassword)
 				file := filepath.Join(t.TempDir(), "new")
@@ -206,7 +238,10 @@ func TestTheCommandsForAdministrators(t *testing.T) {
 				}
 				out, _ = command(exitDone, "list", "--json")
 				var list []administratorLine
-				if err := json.Unmarshal([]byte(out), &list); err != nil || len(list) != 2 || list[1].Name != "bob" || list[1].LastSignInAt == nil || !list[0].OneTimePassword || !strings.HasPrefix(list[1].CreatedBy, "gatehouse administrators") {
+				if err := json.Unmarshal([]byte(out), &list); err != nil || len(list) != 2 || list[1].Name != "bob" ||
+					list[1].LastSignInAt == nil ||
+					!list[0].OneTimePassword ||
+					!strings.HasPrefix(list[1].CreatedBy, "gatehouse administrators") {
 					t.Errorf("the list is %s, %v", out, err)
 				}
 				bob, _ = o.enter(t, "bob", otherPassword)
@@ -214,7 +249,8 @@ func TestTheCommandsForAdministrators(t *testing.T) {
 				if v, _ := o.enter(t, "bob", otherPassword); o.in(bob) || o.in(v) {
 					t.Error("bob is removed, and in")
 				}
-				if out, _ = command(exitDone, "list"); strings.Contains(out, "bob") || !strings.Contains(out, "one-time") {
+				if out, _ = command(exitDone, "list"); strings.Contains(out, "bob") ||
+					!strings.Contains(out, "one-time") {
 					t.Errorf("the list is %s", out)
 				}
 				stop()
@@ -229,7 +265,11 @@ func TestTheCommandsMakeNoDataWhereThereIsNone(t *testing.T) {
 	for name, k := range kinds {
 		folder := t.TempDir()
 		for _, where := range [][]string{nil, {"--database", "postgres://nobody@127.0.0.1:1/none"}} {
-			code, _, errOut := call(t, "", nil, append(append(append([]string{}, k.administrators...), "list", "--data", folder), where...)...)
+			code, _, errOut := call(
+				t,
+				"",
+				nil,
+				append(append(append([]string{}, k.administrators...), "list", "--data", folder), where...)...)
 			if left, err := os.ReadDir(folder); code != exitFailed || err != nil || len(left) > 0 {
 				t.Errorf("%s %v: %d %s, %v %v", name, where, code, errOut, left, err)
 			}

@@ -89,13 +89,23 @@ func TestStrangersFillNoDisk(t *testing.T) {
 			return post(t, d.Center.URL+"/platform/forgot", url.Values{"username": {huge}})
 		}, false},
 		{"ForgotPassword", 100, func(i int) *http.Request {
-			return post(t, d.Center.URL+"/platform/forgot", url.Values{"username": {fmt.Sprintf("nobody%d@example.com", i)}})
+			return post(
+				t,
+				d.Center.URL+"/platform/forgot",
+				url.Values{"username": {fmt.Sprintf("nobody%d@example.com", i)}},
+			)
 		}, true},
 		{"ListUsers", 1000, func(int) *http.Request {
 			return post(t, d.Center.URL+"/", nil, "X-Amz-Target", "AWSIdentityStore.ListUsers")
 		}, false},
 		{"SCIM POST CreateUser", 1000, func(i int) *http.Request {
-			return post(t, fmt.Sprintf("%s/%d%s/scim/v2/Users", d.Center.URL, i, strings.Repeat("t", 7000)), nil, "Authorization", "Bearer wrong")
+			return post(
+				t,
+				fmt.Sprintf("%s/%d%s/scim/v2/Users", d.Center.URL, i, strings.Repeat("t", 7000)),
+				nil,
+				"Authorization",
+				"Bearer wrong",
+			)
 		}, false},
 	}
 	tenant := []flood{
@@ -106,10 +116,27 @@ func TestStrangersFillNoDisk(t *testing.T) {
 			return post(t, d.Tenant.URL+"/admin/login", url.Values{"username": {huge}, "password": {"wrong"}})
 		}, false},
 		{"Request token", 300, func(i int) *http.Request {
-			return post(t, d.Tenant.TokenURL, url.Values{"grant_type": {"client_credentials"}, "client_id": {fmt.Sprint(i, strings.Repeat("c", 60_000))}, "client_secret": {"wrong"}, "scope": {"https://graph.microsoft.com/.default"}})
+			return post(
+				t,
+				d.Tenant.TokenURL,
+				url.Values{
+					"grant_type":    {"client_credentials"},
+					"client_id":     {fmt.Sprint(i, strings.Repeat("c", 60_000))},
+					"client_secret": {"wrong"},
+					"scope":         {"https://graph.microsoft.com/.default"},
+				},
+			)
 		}, false},
 		{"Redeem refresh", 300, func(i int) *http.Request { // by a client that everybody knows
-			return post(t, d.Tenant.TokenURL, url.Values{"grant_type": {"refresh_token"}, "client_id": {"04b07795-8ddb-461a-bbee-02f9e1bf7b46"}, "refresh_token": {fmt.Sprint(i)}})
+			return post(
+				t,
+				d.Tenant.TokenURL,
+				url.Values{
+					"grant_type":    {"refresh_token"},
+					"client_id":     {"04b07795-8ddb-461a-bbee-02f9e1bf7b46"},
+					"refresh_token": {fmt.Sprint(i)},
+				},
+			)
 		}, false},
 		{"POST /v1.0/users", 1000, func(int) *http.Request { return post(t, d.Tenant.GraphURL+"/users", nil) }, false},
 	}
@@ -123,11 +150,20 @@ func TestStrangersFillNoDisk(t *testing.T) {
 	for _, f := range tenant {
 		f.send(t)
 	}
-	env := map[string]string{"AWS_ACCESS_KEY_ID": d.AWS.AccessKeyID, "AWS_SECRET_ACCESS_KEY": d.AWS.SecretAccessKey, "AWS_REGION": d.AWS.Region, "GATEHOUSE_CENTER_URL": d.Center.URL}
-	if code, out, errOut := call(t, "", env, "explain", first); code != exitDone || !strings.Contains(out, "ListUsers Refused") || strings.Contains(out, "counted") {
+	env := map[string]string{
+		"AWS_ACCESS_KEY_ID":     d.AWS.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY": d.AWS.SecretAccessKey,
+		"AWS_REGION":            d.AWS.Region,
+		"GATEHOUSE_CENTER_URL":  d.Center.URL,
+	}
+	if code, out, errOut := call(t, "", env, "explain", first); code != exitDone ||
+		!strings.Contains(out, "ListUsers Refused") ||
+		strings.Contains(out, "counted") {
 		t.Errorf("the first reference is explained by %d %s%s", code, out, errOut)
 	}
-	if code, out, errOut := call(t, "", env, "explain", last); code != exitDone || !strings.Contains(out, "only counted") || !strings.Contains(out, "ListUsers Refused") {
+	if code, out, errOut := call(t, "", env, "explain", last); code != exitDone ||
+		!strings.Contains(out, "only counted") ||
+		!strings.Contains(out, "ListUsers Refused") {
 		t.Errorf("the last reference is explained by %d %s%s", code, out, errOut)
 	}
 	if page := auditOf(t, d, last); !strings.Contains(page, "only counted") || !strings.Contains(page, "ListUsers") {

@@ -24,15 +24,37 @@ func TestAnotherLetterIsAnotherPerson(t *testing.T) {
 	meiAtCenter := e.find("/Users", "userName", mei).String("id")
 
 	var made graph.User
-	e.change(http.MethodPost, "/users", map[string]any{"accountEnabled": true, "displayName": "Nobody Else", "givenName": "Nobody", "surname": "Else", "mailNickname": "else",
-		"userPrincipalName": twin, "passwordProfile": map[string]any{"password": d.People[0].Password}}, nil)
-	if status, _, body := e.ask(http.MethodGet, "/users/"+url.PathEscape(twin), nil); status != http.StatusOK || json.Unmarshal([]byte(body), &made) != nil || made.DisplayName != "Nobody Else" {
+	e.change(
+		http.MethodPost,
+		"/users",
+		map[string]any{
+			"accountEnabled":    true,
+			"displayName":       "Nobody Else",
+			"givenName":         "Nobody",
+			"surname":           "Else",
+			"mailNickname":      "else",
+			"userPrincipalName": twin,
+			"passwordProfile":   map[string]any{"password": d.People[0].Password},
+		},
+		nil,
+	)
+	if status, _, body := e.ask(http.MethodGet, "/users/"+url.PathEscape(twin), nil); status != http.StatusOK ||
+		json.Unmarshal([]byte(body), &made) != nil ||
+		made.DisplayName != "Nobody Else" {
 		t.Fatalf("%s at the tenant: %d %s", twin, status, body)
 	}
-	if found := e.list("/users?$filter="+url.QueryEscape("userPrincipalName eq '"+twin+"'"), "displayName"); len(found) != 1 || found[0] != "Nobody Else" {
+	if found := e.list("/users?$filter="+url.QueryEscape("userPrincipalName eq '"+twin+"'"), "displayName"); len(
+		found,
+	) != 1 ||
+		found[0] != "Nobody Else" {
 		t.Errorf("the tenant's filter finds %q", found)
 	}
-	e.change(http.MethodPost, "/groups/"+e.group("Finance").ID+"/members/$ref", graph.Reference{ID: e.graph.BaseURL + "/directoryObjects/" + made.ID}, nil)
+	e.change(
+		http.MethodPost,
+		"/groups/"+e.group("Finance").ID+"/members/$ref",
+		graph.Reference{ID: e.graph.BaseURL + "/directoryObjects/" + made.ID},
+		nil,
+	)
 	e.soon("a user of their own", func() bool { return e.find("/Users", "userName", twin) != nil })
 	if id := e.find("/Users", "userName", twin).String("id"); id == meiAtCenter {
 		t.Error("provisioning has taken one for the other")
@@ -40,7 +62,9 @@ func TestAnotherLetterIsAnotherPerson(t *testing.T) {
 
 	v := newVisitor(t)
 	acs, form := v.response(d, d.Center.PortalURL, twin)
-	if status, page := v.send(http.MethodPost, acs, form); status != http.StatusOK || !strings.Contains(page, "Nobody Else") || strings.Contains(page, "Mei Tanaka") {
+	if status, page := v.send(http.MethodPost, acs, form); status != http.StatusOK ||
+		!strings.Contains(page, "Nobody Else") ||
+		strings.Contains(page, "Mei Tanaka") {
 		t.Errorf("signed in as %d %s", status, page)
 	}
 	for _, name := range []string{"me\u0131.tanaka" + domain, strings.Replace(mei, "k", "\u212a", 1), mei + "\u200b"} {
@@ -57,7 +81,13 @@ func TestNamesHaveNoControlCharacters(t *testing.T) {
 	e := newEnds(t, d)
 	const esc = "a\x1b]0;b\x07"
 	user := func(name, display string) map[string]any {
-		return map[string]any{"accountEnabled": true, "displayName": display, "mailNickname": "x", "userPrincipalName": name, "passwordProfile": map[string]any{"password": "a long password"}}
+		return map[string]any{
+			"accountEnabled":    true,
+			"displayName":       display,
+			"mailNickname":      "x",
+			"userPrincipalName": name,
+			"passwordProfile":   map[string]any{"password": "a long password"},
+		}
 	}
 	group := map[string]any{"displayName": esc, "mailEnabled": false, "mailNickname": "x", "securityEnabled": true}
 	for _, x := range []struct {
@@ -68,12 +98,19 @@ func TestNamesHaveNoControlCharacters(t *testing.T) {
 		{http.MethodPatch, "/users/mei.tanaka@northwind.example", map[string]any{"displayName": esc}}, {http.MethodPost, "/groups", group},
 		{http.MethodPatch, "/groups/" + e.group("Finance").ID, map[string]any{"displayName": esc}}, {http.MethodPatch, "/applications/" + d.Tenant.ApplicationID, map[string]any{"displayName": esc}},
 	} {
-		if status, _, body := e.ask(x.method, x.path, x.body); status != http.StatusBadRequest || !strings.Contains(body, "Request_BadRequest") {
+		if status, _, body := e.ask(x.method, x.path, x.body); status != http.StatusBadRequest ||
+			!strings.Contains(body, "Request_BadRequest") {
 			t.Errorf("%s %s: %d %s", x.method, x.path, status, body)
 		}
 	}
 	person := func(name, display string) scim.Resource {
-		return scim.Resource{"schemas": []any{scim.UserURN}, "userName": name, "displayName": display, "active": true, "name": map[string]any{"givenName": "X", "familyName": "Y"}}
+		return scim.Resource{
+			"schemas":     []any{scim.UserURN},
+			"userName":    name,
+			"displayName": display,
+			"active":      true,
+			"name":        map[string]any{"givenName": "X", "familyName": "Y"},
+		}
 	}
 	for path, list := range map[string][]scim.Resource{
 		"/Users":  {person(esc, "X"), person("x\u0085", "X"), person("x\u202ey", "X"), person("x\u200by", "X"), person("x", esc), person("x", "\u009b2J")},
@@ -81,12 +118,20 @@ func TestNamesHaveNoControlCharacters(t *testing.T) {
 	} {
 		for _, r := range list {
 			err := e.scim.Do(context.Background(), http.MethodPost, path, nil, r, nil)
-			if err == nil || !strings.Contains(err.Error(), "400 Bad Request") || !strings.Contains(err.Error(), "allowed") {
+			if err == nil || !strings.Contains(err.Error(), "400 Bad Request") ||
+				!strings.Contains(err.Error(), "allowed") {
 				t.Errorf("%s %q %q: %v", path, r.String("userName"), r.String("displayName"), err)
 			}
 		}
 	}
-	err := e.scim.Do(context.Background(), http.MethodPost, "/Users", nil, person("jose\u0301", "Jos\u00e9 – \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"), nil) // what AWS takes, and a joiner in a display name
+	err := e.scim.Do(
+		context.Background(),
+		http.MethodPost,
+		"/Users",
+		nil,
+		person("jose\u0301", "Jos\u00e9 – \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"),
+		nil,
+	) // what AWS takes, and a joiner in a display name
 	if err != nil {
 		t.Error(err)
 	}

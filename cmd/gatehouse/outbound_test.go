@@ -59,23 +59,36 @@ func TestASavedTokenGoesToItsOwnAddressOnly(t *testing.T) {
 	e, x := newEnds(t, d), newThief(t)
 	job := "/servicePrincipals/" + d.Tenant.ServicePrincipalID + "/synchronization"
 	validate := func(address string) (int, string) {
-		body := graph.ValidateCredentials{UseSavedCredentials: true, Credentials: []graph.KeyValue{{Key: "BaseAddress", Value: address}}}
+		body := graph.ValidateCredentials{
+			UseSavedCredentials: true,
+			Credentials:         []graph.KeyValue{{Key: "BaseAddress", Value: address}},
+		}
 		status, _, text := e.ask(http.MethodPost, job+"/jobs/"+d.Tenant.JobID+"/validateCredentials", body)
 		return status, text
 	}
 	if status, text := validate(strings.TrimRight(d.Center.SCIMEndpoint, "/")); status != http.StatusNoContent {
 		t.Errorf("its own address: %d %s", status, text)
 	}
-	if status, text := validate(x.URL); status != http.StatusBadRequest || !strings.Contains(text, "give the token again") || x.got() != "" {
+	if status, text := validate(x.URL); status != http.StatusBadRequest ||
+		!strings.Contains(text, "give the token again") ||
+		x.got() != "" {
 		t.Errorf("another address: %d %s", status, text)
 	}
 
 	admin := newVisitor(t)
-	admin.send(http.MethodPost, d.Tenant.URL+"/admin/login", url.Values{"username": {d.Admin.UserName}, "password": {d.Admin.Password}})
+	admin.send(
+		http.MethodPost,
+		d.Tenant.URL+"/admin/login",
+		url.Values{"username": {d.Admin.UserName}, "password": {d.Admin.Password}},
+	)
 	form := d.Tenant.URL + "/admin/apps/" + d.Tenant.ApplicationID + "/provisioning"
 	for _, do := range []string{"test", "save"} {
 		admin.does(form, url.Values{"url": {x.URL}, "token": {""}, "do": {do}}, "give the token again")
-		admin.does(form, url.Values{"url": {"http://169.254.169.254/latest"}, "token": {"x"}, "do": {do}}, "want an https address")
+		admin.does(
+			form,
+			url.Values{"url": {"http://169.254.169.254/latest"}, "token": {"x"}, "do": {do}},
+			"want an https address",
+		)
 	}
 	admin.does(form, url.Values{"url": {d.Center.SCIMEndpoint}, "token": {""}, "do": {"save"}}, "are saved")
 	if got := x.got(); got != "" {
@@ -84,14 +97,24 @@ func TestASavedTokenGoesToItsOwnAddressOnly(t *testing.T) {
 
 	// A token that is given with its address does not follow a redirect.
 	away := redirecting(t, x.URL)
-	status, _, text := e.ask(http.MethodPost, job+"/jobs/"+d.Tenant.JobID+"/validateCredentials",
-		graph.ValidateCredentials{Credentials: []graph.KeyValue{{Key: "BaseAddress", Value: away}, {Key: "SecretToken", Value: "given"}}})
+	status, _, text := e.ask(
+		http.MethodPost,
+		job+"/jobs/"+d.Tenant.JobID+"/validateCredentials",
+		graph.ValidateCredentials{
+			Credentials: []graph.KeyValue{{Key: "BaseAddress", Value: away}, {Key: "SecretToken", Value: "given"}},
+		},
+	)
 	if status != http.StatusBadRequest || !strings.Contains(text, "redirect") || x.got() != "" {
 		t.Errorf("a redirect: %d %s", status, text)
 	}
 
 	// The whole list of secrets with a new address and no token leaves no token behind.
-	e.change(http.MethodPut, job+"/secrets", graph.Secrets{Value: []graph.KeyValue{{Key: "BaseAddress", Value: x.URL}}}, nil)
+	e.change(
+		http.MethodPut,
+		job+"/secrets",
+		graph.Secrets{Value: []graph.KeyValue{{Key: "BaseAddress", Value: x.URL}}},
+		nil,
+	)
 	if status, text := validate(x.URL); status != http.StatusBadRequest || x.got() != "" {
 		t.Errorf("after an address without a token: %d %s", status, text)
 	}
@@ -106,8 +129,12 @@ func TestNoCommandSendsASecretElsewhere(t *testing.T) {
 	d, _ := startDemo(t, "--no-connect")
 	x, quiet := newThief(t), newThief(t).URL
 	away := redirecting(t, x.URL)
-	env := map[string]string{"GATEHOUSE_CLIENT_SECRET": d.Tenant.ClientSecret, "GATEHOUSE_SCIM_TOKEN": "a secret token", "AWS_ACCESS_KEY_ID": d.AWS.AccessKeyID,
-		"AWS_SECRET_ACCESS_KEY": d.AWS.SecretAccessKey}
+	env := map[string]string{
+		"GATEHOUSE_CLIENT_SECRET": d.Tenant.ClientSecret,
+		"GATEHOUSE_SCIM_TOKEN":    "a secret token",
+		"AWS_ACCESS_KEY_ID":       d.AWS.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY":   d.AWS.SecretAccessKey,
+	}
 	login, state := strings.TrimSuffix(d.Tenant.TokenURL, "/oauth2/v2.0/token"), t.TempDir()
 	from := func(graphURL, loginURL string, more ...string) []string {
 		return append([]string{"--from", graphURL, "--login-url", loginURL, "--client-id", d.Tenant.ClientID}, more...)

@@ -33,7 +33,14 @@ func TestPeopleDoNotReadLogs(t *testing.T) {
 	code, err := azidentity.NewDeviceCodeCredential(&azidentity.DeviceCodeCredentialOptions{
 		ClientOptions: s.options(), DisableInstanceDiscovery: true, TenantID: s.id,
 		UserPrompt: func(_ context.Context, m azidentity.DeviceCodeMessage) error {
-			s.post("/login", url.Values{"loginfmt": {"ada@northwind.example"}, "passwd": {"a long password"}, "return": {"/devicelogin"}})
+			s.post(
+				"/login",
+				url.Values{
+					"loginfmt": {"ada@northwind.example"},
+					"passwd":   {"a long password"},
+					"return":   {"/devicelogin"},
+				},
+			)
 			s.post("/devicelogin", url.Values{"code": {m.UserCode}, "answer": {"allow"}})
 			return nil
 		}})
@@ -52,7 +59,8 @@ func TestPeopleDoNotReadLogs(t *testing.T) {
 	job := "/servicePrincipals/x/synchronization/jobs"
 	for _, path := range []string{"/auditLogs/signIns", "/auditLogs/directoryAudits", "/auditLogs/provisioning", "/servicePrincipals/x/synchronization/secrets",
 		"/servicePrincipals/x/synchronization/templates", job, job + "/j", job + "/j/schema"} {
-		if err := ada.Do(ctx, http.MethodGet, path, nil, nil); err == nil || !strings.Contains(err.Error(), "Authorization_RequestDenied") {
+		if err := ada.Do(ctx, http.MethodGet, path, nil, nil); err == nil ||
+			!strings.Contains(err.Error(), "Authorization_RequestDenied") {
 			t.Errorf("a member reads %s: %v", path, err)
 		}
 	}

@@ -31,7 +31,13 @@ func (lines through) RoundTrip(r *http.Request) (*http.Response, error) {
 func addressOf(t *testing.T, d demoOutput, at string, lines through) string {
 	t.Helper()
 	call := func(via http.RoundTripper, url string) *adminapi.Client {
-		return &adminapi.Client{URL: url, Region: d.AWS.Region, AccessKeyID: d.AWS.AccessKeyID, SecretAccessKey: d.AWS.SecretAccessKey, HTTP: &http.Client{Transport: via}}
+		return &adminapi.Client{
+			URL:             url,
+			Region:          d.AWS.Region,
+			AccessKeyID:     d.AWS.AccessKeyID,
+			SecretAccessKey: d.AWS.SecretAccessKey,
+			HTTP:            &http.Client{Transport: via},
+		}
 	}
 	var refused *adminapi.Error
 	if err := call(lines, at).DeleteAccessKey(context.Background(), "AKIAIOSFODNN7EXAMPLE"); !errors.As(err, &refused) {
@@ -50,7 +56,11 @@ func serveCenter(t *testing.T, more ...string) (demoOutput, started) {
 	at := freeAddress(t)
 	c := startCommand(t, append([]string{"serve", "--data", t.TempDir(), "--listen", at}, more...)...)
 	return demoOutput{Center: demoCenter{URL: "http://" + at},
-		AWS: demoAWS{AccessKeyID: c.shown(t, `AWS_ACCESS_KEY_ID=(\S+)`), SecretAccessKey: c.shown(t, `AWS_SECRET_ACCESS_KEY=(\S+)`), Region: "us-east-1"}}, c
+		AWS: demoAWS{
+			AccessKeyID:     c.shown(t, `AWS_ACCESS_KEY_ID=(\S+)`),
+			SecretAccessKey: c.shown(t, `AWS_SECRET_ACCESS_KEY=(\S+)`),
+			Region:          "us-east-1",
+		}}, c
 }
 
 func TestTheAddressOfAClientBehindProxies(t *testing.T) {
@@ -97,8 +107,11 @@ func TestBehindHAProxy(t *testing.T) {
 	}
 	d, _ := serveCenter(t, "--behind-proxy", "--trusted-proxies", "1")
 	front, config := freeAddress(t), filepath.Join(t.TempDir(), "haproxy.cfg")
-	text := fmt.Sprintf("defaults\n mode http\n timeout connect 10s\n timeout client 30s\n timeout server 30s\n option forwardfor\nfrontend f\n bind %s\n default_backend b\nbackend b\n server s %s\n",
-		front, strings.TrimPrefix(d.Center.URL, "http://"))
+	text := fmt.Sprintf(
+		"defaults\n mode http\n timeout connect 10s\n timeout client 30s\n timeout server 30s\n option forwardfor\nfrontend f\n bind %s\n default_backend b\nbackend b\n server s %s\n",
+		front,
+		strings.TrimPrefix(d.Center.URL, "http://"),
+	)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

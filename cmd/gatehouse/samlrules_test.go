@@ -44,11 +44,24 @@ func newResponder(t *testing.T) *responder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ada := center.User{UserName: idpUser, DisplayName: "Ada Lovelace", Name: center.PersonName{GivenName: "Ada", FamilyName: "Lovelace"}, Active: true}
+	ada := center.User{
+		UserName:    idpUser,
+		DisplayName: "Ada Lovelace",
+		Name:        center.PersonName{GivenName: "Ada", FamilyName: "Lovelace"},
+		Active:      true,
+	}
 	if _, err := c.CreateUser(ctx, audit.SystemActor, ada); err != nil {
 		t.Fatal(err)
 	}
-	idp, err := c.CreateIdPConfiguration(ctx, audit.SystemActor, center.IdPConfiguration{EntityID: responderIssuer, SignInURL: "https://idp.example/sso", Certificates: [][]byte{key.Certificate.Raw}})
+	idp, err := c.CreateIdPConfiguration(
+		ctx,
+		audit.SystemActor,
+		center.IdPConfiguration{
+			EntityID:     responderIssuer,
+			SignInURL:    "https://idp.example/sso",
+			Certificates: [][]byte{key.Certificate.Raw},
+		},
+	)
 	if err == nil {
 		err = c.EnableIdPConfiguration(ctx, audit.SystemActor, idp.ID, center.Confirmation)
 	}
@@ -56,14 +69,30 @@ func newResponder(t *testing.T) *responder {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	return &responder{t: t, c: c, key: key, door: web.Middleware(mountSandboxed(http.NewServeMux(), c), web.Options{Log: log})}
+	return &responder{
+		t:    t,
+		c:    c,
+		key:  key,
+		door: web.Middleware(mountSandboxed(http.NewServeMux(), c), web.Options{Log: log}),
+	}
 }
 
 // make makes a response, changed before it is signed: assertion before the assertion is, response afterwards.
 func (i *responder) make(assertion, response func(*etree.Element)) string {
 	i.t.Helper()
-	plain, err := saml.Response(saml.Statement{Issuer: responderIssuer, Audience: i.c.EntityID(), ACSURL: i.c.ACSURL(), NameID: idpUser, AuthnInstant: time.Now().Add(-72 * time.Hour), Now: time.Now(),
-		Unsigned: true, Attributes: []saml.Attribute{{Name: "a", Values: []string{"b"}}}}, i.key)
+	plain, err := saml.Response(
+		saml.Statement{
+			Issuer:       responderIssuer,
+			Audience:     i.c.EntityID(),
+			ACSURL:       i.c.ACSURL(),
+			NameID:       idpUser,
+			AuthnInstant: time.Now().Add(-72 * time.Hour),
+			Now:          time.Now(),
+			Unsigned:     true,
+			Attributes:   []saml.Attribute{{Name: "a", Values: []string{"b"}}},
+		},
+		i.key,
+	)
 	doc := etree.NewDocument()
 	if err == nil {
 		err = doc.ReadFromBytes(plain)
@@ -214,10 +243,15 @@ func TestSignInThatTheIdentityProviderStartsCanBeSwitchedOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	admin := newVisitor(t)
-	admin.send(http.MethodPost, i.c.ConsoleURL()+"login", url.Values{"username": {"admin"}, "password": {"Correct horse 1!"}})
+	admin.send(
+		http.MethodPost,
+		i.c.ConsoleURL()+"login",
+		url.Values{"username": {"admin"}, "password": {"Correct horse 1!"}},
+	)
 	admin.does(i.c.URL+"/console/settings/idp-initiated", url.Values{}, "Users start at the access portal")
 	status, x := i.post(i.make(nil, nil))
-	if status != http.StatusForbidden || x.Check != string(saml.CheckIdPInitiated) || !strings.Contains(x.Remedy, "idp-initiated on") {
+	if status != http.StatusForbidden || x.Check != string(saml.CheckIdPInitiated) ||
+		!strings.Contains(x.Remedy, "idp-initiated on") {
 		t.Errorf("switched off: %d, check %q, %s", status, x.Check, x.Remedy)
 	}
 	// A response to a request of the portal is not concerned.
@@ -236,12 +270,23 @@ func TestSignInThatTheIdentityProviderStartsCanBeSwitchedOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer := i.make(attribute(".//SubjectConfirmationData", "InResponseTo", request.ID), attribute("", "InResponseTo", request.ID))
+	answer := i.make(
+		attribute(".//SubjectConfirmationData", "InResponseTo", request.ID),
+		attribute("", "InResponseTo", request.ID),
+	)
 	if status, page := v.send(http.MethodPost, i.c.ACSURL(), url.Values{"SAMLResponse": {base64.StdEncoding.EncodeToString([]byte(answer))}}); status != http.StatusSeeOther {
 		t.Errorf("the answer to a request: %d %s", status, page)
 	}
 	// Another identity provider does not switch it on again.
-	next, err := i.c.CreateIdPConfiguration(ctx, audit.SystemActor, center.IdPConfiguration{EntityID: "https://other.example/", SignInURL: "https://other.example/sso", Certificates: [][]byte{i.key.Certificate.Raw}})
+	next, err := i.c.CreateIdPConfiguration(
+		ctx,
+		audit.SystemActor,
+		center.IdPConfiguration{
+			EntityID:     "https://other.example/",
+			SignInURL:    "https://other.example/sso",
+			Certificates: [][]byte{i.key.Certificate.Raw},
+		},
+	)
 	if err == nil {
 		err = i.c.EnableIdPConfiguration(ctx, audit.SystemActor, next.ID, center.Confirmation)
 	}

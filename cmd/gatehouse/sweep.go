@@ -22,8 +22,12 @@ func (d *retentionDays) flags(f *pflag.FlagSet) {
 	const day = 24 * time.Hour
 	f.UintVar(&d.events, "keep-events", uint(audit.DefaultRetention.Events/day), // #nosec G115 -- a positive constant
 		"days that audit events are kept; 0: for ever")
-	f.UintVar(&d.refusals, "keep-refusals", uint(audit.DefaultRetention.Refusals/day), // #nosec G115 -- a positive constant
-		"days that refusals of requests that nobody has signed in for are kept, no longer than --keep-events; 0: as long as the others")
+	f.UintVar(
+		&d.refusals,
+		"keep-refusals",
+		uint(audit.DefaultRetention.Refusals/day), // #nosec G115 -- a positive constant
+		"days that refusals of requests that nobody has signed in for are kept, no longer than --keep-events; 0: as long as the others",
+	)
 }
 
 // maxDays keeps a time in a time.Duration.

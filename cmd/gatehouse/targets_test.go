@@ -18,27 +18,73 @@ func TestATenantThatOthersReachAsksNoInternalAddress(t *testing.T) {
 	x, secure := newThief(t), httptest.NewTLSServer(http.NotFoundHandler())
 	t.Cleanup(secure.Close)
 	_, port, _ := net.SplitHostPort(x.Listener.Addr().String())
-	never := []string{x.URL, secure.URL, "http://localhost:" + port, "https://127.1:" + port, "https://2130706433:" + port, "https://[::ffff:127.0.0.1]:" + port,
-		"http://169.254.169.254/latest/meta-data", "https://169.254.169.254/", "https://[fd00:ec2::254]/", "https://0.0.0.0:" + port, "http://scim.example.com/"}
+	never := []string{
+		x.URL,
+		secure.URL,
+		"http://localhost:" + port,
+		"https://127.1:" + port,
+		"https://2130706433:" + port,
+		"https://[::ffff:127.0.0.1]:" + port,
+		"http://169.254.169.254/latest/meta-data",
+		"https://169.254.169.254/",
+		"https://[fd00:ec2::254]/",
+		"https://0.0.0.0:" + port,
+		"http://scim.example.com/",
+	}
 	private := []string{"https://10.1.2.3/", "https://[fd12::1]/", "https://192.168.0.1/"}
 	for name, settings := range map[string][]string{"default": nil, "private networks allowed": {"--allow-private-targets=100.64.0.0/30"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			at := freeAddress(t)
-			tn := startCommand(t, append([]string{"tenant", "--data", t.TempDir(), "--listen", at, "--behind-proxy", "--url", "https://login.example.com"}, settings...)...)
+			tn := startCommand(
+				t,
+				append(
+					[]string{
+						"tenant",
+						"--data",
+						t.TempDir(),
+						"--listen",
+						at,
+						"--behind-proxy",
+						"--url",
+						"https://login.example.com",
+					},
+					settings...)...)
 			here := func(address string) string {
 				return strings.Replace(address, "https://login.example.com", "http://"+at, 1)
 			}
-			e := ends{t: t, graph: graph.NewClient(context.Background(), here(tn.shown(t, `graph\s+(\S+)`)), here(tn.shown(t, `token URL\s+(\S+)`)),
-				tn.shown(t, `client id\s+(\S+)`), tn.shown(t, `client secret\s+(\S+)`), nil)}
+			e := ends{
+				t: t,
+				graph: graph.NewClient(
+					context.Background(),
+					here(tn.shown(t, `graph\s+(\S+)`)),
+					here(tn.shown(t, `token URL\s+(\S+)`)),
+					tn.shown(t, `client id\s+(\S+)`),
+					tn.shown(t, `client secret\s+(\S+)`),
+					nil,
+				),
+			}
 			var made graph.ApplicationServicePrincipal
-			e.change(http.MethodPost, "/applicationTemplates/"+graph.AWSTemplateID+"/instantiate", map[string]string{"displayName": "AWS"}, &made)
+			e.change(
+				http.MethodPost,
+				"/applicationTemplates/"+graph.AWSTemplateID+"/instantiate",
+				map[string]string{"displayName": "AWS"},
+				&made,
+			)
 			sync := "/servicePrincipals/" + made.ServicePrincipal.ID + "/synchronization"
 			var job graph.SynchronizationJob
 			e.change(http.MethodPost, sync+"/jobs", graph.SynchronizationJob{TemplateID: graph.AWSSyncTemplate}, &job)
 			for _, address := range append(never, private...) {
-				status, _, text := e.ask(http.MethodPost, sync+"/jobs/"+job.ID+"/validateCredentials",
-					graph.ValidateCredentials{Credentials: []graph.KeyValue{{Key: "BaseAddress", Value: address}, {Key: "SecretToken", Value: "given"}}})
+				status, _, text := e.ask(
+					http.MethodPost,
+					sync+"/jobs/"+job.ID+"/validateCredentials",
+					graph.ValidateCredentials{
+						Credentials: []graph.KeyValue{
+							{Key: "BaseAddress", Value: address},
+							{Key: "SecretToken", Value: "given"},
+						},
+					},
+				)
 				if status != http.StatusBadRequest || strings.Contains(text, "totalResults") {
 					t.Errorf("%s: %d %s", address, status, text)
 				}
@@ -103,10 +149,20 @@ func TestWhatATestedTargetAnswersIsNotToldOn(t *testing.T) {
 		"a wrong token": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }, "does not accept the secret token"},
 	} {
 		server := httptest.NewServer(c.answer)
-		status, _, text := e.ask(http.MethodPost, "/servicePrincipals/"+d.Tenant.ServicePrincipalID+"/synchronization/jobs/"+d.Tenant.JobID+"/validateCredentials",
-			graph.ValidateCredentials{Credentials: []graph.KeyValue{{Key: "BaseAddress", Value: server.URL}, {Key: "SecretToken", Value: "given"}}})
+		status, _, text := e.ask(
+			http.MethodPost,
+			"/servicePrincipals/"+d.Tenant.ServicePrincipalID+"/synchronization/jobs/"+d.Tenant.JobID+"/validateCredentials",
+			graph.ValidateCredentials{
+				Credentials: []graph.KeyValue{
+					{Key: "BaseAddress", Value: server.URL},
+					{Key: "SecretToken", Value: "given"},
+				},
+			},
+		)
 		server.Close()
-		if status != http.StatusBadRequest || !strings.Contains(text, c.want) || strings.Contains(text, "AKIA") || strings.Contains(text, `\u001b`) || len(text) > 1000 {
+		if status != http.StatusBadRequest || !strings.Contains(text, c.want) || strings.Contains(text, "AKIA") ||
+			strings.Contains(text, `\u001b`) ||
+			len(text) > 1000 {
 			t.Errorf("%s: %d %.1500s", name, status, text)
 		}
 	}

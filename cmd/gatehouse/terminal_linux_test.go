@@ -103,7 +103,9 @@ func TestTheFirstPasswordIsAskedForOnATerminal(t *testing.T) {
 				t.Error("the password opens nothing")
 			}
 			kept, err := os.ReadFile(filepath.Join(folder, firstStartFile))
-			if err != nil || strings.Contains(string(kept), rootPassword) || strings.Contains(seen.String(), rootPassword) || strings.Contains(seen.String(), "simple") {
+			if err != nil || strings.Contains(string(kept), rootPassword) ||
+				strings.Contains(seen.String(), rootPassword) ||
+				strings.Contains(seen.String(), "simple") {
 				t.Errorf("the password was shown or written: %s %s, %v", seen.String(), kept, err)
 			}
 

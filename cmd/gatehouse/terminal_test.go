@@ -36,9 +36,17 @@ func harmless(t *testing.T, what, text string) {
 func TestAStrangersNameReachesNoTerminal(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t, "--no-connect")
-	env := map[string]string{"AWS_ACCESS_KEY_ID": d.AWS.AccessKeyID, "AWS_SECRET_ACCESS_KEY": d.AWS.SecretAccessKey, "AWS_REGION": d.AWS.Region, "GATEHOUSE_CENTER_URL": d.Center.URL}
+	env := map[string]string{
+		"AWS_ACCESS_KEY_ID":     d.AWS.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY": d.AWS.SecretAccessKey,
+		"AWS_REGION":            d.AWS.Region,
+		"GATEHOUSE_CENTER_URL":  d.Center.URL,
+	}
 	for _, name := range []string{hostile, strings.ToValidUTF8(hostile, ""), "\u202egro.elpmaxe@ada\u200b", "\u009b2J"} {
-		resp, err := http.PostForm(d.Center.URL+"/platform/login", url.Values{"username": {"a" + name + "b"}, "password": {"wrong"}})
+		resp, err := http.PostForm(
+			d.Center.URL+"/platform/login",
+			url.Values{"username": {"a" + name + "b"}, "password": {"wrong"}},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,11 +78,27 @@ func TestAnotherServersErrorReachesNoTerminal(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		w.WriteHeader(http.StatusBadRequest)
-		_ = json.NewEncoder(w).Encode(map[string]string{"__type": "ValidationException", "message": hostile, "error": hostile, "error_description": hostile, "detail": hostile})
+		_ = json.NewEncoder(
+			w,
+		).Encode(
+			map[string]string{
+				"__type":            "ValidationException",
+				"message":           hostile,
+				"error":             hostile,
+				"error_description": hostile,
+				"detail":            hostile,
+			},
+		)
 	}))
 	t.Cleanup(server.Close)
-	env := map[string]string{"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "us-east-1", "GATEHOUSE_CENTER_URL": server.URL,
-		"GATEHOUSE_CLIENT_SECRET": "s", "GATEHOUSE_SCIM_TOKEN": "s"}
+	env := map[string]string{
+		"AWS_ACCESS_KEY_ID":       "AKIA",
+		"AWS_SECRET_ACCESS_KEY":   "s",
+		"AWS_REGION":              "us-east-1",
+		"GATEHOUSE_CENTER_URL":    server.URL,
+		"GATEHOUSE_CLIENT_SECRET": "s",
+		"GATEHOUSE_SCIM_TOKEN":    "s",
+	}
 	for _, args := range [][]string{
 		{"explain", "019abcde-0123-7abc-8def-0123456789ab"}, {"accounts", "list"}, {"access-keys", "list"}, {"roles", "list"}, {"scim-tokens", "list"}, {"rules", "list"},
 		{"sync", "--graph-url", server.URL, "--login-url", server.URL, "--client-id", "c", "--to", server.URL, "--dry-run"},

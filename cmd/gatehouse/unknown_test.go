@@ -86,7 +86,15 @@ func TestUnknownMembersAreRefused(t *testing.T) {
 	for _, s := range []awsapi.Service{(&identitystore.Handler{}).Service(), (&ssoadmin.Handler{}).Service(), (&console.Handler{}).Service()} {
 		for _, op := range s.Operations {
 			status, text := signed(t, d, s.SigningName, s.Target+"."+op.Name, `{"NotAMember":{"x":1}}`)
-			wantWords(t, op.Name, status, text, 400, "ValidationException", op.Name+" does not know the member NotAMember")
+			wantWords(
+				t,
+				op.Name,
+				status,
+				text,
+				400,
+				"ValidationException",
+				op.Name+" does not know the member NotAMember",
+			)
 		}
 	}
 	directory, err := newEnds(t, d).admin.DescribeDirectory(context.Background())
@@ -137,7 +145,13 @@ func TestUnknownMembersAreRefused(t *testing.T) {
 // signedUser is the id of a user of the demo.
 func signedUser(t *testing.T, d demoOutput, store string) string {
 	t.Helper()
-	status, text := signed(t, d, "identitystore", "AWSIdentityStore.ListUsers", `{"IdentityStoreId":"`+store+`","MaxResults":1}`)
+	status, text := signed(
+		t,
+		d,
+		"identitystore",
+		"AWSIdentityStore.ListUsers",
+		`{"IdentityStoreId":"`+store+`","MaxResults":1}`,
+	)
 	var users struct {
 		Users []struct {
 			UserID string `json:"UserId"`
@@ -162,7 +176,10 @@ func TestUnknownInputOfThePortalAPIs(t *testing.T) {
 		status, text := send(t, newRequest(t, http.MethodPost, d.Center.URL+path, "application/json", body))
 		wantWords(t, path, status, text, 400, "invalid_request", "is not known")
 	}
-	status, text := send(t, newRequest(t, http.MethodPost, d.Center.URL+"/token", "application/json", `{"grantType":"a","grantType":"b"}`))
+	status, text := send(
+		t,
+		newRequest(t, http.MethodPost, d.Center.URL+"/token", "application/json", `{"grantType":"a","grantType":"b"}`),
+	)
 	wantWords(t, "a name that stands twice", status, text, 400, "invalid_request")
 	for path, want := range map[string]string{
 		"GET /assignment/accounts?max_results=1":                                    "max_results",
@@ -189,7 +206,20 @@ func TestUnknownPropertiesOfGraph(t *testing.T) {
 	mei, data := e.user("mei.tanaka@northwind.example").ID, e.group("Data").ID
 	app, sp := "/applications/"+d.Tenant.ApplicationID, "/servicePrincipals/"+d.Tenant.ServicePrincipalID
 	sync := sp + "/synchronization"
-	fill := strings.NewReplacer("USER", "/users/"+mei, "GROUP", "/groups/"+data, "APP", app, "SP", sp, "SYNC", sync, "JOB", jobPath(d))
+	fill := strings.NewReplacer(
+		"USER",
+		"/users/"+mei,
+		"GROUP",
+		"/groups/"+data,
+		"APP",
+		app,
+		"SP",
+		sp,
+		"SYNC",
+		sync,
+		"JOB",
+		jobPath(d),
+	)
 	const newUser = `"accountEnabled":true,"displayName":"X","mailNickname":"x","userPrincipalName":"x@northwind.example"`
 	const newGroup = `"displayName":"X","mailNickname":"x","mailEnabled":false,"securityEnabled":true`
 	for _, c := range [][3]string{
@@ -246,9 +276,21 @@ func TestUnknownPropertiesOfGraph(t *testing.T) {
 		t.Errorf("a refused change has changed the user: %+v", user)
 	}
 	// What clients send that know all of Graph: annotations, and properties without a value.
-	e.change(http.MethodPatch, "/users/"+mei, json.RawMessage(`{"@odata.type":"#microsoft.graph.user","@odata.context":"x","ageGroup":null,"otherMails":[],"jobTitle":"Z",
-		"jobTitle@odata.type":"#String","passwordProfile":null,"mobilePhone":null,"businessPhones":null}`), nil)
-	e.change(http.MethodPatch, "/groups/"+data, json.RawMessage(`{"description":"x","isAssignableToRole":false,"visibility":null,"securityEnabled":true}`), nil)
+	e.change(
+		http.MethodPatch,
+		"/users/"+mei,
+		json.RawMessage(
+			`{"@odata.type":"#microsoft.graph.user","@odata.context":"x","ageGroup":null,"otherMails":[],"jobTitle":"Z",
+		"jobTitle@odata.type":"#String","passwordProfile":null,"mobilePhone":null,"businessPhones":null}`,
+		),
+		nil,
+	)
+	e.change(
+		http.MethodPatch,
+		"/groups/"+data,
+		json.RawMessage(`{"description":"x","isAssignableToRole":false,"visibility":null,"securityEnabled":true}`),
+		nil,
+	)
 	var group map[string]any
 	if e.change(http.MethodGet, "/groups/"+data, nil, &group); group["description"] != "x" {
 		t.Errorf("%v", group)

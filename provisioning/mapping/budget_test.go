@@ -68,17 +68,26 @@ func TestEachArgumentIsEvaluatedOnce(t *testing.T) {
 
 // greedy are expressions that would take very long, or very much memory, and what is said of them.
 var greedy = map[string]struct{ expression, want string }{
-	"a square of Replace":        {`Replace([long],"a",,,[long],,)`, "more than 65536 bytes"},
-	"a square of Join":           {`Join([long],Split([commas],","))`, "more than 65536 bytes"},
-	"a square in a group":        {`Replace([long],,"(?<g>a)","g",[long],,)`, ""},
-	"a template of many groups":  {`Replace([long],,"(?<g>a+)",,"` + strings.Repeat("$g", 2000) + `",,)`, "more than 1048576 bytes"},
-	"all values together":        {`Join("",` + strings.Repeat(`Left([long],1),`, 40) + `"x")`, "more than 1048576 bytes"},
-	"a quadratic search":         {`Replace([long],,"a*b|a",,"c",,)`, "more than 16777216 steps"},
-	"many instructions":          {`Replace("a",,"(?:(?:abcdefgh){30}){30}",,"",,)`, "instructions"},
-	"many ranges":                {`Replace("a",,"` + strings.Repeat(`\\pL`, 600) + `",,"",,)`, "ranges"},
-	"many repetitions":           {`Replace("a",,"` + strings.Repeat("x{1000}", 200) + `",,"",,)`, "instructions"},
-	"a pattern of an attribute":  {`Replace("a",,[long],,"",,)`, "longer than 2048 bytes"},
-	"many patterns":              {`Join("",` + strings.Repeat(`Left(Replace([half],,"(x+x+)+y",,"",,),1),`, 200) + `"x")`, "an evaluation may take no more"},
+	"a square of Replace": {`Replace([long],"a",,,[long],,)`, "more than 65536 bytes"},
+	"a square of Join":    {`Join([long],Split([commas],","))`, "more than 65536 bytes"},
+	"a square in a group": {`Replace([long],,"(?<g>a)","g",[long],,)`, ""},
+	"a template of many groups": {
+		`Replace([long],,"(?<g>a+)",,"` + strings.Repeat("$g", 2000) + `",,)`,
+		"more than 1048576 bytes",
+	},
+	"all values together": {
+		`Join("",` + strings.Repeat(`Left([long],1),`, 40) + `"x")`,
+		"more than 1048576 bytes",
+	},
+	"a quadratic search":        {`Replace([long],,"a*b|a",,"c",,)`, "more than 16777216 steps"},
+	"many instructions":         {`Replace("a",,"(?:(?:abcdefgh){30}){30}",,"",,)`, "instructions"},
+	"many ranges":               {`Replace("a",,"` + strings.Repeat(`\\pL`, 600) + `",,"",,)`, "ranges"},
+	"many repetitions":          {`Replace("a",,"` + strings.Repeat("x{1000}", 200) + `",,"",,)`, "instructions"},
+	"a pattern of an attribute": {`Replace("a",,[long],,"",,)`, "longer than 2048 bytes"},
+	"many patterns": {
+		`Join("",` + strings.Repeat(`Left(Replace([half],,"(x+x+)+y",,"",,),1),`, 200) + `"x")`,
+		"an evaluation may take no more",
+	},
 	"a long culture":             {`ToLower("a",[long])`, "culture"},
 	"an attribute that is large": {`Trim([huge])`, "more than 65536 bytes"},
 }
@@ -86,8 +95,14 @@ var greedy = map[string]struct{ expression, want string }{
 // TestGreedyExpressionsAreStopped: the budget ends what would take too long or too much, and says so.
 func TestGreedyExpressionsAreStopped(t *testing.T) {
 	t.Parallel()
-	attributes := of(map[string][]string{"long": {strings.Repeat("a", 60<<10)}, "commas": {strings.Repeat("a,", 30<<10)}, "half": {strings.Repeat("x", 2<<10)},
-		"huge": {strings.Repeat("a", 70<<10)}})
+	attributes := of(
+		map[string][]string{
+			"long":   {strings.Repeat("a", 60<<10)},
+			"commas": {strings.Repeat("a,", 30<<10)},
+			"half":   {strings.Repeat("x", 2<<10)},
+			"huge":   {strings.Repeat("a", 70<<10)},
+		},
+	)
 	for name, c := range greedy {
 		began := time.Now()
 		v, steps, bytes, err := mapping.Spent(t.Context(), c.expression, attributes)
@@ -103,7 +118,11 @@ func TestGreedyExpressionsAreStopped(t *testing.T) {
 		}
 	}
 	var over *mapping.BudgetError
-	if _, err := mapping.Evaluate(t.Context(), greedy["a quadratic search"].expression, attributes); !errors.As(err, &over) || over.What != "steps" {
+	if _, err := mapping.Evaluate(t.Context(), greedy["a quadratic search"].expression, attributes); !errors.As(
+		err,
+		&over,
+	) ||
+		over.What != "steps" {
 		t.Errorf("a quadratic search: %v", err)
 	}
 }
@@ -118,7 +137,9 @@ func TestHonestExpressionsStayFarBelowTheirBudget(t *testing.T) {
 		`Replace([userPrincipalName], , "(?<Suffix>@(.)*)", "Suffix", "", , )`, `Replace([mailNickname], , "[a-zA-Z_]*", , "", , )`,
 		`Replace(Replace(Replace([a], "e", , , "3", , ), "a", , , "4", , ), , "[^a-zA-Z0-9]", , "", , )`, `Join(";", RemoveDuplicates(Split([a], " ")))`,
 	} {
-		if _, steps, bytes, err := mapping.Spent(t.Context(), expression, attributes); err != nil || steps > mapping.MaxSteps/4 || bytes > mapping.MaxBytes/50 {
+		if _, steps, bytes, err := mapping.Spent(t.Context(), expression, attributes); err != nil ||
+			steps > mapping.MaxSteps/4 ||
+			bytes > mapping.MaxBytes/50 {
 			t.Errorf("%s takes %d steps and %d bytes, %v", expression, steps, bytes, err)
 		}
 	}
@@ -135,7 +156,11 @@ func TestAnEvaluationEndsWithItsContext(t *testing.T) {
 		}
 		return mapping.One("a")
 	}
-	if v, err := mapping.Evaluate(ctx, `Join("",`+strings.Repeat("[a],", 100)+`"x")`, attributes); !errors.Is(err, context.Canceled) || asked != 3 {
+	if v, err := mapping.Evaluate(ctx, `Join("",`+strings.Repeat("[a],", 100)+`"x")`, attributes); !errors.Is(
+		err,
+		context.Canceled,
+	) ||
+		asked != 3 {
 		t.Errorf("after the caller left: %v, %v, %d attributes read", v, err, asked)
 	}
 }
@@ -143,13 +168,18 @@ func TestAnEvaluationEndsWithItsContext(t *testing.T) {
 // TestAFilterThatCannotBeJudgedIsNotUnmet: to be out of scope means to be disabled or deleted, so that a failure must not look like it.
 func TestAFilterThatCannotBeJudgedIsNotUnmet(t *testing.T) {
 	t.Parallel()
-	filter := mapping.Filter{Name: "f", Clauses: []mapping.Clause{{Attribute: "a", Operator: "REGEX MATCH", Values: []string{"(?:(?:ab?){20}){20}"}}}}
+	filter := mapping.Filter{
+		Name:    "f",
+		Clauses: []mapping.Clause{{Attribute: "a", Operator: "REGEX MATCH", Values: []string{"(?:(?:ab?){20}){20}"}}},
+	}
 	m, err := mapping.Compile(mapping.Object{Source: "User", Scope: []mapping.Filter{filter}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var over *mapping.BudgetError
-	if in, unmet, err := m.InScope(t.Context(), of(map[string][]string{"a": {strings.Repeat("a", 60<<10)}})); in || unmet != "" || !errors.As(err, &over) {
+	if in, unmet, err := m.InScope(t.Context(), of(map[string][]string{"a": {strings.Repeat("a", 60<<10)}})); in ||
+		unmet != "" ||
+		!errors.As(err, &over) {
 		t.Errorf("in scope %v, unmet %q, %v", in, unmet, err)
 	}
 	large := mapping.Clause{Attribute: "a", Operator: "REGEX MATCH", Values: []string{"a{900}"}}

@@ -32,8 +32,13 @@ func compileRegexp(pattern string) (*expression, error) {
 	}
 	e := &expression{}
 	if e.instructions, e.ranges = size(parsed); e.instructions > maxInstructions || e.ranges > maxRanges {
-		return nil, fmt.Errorf("the regular expression %q would have more than %d instructions, or %d ranges of characters, and would take too long; "+
-			"repeat less in it", shown(pattern), maxInstructions, maxRanges)
+		return nil, fmt.Errorf(
+			"the regular expression %q would have more than %d instructions, or %d ranges of characters, and would take too long; "+
+				"repeat less in it",
+			shown(pattern),
+			maxInstructions,
+			maxRanges,
+		)
 	}
 	if e.Regexp, err = regexp.Compile(pattern); err != nil {
 		return nil, fmt.Errorf("%q is not a regular expression that is known here (RE2): %w", shown(pattern), err)
@@ -92,7 +97,8 @@ func (e *evaluation) pattern(text string) (*expression, error) {
 	}
 	remembered.Lock()
 	defer remembered.Unlock()
-	if cost := re.instructions + re.ranges; remembered.of == nil || len(remembered.of) >= maxRemembered || remembered.size+cost > maxRememberedSize {
+	if cost := re.instructions + re.ranges; remembered.of == nil || len(remembered.of) >= maxRemembered ||
+		remembered.size+cost > maxRememberedSize {
 		remembered.of, remembered.size = map[string]*expression{}, 0
 	}
 	remembered.of[text] = re

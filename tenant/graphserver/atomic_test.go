@@ -63,8 +63,18 @@ func newAPI(t *testing.T) *api {
 	tokens.Mount(mux)
 	(&graphserver.Handler{Tenant: a.Tenant, Log: a.Log, Authenticate: tokens.Authenticate}).Mount(mux)
 	var e1, e2 error
-	a.ada, e1 = a.CreateUser(ctx, tenanttest.Actor, tenant.User{UserPrincipalName: "ada@northwind.example", DisplayName: "Ada", Enabled: true}, oldPassword)
-	a.grace, e2 = a.CreateUser(ctx, tenanttest.Actor, tenant.User{UserPrincipalName: "grace@northwind.example", DisplayName: "Grace", Enabled: true}, "")
+	a.ada, e1 = a.CreateUser(
+		ctx,
+		tenanttest.Actor,
+		tenant.User{UserPrincipalName: "ada@northwind.example", DisplayName: "Ada", Enabled: true},
+		oldPassword,
+	)
+	a.grace, e2 = a.CreateUser(
+		ctx,
+		tenanttest.Actor,
+		tenant.User{UserPrincipalName: "grace@northwind.example", DisplayName: "Grace", Enabled: true},
+		"",
+	)
 	c, secret, e3 := a.CreateClient(ctx, tenanttest.Actor, "test")
 	for _, err := range []error{e1, e2, e3} {
 		if err != nil {
@@ -106,7 +116,14 @@ func (a *api) call(method, path, body string) (int, string) {
 
 func (a *api) accepts(password string) bool {
 	a.t.Helper()
-	e, err := a.SignInUser(context.Background(), audit.Actor{Kind: audit.Anonymous}, a.ada.UserPrincipalName, password, "", false)
+	e, err := a.SignInUser(
+		context.Background(),
+		audit.Actor{Kind: audit.Anonymous},
+		a.ada.UserPrincipalName,
+		password,
+		"",
+		false,
+	)
 	return err == nil && e.Session != ""
 }
 
@@ -114,7 +131,14 @@ func (a *api) accepts(password string) bool {
 // password, and the user is not signed out.
 func TestAPatchOfAUserIsDoneWhollyOrNotAtAll(t *testing.T) {
 	a := newAPI(t)
-	e, err := a.SignInUser(context.Background(), audit.Actor{Kind: audit.Anonymous}, a.ada.UserPrincipalName, oldPassword, "", false)
+	e, err := a.SignInUser(
+		context.Background(),
+		audit.Actor{Kind: audit.Anonymous},
+		a.ada.UserPrincipalName,
+		oldPassword,
+		"",
+		false,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +154,9 @@ func TestAPatchOfAUserIsDoneWhollyOrNotAtAll(t *testing.T) {
 		if status, _ := a.call(http.MethodPatch, "/users/"+a.ada.ID, body); status != http.StatusBadRequest {
 			t.Errorf("%s: %d", what, status)
 		}
-		if u, err := a.User(context.Background(), a.ada.ID); err != nil || u.JobTitle != "" || !a.accepts(oldPassword) || a.accepts(newPassword) {
+		if u, err := a.User(context.Background(), a.ada.ID); err != nil || u.JobTitle != "" ||
+			!a.accepts(oldPassword) ||
+			a.accepts(newPassword) {
 			t.Errorf("%s: something was changed all the same: %+v, %v", what, u, err)
 		}
 	}
@@ -141,10 +167,13 @@ func TestAPatchOfAUserIsDoneWhollyOrNotAtAll(t *testing.T) {
 	if status, _ := a.call(http.MethodPatch, "/users/"+a.ada.ID, both); status != http.StatusNoContent {
 		t.Fatalf("both: %d", status)
 	}
-	if u, err := a.User(context.Background(), a.ada.ID); err != nil || u.JobTitle != "Boss" || a.accepts(oldPassword) || !a.accepts(newPassword) {
+	if u, err := a.User(context.Background(), a.ada.ID); err != nil || u.JobTitle != "Boss" || a.accepts(oldPassword) ||
+		!a.accepts(newPassword) {
 		t.Errorf("both: %+v, %v", u, err)
 	}
-	if _, _, err := a.SessionUser(context.Background(), e.Session.Reveal()); tenant.CodeOf(err) != tenant.SessionInvalid {
+	if _, _, err := a.SessionUser(context.Background(), e.Session.Reveal()); tenant.CodeOf(
+		err,
+	) != tenant.SessionInvalid {
 		t.Errorf("the session of the old password: %v", err)
 	}
 }
@@ -183,7 +212,8 @@ func TestGraphAsksToTryAgainWhenTooManyHash(t *testing.T) {
 	a := newAPI(t)
 	a.Places, a.patience = authn.NewPlaces(0), 200*time.Millisecond // nobody is ever served
 	body := `{"passwordProfile":{"password":"` + newPassword + `"}}`
-	if status, after := a.call(http.MethodPatch, "/users/"+a.ada.ID, body); status != http.StatusServiceUnavailable || after == "" {
+	if status, after := a.call(http.MethodPatch, "/users/"+a.ada.ID, body); status != http.StatusServiceUnavailable ||
+		after == "" {
 		t.Errorf("%d, Retry-After %q", status, after)
 	}
 }

@@ -50,7 +50,9 @@ func decode(r request, into any) error {
 	return badRequest("Property '" + quotable(path) + "' has a value of the wrong type.")
 }
 
-var errNotJSON = badRequest("Unable to read JSON request payload. Ensure Content-Type header is set and payload is of valid JSON format.")
+var errNotJSON = badRequest(
+	"Unable to read JSON request payload. Ensure Content-Type header is set and payload is of valid JSON format.",
+)
 
 // noProperty refuses a property by its path. Graph says the first half.
 func noProperty(kind, path string) error {
@@ -87,24 +89,69 @@ func typeName(kind string) string {
 // notKept are properties that Graph has and this tenant has not. One that is sent without a value asks for what is so
 // anyway, as clients do that send all they know; another is refused. Source: the resource types of the Graph reference.
 var notKept = map[string][]string{
-	"user": {"aboutMe", "ageGroup", "assignedLicenses", "birthday", "consentProvidedForMinor", "customSecurityAttributes",
-		"employeeHireDate", "employeeLeaveDateTime", "employeeOrgData", "employeeType", "faxNumber", "identities",
-		"interests", "mySite", "onPremisesImmutableId", "otherMails", "passwordPolicies", "pastProjects",
-		"preferredDataLocation", "preferredName", "responsibilities", "schools", "showInAddressList", "skills"},
+	"user": {
+		"aboutMe",
+		"ageGroup",
+		"assignedLicenses",
+		"birthday",
+		"consentProvidedForMinor",
+		"customSecurityAttributes",
+		"employeeHireDate",
+		"employeeLeaveDateTime",
+		"employeeOrgData",
+		"employeeType",
+		"faxNumber",
+		"identities",
+		"interests",
+		"mySite",
+		"onPremisesImmutableId",
+		"otherMails",
+		"passwordPolicies",
+		"pastProjects",
+		"preferredDataLocation",
+		"preferredName",
+		"responsibilities",
+		"schools",
+		"showInAddressList",
+		"skills",
+	},
 	"group": {"accessType", "allowExternalSenders", "assignedLabels", "assignedLicenses", "classification",
 		"hideFromAddressLists", "isAssignableToRole", "isManagementRestricted", "mail", "membershipRule",
 		"membershipRuleProcessingState", "preferredDataLocation", "preferredLanguage", "resourceBehaviorOptions",
 		"resourceProvisioningOptions", "theme", "uniqueName", "visibility", "writebackConfiguration"},
-	"application": {"addIns", "api", "certification", "defaultRedirectUri", "description", "groupMembershipClaims", "info",
-		"isDeviceOnlyAuthSupported", "isFallbackPublicClient", "notes", "optionalClaims", "parentalControlSettings",
-		"passwordCredentials", "publicClient", "requestSignatureVerification", "requiredResourceAccess",
-		"serviceManagementReference", "spa", "tags", "uniqueName"},
+	"application": {
+		"addIns",
+		"api",
+		"certification",
+		"defaultRedirectUri",
+		"description",
+		"groupMembershipClaims",
+		"info",
+		"isDeviceOnlyAuthSupported",
+		"isFallbackPublicClient",
+		"notes",
+		"optionalClaims",
+		"parentalControlSettings",
+		"passwordCredentials",
+		"publicClient",
+		"requestSignatureVerification",
+		"requiredResourceAccess",
+		"serviceManagementReference",
+		"spa",
+		"tags",
+		"uniqueName",
+	},
 	"servicePrincipal": {"addIns", "alternativeNames", "description", "homepage", "notes", "passwordCredentials",
 		"samlSingleSignOnSettings", "tokenEncryptionKeyId"},
 }
 
 // offByDefault are those of them whose false is no value either.
-var offByDefault = []string{"isAssignableToRole", "isManagementRestricted", "isFallbackPublicClient", "isDeviceOnlyAuthSupported"}
+var offByDefault = []string{
+	"isAssignableToRole",
+	"isManagementRestricted",
+	"isFallbackPublicClient",
+	"isDeviceOnlyAuthSupported",
+}
 
 // plainBody leaves annotations out of a body, and properties that are not kept and have no value.
 func plainBody(data []byte, kind string, into any) ([]byte, error) {

@@ -15,7 +15,17 @@ func FuzzBody(f *testing.F) {
 		`[[[[`, `null`, `{"displayName":1e999}`, "{\"displayName\":\"\xff\"}", `{} {}`, `{"\u0064isplayName":"x","displayName":"y"}`} {
 		f.Add(body)
 	}
-	known := append([]string{"displayName", "description", "mailNickname", "mailEnabled", "securityEnabled", "groupTypes", "members@odata.bind"}, notKept["group"]...)
+	known := append(
+		[]string{
+			"displayName",
+			"description",
+			"mailNickname",
+			"mailEnabled",
+			"securityEnabled",
+			"groupTypes",
+			"members@odata.bind",
+		},
+		notKept["group"]...)
 	f.Fuzz(func(t *testing.T, body string) {
 		var in groupPatch
 		r := request{Request: httptest.NewRequest("PATCH", root+"/groups/x", strings.NewReader(body))}

@@ -122,8 +122,10 @@ func (t resource) check(o query) error {
 	}
 	for _, name := range names {
 		if !t.has(name) {
-			return badRequest("Could not find a property named '" + quotable(name) + "' on type 'microsoft.graph." + t.name +
-				"', or Gatehouse does not keep it.")
+			return badRequest(
+				"Could not find a property named '" + quotable(name) + "' on type 'microsoft.graph." + t.name +
+					"', or Gatehouse does not keep it.",
+			)
 		}
 	}
 	for name := range o.expand {

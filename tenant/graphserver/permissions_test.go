@@ -24,8 +24,12 @@ func TestWhatRoutesNeed(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
 	b.WriteString("# What the routes of Graph need\n\n")
-	b.WriteString("Written by `go test ./tenant/graphserver -run TestWhatRoutesNeed -update` from `tenant/graphserver/calls.go`.\n")
-	b.WriteString("A program needs one of the permissions. People for whom it acts are administrators of the admin center, or members.\n\n")
+	b.WriteString(
+		"Written by `go test ./tenant/graphserver -run TestWhatRoutesNeed -update` from `tenant/graphserver/calls.go`.\n",
+	)
+	b.WriteString(
+		"A program needs one of the permissions. People for whom it acts are administrators of the admin center, or members.\n\n",
+	)
 	b.WriteString("| route | one of | people |\n|---|---|---|\n")
 	for _, r := range new(Handler).routes() {
 		who := "administrators"
@@ -86,18 +90,29 @@ func door(t *testing.T) http.Handler {
 	t.Cleanup(func() { _ = s.Close() })
 	all := tenant.Permissions
 	callers := map[string]tenant.Caller{
-		"program":       {ClientID: "p", Permissions: all},
-		"reader":        {ClientID: "r", Permissions: []string{"User.Read.All"}},
-		"member":        {ClientID: "c", Permissions: all, Account: tenant.Account{ID: "u1", Name: "ada@northwind.example"}},
-		"administrator": {ClientID: "c", Permissions: all, Account: tenant.Account{ID: "administrator/a", Administrator: true}},
+		"program": {ClientID: "p", Permissions: all},
+		"reader":  {ClientID: "r", Permissions: []string{"User.Read.All"}},
+		"member": {
+			ClientID:    "c",
+			Permissions: all,
+			Account:     tenant.Account{ID: "u1", Name: "ada@northwind.example"},
+		},
+		"administrator": {
+			ClientID:    "c",
+			Permissions: all,
+			Account:     tenant.Account{ID: "administrator/a", Administrator: true},
+		},
 	}
-	h := &Handler{Tenant: tenanttest.On(t, s), Authenticate: func(_ context.Context, token string) (tenant.Caller, error) {
-		c, ok := callers[token]
-		if !ok {
-			return c, &tenant.Error{Code: tenant.TokenInvalid}
-		}
-		return c, nil
-	}}
+	h := &Handler{
+		Tenant: tenanttest.On(t, s),
+		Authenticate: func(_ context.Context, token string) (tenant.Caller, error) {
+			c, ok := callers[token]
+			if !ok {
+				return c, &tenant.Error{Code: tenant.TokenInvalid}
+			}
+			return c, nil
+		},
+	}
 	h.Log, h.Progress = slog.New(slog.DiscardHandler), func(string) (int, int, bool) { return 0, 0, false }
 	mux := http.NewServeMux()
 	h.Mount(mux)

@@ -32,7 +32,12 @@ type visitor struct {
 
 func (v *visitor) signIn(path, name, password string) *http.Response {
 	form := url.Values{"username": {name}, "password": {password}, "loginfmt": {name}, "passwd": {password}}
-	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, v.url+path, strings.NewReader(form.Encode()))
+	r, err := http.NewRequestWithContext(
+		context.Background(),
+		http.MethodPost,
+		v.url+path,
+		strings.NewReader(form.Encode()),
+	)
 	if err != nil {
 		v.t.Error(err)
 		return &http.Response{}

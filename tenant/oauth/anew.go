@@ -24,7 +24,9 @@ func (h *Handler) account(w http.ResponseWriter, r *http.Request, a asked) (tena
 		return account, false
 	}
 	q := r.URL.Query()
-	purpose := askedParameter + "/" + authn.Digest(strings.Join([]string{a.client.ID, a.redirect.String(), a.state, a.nonce, a.challenge}, "\n"))
+	purpose := askedParameter + "/" + authn.Digest(
+		strings.Join([]string{a.client.ID, a.redirect.String(), a.state, a.nonce, a.challenge}, "\n"),
+	)
 	if h.fresh(q, h.askedAt(purpose, q), account.SignedInAt) {
 		return account, true
 	}

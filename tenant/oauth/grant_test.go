@@ -111,8 +111,21 @@ func TestRefreshTokensOfEarlierReleasesGoOn(t *testing.T) {
 	o := newOffice(t)
 	old := authn.NewSecret(32)
 	err := o.Store.Update(context.Background(), func(tx tenant.Tx) error {
-		return tx.PutGrant(tenant.Grant{Digest: authn.Digest(old), Kind: tenant.GrantRefresh, ClientID: azureCLI, Account: tenant.Account{ID: o.user.ID, Name: ada},
-			Scopes: []string{"openid", "offline_access", "User.Read"}, SignedInAt: o.now, ExpiresAt: o.now.Add(time.Hour)})
+		return tx.PutGrant(
+			tenant.Grant{
+				Digest:   authn.Digest(old),
+				Kind:     tenant.GrantRefresh,
+				ClientID: azureCLI,
+				Account:  tenant.Account{ID: o.user.ID, Name: ada},
+				Scopes: []string{
+					"openid",
+					"offline_access",
+					"User.Read",
+				},
+				SignedInAt: o.now,
+				ExpiresAt:  o.now.Add(time.Hour),
+			},
+		)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -167,12 +180,15 @@ func TestParametersThatChangeTheMeaningAreRefused(t *testing.T) {
 		"prompt":           {url.Values{"prompt": {"create"}}, "invalid_request"},
 		"none and another": {url.Values{"prompt": {"none login"}}, "invalid_request"},
 	} {
-		if a := o.get(o.asking(c.change)); a.Status != http.StatusFound || !strings.Contains(a.Location, "error="+c.want) || !strings.HasPrefix(a.Location, "http://localhost:8400?") {
+		if a := o.get(o.asking(c.change)); a.Status != http.StatusFound ||
+			!strings.Contains(a.Location, "error="+c.want) ||
+			!strings.HasPrefix(a.Location, "http://localhost:8400?") {
 			t.Errorf("%s: %d to %s", name, a.Status, a.Location)
 		}
 	}
 	for _, name := range []string{"client_id", "redirect_uri"} {
-		if a := o.get(o.asking(nil) + "&" + url.Values{name: {"http://localhost:8400"}}.Encode()); a.Status != http.StatusBadRequest || a.Location != "" {
+		if a := o.get(o.asking(nil) + "&" + url.Values{name: {"http://localhost:8400"}}.Encode()); a.Status != http.StatusBadRequest ||
+			a.Location != "" {
 			t.Errorf("%s twice: %d to %s", name, a.Status, a.Location)
 		}
 	}
@@ -185,7 +201,12 @@ func TestParametersThatChangeTheMeaningAreRefused(t *testing.T) {
 		t.Errorf("what the official libraries send: %d %s", a.Status, a.Location)
 	}
 	code := o.code()
-	form := url.Values{"grant_type": {"authorization_code"}, "code": {code, "other"}, "redirect_uri": {"http://localhost:8400"}, "code_verifier": {verifier}}
+	form := url.Values{
+		"grant_type":    {"authorization_code"},
+		"code":          {code, "other"},
+		"redirect_uri":  {"http://localhost:8400"},
+		"code_verifier": {verifier},
+	}
 	o.refused("a code twice in the form", o.token(form), 9000411)
 	form["code"], form["resource"] = []string{code}, []string{"x"}
 	o.refused("a resource", o.token(form), 901002)
@@ -211,12 +232,22 @@ func TestCertificatesOfClientsHaveAnEnd(t *testing.T) {
 		from, until time.Duration
 		good        bool
 	}{"valid": {-time.Hour, time.Hour, true}, "ended": {-2 * time.Hour, -time.Hour, false}, "not begun": {time.Hour, 2 * time.Hour, false}} {
-		template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "robot"}, NotBefore: o.now.Add(c.from), NotAfter: o.now.Add(c.until)}
+		template := &x509.Certificate{
+			SerialNumber: big.NewInt(1),
+			Subject:      pkix.Name{CommonName: "robot"},
+			NotBefore:    o.now.Add(c.from),
+			NotAfter:     o.now.Add(c.until),
+		}
 		der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 		if err != nil {
 			t.Fatal(err)
 		}
-		client, _, err := o.RegisterClient(context.Background(), tenanttest.Actor, tenant.Client{DisplayName: name, Certificates: [][]byte{der}}, false)
+		client, _, err := o.RegisterClient(
+			context.Background(),
+			tenanttest.Actor,
+			tenant.Client{DisplayName: name, Certificates: [][]byte{der}},
+			false,
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -224,13 +255,29 @@ func TestCertificatesOfClientsHaveAnEnd(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		assertion, err := jwt.Signed(signer).Claims(jwt.Claims{Issuer: client.ID, Subject: client.ID, Audience: jwt.Audience{o.TokenURL()}, Expiry: jwt.NewNumericDate(o.now.Add(time.Minute)),
-			NotBefore: jwt.NewNumericDate(o.now.Add(-time.Minute))}).Serialize()
+		assertion, err := jwt.Signed(
+			signer,
+		).Claims(
+			jwt.Claims{
+				Issuer:    client.ID,
+				Subject:   client.ID,
+				Audience:  jwt.Audience{o.TokenURL()},
+				Expiry:    jwt.NewNumericDate(o.now.Add(time.Minute)),
+				NotBefore: jwt.NewNumericDate(o.now.Add(-time.Minute)),
+			},
+		).Serialize()
 		if err != nil {
 			t.Fatal(err)
 		}
-		a := o.token(url.Values{"grant_type": {"client_credentials"}, "client_id": {client.ID}, "scope": {"https://graph.microsoft.com/.default"}, "client_assertion": {assertion},
-			"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}})
+		a := o.token(
+			url.Values{
+				"grant_type":            {"client_credentials"},
+				"client_id":             {client.ID},
+				"scope":                 {"https://graph.microsoft.com/.default"},
+				"client_assertion":      {assertion},
+				"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
+			},
+		)
 		if c.good && a.Status != http.StatusOK {
 			t.Errorf("%s: %s", name, a.Body)
 		}
@@ -246,13 +293,25 @@ func TestNobodyStopsTheSignInOfOthers(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
 	ask := func() map[string]any {
-		return o.post(o.endpoint("devicecode"), url.Values{"client_id": {azureCLI}, "scope": {"openid offline_access User.Read"}}).json(t)
+		return o.post(
+			o.endpoint("devicecode"),
+			url.Values{"client_id": {azureCLI}, "scope": {"openid offline_access User.Read"}},
+		).json(
+			t,
+		)
 	}
 	pending := func(n int, since time.Time, from func(i int) string) (digests []string) {
 		t.Helper()
 		err := o.Store.Update(context.Background(), func(tx tenant.Tx) error {
 			for i := range n {
-				g := tenant.Grant{Digest: authn.NewHex(16), UserCode: authn.NewHex(8), Kind: tenant.GrantDevice, ClientID: azureCLI, Address: from(i), ExpiresAt: since.Add(15 * time.Minute)}
+				g := tenant.Grant{
+					Digest:    authn.NewHex(16),
+					UserCode:  authn.NewHex(8),
+					Kind:      tenant.GrantDevice,
+					ClientID:  azureCLI,
+					Address:   from(i),
+					ExpiresAt: since.Add(15 * time.Minute),
+				}
 				digests = append(digests, g.Digest)
 				if err := tx.PutGrant(g); err != nil {
 					return err
@@ -288,7 +347,9 @@ func TestNobodyStopsTheSignInOfOthers(t *testing.T) {
 	poll := func() answer {
 		o.now = o.now.Add(6 * time.Second)
 		text, _ := mine["device_code"].(string)
-		return o.token(url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {text}})
+		return o.token(
+			url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {text}},
+		)
 	}
 	o.refused("before the answer", poll(), 70016)
 	o.signIn(ada)

@@ -62,7 +62,13 @@ func newOffice(t *testing.T) *office {
 	o.URL = server.URL
 	people := &login.Handler{Tenant: o.Tenant, Log: o.Log}
 	tokens := &oauth.Handler{Tenant: o.Tenant, Log: o.Log, RequireAccount: people.RequireAccount}
-	idp := &samlidp.Handler{Tenant: o.Tenant, Log: o.Log, User: people.User, RequireUser: people.RequireUser, EndSession: people.EndSession}
+	idp := &samlidp.Handler{
+		Tenant:      o.Tenant,
+		Log:         o.Log,
+		User:        people.User,
+		RequireUser: people.RequireUser,
+		EndSession:  people.EndSession,
+	}
 	people.Mount(mux)
 	tokens.Mount(mux)
 	idp.Mount(mux)
@@ -83,7 +89,10 @@ func (o *office) browser() *http.Client {
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	return &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &http.Client{
+		Jar:           jar,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 // answer is what a door answered.
@@ -149,9 +158,15 @@ func (o *office) endpoint(name string) string {
 // asking is a request of the Azure CLI for a code, with changes.
 func (o *office) asking(changes url.Values) string {
 	sum := sha256.Sum256([]byte(verifier))
-	q := url.Values{"client_id": {azureCLI}, "redirect_uri": {"http://localhost:8400"}, "response_type": {"code"}, "state": {"a state"},
-		"scope":          {"openid offline_access https://graph.microsoft.com/User.ReadWrite.All"},
-		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"}}
+	q := url.Values{
+		"client_id":             {azureCLI},
+		"redirect_uri":          {"http://localhost:8400"},
+		"response_type":         {"code"},
+		"state":                 {"a state"},
+		"scope":                 {"openid offline_access https://graph.microsoft.com/User.ReadWrite.All"},
+		"code_challenge":        {base64.RawURLEncoding.EncodeToString(sum[:])},
+		"code_challenge_method": {"S256"},
+	}
 	for name, values := range changes {
 		q[name] = values
 	}
@@ -180,7 +195,14 @@ func (o *office) token(form url.Values) answer {
 
 func (o *office) redeem(code string) answer {
 	o.t.Helper()
-	return o.token(url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {"http://localhost:8400"}, "code_verifier": {verifier}})
+	return o.token(
+		url.Values{
+			"grant_type":    {"authorization_code"},
+			"code":          {code},
+			"redirect_uri":  {"http://localhost:8400"},
+			"code_verifier": {verifier},
+		},
+	)
 }
 
 func (o *office) refresh(token any) answer {

@@ -41,7 +41,9 @@ func unsupported(q url.Values) (code, text string) {
 	asked := strings.Fields(q.Get("prompt"))
 	switch {
 	case repeated(q) != "":
-		return "invalid_request", "AADSTS9000411: The request is not properly formatted. The parameter '" + printable(repeated(q)) + "' is duplicated."
+		return "invalid_request", "AADSTS9000411: The request is not properly formatted. The parameter '" + printable(
+			repeated(q),
+		) + "' is duplicated."
 	case q.Has("request"):
 		return "request_not_supported", "AADSTS900144: The parameter 'request' is not supported."
 	case q.Has("request_uri"):
@@ -50,7 +52,8 @@ func unsupported(q url.Values) (code, text string) {
 		return "registration_not_supported", "AADSTS900144: The parameter 'registration' is not supported."
 	case q.Has("resource"):
 		return "invalid_request", "AADSTS901002: The 'resource' request parameter is not supported."
-	case slices.ContainsFunc(asked, func(p string) bool { return !slices.Contains(prompts, p) }), slices.Contains(asked, "none") && len(asked) > 1:
+	case slices.ContainsFunc(asked, func(p string) bool { return !slices.Contains(prompts, p) }),
+		slices.Contains(asked, "none") && len(asked) > 1:
 		return "invalid_request", "AADSTS90023: Unsupported 'prompt' value."
 	}
 	return "", ""
@@ -64,7 +67,9 @@ func (h *Handler) form(w http.ResponseWriter, r *http.Request) (ok bool) {
 	case err != nil:
 		text = "The request body is not a form."
 	case repeated(r.PostForm) != "":
-		number, text = 9000411, "The request is not properly formatted. The parameter '"+printable(repeated(r.PostForm))+"' is duplicated."
+		number, text = 9000411, "The request is not properly formatted. The parameter '"+printable(
+			repeated(r.PostForm),
+		)+"' is duplicated."
 	case r.PostForm.Has("resource"):
 		number, text = 901002, "The 'resource' request parameter is not supported."
 	default:

@@ -30,8 +30,16 @@ func TestCodesGoOnlyToTheClientsHost(t *testing.T) {
 	o := newOffice(t)
 	look := func(what string, a answer) {
 		t.Helper()
-		if a.Status != http.StatusBadRequest || a.Location != "" || strings.Contains(a.Body, "evil") || strings.Contains(a.Header.Get("Content-Security-Policy"), "http") {
-			t.Errorf("%s: %d, to %q, with %s\n%s", what, a.Status, a.Location, a.Header.Get("Content-Security-Policy"), a.Body)
+		if a.Status != http.StatusBadRequest || a.Location != "" || strings.Contains(a.Body, "evil") ||
+			strings.Contains(a.Header.Get("Content-Security-Policy"), "http") {
+			t.Errorf(
+				"%s: %d, to %q, with %s\n%s",
+				what,
+				a.Status,
+				a.Location,
+				a.Header.Get("Content-Security-Policy"),
+				a.Body,
+			)
 		}
 	}
 	for _, signedIn := range []bool{false, true} {
@@ -58,7 +66,12 @@ func TestCodesGoOnlyToTheClientsHost(t *testing.T) {
 func TestTheConsentPageNamesWhoReceivesTheAnswer(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
-	c, _, err := o.RegisterClient(context.Background(), tenanttest.Actor, tenant.Client{DisplayName: "Wiki", Public: true, RedirectURIs: []string{"https://wiki.example/cb"}}, false)
+	c, _, err := o.RegisterClient(
+		context.Background(),
+		tenanttest.Actor,
+		tenant.Client{DisplayName: "Wiki", Public: true, RedirectURIs: []string{"https://wiki.example/cb"}},
+		false,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,10 +81,14 @@ func TestTheConsentPageNamesWhoReceivesTheAnswer(t *testing.T) {
 		{c.ID, "https://wiki.example/cb", "wiki.example", "https://wiki.example"},
 	} {
 		a := o.get(o.asking(url.Values{"client_id": {want.client}, "redirect_uri": {want.redirect}}))
-		if a.Status != http.StatusOK || !strings.Contains(a.Body, "<strong>"+want.host+"</strong>") || !strings.Contains(a.Header.Get("Content-Security-Policy"), "form-action 'self' "+want.origin+";") {
+		if a.Status != http.StatusOK || !strings.Contains(a.Body, "<strong>"+want.host+"</strong>") ||
+			!strings.Contains(a.Header.Get("Content-Security-Policy"), "form-action 'self' "+want.origin+";") {
 			t.Errorf("%s: %d %s\n%s", want.redirect, a.Status, a.Header.Get("Content-Security-Policy"), a.Body)
 		}
-		a = o.post(o.asking(url.Values{"client_id": {want.client}, "redirect_uri": {want.redirect}}), url.Values{"answer": {"allow"}})
+		a = o.post(
+			o.asking(url.Values{"client_id": {want.client}, "redirect_uri": {want.redirect}}),
+			url.Values{"answer": {"allow"}},
+		)
 		if !strings.HasPrefix(a.Location, want.redirect+"?code=") {
 			t.Errorf("%s: sent to %s", want.redirect, a.Location)
 		}
@@ -95,9 +112,24 @@ func TestRegisteredAddressesAreChecked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := o.token(url.Values{"grant_type": {"client_credentials"}, "client_id": {client.ID}, "client_secret": {secret.Reveal()}, "scope": {"https://graph.microsoft.com/.default"}})
+	a := o.token(
+		url.Values{
+			"grant_type":    {"client_credentials"},
+			"client_id":     {client.ID},
+			"client_secret": {secret.Reveal()},
+			"scope":         {"https://graph.microsoft.com/.default"},
+		},
+	)
 	token, _ := a.json(t)["access_token"].(string)
-	bad := []string{"javascript:alert(1)", "data:text/html,x", "http://evil.example/", "https://localhost:x@evil.example/", "https://app.example\\@evil.example/", "//evil.example/", "https://"}
+	bad := []string{
+		"javascript:alert(1)",
+		"data:text/html,x",
+		"http://evil.example/",
+		"https://localhost:x@evil.example/",
+		"https://app.example\\@evil.example/",
+		"//evil.example/",
+		"https://",
+	}
 	for _, address := range append(bad, "https://app.example/#fragment") {
 		before, err := o.Clients(ctx)
 		if err != nil {
@@ -158,10 +190,15 @@ func TestOldAddressesAreCheckedAtUse(t *testing.T) {
 	}
 	o.signIn(ada)
 	const evil = "https://app.example:x@evil.example/acs"
-	logout := fmt.Sprintf(`<samlp:LogoutRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_a" Version="2.0" IssueInstant="%s"><Issuer xmlns="urn:oasis:names:tc:SAML:2.0:assertion">urn:app</Issuer><NameID xmlns="urn:oasis:names:tc:SAML:2.0:assertion">anybody</NameID></samlp:LogoutRequest>`,
-		o.now.Format(time.RFC3339))
-	authn := fmt.Sprintf(`<samlp:AuthnRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_a" Version="2.0" IssueInstant="%s" AssertionConsumerServiceURL="%s"><Issuer xmlns="urn:oasis:names:tc:SAML:2.0:assertion">urn:app</Issuer></samlp:AuthnRequest>`,
-		o.now.Format(time.RFC3339), evil)
+	logout := fmt.Sprintf(
+		`<samlp:LogoutRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_a" Version="2.0" IssueInstant="%s"><Issuer xmlns="urn:oasis:names:tc:SAML:2.0:assertion">urn:app</Issuer><NameID xmlns="urn:oasis:names:tc:SAML:2.0:assertion">anybody</NameID></samlp:LogoutRequest>`,
+		o.now.Format(time.RFC3339),
+	)
+	authn := fmt.Sprintf(
+		`<samlp:AuthnRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_a" Version="2.0" IssueInstant="%s" AssertionConsumerServiceURL="%s"><Issuer xmlns="urn:oasis:names:tc:SAML:2.0:assertion">urn:app</Issuer></samlp:AuthnRequest>`,
+		o.now.Format(time.RFC3339),
+		evil,
+	)
 	for name, c := range map[string]struct {
 		edit func(*tenant.Application)
 		path string
@@ -173,7 +210,9 @@ func TestOldAddressesAreCheckedAtUse(t *testing.T) {
 		"sign-on2": {func(a *tenant.Application) { a.SignOnURL = "http://evil.example/" }, "/signin/" + app.AppID},
 	} {
 		put(c.edit)
-		if a := o.get(c.path); a.Status != http.StatusBadRequest || a.Location != "" || strings.Contains(a.Body, evil) || strings.Contains(a.Header.Get("Content-Security-Policy"), "evil") {
+		if a := o.get(c.path); a.Status != http.StatusBadRequest || a.Location != "" ||
+			strings.Contains(a.Body, evil) ||
+			strings.Contains(a.Header.Get("Content-Security-Policy"), "evil") {
 			t.Errorf("%s: %d, to %q\n%s", name, a.Status, a.Location, a.Body)
 		}
 		if _, err := o.UpdateApplication(ctx, tenanttest.Actor, app.ID, func(a *tenant.Application) error { a.Enabled = true; return nil }); err != nil {
@@ -195,5 +234,7 @@ func (o *office) saml(message string) string {
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	return "/" + o.Organization.ID + "/saml2?" + url.Values{"SAMLRequest": {base64.StdEncoding.EncodeToString(b.Bytes())}}.Encode()
+	return "/" + o.Organization.ID + "/saml2?" + url.Values{
+		"SAMLRequest": {base64.StdEncoding.EncodeToString(b.Bytes())},
+	}.Encode()
 }

@@ -105,7 +105,13 @@ func app(t *testing.T, tn *tenant.Tenant, u tenant.User) func(time.Time) string 
 		return c
 	}
 	if err == nil {
-		err = tn.AddAuthenticator(context.Background(), audit.Actor{Kind: audit.User, Name: name}, u, ticket, code(tn.Now()))
+		err = tn.AddAuthenticator(
+			context.Background(),
+			audit.Actor{Kind: audit.User, Name: name},
+			u,
+			ticket,
+			code(tn.Now()),
+		)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -162,7 +168,14 @@ func TestWrongCodesAtOnceAreCountedAsTheyAreJudged(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 40 {
 			all.Go(func() {
-				_, err := nodes[i%2].Verify(context.Background(), stranger, waiting[i%8], "nonsense", "", tenant.Browser{})
+				_, err := nodes[i%2].Verify(
+					context.Background(),
+					stranger,
+					waiting[i%8],
+					"nonsense",
+					"",
+					tenant.Browser{},
+				)
 				if tenant.CodeOf(err) == tenant.FactorWrong {
 					judged.Add(1)
 				}
@@ -203,7 +216,8 @@ func TestGuessingFromElsewhereLocksNobodyOut(t *testing.T) {
 			if _, err := signIn(rightPassword, ""); tenant.CodeOf(err) != tenant.SignInLocked {
 				t.Errorf("%s, in a browser that is not known: %v", who, err)
 			}
-			if again, err := signIn(rightPassword, e.Known.Reveal()); err != nil || again.Session == "" || again.Known != "" {
+			if again, err := signIn(rightPassword, e.Known.Reveal()); err != nil || again.Session == "" ||
+				again.Known != "" {
 				t.Errorf("%s, in a known browser: %+v, %v", who, again, err)
 			}
 			for range 5 {

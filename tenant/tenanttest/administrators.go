@@ -9,14 +9,24 @@ import (
 
 func administrators(t *testing.T, s tenant.Store) {
 	update(t, s, func(tx tenant.Tx) error {
-		return errors.Join(tx.PutAdministrator(tenant.Administrator{Name: "Bob", CreatedBy: "ada"}), tx.PutAdministrator(tenant.Administrator{Name: "ada"}),
-			tx.PutPassword(tenant.Password{Principal: "p", OneTime: true}), tx.PutFactors(tenant.Factors{UserID: "p", LastStep: 5}),
-			tx.PutSession(tenant.Session{Digest: "d1", UserID: "p", Administrator: "Bob", SetsPassword: true}), tx.PutSession(tenant.Session{Digest: "d2", UserID: "q"}))
+		return errors.Join(
+			tx.PutAdministrator(tenant.Administrator{Name: "Bob", CreatedBy: "ada"}),
+			tx.PutAdministrator(tenant.Administrator{Name: "ada"}),
+			tx.PutPassword(
+				tenant.Password{Principal: "p", OneTime: true},
+			),
+			tx.PutFactors(tenant.Factors{UserID: "p", LastStep: 5}),
+			tx.PutSession(
+				tenant.Session{Digest: "d1", UserID: "p", Administrator: "Bob", SetsPassword: true},
+			),
+			tx.PutSession(tenant.Session{Digest: "d2", UserID: "q"}),
+		)
 	})
 	view(t, s, func(r tenant.Reader) error {
 		all, e1 := r.Administrators()
 		sessions, e2 := r.SessionsOf("p")
-		if len(all) != 2 || all[0].Name != "ada" || all[1].CreatedBy != "ada" || len(sessions) != 1 || !sessions[0].SetsPassword {
+		if len(all) != 2 || all[0].Name != "ada" || all[1].CreatedBy != "ada" || len(sessions) != 1 ||
+			!sessions[0].SetsPassword {
 			t.Errorf("%+v, %+v", all, sessions)
 		}
 		return errors.Join(e1, e2)

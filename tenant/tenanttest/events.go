@@ -25,7 +25,12 @@ func retention(t *testing.T, s tenant.Store) {
 		want = nil
 		for i := range 600 {
 			age := time.Duration(random.IntN(500)) * day
-			e := audit.Event{ID: fmt.Sprintf("e%03d", i), Time: now.Add(-age), Actor: audit.Actor{Kind: audit.Administrator, Name: "ada"}, Result: audit.Refused}
+			e := audit.Event{
+				ID:     fmt.Sprintf("e%03d", i),
+				Time:   now.Add(-age),
+				Actor:  audit.Actor{Kind: audit.Administrator, Name: "ada"},
+				Result: audit.Refused,
+			}
 			switch i % 3 {
 			case 0:
 				e.Actor = audit.Actor{Kind: audit.Anonymous}
@@ -68,7 +73,16 @@ func retention(t *testing.T, s tenant.Store) {
 func bounded(t *testing.T, s tenant.Store) {
 	long := strings.Repeat("\x1b\xff", 1<<19)
 	update(t, s, func(tx tenant.Tx) error {
-		return tx.AppendEvent(audit.Event{ID: "e", Time: time.UnixMilli(1), Actor: audit.Actor{Kind: audit.Anonymous, Name: long, RequestID: long}, Subject: long, Detail: long, Got: long})
+		return tx.AppendEvent(
+			audit.Event{
+				ID:      "e",
+				Time:    time.UnixMilli(1),
+				Actor:   audit.Actor{Kind: audit.Anonymous, Name: long, RequestID: long},
+				Subject: long,
+				Detail:  long,
+				Got:     long,
+			},
+		)
 	})
 	view(t, s, func(r tenant.Reader) error {
 		events, err := r.Events(1000)
@@ -88,8 +102,13 @@ func bounded(t *testing.T, s tenant.Store) {
 func sessions(t *testing.T, s tenant.Store) {
 	now := time.UnixMilli(1_800_000_000_000)
 	update(t, s, func(tx tenant.Tx) error {
-		return errors.Join(tx.PutSession(tenant.Session{Digest: "over", UserID: "u", ExpiresAt: now}),
-			tx.PutSession(tenant.Session{Digest: "open", UserID: "u", ExpiresAt: now.Add(time.Millisecond)}), tx.DeleteSessions(now))
+		return errors.Join(
+			tx.PutSession(tenant.Session{Digest: "over", UserID: "u", ExpiresAt: now}),
+			tx.PutSession(
+				tenant.Session{Digest: "open", UserID: "u", ExpiresAt: now.Add(time.Millisecond)},
+			),
+			tx.DeleteSessions(now),
+		)
 	})
 	view(t, s, func(r tenant.Reader) error {
 		_, err := r.Session("over")
