@@ -380,7 +380,7 @@ func TestAListIsBoundedWhileAPatchChangesIt(t *testing.T) {
 	const gone = `{"op":"remove","path":"emails[value eq \"a\"]"}`
 	var filtered strings.Builder
 	for i := range 1000 {
-		fmt.Fprintf(&filtered, `{"op":"add","path":"emails[type eq \\"%d\\"].value","value":"a"},`, i)
+		fmt.Fprintf(&filtered, `{"op":"add","path":"emails[type eq \"%d\"].value","value":"a"},`, i)
 	}
 	for name, operations := range map[string]string{
 		"by filter": filtered.String() + gone,
