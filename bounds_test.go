@@ -27,8 +27,9 @@ var update = flag.Bool("update", false, "write the table of bounds into docs/sec
 //
 //	maxForm = 64 << 10 //bound:body of a request to the token endpoint
 //
-// The first word is the kind, and the rest is what a person reads in the table. A text that ends in ", in bytes" is shown as
-// a size. The kind "none" says of a constant whose name looks like a bound why it is none.
+// The first word is the kind, and the rest is what a person reads in the table. A text that ends in
+// ", in bytes" is shown as a size. The kind "none" says of a constant whose name looks like a bound
+// why it is none.
 var boundDirective = regexp.MustCompile(`^//bound:([a-z]+) (.+)$`)
 
 // boundKinds are the kinds and their headings, in the order of the page.
@@ -45,17 +46,19 @@ var boundKinds = []struct{ kind, heading string }{
 	{"life", "How long something is valid or kept"},
 }
 
-// looksLikeBound are the names that need a directive. Constants that are durations need one under any name.
+// looksLikeBound are the names that need a directive. Constants that are durations need one under
+// any name.
 var looksLikeBound = regexp.MustCompile(
 	`^(max|min|Max|Min)[A-Z]|\w(Limit|Timeout|Lifetime|Life|Size|Bytes|Length|Depth|Waits?|Patience|` +
 		`Retention|Age|Skew|Leeway|Kept|Interval|Window|Tries|Burst|PerSecond|Places|Budget|Steps|Quota|Grace|Lease|Days|Each)$`,
 )
 
-// smallLiteral is the largest number that code may compare a length with, or size a channel by, without giving it a name.
+// smallLiteral is the largest number that code may compare a length with, or size a channel by,
+// without giving it a name.
 const smallLiteral = 16
 
-// TestBounds holds docs/security.md to the code: its table of bounds is made of the constants, and a bound that has no name,
-// or a name but no directive, fails.
+// TestBounds holds docs/security.md to the code: its table of bounds is made of the constants, and
+// a bound that has no name, or a name but no directive, fails.
 func TestBounds(t *testing.T) {
 	h := parseTheHouse(t)
 	rows := map[string][]string{}
@@ -201,8 +204,8 @@ func parseTheHouse(t *testing.T) *house {
 	return h
 }
 
-// Import makes the house an importer: our own packages are checked for their constants, of time only the units are known, and
-// of everything else nothing.
+// Import makes the house an importer: our own packages are checked for their constants, of time
+// only the units are known, and of everything else nothing.
 func (h *house) Import(path string) (*types.Package, error) {
 	if pkg, ok := h.checked[path]; ok {
 		return pkg, nil
@@ -329,7 +332,8 @@ func constants(file *ast.File) []*ast.ValueSpec {
 	return out
 }
 
-// directive is what a constant's comments say about it: the whole, the kind, the text. nil: nothing.
+// directive is what a constant's comments say about it: the whole, the kind, the text. nil:
+// nothing.
 func directive(s *ast.ValueSpec) []string {
 	for _, group := range []*ast.CommentGroup{s.Doc, s.Comment} {
 		if group == nil {
@@ -483,7 +487,8 @@ func small(e ast.Expr) bool {
 	return ok && n <= smallLiteral
 }
 
-// named says whether an expression takes its bound from a constant with a directive, or from something that is no constant.
+// named says whether an expression takes its bound from a constant with a directive, or from
+// something that is no constant.
 func (h *house) named(pkg string, file *ast.File, e ast.Expr) bool {
 	found := false
 	ast.Inspect(e, func(n ast.Node) bool {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestHashesLeaveNoGarbage hashes passwords in a process whose collector has no reason to run: the memory of a few hashes lies
-// about at the most.
+// TestHashesLeaveNoGarbage hashes passwords in a process whose collector has no reason to run: the
+// memory of a few hashes lies about at the most.
 func TestHashesLeaveNoGarbage(t *testing.T) {
 	ballast := make([]byte, 512<<20) // which nobody touches
 	runtime.GC()

@@ -8,11 +8,13 @@ import (
 	"time"
 )
 
-// Hashing a password takes a processor and 19 MiB for about 20 ms, so few are hashed at once, and the rest wait. Whoever can
-// send many attempts must not keep the others waiting: that is what Places is for.
+// Hashing a password takes a processor and 19 MiB for about 20 ms, so few are hashed at once, and
+// the rest wait. Whoever can send many attempts must not keep the others waiting: that is what
+// Places is for.
 
-// Standing is what is known of somebody before the password is looked at. Each standing has places of its own, and all of them
-// get their turns, so that no number of strangers delays who is known for longer than a hash or two.
+// Standing is what is known of somebody before the password is looked at. Each standing has places
+// of its own, and all of them get their turns, so that no number of strangers delays who is known
+// for longer than a hash or two.
 type Standing uint8
 
 // The standings.
@@ -30,11 +32,12 @@ type Applicant struct {
 	Name     string // whose password it is: only one attempt of a name is looked at at a time
 }
 
-// ErrBusy says that there is no place. The password was not looked at, and whoever sent it may try again.
+// ErrBusy says that there is no place. The password was not looked at, and whoever sent it may try
+// again.
 var ErrBusy = errors.New("too many passwords are being checked at the moment")
 
-// bound is how many may wait in one standing: in all, with one key (an address, or the name of somebody who is known), and
-// with one name.
+// bound is how many may wait in one standing: in all, with one key (an address, or the name of
+// somebody who is known), and with one name.
 type bound struct{ all, key, name int }
 
 const (
@@ -62,8 +65,9 @@ var bounds = [standings]bound{
 	Known:         {maxKnown, maxForOne, maxForOne},
 }
 
-// Places decides who is next. The standings take turns, and within one the addresses; who is known has turns by name. Where a
-// standing is full, an address that has few waiting takes the place of one that has many.
+// Places decides who is next. The standings take turns, and within one the addresses; who is known
+// has turns by name. Where a standing is full, an address that has few waiting takes the place of
+// one that has many.
 type Places struct {
 	mu     sync.Mutex
 	free   int // of those that may be served at once
@@ -98,8 +102,8 @@ type waiter struct {
 	served bool
 }
 
-// NewPlaces makes places of which some are served at once. What they do may take longer than a hash, such as a write, so that
-// more may be served than can hash at once.
+// NewPlaces makes places of which some are served at once. What they do may take longer than a
+// hash, such as a write, so that more may be served than can hash at once.
 func NewPlaces(served int) *Places {
 	p := &Places{free: served, served: map[seat]bool{}, paused: make(chan struct{}, maxPaused)}
 	for i := range p.lanes {
@@ -138,8 +142,8 @@ func (p *Places) Take(ctx context.Context, a Applicant) (leave func(), err error
 	return sync.OnceFunc(func() { p.leave(w) }), nil
 }
 
-// Pause is what whoever is turned away waits for the answer, as long as not too many do: who tries again at once would take the
-// processor from everybody.
+// Pause is what whoever is turned away waits for the answer, as long as not too many do: who tries
+// again at once would take the processor from everybody.
 func (p *Places) Pause(ctx context.Context) {
 	select {
 	case p.paused <- struct{}{}:
@@ -248,7 +252,8 @@ func (p *Places) serve() {
 	}
 }
 
-// choose takes the next waiter out: the next standing's, of the next key, the first whose name is not being looked at.
+// choose takes the next waiter out: the next standing's, of the next key, the first whose name is
+// not being looked at.
 func (p *Places) choose() *waiter {
 	for range standings {
 		l := &p.lanes[p.next]

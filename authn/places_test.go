@@ -31,7 +31,8 @@ func (l line) turns() string {
 	return strings.Join(order, " ")
 }
 
-// TestPlacesTakeTurns: the standings take turns, and the addresses in them; nobody has to wait for all attempts of another.
+// TestPlacesTakeTurns: the standings take turns, and the addresses in them; nobody has to wait for
+// all attempts of another.
 func TestPlacesTakeTurns(t *testing.T) {
 	l := newLine()
 	for i := range 4 {
@@ -45,7 +46,8 @@ func TestPlacesTakeTurns(t *testing.T) {
 	}
 }
 
-// TestOneNameIsLookedAtOnceAtATime: the next attempt of a name waits for the end of the one before, and lets others pass.
+// TestOneNameIsLookedAtOnceAtATime: the next attempt of a name waits for the end of the one before,
+// and lets others pass.
 func TestOneNameIsLookedAtOnceAtATime(t *testing.T) {
 	l := newLine()
 	l.add(Stranger, "a", "ada")
@@ -62,7 +64,8 @@ func TestOneNameIsLookedAtOnceAtATime(t *testing.T) {
 	}
 }
 
-// TestNobodyFillsAllPlaces: an address and a name have few places, and where all are taken a newcomer takes one of whoever has most.
+// TestNobodyFillsAllPlaces: an address and a name have few places, and where all are taken a
+// newcomer takes one of whoever has most.
 func TestNobodyFillsAllPlaces(t *testing.T) {
 	l := newLine()
 	admitted := func(standing Standing, address string, n int, name func(int) string) (in int) {
@@ -96,7 +99,8 @@ func TestNobodyFillsAllPlaces(t *testing.T) {
 	}
 }
 
-// TestAPlaceIsWaitedForAsLongAsTheRequest: who cannot be served in time, or at all, is told to try again, and leaves nothing behind.
+// TestAPlaceIsWaitedForAsLongAsTheRequest: who cannot be served in time, or at all, is told to try
+// again, and leaves nothing behind.
 func TestAPlaceIsWaitedForAsLongAsTheRequest(t *testing.T) {
 	p := NewPlaces(1)
 	leave, err := p.Take(context.Background(), Applicant{Name: "first"})

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// signedBy signs a request as it stands, with a scope and headers of the test's choice, so that only the rule under test can refuse it.
+// signedBy signs a request as it stands, with a scope and headers of the test's choice, so that
+// only the rule under test can refuse it.
 func signedBy(r *http.Request, body []byte, date, region, service, terminator, headers string) {
 	key := []byte("AWS4" + "secret")
 	for _, part := range []string{date, region, service, terminator} {
@@ -36,7 +37,8 @@ func signedBy(r *http.Request, body []byte, date, region, service, terminator, h
 	)
 }
 
-// TestTheCredentialScopeIsExact: a scope whose date is no day makes a key that is good for longer than a day.
+// TestTheCredentialScopeIsExact: a scope whose date is no day makes a key that is good for longer
+// than a day.
 func TestTheCredentialScopeIsExact(t *testing.T) {
 	t.Parallel()
 	const headers = "host;x-amz-date;x-amz-target"

@@ -19,16 +19,18 @@ type attempt struct {
 	find           func(Reader) (principal string, err error)
 }
 
-// verifyPassword checks a password and then, where it is right, runs then, which must forgive the mistake that the attempt was
-// counted as. It fails with SignInBusy, or with SignInFailed or SignInLocked, between which nobody outside may tell. find
-// returns the principal that the password belongs to, or ErrNoRow.
+// verifyPassword checks a password and then, where it is right, runs then, which must forgive the
+// mistake that the attempt was counted as. It fails with SignInBusy, or with SignInFailed or
+// SignInLocked, between which nobody outside may tell. find returns the principal that the password
+// belongs to, or ErrNoRow.
 //
-// An attempt is counted as a mistake before anybody looks at it: of many that come at once, to however many nodes, no more are
-// looked at than of those that come one by one. Mistakes are counted for the name, but for a browser that its owner has signed
-// in with they are counted apart: whoever guesses from elsewhere can make strangers wait, not the owner.
+// An attempt is counted as a mistake before anybody looks at it: of many that come at once, to
+// however many nodes, no more are looked at than of those that come one by one. Mistakes are
+// counted for the name, but for a browser that its owner has signed in with they are counted apart:
+// whoever guesses from elsewhere can make strangers wait, not the owner.
 //
-// A name that does not exist costs the same: a place, a mistake that is counted for nobody, a hash, and an event, which is refused
-// with the same codes.
+// A name that does not exist costs the same: a place, a mistake that is counted for nobody, a hash,
+// and an event, which is refused with the same codes.
 func (c *Center) verifyPassword(ctx context.Context, a attempt, then func(Password) error) error {
 	const action = "CredentialVerification"
 	if impossible(a.name) { // before anything is looked for or hashed
@@ -109,11 +111,12 @@ func (c *Center) applicant(ctx context.Context, a attempt) (who authn.Applicant,
 	return who, err
 }
 
-// nobody is whom attempts for names are counted for that have no password: the same writes, in a few rows that say nothing.
+// nobody is whom attempts for names are counted for that have no password: the same writes, in a
+// few rows that say nothing.
 func nobody(name string) string { return "nobody/" + authn.Digest(names.Fold(name))[:2] }
 
-// countAttempt counts an attempt as a mistake, unless it comes too early: then until says when the wait ends. A password without
-// a hash is nobody's.
+// countAttempt counts an attempt as a mistake, unless it comes too early: then until says when the
+// wait ends. A password without a hash is nobody's.
 func (c *Center) countAttempt(ctx context.Context, a attempt) (p Password, until time.Time, err error) {
 	err = c.Store.Update(ctx, func(tx Tx) error {
 		until = time.Time{}
@@ -165,7 +168,8 @@ func (c *Center) takeBack(ctx context.Context, a attempt, stored Password) error
 	})
 }
 
-// forgiveMistakes forgets wrong passwords after a right one. It fails with SignInFailed where the password is another by now.
+// forgiveMistakes forgets wrong passwords after a right one. It fails with SignInFailed where the
+// password is another by now.
 func (c *Center) forgiveMistakes(tx Tx, stored Password, secret string) error {
 	fresh, err := tx.Password(stored.Principal)
 	if err == nil && fresh.Hash != stored.Hash { // changed meanwhile
@@ -186,8 +190,9 @@ func (c *Center) forgiveMistakes(tx Tx, stored Password, secret string) error {
 	return tx.PutPassword(fresh)
 }
 
-// remember keeps the browser that somebody has signed in with, who is known by it from now on: by the secret fresh, if it was
-// not known before. It returns the secret that the browser must keep; empty: it has one.
+// remember keeps the browser that somebody has signed in with, who is known by it from now on: by
+// the secret fresh, if it was not known before. It returns the secret that the browser must keep;
+// empty: it has one.
 func (c *Center) remember(tx Tx, principal, secret, fresh string, edit func(*Ticket)) (authn.Secret, error) {
 	browser, known, err := c.knownBrowser(tx, secret, principal)
 	if err != nil {

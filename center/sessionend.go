@@ -8,9 +8,10 @@ import (
 	"github.com/gatehouse-id/gatehouse/authn"
 )
 
-// What ends sessions. A session in the portal ends with the sessions of the programs that were allowed in it: their access and
-// refresh tokens are good for nothing from then on, at once and on every node. Roles that were opened with a session go on until
-// they expire: AWS knows nothing of sessions.
+// What ends sessions. A session in the portal ends with the sessions of the programs that were
+// allowed in it: their access and refresh tokens are good for nothing from then on, at once and on
+// every node. Roles that were opened with a session go on until they expire: AWS knows nothing of
+// sessions.
 
 // SignOut ends a session, and returns the names of the programs whose sessions have ended with it.
 func (c *Center) SignOut(ctx context.Context, by audit.Actor, secret string) (programs []string, err error) {
@@ -37,7 +38,8 @@ func (c *Center) SignOut(ctx context.Context, by audit.Actor, secret string) (pr
 	return programs, err
 }
 
-// EndSession ends one session of a user. It fails with SessionInvalid when the user has no such session.
+// EndSession ends one session of a user. It fails with SessionInvalid when the user has no such
+// session.
 func (c *Center) EndSession(ctx context.Context, by audit.Actor, user UserID, digest string) error {
 	return c.change(ctx, by, ActionDeleteSession, func(tx Tx) (string, error) {
 		s, err := tx.Session(digest)
@@ -73,7 +75,8 @@ func endSession(tx Tx, s Session, all []Session) error {
 	return err
 }
 
-// endSessions ends all sessions of a user but the one whose digest is kept, and what could still open one.
+// endSessions ends all sessions of a user but the one whose digest is kept, and what could still
+// open one.
 func endSessions(tx Tx, user UserID, kept string) error {
 	sessions, err := tx.SessionsOf(user)
 	err = errors.Join(err, tx.DeleteClientGrantsOf(holderOf(user)))
@@ -85,8 +88,9 @@ func endSessions(tx Tx, user UserID, kept string) error {
 	return err
 }
 
-// endCredentials ends all that was opened with the credentials that a user, or an administrator by principal name, had until
-// now: sessions but for the one that is kept, sign-ins on their way, links in mails, and that a browser needs no second factor.
+// endCredentials ends all that was opened with the credentials that a user, or an administrator by
+// principal name, had until now: sessions but for the one that is kept, sign-ins on their way,
+// links in mails, and that a browser needs no second factor.
 func endCredentials(tx Tx, principal, kept string) error {
 	known, err := tx.TicketsOf(KnownBrowser, principal)
 	for _, browser := range known {

@@ -30,8 +30,8 @@ func (p *programs) signedInHere(secret string) error {
 	return err
 }
 
-// TestSigningOutEndsThePrograms: with a portal session end the programs that were allowed in it, those that were not begun yet too,
-// and no others.
+// TestSigningOutEndsThePrograms: with a portal session end the programs that were allowed in it,
+// those that were not begun yet too, and no others.
 func TestSigningOutEndsThePrograms(t *testing.T) {
 	ctx := context.Background()
 	for how, end := range map[string]func(*programs) error{
@@ -69,7 +69,8 @@ func TestSigningOutEndsThePrograms(t *testing.T) {
 	}
 }
 
-// TestASessionThatFollowsEndsThePrograms: signing in again leaves the programs signed in, and signing out then ends them.
+// TestASessionThatFollowsEndsThePrograms: signing in again leaves the programs signed in, and
+// signing out then ends them.
 func TestASessionThatFollowsEndsThePrograms(t *testing.T) {
 	ctx, p := context.Background(), newPrograms(t, center.ScopeAccountAccess)
 	tokens := p.signedIn()
@@ -82,8 +83,8 @@ func TestASessionThatFollowsEndsThePrograms(t *testing.T) {
 	p.wants("the program afterwards", p.works(tokens), center.SessionInvalid)
 }
 
-// TestWhatEndsWhenACredentialChanges: sessions and programs of the earlier credentials end; the browser in which people change
-// their own stays signed in.
+// TestWhatEndsWhenACredentialChanges: sessions and programs of the earlier credentials end; the
+// browser in which people change their own stays signed in.
 func TestWhatEndsWhenACredentialChanges(t *testing.T) {
 	ctx := context.Background()
 	device := func(p *programs) center.MFADevice {
@@ -149,7 +150,8 @@ func TestWhatEndsWhenACredentialChanges(t *testing.T) {
 	}
 }
 
-// TestReplacingAOneTimePasswordEndsWhatWasOpenedBefore: whatever is open when the user has chosen a password of their own.
+// TestReplacingAOneTimePasswordEndsWhatWasOpenedBefore: whatever is open when the user has chosen a
+// password of their own.
 func TestReplacingAOneTimePasswordEndsWhatWasOpenedBefore(t *testing.T) {
 	d := newDirectory(t)
 	d.settings(func(s *center.SignInSettings) { s.MFA = center.MFANever })

@@ -36,8 +36,9 @@ func (t *countingTx) AppendEvent(e audit.Event) error {
 	return t.Tx.AppendEvent(e)
 }
 
-// TestANameThatDoesNotExistCostsTheSame: as many transactions and writes as one that does, attempt by attempt, also when both are
-// made to wait. A durable write takes long enough to be measured from outside.
+// TestANameThatDoesNotExistCostsTheSame: as many transactions and writes as one that does, attempt
+// by attempt, also when both are made to wait. A durable write takes long enough to be measured
+// from outside.
 func TestANameThatDoesNotExistCostsTheSame(t *testing.T) {
 	c, ctx := centertest.New(t, "http://127.0.0.1"), context.Background()
 	now := time.Now()

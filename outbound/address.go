@@ -11,9 +11,10 @@ import (
 // maxAddress bounds an address that is asked, in bytes.
 const maxAddress = 2048 //bound:text an address that is asked
 
-// Parse reads an address that a secret may be sent to, or that a caller has named: https, or http to
-// this machine by its loopback name or number. Anything that two readers could take for two hosts is
-// refused: user info, a fragment, letters beyond ASCII (give the xn-- form), a port that is none.
+// Parse reads an address that a secret may be sent to, or that a caller has named: https, or http
+// to this machine by its loopback name or number. Anything that two readers could take for two
+// hosts is refused: user info, a fragment, letters beyond ASCII (give the xn-- form), a port that
+// is none.
 func Parse(address string) (*url.URL, error) {
 	if len(address) > maxAddress {
 		return nil, errors.New("the address is longer than 2048 bytes")
@@ -44,9 +45,9 @@ func inspect(u *url.URL) error {
 	return nil
 }
 
-// Canonical is the one form of an address in which two of them are compared: scheme and host in lower
-// case, the port only where it is not the scheme's own, the path without slashes at its end, and no
-// query, since a client of ours replaces it. It fails where Parse does.
+// Canonical is the one form of an address in which two of them are compared: scheme and host in
+// lower case, the port only where it is not the scheme's own, the path without slashes at its end,
+// and no query, since a client of ours replaces it. It fails where Parse does.
 func Canonical(address string) (string, error) {
 	u, err := Parse(address)
 	if err != nil {

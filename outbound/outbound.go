@@ -1,10 +1,10 @@
 // Package outbound is how requests leave the house: the one check of the address before any request
 // that carries a secret, or that somebody outside has named.
 //
-// It asks by https, by http only on this machine, and judges what a name has been resolved to, at the
-// dial, so that a name that is resolved differently a moment later gains nothing. It follows no
-// redirect, since whoever answers would choose where the secret goes next, and takes no proxy from the
-// environment unless it is told to.
+// It asks by https, by http only on this machine, and judges what a name has been resolved to, at
+// the dial, so that a name that is resolved differently a moment later gains nothing. It follows no
+// redirect, since whoever answers would choose where the secret goes next, and takes no proxy from
+// the environment unless it is told to.
 //
 // It knows neither half and imports nothing of ours.
 package outbound
@@ -27,8 +27,8 @@ type Policy struct {
 	Loopback bool
 	// Networks are the private networks that may be asked: see the function Networks.
 	Networks []netip.Prefix
-	// Proxy is http.Transport's. Without one there is none, whatever the environment says. What goes
-	// through a proxy is resolved there: of its address only the text is judged.
+	// Proxy is http.Transport's. Without one there is none, whatever the environment says. What
+	// goes through a proxy is resolved there: of its address only the text is judged.
 	Proxy func(*http.Request) (*url.URL, error)
 
 	onlyLoopback bool // of the connections without TLS
@@ -76,7 +76,8 @@ func (p Policy) Client(timeout time.Duration) *http.Client {
 	return &http.Client{Timeout: timeout, Transport: p.transport(), CheckRedirect: Stay}
 }
 
-// Stay is the CheckRedirect of a client that hands a redirect to its caller instead of following it.
+// Stay is the CheckRedirect of a client that hands a redirect to its caller instead of following
+// it.
 func Stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // Check judges an address by its text alone, for an early answer. The dial judges again.

@@ -196,8 +196,9 @@ func TestNetworksThatAnOperatorMayAllow(t *testing.T) {
 	}
 }
 
-// FuzzDialCheck gives the dial's check addresses in every form of text, and as sixteen bytes: what it
-// accepts is, by netip's own predicates, a host on the internet, and so is an IPv4 address within it.
+// FuzzDialCheck gives the dial's check addresses in every form of text, and as sixteen bytes: what
+// it accepts is, by netip's own predicates, a host on the internet, and so is an IPv4 address
+// within it.
 func FuzzDialCheck(f *testing.F) {
 	for _, seed := range []string{
 		"127.0.0.1:80", "[::1]:80", "[::ffff:169.254.169.254]:80", "[64:ff9b::a9fe:a9fe]:443", "[fe80::1%eth0]:80", "10.0.0.1:443", "1.1.1.1:443", "[2606:4700::1111]:443",

@@ -16,22 +16,23 @@ func prefixes(list ...string) []netip.Prefix {
 	return out
 }
 
-// PrivateNetworks are those that an operator may allow: RFC 1918, shared address space (RFC 6598) and
-// unique local addresses (RFC 4193).
+// PrivateNetworks are those that an operator may allow: RFC 1918, shared address space (RFC 6598)
+// and unique local addresses (RFC 4193).
 var PrivateNetworks = prefixes("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
 
 // What is never asked, whatever is allowed. Sources: IANA's special-purpose address registries for
 // IPv4 and IPv6, RFC 6890, and the pages of the clouds about their instance metadata.
 var (
-	// metadata are the services that hand an instance its credentials, where they are not link-local:
-	// AWS (also its pods' credentials), Google Cloud, Azure's wire server, Alibaba Cloud.
+	// metadata are the services that hand an instance its credentials, where they are not
+	// link-local: AWS (also its pods' credentials), Google Cloud, Azure's wire server, Alibaba
+	// Cloud.
 	metadata = prefixes("fd00:ec2::/32", "fd20:ce::/32", "168.63.129.16/32", "100.100.100.200/32")
 
 	linkLocal = prefixes("169.254.0.0/16", "fe80::/10", "fec0::/10")
 
-	// special is what no host on the internet has: this network, protocol assignments, documentation,
-	// benchmarks, the relays and tunnels that lead to addresses of their own (6to4, Teredo), multicast,
-	// and what is reserved.
+	// special is what no host on the internet has: this network, protocol assignments,
+	// documentation, benchmarks, the relays and tunnels that lead to addresses of their own (6to4,
+	// Teredo), multicast, and what is reserved.
 	special = prefixes(
 		"0.0.0.0/8",
 		"192.0.0.0/24",

@@ -3,8 +3,8 @@ package tenant
 import "github.com/gatehouse-id/gatehouse/audit"
 
 // Action is a change that an actor asks for, under Entra's name of it in the audit log. Only this
-// file makes values: a name that is written wrong elsewhere does not compile, and nobody can ask for
-// the zero value but the system itself.
+// file makes values: a name that is written wrong elsewhere does not compile, and nobody can ask
+// for the zero value but the system itself.
 type Action struct {
 	name string
 	may  actors

@@ -21,15 +21,17 @@ type attempt struct {
 	find           func(Reader) (_ Session, principal string, err error)
 }
 
-// verifyPassword checks a password and then, where it is right, runs then, which must forgive the mistake that the attempt was
-// counted as. It fails with SignInBusy, or with SignInFailed or SignInLocked, between which nobody outside may tell.
+// verifyPassword checks a password and then, where it is right, runs then, which must forgive the
+// mistake that the attempt was counted as. It fails with SignInBusy, or with SignInFailed or
+// SignInLocked, between which nobody outside may tell.
 //
-// An attempt is counted as a mistake before anybody looks at it: of many that come at once, to however many nodes, no more are
-// looked at than of those that come one by one. Mistakes are counted for the name, but for a browser that its owner has signed
-// in with they are counted apart: whoever guesses from elsewhere can make strangers wait, not the owner.
+// An attempt is counted as a mistake before anybody looks at it: of many that come at once, to
+// however many nodes, no more are looked at than of those that come one by one. Mistakes are
+// counted for the name, but for a browser that its owner has signed in with they are counted apart:
+// whoever guesses from elsewhere can make strangers wait, not the owner.
 //
-// A name that does not exist costs the same: a place, a mistake that is counted for nobody, a hash, and an event, which is refused
-// with the same codes.
+// A name that does not exist costs the same: a place, a mistake that is counted for nobody, a hash,
+// and an event, which is refused with the same codes.
 func (t *Tenant) verifyPassword(ctx context.Context, a attempt, then func(Password) error) error {
 	if !plainText(a.name, maxText) { // before anything is looked for or hashed
 		return t.Refuse(
@@ -81,7 +83,8 @@ func (t *Tenant) verifyPassword(ctx context.Context, a attempt, then func(Passwo
 // busy says that there was no place, for whatever reason.
 func busy(reason error) error { return errors.Join(&Error{Code: SignInBusy}, reason) }
 
-// hashPassword hashes a password that somebody chooses who is known already. It fails with SignInBusy.
+// hashPassword hashes a password that somebody chooses who is known already. It fails with
+// SignInBusy.
 func (t *Tenant) hashPassword(ctx context.Context, name, password string) (string, error) {
 	leave, err := t.Places.Take(ctx, authn.Applicant{Standing: authn.Known, Name: name})
 	if err != nil {
@@ -116,11 +119,12 @@ func (t *Tenant) applicant(ctx context.Context, a attempt) (who authn.Applicant,
 	return who, err
 }
 
-// nobody is whom attempts for names are counted for that have no password: the same writes, in a few rows that say nothing.
+// nobody is whom attempts for names are counted for that have no password: the same writes, in a
+// few rows that say nothing.
 func nobody(name string) string { return "nobody/" + authn.Digest(names.Fold(name))[:2] }
 
-// countAttempt counts an attempt as a mistake, unless it comes too early: then until says when the wait ends. A password without
-// a hash is nobody's.
+// countAttempt counts an attempt as a mistake, unless it comes too early: then until says when the
+// wait ends. A password without a hash is nobody's.
 func (t *Tenant) countAttempt(ctx context.Context, a attempt) (p Password, until time.Time, err error) {
 	err = t.Store.Update(ctx, func(tx Tx) error {
 		until = time.Time{}
@@ -157,8 +161,8 @@ func (t *Tenant) takeBack(ctx context.Context, a attempt, stored Password) error
 	})
 }
 
-// forgiven is a password whose mistakes are forgotten, since it was right. The caller puts it. It fails with SignInFailed where
-// the password is another by now.
+// forgiven is a password whose mistakes are forgotten, since it was right. The caller puts it. It
+// fails with SignInFailed where the password is another by now.
 func (t *Tenant) forgiven(r Reader, stored Password, known string) (Password, error) {
 	p, err := r.Password(stored.Principal)
 	if err == nil && p.Hash != stored.Hash { // it was reset while the old one was being checked
@@ -170,7 +174,8 @@ func (t *Tenant) forgiven(r Reader, stored Password, known string) (Password, er
 	return p, orRefuse(err, SignInFailed, "")
 }
 
-// KnownBrowser is a browser that somebody has signed in with. Only the digest of its secret is kept.
+// KnownBrowser is a browser that somebody has signed in with. Only the digest of its secret is
+// kept.
 type KnownBrowser struct {
 	Digest    string
 	Lockout   authn.Lockout
@@ -182,7 +187,8 @@ type KnownBrowser struct {
 //bound:life the mark of a browser that is known at the tenant
 const KnownLifetime = 90 * 24 * time.Hour
 
-// maxKnown is how many browsers somebody is known with; the one that was used the longest ago is forgotten.
+// maxKnown is how many browsers somebody is known with; the one that was used the longest ago is
+// forgotten.
 const maxKnown = 20 //bound:rows browsers that a person is known with at the tenant
 
 // browser says which known browser a secret is of; none: -1.
@@ -202,8 +208,8 @@ func (p *Password) lockout(secret string, now time.Time) *authn.Lockout {
 	return &p.Lockout
 }
 
-// remember notes the browser that somebody has signed in with: by the secret fresh, if it was not known before. It returns the
-// secret that the browser must keep; empty: it has one.
+// remember notes the browser that somebody has signed in with: by the secret fresh, if it was not
+// known before. It returns the secret that the browser must keep; empty: it has one.
 func (p *Password) remember(secret, fresh string, now time.Time) (keep authn.Secret) {
 	b := KnownBrowser{Digest: authn.Digest(fresh)}
 	if i := p.browser(secret, now); i >= 0 {

@@ -26,11 +26,12 @@ const (
 	grantEnded  GrantKind = "ended"   // a family that was ended, in its place until its last access token has expired
 )
 
-// Grant is what a person has allowed a program, or is asked for. Only the digest of its secret is kept.
+// Grant is what a person has allowed a program, or is asked for. Only the digest of its secret is
+// kept.
 //
-// The tokens that a program gets for one code are a family: one grant of the kind GrantRefresh, which
-// each use of its refresh token renews. Refresh tokens are sealed names of a family with a number, so
-// that an old one is known as such, and nothing is kept for each.
+// The tokens that a program gets for one code are a family: one grant of the kind GrantRefresh,
+// which each use of its refresh token renews. Refresh tokens are sealed names of a family with a
+// number, so that an old one is known as such, and nothing is kept for each.
 type Grant struct {
 	Digest      string // of the secret; of a family: its name
 	Kind        GrantKind
@@ -51,9 +52,9 @@ type Grant struct {
 	Generation  int    // of a family: how often it was renewed
 }
 
-// Lifetimes. Sources: device authorization response; "Refresh tokens" (90 days, renewed by each use;
-// Entra ends none by its age, so the whole is ours to choose); that of a code is ours to choose too
-// (RFC 6749, 4.1.2 says ten minutes at most).
+// Lifetimes. Sources: device authorization response; "Refresh tokens" (90 days, renewed by each
+// use; Entra ends none by its age, so the whole is ours to choose); that of a code is ours to
+// choose too (RFC 6749, 4.1.2 says ten minutes at most).
 const (
 	codeLifetime    = 10 * time.Minute     //bound:life an authorization code of the tenant
 	DeviceLifetime  = 15 * time.Minute     //bound:life a device code of the tenant
@@ -63,11 +64,13 @@ const (
 	DeviceInterval  = 5 * time.Second      //bound:rate time between two questions for a device code at the tenant
 )
 
-// grantsKept is how long a grant is known after its end, so that the program learns that it has expired.
+// grantsKept is how long a grant is known after its end, so that the program learns that it has
+// expired.
 const grantsKept = time.Hour //bound:life what is known of a grant of the tenant after its end
 
-// grantsOver is before when a grant must have ended to be forgotten. Where the clock was moved forward
-// the real time counts, since access tokens live by it: the end of a family must outlast them.
+// grantsOver is before when a grant must have ended to be forgotten. Where the clock was moved
+// forward the real time counts, since access tokens live by it: the end of a family must outlast
+// them.
 func (t *Tenant) grantsOver() time.Time {
 	now := t.now()
 	if t.Clock != nil {
@@ -153,9 +156,9 @@ type redeemed struct {
 // token is good until its successor is used, since an answer can be lost; coming later it was
 // stolen, and the family ends (RFC 9700, 4.14.2).
 //
-// It fails with GrantInvalid, GrantExpired, AuthorizationPending, SlowDown or AuthorizationDeclined;
-// with GrantRevoked or SessionInvalid when the person's sessions were revoked meanwhile, or the
-// person was disabled; and with what Check says.
+// It fails with GrantInvalid, GrantExpired, AuthorizationPending, SlowDown or
+// AuthorizationDeclined; with GrantRevoked or SessionInvalid when the person's sessions were
+// revoked meanwhile, or the person was disabled; and with what Check says.
 func (t *Tenant) Redeem(ctx context.Context, by audit.Actor, r Redemption) (Grant, authn.Secret, error) {
 	var out redeemed
 	err := t.Store.Update(ctx, func(tx Tx) (err error) {

@@ -9,13 +9,15 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 )
 
-// The bounds of passwords. Source: "Password policies and account restrictions in Microsoft Entra ID".
+// The bounds of passwords. Source: "Password policies and account restrictions in Microsoft Entra
+// ID".
 const (
 	minPassword = 8   //bound:text a password of the tenant at least, in characters
 	maxPassword = 256 //bound:text a password of the tenant, in characters
 )
 
-// CheckPassword is the rule for passwords, whoever sets them and by which door. It fails with InvalidValue.
+// CheckPassword is the rule for passwords, whoever sets them and by which door. It fails with
+// InvalidValue.
 func CheckPassword(password string) error {
 	n := utf8.RuneCountInString(password)
 	if n < minPassword || n > maxPassword || !utf8.ValidString(password) || strings.ContainsAny(password, "\x00\r\n") {
@@ -24,8 +26,8 @@ func CheckPassword(password string) error {
 	return nil
 }
 
-// newPassword checks a password that somebody sets and hashes it, outside any transaction, since that takes long. It fails with
-// InvalidValue or SignInBusy.
+// newPassword checks a password that somebody sets and hashes it, outside any transaction, since
+// that takes long. It fails with InvalidValue or SignInBusy.
 func (t *Tenant) newPassword(ctx context.Context, by audit.Actor, password string) (hash string, err error) {
 	if err := CheckPassword(password); err != nil {
 		return "", err
@@ -33,8 +35,8 @@ func (t *Tenant) newPassword(ctx context.Context, by audit.Actor, password strin
 	return t.hashPassword(ctx, "set by "+by.Name, password)
 }
 
-// newPasswordFor is newPassword for a change of which check knows whether the rest will do: what is refused costs no hash. Without a
-// password there is no hash.
+// newPasswordFor is newPassword for a change of which check knows whether the rest will do: what is
+// refused costs no hash. Without a password there is no hash.
 func (t *Tenant) newPasswordFor(
 	ctx context.Context,
 	by audit.Actor,
@@ -53,8 +55,8 @@ func (t *Tenant) newPasswordFor(
 	return t.newPassword(ctx, by, password)
 }
 
-// putPassword replaces a principal's password. Mistakes with the old one are forgotten, but not wrong codes, and the browsers
-// that are known stay so: they open nothing by themselves.
+// putPassword replaces a principal's password. Mistakes with the old one are forgotten, but not
+// wrong codes, and the browsers that are known stay so: they open nothing by themselves.
 func putPassword(tx Tx, principal, hash string, oneTime bool) error {
 	old, err := tx.Password(principal)
 	if err != nil && !errors.Is(err, ErrNoRow) {

@@ -14,8 +14,8 @@ type Credentials struct {
 	SealedToken string // opens for this job and this address only: see tokenPurpose
 }
 
-// Target is an address to provision to, with the token that goes there. Only this package makes one,
-// so that no door can send a saved token to another address than its own.
+// Target is an address to provision to, with the token that goes there. Only this package makes
+// one, so that no door can send a saved token to another address than its own.
 type Target struct {
 	address string
 	token   authn.Secret
@@ -27,7 +27,8 @@ func (t Target) Address() string { return t.address }
 // Token is what is presented there.
 func (t Target) Token() authn.Secret { return t.token }
 
-// NewTarget is an address with a token that came with it. It fails with CredentialsMissing or InvalidValue.
+// NewTarget is an address with a token that came with it. It fails with CredentialsMissing or
+// InvalidValue.
 func NewTarget(address, token string) (Target, error) {
 	if address == "" || token == "" {
 		return Target{}, &Error{Code: CredentialsMissing}
@@ -38,8 +39,8 @@ func NewTarget(address, token string) (Target, error) {
 	return Target{address, authn.Secret(token)}, nil
 }
 
-// SavedTarget is an address with the token that was saved for it. For any other address it fails with
-// CredentialsMissing, as where none is saved.
+// SavedTarget is an address with the token that was saved for it. For any other address it fails
+// with CredentialsMissing, as where none is saved.
 func (t *Tenant) SavedTarget(j Job, address string) (Target, error) {
 	if address == "" || j.Credentials.SealedToken == "" {
 		return Target{}, &Error{Code: CredentialsMissing, Subject: j.ID}

@@ -86,7 +86,8 @@ func (p *places) bounded(w http.ResponseWriter, r *http.Request, address string)
 	}
 }
 
-// Read implements io.Reader. It hands out the small part at once, and waits for a place before the rest.
+// Read implements io.Reader. It hands out the small part at once, and waits for a place before the
+// rest.
 func (b *body) Read(to []byte) (int, error) {
 	if !b.placed {
 		if b.read >= smallBody {

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// TestLargeBodiesTakeTurns posts more large bodies at once than there are places for: as many as may are received, the others wait,
-// small ones pass by, and in the end all are answered.
+// TestLargeBodiesTakeTurns posts more large bodies at once than there are places for: as many as
+// may are received, the others wait, small ones pass by, and in the end all are answered.
 func TestLargeBodiesTakeTurns(t *testing.T) {
 	t.Parallel()
 	began, finish := make(chan int, 100), make(chan struct{})

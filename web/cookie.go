@@ -6,11 +6,14 @@ import (
 	"time"
 )
 
-// hostPrefix is before the name of every cookie of a site with TLS: a browser takes such a cookie from this very host only, over TLS and for all its paths, so that
-// neither a neighbour under the same domain nor somebody on the way can put one in its place. Source: RFC 6265bis, section 4.1.3.2.
+// hostPrefix is before the name of every cookie of a site with TLS: a browser takes such a cookie
+// from this very host only, over TLS and for all its paths, so that neither a neighbour under the
+// same domain nor somebody on the way can put one in its place. Source: RFC 6265bis, section
+// 4.1.3.2.
 const hostPrefix = "__Host-"
 
-// cookieName is what a cookie is called at a site at publicURL. Without TLS, which is loopback, browsers take no cookie with the prefix.
+// cookieName is what a cookie is called at a site at publicURL. Without TLS, which is loopback,
+// browsers take no cookie with the prefix.
 func cookieName(publicURL, name string) string {
 	if strings.HasPrefix(publicURL, "https:") {
 		return hostPrefix + name
@@ -18,7 +21,8 @@ func cookieName(publicURL, name string) string {
 	return name
 }
 
-// Cookie makes a cookie for a site at publicURL. Its path is / and its domain this host: the prefix wants both.
+// Cookie makes a cookie for a site at publicURL. Its path is / and its domain this host: the prefix
+// wants both.
 func Cookie(publicURL, name, value string, lifetime time.Duration) *http.Cookie {
 	return &http.Cookie{ // #nosec G124 -- Secure wherever the site has TLS; without it, it is loopback
 		Name: cookieName(
@@ -29,7 +33,8 @@ func Cookie(publicURL, name, value string, lifetime time.Duration) *http.Cookie 
 	}
 }
 
-// ClearCookie takes a cookie away, and under TLS also the one without the prefix, which earlier releases have set.
+// ClearCookie takes a cookie away, and under TLS also the one without the prefix, which earlier
+// releases have set.
 func ClearCookie(w http.ResponseWriter, publicURL, name string) {
 	gone := Cookie(publicURL, name, "", -time.Second) // #nosec G124 -- as the cookie that goes
 	http.SetCookie(w, gone)
@@ -39,7 +44,8 @@ func ClearCookie(w http.ResponseWriter, publicURL, name string) {
 	}
 }
 
-// CookieValue returns the value of a cookie of a site at publicURL, or "". Under TLS one without the prefix is not looked at: anybody can have set it.
+// CookieValue returns the value of a cookie of a site at publicURL, or "". Under TLS one without
+// the prefix is not looked at: anybody can have set it.
 func CookieValue(r *http.Request, publicURL, name string) string {
 	c, err := r.Cookie(cookieName(publicURL, name))
 	if err != nil {

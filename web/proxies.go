@@ -14,10 +14,10 @@ import (
 // Proxies says which proxies stand before a server, and in which header they write who their client
 // is. The zero value trusts none: the address of the connection is the client's.
 //
-// A proxy writes at the right end: of a list in one line, or by a line of its own below the client's
-// (HAProxy's option forwardfor). So the header is read from the right, over all its lines, and nothing
-// is believed that stands left of what the outermost trusted proxy has written. What is no address
-// (unknown, _hidden) ends the reading: the client is then the one before it.
+// A proxy writes at the right end: of a list in one line, or by a line of its own below the
+// client's (HAProxy's option forwardfor). So the header is read from the right, over all its lines,
+// and nothing is believed that stands left of what the outermost trusted proxy has written. What is
+// no address (unknown, _hidden) ends the reading: the client is then the one before it.
 type Proxies struct {
 	Count     int            // how many stand in a row; 0: none, or those of Networks
 	Networks  []netip.Prefix // where they are, instead of their number
@@ -107,8 +107,8 @@ func connection(r *http.Request) string {
 	return host
 }
 
-// fromTheRight goes through the lists of X-Forwarded-For from the last entry of the last line to the
-// first one of the first. An entry that is no address is the zero address.
+// fromTheRight goes through the lists of X-Forwarded-For from the last entry of the last line to
+// the first one of the first. An entry that is no address is the zero address.
 func fromTheRight(lines []string, each func(netip.Addr) bool) {
 	for _, line := range slices.Backward(lines) {
 		for {
@@ -206,8 +206,8 @@ func token(s string) int {
 	return len(s)
 }
 
-// node reads an address as proxies write it: alone, with a port, or in brackets. Names such as unknown
-// and _hidden, and addresses of one link, are none.
+// node reads an address as proxies write it: alone, with a port, or in brackets. Names such as
+// unknown and _hidden, and addresses of one link, are none.
 func node(s string) netip.Addr {
 	ip, err := netip.ParseAddr(s)
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 
 var oneTime = regexp.MustCompile(`not shown again, and[\s\S]*?<pre[^>]*>([^<]+)`)
 
-// fillDirectory makes people in the built-in directory of the second center, on the pages of its console.
+// fillDirectory makes people in the built-in directory of the second center, on the pages of its
+// console.
 func (h *house) fillDirectory(ctx context.Context, s settings) error {
 	base := h.directory.url()
 	admin := &person{browser: newBrowser("127.0.0.1")}

@@ -58,7 +58,8 @@ func (g *gang) slowStrangers() []kind {
 // held is how many connections a stranger holds at once, of each kind.
 const held = 150
 
-// drip opens connections, says the beginning on each, and then a byte now and then, until the server has had enough.
+// drip opens connections, says the beginning on each, and then a byte now and then, until the
+// server has had enough.
 func (s *stranger) drip(ctx context.Context, n int, begin, body string) {
 	address := s.g.h.halves[n%len(s.g.h.halves)].address
 	var open []net.Conn

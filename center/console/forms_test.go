@@ -20,7 +20,8 @@ type noMail struct{}
 
 func (noMail) Send(center.Mail) {}
 
-// TestAFormIsDoneWhollyOrNotAtAll: a permission set whose policy is refused is not made, nor is a user who cannot be invited.
+// TestAFormIsDoneWhollyOrNotAtAll: a permission set whose policy is refused is not made, nor is a
+// user who cannot be invited.
 func TestAFormIsDoneWhollyOrNotAtAll(t *testing.T) {
 	c, ctx := centertest.New(t, "http://127.0.0.1"), context.Background()
 	c.Mailer = noMail{}

@@ -59,8 +59,9 @@ func (v *visitor) signIn(path, name, password string) *http.Response {
 	return answer
 }
 
-// TestAFloodOfStrangersKeepsNobodyOut: eighty connections of one address send wrong passwords for invented names, and whoever
-// comes from elsewhere, in a known browser, or as an administrator, signs in meanwhile, each time.
+// TestAFloodOfStrangersKeepsNobodyOut: eighty connections of one address send wrong passwords for
+// invented names, and whoever comes from elsewhere, in a known browser, or as an administrator,
+// signs in meanwhile, each time.
 func TestAFloodOfStrangersKeepsNobodyOut(t *testing.T) {
 	c, ctx := centertest.New(t, "http://127.0.0.1"), context.Background()
 	settings, err := c.SignInSettings(ctx)

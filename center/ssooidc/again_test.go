@@ -9,7 +9,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 )
 
-// TestSigningInAgainKeepsPrograms: the browser's earlier session ends, but the person has not signed out.
+// TestSigningInAgainKeepsPrograms: the browser's earlier session ends, but the person has not
+// signed out.
 func TestSigningInAgainKeepsPrograms(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t)

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// TestParametersThatChangeTheMeaningAreRefused: what is there twice, and what this door does not do.
+// TestParametersThatChangeTheMeaningAreRefused: what is there twice, and what this door does not
+// do.
 func TestParametersThatChangeTheMeaningAreRefused(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t)

@@ -21,7 +21,8 @@ import (
 
 const rightPassword = "Correct horse 7!"
 
-// twoNodes returns two centers on the same data, each with places of its own, whose clocks stand still, and the user ada.
+// twoNodes returns two centers on the same data, each with places of its own, whose clocks stand
+// still, and the user ada.
 func twoNodes(t *testing.T, test func(t *testing.T, nodes [2]*center.Center, ada center.User)) {
 	for name, dsn := range map[string]func(*testing.T) string{
 		"SQLite":     func(t *testing.T) string { return filepath.Join(t.TempDir(), "center.db") },
@@ -52,8 +53,8 @@ func twoNodes(t *testing.T, test func(t *testing.T, nodes [2]*center.Center, ada
 	}
 }
 
-// TestWrongPasswordsAtOnceAreCountedBeforeTheyAreJudged: however many are sent at the same time, to however many nodes, five are
-// looked at, as when they come one by one.
+// TestWrongPasswordsAtOnceAreCountedBeforeTheyAreJudged: however many are sent at the same time, to
+// however many nodes, five are looked at, as when they come one by one.
 func TestWrongPasswordsAtOnceAreCountedBeforeTheyAreJudged(t *testing.T) {
 	twoNodes(t, func(t *testing.T, nodes [2]*center.Center, _ center.User) {
 		var all sync.WaitGroup
@@ -87,7 +88,8 @@ func TestWrongPasswordsAtOnceAreCountedBeforeTheyAreJudged(t *testing.T) {
 	})
 }
 
-// TestOneCodeOpensOneSession: a code of an authenticator app, on eight sign-ins at the same time, is accepted once.
+// TestOneCodeOpensOneSession: a code of an authenticator app, on eight sign-ins at the same time,
+// is accepted once.
 func TestOneCodeOpensOneSession(t *testing.T) {
 	twoNodes(t, func(t *testing.T, nodes [2]*center.Center, ada center.User) {
 		ctx := context.Background()
@@ -138,7 +140,8 @@ func TestOneCodeOpensOneSession(t *testing.T) {
 	})
 }
 
-// TestWrongCodesAtOnceAreCountedAsTheyAreJudged: of codes that are guessed at the same time, on several sign-ins, five are looked at.
+// TestWrongCodesAtOnceAreCountedAsTheyAreJudged: of codes that are guessed at the same time, on
+// several sign-ins, five are looked at.
 func TestWrongCodesAtOnceAreCountedAsTheyAreJudged(t *testing.T) {
 	twoNodes(t, func(t *testing.T, nodes [2]*center.Center, ada center.User) {
 		ctx := context.Background()
@@ -179,7 +182,8 @@ func TestWrongCodesAtOnceAreCountedAsTheyAreJudged(t *testing.T) {
 	})
 }
 
-// TestAttemptsForNobodyLeaveTheStoreWhole: mistakes with names that do not exist are counted in a few rows, which belong to nobody.
+// TestAttemptsForNobodyLeaveTheStoreWhole: mistakes with names that do not exist are counted in a
+// few rows, which belong to nobody.
 func TestAttemptsForNobodyLeaveTheStoreWhole(t *testing.T) {
 	twoNodes(t, func(t *testing.T, nodes [2]*center.Center, _ center.User) {
 		ctx := context.Background()

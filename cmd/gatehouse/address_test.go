@@ -191,8 +191,8 @@ func TestWhoChangesAnAddressIsNotThatPerson(t *testing.T) {
 	}
 }
 
-// TestWhoMakesAUserAgainIsNotThatPerson deletes the boss with a key that may change users, and makes
-// another boss, whose mail goes elsewhere.
+// TestWhoMakesAUserAgainIsNotThatPerson deletes the boss with a key that may change users, and
+// makes another boss, whose mail goes elsewhere.
 func TestWhoMakesAUserAgainIsNotThatPerson(t *testing.T) {
 	t.Parallel()
 	p, ctx := startPosted(t), context.Background()

@@ -22,7 +22,8 @@ const (
 //
 // Whoever comes when the places are taken is let in, and the connection is closed that has waited
 // for the longest, for a request or for the rest of one, at the address that holds the most. So
-// strangers who hold connections open close each other's, and requests that are being answered go on.
+// strangers who hold connections open close each other's, and requests that are being answered go
+// on.
 type connections struct {
 	net.Listener
 	most, ofAddress int // ofAddress 0: any number, since all come from the proxy

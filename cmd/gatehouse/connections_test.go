@@ -49,8 +49,9 @@ func closed(t *testing.T, conn net.Conn) bool {
 	return !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// TestWhoHoldsConnectionsKeepsNobodyOut holds as many connections as one address may, idle and with bodies that do not end. Whoever
-// comes then is let in, from there and from elsewhere, and what has waited for the longest is closed.
+// TestWhoHoldsConnectionsKeepsNobodyOut holds as many connections as one address may, idle and with
+// bodies that do not end. Whoever comes then is let in, from there and from elsewhere, and what has
+// waited for the longest is closed.
 func TestWhoHoldsConnectionsKeepsNobodyOut(t *testing.T) {
 	t.Parallel()
 	at := freeAddress(t)
@@ -80,8 +81,8 @@ func TestWhoHoldsConnectionsKeepsNobodyOut(t *testing.T) {
 	}
 }
 
-// TestConnectionsInAll lets a newcomer in when all places are taken, at the cost of the address that holds the most, and never at
-// the cost of a request that is being answered.
+// TestConnectionsInAll lets a newcomer in when all places are taken, at the cost of the address
+// that holds the most, and never at the cost of a request that is being answered.
 func TestConnectionsInAll(t *testing.T) {
 	t.Parallel()
 	inner, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -179,7 +180,8 @@ func TestLongNamesAreRefusedAtTheDoor(t *testing.T) {
 	}
 }
 
-// TestAWSRequestsAreJudgedByTheirHeadersFirst announces a body and does not send it: who is refused anyhow is told at once.
+// TestAWSRequestsAreJudgedByTheirHeadersFirst announces a body and does not send it: who is refused
+// anyhow is told at once.
 func TestAWSRequestsAreJudgedByTheirHeadersFirst(t *testing.T) {
 	t.Parallel()
 	at := freeAddress(t)

@@ -17,8 +17,10 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant/login"
 )
 
-// TestEveryCookieOfBothHalvesHasTheHostPrefixUnderTLS signs in twice at each door: no cookie can be set by a neighbour under the same domain or by somebody on the way,
-// one without the prefix opens nothing, and the second sign-in ends the session of the first. The portal's door has its own test.
+// TestEveryCookieOfBothHalvesHasTheHostPrefixUnderTLS signs in twice at each door: no cookie can be
+// set by a neighbour under the same domain or by somebody on the way, one without the prefix opens
+// nothing, and the second sign-in ends the session of the first. The portal's door has its own
+// test.
 func TestEveryCookieOfBothHalvesHasTheHostPrefixUnderTLS(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

@@ -13,7 +13,8 @@ import (
 	"testing"
 )
 
-// watcher looks at all files of some folders again and again, and remembers those that others may read.
+// watcher looks at all files of some folders again and again, and remembers those that others may
+// read.
 type watcher struct {
 	mu      sync.Mutex
 	loose   map[string]fs.FileMode
@@ -71,8 +72,8 @@ func (w *watcher) end() string {
 	return strings.Join(list, ", ")
 }
 
-// TestNobodyElseReadsTheFilesOfAnyCommand runs the program where nothing takes rights away from new files, and looks at all files all the time, also while they are
-// written.
+// TestNobodyElseReadsTheFilesOfAnyCommand runs the program where nothing takes rights away from new
+// files, and looks at all files all the time, also while they are written.
 func TestNobodyElseReadsTheFilesOfAnyCommand(t *testing.T) {
 	t.Parallel()
 	path, root := build(t), t.TempDir()

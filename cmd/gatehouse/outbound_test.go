@@ -123,7 +123,8 @@ func TestASavedTokenGoesToItsOwnAddressOnly(t *testing.T) {
 	}
 }
 
-// TestNoCommandSendsASecretElsewhere: to a redirect's address, to another Graph than the one that was read, or without TLS.
+// TestNoCommandSendsASecretElsewhere: to a redirect's address, to another Graph than the one that
+// was read, or without TLS.
 func TestNoCommandSendsASecretElsewhere(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t, "--no-connect")
@@ -170,7 +171,8 @@ func TestNoCommandSendsASecretElsewhere(t *testing.T) {
 	}
 }
 
-// TestAClientOfGraphStaysThere: pages of a hostile Graph, and redirects of the official library's transport.
+// TestAClientOfGraphStaysThere: pages of a hostile Graph, and redirects of the official library's
+// transport.
 func TestAClientOfGraphStaysThere(t *testing.T) {
 	x := newThief(t)
 	hostile := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

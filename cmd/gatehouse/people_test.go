@@ -10,8 +10,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 )
 
-// TestPeopleDoNotReadLogs signs a person in with the Azure CLI's client: what Entra gives to roles only is not for
-// members of the directory.
+// TestPeopleDoNotReadLogs signs a person in with the Azure CLI's client: what Entra gives to roles
+// only is not for members of the directory.
 func TestPeopleDoNotReadLogs(t *testing.T) {
 	t.Parallel()
 	s := newSecureTenant(t)

@@ -15,7 +15,8 @@ import (
 
 var reading = regexp.MustCompile(`^(List|Describe|Get|Preview|Explain|IsMember)`)
 
-// TestKeysMayWhatTheirRoleSays calls every operation of every AWS door with keys that may read, and that may change users.
+// TestKeysMayWhatTheirRoleSays calls every operation of every AWS door with keys that may read, and
+// that may change users.
 func TestKeysMayWhatTheirRoleSays(t *testing.T) {
 	t.Parallel()
 	d, stop := startDemo(t)

@@ -77,7 +77,8 @@ func newResponder(t *testing.T) *responder {
 	}
 }
 
-// make makes a response, changed before it is signed: assertion before the assertion is, response afterwards.
+// make makes a response, changed before it is signed: assertion before the assertion is, response
+// afterwards.
 func (i *responder) make(assertion, response func(*etree.Element)) string {
 	i.t.Helper()
 	plain, err := saml.Response(
@@ -127,8 +128,9 @@ func (i *responder) make(assertion, response func(*etree.Element)) string {
 	return text
 }
 
-// post posts a response as a browser does that has asked for nothing, each from another address, since an event is not made of each refusal of one; and gives the
-// status and what the last event says.
+// post posts a response as a browser does that has asked for nothing, each from another address,
+// since an event is not made of each refusal of one; and gives the status and what the last event
+// says.
 func (i *responder) post(response string) (status int, x center.Explanation) {
 	i.t.Helper()
 	form := url.Values{"SAMLResponse": {base64.StdEncoding.EncodeToString([]byte(response))}}
@@ -166,8 +168,8 @@ func condition(text string) func(*etree.Element) {
 	}
 }
 
-// TestResponsesThatBreakARuleOfSAMLAreRefusedByName posts responses with the right signature that break one rule each: the event names the check, and explain says
-// what to do.
+// TestResponsesThatBreakARuleOfSAMLAreRefusedByName posts responses with the right signature that
+// break one rule each: the event names the check, and explain says what to do.
 func TestResponsesThatBreakARuleOfSAMLAreRefusedByName(t *testing.T) {
 	t.Parallel()
 	i := newResponder(t)
@@ -231,7 +233,8 @@ func TestResponsesThatBreakARuleOfSAMLAreRefusedByName(t *testing.T) {
 	}
 }
 
-// TestSignInThatTheIdentityProviderStartsCanBeSwitchedOff by the console's page, by the command and by its API.
+// TestSignInThatTheIdentityProviderStartsCanBeSwitchedOff by the console's page, by the command and
+// by its API.
 func TestSignInThatTheIdentityProviderStartsCanBeSwitchedOff(t *testing.T) {
 	t.Parallel()
 	i := newResponder(t)

@@ -49,7 +49,8 @@ func newRequest(t *testing.T, method, address, contentType, body string) *http.R
 	return req
 }
 
-// signed sends a body as the aws CLI would, with the demo's key. target is empty for the query protocol.
+// signed sends a body as the aws CLI would, with the demo's key. target is empty for the query
+// protocol.
 func signed(t *testing.T, d demoOutput, service, target, body string) (int, string) {
 	t.Helper()
 	contentType := "application/x-amz-json-1.1"
@@ -77,8 +78,8 @@ func wantWords(t *testing.T, what string, status int, text string, wantStatus in
 	}
 }
 
-// TestUnknownMembersAreRefused asks every operation of every AWS door for what it does not know: answering 200 and doing
-// nothing would be a control that is not there.
+// TestUnknownMembersAreRefused asks every operation of every AWS door for what it does not know:
+// answering 200 and doing nothing would be a control that is not there.
 func TestUnknownMembersAreRefused(t *testing.T) {
 	t.Parallel()
 	d, stop := startDemo(t)
@@ -197,7 +198,8 @@ func TestUnknownInputOfThePortalAPIs(t *testing.T) {
 	}
 }
 
-// TestUnknownPropertiesOfGraph writes what Graph or this tenant does not know: each is refused, and nothing is changed.
+// TestUnknownPropertiesOfGraph writes what Graph or this tenant does not know: each is refused, and
+// nothing is changed.
 func TestUnknownPropertiesOfGraph(t *testing.T) {
 	t.Parallel()
 	d, stop := startDemo(t)
@@ -301,7 +303,8 @@ func TestUnknownPropertiesOfGraph(t *testing.T) {
 	}
 }
 
-// TestUnknownQueriesOfGraph asks with options and properties that are not there: a filter that is passed over gives everybody.
+// TestUnknownQueriesOfGraph asks with options and properties that are not there: a filter that is
+// passed over gives everybody.
 func TestUnknownQueriesOfGraph(t *testing.T) {
 	t.Parallel()
 	d, stop := startDemo(t)

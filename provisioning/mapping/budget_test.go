@@ -22,7 +22,8 @@ func nested(before, after string, times int) string {
 	return strings.Repeat(before, times) + "[a]" + strings.Repeat(after, times)
 }
 
-// TestEachArgumentIsEvaluatedOnce: Replace and InStr, among others, once read arguments twice, so that each level of nesting doubled the time.
+// TestEachArgumentIsEvaluatedOnce: Replace and InStr, among others, once read arguments twice, so
+// that each level of nesting doubled the time.
 func TestEachArgumentIsEvaluatedOnce(t *testing.T) {
 	t.Parallel()
 	for name, n := range map[string]int{
@@ -92,7 +93,8 @@ var greedy = map[string]struct{ expression, want string }{
 	"an attribute that is large": {`Trim([huge])`, "more than 65536 bytes"},
 }
 
-// TestGreedyExpressionsAreStopped: the budget ends what would take too long or too much, and says so.
+// TestGreedyExpressionsAreStopped: the budget ends what would take too long or too much, and says
+// so.
 func TestGreedyExpressionsAreStopped(t *testing.T) {
 	t.Parallel()
 	attributes := of(
@@ -127,7 +129,8 @@ func TestGreedyExpressionsAreStopped(t *testing.T) {
 	}
 }
 
-// TestHonestExpressionsStayFarBelowTheirBudget has the longest value that an attribute of the directory may have.
+// TestHonestExpressionsStayFarBelowTheirBudget has the longest value that an attribute of the
+// directory may have.
 func TestHonestExpressionsStayFarBelowTheirBudget(t *testing.T) {
 	t.Parallel()
 	attributes, _ := counted(strings.Repeat("Zoë-Straße 17 ", 18))
@@ -165,7 +168,8 @@ func TestAnEvaluationEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// TestAFilterThatCannotBeJudgedIsNotUnmet: to be out of scope means to be disabled or deleted, so that a failure must not look like it.
+// TestAFilterThatCannotBeJudgedIsNotUnmet: to be out of scope means to be disabled or deleted, so
+// that a failure must not look like it.
 func TestAFilterThatCannotBeJudgedIsNotUnmet(t *testing.T) {
 	t.Parallel()
 	filter := mapping.Filter{
@@ -200,7 +204,8 @@ func clauses(c mapping.Clause, n int) (out []mapping.Clause) {
 	return out
 }
 
-// FuzzExpressions: whatever is written, parsing and evaluating end within their budget, read each attribute once, and give a value of bounded size or an error.
+// FuzzExpressions: whatever is written, parsing and evaluating end within their budget, read each
+// attribute once, and give a value of bounded size or an error.
 func FuzzExpressions(f *testing.F) {
 	for _, seed := range []string{`[a]`, `Join(" ", [a], [b])`, `Replace([a], , "(?<n>.)", "n", "x", , )`, `Switch([a], , "b", "c")`, `IIF([a]>=1,"x",Mid("abc",1,2))`, `PCase("a\"\\b")`,
 		`InStr("ä","a",-5)`, `Replace([a],"",,,[b],,)`, `Replace([a],,[a],,[b],,)`, `Word([a],1,[b])`, `RemoveDuplicates(Split([a],"a"))`} {

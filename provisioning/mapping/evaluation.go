@@ -25,7 +25,8 @@ func (e *BudgetError) Error() string {
 		"since it would hold up everything else; use fewer functions, shorter texts or a simpler regular expression", e.Limit, e.What)
 }
 
-// evaluation is one run of an expression: whose attributes it reads, who waits for it, and what it may still take.
+// evaluation is one run of an expression: whose attributes it reads, who waits for it, and what it
+// may still take.
 type evaluation struct {
 	context.Context
 	of           Attributes
@@ -98,7 +99,8 @@ func times(factors ...int) int {
 	return product
 }
 
-// arguments are evaluated when they are asked for, so that what is not chosen does no harm, and once only: to ask again costs nothing.
+// arguments are evaluated when they are asked for, so that what is not chosen does no harm, and
+// once only: to ask again costs nothing.
 type arguments struct {
 	*evaluation
 	nodes  []node

@@ -7,8 +7,9 @@ import (
 	"sync"
 )
 
-// Bounds of a regular expression: our own choice. The time that one takes grows with its instructions and with the text, and its memory with its
-// instructions and with the ranges of its classes of characters, of which a few characters can make very many: (x{30}){30}, \pL.
+// Bounds of a regular expression: our own choice. The time that one takes grows with its
+// instructions and with the text, and its memory with its instructions and with the ranges of its
+// classes of characters, of which a few characters can make very many: (x{30}){30}, \pL.
 const (
 	maxPattern      = 2 << 10 //bound:text a regular expression, in bytes
 	maxInstructions = 5_000   //bound:depth instructions of a regular expression
@@ -73,14 +74,16 @@ const (
 	maxRememberedSize = 500_000 //bound:memory instructions and ranges of compiled regular expressions
 )
 
-// remembered are the expressions that were compiled last: a mapping uses the same ones for each object.
+// remembered are the expressions that were compiled last: a mapping uses the same ones for each
+// object.
 var remembered struct {
 	sync.RWMutex
 	of   map[string]*expression
 	size int
 }
 
-// pattern is the regular expression of a text. It is paid for as if it were compiled, so that an evaluation does not depend on what was evaluated before it.
+// pattern is the regular expression of a text. It is paid for as if it were compiled, so that an
+// evaluation does not depend on what was evaluated before it.
 func (e *evaluation) pattern(text string) (*expression, error) {
 	if err := e.spend(times(min(len(text), maxPattern), compiling)); err != nil {
 		return nil, err
@@ -106,14 +109,16 @@ func (e *evaluation) pattern(text string) (*expression, error) {
 	return re, nil
 }
 
-// compiling is how many steps the compilation of a regular expression takes for each of its bytes: a class of characters is three bytes and a thousand ranges.
+// compiling is how many steps the compilation of a regular expression takes for each of its bytes:
+// a class of characters is three bytes and a thousand ranges.
 const compiling = 200
 
 // firstMatches is how many matches are looked for at first.
 const firstMatches = 4
 
-// matches finds all matches of an expression with their groups, as FindAllStringSubmatchIndex does. Each search for one may read all of the text that is left,
-// so that it is paid for by the match; since it cannot be known how many there are, they are looked for a few at a time.
+// matches finds all matches of an expression with their groups, as FindAllStringSubmatchIndex does.
+// Each search for one may read all of the text that is left, so that it is paid for by the match;
+// since it cannot be known how many there are, they are looked for a few at a time.
 func (e *evaluation) matches(re *expression, text string) ([][]int, error) {
 	for most := firstMatches; ; most *= 4 {
 		most = min(most, len(text)+2)

@@ -27,7 +27,8 @@ const (
 	newPassword = "Another horse 8!"
 )
 
-// api is a tenant's Graph, with a client that has all permissions, ada, and grace, whose name is taken.
+// api is a tenant's Graph, with a client that has all permissions, ada, and grace, whose name is
+// taken.
 type api struct {
 	*tenant.Tenant
 	t          *testing.T
@@ -127,8 +128,8 @@ func (a *api) accepts(password string) bool {
 	return err == nil && e.Session != ""
 }
 
-// TestAPatchOfAUserIsDoneWhollyOrNotAtAll: a request that is refused for one of its properties changes none, not even the
-// password, and the user is not signed out.
+// TestAPatchOfAUserIsDoneWhollyOrNotAtAll: a request that is refused for one of its properties
+// changes none, not even the password, and the user is not signed out.
 func TestAPatchOfAUserIsDoneWhollyOrNotAtAll(t *testing.T) {
 	a := newAPI(t)
 	e, err := a.SignInUser(
@@ -207,7 +208,8 @@ func TestAGroupIsMadeWithItsMembersOrNotAtAll(t *testing.T) {
 	}
 }
 
-// TestGraphAsksToTryAgainWhenTooManyHash: a program whose password could not be hashed is told so, and when to come again.
+// TestGraphAsksToTryAgainWhenTooManyHash: a program whose password could not be hashed is told so,
+// and when to come again.
 func TestGraphAsksToTryAgainWhenTooManyHash(t *testing.T) {
 	a := newAPI(t)
 	a.Places, a.patience = authn.NewPlaces(0), 200*time.Millisecond // nobody is ever served

@@ -17,9 +17,10 @@ import (
 // maxNesting bounds how deep a body is nested.
 const maxNesting = 32 //bound:depth nesting of the body of a request to Microsoft Graph
 
-// decode reads exactly one JSON object. A property that the door does not know is refused, at every depth: it may be a
-// control that the caller relies on. So are names that stand twice. Annotations such as @odata.type say nothing about
-// what is to be done, and are passed over. Source: OData JSON format 4.01, 4.6.
+// decode reads exactly one JSON object. A property that the door does not know is refused, at every
+// depth: it may be a control that the caller relies on. So are names that stand twice. Annotations
+// such as @odata.type say nothing about what is to be done, and are passed over. Source: OData JSON
+// format 4.01, 4.6.
 func decode(r request, into any) error {
 	data, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -70,7 +71,8 @@ func quotable(name string) string {
 	return strings.ToValidUTF8(name[:min(len(name), 128)], "")
 }
 
-// resourceType is the type of the resource that a path names: of users/{id} it is user. It is "" for everything else.
+// resourceType is the type of the resource that a path names: of users/{id} it is user. It is ""
+// for everything else.
 func resourceType(path string) string {
 	parts := strings.Split(strings.Trim(strings.TrimPrefix(path, root), "/"), "/")
 	if len(parts) > 2 {
@@ -86,8 +88,9 @@ func typeName(kind string) string {
 	return "type 'microsoft.graph." + kind + "'"
 }
 
-// notKept are properties that Graph has and this tenant has not. One that is sent without a value asks for what is so
-// anyway, as clients do that send all they know; another is refused. Source: the resource types of the Graph reference.
+// notKept are properties that Graph has and this tenant has not. One that is sent without a value
+// asks for what is so anyway, as clients do that send all they know; another is refused. Source:
+// the resource types of the Graph reference.
 var notKept = map[string][]string{
 	"user": {
 		"aboutMe",
@@ -193,8 +196,8 @@ func plainBody(data []byte, kind string, into any) ([]byte, error) {
 	}
 }
 
-// annotation says whether a name is one of OData's annotations. A binding such as members@odata.bind is none: it asks
-// for something.
+// annotation says whether a name is one of OData's annotations. A binding such as
+// members@odata.bind is none: it asks for something.
 func annotation(name string) bool {
 	_, rest, ok := strings.Cut(name, "@")
 	return ok && strings.HasPrefix(rest, "odata.") && rest != "odata.bind"
@@ -210,7 +213,8 @@ func empty(name string, value jsontext.Value) bool {
 	}
 }
 
-// given is a property of a PATCH: whether it was sent, and its value, which is the zero value for null.
+// given is a property of a PATCH: whether it was sent, and its value, which is the zero value for
+// null.
 type given[T any] struct {
 	sent  bool
 	value T

@@ -13,7 +13,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
-// The query options of routes. What a route does not know is refused: a $filter that is passed over gives everybody.
+// The query options of routes. What a route does not know is refused: a $filter that is passed over
+// gives everybody.
 var (
 	noOptions         []string
 	ofOne             = []string{"$select", "$expand"}
@@ -107,8 +108,8 @@ func (t resource) has(path string) bool {
 	}
 }
 
-// check refuses a query about properties that the type has not: every object, or none, would meet it. Properties that
-// are only selected are none of them here: clients ask for all that Graph has.
+// check refuses a query about properties that the type has not: every object, or none, would meet
+// it. Properties that are only selected are none of them here: clients ask for all that Graph has.
 func (t resource) check(o query) error {
 	var names []string
 	if o.condition != nil {

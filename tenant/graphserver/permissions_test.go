@@ -69,7 +69,8 @@ func TestWhatRoutesNeed(t *testing.T) {
 	}
 }
 
-// TestARouteThatSaysNothingIsClosed is what is left where a needs was not made by this package's functions.
+// TestARouteThatSaysNothingIsClosed is what is left where a needs was not made by this package's
+// functions.
 func TestARouteThatSaysNothingIsClosed(t *testing.T) {
 	t.Parallel()
 	administrator := tenant.Account{ID: "administrator/admin", Administrator: true}
@@ -129,7 +130,8 @@ func ask(h http.Handler, token, method, path, body string) (int, string) {
 
 var parameter = regexp.MustCompile(`\{[^}]*\}`)
 
-// TestEveryRouteAsksWhoCalls takes every route as a stranger, as a program without the permission and as a member of the directory.
+// TestEveryRouteAsksWhoCalls takes every route as a stranger, as a program without the permission
+// and as a member of the directory.
 func TestEveryRouteAsksWhoCalls(t *testing.T) {
 	t.Parallel()
 	h := door(t)

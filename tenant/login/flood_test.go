@@ -63,7 +63,8 @@ func (v *visitor) signIn(path, name, password string) *http.Response {
 
 const password = "Correct horse 7!"
 
-// tenantOn returns a tenant with two people and an administrator, and its doors at the address that it returns.
+// tenantOn returns a tenant with two people and an administrator, and its doors at the address that
+// it returns.
 func tenantOn(t *testing.T) (*tenant.Tenant, string) {
 	t.Helper()
 	ctx := context.Background()
@@ -105,8 +106,9 @@ func tenantOn(t *testing.T) (*tenant.Tenant, string) {
 	return tn, server.URL
 }
 
-// TestAFloodOfStrangersKeepsNobodyOut: eighty connections of one address send wrong passwords for invented names, and whoever
-// comes from elsewhere, in a known browser, or as an administrator, signs in meanwhile, each time.
+// TestAFloodOfStrangersKeepsNobodyOut: eighty connections of one address send wrong passwords for
+// invented names, and whoever comes from elsewhere, in a known browser, or as an administrator,
+// signs in meanwhile, each time.
 func TestAFloodOfStrangersKeepsNobodyOut(t *testing.T) {
 	_, site := tenantOn(t)
 	come := func(address string) *visitor { return &visitor{t: t, url: site, address: address} }

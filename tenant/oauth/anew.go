@@ -38,8 +38,8 @@ func (h *Handler) account(w http.ResponseWriter, r *http.Request, a asked) (tena
 	return account, false
 }
 
-// fresh says whether a sign-in is as new as a program wants it: begun after the person was asked for it
-// (prompt=login), or not longer ago than max_age. Source: OpenID Connect Core, 3.1.2.1.
+// fresh says whether a sign-in is as new as a program wants it: begun after the person was asked
+// for it (prompt=login), or not longer ago than max_age. Source: OpenID Connect Core, 3.1.2.1.
 func (h *Handler) fresh(q url.Values, askedAt, signedInAt time.Time) bool {
 	if slices.Contains(strings.Fields(q.Get("prompt")), "login") && (askedAt.IsZero() || signedInAt.Before(askedAt)) {
 		return false

@@ -287,8 +287,8 @@ func TestCertificatesOfClientsHaveAnEnd(t *testing.T) {
 	}
 }
 
-// TestNobodyStopsTheSignInOfOthers: strangers' device codes are bounded by address and in all, and the
-// oldest go.
+// TestNobodyStopsTheSignInOfOthers: strangers' device codes are bounded by address and in all, and
+// the oldest go.
 func TestNobodyStopsTheSignInOfOthers(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
@@ -361,7 +361,8 @@ func TestNobodyStopsTheSignInOfOthers(t *testing.T) {
 	}
 }
 
-// TestOneAddressAsksForSoManyDeviceCodes asks several at once, until one is told that it is too often.
+// TestOneAddressAsksForSoManyDeviceCodes asks several at once, until one is told that it is too
+// often.
 func TestOneAddressAsksForSoManyDeviceCodes(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)

@@ -13,8 +13,8 @@ import (
 // Parameters that nobody knows are ignored (RFC 6749, 3.1). Those that would change what a request
 // means, and that this door does not do, are refused.
 
-// repeated returns a parameter that is there twice, which RFC 6749, 3.1 and 3.2, forbids: two readers
-// could each read another one.
+// repeated returns a parameter that is there twice, which RFC 6749, 3.1 and 3.2, forbids: two
+// readers could each read another one.
 func repeated(values url.Values) string {
 	for name, all := range values {
 		if len(all) > 1 {
@@ -93,8 +93,8 @@ func oneProof(r *http.Request) error {
 	return nil
 }
 
-// narrowed returns the scopes of tokens where a program asks for some of those that it was given. It
-// fails with ScopeInvalid when it asks for others. Source: RFC 6749, 6.
+// narrowed returns the scopes of tokens where a program asks for some of those that it was given.
+// It fails with ScopeInvalid when it asks for others. Source: RFC 6749, 6.
 func narrowed(given []string, asked string) ([]string, error) {
 	wanted := strings.Fields(asked)
 	if _, known := permissions(wanted); !known {

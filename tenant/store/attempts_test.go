@@ -26,7 +26,8 @@ const (
 
 var stranger = audit.Actor{Kind: audit.Anonymous, Address: "192.0.2.1"}
 
-// twoNodes returns two tenants on the same data, each with places of its own, whose clocks stand still, and the user ada.
+// twoNodes returns two tenants on the same data, each with places of its own, whose clocks stand
+// still, and the user ada.
 func twoNodes(t *testing.T, test func(t *testing.T, nodes [2]*tenant.Tenant, ada tenant.User)) {
 	for kind, dsn := range map[string]func(*testing.T) string{
 		"SQLite":     func(t *testing.T) string { return filepath.Join(t.TempDir(), "tenant.db") },
@@ -58,8 +59,8 @@ func twoNodes(t *testing.T, test func(t *testing.T, nodes [2]*tenant.Tenant, ada
 	}
 }
 
-// TestWrongPasswordsAtOnceAreCountedBeforeTheyAreJudged: however many are sent at the same time, to however many nodes, five are
-// looked at, as when they come one by one.
+// TestWrongPasswordsAtOnceAreCountedBeforeTheyAreJudged: however many are sent at the same time, to
+// however many nodes, five are looked at, as when they come one by one.
 func TestWrongPasswordsAtOnceAreCountedBeforeTheyAreJudged(t *testing.T) {
 	twoNodes(t, func(t *testing.T, nodes [2]*tenant.Tenant, _ tenant.User) {
 		var all sync.WaitGroup
@@ -131,7 +132,8 @@ func tickets(t *testing.T, nodes [2]*tenant.Tenant) (list []string) {
 	return list
 }
 
-// TestOneCodeOpensOneSession: a code of an authenticator app, on eight sign-ins at the same time, is accepted once.
+// TestOneCodeOpensOneSession: a code of an authenticator app, on eight sign-ins at the same time,
+// is accepted once.
 func TestOneCodeOpensOneSession(t *testing.T) {
 	twoNodes(t, func(t *testing.T, nodes [2]*tenant.Tenant, ada tenant.User) {
 		code := app(t, nodes[0], ada)
@@ -159,7 +161,8 @@ func TestOneCodeOpensOneSession(t *testing.T) {
 	})
 }
 
-// TestWrongCodesAtOnceAreCountedAsTheyAreJudged: of codes that are guessed at the same time, on several sign-ins, five are looked at.
+// TestWrongCodesAtOnceAreCountedAsTheyAreJudged: of codes that are guessed at the same time, on
+// several sign-ins, five are looked at.
 func TestWrongCodesAtOnceAreCountedAsTheyAreJudged(t *testing.T) {
 	twoNodes(t, func(t *testing.T, nodes [2]*tenant.Tenant, ada tenant.User) {
 		app(t, nodes[0], ada)
@@ -188,8 +191,8 @@ func TestWrongCodesAtOnceAreCountedAsTheyAreJudged(t *testing.T) {
 	})
 }
 
-// TestGuessingFromElsewhereLocksNobodyOut: the owner's browser is counted apart, for people and for administrators, also with the
-// second factor.
+// TestGuessingFromElsewhereLocksNobodyOut: the owner's browser is counted apart, for people and for
+// administrators, also with the second factor.
 func TestGuessingFromElsewhereLocksNobodyOut(t *testing.T) {
 	twoNodes(t, func(t *testing.T, nodes [2]*tenant.Tenant, ada tenant.User) {
 		ctx, tn := context.Background(), nodes[0]

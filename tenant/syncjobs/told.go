@@ -17,9 +17,9 @@ import (
 // maxTold bounds what Test Connection tells of a target's own words, in characters.
 const maxTold = 200 //bound:text the answer of a target that Test Connection tells
 
-// told is what whoever tests a connection learns of a failure: enough to mend it, and not what stands
-// at an address that they have named. Of an answer that is the class of its status, and a SCIM
-// service's own reason; of a connection that failed, the kind.
+// told is what whoever tests a connection learns of a failure: enough to mend it, and not what
+// stands at an address that they have named. Of an answer that is the class of its status, and a
+// SCIM service's own reason; of a connection that failed, the kind.
 func told(err error) string {
 	var refused *outbound.Refused
 	var answer *scim.Problem
