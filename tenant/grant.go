@@ -46,7 +46,7 @@ type Grant struct {
 	Answered    bool // of a device code
 	Allowed     bool
 	LastPoll    time.Time
-	SignedInAt  time.Time // when the person signed in for it; zero when issued: now
+	SignedInAt  time.Time // when the person signed in for it; zero when issued: as the account says
 	ExpiresAt   time.Time
 	Family      string // of a code: what it was redeemed for; empty: it was not
 	Generation  int    // of a family: how often it was renewed
@@ -114,7 +114,7 @@ func (t *Tenant) Issue(ctx context.Context, g Grant) (Grant, authn.Secret, error
 	secret := authn.NewSecret(32)
 	g.Digest = authn.Digest(secret)
 	if g.SignedInAt.IsZero() {
-		g.SignedInAt = t.now()
+		g.SignedInAt = t.since(g.Account)
 	}
 	g.ExpiresAt = t.now().Add(
 		map[GrantKind]time.Duration{GrantCode: codeLifetime, GrantDevice: DeviceLifetime, grantSignIn: codeLifetime}[g.Kind],
@@ -131,6 +131,15 @@ func (t *Tenant) Issue(ctx context.Context, g Grant) (Grant, authn.Secret, error
 		return errors.Join(tx.DeleteGrants(t.grantsOver()), keepShare(tx, g), tx.PutGrant(g))
 	})
 	return g, authn.Secret(secret), err
+}
+
+// since is when an account signed in for what it allows: what ended the sign-in since then ends the
+// grant too, also in the moment between the look at the session and the grant.
+func (t *Tenant) since(a Account) time.Time {
+	if a.SignedInAt.IsZero() {
+		return t.now()
+	}
+	return a.SignedInAt
 }
 
 // Redemption is a program that shows a code or a refresh token.
@@ -416,7 +425,7 @@ func (t *Tenant) Answer(ctx context.Context, by audit.Actor, userCode string, a 
 		if err != nil {
 			return g.ClientID, orRefuse(err, GrantInvalid, "")
 		}
-		now.Answered, now.Allowed, now.Account, now.SignedInAt = true, allowed, a, t.now()
+		now.Answered, now.Allowed, now.Account, now.SignedInAt = true, allowed, a, t.since(a)
 		return g.ClientID, tx.PutGrant(now)
 	})
 }

@@ -114,6 +114,23 @@ func listenForOrders(data string) (l net.Listener, cleanUp func() error, err err
 	return l, cleanUp, nil
 }
 
+// closedToOthers refuses the folder of a socket that somebody else may have made: one outside the
+// data folder can have been cleared away, and its name taken.
+func closedToOthers(folder, data string) error {
+	at, err := os.Lstat(folder)
+	if err != nil {
+		return err
+	}
+	of, err := os.Stat(data)
+	if err != nil {
+		return err
+	}
+	if !at.IsDir() || !sameOwner(at, of) {
+		return fmt.Errorf("%s is not of the user whose data folder it is", folder)
+	}
+	return nil
+}
+
 // errNoOrders says that the server which uses a data folder does not answer there.
 var errNoOrders = errors.New("the server there takes no orders: use its page, or stop it and try again")
 
@@ -123,6 +140,9 @@ func overSocket(ctx context.Context, data string, o administratorOrder) (a admin
 		return administratorAnswer{}, fmt.Errorf("%w: %s; %w (%w)", sqldb.ErrInUse, data, errNoOrders, err)
 	}
 	path, err := filepath.EvalSymlinks(filepath.Join(data, controlFolder, controlSocket))
+	if err == nil {
+		err = closedToOthers(filepath.Dir(path), data)
+	}
 	if err != nil {
 		return refused(err)
 	}
