@@ -56,12 +56,13 @@ func (g ClientGrant) Holder() string {
 
 func holderOf(user UserID) string { return "user/" + string(user) }
 
-// keepShare makes room for a grant: the oldest of its holder go, and the oldest of those that wait.
-// Nobody is refused for what others ask for.
+// keepShare makes room for a grant: the oldest of its holder go and, where too many wait in all, those
+// of whichever addresses hold the most. Nobody is refused for what others ask for, or loses a code to
+// somebody who asks for more.
 func keepShare(tx Tx, g ClientGrant) error {
 	err := tx.KeepClientGrantsOf(g.Holder(), maxGrantsEach-1)
 	if g.Waits() {
-		err = errors.Join(err, tx.KeepWaitingClientGrants(maxGrants-1))
+		err = errors.Join(err, tx.KeepWaitingClientGrants(maxGrants-1, maxGrants*9/10))
 	}
 	return err
 }
@@ -75,8 +76,8 @@ const (
 	//bound:life an authorization code of the center
 	codeLifetime = 2 * time.Minute // Source: our own choice; clients exchange it at once
 	//bound:rows outstanding device codes and authorization codes of the center
-	maxGrants     = 20_000 //bound:rows device codes of the center that wait, the oldest go first
-	maxGrantsEach = 500    //bound:rows device codes of one address, or grants of one user, at the center
+	maxGrants     = 2_000 //bound:rows device codes of the center that wait, those of whoever has most go first
+	maxGrantsEach = 200   //bound:rows device codes of one address, or grants of one user, at the center
 )
 
 // DeviceAuthorization is what a device shows to its user, and polls with.

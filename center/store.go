@@ -215,7 +215,9 @@ type Tx interface {
 	PutClientGrant(ClientGrant) error
 	DeleteClientGrant(digest string) error
 	KeepClientGrantsOf(holder string, newest int) error // deletes the others, which expire first
-	KeepWaitingClientGrants(newest int) error           // the same among those that wait for a person
+	// KeepWaitingClientGrants leaves so many of those that wait for a person where there are more than
+	// most: the newest of each holder in turn, so that who has most loses first.
+	KeepWaitingClientGrants(most, left int) error
 	DeleteClientGrantsOf(holder string) error
 
 	// DeleteExpired removes sessions, tickets, grants, used assertions and client tokens whose time is over.

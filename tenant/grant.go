@@ -79,12 +79,13 @@ func (t *Tenant) grantsOver() time.Time {
 	return now.Add(-grantsKept)
 }
 
-// Shares. Where there are too many, the oldest go: nobody is refused for what others ask for.
+// Shares. Where there are too many, the oldest go of whoever holds the most: nobody is refused for
+// what others ask for, or loses a code to somebody who asks for more.
 // Source: our own choice.
 const (
-	maxDevices     = 20_000 //bound:rows device codes of the tenant that wait, the oldest go first
-	maxDevicesEach = 500    //bound:rows device codes of the tenant that one address asked for
-	maxGrantsEach  = 200    //bound:rows grants of each kind of one account at the tenant
+	maxDevices     = 2_000 //bound:rows device codes of the tenant that wait, those of whoever has most go first
+	maxDevicesEach = 200   //bound:rows device codes of the tenant that one address asked for
+	maxGrantsEach  = 200   //bound:rows grants of each kind of one account at the tenant
 )
 
 // Waits says whether it is a device's that nobody has answered: strangers can make such ones.
@@ -101,7 +102,7 @@ func (g Grant) Holder() string {
 // keepShare makes room for a grant.
 func keepShare(tx Tx, g Grant) error {
 	if g.Waits() {
-		return errors.Join(tx.KeepGrantsOf(g.Holder(), maxDevicesEach-1), tx.KeepWaitingGrants(maxDevices-1))
+		return errors.Join(tx.KeepGrantsOf(g.Holder(), maxDevicesEach-1), tx.KeepWaitingGrants(maxDevices-1, maxDevices*9/10))
 	}
 	return tx.KeepGrantsOf(g.Holder(), maxGrantsEach-1)
 }

@@ -99,7 +99,9 @@ type Tx interface {
 	DeleteGrant(digest string) error
 	DeleteGrants(expired time.Time) error
 	KeepGrantsOf(holder string, newest int) error // deletes the others, which expire first
-	KeepWaitingGrants(newest int) error           // the same among device codes that nobody has answered
+	// KeepWaitingGrants leaves so many of the device codes that nobody has answered where there are more
+	// than most: the newest of each holder in turn, so that who has most loses first.
+	KeepWaitingGrants(most, left int) error
 	DeleteGrantsOf(accountID string) error
 	PutAdministrator(Administrator) error
 	DeleteAdministrator(name, principal string) error // with the password and the second factors

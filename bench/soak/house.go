@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -344,6 +345,19 @@ func (f figures) higher(o figures) figures {
 	out := figures{max(f.disk, o.disk), max(f.logs, o.logs), nil}
 	for i, m := range f.memory {
 		out.memory = append(out.memory, max(m, o.memory[i]))
+	}
+	return out
+}
+
+// median is what each of the programs usually used.
+func median(samples []figures) (out figures) {
+	for i := range samples[0].memory {
+		var of []int64
+		for _, f := range samples {
+			of = append(of, f.memory[i])
+		}
+		slices.Sort(of)
+		out.memory = append(out.memory, of[len(of)/2])
 	}
 	return out
 }

@@ -73,7 +73,8 @@ func grants(t *testing.T, s center.Store) {
 	left("far0", "far1", "far2", "far3", "far4", "near2", "near3", "near4", "code3", "code4")
 	update(t, s, func(tx center.Tx) error {
 		return errors.Join(
-			tx.KeepWaitingClientGrants(4),
+			tx.KeepWaitingClientGrants(7, 1), // there are no more
+			tx.KeepWaitingClientGrants(4, 4),
 			tx.DeleteClientGrantsOf("user/u1"),
 			tx.DeleteClientGrantsOf("user/nobody"),
 		)

@@ -270,7 +270,7 @@ func TestOneAddressHoldsItsShare(t *testing.T) {
 		func(i int) string { return fmt.Sprintf("2001:db8:1:%x::1", i) },
 	)
 	d.device("[2001:db8::1]:9")
-	if n := d.left(codes); n != 499 {
+	if n := d.left(codes); n != 199 {
 		t.Errorf("beside the new one, one /64 holds %d device codes", n)
 	}
 	if n := d.left(others); n != 10 {

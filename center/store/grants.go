@@ -24,9 +24,11 @@ func (t tx) KeepClientGrantsOf(holder string, newest int) error {
 	return t.Do(`DELETE FROM grants WHERE digest IN
 		(SELECT digest FROM grants WHERE holder = $1 ORDER BY expires DESC LIMIT 1000000 OFFSET $2)`, holder, newest)
 }
-func (t tx) KeepWaitingClientGrants(newest int) error {
-	return t.Do(`DELETE FROM grants WHERE digest IN
-		(SELECT digest FROM grants WHERE waiting = 1 ORDER BY expires DESC LIMIT 1000000 OFFSET $1)`, newest)
+func (t tx) KeepWaitingClientGrants(most, left int) error {
+	return t.Do(`DELETE FROM grants WHERE digest IN (SELECT digest FROM
+		(SELECT digest, expires, ROW_NUMBER() OVER (PARTITION BY holder ORDER BY expires DESC) AS place FROM grants
+			WHERE waiting = 1 AND (SELECT COUNT(*) FROM grants WHERE waiting = 1) > $1) ranked
+		ORDER BY place, expires DESC LIMIT 1000000 OFFSET $2)`, most, left)
 }
 func (t tx) DeleteClientGrantsOf(holder string) error {
 	return t.Do(`DELETE FROM grants WHERE holder = $1`, holder)

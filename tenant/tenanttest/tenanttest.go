@@ -264,7 +264,7 @@ func small(t *testing.T, s tenant.Store) {
 				tx.PutGrant(tenant.Grant{Digest: "family" + name, Kind: tenant.GrantRefresh, Account: tenant.Account{ID: "u" + name}, ExpiresAt: ends}))
 		}
 		return errors.Join(err, tx.PutGrant(tenant.Grant{Digest: "far0", Kind: tenant.GrantDevice, Answered: true, Account: tenant.Account{ID: "u9"}, ExpiresAt: at}),
-			tx.KeepGrantsOf("address/2001:db8::/64", 3), tx.KeepWaitingGrants(5), tx.DeleteGrantsOf("u1"), tx.DeleteGrantsOf(""))
+			tx.KeepGrantsOf("address/2001:db8::/64", 3), tx.KeepWaitingGrants(7, 1), tx.KeepWaitingGrants(5, 5), tx.DeleteGrantsOf("u1"), tx.DeleteGrantsOf(""))
 	})
 	view(t, s, func(r tenant.Reader) error {
 		got := ""
