@@ -59,16 +59,19 @@ func holderOf(user UserID) string { return "user/" + string(user) }
 // keepShare makes room for a grant: the oldest of its holder go and, where too many wait in all, those
 // of whichever addresses hold the most. Nobody is refused for what others ask for, or loses a code to
 // somebody who asks for more.
-func keepShare(tx Tx, g ClientGrant) error {
+func (c *Center) keepShare(tx Tx, g ClientGrant) error {
 	err := tx.KeepClientGrantsOf(g.Holder(), maxGrantsEach-1)
 	if g.Waits() {
-		err = errors.Join(err, tx.KeepWaitingClientGrants(maxGrants-1, maxGrants*9/10))
+		err = errors.Join(err, tx.KeepWaitingClientGrants(maxGrants-1, maxGrants*9/10, c.now()))
 	}
 	return err
 }
 
 // KeptUntil is how long a grant is remembered: for a while after its end, so that whoever still asks is told that it has expired.
-func (g ClientGrant) KeptUntil() time.Time { return g.ExpiresAt.Add(time.Hour) }
+func (g ClientGrant) KeptUntil() time.Time { return g.ExpiresAt.Add(GrantsKept) }
+
+// GrantsKept is how long a grant of a program is known after its end.
+const GrantsKept = time.Hour //bound:life what is known of a grant of the center after its end
 
 const (
 	//bound:life a device code of the center
@@ -76,7 +79,7 @@ const (
 	//bound:life an authorization code of the center
 	codeLifetime = 2 * time.Minute // Source: our own choice; clients exchange it at once
 	//bound:rows outstanding device codes and authorization codes of the center
-	maxGrants     = 2_000 //bound:rows device codes of the center that wait, those of whoever has most go first
+	maxGrants     = 1_000 //bound:rows device codes of the center that wait, those of whoever has most go first
 	maxGrantsEach = 200   //bound:rows device codes of one address, or grants of one user, at the center
 )
 
@@ -125,7 +128,7 @@ func (c *Center) StartDevice(ctx context.Context, address, clientID, clientSecre
 	g := c.newGrant(client, d.DeviceCode.Reveal(), address, deviceLifetime)
 	g.UserCode = userCodeDigest(d.UserCode)
 	return d, c.Store.Update(ctx, func(tx Tx) error {
-		return errors.Join(keepShare(tx, g), tx.PutClientGrant(g))
+		return errors.Join(c.keepShare(tx, g), tx.PutClientGrant(g))
 	})
 }
 
@@ -246,7 +249,7 @@ func (c *Center) AuthorizeClient(ctx context.Context, by audit.Actor, sessionSec
 			return client.Name, err
 		}
 		g.UserID, g.Until, g.Attributes, g.Within = s.UserID, s.ExpiresAt, s.Attributes, s.Digest
-		return client.Name, errors.Join(keepShare(tx, g), tx.PutClientGrant(g))
+		return client.Name, errors.Join(c.keepShare(tx, g), tx.PutClientGrant(g))
 	})
 	return authn.Secret(code), err
 }

@@ -216,8 +216,9 @@ type Tx interface {
 	DeleteClientGrant(digest string) error
 	KeepClientGrantsOf(holder string, newest int) error // deletes the others, which expire first
 	// KeepWaitingClientGrants leaves so many of those that wait for a person where there are more than
-	// most: the newest of each holder in turn, so that who has most loses first.
-	KeepWaitingClientGrants(most, left int) error
+	// most: those that are not over first, and of them the newest of each holder in turn, so that who
+	// has most loses first.
+	KeepWaitingClientGrants(most, left int, now time.Time) error
 	DeleteClientGrantsOf(holder string) error
 
 	// DeleteExpired removes sessions, tickets, grants, used assertions and client tokens whose time is over.

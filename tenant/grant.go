@@ -83,7 +83,7 @@ func (t *Tenant) grantsOver() time.Time {
 // what others ask for, or loses a code to somebody who asks for more.
 // Source: our own choice.
 const (
-	maxDevices     = 2_000 //bound:rows device codes of the tenant that wait, those of whoever has most go first
+	maxDevices     = 1_000 //bound:rows device codes of the tenant that wait, those of whoever has most go first
 	maxDevicesEach = 200   //bound:rows device codes of the tenant that one address asked for
 	maxGrantsEach  = 200   //bound:rows grants of each kind of one account at the tenant
 )
@@ -100,9 +100,9 @@ func (g Grant) Holder() string {
 }
 
 // keepShare makes room for a grant.
-func keepShare(tx Tx, g Grant) error {
+func (t *Tenant) keepShare(tx Tx, g Grant) error {
 	if g.Waits() {
-		return errors.Join(tx.KeepGrantsOf(g.Holder(), maxDevicesEach-1), tx.KeepWaitingGrants(maxDevices-1, maxDevices*9/10))
+		return errors.Join(tx.KeepGrantsOf(g.Holder(), maxDevicesEach-1), tx.KeepWaitingGrants(maxDevices-1, maxDevices*9/10, t.now()))
 	}
 	return tx.KeepGrantsOf(g.Holder(), maxGrantsEach-1)
 }
@@ -129,7 +129,7 @@ func (t *Tenant) Issue(ctx context.Context, g Grant) (Grant, authn.Secret, error
 		g.UserCode = string(code)
 	}
 	err := t.Store.Update(ctx, func(tx Tx) error {
-		return errors.Join(tx.DeleteGrants(t.grantsOver()), keepShare(tx, g), tx.PutGrant(g))
+		return errors.Join(tx.DeleteGrants(t.grantsOver()), t.keepShare(tx, g), tx.PutGrant(g))
 	})
 	return g, authn.Secret(secret), err
 }
@@ -293,7 +293,7 @@ func (t *Tenant) beginFamily(tx Tx, g Grant) (redeemed, error) {
 			grant:   g,
 			refresh: t.sealRefresh(refreshToken{g.Family, 0}),
 		}, errors.Join(
-			keepShare(tx, family),
+			t.keepShare(tx, family),
 			tx.PutGrant(family),
 		)
 }

@@ -100,8 +100,9 @@ type Tx interface {
 	DeleteGrants(expired time.Time) error
 	KeepGrantsOf(holder string, newest int) error // deletes the others, which expire first
 	// KeepWaitingGrants leaves so many of the device codes that nobody has answered where there are more
-	// than most: the newest of each holder in turn, so that who has most loses first.
-	KeepWaitingGrants(most, left int) error
+	// than most: those that are not over first, and of them the newest of each holder in turn, so that
+	// who has most loses first.
+	KeepWaitingGrants(most, left int, now time.Time) error
 	DeleteGrantsOf(accountID string) error
 	PutAdministrator(Administrator) error
 	DeleteAdministrator(name, principal string) error // with the password and the second factors

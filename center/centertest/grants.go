@@ -18,22 +18,8 @@ func grants(t *testing.T, s center.Store) {
 			ends := now.Add(time.Duration(i) * time.Minute)
 			err = errors.Join(
 				err,
-				tx.PutClientGrant(
-					center.ClientGrant{
-						Digest:    name("far", i),
-						UserCode:  name("f", i),
-						Address:   "192.0.2.1",
-						ExpiresAt: ends,
-					},
-				),
-				tx.PutClientGrant(
-					center.ClientGrant{
-						Digest:    name("near", i),
-						UserCode:  name("n", i),
-						Address:   "2001:db8::1",
-						ExpiresAt: ends,
-					},
-				),
+				tx.PutClientGrant(waiting(name("far", i), name("f", i), "192.0.2.1", ends)),
+				tx.PutClientGrant(waiting(name("near", i), name("n", i), "2001:db8::1", ends)),
 				tx.PutClientGrant(
 					center.ClientGrant{Digest: name("code", i), UserID: "u1", Address: "192.0.2.1", ExpiresAt: ends},
 				),
@@ -73,11 +59,16 @@ func grants(t *testing.T, s center.Store) {
 	left("far0", "far1", "far2", "far3", "far4", "near2", "near3", "near4", "code3", "code4")
 	update(t, s, func(tx center.Tx) error {
 		return errors.Join(
-			tx.KeepWaitingClientGrants(7, 1), // there are no more
-			tx.KeepWaitingClientGrants(4, 4),
+			tx.KeepWaitingClientGrants(7, 1, now), // there are no more
+			tx.KeepWaitingClientGrants(4, 4, now),
 			tx.DeleteClientGrantsOf("user/u1"),
 			tx.DeleteClientGrantsOf("user/nobody"),
 		)
+	})
+	left("far0", "far3", "far4", "near3", "near4")
+	update(t, s, func(tx center.Tx) error { // what is over goes before what is not, whoever it is of
+		over := waiting("code0", "over", "198.51.100.1", now)
+		return errors.Join(tx.PutClientGrant(over), tx.KeepWaitingClientGrants(4, 4, now))
 	})
 	left("far0", "far3", "far4", "near3", "near4")
 	view(t, s, func(r center.Reader) error {
@@ -89,4 +80,9 @@ func grants(t *testing.T, s center.Store) {
 		wantNoRow(t, "a grant that made room", err)
 		return nil
 	})
+}
+
+// waiting is the device code of a program that waits for a person.
+func waiting(digest, userCode, address string, ends time.Time) center.ClientGrant {
+	return center.ClientGrant{Digest: digest, UserCode: userCode, Address: address, ExpiresAt: ends}
 }

@@ -133,11 +133,11 @@ func (t tx) KeepGrantsOf(holder string, newest int) error {
 	return t.Do(`DELETE FROM grants WHERE digest IN
 		(SELECT digest FROM grants WHERE holder = $1 ORDER BY expires DESC LIMIT 1000000 OFFSET $2)`, holder, newest)
 }
-func (t tx) KeepWaitingGrants(most, left int) error {
+func (t tx) KeepWaitingGrants(most, left int, now time.Time) error {
 	return t.Do(`DELETE FROM grants WHERE digest IN (SELECT digest FROM
 		(SELECT digest, expires, ROW_NUMBER() OVER (PARTITION BY holder ORDER BY expires DESC) AS place FROM grants
 			WHERE waiting = 1 AND (SELECT COUNT(*) FROM grants WHERE waiting = 1) > $1) ranked
-		ORDER BY place, expires DESC LIMIT 1000000 OFFSET $2)`, most, left)
+		ORDER BY expires <= $3, place, expires DESC LIMIT 1000000 OFFSET $2)`, most, left, now.UnixMilli())
 }
 func (t tx) DeleteGrantsOf(accountID string) error {
 	return t.Do(`DELETE FROM grants WHERE account = $1 AND account <> ''`, accountID)

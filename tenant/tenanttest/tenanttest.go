@@ -264,7 +264,7 @@ func small(t *testing.T, s tenant.Store) {
 				tx.PutGrant(tenant.Grant{Digest: "family" + name, Kind: tenant.GrantRefresh, Account: tenant.Account{ID: "u" + name}, ExpiresAt: ends}))
 		}
 		return errors.Join(err, tx.PutGrant(tenant.Grant{Digest: "far0", Kind: tenant.GrantDevice, Answered: true, Account: tenant.Account{ID: "u9"}, ExpiresAt: at}),
-			tx.KeepGrantsOf("address/2001:db8::/64", 3), tx.KeepWaitingGrants(7, 1), tx.KeepWaitingGrants(5, 5), tx.DeleteGrantsOf("u1"), tx.DeleteGrantsOf(""))
+			tx.KeepGrantsOf("address/2001:db8::/64", 3), tx.KeepWaitingGrants(7, 1, at), tx.KeepWaitingGrants(5, 5, at), tx.DeleteGrantsOf("u1"), tx.DeleteGrantsOf(""))
 	})
 	view(t, s, func(r tenant.Reader) error {
 		got := ""
@@ -281,7 +281,15 @@ func small(t *testing.T, s tenant.Store) {
 		}
 		return nil
 	})
-	update(t, s, func(tx tenant.Tx) error { return tx.DeleteGrant("g2") })
+	update(t, s, func(tx tenant.Tx) error { // what is over goes before what is not, whoever it is of
+		over := tenant.Grant{Digest: "over", Kind: tenant.GrantDevice, Address: "198.51.100.1", ExpiresAt: at}
+		return errors.Join(tx.PutGrant(over), tx.KeepWaitingGrants(5, 5, at), tx.DeleteGrant("g2"))
+	})
+	view(t, s, func(r tenant.Reader) error {
+		_, gone := r.Grant("over")
+		wantNoRow(t, "a device code that is over", gone)
+		return nil
+	})
 	view(t, s, func(r tenant.Reader) error {
 		_, gone := r.Grant("g2")
 		wantNoRow(t, "a deleted grant", gone)
