@@ -307,14 +307,17 @@ func swallowMails(l net.Listener) {
 
 // figures are what the programs use now.
 type figures struct {
-	disk, logs int64
+	disk, logs int64   // of the data folders, and of what the programs print
+	ahead      int64   // of SQLite's write-ahead logs, whose room is used again
 	memory     []int64 // of each program
 }
 
 func (h *house) measure() figures {
 	var f figures
 	for _, x := range h.halves {
-		f.disk += sizeOf(x.data)
+		ahead := sizeOf(x.data, "-wal") + sizeOf(x.data, "-shm")
+		f.disk += sizeOf(x.data, "") - ahead
+		f.ahead += ahead
 		if info, err := os.Stat(x.log); err == nil {
 			f.logs += info.Size()
 		}
@@ -342,7 +345,7 @@ func (h *house) settled(ctx context.Context) figures {
 }
 
 func (f figures) higher(o figures) figures {
-	out := figures{max(f.disk, o.disk), max(f.logs, o.logs), nil}
+	out := figures{max(f.disk, o.disk), max(f.logs, o.logs), max(f.ahead, o.ahead), nil}
 	for i, m := range f.memory {
 		out.memory = append(out.memory, max(m, o.memory[i]))
 	}
@@ -388,9 +391,10 @@ func (f figures) since(before figures) string {
 
 func mib(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
 
-func sizeOf(dir string) (n int64) {
+// sizeOf is the size of the files in a folder whose names end so.
+func sizeOf(dir, suffix string) (n int64) {
 	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil || d.IsDir() || !strings.HasSuffix(d.Name(), suffix) {
 			return nil //nolint:nilerr // a file that has gone has no size
 		}
 		if info, err := d.Info(); err == nil {

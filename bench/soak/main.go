@@ -168,7 +168,7 @@ func verdict(t *tally, before, after figures, during []figures) error {
 	miss(right != tried || !t.all(), "the sign-ins")
 	miss(p99 >= maxP99, "the p99 of a sign-in")
 	fmt.Printf("logs: %s\n", mib(after.logs-before.logs))
-	fmt.Printf("data folders %s (< %d), ", mib(disk), maxDisk>>20)
+	fmt.Printf("data folders %s (< %d; write-ahead logs %s), ", mib(disk), maxDisk>>20, mib(after.ahead-before.ahead))
 	fmt.Printf("resident memory %s (< %d; peak %s), ", mib(level), maxMemory>>20, mib(peak.mostAbove(before)))
 	fmt.Printf("%d of %d people signed in (%d of %d sign-ins), ", t.people(), len(t.of), right, tried)
 	fmt.Printf("p99 %.2f s (< %.0f)\n", p99.Seconds(), maxP99.Seconds())
