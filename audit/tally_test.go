@@ -74,8 +74,8 @@ func TestAFloodFromEverywhereIsBounded(t *testing.T) {
 		for _, e := range ended {
 			count += e.Count
 		}
-		if len(tally.kinds) > maxCounted || len(tally.from) > maxCounted {
-			t.Fatalf("%d kinds are counted", len(tally.kinds))
+		if len(tally.strangers.kinds) > maxCounted || len(tally.from) > maxCounted {
+			t.Fatalf("%d kinds are counted", len(tally.strangers.kinds))
 		}
 	}
 	for _, e := range tally.Flush(noon.Add(10 * time.Minute)) {
@@ -95,6 +95,7 @@ func TestAFloodFromEverywhereIsBounded(t *testing.T) {
 	}
 }
 
+// TestWhoIsKnownIsNotCounted as long as it is no flood, and what was granted never is.
 func TestWhoIsKnownIsNotCounted(t *testing.T) {
 	var tally Tally
 	for range 100 {
@@ -107,5 +108,71 @@ func TestWhoIsKnownIsNotCounted(t *testing.T) {
 				t.Fatalf("%+v was counted", e)
 			}
 		}
+	}
+}
+
+// TestAFloodOfWhoIsKnownIsBounded has a person who is signed in refused a thousand times a minute for
+// an hour, while strangers flood too.
+func TestAFloodOfWhoIsKnownIsBounded(t *testing.T) {
+	var tally Tally
+	own, lines, count := 0, 0, 0
+	add := func(ended []Event) {
+		for _, e := range ended {
+			if e.FromStranger() {
+				continue
+			}
+			if e.Actor != (Actor{Kind: User, Name: "ada"}) || e.Action != "GetRoleCredentials" || e.Code != "not-assigned" {
+				t.Fatalf("the line does not say who was refused what: %+v", e)
+			}
+			lines++
+			count += e.Count
+		}
+	}
+	for i := range 60_000 {
+		at := noon.Add(time.Duration(i) * 60 * time.Millisecond)
+		e := Event{Time: at, Actor: Actor{Kind: User, Name: "ada", Address: fmt.Sprintf("10.0.%d.%d", i>>8&255, i&255)},
+			Action: "GetRoleCredentials", Result: Refused, Code: "not-assigned"}
+		admitted, ended := tally.Admit(e)
+		if admitted {
+			own++
+		}
+		add(ended)
+		_, ended = tally.Admit(refused(fmt.Sprintf("10.%d.%d.1", i>>8&255, i&255), fmt.Sprint("GET /", i), at))
+		add(ended)
+	}
+	add(tally.Flush(noon.Add(time.Hour)))
+	if want := ownOfKnownSaved + 59*ownOfKnown; own > want {
+		t.Errorf("%d events, want at most %d", own, want)
+	}
+	if own+count != 60_000 || lines > 60 {
+		t.Errorf("%d events and %d counted in %d lines, of sixty thousand", own, count, lines)
+	}
+	other := Event{Time: noon.Add(time.Hour), Actor: Actor{Kind: User, Name: "bob"}, Result: Refused}
+	if admitted, _ := tally.Admit(other); !admitted {
+		t.Error("another person's refusal was only counted")
+	}
+}
+
+// TestManyWhoAreKnownFillNoMemory has more senders than are counted.
+func TestManyWhoAreKnownFillNoMemory(t *testing.T) {
+	var tally Tally
+	own, count := 0, 0
+	for i := range 10 * maxCounted {
+		e := Event{Time: noon, Actor: Actor{Kind: Application, Name: fmt.Sprint(i)}, Action: "Add user", Result: Refused}
+		if admitted, _ := tally.Admit(e); admitted {
+			own++
+		}
+	}
+	if len(tally.saved) > maxCounted || len(tally.known.kinds) > maxCounted {
+		t.Errorf("%d senders and %d kinds are remembered", len(tally.saved), len(tally.known.kinds))
+	}
+	for _, e := range tally.Flush(noon.Add(time.Minute)) {
+		if e.FromStranger() {
+			t.Errorf("it is no stranger's: %+v", e)
+		}
+		count += e.Count
+	}
+	if own+count != 10*maxCounted {
+		t.Errorf("%d events and %d counted, of %d", own, count, 10*maxCounted)
 	}
 }

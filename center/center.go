@@ -46,7 +46,7 @@ type Center struct {
 	relyingParty            *authn.RelyingParty // nil where browsers have no WebAuthn
 	inBackground            chan struct{}
 	userPlaces, groupPlaces places
-	strangers               audit.Tally // what they were refused
+	refusals                audit.Tally // those that are only counted
 	dropped                 rate.Sometimes
 
 	// Keep is how long events are kept. It is set before the center is served.
@@ -171,7 +171,7 @@ func (c *Center) changeBy(ctx context.Context, by *audit.Actor, action Action, r
 				return err
 			}
 			refusal = stays.error
-			return kept.append(&c.strangers, tx, c.event(*by, action.name, subject, refusal))
+			return kept.append(&c.refusals, tx, c.event(*by, action.name, subject, refusal))
 		}
 		return tx.AppendEvent(c.event(*by, action.name, subject, nil))
 	})

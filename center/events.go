@@ -8,23 +8,23 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 )
 
-// record appends an event that belongs to no change, such as a refusal. Where a stranger is refused
-// the same again and again, it is counted instead.
+// record appends an event that belongs to no change, such as a refusal. Where somebody is refused
+// again and again, it is counted instead.
 func (c *Center) record(ctx context.Context, e audit.Event) error {
-	own, ended := c.strangers.Admit(e)
+	own, ended := c.refusals.Admit(e)
 	if own {
 		ended = append(ended, e)
 	}
 	return c.recordAll(ctx, ended)
 }
 
-// FlushRefusals writes down what strangers were refused and was only counted: what was counted in
+// FlushRefusals writes down the refusals that were only counted: what was counted in
 // minutes that are over, or everything.
 func (c *Center) FlushRefusals(ctx context.Context, everything bool) error {
 	if everything {
-		return c.recordAll(ctx, c.strangers.Flush(c.now()))
+		return c.recordAll(ctx, c.refusals.Flush(c.now()))
 	}
-	return c.recordAll(ctx, c.strangers.Ended(c.now()))
+	return c.recordAll(ctx, c.refusals.Ended(c.now()))
 }
 
 // admission is whether the refusal of a transaction, which may run more than once, gets an event of
@@ -35,9 +35,9 @@ type admission struct {
 	ended []audit.Event
 }
 
-func (a *admission) append(strangers *audit.Tally, tx Tx, e audit.Event) error {
+func (a *admission) append(refusals *audit.Tally, tx Tx, e audit.Event) error {
 	if !a.asked {
-		own, ended := strangers.Admit(e)
+		own, ended := refusals.Admit(e)
 		a.asked, a.ended = true, ended
 		if own {
 			a.own = &e

@@ -36,8 +36,8 @@ func (c *Center) Explain(ctx context.Context, reference string) ([]Explanation, 
 	return out, nil
 }
 
-// counted returns what strangers were refused in the minute of a reference and was counted, without
-// events of their own: the reference may be that of one of them, and there is no way to tell which.
+// counted returns what was refused in the minute of a reference and was only counted, without
+// events of its own: the reference may be that of one of them, and there is no way to tell which.
 // References hold their time (RFC 9562, section 5.7).
 func (c *Center) counted(ctx context.Context, reference string) (out []Explanation, err error) {
 	id, err := uuid.Parse(reference)
@@ -57,7 +57,7 @@ func (c *Center) counted(ctx context.Context, reference string) (out []Explanati
 			continue
 		}
 		x := ExplainEvent(e)
-		x.What = "no event has this reference; so many requests of strangers were refused in its minute that this one, " +
+		x.What = "no event has this reference; so many requests were refused in its minute that this one, " +
 			"if it was one of them, was only counted. They were: " + x.What
 		if e.Action == audit.SeveralKinds {
 			x.What += "refused for various reasons"

@@ -8,23 +8,23 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 )
 
-// record appends an event that belongs to no change, such as a refusal. Where a stranger is refused
-// the same again and again, it is counted instead.
+// record appends an event that belongs to no change, such as a refusal. Where somebody is refused
+// again and again, it is counted instead.
 func (t *Tenant) record(ctx context.Context, e audit.Event) error {
-	own, ended := t.strangers.Admit(e)
+	own, ended := t.refusals.Admit(e)
 	if own {
 		ended = append(ended, e)
 	}
 	return t.recordAll(ctx, ended)
 }
 
-// FlushRefusals writes down what strangers were refused and was only counted: what was counted in
+// FlushRefusals writes down the refusals that were only counted: what was counted in
 // minutes that are over, or everything.
 func (t *Tenant) FlushRefusals(ctx context.Context, everything bool) error {
 	if everything {
-		return t.recordAll(ctx, t.strangers.Flush(t.now()))
+		return t.recordAll(ctx, t.refusals.Flush(t.now()))
 	}
-	return t.recordAll(ctx, t.strangers.Ended(t.now()))
+	return t.recordAll(ctx, t.refusals.Ended(t.now()))
 }
 
 // admission is whether the refusal of a transaction, which may run more than once, gets an event of
@@ -35,9 +35,9 @@ type admission struct {
 	ended []audit.Event
 }
 
-func (a *admission) append(strangers *audit.Tally, tx Tx, e audit.Event) error {
+func (a *admission) append(refusals *audit.Tally, tx Tx, e audit.Event) error {
 	if !a.asked {
-		own, ended := strangers.Admit(e)
+		own, ended := refusals.Admit(e)
 		a.asked, a.ended = true, ended
 		if own {
 			a.own = &e

@@ -48,7 +48,7 @@ type Tenant struct {
 	// Keep is how long events are kept. It is set before the tenant is served.
 	Keep audit.Retention
 
-	strangers audit.Tally // what they were refused
+	refusals audit.Tally // those that are only counted
 
 	// Notify sends a mail to people whom a job's settings name; it must not block. It may be nil.
 	Notify func(to, subject, text string)
@@ -214,7 +214,7 @@ func (t *Tenant) change(ctx context.Context, by audit.Actor, action Action, rule
 				return err
 			}
 			refusal = stays.error
-			return kept.append(&t.strangers, tx, t.event(by, action.name, subject, refusal))
+			return kept.append(&t.refusals, tx, t.event(by, action.name, subject, refusal))
 		}
 		if len(touched.changes) > 0 {
 			for i := range touched.changes {

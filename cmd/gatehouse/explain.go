@@ -15,8 +15,8 @@ func (w *world) explainCommand() *cobra.Command {
 		Use:   "explain REFERENCE|USER",
 		Short: "Say why a request was refused, or how a person is provisioned, and what to do",
 		Long: `Error pages show a reference and no reason, and every answer carries its request id. This shows what the audit log has under
-it: which check failed, the value that was expected and the one that was received, and the remedy. Where so many requests of
-strangers were refused that the rest was only counted, it shows what was counted in the reference's minute.
+it: which check failed, the value that was expected and the one that was received, and the remedy. Where so many requests
+were refused that the rest was only counted, it shows what was counted in the reference's minute.
 
 With a user principal name it goes through the five steps of that person's provisioning from --from to --to, with the values: connect, import, scope, match, act. It
 takes the settings of gatehouse sync and changes nothing.`,
