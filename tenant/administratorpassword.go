@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
@@ -117,9 +118,10 @@ func (t *Tenant) open(tx Tx, secret string, s Session, persistent bool, p Passwo
 	s.UserAgent = s.UserAgent[:min(len(s.UserAgent), maxUserAgent)]
 	if p.OneTime {
 		s.SetsPassword, s.ExpiresAt = true, t.now().Add(codeLifetime)
-		return Entry{Challenge: Challenge{Ticket: secret, NewPassword: true}}, tx.PutSession(s)
+		return Entry{Challenge: Challenge{Ticket: secret, NewPassword: true}},
+			errors.Join(makeRoom(tx, s.UserID), tx.PutSession(s))
 	}
-	err := tx.PutSession(s)
+	err := errors.Join(makeRoom(tx, s.UserID), tx.PutSession(s))
 	if s.Administrator != "" {
 		a, failed := tx.Administrator(s.Administrator)
 		if failed != nil {
@@ -129,6 +131,24 @@ func (t *Tenant) open(tx Tx, secret string, s Session, persistent bool, p Passwo
 		err = errors.Join(err, tx.PutAdministrator(a))
 	}
 	return Entry{Session: authn.Secret(secret), Persistent: persistent}, err
+}
+
+// maxSessions bounds the sessions of one account: a script that signs in again and again would leave
+// them behind without end.
+const maxSessions = 100 //bound:rows sessions of one account at the tenant
+
+// makeRoom makes room for one session more of an account. Where there are too many, those that
+// were opened first go.
+func makeRoom(tx Tx, userID string) error {
+	all, err := tx.SessionsOf(userID)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(all, func(a, b Session) int { return a.CreatedAt.Compare(b.CreatedAt) })
+	for _, old := range all[:max(0, len(all)-maxSessions+1)] {
+		err = errors.Join(err, tx.DeleteSession(old.Digest))
+	}
+	return err
 }
 
 // Pending says what a sign-in waits for. It fails with SessionInvalid when it has taken too long.

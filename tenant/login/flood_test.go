@@ -157,3 +157,36 @@ func TestAFloodOfStrangersKeepsNobodyOut(t *testing.T) {
 	}
 	t.Logf("%d wrong ones meanwhile, of which %d were turned away", invented.Load(), busy.Load())
 }
+
+// TestAPersonHasSoManySessions signs somebody in again and again, as a script without cookies does.
+func TestAPersonHasSoManySessions(t *testing.T) {
+	t.Parallel()
+	tn, address := tenantOn(t)
+	const name, most = "ada@northwind.example", 100
+	v := &visitor{t: t, url: address, address: "192.0.2.7"}
+	var last string
+	for range most + 5 {
+		answer := v.signIn("/login", name, password)
+		if answer.StatusCode != http.StatusSeeOther {
+			t.Fatalf("sign in: %s", answer.Status)
+		}
+		for _, c := range answer.Cookies() {
+			if c.Name == "gatehouse_tenant" {
+				last = c.Value
+			}
+		}
+	}
+	u, _, err := tn.SessionUser(context.Background(), last)
+	if err != nil {
+		t.Fatalf("the last session is gone: %v", err)
+	}
+	if err := tn.Store.View(context.Background(), func(r tenant.Reader) error {
+		sessions, err := r.SessionsOf(u.ID)
+		if len(sessions) != most {
+			t.Errorf("%d sessions are kept, want %d", len(sessions), most)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
