@@ -182,10 +182,10 @@ func (p *odataParser) function(test func(s, part string) bool, advanced bool) (C
 	if !ok {
 		return Condition{}, errors.New("a text is missing")
 	}
-	part = strings.ToLower(part)
+	part = names.Fold(part)
 	return Condition{meets: func(o map[string]any) bool {
 		s, ok := odataValue(o, property).(string)
-		return ok && test(strings.ToLower(s), part)
+		return ok && test(names.Fold(s), part)
 	}, advanced: advanced}, nil
 }
 

@@ -90,6 +90,9 @@ func (u *User) check(tx Reader, old User) error {
 	if _, err := mail.ParseAddress(u.UserPrincipalName); err != nil || strings.ContainsAny(u.UserPrincipalName, " <>") {
 		return &Error{Code: InvalidValue, Subject: "userPrincipalName", Detail: "want name@domain"}
 	}
+	if u.UserPrincipalName != old.UserPrincipalName && !names.Visible(u.UserPrincipalName) {
+		return &Error{Code: InvalidValue, Subject: "userPrincipalName", Detail: "a character in it is not seen"}
+	}
 	before := old.Texts()
 	for field, value := range u.Texts() {
 		text := *value

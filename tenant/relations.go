@@ -25,7 +25,7 @@ func (t *Tenant) CountGroups(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// GroupsByName lists the groups of a name, ignoring letter case.
+// GroupsByName lists the groups of a name, ignoring the letter case of ASCII letters.
 func (t *Tenant) GroupsByName(ctx context.Context, name string) (groups []Group, err error) {
 	err = t.Store.View(ctx, func(r Reader) (err error) {
 		groups, err = r.GroupsByName(name)

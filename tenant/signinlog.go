@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // SignIn is a line of the sign-in log: a sign-in that was tried, with a password or on to an application.
@@ -17,6 +18,9 @@ type SignIn struct {
 	AADSTS            int // Entra's number of the refusal
 	Reason            string
 }
+
+// PrincipalName is the name as names are compared: it is nobody else's.
+func (s SignIn) PrincipalName() string { return names.Fold(s.User) }
 
 // scannedEvents bounds how far back the logs go that are read from the audit log.
 const scannedEvents = 5000

@@ -183,7 +183,7 @@ func (s *importedDirectory) readFiles(ctx context.Context, t *tenant.Tenant) err
 			}
 		}
 		isGroup[g.ID] = true
-		ids[":"+strings.ToLower(g.DisplayName)] = g.ID
+		ids[":"+names.Fold(g.DisplayName)] = g.ID
 		page.Groups = append(page.Groups, g)
 		return nil
 	}))
@@ -193,7 +193,7 @@ func (s *importedDirectory) readFiles(ctx context.Context, t *tenant.Tenant) err
 	err = rows(s.members, func(_ int, row map[string]string) error {
 		group, member := first(row, "groupid"), first(row, "memberid")
 		if group == "" {
-			group = ids[":"+strings.ToLower(row["group"])]
+			group = ids[":"+names.Fold(row["group"])]
 		}
 		if member == "" {
 			member = ids[names.Fold(row["member"])]

@@ -95,3 +95,34 @@ func TestATenantIsFilledFromFiles(t *testing.T) {
 		t.Errorf("members %+v, %v", in, err)
 	}
 }
+
+// TestAnotherLetterIsAnotherGroupOfFiles imports two groups whose names Unicode's lower case makes one.
+func TestAnotherLetterIsAnotherGroupOfFiles(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	users := write("users.csv", "userPrincipalName,displayName\nada@x.example,Ada\n")
+	groups := write("groups.csv", "displayName\nKings\n\u212aings\n")
+	members := write("members.csv", "group,member\nkings,ada@x.example\n")
+	data := filepath.Join(folder, "data")
+	if code, out, errOut := call(t, "", nil, "tenant", "import", "--data", data, "--users", users, "--groups", groups, "--members", members); code != exitDone {
+		t.Fatalf("%d %s%s", code, out, errOut)
+	}
+	tn := openImported(t, data)
+	ctx := context.Background()
+	for name, want := range map[string]int{"KINGS": 1, "\u212aings": 0} {
+		found, err := tn.GroupsByName(ctx, name)
+		if err != nil || len(found) != 1 {
+			t.Fatalf("%q: %v, %v", name, found, err)
+		}
+		if in, err := tn.MembersAfter(ctx, found[0].ID, "", 10); err != nil || len(in) != want {
+			t.Errorf("%q has %d members, want %d (%v)", name, len(in), want, err)
+		}
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -47,7 +46,7 @@ func signInObject(s tenant.SignIn) object {
 	if app == "" {
 		app = "My Apps"
 	}
-	return object{"id": s.ID, "createdDateTime": s.Time.UTC().Format(time.RFC3339), "userPrincipalName": strings.ToLower(s.User), "userDisplayName": s.User, "appDisplayName": app,
+	return object{"id": s.ID, "createdDateTime": s.Time.UTC().Format(time.RFC3339), "userPrincipalName": s.PrincipalName(), "userDisplayName": s.User, "appDisplayName": app,
 		"ipAddress": s.Address, "clientAppUsed": "Browser", "correlationId": s.RequestID, "isInteractive": true, "resourceDisplayName": app, "status": status}
 }
 

@@ -50,6 +50,14 @@ func TestTheReleaseBeforesDataIsMigrated(t *testing.T) {
 						t.Errorf("%s is %s, %v", name, u.ID, err)
 					}
 				}
+				for _, name := range []string{"CAFe\u0301", "Caf\u00e9"} { // kept with an accent of its own
+					if found, err := tx.GroupsByName(name); err != nil || len(found) != 1 || found[0].ID != "g1" {
+						t.Errorf("the group %q is %v, %v", name, found, err)
+					}
+				}
+				if found, err := tx.GroupsByName("kings"); err != nil || len(found) != 0 {
+					t.Errorf("kings are %v, %v", found, err)
+				}
 				return nil
 			})
 			if err != nil {
@@ -85,6 +93,8 @@ func fillReleaseBefore(t *testing.T, dsn string) {
 			"INSERT INTO users VALUES ('u1', 'mike@example.com', 'mike', '{\"ID\":\"u1\",\"UserPrincipalName\":\"mi\u212ae@example.com\"}')",
 			"INSERT INTO users VALUES ('u2', 'jose\u0301@example.com', 'jose', '{\"ID\":\"u2\",\"UserPrincipalName\":\"Jose\u0301@example.com\"}')",
 			"INSERT INTO users VALUES ('u3', 'bob@example.com', 'bob', '{\"ID\":\"u3\",\"UserPrincipalName\":\"Bob@example.com\"}')",
+			"INSERT INTO user_groups VALUES ('g1', 'cafe\u0301', '{\"ID\":\"g1\",\"DisplayName\":\"Cafe\u0301\"}')",
+			"INSERT INTO user_groups VALUES ('g2', 'kings', '{\"ID\":\"g2\",\"DisplayName\":\"\u212aings\"}')",
 		} {
 			if err := tx.Do(statement); err != nil {
 				return err

@@ -24,8 +24,18 @@ func (s *Store) refold(ctx context.Context) error {
 		if err != nil || n == 0 {
 			return err
 		}
-		return errors.Join(t.refoldUsers(), t.refoldAdministrators(), t.deleteDocument(due, "names"))
+		return errors.Join(t.refoldUsers(), t.refoldGroups(), t.refoldAdministrators(), t.deleteDocument(due, "names"))
 	})
+}
+
+// refoldGroups looks at those that have other characters than ASCII's. Their names need not be unique.
+func (t tx) refoldGroups() error {
+	query := `SELECT doc FROM user_groups WHERE length(doc) <> octet_length(doc) ORDER BY id`
+	all, err := list[tenant.Group](t, query)
+	for _, g := range all {
+		err = errors.Join(err, t.PutGroup(g))
+	}
+	return err
 }
 
 // refoldUsers looks at those that have other characters than ASCII's.

@@ -9,6 +9,7 @@ import (
 	"embed"
 	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -220,8 +221,15 @@ func (t tx) DeleteUser(id string) error {
 func (t tx) Group(id string) (tenant.Group, error) {
 	return one[tenant.Group](t, `SELECT doc FROM user_groups WHERE id = $1`, id)
 }
+
+// groupKey is what groups are searched and found by. It is the same for names that are the same, and
+// for some others: it ignores the letter case of all letters, as searching does.
+func groupKey(name string) string { return strings.ToLower(names.Fold(name)) }
+
 func (t tx) GroupsByName(name string) ([]tenant.Group, error) {
-	return list[tenant.Group](t, `SELECT doc FROM user_groups WHERE display_name = $1 ORDER BY id`, strings.ToLower(name))
+	query := `SELECT doc FROM user_groups WHERE display_name = $1 ORDER BY id`
+	found, err := list[tenant.Group](t, query, groupKey(name))
+	return slices.DeleteFunc(found, func(g tenant.Group) bool { return !names.Equal(g.DisplayName, name) }), err
 }
 func (t tx) Groups(q tenant.Query) ([]tenant.Group, error) {
 	w := &sqldb.Where{}
@@ -235,7 +243,7 @@ func (t tx) Groups(q tenant.Query) ([]tenant.Group, error) {
 func (t tx) CountGroups() (int, error) { return t.Count(`SELECT COUNT(*) FROM user_groups`) }
 func (t tx) PutGroup(g tenant.Group) error {
 	return t.Do(`INSERT INTO user_groups (id, display_name, doc) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET display_name = excluded.display_name, doc = excluded.doc`,
-		g.ID, strings.ToLower(g.DisplayName), sqldb.Encode(g))
+		g.ID, groupKey(g.DisplayName), sqldb.Encode(g))
 }
 func (t tx) DeleteGroup(id string) error { return t.Do(`DELETE FROM user_groups WHERE id = $1`, id) }
 
