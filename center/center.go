@@ -159,7 +159,7 @@ func (c *Center) change(ctx context.Context, by audit.Actor, action Action, rule
 func (c *Center) changeBy(ctx context.Context, by *audit.Actor, action Action, rule func(Tx) (subject string, err error)) error {
 	var subject string
 	var refusal error
-	var kept admission
+	var kept audit.Admission
 	err := c.Store.Update(ctx, func(tx Tx) (err error) {
 		refusal = nil
 		if err := c.authorize(tx, *by, action); err != nil {
@@ -171,7 +171,7 @@ func (c *Center) changeBy(ctx context.Context, by *audit.Actor, action Action, r
 				return err
 			}
 			refusal = stays.error
-			return kept.append(&c.refusals, tx, c.event(*by, action.name, subject, refusal))
+			return kept.Append(&c.refusals, tx, c.event(*by, action.name, subject, refusal))
 		}
 		return tx.AppendEvent(c.event(*by, action.name, subject, nil))
 	})
@@ -179,7 +179,7 @@ func (c *Center) changeBy(ctx context.Context, by *audit.Actor, action Action, r
 		return errors.Join(err, c.record(ctx, c.event(*by, action.name, subject, err)))
 	}
 	if err == nil && refusal != nil {
-		err = c.recordAdmitted(ctx, kept)
+		err = c.recordAll(ctx, kept.Logged(c.Log))
 	}
 	return errors.Join(err, refusal)
 }

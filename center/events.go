@@ -27,54 +27,14 @@ func (c *Center) FlushRefusals(ctx context.Context, everything bool) error {
 	return c.recordAll(ctx, c.refusals.Ended(c.now()))
 }
 
-// admission is whether the refusal of a transaction, which may run more than once, gets an event of
-// its own: it is asked for once.
-type admission struct {
-	asked bool
-	own   *audit.Event
-	ended []audit.Event
-}
-
-func (a *admission) append(refusals *audit.Tally, tx Tx, e audit.Event) error {
-	if !a.asked {
-		own, ended := refusals.Admit(e)
-		a.asked, a.ended = true, ended
-		if own {
-			a.own = &e
-		}
-	}
-	if a.own == nil {
-		return nil
-	}
-	return tx.AppendEvent(*a.own)
-}
-
-// recordAdmitted logs an event that its transaction has appended, and records what ended with its
-// minute.
-func (c *Center) recordAdmitted(ctx context.Context, a admission) error {
-	if a.own != nil {
-		c.Log.Info("audit", "event", *a.own)
-	}
-	return c.recordAll(ctx, a.ended)
-}
-
+// recordAll keeps events in one transaction.
 func (c *Center) recordAll(ctx context.Context, events []audit.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
-	for i := range events {
-		if events[i].ID == "" {
-			events[i].ID = c.NewID()
-		}
-		c.Log.Info("audit", "event", events[i])
-	}
+	audit.Announce(c.Log, c.NewID, events)
 	return c.Store.Update(context.WithoutCancel(ctx), func(tx Tx) error {
-		for _, e := range events {
-			if err := tx.AppendEvent(e); err != nil {
-				return err
-			}
-		}
-		return nil
+		return audit.AppendAll(tx, events)
 	})
 }
 

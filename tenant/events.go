@@ -27,54 +27,14 @@ func (t *Tenant) FlushRefusals(ctx context.Context, everything bool) error {
 	return t.recordAll(ctx, t.refusals.Ended(t.now()))
 }
 
-// admission is whether the refusal of a transaction, which may run more than once, gets an event of
-// its own: it is asked for once.
-type admission struct {
-	asked bool
-	own   *audit.Event
-	ended []audit.Event
-}
-
-func (a *admission) append(refusals *audit.Tally, tx Tx, e audit.Event) error {
-	if !a.asked {
-		own, ended := refusals.Admit(e)
-		a.asked, a.ended = true, ended
-		if own {
-			a.own = &e
-		}
-	}
-	if a.own == nil {
-		return nil
-	}
-	return tx.AppendEvent(*a.own)
-}
-
-// recordAdmitted logs an event that its transaction has appended, and records what ended with its
-// minute.
-func (t *Tenant) recordAdmitted(ctx context.Context, a admission) error {
-	if a.own != nil {
-		t.Log.Info("audit", "event", *a.own)
-	}
-	return t.recordAll(ctx, a.ended)
-}
-
+// recordAll keeps events in one transaction.
 func (t *Tenant) recordAll(ctx context.Context, events []audit.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
-	for i := range events {
-		if events[i].ID == "" {
-			events[i].ID = t.NewID()
-		}
-		t.Log.Info("audit", "event", events[i])
-	}
+	audit.Announce(t.Log, t.NewID, events)
 	return t.Store.Update(context.WithoutCancel(ctx), func(tx Tx) error {
-		for _, e := range events {
-			if err := tx.AppendEvent(e); err != nil {
-				return err
-			}
-		}
-		return nil
+		return audit.AppendAll(tx, events)
 	})
 }
 

@@ -202,7 +202,7 @@ func (t *Tenant) change(ctx context.Context, by audit.Actor, action Action, rule
 	var subject string
 	var touched Touched
 	var refusal error
-	var kept admission
+	var kept audit.Admission
 	err := t.Store.Update(ctx, func(tx Tx) (err error) {
 		touched, refusal = Touched{}, nil
 		if err := authorize(by, action); err != nil {
@@ -214,7 +214,7 @@ func (t *Tenant) change(ctx context.Context, by audit.Actor, action Action, rule
 				return err
 			}
 			refusal = stays.error
-			return kept.append(&t.refusals, tx, t.event(by, action.name, subject, refusal))
+			return kept.Append(&t.refusals, tx, t.event(by, action.name, subject, refusal))
 		}
 		if len(touched.changes) > 0 {
 			for i := range touched.changes {
@@ -233,7 +233,7 @@ func (t *Tenant) change(ctx context.Context, by audit.Actor, action Action, rule
 		t.Changed()
 	}
 	if err == nil && refusal != nil {
-		err = t.recordAdmitted(ctx, kept)
+		err = t.recordAll(ctx, kept.Logged(t.Log))
 	}
 	return errors.Join(err, refusal)
 }
