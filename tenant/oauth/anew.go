@@ -24,13 +24,13 @@ func (h *Handler) account(w http.ResponseWriter, r *http.Request, a asked) (tena
 		return account, false
 	}
 	q := r.URL.Query()
-	purpose := askedParameter + "/" + authn.Digest(
+	request := "oauth/" + authn.Digest(
 		strings.Join([]string{a.client.ID, a.redirect.String(), a.state, a.nonce, a.challenge}, "\n"),
 	)
-	if h.fresh(q, h.askedAt(purpose, q), account.SignedInAt) {
+	if h.fresh(q, h.Tenant.Asked(request, q.Get(askedParameter)), account.SignedInAt) {
 		return account, true
 	}
-	q.Set(askedParameter, h.Tenant.Sealer.Seal(purpose, strconv.AppendInt(nil, h.Tenant.Now().UnixMilli(), 10)))
+	q.Set(askedParameter, h.Tenant.SealAsked(request))
 	back := *r.URL
 	back.RawQuery = q.Encode()
 	to := url.Values{"return": {back.RequestURI()}, "login_hint": {account.Name}}
@@ -52,17 +52,4 @@ func (h *Handler) fresh(q url.Values, askedAt, signedInAt time.Time) bool {
 		return true
 	}
 	return h.Tenant.Now().Sub(signedInAt) <= time.Duration(seconds)*time.Second
-}
-
-// askedAt is when the person was asked to sign in anew for this request; zero: not yet.
-func (h *Handler) askedAt(purpose string, q url.Values) time.Time {
-	data, err := h.Tenant.Sealer.Open(purpose, q.Get(askedParameter))
-	if err != nil {
-		return time.Time{}
-	}
-	milliseconds, err := strconv.ParseInt(string(data), 10, 64)
-	if err != nil {
-		return time.Time{}
-	}
-	return time.UnixMilli(milliseconds)
 }

@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
-	"time"
 
 	"github.com/gatehouse-id/gatehouse/saml"
 	"github.com/gatehouse-id/gatehouse/tenant"
@@ -21,7 +19,7 @@ func (h *Handler) person(w http.ResponseWriter, r *http.Request, request saml.Au
 	if err != nil && tenant.CodeOf(err) != tenant.SessionInvalid {
 		return h.RequireUser(w, r, r.URL.RequestURI()) // which answers for it
 	}
-	asked := h.asked(r, request)
+	asked := h.Tenant.Asked(request.ID, r.URL.Query().Get(askedParameter))
 	if err == nil && (!request.ForceAuthn || (!asked.IsZero() && !s.CreatedAt.Before(asked))) {
 		return u, s, true
 	}
@@ -32,7 +30,7 @@ func (h *Handler) person(w http.ResponseWriter, r *http.Request, request saml.Au
 		back := *r.URL
 		if asked.IsZero() {
 			q := back.Query()
-			q.Set(askedParameter, h.Tenant.Sealer.Seal(askedParameter+"/"+request.ID, strconv.AppendInt(nil, h.Tenant.Now().UnixMilli(), 10)))
+			q.Set(askedParameter, h.Tenant.SealAsked(request.ID))
 			back.RawQuery = q.Encode()
 		}
 		http.Redirect(w, r, "/login?"+url.Values{"return": {back.RequestURI()}, "login_hint": {u.UserPrincipalName}}.Encode(), http.StatusSeeOther)
@@ -40,19 +38,6 @@ func (h *Handler) person(w http.ResponseWriter, r *http.Request, request saml.Au
 		return h.RequireUser(w, r, r.URL.RequestURI())
 	}
 	return u, s, false
-}
-
-// asked is when the person was asked to sign in anew for this request; zero: not yet.
-func (h *Handler) asked(r *http.Request, request saml.AuthnRequest) time.Time {
-	data, err := h.Tenant.Sealer.Open(askedParameter+"/"+request.ID, r.URL.Query().Get(askedParameter))
-	if err != nil {
-		return time.Time{}
-	}
-	milliseconds, err := strconv.ParseInt(string(data), 10, 64)
-	if err != nil {
-		return time.Time{}
-	}
-	return time.UnixMilli(milliseconds)
 }
 
 // noPassive tells the service provider that the person would have to be asked.
