@@ -14,7 +14,8 @@ type Account struct {
 	// OrganizationalUnits are the root and the units that the account is in, from the root down.
 	OrganizationalUnits []OrganizationalUnit `json:",omitempty"`
 	Tags                []Tag                `json:",omitempty"` // in the order of their keys
-	Imported            bool                 `json:",omitempty"` // from AWS Organizations, with which it is kept in step
+	// from AWS Organizations, with which it is kept in step
+	Imported bool `json:",omitempty"`
 }
 
 // OrganizationalUnit is one of AWS Organizations, or its root.
@@ -26,7 +27,8 @@ type OrganizationalUnit struct {
 // Tag is a key and a value.
 type Tag struct{ Key, Value string }
 
-// Accounts is the input of PutAccounts, at most 100 of them, and the answer of ListAccounts, all of them. The members are those of AWS Organizations.
+// Accounts is the input of PutAccounts, at most 100 of them, and the answer of ListAccounts, all of
+// them. The members are those of AWS Organizations.
 type Accounts struct{ Accounts []Account }
 
 // MaxAccountsAtOnce bounds the input of PutAccounts.
@@ -38,7 +40,8 @@ const (
 	AccountSuspended = "SUSPENDED"
 )
 
-// ImportInput has the organization read. DryRun only says what would change; Force is for an organization that more than half of the accounts have left.
+// ImportInput has the organization read. DryRun only says what would change; Force is for an
+// organization that more than half of the accounts have left.
 type ImportInput struct {
 	DryRun bool `json:",omitempty"`
 	Force  bool `json:",omitempty"`
@@ -61,7 +64,8 @@ type AccountChange struct {
 	Account Account
 }
 
-// Rule assigns a permission set in all accounts of an organizational unit, or in all that have a tag.
+// Rule assigns a permission set in all accounts of an organizational unit, or in all that have a
+// tag.
 type Rule struct {
 	RuleID           string `json:"RuleId,omitempty"`
 	Unit             string `json:"OrganizationalUnitId,omitempty"`
@@ -85,7 +89,8 @@ type AccountInput struct {
 	AccountID string `json:"AccountId"`
 }
 
-// AccountRoles are the roles that an AWS account must have for what is assigned in it, and the SAML provider that they trust.
+// AccountRoles are the roles that an AWS account must have for what is assigned in it, and the SAML
+// provider that they trust.
 type AccountRoles struct {
 	AccountID        string `json:"AccountId"`
 	SAMLProviderName string
@@ -101,7 +106,8 @@ type Role struct {
 	PermissionsBoundary                  string   `json:",omitempty"` // an ARN
 }
 
-// ListRolesInput selects roles: of one account or ("") of all, all of them or those that are not as they should be. NextToken goes on after a page.
+// ListRolesInput selects roles: of one account or ("") of all, all of them or those that are not as
+// they should be. NextToken goes on after a page.
 type ListRolesInput struct {
 	AccountID string `json:"AccountId,omitempty"`
 	Drifted   bool   `json:",omitempty"`
@@ -135,7 +141,8 @@ const (
 	RoleRetiring = "RETIRING" // nobody has it any more, and it is being removed
 )
 
-// ProvisionRolesInput names a permission set to bring to an account, or ("") to all where it is provisioned.
+// ProvisionRolesInput names a permission set to bring to an account, or ("") to all where it is
+// provisioned.
 type ProvisionRolesInput struct {
 	PermissionSetARN string `json:"PermissionSetArn"`
 	AccountID        string `json:"AccountId,omitempty"`

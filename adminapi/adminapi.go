@@ -1,6 +1,7 @@
-// Package adminapi is the API for what AWS offers only in its console: the identity source, the identity provider's metadata, the SCIM
-// endpoint and its access tokens. The operations have the names of AWS's own IAM actions and CloudTrail events (sso-directory), over
-// the same awsJson1.1 and SigV4 as the public APIs, so one key and one set of rules serves all.
+// Package adminapi is the API for what AWS offers only in its console: the identity source, the
+// identity provider's metadata, the SCIM endpoint and its access tokens. The operations have the
+// names of AWS's own IAM actions and CloudTrail events (sso-directory), over the same awsJson1.1
+// and SigV4 as the public APIs, so one key and one set of rules serves all.
 //
 // Types and client are here; the center's console package serves it. It imports nothing of ours.
 package adminapi
@@ -20,7 +21,8 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
-// The wire names. AWS's console calls its private service by this target; the exact form is not public.
+// The wire names. AWS's console calls its private service by this target; the exact form is not
+// public.
 const (
 	Target      = "SWBUPService"
 	SigningName = "sso-directory"
@@ -89,7 +91,8 @@ type Report struct {
 	Users     []UserEffect // the first 1,000
 }
 
-// PreviewInput asks for a report. KnownUserNames are the names that the identity provider has; nil when they are not known.
+// PreviewInput asks for a report. KnownUserNames are the names that the identity provider has; nil
+// when they are not known.
 type PreviewInput struct {
 	IdentitySource string
 	KnownUserNames []string `json:",omitempty"`
@@ -242,7 +245,8 @@ const (
 	KeyInactive = "Inactive"
 )
 
-// AccessKey is a SigV4 key of the center. SecretAccessKey is set only in the answer of CreateAccessKey.
+// AccessKey is a SigV4 key of the center. SecretAccessKey is set only in the answer of
+// CreateAccessKey.
 type AccessKey struct {
 	AccessKeyID     string `json:"AccessKeyId"`
 	SecretAccessKey string `json:",omitempty"`
@@ -286,7 +290,8 @@ func (e *Error) Error() string {
 
 const maxAnswer = 16 << 20 //bound:body an answer of the administration API that a command reads
 
-// Call sends one operation. in and out are the operation's types; out is nil where the answer says nothing.
+// Call sends one operation. in and out are the operation's types; out is nil where the answer says
+// nothing.
 func (c *Client) Call(ctx context.Context, operation string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
@@ -311,7 +316,8 @@ func (c *Client) Call(ctx context.Context, operation string, in, out any) error 
 	if c.HTTP != nil {
 		client = *c.HTTP
 	}
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // nobody else gets what was signed
+	// nobody else gets what was signed
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	res, err := client.Do(req)
 	if err != nil {
 		return fmt.Errorf("reach the center: %w", err)
@@ -352,7 +358,8 @@ func (c *Client) ServiceProvider(ctx context.Context) (ServiceProvider, error) {
 	return call[ServiceProvider](ctx, c, "GetAWSSPConfigurationForDirectory", None{})
 }
 
-// Preview reports what changing the identity source would do. AWS has no such operation; the name is ours.
+// Preview reports what changing the identity source would do. AWS has no such operation; the name
+// is ours.
 func (c *Client) Preview(ctx context.Context, in PreviewInput) (Report, error) {
 	return call[Report](ctx, c, "PreviewIdentitySourceChange", in)
 }
@@ -374,7 +381,8 @@ func (c *Client) DisableConfiguration(ctx context.Context, in ConfirmInput) erro
 	return err
 }
 
-// Configurations lists the identity providers that the center knows: at most one enabled and one pending.
+// Configurations lists the identity providers that the center knows: at most one enabled and one
+// pending.
 func (c *Client) Configurations(ctx context.Context) ([]Configuration, error) {
 	out, err := call[Configurations](ctx, c, "ListExternalIdPConfigurationsForDirectory", None{})
 	return out.Configurations, err
@@ -403,7 +411,8 @@ func (c *Client) BearerTokens(ctx context.Context, tenant string) ([]BearerToken
 	return out.BearerTokens, err
 }
 
-// CreateBearerToken makes an access token for a profile, aws or standard (empty: aws); its value is in this answer only.
+// CreateBearerToken makes an access token for a profile, aws or standard (empty: aws); its value is
+// in this answer only.
 func (c *Client) CreateBearerToken(ctx context.Context, tenant, profile string) (BearerToken, error) {
 	return call[BearerToken](ctx, c, "CreateBearerToken", NewToken{tenant, profile})
 }
@@ -475,7 +484,8 @@ func (c *Client) DeleteCertificate(ctx context.Context, id, confirmation string)
 	return err
 }
 
-// StartRehearsal makes a link with which a user signs in at the pending identity provider, to see whether it works.
+// StartRehearsal makes a link with which a user signs in at the pending identity provider, to see
+// whether it works.
 func (c *Client) StartRehearsal(ctx context.Context, userName string) (link string, err error) {
 	var out Rehearsal
 	err = c.Call(ctx, "StartRehearsal", RehearsalInput{userName}, &out)

@@ -30,8 +30,8 @@ func (a *Admission) Append(tally *Tally, tx Appender, e Event) error {
 	return tx.AppendEvent(*a.own)
 }
 
-// Logged writes the event that its transaction has appended, if there is one, into the program's log,
-// and returns the lines that ended with its minute, which are still to be kept.
+// Logged writes the event that its transaction has appended, if there is one, into the program's
+// log, and returns the lines that ended with its minute, which are still to be kept.
 func (a *Admission) Logged(log *slog.Logger) (ended []Event) {
 	if a.own != nil {
 		log.Info("audit", "event", *a.own)

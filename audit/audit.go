@@ -1,7 +1,8 @@
-// Package audit says who did what: the actor that every change names, and the event that every change leaves.
+// Package audit says who did what: the actor that every change names, and the event that every
+// change leaves.
 //
-// It stores nothing and knows neither half: each half keeps its events in its own store, in the transaction of the change
-// they describe. It imports nothing of ours.
+// It stores nothing and knows neither half: each half keeps its events in its own store, in the
+// transaction of the change they describe. It imports nothing of ours.
 package audit
 
 import (
@@ -23,7 +24,8 @@ const (
 	Anonymous     Kind = "Anonymous"     // nobody yet: the request was refused before it proved who sent it
 )
 
-// Actor is who asks for a change, and through which request. It is a parameter of every rule, so that no door can forget it.
+// Actor is who asks for a change, and through which request. It is a parameter of every rule, so
+// that no door can forget it.
 type Actor struct {
 	Kind      Kind
 	Name      string // access key id, token id, user name
@@ -52,11 +54,13 @@ type Event struct {
 	Code    string // the stable code of a refusal; empty when granted
 	Detail  string // the reason in words, for administrators only; never a secret
 
-	// Of a message that failed a check: which one, the value that was expected and the one that was received.
+	// Of a message that failed a check: which one, the value that was expected and the one that was
+	// received.
 	Check     string `json:",omitempty"`
 	Want, Got string `json:",omitempty"`
 
-	// Count is how many refusals of strangers the event stands for, none of which has an event of its own; 0 for all other events.
+	// Count is how many refusals of strangers the event stands for, none of which has an event of
+	// its own; 0 for all other events.
 	Count int `json:",omitempty"`
 }
 
@@ -64,8 +68,12 @@ type Event struct {
 func (e Event) LogValue() slog.Value {
 	e = e.Bounded()
 	attrs := []slog.Attr{
-		slog.String("action", e.Action), slog.String("result", e.Result), slog.String("actor", string(e.Actor.Kind)+"/"+e.Actor.Name),
-		slog.String("subject", e.Subject), slog.String("address", e.Actor.Address), slog.String("request_id", e.Actor.RequestID),
+		slog.String(
+			"action", e.Action,
+		), slog.String("result", e.Result), slog.String("actor", string(e.Actor.Kind)+"/"+e.Actor.Name),
+		slog.String(
+			"subject", e.Subject,
+		), slog.String("address", e.Actor.Address), slog.String("request_id", e.Actor.RequestID),
 	}
 	if e.Code != "" {
 		attrs = append(attrs, slog.String("code", e.Code), slog.String("detail", e.Detail))

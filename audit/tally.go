@@ -21,8 +21,8 @@ const (
 )
 
 // How many refusals of one sender who is known, such as a person who is signed in or an access key,
-// get lines of their own: that many in a minute, on the average, of which what is not used is saved.
-// Who is known is fewer, and what they try matters more; but each could fill a disk too.
+// get lines of their own: that many in a minute, on the average, of which what is not used is
+// saved. Who is known is fewer, and what they try matters more; but each could fill a disk too.
 const (
 	ownOfKnown      = 10  //bound:rows events of refusals of one person, key or program in a minute, on the average
 	ownOfKnownSaved = 120 //bound:rows those in one minute, after quiet ones
@@ -41,9 +41,9 @@ const SeveralKinds = "SeveralRefusals"
 
 // Tally counts refusals. The first of them in a minute are events as all others, so that the
 // reference on somebody's error page leads to one. What comes after them from the same neighborhood
-// or the same sender is counted, and leaves one line at the end of the minute: whoever can make this
-// program write something could otherwise fill the disk. The zero value is ready. It counts what
-// this process refuses.
+// or the same sender is counted, and leaves one line at the end of the minute: whoever can make
+// this program write something could otherwise fill the disk. The zero value is ready. It counts
+// what this process refuses.
 //
 // Strangers and who is known are counted apart: a flood of strangers hides nothing of what somebody
 // who is known was refused.
@@ -187,7 +187,9 @@ func (t *Tally) end(minute time.Time) []Event {
 		}
 	}
 	lines := t.sum(minute)
-	t.minute, t.repeated, t.left = minute, repeated, int(min(ownSaved, time.Duration(t.left)+ownPerMinute*passed))
+	t.minute = minute
+	t.repeated = repeated
+	t.left = int(min(ownSaved, time.Duration(t.left)+ownPerMinute*passed))
 	saved := map[sender]int{}
 	for who, left := range t.saved {
 		if next := time.Duration(left) + ownOfKnown*min(passed, ownOfKnownSaved); next < ownOfKnownSaved {
@@ -205,7 +207,9 @@ func (t *Tally) sum(until time.Time) []Event {
 	if last := t.minute.Add(time.Minute - time.Millisecond); until.After(last) {
 		until = last
 	}
-	return append(t.strangers.sum(t.minute, until, Actor{Kind: Anonymous}), t.known.sum(t.minute, until, SystemActor)...)
+	return append(
+		t.strangers.sum(t.minute, until, Actor{Kind: Anonymous}),
+		t.known.sum(t.minute, until, SystemActor)...)
 }
 
 // sum is the sum of one of the two counts; others is who stands for the rest.

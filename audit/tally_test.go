@@ -61,7 +61,9 @@ func TestWhatIsRefusedAgainIsCounted(t *testing.T) {
 // places, in ten minutes.
 func TestAFloodFromEverywhereIsBounded(t *testing.T) {
 	var tally Tally
-	lines, count, own := 0, 0, 0
+	lines := 0
+	count := 0
+	own := 0
 	for i := range 1_000_000 {
 		at := noon.Add(time.Duration(i) * 600 * time.Microsecond)
 		admitted, ended := tally.Admit(
@@ -111,17 +113,20 @@ func TestWhoIsKnownIsNotCounted(t *testing.T) {
 	}
 }
 
-// TestAFloodOfWhoIsKnownIsBounded has a person who is signed in refused a thousand times a minute for
-// an hour, while strangers flood too.
+// TestAFloodOfWhoIsKnownIsBounded has a person who is signed in refused a thousand times a minute
+// for an hour, while strangers flood too.
 func TestAFloodOfWhoIsKnownIsBounded(t *testing.T) {
 	var tally Tally
-	own, lines, count := 0, 0, 0
+	own := 0
+	lines := 0
+	count := 0
 	add := func(ended []Event) {
 		for _, e := range ended {
 			if e.FromStranger() {
 				continue
 			}
-			if e.Actor != (Actor{Kind: User, Name: "ada"}) || e.Action != "GetRoleCredentials" || e.Code != "not-assigned" {
+			if e.Actor != (Actor{Kind: User, Name: "ada"}) || e.Action != "GetRoleCredentials" ||
+				e.Code != "not-assigned" {
 				t.Fatalf("the line does not say who was refused what: %+v", e)
 			}
 			lines++
@@ -158,7 +163,12 @@ func TestManyWhoAreKnownFillNoMemory(t *testing.T) {
 	var tally Tally
 	own, count := 0, 0
 	for i := range 10 * maxCounted {
-		e := Event{Time: noon, Actor: Actor{Kind: Application, Name: fmt.Sprint(i)}, Action: "Add user", Result: Refused}
+		e := Event{
+			Time:   noon,
+			Actor:  Actor{Kind: Application, Name: fmt.Sprint(i)},
+			Action: "Add user",
+			Result: Refused,
+		}
 		if admitted, _ := tally.Admit(e); admitted {
 			own++
 		}

@@ -2,14 +2,15 @@ package authn
 
 import "time"
 
-// Lockout is the memory of wrong passwords for one name. It is a value: the half that owns the name stores it.
+// Lockout is the memory of wrong passwords for one name. It is a value: the half that owns the name
+// stores it.
 type Lockout struct {
 	Failures int
 	Until    time.Time // no attempt is looked at before
 }
 
-// The growing delay: the first freeFailures mistakes cost nothing, then the wait doubles from one second to five minutes.
-// It ends by itself, so that nobody can lock another person out for ever.
+// The growing delay: the first freeFailures mistakes cost nothing, then the wait doubles from one
+// second to five minutes. It ends by itself, so that nobody can lock another person out for ever.
 const (
 	freeFailures = 4 //bound:rate wrong passwords or codes in a row that cost no wait
 	//bound:wait after wrong passwords or codes for one name, at the most

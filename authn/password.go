@@ -1,5 +1,6 @@
-// Package authn holds what both halves need to tell people and programs apart: password hashes, random secrets and their
-// digests, sealing of secrets that must be read back, and the growing delay after wrong passwords.
+// Package authn holds what both halves need to tell people and programs apart: password hashes,
+// random secrets and their digests, sealing of secrets that must be read back, and the growing
+// delay after wrong passwords.
 //
 // It stores nothing and imports nothing of ours.
 package authn
@@ -28,13 +29,14 @@ const (
 	saltLen      = 16
 )
 
-// hashing bounds how many passwords are hashed at once, however many ask: the other processors are for everybody else. Who is
-// next is decided by Places.
+// hashing bounds how many passwords are hashed at once, however many ask: the other processors are
+// for everybody else. Who is next is decided by Places.
 var hashing = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
 
-// What a hash has used is garbage of 19 MiB, of which the collector would let as much lie as all else
-// takes: the attempts of strangers would double the memory. So it is collected after every second
-// hash, where that takes a small part of the time of the two: where the collector has little to read.
+// What a hash has used is garbage of 19 MiB, of which the collector would let as much lie as all
+// else takes: the attempts of strangers would double the memory. So it is collected after every
+// second hash, where that takes a small part of the time of the two: where the collector has little
+// to read.
 const (
 	collectEach  = 2        //bound:memory hashes whose memory has not been collected
 	collectBelow = 16 << 20 //bound:none bytes that the collector reads; above, it collects when it likes
@@ -58,7 +60,10 @@ func collect() {
 func HashPassword(password string) string {
 	salt := make([]byte, saltLen)
 	_, _ = rand.Read(salt) // never fails: crypto/rand
-	return phc(salt, argon(password, salt, argonTime, argonMemory, argonThreads, argonKeyLen), argonTime, argonMemory, argonThreads)
+	return phc(
+		salt, argon(password, salt, argonTime, argonMemory, argonThreads, argonKeyLen), argonTime, argonMemory,
+		argonThreads,
+	)
 }
 
 func argon(password string, salt []byte, time, memory uint32, threads uint8, keyLen uint32) []byte {
@@ -72,15 +77,20 @@ func argon(password string, salt []byte, time, memory uint32, threads uint8, key
 
 func phc(salt, key []byte, time, memory uint32, threads uint8) string {
 	b64 := base64.RawStdEncoding
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, memory, time, threads, b64.EncodeToString(salt), b64.EncodeToString(key))
+	return fmt.Sprintf(
+		"$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, memory, time, threads, b64.EncodeToString(salt),
+		b64.EncodeToString(key),
+	)
 }
 
-// absentHash is compared with when there is no user, so that the answer takes as long as for one who exists. It is the hash of a random password
-// that nobody kept, with the parameters above; a test keeps the two in step.
+// absentHash is compared with when there is no user, so that the answer takes as long as for one
+// who exists. It is the hash of a random password that nobody kept, with the parameters above; a
+// test keeps the two in step.
 const absentHash = "$argon2id$v=19$m=19456,t=2,p=1$mgabPosQzoAv9si5yWtxDQ$vYyPw2+cxzS9kqHl9kys2lFVA13rcGc1ZkaUlSzO7jQ"
 
-// CheckPassword says whether password belongs to the PHC string hash. An empty hash never matches, but costs as much time
-// as a real one, so that the duration tells nothing about whether a user exists.
+// CheckPassword says whether password belongs to the PHC string hash. An empty hash never matches,
+// but costs as much time as a real one, so that the duration tells nothing about whether a user
+// exists.
 func CheckPassword(hash, password string) bool {
 	if hash == "" {
 		checkPHC(absentHash, password)
@@ -100,7 +110,9 @@ func checkPHC(hash, password string) bool {
 	if _, err := fmt.Sscanf(parts[2], "v=%d", &version); err != nil || version != argon2.Version {
 		return false
 	}
-	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memory, &time, &threads); err != nil || memory > 256*1024 || time > 16 || threads == 0 {
+	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memory, &time, &threads); err != nil || memory > 256*1024 ||
+		time > 16 ||
+		threads == 0 {
 		return false
 	}
 	salt, err := base64.RawStdEncoding.DecodeString(parts[4])

@@ -25,7 +25,8 @@ func (Secret) LogValue() slog.Value { return slog.StringValue("[hidden]") }
 // Reveal returns the secret itself.
 func (s Secret) Reveal() string { return string(s) }
 
-// Sealer encrypts the secrets that a store must be able to read back, with AES-256-GCM under the master key.
+// Sealer encrypts the secrets that a store must be able to read back, with AES-256-GCM under the
+// master key.
 type Sealer struct{ aead cipher.AEAD }
 
 // MasterKeySize is the length of a master key in bytes.
@@ -47,8 +48,8 @@ func NewSealer(key []byte) (*Sealer, error) {
 	return &Sealer{aead}, nil
 }
 
-// LoadSealer makes a sealer from the base64 text encoded or, where that is empty, from the key file at path, which it makes
-// (mode 0600) when there is none.
+// LoadSealer makes a sealer from the base64 text encoded or, where that is empty, from the key file
+// at path, which it makes (mode 0600) when there is none.
 func LoadSealer(encoded, path string) (*Sealer, error) {
 	if encoded == "" {
 		text, err := os.ReadFile(path) // #nosec G304 -- the operator's own data folder
@@ -69,7 +70,8 @@ func LoadSealer(encoded, path string) (*Sealer, error) {
 	return NewSealer(key)
 }
 
-// writeMasterKey makes a key file that is whole or absent: it is written beside its place, synced and linked there.
+// writeMasterKey makes a key file that is whole or absent: it is written beside its place, synced
+// and linked there.
 func writeMasterKey(path string) ([]byte, error) {
 	key := make([]byte, MasterKeySize)
 	_, _ = rand.Read(key)
@@ -89,8 +91,8 @@ func writeMasterKey(path string) ([]byte, error) {
 	return text, nil
 }
 
-// Seal encrypts plain. purpose is bound to the result: it opens only for the same purpose, so that a sealed value cannot be
-// moved to another place of the database.
+// Seal encrypts plain. purpose is bound to the result: it opens only for the same purpose, so that
+// a sealed value cannot be moved to another place of the database.
 func (s *Sealer) Seal(purpose string, plain []byte) string {
 	nonce := make([]byte, s.aead.NonceSize())
 	_, _ = rand.Read(nonce)

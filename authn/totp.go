@@ -10,7 +10,8 @@ import (
 	"github.com/pquerna/otp/totp"
 )
 
-// TOTP is the secret of an authenticator app (RFC 6238): SHA-1, six digits, thirty seconds, which is what apps support everywhere.
+// TOTP is the secret of an authenticator app (RFC 6238): SHA-1, six digits, thirty seconds, which
+// is what apps support everywhere.
 type TOTP struct {
 	Secret string // base32, for who types it
 	URL    string // otpauth://, which the QR code holds
@@ -39,12 +40,15 @@ func NewTOTP(issuer, account string) (TOTP, error) {
 	return TOTP{Secret: key.Secret(), URL: key.URL(), QR: b.Bytes()}, nil
 }
 
-// CheckTOTP says whether code is the one of now, of the step before or of the one after, and which step that is. A step that is not after last, the one
-// of the code that was accepted last, is refused: a code is used once (RFC 6238 §5.2).
+// CheckTOTP says whether code is the one of now, of the step before or of the one after, and which
+// step that is. A step that is not after last, the one of the code that was accepted last, is
+// refused: a code is used once (RFC 6238 §5.2).
 func CheckTOTP(secret, code string, now time.Time, last int64) (step int64, ok bool) {
 	for i := int64(-1); i <= 1; i++ {
 		at := now.Add(time.Duration(i) * totpPeriod * time.Second)
-		want, err := totp.GenerateCodeCustom(secret, at, totp.ValidateOpts{Period: totpPeriod, Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1})
+		want, err := totp.GenerateCodeCustom(
+			secret, at, totp.ValidateOpts{Period: totpPeriod, Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1},
+		)
 		if err == nil && Equal(want, code) && at.Unix()/totpPeriod > last {
 			step, ok = at.Unix()/totpPeriod, true
 		}

@@ -21,30 +21,41 @@ type Holder struct {
 	Credentials       [][]byte
 }
 
-// NewRelyingParty returns the relying party for a site at publicURL, or nil where browsers have no WebAuthn: at a bare address, and without TLS on
-// another machine. The relying party's id is the host name, so that keys stop working when it changes.
+// NewRelyingParty returns the relying party for a site at publicURL, or nil where browsers have no
+// WebAuthn: at a bare address, and without TLS on another machine. The relying party's id is the
+// host name, so that keys stop working when it changes.
 func NewRelyingParty(publicURL, name string) *RelyingParty {
 	u, err := url.Parse(publicURL)
 	if err != nil || net.ParseIP(u.Hostname()) != nil || (u.Scheme != "https" && u.Hostname() != "localhost") {
 		return nil
 	}
-	site, err := webauthn.New(&webauthn.Config{RPID: u.Hostname(), RPDisplayName: name, RPOrigins: []string{u.Scheme + "://" + u.Host}})
+	site, err := webauthn.New(
+		&webauthn.Config{RPID: u.Hostname(), RPDisplayName: name, RPOrigins: []string{u.Scheme + "://" + u.Host}},
+	)
 	if err != nil {
 		return nil
 	}
 	return &RelyingParty{site}
 }
 
-// BeginRegistration returns the options for navigator.credentials.create, and what must be kept for FinishRegistration, both as JSON.
+// BeginRegistration returns the options for navigator.credentials.create, and what must be kept for
+// FinishRegistration, both as JSON.
 func (p *RelyingParty) BeginRegistration(h Holder) (options, state []byte, err error) {
 	u, err := read(h)
 	if err != nil {
 		return nil, nil, err
 	}
-	creation, session, err := p.site.BeginRegistration(u,
+	creation, session, err := p.site.BeginRegistration(
+		u,
 		webauthn.WithExclusions(webauthn.Credentials(u.credentials).CredentialDescriptors()),
-		webauthn.WithAuthenticatorSelection(protocol.AuthenticatorSelection{ResidentKey: protocol.ResidentKeyRequirementPreferred, UserVerification: protocol.VerificationPreferred}),
-		webauthn.WithConveyancePreference(protocol.PreferNoAttestation))
+		webauthn.WithAuthenticatorSelection(
+			protocol.AuthenticatorSelection{
+				ResidentKey:      protocol.ResidentKeyRequirementPreferred,
+				UserVerification: protocol.VerificationPreferred,
+			},
+		),
+		webauthn.WithConveyancePreference(protocol.PreferNoAttestation),
+	)
 	if err != nil {
 		return nil, nil, fmt.Errorf("begin to register a key: %w", err)
 	}
@@ -68,7 +79,8 @@ func (p *RelyingParty) FinishRegistration(h Holder, state, response []byte) ([]b
 	return json.Marshal(c)
 }
 
-// BeginLogin returns the options for navigator.credentials.get, and what must be kept for FinishLogin, both as JSON.
+// BeginLogin returns the options for navigator.credentials.get, and what must be kept for
+// FinishLogin, both as JSON.
 func (p *RelyingParty) BeginLogin(h Holder) (options, state []byte, err error) {
 	u, err := read(h)
 	if err != nil {
@@ -81,7 +93,8 @@ func (p *RelyingParty) BeginLogin(h Holder) (options, state []byte, err error) {
 	return both(assertion.Response, session)
 }
 
-// FinishLogin checks what the browser sent and returns which of the holder's credentials was used, and how it must be kept from now on.
+// FinishLogin checks what the browser sent and returns which of the holder's credentials was used,
+// and how it must be kept from now on.
 func (p *RelyingParty) FinishLogin(h Holder, state, response []byte) (which int, credential []byte, err error) {
 	u, session, err := resume(h, state)
 	if err != nil {

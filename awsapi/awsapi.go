@@ -1,8 +1,9 @@
-// Package awsapi is AWS's API protocols on the wire, server side: Signature Version 4, the awsJson1.1 and query codecs, error bodies,
-// and page tokens. What the operations are and do belongs to the doors.
+// Package awsapi is AWS's API protocols on the wire, server side: Signature Version 4, the
+// awsJson1.1 and query codecs, error bodies, and page tokens. What the operations are and do
+// belongs to the doors.
 //
-// Sources: the Smithy protocol documents, the SigV4 pages of the IAM user guide, and what the aws CLI and SDKs send.
-// It imports nothing of ours.
+// Sources: the Smithy protocol documents, the SigV4 pages of the IAM user guide, and what the aws
+// CLI and SDKs send. It imports nothing of ours.
 package awsapi
 
 import (
@@ -94,8 +95,8 @@ func Op[In, Out any](name string, access Access, fn func(context.Context, Caller
 	return OpOf(name, access, nil, fn)
 }
 
-// OpOf is Op with the model's shape of the input, which a body must have. It panics when the shape has a member that In
-// has no field for: the operation would pass over what it says it knows.
+// OpOf is Op with the model's shape of the input, which a body must have. It panics when the shape
+// has a member that In has no field for: the operation would pass over what it says it knows.
 func OpOf[In, Out any](name string, access Access, shape *Shape,
 	fn func(context.Context, Caller, In) (Out, error)) Operation {
 	if missing := shape.missing(reflect.TypeFor[In](), ""); missing != "" {
@@ -124,8 +125,8 @@ func OpOf[In, Out any](name string, access Access, shape *Shape,
 // Empty is the answer of operations that return nothing.
 type Empty struct{}
 
-// unknownMember is a member that an operation has no use for. AWS passes over it; here it is refused, since it may be
-// a control that the caller relies on.
+// unknownMember is a member that an operation has no use for. AWS passes over it; here it is
+// refused, since it may be a control that the caller relies on.
 type unknownMember struct{ path string }
 
 func (e *unknownMember) Error() string { return "the member " + e.path + " is not known" }
@@ -149,8 +150,8 @@ func unknown(path string) *unknownMember {
 	}, path)}
 }
 
-// decode reads a body. Names that stand twice, names that are not known, and text that is not UTF-8, are refused: two
-// readers could take them for different things.
+// decode reads a body. Names that stand twice, names that are not known, and text that is not
+// UTF-8, are refused: two readers could take them for different things.
 func decode(body []byte, in any) error {
 	body = bytes.TrimSpace(body)
 	if len(body) == 0 {
@@ -186,12 +187,13 @@ type Service struct {
 	Authorize func(who Caller, operation string, access Access) error
 	// Answer maps an error of the domain to an error on the wire. It never returns nil.
 	Answer func(error) *Error
-	// Refused is told about requests that were turned away before they reached an operation, for the audit log.
+	// Refused is told about requests that were turned away before they reached an operation, for
+	// the audit log.
 	Refused func(ctx context.Context, who Caller, operation string, err error)
 }
 
-// QueryOperation is one operation of a service that speaks the query protocol, and the parameters that it knows besides
-// Action and Version.
+// QueryOperation is one operation of a service that speaks the query protocol, and the parameters
+// that it knows besides Action and Version.
 type QueryOperation struct {
 	Parameters []string
 	Call       func(ctx context.Context, who Caller, form url.Values) (result any, err error)
@@ -225,7 +227,8 @@ type Handler struct {
 	Log       *slog.Logger
 	RequestID func(*http.Request) string
 	Address   func(*http.Request) string
-	// Used is told about each request whose signature is good, before its operation runs; service is the signing name.
+	// Used is told about each request whose signature is good, before its operation runs; service
+	// is the signing name.
 	Used func(ctx context.Context, who Caller, service string)
 }
 
@@ -245,7 +248,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	h.fail(w, requestID, &Error{Code: "UnknownOperationException", Message: "X-Amz-Target names no service of this endpoint"})
+	h.fail(
+		w, requestID,
+		&Error{Code: "UnknownOperationException", Message: "X-Amz-Target names no service of this endpoint"},
+	)
 }
 
 // usualBody is the room that is made for a body before it comes.
@@ -346,7 +352,10 @@ func (h *Handler) serveQuery(w http.ResponseWriter, r *http.Request, requestID s
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
-		h.failQuery(w, requestID, "", &Error{Code: "MalformedInput", Message: "the request names no operation: neither X-Amz-Target nor Action"})
+		h.failQuery(
+			w, requestID, "",
+			&Error{Code: "MalformedInput", Message: "the request names no operation: neither X-Amz-Target nor Action"},
+		)
 		return
 	}
 	action := form.Get("Action")
@@ -368,16 +377,32 @@ func (h *Handler) serveQuery(w http.ResponseWriter, r *http.Request, requestID s
 		if err != nil {
 			var wire *Error
 			if !errors.As(err, &wire) {
-				h.Log.ErrorContext(r.Context(), "operation failed", "operation", action, "request_id", requestID, "error", err)
-				wire = &Error{Code: "InternalFailure", Message: "internal error", Status: http.StatusInternalServerError}
+				h.Log.ErrorContext(
+					r.Context(), "operation failed", "operation", action, "request_id", requestID, "error", err,
+				)
+				wire = &Error{
+					Code:    "InternalFailure",
+					Message: "internal error",
+					Status:  http.StatusInternalServerError,
+				}
 			}
 			h.failQuery(w, requestID, s.Namespace, queryError(wire))
 			return
 		}
-		writeXML(w, http.StatusOK, queryAnswer{XMLName: xml.Name{Space: s.Namespace, Local: action + "Response"}, Result: result, RequestID: requestID})
+		writeXML(
+			w,
+			http.StatusOK,
+			queryAnswer{
+				XMLName:   xml.Name{Space: s.Namespace, Local: action + "Response"},
+				Result:    result,
+				RequestID: requestID,
+			},
+		)
 		return
 	}
-	h.failQuery(w, requestID, "", &Error{Code: "InvalidAction", Message: "there is no operation " + strconv.Quote(action)})
+	h.failQuery(
+		w, requestID, "", &Error{Code: "InvalidAction", Message: "there is no operation " + strconv.Quote(action)},
+	)
 }
 
 type queryAnswer struct {
@@ -416,7 +441,10 @@ func (h *Handler) failQuery(w http.ResponseWriter, requestID, namespace string, 
 	if status >= 500 {
 		fault = "Receiver"
 	}
-	writeXML(w, status, queryFailure{xml.Name{Space: namespace, Local: "ErrorResponse"}, fault, e.Code, e.Message, requestID})
+	writeXML(
+		w, status,
+		queryFailure{xml.Name{Space: namespace, Local: "ErrorResponse"}, fault, e.Code, e.Message, requestID},
+	)
 }
 
 func writeXML(w http.ResponseWriter, status int, body any) {
@@ -429,7 +457,8 @@ func writeXML(w http.ResponseWriter, status int, body any) {
 	_, _ = w.Write(data)
 }
 
-// EncodeToken makes a page token of a key. The operation is part of it, so that a token is of no use elsewhere.
+// EncodeToken makes a page token of a key. The operation is part of it, so that a token is of no
+// use elsewhere.
 func EncodeToken(operation, key string) string {
 	if key == "" {
 		return ""
@@ -437,7 +466,8 @@ func EncodeToken(operation, key string) string {
 	return base64.URLEncoding.EncodeToString([]byte(operation + "\x00" + key))
 }
 
-// DecodeToken returns the key of a page token that EncodeToken made for the operation; "" for an empty token.
+// DecodeToken returns the key of a page token that EncodeToken made for the operation; "" for an
+// empty token.
 func DecodeToken(operation, token string) (string, error) {
 	if token == "" {
 		return "", nil

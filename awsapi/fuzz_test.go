@@ -9,8 +9,16 @@ import (
 
 // nested is a shape of every kind.
 var nested = &Shape{Kind: Structure, Required: []string{"Id"}, Members: map[string]*Shape{
-	"Id": {Kind: String, Min: 1, Max: 36, Pattern: NewPattern(`d-[0-9a-f]{10}`)}, "Max": {Kind: Integer, Min: 1, Max: 100}, "On": {Kind: Boolean}, "At": {Kind: Number}, "Any": {},
-	"State": {Kind: String, Enum: []string{"A", "B"}}, "List": {Kind: List, Min: 1, Max: 2, Of: &Shape{Kind: Structure, Members: map[string]*Shape{"Value": {Kind: String, Max: 3, Sensitive: true}}}},
+	"Id": {
+		Kind:    String,
+		Min:     1,
+		Max:     36,
+		Pattern: NewPattern(`d-[0-9a-f]{10}`),
+	}, "Max": {Kind: Integer, Min: 1, Max: 100}, "On": {Kind: Boolean}, "At": {Kind: Number}, "Any": {},
+	"State": {
+		Kind: String,
+		Enum: []string{"A", "B"},
+	}, "List": {Kind: List, Min: 1, Max: 2, Of: &Shape{Kind: Structure, Members: map[string]*Shape{"Value": {Kind: String, Max: 3, Sensitive: true}}}},
 	"Map": {Kind: Map, Max: 2, Key: &Shape{Kind: String, Pattern: NewPattern(`[a-z]+`)}, Of: &Shape{}},
 }}
 
@@ -71,7 +79,8 @@ func FuzzBody(f *testing.F) {
 	})
 }
 
-// FuzzSignedRequest varies everything that a signature covers: nothing but what was signed is accepted.
+// FuzzSignedRequest varies everything that a signature covers: nothing but what was signed is
+// accepted.
 func FuzzSignedRequest(f *testing.F) {
 	f.Add("/", "20261123T120000Z", "host;x-amz-date", "application/x-amz-json-1.1", "127.0.0.1")
 	f.Add("/a%20b/../c?x=%zz&x=1", "2026", ";;", " \t", "")
@@ -81,7 +90,11 @@ func FuzzSignedRequest(f *testing.F) {
 			r.URL = u
 		}
 		r.Host = host
-		r.Header["Authorization"] = []string{algorithm + " Credential=AKIATEST/20261123/us-east-1/sso/aws4_request, SignedHeaders=" + signedHeaders + ", Signature=" + strings.Repeat("0", 64)}
+		r.Header["Authorization"] = []string{
+			algorithm + " Credential=AKIATEST/20261123/us-east-1/sso/aws4_request, SignedHeaders=" + signedHeaders + ", Signature=" + strings.Repeat(
+				"0", 64,
+			),
+		}
 		r.Header["X-Amz-Date"], r.Header["Content-Type"] = []string{date}, []string{contentType}
 		if _, err := verifier().Verify(r, nil, "sso"); err == nil {
 			t.Fatal("accepted")

@@ -31,7 +31,8 @@ const (
 	Map
 )
 
-// Shape is what a service model says of a value: its kind and its constraints. A zero bound is none. Source: Smithy, "Constraint traits".
+// Shape is what a service model says of a value: its kind and its constraints. A zero bound is
+// none. Source: Smithy, "Constraint traits".
 type Shape struct {
 	Kind      Kind
 	Min, Max  int      // of a text's characters, a list's or a map's entries, or a number's value
@@ -57,7 +58,8 @@ func ListOf(least, most int, of *Shape) *Shape {
 	return &Shape{Kind: List, Min: least, Max: most, Of: of}
 }
 
-// TextOf is the shape of a text of so many characters that matches a pattern; an empty one matches everything.
+// TextOf is the shape of a text of so many characters that matches a pattern; an empty one matches
+// everything.
 func TextOf(least, most int, pattern string) *Shape {
 	s := &Shape{Kind: String, Min: least, Max: most}
 	if pattern != "" {
@@ -84,8 +86,9 @@ func NewPattern(text string) *Pattern {
 // maxProblems bounds how many violations one answer names.
 const maxProblems = 20 //bound:list violations that one answer names
 
-// Check says whether a body has a shape. It fails with a SerializationException when the body is not JSON of the right types, or with a
-// ValidationException that names every violation, in AWS's words.
+// Check says whether a body has a shape. It fails with a SerializationException when the body is
+// not JSON of the right types, or with a ValidationException that names every violation, in AWS's
+// words.
 func (s *Shape) Check(body []byte) error {
 	switch text := bytes.TrimSpace(body); {
 	case len(text) == 0:
@@ -107,7 +110,10 @@ func (s *Shape) Check(body []byte) error {
 	if len(c.problems) == 1 {
 		noun = "validation error"
 	}
-	return &Error{Code: "ValidationException", Message: strconv.Itoa(len(c.problems)) + " " + noun + " detected: " + strings.Join(c.problems, "; ")}
+	return &Error{
+		Code:    "ValidationException",
+		Message: strconv.Itoa(len(c.problems)) + " " + noun + " detected: " + strings.Join(c.problems, "; "),
+	}
 }
 
 func serialization(message string) error {
@@ -135,7 +141,9 @@ func (c *checker) violated(path, value string, sensitive bool, constraint string
 	if !sensitive && len(value) <= maxNamed {
 		named = "Value '" + strings.ToValidUTF8(value, "?") + "'"
 	}
-	c.problems = append(c.problems, fmt.Sprintf("%s at '%s' failed to satisfy constraint: Member must %s", named, path, constraint))
+	c.problems = append(
+		c.problems, fmt.Sprintf("%s at '%s' failed to satisfy constraint: Member must %s", named, path, constraint),
+	)
 }
 
 func (c *checker) broken(err error) error {
@@ -146,7 +154,15 @@ func (c *checker) broken(err error) error {
 	return serialization("the body is not a JSON object of this operation")
 }
 
-var kindNames = map[Kind]string{String: "a string", Integer: "an integer", Number: "a number", Boolean: "a boolean", Structure: "an object", List: "a list", Map: "an object"}
+var kindNames = map[Kind]string{
+	String:    "a string",
+	Integer:   "an integer",
+	Number:    "a number",
+	Boolean:   "a boolean",
+	Structure: "an object",
+	List:      "a list",
+	Map:       "an object",
+}
 
 // value reads one value.
 func (c *checker) value(s *Shape, path string) error {

@@ -20,7 +20,8 @@ import (
 type Verifier struct {
 	Region string // the only region accepted in the credential scope
 	Now    func() time.Time
-	// Lookup returns the secret of an access key and who it belongs to. token is the session token, or "". It fails with an *Error.
+	// Lookup returns the secret of an access key and who it belongs to. token is the session token,
+	// or "". It fails with an *Error.
 	Lookup func(ctx context.Context, accessKeyID, token string) (secret string, who Caller, err error)
 
 	keys signingKeys
@@ -47,7 +48,11 @@ func incomplete(message string) error {
 
 func parseAuthorization(header string) (a authorization, err error) {
 	if header == "" {
-		return a, &Error{Code: "MissingAuthenticationTokenException", Message: "Missing Authentication Token", Status: http.StatusForbidden}
+		return a, &Error{
+			Code:    "MissingAuthenticationTokenException",
+			Message: "Missing Authentication Token",
+			Status:  http.StatusForbidden,
+		}
 	}
 	rest, ok := strings.CutPrefix(header, algorithm+" ")
 	if !ok || len(header) > maxAuthorization {
@@ -93,11 +98,12 @@ func ascend(names []string) bool {
 	return true
 }
 
-// once are headers that a request must not have twice: one reader would take the first, another one the last, and the signature has both.
+// once are headers that a request must not have twice: one reader would take the first, another one
+// the last, and the signature has both.
 var once = []string{"Authorization", "X-Amz-Date", "X-Amz-Security-Token", "X-Amz-Target"}
 
-// Verify checks the signature of a request whose body has been read, for the service. It fails with an *Error; the caller is then what
-// is known so far.
+// Verify checks the signature of a request whose body has been read, for the service. It fails with
+// an *Error; the caller is then what is known so far.
 func (v *Verifier) Verify(r *http.Request, body []byte, service string) (Caller, error) {
 	c, who, err := v.claim(r, service)
 	if err != nil {
@@ -132,17 +138,29 @@ func (v *Verifier) claim(r *http.Request, service string) (claim, Caller, error)
 		return c, who, incomplete("X-Amz-Date is missing, or has not the form " + amzDate)
 	}
 	if day := c.stamp[:8]; a.date != day { // exactly: a key that is made without a day would be good for ever
-		return c, who, &Error{Code: "InvalidSignatureException", Status: http.StatusForbidden, Message: "Date in Credential scope does not match " +
-			"YYYYMMDD from ISO-8601 version of date from HTTP: '" + a.date + "' != '" + day + "', from '" + c.stamp + "'."}
+		return c, who, &Error{
+			Code:   "InvalidSignatureException",
+			Status: http.StatusForbidden,
+			Message: "Date in Credential scope does not match " +
+				"YYYYMMDD from ISO-8601 version of date from HTTP: '" + a.date + "' != '" + day + "', from '" + c.stamp + "'.",
+		}
 	}
 	if a.region != v.Region || a.service != service {
-		return c, who, &Error{Code: "InvalidSignatureException", Message: "Credential should be scoped to a valid region and service: want " + v.Region + "/" + service, Status: http.StatusForbidden}
+		return c, who, &Error{
+			Code:    "InvalidSignatureException",
+			Message: "Credential should be scoped to a valid region and service: want " + v.Region + "/" + service,
+			Status:  http.StatusForbidden,
+		}
 	}
 	if err := requireSigned(r, a.signed); err != nil {
 		return c, who, err
 	}
 	if off := v.Now().Sub(at); off > maxSkew || off < -maxSkew {
-		return c, who, &Error{Code: "InvalidSignatureException", Message: "Signature expired or not yet current: X-Amz-Date is " + c.stamp, Status: http.StatusForbidden}
+		return c, who, &Error{
+			Code:    "InvalidSignatureException",
+			Message: "Signature expired or not yet current: X-Amz-Date is " + c.stamp,
+			Status:  http.StatusForbidden,
+		}
 	}
 	c.secret, c.of, err = v.Lookup(r.Context(), a.key, r.Header.Get("X-Amz-Security-Token"))
 	return c, who, err
@@ -151,7 +169,13 @@ func (v *Verifier) claim(r *http.Request, service string) (claim, Caller, error)
 // prove compares the signature of a claim with the one of the whole request.
 func (v *Verifier) prove(c claim, r *http.Request, body []byte) (Caller, error) {
 	a := c.authorization
-	toSign := strings.Join([]string{algorithm, c.stamp, a.date + "/" + a.region + "/" + a.service + "/aws4_request", hashHex(canonicalRequest(r, body, a.signed))}, "\n")
+	toSign := strings.Join(
+		[]string{
+			algorithm, c.stamp, a.date + "/" + a.region + "/" + a.service + "/aws4_request",
+			hashHex(canonicalRequest(r, body, a.signed)),
+		},
+		"\n",
+	)
 	want := hex.EncodeToString(mac(v.keys.get(scopeOf{a.key, c.secret, a.date, a.region, a.service}), toSign))
 	if subtle.ConstantTimeCompare([]byte(want), []byte(a.signature)) != 1 {
 		return Caller{AccessKeyID: a.key}, &Error{Code: "InvalidSignatureException", Status: http.StatusForbidden,
@@ -160,7 +184,8 @@ func (v *Verifier) prove(c claim, r *http.Request, body []byte) (Caller, error) 
 	return c.of, nil
 }
 
-// requireSigned demands that everything that gives the request its meaning is signed: host, the operation, the date, the token.
+// requireSigned demands that everything that gives the request its meaning is signed: host, the
+// operation, the date, the token.
 func requireSigned(r *http.Request, signed []string) error {
 	if !slices.Contains(signed, "host") {
 		return incomplete("SignedHeaders must contain host")
@@ -176,7 +201,8 @@ func requireSigned(r *http.Request, signed []string) error {
 	return nil
 }
 
-// canonicalRequest is the request in the form that is signed. The body is hashed here; the header with its hash is not believed.
+// canonicalRequest is the request in the form that is signed. The body is hashed here; the header
+// with its hash is not believed.
 func canonicalRequest(r *http.Request, body []byte, signed []string) []byte {
 	b := make([]byte, 0, 1024)
 	path := r.URL.EscapedPath()
@@ -229,7 +255,8 @@ func squeezed(v string) string {
 // scopeOf is what a signing key is made of.
 type scopeOf struct{ key, secret, date, region, service string }
 
-// signingKeys remembers the keys that signatures are made with: one is good for a day, and making it costs four times as much as using it.
+// signingKeys remembers the keys that signatures are made with: one is good for a day, and making
+// it costs four times as much as using it.
 type signingKeys struct {
 	mu   sync.RWMutex
 	keys map[scopeOf][]byte

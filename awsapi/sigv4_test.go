@@ -84,7 +84,8 @@ func TestVerifyRefuses(t *testing.T) {
 	}
 }
 
-// TestSessionTokens: temporary credentials come with a token that is signed, and that the look-up sees.
+// TestSessionTokens: temporary credentials come with a token that is signed, and that the look-up
+// sees.
 func TestSessionTokens(t *testing.T) {
 	v := verifier()
 	seen := ""
@@ -122,7 +123,9 @@ func TestSessionTokens(t *testing.T) {
 
 // TestAStaleSignatureIsNoUse sends the same signed request again, later and later.
 func TestAStaleSignatureIsNoUse(t *testing.T) {
-	v, body, now := verifier(), []byte(`{}`), signedAt
+	v := verifier()
+	body := []byte(`{}`)
+	now := signedAt
 	v.Now = func() time.Time { return now }
 	for after, good := range map[time.Duration]bool{0: true, 15 * time.Minute: true, 15*time.Minute + time.Second: false, 24 * time.Hour: false, -15*time.Minute - time.Second: false} {
 		now = signedAt.Add(after)
@@ -133,7 +136,9 @@ func TestAStaleSignatureIsNoUse(t *testing.T) {
 }
 
 func FuzzAuthorization(f *testing.F) {
-	f.Add("AWS4-HMAC-SHA256 Credential=AKIA/20261123/us-east-1/sso/aws4_request, SignedHeaders=host;x-amz-date, Signature=00")
+	f.Add(
+		"AWS4-HMAC-SHA256 Credential=AKIA/20261123/us-east-1/sso/aws4_request, SignedHeaders=host;x-amz-date, Signature=00",
+	)
 	f.Fuzz(func(t *testing.T, header string) {
 		r := httptest.NewRequest(http.MethodPost, "http://127.0.0.1/", nil)
 		r.Header["Authorization"] = []string{header}

@@ -21,7 +21,8 @@ const (
 	manySets     = 50
 )
 
-// accessWorld is a center with accounts, permission sets and assignments, and a token of the person who has them.
+// accessWorld is a center with accounts, permission sets and assignments, and a token of the person
+// who has them.
 type accessWorld struct {
 	*target
 	sets  []string // ARNs
@@ -84,15 +85,23 @@ func (w *accessWorld) credentials() string {
 func (w *accessWorld) pages(t *target) (request, int) {
 	stock := make([][]byte, 2048)
 	for i := range stock {
-		stock[i] = t.signedFor("SWBExternalService.ListAccountAssignments", "sso", fmt.Appendf(nil, `{"InstanceArn":"%s","AccountId":"%s","PermissionSetArn":"%s"}`, w.instance(), anyAccount(), w.sets[rand.IntN(manySets)]))
+		stock[i] = t.signedFor(
+			"SWBExternalService.ListAccountAssignments",
+			"sso",
+			fmt.Appendf(
+				nil, `{"InstanceArn":"%s","AccountId":"%s","PermissionSetArn":"%s"}`, w.instance(), anyAccount(),
+				w.sets[rand.IntN(manySets)],
+			),
+		)
 	}
 	return func(buf []byte, _, i int) []byte { return append(buf, stock[i%len(stock)]...) }, 0
 }
 
 func (w *accessWorld) instance() string { return w.center.instanceARN }
 
-// fillAccess makes users, groups with the person in each, accounts, permission sets and assignments: the first of each account is for one of the person's
-// groups, the others are for groups of nobody.
+// fillAccess makes users, groups with the person in each, accounts, permission sets and
+// assignments: the first of each account is for one of the person's groups, the others are for
+// groups of nobody.
 func (w *accessWorld) fillAccess(users, assignments int) error {
 	if err := w.fill(users); err != nil {
 		return err
@@ -101,7 +110,14 @@ func (w *accessWorld) fillAccess(users, assignments int) error {
 	for from := 0; from < manyAccounts; from += adminapi.MaxAccountsAtOnce {
 		var some []adminapi.Account
 		for i := range adminapi.MaxAccountsAtOnce {
-			some = append(some, adminapi.Account{ID: accountID(from + i), Name: fmt.Sprintf("Account %d", from+i), Email: fmt.Sprintf("root%d@example.com", from+i)})
+			some = append(
+				some,
+				adminapi.Account{
+					ID:    accountID(from + i),
+					Name:  fmt.Sprintf("Account %d", from+i),
+					Email: fmt.Sprintf("root%d@example.com", from+i),
+				},
+			)
 		}
 		if err := w.center.admin.PutAccounts(ctx, some); err != nil {
 			return err
@@ -113,7 +129,19 @@ func (w *accessWorld) fillAccess(users, assignments int) error {
 		if i < manyGroups {
 			members = `,"members":[{"value":"` + w.users[0] + `"}]`
 		}
-		id, err := created(w.address, message(nil, "POST", w.prefix+"Groups", w.headers, fmt.Appendf(nil, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Access %d"%s}`, i, members)))
+		id, err := created(
+			w.address,
+			message(
+				nil,
+				"POST",
+				w.prefix+"Groups",
+				w.headers,
+				fmt.Appendf(
+					nil, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Access %d"%s}`, i,
+					members,
+				),
+			),
+		)
 		if err != nil {
 			return err
 		}
@@ -140,8 +168,11 @@ func (w *accessWorld) fillAccess(users, assignments int) error {
 		if round == 0 {
 			group = mine[account%manyGroups]
 		}
-		return append(buf, w.signedFor("SWBExternalService.CreateAccountAssignment", "sso", fmt.Appendf(nil,
-			`{"InstanceArn":"%s","TargetId":"%s","TargetType":"AWS_ACCOUNT","PermissionSetArn":"%s","PrincipalType":"GROUP","PrincipalId":"%s"}`, w.instance(), accountID(account), set, group))...)
+		return append(buf, w.signedFor("SWBExternalService.CreateAccountAssignment", "sso", fmt.Appendf(
+			nil,
+			`{"InstanceArn":"%s","TargetId":"%s","TargetType":"AWS_ACCOUNT","PermissionSetArn":"%s","PrincipalType":"GROUP","PrincipalId":"%s"}`,
+			w.instance(), accountID(account), set, group,
+		))...)
 	})
 	if err != nil {
 		return fmt.Errorf("fill assignments: %w", err)
@@ -174,7 +205,10 @@ func (w *accessWorld) signInOnDevice() error {
 	if err := post(base+"/device_authorization", ask, &device); err != nil {
 		return err
 	}
-	form, err := http.NewRequestWithContext(context.Background(), http.MethodPost, base+"/start/device", strings.NewReader(url.Values{"user_code": {device.UserCode}, "decision": {"allow"}}.Encode()))
+	form, err := http.NewRequestWithContext(
+		context.Background(), http.MethodPost, base+"/start/device",
+		strings.NewReader(url.Values{"user_code": {device.UserCode}, "decision": {"allow"}}.Encode()),
+	)
 	if err != nil {
 		return err
 	}
@@ -200,7 +234,8 @@ func post(address string, body map[string]any, into any) error {
 	if err != nil {
 		return err
 	}
-	answer, err := http.Post(address, "application/json", bytes.NewReader(text)) //nolint:noctx,gosec // a benchmark of a local server
+	//nolint:noctx,gosec // a benchmark of a local server
+	answer, err := http.Post(address, "application/json", bytes.NewReader(text))
 	if err != nil {
 		return err
 	}

@@ -33,8 +33,8 @@ type identityCenter struct {
 	idp         saml.SigningKey // of the identity provider, which nobody runs
 }
 
-// startCenter starts a center on a fresh data folder, on PostgreSQL where database is its URL, and connects it to an identity provider that nobody
-// asks anything.
+// startCenter starts a center on a fresh data folder, on PostgreSQL where database is its URL, and
+// connects it to an identity provider that nobody asks anything.
 func startCenter(program, dir, database string) (*identityCenter, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -51,7 +51,8 @@ func startCenter(program, dir, database string) (*identityCenter, error) {
 	if err := c.run(program, io.Discard); err != nil {
 		return nil, err
 	}
-	secrets, err := os.ReadFile(filepath.Join(dir, "center", "first-start.txt")) // #nosec G304 -- the benchmark's own folder
+	// #nosec G304 -- the benchmark's own folder
+	secrets, err := os.ReadFile(filepath.Join(dir, "center", "first-start.txt"))
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +71,8 @@ func startCenter(program, dir, database string) (*identityCenter, error) {
 
 // run starts the program and waits for its first answer.
 func (c *identityCenter) run(program string, out io.Writer) error {
-	cmd := exec.CommandContext(context.Background(), program, c.args...) // #nosec G204 -- what the person who runs the benchmark named
+	// #nosec G204 -- what the person who runs the benchmark named
+	cmd := exec.CommandContext(context.Background(), program, c.args...)
 	cmd.Stdout, cmd.Stderr = out, os.Stderr
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
@@ -105,7 +107,15 @@ func (c *identityCenter) provision() error {
 		return err
 	}
 	c.idp = key
-	metadata, err := saml.FederationMetadata(saml.IdentityProvider{EntityID: samlIssuer, SignInURL: "https://idp.example.com/sso", SignInPOST: "https://idp.example.com/sso"}, "https://idp.example.com/wsfed", key)
+	metadata, err := saml.FederationMetadata(
+		saml.IdentityProvider{
+			EntityID:   samlIssuer,
+			SignInURL:  "https://idp.example.com/sso",
+			SignInPOST: "https://idp.example.com/sso",
+		},
+		"https://idp.example.com/wsfed",
+		key,
+	)
 	if err != nil {
 		return err
 	}
@@ -132,7 +142,10 @@ func (c *identityCenter) provision() error {
 	if err != nil {
 		return err
 	}
-	c.scimPath, c.token, c.storeID, c.instanceARN = endpoint.Path, token.Value, directory.IdentityStoreID, directory.InstanceArn
+	c.scimPath = endpoint.Path
+	c.token = token.Value
+	c.storeID = directory.IdentityStoreID
+	c.instanceARN = directory.InstanceArn
 	return nil
 }
 
@@ -140,7 +153,10 @@ func (c *identityCenter) provision() error {
 func ids(address, path, token string, n int) ([]string, error) {
 	var all []string
 	for start := 1; len(all) < n; {
-		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, fmt.Sprintf("http://%s%s?startIndex=%d&count=100", address, path, start), nil)
+		req, err := http.NewRequestWithContext(
+			context.Background(), http.MethodGet,
+			fmt.Sprintf("http://%s%s?startIndex=%d&count=100", address, path, start), nil,
+		)
 		if err != nil {
 			return nil, err
 		}

@@ -24,8 +24,9 @@ type window struct {
 // request writes the i-th request of a connection, a whole HTTP/1.1 message, to buf.
 type request func(buf []byte, conn, i int) []byte
 
-// closedLoop sends requests over keep-alive connections, one at a time on each, for as long as d, and stops early when a connection has sent
-// limit requests (0: no limit). Any answer but a success ends it: a benchmark with errors measures nothing.
+// closedLoop sends requests over keep-alive connections, one at a time on each, for as long as d,
+// and stops early when a connection has sent limit requests (0: no limit). Any answer but a success
+// ends it: a benchmark with errors measures nothing.
 //
 // It writes and reads raw messages, since on shared cores a costly client would measure itself.
 func closedLoop(address string, connections int, d time.Duration, limit int, next request) (window, error) {
@@ -45,7 +46,12 @@ func closedLoop(address string, connections int, d time.Duration, limit int, nex
 	if len(every) == 0 {
 		return window{}, errors.New("no request was answered in time")
 	}
-	return window{Requests: len(every), Rate: float64(len(every)) / took.Seconds(), P50: every[len(every)/2], P99: every[len(every)*99/100]}, nil
+	return window{
+		Requests: len(every),
+		Rate:     float64(len(every)) / took.Seconds(),
+		P50:      every[len(every)/2],
+		P99:      every[len(every)*99/100],
+	}, nil
 }
 
 func oneConnection(address string, end time.Time, limit, c int, next request) ([]time.Duration, error) {
@@ -77,7 +83,8 @@ func oneConnection(address string, end time.Time, limit, c int, next request) ([
 	return laps, nil
 }
 
-// readAnswer reads one answer; the body only of one that is no success, since measuring must not cost what it measures.
+// readAnswer reads one answer; the body only of one that is no success, since measuring must not
+// cost what it measures.
 func readAnswer(in *bufio.Reader) (status int, body []byte, err error) {
 	line, err := in.ReadSlice('\n')
 	if err != nil {

@@ -1,5 +1,6 @@
-// Command bench measures Gatehouse from outside and prints every figure beside what plain net/http and another SCIM server do on the same machine in
-// the same run. Machines differ and are shared: the ratios mean something, the absolute numbers little.
+// Command bench measures Gatehouse from outside and prints every figure beside what plain net/http
+// and another SCIM server do on the same machine in the same run. Machines differ and are shared:
+// the ratios mean something, the absolute numbers little.
 //
 // It is a module of its own and uses the wire clients only.
 package main
@@ -36,13 +37,20 @@ func main() {
 	flag.DurationVar(&s.length, "window", 2*time.Second, "how long each closed loop runs")
 	flag.IntVar(&s.rounds, "rounds", 3, "interleaved rounds; the median counts")
 	flag.IntVar(&s.users, "users", 10_000, "users present")
-	flag.StringVar(&s.database, "database", "", "postgres:// URL of an empty database, to measure the center on it as well")
+	flag.StringVar(
+		&s.database, "database", "", "postgres:// URL of an empty database, to measure the center on it as well",
+	)
 	large := flag.String("large", "100000", "further sizes, separated by commas; 1000000 takes a few minutes")
 	flag.IntVar(&s.assigned, "assignments", 50_000, "account assignments; 1000000 takes a quarter of an hour to make")
-	only := flag.String("only", "walk,store,signin,access,sync", "which parts to run: walk, store, signin, access, sync")
+	only := flag.String(
+		"only", "walk,store,signin,access,sync", "which parts to run: walk, store, signin, access, sync",
+	)
 	flag.StringVar(&s.match, "match", "", "only the workloads on the identity store with this in their names")
 	asJSON := flag.Bool("json", false, "print JSON lines")
-	serve := flag.String("serve", "", "be one of the servers to compare with, or to measure against: hello, echo, peer, scim, scim-10ms, scim-20")
+	serve := flag.String(
+		"serve", "",
+		"be one of the servers to compare with, or to measure against: hello, echo, peer, scim, scim-10ms, scim-20",
+	)
 	flag.Parse()
 	err := func() error {
 		if *serve != "" {

@@ -72,15 +72,24 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(data)
 }
 
-// peer is an in-memory SCIM server on elimity-com/scim. It keeps nothing across a restart, asks for no token and writes no audit log. Its user
-// names and group members are indexed. A PATCH is answered with the resource, as servers on this library do.
+// peer is an in-memory SCIM server on elimity-com/scim. It keeps nothing across a restart, asks for
+// no token and writes no audit log. Its user names and group members are indexed. A PATCH is
+// answered with the resource, as servers on this library do.
 func peer() (http.Handler, error) {
 	server, err := scim.NewServer(&scim.ServerArgs{
 		ServiceProviderConfig: &scim.ServiceProviderConfig{},
 		ResourceTypes: []scim.ResourceType{
 			{ID: optional.NewString("User"), Name: "User", Endpoint: "/Users", Schema: schema.CoreUserSchema(),
-				SchemaExtensions: []scim.SchemaExtension{{Schema: schema.ExtensionEnterpriseUser()}}, Handler: newMemory("userName")},
-			{ID: optional.NewString("Group"), Name: "Group", Endpoint: "/Groups", Schema: schema.CoreGroupSchema(), Handler: newMemory("displayName")},
+				SchemaExtensions: []scim.SchemaExtension{
+					{Schema: schema.ExtensionEnterpriseUser()},
+				}, Handler: newMemory("userName")},
+			{
+				ID:       optional.NewString("Group"),
+				Name:     "Group",
+				Endpoint: "/Groups",
+				Schema:   schema.CoreGroupSchema(),
+				Handler:  newMemory("displayName"),
+			},
 		},
 	})
 	return server, err
@@ -107,14 +116,24 @@ func (m *memory) Create(_ *http.Request, attributes scim.ResourceAttributes) (sc
 	name, _ := attributes[m.nameAttribute].(string)
 	external, _ := attributes["externalId"].(string)
 	now := time.Now().UTC()
-	e := &entry{Resource: scim.Resource{ID: uuid.NewString(), ExternalID: optional.NewString(external), Attributes: attributes, Meta: scim.Meta{Created: &now, LastModified: &now}}, members: map[string]bool{}}
+	e := &entry{
+		Resource: scim.Resource{
+			ID:         uuid.NewString(),
+			ExternalID: optional.NewString(external),
+			Attributes: attributes,
+			Meta:       scim.Meta{Created: &now, LastModified: &now},
+		},
+		members: map[string]bool{},
+	}
 	key := strings.ToLower(name)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.byName[key] != nil {
 		return scim.Resource{}, scimerrors.ScimErrorUniqueness
 	}
-	m.byID[e.ID], m.byName[key], m.order = e, e, append(m.order, e)
+	m.byID[e.ID] = e
+	m.byName[key] = e
+	m.order = append(m.order, e)
 	return e.Resource, nil
 }
 
@@ -132,7 +151,8 @@ func (m *memory) GetAll(_ *http.Request, p scim.ListRequestParams) (scim.Page, e
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	if p.FilterValidator != nil {
-		if f, ok := p.FilterValidator.GetFilter().(*filter.AttributeExpression); ok && f.Operator == filter.EQ && f.AttributePath.AttributeName == m.nameAttribute {
+		if f, ok := p.FilterValidator.GetFilter().(*filter.AttributeExpression); ok && f.Operator == filter.EQ &&
+			f.AttributePath.AttributeName == m.nameAttribute {
 			value, _ := f.CompareValue.(string)
 			if e := m.byName[strings.ToLower(value)]; e != nil {
 				return scim.Page{TotalResults: 1, Resources: []scim.Resource{e.Resource}}, nil

@@ -21,7 +21,8 @@ type process struct {
 
 func start(path string, args ...string) (*process, error) {
 	began := time.Now()
-	cmd := exec.CommandContext(context.Background(), path, args...) // #nosec G204 -- what the person who runs the benchmark named
+	// #nosec G204 -- what the person who runs the benchmark named
+	cmd := exec.CommandContext(context.Background(), path, args...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err

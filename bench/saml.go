@@ -31,8 +31,8 @@ const (
 	samlRequest  = "_request"
 )
 
-// verifications measures one signed response with all checks, on one core, beside other libraries and the floor: the RSA verification and one
-// canonicalization of the same bytes.
+// verifications measures one signed response with all checks, on one core, beside other libraries
+// and the floor: the RSA verification and one canonicalization of the same bytes.
 func verifications(s settings, _ string) ([]figure, error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	now := time.Now()
@@ -40,8 +40,22 @@ func verifications(s settings, _ string) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	response, err := saml.Response(saml.Statement{Issuer: samlIssuer, Audience: samlAudience, ACSURL: samlACS, InResponseTo: samlRequest, NameID: "ada@example.com", AuthnInstant: now, Now: now,
-		Attributes: []saml.Attribute{{Name: "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname", Values: []string{"Ada"}}, {Name: "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname", Values: []string{"Lovelace"}}}}, key)
+	response, err := saml.Response(
+		saml.Statement{
+			Issuer:       samlIssuer,
+			Audience:     samlAudience,
+			ACSURL:       samlACS,
+			InResponseTo: samlRequest,
+			NameID:       "ada@example.com",
+			AuthnInstant: now,
+			Now:          now,
+			Attributes: []saml.Attribute{
+				{Name: "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname", Values: []string{"Ada"}},
+				{Name: "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname", Values: []string{"Lovelace"}},
+			},
+		},
+		key,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +64,13 @@ func verifications(s settings, _ string) ([]figure, error) {
 		return nil, err
 	}
 	encoded := base64.StdEncoding.EncodeToString(response)
-	want := saml.Expect{Issuer: samlIssuer, Certificates: []*x509.Certificate{key.Certificate}, Audience: samlAudience, Recipient: samlACS, Now: now}
+	want := saml.Expect{
+		Issuer:       samlIssuer,
+		Certificates: []*x509.Certificate{key.Certificate},
+		Audience:     samlAudience,
+		Recipient:    samlACS,
+		Now:          now,
+	}
 	tasks := []struct {
 		name string
 		do   func() error
@@ -76,8 +96,19 @@ func verifications(s settings, _ string) ([]figure, error) {
 		if i == 0 {
 			continue
 		}
-		figures = append(figures, figure{Name: "one SAML response, all checks", Value: own, Unit: "ms", Against: tasks[i].name, Floor: median(times[i]), Ratio: own / median(times[i]), Aim: aim,
-			More: fmt.Sprintf("%.0f KiB allocated, there %.0f", allocated[0]/1024, allocated[i]/1024)})
+		figures = append(
+			figures,
+			figure{
+				Name:    "one SAML response, all checks",
+				Value:   own,
+				Unit:    "ms",
+				Against: tasks[i].name,
+				Floor:   median(times[i]),
+				Ratio:   own / median(times[i]),
+				Aim:     aim,
+				More:    fmt.Sprintf("%.0f KiB allocated, there %.0f", allocated[0]/1024, allocated[i]/1024),
+			},
+		)
 	}
 	return figures, nil
 }
@@ -100,9 +131,17 @@ func timed(length time.Duration, do func() error) (each, allocated float64, err 
 func crewjamVerifies(response []byte, key saml.SigningKey) func() error {
 	acs, _ := url.Parse(samlACS)
 	certificate := base64.StdEncoding.EncodeToString(key.Certificate.Raw)
-	sp := crewjam.ServiceProvider{EntityID: samlAudience, AcsURL: *acs, IDPMetadata: &crewjam.EntityDescriptor{EntityID: samlIssuer, IDPSSODescriptors: []crewjam.IDPSSODescriptor{{
-		SSODescriptor: crewjam.SSODescriptor{RoleDescriptor: crewjam.RoleDescriptor{KeyDescriptors: []crewjam.KeyDescriptor{{Use: "signing",
-			KeyInfo: crewjam.KeyInfo{X509Data: crewjam.X509Data{X509Certificates: []crewjam.X509Certificate{{Data: certificate}}}}}}}}}}}}
+	sp := crewjam.ServiceProvider{
+		EntityID: samlAudience,
+		AcsURL:   *acs,
+		IDPMetadata: &crewjam.EntityDescriptor{EntityID: samlIssuer, IDPSSODescriptors: []crewjam.IDPSSODescriptor{{
+			SSODescriptor: crewjam.SSODescriptor{
+				RoleDescriptor: crewjam.RoleDescriptor{KeyDescriptors: []crewjam.KeyDescriptor{{Use: "signing",
+					KeyInfo: crewjam.KeyInfo{
+						X509Data: crewjam.X509Data{X509Certificates: []crewjam.X509Certificate{{Data: certificate}}},
+					}}}},
+			}}}},
+	}
 	return func() error {
 		_, err := sp.ParseXMLResponse(response, []string{samlRequest}, *acs)
 		var invalid *crewjam.InvalidResponseError
@@ -114,12 +153,17 @@ func crewjamVerifies(response []byte, key saml.SigningKey) func() error {
 }
 
 func gosaml2Verifies(encoded string, key saml.SigningKey) func() error {
-	sp := gosaml2.SAMLServiceProvider{IdentityProviderIssuer: samlIssuer, AssertionConsumerServiceURL: samlACS, AudienceURI: samlAudience,
-		IDPCertificateStore: &dsig.MemoryX509CertificateStore{Roots: []*x509.Certificate{key.Certificate}}}
+	sp := gosaml2.SAMLServiceProvider{
+		IdentityProviderIssuer:      samlIssuer,
+		AssertionConsumerServiceURL: samlACS,
+		AudienceURI:                 samlAudience,
+		IDPCertificateStore:         &dsig.MemoryX509CertificateStore{Roots: []*x509.Certificate{key.Certificate}},
+	}
 	return func() error { _, err := sp.RetrieveAssertionInfo(encoded); return err }
 }
 
-// signatureFloor is what nobody can do without: canonicalize the assertion once, and verify one RSA signature over its digest.
+// signatureFloor is what nobody can do without: canonicalize the assertion once, and verify one RSA
+// signature over its digest.
 func signatureFloor(response []byte) (func() error, error) {
 	doc := etree.NewDocument()
 	if err := doc.ReadFromBytes(response); err != nil {

@@ -18,7 +18,8 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
-// Requests of the identitystore API are signed before the clock starts: the cost of signing is the client's.
+// Requests of the identitystore API are signed before the clock starts: the cost of signing is the
+// client's.
 
 func (t *target) signed(operation string, body []byte) []byte {
 	if t.center == nil {
@@ -27,16 +28,22 @@ func (t *target) signed(operation string, body []byte) []byte {
 	return t.signedFor("AWSIdentityStore."+operation, "identitystore", body)
 }
 
-// signedFor signs a request for one of the services, by its target and the name that it is signed with.
+// signedFor signs a request for one of the services, by its target and the name that it is signed
+// with.
 func (t *target) signedFor(operation, service string, body []byte) []byte {
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://bench/", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(
+		context.Background(), http.MethodPost, "http://bench/", bytes.NewReader(body),
+	)
 	if err != nil {
 		panic(err) // a constant URL
 	}
 	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	req.Header.Set("X-Amz-Target", operation)
 	sum := sha256.Sum256(body)
-	credentials := aws.Credentials{AccessKeyID: t.center.admin.AccessKeyID, SecretAccessKey: t.center.admin.SecretAccessKey}
+	credentials := aws.Credentials{
+		AccessKeyID:     t.center.admin.AccessKeyID,
+		SecretAccessKey: t.center.admin.SecretAccessKey,
+	}
 	if err := v4.NewSigner().SignHTTP(context.Background(), credentials, req, hex.EncodeToString(sum[:]), service, t.center.admin.Region, time.Now().UTC()); err != nil {
 		panic(err) // the credentials are there
 	}
@@ -52,7 +59,11 @@ func (t *target) object(fields string) []byte {
 }
 
 func getUserID(t *target) (string, []byte) {
-	return "GetUserId", t.object(`"AlternateIdentifier":{"UniqueAttribute":{"AttributePath":"userName","AttributeValue":"` + knownName(rand.IntN(len(t.users))) + `"}}`)
+	return "GetUserId", t.object(
+		`"AlternateIdentifier":{"UniqueAttribute":{"AttributePath":"userName","AttributeValue":"` + knownName(
+			rand.IntN(len(t.users)),
+		) + `"}}`,
+	)
 }
 
 func describeUser(t *target) (string, []byte) {
@@ -70,7 +81,8 @@ func signedReads(make1 func(*target) (string, []byte)) func(*target) (request, i
 	}
 }
 
-// signedOnce is how many requests are signed for each connection of a workload that can send each only once.
+// signedOnce is how many requests are signed for each connection of a workload that can send each
+// only once.
 const signedOnce = 1500
 
 func signedUsers(t *target) (request, int) {
@@ -78,7 +90,12 @@ func signedUsers(t *target) (request, int) {
 	stock := make([][]byte, connections*signedOnce)
 	for i := range stock {
 		name := fmt.Sprintf("api%d.%d@example.com", t.made, i)
-		stock[i] = t.signed("CreateUser", t.object(`"UserName":"`+name+`","DisplayName":"Given Family","Title":"Engineer","Name":{"GivenName":"Given","FamilyName":"Family"},"Emails":[{"Value":"`+name+`","Type":"work","Primary":true}]`))
+		stock[i] = t.signed(
+			"CreateUser",
+			t.object(
+				`"UserName":"`+name+`","DisplayName":"Given Family","Title":"Engineer","Name":{"GivenName":"Given","FamilyName":"Family"},"Emails":[{"Value":"`+name+`","Type":"work","Primary":true}]`,
+			),
+		)
 	}
 	return func(buf []byte, c, i int) []byte { return append(buf, stock[c*signedOnce+i]...) }, signedOnce
 }
@@ -86,7 +103,10 @@ func signedUsers(t *target) (request, int) {
 func signedMemberships(t *target) (request, int) {
 	stock := make([][]byte, groupWriters*signedOnce)
 	for i := range stock {
-		stock[i] = t.signed("CreateGroupMembership", t.object(`"GroupId":"`+t.groups[i/signedOnce]+`","MemberId":{"UserId":"`+t.users[i%signedOnce]+`"}`))
+		stock[i] = t.signed(
+			"CreateGroupMembership",
+			t.object(`"GroupId":"`+t.groups[i/signedOnce]+`","MemberId":{"UserId":"`+t.users[i%signedOnce]+`"}`),
+		)
 	}
 	return func(buf []byte, c, i int) []byte { return append(buf, stock[c*signedOnce+i]...) }, signedOnce
 }

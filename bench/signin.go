@@ -17,7 +17,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/saml"
 )
 
-// signIn measures signing in: one response, whole sign-ins, and what a flood of passwords does to others.
+// signIn measures signing in: one response, whole sign-ins, and what a flood of passwords does to
+// others.
 func signIn(s settings, self string) ([]figure, error) {
 	figures, err := verifications(s, self)
 	if err != nil {
@@ -47,8 +48,9 @@ func signIn(s settings, self string) ([]figure, error) {
 	return append(figures, whole, flood), err
 }
 
-// wholeSignIns signs people in: the request, the response that an identity provider signs for it, and the session. The client signs too, so the rate is
-// both sides' on the same cores; the server's own share is its processor time.
+// wholeSignIns signs people in: the request, the response that an identity provider signs for it,
+// and the session. The client signs too, so the rate is both sides' on the same cores; the server's
+// own share is its processor time.
 func (t *target) wholeSignIns(length time.Duration) (figure, error) {
 	const people = 8
 	var all sync.WaitGroup
@@ -68,8 +70,16 @@ func (t *target) wholeSignIns(length time.Duration) (figure, error) {
 		n += c
 	}
 	took := time.Since(began)
-	return figure{Name: fmt.Sprintf("whole sign-ins, %d users", len(t.users)), Value: float64(n) / took.Seconds(), Unit: "/s",
-		More: fmt.Sprintf("%.2f ms CPU of the server each, the client signs on the same cores", (t.process.cpu()-before).Seconds()*1000/float64(n))}, errors.Join(failures...)
+	return figure{
+			Name:  fmt.Sprintf("whole sign-ins, %d users", len(t.users)),
+			Value: float64(n) / took.Seconds(),
+			Unit:  "/s",
+			More: fmt.Sprintf(
+				"%.2f ms CPU of the server each, the client signs on the same cores",
+				(t.process.cpu()-before).Seconds()*1000/float64(n),
+			),
+		}, errors.Join(
+			failures...)
 }
 
 // oneSignIn goes from the portal's request to a session of anybody.
@@ -80,7 +90,9 @@ func (t *target) oneSignIn() error {
 
 // signInAs opens a portal session and returns its cookie.
 func (t *target) signInAs(name string) (*http.Cookie, error) {
-	browser := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	browser := &http.Client{
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	base := "http://" + t.address
 	answer, err := browser.Get(base + "/platform/login?return=/start") //nolint:noctx // a benchmark
 	if err != nil {
@@ -95,13 +107,25 @@ func (t *target) signInAs(name string) (*http.Cookie, error) {
 	if err != nil {
 		return nil, err
 	}
-	response, err := saml.Response(saml.Statement{Issuer: samlIssuer, Audience: request.Issuer, ACSURL: request.ACSURL, InResponseTo: request.ID, NameID: name,
-		AuthnInstant: time.Now(), Now: time.Now()}, t.center.idp)
+	response, err := saml.Response(
+		saml.Statement{
+			Issuer:       samlIssuer,
+			Audience:     request.Issuer,
+			ACSURL:       request.ACSURL,
+			InResponseTo: request.ID,
+			NameID:       name,
+			AuthnInstant: time.Now(),
+			Now:          time.Now(),
+		},
+		t.center.idp,
+	)
 	if err != nil {
 		return nil, err
 	}
 	form := url.Values{"SAMLResponse": {base64.StdEncoding.EncodeToString(response)}}
-	post, err := http.NewRequestWithContext(context.Background(), http.MethodPost, request.ACSURL, strings.NewReader(form.Encode()))
+	post, err := http.NewRequestWithContext(
+		context.Background(), http.MethodPost, request.ACSURL, strings.NewReader(form.Encode()),
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +138,9 @@ func (t *target) signInAs(name string) (*http.Cookie, error) {
 		return nil, err
 	}
 	defer answer.Body.Close() //nolint:errcheck // it was only read
-	i := slices.IndexFunc(answer.Cookies(), func(c *http.Cookie) bool { return c.Name == "gatehouse_portal" && c.Value != "" })
+	i := slices.IndexFunc(
+		answer.Cookies(), func(c *http.Cookie) bool { return c.Name == "gatehouse_portal" && c.Value != "" },
+	)
 	if i < 0 {
 		body, _ := io.ReadAll(answer.Body)
 		return nil, fmt.Errorf("no session: %d %.500s", answer.StatusCode, body)
@@ -136,7 +162,9 @@ func (b *bench) flood(t *target) (figure, error) {
 		attempts.Go(func() {
 			form := url.Values{"username": {knownName(i)}, "password": {"a guess"}}.Encode()
 			for ctx.Err() == nil {
-				post, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+t.address+"/platform/login", strings.NewReader(form))
+				post, err := http.NewRequestWithContext(
+					ctx, http.MethodPost, "http://"+t.address+"/platform/login", strings.NewReader(form),
+				)
 				if err != nil {
 					return
 				}
@@ -155,6 +183,15 @@ func (b *bench) flood(t *target) (figure, error) {
 	for _, c := range tried {
 		n += c
 	}
-	return figure{Name: "SCIM, GET user, p99 in a flood of passwords", Value: flooded.P99.Seconds() * 1000, Unit: "ms", Against: "without", Floor: quiet.P99.Seconds() * 1000,
-		Ratio: flooded.P99.Seconds() / quiet.P99.Seconds(), More: fmt.Sprintf("%.0f attempts/s, %.0f SCIM requests/s of %.0f", float64(n)/b.length.Seconds(), flooded.Rate, quiet.Rate)}, err
+	return figure{
+		Name:    "SCIM, GET user, p99 in a flood of passwords",
+		Value:   flooded.P99.Seconds() * 1000,
+		Unit:    "ms",
+		Against: "without",
+		Floor:   quiet.P99.Seconds() * 1000,
+		Ratio:   flooded.P99.Seconds() / quiet.P99.Seconds(),
+		More: fmt.Sprintf(
+			"%.0f attempts/s, %.0f SCIM requests/s of %.0f", float64(n)/b.length.Seconds(), flooded.Rate, quiet.Rate,
+		),
+	}, err
 }

@@ -46,8 +46,11 @@ type workload struct {
 }
 
 func userBody(buf []byte, name string, n int) []byte {
-	return fmt.Appendf(buf, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],"externalId":"%08x-0000-4000-%04x-%012x","userName":"%s","displayName":"Given%d Family%d","title":"Engineer","locale":"en-GB","timezone":"Europe/London","active":true,"name":{"givenName":"Given%d","familyName":"Family%d"},"emails":[{"value":"%s","type":"work","primary":true}],"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"employeeNumber":"%d","department":"Engineering"}}`,
-		rand.Uint32(), rand.Uint32()>>16, n, name, n, n, n, n, name, n)
+	return fmt.Appendf(
+		buf,
+		`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],"externalId":"%08x-0000-4000-%04x-%012x","userName":"%s","displayName":"Given%d Family%d","title":"Engineer","locale":"en-GB","timezone":"Europe/London","active":true,"name":{"givenName":"Given%d","familyName":"Family%d"},"emails":[{"value":"%s","type":"work","primary":true}],"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"employeeNumber":"%d","department":"Engineering"}}`,
+		rand.Uint32(), rand.Uint32()>>16, n, name, n, n, n, n, name, n,
+	)
 }
 
 func knownName(n int) string { return fmt.Sprintf("user%07d@example.com", n) }
@@ -79,7 +82,19 @@ func (t *target) newGroups() error {
 	t.groups = nil
 	for range groupWriters {
 		t.made++
-		id, err := created(t.address, message(nil, "POST", t.prefix+"Groups", t.headers, fmt.Appendf(nil, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Group %d"}`, t.made)))
+		id, err := created(
+			t.address,
+			message(
+				nil,
+				"POST",
+				t.prefix+"Groups",
+				t.headers,
+				fmt.Appendf(
+					nil, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Group %d"}`,
+					t.made,
+				),
+			),
+		)
 		if err != nil {
 			return err
 		}
@@ -118,7 +133,10 @@ const patchURN = `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"
 
 func patchActive(t *target) (request, int) {
 	return func(buf []byte, _, i int) []byte {
-		return message(buf, "PATCH", t.prefix+"Users/"+t.anyUser(), t.headers, fmt.Appendf(nil, patchURN+`{"op":"replace","path":"active","value":%t}]}`, i%2 == 1))
+		return message(
+			buf, "PATCH", t.prefix+"Users/"+t.anyUser(), t.headers,
+			fmt.Appendf(nil, patchURN+`{"op":"replace","path":"active","value":%t}]}`, i%2 == 1),
+		)
 	}, 0
 }
 
@@ -143,16 +161,77 @@ func addMembers(n, limit int) func(*target) (request, int) {
 func workloads() []workload {
 	return []workload{
 		{name: "GET user by id", against: "peer", must: 1.2, also: ratios("hello", 0, 0.75), build: get(getUser)},
-		{name: "GET users, userName eq", against: "peer", must: 3, also: ratios("hello", 0, 0.65), build: get(findUser)},
+		{
+			name:    "GET users, userName eq",
+			against: "peer",
+			must:    3,
+			also:    ratios("hello", 0, 0.65),
+			build:   get(findUser),
+		},
 		{name: "list of 100 users", against: "peer", must: 3, more: 10, build: get(listUsers)},
 		{name: "PATCH active, durable", against: "peer", must: 1, also: ratios("echo", 0, 0.45), build: patchActive},
-		{name: "PATCH group, +1 member", connections: groupWriters, against: "peer", must: 1, more: 2, prepare: (*target).newGroups, build: addMembers(1, 0)},
-		{name: "PATCH group, +100 members", connections: groupWriters, against: "peer", must: 1.5, more: 5, unit: "members/s", each: 100, prepare: (*target).newGroups, build: addMembers(100, 100)},
-		{name: "GetUserId, SigV4", against: "hello", must: 0.25, more: 0.5, targets: signs, build: signedReads(getUserID)},
-		{name: "DescribeUser, SigV4", against: "hello", must: 0.25, more: 0.5, targets: signs, build: signedReads(describeUser)},
-		{name: "CreateGroupMembership, SigV4, durable", connections: groupWriters, against: "echo", must: 0.2, more: 0.45, targets: signs, prepare: (*target).newGroups, build: signedMemberships},
-		{name: "CreateUser, SigV4, durable", against: "echo", must: 0.2, more: 0.45, targets: signs, build: signedUsers},
-		{name: "POST user, durable", against: "peer", must: 0.6, more: 1.2, also: ratios("echo", 0, 0.45), build: postUser},
+		{
+			name:        "PATCH group, +1 member",
+			connections: groupWriters,
+			against:     "peer",
+			must:        1,
+			more:        2,
+			prepare:     (*target).newGroups,
+			build:       addMembers(1, 0),
+		},
+		{
+			name:        "PATCH group, +100 members",
+			connections: groupWriters,
+			against:     "peer",
+			must:        1.5,
+			more:        5,
+			unit:        "members/s",
+			each:        100,
+			prepare:     (*target).newGroups,
+			build:       addMembers(100, 100),
+		},
+		{
+			name:    "GetUserId, SigV4",
+			against: "hello",
+			must:    0.25,
+			more:    0.5,
+			targets: signs,
+			build:   signedReads(getUserID),
+		},
+		{
+			name:    "DescribeUser, SigV4",
+			against: "hello",
+			must:    0.25,
+			more:    0.5,
+			targets: signs,
+			build:   signedReads(describeUser),
+		},
+		{
+			name:        "CreateGroupMembership, SigV4, durable",
+			connections: groupWriters,
+			against:     "echo",
+			must:        0.2,
+			more:        0.45,
+			targets:     signs,
+			prepare:     (*target).newGroups,
+			build:       signedMemberships,
+		},
+		{
+			name:    "CreateUser, SigV4, durable",
+			against: "echo",
+			must:    0.2,
+			more:    0.45,
+			targets: signs,
+			build:   signedUsers,
+		},
+		{
+			name:    "POST user, durable",
+			against: "peer",
+			must:    0.6,
+			more:    1.2,
+			also:    ratios("echo", 0, 0.45),
+			build:   postUser,
+		},
 	}
 }
 
@@ -255,7 +334,13 @@ func (b *bench) startFloors() error {
 			return err
 		}
 		b.started = append(b.started, p)
-		b.floors[name] = &target{name: name, process: p, address: string(p.line), prefix: "/", headers: "Content-Type: application/json\r\n"}
+		b.floors[name] = &target{
+			name:    name,
+			process: p,
+			address: string(p.line),
+			prefix:  "/",
+			headers: "Content-Type: application/json\r\n",
+		}
 	}
 	return nil
 }
@@ -266,7 +351,13 @@ func (b *bench) startPeer() (*target, error) {
 		return nil, err
 	}
 	b.started = append(b.started, p)
-	return &target{name: "peer", process: p, address: string(p.line), prefix: "/", headers: "Content-Type: application/scim+json\r\n"}, nil
+	return &target{
+		name:    "peer",
+		process: p,
+		address: string(p.line),
+		prefix:  "/",
+		headers: "Content-Type: application/scim+json\r\n",
+	}, nil
 }
 
 func (b *bench) startCenter(name, database string) (*target, error) {
@@ -276,10 +367,18 @@ func (b *bench) startCenter(name, database string) (*target, error) {
 		return nil, err
 	}
 	b.started = append(b.started, c.process)
-	return &target{name: name, process: c.process, address: c.address, prefix: c.scimPath, center: c, headers: "Authorization: Bearer " + c.token + "\r\nContent-Type: application/scim+json\r\n"}, nil
+	return &target{
+		name:    name,
+		process: c.process,
+		address: c.address,
+		prefix:  c.scimPath,
+		center:  c,
+		headers: "Authorization: Bearer " + c.token + "\r\nContent-Type: application/scim+json\r\n",
+	}, nil
 }
 
-// startTimes compares the start of an empty center with that of a plain server. The center has been started before: its schema is there.
+// startTimes compares the start of an empty center with that of a plain server. The center has been
+// started before: its schema is there.
 func (b *bench) startTimes(t *target) ([]figure, error) {
 	var own, plain []float64
 	for range b.rounds + 2 {
@@ -295,7 +394,17 @@ func (b *bench) startTimes(t *target) ([]figure, error) {
 		own = append(own, t.process.ready.Seconds()*1000)
 	}
 	a, floor := median(own), median(plain)
-	return []figure{{Name: "start to first answer, empty", Value: a, Unit: "ms", Against: "hello", Floor: floor, Ratio: a / floor, Aim: "≤ 50 ms; ≤ 3"}}, nil
+	return []figure{
+		{
+			Name:    "start to first answer, empty",
+			Value:   a,
+			Unit:    "ms",
+			Against: "hello",
+			Floor:   floor,
+			Ratio:   a / floor,
+			Aim:     "≤ 50 ms; ≤ 3",
+		},
+	}, nil
 }
 
 // restart stops a center and starts it on the same data.
@@ -337,7 +446,8 @@ func (b *bench) window(w workload, t *target) (window, error) {
 	return out, nil
 }
 
-// measure runs a workload in interleaved rounds: the floors, the peer and the centers one after the other in each.
+// measure runs a workload in interleaved rounds: the floors, the peer and the centers one after the
+// other in each.
 func (b *bench) measure(w workload, targets []*target) ([]figure, error) {
 	windows := map[string][]window{}
 	for range b.rounds {
@@ -415,7 +525,9 @@ func rate(windows []window) float64 {
 func latencies(windows []window) string {
 	var p50, p99, cpu []float64
 	for _, w := range windows {
-		p50, p99, cpu = append(p50, w.P50.Seconds()*1e3), append(p99, w.P99.Seconds()*1e3), append(cpu, w.CPU.Seconds()*1e6)
+		p50 = append(p50, w.P50.Seconds()*1e3)
+		p99 = append(p99, w.P99.Seconds()*1e3)
+		cpu = append(cpu, w.CPU.Seconds()*1e6)
 	}
 	return fmt.Sprintf("p50 %.2f ms, p99 %.2f ms, %.0f µs CPU", median(p50), median(p99), median(cpu))
 }
@@ -442,7 +554,12 @@ func (b *bench) atSize(n int) (figures []figure, err error) {
 		return nil, err
 	}
 	each := (large.process.resident() - before) * 1024 / float64(n)
-	memory := figure{Name: fmt.Sprintf("resident memory per user at %d", n), Value: each, Unit: "KiB", Aim: "≤ 0.5 (moon ≤ 1.5 KiB)"}
+	memory := figure{
+		Name:  fmt.Sprintf("resident memory per user at %d", n),
+		Value: each,
+		Unit:  "KiB",
+		Aim:   "≤ 0.5 (moon ≤ 1.5 KiB)",
+	}
 	if n <= 100_000 { // the peer keeps everything in memory
 		peer, err := b.startPeer()
 		if err != nil {
@@ -474,8 +591,19 @@ func (b *bench) atSize(n int) (figures []figure, err error) {
 			}
 		}
 		own, usual := rate(rates["large"]), rate(rates["usual size"])
-		figures = append(figures, figure{Name: fmt.Sprintf("%s, %d users", w.name, n), Value: own, Unit: "/s", Against: fmt.Sprintf("own at %d", b.users), Floor: usual, Ratio: own / usual,
-			Aim: "≥ 0.8 (moon 0.9)", More: latencies(rates["large"])})
+		figures = append(
+			figures,
+			figure{
+				Name:    fmt.Sprintf("%s, %d users", w.name, n),
+				Value:   own,
+				Unit:    "/s",
+				Against: fmt.Sprintf("own at %d", b.users),
+				Floor:   usual,
+				Ratio:   own / usual,
+				Aim:     "≥ 0.8 (moon 0.9)",
+				More:    latencies(rates["large"]),
+			},
+		)
 	}
 	if n >= 50_000 {
 		more, err := b.bigGroups(large)
@@ -487,7 +615,15 @@ func (b *bench) atSize(n int) (figures []figure, err error) {
 	if err := b.restart(large); err != nil {
 		return nil, err
 	}
-	return append(figures, figure{Name: fmt.Sprintf("start to first answer, %d users", n), Value: large.process.ready.Seconds() * 1000, Unit: "ms", Aim: "≤ 1500 (moon ≤ 400)"}), nil
+	return append(
+		figures,
+		figure{
+			Name:  fmt.Sprintf("start to first answer, %d users", n),
+			Value: large.process.ready.Seconds() * 1000,
+			Unit:  "ms",
+			Aim:   "≤ 1500 (moon ≤ 400)",
+		},
+	), nil
 }
 
 const bigGroup = 50_000
@@ -522,5 +658,14 @@ func (b *bench) bigGroups(t *target) (figure, error) {
 		big = append(big, out)
 	}
 	a, floor := rate(big), rate(small)
-	return figure{Name: fmt.Sprintf("PATCH group, +1 member, groups of %d", bigGroup), Value: a, Unit: "/s", Against: "empty groups", Floor: floor, Ratio: a / floor, Aim: "(moon 0.9)", More: latencies(big)}, nil
+	return figure{
+		Name:    fmt.Sprintf("PATCH group, +1 member, groups of %d", bigGroup),
+		Value:   a,
+		Unit:    "/s",
+		Against: "empty groups",
+		Floor:   floor,
+		Ratio:   a / floor,
+		Aim:     "(moon 0.9)",
+		More:    latencies(big),
+	}, nil
 }

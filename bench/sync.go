@@ -19,7 +19,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
-// stub is a SCIM service that has nobody and takes everybody: after a pause, a few at a time, or so many a second.
+// stub is a SCIM service that has nobody and takes everybody: after a pause, a few at a time, or so
+// many a second.
 type stub struct {
 	pause    time.Duration
 	slots    chan struct{} // nil: any number under way
@@ -58,7 +59,11 @@ func (s *stub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", scim.ContentType)
 	switch r.Method {
 	case http.MethodGet:
-		_, _ = w.Write([]byte(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":0,"Resources":[]}`))
+		_, _ = w.Write(
+			[]byte(
+				`{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":0,"Resources":[]}`,
+			),
+		)
 	case http.MethodPost:
 		w.WriteHeader(http.StatusCreated)
 		_, _ = w.Write([]byte(`{"id":"` + strconv.FormatInt(n, 10) + `"}`))
@@ -87,13 +92,27 @@ func newDirectory(users, groups, each int) *directory {
 	d := &directory{}
 	for i := range users {
 		id := fmt.Sprintf("u%07d", i)
-		d.users = append(d.users, provisioning.Object{Ref: provisioning.Ref{Kind: provisioning.User, ID: id}, Name: id, Assigned: true, Active: true, Attributes: mapping.Texts(map[string]string{
-			"userPrincipalName": id + "@example.com", "displayName": "User " + id, "givenName": "User", "surname": id, "mail": id + "@example.com", "objectId": id})})
+		d.users = append(
+			d.users,
+			provisioning.Object{
+				Ref:      provisioning.Ref{Kind: provisioning.User, ID: id},
+				Name:     id,
+				Assigned: true,
+				Active:   true,
+				Attributes: mapping.Texts(map[string]string{
+					"userPrincipalName": id + "@example.com", "displayName": "User " + id, "givenName": "User", "surname": id, "mail": id + "@example.com", "objectId": id}),
+			},
+		)
 	}
 	for i := range groups {
 		id := fmt.Sprintf("g%07d", i)
-		g := provisioning.Object{Ref: provisioning.Ref{Kind: provisioning.Group, ID: id}, Name: id, Assigned: true, Active: true,
-			Attributes: mapping.Texts(map[string]string{"displayName": "Group " + id, "objectId": id})}
+		g := provisioning.Object{
+			Ref:        provisioning.Ref{Kind: provisioning.Group, ID: id},
+			Name:       id,
+			Assigned:   true,
+			Active:     true,
+			Attributes: mapping.Texts(map[string]string{"displayName": "Group " + id, "objectId": id}),
+		}
 		for k := range each {
 			g.Members = append(g.Members, d.users[(i*each+k)%users].ID)
 		}
@@ -110,7 +129,8 @@ func (d *directory) Object(_ context.Context, ref provisioning.Ref) (provisionin
 	return provisioning.Object{Ref: ref, Gone: true}, nil
 }
 
-// bound is the least number of requests that a first sync takes: one for each object, and one for each hundred members of a group.
+// bound is the least number of requests that a first sync takes: one for each object, and one for
+// each hundred members of a group.
 func (d *directory) bound() int {
 	n := len(d.users) + len(d.groups)
 	for _, g := range d.groups {
@@ -119,7 +139,8 @@ func (d *directory) bound() int {
 	return n
 }
 
-// syncs measures the provisioning engine: into services that behave as they like, and from the tenant to the center.
+// syncs measures the provisioning engine: into services that behave as they like, and from the
+// tenant to the center.
 func syncs(s settings, self string) (figures []figure, err error) {
 	for _, x := range []struct {
 		title, server string
@@ -142,7 +163,9 @@ func syncs(s settings, self string) (figures []figure, err error) {
 	return append(figures, more...), err
 }
 
-func firstSync(title, server, self string, d *directory, rounds int, floor func(*directory) float64, aim string) ([]figure, error) {
+func firstSync(
+	title, server, self string, d *directory, rounds int, floor func(*directory) float64, aim string,
+) ([]figure, error) {
 	var took []float64
 	var counted [2]int64
 	for range rounds {
@@ -156,8 +179,14 @@ func firstSync(title, server, self string, d *directory, rounds int, floor func(
 		if err != nil {
 			return nil, err
 		}
-		engine := provisioning.Engine{Source: d, Target: &scim.Client{BaseURL: "http://" + string(p.line), Token: "t", HTTP: client}, Memory: provisioning.NewVolatile(), Mappings: mappings,
-			Now: time.Now, NewID: func() string { n++; return fmt.Sprint(n) }}
+		engine := provisioning.Engine{
+			Source:   d,
+			Target:   &scim.Client{BaseURL: "http://" + string(p.line), Token: "t", HTTP: client},
+			Memory:   provisioning.NewVolatile(),
+			Mappings: mappings,
+			Now:      time.Now,
+			NewID:    func() string { n++; return fmt.Sprint(n) },
+		}
 		began := time.Now()
 		result, err := engine.Run(context.Background())
 		took = append(took, time.Since(began).Seconds())
@@ -178,7 +207,19 @@ func firstSync(title, server, self string, d *directory, rounds int, floor func(
 		time.Ratio = time.Value / time.Floor
 	}
 	requests := float64(counted[0])
-	return []figure{time, {Name: "its requests", Value: requests, Unit: "", Against: "bound", Floor: float64(d.bound()), Ratio: requests / float64(d.bound()), Aim: "≤ 1.05", More: fmt.Sprint(counted[1], " of them refused")}}, nil
+	return []figure{
+		time,
+		{
+			Name:    "its requests",
+			Value:   requests,
+			Unit:    "",
+			Against: "bound",
+			Floor:   float64(d.bound()),
+			Ratio:   requests / float64(d.bound()),
+			Aim:     "≤ 1.05",
+			More:    fmt.Sprint(counted[1], " of them refused"),
+		},
+	}, nil
 }
 
 func readJSON(url string, into any) error {
@@ -197,10 +238,12 @@ const (
 	tenantDisabled = 100
 )
 
-// tenantToCenter measures a first cycle from the tenant to the center, both at work on this machine, and how soon the center refuses a person who was disabled
-// in the tenant.
+// tenantToCenter measures a first cycle from the tenant to the center, both at work on this
+// machine, and how soon the center refuses a person who was disabled in the tenant.
 func tenantToCenter(s settings) ([]figure, error) {
-	p, d, err := startDemo(s.program, "--no-connect", "--people", fmt.Sprint(tenantPeople), "--groups", fmt.Sprint(tenantGroups))
+	p, d, err := startDemo(
+		s.program, "--no-connect", "--people", fmt.Sprint(tenantPeople), "--groups", fmt.Sprint(tenantGroups),
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -219,17 +262,37 @@ func tenantToCenter(s settings) ([]figure, error) {
 	}
 	slices.Sort(latencies)
 	return []figure{
-		{Name: fmt.Sprintf("first cycle, tenant to center, %d users and %d groups", tenantPeople, tenantGroups), Value: seconds, Unit: "s", Aim: "≤ 30 s"},
-		{Name: fmt.Sprintf("a cycle when nothing has changed, %d objects, processor time", tenantPeople+tenantGroups), Value: float64(idleCPU.Microseconds()) / 1000, Unit: "ms", Aim: "moonshot ≤ 5 ms", More: fmt.Sprintf("both halves in %.0f MiB", memory)},
-		{Name: "disabled in the tenant, inactive at the center", Value: latencies[len(latencies)/2].Seconds(), Unit: "s", Aim: "≤ 1 s, p99 3 s; moonshot 0.2 s, 1 s",
-			More: fmt.Sprintf("p99 %.2f s", latencies[len(latencies)*99/100].Seconds())},
+		{
+			Name:  fmt.Sprintf("first cycle, tenant to center, %d users and %d groups", tenantPeople, tenantGroups),
+			Value: seconds,
+			Unit:  "s",
+			Aim:   "≤ 30 s",
+		},
+		{
+			Name: fmt.Sprintf(
+				"a cycle when nothing has changed, %d objects, processor time", tenantPeople+tenantGroups,
+			),
+			Value: float64(idleCPU.Microseconds()) / 1000,
+			Unit:  "ms",
+			Aim:   "moonshot ≤ 5 ms",
+			More:  fmt.Sprintf("both halves in %.0f MiB", memory),
+		},
+		{
+			Name:  "disabled in the tenant, inactive at the center",
+			Value: latencies[len(latencies)/2].Seconds(),
+			Unit:  "s",
+			Aim:   "≤ 1 s, p99 3 s; moonshot 0.2 s, 1 s",
+			More:  fmt.Sprintf("p99 %.2f s", latencies[len(latencies)*99/100].Seconds()),
+		},
 	}, nil
 }
 
-// idleCycles is how many cycles without a change are measured together: the processor's time is counted in hundredths of a second.
+// idleCycles is how many cycles without a change are measured together: the processor's time is
+// counted in hundredths of a second.
 const idleCycles = 200
 
-// idle measures the processor time of a cycle when nothing has changed, the two Graph requests that start and watch it included.
+// idle measures the processor time of a cycle when nothing has changed, the two Graph requests that
+// start and watch it included.
 func idle(p *process, d demo) (each time.Duration, memory float64, err error) {
 	ctx := context.Background()
 	g := graph.NewClient(ctx, d.Tenant.GraphURL, d.Tenant.TokenURL, d.Tenant.ClientID, d.Tenant.ClientSecret, nil)
@@ -270,7 +333,12 @@ func idle(p *process, d demo) (each time.Duration, memory float64, err error) {
 func disable(d demo) (latencies []time.Duration, err error) {
 	ctx := context.Background()
 	g := graph.NewClient(ctx, d.Tenant.GraphURL, d.Tenant.TokenURL, d.Tenant.ClientID, d.Tenant.ClientSecret, nil)
-	admin := &adminapi.Client{URL: d.Center.URL, Region: d.Center.Region, AccessKeyID: d.AWS.AccessKeyID, SecretAccessKey: d.AWS.SecretAccessKey}
+	admin := &adminapi.Client{
+		URL:             d.Center.URL,
+		Region:          d.Center.Region,
+		AccessKeyID:     d.AWS.AccessKeyID,
+		SecretAccessKey: d.AWS.SecretAccessKey,
+	}
 	tenants, err := admin.Tenants(ctx)
 	if err != nil {
 		return nil, err
@@ -290,7 +358,8 @@ func disable(d demo) (latencies []time.Duration, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(there) != 1 || there[0]["active"] != true { // some cannot be provisioned: the demo's company has those too
+		// some cannot be provisioned: the demo's company has those too
+		if len(there) != 1 || there[0]["active"] != true {
 			continue
 		}
 		began := time.Now()

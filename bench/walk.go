@@ -35,7 +35,9 @@ type demo struct {
 }
 
 func startDemo(program string, more ...string) (*process, demo, error) {
-	p, err := start(program, append([]string{"demo", "--json", "--center", "127.0.0.1:0", "--tenant", "127.0.0.1:0"}, more...)...)
+	p, err := start(
+		program,
+		append([]string{"demo", "--json", "--center", "127.0.0.1:0", "--tenant", "127.0.0.1:0"}, more...)...)
 	if err != nil {
 		return nil, demo{}, err
 	}
@@ -58,7 +60,9 @@ func walk(s settings, self string) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(figures, figure{Name: "binary", Value: float64(info.Size()) / (1 << 20), Unit: "MiB", Aim: "< 60"}), nil
+	return append(
+		figures, figure{Name: "binary", Value: float64(info.Size()) / (1 << 20), Unit: "MiB", Aim: "< 60"},
+	), nil
 }
 
 // startUp measures from the start of the process to the demo's line, and to the plain server's.
@@ -80,15 +84,24 @@ func startUp(s settings, self string) ([]figure, error) {
 	}
 	a, b := median(ready), median(plain)
 	return []figure{
-		{Name: "demo start to ready", Value: a, Unit: "s", Against: "start of a process", Floor: b, Ratio: a / b, Aim: "< 3 s"},
+		{
+			Name:    "demo start to ready",
+			Value:   a,
+			Unit:    "s",
+			Against: "start of a process",
+			Floor:   b,
+			Ratio:   a / b,
+			Aim:     "< 3 s",
+		},
 		{Name: "demo resident memory", Value: median(memory), Unit: "MiB", Aim: "< 120"},
 	}, nil
 }
 
 const people, groups = 1000, 50
 
-// cycle measures a full provisioning cycle: from the start of the job to all users, groups and members at the center. The floor is as many plain
-// requests as the cycle takes: a query and a creation for each object, and a request for each group's members.
+// cycle measures a full provisioning cycle: from the start of the job to all users, groups and
+// members at the center. The floor is as many plain requests as the cycle takes: a query and a
+// creation for each object, and a request for each group's members.
 func cycle(s settings, self string) ([]figure, error) {
 	plainServer, err := start(self, "-serve", "hello")
 	if err != nil {
@@ -98,7 +111,9 @@ func cycle(s settings, self string) ([]figure, error) {
 	var took, plain []float64
 	var memory float64
 	for range s.rounds {
-		p, d, err := startDemo(s.program, "--no-connect", "--people", fmt.Sprint(people), "--groups", fmt.Sprint(groups))
+		p, d, err := startDemo(
+			s.program, "--no-connect", "--people", fmt.Sprint(people), "--groups", fmt.Sprint(groups),
+		)
 		if err != nil {
 			return nil, err
 		}
@@ -110,9 +125,15 @@ func cycle(s settings, self string) ([]figure, error) {
 		}
 		took = append(took, seconds)
 		n := 2*(people+groups) + people + groups // the manager of each person, and one batch of members a group
-		w, err := closedLoop(string(plainServer.line), connections, time.Minute, n/connections, func(buf []byte, _, _ int) []byte {
-			return message(buf, "POST", "/", "", []byte(`{}`))
-		})
+		w, err := closedLoop(
+			string(plainServer.line),
+			connections,
+			time.Minute,
+			n/connections,
+			func(buf []byte, _, _ int) []byte {
+				return message(buf, "POST", "/", "", []byte(`{}`))
+			},
+		)
 		if err != nil {
 			return nil, err
 		}
@@ -120,7 +141,14 @@ func cycle(s settings, self string) ([]figure, error) {
 	}
 	a, b := median(took), median(plain)
 	return []figure{
-		{Name: fmt.Sprintf("full cycle, %d users and %d groups", people, groups), Value: a, Unit: "s", Against: "as many plain requests", Floor: b, Ratio: a / b},
+		{
+			Name:    fmt.Sprintf("full cycle, %d users and %d groups", people, groups),
+			Value:   a,
+			Unit:    "s",
+			Against: "as many plain requests",
+			Floor:   b,
+			Ratio:   a / b,
+		},
 		{Name: "resident memory after it", Value: memory, Unit: "MiB", Aim: "< 120"},
 	}, nil
 }
@@ -129,8 +157,15 @@ func connectAll(d demo) (float64, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	plan, err := connect.Observe(ctx, connect.Config{
-		Graph:    graph.NewClient(ctx, d.Tenant.GraphURL, d.Tenant.TokenURL, d.Tenant.ClientID, d.Tenant.ClientSecret, nil),
-		Admin:    &adminapi.Client{URL: d.Center.URL, Region: d.Center.Region, AccessKeyID: d.AWS.AccessKeyID, SecretAccessKey: d.AWS.SecretAccessKey},
+		Graph: graph.NewClient(
+			ctx, d.Tenant.GraphURL, d.Tenant.TokenURL, d.Tenant.ClientID, d.Tenant.ClientSecret, nil,
+		),
+		Admin: &adminapi.Client{
+			URL:             d.Center.URL,
+			Region:          d.Center.Region,
+			AccessKeyID:     d.AWS.AccessKeyID,
+			SecretAccessKey: d.AWS.SecretAccessKey,
+		},
 		LoginURL: d.Tenant.URL + "/" + d.Tenant.TenantID, AppName: "AWS", SyncAll: true, Cert: "AWS", PollEach: 20 * time.Millisecond,
 	})
 	if err != nil {

@@ -60,7 +60,8 @@ func (c *Center) Access(ctx context.Context, q AccessQuery) (list []AccountAcces
 	return list, err
 }
 
-// ApplicationsOf lists the applications that a user may open from the portal, in the order of their names.
+// ApplicationsOf lists the applications that a user may open from the portal, in the order of their
+// names.
 func (c *Center) ApplicationsOf(ctx context.Context, user UserID) (list []Application, err error) {
 	err = c.Store.View(ctx, func(r Reader) error {
 		assigned, err := r.ApplicationAssignments(ApplicationAssignmentQuery{HeldBy: user})
@@ -72,9 +73,13 @@ func (c *Center) ApplicationsOf(ctx context.Context, user UserID) (list []Applic
 			mine[a.ApplicationARN] = true
 		}
 		all, err := r.Applications("", 0)
-		list = slices.DeleteFunc(all, func(a Application) bool { return !a.Enabled || a.Hidden || !a.ForEveryone && !mine[a.ARN] })
+		list = slices.DeleteFunc(
+			all, func(a Application) bool { return !a.Enabled || a.Hidden || !a.ForEveryone && !mine[a.ARN] },
+		)
 		return err
 	})
-	slices.SortFunc(list, func(a, b Application) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ARN, b.ARN)) })
+	slices.SortFunc(
+		list, func(a, b Application) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ARN, b.ARN)) },
+	)
 	return list, err
 }

@@ -15,7 +15,8 @@ type AssertedAttribute struct {
 	Structured bool // a value has elements in it
 }
 
-// Attributes for access control. Source: user guide, "Attributes for access control": the rules for assertions, and the limits of keys and values.
+// Attributes for access control. Source: user guide, "Attributes for access control": the rules for
+// assertions, and the limits of keys and values.
 const (
 	accessControlPrefix = "https://aws.amazon.com/SAML/Attributes/AccessControl:"
 	maxAttributes       = 50  //bound:rows attributes for access control
@@ -26,11 +27,17 @@ var nameFormats = map[string]bool{
 	"": true, "urn:oasis:names:tc:SAML:2.0:attrname-format:unspecified": true, "urn:oasis:names:tc:SAML:2.0:attrname-format:uri": true, "urn:oasis:names:tc:SAML:2.0:attrname-format:basic": true,
 }
 
-// accessControl returns the attributes for access control of an assertion. Where they are enabled, the rules hold for all its attributes, and a breach fails
-// the sign-in with AssertionRefused.
+// accessControl returns the attributes for access control of an assertion. Where they are enabled,
+// the rules hold for all its attributes, and a breach fails the sign-in with AssertionRefused.
 func accessControl(all []AssertedAttribute) (map[string]string, error) {
 	refuse := func(want, got string) error {
-		return &Error{Code: AssertionRefused, Check: "attributes", Want: want, Got: got, Detail: "attributes for access control are enabled, which sets rules for all attributes"}
+		return &Error{
+			Code:   AssertionRefused,
+			Check:  "attributes",
+			Want:   want,
+			Got:    got,
+			Detail: "attributes for access control are enabled, which sets rules for all attributes",
+		}
 	}
 	if len(all) > maxAttributes {
 		return nil, refuse("at most 50 attributes", fmt.Sprint(len(all)))
@@ -49,7 +56,8 @@ func accessControl(all []AssertedAttribute) (map[string]string, error) {
 		}
 		seen[a.Name] = true
 		key, ok := strings.CutPrefix(a.Name, accessControlPrefix)
-		if !ok || len(a.Values) == 0 || a.Values[0] == "" { // another attribute, or one without a value, which is passed on to nobody
+		// another attribute, or one without a value, which is passed on to nobody
+		if !ok || len(a.Values) == 0 || a.Values[0] == "" {
 			continue
 		}
 		if !tagKey.MatchString(key) {
@@ -63,8 +71,9 @@ func accessControl(all []AssertedAttribute) (map[string]string, error) {
 	return out, nil
 }
 
-// accessTags are the tags that a user's session brings into a role. Where the identity provider has sent an attribute that is filled from the identity source
-// as well, the latter counts. Source: user guide, "Attributes for access control".
+// accessTags are the tags that a user's session brings into a role. Where the identity provider has
+// sent an attribute that is filled from the identity source as well, the latter counts. Source:
+// user guide, "Attributes for access control".
 func (c *Center) accessTags(r Reader, u User, s Session) ([]Tag, error) {
 	settings, err := signInSettings(r)
 	if err != nil || !settings.AccessControl {
@@ -89,7 +98,8 @@ func (c *Center) accessTags(r Reader, u User, s Session) ([]Tag, error) {
 	return slices.DeleteFunc(tags, func(t Tag) bool { return !tagValue.MatchString(t.Value) }), nil
 }
 
-// sources are what attributes for access control can be filled from, by their paths. Source: user guide, "Attribute mappings".
+// sources are what attributes for access control can be filled from, by their paths. Source: user
+// guide, "Attribute mappings".
 var sources = map[string]func(User) string{
 	"userName":                      func(u User) string { return u.UserName },
 	"name.familyName":               func(u User) string { return u.Name.FamilyName },

@@ -57,7 +57,13 @@ func TestAttributesForAccessControl(t *testing.T) {
 			if err := s.UpdateSignInSettings(ctx, centertest.Actor, settings); err != nil {
 				t.Fatal(err)
 			}
-			a := center.VerifiedAssertion{Issuer: "https://a.example", ID: "a", NameID: u.UserName, UsableUntil: time.Now().Add(time.Hour), Attributes: c.in}
+			a := center.VerifiedAssertion{
+				Issuer:      "https://a.example",
+				ID:          "a",
+				NameID:      u.UserName,
+				UsableUntil: time.Now().Add(time.Hour),
+				Attributes:  c.in,
+			}
 			_, _, _, err = s.SignInWithAssertion(ctx, audit.Actor{Kind: audit.Anonymous}, a, center.Browser{})
 			if center.CodeOf(err) != c.code {
 				t.Fatalf("%v, want %q", err, c.code)
@@ -73,7 +79,8 @@ func TestAttributesForAccessControl(t *testing.T) {
 	}
 }
 
-// TestAForcedSignInMustBeFresh: a provider that does not ask for credentials anew is found out by the time that it names.
+// TestAForcedSignInMustBeFresh: a provider that does not ask for credentials anew is found out by
+// the time that it names.
 func TestAForcedSignInMustBeFresh(t *testing.T) {
 	c, ctx, by := centertest.New(t, "http://127.0.0.1"), context.Background(), audit.Actor{Kind: audit.Anonymous}
 	use(t, c, "https://a.example")
@@ -89,8 +96,17 @@ func TestAForcedSignInMustBeFresh(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a := center.VerifiedAssertion{Issuer: "https://a.example", ID: name, NameID: "ada@example.com", InResponseTo: request.ID, UsableUntil: time.Now().Add(time.Hour), AuthnInstant: time.Now().Add(-test.since)}
-		if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: request.Outstanding.Reveal()}); center.CodeOf(err) != test.code {
+		a := center.VerifiedAssertion{
+			Issuer:       "https://a.example",
+			ID:           name,
+			NameID:       "ada@example.com",
+			InResponseTo: request.ID,
+			UsableUntil:  time.Now().Add(time.Hour),
+			AuthnInstant: time.Now().Add(-test.since),
+		}
+		if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: request.Outstanding.Reveal()}); center.CodeOf(
+			err,
+		) != test.code {
 			t.Errorf("%s: %v, want %q", name, err, test.code)
 		}
 	}

@@ -15,8 +15,9 @@ type KeyRole string
 
 // The roles of access keys.
 const (
-	RoleAdministrator     KeyRole = "administrator"
-	RoleUserAdministrator KeyRole = "user-administrator" // may read everything, and change users, groups and memberships
+	RoleAdministrator KeyRole = "administrator"
+	// may read everything, and change users, groups and memberships
+	RoleUserAdministrator KeyRole = "user-administrator"
 	RoleReadOnly          KeyRole = "read-only"
 )
 
@@ -50,14 +51,21 @@ func (k AccessKey) EffectiveRole() KeyRole {
 // MaxAccessKeys bounds the access keys of a center.
 const MaxAccessKeys = 100 //bound:rows access keys
 
-// CreateAccessKey makes a key. The secret is returned here and never again. It fails with TooManyKeys or a code of kind Invalid.
-func (c *Center) CreateAccessKey(ctx context.Context, by audit.Actor, principal string, role KeyRole) (AccessKey, authn.Secret, error) {
+// CreateAccessKey makes a key. The secret is returned here and never again. It fails with
+// TooManyKeys or a code of kind Invalid.
+func (c *Center) CreateAccessKey(
+	ctx context.Context, by audit.Actor, principal string, role KeyRole,
+) (AccessKey, authn.Secret, error) {
 	secret := authn.NewSecret(30) // 40 characters, as the real ones
 	key := AccessKey{ID: "AKIA" + KeyIDSuffix(), Principal: principal, Role: role, CreatedAt: c.now()}
 	key.SealedSecret = c.Sealer.Seal("access-key/"+key.ID, []byte(secret))
 	err := c.change(ctx, by, ActionCreateAccessKey, func(tx Tx) (string, error) {
 		if !role.Reads() {
-			return principal, &Error{Code: InvalidValue, Field: "role", Detail: "want administrator, user-administrator or read-only"}
+			return principal, &Error{
+				Code:   InvalidValue,
+				Field:  "role",
+				Detail: "want administrator, user-administrator or read-only",
+			}
 		}
 		if strings.TrimSpace(principal) == "" {
 			return principal, &Error{Code: MissingValue, Field: "userName"}
@@ -80,8 +88,8 @@ func (c *Center) CreateAccessKey(ctx context.Context, by audit.Actor, principal 
 // KeyIDSuffix returns the 16 random characters that follow AKIA or ASIA in an access key id.
 func KeyIDSuffix() string { return strings.ToUpper(authn.NewHex(8)) }
 
-// SetAccessKeyEnabled enables or disables a key, at once. It fails with KeyNotFound, and with LastAdministratorKey rather than leave nobody who
-// could enable one again over the API.
+// SetAccessKeyEnabled enables or disables a key, at once. It fails with KeyNotFound, and with
+// LastAdministratorKey rather than leave nobody who could enable one again over the API.
 func (c *Center) SetAccessKeyEnabled(ctx context.Context, by audit.Actor, id string, enabled bool) error {
 	defer c.remembered.forget()
 	return c.change(ctx, by, ActionUpdateAccessKey, func(tx Tx) (string, error) {
@@ -113,7 +121,8 @@ func (c *Center) DeleteAccessKey(ctx context.Context, by audit.Actor, id string)
 	})
 }
 
-// keepAnAdministrator refuses to do without the key when it is the last enabled one of an administrator.
+// keepAnAdministrator refuses to do without the key when it is the last enabled one of an
+// administrator.
 func keepAnAdministrator(tx Reader, without string) error {
 	keys, err := tx.AccessKeys()
 	if err != nil {
@@ -163,8 +172,8 @@ func (c *Center) AccessKeySecret(ctx context.Context, id string) (AccessKey, aut
 	return key, secret, nil
 }
 
-// AccessKeyUsed notes that a request signed with the key was accepted; last is when AccessKeySecret said that it was used. It writes at most once a
-// minute.
+// AccessKeyUsed notes that a request signed with the key was accepted; last is when AccessKeySecret
+// said that it was used. It writes at most once a minute.
 func (c *Center) AccessKeyUsed(ctx context.Context, id string, last time.Time, service, address string) error {
 	now := c.now()
 	if now.Sub(last) < lastUsedStep {
@@ -175,7 +184,9 @@ func (c *Center) AccessKeyUsed(ctx context.Context, id string, last time.Time, s
 		if err != nil {
 			return orRefuse(err, NotAllowed, id)
 		}
-		fresh.LastUsedAt, fresh.LastUsedAddress, fresh.LastUsedService = now, address, service
+		fresh.LastUsedAt = now
+		fresh.LastUsedAddress = address
+		fresh.LastUsedService = service
 		return tx.PutAccessKey(fresh)
 	})
 	c.remembered.forget()

@@ -12,10 +12,12 @@ import (
 
 // Account is an AWS account that permission sets are assigned in.
 type Account struct {
-	ID        string // 12 digits
-	Name      string
-	Email     string
-	Suspended bool   // closed or suspended at AWS, or gone from the organization: it is shown, but no role is opened in it
+	ID    string // 12 digits
+	Name  string
+	Email string
+	// closed or suspended at AWS, or gone from the organization: it is shown, but no role is opened
+	// in it
+	Suspended bool
 	Units     []Unit `json:",omitempty"` // the root and the organizational units that it is in, from the root down
 	Tags      []Tag  `json:",omitempty"` // in the order of their keys
 	Imported  bool   `json:",omitempty"` // from an organization, which it is kept in step with
@@ -26,11 +28,13 @@ type Unit struct{ ID, Name string }
 
 // equal compares all there is of two accounts.
 func (a Account) equal(b Account) bool {
-	same := a.ID == b.ID && a.Name == b.Name && a.Email == b.Email && a.Suspended == b.Suspended && a.Imported == b.Imported
+	same := a.ID == b.ID && a.Name == b.Name && a.Email == b.Email && a.Suspended == b.Suspended &&
+		a.Imported == b.Imported
 	return same && slices.Equal(a.Units, b.Units) && slices.Equal(a.Tags, b.Tags)
 }
 
-// maxUnits bounds how deep an account lies: the root and five levels. Source: AWS Organizations, quotas.
+// maxUnits bounds how deep an account lies: the root and five levels. Source: AWS Organizations,
+// quotas.
 const maxUnits = 6 //bound:depth organizational units above an account, with the root
 
 // MaxAccounts bounds the accounts of an instance. Source: user guide, quotas.

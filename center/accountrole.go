@@ -22,7 +22,13 @@ type AccountRole struct {
 // RoleIn is the permission set's role in an account, under the name that it has there.
 func (p PermissionSet) RoleIn(account, name string) AccountRole {
 	own := func(r PolicyReference) string { return "arn:aws:iam::" + account + ":policy" + r.Path + r.Name }
-	role := AccountRole{AccountID: account, Name: name, Description: p.Description, Policies: append([]string{}, p.ManagedPolicies...), InlinePolicy: p.InlinePolicy}
+	role := AccountRole{
+		AccountID:    account,
+		Name:         name,
+		Description:  p.Description,
+		Policies:     append([]string{}, p.ManagedPolicies...),
+		InlinePolicy: p.InlinePolicy,
+	}
 	for _, c := range p.CustomerPolicies {
 		role.Policies = append(role.Policies, own(c))
 	}
@@ -38,8 +44,9 @@ func (p PermissionSet) RoleIn(account, name string) AccountRole {
 // driftEach is how often a role is compared with IAM.
 const driftEach = 6 * time.Hour //bound:none how often, not how much
 
-// CheckRole compares with IAM the role that has not been looked at for longest, and says whether there was one whose time had come. A role whose permission
-// set has been changed since it was provisioned is passed over: it differs, and is meant to until it is provisioned.
+// CheckRole compares with IAM the role that has not been looked at for longest, and says whether
+// there was one whose time had come. A role whose permission set has been changed since it was
+// provisioned is passed over: it differs, and is meant to until it is provisioned.
 func (c *Center) CheckRole(ctx context.Context) (bool, error) {
 	var p Provisioned
 	var set PermissionSet
@@ -54,7 +61,8 @@ func (c *Center) CheckRole(ctx context.Context) (bool, error) {
 				return err
 			}
 			set, err = tx.PermissionSet(p.PermissionSetARN)
-			return errors.Join(err, tx.PutDrift(p.RoleName, c.now(), p.Drift)) // so that nobody else looks at it meanwhile
+			// so that nobody else looks at it meanwhile
+			return errors.Join(err, tx.PutDrift(p.RoleName, c.now(), p.Drift))
 		})
 	}
 	if errors.Is(err, ErrNoRow) {
@@ -88,7 +96,8 @@ func (c *Center) noteDrift(ctx context.Context, p Provisioned, drift []string) e
 	})
 }
 
-// RecheckRoles has the roles of an account, or ("") of all, compared with IAM soon instead of when their time comes. It fails with RolesNotKept.
+// RecheckRoles has the roles of an account, or ("") of all, compared with IAM soon instead of when
+// their time comes. It fails with RolesNotKept.
 func (c *Center) RecheckRoles(ctx context.Context, by audit.Actor, account string) error {
 	err := c.change(ctx, by, ActionRecheckRoles, func(tx Tx) (string, error) {
 		if c.Roles == nil {

@@ -131,13 +131,15 @@ func TestWhatIsChangedOfAnAdministratorEndsTheSessions(t *testing.T) {
 			d := newDirectory(t)
 			d.must(d.SetAdministrator(d.ctx, operator, "root", goodPassword))
 			d.must(d.SetAdministrator(d.ctx, operator, "bob", goodPassword))
-			roots, first, own := d.enter(
+			roots := d.enter(
 				"root",
 				goodPassword,
-			), d.enter(
+			)
+			first := d.enter(
 				"bob",
 				goodPassword,
-			), d.enter(
+			)
+			own := d.enter(
 				"bob",
 				goodPassword,
 			)

@@ -57,7 +57,9 @@ func nextOfAdministrator(r Reader, s *signingIn, password Password) (Step, error
 
 // ofConsole makes a session one of the console.
 func (s Session) ofConsole(name string) Session {
-	s.Kind, s.Administrator, s.ExpiresAt = ConsoleSession, name, s.CreatedAt.Add(ConsoleSessionLifetime)
+	s.Kind = ConsoleSession
+	s.Administrator = name
+	s.ExpiresAt = s.CreatedAt.Add(ConsoleSessionLifetime)
 	return s
 }
 

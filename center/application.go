@@ -22,10 +22,17 @@ type ApplicationProvider struct {
 	Description string
 }
 
-// ApplicationProviders are the kinds of customer managed application, in the order of their ARNs. AWS lists its own services besides, which are not here.
+// ApplicationProviders are the kinds of customer managed application, in the order of their ARNs.
+// AWS lists its own services besides, which are not here.
 var ApplicationProviders = []ApplicationProvider{
-	{"arn:aws:sso::aws:applicationProvider/custom", "OAUTH", "Custom application", "A customer managed OAuth 2.0 application"},
-	{"arn:aws:sso::aws:applicationProvider/custom-saml", "SAML", "Custom SAML 2.0 application", "A customer managed SAML 2.0 application"},
+	{
+		"arn:aws:sso::aws:applicationProvider/custom", "OAUTH", "Custom application",
+		"A customer managed OAuth 2.0 application",
+	},
+	{
+		"arn:aws:sso::aws:applicationProvider/custom-saml", "SAML", "Custom SAML 2.0 application",
+		"A customer managed SAML 2.0 application",
+	},
 }
 
 // Application is a customer managed application that users and groups are assigned to.
@@ -84,7 +91,8 @@ type ApplicationAssignment struct {
 	PrincipalID    string
 }
 
-// ApplicationAssignmentQuery selects assignments of applications, in the order of application, type and principal.
+// ApplicationAssignmentQuery selects assignments of applications, in the order of application, type
+// and principal.
 type ApplicationAssignmentQuery struct {
 	ApplicationARN string
 	PrincipalType  PrincipalType
@@ -124,7 +132,10 @@ func (a Application) check() error {
 		return err
 	}
 	if a.OpensItself && a.URL == "" {
-		return refuse("PortalOptions.SignInOptions.ApplicationUrl", "an application that begins the sign-in itself needs its URL")
+		return refuse(
+			"PortalOptions.SignInOptions.ApplicationUrl",
+			"an application that begins the sign-in itself needs its URL",
+		)
 	}
 	if err := checkPolicy("ActorPolicy", a.ActorPolicy); err != nil {
 		return err
@@ -185,11 +196,16 @@ func (a Application) StartURL() string {
 	return a.URL
 }
 
-// CreateApplication adds an application. It fails with ApplicationProviderNotFound or QuotaExceeded. Repeating a creation with the same client token returns
-// what the first one made, or fails with TokenReused when it asks for something else.
-func (c *Center) CreateApplication(ctx context.Context, by audit.Actor, a Application, clientToken string) (Application, error) {
+// CreateApplication adds an application. It fails with ApplicationProviderNotFound or
+// QuotaExceeded. Repeating a creation with the same client token returns what the first one made,
+// or fails with TokenReused when it asks for something else.
+func (c *Center) CreateApplication(
+	ctx context.Context, by audit.Actor, a Application, clientToken string,
+) (Application, error) {
 	wanted := a
-	a.ARN = fmt.Sprintf("arn:aws:sso::%s:application/%s/apl-%s", c.Instance.OwnerAccountID, c.Instance.shortID(), authn.NewHex(8))
+	a.ARN = fmt.Sprintf(
+		"arn:aws:sso::%s:application/%s/apl-%s", c.Instance.OwnerAccountID, c.Instance.shortID(), authn.NewHex(8),
+	)
 	a.CreatedAt = c.now()
 	err := c.change(ctx, by, ActionCreateApplication, func(tx Tx) (string, error) {
 		made, err := c.once(tx, "CreateApplication", clientToken, wanted, a.ARN)
@@ -211,7 +227,11 @@ func (c *Center) CreateApplication(ctx context.Context, by audit.Actor, a Applic
 		}
 		n, err := tx.CountApplications()
 		if err == nil && n >= MaxApplications {
-			err = &Error{Code: QuotaExceeded, Subject: a.Name, Detail: fmt.Sprintf("at most %d applications", MaxApplications)}
+			err = &Error{
+				Code:    QuotaExceeded,
+				Subject: a.Name,
+				Detail:  fmt.Sprintf("at most %d applications", MaxApplications),
+			}
 		}
 		if err != nil {
 			return a.Name, err
@@ -221,9 +241,11 @@ func (c *Center) CreateApplication(ctx context.Context, by audit.Actor, a Applic
 	return a, err
 }
 
-// UpdateApplication changes an application by edit, which may run more than once. action is AWS's name of what is done, such as PutApplicationGrant. It
-// fails with ApplicationNotFound.
-func (c *Center) UpdateApplication(ctx context.Context, by audit.Actor, action Action, arn string, edit func(*Application) error) error {
+// UpdateApplication changes an application by edit, which may run more than once. action is AWS's
+// name of what is done, such as PutApplicationGrant. It fails with ApplicationNotFound.
+func (c *Center) UpdateApplication(
+	ctx context.Context, by audit.Actor, action Action, arn string, edit func(*Application) error,
+) error {
 	return c.change(ctx, by, action, func(tx Tx) (string, error) {
 		old, err := tx.Application(arn)
 		if err != nil {
@@ -278,7 +300,8 @@ func (c *Center) Application(ctx context.Context, arn string) (a Application, er
 	return a, err
 }
 
-// Applications lists the applications in the order of their ARNs, up to limit (0: all) of those after an ARN.
+// Applications lists the applications in the order of their ARNs, up to limit (0: all) of those
+// after an ARN.
 func (c *Center) Applications(ctx context.Context, after string, limit int) (list []Application, err error) {
 	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		list, err = r.Applications(after, limit)
@@ -287,7 +310,8 @@ func (c *Center) Applications(ctx context.Context, after string, limit int) (lis
 	return list, err
 }
 
-// AssignApplication lets a user or a group use an application. Repeating it succeeds. It fails with ApplicationNotFound, UserNotFound or GroupNotFound.
+// AssignApplication lets a user or a group use an application. Repeating it succeeds. It fails with
+// ApplicationNotFound, UserNotFound or GroupNotFound.
 func (c *Center) AssignApplication(ctx context.Context, by audit.Actor, a ApplicationAssignment) error {
 	return c.change(ctx, by, ActionCreateApplicationAssignment, func(tx Tx) (string, error) {
 		if _, err := tx.Application(a.ApplicationARN); err != nil {
@@ -311,7 +335,8 @@ func (c *Center) UnassignApplication(ctx context.Context, by audit.Actor, a Appl
 	})
 }
 
-// FindApplicationAssignment fails with ApplicationAssignmentNotFound when there is no such assignment.
+// FindApplicationAssignment fails with ApplicationAssignmentNotFound when there is no such
+// assignment.
 func (c *Center) FindApplicationAssignment(ctx context.Context, a ApplicationAssignment) error {
 	return c.Store.View(ctx, func(r Reader) error { return findApplicationAssignment(r, a) })
 }
@@ -320,7 +345,14 @@ func findApplicationAssignment(r Reader, a ApplicationAssignment) error {
 	if _, err := r.Application(a.ApplicationARN); err != nil {
 		return orRefuse(err, ApplicationNotFound, a.ApplicationARN)
 	}
-	found, err := r.ApplicationAssignments(ApplicationAssignmentQuery{ApplicationARN: a.ApplicationARN, PrincipalType: a.PrincipalType, PrincipalID: a.PrincipalID, Limit: 1})
+	found, err := r.ApplicationAssignments(
+		ApplicationAssignmentQuery{
+			ApplicationARN: a.ApplicationARN,
+			PrincipalType:  a.PrincipalType,
+			PrincipalID:    a.PrincipalID,
+			Limit:          1,
+		},
+	)
 	if err == nil && len(found) == 0 {
 		err = &Error{Code: ApplicationAssignmentNotFound, Subject: a.PrincipalID}
 	}
@@ -328,7 +360,9 @@ func findApplicationAssignment(r Reader, a ApplicationAssignment) error {
 }
 
 // ApplicationAssignments lists assignments of applications.
-func (c *Center) ApplicationAssignments(ctx context.Context, q ApplicationAssignmentQuery) (list []ApplicationAssignment, err error) {
+func (c *Center) ApplicationAssignments(
+	ctx context.Context, q ApplicationAssignmentQuery,
+) (list []ApplicationAssignment, err error) {
 	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		list, err = r.ApplicationAssignments(q)
 		return err

@@ -26,7 +26,8 @@ type Assignment struct {
 	PrincipalID      string
 }
 
-// AssignmentQuery selects assignments, in the order of account, permission set, type and principal. Fields that are set narrow the result together.
+// AssignmentQuery selects assignments, in the order of account, permission set, type and principal.
+// Fields that are set narrow the result together.
 type AssignmentQuery struct {
 	AccountID        string
 	PermissionSetARN string
@@ -44,12 +45,13 @@ type RequestKind string
 const (
 	Creation RequestKind = "CREATION"
 	Deletion RequestKind = "DELETION"
-	// Provisions is a request to bring a permission set to accounts as it is now; its Assignment names the set, and the account unless all are meant.
+	// Provisions is a request to bring a permission set to accounts as it is now; its Assignment
+	// names the set, and the account unless all are meant.
 	Provisions RequestKind = "PROVISIONING"
 )
 
-// RequestStatus is how far a request has come. Where nobody keeps roles in IAM (Center.Roles) it is decided at once, so a client that polls finds the end at
-// its first look.
+// RequestStatus is how far a request has come. Where nobody keeps roles in IAM (Center.Roles) it is
+// decided at once, so a client that polls finds the end at its first look.
 type RequestStatus string
 
 // The statuses.
@@ -77,12 +79,14 @@ type AssignmentRequestQuery struct {
 	Limit  int           // 0: all
 }
 
-// requestsKept is how long requests can be looked up. Source: our own choice; the API reference says nothing.
+// requestsKept is how long requests can be looked up. Source: our own choice; the API reference
+// says nothing.
 const requestsKept = 30 * 24 * time.Hour //bound:life the state of a request to assign or provision
 
-// CreateAssignment gives a principal a permission set in an account, and provisions the set there. Repeating it succeeds. Where the role must be made in IAM
-// first, the request is in progress and the assignment comes into being with the role, or not at all. It fails with AccountNotFound, PermissionSetNotFound,
-// UserNotFound or GroupNotFound.
+// CreateAssignment gives a principal a permission set in an account, and provisions the set there.
+// Repeating it succeeds. Where the role must be made in IAM first, the request is in progress and
+// the assignment comes into being with the role, or not at all. It fails with AccountNotFound,
+// PermissionSetNotFound, UserNotFound or GroupNotFound.
 func (c *Center) CreateAssignment(ctx context.Context, by audit.Actor, a Assignment) (AssignmentRequest, error) {
 	request := AssignmentRequest{ID: c.NewID(), Kind: Creation, Assignment: a, CreatedAt: c.now()}
 	err := c.change(ctx, by, ActionCreateAccountAssignment, func(tx Tx) (string, error) {
@@ -99,7 +103,8 @@ func (c *Center) CreateAssignment(ctx context.Context, by audit.Actor, a Assignm
 	return request, err
 }
 
-// assign does what a request for an assignment asks for, at once or by a job that the request waits for. A refusal comes before anything is written.
+// assign does what a request for an assignment asks for, at once or by a job that the request waits
+// for. A refusal comes before anything is written.
 func (c *Center) assign(tx Tx, request *AssignmentRequest) error {
 	a := request.Assignment
 	request.Status = Succeeded
@@ -122,7 +127,14 @@ func (c *Center) assign(tx Tx, request *AssignmentRequest) error {
 		if err := roomForRole(tx, a.AccountID); err != nil {
 			return err
 		}
-		err = tx.PutProvisioned(Provisioned{AccountID: a.AccountID, PermissionSetARN: set.ARN, Revision: set.Revision, RoleName: set.newRoleName()})
+		err = tx.PutProvisioned(
+			Provisioned{
+				AccountID:        a.AccountID,
+				PermissionSetARN: set.ARN,
+				Revision:         set.Revision,
+				RoleName:         set.newRoleName(),
+			},
+		)
 	}
 	return errors.Join(err, tx.PutAssignment(a), tx.PutAssignmentRequest(*request))
 }
@@ -134,14 +146,26 @@ const (
 	maxGroupsOfSet = 100 // that hold one permission set in one account
 )
 
-// checkGroups refuses an assignment that would be one group too many. One that is there already adds nothing.
+// checkGroups refuses an assignment that would be one group too many. One that is there already
+// adds nothing.
 func checkGroups(r Reader, a Assignment) error {
 	if a.PrincipalType != PrincipalGroup {
 		return nil
 	}
-	groups, err := r.Assignments(AssignmentQuery{AccountID: a.AccountID, PermissionSetARN: a.PermissionSetARN, PrincipalType: PrincipalGroup, Limit: maxGroupsOfSet})
+	groups, err := r.Assignments(
+		AssignmentQuery{
+			AccountID:        a.AccountID,
+			PermissionSetARN: a.PermissionSetARN,
+			PrincipalType:    PrincipalGroup,
+			Limit:            maxGroupsOfSet,
+		},
+	)
 	if err == nil && len(groups) == maxGroupsOfSet && !slices.Contains(groups, a) {
-		err = &Error{Code: QuotaExceeded, Subject: a.subject(), Detail: "at most 100 groups with one permission set in an account"}
+		err = &Error{
+			Code:    QuotaExceeded,
+			Subject: a.subject(),
+			Detail:  "at most 100 groups with one permission set in an account",
+		}
 	}
 	return err
 }
@@ -183,9 +207,11 @@ func checkPrincipal(r Reader, of PrincipalType, id string) error {
 	return &Error{Code: InvalidValue, Field: "PrincipalType", Detail: "want USER or GROUP"}
 }
 
-// DeleteAssignment takes a permission set from a principal. When there is no such assignment the request is recorded as failed,
-// as the real service does. The principal need not exist any more. With the last assignment of a permission set in an account, its role is retired there: the
-// access is gone at once, and the request is in progress until the role has gone from IAM too. Where that failed, deleting the assignment again tries again.
+// DeleteAssignment takes a permission set from a principal. When there is no such assignment the
+// request is recorded as failed, as the real service does. The principal need not exist any more.
+// With the last assignment of a permission set in an account, its role is retired there: the access
+// is gone at once, and the request is in progress until the role has gone from IAM too. Where that
+// failed, deleting the assignment again tries again.
 func (c *Center) DeleteAssignment(ctx context.Context, by audit.Actor, a Assignment) (AssignmentRequest, error) {
 	request := AssignmentRequest{ID: c.NewID(), Kind: Deletion, Assignment: a, CreatedAt: c.now()}
 	err := c.change(ctx, by, ActionDeleteAccountAssignment, func(tx Tx) (string, error) {
@@ -206,15 +232,26 @@ func (c *Center) DeleteAssignment(ctx context.Context, by audit.Actor, a Assignm
 	return request, err
 }
 
-// unassign does what a request to take an assignment back asks for. Where there is none the request fails.
+// unassign does what a request to take an assignment back asks for. Where there is none the request
+// fails.
 func (c *Center) unassign(tx Tx, request *AssignmentRequest) error {
 	a := request.Assignment
 	request.Status, request.FailureReason = Succeeded, ""
-	there, err := tx.Assignments(AssignmentQuery{AccountID: a.AccountID, PermissionSetARN: a.PermissionSetARN, Limit: 2})
+	there, err := tx.Assignments(
+		AssignmentQuery{AccountID: a.AccountID, PermissionSetARN: a.PermissionSetARN, Limit: 2},
+	)
 	if err != nil {
 		return err
 	}
-	found, err := tx.Assignments(AssignmentQuery{AccountID: a.AccountID, PermissionSetARN: a.PermissionSetARN, PrincipalType: a.PrincipalType, PrincipalID: a.PrincipalID, Limit: 1})
+	found, err := tx.Assignments(
+		AssignmentQuery{
+			AccountID:        a.AccountID,
+			PermissionSetARN: a.PermissionSetARN,
+			PrincipalType:    a.PrincipalType,
+			PrincipalID:      a.PrincipalID,
+			Limit:            1,
+		},
+	)
 	switch {
 	case err != nil:
 		return err
@@ -244,7 +281,9 @@ func (c *Center) AssignmentRequest(ctx context.Context, kind RequestKind, id str
 }
 
 // AssignmentRequests lists requests, newest first.
-func (c *Center) AssignmentRequests(ctx context.Context, q AssignmentRequestQuery) (list []AssignmentRequest, err error) {
+func (c *Center) AssignmentRequests(
+	ctx context.Context, q AssignmentRequestQuery,
+) (list []AssignmentRequest, err error) {
 	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		list, err = r.AssignmentRequests(q)
 		return err

@@ -10,8 +10,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 )
 
-// AssignmentRule gives a principal a permission set in all accounts of an organizational unit, or in all that have a tag: exactly one of Unit and Tag is set.
-// It is expanded to plain assignments, which come and go as accounts do. AWS has nothing of the kind.
+// AssignmentRule gives a principal a permission set in all accounts of an organizational unit, or
+// in all that have a tag: exactly one of Unit and Tag is set. It is expanded to plain assignments,
+// which come and go as accounts do. AWS has nothing of the kind.
 type AssignmentRule struct {
 	ID               string
 	Unit             string `json:",omitempty"` // id of an organizational unit or of the root; those below it count too
@@ -24,13 +25,15 @@ type AssignmentRule struct {
 	Problem          string `json:",omitempty"` // what kept it from being expanded in full the last time
 }
 
-// maxAssignmentRules bounds the rules of an instance: each is compared with all accounts. The choice is ours.
+// maxAssignmentRules bounds the rules of an instance: each is compared with all accounts. The
+// choice is ours.
 const maxAssignmentRules = 1000 //bound:rows assignment rules
 
 // maxUnitName bounds the id or the path of a unit. Source: the model of AWS Organizations.
 const maxUnitName = 128 //bound:text the organizational unit of an assignment rule
 
-// byHand is the origin of assignments that somebody made, beside those of rules. Without a rule an assignment has no origins.
+// byHand is the origin of assignments that somebody made, beside those of rules. Without a rule an
+// assignment has no origins.
 const byHand = ""
 
 func (r AssignmentRule) matches(a Account) bool {
@@ -44,7 +47,12 @@ func (r AssignmentRule) matches(a Account) bool {
 }
 
 func (r AssignmentRule) assignment(account string) Assignment {
-	return Assignment{AccountID: account, PermissionSetARN: r.PermissionSetARN, PrincipalType: r.PrincipalType, PrincipalID: r.PrincipalID}
+	return Assignment{
+		AccountID:        account,
+		PermissionSetARN: r.PermissionSetARN,
+		PrincipalType:    r.PrincipalType,
+		PrincipalID:      r.PrincipalID,
+	}
 }
 
 func (r AssignmentRule) subject() string {
@@ -55,19 +63,30 @@ func (r AssignmentRule) subject() string {
 	return where + "/" + r.PermissionSetARN + "/" + r.PrincipalID
 }
 
-// AccountsFor lists the accounts that a rule would have its principal in, for people to see before they make it.
+// AccountsFor lists the accounts that a rule would have its principal in, for people to see before
+// they make it.
 func (c *Center) AccountsFor(ctx context.Context, rule AssignmentRule) ([]Account, error) {
 	all, err := c.Accounts(ctx)
 	return slices.DeleteFunc(all, func(a Account) bool { return a.Suspended || !rule.matches(a) }), err
 }
 
-// CreateAssignmentRule makes a rule and expands it. When the expansion is cut off, Center.Run completes it. It fails with PermissionSetNotFound, UserNotFound,
-// GroupNotFound, QuotaExceeded or a code of kind Invalid.
-func (c *Center) CreateAssignmentRule(ctx context.Context, by audit.Actor, rule AssignmentRule) (AssignmentRule, error) {
-	rule.ID, rule.CreatedAt, rule.Deleting, rule.Problem = c.NewID(), c.now(), false, ""
+// CreateAssignmentRule makes a rule and expands it. When the expansion is cut off, Center.Run
+// completes it. It fails with PermissionSetNotFound, UserNotFound, GroupNotFound, QuotaExceeded or
+// a code of kind Invalid.
+func (c *Center) CreateAssignmentRule(
+	ctx context.Context, by audit.Actor, rule AssignmentRule,
+) (AssignmentRule, error) {
+	rule.ID = c.NewID()
+	rule.CreatedAt = c.now()
+	rule.Deleting = false
+	rule.Problem = ""
 	err := c.change(ctx, by, ActionCreateAssignmentRule, func(tx Tx) (string, error) {
 		if (rule.Unit == "") == (rule.Tag == nil) {
-			return "", &Error{Code: InvalidValue, Field: "Unit", Detail: "want exactly one of an organizational unit and a tag"}
+			return "", &Error{
+				Code:   InvalidValue,
+				Field:  "Unit",
+				Detail: "want exactly one of an organizational unit and a tag",
+			}
 		}
 		if rule.Tag != nil {
 			if _, err := withTags(nil, []Tag{*rule.Tag}); err != nil {
@@ -82,15 +101,23 @@ func (c *Center) CreateAssignmentRule(ctx context.Context, by audit.Actor, rule 
 			return rule.subject(), err
 		}
 		if len(all) >= maxAssignmentRules {
-			return rule.subject(), &Error{Code: QuotaExceeded, Subject: rule.subject(), Detail: fmt.Sprintf("at most %d rules", maxAssignmentRules)}
+			return rule.subject(), &Error{
+				Code:    QuotaExceeded,
+				Subject: rule.subject(),
+				Detail:  fmt.Sprintf("at most %d rules", maxAssignmentRules),
+			}
 		}
-		if slices.ContainsFunc(all, func(r AssignmentRule) bool { return r.subject() == rule.subject() && !r.Deleting }) {
+		if slices.ContainsFunc(
+			all, func(r AssignmentRule) bool { return r.subject() == rule.subject() && !r.Deleting },
+		) {
 			return rule.subject(), &Error{Code: AssignmentRuleTaken, Subject: rule.subject()}
 		}
 		if _, err := tx.PermissionSet(rule.PermissionSetARN); err != nil {
 			return rule.subject(), orRefuse(err, PermissionSetNotFound, rule.PermissionSetARN)
 		}
-		return rule.subject(), errors.Join(checkPrincipal(tx, rule.PrincipalType, rule.PrincipalID), tx.PutAssignmentRule(rule))
+		return rule.subject(), errors.Join(
+			checkPrincipal(tx, rule.PrincipalType, rule.PrincipalID), tx.PutAssignmentRule(rule),
+		)
 	})
 	if err != nil {
 		return rule, err
@@ -98,8 +125,8 @@ func (c *Center) CreateAssignmentRule(ctx context.Context, by audit.Actor, rule 
 	return c.applyRule(ctx, by, rule)
 }
 
-// DeleteAssignmentRule takes back what a rule has assigned, but for what another rule or somebody by hand assigned too, and deletes it. It fails with
-// AssignmentRuleNotFound.
+// DeleteAssignmentRule takes back what a rule has assigned, but for what another rule or somebody
+// by hand assigned too, and deletes it. It fails with AssignmentRuleNotFound.
 func (c *Center) DeleteAssignmentRule(ctx context.Context, by audit.Actor, id string) error {
 	var rule AssignmentRule
 	err := c.change(ctx, by, ActionDeleteAssignmentRule, func(tx Tx) (_ string, err error) {
@@ -124,7 +151,8 @@ func (c *Center) AssignmentRules(ctx context.Context) (rules []AssignmentRule, e
 	return rules, err
 }
 
-// ApplyAssignmentRules brings the assignments of all rules to what accounts are now. Run calls it when accounts have changed, and now and then.
+// ApplyAssignmentRules brings the assignments of all rules to what accounts are now. Run calls it
+// when accounts have changed, and now and then.
 func (c *Center) ApplyAssignmentRules(ctx context.Context, by audit.Actor) error {
 	rules, err := c.AssignmentRules(ctx)
 	var failed []error
@@ -138,8 +166,9 @@ func (c *Center) ApplyAssignmentRules(ctx context.Context, by audit.Actor) error
 // atOnce bounds the assignments that one transaction makes.
 const atOnce = 100
 
-// applyRule compares the accounts that a rule matches with those where it has assigned, and assigns or takes back in the others. Suspended accounts stay as they are.
-// It returns the rule with the problem that it met.
+// applyRule compares the accounts that a rule matches with those where it has assigned, and assigns
+// or takes back in the others. Suspended accounts stay as they are. It returns the rule with the
+// problem that it met.
 func (c *Center) applyRule(ctx context.Context, by audit.Actor, rule AssignmentRule) (AssignmentRule, error) {
 	steps, err := c.stepsOf(ctx, rule)
 	if err != nil {
@@ -192,7 +221,13 @@ func (c *Center) stepsOf(ctx context.Context, rule AssignmentRule) (steps []rule
 		steps = nil
 		accounts, e1 := r.Accounts()
 		assigned, e2 := r.AccountsOfRule(rule.ID)
-		there, e3 := r.Assignments(AssignmentQuery{PermissionSetARN: rule.PermissionSetARN, PrincipalType: rule.PrincipalType, PrincipalID: rule.PrincipalID})
+		there, e3 := r.Assignments(
+			AssignmentQuery{
+				PermissionSetARN: rule.PermissionSetARN,
+				PrincipalType:    rule.PrincipalType,
+				PrincipalID:      rule.PrincipalID,
+			},
+		)
 		making, e4 := r.RoleJobs(RoleJobQuery{PermissionSetARN: rule.PermissionSetARN, Retire: new(bool)})
 		if err := errors.Join(e1, e2, e3, e4); err != nil {
 			return err
@@ -226,7 +261,15 @@ func (c *Center) take(tx Tx, rule AssignmentRule, s ruleStep) error {
 	if err != nil {
 		return err
 	}
-	there, err := tx.Assignments(AssignmentQuery{AccountID: a.AccountID, PermissionSetARN: a.PermissionSetARN, PrincipalType: a.PrincipalType, PrincipalID: a.PrincipalID, Limit: 1})
+	there, err := tx.Assignments(
+		AssignmentQuery{
+			AccountID:        a.AccountID,
+			PermissionSetARN: a.PermissionSetARN,
+			PrincipalType:    a.PrincipalType,
+			PrincipalID:      a.PrincipalID,
+			Limit:            1,
+		},
+	)
 	if err != nil {
 		return err
 	}

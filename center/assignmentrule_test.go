@@ -29,8 +29,11 @@ var (
 const one, two, three = "111111111111", "222222222222", "333333333333"
 
 func ruleAccounts() []center.Account {
-	return []center.Account{{ID: one, Name: "One", Units: unit, Imported: true}, {ID: two, Name: "Two", Units: unit, Tags: []center.Tag{prod}, Imported: true},
-		{ID: three, Name: "Three", Units: unit[:1], Tags: []center.Tag{prod}, Imported: true}}
+	return []center.Account{
+		{ID: one, Name: "One", Units: unit, Imported: true},
+		{ID: two, Name: "Two", Units: unit, Tags: []center.Tag{prod}, Imported: true},
+		{ID: three, Name: "Three", Units: unit[:1], Tags: []center.Tag{prod}, Imported: true},
+	}
 }
 
 func newRuleWorld(t *testing.T) ruleWorld {
@@ -47,7 +50,9 @@ func newRuleWorld(t *testing.T) ruleWorld {
 
 func (w ruleWorld) rule(r center.AssignmentRule) center.AssignmentRule {
 	w.t.Helper()
-	r.PermissionSetARN, r.PrincipalType, r.PrincipalID = w.set, center.PrincipalUser, string(w.ada)
+	r.PermissionSetARN = w.set
+	r.PrincipalType = center.PrincipalUser
+	r.PrincipalID = string(w.ada)
 	made, err := w.CreateAssignmentRule(context.Background(), centertest.Actor, r)
 	if err != nil {
 		w.t.Fatal(err)
@@ -56,7 +61,12 @@ func (w ruleWorld) rule(r center.AssignmentRule) center.AssignmentRule {
 }
 
 func (w ruleWorld) assignment(account string) center.Assignment {
-	return center.Assignment{AccountID: account, PermissionSetARN: w.set, PrincipalType: center.PrincipalUser, PrincipalID: string(w.ada)}
+	return center.Assignment{
+		AccountID:        account,
+		PermissionSetARN: w.set,
+		PrincipalType:    center.PrincipalUser,
+		PrincipalID:      string(w.ada),
+	}
 }
 
 // want checks in which accounts the user has the permission set.
@@ -91,7 +101,8 @@ func TestRulesAreExpandedToAssignments(t *testing.T) {
 	tagged := w.rule(center.AssignmentRule{Tag: &prod})
 	w.want("a unit and a tag", one, two, three)
 
-	// What follows a rule cannot be deleted by hand, and what was made by hand too stays without its rule.
+	// What follows a rule cannot be deleted by hand, and what was made by hand too stays without
+	// its rule.
 	r, err := w.DeleteAssignment(ctx, centertest.Actor, w.assignment(two))
 	if err != nil || r.Status != center.Failed || !strings.Contains(r.FailureReason, "assignment rule") {
 		t.Errorf("deleting what rules assigned: %+v, %v", r, err)
@@ -100,7 +111,8 @@ func TestRulesAreExpandedToAssignments(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.want("only the tag", one, two, three) // one by hand
-	if r, err := w.DeleteAssignment(ctx, centertest.Actor, w.assignment(one)); err != nil || r.Status != center.Succeeded {
+	if r, err := w.DeleteAssignment(ctx, centertest.Actor, w.assignment(one)); err != nil ||
+		r.Status != center.Succeeded {
 		t.Errorf("deleting what was made by hand: %+v, %v", r, err)
 	}
 	w.want("by hand no more", two, three)
@@ -135,7 +147,8 @@ func TestWhatBothHandAndRuleMadeIsTakenBackOnce(t *testing.T) {
 	if _, err := w.CreateAssignment(ctx, centertest.Actor, w.assignment(one)); err != nil { // by hand as well
 		t.Fatal(err)
 	}
-	if r, err := w.DeleteAssignment(ctx, centertest.Actor, w.assignment(one)); err != nil || r.Status != center.Succeeded {
+	if r, err := w.DeleteAssignment(ctx, centertest.Actor, w.assignment(one)); err != nil ||
+		r.Status != center.Succeeded {
 		t.Errorf("%+v, %v", r, err)
 	}
 	w.want("the rule still wants it", one, two)
@@ -148,7 +161,12 @@ func TestWhatBothHandAndRuleMadeIsTakenBackOnce(t *testing.T) {
 func TestWhichRulesAreRefused(t *testing.T) {
 	t.Parallel()
 	w := newRuleWorld(t)
-	good := center.AssignmentRule{Unit: "ou-1", PermissionSetARN: w.set, PrincipalType: center.PrincipalUser, PrincipalID: string(w.ada)}
+	good := center.AssignmentRule{
+		Unit:             "ou-1",
+		PermissionSetARN: w.set,
+		PrincipalType:    center.PrincipalUser,
+		PrincipalID:      string(w.ada),
+	}
 	for name, c := range map[string]struct {
 		edit func(*center.AssignmentRule)
 		want center.Code
@@ -164,22 +182,29 @@ func TestWhichRulesAreRefused(t *testing.T) {
 	} {
 		rule := good
 		c.edit(&rule)
-		if _, err := w.CreateAssignmentRule(context.Background(), centertest.Actor, rule); center.CodeOf(err) != c.want {
+		if _, err := w.CreateAssignmentRule(context.Background(), centertest.Actor, rule); center.CodeOf(
+			err,
+		) != c.want {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
 		}
 	}
 	if _, err := w.CreateAssignmentRule(context.Background(), centertest.Actor, good); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.CreateAssignmentRule(context.Background(), centertest.Actor, good); center.CodeOf(err) != center.AssignmentRuleTaken {
+	if _, err := w.CreateAssignmentRule(context.Background(), centertest.Actor, good); center.CodeOf(
+		err,
+	) != center.AssignmentRuleTaken {
 		t.Errorf("the same again: %v", err)
 	}
-	if err := w.DeleteAssignmentRule(context.Background(), centertest.Actor, "x"); center.CodeOf(err) != center.AssignmentRuleNotFound {
+	if err := w.DeleteAssignmentRule(context.Background(), centertest.Actor, "x"); center.CodeOf(
+		err,
+	) != center.AssignmentRuleNotFound {
 		t.Errorf("no such rule: %v", err)
 	}
 }
 
-// TestARuleInTroubleInOneAccountWorksInTheOthers: a quota keeps the rule out of one account, and says so.
+// TestARuleInTroubleInOneAccountWorksInTheOthers: a quota keeps the rule out of one account, and
+// says so.
 func TestARuleInTroubleInOneAccountWorksInTheOthers(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -200,7 +225,8 @@ func TestARuleInTroubleInOneAccountWorksInTheOthers(t *testing.T) {
 	w.want("where there is room", two)
 }
 
-// organization is one that answers as a test wants it. How the real one is read is tested in center/organizations.
+// organization is one that answers as a test wants it. How the real one is read is tested in
+// center/organizations.
 type organization struct {
 	accounts []center.Account
 	err      error
@@ -215,7 +241,9 @@ func TestAccountsAreKeptInStepWithTheOrganization(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	c := centertest.New(t, "https://center.example")
-	if err := c.StartOrganizationImport(ctx, centertest.Actor, false, false); center.CodeOf(err) != center.OrganizationOff {
+	if err := c.StartOrganizationImport(ctx, centertest.Actor, false, false); center.CodeOf(
+		err,
+	) != center.OrganizationOff {
 		t.Errorf("without an organization: %v", err)
 	}
 	clock := time.Now()

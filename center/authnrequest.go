@@ -10,8 +10,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/authn"
 )
 
-// AuthnRequest is a sign-in that has been sent to the identity provider. The browser that sent it keeps it, sealed, until it is answered: strangers could
-// otherwise fill the store by asking for sign-ins, and nobody else can bring along what they have not got.
+// AuthnRequest is a sign-in that has been sent to the identity provider. The browser that sent it
+// keeps it, sealed, until it is answered: strangers could otherwise fill the store by asking for
+// sign-ins, and nobody else can bring along what they have not got.
 type AuthnRequest struct {
 	ID          string
 	ReturnTo    string    // path on this center to go to afterwards
@@ -24,7 +25,8 @@ type AuthnRequest struct {
 // AuthnRequestLifetime is how long the identity provider may take to answer.
 const AuthnRequestLifetime = 10 * time.Minute //bound:life a sign-in at the identity provider
 
-// maxOutstanding is how many sign-ins one browser may have on their way, in as many tabs; the oldest is forgotten. A cookie has room for them.
+// maxOutstanding is how many sign-ins one browser may have on their way, in as many tabs; the
+// oldest is forgotten. A cookie has room for them.
 const maxOutstanding = 4 //bound:list sign-ins of one browser under way at the identity provider
 
 const (
@@ -32,15 +34,17 @@ const (
 	outstandingStop = "."             // between requests; it is in no sealed text
 )
 
-// Outgoing is a request on its way to an identity provider, and what the browser must bring along with the answer.
+// Outgoing is a request on its way to an identity provider, and what the browser must bring along
+// with the answer.
 type Outgoing struct {
 	AuthnRequest
 	To          IdPConfiguration
 	Outstanding authn.Secret // the requests of this browser that are not answered, this one among them
 }
 
-// StartAuthnRequest begins a sign-in at the identity provider. outstanding is what this browser has kept of earlier ones. force demands that the identity
-// provider asks for credentials anew: a response that does not say so is refused. It fails with SourceNotConfigured.
+// StartAuthnRequest begins a sign-in at the identity provider. outstanding is what this browser has
+// kept of earlier ones. force demands that the identity provider asks for credentials anew: a
+// response that does not say so is refused. It fails with SourceNotConfigured.
 func (c *Center) StartAuthnRequest(ctx context.Context, outstanding, returnTo string, force bool) (Outgoing, error) {
 	s, err := c.Source(ctx)
 	if err != nil {
@@ -77,10 +81,12 @@ func (c *Center) outstanding(sealed string) (r AuthnRequest, ok bool) {
 	return r, err == nil && json.Unmarshal(plain, &r) == nil && c.now().Before(r.ExpiresAt)
 }
 
-// answered checks what takes memory: that an assertion is used once, and that the request that it answers, if any, is this browser's and was not answered
-// before. It returns that request; where the identity provider has started the sign-in, an empty one.
+// answered checks what takes memory: that an assertion is used once, and that the request that it
+// answers, if any, is this browser's and was not answered before. It returns that request; where
+// the identity provider has started the sign-in, an empty one.
 func (c *Center) answered(tx Tx, a VerifiedAssertion, from Browser) (request AuthnRequest, err error) {
-	if err := unused(tx, a.ID, &Error{Code: AssertionReplayed, Subject: a.ID}); err != nil { // first: a replay also answers a request that was answered
+	// first: a replay also answers a request that was answered
+	if err := unused(tx, a.ID, &Error{Code: AssertionReplayed, Subject: a.ID}); err != nil {
 		return request, err
 	}
 	if a.InResponseTo == "" {
@@ -95,10 +101,19 @@ func (c *Center) answered(tx Tx, a VerifiedAssertion, from Browser) (request Aut
 	}
 	switch {
 	case !found:
-		return AuthnRequest{}, &Error{Code: RequestUnknown, Subject: a.InResponseTo, Detail: "this browser has sent no such request, or too long ago"}
+		return AuthnRequest{}, &Error{
+			Code:    RequestUnknown,
+			Subject: a.InResponseTo,
+			Detail:  "this browser has sent no such request, or too long ago",
+		}
 	case !request.ForcedAt.IsZero() && a.AuthnInstant.Before(request.ForcedAt.Add(-clockSkew)):
-		return request, &Error{Code: AssertionRefused, Check: "fresh", Want: "a sign-in at the identity provider after " + request.ForcedAt.Format(time.RFC3339), Got: a.AuthnInstant.Format(time.RFC3339),
-			Detail: "the identity provider was to ask for credentials anew (ForceAuthn) and did not"}
+		return request, &Error{
+			Code:   AssertionRefused,
+			Check:  "fresh",
+			Want:   "a sign-in at the identity provider after " + request.ForcedAt.Format(time.RFC3339),
+			Got:    a.AuthnInstant.Format(time.RFC3339),
+			Detail: "the identity provider was to ask for credentials anew (ForceAuthn) and did not",
+		}
 	}
 	used := usedRequest + request.ID
 	if err := unused(tx, used, &Error{Code: RequestUnknown, Subject: request.ID, Detail: "the request was answered before"}); err != nil {
@@ -107,7 +122,8 @@ func (c *Center) answered(tx Tx, a VerifiedAssertion, from Browser) (request Aut
 	return request, tx.PutUsedAssertion(UsedAssertion{used, request.ExpiresAt})
 }
 
-// usedRequest is before the ids of requests, where those of assertions stand too: no id has a blank.
+// usedRequest is before the ids of requests, where those of assertions stand too: no id has a
+// blank.
 const usedRequest = "request "
 
 func unused(r Reader, id string, refusal error) error {

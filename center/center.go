@@ -1,8 +1,10 @@
-// Package center is the AWS side: an IAM Identity Center. It holds the nouns (users, groups, permission sets, assignments,
-// the identity source, sessions), the rules that they obey, the codes of its refusals, and the Store that it needs.
+// Package center is the AWS side: an IAM Identity Center. It holds the nouns (users, groups,
+// permission sets, assignments, the identity source, sessions), the rules that they obey, the codes
+// of its refusals, and the Store that it needs.
 //
-// It knows no protocol: each door in a folder below translates between its wire and this package. Every change goes through
-// Center.change, which authorizes the actor, runs the rule and records the event in one transaction.
+// It knows no protocol: each door in a folder below translates between its wire and this package.
+// Every change goes through Center.change, which authorizes the actor, runs the rule and records
+// the event in one transaction.
 //
 // It may import audit and authn, and nothing else of ours.
 package center
@@ -33,7 +35,8 @@ type Center struct {
 	Mailer Mailer     // nil: no mail can be sent
 	Roles  RoleKeeper // nil: roles are made in IAM by others, or nowhere. It is set before the center is served
 
-	// Organization is kept in step with every OrganizationEach; nil: accounts are imported by hand. Both are set before the center is served.
+	// Organization is kept in step with every OrganizationEach; nil: accounts are imported by hand.
+	// Both are set before the center is served.
 	Organization     Organization
 	OrganizationEach time.Duration
 
@@ -93,9 +96,23 @@ type Config struct {
 
 // Open reads the instance from the store, or makes it when the store is empty.
 func Open(ctx context.Context, cfg Config) (*Center, error) {
-	c := &Center{Store: cfg.Store, Sealer: cfg.Sealer, Log: cfg.Log, URL: cfg.URL, Now: cfg.Now, NewID: newID, Mailer: cfg.Mailer, Keep: audit.DefaultRetention, dropped: rate.Sometimes{Interval: time.Minute},
-		Places: authn.Shared, relyingParty: authn.NewRelyingParty(cfg.URL, "Gatehouse"), inBackground: make(chan struct{}, maxBackground), roleWork: make(chan struct{}, roleWorkers+1),
-		ruleWork: make(chan struct{}, 1), organizationWork: make(chan struct{}, 1)}
+	c := &Center{
+		Store:            cfg.Store,
+		Sealer:           cfg.Sealer,
+		Log:              cfg.Log,
+		URL:              cfg.URL,
+		Now:              cfg.Now,
+		NewID:            newID,
+		Mailer:           cfg.Mailer,
+		Keep:             audit.DefaultRetention,
+		dropped:          rate.Sometimes{Interval: time.Minute},
+		Places:           authn.Shared,
+		relyingParty:     authn.NewRelyingParty(cfg.URL, "Gatehouse"),
+		inBackground:     make(chan struct{}, maxBackground),
+		roleWork:         make(chan struct{}, roleWorkers+1),
+		ruleWork:         make(chan struct{}, 1),
+		organizationWork: make(chan struct{}, 1),
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -130,10 +147,12 @@ func Open(ctx context.Context, cfg Config) (*Center, error) {
 // now is the time in UTC and whole milliseconds, which is what stores keep.
 func (c *Center) now() time.Time { return c.Now().UTC().Truncate(time.Millisecond) }
 
-// newID makes a UUID of version 7 (RFC 9562 §5.7): one made later sorts after one made earlier, so that new rows stand together in every index.
+// newID makes a UUID of version 7 (RFC 9562 §5.7): one made later sorts after one made earlier, so
+// that new rows stand together in every index.
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
-// SAML addresses. AWS's own forms have the region in the host name; ours keep its paths under the center's URL.
+// SAML addresses. AWS's own forms have the region in the host name; ours keep its paths under the
+// center's URL.
 
 // EntityID is the service provider's entity id, which is also the audience of assertions.
 func (c *Center) EntityID() string {
@@ -149,14 +168,19 @@ func (c *Center) PortalURL() string { return c.URL + "/start" }
 // ConsoleURL is the administrators' console.
 func (c *Center) ConsoleURL() string { return c.URL + "/console/" }
 
-// change is the only way to change anything: it checks that the actor may, runs one rule and records in the same transaction who
-// did what. A refusal changes nothing and is recorded too. rule may run more than once and must have no other effect.
-func (c *Center) change(ctx context.Context, by audit.Actor, action Action, rule func(Tx) (subject string, err error)) error {
+// change is the only way to change anything: it checks that the actor may, runs one rule and
+// records in the same transaction who did what. A refusal changes nothing and is recorded too. rule
+// may run more than once and must have no other effect.
+func (c *Center) change(
+	ctx context.Context, by audit.Actor, action Action, rule func(Tx) (subject string, err error),
+) error {
 	return c.changeBy(ctx, &by, action, rule)
 }
 
 // changeBy is change for a rule that finds out who the actor is, and says so to the event.
-func (c *Center) changeBy(ctx context.Context, by *audit.Actor, action Action, rule func(Tx) (subject string, err error)) error {
+func (c *Center) changeBy(
+	ctx context.Context, by *audit.Actor, action Action, rule func(Tx) (subject string, err error),
+) error {
 	var subject string
 	var refusal error
 	var kept audit.Admission
@@ -198,10 +222,14 @@ func keeping(refusal, written error) error {
 func (c *Center) event(by audit.Actor, action, subject string, err error) audit.Event {
 	e := audit.Event{ID: c.NewID(), Time: c.now(), Actor: by, Action: action, Subject: subject, Result: audit.Granted}
 	if err != nil {
-		e.Result, e.Code, e.Detail = audit.Refused, string(CodeOf(err)), Detail(err)
+		e.Result = audit.Refused
+		e.Code = string(CodeOf(err))
+		e.Detail = Detail(err)
 		var refused *Error
 		if errors.As(err, &refused) {
-			e.Check, e.Want, e.Got = refused.Check, refused.Want, refused.Got
+			e.Check = refused.Check
+			e.Want = refused.Want
+			e.Got = refused.Got
 		}
 	}
 	return e

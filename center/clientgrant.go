@@ -36,7 +36,8 @@ type ClientGrant struct {
 	RedirectURI string
 	Challenge   string // PKCE, S256
 
-	// Within is the digest of the portal session in which it was allowed; empty where an earlier version has kept it.
+	// Within is the digest of the portal session in which it was allowed; empty where an earlier
+	// version has kept it.
 	Within string
 
 	// Session is the digest of the session that was opened with it; empty: it was not used yet.
@@ -56,9 +57,9 @@ func (g ClientGrant) Holder() string {
 
 func holderOf(user UserID) string { return "user/" + string(user) }
 
-// keepShare makes room for a grant: the oldest of its holder go and, where too many wait in all, those
-// of whichever addresses hold the most. Nobody is refused for what others ask for, or loses a code to
-// somebody who asks for more.
+// keepShare makes room for a grant: the oldest of its holder go and, where too many wait in all,
+// those of whichever addresses hold the most. Nobody is refused for what others ask for, or loses a
+// code to somebody who asks for more.
 func (c *Center) keepShare(tx Tx, g ClientGrant) error {
 	err := tx.KeepClientGrantsOf(g.Holder(), maxGrantsEach-1)
 	if g.Waits() {
@@ -67,7 +68,8 @@ func (c *Center) keepShare(tx Tx, g ClientGrant) error {
 	return err
 }
 
-// KeptUntil is how long a grant is remembered: for a while after its end, so that whoever still asks is told that it has expired.
+// KeptUntil is how long a grant is remembered: for a while after its end, so that whoever still
+// asks is told that it has expired.
 func (g ClientGrant) KeptUntil() time.Time { return g.ExpiresAt.Add(GrantsKept) }
 
 // GrantsKept is how long a grant of a program is known after its end.
@@ -90,7 +92,8 @@ type DeviceAuthorization struct {
 	ExpiresIn  time.Duration
 }
 
-// userCodeLetters are letters that are not mistaken for others and make no words. Source: RFC 8628, 6.1.
+// userCodeLetters are letters that are not mistaken for others and make no words. Source: RFC 8628,
+// 6.1.
 const userCodeLetters = "BCDFGHJKLMNPQRSTVWXZ"
 
 func newUserCode() string {
@@ -105,7 +108,8 @@ func newUserCode() string {
 	return string(code[:4]) + "-" + string(code[4:])
 }
 
-// userCodeDigest is the digest of a code however a person types it: small letters, without the dash, with blanks.
+// userCodeDigest is the digest of a code however a person types it: small letters, without the
+// dash, with blanks.
 func userCodeDigest(code string) string {
 	return authn.Digest(strings.Map(func(r rune) rune {
 		if r < 'A' || r > 'Z' {
@@ -115,8 +119,11 @@ func userCodeDigest(code string) string {
 	}, strings.ToUpper(code)))
 }
 
-// StartDevice begins an authorization that a user allows in a browser, by a code. It fails with ClientInvalid or StartURLUnknown.
-func (c *Center) StartDevice(ctx context.Context, address, clientID, clientSecret, startURL string) (d DeviceAuthorization, err error) {
+// StartDevice begins an authorization that a user allows in a browser, by a code. It fails with
+// ClientInvalid or StartURLUnknown.
+func (c *Center) StartDevice(
+	ctx context.Context, address, clientID, clientSecret, startURL string,
+) (d DeviceAuthorization, err error) {
 	client, err := c.authenticate(clientID, clientSecret)
 	if err != nil {
 		return d, err
@@ -124,7 +131,11 @@ func (c *Center) StartDevice(ctx context.Context, address, clientID, clientSecre
 	if !c.isStartURL(startURL) {
 		return d, &Error{Code: StartURLUnknown, Subject: startURL}
 	}
-	d = DeviceAuthorization{DeviceCode: authn.Secret(authn.NewSecret(32)), UserCode: newUserCode(), ExpiresIn: deviceLifetime}
+	d = DeviceAuthorization{
+		DeviceCode: authn.Secret(authn.NewSecret(32)),
+		UserCode:   newUserCode(),
+		ExpiresIn:  deviceLifetime,
+	}
 	g := c.newGrant(client, d.DeviceCode.Reveal(), address, deviceLifetime)
 	g.UserCode = userCodeDigest(d.UserCode)
 	return d, c.Store.Update(ctx, func(tx Tx) error {
@@ -133,12 +144,22 @@ func (c *Center) StartDevice(ctx context.Context, address, clientID, clientSecre
 }
 
 func (c *Center) newGrant(client OAuthClient, code, address string, lifetime time.Duration) ClientGrant {
-	return ClientGrant{Digest: authn.Digest(code), Client: client.Name, ClientID: client.digest, Refreshes: slices.Contains(client.Scopes, ScopeAccountAccess), Address: address,
-		CreatedAt: c.now(), ExpiresAt: c.now().Add(lifetime)}
+	return ClientGrant{
+		Digest:    authn.Digest(code),
+		Client:    client.Name,
+		ClientID:  client.digest,
+		Refreshes: slices.Contains(client.Scopes, ScopeAccountAccess),
+		Address:   address,
+		CreatedAt: c.now(),
+		ExpiresAt: c.now().Add(lifetime),
+	}
 }
 
-// DeviceByUserCode returns the grant of a code that a signed-in user has typed. It fails with UserCodeUnknown, and with SignInLocked after many wrong codes.
-func (c *Center) DeviceByUserCode(ctx context.Context, by audit.Actor, user UserID, code string) (g ClientGrant, err error) {
+// DeviceByUserCode returns the grant of a code that a signed-in user has typed. It fails with
+// UserCodeUnknown, and with SignInLocked after many wrong codes.
+func (c *Center) DeviceByUserCode(
+	ctx context.Context, by audit.Actor, user UserID, code string,
+) (g ClientGrant, err error) {
 	var refusal error
 	err = c.Store.Update(ctx, func(tx Tx) error {
 		g, refusal, err = c.guess(tx, user, code)
@@ -176,7 +197,8 @@ func (c *Center) waitingDevice(r Reader, code string) (g ClientGrant, err error)
 	return g, err
 }
 
-// guess looks a code up and remembers when it is wrong, so that nobody tries them all. It answers a wrong code with refusal: what it has written must stay.
+// guess looks a code up and remembers when it is wrong, so that nobody tries them all. It answers a
+// wrong code with refusal: what it has written must stay.
 func (c *Center) guess(tx Tx, user UserID, code string) (g ClientGrant, refusal, err error) {
 	memory, err := tx.Ticket(GuessesCodes, string(user))
 	if errors.Is(err, ErrNoRow) {
@@ -196,9 +218,11 @@ func (c *Center) guess(tx Tx, user UserID, code string) (g ClientGrant, refusal,
 	return g, nil, err
 }
 
-// DecideDevice allows or denies what a device has asked for, on behalf of the user of a portal session. It fails as DeviceByUserCode does, and with
-// SessionInvalid.
-func (c *Center) DecideDevice(ctx context.Context, by audit.Actor, user UserID, sessionSecret, code string, allow bool) error {
+// DecideDevice allows or denies what a device has asked for, on behalf of the user of a portal
+// session. It fails as DeviceByUserCode does, and with SessionInvalid.
+func (c *Center) DecideDevice(
+	ctx context.Context, by audit.Actor, user UserID, sessionSecret, code string, allow bool,
+) error {
 	g, err := c.DeviceByUserCode(ctx, by, user, code)
 	if err != nil {
 		return err
@@ -221,15 +245,20 @@ func (c *Center) DecideDevice(ctx context.Context, by audit.Actor, user UserID, 
 		}
 		g.Denied = !allow
 		if allow {
-			g.UserID, g.Until, g.Attributes, g.Within = s.UserID, s.ExpiresAt, s.Attributes, s.Digest
+			g.UserID = s.UserID
+			g.Until = s.ExpiresAt
+			g.Attributes = s.Attributes
+			g.Within = s.Digest
 		}
 		return g.Client, tx.PutClientGrant(g)
 	})
 }
 
-// AuthorizeClient makes an authorization code for a client, on behalf of the user of a portal session. It fails with ClientInvalid, RedirectInvalid,
-// ChallengeMissing or SessionInvalid.
-func (c *Center) AuthorizeClient(ctx context.Context, by audit.Actor, sessionSecret, clientID, redirectURI, codeChallenge string) (authn.Secret, error) {
+// AuthorizeClient makes an authorization code for a client, on behalf of the user of a portal
+// session. It fails with ClientInvalid, RedirectInvalid, ChallengeMissing or SessionInvalid.
+func (c *Center) AuthorizeClient(
+	ctx context.Context, by audit.Actor, sessionSecret, clientID, redirectURI, codeChallenge string,
+) (authn.Secret, error) {
 	client, err := c.OAuthClient(clientID)
 	if err != nil {
 		return "", err
@@ -248,7 +277,10 @@ func (c *Center) AuthorizeClient(ctx context.Context, by audit.Actor, sessionSec
 		if err != nil {
 			return client.Name, err
 		}
-		g.UserID, g.Until, g.Attributes, g.Within = s.UserID, s.ExpiresAt, s.Attributes, s.Digest
+		g.UserID = s.UserID
+		g.Until = s.ExpiresAt
+		g.Attributes = s.Attributes
+		g.Within = s.Digest
 		return client.Name, errors.Join(c.keepShare(tx, g), tx.PutClientGrant(g))
 	})
 	return authn.Secret(code), err
@@ -257,5 +289,6 @@ func (c *Center) AuthorizeClient(ctx context.Context, by audit.Actor, sessionSec
 // proves says whether a PKCE verifier belongs to a challenge. Source: RFC 7636, 4.6.
 func proves(codeVerifier, codeChallenge string) bool {
 	sum := sha256.Sum256([]byte(codeVerifier))
-	return verifier.MatchString(codeVerifier) && authn.Equal(base64.RawURLEncoding.EncodeToString(sum[:]), codeChallenge)
+	return verifier.MatchString(codeVerifier) &&
+		authn.Equal(base64.RawURLEncoding.EncodeToString(sum[:]), codeChallenge)
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/authn"
 )
 
-// ClientToken remembers what a creation made, so that a client that repeats the request makes nothing twice.
+// ClientToken remembers what a creation made, so that a client that repeats the request makes
+// nothing twice.
 type ClientToken struct {
 	ID        string // the operation and the client's token
 	Asked     string // digest of what was asked for
@@ -16,11 +17,13 @@ type ClientToken struct {
 	ExpiresAt time.Time
 }
 
-// clientTokenLifetime is how long repetitions are recognised. Source: EC2's guide, "Ensuring idempotency"; the service says nothing.
+// clientTokenLifetime is how long repetitions are recognised. Source: EC2's guide, "Ensuring
+// idempotency"; the service says nothing.
 const clientTokenLifetime = 24 * time.Hour //bound:life a client token, which makes repeated AWS requests one
 
-// once returns arn at the first call with a client token, and what was given then at every later one. Without a token each call is the first. It fails with
-// TokenReused when the token was used to ask for something else.
+// once returns arn at the first call with a client token, and what was given then at every later
+// one. Without a token each call is the first. It fails with TokenReused when the token was used to
+// ask for something else.
 func (c *Center) once(tx Tx, operation, token string, asked any, arn string) (string, error) {
 	if token == "" {
 		return arn, nil
@@ -29,7 +32,12 @@ func (c *Center) once(tx Tx, operation, token string, asked any, arn string) (st
 	if err != nil {
 		return "", err
 	}
-	t := ClientToken{ID: operation + "/" + token, Asked: authn.Digest(string(text)), ARN: arn, ExpiresAt: c.now().Add(clientTokenLifetime)}
+	t := ClientToken{
+		ID:        operation + "/" + token,
+		Asked:     authn.Digest(string(text)),
+		ARN:       arn,
+		ExpiresAt: c.now().Add(clientTokenLifetime),
+	}
 	known, err := tx.ClientToken(t.ID)
 	switch {
 	case errors.Is(err, ErrNoRow):

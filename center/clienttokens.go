@@ -10,7 +10,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/authn"
 )
 
-// TokenRequest asks for tokens. Which fields count depends on the grant: a device's code, an authorization code, or a refresh token.
+// TokenRequest asks for tokens. Which fields count depends on the grant: a device's code, an
+// authorization code, or a refresh token.
 type TokenRequest struct {
 	ClientID, ClientSecret string
 	DeviceCode             string
@@ -33,19 +34,22 @@ const (
 	legacyTokenLifetime = 8 * time.Hour //bound:life an access token of a program that cannot renew it
 )
 
-// refreshGrace is how long a refresh token is still taken after its successor was handed out: several processes of a person share one, and an answer can get
-// lost. Taken later, it has been stolen, and the session ends. Source for the rule: RFC 9700, 4.14.2.
+// refreshGrace is how long a refresh token is still taken after its successor was handed out:
+// several processes of a person share one, and an answer can get lost. Taken later, it has been
+// stolen, and the session ends. Source for the rule: RFC 9700, 4.14.2.
 const refreshGrace = 2 * time.Minute //bound:life a used refresh token, for an answer that was lost
 
-// sealedToken is what access and refresh tokens say. They are recognised by any node with the master key; the session that they belong to is looked up each
-// time, so that ending it ends them at once.
+// sealedToken is what access and refresh tokens say. They are recognised by any node with the
+// master key; the session that they belong to is looked up each time, so that ending it ends them
+// at once.
 type sealedToken struct {
 	Session    string // digest
 	Expires    time.Time
 	Generation int
 }
 
-// TokensForDevice hands out tokens once the user has allowed the device. It fails with GrantPending, GrantExpired, GrantDenied, GrantInvalid or ClientInvalid.
+// TokensForDevice hands out tokens once the user has allowed the device. It fails with
+// GrantPending, GrantExpired, GrantDenied, GrantInvalid or ClientInvalid.
 func (c *Center) TokensForDevice(ctx context.Context, by audit.Actor, r TokenRequest) (Tokens, error) {
 	client, err := c.authenticate(r.ClientID, r.ClientSecret)
 	if err != nil {
@@ -66,7 +70,8 @@ func (c *Center) TokensForDevice(ctx context.Context, by audit.Actor, r TokenReq
 	})
 }
 
-// TokensForCode hands out tokens for an authorization code. It fails with GrantInvalid or ClientInvalid.
+// TokensForCode hands out tokens for an authorization code. It fails with GrantInvalid or
+// ClientInvalid.
 func (c *Center) TokensForCode(ctx context.Context, by audit.Actor, r TokenRequest) (Tokens, error) {
 	client, err := c.authenticate(r.ClientID, r.ClientSecret)
 	if err != nil {
@@ -79,7 +84,12 @@ func (c *Center) TokensForCode(ctx context.Context, by audit.Actor, r TokenReque
 		case !c.now().Before(g.ExpiresAt):
 			return &Error{Code: GrantInvalid, Detail: "the code has expired"}
 		case g.RedirectURI != r.RedirectURI:
-			return &Error{Code: GrantInvalid, Detail: "the redirect URI is another one", Want: g.RedirectURI, Got: r.RedirectURI}
+			return &Error{
+				Code:   GrantInvalid,
+				Detail: "the redirect URI is another one",
+				Want:   g.RedirectURI,
+				Got:    r.RedirectURI,
+			}
 		case !proves(r.Verifier, g.Challenge):
 			return &Error{Code: GrantInvalid, Detail: "the code verifier does not belong to the code challenge"}
 		}
@@ -88,7 +98,9 @@ func (c *Center) TokensForCode(ctx context.Context, by audit.Actor, r TokenReque
 }
 
 // redeem opens a client's session for a grant that check accepts. A grant is good for one session.
-func (c *Center) redeem(ctx context.Context, by audit.Actor, client OAuthClient, code string, check func(ClientGrant) error) (Tokens, error) {
+func (c *Center) redeem(
+	ctx context.Context, by audit.Actor, client OAuthClient, code string, check func(ClientGrant) error,
+) (Tokens, error) {
 	var tokens Tokens
 	digest := authn.Digest(code)
 	var g ClientGrant
@@ -138,15 +150,33 @@ func (c *Center) redeem(ctx context.Context, by audit.Actor, client OAuthClient,
 		if g.Within != "" {
 			if _, err := openSession(tx, g.Within, c.now(), PortalSession); err != nil {
 				if CodeOf(err) == SessionInvalid {
-					err = &Error{Code: GrantInvalid, Subject: u.UserName, Detail: "the session in which it was allowed has ended"}
+					err = &Error{
+						Code:    GrantInvalid,
+						Subject: u.UserName,
+						Detail:  "the session in which it was allowed has ended",
+					}
 				}
 				return client.Name, err
 			}
 		}
-		s := Session{Digest: authn.Digest(secret), Kind: ClientSession, UserID: g.UserID, Address: by.Address, UserAgent: client.Name, ClientID: client.digest, Within: g.Within,
-			Attributes: g.Attributes, CreatedAt: c.now(), ExpiresAt: g.Until}
+		s := Session{
+			Digest:     authn.Digest(secret),
+			Kind:       ClientSession,
+			UserID:     g.UserID,
+			Address:    by.Address,
+			UserAgent:  client.Name,
+			ClientID:   client.digest,
+			Within:     g.Within,
+			Attributes: g.Attributes,
+			CreatedAt:  c.now(),
+			ExpiresAt:  g.Until,
+		}
 		if !c.now().Before(s.ExpiresAt) {
-			return client.Name, &Error{Code: GrantInvalid, Subject: u.UserName, Detail: "the session in which it was allowed has ended"}
+			return client.Name, &Error{
+				Code:    GrantInvalid,
+				Subject: u.UserName,
+				Detail:  "the session in which it was allowed has ended",
+			}
 		}
 		tokens = c.tokens(s, g.Refreshes)
 		now.Session = s.Digest
@@ -160,7 +190,10 @@ func (c *Center) redeem(ctx context.Context, by audit.Actor, client OAuthClient,
 
 // usedAgain refuses a grant that a session was opened with.
 func (c *Center) usedAgain(ctx context.Context, by audit.Actor, g ClientGrant) error {
-	err := c.Refuse(ctx, by, ActionCreateToken.String(), g.Client, &Error{Code: GrantInvalid, Subject: g.Client, Detail: "the code was used before"})
+	err := c.Refuse(
+		ctx, by, ActionCreateToken.String(), g.Client,
+		&Error{Code: GrantInvalid, Subject: g.Client, Detail: "the code was used before"},
+	)
 	by.Kind = audit.User
 	return errors.Join(err, c.endStolen(ctx, by, g))
 }
@@ -184,7 +217,10 @@ func (c *Center) tokens(s Session, refreshes bool) Tokens {
 		lifetime = tokenLifetime
 	}
 	lifetime = min(lifetime, s.ExpiresAt.Sub(c.now())).Truncate(time.Second)
-	t := Tokens{Access: c.sealToken(purposeAccess, sealedToken{s.Digest, c.now().Add(lifetime), 0}), ExpiresIn: lifetime}
+	t := Tokens{
+		Access:    c.sealToken(purposeAccess, sealedToken{s.Digest, c.now().Add(lifetime), 0}),
+		ExpiresIn: lifetime,
+	}
 	if refreshes {
 		t.Refresh = c.sealToken(purposeRefresh, sealedToken{s.Digest, s.ExpiresAt, s.Generation})
 	}
@@ -215,8 +251,9 @@ func (c *Center) clientSession(r Reader, t sealedToken) (Session, error) {
 	return openSession(r, t.Session, c.now(), ClientSession)
 }
 
-// RefreshTokens hands out new tokens, the refresh token rotated. A refresh token that was rotated long ago ends the session: somebody else has used it. It fails
-// with GrantInvalid or ClientInvalid.
+// RefreshTokens hands out new tokens, the refresh token rotated. A refresh token that was rotated
+// long ago ends the session: somebody else has used it. It fails with GrantInvalid or
+// ClientInvalid.
 func (c *Center) RefreshTokens(ctx context.Context, by audit.Actor, r TokenRequest) (Tokens, error) {
 	client, err := c.authenticate(r.ClientID, r.ClientSecret)
 	if err != nil {
@@ -227,7 +264,10 @@ func (c *Center) RefreshTokens(ctx context.Context, by audit.Actor, r TokenReque
 	}
 	t, err := c.openToken(purposeRefresh, r.RefreshToken)
 	if err != nil {
-		return Tokens{}, c.Refuse(ctx, by, "CreateToken", client.Name, refuse(client.Name, "the refresh token is not valid, or has expired"))
+		return Tokens{}, c.Refuse(
+			ctx, by, "CreateToken", client.Name,
+			refuse(client.Name, "the refresh token is not valid, or has expired"),
+		)
 	}
 	var tokens Tokens
 	stolen := false
@@ -261,7 +301,13 @@ func (c *Center) RefreshTokens(ctx context.Context, by audit.Actor, r TokenReque
 		return subject, tx.PutSession(s)
 	})
 	if stolen {
-		err = errors.Join(err, c.change(ctx, by, ActionDeleteSession, func(tx Tx) (string, error) { return client.Name, tx.DeleteSession(t.Session) }))
+		err = errors.Join(
+			err,
+			c.change(
+				ctx, by, ActionDeleteSession,
+				func(tx Tx) (string, error) { return client.Name, tx.DeleteSession(t.Session) },
+			),
+		)
 	}
 	return tokens, err
 }
@@ -282,13 +328,15 @@ func (c *Center) TokenUser(ctx context.Context, token string) (u User, err error
 	return u, err
 }
 
-// TokenSession returns the digest of the session that an access token belongs to, or SessionInvalid. Whether it is open still is for others to say.
+// TokenSession returns the digest of the session that an access token belongs to, or
+// SessionInvalid. Whether it is open still is for others to say.
 func (c *Center) TokenSession(token string) (digest string, err error) {
 	t, err := c.openToken(purposeAccess, token)
 	return t.Session, err
 }
 
-// EndTokens ends the session that an access token belongs to; roles that were opened with it go on until they expire. It fails with SessionInvalid.
+// EndTokens ends the session that an access token belongs to; roles that were opened with it go on
+// until they expire. It fails with SessionInvalid.
 func (c *Center) EndTokens(ctx context.Context, by audit.Actor, token string) error {
 	t, err := c.openToken(purposeAccess, token)
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 )
 
-// programs is a center with a user who is signed in to the portal, a registered program, and a clock that can be moved.
+// programs is a center with a user who is signed in to the portal, a registered program, and a
+// clock that can be moved.
 type programs struct {
 	*center.Center
 	t       *testing.T
@@ -26,20 +27,40 @@ type programs struct {
 func newPrograms(t *testing.T, scopes ...string) *programs {
 	t.Helper()
 	ctx := context.Background()
-	p := &programs{Center: centertest.New(t, "http://127.0.0.1:8080"), t: t, now: time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC), session: "portal",
-		by: audit.Actor{Kind: audit.User, Name: "ada", Address: "127.0.0.1", RequestID: "r"}}
+	p := &programs{
+		Center:  centertest.New(t, "http://127.0.0.1:8080"),
+		t:       t,
+		now:     time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC),
+		session: "portal",
+		by:      audit.Actor{Kind: audit.User, Name: "ada", Address: "127.0.0.1", RequestID: "r"},
+	}
 	p.Now = func() time.Time { return p.now }
 	var err error
 	if p.user, err = p.CreateUser(ctx, centertest.Actor, centertest.Person("ada")); err != nil {
 		t.Fatal(err)
 	}
 	err = p.Store.Update(ctx, func(tx center.Tx) error {
-		return tx.PutSession(center.Session{Digest: authn.Digest(p.session), Kind: center.PortalSession, UserID: p.user.ID, CreatedAt: p.now, ExpiresAt: p.now.Add(8 * time.Hour)})
+		return tx.PutSession(
+			center.Session{
+				Digest:    authn.Digest(p.session),
+				Kind:      center.PortalSession,
+				UserID:    p.user.ID,
+				CreatedAt: p.now,
+				ExpiresAt: p.now.Add(8 * time.Hour),
+			},
+		)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, secret, _, err := p.RegisterOAuthClient(center.OAuthClient{Name: "cli", Scopes: scopes, RedirectURIs: []string{"http://127.0.0.1/callback"}, StartURL: p.PortalURL()})
+	id, secret, _, err := p.RegisterOAuthClient(
+		center.OAuthClient{
+			Name:         "cli",
+			Scopes:       scopes,
+			RedirectURIs: []string{"http://127.0.0.1/callback"},
+			StartURL:     p.PortalURL(),
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,11 +82,17 @@ func (p *programs) allow(d center.DeviceAuthorization) error {
 }
 
 func (p *programs) device(d center.DeviceAuthorization) (center.Tokens, error) {
-	return p.TokensForDevice(context.Background(), p.by, center.TokenRequest{ClientID: p.id, ClientSecret: p.secret, DeviceCode: d.DeviceCode.Reveal()})
+	return p.TokensForDevice(
+		context.Background(), p.by,
+		center.TokenRequest{ClientID: p.id, ClientSecret: p.secret, DeviceCode: d.DeviceCode.Reveal()},
+	)
 }
 
 func (p *programs) refresh(t center.Tokens) (center.Tokens, error) {
-	return p.RefreshTokens(context.Background(), p.by, center.TokenRequest{ClientID: p.id, ClientSecret: p.secret, RefreshToken: t.Refresh.Reveal()})
+	return p.RefreshTokens(
+		context.Background(), p.by,
+		center.TokenRequest{ClientID: p.id, ClientSecret: p.secret, RefreshToken: t.Refresh.Reveal()},
+	)
 }
 
 func (p *programs) signedIn() center.Tokens {
@@ -165,7 +192,8 @@ func TestAStolenRefreshTokenEndsTheSession(t *testing.T) {
 	_, err = p.refresh(second)
 	p.wants("the newest refresh token", err, center.GrantInvalid)
 	events, err := p.Events(context.Background(), center.EventQuery{Limit: 3})
-	if err != nil || events[0].Result != audit.Refused || events[1].Action != "DeleteSession" || events[2].Result != audit.Refused {
+	if err != nil || events[0].Result != audit.Refused || events[1].Action != "DeleteSession" ||
+		events[2].Result != audit.Refused {
 		t.Errorf("the audit log says %+v, %v", events, err)
 	}
 }

@@ -40,11 +40,13 @@ type ConsoleSignIn struct {
 	RelayState string       // where to go in the console; empty: its home
 }
 
-// Broker opens roles in AWS accounts. Implementations are in center/broker. They fail with BrokerRefused when AWS, or whoever stands for it, said no, and
-// with BrokerUnavailable when it did not answer in time.
+// Broker opens roles in AWS accounts. Implementations are in center/broker. They fail with
+// BrokerRefused when AWS, or whoever stands for it, said no, and with BrokerUnavailable when it did
+// not answer in time.
 type Broker interface {
 	Credentials(ctx context.Context, r RoleRequest) (RoleCredentials, error)
-	// SignIn makes the form that opens the role in the console, at destination or ("") at the permission set's relay state.
+	// SignIn makes the form that opens the role in the console, at destination or ("") at the
+	// permission set's relay state.
 	SignIn(ctx context.Context, r RoleRequest, destination string) (ConsoleSignIn, error)
 }
 
@@ -55,9 +57,11 @@ type RoleChoice struct {
 	PermissionSet string // its name
 }
 
-// RoleCredentials returns temporary credentials of a role that is assigned to the user of a session. It fails with RoleNotAssigned, SessionInvalid, and as the
-// broker does.
-func (c *Center) RoleCredentials(ctx context.Context, by audit.Actor, broker Broker, choice RoleChoice) (RoleCredentials, error) {
+// RoleCredentials returns temporary credentials of a role that is assigned to the user of a
+// session. It fails with RoleNotAssigned, SessionInvalid, and as the broker does.
+func (c *Center) RoleCredentials(
+	ctx context.Context, by audit.Actor, broker Broker, choice RoleChoice,
+) (RoleCredentials, error) {
 	request, err := c.federate(ctx, by, choice)
 	if err != nil {
 		return RoleCredentials{}, err
@@ -66,9 +70,11 @@ func (c *Center) RoleCredentials(ctx context.Context, by audit.Actor, broker Bro
 	return out, c.refusedByBroker(ctx, by, choice, err)
 }
 
-// SignInToConsole makes the form that opens a role in the AWS console. destination is a URL of the console; empty: the permission set's relay state. It
-// fails as RoleCredentials does.
-func (c *Center) SignInToConsole(ctx context.Context, by audit.Actor, broker Broker, choice RoleChoice, destination string) (ConsoleSignIn, error) {
+// SignInToConsole makes the form that opens a role in the AWS console. destination is a URL of the
+// console; empty: the permission set's relay state. It fails as RoleCredentials does.
+func (c *Center) SignInToConsole(
+	ctx context.Context, by audit.Actor, broker Broker, choice RoleChoice, destination string,
+) (ConsoleSignIn, error) {
 	request, err := c.federate(ctx, by, choice)
 	if err != nil {
 		return ConsoleSignIn{}, err
@@ -90,7 +96,8 @@ func (c *Center) refusedByBroker(ctx context.Context, by audit.Actor, choice Rol
 	return c.Refuse(ctx, by, "Federate", choice.subject(), err)
 }
 
-// federate checks in one transaction with its event that the session is open and the role the user's. Doors need not ask before whose session it is.
+// federate checks in one transaction with its event that the session is open and the role the
+// user's. Doors need not ask before whose session it is.
 func (c *Center) federate(ctx context.Context, by audit.Actor, choice RoleChoice) (RoleRequest, error) {
 	var request sessionRole
 	var writes uint64
@@ -120,7 +127,8 @@ type sessionRole struct {
 	until time.Time
 }
 
-// granted remembers the roles that were opened last for as long as nothing at all is written but events: what ends access is a write.
+// granted remembers the roles that were opened last for as long as nothing at all is written but
+// events: what ends access is a write.
 type granted struct {
 	mu     sync.Mutex
 	writes uint64
@@ -178,7 +186,12 @@ func (c *Center) roleRequest(r Reader, choice RoleChoice) (request sessionRole, 
 		return request, &Error{Code: AccountSuspended, Subject: choice.subject()}
 	}
 	set := role.PermissionSet
-	role.PermissionSet = PermissionSet{ARN: set.ARN, Name: set.Name, RelayState: set.RelayState, SessionDuration: set.SessionDuration}
+	role.PermissionSet = PermissionSet{
+		ARN:             set.ARN,
+		Name:            set.Name,
+		RelayState:      set.RelayState,
+		SessionDuration: set.SessionDuration,
+	}
 	request.Role, request.Duration = role, set.SessionDuration
 	request.Tags, err = c.accessTags(r, u, s)
 	return request, err

@@ -14,7 +14,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 )
 
-// TestWhatEndsAccessEndsItAtOnce opens a role, so that it is remembered, takes the access in each of the ways there are, and asks again.
+// TestWhatEndsAccessEndsItAtOnce opens a role, so that it is remembered, takes the access in each
+// of the ways there are, and asks again.
 func TestWhatEndsAccessEndsItAtOnce(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -59,12 +60,27 @@ func TestWhatEndsAccessEndsItAtOnce(t *testing.T) {
 			g, e2 := world.CreateGroup(ctx, centertest.Actor, center.Group{DisplayName: "G"})
 			set, e3 := world.CreatePermissionSet(ctx, centertest.Actor, center.PermissionSet{Name: "Admin"})
 			e4 := world.PutAccount(ctx, centertest.Actor, center.Account{ID: "111122223333", Name: "P"})
-			a := center.Assignment{AccountID: "111122223333", PermissionSetARN: set.ARN, PrincipalType: center.PrincipalGroup, PrincipalID: string(g.ID)}
+			a := center.Assignment{
+				AccountID:        "111122223333",
+				PermissionSetARN: set.ARN,
+				PrincipalType:    center.PrincipalGroup,
+				PrincipalID:      string(g.ID),
+			}
 			_, e5 := world.CreateAssignment(ctx, centertest.Actor, a)
 			choice := center.RoleChoice{Session: authn.Digest("secret"), Account: a.AccountID, PermissionSet: "Admin"}
 			e6 := world.Store.Update(ctx, func(tx center.Tx) error {
 				_, err := tx.AddMembers(g.ID, []center.UserID{u.ID}, clock, "t")
-				return errors.Join(err, tx.PutSession(center.Session{Digest: choice.Session, Kind: center.PortalSession, UserID: u.ID, ExpiresAt: clock.Add(time.Hour)}))
+				return errors.Join(
+					err,
+					tx.PutSession(
+						center.Session{
+							Digest:    choice.Session,
+							Kind:      center.PortalSession,
+							UserID:    u.ID,
+							ExpiresAt: clock.Add(time.Hour),
+						},
+					),
+				)
 			})
 			if err := errors.Join(e1, e2, e3, e4, e5, e6); err != nil {
 				t.Fatal(err)
@@ -79,7 +95,9 @@ func TestWhatEndsAccessEndsItAtOnce(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if events, err := world.Events(ctx, center.EventQuery{Limit: 3}); err != nil || len(events) != 3 || events[2].Actor.Name != "ada" || events[0].Actor.Name != "ada" {
+			if events, err := world.Events(ctx, center.EventQuery{Limit: 3}); err != nil || len(events) != 3 ||
+				events[2].Actor.Name != "ada" ||
+				events[0].Actor.Name != "ada" {
 				t.Errorf("the audit log says %+v, %v", events, err)
 			}
 			stop := make(chan struct{})

@@ -12,8 +12,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/authn"
 )
 
-// Signing in to the built-in directory takes a password and, mostly, more: another password where it was a one-time one, a second factor, or a device to
-// register. Between its pages a sign-in is a ticket.
+// Signing in to the built-in directory takes a password and, mostly, more: another password where
+// it was a one-time one, a second factor, or a device to register. Between its pages a sign-in is a
+// ticket.
 
 // Step is what a sign-in waits for.
 type Step string
@@ -66,12 +67,22 @@ func (c *Center) signingIn(by audit.Actor, from Browser, trust bool) *signingIn 
 	if err != nil {
 		panic(err) // crypto/rand never fails
 	}
-	return &signingIn{by: by, from: from, trust: trust, session: authn.NewSecret(32), known: authn.NewSecret(32), code: fmt.Sprintf("%06d", n)}
+	return &signingIn{
+		by:      by,
+		from:    from,
+		trust:   trust,
+		session: authn.NewSecret(32),
+		known:   authn.NewSecret(32),
+		code:    fmt.Sprintf("%06d", n),
+	}
 }
 
-// SignInUser checks a user's password and goes on to what is needed next. It fails with SignInFailed or SignInLocked, also for users who are disabled
-// and while the identity source is an external one, and with NoDevice.
-func (c *Center) SignInUser(ctx context.Context, by audit.Actor, name, password, returnTo string, from Browser) (Progress, error) {
+// SignInUser checks a user's password and goes on to what is needed next. It fails with
+// SignInFailed or SignInLocked, also for users who are disabled and while the identity source is an
+// external one, and with NoDevice.
+func (c *Center) SignInUser(
+	ctx context.Context, by audit.Actor, name, password, returnTo string, from Browser,
+) (Progress, error) {
 	find := func(r Reader) (string, error) {
 		u, err := directoryUser(r, name)
 		return string(u.ID), err
@@ -82,7 +93,9 @@ func (c *Center) SignInUser(ctx context.Context, by audit.Actor, name, password,
 	err := c.verifyPassword(ctx, a, func(stored Password) error {
 		by.Kind = audit.User
 		s = c.signingIn(by, from, false)
-		return c.beginSignIn(ctx, s, stored, name, returnTo, func(r Reader) (User, error) { return directoryUser(r, name) })
+		return c.beginSignIn(
+			ctx, s, stored, name, returnTo, func(r Reader) (User, error) { return directoryUser(r, name) },
+		)
 	})
 	return c.finishStep(s, err)
 }
@@ -100,7 +113,13 @@ func (c *Center) beginSignIn(ctx context.Context, s *signingIn, stored Password,
 			return name, orRefuse(err, SignInFailed, "")
 		}
 		s.user, s.out = u, Progress{Ticket: authn.Secret(secret)}
-		s.ticket = Ticket{Digest: authn.Digest(secret), Purpose: SigningIn, Principal: string(u.ID), ReturnTo: returnTo, ExpiresAt: c.now().Add(signInLifetime)}
+		s.ticket = Ticket{
+			Digest:    authn.Digest(secret),
+			Purpose:   SigningIn,
+			Principal: string(u.ID),
+			ReturnTo:  returnTo,
+			ExpiresAt: c.now().Add(signInLifetime),
+		}
 		if err := c.forgiveMistakes(tx, stored, s.from.Known); err != nil {
 			return name, err
 		}
@@ -127,7 +146,10 @@ func (c *Center) advance(tx Tx, s *signingIn) error {
 	if err != nil {
 		return err
 	}
-	s.mail, s.ticket.Step, s.out.Step, s.out.ReturnTo = nil, step, step, s.ticket.ReturnTo
+	s.mail = nil
+	s.ticket.Step = step
+	s.out.Step = step
+	s.out.ReturnTo = s.ticket.ReturnTo
 	switch step {
 	case StepDone:
 		return c.open(tx, s)
@@ -172,7 +194,11 @@ func (c *Center) nextStep(r Reader, s *signingIn) (Step, error) {
 	case settings.WithoutDevice == MustRegister:
 		return StepRegister, nil
 	case settings.WithoutDevice == EmailCode && s.user.AddressIsNew(c.now()):
-		return "", &Error{Code: NoDevice, Subject: s.user.UserName, Detail: "no code is sent to an e-mail address that is less than a day old"}
+		return "", &Error{
+			Code:    NoDevice,
+			Subject: s.user.UserName,
+			Detail:  "no code is sent to an e-mail address that is less than a day old",
+		}
 	case settings.WithoutDevice == EmailCode && c.Mailer != nil && s.user.PrimaryEmail() != "":
 		return StepCode, nil
 	case settings.WithoutDevice == AllowSignIn:
@@ -200,7 +226,9 @@ func (c *Center) open(tx Tx, s *signingIn) error {
 	if err != nil {
 		return err
 	}
-	s.out.Ticket, s.out.Session, s.out.Lifetime = "", authn.Secret(s.session), session.ExpiresAt.Sub(session.CreatedAt)
+	s.out.Ticket = ""
+	s.out.Session = authn.Secret(s.session)
+	s.out.Lifetime = session.ExpiresAt.Sub(session.CreatedAt)
 	return errors.Join(addSession(tx, session), tx.DeleteTicket(SigningIn, s.ticket.Digest),
 		tx.AppendEvent(c.event(s.by, action, s.user.UserName, nil)))
 }
@@ -214,7 +242,10 @@ func (c *Center) finishStep(s *signingIn, err error) (Progress, error) {
 		c.Mailer.Send(*s.mail)
 	}
 	if s.breakGlass {
-		c.Log.Warn("audit alert: a local administrator has signed in to the console", "administrator", s.user.UserName, "address", s.by.Address, "request_id", s.by.RequestID)
+		c.Log.Warn(
+			"audit alert: a local administrator has signed in to the console", "administrator", s.user.UserName,
+			"address", s.by.Address, "request_id", s.by.RequestID,
+		)
 	}
 	return s.out, nil
 }
@@ -254,9 +285,13 @@ func (c *Center) pending(r Reader, secret string) (Ticket, User, error) {
 	return t, u, orRefuse(err, TicketInvalid, t.Principal)
 }
 
-// goOn runs one step of a sign-in that waits for it. check may refuse with FactorRefused, which is counted: after a few of them the sign-in has to begin
-// again, and after more the user has to wait, since whoever sends codes knows the password.
-func (c *Center) goOn(ctx context.Context, by audit.Actor, ticket string, want Step, trust bool, from Browser, check func(Tx, *signingIn) error) (Progress, error) {
+// goOn runs one step of a sign-in that waits for it. check may refuse with FactorRefused, which is
+// counted: after a few of them the sign-in has to begin again, and after more the user has to wait,
+// since whoever sends codes knows the password.
+func (c *Center) goOn(
+	ctx context.Context, by audit.Actor, ticket string, want Step, trust bool, from Browser,
+	check func(Tx, *signingIn) error,
+) (Progress, error) {
 	p, err := c.PendingSignIn(ctx, ticket)
 	if err != nil {
 		return Progress{}, c.Refuse(ctx, by, "CredentialVerification", "", err)
@@ -276,9 +311,13 @@ func (c *Center) goOn(ctx context.Context, by audit.Actor, ticket string, want S
 			return by.Name, orRefuse(err, TicketInvalid, "")
 		}
 		if password.CodeLockout.Locked(c.now()) {
-			return by.Name, &Error{Code: SignInLocked, Detail: "too many wrong codes; until " + password.CodeLockout.Until.Format(time.RFC3339)}
+			return by.Name, &Error{
+				Code:   SignInLocked,
+				Detail: "too many wrong codes; until " + password.CodeLockout.Until.Format(time.RFC3339),
+			}
 		}
-		if err := check(tx, s); CodeOf(err) == FactorRefused { // counted in the same transaction, however many come at once
+		// counted in the same transaction, however many come at once
+		if err := check(tx, s); CodeOf(err) == FactorRefused {
 			return by.Name, keeping(err, c.countWrongCode(tx, ticket))
 		} else if err != nil {
 			return by.Name, err
@@ -309,8 +348,11 @@ func (c *Center) countWrongCode(tx Tx, ticket string) error {
 	return errors.Join(tx.PutPassword(p), tx.PutTicket(t))
 }
 
-// SignInWithNewPassword goes on where a one-time password must be replaced. It fails with PasswordUnfit or PasswordReused, too, which change nothing.
-func (c *Center) SignInWithNewPassword(ctx context.Context, by audit.Actor, ticket, password string, from Browser) (Progress, error) {
+// SignInWithNewPassword goes on where a one-time password must be replaced. It fails with
+// PasswordUnfit or PasswordReused, too, which change nothing.
+func (c *Center) SignInWithNewPassword(
+	ctx context.Context, by audit.Actor, ticket, password string, from Browser,
+) (Progress, error) {
 	p, err := c.PendingSignIn(ctx, ticket)
 	if err != nil {
 		return Progress{}, c.Refuse(ctx, by, "UpdatePassword", "", err)
@@ -322,14 +364,22 @@ func (c *Center) SignInWithNewPassword(ctx context.Context, by audit.Actor, tick
 	}
 	return c.goOn(ctx, by, ticket, StepPassword, false, from, func(tx Tx, s *signingIn) error {
 		if isAdministrator(s.ticket.Principal) {
-			return errors.Join(replaceOneTime(tx, s, hash), tx.AppendEvent(c.event(by, "UpdatePassword", s.user.UserName, nil)))
+			return errors.Join(
+				replaceOneTime(tx, s, hash), tx.AppendEvent(c.event(by, "UpdatePassword", s.user.UserName, nil)),
+			)
 		}
-		return errors.Join(putPassword(tx, s.ticket.Principal, hash, false, ""), tx.AppendEvent(c.event(by, "UpdatePassword", s.user.UserName, nil)))
+		return errors.Join(
+			putPassword(tx, s.ticket.Principal, hash, false, ""),
+			tx.AppendEvent(c.event(by, "UpdatePassword", s.user.UserName, nil)),
+		)
 	})
 }
 
-// SignInWithCode goes on with the code of an authenticator app, or the one that was sent by mail. trust declares the browser trusted.
-func (c *Center) SignInWithCode(ctx context.Context, by audit.Actor, ticket, code string, trust bool, from Browser) (Progress, error) {
+// SignInWithCode goes on with the code of an authenticator app, or the one that was sent by mail.
+// trust declares the browser trusted.
+func (c *Center) SignInWithCode(
+	ctx context.Context, by audit.Actor, ticket, code string, trust bool, from Browser,
+) (Progress, error) {
 	p, err := c.PendingSignIn(ctx, ticket)
 	if err != nil {
 		return Progress{}, c.Refuse(ctx, by, "CredentialVerification", "", err)
@@ -354,7 +404,8 @@ func (c *Center) SignInWithCode(ctx context.Context, by audit.Actor, ticket, cod
 	})
 }
 
-// KeyOptions asks for a security key: JSON for navigator.credentials.get. It is empty where the user has none, or none that works at this address.
+// KeyOptions asks for a security key: JSON for navigator.credentials.get. It is empty where the
+// user has none, or none that works at this address.
 func (c *Center) KeyOptions(ctx context.Context, ticket string) (options string, err error) {
 	if c.relyingParty == nil {
 		return "", nil
@@ -379,7 +430,9 @@ func (c *Center) KeyOptions(ctx context.Context, ticket string) (options string,
 }
 
 // SignInWithKey goes on with a security key's answer to KeyOptions.
-func (c *Center) SignInWithKey(ctx context.Context, by audit.Actor, ticket string, response []byte, trust bool, from Browser) (Progress, error) {
+func (c *Center) SignInWithKey(
+	ctx context.Context, by audit.Actor, ticket string, response []byte, trust bool, from Browser,
+) (Progress, error) {
 	return c.goOn(ctx, by, ticket, StepFactor, trust, from, func(tx Tx, s *signingIn) error {
 		all, err := tx.MFADevicesOf(s.ticket.Principal)
 		if err != nil {
@@ -394,7 +447,9 @@ func (c *Center) SignInWithKey(ctx context.Context, by audit.Actor, ticket strin
 		if c.relyingParty == nil || len(s.ticket.Challenge) == 0 {
 			return &Error{Code: FactorRefused, Detail: "no security key was asked for"}
 		}
-		which, credential, err := c.relyingParty.FinishLogin(holder(s.ticket.Principal, s.user.UserName, keys), s.ticket.Challenge, response)
+		which, credential, err := c.relyingParty.FinishLogin(
+			holder(s.ticket.Principal, s.user.UserName, keys), s.ticket.Challenge, response,
+		)
 		if err != nil {
 			return &Error{Code: FactorRefused, Detail: err.Error()}
 		}
@@ -417,9 +472,14 @@ func (c *Center) EnrolSigningIn(ctx context.Context, ticket string) (Enrolment, 
 }
 
 // SignInWithNewDevice goes on with the device that the user has registered.
-func (c *Center) SignInWithNewDevice(ctx context.Context, by audit.Actor, ticket string, in NewDevice, from Browser) (Progress, error) {
+func (c *Center) SignInWithNewDevice(
+	ctx context.Context, by audit.Actor, ticket string, in NewDevice, from Browser,
+) (Progress, error) {
 	return c.goOn(ctx, by, ticket, StepRegister, false, from, func(tx Tx, s *signingIn) error {
 		s.ticket.Shown = true
-		return errors.Join(c.finishEnrolment(tx, s.ticket.Principal, in), tx.AppendEvent(c.event(s.by, "RegisterMfaDevice", s.user.UserName, nil)))
+		return errors.Join(
+			c.finishEnrolment(tx, s.ticket.Principal, in),
+			tx.AppendEvent(c.event(s.by, "RegisterMfaDevice", s.user.UserName, nil)),
+		)
 	})
 }

@@ -42,7 +42,13 @@ var fromHome = audit.Actor{Kind: audit.Anonymous, Address: "192.0.2.1", RequestI
 
 func newDirectory(t *testing.T) *directory {
 	t.Helper()
-	d := &directory{Center: centertest.New(t, "http://localhost"), t: t, ctx: context.Background(), now: time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC), mail: &letters{sent: make(chan center.Mail, 10)}}
+	d := &directory{
+		Center: centertest.New(t, "http://localhost"),
+		t:      t,
+		ctx:    context.Background(),
+		now:    time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC),
+		mail:   &letters{sent: make(chan center.Mail, 10)},
+	}
 	d.Now, d.Mailer = func() time.Time { return d.now }, d.mail
 	ada := centertest.Person("ada")
 	ada.Emails = []center.Value{{Value: "ada@example.com", Primary: true}}
@@ -90,7 +96,10 @@ func (d *directory) register() (secret string, p center.Progress) {
 	ticket := d.signIn(fromHome, center.Browser{}, center.StepRegister, "").Ticket.Reveal()
 	e, err := d.EnrolSigningIn(d.ctx, ticket)
 	d.must(err)
-	p, err = d.SignInWithNewDevice(d.ctx, fromHome, ticket, center.NewDevice{Ticket: e.Ticket.Reveal(), Name: "Phone", Code: d.code(e.TOTP.Secret)}, center.Browser{})
+	p, err = d.SignInWithNewDevice(
+		d.ctx, fromHome, ticket,
+		center.NewDevice{Ticket: e.Ticket.Reveal(), Name: "Phone", Code: d.code(e.TOTP.Secret)}, center.Browser{},
+	)
 	d.must(err)
 	if p.Step != center.StepDone || p.Session == "" {
 		d.t.Fatalf("after the registration: %+v", p)
@@ -178,13 +187,18 @@ func TestTheCodeByMailWorksOnce(t *testing.T) {
 	if m.To != "ada@example.com" || code == "" {
 		t.Fatalf("the mail is %+v", m)
 	}
-	if _, err := d.SignInWithCode(d.ctx, fromHome, ticket, "12345", false, center.Browser{}); center.CodeOf(err) != center.FactorRefused {
+	if _, err := d.SignInWithCode(d.ctx, fromHome, ticket, "12345", false, center.Browser{}); center.CodeOf(
+		err,
+	) != center.FactorRefused {
 		t.Errorf("a wrong code: %v", err)
 	}
-	if p, err := d.SignInWithCode(d.ctx, fromHome, ticket, code, false, center.Browser{}); err != nil || p.Session == "" {
+	if p, err := d.SignInWithCode(d.ctx, fromHome, ticket, code, false, center.Browser{}); err != nil ||
+		p.Session == "" {
 		t.Errorf("the right code: %v", err)
 	}
-	if _, err := d.SignInWithCode(d.ctx, fromHome, ticket, code, false, center.Browser{}); center.CodeOf(err) != center.TicketInvalid {
+	if _, err := d.SignInWithCode(d.ctx, fromHome, ticket, code, false, center.Browser{}); center.CodeOf(
+		err,
+	) != center.TicketInvalid {
 		t.Errorf("the code again: %v", err)
 	}
 }
@@ -201,7 +215,8 @@ func TestATrustedBrowserIsNotAskedAtTheSameAddress(t *testing.T) {
 	elsewhere.Address = "198.51.100.7"
 	d.signIn(elsewhere, mine, center.StepFactor, "")
 	d.signIn(fromHome, center.Browser{Known: "stolen"}, center.StepFactor, "")
-	d.must(d.SetPassword(d.ctx, centertest.Actor, d.user.ID, "Another one 8!")) // trust ends with the password; the browser stays known
+	// trust ends with the password; the browser stays known
+	d.must(d.SetPassword(d.ctx, centertest.Actor, d.user.ID, "Another one 8!"))
 	d.must(d.SetPassword(d.ctx, centertest.Actor, d.user.ID, "Another one 9!"))
 	again, err := d.SignInUser(d.ctx, fromHome, "ada", "Another one 9!", "/start", mine)
 	d.must(err)
@@ -228,7 +243,9 @@ func TestGuessingFromElsewhereLocksNobodyOut(t *testing.T) {
 	d.signIn(fromHome, center.Browser{}, "", center.SignInLocked)
 	open := d.signIn(fromHome, mine, center.StepDone, "").Session.Reveal()
 	self := audit.Actor{Kind: audit.User, Name: "ada"}
-	if err := d.ChangePassword(d.ctx, self, d.user.ID, goodPassword, "Another one 8!", open, ""); center.CodeOf(err) != center.SignInLocked {
+	if err := d.ChangePassword(d.ctx, self, d.user.ID, goodPassword, "Another one 8!", open, ""); center.CodeOf(
+		err,
+	) != center.SignInLocked {
 		t.Errorf("a password is changed in a browser that is not known: %v", err)
 	}
 	d.must(d.ChangePassword(d.ctx, self, d.user.ID, goodPassword, "Another one 8!", open, mine.Known))
@@ -283,16 +300,23 @@ func TestAOneTimePasswordMustBeReplaced(t *testing.T) {
 		t.Fatalf("the one-time password leads to %+v", p)
 	}
 	ticket := p.Ticket.Reveal()
-	if _, err := d.SignInWithCode(d.ctx, fromHome, ticket, "123456", false, center.Browser{}); center.CodeOf(err) != center.TicketInvalid {
+	if _, err := d.SignInWithCode(d.ctx, fromHome, ticket, "123456", false, center.Browser{}); center.CodeOf(
+		err,
+	) != center.TicketInvalid {
 		t.Errorf("a step was passed over: %v", err)
 	}
-	if _, err := d.SignInWithNewPassword(d.ctx, fromHome, ticket, "weak", center.Browser{}); center.CodeOf(err) != center.PasswordUnfit {
+	if _, err := d.SignInWithNewPassword(d.ctx, fromHome, ticket, "weak", center.Browser{}); center.CodeOf(
+		err,
+	) != center.PasswordUnfit {
 		t.Errorf("a weak one: %v", err)
 	}
-	if p, err = d.SignInWithNewPassword(d.ctx, fromHome, ticket, "Another one 8!", center.Browser{}); err != nil || p.Session == "" {
+	if p, err = d.SignInWithNewPassword(d.ctx, fromHome, ticket, "Another one 8!", center.Browser{}); err != nil ||
+		p.Session == "" {
 		t.Errorf("a good one: %+v, %v", p, err)
 	}
-	if _, err := d.SignInUser(d.ctx, fromHome, "ada", once.Reveal(), "/", center.Browser{}); center.CodeOf(err) != center.SignInFailed {
+	if _, err := d.SignInUser(d.ctx, fromHome, "ada", once.Reveal(), "/", center.Browser{}); center.CodeOf(
+		err,
+	) != center.SignInFailed {
 		t.Errorf("the one-time password again: %v", err)
 	}
 }
@@ -357,7 +381,8 @@ func TestLinksInMails(t *testing.T) {
 	}
 }
 
-// TestNobodyIsFloodedWithMailOrKeepsBrowsersWithoutEnd: what others can ask for, and what a script without cookies leaves behind.
+// TestNobodyIsFloodedWithMailOrKeepsBrowsersWithoutEnd: what others can ask for, and what a script
+// without cookies leaves behind.
 func TestNobodyIsFloodedWithMailOrKeepsBrowsersWithoutEnd(t *testing.T) {
 	d := newDirectory(t)
 	d.settings(func(s *center.SignInSettings) { s.MFA = center.MFANever })
@@ -398,7 +423,8 @@ func TestNobodyIsFloodedWithMailOrKeepsBrowsersWithoutEnd(t *testing.T) {
 		known, err = r.TicketsOf(center.KnownBrowser, string(d.user.ID))
 		return err
 	}))
-	if len(known) != 20 || slices.ContainsFunc(known, func(k center.Ticket) bool { return k.Digest == authn.Digest(oldest) }) {
+	if len(known) != 20 ||
+		slices.ContainsFunc(known, func(k center.Ticket) bool { return k.Digest == authn.Digest(oldest) }) {
 		t.Errorf("%d browsers are known, the oldest among them", len(known))
 	}
 }
@@ -416,7 +442,9 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 	if err != nil || len(list) != 2 || list[0].UserAgent != "Laptop" || list[0].Address != fromHome.Address {
 		t.Fatalf("listed %+v, %v", list, err)
 	}
-	if err := d.EndSession(d.ctx, centertest.Actor, "somebody-else", list[1].Digest); center.CodeOf(err) != center.SessionInvalid {
+	if err := d.EndSession(d.ctx, centertest.Actor, "somebody-else", list[1].Digest); center.CodeOf(
+		err,
+	) != center.SessionInvalid {
 		t.Errorf("another user's session: %v", err)
 	}
 	d.must(d.EndSession(d.ctx, centertest.Actor, d.user.ID, list[1].Digest))
@@ -424,7 +452,12 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 		t.Errorf("the ended session: %v", err)
 	}
 	third := d.signIn(fromHome, center.Browser{}, center.StepDone, "")
-	d.must(d.ChangePassword(d.ctx, audit.Actor{Kind: audit.User, Name: "ada"}, d.user.ID, goodPassword, "Another one 8!", third.Session.Reveal(), ""))
+	d.must(
+		d.ChangePassword(
+			d.ctx, audit.Actor{Kind: audit.User, Name: "ada"}, d.user.ID, goodPassword, "Another one 8!",
+			third.Session.Reveal(), "",
+		),
+	)
 	for secret, want := range map[string]center.Code{laptop.Session.Reveal(): center.SessionInvalid, third.Session.Reveal(): ""} {
 		if _, err := d.PortalUser(d.ctx, secret); center.CodeOf(err) != want {
 			t.Errorf("after the change of the password: %v, want %q", err, want)
@@ -465,7 +498,9 @@ func TestDevicesAreBoundedAndBelongToOne(t *testing.T) {
 	if err != nil || len(devices) != 2 {
 		t.Fatalf("%+v, %v", devices, err)
 	}
-	if err := d.DeleteDevice(d.ctx, self, "somebody-else", devices[0].ID, ""); center.CodeOf(err) != center.DeviceNotFound {
+	if err := d.DeleteDevice(d.ctx, self, "somebody-else", devices[0].ID, ""); center.CodeOf(
+		err,
+	) != center.DeviceNotFound {
 		t.Errorf("another's device: %v", err)
 	}
 	d.must(d.RenameDevice(d.ctx, self, me, devices[0].ID, "Old phone"))
@@ -486,7 +521,9 @@ func TestDisablingAUserEndsASignInOnItsWay(t *testing.T) {
 	ticket := d.signIn(fromHome, center.Browser{}, center.StepFactor, "").Ticket.Reveal()
 	d.must(d.SetUserActive(d.ctx, centertest.Actor, d.user.ID, false))
 	d.must(d.SetUserActive(d.ctx, centertest.Actor, d.user.ID, true))
-	if _, err := d.SignInWithCode(d.ctx, fromHome, ticket, d.code(secret), false, center.Browser{}); center.CodeOf(err) != center.TicketInvalid {
+	if _, err := d.SignInWithCode(d.ctx, fromHome, ticket, d.code(secret), false, center.Browser{}); center.CodeOf(
+		err,
+	) != center.TicketInvalid {
 		t.Errorf("it goes on: %v", err)
 	}
 }
@@ -512,7 +549,12 @@ func TestAnAdministratorsSecondFactorAndTheAlert(t *testing.T) {
 	signIn(center.StepDone, "", "")
 	e, err := d.Enrol(d.ctx, principal, "root")
 	d.must(err)
-	d.must(d.FinishEnrolment(d.ctx, audit.Actor{Kind: audit.Administrator, Name: "root"}, principal, center.NewDevice{Ticket: e.Ticket.Reveal(), Name: "Phone", Code: d.code(e.TOTP.Secret)}))
+	d.must(
+		d.FinishEnrolment(
+			d.ctx, audit.Actor{Kind: audit.Administrator, Name: "root"}, principal,
+			center.NewDevice{Ticket: e.Ticket.Reveal(), Name: "Phone", Code: d.code(e.TOTP.Secret)},
+		),
+	)
 	signIn(center.StepFactor, "", center.FactorRefused)
 	d.now = d.now.Add(time.Minute)
 	signIn(center.StepFactor, d.code(e.TOTP.Secret), "")
@@ -570,11 +612,13 @@ var errDisk = errors.New("the disk is broken")
 
 func (brokenTx) UserByName(string) (center.User, error) { return center.User{}, errDisk }
 
-// TestAFailureOfTheStoreIsNoWrongPassword: it reaches the door, and the database's own retries, as what it is.
+// TestAFailureOfTheStoreIsNoWrongPassword: it reaches the door, and the database's own retries, as
+// what it is.
 func TestAFailureOfTheStoreIsNoWrongPassword(t *testing.T) {
 	d := newDirectory(t)
 	d.Store = broken{d.Store}
-	if _, err := d.SignInUser(d.ctx, fromHome, "ada", goodPassword, "/", center.Browser{}); !errors.Is(err, errDisk) || center.CodeOf(err) != "" {
+	if _, err := d.SignInUser(d.ctx, fromHome, "ada", goodPassword, "/", center.Browser{}); !errors.Is(err, errDisk) ||
+		center.CodeOf(err) != "" {
 		t.Errorf("the sign-in failed with %v", err)
 	}
 }

@@ -16,8 +16,9 @@ type Explanation struct {
 	Remedy string // what to do; empty for what was granted
 }
 
-// Explain returns what was done and refused in one request, in the order in which it happened. The reference is what an error page shows, and every
-// answer carries as its request id. It fails with RequestNotFound.
+// Explain returns what was done and refused in one request, in the order in which it happened. The
+// reference is what an error page shows, and every answer carries as its request id. It fails with
+// RequestNotFound.
 func (c *Center) Explain(ctx context.Context, reference string) ([]Explanation, error) {
 	if reference == "" {
 		return nil, &Error{Code: RequestNotFound}
@@ -89,7 +90,8 @@ func ExplainEvent(e audit.Event) Explanation {
 	return x
 }
 
-// checkRemedies says what to do about a response that failed a check, by the names of the checks that the sign-in door makes.
+// checkRemedies says what to do about a response that failed a check, by the names of the checks
+// that the sign-in door makes.
 var checkRemedies = map[string]string{
 	"encoding":         "look for a proxy or a plug-in that rewrites forms between the identity provider and this center",
 	"document":         "the message is not a plain SAML response; if nobody plays tricks, update the identity provider's software",

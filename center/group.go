@@ -38,7 +38,8 @@ type Membership struct {
 	CreatedAt time.Time
 	CreatedBy string
 
-	// Where the membership stands in lists of its user's groups and of its group's members: for MembershipQuery.After, and for nothing else.
+	// Where the membership stands in lists of its user's groups and of its group's members: for
+	// MembershipQuery.After, and for nothing else.
 	GroupPosition, UserPosition int64
 }
 
@@ -65,7 +66,8 @@ type GroupQuery struct {
 	Search string
 }
 
-// MembershipQuery selects the memberships of a group or of a user, in the order in which the users or the groups were made.
+// MembershipQuery selects the memberships of a group or of a user, in the order in which the users
+// or the groups were made.
 type MembershipQuery struct {
 	GroupID GroupID
 	UserID  UserID
@@ -111,7 +113,9 @@ func (g Group) check(tx Reader) error {
 
 // touch notes who changed the group last.
 func (g *Group) touch(c *Center, by audit.Actor, old Group) {
-	g.UpdatedAt, g.UpdatedBy, g.Version = c.now(), by.Name, old.Version+1
+	g.UpdatedAt = c.now()
+	g.UpdatedBy = by.Name
+	g.Version = old.Version + 1
 }
 
 // changed notes that a group's members were changed.
@@ -119,11 +123,13 @@ func (c *Center) changed(tx Tx, by audit.Actor, id GroupID) error {
 	return tx.TouchGroup(id, c.now(), by.Name)
 }
 
-// CreateGroup adds a group with its first members. It fails with GroupNameTaken, ExternalIDTaken, UserNotFound,
-// ManagedByProvisioning or a code of kind Invalid.
+// CreateGroup adds a group with its first members. It fails with GroupNameTaken, ExternalIDTaken,
+// UserNotFound, ManagedByProvisioning or a code of kind Invalid.
 func (c *Center) CreateGroup(ctx context.Context, by audit.Actor, g Group, members ...UserID) (Group, error) {
 	g.DisplayName = names.Normal(g.DisplayName)
-	g.ID, g.CreatedAt, g.CreatedBy = GroupID(c.NewID()), c.now(), by.Name
+	g.ID = GroupID(c.NewID())
+	g.CreatedAt = c.now()
+	g.CreatedBy = by.Name
 	g.UpdatedAt, g.UpdatedBy = g.CreatedAt, by.Name
 	defer c.groupPlaces.forget()
 	err := c.change(ctx, by, ActionCreateGroup, func(tx Tx) (string, error) {
@@ -138,9 +144,12 @@ func (c *Center) CreateGroup(ctx context.Context, by audit.Actor, g Group, membe
 	return g, err
 }
 
-// UpdateGroup changes a group by edit, and its members in the same transaction. Members to add that are members already, and
-// members to remove that are none, are no error: identity providers repeat themselves. edit may be called more than once.
-func (c *Center) UpdateGroup(ctx context.Context, by audit.Actor, id GroupID, members MembershipChange, edit func(*Group) error) (Group, error) {
+// UpdateGroup changes a group by edit, and its members in the same transaction. Members to add that
+// are members already, and members to remove that are none, are no error: identity providers repeat
+// themselves. edit may be called more than once.
+func (c *Center) UpdateGroup(
+	ctx context.Context, by audit.Actor, id GroupID, members MembershipChange, edit func(*Group) error,
+) (Group, error) {
 	var g Group
 	err := c.change(ctx, by, ActionUpdateGroup, func(tx Tx) (string, error) {
 		old, err := tx.Group(id)
@@ -152,7 +161,9 @@ func (c *Center) UpdateGroup(ctx context.Context, by audit.Actor, id GroupID, me
 			return string(id), err
 		}
 		g.DisplayName = names.Normal(g.DisplayName)
-		g.ID, g.CreatedAt, g.CreatedBy = old.ID, old.CreatedAt, old.CreatedBy
+		g.ID = old.ID
+		g.CreatedAt = old.CreatedAt
+		g.CreatedBy = old.CreatedBy
 		g.touch(c, by, old)
 		if g.DisplayName != old.DisplayName || g.ExternalID != old.ExternalID || g.Description != old.Description {
 			if err := errors.Join(g.check(tx), tx.PutGroup(g)); err != nil {
@@ -204,7 +215,8 @@ func allThere(tx Reader, users []UserID) error {
 	return nil
 }
 
-// DeleteGroup removes a group and its memberships. Its assignments stay listable but grant nothing. rules may refuse.
+// DeleteGroup removes a group and its memberships. Its assignments stay listable but grant nothing.
+// rules may refuse.
 func (c *Center) DeleteGroup(ctx context.Context, by audit.Actor, id GroupID, rules ...func(Group) error) error {
 	defer c.groupPlaces.forget()
 	return c.change(ctx, by, ActionDeleteGroup, func(tx Tx) (string, error) {
@@ -231,7 +243,8 @@ func (c *Center) GroupByName(ctx context.Context, name string) (Group, error) {
 	return findGroup(ctx, c, name, func(r Reader) (Group, error) { return r.GroupByName(name) })
 }
 
-// GroupByExternalID finds a group by the identity provider's id, exactly, or fails with GroupNotFound.
+// GroupByExternalID finds a group by the identity provider's id, exactly, or fails with
+// GroupNotFound.
 func (c *Center) GroupByExternalID(ctx context.Context, id string) (Group, error) {
 	return findGroup(ctx, c, id, func(r Reader) (Group, error) { return r.GroupByExternalID(id) })
 }
@@ -262,9 +275,11 @@ func (c *Center) CountGroups(ctx context.Context, q GroupQuery) (n int, err erro
 	return n, err
 }
 
-// CreateMembership adds one user to one group. It fails with GroupNotFound, UserNotFound, MembershipExists or
-// ManagedByProvisioning.
-func (c *Center) CreateMembership(ctx context.Context, by audit.Actor, group GroupID, user UserID) (m Membership, err error) {
+// CreateMembership adds one user to one group. It fails with GroupNotFound, UserNotFound,
+// MembershipExists or ManagedByProvisioning.
+func (c *Center) CreateMembership(
+	ctx context.Context, by audit.Actor, group GroupID, user UserID,
+) (m Membership, err error) {
 	subject := string(group) + "/" + string(user)
 	err = c.change(ctx, by, ActionCreateGroupMembership, func(tx Tx) (string, error) {
 		added, err := tx.AddMember(group, user, c.now(), by.Name, &m)
@@ -314,7 +329,8 @@ func (c *Center) MembershipOf(ctx context.Context, group GroupID, user UserID) (
 	return m, err
 }
 
-// Memberships lists memberships of a group or a user. It fails with GroupNotFound or UserNotFound when that does not exist.
+// Memberships lists memberships of a group or a user. It fails with GroupNotFound or UserNotFound
+// when that does not exist.
 func (c *Center) Memberships(ctx context.Context, q MembershipQuery) (ms []Membership, err error) {
 	err = c.Store.View(ctx, func(r Reader) (err error) {
 		if q.GroupID != "" {

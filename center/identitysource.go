@@ -28,7 +28,8 @@ type IdentitySource struct {
 	IdP     *IdPConfiguration // in force, when Type is ExternalIdP
 	Pending *IdPConfiguration // uploaded, not yet in force
 
-	// RequestedOnly refuses responses of the identity provider that answer no request of this center: sign-in cannot be started there.
+	// RequestedOnly refuses responses of the identity provider that answer no request of this
+	// center: sign-in cannot be started there.
 	RequestedOnly bool
 
 	Watch    *Watch          // of the published metadata of the identity provider in force; nil: none
@@ -53,7 +54,12 @@ func (s IdentitySource) CanUndo(now time.Time) bool {
 
 // changeTo is the source after a change, from which it can be changed back.
 func (s IdentitySource) changeTo(to SourceType, idp *IdPConfiguration, now time.Time, by audit.Actor) IdentitySource {
-	return IdentitySource{Type: to, IdP: idp, RequestedOnly: s.RequestedOnly, Previous: &PreviousSource{Type: s.Type, IdP: s.IdP, ChangedAt: now, ChangedBy: by.Name}}
+	return IdentitySource{
+		Type:          to,
+		IdP:           idp,
+		RequestedOnly: s.RequestedOnly,
+		Previous:      &PreviousSource{Type: s.Type, IdP: s.IdP, ChangedAt: now, ChangedBy: by.Name},
+	}
 }
 
 // IdPConfiguration is what is known of an identity provider, taken from its metadata.
@@ -71,13 +77,18 @@ type IdPConfiguration struct {
 // Confirmation is the word that a person types before the identity source changes.
 const Confirmation = "ACCEPT"
 
-// check applies the rules for identity providers. Source: user guide, limits ("metadata and certificates").
+// check applies the rules for identity providers. Source: user guide, limits ("metadata and
+// certificates").
 func (i IdPConfiguration) check() error {
 	switch {
 	case i.EntityID == "" || len(i.EntityID) > maxText:
 		return &Error{Code: MetadataInvalid, Field: "entityID", Detail: "missing or longer than 1024 characters"}
 	case len(i.Certificates) == 0:
-		return &Error{Code: MetadataInvalid, Field: "KeyDescriptor", Detail: "no signing certificate in the IDPSSODescriptor"}
+		return &Error{
+			Code:   MetadataInvalid,
+			Field:  "KeyDescriptor",
+			Detail: "no signing certificate in the IDPSSODescriptor",
+		}
 	}
 	return i.CheckAddresses()
 }
@@ -90,13 +101,18 @@ func (i IdPConfiguration) CheckAddresses() error {
 			continue
 		}
 		if u, err := authn.ParseWebAddress(address); err != nil || !u.Confidential() {
-			return &Error{Code: MetadataInvalid, Field: "SingleSignOnService", Detail: "want an https address for the HTTP-Redirect binding"}
+			return &Error{
+				Code:   MetadataInvalid,
+				Field:  "SingleSignOnService",
+				Detail: "want an https address for the HTTP-Redirect binding",
+			}
 		}
 	}
 	return nil
 }
 
-// confidential returns the address where nobody on the way can read or change what is sent to it: it has TLS or does not leave this machine. Otherwise nil.
+// confidential returns the address where nobody on the way can read or change what is sent to it:
+// it has TLS or does not leave this machine. Otherwise nil.
 func confidential(address string) *url.URL {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname()))) {
@@ -149,7 +165,8 @@ type UserEffect struct {
 	Administrator bool // has AdministratorAccess in an AWS account
 }
 
-// LosesAccess says whether the user cannot sign in after the change until somebody does something about it.
+// LosesAccess says whether the user cannot sign in after the change until somebody does something
+// about it.
 func (e Effect) LosesAccess() bool {
 	return e == StopsWorking || e == MatchesNobody || e == NeedsPassword
 }
@@ -185,20 +202,30 @@ func source(r Reader) (IdentitySource, error) {
 	return s, err
 }
 
-// PreviewSourceChange reports what a change to a source does to existing users. known holds the user names
-// that the identity provider has, folded by Fold; nil when they are not known.
-func (c *Center) PreviewSourceChange(ctx context.Context, to SourceType, known map[string]bool) (report ChangeReport, err error) {
-	err = c.EachSourceEffect(ctx, to, known, func(from SourceType) { report = ChangeReport{From: from, To: to, Counts: map[Effect]int{}} },
+// PreviewSourceChange reports what a change to a source does to existing users. known holds the
+// user names that the identity provider has, folded by Fold; nil when they are not known.
+func (c *Center) PreviewSourceChange(
+	ctx context.Context, to SourceType, known map[string]bool,
+) (report ChangeReport, err error) {
+	err = c.EachSourceEffect(
+		ctx,
+		to,
+		known,
+		func(from SourceType) { report = ChangeReport{From: from, To: to, Counts: map[Effect]int{}} },
 		func(u UserEffect) error {
 			report.add(u)
 			return nil
-		})
+		},
+	)
 	return report, err
 }
 
-// EachSourceEffect calls each for every user, in the order of their ids, on one snapshot, after begin, which may be called again when everything is read
-// anew. An error of each ends it.
-func (c *Center) EachSourceEffect(ctx context.Context, to SourceType, known map[string]bool, begin func(from SourceType), each func(UserEffect) error) error {
+// EachSourceEffect calls each for every user, in the order of their ids, on one snapshot, after
+// begin, which may be called again when everything is read anew. An error of each ends it.
+func (c *Center) EachSourceEffect(
+	ctx context.Context, to SourceType, known map[string]bool, begin func(from SourceType),
+	each func(UserEffect) error,
+) error {
 	return c.Store.View(ctx, func(r Reader) error {
 		s, err := source(r)
 		if err != nil {
@@ -234,7 +261,8 @@ func (c *Center) EachSourceEffect(ctx context.Context, to SourceType, known map[
 // administratorAccess is AWS's managed policy that allows everything.
 const administratorAccess = "arn:aws:iam::aws:policy/AdministratorAccess"
 
-// administratorsOfAccounts returns who has AdministratorAccess in an AWS account, directly or by a group.
+// administratorsOfAccounts returns who has AdministratorAccess in an AWS account, directly or by a
+// group.
 func administratorsOfAccounts(r Reader) (map[UserID]bool, error) {
 	sets, err := r.PermissionSets(PermissionSetQuery{})
 	if err != nil {
@@ -296,9 +324,11 @@ func effectOn(r Reader, u User, from, to SourceType, known map[string]bool) (Eff
 	return SignsInAtIdP, nil
 }
 
-// CreateIdPConfiguration keeps an identity provider's configuration until EnableIdPConfiguration puts it in force. It replaces
-// one that is pending. It fails with MetadataInvalid.
-func (c *Center) CreateIdPConfiguration(ctx context.Context, by audit.Actor, idp IdPConfiguration) (IdPConfiguration, error) {
+// CreateIdPConfiguration keeps an identity provider's configuration until EnableIdPConfiguration
+// puts it in force. It replaces one that is pending. It fails with MetadataInvalid.
+func (c *Center) CreateIdPConfiguration(
+	ctx context.Context, by audit.Actor, idp IdPConfiguration,
+) (IdPConfiguration, error) {
 	idp.ID, idp.CreatedAt = c.NewID(), c.now()
 	err := c.change(ctx, by, ActionCreateExternalIdPConfigurationForDirectory, func(tx Tx) (string, error) {
 		if err := idp.check(); err != nil {
@@ -314,36 +344,52 @@ func (c *Center) CreateIdPConfiguration(ctx context.Context, by audit.Actor, idp
 	return idp, err
 }
 
-// EnableIdPConfiguration makes the pending identity provider the identity source, in one transaction. Users, groups, memberships
-// and assignments are kept. It fails with ConfirmationMissing unless confirmation is the word ACCEPT, with RequestNotFound for
-// another id and with SourceNotConfigured.
+// EnableIdPConfiguration makes the pending identity provider the identity source, in one
+// transaction. Users, groups, memberships and assignments are kept. It fails with
+// ConfirmationMissing unless confirmation is the word ACCEPT, with RequestNotFound for another id
+// and with SourceNotConfigured.
 func (c *Center) EnableIdPConfiguration(ctx context.Context, by audit.Actor, id, confirmation string) error {
-	return c.changeSource(ctx, by, ActionEnableExternalIdPConfigurationForDirectory, id, confirmation, func(_ Tx, s IdentitySource) (string, IdentitySource, error) {
-		switch {
-		case s.Pending == nil && s.IdP != nil && s.IdP.ID == id:
-			return id, s, &Error{Code: SourceUnchanged, Subject: id}
-		case s.Pending == nil:
-			return id, s, &Error{Code: SourceNotConfigured}
-		case s.Pending.ID != id:
-			return id, s, &Error{Code: RequestNotFound, Subject: id}
-		}
-		return s.Pending.EntityID, s.changeTo(ExternalIdP, s.Pending, c.now(), by), nil
-	})
+	return c.changeSource(
+		ctx,
+		by,
+		ActionEnableExternalIdPConfigurationForDirectory,
+		id,
+		confirmation,
+		func(_ Tx, s IdentitySource) (string, IdentitySource, error) {
+			switch {
+			case s.Pending == nil && s.IdP != nil && s.IdP.ID == id:
+				return id, s, &Error{Code: SourceUnchanged, Subject: id}
+			case s.Pending == nil:
+				return id, s, &Error{Code: SourceNotConfigured}
+			case s.Pending.ID != id:
+				return id, s, &Error{Code: RequestNotFound, Subject: id}
+			}
+			return s.Pending.EntityID, s.changeTo(ExternalIdP, s.Pending, c.now(), by), nil
+		},
+	)
 }
 
-// DisableIdPConfiguration goes back to the built-in directory. Passwords that users had before work again.
+// DisableIdPConfiguration goes back to the built-in directory. Passwords that users had before work
+// again.
 func (c *Center) DisableIdPConfiguration(ctx context.Context, by audit.Actor, confirmation string) error {
-	return c.changeSource(ctx, by, ActionDisableExternalIdPConfigurationForDirectory, "", confirmation, func(tx Tx, s IdentitySource) (string, IdentitySource, error) {
-		if s.Type == Directory {
-			return "", s, &Error{Code: SourceUnchanged}
-		}
-		if err := provisioningIsOff(tx); err != nil {
-			return "", s, err
-		}
-		after := s.changeTo(Directory, nil, c.now(), by)
-		after.Pending = s.IdP
-		return s.IdP.EntityID, after, nil
-	})
+	return c.changeSource(
+		ctx,
+		by,
+		ActionDisableExternalIdPConfigurationForDirectory,
+		"",
+		confirmation,
+		func(tx Tx, s IdentitySource) (string, IdentitySource, error) {
+			if s.Type == Directory {
+				return "", s, &Error{Code: SourceUnchanged}
+			}
+			if err := provisioningIsOff(tx); err != nil {
+				return "", s, err
+			}
+			after := s.changeTo(Directory, nil, c.now(), by)
+			after.Pending = s.IdP
+			return s.IdP.EntityID, after, nil
+		},
+	)
 }
 
 func provisioningIsOff(r Reader) error {
@@ -357,26 +403,38 @@ func provisioningIsOff(r Reader) error {
 	return err
 }
 
-// UndoSourceChange brings back the identity source before the last change, with its settings, in one transaction; users, groups and assignments stay as
-// they are. It can be undone itself. It fails with ConfirmationMissing unless confirmation is the word ACCEPT, with NothingToUndo, and back to the
-// built-in directory with ProvisioningOn.
+// UndoSourceChange brings back the identity source before the last change, with its settings, in
+// one transaction; users, groups and assignments stay as they are. It can be undone itself. It
+// fails with ConfirmationMissing unless confirmation is the word ACCEPT, with NothingToUndo, and
+// back to the built-in directory with ProvisioningOn.
 func (c *Center) UndoSourceChange(ctx context.Context, by audit.Actor, confirmation string) error {
-	return c.changeSource(ctx, by, ActionUndoIdentitySourceChange, "", confirmation, func(tx Tx, s IdentitySource) (string, IdentitySource, error) {
-		if !s.CanUndo(c.now()) {
-			return "", s, &Error{Code: NothingToUndo}
-		}
-		if s.Previous.Type == Directory {
-			if err := provisioningIsOff(tx); err != nil {
-				return "", s, err
+	return c.changeSource(
+		ctx,
+		by,
+		ActionUndoIdentitySourceChange,
+		"",
+		confirmation,
+		func(tx Tx, s IdentitySource) (string, IdentitySource, error) {
+			if !s.CanUndo(c.now()) {
+				return "", s, &Error{Code: NothingToUndo}
 			}
-		}
-		return string(s.Previous.Type), s.changeTo(s.Previous.Type, s.Previous.IdP, c.now(), by), nil
-	})
+			if s.Previous.Type == Directory {
+				if err := provisioningIsOff(tx); err != nil {
+					return "", s, err
+				}
+			}
+			return string(s.Previous.Type), s.changeTo(s.Previous.Type, s.Previous.IdP, c.now(), by), nil
+		},
+	)
 }
 
-// changeSource puts another identity source in force, in one transaction, where the person has typed the word that says so. to decides which, and names
-// what the audit event is about; subject is what it is about when the word is missing.
-func (c *Center) changeSource(ctx context.Context, by audit.Actor, action Action, subject, confirmation string, to func(Tx, IdentitySource) (string, IdentitySource, error)) error {
+// changeSource puts another identity source in force, in one transaction, where the person has
+// typed the word that says so. to decides which, and names what the audit event is about; subject
+// is what it is about when the word is missing.
+func (c *Center) changeSource(
+	ctx context.Context, by audit.Actor, action Action, subject, confirmation string,
+	to func(Tx, IdentitySource) (string, IdentitySource, error),
+) error {
 	return c.change(ctx, by, action, func(tx Tx) (string, error) {
 		s, err := source(tx)
 		if err == nil && confirmation != Confirmation {

@@ -28,7 +28,12 @@ func newCertificate(t *testing.T, name string, end time.Time, rsaBits int) []byt
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: end.AddDate(-1, 0, 0), NotAfter: end}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: name},
+		NotBefore:    end.AddDate(-1, 0, 0),
+		NotAfter:     end,
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if rsaBits > 0 {
 		weak, e := rsa.GenerateKey(rand.Reader, rsaBits) // #nosec G403 -- weak on purpose
@@ -58,7 +63,15 @@ func use(t *testing.T, c *center.Center, entity string) {
 
 func pend(t *testing.T, c *center.Center, entity string) {
 	t.Helper()
-	_, err := c.CreateIdPConfiguration(context.Background(), centertest.Actor, center.IdPConfiguration{EntityID: entity, SignInURL: entity + "/sso", Certificates: [][]byte{newCertificate(t, entity, time.Now().AddDate(3, 0, 0), 0)}})
+	_, err := c.CreateIdPConfiguration(
+		context.Background(),
+		centertest.Actor,
+		center.IdPConfiguration{
+			EntityID:     entity,
+			SignInURL:    entity + "/sso",
+			Certificates: [][]byte{newCertificate(t, entity, time.Now().AddDate(3, 0, 0), 0)},
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +91,8 @@ func TestAChangeOfTheIdentitySourceCanBeUndone(t *testing.T) {
 	is := func(kind center.SourceType, entity string) {
 		t.Helper()
 		s, err := c.Source(ctx)
-		if err != nil || s.Type != kind || (s.IdP == nil) != (entity == "") || (s.IdP != nil && (s.IdP.EntityID != entity || len(s.IdP.Certificates) != 1)) {
+		if err != nil || s.Type != kind || (s.IdP == nil) != (entity == "") ||
+			(s.IdP != nil && (s.IdP.EntityID != entity || len(s.IdP.Certificates) != 1)) {
 			t.Fatalf("the source is %+v, %v; want %s %s", s, err, kind, entity)
 		}
 	}
@@ -132,9 +146,21 @@ func TestTheReportOfAChange(t *testing.T) {
 	old, e2 := c.UserByName(ctx, "oldtimer")
 	admins, e3 := c.CreateGroup(ctx, centertest.Actor, center.Group{DisplayName: "Admins"}, grace.ID)
 	e4 := c.PutAccount(ctx, centertest.Actor, center.Account{ID: "111122223333", Name: "Production"})
-	err = errors.Join(e1, e2, e3, e4, c.AttachManagedPolicy(ctx, centertest.Actor, set.ARN, "arn:aws:iam::aws:policy/AdministratorAccess"))
+	err = errors.Join(
+		e1, e2, e3, e4,
+		c.AttachManagedPolicy(ctx, centertest.Actor, set.ARN, "arn:aws:iam::aws:policy/AdministratorAccess"),
+	)
 	for kind, id := range map[center.PrincipalType]string{center.PrincipalGroup: string(admins.ID), center.PrincipalUser: string(old.ID)} {
-		_, e := c.CreateAssignment(ctx, centertest.Actor, center.Assignment{AccountID: "111122223333", PermissionSetARN: set.ARN, PrincipalType: kind, PrincipalID: id})
+		_, e := c.CreateAssignment(
+			ctx,
+			centertest.Actor,
+			center.Assignment{
+				AccountID:        "111122223333",
+				PermissionSetARN: set.ARN,
+				PrincipalType:    kind,
+				PrincipalID:      id,
+			},
+		)
 		err = errors.Join(err, e)
 	}
 	if err != nil {
@@ -154,9 +180,15 @@ func TestTheReportOfAChange(t *testing.T) {
 		}
 	}
 	check(center.ExternalIdP, nil, 1, map[center.Effect]int{center.SignsInAtIdP: 2, center.StopsWorking: 1})
-	check(center.ExternalIdP, known, 2, map[center.Effect]int{center.SignsInAtIdP: 1, center.MatchesNobody: 1, center.StopsWorking: 1})
+	check(
+		center.ExternalIdP, known, 2,
+		map[center.Effect]int{center.SignsInAtIdP: 1, center.MatchesNobody: 1, center.StopsWorking: 1},
+	)
 	use(t, c, "https://a.example")
-	check(center.ExternalIdP, known, 2, map[center.Effect]int{center.SignsInAtNewIdP: 1, center.MatchesNobody: 1, center.StopsWorking: 1})
+	check(
+		center.ExternalIdP, known, 2,
+		map[center.Effect]int{center.SignsInAtNewIdP: 1, center.MatchesNobody: 1, center.StopsWorking: 1},
+	)
 	check(center.Directory, nil, 2, map[center.Effect]int{center.PasswordIsUsed: 1, center.NeedsPassword: 2})
 }
 
@@ -189,9 +221,17 @@ func TestCertificatesOfTheIdentityProvider(t *testing.T) {
 	want(c.DeleteIdPCertificate(ctx, centertest.Actor, all[0].Thumbprint, "delete"), center.ConfirmationMissing)
 	want(c.DeleteIdPCertificate(ctx, centertest.Actor, "00", center.DeleteConfirmation), center.CertificateNotFound)
 	want(c.DeleteIdPCertificate(ctx, centertest.Actor, all[0].Thumbprint, center.DeleteConfirmation), "")
-	want(c.DeleteIdPCertificate(ctx, centertest.Actor, all[1].Thumbprint, center.DeleteConfirmation), center.LastCertificate)
+	want(
+		c.DeleteIdPCertificate(ctx, centertest.Actor, all[1].Thumbprint, center.DeleteConfirmation),
+		center.LastCertificate,
+	)
 	for i := range 9 {
-		want(c.ImportIdPCertificate(ctx, centertest.Actor, newCertificate(t, string(rune('a'+i)), time.Now().AddDate(1, 0, 0), 0)), "")
+		want(
+			c.ImportIdPCertificate(
+				ctx, centertest.Actor, newCertificate(t, string(rune('a'+i)), time.Now().AddDate(1, 0, 0), 0),
+			),
+			"",
+		)
 	}
 	want(c.ImportIdPCertificate(ctx, centertest.Actor, soon), center.CertificateInvalid)
 
@@ -221,7 +261,9 @@ func TestARehearsalChangesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := c.StartRehearsal(ctx, centertest.Actor, "ada@example.com"); center.CodeOf(err) != center.SourceNotConfigured {
+	if _, err := c.StartRehearsal(ctx, centertest.Actor, "ada@example.com"); center.CodeOf(
+		err,
+	) != center.SourceNotConfigured {
 		t.Errorf("without an identity provider: %v", err)
 	}
 	use(t, c, "https://a.example")
@@ -247,8 +289,17 @@ func TestARehearsalChangesNothing(t *testing.T) {
 	}
 	attempt := func(what, id, name, answers, browser string, want center.Code) {
 		t.Helper()
-		a := center.VerifiedAssertion{Issuer: "https://b.example", ID: id, NameID: name, InResponseTo: answers, UsableUntil: time.Now().Add(time.Hour)}
-		if u, err := c.FinishRehearsal(ctx, by, a, center.Browser{Outstanding: kept[browser]}); center.CodeOf(err) != want || (err == nil && u.UserName != "ada@example.com") {
+		a := center.VerifiedAssertion{
+			Issuer:       "https://b.example",
+			ID:           id,
+			NameID:       name,
+			InResponseTo: answers,
+			UsableUntil:  time.Now().Add(time.Hour),
+		}
+		if u, err := c.FinishRehearsal(ctx, by, a, center.Browser{Outstanding: kept[browser]}); center.CodeOf(
+			err,
+		) != want ||
+			(err == nil && u.UserName != "ada@example.com") {
 			t.Errorf("%s: %s, %v; want %q", what, u.UserName, err, want)
 		}
 	}
@@ -264,12 +315,22 @@ func TestARehearsalChangesNothing(t *testing.T) {
 	}
 	kept["browser"] = real.Outstanding.Reveal()
 	attempt("the answer to a real request", "b", "ada@example.com", real.ID, "browser", center.RequestUnknown)
-	a := center.VerifiedAssertion{Issuer: "https://a.example", ID: "c", NameID: "ada@example.com", InResponseTo: request(), UsableUntil: time.Now().Add(time.Hour)}
-	if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: kept["browser"]}); center.CodeOf(err) != center.RequestUnknown {
+	a := center.VerifiedAssertion{
+		Issuer:       "https://a.example",
+		ID:           "c",
+		NameID:       "ada@example.com",
+		InResponseTo: request(),
+		UsableUntil:  time.Now().Add(time.Hour),
+	}
+	if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: kept["browser"]}); center.CodeOf(
+		err,
+	) != center.RequestUnknown {
 		t.Errorf("a rehearsal's answer opens a session: %v", err)
 	}
 	a.Issuer, a.InResponseTo = "https://b.example", ""
-	if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{}); center.CodeOf(err) != center.SourceNotConfigured {
+	if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{}); center.CodeOf(
+		err,
+	) != center.SourceNotConfigured {
 		t.Errorf("an assertion of the provider that is not in force: %v", err)
 	}
 	if s, err := c.Source(ctx); err != nil || s.IdP.EntityID != "https://a.example" {

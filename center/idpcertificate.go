@@ -23,7 +23,8 @@ type IdPCertificate struct {
 	NotAfter   time.Time
 }
 
-// Bounds of certificates. Source for the file: user guide, limits (2,500 characters); the number is ours.
+// Bounds of certificates. Source for the file: user guide, limits (2,500 characters); the number is
+// ours.
 const (
 	maxCertificate    = 2500 //bound:text a certificate of the identity provider, in bytes
 	maxCertificates   = 10   //bound:rows certificates of the identity provider
@@ -34,7 +35,8 @@ const (
 // DeleteConfirmation is the word that a person types before a certificate is deleted.
 const DeleteConfirmation = "DELETE"
 
-// ReadCertificate reads one certificate, PEM or DER, and returns it as DER. It fails with CertificateInvalid.
+// ReadCertificate reads one certificate, PEM or DER, and returns it as DER. It fails with
+// CertificateInvalid.
 func ReadCertificate(data []byte) ([]byte, error) {
 	if len(data) > maxCertificate {
 		return nil, &Error{Code: CertificateInvalid, Detail: "longer than 2,500 characters"}
@@ -67,13 +69,16 @@ func Thumbprint(der []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// CertificateList shows the certificates, those that end first at the front. One that cannot be read is shown as ended.
+// CertificateList shows the certificates, those that end first at the front. One that cannot be
+// read is shown as ended.
 func (i IdPConfiguration) CertificateList() []IdPCertificate {
 	list := make([]IdPCertificate, 0, len(i.Certificates))
 	for _, der := range i.Certificates {
 		c := IdPCertificate{Thumbprint: Thumbprint(der)}
 		if cert, err := x509.ParseCertificate(der); err == nil {
-			c.Subject, c.NotBefore, c.NotAfter = cert.Subject.String(), cert.NotBefore, cert.NotAfter
+			c.Subject = cert.Subject.String()
+			c.NotBefore = cert.NotBefore
+			c.NotAfter = cert.NotAfter
 		}
 		list = append(list, c)
 	}
@@ -81,8 +86,9 @@ func (i IdPConfiguration) CertificateList() []IdPCertificate {
 	return list
 }
 
-// ImportIdPCertificate adds a certificate (DER) to the identity provider in force. All of them are accepted at once, so that the provider can roll over.
-// One that is there already is no error. It fails with SourceNotConfigured or CertificateInvalid.
+// ImportIdPCertificate adds a certificate (DER) to the identity provider in force. All of them are
+// accepted at once, so that the provider can roll over. One that is there already is no error. It
+// fails with SourceNotConfigured or CertificateInvalid.
 func (c *Center) ImportIdPCertificate(ctx context.Context, by audit.Actor, der []byte) error {
 	return c.changeIdP(ctx, by, ActionImportExternalIdPCertificate, "", func(_ Tx, s *IdentitySource) (string, error) {
 		idp := s.IdP
@@ -97,12 +103,15 @@ func (c *Center) ImportIdPCertificate(ctx context.Context, by audit.Actor, der [
 	})
 }
 
-// DeleteIdPCertificate takes a certificate away: responses that its key signed are refused from now on. It fails with ConfirmationMissing unless
-// confirmation is the word DELETE, with CertificateNotFound, and with LastCertificate.
+// DeleteIdPCertificate takes a certificate away: responses that its key signed are refused from now
+// on. It fails with ConfirmationMissing unless confirmation is the word DELETE, with
+// CertificateNotFound, and with LastCertificate.
 func (c *Center) DeleteIdPCertificate(ctx context.Context, by audit.Actor, thumbprint, confirmation string) error {
 	return c.changeIdP(ctx, by, ActionDeleteExternalIdPCertificate, "", func(_ Tx, s *IdentitySource) (string, error) {
 		idp := s.IdP
-		left := slices.DeleteFunc(slices.Clone(idp.Certificates), func(der []byte) bool { return Thumbprint(der) == thumbprint })
+		left := slices.DeleteFunc(
+			slices.Clone(idp.Certificates), func(der []byte) bool { return Thumbprint(der) == thumbprint },
+		)
 		switch {
 		case confirmation != DeleteConfirmation:
 			return thumbprint, &Error{Code: ConfirmationMissing, Detail: "the word is " + DeleteConfirmation}
@@ -120,9 +129,13 @@ func (i IdPConfiguration) hasCertificate(der []byte) bool {
 	return slices.ContainsFunc(i.Certificates, func(have []byte) bool { return bytes.Equal(have, der) })
 }
 
-// changeIdP changes the identity provider in force, or what is kept beside it. edit gets a copy and names what the audit event is about. It fails with
-// SourceNotConfigured where there is none; subject is what the event is about then.
-func (c *Center) changeIdP(ctx context.Context, by audit.Actor, action Action, subject string, edit func(Tx, *IdentitySource) (string, error)) error {
+// changeIdP changes the identity provider in force, or what is kept beside it. edit gets a copy and
+// names what the audit event is about. It fails with SourceNotConfigured where there is none;
+// subject is what the event is about then.
+func (c *Center) changeIdP(
+	ctx context.Context, by audit.Actor, action Action, subject string,
+	edit func(Tx, *IdentitySource) (string, error),
+) error {
 	return c.change(ctx, by, action, func(tx Tx) (string, error) {
 		s, err := source(tx)
 		if err != nil {

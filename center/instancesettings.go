@@ -15,17 +15,20 @@ type InstanceSettings struct {
 	Name    string // empty: none
 	Tags    []Tag
 	Regions []Region // besides the primary one, in the order they were added
-	// AccessControl are the attributes for access control that are filled from the identity source. They count while SignInSettings.AccessControl is set.
+	// AccessControl are the attributes for access control that are filled from the identity source.
+	// They count while SignInSettings.AccessControl is set.
 	AccessControl []AccessControlAttribute
 }
 
-// Region is a Region that the instance is replicated to. A center has one place only: the Regions are a record for tools that ask for them.
+// Region is a Region that the instance is replicated to. A center has one place only: the Regions
+// are a record for tools that ask for them.
 type Region struct {
 	Name    string
 	AddedAt time.Time
 }
 
-// MaxRegions bounds the Regions of an instance, the primary one included. Source: user guide, quotas.
+// MaxRegions bounds the Regions of an instance, the primary one included. Source: user guide,
+// quotas.
 const MaxRegions = 6 //bound:rows Regions of an instance
 
 var (
@@ -33,7 +36,8 @@ var (
 	regionName   = regexp.MustCompile(`^([a-z]+-){2,3}\d$`)
 )
 
-// instanceSettings reads the settings of the instance that arn names, or fails with InstanceNotFound.
+// instanceSettings reads the settings of the instance that arn names, or fails with
+// InstanceNotFound.
 func (c *Center) instanceSettings(r Reader, arn string) (InstanceSettings, error) {
 	if arn != c.Instance.ARN {
 		return InstanceSettings{}, &Error{Code: InstanceNotFound, Subject: arn}
@@ -58,7 +62,11 @@ func (c *Center) InstanceSettings(ctx context.Context) (s InstanceSettings, err 
 func (c *Center) RenameInstance(ctx context.Context, by audit.Actor, name string) error {
 	return c.changeInstance(ctx, by, ActionUpdateInstance, func(s *InstanceSettings) error {
 		if !instanceName.MatchString(name) {
-			return &Error{Code: InvalidValue, Field: "Name", Detail: "want at most 255 letters, digits or + = , . @ - _"}
+			return &Error{
+				Code:   InvalidValue,
+				Field:  "Name",
+				Detail: "want at most 255 letters, digits or + = , . @ - _",
+			}
 		}
 		s.Name = name
 		return nil
@@ -81,7 +89,8 @@ func (c *Center) AddRegion(ctx context.Context, by audit.Actor, name string) err
 	})
 }
 
-// RemoveRegion removes a Region that was added. It fails with RegionNotFound, and with RegionPrimary for the first one.
+// RemoveRegion removes a Region that was added. It fails with RegionNotFound, and with
+// RegionPrimary for the first one.
 func (c *Center) RemoveRegion(ctx context.Context, by audit.Actor, name string) error {
 	return c.changeInstance(ctx, by, ActionRemoveRegion, func(s *InstanceSettings) error {
 		if name == c.Instance.Region {
@@ -96,7 +105,9 @@ func (c *Center) RemoveRegion(ctx context.Context, by audit.Actor, name string) 
 	})
 }
 
-func (c *Center) changeInstance(ctx context.Context, by audit.Actor, action Action, edit func(*InstanceSettings) error) error {
+func (c *Center) changeInstance(
+	ctx context.Context, by audit.Actor, action Action, edit func(*InstanceSettings) error,
+) error {
 	return c.change(ctx, by, action, func(tx Tx) (string, error) {
 		s, err := c.instanceSettings(tx, c.Instance.ARN)
 		if err == nil {
@@ -109,7 +120,8 @@ func (c *Center) changeInstance(ctx context.Context, by audit.Actor, action Acti
 	})
 }
 
-// AccessControlAttribute is an attribute for access control that is filled from the identity source.
+// AccessControlAttribute is an attribute for access control that is filled from the identity
+// source.
 type AccessControlAttribute struct {
 	Key    string // the key of the session tag
 	Source string // such as ${path:enterprise.costCenter}
@@ -118,7 +130,8 @@ type AccessControlAttribute struct {
 // maxAccessControl bounds the attributes. Source: the service model.
 const maxAccessControl = 50 //bound:list attributes for access control in one request
 
-// CreateAccessControl enables attributes for access control with these attributes. It fails with AccessControlOn.
+// CreateAccessControl enables attributes for access control with these attributes. It fails with
+// AccessControlOn.
 func (c *Center) CreateAccessControl(ctx context.Context, by audit.Actor, attributes []AccessControlAttribute) error {
 	return c.changeAccessControl(ctx, by, ActionCreateAccessControl, false, true, attributes)
 }
@@ -151,7 +164,9 @@ func (c *Center) AccessControl(ctx context.Context) (attributes []AccessControlA
 }
 
 // changeAccessControl goes from one state of attributes for access control, on or off, to another.
-func (c *Center) changeAccessControl(ctx context.Context, by audit.Actor, action Action, from, to bool, attributes []AccessControlAttribute) error {
+func (c *Center) changeAccessControl(
+	ctx context.Context, by audit.Actor, action Action, from, to bool, attributes []AccessControlAttribute,
+) error {
 	return c.change(ctx, by, action, func(tx Tx) (string, error) {
 		arn := c.Instance.ARN
 		settings, err := signInSettings(tx)
@@ -180,7 +195,12 @@ func checkAccessControl(attributes []AccessControlAttribute) error {
 	seen := map[string]bool{}
 	for _, a := range attributes {
 		if !tagKey.MatchString(a.Key) || seen[a.Key] {
-			return &Error{Code: InvalidValue, Field: "AccessControlAttributes.Key", Subject: a.Key, Detail: "want keys of 1 to 128 letters, digits, blanks and _ . : / = + - @, each once"}
+			return &Error{
+				Code:    InvalidValue,
+				Field:   "AccessControlAttributes.Key",
+				Subject: a.Key,
+				Detail:  "want keys of 1 to 128 letters, digits, blanks and _ . : / = + - @, each once",
+			}
 		}
 		seen[a.Key] = true
 	}

@@ -13,8 +13,8 @@ type Mail struct {
 // Mailer sends mail. Send returns at once; what cannot be sent is in the mailer's log.
 type Mailer interface{ Send(Mail) }
 
-// background runs fn after the request that it belongs to has been answered. How many run at once is bounded; what comes beyond that is dropped, and in
-// the log once a minute.
+// background runs fn after the request that it belongs to has been answered. How many run at once
+// is bounded; what comes beyond that is dropped, and in the log once a minute.
 func (c *Center) background(fn func()) {
 	select {
 	case c.inBackground <- struct{}{}:
@@ -60,10 +60,14 @@ The link works once, until %s. If you did not ask for it, nothing needs to be do
 }
 
 func codeMail(u User, code string) Mail {
-	return Mail{To: u.PrimaryEmail(), Subject: "Your sign-in code for the AWS access portal", Text: fmt.Sprintf(`Your code is
+	return Mail{
+		To:      u.PrimaryEmail(),
+		Subject: "Your sign-in code for the AWS access portal",
+		Text: fmt.Sprintf(`Your code is
 
   %s
 
 It works once, for the sign-in that you have begun, for ten minutes. If you have not begun one, somebody knows your password: change it.
-`, code)}
+`, code),
+	}
 }

@@ -9,8 +9,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 )
 
-// An identity provider that publishes its metadata at an address can be watched: what it offers is kept beside what is trusted, and an administrator
-// decides. Nothing that was fetched is trusted by itself, since whoever controls that address could otherwise sign anybody in.
+// An identity provider that publishes its metadata at an address can be watched: what it offers is
+// kept beside what is trusted, and an administrator decides. Nothing that was fetched is trusted by
+// itself, since whoever controls that address could otherwise sign anybody in.
 
 // Watch is what is known of published metadata.
 type Watch struct {
@@ -23,8 +24,8 @@ type Watch struct {
 // watchEach is how often published metadata is looked at.
 const watchEach = 6 * time.Hour //bound:none how often, not how much
 
-// WatchMetadata sets the address at which the identity provider in force publishes its metadata; an empty one ends the watch. It fails with InvalidValue for
-// an address without TLS.
+// WatchMetadata sets the address at which the identity provider in force publishes its metadata; an
+// empty one ends the watch. It fails with InvalidValue for an address without TLS.
 func (c *Center) WatchMetadata(ctx context.Context, by audit.Actor, address string) error {
 	return c.changeIdP(ctx, by, ActionWatchIdPMetadata, address, func(_ Tx, s *IdentitySource) (string, error) {
 		if address == "" {
@@ -47,7 +48,8 @@ func (s IdentitySource) WatchDue(now time.Time) string {
 	return s.Watch.URL
 }
 
-// Fetched notes what was found at the watched address, or why nothing was. What differs is offered, with an event for each new offer.
+// Fetched notes what was found at the watched address, or why nothing was. What differs is offered,
+// with an event for each new offer.
 func (c *Center) Fetched(ctx context.Context, address string, found IdPConfiguration, problem error) error {
 	return c.Store.Update(ctx, func(tx Tx) error {
 		s, err := source(tx)
@@ -65,11 +67,14 @@ func (c *Center) Fetched(ctx context.Context, address string, found IdPConfigura
 			w.Offered = &found
 		}
 		s.Watch = &w
-		if err := tx.PutIdentitySource(s); err != nil || w.Offered == nil || (before != nil && len(before.Differences(*w.Offered)) == 0) {
+		if err := tx.PutIdentitySource(s); err != nil || w.Offered == nil ||
+			(before != nil && len(before.Differences(*w.Offered)) == 0) {
 			return err
 		}
 		e := c.event(audit.SystemActor, "IdPMetadataChanged", s.IdP.EntityID, nil)
-		e.Detail = strings.Join(s.IdP.Differences(found), "; ") + ". Nothing of it is trusted until an administrator accepts it"
+		e.Detail = strings.Join(
+			s.IdP.Differences(found), "; ",
+		) + ". Nothing of it is trusted until an administrator accepts it"
 		return tx.AppendEvent(e)
 	})
 }
@@ -95,22 +100,28 @@ func (i IdPConfiguration) Differences(other IdPConfiguration) (list []string) {
 	return list
 }
 
-// AcceptMetadata trusts what was offered, which the administrator has seen: seen are its differences, joined by line breaks, so that what has changed since
-// is not accepted unseen. It fails with RequestNotFound then, or when nothing is offered.
+// AcceptMetadata trusts what was offered, which the administrator has seen: seen are its
+// differences, joined by line breaks, so that what has changed since is not accepted unseen. It
+// fails with RequestNotFound then, or when nothing is offered.
 func (c *Center) AcceptMetadata(ctx context.Context, by audit.Actor, seen string) error {
 	return c.change(ctx, by, ActionAcceptIdPMetadata, func(tx Tx) (string, error) {
 		s, err := source(tx)
 		if err != nil {
 			return "", err
 		}
-		if s.IdP == nil || s.Watch == nil || s.Watch.Offered == nil || strings.Join(s.IdP.Differences(*s.Watch.Offered), "\n") != seen {
+		if s.IdP == nil || s.Watch == nil || s.Watch.Offered == nil ||
+			strings.Join(s.IdP.Differences(*s.Watch.Offered), "\n") != seen {
 			return "", &Error{Code: RequestNotFound, Detail: "the offer has changed: look at it again"}
 		}
 		accepted := *s.IdP
-		accepted.SignInURL, accepted.SignInPOST, accepted.Certificates = s.Watch.Offered.SignInURL, s.Watch.Offered.SignInPOST, s.Watch.Offered.Certificates
+		accepted.SignInURL = s.Watch.Offered.SignInURL
+		accepted.SignInPOST = s.Watch.Offered.SignInPOST
+		accepted.Certificates = s.Watch.Offered.Certificates
 		accepted.UsePOST = accepted.UsePOST && accepted.SignInPOST != ""
 		watch := *s.Watch
-		watch.Offered, s.IdP, s.Watch = nil, &accepted, &watch
+		watch.Offered = nil
+		s.IdP = &accepted
+		s.Watch = &watch
 		if err := accepted.check(); err != nil {
 			return accepted.EntityID, err
 		}

@@ -48,7 +48,8 @@ func (c *Center) Devices(ctx context.Context, principal string) (devices []MFADe
 	return devices, err
 }
 
-// RenameDevice renames a second factor of a principal. It fails with DeviceNotFound or InvalidValue.
+// RenameDevice renames a second factor of a principal. It fails with DeviceNotFound or
+// InvalidValue.
 func (c *Center) RenameDevice(ctx context.Context, by audit.Actor, principal, id, name string) error {
 	return c.change(ctx, by, ActionUpdateMfaDevice, func(tx Tx) (string, error) {
 		d, err := c.device(tx, principal, id)
@@ -60,8 +61,9 @@ func (c *Center) RenameDevice(ctx context.Context, by audit.Actor, principal, id
 	})
 }
 
-// DeleteDevice takes a second factor away from a principal, and ends the sessions but for the one whose digest is kept: somebody
-// else may have the device, and have signed in with it. It fails with DeviceNotFound.
+// DeleteDevice takes a second factor away from a principal, and ends the sessions but for the one
+// whose digest is kept: somebody else may have the device, and have signed in with it. It fails
+// with DeviceNotFound.
 func (c *Center) DeleteDevice(ctx context.Context, by audit.Actor, principal, id, kept string) error {
 	return c.change(ctx, by, ActionDeleteMfaDevice, func(tx Tx) (string, error) {
 		_, err := c.device(tx, principal, id)
@@ -87,14 +89,18 @@ func checkDeviceName(name string) error {
 	return checkText("device name", name, maxDeviceName)
 }
 
-// Enrolment is a device that is being registered: what the page shows, and the secret to finish with.
+// Enrolment is a device that is being registered: what the page shows, and the secret to finish
+// with.
 type Enrolment struct {
-	Ticket     authn.Secret
-	TOTP       *authn.TOTP // nil: authenticator apps may not be registered
-	KeyOptions string      // JSON for navigator.credentials.create; empty: security keys may not be registered, or not at this address
+	Ticket authn.Secret
+	TOTP   *authn.TOTP // nil: authenticator apps may not be registered
+	// JSON for navigator.credentials.create; empty: security keys may not be registered, or not at
+	// this address
+	KeyOptions string
 }
 
-// Enrol begins to register a device for a principal, called name, in place of what was begun before. It fails with TooManyDevices.
+// Enrol begins to register a device for a principal, called name, in place of what was begun
+// before. It fails with TooManyDevices.
 func (c *Center) Enrol(ctx context.Context, principal, name string) (Enrolment, error) {
 	secret := authn.NewSecret(32)
 	e := Enrolment{Ticket: authn.Secret(secret)}
@@ -106,7 +112,12 @@ func (c *Center) Enrol(ctx context.Context, principal, name string) (Enrolment, 
 	if err != nil {
 		return e, err
 	}
-	t := Ticket{Digest: authn.Digest(secret), Purpose: Enrolling, Principal: principal, ExpiresAt: c.now().Add(signInLifetime)}
+	t := Ticket{
+		Digest:    authn.Digest(secret),
+		Purpose:   Enrolling,
+		Principal: principal,
+		ExpiresAt: c.now().Add(signInLifetime),
+	}
 	if isAdministrator(principal) { // the settings are for users
 		settings.Authenticator, settings.SecurityKeys = true, true
 	}
@@ -129,7 +140,8 @@ func (c *Center) Enrol(ctx context.Context, principal, name string) (Enrolment, 
 		return e, &Error{Code: TooManyDevices, Subject: principal}
 	}
 	return e, c.Store.Update(ctx, func(tx Tx) error {
-		return errors.Join(tx.DeleteTicketsOf(Enrolling, principal), tx.PutTicket(t)) // one at a time: pages are loaded again and again
+		// one at a time: pages are loaded again and again
+		return errors.Join(tx.DeleteTicketsOf(Enrolling, principal), tx.PutTicket(t))
 	})
 }
 
@@ -170,7 +182,8 @@ func count(devices []MFADevice, kind DeviceType) (n int) {
 	return n
 }
 
-// NewDevice is what a person sends to finish an enrolment: the code that the app shows, or what the security key answered.
+// NewDevice is what a person sends to finish an enrolment: the code that the app shows, or what the
+// security key answered.
 type NewDevice struct {
 	Ticket   string // of Enrol
 	Name     string
@@ -178,7 +191,8 @@ type NewDevice struct {
 	Response []byte
 }
 
-// FinishEnrolment registers the device for a principal. It fails with TicketInvalid, FactorRefused, InvalidValue or TooManyDevices.
+// FinishEnrolment registers the device for a principal. It fails with TicketInvalid, FactorRefused,
+// InvalidValue or TooManyDevices.
 func (c *Center) FinishEnrolment(ctx context.Context, by audit.Actor, principal string, in NewDevice) error {
 	return c.change(ctx, by, ActionRegisterMfaDevice, func(tx Tx) (string, error) {
 		if err := selfService(tx, by); err != nil {
@@ -200,7 +214,13 @@ func (c *Center) finishEnrolment(tx Tx, principal string, in NewDevice) error {
 	if err != nil {
 		return err
 	}
-	d := MFADevice{ID: c.NewID(), Principal: principal, Name: strings.TrimSpace(in.Name), CreatedAt: c.now(), LastUsedAt: c.now()}
+	d := MFADevice{
+		ID:         c.NewID(),
+		Principal:  principal,
+		Name:       strings.TrimSpace(in.Name),
+		CreatedAt:  c.now(),
+		LastUsedAt: c.now(),
+	}
 	if err := checkDeviceName(d.Name); err != nil {
 		return err
 	}
@@ -215,7 +235,8 @@ func (c *Center) finishEnrolment(tx Tx, principal string, in NewDevice) error {
 			return err
 		}
 	}
-	if count(devices, Authenticator) >= maxAuthenticators && d.Type == Authenticator || count(devices, SecurityKey) >= maxSecurityKeys && d.Type == SecurityKey {
+	if count(devices, Authenticator) >= maxAuthenticators && d.Type == Authenticator ||
+		count(devices, SecurityKey) >= maxSecurityKeys && d.Type == SecurityKey {
 		return &Error{Code: TooManyDevices, Subject: principal}
 	}
 	return errors.Join(tx.PutMFADevice(d), tx.DeleteTicket(Enrolling, t.Digest))
@@ -243,13 +264,17 @@ func (c *Center) showCode(d *MFADevice, code string) error {
 	}
 	step, ok := authn.CheckTOTP(string(secret), strings.ReplaceAll(code, " ", ""), c.now(), d.LastStep)
 	if !ok {
-		return &Error{Code: FactorRefused, Detail: "wrong or used code; if this goes on, the clock of the device may be wrong"}
+		return &Error{
+			Code:   FactorRefused,
+			Detail: "wrong or used code; if this goes on, the clock of the device may be wrong",
+		}
 	}
 	d.LastStep, d.LastUsedAt = step, c.now()
 	return nil
 }
 
-// showAnyCode looks for the authenticator app among devices that shows this code, and notes its use.
+// showAnyCode looks for the authenticator app among devices that shows this code, and notes its
+// use.
 func (c *Center) showAnyCode(tx Tx, devices []MFADevice, code string) error {
 	err := error(&Error{Code: FactorRefused, Detail: "no authenticator app is registered"})
 	for _, d := range devices {

@@ -12,8 +12,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/authn"
 )
 
-// OAuthClient is a program that asks for access on behalf of people, such as the aws CLI. Registering one writes nothing: its id is the sealed
-// registration, so that clients, which keep an id for 90 days, are known after every restart and on every node.
+// OAuthClient is a program that asks for access on behalf of people, such as the aws CLI.
+// Registering one writes nothing: its id is the sealed registration, so that clients, which keep an
+// id for 90 days, are known after every restart and on every node.
 type OAuthClient struct {
 	Name         string
 	Scopes       []string // without ScopeAccountAccess: the way of clients of before 2022, without refresh tokens
@@ -24,13 +25,16 @@ type OAuthClient struct {
 	digest string // of its id
 }
 
-// The scopes that a center knows. Both allow to list accounts and roles and to get credentials of them.
+// The scopes that a center knows. Both allow to list accounts and roles and to get credentials of
+// them.
 const (
 	ScopeAccountAccess = "sso:account:access"
-	ScopePortal        = "sso-portal:*" // without refresh tokens, as if no scope had been asked for. Source: Granted registers with it
+	// without refresh tokens, as if no scope had been asked for. Source: Granted registers with it
+	ScopePortal = "sso-portal:*"
 )
 
-// clientLifetime is how long a registration lasts. Source: OIDC API reference, RegisterClient; seen in clients' caches.
+// clientLifetime is how long a registration lasts. Source: OIDC API reference, RegisterClient; seen
+// in clients' caches.
 const clientLifetime = 90 * 24 * time.Hour //bound:life the registration of a client; nothing is kept of it
 
 // Bounds of a registration. Source: our own choice.
@@ -48,10 +52,16 @@ const (
 	purposeRefresh = "refresh-token"
 )
 
-// RegisterOAuthClient seals a registration. It fails with ClientMetadataInvalid, ScopeInvalid or RedirectInvalid.
+// RegisterOAuthClient seals a registration. It fails with ClientMetadataInvalid, ScopeInvalid or
+// RedirectInvalid.
 func (c *Center) RegisterOAuthClient(client OAuthClient) (id string, secret authn.Secret, _ OAuthClient, err error) {
-	if n := utf8.RuneCountInString(client.Name); n < 1 || n > maxClientName || checkText("clientName", client.Name, maxClientName) != nil {
-		return "", "", client, &Error{Code: ClientMetadataInvalid, Field: "clientName", Detail: "want 1 to 256 printable characters"}
+	if n := utf8.RuneCountInString(client.Name); n < 1 || n > maxClientName ||
+		checkText("clientName", client.Name, maxClientName) != nil {
+		return "", "", client, &Error{
+			Code:   ClientMetadataInvalid,
+			Field:  "clientName",
+			Detail: "want 1 to 256 printable characters",
+		}
 	}
 	if len(client.Scopes) > maxClientList || len(client.RedirectURIs) > maxClientList {
 		return "", "", client, &Error{Code: ClientMetadataInvalid, Detail: "at most 10 scopes and 10 redirect URIs"}
@@ -139,8 +149,9 @@ func (o OAuthClient) Redirects(text string) (authn.RedirectURI, error) {
 	return authn.RedirectURI{}, &Error{Code: RedirectInvalid, Subject: text}
 }
 
-// isStartURL says whether a URL is this center's portal: its own address, or one of the forms that AWS's portals have, which clients insist on. Sources: user
-// guide, "access portal URLs"; the AWS CLI since 2.35.13 takes only these or a redirect to them.
+// isStartURL says whether a URL is this center's portal: its own address, or one of the forms that
+// AWS's portals have, which clients insist on. Sources: user guide, "access portal URLs"; the AWS
+// CLI since 2.35.13 takes only these or a redirect to them.
 func (c *Center) isStartURL(text string) bool {
 	u, err := url.Parse(text)
 	if err != nil {
@@ -153,7 +164,8 @@ func (c *Center) isStartURL(text string) bool {
 	}, plain)
 }
 
-// AWSStartURL is the portal's address in AWS's form. Nothing answers there: clients use it as a name.
+// AWSStartURL is the portal's address in AWS's form. Nothing answers there: clients use it as a
+// name.
 func (c *Center) AWSStartURL() string {
 	return "https://" + c.Instance.IdentityStoreID + ".awsapps.com/start"
 }

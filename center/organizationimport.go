@@ -10,8 +10,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 )
 
-// Organization reads the accounts of an organization, with their units and tags. The implementation is center/organizations. progress is told how many have
-// been read. An account that is closed or suspended comes as Suspended.
+// Organization reads the accounts of an organization, with their units and tags. The implementation
+// is center/organizations. progress is told how many have been read. An account that is closed or
+// suspended comes as Suspended.
 type Organization interface {
 	Accounts(ctx context.Context, progress func(read int)) ([]Account, error)
 }
@@ -41,7 +42,8 @@ type AccountChange struct {
 	Account Account
 }
 
-// The changes of accounts. One that has gone from the organization is kept, suspended: what was assigned in it stays known.
+// The changes of accounts. One that has gone from the organization is kept, suspended: what was
+// assigned in it stays known.
 const (
 	AccountAdded   = "add"
 	AccountChanged = "change"
@@ -55,7 +57,8 @@ const (
 	maxReading      = time.Hour       //bound:wait an organization to be read
 )
 
-// accountChanges compares an organization with the accounts that there are. Accounts that were made by hand become the organization's when it has them.
+// accountChanges compares an organization with the accounts that there are. Accounts that were made
+// by hand become the organization's when it has them.
 func accountChanges(there, found []Account) (changes []AccountChange, gone, imported int) {
 	known := map[string]Account{}
 	for _, a := range there {
@@ -85,7 +88,8 @@ func accountChanges(there, found []Account) (changes []AccountChange, gone, impo
 	return changes, gone, imported
 }
 
-// StartOrganizationImport has the organization read soon, instead of when its time comes. It fails with OrganizationOff or OrganizationBusy.
+// StartOrganizationImport has the organization read soon, instead of when its time comes. It fails
+// with OrganizationOff or OrganizationBusy.
 func (c *Center) StartOrganizationImport(ctx context.Context, by audit.Actor, dryRun, force bool) error {
 	err := c.change(ctx, by, ActionImportAccounts, func(tx Tx) (string, error) {
 		if c.Organization == nil {
@@ -98,7 +102,10 @@ func (c *Center) StartOrganizationImport(ctx context.Context, by audit.Actor, dr
 		if o.Running() && c.now().Before(o.LeasedUntil) {
 			return "", &Error{Code: OrganizationBusy}
 		}
-		o.RequestedAt, o.DryRun, o.Force, o.LeasedUntil = c.now(), dryRun, force, time.Time{}
+		o.RequestedAt = c.now()
+		o.DryRun = dryRun
+		o.Force = force
+		o.LeasedUntil = time.Time{}
 		return "", tx.PutOrganizationImport(o)
 	})
 	c.wakeOrganization()
@@ -117,8 +124,8 @@ func (c *Center) LastOrganizationImport(ctx context.Context) (o OrganizationImpo
 	return o, err
 }
 
-// ImportOrganization reads the organization when that was asked for or is due, and says whether it did. What the organization answered is kept
-// with the import; the error is only that of the store.
+// ImportOrganization reads the organization when that was asked for or is due, and says whether it
+// did. What the organization answered is kept with the import; the error is only that of the store.
 func (c *Center) ImportOrganization(ctx context.Context) (bool, error) {
 	o, err := c.LastOrganizationImport(ctx)
 	isDue := func() bool {
@@ -136,9 +143,13 @@ func (c *Center) ImportOrganization(ctx context.Context) (bool, error) {
 			return nil
 		}
 		if !o.Running() { // by the clock
-			o.RequestedAt, o.DryRun, o.Force = time.Time{}, false, false
+			o.RequestedAt = time.Time{}
+			o.DryRun = false
+			o.Force = false
 		}
-		o.StartedAt, o.LeasedUntil, o.Read = c.now(), c.now().Add(organizationLap), 0
+		o.StartedAt = c.now()
+		o.LeasedUntil = c.now().Add(organizationLap)
+		o.Read = 0
 		return tx.PutOrganizationImport(o)
 	})
 	if err != nil || !due {
@@ -155,7 +166,9 @@ func (c *Center) ImportOrganization(ctx context.Context) (bool, error) {
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
-	o.Changes, o.Total, o.Error = nil, 0, ""
+	o.Changes = nil
+	o.Total = 0
+	o.Error = ""
 	if said == nil {
 		said = c.importAccounts(ctx, &o, found)
 	}
@@ -176,7 +189,10 @@ func (c *Center) importAccounts(ctx context.Context, o *OrganizationImport, foun
 	changes, gone, imported := accountChanges(there, found)
 	o.Total, o.Changes = len(changes), changes[:min(len(changes), maxChangesShown)]
 	if gone > imported/2 && !o.Force {
-		return &Error{Code: OrganizationShrunk, Detail: fmt.Sprintf("%d of %d accounts are not there any more; nothing was changed", gone, imported)}
+		return &Error{
+			Code:   OrganizationShrunk,
+			Detail: fmt.Sprintf("%d of %d accounts are not there any more; nothing was changed", gone, imported),
+		}
 	}
 	if o.DryRun {
 		return nil

@@ -13,7 +13,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/authn"
 )
 
-// Password is the password of a user (by user id) or an administrator (by principal name), with the memory of wrong attempts.
+// Password is the password of a user (by user id) or an administrator (by principal name), with the
+// memory of wrong attempts.
 type Password struct {
 	Principal   string
 	Hash        string   // PHC string, argon2id
@@ -23,7 +24,8 @@ type Password struct {
 	CodeLockout authn.Lockout // the memory of wrong codes, which only who knows the password can send
 }
 
-// The rules for passwords. Source: user guide, "Password requirements when managing identities in IAM Identity Center".
+// The rules for passwords. Source: user guide, "Password requirements when managing identities in
+// IAM Identity Center".
 const (
 	minPassword   = 8  //bound:text a password of the built-in directory, at the least, in characters
 	maxPassword   = 64 //bound:text a password of the built-in directory, in characters
@@ -31,7 +33,8 @@ const (
 	punctuation   = "~!@#$%^&*_-+=`|\\(){}[]:;\"'<>,.?/"
 )
 
-// CheckPassword applies the rules that need no memory. It fails with PasswordUnfit, and says all that is missing.
+// CheckPassword applies the rules that need no memory. It fails with PasswordUnfit, and says all
+// that is missing.
 func CheckPassword(password string) error {
 	var missing []string
 	if n := utf8.RuneCountInString(password); n < minPassword || n > maxPassword {
@@ -54,8 +57,8 @@ func CheckPassword(password string) error {
 	return nil
 }
 
-// newPassword checks a password that somebody chooses and hashes it, outside any transaction, since that takes long. It fails
-// with PasswordUnfit, PasswordReused or SignInBusy.
+// newPassword checks a password that somebody chooses and hashes it, outside any transaction, since
+// that takes long. It fails with PasswordUnfit, PasswordReused or SignInBusy.
 func (c *Center) newPassword(ctx context.Context, principal, password string) (hash string, err error) {
 	if err := CheckPassword(password); err != nil {
 		return "", err
@@ -68,7 +71,8 @@ func (c *Center) newPassword(ctx context.Context, principal, password string) (h
 	return c.hashNew(ctx, principal, password)
 }
 
-// hashNew is newPassword for who has a place already, for a password that fulfils the rules which need no memory.
+// hashNew is newPassword for who has a place already, for a password that fulfils the rules which
+// need no memory.
 func (c *Center) hashNew(ctx context.Context, principal, password string) (hash string, err error) {
 	var old Password
 	err = c.Store.Get(ctx, func(r Reader) (err error) {
@@ -99,18 +103,26 @@ func (p Password) chosen() []string {
 	return slices.Insert(slices.Clone(p.Earlier), 0, p.Hash)
 }
 
-// putPassword replaces a principal's password, and ends what the old one has opened, but for the session whose digest is kept.
+// putPassword replaces a principal's password, and ends what the old one has opened, but for the
+// session whose digest is kept.
 func putPassword(tx Tx, principal, hash string, oneTime bool, kept string) error {
 	old, err := tx.Password(principal)
 	if err != nil && !errors.Is(err, ErrNoRow) {
 		return err
 	}
-	p := Password{Principal: principal, Hash: hash, OneTime: oneTime, Earlier: old.chosen(), CodeLockout: old.CodeLockout}
+	p := Password{
+		Principal:   principal,
+		Hash:        hash,
+		OneTime:     oneTime,
+		Earlier:     old.chosen(),
+		CodeLockout: old.CodeLockout,
+	}
 	p.Earlier = p.Earlier[:min(len(p.Earlier), keptPasswords)]
 	return errors.Join(tx.PutPassword(p), endCredentials(tx, principal, kept))
 }
 
-// SetPassword gives a user of the built-in directory a password. It fails with UserNotFound, PasswordUnfit or PasswordReused.
+// SetPassword gives a user of the built-in directory a password. It fails with UserNotFound,
+// PasswordUnfit or PasswordReused.
 func (c *Center) SetPassword(ctx context.Context, by audit.Actor, id UserID, password string) error {
 	hash, err := c.newPassword(ctx, string(id), password)
 	if err != nil {
@@ -124,9 +136,12 @@ func (c *Center) SetPassword(ctx context.Context, by audit.Actor, id UserID, pas
 	})
 }
 
-// ChangePassword is SetPassword for users themselves, who must know the password that they have, and ends their other sessions. browser is the
-// secret of a known one, whose mistakes are counted apart. It fails with SignInFailed or SignInLocked, too.
-func (c *Center) ChangePassword(ctx context.Context, by audit.Actor, id UserID, current, password, session, browser string) error {
+// ChangePassword is SetPassword for users themselves, who must know the password that they have,
+// and ends their other sessions. browser is the secret of a known one, whose mistakes are counted
+// apart. It fails with SignInFailed or SignInLocked, too.
+func (c *Center) ChangePassword(
+	ctx context.Context, by audit.Actor, id UserID, current, password, session, browser string,
+) error {
 	find := func(r Reader) (string, error) {
 		u, err := r.User(id)
 		if err == nil {
@@ -153,7 +168,9 @@ func (c *Center) ChangePassword(ctx context.Context, by audit.Actor, id UserID, 
 }
 
 // CreateInvitedUser is CreateUser, and Invite for the new user: both or neither.
-func (c *Center) CreateInvitedUser(ctx context.Context, by audit.Actor, u User, rules ...func(User) error) (User, error) {
+func (c *Center) CreateInvitedUser(
+	ctx context.Context, by audit.Actor, u User, rules ...func(User) error,
+) (User, error) {
 	secret := authn.NewSecret(32)
 	var mail Mail
 	u, err := c.createUser(ctx, by, u, func(tx Tx, u User) (err error) {
@@ -192,8 +209,8 @@ func (c *Center) CreateUserWithPassword(
 	return u, authn.Secret(password), err
 }
 
-// OneTimePassword makes a password for an administrator to hand over. Whoever signs in with it must set another. It is returned
-// here and never again. What was opened with the earlier password ends.
+// OneTimePassword makes a password for an administrator to hand over. Whoever signs in with it must
+// set another. It is returned here and never again. What was opened with the earlier password ends.
 func (c *Center) OneTimePassword(ctx context.Context, by audit.Actor, id UserID) (authn.Secret, error) {
 	password := authn.NewSecret(12)
 	leave, err := c.place(ctx, string(id))
@@ -215,10 +232,12 @@ func (c *Center) OneTimePassword(ctx context.Context, by audit.Actor, id UserID)
 	return authn.Secret(password), err
 }
 
-// Invite sends a user of the built-in directory a link to set a password with: as an invitation, or where the user has a password already, to reset it. It
-// fails with UserNotFound, UserDisabled, NoAddress or MailOff.
+// Invite sends a user of the built-in directory a link to set a password with: as an invitation, or
+// where the user has a password already, to reset it. It fails with UserNotFound, UserDisabled,
+// NoAddress or MailOff.
 //
-// Where the address is a new one it fails with AddressNew, unless the administrator says that it is the user's.
+// Where the address is a new one it fails with AddressNew, unless the administrator says that it is
+// the user's.
 func (c *Center) Invite(ctx context.Context, by audit.Actor, id UserID, addressIsTheirs bool) error {
 	secret := authn.NewSecret(32)
 	var mail Mail
@@ -239,8 +258,9 @@ func (c *Center) Invite(ctx context.Context, by audit.Actor, id UserID, addressI
 	return err
 }
 
-// ForgotPassword sends the user of a name a link to set another password with. It says nothing about whether there is such a user, and takes as long
-// either way: what it does is done after it has returned.
+// ForgotPassword sends the user of a name a link to set another password with. It says nothing
+// about whether there is such a user, and takes as long either way: what it does is done after it
+// has returned.
 func (c *Center) ForgotPassword(ctx context.Context, by audit.Actor, name string) {
 	ctx = context.WithoutCancel(ctx)
 	by.Name = name
@@ -284,7 +304,8 @@ func (c *Center) ForgotPassword(ctx context.Context, by audit.Actor, name string
 	})
 }
 
-// passwordLink makes a ticket to set a password with, which ends earlier ones, and the mail that carries it.
+// passwordLink makes a ticket to set a password with, which ends earlier ones, and the mail that
+// carries it.
 func (c *Center) passwordLink(tx Tx, u User, secret string) (Mail, error) {
 	switch {
 	case c.Mailer == nil:
@@ -303,8 +324,18 @@ func (c *Center) passwordLink(tx Tx, u User, secret string) (Mail, error) {
 	if invitation {
 		lifetime = invitationLifetime
 	}
-	err = errors.Join(tx.DeleteTicketsOf(SetsPassword, string(u.ID)),
-		tx.PutTicket(Ticket{Digest: authn.Digest(secret), Purpose: SetsPassword, Principal: string(u.ID), CreatedAt: c.now(), ExpiresAt: c.now().Add(lifetime)}))
+	err = errors.Join(
+		tx.DeleteTicketsOf(SetsPassword, string(u.ID)),
+		tx.PutTicket(
+			Ticket{
+				Digest:    authn.Digest(secret),
+				Purpose:   SetsPassword,
+				Principal: string(u.ID),
+				CreatedAt: c.now(),
+				ExpiresAt: c.now().Add(lifetime),
+			},
+		),
+	)
 	link := c.URL + PasswordPath + "?ticket=" + url.QueryEscape(secret)
 	return passwordMail(u, link, invitation, c.now().Add(lifetime)), err
 }
@@ -325,8 +356,9 @@ func (c *Center) PasswordTicket(ctx context.Context, secret string) (u User, err
 	return u, err
 }
 
-// SetPasswordWithTicket sets the password that a link in a mail is for, once, and ends the user's sessions: whoever forgot a password may have lost it to
-// somebody. The user signs in with it afterwards. It fails with TicketInvalid, UserDisabled, PasswordUnfit or PasswordReused.
+// SetPasswordWithTicket sets the password that a link in a mail is for, once, and ends the user's
+// sessions: whoever forgot a password may have lost it to somebody. The user signs in with it
+// afterwards. It fails with TicketInvalid, UserDisabled, PasswordUnfit or PasswordReused.
 func (c *Center) SetPasswordWithTicket(ctx context.Context, by audit.Actor, secret, password string) error {
 	u, err := c.PasswordTicket(ctx, secret)
 	if err != nil {

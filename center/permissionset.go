@@ -16,7 +16,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/authn"
 )
 
-// PermissionSet is a named bundle of policies: a role that appears in the accounts where it is assigned.
+// PermissionSet is a named bundle of policies: a role that appears in the accounts where it is
+// assigned.
 type PermissionSet struct {
 	ARN             string
 	Name            string // 1–32 characters, never changes
@@ -24,7 +25,8 @@ type PermissionSet struct {
 	SessionDuration time.Duration // 1–12 hours
 	RelayState      string
 	ManagedPolicies []string // ARNs of AWS managed policies, in the order they were attached
-	// CustomerPolicies name policies that each account must have itself, in the order they were attached.
+	// CustomerPolicies name policies that each account must have itself, in the order they were
+	// attached.
 	CustomerPolicies []PolicyReference
 	Boundary         *Boundary
 	InlinePolicy     string // JSON, or empty
@@ -34,7 +36,8 @@ type PermissionSet struct {
 	Revision int64
 }
 
-// PolicyReference names a customer managed policy, which must exist by this name and path in every account that the set is provisioned in.
+// PolicyReference names a customer managed policy, which must exist by this name and path in every
+// account that the set is provisioned in.
 type PolicyReference struct {
 	Name string
 	Path string // begins and ends with a slash
@@ -86,7 +89,11 @@ func (p PermissionSet) check() error {
 	}
 	for _, policy := range p.ManagedPolicies {
 		if !managedPolicyARN.MatchString(policy) {
-			return &Error{Code: InvalidValue, Field: "ManagedPolicyArn", Detail: "want the ARN of an AWS managed policy"}
+			return &Error{
+				Code:   InvalidValue,
+				Field:  "ManagedPolicyArn",
+				Detail: "want the ARN of an AWS managed policy",
+			}
 		}
 	}
 	if err := checkPolicy("InlinePolicy", p.InlinePolicy); err != nil {
@@ -98,7 +105,8 @@ func (p PermissionSet) check() error {
 	return checkText("Description", strings.NewReplacer("\n", "", "\r", "", "\t", "").Replace(p.Description), 700)
 }
 
-// checkPolicy checks what can be known of a policy document without IAM: that it is a JSON object with statements, and its size.
+// checkPolicy checks what can be known of a policy document without IAM: that it is a JSON object
+// with statements, and its size.
 func checkPolicy(field, policy string) error {
 	if policy == "" {
 		return nil
@@ -131,7 +139,11 @@ func (b *Boundary) check() error {
 	case b == nil:
 		return nil
 	case (b.ManagedPolicy == "") == (b.CustomerPolicy == nil):
-		return &Error{Code: InvalidValue, Field: "PermissionsBoundary", Detail: "want exactly one of ManagedPolicyArn and CustomerManagedPolicyReference"}
+		return &Error{
+			Code:   InvalidValue,
+			Field:  "PermissionsBoundary",
+			Detail: "want exactly one of ManagedPolicyArn and CustomerManagedPolicyReference",
+		}
 	case b.CustomerPolicy != nil:
 		return b.CustomerPolicy.check()
 	case !managedPolicyARN.MatchString(b.ManagedPolicy):
@@ -143,15 +155,24 @@ func (b *Boundary) check() error {
 func (r PolicyReference) check() error {
 	switch {
 	case !policyName.MatchString(r.Name):
-		return &Error{Code: InvalidValue, Field: "CustomerManagedPolicyReference.Name", Detail: "want 1 to 128 letters, digits or + = , . @ - _"}
+		return &Error{
+			Code:   InvalidValue,
+			Field:  "CustomerManagedPolicyReference.Name",
+			Detail: "want 1 to 128 letters, digits or + = , . @ - _",
+		}
 	case len(r.Path) > maxPolicyPath || !policyPath.MatchString(r.Path):
-		return &Error{Code: InvalidValue, Field: "CustomerManagedPolicyReference.Path", Detail: "want a path that begins and ends with a slash"}
+		return &Error{
+			Code:   InvalidValue,
+			Field:  "CustomerManagedPolicyReference.Path",
+			Detail: "want a path that begins and ends with a slash",
+		}
 	}
 	return nil
 }
 
-// newRoleName makes the name of the role that the permission set has in an account as long as it is provisioned there. The suffix is another one each time.
-// Source: user guide, "Referencing permission sets in resource policies".
+// newRoleName makes the name of the role that the permission set has in an account as long as it is
+// provisioned there. The suffix is another one each time. Source: user guide, "Referencing
+// permission sets in resource policies".
 func (p PermissionSet) newRoleName() string { return rolePrefix + p.Name + "_" + authn.NewHex(8) }
 
 const rolePrefix = "AWSReservedSSO_"
@@ -162,7 +183,8 @@ type PermissionSetQuery struct {
 	Limit int    // 0: all
 }
 
-// CreatePermissionSet adds a permission set. It fails with PermissionSetTaken or a code of kind Invalid.
+// CreatePermissionSet adds a permission set. It fails with PermissionSetTaken or a code of kind
+// Invalid.
 func (c *Center) CreatePermissionSet(ctx context.Context, by audit.Actor, p PermissionSet) (PermissionSet, error) {
 	p.ARN = "arn:aws:sso:::permissionSet/" + c.Instance.shortID() + "/ps-" + authn.NewHex(8)
 	p.CreatedAt = c.now()
@@ -178,7 +200,11 @@ func (c *Center) CreatePermissionSet(ctx context.Context, by audit.Actor, p Perm
 			return p.Name, err
 		}
 		if n >= MaxPermissionSets {
-			return p.Name, &Error{Code: QuotaExceeded, Subject: p.Name, Detail: fmt.Sprintf("at most %d permission sets", MaxPermissionSets)}
+			return p.Name, &Error{
+				Code:    QuotaExceeded,
+				Subject: p.Name,
+				Detail:  fmt.Sprintf("at most %d permission sets", MaxPermissionSets),
+			}
 		}
 		if p.Tags, err = withTags(nil, p.Tags); err != nil {
 			return p.Name, err
@@ -193,9 +219,12 @@ func (c *Center) CreatePermissionSet(ctx context.Context, by audit.Actor, p Perm
 	return p, err
 }
 
-// UpdatePermissionSet changes a permission set by edit, which may run more than once. The name never changes. action is AWS's
-// name of what is done, such as UpdatePermissionSet or AttachManagedPolicyToPermissionSet.
-func (c *Center) UpdatePermissionSet(ctx context.Context, by audit.Actor, action Action, arn string, edit func(*PermissionSet) error) error {
+// UpdatePermissionSet changes a permission set by edit, which may run more than once. The name
+// never changes. action is AWS's name of what is done, such as UpdatePermissionSet or
+// AttachManagedPolicyToPermissionSet.
+func (c *Center) UpdatePermissionSet(
+	ctx context.Context, by audit.Actor, action Action, arn string, edit func(*PermissionSet) error,
+) error {
 	return c.change(ctx, by, action, func(tx Tx) (string, error) {
 		old, err := tx.PermissionSet(arn)
 		if err != nil {
@@ -206,7 +235,10 @@ func (c *Center) UpdatePermissionSet(ctx context.Context, by audit.Actor, action
 		if err := edit(&p); err != nil {
 			return arn, err
 		}
-		p.ARN, p.Name, p.CreatedAt, p.Revision = old.ARN, old.Name, old.CreatedAt, old.Revision+1
+		p.ARN = old.ARN
+		p.Name = old.Name
+		p.CreatedAt = old.CreatedAt
+		p.Revision = old.Revision + 1
 		if err := p.check(); err != nil {
 			return arn, err
 		}
@@ -237,7 +269,8 @@ func (c *Center) DetachManagedPolicy(ctx context.Context, by audit.Actor, arn, p
 	})
 }
 
-// AttachCustomerPolicy attaches a reference to a customer managed policy. It fails with PolicyAttached.
+// AttachCustomerPolicy attaches a reference to a customer managed policy. It fails with
+// PolicyAttached.
 func (c *Center) AttachCustomerPolicy(ctx context.Context, by audit.Actor, arn string, policy PolicyReference) error {
 	return c.UpdatePermissionSet(ctx, by, ActionAttachCustomerPolicy, arn, func(p *PermissionSet) error {
 		if err := policy.check(); err != nil {
@@ -251,7 +284,8 @@ func (c *Center) AttachCustomerPolicy(ctx context.Context, by audit.Actor, arn s
 	})
 }
 
-// DetachCustomerPolicy detaches a reference to a customer managed policy. It fails with PolicyNotAttached.
+// DetachCustomerPolicy detaches a reference to a customer managed policy. It fails with
+// PolicyNotAttached.
 func (c *Center) DetachCustomerPolicy(ctx context.Context, by audit.Actor, arn string, policy PolicyReference) error {
 	return c.UpdatePermissionSet(ctx, by, ActionDetachCustomerPolicy, arn, func(p *PermissionSet) error {
 		i := slices.Index(p.CustomerPolicies, policy)
@@ -263,7 +297,8 @@ func (c *Center) DetachCustomerPolicy(ctx context.Context, by audit.Actor, arn s
 	})
 }
 
-// DeletePermissionSet removes a permission set that is not assigned anywhere, not about to be, and named by no rule; otherwise it fails with PermissionSetInUse.
+// DeletePermissionSet removes a permission set that is not assigned anywhere, not about to be, and
+// named by no rule; otherwise it fails with PermissionSetInUse.
 func (c *Center) DeletePermissionSet(ctx context.Context, by audit.Actor, arn string) error {
 	return c.change(ctx, by, ActionDeletePermissionSet, func(tx Tx) (string, error) {
 		if _, err := tx.PermissionSet(arn); err != nil {

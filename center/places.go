@@ -6,9 +6,10 @@ import (
 	"sync"
 )
 
-// places remembers of an ordered list how long it is and which id stands where, as far as pages of it were read, so that the next page is found by its
-// key: an offset makes the database walk over everything before it. It is used only where no other process changes the list, and forgets everything
-// when something is added or taken away here, before that is answered.
+// places remembers of an ordered list how long it is and which id stands where, as far as pages of
+// it were read, so that the next page is found by its key: an offset makes the database walk over
+// everything before it. It is used only where no other process changes the list, and forgets
+// everything when something is added or taken away here, before that is answered.
 type places struct {
 	mu    sync.Mutex
 	age   uint64 // counts how often everything was forgotten
@@ -70,7 +71,8 @@ func (p *places) note(new place, age uint64) {
 	}
 }
 
-// count returns the length of the list, which it asks for when it is not known, and remembers when nothing was forgotten since the age was taken.
+// count returns the length of the list, which it asks for when it is not known, and remembers when
+// nothing was forgotten since the age was taken.
 func (p *places) count(age uint64, ask func() (int, error)) (int, error) {
 	p.mu.Lock()
 	total, known := p.total, p.known
@@ -93,8 +95,8 @@ func (p *places) now() uint64 {
 	return p.age
 }
 
-// Pages reads pages of all users or groups by their place. It must be taken before the view begins that it reads in: what an older view shows is not
-// remembered.
+// Pages reads pages of all users or groups by their place. It must be taken before the view begins
+// that it reads in: what an older view shows is not remembered.
 type Pages struct {
 	users, groups       *places
 	usersAge, groupsAge uint64
@@ -128,8 +130,12 @@ func (p Pages) Groups(r Reader, offset, limit int) ([]Group, int, error) {
 		func(g *Group) string { return string(g.ID) })
 }
 
-// pageOf reads a page from the nearest place that is known, and notes where it ends. read is given an id to begin after and how many to pass over.
-func pageOf[T any](p *places, age uint64, offset, limit int, count func() (int, error), read func(after string, offset int) ([]T, error), id func(*T) string) ([]T, int, error) {
+// pageOf reads a page from the nearest place that is known, and notes where it ends. read is given
+// an id to begin after and how many to pass over.
+func pageOf[T any](
+	p *places, age uint64, offset, limit int, count func() (int, error),
+	read func(after string, offset int) ([]T, error), id func(*T) string,
+) ([]T, int, error) {
 	total, err := p.count(age, count)
 	if err != nil || limit == 0 {
 		return nil, total, err

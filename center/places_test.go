@@ -9,7 +9,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 )
 
-// TestPagesByPlaceAreThoseOfTheDatabase reads pages from everywhere, in and out of order, while users come and go, and compares with what an offset gives.
+// TestPagesByPlaceAreThoseOfTheDatabase reads pages from everywhere, in and out of order, while
+// users come and go, and compares with what an offset gives.
 func TestPagesByPlaceAreThoseOfTheDatabase(t *testing.T) {
 	c := centertest.New(t, "http://127.0.0.1")
 	ctx := context.Background()

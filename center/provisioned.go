@@ -38,10 +38,18 @@ func (c *Center) Provisioned(ctx context.Context, q ProvisionedQuery) (list []Pr
 	return list, err
 }
 
-// ProvisionPermissionSet brings the permission set as it is now to an account, or with an empty account to all accounts where it is provisioned. Where it
-// never was, the request is recorded as failed, as the real service does. It fails with PermissionSetNotFound.
-func (c *Center) ProvisionPermissionSet(ctx context.Context, by audit.Actor, arn, account string) (AssignmentRequest, error) {
-	request := AssignmentRequest{ID: c.NewID(), Kind: Provisions, Assignment: Assignment{AccountID: account, PermissionSetARN: arn}, CreatedAt: c.now()}
+// ProvisionPermissionSet brings the permission set as it is now to an account, or with an empty
+// account to all accounts where it is provisioned. Where it never was, the request is recorded as
+// failed, as the real service does. It fails with PermissionSetNotFound.
+func (c *Center) ProvisionPermissionSet(
+	ctx context.Context, by audit.Actor, arn, account string,
+) (AssignmentRequest, error) {
+	request := AssignmentRequest{
+		ID:         c.NewID(),
+		Kind:       Provisions,
+		Assignment: Assignment{AccountID: account, PermissionSetARN: arn},
+		CreatedAt:  c.now(),
+	}
 	err := c.change(ctx, by, ActionProvisionPermissionSet, func(tx Tx) (string, error) {
 		request.Status, request.FailureReason = Succeeded, ""
 		subject := arn
@@ -54,11 +62,16 @@ func (c *Center) ProvisionPermissionSet(ctx context.Context, by audit.Actor, arn
 			_, err = tx.Provisioned(account, arn)
 		}
 		if errors.Is(err, ErrNoRow) {
-			request.Status, request.FailureReason = Failed, fmt.Sprintf("Received a 404 status error: Permission set provision not found for %s in AWS account %s.", arn, account)
+			request.Status, request.FailureReason = Failed, fmt.Sprintf(
+				"Received a 404 status error: Permission set provision not found for %s in AWS account %s.", arn,
+				account,
+			)
 			return subject, tx.PutAssignmentRequest(request)
 		}
 		if c.Roles == nil {
-			return subject, errors.Join(err, tx.MarkProvisioned(arn, account, set.Revision), tx.PutAssignmentRequest(request))
+			return subject, errors.Join(
+				err, tx.MarkProvisioned(arn, account, set.Revision), tx.PutAssignmentRequest(request),
+			)
 		}
 		n, queued := tx.QueueRoles(arn, account, request.ID, c.now())
 		if n > 0 {

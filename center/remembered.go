@@ -6,8 +6,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/authn"
 )
 
-// remembered keeps the credentials that were read last, so that not every request reads them from the store. It is used only where no
-// other process can change them (Store.Shared is false), and forgets what is changed here before the change is answered.
+// remembered keeps the credentials that were read last, so that not every request reads them from
+// the store. It is used only where no other process can change them (Store.Shared is false), and
+// forgets what is changed here before the change is answered.
 type remembered struct {
 	mu     sync.RWMutex
 	age    uint64 // counts how often something was forgotten
@@ -30,7 +31,9 @@ func (r *remembered) forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.age++
-	r.tokens, r.keys, r.issuer = nil, nil, ""
+	r.tokens = nil
+	r.keys = nil
+	r.issuer = ""
 }
 
 // token returns what is remembered, and the age to hand to keepToken.
@@ -38,7 +41,8 @@ func (r *remembered) token(digest string) (BearerToken, uint64, bool) {
 	return recall(r, &r.tokens, digest)
 }
 
-// keepToken remembers what was read since the age was taken, unless everything was forgotten meanwhile.
+// keepToken remembers what was read since the age was taken, unless everything was forgotten
+// meanwhile.
 func (r *remembered) keepToken(t BearerToken, age uint64) { keep(r, &r.tokens, t.Digest, t, age) }
 
 func (r *remembered) key(id string) (openedKey, uint64, bool) { return recall(r, &r.keys, id) }

@@ -9,8 +9,10 @@ import (
 	"github.com/gatehouse-id/gatehouse/names"
 )
 
-// rememberedUsers keeps the users that were read or made last, so that not every look-up asks the store. It is bounded: users lie as bytes, one behind the
-// other, in blocks of which the oldest makes room. Bytes take a fifth of the memory that a User takes, and the garbage collector does not look at them.
+// rememberedUsers keeps the users that were read or made last, so that not every look-up asks the
+// store. It is bounded: users lie as bytes, one behind the other, in blocks of which the oldest
+// makes room. Bytes take a fifth of the memory that a User takes, and the garbage collector does
+// not look at them.
 type rememberedUsers struct {
 	mu      sync.RWMutex
 	age     uint64            // counts how often a user was forgotten
@@ -87,8 +89,9 @@ func (r *rememberedUsers) now() uint64 {
 	return r.age
 }
 
-// keep remembers a user as it was at an age, unless it was forgotten since. Where there is no room left only one in sixteen makes some: who is looked up
-// often comes in soon, and a walk over everybody costs next to nothing.
+// keep remembers a user as it was at an age, unless it was forgotten since. Where there is no room
+// left only one in sixteen makes some: who is looked up often comes in soon, and a walk over
+// everybody costs next to nothing.
 func (r *rememberedUsers) keep(u User, age uint64) {
 	buffer, _ := recordBuffers.Get().(*[]byte)
 	defer recordBuffers.Put(buffer)
@@ -100,7 +103,8 @@ func (r *rememberedUsers) keep(u User, age uint64) {
 	id := hashOfID(u.ID)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.changed[id%uint64(len(r.changed))] > age || (r.full && rand.Uint32N(keepOneOf) != 0) { // #nosec G404 -- no secret
+	// #nosec G404 -- no secret
+	if r.changed[id%uint64(len(r.changed))] > age || (r.full && rand.Uint32N(keepOneOf) != 0) {
 		return
 	}
 	r.drop(id)
@@ -134,7 +138,8 @@ func (r *rememberedUsers) put(record []byte) (place uint64) {
 	return place
 }
 
-// empty forgets the users of a block. Some of its records may be users that were forgotten or written anew since.
+// empty forgets the users of a block. Some of its records may be users that were forgotten or
+// written anew since.
 func (r *rememberedUsers) empty(number uint64) {
 	block := &r.blocks[number%maxBlocks]
 	for offset := 0; offset < len(*block); {
@@ -148,7 +153,8 @@ func (r *rememberedUsers) empty(number uint64) {
 	*block = (*block)[:0]
 }
 
-// forget must be called after a user was changed, whether it is known that it was or not, and before anybody is told.
+// forget must be called after a user was changed, whether it is known that it was or not, and
+// before anybody is told.
 func (r *rememberedUsers) forget(id UserID) {
 	hash := hashOfID(id)
 	r.mu.Lock()

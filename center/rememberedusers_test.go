@@ -46,7 +46,11 @@ func TestARememberedUserIsTheSameInEveryField(t *testing.T) {
 }
 
 func someUser(n int) User {
-	return User{ID: UserID(fmt.Sprintf("id-%d", n)), UserName: fmt.Sprintf("User%d@example.com", n), DisplayName: fmt.Sprintf("User %d", n)}
+	return User{
+		ID:          UserID(fmt.Sprintf("id-%d", n)),
+		UserName:    fmt.Sprintf("User%d@example.com", n),
+		DisplayName: fmt.Sprintf("User %d", n),
+	}
 }
 
 func TestRememberedUsers(t *testing.T) {
@@ -55,11 +59,29 @@ func TestRememberedUsers(t *testing.T) {
 		do   func(r *rememberedUsers)
 		want map[string]UserID // by name; who is not named is not known
 	}{
-		{"found by id and by name", func(r *rememberedUsers) { r.keep(someUser(1), 0); r.keep(someUser(2), 0) }, map[string]UserID{"user1@example.com": "id-1", "user2@example.com": "id-2"}},
-		{"forgotten", func(r *rememberedUsers) { r.keep(someUser(1), 0); r.keep(someUser(2), 0); r.forget("id-1") }, map[string]UserID{"user2@example.com": "id-2"}},
-		{"read before it was forgotten", func(r *rememberedUsers) { age := r.now(); r.forget("id-1"); r.keep(someUser(1), age) }, nil},
-		{"read after it was forgotten", func(r *rememberedUsers) { r.forget("id-1"); r.keep(someUser(1), r.now()) }, map[string]UserID{"user1@example.com": "id-1"}},
-		{"another was forgotten meanwhile", func(r *rememberedUsers) { age := r.now(); r.forget("id-2"); r.keep(someUser(1), age) }, map[string]UserID{"user1@example.com": "id-1"}},
+		{
+			"found by id and by name", func(r *rememberedUsers) { r.keep(someUser(1), 0); r.keep(someUser(2), 0) },
+			map[string]UserID{"user1@example.com": "id-1", "user2@example.com": "id-2"},
+		},
+		{
+			"forgotten",
+			func(r *rememberedUsers) { r.keep(someUser(1), 0); r.keep(someUser(2), 0); r.forget("id-1") },
+			map[string]UserID{"user2@example.com": "id-2"},
+		},
+		{
+			"read before it was forgotten",
+			func(r *rememberedUsers) { age := r.now(); r.forget("id-1"); r.keep(someUser(1), age) }, nil,
+		},
+		{
+			"read after it was forgotten",
+			func(r *rememberedUsers) { r.forget("id-1"); r.keep(someUser(1), r.now()) },
+			map[string]UserID{"user1@example.com": "id-1"},
+		},
+		{
+			"another was forgotten meanwhile",
+			func(r *rememberedUsers) { age := r.now(); r.forget("id-2"); r.keep(someUser(1), age) },
+			map[string]UserID{"user1@example.com": "id-1"},
+		},
 		{"renamed", func(r *rememberedUsers) {
 			r.keep(someUser(1), 0)
 			r.keep(User{ID: "id-1", UserName: "user2@example.com"}, 0)
@@ -69,7 +91,11 @@ func TestRememberedUsers(t *testing.T) {
 			r.keep(User{ID: "id-2", UserName: "USER1@example.com"}, 0)
 			r.forget("id-1")
 		}, map[string]UserID{"user1@example.com": "id-2"}},
-		{"too large", func(r *rememberedUsers) { u := someUser(1); u.Title = string(make([]byte, maxKeptUser)); r.keep(u, 0) }, nil},
+		{
+			"too large",
+			func(r *rememberedUsers) { u := someUser(1); u.Title = string(make([]byte, maxKeptUser)); r.keep(u, 0) },
+			nil,
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -90,7 +116,8 @@ func TestRememberedUsers(t *testing.T) {
 	}
 }
 
-// TestRememberedUsersAreBounded keeps more than there is room for: the memory does not grow, what is found is right, and the newest are found.
+// TestRememberedUsersAreBounded keeps more than there is room for: the memory does not grow, what
+// is found is right, and the newest are found.
 func TestRememberedUsersAreBounded(t *testing.T) {
 	r := &rememberedUsers{}
 	u := someUser(0)

@@ -16,21 +16,24 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 )
 
-// RequestKey is a key that this center signs SAML messages with: requests to identity providers, made when signing is first switched on, or responses to
-// AWS accounts, made when they are first needed.
+// RequestKey is a key that this center signs SAML messages with: requests to identity providers,
+// made when signing is first switched on, or responses to AWS accounts, made when they are first
+// needed.
 type RequestKey struct {
 	Certificate []byte // DER, self-signed
 	SealedKey   string // PKCS #8
 }
 
-// requestKeyYears is how long the certificate is valid. Identity providers look at the key; few look at the end.
+// requestKeyYears is how long the certificate is valid. Identity providers look at the key; few
+// look at the end.
 const requestKeyYears = 10
 
 // ErrNoRequestKey is returned where requests have never been signed.
 var ErrNoRequestKey = errors.New("requests are not signed")
 
-// SetRequests says how requests go to the identity provider in force: signed or not, by HTTP-POST or HTTP-Redirect. It fails with SourceNotConfigured, and
-// for HTTP-POST with MetadataInvalid when the provider's metadata had no address for it.
+// SetRequests says how requests go to the identity provider in force: signed or not, by HTTP-POST
+// or HTTP-Redirect. It fails with SourceNotConfigured, and for HTTP-POST with MetadataInvalid when
+// the provider's metadata had no address for it.
 func (c *Center) SetRequests(ctx context.Context, by audit.Actor, sign, post bool) error {
 	var key RequestKey
 	if sign { // ahead of the transaction, which should be short and may run more than once
@@ -39,25 +42,42 @@ func (c *Center) SetRequests(ctx context.Context, by audit.Actor, sign, post boo
 			return err
 		}
 	}
-	return c.changeIdP(ctx, by, ActionUpdateExternalIdPConfigurationForDirectory, "", func(tx Tx, s *IdentitySource) (string, error) {
-		if post && s.IdP.SignInPOST == "" {
-			return s.IdP.EntityID, &Error{Code: MetadataInvalid, Field: "SingleSignOnService", Detail: "the metadata had no address for the HTTP-POST binding"}
-		}
-		s.IdP.SignRequests, s.IdP.UsePOST = sign, post
-		if _, err := tx.RequestKey(); errors.Is(err, ErrNoRow) && sign {
-			return s.IdP.EntityID, tx.PutRequestKey(key)
-		}
-		return s.IdP.EntityID, nil
-	})
+	return c.changeIdP(
+		ctx,
+		by,
+		ActionUpdateExternalIdPConfigurationForDirectory,
+		"",
+		func(tx Tx, s *IdentitySource) (string, error) {
+			if post && s.IdP.SignInPOST == "" {
+				return s.IdP.EntityID, &Error{
+					Code:   MetadataInvalid,
+					Field:  "SingleSignOnService",
+					Detail: "the metadata had no address for the HTTP-POST binding",
+				}
+			}
+			s.IdP.SignRequests, s.IdP.UsePOST = sign, post
+			if _, err := tx.RequestKey(); errors.Is(err, ErrNoRow) && sign {
+				return s.IdP.EntityID, tx.PutRequestKey(key)
+			}
+			return s.IdP.EntityID, nil
+		},
+	)
 }
 
-// AllowIdPInitiated says whether a sign-in may be started at the identity provider, as AWS lets it be; otherwise a response must answer a request of this center. It
-// holds for the identity providers to come, too. It fails with SourceNotConfigured.
+// AllowIdPInitiated says whether a sign-in may be started at the identity provider, as AWS lets it
+// be; otherwise a response must answer a request of this center. It holds for the identity
+// providers to come, too. It fails with SourceNotConfigured.
 func (c *Center) AllowIdPInitiated(ctx context.Context, by audit.Actor, allow bool) error {
-	return c.changeIdP(ctx, by, ActionUpdateExternalIdPConfigurationForDirectory, "", func(_ Tx, s *IdentitySource) (string, error) {
-		s.RequestedOnly = !allow
-		return s.IdP.EntityID, nil
-	})
+	return c.changeIdP(
+		ctx,
+		by,
+		ActionUpdateExternalIdPConfigurationForDirectory,
+		"",
+		func(_ Tx, s *IdentitySource) (string, error) {
+			s.RequestedOnly = !allow
+			return s.IdP.EntityID, nil
+		},
+	)
 }
 
 func (c *Center) newRequestKey() (RequestKey, error) {
@@ -69,7 +89,12 @@ func (c *Center) newRequestKey() (RequestKey, error) {
 	if err != nil {
 		return RequestKey{}, err
 	}
-	template := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: "Gatehouse " + c.Instance.IdentityStoreID}, NotBefore: c.now().Add(-5 * time.Minute), NotAfter: c.now().AddDate(requestKeyYears, 0, 0)}
+	template := &x509.Certificate{
+		SerialNumber: serial,
+		Subject:      pkix.Name{CommonName: "Gatehouse " + c.Instance.IdentityStoreID},
+		NotBefore:    c.now().Add(-5 * time.Minute),
+		NotAfter:     c.now().AddDate(requestKeyYears, 0, 0),
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		return RequestKey{}, fmt.Errorf("make the certificate of signed requests: %w", err)
@@ -78,7 +103,8 @@ func (c *Center) newRequestKey() (RequestKey, error) {
 	return RequestKey{Certificate: der, SealedKey: c.Sealer.Seal("request-key", plain)}, err
 }
 
-// FederationSigner returns the key that this center signs with as the identity provider of AWS accounts, and its certificate. The first call makes it.
+// FederationSigner returns the key that this center signs with as the identity provider of AWS
+// accounts, and its certificate. The first call makes it.
 func (c *Center) FederationSigner(ctx context.Context) (crypto.Signer, *x509.Certificate, error) {
 	var kept RequestKey
 	read := func(r Reader) (err error) {
@@ -110,12 +136,14 @@ func (c *Center) FederationEntityID() string {
 	return c.URL + "/platform/saml/aws/" + c.Instance.IdentityStoreID
 }
 
-// SAMLProviderName is the name under which AWS accounts know this center: AWSSSO_<16 hex digits>_DO_NOT_DELETE.
+// SAMLProviderName is the name under which AWS accounts know this center: AWSSSO_<16 hex
+// digits>_DO_NOT_DELETE.
 func (c *Center) SAMLProviderName() string {
 	return "AWSSSO_" + strings.TrimPrefix(c.Instance.shortID(), "ssoins-") + "_DO_NOT_DELETE"
 }
 
-// RequestSigner returns the key that requests are signed with, and its certificate, or ErrNoRequestKey.
+// RequestSigner returns the key that requests are signed with, and its certificate, or
+// ErrNoRequestKey.
 func (c *Center) RequestSigner(ctx context.Context) (crypto.Signer, *x509.Certificate, error) {
 	var kept RequestKey
 	err := c.Store.Get(ctx, func(r Reader) (err error) {

@@ -9,12 +9,13 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 )
 
-// RoleKeeper makes, mends and removes roles in the IAM of AWS accounts, with the center as the SAML provider that they trust. The implementation is
-// center/iam. Its functions may be called again after they failed or were cut off, and then complete. They fail with RoleRefused when AWS said no and will
-// say it again, and with RoleUnavailable when it did not answer or asked to wait.
+// RoleKeeper makes, mends and removes roles in the IAM of AWS accounts, with the center as the SAML
+// provider that they trust. The implementation is center/iam. Its functions may be called again
+// after they failed or were cut off, and then complete. They fail with RoleRefused when AWS said no
+// and will say it again, and with RoleUnavailable when it did not answer or asked to wait.
 type RoleKeeper interface {
-	// Keep makes the role, or brings it to what it should be. When it fails, a role that was not there is not there, as far as IAM lets it, and one that
-	// was is as it was.
+	// Keep makes the role, or brings it to what it should be. When it fails, a role that was not
+	// there is not there, as far as IAM lets it, and one that was is as it was.
 	Keep(ctx context.Context, r AccountRole) error
 	// Retire removes the role, if there is one, and with the last of an account the SAML provider.
 	Retire(ctx context.Context, r AccountRole, last bool) error
@@ -22,8 +23,8 @@ type RoleKeeper interface {
 	Drift(ctx context.Context, r AccountRole) ([]string, error)
 }
 
-// RoleJob is work on one role that is to be done in IAM. A role that exists (Provisioned) is brought up to date or retired; one that does not is made, and
-// exists when that is done.
+// RoleJob is work on one role that is to be done in IAM. A role that exists (Provisioned) is
+// brought up to date or retired; one that does not is made, and exists when that is done.
 type RoleJob struct {
 	RoleName         string
 	AccountID        string
@@ -56,7 +57,8 @@ const (
 	maxRolePause = time.Hour //bound:wait the next try at a role, at the most
 )
 
-// queueNewRole has a request wait for a role that is not there yet, and queues the making unless that is queued already.
+// queueNewRole has a request wait for a role that is not there yet, and queues the making unless
+// that is queued already.
 func (c *Center) queueNewRole(tx Tx, account string, set PermissionSet, request string) error {
 	jobs, err := tx.RoleJobs(RoleJobQuery{AccountID: account, PermissionSetARN: set.ARN, Retire: new(bool), Limit: 1})
 	if err != nil {
@@ -72,7 +74,8 @@ func (c *Center) queueNewRole(tx Tx, account string, set PermissionSet, request 
 	return errors.Join(tx.PutRoleJob(jobs[0]), tx.PutRoleWait(jobs[0].RoleName, request))
 }
 
-// retireRole takes a role from what there is. Where roles are kept in IAM the request waits until it has gone from there too; what waited for the role fails.
+// retireRole takes a role from what there is. Where roles are kept in IAM the request waits until
+// it has gone from there too; what waited for the role fails.
 func (c *Center) retireRole(tx Tx, request *AssignmentRequest) error {
 	a := request.Assignment
 	p, err := tx.Provisioned(a.AccountID, a.PermissionSetARN)
@@ -93,15 +96,23 @@ func (c *Center) retireRole(tx Tx, request *AssignmentRequest) error {
 		return err
 	}
 	request.Status = InProgress
-	job.Retire, job.Due, job.Attempts = true, c.now(), 0
+	job.Retire = true
+	job.Due = c.now()
+	job.Attempts = 0
 	return errors.Join(tx.PutRoleJob(job), tx.PutRoleWait(job.RoleName, request.ID))
 }
 
-// retireAgain has a deletion of what is deleted already wait for roles that could not be removed from IAM, which are tried again. Where there are none the
-// request fails.
+// retireAgain has a deletion of what is deleted already wait for roles that could not be removed
+// from IAM, which are tried again. Where there are none the request fails.
 func (c *Center) retireAgain(tx Tx, request *AssignmentRequest) error {
 	yes := true
-	jobs, err := tx.RoleJobs(RoleJobQuery{AccountID: request.Assignment.AccountID, PermissionSetARN: request.Assignment.PermissionSetARN, Retire: &yes})
+	jobs, err := tx.RoleJobs(
+		RoleJobQuery{
+			AccountID:        request.Assignment.AccountID,
+			PermissionSetARN: request.Assignment.PermissionSetARN,
+			Retire:           &yes,
+		},
+	)
 	if err != nil {
 		return err
 	}
@@ -118,7 +129,8 @@ func (c *Center) retireAgain(tx Tx, request *AssignmentRequest) error {
 	return tx.PutAssignmentRequest(*request)
 }
 
-// endWaiting ends the wait of requests for a role's job: with reason they fail. One that waits for other roles too goes on, and fails in the end.
+// endWaiting ends the wait of requests for a role's job: with reason they fail. One that waits for
+// other roles too goes on, and fails in the end.
 func endWaiting(tx Tx, roleName, reason string) error {
 	waiting, err := tx.WaitingFor(roleName)
 	if err != nil {
@@ -160,8 +172,9 @@ func (c *Center) wakeRoleWorkers() {
 	}
 }
 
-// WorkOnRole does the job that has been due for longest, and says whether there was one. What IAM says is kept with the requests that wait and in the audit log;
-// the error is only that of the store.
+// WorkOnRole does the job that has been due for longest, and says whether there was one. What IAM
+// says is kept with the requests that wait and in the audit log; the error is only that of the
+// store.
 func (c *Center) WorkOnRole(ctx context.Context) (bool, error) {
 	job, set, last, err := c.takeRoleJob(ctx)
 	if errors.Is(err, ErrNoRow) {
@@ -213,8 +226,8 @@ func (c *Center) takeRoleJob(ctx context.Context) (job RoleJob, set PermissionSe
 	return job, set, last, err
 }
 
-// concludeRoleJob writes down what came of a job, together with its event. said is what the keeper said. A job that has been changed or taken by somebody else meanwhile
-// stays.
+// concludeRoleJob writes down what came of a job, together with its event. said is what the keeper
+// said. A job that has been changed or taken by somebody else meanwhile stays.
 func (c *Center) concludeRoleJob(ctx context.Context, done RoleJob, set PermissionSet, said error) error {
 	return c.Store.Update(ctx, func(tx Tx) error {
 		job, err := tx.RoleJob(done.RoleName)
@@ -238,7 +251,9 @@ func (c *Center) concludeRoleJob(ctx context.Context, done RoleJob, set Permissi
 			err = c.concludeSuccess(tx, job, set)
 		}
 		if said == nil || reasonOf(said) != done.Reason { // not every try of the same kind is an event
-			err = errors.Join(err, tx.AppendEvent(c.event(audit.SystemActor, action, job.AccountID+"/"+job.RoleName, said)))
+			err = errors.Join(
+				err, tx.AppendEvent(c.event(audit.SystemActor, action, job.AccountID+"/"+job.RoleName, said)),
+			)
 		}
 		return err
 	})
@@ -261,10 +276,14 @@ func (c *Center) concludeSuccess(tx Tx, job RoleJob, worked PermissionSet) error
 	if errors.Is(err, ErrNoRow) {
 		return c.assignNewRole(tx, job, worked.Revision)
 	}
-	return errors.Join(err, tx.MarkProvisioned(job.PermissionSetARN, job.AccountID, worked.Revision), tx.PutDrift(job.RoleName, c.now(), nil), endWaiting(tx, job.RoleName, ""))
+	return errors.Join(
+		err, tx.MarkProvisioned(job.PermissionSetARN, job.AccountID, worked.Revision),
+		tx.PutDrift(job.RoleName, c.now(), nil), endWaiting(tx, job.RoleName, ""),
+	)
 }
 
-// assignNewRole makes the assignments that waited for a role. Those whose principal has gone meanwhile fail; when none is left the role is retired again.
+// assignNewRole makes the assignments that waited for a role. Those whose principal has gone
+// meanwhile fail; when none is left the role is retired again.
 func (c *Center) assignNewRole(tx Tx, job RoleJob, revision int64) error {
 	waiting, err := tx.WaitingFor(job.RoleName)
 	if err != nil {
@@ -291,14 +310,27 @@ func (c *Center) assignNewRole(tx Tx, job RoleJob, revision int64) error {
 		return err
 	}
 	if !assigned {
-		job.Retire, job.Due, job.Attempts, job.Reason = true, c.now(), 0, ""
+		job.Retire = true
+		job.Due = c.now()
+		job.Attempts = 0
+		job.Reason = ""
 		return tx.PutRoleJob(job)
 	}
-	return errors.Join(tx.PutProvisioned(Provisioned{AccountID: job.AccountID, PermissionSetARN: job.PermissionSetARN, Revision: revision, RoleName: job.RoleName}),
-		tx.PutDrift(job.RoleName, c.now(), nil))
+	return errors.Join(
+		tx.PutProvisioned(
+			Provisioned{
+				AccountID:        job.AccountID,
+				PermissionSetARN: job.PermissionSetARN,
+				Revision:         revision,
+				RoleName:         job.RoleName,
+			},
+		),
+		tx.PutDrift(job.RoleName, c.now(), nil),
+	)
 }
 
-// concludeFailure puts a job off when IAM may answer later. Otherwise what waits for it fails, and what may have been made of a new role is removed.
+// concludeFailure puts a job off when IAM may answer later. Otherwise what waits for it fails, and
+// what may have been made of a new role is removed.
 func (c *Center) concludeFailure(tx Tx, job RoleJob, said error) error {
 	if job.Attempts < maxRoleTries && CodeOf(said) != RoleRefused {
 		return c.putOff(tx, job, said)
@@ -308,13 +340,17 @@ func (c *Center) concludeFailure(tx Tx, job RoleJob, said error) error {
 	}
 	_, err := tx.Provisioned(job.AccountID, job.PermissionSetARN)
 	if errors.Is(err, ErrNoRow) {
-		job.Retire, job.Due, job.Attempts, job.Reason = true, c.now(), 0, ""
+		job.Retire = true
+		job.Due = c.now()
+		job.Attempts = 0
+		job.Reason = ""
 		return tx.PutRoleJob(job)
 	}
 	return errors.Join(err, tx.DeleteRoleJob(job.RoleName))
 }
 
-// concludeRetirement tries for ever: a role that nobody has must not stay. Whoever waits is told when IAM refuses, or does not answer for long.
+// concludeRetirement tries for ever: a role that nobody has must not stay. Whoever waits is told
+// when IAM refuses, or does not answer for long.
 func (c *Center) concludeRetirement(tx Tx, job RoleJob, said error) error {
 	if said == nil {
 		return errors.Join(tx.DeleteRoleJob(job.RoleName), endWaiting(tx, job.RoleName, ""))

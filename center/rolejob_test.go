@@ -11,7 +11,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 )
 
-// scripted is IAM as a test wants it: it says what comes next, and remembers which roles there are. How the real keeper behaves is tested in center/iam.
+// scripted is IAM as a test wants it: it says what comes next, and remembers which roles there are.
+// How the real keeper behaves is tested in center/iam.
 type scripted struct {
 	say   []error // one for each call; then all succeed
 	there map[string]center.AccountRole
@@ -65,7 +66,12 @@ type roleWorld struct {
 func newRoleWorld(t *testing.T) *roleWorld {
 	t.Helper()
 	ctx := context.Background()
-	w := &roleWorld{Center: centertest.New(t, "https://center.example"), t: t, iam: &scripted{there: map[string]center.AccountRole{}}, now: time.Now()}
+	w := &roleWorld{
+		Center: centertest.New(t, "https://center.example"),
+		t:      t,
+		iam:    &scripted{there: map[string]center.AccountRole{}},
+		now:    time.Now(),
+	}
 	w.Now, w.Roles = func() time.Time { return w.now }, w.iam
 	a, e1 := w.CreateUser(ctx, centertest.Actor, centertest.Person("ada"))
 	b, e2 := w.CreateUser(ctx, centertest.Actor, centertest.Person("bob"))
@@ -74,9 +80,16 @@ func newRoleWorld(t *testing.T) *roleWorld {
 		t.Fatal(err)
 	}
 	of := func(u center.User) center.Assignment {
-		return center.Assignment{AccountID: "111122223333", PermissionSetARN: set.ARN, PrincipalType: center.PrincipalUser, PrincipalID: string(u.ID)}
+		return center.Assignment{
+			AccountID:        "111122223333",
+			PermissionSetARN: set.ARN,
+			PrincipalType:    center.PrincipalUser,
+			PrincipalID:      string(u.ID),
+		}
 	}
-	w.set, w.ada, w.bob = set, of(a), of(b)
+	w.set = set
+	w.ada = of(a)
+	w.bob = of(b)
 	return w
 }
 
@@ -114,7 +127,9 @@ func (w *roleWorld) work() {
 }
 
 // want checks how requests ended, and how many roles and assignments there are.
-func (w *roleWorld) want(what string, roles, assignments int, requests map[center.AssignmentRequest]center.RequestStatus) {
+func (w *roleWorld) want(
+	what string, roles, assignments int, requests map[center.AssignmentRequest]center.RequestStatus,
+) {
 	w.t.Helper()
 	ctx := context.Background()
 	for r, status := range requests {
@@ -125,8 +140,12 @@ func (w *roleWorld) want(what string, roles, assignments int, requests map[cente
 	}
 	list, e1 := w.Assignments(ctx, center.AssignmentQuery{})
 	known, e2 := w.Provisioned(ctx, center.ProvisionedQuery{})
-	if err := errors.Join(e1, e2); err != nil || len(list) != assignments || len(w.iam.there) != roles || (len(known) > 0) != (assignments > 0) {
-		w.t.Errorf("%s: %d roles in IAM, %d known, %d assignments, %v; want %d and %d", what, len(w.iam.there), len(known), len(list), err, roles, assignments)
+	if err := errors.Join(e1, e2); err != nil || len(list) != assignments || len(w.iam.there) != roles ||
+		(len(known) > 0) != (assignments > 0) {
+		w.t.Errorf(
+			"%s: %d roles in IAM, %d known, %d assignments, %v; want %d and %d", what, len(w.iam.there), len(known),
+			len(list), err, roles, assignments,
+		)
 	}
 }
 
@@ -134,12 +153,20 @@ func TestAssignmentsComeWithTheirRole(t *testing.T) {
 	t.Parallel()
 	w := newRoleWorld(t)
 	a, b := w.create(w.ada), w.create(w.bob)
-	w.want("before anything is made", 0, 0, map[center.AssignmentRequest]center.RequestStatus{a: center.InProgress, b: center.InProgress})
-	if err := w.DeletePermissionSet(context.Background(), centertest.Actor, w.set.ARN); center.CodeOf(err) != center.PermissionSetInUse {
+	w.want(
+		"before anything is made", 0, 0,
+		map[center.AssignmentRequest]center.RequestStatus{a: center.InProgress, b: center.InProgress},
+	)
+	if err := w.DeletePermissionSet(context.Background(), centertest.Actor, w.set.ARN); center.CodeOf(
+		err,
+	) != center.PermissionSetInUse {
 		t.Errorf("a permission set that is about to be assigned was deleted: %v", err)
 	}
 	w.work()
-	w.want("one role for both", 1, 2, map[center.AssignmentRequest]center.RequestStatus{a: center.Succeeded, b: center.Succeeded})
+	w.want(
+		"one role for both", 1, 2,
+		map[center.AssignmentRequest]center.RequestStatus{a: center.Succeeded, b: center.Succeeded},
+	)
 	if r := w.remove(w.ada); r.Status != center.Succeeded {
 		t.Errorf("one of two is removed at once, not %+v", r)
 	}
@@ -147,7 +174,10 @@ func TestAssignmentsComeWithTheirRole(t *testing.T) {
 	w.want("access goes at once", 1, 0, map[center.AssignmentRequest]center.RequestStatus{last: center.InProgress})
 	again := w.create(w.ada)
 	w.work()
-	w.want("a new role, and not the one that went", 1, 1, map[center.AssignmentRequest]center.RequestStatus{last: center.Succeeded, again: center.Succeeded})
+	w.want(
+		"a new role, and not the one that went", 1, 1,
+		map[center.AssignmentRequest]center.RequestStatus{last: center.Succeeded, again: center.Succeeded},
+	)
 }
 
 func TestAFailureIsToldAndTriedAgain(t *testing.T) {
@@ -185,7 +215,10 @@ func TestAFailureIsToldAndTriedAgain(t *testing.T) {
 		t.Errorf("a second deletion is %+v", second)
 	}
 	w.work()
-	w.want("a retirement refused", 1, 0, map[center.AssignmentRequest]center.RequestStatus{first: center.Failed, second: center.Failed})
+	w.want(
+		"a retirement refused", 1, 0,
+		map[center.AssignmentRequest]center.RequestStatus{first: center.Failed, second: center.Failed},
+	)
 	w.work()
 	w.want("tried until it is gone", 0, 0, nil)
 	if r := w.remove(w.ada); r.Status != center.Failed || !strings.Contains(r.FailureReason, "404") {

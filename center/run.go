@@ -8,7 +8,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 )
 
-// rulesEach is how often assignment rules are applied when nothing has changed here: another process may have changed something.
+// rulesEach is how often assignment rules are applied when nothing has changed here: another
+// process may have changed something.
 const rulesEach = 10 * time.Minute //bound:none how often, not how much
 
 func (c *Center) wakeRules() { wake(c.ruleWork) }
@@ -22,7 +23,8 @@ func wake(work chan struct{}) {
 	}
 }
 
-// Run does the center's own work until ctx ends: assignment rules, and where they are set the roles in IAM and the organization. Any number of processes may.
+// Run does the center's own work until ctx ends: assignment rules, and where they are set the roles
+// in IAM and the organization. Any number of processes may.
 func (c *Center) Run(ctx context.Context) {
 	var all sync.WaitGroup
 	defer all.Wait()
@@ -44,7 +46,10 @@ func (c *Center) Run(ctx context.Context) {
 }
 
 // repeat calls once until ctx ends. When there was nothing to do it waits, for each at the longest.
-func (c *Center) repeat(ctx context.Context, what string, work <-chan struct{}, each time.Duration, once func(context.Context) (bool, error)) {
+func (c *Center) repeat(
+	ctx context.Context, what string, work <-chan struct{}, each time.Duration,
+	once func(context.Context) (bool, error),
+) {
 	tick := time.NewTicker(each)
 	defer tick.Stop()
 	for {

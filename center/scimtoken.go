@@ -48,10 +48,12 @@ func (t BearerToken) DaysLeft(now time.Time) int {
 	return int(math.Floor(t.ExpiresAt.Sub(now).Hours() / 24))
 }
 
-// ExpiresSoon says whether people should be told: from 90 days before the end. Source: user guide, "Rotate an access token".
+// ExpiresSoon says whether people should be told: from 90 days before the end. Source: user guide,
+// "Rotate an access token".
 func (t BearerToken) ExpiresSoon(now time.Time) bool { return t.ExpiresAt.Sub(now) <= warnBefore }
 
-// warnEach is how often the audit log repeats a warning. Source: user guide, the events of the Health Dashboard.
+// warnEach is how often the audit log repeats a warning. Source: user guide, the events of the
+// Health Dashboard.
 func (t BearerToken) warnEach(now time.Time) time.Duration {
 	const day = 24 * time.Hour
 	switch left := t.ExpiresAt.Sub(now); {
@@ -70,7 +72,8 @@ const (
 	TokenLifetime = 365 * 24 * time.Hour //bound:life a SCIM token
 	MaxTokens     = 2                    //bound:rows SCIM tokens
 	warnBefore    = 90 * 24 * time.Hour  //bound:none when a warning begins
-	// lastUsedStep is how coarsely the last use is recorded, so that a cycle of many requests does not write each time.
+	// lastUsedStep is how coarsely the last use is recorded, so that a cycle of many requests does
+	// not write each time.
 	lastUsedStep = time.Minute //bound:none how coarsely the last use is recorded
 )
 
@@ -86,7 +89,8 @@ func (c *Center) ProvisioningTenant(ctx context.Context) (t ProvisioningTenant, 
 	return t, err
 }
 
-// ExternalIDIssuer is the issuer under which external ids written by SCIM appear in the identitystore API.
+// ExternalIDIssuer is the issuer under which external ids written by SCIM appear in the
+// identitystore API.
 func (c *Center) ExternalIDIssuer(ctx context.Context) (issuer string, err error) {
 	known, age := c.remembered.externalIDIssuer()
 	if known != "" {
@@ -106,8 +110,8 @@ func (c *Center) ExternalIDIssuer(ctx context.Context) (issuer string, err error
 	return issuer, err
 }
 
-// CreateProvisioningTenant enables automatic provisioning. It fails with SourceNotConfigured while the identity source is the
-// built-in directory, and with ProvisioningOn.
+// CreateProvisioningTenant enables automatic provisioning. It fails with SourceNotConfigured while
+// the identity source is the built-in directory, and with ProvisioningOn.
 func (c *Center) CreateProvisioningTenant(ctx context.Context, by audit.Actor) (ProvisioningTenant, error) {
 	t := ProvisioningTenant{ID: authn.NewHex(2)[:3] + c.NewID(), CreatedAt: c.now()}
 	defer c.remembered.forget()
@@ -117,7 +121,10 @@ func (c *Center) CreateProvisioningTenant(ctx context.Context, by audit.Actor) (
 			return t.ID, err
 		}
 		if s.Type != ExternalIdP {
-			return t.ID, &Error{Code: SourceNotConfigured, Detail: "change the identity source to an external identity provider first"}
+			return t.ID, &Error{
+				Code:   SourceNotConfigured,
+				Detail: "change the identity source to an external identity provider first",
+			}
 		}
 		if _, err := tx.ProvisioningTenant(); err == nil {
 			return t.ID, &Error{Code: ProvisioningOn}
@@ -129,8 +136,8 @@ func (c *Center) CreateProvisioningTenant(ctx context.Context, by audit.Actor) (
 	return t, err
 }
 
-// DeleteProvisioningTenant disables automatic provisioning. Users and groups stay and become editable. Tokens must be deleted
-// first: it fails with TokensRemain.
+// DeleteProvisioningTenant disables automatic provisioning. Users and groups stay and become
+// editable. Tokens must be deleted first: it fails with TokensRemain.
 func (c *Center) DeleteProvisioningTenant(ctx context.Context, by audit.Actor) error {
 	defer c.remembered.forget()
 	return c.change(ctx, by, ActionDeleteProvisioningTenant, func(tx Tx) (string, error) {
@@ -149,14 +156,23 @@ func (c *Center) DeleteProvisioningTenant(ctx context.Context, by audit.Actor) e
 	})
 }
 
-// CreateBearerToken makes an access token of one year for a profile (empty: ProfileAWS). The secret is returned here and never again. At most two
-// exist at a time, so that one can be replaced without a gap: it fails with TooManyTokens.
-func (c *Center) CreateBearerToken(ctx context.Context, by audit.Actor, profile Profile) (BearerToken, authn.Secret, error) {
+// CreateBearerToken makes an access token of one year for a profile (empty: ProfileAWS). The secret
+// is returned here and never again. At most two exist at a time, so that one can be replaced
+// without a gap: it fails with TooManyTokens.
+func (c *Center) CreateBearerToken(
+	ctx context.Context, by audit.Actor, profile Profile,
+) (BearerToken, authn.Secret, error) {
 	if profile == "" {
 		profile = ProfileAWS
 	}
 	secret := authn.NewSecret(384) // 512 characters; the real ones have 500 to 620
-	token := BearerToken{ID: c.NewID(), Digest: authn.Digest(secret), Profile: profile, CreatedAt: c.now(), ExpiresAt: c.now().Add(TokenLifetime)}
+	token := BearerToken{
+		ID:        c.NewID(),
+		Digest:    authn.Digest(secret),
+		Profile:   profile,
+		CreatedAt: c.now(),
+		ExpiresAt: c.now().Add(TokenLifetime),
+	}
 	defer c.remembered.forget()
 	err := c.change(ctx, by, ActionCreateBearerToken, func(tx Tx) (string, error) {
 		if profile != ProfileAWS && profile != ProfileStandard {
@@ -199,9 +215,9 @@ func (c *Center) DeleteBearerToken(ctx context.Context, by audit.Actor, id strin
 	})
 }
 
-// AuthenticateToken returns the token that secret belongs to, when it is valid for the SCIM tenant. It fails with TokenInvalid or
-// TokenExpired, without telling one from the other kind of invalid. The lookup is by digest, so its time tells nothing. address is where the
-// request came from.
+// AuthenticateToken returns the token that secret belongs to, when it is valid for the SCIM tenant.
+// It fails with TokenInvalid or TokenExpired, without telling one from the other kind of invalid.
+// The lookup is by digest, so its time tells nothing. address is where the request came from.
 func (c *Center) AuthenticateToken(ctx context.Context, tenant, secret, address string) (BearerToken, error) {
 	token, err := c.bearerToken(ctx, authn.Digest(secret))
 	if err != nil {
@@ -210,9 +226,17 @@ func (c *Center) AuthenticateToken(ctx context.Context, tenant, secret, address 
 	now := c.now()
 	switch {
 	case !authn.Equal(token.TenantID, tenant):
-		return BearerToken{}, &Error{Code: TokenInvalid, Subject: token.ID, Detail: "the token belongs to another tenant"}
+		return BearerToken{}, &Error{
+			Code:    TokenInvalid,
+			Subject: token.ID,
+			Detail:  "the token belongs to another tenant",
+		}
 	case !now.Before(token.ExpiresAt):
-		return BearerToken{}, &Error{Code: TokenExpired, Subject: token.ID, Detail: "expired at " + token.ExpiresAt.Format(time.RFC3339)}
+		return BearerToken{}, &Error{
+			Code:    TokenExpired,
+			Subject: token.ID,
+			Detail:  "expired at " + token.ExpiresAt.Format(time.RFC3339),
+		}
 	case now.Sub(token.LastUsedAt) < lastUsedStep:
 		return token, nil
 	}
@@ -243,7 +267,8 @@ func (c *Center) bearerToken(ctx context.Context, digest string) (BearerToken, e
 	return token, err
 }
 
-// ExpiringTokens lists the access tokens that people should be told of, the one that ends first at the front.
+// ExpiringTokens lists the access tokens that people should be told of, the one that ends first at
+// the front.
 func (c *Center) ExpiringTokens(ctx context.Context) ([]BearerToken, error) {
 	tokens, err := c.BearerTokens(ctx)
 	now := c.now()
@@ -252,8 +277,9 @@ func (c *Center) ExpiringTokens(ctx context.Context) ([]BearerToken, error) {
 	return tokens, err
 }
 
-// WarnOfExpiry leaves an audit event for each access token that expires within 90 days, more often as the end comes nearer: an expired one stops
-// provisioning, and nothing else would say so. A background job calls it now and then.
+// WarnOfExpiry leaves an audit event for each access token that expires within 90 days, more often
+// as the end comes nearer: an expired one stops provisioning, and nothing else would say so. A
+// background job calls it now and then.
 func (c *Center) WarnOfExpiry(ctx context.Context) error {
 	return c.Store.Update(ctx, func(tx Tx) error {
 		tokens, err := tx.BearerTokens()
@@ -267,7 +293,10 @@ func (c *Center) WarnOfExpiry(ctx context.Context) error {
 			}
 			t.WarnedAt = now
 			e := c.event(audit.SystemActor, "BearerTokenExpiring", t.ID, nil)
-			e.Detail = fmt.Sprintf("the access token expires at %s, in %d days; make a second one and give it to the identity provider", t.ExpiresAt.Format(time.RFC3339), t.DaysLeft(now))
+			e.Detail = fmt.Sprintf(
+				"the access token expires at %s, in %d days; make a second one and give it to the identity provider",
+				t.ExpiresAt.Format(time.RFC3339), t.DaysLeft(now),
+			)
 			if err := errors.Join(tx.PutBearerToken(t), tx.AppendEvent(e)); err != nil {
 				return err
 			}

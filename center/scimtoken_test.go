@@ -9,14 +9,20 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 )
 
-// provisioned is a center with automatic provisioning, its tenant, a token with its secret, and a clock to move by hand.
-func provisioned(t *testing.T) (c *center.Center, tenant center.ProvisioningTenant, token center.BearerToken, secret string, now *time.Time) {
+// provisioned is a center with automatic provisioning, its tenant, a token with its secret, and a
+// clock to move by hand.
+func provisioned(
+	t *testing.T,
+) (c *center.Center, tenant center.ProvisioningTenant, token center.BearerToken, secret string, now *time.Time) {
 	t.Helper()
 	c = centertest.New(t, "http://127.0.0.1")
 	clock := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 	c.Now = func() time.Time { return clock }
 	ctx := context.Background()
-	idp, err := c.CreateIdPConfiguration(ctx, centertest.Actor, center.IdPConfiguration{EntityID: "https://idp", SignInURL: "https://idp/sso", Certificates: [][]byte{{1}}})
+	idp, err := c.CreateIdPConfiguration(
+		ctx, centertest.Actor,
+		center.IdPConfiguration{EntityID: "https://idp", SignInURL: "https://idp/sso", Certificates: [][]byte{{1}}},
+	)
 	if err == nil {
 		err = c.EnableIdPConfiguration(ctx, centertest.Actor, idp.ID, center.Confirmation)
 	}
@@ -33,7 +39,8 @@ func provisioned(t *testing.T) (c *center.Center, tenant center.ProvisioningTena
 	return c, tenant, token, s.Reveal(), &clock
 }
 
-// TestExpiryIsToldMoreOftenAsItComesNearer moves through a token's last year and counts the events. Source: user guide, "Rotate an access token".
+// TestExpiryIsToldMoreOftenAsItComesNearer moves through a token's last year and counts the events.
+// Source: user guide, "Rotate an access token".
 func TestExpiryIsToldMoreOftenAsItComesNearer(t *testing.T) {
 	c, _, token, _, now := provisioned(t)
 	ctx := context.Background()

@@ -20,7 +20,8 @@ const (
 	ClientSession  SessionKind = "client" // of a program that a user has allowed to act, such as the aws CLI
 )
 
-// Session is a browser that has signed in. Only the digest of its secret is kept; it is the session's id where sessions are listed and ended.
+// Session is a browser that has signed in. Only the digest of its secret is kept; it is the
+// session's id where sessions are listed and ended.
 type Session struct {
 	Digest        string
 	Kind          SessionKind
@@ -33,13 +34,15 @@ type Session struct {
 	ExpiresAt     time.Time
 
 	// Of a client's session.
-	Within      string    `json:",omitempty"` // digest of the portal session in which it was allowed, with which it ends
+	// digest of the portal session in which it was allowed, with which it ends
+	Within      string    `json:",omitempty"`
 	ClientID    string    `json:",omitempty"` // digest of the registration that the session belongs to
 	Generation  int       `json:",omitempty"` // how often its refresh token was rotated
 	RefreshedAt time.Time // when that was last
 }
 
-// Browser is what is known of the browser that someone signs in with. The secrets are in cookies; an empty one is none.
+// Browser is what is known of the browser that someone signs in with. The secrets are in cookies;
+// an empty one is none.
 type Browser struct {
 	Outstanding string // the sign-ins that it has sent to the identity provider, as Outgoing gave them
 	Known       string // of a browser that somebody has signed in with before
@@ -54,11 +57,19 @@ const maxUserAgent = 200 //bound:text the name of a browser that is kept, in byt
 func (c *Center) newSession(r Reader, u User, secret string, by audit.Actor, from Browser) (Session, error) {
 	settings, err := signInSettings(r)
 	agent := from.UserAgent[:min(len(from.UserAgent), maxUserAgent)]
-	return Session{Digest: authn.Digest(secret), Kind: PortalSession, UserID: u.ID, Address: by.Address, UserAgent: agent,
-		CreatedAt: c.now(), ExpiresAt: c.now().Add(settings.PortalSession)}, err
+	return Session{
+		Digest:    authn.Digest(secret),
+		Kind:      PortalSession,
+		UserID:    u.ID,
+		Address:   by.Address,
+		UserAgent: agent,
+		CreatedAt: c.now(),
+		ExpiresAt: c.now().Add(settings.PortalSession),
+	}, err
 }
 
-// maxSessions bounds the portal sessions of a user: a script that signs in again and again would leave them behind without end.
+// maxSessions bounds the portal sessions of a user: a script that signs in again and again would
+// leave them behind without end.
 const maxSessions = 100 //bound:rows portal sessions of a user
 
 // addSession adds a portal session. Where there are too many, those that end first make room.
@@ -87,7 +98,8 @@ func (c *Center) PortalUser(ctx context.Context, secret string) (u User, err err
 	return u, err
 }
 
-// user returns the user of a session, or SessionInvalid when there is none any more or it is disabled.
+// user returns the user of a session, or SessionInvalid when there is none any more or it is
+// disabled.
 func (s Session) user(r Reader) (User, error) {
 	u, err := r.User(s.UserID)
 	if err == nil && !u.Active {
@@ -117,7 +129,8 @@ func session(r Reader, secret string, kind SessionKind, now time.Time) (Session,
 	return openSession(r, authn.Digest(secret), now, kind)
 }
 
-// openSession returns a session of one of some kinds by its digest, or SessionInvalid when it has ended.
+// openSession returns a session of one of some kinds by its digest, or SessionInvalid when it has
+// ended.
 func openSession(r Reader, digest string, now time.Time, kinds ...SessionKind) (Session, error) {
 	s, err := r.Session(digest)
 	if err == nil && (!slices.Contains(kinds, s.Kind) || !now.Before(s.ExpiresAt)) {

@@ -9,7 +9,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/authn"
 )
 
-// UsedAssertion remembers an assertion, or a request that was answered, until it would be refused for its age anyway.
+// UsedAssertion remembers an assertion, or a request that was answered, until it would be refused
+// for its age anyway.
 type UsedAssertion struct {
 	ID        string
 	ExpiresAt time.Time
@@ -23,7 +24,8 @@ const (
 	clockSkew = 3 * time.Minute // between the identity provider's clock and ours, as package saml allows for
 )
 
-// VerifiedAssertion is what a door has verified of a SAML response: signature, issuer, audience, recipient and times.
+// VerifiedAssertion is what a door has verified of a SAML response: signature, issuer, audience,
+// recipient and times.
 type VerifiedAssertion struct {
 	ID                  string
 	Issuer              string // entity id of the identity provider that it was verified for
@@ -35,12 +37,14 @@ type VerifiedAssertion struct {
 	Attributes          []AssertedAttribute
 }
 
-// SignInWithAssertion opens a portal session for the user that a verified assertion names, in one transaction with the checks that
-// need memory: the request was made by this browser and not answered yet, and the assertion was not used before.
-// It returns the session's secret, how long it
-// lasts, and the path to go to. It fails with RequestUnknown,
-// AssertionReplayed, UserNotFound or UserDisabled.
-func (c *Center) SignInWithAssertion(ctx context.Context, by audit.Actor, a VerifiedAssertion, from Browser) (_ authn.Secret, lifetime time.Duration, returnTo string, err error) {
+// SignInWithAssertion opens a portal session for the user that a verified assertion names, in one
+// transaction with the checks that need memory: the request was made by this browser and not
+// answered yet, and the assertion was not used before. It returns the session's secret, how long it
+// lasts, and the path to go to. It fails with RequestUnknown, AssertionReplayed, UserNotFound or
+// UserDisabled.
+func (c *Center) SignInWithAssertion(
+	ctx context.Context, by audit.Actor, a VerifiedAssertion, from Browser,
+) (_ authn.Secret, lifetime time.Duration, returnTo string, err error) {
 	secret := authn.NewSecret(32)
 	by.Kind, by.Name = audit.User, a.NameID // the identity provider has said who it is
 	err = c.change(ctx, by, ActionExternalIdPDirectoryLogin, func(tx Tx) (string, error) {
@@ -49,7 +53,11 @@ func (c *Center) SignInWithAssertion(ctx context.Context, by audit.Actor, a Veri
 			return a.NameID, err
 		}
 		if s.Type != ExternalIdP || s.IdP == nil || s.IdP.EntityID != a.Issuer { // changed since it was verified
-			return a.NameID, &Error{Code: SourceNotConfigured, Subject: a.Issuer, Detail: "the identity source is another one by now"}
+			return a.NameID, &Error{
+				Code:    SourceNotConfigured,
+				Subject: a.Issuer,
+				Detail:  "the identity source is another one by now",
+			}
 		}
 		request, err := c.answered(tx, a, from)
 		if err == nil && request.Rehearsal != "" {
@@ -91,8 +99,8 @@ func (c *Center) SignInWithAssertion(ctx context.Context, by audit.Actor, a Veri
 	return authn.Secret(secret), lifetime, returnTo, err
 }
 
-// unmatched refuses a name that is no user's, and names the user who may have been meant: most often the name is the e-mail address of a user who is
-// called something else here.
+// unmatched refuses a name that is no user's, and names the user who may have been meant: most
+// often the name is the e-mail address of a user who is called something else here.
 func unmatched(r Reader, name string) error {
 	refused := &Error{Code: UserNotFound, Subject: name, Want: "a user name that exists here", Got: name,
 		Detail: "the identity provider names nobody who is here: provision the user, or have the identity provider send the user name"}

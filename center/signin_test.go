@@ -12,8 +12,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 )
 
-// TestWrongPasswordsDelayButNeverLockOutForEver moves the clock by hand: after a few mistakes even the right password is refused, for a time that
-// grows and ends by itself.
+// TestWrongPasswordsDelayButNeverLockOutForEver moves the clock by hand: after a few mistakes even
+// the right password is refused, for a time that grows and ends by itself.
 func TestWrongPasswordsDelayButNeverLockOutForEver(t *testing.T) {
 	c := centertest.New(t, "http://127.0.0.1")
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -25,7 +25,9 @@ func TestWrongPasswordsDelayButNeverLockOutForEver(t *testing.T) {
 	}
 	attempt := func(password string, want center.Code) {
 		t.Helper()
-		if _, err := c.SignInAdministrator(ctx, nobody, "Admin", password, "", center.Browser{}); center.CodeOf(err) != want {
+		if _, err := c.SignInAdministrator(ctx, nobody, "Admin", password, "", center.Browser{}); center.CodeOf(
+			err,
+		) != want {
 			t.Fatalf("at %s: %v, want %q", now.Format(time.TimeOnly), err, want)
 		}
 	}
@@ -60,7 +62,8 @@ func TestWrongPasswordsDelayButNeverLockOutForEver(t *testing.T) {
 	}
 }
 
-// TestASAMLSignInNeedsItsRequestAndIsUsedOnce: what takes memory to check, checked where the memory is.
+// TestASAMLSignInNeedsItsRequestAndIsUsedOnce: what takes memory to check, checked where the memory
+// is.
 func TestASAMLSignInNeedsItsRequestAndIsUsedOnce(t *testing.T) {
 	c := centertest.New(t, "http://127.0.0.1")
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -82,32 +85,81 @@ func TestASAMLSignInNeedsItsRequestAndIsUsedOnce(t *testing.T) {
 	attempt := func(what string, a center.VerifiedAssertion, browser string, want center.Code) {
 		t.Helper()
 		a.UsableUntil = now.Add(time.Hour)
-		if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: kept[browser]}); center.CodeOf(err) != want {
+		if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: kept[browser]}); center.CodeOf(
+			err,
+		) != want {
 			t.Errorf("%s: %v, want %q", what, err, want)
 		}
 	}
 	old := request()
 	now = now.Add(center.AuthnRequestLifetime)
-	attempt("an old request", center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: "ada@example.com", InResponseTo: old}, "browser", center.RequestUnknown)
-	attempt("a request that nobody made", center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: "ada@example.com", InResponseTo: "_x"}, "browser", center.RequestUnknown)
-	attempt("another browser", center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: "ada@example.com", InResponseTo: request()}, "other", center.RequestUnknown)
-	attempt("an unknown user", center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: "eve@example.com", InResponseTo: request()}, "browser", center.UserNotFound)
+	attempt(
+		"an old request",
+		center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: "ada@example.com", InResponseTo: old},
+		"browser", center.RequestUnknown,
+	)
+	attempt(
+		"a request that nobody made",
+		center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: "ada@example.com", InResponseTo: "_x"},
+		"browser", center.RequestUnknown,
+	)
+	attempt(
+		"another browser",
+		center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: "ada@example.com", InResponseTo: request()},
+		"other", center.RequestUnknown,
+	)
+	attempt(
+		"an unknown user",
+		center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: "eve@example.com", InResponseTo: request()},
+		"browser", center.UserNotFound,
+	)
 	for _, name := range []string{"adA@e\u0130xample.com", "ad\u0430@example.com", "ada@ex\u212bmple.com", "ada@example.com\u200b"} {
-		attempt("another letter", center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: name, InResponseTo: request()}, "browser", center.UserNotFound)
+		attempt(
+			"another letter",
+			center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: name, InResponseTo: request()},
+			"browser", center.UserNotFound,
+		)
 	}
 	if _, err := c.CreateUser(ctx, centertest.Actor, centertest.Person("mike@example.com")); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"mi\u212ae@example.com", "m\u0130ke@example.com"} {
-		attempt("a letter that lower case makes another", center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: name, InResponseTo: request()}, "browser", center.UserNotFound)
+		attempt(
+			"a letter that lower case makes another",
+			center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: name, InResponseTo: request()},
+			"browser", center.UserNotFound,
+		)
 	}
 	id := request()
-	attempt("a good one", center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: "ADA@example.com", InResponseTo: id}, "browser", "")
-	attempt("the assertion again", center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: "ada@example.com", InResponseTo: request()}, "browser", center.AssertionReplayed)
-	attempt("the request again", center.VerifiedAssertion{Issuer: "https://idp", ID: "b", NameID: "ada@example.com", InResponseTo: id}, "browser", center.RequestUnknown)
+	attempt(
+		"a good one",
+		center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: "ADA@example.com", InResponseTo: id},
+		"browser", "",
+	)
+	attempt(
+		"the assertion again",
+		center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: "ada@example.com", InResponseTo: request()},
+		"browser", center.AssertionReplayed,
+	)
+	attempt(
+		"the request again",
+		center.VerifiedAssertion{Issuer: "https://idp", ID: "b", NameID: "ada@example.com", InResponseTo: id},
+		"browser", center.RequestUnknown,
+	)
 
 	end := now.Add(10 * time.Minute)
-	secret, _, _, err := c.SignInWithAssertion(ctx, by, center.VerifiedAssertion{Issuer: "https://idp", ID: "c", NameID: "ada@example.com", UsableUntil: end, SessionNotOnOrAfter: end}, center.Browser{})
+	secret, _, _, err := c.SignInWithAssertion(
+		ctx,
+		by,
+		center.VerifiedAssertion{
+			Issuer:              "https://idp",
+			ID:                  "c",
+			NameID:              "ada@example.com",
+			UsableUntil:         end,
+			SessionNotOnOrAfter: end,
+		},
+		center.Browser{},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +173,8 @@ func TestASAMLSignInNeedsItsRequestAndIsUsedOnce(t *testing.T) {
 	}
 }
 
-// TestABrowserKeepsItsRequests: in several tabs, sealed, for ten minutes, and not without end. Nothing is kept for strangers.
+// TestABrowserKeepsItsRequests: in several tabs, sealed, for ten minutes, and not without end.
+// Nothing is kept for strangers.
 func TestABrowserKeepsItsRequests(t *testing.T) {
 	c, ctx, by := centertest.New(t, "http://127.0.0.1"), context.Background(), audit.Actor{Kind: audit.Anonymous}
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -142,7 +195,13 @@ func TestABrowserKeepsItsRequests(t *testing.T) {
 		t.Errorf("a cookie of %d bytes", len(kept))
 	}
 	for i, want := range []center.Code{center.RequestUnknown, "", "", "", ""} { // the oldest of five is forgotten
-		a := center.VerifiedAssertion{Issuer: "https://idp", ID: fmt.Sprint("a", i), NameID: "ada@example.com", InResponseTo: ids[i], UsableUntil: now.Add(time.Hour)}
+		a := center.VerifiedAssertion{
+			Issuer:       "https://idp",
+			ID:           fmt.Sprint("a", i),
+			NameID:       "ada@example.com",
+			InResponseTo: ids[i],
+			UsableUntil:  now.Add(time.Hour),
+		}
 		_, _, to, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: kept})
 		if center.CodeOf(err) != want || (err == nil && to != "/start?tab="+fmt.Sprint(i)) {
 			t.Errorf("tab %d: to %q, %v; want %q", i, to, err, want)
@@ -157,16 +216,24 @@ func TestABrowserKeepsItsRequests(t *testing.T) {
 		first = "B"
 	}
 	altered := first + r.Outstanding.Reveal()[1:]
-	a := center.VerifiedAssertion{Issuer: "https://idp", ID: "b", NameID: "ada@example.com", InResponseTo: r.ID, UsableUntil: now.Add(time.Hour)}
+	a := center.VerifiedAssertion{
+		Issuer:       "https://idp",
+		ID:           "b",
+		NameID:       "ada@example.com",
+		InResponseTo: r.ID,
+		UsableUntil:  now.Add(time.Hour),
+	}
 	for what, outstanding := range map[string]string{"altered": altered, "none": "", "another center's": strings.Repeat("x", 300), "without end": strings.Repeat("x.", 100_000) + r.Outstanding.Reveal()} {
-		if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: outstanding}); center.CodeOf(err) != center.RequestUnknown {
+		if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: outstanding}); center.CodeOf(
+			err,
+		) != center.RequestUnknown {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
 }
 
-// TestGuessingFromElsewhereKeepsNoAdministratorOut: mistakes in a browser where the administrator has signed in before are counted
-// apart from those of strangers.
+// TestGuessingFromElsewhereKeepsNoAdministratorOut: mistakes in a browser where the administrator
+// has signed in before are counted apart from those of strangers.
 func TestGuessingFromElsewhereKeepsNoAdministratorOut(t *testing.T) {
 	c, ctx, nobody := centertest.New(t, "http://127.0.0.1"), context.Background(), audit.Actor{Kind: audit.Anonymous}
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -197,8 +264,8 @@ func TestGuessingFromElsewhereKeepsNoAdministratorOut(t *testing.T) {
 	signIn(right, mine, center.SignInLocked)
 }
 
-// TestTheIdentityProviderMakesNoAdministrator: whom it names as an administrator is named is a user,
-// whose session opens the portal and never the console.
+// TestTheIdentityProviderMakesNoAdministrator: whom it names as an administrator is named is a
+// user, whose session opens the portal and never the console.
 func TestTheIdentityProviderMakesNoAdministrator(t *testing.T) {
 	c := centertest.New(t, "http://127.0.0.1")
 	ctx, by := context.Background(), audit.Actor{Kind: audit.Anonymous}
@@ -207,7 +274,12 @@ func TestTheIdentityProviderMakesNoAdministrator(t *testing.T) {
 		t.Fatal(err)
 	}
 	signIn := func(id string) (string, error) {
-		a := center.VerifiedAssertion{Issuer: "https://idp", ID: id, NameID: "root", UsableUntil: time.Now().Add(time.Hour)}
+		a := center.VerifiedAssertion{
+			Issuer:      "https://idp",
+			ID:          id,
+			NameID:      "root",
+			UsableUntil: time.Now().Add(time.Hour),
+		}
 		secret, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{})
 		return secret.Reveal(), err
 	}

@@ -8,8 +8,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 )
 
-// SignInSettings are what an administrator chooses about sign-in. What concerns MFA counts for the built-in directory only: with an external identity
-// provider, its own rules count. Source: user guide, "Configure MFA", "Configure session duration", "Attributes for access control".
+// SignInSettings are what an administrator chooses about sign-in. What concerns MFA counts for the
+// built-in directory only: with an external identity provider, its own rules count. Source: user
+// guide, "Configure MFA", "Configure session duration", "Attributes for access control".
 type SignInSettings struct {
 	PortalSession time.Duration // 15 minutes to 90 days
 	AccessControl bool          // attributes for access control are taken from assertions, and their rules enforced
@@ -25,7 +26,8 @@ type MFAMode string
 
 // The modes.
 const (
-	MFAContextAware MFAMode = "CONTEXT_AWARE" // not in a browser that the user has declared trusted, as long as its address stays the same
+	// not in a browser that the user has declared trusted, as long as its address stays the same
+	MFAContextAware MFAMode = "CONTEXT_AWARE"
 	MFAAlways       MFAMode = "ALWAYS_ON"
 	MFANever        MFAMode = "DISABLED"
 )
@@ -49,7 +51,14 @@ const (
 )
 
 // defaultSignInSettings are a new instance's. Source: user guide, for instances made since 2023.
-var defaultSignInSettings = SignInSettings{PortalSession: DefaultPortalSession, MFA: MFAContextAware, WithoutDevice: MustRegister, SecurityKeys: true, Authenticator: true, SelfService: true}
+var defaultSignInSettings = SignInSettings{
+	PortalSession: DefaultPortalSession,
+	MFA:           MFAContextAware,
+	WithoutDevice: MustRegister,
+	SecurityKeys:  true,
+	Authenticator: true,
+	SelfService:   true,
+}
 
 func signInSettings(r Reader) (SignInSettings, error) {
 	s, err := r.SignInSettings()
@@ -68,7 +77,8 @@ func (c *Center) SignInSettings(ctx context.Context) (s SignInSettings, err erro
 	return s, err
 }
 
-// UpdateSignInSettings replaces the settings. Sessions that are open keep their length. It fails with InvalidValue.
+// UpdateSignInSettings replaces the settings. Sessions that are open keep their length. It fails
+// with InvalidValue.
 func (c *Center) UpdateSignInSettings(ctx context.Context, by audit.Actor, s SignInSettings) error {
 	return c.change(ctx, by, ActionUpdateSignInSettings, func(tx Tx) (string, error) {
 		return "", errors.Join(s.check(), tx.PutSignInSettings(s))
@@ -82,7 +92,11 @@ func (s SignInSettings) check() error {
 	case s.MFA != MFAContextAware && s.MFA != MFAAlways && s.MFA != MFANever:
 		return &Error{Code: InvalidValue, Field: "MFA mode", Detail: "want CONTEXT_AWARE, ALWAYS_ON or DISABLED"}
 	case s.WithoutDevice != MustRegister && s.WithoutDevice != EmailCode && s.WithoutDevice != BlockSignIn && s.WithoutDevice != AllowSignIn:
-		return &Error{Code: InvalidValue, Field: "users without a device", Detail: "want REQUIRE_REGISTRATION, EMAIL_OTP, BLOCK or ALLOW"}
+		return &Error{
+			Code:   InvalidValue,
+			Field:  "users without a device",
+			Detail: "want REQUIRE_REGISTRATION, EMAIL_OTP, BLOCK or ALLOW",
+		}
 	case s.MFA != MFANever && !s.SecurityKeys && !s.Authenticator:
 		return &Error{Code: InvalidValue, Field: "MFA types", Detail: "want security keys, authenticator apps, or both"}
 	}

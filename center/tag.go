@@ -15,10 +15,12 @@ type Tag struct {
 	Value string // at most 256 characters
 }
 
-// maxTags bounds the tags of one resource. Source: AWS General Reference, "Tagging your AWS resources".
+// maxTags bounds the tags of one resource. Source: AWS General Reference, "Tagging your AWS
+// resources".
 const maxTags = 50 //bound:rows tags of a resource
 
-// tagKey is the rule for keys of tags, and of the attributes for access control that become tags; tagValue that for their values.
+// tagKey is the rule for keys of tags, and of the attributes for access control that become tags;
+// tagValue that for their values.
 var (
 	tagKey   = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$`)
 	tagValue = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$`)
@@ -52,7 +54,8 @@ func withTags(old, more []Tag) ([]Tag, error) {
 	return all, nil
 }
 
-// TagResource adds tags to an instance, a permission set, an application or a trusted token issuer, or replaces their values.
+// TagResource adds tags to an instance, a permission set, an application or a trusted token issuer,
+// or replaces their values.
 func (c *Center) TagResource(ctx context.Context, by audit.Actor, arn string, tags []Tag) error {
 	return c.retag(ctx, by, ActionTagResource, arn, func(old []Tag) ([]Tag, error) { return withTags(old, tags) })
 }
@@ -64,7 +67,9 @@ func (c *Center) UntagResource(ctx context.Context, by audit.Actor, arn string, 
 	})
 }
 
-func (c *Center) retag(ctx context.Context, by audit.Actor, action Action, arn string, edit func([]Tag) ([]Tag, error)) error {
+func (c *Center) retag(
+	ctx context.Context, by audit.Actor, action Action, arn string, edit func([]Tag) ([]Tag, error),
+) error {
 	return c.change(ctx, by, action, func(tx Tx) (string, error) {
 		tags, put, err := c.tagged(tx, arn)
 		if err == nil {
@@ -114,7 +119,11 @@ func (c *Center) tagged(r Reader, arn string) (tags []Tag, put func(Tx, []Tag) e
 			return tx.PutTokenIssuer(i)
 		}, orRefuse(err, TokenIssuerNotFound, arn)
 	}
-	return nil, nil, &Error{Code: InvalidValue, Field: "ResourceArn", Detail: "want the ARN of an instance, a permission set, an application or a trusted token issuer"}
+	return nil, nil, &Error{
+		Code:   InvalidValue,
+		Field:  "ResourceArn",
+		Detail: "want the ARN of an instance, a permission set, an application or a trusted token issuer",
+	}
 }
 
 // resourceOf is the kind of resource that an ARN of the service sso names.

@@ -17,10 +17,12 @@ const (
 	SetsPassword Purpose = "password"      // an invitation or a reset that was sent by mail
 	Rehearses    Purpose = "rehearsal"     // a link to sign in at the pending identity provider
 	KnownBrowser Purpose = "known-browser" // a browser that somebody has signed in with
-	GuessesCodes Purpose = "user-codes"    // a user's memory of wrong device codes: no secret, its digest is the user's id
+	// a user's memory of wrong device codes: no secret, its digest is the user's id
+	GuessesCodes Purpose = "user-codes"
 )
 
-// Ticket is something that whoever holds its secret may go on with, until it expires. Only the digest of the secret is kept.
+// Ticket is something that whoever holds its secret may go on with, until it expires. Only the
+// digest of the secret is kept.
 type Ticket struct {
 	Digest    string
 	Purpose   Purpose
@@ -63,7 +65,9 @@ const (
 	//bound:rows browsers that a user is known with
 	maxKnown = 20 // how many browsers a user is known with; the one that was used the longest ago is forgotten
 	//bound:rate time between two links to set a new password
-	linkEach = 2 * time.Minute // how often a user who has forgotten a password is sent a link: whoever asks may be somebody else
+	// how often a user who has forgotten a password is sent a link: whoever asks may be somebody
+	// else
+	linkEach = 2 * time.Minute
 )
 
 // ticket finds a ticket by its secret, or fails with TicketInvalid.
@@ -78,7 +82,8 @@ func (c *Center) ticket(r Reader, purpose Purpose, secret string) (Ticket, error
 	return t, orRefuse(err, TicketInvalid, string(purpose))
 }
 
-// knownBrowser returns the ticket of a browser that principal has signed in with, and whether it is one.
+// knownBrowser returns the ticket of a browser that principal has signed in with, and whether it is
+// one.
 func (c *Center) knownBrowser(r Reader, secret, principal string) (Ticket, bool, error) {
 	t, err := c.ticket(r, KnownBrowser, secret)
 	if CodeOf(err) == TicketInvalid {
@@ -96,7 +101,8 @@ func forgetBrowsers(tx Tx, principal string) error {
 	return err
 }
 
-// dropTickets ends what somebody could still sign in with, or set a password with, by an earlier secret.
+// dropTickets ends what somebody could still sign in with, or set a password with, by an earlier
+// secret.
 func dropTickets(tx Tx, principal string) error {
 	return errors.Join(tx.DeleteTicketsOf(SigningIn, principal), tx.DeleteTicketsOf(SetsPassword, principal))
 }

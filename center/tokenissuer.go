@@ -10,7 +10,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 )
 
-// TokenIssuer is a trusted token issuer: an OAuth 2.0 authorization server whose JWTs name users of this center.
+// TokenIssuer is a trusted token issuer: an OAuth 2.0 authorization server whose JWTs name users of
+// this center.
 type TokenIssuer struct {
 	ARN                        string
 	Name                       string // 1 to 255 characters
@@ -49,11 +50,16 @@ func (i TokenIssuer) check() error {
 	return nil
 }
 
-// CreateTokenIssuer adds a trusted token issuer. It fails with TokenIssuerTaken when another one has its issuer URL, and with QuotaExceeded. Repeating a
-// creation with the same client token returns what the first one made.
-func (c *Center) CreateTokenIssuer(ctx context.Context, by audit.Actor, i TokenIssuer, clientToken string) (TokenIssuer, error) {
+// CreateTokenIssuer adds a trusted token issuer. It fails with TokenIssuerTaken when another one
+// has its issuer URL, and with QuotaExceeded. Repeating a creation with the same client token
+// returns what the first one made.
+func (c *Center) CreateTokenIssuer(
+	ctx context.Context, by audit.Actor, i TokenIssuer, clientToken string,
+) (TokenIssuer, error) {
 	wanted := i
-	i.ARN = fmt.Sprintf("arn:aws:sso::%s:trustedTokenIssuer/%s/tti-%s", c.Instance.OwnerAccountID, c.Instance.shortID(), c.NewID())
+	i.ARN = fmt.Sprintf(
+		"arn:aws:sso::%s:trustedTokenIssuer/%s/tti-%s", c.Instance.OwnerAccountID, c.Instance.shortID(), c.NewID(),
+	)
 	err := c.change(ctx, by, ActionCreateTrustedTokenIssuer, func(tx Tx) (string, error) {
 		made, err := c.once(tx, "CreateTrustedTokenIssuer", clientToken, wanted, i.ARN)
 		if err != nil {
@@ -83,7 +89,8 @@ func (c *Center) CreateTokenIssuer(ctx context.Context, by audit.Actor, i TokenI
 	return i, err
 }
 
-// UpdateTokenIssuer changes a trusted token issuer by edit, which may run more than once. The issuer URL never changes. It fails with TokenIssuerNotFound.
+// UpdateTokenIssuer changes a trusted token issuer by edit, which may run more than once. The
+// issuer URL never changes. It fails with TokenIssuerNotFound.
 func (c *Center) UpdateTokenIssuer(ctx context.Context, by audit.Actor, arn string, edit func(*TokenIssuer)) error {
 	return c.change(ctx, by, ActionUpdateTrustedTokenIssuer, func(tx Tx) (string, error) {
 		old, err := tx.TokenIssuer(arn)
@@ -100,7 +107,8 @@ func (c *Center) UpdateTokenIssuer(ctx context.Context, by audit.Actor, arn stri
 	})
 }
 
-// DeleteTokenIssuer deletes a trusted token issuer. It fails with TokenIssuerInUse while an application's grant names it.
+// DeleteTokenIssuer deletes a trusted token issuer. It fails with TokenIssuerInUse while an
+// application's grant names it.
 func (c *Center) DeleteTokenIssuer(ctx context.Context, by audit.Actor, arn string) error {
 	return c.change(ctx, by, ActionDeleteTrustedTokenIssuer, func(tx Tx) (string, error) {
 		if _, err := tx.TokenIssuer(arn); err != nil {

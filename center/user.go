@@ -55,7 +55,8 @@ type PersonName struct {
 	Formatted, FamilyName, GivenName, MiddleName, HonorificPrefix, HonorificSuffix string
 }
 
-// Value is an entry of a multi-valued attribute. A user may have several, of which at most one is primary; AWS's interfaces take and show one.
+// Value is an entry of a multi-valued attribute. A user may have several, of which at most one is
+// primary; AWS's interfaces take and show one.
 type Value struct {
 	Value, Display, Type string
 	Primary              bool
@@ -72,7 +73,8 @@ type Enterprise struct {
 	EmployeeNumber, CostCenter, Organization, Division, Department, Manager string
 }
 
-// PrimaryOf returns the entry that stands for all of them where only one can be shown: the primary one, else the first, in a list of at most one.
+// PrimaryOf returns the entry that stands for all of them where only one can be shown: the primary
+// one, else the first, in a list of at most one.
 func PrimaryOf(values []Value) []Value {
 	for i, v := range values {
 		if v.Primary {
@@ -100,8 +102,9 @@ func (u User) PrimaryEmail() string {
 	return ""
 }
 
-// CheckAWS is the rules of AWS's interfaces on top of the store's own: names are required, and list attributes hold at most one value. It fails with
-// MissingValue or NotSingleValued. Source: SCIM guide, "CreateUser".
+// CheckAWS is the rules of AWS's interfaces on top of the store's own: names are required, and list
+// attributes hold at most one value. It fails with MissingValue or NotSingleValued. Source: SCIM
+// guide, "CreateUser".
 func (u User) CheckAWS() error {
 	for _, f := range [...]struct{ field, value string }{
 		{"name.givenName", u.Name.GivenName}, {"name.familyName", u.Name.FamilyName}, {"displayName", u.DisplayName},
@@ -121,7 +124,8 @@ func (u User) CheckAWS() error {
 	return nil
 }
 
-// UserNameIsEmail says whether the user name has the shape of an e-mail address, which a SAML NameID must have.
+// UserNameIsEmail says whether the user name has the shape of an e-mail address, which a SAML
+// NameID must have.
 func (u User) UserNameIsEmail() bool {
 	local, domain, ok := strings.Cut(u.UserName, "@")
 	return ok && local != "" && strings.Contains(strings.Trim(domain, "."), ".") && !strings.Contains(domain, "@")
@@ -159,7 +163,8 @@ func checkText(field, value string, limit int) error {
 	return nil
 }
 
-// impossible says that nobody can have a name: it is longer than any may be, or has control characters.
+// impossible says that nobody can have a name: it is longer than any may be, or has control
+// characters.
 func impossible(name string) bool { return checkText("", name, maxUserName) != nil }
 
 // normalize gives what people are found by the form in which it is kept.
@@ -173,15 +178,21 @@ func (u *User) normalize() {
 	}
 }
 
-// checkNewName is the rule of a user name that is new: earlier releases took others, which may stay.
+// checkNewName is the rule of a user name that is new: earlier releases took others, which may
+// stay.
 func checkNewName(name string) error {
 	if !names.Visible(name) {
-		return &Error{Code: InvalidValue, Field: "userName", Detail: "only letters, marks, symbols, numbers and punctuation are allowed, none that cannot be seen"}
+		return &Error{
+			Code:   InvalidValue,
+			Field:  "userName",
+			Detail: "only letters, marks, symbols, numbers and punctuation are allowed, none that cannot be seen",
+		}
 	}
 	return nil
 }
 
-// Check applies the rules that need no other object. Sources: SCIM guide, "CreateUser"; identitystore model.
+// Check applies the rules that need no other object. Sources: SCIM guide, "CreateUser";
+// identitystore model.
 func (u User) Check() error {
 	if strings.TrimSpace(u.UserName) == "" {
 		return &Error{Code: MissingValue, Field: "userName"}
@@ -306,9 +317,11 @@ func (u User) checkUnique(tx Reader) error {
 	return nil
 }
 
-// CreateUser adds a user. The caller says whether the user is active; id and times are set here. It fails with UserNameTaken,
-// EmailTaken, ExternalIDTaken, ManagedByProvisioning (by is a person while automatic provisioning is on) or a code of kind
-// Invalid. rules are those of the door on top of the store's own, such as User.CheckAWS. Source: IAM Identity Center user guide, "Considerations".
+// CreateUser adds a user. The caller says whether the user is active; id and times are set here. It
+// fails with UserNameTaken, EmailTaken, ExternalIDTaken, ManagedByProvisioning (by is a person
+// while automatic provisioning is on) or a code of kind Invalid. rules are those of the door on top
+// of the store's own, such as User.CheckAWS. Source: IAM Identity Center user guide,
+// "Considerations".
 func (c *Center) CreateUser(ctx context.Context, by audit.Actor, u User, rules ...func(User) error) (User, error) {
 	return c.createUser(ctx, by, u, nil, rules...)
 }
@@ -318,8 +331,12 @@ func (c *Center) createUser(
 	ctx context.Context, by audit.Actor, u User, and func(Tx, User) error, rules ...func(User) error,
 ) (User, error) {
 	u.normalize()
-	u.ID, u.CreatedAt, u.CreatedBy = UserID(c.NewID()), c.now(), by.Name
-	u.UpdatedAt, u.UpdatedBy, u.AddressChangedAt = u.CreatedAt, by.Name, c.firstAddressSince(by)
+	u.ID = UserID(c.NewID())
+	u.CreatedAt = c.now()
+	u.CreatedBy = by.Name
+	u.UpdatedAt = u.CreatedAt
+	u.UpdatedBy = by.Name
+	u.AddressChangedAt = c.firstAddressSince(by)
 	age := c.users.now()
 	defer c.userPlaces.forget()
 	err := c.change(ctx, by, ActionCreateUser, func(tx Tx) (string, error) {
@@ -351,8 +368,9 @@ func (c *Center) createUser(
 	return u, err
 }
 
-// UpdateUser changes a user by edit, which may be called more than once. It fails as CreateUser does, and with UserNotFound.
-// What edit does to id and creation is ignored. An edit that changes nothing leaves no trace.
+// UpdateUser changes a user by edit, which may be called more than once. It fails as CreateUser
+// does, and with UserNotFound. What edit does to id and creation is ignored. An edit that changes
+// nothing leaves no trace.
 func (c *Center) UpdateUser(ctx context.Context, by audit.Actor, id UserID, edit func(*User) error) (User, error) {
 	defer c.users.forget(id)
 	var u User
@@ -367,8 +385,12 @@ func (c *Center) UpdateUser(ctx context.Context, by audit.Actor, id UserID, edit
 			return string(id), err
 		}
 		u.normalize()
-		u.ID, u.CreatedAt, u.CreatedBy = old.ID, old.CreatedAt, old.CreatedBy
-		u.UpdatedAt, u.UpdatedBy, u.Version = c.now(), by.Name, old.Version+1
+		u.ID = old.ID
+		u.CreatedAt = old.CreatedAt
+		u.CreatedBy = old.CreatedBy
+		u.UpdatedAt = c.now()
+		u.UpdatedBy = by.Name
+		u.Version = old.Version + 1
 		if err := u.Check(); err != nil {
 			return string(id), err
 		}
@@ -409,7 +431,8 @@ func (u User) clone() User {
 	return u
 }
 
-// SetUserActive enables or disables a user. It is the one change to a user that the console allows under automatic provisioning.
+// SetUserActive enables or disables a user. It is the one change to a user that the console allows
+// under automatic provisioning.
 func (c *Center) SetUserActive(ctx context.Context, by audit.Actor, id UserID, active bool) error {
 	defer c.users.forget(id)
 	action := ActionEnableUser
@@ -421,7 +444,10 @@ func (c *Center) SetUserActive(ctx context.Context, by audit.Actor, id UserID, a
 		if err != nil {
 			return string(id), orRefuse(err, UserNotFound, string(id))
 		}
-		u.Active, u.UpdatedAt, u.UpdatedBy, u.Version = active, c.now(), by.Name, u.Version+1
+		u.Active = active
+		u.UpdatedAt = c.now()
+		u.UpdatedBy = by.Name
+		u.Version = u.Version + 1
 		if !active {
 			if err := endCredentials(tx, string(id), ""); err != nil {
 				return string(id), err
@@ -431,8 +457,9 @@ func (c *Center) SetUserActive(ctx context.Context, by audit.Actor, id UserID, a
 	})
 }
 
-// DeleteUser removes a user with memberships, password, devices and sessions. Assignments of the vanished user stay listable but grant
-// nothing, since ids are never used again. rules may refuse, such as because of the user's version.
+// DeleteUser removes a user with memberships, password, devices and sessions. Assignments of the
+// vanished user stay listable but grant nothing, since ids are never used again. rules may refuse,
+// such as because of the user's version.
 func (c *Center) DeleteUser(ctx context.Context, by audit.Actor, id UserID, rules ...func(User) error) error {
 	defer c.users.forget(id)
 	defer c.userPlaces.forget()
@@ -446,8 +473,13 @@ func (c *Center) DeleteUser(ctx context.Context, by audit.Actor, id UserID, rule
 				return string(id), err
 			}
 		}
-		return string(id), errors.Join(tx.DeleteMembershipsOf(id), tx.DeleteSessionsOf(id), tx.DeletePassword(string(id)), tx.DeleteMFADevicesOf(string(id)),
-			dropTickets(tx, string(id)), tx.DeleteTicketsOf(KnownBrowser, string(id)), tx.DeleteUser(id))
+		return string(
+				id,
+			), errors.Join(
+				tx.DeleteMembershipsOf(id), tx.DeleteSessionsOf(id), tx.DeletePassword(string(id)),
+				tx.DeleteMFADevicesOf(string(id)), dropTickets(tx, string(id)),
+				tx.DeleteTicketsOf(KnownBrowser, string(id)), tx.DeleteUser(id),
+			)
 	})
 }
 

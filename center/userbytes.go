@@ -5,15 +5,19 @@ import (
 	"time"
 )
 
-// A remembered user is its texts one behind the other, each behind its length; then the lists, each behind its length; then the numbers. Only this
-// process reads what it wrote, so nothing is checked.
+// A remembered user is its texts one behind the other, each behind its length; then the lists, each
+// behind its length; then the numbers. Only this process reads what it wrote, so nothing is
+// checked.
 
 // texts are the fields that hold one text.
 func (u *User) texts() [27]*string {
 	n, e := &u.Name, &u.Enterprise
-	return [...]*string{(*string)(&u.ID), &u.UserName, &u.ExternalID, &u.DisplayName, &u.NickName, &u.ProfileURL, &u.Title, &u.UserType, &u.PreferredLanguage, &u.Locale,
-		&u.Timezone, &u.Website, &u.Birthdate, &u.CreatedBy, &u.UpdatedBy, &n.Formatted, &n.FamilyName, &n.GivenName, &n.MiddleName, &n.HonorificPrefix, &n.HonorificSuffix,
-		&e.EmployeeNumber, &e.CostCenter, &e.Organization, &e.Division, &e.Department, &e.Manager}
+	return [...]*string{
+		(*string)(&u.ID), &u.UserName, &u.ExternalID, &u.DisplayName, &u.NickName, &u.ProfileURL, &u.Title,
+		&u.UserType, &u.PreferredLanguage, &u.Locale, &u.Timezone, &u.Website, &u.Birthdate, &u.CreatedBy,
+		&u.UpdatedBy, &n.Formatted, &n.FamilyName, &n.GivenName, &n.MiddleName, &n.HonorificPrefix,
+		&n.HonorificSuffix, &e.EmployeeNumber, &e.CostCenter, &e.Organization, &e.Division, &e.Department, &e.Manager,
+	}
 }
 
 func (u *User) lists() [7]*[]Value {
@@ -82,7 +86,11 @@ func decodeUser(record string) (u User) {
 			u.Addresses[i].Primary = r.flag()
 		}
 	}
-	u.Active, u.CreatedAt, u.UpdatedAt, u.AddressChangedAt, u.Version = r.flag(), r.time(), r.time(), r.time(), r.number()
+	u.Active = r.flag()
+	u.CreatedAt = r.time()
+	u.UpdatedAt = r.time()
+	u.AddressChangedAt = r.time()
+	u.Version = r.number()
 	return u
 }
 

@@ -25,17 +25,40 @@ func (p *Plan) plan() {
 		p.Steps = append(p.Steps, Step{title, detail, done, do})
 	}
 	haveApp := s.Principal.ID != ""
-	add(haveApp, "Enterprise application", "“"+s.Principal.DisplayName+"” exists", "create “"+p.cfg.AppName+"” from the gallery entry AWS IAM Identity Center", p.createApplication)
-	add(haveApp && p.samlDone(), "SAML settings in the tenant", "identifier, reply URL and sign-on URL are those of the center", "set identifier "+s.SP.EntityID+", its reply URL and sign-on URL", p.setSAML)
-	add(s.Principal.PreferredTokenSigningKeyThumbprint != nil, "SAML signing certificate", "an active certificate exists", "create one for three years and make it active", p.addCertificate)
-	add(haveApp && len(s.Unassigned) == 0, "Assigned groups", p.groupsText("are assigned"), p.groupsText("will be assigned"), p.assignGroups)
+	add(
+		haveApp, "Enterprise application", "“"+s.Principal.DisplayName+"” exists",
+		"create “"+p.cfg.AppName+"” from the gallery entry AWS IAM Identity Center", p.createApplication,
+	)
+	add(
+		haveApp && p.samlDone(), "SAML settings in the tenant",
+		"identifier, reply URL and sign-on URL are those of the center",
+		"set identifier "+s.SP.EntityID+", its reply URL and sign-on URL", p.setSAML,
+	)
+	add(
+		s.Principal.PreferredTokenSigningKeyThumbprint != nil, "SAML signing certificate",
+		"an active certificate exists", "create one for three years and make it active", p.addCertificate,
+	)
+	add(
+		haveApp && len(s.Unassigned) == 0, "Assigned groups", p.groupsText("are assigned"),
+		p.groupsText("will be assigned"), p.assignGroups,
+	)
 	trusted := s.Configuration.ConfigurationID != ""
-	add(trusted, "Identity provider metadata in the center", "the center has the tenant's current metadata", "upload the tenant's federation metadata", p.uploadMetadata)
+	add(
+		trusted, "Identity provider metadata in the center", "the center has the tenant's current metadata",
+		"upload the tenant's federation metadata", p.uploadMetadata,
+	)
 	p.Changes = !trusted || s.Configuration.Status != adminapi.StatusEnabled
-	add(!p.Changes, "Identity source", "the tenant is the center's identity source", "change it from "+p.sourceName()+" to the tenant", p.enable)
+	add(
+		!p.Changes, "Identity source", "the tenant is the center's identity source",
+		"change it from "+p.sourceName()+" to the tenant", p.enable,
+	)
 	add(s.SCIM.TenantID != "", "Automatic provisioning in the center", "enabled", "enable it", p.enableProvisioning)
 	add(s.Job.ID != "", "Provisioning job in the tenant", "exists", "create it", p.createJob)
-	add(s.Connected && p.settingsDone(), "Tenant URL, secret token and scope", "saved, and Test Connection passes", "create an access token, test the connection and save both with the scope “"+p.scopeName()+"”", p.saveCredentials)
+	add(
+		s.Connected && p.settingsDone(), "Tenant URL, secret token and scope", "saved, and Test Connection passes",
+		"create an access token, test the connection and save both with the scope “"+p.scopeName()+"”",
+		p.saveCredentials,
+	)
 	on := s.Job.Schedule != nil && s.Job.Schedule.State == "Active" && s.Connected && p.settingsDone()
 	add(on, "Provisioning status", "on", "turn it on and run a cycle", p.start)
 }
@@ -64,15 +87,18 @@ func (p *Plan) groupsText(verb string) string {
 func (p *Plan) samlDone() bool {
 	sp, app := p.State.Principal, p.State.Application
 	return sp.PreferredSingleSignOnMode != nil && *sp.PreferredSingleSignOnMode == "saml" && sp.LoginURL != nil && *sp.LoginURL == p.State.SP.SignInURL &&
-		slices.Equal(app.IdentifierURIs, []string{p.State.SP.EntityID}) && app.Web != nil && slices.Equal(app.Web.RedirectURIs, p.State.SP.AcsURLs)
+		slices.Equal(app.IdentifierURIs, []string{p.State.SP.EntityID}) &&
+		app.Web != nil &&
+		slices.Equal(app.Web.RedirectURIs, p.State.SP.AcsURLs)
 }
 
 func (p *Plan) settingsDone() bool {
-	return (p.State.Secrets[graph.KeySyncAll] == "true") == p.cfg.SyncAll && (p.cfg.Email == "" || p.State.Secrets[graph.KeyNotification] != "")
+	return (p.State.Secrets[graph.KeySyncAll] == "true") == p.cfg.SyncAll &&
+		(p.cfg.Email == "" || p.State.Secrets[graph.KeyNotification] != "")
 }
 
-// Apply does what the plan says, in order, and calls report before and after each step. confirmation must be the word ACCEPT when the plan
-// changes the identity source.
+// Apply does what the plan says, in order, and calls report before and after each step.
+// confirmation must be the word ACCEPT when the plan changes the identity source.
 func (p *Plan) Apply(ctx context.Context, confirmation string, report func(step int, done bool)) error {
 	if p.Changes && confirmation != Confirmation {
 		return fmt.Errorf("the identity source changes only when %s is given", Confirmation)
@@ -93,8 +119,13 @@ func (p *Plan) Apply(ctx context.Context, confirmation string, report func(step 
 
 func (p *Plan) createApplication(ctx context.Context) error {
 	var made graph.ApplicationServicePrincipal
-	err := p.cfg.Graph.Do(ctx, http.MethodPost, "/applicationTemplates/"+graph.AWSTemplateID+"/instantiate", map[string]string{"displayName": p.cfg.AppName}, &made)
-	p.State.Application, p.State.Principal, p.fresh = made.Application, made.ServicePrincipal, err == nil
+	err := p.cfg.Graph.Do(
+		ctx, http.MethodPost, "/applicationTemplates/"+graph.AWSTemplateID+"/instantiate",
+		map[string]string{"displayName": p.cfg.AppName}, &made,
+	)
+	p.State.Application = made.Application
+	p.State.Principal = made.ServicePrincipal
+	p.fresh = err == nil
 	return err
 }
 
@@ -102,7 +133,8 @@ func (p *Plan) patchPrincipal(ctx context.Context, body map[string]any) error {
 	return p.graph(ctx, http.MethodPatch, "/servicePrincipals/"+p.State.Principal.ID, body, nil)
 }
 
-// setSAML sets the mode first: a tenant policy may refuse foreign identifiers on applications that are not in SAML mode.
+// setSAML sets the mode first: a tenant policy may refuse foreign identifiers on applications that
+// are not in SAML mode.
 func (p *Plan) setSAML(ctx context.Context) error {
 	sp := p.State.SP
 	if err := p.patchPrincipal(ctx, map[string]any{"preferredSingleSignOnMode": "saml"}); err != nil {
@@ -117,7 +149,10 @@ func (p *Plan) setSAML(ctx context.Context) error {
 
 func (p *Plan) addCertificate(ctx context.Context) error {
 	var made graph.KeyCredential
-	err := p.graph(ctx, http.MethodPost, "/servicePrincipals/"+p.State.Principal.ID+"/addTokenSigningCertificate", map[string]any{"displayName": "CN=" + p.cfg.Cert}, &made)
+	err := p.graph(
+		ctx, http.MethodPost, "/servicePrincipals/"+p.State.Principal.ID+"/addTokenSigningCertificate",
+		map[string]any{"displayName": "CN=" + p.cfg.Cert}, &made,
+	)
 	if err != nil {
 		return err
 	}
@@ -151,7 +186,9 @@ func (p *Plan) uploadMetadata(ctx context.Context) error {
 }
 
 func (p *Plan) enable(ctx context.Context) error {
-	return p.cfg.Admin.EnableConfiguration(ctx, adminapi.ChangeInput{ConfigurationID: p.State.Configuration.ConfigurationID, Confirmation: Confirmation})
+	return p.cfg.Admin.EnableConfiguration(
+		ctx, adminapi.ChangeInput{ConfigurationID: p.State.Configuration.ConfigurationID, Confirmation: Confirmation},
+	)
 }
 
 func (p *Plan) enableProvisioning(ctx context.Context) error {
@@ -161,12 +198,16 @@ func (p *Plan) enableProvisioning(ctx context.Context) error {
 }
 
 func (p *Plan) createJob(ctx context.Context) error {
-	return p.graph(ctx, http.MethodPost, p.sync("/jobs"), graph.SynchronizationJob{TemplateID: graph.AWSSyncTemplate}, &p.State.Job)
+	return p.graph(
+		ctx, http.MethodPost, p.sync("/jobs"), graph.SynchronizationJob{TemplateID: graph.AWSSyncTemplate},
+		&p.State.Job,
+	)
 }
 
-// saveCredentials makes a token, proves it with Test Connection and saves it. A token that an interrupted run made and never used is deleted
-// first when there is no room for another. One in use is touched only when it is the job's own and the new one has taken its place: Graph does
-// not give a saved token back, so settings cannot be changed without a new one.
+// saveCredentials makes a token, proves it with Test Connection and saves it. A token that an
+// interrupted run made and never used is deleted first when there is no room for another. One in
+// use is touched only when it is the job's own and the new one has taken its place: Graph does not
+// give a saved token back, so settings cannot be changed without a new one.
 func (p *Plan) saveCredentials(ctx context.Context) error {
 	if err := p.quiesce(ctx); err != nil {
 		return err
@@ -179,7 +220,10 @@ func (p *Plan) saveCredentials(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	credentials := []graph.KeyValue{{Key: graph.KeyBaseAddress, Value: p.State.SCIM.ScimEndpoint}, {Key: graph.KeySecretToken, Value: token.Value}}
+	credentials := []graph.KeyValue{
+		{Key: graph.KeyBaseAddress, Value: p.State.SCIM.ScimEndpoint},
+		{Key: graph.KeySecretToken, Value: token.Value},
+	}
 	if err := p.graph(ctx, http.MethodPost, p.sync("/jobs/"+p.State.Job.ID+"/validateCredentials"), graph.ValidateCredentials{Credentials: credentials}, nil); err != nil {
 		return fmt.Errorf("test the connection: %w", err)
 	}
@@ -206,8 +250,8 @@ func (p *Plan) saveCredentials(ctx context.Context) error {
 	return nil
 }
 
-// quiesce pauses a job that is on and waits until its running cycle is done, so that the next cycle is the first with the new settings. The last
-// step turns the job on again.
+// quiesce pauses a job that is on and waits until its running cycle is done, so that the next cycle
+// is the first with the new settings. The last step turns the job on again.
 func (p *Plan) quiesce(ctx context.Context) error {
 	path := p.sync("/jobs/" + p.State.Job.ID)
 	if s := p.State.Job.Schedule; s != nil && s.State == "Active" {
@@ -236,7 +280,8 @@ func (p *Plan) makeRoom(ctx context.Context) ([]adminapi.BearerToken, error) {
 	if err != nil || len(tokens) < maxTokens {
 		return tokens, err
 	}
-	// The saved credentials do not work, or their settings change: of two tokens the one used longer ago is the one to go.
+	// The saved credentials do not work, or their settings change: of two tokens the one used
+	// longer ago is the one to go.
 	oldest := slices.MinFunc(tokens, func(a, b adminapi.BearerToken) int {
 		switch {
 		case a.LastUsedTime == nil:
@@ -247,7 +292,9 @@ func (p *Plan) makeRoom(ctx context.Context) ([]adminapi.BearerToken, error) {
 		return a.LastUsedTime.Compare(*b.LastUsedTime)
 	})
 	if oldest.LastUsedTime != nil {
-		return nil, fmt.Errorf("the center has two access tokens and both are in use; delete the one that is not needed (Settings, Access tokens) and run this again")
+		return nil, fmt.Errorf(
+			"the center has two access tokens and both are in use; delete the one that is not needed (Settings, Access tokens) and run this again",
+		)
 	}
 	return tokens, p.cfg.Admin.DeleteBearerToken(ctx, p.State.SCIM.TenantID, oldest.TokenID)
 }

@@ -1,8 +1,9 @@
-// Package connect is the administrator with three browser tabs: it federates a tenant and a center through their public APIs and nothing else.
-// Observe looks at both ends and makes a plan, Apply does what is missing, Verify proves that it works.
+// Package connect is the administrator with three browser tabs: it federates a tenant and a center
+// through their public APIs and nothing else. Observe looks at both ends and makes a plan, Apply
+// does what is missing, Verify proves that it works.
 //
-// Nothing is remembered between runs that the two ends do not tell, so a run that was interrupted at any step is completed by the next one,
-// and a run when everything is in place changes nothing.
+// Nothing is remembered between runs that the two ends do not tell, so a run that was interrupted
+// at any step is completed by the next one, and a run when everything is in place changes nothing.
 //
 // It may import graph, saml, scim and adminapi; never a half.
 package connect
@@ -41,8 +42,9 @@ type Config struct {
 	Settle   time.Duration // how long a directory may take to know what was just made; DefaultSettle when zero
 }
 
-// DefaultSettle is how long requests about objects that were just made are repeated while the tenant does not know them everywhere yet.
-// Terraform's provider waits up to ten minutes; Microsoft's tutorial advises to poll.
+// DefaultSettle is how long requests about objects that were just made are repeated while the
+// tenant does not know them everywhere yet. Terraform's provider waits up to ten minutes;
+// Microsoft's tutorial advises to poll.
 const DefaultSettle = 2 * time.Minute //bound:wait what connect changed to take effect
 
 // Step is one thing to do.
@@ -55,9 +57,10 @@ type Step struct {
 
 // Plan is what was observed and what is to be done about it.
 type Plan struct {
-	Steps   []Step
-	Report  adminapi.Report // what changing the identity source does to the center's users; empty when it does not change
-	Changes bool            // the identity source will change
+	Steps []Step
+	// what changing the identity source does to the center's users; empty when it does not change
+	Report  adminapi.Report
+	Changes bool // the identity source will change
 	State   State
 	cfg     Config
 	fresh   bool // this run made the application: the tenant's replicas may not know it yet
@@ -136,15 +139,19 @@ func (p *Plan) observeCenter(ctx context.Context) (err error) {
 	return err
 }
 
-// observeTenant finds the application: the one that names our service provider, else one of the template with the wanted name.
+// observeTenant finds the application: the one that names our service provider, else one of the
+// template with the wanted name.
 func (p *Plan) observeTenant(ctx context.Context) error {
-	principals, err := graph.All[graph.ServicePrincipal](ctx, p.cfg.Graph, "/servicePrincipals"+graph.Filter("applicationTemplateId", graph.AWSTemplateID))
+	principals, err := graph.All[graph.ServicePrincipal](
+		ctx, p.cfg.Graph, "/servicePrincipals"+graph.Filter("applicationTemplateId", graph.AWSTemplateID),
+	)
 	if err != nil {
 		return err
 	}
 	for _, sp := range principals {
 		ours := slices.Contains(sp.ServicePrincipalNames, p.State.SP.EntityID)
-		if ours || (p.State.Principal.ID == "" && sp.DisplayName == p.cfg.AppName && len(sp.ServicePrincipalNames) < 2) {
+		if ours ||
+			(p.State.Principal.ID == "" && sp.DisplayName == p.cfg.AppName && len(sp.ServicePrincipalNames) < 2) {
 			p.State.Principal = sp
 		}
 		if ours {
@@ -154,7 +161,9 @@ func (p *Plan) observeTenant(ctx context.Context) error {
 	if p.State.Principal.ID == "" {
 		return p.observeGroups(ctx)
 	}
-	apps, err := graph.All[graph.Application](ctx, p.cfg.Graph, "/applications"+graph.Filter("appId", p.State.Principal.AppID))
+	apps, err := graph.All[graph.Application](
+		ctx, p.cfg.Graph, "/applications"+graph.Filter("appId", p.State.Principal.AppID),
+	)
 	if err != nil {
 		return err
 	}
@@ -188,8 +197,13 @@ func (p *Plan) observeSecrets(ctx context.Context) error {
 	for _, kv := range secrets.Value {
 		p.State.Secrets[kv.Key] = kv.Value
 	}
-	if p.State.Secrets[graph.KeySecretToken] != "" && p.State.Secrets[graph.KeyBaseAddress] == p.State.SCIM.ScimEndpoint && p.State.SCIM.ScimEndpoint != "" {
-		err := p.cfg.Graph.Do(ctx, http.MethodPost, p.sync("/jobs/"+p.State.Job.ID+"/validateCredentials"), graph.ValidateCredentials{UseSavedCredentials: true}, nil)
+	if p.State.Secrets[graph.KeySecretToken] != "" &&
+		p.State.Secrets[graph.KeyBaseAddress] == p.State.SCIM.ScimEndpoint &&
+		p.State.SCIM.ScimEndpoint != "" {
+		err := p.cfg.Graph.Do(
+			ctx, http.MethodPost, p.sync("/jobs/"+p.State.Job.ID+"/validateCredentials"),
+			graph.ValidateCredentials{UseSavedCredentials: true}, nil,
+		)
 		p.State.Connected = err == nil
 	}
 	return nil
@@ -199,7 +213,9 @@ func (p *Plan) observeSecrets(ctx context.Context) error {
 func (p *Plan) observeGroups(ctx context.Context) error {
 	assigned := map[string]bool{}
 	if p.State.Principal.ID != "" {
-		list, err := graph.All[graph.AppRoleAssignment](ctx, p.cfg.Graph, "/servicePrincipals/"+p.State.Principal.ID+"/appRoleAssignedTo")
+		list, err := graph.All[graph.AppRoleAssignment](
+			ctx, p.cfg.Graph, "/servicePrincipals/"+p.State.Principal.ID+"/appRoleAssignedTo",
+		)
 		if err != nil {
 			return err
 		}
@@ -244,8 +260,9 @@ func (p *Plan) observeTrust(ctx context.Context) error {
 	return nil
 }
 
-// graph sends a request to Microsoft Graph. About an application that this run has made, it repeats requests that a replica refuses because it
-// does not know the application yet: 404, and by the experience of Terraform's provider also 403 and 409.
+// graph sends a request to Microsoft Graph. About an application that this run has made, it repeats
+// requests that a replica refuses because it does not know the application yet: 404, and by the
+// experience of Terraform's provider also 403 and 409.
 func (p *Plan) graph(ctx context.Context, method, path string, in, out any) error {
 	return p.settled(ctx, func() error { return p.cfg.Graph.Do(ctx, method, path, in, out) })
 }
@@ -255,7 +272,8 @@ func (p *Plan) settled(ctx context.Context, do func() error) error {
 	for {
 		err := do()
 		var refused *graph.Error
-		replicating := errors.Is(err, errNotYet) || (errors.As(err, &refused) && slices.Contains([]int{http.StatusNotFound, http.StatusForbidden, http.StatusConflict}, refused.Status))
+		replicating := errors.Is(err, errNotYet) ||
+			(errors.As(err, &refused) && slices.Contains([]int{http.StatusNotFound, http.StatusForbidden, http.StatusConflict}, refused.Status))
 		if !p.fresh || !replicating || time.Now().After(deadline) {
 			return err
 		}
@@ -275,7 +293,8 @@ func (p *Plan) pause(ctx context.Context) error {
 	}
 }
 
-// errNotYet marks an answer of the sign-in host that can come from a replica which does not know the application yet.
+// errNotYet marks an answer of the sign-in host that can come from a replica which does not know
+// the application yet.
 var errNotYet = errors.New("the tenant does not know the application")
 
 const maxMetadata = 1 << 20 //bound:body metadata of the tenant that connect reads
@@ -285,7 +304,9 @@ func (p *Plan) fetchMetadata(ctx context.Context) error {
 }
 
 func (p *Plan) download(ctx context.Context) error {
-	address := strings.TrimRight(p.cfg.LoginURL, "/") + "/federationmetadata/2007-06/federationmetadata.xml?appid=" + p.State.Principal.AppID
+	address := strings.TrimRight(
+		p.cfg.LoginURL, "/",
+	) + "/federationmetadata/2007-06/federationmetadata.xml?appid=" + p.State.Principal.AppID
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return err
@@ -307,7 +328,8 @@ func (p *Plan) download(ctx context.Context) error {
 	return nil
 }
 
-// matches says whether a configuration of the center is what the tenant's metadata says now: same issuer, sign-in URL and keys.
+// matches says whether a configuration of the center is what the tenant's metadata says now: same
+// issuer, sign-in URL and keys.
 func (p *Plan) matches(c adminapi.Configuration) bool {
 	want := make([]string, len(p.State.IdP.Certificates))
 	for i, cert := range p.State.IdP.Certificates {
@@ -320,7 +342,8 @@ func (p *Plan) matches(c adminapi.Configuration) bool {
 	return c.EntityID == p.State.IdP.EntityID && c.SignInURL == p.State.IdP.SignInURL && slices.Equal(want, have)
 }
 
-// knownLimit is how many user names are sent along for the report; a larger tenant's report leaves out who matches nobody.
+// knownLimit is how many user names are sent along for the report; a larger tenant's report leaves
+// out who matches nobody.
 const knownLimit = 20_000 //bound:list user names that connect sends along for the report
 
 // report asks the center what the change does to its users, telling it whom the tenant knows.

@@ -28,8 +28,9 @@ type Result struct {
 	Job           graph.SynchronizationJob
 }
 
-// Verify proves that the connection works: the credentials, the trust in both directions, the first cycle and its counts. progress is called
-// while the cycle runs. It fails with the first proof that does not hold.
+// Verify proves that the connection works: the credentials, the trust in both directions, the first
+// cycle and its counts. progress is called while the cycle runs. It fails with the first proof that
+// does not hold.
 func (p *Plan) Verify(ctx context.Context, progress func(done, total int)) (Result, error) {
 	var r Result
 	pass := func(title, detail string) { r.Checks = append(r.Checks, Check{title, detail}) }
@@ -92,16 +93,27 @@ func (p *Plan) verifyTrust(ctx context.Context) error {
 	if err := p.graph(ctx, http.MethodGet, "/applications/"+p.State.Application.ID, nil, &app); err != nil {
 		return err
 	}
-	if len(app.IdentifierURIs) == 0 || app.IdentifierURIs[0] != sp.EntityID || app.Web == nil || len(app.Web.RedirectURIs) == 0 || app.Web.RedirectURIs[0] != sp.ACSURLs[0] {
+	if len(app.IdentifierURIs) == 0 || app.IdentifierURIs[0] != sp.EntityID || app.Web == nil ||
+		len(app.Web.RedirectURIs) == 0 ||
+		app.Web.RedirectURIs[0] != sp.ACSURLs[0] {
 		return fmt.Errorf("the application's identifier or reply URL is not that of the center's metadata")
 	}
 	return nil
 }
 
-// verifySignIn sends the request that the center would send. The tenant must answer with its sign-in page, not with an error.
+// verifySignIn sends the request that the center would send. The tenant must answer with its
+// sign-in page, not with an error.
 func (p *Plan) verifySignIn(ctx context.Context) error {
-	address, err := saml.AuthnRequest{ID: saml.NewID(), IssueInstant: time.Now(), Issuer: p.State.SP.EntityID, Destination: p.State.IdP.SignInURL,
-		ACSURL: p.State.SP.AcsURLs[0], NameIDFormat: saml.FormatEmail}.RedirectURL("", nil)
+	address, err := saml.AuthnRequest{
+		ID:           saml.NewID(),
+		IssueInstant: time.Now(),
+		Issuer:       p.State.SP.EntityID,
+		Destination:  p.State.IdP.SignInURL,
+		ACSURL:       p.State.SP.AcsURLs[0],
+		NameIDFormat: saml.FormatEmail,
+	}.RedirectURL(
+		"", nil,
+	)
 	if err != nil {
 		return err
 	}
@@ -120,7 +132,8 @@ func (p *Plan) verifySignIn(ctx context.Context) error {
 	return nil
 }
 
-// waitForCycle waits until a whole cycle has succeeded. A job in quarantine does not get there; its reason is the error.
+// waitForCycle waits until a whole cycle has succeeded. A job in quarantine does not get there; its
+// reason is the error.
 func (p *Plan) waitForCycle(ctx context.Context, progress func(done, total int)) (graph.SynchronizationJob, error) {
 	path := p.sync("/jobs/" + p.State.Job.ID)
 	for {
@@ -146,8 +159,8 @@ func (p *Plan) waitForCycle(ctx context.Context, progress func(done, total int))
 	}
 }
 
-// verifyCounts compares how many objects the tenant has provisioned with how many the center has. Users that the center had before and the
-// tenant does not know are counted apart.
+// verifyCounts compares how many objects the tenant has provisioned with how many the center has.
+// Users that the center had before and the tenant does not know are counted apart.
 func (p *Plan) verifyCounts(ctx context.Context, users, groups int) (string, error) {
 	d, err := p.cfg.Admin.DescribeDirectory(ctx)
 	if err != nil {
@@ -158,8 +171,10 @@ func (p *Plan) verifyCounts(ctx context.Context, users, groups int) (string, err
 	}
 	others := p.Report.Counts["StopsWorking"] + p.Report.Counts["MatchesNobody"]
 	if d.UserCount-others != users || d.GroupCount < groups {
-		return "", fmt.Errorf("the tenant has provisioned %d users and %d groups, but the center has %d and %d (and %d users that the tenant does not know)",
-			users, groups, d.UserCount-others, d.GroupCount, others)
+		return "", fmt.Errorf(
+			"the tenant has provisioned %d users and %d groups, but the center has %d and %d (and %d users that the tenant does not know)",
+			users, groups, d.UserCount-others, d.GroupCount, others,
+		)
 	}
 	return fmt.Sprintf("%d users and %d groups on both sides", users, groups), nil
 }

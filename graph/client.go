@@ -23,7 +23,8 @@ type Client struct {
 	HTTP    *http.Client // signs in by itself; see NewClient
 }
 
-// NewClient returns a client that signs in with client credentials at tokenURL, once per token's life.
+// NewClient returns a client that signs in with client credentials at tokenURL, once per token's
+// life.
 func NewClient(ctx context.Context, baseURL, tokenURL, clientID, clientSecret string, base *http.Client) *Client {
 	config := clientcredentials.Config{
 		ClientID: clientID, ClientSecret: clientSecret, TokenURL: tokenURL,
@@ -33,8 +34,9 @@ func NewClient(ctx context.Context, baseURL, tokenURL, clientID, clientSecret st
 	return &Client{BaseURL: strings.TrimRight(baseURL, "/"), HTTP: config.Client(ctx)}
 }
 
-// staying is a client that follows no redirect: whoever answers would choose where the client's secret
-// or its token goes. (The transport of oauth2 adds the token to every request, also to other hosts.)
+// staying is a client that follows no redirect: whoever answers would choose where the client's
+// secret or its token goes. (The transport of oauth2 adds the token to every request, also to other
+// hosts.)
 func staying(base *http.Client) *http.Client {
 	client := http.Client{}
 	if base != nil {
@@ -70,9 +72,9 @@ const (
 // Has says whether a link is of this Graph.
 func (c *Client) Has(link string) bool { return strings.HasPrefix(link, c.BaseURL+"/") }
 
-// Do sends one request and decodes the answer into out, which may be nil. path begins with a slash, or is a
-// whole URL such as a nextLink, which must be of this Graph: the token is sent to no other. Throttled
-// requests are sent again after the time that the service asks for.
+// Do sends one request and decodes the answer into out, which may be nil. path begins with a slash,
+// or is a whole URL such as a nextLink, which must be of this Graph: the token is sent to no other.
+// Throttled requests are sent again after the time that the service asks for.
 func (c *Client) Do(ctx context.Context, method, path string, in, out any) error {
 	address := path
 	if strings.HasPrefix(path, "/") {
@@ -100,7 +102,8 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 	}
 }
 
-// once sends the request and says how long to wait before it may be sent again; zero: it must not be.
+// once sends the request and says how long to wait before it may be sent again; zero: it must not
+// be.
 func (c *Client) once(ctx context.Context, method, address string, body []byte, out any) (time.Duration, error) {
 	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	if err != nil {

@@ -1,6 +1,7 @@
-// Package graph is Microsoft Graph v1.0 on the wire: the resources that connecting an enterprise application takes, the error body,
-// OData pages, and a client that pages, retries and signs in. The tenant's Graph door and connect both speak it; the client works
-// with the real Microsoft Graph as well.
+// Package graph is Microsoft Graph v1.0 on the wire: the resources that connecting an enterprise
+// application takes, the error body, OData pages, and a client that pages, retries and signs in.
+// The tenant's Graph door and connect both speak it; the client works with the real Microsoft Graph
+// as well.
 //
 // It holds no storage and no policy, and imports nothing of ours.
 package graph
@@ -42,7 +43,8 @@ type DeltaPage[T any] struct {
 	Value     []T    `json:"value"`
 }
 
-// Removed is in an object of a delta query that is not there any more: "changed" may come back, "deleted" never.
+// Removed is in an object of a delta query that is not there any more: "changed" may come back,
+// "deleted" never.
 type Removed struct {
 	Reason string `json:"reason"`
 }
@@ -83,7 +85,8 @@ type User struct {
 	Manager           *DirectoryObject `json:"manager,omitempty"` // only where it is expanded
 	PasswordProfile   *PasswordProfile `json:"passwordProfile,omitempty"`
 
-	Extensions map[string]string `json:"onPremisesExtensionAttributes,omitempty"` // extensionAttribute1 to extensionAttribute15
+	// extensionAttribute1 to extensionAttribute15
+	Extensions map[string]string `json:"onPremisesExtensionAttributes,omitempty"`
 }
 
 // PasswordProfile sets a password; it is never given back.
@@ -172,7 +175,8 @@ type Application struct {
 	Web                   *Web      `json:"web,omitempty"`
 }
 
-// ServicePrincipal is the instance of an application in the tenant: what the portal calls an enterprise application.
+// ServicePrincipal is the instance of an application in the tenant: what the portal calls an
+// enterprise application.
 type ServicePrincipal struct {
 	ID                                 string          `json:"id,omitempty"`
 	AppID                              string          `json:"appId,omitempty"`
@@ -252,7 +256,8 @@ type Schedule struct {
 
 // Status is how a job is doing.
 type Status struct {
-	Code                               string        `json:"code"` // NotConfigured, NotRun, Active, Paused or Quarantine
+	// NotConfigured, NotRun, Active, Paused or Quarantine
+	Code                               string        `json:"code"`
 	CountSuccessiveCompleteFailures    int           `json:"countSuccessiveCompleteFailures"`
 	LastExecution                      *Execution    `json:"lastExecution"`
 	LastSuccessfulExecution            *Execution    `json:"lastSuccessfulExecution"`

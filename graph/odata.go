@@ -10,7 +10,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/names"
 )
 
-// Condition is a parsed $filter. It says whether an object, as JSON has it, meets it. Texts are compared ignoring letter case, as the directory does.
+// Condition is a parsed $filter. It says whether an object, as JSON has it, meets it. Texts are
+// compared ignoring letter case, as the directory does.
 type Condition struct {
 	meets    func(map[string]any) bool
 	advanced bool
@@ -24,7 +25,8 @@ func (c Condition) Properties() []string { return c.names }
 // Meets says whether an object meets the condition.
 func (c Condition) Meets(object map[string]any) bool { return c.meets(object) }
 
-// Advanced says whether the directory answers it only with eventual consistency. Source: "Advanced query capabilities".
+// Advanced says whether the directory answers it only with eventual consistency. Source: "Advanced
+// query capabilities".
 func (c Condition) Advanced() bool { return c.advanced }
 
 // Equals returns the property and the text when the whole condition is that they are equal.
@@ -42,8 +44,9 @@ const (
 	maxIn          = 15   //bound:list values of "in" in a filter of Graph
 )
 
-// ParseFilter reads a $filter: and, or, not, eq, ne, gt, ge, lt, le, in, startsWith, endsWith, contains, and brackets.
-// Source: OData 4.01 URL conventions, 5.1.1, as far as directory objects support it.
+// ParseFilter reads a $filter: and, or, not, eq, ne, gt, ge, lt, le, in, startsWith, endsWith,
+// contains, and brackets. Source: OData 4.01 URL conventions, 5.1.1, as far as directory objects
+// support it.
 func ParseFilter(text string) (Condition, error) {
 	if len(text) > maxFilterText {
 		return Condition{}, errors.New("the filter is too long")
@@ -132,16 +135,23 @@ func (p *odataParser) or(depth int) (Condition, error) {
 }
 
 func (p *odataParser) and(depth int) (Condition, error) {
-	return p.joined(depth, "and", p.term, func(a, b Condition, o map[string]any) bool { return a.meets(o) && b.meets(o) })
+	return p.joined(
+		depth, "and", p.term, func(a, b Condition, o map[string]any) bool { return a.meets(o) && b.meets(o) },
+	)
 }
 
-func (p *odataParser) joined(depth int, word string, next func(int) (Condition, error), both func(a, b Condition, o map[string]any) bool) (Condition, error) {
+func (p *odataParser) joined(
+	depth int, word string, next func(int) (Condition, error), both func(a, b Condition, o map[string]any) bool,
+) (Condition, error) {
 	left, err := next(depth)
 	for err == nil && p.keyword(word) {
 		var right Condition
 		right, err = next(depth)
 		a, b := left, right
-		left = Condition{meets: func(o map[string]any) bool { return both(a, b, o) }, advanced: a.advanced || b.advanced}
+		left = Condition{
+			meets:    func(o map[string]any) bool { return both(a, b, o) },
+			advanced: a.advanced || b.advanced,
+		}
 	}
 	return left, err
 }
@@ -239,7 +249,10 @@ func (p *odataParser) comparison() (Condition, error) {
 	if !ok {
 		return Condition{}, fmt.Errorf("%q is not an operator", operator)
 	}
-	c := Condition{meets: func(o map[string]any) bool { return test(odataCompare(odataValue(o, property), value)) }, advanced: operator == "ne" || (operator == "eq" && value == nil)}
+	c := Condition{
+		meets:    func(o map[string]any) bool { return test(odataCompare(odataValue(o, property), value)) },
+		advanced: operator == "ne" || (operator == "eq" && value == nil),
+	}
 	if text, isText := value.(string); isText && operator == "eq" {
 		c.equals = &[2]string{property, text}
 	}

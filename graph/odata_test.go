@@ -7,8 +7,14 @@ import (
 
 func TestFilters(t *testing.T) {
 	t.Parallel()
-	ada := map[string]any{"displayName": "Ada O'Hara", "accountEnabled": true, "department": "R&D (UK)", "level": 3.0, "createdDateTime": "2026-01-02T00:00:00Z",
-		"onPremisesExtensionAttributes": map[string]any{"extensionAttribute1": "x"}}
+	ada := map[string]any{
+		"displayName":                   "Ada O'Hara",
+		"accountEnabled":                true,
+		"department":                    "R&D (UK)",
+		"level":                         3.0,
+		"createdDateTime":               "2026-01-02T00:00:00Z",
+		"onPremisesExtensionAttributes": map[string]any{"extensionAttribute1": "x"},
+	}
 	for filter, want := range map[string]bool{
 		"displayName eq 'ada o''hara'": true, "displayName eq 'Ada'": false, "displayName ne 'Ada'": true, "accountEnabled eq true": true, "accountEnabled eq false": false,
 		"department eq 'R&D (UK)' and accountEnabled eq true": true, "department eq 'x' or level ge 3": true, "level gt 3": false, "level lt 4": true, "level le 2": false,

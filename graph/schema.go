@@ -1,7 +1,7 @@
 package graph
 
-// SynchronizationSchema is the attribute mappings and scoping filters of a job, with the attributes of both directories.
-// Source: synchronizationSchema resource type, as are the others here.
+// SynchronizationSchema is the attribute mappings and scoping filters of a job, with the attributes
+// of both directories. Source: synchronizationSchema resource type, as are the others here.
 type SynchronizationSchema struct {
 	Context     string                `json:"@odata.context,omitempty"`
 	ID          string                `json:"id"`

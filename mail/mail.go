@@ -1,6 +1,8 @@
-// Package mail sends messages to people: over SMTP, or into an outbox in memory that a page shows, for the demo.
+// Package mail sends messages to people: over SMTP, or into an outbox in memory that a page shows,
+// for the demo.
 //
-// It knows neither half and imports nothing of ours. What stands in a message is secret: it never reaches the log.
+// It knows neither half and imports nothing of ours. What stands in a message is secret: it never
+// reaches the log.
 package mail
 
 import (
@@ -29,8 +31,8 @@ type Transport interface {
 	Deliver(ctx context.Context, m Message) error
 }
 
-// Queue delivers messages one after the other, and again when that fails. It is in memory: what is in it when the process ends is lost, and has to be asked
-// for again.
+// Queue delivers messages one after the other, and again when that fails. It is in memory: what is
+// in it when the process ends is lost, and has to be asked for again.
 type Queue struct {
 	transport Transport
 	log       *slog.Logger
@@ -51,7 +53,8 @@ func NewQueue(t Transport, log *slog.Logger) *Queue {
 	return &Queue{transport: t, log: log, waiting: make(chan Message, maxWaiting), pause: firstPause}
 }
 
-// Send puts a message into the queue. It never waits: when the queue is full, the message is dropped and the log says so.
+// Send puts a message into the queue. It never waits: when the queue is full, the message is
+// dropped and the log says so.
 func (q *Queue) Send(m Message) {
 	m.At = time.Now()
 	select {
@@ -102,8 +105,9 @@ type SMTP struct {
 	from   string
 }
 
-// NewSMTP reads a server's address: smtp://[user:password@]host[:port], which switches to TLS (STARTTLS) and insists on it unless the server is this
-// machine, or smtps://, which is TLS from the beginning. from is the sender, such as "AWS access <no-reply@example.com>".
+// NewSMTP reads a server's address: smtp://[user:password@]host[:port], which switches to TLS
+// (STARTTLS) and insists on it unless the server is this machine, or smtps://, which is TLS from
+// the beginning. from is the sender, such as "AWS access <no-reply@example.com>".
 func NewSMTP(server, from string) (*SMTP, error) {
 	u, err := url.Parse(server)
 	if err != nil || u.Hostname() == "" || (u.Scheme != "smtp" && u.Scheme != "smtps") {
@@ -130,7 +134,10 @@ func NewSMTP(server, from string) (*SMTP, error) {
 	}
 	if u.User != nil {
 		password, _ := u.User.Password()
-		options = append(options, smtp.WithSMTPAuth(smtp.SMTPAuthAutoDiscover), smtp.WithUsername(u.User.Username()), smtp.WithPassword(password))
+		options = append(
+			options, smtp.WithSMTPAuth(smtp.SMTPAuthAutoDiscover), smtp.WithUsername(u.User.Username()),
+			smtp.WithPassword(password),
+		)
 	}
 	client, err := smtp.NewClient(u.Hostname(), options...)
 	if err != nil {

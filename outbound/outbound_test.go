@@ -19,7 +19,9 @@ func TestAddressesThatAreAsked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	internet, some, home := Policy{}, Policy{Networks: private}, Policy{Loopback: true}
+	internet := Policy{}
+	some := Policy{Networks: private}
+	home := Policy{Loopback: true}
 	for _, c := range []struct {
 		address              string
 		internet, some, home bool
@@ -246,7 +248,9 @@ func onTheInternet(t *testing.T, address string, ip netip.Addr) {
 		t.Errorf("%q: %s was accepted", address, ip)
 	}
 	for _, ip := range all {
-		if !ip.IsValid() || ip.Zone() != "" || ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast() || ip.IsLinkLocalMulticast() || ip.IsInterfaceLocalMulticast() ||
+		if !ip.IsValid() || ip.Zone() != "" || ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast() ||
+			ip.IsLinkLocalMulticast() ||
+			ip.IsInterfaceLocalMulticast() ||
 			ip.IsMulticast() ||
 			ip.IsUnspecified() ||
 			!ip.IsGlobalUnicast() {

@@ -48,7 +48,8 @@ func (c *cycle) provision(ctx context.Context, o candidate) error {
 	return c.Memory.Keep(ctx, link, entry)
 }
 
-// note remembers what an object at the target is called, for the log, and whether there is a manager to be sent or removed.
+// note remembers what an object at the target is called, for the log, and whether there is a
+// manager to be sent or removed.
 func (c *cycle) note(o candidate, link Link) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -90,7 +91,9 @@ func (c *cycle) postpone(o candidate, err error) bool {
 // judge notes in a link how an attempt went, and when the next one is due.
 func (c *cycle) judge(link *Link, err error) {
 	if err == nil {
-		link.Failure, link.Tries, link.RetryAt = "", 0, time.Time{}
+		link.Failure = ""
+		link.Tries = 0
+		link.RetryAt = time.Time{}
 		return
 	}
 	link.Failure, link.Tries = err.Error(), link.Tries+1
@@ -106,7 +109,8 @@ func stops(err error) error {
 	return nil
 }
 
-// carryOut sends what the plan says and returns what was really done: a planned creation may turn out to be an update.
+// carryOut sends what the plan says and returns what was really done: a planned creation may turn
+// out to be an update.
 func (c *cycle) carryOut(ctx context.Context, o candidate, link *Link, s step) (step, error) {
 	if s.unfit != nil {
 		return s, s.unfit
@@ -154,8 +158,9 @@ func gone(err error) bool {
 	return errors.As(err, &p) && p.Status == http.StatusNotFound
 }
 
-// matchOrCreate looks for an object with a matching value and takes it over, or creates one. That makes a cycle that was interrupted
-// between sending and remembering do the right thing the next time. Matching attributes are tried one after the other, until one finds something.
+// matchOrCreate looks for an object with a matching value and takes it over, or creates one. That
+// makes a cycle that was interrupted between sending and remembering do the right thing the next
+// time. Matching attributes are tried one after the other, until one finds something.
 func (c *cycle) matchOrCreate(ctx context.Context, o candidate, link *Link, s step) (step, error) {
 	unasked := ""
 	for _, attribute := range o.keys() {
@@ -175,7 +180,8 @@ func (c *cycle) matchOrCreate(ctx context.Context, o candidate, link *Link, s st
 		}
 	}
 	err := c.create(ctx, o, link, s)
-	if p := new(scim.Problem); unasked != "" && errors.As(err, &p) && p.Status == http.StatusConflict { // somebody has made it since the target was listed
+	// somebody has made it since the target was listed
+	if p := new(scim.Problem); unasked != "" && errors.As(err, &p) && p.Status == http.StatusConflict {
 		if found, again := c.ask(ctx, o.Kind, unasked, s.sent[unasked]); again == nil && len(found) == 1 {
 			return c.adopt(ctx, o, link, found[0])
 		}
@@ -205,9 +211,12 @@ func (d *duplicate) Error() string {
 	return "the target has several objects whose " + d.attribute + " is " + d.value
 }
 
-// withoutFreed leaves out what belongs to another object of the source and has been given another value in this cycle: the target was listed before, or this is
-// a dry run. It fails with taken when that object still has the value.
-func (c *cycle) withoutFreed(ctx context.Context, o candidate, attribute string, found []scim.Resource) (left []scim.Resource, err error) {
+// withoutFreed leaves out what belongs to another object of the source and has been given another
+// value in this cycle: the target was listed before, or this is a dry run. It fails with taken when
+// that object still has the value.
+func (c *cycle) withoutFreed(
+	ctx context.Context, o candidate, attribute string, found []scim.Resource,
+) (left []scim.Resource, err error) {
 	for _, r := range found {
 		owner, err := c.Memory.Owner(ctx, o.Kind, r.String("id"))
 		if errors.Is(err, ErrUnknown) || (err == nil && owner == o.Ref) {
@@ -242,7 +251,8 @@ func (n *notOurs) Error() string {
 	return "the target has " + n.what + " " + n.name + " already, which was not made from this source; " + n.remedy
 }
 
-// controlTower begins the names of the groups that AWS Control Tower makes and needs. Source: AWS Control Tower, "IAM Identity Center groups".
+// controlTower begins the names of the groups that AWS Control Tower makes and needs. Source: AWS
+// Control Tower, "IAM Identity Center groups".
 const controlTower = "AWS"
 
 // adopt takes an existing object over: what differs from what is wanted is sent.
@@ -260,9 +270,14 @@ func (c *cycle) adopt(ctx context.Context, o candidate, link *Link, found scim.R
 	case ours:
 		s.reason = "found again"
 	case c.Careful && o.Kind == Group && strings.HasPrefix(found.String("displayName"), controlTower):
-		return s, &notOurs{what, o.Name, "groups of AWS Control Tower are never touched: rename the one at the source, or take it out of scope"}
+		return s, &notOurs{
+			what, o.Name,
+			"groups of AWS Control Tower are never touched: rename the one at the source, or take it out of scope",
+		}
 	case c.Careful && !c.Adopt:
-		return s, &notOurs{what, o.Name, "look at the difference, then take it over with --adopt, or take it out of scope"}
+		return s, &notOurs{
+			what, o.Name, "look at the difference, then take it over with --adopt, or take it out of scope",
+		}
 	}
 	id := found.String("id")
 	if len(s.changes) == 0 {
@@ -270,7 +285,9 @@ func (c *cycle) adopt(ctx context.Context, o candidate, link *Link, found scim.R
 	} else if err := c.patch(ctx, o.Kind, id, c.Dialect.patch(s.changes)...); err != nil {
 		return s, err
 	}
-	link.TargetID, link.Sent, link.Adopted = id, maps.Clone(s.sent), !ours
+	link.TargetID = id
+	link.Sent = maps.Clone(s.sent)
+	link.Adopted = !ours
 	if manager := valueAt(found, managerPath); manager != "" {
 		link.Sent[managerPath] = manager
 	}
@@ -280,7 +297,8 @@ func (c *cycle) adopt(ctx context.Context, o candidate, link *Link, found scim.R
 	return s, nil
 }
 
-// managers sends who the managers of users are: of those that the cycle looks at, and of those whose manager is at the target only now, or anew.
+// managers sends who the managers of users are: of those that the cycle looks at, and of those
+// whose manager is at the target only now, or anew.
 func (c *cycle) managers(ctx context.Context, users []candidate) error {
 	if c.Mappings.Users == nil || !c.Mappings.Users.Maps(managerPath) {
 		return nil
@@ -322,7 +340,9 @@ func (c *cycle) reportsOf(ctx context.Context, boss Ref) (list []Link, err error
 	if err == nil {
 		list, err = c.Memory.Reports(ctx, boss.ID)
 	}
-	return slices.DeleteFunc(list, func(l Link) bool { return l.TargetID == "" || l.Sent[managerPath] == link.TargetID }), err
+	return slices.DeleteFunc(
+		list, func(l Link) bool { return l.TargetID == "" || l.Sent[managerPath] == link.TargetID },
+	), err
 }
 
 func (c *cycle) withManager(users []candidate) (list []candidate) {
@@ -350,7 +370,8 @@ func (c *cycle) manager(ctx context.Context, o candidate) error {
 		}
 	}
 	change := Change{managerPath, link.Sent[managerPath], boss.TargetID}
-	if change.Old == change.New || (o.Manager != "" && boss.TargetID == "") { // one who is out of scope is neither sent nor taken away
+	// one who is out of scope is neither sent nor taken away
+	if change.Old == change.New || (o.Manager != "" && boss.TargetID == "") {
 		return nil
 	}
 	err = c.patch(ctx, User, link.TargetID, c.Dialect.patch([]Change{change})...)
@@ -381,7 +402,8 @@ func (c *cycle) withMembers(groups []candidate) (list []candidate) {
 	return list
 }
 
-// members brings a group's members into line, in batches, remembering after each batch what is done.
+// members brings a group's members into line, in batches, remembering after each batch what is
+// done.
 func (c *cycle) members(ctx context.Context, o candidate) error {
 	link, err := c.Memory.Link(ctx, o.Ref)
 	if errors.Is(err, ErrUnknown) || (err == nil && link.TargetID == "") {
@@ -420,12 +442,15 @@ func (c *cycle) members(ctx context.Context, o candidate) error {
 	return err
 }
 
-// saveEach is after how many batches a link is remembered. What was sent since is sent again after a crash, which changes nothing.
+// saveEach is after how many batches a link is remembered. What was sent since is sent again after
+// a crash, which changes nothing.
 const saveEach = 32 //bound:none how often, not how much
 
-// changeMembers adds or removes members in batches, and remembers now and then what is done: the link of a large group is large. It returns false when the target
-// refused.
-func (c *cycle) changeMembers(ctx context.Context, o candidate, link *Link, op string, ids []string) (ok bool, err error) {
+// changeMembers adds or removes members in batches, and remembers now and then what is done: the
+// link of a large group is large. It returns false when the target refused.
+func (c *cycle) changeMembers(
+	ctx context.Context, o candidate, link *Link, op string, ids []string,
+) (ok bool, err error) {
 	before, sent := link.Members, 0
 	var entries []Entry
 	for batch := range slices.Chunk(ids, MaxMembers) {
@@ -481,7 +506,8 @@ func without(list, other []string) []string {
 	return out
 }
 
-// retry sends a request at the target's pace, and again while the target throttles or fails: a few times, each after a longer pause.
+// retry sends a request at the target's pace, and again while the target throttles or fails: a few
+// times, each after a longer pause.
 func (c *cycle) retry(ctx context.Context, send func() error) error {
 	wait := 200 * time.Millisecond
 	for try, throttled := 1, 1; ; {
@@ -511,16 +537,30 @@ func (c *cycle) retry(ctx context.Context, send func() error) error {
 	}
 }
 
-// entry is an entry of the log. It counts the outcome, of each object once: its manager and its members come after its attributes.
+// entry is an entry of the log. It counts the outcome, of each object once: its manager and its
+// members come after its attributes.
 func (c *cycle) entry(o candidate, target string, done step, failure error, took time.Duration) Entry {
-	e := Entry{Time: c.Now(), Cycle: c.result.Cycle, Ref: o.Ref, Name: o.Name, TargetID: target, Action: done.action, Outcome: Success, Code: done.code, Reason: done.reason,
-		Changes: done.changes, Duration: took}
+	e := Entry{
+		Time:     c.Now(),
+		Cycle:    c.result.Cycle,
+		Ref:      o.Ref,
+		Name:     o.Name,
+		TargetID: target,
+		Action:   done.action,
+		Outcome:  Success,
+		Code:     done.code,
+		Reason:   done.reason,
+		Changes:  done.changes,
+		Duration: took,
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	counter := map[Action]*int{Create: &c.result.Created, Update: &c.result.Updated, Disable: &c.result.Disabled, Delete: &c.result.Deleted}[done.action]
 	switch {
 	case failure != nil:
-		e.Outcome, e.Code, e.Reason = Failure, errorCode(failure), failure.Error()
+		e.Outcome = Failure
+		e.Code = errorCode(failure)
+		e.Reason = failure.Error()
 		counter = &c.result.Failed
 	case counter == nil:
 		e.Outcome = Skipped

@@ -11,17 +11,22 @@ import (
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
-// Dialect is how a PATCH is written. Sources: "Known issues and resolutions with SCIM 2.0 protocol compliance"; the SCIM pages of IAM Identity Center.
+// Dialect is how a PATCH is written. Sources: "Known issues and resolutions with SCIM 2.0 protocol
+// compliance"; the SCIM pages of IAM Identity Center.
 type Dialect uint8
 
 const (
-	// Entra is what Entra ID sends by default: capitalised operations, one attribute each, "False" as text, members as lists.
+	// Entra is what Entra ID sends by default: capitalised operations, one attribute each, "False"
+	// as text, members as lists.
 	Entra Dialect = iota
-	// Compliant is what it sends with the flag aadOptscim062020 in the tenant URL: what has no filter in its path goes into one operation without a path.
+	// Compliant is what it sends with the flag aadOptscim062020 in the tenant URL: what has no
+	// filter in its path goes into one operation without a path.
 	Compliant
-	// AWS is what IAM Identity Center documents: one attribute each, since it refuses several without a path, truths as such, members as lists.
+	// AWS is what IAM Identity Center documents: one attribute each, since it refuses several
+	// without a path, truths as such, members as lists.
 	AWS
-	// Plain is RFC 7644 at its plainest, for any other service: one attribute each, and members removed by a filter, since a list must not be relied on there.
+	// Plain is RFC 7644 at its plainest, for any other service: one attribute each, and members
+	// removed by a filter, since a list must not be relied on there.
 	Plain
 )
 
@@ -29,7 +34,8 @@ const (
 func Probe(ctx context.Context, target *scim.Client) (Dialect, error) {
 	var config scim.Resource
 	err := target.Do(ctx, http.MethodGet, "/ServiceProviderConfig", nil, nil, &config)
-	if p := new(scim.Problem); errors.As(err, &p) && p.Status != http.StatusUnauthorized && p.Status != http.StatusForbidden {
+	if p := new(scim.Problem); errors.As(err, &p) && p.Status != http.StatusUnauthorized &&
+		p.Status != http.StatusForbidden {
 		return Plain, nil // it does not say
 	}
 	if err != nil {
@@ -46,7 +52,8 @@ const flag = "aadOptscim062020"
 
 // DialectOf reads the flag in the query of a tenant URL.
 func DialectOf(tenantURL string) Dialect {
-	if u, err := url.Parse(tenantURL); err == nil && strings.Contains(strings.ToLower(u.RawQuery), strings.ToLower(flag)) {
+	if u, err := url.Parse(tenantURL); err == nil &&
+		strings.Contains(strings.ToLower(u.RawQuery), strings.ToLower(flag)) {
 		return Compliant
 	}
 	return Entra
@@ -87,7 +94,8 @@ func (d Dialect) spelled(op string) string {
 	return strings.ToLower(op)
 }
 
-// compliant puts what has no filter in its path into one operation without a path, whose keys are dotted.
+// compliant puts what has no filter in its path into one operation without a path, whose keys are
+// dotted.
 func compliant(changes []Change) (ops []scim.Operation) {
 	together := map[string]any{}
 	for _, c := range changes {
@@ -138,7 +146,8 @@ func typed(path, value string) any {
 	return value
 }
 
-// removable is the path to remove: for the value of a list's entry the whole entry, since one without a value makes no sense.
+// removable is the path to remove: for the value of a list's entry the whole entry, since one
+// without a value makes no sense.
 func removable(path string) string {
 	if entry, ok := strings.CutSuffix(path, "].value"); ok {
 		return entry + "]"
@@ -146,7 +155,8 @@ func removable(path string) string {
 	return path
 }
 
-// extension splits the path of an extension's attribute at its last colon: the dots before it belong to a version.
+// extension splits the path of an extension's attribute at its last colon: the dots before it
+// belong to a version.
 func extension(path string) (urn, attribute string, ok bool) {
 	i := strings.LastIndexByte(path, ':')
 	if !strings.HasPrefix(path, "urn:") || i < 0 {
@@ -155,7 +165,8 @@ func extension(path string) (urn, attribute string, ok bool) {
 	return path[:i], path[i+1:], true
 }
 
-// resource builds the body of a creation from paths: name.givenName, emails[type eq "work"].value, URN:department.
+// resource builds the body of a creation from paths: name.givenName, emails[type eq "work"].value,
+// URN:department.
 func resource(kind Kind, attributes map[string]string) scim.Resource {
 	schemas := []string{scim.GroupURN}
 	if kind == User {

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Step is one of the five steps in which one object is provisioned: connect, import, scope, match and act. Source: "On-demand provisioning".
+// Step is one of the five steps in which one object is provisioned: connect, import, scope, match
+// and act. Source: "On-demand provisioning".
 type Step struct {
 	Name    string
 	Status  Outcome
@@ -18,7 +19,8 @@ type Step struct {
 // Detail is a value that a step has met.
 type Detail struct{ Name, Value string }
 
-// Explanation is how one object is provisioned, step by step. A step that fails, or finds that nothing is to be done, is the last but for act.
+// Explanation is how one object is provisioned, step by step. A step that fails, or finds that
+// nothing is to be done, is the last but for act.
 type Explanation struct {
 	Object  Object
 	Steps   []Step
@@ -49,8 +51,9 @@ func (x *Explanation) add(name string, failure error, details ...Detail) bool {
 	return failure == nil
 }
 
-// One provisions one object at once, and of a group the named members besides, whatever the watermark is. In a dry run it only says what would be done. The
-// error is one of the memory; what the source or the target refuses is in the explanation.
+// One provisions one object at once, and of a group the named members besides, whatever the
+// watermark is. In a dry run it only says what would be done. The error is one of the memory; what
+// the source or the target refuses is in the explanation.
 func (e *Engine) One(ctx context.Context, ref Ref, members ...string) (x Explanation, err error) {
 	own := *e
 	told := e.OnEntry
@@ -62,7 +65,10 @@ func (e *Engine) One(ctx context.Context, ref Ref, members ...string) (x Explana
 	}
 	c := own.cycle()
 	c.pace.most = 1 // entries come one after the other
-	if !x.add("connect", c.retry(ctx, func() error { return Test(ctx, c.Target, c.NewID()) }), Detail{"target", c.Target.BaseURL}) {
+	if !x.add(
+		"connect", c.retry(ctx, func() error { return Test(ctx, c.Target, c.NewID()) }),
+		Detail{"target", c.Target.BaseURL},
+	) {
 		return x, ctx.Err()
 	}
 	m := c.Mappings.of(ref.Kind)
@@ -118,7 +124,13 @@ func (o candidate) imported() (details []Detail) {
 // scoped is the third step. Source of the names: "On-demand provisioning", scope.
 func (o candidate) scoped() Step {
 	truth := func(b bool) string { return map[bool]string{true: "True", false: "False"}[b] }
-	out := Step{Name: "scope", Status: Success, Details: []Detail{{"Active in source system", truth(o.Active && !o.Gone)}, {"Assigned to application", truth(o.Assigned)}}}
+	out := Step{
+		Name:   "scope",
+		Status: Success,
+		Details: []Detail{
+			{"Active in source system", truth(o.Active && !o.Gone)}, {"Assigned to application", truth(o.Assigned)},
+		},
+	}
 	if o.Assigned {
 		filter := "True"
 		if o.unmet != "" {
@@ -141,7 +153,10 @@ func (c *cycle) explainMatch(ctx context.Context, x *Explanation, o candidate, l
 		return x.add("match", nil, Detail{"linked to", link.TargetID})
 	}
 	if !o.inScope || !o.Active {
-		x.Steps = append(x.Steps, Step{Name: "match", Status: Skipped, Reason: "nothing is to be found for what is not provisioned"})
+		x.Steps = append(
+			x.Steps,
+			Step{Name: "match", Status: Skipped, Reason: "nothing is to be found for what is not provisioned"},
+		)
 		return true
 	}
 	var details []Detail
@@ -154,7 +169,13 @@ func (c *cycle) explainMatch(ctx context.Context, x *Explanation, o candidate, l
 		for i, r := range found {
 			ids[i] = r.String("id")
 		}
-		details = append(details, Detail{attribute + " eq " + o.creating[attribute], fmt.Sprintf("%d found %s", len(found), strings.Join(ids, ", "))})
+		details = append(
+			details,
+			Detail{
+				attribute + " eq " + o.creating[attribute],
+				fmt.Sprintf("%d found %s", len(found), strings.Join(ids, ", ")),
+			},
+		)
 	}
 	return x.add("match", nil, details...)
 }
@@ -192,7 +213,8 @@ func (c *cycle) act(ctx context.Context, o candidate, members []string) error {
 	var ids []string
 	for _, id := range members {
 		m, err := c.Memory.Link(ctx, Ref{User, id})
-		if err == nil && m.TargetID != "" && slices.Contains(o.Members, id) && !slices.Contains(link.Members, m.TargetID) {
+		if err == nil && m.TargetID != "" && slices.Contains(o.Members, id) &&
+			!slices.Contains(link.Members, m.TargetID) {
 			ids = append(ids, m.TargetID)
 		}
 	}

@@ -10,10 +10,12 @@ import (
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
-// pace keeps the requests of a cycle as fast as the target takes them. It begins with a few under way at once and adds more while the target answers. When
-// the target throttles, nobody sends until the time that it asks for is over, and then requests go out evenly, a little slower than what it took before. Where
-// that was too short a time to tell, the rate rises each second until the target throttles again, which then tells; afterwards a higher rate is tried every now
-// and then, each time after a longer while as long as that goes wrong, and a much higher one when it goes well.
+// pace keeps the requests of a cycle as fast as the target takes them. It begins with a few under
+// way at once and adds more while the target answers. When the target throttles, nobody sends until
+// the time that it asks for is over, and then requests go out evenly, a little slower than what it
+// took before. Where that was too short a time to tell, the rate rises each second until the target
+// throttles again, which then tells; afterwards a higher rate is tried every now and then, each
+// time after a longer while as long as that goes wrong, and a much higher one when it goes well.
 type pace struct {
 	mu        sync.Mutex
 	wake      chan struct{} // closed when somebody may be let in
@@ -48,7 +50,13 @@ const (
 )
 
 func newPace(most int) *pace {
-	return &pace{wake: make(chan struct{}), limit: float64(min(firstUnderWay, most)), most: most, since: time.Now(), hold: firstHold}
+	return &pace{
+		wake:  make(chan struct{}),
+		limit: float64(min(firstUnderWay, most)),
+		most:  most,
+		since: time.Now(),
+		hold:  firstHold,
+	}
 }
 
 // enter waits until a request may be sent.
@@ -60,7 +68,8 @@ func (p *pace) enter(ctx context.Context) error {
 		if p.underWay < int(p.limit) && !now.Before(at) {
 			p.underWay++
 			if p.interval > 0 {
-				p.next = later(p.next, now.Add(-p.interval)).Add(p.interval) // one that came late does not make the next one late
+				// one that came late does not make the next one late
+				p.next = later(p.next, now.Add(-p.interval)).Add(p.interval)
 			}
 			p.mu.Unlock()
 			return nil
@@ -135,7 +144,9 @@ func (p *pace) throttle(now, began time.Time, asked time.Duration) {
 		rate = min(rate, 1/p.interval.Seconds()) / searchRaise
 	}
 	p.interval = time.Duration(float64(time.Second) / (rate * belowCeiling))
-	p.next, p.since, p.answered = p.notBefore, p.notBefore, p.answered[:0]
+	p.next = p.notBefore
+	p.since = p.notBefore
+	p.answered = p.answered[:0]
 	if !p.sure {
 		p.raise, p.raiseAt = searchRaise, p.notBefore.Add(searchEach)
 		return

@@ -30,11 +30,20 @@ func many(users, groups int) *company {
 }
 
 // sync runs a cycle with as many workers as there are by default.
-func (x *target) sync(t *testing.T, c provisioning.Source, m provisioning.Memory, edit func(*provisioning.Engine)) (provisioning.Result, error) {
+func (x *target) sync(
+	t *testing.T, c provisioning.Source, m provisioning.Memory, edit func(*provisioning.Engine),
+) (provisioning.Result, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	engine := provisioning.Engine{Source: c, Memory: m, Target: x.client, Mappings: mappings(t), Now: time.Now, NewID: func() string { return "made-up" }}
+	engine := provisioning.Engine{
+		Source:   c,
+		Memory:   m,
+		Target:   x.client,
+		Mappings: mappings(t),
+		Now:      time.Now,
+		NewID:    func() string { return "made-up" },
+	}
 	if edit != nil {
 		edit(&engine)
 	}
@@ -93,7 +102,8 @@ func TestWhoIsThereAlreadyIsFoundInPages(t *testing.T) {
 	}
 }
 
-// TestTheTargetChangesWhileItIsRead: who appears between the list and the creation is matched all the same, and a target that does not list is asked for each.
+// TestTheTargetChangesWhileItIsRead: who appears between the list and the creation is matched all
+// the same, and a target that does not list is asked for each.
 func TestTheTargetChangesWhileItIsRead(t *testing.T) {
 	t.Parallel()
 	for name, list := range map[string]func(http.ResponseWriter){
@@ -127,12 +137,15 @@ func TestTheTargetChangesWhileItIsRead(t *testing.T) {
 	}
 }
 
-// TestAThrottledTargetIsNotStormed lets 60 requests a second through, with a burst of 20, and asks for a pause of a second otherwise.
+// TestAThrottledTargetIsNotStormed lets 60 requests a second through, with a burst of 20, and asks
+// for a pause of a second otherwise.
 func TestAThrottledTargetIsNotStormed(t *testing.T) {
 	t.Parallel()
 	x, m := newTarget(t), newMemory()
 	var mu sync.Mutex
-	tokens, last, refused := 20.0, time.Now(), 0
+	tokens := 20.0
+	last := time.Now()
+	refused := 0
 	x.misbehave(func(_ int, _ *http.Request, w http.ResponseWriter) bool {
 		mu.Lock()
 		defer mu.Unlock()
@@ -194,14 +207,17 @@ func TestWhatFailsIsTriedEverLessOften(t *testing.T) {
 	})
 	now := time.Now()
 	for i, want := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute} {
-		result, err := x.sync(t, many(1, 0), m, func(e *provisioning.Engine) { e.Now = func() time.Time { return now } })
+		result, err := x.sync(
+			t, many(1, 0), m, func(e *provisioning.Engine) { e.Now = func() time.Time { return now } },
+		)
 		link := m.link(user("u0").Ref)
 		if err != nil || result.Failed != 1 || link.Tries != i+1 || link.RetryAt.Sub(now) != want {
 			t.Errorf("after try %d: %+v, %+v, %v", i+1, result, link, err)
 		}
 	}
 	x.misbehave(nil)
-	if _, err := x.sync(t, many(1, 0), m, nil); err != nil || m.link(user("u0").Ref).Tries != 0 || !m.link(user("u0").Ref).RetryAt.IsZero() {
+	if _, err := x.sync(t, many(1, 0), m, nil); err != nil || m.link(user("u0").Ref).Tries != 0 ||
+		!m.link(user("u0").Ref).RetryAt.IsZero() {
 		t.Errorf("after it worked: %+v, %v", m.link(user("u0").Ref), err)
 	}
 }

@@ -30,8 +30,8 @@ type candidate struct {
 	unjudged bool              // a scoping filter has failed, so that nobody knows whether the object is in scope
 }
 
-// evaluate applies the mappings. Objects of a kind that is not mapped are left out. The error means that the cycle was told to stop: what an expression does
-// is in its candidate.
+// evaluate applies the mappings. Objects of a kind that is not mapped are left out. The error means
+// that the cycle was told to stop: what an expression does is in its candidate.
 func (c *cycle) evaluate(ctx context.Context, objects []Object) ([]candidate, error) {
 	list := make([]candidate, 0, len(objects))
 	for _, o := range objects {
@@ -98,7 +98,8 @@ type step struct {
 	unfit   *unfit            // why it cannot be done
 }
 
-// unfit means that an object cannot be provisioned as the source has it; nothing is sent. Source of the codes: provisioning logs page.
+// unfit means that an object cannot be provisioned as the source has it; nothing is sent. Source of
+// the codes: provisioning logs page.
 type unfit struct{ code, reason string }
 
 func (u *unfit) Error() string { return u.reason }
@@ -123,10 +124,20 @@ func (c *cycle) plan(o candidate, link Link) step {
 	case o.failure != nil:
 		return o.unmapped()
 	case len(o.keys()) == 0:
-		return step{action: Other, code: "ImportSkipped", reason: "no value of the matching attribute " + strings.Join(o.mapping.Matching(), ", ")}
+		return step{
+			action: Other,
+			code:   "ImportSkipped",
+			reason: "no value of the matching attribute " + strings.Join(o.mapping.Matching(), ", "),
+		}
 	}
 	if missing := o.mapping.Missing(o.creating); len(missing) > 0 {
-		return step{action: Other, unfit: &unfit{"MissingValues", "the target requires " + strings.Join(missing, ", ") + ", which the source has no value for"}}
+		return step{
+			action: Other,
+			unfit: &unfit{
+				"MissingValues",
+				"the target requires " + strings.Join(missing, ", ") + ", which the source has no value for",
+			},
+		}
 	}
 	if !linked && flows&mapping.Add == 0 {
 		return step{action: Other, reason: "creations are switched off in the mapping"}
@@ -191,7 +202,8 @@ func planDisabling(o candidate, link Link, flows mapping.Flow) step {
 	return step{action: Disable, changes: []Change{{activePath, link.Sent[activePath], o.disabled}}, sent: sent}
 }
 
-// toBe is what an object that was sent before must have: what is sent only once stays, as do defaults that nothing has replaced, and the manager, who is sent apart.
+// toBe is what an object that was sent before must have: what is sent only once stays, as do
+// defaults that nothing has replaced, and the manager, who is sent apart.
 func (o candidate) toBe(sent map[string]string) map[string]string {
 	wanted := maps.Clone(o.wanted)
 	for path, old := range sent {
@@ -208,8 +220,8 @@ func (o candidate) toBe(sent map[string]string) map[string]string {
 	return wanted
 }
 
-// difference is the changes that turn sent into wanted, in a stable order: what is set first, then what is removed. An attribute that has no value any more is
-// removed, which Entra does not do.
+// difference is the changes that turn sent into wanted, in a stable order: what is set first, then
+// what is removed. An attribute that has no value any more is removed, which Entra does not do.
 func difference(sent, wanted map[string]string) (changes []Change) {
 	for _, path := range slices.Sorted(maps.Keys(wanted)) {
 		if sent[path] != wanted[path] {

@@ -1,10 +1,13 @@
-// Package provisioning is the engine that keeps a SCIM service provider in step with a directory, as Entra ID's provisioning service does.
+// Package provisioning is the engine that keeps a SCIM service provider in step with a directory,
+// as Entra ID's provisioning service does.
 //
-// A cycle is read, plan, apply: the Source says which objects may have changed, the plan is made of what the Memory remembers to have
-// sent, and the SCIM requests follow in Entra's order: users, then the references between them, then groups, then members in batches.
-// The requests are in one of Entra's two dialects. A dry run does all of it but the requests that change something.
+// A cycle is read, plan, apply: the Source says which objects may have changed, the plan is made of
+// what the Memory remembers to have sent, and the SCIM requests follow in Entra's order: users,
+// then the references between them, then groups, then members in batches. The requests are in one
+// of Entra's two dialects. A dry run does all of it but the requests that change something.
 //
-// Sources: Entra documentation, "How provisioning works"; the SCIM tutorial. It may import scim and provisioning/mapping.
+// Sources: Entra documentation, "How provisioning works"; the SCIM tutorial. It may import scim and
+// provisioning/mapping.
 package provisioning
 
 import (
@@ -51,7 +54,8 @@ type Object struct {
 	Members    []string           // of a group: the source ids of its users that may be provisioned
 }
 
-// Changes is what may have changed since a watermark. Objects that did not change cost nothing but their comparison.
+// Changes is what may have changed since a watermark. Objects that did not change cost nothing but
+// their comparison.
 type Changes struct {
 	Users, Groups []Object
 	Watermark     string
@@ -59,8 +63,9 @@ type Changes struct {
 
 // Source is a directory.
 type Source interface {
-	// Changes returns what may have changed since the watermark, and the objects in also. With an empty watermark it returns everything that is assigned, and
-	// the objects in also. A user comes together with the groups that it is a member of.
+	// Changes returns what may have changed since the watermark, and the objects in also. With an
+	// empty watermark it returns everything that is assigned, and the objects in also. A user comes
+	// together with the groups that it is a member of.
 	Changes(ctx context.Context, watermark string, also []Ref) (Changes, error)
 	// Object returns one object; it is Gone when there is none.
 	Object(ctx context.Context, ref Ref) (Object, error)
@@ -79,7 +84,8 @@ type Link struct {
 	RetryAt  time.Time         // when it is tried again although nothing has changed
 }
 
-// Memory remembers between cycles. It must survive a crash at any point: what was sent but not remembered is found again by matching.
+// Memory remembers between cycles. It must survive a crash at any point: what was sent but not
+// remembered is found again by matching.
 type Memory interface {
 	Watermark(ctx context.Context) (string, error)
 	SetWatermark(ctx context.Context, watermark string) error
@@ -93,7 +99,8 @@ type Memory interface {
 	Keep(ctx context.Context, link Link, entries ...Entry) error
 	// Forget removes a link and keeps the entries.
 	Forget(ctx context.Context, ref Ref, entries ...Entry) error
-	// Failed lists the objects whose last attempt failed and that are to be tried again by now, and Known all that have a link.
+	// Failed lists the objects whose last attempt failed and that are to be tried again by now, and
+	// Known all that have a link.
 	Failed(ctx context.Context, now time.Time) ([]Ref, error)
 	Known(ctx context.Context) ([]Ref, error)
 }
@@ -205,16 +212,21 @@ type Engine struct {
 	OnEntry  func(Entry)    // told of every entry as it happens, skipped ones too; may be nil
 	Workers  int            // requests under way at once, at most; DefaultWorkers when zero
 
-	// MaxDeletions is how many objects a cycle may disable or delete; with more it does nothing and fails with TooManyDeletesError. Zero: any number.
+	// MaxDeletions is how many objects a cycle may disable or delete; with more it does nothing and
+	// fails with TooManyDeletesError. Zero: any number.
 	MaxDeletions int
-	// SkipOutOfScope leaves objects alone that are not assigned any more, instead of disabling users and deleting groups.
+	// SkipOutOfScope leaves objects alone that are not assigned any more, instead of disabling
+	// users and deleting groups.
 	SkipOutOfScope bool
-	// Careful takes nothing over and deletes nothing that was not made from the same source. What is there already is reported, and is taken over with Adopt;
-	// groups whose name begins with AWS, as those of Control Tower, never are.
+	// Careful takes nothing over and deletes nothing that was not made from the same source. What
+	// is there already is reported, and is taken over with Adopt; groups whose name begins with
+	// AWS, as those of Control Tower, never are.
 	Careful, Adopt bool
-	// Reread looks at everything, and compares it with what the target has now instead of what was last sent: what somebody changed there is put right.
+	// Reread looks at everything, and compares it with what the target has now instead of what was
+	// last sent: what somebody changed there is put right.
 	Reread bool
-	// DryRun sends nothing that changes the target and remembers nothing. OnEntry is told what would be done.
+	// DryRun sends nothing that changes the target and remembers nothing. OnEntry is told what
+	// would be done.
 	DryRun bool
 }
 
@@ -224,8 +236,8 @@ const DefaultWorkers = 16 //bound:queue requests of a sync at once
 // MaxMembers is how many members one request changes. AWS allows 100.
 const MaxMembers = 100 //bound:list members of a group that one SCIM request of the sync changes
 
-// maxTries is how often a failing request is sent before the object waits for a later cycle, and maxThrottled how often one that is throttled: the target
-// says when, and will take it some time.
+// maxTries is how often a failing request is sent before the object waits for a later cycle, and
+// maxThrottled how often one that is throttled: the target says when, and will take it some time.
 const (
 	maxTries     = 5  //bound:depth tries of a request of the sync in one cycle
 	maxThrottled = 50 //bound:depth tries of a request of the sync that the target throttles
@@ -244,11 +256,15 @@ func (e *CredentialsError) Error() string {
 	return "the target refused the credentials: " + e.Err.Error()
 }
 
-// TooManyDeletesError means that a cycle would disable or delete more objects than it may; nothing was done. Source: accidental deletions page.
+// TooManyDeletesError means that a cycle would disable or delete more objects than it may; nothing
+// was done. Source: accidental deletions page.
 type TooManyDeletesError struct{ Deletions, Allowed int }
 
 func (e *TooManyDeletesError) Error() string {
-	return fmt.Sprintf("the cycle would disable or delete %d objects, more than the %d that are allowed; nothing was done", e.Deletions, e.Allowed)
+	return fmt.Sprintf(
+		"the cycle would disable or delete %d objects, more than the %d that are allowed; nothing was done",
+		e.Deletions, e.Allowed,
+	)
 }
 
 // Unwrap returns the target's answer.
@@ -257,7 +273,8 @@ func (e *CredentialsError) Unwrap() error { return e.Err }
 // ErrNoFilter says that a target does not search as it is asked to.
 var ErrNoFilter = errors.New("the SCIM endpoint found a user whose name was made up just now")
 
-// Test does what the portal's Test Connection does: it asks for a user who cannot exist and wants an empty list.
+// Test does what the portal's Test Connection does: it asks for a user who cannot exist and wants
+// an empty list.
 func Test(ctx context.Context, target *scim.Client, randomName string) error {
 	found, err := target.Find(ctx, User.path(), "userName", randomName)
 	if err != nil {
@@ -299,8 +316,8 @@ type cycle struct {
 	conflicts []candidate // guarded by mu too
 }
 
-// Run runs one cycle. An error means that the cycle could not be done; single objects that fail are in the result, the memory and the
-// log, and are tried again by the next cycle.
+// Run runs one cycle. An error means that the cycle could not be done; single objects that fail are
+// in the result, the memory and the log, and are tried again by the next cycle.
 func (e *Engine) Run(ctx context.Context) (Result, error) {
 	c := e.cycle()
 	err := c.run(ctx)
@@ -313,7 +330,16 @@ func (e *Engine) cycle() *cycle {
 	if own.DryRun {
 		own.Memory = &rehearsal{Memory: e.Memory, links: map[Ref]Link{}, forgotten: map[Ref]bool{}}
 	}
-	return &cycle{Engine: &own, result: Result{Cycle: e.NewID(), Began: e.Now()}, pace: newPace(e.workers()), there: map[Kind]*roster{}, names: map[string]string{}, managed: map[Ref]bool{}, found: map[Ref]bool{}, counted: map[Ref]bool{}}
+	return &cycle{
+		Engine:  &own,
+		result:  Result{Cycle: e.NewID(), Began: e.Now()},
+		pace:    newPace(e.workers()),
+		there:   map[Kind]*roster{},
+		names:   map[string]string{},
+		managed: map[Ref]bool{},
+		found:   map[Ref]bool{},
+		counted: map[Ref]bool{},
+	}
 }
 
 func (e *Engine) workers() int {
@@ -415,7 +441,11 @@ func (c *cycle) checkDeletions(ctx context.Context, objects []candidate) error {
 		return nil
 	}
 	for _, h := range all {
-		e := c.entry(h.candidate, h.link.TargetID, step{action: StagedDelete, reason: "held back: the cycle would disable or delete too many objects"}, nil, 0)
+		e := c.entry(
+			h.candidate, h.link.TargetID,
+			step{action: StagedDelete, reason: "held back: the cycle would disable or delete too many objects"}, nil,
+			0,
+		)
 		c.tell(e)
 		if err := c.Memory.Keep(ctx, h.link, e); err != nil {
 			return err
@@ -424,8 +454,9 @@ func (c *cycle) checkDeletions(ctx context.Context, objects []candidate) error {
 	return &TooManyDeletesError{len(all), c.MaxDeletions}
 }
 
-// provisionAll provisions objects of one kind. A name that conflicts may be one that another object gives up: such objects are tried again when all others are
-// done, one at a time, for as long as that gets further.
+// provisionAll provisions objects of one kind. A name that conflicts may be one that another object
+// gives up: such objects are tried again when all others are done, one at a time, for as long as
+// that gets further.
 func (c *cycle) provisionAll(ctx context.Context, objects []candidate) error {
 	c.putOff = true
 	if err := c.each(ctx, objects, c.provision); err != nil {

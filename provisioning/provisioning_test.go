@@ -65,13 +65,35 @@ func (c *company) Object(_ context.Context, ref provisioning.Ref) (provisioning.
 
 func user(id string) entry {
 	name := id + "@example.com"
-	return entry{provisioning.Object{Ref: provisioning.Ref{Kind: provisioning.User, ID: id}, Name: id, Assigned: true, Active: true},
-		map[string]string{"userPrincipalName": name, "displayName": id, "givenName": "G", "surname": "F", "mail": name, "objectId": id}}
+	return entry{
+		provisioning.Object{
+			Ref:      provisioning.Ref{Kind: provisioning.User, ID: id},
+			Name:     id,
+			Assigned: true,
+			Active:   true,
+		},
+		map[string]string{
+			"userPrincipalName": name,
+			"displayName":       id,
+			"givenName":         "G",
+			"surname":           "F",
+			"mail":              name,
+			"objectId":          id,
+		},
+	}
 }
 
 func group(id string, members ...string) entry {
-	return entry{provisioning.Object{Ref: provisioning.Ref{Kind: provisioning.Group, ID: id}, Name: id, Assigned: true, Active: true, Members: members},
-		map[string]string{"displayName": id, "objectId": id}}
+	return entry{
+		provisioning.Object{
+			Ref:      provisioning.Ref{Kind: provisioning.Group, ID: id},
+			Name:     id,
+			Assigned: true,
+			Active:   true,
+			Members:  members,
+		},
+		map[string]string{"displayName": id, "objectId": id},
+	}
 }
 
 // memory keeps what it is told as long as it lasts, like a store, and the log besides.
@@ -118,20 +140,24 @@ func mappings(t *testing.T) provisioning.Mappings {
 	return m
 }
 
-// target is a real center's SCIM endpoint, with a record of the requests that arrive and a way to misbehave.
+// target is a real center's SCIM endpoint, with a record of the requests that arrive and a way to
+// misbehave.
 type target struct {
 	center   *center.Center
 	client   *scim.Client
 	mu       sync.Mutex
 	requests []string
-	trouble  func(n int, r *http.Request, w http.ResponseWriter) bool // answers itself and returns true, or lets the request through
+	// answers itself and returns true, or lets the request through
+	trouble func(n int, r *http.Request, w http.ResponseWriter) bool
 }
 
 func newTarget(t *testing.T) *target {
 	t.Helper()
 	c := centertest.New(t, "http://127.0.0.1")
 	x := &target{center: c}
-	door := (&scimserver.Handler{Center: c, Log: slog.New(slog.DiscardHandler), RequestID: func(*http.Request) string { return "id" }, Address: func(*http.Request) string { return "" }}).Before(http.NotFoundHandler())
+	door := (&scimserver.Handler{Center: c, Log: slog.New(slog.DiscardHandler), RequestID: func(*http.Request) string { return "id" }, Address: func(*http.Request) string { return "" }}).Before(
+		http.NotFoundHandler(),
+	)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x.mu.Lock()
 		x.requests = append(x.requests, r.Method+" "+strings.SplitN(r.URL.Path, "/v2", 2)[1])
@@ -159,11 +185,20 @@ func run(t *testing.T, source provisioning.Source, m *memory, x *target) (provis
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	n := 0
-	engine := provisioning.Engine{Source: source, Memory: m, Target: x.client, Mappings: mappings(t), Now: time.Now, Workers: 1, NewID: func() string { n++; return fmt.Sprintf("id-%d", n) }}
+	engine := provisioning.Engine{
+		Source:   source,
+		Memory:   m,
+		Target:   x.client,
+		Mappings: mappings(t),
+		Now:      time.Now,
+		Workers:  1,
+		NewID:    func() string { n++; return fmt.Sprintf("id-%d", n) },
+	}
 	return engine.Run(ctx)
 }
 
-// state is what the center has: user names with a star for the active ones, and groups with their members.
+// state is what the center has: user names with a star for the active ones, and groups with their
+// members.
 func (x *target) state(t *testing.T) (out []string) {
 	t.Helper()
 	ctx := context.Background()
@@ -232,11 +267,15 @@ func TestCycles(t *testing.T) {
 		t.Errorf("changes: %+v, %v", result, err)
 	}
 	x.want(t, "ada*", "bob", "eve", "Mechanics=ada+eve")
-	if u, err := x.center.UserByName(context.Background(), "ada@example.com"); err != nil || u.DisplayName != "Augusta" || u.Enterprise.Manager == "" {
+	if u, err := x.center.UserByName(context.Background(), "ada@example.com"); err != nil ||
+		u.DisplayName != "Augusta" ||
+		u.Enterprise.Manager == "" {
 		t.Errorf("ada %+v, %v", u, err)
 	}
 
-	c.users[1].Gone, c.users[2].Assigned, c.groups[0].Gone = true, true, true
+	c.users[1].Gone = true
+	c.users[2].Assigned = true
+	c.groups[0].Gone = true
 	if result, err = run(t, c, m, x); err != nil || result.Deleted != 2 {
 		t.Errorf("deletions: %+v, %v", result, err)
 	}
@@ -273,7 +312,8 @@ func TestAnExistingUserIsAdopted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if result, err := run(t, &company{users: []entry{user("ada")}}, m, x); err != nil || result.Created != 0 || result.Updated != 1 {
+	if result, err := run(t, &company{users: []entry{user("ada")}}, m, x); err != nil || result.Created != 0 ||
+		result.Updated != 1 {
 		t.Fatalf("%+v, %v", result, err)
 	}
 	u, err := x.center.User(ctx, old.ID)
@@ -282,8 +322,9 @@ func TestAnExistingUserIsAdopted(t *testing.T) {
 	}
 }
 
-// TestACycleThatIsKilledAnywhereIsCompletedByTheNext cuts the connection at every request in turn, both before the center sees the request and
-// after it has answered, so that what was sent is not remembered.
+// TestACycleThatIsKilledAnywhereIsCompletedByTheNext cuts the connection at every request in turn,
+// both before the center sees the request and after it has answered, so that what was sent is not
+// remembered.
 func TestACycleThatIsKilledAnywhereIsCompletedByTheNext(t *testing.T) {
 	cut := func(w http.ResponseWriter) {
 		conn, _, err := http.NewResponseController(w).Hijack()
@@ -296,7 +337,9 @@ func TestACycleThatIsKilledAnywhereIsCompletedByTheNext(t *testing.T) {
 			x, m := newTarget(t), newMemory()
 			c := &company{users: []entry{user("ada"), user("bob")}, groups: []entry{group("Eng", "ada", "bob")}}
 			c.users[0].Manager = "bob"
-			door := (&scimserver.Handler{Center: x.center, Log: slog.New(slog.DiscardHandler), RequestID: func(*http.Request) string { return "id" }, Address: func(*http.Request) string { return "" }}).Before(http.NotFoundHandler())
+			door := (&scimserver.Handler{Center: x.center, Log: slog.New(slog.DiscardHandler), RequestID: func(*http.Request) string { return "id" }, Address: func(*http.Request) string { return "" }}).Before(
+				http.NotFoundHandler(),
+			)
 			x.misbehave(func(n int, r *http.Request, w http.ResponseWriter) bool {
 				if n < at {
 					return false
@@ -324,7 +367,8 @@ func seen(m *memory) string {
 	return w
 }
 
-// TestAHostileTarget: whatever a target answers, the cycle ends, what failed is in the log and is tried again, and nothing else is blocked by it.
+// TestAHostileTarget: whatever a target answers, the cycle ends, what failed is in the log and is
+// tried again, and nothing else is blocked by it.
 func TestAHostileTarget(t *testing.T) {
 	t.Parallel()
 	answer := func(status int, header, body string) func(w http.ResponseWriter) {
@@ -368,7 +412,8 @@ func TestAHostileTarget(t *testing.T) {
 				_ = conn.Close()
 			}
 		}, "WebExceptionProtocolError", false},
-		"nothing": {forEver, func(http.ResponseWriter) { time.Sleep(2 * time.Second) }, "WebExceptionProtocolError", false}, // longer than the client waits
+		// longer than the client waits
+		"nothing": {forEver, func(http.ResponseWriter) { time.Sleep(2 * time.Second) }, "WebExceptionProtocolError", false},
 		"a slow answer": {1, func(w http.ResponseWriter) {
 			time.Sleep(100 * time.Millisecond) // what is simulated
 			answer(429, "Retry-After:0.01", "{}")(w)
@@ -407,7 +452,9 @@ func TestAHostileTarget(t *testing.T) {
 			}
 			x.want(t, "bob*", "Eng=bob") // nobody else is kept waiting
 			at := slices.IndexFunc(m.log, func(e provisioning.Entry) bool { return e.Outcome == provisioning.Failure })
-			if link := m.link(user("ada").Ref); result.Failed != 1 || at < 0 || m.log[at].Code != c.code || link.Failure == "" || link.RetryAt.IsZero() {
+			if link := m.link(user("ada").Ref); result.Failed != 1 || at < 0 || m.log[at].Code != c.code ||
+				link.Failure == "" ||
+				link.RetryAt.IsZero() {
 				t.Errorf("result %+v, log %+v", result, m.log)
 			}
 			x.misbehave(nil)
@@ -419,7 +466,8 @@ func TestAHostileTarget(t *testing.T) {
 	}
 }
 
-// TestSeveralMatchesAreNotGuessed: a target with two objects that match is asked for a decision of its administrator's.
+// TestSeveralMatchesAreNotGuessed: a target with two objects that match is asked for a decision of
+// its administrator's.
 func TestSeveralMatchesAreNotGuessed(t *testing.T) {
 	t.Parallel()
 	x, m := newTarget(t), newMemory()
@@ -436,7 +484,8 @@ func TestSeveralMatchesAreNotGuessed(t *testing.T) {
 	}
 }
 
-// TestRequestsAreInEntrasDialect compares a PATCH with what the real service sends: capitals, one attribute each, "False" as text.
+// TestRequestsAreInEntrasDialect compares a PATCH with what the real service sends: capitals, one
+// attribute each, "False" as text.
 func TestRequestsAreInEntrasDialect(t *testing.T) {
 	x, m := newTarget(t), newMemory()
 	c := &company{users: []entry{user("ada")}}
@@ -454,14 +503,23 @@ func TestRequestsAreInEntrasDialect(t *testing.T) {
 		}
 		return false
 	})
-	c.users[0].directory["jobTitle"], c.users[0].directory["displayName"], c.users[0].directory["mail"] = "Dr", "Countess", ""
+	c.users[0].directory["jobTitle"] = "Dr"
+	c.users[0].directory["displayName"] = "Countess"
+	c.users[0].directory["mail"] = ""
 	_, _ = run(t, c, m, x) // the body is read here, so the center refuses; the request is what counts
 	c.users[0].Active = false
 	_, _ = run(t, c, m, x)
 	want := []scim.PatchRequest{
 		{Schemas: []string{scim.PatchURN}, Operations: []scim.Operation{
-			{Op: "Replace", Path: "displayName", Value: jsontext.Value(`"Countess"`)}, {Op: "Add", Path: "title", Value: jsontext.Value(`"Dr"`)}, {Op: "Remove", Path: `emails[type eq "work"]`}}},
-		{Schemas: []string{scim.PatchURN}, Operations: []scim.Operation{{Op: "Replace", Path: "active", Value: jsontext.Value(`"False"`)}}},
+			{
+				Op:    "Replace",
+				Path:  "displayName",
+				Value: jsontext.Value(`"Countess"`),
+			}, {Op: "Add", Path: "title", Value: jsontext.Value(`"Dr"`)}, {Op: "Remove", Path: `emails[type eq "work"]`}}},
+		{
+			Schemas:    []string{scim.PatchURN},
+			Operations: []scim.Operation{{Op: "Replace", Path: "active", Value: jsontext.Value(`"False"`)}},
+		},
 	}
 	if diff := cmp.Diff(want, bodies); diff != "" {
 		t.Errorf("requests (-want +sent):\n%s", diff)

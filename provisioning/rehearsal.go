@@ -5,7 +5,8 @@ import (
 	"sync"
 )
 
-// rehearsal is the memory of a dry run: it remembers beside the real memory, which it never changes.
+// rehearsal is the memory of a dry run: it remembers beside the real memory, which it never
+// changes.
 type rehearsal struct {
 	Memory
 	mu        sync.Mutex

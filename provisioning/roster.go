@@ -10,14 +10,16 @@ import (
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
-// roster is what a target has of one kind, read in pages where asking for each object that may be there takes more requests. It answers for the matching
-// attributes of the objects that are to be matched; what is not among them is not kept, unless everything is to be compared.
+// roster is what a target has of one kind, read in pages where asking for each object that may be
+// there takes more requests. It answers for the matching attributes of the objects that are to be
+// matched; what is not among them is not kept, unless everything is to be compared.
 type roster struct {
 	matched map[string]map[string][]scim.Resource // attribute → folded value
 	byID    map[string]scim.Resource              // when everything is to be compared
 }
 
-// fold is how targets compare the matching attributes: ignoring letter case (RFC 7643, 4.1: userName is not case-exact).
+// fold is how targets compare the matching attributes: ignoring letter case (RFC 7643, 4.1:
+// userName is not case-exact).
 func fold(s string) string { return names.Fold(s) }
 
 const (
@@ -28,8 +30,8 @@ const (
 // wantedValues are the values to match by, folded, of each matching attribute.
 type wantedValues map[string]map[string]bool
 
-// readRoster reads what the target has of a kind, if that is cheaper than to ask for objects, one at a time. It is nil where it is not, or where the target
-// does not list.
+// readRoster reads what the target has of a kind, if that is cheaper than to ask for objects, one
+// at a time. It is nil where it is not, or where the target does not list.
 func (c *cycle) readRoster(ctx context.Context, kind Kind, wanted wantedValues, objects int) (*roster, error) {
 	if objects <= fewObjects && !c.Reread {
 		return nil, nil
@@ -52,7 +54,13 @@ func (c *cycle) readRoster(ctx context.Context, kind Kind, wanted wantedValues, 
 		case err == nil && page.TotalResults != nil && (len(page.Resources) > 0 || start > *page.TotalResults):
 			found.add(page.Resources, wanted, c.Reread)
 		case c.Reread:
-			return nil, errors.Join(fmt.Errorf("the target does not list its %s in pages, so they cannot be compared", strings.ToLower(kind.path()[1:])), err)
+			return nil, errors.Join(
+				fmt.Errorf(
+					"the target does not list its %s in pages, so they cannot be compared",
+					strings.ToLower(kind.path()[1:]),
+				),
+				err,
+			)
 		default: // it does not page as it should
 			return nil, nil
 		}
@@ -79,7 +87,8 @@ func (r *roster) add(page []scim.Resource, wanted wantedValues, all bool) {
 	}
 }
 
-// rosters reads what is needed to match the objects that are not linked yet, or to compare all of them.
+// rosters reads what is needed to match the objects that are not linked yet, or to compare all of
+// them.
 func (c *cycle) rosters(ctx context.Context, objects []candidate) (err error) {
 	wanted, unlinked := map[Kind]wantedValues{User: {}, Group: {}}, map[Kind]int{}
 	for _, o := range objects {
@@ -106,8 +115,11 @@ func (c *cycle) rosters(ctx context.Context, objects []candidate) (err error) {
 	return nil
 }
 
-// find returns the objects at the target that match, from the roster where there is one. asked says that the target itself was asked.
-func (c *cycle) find(ctx context.Context, kind Kind, attribute, value string) (found []scim.Resource, asked bool, err error) {
+// find returns the objects at the target that match, from the roster where there is one. asked says
+// that the target itself was asked.
+func (c *cycle) find(
+	ctx context.Context, kind Kind, attribute, value string,
+) (found []scim.Resource, asked bool, err error) {
 	if all := c.there[kind]; all != nil {
 		return all.matched[attribute][fold(value)], false, nil
 	}
@@ -124,7 +136,8 @@ func (c *cycle) ask(ctx context.Context, kind Kind, attribute, value string) (fo
 	return found, err
 }
 
-// reread puts into a link what the target has now instead of what was last sent. It returns whether that differs.
+// reread puts into a link what the target has now instead of what was last sent. It returns whether
+// that differs.
 func (c *cycle) reread(link *Link, o candidate) bool {
 	if !c.Reread || link.TargetID == "" {
 		return false
@@ -151,15 +164,19 @@ func (c *cycle) reread(link *Link, o candidate) bool {
 	return differs
 }
 
-// membersNow is which members a group has at the target, as far as that matters: those that were sent, or for a group that was just found those that are wanted.
-// Others are told only by targets that give members, and count only where everything is compared. Where members are left out, as AWS does, it is asked for each
-// one; but those of a group that was found are simply sent again, unless this is a dry run.
+// membersNow is which members a group has at the target, as far as that matters: those that were
+// sent, or for a group that was just found those that are wanted. Others are told only by targets
+// that give members, and count only where everything is compared. Where members are left out, as
+// AWS does, it is asked for each one; but those of a group that was found are simply sent again,
+// unless this is a dry run.
 func (c *cycle) membersNow(ctx context.Context, o candidate, link Link, wanted []string) (ids []string, err error) {
 	if strings.HasPrefix(link.TargetID, "new:") {
 		return nil, nil
 	}
 	var group scim.Resource
-	err = c.retry(ctx, func() error { return c.Target.Do(ctx, "GET", Group.path()+"/"+link.TargetID, nil, nil, &group) })
+	err = c.retry(
+		ctx, func() error { return c.Target.Do(ctx, "GET", Group.path()+"/"+link.TargetID, nil, nil, &group) },
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +201,9 @@ func (c *cycle) membersNow(ctx context.Context, o candidate, link Link, wanted [
 			continue
 		}
 		var found scim.ListResponse
-		query := map[string][]string{"filter": {"id eq " + scim.Quote(link.TargetID) + " and members eq " + scim.Quote(id)}}
+		query := map[string][]string{
+			"filter": {"id eq " + scim.Quote(link.TargetID) + " and members eq " + scim.Quote(id)},
+		}
 		err := c.retry(ctx, func() error { return c.Target.Do(ctx, "GET", Group.path(), query, nil, &found) })
 		if err != nil && !gone(err) { // a member that does not exist any more is none
 			return nil, err

@@ -73,11 +73,16 @@ func (l *told) want(t *testing.T, want ...string) {
 func TestADryRunSaysWhatWouldBeDoneAndDoesNothing(t *testing.T) {
 	t.Parallel()
 	x, m := newTarget(t), newMemory()
-	c := &company{users: []entry{user("ada"), user("bob"), user("eve"), user("kim")}, groups: []entry{group("Eng", "ada", "bob"), group("Ops", "eve")}}
+	c := &company{
+		users:  []entry{user("ada"), user("bob"), user("eve"), user("kim")},
+		groups: []entry{group("Eng", "ada", "bob"), group("Ops", "eve")},
+	}
 	if _, err := x.sync(t, c, m, nil); err != nil {
 		t.Fatal(err)
 	}
-	c.users[0].directory["jobTitle"], c.users[0].directory["mail"], c.users[0].Manager = "Countess", "", "kim"
+	c.users[0].directory["jobTitle"] = "Countess"
+	c.users[0].directory["mail"] = ""
+	c.users[0].Manager = "kim"
 	c.users[1].Active, c.users[2].Gone = false, true
 	c.users = append(c.users, user("new"))
 	c.groups[0].Members = []string{"ada", "new"}
@@ -96,10 +101,19 @@ func TestADryRunSaysWhatWouldBeDoneAndDoesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dry.want(t, `update User ada title: "" → "Countess" emails[type eq "work"].value: "ada@example.com" → ""`,
+	dry.want(
+		t,
+		`update User ada title: "" → "Countess" emails[type eq "work"].value: "ada@example.com" → ""`,
 		`update User ada urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager: "" → "kim"`,
-		"disable User bob", "delete User eve", "create User new", "update Group Eng +new", "update Group Eng -bob", "delete Group Ops")
-	if diff := cmp.Diff(before, x.state(t)); diff != "" || cmp.Diff(memory, m.link(c.users[0].Ref)) != "" || seen(m) != "1" {
+		"disable User bob",
+		"delete User eve",
+		"create User new",
+		"update Group Eng +new",
+		"update Group Eng -bob",
+		"delete Group Ops",
+	)
+	if diff := cmp.Diff(before, x.state(t)); diff != "" || cmp.Diff(memory, m.link(c.users[0].Ref)) != "" ||
+		seen(m) != "1" {
 		t.Errorf("something has changed: %s", diff)
 	}
 	x.misbehave(nil)
@@ -124,7 +138,10 @@ func TestACarefulEngineTouchesOnlyWhatItMade(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c := &company{users: []entry{user("ada"), user("bob")}, groups: []entry{group("Eng", "ada"), group("AWSAuditAccountAdmins", "ada"), group("Own", "bob")}}
+	c := &company{
+		users:  []entry{user("ada"), user("bob")},
+		groups: []entry{group("Eng", "ada"), group("AWSAuditAccountAdmins", "ada"), group("Own", "bob")},
+	}
 	careful := func(adopt bool, l *told) func(*provisioning.Engine) {
 		return func(e *provisioning.Engine) { e.Careful, e.Adopt, e.OnEntry = true, adopt, l.tell }
 	}
@@ -132,7 +149,10 @@ func TestACarefulEngineTouchesOnlyWhatItMade(t *testing.T) {
 	if result, err := x.sync(t, c, m, careful(false, &first)); err != nil || result.Failed != 3 || result.Created != 2 {
 		t.Fatalf("%+v, %v", result, err)
 	}
-	if e := first.entries[slices.IndexFunc(first.entries, func(e provisioning.Entry) bool { return e.Code == "NotAdopted" && e.Ref.Kind == provisioning.User })]; !strings.Contains(e.Reason, "--adopt") || len(e.Changes) == 0 {
+	if e := first.entries[slices.IndexFunc(first.entries, func(e provisioning.Entry) bool { return e.Code == "NotAdopted" && e.Ref.Kind == provisioning.User })]; !strings.Contains(
+		e.Reason, "--adopt",
+	) ||
+		len(e.Changes) == 0 {
 		t.Errorf("the reason does not say what to do, or the difference is not shown: %+v", e)
 	}
 	x.want(t, "ada*", "bob*", "Eng=", "AWSAuditAccountAdmins=", "Own=bob")
@@ -155,7 +175,8 @@ func TestACarefulEngineTouchesOnlyWhatItMade(t *testing.T) {
 	if _, err := x.sync(t, c, newMemory(), careful(false, &told{})); err != nil {
 		t.Fatal(err)
 	}
-	if result, err := x.sync(t, c, newMemory(), careful(false, &told{})); err != nil || result.Failed != 0 || result.Skipped != 1 {
+	if result, err := x.sync(t, c, newMemory(), careful(false, &told{})); err != nil || result.Failed != 0 ||
+		result.Skipped != 1 {
 		t.Errorf("after the memory was lost: %+v, %v", result, err)
 	}
 }
@@ -179,7 +200,10 @@ func TestWhatWasChangedAtTheTargetIsPutRight(t *testing.T) {
 	}
 	idle.want(t)
 	ada, bob := m.link(c.users[0].Ref).TargetID, m.link(c.users[1].Ref).TargetID
-	_, e1 := x.center.UpdateUser(ctx, centertest.Actor, center.UserID(ada), func(u *center.User) error { u.DisplayName, u.Title = "Somebody", "Boss"; return nil })
+	_, e1 := x.center.UpdateUser(
+		ctx, centertest.Actor, center.UserID(ada),
+		func(u *center.User) error { u.DisplayName, u.Title = "Somebody", "Boss"; return nil },
+	)
 	e2 := x.center.DeleteUser(ctx, centertest.Actor, center.UserID(bob))
 	if e1 != nil || e2 != nil {
 		t.Fatal(e1, e2)
@@ -188,7 +212,8 @@ func TestWhatWasChangedAtTheTargetIsPutRight(t *testing.T) {
 		t.Fatalf("%+v, %v", result, err)
 	}
 	repaired.want(t, `update User ada displayName: "Somebody" → "ada"`, "create User bob", "update Group Eng +bob")
-	if u, err := x.center.User(ctx, center.UserID(ada)); err != nil || u.DisplayName != "ada" || u.Title != "Boss" { // what is not mapped, or has no value, was never sent
+	// what is not mapped, or has no value, was never sent
+	if u, err := x.center.User(ctx, center.UserID(ada)); err != nil || u.DisplayName != "ada" || u.Title != "Boss" {
 		t.Errorf("ada %+v, %v", u, err)
 	}
 	if _, err := x.sync(t, c, m, reread(&after)); err != nil {
@@ -232,13 +257,18 @@ func TestNamesThatAreFreedInTheSameCycle(t *testing.T) {
 			t.Parallel()
 			for _, dry := range []bool{false, true} {
 				at, m := newTarget(t), newMemory()
-				c := &company{users: []entry{user("ada"), user("bob"), user("eve")}, groups: []entry{group("Eng", "ada"), group("Ops")}}
+				c := &company{
+					users:  []entry{user("ada"), user("bob"), user("eve")},
+					groups: []entry{group("Eng", "ada"), group("Ops")},
+				}
 				if _, err := at.sync(t, c, m, nil); err != nil {
 					t.Fatal(err)
 				}
 				x.change(c)
 				var l told
-				result, err := at.sync(t, c, m, func(e *provisioning.Engine) { e.DryRun, e.OnEntry, e.Workers = dry, l.tell, 1 })
+				result, err := at.sync(
+					t, c, m, func(e *provisioning.Engine) { e.DryRun, e.OnEntry, e.Workers = dry, l.tell, 1 },
+				)
 				if err != nil || result.Failed != x.failed {
 					t.Errorf("dry %v: %+v, %v: %v", dry, result, err, l.lines())
 				}
@@ -260,7 +290,9 @@ func TestRulesOfAMapping(t *testing.T) {
 		}
 	}
 	remove := func(s *mapping.Schema, target string) {
-		s.Objects[0].Attributes = slices.DeleteFunc(s.Objects[0].Attributes, func(a mapping.Attribute) bool { return a.Target == target })
+		s.Objects[0].Attributes = slices.DeleteFunc(
+			s.Objects[0].Attributes, func(a mapping.Attribute) bool { return a.Target == target },
+		)
 	}
 	out := func(c *company) { c.users[0].Assigned = false }
 	for name, x := range map[string]struct {
@@ -349,7 +381,8 @@ func TestRulesOfAMapping(t *testing.T) {
 	}
 }
 
-// TestTheCompliantDialect compares the bodies of requests with what Entra sends with the flag aadOptscim062020.
+// TestTheCompliantDialect compares the bodies of requests with what Entra sends with the flag
+// aadOptscim062020.
 func TestTheCompliantDialect(t *testing.T) {
 	t.Parallel()
 	for url, want := range map[string]provisioning.Dialect{"https://a/scim/?aadOptscim062020": provisioning.Compliant, "https://a/scim?x=1&AADOPTSCIM062020": provisioning.Compliant, "https://a/scim": provisioning.Entra} {
@@ -381,7 +414,10 @@ func TestTheCompliantDialect(t *testing.T) {
 	compliant := func(e *provisioning.Engine) { e.Dialect, e.Workers = provisioning.Compliant, 1 }
 	for _, change := range []func(){
 		func() {}, func() {
-			c.users[0].directory["jobTitle"], c.users[0].directory["givenName"], c.users[0].directory["department"], c.users[0].directory["mail"] = "Dr", "A", "R", "new@example.com"
+			c.users[0].directory["jobTitle"] = "Dr"
+			c.users[0].directory["givenName"] = "A"
+			c.users[0].directory["department"] = "R"
+			c.users[0].directory["mail"] = "new@example.com"
 		},
 		func() { c.users[0].directory["mail"], c.users[0].directory["jobTitle"] = "", "" }, func() { c.users[0].Active = false }, func() { c.users[0].Active = true; c.groups[0].Members = nil },
 	} {
@@ -431,7 +467,8 @@ func TestAGroupOfTwoHundredThousandMembers(t *testing.T) {
 		t.Fatalf("%d batches, %v", batches, err)
 	}
 	c.groups[0].Members = nil
-	if _, err := x.sync(t, c, m, nil); err != nil || batches != 2*people/provisioning.MaxMembers || len(m.link(c.groups[0].Ref).Members) != 0 {
+	if _, err := x.sync(t, c, m, nil); err != nil || batches != 2*people/provisioning.MaxMembers ||
+		len(m.link(c.groups[0].Ref).Members) != 0 {
 		t.Errorf("%d batches, %v", batches, err)
 	}
 	t.Logf("in and out in %s", time.Since(began).Round(time.Millisecond))
@@ -440,12 +477,23 @@ func TestAGroupOfTwoHundredThousandMembers(t *testing.T) {
 func TestOneObjectIsExplainedInFiveSteps(t *testing.T) {
 	t.Parallel()
 	x, m := newTarget(t), newMemory()
-	c := &company{users: []entry{user("ada"), user("bob"), user("eve"), user("kim")}, groups: []entry{group("Eng", "ada", "bob")}}
+	c := &company{
+		users:  []entry{user("ada"), user("bob"), user("eve"), user("kim")},
+		groups: []entry{group("Eng", "ada", "bob")},
+	}
 	c.users[1].Assigned, c.users[2].Active = false, false
 	c.users[3].directory["surname"] = ""
 	one := func(dry bool, ref provisioning.Ref, members ...string) provisioning.Explanation {
 		t.Helper()
-		engine := provisioning.Engine{Source: c, Memory: m, Target: x.client, Mappings: mappings(t), Now: time.Now, NewID: func() string { return "made-up" }, DryRun: dry}
+		engine := provisioning.Engine{
+			Source:   c,
+			Memory:   m,
+			Target:   x.client,
+			Mappings: mappings(t),
+			Now:      time.Now,
+			NewID:    func() string { return "made-up" },
+			DryRun:   dry,
+		}
 		out, err := engine.One(context.Background(), ref, members...)
 		if err != nil {
 			t.Fatal(err)
@@ -469,7 +517,8 @@ func TestOneObjectIsExplainedInFiveSteps(t *testing.T) {
 		t.Errorf("the group: %+v", e)
 	}
 	x.want(t, "ada*", "Eng=ada")
-	if e := one(true, provisioning.Ref{Kind: provisioning.User, ID: "nobody"}); e.Outcome() != provisioning.Skipped || !strings.Contains(e.Steps[2].Reason, "does not exist") {
+	if e := one(true, provisioning.Ref{Kind: provisioning.User, ID: "nobody"}); e.Outcome() != provisioning.Skipped ||
+		!strings.Contains(e.Steps[2].Reason, "does not exist") {
 		t.Errorf("nobody: %+v", e)
 	}
 	x.misbehave(func(_ int, _ *http.Request, w http.ResponseWriter) bool {

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Volatile is a memory that lasts as long as the process. What it has forgotten is found again by matching.
+// Volatile is a memory that lasts as long as the process. What it has forgotten is found again by
+// matching.
 type Volatile struct {
 	mu        sync.Mutex
 	watermark string

@@ -80,7 +80,8 @@ func (a attacker) replace(old, new string) string {
 	return a.edit(func(s string) string { return strings.Replace(s, old, new, 1) })
 }
 
-// sign signs an assertion in another way than honest providers do, with the identity provider's own key: what is refused is the way.
+// sign signs an assertion in another way than honest providers do, with the identity provider's own
+// key: what is refused is the way.
 func (a attacker) sign(method crypto.Hash, methodURI string, transforms ...string) string {
 	a.t.Helper()
 	response, _, signature := a.good()
@@ -112,7 +113,8 @@ func (a attacker) sign(method crypto.Hash, methodURI string, transforms ...strin
 	return a.text(response)
 }
 
-// wrappings are the known forms of signature wrapping: a forged assertion is where a careless reader looks, the signed one where its signature finds it.
+// wrappings are the known forms of signature wrapping: a forged assertion is where a careless
+// reader looks, the signed one where its signature finds it.
 func wrappings(a attacker) map[string]string {
 	sameID := func(e, as *etree.Element) *etree.Element {
 		e.CreateAttr("ID", attr(as, "ID"))
@@ -126,8 +128,14 @@ func wrappings(a attacker) map[string]string {
 	}
 	build("the forged one before", func(r, as, _, evil *etree.Element) { r.InsertChildAt(as.Index(), evil) })
 	build("the forged one after", func(r, _, _, evil *etree.Element) { r.AddChild(evil) })
-	build("the forged one before, with the same ID", func(r, as, _, evil *etree.Element) { r.InsertChildAt(as.Index(), sameID(evil, as)) })
-	build("the forged one after, with the same ID", func(r, as, _, evil *etree.Element) { r.AddChild(sameID(evil, as)) })
+	build(
+		"the forged one before, with the same ID",
+		func(r, as, _, evil *etree.Element) { r.InsertChildAt(as.Index(), sameID(evil, as)) },
+	)
+	build(
+		"the forged one after, with the same ID",
+		func(r, as, _, evil *etree.Element) { r.AddChild(sameID(evil, as)) },
+	)
 	build("the signed one inside the forged one", func(r, as, _, evil *etree.Element) {
 		r.RemoveChild(as)
 		evil.AddChild(as)
@@ -179,7 +187,10 @@ func wrappings(a attacker) map[string]string {
 		r.AddChild(inner)
 		r.AddChild(evil)
 	})
-	build("a forged subject beside the signed one", func(_, as, _, evil *etree.Element) { as.AddChild(child(evil, nsAssertion, "Subject")) })
+	build(
+		"a forged subject beside the signed one",
+		func(_, as, _, evil *etree.Element) { as.AddChild(child(evil, nsAssertion, "Subject")) },
+	)
 	build("a forged name beside the signed one", func(_, as, _, evil *etree.Element) {
 		child(as, nsAssertion, "Subject").AddChild(child(child(evil, nsAssertion, "Subject"), nsAssertion, "NameID"))
 	})
@@ -220,7 +231,11 @@ func TestTricksAreRefused(t *testing.T) {
 	hmacOf := func() string { // the public key as an HMAC secret
 		response, _, signature := a.good()
 		info := child(signature, nsSignature, "SignedInfo")
-		child(info, nsSignature, "SignatureMethod").CreateAttr("Algorithm", "http://www.w3.org/2001/04/xmldsig-more#hmac-sha256")
+		child(
+			info, nsSignature, "SignatureMethod",
+		).CreateAttr(
+			"Algorithm", "http://www.w3.org/2001/04/xmldsig-more#hmac-sha256",
+		)
 		canonical, err := dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList("").Canonicalize(info)
 		if err != nil {
 			t.Fatal(err)
@@ -326,8 +341,8 @@ func utf16Of(s string) string {
 	return b.String()
 }
 
-// TestANameThatIsSignedWithACommentIsReadWhole: canonicalization drops comments, so that a signature does not notice one. What counts is that the name is
-// read as it was signed.
+// TestANameThatIsSignedWithACommentIsReadWhole: canonicalization drops comments, so that a
+// signature does not notice one. What counts is that the name is read as it was signed.
 func TestANameThatIsSignedWithACommentIsReadWhole(t *testing.T) {
 	key := newKey(t)
 	s := statement
@@ -368,7 +383,8 @@ func TestSeveralCertificatesAndAnEmptyList(t *testing.T) {
 	}
 }
 
-// FuzzScan keeps scan as strict as what it stands in for: what it accepts, encoding/xml reads to its end, and it survives being written again.
+// FuzzScan keeps scan as strict as what it stands in for: what it accepts, encoding/xml reads to
+// its end, and it survives being written again.
 func FuzzScan(f *testing.F) {
 	key := newKey(f)
 	good, err := Response(statement, key)

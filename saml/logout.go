@@ -41,8 +41,13 @@ func ParseLogout(param string) (LogoutRequest, error) {
 	if !is(root, nsProtocol, "LogoutRequest") || attr(root, "Version") != "2.0" {
 		return LogoutRequest{}, errors.New("the message is not a SAML 2.0 LogoutRequest")
 	}
-	r := LogoutRequest{ID: attr(root, "ID"), Destination: attr(root, "Destination"), Signed: len(children(root, nsSignature, "Signature")) > 0,
-		Issuer: text(child(root, nsAssertion, "Issuer")), NameID: text(child(root, nsAssertion, "NameID"))}
+	r := LogoutRequest{
+		ID:          attr(root, "ID"),
+		Destination: attr(root, "Destination"),
+		Signed:      len(children(root, nsSignature, "Signature")) > 0,
+		Issuer:      text(child(root, nsAssertion, "Issuer")),
+		NameID:      text(child(root, nsAssertion, "NameID")),
+	}
 	if r.IssueInstant, err = parseTime(attr(root, "IssueInstant")); err != nil {
 		return LogoutRequest{}, fmt.Errorf("IssueInstant: %w", err)
 	}
@@ -57,7 +62,8 @@ func ParseLogout(param string) (LogoutRequest, error) {
 	return r, nil
 }
 
-// LogoutResponseURL is where to send the browser with the answer to a LogoutRequest, by the HTTP-Redirect binding.
+// LogoutResponseURL is where to send the browser with the answer to a LogoutRequest, by the
+// HTTP-Redirect binding.
 func LogoutResponseURL(destination, issuer, inResponseTo, relayState string, now time.Time) (string, error) {
 	root := responseElement("samlp:LogoutResponse", destination, issuer, inResponseTo, now)
 	root.CreateElement("samlp:Status").CreateElement("samlp:StatusCode").CreateAttr("Value", statusSuccess)

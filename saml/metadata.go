@@ -93,14 +93,17 @@ func ParseServiceProvider(data []byte) (ServiceProvider, error) {
 	case sp.EntityID == "":
 		return ServiceProvider{}, errors.New("the metadata has no entityID")
 	case len(sp.ACSURLs) == 0:
-		return ServiceProvider{}, errors.New("the metadata has no AssertionConsumerService with the HTTP-POST binding; is it a service provider's?")
+		return ServiceProvider{}, errors.New(
+			"the metadata has no AssertionConsumerService with the HTTP-POST binding; is it a service provider's?",
+		)
 	}
 	return sp, nil
 }
 
-// ParseIdentityProvider reads an identity provider's metadata. Only signing keys of the IDPSSODescriptor count: Entra's document has
-// WS-Federation roles with keys of their own. A signature over the document is not judged, since the administrator who uploads
-// it is who vouches for it.
+// ParseIdentityProvider reads an identity provider's metadata. Only signing keys of the
+// IDPSSODescriptor count: Entra's document has WS-Federation roles with keys of their own. A
+// signature over the document is not judged, since the administrator who uploads it is who vouches
+// for it.
 func ParseIdentityProvider(data []byte) (IdentityProvider, error) {
 	root, err := parse(data, MaxMetadata)
 	if err != nil {
@@ -165,8 +168,9 @@ func keyCertificates(key *etree.Element) (certs []*x509.Certificate, err error) 
 	return certs, nil
 }
 
-// FederationMetadata writes an identity provider's metadata as Entra does: with a byte order mark, signed with the application's own key, the
-// two WS-Federation roles first, so that importers meet what the real service sends. wsfed is the WS-Federation endpoint.
+// FederationMetadata writes an identity provider's metadata as Entra does: with a byte order mark,
+// signed with the application's own key, the two WS-Federation roles first, so that importers meet
+// what the real service sends. wsfed is the WS-Federation endpoint.
 func FederationMetadata(idp IdentityProvider, wsfed string, key SigningKey) ([]byte, error) {
 	root := etree.NewElement("EntityDescriptor")
 	root.CreateAttr("ID", NewID())
@@ -202,7 +206,8 @@ func FederationMetadata(idp IdentityProvider, wsfed string, key SigningKey) ([]b
 	return document(signed, true)
 }
 
-// IdentityProviderMetadata writes an identity provider's metadata plainly: what the IAM service of AWS reads of it.
+// IdentityProviderMetadata writes an identity provider's metadata plainly: what the IAM service of
+// AWS reads of it.
 func IdentityProviderMetadata(idp IdentityProvider, key SigningKey) ([]byte, error) {
 	root := etree.NewElement("md:EntityDescriptor")
 	root.CreateAttr("xmlns:md", nsMetadata)
@@ -227,5 +232,11 @@ func keyDescriptor(role *etree.Element, key SigningKey) {
 	k.CreateAttr("use", "signing")
 	info := k.CreateElement("KeyInfo")
 	info.CreateAttr("xmlns", nsSignature)
-	info.CreateElement("X509Data").CreateElement("X509Certificate").SetText(base64.StdEncoding.EncodeToString(key.Certificate.Raw))
+	info.CreateElement(
+		"X509Data",
+	).CreateElement(
+		"X509Certificate",
+	).SetText(
+		base64.StdEncoding.EncodeToString(key.Certificate.Raw),
+	)
 }

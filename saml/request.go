@@ -54,7 +54,8 @@ func (r AuthnRequest) element() *etree.Element {
 	return e
 }
 
-// RedirectURL is where to send the browser with this request (SAML bindings §3.4). With a key the query is signed (§3.4.4.1).
+// RedirectURL is where to send the browser with this request (SAML bindings §3.4). With a key the
+// query is signed (§3.4.4.1).
 func (r AuthnRequest) RedirectURL(relayState string, key *SigningKey) (string, error) {
 	data, err := write(r.element())
 	if err != nil {
@@ -88,7 +89,8 @@ func (r AuthnRequest) RedirectURL(relayState string, key *SigningKey) (string, e
 	return u.String(), nil
 }
 
-// PostField is the SAMLRequest field of a form that the browser posts to the identity provider (SAML bindings §3.5). With a key the request is signed.
+// PostField is the SAMLRequest field of a form that the browser posts to the identity provider
+// (SAML bindings §3.5). With a key the request is signed.
 func (r AuthnRequest) PostField(key *SigningKey) (string, error) {
 	e := r.element()
 	if key != nil {
@@ -155,8 +157,12 @@ func ParseAuthnRequest(data []byte) (AuthnRequest, error) {
 	}
 	r := AuthnRequest{
 		ID: attr(root, "ID"), Issuer: text(child(root, nsAssertion, "Issuer")), Destination: attr(root, "Destination"),
-		Signed: len(children(root, nsSignature, "Signature")) > 0, ACSURL: attr(root, "AssertionConsumerServiceURL"), ForceAuthn: isTrue(attr(root, "ForceAuthn")), IsPassive: isTrue(attr(root, "IsPassive")),
-		NameIDFormat: attr(child(root, nsProtocol, "NameIDPolicy"), "Format"), HasSubject: len(children(root, nsAssertion, "Subject")) > 0,
+		Signed: len(
+			children(root, nsSignature, "Signature"),
+		) > 0, ACSURL: attr(root, "AssertionConsumerServiceURL"), ForceAuthn: isTrue(attr(root, "ForceAuthn")), IsPassive: isTrue(attr(root, "IsPassive")),
+		NameIDFormat: attr(
+			child(root, nsProtocol, "NameIDPolicy"), "Format",
+		), HasSubject: len(children(root, nsAssertion, "Subject")) > 0,
 	}
 	if contexts := child(root, nsProtocol, "RequestedAuthnContext"); contexts != nil {
 		r.Comparison = attr(contexts, "Comparison")
@@ -179,7 +185,8 @@ func ParseAuthnRequest(data []byte) (AuthnRequest, error) {
 // isTrue reads an xs:boolean.
 func isTrue(s string) bool { return s == "true" || s == "1" }
 
-// ToRedirect turns the SAMLRequest field of the HTTP-POST binding into the parameter of the HTTP-Redirect binding.
+// ToRedirect turns the SAMLRequest field of the HTTP-POST binding into the parameter of the
+// HTTP-Redirect binding.
 func ToRedirect(field string) (string, error) {
 	data, err := decodeBase64(field)
 	if err != nil {

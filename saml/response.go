@@ -34,14 +34,16 @@ type Statement struct {
 	SignResponse bool
 }
 
-// The validity of an assertion as Entra gives it: observed in real responses, against what its documentation says.
+// The validity of an assertion as Entra gives it: observed in real responses, against what its
+// documentation says.
 const (
 	validBefore = 5 * time.Minute  //bound:life a response of the tenant, before its time
 	validAfter  = 60 * time.Minute //bound:life a response of the tenant
 )
 
-// Response writes a response whose assertion is signed with key, in the shape that Entra gives it: the protocol prefixed, assertion and
-// signature in default namespaces. The response itself is signed where the statement says so.
+// Response writes a response whose assertion is signed with key, in the shape that Entra gives it:
+// the protocol prefixed, assertion and signature in default namespaces. The response itself is
+// signed where the statement says so.
 func Response(s Statement, key SigningKey) ([]byte, error) {
 	assertion, err := assertionElement(s), error(nil)
 	if !s.Unsigned {
@@ -65,8 +67,9 @@ func Response(s Statement, key SigningKey) ([]byte, error) {
 	return write(root)
 }
 
-// NoPassive writes the answer to a passive request that cannot be answered without asking the person: a signed response without an assertion (SAML core
-// §3.2.2.2). Of the statement only what a response itself has is used.
+// NoPassive writes the answer to a passive request that cannot be answered without asking the
+// person: a signed response without an assertion (SAML core §3.2.2.2). Of the statement only what a
+// response itself has is used.
 func NoPassive(s Statement, key SigningKey) ([]byte, error) {
 	root := responseElement("samlp:Response", s.ACSURL, s.Issuer, s.InResponseTo, s.Now)
 	outer := root.CreateElement("samlp:Status").CreateElement("samlp:StatusCode")
@@ -79,7 +82,8 @@ func NoPassive(s Statement, key SigningKey) ([]byte, error) {
 	return write(root)
 }
 
-// responseElement is a response with nothing in it but its issuer. Without inResponseTo it is one that nobody has asked for.
+// responseElement is a response with nothing in it but its issuer. Without inResponseTo it is one
+// that nobody has asked for.
 func responseElement(name, destination, from, inResponseTo string, now time.Time) *etree.Element {
 	root := etree.NewElement(name)
 	root.CreateAttr("ID", NewID())
@@ -149,8 +153,9 @@ func assertionElement(s Statement) *etree.Element {
 	return a
 }
 
-// encrypted wraps an assertion for the holder of a certificate's key, by the algorithms that Entra uses: AES-256-CBC, and RSA-OAEP for its key.
-// Source: "Configure Microsoft Entra SAML token encryption".
+// encrypted wraps an assertion for the holder of a certificate's key, by the algorithms that Entra
+// uses: AES-256-CBC, and RSA-OAEP for its key. Source: "Configure Microsoft Entra SAML token
+// encryption".
 func encrypted(assertion *etree.Element, certificate *x509.Certificate) (*etree.Element, error) {
 	plain, err := write(assertion)
 	if err != nil {

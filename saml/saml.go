@@ -1,8 +1,10 @@
-// Package saml is SAML 2.0 on the wire, the web browser single sign-on profile of it: metadata of both sides, the AuthnRequest, and
-// the signed Response. Both halves speak it: the center as service provider, the tenant as identity provider.
+// Package saml is SAML 2.0 on the wire, the web browser single sign-on profile of it: metadata of
+// both sides, the AuthnRequest, and the signed Response. Both halves speak it: the center as
+// service provider, the tenant as identity provider.
 //
-// XML signatures are goxmldsig's; everything around them that decides whether a message is trusted is here. Only Verify makes an
-// Assertion, so holding one means that it was checked, and it is read from nothing but the bytes that the signature covers.
+// XML signatures are goxmldsig's; everything around them that decides whether a message is trusted
+// is here. Only Verify makes an Assertion, so holding one means that it was checked, and it is read
+// from nothing but the bytes that the signature covers.
 //
 // It holds no storage and no policy, and imports nothing of ours.
 package saml
@@ -57,14 +59,16 @@ const (
 // timeFormat is xs:dateTime with milliseconds in UTC, as Entra writes it.
 const timeFormat = "2006-01-02T15:04:05.000Z"
 
-// NewID returns an XML ID: an underscore and 128 random bits. Entra refuses ids that begin with a digit.
+// NewID returns an XML ID: an underscore and 128 random bits. Entra refuses ids that begin with a
+// digit.
 func NewID() string {
 	b := make([]byte, 16)
 	_, _ = rand.Read(b)
 	return "_" + hex.EncodeToString(b)
 }
 
-// parse reads a document after scan has refused everything that different parsers read differently, and refuses duplicate attributes and ids.
+// parse reads a document after scan has refused everything that different parsers read differently,
+// and refuses duplicate attributes and ids.
 func parse(data []byte, limit int) (*etree.Element, error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff")) // Entra's metadata begins with a byte order mark
 	if len(data) > limit {
@@ -77,7 +81,8 @@ func parse(data []byte, limit int) (*etree.Element, error) {
 		return nil, err
 	}
 	doc := etree.NewDocument()
-	doc.ReadSettings = etree.ReadSettings{MaxDepth: maxDepth, PreserveDuplicateAttrs: true} // that it is well-formed to its end is known by now
+	// that it is well-formed to its end is known by now
+	doc.ReadSettings = etree.ReadSettings{MaxDepth: maxDepth, PreserveDuplicateAttrs: true}
 	if err := doc.ReadFromBytes(data); err != nil || doc.Root() == nil {
 		return nil, errors.New("the document is not well-formed XML")
 	}

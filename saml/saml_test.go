@@ -21,7 +21,9 @@ var (
 	statement = Statement{
 		Issuer: "https://sts.windows.net/t/", Audience: "https://center.example/platform/saml/d-1234567890", ACSURL: "https://center.example/acs",
 		InResponseTo: "_request", NameID: "ada@example.com", AuthnInstant: now, Now: now,
-		Attributes: []Attribute{{Name: "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname", Values: []string{"Ada"}}},
+		Attributes: []Attribute{
+			{Name: "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname", Values: []string{"Ada"}},
+		},
 	}
 )
 
@@ -35,7 +37,13 @@ func newKey(t testing.TB) SigningKey {
 }
 
 func expect(key SigningKey) Expect {
-	return Expect{Issuer: statement.Issuer, Certificates: []*x509.Certificate{key.Certificate}, Audience: statement.Audience, Recipient: statement.ACSURL, Now: now}
+	return Expect{
+		Issuer:       statement.Issuer,
+		Certificates: []*x509.Certificate{key.Certificate},
+		Audience:     statement.Audience,
+		Recipient:    statement.ACSURL,
+		Now:          now,
+	}
 }
 
 func TestVerifyReturnsWhatWasSigned(t *testing.T) {
@@ -48,12 +56,14 @@ func TestVerifyReturnsWhatWasSigned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.NameID != statement.NameID || a.InResponseTo != "_request" || len(a.Attributes) != 1 || a.Attributes[0].Values[0] != "Ada" {
+	if a.NameID != statement.NameID || a.InResponseTo != "_request" || len(a.Attributes) != 1 ||
+		a.Attributes[0].Values[0] != "Ada" {
 		t.Errorf("assertion %+v", a)
 	}
 }
 
-// TestWhatIsSigned: a response may be signed, or its assertion, or both; a signature that is broken, or none at all, is refused.
+// TestWhatIsSigned: a response may be signed, or its assertion, or both; a signature that is
+// broken, or none at all, is refused.
 func TestWhatIsSigned(t *testing.T) {
 	t.Parallel()
 	key := newKey(t)
@@ -79,7 +89,8 @@ func TestWhatIsSigned(t *testing.T) {
 	}
 }
 
-// resign makes a response from a changed statement or assertion, signed with the right key, so that only the check under test can refuse it.
+// resign makes a response from a changed statement or assertion, signed with the right key, so that
+// only the check under test can refuse it.
 func resign(t *testing.T, key SigningKey, change func(*etree.Element)) []byte {
 	t.Helper()
 	a := assertionElement(statement)
@@ -277,7 +288,11 @@ func weak(t *testing.T, key SigningKey) []byte {
 
 func TestMetadataRoundTrips(t *testing.T) {
 	key := newKey(t)
-	idp := IdentityProvider{EntityID: "https://sts.windows.net/t/", SignInURL: "https://login.example/t/saml2", SignInPOST: "https://login.example/t/saml2"}
+	idp := IdentityProvider{
+		EntityID:   "https://sts.windows.net/t/",
+		SignInURL:  "https://login.example/t/saml2",
+		SignInPOST: "https://login.example/t/saml2",
+	}
 	data, err := FederationMetadata(idp, "https://login.example/t/wsfed", key)
 	if err != nil {
 		t.Fatal(err)
@@ -289,10 +304,14 @@ func TestMetadataRoundTrips(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.EntityID != idp.EntityID || got.SignInURL != idp.SignInURL || len(got.Certificates) != 1 || !got.Certificates[0].Equal(key.Certificate) {
+	if got.EntityID != idp.EntityID || got.SignInURL != idp.SignInURL || len(got.Certificates) != 1 ||
+		!got.Certificates[0].Equal(key.Certificate) {
 		t.Errorf("read back %+v", got)
 	}
-	sp := ServiceProvider{EntityID: "https://center.example/saml", ACSURLs: []string{"https://center.example/acs", "https://second.example/acs"}}
+	sp := ServiceProvider{
+		EntityID: "https://center.example/saml",
+		ACSURLs:  []string{"https://center.example/acs", "https://second.example/acs"},
+	}
 	data, err = ServiceProviderMetadata(sp)
 	if err != nil {
 		t.Fatal(err)
@@ -307,7 +326,14 @@ func TestMetadataRoundTrips(t *testing.T) {
 }
 
 func TestAuthnRequestSurvivesTheRedirect(t *testing.T) {
-	r := AuthnRequest{ID: NewID(), IssueInstant: now, Issuer: "https://center.example/saml", Destination: "https://login.example/saml2?x=1", ACSURL: "https://center.example/acs", NameIDFormat: FormatEmail}
+	r := AuthnRequest{
+		ID:           NewID(),
+		IssueInstant: now,
+		Issuer:       "https://center.example/saml",
+		Destination:  "https://login.example/saml2?x=1",
+		ACSURL:       "https://center.example/acs",
+		NameIDFormat: FormatEmail,
+	}
 	u, err := r.RedirectURL("state", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -359,10 +385,19 @@ func BenchmarkVerify(b *testing.B) {
 	}
 }
 
-// TestSignedRequests: the query's signature is over what is sent, and the form's is one that an identity provider can check.
+// TestSignedRequests: the query's signature is over what is sent, and the form's is one that an
+// identity provider can check.
 func TestSignedRequests(t *testing.T) {
 	key := newKey(t)
-	r := AuthnRequest{ID: NewID(), IssueInstant: now, Issuer: "https://center.example/saml", Destination: "https://login.example/saml2?x=1", ACSURL: "https://center.example/acs", NameIDFormat: FormatEmail, ForceAuthn: true}
+	r := AuthnRequest{
+		ID:           NewID(),
+		IssueInstant: now,
+		Issuer:       "https://center.example/saml",
+		Destination:  "https://login.example/saml2?x=1",
+		ACSURL:       "https://center.example/acs",
+		NameIDFormat: FormatEmail,
+		ForceAuthn:   true,
+	}
 	address, err := r.RedirectURL("a b&c", &key)
 	if err != nil {
 		t.Fatal(err)
@@ -370,7 +405,8 @@ func TestSignedRequests(t *testing.T) {
 	_, query, _ := strings.Cut(address, "?x=1&")
 	signed, value, _ := strings.Cut(query, "&Signature=")
 	raw, err := url.QueryUnescape(value)
-	if err != nil || !strings.HasPrefix(signed, "SAMLRequest=") || !strings.Contains(signed, "&RelayState=a+b%26c&SigAlg=") {
+	if err != nil || !strings.HasPrefix(signed, "SAMLRequest=") ||
+		!strings.Contains(signed, "&RelayState=a+b%26c&SigAlg=") {
 		t.Fatalf("the query is %s, %v", query, err)
 	}
 	signature, err := base64.StdEncoding.DecodeString(raw)
@@ -402,8 +438,16 @@ func TestSignedRequests(t *testing.T) {
 	if _, err := verifySignature(root, child(root, nsSignature, "Signature"), expect(key)); err != nil {
 		t.Errorf("the form's signature: %v", err)
 	}
-	metadata, err := ServiceProviderMetadata(ServiceProvider{EntityID: "https://center.example/saml", ACSURLs: []string{"https://center.example/acs"}, Key: &key})
-	if err != nil || !bytes.Contains(metadata, []byte(`AuthnRequestsSigned="true"`)) || !bytes.Contains(metadata, []byte("<md:KeyDescriptor use=\"signing\">")) || !bytes.Contains(metadata, []byte(base64.StdEncoding.EncodeToString(key.Certificate.Raw))) {
+	metadata, err := ServiceProviderMetadata(
+		ServiceProvider{
+			EntityID: "https://center.example/saml",
+			ACSURLs:  []string{"https://center.example/acs"},
+			Key:      &key,
+		},
+	)
+	if err != nil || !bytes.Contains(metadata, []byte(`AuthnRequestsSigned="true"`)) ||
+		!bytes.Contains(metadata, []byte("<md:KeyDescriptor use=\"signing\">")) ||
+		!bytes.Contains(metadata, []byte(base64.StdEncoding.EncodeToString(key.Certificate.Raw))) {
 		t.Errorf("the metadata: %s, %v", metadata, err)
 	}
 }

@@ -8,10 +8,12 @@ import (
 	"unicode/utf8"
 )
 
-// scan accepts only a small, unambiguous part of XML: what different parsers read differently never reaches one. There are elements, attributes, text,
-// comments, the five predefined entities and numeric references; names are ASCII with at most one colon. Refused are a DOCTYPE, CDATA sections,
-// processing instructions, text around the root, other encodings than UTF-8, and everything that is not well-formed. A fuzz test keeps it at least as
-// strict as encoding/xml and as a validator of what survives being written again.
+// scan accepts only a small, unambiguous part of XML: what different parsers read differently never
+// reaches one. There are elements, attributes, text, comments, the five predefined entities and
+// numeric references; names are ASCII with at most one colon. Refused are a DOCTYPE, CDATA
+// sections, processing instructions, text around the root, other encodings than UTF-8, and
+// everything that is not well-formed. A fuzz test keeps it at least as strict as encoding/xml and
+// as a validator of what survives being written again.
 func scan(data []byte) error {
 	if !utf8.Valid(data) {
 		return errors.New("only UTF-8 is read")
@@ -149,7 +151,8 @@ func (s *scanner) text(inElement bool) error {
 	return characters(text)
 }
 
-// characters checks text or an attribute's value: characters that XML allows, and references that it knows.
+// characters checks text or an attribute's value: characters that XML allows, and references that
+// it knows.
 func characters(text []byte) error {
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
@@ -168,7 +171,8 @@ func characters(text []byte) error {
 	return nil
 }
 
-// reference says whether a predefined entity, or a number that stands for a character that XML allows, is meant.
+// reference says whether a predefined entity, or a number that stands for a character that XML
+// allows, is meant.
 func reference(name string) bool {
 	switch name {
 	case "lt", "gt", "amp", "quot", "apos":
@@ -183,7 +187,8 @@ func reference(name string) bool {
 	if !ok || err != nil || strings.HasPrefix(digits, "+") {
 		return false
 	}
-	return n == '\t' || n == '\n' || n == '\r' || (n >= 0x20 && n <= 0xD7FF) || (n >= 0xE000 && n <= 0xFFFD) || (n >= 0x10000 && n <= utf8.MaxRune)
+	return n == '\t' || n == '\n' || n == '\r' || (n >= 0x20 && n <= 0xD7FF) || (n >= 0xE000 && n <= 0xFFFD) ||
+		(n >= 0x10000 && n <= utf8.MaxRune)
 }
 
 // tag reads a tag or a comment.
@@ -191,7 +196,8 @@ func (s *scanner) tag() (name []byte, kind tagKind, err error) {
 	switch {
 	case s.take("<!--"):
 		end := bytes.Index(s.rest, []byte("--"))
-		if end < 0 || !bytes.HasPrefix(s.rest[end:], []byte("-->")) || characters(bytes.ReplaceAll(s.rest[:end], []byte("&"), nil)) != nil {
+		if end < 0 || !bytes.HasPrefix(s.rest[end:], []byte("-->")) ||
+			characters(bytes.ReplaceAll(s.rest[:end], []byte("&"), nil)) != nil {
 			return nil, comment, errMalformed
 		}
 		s.rest = s.rest[end+3:]
@@ -230,8 +236,10 @@ func (s *scanner) tag() (name []byte, kind tagKind, err error) {
 		if err != nil {
 			return nil, startTag, err
 		}
-		// Namespaces in XML 1.0 §3: these two prefixes cannot be declared, and no prefix can be taken back.
-		if prefix, ok := strings.CutPrefix(attribute, "xmlns:"); ok && (prefix == "xmlns" || prefix == "xml" || value == "") {
+		// Namespaces in XML 1.0 §3: these two prefixes cannot be declared, and no prefix can be
+		// taken back.
+		if prefix, ok := strings.CutPrefix(attribute, "xmlns:"); ok &&
+			(prefix == "xmlns" || prefix == "xml" || value == "") {
 			return nil, startTag, errMalformed
 		}
 	}
@@ -239,7 +247,9 @@ func (s *scanner) tag() (name []byte, kind tagKind, err error) {
 
 // name reads a name: ASCII, with at most one colon, which stands between two parts.
 func (s *scanner) name() []byte {
-	n, part, colons := 0, 0, 0 // part: where the part began that is read
+	n := 0
+	part := 0
+	colons := 0 // part: where the part began that is read
 	for ; n < len(s.rest); n++ {
 		c := s.rest[n]
 		switch {

@@ -35,7 +35,8 @@ func keyFiles(t *testing.T, key SigningKey) (dir string) {
 	return dir
 }
 
-// TestAnEncryptedAssertionIsTheOneThatWasSigned has xmlsec1 decrypt it, and verifies what comes out.
+// TestAnEncryptedAssertionIsTheOneThatWasSigned has xmlsec1 decrypt it, and verifies what comes
+// out.
 func TestAnEncryptedAssertionIsTheOneThatWasSigned(t *testing.T) {
 	t.Parallel()
 	key, theirs := newKey(t), newKey(t)
@@ -50,7 +51,8 @@ func TestAnEncryptedAssertionIsTheOneThatWasSigned(t *testing.T) {
 	if err := os.WriteFile(file, response, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	plain, err := exec.Command(xmlsec1, "--decrypt", "--privkey-pem", filepath.Join(dir, "key.pem"), file).Output() // #nosec G204 -- test data
+	// #nosec G204 -- test data
+	plain, err := exec.Command(xmlsec1, "--decrypt", "--privkey-pem", filepath.Join(dir, "key.pem"), file).Output()
 	if err != nil {
 		t.Fatalf("decrypt %s: %v", response, err)
 	}
@@ -70,8 +72,9 @@ func TestAnEncryptedAssertionIsTheOneThatWasSigned(t *testing.T) {
 	}
 }
 
-// TestShapesOfIdentityProviders takes responses in the shape that identity providers give them, signed by xmlsec1: prefixes, places of signatures,
-// inclusive namespaces, key infos. The shapes are of public samples; the values are ours.
+// TestShapesOfIdentityProviders takes responses in the shape that identity providers give them,
+// signed by xmlsec1: prefixes, places of signatures, inclusive namespaces, key infos. The shapes
+// are of public samples; the values are ours.
 func TestShapesOfIdentityProviders(t *testing.T) {
 	key := newKey(t)
 	dir := keyFiles(t, key)
@@ -85,7 +88,11 @@ func TestShapesOfIdentityProviders(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			message := strings.NewReplacer("ACS", statement.ACSURL, "ISSUER", statement.Issuer, "AUDIENCE", statement.Audience).Replace(string(data))
+			message := strings.NewReplacer(
+				"ACS", statement.ACSURL, "ISSUER", statement.Issuer, "AUDIENCE", statement.Audience,
+			).Replace(
+				string(data),
+			)
 			file := filepath.Join(dir, filepath.Base(shape))
 			for _, element := range []string{"Assertion", "Response"} { // the inner one first
 				if err := os.WriteFile(file, []byte(message), 0o600); err != nil {
@@ -95,8 +102,12 @@ func TestShapesOfIdentityProviders(t *testing.T) {
 				if strings.Count(message, "Signature ") == 1 && element == "Assertion" {
 					continue // only the response is signed
 				}
-				out, err := exec.Command(xmlsec1, "--sign", "--privkey-pem", filepath.Join(dir, "key.pem")+","+filepath.Join(dir, "cert.pem"), "--node-xpath", where, // #nosec G204 -- test data
-					"--id-attr:ID", nsAssertion+":Assertion", "--id-attr:ID", nsProtocol+":Response", file).Output()
+				// #nosec G204 -- test data
+				out, err := exec.Command(
+					xmlsec1, "--sign", "--privkey-pem",
+					filepath.Join(dir, "key.pem")+","+filepath.Join(dir, "cert.pem"), "--node-xpath", where,
+					"--id-attr:ID", nsAssertion+":Assertion", "--id-attr:ID", nsProtocol+":Response", file,
+				).Output()
 				if err != nil {
 					t.Fatalf("sign the %s: %v", element, err)
 				}
@@ -106,7 +117,10 @@ func TestShapesOfIdentityProviders(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v\n%s", err, message)
 			}
-			if a.NameID != "ada@example.com" || a.InResponseTo != "_request" || a.AuthnInstant.IsZero() || len(a.Attributes) != 1 || a.Attributes[0].Values[0] != "Blue" || a.Attributes[0].Structured {
+			if a.NameID != "ada@example.com" || a.InResponseTo != "_request" || a.AuthnInstant.IsZero() ||
+				len(a.Attributes) != 1 ||
+				a.Attributes[0].Values[0] != "Blue" ||
+				a.Attributes[0].Structured {
 				t.Errorf("read %+v", a)
 			}
 			if _, err := Verify([]byte(strings.Replace(message, "ada@", "eve@", 1)), expect(key)); err == nil {

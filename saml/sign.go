@@ -20,8 +20,9 @@ type SigningKey struct {
 	Certificate *x509.Certificate
 }
 
-// NewSigningKey makes an RSA-2048 key and a certificate as Entra makes them: three years, subject and issuer
-// "CN=Microsoft Azure Federated SSO Certificate" (entra addTokenSigningCertificate reference).
+// NewSigningKey makes an RSA-2048 key and a certificate as Entra makes them: three years, subject
+// and issuer "CN=Microsoft Azure Federated SSO Certificate" (entra addTokenSigningCertificate
+// reference).
 func NewSigningKey(now, end time.Time) (SigningKey, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -32,7 +33,14 @@ func NewSigningKey(now, end time.Time) (SigningKey, error) {
 		return SigningKey{}, err
 	}
 	name := pkix.Name{CommonName: "Microsoft Azure Federated SSO Certificate"}
-	template := &x509.Certificate{SerialNumber: serial, Subject: name, Issuer: name, NotBefore: now.Add(-5 * time.Minute), NotAfter: end, SignatureAlgorithm: x509.SHA256WithRSA}
+	template := &x509.Certificate{
+		SerialNumber:       serial,
+		Subject:            name,
+		Issuer:             name,
+		NotBefore:          now.Add(-5 * time.Minute),
+		NotAfter:           end,
+		SignatureAlgorithm: x509.SHA256WithRSA,
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		return SigningKey{}, fmt.Errorf("make the signing certificate: %w", err)

@@ -31,8 +31,8 @@ type Expect struct {
 	RequestedOnly bool // responses that answer no request are refused
 }
 
-// Assertion is a checked assertion. Only Verify makes one. That InResponseTo answers a request of this browser, and that ID is used
-// once, takes memory: it is for the caller to check.
+// Assertion is a checked assertion. Only Verify makes one. That InResponseTo answers a request of
+// this browser, and that ID is used once, takes memory: it is for the caller to check.
 type Assertion struct {
 	ID                  string
 	NameID              string
@@ -77,7 +77,8 @@ const (
 	CheckIdPInitiated    Check = "idp-initiated"
 )
 
-// How old a response and its assertion may be, and how long they may be valid: our own choice. Entra and AD FS write an hour, most others five minutes.
+// How old a response and its assertion may be, and how long they may be valid: our own choice.
+// Entra and AD FS write an hour, most others five minutes.
 const (
 	maxAge      = time.Hour      //bound:life a SAML response, since it was issued
 	maxValidity = 24 * time.Hour //bound:life a SAML assertion, by its own conditions
@@ -103,7 +104,8 @@ func refuse(check Check, want, got string) error {
 	return &Refusal{check, want, got}
 }
 
-// VerifyPOST checks the SAMLResponse field of the HTTP-POST binding and returns its assertion, or a *Refusal.
+// VerifyPOST checks the SAMLResponse field of the HTTP-POST binding and returns its assertion, or a
+// *Refusal.
 func VerifyPOST(field string, want Expect) (*Assertion, error) {
 	data, err := decodeBase64(field)
 	if err != nil {
@@ -112,7 +114,8 @@ func VerifyPOST(field string, want Expect) (*Assertion, error) {
 	return Verify(data, want)
 }
 
-// Verify checks a response and returns its assertion, or a *Refusal. Sources: SAML profiles §4.1.4.3; user guide, rules for responses.
+// Verify checks a response and returns its assertion, or a *Refusal. Sources: SAML profiles
+// §4.1.4.3; user guide, rules for responses.
 func Verify(response []byte, want Expect) (*Assertion, error) {
 	root, err := parse(response, MaxMessage)
 	if err != nil {
@@ -123,7 +126,10 @@ func Verify(response []byte, want Expect) (*Assertion, error) {
 	}
 	status := child(child(root, nsProtocol, "Status"), nsProtocol, "StatusCode")
 	if attr(status, "Value") != statusSuccess {
-		return nil, refuse(CheckStatus, "Success", attr(status, "Value")+" "+text(child(child(root, nsProtocol, "Status"), nsProtocol, "StatusMessage")))
+		return nil, refuse(
+			CheckStatus, "Success",
+			attr(status, "Value")+" "+text(child(child(root, nsProtocol, "Status"), nsProtocol, "StatusMessage")),
+		)
 	}
 	if err := onlyAssertion(root); err != nil {
 		return nil, err
@@ -134,7 +140,10 @@ func Verify(response []byte, want Expect) (*Assertion, error) {
 	}
 	if len(response) > maxAssertion { // else it cannot be longer
 		if text, err := write(assertion.Copy()); err != nil || utf8.RuneCount(text) > maxAssertion {
-			return nil, refuse(CheckSize, fmt.Sprint("an assertion of at most ", maxAssertion, " characters"), fmt.Sprint(utf8.RuneCount(text)))
+			return nil, refuse(
+				CheckSize, fmt.Sprint("an assertion of at most ", maxAssertion, " characters"),
+				fmt.Sprint(utf8.RuneCount(text)),
+			)
 		}
 	}
 	envelope := root // unsigned: what it says can only lead to a refusal
@@ -167,12 +176,15 @@ func Verify(response []byte, want Expect) (*Assertion, error) {
 func (want Expect) issued(what string, e *etree.Element) error {
 	s := attr(e, "IssueInstant")
 	if t, err := parseTime(s); err != nil || want.Now.Sub(t) > maxAge+Skew || t.Sub(want.Now) > Skew {
-		return refuse(CheckIssueInstant, what+"/IssueInstant within an hour before "+want.Now.UTC().Format(timeFormat), s)
+		return refuse(
+			CheckIssueInstant, what+"/IssueInstant within an hour before "+want.Now.UTC().Format(timeFormat), s,
+		)
 	}
 	return nil
 }
 
-// valid reads until when something is valid. It must not be over, nor last for longer than anybody needs.
+// valid reads until when something is valid. It must not be over, nor last for longer than anybody
+// needs.
 func (want Expect) valid(what, s string) (time.Time, error) {
 	end, err := parseTime(s)
 	if err != nil || !want.Now.Before(end.Add(Skew)) {
@@ -184,7 +196,8 @@ func (want Expect) valid(what, s string) (time.Time, error) {
 	return end, nil
 }
 
-// onlyAssertion demands exactly one assertion in the whole document, as a direct child of the response, and no encrypted one.
+// onlyAssertion demands exactly one assertion in the whole document, as a direct child of the
+// response, and no encrypted one.
 func onlyAssertion(root *etree.Element) error {
 	var plain, encrypted int
 	var count func(e *etree.Element)
@@ -209,7 +222,8 @@ func onlyAssertion(root *etree.Element) error {
 	return nil
 }
 
-// signedAssertion returns the assertion as the signature covers it, and the response as its own signature covers it, or nil when it has none.
+// signedAssertion returns the assertion as the signature covers it, and the response as its own
+// signature covers it, or nil when it has none.
 func signedAssertion(root *etree.Element, want Expect) (assertion, response *etree.Element, err error) {
 	var signatures int
 	var count func(e *etree.Element)
@@ -225,7 +239,9 @@ func signedAssertion(root *etree.Element, want Expect) (assertion, response *etr
 	assertion = child(root, nsAssertion, "Assertion")
 	onResponse, onAssertion := children(root, nsSignature, "Signature"), children(assertion, nsSignature, "Signature")
 	if len(onResponse) > 1 || len(onAssertion) > 1 || signatures != len(onResponse)+len(onAssertion) {
-		return nil, nil, refuse(CheckSignature, "at most one signature, on the response or the assertion", fmt.Sprint(signatures))
+		return nil, nil, refuse(
+			CheckSignature, "at most one signature, on the response or the assertion", fmt.Sprint(signatures),
+		)
 	}
 	if signatures == 0 {
 		return nil, nil, refuse(CheckSignature, "a signature", "none")
@@ -245,8 +261,8 @@ func signedAssertion(root *etree.Element, want Expect) (assertion, response *etr
 	return assertion, response, err
 }
 
-// verifySignature checks an enveloped signature of e and returns e as it was signed. What goxmldsig would let pass is refused first:
-// SHA-1, other transforms, references to elsewhere.
+// verifySignature checks an enveloped signature of e and returns e as it was signed. What goxmldsig
+// would let pass is refused first: SHA-1, other transforms, references to elsewhere.
 func verifySignature(e, signature *etree.Element, want Expect) (*etree.Element, error) {
 	if err := checkSignatureShape(e, signature); err != nil {
 		return nil, err
@@ -322,13 +338,15 @@ func checkSignatureShape(e, signature *etree.Element) error {
 		transforms = append(transforms, attr(t, "Algorithm"))
 	}
 	if !slices.Equal(transforms, []string{enveloped, exclusiveC14N}) {
-		return refuse(CheckAlgorithm, "enveloped-signature, then exclusive canonicalization", strings.Join(transforms, ", "))
+		return refuse(
+			CheckAlgorithm, "enveloped-signature, then exclusive canonicalization", strings.Join(transforms, ", "),
+		)
 	}
 	return nil
 }
 
-// readAssertion checks and reads an assertion that a signature covers. Nothing outside it is used but the response's InResponseTo, which
-// must then agree with the signed one.
+// readAssertion checks and reads an assertion that a signature covers. Nothing outside it is used
+// but the response's InResponseTo, which must then agree with the signed one.
 func readAssertion(a *etree.Element, responseTo string, want Expect) (*Assertion, error) {
 	if v := attr(a, "Version"); v != "2.0" {
 		return nil, refuse(CheckVersion, "2.0", v)
@@ -346,10 +364,12 @@ func readAssertion(a *etree.Element, responseTo string, want Expect) (*Assertion
 	if out.NameID == "" || len(out.NameID) > maxNameID || len(name.ChildElements()) > 0 {
 		return nil, refuse(CheckNameID, "a user name", out.NameID)
 	}
-	if address, err := mail.ParseAddress(out.NameID); err != nil || address.Address != out.NameID { // source: user guide, "Troubleshooting": a NameID must be an RFC 2822 address
+	// source: user guide, "Troubleshooting": a NameID must be an RFC 2822 address
+	if address, err := mail.ParseAddress(out.NameID); err != nil || address.Address != out.NameID {
 		return nil, refuse(CheckNameID, "a user name that is an e-mail address", out.NameID)
 	}
-	if out.NameIDFormat != FormatEmail && out.NameIDFormat != FormatUnspecified && out.NameIDFormat != "" && out.NameIDFormat != want.NameIDFormat {
+	if out.NameIDFormat != FormatEmail && out.NameIDFormat != FormatUnspecified && out.NameIDFormat != "" &&
+		out.NameIDFormat != want.NameIDFormat {
 		return nil, refuse(CheckNameID, "the format emailAddress", out.NameIDFormat)
 	}
 	if err := out.confirm(child(subject, nsAssertion, "SubjectConfirmation"), want); err != nil {
@@ -359,7 +379,9 @@ func readAssertion(a *etree.Element, responseTo string, want Expect) (*Assertion
 		return nil, refuse(CheckInResponse, out.InResponseTo, responseTo)
 	}
 	if want.RequestedOnly && out.InResponseTo == "" {
-		return nil, refuse(CheckIdPInitiated, "a response to a request of the access portal", "one that nobody has asked for")
+		return nil, refuse(
+			CheckIdPInitiated, "a response to a request of the access portal", "one that nobody has asked for",
+		)
 	}
 	if err := out.conditions(child(a, nsAssertion, "Conditions"), want); err != nil {
 		return nil, err
@@ -419,16 +441,22 @@ func (out *Assertion) conditions(c *etree.Element, want Expect) error {
 	return nil
 }
 
-// knownConditions refuses conditions that are not understood: an assertion with one must not be relied on (SAML core §2.5.1.1). That an assertion is used
-// once, as OneTimeUse asks for, holds for all. ProxyRestriction bounds who may state the same of the person on the ground of this assertion, which is
-// what the access portal does at AWS, so that one that forbids it is refused (§2.5.1.6).
+// knownConditions refuses conditions that are not understood: an assertion with one must not be
+// relied on (SAML core §2.5.1.1). That an assertion is used once, as OneTimeUse asks for, holds for
+// all. ProxyRestriction bounds who may state the same of the person on the ground of this
+// assertion, which is what the access portal does at AWS, so that one that forbids it is refused
+// (§2.5.1.6).
 func knownConditions(c *etree.Element) error {
 	counts := map[string]int{}
 	for _, condition := range c.ChildElements() {
 		name := condition.Tag
-		known := condition.NamespaceURI() == nsAssertion && (name == "AudienceRestriction" || name == "OneTimeUse" || name == "ProxyRestriction")
+		known := condition.NamespaceURI() == nsAssertion &&
+			(name == "AudienceRestriction" || name == "OneTimeUse" || name == "ProxyRestriction")
 		if kind := typeOf(condition); !known || (kind != "" && kind != name+"Type") {
-			return refuse(CheckCondition, "AudienceRestriction, OneTimeUse or ProxyRestriction", strings.TrimSpace(name+" "+kind))
+			return refuse(
+				CheckCondition, "AudienceRestriction, OneTimeUse or ProxyRestriction",
+				strings.TrimSpace(name+" "+kind),
+			)
 		}
 		if counts[name]++; counts[name] > 1 && name != "AudienceRestriction" { // §2.5.1.5 and §2.5.1.6
 			return refuse(CheckCondition, "at most one "+name, fmt.Sprint(counts[name]))
@@ -438,17 +466,24 @@ func knownConditions(c *etree.Element) error {
 		}
 		if count := attr(condition, "Count"); count != "" {
 			if n, err := strconv.ParseUint(count, 10, 64); err != nil || n == 0 {
-				return refuse(CheckCondition, "a ProxyRestriction that lets the access portal sign people in at AWS", "Count "+count)
+				return refuse(
+					CheckCondition, "a ProxyRestriction that lets the access portal sign people in at AWS",
+					"Count "+count,
+				)
 			}
 		}
 		if len(children(condition, nsAssertion, "Audience")) > 0 {
-			return refuse(CheckCondition, "a ProxyRestriction that lets the access portal sign people in at AWS", "its own audiences")
+			return refuse(
+				CheckCondition, "a ProxyRestriction that lets the access portal sign people in at AWS",
+				"its own audiences",
+			)
 		}
 	}
 	return nil
 }
 
-// typeOf is the local name of an element's xsi:type, "?" when that is of a namespace that is not SAML's, and "" when there is none.
+// typeOf is the local name of an element's xsi:type, "?" when that is of a namespace that is not
+// SAML's, and "" when there is none.
 func typeOf(e *etree.Element) string {
 	for _, a := range e.Attr {
 		if a.Key != "type" || a.NamespaceURI() != "http://www.w3.org/2001/XMLSchema-instance" {
@@ -466,11 +501,13 @@ func typeOf(e *etree.Element) string {
 	return ""
 }
 
-// namespaceOf resolves a prefix where an element stands; the empty prefix is that of the default namespace.
+// namespaceOf resolves a prefix where an element stands; the empty prefix is that of the default
+// namespace.
 func namespaceOf(e *etree.Element, prefix string) string {
 	for ; e != nil; e = e.Parent() {
 		for _, a := range e.Attr {
-			if (prefix != "" && a.Space == "xmlns" && a.Key == prefix) || (prefix == "" && a.Space == "" && a.Key == "xmlns") {
+			if (prefix != "" && a.Space == "xmlns" && a.Key == prefix) ||
+				(prefix == "" && a.Space == "" && a.Key == "xmlns") {
 				return a.Value
 			}
 		}
@@ -478,8 +515,9 @@ func namespaceOf(e *etree.Element, prefix string) string {
 	return ""
 }
 
-// authenticated reads the statements that the person has signed in, one of which there must be (SAML profiles §4.1.4.2), and when. That may be days ago, where
-// a session of the identity provider has lasted so long, but not in the future.
+// authenticated reads the statements that the person has signed in, one of which there must be
+// (SAML profiles §4.1.4.2), and when. That may be days ago, where a session of the identity
+// provider has lasted so long, but not in the future.
 func (out *Assertion) authenticated(statements []*etree.Element, want Expect) error {
 	if len(statements) == 0 {
 		return refuse(CheckAuthnStatement, "an AuthnStatement", "none")
@@ -490,7 +528,10 @@ func (out *Assertion) authenticated(statements []*etree.Element, want Expect) er
 			return refuse(CheckAuthnStatement, "an AuthnStatement with a time in AuthnInstant", attr(s, "AuthnInstant"))
 		}
 		if instant.Sub(want.Now) > Skew {
-			return refuse(CheckAuthnInstant, "AuthnInstant not after "+want.Now.UTC().Format(timeFormat), attr(s, "AuthnInstant"))
+			return refuse(
+				CheckAuthnInstant, "AuthnInstant not after "+want.Now.UTC().Format(timeFormat),
+				attr(s, "AuthnInstant"),
+			)
 		}
 		out.AuthnInstant = instant
 		t := attr(s, "SessionNotOnOrAfter")

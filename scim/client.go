@@ -24,7 +24,8 @@ type Client struct {
 // maxAnswer bounds what is read of an answer.
 const maxAnswer = 16 << 20 //bound:body an answer of a SCIM target
 
-// Problem is an answer that is no success: the status, the provider's own words and how long it asks to wait.
+// Problem is an answer that is no success: the status, the provider's own words and how long it
+// asks to wait.
 type Problem struct {
 	Status     int
 	Detail     string
@@ -80,7 +81,8 @@ func (c *Client) Do(ctx context.Context, method, path string, query url.Values, 
 	return nil
 }
 
-// client follows no redirect: whoever answers would choose where the token, and what is written, goes.
+// client follows no redirect: whoever answers would choose where the token, and what is written,
+// goes.
 func (c *Client) client() *http.Client {
 	client := http.Client{}
 	if c.HTTP != nil {
@@ -128,7 +130,8 @@ func Quote(s string) string {
 	return string(data)
 }
 
-// Find returns the resources under path (such as /Users) whose attribute equals value. Members are left out.
+// Find returns the resources under path (such as /Users) whose attribute equals value. Members are
+// left out.
 func (c *Client) Find(ctx context.Context, path, attribute, value string) ([]Resource, error) {
 	query := url.Values{"filter": {attribute + " eq " + Quote(value)}}
 	if path == "/Groups" {
@@ -139,7 +142,8 @@ func (c *Client) Find(ctx context.Context, path, attribute, value string) ([]Res
 	return list.Resources, err
 }
 
-// List returns a page of the resources under path, such as /Users, from the start-th on (1 is the first). Members are left out.
+// List returns a page of the resources under path, such as /Users, from the start-th on (1 is the
+// first). Members are left out.
 func (c *Client) List(ctx context.Context, path string, start, count int) (list ListResponse, err error) {
 	query := url.Values{"startIndex": {strconv.Itoa(start)}, "count": {strconv.Itoa(count)}}
 	if path == "/Groups" {

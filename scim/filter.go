@@ -22,7 +22,8 @@ type Or struct{ Left, Right Filter }
 // Not holds when its filter does not.
 type Not struct{ Filter Filter }
 
-// Compare holds when an attribute compares with a value. Value is a string, bool, nil or a number's text; it is nil for pr.
+// Compare holds when an attribute compares with a value. Value is a string, bool, nil or a number's
+// text; it is nil for pr.
 type Compare struct {
 	Attribute string // as written: a name, name.sub, or URN:name
 	Op        string // eq ne co sw ew gt ge lt le pr, in lower case
@@ -45,7 +46,8 @@ var operators = map[string]bool{
 	"eq": true, "ne": true, "co": true, "sw": true, "ew": true, "gt": true, "ge": true, "lt": true, "le": true, "pr": true,
 }
 
-// ParseFilter parses a filter expression (RFC 7644 §3.4.2.2). It fails with an *Error of type invalidFilter.
+// ParseFilter parses a filter expression (RFC 7644 §3.4.2.2). It fails with an *Error of type
+// invalidFilter.
 func ParseFilter(text string) (Filter, error) {
 	if len(text) > MaxFilterLength {
 		return nil, invalid(InvalidFilter, "the filter is longer than %d characters", MaxFilterLength)
@@ -105,7 +107,8 @@ func tokenize(text string) []token {
 	return tokens
 }
 
-// unquote reads a JSON string at the start of text and returns it with the length of its written form.
+// unquote reads a JSON string at the start of text and returns it with the length of its written
+// form.
 func unquote(text string) (s string, length int, ok bool) {
 	for i := 1; i < len(text); i++ {
 		switch text[i] {

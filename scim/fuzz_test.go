@@ -59,7 +59,13 @@ func FuzzMatch(f *testing.F) {
 	for _, text := range []string{`userName eq "ada"`, `emails[type eq "work" and value co "@"]`, `title pr or not (active eq true)`, `meta.created gt "2026-01-01T00:00:00Z"`, `name.familyName sw "L"`} {
 		f.Add(text)
 	}
-	r := Resource{"userName": "ada", "active": true, "emails": []any{map[string]any{"value": "a@b.c", "type": "work", "primary": true}}, "meta": map[string]any{"created": "2026-11-25T12:00:00Z"}, "name": map[string]any{"familyName": "Lovelace"}}
+	r := Resource{
+		"userName": "ada",
+		"active":   true,
+		"emails":   []any{map[string]any{"value": "a@b.c", "type": "work", "primary": true}},
+		"meta":     map[string]any{"created": "2026-11-25T12:00:00Z"},
+		"name":     map[string]any{"familyName": "Lovelace"},
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		filter, err := ParseFilter(text)
 		if err != nil || UserSchema.CheckFilter(filter) != nil {
@@ -71,13 +77,15 @@ func FuzzMatch(f *testing.F) {
 	})
 }
 
-// FuzzFilterLikeAnother compares with an independent parser of the same grammar: whatever that one accepts, this one does too.
+// FuzzFilterLikeAnother compares with an independent parser of the same grammar: whatever that one
+// accepts, this one does too.
 func FuzzFilterLikeAnother(f *testing.F) {
 	for _, text := range []string{`userName eq "x"`, `a.b pr`, `not (a pr) or b ge 3`, `emails[type eq "work"]`, `a eq true and (b eq null or c ne -1.5e3)`, `urn:ietf:params:scim:schemas:core:2.0:User:userName sw "J"`} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if len(text) > 200 || strings.Contains(strings.ToLower(text), "not") || !utf8.ValidString(text) { // it lets an attribute have the name not
+		// it lets an attribute have the name not
+		if len(text) > 200 || strings.Contains(strings.ToLower(text), "not") || !utf8.ValidString(text) {
 			return
 		}
 		if _, err := other.ParseFilter([]byte(text)); err != nil {
@@ -89,7 +97,8 @@ func FuzzFilterLikeAnother(f *testing.F) {
 	})
 }
 
-// TestHostileFiltersEndSoon: what is too long or too deep is refused before it is parsed to its end.
+// TestHostileFiltersEndSoon: what is too long or too deep is refused before it is parsed to its
+// end.
 func TestHostileFiltersEndSoon(t *testing.T) {
 	for name, text := range map[string]string{
 		"100,000 terms": strings.Repeat(`userName eq "x" or `, 100_000) + "title pr", "deep": strings.Repeat("not (", 2000) + "a pr" + strings.Repeat(")", 2000), "brackets": strings.Repeat("a[", 4000),

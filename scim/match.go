@@ -8,8 +8,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/names"
 )
 
-// Matches says whether a resource, in canonical form, meets a filter (RFC 7644 §3.4.2.2). A comparison with an attribute of several values holds
-// when it does for one of them; texts ignore letter case unless the schema says that the attribute does not.
+// Matches says whether a resource, in canonical form, meets a filter (RFC 7644 §3.4.2.2). A
+// comparison with an attribute of several values holds when it does for one of them; texts ignore
+// letter case unless the schema says that the attribute does not.
 func (s Schema) Matches(f Filter, r Resource) bool { return matches(f, r, s.Attributes, s.Extensions) }
 
 func matches(f Filter, r map[string]any, list []Attribute, extensions map[string][]Attribute) bool {
@@ -35,7 +36,8 @@ func matches(f Filter, r map[string]any, list []Attribute, extensions map[string
 	return false
 }
 
-// CheckFilter fails with invalidFilter when the filter names an attribute that the schema does not have, or compares what cannot be compared.
+// CheckFilter fails with invalidFilter when the filter names an attribute that the schema does not
+// have, or compares what cannot be compared.
 func (s Schema) CheckFilter(f Filter) error { return checkFilter(f, s.Attributes, s.Extensions) }
 
 func checkFilter(f Filter, list []Attribute, extensions map[string][]Attribute) error {
@@ -85,7 +87,8 @@ func split(name string, extensions map[string][]Attribute) (urn, rest string) {
 	return "", name
 }
 
-// lookUp finds the attribute that a filter names: name, name.sub or URN:name.sub. A list of entries stands for its values.
+// lookUp finds the attribute that a filter names: name, name.sub or URN:name.sub. A list of entries
+// stands for its values.
 func lookUp(name string, list []Attribute, extensions map[string][]Attribute) (Attribute, bool) {
 	urn, rest := split(name, extensions)
 	if urn != "" {
@@ -106,7 +109,8 @@ func lookUp(name string, list []Attribute, extensions map[string][]Attribute) (A
 	return find(a.Sub, sub)
 }
 
-// resolve returns the attribute that a filter names and its values in a resource, one for each entry.
+// resolve returns the attribute that a filter names and its values in a resource, one for each
+// entry.
 func resolve(name string, r map[string]any, list []Attribute, extensions map[string][]Attribute) (Attribute, []any) {
 	urn, rest := split(name, extensions)
 	if urn != "" {
@@ -224,8 +228,9 @@ func (c Compare) compares(have any, exact, isTime bool) bool {
 	return false
 }
 
-// SortKey is what a resource is ordered by for sortBy (RFC 7644 §3.4.2.3): the attribute's value, that of the primary entry or else the first one
-// where there are several. ok is false when it has none.
+// SortKey is what a resource is ordered by for sortBy (RFC 7644 §3.4.2.3): the attribute's value,
+// that of the primary entry or else the first one where there are several. ok is false when it has
+// none.
 func (s Schema) SortKey(r Resource, sortBy string) (key string, ok bool) {
 	top, sub, _ := strings.Cut(sortBy, ".")
 	if _, rest := split(sortBy, s.Extensions); rest == sortBy {
@@ -264,7 +269,8 @@ func (s Schema) SortKey(r Resource, sortBy string) (key string, ok bool) {
 	return "", false
 }
 
-// Project keeps of a resource, in place, what the parameters attributes and excludedAttributes ask for (RFC 7644 §3.9). id and schemas stay.
+// Project keeps of a resource, in place, what the parameters attributes and excludedAttributes ask
+// for (RFC 7644 §3.9). id and schemas stay.
 func (s Schema) Project(r Resource, attributes, excluded []string) {
 	if len(attributes) > 0 {
 		kept := Resource{}
@@ -295,7 +301,9 @@ func (s Schema) keep(into, from Resource, name string) {
 			return
 		}
 	}
-	list, target, source := s.Attributes, map[string]any(into), map[string]any(from)
+	list := s.Attributes
+	target := map[string]any(into)
+	source := map[string]any(from)
 	if urn != "" {
 		list = s.Extensions[urn]
 		source, _ = from[urn].(map[string]any)

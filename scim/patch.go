@@ -15,18 +15,23 @@ type Path struct {
 	Sub       string // canonical; empty: none
 }
 
-// ParsePath parses a PATCH path of a resource with this schema. It fails with an *Error of type invalidPath.
+// ParsePath parses a PATCH path of a resource with this schema. It fails with an *Error of type
+// invalidPath.
 func (s Schema) ParsePath(text string) (Path, error) {
 	if len(text) > MaxFilterLength {
 		return Path{}, invalid(InvalidPath, "the path is too long")
 	}
-	list, rest, urn := s.Attributes, text, ""
+	list := s.Attributes
+	rest := text
+	urn := ""
 	if len(rest) > len(s.URN) && strings.EqualFold(rest[:len(s.URN)], s.URN) && rest[len(s.URN)] == ':' {
 		rest = rest[len(s.URN)+1:]
 	}
 	for known, attributes := range s.Extensions { // split at the URN, not at the dot of its 2.0
 		if len(rest) > len(known) && strings.EqualFold(rest[:len(known)], known) && rest[len(known)] == ':' {
-			urn, list, rest = known, attributes, rest[len(known)+1:]
+			urn = known
+			list = attributes
+			rest = rest[len(known)+1:]
 		}
 	}
 	var filter Filter
@@ -40,7 +45,9 @@ func (s Schema) ParsePath(text string) (Path, error) {
 		if err != nil {
 			return Path{}, err
 		}
-		filter, name, sub = f, rest[:open], strings.TrimPrefix(rest[end+1:], ".")
+		filter = f
+		name = rest[:open]
+		sub = strings.TrimPrefix(rest[end+1:], ".")
 	} else {
 		name, sub, _ = strings.Cut(rest, ".")
 	}
@@ -72,7 +79,8 @@ type Change struct {
 	Value any // canonical; nil for a remove without a value
 }
 
-// ParseOperation parses an operation. One without a path becomes a change for each key of its value, which may be dotted or a URN.
+// ParseOperation parses an operation. One without a path becomes a change for each key of its
+// value, which may be dotted or a URN.
 func (s Schema) ParseOperation(o Operation) ([]Change, error) {
 	op := strings.ToLower(o.Op)
 	if op != "add" && op != "replace" && op != "remove" {
@@ -241,8 +249,9 @@ func (c Change) setSub(object map[string]any) error {
 	return nil
 }
 
-// applyToEntries changes the entries of a list that meet the path's filter. When there is none, add and replace make one with what
-// the filter asks for: Entra sends emails[type eq "work"].value for users that have no address yet.
+// applyToEntries changes the entries of a list that meet the path's filter. When there is none, add
+// and replace make one with what the filter asks for: Entra sends emails[type eq "work"].value for
+// users that have no address yet.
 func (c Change) applyToEntries(target map[string]any) error {
 	name := c.Path.Attribute.Name
 	entries := Resource(target).List(name)
@@ -286,7 +295,13 @@ func (c Change) changeEntry(entry map[string]any) error {
 	if c.Path.Sub != "" {
 		return c.setSub(entry)
 	}
-	value, _, err := Attribute{Name: c.Path.Attribute.Name, Kind: Complex, Sub: c.Path.Attribute.Sub}.complexValue(c.Value)
+	value, _, err := Attribute{
+		Name: c.Path.Attribute.Name,
+		Kind: Complex,
+		Sub:  c.Path.Attribute.Sub,
+	}.complexValue(
+		c.Value,
+	)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,8 @@ const (
 	ComplexList
 )
 
-// Attribute describes one attribute of a schema (RFC 7643 §7): its canonical spelling, what it holds and its sub-attributes.
+// Attribute describes one attribute of a schema (RFC 7643 §7): its canonical spelling, what it
+// holds and its sub-attributes.
 type Attribute struct {
 	Name      string
 	Kind      Kind
@@ -26,7 +27,8 @@ type Attribute struct {
 	Hidden    bool // never returned
 }
 
-// Schema is the attributes of a resource by schema URN; the core schema's stand at the top level of a resource.
+// Schema is the attributes of a resource by schema URN; the core schema's stand at the top level of
+// a resource.
 type Schema struct {
 	URN        string
 	Name       string
@@ -34,38 +36,79 @@ type Schema struct {
 	Extensions map[string][]Attribute
 }
 
-var multi = []Attribute{{Name: "value"}, {Name: "display"}, {Name: "type"}, {Name: "primary", Kind: Boolean}, {Name: "$ref", Type: "reference"}}
+var multi = []Attribute{
+	{Name: "value"}, {Name: "display"}, {Name: "type"}, {Name: "primary", Kind: Boolean},
+	{Name: "$ref", Type: "reference"},
+}
 
 var common = []Attribute{
-	{Name: "schemas"}, {Name: "id", CaseExact: true, ReadOnly: true, Unique: true}, {Name: "externalId", CaseExact: true},
-	{Name: "meta", Kind: Complex, ReadOnly: true, Sub: []Attribute{{Name: "resourceType", CaseExact: true}, {Name: "created", Type: "dateTime"}, {Name: "lastModified", Type: "dateTime"},
-		{Name: "location", CaseExact: true, Type: "reference"}, {Name: "version", CaseExact: true}}},
+	{
+		Name: "schemas",
+	}, {Name: "id", CaseExact: true, ReadOnly: true, Unique: true}, {Name: "externalId", CaseExact: true},
+	{
+		Name:     "meta",
+		Kind:     Complex,
+		ReadOnly: true,
+		Sub: []Attribute{
+			{Name: "resourceType", CaseExact: true}, {Name: "created", Type: "dateTime"},
+			{Name: "lastModified", Type: "dateTime"}, {Name: "location", CaseExact: true, Type: "reference"},
+			{Name: "version", CaseExact: true},
+		},
+	},
 }
 
 // UserSchema is the core user with the enterprise extension (RFC 7643 §4.1, §4.3).
 var UserSchema = Schema{
 	URN: UserURN, Name: "User",
 	Attributes: append([]Attribute{
-		{Name: "userName", Required: true, Unique: true}, {Name: "displayName"}, {Name: "nickName"}, {Name: "profileUrl", Type: "reference"}, {Name: "title"}, {Name: "userType"},
-		{Name: "preferredLanguage"}, {Name: "locale"}, {Name: "timezone"}, {Name: "active", Kind: Boolean}, {Name: "password", Hidden: true},
+		{
+			Name:     "userName",
+			Required: true,
+			Unique:   true,
+		}, {Name: "displayName"}, {Name: "nickName"}, {Name: "profileUrl", Type: "reference"}, {Name: "title"}, {Name: "userType"},
+		{
+			Name: "preferredLanguage",
+		}, {Name: "locale"}, {Name: "timezone"}, {Name: "active", Kind: Boolean}, {Name: "password", Hidden: true},
 		{Name: "name", Kind: Complex, Sub: []Attribute{
-			{Name: "formatted"}, {Name: "familyName"}, {Name: "givenName"}, {Name: "middleName"}, {Name: "honorificPrefix"}, {Name: "honorificSuffix"}}},
+			{
+				Name: "formatted",
+			}, {Name: "familyName"}, {Name: "givenName"}, {Name: "middleName"}, {Name: "honorificPrefix"}, {Name: "honorificSuffix"}}},
 		{Name: "emails", Kind: ComplexList, Sub: multi}, {Name: "phoneNumbers", Kind: ComplexList, Sub: multi},
 		{Name: "addresses", Kind: ComplexList, Sub: []Attribute{
-			{Name: "formatted"}, {Name: "streetAddress"}, {Name: "locality"}, {Name: "region"}, {Name: "postalCode"}, {Name: "country"},
+			{
+				Name: "formatted",
+			}, {Name: "streetAddress"}, {Name: "locality"}, {Name: "region"}, {Name: "postalCode"}, {Name: "country"},
 			{Name: "type"}, {Name: "primary", Kind: Boolean}}},
-		{Name: "roles", Kind: ComplexList, Sub: multi}, {Name: "groups", Kind: ComplexList, Sub: multi, ReadOnly: true}, {Name: "photos", Kind: ComplexList, Sub: multi},
-		{Name: "ims", Kind: ComplexList, Sub: multi}, {Name: "entitlements", Kind: ComplexList, Sub: multi}, {Name: "x509Certificates", Kind: ComplexList, Sub: multi},
+		{
+			Name: "roles",
+			Kind: ComplexList,
+			Sub:  multi,
+		}, {Name: "groups", Kind: ComplexList, Sub: multi, ReadOnly: true}, {Name: "photos", Kind: ComplexList, Sub: multi},
+		{
+			Name: "ims",
+			Kind: ComplexList,
+			Sub:  multi,
+		}, {Name: "entitlements", Kind: ComplexList, Sub: multi}, {Name: "x509Certificates", Kind: ComplexList, Sub: multi},
 	}, common...),
 	Extensions: map[string][]Attribute{EnterpriseURN: {
-		{Name: "employeeNumber"}, {Name: "costCenter"}, {Name: "organization"}, {Name: "division"}, {Name: "department"},
-		{Name: "manager", Kind: Complex, Sub: []Attribute{{Name: "value"}, {Name: "$ref", Type: "reference"}, {Name: "displayName", ReadOnly: true}}}}},
+		{
+			Name: "employeeNumber",
+		}, {Name: "costCenter"}, {Name: "organization"}, {Name: "division"}, {Name: "department"},
+		{
+			Name: "manager",
+			Kind: Complex,
+			Sub: []Attribute{
+				{Name: "value"}, {Name: "$ref", Type: "reference"}, {Name: "displayName", ReadOnly: true},
+			},
+		}}},
 }
 
 // GroupSchema is the core group (RFC 7643 §4.2).
 var GroupSchema = Schema{
 	URN: GroupURN, Name: "Group",
-	Attributes: append([]Attribute{{Name: "displayName", Required: true}, {Name: "members", Kind: ComplexList, Sub: multi}}, common...),
+	Attributes: append(
+		[]Attribute{{Name: "displayName", Required: true}, {Name: "members", Kind: ComplexList, Sub: multi}},
+		common...),
 }
 
 // find looks an attribute up by name, ignoring letter case (RFC 7643 §2.1).
@@ -88,8 +131,8 @@ func (s Schema) extension(urn string) (string, []Attribute, bool) {
 	return "", nil, false
 }
 
-// Normalize returns the resource with canonical attribute names, booleans that were sent as text turned into booleans, and null
-// values left out. Unknown attributes are reported by name.
+// Normalize returns the resource with canonical attribute names, booleans that were sent as text
+// turned into booleans, and null values left out. Unknown attributes are reported by name.
 func (s Schema) Normalize(in Resource) (out Resource, unknown []string, err error) {
 	out = Resource{}
 	for name, value := range in {
@@ -173,7 +216,8 @@ func (a Attribute) value(v any) (any, []string, error) {
 	return s, nil, nil
 }
 
-// complexValue accepts an object, and for attributes with a value also the bare string or a list of one, as Entra sends managers.
+// complexValue accepts an object, and for attributes with a value also the bare string or a list of
+// one, as Entra sends managers.
 func (a Attribute) complexValue(v any) (any, []string, error) {
 	if items, ok := v.([]any); ok && len(items) == 1 {
 		v = items[0]

@@ -1,6 +1,7 @@
-// Package scim is SCIM 2.0 on the wire (RFC 7643, RFC 7644): resources, the filter and path grammar, PATCH, errors, and a
-// client. It knows how identity providers really write these things, such as "active": "False" and capitalised operations,
-// but holds no storage and no policy: what a service provider allows is its door's business.
+// Package scim is SCIM 2.0 on the wire (RFC 7643, RFC 7644): resources, the filter and path
+// grammar, PATCH, errors, and a client. It knows how identity providers really write these things,
+// such as "active": "False" and capitalised operations, but holds no storage and no policy: what a
+// service provider allows is its door's business.
 //
 // It imports nothing of ours.
 package scim
@@ -60,7 +61,8 @@ func (r Resource) List(name string) []any {
 	return nil
 }
 
-// Bool reads a boolean that may have been sent as the text "True" or "False", as Entra does; ok is false when it is neither.
+// Bool reads a boolean that may have been sent as the text "True" or "False", as Entra does; ok is
+// false when it is neither.
 func Bool(v any) (b, ok bool) {
 	switch v := v.(type) {
 	case bool:
@@ -99,9 +101,10 @@ func invalid(scimType, format string, args ...any) *Error {
 	return &Error{Status: 400, Type: scimType, Detail: fmt.Sprintf(format, args...)}
 }
 
-// Decode reads exactly one JSON value, whose size the caller has bounded, into v. Names that stand twice in an object, text that is not UTF-8 and
-// deep nesting are refused: two readers could take them for different things. So are members of a message, such as a PATCH or a search, that SCIM does not
-// define: one that is passed over may be a control that the caller relies on.
+// Decode reads exactly one JSON value, whose size the caller has bounded, into v. Names that stand
+// twice in an object, text that is not UTF-8 and deep nesting are refused: two readers could take
+// them for different things. So are members of a message, such as a PATCH or a search, that SCIM
+// does not define: one that is passed over may be a control that the caller relies on.
 func Decode(data []byte, v any) error {
 	if depth(data) > maxDepth {
 		return invalid(InvalidSyntax, "the body is nested too deeply")
@@ -114,7 +117,10 @@ func Decode(data []byte, v any) error {
 		}
 		var syntax *jsontext.SyntacticError
 		if errors.As(err, &syntax) {
-			return invalid(InvalidSyntax, "the body is not the JSON that was expected: %v at byte %d", syntax.Err, syntax.ByteOffset)
+			return invalid(
+				InvalidSyntax, "the body is not the JSON that was expected: %v at byte %d", syntax.Err,
+				syntax.ByteOffset,
+			)
 		}
 		return invalid(InvalidSyntax, "the body is not the JSON that was expected")
 	}

@@ -73,7 +73,10 @@ func FuzzParseFilter(f *testing.F) {
 func FuzzPatch(f *testing.F) {
 	f.Add("Replace", `emails[type eq "work"].value`, `"a@b.c"`)
 	f.Add("remove", "name.givenName", "")
-	f.Add("add", "", `{"name.familyName":"x","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":null}}`)
+	f.Add(
+		"add", "",
+		`{"name.familyName":"x","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":null}}`,
+	)
 	f.Add("add", "addresses", `[{"type":"work"},"x",null]`)
 	f.Fuzz(func(t *testing.T, op, path, value string) {
 		o := Operation{Op: op, Path: path}
@@ -87,7 +90,11 @@ func FuzzPatch(f *testing.F) {
 		if err != nil {
 			return
 		}
-		r := Resource{"userName": "x", "emails": []any{map[string]any{"type": "work", "value": "a@b.c"}}, "name": map[string]any{"givenName": "G"}}
+		r := Resource{
+			"userName": "x",
+			"emails":   []any{map[string]any{"type": "work", "value": "a@b.c"}},
+			"name":     map[string]any{"givenName": "G"},
+		}
 		for _, c := range changes {
 			_ = c.Apply(r) // must not panic
 		}

@@ -5,9 +5,10 @@ import (
 	"os"
 )
 
-// SQLite folds the write-ahead log back into the file within the commit that makes it too long, and whoever commits then waits for thousands of pages
-// and two syncs. Here another goroutine folds while the writer goes on; what has been written meanwhile, a few pages, the writer folds itself. Then all
-// of the log is in the file, and the next commit begins it anew.
+// SQLite folds the write-ahead log back into the file within the commit that makes it too long, and
+// whoever commits then waits for thousands of pages and two syncs. Here another goroutine folds
+// while the writer goes on; what has been written meanwhile, a few pages, the writer folds itself.
+// Then all of the log is in the file, and the next commit begins it anew.
 
 // watchLog asks for the log to be folded when it is long. It is called by the writer.
 func (d *sqliteDB) watchLog() {
@@ -31,9 +32,9 @@ func (d *sqliteDB) askToFold() {
 // calmCommits are so few commits in a second that folding the log costs less than what it spares.
 const calmCommits = 128 //bound:none below it, the log is folded each second
 
-// foldWhenCalm folds the log when little was written for a second: readers look for every page in it
-// first, a start after a crash reads it whole, and a few writes a second would fill the disk with it
-// over the day. It is called by the writer, each second.
+// foldWhenCalm folds the log when little was written for a second: readers look for every page in
+// it first, a start after a crash reads it whole, and a few writes a second would fill the disk
+// with it over the day. It is called by the writer, each second.
 func (d *sqliteDB) foldWhenCalm() {
 	if d.commits-d.seen < calmCommits && d.commits != d.foldedAt {
 		d.askToFold()
@@ -63,8 +64,8 @@ func (d *sqliteDB) foldLog() {
 	}
 }
 
-// finishFolding folds what was written while most was folded. It is called by the writer. Readers that still need the log keep it from beginning anew,
-// which is tried again later.
+// finishFolding folds what was written while most was folded. It is called by the writer. Readers
+// that still need the log keep it from beginning anew, which is tried again later.
 func (d *sqliteDB) finishFolding() {
 	_ = d.readers.release()
 	_ = d.writer.pragma("wal_checkpoint(PASSIVE)") // a failure is met again by the next commit

@@ -10,7 +10,8 @@ import (
 	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
-// Documents: objects that are kept whole, as JSON text in a column, beside the columns that they are found by.
+// Documents: objects that are kept whole, as JSON text in a column, beside the columns that they
+// are found by.
 
 // One reads the document in the only column of the only row; ErrNoRows when there is none.
 func One[T any](t Tx, query string, args ...any) (v T, err error) {
@@ -58,8 +59,12 @@ func ListUpTo[T any](t Tx, bytes int, query string, args ...any) (all []T, err e
 
 var errEnough = errors.New("enough was read")
 
-// format is how documents are written: fields without a value are left out, since most objects have few of the many they may have.
-var format = json.JoinOptions(json.OmitZeroStructFields(true), json.Deterministic(true), jsonv1.FormatDurationAsNano(true), jsontext.EscapeForHTML(false))
+// format is how documents are written: fields without a value are left out, since most objects have
+// few of the many they may have.
+var format = json.JoinOptions(
+	json.OmitZeroStructFields(true), json.Deterministic(true), jsonv1.FormatDurationAsNano(true),
+	jsontext.EscapeForHTML(false),
+)
 
 // Decode reads a document that Encode wrote.
 func Decode[T any](doc string) (v T, err error) {
@@ -84,7 +89,8 @@ func (t Tx) Count(query string, args ...any) (n int, err error) {
 	return n, err
 }
 
-// Do runs a statement whose number of rows does not matter. On PostgreSQL it travels with the next statement, and its failure may show only then.
+// Do runs a statement whose number of rows does not matter. On PostgreSQL it travels with the next
+// statement, and its failure may show only then.
 func (t Tx) Do(query string, args ...any) error {
 	return explain(query, t.conn.do(t.ctx, query, args))
 }

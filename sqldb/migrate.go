@@ -15,7 +15,9 @@ import (
 )
 
 // migrate brings a schema to the newest version.
-func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, migrations fs.FS, options ...goose.ProviderOption) error {
+func migrate(
+	ctx context.Context, db *sql.DB, dialect goose.Dialect, migrations fs.FS, options ...goose.ProviderOption,
+) error {
 	p, err := goose.NewProvider(dialect, db, migrations, append(options, goose.WithVerbose(false))...)
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
@@ -26,7 +28,9 @@ func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, migrations 
 	}
 	sources := p.ListSources()
 	if len(sources) > 0 && have > sources[len(sources)-1].Version {
-		return fmt.Errorf("%w (schema %d, this release knows %d)", ErrNewerSchema, have, sources[len(sources)-1].Version)
+		return fmt.Errorf(
+			"%w (schema %d, this release knows %d)", ErrNewerSchema, have, sources[len(sources)-1].Version,
+		)
 	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("migrate the database: %w", err)

@@ -35,8 +35,9 @@ func openPostgres(ctx context.Context, dsn string, migrations fs.FS) (*postgres,
 		return nil, fmt.Errorf("the PostgreSQL URL: %w", err)
 	}
 	config.MaxConns = maxConnections
-	// In small tables the planner reads everything, which a serializable transaction then depends on, and whatever anybody writes there puts it off. By an
-	// index it depends on what it asked for. Other databases of PostgreSQL's kind may not know the setting.
+	// In small tables the planner reads everything, which a serializable transaction then depends
+	// on, and whatever anybody writes there puts it off. By an index it depends on what it asked
+	// for. Other databases of PostgreSQL's kind may not know the setting.
 	config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
 		_, err := c.Exec(ctx, "SET enable_seqscan = off")
 		var refused *pgconn.PgError
@@ -54,7 +55,9 @@ func openPostgres(ctx context.Context, dsn string, migrations fs.FS) (*postgres,
 		return nil, err
 	}
 	db := stdlib.OpenDBFromPool(pool)
-	err = errors.Join(migrate(ctx, db, goose.DialectPostgres, both{migrations, "postgres"}, goose.WithLocker(locker)), db.Close())
+	err = errors.Join(
+		migrate(ctx, db, goose.DialectPostgres, both{migrations, "postgres"}, goose.WithLocker(locker)), db.Close(),
+	)
 	if err != nil {
 		pool.Close()
 		return nil, err
@@ -98,8 +101,8 @@ func (p *postgres) update(ctx context.Context, fn func(Tx) error) error {
 // maxTries bounds how often a transaction is run again after a serialization failure.
 const maxTries = 12 //bound:depth tries of a transaction that PostgreSQL could not put in order
 
-// run runs a transaction, and again when the server asks for it. A connection that breaks before the commit is replaced once: the server
-// may have been restarted since it was last used.
+// run runs a transaction, and again when the server asks for it. A connection that breaks before
+// the commit is replaced once: the server may have been restarted since it was last used.
 func (p *postgres) run(ctx context.Context, begin string, fn func(Tx) error) error {
 	replaced, careful := false, false
 	for try := 1; ; try++ {
@@ -143,7 +146,9 @@ func (p *postgres) gated(alone bool, fn func() (bool, error)) (bool, error) {
 	return fn()
 }
 
-func (p *postgres) once(ctx context.Context, begin string, careful bool, fn func(Tx) error) (committing bool, err error) {
+func (p *postgres) once(
+	ctx context.Context, begin string, careful bool, fn func(Tx) error,
+) (committing bool, err error) {
 	c, err := p.pool.Acquire(ctx)
 	if err != nil {
 		return false, fmt.Errorf("connect: %w", err)
@@ -165,8 +170,9 @@ func (p *postgres) once(ctx context.Context, begin string, careful bool, fn func
 	return committing, err
 }
 
-// retryable names the failures after which the same transaction can succeed: serialization failure, deadlock, and a unique
-// violation, since rules look for duplicates first and the second run sees the row that came in between.
+// retryable names the failures after which the same transaction can succeed: serialization failure,
+// deadlock, and a unique violation, since rules look for duplicates first and the second run sees
+// the row that came in between.
 func retryable(err error) bool {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
@@ -181,8 +187,9 @@ func assumedWrongly(err error) bool {
 	return errors.As(err, &pg) && pg.Code == "22012" // division by zero
 }
 
-// lost says whether the server or the way to it failed, rather than the request. Source: PostgreSQL, appendix A: classes 08 (connection), 53
-// (insufficient resources, such as a full disk), 57P (shutdown) and 58 (input and output).
+// lost says whether the server or the way to it failed, rather than the request. Source:
+// PostgreSQL, appendix A: classes 08 (connection), 53 (insufficient resources, such as a full
+// disk), 57P (shutdown) and 58 (input and output).
 func lost(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
@@ -191,11 +198,14 @@ func lost(err error) bool {
 	}
 	var connecting *pgconn.ConnectError
 	var network net.Error
-	return errors.As(err, &connecting) || errors.As(err, &network) || errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err) || isEOF(err)
+	return errors.As(err, &connecting) || errors.As(err, &network) || errors.Is(err, net.ErrClosed) ||
+		pgconn.SafeToRetry(err) ||
+		isEOF(err)
 }
 
-// storable puts replacement characters where PostgreSQL's texts cannot hold what a stranger asks for: a zero byte, or what is not UTF-8. Nothing that is
-// stored has either, so such a question finds nothing.
+// storable puts replacement characters where PostgreSQL's texts cannot hold what a stranger asks
+// for: a zero byte, or what is not UTF-8. Nothing that is stored has either, so such a question
+// finds nothing.
 func storable(args []any) []any {
 	for i, a := range args {
 		if s, ok := a.(string); ok && (strings.IndexByte(s, 0) >= 0 || !utf8.ValidString(s)) {
@@ -240,8 +250,10 @@ func scanAll(rows pgx.Rows, scan func(Row) error) error {
 	return rows.Err()
 }
 
-// pgTx is a transaction that goes to the server as seldom as it can: statements whose answer nobody waits for, the first of which begins the transaction
-// and the last of which commits it, travel with the next one whose answer is needed. A statement that fails fails the transaction in any case.
+// pgTx is a transaction that goes to the server as seldom as it can: statements whose answer nobody
+// waits for, the first of which begins the transaction and the last of which commits it, travel
+// with the next one whose answer is needed. A statement that fails fails the transaction in any
+// case.
 type pgTx struct {
 	conn    *pgx.Conn
 	pending *pgx.Batch
@@ -279,9 +291,11 @@ func (c *pgTx) query(ctx context.Context, query string, args []any, scan func(Ro
 	return c.flush(ctx)
 }
 
-// assume lets a wrong assumption fail the transaction, which may well be on its way to the commit: it divides by how many rows were changed, or by how many
-// times as many as were expected.
-func (c *pgTx) assume(ctx context.Context, rows int, query string, args []any, columns []string, scan func(Row) error) (changed int64, err error) {
+// assume lets a wrong assumption fail the transaction, which may well be on its way to the commit:
+// it divides by how many rows were changed, or by how many times as many as were expected.
+func (c *pgTx) assume(
+	ctx context.Context, rows int, query string, args []any, columns []string, scan func(Row) error,
+) (changed int64, err error) {
 	returning := " RETURNING " + strings.Join(append(columns, "1"), ", ")
 	if c.careful {
 		err = c.query(ctx, query+returning, args, func(r Row) error {
@@ -294,7 +308,13 @@ func (c *pgTx) assume(ctx context.Context, rows int, query string, args []any, c
 	for _, column := range columns {
 		fmt.Fprintf(&firsts, "max(%s), ", column)
 	}
-	q := c.queue(fmt.Sprintf("WITH changed AS (%s%s) SELECT %s1 / (count(*) / %d) FROM changed", query, returning, firsts.String(), rows), args)
+	q := c.queue(
+		fmt.Sprintf(
+			"WITH changed AS (%s%s) SELECT %s1 / (count(*) / %d) FROM changed", query, returning, firsts.String(),
+			rows,
+		),
+		args,
+	)
 	if scan != nil {
 		q.Query(func(r pgx.Rows) error { return scanAll(r, func(r Row) error { return scanFirst(r, scan) }) })
 	}

@@ -9,8 +9,9 @@ import (
 // maxReaders bounds the connections that read from an SQLite file at once.
 const maxReaders = 8 //bound:queue connections that read from the SQLite file
 
-// readers are the connections that nobody reads with at the moment. The one that was given back last is taken first: its page cache is the warmest, and
-// under a light load the others are never opened.
+// readers are the connections that nobody reads with at the moment. The one that was given back
+// last is taken first: its page cache is the warmest, and under a light load the others are never
+// opened.
 type readers struct {
 	mu     sync.Mutex
 	free   []*sqliteConn // nil where one has not been opened yet
@@ -60,7 +61,8 @@ func (r *readers) give(c *sqliteConn) {
 	r.ready <- struct{}{}
 }
 
-// release ends the snapshots that are kept by connections that nobody reads with: what they see could not be folded.
+// release ends the snapshots that are kept by connections that nobody reads with: what they see
+// could not be folded.
 func (r *readers) release() (err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

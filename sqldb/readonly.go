@@ -8,9 +8,10 @@ import (
 	"os"
 )
 
-// OpenBeside opens a database to look at it, also while another process serves from it: it takes no lock, migrates nothing, and must not be used to
-// write. It fails with ErrOldSchema or ErrNewerSchema when the schema is not this release's, and with an error that wraps fs.ErrNotExist when
-// there is no file.
+// OpenBeside opens a database to look at it, also while another process serves from it: it takes no
+// lock, migrates nothing, and must not be used to write. It fails with ErrOldSchema or
+// ErrNewerSchema when the schema is not this release's, and with an error that wraps fs.ErrNotExist
+// when there is no file.
 func OpenBeside(ctx context.Context, dsn string, migrations fs.FS) (*DB, error) {
 	if IsPostgres(dsn) {
 		return Open(ctx, dsn, migrations)
@@ -48,6 +49,9 @@ func OpenBeside(ctx context.Context, dsn string, migrations fs.FS) (*DB, error) 
 }
 
 func schemaVersion(ctx context.Context, c *sqliteConn) (version int64, err error) {
-	err = c.query(ctx, `SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version`, nil, func(r Row) error { return r.Scan(&version) })
+	err = c.query(
+		ctx, `SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version`, nil,
+		func(r Row) error { return r.Scan(&version) },
+	)
 	return version, err
 }

@@ -1,8 +1,10 @@
-// Package sqldb is the one place that knows how SQL databases are opened, migrated, written to in groups, retried, copied and checked.
+// Package sqldb is the one place that knows how SQL databases are opened, migrated, written to in
+// groups, retried, copied and checked.
 //
-// Two engines stand behind it: SQLite, a file in the data folder with one writer that commits what arrives together in one
-// fsync, and PostgreSQL, serializable and retried. SQL text is shared: placeholders are $1, $2, …; types are TEXT, BIGINT and
-// INTEGER. It knows neither half and imports nothing of ours.
+// Two engines stand behind it: SQLite, a file in the data folder with one writer that commits what
+// arrives together in one fsync, and PostgreSQL, serializable and retried. SQL text is shared:
+// placeholders are $1, $2, …; types are TEXT, BIGINT and INTEGER. It knows neither half and imports
+// nothing of ours.
 package sqldb
 
 import (
@@ -15,18 +17,22 @@ import (
 
 var (
 	// ErrNewerSchema is returned by Open for a database that a newer release has migrated.
-	ErrNewerSchema = errors.New("the database was written by a newer release of gatehouse; start that release, or restore a backup")
+	ErrNewerSchema = errors.New(
+		"the database was written by a newer release of gatehouse; start that release, or restore a backup",
+	)
 	// ErrOldSchema is returned by OpenBeside for a database that this release has not migrated yet.
 	ErrOldSchema = errors.New("the database was written by an older release of gatehouse; start this one once")
 	// ErrClosed is returned by Update and View after Close.
 	ErrClosed = errors.New("the database is closed")
 	// ErrNoRows is returned by Tx.Row when there is none.
 	ErrNoRows = errors.New("no rows")
-	// ErrUnavailable is wrapped by every error that is the database's and not the caller's, and that may pass: a full disk, a lost
-	// connection, a server that restarts. Whether an update that fails so was kept is unknown only when the connection broke during
-	// its commit; nothing that was answered with success is ever lost.
+	// ErrUnavailable is wrapped by every error that is the database's and not the caller's, and
+	// that may pass: a full disk, a lost connection, a server that restarts. Whether an update that
+	// fails so was kept is unknown only when the connection broke during its commit; nothing that
+	// was answered with success is ever lost.
 	ErrUnavailable = errors.New("the database is not available")
-	// ErrConflict is wrapped by what Update returns when others changed the same rows again and again.
+	// ErrConflict is wrapped by what Update returns when others changed the same rows again and
+	// again.
 	ErrConflict = errors.New("others changed the same data at the same time")
 	// ErrInUse is returned by Open for an SQLite file that another process has open.
 	ErrInUse = errors.New("the data folder is in use by another gatehouse process")
@@ -48,9 +54,9 @@ type engine interface {
 	close() error
 }
 
-// Open opens the database at dsn, a postgres:// URL or the path of an SQLite file that is made when absent, and brings its
-// schema to the newest of migrations: goose's numbered .sql files, those of both engines at the top, those of one engine in a folder
-// named sqlite or postgres.
+// Open opens the database at dsn, a postgres:// URL or the path of an SQLite file that is made when
+// absent, and brings its schema to the newest of migrations: goose's numbered .sql files, those of
+// both engines at the top, those of one engine in a folder named sqlite or postgres.
 func Open(ctx context.Context, dsn string, migrations fs.FS) (*DB, error) {
 	var e engine
 	var err error
@@ -71,7 +77,8 @@ func IsPostgres(dsn string) bool {
 	return strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://")
 }
 
-// Shared says whether other processes may write to the database too, so that nothing read from it may be remembered.
+// Shared says whether other processes may write to the database too, so that nothing read from it
+// may be remembered.
 func (d *DB) Shared() bool { return d.shared }
 
 // View runs fn on one consistent snapshot. fn may run more than once on PostgreSQL.
@@ -80,20 +87,23 @@ func (d *DB) View(ctx context.Context, fn func(Tx) error) error { return d.view(
 // Get is View for an fn that runs one statement, which is consistent by itself.
 func (d *DB) Get(ctx context.Context, fn func(Tx) error) error { return d.get(ctx, fn) }
 
-// Update runs fn in a serializable transaction, which is durable when Update returns nil. fn may run more than once and must
-// have no effect but on its Tx. When fn fails nothing of it remains.
+// Update runs fn in a serializable transaction, which is durable when Update returns nil. fn may
+// run more than once and must have no effect but on its Tx. When fn fails nothing of it remains.
 func (d *DB) Update(ctx context.Context, fn func(Tx) error) error { return d.update(ctx, fn) }
 
-// Backup writes a consistent copy of an SQLite database to a new file while it is in use. For PostgreSQL it fails: pg_dump does that.
+// Backup writes a consistent copy of an SQLite database to a new file while it is in use. For
+// PostgreSQL it fails: pg_dump does that.
 func (d *DB) Backup(ctx context.Context, path string) error { return d.backup(ctx, path) }
 
-// Check looks for damage of the database itself and says what it found, one line each; none is good.
+// Check looks for damage of the database itself and says what it found, one line each; none is
+// good.
 func (d *DB) Check(ctx context.Context) ([]string, error) { return d.check(ctx) }
 
 // Close waits for the updates that were accepted, then closes the database.
 func (d *DB) Close() error { return d.close() }
 
-// Tx is a running transaction. It must not outlive the function that it was handed to, nor be used by several goroutines.
+// Tx is a running transaction. It must not outlive the function that it was handed to, nor be used
+// by several goroutines.
 type Tx struct {
 	ctx  context.Context //nolint:containedctx // a Tx lives as long as the call that it belongs to
 	conn conn
@@ -102,16 +112,21 @@ type Tx struct {
 // conn is a connection with a running transaction.
 type conn interface {
 	exec(ctx context.Context, query string, args []any) (int64, error)
-	// do is exec for who does not need the number; on PostgreSQL a failure may show only at the next statement, or at the commit.
+	// do is exec for who does not need the number; on PostgreSQL a failure may show only at the
+	// next statement, or at the commit.
 	do(ctx context.Context, query string, args []any) error
 	query(ctx context.Context, query string, args []any, scan func(Row) error) error
-	// assume is exec for a statement that nearly always changes so many rows, of which it may return columns that hold numbers.
-	assume(ctx context.Context, rows int, query string, args []any, columns []string, scan func(Row) error) (int64, error)
+	// assume is exec for a statement that nearly always changes so many rows, of which it may
+	// return columns that hold numbers.
+	assume(
+		ctx context.Context, rows int, query string, args []any, columns []string, scan func(Row) error,
+	) (int64, error)
 }
 
 // Row is one row of a result.
 type Row interface {
-	// Scan copies the columns, in order, to pointers to string, int, int64, []byte, or a type made of one of them.
+	// Scan copies the columns, in order, to pointers to string, int, int64, []byte, or a type made
+	// of one of them.
 	Scan(dest ...any) error
 }
 
@@ -121,15 +136,17 @@ func (t Tx) Exec(query string, args ...any) (int64, error) {
 	return n, explain(query, err)
 }
 
-// Assume is Exec for a statement that nearly always changes so many rows. PostgreSQL is not asked whether it did until the transaction has another question or
-// is committed, which spares a way to the server and back; when it did not, nothing is kept and the transaction is run again, this time with the true answer.
+// Assume is Exec for a statement that nearly always changes so many rows. PostgreSQL is not asked
+// whether it did until the transaction has another question or is committed, which spares a way to
+// the server and back; when it did not, nothing is kept and the transaction is run again, this time
+// with the true answer.
 func (t Tx) Assume(rows int, query string, args ...any) (int64, error) {
 	n, err := t.conn.assume(t.ctx, rows, query, args, nil, nil)
 	return n, explain(query, err)
 }
 
-// AssumeRow is Assume for a statement that nearly always changes one row, and says whether it did. scan reads columns of it, which hold numbers, at the
-// latest before Update returns.
+// AssumeRow is Assume for a statement that nearly always changes one row, and says whether it did.
+// scan reads columns of it, which hold numbers, at the latest before Update returns.
 func (t Tx) AssumeRow(query string, args []any, columns []string, scan func(Row) error) (bool, error) {
 	n, err := t.conn.assume(t.ctx, 1, query, args, columns, scan)
 	return n == 1, explain(query, err)

@@ -16,7 +16,13 @@ import (
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 )
 
-var notes = fstest.MapFS{"00001_notes.sql": {Data: []byte("-- +goose Up\nCREATE TABLE notes (id TEXT PRIMARY KEY, text TEXT NOT NULL);\n-- +goose Down\nSELECT 1;\n")}}
+var notes = fstest.MapFS{
+	"00001_notes.sql": {
+		Data: []byte(
+			"-- +goose Up\nCREATE TABLE notes (id TEXT PRIMARY KEY, text TEXT NOT NULL);\n-- +goose Down\nSELECT 1;\n",
+		),
+	},
+}
 
 func open(t *testing.T) (*DB, *sqliteDB) {
 	t.Helper()
@@ -33,7 +39,10 @@ func open(t *testing.T) (*DB, *sqliteDB) {
 }
 
 func note(db *DB, id string) error {
-	return db.Update(context.Background(), func(t Tx) error { return t.Do(`INSERT INTO notes (id, text) VALUES ($1, $2)`, id, "x") })
+	return db.Update(
+		context.Background(),
+		func(t Tx) error { return t.Do(`INSERT INTO notes (id, text) VALUES ($1, $2)`, id, "x") },
+	)
 }
 
 func count(t *testing.T, db *DB) (n int) {
@@ -44,7 +53,8 @@ func count(t *testing.T, db *DB) (n int) {
 	return n
 }
 
-// TestAnUpdateIsAnsweredOnlyWhenItIsDurable holds the sync back and sees that nobody is answered, those who were refused included.
+// TestAnUpdateIsAnsweredOnlyWhenItIsDurable holds the sync back and sees that nobody is answered,
+// those who were refused included.
 func TestAnUpdateIsAnsweredOnlyWhenItIsDurable(t *testing.T) {
 	db, engine := open(t)
 	if err := note(db, "first"); err != nil {
@@ -87,7 +97,8 @@ func TestAnUpdateIsAnsweredOnlyWhenItIsDurable(t *testing.T) {
 	engine.syncLog = real
 }
 
-// TestAFailedSyncStopsCommitsUntilItIsMended: after a sync failed nothing in the log may be relied on, so it is folded into the file first.
+// TestAFailedSyncStopsCommitsUntilItIsMended: after a sync failed nothing in the log may be relied
+// on, so it is folded into the file first.
 func TestAFailedSyncStopsCommitsUntilItIsMended(t *testing.T) {
 	db, engine := open(t)
 	real := engine.syncLog
@@ -112,7 +123,8 @@ func TestManyWritersShareTheirSyncs(t *testing.T) {
 	db, engine := open(t)
 	var syncs atomic.Int32
 	real := engine.syncLog
-	engine.syncLog = func() error { syncs.Add(1); time.Sleep(time.Millisecond); return real() } // a disk of the slow kind
+	// a disk of the slow kind
+	engine.syncLog = func() error { syncs.Add(1); time.Sleep(time.Millisecond); return real() }
 	const writers, each = 32, 20
 	var all sync.WaitGroup
 	for w := range writers {
@@ -182,7 +194,8 @@ func TestAnUpdateThatFailsAfterItWroteTakesNobodyWithIt(t *testing.T) {
 	}
 }
 
-// TestTheLogIsFolded: the write-ahead log does not grow for ever while it is written to, and is folded whole when it is quiet.
+// TestTheLogIsFolded: the write-ahead log does not grow for ever while it is written to, and is
+// folded whole when it is quiet.
 func TestTheLogIsFolded(t *testing.T) {
 	db, engine := open(t)
 	engine.maxLog = 4 << 20
@@ -195,7 +208,10 @@ func TestTheLogIsFolded(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close() //nolint:errcheck // it only looked
-		err = c.query(context.Background(), `PRAGMA wal_checkpoint(NOOP)`, nil, func(r Row) error { return r.Scan(&busy, &n, &folded) })
+		err = c.query(
+			context.Background(), `PRAGMA wal_checkpoint(NOOP)`, nil,
+			func(r Row) error { return r.Scan(&busy, &n, &folded) },
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -223,7 +239,8 @@ func TestTheLogIsFolded(t *testing.T) {
 	}
 }
 
-// TestTheLogIsFoldedWhileLittleIsWritten writes a little, without a pause of a second: the log is folded into the file all the same.
+// TestTheLogIsFoldedWhileLittleIsWritten writes a little, without a pause of a second: the log is
+// folded into the file all the same.
 func TestTheLogIsFoldedWhileLittleIsWritten(t *testing.T) {
 	db, engine := open(t)
 	size := func() int64 {
@@ -275,7 +292,8 @@ func TestADatabaseServesOneProcessAndIsSeenBesideIt(t *testing.T) {
 	}
 }
 
-// TestALostServerIsToldAndComesBack stops PostgreSQL under a running program. What was acknowledged is there afterwards, and nobody restarts anything.
+// TestALostServerIsToldAndComesBack stops PostgreSQL under a running program. What was acknowledged
+// is there afterwards, and nobody restarts anything.
 func TestALostServerIsToldAndComesBack(t *testing.T) {
 	server := sqldbtest.NewServer(t)
 	db, err := Open(context.Background(), server.URL(), notes)
@@ -290,7 +308,9 @@ func TestALostServerIsToldAndComesBack(t *testing.T) {
 	if err := note(db, "meanwhile"); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("without a server: %v, want ErrUnavailable", err)
 	}
-	if err := db.View(context.Background(), func(t Tx) error { _, err := t.Count(`SELECT COUNT(*) FROM notes`); return err }); !errors.Is(err, ErrUnavailable) {
+	if err := db.View(context.Background(), func(t Tx) error { _, err := t.Count(`SELECT COUNT(*) FROM notes`); return err }); !errors.Is(
+		err, ErrUnavailable,
+	) {
 		t.Errorf("a view without a server: %v, want ErrUnavailable", err)
 	}
 	server.Start(t)

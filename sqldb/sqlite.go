@@ -22,7 +22,8 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 )
 
-// sqliteDB is the embedded engine: one file, one writer, a few readers. The process that opens it is the only one that does.
+// sqliteDB is the embedded engine: one file, one writer, a few readers. The process that opens it
+// is the only one that does.
 type sqliteDB struct {
 	path    string
 	lock    *os.File
@@ -50,7 +51,8 @@ type sqliteDB struct {
 	folded chan struct{}  // says that nearly all of it was
 }
 
-// Sizes of the page caches, in KiB, and of the write-ahead log at which it is folded back into the file, in bytes.
+// Sizes of the page caches, in KiB, and of the write-ahead log at which it is folded back into the
+// file, in bytes.
 const (
 	writerCache = 16 << 10 //bound:none of the page cache, in KiB
 	readerCache = 4 << 10  //bound:none of the page cache, in KiB
@@ -66,7 +68,9 @@ const maxQueued = 256 //bound:queue updates that wait for a commit
 
 func openSQLite(ctx context.Context, path string, migrations fs.FS) (_ *sqliteDB, err error) {
 	d := &sqliteDB{path: path, queue: make(chan *job, maxQueued), stop: make(chan struct{}), done: make(chan struct{}),
-		fold: make(chan struct{}, 1), folded: make(chan struct{}, 1), committed: make(chan batch, 1), idle: make(chan struct{}, 1)}
+		fold: make(
+			chan struct{}, 1,
+		), folded: make(chan struct{}, 1), committed: make(chan batch, 1), idle: make(chan struct{}, 1)}
 	d.idle <- struct{}{}
 	d.syncLog, d.maxLog = d.syncFileLog, maxLog
 	if d.lock, err = lockFile(path); err != nil {
@@ -93,8 +97,8 @@ func openSQLite(ctx context.Context, path string, migrations fs.FS) (_ *sqliteDB
 	return d, nil
 }
 
-// lockFile opens the file, says in plain words what SQLite would report as "unable to open database file", and keeps other processes away:
-// what one remembers, another would change.
+// lockFile opens the file, says in plain words what SQLite would report as "unable to open database
+// file", and keeps other processes away: what one remembers, another would change.
 func lockFile(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // #nosec G304 -- the operator's own data folder
 	if err != nil {
@@ -114,7 +118,8 @@ func lockFile(path string) (*os.File, error) {
 	return lock, nil
 }
 
-// keepPrivate takes the rights of others to a database away, before SQLite makes files beside it with the same rights. What is another one's file stays as it is.
+// keepPrivate takes the rights of others to a database away, before SQLite makes files beside it
+// with the same rights. What is another one's file stays as it is.
 func keepPrivate(path string) {
 	for _, name := range []string{path, path + "-wal", path + "-shm", path + ".lock"} {
 		if info, err := os.Stat(name); err == nil && info.Mode().Perm()&0o077 != 0 {
@@ -184,8 +189,8 @@ func (d *sqliteDB) shut() error {
 	return errors.Join(err, d.writer.Close(), d.lock.Close())
 }
 
-// view reads in the connection's snapshot, which is kept from one view to the next as long as nothing is committed: beginning one takes locks and
-// looks at the file.
+// view reads in the connection's snapshot, which is kept from one view to the next as long as
+// nothing is committed: beginning one takes locks and looks at the file.
 func (d *sqliteDB) view(ctx context.Context, fn func(Tx) error) error {
 	c, err := d.readers.take(ctx)
 	if err != nil {
@@ -204,7 +209,8 @@ func (d *sqliteDB) view(ctx context.Context, fn func(Tx) error) error {
 		if err := c.run("BEGIN"); err != nil {
 			return err
 		}
-		c.reading, c.version = true, version // the first statement takes the snapshot, which is this version or a newer one
+		// the first statement takes the snapshot, which is this version or a newer one
+		c.reading, c.version = true, version
 	}
 	return fn(Tx{ctx: ctx, conn: c})
 }
@@ -239,7 +245,8 @@ func (d *sqliteDB) backup(ctx context.Context, path string) (err error) {
 		if err := c.endSnapshot(); err != nil { // VACUUM INTO takes one by itself and wants no transaction around it
 			return err
 		}
-		if _, err := c.exec(ctx, "VACUUM INTO $1", []any{path}); err != nil { // into an empty file, which is ours alone already
+		// into an empty file, which is ours alone already
+		if _, err := c.exec(ctx, "VACUUM INTO $1", []any{path}); err != nil {
 			return err
 		}
 		return f.Sync()
@@ -297,10 +304,12 @@ func (c *sqliteConn) run(query string) error {
 	return sqliteError(errors.Join(err, finish()))
 }
 
-// maxPrepared bounds the statements that a connection keeps: lists of ids make new texts without end.
+// maxPrepared bounds the statements that a connection keeps: lists of ids make new texts without
+// end.
 const maxPrepared = 200 //bound:memory statements that a connection keeps
 
-// statement prepares a statement, or takes the one prepared earlier. finish must be called when it has been used.
+// statement prepares a statement, or takes the one prepared earlier. finish must be called when it
+// has been used.
 func (c *sqliteConn) statement(query string) (s *sqlite.Stmt, finish func() error, err error) {
 	if s = c.statements[query]; s != nil {
 		return s, s.Reset, nil
@@ -378,7 +387,9 @@ func (c *sqliteConn) query(ctx context.Context, query string, args []any, scan f
 	}
 }
 
-func (c *sqliteConn) assume(ctx context.Context, _ int, query string, args []any, columns []string, scan func(Row) error) (n int64, err error) {
+func (c *sqliteConn) assume(
+	ctx context.Context, _ int, query string, args []any, columns []string, scan func(Row) error,
+) (n int64, err error) {
 	if columns == nil {
 		return c.exec(ctx, query, args)
 	}
@@ -421,7 +432,12 @@ func sqliteError(err error) error {
 		return nil
 	}
 	switch sqlite.ErrCode(err).ToPrimary() {
-	case sqlite.ResultFull, sqlite.ResultIOErr, sqlite.ResultCantOpen, sqlite.ResultReadOnly, sqlite.ResultBusy, sqlite.ResultNoMem:
+	case sqlite.ResultFull,
+		sqlite.ResultIOErr,
+		sqlite.ResultCantOpen,
+		sqlite.ResultReadOnly,
+		sqlite.ResultBusy,
+		sqlite.ResultNoMem:
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return err

@@ -7,8 +7,9 @@ import (
 	"os"
 )
 
-// Commits are written to the write-ahead log without a sync of their own (synchronous = NORMAL: SQLite itself syncs the log before it folds it, and the
-// file before it begins the log anew). This goroutine syncs the log and answers the group, while the writer runs the next one.
+// Commits are written to the write-ahead log without a sync of their own (synchronous = NORMAL:
+// SQLite itself syncs the log before it folds it, and the file before it begins the log anew). This
+// goroutine syncs the log and answers the group, while the writer runs the next one.
 
 // batch is a group that was committed, or failed to be.
 type batch struct {
@@ -31,7 +32,8 @@ func (d *sqliteDB) syncCommits() {
 	}
 }
 
-// makeDurable syncs the log. After a sync that failed the next one proves nothing, until the writer has mended the log.
+// makeDurable syncs the log. After a sync that failed the next one proves nothing, until the writer
+// has mended the log.
 func (d *sqliteDB) makeDurable() error {
 	if d.unsynced.Load() {
 		return fmt.Errorf("%w: the log could not be synced before", ErrUnavailable)
@@ -53,8 +55,9 @@ func (d *sqliteDB) syncFileLog() (err error) {
 	return syncData(d.log)
 }
 
-// mend makes durable what a sync failed to. The system may have thrown the log's pages away by then, as it does after a failed sync, so another sync
-// proves nothing: all that was committed is folded into the file. Until that succeeds, nothing more is committed.
+// mend makes durable what a sync failed to. The system may have thrown the log's pages away by
+// then, as it does after a failed sync, so another sync proves nothing: all that was committed is
+// folded into the file. Until that succeeds, nothing more is committed.
 func (d *sqliteDB) mend() error {
 	if !d.unsynced.Load() {
 		return nil
@@ -63,7 +66,9 @@ func (d *sqliteDB) mend() error {
 	if err := d.readers.release(); err != nil {
 		return err
 	}
-	err := d.writer.query(context.Background(), "PRAGMA wal_checkpoint(RESTART)", nil, func(r Row) error { return r.Scan(&busy) })
+	err := d.writer.query(
+		context.Background(), "PRAGMA wal_checkpoint(RESTART)", nil, func(r Row) error { return r.Scan(&busy) },
+	)
 	if err == nil && busy != 0 {
 		err = errors.New("the log is still in use")
 	}

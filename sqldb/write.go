@@ -9,7 +9,8 @@ import (
 
 // job is one Update that waits for SQLite's writer.
 type job struct {
-	ctx    context.Context //nolint:containedctx // the values of the caller's context; its end does not end the others' transaction
+	//nolint:containedctx // the values of the caller's context; its end does not end the others' transaction
+	ctx    context.Context
 	fn     func(Tx) error
 	err    error
 	result chan error // capacity 1
@@ -49,8 +50,9 @@ func (d *sqliteDB) update(ctx context.Context, fn func(Tx) error) error {
 // maxGroup bounds how many updates share one commit.
 const maxGroup = 128 //bound:queue updates that share a commit
 
-// write is the only goroutine that writes to SQLite. What has queued up is run in one transaction, committed, and handed to the goroutine that syncs,
-// so that the next group runs while this one is written to the disk. Only then are the callers answered, those that were refused too, since what
+// write is the only goroutine that writes to SQLite. What has queued up is run in one transaction,
+// committed, and handed to the goroutine that syncs, so that the next group runs while this one is
+// written to the disk. Only then are the callers answered, those that were refused too, since what
 // refused them may be a change that is not durable yet.
 func (d *sqliteDB) write() {
 	defer close(d.committed)
@@ -78,10 +80,11 @@ func (d *sqliteDB) write() {
 	}
 }
 
-// commitGroup runs the first job and what else arrives until the sync of the group before is over: waiting for it costs nobody anything, since this
-// group could not be synced earlier, and one commit for many writes fewer pages than many commits. A job that fails before it wrote anything leaves
-// nothing to undo, which is how nearly all fail: rules look before they write. When one fails later, the whole group is run again, each behind a
-// savepoint.
+// commitGroup runs the first job and what else arrives until the sync of the group before is over:
+// waiting for it costs nobody anything, since this group could not be synced earlier, and one
+// commit for many writes fewer pages than many commits. A job that fails before it wrote anything
+// leaves nothing to undo, which is how nearly all fail: rules look before they write. When one
+// fails later, the whole group is run again, each behind a savepoint.
 func (d *sqliteDB) commitGroup(first *job) {
 	group := []*job{first}
 	err := d.mend()
@@ -140,7 +143,8 @@ func (d *sqliteDB) commit() error {
 	return nil
 }
 
-// rollback ends the transaction, which SQLite may have ended itself: it does so when the disk is full.
+// rollback ends the transaction, which SQLite may have ended itself: it does so when the disk is
+// full.
 func (d *sqliteDB) rollback() error {
 	if d.writer.AutocommitEnabled() {
 		return nil

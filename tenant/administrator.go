@@ -89,7 +89,8 @@ const maxAdministratorName = 128 //bound:text the name of an administrator of th
 // checkAdministratorName refuses a name that cannot be signed in with: an at sign is what tells the
 // names of users from those of administrators.
 func checkAdministratorName(name string) error {
-	if name == "" || name != strings.TrimSpace(name) || utf8.RuneCountInString(name) > maxAdministratorName || !utf8.ValidString(name) ||
+	if name == "" || name != strings.TrimSpace(name) || utf8.RuneCountInString(name) > maxAdministratorName ||
+		!utf8.ValidString(name) ||
 		strings.IndexFunc(name, unicode.IsControl) >= 0 ||
 		strings.Contains(name, "@") {
 		detail := "want 1 to 128 characters without an at sign, a blank at either end or a control character"

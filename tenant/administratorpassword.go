@@ -133,8 +133,8 @@ func (t *Tenant) open(tx Tx, secret string, s Session, persistent bool, p Passwo
 	return Entry{Session: authn.Secret(secret), Persistent: persistent}, err
 }
 
-// maxSessions bounds the sessions of one account: a script that signs in again and again would leave
-// them behind without end.
+// maxSessions bounds the sessions of one account: a script that signs in again and again would
+// leave them behind without end.
 const maxSessions = 100 //bound:rows sessions of one account at the tenant
 
 // makeRoom makes room for one session more of an account. Where there are too many, those that

@@ -12,7 +12,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/authn"
 )
 
-// Application is an application with its service principal: what the admin center calls an enterprise application.
+// Application is an application with its service principal: what the admin center calls an
+// enterprise application.
 type Application struct {
 	ID                 string // the application's object id
 	AppID              string // the client id
@@ -58,7 +59,8 @@ type Template struct {
 // Role is an app role of the gallery application.
 type Role struct{ ID, DisplayName string }
 
-// Assignment gives a user or a group a role of an application: who may sign in, and who is provisioned.
+// Assignment gives a user or a group a role of an application: who may sign in, and who is
+// provisioned.
 type Assignment struct {
 	ID                 string
 	ServicePrincipalID string
@@ -71,8 +73,11 @@ type Assignment struct {
 // maxIdentifier bounds an identifier URI, in bytes.
 const maxIdentifier = 1024 //bound:text an identifier URI of an application, in bytes
 
-// Instantiate makes an application from a gallery template. It is not idempotent, and names need not be unique, as in Entra.
-func (t *Tenant) Instantiate(ctx context.Context, by audit.Actor, template Template, displayName string) (Application, error) {
+// Instantiate makes an application from a gallery template. It is not idempotent, and names need
+// not be unique, as in Entra.
+func (t *Tenant) Instantiate(
+	ctx context.Context, by audit.Actor, template Template, displayName string,
+) (Application, error) {
 	a := Application{
 		ID: t.NewID(), AppID: t.NewID(), ServicePrincipalID: t.NewID(), TemplateID: template.ID, DisplayName: strings.TrimSpace(displayName),
 		IdentifierURIs: []string{}, ReplyURLs: []string{}, AssignmentRequired: true, Enabled: true, CreatedAt: t.now(),
@@ -86,8 +91,11 @@ func (t *Tenant) Instantiate(ctx context.Context, by audit.Actor, template Templ
 	return a, err
 }
 
-// UpdateApplication changes an application by edit, which may run more than once and refuses by returning an error.
-func (t *Tenant) UpdateApplication(ctx context.Context, by audit.Actor, id string, edit func(*Application) error) (Application, error) {
+// UpdateApplication changes an application by edit, which may run more than once and refuses by
+// returning an error.
+func (t *Tenant) UpdateApplication(
+	ctx context.Context, by audit.Actor, id string, edit func(*Application) error,
+) (Application, error) {
 	var a Application
 	err := t.change(ctx, by, ActionUpdateApplication, func(tx Tx, _ *Touched) (string, error) {
 		old, err := tx.Application(id)
@@ -95,11 +103,18 @@ func (t *Tenant) UpdateApplication(ctx context.Context, by audit.Actor, id strin
 			return id, orRefuse(err, ApplicationNotFound, id)
 		}
 		a = old
-		a.IdentifierURIs, a.ReplyURLs, a.Keys, a.Claims = slices.Clone(old.IdentifierURIs), slices.Clone(old.ReplyURLs), slices.Clone(old.Keys), slices.Clone(old.Claims)
+		a.IdentifierURIs = slices.Clone(old.IdentifierURIs)
+		a.ReplyURLs = slices.Clone(old.ReplyURLs)
+		a.Keys = slices.Clone(old.Keys)
+		a.Claims = slices.Clone(old.Claims)
 		if err := edit(&a); err != nil {
 			return id, err
 		}
-		a.ID, a.AppID, a.ServicePrincipalID, a.TemplateID, a.CreatedAt = old.ID, old.AppID, old.ServicePrincipalID, old.TemplateID, old.CreatedAt
+		a.ID = old.ID
+		a.AppID = old.AppID
+		a.ServicePrincipalID = old.ServicePrincipalID
+		a.TemplateID = old.TemplateID
+		a.CreatedAt = old.CreatedAt
 		if err := a.checkAddresses(old); err != nil {
 			return id, err
 		}
@@ -123,8 +138,13 @@ func (a Application) check(tx Reader) error {
 	if len(a.NotificationEmails) > 5 {
 		return &Error{Code: InvalidValue, Subject: "notificationEmailAddresses", Detail: "at most five"}
 	}
-	if a.ActiveThumbprint != "" && !slices.ContainsFunc(a.Keys, func(k SigningKey) bool { return k.Thumbprint == a.ActiveThumbprint }) {
-		return &Error{Code: InvalidValue, Subject: "preferredTokenSigningKeyThumbprint", Detail: "no certificate of the application has it"}
+	if a.ActiveThumbprint != "" &&
+		!slices.ContainsFunc(a.Keys, func(k SigningKey) bool { return k.Thumbprint == a.ActiveThumbprint }) {
+		return &Error{
+			Code:    InvalidValue,
+			Subject: "preferredTokenSigningKeyThumbprint",
+			Detail:  "no certificate of the application has it",
+		}
 	}
 	if err := a.checkClaims(); err != nil {
 		return err
@@ -150,7 +170,8 @@ func (a Application) check(tx Reader) error {
 // left alone, so that an old application can be changed; browsers are not sent there all the same.
 func (a Application) checkAddresses(old Application) error {
 	for _, u := range a.ReplyURLs {
-		if to, err := authn.ParseRedirectURI(u); (err != nil || !to.Confidential()) && !slices.Contains(old.ReplyURLs, u) {
+		if to, err := authn.ParseRedirectURI(u); (err != nil || !to.Confidential()) &&
+			!slices.Contains(old.ReplyURLs, u) {
 			return &Error{Code: InvalidValue, Subject: "redirectUris", Detail: "want https addresses"}
 		}
 	}
@@ -177,7 +198,8 @@ func (a Application) ReplyURL(asked string) (string, error) {
 	if asked == "" && len(a.ReplyURLs) > 0 {
 		asked = a.ReplyURLs[0]
 	}
-	if to, err := authn.ParseRedirectURI(asked); err == nil && to.Confidential() && slices.Contains(a.ReplyURLs, asked) {
+	if to, err := authn.ParseRedirectURI(asked); err == nil && to.Confidential() &&
+		slices.Contains(a.ReplyURLs, asked) {
 		return asked, nil
 	}
 	return "", &Error{Code: ReplyURLMismatch, Subject: asked}
@@ -214,8 +236,9 @@ func (t *Tenant) OpenKey(k SigningKey) ([]byte, error) {
 	return t.Sealer.Open("saml-key/"+k.Thumbprint, k.SealedKey)
 }
 
-// SigningKeyOf returns the key that signs at a time: the active one. Once that has expired another valid one signs, although nobody has made it active; one that
-// has expired goes on where there is no other. It fails with SigningKeyMissing. Source: certificate tutorial.
+// SigningKeyOf returns the key that signs at a time: the active one. Once that has expired another
+// valid one signs, although nobody has made it active; one that has expired goes on where there is
+// no other. It fails with SigningKeyMissing. Source: certificate tutorial.
 func (a Application) SigningKeyOf(now time.Time) (SigningKey, error) {
 	var active, valid *SigningKey
 	for i, k := range a.Keys {
@@ -243,8 +266,8 @@ func (t *Tenant) Application(ctx context.Context, id string) (a Application, err
 	return a, err
 }
 
-// ApplicationByIdentifier finds the application whose identifier or client id is the issuer of a SAML request, exactly, or fails with
-// IdentifierUnknown.
+// ApplicationByIdentifier finds the application whose identifier or client id is the issuer of a
+// SAML request, exactly, or fails with IdentifierUnknown.
 func (t *Tenant) ApplicationByIdentifier(ctx context.Context, issuer string) (Application, error) {
 	all, err := t.Applications(ctx)
 	if err != nil {
@@ -267,10 +290,19 @@ func (t *Tenant) Applications(ctx context.Context) (list []Application, err erro
 	return list, err
 }
 
-// Assign gives a user or a group a role of an application. It fails with ApplicationNotFound, UserNotFound or AssignmentExists.
-func (t *Tenant) Assign(ctx context.Context, by audit.Actor, servicePrincipalID, principalID, roleID string) (Assignment, error) {
+// Assign gives a user or a group a role of an application. It fails with ApplicationNotFound,
+// UserNotFound or AssignmentExists.
+func (t *Tenant) Assign(
+	ctx context.Context, by audit.Actor, servicePrincipalID, principalID, roleID string,
+) (Assignment, error) {
 	raw := []byte(t.NewID() + t.NewID())[:32]
-	a := Assignment{ID: base64.RawURLEncoding.EncodeToString(raw), ServicePrincipalID: servicePrincipalID, PrincipalID: principalID, RoleID: roleID, CreatedAt: t.now()}
+	a := Assignment{
+		ID:                 base64.RawURLEncoding.EncodeToString(raw),
+		ServicePrincipalID: servicePrincipalID,
+		PrincipalID:        principalID,
+		RoleID:             roleID,
+		CreatedAt:          t.now(),
+	}
 	err := t.change(ctx, by, ActionAddAppRoleAssignmentGrantToUser, func(tx Tx, touched *Touched) (string, error) {
 		if _, err := tx.Application(servicePrincipalID); err != nil {
 			return servicePrincipalID, orRefuse(err, ApplicationNotFound, servicePrincipalID)
@@ -324,7 +356,8 @@ func (t *Tenant) Assignments(ctx context.Context, q AssignmentQuery) (list []Ass
 	return list, err
 }
 
-// MayUse says whether a user is assigned to an application, directly or as direct member of an assigned group. It fails with NotAssigned.
+// MayUse says whether a user is assigned to an application, directly or as direct member of an
+// assigned group. It fails with NotAssigned.
 func (t *Tenant) MayUse(ctx context.Context, a Application, userID string) error {
 	if !a.Enabled {
 		return &Error{Code: ApplicationDisabled, Subject: a.DisplayName}
@@ -345,7 +378,8 @@ func (t *Tenant) MayUse(ctx context.Context, a Application, userID string) error
 	})
 }
 
-// assignments are the names of the roles of an application that each principal is assigned; who is not assigned is not there.
+// assignments are the names of the roles of an application that each principal is assigned; who is
+// not assigned is not there.
 type assignments map[string][]string
 
 // has says whether a principal is assigned.
@@ -366,7 +400,8 @@ func assignedPrincipals(r Reader, servicePrincipalID string) (assignments, error
 	return assigned, err
 }
 
-// inScope says whether a user is assigned or a direct member of an assigned group. Nested groups do not count.
+// inScope says whether a user is assigned or a direct member of an assigned group. Nested groups do
+// not count.
 func inScope(r Reader, assigned assignments, userID string) (bool, error) {
 	if assigned.has(userID) {
 		return true, nil

@@ -8,13 +8,14 @@ import (
 // askedPurpose is what the moments are sealed for at which people were asked to sign in anew.
 const askedPurpose = "asked/"
 
-// SealAsked remembers, in a text that only this tenant can make, that a person is asked now to sign in
-// anew for a request. It stands in the address that the browser comes back to.
+// SealAsked remembers, in a text that only this tenant can make, that a person is asked now to sign
+// in anew for a request. It stands in the address that the browser comes back to.
 func (t *Tenant) SealAsked(request string) string {
 	return t.Sealer.Seal(askedPurpose+request, strconv.AppendInt(nil, t.Now().UnixMilli(), 10))
 }
 
-// Asked is when the person was asked to sign in anew for a request; zero: not yet, or for another one.
+// Asked is when the person was asked to sign in anew for a request; zero: not yet, or for another
+// one.
 func (t *Tenant) Asked(request, sealed string) time.Time {
 	data, err := t.Sealer.Open(askedPurpose+request, sealed)
 	if err != nil {

@@ -134,7 +134,9 @@ func (t *Tenant) countAttempt(ctx context.Context, a attempt) (p Password, until
 		}
 		if errors.Is(err, ErrNoRow) {
 			p, err = tx.Password(nobody(a.name))
-			p.Principal, p.Hash, err = nobody(a.name), "", orNil(err)
+			p.Principal = nobody(a.name)
+			p.Hash = ""
+			err = orNil(err)
 		}
 		if err != nil {
 			return err

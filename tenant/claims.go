@@ -23,14 +23,19 @@ const (
 	SignBoth      Signing = "both"
 )
 
-// NameIDSource is where the NameID comes from and how it is marked. The zero value is Entra's default: the user principal name, as an e-mail address.
+// NameIDSource is where the NameID comes from and how it is marked. The zero value is Entra's
+// default: the user principal name, as an e-mail address.
 type NameIDSource struct {
 	Attribute string // one of NameIDAttributes; empty: userPrincipalName
 	Format    string // a URN of SAML; empty: emailAddress
 }
 
-// NameIDAttributes are what a NameID can be made of. Source: claims mapping policy reference, NameID; objectId stands for the pairwise id of persistent ones.
-var NameIDAttributes = []string{"userPrincipalName", "mail", "mailNickname", "employeeId", "telephoneNumber", "objectId", "extensionAttribute1", "extensionAttribute2", "extensionAttribute3"}
+// NameIDAttributes are what a NameID can be made of. Source: claims mapping policy reference,
+// NameID; objectId stands for the pairwise id of persistent ones.
+var NameIDAttributes = []string{
+	"userPrincipalName", "mail", "mailNickname", "employeeId", "telephoneNumber", "objectId", "extensionAttribute1",
+	"extensionAttribute2", "extensionAttribute3",
+}
 
 // The formats of which a NameID is made in a way of its own.
 const (
@@ -40,10 +45,13 @@ const (
 )
 
 // NameIDFormats are the formats that an application can be given. Source: saml-core, 8.3.
-var NameIDFormats = []string{"urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress", formatPersistent, formatUnspecified,
-	"urn:oasis:names:tc:SAML:1.1:nameid-format:WindowsDomainQualifiedName"}
+var NameIDFormats = []string{
+	"urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress", formatPersistent, formatUnspecified,
+	"urn:oasis:names:tc:SAML:1.1:nameid-format:WindowsDomainQualifiedName",
+}
 
-// Claim is an attribute of the assertion beyond those that are always there; one of the same name replaces that.
+// Claim is an attribute of the assertion beyond those that are always there; one of the same name
+// replaces that.
 type Claim struct {
 	Name   string // with its namespace
 	Source string // an expression, as in attribute mappings: [department], "constant", Join(…)
@@ -55,9 +63,15 @@ const maxClaims = 50 //bound:list claims of an application
 // maxClaimName bounds the name of a claim with its namespace, in bytes.
 const maxClaimName = 512 //bound:text the name of a claim, in bytes
 
-// restrictedClaims cannot be set. Source: claims mapping policy reference, "Restricted claim set" for SAML.
-var restrictedClaims = []string{"http://schemas.microsoft.com/identity/claims/objectidentifier", "http://schemas.microsoft.com/identity/claims/tenantid",
-	"http://schemas.microsoft.com/identity/claims/identityprovider", "http://schemas.microsoft.com/ws/2008/06/identity/claims/role", "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups"}
+// restrictedClaims cannot be set. Source: claims mapping policy reference, "Restricted claim set"
+// for SAML.
+var restrictedClaims = []string{
+	"http://schemas.microsoft.com/identity/claims/objectidentifier",
+	"http://schemas.microsoft.com/identity/claims/tenantid",
+	"http://schemas.microsoft.com/identity/claims/identityprovider",
+	"http://schemas.microsoft.com/ws/2008/06/identity/claims/role",
+	"http://schemas.microsoft.com/ws/2008/06/identity/claims/groups",
+}
 
 // checkClaims refuses claims that cannot be issued.
 func (a Application) checkClaims() error {
@@ -109,13 +123,15 @@ func contains(list []string, s string) bool {
 	return false
 }
 
-// NameIDOf is the NameID of a user for an application, and its format: that which the request asks for, else the application's. It fails with NameIDMissing when
-// the user has no value of the attribute. Source: SAML protocol page, NameIDPolicy.
+// NameIDOf is the NameID of a user for an application, and its format: that which the request asks
+// for, else the application's. It fails with NameIDMissing when the user has no value of the
+// attribute. Source: SAML protocol page, NameIDPolicy.
 func (a Application) NameIDOf(u User, requested string) (value, format string, err error) {
 	switch {
 	case requested == formatTransient: // another one each time
 		return "_" + authn.NewSecret(16), requested, nil
-	case requested == formatPersistent && a.NameID.Format != formatPersistent: // the same one each time, and another one at each application
+	// the same one each time, and another one at each application
+	case requested == formatPersistent && a.NameID.Format != formatPersistent:
 		pair := sha256.Sum256([]byte(u.ID + "/" + a.ID))
 		return base64.RawURLEncoding.EncodeToString(pair[:]), requested, nil
 	case requested == "" || requested == formatUnspecified:
@@ -131,8 +147,8 @@ func (a Application) NameIDOf(u User, requested string) (value, format string, e
 	return value, requested, nil
 }
 
-// ClaimsOf are the values of an application's own claims for a user, in their order. Those without a value are left out, and so are those whose expression fails,
-// which the error says.
+// ClaimsOf are the values of an application's own claims for a user, in their order. Those without
+// a value are left out, and so are those whose expression fails, which the error says.
 func (a Application) ClaimsOf(ctx context.Context, u User) (claims []struct {
 	Name   string
 	Values []string

@@ -11,8 +11,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/authn"
 )
 
-// Client is a program that may call Microsoft Graph: an app registration. It proves itself by a secret or a certificate, or is public and acts for the person
-// who signs in.
+// Client is a program that may call Microsoft Graph: an app registration. It proves itself by a
+// secret or a certificate, or is public and acts for the person who signs in.
 type Client struct {
 	ID           string
 	DisplayName  string
@@ -24,7 +24,8 @@ type Client struct {
 	CreatedAt    time.Time
 }
 
-// Permissions are the application permissions that there are. Delegated ones have the same names. Source: Graph permissions reference.
+// Permissions are the application permissions that there are. Delegated ones have the same names.
+// Source: Graph permissions reference.
 var Permissions = []string{
 	"Application.Read.All", "Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "AuditLog.Read.All", "Directory.Read.All", "Directory.ReadWrite.All", "Group.Read.All",
 	"Group.ReadWrite.All", "GroupMember.Read.All", "GroupMember.ReadWrite.All", "Organization.Read.All", "Policy.Read.All", "Policy.ReadWrite.ApplicationConfiguration", "Synchronization.Read.All", "Synchronization.ReadWrite.All",
@@ -39,10 +40,21 @@ func (c Client) Granted() []string {
 	return c.Permissions
 }
 
-// Built-in public clients, which every tenant knows. Source: well-known first-party application ids.
+// Built-in public clients, which every tenant knows. Source: well-known first-party application
+// ids.
 var publicClients = []Client{
-	{ID: "04b07795-8ddb-461a-bbee-02f9e1bf7b46", DisplayName: "Microsoft Azure CLI", Public: true, RedirectURIs: []string{"http://localhost"}},
-	{ID: "14d82eec-204b-4c2f-b7e8-296a70dab67e", DisplayName: "Microsoft Graph Command Line Tools", Public: true, RedirectURIs: []string{"http://localhost", "https://login.microsoftonline.com/common/oauth2/nativeclient"}},
+	{
+		ID:           "04b07795-8ddb-461a-bbee-02f9e1bf7b46",
+		DisplayName:  "Microsoft Azure CLI",
+		Public:       true,
+		RedirectURIs: []string{"http://localhost"},
+	},
+	{
+		ID:           "14d82eec-204b-4c2f-b7e8-296a70dab67e",
+		DisplayName:  "Microsoft Graph Command Line Tools",
+		Public:       true,
+		RedirectURIs: []string{"http://localhost", "https://login.microsoftonline.com/common/oauth2/nativeclient"},
+	},
 }
 
 // MayReceive returns the address that an answer may be sent to, when it is one of the client's, or
@@ -86,13 +98,17 @@ func (c Client) check() error {
 	return nil
 }
 
-// CreateClient registers a program that has all permissions. The secret is returned here and never again.
+// CreateClient registers a program that has all permissions. The secret is returned here and never
+// again.
 func (t *Tenant) CreateClient(ctx context.Context, by audit.Actor, displayName string) (Client, authn.Secret, error) {
 	return t.RegisterClient(ctx, by, Client{DisplayName: displayName}, true)
 }
 
-// RegisterClient registers a program, with a secret where it is to have one: that is returned here and never again. It fails with InvalidValue.
-func (t *Tenant) RegisterClient(ctx context.Context, by audit.Actor, c Client, withSecret bool) (Client, authn.Secret, error) {
+// RegisterClient registers a program, with a secret where it is to have one: that is returned here
+// and never again. It fails with InvalidValue.
+func (t *Tenant) RegisterClient(
+	ctx context.Context, by audit.Actor, c Client, withSecret bool,
+) (Client, authn.Secret, error) {
 	c.ID, c.CreatedAt = t.NewID(), t.now()
 	var secret authn.Secret
 	if withSecret {
@@ -156,7 +172,8 @@ func (t *Tenant) AuthenticateClient(ctx context.Context, id, secret string) (Cli
 	return c, err
 }
 
-// Account is who has signed in: a person of the directory, or an administrator of the admin center, who may do what the Global Administrator of Entra may.
+// Account is who has signed in: a person of the directory, or an administrator of the admin center,
+// who may do what the Global Administrator of Entra may.
 type Account struct {
 	ID            string
 	Name          string // user principal name, or the administrator's
@@ -196,7 +213,9 @@ func (t *Tenant) SessionAccount(ctx context.Context, secret string) (a Account, 
 		if err != nil {
 			return err
 		}
-		a, err = accountNow(r, Account{ID: s.UserID, Name: s.Administrator, Administrator: s.Administrator != ""}, s.CreatedAt)
+		a, err = accountNow(
+			r, Account{ID: s.UserID, Name: s.Administrator, Administrator: s.Administrator != ""}, s.CreatedAt,
+		)
 		if CodeOf(err) == GrantRevoked { // it was to end with the others
 			return &Error{Code: SessionInvalid, Subject: a.Name}
 		}
@@ -205,8 +224,8 @@ func (t *Tenant) SessionAccount(ctx context.Context, secret string) (a Account, 
 	return a, err
 }
 
-// account completes an account as it is now: SessionInvalid for a person who is gone or disabled, GrantRevoked for one whose sessions were revoked since
-// signedIn.
+// account completes an account as it is now: SessionInvalid for a person who is gone or disabled,
+// GrantRevoked for one whose sessions were revoked since signedIn.
 func (t *Tenant) account(ctx context.Context, a Account, signedIn time.Time) (Account, error) {
 	err := t.Store.View(ctx, func(r Reader) (err error) {
 		a, err = accountNow(r, a, signedIn)

@@ -11,7 +11,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 )
 
-// quarantineWaits are the times between attempts while a job is in quarantine. Source: quarantine page; the first is that of an API sample.
+// quarantineWaits are the times between attempts while a job is in quarantine. Source: quarantine
+// page; the first is that of an API sample.
 var quarantineWaits = []time.Duration{5 * time.Minute, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour}
 
 // quarantineEnd is when a job that stays in quarantine is switched off. Source: quarantine page.
@@ -19,7 +20,8 @@ const quarantineEnd = 28 * 24 * time.Hour //bound:life a job in quarantine
 
 // The reasons of a quarantine. Source: synchronizationQuarantine.
 const (
-	QuarantineException    = "EncounteredQuarantineException"       // the target refused the credentials, or does not speak SCIM
+	// the target refused the credentials, or does not speak SCIM
+	QuarantineException    = "EncounteredQuarantineException"
 	QuarantineDeletes      = "TooManyDeletes"                       // the cycle would disable or delete too many
 	quarantineProportion   = "EncounteredEscrowProportionThreshold" // too many of the objects fail
 	quarantineTotalEscrows = "EncounteredTotalEscrowThreshold"      // too many objects fail
@@ -45,8 +47,9 @@ func tooMany(x Execution) string {
 	return ""
 }
 
-// FinishCycle records how a cycle of a job went. failure is nil, or why the cycle as a whole could not be done; with a reason it puts the job in quarantine, as do
-// too many objects that failed. Who is to be notified is told when that begins. The number of linked objects is counted anew.
+// FinishCycle records how a cycle of a job went. failure is nil, or why the cycle as a whole could
+// not be done; with a reason it puts the job in quarantine, as do too many objects that failed. Who
+// is to be notified is told when that begins. The number of linked objects is counted anew.
 func (t *Tenant) FinishCycle(ctx context.Context, id string, x Execution, failure error, reason string) error {
 	var entered *Job
 	err := t.Store.Update(ctx, func(tx Tx) error {
@@ -63,9 +66,13 @@ func (t *Tenant) FinishCycle(ctx context.Context, id string, x Execution, failur
 		if err := errors.Join(e1, e2, t.forget(tx)); err != nil {
 			return err
 		}
-		j.Users, j.Groups, j.Last = users, groups, &x
+		j.Users = users
+		j.Groups = groups
+		j.Last = &x
 		if failure == nil {
-			j.LastSuccess, j.SteadyLast, j.AllowDeletes = &x, x.Ended, false
+			j.LastSuccess = &x
+			j.SteadyLast = x.Ended
+			j.AllowDeletes = false
 			if j.SteadyFirst.IsZero() {
 				j.SteadyFirst = x.Ended
 			}
@@ -89,7 +96,8 @@ func (t *Tenant) FinishCycle(ctx context.Context, id string, x Execution, failur
 	return err
 }
 
-// quarantine holds a job back, longer each time. It returns whether that begins now, or its reason is another one.
+// quarantine holds a job back, longer each time. It returns whether that begins now, or its reason
+// is another one.
 func (t *Tenant) quarantine(j *Job, x Execution, reason string) (entered bool) {
 	q := Quarantine{Reason: reason, Code: x.ErrorCode, Message: x.ErrorMessage, Began: t.now()}
 	if q.Code == "" {
@@ -107,23 +115,33 @@ func (t *Tenant) quarantine(j *Job, x Execution, reason string) (entered bool) {
 	return entered
 }
 
-// notify writes to whom the job's settings name. Source: quarantine page, "Provisioning notification".
+// notify writes to whom the job's settings name. Source: quarantine page, "Provisioning
+// notification".
 func (t *Tenant) notify(j Job) {
 	if t.Notify == nil || j.NotificationEmail == "" {
 		return
 	}
-	t.Notify(j.NotificationEmail, "Provisioning is in quarantine: "+t.Organization.DisplayName,
-		fmt.Sprintf("Provisioning job %s of %s is in quarantine since %s.\n\nReason: %s\n%s\n\nIt is tried again on %s. To lift the quarantine now, mend the cause and start provisioning at\n%s\n",
-			j.ID, t.Organization.DisplayName, j.Quarantine.Began.Format(time.RFC1123), j.Quarantine.Reason, j.Quarantine.Message, j.Quarantine.NextAttempt.Format(time.RFC1123), t.AdminCenterURL()))
+	t.Notify(
+		j.NotificationEmail,
+		"Provisioning is in quarantine: "+t.Organization.DisplayName,
+		fmt.Sprintf(
+			"Provisioning job %s of %s is in quarantine since %s.\n\nReason: %s\n%s\n\nIt is tried again on %s. To lift the quarantine now, mend the cause and start provisioning at\n%s\n",
+			j.ID, t.Organization.DisplayName, j.Quarantine.Began.Format(time.RFC1123), j.Quarantine.Reason,
+			j.Quarantine.Message, j.Quarantine.NextAttempt.Format(time.RFC1123), t.AdminCenterURL(),
+		),
+	)
 }
 
-// logRetention is how long the provisioning log is kept. Source: provisioning logs page, premium retention.
+// logRetention is how long the provisioning log is kept. Source: provisioning logs page, premium
+// retention.
 const logRetention = 30 * 24 * time.Hour //bound:life the provisioning log
 
-// DeltaLife is how long the state of a delta query is good for. Source: delta query overview, "Validity of the token".
+// DeltaLife is how long the state of a delta query is good for. Source: delta query overview,
+// "Validity of the token".
 const DeltaLife = 7 * 24 * time.Hour //bound:life the state of a delta query
 
-// forget removes old entries of the provisioning log, and of the journal those that neither a job nor a delta query will ask for.
+// forget removes old entries of the provisioning log, and of the journal those that neither a job
+// nor a delta query will ask for.
 func (t *Tenant) forget(tx Tx) error {
 	jobs, err := tx.Jobs("")
 	if err != nil {
@@ -134,7 +152,9 @@ func (t *Tenant) forget(tx Tx) error {
 		n, _ := strconv.ParseInt(j.Watermark, 10, 64) // empty: nothing seen yet, and nothing is removed
 		seen = min(seen, n)
 	}
-	return errors.Join(tx.DeleteMarks(seen, t.now().Add(-DeltaLife-time.Hour)), tx.DeleteLog(t.now().Add(-logRetention)))
+	return errors.Join(
+		tx.DeleteMarks(seen, t.now().Add(-DeltaLife-time.Hour)), tx.DeleteLog(t.now().Add(-logRetention)),
+	)
 }
 
 // ProvisioningLog lists entries of the provisioning log, newest first.

@@ -44,7 +44,8 @@ type User struct {
 	CreatedAt         time.Time
 }
 
-// Group is a security group. Members are users and groups; only direct users count for sign-in and provisioning.
+// Group is a security group. Members are users and groups; only direct users count for sign-in and
+// provisioning.
 type Group struct {
 	ID              string
 	DisplayName     string
@@ -62,9 +63,11 @@ type Member struct {
 	Kind     ObjectKind
 }
 
-// plainText says whether a text has no more characters than the limit, and neither control characters nor bytes that are no UTF-8.
+// plainText says whether a text has no more characters than the limit, and neither control
+// characters nor bytes that are no UTF-8.
 func plainText(text string, limit int) bool {
-	return utf8.RuneCountInString(text) <= limit && utf8.ValidString(text) && strings.IndexFunc(text, unicode.IsControl) < 0
+	return utf8.RuneCountInString(text) <= limit && utf8.ValidString(text) &&
+		strings.IndexFunc(text, unicode.IsControl) < 0
 }
 
 // maxText is how many characters a property of text may have.
@@ -85,7 +88,8 @@ func (u *User) normalize() {
 	u.UserPrincipalName, u.Mail = names.Normal(u.UserPrincipalName), names.Normal(u.Mail)
 }
 
-// check refuses what a user may not be. Properties that are as they were in old are left alone: earlier releases took more.
+// check refuses what a user may not be. Properties that are as they were in old are left alone:
+// earlier releases took more.
 func (u *User) check(tx Reader, old User) error {
 	if _, err := mail.ParseAddress(u.UserPrincipalName); err != nil || strings.ContainsAny(u.UserPrincipalName, " <>") {
 		return &Error{Code: InvalidValue, Subject: "userPrincipalName", Detail: "want name@domain"}
@@ -103,7 +107,11 @@ func (u *User) check(tx Reader, old User) error {
 			text = strings.NewReplacer("\r", "", "\n", "").Replace(text)
 		}
 		if !plainText(text, maxText) {
-			return &Error{Code: InvalidValue, Subject: field, Detail: "want at most 256 characters, and no control characters"}
+			return &Error{
+				Code:    InvalidValue,
+				Subject: field,
+				Detail:  "want at most 256 characters, and no control characters",
+			}
 		}
 	}
 	if u.DisplayName == "" {
@@ -119,8 +127,8 @@ func (u *User) check(tx Reader, old User) error {
 	return nil
 }
 
-// CreateUser adds a user, with a password, or with none for a user who cannot sign in. It fails with UPNTaken, InvalidValue or
-// SignInBusy.
+// CreateUser adds a user, with a password, or with none for a user who cannot sign in. It fails
+// with UPNTaken, InvalidValue or SignInBusy.
 func (t *Tenant) CreateUser(ctx context.Context, by audit.Actor, u User, password string) (User, error) {
 	u.normalize()
 	u.ID, u.CreatedAt = t.NewID(), t.now()
@@ -148,8 +156,8 @@ func (t *Tenant) UpdateUser(ctx context.Context, by audit.Actor, id string, edit
 	return t.PatchUser(ctx, by, id, "", edit)
 }
 
-// PatchUser changes a user by edit, which may run more than once, and where one is given the password: both or neither. It fails
-// as CreateUser does, and with UserNotFound.
+// PatchUser changes a user by edit, which may run more than once, and where one is given the
+// password: both or neither. It fails as CreateUser does, and with UserNotFound.
 func (t *Tenant) PatchUser(ctx context.Context, by audit.Actor, id, password string, edit func(*User)) (User, error) {
 	var u, old User
 	patched := func(r Reader) (err error) {
@@ -159,7 +167,9 @@ func (t *Tenant) PatchUser(ctx context.Context, by audit.Actor, id, password str
 		u = old
 		edit(&u)
 		u.normalize()
-		u.ID, u.CreatedAt, u.SessionsValidFrom = old.ID, old.CreatedAt, old.SessionsValidFrom
+		u.ID = old.ID
+		u.CreatedAt = old.CreatedAt
+		u.SessionsValidFrom = old.SessionsValidFrom
 		return u.check(r, old)
 	}
 	hash, err := t.newPasswordFor(ctx, by, password, patched)
@@ -185,7 +195,8 @@ func (t *Tenant) PatchUser(ctx context.Context, by audit.Actor, id, password str
 	return u, err
 }
 
-// resetPassword gives a user a password in the transaction of another change, as an event of its own. The caller puts the user.
+// resetPassword gives a user a password in the transaction of another change, as an event of its
+// own. The caller puts the user.
 func (t *Tenant) resetPassword(tx Tx, by audit.Actor, u *User, hash string) error {
 	if err := authorize(by, ActionResetPassword); err != nil {
 		return err
@@ -209,7 +220,8 @@ func (t *Tenant) SetPassword(ctx context.Context, by audit.Actor, id, password s
 	})
 }
 
-// RevokeSessions ends a user's sessions, and the refresh tokens that programs have. Source: user: revokeSignInSessions.
+// RevokeSessions ends a user's sessions, and the refresh tokens that programs have. Source: user:
+// revokeSignInSessions.
 func (t *Tenant) RevokeSessions(ctx context.Context, by audit.Actor, id string) error {
 	return t.change(ctx, by, ActionRevokeSessions, func(tx Tx, _ *Touched) (string, error) {
 		u, err := tx.User(id)
@@ -220,7 +232,8 @@ func (t *Tenant) RevokeSessions(ctx context.Context, by audit.Actor, id string) 
 	})
 }
 
-// endSessions removes the sessions, and has the user refuse what programs were given before: the caller puts it.
+// endSessions removes the sessions, and has the user refuse what programs were given before: the
+// caller puts it.
 func (t *Tenant) endSessions(tx Tx, u *User) error {
 	u.SessionsValidFrom = t.now()
 	return tx.DeleteSessionsOf(u.ID)
@@ -233,7 +246,9 @@ func (t *Tenant) DeleteUser(ctx context.Context, by audit.Actor, id string) erro
 			return id, orRefuse(err, UserNotFound, id)
 		}
 		touched.add(KindUser, id)
-		return id, errors.Join(removeObject(tx, touched, id), tx.DeleteSessionsOf(id), tx.DeleteGrantsOf(id), tx.DeleteUser(id))
+		return id, errors.Join(
+			removeObject(tx, touched, id), tx.DeleteSessionsOf(id), tx.DeleteGrantsOf(id), tx.DeleteUser(id),
+		)
 	})
 }
 
@@ -280,7 +295,8 @@ func (t *Tenant) Users(ctx context.Context, q Query) (users []User, err error) {
 	return users, err
 }
 
-// CreateGroup adds a security group with members. It fails with InvalidValue, UserNotFound (no such object) or MemberExists.
+// CreateGroup adds a security group with members. It fails with InvalidValue, UserNotFound (no such
+// object) or MemberExists.
 func (t *Tenant) CreateGroup(ctx context.Context, by audit.Actor, g Group, memberIDs ...string) (Group, error) {
 	g.ID, g.CreatedAt = t.NewID(), t.now()
 	err := t.change(ctx, by, ActionAddGroup, func(tx Tx, touched *Touched) (string, error) {
@@ -318,13 +334,20 @@ func (g Group) check(old Group) error {
 // checkDisplayName is the rule of the names of groups, applications, clients and policies.
 func checkDisplayName(name string) error {
 	if name == "" || !plainText(name, maxText) {
-		return &Error{Code: InvalidValue, Subject: "displayName", Detail: "want 1 to 256 characters, and no control characters"}
+		return &Error{
+			Code:    InvalidValue,
+			Subject: "displayName",
+			Detail:  "want 1 to 256 characters, and no control characters",
+		}
 	}
 	return nil
 }
 
-// UpdateGroup changes a group by edit, which may run more than once, and adds members: all of it or nothing.
-func (t *Tenant) UpdateGroup(ctx context.Context, by audit.Actor, id string, edit func(*Group), memberIDs ...string) (Group, error) {
+// UpdateGroup changes a group by edit, which may run more than once, and adds members: all of it or
+// nothing.
+func (t *Tenant) UpdateGroup(
+	ctx context.Context, by audit.Actor, id string, edit func(*Group), memberIDs ...string,
+) (Group, error) {
 	var g Group
 	err := t.change(ctx, by, ActionUpdateGroup, func(tx Tx, touched *Touched) (string, error) {
 		old, err := tx.Group(id)
@@ -360,7 +383,8 @@ func (t *Tenant) DeleteGroup(ctx context.Context, by audit.Actor, id string) err
 	})
 }
 
-// touchMembers marks a group's users, whose scope depends on the group; those of groups in it too, since a job may count them.
+// touchMembers marks a group's users, whose scope depends on the group; those of groups in it too,
+// since a job may count them.
 func touchMembers(tx Reader, touched *Touched, groupID string) error {
 	members, err := membersOf(tx, groupID, true)
 	for _, m := range members {
@@ -401,7 +425,8 @@ func (t *Tenant) Members(ctx context.Context, groupID string) (members []Member,
 	return members, err
 }
 
-// AddMember puts a user or a group into a group. It fails with GroupNotFound, UserNotFound (no such object) or MemberExists.
+// AddMember puts a user or a group into a group. It fails with GroupNotFound, UserNotFound (no such
+// object) or MemberExists.
 func (t *Tenant) AddMember(ctx context.Context, by audit.Actor, groupID, memberID string) error {
 	return t.AddMembers(ctx, by, groupID, []string{memberID})
 }

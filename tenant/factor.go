@@ -36,9 +36,11 @@ const maxKeys = 10 //bound:rows security keys of a person of the tenant
 // maxKeyName is our own choice.
 const maxKeyName = 64 //bound:text the name of a security key of a person of the tenant, in bytes
 
-// The methods by which somebody has signed in, as the claim authnmethodsreferences has them. Source: SAML token reference.
+// The methods by which somebody has signed in, as the claim authnmethodsreferences has them.
+// Source: SAML token reference.
 const (
-	MethodPassword = "http://schemas.microsoft.com/ws/2008/06/identity/authenticationmethod/password" // #nosec G101 -- a name
+	// #nosec G101 -- a name
+	MethodPassword = "http://schemas.microsoft.com/ws/2008/06/identity/authenticationmethod/password"
 	MethodMultiple = "http://schemas.microsoft.com/claims/multipleauthn"
 )
 
@@ -65,7 +67,8 @@ func (t *Tenant) NewAuthenticator(u User) (app authn.TOTP, ticket string, err er
 	return app, t.Sealer.Seal(totpPurpose(u.ID), []byte(app.Secret)), err
 }
 
-// AddAuthenticator registers the app that a ticket is of, once it has shown a right code; it takes the place of another one. It fails with FactorWrong.
+// AddAuthenticator registers the app that a ticket is of, once it has shown a right code; it takes
+// the place of another one. It fails with FactorWrong.
 func (t *Tenant) AddAuthenticator(ctx context.Context, by audit.Actor, u User, ticket, code string) error {
 	secret, err := t.Sealer.Open(totpPurpose(u.ID), ticket)
 	if err != nil {
@@ -101,7 +104,8 @@ func holder(u User, f Factors) authn.Holder {
 
 func keyPurpose(userID string) string { return "security-key/" + userID }
 
-// NewKey begins to register a security key: the browser's options, and a ticket to come back with. Both are empty where browsers have no security keys.
+// NewKey begins to register a security key: the browser's options, and a ticket to come back with.
+// Both are empty where browsers have no security keys.
 func (t *Tenant) NewKey(ctx context.Context, u User) (options, ticket string, err error) {
 	party := authn.NewRelyingParty(t.URL, t.Organization.DisplayName)
 	f, err := t.Factors(ctx, u.ID)
@@ -126,7 +130,11 @@ func (t *Tenant) AddKey(ctx context.Context, by audit.Actor, u User, ticket, res
 			return &Error{Code: FactorWrong}
 		}
 		if name = strings.TrimSpace(name); name == "" || len(name) > maxKeyName || len(f.Keys) >= maxKeys {
-			return &Error{Code: InvalidValue, Subject: "security key", Detail: "want a name of 1 to 64 characters, and at most ten keys"}
+			return &Error{
+				Code:    InvalidValue,
+				Subject: "security key",
+				Detail:  "want a name of 1 to 64 characters, and at most ten keys",
+			}
 		}
 		f.Keys = append(f.Keys, Key{ID: t.NewID(), Name: name, Credential: credential, CreatedAt: t.now()})
 		return nil
@@ -149,7 +157,9 @@ func (t *Tenant) RemoveFactor(ctx context.Context, by audit.Actor, u User, keyID
 	})
 }
 
-func (t *Tenant) changeFactors(ctx context.Context, by audit.Actor, action Action, u User, edit func(*Factors) error) error {
+func (t *Tenant) changeFactors(
+	ctx context.Context, by audit.Actor, action Action, u User, edit func(*Factors) error,
+) error {
 	return t.change(ctx, by, action, func(tx Tx, _ *Touched) (string, error) {
 		f, err := factors(tx, u.ID)
 		if err != nil {
@@ -171,7 +181,8 @@ type Challenge struct {
 	NewPassword bool // another password, in place of a one-time one
 }
 
-// waiting is a sign-in between the password and the second factor. It is a grant, so that it is good once.
+// waiting is a sign-in between the password and the second factor. It is a grant, so that it is
+// good once.
 type waiting struct {
 	UserID     string
 	Persistent bool
@@ -179,7 +190,9 @@ type waiting struct {
 }
 
 // challenge begins to ask for a second factor, of a sign-in that began when the password was read.
-func (t *Tenant) challenge(ctx context.Context, u User, f Factors, began time.Time, persistent bool) (Challenge, error) {
+func (t *Tenant) challenge(
+	ctx context.Context, u User, f Factors, began time.Time, persistent bool,
+) (Challenge, error) {
 	w := waiting{UserID: u.ID, Persistent: persistent}
 	c, err := t.ask(u, f, &w)
 	if err != nil {
@@ -189,18 +202,32 @@ func (t *Tenant) challenge(ctx context.Context, u User, f Factors, began time.Ti
 	if err != nil {
 		return c, err
 	}
-	_, secret, err := t.Issue(ctx, Grant{Kind: grantSignIn, SignedInAt: began, Account: Account{ID: u.ID}, Nonce: t.Sealer.Seal(signInPurpose(u.ID), data)})
+	_, secret, err := t.Issue(
+		ctx,
+		Grant{
+			Kind:       grantSignIn,
+			SignedInAt: began,
+			Account:    Account{ID: u.ID},
+			Nonce:      t.Sealer.Seal(signInPurpose(u.ID), data),
+		},
+	)
 	c.Ticket = secret.Reveal()
 	return c, err
 }
 
-// Verify ends a sign-in by a code or by what a security key has answered. A wrong one may be followed by another, but after a
-// few of them whoever sends them has to wait: it is somebody who knows the password. It fails with FactorWrong, SignInLocked or
-// SessionInvalid, when the sign-in has taken too long.
+// Verify ends a sign-in by a code or by what a security key has answered. A wrong one may be
+// followed by another, but after a few of them whoever sends them has to wait: it is somebody who
+// knows the password. It fails with FactorWrong, SignInLocked or SessionInvalid, when the sign-in
+// has taken too long.
 //
-// Reading the factor, judging it and noting its use are one transaction: a code opens one session, however many it is sent to.
-func (t *Tenant) Verify(ctx context.Context, by audit.Actor, ticket, code, response string, from Browser) (e Entry, err error) {
-	digest, secret, fresh := authn.Digest(ticket), authn.NewSecret(32), authn.NewSecret(32)
+// Reading the factor, judging it and noting its use are one transaction: a code opens one session,
+// however many it is sent to.
+func (t *Tenant) Verify(
+	ctx context.Context, by audit.Actor, ticket, code, response string, from Browser,
+) (e Entry, err error) {
+	digest := authn.Digest(ticket)
+	secret := authn.NewSecret(32)
+	fresh := authn.NewSecret(32)
 	action := ActionUserLoggedIn
 	err = t.Store.View(ctx, func(r Reader) error { // whose it is, for the events
 		_, _, u, err := t.waitingFor(r, digest)
@@ -224,7 +251,10 @@ func (t *Tenant) Verify(ctx context.Context, by audit.Actor, ticket, code, respo
 			return by.Name, orRefuse(err, SignInFailed, "")
 		}
 		if p.CodeLockout.Locked(t.now()) {
-			return by.Name, &Error{Code: SignInLocked, Detail: "too many wrong codes; until " + p.CodeLockout.Until.Format(time.RFC3339)}
+			return by.Name, &Error{
+				Code:   SignInLocked,
+				Detail: "too many wrong codes; until " + p.CodeLockout.Until.Format(time.RFC3339),
+			}
 		}
 		f, err := factors(tx, u.ID)
 		if err != nil {
@@ -237,7 +267,9 @@ func (t *Tenant) Verify(ctx context.Context, by audit.Actor, ticket, code, respo
 		p.CodeLockout = authn.Lockout{}
 		s := Session{UserID: u.ID, Methods: []string{MethodPassword, MethodMultiple}}
 		if isAdministrator(u.ID) {
-			s.Administrator, s.Address, s.UserAgent = u.UserPrincipalName, by.Address, from.UserAgent
+			s.Administrator = u.UserPrincipalName
+			s.Address = by.Address
+			s.UserAgent = from.UserAgent
 		}
 		if e, err = t.open(tx, secret, s, w.Persistent, p); err != nil {
 			return by.Name, err
@@ -251,7 +283,8 @@ func (t *Tenant) Verify(ctx context.Context, by audit.Actor, ticket, code, respo
 	return e, err
 }
 
-// waitingFor finds a sign-in that waits for its second factor, and the person, or fails with SessionInvalid.
+// waitingFor finds a sign-in that waits for its second factor, and the person, or fails with
+// SessionInvalid.
 func (t *Tenant) waitingFor(r Reader, digest string) (g Grant, w waiting, u User, err error) {
 	g, err = r.Grant(digest)
 	if err == nil && (g.Kind != grantSignIn || !t.now().Before(g.ExpiresAt)) {
@@ -268,7 +301,8 @@ func (t *Tenant) waitingFor(r Reader, digest string) (g Grant, w waiting, u User
 		return g, w, u, err
 	}
 	u, err = subject(r, w.UserID)
-	if err == nil && (!u.Enabled || g.SignedInAt.Before(u.SessionsValidFrom)) { // with a password that is not theirs any more
+	// with a password that is not theirs any more
+	if err == nil && (!u.Enabled || g.SignedInAt.Before(u.SessionsValidFrom)) {
 		err = ErrNoRow
 	}
 	return g, w, u, orRefuse(err, SessionInvalid, "")

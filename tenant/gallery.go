@@ -9,14 +9,18 @@ import (
 	"strings"
 )
 
-// Gallery is the entries of the application gallery. Source: Microsoft Graph tutorials for this application.
+// Gallery is the entries of the application gallery. Source: Microsoft Graph tutorials for this
+// application.
 var Gallery = []Template{{
 	ID: "21ed01d2-ec13-4e9e-86c1-cd546719ebc4", DisplayName: "AWS IAM Identity Center (successor to AWS Single Sign-On)", Publisher: "Amazon Web Services, Inc.",
 	Description: "Manage access to AWS accounts and applications for the people of this directory.", SyncTemplate: "aWSSingleSignon",
 }}
 
-// GalleryRoles are the app roles of the gallery entry. The first is what people are given. Source: two tenants, 2021 and 2024.
-var GalleryRoles = []Role{{"8774f594-1d59-4279-b9d9-59ef09a23530", "User"}, {"e7f1a7f3-9eda-48e0-9963-bd67bf531afd", "msiam_access"}}
+// GalleryRoles are the app roles of the gallery entry. The first is what people are given. Source:
+// two tenants, 2021 and 2024.
+var GalleryRoles = []Role{
+	{"8774f594-1d59-4279-b9d9-59ef09a23530", "User"}, {"e7f1a7f3-9eda-48e0-9963-bd67bf531afd", "msiam_access"},
+}
 
 // FindTemplate returns a gallery entry by id, or TemplateNotFound.
 func FindTemplate(id string) (Template, error) {
@@ -28,7 +32,8 @@ func FindTemplate(id string) (Template, error) {
 	return Template{}, &Error{Code: TemplateNotFound, Subject: id}
 }
 
-// SearchGallery returns the entries whose name or publisher contains the text, ignoring letter case.
+// SearchGallery returns the entries whose name or publisher contains the text, ignoring letter
+// case.
 func SearchGallery(text string) (found []Template) {
 	for _, t := range Gallery {
 		if strings.Contains(strings.ToLower(t.DisplayName+" "+t.Publisher), strings.ToLower(text)) {
@@ -48,10 +53,13 @@ func Thumbprint(der []byte) string {
 func (t *Tenant) NewSigningKey(key *rsa.PrivateKey, certificate *x509.Certificate, displayName string) SigningKey {
 	thumbprint := Thumbprint(certificate.Raw)
 	return SigningKey{ID: t.NewID(), DisplayName: displayName, Thumbprint: thumbprint, Certificate: certificate.Raw,
-		SealedKey: t.SealKey(thumbprint, x509.MarshalPKCS1PrivateKey(key)), NotBefore: certificate.NotBefore.UTC(), NotAfter: certificate.NotAfter.UTC()}
+		SealedKey: t.SealKey(
+			thumbprint, x509.MarshalPKCS1PrivateKey(key),
+		), NotBefore: certificate.NotBefore.UTC(), NotAfter: certificate.NotAfter.UTC()}
 }
 
-// PrivateKey returns the key and the certificate that sign for an application, or SigningKeyMissing.
+// PrivateKey returns the key and the certificate that sign for an application, or
+// SigningKeyMissing.
 func (t *Tenant) PrivateKey(a Application) (*rsa.PrivateKey, *x509.Certificate, error) {
 	k, err := a.SigningKeyOf(t.Now())
 	if err != nil {

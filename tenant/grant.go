@@ -102,7 +102,10 @@ func (g Grant) Holder() string {
 // keepShare makes room for a grant.
 func (t *Tenant) keepShare(tx Tx, g Grant) error {
 	if g.Waits() {
-		return errors.Join(tx.KeepGrantsOf(g.Holder(), maxDevicesEach-1), tx.KeepWaitingGrants(maxDevices-1, maxDevices*9/10, t.now()))
+		return errors.Join(
+			tx.KeepGrantsOf(g.Holder(), maxDevicesEach-1),
+			tx.KeepWaitingGrants(maxDevices-1, maxDevices*9/10, t.now()),
+		)
 	}
 	return tx.KeepGrantsOf(g.Holder(), maxGrantsEach-1)
 }
@@ -426,7 +429,10 @@ func (t *Tenant) Answer(ctx context.Context, by audit.Actor, userCode string, a 
 		if err != nil {
 			return g.ClientID, orRefuse(err, GrantInvalid, "")
 		}
-		now.Answered, now.Allowed, now.Account, now.SignedInAt = true, allowed, a, t.since(a)
+		now.Answered = true
+		now.Allowed = allowed
+		now.Account = a
+		now.SignedInAt = t.since(a)
 		return g.ClientID, tx.PutGrant(now)
 	})
 }

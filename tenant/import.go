@@ -19,7 +19,8 @@ type Company struct {
 // importBatch bounds how many objects share a transaction.
 const importBatch = 500
 
-// Import adds a whole company. It is for a new tenant: an object whose id exists is replaced. Each batch is one transaction.
+// Import adds a whole company. It is for a new tenant: an object whose id exists is replaced. Each
+// batch is one transaction.
 func (t *Tenant) Import(ctx context.Context, by audit.Actor, c Company) error {
 	for batch := range slices.Chunk(c.Users, importBatch) {
 		err := t.change(ctx, by, ActionImportUsers, func(tx Tx, touched *Touched) (string, error) {
@@ -80,8 +81,8 @@ func (t *Tenant) Import(ctx context.Context, by audit.Actor, c Company) error {
 	return nil
 }
 
-// GivePasswords gives everybody who may sign in and has no password one, the same to all. It returns how many that were, and fails
-// with InvalidValue or SignInBusy.
+// GivePasswords gives everybody who may sign in and has no password one, the same to all. It
+// returns how many that were, and fails with InvalidValue or SignInBusy.
 func (t *Tenant) GivePasswords(ctx context.Context, by audit.Actor, password string) (given int, err error) {
 	hash, err := t.newPassword(ctx, by, password)
 	if err != nil {

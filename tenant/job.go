@@ -35,14 +35,16 @@ type Job struct {
 	AllowDeletes       bool            // once
 	Schema             *mapping.Schema // nil: the default mappings
 	Watermark          string
-	Evaluation         int // goes up whenever everything is to be looked at again, so that a cycle under way does not count as that
-	Last               *Execution
-	LastSuccess        *Execution
-	SteadyFirst        time.Time // when the first full cycle was done
-	SteadyLast         time.Time
-	Quarantine         *Quarantine
-	Users, Groups      int // synchronized and still linked
-	CreatedAt          time.Time
+	// goes up whenever everything is to be looked at again, so that a cycle under way does not
+	// count as that
+	Evaluation    int
+	Last          *Execution
+	LastSuccess   *Execution
+	SteadyFirst   time.Time // when the first full cycle was done
+	SteadyLast    time.Time
+	Quarantine    *Quarantine
+	Users, Groups int // synchronized and still linked
+	CreatedAt     time.Time
 }
 
 // reset makes the next cycle look at everything.
@@ -95,13 +97,16 @@ type LogEntry struct {
 // AttributeChange is an attribute at the target before and after.
 type AttributeChange struct{ Path, Old, New string }
 
-// CreateJob makes the provisioning job of an application, paused. It fails with JobExists when there is one.
+// CreateJob makes the provisioning job of an application, paused. It fails with JobExists when
+// there is one.
 func (t *Tenant) CreateJob(ctx context.Context, by audit.Actor, servicePrincipalID, templateID string) (Job, error) {
 	return t.createJob(ctx, by, servicePrincipalID, templateID, nil)
 }
 
 // CreateJobWith is CreateJob and ConfigureJob: both or neither.
-func (t *Tenant) CreateJobWith(ctx context.Context, by audit.Actor, servicePrincipalID, templateID string, s JobSettings) (Job, error) {
+func (t *Tenant) CreateJobWith(
+	ctx context.Context, by audit.Actor, servicePrincipalID, templateID string, s JobSettings,
+) (Job, error) {
 	return t.createJob(ctx, by, servicePrincipalID, templateID, func(tx Tx, j *Job) error {
 		if err := authorize(by, ActionUpdateProvisioningSettingOrCredentials); err != nil {
 			return err
@@ -111,7 +116,9 @@ func (t *Tenant) CreateJobWith(ctx context.Context, by audit.Actor, servicePrinc
 	})
 }
 
-func (t *Tenant) createJob(ctx context.Context, by audit.Actor, servicePrincipalID, templateID string, and func(Tx, *Job) error) (Job, error) {
+func (t *Tenant) createJob(
+	ctx context.Context, by audit.Actor, servicePrincipalID, templateID string, and func(Tx, *Job) error,
+) (Job, error) {
 	made := Job{ServicePrincipalID: servicePrincipalID, TemplateID: templateID, State: JobPaused, CreatedAt: t.now(),
 		ID: templateID + "." + strings.ReplaceAll(t.Organization.ID, "-", "") + "." + t.NewID()}
 	var j Job
@@ -144,10 +151,12 @@ type JobSettings struct {
 	DeleteThreshold                             *int
 }
 
-// ConfigureJob saves settings. New credentials lift a quarantine; a change of scope is evaluated from the
-// beginning. A new address without its token is refused with CredentialsMissing.
+// ConfigureJob saves settings. New credentials lift a quarantine; a change of scope is evaluated
+// from the beginning. A new address without its token is refused with CredentialsMissing.
 func (t *Tenant) ConfigureJob(ctx context.Context, by audit.Actor, id string, s JobSettings) error {
-	return t.updateJob(ctx, by, ActionUpdateProvisioningSettingOrCredentials, id, func(j *Job) error { return t.configure(j, s) })
+	return t.updateJob(
+		ctx, by, ActionUpdateProvisioningSettingOrCredentials, id, func(j *Job) error { return t.configure(j, s) },
+	)
 }
 
 func (t *Tenant) configure(j *Job, s JobSettings) error {
@@ -183,7 +192,9 @@ func (t *Tenant) updateJob(ctx context.Context, by audit.Actor, action Action, i
 }
 
 // changeJob changes a job, and has the runner look at it.
-func (t *Tenant) changeJob(ctx context.Context, by audit.Actor, action Action, id string, edit func(Tx, *Job) error) error {
+func (t *Tenant) changeJob(
+	ctx context.Context, by audit.Actor, action Action, id string, edit func(Tx, *Job) error,
+) error {
 	err := t.change(ctx, by, action, func(tx Tx, _ *Touched) (string, error) {
 		j, err := tx.Job(id)
 		if err != nil {
@@ -225,7 +236,8 @@ type Reset struct {
 	ForceDeletes                 bool // lets the deletions pass, once, that are held back
 }
 
-// RestartJob starts provisioning again from what is left. Without Links nothing is matched anew; with Watermark everything is evaluated from the beginning.
+// RestartJob starts provisioning again from what is left. Without Links nothing is matched anew;
+// with Watermark everything is evaluated from the beginning.
 func (t *Tenant) RestartJob(ctx context.Context, by audit.Actor, id string, reset Reset) error {
 	return t.changeJob(ctx, by, ActionEnableRestartProvisioningConfiguration, id, func(tx Tx, j *Job) error {
 		if reset.Watermark || reset.Links {

@@ -11,7 +11,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 )
 
-// ruleID names the one synchronization rule of a schema. Source: a sample of this application's schema.
+// ruleID names the one synchronization rule of a schema. Source: a sample of this application's
+// schema.
 const ruleID = "03f7d90d-bf71-41b1-bda6-aaf0ddbee5d8"
 
 // DefaultMappings are those that a job begins with.
@@ -25,8 +26,9 @@ func (j Job) Mappings() mapping.Schema {
 	return *j.Schema
 }
 
-// SetMappings saves attribute mappings and scoping filters; everything is evaluated anew, as the portal says. It fails with InvalidValue, whose detail says
-// which mapping is wrong and why. What the target requires is not for the caller to say.
+// SetMappings saves attribute mappings and scoping filters; everything is evaluated anew, as the
+// portal says. It fails with InvalidValue, whose detail says which mapping is wrong and why. What
+// the target requires is not for the caller to say.
 func (t *Tenant) SetMappings(ctx context.Context, by audit.Actor, id string, s mapping.Schema) error {
 	return t.updateJob(ctx, by, ActionUpdateAttributeMappingsOrScope, id, func(j *Job) error {
 		next, err := complete(s, j.Mappings().Version+1)
@@ -86,7 +88,8 @@ func complete(s mapping.Schema, version int) (mapping.Schema, error) {
 	return s, nil
 }
 
-// Attribute gives an attribute of a user by the name that expressions of attribute mappings use. Source: attribute names of the portal's mapping page.
+// Attribute gives an attribute of a user by the name that expressions of attribute mappings use.
+// Source: attribute names of the portal's mapping page.
 func (u User) Attribute(name string) mapping.Value {
 	switch name {
 	case "objectId":
@@ -114,7 +117,8 @@ func (u User) Attribute(name string) mapping.Value {
 	return nil
 }
 
-// original is the address that a guest was invited by: alias_domain#EXT#@tenant becomes alias@domain. Source: guests in attribute mappings.
+// original is the address that a guest was invited by: alias_domain#EXT#@tenant becomes
+// alias@domain. Source: guests in attribute mappings.
 func original(upn string) string {
 	alias, _, guest := strings.Cut(upn, "#EXT#@")
 	if i := strings.LastIndexByte(alias, '_'); guest && i > 0 {
@@ -147,12 +151,16 @@ func optional(s string) mapping.Value {
 	return mapping.One(s)
 }
 
-// SourceAttributes are the attributes of users or groups that expressions may use; the last one is the reference, which only stands alone.
+// SourceAttributes are the attributes of users or groups that expressions may use; the last one is
+// the reference, which only stands alone.
 func SourceAttributes(kind ObjectKind) []string {
 	if kind == KindGroup {
 		return []string{"description", "displayName", "mailNickname", "objectId", "securityEnabled", "members"}
 	}
-	names := []string{"objectId", "accountEnabled", "appRoleAssignments", "IsSoftDeleted", "mobile", "telephoneNumber", "physicalDeliveryOfficeName", "originalUserPrincipalName"}
+	names := []string{
+		"objectId", "accountEnabled", "appRoleAssignments", "IsSoftDeleted", "mobile", "telephoneNumber",
+		"physicalDeliveryOfficeName", "originalUserPrincipalName",
+	}
 	var u User
 	for name := range u.Texts() {
 		if name != "mobilePhone" && name != "officeLocation" { // they go by their old names
@@ -166,7 +174,8 @@ func SourceAttributes(kind ObjectKind) []string {
 	return append(names, "manager")
 }
 
-// TargetAttributes are the attributes of the application: those that are mapped by default, and a few more. Source: the application's tutorial.
+// TargetAttributes are the attributes of the application: those that are mapped by default, and a
+// few more. Source: the application's tutorial.
 func TargetAttributes(kind ObjectKind) (names []string) {
 	s := DefaultMappings()
 	o := s.Of(string(kind))
@@ -174,7 +183,10 @@ func TargetAttributes(kind ObjectKind) (names []string) {
 		names = append(names, a.Target)
 	}
 	if kind == KindUser {
-		names = append(names, "locale", "timezone", "nickName", "profileUrl", "userType", o.Target+":division", o.Target+":costCenter", o.Target+":organization")
+		names = append(
+			names, "locale", "timezone", "nickName", "profileUrl", "userType", o.Target+":division",
+			o.Target+":costCenter", o.Target+":organization",
+		)
 	}
 	return names
 }

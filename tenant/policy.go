@@ -21,7 +21,8 @@ const (
 // maxDefinition bounds the definition of a policy, in bytes.
 const maxDefinition = 64 << 10 //bound:text the definition of a policy of the tenant, in bytes
 
-// Policy is a claims mapping or a token issuance policy: a definition that service principals are given. What it says replaces their own settings.
+// Policy is a claims mapping or a token issuance policy: a definition that service principals are
+// given. What it says replaces their own settings.
 type Policy struct {
 	ID          string
 	Kind        PolicyKind
@@ -29,7 +30,8 @@ type Policy struct {
 	Definition  string // JSON
 }
 
-// definition is the JSON in a policy. Sources: claims mapping policy reference; tokenIssuancePolicy.
+// definition is the JSON in a policy. Sources: claims mapping policy reference;
+// tokenIssuancePolicy.
 type definition struct {
 	ClaimsMappingPolicy *struct {
 		Version      int
@@ -76,7 +78,9 @@ func (p Policy) apply(a *Application) error {
 	for _, s := range c.ClaimsSchema {
 		attribute := ""
 		if s.Value == "" {
-			i := slices.IndexFunc(SourceAttributes(KindUser), func(name string) bool { return strings.EqualFold(name, s.ID) })
+			i := slices.IndexFunc(
+				SourceAttributes(KindUser), func(name string) bool { return strings.EqualFold(name, s.ID) },
+			)
 			if !strings.EqualFold(s.Source, "user") || i < 0 {
 				return invalid("there is no source " + s.Source + "." + s.ID)
 			}
@@ -87,7 +91,10 @@ func (p Policy) apply(a *Application) error {
 		case s.SamlClaimType == nameIdentifier:
 			a.NameID = NameIDSource{Attribute: attribute, Format: s.SAMLNameForm}
 		case s.Value != "":
-			a.Claims = append(a.Claims, Claim{s.SamlClaimType, `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s.Value) + `"`})
+			a.Claims = append(
+				a.Claims,
+				Claim{s.SamlClaimType, `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s.Value) + `"`},
+			)
 		default:
 			a.Claims = append(a.Claims, Claim{s.SamlClaimType, "[" + attribute + "]"})
 		}
@@ -95,7 +102,8 @@ func (p Policy) apply(a *Application) error {
 	return a.checkClaims()
 }
 
-// PutPolicy makes a policy, or changes the one with its id and the applications that have it. It fails with InvalidValue or PolicyNotFound.
+// PutPolicy makes a policy, or changes the one with its id and the applications that have it. It
+// fails with InvalidValue or PolicyNotFound.
 func (t *Tenant) PutPolicy(ctx context.Context, by audit.Actor, p Policy) (Policy, error) {
 	fresh := p.ID == ""
 	if fresh {
@@ -146,8 +154,11 @@ func (a *Application) policy(kind PolicyKind) *string {
 	return &a.ClaimsPolicyID
 }
 
-// AttachPolicy gives an application a policy, of which it may have one of each kind; with an empty id it takes it away, and the defaults are back.
-func (t *Tenant) AttachPolicy(ctx context.Context, by audit.Actor, applicationID string, kind PolicyKind, policyID string) error {
+// AttachPolicy gives an application a policy, of which it may have one of each kind; with an empty
+// id it takes it away, and the defaults are back.
+func (t *Tenant) AttachPolicy(
+	ctx context.Context, by audit.Actor, applicationID string, kind PolicyKind, policyID string,
+) error {
 	return t.change(ctx, by, ActionAttachPolicy, func(tx Tx, _ *Touched) (string, error) {
 		a, err := tx.Application(applicationID)
 		if err != nil {
@@ -170,7 +181,8 @@ func (t *Tenant) AttachPolicy(ctx context.Context, by audit.Actor, applicationID
 	})
 }
 
-// DeletePolicy removes a policy that no application has. It fails with PolicyNotFound or PolicyAttached.
+// DeletePolicy removes a policy that no application has. It fails with PolicyNotFound or
+// PolicyAttached.
 func (t *Tenant) DeletePolicy(ctx context.Context, by audit.Actor, id string) error {
 	return t.change(ctx, by, ActionDeletePolicy, func(tx Tx, _ *Touched) (string, error) {
 		p, err := tx.Policy(id)

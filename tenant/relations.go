@@ -34,7 +34,8 @@ func (t *Tenant) GroupsByName(ctx context.Context, name string) (groups []Group,
 	return groups, err
 }
 
-// MembersAfter lists so many direct members of a group, in the order of their ids, from the one after an id on.
+// MembersAfter lists so many direct members of a group, in the order of their ids, from the one
+// after an id on.
 func (t *Tenant) MembersAfter(ctx context.Context, groupID, after string, limit int) (members []Member, err error) {
 	err = t.Store.View(ctx, func(r Reader) (err error) {
 		members, err = r.MembersAfter(groupID, after, limit)
@@ -43,7 +44,8 @@ func (t *Tenant) MembersAfter(ctx context.Context, groupID, after string, limit 
 	return members, err
 }
 
-// TransitiveMembers lists everybody and every group in a group or in a group in it, each once. It fails with GroupNotFound.
+// TransitiveMembers lists everybody and every group in a group or in a group in it, each once. It
+// fails with GroupNotFound.
 func (t *Tenant) TransitiveMembers(ctx context.Context, groupID string) (all []Mark, err error) {
 	err = t.Store.View(ctx, func(r Reader) (err error) {
 		if _, err := r.Group(groupID); err != nil {
@@ -55,7 +57,8 @@ func (t *Tenant) TransitiveMembers(ctx context.Context, groupID string) (all []M
 	return all, err
 }
 
-// membersOf lists who is in a group; with transitive also who is in a group in it. Groups may contain each other: each object is named once.
+// membersOf lists who is in a group; with transitive also who is in a group in it. Groups may
+// contain each other: each object is named once.
 func membersOf(r Reader, groupID string, transitive bool) (all []Mark, err error) {
 	seen, queue := map[Mark]bool{{KindGroup, groupID}: true}, []string{groupID}
 	for len(queue) > 0 {
@@ -79,7 +82,8 @@ func membersOf(r Reader, groupID string, transitive bool) (all []Mark, err error
 	return all, nil
 }
 
-// GroupsOf lists the ids of the groups that an object is a member of; with transitive also those that these are in.
+// GroupsOf lists the ids of the groups that an object is a member of; with transitive also those
+// that these are in.
 func (t *Tenant) GroupsOf(ctx context.Context, id string, transitive bool) (ids []string, err error) {
 	err = t.Store.View(ctx, func(r Reader) (err error) {
 		ids, err = groupsOf(r, id, transitive)
@@ -113,7 +117,8 @@ func groupsOf(r Reader, id string, transitive bool) (ids []string, err error) {
 // maxOwners bounds the owners of a group. Source: service limits of the directory.
 const maxOwners = 100 //bound:rows owners of a group
 
-// AddOwner makes a user an owner of a group. It fails with GroupNotFound, UserNotFound or MemberExists.
+// AddOwner makes a user an owner of a group. It fails with GroupNotFound, UserNotFound or
+// MemberExists.
 func (t *Tenant) AddOwner(ctx context.Context, by audit.Actor, groupID, userID string) error {
 	return t.changeOwners(ctx, by, ActionAddOwnerToGroup, groupID, func(tx Tx, owners []string) ([]string, error) {
 		if _, err := tx.User(userID); err != nil {
@@ -129,7 +134,8 @@ func (t *Tenant) AddOwner(ctx context.Context, by audit.Actor, groupID, userID s
 	})
 }
 
-// RemoveOwner takes an owner away, but never the last one. It fails with GroupNotFound, MemberNotFound or InvalidValue.
+// RemoveOwner takes an owner away, but never the last one. It fails with GroupNotFound,
+// MemberNotFound or InvalidValue.
 func (t *Tenant) RemoveOwner(ctx context.Context, by audit.Actor, groupID, userID string) error {
 	return t.changeOwners(ctx, by, ActionRemoveOwnerFromGroup, groupID, func(_ Tx, owners []string) ([]string, error) {
 		i := slices.Index(owners, userID)
@@ -143,7 +149,9 @@ func (t *Tenant) RemoveOwner(ctx context.Context, by audit.Actor, groupID, userI
 	})
 }
 
-func (t *Tenant) changeOwners(ctx context.Context, by audit.Actor, action Action, groupID string, edit func(Tx, []string) ([]string, error)) error {
+func (t *Tenant) changeOwners(
+	ctx context.Context, by audit.Actor, action Action, groupID string, edit func(Tx, []string) ([]string, error),
+) error {
 	return t.change(ctx, by, action, func(tx Tx, _ *Touched) (string, error) {
 		g, err := tx.Group(groupID)
 		if err != nil {

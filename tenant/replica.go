@@ -18,8 +18,9 @@ type Replica struct {
 // Note is a text that is kept under a name, such as the link to go on by.
 type Note struct{ Name, Text string }
 
-// Replicate puts a page of another tenant into this directory, with a note, in one transaction. Objects keep their ids and are not checked: the other tenant's
-// rules have been. What is there already as it comes leaves no trace in the journal, so that a page may come twice.
+// Replicate puts a page of another tenant into this directory, with a note, in one transaction.
+// Objects keep their ids and are not checked: the other tenant's rules have been. What is there
+// already as it comes leaves no trace in the journal, so that a page may come twice.
 func (t *Tenant) Replicate(ctx context.Context, by audit.Actor, page Replica, note Note) error {
 	return t.change(ctx, by, ActionReplicateDirectory, func(tx Tx, touched *Touched) (string, error) {
 		for _, m := range page.Gone {
@@ -37,7 +38,9 @@ func (t *Tenant) Replicate(ctx context.Context, by audit.Actor, page Replica, no
 			if err != nil && !errors.Is(err, ErrNoRow) {
 				return g.ID, err
 			}
-			if err == nil && old.DisplayName == g.DisplayName && old.Description == g.Description && old.MailNickname == g.MailNickname && old.SecurityEnabled == g.SecurityEnabled {
+			if err == nil && old.DisplayName == g.DisplayName && old.Description == g.Description &&
+				old.MailNickname == g.MailNickname &&
+				old.SecurityEnabled == g.SecurityEnabled {
 				continue
 			}
 			g.Owners = old.Owners
@@ -122,8 +125,11 @@ func replicateMember(tx Tx, touched *Touched, c Change) error {
 	return tx.PutMember(Member{c.ID, c.Member.ID, c.Member.Kind})
 }
 
-// SetAssigned makes the assignments of an application those of the named users and groups, and no others. Who is not in the directory is left out.
-func (t *Tenant) SetAssigned(ctx context.Context, by audit.Actor, servicePrincipalID string, principals []string) error {
+// SetAssigned makes the assignments of an application those of the named users and groups, and no
+// others. Who is not in the directory is left out.
+func (t *Tenant) SetAssigned(
+	ctx context.Context, by audit.Actor, servicePrincipalID string, principals []string,
+) error {
 	return t.change(ctx, by, ActionReplicateAssignments, func(tx Tx, touched *Touched) (string, error) {
 		list, err := tx.Assignments(AssignmentQuery{ServicePrincipalID: servicePrincipalID})
 		if err != nil {
@@ -149,7 +155,14 @@ func (t *Tenant) SetAssigned(ctx context.Context, by audit.Actor, servicePrincip
 				return servicePrincipalID, err
 			}
 			assigned[id] = true
-			a := Assignment{ID: t.NewID(), ServicePrincipalID: servicePrincipalID, PrincipalID: id, PrincipalKind: kind, RoleID: GalleryRoles[0].ID, CreatedAt: t.now()}
+			a := Assignment{
+				ID:                 t.NewID(),
+				ServicePrincipalID: servicePrincipalID,
+				PrincipalID:        id,
+				PrincipalKind:      kind,
+				RoleID:             GalleryRoles[0].ID,
+				CreatedAt:          t.now(),
+			}
 			if err := errors.Join(touchPrincipal(tx, touched, a), tx.PutAssignment(a)); err != nil {
 				return servicePrincipalID, err
 			}

@@ -32,8 +32,9 @@ type Scope struct {
 	Watermark string
 }
 
-// ScopeSince returns what a job must look at: everything that is in scope for an empty watermark, else the objects that were marked since then and the groups of
-// the users among them; and the objects in also. It is read from one snapshot, so nothing falls between two cycles.
+// ScopeSince returns what a job must look at: everything that is in scope for an empty watermark,
+// else the objects that were marked since then and the groups of the users among them; and the
+// objects in also. It is read from one snapshot, so nothing falls between two cycles.
 func (t *Tenant) ScopeSince(ctx context.Context, j Job, watermark string, also []Mark) (scope Scope, err error) {
 	err = t.Store.View(ctx, func(r Reader) error {
 		scope = Scope{}
@@ -66,7 +67,8 @@ type scoper struct {
 	assigned assignments
 }
 
-// everything looks at all that is in scope, and at what the job has provisioned before: that may be out of scope now, or gone.
+// everything looks at all that is in scope, and at what the job has provisioned before: that may be
+// out of scope now, or gone.
 func (s scoper) everything(scope *Scope, before []Mark) error {
 	seen := map[Mark]bool{}
 	users, err := s.Users(Query{})
@@ -106,8 +108,8 @@ func (s scoper) everything(scope *Scope, before []Mark) error {
 	return s.each(scope, rest)
 }
 
-// marked looks at each marked object once. A user brings its groups along: a member that enters the scope late is then noticed, which
-// Entra's own service does not do without a restart.
+// marked looks at each marked object once. A user brings its groups along: a member that enters the
+// scope late is then noticed, which Entra's own service does not do without a restart.
 func (s scoper) marked(scope *Scope, marks []Mark) error {
 	seen := map[Mark]bool{}
 	var rest []Mark

@@ -8,7 +8,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/authn"
 )
 
-// Password is the password of a user (by user id) or an administrator (by principal name), with the memory of wrong attempts.
+// Password is the password of a user (by user id) or an administrator (by principal name), with the
+// memory of wrong attempts.
 type Password struct {
 	Principal   string
 	Hash        string
@@ -31,13 +32,15 @@ type Session struct {
 	ExpiresAt     time.Time
 }
 
-// How long a browser stays signed in: usually, and where the person wishes to stay so. Source: Entra's non-persistent and persistent sessions.
+// How long a browser stays signed in: usually, and where the person wishes to stay so. Source:
+// Entra's non-persistent and persistent sessions.
 const (
 	SessionLifetime    = 24 * time.Hour      //bound:life a session at the tenant
 	PersistentLifetime = 90 * 24 * time.Hour //bound:life a session at the tenant of a person who stays signed in
 )
 
-// Entry is what a sign-in has come to: a session, or where a second factor is needed what is asked for.
+// Entry is what a sign-in has come to: a session, or where a second factor is needed what is asked
+// for.
 type Entry struct {
 	Session    authn.Secret // empty: the challenge comes first
 	Known      authn.Secret // by which the browser is known from now on; empty: it has one
@@ -45,9 +48,12 @@ type Entry struct {
 	Challenge  Challenge
 }
 
-// SignInUser opens a session for a person, or asks for a second factor where they have one. known is the secret of a browser that
-// somebody has signed in with. It fails with SignInBusy, SignInFailed or SignInLocked and never says which part was wrong.
-func (t *Tenant) SignInUser(ctx context.Context, by audit.Actor, name, password, known string, persistent bool) (Entry, error) {
+// SignInUser opens a session for a person, or asks for a second factor where they have one. known
+// is the secret of a browser that somebody has signed in with. It fails with SignInBusy,
+// SignInFailed or SignInLocked and never says which part was wrong.
+func (t *Tenant) SignInUser(
+	ctx context.Context, by audit.Actor, name, password, known string, persistent bool,
+) (Entry, error) {
 	by.Name = name
 	return t.signIn(ctx, attempt{by: by, action: ActionUserLoggedIn, name: name, password: password, known: known,
 		find: func(r Reader) (Session, string, error) {
@@ -67,18 +73,25 @@ type Browser struct {
 
 // SignInAdministrator opens a session of the admin center, as SignInUser does: it asks for a second
 // factor who has one, and for another password in place of a one-time one.
-func (t *Tenant) SignInAdministrator(ctx context.Context, by audit.Actor, name, password string, from Browser) (Entry, error) {
+func (t *Tenant) SignInAdministrator(
+	ctx context.Context, by audit.Actor, name, password string, from Browser,
+) (Entry, error) {
 	by.Name = name
-	return t.signIn(ctx, attempt{by: by, action: ActionAdministratorLoggedIn, name: name, password: password, known: from.Known,
-		standing: authn.Administrator, find: func(r Reader) (Session, string, error) {
-			a, err := r.Administrator(name)
-			principal := administratorPrincipal(name)
-			return Session{UserID: principal, Administrator: a.Name, Address: by.Address, UserAgent: from.UserAgent,
-				Methods: []string{MethodPassword}}, principal, err
-		}}, false)
+	return t.signIn(
+		ctx,
+		attempt{by: by, action: ActionAdministratorLoggedIn, name: name, password: password, known: from.Known,
+			standing: authn.Administrator, find: func(r Reader) (Session, string, error) {
+				a, err := r.Administrator(name)
+				principal := administratorPrincipal(name)
+				return Session{UserID: principal, Administrator: a.Name, Address: by.Address, UserAgent: from.UserAgent,
+					Methods: []string{MethodPassword}}, principal, err
+			}},
+		false,
+	)
 }
 
-// signIn checks a password outside any transaction, since hashing takes long, and records the outcome in one.
+// signIn checks a password outside any transaction, since hashing takes long, and records the
+// outcome in one.
 func (t *Tenant) signIn(ctx context.Context, a attempt, persistent bool) (e Entry, err error) {
 	began := t.now()
 	err = t.verifyPassword(ctx, a, func(stored Password) (err error) {
@@ -123,7 +136,9 @@ func (t *Tenant) enter(ctx context.Context, a attempt, stored Password, persiste
 }
 
 // second asks for a second factor who has one.
-func (t *Tenant) second(ctx context.Context, principal string, began time.Time, persistent bool) (c Challenge, err error) {
+func (t *Tenant) second(
+	ctx context.Context, principal string, began time.Time, persistent bool,
+) (c Challenge, err error) {
 	f, err := t.Factors(ctx, principal)
 	if err != nil || !f.Any() {
 		return c, err
@@ -145,7 +160,9 @@ func (t *Tenant) newSession(secret string, s Session, persistent bool) Session {
 	if persistent {
 		lifetime = PersistentLifetime
 	}
-	s.Digest, s.CreatedAt, s.ExpiresAt = authn.Digest(secret), t.now(), t.now().Add(lifetime)
+	s.Digest = authn.Digest(secret)
+	s.CreatedAt = t.now()
+	s.ExpiresAt = t.now().Add(lifetime)
 	return s
 }
 

@@ -8,7 +8,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/names"
 )
 
-// SignIn is a line of the sign-in log: a sign-in that was tried, with a password or on to an application.
+// SignIn is a line of the sign-in log: a sign-in that was tried, with a password or on to an
+// application.
 type SignIn struct {
 	ID, RequestID     string
 	Time              time.Time
@@ -35,7 +36,14 @@ func (t *Tenant) SignIns(ctx context.Context, limit int) (list []SignIn, err err
 		if len(list) == limit {
 			break
 		}
-		s := SignIn{ID: e.ID, RequestID: e.Actor.RequestID, Time: e.Time, User: e.Actor.Name, Address: e.Actor.Address, Granted: e.Result == audit.Granted}
+		s := SignIn{
+			ID:        e.ID,
+			RequestID: e.Actor.RequestID,
+			Time:      e.Time,
+			User:      e.Actor.Name,
+			Address:   e.Actor.Address,
+			Granted:   e.Result == audit.Granted,
+		}
 		switch e.Action {
 		case "UserLoggedIn", "AdministratorLoggedIn":
 		case ActionSignIn.name:

@@ -7,14 +7,16 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 )
 
-// Store keeps a tenant. Its functions may be called by many goroutines; View and Update promise what center.Store's do.
+// Store keeps a tenant. Its functions may be called by many goroutines; View and Update promise
+// what center.Store's do.
 type Store interface {
 	View(ctx context.Context, fn func(Reader) error) error
 	Update(ctx context.Context, fn func(Tx) error) error
 	Close() error
 }
 
-// Reader reads. Every method is one statement and decides nothing; one that looks for a single row returns ErrNoRow when there is none.
+// Reader reads. Every method is one statement and decides nothing; one that looks for a single row
+// returns ErrNoRow when there is none.
 type Reader interface {
 	Organization() (Organization, error)
 
@@ -99,9 +101,9 @@ type Tx interface {
 	DeleteGrant(digest string) error
 	DeleteGrants(expired time.Time) error
 	KeepGrantsOf(holder string, newest int) error // deletes the others, which expire first
-	// KeepWaitingGrants leaves so many of the device codes that nobody has answered where there are more
-	// than most: those that are not over first, and of them the newest of each holder in turn, so that
-	// who has most loses first.
+	// KeepWaitingGrants leaves so many of the device codes that nobody has answered where there are
+	// more than most: those that are not over first, and of them the newest of each holder in turn,
+	// so that who has most loses first.
 	KeepWaitingGrants(most, left int, now time.Time) error
 	DeleteGrantsOf(accountID string) error
 	PutAdministrator(Administrator) error
@@ -118,7 +120,8 @@ type Tx interface {
 	DeletePolicy(id string) error
 
 	AppendEvent(audit.Event) error // what is kept of it is bounded
-	// DeleteEvents removes up to limit events from before a time, the oldest first: all, or refusals of strangers only. It returns how many.
+	// DeleteEvents removes up to limit events from before a time, the oldest first: all, or
+	// refusals of strangers only. It returns how many.
 	DeleteEvents(before time.Time, strangers bool, limit int) (int, error)
 }
 

@@ -1,8 +1,10 @@
-// Package tenant is the Entra side: a small Microsoft Entra ID tenant. It holds the nouns (users, groups, applications with their service
-// principals, app role assignments, synchronization jobs, sessions), the rules they obey, the codes of its refusals, and the Store it needs.
+// Package tenant is the Entra side: a small Microsoft Entra ID tenant. It holds the nouns (users,
+// groups, applications with their service principals, app role assignments, synchronization jobs,
+// sessions), the rules they obey, the codes of its refusals, and the Store it needs.
 //
-// It knows no protocol: each door in a folder below translates between its wire and this package. Every change goes through
-// Tenant.change, which runs the rule, records the event and notes what provisioning must look at again, in one transaction.
+// It knows no protocol: each door in a folder below translates between its wire and this package.
+// Every change goes through Tenant.change, which runs the rule, records the event and notes what
+// provisioning must look at again, in one transaction.
 //
 // It may import audit, authn and provisioning/mapping, and nothing else of ours.
 package tenant
@@ -42,7 +44,8 @@ type Tenant struct {
 	// TokenKey signs access tokens.
 	TokenKey *rsa.PrivateKey
 
-	// Changed is called after a change that provisioning must look at; it must not block. It may be nil.
+	// Changed is called after a change that provisioning must look at; it must not block. It may be
+	// nil.
 	Changed func()
 
 	// Keep is how long events are kept. It is set before the tenant is served.
@@ -85,7 +88,16 @@ const tokenKeyPurpose = "token-key"
 
 // Open reads the organization from the store, or makes it when the store is empty.
 func Open(ctx context.Context, cfg Config) (*Tenant, error) {
-	t := &Tenant{Store: cfg.Store, Sealer: cfg.Sealer, Log: cfg.Log, URL: cfg.URL, Now: cfg.Now, NewID: uuid.NewString, Places: authn.Shared, Keep: audit.DefaultRetention}
+	t := &Tenant{
+		Store:  cfg.Store,
+		Sealer: cfg.Sealer,
+		Log:    cfg.Log,
+		URL:    cfg.URL,
+		Now:    cfg.Now,
+		NewID:  uuid.NewString,
+		Places: authn.Shared,
+		Keep:   audit.DefaultRetention,
+	}
 	switch {
 	case cfg.Clock != nil:
 		t.Clock, t.Now = cfg.Clock, cfg.Clock.Now
@@ -138,13 +150,15 @@ func (t *Tenant) found(ctx context.Context, cfg Config) error {
 // now is the time in UTC and whole milliseconds, which is what stores keep.
 func (t *Tenant) now() time.Time { return t.Now().UTC().Truncate(time.Millisecond) }
 
-// Issuer is the entity id in SAML responses and metadata. It is a name, not an address, so it is Entra's own.
+// Issuer is the entity id in SAML responses and metadata. It is a name, not an address, so it is
+// Entra's own.
 func (t *Tenant) Issuer() string { return "https://sts.windows.net/" + t.Organization.ID + "/" }
 
 // SignInURL is the SAML single sign-on service.
 func (t *Tenant) SignInURL() string { return t.URL + "/" + t.Organization.ID + "/saml2" }
 
-// Segments are the names that stand for the tenant in the paths of its endpoints: the id and the domain.
+// Segments are the names that stand for the tenant in the paths of its endpoints: the id and the
+// domain.
 func (t *Tenant) Segments() []string { return []string{t.Organization.ID, t.Organization.Domain} }
 
 // MetadataURL is the federation metadata document of an application.
@@ -179,7 +193,8 @@ const (
 	KindGroup ObjectKind = "Group"
 )
 
-// Change is one line of the directory's journal: an object that has changed or may have to be provisioned, or a member that came to a group or left it.
+// Change is one line of the directory's journal: an object that has changed or may have to be
+// provisioned, or a member that came to a group or left it.
 type Change struct {
 	Mark
 	Member  Mark // of the group; empty when the object itself is meant
@@ -196,9 +211,12 @@ func (m *Touched) member(groupID string, member Mark, removed bool) {
 	m.changes = append(m.changes, Change{Mark: Mark{KindGroup, groupID}, Member: member, Removed: removed})
 }
 
-// change is the only way to change anything: it checks that the actor may, runs one rule, and records in the same transaction who did
-// what and which objects provisioning must look at. A refusal changes nothing and is recorded too. rule may run more than once.
-func (t *Tenant) change(ctx context.Context, by audit.Actor, action Action, rule func(Tx, *Touched) (subject string, err error)) error {
+// change is the only way to change anything: it checks that the actor may, runs one rule, and
+// records in the same transaction who did what and which objects provisioning must look at. A
+// refusal changes nothing and is recorded too. rule may run more than once.
+func (t *Tenant) change(
+	ctx context.Context, by audit.Actor, action Action, rule func(Tx, *Touched) (subject string, err error),
+) error {
 	var subject string
 	var touched Touched
 	var refusal error
@@ -252,7 +270,9 @@ func keeping(refusal, written error) error {
 func (t *Tenant) event(by audit.Actor, action, subject string, err error) audit.Event {
 	e := audit.Event{ID: t.NewID(), Time: t.now(), Actor: by, Action: action, Subject: subject, Result: audit.Granted}
 	if err != nil {
-		e.Result, e.Code, e.Detail = audit.Refused, string(CodeOf(err)), err.Error()
+		e.Result = audit.Refused
+		e.Code = string(CodeOf(err))
+		e.Detail = err.Error()
 	}
 	return e
 }

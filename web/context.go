@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// requestContext is a request's context: what the middleware knows of it, and a deadline whose timer is made only when something waits for it, which
-// most requests never do.
+// requestContext is a request's context: what the middleware knows of it, and a deadline whose
+// timer is made only when something waits for it, which most requests never do.
 type requestContext struct {
 	context.Context //nolint:containedctx // it is a context
 	info            Info

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Desk is a site's pages for administrators: a sign-in page, and pages for those who have signed in. Both halves have one; what differs
-// is in its fields.
+// Desk is a site's pages for administrators: a sign-in page, and pages for those who have signed
+// in. Both halves have one; what differs is in its fields.
 type Desk struct {
 	URL      string // the site's public URL
 	Prefix   string // of all its paths, such as /console
@@ -24,10 +24,12 @@ type Desk struct {
 	Log      *slog.Logger
 	own      *Pages // those that both halves share
 
-	// Session returns the administrator behind a session's secret; "" when the session is not valid.
+	// Session returns the administrator behind a session's secret; "" when the session is not
+	// valid.
 	Session func(ctx context.Context, secret string) (name string, err error)
-	// SignIn checks a password, and opens a session or says what it waits for. known is of a browser that somebody has signed in with before. With
-	// refused set, err says why; the person is not told. It fails with ErrBusy when the password was not looked at.
+	// SignIn checks a password, and opens a session or says what it waits for. known is of a
+	// browser that somebody has signed in with before. With refused set, err says why; the person
+	// is not told. It fails with ErrBusy when the password was not looked at.
 	SignIn func(r *http.Request, name, password, known string) (e Entry, refused bool, err error)
 	// Administrators is what the half does for and with its administrators.
 	Administrators Administrators
@@ -37,7 +39,8 @@ type Desk struct {
 	SignOut func(r *http.Request, name, secret string) error
 	// Banner says what needs attention, on every page; nil where nothing ever does.
 	Banner func(ctx context.Context, name string) Banner
-	// Explain says what a refusal means, in sentences for an administrator; no lines for an error that is none.
+	// Explain says what a refusal means, in sentences for an administrator; no lines for an error
+	// that is none.
 	Explain func(err error) (status int, lines []string)
 }
 
@@ -52,16 +55,20 @@ type Visit struct {
 // Header disambiguates: a Visit embeds both a writer and a request.
 func (v Visit) Header() http.Header { return v.ResponseWriter.Header() }
 
-// WrongPassword is what everybody is told whose sign-in is refused, whatever the reason: that a name is locked would tell that it exists.
+// WrongPassword is what everybody is told whose sign-in is refused, whatever the reason: that a
+// name is locked would tell that it exists.
 const WrongPassword = "The user name or the password is not right. After several mistakes, wait a few minutes before the next attempt."
 
-// ErrBusy is what a sign-in fails with when so many passwords are being checked that this one was not looked at.
+// ErrBusy is what a sign-in fails with when so many passwords are being checked that this one was
+// not looked at.
 var ErrBusy = errors.New("too many passwords are being checked")
 
-// Busy is what people are told then. It does not say what was wrong with what they sent: mostly nobody has looked at it.
+// Busy is what people are told then. It does not say what was wrong with what they sent: mostly
+// nobody has looked at it.
 const Busy = "Too many people are signing in at the moment, and this attempt was turned away. Try again in a few seconds."
 
-// RetryLater says to a program when it may try again what was too much at the moment. Source: RFC 9110, 10.2.3.
+// RetryLater says to a program when it may try again what was too much at the moment. Source: RFC
+// 9110, 10.2.3.
 func RetryLater(w http.ResponseWriter) { w.Header().Set("Retry-After", "3") }
 
 // Message is what the page "message" shows.
@@ -91,13 +98,20 @@ func (d *Desk) MountSignIn(mux *http.ServeMux) {
 }
 
 func (d *Desk) showSignIn(w http.ResponseWriter, status int, returnTo, problem string) {
-	d.Pages.Render(w, status, "login", View{Title: "Sign in", Product: d.Product, Theme: d.Theme, Home: d.Prefix + "/", Narrow: true, Problem: problem,
-		Data: struct{ ReturnTo string }{returnTo}})
+	d.Pages.Render(
+		w,
+		status,
+		"login",
+		View{Title: "Sign in", Product: d.Product, Theme: d.Theme, Home: d.Prefix + "/", Narrow: true, Problem: problem,
+			Data: struct{ ReturnTo string }{returnTo}},
+	)
 }
 
 func (d *Desk) signIn(w http.ResponseWriter, r *http.Request) {
 	returnTo := LocalPath(r.PostFormValue("return"), d.Prefix+"/")
-	e, refused, err := d.SignIn(r, r.PostFormValue("username"), r.PostFormValue("password"), CookieValue(r, d.URL, d.Cookie+knownSuffix))
+	e, refused, err := d.SignIn(
+		r, r.PostFormValue("username"), r.PostFormValue("password"), CookieValue(r, d.URL, d.Cookie+knownSuffix),
+	)
 	switch {
 	case errors.Is(err, ErrBusy):
 		RetryLater(w)
@@ -106,7 +120,9 @@ func (d *Desk) signIn(w http.ResponseWriter, r *http.Request) {
 		d.showSignIn(w, http.StatusUnauthorized, returnTo, WrongPassword)
 	case err != nil:
 		d.Log.Error("sign-in failed", "request_id", RequestID(r), "error", err)
-		d.showSignIn(w, http.StatusInternalServerError, returnTo, "Something went wrong on our side. Reference: "+RequestID(r))
+		d.showSignIn(
+			w, http.StatusInternalServerError, returnTo, "Something went wrong on our side. Reference: "+RequestID(r),
+		)
 	default:
 		d.enter(w, r, e, returnTo)
 	}
@@ -140,8 +156,20 @@ func (v Visit) view(title, active string, data any) View {
 	if d.Banner != nil {
 		banner = d.Banner(v.Context(), v.Admin)
 	}
-	return View{Title: title, Product: d.Product, Theme: d.Theme, Home: d.Prefix + "/", Nav: d.Nav, Active: active, User: v.Admin, Account: d.Prefix + "/account", SignOut: d.Prefix + "/logout",
-		Notice: TakeNotice(v.ResponseWriter, v.Request, d.URL), Banner: banner, Data: data}
+	return View{
+		Title:   title,
+		Product: d.Product,
+		Theme:   d.Theme,
+		Home:    d.Prefix + "/",
+		Nav:     d.Nav,
+		Active:  active,
+		User:    v.Admin,
+		Account: d.Prefix + "/account",
+		SignOut: d.Prefix + "/logout",
+		Notice:  TakeNotice(v.ResponseWriter, v.Request, d.URL),
+		Banner:  banner,
+		Data:    data,
+	}
 }
 
 // Render writes a page. active is the URL of the navigation entry that it belongs to.
@@ -165,13 +193,21 @@ func (v Visit) Download(name, contentType string, data []byte) error {
 	return nil
 }
 
-// fail shows a refusal with what happened and what to do; an administrator may know the reason. Of any other error only the reference is told.
+// fail shows a refusal with what happened and what to do; an administrator may know the reason. Of
+// any other error only the reference is told.
 func (v Visit) fail(err error) {
-	m := Message{Title: "That did not work", Reference: RequestID(v.Request), Link: v.desk.Prefix + "/", LinkText: "Back"}
+	m := Message{
+		Title:     "That did not work",
+		Reference: RequestID(v.Request),
+		Link:      v.desk.Prefix + "/",
+		LinkText:  "Back",
+	}
 	status, lines := v.desk.Explain(err)
 	if len(lines) == 0 {
 		v.desk.Log.Error("request failed", "request_id", m.Reference, "path", v.URL.Path, "error", err)
-		status, lines = http.StatusInternalServerError, []string{"Something went wrong on our side. The log has the reason under this reference."}
+		status, lines = http.StatusInternalServerError, []string{
+			"Something went wrong on our side. The log has the reason under this reference.",
+		}
 	}
 	if status == http.StatusServiceUnavailable {
 		RetryLater(v.ResponseWriter)

@@ -6,8 +6,9 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Limiter bounds how often something is done, for each of many names, such as the addresses of clients. Names that have not been seen for a while are forgotten,
-// so that strangers cannot fill the memory. It counts on this node only.
+// Limiter bounds how often something is done, for each of many names, such as the addresses of
+// clients. Names that have not been seen for a while are forgotten, so that strangers cannot fill
+// the memory. It counts on this node only.
 type Limiter struct {
 	PerSecond float64
 	Burst     int

@@ -7,7 +7,9 @@ import (
 
 func TestLimiterBoundsEachName(t *testing.T) {
 	l := Limiter{PerSecond: 0.001, Burst: 2}
-	first, second, third := l.Allow("a"), l.Allow("a"), l.Allow("a")
+	first := l.Allow("a")
+	second := l.Allow("a")
+	third := l.Allow("a")
 	if !first || !second || third {
 		t.Error("want two and no third")
 	}

@@ -162,7 +162,9 @@ func forwarded(line string) (elements []netip.Addr, ok bool) {
 		case rest == "":
 			return append(elements, ip), true
 		case rest[0] == ',':
-			elements, ip, seen = append(elements, ip), netip.Addr{}, false
+			elements = append(elements, ip)
+			ip = netip.Addr{}
+			seen = false
 		case rest[0] != ';':
 			return nil, false
 		}

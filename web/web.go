@@ -1,5 +1,6 @@
-// Package web is what the pages of both halves share: the layout and components, the style sheet, the error page, and the middleware
-// that gives every request an id, a time limit, safe headers and a line in the log.
+// Package web is what the pages of both halves share: the layout and components, the style sheet,
+// the error page, and the middleware that gives every request an id, a time limit, safe headers and
+// a line in the log.
 //
 // It knows neither half.
 package web
@@ -76,24 +77,33 @@ func Middleware(next http.Handler, o Options) http.Handler {
 	large := &places{}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
-		i := Info{ID: uuid.Must(uuid.NewV7()).String(), Address: o.Proxies.client(r)} // ids in the order of time: the audit log is indexed by them
+		// ids in the order of time: the audit log is indexed by them
+		i := Info{ID: uuid.Must(uuid.NewV7()).String(), Address: o.Proxies.client(r)}
 		ctx := &requestContext{Context: r.Context(), info: i, deadline: started.Add(requestTimeout)}
 		defer ctx.end()
 		h := w.Header()
-		h["X-Request-Id"], h["X-Content-Type-Options"], h["Referrer-Policy"], h["Cache-Control"] = []string{i.ID}, noSniff, noReferrer, noStore
+		h["X-Request-Id"] = []string{i.ID}
+		h["X-Content-Type-Options"] = noSniff
+		h["Referrer-Policy"] = noReferrer
+		h["Cache-Control"] = noStore
 		if o.Secure {
 			h["Strict-Transport-Security"] = strictTLS
 		}
 		seen := &recorder{ResponseWriter: w, status: http.StatusOK}
 		defer func() {
 			if p := recover(); p != nil {
-				o.Log.Error("panic", "request_id", i.ID, "panic", fmt.Sprint(p), "path", audit.Cut(r.URL.Path, audit.MaxText))
+				o.Log.Error(
+					"panic", "request_id", i.ID, "panic", fmt.Sprint(p), "path", audit.Cut(r.URL.Path, audit.MaxText),
+				)
 				if !seen.wrote {
 					http.Error(seen, "Internal error. Reference: "+i.ID, http.StatusInternalServerError)
 				}
 			}
 			if o.Log.Enabled(ctx, slog.LevelDebug) { // the query is left out: it can carry SAML messages
-				o.Log.Debug("request", "request_id", i.ID, "method", r.Method, "path", audit.Cut(r.URL.Path, audit.MaxText), "status", seen.status, "duration", time.Since(started), "address", i.Address)
+				o.Log.Debug(
+					"request", "request_id", i.ID, "method", r.Method, "path", audit.Cut(r.URL.Path, audit.MaxText),
+					"status", seen.status, "duration", time.Since(started), "address", i.Address,
+				)
 			}
 		}()
 		r = r.WithContext(ctx)
@@ -177,8 +187,9 @@ var functions = template.FuncMap{
 	"until": func(t time.Time) int { return int(time.Until(t).Hours() / 24) },
 }
 
-// NewPages parses every page in dir, a folder of .html files that define "content". Files whose names begin with an underscore hold parts
-// that all pages of the folder can use. It panics on a broken template, which a test finds.
+// NewPages parses every page in dir, a folder of .html files that define "content". Files whose
+// names begin with an underscore hold parts that all pages of the folder can use. It panics on a
+// broken template, which a test finds.
 func NewPages(dir fs.FS, log *slog.Logger) *Pages {
 	p := &Pages{byName: map[string]*template.Template{}, log: log}
 	layout := template.Must(template.New("layout.html").Funcs(functions).ParseFS(files, "layout.html"))
@@ -218,7 +229,10 @@ func (p *Pages) RenderPosting(w http.ResponseWriter, status int, page string, v 
 	if m := origin.FindStringSubmatch(target); m != nil {
 		formAction += " " + m[1]
 	}
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action "+formAction+"; frame-ancestors 'none'; base-uri 'none'")
+	w.Header().Set(
+		"Content-Security-Policy",
+		"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action "+formAction+"; frame-ancestors 'none'; base-uri 'none'",
+	)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = w.Write(b.Bytes()) // the client has gone away
@@ -243,7 +257,8 @@ var assetVersion = func() string {
 // MountStatic serves the style sheet, the script and the icon.
 func MountStatic(mux *http.ServeMux) {
 	server := http.FileServerFS(files)
-	for _, name := range []string{"style.css", "app.js", "icon.svg"} { // by name: a wildcard would overlap with /{tenant}/…
+	// by name: a wildcard would overlap with /{tenant}/…
+	for _, name := range []string{"style.css", "app.js", "icon.svg"} {
 		mux.HandleFunc("GET "+StaticPath+name, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 			server.ServeHTTP(w, r)
@@ -251,8 +266,8 @@ func MountStatic(mux *http.ServeMux) {
 	}
 }
 
-// Guard protects pages: it refuses cross-origin writes, bounds bodies, and sends browsers that came by another name to the public URL,
-// since cookies belong to one host name.
+// Guard protects pages: it refuses cross-origin writes, bounds bodies, and sends browsers that came
+// by another name to the public URL, since cookies belong to one host name.
 func Guard(publicURL string, next http.Handler) http.Handler {
 	return guard(publicURL, maxForm, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var long *http.MaxBytesError
@@ -278,7 +293,8 @@ func guard(publicURL string, most int64, next http.Handler) http.Handler {
 	protected := http.NewCrossOriginProtection().Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if (r.Method == http.MethodGet || r.Method == http.MethodHead) && !strings.EqualFold(r.Host, public.Host) {
-			http.Redirect(w, r, public.Scheme+"://"+public.Host+r.URL.RequestURI(), http.StatusFound) // #nosec G710 -- to our own host
+			// #nosec G710 -- to our own host
+			http.Redirect(w, r, public.Scheme+"://"+public.Host+r.URL.RequestURI(), http.StatusFound)
 			return
 		}
 		if r.ContentLength > most {
@@ -297,19 +313,23 @@ const (
 
 // PNG is a picture of our own making as the address of an image.
 func PNG(picture []byte) template.URL {
-	return template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(picture)) // #nosec G203 -- our own image
+	// #nosec G203 -- our own image
+	return template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(picture))
 }
 
 // LocalPath returns target when it is a path on this site, and otherwise the fallback.
 func LocalPath(target, fallback string) string {
 	u, err := url.Parse(target)
-	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(target, "/") || strings.HasPrefix(target, "//") || strings.ContainsAny(target, "\\\r\n\t") {
+	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(target, "/") ||
+		strings.HasPrefix(target, "//") ||
+		strings.ContainsAny(target, "\\\r\n\t") {
 		return fallback
 	}
 	return target
 }
 
-// Notices say on the next page what was just done. They travel in a cookie, not in the address, where anybody could write them.
+// Notices say on the next page what was just done. They travel in a cookie, not in the address,
+// where anybody could write them.
 
 const noticeCookie = "gatehouse_notice"
 

@@ -37,10 +37,12 @@ func (h *house) fillDirectory(ctx context.Context, s settings) error {
 			fmt.Sprintf("Resident Number%02d", i+1),
 			fmt.Sprintf("127.0.1.%d", 200+i),
 		)
-		p.start, p.field, p.signOuts = base+"/start", [2]string{
+		p.start = base + "/start"
+		p.field = [2]string{
 			"username",
 			"password",
-		}, []string{
+		}
+		p.signOuts = []string{
 			base + "/platform/logout",
 		}
 		page, err := does(

@@ -218,7 +218,9 @@ func (h *house) connect(ctx context.Context, s settings) error {
 	if _, err := plan.Verify(ctx, func(int, int) {}); err != nil {
 		return err
 	}
-	h.scim, h.sp, h.idpEntity = plan.State.SCIM, plan.State.SP, plan.State.IdP.EntityID
+	h.scim = plan.State.SCIM
+	h.sp = plan.State.SP
+	h.idpEntity = plan.State.IdP.EntityID
 	return nil
 }
 

@@ -1,5 +1,6 @@
-// Package awsdoor is what the center's AWS doors share: who the actor behind a signed request is, how refusals are recorded that never reach a
-// rule, and the exceptions that AWS's services have for each class of refusal.
+// Package awsdoor is what the center's AWS doors share: who the actor behind a signed request is,
+// how refusals are recorded that never reach a rule, and the exceptions that AWS's services have
+// for each class of refusal.
 //
 // It is no door of its own. It may import center, awsapi and audit.
 package awsdoor
@@ -16,7 +17,13 @@ import (
 
 // Actor is who signed a request.
 func Actor(who awsapi.Caller) audit.Actor {
-	a := audit.Actor{Kind: audit.AccessKey, Name: who.Principal, Role: who.Role, Address: who.Address, RequestID: who.RequestID}
+	a := audit.Actor{
+		Kind:      audit.AccessKey,
+		Name:      who.Principal,
+		Role:      who.Role,
+		Address:   who.Address,
+		RequestID: who.RequestID,
+	}
 	if a.Name == "" {
 		a.Name = who.AccessKeyID
 	}
@@ -26,7 +33,8 @@ func Actor(who awsapi.Caller) audit.Actor {
 	return a
 }
 
-// Refused records a request that was turned away before it reached a rule. It is for awsapi.Service.Refused.
+// Refused records a request that was turned away before it reached a rule. It is for
+// awsapi.Service.Refused.
 func Refused(c *center.Center) func(context.Context, awsapi.Caller, string, error) {
 	return func(ctx context.Context, who awsapi.Caller, operation string, err error) {
 		_ = c.Refuse(ctx, Actor(who), operation, "", err) // the caller is answered with err itself
@@ -44,20 +52,30 @@ func Authorize(who awsapi.Caller, operation string, access awsapi.Access) error 
 	return &center.Error{Code: center.NotAllowed, Subject: operation, Detail: "the access key has the role " + who.Role}
 }
 
-// byKind are the exceptions that the services have in common. Source: the API references, common errors.
+// byKind are the exceptions that the services have in common. Source: the API references, common
+// errors.
 var byKind = map[center.Kind]awsapi.Error{
-	center.Internal:        {Code: "InternalServerException", Status: http.StatusInternalServerError, Message: "internal error"},
+	center.Internal: {
+		Code:    "InternalServerException",
+		Status:  http.StatusInternalServerError,
+		Message: "internal error",
+	},
 	center.Invalid:         {Code: "ValidationException"},
 	center.NotFound:        {Code: "ResourceNotFoundException"},
 	center.Conflict:        {Code: "ConflictException"},
 	center.Denied:          {Code: "AccessDeniedException"},
 	center.Unauthenticated: {Code: "AccessDeniedException"},
 	center.Quota:           {Code: "ServiceQuotaExceededException"},
-	center.Unavailable:     {Code: "InternalServerException", Status: http.StatusServiceUnavailable, Members: map[string]any{"RetryAfterSeconds": 2}},
+	center.Unavailable: {
+		Code:    "InternalServerException",
+		Status:  http.StatusServiceUnavailable,
+		Members: map[string]any{"RetryAfterSeconds": 2},
+	},
 }
 
-// Answer maps an error to the wire. A refusal gets the exception of its class, and words adds what the service says of it; an error that is one
-// on the wire already stays as it is; of any other nothing is told.
+// Answer maps an error to the wire. A refusal gets the exception of its class, and words adds what
+// the service says of it; an error that is one on the wire already stays as it is; of any other
+// nothing is told.
 func Answer(err error, words func(refused *center.Error, answer *awsapi.Error)) *awsapi.Error {
 	var refused *center.Error
 	var wire *awsapi.Error

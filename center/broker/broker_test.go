@@ -40,20 +40,54 @@ func newWorld(t *testing.T) world {
 	person := centertest.Person("ada+lovelace@example.com")
 	person.Enterprise.CostCenter = "4711"
 	u, e1 := c.CreateUser(ctx, centertest.Actor, person)
-	set, e2 := c.CreatePermissionSet(ctx, centertest.Actor, center.PermissionSet{Name: "Admin", SessionDuration: 2 * time.Hour, RelayState: "https://console.aws.amazon.com/s3/"})
+	set, e2 := c.CreatePermissionSet(
+		ctx,
+		centertest.Actor,
+		center.PermissionSet{
+			Name:            "Admin",
+			SessionDuration: 2 * time.Hour,
+			RelayState:      "https://console.aws.amazon.com/s3/",
+		},
+	)
 	e3 := c.PutAccount(ctx, centertest.Actor, center.Account{ID: account, Name: "Production"})
-	_, e4 := c.CreateAssignment(ctx, centertest.Actor, center.Assignment{AccountID: account, PermissionSetARN: set.ARN, PrincipalType: center.PrincipalUser, PrincipalID: string(u.ID)})
-	e5 := c.CreateAccessControl(ctx, centertest.Actor, []center.AccessControlAttribute{{Key: "cost", Source: "${path:enterprise.costCenter}"}, {Key: "none", Source: "${path:nickName}"}})
+	_, e4 := c.CreateAssignment(
+		ctx,
+		centertest.Actor,
+		center.Assignment{
+			AccountID:        account,
+			PermissionSetARN: set.ARN,
+			PrincipalType:    center.PrincipalUser,
+			PrincipalID:      string(u.ID),
+		},
+	)
+	e5 := c.CreateAccessControl(
+		ctx,
+		centertest.Actor,
+		[]center.AccessControlAttribute{
+			{Key: "cost", Source: "${path:enterprise.costCenter}"}, {Key: "none", Source: "${path:nickName}"},
+		},
+	)
 	digest := authn.Digest("secret")
 	e6 := c.Store.Update(ctx, func(tx center.Tx) error {
-		return tx.PutSession(center.Session{Digest: digest, Kind: center.PortalSession, UserID: u.ID, ExpiresAt: time.Now().Add(time.Hour), Attributes: map[string]string{"cost": "1", "team": "blue"}})
+		return tx.PutSession(
+			center.Session{
+				Digest:     digest,
+				Kind:       center.PortalSession,
+				UserID:     u.ID,
+				ExpiresAt:  time.Now().Add(time.Hour),
+				Attributes: map[string]string{"cost": "1", "team": "blue"},
+			},
+		)
 	})
 	for _, err := range []error{e1, e2, e3, e4, e5, e6} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	return world{c, center.RoleChoice{Session: digest, Account: account, PermissionSet: "Admin"}, audit.Actor{Kind: audit.User, Name: u.UserName, RequestID: "r"}}
+	return world{
+		c, center.RoleChoice{Session: digest, Account: account, PermissionSet: "Admin"},
+		audit.Actor{Kind: audit.User, Name: u.UserName, RequestID: "r"},
+	}
 }
 
 func (w world) federation() broker.Federation {
@@ -62,10 +96,18 @@ func (w world) federation() broker.Federation {
 
 // stsAt is an STS client for an endpoint.
 func stsAt(endpoint string) *sts.Client {
-	return sts.New(sts.Options{Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: credentials.NewStaticCredentialsProvider("AKIATEST", "secret", ""), RetryMaxAttempts: 2})
+	return sts.New(
+		sts.Options{
+			Region:           "us-east-1",
+			BaseEndpoint:     &endpoint,
+			Credentials:      credentials.NewStaticCredentialsProvider("AKIATEST", "secret", ""),
+			RetryMaxAttempts: 2,
+		},
+	)
 }
 
-// TestTheConsoleIsSignedInToByASignedResponse reads the response as AWS does: signature first, then the attributes.
+// TestTheConsoleIsSignedInToByASignedResponse reads the response as AWS does: signature first, then
+// the attributes.
 func TestTheConsoleIsSignedInToByASignedResponse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -78,7 +120,14 @@ func TestTheConsoleIsSignedInToByASignedResponse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	expect := saml.Expect{Issuer: w.FederationEntityID(), Audience: broker.SignInEndpoint, Recipient: broker.SignInEndpoint, Now: w.Now(), Certificates: []*x509.Certificate{certificate}, NameIDFormat: saml.FormatPersistent}
+	expect := saml.Expect{
+		Issuer:       w.FederationEntityID(),
+		Audience:     broker.SignInEndpoint,
+		Recipient:    broker.SignInEndpoint,
+		Now:          w.Now(),
+		Certificates: []*x509.Certificate{certificate},
+		NameIDFormat: saml.FormatPersistent,
+	}
 	a, err := saml.VerifyPOST(form.Response.Reveal(), expect)
 	if err != nil {
 		t.Fatal(err)
@@ -88,11 +137,13 @@ func TestTheConsoleIsSignedInToByASignedResponse(t *testing.T) {
 		got[strings.TrimPrefix(at.Name, "https://aws.amazon.com/SAML/Attributes/")] = strings.Join(at.Values, " ")
 	}
 	role, provider, _ := strings.Cut(got["Role"], ",")
-	if !strings.HasPrefix(role, "arn:aws:iam::"+account+":role/AWSReservedSSO_Admin_") || provider != "arn:aws:iam::"+account+":saml-provider/"+w.SAMLProviderName() {
+	if !strings.HasPrefix(role, "arn:aws:iam::"+account+":role/AWSReservedSSO_Admin_") ||
+		provider != "arn:aws:iam::"+account+":saml-provider/"+w.SAMLProviderName() {
 		t.Errorf("the role attribute is %q", got["Role"])
 	}
 	for name, want := range map[string]string{"RoleSessionName": "ada+lovelace@example.com", "SourceIdentity": "ada+lovelace@example.com", "SessionDuration": "7200",
-		"PrincipalTag:cost": "4711", "PrincipalTag:team": "blue", "PrincipalTag:none": ""} { // the identity store's value wins over the assertion's
+		// the identity store's value wins over the assertion's
+		"PrincipalTag:cost": "4711", "PrincipalTag:team": "blue", "PrincipalTag:none": ""} {
 		if got[name] != want {
 			t.Errorf("%s is %q, want %q", name, got[name], want)
 		}
@@ -106,7 +157,8 @@ func TestTheConsoleIsSignedInToByASignedResponse(t *testing.T) {
 	}
 }
 
-// TestWhatSTSRefusesIsSaid: a refusal, a throttling that does not end, a broken answer and silence are told apart, and recorded.
+// TestWhatSTSRefusesIsSaid: a refusal, a throttling that does not end, a broken answer and silence
+// are told apart, and recorded.
 func TestWhatSTSRefusesIsSaid(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -114,7 +166,11 @@ func TestWhatSTSRefusesIsSaid(t *testing.T) {
 		return func(rw http.ResponseWriter, _ *http.Request) {
 			rw.Header().Set("Content-Type", "text/xml")
 			rw.WriteHeader(status)
-			_, _ = rw.Write([]byte(`<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>` + code + `</Code><Message>no</Message></Error></ErrorResponse>`))
+			_, _ = rw.Write(
+				[]byte(
+					`<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>` + code + `</Code><Message>no</Message></Error></ErrorResponse>`,
+				),
+			)
 		}
 	}
 	for name, c := range map[string]struct {
@@ -140,12 +196,15 @@ func TestWhatSTSRefusesIsSaid(t *testing.T) {
 		}
 		server.Close()
 		events, err := w.Events(context.Background(), center.EventQuery{Limit: 1})
-		if err != nil || events[0].Action != "Federate" || events[0].Result != audit.Refused || events[0].Code != string(c.want) {
+		if err != nil || events[0].Action != "Federate" || events[0].Result != audit.Refused ||
+			events[0].Code != string(c.want) {
 			t.Errorf("%s: the audit log says %+v, %v", name, events, err)
 		}
 	}
 	gone := stsAt("http://127.0.0.1:1")
-	if _, err := w.RoleCredentials(context.Background(), w.by, &broker.SAML{Federation: w.federation(), STS: gone}, w.choice); center.CodeOf(err) != center.BrokerUnavailable {
+	if _, err := w.RoleCredentials(context.Background(), w.by, &broker.SAML{Federation: w.federation(), STS: gone}, w.choice); center.CodeOf(
+		err,
+	) != center.BrokerUnavailable {
 		t.Errorf("nobody there: %v", err)
 	}
 }
@@ -171,7 +230,8 @@ func TestWhoGetsNoRole(t *testing.T) {
 	}
 }
 
-// TestRolesAreOpenedAtAnEmulatorOfAWS uses moto, which nobody here wrote. It does not judge signatures; the test above does.
+// TestRolesAreOpenedAtAnEmulatorOfAWS uses moto, which nobody here wrote. It does not judge
+// signatures; the test above does.
 func TestRolesAreOpenedAtAnEmulatorOfAWS(t *testing.T) {
 	t.Parallel()
 	endpoint := centertest.Moto(t)
@@ -188,16 +248,31 @@ func TestRolesAreOpenedAtAnEmulatorOfAWS(t *testing.T) {
 		if left := time.Until(got.Expiration); left < 110*time.Minute || left > 2*time.Hour+time.Minute {
 			t.Errorf("%s: the credentials last %s, want two hours", kind, left)
 		}
-		client := sts.New(sts.Options{Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: credentials.NewStaticCredentialsProvider(got.AccessKeyID, got.SecretAccessKey.Reveal(), got.SessionToken.Reveal())})
+		client := sts.New(
+			sts.Options{
+				Region:       "us-east-1",
+				BaseEndpoint: &endpoint,
+				Credentials: credentials.NewStaticCredentialsProvider(
+					got.AccessKeyID, got.SecretAccessKey.Reveal(), got.SessionToken.Reveal(),
+				),
+			},
+		)
 		who, err := client.GetCallerIdentity(context.Background(), &sts.GetCallerIdentityInput{})
-		if kind == "saml" { // moto keeps what is assumed without credentials in another account, and then does not know it: the account is all it can say
+		// moto keeps what is assumed without credentials in another account, and then does not know
+		// it: the account is all it can say
+		if kind == "saml" {
 			if err != nil || aws.ToString(who.Account) != account {
 				t.Errorf("saml: the credentials are those of %+v, %v", who, err)
 			}
 			continue
 		}
-		if err != nil || !strings.Contains(aws.ToString(who.Arn), ":assumed-role/AWSReservedSSO_Admin_") || !strings.HasSuffix(aws.ToString(who.Arn), "/ada+lovelace@example.com") || aws.ToString(who.Account) != account {
-			t.Errorf("%s: the credentials are those of %s in %s, %v", kind, aws.ToString(who.Arn), aws.ToString(who.Account), err)
+		if err != nil || !strings.Contains(aws.ToString(who.Arn), ":assumed-role/AWSReservedSSO_Admin_") ||
+			!strings.HasSuffix(aws.ToString(who.Arn), "/ada+lovelace@example.com") ||
+			aws.ToString(who.Account) != account {
+			t.Errorf(
+				"%s: the credentials are those of %s in %s, %v", kind, aws.ToString(who.Arn),
+				aws.ToString(who.Account), err,
+			)
 		}
 	}
 }
@@ -230,7 +305,14 @@ func TestEveryUserHasASessionNameOfTheirOwn(t *testing.T) {
 	b := &broker.Sandbox{Sealer: w.Sealer, Now: w.Now, Federation: w.federation()}
 	nameOf := func(userName string) string {
 		t.Helper()
-		got, err := b.Credentials(context.Background(), center.RoleRequest{Role: center.Role{Account: center.Account{ID: account}, RoleName: "r"}, SessionName: userName, Duration: time.Hour})
+		got, err := b.Credentials(
+			context.Background(),
+			center.RoleRequest{
+				Role:        center.Role{Account: center.Account{ID: account}, RoleName: "r"},
+				SessionName: userName,
+				Duration:    time.Hour,
+			},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -246,7 +328,10 @@ func TestEveryUserHasASessionNameOfTheirOwn(t *testing.T) {
 		}
 	}
 	long := strings.Repeat("a", 64)
-	names := []string{"a!b@x", "a#b@x", "a-b@x", "a b@x", "a", "a-", "a!", "!", "#", long, long + "b", long + "c", long[:63] + "!", "ä@x", "ö@x", "a😀", "A!b@x"}
+	names := []string{
+		"a!b@x", "a#b@x", "a-b@x", "a b@x", "a", "a-", "a!", "!", "#", long, long + "b", long + "c", long[:63] + "!",
+		"ä@x", "ö@x", "a😀", "A!b@x",
+	}
 	for _, n := range slices.Clone(names) { // somebody may be called like another one's session
 		names = append(names, nameOf(n))
 	}

@@ -22,7 +22,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/saml"
 )
 
-// Federation makes the responses by which AWS accounts that trust the center as a SAML provider open a role.
+// Federation makes the responses by which AWS accounts that trust the center as a SAML provider
+// open a role.
 type Federation struct {
 	Center   *center.Center
 	URL      string // where browsers post them: AWS's sign-in endpoint
@@ -30,10 +31,12 @@ type Federation struct {
 	RolePath string // of the roles in IAM: begins and ends with a slash
 }
 
-// SignInEndpoint is where browsers sign in to the AWS console, and the audience of the assertions. Source: IAM user guide, "Configure SAML assertions".
+// SignInEndpoint is where browsers sign in to the AWS console, and the audience of the assertions.
+// Source: IAM user guide, "Configure SAML assertions".
 const SignInEndpoint = "https://signin.aws.amazon.com/saml"
 
-// The attributes of the assertions. Source: IAM user guide, "Configure SAML assertions for the authentication response".
+// The attributes of the assertions. Source: IAM user guide, "Configure SAML assertions for the
+// authentication response".
 const attributes = "https://aws.amazon.com/SAML/Attributes/"
 
 // responseLifetime is how long a response may be used. AWS takes those of the last five minutes.
@@ -68,18 +71,33 @@ func (f Federation) response(ctx context.Context, r center.RoleRequest) (authn.S
 	for _, t := range r.Tags {
 		values = append(values, saml.Attribute{Name: attributes + "PrincipalTag:" + t.Key, Values: []string{t.Value}})
 	}
-	text, err := saml.Response(saml.Statement{Issuer: f.Center.FederationEntityID(), Audience: audience, ACSURL: f.URL, NameID: r.SessionName, NameIDFormat: saml.FormatPersistent,
-		Attributes: values, AuthnInstant: now, Now: now, Validity: responseLifetime}, saml.SigningKey{Key: key, Certificate: certificate})
+	text, err := saml.Response(
+		saml.Statement{
+			Issuer:       f.Center.FederationEntityID(),
+			Audience:     audience,
+			ACSURL:       f.URL,
+			NameID:       r.SessionName,
+			NameIDFormat: saml.FormatPersistent,
+			Attributes:   values,
+			AuthnInstant: now,
+			Now:          now,
+			Validity:     responseLifetime,
+		},
+		saml.SigningKey{Key: key, Certificate: certificate},
+	)
 	return authn.Secret(base64.StdEncoding.EncodeToString(text)), err
 }
 
 // SignIn implements half of center.Broker, for every broker alike.
-func (f Federation) SignIn(ctx context.Context, r center.RoleRequest, destination string) (center.ConsoleSignIn, error) {
+func (f Federation) SignIn(
+	ctx context.Context, r center.RoleRequest, destination string,
+) (center.ConsoleSignIn, error) {
 	response, err := f.response(ctx, r)
 	return center.ConsoleSignIn{URL: f.URL, Response: response, RelayState: destination}, err
 }
 
-// outsideSessionName is what AWS does not take in the name of a session. Source: STS API reference, RoleSessionName.
+// outsideSessionName is what AWS does not take in the name of a session. Source: STS API reference,
+// RoleSessionName.
 var outsideSessionName = regexp.MustCompile(`[^\w+=,.@-]`)
 
 // Bounds of the name of a session. Source: STS API reference, RoleSessionName and SourceIdentity.
@@ -91,8 +109,10 @@ const (
 // marked is how the name of a session ends that is no user name as it stands.
 var marked = regexp.MustCompile(`=[0-9a-f]{20}$`)
 
-// sessionName is a user name as the name of a session, and as the source identity by which CloudTrail tells people apart: another one for each name. One that STS
-// takes is left as it is. Another one is cut and has its digest at the end, and so has one that looks as if it had, so that nobody can be named like that.
+// sessionName is a user name as the name of a session, and as the source identity by which
+// CloudTrail tells people apart: another one for each name. One that STS takes is left as it is.
+// Another one is cut and has its digest at the end, and so has one that looks as if it had, so that
+// nobody can be named like that.
 func sessionName(userName string) string {
 	name := outsideSessionName.ReplaceAllString(userName, "-")
 	if name == userName && len(name) >= minSessionName && len(name) <= maxSessionName && !marked.MatchString(name) {
@@ -103,7 +123,8 @@ func sessionName(userName string) string {
 	return name[:min(len(name), maxSessionName-len(mark))] + mark
 }
 
-// SAML opens roles by AssumeRoleWithSAML, with a response that the center signs itself: there is no long-term key of AWS anywhere.
+// SAML opens roles by AssumeRoleWithSAML, with a response that the center signs itself: there is no
+// long-term key of AWS anywhere.
 type SAML struct {
 	Federation
 	STS *sts.Client // needs no credentials
@@ -117,15 +138,20 @@ func (b *SAML) Credentials(ctx context.Context, r center.RoleRequest) (center.Ro
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	out, err := b.STS.AssumeRoleWithSAML(ctx, &sts.AssumeRoleWithSAMLInput{RoleArn: aws.String(b.roleARN(r)), PrincipalArn: aws.String(b.providerARN(r)),
-		SAMLAssertion: aws.String(response.Reveal()), DurationSeconds: aws.Int32(int32(r.Duration.Seconds()))}) // #nosec G115 -- twelve hours at most
+	out, err := b.STS.AssumeRoleWithSAML(
+		ctx,
+		&sts.AssumeRoleWithSAMLInput{RoleArn: aws.String(b.roleARN(r)), PrincipalArn: aws.String(b.providerARN(r)),
+			// #nosec G115 -- twelve hours at most
+			SAMLAssertion: aws.String(response.Reveal()), DurationSeconds: aws.Int32(int32(r.Duration.Seconds()))},
+	)
 	if err != nil {
 		return center.RoleCredentials{}, refusal(err, b.roleARN(r))
 	}
 	return opened(out.Credentials), nil
 }
 
-// AssumeRole opens roles from a hub role: its credentials, which the machine has, may assume the roles in all accounts.
+// AssumeRole opens roles from a hub role: its credentials, which the machine has, may assume the
+// roles in all accounts.
 type AssumeRole struct {
 	Federation // for the console, where accounts trust the center as a SAML provider too
 	STS        *sts.Client
@@ -152,16 +178,25 @@ func (b *AssumeRole) Credentials(ctx context.Context, r center.RoleRequest) (cen
 const patience = 15 * time.Second //bound:wait STS, retries included
 
 func opened(c *types.Credentials) center.RoleCredentials {
-	return center.RoleCredentials{AccessKeyID: aws.ToString(c.AccessKeyId), SecretAccessKey: authn.Secret(aws.ToString(c.SecretAccessKey)),
-		SessionToken: authn.Secret(aws.ToString(c.SessionToken)), Expiration: aws.ToTime(c.Expiration)}
+	return center.RoleCredentials{
+		AccessKeyID:     aws.ToString(c.AccessKeyId),
+		SecretAccessKey: authn.Secret(aws.ToString(c.SecretAccessKey)),
+		SessionToken:    authn.Secret(aws.ToString(c.SessionToken)),
+		Expiration:      aws.ToTime(c.Expiration),
+	}
 }
 
 // refusal gives what STS said the center's codes: it refused, or did not answer.
 func refusal(err error, role string) error {
 	var answer *smithyhttp.ResponseError
 	var said smithy.APIError
-	if errors.As(err, &said) && errors.As(err, &answer) && answer.HTTPStatusCode() < http.StatusInternalServerError && answer.HTTPStatusCode() != http.StatusTooManyRequests {
-		return &center.Error{Code: center.BrokerRefused, Subject: role, Detail: said.ErrorCode() + ": " + said.ErrorMessage()}
+	if errors.As(err, &said) && errors.As(err, &answer) && answer.HTTPStatusCode() < http.StatusInternalServerError &&
+		answer.HTTPStatusCode() != http.StatusTooManyRequests {
+		return &center.Error{
+			Code:    center.BrokerRefused,
+			Subject: role,
+			Detail:  said.ErrorCode() + ": " + said.ErrorMessage(),
+		}
 	}
 	return &center.Error{Code: center.BrokerUnavailable, Subject: role, Detail: err.Error()}
 }

@@ -14,10 +14,11 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 )
 
-// Sandbox issues credentials that only the center's own STS knows. They prove the whole way to a role offline, and open nothing at AWS.
+// Sandbox issues credentials that only the center's own STS knows. They prove the whole way to a
+// role offline, and open nothing at AWS.
 //
-// Nothing is stored: the session token is the sealed description of the session, secret key included, so any node with the same master
-// key recognises it until it expires.
+// Nothing is stored: the session token is the sealed description of the session, secret key
+// included, so any node with the same master key recognises it until it expires.
 type Sandbox struct {
 	Sealer     *authn.Sealer
 	Now        func() time.Time
@@ -47,7 +48,12 @@ func (s *Sandbox) Credentials(_ context.Context, r center.RoleRequest) (center.R
 		return center.RoleCredentials{}, fmt.Errorf("encode a session: %w", err)
 	}
 	token := s.Sealer.Seal(purpose, plain)
-	return center.RoleCredentials{AccessKeyID: session.AccessKeyID, SecretAccessKey: authn.Secret(session.SecretAccessKey), SessionToken: authn.Secret(token), Expiration: session.Expiration}, nil
+	return center.RoleCredentials{
+		AccessKeyID:     session.AccessKeyID,
+		SecretAccessKey: authn.Secret(session.SecretAccessKey),
+		SessionToken:    authn.Secret(token),
+		Expiration:      session.Expiration,
+	}, nil
 }
 
 // Refusals of Session.

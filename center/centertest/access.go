@@ -8,21 +8,69 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 )
 
-// access checks what users have by their own assignments and by groups, the roles that there are, and the pages of it all.
+// access checks what users have by their own assignments and by groups, the roles that there are,
+// and the pages of it all.
 func access(t *testing.T, s center.Store) {
 	const one, two, three = "111122223333", "222233334444", "333344445555"
 	update(t, s, func(tx center.Tx) error {
 		_, err := tx.AddMembers("g1", []center.UserID{"nobody"}, time.UnixMilli(1), "t")
-		err = errors.Join(err, addUser(tx, center.User{ID: "u1", UserName: "ada"}), addUser(tx, center.User{ID: "u2", UserName: "bob"}), tx.AddGroup(center.Group{ID: "g1", DisplayName: "G"}))
+		err = errors.Join(
+			err, addUser(tx, center.User{ID: "u1", UserName: "ada"}),
+			addUser(tx, center.User{ID: "u2", UserName: "bob"}),
+			tx.AddGroup(center.Group{ID: "g1", DisplayName: "G"}),
+		)
 		_, more := tx.AddMembers("g1", []center.UserID{"u1"}, time.UnixMilli(1), "t")
-		return errors.Join(err, more,
-			tx.PutAccount(center.Account{ID: one, Name: "Zeta", Email: "root@zeta.example"}), tx.PutAccount(center.Account{ID: two, Name: "alpha"}), tx.PutAccount(center.Account{ID: three, Name: "Other"}),
-			tx.PutPermissionSet(center.PermissionSet{ARN: "ps1", Name: "Read"}), tx.PutPermissionSet(center.PermissionSet{ARN: "ps2", Name: "Admin", Revision: 3}),
-			tx.PutAssignment(center.Assignment{AccountID: one, PermissionSetARN: "ps1", PrincipalType: center.PrincipalGroup, PrincipalID: "g1"}),
-			tx.PutAssignment(center.Assignment{AccountID: two, PermissionSetARN: "ps1", PrincipalType: center.PrincipalGroup, PrincipalID: "g1"}),
-			tx.PutAssignment(center.Assignment{AccountID: two, PermissionSetARN: "ps2", PrincipalType: center.PrincipalUser, PrincipalID: "u1"}),
-			tx.PutAssignment(center.Assignment{AccountID: three, PermissionSetARN: "ps2", PrincipalType: center.PrincipalUser, PrincipalID: "u2"}),
-			tx.PutProvisioned(center.Provisioned{AccountID: two, PermissionSetARN: "ps2", Revision: 1, RoleName: "R"}), tx.PutProvisioned(center.Provisioned{AccountID: three, PermissionSetARN: "ps2", Revision: 3, RoleName: "R3"}))
+		return errors.Join(
+			err,
+			more,
+			tx.PutAccount(
+				center.Account{ID: one, Name: "Zeta", Email: "root@zeta.example"},
+			),
+			tx.PutAccount(center.Account{ID: two, Name: "alpha"}),
+			tx.PutAccount(center.Account{ID: three, Name: "Other"}),
+			tx.PutPermissionSet(
+				center.PermissionSet{ARN: "ps1", Name: "Read"},
+			),
+			tx.PutPermissionSet(center.PermissionSet{ARN: "ps2", Name: "Admin", Revision: 3}),
+			tx.PutAssignment(
+				center.Assignment{
+					AccountID:        one,
+					PermissionSetARN: "ps1",
+					PrincipalType:    center.PrincipalGroup,
+					PrincipalID:      "g1",
+				},
+			),
+			tx.PutAssignment(
+				center.Assignment{
+					AccountID:        two,
+					PermissionSetARN: "ps1",
+					PrincipalType:    center.PrincipalGroup,
+					PrincipalID:      "g1",
+				},
+			),
+			tx.PutAssignment(
+				center.Assignment{
+					AccountID:        two,
+					PermissionSetARN: "ps2",
+					PrincipalType:    center.PrincipalUser,
+					PrincipalID:      "u1",
+				},
+			),
+			tx.PutAssignment(
+				center.Assignment{
+					AccountID:        three,
+					PermissionSetARN: "ps2",
+					PrincipalType:    center.PrincipalUser,
+					PrincipalID:      "u2",
+				},
+			),
+			tx.PutProvisioned(
+				center.Provisioned{AccountID: two, PermissionSetARN: "ps2", Revision: 1, RoleName: "R"},
+			),
+			tx.PutProvisioned(
+				center.Provisioned{AccountID: three, PermissionSetARN: "ps2", Revision: 3, RoleName: "R3"},
+			),
+		)
 	})
 	view(t, s, func(r center.Reader) error {
 		for _, c := range []struct {
@@ -45,7 +93,9 @@ func access(t *testing.T, s center.Store) {
 		sets, e1 := r.RolesOf("u1", two)
 		none, e2 := r.RolesOf("u2", two)
 		role, e3 := r.RoleOf("u1", two, "Admin")
-		if len(sets) != 2 || sets[0].Name != "Admin" || len(none) != 0 || role.RoleName != "R" || role.Account.Name != "alpha" || role.PermissionSet.ARN != "ps2" {
+		if len(sets) != 2 || sets[0].Name != "Admin" || len(none) != 0 || role.RoleName != "R" ||
+			role.Account.Name != "alpha" ||
+			role.PermissionSet.ARN != "ps2" {
 			t.Errorf("roles %v, %v, %+v", sets, none, role)
 		}
 		_, err := r.RoleOf("u2", two, "Admin")
@@ -58,8 +108,11 @@ func access(t *testing.T, s center.Store) {
 		yes, no := true, false
 		latest, e6 := r.ProvisionedRoles(center.ProvisionedQuery{PermissionSetARN: "ps2", Latest: &yes})
 		stale, e7 := r.ProvisionedRoles(center.ProvisionedQuery{PermissionSetARN: "ps2", Latest: &no})
-		after, e8 := r.ProvisionedRoles(center.ProvisionedQuery{After: center.Provisioned{AccountID: two, PermissionSetARN: "ps2"}})
-		if len(latest) != 1 || latest[0].RoleName != "R3" || len(stale) != 1 || stale[0].RoleName != "R" || len(after) != 1 {
+		after, e8 := r.ProvisionedRoles(
+			center.ProvisionedQuery{After: center.Provisioned{AccountID: two, PermissionSetARN: "ps2"}},
+		)
+		if len(latest) != 1 || latest[0].RoleName != "R3" || len(stale) != 1 || stale[0].RoleName != "R" ||
+			len(after) != 1 {
 			t.Errorf("latest %v, stale %v, after %v", latest, stale, after)
 		}
 		next, e9 := r.PermissionSets(center.PermissionSetQuery{After: "ps1", Limit: 5})
@@ -69,7 +122,10 @@ func access(t *testing.T, s center.Store) {
 		return errors.Join(e1, e2, e3, e4, e5, e6, e7, e8, e9)
 	})
 	update(t, s, func(tx center.Tx) error {
-		return errors.Join(tx.MarkProvisioned("ps2", two, 3), tx.DeleteProvisioned(three, "ps2"), tx.DeleteRequests(time.UnixMilli(10)))
+		return errors.Join(
+			tx.MarkProvisioned("ps2", two, 3), tx.DeleteProvisioned(three, "ps2"),
+			tx.DeleteRequests(time.UnixMilli(10)),
+		)
 	})
 	view(t, s, func(r center.Reader) error {
 		all, err := r.ProvisionedRoles(center.ProvisionedQuery{})
@@ -83,27 +139,50 @@ func access(t *testing.T, s center.Store) {
 func applications(t *testing.T, s center.Store) {
 	mine := center.ApplicationAssignment{ApplicationARN: "a1", PrincipalType: center.PrincipalUser, PrincipalID: "u1"}
 	update(t, s, func(tx center.Tx) error {
-		return errors.Join(tx.PutApplication(center.Application{ARN: "a1", Name: "One"}), tx.PutApplication(center.Application{ARN: "a2", Name: "Two"}), tx.PutApplicationAssignment(mine), tx.PutApplicationAssignment(mine),
-			tx.PutApplicationAssignment(center.ApplicationAssignment{ApplicationARN: "a2", PrincipalType: center.PrincipalUser, PrincipalID: "u1"}),
-			tx.PutTokenIssuer(center.TokenIssuer{ARN: "i1", Name: "I"}), tx.PutInstanceSettings(center.InstanceSettings{Name: "Corp"}), tx.PutClientToken(center.ClientToken{ID: "t", ARN: "a1", ExpiresAt: time.UnixMilli(5)}))
+		return errors.Join(
+			tx.PutApplication(center.Application{ARN: "a1", Name: "One"}),
+			tx.PutApplication(center.Application{ARN: "a2", Name: "Two"}),
+			tx.PutApplicationAssignment(mine),
+			tx.PutApplicationAssignment(mine),
+			tx.PutApplicationAssignment(
+				center.ApplicationAssignment{
+					ApplicationARN: "a2",
+					PrincipalType:  center.PrincipalUser,
+					PrincipalID:    "u1",
+				},
+			),
+			tx.PutTokenIssuer(
+				center.TokenIssuer{ARN: "i1", Name: "I"},
+			),
+			tx.PutInstanceSettings(center.InstanceSettings{Name: "Corp"}),
+			tx.PutClientToken(center.ClientToken{ID: "t", ARN: "a1", ExpiresAt: time.UnixMilli(5)}),
+		)
 	})
 	view(t, s, func(r center.Reader) error {
 		one, e1 := r.Application("a1")
 		rest, e2 := r.Applications("a1", 5)
 		n, e3 := r.CountApplications()
 		held, e4 := r.ApplicationAssignments(center.ApplicationAssignmentQuery{HeldBy: "u1"})
-		next, e5 := r.ApplicationAssignments(center.ApplicationAssignmentQuery{PrincipalType: center.PrincipalUser, After: mine})
+		next, e5 := r.ApplicationAssignments(
+			center.ApplicationAssignmentQuery{PrincipalType: center.PrincipalUser, After: mine},
+		)
 		issuer, e6 := r.TokenIssuer("i1")
 		issuers, e7 := r.TokenIssuers()
 		settings, e8 := r.InstanceSettings()
 		token, e9 := r.ClientToken("t")
-		if one.Name != "One" || len(rest) != 1 || n != 2 || len(held) != 2 || len(next) != 1 || issuer.Name != "I" || len(issuers) != 1 || settings.Name != "Corp" || token.ARN != "a1" {
+		if one.Name != "One" || len(rest) != 1 || n != 2 || len(held) != 2 || len(next) != 1 || issuer.Name != "I" ||
+			len(issuers) != 1 ||
+			settings.Name != "Corp" ||
+			token.ARN != "a1" {
 			t.Errorf("read back %v %v %d %v %v %v %v %v %v", one, rest, n, held, next, issuer, issuers, settings, token)
 		}
 		return errors.Join(e1, e2, e3, e4, e5, e6, e7, e8, e9)
 	})
 	update(t, s, func(tx center.Tx) error {
-		return errors.Join(tx.DeleteApplicationAssignmentsOf("a2"), tx.DeleteApplicationAssignment(mine), tx.DeleteApplication("a1"), tx.DeleteTokenIssuer("i1"), tx.DeleteExpired(time.UnixMilli(6)))
+		return errors.Join(
+			tx.DeleteApplicationAssignmentsOf("a2"), tx.DeleteApplicationAssignment(mine), tx.DeleteApplication("a1"),
+			tx.DeleteTokenIssuer("i1"), tx.DeleteExpired(time.UnixMilli(6)),
+		)
 	})
 	view(t, s, func(r center.Reader) error {
 		_, e1 := r.Application("a1")

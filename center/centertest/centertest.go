@@ -1,4 +1,5 @@
-// Package centertest makes real centers for tests, and holds the contract suite that every center.Store must pass.
+// Package centertest makes real centers for tests, and holds the contract suite that every
+// center.Store must pass.
 //
 // It may import center, its store, sqldb and the shared packages.
 package centertest
@@ -18,7 +19,13 @@ import (
 )
 
 // Actor is who the tests act as.
-var Actor = audit.Actor{Kind: audit.AccessKey, Name: "test", Role: string(center.RoleAdministrator), Address: "127.0.0.1", RequestID: "test-request"}
+var Actor = audit.Actor{
+	Kind:      audit.AccessKey,
+	Name:      "test",
+	Role:      string(center.RoleAdministrator),
+	Address:   "127.0.0.1",
+	RequestID: "test-request",
+}
 
 // New returns a center on a fresh SQLite store, as if it were reached at url.
 func New(t testing.TB, url string) *center.Center {
@@ -38,7 +45,9 @@ func On(t testing.TB, s center.Store, url string) *center.Center {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := center.Open(context.Background(), center.Config{Store: s, Sealer: sealer, URL: url, Log: slog.New(slog.DiscardHandler)})
+	c, err := center.Open(
+		context.Background(), center.Config{Store: s, Sealer: sealer, URL: url, Log: slog.New(slog.DiscardHandler)},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,14 +70,23 @@ func Serve(t testing.TB, c *center.Center, door Fronter) *httptest.Server {
 
 // Person returns a user that passes every check.
 func Person(userName string) center.User {
-	return center.User{UserName: userName, DisplayName: "Ada Lovelace", Name: center.PersonName{GivenName: "Ada", FamilyName: "Lovelace"}, Active: true}
+	return center.User{
+		UserName:    userName,
+		DisplayName: "Ada Lovelace",
+		Name:        center.PersonName{GivenName: "Ada", FamilyName: "Lovelace"},
+		Active:      true,
+	}
 }
 
-// Federate makes an identity provider the identity source, with a certificate that verifies nothing.
+// Federate makes an identity provider the identity source, with a certificate that verifies
+// nothing.
 func Federate(t testing.TB, c *center.Center, entityID string) {
 	t.Helper()
 	ctx := context.Background()
-	idp, err := c.CreateIdPConfiguration(ctx, Actor, center.IdPConfiguration{EntityID: entityID, SignInURL: entityID + "/sso", Certificates: [][]byte{{1}}})
+	idp, err := c.CreateIdPConfiguration(
+		ctx, Actor,
+		center.IdPConfiguration{EntityID: entityID, SignInURL: entityID + "/sso", Certificates: [][]byte{{1}}},
+	)
 	if err == nil {
 		err = c.EnableIdPConfiguration(ctx, Actor, idp.ID, center.Confirmation)
 	}

@@ -87,17 +87,33 @@ func wantNoRow(t *testing.T, what string, err error) {
 
 func lists(t *testing.T, s center.Store) {
 	update(t, s, func(tx center.Tx) error {
-		return errors.Join(tx.PutAccessKey(center.AccessKey{ID: "AKIA1"}), tx.PutAccessKey(center.AccessKey{ID: "AKIA2", Role: center.RoleReadOnly}), tx.PutAccount(center.Account{ID: "111122223333"}),
-			tx.PutPermissionSet(center.PermissionSet{ARN: "ps1", Name: "A"}), tx.PutBearerToken(center.BearerToken{ID: "t1", Digest: "d1"}), tx.PutBearerToken(center.BearerToken{ID: "t2", Digest: "d2", Profile: center.ProfileStandard}),
-			tx.PutProvisioningTenant(center.ProvisioningTenant{ID: "ten"}), tx.PutSession(center.Session{Digest: "s1", ExpiresAt: time.Now()}),
-			tx.PutAssignmentRequest(center.AssignmentRequest{ID: "q1", Kind: center.Creation}), addUser(tx, center.User{ID: "u1", UserName: "ada", DisplayName: "Ada"}))
+		return errors.Join(
+			tx.PutAccessKey(center.AccessKey{ID: "AKIA1"}),
+			tx.PutAccessKey(center.AccessKey{ID: "AKIA2", Role: center.RoleReadOnly}),
+			tx.PutAccount(center.Account{ID: "111122223333"}),
+			tx.PutPermissionSet(
+				center.PermissionSet{ARN: "ps1", Name: "A"},
+			),
+			tx.PutBearerToken(center.BearerToken{ID: "t1", Digest: "d1"}),
+			tx.PutBearerToken(center.BearerToken{ID: "t2", Digest: "d2", Profile: center.ProfileStandard}),
+			tx.PutProvisioningTenant(
+				center.ProvisioningTenant{ID: "ten"},
+			),
+			tx.PutSession(center.Session{Digest: "s1", ExpiresAt: time.Now()}),
+			tx.PutAssignmentRequest(
+				center.AssignmentRequest{ID: "q1", Kind: center.Creation},
+			),
+			addUser(tx, center.User{ID: "u1", UserName: "ada", DisplayName: "Ada"}),
+		)
 	})
 	view(t, s, func(r center.Reader) error {
 		keys, e1 := r.AccessKeys()
 		accounts, e2 := r.Accounts()
 		sets, e3 := r.PermissionSets(center.PermissionSetQuery{})
 		tokens, e4 := r.BearerTokens()
-		if len(keys) != 2 || keys[1].Role != center.RoleReadOnly || len(accounts) != 1 || len(sets) != 1 || len(tokens) != 2 || !tokens[1].Standard() {
+		if len(keys) != 2 || keys[1].Role != center.RoleReadOnly || len(accounts) != 1 || len(sets) != 1 ||
+			len(tokens) != 2 ||
+			!tokens[1].Standard() {
 			t.Errorf("lists %v %v %v %v", keys, accounts, sets, tokens)
 		}
 		key, e5 := r.AccessKey("AKIA2")
@@ -106,13 +122,18 @@ func lists(t *testing.T, s center.Store) {
 		token, e8 := r.BearerToken("t2")
 		request, e9 := r.AssignmentRequest("q1")
 		tenant, e10 := r.ProvisioningTenant()
-		if key.ID != "AKIA2" || account.ID != "111122223333" || set.Name != "A" || token.ID != "t2" || request.ID != "q1" || tenant.ID != "ten" {
+		if key.ID != "AKIA2" || account.ID != "111122223333" || set.Name != "A" || token.ID != "t2" ||
+			request.ID != "q1" ||
+			tenant.ID != "ten" {
 			t.Errorf("read back %v %v %v %v %v %v", key, account, set, token, request, tenant)
 		}
 		return errors.Join(e1, e2, e3, e4, e5, e6, e7, e8, e9, e10)
 	})
 	update(t, s, func(tx center.Tx) error {
-		return errors.Join(tx.DeleteAccessKey("AKIA1"), tx.DeleteSession("s1"), tx.PutUserKeepingKeys(center.User{ID: "u1", UserName: "ada", DisplayName: "Ada", Title: "Countess"}))
+		return errors.Join(
+			tx.DeleteAccessKey("AKIA1"), tx.DeleteSession("s1"),
+			tx.PutUserKeepingKeys(center.User{ID: "u1", UserName: "ada", DisplayName: "Ada", Title: "Countess"}),
+		)
 	})
 	view(t, s, func(r center.Reader) error {
 		_, e1 := r.AccessKey("AKIA1")
@@ -165,7 +186,8 @@ func failedUpdate(t *testing.T, s center.Store) {
 
 func panicking(t *testing.T, s center.Store) {
 	func() {
-		defer func() { _ = recover() }() // PostgreSQL's store lets the panic through, SQLite's writer turns it into an error
+		// PostgreSQL's store lets the panic through, SQLite's writer turns it into an error
+		defer func() { _ = recover() }()
 		if err := s.Update(background, func(tx center.Tx) error {
 			if err := addUser(tx, center.User{ID: "u1", UserName: "a"}); err != nil {
 				return err
@@ -259,15 +281,30 @@ func snapshot(t *testing.T, s center.Store) {
 func nouns(t *testing.T, s center.Store) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	instance := center.Instance{ARN: "arn", IdentityStoreID: "d-1", CreatedAt: now}
-	source := center.IdentitySource{Type: center.ExternalIdP, IdP: &center.IdPConfiguration{ID: "c", Certificates: [][]byte{{1, 2}}}}
+	source := center.IdentitySource{
+		Type: center.ExternalIdP,
+		IdP:  &center.IdPConfiguration{ID: "c", Certificates: [][]byte{{1, 2}}},
+	}
 	token := center.BearerToken{ID: "t1", TenantID: "ten", Digest: "dig", ExpiresAt: now}
 	update(t, s, func(tx center.Tx) error {
 		_, err := tx.IdentitySource()
 		wantNoRow(t, "identity source", err)
-		return errors.Join(tx.PutInstance(instance), tx.PutIdentitySource(source), tx.PutProvisioningTenant(center.ProvisioningTenant{ID: "ten"}), tx.PutBearerToken(token),
-			tx.PutAccount(center.Account{ID: "111122223333", Name: "A"}), tx.PutPermissionSet(center.PermissionSet{ARN: "ps", Name: "Admin", ManagedPolicies: []string{"p"}}),
-			tx.PutAccessKey(center.AccessKey{ID: "AKIA"}), tx.PutAdministrator(center.Administrator{Name: "Admin"}),
-			tx.PutPassword(center.Password{Principal: "u1", Hash: "h"}), tx.PutSession(center.Session{Digest: "s", UserID: "u1", ExpiresAt: now}))
+		return errors.Join(
+			tx.PutInstance(instance),
+			tx.PutIdentitySource(source),
+			tx.PutProvisioningTenant(center.ProvisioningTenant{ID: "ten"}),
+			tx.PutBearerToken(token),
+			tx.PutAccount(
+				center.Account{ID: "111122223333", Name: "A"},
+			),
+			tx.PutPermissionSet(center.PermissionSet{ARN: "ps", Name: "Admin", ManagedPolicies: []string{"p"}}),
+			tx.PutAccessKey(center.AccessKey{ID: "AKIA"}),
+			tx.PutAdministrator(center.Administrator{Name: "Admin"}),
+			tx.PutPassword(
+				center.Password{Principal: "u1", Hash: "h"},
+			),
+			tx.PutSession(center.Session{Digest: "s", UserID: "u1", ExpiresAt: now}),
+		)
 	})
 	view(t, s, func(r center.Reader) error {
 		gotInstance, e1 := r.Instance()
@@ -276,13 +313,18 @@ func nouns(t *testing.T, s center.Store) {
 		admin, e4 := r.Administrator("aDMIN")
 		set, e5 := r.PermissionSetByName("Admin")
 		session, e6 := r.Session("s")
-		if gotInstance != instance || gotSource.IdP.ID != "c" || byDigest.ID != "t1" || admin.Name != "Admin" || set.ARN != "ps" || session.UserID != "u1" {
+		if gotInstance != instance || gotSource.IdP.ID != "c" || byDigest.ID != "t1" || admin.Name != "Admin" ||
+			set.ARN != "ps" ||
+			session.UserID != "u1" {
 			t.Errorf("read back %+v %+v %+v %+v %+v %+v", gotInstance, gotSource, byDigest, admin, set, session)
 		}
 		return errors.Join(e1, e2, e3, e4, e5, e6)
 	})
 	update(t, s, func(tx center.Tx) error {
-		return errors.Join(tx.DeleteBearerToken("t1"), tx.DeleteProvisioningTenant(), tx.DeletePassword("u1"), tx.DeleteSessionsOf("u1"), tx.DeletePermissionSet("ps"))
+		return errors.Join(
+			tx.DeleteBearerToken("t1"), tx.DeleteProvisioningTenant(), tx.DeletePassword("u1"),
+			tx.DeleteSessionsOf("u1"), tx.DeletePermissionSet("ps"),
+		)
 	})
 	view(t, s, func(r center.Reader) error {
 		_, e1 := r.BearerToken("t1")
@@ -298,12 +340,40 @@ func nouns(t *testing.T, s center.Store) {
 }
 
 func assignments(t *testing.T, s center.Store) {
-	a := center.Assignment{AccountID: "111122223333", PermissionSetARN: "ps1", PrincipalType: center.PrincipalGroup, PrincipalID: "g1"}
-	b := center.Assignment{AccountID: "222233334444", PermissionSetARN: "ps1", PrincipalType: center.PrincipalUser, PrincipalID: "u1"}
+	a := center.Assignment{
+		AccountID:        "111122223333",
+		PermissionSetARN: "ps1",
+		PrincipalType:    center.PrincipalGroup,
+		PrincipalID:      "g1",
+	}
+	b := center.Assignment{
+		AccountID:        "222233334444",
+		PermissionSetARN: "ps1",
+		PrincipalType:    center.PrincipalUser,
+		PrincipalID:      "u1",
+	}
 	update(t, s, func(tx center.Tx) error {
-		return errors.Join(tx.PutAssignment(a), tx.PutAssignment(a), tx.PutAssignment(b),
-			tx.PutAssignmentRequest(center.AssignmentRequest{ID: "r1", Kind: center.Creation, Status: center.Succeeded, CreatedAt: time.UnixMilli(1)}),
-			tx.PutAssignmentRequest(center.AssignmentRequest{ID: "r2", Kind: center.Creation, Status: center.Failed, CreatedAt: time.UnixMilli(2)}))
+		return errors.Join(
+			tx.PutAssignment(a),
+			tx.PutAssignment(a),
+			tx.PutAssignment(b),
+			tx.PutAssignmentRequest(
+				center.AssignmentRequest{
+					ID:        "r1",
+					Kind:      center.Creation,
+					Status:    center.Succeeded,
+					CreatedAt: time.UnixMilli(1),
+				},
+			),
+			tx.PutAssignmentRequest(
+				center.AssignmentRequest{
+					ID:        "r2",
+					Kind:      center.Creation,
+					Status:    center.Failed,
+					CreatedAt: time.UnixMilli(2),
+				},
+			),
+		)
 	})
 	view(t, s, func(r center.Reader) error {
 		for _, c := range []struct {
@@ -342,9 +412,16 @@ func expiry(t *testing.T, s center.Store) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	update(t, s, func(tx center.Tx) error {
 		return errors.Join(
-			tx.PutSession(center.Session{Digest: "old", ExpiresAt: now}), tx.PutSession(center.Session{Digest: "new", ExpiresAt: now.Add(time.Second)}),
-			tx.PutUsedAssertion(center.UsedAssertion{ID: "old", ExpiresAt: now}), tx.PutUsedAssertion(center.UsedAssertion{ID: "new", ExpiresAt: now.Add(time.Second)}),
-			tx.DeleteExpired(now))
+			tx.PutSession(
+				center.Session{Digest: "old", ExpiresAt: now},
+			),
+			tx.PutSession(center.Session{Digest: "new", ExpiresAt: now.Add(time.Second)}),
+			tx.PutUsedAssertion(
+				center.UsedAssertion{ID: "old", ExpiresAt: now},
+			),
+			tx.PutUsedAssertion(center.UsedAssertion{ID: "new", ExpiresAt: now.Add(time.Second)}),
+			tx.DeleteExpired(now),
+		)
 	})
 	view(t, s, func(r center.Reader) error {
 		_, e1 := r.Session("old")
@@ -356,7 +433,10 @@ func expiry(t *testing.T, s center.Store) {
 		_, e2 = r.UsedAssertion("new")
 		return errors.Join(e1, e2)
 	})
-	err := s.Update(background, func(tx center.Tx) error { return tx.PutUsedAssertion(center.UsedAssertion{ID: "new", ExpiresAt: now}) })
+	err := s.Update(
+		background,
+		func(tx center.Tx) error { return tx.PutUsedAssertion(center.UsedAssertion{ID: "new", ExpiresAt: now}) },
+	)
 	if err == nil {
 		t.Error("an assertion could be used twice")
 	}

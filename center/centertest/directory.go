@@ -13,7 +13,14 @@ import (
 // The part of the contract that is about users, groups and memberships.
 
 func usersByKey(t *testing.T, s center.Store) {
-	u := center.User{ID: "u1", UserName: "Ada@Example.com", DisplayName: "Ada", ExternalID: "X-1", Emails: []center.Value{{Value: "Ada.L@Example.com"}}, Active: true}
+	u := center.User{
+		ID:          "u1",
+		UserName:    "Ada@Example.com",
+		DisplayName: "Ada",
+		ExternalID:  "X-1",
+		Emails:      []center.Value{{Value: "Ada.L@Example.com"}},
+		Active:      true,
+	}
 	update(t, s, func(tx center.Tx) error { return addUser(tx, u) })
 	view(t, s, func(r center.Reader) error {
 		for what, find := range map[string]func() (center.User, error){
@@ -33,7 +40,9 @@ func usersByKey(t *testing.T, s center.Store) {
 		wantNoRow(t, "unknown id", err)
 		return nil
 	})
-	u.UserName, u.Emails, u.ExternalID = "ada2@example.com", nil, ""
+	u.UserName = "ada2@example.com"
+	u.Emails = nil
+	u.ExternalID = ""
 	update(t, s, func(tx center.Tx) error { return tx.PutUser(u) })
 	view(t, s, func(r center.Reader) error {
 		_, err := r.UserByName("ada@example.com")
@@ -56,7 +65,11 @@ func emails(t *testing.T, s center.Store) {
 		return center.User{ID: center.UserID(id), UserName: name, Emails: []center.Value{{Value: email}}}
 	}
 	update(t, s, func(tx center.Tx) error {
-		return errors.Join(addUser(tx, person("u1", "Ada@example.com", "ada@EXAMPLE.com")), addUser(tx, person("u2", "bob", "bob@example.com")), addUser(tx, person("u3", "eve@example.com", "e@example.com")))
+		return errors.Join(
+			addUser(tx, person("u1", "Ada@example.com", "ada@EXAMPLE.com")),
+			addUser(tx, person("u2", "bob", "bob@example.com")),
+			addUser(tx, person("u3", "eve@example.com", "e@example.com")),
+		)
 	})
 	for _, c := range []struct {
 		u     center.User
@@ -177,11 +190,17 @@ func fillGroups(t *testing.T, s center.Store, at time.Time) {
 		if nowhere, err = tx.AddMembers("g9", users, at, "me"); err != nil {
 			return err
 		}
-		return errors.Join(tx.DeleteMembershipsIn("g0"), tx.DeleteMembershipsOf("u0"), tx.RemoveMembers("g1", []center.UserID{"u1", "nobody"}))
+		return errors.Join(
+			tx.DeleteMembershipsIn("g0"), tx.DeleteMembershipsOf("u0"),
+			tx.RemoveMembers("g1", []center.UserID{"u1", "nobody"}),
+		)
 	})
 	for i, n := range added {
 		if n != [2]int{1, 3} {
-			t.Errorf("group %d: added %d; want one, then three, and neither who does not exist nor who is there already", i, n)
+			t.Errorf(
+				"group %d: added %d; want one, then three, and neither who does not exist nor who is there already",
+				i, n,
+			)
 		}
 	}
 	if nowhere != 0 {
@@ -211,7 +230,9 @@ func memberships(t *testing.T, s center.Store) {
 		if page, err := r.Memberships(q); err != nil || len(page) != 1 || page[0] != in[1] {
 			t.Errorf("after the first: %v, %v", page, err)
 		}
-		if page, err := r.Memberships(center.MembershipQuery{GroupID: "g2", Offset: 2, Limit: 5}); err != nil || len(page) != 1 || page[0] != in[2] {
+		if page, err := r.Memberships(center.MembershipQuery{GroupID: "g2", Offset: 2, Limit: 5}); err != nil ||
+			len(page) != 1 ||
+			page[0] != in[2] {
 			t.Errorf("from the third: %v, %v", page, err)
 		}
 		if n, err := r.CountMemberships(q); err != nil || n != 3 {
@@ -245,9 +266,19 @@ func memberships(t *testing.T, s center.Store) {
 
 func groups(t *testing.T, s center.Store) {
 	at := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
-	g := center.Group{ID: "g1", DisplayName: "Crew", ExternalID: "X", Description: "all hands", CreatedAt: at, UpdatedAt: at}
+	g := center.Group{
+		ID:          "g1",
+		DisplayName: "Crew",
+		ExternalID:  "X",
+		Description: "all hands",
+		CreatedAt:   at,
+		UpdatedAt:   at,
+	}
 	update(t, s, func(tx center.Tx) error {
-		return errors.Join(tx.AddGroup(g), addUser(tx, center.User{ID: "u1", UserName: "ada", DisplayName: "Ada"}), tx.AddGroup(center.Group{ID: "g2", DisplayName: "Empty"}))
+		return errors.Join(
+			tx.AddGroup(g), addUser(tx, center.User{ID: "u1", UserName: "ada", DisplayName: "Ada"}),
+			tx.AddGroup(center.Group{ID: "g2", DisplayName: "Empty"}),
+		)
 	})
 	var m center.Membership
 	update(t, s, func(tx center.Tx) error {
@@ -274,14 +305,18 @@ func groups(t *testing.T, s center.Store) {
 		if same, err := tx.Membership(m.ID); err != nil || same != m {
 			t.Errorf("the membership reads back as %+v, %v; want %+v", same, err, m)
 		}
-		return errors.Join(tx.TouchGroup("g1", at.Add(time.Minute), "me"), tx.TouchGroup("g1", at.Add(time.Hour), "you"))
+		return errors.Join(
+			tx.TouchGroup("g1", at.Add(time.Minute), "me"), tx.TouchGroup("g1", at.Add(time.Hour), "you"),
+		)
 	})
 	view(t, s, func(r center.Reader) error {
 		for what, find := range map[string]func() (center.Group, error){
 			"id": func() (center.Group, error) { return r.Group("g1") }, "name": func() (center.Group, error) { return r.GroupByName("cREW") }, "external id": func() (center.Group, error) { return r.GroupByExternalID("X") },
 		} {
 			got, err := find()
-			if err != nil || got.DisplayName != "Crew" || got.Version != 2 || !got.UpdatedAt.Equal(at.Add(time.Hour)) || got.UpdatedBy != "you" || !got.CreatedAt.Equal(at) {
+			if err != nil || got.DisplayName != "Crew" || got.Version != 2 || !got.UpdatedAt.Equal(at.Add(time.Hour)) ||
+				got.UpdatedBy != "you" ||
+				!got.CreatedAt.Equal(at) {
 				t.Errorf("by %s: %+v, %v", what, got, err)
 			}
 		}
@@ -300,7 +335,10 @@ func groups(t *testing.T, s center.Store) {
 		}
 		return nil
 	})
-	g.DisplayName, g.ExternalID, g.Version, g.UpdatedAt = "Team", "", 3, at.Add(2*time.Hour)
+	g.DisplayName = "Team"
+	g.ExternalID = ""
+	g.Version = 3
+	g.UpdatedAt = at.Add(2 * time.Hour)
 	update(t, s, func(tx center.Tx) error { return errors.Join(tx.PutGroup(g), tx.DeleteGroup("g2")) })
 	view(t, s, func(r center.Reader) error {
 		got, err := r.Group("g1")

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Moto starts moto_server, an emulator of AWS that nobody here wrote, and returns its address. Where it is not installed the test is skipped: no distribution
-// has it among its packages.
+// Moto starts moto_server, an emulator of AWS that nobody here wrote, and returns its address.
+// Where it is not installed the test is skipped: no distribution has it among its packages.
 func Moto(t *testing.T) string {
 	t.Helper()
 	path, err := exec.LookPath("moto_server")
@@ -28,8 +28,10 @@ func Moto(t *testing.T) string {
 		t.Fatal(err)
 	}
 	_ = l.Close()
-	cmd := exec.CommandContext(context.Background(), path, "-H", "127.0.0.1", "-p", port) // #nosec G204 -- the program that was looked up
-	cmd.Env = append(os.Environ(), "MOTO_IAM_LOAD_MANAGED_POLICIES=true")                 // AWS's own, which it else does not know
+	// #nosec G204 -- the program that was looked up
+	cmd := exec.CommandContext(context.Background(), path, "-H", "127.0.0.1", "-p", port)
+	// AWS's own, which it else does not know
+	cmd.Env = append(os.Environ(), "MOTO_IAM_LOAD_MANAGED_POLICIES=true")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

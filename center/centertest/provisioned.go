@@ -7,11 +7,15 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 )
 
-// Provisioned makes an external identity provider the source of a center and enables automatic provisioning. It returns the SCIM endpoint and a token for a profile.
+// Provisioned makes an external identity provider the source of a center and enables automatic
+// provisioning. It returns the SCIM endpoint and a token for a profile.
 func Provisioned(t testing.TB, c *center.Center, profile center.Profile) (endpoint, token string) {
 	t.Helper()
 	ctx := context.Background()
-	idp, err := c.CreateIdPConfiguration(ctx, Actor, center.IdPConfiguration{EntityID: "https://idp", SignInURL: "https://idp/sso", Certificates: [][]byte{{1}}})
+	idp, err := c.CreateIdPConfiguration(
+		ctx, Actor,
+		center.IdPConfiguration{EntityID: "https://idp", SignInURL: "https://idp/sso", Certificates: [][]byte{{1}}},
+	)
 	if err == nil {
 		err = c.EnableIdPConfiguration(ctx, Actor, idp.ID, center.Confirmation)
 	}

@@ -9,17 +9,45 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 )
 
-// roleJobs checks the queue of work in IAM, who waits for it, and what is remembered of comparisons.
+// roleJobs checks the queue of work in IAM, who waits for it, and what is remembered of
+// comparisons.
 func roleJobs(t *testing.T, s center.Store) {
 	const one, two = "111122223333", "222233334444"
 	at := func(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 	job := center.RoleJob{RoleName: "R1", AccountID: one, PermissionSetARN: "ps1", Due: at(10)}
-	old := center.RoleJob{RoleName: "R0", AccountID: one, PermissionSetARN: "ps1", Due: at(5), Retire: true, Attempts: 3, Reason: "no"}
+	old := center.RoleJob{
+		RoleName:         "R0",
+		AccountID:        one,
+		PermissionSetARN: "ps1",
+		Due:              at(5),
+		Retire:           true,
+		Attempts:         3,
+		Reason:           "no",
+	}
 	update(t, s, func(tx center.Tx) error {
-		return errors.Join(tx.PutRoleJob(job), tx.PutRoleJob(old), tx.PutAssignmentRequest(center.AssignmentRequest{ID: "q1", Kind: center.Creation, Status: center.InProgress, CreatedAt: at(1)}),
-			tx.PutRoleWait("R1", "q1"), tx.PutAssignmentRequest(center.AssignmentRequest{ID: "q2", Kind: center.Provisions, Status: center.InProgress, CreatedAt: at(1)}),
+		return errors.Join(
+			tx.PutRoleJob(job),
+			tx.PutRoleJob(old),
+			tx.PutAssignmentRequest(
+				center.AssignmentRequest{ID: "q1", Kind: center.Creation, Status: center.InProgress, CreatedAt: at(1)},
+			),
+			tx.PutRoleWait(
+				"R1", "q1",
+			),
+			tx.PutAssignmentRequest(
+				center.AssignmentRequest{
+					ID:        "q2",
+					Kind:      center.Provisions,
+					Status:    center.InProgress,
+					CreatedAt: at(1),
+				},
+			),
 			tx.PutPermissionSet(center.PermissionSet{ARN: "ps2", Name: "Two"}),
-			tx.PutProvisioned(center.Provisioned{AccountID: one, PermissionSetARN: "ps2", RoleName: "P1"}), tx.PutProvisioned(center.Provisioned{AccountID: two, PermissionSetARN: "ps2", RoleName: "P2"}))
+			tx.PutProvisioned(
+				center.Provisioned{AccountID: one, PermissionSetARN: "ps2", RoleName: "P1"},
+			),
+			tx.PutProvisioned(center.Provisioned{AccountID: two, PermissionSetARN: "ps2", RoleName: "P2"}),
+		)
 	})
 	update(t, s, func(tx center.Tx) error {
 		n, err := tx.QueueRoles("ps2", "", "q2", at(20))
@@ -37,7 +65,9 @@ func roleJobs(t *testing.T, s center.Store) {
 		yes := true
 		retiring, e5 := r.RoleJobs(center.RoleJobQuery{AccountID: one, PermissionSetARN: "ps1", Retire: &yes})
 		all, e6 := r.RoleJobs(center.RoleJobQuery{})
-		if got != old || next.RoleName != "R0" || len(waiting) != 1 || waiting[0].ID != "q1" || n != 2 || len(retiring) != 1 || len(all) != 4 {
+		if got != old || next.RoleName != "R0" || len(waiting) != 1 || waiting[0].ID != "q1" || n != 2 ||
+			len(retiring) != 1 ||
+			len(all) != 4 {
 			t.Errorf("read back %+v, %+v, %+v, %d, %+v, %+v", got, next, waiting, n, retiring, all)
 		}
 		_, err := r.NextRoleJob(at(4))
@@ -59,11 +89,14 @@ func roleJobs(t *testing.T, s center.Store) {
 		return errors.Join(err, e2, e3)
 	})
 	update(t, s, func(tx center.Tx) error {
-		return errors.Join(tx.DeleteRoleJob("R0"), tx.DeleteRoleWaits("R1"), tx.PutDrift("P1", at(60), []string{"a", "b"}))
+		return errors.Join(
+			tx.DeleteRoleJob("R0"), tx.DeleteRoleWaits("R1"), tx.PutDrift("P1", at(60), []string{"a", "b"}),
+		)
 	})
 	view(t, s, func(r center.Reader) error {
 		drifted, err := r.ProvisionedRoles(center.ProvisionedQuery{Drifted: true})
-		if len(drifted) != 1 || drifted[0].RoleName != "P1" || !slices.Equal(drifted[0].Drift, []string{"a", "b"}) || !drifted[0].CheckedAt.Equal(at(60)) {
+		if len(drifted) != 1 || drifted[0].RoleName != "P1" || !slices.Equal(drifted[0].Drift, []string{"a", "b"}) ||
+			!drifted[0].CheckedAt.Equal(at(60)) {
 			t.Errorf("drifted are %+v", drifted)
 		}
 		least, e2 := r.LeastChecked(at(60))
@@ -83,14 +116,29 @@ func roleJobs(t *testing.T, s center.Store) {
 	})
 }
 
-// assignmentRules checks rules, which rule wants which assignment, and how far the import of an organization has come.
+// assignmentRules checks rules, which rule wants which assignment, and how far the import of an
+// organization has come.
 func assignmentRules(t *testing.T, s center.Store) {
-	mine := center.Assignment{AccountID: "111122223333", PermissionSetARN: "ps1", PrincipalType: center.PrincipalUser, PrincipalID: "u1"}
+	mine := center.Assignment{
+		AccountID:        "111122223333",
+		PermissionSetARN: "ps1",
+		PrincipalType:    center.PrincipalUser,
+		PrincipalID:      "u1",
+	}
 	other := mine
 	other.AccountID = "222233334444"
 	update(t, s, func(tx center.Tx) error {
-		return errors.Join(tx.PutAssignmentRule(center.AssignmentRule{ID: "r1", Unit: "ou-1"}), tx.PutAssignmentRule(center.AssignmentRule{ID: "r2", Tag: &center.Tag{Key: "k", Value: "v"}}),
-			tx.PutOrigin("r1", mine), tx.PutOrigin("r1", mine), tx.PutOrigin("", mine), tx.PutOrigin("r1", other), tx.PutOrganizationImport(center.OrganizationImport{Read: 5}))
+		return errors.Join(
+			tx.PutAssignmentRule(center.AssignmentRule{ID: "r1", Unit: "ou-1"}),
+			tx.PutAssignmentRule(center.AssignmentRule{ID: "r2", Tag: &center.Tag{Key: "k", Value: "v"}}),
+			tx.PutOrigin(
+				"r1", mine,
+			),
+			tx.PutOrigin("r1", mine),
+			tx.PutOrigin("", mine),
+			tx.PutOrigin("r1", other),
+			tx.PutOrganizationImport(center.OrganizationImport{Read: 5}),
+		)
 	})
 	update(t, s, func(tx center.Tx) error {
 		return errors.Join(tx.DeleteAssignmentRule("r2"), tx.DeleteOrigin("r1", other))
@@ -102,7 +150,10 @@ func assignmentRules(t *testing.T, s center.Store) {
 		origins, e4 := r.OriginsOf(mine)
 		none, e5 := r.OriginsOf(other)
 		o, e6 := r.OrganizationImport()
-		if len(rules) != 1 || one.Unit != "ou-1" || !slices.Equal(accounts, []string{mine.AccountID}) || !slices.Equal(origins, []string{"", "r1"}) || len(none) != 0 || o.Read != 5 {
+		if len(rules) != 1 || one.Unit != "ou-1" || !slices.Equal(accounts, []string{mine.AccountID}) ||
+			!slices.Equal(origins, []string{"", "r1"}) ||
+			len(none) != 0 ||
+			o.Read != 5 {
 			t.Errorf("read back %v, %v, %v, %q, %v, %v", rules, one, accounts, origins, none, o)
 		}
 		_, err := r.AssignmentRule("r2")

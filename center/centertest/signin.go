@@ -11,23 +11,62 @@ import (
 // signIns is the contract of what sign-in keeps.
 func signIns(t *testing.T, s center.Store) {
 	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
-	want := center.SignInSettings{PortalSession: time.Hour, MFA: center.MFAAlways, WithoutDevice: center.BlockSignIn, SecurityKeys: true}
+	want := center.SignInSettings{
+		PortalSession: time.Hour,
+		MFA:           center.MFAAlways,
+		WithoutDevice: center.BlockSignIn,
+		SecurityKeys:  true,
+	}
 	view(t, s, func(r center.Reader) error {
 		_, err := r.SignInSettings()
 		wantNoRow(t, "settings that nobody made", err)
 		return nil
 	})
 	update(t, s, func(tx center.Tx) error {
-		return errors.Join(tx.PutSignInSettings(center.SignInSettings{}), tx.PutRequestKey(center.RequestKey{SealedKey: "k"}), tx.PutSignInSettings(want),
-			tx.PutTicket(center.Ticket{Digest: "d1", Purpose: center.SigningIn, Principal: "u1", ExpiresAt: now.Add(time.Hour)}),
-			tx.PutTicket(center.Ticket{Digest: "d1", Purpose: center.SigningIn, Principal: "u1", ExpiresAt: now.Add(time.Hour), Failures: 3, Challenge: []byte("{}")}),
-			tx.PutTicket(center.Ticket{Digest: "d1", Purpose: center.KnownBrowser, Principal: "u1", ExpiresAt: now.Add(time.Hour), Trusted: true}),
+		return errors.Join(
+			tx.PutSignInSettings(center.SignInSettings{}),
+			tx.PutRequestKey(center.RequestKey{SealedKey: "k"}),
+			tx.PutSignInSettings(want),
+			tx.PutTicket(
+				center.Ticket{Digest: "d1", Purpose: center.SigningIn, Principal: "u1", ExpiresAt: now.Add(time.Hour)},
+			),
+			tx.PutTicket(
+				center.Ticket{
+					Digest:    "d1",
+					Purpose:   center.SigningIn,
+					Principal: "u1",
+					ExpiresAt: now.Add(time.Hour),
+					Failures:  3,
+					Challenge: []byte("{}"),
+				},
+			),
+			tx.PutTicket(
+				center.Ticket{
+					Digest:    "d1",
+					Purpose:   center.KnownBrowser,
+					Principal: "u1",
+					ExpiresAt: now.Add(time.Hour),
+					Trusted:   true,
+				},
+			),
 			tx.PutTicket(center.Ticket{Digest: "d2", Purpose: center.SigningIn, Principal: "u1", ExpiresAt: now}),
-			tx.PutTicket(center.Ticket{Digest: "d3", Purpose: center.SigningIn, Principal: "u2", ExpiresAt: now.Add(time.Hour)}),
-			tx.PutMFADevice(center.MFADevice{ID: "m1", Principal: "u1", Name: "Phone"}), tx.PutMFADevice(center.MFADevice{ID: "m1", Principal: "u1", Name: "Old phone", LastStep: 7}),
-			tx.PutMFADevice(center.MFADevice{ID: "m2", Principal: "u1", Type: center.SecurityKey, Credential: []byte("{}")}), tx.PutMFADevice(center.MFADevice{ID: "m3", Principal: "administrator/root"}),
-			tx.PutSession(center.Session{Digest: "s2", UserID: "u1", ExpiresAt: now.Add(time.Hour)}), tx.PutSession(center.Session{Digest: "s1", UserID: "u1", ExpiresAt: now.Add(time.Hour)}),
-			tx.PutSession(center.Session{Digest: "s3", UserID: "u2", ExpiresAt: now.Add(time.Hour)}))
+			tx.PutTicket(
+				center.Ticket{Digest: "d3", Purpose: center.SigningIn, Principal: "u2", ExpiresAt: now.Add(time.Hour)},
+			),
+			tx.PutMFADevice(
+				center.MFADevice{ID: "m1", Principal: "u1", Name: "Phone"},
+			),
+			tx.PutMFADevice(center.MFADevice{ID: "m1", Principal: "u1", Name: "Old phone", LastStep: 7}),
+			tx.PutMFADevice(
+				center.MFADevice{ID: "m2", Principal: "u1", Type: center.SecurityKey, Credential: []byte("{}")},
+			),
+			tx.PutMFADevice(center.MFADevice{ID: "m3", Principal: "administrator/root"}),
+			tx.PutSession(
+				center.Session{Digest: "s2", UserID: "u1", ExpiresAt: now.Add(time.Hour)},
+			),
+			tx.PutSession(center.Session{Digest: "s1", UserID: "u1", ExpiresAt: now.Add(time.Hour)}),
+			tx.PutSession(center.Session{Digest: "s3", UserID: "u2", ExpiresAt: now.Add(time.Hour)}),
+		)
 	})
 	view(t, s, func(r center.Reader) error {
 		settings, e1 := r.SignInSettings()
@@ -36,13 +75,17 @@ func signIns(t *testing.T, s center.Store) {
 		device, e4 := r.MFADevice("m1")
 		devices, e5 := r.MFADevicesOf("u1")
 		sessions, e6 := r.SessionsOf("u1")
-		if settings != want || ticket.Failures != 3 || string(ticket.Challenge) != "{}" || !browser.Trusted || device.Name != "Old phone" || device.LastStep != 7 {
+		if settings != want || ticket.Failures != 3 || string(ticket.Challenge) != "{}" || !browser.Trusted ||
+			device.Name != "Old phone" ||
+			device.LastStep != 7 {
 			t.Errorf("read back %+v %+v %+v %+v", settings, ticket, browser, device)
 		}
 		if len(devices) != 2 || devices[1].ID != "m2" || len(sessions) != 2 || sessions[0].Digest != "s1" {
 			t.Errorf("lists %+v %+v", devices, sessions)
 		}
-		if tickets, err := r.TicketsOf(center.SigningIn, "u1"); err != nil || len(tickets) != 2 || tickets[0].Digest != "d2" || tickets[1].Digest != "d1" {
+		if tickets, err := r.TicketsOf(center.SigningIn, "u1"); err != nil || len(tickets) != 2 ||
+			tickets[0].Digest != "d2" ||
+			tickets[1].Digest != "d1" {
 			t.Errorf("tickets %+v, %v", tickets, err)
 		}
 		_, err := r.Ticket(center.SetsPassword, "d1")
@@ -54,7 +97,10 @@ func signIns(t *testing.T, s center.Store) {
 		return errors.Join(e1, e2, e3, e4, e5, e6, e7)
 	})
 	update(t, s, func(tx center.Tx) error {
-		return errors.Join(tx.DeleteExpired(now), tx.DeleteTicketsOf(center.SigningIn, "u1"), tx.DeleteMFADevice("m2"), tx.DeleteMFADevicesOf("administrator/root"), tx.DeleteTicket(center.SigningIn, "nothing"))
+		return errors.Join(
+			tx.DeleteExpired(now), tx.DeleteTicketsOf(center.SigningIn, "u1"), tx.DeleteMFADevice("m2"),
+			tx.DeleteMFADevicesOf("administrator/root"), tx.DeleteTicket(center.SigningIn, "nothing"),
+		)
 	})
 	view(t, s, func(r center.Reader) error {
 		for what, id := range map[string][2]string{"deleted": {string(center.SigningIn), "d1"}, "expired": {string(center.SigningIn), "d2"}} {

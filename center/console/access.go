@@ -86,7 +86,9 @@ func assignments(p page) error {
 				return err
 			}
 		}
-		d.Lines = append(d.Lines, assignmentLine{a, names[a.AccountID], names[a.PermissionSetARN], names[a.PrincipalID]})
+		d.Lines = append(
+			d.Lines, assignmentLine{a, names[a.AccountID], names[a.PermissionSetARN], names[a.PrincipalID]},
+		)
 	}
 	d.Units, d.Tags = places(d.Accounts)
 	for _, u := range d.Units {
@@ -106,7 +108,8 @@ func assignments(p page) error {
 	return p.Render("assignments", "Assignments", "/console/assignments", d)
 }
 
-// places lists the units that accounts are in and the tags that they have, each once, in the order of their names.
+// places lists the units that accounts are in and the tags that they have, each once, in the order
+// of their names.
 func places(accounts []center.Account) (units []center.Unit, tags []center.Tag) {
 	for _, a := range accounts {
 		units, tags = append(units, a.Units...), append(tags, a.Tags...)
@@ -146,7 +149,11 @@ func (p page) principalByName(of center.PrincipalType, name string) (string, err
 }
 
 func createAssignment(p page) error {
-	a := center.Assignment{AccountID: p.PostFormValue("account"), PermissionSetARN: p.PostFormValue("set"), PrincipalType: center.PrincipalType(p.PostFormValue("type"))}
+	a := center.Assignment{
+		AccountID:        p.PostFormValue("account"),
+		PermissionSetARN: p.PostFormValue("set"),
+		PrincipalType:    center.PrincipalType(p.PostFormValue("type")),
+	}
 	var err error
 	if a.PrincipalID, err = p.principalByName(a.PrincipalType, p.PostFormValue("principal")); err != nil {
 		return err

@@ -18,14 +18,19 @@ func showKeys(p page, made center.AccessKey, secret string) error {
 		return err
 	}
 	return p.Render("access-keys", "Access keys", "/console/access-keys", keysData{keys, made, secret,
-		[]center.KeyRole{center.RoleUserAdministrator, center.RoleReadOnly, center.RoleAdministrator}, c.Instance.Region, c.URL})
+		[]center.KeyRole{
+			center.RoleUserAdministrator, center.RoleReadOnly, center.RoleAdministrator,
+		}, c.Instance.Region, c.URL})
 }
 
 func accessKeys(p page) error { return showKeys(p, center.AccessKey{}, "") }
 
-// createKey shows the new secret in the answer to the POST and nowhere else: not in a URL, and not when the page is loaded again.
+// createKey shows the new secret in the answer to the POST and nowhere else: not in a URL, and not
+// when the page is loaded again.
 func createKey(p page) error {
-	k, secret, err := p.h.Center.CreateAccessKey(p.Context(), p.by, p.PostFormValue("name"), center.KeyRole(p.PostFormValue("role")))
+	k, secret, err := p.h.Center.CreateAccessKey(
+		p.Context(), p.by, p.PostFormValue("name"), center.KeyRole(p.PostFormValue("role")),
+	)
 	if err != nil {
 		return err
 	}
@@ -40,7 +45,9 @@ func setKeyStatus(p page) error {
 	if enabled {
 		return p.Done("/console/access-keys", "The access key is enabled.")
 	}
-	return p.Done("/console/access-keys", "The access key is disabled: requests signed with it are refused from now on.")
+	return p.Done(
+		"/console/access-keys", "The access key is disabled: requests signed with it are refused from now on.",
+	)
 }
 
 func deleteKey(p page) error {

@@ -36,7 +36,10 @@ func putAccount(p page) error {
 	if err != nil && center.CodeOf(err) != center.AccountNotFound {
 		return err
 	}
-	a.ID, a.Name, a.Email, a.Suspended = id, p.PostFormValue("name"), p.PostFormValue("email"), p.PostFormValue("suspended") != ""
+	a.ID = id
+	a.Name = p.PostFormValue("name")
+	a.Email = p.PostFormValue("email")
+	a.Suspended = p.PostFormValue("suspended") != ""
 	if err := p.h.Center.PutAccount(p.Context(), p.by, a); err != nil {
 		return err
 	}
@@ -51,7 +54,13 @@ func readOrganization(p page) error {
 }
 
 func showAccount(a center.Account) adminapi.Account {
-	out := adminapi.Account{ID: a.ID, Name: a.Name, Email: a.Email, Status: adminapi.AccountActive, Imported: a.Imported}
+	out := adminapi.Account{
+		ID:       a.ID,
+		Name:     a.Name,
+		Email:    a.Email,
+		Status:   adminapi.AccountActive,
+		Imported: a.Imported,
+	}
 	if a.Suspended {
 		out.Status = adminapi.AccountSuspended
 	}
@@ -79,14 +88,29 @@ func (h *Handler) listAccounts(ctx context.Context, _ awsapi.Caller, _ adminapi.
 
 func (h *Handler) putAccounts(ctx context.Context, who awsapi.Caller, in adminapi.Accounts) (adminapi.None, error) {
 	if n := len(in.Accounts); n < 1 || n > adminapi.MaxAccountsAtOnce {
-		return adminapi.None{}, &center.Error{Code: center.InvalidValue, Field: "Accounts", Detail: "want 1 to 100 accounts"}
+		return adminapi.None{}, &center.Error{
+			Code:   center.InvalidValue,
+			Field:  "Accounts",
+			Detail: "want 1 to 100 accounts",
+		}
 	}
 	var list []center.Account
 	for _, a := range in.Accounts {
 		if a.Status != "" && a.Status != adminapi.AccountActive && a.Status != adminapi.AccountSuspended {
-			return adminapi.None{}, &center.Error{Code: center.InvalidValue, Field: "Status", Subject: a.ID, Detail: "want ACTIVE or SUSPENDED"}
+			return adminapi.None{}, &center.Error{
+				Code:    center.InvalidValue,
+				Field:   "Status",
+				Subject: a.ID,
+				Detail:  "want ACTIVE or SUSPENDED",
+			}
 		}
-		account := center.Account{ID: a.ID, Name: a.Name, Email: a.Email, Suspended: a.Status == adminapi.AccountSuspended, Imported: a.Imported}
+		account := center.Account{
+			ID:        a.ID,
+			Name:      a.Name,
+			Email:     a.Email,
+			Suspended: a.Status == adminapi.AccountSuspended,
+			Imported:  a.Imported,
+		}
 		for _, u := range a.OrganizationalUnits {
 			account.Units = append(account.Units, center.Unit(u))
 		}
@@ -98,13 +122,22 @@ func (h *Handler) putAccounts(ctx context.Context, who awsapi.Caller, in adminap
 	return adminapi.None{}, h.Center.PutAccounts(ctx, awsdoor.Actor(who), list)
 }
 
-func (h *Handler) importAccounts(ctx context.Context, who awsapi.Caller, in adminapi.ImportInput) (adminapi.None, error) {
+func (h *Handler) importAccounts(
+	ctx context.Context, who awsapi.Caller, in adminapi.ImportInput,
+) (adminapi.None, error) {
 	return adminapi.None{}, h.Center.StartOrganizationImport(ctx, awsdoor.Actor(who), in.DryRun, in.Force)
 }
 
 func (h *Handler) describeImport(ctx context.Context, _ awsapi.Caller, _ adminapi.None) (adminapi.Import, error) {
 	o, err := h.Center.LastOrganizationImport(ctx)
-	out := adminapi.Import{Running: o.Running(), DryRun: o.DryRun, Read: o.Read, Total: o.Total, Error: o.Error, Changes: []adminapi.AccountChange{}}
+	out := adminapi.Import{
+		Running: o.Running(),
+		DryRun:  o.DryRun,
+		Read:    o.Read,
+		Total:   o.Total,
+		Error:   o.Error,
+		Changes: []adminapi.AccountChange{},
+	}
 	if !o.FinishedAt.IsZero() {
 		out.FinishedAt = &o.FinishedAt
 	}

@@ -9,14 +9,16 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/console"
 )
 
-// TestEveryReasonHasAnAnswer: whatever the center refuses, this door's clients get one of AWS's exceptions with a text.
+// TestEveryReasonHasAnAnswer: whatever the center refuses, this door's clients get one of AWS's
+// exceptions with a text.
 func TestEveryReasonHasAnAnswer(t *testing.T) {
 	for code := range center.Reasons {
 		if e := console.Answer(&center.Error{Code: code}); !strings.HasSuffix(e.Code, "Exception") || e.Message == "" {
 			t.Errorf("%s: %+v", code, e)
 		}
 	}
-	if e := console.Answer(errors.New("a secret of the database")); e.Status != 500 || strings.Contains(e.Message, "secret") {
+	if e := console.Answer(errors.New("a secret of the database")); e.Status != 500 ||
+		strings.Contains(e.Message, "secret") {
 		t.Errorf("an unknown error: %+v; its text is not for strangers", e)
 	}
 }

@@ -69,8 +69,14 @@ func Answer(err error) *awsapi.Error {
 
 func (h *Handler) describeDirectory(ctx context.Context, _ awsapi.Caller, _ adminapi.None) (adminapi.Directory, error) {
 	i := h.Center.Instance
-	d := adminapi.Directory{InstanceArn: i.ARN, IdentityStoreID: i.IdentityStoreID, Region: i.Region, AccountID: i.OwnerAccountID,
-		PortalURL: h.Center.PortalURL(), ConsoleURL: h.Center.ConsoleURL()}
+	d := adminapi.Directory{
+		InstanceArn:     i.ARN,
+		IdentityStoreID: i.IdentityStoreID,
+		Region:          i.Region,
+		AccountID:       i.OwnerAccountID,
+		PortalURL:       h.Center.PortalURL(),
+		ConsoleURL:      h.Center.ConsoleURL(),
+	}
 	s, err := h.Center.Source(ctx)
 	if err != nil {
 		return d, err
@@ -93,9 +99,16 @@ func (h *Handler) describeDirectory(ctx context.Context, _ awsapi.Caller, _ admi
 	return d, err
 }
 
-func (h *Handler) serviceProvider(ctx context.Context, _ awsapi.Caller, _ adminapi.None) (adminapi.ServiceProvider, error) {
+func (h *Handler) serviceProvider(
+	ctx context.Context, _ awsapi.Caller, _ adminapi.None,
+) (adminapi.ServiceProvider, error) {
 	metadata, err := h.SPMetadata(ctx)
-	return adminapi.ServiceProvider{EntityID: h.Center.EntityID(), AcsURLs: []string{h.Center.ACSURL()}, SignInURL: h.Center.PortalURL(), MetadataXML: string(metadata)}, err
+	return adminapi.ServiceProvider{
+		EntityID:    h.Center.EntityID(),
+		AcsURLs:     []string{h.Center.ACSURL()},
+		SignInURL:   h.Center.PortalURL(),
+		MetadataXML: string(metadata),
+	}, err
 }
 
 func (h *Handler) preview(ctx context.Context, _ awsapi.Caller, in adminapi.PreviewInput) (adminapi.Report, error) {
@@ -108,31 +121,54 @@ func (h *Handler) preview(ctx context.Context, _ awsapi.Caller, in adminapi.Prev
 	}
 	to := center.SourceType(in.IdentitySource)
 	if to != center.Directory && to != center.ExternalIdP {
-		return adminapi.Report{}, &center.Error{Code: center.InvalidValue, Field: "IdentitySource", Detail: "want DIRECTORY or EXTERNAL_IDP"}
+		return adminapi.Report{}, &center.Error{
+			Code:   center.InvalidValue,
+			Field:  "IdentitySource",
+			Detail: "want DIRECTORY or EXTERNAL_IDP",
+		}
 	}
 	r, err := h.Center.PreviewSourceChange(ctx, to, known)
-	out := adminapi.Report{From: string(r.From), To: string(r.To), Total: r.Total, LockedOut: r.LockedOut, Counts: map[string]int{}, Users: []adminapi.UserEffect{}}
+	out := adminapi.Report{
+		From:      string(r.From),
+		To:        string(r.To),
+		Total:     r.Total,
+		LockedOut: r.LockedOut,
+		Counts:    map[string]int{},
+		Users:     []adminapi.UserEffect{},
+	}
 	for effect, n := range r.Counts {
 		out.Counts[string(effect)] = n
 	}
 	for _, u := range r.Users {
 		out.Users = append(out.Users, adminapi.UserEffect{
-			UserID: string(u.User.ID), UserName: u.User.UserName, DisplayName: u.User.DisplayName, Effect: string(u.Effect), Explanation: u.Effect.Explain(), Administrator: u.Administrator})
+			UserID: string(
+				u.User.ID,
+			), UserName: u.User.UserName, DisplayName: u.User.DisplayName, Effect: string(u.Effect), Explanation: u.Effect.Explain(), Administrator: u.Administrator})
 	}
 	return out, err
 }
 
-func (h *Handler) createConfiguration(ctx context.Context, who awsapi.Caller, in adminapi.CreateConfigurationInput) (adminapi.Configuration, error) {
+func (h *Handler) createConfiguration(
+	ctx context.Context, who awsapi.Caller, in adminapi.CreateConfigurationInput,
+) (adminapi.Configuration, error) {
 	idp, err := parseIdP([]byte(in.MetadataXML))
 	if err != nil {
-		return adminapi.Configuration{}, h.Center.Refuse(ctx, awsdoor.Actor(who), "CreateExternalIdPConfigurationForDirectory", "", err)
+		return adminapi.Configuration{}, h.Center.Refuse(
+			ctx, awsdoor.Actor(who), "CreateExternalIdPConfigurationForDirectory", "", err,
+		)
 	}
 	idp, err = h.Center.CreateIdPConfiguration(ctx, awsdoor.Actor(who), idp)
 	return showConfiguration(idp, adminapi.StatusPending), err
 }
 
 func showConfiguration(idp center.IdPConfiguration, status string) adminapi.Configuration {
-	out := adminapi.Configuration{ConfigurationID: idp.ID, EntityID: idp.EntityID, SignInURL: idp.SignInURL, Status: status, Thumbprints: []string{}}
+	out := adminapi.Configuration{
+		ConfigurationID: idp.ID,
+		EntityID:        idp.EntityID,
+		SignInURL:       idp.SignInURL,
+		Status:          status,
+		Thumbprints:     []string{},
+	}
 	for _, der := range idp.Certificates {
 		sum := sha256.Sum256(der)
 		out.Thumbprints = append(out.Thumbprints, hex.EncodeToString(sum[:]))
@@ -140,7 +176,9 @@ func showConfiguration(idp center.IdPConfiguration, status string) adminapi.Conf
 	return out
 }
 
-func (h *Handler) listConfigurations(ctx context.Context, _ awsapi.Caller, _ adminapi.None) (adminapi.Configurations, error) {
+func (h *Handler) listConfigurations(
+	ctx context.Context, _ awsapi.Caller, _ adminapi.None,
+) (adminapi.Configurations, error) {
 	out := adminapi.Configurations{Configurations: []adminapi.Configuration{}}
 	s, err := h.Center.Source(ctx)
 	if s.IdP != nil {
@@ -152,17 +190,29 @@ func (h *Handler) listConfigurations(ctx context.Context, _ awsapi.Caller, _ adm
 	return out, err
 }
 
-func (h *Handler) enableConfiguration(ctx context.Context, who awsapi.Caller, in adminapi.ChangeInput) (adminapi.None, error) {
-	return adminapi.None{}, h.Center.EnableIdPConfiguration(ctx, awsdoor.Actor(who), in.ConfigurationID, in.Confirmation)
+func (h *Handler) enableConfiguration(
+	ctx context.Context, who awsapi.Caller, in adminapi.ChangeInput,
+) (adminapi.None, error) {
+	return adminapi.None{}, h.Center.EnableIdPConfiguration(
+		ctx, awsdoor.Actor(who), in.ConfigurationID, in.Confirmation,
+	)
 }
 
-func (h *Handler) disableConfiguration(ctx context.Context, who awsapi.Caller, in adminapi.ConfirmInput) (adminapi.None, error) {
+func (h *Handler) disableConfiguration(
+	ctx context.Context, who awsapi.Caller, in adminapi.ConfirmInput,
+) (adminapi.None, error) {
 	return adminapi.None{}, h.Center.DisableIdPConfiguration(ctx, awsdoor.Actor(who), in.Confirmation)
 }
 
-func (h *Handler) updateConfiguration(ctx context.Context, who awsapi.Caller, in adminapi.UpdateConfigurationInput) (adminapi.None, error) {
+func (h *Handler) updateConfiguration(
+	ctx context.Context, who awsapi.Caller, in adminapi.UpdateConfigurationInput,
+) (adminapi.None, error) {
 	if in.IdPInitiatedSignIn == nil {
-		return adminapi.None{}, &center.Error{Code: center.InvalidValue, Field: "IdPInitiatedSignIn", Detail: "want true or false"}
+		return adminapi.None{}, &center.Error{
+			Code:   center.InvalidValue,
+			Field:  "IdPInitiatedSignIn",
+			Detail: "want true or false",
+		}
 	}
 	return adminapi.None{}, h.Center.AllowIdPInitiated(ctx, awsdoor.Actor(who), *in.IdPInitiatedSignIn)
 }
@@ -191,7 +241,11 @@ func (h *Handler) ofTenant(ctx context.Context, id string) error {
 	}
 	t, err := h.Center.ProvisioningTenant(ctx)
 	if err == nil && t.ID != id {
-		err = &center.Error{Code: center.InvalidValue, Field: "TenantId", Detail: "there is no such tenant; ListProvisioningTenants has the one that there is"}
+		err = &center.Error{
+			Code:   center.InvalidValue,
+			Field:  "TenantId",
+			Detail: "there is no such tenant; ListProvisioningTenants has the one that there is",
+		}
 	}
 	return err
 }
@@ -204,14 +258,23 @@ func (h *Handler) deleteTenant(ctx context.Context, who awsapi.Caller, in admina
 }
 
 func showToken(t center.BearerToken) adminapi.BearerToken {
-	out := adminapi.BearerToken{TokenID: t.ID, TenantID: t.TenantID, Profile: string(t.Profile), LastUsedAddress: t.LastUsedAddress, CreationTime: t.CreatedAt, ExpirationTime: t.ExpiresAt}
+	out := adminapi.BearerToken{
+		TokenID:         t.ID,
+		TenantID:        t.TenantID,
+		Profile:         string(t.Profile),
+		LastUsedAddress: t.LastUsedAddress,
+		CreationTime:    t.CreatedAt,
+		ExpirationTime:  t.ExpiresAt,
+	}
 	if !t.LastUsedAt.IsZero() {
 		out.LastUsedTime = &t.LastUsedAt
 	}
 	return out
 }
 
-func (h *Handler) createBearerToken(ctx context.Context, who awsapi.Caller, in adminapi.NewToken) (adminapi.BearerToken, error) {
+func (h *Handler) createBearerToken(
+	ctx context.Context, who awsapi.Caller, in adminapi.NewToken,
+) (adminapi.BearerToken, error) {
 	if err := h.ofTenant(ctx, in.TenantID); err != nil {
 		return adminapi.BearerToken{}, err
 	}
@@ -221,7 +284,9 @@ func (h *Handler) createBearerToken(ctx context.Context, who awsapi.Caller, in a
 	return out, err
 }
 
-func (h *Handler) listBearerTokens(ctx context.Context, _ awsapi.Caller, in adminapi.TenantInput) (adminapi.BearerTokens, error) {
+func (h *Handler) listBearerTokens(
+	ctx context.Context, _ awsapi.Caller, in adminapi.TenantInput,
+) (adminapi.BearerTokens, error) {
 	if err := h.ofTenant(ctx, in.TenantID); err != nil {
 		return adminapi.BearerTokens{}, err
 	}
@@ -233,7 +298,9 @@ func (h *Handler) listBearerTokens(ctx context.Context, _ awsapi.Caller, in admi
 	return out, err
 }
 
-func (h *Handler) deleteBearerToken(ctx context.Context, who awsapi.Caller, in adminapi.TokenInput) (adminapi.None, error) {
+func (h *Handler) deleteBearerToken(
+	ctx context.Context, who awsapi.Caller, in adminapi.TokenInput,
+) (adminapi.None, error) {
 	if err := h.ofTenant(ctx, in.TenantID); err != nil {
 		return adminapi.None{}, err
 	}
@@ -241,8 +308,15 @@ func (h *Handler) deleteBearerToken(ctx context.Context, who awsapi.Caller, in a
 }
 
 func showKey(k center.AccessKey) adminapi.AccessKey {
-	out := adminapi.AccessKey{AccessKeyID: k.ID, UserName: k.Principal, Role: string(k.EffectiveRole()), Status: adminapi.KeyActive, CreateDate: k.CreatedAt,
-		LastUsedService: k.LastUsedService, LastUsedAddress: k.LastUsedAddress}
+	out := adminapi.AccessKey{
+		AccessKeyID:     k.ID,
+		UserName:        k.Principal,
+		Role:            string(k.EffectiveRole()),
+		Status:          adminapi.KeyActive,
+		CreateDate:      k.CreatedAt,
+		LastUsedService: k.LastUsedService,
+		LastUsedAddress: k.LastUsedAddress,
+	}
 	if k.Disabled {
 		out.Status = adminapi.KeyInactive
 	}
@@ -252,7 +326,9 @@ func showKey(k center.AccessKey) adminapi.AccessKey {
 	return out
 }
 
-func (h *Handler) createAccessKey(ctx context.Context, who awsapi.Caller, in adminapi.NewKey) (adminapi.AccessKey, error) {
+func (h *Handler) createAccessKey(
+	ctx context.Context, who awsapi.Caller, in adminapi.NewKey,
+) (adminapi.AccessKey, error) {
 	k, secret, err := h.Center.CreateAccessKey(ctx, awsdoor.Actor(who), in.UserName, center.KeyRole(in.Role))
 	if err != nil {
 		return adminapi.AccessKey{}, err
@@ -271,32 +347,62 @@ func (h *Handler) listAccessKeys(ctx context.Context, _ awsapi.Caller, _ adminap
 	return out, err
 }
 
-func (h *Handler) updateAccessKey(ctx context.Context, who awsapi.Caller, in adminapi.KeyStatus) (adminapi.None, error) {
+func (h *Handler) updateAccessKey(
+	ctx context.Context, who awsapi.Caller, in adminapi.KeyStatus,
+) (adminapi.None, error) {
 	if in.Status != adminapi.KeyActive && in.Status != adminapi.KeyInactive {
-		return adminapi.None{}, h.Center.Refuse(ctx, awsdoor.Actor(who), "UpdateAccessKey", in.AccessKeyID, &center.Error{Code: center.InvalidValue, Field: "Status", Detail: "want Active or Inactive"})
+		return adminapi.None{}, h.Center.Refuse(
+			ctx, awsdoor.Actor(who), "UpdateAccessKey", in.AccessKeyID,
+			&center.Error{Code: center.InvalidValue, Field: "Status", Detail: "want Active or Inactive"},
+		)
 	}
-	return adminapi.None{}, h.Center.SetAccessKeyEnabled(ctx, awsdoor.Actor(who), in.AccessKeyID, in.Status == adminapi.KeyActive)
+	return adminapi.None{}, h.Center.SetAccessKeyEnabled(
+		ctx, awsdoor.Actor(who), in.AccessKeyID, in.Status == adminapi.KeyActive,
+	)
 }
 
 func (h *Handler) deleteAccessKey(ctx context.Context, who awsapi.Caller, in adminapi.KeyInput) (adminapi.None, error) {
 	return adminapi.None{}, h.Center.DeleteAccessKey(ctx, awsdoor.Actor(who), in.AccessKeyID)
 }
 
-func (h *Handler) explainReference(ctx context.Context, _ awsapi.Caller, in adminapi.ReferenceInput) (adminapi.Events, error) {
+func (h *Handler) explainReference(
+	ctx context.Context, _ awsapi.Caller, in adminapi.ReferenceInput,
+) (adminapi.Events, error) {
 	list, err := h.Center.Explain(ctx, in.Reference)
 	out := adminapi.Events{Events: []adminapi.Event{}}
 	for _, x := range list {
-		out.Events = append(out.Events, adminapi.Event{EventTime: x.Time, EventName: x.Action, Subject: x.Subject, ActorType: string(x.Actor.Kind), ActorName: x.Actor.Name, SourceIPAddress: x.Actor.Address,
-			Result: x.Result, ErrorCode: x.Code, What: x.What, Detail: x.Detail, Remedy: x.Remedy, Check: x.Check, Expected: x.Want, Received: x.Got})
+		out.Events = append(
+			out.Events,
+			adminapi.Event{
+				EventTime:       x.Time,
+				EventName:       x.Action,
+				Subject:         x.Subject,
+				ActorType:       string(x.Actor.Kind),
+				ActorName:       x.Actor.Name,
+				SourceIPAddress: x.Actor.Address,
+				Result:          x.Result,
+				ErrorCode:       x.Code,
+				What:            x.What,
+				Detail:          x.Detail,
+				Remedy:          x.Remedy,
+				Check:           x.Check,
+				Expected:        x.Want,
+				Received:        x.Got,
+			},
+		)
 	}
 	return out, err
 }
 
-func (h *Handler) undoSourceChange(ctx context.Context, who awsapi.Caller, in adminapi.ConfirmInput) (adminapi.None, error) {
+func (h *Handler) undoSourceChange(
+	ctx context.Context, who awsapi.Caller, in adminapi.ConfirmInput,
+) (adminapi.None, error) {
 	return adminapi.None{}, h.Center.UndoSourceChange(ctx, awsdoor.Actor(who), in.Confirmation)
 }
 
-func (h *Handler) startRehearsal(ctx context.Context, who awsapi.Caller, in adminapi.RehearsalInput) (adminapi.Rehearsal, error) {
+func (h *Handler) startRehearsal(
+	ctx context.Context, who awsapi.Caller, in adminapi.RehearsalInput,
+) (adminapi.Rehearsal, error) {
 	link, err := h.Center.StartRehearsal(ctx, awsdoor.Actor(who), in.UserName)
 	if err != nil {
 		return adminapi.Rehearsal{}, err
@@ -304,7 +410,9 @@ func (h *Handler) startRehearsal(ctx context.Context, who awsapi.Caller, in admi
 	return adminapi.Rehearsal{Link: link.Reveal()}, nil
 }
 
-func (h *Handler) importCertificate(ctx context.Context, who awsapi.Caller, in adminapi.NewCertificate) (adminapi.None, error) {
+func (h *Handler) importCertificate(
+	ctx context.Context, who awsapi.Caller, in adminapi.NewCertificate,
+) (adminapi.None, error) {
 	der, err := center.ReadCertificate([]byte(in.X509CertificateInPem))
 	if err != nil {
 		return adminapi.None{}, h.Center.Refuse(ctx, awsdoor.Actor(who), "ImportExternalIdPCertificate", "", err)
@@ -312,18 +420,30 @@ func (h *Handler) importCertificate(ctx context.Context, who awsapi.Caller, in a
 	return adminapi.None{}, h.Center.ImportIdPCertificate(ctx, awsdoor.Actor(who), der)
 }
 
-func (h *Handler) listCertificates(ctx context.Context, _ awsapi.Caller, _ adminapi.None) (adminapi.Certificates, error) {
+func (h *Handler) listCertificates(
+	ctx context.Context, _ awsapi.Caller, _ adminapi.None,
+) (adminapi.Certificates, error) {
 	out := adminapi.Certificates{Certificates: []adminapi.Certificate{}}
 	s, err := h.Center.Source(ctx)
 	if err != nil || s.IdP == nil {
 		return out, err
 	}
 	for _, c := range s.IdP.CertificateList() {
-		out.Certificates = append(out.Certificates, adminapi.Certificate{CertificateID: c.Thumbprint, Subject: c.Subject, NotBefore: c.NotBefore, NotAfter: c.NotAfter})
+		out.Certificates = append(
+			out.Certificates,
+			adminapi.Certificate{
+				CertificateID: c.Thumbprint,
+				Subject:       c.Subject,
+				NotBefore:     c.NotBefore,
+				NotAfter:      c.NotAfter,
+			},
+		)
 	}
 	return out, nil
 }
 
-func (h *Handler) deleteCertificate(ctx context.Context, who awsapi.Caller, in adminapi.CertificateInput) (adminapi.None, error) {
+func (h *Handler) deleteCertificate(
+	ctx context.Context, who awsapi.Caller, in adminapi.CertificateInput,
+) (adminapi.None, error) {
 	return adminapi.None{}, h.Center.DeleteIdPCertificate(ctx, awsdoor.Actor(who), in.CertificateID, in.Confirmation)
 }

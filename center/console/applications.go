@@ -33,8 +33,12 @@ func (p page) applicationARN() string {
 
 // applicationForm reads what the forms have in common.
 func (p page) applicationForm(a *center.Application) {
-	a.Name, a.Description, a.URL = p.PostFormValue("name"), p.PostFormValue("description"), strings.TrimSpace(p.PostFormValue("url"))
-	a.Hidden, a.ForEveryone, a.OpensItself = p.PostFormValue("hidden") != "", p.PostFormValue("everyone") != "", a.URL != ""
+	a.Name = p.PostFormValue("name")
+	a.Description = p.PostFormValue("description")
+	a.URL = strings.TrimSpace(p.PostFormValue("url"))
+	a.Hidden = p.PostFormValue("hidden") != ""
+	a.ForEveryone = p.PostFormValue("everyone") != ""
+	a.OpensItself = a.URL != ""
 }
 
 func createApplication(p page) error {
@@ -66,7 +70,9 @@ func application(p page) error {
 	if err != nil {
 		return err
 	}
-	list, err := c.ApplicationAssignments(ctx, center.ApplicationAssignmentQuery{ApplicationARN: a.ARN, Limit: maxShown + 1})
+	list, err := c.ApplicationAssignments(
+		ctx, center.ApplicationAssignmentQuery{ApplicationARN: a.ARN, Limit: maxShown + 1},
+	)
 	if err != nil {
 		return err
 	}
@@ -82,11 +88,17 @@ func application(p page) error {
 }
 
 func updateApplication(p page) error {
-	err := p.h.Center.UpdateApplication(p.Context(), p.by, center.ActionUpdateApplication, p.applicationARN(), func(a *center.Application) error {
-		p.applicationForm(a)
-		a.Enabled = p.PostFormValue("enabled") != ""
-		return nil
-	})
+	err := p.h.Center.UpdateApplication(
+		p.Context(),
+		p.by,
+		center.ActionUpdateApplication,
+		p.applicationARN(),
+		func(a *center.Application) error {
+			p.applicationForm(a)
+			a.Enabled = p.PostFormValue("enabled") != ""
+			return nil
+		},
+	)
 	if err != nil {
 		return err
 	}
@@ -101,7 +113,10 @@ func deleteApplication(p page) error {
 }
 
 func assignApplication(p page) error {
-	a := center.ApplicationAssignment{ApplicationARN: p.applicationARN(), PrincipalType: center.PrincipalType(p.PostFormValue("type"))}
+	a := center.ApplicationAssignment{
+		ApplicationARN: p.applicationARN(),
+		PrincipalType:  center.PrincipalType(p.PostFormValue("type")),
+	}
 	var err error
 	if a.PrincipalID, err = p.principalByName(a.PrincipalType, p.PostFormValue("principal")); err != nil {
 		return err
@@ -113,7 +128,11 @@ func assignApplication(p page) error {
 }
 
 func unassignApplication(p page) error {
-	a := center.ApplicationAssignment{ApplicationARN: p.applicationARN(), PrincipalType: center.PrincipalType(p.PostFormValue("type")), PrincipalID: p.PostFormValue("principal")}
+	a := center.ApplicationAssignment{
+		ApplicationARN: p.applicationARN(),
+		PrincipalType:  center.PrincipalType(p.PostFormValue("type")),
+		PrincipalID:    p.PostFormValue("principal"),
+	}
 	if err := p.h.Center.UnassignApplication(p.Context(), p.by, a); err != nil {
 		return err
 	}

@@ -27,9 +27,14 @@ func TestEveryPageWarnsOfATokenThatExpires(t *testing.T) {
 	server := httptest.NewServer(web.Middleware(mux, web.Options{Log: slog.New(slog.DiscardHandler)}))
 	t.Cleanup(server.Close)
 	c.URL = server.URL
-	(&console.Handler{Center: c, Log: slog.New(slog.DiscardHandler), SPMetadata: func(context.Context) ([]byte, error) { return nil, nil }}).Mount(mux)
+	(&console.Handler{Center: c, Log: slog.New(slog.DiscardHandler), SPMetadata: func(context.Context) ([]byte, error) { return nil, nil }}).Mount(
+		mux,
+	)
 	ctx := context.Background()
-	idp, err := c.CreateIdPConfiguration(ctx, centertest.Actor, center.IdPConfiguration{EntityID: "https://idp", SignInURL: "https://idp/sso", Certificates: [][]byte{{1}}})
+	idp, err := c.CreateIdPConfiguration(
+		ctx, centertest.Actor,
+		center.IdPConfiguration{EntityID: "https://idp", SignInURL: "https://idp/sso", Certificates: [][]byte{{1}}},
+	)
 	if err == nil {
 		err = c.EnableIdPConfiguration(ctx, centertest.Actor, idp.ID, center.Confirmation)
 	}
@@ -47,7 +52,9 @@ func TestEveryPageWarnsOfATokenThatExpires(t *testing.T) {
 	}
 	page := func(path string) string {
 		t.Helper()
-		signedIn, err := c.SignInAdministrator(ctx, audit.Actor{Kind: audit.Anonymous}, "admin", "Correct horse battery 1!", "", center.Browser{})
+		signedIn, err := c.SignInAdministrator(
+			ctx, audit.Actor{Kind: audit.Anonymous}, "admin", "Correct horse battery 1!", "", center.Browser{},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}

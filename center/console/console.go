@@ -1,5 +1,6 @@
-// Package console is the center's door for administrators: the console's pages, and the admin API for what AWS offers only by clicking.
-// Both call the same rules; while automatic provisioning is on, the rules refuse people here what the API still allows.
+// Package console is the center's door for administrators: the console's pages, and the admin API
+// for what AWS offers only by clicking. Both call the same rules; while automatic provisioning is
+// on, the rules refuse people here what the API still allows.
 //
 // It may import center, awsdoor, adminapi, awsapi, saml, web, audit and authn.
 package console
@@ -27,15 +28,25 @@ type Handler struct {
 	Log    *slog.Logger
 	// SPMetadata writes the service provider metadata. The sign-in door provides it.
 	SPMetadata func(context.Context) ([]byte, error)
-	// Metadata fetches what an identity provider publishes at the address that an administrator names.
+	// Metadata fetches what an identity provider publishes at the address that an administrator
+	// names.
 	Metadata *http.Client
 }
 
 var navigation = []web.NavItem{
-	{Label: "Dashboard", URL: "/console/"}, {Label: "Users", URL: "/console/users"}, {Label: "Groups", URL: "/console/groups"},
+	{
+		Label: "Dashboard",
+		URL:   "/console/",
+	}, {Label: "Users", URL: "/console/users"}, {Label: "Groups", URL: "/console/groups"},
 	{Label: "AWS accounts", URL: "/console/accounts"}, {Label: "Permission sets", URL: "/console/permission-sets"},
-	{Label: "Assignments", URL: "/console/assignments"}, {Label: "Applications", URL: "/console/applications"}, {Label: "Access keys", URL: "/console/access-keys"},
-	{Label: "Administrators", URL: "/console/administrators"}, {Label: "Settings", URL: "/console/settings"}, {Label: "Audit", URL: "/console/audit"},
+	{
+		Label: "Assignments",
+		URL:   "/console/assignments",
+	}, {Label: "Applications", URL: "/console/applications"}, {Label: "Access keys", URL: "/console/access-keys"},
+	{
+		Label: "Administrators",
+		URL:   "/console/administrators",
+	}, {Label: "Settings", URL: "/console/settings"}, {Label: "Audit", URL: "/console/audit"},
 }
 
 // cookieName is the session cookie's name.
@@ -81,10 +92,15 @@ func (h *Handler) desk(pages *web.Pages) *web.Desk {
 	}
 }
 
-// banner warns of metadata that waits to be looked at, and of access tokens that expire soon, from 90 days before the end.
+// banner warns of metadata that waits to be looked at, and of access tokens that expire soon, from
+// 90 days before the end.
 func (h *Handler) banner(ctx context.Context, name string) web.Banner {
 	if s, err := h.Center.Source(ctx); err == nil && s.Watch != nil && s.Watch.Offered != nil {
-		return web.Banner{Text: "The identity provider's published metadata has changed.", Link: "/console/settings", LinkText: "Look at the change"}
+		return web.Banner{
+			Text:     "The identity provider's published metadata has changed.",
+			Link:     "/console/settings",
+			LinkText: "Look at the change",
+		}
 	}
 	tokens, err := h.Center.ExpiringTokens(ctx)
 	if err != nil {
@@ -111,7 +127,11 @@ func (h *Handler) ownBanner(ctx context.Context, name string) web.Banner {
 	if err != nil || len(devices) > 0 {
 		return web.Banner{}
 	}
-	return web.Banner{Text: "Your password alone opens this console.", Link: "/console/account", LinkText: "Register a second factor"}
+	return web.Banner{
+		Text:     "Your password alone opens this console.",
+		Link:     "/console/account",
+		LinkText: "Register a second factor",
+	}
 }
 
 // explain says what a refusal means and what to do.

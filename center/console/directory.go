@@ -27,14 +27,20 @@ func dashboard(p page) error {
 		accounts, e3 := r.Accounts()
 		sets, e4 := r.PermissionSets(center.PermissionSetQuery{})
 		events, e5 := r.Events(center.EventQuery{Limit: 8})
-		d.Users, d.Groups, d.Accounts, d.Sets, d.Events = users, groups, len(accounts), len(sets), events
+		d.Users = users
+		d.Groups = groups
+		d.Accounts = len(accounts)
+		d.Sets = len(sets)
+		d.Events = events
 		return errors.Join(e1, e2, e3, e4, e5)
 	})
 	if err != nil {
 		return err
 	}
 	s, err := settingsOf(p, "")
-	d.Source, d.External, d.Provisioning = s.Source, s.External, s.Provisioning
+	d.Source = s.Source
+	d.External = s.External
+	d.Provisioning = s.Provisioning
 	if err != nil {
 		return err
 	}
@@ -213,7 +219,10 @@ func groups(p page) error {
 }
 
 func createGroup(p page) error {
-	g, err := p.h.Center.CreateGroup(p.Context(), p.by, center.Group{DisplayName: p.PostFormValue("display"), Description: p.PostFormValue("description")})
+	g, err := p.h.Center.CreateGroup(
+		p.Context(), p.by,
+		center.Group{DisplayName: p.PostFormValue("display"), Description: p.PostFormValue("description")},
+	)
 	if err != nil {
 		return err
 	}
@@ -259,7 +268,9 @@ func group(p page) error {
 		d.Members = append(d.Members, member{m.ID, u})
 	}
 	d.Command = "aws identitystore create-group-membership \\\n  --endpoint-url " + c.URL + " --region " + c.Instance.Region +
-		" \\\n  --identity-store-id " + c.Instance.IdentityStoreID + " \\\n  --group-id " + string(d.Group.ID) + " \\\n  --member-id UserId=USER_ID"
+		" \\\n  --identity-store-id " + c.Instance.IdentityStoreID + " \\\n  --group-id " + string(
+		d.Group.ID,
+	) + " \\\n  --member-id UserId=USER_ID"
 	return p.Render("group", d.Group.DisplayName, "/console/groups", d)
 }
 

@@ -45,13 +45,20 @@ func uploadMetadata(p page) error {
 	return nil
 }
 
-// uploadValues takes what metadata would say as three values. Source: user guide, "How to connect to an external identity provider".
+// uploadValues takes what metadata would say as three values. Source: user guide, "How to connect
+// to an external identity provider".
 func uploadValues(p page) error {
 	der, err := center.ReadCertificate([]byte(p.PostFormValue("certificate")))
 	if err != nil {
-		return p.h.Center.Refuse(p.Context(), p.by, "CreateExternalIdPConfigurationForDirectory", p.PostFormValue("issuer"), err)
+		return p.h.Center.Refuse(
+			p.Context(), p.by, "CreateExternalIdPConfigurationForDirectory", p.PostFormValue("issuer"), err,
+		)
 	}
-	idp := center.IdPConfiguration{EntityID: strings.TrimSpace(p.PostFormValue("issuer")), SignInURL: strings.TrimSpace(p.PostFormValue("signin")), Certificates: [][]byte{der}}
+	idp := center.IdPConfiguration{
+		EntityID:     strings.TrimSpace(p.PostFormValue("issuer")),
+		SignInURL:    strings.TrimSpace(p.PostFormValue("signin")),
+		Certificates: [][]byte{der},
+	}
 	if _, err := p.h.Center.CreateIdPConfiguration(p.Context(), p.by, idp); err != nil {
 		return err
 	}
@@ -103,7 +110,10 @@ func setRequests(p page) error {
 	if err := p.h.Center.SetRequests(p.Context(), p.by, p.PostFormValue("sign") == "on", p.PostFormValue("binding") == "post"); err != nil {
 		return err
 	}
-	return p.Done("/console/settings", "Saved. If requests are signed now, give the identity provider the service provider metadata again: it has the certificate.")
+	return p.Done(
+		"/console/settings",
+		"Saved. If requests are signed now, give the identity provider the service provider metadata again: it has the certificate.",
+	)
 }
 
 func allowIdPInitiated(p page) error {
@@ -114,7 +124,10 @@ func allowIdPInitiated(p page) error {
 	if allow {
 		return p.Done("/console/settings", "Saved. Users can start at the identity provider.")
 	}
-	return p.Done("/console/settings", "Saved. Users start at the access portal; a response that nobody has asked for is refused.")
+	return p.Done(
+		"/console/settings",
+		"Saved. Users start at the access portal; a response that nobody has asked for is refused.",
+	)
 }
 
 func undoChange(p page) error {
@@ -132,7 +145,8 @@ func rehearse(p page) error {
 	return showReview(p, link.Reveal())
 }
 
-// reportCSV sends the whole report, one user a line. Texts that a spreadsheet would take for a formula are quoted for it.
+// reportCSV sends the whole report, one user a line. Texts that a spreadsheet would take for a
+// formula are quoted for it.
 func reportCSV(p page) error {
 	to, known := p.change()
 	var b bytes.Buffer
@@ -140,9 +154,21 @@ func reportCSV(p page) error {
 	err := p.h.Center.EachSourceEffect(p.Context(), to, known, func(center.SourceType) {
 		b.Reset()
 		w = csv.NewWriter(&b)
-		_ = w.Write([]string{"user id", "user name", "display name", "e-mail", "effect", "explanation", "administrator of an AWS account"}) // to memory
+		// to memory
+		_ = w.Write(
+			[]string{
+				"user id", "user name", "display name", "e-mail", "effect", "explanation",
+				"administrator of an AWS account",
+			},
+		)
 	}, func(u center.UserEffect) error {
-		return w.Write([]string{string(u.User.ID), plainCell(u.User.UserName), plainCell(u.User.DisplayName), plainCell(u.User.PrimaryEmail()), string(u.Effect), u.Effect.Explain(), strconv.FormatBool(u.Administrator)})
+		return w.Write(
+			[]string{
+				string(u.User.ID), plainCell(u.User.UserName), plainCell(u.User.DisplayName),
+				plainCell(u.User.PrimaryEmail()), string(u.Effect), u.Effect.Explain(),
+				strconv.FormatBool(u.Administrator),
+			},
+		)
 	})
 	if err != nil {
 		return err
@@ -176,11 +202,13 @@ type effectLine struct {
 	Text   string
 }
 
-// reviewChange shows what the change will do to each user, and asks for the word. When the administrator has given the user names that the
-// identity provider knows, one a line, it also shows who matches nobody yet.
+// reviewChange shows what the change will do to each user, and asks for the word. When the
+// administrator has given the user names that the identity provider knows, one a line, it also
+// shows who matches nobody yet.
 func reviewChange(p page) error { return showReview(p, "") }
 
-// change reads which change is reviewed, and the user names that the identity provider knows; nil when none were given.
+// change reads which change is reviewed, and the user names that the identity provider knows; nil
+// when none were given.
 func (p page) change() (to center.SourceType, known map[string]bool) {
 	to = center.ExternalIdP
 	if p.FormValue("to") == string(center.Directory) {
@@ -208,7 +236,15 @@ func showReview(p page, rehearsal string) error {
 	if err != nil {
 		return err
 	}
-	d := reviewData{To: to, Pending: source.Pending, Report: report, Known: len(known), KnownNames: p.PostFormValue("known"), Rehearsal: rehearsal, Confirmation: center.Confirmation}
+	d := reviewData{
+		To:           to,
+		Pending:      source.Pending,
+		Report:       report,
+		Known:        len(known),
+		KnownNames:   p.PostFormValue("known"),
+		Rehearsal:    rehearsal,
+		Confirmation: center.Confirmation,
+	}
 	for _, e := range []center.Effect{center.StopsWorking, center.MatchesNobody, center.NeedsPassword, center.SignsInAtIdP, center.SignsInAtNewIdP, center.PasswordIsUsed} {
 		if n := report.Counts[e]; n > 0 {
 			d.Lines = append(d.Lines, effectLine{e, n, e.Explain()})

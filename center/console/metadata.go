@@ -21,7 +21,8 @@ const FetchTimeout = 15 * time.Second //bound:wait published metadata
 // maxProblem bounds what is told of metadata that is none, in characters.
 const maxProblem = 200 //bound:text what is wrong with published metadata
 
-// LookAtMetadata looks at the metadata that the identity provider publishes, when it is time to. A background job calls it now and then.
+// LookAtMetadata looks at the metadata that the identity provider publishes, when it is time to. A
+// background job calls it now and then.
 func (h *Handler) LookAtMetadata(ctx context.Context) error {
 	s, err := h.Center.Source(ctx)
 	if err != nil {
@@ -39,7 +40,8 @@ func (h *Handler) fetch(ctx context.Context, address string) error {
 	return h.Center.Fetched(ctx, address, found, problem)
 }
 
-// fetchMetadata follows no redirects: the administrator named the address, and nobody else is to name another.
+// fetchMetadata follows no redirects: the administrator named the address, and nobody else is to
+// name another.
 func (h *Handler) fetchMetadata(ctx context.Context, address string) (idp center.IdPConfiguration, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
@@ -78,7 +80,10 @@ func watchMetadata(p page) error {
 	if err := p.h.fetch(p.Context(), address); err != nil {
 		return err
 	}
-	return p.Done("/console/settings", "The metadata is looked at every six hours. What changes there is shown here, and trusted when you accept it.")
+	return p.Done(
+		"/console/settings",
+		"The metadata is looked at every six hours. What changes there is shown here, and trusted when you accept it.",
+	)
 }
 
 func acceptMetadata(p page) error {

@@ -72,7 +72,12 @@ func permissionSet(p page) error {
 	if err != nil {
 		return err
 	}
-	d := permissionSetData{Set: set, ID: p.PathValue("id"), Hours: int(set.SessionDuration / time.Hour), Kept: c.Roles != nil}
+	d := permissionSetData{
+		Set:   set,
+		ID:    p.PathValue("id"),
+		Hours: int(set.SessionDuration / time.Hour),
+		Kept:  c.Roles != nil,
+	}
 	roles, e1 := c.Provisioned(ctx, center.ProvisionedQuery{PermissionSetARN: set.ARN, Limit: maxShown + 1})
 	jobs, e2 := c.RoleJobs(ctx, center.RoleJobQuery{PermissionSetARN: set.ARN, Limit: maxShown})
 	accounts, e3 := c.Accounts(ctx)
@@ -119,17 +124,29 @@ func updatePermissionSet(p page) error {
 	if err != nil {
 		return &center.Error{Code: center.InvalidValue, Field: "SessionDuration", Detail: "want 1 to 12 hours"}
 	}
-	return editSet(p, center.ActionUpdatePermissionSet, "The permission set is changed.", func(s *center.PermissionSet) error {
-		s.Description, s.RelayState, s.SessionDuration = p.PostFormValue("description"), strings.TrimSpace(p.PostFormValue("relay")), time.Duration(hours)*time.Hour
-		return nil
-	})
+	return editSet(
+		p,
+		center.ActionUpdatePermissionSet,
+		"The permission set is changed.",
+		func(s *center.PermissionSet) error {
+			s.Description = p.PostFormValue("description")
+			s.RelayState = strings.TrimSpace(p.PostFormValue("relay"))
+			s.SessionDuration = time.Duration(hours) * time.Hour
+			return nil
+		},
+	)
 }
 
 // changePolicies attaches and detaches policies of both kinds: the form's button says which.
 func changePolicies(p page) error {
-	ctx, c, arn := p.Context(), p.h.Center, p.setARN()
+	ctx := p.Context()
+	c := p.h.Center
+	arn := p.setARN()
 	managed := strings.TrimSpace(p.PostFormValue("managed"))
-	own := center.PolicyReference{Name: strings.TrimSpace(p.PostFormValue("name")), Path: strings.TrimSpace(p.PostFormValue("path"))}
+	own := center.PolicyReference{
+		Name: strings.TrimSpace(p.PostFormValue("name")),
+		Path: strings.TrimSpace(p.PostFormValue("path")),
+	}
 	var err error
 	switch p.PostFormValue("change") {
 	case "attach":
@@ -163,11 +180,17 @@ func putBoundary(p page) error {
 	var b *center.Boundary
 	switch managed, name := strings.TrimSpace(p.PostFormValue("managed")), strings.TrimSpace(p.PostFormValue("name")); {
 	case managed != "" && name != "":
-		return &center.Error{Code: center.InvalidValue, Field: "PermissionsBoundary", Detail: "want an AWS managed policy or one of the accounts' own, not both"}
+		return &center.Error{
+			Code:   center.InvalidValue,
+			Field:  "PermissionsBoundary",
+			Detail: "want an AWS managed policy or one of the accounts' own, not both",
+		}
 	case managed != "":
 		b = &center.Boundary{ManagedPolicy: managed}
 	case name != "":
-		b = &center.Boundary{CustomerPolicy: &center.PolicyReference{Name: name, Path: strings.TrimSpace(p.PostFormValue("path"))}}
+		b = &center.Boundary{
+			CustomerPolicy: &center.PolicyReference{Name: name, Path: strings.TrimSpace(p.PostFormValue("path"))},
+		}
 	default:
 		action, done = center.ActionDeletePermissionsBoundary, "The permissions boundary is removed."
 	}

@@ -29,9 +29,16 @@ func (h *Handler) serveFederationMetadata(w http.ResponseWriter, r *http.Request
 	_, _ = w.Write(data) // the client has gone away
 }
 
-// accountRoles says what an account must have in IAM: the SAML provider, and a role for each permission set that is provisioned there.
-func (h *Handler) accountRoles(ctx context.Context, _ awsapi.Caller, in adminapi.AccountInput) (adminapi.AccountRoles, error) {
-	out := adminapi.AccountRoles{AccountID: in.AccountID, SAMLProviderName: h.Center.SAMLProviderName(), Roles: []adminapi.Role{}}
+// accountRoles says what an account must have in IAM: the SAML provider, and a role for each
+// permission set that is provisioned there.
+func (h *Handler) accountRoles(
+	ctx context.Context, _ awsapi.Caller, in adminapi.AccountInput,
+) (adminapi.AccountRoles, error) {
+	out := adminapi.AccountRoles{
+		AccountID:        in.AccountID,
+		SAMLProviderName: h.Center.SAMLProviderName(),
+		Roles:            []adminapi.Role{},
+	}
 	if _, err := h.Center.Account(ctx, in.AccountID); err != nil {
 		return out, err
 	}
@@ -55,13 +62,22 @@ func (h *Handler) accountRoles(ctx context.Context, _ awsapi.Caller, in adminapi
 }
 
 func showRole(set string, r center.AccountRole) adminapi.Role {
-	return adminapi.Role{RoleName: r.Name, PermissionSet: set, Description: r.Description, ManagedPolicyARNs: r.Policies, InlinePolicy: r.InlinePolicy, PermissionsBoundary: r.Boundary}
+	return adminapi.Role{
+		RoleName:            r.Name,
+		PermissionSet:       set,
+		Description:         r.Description,
+		ManagedPolicyARNs:   r.Policies,
+		InlinePolicy:        r.InlinePolicy,
+		PermissionsBoundary: r.Boundary,
+	}
 }
 
 // rolesAtOnce bounds a page of ListRoles.
 const rolesAtOnce = 500
 
-func (h *Handler) listRoles(ctx context.Context, _ awsapi.Caller, in adminapi.ListRolesInput) (adminapi.RoleStates, error) {
+func (h *Handler) listRoles(
+	ctx context.Context, _ awsapi.Caller, in adminapi.ListRolesInput,
+) (adminapi.RoleStates, error) {
 	out := adminapi.RoleStates{Roles: []adminapi.RoleState{}}
 	q := center.ProvisionedQuery{AccountID: in.AccountID, Drifted: in.Drifted, Limit: rolesAtOnce}
 	if in.NextToken != "" {
@@ -87,12 +103,20 @@ func (h *Handler) listRoles(ctx context.Context, _ awsapi.Caller, in adminapi.Li
 		set, known := sets[arn]
 		if !known {
 			var err error
-			if set, err = h.Center.PermissionSet(ctx, arn); err != nil && center.CodeOf(err) != center.PermissionSetNotFound { // a role that is retired may outlive it
+			// a role that is retired may outlive it
+			if set, err = h.Center.PermissionSet(ctx, arn); err != nil &&
+				center.CodeOf(err) != center.PermissionSetNotFound {
 				return adminapi.RoleState{}, err
 			}
 			sets[arn] = set
 		}
-		return adminapi.RoleState{AccountID: account, PermissionSet: set.Name, PermissionSetARN: arn, RoleName: name, Drift: []string{}}, nil
+		return adminapi.RoleState{
+			AccountID:        account,
+			PermissionSet:    set.Name,
+			PermissionSetARN: arn,
+			RoleName:         name,
+			Drift:            []string{},
+		}, nil
 	}
 	for _, r := range roles {
 		state, err := show(r.AccountID, r.PermissionSetARN, r.RoleName)
@@ -104,7 +128,9 @@ func (h *Handler) listRoles(ctx context.Context, _ awsapi.Caller, in adminapi.Li
 		}
 		job, working := work[r.RoleName]
 		delete(work, r.RoleName)
-		state.Status, state.Reason, state.Drift = roleStatus(r, sets[r.PermissionSetARN], working), job.Reason, append(state.Drift, r.Drift...)
+		state.Status = roleStatus(r, sets[r.PermissionSetARN], working)
+		state.Reason = job.Reason
+		state.Drift = append(state.Drift, r.Drift...)
 		out.Roles = append(out.Roles, state)
 	}
 	if len(roles) == rolesAtOnce {
@@ -144,16 +170,22 @@ func roleStatus(r center.Provisioned, set center.PermissionSet, working bool) st
 	return adminapi.RoleLatest
 }
 
-func (h *Handler) recheckRoles(ctx context.Context, who awsapi.Caller, in adminapi.AccountInput) (adminapi.None, error) {
+func (h *Handler) recheckRoles(
+	ctx context.Context, who awsapi.Caller, in adminapi.AccountInput,
+) (adminapi.None, error) {
 	return adminapi.None{}, h.Center.RecheckRoles(ctx, awsdoor.Actor(who), in.AccountID)
 }
 
-func (h *Handler) provisionRoles(ctx context.Context, who awsapi.Caller, in adminapi.ProvisionRolesInput) (adminapi.RoleRequest, error) {
+func (h *Handler) provisionRoles(
+	ctx context.Context, who awsapi.Caller, in adminapi.ProvisionRolesInput,
+) (adminapi.RoleRequest, error) {
 	r, err := h.Center.ProvisionPermissionSet(ctx, awsdoor.Actor(who), in.PermissionSetARN, in.AccountID)
 	return showRoleRequest(r), err
 }
 
-func (h *Handler) roleRequest(ctx context.Context, _ awsapi.Caller, in adminapi.RoleRequestInput) (adminapi.RoleRequest, error) {
+func (h *Handler) roleRequest(
+	ctx context.Context, _ awsapi.Caller, in adminapi.RoleRequestInput,
+) (adminapi.RoleRequest, error) {
 	r, err := h.Center.AssignmentRequest(ctx, center.Provisions, in.RequestID)
 	return showRoleRequest(r), err
 }

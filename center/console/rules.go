@@ -11,15 +11,33 @@ import (
 )
 
 func showRule(r center.AssignmentRule) adminapi.Rule {
-	return adminapi.Rule{RuleID: r.ID, Unit: r.Unit, Tag: (*adminapi.Tag)(r.Tag), PermissionSetARN: r.PermissionSetARN, PrincipalType: string(r.PrincipalType), PrincipalID: r.PrincipalID, Problem: r.Problem}
+	return adminapi.Rule{
+		RuleID:           r.ID,
+		Unit:             r.Unit,
+		Tag:              (*adminapi.Tag)(r.Tag),
+		PermissionSetARN: r.PermissionSetARN,
+		PrincipalType:    string(r.PrincipalType),
+		PrincipalID:      r.PrincipalID,
+		Problem:          r.Problem,
+	}
 }
 
 // ruleOf reads a rule that is asked for. Its id and its problem are the center's to say.
 func ruleOf(r adminapi.Rule) (center.AssignmentRule, error) {
 	if r.RuleID != "" || r.Problem != "" {
-		return center.AssignmentRule{}, &center.Error{Code: center.InvalidValue, Field: "RuleId", Detail: "a rule that is asked for has no RuleId and no Problem"}
+		return center.AssignmentRule{}, &center.Error{
+			Code:   center.InvalidValue,
+			Field:  "RuleId",
+			Detail: "a rule that is asked for has no RuleId and no Problem",
+		}
 	}
-	return center.AssignmentRule{Unit: r.Unit, Tag: (*center.Tag)(r.Tag), PermissionSetARN: r.PermissionSetARN, PrincipalType: center.PrincipalType(r.PrincipalType), PrincipalID: r.PrincipalID}, nil
+	return center.AssignmentRule{
+		Unit:             r.Unit,
+		Tag:              (*center.Tag)(r.Tag),
+		PermissionSetARN: r.PermissionSetARN,
+		PrincipalType:    center.PrincipalType(r.PrincipalType),
+		PrincipalID:      r.PrincipalID,
+	}, nil
 }
 
 func (h *Handler) listRules(ctx context.Context, _ awsapi.Caller, _ adminapi.None) (adminapi.Rules, error) {
@@ -55,7 +73,11 @@ func (h *Handler) deleteRule(ctx context.Context, who awsapi.Caller, in adminapi
 
 // createRule makes a rule from the form for assignments: where is unit:ID, or tag:KEY=VALUE.
 func createRule(p page, where string, a center.Assignment) error {
-	rule := center.AssignmentRule{PermissionSetARN: a.PermissionSetARN, PrincipalType: a.PrincipalType, PrincipalID: a.PrincipalID}
+	rule := center.AssignmentRule{
+		PermissionSetARN: a.PermissionSetARN,
+		PrincipalType:    a.PrincipalType,
+		PrincipalID:      a.PrincipalID,
+	}
 	if tag, ok := strings.CutPrefix(where, "tag:"); ok {
 		key, value, _ := strings.Cut(tag, "=")
 		rule.Tag = &center.Tag{Key: key, Value: value}

@@ -30,7 +30,14 @@ type settingsData struct {
 // settingsOf collects the settings page. newToken is set once, right after it was made.
 func settingsOf(p page, newToken string) (settingsData, error) {
 	c, ctx := p.h.Center, p.Context()
-	d := settingsData{Instance: c.Instance, EntityID: c.EntityID(), ACS: c.ACSURL(), PortalURL: c.PortalURL(), NewToken: newToken, Confirmation: center.Confirmation}
+	d := settingsData{
+		Instance:     c.Instance,
+		EntityID:     c.EntityID(),
+		ACS:          c.ACSURL(),
+		PortalURL:    c.PortalURL(),
+		NewToken:     newToken,
+		Confirmation: center.Confirmation,
+	}
 	var err error
 	if d.Source, err = c.Source(ctx); err != nil {
 		return d, err
@@ -95,7 +102,8 @@ func disableProvisioning(p page) error {
 	return p.Done("/console/settings", "Automatic provisioning is off. Users and groups stay, and can be edited here.")
 }
 
-// createToken shows the new token in the answer to the POST and nowhere else: not in a URL, and not when the page is loaded again.
+// createToken shows the new token in the answer to the POST and nowhere else: not in a URL, and not
+// when the page is loaded again.
 func createToken(p page) error {
 	_, secret, err := p.h.Center.CreateBearerToken(p.Context(), p.by, center.Profile(p.PostFormValue("profile")))
 	if err != nil {

@@ -33,7 +33,9 @@ func endSessions(p page) error {
 	if err := p.h.Center.EndSessions(p.Context(), p.by, center.UserID(id), ""); err != nil {
 		return err
 	}
-	return p.Done("/console/users/"+id, "The user's sessions have ended, and those of programs that the user has allowed.")
+	return p.Done(
+		"/console/users/"+id, "The user's sessions have ended, and those of programs that the user has allowed.",
+	)
 }
 
 func deleteUsersDevice(p page) error {
@@ -41,7 +43,10 @@ func deleteUsersDevice(p page) error {
 	if err := p.h.Center.DeleteDevice(p.Context(), p.by, id, p.PathValue("did"), ""); err != nil {
 		return err
 	}
-	return p.Done("/console/users/"+id, "The device is deleted, and the user's sessions have ended. The user can register another at the next sign-in, if the settings ask for one.")
+	return p.Done(
+		"/console/users/"+id,
+		"The device is deleted, and the user's sessions have ended. The user can register another at the next sign-in, if the settings ask for one.",
+	)
 }
 
 // updateSignIn takes the form of the settings page.
@@ -51,8 +56,14 @@ func updateSignIn(p page) error {
 		return &center.Error{Code: center.InvalidValue, Field: "portal session", Detail: "want a number of hours"}
 	}
 	err = p.h.Center.UpdateSignInSettings(p.Context(), p.by, center.SignInSettings{
-		PortalSession: time.Duration(hours * float64(time.Hour)).Round(time.Minute), MFA: center.MFAMode(p.PostFormValue("mfa")), WithoutDevice: center.WithoutDevice(p.PostFormValue("without")),
-		SecurityKeys: p.PostFormValue("keys") == "on", Authenticator: p.PostFormValue("apps") == "on", SelfService: p.PostFormValue("self") == "on",
+		PortalSession: time.Duration(
+			hours * float64(time.Hour),
+		).Round(
+			time.Minute,
+		), MFA: center.MFAMode(p.PostFormValue("mfa")), WithoutDevice: center.WithoutDevice(p.PostFormValue("without")),
+		SecurityKeys: p.PostFormValue(
+			"keys",
+		) == "on", Authenticator: p.PostFormValue("apps") == "on", SelfService: p.PostFormValue("self") == "on",
 		AccessControl: p.PostFormValue("access") == "on",
 	})
 	if err != nil {
@@ -82,7 +93,16 @@ func newApp(p page, principal, name, action string) (appData, error) {
 }
 
 func finishApp(p page, principal string) error {
-	return p.h.Center.FinishEnrolment(p.Context(), p.by, principal, center.NewDevice{Ticket: p.PostFormValue("enrolment"), Name: p.PostFormValue("name"), Code: p.PostFormValue("code")})
+	return p.h.Center.FinishEnrolment(
+		p.Context(),
+		p.by,
+		principal,
+		center.NewDevice{
+			Ticket: p.PostFormValue("enrolment"),
+			Name:   p.PostFormValue("name"),
+			Code:   p.PostFormValue("code"),
+		},
+	)
 }
 
 type deviceData struct {
@@ -90,7 +110,8 @@ type deviceData struct {
 	App  appData
 }
 
-// userDevice registers an authenticator app for a user who is present, or to whom the secret is given.
+// userDevice registers an authenticator app for a user who is present, or to whom the secret is
+// given.
 func userDevice(p page) error {
 	u, err := p.h.Center.User(p.Context(), center.UserID(p.PathValue("id")))
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
-// Clients reach IAM in all accounts, from credentials that may assume one role of the same name in each.
+// Clients reach IAM in all accounts, from credentials that may assume one role of the same name in
+// each.
 type Clients struct {
 	Config aws.Config // with the credentials
 	Own    string     // the account of the credentials themselves, where nothing is assumed
@@ -35,9 +36,13 @@ func (c *Clients) In(account string) *iam.Client {
 	}
 	cfg := c.Config.Copy()
 	if account != c.Own {
-		provider := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(c.Config), "arn:aws:iam::"+account+":role/"+c.Role, func(o *stscreds.AssumeRoleOptions) {
-			o.RoleSessionName, o.Duration = "gatehouse", 15*time.Minute
-		})
+		provider := stscreds.NewAssumeRoleProvider(
+			sts.NewFromConfig(c.Config),
+			"arn:aws:iam::"+account+":role/"+c.Role,
+			func(o *stscreds.AssumeRoleOptions) {
+				o.RoleSessionName, o.Duration = "gatehouse", 15*time.Minute
+			},
+		)
 		cfg.Credentials = aws.NewCredentialsCache(provider)
 	}
 	client := iam.NewFromConfig(cfg, func(o *iam.Options) { o.RetryMaxAttempts = tries })

@@ -69,13 +69,25 @@ func newWorld(t *testing.T) *world {
 		_, _ = io.Copy(io.Discard, r.Body)
 		rw.Header().Set("Content-Type", "text/xml")
 		rw.WriteHeader(f.status)
-		fmt.Fprintf(rw, `<ErrorResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><Error><Type>Sender</Type><Code>%s</Code><Message>not today</Message></Error></ErrorResponse>`, f.code)
+		fmt.Fprintf(
+			rw,
+			`<ErrorResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><Error><Type>Sender</Type><Code>%s</Code><Message>not today</Message></Error></ErrorResponse>`,
+			f.code,
+		)
 	}))
 	t.Cleanup(front.Close)
-	config := aws.Config{Region: "us-east-1", BaseEndpoint: &front.URL, Credentials: credentials.NewStaticCredentialsProvider("AKIAHUB", "secret", ""),
-		Retryer: func() aws.Retryer { return retry.AddWithMaxBackoffDelay(retry.NewStandard(), time.Millisecond) }}
+	config := aws.Config{
+		Region:       "us-east-1",
+		BaseEndpoint: &front.URL,
+		Credentials:  credentials.NewStaticCredentialsProvider("AKIAHUB", "secret", ""),
+		Retryer:      func() aws.Retryer { return retry.AddWithMaxBackoffDelay(retry.NewStandard(), time.Millisecond) },
+	}
 	clients := &iam.Clients{Config: config, Own: "999999999999", Role: "OrganizationAccountAccessRole"}
-	w.Roles = &iam.Keeper{Center: w.Center, Trust: iam.Trust{Path: "/gatehouse/", Hub: "arn:aws:iam::999999999999:role/hub"}, Client: clients.In}
+	w.Roles = &iam.Keeper{
+		Center: w.Center,
+		Trust:  iam.Trust{Path: "/gatehouse/", Hub: "arn:aws:iam::999999999999:role/hub"},
+		Client: clients.In,
+	}
 	straight := config.Copy()
 	straight.BaseEndpoint = &moto
 	w.direct = (&iam.Clients{Config: straight, Own: "999999999999", Role: "OrganizationAccountAccessRole"}).In(account)
@@ -87,12 +99,28 @@ func (w *world) populate() {
 	w.t.Helper()
 	ctx := context.Background()
 	u, e1 := w.CreateUser(ctx, centertest.Actor, centertest.Person("ada"))
-	set, e2 := w.CreatePermissionSet(ctx, centertest.Actor, center.PermissionSet{Name: "Admin", Description: "Für alle ☂", ManagedPolicies: []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"},
-		Boundary: &center.Boundary{ManagedPolicy: "arn:aws:iam::aws:policy/PowerUserAccess"}, InlinePolicy: `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*"}]}`})
+	set, e2 := w.CreatePermissionSet(
+		ctx,
+		centertest.Actor,
+		center.PermissionSet{
+			Name:            "Admin",
+			Description:     "Für alle ☂",
+			ManagedPolicies: []string{"arn:aws:iam::aws:policy/ReadOnlyAccess"},
+			Boundary: &center.Boundary{
+				ManagedPolicy: "arn:aws:iam::aws:policy/PowerUserAccess",
+			},
+			InlinePolicy: `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*"}]}`,
+		},
+	)
 	if err := errors.Join(e1, e2, w.PutAccount(ctx, centertest.Actor, center.Account{ID: account, Name: "Production"})); err != nil {
 		w.t.Fatal(err)
 	}
-	w.set, w.who = set, center.Assignment{AccountID: account, PermissionSetARN: set.ARN, PrincipalType: center.PrincipalUser, PrincipalID: string(u.ID)}
+	w.set, w.who = set, center.Assignment{
+		AccountID:        account,
+		PermissionSetARN: set.ARN,
+		PrincipalType:    center.PrincipalUser,
+		PrincipalID:      string(u.ID),
+	}
 }
 
 // work does what is due.
@@ -182,7 +210,9 @@ func TestARoleIsMadeMendedAndRetired(t *testing.T) {
 		t.Fatalf("the request is %+v", r)
 	}
 	roles := w.roles()
-	if len(roles) != 1 || w.providers() != 1 || aws.ToString(roles[0].Path) != "/gatehouse/" || aws.ToInt32(roles[0].MaxSessionDuration) != 43200 || aws.ToString(roles[0].Description) != "Für alle ?" {
+	if len(roles) != 1 || w.providers() != 1 || aws.ToString(roles[0].Path) != "/gatehouse/" ||
+		aws.ToInt32(roles[0].MaxSessionDuration) != 43200 ||
+		aws.ToString(roles[0].Description) != "Für alle ?" {
 		t.Fatalf("there are %+v", roles)
 	}
 	name := roles[0].RoleName
@@ -199,10 +229,18 @@ func TestARoleIsMadeMendedAndRetired(t *testing.T) {
 	// The permission set changes: the role follows when it is provisioned.
 	e1 := w.AttachManagedPolicy(ctx, centertest.Actor, w.set.ARN, "arn:aws:iam::aws:policy/job-function/Billing")
 	e2 := w.DetachManagedPolicy(ctx, centertest.Actor, w.set.ARN, "arn:aws:iam::aws:policy/ReadOnlyAccess")
-	e3 := w.UpdatePermissionSet(ctx, centertest.Actor, center.ActionDeleteInlinePolicy, w.set.ARN, func(p *center.PermissionSet) error {
-		p.InlinePolicy, p.Boundary, p.Description = "", nil, "For all"
-		return nil
-	})
+	e3 := w.UpdatePermissionSet(
+		ctx,
+		centertest.Actor,
+		center.ActionDeleteInlinePolicy,
+		w.set.ARN,
+		func(p *center.PermissionSet) error {
+			p.InlinePolicy = ""
+			p.Boundary = nil
+			p.Description = "For all"
+			return nil
+		},
+	)
 	if err := errors.Join(e1, e2, e3); err != nil {
 		t.Fatal(err)
 	}
@@ -218,19 +256,46 @@ func TestARoleIsMadeMendedAndRetired(t *testing.T) {
 	if err := errors.Join(e4, e5, e6); err != nil {
 		t.Fatal(err)
 	}
-	if len(attached.AttachedPolicies) != 1 || aws.ToString(attached.AttachedPolicies[0].PolicyName) != "Billing" || len(inline.PolicyNames) != 0 || got.Role.PermissionsBoundary != nil ||
+	if len(attached.AttachedPolicies) != 1 || aws.ToString(attached.AttachedPolicies[0].PolicyName) != "Billing" ||
+		len(inline.PolicyNames) != 0 ||
+		got.Role.PermissionsBoundary != nil ||
 		aws.ToString(got.Role.Description) != "For all" {
 		t.Errorf("the role has %+v, %v, %+v", attached.AttachedPolicies, inline.PolicyNames, got.Role)
 	}
 
 	// Somebody changes it behind the center's back.
-	_, e7 := w.direct.AttachRolePolicy(ctx, &awsiam.AttachRolePolicyInput{RoleName: name, PolicyArn: aws.String("arn:aws:iam::aws:policy/AdministratorAccess")})
-	_, e8 := w.direct.UpdateRole(ctx, &awsiam.UpdateRoleInput{RoleName: name, MaxSessionDuration: aws.Int32(3600), Description: aws.String("For all")})
-	_, e9 := w.direct.PutRolePolicy(ctx, &awsiam.PutRolePolicyInput{RoleName: name, PolicyName: aws.String("mine"), PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`)})
+	_, e7 := w.direct.AttachRolePolicy(
+		ctx,
+		&awsiam.AttachRolePolicyInput{
+			RoleName:  name,
+			PolicyArn: aws.String("arn:aws:iam::aws:policy/AdministratorAccess"),
+		},
+	)
+	_, e8 := w.direct.UpdateRole(
+		ctx,
+		&awsiam.UpdateRoleInput{
+			RoleName:           name,
+			MaxSessionDuration: aws.Int32(3600),
+			Description:        aws.String("For all"),
+		},
+	)
+	_, e9 := w.direct.PutRolePolicy(
+		ctx,
+		&awsiam.PutRolePolicyInput{
+			RoleName:   name,
+			PolicyName: aws.String("mine"),
+			PolicyDocument: aws.String(
+				`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`,
+			),
+		},
+	)
 	if err := errors.Join(e7, e8, e9); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"the longest session is 3600 seconds instead of 43200", "attached besides: arn:aws:iam::aws:policy/AdministratorAccess", "an inline policy besides: mine"}
+	want := []string{
+		"the longest session is 3600 seconds instead of 43200",
+		"attached besides: arn:aws:iam::aws:policy/AdministratorAccess", "an inline policy besides: mine",
+	}
 	if d := w.drift(); strings.Join(d, "|") != strings.Join(want, "|") {
 		t.Errorf("the role differs by %q, want %q", d, want)
 	}
@@ -250,7 +315,8 @@ func TestARoleIsMadeMendedAndRetired(t *testing.T) {
 	}
 }
 
-// TestARefusalAtEachStepLeavesNothing has IAM refuse each request in turn: what was to be made is not there, and another try makes it.
+// TestARefusalAtEachStepLeavesNothing has IAM refuse each request in turn: what was to be made is
+// not there, and another try makes it.
 func TestARefusalAtEachStepLeavesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -292,7 +358,9 @@ func TestARefusalAtEachStepLeavesNothing(t *testing.T) {
 		if r.Status == center.Succeeded {
 			break
 		}
-		attached, err := w.direct.ListAttachedRolePolicies(context.Background(), &awsiam.ListAttachedRolePoliciesInput{RoleName: w.roles()[0].RoleName})
+		attached, err := w.direct.ListAttachedRolePolicies(
+			context.Background(), &awsiam.ListAttachedRolePoliciesInput{RoleName: w.roles()[0].RoleName},
+		)
 		if err != nil || len(attached.AttachedPolicies) != 1 {
 			t.Fatalf("refused at %d: %+v, %v", n, attached.AttachedPolicies, err)
 		}
@@ -323,13 +391,16 @@ func (w *world) assigned() int {
 	return len(list)
 }
 
-// TestAnAnswerLostAtEachStepIsMadeUpFor loses the answer of each request in turn, and lets IAM throttle for long: the work is completed all the same.
+// TestAnAnswerLostAtEachStepIsMadeUpFor loses the answer of each request in turn, and lets IAM
+// throttle for long: the work is completed all the same.
 func TestAnAnswerLostAtEachStepIsMadeUpFor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for n := int64(1); n <= 12; n++ {
 		w.seen.Store(0)
-		w.fail.Store(&failure{at: n, until: n, status: http.StatusInternalServerError, code: "ServiceFailure", after: true})
+		w.fail.Store(
+			&failure{at: n, until: n, status: http.StatusInternalServerError, code: "ServiceFailure", after: true},
+		)
 		for _, r := range []center.AssignmentRequest{w.create(), w.provision()} {
 			if r.Status != center.Succeeded {
 				t.Fatalf("the answer %d lost: %+v", n, r)
@@ -360,7 +431,8 @@ func TestAnAnswerLostAtEachStepIsMadeUpFor(t *testing.T) {
 		w.now = w.now.Add(time.Minute)
 		w.work()
 	}
-	if r, err := w.AssignmentRequest(context.Background(), r.Kind, r.ID); err != nil || r.Status != center.Failed || !strings.Contains(r.FailureReason, "503") {
+	if r, err := w.AssignmentRequest(context.Background(), r.Kind, r.ID); err != nil || r.Status != center.Failed ||
+		!strings.Contains(r.FailureReason, "503") {
 		t.Errorf("without an answer for minutes: %+v, %v", r, err)
 	}
 }

@@ -28,7 +28,8 @@ type Keeper struct {
 	Client func(account string) *iam.Client
 }
 
-// undoPatience is how long the way back may take after a failure, the time of the work itself being over.
+// undoPatience is how long the way back may take after a failure, the time of the work itself being
+// over.
 const undoPatience = 30 * time.Second //bound:wait the way back after work on a role failed
 
 func (k *Keeper) providerARN(account string) string {
@@ -38,7 +39,14 @@ func (k *Keeper) providerARN(account string) string {
 // wanted is a role as it should be.
 func (k *Keeper) wanted(r center.AccountRole) (*role, error) {
 	trust, err := json.Marshal(k.Trust.policy(k.providerARN(r.AccountID)))
-	want := &role{trust: string(trust), description: description(r), session: maxRoleSession, boundary: r.Boundary, attached: slices.Sorted(slices.Values(r.Policies)), inline: map[string]string{}}
+	want := &role{
+		trust:       string(trust),
+		description: description(r),
+		session:     maxRoleSession,
+		boundary:    r.Boundary,
+		attached:    slices.Sorted(slices.Values(r.Policies)),
+		inline:      map[string]string{},
+	}
 	if r.InlinePolicy != "" {
 		want.inline[inlineName] = r.InlinePolicy
 	}
@@ -100,12 +108,22 @@ func (k *Keeper) keepProvider(ctx context.Context, client *iam.Client, account s
 	out, err := client.GetSAMLProvider(ctx, &iam.GetSAMLProviderInput{SAMLProviderArn: &arn})
 	switch {
 	case missing(err):
-		_, err = client.CreateSAMLProvider(ctx, &iam.CreateSAMLProviderInput{Name: aws.String(k.Center.SAMLProviderName()), SAMLMetadataDocument: &document})
+		_, err = client.CreateSAMLProvider(
+			ctx,
+			&iam.CreateSAMLProviderInput{
+				Name:                 aws.String(k.Center.SAMLProviderName()),
+				SAMLMetadataDocument: &document,
+			},
+		)
 		if taken(err) { // somebody else has just made it
-			_, err = client.UpdateSAMLProvider(ctx, &iam.UpdateSAMLProviderInput{SAMLProviderArn: &arn, SAMLMetadataDocument: &document})
+			_, err = client.UpdateSAMLProvider(
+				ctx, &iam.UpdateSAMLProviderInput{SAMLProviderArn: &arn, SAMLMetadataDocument: &document},
+			)
 		}
 	case err == nil && !sameProvider(aws.ToString(out.SAMLMetadataDocument), document):
-		_, err = client.UpdateSAMLProvider(ctx, &iam.UpdateSAMLProviderInput{SAMLProviderArn: &arn, SAMLMetadataDocument: &document})
+		_, err = client.UpdateSAMLProvider(
+			ctx, &iam.UpdateSAMLProviderInput{SAMLProviderArn: &arn, SAMLMetadataDocument: &document},
+		)
 	}
 	return err
 }
@@ -114,7 +132,8 @@ func (k *Keeper) keepProvider(ctx context.Context, client *iam.Client, account s
 func sameProvider(a, b string) bool {
 	x, e1 := saml.ParseIdentityProvider([]byte(a))
 	y, e2 := saml.ParseIdentityProvider([]byte(b))
-	return e1 == nil && e2 == nil && x.EntityID == y.EntityID && slices.EqualFunc(x.Certificates, y.Certificates, func(p, q *x509.Certificate) bool { return p.Equal(q) })
+	return e1 == nil && e2 == nil && x.EntityID == y.EntityID &&
+		slices.EqualFunc(x.Certificates, y.Certificates, func(p, q *x509.Certificate) bool { return p.Equal(q) })
 }
 
 // Retire implements center.RoleKeeper.
@@ -122,7 +141,9 @@ func (k *Keeper) Retire(ctx context.Context, r center.AccountRole, last bool) er
 	client := k.Client(r.AccountID)
 	err := remove(ctx, client, r.Name)
 	if err == nil && last {
-		_, err = client.DeleteSAMLProvider(ctx, &iam.DeleteSAMLProviderInput{SAMLProviderArn: aws.String(k.providerARN(r.AccountID))})
+		_, err = client.DeleteSAMLProvider(
+			ctx, &iam.DeleteSAMLProviderInput{SAMLProviderArn: aws.String(k.providerARN(r.AccountID))},
+		)
 		if missing(err) {
 			err = nil
 		}
@@ -142,7 +163,9 @@ func (k *Keeper) Drift(ctx context.Context, r center.AccountRole) ([]string, err
 		return nil, err
 	}
 	var found []string
-	out, err := client.GetSAMLProvider(ctx, &iam.GetSAMLProviderInput{SAMLProviderArn: aws.String(k.providerARN(r.AccountID))})
+	out, err := client.GetSAMLProvider(
+		ctx, &iam.GetSAMLProviderInput{SAMLProviderArn: aws.String(k.providerARN(r.AccountID))},
+	)
 	switch {
 	case missing(err):
 		found = append(found, "the SAML provider is not there")
@@ -158,7 +181,8 @@ func (k *Keeper) Drift(ctx context.Context, r center.AccountRole) ([]string, err
 	return append(found, differences(is, want)...), nil
 }
 
-// refusal gives what IAM said the center's codes, and the words in which sso-admin tells of such failures.
+// refusal gives what IAM said the center's codes, and the words in which sso-admin tells of such
+// failures.
 func refusal(err error, r center.AccountRole) error {
 	if err == nil {
 		return nil
@@ -170,7 +194,9 @@ func refusal(err error, r center.AccountRole) error {
 		return &center.Error{Code: center.RoleUnavailable, Subject: subject, Detail: err.Error()}
 	}
 	e := &center.Error{Code: center.RoleRefused, Subject: subject,
-		Detail: fmt.Sprintf("Received a %d status error: %s: %s", answer.HTTPStatusCode(), said.ErrorCode(), said.ErrorMessage())}
+		Detail: fmt.Sprintf(
+			"Received a %d status error: %s: %s", answer.HTTPStatusCode(), said.ErrorCode(), said.ErrorMessage(),
+		)}
 	_, throttled := retry.DefaultThrottleErrorCodes[said.ErrorCode()]
 	_, later := passing[said.ErrorCode()]
 	if throttled || later || answer.HTTPStatusCode() >= http.StatusInternalServerError {
@@ -180,4 +206,8 @@ func refusal(err error, r center.AccountRole) error {
 }
 
 // passing are refusals of IAM that are over in a moment. Source: IAM API reference.
-var passing = map[string]struct{}{"ConcurrentModification": {}, "EntityTemporarilyUnmodifiable": {}, "ServiceFailure": {}}
+var passing = map[string]struct{}{
+	"ConcurrentModification":        {},
+	"EntityTemporarilyUnmodifiable": {},
+	"ServiceFailure":                {},
+}

@@ -25,7 +25,8 @@ type role struct {
 	inline      map[string]string // JSON, by name
 }
 
-// maxPages bounds the lists of policies that are read: a role has at most 25 of one kind. Source: IAM quotas.
+// maxPages bounds the lists of policies that are read: a role has at most 25 of one kind. Source:
+// IAM quotas.
 const maxPages = 10 //bound:list pages of a role's policies that are read
 
 // read reads a role. It is nil where there is none.
@@ -37,7 +38,11 @@ func read(ctx context.Context, client *iam.Client, name string) (*role, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &role{description: aws.ToString(out.Role.Description), session: aws.ToInt32(out.Role.MaxSessionDuration), inline: map[string]string{}}
+	r := &role{
+		description: aws.ToString(out.Role.Description),
+		session:     aws.ToInt32(out.Role.MaxSessionDuration),
+		inline:      map[string]string{},
+	}
 	if out.Role.PermissionsBoundary != nil {
 		r.boundary = aws.ToString(out.Role.PermissionsBoundary.PermissionsBoundaryArn)
 	}
@@ -62,7 +67,9 @@ func read(ctx context.Context, client *iam.Client, name string) (*role, error) {
 			return nil, err
 		}
 		for _, policy := range some.PolicyNames {
-			document, err := client.GetRolePolicy(ctx, &iam.GetRolePolicyInput{RoleName: &name, PolicyName: aws.String(policy)})
+			document, err := client.GetRolePolicy(
+				ctx, &iam.GetRolePolicyInput{RoleName: &name, PolicyName: aws.String(policy)},
+			)
 			if err != nil {
 				return nil, err
 			}
@@ -74,10 +81,16 @@ func read(ctx context.Context, client *iam.Client, name string) (*role, error) {
 	return r, nil
 }
 
-// create makes a role without its policies, which are brought to it afterwards, and returns what it is. Nobody else makes roles of this name: one that is there
-// was made by a request whose answer was lost.
+// create makes a role without its policies, which are brought to it afterwards, and returns what it
+// is. Nobody else makes roles of this name: one that is there was made by a request whose answer
+// was lost.
 func create(ctx context.Context, client *iam.Client, path, name string, want *role) (*role, error) {
-	in := &iam.CreateRoleInput{RoleName: &name, Path: &path, AssumeRolePolicyDocument: &want.trust, MaxSessionDuration: &want.session}
+	in := &iam.CreateRoleInput{
+		RoleName:                 &name,
+		Path:                     &path,
+		AssumeRolePolicyDocument: &want.trust,
+		MaxSessionDuration:       &want.session,
+	}
 	if want.description != "" {
 		in.Description = &want.description
 	}
@@ -98,7 +111,8 @@ func create(ctx context.Context, client *iam.Client, path, name string, want *ro
 	return &bare, nil
 }
 
-// bring brings a role from one state to another. Rights are narrowed before they are widened, so that a role that is half way never allows more than both.
+// bring brings a role from one state to another. Rights are narrowed before they are widened, so
+// that a role that is half way never allows more than both.
 func bring(ctx context.Context, client *iam.Client, name string, is, want *role) error {
 	if is.boundary != want.boundary && want.boundary != "" {
 		if _, err := client.PutRolePermissionsBoundary(ctx, &iam.PutRolePermissionsBoundaryInput{RoleName: &name, PermissionsBoundary: &want.boundary}); err != nil {
@@ -106,7 +120,8 @@ func bring(ctx context.Context, client *iam.Client, name string, is, want *role)
 		}
 	}
 	for _, arn := range without(is.attached, want.attached) {
-		if _, err := client.DetachRolePolicy(ctx, &iam.DetachRolePolicyInput{RoleName: &name, PolicyArn: &arn}); err != nil && !missing(err) {
+		if _, err := client.DetachRolePolicy(ctx, &iam.DetachRolePolicyInput{RoleName: &name, PolicyArn: &arn}); err != nil &&
+			!missing(err) {
 			return err
 		}
 	}
@@ -114,7 +129,8 @@ func bring(ctx context.Context, client *iam.Client, name string, is, want *role)
 		if _, keep := want.inline[policy]; keep {
 			continue
 		}
-		if _, err := client.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: &name, PolicyName: &policy}); err != nil && !missing(err) {
+		if _, err := client.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: &name, PolicyName: &policy}); err != nil &&
+			!missing(err) {
 			return err
 		}
 	}
@@ -147,7 +163,8 @@ func widen(ctx context.Context, client *iam.Client, name string, is, want *role)
 		}
 	}
 	if is.boundary != "" && want.boundary == "" {
-		if _, err := client.DeleteRolePermissionsBoundary(ctx, &iam.DeleteRolePermissionsBoundaryInput{RoleName: &name}); err != nil && !missing(err) {
+		if _, err := client.DeleteRolePermissionsBoundary(ctx, &iam.DeleteRolePermissionsBoundaryInput{RoleName: &name}); err != nil &&
+			!missing(err) {
 			return err
 		}
 	}
@@ -187,7 +204,10 @@ func differences(is, want *role) (found []string) {
 		found = append(found, "the description was changed")
 	}
 	if is.boundary != want.boundary {
-		found = append(found, fmt.Sprintf("the permissions boundary is %s instead of %s", orNone(is.boundary), orNone(want.boundary)))
+		found = append(
+			found,
+			fmt.Sprintf("the permissions boundary is %s instead of %s", orNone(is.boundary), orNone(want.boundary)),
+		)
 	}
 	for _, arn := range without(want.attached, is.attached) {
 		found = append(found, "not attached: "+arn)

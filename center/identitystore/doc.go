@@ -1,4 +1,6 @@
-// Package identitystore is the center's door for the identitystore API: its 19 operations over awsJson1.1.
+// Package identitystore is the center's door for the identitystore API: its 19 operations over
+// awsJson1.1.
 //
-// Sources: the published service model and the API reference. It may import center, awsapi and awsdoor.
+// Sources: the published service model and the API reference. It may import center, awsapi and
+// awsdoor.
 package identitystore

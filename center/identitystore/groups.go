@@ -23,7 +23,9 @@ func (h *Handler) createGroup(ctx context.Context, who awsapi.Caller, in createG
 	if err := h.check(in.store); err != nil {
 		return groupOutput{}, err
 	}
-	g, err := h.Center.CreateGroup(ctx, awsdoor.Actor(who), center.Group{DisplayName: in.DisplayName, Description: in.Description})
+	g, err := h.Center.CreateGroup(
+		ctx, awsdoor.Actor(who), center.Group{DisplayName: in.DisplayName, Description: in.Description},
+	)
 	return groupOutput{in.IdentityStoreID, string(g.ID)}, err
 }
 
@@ -38,7 +40,9 @@ type group struct {
 
 func (h *Handler) showGroup(g center.Group, issuer string) group {
 	return group{
-		groupOutput{h.Center.Instance.IdentityStoreID, string(g.ID)}, g.DisplayName, g.Description, externalIDs(issuer, g.ExternalID),
+		groupOutput{
+			h.Center.Instance.IdentityStoreID, string(g.ID),
+		}, g.DisplayName, g.Description, externalIDs(issuer, g.ExternalID),
 		awsapi.Timestamp(g.CreatedAt), awsapi.Timestamp(g.UpdatedAt), g.CreatedBy, g.UpdatedBy,
 	}
 }
@@ -77,21 +81,27 @@ func (h *Handler) updateGroup(ctx context.Context, who awsapi.Caller, in updateG
 	if err := h.check(in.store); err != nil {
 		return awsapi.Empty{}, err
 	}
-	_, err := h.Center.UpdateGroup(ctx, awsdoor.Actor(who), center.GroupID(in.GroupID), center.MembershipChange{}, func(g *center.Group) error {
-		for _, op := range in.Operations {
-			field, ok := map[string]*string{"displayName": &g.DisplayName, "description": &g.Description}[op.AttributePath]
-			if !ok {
-				return invalid("there is no attribute " + op.AttributePath)
+	_, err := h.Center.UpdateGroup(
+		ctx,
+		awsdoor.Actor(who),
+		center.GroupID(in.GroupID),
+		center.MembershipChange{},
+		func(g *center.Group) error {
+			for _, op := range in.Operations {
+				field, ok := map[string]*string{"displayName": &g.DisplayName, "description": &g.Description}[op.AttributePath]
+				if !ok {
+					return invalid("there is no attribute " + op.AttributePath)
+				}
+				if err := op.checkTexts(); err != nil {
+					return err
+				}
+				if err := op.text(field, op.missing()); err != nil {
+					return err
+				}
 			}
-			if err := op.checkTexts(); err != nil {
-				return err
-			}
-			if err := op.text(field, op.missing()); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+			return nil
+		},
+	)
 	return awsapi.Empty{}, err
 }
 

@@ -16,46 +16,80 @@ func (h *Handler) Service() awsapi.Service {
 		Refused: awsdoor.Refused(h.Center), Authorize: awsdoor.Authorize,
 		Operations: []awsapi.Operation{
 			awsapi.OpOf("CreateUser", awsapi.Changes, createUserShape, h.createUser),
-			awsapi.OpOf("DescribeUser", awsapi.Reads, input(awsapi.Members{"UserId": objectID, "Extensions": extensions}, "UserId"),
-				h.describeUser),
-			awsapi.OpOf("UpdateUser", awsapi.Changes, input(awsapi.Members{"UserId": objectID, "Operations": operations}, "UserId", "Operations"),
-				h.updateUser),
+			awsapi.OpOf(
+				"DescribeUser", awsapi.Reads,
+				input(awsapi.Members{"UserId": objectID, "Extensions": extensions}, "UserId"), h.describeUser,
+			),
+			awsapi.OpOf(
+				"UpdateUser", awsapi.Changes,
+				input(awsapi.Members{"UserId": objectID, "Operations": operations}, "UserId", "Operations"),
+				h.updateUser,
+			),
 			awsapi.OpOf("DeleteUser", awsapi.Changes, input(awsapi.Members{"UserId": objectID}, "UserId"),
 				h.deleteUser),
 			awsapi.OpOf("ListUsers", awsapi.Reads, lists(awsapi.Members{"Extensions": extensions, "Filters": filters}),
 				h.listUsers),
-			awsapi.OpOf("GetUserId", awsapi.Reads, input(awsapi.Members{"AlternateIdentifier": alternate}, "AlternateIdentifier"),
-				h.getUserID),
-			awsapi.OpOf("CreateGroup", awsapi.Changes, input(awsapi.Members{"DisplayName": groupName, "Description": text}),
-				h.createGroup),
+			awsapi.OpOf(
+				"GetUserId", awsapi.Reads,
+				input(awsapi.Members{"AlternateIdentifier": alternate}, "AlternateIdentifier"), h.getUserID,
+			),
+			awsapi.OpOf(
+				"CreateGroup", awsapi.Changes, input(awsapi.Members{"DisplayName": groupName, "Description": text}),
+				h.createGroup,
+			),
 			awsapi.OpOf("DescribeGroup", awsapi.Reads, input(awsapi.Members{"GroupId": objectID}, "GroupId"),
 				h.describeGroup),
-			awsapi.OpOf("UpdateGroup", awsapi.Changes, input(awsapi.Members{"GroupId": objectID, "Operations": operations}, "GroupId", "Operations"),
-				h.updateGroup),
+			awsapi.OpOf(
+				"UpdateGroup", awsapi.Changes,
+				input(awsapi.Members{"GroupId": objectID, "Operations": operations}, "GroupId", "Operations"),
+				h.updateGroup,
+			),
 			awsapi.OpOf("DeleteGroup", awsapi.Changes, input(awsapi.Members{"GroupId": objectID}, "GroupId"),
 				h.deleteGroup),
 			awsapi.OpOf("ListGroups", awsapi.Reads, lists(awsapi.Members{"Filters": filters}), h.listGroups),
-			awsapi.OpOf("GetGroupId", awsapi.Reads, input(awsapi.Members{"AlternateIdentifier": alternate}, "AlternateIdentifier"),
-				h.getGroupID),
-			awsapi.OpOf("CreateGroupMembership", awsapi.Changes, input(awsapi.Members{"GroupId": objectID, "MemberId": member}, "GroupId", "MemberId"),
-				h.createMembership),
-			awsapi.OpOf("DescribeGroupMembership", awsapi.Reads, input(awsapi.Members{"MembershipId": objectID}, "MembershipId"),
-				h.describeMembership),
-			awsapi.OpOf("DeleteGroupMembership", awsapi.Changes, input(awsapi.Members{"MembershipId": objectID}, "MembershipId"),
-				h.deleteMembership),
-			awsapi.OpOf("GetGroupMembershipId", awsapi.Reads, input(awsapi.Members{"GroupId": objectID, "MemberId": member}, "GroupId", "MemberId"),
-				h.getMembershipID),
-			awsapi.OpOf("IsMemberInGroups", awsapi.Reads, input(awsapi.Members{"MemberId": member, "GroupIds": awsapi.ListOf(1, 100, objectID)}, "MemberId", "GroupIds"),
-				h.isMemberInGroups),
+			awsapi.OpOf(
+				"GetGroupId", awsapi.Reads,
+				input(awsapi.Members{"AlternateIdentifier": alternate}, "AlternateIdentifier"), h.getGroupID,
+			),
+			awsapi.OpOf(
+				"CreateGroupMembership", awsapi.Changes,
+				input(awsapi.Members{"GroupId": objectID, "MemberId": member}, "GroupId", "MemberId"),
+				h.createMembership,
+			),
+			awsapi.OpOf(
+				"DescribeGroupMembership", awsapi.Reads,
+				input(awsapi.Members{"MembershipId": objectID}, "MembershipId"), h.describeMembership,
+			),
+			awsapi.OpOf(
+				"DeleteGroupMembership", awsapi.Changes,
+				input(awsapi.Members{"MembershipId": objectID}, "MembershipId"), h.deleteMembership,
+			),
+			awsapi.OpOf(
+				"GetGroupMembershipId", awsapi.Reads,
+				input(awsapi.Members{"GroupId": objectID, "MemberId": member}, "GroupId", "MemberId"),
+				h.getMembershipID,
+			),
+			awsapi.OpOf(
+				"IsMemberInGroups",
+				awsapi.Reads,
+				input(
+					awsapi.Members{"MemberId": member, "GroupIds": awsapi.ListOf(1, 100, objectID)}, "MemberId",
+					"GroupIds",
+				),
+				h.isMemberInGroups,
+			),
 			awsapi.OpOf("ListGroupMemberships", awsapi.Reads, lists(awsapi.Members{"GroupId": objectID}, "GroupId"),
 				h.listMemberships),
-			awsapi.OpOf("ListGroupMembershipsForMember", awsapi.Reads, lists(awsapi.Members{"MemberId": member}, "MemberId"),
-				h.listMembershipsForMember),
+			awsapi.OpOf(
+				"ListGroupMembershipsForMember", awsapi.Reads, lists(awsapi.Members{"MemberId": member}, "MemberId"),
+				h.listMembershipsForMember,
+			),
 		},
 	}
 }
 
-// resourceType and text are what ResourceNotFoundException says of each code; the texts are those that scripts match on.
+// resourceType and text are what ResourceNotFoundException says of each code; the texts are those
+// that scripts match on.
 var resources = map[center.Code]struct{ resourceType, text string }{
 	center.UserNotFound:       {"USER", "USER not found."},
 	center.GroupNotFound:      {"GROUP", "GROUP not found."},

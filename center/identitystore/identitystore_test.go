@@ -30,7 +30,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// api is the identitystore API of a real center, and a client that signs with an access key of a role.
+// api is the identitystore API of a real center, and a client that signs with an access key of a
+// role.
 type api struct {
 	t      testing.TB
 	center *center.Center
@@ -44,10 +45,19 @@ func newAPI(t testing.TB) *api {
 	c := centertest.New(t, "http://127.0.0.1")
 	c.Now = func() time.Time { return time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC) }
 	handler := &awsapi.Handler{
-		Verify: &awsapi.Verifier{Region: "us-east-1", Now: c.Now, Lookup: func(ctx context.Context, id, _ string) (string, awsapi.Caller, error) {
-			key, secret, err := c.AccessKeySecret(ctx, id)
-			return secret.Reveal(), awsapi.Caller{AccessKeyID: id, Principal: key.Principal, Role: string(key.Role), Administrator: true}, err
-		}},
+		Verify: &awsapi.Verifier{
+			Region: "us-east-1",
+			Now:    c.Now,
+			Lookup: func(ctx context.Context, id, _ string) (string, awsapi.Caller, error) {
+				key, secret, err := c.AccessKeySecret(ctx, id)
+				return secret.Reveal(), awsapi.Caller{
+					AccessKeyID:   id,
+					Principal:     key.Principal,
+					Role:          string(key.Role),
+					Administrator: true,
+				}, err
+			},
+		},
 		Services: []awsapi.Service{(&identitystore.Handler{Center: c}).Service()}, Log: slog.New(slog.DiscardHandler),
 		RequestID: func(*http.Request) string { return "11111111-2222-3333-4444-555555555555" }, Address: func(*http.Request) string { return "127.0.0.1" },
 		Used: func(context.Context, awsapi.Caller, string) {},
@@ -122,11 +132,14 @@ const full = `{"IdentityStoreId":"STORE","UserName":"ada@example.com","DisplayNa
 
 var uuids = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 
-// TestEveryFieldOfAUser writes all that the model has and compares what comes back, whole, with a golden file.
+// TestEveryFieldOfAUser writes all that the model has and compares what comes back, whole, with a
+// golden file.
 func TestEveryFieldOfAUser(t *testing.T) {
 	a := newAPI(t)
 	id := a.must("CreateUser", full)["UserId"].(string)
-	got := a.must("DescribeUser", `{"IdentityStoreId":"STORE","UserId":"`+id+`","Extensions":["aws:identitystore:enterprise"]}`)
+	got := a.must(
+		"DescribeUser", `{"IdentityStoreId":"STORE","UserId":"`+id+`","Extensions":["aws:identitystore:enterprise"]}`,
+	)
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetIndent("", "  ")
@@ -156,8 +169,13 @@ func TestEveryFieldOfAUser(t *testing.T) {
 	} {
 		a.must("UpdateUser", `{"IdentityStoreId":"STORE","UserId":"`+id+`","Operations":[`+op+`]}`)
 	}
-	got = a.must("DescribeUser", `{"IdentityStoreId":"STORE","UserId":"`+id+`","Extensions":["aws:identitystore:enterprise"]}`)
-	if text := fmt.Sprint(got); got["Title"] != nil || got["Addresses"] != nil || !strings.Contains(text, "Augusta") || !strings.Contains(text, "Poetry") || !strings.Contains(text, "byron") || strings.Contains(text, "Lady") {
+	got = a.must(
+		"DescribeUser", `{"IdentityStoreId":"STORE","UserId":"`+id+`","Extensions":["aws:identitystore:enterprise"]}`,
+	)
+	if text := fmt.Sprint(got); got["Title"] != nil || got["Addresses"] != nil || !strings.Contains(text, "Augusta") ||
+		!strings.Contains(text, "Poetry") ||
+		!strings.Contains(text, "byron") ||
+		strings.Contains(text, "Lady") {
 		t.Errorf("updated to %v", got)
 	}
 }
@@ -224,7 +242,8 @@ func TestWhatTheModelForbids(t *testing.T) {
 		"an unknown operation":       {"ListEverything", `{}`, "UnknownOperationException", "", nil},
 	} {
 		status, out := a.call(c.operation, c.body)
-		if status != 400 || out["__type"] != c.exception || !strings.Contains(fmt.Sprint(out["Message"]), c.message) || out["RequestId"] == "" {
+		if status != 400 || out["__type"] != c.exception || !strings.Contains(fmt.Sprint(out["Message"]), c.message) ||
+			out["RequestId"] == "" {
 			t.Errorf("%s: %d %v, want %s with %q", name, status, out, c.exception, c.message)
 		}
 		for k, v := range c.members {
@@ -257,7 +276,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 	if err := a.center.SetAccessKeyEnabled(ctx, centertest.Actor, readers.key.ID, false); err != nil {
 		t.Fatal(err)
 	}
-	if _, out := readers.call("ListUsers", `{"IdentityStoreId":"STORE"}`); out["__type"] != "AccessDeniedException" && out["__type"] != "UnrecognizedClientException" {
+	if _, out := readers.call("ListUsers", `{"IdentityStoreId":"STORE"}`); out["__type"] != "AccessDeniedException" &&
+		out["__type"] != "UnrecognizedClientException" {
 		t.Errorf("a disabled key: %v", out)
 	}
 	if err := a.center.DeleteAccessKey(ctx, centertest.Actor, people.key.ID); err != nil {
@@ -266,15 +286,20 @@ func TestWhoMayDoWhat(t *testing.T) {
 	if _, out := people.call("ListUsers", `{"IdentityStoreId":"STORE"}`); out["Users"] != nil {
 		t.Errorf("a deleted key: %v", out)
 	}
-	if err := a.center.DeleteAccessKey(ctx, centertest.Actor, a.key.ID); center.CodeOf(err) != center.LastAdministratorKey {
+	if err := a.center.DeleteAccessKey(ctx, centertest.Actor, a.key.ID); center.CodeOf(
+		err,
+	) != center.LastAdministratorKey {
 		t.Errorf("the last administrator's key could be deleted: %v", err)
 	}
-	if _, _, err := a.center.CreateAccessKey(ctx, centertest.Actor, "x", "emperor"); center.CodeOf(err) != center.InvalidValue {
+	if _, _, err := a.center.CreateAccessKey(ctx, centertest.Actor, "x", "emperor"); center.CodeOf(
+		err,
+	) != center.InvalidValue {
 		t.Errorf("an unknown role: %v", err)
 	}
 }
 
-// TestPagesSurviveConcurrentWrites pages through users while others are made and deleted: everyone who was there all the time is seen exactly once.
+// TestPagesSurviveConcurrentWrites pages through users while others are made and deleted: everyone
+// who was there all the time is seen exactly once.
 func TestPagesSurviveConcurrentWrites(t *testing.T) {
 	a := newAPI(t)
 	stay := map[string]bool{}
@@ -286,7 +311,10 @@ func TestPagesSurviveConcurrentWrites(t *testing.T) {
 	}
 	group := a.must("CreateGroup", `{"IdentityStoreId":"STORE","DisplayName":"Crew"}`)["GroupId"].(string)
 	for id := range stay {
-		a.must("CreateGroupMembership", `{"IdentityStoreId":"STORE","GroupId":"`+group+`","MemberId":{"UserId":"`+id+`"}}`)
+		a.must(
+			"CreateGroupMembership",
+			`{"IdentityStoreId":"STORE","GroupId":"`+group+`","MemberId":{"UserId":"`+id+`"}}`,
+		)
 	}
 	stop := make(chan struct{})
 	var writer sync.WaitGroup
@@ -298,7 +326,10 @@ func TestPagesSurviveConcurrentWrites(t *testing.T) {
 			default:
 			}
 			id := make1(fmt.Sprint("come", i))
-			a.must("CreateGroupMembership", `{"IdentityStoreId":"STORE","GroupId":"`+group+`","MemberId":{"UserId":"`+id+`"}}`)
+			a.must(
+				"CreateGroupMembership",
+				`{"IdentityStoreId":"STORE","GroupId":"`+group+`","MemberId":{"UserId":"`+id+`"}}`,
+			)
 			a.must("DeleteUser", `{"IdentityStoreId":"STORE","UserId":"`+id+`"}`)
 		}
 	})
@@ -325,7 +356,10 @@ func TestPagesSurviveConcurrentWrites(t *testing.T) {
 	}
 	for range 3 {
 		pages("ListUsers", "", "Users", func(u map[string]any) string { return u["UserId"].(string) })
-		pages("ListGroupMemberships", `,"GroupId":"`+group+`"`, "GroupMemberships", func(m map[string]any) string { return m["MemberId"].(map[string]any)["UserId"].(string) })
+		pages(
+			"ListGroupMemberships", `,"GroupId":"`+group+`"`, "GroupMemberships",
+			func(m map[string]any) string { return m["MemberId"].(map[string]any)["UserId"].(string) },
+		)
 	}
 	close(stop)
 	writer.Wait()
@@ -336,7 +370,10 @@ func TestAnotherLetterIsAnotherName(t *testing.T) {
 	id := a.must("CreateUser", strings.ReplaceAll(full, "ada@example.com", "mike@example.com"))["UserId"]
 	a.must("CreateGroup", `{"IdentityStoreId":"STORE","DisplayName":"Bikes"}`)
 	ask := func(name string) (int, map[string]any) {
-		return a.call("GetUserId", `{"IdentityStoreId":"STORE","AlternateIdentifier":{"UniqueAttribute":{"AttributePath":"userName","AttributeValue":"`+name+`"}}}`)
+		return a.call(
+			"GetUserId",
+			`{"IdentityStoreId":"STORE","AlternateIdentifier":{"UniqueAttribute":{"AttributePath":"userName","AttributeValue":"`+name+`"}}}`,
+		)
 	}
 	if status, out := ask("MIKE@example.com"); status != 200 || out["UserId"] != id {
 		t.Errorf("by capital letters: %d %v", status, out)
@@ -345,7 +382,9 @@ func TestAnotherLetterIsAnotherName(t *testing.T) {
 		if status, out := ask(name); status == 200 {
 			t.Errorf("%q is %v", name, out)
 		}
-		if out := a.must("ListUsers", `{"IdentityStoreId":"STORE","Filters":[{"AttributePath":"UserName","AttributeValue":"`+name+`"}]}`); len(out["Users"].([]any)) != 0 {
+		if out := a.must("ListUsers", `{"IdentityStoreId":"STORE","Filters":[{"AttributePath":"UserName","AttributeValue":"`+name+`"}]}`); len(
+			out["Users"].([]any),
+		) != 0 {
 			t.Errorf("%q lists %v", name, out)
 		}
 	}

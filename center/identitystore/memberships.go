@@ -24,7 +24,9 @@ type membershipInput struct {
 // checkMember refuses an empty union: the model has one member, which it does not require.
 func (h *Handler) checkMember(s store, m memberID) error {
 	if m.UserID == "" {
-		return invalid("1 validation error detected: Value null at 'memberId.userId' failed to satisfy constraint: Member must not be null")
+		return invalid(
+			"1 validation error detected: Value null at 'memberId.userId' failed to satisfy constraint: Member must not be null",
+		)
 	}
 	return h.check(s)
 }
@@ -34,11 +36,15 @@ type membershipOutput struct {
 	MembershipID    string `json:"MembershipId"`
 }
 
-func (h *Handler) createMembership(ctx context.Context, who awsapi.Caller, in membershipInput) (membershipOutput, error) {
+func (h *Handler) createMembership(
+	ctx context.Context, who awsapi.Caller, in membershipInput,
+) (membershipOutput, error) {
 	if err := h.checkMember(in.store, in.MemberID); err != nil {
 		return membershipOutput{}, err
 	}
-	m, err := h.Center.CreateMembership(ctx, awsdoor.Actor(who), center.GroupID(in.GroupID), center.UserID(in.MemberID.UserID))
+	m, err := h.Center.CreateMembership(
+		ctx, awsdoor.Actor(who), center.GroupID(in.GroupID), center.UserID(in.MemberID.UserID),
+	)
 	return membershipOutput{in.IdentityStoreID, string(m.ID)}, err
 }
 
@@ -63,7 +69,9 @@ type membership struct {
 // showMembership translates a membership. One never changes, so both times are the same.
 func (h *Handler) showMembership(m center.Membership) membership {
 	return membership{
-		membershipOutput{h.Center.Instance.IdentityStoreID, string(m.ID)}, string(m.GroupID), memberID{string(m.UserID)},
+		membershipOutput{
+			h.Center.Instance.IdentityStoreID, string(m.ID),
+		}, string(m.GroupID), memberID{string(m.UserID)},
 		awsapi.Timestamp(m.CreatedAt), awsapi.Timestamp(m.CreatedAt), m.CreatedBy, m.CreatedBy,
 	}
 }
@@ -96,21 +104,32 @@ type listMembershipsOutput struct {
 	NextToken        string `json:",omitempty"`
 }
 
-func (h *Handler) listMemberships(ctx context.Context, _ awsapi.Caller, in listMembershipsInput) (listMembershipsOutput, error) {
+func (h *Handler) listMemberships(
+	ctx context.Context, _ awsapi.Caller, in listMembershipsInput,
+) (listMembershipsOutput, error) {
 	if err := h.check(in.store); err != nil {
 		return listMembershipsOutput{}, err
 	}
-	return h.pageOfMemberships(ctx, "ListGroupMemberships/"+in.GroupID, center.MembershipQuery{GroupID: center.GroupID(in.GroupID)}, in)
+	return h.pageOfMemberships(
+		ctx, "ListGroupMemberships/"+in.GroupID, center.MembershipQuery{GroupID: center.GroupID(in.GroupID)}, in,
+	)
 }
 
-func (h *Handler) listMembershipsForMember(ctx context.Context, _ awsapi.Caller, in listMembershipsInput) (listMembershipsOutput, error) {
+func (h *Handler) listMembershipsForMember(
+	ctx context.Context, _ awsapi.Caller, in listMembershipsInput,
+) (listMembershipsOutput, error) {
 	if err := h.check(in.store); err != nil {
 		return listMembershipsOutput{}, err
 	}
-	return h.pageOfMemberships(ctx, "ListGroupMembershipsForMember/"+in.MemberID.UserID, center.MembershipQuery{UserID: center.UserID(in.MemberID.UserID)}, in)
+	return h.pageOfMemberships(
+		ctx, "ListGroupMembershipsForMember/"+in.MemberID.UserID,
+		center.MembershipQuery{UserID: center.UserID(in.MemberID.UserID)}, in,
+	)
 }
 
-func (h *Handler) pageOfMemberships(ctx context.Context, list string, q center.MembershipQuery, in listMembershipsInput) (listMembershipsOutput, error) {
+func (h *Handler) pageOfMemberships(
+	ctx context.Context, list string, q center.MembershipQuery, in listMembershipsInput,
+) (listMembershipsOutput, error) {
 	out := listMembershipsOutput{GroupMemberships: []membership{}}
 	size, err := awsapi.PageSize(in.MaxResults)
 	if err != nil {

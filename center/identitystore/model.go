@@ -8,9 +8,11 @@ import (
 	"github.com/gatehouse-id/gatehouse/awsapi"
 )
 
-// The input shapes of the service model, with its names, bounds and patterns. Source: the published model, API version 2020-06-15.
+// The input shapes of the service model, with its names, bounds and patterns. Source: the published
+// model, API version 2020-06-15.
 
-// chars is a pattern of one or more characters that are a letter, mark, symbol, number or punctuation, or one of some others.
+// chars is a pattern of one or more characters that are a letter, mark, symbol, number or
+// punctuation, or one of some others.
 func chars(text string, others ...rune) *awsapi.Pattern {
 	return &awsapi.Pattern{Text: text, Match: func(s string) bool {
 		for _, r := range s {
@@ -29,27 +31,72 @@ var (
 	plainChars = chars(`[\p{L}\p{M}\p{S}\p{N}\p{P}]+`)
 	textChars  = chars(`[\p{L}\p{M}\p{S}\p{N}\p{P}\t\n\r  　]+`, '\t', '\n', '\r', ' ', 0xa0, 0x3000)
 
-	storeID   = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 36, Pattern: awsapi.NewPattern(`d-[0-9a-f]{10}$|^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)}
-	objectID  = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 47, Pattern: &awsapi.Pattern{Text: `([0-9a-f]{10}-|)[A-Fa-f0-9]{8}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{12}`, Match: isObjectID}}
+	storeID = &awsapi.Shape{
+		Kind:    awsapi.String,
+		Min:     1,
+		Max:     36,
+		Pattern: awsapi.NewPattern(`d-[0-9a-f]{10}$|^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`),
+	}
+	objectID = &awsapi.Shape{
+		Kind: awsapi.String,
+		Min:  1,
+		Max:  47,
+		Pattern: &awsapi.Pattern{
+			Text:  `([0-9a-f]{10}-|)[A-Fa-f0-9]{8}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{12}`,
+			Match: isObjectID,
+		},
+	}
 	userName  = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 128, Sensitive: true, Pattern: plainChars}
-	groupName = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 1024, Sensitive: true, Pattern: chars(`[\p{L}\p{M}\p{S}\p{N}\p{P}\t\n\r  ]+`, '\t', '\n', '\r', ' ', 0xa0)}
-	text      = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 1024, Sensitive: true, Pattern: textChars}
-	flag      = &awsapi.Shape{Kind: awsapi.Boolean}
-	issuerID  = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 256, Sensitive: true, Pattern: plainChars}
-	path      = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 255, Pattern: awsapi.NewPattern(`\p{L}+:\p{L}+:\p{L}+(?:\.\p{L}+){0,3}|\p{L}+(?:\.\p{L}+){0,2}`)}
-	document  = &awsapi.Shape{}
+	groupName = &awsapi.Shape{
+		Kind:      awsapi.String,
+		Min:       1,
+		Max:       1024,
+		Sensitive: true,
+		Pattern:   chars(`[\p{L}\p{M}\p{S}\p{N}\p{P}\t\n\r  ]+`, '\t', '\n', '\r', ' ', 0xa0),
+	}
+	text     = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 1024, Sensitive: true, Pattern: textChars}
+	flag     = &awsapi.Shape{Kind: awsapi.Boolean}
+	issuerID = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 256, Sensitive: true, Pattern: plainChars}
+	path     = &awsapi.Shape{
+		Kind:    awsapi.String,
+		Min:     1,
+		Max:     255,
+		Pattern: awsapi.NewPattern(`\p{L}+:\p{L}+:\p{L}+(?:\.\p{L}+){0,3}|\p{L}+(?:\.\p{L}+){0,2}`),
+	}
+	document = &awsapi.Shape{}
 
-	extensionName = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 50, Pattern: awsapi.NewPattern(`aws:identitystore:[a-z]{1,20}`)}
-	typed         = awsapi.StructureOf(awsapi.Members{"Value": text, "Type": text, "Primary": flag})
-	maxResults    = &awsapi.Shape{Kind: awsapi.Integer, Min: 1, Max: 100}
-	nextToken     = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 65535, Pattern: awsapi.NewPattern(`[-a-zA-Z0-9+=/:_]*`)}
-	filters       = awsapi.ListOf(0, 1, awsapi.StructureOf(awsapi.Members{"AttributePath": path, "AttributeValue": text}, "AttributePath", "AttributeValue"))
-	extensions    = awsapi.ListOf(1, 10, extensionName)
-	alternate     = awsapi.StructureOf(awsapi.Members{
-		"ExternalId":      awsapi.StructureOf(awsapi.Members{"Issuer": issuerID, "Id": issuerID}, "Issuer", "Id"),
-		"UniqueAttribute": awsapi.StructureOf(awsapi.Members{"AttributePath": path, "AttributeValue": document}, "AttributePath", "AttributeValue")})
+	extensionName = &awsapi.Shape{
+		Kind:    awsapi.String,
+		Min:     1,
+		Max:     50,
+		Pattern: awsapi.NewPattern(`aws:identitystore:[a-z]{1,20}`),
+	}
+	typed      = awsapi.StructureOf(awsapi.Members{"Value": text, "Type": text, "Primary": flag})
+	maxResults = &awsapi.Shape{Kind: awsapi.Integer, Min: 1, Max: 100}
+	nextToken  = &awsapi.Shape{
+		Kind:    awsapi.String,
+		Min:     1,
+		Max:     65535,
+		Pattern: awsapi.NewPattern(`[-a-zA-Z0-9+=/:_]*`),
+	}
+	filters = awsapi.ListOf(
+		0,
+		1,
+		awsapi.StructureOf(
+			awsapi.Members{"AttributePath": path, "AttributeValue": text}, "AttributePath", "AttributeValue",
+		),
+	)
+	extensions = awsapi.ListOf(1, 10, extensionName)
+	alternate  = awsapi.StructureOf(awsapi.Members{
+		"ExternalId": awsapi.StructureOf(awsapi.Members{"Issuer": issuerID, "Id": issuerID}, "Issuer", "Id"),
+		"UniqueAttribute": awsapi.StructureOf(
+			awsapi.Members{"AttributePath": path, "AttributeValue": document}, "AttributePath", "AttributeValue",
+		)})
 	member     = awsapi.StructureOf(awsapi.Members{"UserId": objectID})
-	operations = awsapi.ListOf(1, 100, awsapi.StructureOf(awsapi.Members{"AttributePath": path, "AttributeValue": document}, "AttributePath"))
+	operations = awsapi.ListOf(
+		1, 100,
+		awsapi.StructureOf(awsapi.Members{"AttributePath": path, "AttributeValue": document}, "AttributePath"),
+	)
 )
 
 // isObjectID is objectID's pattern without a regular expression: every request has such an id.
@@ -88,12 +135,38 @@ func lists(m awsapi.Members, required ...string) *awsapi.Shape {
 var createUserShape = input(awsapi.Members{
 	"UserName": userName, "DisplayName": text, "NickName": text, "ProfileUrl": text, "UserType": text, "Title": text, "PreferredLanguage": text, "Locale": text,
 	"Timezone": text, "Website": text, "Birthdate": text,
-	"Name":         awsapi.StructureOf(awsapi.Members{"Formatted": text, "FamilyName": text, "GivenName": text, "MiddleName": text, "HonorificPrefix": text, "HonorificSuffix": text}),
+	"Name": awsapi.StructureOf(
+		awsapi.Members{
+			"Formatted":       text,
+			"FamilyName":      text,
+			"GivenName":       text,
+			"MiddleName":      text,
+			"HonorificPrefix": text,
+			"HonorificSuffix": text,
+		},
+	),
 	"Emails":       awsapi.ListOf(1, 1, typed),
 	"PhoneNumbers": awsapi.ListOf(1, 1, typed),
 	"Roles":        awsapi.ListOf(1, 1, typed),
-	"Addresses": awsapi.ListOf(1, 1, awsapi.StructureOf(awsapi.Members{"StreetAddress": text, "Locality": text, "Region": text, "PostalCode": text, "Country": text, "Formatted": text, "Type": text,
-		"Primary": flag})),
-	"Photos":     awsapi.ListOf(1, 3, awsapi.StructureOf(awsapi.Members{"Value": text, "Type": text, "Display": text, "Primary": flag}, "Value")),
+	"Addresses": awsapi.ListOf(
+		1,
+		1,
+		awsapi.StructureOf(
+			awsapi.Members{
+				"StreetAddress": text,
+				"Locality":      text,
+				"Region":        text,
+				"PostalCode":    text,
+				"Country":       text,
+				"Formatted":     text,
+				"Type":          text,
+				"Primary":       flag,
+			},
+		),
+	),
+	"Photos": awsapi.ListOf(
+		1, 3,
+		awsapi.StructureOf(awsapi.Members{"Value": text, "Type": text, "Display": text, "Primary": flag}, "Value"),
+	),
 	"Extensions": {Kind: awsapi.Map, Min: 1, Max: 10, Key: extensionName, Of: document},
 })

@@ -80,13 +80,26 @@ func (f userFields) toDomain() (center.User, error) {
 	if f.Name != nil {
 		u.Name = center.PersonName(*f.Name)
 	}
-	u.Emails, u.PhoneNumbers, u.Roles = toValues(f.Emails), toValues(f.PhoneNumbers), toValues(f.Roles)
+	u.Emails = toValues(f.Emails)
+	u.PhoneNumbers = toValues(f.PhoneNumbers)
+	u.Roles = toValues(f.Roles)
 	for _, p := range f.Photos {
 		u.Photos = append(u.Photos, center.Value(p))
 	}
 	for _, a := range f.Addresses {
-		u.Addresses = append(u.Addresses, center.Address{Formatted: a.Formatted, StreetAddress: a.StreetAddress, Locality: a.Locality, Region: a.Region,
-			PostalCode: a.PostalCode, Country: a.Country, Type: a.Type, Primary: a.Primary})
+		u.Addresses = append(
+			u.Addresses,
+			center.Address{
+				Formatted:     a.Formatted,
+				StreetAddress: a.StreetAddress,
+				Locality:      a.Locality,
+				Region:        a.Region,
+				PostalCode:    a.PostalCode,
+				Country:       a.Country,
+				Type:          a.Type,
+				Primary:       a.Primary,
+			},
+		)
 	}
 	for name, extension := range f.Extensions {
 		if name != enterpriseExtension {
@@ -158,12 +171,17 @@ func (h *Handler) show(u center.User, issuer string, extensions []string) user {
 	}
 	name := personName(u.Name)
 	f.Name = &name
-	f.Emails, f.PhoneNumbers, f.Roles = showOne(u.Emails), showOne(u.PhoneNumbers), showOne(u.Roles)
+	f.Emails = showOne(u.Emails)
+	f.PhoneNumbers = showOne(u.PhoneNumbers)
+	f.Roles = showOne(u.Roles)
 	for _, p := range u.Photos[:min(3, len(u.Photos))] {
 		f.Photos = append(f.Photos, photo{Value: p.Value, Type: p.Type, Display: p.Display, Primary: p.Primary})
 	}
 	for _, a := range center.PrimaryAddressOf(u.Addresses) {
-		f.Addresses = append(f.Addresses, address{a.StreetAddress, a.Locality, a.Region, a.PostalCode, a.Country, a.Formatted, a.Type, a.Primary})
+		f.Addresses = append(
+			f.Addresses,
+			address{a.StreetAddress, a.Locality, a.Region, a.PostalCode, a.Country, a.Formatted, a.Type, a.Primary},
+		)
 	}
 	for _, name := range extensions {
 		if name == enterpriseExtension && u.Enterprise != (center.Enterprise{}) {
@@ -176,7 +194,9 @@ func (h *Handler) show(u center.User, issuer string, extensions []string) user {
 	}
 	return user{
 		userFields: f, IdentityStoreID: h.Center.Instance.IdentityStoreID, UserID: string(u.ID), UserStatus: status, ExternalIDs: externalIDs(issuer, u.ExternalID),
-		CreatedAt: awsapi.Timestamp(u.CreatedAt), UpdatedAt: awsapi.Timestamp(u.UpdatedAt), CreatedBy: u.CreatedBy, UpdatedBy: u.UpdatedBy,
+		CreatedAt: awsapi.Timestamp(
+			u.CreatedAt,
+		), UpdatedAt: awsapi.Timestamp(u.UpdatedAt), CreatedBy: u.CreatedBy, UpdatedBy: u.UpdatedBy,
 	}
 }
 
@@ -353,8 +373,9 @@ func textFields(u *center.User) map[string]*string {
 	}
 }
 
-// apply sets one attribute; an absent or null value unsets it. Lists are replaced whole by an array with lower camel keys, as the Terraform provider
-// sends them; name and the extension may be set whole or by their parts.
+// apply sets one attribute; an absent or null value unsets it. Lists are replaced whole by an array
+// with lower camel keys, as the Terraform provider sends them; name and the extension may be set
+// whole or by their parts.
 func (op operation) apply(u *center.User) error {
 	if err := op.checkTexts(); err != nil {
 		return err
@@ -401,7 +422,8 @@ func (op operation) missing() bool {
 	return len(op.AttributeValue) == 0 || string(op.AttributeValue) == "null"
 }
 
-// checkTexts applies to every text in the value what the model demands of the attributes when a user is created.
+// checkTexts applies to every text in the value what the model demands of the attributes when a
+// user is created.
 func (op operation) checkTexts() error {
 	if op.missing() {
 		return nil
@@ -484,8 +506,12 @@ func (op operation) unreadable(err error) error {
 		return op.wrong()
 	}
 	name := wrong.JSONPointer.LastToken()
-	return invalid("AttributeValue of " + op.AttributePath + " does not know the member " + strconv.Quote(name[:min(len(name), maxNamed)]) +
-		"; Gatehouse refuses what it would otherwise ignore")
+	return invalid(
+		"AttributeValue of " + op.AttributePath + " does not know the member " + strconv.Quote(
+			name[:min(len(name), maxNamed)],
+		) +
+			"; Gatehouse refuses what it would otherwise ignore",
+	)
 }
 
 // maxNamed bounds how much of a member's name is repeated.

@@ -1,4 +1,5 @@
-// Package organizations reads the accounts of AWS Organizations, with their organizational units and tags, by its API. It implements center.Organization.
+// Package organizations reads the accounts of AWS Organizations, with their organizational units
+// and tags, by its API. It implements center.Organization.
 //
 // It may import center.
 package organizations
@@ -19,10 +20,12 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 )
 
-// Reader reads an organization with the credentials of its management account, or of one that administration was delegated to.
+// Reader reads an organization with the credentials of its management account, or of one that
+// administration was delegated to.
 type Reader struct{ Client *organizations.Client }
 
-// New returns a reader. It slows down when AWS throttles, and tries for long: nobody waits for a page.
+// New returns a reader. It slows down when AWS throttles, and tries for long: nobody waits for a
+// page.
 func New(cfg aws.Config) *Reader {
 	cfg = cfg.Copy()
 	cfg.Retryer = func() aws.Retryer {
@@ -42,7 +45,8 @@ const (
 	taggers = 4 // how many accounts' tags are asked for at a time
 )
 
-// Accounts implements center.Organization: first the tree of units with its accounts, then the tags of each account, which AWS gives for one at a time.
+// Accounts implements center.Organization: first the tree of units with its accounts, then the tags
+// of each account, which AWS gives for one at a time.
 func (r *Reader) Accounts(ctx context.Context, progress func(read int)) ([]center.Account, error) {
 	w := &walk{Reader: r}
 	roots := organizations.NewListRootsPaginator(r.Client, &organizations.ListRootsInput{})
@@ -75,20 +79,33 @@ func (w *walk) unit(ctx context.Context, path []center.Unit) error {
 	if w.units++; w.units > maxUnits || len(path) > maxDepth {
 		return fmt.Errorf("the organization has more than %d units, or units deeper than %d", maxUnits, maxDepth)
 	}
-	accounts := organizations.NewListAccountsForParentPaginator(w.Client, &organizations.ListAccountsForParentInput{ParentId: &here})
+	accounts := organizations.NewListAccountsForParentPaginator(
+		w.Client, &organizations.ListAccountsForParentInput{ParentId: &here},
+	)
 	for accounts.HasMorePages() {
 		page, err := accounts.NextPage(ctx)
 		if err != nil {
 			return fmt.Errorf("list the accounts in %s: %w", here, err)
 		}
 		for _, a := range page.Accounts {
-			w.accounts = append(w.accounts, center.Account{ID: aws.ToString(a.Id), Name: aws.ToString(a.Name), Email: aws.ToString(a.Email), Suspended: !active(a), Units: path})
+			w.accounts = append(
+				w.accounts,
+				center.Account{
+					ID:        aws.ToString(a.Id),
+					Name:      aws.ToString(a.Name),
+					Email:     aws.ToString(a.Email),
+					Suspended: !active(a),
+					Units:     path,
+				},
+			)
 		}
 		if len(w.accounts) > maxAccounts {
 			return fmt.Errorf("the organization has more than %d accounts", maxAccounts)
 		}
 	}
-	units := organizations.NewListOrganizationalUnitsForParentPaginator(w.Client, &organizations.ListOrganizationalUnitsForParentInput{ParentId: &here})
+	units := organizations.NewListOrganizationalUnitsForParentPaginator(
+		w.Client, &organizations.ListOrganizationalUnitsForParentInput{ParentId: &here},
+	)
 	for units.HasMorePages() {
 		page, err := units.NextPage(ctx)
 		if err != nil {
@@ -157,7 +174,9 @@ const each = 50
 
 // tags reads the tags of one account. AWS's own, which begin with aws:, are left out.
 func (r *Reader) tags(ctx context.Context, a *center.Account) error {
-	pages := organizations.NewListTagsForResourcePaginator(r.Client, &organizations.ListTagsForResourceInput{ResourceId: &a.ID})
+	pages := organizations.NewListTagsForResourcePaginator(
+		r.Client, &organizations.ListTagsForResourceInput{ResourceId: &a.ID},
+	)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {

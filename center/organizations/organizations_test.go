@@ -18,10 +18,15 @@ import (
 )
 
 func config(endpoint string) aws.Config {
-	return aws.Config{Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: credentials.NewStaticCredentialsProvider("AKIAMANAGEMENT", "secret", "")}
+	return aws.Config{
+		Region:       "us-east-1",
+		BaseEndpoint: &endpoint,
+		Credentials:  credentials.NewStaticCredentialsProvider("AKIAMANAGEMENT", "secret", ""),
+	}
 }
 
-// TestAnOrganizationIsReadWithUnitsAndTags builds one at moto: accounts in the root and in two levels of units.
+// TestAnOrganizationIsReadWithUnitsAndTags builds one at moto: accounts in the root and in two
+// levels of units.
 func TestAnOrganizationIsReadWithUnitsAndTags(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -33,21 +38,39 @@ func TestAnOrganizationIsReadWithUnitsAndTags(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err := client.CreateOrganization(ctx, &awsorg.CreateOrganizationInput{FeatureSet: types.OrganizationFeatureSetAll})
+	_, err := client.CreateOrganization(
+		ctx, &awsorg.CreateOrganizationInput{FeatureSet: types.OrganizationFeatureSetAll},
+	)
 	must(err)
 	roots, err := client.ListRoots(ctx, &awsorg.ListRootsInput{})
 	must(err)
 	root := roots.Roots[0].Id
-	outer, err := client.CreateOrganizationalUnit(ctx, &awsorg.CreateOrganizationalUnitInput{ParentId: root, Name: aws.String("Workloads")})
+	outer, err := client.CreateOrganizationalUnit(
+		ctx, &awsorg.CreateOrganizationalUnitInput{ParentId: root, Name: aws.String("Workloads")},
+	)
 	must(err)
-	inner, err := client.CreateOrganizationalUnit(ctx, &awsorg.CreateOrganizationalUnitInput{ParentId: outer.OrganizationalUnit.Id, Name: aws.String("Prod")})
+	inner, err := client.CreateOrganizationalUnit(
+		ctx, &awsorg.CreateOrganizationalUnitInput{ParentId: outer.OrganizationalUnit.Id, Name: aws.String("Prod")},
+	)
 	must(err)
 	for name, parent := range map[string]*string{"first": inner.OrganizationalUnit.Id, "second": outer.OrganizationalUnit.Id, "third": nil} {
-		made, err := client.CreateAccount(ctx, &awsorg.CreateAccountInput{AccountName: &name, Email: aws.String(name + "@example.com"),
-			Tags: []types.Tag{{Key: aws.String("team"), Value: &name}, {Key: aws.String("env"), Value: aws.String("prod")}}})
+		made, err := client.CreateAccount(
+			ctx,
+			&awsorg.CreateAccountInput{AccountName: &name, Email: aws.String(name + "@example.com"),
+				Tags: []types.Tag{
+					{Key: aws.String("team"), Value: &name}, {Key: aws.String("env"), Value: aws.String("prod")},
+				}},
+		)
 		must(err)
 		if parent != nil {
-			_, err = client.MoveAccount(ctx, &awsorg.MoveAccountInput{AccountId: made.CreateAccountStatus.AccountId, SourceParentId: root, DestinationParentId: parent})
+			_, err = client.MoveAccount(
+				ctx,
+				&awsorg.MoveAccountInput{
+					AccountId:           made.CreateAccountStatus.AccountId,
+					SourceParentId:      root,
+					DestinationParentId: parent,
+				},
+			)
 			must(err)
 		}
 		if name == "third" {
@@ -65,16 +88,19 @@ func TestAnOrganizationIsReadWithUnitsAndTags(t *testing.T) {
 			path = append(path, u.Name)
 		}
 		got[a.Name] = strings.Join(path, "/")
-		if a.Name != "master" && (a.Email != a.Name+"@example.com" || len(a.Tags) != 2 || a.Tags[0] != (center.Tag{Key: "env", Value: "prod"}) || a.Suspended != (a.Name == "third")) {
+		if a.Name != "master" &&
+			(a.Email != a.Name+"@example.com" || len(a.Tags) != 2 || a.Tags[0] != (center.Tag{Key: "env", Value: "prod"}) || a.Suspended != (a.Name == "third")) {
 			t.Errorf("read %+v", a)
 		}
 	}
-	if len(accounts) != 4 || told != 4 || got["first"] != "Root/Workloads/Prod" || got["second"] != "Root/Workloads" || got["third"] != "Root" {
+	if len(accounts) != 4 || told != 4 || got["first"] != "Root/Workloads/Prod" || got["second"] != "Root/Workloads" ||
+		got["third"] != "Root" {
 		t.Errorf("%d accounts, told of %d: %v", len(accounts), told, got)
 	}
 }
 
-// TestWhatAWSRefusesIsSaid: an error names what was asked for, and nothing is returned of half an organization.
+// TestWhatAWSRefusesIsSaid: an error names what was asked for, and nothing is returned of half an
+// organization.
 func TestWhatAWSRefusesIsSaid(t *testing.T) {
 	t.Parallel()
 	answers := map[string]string{

@@ -1,5 +1,5 @@
-// Package portal is the center's access portal: the accounts, roles and applications of the person who is signed in, temporary credentials, and the way to the
-// AWS console.
+// Package portal is the center's access portal: the accounts, roles and applications of the person
+// who is signed in, temporary credentials, and the way to the AWS console.
 //
 // It may import center, saml, web, audit and authn.
 package portal
@@ -30,9 +30,11 @@ type Handler struct {
 	Center *center.Center
 	Log    *slog.Logger
 	Broker center.Broker
-	// RequireUser hands over the signed-in user, or sends the browser to sign in. The sign-in door provides it.
+	// RequireUser hands over the signed-in user, or sends the browser to sign in. The sign-in door
+	// provides it.
 	RequireUser func(func(http.ResponseWriter, *http.Request, center.User)) http.Handler
-	// SessionSecret is the secret of the portal session that a request comes with. The sign-in door provides it.
+	// SessionSecret is the secret of the portal session that a request comes with. The sign-in door
+	// provides it.
 	SessionSecret func(*http.Request) string
 	Sandbox       bool // credentials and console are the center's own
 	pages         *web.Pages
@@ -59,11 +61,13 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	}
 }
 
-// consolePath opens a role in the AWS console: shortcut links lead there, with the names that AWS's have.
+// consolePath opens a role in the AWS console: shortcut links lead there, with the names that AWS's
+// have.
 const consolePath = "/start/console"
 
-// startURL answers the AWS CLI, which since 2.35.13 takes a start URL that is not under a name of AWS's only when it redirects to one that is. Nothing is fetched
-// there: the CLI goes on with that name, and asks the endpoints that are configured.
+// startURL answers the AWS CLI, which since 2.35.13 takes a start URL that is not under a name of
+// AWS's only when it redirects to one that is. Nothing is fetched there: the CLI goes on with that
+// name, and asks the endpoints that are configured.
 func (h *Handler) startURL(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, h.Center.AWSStartURL(), http.StatusFound) // #nosec G710 -- the instance's own name
 }
@@ -72,7 +76,17 @@ func (h *Handler) startURL(w http.ResponseWriter, r *http.Request) {
 var nav = []web.NavItem{{Label: "Accounts", URL: "/start"}, {Label: "Applications", URL: "/start/applications"}}
 
 func (h *Handler) view(u center.User, title string, data any) web.View {
-	return web.View{Title: title, Product: "Gatehouse access portal", Theme: "center", Home: "/start", Nav: nav, User: u.DisplayName, Account: "/platform/account", SignOut: "/platform/logout", Data: data}
+	return web.View{
+		Title:   title,
+		Product: "Gatehouse access portal",
+		Theme:   "center",
+		Home:    "/start",
+		Nav:     nav,
+		User:    u.DisplayName,
+		Account: "/platform/account",
+		SignOut: "/platform/logout",
+		Data:    data,
+	}
 }
 
 func (h *Handler) actor(r *http.Request, u center.User) audit.Actor {
@@ -101,7 +115,10 @@ func (h *Handler) accounts(w http.ResponseWriter, r *http.Request, u center.User
 	if err != nil || offset < 0 {
 		offset = 0
 	}
-	d.Access, err = h.Center.Access(r.Context(), center.AccessQuery{User: u.ID, Search: d.Search, ByName: true, Offset: offset, Limit: pageSize + 1})
+	d.Access, err = h.Center.Access(
+		r.Context(),
+		center.AccessQuery{User: u.ID, Search: d.Search, ByName: true, Offset: offset, Limit: pageSize + 1},
+	)
 	if err != nil {
 		h.fail(w, r, u, err)
 		return
@@ -133,10 +150,15 @@ func (h *Handler) applications(w http.ResponseWriter, r *http.Request, u center.
 
 type linkData struct{ Account, Role, Destination, Link, Problem string }
 
-// link makes a shortcut link: whoever opens it signs in, and comes to a page of the console in a role.
+// link makes a shortcut link: whoever opens it signs in, and comes to a page of the console in a
+// role.
 func (h *Handler) link(w http.ResponseWriter, r *http.Request, u center.User) {
 	q := r.URL.Query()
-	d := linkData{Account: q.Get("account_id"), Role: q.Get("role_name"), Destination: strings.TrimSpace(q.Get("destination"))}
+	d := linkData{
+		Account:     q.Get("account_id"),
+		Role:        q.Get("role_name"),
+		Destination: strings.TrimSpace(q.Get("destination")),
+	}
 	values := url.Values{"account_id": {d.Account}, "role_name": {d.Role}}
 	switch {
 	case d.Destination == "":
@@ -154,7 +176,8 @@ func (h *Handler) link(w http.ResponseWriter, r *http.Request, u center.User) {
 // maxLink bounds the address of a link to a page of AWS's console, in bytes.
 const maxLink = 2048 //bound:text the destination of a shortcut link, in bytes
 
-// consoleURL says whether a link may lead to an address: a page of AWS's console, and nobody else's. Source: user guide, "Create shortcut links".
+// consoleURL says whether a link may lead to an address: a page of AWS's console, and nobody
+// else's. Source: user guide, "Create shortcut links".
 func consoleURL(text string) bool {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "https" || u.User != nil || len(text) > maxLink {
@@ -168,10 +191,13 @@ func consoleURL(text string) bool {
 	return false
 }
 
-// openConsole sends the browser to the AWS console in a role. With one role in the account, a link need not name it; with several, the person chooses.
+// openConsole sends the browser to the AWS console in a role. With one role in the account, a link
+// need not name it; with several, the person chooses.
 func (h *Handler) openConsole(w http.ResponseWriter, r *http.Request, u center.User) {
 	q := r.URL.Query()
-	account, role, destination := q.Get("account_id"), q.Get("role_name"), q.Get("destination")
+	account := q.Get("account_id")
+	role := q.Get("role_name")
+	destination := q.Get("destination")
 	if destination != "" && !consoleURL(destination) {
 		h.fail(w, r, u, &center.Error{Code: center.InvalidValue, Field: "destination"})
 		return
@@ -193,7 +219,10 @@ func (h *Handler) openConsole(w http.ResponseWriter, r *http.Request, u center.U
 		h.fail(w, r, u, err)
 		return
 	}
-	v := h.view(u, "Opening the AWS console", struct{ URL, Response, RelayState string }{form.URL, form.Response.Reveal(), form.RelayState})
+	v := h.view(
+		u, "Opening the AWS console",
+		struct{ URL, Response, RelayState string }{form.URL, form.Response.Reveal(), form.RelayState},
+	)
 	v.Narrow, v.Nav = true, nil
 	h.pages.RenderPosting(w, http.StatusOK, "console", v, form.URL)
 }
@@ -209,13 +238,37 @@ func (h *Handler) sandboxConsole(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, center.User{}, err)
 		return
 	}
-	a, err := saml.VerifyPOST(r.PostFormValue("SAMLResponse"), saml.Expect{Issuer: h.Center.FederationEntityID(), Audience: h.Center.URL + SandboxConsole, Recipient: h.Center.URL + SandboxConsole,
-		Now: h.Center.Now(), Certificates: []*x509.Certificate{certificate}, NameIDFormat: saml.FormatPersistent})
+	a, err := saml.VerifyPOST(
+		r.PostFormValue("SAMLResponse"),
+		saml.Expect{
+			Issuer:       h.Center.FederationEntityID(),
+			Audience:     h.Center.URL + SandboxConsole,
+			Recipient:    h.Center.URL + SandboxConsole,
+			Now:          h.Center.Now(),
+			Certificates: []*x509.Certificate{certificate},
+			NameIDFormat: saml.FormatPersistent,
+		},
+	)
 	if err != nil {
-		h.fail(w, r, center.User{}, h.Center.Refuse(r.Context(), h.actor(r, center.User{}), "ConsoleLogin", "", &center.Error{Code: center.AssertionRefused, Detail: err.Error()}))
+		h.fail(
+			w,
+			r,
+			center.User{},
+			h.Center.Refuse(
+				r.Context(), h.actor(r, center.User{}), "ConsoleLogin", "",
+				&center.Error{Code: center.AssertionRefused, Detail: err.Error()},
+			),
+		)
 		return
 	}
-	m := web.Message{Title: "Here the AWS console would open", Lines: []string{"This center gives out sandbox credentials. The response that it signed has passed every check, and names this role and provider:"}, Link: "/start", LinkText: "Back to your accounts"}
+	m := web.Message{
+		Title: "Here the AWS console would open",
+		Lines: []string{
+			"This center gives out sandbox credentials. The response that it signed has passed every check, and names this role and provider:",
+		},
+		Link:     "/start",
+		LinkText: "Back to your accounts",
+	}
 	for _, at := range a.Attributes {
 		m.Lines = append(m.Lines, at.Name[strings.LastIndexByte(at.Name, '/')+1:]+": "+strings.Join(at.Values, ", "))
 	}
@@ -227,7 +280,8 @@ func (h *Handler) sandboxConsole(w http.ResponseWriter, r *http.Request) {
 	h.pages.Render(w, http.StatusOK, "message", v)
 }
 
-// credentialsView is what the credentials page shows; the secrets are in it because showing them is its purpose.
+// credentialsView is what the credentials page shows; the secrets are in it because showing them is
+// its purpose.
 type credentialsView struct {
 	Account                             center.Account
 	Role, Profile                       string
@@ -254,10 +308,16 @@ func (h *Handler) credentials(w http.ResponseWriter, r *http.Request, u center.U
 		h.fail(w, r, u, err)
 		return
 	}
-	pairs := [][2]string{{"AWS_ACCESS_KEY_ID", v.KeyID}, {"AWS_SECRET_ACCESS_KEY", v.Secret}, {"AWS_SESSION_TOKEN", v.Token}}
-	v.Environment, v.WindowsEnv, v.PowerShell = lines(pairs, `export `, `="`, `"`), lines(pairs, "SET ", "=", ""), lines(pairs, "$Env:", `="`, `"`)
+	pairs := [][2]string{
+		{"AWS_ACCESS_KEY_ID", v.KeyID}, {"AWS_SECRET_ACCESS_KEY", v.Secret}, {"AWS_SESSION_TOKEN", v.Token},
+	}
+	v.Environment = lines(pairs, `export `, `="`, `"`)
+	v.WindowsEnv = lines(pairs, "SET ", "=", "")
+	v.PowerShell = lines(pairs, "$Env:", `="`, `"`)
 	v.ProfileText = "[" + v.Profile + "]\naws_access_key_id=" + v.KeyID + "\naws_secret_access_key=" + v.Secret + "\naws_session_token=" + v.Token
-	v.StartURL, v.Region, v.Sandbox = h.Center.PortalURL(), h.Center.Instance.Region, h.Sandbox
+	v.StartURL = h.Center.PortalURL()
+	v.Region = h.Center.Instance.Region
+	v.Sandbox = h.Sandbox
 	v.Check = "aws sts get-caller-identity --region " + v.Region
 	if h.Sandbox {
 		v.Check += " --endpoint-url " + h.Center.URL

@@ -40,15 +40,19 @@ type bulkResult struct {
 	Response jsontext.Value `json:"response,omitzero"`
 }
 
-// bulk runs the operations of one request one after the other, each in a transaction of its own, as RFC 7644 §3.7 has it: what succeeded stays. An
-// operation that names a resource by a bulkId waits until that resource is made; those that wait for each other are refused.
+// bulk runs the operations of one request one after the other, each in a transaction of its own, as
+// RFC 7644 §3.7 has it: what succeeded stays. An operation that names a resource by a bulkId waits
+// until that resource is made; those that wait for each other are refused.
 func (h *Handler) bulk(ctx context.Context, r *request) (answer, error) {
 	var in bulkRequest
 	if err := scim.Decode(r.body, &in); err != nil {
 		return answer{}, err
 	}
 	if len(in.Operations) > maxBulk {
-		return answer{}, &scim.Error{Status: http.StatusRequestEntityTooLarge, Detail: "More than " + strconv.Itoa(maxBulk) + " operations."}
+		return answer{}, &scim.Error{
+			Status: http.StatusRequestEntityTooLarge,
+			Detail: "More than " + strconv.Itoa(maxBulk) + " operations.",
+		}
 	}
 	b := bulkRun{handler: h, request: r, made: map[string]string{}, pending: map[string]int{}}
 	waiting := make([]waitingOperation, 0, len(in.Operations))
@@ -111,7 +115,8 @@ type waitingOperation struct {
 }
 
 // references finds the bulkIds that an operation names: as the end of its path, and as whole texts
-// of its data. The data is not decoded for that: what looks like one there and is none costs a wait.
+// of its data. The data is not decoded for that: what looks like one there and is none costs a
+// wait.
 func references(op bulkOperation) (ids []string) {
 	path, _, _ := strings.Cut(op.Path, "?")
 	if _, id, ok := strings.Cut(path, bulkReference); ok {
@@ -175,7 +180,10 @@ func (b *bulkRun) run(ctx context.Context, op bulkOperation) {
 		return
 	}
 	in := *b.request
-	in.action, in.id, in.ifMatch, in.ifNoneMatch = known.name, id, op.Version, ""
+	in.action = known.name
+	in.id = id
+	in.ifMatch = op.Version
+	in.ifNoneMatch = ""
 	var err error
 	if in.query, err = url.ParseQuery(rawQuery); err != nil {
 		b.fail(op, bad(scim.InvalidPath, "The path's query cannot be read."))
@@ -217,5 +225,7 @@ func (b *bulkRun) fail(op bulkOperation, err error) {
 		panic(encodeErr)
 	}
 	b.failed++
-	b.results = append(b.results, bulkResult{Method: op.Method, BulkID: op.BulkID, Status: strconv.Itoa(status), Response: data})
+	b.results = append(
+		b.results, bulkResult{Method: op.Method, BulkID: op.BulkID, Status: strconv.Itoa(status), Response: data},
+	)
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
-// serviceProviderConfig says what the endpoint can do: as AWS says it (maxResults is still the old 50 there, though 100 are served), or what the
-// standard profile does.
+// serviceProviderConfig says what the endpoint can do: as AWS says it (maxResults is still the old
+// 50 there, though 100 are served), or what the standard profile does.
 func (h *Handler) serviceProviderConfig(_ context.Context, r *request) (answer, error) {
 	supported := func(yes bool) map[string]any { return map[string]any{"supported": yes} }
 	bulk, results := map[string]any{"supported": r.standard, "maxOperations": 1, "maxPayloadSize": maxBody}, 50
@@ -18,7 +18,9 @@ func (h *Handler) serviceProviderConfig(_ context.Context, r *request) (answer, 
 		bulk["maxOperations"], results = maxBulk, r.maxCount
 	}
 	body := map[string]any{
-		"schemas": []string{scim.ConfigURN}, "documentationUri": "https://docs.aws.amazon.com/singlesignon/latest/userguide/manage-your-identity-source-idp.html",
+		"schemas": []string{
+			scim.ConfigURN,
+		}, "documentationUri": "https://docs.aws.amazon.com/singlesignon/latest/userguide/manage-your-identity-source-idp.html",
 		"authenticationSchemes": []map[string]any{{
 			"type": "oauthbearertoken", "name": "OAuth Bearer Token", "description": "Authentication scheme using the OAuth Bearer Token Standard",
 			"specUri": "https://www.rfc-editor.org/info/rfc6750", "documentationUri": "https://docs.aws.amazon.com/singlesignon/latest/userguide/provision-automatically.html", "primary": true}},
@@ -27,8 +29,17 @@ func (h *Handler) serviceProviderConfig(_ context.Context, r *request) (answer, 
 	}
 	if r.standard {
 		delete(body, "documentationUri")
-		body["meta"] = map[string]any{"resourceType": "ServiceProviderConfig", "location": r.base + "/ServiceProviderConfig"}
-		body["pagination"] = map[string]any{"cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": 100, "maxPageSize": r.maxCount}
+		body["meta"] = map[string]any{
+			"resourceType": "ServiceProviderConfig",
+			"location":     r.base + "/ServiceProviderConfig",
+		}
+		body["pagination"] = map[string]any{
+			"cursor":                  true,
+			"index":                   true,
+			"defaultPaginationMethod": "index",
+			"defaultPageSize":         100,
+			"maxPageSize":             r.maxCount,
+		}
 	}
 	return encode(body)
 }
@@ -36,13 +47,23 @@ func (h *Handler) serviceProviderConfig(_ context.Context, r *request) (answer, 
 // listOfAll is a list of discovery documents, which is never cut into pages.
 func listOfAll(resources []scim.Resource) (answer, error) {
 	n := len(resources)
-	return encode(scim.ListResponse{Schemas: []string{scim.ListURN}, TotalResults: &n, ItemsPerPage: n, StartIndex: 1, Resources: resources})
+	return encode(
+		scim.ListResponse{
+			Schemas:      []string{scim.ListURN},
+			TotalResults: &n,
+			ItemsPerPage: n,
+			StartIndex:   1,
+			Resources:    resources,
+		},
+	)
 }
 
 func (r *request) types() []scim.Resource {
 	kind := func(name, endpoint, schema string) scim.Resource {
 		return scim.Resource{
-			"schemas": []string{scim.ResourceTypeURN}, "id": name, "name": name, "endpoint": endpoint, "description": name, "schema": schema,
+			"schemas": []string{
+				scim.ResourceTypeURN,
+			}, "id": name, "name": name, "endpoint": endpoint, "description": name, "schema": schema,
 			"meta": map[string]any{"resourceType": "ResourceType", "location": r.base + "/ResourceTypes/" + name}}
 	}
 	user := kind("User", "/Users", scim.UserURN)
@@ -74,7 +95,9 @@ func (r *request) definitions() []scim.Resource {
 	return []scim.Resource{
 		r.definition(scim.UserURN, "User", "User Account", scim.UserSchema.Attributes),
 		r.definition(scim.GroupURN, "Group", "Group", scim.GroupSchema.Attributes),
-		r.definition(scim.EnterpriseURN, "EnterpriseUser", "Enterprise User", scim.UserSchema.Extensions[scim.EnterpriseURN]),
+		r.definition(
+			scim.EnterpriseURN, "EnterpriseUser", "Enterprise User", scim.UserSchema.Extensions[scim.EnterpriseURN],
+		),
 	}
 }
 
@@ -84,7 +107,9 @@ func (r *request) definition(urn, name, description string, list []scim.Attribut
 		location = r.base + "/Schemas/" + urn
 	}
 	return scim.Resource{
-		"schemas": []string{scim.SchemaURN}, "id": urn, "name": name, "description": description, "attributes": r.describe(list),
+		"schemas": []string{
+			scim.SchemaURN,
+		}, "id": urn, "name": name, "description": description, "attributes": r.describe(list),
 		"meta": map[string]any{"resourceType": "Schema", "location": location}}
 }
 
@@ -92,10 +117,16 @@ func (r *request) definition(urn, name, description string, list []scim.Attribut
 var awsRequires = []string{"userName", "displayName", "givenName", "familyName"}
 
 func (r *request) describe(list []scim.Attribute) []map[string]any {
-	types := map[scim.Kind]string{scim.Text: "string", scim.Boolean: "boolean", scim.Complex: "complex", scim.ComplexList: "complex"}
+	types := map[scim.Kind]string{
+		scim.Text:        "string",
+		scim.Boolean:     "boolean",
+		scim.Complex:     "complex",
+		scim.ComplexList: "complex",
+	}
 	out := []map[string]any{}
 	for _, a := range list {
-		if a.Name == "schemas" || a.Name == "id" || a.Name == "meta" || (!r.standard && slices.Contains(unsupported, a.Name)) {
+		if a.Name == "schemas" || a.Name == "id" || a.Name == "meta" ||
+			(!r.standard && slices.Contains(unsupported, a.Name)) {
 			continue
 		}
 		m := map[string]any{
@@ -117,7 +148,9 @@ func (r *request) describe(list []scim.Attribute) []map[string]any {
 
 // describeFully adds what only the standard profile says of an attribute (RFC 7643 §7).
 func (r *request) describeFully(m map[string]any, a scim.Attribute) {
-	m["description"], m["required"], m["caseExact"] = a.Name, a.Required, a.CaseExact
+	m["description"] = a.Name
+	m["required"] = a.Required
+	m["caseExact"] = a.CaseExact
 	if a.Type != "" {
 		m["type"] = a.Type
 	}

@@ -1,6 +1,7 @@
-// Package scimserver is the center's SCIM 2.0 door: one engine with two profiles, which an access token chooses. AWS's is what IAM Identity Center's
-// endpoint supports, limits and answers, as the SCIM developer guide says and clients have seen; the standard one is RFC 7643 and RFC 7644. It serves
-// /{tenant}/scim/v2/, and writes and reads users and groups as JSON lines.
+// Package scimserver is the center's SCIM 2.0 door: one engine with two profiles, which an access
+// token chooses. AWS's is what IAM Identity Center's endpoint supports, limits and answers, as the
+// SCIM developer guide says and clients have seen; the standard one is RFC 7643 and RFC 7644. It
+// serves /{tenant}/scim/v2/, and writes and reads users and groups as JSON lines.
 //
 // It may import center, scim and audit.
 package scimserver

@@ -20,6 +20,8 @@ func Call(h *Handler, profile center.Profile, method, path string, body []byte) 
 		panic("no operation " + method + " " + path)
 	}
 	p := profileOf(center.BearerToken{Profile: profile})
-	_, err := op.call(h, context.Background(), &request{profile: p, by: centertest.Actor, action: op.name, id: id, body: body})
+	_, err := op.call(
+		h, context.Background(), &request{profile: p, by: centertest.Actor, action: op.name, id: id, body: body},
+	)
 	return err
 }

@@ -47,7 +47,8 @@ func readGroup(r *request) (center.Group, []center.UserID, error) {
 	return center.Group{DisplayName: wire.String("displayName"), ExternalID: wire.String("externalId")}, members, nil
 }
 
-// fewEnough bounds the memberships of one request. Source of AWS's bound: SCIM guide, CreateGroup and PatchGroup.
+// fewEnough bounds the memberships of one request. Source of AWS's bound: SCIM guide, CreateGroup
+// and PatchGroup.
 func (p profile) fewEnough(n int) error {
 	if n <= p.maxMembers {
 		return nil
@@ -71,7 +72,8 @@ func (h *Handler) showGroup(ctx context.Context, r *request, status int, g cente
 	return r.projected(out, scim.GroupSchema)
 }
 
-// shownMembers is what the standard profile shows as members. They can be many, and are read only where they are shown.
+// shownMembers is what the standard profile shows as members. They can be many, and are read only
+// where they are shown.
 func (h *Handler) shownMembers(ctx context.Context, r *request, id center.GroupID) (list []reference, err error) {
 	if !r.standard || !r.projection().wants("members") {
 		return nil, nil
@@ -114,13 +116,19 @@ func (h *Handler) putGroup(ctx context.Context, r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	g, err := h.Center.UpdateGroup(ctx, r.by, center.GroupID(r.id), center.MembershipChange{Clear: true, Add: members}, func(g *center.Group) error {
-		if err := r.precondition(g.Version, r.id); err != nil {
-			return err
-		}
-		g.DisplayName, g.ExternalID = in.DisplayName, in.ExternalID
-		return nil
-	})
+	g, err := h.Center.UpdateGroup(
+		ctx,
+		r.by,
+		center.GroupID(r.id),
+		center.MembershipChange{Clear: true, Add: members},
+		func(g *center.Group) error {
+			if err := r.precondition(g.Version, r.id); err != nil {
+				return err
+			}
+			g.DisplayName, g.ExternalID = in.DisplayName, in.ExternalID
+			return nil
+		},
+	)
 	if err != nil {
 		return answer{}, err
 	}
@@ -128,11 +136,14 @@ func (h *Handler) putGroup(ctx context.Context, r *request) (answer, error) {
 }
 
 func (h *Handler) deleteGroup(ctx context.Context, r *request) (answer, error) {
-	err := h.Center.DeleteGroup(ctx, r.by, center.GroupID(r.id), func(g center.Group) error { return r.precondition(g.Version, r.id) })
+	err := h.Center.DeleteGroup(
+		ctx, r.by, center.GroupID(r.id), func(g center.Group) error { return r.precondition(g.Version, r.id) },
+	)
 	return answer{status: http.StatusNoContent}, err
 }
 
-// patchGroup answers with 204, also in the standard profile, where the members could be many, unless attributes asks for the group (RFC 7644 §3.5.2).
+// patchGroup answers with 204, also in the standard profile, where the members could be many,
+// unless attributes asks for the group (RFC 7644 §3.5.2).
 func (h *Handler) patchGroup(ctx context.Context, r *request) (answer, error) {
 	var patch scim.PatchRequest
 	if err := scim.Decode(r.body, &patch); err != nil {
@@ -166,8 +177,9 @@ type groupEdit struct {
 	named            int // members that the request names, whether they cancel each other or not
 }
 
-// groupChanges parses a PATCH and applies the profile's rules. AWS's are: names, external ids, and members to add or to remove by name. Members
-// cannot be replaced, and the limit counts over the whole request.
+// groupChanges parses a PATCH and applies the profile's rules. AWS's are: names, external ids, and
+// members to add or to remove by name. Members cannot be replaced, and the limit counts over the
+// whole request.
 func (r *request) groupChanges(patch scim.PatchRequest) (groupEdit, error) {
 	var edit groupEdit
 	if len(patch.Operations) == 0 {
@@ -182,7 +194,10 @@ func (r *request) groupChanges(patch scim.PatchRequest) (groupEdit, error) {
 			return edit, err
 		}
 		if op.Path == "" && len(changes) != 1 && !r.standard {
-			return edit, bad(scim.InvalidSyntax, "An operation allows omitting path only for Add and Replace with a value of a single attribute.")
+			return edit, bad(
+				scim.InvalidSyntax,
+				"An operation allows omitting path only for Add and Replace with a value of a single attribute.",
+			)
 		}
 		for _, c := range changes {
 			if r.standard && op.Path == "" && (c.Path.Attribute.ReadOnly || c.Path.Attribute.Name == "schemas") {
@@ -196,14 +211,17 @@ func (r *request) groupChanges(patch scim.PatchRequest) (groupEdit, error) {
 	return edit, r.fewEnough(edit.named)
 }
 
-// plain makes the change that most requests ask for: to add members, or to remove them by name. ok is false, and nothing is changed, for any other.
+// plain makes the change that most requests ask for: to add members, or to remove them by name. ok
+// is false, and nothing is changed, for any other.
 func (e *groupEdit) plain(op scim.Operation) (ok bool) {
 	var list []struct {
 		Value string `json:"value"`
 		Ref   string `json:"$ref"`
 	}
 	add := strings.EqualFold(op.Op, "add")
-	if op.Path != "members" || (!add && !strings.EqualFold(op.Op, "remove")) || len(op.Value) == 0 || op.Value[0] != '[' || json.Unmarshal(op.Value, &list, plainOptions) != nil {
+	if op.Path != "members" || (!add && !strings.EqualFold(op.Op, "remove")) || len(op.Value) == 0 ||
+		op.Value[0] != '[' ||
+		json.Unmarshal(op.Value, &list, plainOptions) != nil {
 		return false
 	}
 	ids := make([]center.UserID, len(list))
@@ -269,7 +287,8 @@ func (e *groupEdit) applyMembers(p profile, c scim.Change) error {
 	return nil
 }
 
-// add and remove make the operations of one request take effect in their order: who was to be removed before stays, who was to be added is not.
+// add and remove make the operations of one request take effect in their order: who was to be
+// removed before stays, who was to be added is not.
 func (e *groupEdit) add(ids []center.UserID) {
 	e.named += len(ids)
 	e.members.Remove = without(e.members.Remove, ids)
@@ -293,7 +312,8 @@ func without(list, ids []center.UserID) []center.UserID {
 	return slices.DeleteFunc(list, func(id center.UserID) bool { return gone[id] })
 }
 
-// memberIDs reads a member list: objects with a value, a single object, or plain ids, as some clients send them.
+// memberIDs reads a member list: objects with a value, a single object, or plain ids, as some
+// clients send them.
 func (p profile) memberIDs(v any) ([]center.UserID, error) {
 	items, ok := v.([]any)
 	if !ok && v != nil {

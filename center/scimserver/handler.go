@@ -30,8 +30,8 @@ type Handler struct {
 // maxBody bounds a request; ServiceProviderConfig announces the same number.
 const maxBody = 1 << 20 //bound:body a SCIM request
 
-// Before answers the requests below /{tenant}/scim/v2 and hands all others to next. The paths are taken apart here, since clients double slashes and
-// vary letter case.
+// Before answers the requests below /{tenant}/scim/v2 and hands all others to next. The paths are
+// taken apart here, since clients double slashes and vary letter case.
 func (h *Handler) Before(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if tenant, rest, ok := splitPath(r.URL.Path); ok {
@@ -85,18 +85,31 @@ type operation struct {
 	standard bool // only the standard profile has it
 }
 
-// operations are all that the door knows, by method, resource in lower case, and whether an id follows it.
+// operations are all that the door knows, by method, resource in lower case, and whether an id
+// follows it.
 var operations = map[string]operation{
 	"POST users": {"CreateUser", (*Handler).createUser, false}, "GET users": {"ListUsers", (*Handler).listUsers, false},
 	"GET users/": {"GetUser", (*Handler).getUser, false}, "PUT users/": {"PutUser", (*Handler).putUser, false},
-	"PATCH users/": {"PatchUser", (*Handler).patchUser, false}, "DELETE users/": {"DeleteUser", (*Handler).deleteUser, false},
-	"POST groups": {"CreateGroup", (*Handler).createGroup, false}, "GET groups": {"ListGroups", (*Handler).listGroups, false},
-	"GET groups/": {"GetGroup", (*Handler).getGroup, false}, "PATCH groups/": {"PatchGroup", (*Handler).patchGroup, false},
-	"DELETE groups/": {"DeleteGroup", (*Handler).deleteGroup, false}, "PUT groups/": {"PutGroup", (*Handler).putGroup, true},
+	"PATCH users/": {
+		"PatchUser", (*Handler).patchUser, false,
+	}, "DELETE users/": {"DeleteUser", (*Handler).deleteUser, false},
+	"POST groups": {
+		"CreateGroup", (*Handler).createGroup, false,
+	}, "GET groups": {"ListGroups", (*Handler).listGroups, false},
+	"GET groups/": {
+		"GetGroup", (*Handler).getGroup, false,
+	}, "PATCH groups/": {"PatchGroup", (*Handler).patchGroup, false},
+	"DELETE groups/": {
+		"DeleteGroup", (*Handler).deleteGroup, false,
+	}, "PUT groups/": {"PutGroup", (*Handler).putGroup, true},
 	"GET serviceproviderconfig": {"ServiceProviderConfig", (*Handler).serviceProviderConfig, false},
-	"GET resourcetypes":         {"ListResourceTypes", (*Handler).resourceTypes, false}, "GET resourcetypes/": {"GetResourceType", (*Handler).resourceType, true},
+	"GET resourcetypes": {
+		"ListResourceTypes", (*Handler).resourceTypes, false,
+	}, "GET resourcetypes/": {"GetResourceType", (*Handler).resourceType, true},
 	"GET schemas": {"ListSchemas", (*Handler).schemas, false}, "GET schemas/": {"GetSchema", (*Handler).schema, false},
-	"POST users/.search": {"SearchUsers", (*Handler).searchUsers, true}, "POST groups/.search": {"SearchGroups", (*Handler).searchGroups, true},
+	"POST users/.search": {
+		"SearchUsers", (*Handler).searchUsers, true,
+	}, "POST groups/.search": {"SearchGroups", (*Handler).searchGroups, true},
 	"POST .search": {"Search", (*Handler).searchAll, true},
 }
 
@@ -138,7 +151,13 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, tenant, rest str
 		return
 	}
 	by.Name = token.ID
-	in := &request{profile: profileOf(token), by: by, action: op.name, id: id, base: h.Center.URL + "/" + tenant + "/scim/v2"}
+	in := &request{
+		profile: profileOf(token),
+		by:      by,
+		action:  op.name,
+		id:      id,
+		base:    h.Center.URL + "/" + tenant + "/scim/v2",
+	}
 	in.ifMatch, in.ifNoneMatch = r.Header.Get("If-Match"), r.Header.Get("If-None-Match")
 	if r.URL.RawQuery != "" {
 		in.query, err = url.ParseQuery(r.URL.RawQuery)
@@ -155,7 +174,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, tenant, rest str
 	case strings.EqualFold(strings.Trim(rest, "/"), "me"):
 		err = in.noMe()
 	case !known || (op.standard && !in.standard):
-		in.action, in.id, err = "SCIM "+r.Method, r.URL.Path, in.noOperation()
+		in.action = "SCIM " + r.Method
+		in.id = r.URL.Path
+		err = in.noOperation()
 	}
 	var out answer
 	if err == nil {
@@ -169,7 +190,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, tenant, rest str
 }
 
 // queryParameters are those that SCIM defines. Others are passed over, as RFC 7644 §3.4.2 says.
-var queryParameters = []string{"filter", "sortBy", "sortOrder", "startIndex", "count", "cursor", "attributes", "excludedAttributes"}
+var queryParameters = []string{
+	"filter", "sortBy", "sortOrder", "startIndex", "count", "cursor", "attributes", "excludedAttributes",
+}
 
 // repeated is a query parameter that stands twice: two readers could take it for different things.
 func (r *request) repeated() string {
@@ -181,7 +204,8 @@ func (r *request) repeated() string {
 	return ""
 }
 
-// recorded leaves an event for what was refused before it reached a rule: rules record their refusals themselves.
+// recorded leaves an event for what was refused before it reached a rule: rules record their
+// refusals themselves.
 func (h *Handler) recorded(ctx context.Context, r *request, err error) error {
 	var wire *scim.Error
 	if errors.As(err, &wire) && center.CodeOf(err) == "" {
@@ -243,7 +267,8 @@ func tagMatches(tags string, version int64) bool {
 	return false
 }
 
-// precondition refuses a change of an object that is not in the version that If-Match names. AWS's profile has no versions and ignores it.
+// precondition refuses a change of an object that is not in the version that If-Match names. AWS's
+// profile has no versions and ignores it.
 func (r *request) precondition(version int64, id string) error {
 	if !r.standard || r.ifMatch == "" || tagMatches(r.ifMatch, version+1) {
 		return nil
@@ -251,7 +276,8 @@ func (r *request) precondition(version int64, id string) error {
 	return &center.Error{Code: center.VersionChanged, Subject: id}
 }
 
-// The texts that clients and runbooks match on. Source: SCIM guide; bodies seen in public issue threads.
+// The texts that clients and runbooks match on. Source: SCIM guide; bodies seen in public issue
+// threads.
 const (
 	textUnparsable = "Request is unparsable, syntactically incorrect, or violates schema."
 	textDuplicate  = "Refused to create a new, duplicate resource."
@@ -259,14 +285,20 @@ const (
 )
 
 var byKind = map[center.Kind]scim.Error{
-	center.Internal:        {Status: http.StatusInternalServerError, Detail: "Internal error."},
-	center.Invalid:         {Status: http.StatusBadRequest, Type: scim.InvalidValue},
-	center.NotFound:        {Status: http.StatusNotFound, Detail: "Resource not found."},
-	center.Conflict:        {Status: http.StatusConflict, Type: scim.Uniqueness, Detail: textDuplicate},
-	center.Denied:          {Status: http.StatusForbidden, Detail: "Access denied."},
-	center.Unauthenticated: {Status: http.StatusUnauthorized, Detail: "Unauthorized: the bearer token is missing, not valid for this endpoint, or expired."},
-	center.Quota:           {Status: http.StatusBadRequest},
-	center.Unavailable:     {Status: http.StatusServiceUnavailable, Detail: "The service is not available at the moment. Try again in a few seconds."},
+	center.Internal: {Status: http.StatusInternalServerError, Detail: "Internal error."},
+	center.Invalid:  {Status: http.StatusBadRequest, Type: scim.InvalidValue},
+	center.NotFound: {Status: http.StatusNotFound, Detail: "Resource not found."},
+	center.Conflict: {Status: http.StatusConflict, Type: scim.Uniqueness, Detail: textDuplicate},
+	center.Denied:   {Status: http.StatusForbidden, Detail: "Access denied."},
+	center.Unauthenticated: {
+		Status: http.StatusUnauthorized,
+		Detail: "Unauthorized: the bearer token is missing, not valid for this endpoint, or expired.",
+	},
+	center.Quota: {Status: http.StatusBadRequest},
+	center.Unavailable: {
+		Status: http.StatusServiceUnavailable,
+		Detail: "The service is not available at the moment. Try again in a few seconds.",
+	},
 }
 
 // answerTo maps an error to the wire. It is the only place that does.
@@ -292,7 +324,8 @@ func answerTo(p profile, err error) *scim.Error {
 	default:
 		e = byKind[center.Internal]
 	}
-	if !p.standard && e.Status == http.StatusBadRequest && e.Detail != textMembers { // the reason goes behind AWS's text, which no client compares whole
+	// the reason goes behind AWS's text, which no client compares whole
+	if !p.standard && e.Status == http.StatusBadRequest && e.Detail != textMembers {
 		e.Detail = strings.TrimSpace(textUnparsable + " " + e.Detail)
 	}
 	return &e
@@ -314,7 +347,12 @@ func (h *Handler) failureOf(p profile, requestID string, err error) (int, failur
 	if e.Status >= 500 && e.Status != http.StatusNotImplemented {
 		h.Log.Error("SCIM request failed", "request_id", requestID, "error", err)
 	}
-	body := failure{Schemas: []string{scim.ErrorURN}, SCIMType: e.Type, Detail: e.Detail, Status: strconv.Itoa(e.Status)}
+	body := failure{
+		Schemas:  []string{scim.ErrorURN},
+		SCIMType: e.Type,
+		Detail:   e.Detail,
+		Status:   strconv.Itoa(e.Status),
+	}
 	if !p.standard {
 		body.Schema, body.ExceptionRequestID = body.Schemas, requestID
 		stamp := h.Center.Now().UTC().Format("2006-01-02 15:04:05.000")
@@ -345,5 +383,7 @@ func listOf(text string) []string {
 	if text == "" {
 		return nil
 	}
-	return slices.DeleteFunc(strings.Split(strings.ReplaceAll(text, " ", ""), ","), func(s string) bool { return s == "" })
+	return slices.DeleteFunc(
+		strings.Split(strings.ReplaceAll(text, " ", ""), ","), func(s string) bool { return s == "" },
+	)
 }

@@ -84,7 +84,8 @@ var groups = kind{
 		}
 		return oneOrNone(found{id: string(g.ID), group: &g}, err)
 	},
-	// To AWS a member who does not exist is 404 and an empty value 400, not an empty list. Source: SCIM guide, ListGroups.
+	// To AWS a member who does not exist is 404 and an empty value 400, not an empty list. Source:
+	// SCIM guide, ListGroups.
 	related: func(attribute string) relation {
 		if attribute != "members.value" && attribute != "members" && attribute != "member" {
 			return nil
@@ -185,7 +186,8 @@ func (h *Handler) listKind(ctx context.Context, r *request, k kind) (answer, err
 	return h.list(ctx, r, k, q)
 }
 
-// nameFilter recognises the query that identity providers send most, userName eq and nothing else, without the general parser.
+// nameFilter recognises the query that identity providers send most, userName eq and nothing else,
+// without the general parser.
 func (r *request) nameFilter() (name string, ok bool) {
 	const before = `userName eq "`
 	filter := r.query["filter"]

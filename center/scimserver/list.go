@@ -18,7 +18,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
-// page is where a list begins and how long it is. Source: SCIM guide, newest edition: cursor paging of up to 100; RFC 7644 §3.4.2.4; RFC 9865.
+// page is where a list begins and how long it is. Source: SCIM guide, newest edition: cursor paging
+// of up to 100; RFC 7644 §3.4.2.4; RFC 9865.
 type page struct {
 	cursor bool   // cursor mode: the parameter is present, even when empty
 	after  string // the key that the cursor stands for
@@ -80,7 +81,9 @@ func (p profile) parsePage(q url.Values) (page, error) {
 		out.start = max(n, 1)
 	}
 	if q.Has("cursor") {
-		out.cursor, out.start, out.count = true, 1, max(1, out.count)
+		out.cursor = true
+		out.start = 1
+		out.count = max(1, out.count)
 		key, err := base64.URLEncoding.DecodeString(q.Get("cursor"))
 		if err != nil || len(key) > maxCursor {
 			return out, bad("invalidCursor", "The cursor is not one of this list.")
@@ -104,16 +107,19 @@ type kind struct {
 	from func(p center.Pages, rd center.Reader, offset, limit int) ([]found, int, error)
 	// after returns up to limit resources in the order of their ids, after one of them.
 	after func(rd center.Reader, id string, limit int) ([]found, error)
-	// lookUp finds the resources whose attribute, in lower case, equals a value where an index does. indexed is false where none does.
+	// lookUp finds the resources whose attribute, in lower case, equals a value where an index
+	// does. indexed is false where none does.
 	lookUp  func(rd center.Reader, attribute, value string) (list []found, indexed bool, err error)
 	related func(attribute string) relation // for an attribute in lower case; nil for those that are no relation
 	byIDs   func(rd center.Reader, ids []string) ([]found, error)
 }
 
-// relation returns the ids, sorted, of the resources that have a group or a member. strict refuses one that does not exist.
+// relation returns the ids, sorted, of the resources that have a group or a member. strict refuses
+// one that does not exist.
 type relation func(rd center.Reader, value string, strict bool) ([]string, error)
 
-// all are the resources of a kind in the order of their ids, after one of them; they are read in batches.
+// all are the resources of a kind in the order of their ids, after one of them; they are read in
+// batches.
 func (k kind) all(rd center.Reader, after string) iter.Seq2[found, error] {
 	return func(yield func(found, error) bool) {
 		for {
@@ -202,13 +208,15 @@ func (l *listing) cut(list []found) {
 	l.shown = list
 }
 
-// equality is a filter of equalities with texts, joined by and: names in lower case with id first, and their values.
+// equality is a filter of equalities with texts, joined by and: names in lower case with id first,
+// and their values.
 type equality struct {
 	names  []string
 	values map[string]string
 }
 
-// equalities reads the shape of filter that clients really send, and the only one that AWS supports. ok is false for any other.
+// equalities reads the shape of filter that clients really send, and the only one that AWS
+// supports. ok is false for any other.
 func equalities(f scim.Filter) (e equality, ok bool) {
 	e.values = map[string]string{}
 	if !e.collect(f) {
@@ -262,14 +270,17 @@ func (p profile) parseFilter(k kind, text string) (scim.Filter, error) {
 	return f, nil
 }
 
-// awsFilters are the only combinations of attributes that AWS answers. Source: SCIM guide, ListUsers and ListGroups; of a member it says "member",
-// working clients send "members".
+// awsFilters are the only combinations of attributes that AWS answers. Source: SCIM guide,
+// ListUsers and ListGroups; of a member it says "member", working clients send "members".
 var awsFilters = map[string][]string{
-	scim.UserURN:  {"username", "externalid", "id", "id,manager", "groups.value"},
-	scim.GroupURN: {"displayname", "externalid", "id", "id,members", "id,member", "id,members.value", "members.value", "members"},
+	scim.UserURN: {"username", "externalid", "id", "id,manager", "groups.value"},
+	scim.GroupURN: {
+		"displayname", "externalid", "id", "id,members", "id,member", "id,members.value", "members.value", "members",
+	},
 }
 
-// byIndex answers a filter of equalities of which an index answers one. done is false where none does.
+// byIndex answers a filter of equalities of which an index answers one. done is false where none
+// does.
 func (l *listing) byIndex(k kind, filter scim.Filter) (done bool, err error) {
 	e, ok := equalities(filter)
 	if !ok {
@@ -310,7 +321,9 @@ func (l *listing) narrowed(k kind, list []found, e equality, filter scim.Filter)
 			}
 			return list, err
 		}
-		return slices.DeleteFunc(list, func(f found) bool { return f.user == nil || f.user.Enterprise.Manager != e.values[name] }), nil
+		return slices.DeleteFunc(
+			list, func(f found) bool { return f.user == nil || f.user.Enterprise.Manager != e.values[name] },
+		), nil
 	}
 	var failed error
 	list = slices.DeleteFunc(list, func(f found) bool {
@@ -362,8 +375,9 @@ type match struct {
 	hasKey bool
 }
 
-// scan looks at every resource of the kinds, in their order, and keeps those that meet their filters. Only the page's are kept whole; where they have
-// to be put in order, all others are kept as their keys.
+// scan looks at every resource of the kinds, in their order, and keeps those that meet their
+// filters. Only the page's are kept whole; where they have to be put in order, all others are kept
+// as their keys.
 func (l *listing) scan(kinds []kind, filters map[string]scim.Filter) error {
 	var matches []match
 	for n, k := range kinds {
@@ -390,7 +404,9 @@ func (l *listing) scan(kinds []kind, filters map[string]scim.Filter) error {
 				m := match{kind: n, id: f.id}
 				m.key, m.hasKey = k.schema.SortKey(wire, l.sortBy)
 				if matches = append(matches, m); len(matches) > maxSorted {
-					return bad(scim.TooMany, "More than 250,000 resources would have to be sorted. Use a narrower filter.")
+					return bad(
+						scim.TooMany, "More than 250,000 resources would have to be sorted. Use a narrower filter.",
+					)
 				}
 			case l.cursor:
 				if l.shown = append(l.shown, f); len(l.shown) > l.count {
@@ -408,8 +424,8 @@ func (l *listing) scan(kinds []kind, filters map[string]scim.Filter) error {
 	return l.inOrder(kinds, matches)
 }
 
-// inOrder puts the matches in order and reads those of the page. What has no value comes last in ascending and first in descending order
-// (RFC 7644 §3.4.2.3).
+// inOrder puts the matches in order and reads those of the page. What has no value comes last in
+// ascending and first in descending order (RFC 7644 §3.4.2.3).
 func (l *listing) inOrder(kinds []kind, matches []match) error {
 	slices.SortStableFunc(matches, func(a, b match) int {
 		order := strings.Compare(a.key, b.key)
@@ -455,10 +471,12 @@ func mentions(f scim.Filter, attribute string) bool {
 	return false
 }
 
-// names says whether a path is the attribute, a part of it, or either with its schema before it. It may say so of others, too.
+// names says whether a path is the attribute, a part of it, or either with its schema before it. It
+// may say so of others, too.
 func names(path, attribute string) bool { return strings.Contains(strings.ToLower(path), attribute) }
 
-// write writes a resource, in the standard profile with its groups or members where references is true.
+// write writes a resource, in the standard profile with its groups or members where references is
+// true.
 func (l *listing) write(b []byte, f found, references bool) ([]byte, error) {
 	if f.user != nil {
 		var groups []reference
@@ -494,7 +512,8 @@ func (q query) leavesOut(attribute string) bool {
 	return slices.ContainsFunc(q.excluded, func(s string) bool { return strings.EqualFold(s, attribute) })
 }
 
-// wants says whether the answer may show an attribute that is returned by default, so that it must be read. project has the last word.
+// wants says whether the answer may show an attribute that is returned by default, so that it must
+// be read. project has the last word.
 func (q query) wants(attribute string) bool {
 	if len(q.attributes) > 0 {
 		return slices.ContainsFunc(q.attributes, func(s string) bool { return names(s, attribute) })
@@ -552,7 +571,8 @@ func (q query) project(schema scim.Schema, data []byte) ([]byte, error) {
 	return json.Marshal(wire, json.Deterministic(true))
 }
 
-// projected applies attributes and excludedAttributes to the answer that shows one resource. AWS ignores both.
+// projected applies attributes and excludedAttributes to the answer that shows one resource. AWS
+// ignores both.
 func (r *request) projected(out answer, schema scim.Schema) (answer, error) {
 	q := r.projection()
 	if !r.standard || len(out.body) == 0 || (len(q.attributes) == 0 && len(q.excluded) == 0) {

@@ -8,8 +8,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
-// plainUser is a user as nearly all clients send one. A body that is anything else, from "active": "False" to an attribute that is refused, goes
-// through scim.UserSchema, which knows every quirk and has the right words for each mistake.
+// plainUser is a user as nearly all clients send one. A body that is anything else, from "active":
+// "False" to an attribute that is refused, goes through scim.UserSchema, which knows every quirk
+// and has the right words for each mistake.
 type plainUser struct {
 	Schemas           []string       `json:"schemas"`
 	ID                string         `json:"id"`
@@ -82,8 +83,14 @@ func readPlainUser(r *request) (u center.User, ok bool) {
 		u.Addresses = append(u.Addresses, center.Address(a))
 	}
 	e := p.Enterprise
-	u.Enterprise = center.Enterprise{EmployeeNumber: e.EmployeeNumber, CostCenter: e.CostCenter, Organization: e.Organization, Division: e.Division, Department: e.Department,
-		Manager: e.Manager.Value}
+	u.Enterprise = center.Enterprise{
+		EmployeeNumber: e.EmployeeNumber,
+		CostCenter:     e.CostCenter,
+		Organization:   e.Organization,
+		Division:       e.Division,
+		Department:     e.Department,
+		Manager:        e.Manager.Value,
+	}
 	return u, true
 }
 
@@ -95,7 +102,8 @@ func plainValues(list []plainValue) []center.Value {
 	return out
 }
 
-// readUser reads a whole user. AWS refuses attributes that it does not know or support; the standard profile ignores them (RFC 7644 §3.3).
+// readUser reads a whole user. AWS refuses attributes that it does not know or support; the
+// standard profile ignores them (RFC 7644 §3.3).
 func readUser(r *request) (center.User, error) {
 	if u, ok := readPlainUser(r); ok {
 		return u, nil

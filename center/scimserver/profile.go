@@ -7,8 +7,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
-// profile is what a token's bearer may expect: AWS's dialect with its limits, or the whole of RFC 7643 and RFC 7644. Both run through the same
-// operations, which ask it where the two differ.
+// profile is what a token's bearer may expect: AWS's dialect with its limits, or the whole of RFC
+// 7643 and RFC 7644. Both run through the same operations, which ask it where the two differ.
 type profile struct {
 	standard    bool
 	contentType []string
@@ -23,7 +23,8 @@ var (
 	rfc = profile{standard: true, contentType: []string{scim.ContentType}, maxCount: 1000, maxMembers: 20_000}
 )
 
-// minCount is the least that count may ask for: RFC 7644 §3.4.2.4 has 0 for a total without resources.
+// minCount is the least that count may ask for: RFC 7644 §3.4.2.4 has 0 for a total without
+// resources.
 func (p profile) minCount() int {
 	if p.standard {
 		return 0
@@ -45,22 +46,32 @@ func bad(scimType, reason string) *scim.Error {
 
 func (p profile) tooLarge() error {
 	if p.standard {
-		return &scim.Error{Status: http.StatusRequestEntityTooLarge, Detail: "The body is larger than 1 MiB, or cannot be read."}
+		return &scim.Error{
+			Status: http.StatusRequestEntityTooLarge,
+			Detail: "The body is larger than 1 MiB, or cannot be read.",
+		}
 	}
 	return bad("", "The body is larger than 1 MiB, or cannot be read.")
 }
 
-// noMe refuses /Me, which stands for the person behind the token: there is none (RFC 7644 §3.11 wants 501).
+// noMe refuses /Me, which stands for the person behind the token: there is none (RFC 7644 §3.11
+// wants 501).
 func (p profile) noMe() error {
 	if p.standard {
-		return &scim.Error{Status: http.StatusNotImplemented, Detail: "The token belongs to a program, so there is no /Me."}
+		return &scim.Error{
+			Status: http.StatusNotImplemented,
+			Detail: "The token belongs to a program, so there is no /Me.",
+		}
 	}
 	return p.noOperation()
 }
 
 func (p profile) noOperation() error {
 	if p.standard {
-		return &scim.Error{Status: http.StatusNotFound, Detail: "There is no such endpoint, or it does not know this method."}
+		return &scim.Error{
+			Status: http.StatusNotFound,
+			Detail: "There is no such endpoint, or it does not know this method.",
+		}
 	}
 	return bad("", "there is no such operation")
 }

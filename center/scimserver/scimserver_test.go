@@ -37,8 +37,12 @@ func newEndpoint(t testing.TB) *endpoint {
 	c := centertest.New(t, "http://127.0.0.1")
 	e := &endpoint{t: t, center: c, now: time.Date(2026, 11, 23, 12, 0, 0, 160_000_000, time.UTC)}
 	c.Now = func() time.Time { return e.now }
-	h := &scimserver.Handler{Center: c, Log: slog.New(slog.DiscardHandler), RequestID: func(*http.Request) string { return "11111111-2222-3333-4444-555555555555" },
-		Address: func(*http.Request) string { return "127.0.0.1" }}
+	h := &scimserver.Handler{
+		Center:    c,
+		Log:       slog.New(slog.DiscardHandler),
+		RequestID: func(*http.Request) string { return "11111111-2222-3333-4444-555555555555" },
+		Address:   func(*http.Request) string { return "127.0.0.1" },
+	}
 	centertest.Serve(t, c, h)
 	ctx := context.Background()
 	centertest.Federate(t, c, "https://idp")
@@ -76,7 +80,9 @@ func (e *endpoint) raw(method, url, body, authorization string) (int, string) {
 // do sends a request with headers and returns the answer with its body.
 func (e *endpoint) do(method, url, body string, header map[string]string) (*http.Response, string) {
 	e.t.Helper()
-	req, err := http.NewRequestWithContext(context.Background(), method, strings.ReplaceAll(url, " ", "%20"), strings.NewReader(body))
+	req, err := http.NewRequestWithContext(
+		context.Background(), method, strings.ReplaceAll(url, " ", "%20"), strings.NewReader(body),
+	)
 	if err != nil {
 		e.t.Fatal(err)
 	}
@@ -152,7 +158,8 @@ func TestWhatEntraSendsToChangeAUser(t *testing.T) {
 	}
 }
 
-// dig follows a path of names through objects and the first entries of lists; a bar ends a name with dots in it.
+// dig follows a path of names through objects and the first entries of lists; a bar ends a name
+// with dots in it.
 func dig(v any, path string) any {
 	head, rest, more := strings.Cut(path, "|")
 	if !more {
@@ -286,7 +293,8 @@ func TestTokens(t *testing.T) {
 		"an unknown path":   {e.url + "Nonsense", "Bearer wrong"},
 		"discovery as well": {e.url + "ServiceProviderConfig", "Bearer wrong"},
 	} {
-		if status, body := e.raw("GET", c.url, "", c.authorization); status != http.StatusUnauthorized || !strings.Contains(body, `"status":"401"`) {
+		if status, body := e.raw("GET", c.url, "", c.authorization); status != http.StatusUnauthorized ||
+			!strings.Contains(body, `"status":"401"`) {
 			t.Errorf("%s: %d %s", name, status, body)
 		}
 	}
@@ -327,7 +335,8 @@ func TestMembersAreTakenButNeverReturned(t *testing.T) {
 	}
 	isMember(1)
 	for _, remove := range []string{`{"op":"Remove","path":"members","value":[` + member + `]}`, `{"op":"remove","path":"members[value eq \"` + id + `\"]"}`} {
-		e.want(204, "PATCH", path, patch(`{"op":"Add","path":"members","value":[`+member+`]}`)) // a member already: no error
+		// a member already: no error
+		e.want(204, "PATCH", path, patch(`{"op":"Add","path":"members","value":[`+member+`]}`))
 		isMember(1)
 		e.want(204, "PATCH", path, patch(remove))
 		isMember(0)
@@ -335,7 +344,8 @@ func TestMembersAreTakenButNeverReturned(t *testing.T) {
 	}
 	e.want(204, "PATCH", path, patch(`{"op":"Add","path":"members","value":[]}`))
 	e.want(204, "PATCH", path, patch(`{"op":"replace","value":{"displayName":"Mechanics"}}`))
-	if got := e.want(200, "GET", `Groups?filter=displayName eq "mechanics"`, "")["Resources"].([]any)[0].(map[string]any); got["displayName"] != "Mechanics" || fmt.Sprint(got["members"]) != "[]" {
+	if got := e.want(200, "GET", `Groups?filter=displayName eq "mechanics"`, "")["Resources"].([]any)[0].(map[string]any); got["displayName"] != "Mechanics" ||
+		fmt.Sprint(got["members"]) != "[]" {
 		t.Errorf("listed as %v", got)
 	}
 	e.want(204, "DELETE", path, "")
@@ -345,7 +355,15 @@ func TestMembersAreTakenButNeverReturned(t *testing.T) {
 func TestListsFilterAndPage(t *testing.T) {
 	e := newEndpoint(t)
 	for i := range 7 {
-		e.want(201, "POST", "Users", fmt.Sprintf(`{"userName":"user%d","externalId":"x%d","name":{"givenName":"U","familyName":"%d"},"displayName":"U %d"}`, i, i, i, i))
+		e.want(
+			201,
+			"POST",
+			"Users",
+			fmt.Sprintf(
+				`{"userName":"user%d","externalId":"x%d","name":{"givenName":"U","familyName":"%d"},"displayName":"U %d"}`,
+				i, i, i, i,
+			),
+		)
 	}
 	for query, want := range map[string]float64{
 		`?filter=userName eq "USER3"`: 1, `?filter=userName eq "nobody"`: 0, `?filter=externalId eq "x3"`: 1, `?filter=externalId eq "X3"`: 0, "": 7, "?unknown=1": 7,
@@ -384,7 +402,17 @@ func TestDisablingAUserEndsSessions(t *testing.T) {
 	e := newEndpoint(t)
 	id := e.ada()
 	ctx := context.Background()
-	secret, _, _, err := e.center.SignInWithAssertion(ctx, audit.Actor{Kind: audit.Anonymous}, center.VerifiedAssertion{Issuer: "https://idp", ID: "a1", NameID: "ada@example.com", UsableUntil: e.now.Add(time.Hour)}, center.Browser{})
+	secret, _, _, err := e.center.SignInWithAssertion(
+		ctx,
+		audit.Actor{Kind: audit.Anonymous},
+		center.VerifiedAssertion{
+			Issuer:      "https://idp",
+			ID:          "a1",
+			NameID:      "ada@example.com",
+			UsableUntil: e.now.Add(time.Hour),
+		},
+		center.Browser{},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -395,14 +423,17 @@ func TestDisablingAUserEndsSessions(t *testing.T) {
 	if _, err := e.center.PortalUser(ctx, secret.Reveal()); center.CodeOf(err) != center.SessionInvalid {
 		t.Errorf("the session goes on: %v", err)
 	}
-	if _, _, _, err := e.center.SignInWithAssertion(ctx, audit.Actor{Kind: audit.Anonymous}, center.VerifiedAssertion{Issuer: "https://idp", ID: "a2", NameID: "ada@example.com"}, center.Browser{}); center.CodeOf(err) != center.UserDisabled {
+	if _, _, _, err := e.center.SignInWithAssertion(ctx, audit.Actor{Kind: audit.Anonymous}, center.VerifiedAssertion{Issuer: "https://idp", ID: "a2", NameID: "ada@example.com"}, center.Browser{}); center.CodeOf(
+		err,
+	) != center.UserDisabled {
 		t.Errorf("sign-in: %v, want it refused", err)
 	}
 }
 
 var varying = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 
-// TestWireShapes compares whole answers with golden files, so that a change of the wire is seen in review.
+// TestWireShapes compares whole answers with golden files, so that a change of the wire is seen in
+// review.
 func TestWireShapes(t *testing.T) {
 	e := newEndpoint(t)
 	id := e.ada()
@@ -436,7 +467,8 @@ func TestWireShapes(t *testing.T) {
 	}
 }
 
-// TestEveryReasonHasAnAnswer: whatever the center refuses, SCIM clients get a SCIM error with a status and a text.
+// TestEveryReasonHasAnAnswer: whatever the center refuses, SCIM clients get a SCIM error with a
+// status and a text.
 func TestEveryReasonHasAnAnswer(t *testing.T) {
 	for code := range center.Reasons {
 		status, detail := scimserver.AnswerTo(&center.Error{Code: code})

@@ -31,7 +31,13 @@ func (r *request) searchQuery() (query, error) {
 	if err != nil {
 		return query{}, err
 	}
-	q := query{filter: in.Filter, sortBy: in.SortBy, descending: down, attributes: in.Attributes, excluded: in.ExcludedAttributes}
+	q := query{
+		filter:     in.Filter,
+		sortBy:     in.SortBy,
+		descending: down,
+		attributes: in.Attributes,
+		excluded:   in.ExcludedAttributes,
+	}
 	values := url.Values{}
 	if in.StartIndex != nil {
 		values.Set("startIndex", strconv.Itoa(*in.StartIndex))
@@ -63,8 +69,8 @@ func (h *Handler) search(ctx context.Context, r *request, k kind) (answer, error
 	return h.list(ctx, r, k, q)
 }
 
-// searchAll searches users and groups together, users first unless sorted. An attribute that one of them does not have has no value there (RFC 7644
-// §3.4.2.1).
+// searchAll searches users and groups together, users first unless sorted. An attribute that one of
+// them does not have has no value there (RFC 7644 §3.4.2.1).
 func (h *Handler) searchAll(ctx context.Context, r *request) (out answer, err error) {
 	q, err := r.searchQuery()
 	if err != nil {

@@ -14,10 +14,16 @@ import (
 	"github.com/gatehouse-id/gatehouse/web"
 )
 
-// BenchmarkDoor runs the door without a network: profile it with -cpuprofile. `make bench` measures the whole program.
+// BenchmarkDoor runs the door without a network: profile it with -cpuprofile. `make bench` measures
+// the whole program.
 func BenchmarkDoor(b *testing.B) {
 	e := newEndpoint(b)
-	h := &scimserver.Handler{Center: e.center, Log: slog.New(slog.DiscardHandler), RequestID: web.RequestID, Address: web.Address}
+	h := &scimserver.Handler{
+		Center:    e.center,
+		Log:       slog.New(slog.DiscardHandler),
+		RequestID: web.RequestID,
+		Address:   web.Address,
+	}
 	handler := web.Middleware(h.Before(http.NotFoundHandler()), web.Options{Log: slog.New(slog.DiscardHandler)})
 	send := func(method, path, body string) *httptest.ResponseRecorder {
 		r := httptest.NewRequestWithContext(context.Background(), method, e.url+path, strings.NewReader(body))
@@ -27,7 +33,10 @@ func BenchmarkDoor(b *testing.B) {
 		return w
 	}
 	user := func(n int64) string {
-		return strings.ReplaceAll(strings.ReplaceAll(ada, "da@example.com", fmt.Sprintf("da%d@example.com", n)), "ext-1", fmt.Sprint("ext-", n))
+		return strings.ReplaceAll(
+			strings.ReplaceAll(ada, "da@example.com", fmt.Sprintf("da%d@example.com", n)), "ext-1",
+			fmt.Sprint("ext-", n),
+		)
 	}
 	id := e.ada()
 	var n atomic.Int64

@@ -37,7 +37,8 @@ const grace = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userNa
 func TestTheStandardProfileKeepsWhatAWSRefuses(t *testing.T) {
 	e := newStandard(t)
 	made := e.want(201, "POST", "Users", grace)
-	if made["displayName"] != nil || len(made["emails"].([]any)) != 2 || len(made["phoneNumbers"].([]any)) != 2 || len(made["photos"].([]any)) != 1 {
+	if made["displayName"] != nil || len(made["emails"].([]any)) != 2 || len(made["phoneNumbers"].([]any)) != 2 ||
+		len(made["photos"].([]any)) != 1 {
 		t.Errorf("made as %v", made)
 	}
 	id := made["id"].(string)
@@ -45,12 +46,22 @@ func TestTheStandardProfileKeepsWhatAWSRefuses(t *testing.T) {
 		t.Errorf("meta %v", made["meta"])
 	}
 	e.want(201, "POST", "Users", `{"userName":"unknown.attributes.are.ignored","shoeSize":1}`)
-	got := e.want(200, "PATCH", "Users/"+id, patch(`{"op":"replace","path":"emails[type eq \"home\"].value","value":"g@home.example"},{"op":"remove","path":"phoneNumbers[value eq \"+1\"]"},{"op":"add","value":{"nickName":"Amazing","title":"Rear admiral"}}`))
-	if got["nickName"] != "Amazing" || got["title"] != "Rear admiral" || len(got["phoneNumbers"].([]any)) != 1 || !strings.Contains(fmt.Sprint(got["emails"]), "g@home.example") {
+	got := e.want(
+		200,
+		"PATCH",
+		"Users/"+id,
+		patch(
+			`{"op":"replace","path":"emails[type eq \"home\"].value","value":"g@home.example"},{"op":"remove","path":"phoneNumbers[value eq \"+1\"]"},{"op":"add","value":{"nickName":"Amazing","title":"Rear admiral"}}`,
+		),
+	)
+	if got["nickName"] != "Amazing" || got["title"] != "Rear admiral" || len(got["phoneNumbers"].([]any)) != 1 ||
+		!strings.Contains(fmt.Sprint(got["emails"]), "g@home.example") {
 		t.Errorf("patched to %v", got)
 	}
 	aws := newEndpointOn(e, center.ProfileAWS)
-	if seen := aws.want(200, "GET", "Users/"+id, ""); len(seen["emails"].([]any)) != 1 || dig(seen, "emails.value") != "grace@navy.example" || seen["photos"] != nil {
+	if seen := aws.want(200, "GET", "Users/"+id, ""); len(seen["emails"].([]any)) != 1 ||
+		dig(seen, "emails.value") != "grace@navy.example" ||
+		seen["photos"] != nil {
 		t.Errorf("AWS's profile shows %v; want the primary address and no photos", seen)
 	}
 	aws.want(400, "POST", "Users", grace)
@@ -87,7 +98,15 @@ func TestStandardFilters(t *testing.T) {
 		e.want(201, "POST", "Users", fmt.Sprintf(`{"userName":"user%d","externalId":"X%d",%s}`, i, i, extra))
 	}
 	users := e.want(200, "GET", "Users?sortBy=userName", "")["Resources"].([]any)
-	group := e.want(201, "POST", "Groups", fmt.Sprintf(`{"displayName":"Builders","members":[{"value":%q},{"value":%q}]}`, users[0].(map[string]any)["id"], users[2].(map[string]any)["id"]))
+	group := e.want(
+		201,
+		"POST",
+		"Groups",
+		fmt.Sprintf(
+			`{"displayName":"Builders","members":[{"value":%q},{"value":%q}]}`, users[0].(map[string]any)["id"],
+			users[2].(map[string]any)["id"],
+		),
+	)
 	for filter, want := range map[string]string{
 		`userName eq "USER1"`: "1", `userName ne "user1"`: "0 2 3", `title co "ARCH"`: "0 1", `title sw "chief"`: "0", `title ew "itect"`: "0 1", `title pr`: "0 1", `not (title pr)`: "2 3",
 		`userName gt "user1"`: "2 3", `userName ge "user1"`: "1 2 3", `userName lt "user1"`: "0", `userName le "user1"`: "0 1", `externalId eq "x1"`: "", `externalId eq "X1"`: "1",
@@ -97,7 +116,11 @@ func TestStandardFilters(t *testing.T) {
 		`meta.created gt "2026-11-23T11:59:59Z"`: "0 1 2 3", `meta.lastModified lt "2026-11-23T11:59:59Z"`: "", `userName eq "user2" and title pr`: "", `groups.value eq "` + group["id"].(string) + `"`: "0 2",
 		`groups[display eq "builders"]`: "0 2", `groups.value eq "nobody"`: "",
 	} {
-		got := e.want(200, "GET", "Users?sortBy=userName&filter="+strings.ReplaceAll(strings.ReplaceAll(filter, "+", "%2B"), "&", "%26"), "")
+		got := e.want(
+			200, "GET",
+			"Users?sortBy=userName&filter="+strings.ReplaceAll(strings.ReplaceAll(filter, "+", "%2B"), "&", "%26"),
+			"",
+		)
 		var names []string
 		for _, r := range got["Resources"].([]any) {
 			names = append(names, strings.TrimPrefix(r.(map[string]any)["userName"].(string), "user"))
@@ -149,7 +172,10 @@ func TestStandardSortingPagingAndProjection(t *testing.T) {
 	if got["emails"] != nil || got["meta"] != nil || got["id"] == nil {
 		t.Errorf("excludedAttributes: %v; want all but emails and meta, and always the id", got)
 	}
-	found := e.want(200, "POST", "Users/.search", `{"schemas":["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],"filter":"title pr","sortBy":"userName","attributes":["userName"],"startIndex":1,"count":2}`)
+	found := e.want(
+		200, "POST", "Users/.search",
+		`{"schemas":["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],"filter":"title pr","sortBy":"userName","attributes":["userName"],"startIndex":1,"count":2}`,
+	)
 	if found["totalResults"] != 3.0 || len(found["Resources"].([]any)) != 2 {
 		t.Errorf("search: %v", found)
 	}
@@ -181,7 +207,10 @@ func TestStandardGroups(t *testing.T) {
 	e := newStandard(t)
 	var ids []string
 	for i := range 3 {
-		ids = append(ids, e.want(201, "POST", "Users", fmt.Sprintf(`{"userName":"u%d","displayName":"U %d"}`, i, i))["id"].(string))
+		ids = append(
+			ids,
+			e.want(201, "POST", "Users", fmt.Sprintf(`{"userName":"u%d","displayName":"U %d"}`, i, i))["id"].(string),
+		)
 	}
 	member := func(i int) string { return `{"value":"` + ids[i] + `"}` }
 	group := e.want(201, "POST", "Groups", `{"displayName":"Crew","members":[`+member(0)+`]}`)
@@ -213,13 +242,27 @@ func TestStandardGroups(t *testing.T) {
 	if shown := e.want(200, "PATCH", path+"?attributes=displayName", patch(`{"op":"replace","value":{"displayName":"Squad","id":"x","schemas":[]}}`)); shown["displayName"] != "Squad" {
 		t.Errorf("patched with attributes: %v", shown)
 	}
-	e.want(204, "PATCH", path, patch(`{"op":"add","path":"members","value":[`+member(0)+`]},{"op":"remove","path":"members","value":[`+member(0)+`]},{"op":"add","path":"members","value":[`+member(1)+`]}`))
+	e.want(
+		204,
+		"PATCH",
+		path,
+		patch(
+			`{"op":"add","path":"members","value":[`+member(
+				0,
+			)+`]},{"op":"remove","path":"members","value":[`+member(
+				0,
+			)+`]},{"op":"add","path":"members","value":[`+member(
+				1,
+			)+`]}`,
+		),
+	)
 	members("U 1")
 	if got := e.want(200, "GET", path+"?excludedAttributes=members", ""); got["members"] != nil {
 		t.Errorf("members are shown though excluded: %v", got)
 	}
 	for _, name := range []string{"members", "MEMBERS.value", "urn:ietf:params:scim:schemas:core:2.0:Group:members"} {
-		if got := e.want(200, "GET", path+"?attributes="+name, ""); dig(got, "members.value") != ids[1] || got["displayName"] != nil {
+		if got := e.want(200, "GET", path+"?attributes="+name, ""); dig(got, "members.value") != ids[1] ||
+			got["displayName"] != nil {
 			t.Errorf("%s shows %v, want the members alone", name, got)
 		}
 	}
@@ -228,8 +271,8 @@ func TestStandardGroups(t *testing.T) {
 	}
 }
 
-// TestMessagesHaveNoOtherMembers: what RFC 7644 does not define in its own messages is refused; unknown query parameters
-// it says to pass over (§3.4.2).
+// TestMessagesHaveNoOtherMembers: what RFC 7644 does not define in its own messages is refused;
+// unknown query parameters it says to pass over (§3.4.2).
 func TestMessagesHaveNoOtherMembers(t *testing.T) {
 	e := newStandard(t)
 	for path, body := range map[string]string{
@@ -251,7 +294,8 @@ func TestETagsGuardChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	tag, path := res.Header.Get("ETag"), "Users/"+made["id"].(string)
-	if tag != `W/"1"` || res.Header.Get("Location") != e.url+path || res.Header.Get("Content-Type") != "application/scim+json" {
+	if tag != `W/"1"` || res.Header.Get("Location") != e.url+path ||
+		res.Header.Get("Content-Type") != "application/scim+json" {
 		t.Errorf("headers %v", res.Header)
 	}
 	for _, c := range []struct {
@@ -285,7 +329,9 @@ func TestBulk(t *testing.T) {
 		m := r.(map[string]any)
 		status[fmt.Sprint(m["method"], " ", m["bulkId"])] = m["status"].(string)
 	}
-	if status["POST g"] != "201" || status["POST u1"] != "201" || status["post u2"] != "201" || status["PATCH <nil>"] != "200" || status["POST twin"] != "409" {
+	if status["POST g"] != "201" || status["POST u1"] != "201" || status["post u2"] != "201" ||
+		status["PATCH <nil>"] != "200" ||
+		status["POST twin"] != "409" {
 		t.Errorf("results %v", results)
 	}
 	group := e.want(200, "GET", `Groups?filter=displayName eq "Bulk"`, "")["Resources"].([]any)[0].(map[string]any)
@@ -295,11 +341,15 @@ func TestBulk(t *testing.T) {
 	if boss := e.want(200, "GET", `Users?filter=userName eq "b1"`, "")["Resources"].([]any)[0].(map[string]any); boss["title"] != "Boss" {
 		t.Errorf("the user is %v", boss)
 	}
-	if results = run(`{"failOnErrors":1,"Operations":[{"method":"DELETE","path":"/Users/nobody"},{"method":"POST","path":"/Users","bulkId":"x","data":{"userName":"never"}}]}`); len(results) != 1 {
+	if results = run(`{"failOnErrors":1,"Operations":[{"method":"DELETE","path":"/Users/nobody"},{"method":"POST","path":"/Users","bulkId":"x","data":{"userName":"never"}}]}`); len(
+		results,
+	) != 1 {
 		t.Errorf("after the first error it went on: %v", results)
 	}
-	results = run(`{"Operations":[{"method":"POST","path":"/Groups","bulkId":"a","data":{"displayName":"A","members":[{"value":"bulkId:b"}]}},{"method":"POST","path":"/Groups","bulkId":"b","data":{"displayName":"B","members":[{"value":"bulkId:a"}]}},
-	 {"method":"GET","path":"/Users"},{"method":"POST","path":"/Bulk","bulkId":"z","data":{}},{"method":"POST","path":"/Users","data":{"userName":"no id"}}]}`)
+	results = run(
+		`{"Operations":[{"method":"POST","path":"/Groups","bulkId":"a","data":{"displayName":"A","members":[{"value":"bulkId:b"}]}},{"method":"POST","path":"/Groups","bulkId":"b","data":{"displayName":"B","members":[{"value":"bulkId:a"}]}},
+	 {"method":"GET","path":"/Users"},{"method":"POST","path":"/Bulk","bulkId":"z","data":{}},{"method":"POST","path":"/Users","data":{"userName":"no id"}}]}`,
+	)
 	for _, r := range results {
 		if s := r.(map[string]any)["status"]; s != "404" && s != "409" && s != "400" {
 			t.Errorf("accepted: %v", r)
@@ -320,7 +370,9 @@ func TestStandardDiscoveryAndRefusals(t *testing.T) {
 		}
 	}
 	e.want(200, "GET", "ResourceTypes/User", "")
-	if schema := e.want(200, "GET", "Schemas/urn:ietf:params:scim:schemas:core:2.0:User", ""); !strings.Contains(fmt.Sprint(schema), "x509Certificates") {
+	if schema := e.want(200, "GET", "Schemas/urn:ietf:params:scim:schemas:core:2.0:User", ""); !strings.Contains(
+		fmt.Sprint(schema), "x509Certificates",
+	) {
 		t.Errorf("the user's schema lacks attributes: %v", schema)
 	}
 	for name, c := range map[string]struct {
@@ -371,8 +423,8 @@ func TestAnAttributeOfAPatchStandsOnce(t *testing.T) {
 	e.want(200, "PATCH", path, patch(both))
 }
 
-// TestAListIsBoundedWhileAPatchChangesIt adds values by the thousand and has each filter look at all
-// of them: that took a minute, in the transaction that all other changes wait for.
+// TestAListIsBoundedWhileAPatchChangesIt adds values by the thousand and has each filter look at
+// all of them: that took a minute, in the transaction that all other changes wait for.
 func TestAListIsBoundedWhileAPatchChangesIt(t *testing.T) {
 	e := newStandard(t)
 	path := "Users/" + e.want(201, "POST", "Users", `{"userName":"eve","active":true}`)["id"].(string)
@@ -389,15 +441,16 @@ func TestAListIsBoundedWhileAPatchChangesIt(t *testing.T) {
 		"by itself": `{"op":"add","value":{"emails":[` + many(2000) + `]}},` + gone,
 		"by twos":   strings.Repeat(`{"op":"add","path":"emails","value":[`+many(2)+`]},`, 1000) + gone,
 	} {
-		if status, body := e.send("PATCH", path, patch(operations)); status != 400 || body["scimType"] != "invalidValue" {
+		if status, body := e.send("PATCH", path, patch(operations)); status != 400 ||
+			body["scimType"] != "invalidValue" {
 			t.Errorf("%s: %d %v", name, status, body)
 		}
 	}
 	e.want(200, "PATCH", path, patch(`{"op":"add","path":"emails","value":[`+many(60)+`]},`+gone))
 }
 
-// TestALongChainOfABulkRequest sends as many operations as there may be, each of which waits for the
-// next one: looking for what can run took longer with the third power of their number. Ids that
+// TestALongChainOfABulkRequest sends as many operations as there may be, each of which waits for
+// the next one: looking for what can run took longer with the third power of their number. Ids that
 // begin with another one are ids of their own.
 func TestALongChainOfABulkRequest(t *testing.T) {
 	e := newStandard(t)

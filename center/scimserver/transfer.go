@@ -17,8 +17,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
-// Users and groups as JSON lines: one resource of the standard profile on each, users first. What SCIM has no attribute for stands in an extension of
-// ours, so that nothing is lost on the way out and back in but passwords, devices and sessions.
+// Users and groups as JSON lines: one resource of the standard profile on each, users first. What
+// SCIM has no attribute for stands in an extension of ours, so that nothing is lost on the way out
+// and back in but passwords, devices and sessions.
 
 // extensionURN is the schema of attributes that only the identitystore API and the console can set.
 const extensionURN = "urn:gatehouse:params:scim:schemas:extension:identitystore:1.0"
@@ -99,8 +100,9 @@ const maxLine = 64 << 20 //bound:body a line of an import
 // importers is how many creations are under way at once: they are committed together.
 const importers = 32 //bound:queue resources that an import writes at once
 
-// Import reads lines that Export wrote, or that another SCIM server's resources make. Who is there already is found by user name or display name.
-// Members and managers are named by the ids of the file. A line that cannot be imported fails alone.
+// Import reads lines that Export wrote, or that another SCIM server's resources make. Who is there
+// already is found by user name or display name. Members and managers are named by the ids of the
+// file. A line that cannot be imported fails alone.
 func Import(ctx context.Context, c *center.Center, by audit.Actor, r io.Reader, o ImportOptions) (ImportResult, error) {
 	im := &importer{center: c, by: by, options: o, ids: map[string]string{}}
 	err := im.readLines(ctx, r)
@@ -303,7 +305,11 @@ func (im *importer) keepGroup(n int, line []byte) error {
 	if err != nil {
 		return err
 	}
-	g := center.Group{DisplayName: wire.String("displayName"), ExternalID: wire.String("externalId"), Description: more["description"]}
+	g := center.Group{
+		DisplayName: wire.String("displayName"),
+		ExternalID:  wire.String("externalId"),
+		Description: more["description"],
+	}
 	im.groups = append(im.groups, groupLine{n, wire.String("id"), g, members})
 	return nil
 }
@@ -382,7 +388,9 @@ func (im *importer) group(ctx context.Context, g groupLine) error {
 		}
 	}
 	if missing > 0 {
-		return fmt.Errorf("%d of its %d members are not in the file; the others are in the group", missing, len(g.members))
+		return fmt.Errorf(
+			"%d of its %d members are not in the file; the others are in the group", missing, len(g.members),
+		)
 	}
 	return nil
 }

@@ -10,21 +10,30 @@ import (
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
-// How a user stands on the wire: written by appendUser, read by userFromWire. PATCH, filters, sorting and projections work on what the one writes
-// and the other reads.
+// How a user stands on the wire: written by appendUser, read by userFromWire. PATCH, filters,
+// sorting and projections work on what the one writes and the other reads.
 
 // unsupported are the attributes that AWS answers with 400. Source: SCIM guide, CreateUser.
 var unsupported = []string{"password", "ims", "photos", "entitlements", "x509Certificates", "groups"}
 
-// texts are the attributes of a user that are one text, in the order in which they are written between name and active.
+// texts are the attributes of a user that are one text, in the order in which they are written
+// between name and active.
 var texts = []struct {
 	name  string
 	field func(*center.User) *string
 }{
-	{"displayName", func(u *center.User) *string { return &u.DisplayName }}, {"nickName", func(u *center.User) *string { return &u.NickName }},
-	{"profileUrl", func(u *center.User) *string { return &u.ProfileURL }}, {"title", func(u *center.User) *string { return &u.Title }},
-	{"userType", func(u *center.User) *string { return &u.UserType }}, {"preferredLanguage", func(u *center.User) *string { return &u.PreferredLanguage }},
-	{"locale", func(u *center.User) *string { return &u.Locale }}, {"timezone", func(u *center.User) *string { return &u.Timezone }},
+	{
+		"displayName", func(u *center.User) *string { return &u.DisplayName },
+	}, {"nickName", func(u *center.User) *string { return &u.NickName }},
+	{
+		"profileUrl", func(u *center.User) *string { return &u.ProfileURL },
+	}, {"title", func(u *center.User) *string { return &u.Title }},
+	{
+		"userType", func(u *center.User) *string { return &u.UserType },
+	}, {"preferredLanguage", func(u *center.User) *string { return &u.PreferredLanguage }},
+	{
+		"locale", func(u *center.User) *string { return &u.Locale },
+	}, {"timezone", func(u *center.User) *string { return &u.Timezone }},
 }
 
 // lists are the multi-valued attributes of a user but for addresses.
@@ -33,9 +42,15 @@ var lists = []struct {
 	aws   bool
 	field func(*center.User) *[]center.Value
 }{
-	{"emails", true, func(u *center.User) *[]center.Value { return &u.Emails }}, {"phoneNumbers", true, func(u *center.User) *[]center.Value { return &u.PhoneNumbers }},
-	{"roles", true, func(u *center.User) *[]center.Value { return &u.Roles }}, {"ims", false, func(u *center.User) *[]center.Value { return &u.IMs }},
-	{"photos", false, func(u *center.User) *[]center.Value { return &u.Photos }}, {"entitlements", false, func(u *center.User) *[]center.Value { return &u.Entitlements }},
+	{
+		"emails", true, func(u *center.User) *[]center.Value { return &u.Emails },
+	}, {"phoneNumbers", true, func(u *center.User) *[]center.Value { return &u.PhoneNumbers }},
+	{
+		"roles", true, func(u *center.User) *[]center.Value { return &u.Roles },
+	}, {"ims", false, func(u *center.User) *[]center.Value { return &u.IMs }},
+	{
+		"photos", false, func(u *center.User) *[]center.Value { return &u.Photos },
+	}, {"entitlements", false, func(u *center.User) *[]center.Value { return &u.Entitlements }},
 	{"x509Certificates", false, func(u *center.User) *[]center.Value { return &u.Certificates }},
 }
 
@@ -45,11 +60,19 @@ func userFromWire(w scim.Resource) center.User {
 	u := center.User{
 		UserName: w.String("userName"), ExternalID: w.String("externalId"), Active: true,
 		Name: center.PersonName{
-			Formatted: name.String("formatted"), FamilyName: name.String("familyName"), GivenName: name.String("givenName"),
-			MiddleName: name.String("middleName"), HonorificPrefix: name.String("honorificPrefix"), HonorificSuffix: name.String("honorificSuffix")},
+			Formatted: name.String(
+				"formatted",
+			), FamilyName: name.String("familyName"), GivenName: name.String("givenName"),
+			MiddleName: name.String(
+				"middleName",
+			), HonorificPrefix: name.String("honorificPrefix"), HonorificSuffix: name.String("honorificSuffix")},
 		Enterprise: center.Enterprise{
-			EmployeeNumber: ent.String("employeeNumber"), CostCenter: ent.String("costCenter"), Organization: ent.String("organization"),
-			Division: ent.String("division"), Department: ent.String("department"), Manager: ent.Object("manager").String("value")},
+			EmployeeNumber: ent.String(
+				"employeeNumber",
+			), CostCenter: ent.String("costCenter"), Organization: ent.String("organization"),
+			Division: ent.String(
+				"division",
+			), Department: ent.String("department"), Manager: ent.Object("manager").String("value")},
 	}
 	for _, t := range texts {
 		*t.field(&u) = w.String(t.name)
@@ -59,13 +82,25 @@ func userFromWire(w scim.Resource) center.User {
 	}
 	for _, l := range lists {
 		for _, e := range objects(w, l.name) {
-			*l.field(&u) = append(*l.field(&u), center.Value{Value: e.String("value"), Display: e.String("display"), Type: e.String("type"), Primary: truth(e)})
+			*l.field(&u) = append(
+				*l.field(&u),
+				center.Value{
+					Value:   e.String("value"),
+					Display: e.String("display"),
+					Type:    e.String("type"),
+					Primary: truth(e),
+				},
+			)
 		}
 	}
 	for _, a := range objects(w, "addresses") {
 		u.Addresses = append(u.Addresses, center.Address{
-			Formatted: a.String("formatted"), StreetAddress: a.String("streetAddress"), Locality: a.String("locality"), Region: a.String("region"),
-			PostalCode: a.String("postalCode"), Country: a.String("country"), Type: a.String("type"), Primary: truth(a)})
+			Formatted: a.String(
+				"formatted",
+			), StreetAddress: a.String("streetAddress"), Locality: a.String("locality"), Region: a.String("region"),
+			PostalCode: a.String(
+				"postalCode",
+			), Country: a.String("country"), Type: a.String("type"), Primary: truth(a)})
 	}
 	return u
 }
@@ -104,11 +139,15 @@ func truth(r scim.Resource) bool {
 	return b
 }
 
-// keepWhatSCIMCannotSay puts back what only the identitystore API can set, and in AWS's profile what only the standard one can.
+// keepWhatSCIMCannotSay puts back what only the identitystore API can set, and in AWS's profile
+// what only the standard one can.
 func (p profile) keepWhatSCIMCannotSay(u *center.User, old center.User) {
 	u.Website, u.Birthdate = old.Website, old.Birthdate
 	if !p.standard {
-		u.Photos, u.IMs, u.Entitlements, u.Certificates = old.Photos, old.IMs, old.Entitlements, old.Certificates
+		u.Photos = old.Photos
+		u.IMs = old.IMs
+		u.Entitlements = old.Entitlements
+		u.Certificates = old.Certificates
 	}
 }
 
@@ -188,7 +227,8 @@ func (r *request) meta(o *object, kind string, id string, created, modified time
 // reference is an entry of a user's groups or a group's members.
 type reference struct{ id, display string }
 
-// appendUser writes a user. Attributes without a value are left out. groups are shown in the standard profile; nil leaves them out.
+// appendUser writes a user. Attributes without a value are left out. groups are shown in the
+// standard profile; nil leaves them out.
 func (r *request) appendUser(b []byte, u *center.User, groups []reference) []byte {
 	o := &object{b: b}
 	o.begin()

@@ -43,7 +43,9 @@ func (h *Handler) showUser(ctx context.Context, r *request, status int, u center
 }
 
 // groupsOfUser is what the standard profile shows as groups. Who was just made is in none.
-func (h *Handler) groupsOfUser(ctx context.Context, r *request, id center.UserID, status int) (list []reference, err error) {
+func (h *Handler) groupsOfUser(
+	ctx context.Context, r *request, id center.UserID, status int,
+) (list []reference, err error) {
 	if !r.standard || status == http.StatusCreated || !r.projection().wants("groups") {
 		return nil, nil
 	}
@@ -84,7 +86,9 @@ func (h *Handler) putUser(ctx context.Context, r *request) (answer, error) {
 }
 
 func (h *Handler) deleteUser(ctx context.Context, r *request) (answer, error) {
-	err := h.Center.DeleteUser(ctx, r.by, center.UserID(r.id), func(u center.User) error { return r.precondition(u.Version, r.id) })
+	err := h.Center.DeleteUser(
+		ctx, r.by, center.UserID(r.id), func(u center.User) error { return r.precondition(u.Version, r.id) },
+	)
 	return answer{status: http.StatusNoContent}, err
 }
 
@@ -112,7 +116,8 @@ func (h *Handler) patchUser(ctx context.Context, r *request) (answer, error) {
 	return h.showUser(ctx, r, http.StatusOK, u)
 }
 
-// applyPlain makes changes that only set active or single texts, which most are. done is false, and nothing is changed, when there are others.
+// applyPlain makes changes that only set active or single texts, which most are. done is false, and
+// nothing is changed, when there are others.
 func applyPlain(u *center.User, changes []scim.Change) (done bool, err error) {
 	next := *u
 	for _, c := range changes {
@@ -164,7 +169,8 @@ func (r *request) applyToWire(u *center.User, changes []scim.Change) error {
 	return r.check(changed)
 }
 
-// userChanges parses a PATCH and applies the profile's rules for it. Source of AWS's: SCIM guide, PatchUser.
+// userChanges parses a PATCH and applies the profile's rules for it. Source of AWS's: SCIM guide,
+// PatchUser.
 func (r *request) userChanges(patch scim.PatchRequest) ([]scim.Change, error) {
 	if len(patch.Operations) == 0 {
 		return nil, bad(scim.InvalidSyntax, "Operations is missing or empty.")
@@ -191,7 +197,10 @@ func (r *request) userChanges(patch scim.PatchRequest) ([]scim.Change, error) {
 			all = append(all, c)
 		}
 		if op.Path == "" && len(changes) != 1 && !r.standard {
-			return nil, bad(scim.InvalidSyntax, "An operation allows omitting path only for Add and Replace with a value of a single attribute.")
+			return nil, bad(
+				scim.InvalidSyntax,
+				"An operation allows omitting path only for Add and Replace with a value of a single attribute.",
+			)
 		}
 	}
 	return all, nil

@@ -34,7 +34,10 @@ func (h *Handler) mountAccount(mux *http.ServeMux) {
 			case code == "" || code == center.StoreUnavailable:
 				h.fail(w, r, err)
 			case code == center.SignInFailed || code == center.SignInLocked:
-				h.account(w, r, u, http.StatusBadRequest, "", "The current password is not right. After several mistakes, wait a few minutes.")
+				h.account(
+					w, r, u, http.StatusBadRequest, "",
+					"The current password is not right. After several mistakes, wait a few minutes.",
+				)
 			default:
 				h.account(w, r, u, refused(w, err, http.StatusBadRequest), "", explain(err))
 			}
@@ -86,7 +89,10 @@ func (h *Handler) account(w http.ResponseWriter, r *http.Request, u center.User,
 
 func (h *Handler) accountView(u center.User, title string, data any) web.View {
 	v := h.view(title, data)
-	v.Narrow, v.User, v.Account, v.SignOut = false, u.DisplayName, AccountPath, "/platform/logout"
+	v.Narrow = false
+	v.User = u.DisplayName
+	v.Account = AccountPath
+	v.SignOut = "/platform/logout"
 	return v
 }
 
@@ -94,7 +100,9 @@ func (h *Handler) addDevice(w http.ResponseWriter, r *http.Request, u center.Use
 	e, err := h.Center.Enrol(r.Context(), string(u.ID), u.UserName)
 	switch code := center.CodeOf(err); {
 	case err == nil:
-		v := h.accountView(u, "Register an MFA device", nextData{User: u, Enrolment: showEnrolment(e, AccountPath+"/device")})
+		v := h.accountView(
+			u, "Register an MFA device", nextData{User: u, Enrolment: showEnrolment(e, AccountPath+"/device")},
+		)
 		v.Narrow = true
 		h.pages.Render(w, http.StatusOK, "register", v)
 	case code == "" || code == center.StoreUnavailable:
@@ -109,7 +117,9 @@ func (h *Handler) registerDevice(r *http.Request, by audit.Actor, u center.User)
 }
 
 func (h *Handler) renameDevice(r *http.Request, by audit.Actor, u center.User) (string, error) {
-	return "The device is renamed.", h.Center.RenameDevice(r.Context(), by, string(u.ID), r.PathValue("id"), r.PostFormValue("name"))
+	return "The device is renamed.", h.Center.RenameDevice(
+		r.Context(), by, string(u.ID), r.PathValue("id"), r.PostFormValue("name"),
+	)
 }
 
 func (h *Handler) deleteDevice(r *http.Request, by audit.Actor, u center.User) (string, error) {
@@ -118,11 +128,15 @@ func (h *Handler) deleteDevice(r *http.Request, by audit.Actor, u center.User) (
 }
 
 func (h *Handler) endSession(r *http.Request, by audit.Actor, u center.User) (string, error) {
-	return "The session has ended, with the programs that were allowed in it.", h.Center.EndSession(r.Context(), by, u.ID, r.PathValue("id"))
+	return "The session has ended, with the programs that were allowed in it.", h.Center.EndSession(
+		r.Context(), by, u.ID, r.PathValue("id"),
+	)
 }
 
 func (h *Handler) endOthers(r *http.Request, by audit.Actor, u center.User) (string, error) {
-	return "All other sessions have ended.", h.Center.EndSessions(r.Context(), by, u.ID, authn.Digest(web.CookieValue(r, h.Center.URL, sessionCookie)))
+	return "All other sessions have ended.", h.Center.EndSessions(
+		r.Context(), by, u.ID, authn.Digest(web.CookieValue(r, h.Center.URL, sessionCookie)),
+	)
 }
 
 func (h *Handler) changePassword(r *http.Request, by audit.Actor, u center.User) (string, error) {
@@ -131,5 +145,7 @@ func (h *Handler) changePassword(r *http.Request, by audit.Actor, u center.User)
 		return "", err
 	}
 	return "Your password is changed, and your other sessions have ended.",
-		h.Center.ChangePassword(r.Context(), by, u.ID, r.PostFormValue("current"), password, h.SessionSecret(r), h.browser(r).Known)
+		h.Center.ChangePassword(
+			r.Context(), by, u.ID, r.PostFormValue("current"), password, h.SessionSecret(r), h.browser(r).Known,
+		)
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/web"
 )
 
-// The built-in directory's pages. A sign-in that needs more than a password goes on at nextPath, where the ticket in the cookie says with what.
+// The built-in directory's pages. A sign-in that needs more than a password goes on at nextPath,
+// where the ticket in the cookie says with what.
 
 const (
 	nextPath   = loginPath + "/next"
@@ -31,7 +32,10 @@ func (h *Handler) mountDirectory(mux *http.ServeMux, guard func(http.HandlerFunc
 		h.pages.Render(w, http.StatusOK, "forgot", h.view("Forgot your password?", nil))
 	}))
 	mux.Handle("POST "+forgotPath, guard(h.forgot))
-	mux.Handle("GET "+center.PasswordPath, guard(func(w http.ResponseWriter, r *http.Request) { h.linked(w, r, http.StatusOK, "") }))
+	mux.Handle(
+		"GET "+center.PasswordPath,
+		guard(func(w http.ResponseWriter, r *http.Request) { h.linked(w, r, http.StatusOK, "") }),
+	)
 	mux.Handle("POST "+center.PasswordPath, guard(h.setLinked))
 }
 
@@ -47,13 +51,27 @@ func (h *Handler) form(w http.ResponseWriter, r *http.Request, status int, d for
 	h.pages.Render(w, status, "login", v)
 }
 
-// password checks the user name and the password. Whatever was wrong with them, people see the same.
+// password checks the user name and the password. Whatever was wrong with them, people see the
+// same.
 func (h *Handler) password(w http.ResponseWriter, r *http.Request) {
-	d := formData{ReturnTo: web.LocalPath(r.PostFormValue("return"), "/start"), UserName: strings.TrimSpace(r.PostFormValue("username"))}
-	p, err := h.Center.SignInUser(r.Context(), h.actor(r), d.UserName, r.PostFormValue("password"), d.ReturnTo, h.browser(r))
+	d := formData{
+		ReturnTo: web.LocalPath(r.PostFormValue("return"), "/start"),
+		UserName: strings.TrimSpace(r.PostFormValue("username")),
+	}
+	p, err := h.Center.SignInUser(
+		r.Context(), h.actor(r), d.UserName, r.PostFormValue("password"), d.ReturnTo, h.browser(r),
+	)
 	switch code := center.CodeOf(err); {
 	case code == center.NoDevice: // the password was right
-		h.form(w, r, http.StatusForbidden, d, "You need an MFA device to sign in, and have none. Ask an administrator to register one for you. Reference: "+web.RequestID(r))
+		h.form(
+			w,
+			r,
+			http.StatusForbidden,
+			d,
+			"You need an MFA device to sign in, and have none. Ask an administrator to register one for you. Reference: "+web.RequestID(
+				r,
+			),
+		)
 	case code == center.SignInBusy:
 		web.RetryLater(w)
 		h.form(w, r, http.StatusServiceUnavailable, d, web.Busy)
@@ -127,7 +145,10 @@ func explain(err error) string {
 // again sends somebody back to the beginning whose sign-in is too old, or has failed too often.
 func (h *Handler) again(w http.ResponseWriter, r *http.Request) {
 	web.ClearCookie(w, h.Center.URL, ticketCookie)
-	h.form(w, r, http.StatusUnauthorized, formData{ReturnTo: "/start"}, "This sign-in has ended: it took too long, or too many codes were wrong. Please sign in again.")
+	h.form(
+		w, r, http.StatusUnauthorized, formData{ReturnTo: "/start"},
+		"This sign-in has ended: it took too long, or too many codes were wrong. Please sign in again.",
+	)
 }
 
 type nextData struct {
@@ -207,15 +228,26 @@ func (h *Handler) newPassword(r *http.Request, ticket string) (center.Progress, 
 }
 
 func (h *Handler) code(r *http.Request, ticket string) (center.Progress, error) {
-	return h.Center.SignInWithCode(r.Context(), h.actor(r), ticket, strings.TrimSpace(r.PostFormValue("code")), r.PostFormValue("trust") == "on", h.browser(r))
+	return h.Center.SignInWithCode(
+		r.Context(), h.actor(r), ticket, strings.TrimSpace(r.PostFormValue("code")), r.PostFormValue("trust") == "on",
+		h.browser(r),
+	)
 }
 
 func (h *Handler) key(r *http.Request, ticket string) (center.Progress, error) {
-	return h.Center.SignInWithKey(r.Context(), h.actor(r), ticket, []byte(r.PostFormValue("response")), r.PostFormValue("trust") == "on", h.browser(r))
+	return h.Center.SignInWithKey(
+		r.Context(), h.actor(r), ticket, []byte(r.PostFormValue("response")), r.PostFormValue("trust") == "on",
+		h.browser(r),
+	)
 }
 
 func newDevice(r *http.Request) center.NewDevice {
-	return center.NewDevice{Ticket: r.PostFormValue("enrolment"), Name: r.PostFormValue("name"), Code: strings.TrimSpace(r.PostFormValue("code")), Response: []byte(r.PostFormValue("response"))}
+	return center.NewDevice{
+		Ticket:   r.PostFormValue("enrolment"),
+		Name:     r.PostFormValue("name"),
+		Code:     strings.TrimSpace(r.PostFormValue("code")),
+		Response: []byte(r.PostFormValue("response")),
+	}
 }
 
 func (h *Handler) device(r *http.Request, ticket string) (center.Progress, error) {
@@ -228,8 +260,10 @@ func (h *Handler) forgot(w http.ResponseWriter, r *http.Request) {
 		h.Center.ForgotPassword(r.Context(), h.actor(r), name)
 	}
 	h.pages.Render(w, http.StatusOK, "message", h.view("Look at your mail", web.Message{Title: "Look at your mail",
-		Lines: []string{"If there is a user of this name who signs in here, a mail with a link is on its way to the user's address. The link works for an hour.",
-			"No mail? Look among the spam, check the user name, or ask your administrator."}, Link: "/start", LinkText: "Back to sign-in"}))
+		Lines: []string{
+			"If there is a user of this name who signs in here, a mail with a link is on its way to the user's address. The link works for an hour.",
+			"No mail? Look among the spam, check the user name, or ask your administrator.",
+		}, Link: "/start", LinkText: "Back to sign-in"}))
 }
 
 type linkedData struct {
@@ -237,15 +271,22 @@ type linkedData struct {
 	Ticket string
 }
 
-// linked is where a link in a mail leads. The ticket stands in the address, because mails have nothing else; it is used once, and neither logged nor
-// sent on as a referrer.
+// linked is where a link in a mail leads. The ticket stands in the address, because mails have
+// nothing else; it is used once, and neither logged nor sent on as a referrer.
 func (h *Handler) linked(w http.ResponseWriter, r *http.Request, status int, problem string) {
 	ticket := r.FormValue("ticket")
 	u, err := h.Center.PasswordTicket(r.Context(), ticket)
 	switch {
 	case center.CodeOf(err) == center.TicketInvalid:
-		h.pages.Render(w, http.StatusGone, "message", h.view("Link not valid", web.Message{Title: "This link does not work any more",
-			Lines: []string{"It was used, replaced by a newer one, or is too old. Ask for another."}, Link: forgotPath, LinkText: "Ask for another link"}))
+		h.pages.Render(
+			w,
+			http.StatusGone,
+			"message",
+			h.view("Link not valid", web.Message{Title: "This link does not work any more",
+				Lines: []string{
+					"It was used, replaced by a newer one, or is too old. Ask for another.",
+				}, Link: forgotPath, LinkText: "Ask for another link"}),
+		)
 	case err != nil:
 		h.fail(w, r, err)
 	default:

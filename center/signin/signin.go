@@ -1,5 +1,6 @@
-// Package signin is the center's door for signing in: the SAML service provider (metadata, requests, the assertion consumer service),
-// the built-in directory's pages (password, second factor, links in mails, people's own accounts), and the session cookie of the access portal.
+// Package signin is the center's door for signing in: the SAML service provider (metadata,
+// requests, the assertion consumer service), the built-in directory's pages (password, second
+// factor, links in mails, people's own accounts), and the session cookie of the access portal.
 //
 // It may import center, saml, web, audit and authn.
 package signin
@@ -34,8 +35,9 @@ type Handler struct {
 	pages  *web.Pages
 }
 
-// The cookies. The session's is Lax. The one that brings along the sign-ins on their way must come along with the identity provider's cross-site
-// POST, so under TLS it is SameSite=None; over plain HTTP, which is loopback only, browsers would refuse that and both halves are one site.
+// The cookies. The session's is Lax. The one that brings along the sign-ins on their way must come
+// along with the identity provider's cross-site POST, so under TLS it is SameSite=None; over plain
+// HTTP, which is loopback only, browsers would refuse that and both halves are one site.
 const (
 	sessionCookie = "gatehouse_portal"
 	markCookie    = "gatehouse_mark"   // by which the session can be ended, and nothing else
@@ -113,18 +115,22 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request) {
 		h.form(w, r, http.StatusOK, formData{ReturnTo: returnTo}, "")
 		return
 	}
-	out, err := h.Center.StartAuthnRequest(r.Context(), web.CookieValue(r, h.Center.URL, requestCookie), returnTo, r.URL.Query().Get("force") == "true")
+	out, err := h.Center.StartAuthnRequest(
+		r.Context(), web.CookieValue(r, h.Center.URL, requestCookie), returnTo, r.URL.Query().Get("force") == "true",
+	)
 	h.send(w, r, "", out, err)
 }
 
 // rehearse begins a rehearsal at the pending identity provider.
 func (h *Handler) rehearse(w http.ResponseWriter, r *http.Request) {
-	out, err := h.Center.RehearseAuthnRequest(r.Context(), web.CookieValue(r, h.Center.URL, requestCookie), r.URL.Query().Get("ticket"))
+	out, err := h.Center.RehearseAuthnRequest(
+		r.Context(), web.CookieValue(r, h.Center.URL, requestCookie), r.URL.Query().Get("ticket"),
+	)
 	h.send(w, r, rehearsalState, out, err)
 }
 
-// rehearsalState is the RelayState of rehearsals: it tells which identity provider's response comes back. What it says is proved by the request that the
-// response answers.
+// rehearsalState is the RelayState of rehearsals: it tells which identity provider's response comes
+// back. What it says is proved by the request that the response answers.
 const rehearsalState = "rehearsal"
 
 // send sends the browser to an identity provider with a request, unless it could not be made.
@@ -133,7 +139,8 @@ func (h *Handler) send(w http.ResponseWriter, r *http.Request, relayState string
 		h.fail(w, r, err)
 		return
 	}
-	cookie := web.Cookie(h.Center.URL, requestCookie, out.Outstanding.Reveal(), center.AuthnRequestLifetime) // #nosec G124 -- None only under TLS, and Secure there
+	// #nosec G124 -- None only under TLS, and Secure there
+	cookie := web.Cookie(h.Center.URL, requestCookie, out.Outstanding.Reveal(), center.AuthnRequestLifetime)
 	if cookie.Secure {
 		cookie.SameSite = http.SameSiteNoneMode
 	}
@@ -144,10 +151,19 @@ func (h *Handler) send(w http.ResponseWriter, r *http.Request, relayState string
 }
 
 // deliver sends a request by the binding that is configured.
-func (h *Handler) deliver(w http.ResponseWriter, r *http.Request, request center.Outgoing, relayState string) (err error) {
+func (h *Handler) deliver(
+	w http.ResponseWriter, r *http.Request, request center.Outgoing, relayState string,
+) (err error) {
 	idp := request.To
-	out := saml.AuthnRequest{ID: request.ID, IssueInstant: h.Center.Now(), Issuer: h.Center.EntityID(), Destination: idp.SignInURL, ACSURL: h.Center.ACSURL(), NameIDFormat: saml.FormatEmail,
-		ForceAuthn: !request.ForcedAt.IsZero()}
+	out := saml.AuthnRequest{
+		ID:           request.ID,
+		IssueInstant: h.Center.Now(),
+		Issuer:       h.Center.EntityID(),
+		Destination:  idp.SignInURL,
+		ACSURL:       h.Center.ACSURL(),
+		NameIDFormat: saml.FormatEmail,
+		ForceAuthn:   !request.ForcedAt.IsZero(),
+	}
 	var key *saml.SigningKey
 	if idp.SignRequests {
 		if key, err = signingKey(r.Context(), h.Center); err != nil {
@@ -163,7 +179,10 @@ func (h *Handler) deliver(w http.ResponseWriter, r *http.Request, request center
 		if err != nil {
 			return err
 		}
-		h.pages.RenderPosting(w, http.StatusOK, "post", h.view("Signing in", postData{idp.SignInPOST, field, relayState}), idp.SignInPOST)
+		h.pages.RenderPosting(
+			w, http.StatusOK, "post", h.view("Signing in", postData{idp.SignInPOST, field, relayState}),
+			idp.SignInPOST,
+		)
 		return nil
 	}
 	target, err := out.RedirectURL(relayState, key)
@@ -178,29 +197,46 @@ func (h *Handler) deliver(w http.ResponseWriter, r *http.Request, request center
 type postData struct{ Target, Request, RelayState string }
 
 func (h *Handler) view(title string, data any) web.View {
-	return web.View{Title: title, Product: "Gatehouse access portal", Theme: "center", Home: "/start", Narrow: true, Data: data}
+	return web.View{
+		Title:   title,
+		Product: "Gatehouse access portal",
+		Theme:   "center",
+		Home:    "/start",
+		Narrow:  true,
+		Data:    data,
+	}
 }
 
 // browser is what the cookies and headers say of the browser.
 func (h *Handler) browser(r *http.Request) center.Browser {
-	return center.Browser{Outstanding: web.CookieValue(r, h.Center.URL, requestCookie), Known: web.CookieValue(r, h.Center.URL, knownCookie), UserAgent: r.UserAgent()}
+	return center.Browser{
+		Outstanding: web.CookieValue(r, h.Center.URL, requestCookie),
+		Known:       web.CookieValue(r, h.Center.URL, knownCookie),
+		UserAgent:   r.UserAgent(),
+	}
 }
 
-func (h *Handler) welcome(w http.ResponseWriter, r *http.Request, secret authn.Secret, lifetime time.Duration, returnTo string) {
+func (h *Handler) welcome(
+	w http.ResponseWriter, r *http.Request, secret authn.Secret, lifetime time.Duration, returnTo string,
+) {
 	mark := web.CookieValue(r, h.Center.URL, markCookie)
-	if err := h.Center.EndEarlierSession(r.Context(), h.actor(r), h.SessionSecret(r), mark, secret.Reveal()); err != nil { // the new one is open all the same
+	// the new one is open all the same
+	if err := h.Center.EndEarlierSession(r.Context(), h.actor(r), h.SessionSecret(r), mark, secret.Reveal()); err != nil {
 		h.Log.Error("end the browser's earlier session", "request_id", web.RequestID(r), "error", err)
 	}
 	http.SetCookie(w, web.Cookie(h.Center.URL, sessionCookie, secret.Reveal(), lifetime))
 	// The session's own cookie does not come along with the identity provider's cross-site POST.
-	if cookie := web.Cookie(h.Center.URL, markCookie, h.Center.SessionMark(secret), lifetime); cookie.Secure { // #nosec G124 -- Secure
+	// #nosec G124 -- Secure
+	if cookie := web.Cookie(h.Center.URL, markCookie, h.Center.SessionMark(secret), lifetime); cookie.Secure {
 		cookie.SameSite = http.SameSiteNoneMode
 		http.SetCookie(w, cookie)
 	}
-	http.Redirect(w, r, web.LocalPath(returnTo, "/start"), http.StatusSeeOther) // #nosec G710 -- LocalPath keeps it on this site
+	// #nosec G710 -- LocalPath keeps it on this site
+	http.Redirect(w, r, web.LocalPath(returnTo, "/start"), http.StatusSeeOther)
 }
 
-// consume is the assertion consumer service. Whatever is wrong, people see the same page with a reference id.
+// consume is the assertion consumer service. Whatever is wrong, people see the same page with a
+// reference id.
 func (h *Handler) consume(w http.ResponseWriter, r *http.Request) {
 	ctx, by := r.Context(), h.actor(r)
 	r.Body = http.MaxBytesReader(w, r.Body, saml.MaxMessage*2)
@@ -223,7 +259,8 @@ func (h *Handler) consume(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	if assertion.InResponseTo == "" { // the identity provider started it: RelayState may be a path of ours, and nothing else
+	// the identity provider started it: RelayState may be a path of ours, and nothing else
+	if assertion.InResponseTo == "" {
 		returnTo = web.LocalPath(r.PostFormValue("RelayState"), "/start")
 	}
 	h.welcome(w, r, secret, lifetime, returnTo)
@@ -236,13 +273,20 @@ func (h *Handler) rehearsed(w http.ResponseWriter, r *http.Request, a center.Ver
 		h.fail(w, r, err)
 		return
 	}
-	h.pages.Render(w, http.StatusOK, "message", h.view("The rehearsal worked", web.Message{Title: "The rehearsal worked", Lines: []string{
-		"The identity provider has named " + a.NameID + ", who is " + u.DisplayName + " here, and its response has passed every check.",
-		"Nothing has changed: you are not signed in, and everybody signs in as before until the identity source is changed.",
-	}, Reference: web.RequestID(r)}))
+	h.pages.Render(
+		w,
+		http.StatusOK,
+		"message",
+		h.view("The rehearsal worked", web.Message{Title: "The rehearsal worked", Lines: []string{
+			"The identity provider has named " + a.NameID + ", who is " + u.DisplayName + " here, and its response has passed every check.",
+			"Nothing has changed: you are not signed in, and everybody signs in as before until the identity source is changed.",
+		}, Reference: web.RequestID(r)}),
+	)
 }
 
-func (h *Handler) verify(ctx context.Context, r *http.Request, rehearsal bool) (out center.VerifiedAssertion, err error) {
+func (h *Handler) verify(
+	ctx context.Context, r *http.Request, rehearsal bool,
+) (out center.VerifiedAssertion, err error) {
 	source, err := h.Center.Source(ctx)
 	if err != nil {
 		return out, err
@@ -254,7 +298,13 @@ func (h *Handler) verify(ctx context.Context, r *http.Request, rehearsal bool) (
 	if idp == nil || (!rehearsal && source.Type != center.ExternalIdP) {
 		return out, &center.Error{Code: center.SourceNotConfigured}
 	}
-	want := saml.Expect{Issuer: idp.EntityID, Audience: h.Center.EntityID(), Recipient: h.Center.ACSURL(), Now: h.Center.Now(), RequestedOnly: source.RequestedOnly}
+	want := saml.Expect{
+		Issuer:        idp.EntityID,
+		Audience:      h.Center.EntityID(),
+		Recipient:     h.Center.ACSURL(),
+		Now:           h.Center.Now(),
+		RequestedOnly: source.RequestedOnly,
+	}
 	for _, der := range idp.Certificates {
 		cert, err := x509.ParseCertificate(der)
 		if err != nil {
@@ -265,19 +315,34 @@ func (h *Handler) verify(ctx context.Context, r *http.Request, rehearsal bool) (
 	a, err := saml.VerifyPOST(r.PostFormValue("SAMLResponse"), want)
 	var refusal *saml.Refusal
 	if errors.As(err, &refusal) {
-		return out, &center.Error{Code: center.AssertionRefused, Detail: refusal.Error(), Check: string(refusal.Check), Want: refusal.Want, Got: refusal.Got}
+		return out, &center.Error{
+			Code:   center.AssertionRefused,
+			Detail: refusal.Error(),
+			Check:  string(refusal.Check),
+			Want:   refusal.Want,
+			Got:    refusal.Got,
+		}
 	}
 	if err != nil {
 		return out, err
 	}
-	out = center.VerifiedAssertion{ID: a.ID, Issuer: idp.EntityID, NameID: a.NameID, InResponseTo: a.InResponseTo, UsableUntil: a.NotOnOrAfter.Add(saml.Skew), AuthnInstant: a.AuthnInstant, SessionNotOnOrAfter: a.SessionNotOnOrAfter}
+	out = center.VerifiedAssertion{
+		ID:                  a.ID,
+		Issuer:              idp.EntityID,
+		NameID:              a.NameID,
+		InResponseTo:        a.InResponseTo,
+		UsableUntil:         a.NotOnOrAfter.Add(saml.Skew),
+		AuthnInstant:        a.AuthnInstant,
+		SessionNotOnOrAfter: a.SessionNotOnOrAfter,
+	}
 	for _, at := range a.Attributes {
 		out.Attributes = append(out.Attributes, center.AssertedAttribute(at))
 	}
 	return out, nil
 }
 
-// RequireUser hands the signed-in user to fn, or sends the browser to sign in. The portal is given this function.
+// RequireUser hands the signed-in user to fn, or sends the browser to sign in. The portal is given
+// this function.
 func (h *Handler) RequireUser(fn func(http.ResponseWriter, *http.Request, center.User)) http.Handler {
 	return web.Guard(h.Center.URL, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u, err := h.Center.PortalUser(r.Context(), web.CookieValue(r, h.Center.URL, sessionCookie))
@@ -297,7 +362,8 @@ func (h *Handler) RequireUser(fn func(http.ResponseWriter, *http.Request, center
 	}))
 }
 
-// SessionSecret is the secret of the portal session that a request comes with; "" where there is none. The door for sso-oidc is given this function.
+// SessionSecret is the secret of the portal session that a request comes with; "" where there is
+// none. The door for sso-oidc is given this function.
 func (h *Handler) SessionSecret(r *http.Request) string {
 	return web.CookieValue(r, h.Center.URL, sessionCookie)
 }
@@ -315,7 +381,12 @@ func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) {
 		}
 		if len(programs) > 0 {
 			slices.Sort(programs)
-			lines = append(lines, "Programs that you had allowed in it are signed out as well: "+strings.Join(slices.Compact(programs), ", ")+".")
+			lines = append(
+				lines,
+				"Programs that you had allowed in it are signed out as well: "+strings.Join(
+					slices.Compact(programs), ", ",
+				)+".",
+			)
 		}
 	}
 	web.ClearCookie(w, h.Center.URL, sessionCookie)
@@ -324,7 +395,8 @@ func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) {
 		Title: "You are signed out", Lines: lines, Link: "/start", LinkText: "Sign in again"}))
 }
 
-// fail shows that a sign-in did not work. The reason is in the audit log under the reference id, and nowhere else.
+// fail shows that a sign-in did not work. The reason is in the audit log under the reference id,
+// and nowhere else.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status := http.StatusForbidden
 	if center.CodeOf(err) == "" {
@@ -332,7 +404,9 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		h.Log.Error("sign-in failed", "request_id", web.RequestID(r), "error", err)
 	}
 	h.pages.Render(w, status, "message", h.view("Sign-in failed", web.Message{
-		Title:     "We could not sign you in",
-		Lines:     []string{"An unexpected error has occurred. Try again; if it goes on, give your administrator this reference."},
+		Title: "We could not sign you in",
+		Lines: []string{
+			"An unexpected error has occurred. Try again; if it goes on, give your administrator this reference.",
+		},
 		Reference: web.RequestID(r), Link: "/start", LinkText: "Try again"}))
 }

@@ -64,7 +64,8 @@ func TestCookiesUnderTLS(t *testing.T) {
 			if c.MaxAge < 0 {
 				continue // it is taken away
 			}
-			if !expected || !c.Secure || !c.HttpOnly || c.SameSite != sameSite || c.Path != "/" || c.Domain != "" || len(c.Value) < 40 {
+			if !expected || !c.Secure || !c.HttpOnly || c.SameSite != sameSite || c.Path != "/" || c.Domain != "" ||
+				len(c.Value) < 40 {
 				t.Errorf("cookie %+v", c)
 			}
 			delete(cookies, c.Name)
@@ -74,16 +75,26 @@ func TestCookiesUnderTLS(t *testing.T) {
 		}
 	}
 	mux, _ := door(t, never)
-	want(post(mux, "/platform/login", credentials, same), map[string]http.SameSite{"__Host-gatehouse_portal": http.SameSiteLaxMode, "__Host-gatehouse_known": http.SameSiteLaxMode,
-		"__Host-gatehouse_mark": http.SameSiteNoneMode}) // it opens nothing
+	want(
+		post(mux, "/platform/login", credentials, same),
+		map[string]http.SameSite{
+			"__Host-gatehouse_portal": http.SameSiteLaxMode,
+			"__Host-gatehouse_known":  http.SameSiteLaxMode,
+			"__Host-gatehouse_mark":   http.SameSiteNoneMode,
+		},
+	) // it opens nothing
 	mux, _ = door(t, func(*center.SignInSettings) {})
-	want(post(mux, "/platform/login", credentials, same), map[string]http.SameSite{"__Host-gatehouse_login": http.SameSiteLaxMode})
+	want(
+		post(mux, "/platform/login", credentials, same),
+		map[string]http.SameSite{"__Host-gatehouse_login": http.SameSiteLaxMode},
+	)
 
 	mux, c := door(t, never)
 	centertest.Federate(t, c, "https://idp.example")
 	w := httptest.NewRecorder()
 	mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, site+"/platform/login", nil))
-	want(w.Result(), map[string]http.SameSite{"__Host-gatehouse_signin": http.SameSiteNoneMode}) // it must come along with the identity provider's cross-site POST
+	// it must come along with the identity provider's cross-site POST
+	want(w.Result(), map[string]http.SameSite{"__Host-gatehouse_signin": http.SameSiteNoneMode})
 }
 
 // TestASessionIsNotFixed: what the browser brought along before is no session afterwards.
@@ -110,7 +121,8 @@ func TestASessionIsNotFixed(t *testing.T) {
 	}
 }
 
-// TestCookiesWithoutThePrefixAreNotReadUnderTLS: a neighbour under the same domain can set them. Signing out takes away both.
+// TestCookiesWithoutThePrefixAreNotReadUnderTLS: a neighbour under the same domain can set them.
+// Signing out takes away both.
 func TestCookiesWithoutThePrefixAreNotReadUnderTLS(t *testing.T) {
 	mux, c := door(t, func(s *center.SignInSettings) { s.MFA = center.MFANever })
 	var session *http.Cookie
@@ -144,7 +156,8 @@ func TestCookiesWithoutThePrefixAreNotReadUnderTLS(t *testing.T) {
 	}
 }
 
-// TestSigningInAgainEndsTheBrowsersEarlierSession: by its own cookie, and by the one that comes along with the identity provider's cross-site POST.
+// TestSigningInAgainEndsTheBrowsersEarlierSession: by its own cookie, and by the one that comes
+// along with the identity provider's cross-site POST.
 func TestSigningInAgainEndsTheBrowsersEarlierSession(t *testing.T) {
 	mux, c := door(t, func(s *center.SignInSettings) { s.MFA = center.MFANever })
 	var last string
@@ -170,7 +183,8 @@ func TestSigningInAgainEndsTheBrowsersEarlierSession(t *testing.T) {
 	}
 }
 
-// TestTheSignedOutPageSaysWhatHasEnded: the programs that were allowed in the session, by their names.
+// TestTheSignedOutPageSaysWhatHasEnded: the programs that were allowed in the session, by their
+// names.
 func TestTheSignedOutPageSaysWhatHasEnded(t *testing.T) {
 	mux, c := door(t, func(s *center.SignInSettings) { s.MFA = center.MFANever })
 	ctx := context.Background()
@@ -184,7 +198,9 @@ func TestTheSignedOutPageSaysWhatHasEnded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, secret, _, err := c.RegisterOAuthClient(center.OAuthClient{Name: "aws-cli", Scopes: []string{center.ScopeAccountAccess}, StartURL: c.PortalURL()})
+	id, secret, _, err := c.RegisterOAuthClient(
+		center.OAuthClient{Name: "aws-cli", Scopes: []string{center.ScopeAccountAccess}, StartURL: c.PortalURL()},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,13 +212,16 @@ func TestTheSignedOutPageSaysWhatHasEnded(t *testing.T) {
 	if err := c.DecideDevice(ctx, by, u.ID, cookie.Value, d.UserCode, true); err != nil {
 		t.Fatal(err)
 	}
-	tokens, err := c.TokensForDevice(ctx, by, center.TokenRequest{ClientID: id, ClientSecret: secret.Reveal(), DeviceCode: d.DeviceCode.Reveal()})
+	tokens, err := c.TokensForDevice(
+		ctx, by, center.TokenRequest{ClientID: id, ClientSecret: secret.Reveal(), DeviceCode: d.DeviceCode.Reveal()},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	answer := post(mux, "/platform/logout", nil, func(r *http.Request) { r.AddCookie(cookie) })
 	text, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK || !strings.Contains(string(text), "signed out as well: aws-cli") {
+	if err != nil || answer.StatusCode != http.StatusOK ||
+		!strings.Contains(string(text), "signed out as well: aws-cli") {
 		t.Errorf("%d: %s, %v", answer.StatusCode, text, err)
 	}
 	if _, err := c.TokenUser(ctx, tokens.Access.Reveal()); center.CodeOf(err) != center.SessionInvalid {
@@ -210,7 +229,8 @@ func TestTheSignedOutPageSaysWhatHasEnded(t *testing.T) {
 	}
 }
 
-// TestFormsOfOtherSitesAreRefused: every form of the door but the assertion consumer service, which is cross-site by design.
+// TestFormsOfOtherSitesAreRefused: every form of the door but the assertion consumer service, which
+// is cross-site by design.
 func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 	mux, _ := door(t, func(s *center.SignInSettings) { s.MFA = center.MFANever })
 	for _, path := range []string{"/platform/login", "/platform/login/password", "/platform/login/code", "/platform/login/key", "/platform/login/device", "/platform/forgot", "/platform/password",

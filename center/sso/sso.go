@@ -1,7 +1,8 @@
-// Package sso is the center's door for the portal API: the accounts and roles that the holder of an access token has, credentials for them, and signing out. The
-// token comes from the sso-oidc door.
+// Package sso is the center's door for the portal API: the accounts and roles that the holder of an
+// access token has, credentials for them, and signing out. The token comes from the sso-oidc door.
 //
-// Source: the published service model, API version 2019-06-10; what the SDKs send. It may import center, web, awsapi and audit.
+// Source: the published service model, API version 2019-06-10; what the SDKs send. It may import
+// center, web, awsapi and audit.
 package sso
 
 import (
@@ -60,8 +61,8 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	}
 }
 
-// read reads a request. AWS passes over parameters that it does not know; here they are refused, since they may be a
-// control that the caller relies on, and so is one that stands twice.
+// read reads a request. AWS passes over parameters that it does not know; here they are refused,
+// since they may be a control that the caller relies on, and so is one that stands twice.
 func read(r *http.Request, known []string) (request, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	in := request{Request: r, query: query, token: r.Header.Get(tokenHeader)}
@@ -91,7 +92,9 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, out any, err er
 	if err != nil {
 		answer := Answer(err)
 		if answer.Status >= http.StatusInternalServerError {
-			h.Log.ErrorContext(r.Context(), "operation failed", "path", r.URL.Path, "request_id", web.RequestID(r), "error", err)
+			h.Log.ErrorContext(
+				r.Context(), "operation failed", "path", r.URL.Path, "request_id", web.RequestID(r), "error", err,
+			)
 		}
 		status, out = answer.Status, map[string]string{"message": answer.Message, "__type": answer.Code}
 		w.Header().Set("X-Amzn-Errortype", answer.Code)
@@ -117,36 +120,66 @@ func (h *Handler) ofUser(fn func(request) (any, error)) func(request) (any, erro
 }
 
 func (r request) actor() audit.Actor {
-	return audit.Actor{Kind: audit.User, Name: r.user.UserName, Address: web.Address(r.Request), RequestID: web.RequestID(r.Request)}
+	return audit.Actor{
+		Kind:      audit.User,
+		Name:      r.user.UserName,
+		Address:   web.Address(r.Request),
+		RequestID: web.RequestID(r.Request),
+	}
 }
 
 func invalid(message string) error {
 	return &awsapi.Error{Code: "InvalidRequestException", Status: http.StatusBadRequest, Message: message}
 }
 
-// Answer maps an error to the wire. It is the only place that does. ForbiddenException is not in the model; the real service sends it all the same.
+// Answer maps an error to the wire. It is the only place that does. ForbiddenException is not in
+// the model; the real service sends it all the same.
 func Answer(err error) *awsapi.Error {
 	var wire *awsapi.Error
 	switch code := center.CodeOf(err); {
 	case code == center.RoleNotAssigned || code == center.AccountSuspended:
 		return &awsapi.Error{Code: "ForbiddenException", Status: http.StatusForbidden, Message: "No access"}
 	case code == center.SessionInvalid || center.KindOf(err) == center.Unauthenticated:
-		return &awsapi.Error{Code: "UnauthorizedException", Status: http.StatusUnauthorized, Message: "Session token not found or invalid"}
+		return &awsapi.Error{
+			Code:    "UnauthorizedException",
+			Status:  http.StatusUnauthorized,
+			Message: "Session token not found or invalid",
+		}
 	case center.KindOf(err) == center.NotFound:
-		return &awsapi.Error{Code: "ResourceNotFoundException", Status: http.StatusNotFound, Message: center.Reasons[code].What}
+		return &awsapi.Error{
+			Code:    "ResourceNotFoundException",
+			Status:  http.StatusNotFound,
+			Message: center.Reasons[code].What,
+		}
 	case center.KindOf(err) == center.Quota:
-		return &awsapi.Error{Code: "TooManyRequestsException", Status: http.StatusTooManyRequests, Message: center.Reasons[code].What}
+		return &awsapi.Error{
+			Code:    "TooManyRequestsException",
+			Status:  http.StatusTooManyRequests,
+			Message: center.Reasons[code].What,
+		}
 	case center.KindOf(err) == center.Unavailable:
-		return &awsapi.Error{Code: "InternalServerException", Status: http.StatusServiceUnavailable, Message: center.Reasons[code].What}
+		return &awsapi.Error{
+			Code:    "InternalServerException",
+			Status:  http.StatusServiceUnavailable,
+			Message: center.Reasons[code].What,
+		}
 	case code != "":
-		return &awsapi.Error{Code: "InvalidRequestException", Status: http.StatusBadRequest, Message: center.Reasons[code].What}
+		return &awsapi.Error{
+			Code:    "InvalidRequestException",
+			Status:  http.StatusBadRequest,
+			Message: center.Reasons[code].What,
+		}
 	case errors.As(err, &wire):
 		if wire.Status == 0 { // a page token, which awsapi refuses in another service's words
 			return &awsapi.Error{Code: "InvalidRequestException", Status: http.StatusBadRequest, Message: wire.Message}
 		}
 		return wire
 	}
-	return &awsapi.Error{Code: "InternalServerException", Status: http.StatusInternalServerError, Message: "internal error"}
+	return &awsapi.Error{
+		Code:    "InternalServerException",
+		Status:  http.StatusInternalServerError,
+		Message: "internal error",
+	}
 }
 
 // page reads where a page begins and how many entries it has.
@@ -253,8 +286,12 @@ func (h *Handler) credentials(r request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := h.Center.RoleCredentials(r.Context(), r.actor(), h.Broker, center.RoleChoice{Session: session, Account: id, PermissionSet: name})
-	return credentialsOutput{credentials{c.AccessKeyID, c.SecretAccessKey.Reveal(), c.SessionToken.Reveal(), c.Expiration.UnixMilli()}}, err
+	c, err := h.Center.RoleCredentials(
+		r.Context(), r.actor(), h.Broker, center.RoleChoice{Session: session, Account: id, PermissionSet: name},
+	)
+	return credentialsOutput{
+		credentials{c.AccessKeyID, c.SecretAccessKey.Reveal(), c.SessionToken.Reveal(), c.Expiration.UnixMilli()},
+	}, err
 }
 
 func (h *Handler) logout(r request) (any, error) {

@@ -109,7 +109,9 @@ func (h *Handler) identityStoreArn() string {
 	return "arn:aws:identitystore::" + h.Center.Instance.OwnerAccountID + ":identitystore/" + h.Center.Instance.IdentityStoreID
 }
 
-func (h *Handler) createApplication(ctx context.Context, who awsapi.Caller, in applicationInput) (createdApplication, error) {
+func (h *Handler) createApplication(
+	ctx context.Context, who awsapi.Caller, in applicationInput,
+) (createdApplication, error) {
 	a := center.Application{ProviderARN: in.ApplicationProviderArn, Enabled: true, Tags: readTags(in.Tags)}
 	in.apply(&a)
 	a, err := h.Center.CreateApplication(ctx, awsdoor.Actor(who), a, in.ClientToken)
@@ -136,24 +138,37 @@ func (h *Handler) showApplication(a center.Application) applicationDetail {
 		options.SignInOptions.Origin = "APPLICATION"
 	}
 	i := h.Center.Instance
-	return applicationDetail{a.ARN, a.ProviderARN, a.Name, i.OwnerAccountID, i.ARN, h.identityStoreArn(), onOff(a.Enabled), options, a.Description, awsapi.Timestamp(a.CreatedAt), i.Region}
+	return applicationDetail{
+		a.ARN, a.ProviderARN, a.Name, i.OwnerAccountID, i.ARN, h.identityStoreArn(), onOff(a.Enabled), options,
+		a.Description, awsapi.Timestamp(a.CreatedAt), i.Region,
+	}
 }
 
-func (h *Handler) describeApplication(ctx context.Context, _ awsapi.Caller, in applicationInput) (applicationDetail, error) {
+func (h *Handler) describeApplication(
+	ctx context.Context, _ awsapi.Caller, in applicationInput,
+) (applicationDetail, error) {
 	a, err := h.Center.Application(ctx, in.ApplicationArn)
 	return h.showApplication(a), err
 }
 
 // editApplication changes an application. edit may run more than once.
-func (h *Handler) editApplication(ctx context.Context, who awsapi.Caller, action center.Action, arn string, edit func(*center.Application) error) (awsapi.Empty, error) {
+func (h *Handler) editApplication(
+	ctx context.Context, who awsapi.Caller, action center.Action, arn string, edit func(*center.Application) error,
+) (awsapi.Empty, error) {
 	return awsapi.Empty{}, h.Center.UpdateApplication(ctx, awsdoor.Actor(who), action, arn, edit)
 }
 
 func (h *Handler) updateApplication(ctx context.Context, who awsapi.Caller, in applicationInput) (awsapi.Empty, error) {
-	return h.editApplication(ctx, who, center.ActionUpdateApplication, in.ApplicationArn, func(a *center.Application) error {
-		in.apply(a)
-		return nil
-	})
+	return h.editApplication(
+		ctx,
+		who,
+		center.ActionUpdateApplication,
+		in.ApplicationArn,
+		func(a *center.Application) error {
+			in.apply(a)
+			return nil
+		},
+	)
 }
 
 func (h *Handler) deleteApplication(ctx context.Context, who awsapi.Caller, in applicationInput) (awsapi.Empty, error) {
@@ -171,13 +186,16 @@ type applicationsOutput struct {
 	NextToken    string `json:",omitempty"`
 }
 
-func (h *Handler) listApplications(ctx context.Context, _ awsapi.Caller, in listApplicationsInput) (applicationsOutput, error) {
+func (h *Handler) listApplications(
+	ctx context.Context, _ awsapi.Caller, in listApplicationsInput,
+) (applicationsOutput, error) {
 	out := applicationsOutput{Applications: []applicationDetail{}}
 	p, err := in.of(1, "ListApplications", in.Filter.ApplicationAccount, in.Filter.ApplicationProvider)
 	if err != nil {
 		return out, err
 	}
-	if a := in.Filter.ApplicationAccount; a != "" && a != h.Center.Instance.OwnerAccountID { // all applications are the center's own
+	// all applications are the center's own
+	if a := in.Filter.ApplicationAccount; a != "" && a != h.Center.Instance.OwnerAccountID {
 		return out, nil
 	}
 	limit := p.limit()
@@ -226,7 +244,9 @@ func (h *Handler) listProviders(_ context.Context, _ awsapi.Caller, in paging) (
 	return out, nil
 }
 
-func (h *Handler) describeProvider(_ context.Context, _ awsapi.Caller, in struct{ ApplicationProviderArn string }) (provider, error) {
+func (h *Handler) describeProvider(
+	_ context.Context, _ awsapi.Caller, in struct{ ApplicationProviderArn string },
+) (provider, error) {
 	for _, p := range center.ApplicationProviders {
 		if p.ARN == in.ApplicationProviderArn {
 			return showProvider(p), nil
@@ -242,18 +262,28 @@ type applicationAssignment struct {
 }
 
 func (a applicationAssignment) read() center.ApplicationAssignment {
-	return center.ApplicationAssignment{ApplicationARN: a.ApplicationArn, PrincipalType: center.PrincipalType(a.PrincipalType), PrincipalID: a.PrincipalID}
+	return center.ApplicationAssignment{
+		ApplicationARN: a.ApplicationArn,
+		PrincipalType:  center.PrincipalType(a.PrincipalType),
+		PrincipalID:    a.PrincipalID,
+	}
 }
 
-func (h *Handler) assignApplication(ctx context.Context, who awsapi.Caller, in applicationAssignment) (awsapi.Empty, error) {
+func (h *Handler) assignApplication(
+	ctx context.Context, who awsapi.Caller, in applicationAssignment,
+) (awsapi.Empty, error) {
 	return awsapi.Empty{}, h.Center.AssignApplication(ctx, awsdoor.Actor(who), in.read())
 }
 
-func (h *Handler) unassignApplication(ctx context.Context, who awsapi.Caller, in applicationAssignment) (awsapi.Empty, error) {
+func (h *Handler) unassignApplication(
+	ctx context.Context, who awsapi.Caller, in applicationAssignment,
+) (awsapi.Empty, error) {
 	return awsapi.Empty{}, h.Center.UnassignApplication(ctx, awsdoor.Actor(who), in.read())
 }
 
-func (h *Handler) describeApplicationAssignment(ctx context.Context, _ awsapi.Caller, in applicationAssignment) (applicationAssignment, error) {
+func (h *Handler) describeApplicationAssignment(
+	ctx context.Context, _ awsapi.Caller, in applicationAssignment,
+) (applicationAssignment, error) {
 	return in, h.Center.FindApplicationAssignment(ctx, in.read())
 }
 
@@ -271,30 +301,46 @@ type applicationAssignmentsOutput struct {
 	NextToken              string `json:",omitempty"`
 }
 
-func (h *Handler) listApplicationAssignments(ctx context.Context, _ awsapi.Caller, in listApplicationAssignmentsInput) (applicationAssignmentsOutput, error) {
+func (h *Handler) listApplicationAssignments(
+	ctx context.Context, _ awsapi.Caller, in listApplicationAssignmentsInput,
+) (applicationAssignmentsOutput, error) {
 	if _, err := h.Center.Application(ctx, in.ApplicationArn); err != nil {
 		return applicationAssignmentsOutput{}, err
 	}
 	return h.pageOfApplications(ctx, in, center.ApplicationAssignmentQuery{ApplicationARN: in.ApplicationArn})
 }
 
-// listApplicationsOfPrincipal includes, for a user, the assignments of the user's groups, shown with the group as principal.
-func (h *Handler) listApplicationsOfPrincipal(ctx context.Context, _ awsapi.Caller, in listApplicationAssignmentsInput) (applicationAssignmentsOutput, error) {
-	q := center.ApplicationAssignmentQuery{ApplicationARN: in.Filter.ApplicationArn, HeldBy: center.UserID(in.PrincipalID)}
+// listApplicationsOfPrincipal includes, for a user, the assignments of the user's groups, shown
+// with the group as principal.
+func (h *Handler) listApplicationsOfPrincipal(
+	ctx context.Context, _ awsapi.Caller, in listApplicationAssignmentsInput,
+) (applicationAssignmentsOutput, error) {
+	q := center.ApplicationAssignmentQuery{
+		ApplicationARN: in.Filter.ApplicationArn,
+		HeldBy:         center.UserID(in.PrincipalID),
+	}
 	if in.PrincipalType == string(center.PrincipalGroup) {
-		q.HeldBy, q.PrincipalType, q.PrincipalID = "", center.PrincipalGroup, in.PrincipalID
+		q.HeldBy = ""
+		q.PrincipalType = center.PrincipalGroup
+		q.PrincipalID = in.PrincipalID
 	}
 	return h.pageOfApplications(ctx, in, q)
 }
 
-func (h *Handler) pageOfApplications(ctx context.Context, in listApplicationAssignmentsInput, q center.ApplicationAssignmentQuery) (applicationAssignmentsOutput, error) {
+func (h *Handler) pageOfApplications(
+	ctx context.Context, in listApplicationAssignmentsInput, q center.ApplicationAssignmentQuery,
+) (applicationAssignmentsOutput, error) {
 	out := applicationAssignmentsOutput{ApplicationAssignments: []applicationAssignment{}}
 	p, err := in.of(3, "ListApplicationAssignments", q.ApplicationARN, in.PrincipalID)
 	if err != nil {
 		return out, err
 	}
 	if a := p.after; a != nil {
-		q.After = center.ApplicationAssignment{ApplicationARN: a[0], PrincipalType: center.PrincipalType(a[1]), PrincipalID: a[2]}
+		q.After = center.ApplicationAssignment{
+			ApplicationARN: a[0],
+			PrincipalType:  center.PrincipalType(a[1]),
+			PrincipalID:    a[2],
+		}
 	}
 	q.Limit = p.limit()
 	list, err := h.Center.ApplicationAssignments(ctx, q)
@@ -302,14 +348,19 @@ func (h *Handler) pageOfApplications(ctx context.Context, in listApplicationAssi
 		return key(a.ApplicationARN, string(a.PrincipalType), a.PrincipalID)
 	})
 	for _, a := range list {
-		out.ApplicationAssignments = append(out.ApplicationAssignments, applicationAssignment{a.ApplicationARN, a.PrincipalID, string(a.PrincipalType)})
+		out.ApplicationAssignments = append(
+			out.ApplicationAssignments,
+			applicationAssignment{a.ApplicationARN, a.PrincipalID, string(a.PrincipalType)},
+		)
 	}
 	return out, err
 }
 
 type assignmentConfiguration struct{ AssignmentRequired bool }
 
-func (h *Handler) getAssignmentConfiguration(ctx context.Context, _ awsapi.Caller, in applicationInput) (assignmentConfiguration, error) {
+func (h *Handler) getAssignmentConfiguration(
+	ctx context.Context, _ awsapi.Caller, in applicationInput,
+) (assignmentConfiguration, error) {
 	a, err := h.Center.Application(ctx, in.ApplicationArn)
 	return assignmentConfiguration{!a.ForEveryone}, err
 }
@@ -319,10 +370,16 @@ func (h *Handler) putAssignmentConfiguration(ctx context.Context, who awsapi.Cal
 	AssignmentRequired bool
 },
 ) (awsapi.Empty, error) {
-	return h.editApplication(ctx, who, center.ActionPutApplicationAssignmentConfiguration, in.ApplicationArn, func(a *center.Application) error {
-		a.ForEveryone = !in.AssignmentRequired
-		return nil
-	})
+	return h.editApplication(
+		ctx,
+		who,
+		center.ActionPutApplicationAssignmentConfiguration,
+		in.ApplicationArn,
+		func(a *center.Application) error {
+			a.ForEveryone = !in.AssignmentRequired
+			return nil
+		},
+	)
 }
 
 type sessionConfiguration struct {
@@ -330,16 +387,26 @@ type sessionConfiguration struct {
 	UserBackgroundSessionApplicationStatus string `json:",omitempty"`
 }
 
-func (h *Handler) getSessionConfiguration(ctx context.Context, _ awsapi.Caller, in sessionConfiguration) (sessionConfiguration, error) {
+func (h *Handler) getSessionConfiguration(
+	ctx context.Context, _ awsapi.Caller, in sessionConfiguration,
+) (sessionConfiguration, error) {
 	a, err := h.Center.Application(ctx, in.ApplicationArn)
 	return sessionConfiguration{"", onOff(a.BackgroundSessions)}, err
 }
 
-func (h *Handler) putSessionConfiguration(ctx context.Context, who awsapi.Caller, in sessionConfiguration) (awsapi.Empty, error) {
-	return h.editApplication(ctx, who, center.ActionPutApplicationSessionConfiguration, in.ApplicationArn, func(a *center.Application) error {
-		a.BackgroundSessions = in.UserBackgroundSessionApplicationStatus == enabledStatus
-		return nil
-	})
+func (h *Handler) putSessionConfiguration(
+	ctx context.Context, who awsapi.Caller, in sessionConfiguration,
+) (awsapi.Empty, error) {
+	return h.editApplication(
+		ctx,
+		who,
+		center.ActionPutApplicationSessionConfiguration,
+		in.ApplicationArn,
+		func(a *center.Application) error {
+			a.BackgroundSessions = in.UserBackgroundSessionApplicationStatus == enabledStatus
+			return nil
+		},
+	)
 }
 
 type accessScope struct {
@@ -355,11 +422,22 @@ type scopeInput struct {
 }
 
 func (h *Handler) putScope(ctx context.Context, who awsapi.Caller, in scopeInput) (awsapi.Empty, error) {
-	return h.editApplication(ctx, who, center.ActionPutApplicationAccessScope, in.ApplicationArn, func(a *center.Application) error {
-		a.AccessScopes = append(slices.DeleteFunc(a.AccessScopes, in.named), center.AccessScope{Scope: in.Scope, Targets: in.AuthorizedTargets})
-		slices.SortFunc(a.AccessScopes, func(x, y center.AccessScope) int { return strings.Compare(x.Scope, y.Scope) })
-		return nil
-	})
+	return h.editApplication(
+		ctx,
+		who,
+		center.ActionPutApplicationAccessScope,
+		in.ApplicationArn,
+		func(a *center.Application) error {
+			a.AccessScopes = append(
+				slices.DeleteFunc(a.AccessScopes, in.named),
+				center.AccessScope{Scope: in.Scope, Targets: in.AuthorizedTargets},
+			)
+			slices.SortFunc(
+				a.AccessScopes, func(x, y center.AccessScope) int { return strings.Compare(x.Scope, y.Scope) },
+			)
+			return nil
+		},
+	)
 }
 
 func (in scopeInput) named(s center.AccessScope) bool { return s.Scope == in.Scope }
@@ -377,13 +455,19 @@ func (h *Handler) getScope(ctx context.Context, _ awsapi.Caller, in scopeInput) 
 }
 
 func (h *Handler) deleteScope(ctx context.Context, who awsapi.Caller, in scopeInput) (awsapi.Empty, error) {
-	return h.editApplication(ctx, who, center.ActionDeleteApplicationAccessScope, in.ApplicationArn, func(a *center.Application) error {
-		n := len(a.AccessScopes)
-		if a.AccessScopes = slices.DeleteFunc(a.AccessScopes, in.named); len(a.AccessScopes) == n {
-			return &center.Error{Code: center.AccessScopeNotFound, Subject: in.Scope}
-		}
-		return nil
-	})
+	return h.editApplication(
+		ctx,
+		who,
+		center.ActionDeleteApplicationAccessScope,
+		in.ApplicationArn,
+		func(a *center.Application) error {
+			n := len(a.AccessScopes)
+			if a.AccessScopes = slices.DeleteFunc(a.AccessScopes, in.named); len(a.AccessScopes) == n {
+				return &center.Error{Code: center.AccessScopeNotFound, Subject: in.Scope}
+			}
+			return nil
+		},
+	)
 }
 
 type scopesOutput struct {
@@ -422,20 +506,32 @@ func (h *Handler) putMethod(ctx context.Context, who awsapi.Caller, in methodInp
 	if in.AuthenticationMethod.Iam == nil {
 		return awsapi.Empty{}, invalid("AuthenticationMethod must have the member Iam")
 	}
-	return h.editApplication(ctx, who, center.ActionPutApplicationAuthenticationMethod, in.ApplicationArn, func(a *center.Application) error {
-		a.ActorPolicy = string(in.AuthenticationMethod.Iam.ActorPolicy)
-		return nil
-	})
+	return h.editApplication(
+		ctx,
+		who,
+		center.ActionPutApplicationAuthenticationMethod,
+		in.ApplicationArn,
+		func(a *center.Application) error {
+			a.ActorPolicy = string(in.AuthenticationMethod.Iam.ActorPolicy)
+			return nil
+		},
+	)
 }
 
 func (h *Handler) deleteMethod(ctx context.Context, who awsapi.Caller, in methodInput) (awsapi.Empty, error) {
-	return h.editApplication(ctx, who, center.ActionDeleteApplicationAuthenticationMethod, in.ApplicationArn, func(a *center.Application) error {
-		if a.ActorPolicy == "" {
-			return &center.Error{Code: center.AuthMethodNotFound, Subject: in.AuthenticationMethodType}
-		}
-		a.ActorPolicy = ""
-		return nil
-	})
+	return h.editApplication(
+		ctx,
+		who,
+		center.ActionDeleteApplicationAuthenticationMethod,
+		in.ApplicationArn,
+		func(a *center.Application) error {
+			if a.ActorPolicy == "" {
+				return &center.Error{Code: center.AuthMethodNotFound, Subject: in.AuthenticationMethodType}
+			}
+			a.ActorPolicy = ""
+			return nil
+		},
+	)
 }
 
 type typedMethod struct {

@@ -37,7 +37,12 @@ type assignmentInput struct {
 }
 
 func (in assignmentInput) assignment() center.Assignment {
-	return center.Assignment{AccountID: in.TargetID, PermissionSetARN: in.PermissionSetArn, PrincipalType: center.PrincipalType(in.PrincipalType), PrincipalID: in.PrincipalID}
+	return center.Assignment{
+		AccountID:        in.TargetID,
+		PermissionSetARN: in.PermissionSetArn,
+		PrincipalType:    center.PrincipalType(in.PrincipalType),
+		PrincipalID:      in.PrincipalID,
+	}
 }
 
 // status is the record of a request.
@@ -55,7 +60,10 @@ type status struct {
 
 func showStatus(r center.AssignmentRequest) status {
 	a := r.Assignment
-	return status{string(r.Status), r.ID, r.FailureReason, a.AccountID, "AWS_ACCOUNT", a.PermissionSetARN, string(a.PrincipalType), a.PrincipalID, awsapi.Timestamp(r.CreatedAt)}
+	return status{
+		string(r.Status), r.ID, r.FailureReason, a.AccountID, "AWS_ACCOUNT", a.PermissionSetARN,
+		string(a.PrincipalType), a.PrincipalID, awsapi.Timestamp(r.CreatedAt),
+	}
 }
 
 type creationOutput struct{ AccountAssignmentCreationStatus status }
@@ -112,23 +120,37 @@ type deletionStatuses struct {
 	NextToken                        string `json:",omitempty"`
 }
 
-func (h *Handler) listCreationStatus(ctx context.Context, _ awsapi.Caller, in listStatusInput) (creationStatuses, error) {
+func (h *Handler) listCreationStatus(
+	ctx context.Context, _ awsapi.Caller, in listStatusInput,
+) (creationStatuses, error) {
 	list, next, err := h.statuses(ctx, center.Creation, in)
 	return creationStatuses{list, next}, err
 }
 
-func (h *Handler) listDeletionStatus(ctx context.Context, _ awsapi.Caller, in listStatusInput) (deletionStatuses, error) {
+func (h *Handler) listDeletionStatus(
+	ctx context.Context, _ awsapi.Caller, in listStatusInput,
+) (deletionStatuses, error) {
 	list, next, err := h.statuses(ctx, center.Deletion, in)
 	return deletionStatuses{list, next}, err
 }
 
-func (h *Handler) statuses(ctx context.Context, kind center.RequestKind, in listStatusInput) ([]statusMetadata, string, error) {
+func (h *Handler) statuses(
+	ctx context.Context, kind center.RequestKind, in listStatusInput,
+) ([]statusMetadata, string, error) {
 	out := []statusMetadata{}
 	p, err := in.of(1, "List"+string(kind), in.Filter.Status)
 	if err != nil {
 		return out, "", err
 	}
-	requests, err := h.Center.AssignmentRequests(ctx, center.AssignmentRequestQuery{Kind: kind, Status: center.RequestStatus(in.Filter.Status), Before: p.begin(), Limit: p.limit()})
+	requests, err := h.Center.AssignmentRequests(
+		ctx,
+		center.AssignmentRequestQuery{
+			Kind:   kind,
+			Status: center.RequestStatus(in.Filter.Status),
+			Before: p.begin(),
+			Limit:  p.limit(),
+		},
+	)
 	requests, next := cut(p, requests, func(r center.AssignmentRequest) string { return r.ID })
 	for _, r := range requests {
 		out = append(out, statusMetadata{string(r.Status), r.ID, awsapi.Timestamp(r.CreatedAt)})
@@ -160,8 +182,11 @@ type assignmentsOutput struct {
 	NextToken          string `json:",omitempty"`
 }
 
-// listAssignments refuses a permission set that is not there: the Terraform provider takes that for an assignment that is gone.
-func (h *Handler) listAssignments(ctx context.Context, _ awsapi.Caller, in listAssignmentsInput) (assignmentsOutput, error) {
+// listAssignments refuses a permission set that is not there: the Terraform provider takes that for
+// an assignment that is gone.
+func (h *Handler) listAssignments(
+	ctx context.Context, _ awsapi.Caller, in listAssignmentsInput,
+) (assignmentsOutput, error) {
 	if _, err := h.Center.PermissionSet(ctx, in.PermissionSetArn); err != nil {
 		return assignmentsOutput{}, err
 	}
@@ -169,18 +194,25 @@ func (h *Handler) listAssignments(ctx context.Context, _ awsapi.Caller, in listA
 	if err != nil {
 		return assignmentsOutput{}, err
 	}
-	return h.pageOfAssignments(ctx, p, center.AssignmentQuery{AccountID: in.AccountID, PermissionSetARN: in.PermissionSetArn})
+	return h.pageOfAssignments(
+		ctx, p, center.AssignmentQuery{AccountID: in.AccountID, PermissionSetARN: in.PermissionSetArn},
+	)
 }
 
-// listAssignmentsForPrincipal includes, for a user, the assignments of the user's groups, shown with the group as principal.
-func (h *Handler) listAssignmentsForPrincipal(ctx context.Context, _ awsapi.Caller, in listAssignmentsInput) (assignmentsOutput, error) {
+// listAssignmentsForPrincipal includes, for a user, the assignments of the user's groups, shown
+// with the group as principal.
+func (h *Handler) listAssignmentsForPrincipal(
+	ctx context.Context, _ awsapi.Caller, in listAssignmentsInput,
+) (assignmentsOutput, error) {
 	p, err := in.of(4, "ListAccountAssignmentsForPrincipal", in.PrincipalID, in.Filter.AccountID)
 	if err != nil {
 		return assignmentsOutput{}, err
 	}
 	q := center.AssignmentQuery{AccountID: in.Filter.AccountID, HeldBy: center.UserID(in.PrincipalID)}
 	if in.PrincipalType == string(center.PrincipalGroup) {
-		q.HeldBy, q.PrincipalType, q.PrincipalID = "", center.PrincipalGroup, in.PrincipalID
+		q.HeldBy = ""
+		q.PrincipalType = center.PrincipalGroup
+		q.PrincipalID = in.PrincipalID
 	}
 	return h.pageOfAssignments(ctx, p, q)
 }
@@ -188,7 +220,12 @@ func (h *Handler) listAssignmentsForPrincipal(ctx context.Context, _ awsapi.Call
 func (h *Handler) pageOfAssignments(ctx context.Context, p page, q center.AssignmentQuery) (assignmentsOutput, error) {
 	out := assignmentsOutput{AccountAssignments: []assignment{}}
 	if a := p.after; a != nil {
-		q.After = center.Assignment{AccountID: a[0], PermissionSetARN: a[1], PrincipalType: center.PrincipalType(a[2]), PrincipalID: a[3]}
+		q.After = center.Assignment{
+			AccountID:        a[0],
+			PermissionSetARN: a[1],
+			PrincipalType:    center.PrincipalType(a[2]),
+			PrincipalID:      a[3],
+		}
 	}
 	q.Limit = p.limit()
 	list, err := h.Center.Assignments(ctx, q)
@@ -196,7 +233,10 @@ func (h *Handler) pageOfAssignments(ctx context.Context, p page, q center.Assign
 		return key(a.AccountID, a.PermissionSetARN, string(a.PrincipalType), a.PrincipalID)
 	})
 	for _, a := range list {
-		out.AccountAssignments = append(out.AccountAssignments, assignment{a.AccountID, a.PermissionSetARN, string(a.PrincipalType), a.PrincipalID})
+		out.AccountAssignments = append(
+			out.AccountAssignments,
+			assignment{a.AccountID, a.PermissionSetARN, string(a.PrincipalType), a.PrincipalID},
+		)
 	}
 	return out, err
 }

@@ -43,7 +43,9 @@ func (in grantInput) read() (center.Grant, error) {
 	if g := in.Grant.JwtBearer; g != nil {
 		members = append(members, center.GrantJWTBearer)
 		for _, i := range g.AuthorizedTokenIssuers {
-			out.Issuers = append(out.Issuers, center.AuthorizedIssuer{ARN: i.TrustedTokenIssuerArn, Audiences: i.AuthorizedAudiences})
+			out.Issuers = append(
+				out.Issuers, center.AuthorizedIssuer{ARN: i.TrustedTokenIssuerArn, Audiences: i.AuthorizedAudiences},
+			)
 		}
 	}
 	if in.Grant.RefreshToken != nil {
@@ -85,11 +87,19 @@ func (h *Handler) putGrant(ctx context.Context, who awsapi.Caller, in grantInput
 	if err != nil {
 		return awsapi.Empty{}, err
 	}
-	return h.editApplication(ctx, who, center.ActionPutApplicationGrant, in.ApplicationArn, func(a *center.Application) error {
-		a.Grants = append(slices.DeleteFunc(a.Grants, in.typed), g)
-		slices.SortFunc(a.Grants, func(x, y center.Grant) int { return strings.Compare(string(x.Type), string(y.Type)) })
-		return nil
-	})
+	return h.editApplication(
+		ctx,
+		who,
+		center.ActionPutApplicationGrant,
+		in.ApplicationArn,
+		func(a *center.Application) error {
+			a.Grants = append(slices.DeleteFunc(a.Grants, in.typed), g)
+			slices.SortFunc(
+				a.Grants, func(x, y center.Grant) int { return strings.Compare(string(x.Type), string(y.Type)) },
+			)
+			return nil
+		},
+	)
 }
 
 type grantOutput struct{ Grant grant }
@@ -107,13 +117,19 @@ func (h *Handler) getGrant(ctx context.Context, _ awsapi.Caller, in grantInput) 
 }
 
 func (h *Handler) deleteGrant(ctx context.Context, who awsapi.Caller, in grantInput) (awsapi.Empty, error) {
-	return h.editApplication(ctx, who, center.ActionDeleteApplicationGrant, in.ApplicationArn, func(a *center.Application) error {
-		n := len(a.Grants)
-		if a.Grants = slices.DeleteFunc(a.Grants, in.typed); len(a.Grants) == n {
-			return &center.Error{Code: center.GrantNotFound, Subject: in.GrantType}
-		}
-		return nil
-	})
+	return h.editApplication(
+		ctx,
+		who,
+		center.ActionDeleteApplicationGrant,
+		in.ApplicationArn,
+		func(a *center.Application) error {
+			n := len(a.Grants)
+			if a.Grants = slices.DeleteFunc(a.Grants, in.typed); len(a.Grants) == n {
+				return &center.Error{Code: center.GrantNotFound, Subject: in.GrantType}
+			}
+			return nil
+		},
+	)
 }
 
 type typedGrant struct {

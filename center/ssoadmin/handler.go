@@ -18,8 +18,14 @@ func (h *Handler) Service() awsapi.Service {
 	for _, some := range [][]awsapi.Operation{h.instances(), h.permissionSets(), h.assignments(), h.applications(), h.tokenIssuers()} {
 		operations = append(operations, some...)
 	}
-	return awsapi.Service{Target: "SWBExternalService", SigningName: "sso", Answer: Answer, Refused: awsdoor.Refused(h.Center),
-		Authorize: awsdoor.Authorize, Operations: operations}
+	return awsapi.Service{
+		Target:      "SWBExternalService",
+		SigningName: "sso",
+		Answer:      Answer,
+		Refused:     awsdoor.Refused(h.Center),
+		Authorize:   awsdoor.Authorize,
+		Operations:  operations,
+	}
 }
 
 // op is an operation whose input has the shape of the service model.

@@ -9,7 +9,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
 )
 
-// instances are the operations on the instance itself: its name, Regions, attributes for access control, and everybody's tags.
+// instances are the operations on the instance itself: its name, Regions, attributes for access
+// control, and everybody's tags.
 func (h *Handler) instances() []awsapi.Operation {
 	return []awsapi.Operation{
 		op("ListInstances", reads, h.listInstances), op("CreateInstance", changes, h.createInstance),
@@ -43,7 +44,9 @@ type encryption struct{ KeyType, EncryptionStatus string }
 func (h *Handler) instanceDetail(ctx context.Context) (instanceDetail, error) {
 	i := h.Center.Instance
 	s, err := h.Center.InstanceSettings(ctx)
-	return instanceDetail{i.ARN, i.IdentityStoreID, i.OwnerAccountID, s.Name, awsapi.Timestamp(i.CreatedAt), "ACTIVE", i.Region, nil}, err
+	return instanceDetail{
+		i.ARN, i.IdentityStoreID, i.OwnerAccountID, s.Name, awsapi.Timestamp(i.CreatedAt), "ACTIVE", i.Region, nil,
+	}, err
 }
 
 type listInstancesOutput struct{ Instances []instanceDetail }
@@ -65,13 +68,20 @@ type createInstanceInput struct {
 	Tags              []tag
 }
 
-// createInstance is refused: AWS makes account instances besides an organization's, and only one of them in an account. A center is one instance.
+// createInstance is refused: AWS makes account instances besides an organization's, and only one of
+// them in an account. A center is one instance.
 func (h *Handler) createInstance(ctx context.Context, who awsapi.Caller, _ createInstanceInput) (awsapi.Empty, error) {
-	return awsapi.Empty{}, h.Center.Refuse(ctx, awsdoor.Actor(who), "CreateInstance", "", &center.Error{Code: center.InstanceExists, Subject: h.Center.Instance.ARN})
+	return awsapi.Empty{}, h.Center.Refuse(
+		ctx, awsdoor.Actor(who), "CreateInstance", "",
+		&center.Error{Code: center.InstanceExists, Subject: h.Center.Instance.ARN},
+	)
 }
 
 func (h *Handler) deleteInstance(ctx context.Context, who awsapi.Caller, in instance) (awsapi.Empty, error) {
-	return awsapi.Empty{}, h.Center.Refuse(ctx, awsdoor.Actor(who), "DeleteInstance", in.InstanceArn, &center.Error{Code: center.InstanceStays, Subject: in.InstanceArn})
+	return awsapi.Empty{}, h.Center.Refuse(
+		ctx, awsdoor.Actor(who), "DeleteInstance", in.InstanceArn,
+		&center.Error{Code: center.InstanceStays, Subject: in.InstanceArn},
+	)
 }
 
 type updateInstanceInput struct {
@@ -171,16 +181,21 @@ type accessControlInput struct {
 func (in accessControlInput) attributes() []center.AccessControlAttribute {
 	var all []center.AccessControlAttribute
 	for _, a := range in.InstanceAccessControlAttributeConfiguration.AccessControlAttributes {
-		all = append(all, center.AccessControlAttribute{Key: a.Key, Source: a.Value.Source[0]}) // the shape has exactly one
+		// the shape has exactly one
+		all = append(all, center.AccessControlAttribute{Key: a.Key, Source: a.Value.Source[0]})
 	}
 	return all
 }
 
-func (h *Handler) createAccessControl(ctx context.Context, who awsapi.Caller, in accessControlInput) (awsapi.Empty, error) {
+func (h *Handler) createAccessControl(
+	ctx context.Context, who awsapi.Caller, in accessControlInput,
+) (awsapi.Empty, error) {
 	return awsapi.Empty{}, h.Center.CreateAccessControl(ctx, awsdoor.Actor(who), in.attributes())
 }
 
-func (h *Handler) updateAccessControl(ctx context.Context, who awsapi.Caller, in accessControlInput) (awsapi.Empty, error) {
+func (h *Handler) updateAccessControl(
+	ctx context.Context, who awsapi.Caller, in accessControlInput,
+) (awsapi.Empty, error) {
 	return awsapi.Empty{}, h.Center.UpdateAccessControl(ctx, awsdoor.Actor(who), in.attributes())
 }
 
@@ -199,7 +214,9 @@ func (h *Handler) describeAccessControl(ctx context.Context, _ awsapi.Caller, _ 
 	for _, a := range all {
 		shown := accessControlAttribute{Key: a.Key}
 		shown.Value.Source = []string{a.Source}
-		out.InstanceAccessControlAttributeConfiguration.AccessControlAttributes = append(out.InstanceAccessControlAttributeConfiguration.AccessControlAttributes, shown)
+		out.InstanceAccessControlAttributeConfiguration.AccessControlAttributes = append(
+			out.InstanceAccessControlAttributeConfiguration.AccessControlAttributes, shown,
+		)
 	}
 	return out, err
 }

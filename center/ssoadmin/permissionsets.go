@@ -49,7 +49,11 @@ type permissionSet struct {
 type permissionSetOutput struct{ PermissionSet permissionSet }
 
 func show(p center.PermissionSet) permissionSetOutput {
-	return permissionSetOutput{permissionSet{p.Name, p.ARN, p.Description, awsapi.Timestamp(p.CreatedAt), isoDuration(p.SessionDuration), p.RelayState}}
+	return permissionSetOutput{
+		permissionSet{
+			p.Name, p.ARN, p.Description, awsapi.Timestamp(p.CreatedAt), isoDuration(p.SessionDuration), p.RelayState,
+		},
+	}
 }
 
 // isoDuration writes a duration of whole minutes as ISO 8601 text, such as PT1H30M.
@@ -61,7 +65,8 @@ func isoDuration(d time.Duration) string {
 	return text
 }
 
-// isoPattern is what is read of ISO 8601 durations; longer units are beyond the limit of twelve hours.
+// isoPattern is what is read of ISO 8601 durations; longer units are beyond the limit of twelve
+// hours.
 var isoPattern = regexp.MustCompile(`^P(?:(\d{1,4})D)?(?:T(?:(\d{1,4})H)?(?:(\d{1,5})M)?(?:(\d{1,6})S)?)?$`)
 
 // parseDuration reads the durations that the model allows; zero for an empty text.
@@ -112,7 +117,9 @@ type permissionsBoundary struct {
 	ManagedPolicyArn               string           `json:",omitempty"`
 }
 
-func (h *Handler) createPermissionSet(ctx context.Context, who awsapi.Caller, in permissionSetInput) (permissionSetOutput, error) {
+func (h *Handler) createPermissionSet(
+	ctx context.Context, who awsapi.Caller, in permissionSetInput,
+) (permissionSetOutput, error) {
 	d, err := parseDuration(in.SessionDuration)
 	if err != nil {
 		return permissionSetOutput{}, err
@@ -137,12 +144,16 @@ func (h *Handler) get(ctx context.Context, in permissionSetInput) (center.Permis
 	return h.Center.PermissionSet(ctx, in.PermissionSetArn)
 }
 
-func (h *Handler) describePermissionSet(ctx context.Context, _ awsapi.Caller, in permissionSetInput) (permissionSetOutput, error) {
+func (h *Handler) describePermissionSet(
+	ctx context.Context, _ awsapi.Caller, in permissionSetInput,
+) (permissionSetOutput, error) {
 	p, err := h.get(ctx, in)
 	return show(p), err
 }
 
-func (h *Handler) updatePermissionSet(ctx context.Context, who awsapi.Caller, in permissionSetInput) (awsapi.Empty, error) {
+func (h *Handler) updatePermissionSet(
+	ctx context.Context, who awsapi.Caller, in permissionSetInput,
+) (awsapi.Empty, error) {
 	d, err := parseDuration(in.SessionDuration)
 	if err != nil {
 		return awsapi.Empty{}, err
@@ -156,11 +167,16 @@ func (h *Handler) updatePermissionSet(ctx context.Context, who awsapi.Caller, in
 	})
 }
 
-func (h *Handler) edit(ctx context.Context, who awsapi.Caller, action center.Action, in permissionSetInput, change func(*center.PermissionSet) error) (awsapi.Empty, error) {
+func (h *Handler) edit(
+	ctx context.Context, who awsapi.Caller, action center.Action, in permissionSetInput,
+	change func(*center.PermissionSet) error,
+) (awsapi.Empty, error) {
 	return awsapi.Empty{}, h.Center.UpdatePermissionSet(ctx, awsdoor.Actor(who), action, in.PermissionSetArn, change)
 }
 
-func (h *Handler) deletePermissionSet(ctx context.Context, who awsapi.Caller, in permissionSetInput) (awsapi.Empty, error) {
+func (h *Handler) deletePermissionSet(
+	ctx context.Context, who awsapi.Caller, in permissionSetInput,
+) (awsapi.Empty, error) {
 	return awsapi.Empty{}, h.Center.DeletePermissionSet(ctx, awsdoor.Actor(who), in.PermissionSetArn)
 }
 
@@ -174,7 +190,9 @@ type listPermissionSetsOutput struct {
 	NextToken      string `json:",omitempty"`
 }
 
-func (h *Handler) listPermissionSets(ctx context.Context, _ awsapi.Caller, in listPermissionSetsInput) (listPermissionSetsOutput, error) {
+func (h *Handler) listPermissionSets(
+	ctx context.Context, _ awsapi.Caller, in listPermissionSetsInput,
+) (listPermissionSetsOutput, error) {
 	out := listPermissionSetsOutput{PermissionSets: []string{}}
 	p, err := in.of(1, "ListPermissionSets")
 	if err != nil {
@@ -200,25 +218,38 @@ func (h *Handler) putInlinePolicy(ctx context.Context, who awsapi.Caller, in per
 
 type inlinePolicyOutput struct{ InlinePolicy string }
 
-// getInlinePolicy returns an empty text for a set without a policy, which the Terraform provider relies on.
-func (h *Handler) getInlinePolicy(ctx context.Context, _ awsapi.Caller, in permissionSetInput) (inlinePolicyOutput, error) {
+// getInlinePolicy returns an empty text for a set without a policy, which the Terraform provider
+// relies on.
+func (h *Handler) getInlinePolicy(
+	ctx context.Context, _ awsapi.Caller, in permissionSetInput,
+) (inlinePolicyOutput, error) {
 	p, err := h.get(ctx, in)
 	return inlinePolicyOutput{p.InlinePolicy}, err
 }
 
-func (h *Handler) deleteInlinePolicy(ctx context.Context, who awsapi.Caller, in permissionSetInput) (awsapi.Empty, error) {
+func (h *Handler) deleteInlinePolicy(
+	ctx context.Context, who awsapi.Caller, in permissionSetInput,
+) (awsapi.Empty, error) {
 	return h.edit(ctx, who, center.ActionDeleteInlinePolicy, in, func(p *center.PermissionSet) error {
 		p.InlinePolicy = ""
 		return nil
 	})
 }
 
-func (h *Handler) attachManagedPolicy(ctx context.Context, who awsapi.Caller, in permissionSetInput) (awsapi.Empty, error) {
-	return awsapi.Empty{}, h.Center.AttachManagedPolicy(ctx, awsdoor.Actor(who), in.PermissionSetArn, in.ManagedPolicyArn)
+func (h *Handler) attachManagedPolicy(
+	ctx context.Context, who awsapi.Caller, in permissionSetInput,
+) (awsapi.Empty, error) {
+	return awsapi.Empty{}, h.Center.AttachManagedPolicy(
+		ctx, awsdoor.Actor(who), in.PermissionSetArn, in.ManagedPolicyArn,
+	)
 }
 
-func (h *Handler) detachManagedPolicy(ctx context.Context, who awsapi.Caller, in permissionSetInput) (awsapi.Empty, error) {
-	return awsapi.Empty{}, h.Center.DetachManagedPolicy(ctx, awsdoor.Actor(who), in.PermissionSetArn, in.ManagedPolicyArn)
+func (h *Handler) detachManagedPolicy(
+	ctx context.Context, who awsapi.Caller, in permissionSetInput,
+) (awsapi.Empty, error) {
+	return awsapi.Empty{}, h.Center.DetachManagedPolicy(
+		ctx, awsdoor.Actor(who), in.PermissionSetArn, in.ManagedPolicyArn,
+	)
 }
 
 type listPoliciesInput struct {
@@ -234,7 +265,9 @@ type managedPoliciesOutput struct {
 	NextToken               string `json:",omitempty"`
 }
 
-func (h *Handler) listManagedPolicies(ctx context.Context, _ awsapi.Caller, in listPoliciesInput) (managedPoliciesOutput, error) {
+func (h *Handler) listManagedPolicies(
+	ctx context.Context, _ awsapi.Caller, in listPoliciesInput,
+) (managedPoliciesOutput, error) {
 	out := managedPoliciesOutput{AttachedManagedPolicies: []managedPolicy{}}
 	p, err := in.of(1, "ListManagedPoliciesInPermissionSet", in.PermissionSetArn)
 	if err != nil {
@@ -243,18 +276,28 @@ func (h *Handler) listManagedPolicies(ctx context.Context, _ awsapi.Caller, in l
 	set, err := h.Center.PermissionSet(ctx, in.PermissionSetArn)
 	attached, next := whole(p, slices.Sorted(slices.Values(set.ManagedPolicies)), same)
 	for _, arn := range attached {
-		out.AttachedManagedPolicies = append(out.AttachedManagedPolicies, managedPolicy{arn[strings.LastIndexByte(arn, '/')+1:], arn})
+		out.AttachedManagedPolicies = append(
+			out.AttachedManagedPolicies, managedPolicy{arn[strings.LastIndexByte(arn, '/')+1:], arn},
+		)
 	}
 	out.NextToken = next
 	return out, err
 }
 
-func (h *Handler) attachCustomerPolicy(ctx context.Context, who awsapi.Caller, in permissionSetInput) (awsapi.Empty, error) {
-	return awsapi.Empty{}, h.Center.AttachCustomerPolicy(ctx, awsdoor.Actor(who), in.PermissionSetArn, in.CustomerManagedPolicyReference.read())
+func (h *Handler) attachCustomerPolicy(
+	ctx context.Context, who awsapi.Caller, in permissionSetInput,
+) (awsapi.Empty, error) {
+	return awsapi.Empty{}, h.Center.AttachCustomerPolicy(
+		ctx, awsdoor.Actor(who), in.PermissionSetArn, in.CustomerManagedPolicyReference.read(),
+	)
 }
 
-func (h *Handler) detachCustomerPolicy(ctx context.Context, who awsapi.Caller, in permissionSetInput) (awsapi.Empty, error) {
-	return awsapi.Empty{}, h.Center.DetachCustomerPolicy(ctx, awsdoor.Actor(who), in.PermissionSetArn, in.CustomerManagedPolicyReference.read())
+func (h *Handler) detachCustomerPolicy(
+	ctx context.Context, who awsapi.Caller, in permissionSetInput,
+) (awsapi.Empty, error) {
+	return awsapi.Empty{}, h.Center.DetachCustomerPolicy(
+		ctx, awsdoor.Actor(who), in.PermissionSetArn, in.CustomerManagedPolicyReference.read(),
+	)
 }
 
 type customerPoliciesOutput struct {
@@ -262,7 +305,9 @@ type customerPoliciesOutput struct {
 	NextToken                       string `json:",omitempty"`
 }
 
-func (h *Handler) listCustomerPolicies(ctx context.Context, _ awsapi.Caller, in listPoliciesInput) (customerPoliciesOutput, error) {
+func (h *Handler) listCustomerPolicies(
+	ctx context.Context, _ awsapi.Caller, in listPoliciesInput,
+) (customerPoliciesOutput, error) {
 	out := customerPoliciesOutput{CustomerManagedPolicyReferences: []policyReference{}}
 	p, err := in.of(1, "ListCustomerManagedPolicyReferencesInPermissionSet", in.PermissionSetArn)
 	if err != nil {
@@ -270,7 +315,10 @@ func (h *Handler) listCustomerPolicies(ctx context.Context, _ awsapi.Caller, in 
 	}
 	set, err := h.Center.PermissionSet(ctx, in.PermissionSetArn)
 	pathAndName := func(r center.PolicyReference) string { return r.Path + r.Name }
-	attached := slices.SortedFunc(slices.Values(set.CustomerPolicies), func(a, b center.PolicyReference) int { return strings.Compare(pathAndName(a), pathAndName(b)) })
+	attached := slices.SortedFunc(
+		slices.Values(set.CustomerPolicies),
+		func(a, b center.PolicyReference) int { return strings.Compare(pathAndName(a), pathAndName(b)) },
+	)
 	attached, out.NextToken = whole(p, attached, pathAndName)
 	for _, r := range attached {
 		out.CustomerManagedPolicyReferences = append(out.CustomerManagedPolicyReferences, policyReference(r))

@@ -28,7 +28,12 @@ type provisioningRecord struct {
 type provisioningOutput struct{ PermissionSetProvisioningStatus provisioningRecord }
 
 func showProvisioning(r center.AssignmentRequest) provisioningOutput {
-	return provisioningOutput{provisioningRecord{string(r.Status), r.ID, r.Assignment.AccountID, r.Assignment.PermissionSetARN, r.FailureReason, awsapi.Timestamp(r.CreatedAt)}}
+	return provisioningOutput{
+		provisioningRecord{
+			string(r.Status), r.ID, r.Assignment.AccountID, r.Assignment.PermissionSetARN, r.FailureReason,
+			awsapi.Timestamp(r.CreatedAt),
+		},
+	}
 }
 
 func (h *Handler) provision(ctx context.Context, who awsapi.Caller, in provisionInput) (provisioningOutput, error) {
@@ -49,7 +54,9 @@ type provisioningStatuses struct {
 	NextToken                        string `json:",omitempty"`
 }
 
-func (h *Handler) listProvisioningStatus(ctx context.Context, _ awsapi.Caller, in listStatusInput) (provisioningStatuses, error) {
+func (h *Handler) listProvisioningStatus(
+	ctx context.Context, _ awsapi.Caller, in listStatusInput,
+) (provisioningStatuses, error) {
 	list, next, err := h.statuses(ctx, center.Provisions, in)
 	return provisioningStatuses{list, next}, err
 }
@@ -63,7 +70,9 @@ type listProvisionedInput struct {
 }
 
 // roles reads a page of roles; key is the part that tells them apart in the list.
-func (h *Handler) roles(ctx context.Context, list string, in listProvisionedInput, key func(center.Provisioned) string) ([]string, string, error) {
+func (h *Handler) roles(
+	ctx context.Context, list string, in listProvisionedInput, key func(center.Provisioned) string,
+) ([]string, string, error) {
 	out := []string{}
 	p, err := in.of(1, list, in.AccountID, in.PermissionSetArn, in.ProvisioningStatus)
 	if err != nil {
@@ -97,11 +106,18 @@ func (h *Handler) listAccounts(ctx context.Context, _ awsapi.Caller, in listProv
 	if _, err := h.Center.PermissionSet(ctx, in.PermissionSetArn); err != nil {
 		return accountsOutput{}, err
 	}
-	ids, next, err := h.roles(ctx, "ListAccountsForProvisionedPermissionSet", in, func(p center.Provisioned) string { return p.AccountID })
+	ids, next, err := h.roles(
+		ctx, "ListAccountsForProvisionedPermissionSet", in, func(p center.Provisioned) string { return p.AccountID },
+	)
 	return accountsOutput{ids, next}, err
 }
 
-func (h *Handler) listProvisioned(ctx context.Context, _ awsapi.Caller, in listProvisionedInput) (listPermissionSetsOutput, error) {
-	arns, next, err := h.roles(ctx, "ListPermissionSetsProvisionedToAccount", in, func(p center.Provisioned) string { return p.PermissionSetARN })
+func (h *Handler) listProvisioned(
+	ctx context.Context, _ awsapi.Caller, in listProvisionedInput,
+) (listPermissionSetsOutput, error) {
+	arns, next, err := h.roles(
+		ctx, "ListPermissionSetsProvisionedToAccount", in,
+		func(p center.Provisioned) string { return p.PermissionSetARN },
+	)
 	return listPermissionSetsOutput{arns, next}, err
 }

@@ -42,10 +42,19 @@ func newAPI(t *testing.T) *api {
 	t.Helper()
 	c := centertest.New(t, "http://127.0.0.1")
 	handler := &awsapi.Handler{
-		Verify: &awsapi.Verifier{Region: "us-east-1", Now: c.Now, Lookup: func(ctx context.Context, id, _ string) (string, awsapi.Caller, error) {
-			key, secret, err := c.AccessKeySecret(ctx, id)
-			return secret.Reveal(), awsapi.Caller{AccessKeyID: id, Principal: key.Principal, Role: string(key.Role), Administrator: true}, err
-		}},
+		Verify: &awsapi.Verifier{
+			Region: "us-east-1",
+			Now:    c.Now,
+			Lookup: func(ctx context.Context, id, _ string) (string, awsapi.Caller, error) {
+				key, secret, err := c.AccessKeySecret(ctx, id)
+				return secret.Reveal(), awsapi.Caller{
+					AccessKeyID:   id,
+					Principal:     key.Principal,
+					Role:          string(key.Role),
+					Administrator: true,
+				}, err
+			},
+		},
 		Services: []awsapi.Service{(&door.Handler{Center: c}).Service()}, Log: slog.New(slog.DiscardHandler),
 		RequestID: func(*http.Request) string { return "11111111-2222-3333-4444-555555555555" }, Address: func(*http.Request) string { return "127.0.0.1" },
 		Used: func(context.Context, awsapi.Caller, string) {},
@@ -97,10 +106,15 @@ func (a *api) group(name string) *string {
 
 func (a *api) set(name string) *string {
 	a.t.Helper()
-	return ok[*ssoadmin.CreatePermissionSetOutput](a)(a.CreatePermissionSet(background, &ssoadmin.CreatePermissionSetInput{InstanceArn: a.instance, Name: &name})).PermissionSet.PermissionSetArn
+	return ok[*ssoadmin.CreatePermissionSetOutput](
+		a,
+	)(
+		a.CreatePermissionSet(background, &ssoadmin.CreatePermissionSetInput{InstanceArn: a.instance, Name: &name}),
+	).PermissionSet.PermissionSetArn
 }
 
-// TestTheTableOfOperations keeps docs/sso-admin.md what the code is: every operation of the model, its required input, and whether it answers.
+// TestTheTableOfOperations keeps docs/sso-admin.md what the code is: every operation of the model,
+// its required input, and whether it answers.
 func TestTheTableOfOperations(t *testing.T) {
 	there := map[string]bool{}
 	for _, op := range (&door.Handler{}).Service().Operations {
@@ -110,7 +124,11 @@ func TestTheTableOfOperations(t *testing.T) {
 		there[op.Name] = true
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Operations of sso-admin\n\nMade from the code by `go test ./center/ssoadmin -update`. %d of %d operations answer.\n\n", len(there), len(door.Shapes))
+	fmt.Fprintf(
+		&b,
+		"# Operations of sso-admin\n\nMade from the code by `go test ./center/ssoadmin -update`. %d of %d operations answer.\n\n",
+		len(there), len(door.Shapes),
+	)
 	b.WriteString("| operation | required | in pages | answers |\n|---|---|---|---|\n")
 	names := make([]string, 0, len(door.Shapes))
 	for name := range door.Shapes {
@@ -118,7 +136,9 @@ func TestTheTableOfOperations(t *testing.T) {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		s, pages, answers := door.Shapes[name], "", "no"
+		s := door.Shapes[name]
+		pages := ""
+		answers := "no"
 		if s.Members["MaxResults"] != nil {
 			pages = "yes"
 		}
@@ -142,60 +162,190 @@ func TestTheTableOfOperations(t *testing.T) {
 	}
 }
 
-// TestPermissionSetsRoundTrip goes the way of the Terraform provider: create, read, update, read again, import, delete.
+// TestPermissionSetsRoundTrip goes the way of the Terraform provider: create, read, update, read
+// again, import, delete.
 func TestPermissionSetsRoundTrip(t *testing.T) {
 	a := newAPI(t)
-	made := ok[*ssoadmin.CreatePermissionSetOutput](a)(a.CreatePermissionSet(background, &ssoadmin.CreatePermissionSetInput{InstanceArn: a.instance, Name: aws.String("Operator"),
-		Description: aws.String("Runs things"), SessionDuration: aws.String("PT2H"), RelayState: aws.String("https://s3.console.aws.amazon.com/s3/home?region=us-east-1#"),
-		Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("platform")}}}))
+	made := ok[*ssoadmin.CreatePermissionSetOutput](
+		a,
+	)(
+		a.CreatePermissionSet(
+			background,
+			&ssoadmin.CreatePermissionSetInput{InstanceArn: a.instance, Name: aws.String("Operator"),
+				Description: aws.String(
+					"Runs things",
+				), SessionDuration: aws.String("PT2H"), RelayState: aws.String("https://s3.console.aws.amazon.com/s3/home?region=us-east-1#"),
+				Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("platform")}}},
+		),
+	)
 	arn := made.PermissionSet.PermissionSetArn
 	describe := func() *types.PermissionSet {
-		return ok[*ssoadmin.DescribePermissionSetOutput](a)(a.DescribePermissionSet(background, &ssoadmin.DescribePermissionSetInput{InstanceArn: a.instance, PermissionSetArn: arn})).PermissionSet
+		return ok[*ssoadmin.DescribePermissionSetOutput](
+			a,
+		)(
+			a.DescribePermissionSet(
+				background, &ssoadmin.DescribePermissionSetInput{InstanceArn: a.instance, PermissionSetArn: arn},
+			),
+		).PermissionSet
 	}
-	if p := describe(); *p.Name != "Operator" || *p.SessionDuration != "PT2H" || *p.Description != "Runs things" || p.CreatedDate.IsZero() {
+	if p := describe(); *p.Name != "Operator" || *p.SessionDuration != "PT2H" || *p.Description != "Runs things" ||
+		p.CreatedDate.IsZero() {
 		t.Errorf("read back %+v", p)
 	}
-	ok[*ssoadmin.UpdatePermissionSetOutput](a)(a.UpdatePermissionSet(background, &ssoadmin.UpdatePermissionSetInput{InstanceArn: a.instance, PermissionSetArn: arn, SessionDuration: aws.String("P0DT90M")}))
+	ok[*ssoadmin.UpdatePermissionSetOutput](
+		a,
+	)(
+		a.UpdatePermissionSet(
+			background,
+			&ssoadmin.UpdatePermissionSetInput{
+				InstanceArn:      a.instance,
+				PermissionSetArn: arn,
+				SessionDuration:  aws.String("P0DT90M"),
+			},
+		),
+	)
 	if p := describe(); *p.SessionDuration != "PT1H30M" || *p.Description != "Runs things" {
 		t.Errorf("after the update %+v: what is not named stays", p)
 	}
 	tags := func() []types.Tag {
-		return ok[*ssoadmin.ListTagsForResourceOutput](a)(a.ListTagsForResource(background, &ssoadmin.ListTagsForResourceInput{ResourceArn: arn})).Tags
+		return ok[*ssoadmin.ListTagsForResourceOutput](
+			a,
+		)(
+			a.ListTagsForResource(background, &ssoadmin.ListTagsForResourceInput{ResourceArn: arn}),
+		).Tags
 	}
-	ok[*ssoadmin.TagResourceOutput](a)(a.TagResource(background, &ssoadmin.TagResourceInput{InstanceArn: a.instance, ResourceArn: arn, Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("sre")}, {Key: aws.String("cost"), Value: aws.String("1")}}}))
-	ok[*ssoadmin.UntagResourceOutput](a)(a.UntagResource(background, &ssoadmin.UntagResourceInput{InstanceArn: a.instance, ResourceArn: arn, TagKeys: []string{"cost", "never"}}))
+	ok[*ssoadmin.TagResourceOutput](
+		a,
+	)(
+		a.TagResource(
+			background,
+			&ssoadmin.TagResourceInput{
+				InstanceArn: a.instance,
+				ResourceArn: arn,
+				Tags: []types.Tag{
+					{Key: aws.String("team"), Value: aws.String("sre")},
+					{Key: aws.String("cost"), Value: aws.String("1")},
+				},
+			},
+		),
+	)
+	ok[*ssoadmin.UntagResourceOutput](
+		a,
+	)(
+		a.UntagResource(
+			background,
+			&ssoadmin.UntagResourceInput{InstanceArn: a.instance, ResourceArn: arn, TagKeys: []string{"cost", "never"}},
+		),
+	)
 	if all := tags(); len(all) != 1 || *all[0].Value != "sre" {
 		t.Errorf("tags %v", all)
 	}
-	refused[*ssoadmin.TagResourceOutput](a, "ValidationException")(a.TagResource(background, &ssoadmin.TagResourceInput{ResourceArn: arn, Tags: []types.Tag{{Key: aws.String("aws:x"), Value: aws.String("1")}}}))
+	refused[*ssoadmin.TagResourceOutput](
+		a, "ValidationException",
+	)(
+		a.TagResource(
+			background,
+			&ssoadmin.TagResourceInput{
+				ResourceArn: arn,
+				Tags:        []types.Tag{{Key: aws.String("aws:x"), Value: aws.String("1")}},
+			},
+		),
+	)
 
 	policy := types.CustomerManagedPolicyReference{Name: aws.String("OwnPolicy")}
-	attach := &ssoadmin.AttachCustomerManagedPolicyReferenceToPermissionSetInput{InstanceArn: a.instance, PermissionSetArn: arn, CustomerManagedPolicyReference: &policy}
-	ok[*ssoadmin.AttachCustomerManagedPolicyReferenceToPermissionSetOutput](a)(a.AttachCustomerManagedPolicyReferenceToPermissionSet(background, attach))
-	refused[*ssoadmin.AttachCustomerManagedPolicyReferenceToPermissionSetOutput](a, "ConflictException")(a.AttachCustomerManagedPolicyReferenceToPermissionSet(background, attach))
-	listed := ok[*ssoadmin.ListCustomerManagedPolicyReferencesInPermissionSetOutput](a)(a.ListCustomerManagedPolicyReferencesInPermissionSet(background,
-		&ssoadmin.ListCustomerManagedPolicyReferencesInPermissionSetInput{InstanceArn: a.instance, PermissionSetArn: arn}))
+	attach := &ssoadmin.AttachCustomerManagedPolicyReferenceToPermissionSetInput{
+		InstanceArn:                    a.instance,
+		PermissionSetArn:               arn,
+		CustomerManagedPolicyReference: &policy,
+	}
+	ok[*ssoadmin.AttachCustomerManagedPolicyReferenceToPermissionSetOutput](
+		a,
+	)(
+		a.AttachCustomerManagedPolicyReferenceToPermissionSet(background, attach),
+	)
+	refused[*ssoadmin.AttachCustomerManagedPolicyReferenceToPermissionSetOutput](
+		a, "ConflictException",
+	)(
+		a.AttachCustomerManagedPolicyReferenceToPermissionSet(background, attach),
+	)
+	listed := ok[*ssoadmin.ListCustomerManagedPolicyReferencesInPermissionSetOutput](
+		a,
+	)(
+		a.ListCustomerManagedPolicyReferencesInPermissionSet(
+			background,
+			&ssoadmin.ListCustomerManagedPolicyReferencesInPermissionSetInput{
+				InstanceArn:      a.instance,
+				PermissionSetArn: arn,
+			},
+		),
+	)
 	if r := listed.CustomerManagedPolicyReferences; len(r) != 1 || *r[0].Path != "/" {
 		t.Errorf("references %+v", r)
 	}
-	ok[*ssoadmin.DetachCustomerManagedPolicyReferenceFromPermissionSetOutput](a)(a.DetachCustomerManagedPolicyReferenceFromPermissionSet(background,
-		&ssoadmin.DetachCustomerManagedPolicyReferenceFromPermissionSetInput{InstanceArn: a.instance, PermissionSetArn: arn, CustomerManagedPolicyReference: &policy}))
+	ok[*ssoadmin.DetachCustomerManagedPolicyReferenceFromPermissionSetOutput](
+		a,
+	)(
+		a.DetachCustomerManagedPolicyReferenceFromPermissionSet(
+			background,
+			&ssoadmin.DetachCustomerManagedPolicyReferenceFromPermissionSetInput{
+				InstanceArn:                    a.instance,
+				PermissionSetArn:               arn,
+				CustomerManagedPolicyReference: &policy,
+			},
+		),
+	)
 
 	boundary := &ssoadmin.GetPermissionsBoundaryForPermissionSetInput{InstanceArn: a.instance, PermissionSetArn: arn}
-	refused[*ssoadmin.GetPermissionsBoundaryForPermissionSetOutput](a, "ResourceNotFoundException")(a.GetPermissionsBoundaryForPermissionSet(background, boundary))
+	refused[*ssoadmin.GetPermissionsBoundaryForPermissionSetOutput](
+		a, "ResourceNotFoundException",
+	)(
+		a.GetPermissionsBoundaryForPermissionSet(background, boundary),
+	)
 	put := func(b types.PermissionsBoundary) (*ssoadmin.PutPermissionsBoundaryToPermissionSetOutput, error) {
-		return a.PutPermissionsBoundaryToPermissionSet(background, &ssoadmin.PutPermissionsBoundaryToPermissionSetInput{InstanceArn: a.instance, PermissionSetArn: arn, PermissionsBoundary: &b})
+		return a.PutPermissionsBoundaryToPermissionSet(
+			background,
+			&ssoadmin.PutPermissionsBoundaryToPermissionSetInput{
+				InstanceArn:         a.instance,
+				PermissionSetArn:    arn,
+				PermissionsBoundary: &b,
+			},
+		)
 	}
-	refused[*ssoadmin.PutPermissionsBoundaryToPermissionSetOutput](a, "ValidationException")(put(types.PermissionsBoundary{}))
-	ok[*ssoadmin.PutPermissionsBoundaryToPermissionSetOutput](a)(put(types.PermissionsBoundary{CustomerManagedPolicyReference: &policy}))
-	if b := ok[*ssoadmin.GetPermissionsBoundaryForPermissionSetOutput](a)(a.GetPermissionsBoundaryForPermissionSet(background, boundary)).PermissionsBoundary; *b.CustomerManagedPolicyReference.Name != "OwnPolicy" || b.ManagedPolicyArn != nil {
+	refused[*ssoadmin.PutPermissionsBoundaryToPermissionSetOutput](
+		a, "ValidationException",
+	)(
+		put(types.PermissionsBoundary{}),
+	)
+	ok[*ssoadmin.PutPermissionsBoundaryToPermissionSetOutput](
+		a,
+	)(
+		put(types.PermissionsBoundary{CustomerManagedPolicyReference: &policy}),
+	)
+	if b := ok[*ssoadmin.GetPermissionsBoundaryForPermissionSetOutput](a)(a.GetPermissionsBoundaryForPermissionSet(background, boundary)).PermissionsBoundary; *b.CustomerManagedPolicyReference.Name != "OwnPolicy" ||
+		b.ManagedPolicyArn != nil {
 		t.Errorf("boundary %+v", b)
 	}
-	ok[*ssoadmin.DeletePermissionsBoundaryFromPermissionSetOutput](a)(a.DeletePermissionsBoundaryFromPermissionSet(background,
-		&ssoadmin.DeletePermissionsBoundaryFromPermissionSetInput{InstanceArn: a.instance, PermissionSetArn: arn}))
+	ok[*ssoadmin.DeletePermissionsBoundaryFromPermissionSetOutput](
+		a,
+	)(
+		a.DeletePermissionsBoundaryFromPermissionSet(background,
+			&ssoadmin.DeletePermissionsBoundaryFromPermissionSetInput{InstanceArn: a.instance, PermissionSetArn: arn}),
+	)
 
-	ok[*ssoadmin.DeletePermissionSetOutput](a)(a.DeletePermissionSet(background, &ssoadmin.DeletePermissionSetInput{InstanceArn: a.instance, PermissionSetArn: arn}))
-	refused[*ssoadmin.DescribePermissionSetOutput](a, "ResourceNotFoundException")(a.DescribePermissionSet(background, &ssoadmin.DescribePermissionSetInput{InstanceArn: a.instance, PermissionSetArn: arn}))
+	ok[*ssoadmin.DeletePermissionSetOutput](
+		a,
+	)(
+		a.DeletePermissionSet(
+			background, &ssoadmin.DeletePermissionSetInput{InstanceArn: a.instance, PermissionSetArn: arn},
+		),
+	)
+	refused[*ssoadmin.DescribePermissionSetOutput](
+		a, "ResourceNotFoundException",
+	)(
+		a.DescribePermissionSet(
+			background, &ssoadmin.DescribePermissionSetInput{InstanceArn: a.instance, PermissionSetArn: arn},
+		),
+	)
 }
 
 func TestPermissionSetsThatAreRefused(t *testing.T) {
@@ -229,15 +379,30 @@ func TestPermissionSetsThatAreRefused(t *testing.T) {
 		`{`: "ValidationException", `[]`: "ValidationException", `{"Version":"2012-10-17"}`: "ValidationException", `"x"`: "ValidationException",
 		`{"Statement":[],"Id":"` + strings.Repeat("x", 10240) + `"}`: "ServiceQuotaExceededException",
 	} {
-		refused[*ssoadmin.PutInlinePolicyToPermissionSetOutput](a, want)(a.PutInlinePolicyToPermissionSet(background,
-			&ssoadmin.PutInlinePolicyToPermissionSetInput{InstanceArn: a.instance, PermissionSetArn: arn, InlinePolicy: &text}))
+		refused[*ssoadmin.PutInlinePolicyToPermissionSetOutput](a, want)(a.PutInlinePolicyToPermissionSet(
+			background,
+			&ssoadmin.PutInlinePolicyToPermissionSetInput{
+				InstanceArn:      a.instance,
+				PermissionSetArn: arn,
+				InlinePolicy:     &text,
+			},
+		))
 	}
 	spaced := `{"Statement":[]` + strings.Repeat(" ", 20000) + `}`
-	ok[*ssoadmin.PutInlinePolicyToPermissionSetOutput](a)(a.PutInlinePolicyToPermissionSet(background,
-		&ssoadmin.PutInlinePolicyToPermissionSetInput{InstanceArn: a.instance, PermissionSetArn: arn, InlinePolicy: &spaced}))
+	ok[*ssoadmin.PutInlinePolicyToPermissionSetOutput](a)(a.PutInlinePolicyToPermissionSet(
+		background,
+		&ssoadmin.PutInlinePolicyToPermissionSetInput{
+			InstanceArn:      a.instance,
+			PermissionSetArn: arn,
+			InlinePolicy:     &spaced,
+		},
+	))
 	for i := range 26 {
-		_, err := a.AttachManagedPolicyToPermissionSet(background, &ssoadmin.AttachManagedPolicyToPermissionSetInput{InstanceArn: a.instance, PermissionSetArn: arn,
-			ManagedPolicyArn: aws.String(fmt.Sprintf("arn:aws:iam::aws:policy/P%02d", i))})
+		_, err := a.AttachManagedPolicyToPermissionSet(
+			background,
+			&ssoadmin.AttachManagedPolicyToPermissionSetInput{InstanceArn: a.instance, PermissionSetArn: arn,
+				ManagedPolicyArn: aws.String(fmt.Sprintf("arn:aws:iam::aws:policy/P%02d", i))},
+		)
 		if i < 25 && err != nil {
 			t.Fatal(err)
 		}
@@ -245,40 +410,105 @@ func TestPermissionSetsThatAreRefused(t *testing.T) {
 			refused[any](a, "ServiceQuotaExceededException")(nil, err)
 		}
 	}
-	page := ok[*ssoadmin.ListManagedPoliciesInPermissionSetOutput](a)(a.ListManagedPoliciesInPermissionSet(background,
-		&ssoadmin.ListManagedPoliciesInPermissionSetInput{InstanceArn: a.instance, PermissionSetArn: arn, MaxResults: aws.Int32(20)}))
-	rest := ok[*ssoadmin.ListManagedPoliciesInPermissionSetOutput](a)(a.ListManagedPoliciesInPermissionSet(background,
-		&ssoadmin.ListManagedPoliciesInPermissionSetInput{InstanceArn: a.instance, PermissionSetArn: arn, NextToken: page.NextToken}))
-	if len(page.AttachedManagedPolicies) != 20 || len(rest.AttachedManagedPolicies) != 5 || rest.NextToken != nil || *rest.AttachedManagedPolicies[4].Name != "P24" {
+	page := ok[*ssoadmin.ListManagedPoliciesInPermissionSetOutput](a)(a.ListManagedPoliciesInPermissionSet(
+		background,
+		&ssoadmin.ListManagedPoliciesInPermissionSetInput{
+			InstanceArn:      a.instance,
+			PermissionSetArn: arn,
+			MaxResults:       aws.Int32(20),
+		},
+	))
+	rest := ok[*ssoadmin.ListManagedPoliciesInPermissionSetOutput](a)(a.ListManagedPoliciesInPermissionSet(
+		background,
+		&ssoadmin.ListManagedPoliciesInPermissionSetInput{
+			InstanceArn:      a.instance,
+			PermissionSetArn: arn,
+			NextToken:        page.NextToken,
+		},
+	))
+	if len(page.AttachedManagedPolicies) != 20 || len(rest.AttachedManagedPolicies) != 5 || rest.NextToken != nil ||
+		*rest.AttachedManagedPolicies[4].Name != "P24" {
 		t.Errorf("pages of %d and %d", len(page.AttachedManagedPolicies), len(rest.AttachedManagedPolicies))
 	}
-	refused[*ssoadmin.ListPermissionSetsOutput](a, "ValidationException")(a.ListPermissionSets(background, &ssoadmin.ListPermissionSetsInput{InstanceArn: a.instance, NextToken: page.NextToken}))
+	refused[*ssoadmin.ListPermissionSetsOutput](
+		a, "ValidationException",
+	)(
+		a.ListPermissionSets(
+			background, &ssoadmin.ListPermissionSetsInput{InstanceArn: a.instance, NextToken: page.NextToken},
+		),
+	)
 }
 
-// TestProvisioning: assignment provisions, later changes wait until they are provisioned, the last assignment's end retires the role.
+// TestProvisioning: assignment provisions, later changes wait until they are provisioned, the last
+// assignment's end retires the role.
 func TestProvisioning(t *testing.T) {
 	a := newAPI(t)
-	set, group, account := a.set("Dev"), a.group("Developers"), aws.String("111122223333")
-	in := ssoadmin.CreateAccountAssignmentInput{InstanceArn: a.instance, PermissionSetArn: set, PrincipalId: group, PrincipalType: types.PrincipalTypeGroup, TargetId: account, TargetType: types.TargetTypeAwsAccount}
+	set := a.set("Dev")
+	group := a.group("Developers")
+	account := aws.String("111122223333")
+	in := ssoadmin.CreateAccountAssignmentInput{
+		InstanceArn:      a.instance,
+		PermissionSetArn: set,
+		PrincipalId:      group,
+		PrincipalType:    types.PrincipalTypeGroup,
+		TargetId:         account,
+		TargetType:       types.TargetTypeAwsAccount,
+	}
 	provision := func(target *string, kind types.ProvisionTargetType) *types.PermissionSetProvisioningStatus {
 		t.Helper()
-		s := ok[*ssoadmin.ProvisionPermissionSetOutput](a)(a.ProvisionPermissionSet(background, &ssoadmin.ProvisionPermissionSetInput{InstanceArn: a.instance, PermissionSetArn: set, TargetId: target, TargetType: kind}))
-		return ok[*ssoadmin.DescribePermissionSetProvisioningStatusOutput](a)(a.DescribePermissionSetProvisioningStatus(background,
-			&ssoadmin.DescribePermissionSetProvisioningStatusInput{InstanceArn: a.instance, ProvisionPermissionSetRequestId: s.PermissionSetProvisioningStatus.RequestId})).PermissionSetProvisioningStatus
+		s := ok[*ssoadmin.ProvisionPermissionSetOutput](
+			a,
+		)(
+			a.ProvisionPermissionSet(
+				background,
+				&ssoadmin.ProvisionPermissionSetInput{
+					InstanceArn:      a.instance,
+					PermissionSetArn: set,
+					TargetId:         target,
+					TargetType:       kind,
+				},
+			),
+		)
+		return ok[*ssoadmin.DescribePermissionSetProvisioningStatusOutput](
+			a,
+		)(
+			a.DescribePermissionSetProvisioningStatus(
+				background,
+				&ssoadmin.DescribePermissionSetProvisioningStatusInput{
+					InstanceArn:                     a.instance,
+					ProvisionPermissionSetRequestId: s.PermissionSetProvisioningStatus.RequestId,
+				},
+			),
+		).PermissionSetProvisioningStatus
 	}
 	accounts := func(status types.ProvisioningStatus) int {
 		t.Helper()
-		return len(ok[*ssoadmin.ListAccountsForProvisionedPermissionSetOutput](a)(a.ListAccountsForProvisionedPermissionSet(background,
-			&ssoadmin.ListAccountsForProvisionedPermissionSetInput{InstanceArn: a.instance, PermissionSetArn: set, ProvisioningStatus: status})).AccountIds)
+		return len(
+			ok[*ssoadmin.ListAccountsForProvisionedPermissionSetOutput](a)(a.ListAccountsForProvisionedPermissionSet(
+				background,
+				&ssoadmin.ListAccountsForProvisionedPermissionSetInput{
+					InstanceArn:        a.instance,
+					PermissionSetArn:   set,
+					ProvisioningStatus: status,
+				},
+			)).AccountIds,
+		)
 	}
-	if s := provision(account, types.ProvisionTargetTypeAwsAccount); s.Status != types.StatusValuesFailed || !strings.Contains(*s.FailureReason, "not found") {
+	if s := provision(account, types.ProvisionTargetTypeAwsAccount); s.Status != types.StatusValuesFailed ||
+		!strings.Contains(*s.FailureReason, "not found") {
 		t.Errorf("provisioning where it never was: %+v", s)
 	}
 	if s := provision(nil, types.ProvisionTargetTypeAllProvisionedAccounts); s.Status != types.StatusValuesSucceeded {
 		t.Errorf("provisioning nowhere: %+v", s)
 	}
-	refused[*ssoadmin.ProvisionPermissionSetOutput](a, "ValidationException")(a.ProvisionPermissionSet(background,
-		&ssoadmin.ProvisionPermissionSetInput{InstanceArn: a.instance, PermissionSetArn: set, TargetType: types.ProvisionTargetTypeAwsAccount}))
+	refused[*ssoadmin.ProvisionPermissionSetOutput](a, "ValidationException")(a.ProvisionPermissionSet(
+		background,
+		&ssoadmin.ProvisionPermissionSetInput{
+			InstanceArn:      a.instance,
+			PermissionSetArn: set,
+			TargetType:       types.ProvisionTargetTypeAwsAccount,
+		},
+	))
 	ok[*ssoadmin.CreateAccountAssignmentOutput](a)(a.CreateAccountAssignment(background, &in))
 	if s := ok[*ssoadmin.CreateAccountAssignmentOutput](a)(a.CreateAccountAssignment(background, &in)); s.AccountAssignmentCreationStatus.Status != types.StatusValuesSucceeded {
 		t.Errorf("the same assignment again: %+v", s.AccountAssignmentCreationStatus)
@@ -286,29 +516,66 @@ func TestProvisioning(t *testing.T) {
 	if accounts("") != 1 || accounts(types.ProvisioningStatusLatestPermissionSetProvisioned) != 1 {
 		t.Error("the assignment did not provision")
 	}
-	ok[*ssoadmin.UpdatePermissionSetOutput](a)(a.UpdatePermissionSet(background, &ssoadmin.UpdatePermissionSetInput{InstanceArn: a.instance, PermissionSetArn: set, Description: aws.String("changed")}))
-	if accounts(types.ProvisioningStatusLatestPermissionSetProvisioned) != 0 || accounts(types.ProvisioningStatusLatestPermissionSetNotProvisioned) != 1 {
+	ok[*ssoadmin.UpdatePermissionSetOutput](
+		a,
+	)(
+		a.UpdatePermissionSet(
+			background,
+			&ssoadmin.UpdatePermissionSetInput{
+				InstanceArn:      a.instance,
+				PermissionSetArn: set,
+				Description:      aws.String("changed"),
+			},
+		),
+	)
+	if accounts(types.ProvisioningStatusLatestPermissionSetProvisioned) != 0 ||
+		accounts(types.ProvisioningStatusLatestPermissionSetNotProvisioned) != 1 {
 		t.Error("the change is said to be provisioned at once")
 	}
-	if s := provision(account, types.ProvisionTargetTypeAwsAccount); s.Status != types.StatusValuesSucceeded || *s.AccountId != *account {
+	if s := provision(account, types.ProvisionTargetTypeAwsAccount); s.Status != types.StatusValuesSucceeded ||
+		*s.AccountId != *account {
 		t.Errorf("provisioning: %+v", s)
 	}
 	if accounts(types.ProvisioningStatusLatestPermissionSetProvisioned) != 1 {
 		t.Error("the change was not provisioned")
 	}
-	refused[*ssoadmin.DeletePermissionSetOutput](a, "ConflictException")(a.DeletePermissionSet(background, &ssoadmin.DeletePermissionSetInput{InstanceArn: a.instance, PermissionSetArn: set}))
+	refused[*ssoadmin.DeletePermissionSetOutput](
+		a, "ConflictException",
+	)(
+		a.DeletePermissionSet(
+			background, &ssoadmin.DeletePermissionSetInput{InstanceArn: a.instance, PermissionSetArn: set},
+		),
+	)
 	remove := ssoadmin.DeleteAccountAssignmentInput(in)
 	ok[*ssoadmin.DeleteAccountAssignmentOutput](a)(a.DeleteAccountAssignment(background, &remove))
 	if s := ok[*ssoadmin.DeleteAccountAssignmentOutput](a)(a.DeleteAccountAssignment(background, &remove)); s.AccountAssignmentDeletionStatus.Status != types.StatusValuesFailed {
 		t.Errorf("deleted twice: %+v", s.AccountAssignmentDeletionStatus)
 	}
-	deletions := ok[*ssoadmin.ListAccountAssignmentDeletionStatusOutput](a)(a.ListAccountAssignmentDeletionStatus(background, &ssoadmin.ListAccountAssignmentDeletionStatusInput{InstanceArn: a.instance}))
-	if l := deletions.AccountAssignmentsDeletionStatus; len(l) != 2 || l[0].Status != types.StatusValuesFailed || l[1].Status != types.StatusValuesSucceeded {
+	deletions := ok[*ssoadmin.ListAccountAssignmentDeletionStatusOutput](
+		a,
+	)(
+		a.ListAccountAssignmentDeletionStatus(
+			background, &ssoadmin.ListAccountAssignmentDeletionStatusInput{InstanceArn: a.instance},
+		),
+	)
+	if l := deletions.AccountAssignmentsDeletionStatus; len(l) != 2 || l[0].Status != types.StatusValuesFailed ||
+		l[1].Status != types.StatusValuesSucceeded {
 		t.Errorf("deletions, the newest first: %+v", l)
 	}
-	one := ok[*ssoadmin.DescribeAccountAssignmentDeletionStatusOutput](a)(a.DescribeAccountAssignmentDeletionStatus(background,
-		&ssoadmin.DescribeAccountAssignmentDeletionStatusInput{InstanceArn: a.instance, AccountAssignmentDeletionRequestId: deletions.AccountAssignmentsDeletionStatus[0].RequestId}))
-	if s := one.AccountAssignmentDeletionStatus; s.Status != types.StatusValuesFailed || !strings.Contains(*s.FailureReason, "404") || *s.PrincipalId != *group {
+	one := ok[*ssoadmin.DescribeAccountAssignmentDeletionStatusOutput](
+		a,
+	)(
+		a.DescribeAccountAssignmentDeletionStatus(
+			background,
+			&ssoadmin.DescribeAccountAssignmentDeletionStatusInput{
+				InstanceArn:                        a.instance,
+				AccountAssignmentDeletionRequestId: deletions.AccountAssignmentsDeletionStatus[0].RequestId,
+			},
+		),
+	)
+	if s := one.AccountAssignmentDeletionStatus; s.Status != types.StatusValuesFailed ||
+		!strings.Contains(*s.FailureReason, "404") ||
+		*s.PrincipalId != *group {
 		t.Errorf("the failed deletion %+v", s)
 	}
 	if accounts("") != 0 {
@@ -322,11 +589,17 @@ func TestProvisioning(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := *a
 			b.t = t
-			refused[*ssoadmin.CreateAccountAssignmentOutput](&b, "ResourceNotFoundException")(a.CreateAccountAssignment(background, &in))
+			refused[*ssoadmin.CreateAccountAssignmentOutput](
+				&b, "ResourceNotFoundException",
+			)(
+				a.CreateAccountAssignment(background, &in),
+			)
 		})
 	}
 	if list := ok[*ssoadmin.ListPermissionSetProvisioningStatusOutput](a)(a.ListPermissionSetProvisioningStatus(background, &ssoadmin.ListPermissionSetProvisioningStatusInput{InstanceArn: a.instance,
-		Filter: &types.OperationStatusFilter{Status: types.StatusValuesFailed}})); len(list.PermissionSetsProvisioningStatus) != 1 {
+		Filter: &types.OperationStatusFilter{Status: types.StatusValuesFailed}})); len(
+		list.PermissionSetsProvisioningStatus,
+	) != 1 {
 		t.Errorf("failed provisioning requests %+v", list.PermissionSetsProvisioningStatus)
 	}
 }
@@ -336,8 +609,11 @@ func TestQuotasOfAssignments(t *testing.T) {
 	a := newAPI(t)
 	account := aws.String("111122223333")
 	assign := func(set, group *string) error {
-		_, err := a.CreateAccountAssignment(background, &ssoadmin.CreateAccountAssignmentInput{InstanceArn: a.instance, PermissionSetArn: set, PrincipalId: group,
-			PrincipalType: types.PrincipalTypeGroup, TargetId: account, TargetType: types.TargetTypeAwsAccount})
+		_, err := a.CreateAccountAssignment(
+			background,
+			&ssoadmin.CreateAccountAssignmentInput{InstanceArn: a.instance, PermissionSetArn: set, PrincipalId: group,
+				PrincipalType: types.PrincipalTypeGroup, TargetId: account, TargetType: types.TargetTypeAwsAccount},
+		)
 		return err
 	}
 	set, first := a.set("Many"), a.group("first")
@@ -370,8 +646,15 @@ func TestPagesOfAssignments(t *testing.T) {
 	}
 	for i := range 7 {
 		g := a.group(fmt.Sprint("g", i))
-		ok[*ssoadmin.CreateAccountAssignmentOutput](a)(a.CreateAccountAssignment(background, &ssoadmin.CreateAccountAssignmentInput{InstanceArn: a.instance, PermissionSetArn: set, PrincipalId: g,
-			PrincipalType: types.PrincipalTypeGroup, TargetId: account, TargetType: types.TargetTypeAwsAccount}))
+		ok[*ssoadmin.CreateAccountAssignmentOutput](
+			a,
+		)(
+			a.CreateAccountAssignment(
+				background,
+				&ssoadmin.CreateAccountAssignmentInput{InstanceArn: a.instance, PermissionSetArn: set, PrincipalId: g,
+					PrincipalType: types.PrincipalTypeGroup, TargetId: account, TargetType: types.TargetTypeAwsAccount},
+			),
+		)
 		if i%2 == 0 {
 			if _, err := a.center.CreateMembership(background, centertest.Actor, center.GroupID(*g), u.ID); err != nil {
 				t.Fatal(err)
@@ -379,14 +662,29 @@ func TestPagesOfAssignments(t *testing.T) {
 		}
 	}
 	all, of := map[string]bool{}, map[string]bool{}
-	pages := ssoadmin.NewListAccountAssignmentsPaginator(a.Client, &ssoadmin.ListAccountAssignmentsInput{InstanceArn: a.instance, AccountId: account, PermissionSetArn: set, MaxResults: aws.Int32(3)})
+	pages := ssoadmin.NewListAccountAssignmentsPaginator(
+		a.Client,
+		&ssoadmin.ListAccountAssignmentsInput{
+			InstanceArn:      a.instance,
+			AccountId:        account,
+			PermissionSetArn: set,
+			MaxResults:       aws.Int32(3),
+		},
+	)
 	for pages.HasMorePages() {
 		for _, x := range ok[*ssoadmin.ListAccountAssignmentsOutput](a)(pages.NextPage(background)).AccountAssignments {
 			all[*x.PrincipalId] = true
 		}
 	}
-	mine := ssoadmin.NewListAccountAssignmentsForPrincipalPaginator(a.Client, &ssoadmin.ListAccountAssignmentsForPrincipalInput{InstanceArn: a.instance, PrincipalId: aws.String(string(u.ID)),
-		PrincipalType: types.PrincipalTypeUser, MaxResults: aws.Int32(1)})
+	mine := ssoadmin.NewListAccountAssignmentsForPrincipalPaginator(
+		a.Client,
+		&ssoadmin.ListAccountAssignmentsForPrincipalInput{
+			InstanceArn:   a.instance,
+			PrincipalId:   aws.String(string(u.ID)),
+			PrincipalType: types.PrincipalTypeUser,
+			MaxResults:    aws.Int32(1),
+		},
+	)
 	for mine.HasMorePages() {
 		for _, x := range ok[*ssoadmin.ListAccountAssignmentsForPrincipalOutput](a)(mine.NextPage(background)).AccountAssignments {
 			of[*x.PrincipalId] = x.PrincipalType == types.PrincipalTypeGroup
@@ -395,10 +693,19 @@ func TestPagesOfAssignments(t *testing.T) {
 	if len(all) != 7 || len(of) != 4 {
 		t.Errorf("%d assignments and %d of the user, want 7 and 4", len(all), len(of))
 	}
-	requests := ssoadmin.NewListAccountAssignmentCreationStatusPaginator(a.Client, &ssoadmin.ListAccountAssignmentCreationStatusInput{InstanceArn: a.instance, MaxResults: aws.Int32(2)})
+	requests := ssoadmin.NewListAccountAssignmentCreationStatusPaginator(
+		a.Client,
+		&ssoadmin.ListAccountAssignmentCreationStatusInput{InstanceArn: a.instance, MaxResults: aws.Int32(2)},
+	)
 	n := 0
 	for requests.HasMorePages() {
-		n += len(ok[*ssoadmin.ListAccountAssignmentCreationStatusOutput](a)(requests.NextPage(background)).AccountAssignmentsCreationStatus)
+		n += len(
+			ok[*ssoadmin.ListAccountAssignmentCreationStatusOutput](
+				a,
+			)(
+				requests.NextPage(background),
+			).AccountAssignmentsCreationStatus,
+		)
 	}
 	if n != 7 {
 		t.Errorf("%d requests over pages, want 7", n)
@@ -407,14 +714,31 @@ func TestPagesOfAssignments(t *testing.T) {
 
 func TestTheInstance(t *testing.T) {
 	a := newAPI(t)
-	ok[*ssoadmin.UpdateInstanceOutput](a)(a.UpdateInstance(background, &ssoadmin.UpdateInstanceInput{InstanceArn: a.instance, Name: aws.String("Corp")}))
-	if i := ok[*ssoadmin.DescribeInstanceOutput](a)(a.DescribeInstance(background, &ssoadmin.DescribeInstanceInput{InstanceArn: a.instance})); *i.Name != "Corp" || i.Status != types.InstanceStatusActive {
+	ok[*ssoadmin.UpdateInstanceOutput](
+		a,
+	)(
+		a.UpdateInstance(background, &ssoadmin.UpdateInstanceInput{InstanceArn: a.instance, Name: aws.String("Corp")}),
+	)
+	if i := ok[*ssoadmin.DescribeInstanceOutput](a)(a.DescribeInstance(background, &ssoadmin.DescribeInstanceInput{InstanceArn: a.instance})); *i.Name != "Corp" ||
+		i.Status != types.InstanceStatusActive {
 		t.Errorf("the instance %+v", i)
 	}
-	refused[*ssoadmin.CreateInstanceOutput](a, "ConflictException")(a.CreateInstance(background, &ssoadmin.CreateInstanceInput{}))
-	refused[*ssoadmin.DeleteInstanceOutput](a, "ConflictException")(a.DeleteInstance(background, &ssoadmin.DeleteInstanceInput{InstanceArn: a.instance}))
-	refused[*ssoadmin.UpdateInstanceOutput](a, "ValidationException")(a.UpdateInstance(background, &ssoadmin.UpdateInstanceInput{InstanceArn: a.instance,
-		EncryptionConfiguration: &types.EncryptionConfiguration{KeyType: types.KmsKeyTypeCustomerManagedKey}}))
+	refused[*ssoadmin.CreateInstanceOutput](
+		a, "ConflictException",
+	)(
+		a.CreateInstance(background, &ssoadmin.CreateInstanceInput{}),
+	)
+	refused[*ssoadmin.DeleteInstanceOutput](
+		a, "ConflictException",
+	)(
+		a.DeleteInstance(background, &ssoadmin.DeleteInstanceInput{InstanceArn: a.instance}),
+	)
+	refused[*ssoadmin.UpdateInstanceOutput](
+		a, "ValidationException",
+	)(
+		a.UpdateInstance(background, &ssoadmin.UpdateInstanceInput{InstanceArn: a.instance,
+			EncryptionConfiguration: &types.EncryptionConfiguration{KeyType: types.KmsKeyTypeCustomerManagedKey}}),
+	)
 
 	add := func(name string) (*ssoadmin.AddRegionOutput, error) {
 		return a.AddRegion(background, &ssoadmin.AddRegionInput{InstanceArn: a.instance, RegionName: &name})
@@ -426,35 +750,97 @@ func TestTheInstance(t *testing.T) {
 		ok[*ssoadmin.AddRegionOutput](a)(add(r))
 	}
 	refused[*ssoadmin.AddRegionOutput](a, "ServiceQuotaExceededException")(add("ap-south-1"))
-	ok[*ssoadmin.RemoveRegionOutput](a)(a.RemoveRegion(background, &ssoadmin.RemoveRegionInput{InstanceArn: a.instance, RegionName: aws.String("eu-west-1")}))
-	refused[*ssoadmin.RemoveRegionOutput](a, "ConflictException")(a.RemoveRegion(background, &ssoadmin.RemoveRegionInput{InstanceArn: a.instance, RegionName: aws.String("us-east-1")}))
-	refused[*ssoadmin.DescribeRegionOutput](a, "ResourceNotFoundException")(a.DescribeRegion(background, &ssoadmin.DescribeRegionInput{InstanceArn: a.instance, RegionName: aws.String("eu-west-1")}))
-	if l := ok[*ssoadmin.ListRegionsOutput](a)(a.ListRegions(background, &ssoadmin.ListRegionsInput{InstanceArn: a.instance})); len(l.Regions) != 5 || !l.Regions[0].IsPrimaryRegion {
+	ok[*ssoadmin.RemoveRegionOutput](
+		a,
+	)(
+		a.RemoveRegion(
+			background, &ssoadmin.RemoveRegionInput{InstanceArn: a.instance, RegionName: aws.String("eu-west-1")},
+		),
+	)
+	refused[*ssoadmin.RemoveRegionOutput](
+		a, "ConflictException",
+	)(
+		a.RemoveRegion(
+			background, &ssoadmin.RemoveRegionInput{InstanceArn: a.instance, RegionName: aws.String("us-east-1")},
+		),
+	)
+	refused[*ssoadmin.DescribeRegionOutput](
+		a, "ResourceNotFoundException",
+	)(
+		a.DescribeRegion(
+			background, &ssoadmin.DescribeRegionInput{InstanceArn: a.instance, RegionName: aws.String("eu-west-1")},
+		),
+	)
+	if l := ok[*ssoadmin.ListRegionsOutput](a)(a.ListRegions(background, &ssoadmin.ListRegionsInput{InstanceArn: a.instance})); len(
+		l.Regions,
+	) != 5 ||
+		!l.Regions[0].IsPrimaryRegion {
 		t.Errorf("regions %+v", l.Regions)
 	}
 
 	config := func(key, source string) *types.InstanceAccessControlAttributeConfiguration {
-		return &types.InstanceAccessControlAttributeConfiguration{AccessControlAttributes: []types.AccessControlAttribute{{Key: &key, Value: &types.AccessControlAttributeValue{Source: []string{source}}}}}
+		return &types.InstanceAccessControlAttributeConfiguration{
+			AccessControlAttributes: []types.AccessControlAttribute{
+				{Key: &key, Value: &types.AccessControlAttributeValue{Source: []string{source}}},
+			},
+		}
 	}
 	describe := func() (*ssoadmin.DescribeInstanceAccessControlAttributeConfigurationOutput, error) {
-		return a.DescribeInstanceAccessControlAttributeConfiguration(background, &ssoadmin.DescribeInstanceAccessControlAttributeConfigurationInput{InstanceArn: a.instance})
+		return a.DescribeInstanceAccessControlAttributeConfiguration(
+			background, &ssoadmin.DescribeInstanceAccessControlAttributeConfigurationInput{InstanceArn: a.instance},
+		)
 	}
-	create := &ssoadmin.CreateInstanceAccessControlAttributeConfigurationInput{InstanceArn: a.instance, InstanceAccessControlAttributeConfiguration: config("cost", "${path:enterprise.costCenter}")}
-	refused[*ssoadmin.DescribeInstanceAccessControlAttributeConfigurationOutput](a, "ResourceNotFoundException")(describe())
-	ok[*ssoadmin.CreateInstanceAccessControlAttributeConfigurationOutput](a)(a.CreateInstanceAccessControlAttributeConfiguration(background, create))
-	refused[*ssoadmin.CreateInstanceAccessControlAttributeConfigurationOutput](a, "ConflictException")(a.CreateInstanceAccessControlAttributeConfiguration(background, create))
-	ok[*ssoadmin.UpdateInstanceAccessControlAttributeConfigurationOutput](a)(a.UpdateInstanceAccessControlAttributeConfiguration(background,
-		&ssoadmin.UpdateInstanceAccessControlAttributeConfigurationInput{InstanceArn: a.instance, InstanceAccessControlAttributeConfiguration: config("team", "${path:title}")}))
+	create := &ssoadmin.CreateInstanceAccessControlAttributeConfigurationInput{
+		InstanceArn: a.instance,
+		InstanceAccessControlAttributeConfiguration: config("cost", "${path:enterprise.costCenter}"),
+	}
+	refused[*ssoadmin.DescribeInstanceAccessControlAttributeConfigurationOutput](
+		a, "ResourceNotFoundException",
+	)(
+		describe(),
+	)
+	ok[*ssoadmin.CreateInstanceAccessControlAttributeConfigurationOutput](
+		a,
+	)(
+		a.CreateInstanceAccessControlAttributeConfiguration(background, create),
+	)
+	refused[*ssoadmin.CreateInstanceAccessControlAttributeConfigurationOutput](
+		a, "ConflictException",
+	)(
+		a.CreateInstanceAccessControlAttributeConfiguration(background, create),
+	)
+	ok[*ssoadmin.UpdateInstanceAccessControlAttributeConfigurationOutput](
+		a,
+	)(
+		a.UpdateInstanceAccessControlAttributeConfiguration(
+			background,
+			&ssoadmin.UpdateInstanceAccessControlAttributeConfigurationInput{
+				InstanceArn: a.instance,
+				InstanceAccessControlAttributeConfiguration: config("team", "${path:title}"),
+			},
+		),
+	)
 	got := ok[*ssoadmin.DescribeInstanceAccessControlAttributeConfigurationOutput](a)(describe())
-	if l := got.InstanceAccessControlAttributeConfiguration.AccessControlAttributes; len(l) != 1 || *l[0].Key != "team" || l[0].Value.Source[0] != "${path:title}" {
+	if l := got.InstanceAccessControlAttributeConfiguration.AccessControlAttributes; len(l) != 1 ||
+		*l[0].Key != "team" ||
+		l[0].Value.Source[0] != "${path:title}" {
 		t.Errorf("attributes %+v", l)
 	}
-	ok[*ssoadmin.DeleteInstanceAccessControlAttributeConfigurationOutput](a)(a.DeleteInstanceAccessControlAttributeConfiguration(background,
-		&ssoadmin.DeleteInstanceAccessControlAttributeConfigurationInput{InstanceArn: a.instance}))
-	refused[*ssoadmin.DescribeInstanceAccessControlAttributeConfigurationOutput](a, "ResourceNotFoundException")(describe())
+	ok[*ssoadmin.DeleteInstanceAccessControlAttributeConfigurationOutput](
+		a,
+	)(
+		a.DeleteInstanceAccessControlAttributeConfiguration(background,
+			&ssoadmin.DeleteInstanceAccessControlAttributeConfigurationInput{InstanceArn: a.instance}),
+	)
+	refused[*ssoadmin.DescribeInstanceAccessControlAttributeConfigurationOutput](
+		a, "ResourceNotFoundException",
+	)(
+		describe(),
+	)
 }
 
-// TestReadOnlyKeysChangeNothing: every operation that is not a look is refused to a key that may only look, and recorded.
+// TestReadOnlyKeysChangeNothing: every operation that is not a look is refused to a key that may
+// only look, and recorded.
 func TestReadOnlyKeysChangeNothing(t *testing.T) {
 	a := newAPI(t)
 	set := a.set("Dev")
@@ -465,10 +851,21 @@ func TestReadOnlyKeysChangeNothing(t *testing.T) {
 	options := a.Options()
 	options.Credentials = credentials.NewStaticCredentialsProvider(key.ID, secret.Reveal(), "")
 	reader := ssoadmin.New(options)
-	ok[*ssoadmin.ListPermissionSetsOutput](a)(reader.ListPermissionSets(background, &ssoadmin.ListPermissionSetsInput{InstanceArn: a.instance}))
-	refused[*ssoadmin.DeletePermissionSetOutput](a, "AccessDeniedException")(reader.DeletePermissionSet(background, &ssoadmin.DeletePermissionSetInput{InstanceArn: a.instance, PermissionSetArn: set}))
+	ok[*ssoadmin.ListPermissionSetsOutput](
+		a,
+	)(
+		reader.ListPermissionSets(background, &ssoadmin.ListPermissionSetsInput{InstanceArn: a.instance}),
+	)
+	refused[*ssoadmin.DeletePermissionSetOutput](
+		a, "AccessDeniedException",
+	)(
+		reader.DeletePermissionSet(
+			background, &ssoadmin.DeletePermissionSetInput{InstanceArn: a.instance, PermissionSetArn: set},
+		),
+	)
 	events, err := a.center.Events(background, center.EventQuery{Limit: 1})
-	if err != nil || events[0].Action != "DeletePermissionSet" || events[0].Result != audit.Refused || events[0].Actor.Name != "auditor" {
+	if err != nil || events[0].Action != "DeletePermissionSet" || events[0].Result != audit.Refused ||
+		events[0].Actor.Name != "auditor" {
 		t.Errorf("the last event is %+v, %v", events, err)
 	}
 }

@@ -47,8 +47,13 @@ func (h *Handler) createIssuer(ctx context.Context, who awsapi.Caller, in issuer
 	if c == nil {
 		return issuerArnOutput{}, invalid("TrustedTokenIssuerConfiguration must have the member OidcJwtConfiguration")
 	}
-	i, err := h.Center.CreateTokenIssuer(ctx, awsdoor.Actor(who), center.TokenIssuer{Name: in.Name, IssuerURL: c.IssuerURL, ClaimAttributePath: c.ClaimAttributePath,
-		IdentityStoreAttributePath: c.IdentityStoreAttributePath, Tags: readTags(in.Tags)}, in.ClientToken)
+	i, err := h.Center.CreateTokenIssuer(
+		ctx,
+		awsdoor.Actor(who),
+		center.TokenIssuer{Name: in.Name, IssuerURL: c.IssuerURL, ClaimAttributePath: c.ClaimAttributePath,
+			IdentityStoreAttributePath: c.IdentityStoreAttributePath, Tags: readTags(in.Tags)},
+		in.ClientToken,
+	)
 	return issuerArnOutput{i.ARN}, err
 }
 
@@ -63,25 +68,37 @@ type issuerDetail struct {
 
 func (h *Handler) describeIssuer(ctx context.Context, _ awsapi.Caller, in issuerInput) (issuerDetail, error) {
 	i, err := h.Center.TokenIssuer(ctx, in.TrustedTokenIssuerArn)
-	return issuerDetail{i.ARN, i.Name, issuerType, issuerConfiguration{&oidcJWT{i.IssuerURL, i.ClaimAttributePath, i.IdentityStoreAttributePath, "OPEN_ID_DISCOVERY"}}}, err
+	return issuerDetail{
+		i.ARN,
+		i.Name,
+		issuerType,
+		issuerConfiguration{
+			&oidcJWT{i.IssuerURL, i.ClaimAttributePath, i.IdentityStoreAttributePath, "OPEN_ID_DISCOVERY"},
+		},
+	}, err
 }
 
 func (h *Handler) updateIssuer(ctx context.Context, who awsapi.Caller, in issuerInput) (awsapi.Empty, error) {
-	return awsapi.Empty{}, h.Center.UpdateTokenIssuer(ctx, awsdoor.Actor(who), in.TrustedTokenIssuerArn, func(i *center.TokenIssuer) {
-		if in.Name != "" {
-			i.Name = in.Name
-		}
-		c := in.TrustedTokenIssuerConfiguration.OidcJwtConfiguration
-		if c == nil {
-			return
-		}
-		if c.ClaimAttributePath != "" {
-			i.ClaimAttributePath = c.ClaimAttributePath
-		}
-		if c.IdentityStoreAttributePath != "" {
-			i.IdentityStoreAttributePath = c.IdentityStoreAttributePath
-		}
-	})
+	return awsapi.Empty{}, h.Center.UpdateTokenIssuer(
+		ctx,
+		awsdoor.Actor(who),
+		in.TrustedTokenIssuerArn,
+		func(i *center.TokenIssuer) {
+			if in.Name != "" {
+				i.Name = in.Name
+			}
+			c := in.TrustedTokenIssuerConfiguration.OidcJwtConfiguration
+			if c == nil {
+				return
+			}
+			if c.ClaimAttributePath != "" {
+				i.ClaimAttributePath = c.ClaimAttributePath
+			}
+			if c.IdentityStoreAttributePath != "" {
+				i.IdentityStoreAttributePath = c.IdentityStoreAttributePath
+			}
+		},
+	)
 }
 
 func (h *Handler) deleteIssuer(ctx context.Context, who awsapi.Caller, in issuerInput) (awsapi.Empty, error) {

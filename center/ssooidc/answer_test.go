@@ -9,16 +9,18 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/ssooidc"
 )
 
-// TestEveryReasonHasAnAnswer: whatever the center refuses, clients get the exception's name for the header and OAuth's error for the body, and nothing of the
-// reason's detail.
+// TestEveryReasonHasAnAnswer: whatever the center refuses, clients get the exception's name for the
+// header and OAuth's error for the body, and nothing of the reason's detail.
 func TestEveryReasonHasAnAnswer(t *testing.T) {
 	for code := range center.Reasons {
 		f := ssooidc.Answer(&center.Error{Code: code, Detail: "a detail"})
-		if !strings.HasSuffix(f.Exception, "Exception") || f.Error == "" || f.Description == "" || f.Status < 400 || strings.Contains(f.Description, "a detail") {
+		if !strings.HasSuffix(f.Exception, "Exception") || f.Error == "" || f.Description == "" || f.Status < 400 ||
+			strings.Contains(f.Description, "a detail") {
 			t.Errorf("%s: %+v", code, f)
 		}
 	}
-	if f := ssooidc.Answer(errors.New("a secret of the database")); f.Status != 500 || strings.Contains(f.Description, "secret") {
+	if f := ssooidc.Answer(errors.New("a secret of the database")); f.Status != 500 ||
+		strings.Contains(f.Description, "secret") {
 		t.Errorf("an unknown error: %+v; its text is not for strangers", f)
 	}
 }

@@ -37,7 +37,8 @@ func (h *Handler) actor(r *http.Request) audit.Actor {
 // operation is one of the API. Its answer is JSON; a nil answer with no error is an empty object.
 type operation[In any] func(r *http.Request, in In) (any, error)
 
-// serve reads the input of an operation and writes its answer. Errors get the header that makes them typed ones for the SDKs, and the body of OAuth.
+// serve reads the input of an operation and writes its answer. Errors get the header that makes
+// them typed ones for the SDKs, and the body of OAuth.
 func serve[In any](h *Handler, fn operation[In]) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var in In
@@ -55,7 +56,9 @@ func serve[In any](h *Handler, fn operation[In]) http.HandlerFunc {
 		if err != nil {
 			answer := Answer(err)
 			if answer.Status == http.StatusInternalServerError {
-				h.Log.ErrorContext(r.Context(), "operation failed", "path", r.URL.Path, "request_id", web.RequestID(r), "error", err)
+				h.Log.ErrorContext(
+					r.Context(), "operation failed", "path", r.URL.Path, "request_id", web.RequestID(r), "error", err,
+				)
 			}
 			status, out = answer.Status, answer
 			w.Header().Set("X-Amzn-Errortype", answer.Exception)
@@ -67,8 +70,8 @@ func serve[In any](h *Handler, fn operation[In]) http.HandlerFunc {
 	}
 }
 
-// unreadable says what is wrong with a body. AWS passes over members that it does not know; here they are refused, since
-// they may be a control that the caller relies on.
+// unreadable says what is wrong with a body. AWS passes over members that it does not know; here
+// they are refused, since they may be a control that the caller relies on.
 func unreadable(err error) error {
 	refused := &center.Error{Code: center.InvalidRequest, Detail: "the body is no JSON object of this operation"}
 	var wrong *jsonv2.SemanticError
@@ -91,7 +94,8 @@ type Failure struct {
 	Description string `json:"error_description"`
 }
 
-// Answer maps an error to the wire. It is the only place that does. Source: OIDC API reference; RFC 6749, 5.2; RFC 8628, 3.5.
+// Answer maps an error to the wire. It is the only place that does. Source: OIDC API reference; RFC
+// 6749, 5.2; RFC 8628, 3.5.
 func Answer(err error) Failure {
 	code := center.CodeOf(err)
 	f, ok := map[center.Code]Failure{
@@ -117,7 +121,8 @@ func Answer(err error) Failure {
 	if f.Status == 0 {
 		f.Status = http.StatusBadRequest
 	}
-	f.Description = center.Reasons[code].What + "; " + center.Reasons[code].Remedy // not the detail, which is for administrators
+	// not the detail, which is for administrators
+	f.Description = center.Reasons[code].What + "; " + center.Reasons[code].Remedy
 	var refused *center.Error
 	if errors.As(err, &refused) && f.Exception == "InvalidRequestException" && refused.Field != "" {
 		f.Description = refused.Field + ": " + f.Description
@@ -155,8 +160,18 @@ func (h *Handler) register(r *http.Request, in registration) (any, error) {
 			return nil, &center.Error{Code: center.ClientMetadataInvalid, Field: "grantTypes"}
 		}
 	}
-	id, secret, client, err := h.Center.RegisterOAuthClient(center.OAuthClient{Name: in.ClientName, Scopes: in.Scopes, RedirectURIs: in.RedirectURIs, StartURL: in.IssuerURL})
-	return registered{id, secret.Reveal(), h.Center.Now().Unix(), client.ExpiresAt.Unix(), h.Center.URL + "/authorize", h.Center.URL + "/token"}, err
+	id, secret, client, err := h.Center.RegisterOAuthClient(
+		center.OAuthClient{
+			Name:         in.ClientName,
+			Scopes:       in.Scopes,
+			RedirectURIs: in.RedirectURIs,
+			StartURL:     in.IssuerURL,
+		},
+	)
+	return registered{
+		id, secret.Reveal(), h.Center.Now().Unix(), client.ExpiresAt.Unix(), h.Center.URL + "/authorize",
+		h.Center.URL + "/token",
+	}, err
 }
 
 type deviceInput struct {
@@ -180,7 +195,10 @@ func (h *Handler) startDevice(r *http.Request, in deviceInput) (any, error) {
 	}
 	d, err := h.Center.StartDevice(r.Context(), web.Address(r), in.ClientID, in.ClientSecret, in.StartURL)
 	page := h.Center.URL + DevicePath
-	return deviceOutput{d.DeviceCode.Reveal(), d.UserCode, page, page + "?user_code=" + d.UserCode, int(d.ExpiresIn / time.Second), interval}, err
+	return deviceOutput{
+		d.DeviceCode.Reveal(), d.UserCode, page, page + "?user_code=" + d.UserCode, int(d.ExpiresIn / time.Second),
+		interval,
+	}, err
 }
 
 type tokenInput struct {
@@ -193,7 +211,8 @@ type tokenInput struct {
 	RedirectURI  string `json:"redirectUri"`
 	CodeVerifier string `json:"codeVerifier"`
 
-	// Scope has no effect at AWS either: a token always has the scopes of the registration. Source: CreateToken.
+	// Scope has no effect at AWS either: a token always has the scopes of the registration. Source:
+	// CreateToken.
 	Scope []string `json:"scope"`
 }
 
@@ -213,7 +232,15 @@ func (h *Handler) createToken(r *http.Request, in tokenInput) (any, error) {
 			return nil, err
 		}
 	}
-	request := center.TokenRequest{ClientID: in.ClientID, ClientSecret: in.ClientSecret, DeviceCode: in.DeviceCode, Code: in.Code, RedirectURI: in.RedirectURI, Verifier: in.CodeVerifier, RefreshToken: in.RefreshToken}
+	request := center.TokenRequest{
+		ClientID:     in.ClientID,
+		ClientSecret: in.ClientSecret,
+		DeviceCode:   in.DeviceCode,
+		Code:         in.Code,
+		RedirectURI:  in.RedirectURI,
+		Verifier:     in.CodeVerifier,
+		RefreshToken: in.RefreshToken,
+	}
 	redeem, ok := map[string]func(context.Context, audit.Actor, center.TokenRequest) (center.Tokens, error){
 		deviceGrant: h.Center.TokensForDevice, codeGrant: h.Center.TokensForCode, refreshGrant: h.Center.RefreshTokens,
 	}[in.GrantType]

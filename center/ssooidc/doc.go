@@ -1,6 +1,8 @@
-// Package ssooidc is the center's door for programs that sign people in on the command line: the sso-oidc API (registration, device authorization, tokens),
-// /authorize, and the pages on which people allow what a program asks for.
+// Package ssooidc is the center's door for programs that sign people in on the command line: the
+// sso-oidc API (registration, device authorization, tokens), /authorize, and the pages on which
+// people allow what a program asks for.
 //
-// Sources: the published service model and OIDC API reference; RFC 8628 (device grant), RFC 7636 (PKCE), RFC 8252 (native apps); what the AWS CLI and the SDKs
-// send. It may import center, authn, web and audit.
+// Sources: the published service model and OIDC API reference; RFC 8628 (device grant), RFC 7636
+// (PKCE), RFC 8252 (native apps); what the AWS CLI and the SDKs send. It may import center, authn,
+// web and audit.
 package ssooidc

@@ -22,9 +22,11 @@ var files embed.FS
 type Handler struct {
 	Center *center.Center
 	Log    *slog.Logger
-	// RequireUser hands over the signed-in user, or sends the browser to sign in. The sign-in door provides it.
+	// RequireUser hands over the signed-in user, or sends the browser to sign in. The sign-in door
+	// provides it.
 	RequireUser func(func(http.ResponseWriter, *http.Request, center.User)) http.Handler
-	// SessionSecret is the secret of the portal session that a request comes with. The sign-in door provides it.
+	// SessionSecret is the secret of the portal session that a request comes with. The sign-in door
+	// provides it.
 	SessionSecret func(*http.Request) string
 
 	pages                                 *web.Pages
@@ -38,10 +40,11 @@ const DevicePath = "/start/device"
 // maxTyped is how much of a user code in an address is looked at.
 const maxTyped = 64 //bound:text a user code in an address, in bytes
 
-// How often an address (of polls a device code, of links a person) may ask, in a second, and at once.
-// An office shares an address. Source of registrations and tokens: user guide, quotas.
+// How often an address (of polls a device code, of links a person) may ask, in a second, and at
+// once. An office shares an address. Source of registrations and tokens: user guide, quotas.
 const (
-	startsEach  = 20             //bound:rate registrations and device codes that an address asks the center for, in a second
+	//bound:rate registrations and device codes that an address asks the center for, in a second
+	startsEach  = 20
 	startsBurst = 40             //bound:rate … and at once
 	tokensEach  = 80             //bound:rate requests for tokens of an address at the center, in a second
 	tokensBurst = 160            //bound:rate … and at once
@@ -51,7 +54,8 @@ const (
 	linksBurst  = 10             //bound:rate … and at once
 )
 
-// authorizePath is where clients send browsers. They take the host of the API and this path, whatever the registration's answer says.
+// authorizePath is where clients send browsers. They take the host of the API and this path,
+// whatever the registration's answer says.
 const authorizePath = "/authorize"
 
 // Mount adds the door to mux.
@@ -82,7 +86,17 @@ func (h *Handler) user(r *http.Request, u center.User) audit.Actor {
 }
 
 func (h *Handler) view(u center.User, title string, data any) web.View {
-	return web.View{Title: title, Product: "Gatehouse access portal", Theme: "center", Home: "/start", Narrow: true, User: u.DisplayName, Account: "/platform/account", SignOut: "/platform/logout", Data: data}
+	return web.View{
+		Title:   title,
+		Product: "Gatehouse access portal",
+		Theme:   "center",
+		Home:    "/start",
+		Narrow:  true,
+		User:    u.DisplayName,
+		Account: "/platform/account",
+		SignOut: "/platform/logout",
+		Data:    data,
+	}
 }
 
 // deviceData is what the page of a device shows: a form for its code, or what it asks for.
@@ -97,7 +111,10 @@ type deviceData struct {
 func (h *Handler) device(w http.ResponseWriter, r *http.Request, u center.User) {
 	code := r.URL.Query().Get("user_code")
 	if len(code) > maxTyped || code != "" && !h.links.Allow(string(u.ID)) {
-		h.pages.Render(w, http.StatusOK, "device", h.view(u, "Sign in on a device", deviceData{Code: code[:min(len(code), maxTyped)]}))
+		h.pages.Render(
+			w, http.StatusOK, "device",
+			h.view(u, "Sign in on a device", deviceData{Code: code[:min(len(code), maxTyped)]}),
+		)
 		return
 	}
 	if code == "" {
@@ -109,12 +126,16 @@ func (h *Handler) device(w http.ResponseWriter, r *http.Request, u center.User) 
 }
 
 // confirm shows what a device asks for.
-func (h *Handler) confirm(w http.ResponseWriter, r *http.Request, u center.User, code string, g center.ClientGrant, err error) {
+func (h *Handler) confirm(
+	w http.ResponseWriter, r *http.Request, u center.User, code string, g center.ClientGrant, err error,
+) {
 	if err != nil {
 		h.again(w, r, u, err)
 		return
 	}
-	h.pages.Render(w, http.StatusOK, "device", h.view(u, "Authorization requested", deviceData{strings.ToUpper(code), g}))
+	h.pages.Render(
+		w, http.StatusOK, "device", h.view(u, "Authorization requested", deviceData{strings.ToUpper(code), g}),
+	)
 }
 
 // again asks for the code once more, and says why.
@@ -144,9 +165,16 @@ func (h *Handler) decideDevice(w http.ResponseWriter, r *http.Request, u center.
 		h.again(w, r, u, err)
 		return
 	}
-	m := web.Message{Title: "Request denied", Lines: []string{"The device gets no access. You can close this window."}, Link: "/start", LinkText: "Go to the portal"}
+	m := web.Message{
+		Title:    "Request denied",
+		Lines:    []string{"The device gets no access. You can close this window."},
+		Link:     "/start",
+		LinkText: "Go to the portal",
+	}
 	if allow {
-		m.Title, m.Lines = "Request approved", []string{"The device has access until your session ends. You can close this window and go on there."}
+		m.Title, m.Lines = "Request approved", []string{
+			"The device has access until your session ends. You can close this window and go on there.",
+		}
 	}
 	h.pages.Render(w, http.StatusOK, "message", h.view(u, m.Title, m))
 }
@@ -164,10 +192,14 @@ type authorization struct {
 // Host is who receives the answer.
 func (a authorization) Host() string { return a.to.Authority() }
 
-// read checks what must be right before the browser may be sent back: the client and the redirect URI.
+// read checks what must be right before the browser may be sent back: the client and the redirect
+// URI.
 func (h *Handler) read(values url.Values) (a authorization, err error) {
-	a = authorization{values.Get("client_id"), values.Get("redirect_uri"), values.Get("state"), values.Get("code_challenge"), values.Get("code_challenge_method"), values.Get("scopes"),
-		values.Get("response_type"), center.OAuthClient{}, "", authn.RedirectURI{}, unsupported(values)}
+	a = authorization{
+		values.Get("client_id"), values.Get("redirect_uri"), values.Get("state"), values.Get("code_challenge"),
+		values.Get("code_challenge_method"), values.Get("scopes"), values.Get("response_type"), center.OAuthClient{},
+		"", authn.RedirectURI{}, unsupported(values),
+	}
 	if repeated(values, "client_id", "redirect_uri") {
 		return a, &center.Error{Code: center.InvalidRequest, Detail: "client_id or redirect_uri is there twice"}
 	}
@@ -181,7 +213,8 @@ func (h *Handler) read(values url.Values) (a authorization, err error) {
 	return a, err
 }
 
-// problem is what the client is told that is wrong with its request; empty: nothing. Source: RFC 6749, 4.1.2.1; RFC 7636, 4.4.1.
+// problem is what the client is told that is wrong with its request; empty: nothing. Source: RFC
+// 6749, 4.1.2.1; RFC 7636, 4.4.1.
 func (a authorization) problem() string {
 	switch {
 	case a.unsupported != "":
@@ -207,7 +240,10 @@ func (a authorization) back(name, value string) string {
 func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) {
 	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil { // what one reader passes over, another one reads
-		h.fail(w, r, h.Center.Refuse(r.Context(), h.actor(r), "AuthorizeClient", "", &center.Error{Code: center.InvalidRequest}))
+		h.fail(
+			w, r,
+			h.Center.Refuse(r.Context(), h.actor(r), "AuthorizeClient", "", &center.Error{Code: center.InvalidRequest}),
+		)
 		return
 	}
 	a, err := h.read(q)
@@ -216,7 +252,8 @@ func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if problem := a.problem(); problem != "" {
-		http.Redirect(w, r, a.back("error", problem), http.StatusFound) // #nosec G710 -- a loopback URI that the client registered
+		// #nosec G710 -- a loopback URI that the client registered
+		http.Redirect(w, r, a.back("error", problem), http.StatusFound)
 		return
 	}
 	h.RequireUser(func(w http.ResponseWriter, r *http.Request, u center.User) {
@@ -249,14 +286,22 @@ func (h *Handler) decideClient(w http.ResponseWriter, r *http.Request, u center.
 	http.Redirect(w, r, target, http.StatusSeeOther) // #nosec G710 -- a loopback URI that the client registered
 }
 
-// fail shows that something did not work. The reason is in the audit log under the reference id, and nowhere else.
+// fail shows that something did not work. The reason is in the audit log under the reference id,
+// and nowhere else.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status := http.StatusBadRequest
 	if center.CodeOf(err) == "" {
 		status = http.StatusInternalServerError
 		h.Log.Error("authorization failed", "request_id", web.RequestID(r), "error", err)
 	}
-	h.pages.Render(w, status, "message", h.view(center.User{}, "That did not work", web.Message{Title: "That did not work",
-		Lines:     []string{"The program that sent you here asked for something that cannot be given. Start its sign-in again; if it goes on, give your administrator this reference."},
-		Reference: web.RequestID(r), Link: "/start", LinkText: "Go to the portal"}))
+	h.pages.Render(
+		w,
+		status,
+		"message",
+		h.view(center.User{}, "That did not work", web.Message{Title: "That did not work",
+			Lines: []string{
+				"The program that sent you here asked for something that cannot be given. Start its sign-in again; if it goes on, give your administrator this reference.",
+			},
+			Reference: web.RequestID(r), Link: "/start", LinkText: "Go to the portal"}),
+	)
 }

@@ -17,25 +17,38 @@ func (t tx) Accounts() ([]center.Account, error) {
 }
 func (t tx) CountAccounts() (int, error) { return t.Count(`SELECT COUNT(*) FROM accounts`) }
 func (t tx) PutAccount(v center.Account) error {
-	return t.Do(`INSERT INTO accounts (id, name, search, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO UPDATE SET name = excluded.name, search = excluded.search, doc = excluded.doc`,
-		v.ID, strings.ToLower(v.Name), strings.ToLower(v.Name+" "+v.ID+" "+v.Email), sqldb.Encode(v))
+	return t.Do(
+		`INSERT INTO accounts (id, name, search, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO UPDATE SET name = excluded.name, search = excluded.search, doc = excluded.doc`,
+		v.ID, strings.ToLower(v.Name), strings.ToLower(v.Name+" "+v.ID+" "+v.Email), sqldb.Encode(v),
+	)
 }
 
-// holders is a subquery for the principals by which a user, whose id is the parameter twice, has assignments: the user and the user's groups.
+// holders is a subquery for the principals by which a user, whose id is the parameter twice, has
+// assignments: the user and the user's groups.
 const holders = `(SELECT CAST(? AS TEXT) UNION ALL SELECT g.id FROM memberships m JOIN user_groups g ON g.seq = m.group_seq
 	WHERE m.user_seq = (SELECT seq FROM users WHERE id = ?))`
 
-// heldBy says of an assignment x that a user, whose id is the parameter twice, has it: from the few who hold a role to the user, not from all of the user's groups.
+// heldBy says of an assignment x that a user, whose id is the parameter twice, has it: from the few
+// who hold a role to the user, not from all of the user's groups.
 const heldBy = `(x.principal_id = ? OR EXISTS (SELECT 1 FROM user_groups g JOIN memberships m ON m.group_seq = g.seq AND m.user_seq = (SELECT seq FROM users WHERE id = ?)
 	WHERE g.id = x.principal_id))`
 
 func (t tx) AccountsOf(q center.AccessQuery) ([]center.Account, error) {
 	w := &sqldb.Where{}
-	w.And(`id IN (SELECT account_id FROM assignments WHERE principal_id IN `+holders+`)`, string(q.User), string(q.User))
+	w.And(
+		`id IN (SELECT account_id FROM assignments WHERE principal_id IN `+holders+`)`, string(q.User),
+		string(q.User),
+	)
 	if q.Search != "" {
 		part := sqldb.Part(q.Search)
-		w.And(`(search LIKE ? ESCAPE '!' OR id IN (SELECT x.account_id FROM assignments x JOIN permission_sets p ON p.arn = x.permission_set
-			WHERE lower(p.name) LIKE ? ESCAPE '!' AND x.principal_id IN `+holders+`))`, part, part, string(q.User), string(q.User))
+		w.And(
+			`(search LIKE ? ESCAPE '!' OR id IN (SELECT x.account_id FROM assignments x JOIN permission_sets p ON p.arn = x.permission_set
+			WHERE lower(p.name) LIKE ? ESCAPE '!' AND x.principal_id IN `+holders+`))`,
+			part,
+			part,
+			string(q.User),
+			string(q.User),
+		)
 	}
 	order := ` ORDER BY name, id`
 	if !q.ByName {
@@ -50,17 +63,25 @@ func (t tx) AccountsOf(q center.AccessQuery) ([]center.Account, error) {
 
 func (t tx) RolesOf(user center.UserID, account string) ([]center.PermissionSet, error) {
 	w := &sqldb.Where{}
-	w.And(`arn IN (SELECT x.permission_set FROM assignments x WHERE x.account_id = ? AND `+heldBy+`)`, account, string(user), string(user))
+	w.And(
+		`arn IN (SELECT x.permission_set FROM assignments x WHERE x.account_id = ? AND `+heldBy+`)`, account,
+		string(user), string(user),
+	)
 	return list[center.PermissionSet](t, `SELECT doc FROM permission_sets`+w.Text()+` ORDER BY name`, w.Args...)
 }
 
 func (t tx) RoleOf(user center.UserID, account, permissionSet string) (role center.Role, err error) {
 	w := &sqldb.Where{}
 	w.And(`p.name = ? AND a.id = ?`, permissionSet, account)
-	w.And(`EXISTS (SELECT 1 FROM assignments x WHERE x.account_id = a.id AND x.permission_set = p.arn AND `+heldBy+`)`, string(user), string(user))
+	w.And(
+		`EXISTS (SELECT 1 FROM assignments x WHERE x.account_id = a.id AND x.permission_set = p.arn AND `+heldBy+`)`,
+		string(user), string(user),
+	)
 	var set, in string
-	err = t.Row(`SELECT p.doc, a.doc, r.role_name FROM permission_sets p JOIN provisioned r ON r.permission_set = p.arn JOIN accounts a ON a.id = r.account_id`+w.Text(), w.Args,
-		&set, &in, &role.RoleName)
+	err = t.Row(
+		`SELECT p.doc, a.doc, r.role_name FROM permission_sets p JOIN provisioned r ON r.permission_set = p.arn JOIN accounts a ON a.id = r.account_id`+w.Text(),
+		w.Args, &set, &in, &role.RoleName,
+	)
 	if err != nil {
 		return role, sqldb.NoRow(err, center.ErrNoRow)
 	}
@@ -88,8 +109,10 @@ func (t tx) CountPermissionSets() (int, error) {
 	return t.Count(`SELECT COUNT(*) FROM permission_sets`)
 }
 func (t tx) PutPermissionSet(p center.PermissionSet) error {
-	return t.Do(`INSERT INTO permission_sets (arn, name, revision, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (arn) DO UPDATE SET revision = excluded.revision, doc = excluded.doc`,
-		p.ARN, p.Name, p.Revision, sqldb.Encode(p))
+	return t.Do(
+		`INSERT INTO permission_sets (arn, name, revision, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (arn) DO UPDATE SET revision = excluded.revision, doc = excluded.doc`,
+		p.ARN, p.Name, p.Revision, sqldb.Encode(p),
+	)
 }
 func (t tx) DeletePermissionSet(arn string) error {
 	return t.Do(`DELETE FROM permission_sets WHERE arn = $1`, arn)
@@ -105,7 +128,10 @@ func (t tx) Assignments(q center.AssignmentQuery) ([]center.Assignment, error) {
 		w.And("principal_id IN "+holders, string(q.HeldBy), string(q.HeldBy))
 	}
 	if q.After != (center.Assignment{}) {
-		w.And("(account_id, permission_set, principal_type, principal_id) > (?, ?, ?, ?)", q.After.AccountID, q.After.PermissionSetARN, string(q.After.PrincipalType), q.After.PrincipalID)
+		w.And(
+			"(account_id, permission_set, principal_type, principal_id) > (?, ?, ?, ?)", q.After.AccountID,
+			q.After.PermissionSetARN, string(q.After.PrincipalType), q.After.PrincipalID,
+		)
 	}
 	query := `SELECT account_id, permission_set, principal_type, principal_id FROM assignments` + w.Text() +
 		` ORDER BY account_id, permission_set, principal_type, principal_id` + w.Limit(q.Limit, 0)
@@ -115,13 +141,17 @@ func (t tx) Assignments(q center.AssignmentQuery) ([]center.Assignment, error) {
 }
 
 func (t tx) PutAssignment(a center.Assignment) error {
-	return t.Do(`INSERT INTO assignments (account_id, permission_set, principal_type, principal_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
-		a.AccountID, a.PermissionSetARN, string(a.PrincipalType), a.PrincipalID)
+	return t.Do(
+		`INSERT INTO assignments (account_id, permission_set, principal_type, principal_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+		a.AccountID, a.PermissionSetARN, string(a.PrincipalType), a.PrincipalID,
+	)
 }
 
 func (t tx) DeleteAssignment(a center.Assignment) error {
-	return t.Do(`DELETE FROM assignments WHERE account_id = $1 AND permission_set = $2 AND principal_type = $3 AND principal_id = $4`,
-		a.AccountID, a.PermissionSetARN, string(a.PrincipalType), a.PrincipalID)
+	return t.Do(
+		`DELETE FROM assignments WHERE account_id = $1 AND permission_set = $2 AND principal_type = $3 AND principal_id = $4`,
+		a.AccountID, a.PermissionSetARN, string(a.PrincipalType), a.PrincipalID,
+	)
 }
 
 func (t tx) AssignmentRequest(id string) (center.AssignmentRequest, error) {
@@ -140,12 +170,17 @@ func (t tx) AssignmentRequests(q center.AssignmentRequestQuery) ([]center.Assign
 }
 
 func (t tx) PutAssignmentRequest(r center.AssignmentRequest) error {
-	return t.Do(`INSERT INTO assignment_requests (id, kind, status, created, doc) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO UPDATE SET status = excluded.status, doc = excluded.doc`,
-		r.ID, string(r.Kind), string(r.Status), r.CreatedAt.UnixMilli(), sqldb.Encode(r))
+	return t.Do(
+		`INSERT INTO assignment_requests (id, kind, status, created, doc) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO UPDATE SET status = excluded.status, doc = excluded.doc`,
+		r.ID, string(r.Kind), string(r.Status), r.CreatedAt.UnixMilli(), sqldb.Encode(r),
+	)
 }
 
 func (t tx) DeleteRequests(before time.Time) error {
-	return t.Do(`DELETE FROM assignment_requests WHERE created < $1 AND NOT EXISTS (SELECT 1 FROM role_waits w WHERE w.request = assignment_requests.id)`, before.UnixMilli())
+	return t.Do(
+		`DELETE FROM assignment_requests WHERE created < $1 AND NOT EXISTS (SELECT 1 FROM role_waits w WHERE w.request = assignment_requests.id)`,
+		before.UnixMilli(),
+	)
 }
 
 const selectProvisioned = `SELECT r.account_id, r.permission_set, r.revision, r.role_name, r.checked, r.drift FROM provisioned r`
@@ -178,7 +213,9 @@ func (t tx) oneProvisioned(query string, args ...any) (center.Provisioned, error
 }
 
 func (t tx) Provisioned(account, permissionSet string) (center.Provisioned, error) {
-	return t.oneProvisioned(selectProvisioned+` WHERE r.account_id = $1 AND r.permission_set = $2`, account, permissionSet)
+	return t.oneProvisioned(
+		selectProvisioned+` WHERE r.account_id = $1 AND r.permission_set = $2`, account, permissionSet,
+	)
 }
 
 func (t tx) ProvisionedRoles(q center.ProvisionedQuery) ([]center.Provisioned, error) {
@@ -195,7 +232,10 @@ func (t tx) ProvisionedRoles(q center.ProvisionedQuery) ([]center.Provisioned, e
 	if q.After.RoleName != "" || q.After.AccountID != "" || q.After.PermissionSetARN != "" {
 		w.And("(r.account_id, r.permission_set) > (?, ?)", q.After.AccountID, q.After.PermissionSetARN)
 	}
-	found, err := rows(t, selectProvisioned+w.Text()+` ORDER BY r.account_id, r.permission_set`+w.Limit(q.Limit, 0), w.Args, provisionedFields)
+	found, err := rows(
+		t, selectProvisioned+w.Text()+` ORDER BY r.account_id, r.permission_set`+w.Limit(q.Limit, 0), w.Args,
+		provisionedFields,
+	)
 	list := make([]center.Provisioned, len(found))
 	for i, p := range found {
 		var bad error
@@ -206,7 +246,10 @@ func (t tx) ProvisionedRoles(q center.ProvisionedQuery) ([]center.Provisioned, e
 }
 
 func (t tx) PutProvisioned(p center.Provisioned) error {
-	return t.Do(`INSERT INTO provisioned (account_id, permission_set, revision, role_name) VALUES ($1, $2, $3, $4)`, p.AccountID, p.PermissionSetARN, p.Revision, p.RoleName)
+	return t.Do(
+		`INSERT INTO provisioned (account_id, permission_set, revision, role_name) VALUES ($1, $2, $3, $4)`,
+		p.AccountID, p.PermissionSetARN, p.Revision, p.RoleName,
+	)
 }
 
 func (t tx) MarkProvisioned(permissionSet, account string, revision int64) error {

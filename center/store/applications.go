@@ -38,19 +38,29 @@ func (t tx) ApplicationAssignments(q center.ApplicationAssignmentQuery) ([]cente
 		w.And("principal_id IN "+holders, string(q.HeldBy), string(q.HeldBy))
 	}
 	if q.After != (center.ApplicationAssignment{}) {
-		w.And("(application, principal_type, principal_id) > (?, ?, ?)", q.After.ApplicationARN, string(q.After.PrincipalType), q.After.PrincipalID)
+		w.And(
+			"(application, principal_type, principal_id) > (?, ?, ?)", q.After.ApplicationARN,
+			string(q.After.PrincipalType), q.After.PrincipalID,
+		)
 	}
-	query := `SELECT application, principal_type, principal_id FROM application_assignments` + w.Text() + ` ORDER BY application, principal_type, principal_id` + w.Limit(q.Limit, 0)
+	query := `SELECT application, principal_type, principal_id FROM application_assignments` + w.Text() + ` ORDER BY application, principal_type, principal_id` + w.Limit(
+		q.Limit, 0,
+	)
 	return rows(t, query, w.Args, func(a *center.ApplicationAssignment) []any {
 		return []any{&a.ApplicationARN, &a.PrincipalType, &a.PrincipalID}
 	})
 }
 func (t tx) PutApplicationAssignment(a center.ApplicationAssignment) error {
-	return t.Do(`INSERT INTO application_assignments (application, principal_type, principal_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
-		a.ApplicationARN, string(a.PrincipalType), a.PrincipalID)
+	return t.Do(
+		`INSERT INTO application_assignments (application, principal_type, principal_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+		a.ApplicationARN, string(a.PrincipalType), a.PrincipalID,
+	)
 }
 func (t tx) DeleteApplicationAssignment(a center.ApplicationAssignment) error {
-	return t.Do(`DELETE FROM application_assignments WHERE application = $1 AND principal_type = $2 AND principal_id = $3`, a.ApplicationARN, string(a.PrincipalType), a.PrincipalID)
+	return t.Do(
+		`DELETE FROM application_assignments WHERE application = $1 AND principal_type = $2 AND principal_id = $3`,
+		a.ApplicationARN, string(a.PrincipalType), a.PrincipalID,
+	)
 }
 func (t tx) DeleteApplicationAssignmentsOf(arn string) error {
 	return t.Do(`DELETE FROM application_assignments WHERE application = $1`, arn)

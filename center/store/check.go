@@ -25,9 +25,11 @@ func (f *findings) add(kind, format string, args ...any) {
 	}
 }
 
-// Check verifies every invariant of the data, on one snapshot: the database file itself, that each object can be read and stands under the keys that it
-// has, that names and addresses are unique ignoring letter case, and that whatever refers to a user or a group refers to one that is there. It returns a
-// line for each violation; progress is called now and then with how many rows have been looked at.
+// Check verifies every invariant of the data, on one snapshot: the database file itself, that each
+// object can be read and stands under the keys that it has, that names and addresses are unique
+// ignoring letter case, and that whatever refers to a user or a group refers to one that is there.
+// It returns a line for each violation; progress is called now and then with how many rows have
+// been looked at.
 func (s *Store) Check(ctx context.Context, progress func(rows int)) ([]string, error) {
 	f := &findings{kinds: map[string]int{}}
 	damage, err := s.db.Check(ctx)
@@ -62,55 +64,65 @@ func (s *Store) Check(ctx context.Context, progress func(rows int)) ([]string, e
 
 func checkUsers(t tx, f *findings, looked func()) error {
 	emails := map[string]string{}
-	return t.Query(`SELECT id, user_name, CASE WHEN name_is_email = 1 THEN user_name ELSE COALESCE(email, '') END, COALESCE(external_id, ''), doc FROM users ORDER BY seq`, nil, func(r sqldb.Row) error {
-		var id, name, email, external, doc string
-		if err := r.Scan(&id, &name, &email, &external, &doc); err != nil {
-			return err
-		}
-		looked()
-		u, err := sqldb.Decode[center.User](doc)
-		if err != nil {
-			f.add("user", "%s cannot be read: %v", id, err)
-			return nil
-		}
-		if quick, err := readUser(doc); err != nil || quick.UserName != u.UserName || quick.Version != u.Version {
-			f.add("user", "%s reads differently in two ways", id)
-		}
-		for _, c := range []struct{ what, column, object string }{
-			{"id", id, string(u.ID)}, {"user name", name, names.Fold(u.UserName)}, {"e-mail address", email, names.Fold(u.PrimaryEmail())}, {"external id", external, u.ExternalID},
-		} {
-			if c.column != c.object {
-				f.add("user", "%s is found by the %s %q but has %q", id, c.what, c.column, c.object)
+	return t.Query(
+		`SELECT id, user_name, CASE WHEN name_is_email = 1 THEN user_name ELSE COALESCE(email, '') END, COALESCE(external_id, ''), doc FROM users ORDER BY seq`,
+		nil,
+		func(r sqldb.Row) error {
+			var id, name, email, external, doc string
+			if err := r.Scan(&id, &name, &email, &external, &doc); err != nil {
+				return err
 			}
-		}
-		if err := u.Check(); err != nil {
-			f.add("user", "%s breaks a rule: %v", id, err)
-		}
-		if other := emails[email]; email != "" && other != "" {
-			f.add("user", "%s has the e-mail address of %s", id, other)
-		}
-		emails[email] = id
-		return nil
-	})
+			looked()
+			u, err := sqldb.Decode[center.User](doc)
+			if err != nil {
+				f.add("user", "%s cannot be read: %v", id, err)
+				return nil
+			}
+			if quick, err := readUser(doc); err != nil || quick.UserName != u.UserName || quick.Version != u.Version {
+				f.add("user", "%s reads differently in two ways", id)
+			}
+			for _, c := range []struct{ what, column, object string }{
+				{"id", id, string(u.ID)}, {"user name", name, names.Fold(u.UserName)},
+				{"e-mail address", email, names.Fold(u.PrimaryEmail())}, {"external id", external, u.ExternalID},
+			} {
+				if c.column != c.object {
+					f.add("user", "%s is found by the %s %q but has %q", id, c.what, c.column, c.object)
+				}
+			}
+			if err := u.Check(); err != nil {
+				f.add("user", "%s breaks a rule: %v", id, err)
+			}
+			if other := emails[email]; email != "" && other != "" {
+				f.add("user", "%s has the e-mail address of %s", id, other)
+			}
+			emails[email] = id
+			return nil
+		},
+	)
 }
 
 func checkGroups(t tx, f *findings, looked func()) error {
-	return t.Query(`SELECT id, display_name, COALESCE(external_id, ''), doc FROM user_groups ORDER BY seq`, nil, func(r sqldb.Row) error {
-		var id, name, external, doc string
-		if err := r.Scan(&id, &name, &external, &doc); err != nil {
-			return err
-		}
-		looked()
-		g, err := sqldb.Decode[center.Group](doc)
-		if err != nil {
-			f.add("group", "%s cannot be read: %v", id, err)
+	return t.Query(
+		`SELECT id, display_name, COALESCE(external_id, ''), doc FROM user_groups ORDER BY seq`,
+		nil,
+		func(r sqldb.Row) error {
+			var id, name, external, doc string
+			if err := r.Scan(&id, &name, &external, &doc); err != nil {
+				return err
+			}
+			looked()
+			g, err := sqldb.Decode[center.Group](doc)
+			if err != nil {
+				f.add("group", "%s cannot be read: %v", id, err)
+				return nil
+			}
+			if id != string(g.ID) || name != names.Fold(g.DisplayName) || external != g.ExternalID ||
+				strings.TrimSpace(g.DisplayName) == "" {
+				f.add("group", "%s stands under other keys than it has", id)
+			}
 			return nil
-		}
-		if id != string(g.ID) || name != names.Fold(g.DisplayName) || external != g.ExternalID || strings.TrimSpace(g.DisplayName) == "" {
-			f.add("group", "%s stands under other keys than it has", id)
-		}
-		return nil
-	})
+		},
+	)
 }
 
 func checkMemberships(t tx, f *findings, looked func()) error {
@@ -132,7 +144,8 @@ func checkMemberships(t tx, f *findings, looked func()) error {
 	})
 }
 
-// checkReferences looks at what belongs to users and must go with them. Assignments of principals that are gone are meant to stay.
+// checkReferences looks at what belongs to users and must go with them. Assignments of principals
+// that are gone are meant to stay.
 func checkReferences(t tx, f *findings, _ func()) error {
 	for _, q := range []struct{ what, query string }{
 		{"session", `SELECT s.user_id FROM sessions s WHERE s.user_id NOT LIKE 'administrator/%' AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = s.user_id)`},

@@ -79,7 +79,10 @@ var changes = map[string]func(context.Context, *center.Center, center.User) erro
 		return err
 	},
 	"rename a user": func(ctx context.Context, c *center.Center, ada center.User) error {
-		_, err := c.UpdateUser(ctx, centertest.Actor, ada.ID, func(u *center.User) error { u.UserName, u.Active = "lovelace", false; return nil })
+		_, err := c.UpdateUser(
+			ctx, centertest.Actor, ada.ID,
+			func(u *center.User) error { u.UserName, u.Active = "lovelace", false; return nil },
+		)
 		return err
 	},
 	"delete a user": func(ctx context.Context, c *center.Center, ada center.User) error {
@@ -114,7 +117,8 @@ func state(t *testing.T, c *center.Center) string {
 	return text
 }
 
-// TestCrashHelper is the process that is killed; it does nothing unless it is started by the test below.
+// TestCrashHelper is the process that is killed; it does nothing unless it is started by the test
+// below.
 func TestCrashHelper(t *testing.T) {
 	dsn := os.Getenv("GATEHOUSE_CRASH_DSN")
 	if dsn == "" {
@@ -142,8 +146,9 @@ func TestCrashHelper(t *testing.T) {
 	}
 }
 
-// TestACrashBetweenAnyTwoStatements kills a process before each statement of a change in turn, on both engines: nothing of the change remains, the data
-// is sound, and once no statement is left to be killed at, all of it is there.
+// TestACrashBetweenAnyTwoStatements kills a process before each statement of a change in turn, on
+// both engines: nothing of the change remains, the data is sound, and once no statement is left to
+// be killed at, all of it is there.
 func TestACrashBetweenAnyTwoStatements(t *testing.T) {
 	for change := range changes {
 		for engine, dsn := range map[string]string{"SQLite": filepath.Join(t.TempDir(), "center.db"), "PostgreSQL": sqldbtest.Postgres(t)} {
@@ -166,7 +171,10 @@ func TestACrashBetweenAnyTwoStatements(t *testing.T) {
 				}
 				for at := 1; ; at++ {
 					helper := exec.Command(os.Args[0], "-test.run=^TestCrashHelper$") // #nosec G204 -- this test itself
-					helper.Env = append(os.Environ(), "GATEHOUSE_CRASH_DSN="+dsn, "GATEHOUSE_CRASH_CHANGE="+change, "GATEHOUSE_CRASH_AT="+strconv.Itoa(at))
+					helper.Env = append(
+						os.Environ(), "GATEHOUSE_CRASH_DSN="+dsn, "GATEHOUSE_CRASH_CHANGE="+change,
+						"GATEHOUSE_CRASH_AT="+strconv.Itoa(at),
+					)
 					out, err := helper.CombinedOutput()
 					var exit *exec.ExitError
 					killed := errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL

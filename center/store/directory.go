@@ -55,18 +55,28 @@ func (t tx) UserByExternalID(id string) (center.User, error) {
 
 // UsersHolding looks all three keys up at once.
 func (t tx) UsersHolding(name, email, externalID string) ([]center.UserKeys, error) {
-	return rows(t, `SELECT id, user_name, CASE WHEN name_is_email = 1 THEN user_name ELSE COALESCE(email, '') END, COALESCE(external_id, '') FROM users
+	return rows(
+		t,
+		`SELECT id, user_name, CASE WHEN name_is_email = 1 THEN user_name ELSE COALESCE(email, '') END, COALESCE(external_id, '') FROM users
 		WHERE user_name = $1 OR email = $2 OR external_id = $3 OR (user_name = $2 AND name_is_email = 1)`,
-		[]any{names.Fold(name), sqldb.OrNull(names.Fold(email)), sqldb.OrNull(externalID)}, func(k *center.UserKeys) []any { return []any{&k.ID, &k.UserName, &k.Email, &k.ExternalID} })
+		[]any{
+			names.Fold(name), sqldb.OrNull(names.Fold(email)), sqldb.OrNull(externalID),
+		},
+		func(k *center.UserKeys) []any { return []any{&k.ID, &k.UserName, &k.Email, &k.ExternalID} },
+	)
 }
 
-// userColumns are the values of a user's columns. An e-mail address that is the user name, as most are, is found by that: one index less to write.
+// userColumns are the values of a user's columns. An e-mail address that is the user name, as most
+// are, is found by that: one index less to write.
 func userColumns(u center.User) []any {
 	name, email, same := names.Fold(u.UserName), names.Fold(u.PrimaryEmail()), 0
 	if email == name {
 		email, same = "", 1
 	}
-	return []any{string(u.ID), name, sqldb.OrNull(email), same, sqldb.OrNull(u.ExternalID), strings.ToLower(u.UserName + " " + u.DisplayName), sqldb.Encode(u)}
+	return []any{
+		string(u.ID), name, sqldb.OrNull(email), same, sqldb.OrNull(u.ExternalID),
+		strings.ToLower(u.UserName + " " + u.DisplayName), sqldb.Encode(u),
+	}
 }
 
 // AddUser leaves the keys to the unique indexes, but for an address that is somebody's user name.
@@ -79,7 +89,9 @@ func (t tx) AddUser(u center.User) (bool, error) {
 }
 
 func (t tx) PutUser(u center.User) error {
-	return t.Do(`UPDATE users SET user_name = $2, email = $3, name_is_email = $4, external_id = $5, search = $6, doc = $7 WHERE id = $1`, userColumns(u)...)
+	return t.Do(
+		`UPDATE users SET user_name = $2, email = $3, name_is_email = $4, external_id = $5, search = $6, doc = $7 WHERE id = $1`,
+		userColumns(u)...)
 }
 
 func (t tx) PutUserKeepingKeys(u center.User) error {
@@ -115,7 +127,8 @@ func (t tx) CountUsers(q center.UserQuery) (int, error) {
 
 const selectGroup = `SELECT doc, version, updated, updated_by FROM user_groups`
 
-// groups reads groups. When one was changed last stands in columns, since a change of members does not write the document.
+// groups reads groups. When one was changed last stands in columns, since a change of members does
+// not write the document.
 func (t tx) groups(query string, args ...any) (all []center.Group, err error) {
 	err = t.Query(query, args, func(r sqldb.Row) error {
 		var doc, by string
@@ -125,7 +138,9 @@ func (t tx) groups(query string, args ...any) (all []center.Group, err error) {
 		}
 		g, err := sqldb.Decode[center.Group](doc)
 		if updated != 0 {
-			g.Version, g.UpdatedAt, g.UpdatedBy = version, time.UnixMicro(updated).UTC(), by
+			g.Version = version
+			g.UpdatedAt = time.UnixMicro(updated).UTC()
+			g.UpdatedBy = by
 		}
 		all = append(all, g)
 		return err
@@ -157,12 +172,25 @@ func (t tx) AddGroup(g center.Group) error {
 }
 
 func (t tx) PutGroup(g center.Group) error {
-	return t.Do(`UPDATE user_groups SET display_name = $2, external_id = $3, doc = $4, version = $5, updated = $6, updated_by = $7 WHERE id = $1`,
-		string(g.ID), names.Fold(g.DisplayName), sqldb.OrNull(g.ExternalID), sqldb.Encode(g), g.Version, g.UpdatedAt.UnixMicro(), g.UpdatedBy)
+	return t.Do(
+		`UPDATE user_groups SET display_name = $2, external_id = $3, doc = $4, version = $5, updated = $6, updated_by = $7 WHERE id = $1`,
+		string(
+			g.ID,
+		),
+		names.Fold(g.DisplayName),
+		sqldb.OrNull(g.ExternalID),
+		sqldb.Encode(g),
+		g.Version,
+		g.UpdatedAt.UnixMicro(),
+		g.UpdatedBy,
+	)
 }
 
 func (t tx) TouchGroup(id center.GroupID, at time.Time, by string) error {
-	return t.Do(`UPDATE user_groups SET version = version + 1, updated = $2, updated_by = $3 WHERE id = $1`, string(id), at.UnixMicro(), by)
+	return t.Do(
+		`UPDATE user_groups SET version = version + 1, updated = $2, updated_by = $3 WHERE id = $1`, string(id),
+		at.UnixMicro(), by,
+	)
 }
 
 func (t tx) DeleteGroup(id center.GroupID) error {

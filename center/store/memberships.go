@@ -14,15 +14,18 @@ import (
 	"github.com/gatehouse-id/gatehouse/sqldb"
 )
 
-// A membership is kept as the numbers of its group and its user and the moment it was made. Its id is a UUID of version 8 (RFC 9562 §5.8)
-// that is computed from the three, so that it needs neither a column nor an index: 48 bits of milliseconds, 32 of the group, 32 of the user.
+// A membership is kept as the numbers of its group and its user and the moment it was made. Its id
+// is a UUID of version 8 (RFC 9562 §5.8) that is computed from the three, so that it needs neither
+// a column nor an index: 48 bits of milliseconds, 32 of the group, 32 of the user.
 
 const maxSeq = 1<<32 - 1 //bound:none a format, not a bound
 
 func membershipID(group, user, created int64) center.MembershipID {
 	var id uuid.UUID
-	binary.BigEndian.PutUint64(id[:8], uint64(created)<<16|8<<12|uint64(group)>>20)      // #nosec G115 -- never negative
-	binary.BigEndian.PutUint64(id[8:], 2<<62|uint64(group)&0xfffff<<42|uint64(user)<<10) // #nosec G115 -- never negative
+	// #nosec G115 -- never negative
+	binary.BigEndian.PutUint64(id[:8], uint64(created)<<16|8<<12|uint64(group)>>20)
+	// #nosec G115 -- never negative
+	binary.BigEndian.PutUint64(id[8:], 2<<62|uint64(group)&0xfffff<<42|uint64(user)<<10)
 	return center.MembershipID(id.String())
 }
 
@@ -32,7 +35,9 @@ func readMembershipID(text center.MembershipID) (group, user, created int64, ok 
 		return 0, 0, 0, false
 	}
 	high, low := binary.BigEndian.Uint64(id[:8]), binary.BigEndian.Uint64(id[8:])
-	group, user, created = int64(high&0xfff<<20|low>>42&0xfffff), int64(low>>10&maxSeq), int64(high>>16) // #nosec G115 -- 48 bits at most
+	group = int64(high&0xfff<<20 | low>>42&0xfffff)
+	user = int64(low >> 10 & maxSeq)
+	created = int64(high >> 16) // #nosec G115 -- 48 bits at most
 	return group, user, created, membershipID(group, user, created) == text
 }
 
@@ -64,13 +69,19 @@ func (t tx) oneMembership(query string, args ...any) (center.Membership, error) 
 
 func (t tx) Membership(id center.MembershipID) (center.Membership, error) {
 	if group, user, created, ok := readMembershipID(id); ok {
-		return t.oneMembership(selectMemberships+` WHERE m.group_seq = $1 AND m.user_seq = $2 AND m.created = $3 AND m.old_id IS NULL`, group, user, created)
+		return t.oneMembership(
+			selectMemberships+` WHERE m.group_seq = $1 AND m.user_seq = $2 AND m.created = $3 AND m.old_id IS NULL`,
+			group, user, created,
+		)
 	}
 	return t.oneMembership(selectMemberships+` WHERE m.old_id = $1`, string(id))
 }
 
 func (t tx) MembershipOf(g center.GroupID, u center.UserID) (center.Membership, error) {
-	return t.oneMembership(selectMemberships+` WHERE m.group_seq = (SELECT seq FROM user_groups WHERE id = $1) AND m.user_seq = (SELECT seq FROM users WHERE id = $2)`, string(g), string(u))
+	return t.oneMembership(
+		selectMemberships+` WHERE m.group_seq = (SELECT seq FROM user_groups WHERE id = $1) AND m.user_seq = (SELECT seq FROM users WHERE id = $2)`,
+		string(g), string(u),
+	)
 }
 
 // membershipWhere narrows to a group, to a user, or both.
@@ -102,25 +113,38 @@ func (t tx) CountMemberships(q center.MembershipQuery) (int, error) {
 }
 
 func (t tx) Members(g center.GroupID) ([]center.Member, error) {
-	return list[center.Member](t, `SELECT u.doc FROM memberships m JOIN users u ON u.seq = m.user_seq WHERE m.group_seq = (SELECT seq FROM user_groups WHERE id = $1) ORDER BY m.user_seq`, string(g))
+	return list[center.Member](
+		t,
+		`SELECT u.doc FROM memberships m JOIN users u ON u.seq = m.user_seq WHERE m.group_seq = (SELECT seq FROM user_groups WHERE id = $1) ORDER BY m.user_seq`,
+		string(g),
+	)
 }
 
 func (t tx) GroupsOf(u center.UserID) ([]center.Group, error) {
-	return t.groups(`SELECT g.doc, g.version, g.updated, g.updated_by FROM memberships m JOIN user_groups g ON g.seq = m.group_seq WHERE m.user_seq = (SELECT seq FROM users WHERE id = $1) ORDER BY m.group_seq`, string(u))
+	return t.groups(
+		`SELECT g.doc, g.version, g.updated, g.updated_by FROM memberships m JOIN user_groups g ON g.seq = m.group_seq WHERE m.user_seq = (SELECT seq FROM users WHERE id = $1) ORDER BY m.group_seq`,
+		string(u),
+	)
 }
 
 func (t tx) AddMember(g center.GroupID, u center.UserID, at time.Time, by string, m *center.Membership) (bool, error) {
 	at = at.Truncate(time.Millisecond)
 	*m = center.Membership{GroupID: g, UserID: u, CreatedAt: at, CreatedBy: by}
-	return t.AssumeRow(`INSERT INTO memberships (group_seq, user_seq, created, created_by) SELECT g.seq, u.seq, CAST($1 AS BIGINT), CAST($2 AS TEXT) FROM user_groups g, users u
-		WHERE g.id = $3 AND u.id = $4 ON CONFLICT DO NOTHING`, []any{at.UnixMilli(), by, string(g), string(u)}, []string{"group_seq", "user_seq"}, func(r sqldb.Row) error {
-		err := r.Scan(&m.GroupPosition, &m.UserPosition)
-		m.ID = membershipID(m.GroupPosition, m.UserPosition, at.UnixMilli())
-		return err
-	})
+	return t.AssumeRow(
+		`INSERT INTO memberships (group_seq, user_seq, created, created_by) SELECT g.seq, u.seq, CAST($1 AS BIGINT), CAST($2 AS TEXT) FROM user_groups g, users u
+		WHERE g.id = $3 AND u.id = $4 ON CONFLICT DO NOTHING`,
+		[]any{at.UnixMilli(), by, string(g), string(u)},
+		[]string{"group_seq", "user_seq"},
+		func(r sqldb.Row) error {
+			err := r.Scan(&m.GroupPosition, &m.UserPosition)
+			m.ID = membershipID(m.GroupPosition, m.UserPosition, at.UnixMilli())
+			return err
+		},
+	)
 }
 
-// AddMembers takes the numbers from the group and the users, so that those that are not there add nothing.
+// AddMembers takes the numbers from the group and the users, so that those that are not there add
+// nothing.
 func (t tx) AddMembers(g center.GroupID, users []center.UserID, at time.Time, by string) (added int, err error) {
 	for some := range slices.Chunk(users, listed) {
 		n, err := t.Assume(len(some), `INSERT INTO memberships (group_seq, user_seq, created, created_by)
@@ -136,8 +160,12 @@ func (t tx) AddMembers(g center.GroupID, users []center.UserID, at time.Time, by
 
 func (t tx) RemoveMembers(g center.GroupID, users []center.UserID) error {
 	for some := range slices.Chunk(users, listed) {
-		err := t.Do(`DELETE FROM memberships WHERE group_seq = (SELECT seq FROM user_groups WHERE id = $1) AND user_seq IN (SELECT seq FROM users WHERE id IN `+
-			placeholders(2, len(some))+`)`, append([]any{string(g)}, anys(some)...)...)
+		err := t.Do(
+			`DELETE FROM memberships WHERE group_seq = (SELECT seq FROM user_groups WHERE id = $1) AND user_seq IN (SELECT seq FROM users WHERE id IN `+
+				placeholders(
+					2, len(some),
+				)+`)`,
+			append([]any{string(g)}, anys(some)...)...)
 		if err != nil {
 			return err
 		}
@@ -148,7 +176,8 @@ func (t tx) RemoveMembers(g center.GroupID, users []center.UserID) error {
 // listed bounds how many ids one statement lists: as many as one request of AWS's profile names.
 const listed = 100
 
-// lists are the texts of lists of placeholders, by their first number and length: statements are prepared by their text.
+// lists are the texts of lists of placeholders, by their first number and length: statements are
+// prepared by their text.
 var lists sync.Map
 
 func placeholders(first, n int) string {

@@ -16,7 +16,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 )
 
-// TestTheFirstReleasesDataIsMigrated fills a database as the first release did, and opens it with this one.
+// TestTheFirstReleasesDataIsMigrated fills a database as the first release did, and opens it with
+// this one.
 func TestTheFirstReleasesDataIsMigrated(t *testing.T) {
 	for engine, dsn := range map[string]string{"SQLite": filepath.Join(t.TempDir(), "center.db"), "PostgreSQL": sqldbtest.Postgres(t)} {
 		t.Run(engine, func(t *testing.T) {
@@ -30,31 +31,38 @@ func TestTheFirstReleasesDataIsMigrated(t *testing.T) {
 			}
 			view(func(r center.Reader) error {
 				u, err := r.UserByName("ADA@example.com")
-				if err != nil || u.ID != "u1" || len(u.Emails) != 1 || u.PrimaryEmail() != "ada@example.com" || !u.Active {
+				if err != nil || u.ID != "u1" || len(u.Emails) != 1 || u.PrimaryEmail() != "ada@example.com" ||
+					!u.Active {
 					t.Errorf("ada is %+v, %v", u, err)
 				}
 				if u, err := r.UserByEmail("bob@home.example"); err != nil || u.ID != "u2" {
 					t.Errorf("bob by address: %+v, %v", u, err)
 				}
 				m, err := r.Membership("11111111-2222-4333-8444-555555555555") // an id of the first release goes on
-				if err != nil || m.GroupID != "g1" || m.UserID != "u2" || m.CreatedBy != "admin" || !m.CreatedAt.Equal(time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)) {
+				if err != nil || m.GroupID != "g1" || m.UserID != "u2" || m.CreatedBy != "admin" ||
+					!m.CreatedAt.Equal(time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)) {
 					t.Errorf("the membership is %+v, %v", m, err)
 				}
 				events, err := r.Events(center.EventQuery{})
-				if err != nil || len(events) != 2 || events[0].ID != "e1" { // in the order of their time, whatever their ids
+				// in the order of their time, whatever their ids
+				if err != nil || len(events) != 2 || events[0].ID != "e1" {
 					t.Errorf("events %+v, %v", events, err)
 				}
 				role, err := r.RoleOf("u2", "111122223333", "Admin")
-				if err != nil || role.Account.Name != "Prod" || !strings.HasPrefix(role.RoleName, "AWSReservedSSO_Admin_") || len(role.RoleName) != 37 {
+				if err != nil || role.Account.Name != "Prod" ||
+					!strings.HasPrefix(role.RoleName, "AWSReservedSSO_Admin_") ||
+					len(role.RoleName) != 37 {
 					t.Errorf("bob's role is %+v, %v", role, err)
 				}
-				if found, err := r.AccountsOf(center.AccessQuery{User: "u2", Search: "prod"}); err != nil || len(found) != 1 {
+				if found, err := r.AccountsOf(center.AccessQuery{User: "u2", Search: "prod"}); err != nil ||
+					len(found) != 1 {
 					t.Errorf("bob's accounts are %+v, %v", found, err)
 				}
 				return nil
 			})
 			problems, err := s.(*store.Store).Check(context.Background(), func(int) {})
-			if err != nil || len(problems) != 1 || problems[0] != "instance: it cannot be read: no such row" { // it was left out above
+			// it was left out above
+			if err != nil || len(problems) != 1 || problems[0] != "instance: it cannot be read: no such row" {
 				t.Errorf("the check says %v, %v", problems, err)
 			}
 			if err := s.Update(context.Background(), func(tx center.Tx) error {
@@ -105,7 +113,8 @@ func fillFirstRelease(t *testing.T, dsn string) {
 	}
 }
 
-// TestHugeEventsOfEarlierReleasesAreCut reads events as strangers could have earlier releases write them: a page of them is small all the same.
+// TestHugeEventsOfEarlierReleasesAreCut reads events as strangers could have earlier releases write
+// them: a page of them is small all the same.
 func TestHugeEventsOfEarlierReleasesAreCut(t *testing.T) {
 	for engine, dsn := range map[string]string{"SQLite": filepath.Join(t.TempDir(), "center.db"), "PostgreSQL": sqldbtest.Postgres(t)} {
 		t.Run(engine, func(t *testing.T) {
@@ -117,7 +126,9 @@ func TestHugeEventsOfEarlierReleasesAreCut(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			doc := `{"ID":"e","Actor":{"Kind":"Anonymous","Name":"` + strings.Repeat("x", 3_000_000) + `"},"Result":"Refused"}`
+			doc := `{"ID":"e","Actor":{"Kind":"Anonymous","Name":"` + strings.Repeat(
+				"x", 3_000_000,
+			) + `"},"Result":"Refused"}`
 			err = db.Update(ctx, func(tx sqldb.Tx) error {
 				for i := range 8 {
 					if err := tx.Do(`INSERT INTO events (time, request_id, doc) VALUES ($1, 'r', $2)`, 1000+i, doc); err != nil {

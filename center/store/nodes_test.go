@@ -29,14 +29,21 @@ func federate(t *testing.T, c *center.Center) {
 var stranger = audit.Actor{Kind: audit.Anonymous, Address: "192.0.2.1"}
 
 func assertion(id string) center.VerifiedAssertion {
-	return center.VerifiedAssertion{Issuer: "https://idp", ID: id, NameID: "ada@example.com", UsableUntil: time.Now().Add(time.Hour)}
+	return center.VerifiedAssertion{
+		Issuer:      "https://idp",
+		ID:          id,
+		NameID:      "ada@example.com",
+		UsableUntil: time.Now().Add(time.Hour),
+	}
 }
 
-// TestNodesAgreeOnSignIns: two nodes on one PostgreSQL take an assertion once between them, however often and at the same time it arrives, and what one
-// ends has ended on the other.
+// TestNodesAgreeOnSignIns: two nodes on one PostgreSQL take an assertion once between them, however
+// often and at the same time it arrives, and what one ends has ended on the other.
 func TestNodesAgreeOnSignIns(t *testing.T) {
 	dsn, ctx := sqldbtest.Postgres(t), context.Background()
-	nodes := []*center.Center{centertest.On(t, open(t, dsn), "http://127.0.0.1"), centertest.On(t, open(t, dsn), "http://127.0.0.1")}
+	nodes := []*center.Center{
+		centertest.On(t, open(t, dsn), "http://127.0.0.1"), centertest.On(t, open(t, dsn), "http://127.0.0.1"),
+	}
 	federate(t, nodes[0])
 	for _, id := range []string{"a1", "a2", "a3"} {
 		var opened, replayed atomic.Int32
@@ -95,7 +102,9 @@ func TestAnAssertionIsUsedOnceAcrossARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	c = centertest.On(t, open(t, path), "http://127.0.0.1")
-	if _, _, _, err := c.SignInWithAssertion(ctx, stranger, assertion("a"), center.Browser{}); center.CodeOf(err) != center.AssertionReplayed {
+	if _, _, _, err := c.SignInWithAssertion(ctx, stranger, assertion("a"), center.Browser{}); center.CodeOf(
+		err,
+	) != center.AssertionReplayed {
 		t.Errorf("after a restart: %v", err)
 	}
 	if _, err := c.PortalUser(ctx, secret.Reveal()); err != nil {
@@ -103,7 +112,8 @@ func TestAnAssertionIsUsedOnceAcrossARestart(t *testing.T) {
 	}
 }
 
-// TestASignInGoesOnAtAnotherNode: password at one node, registration at the other, and the next sign-in the other way round.
+// TestASignInGoesOnAtAnotherNode: password at one node, registration at the other, and the next
+// sign-in the other way round.
 func TestASignInGoesOnAtAnotherNode(t *testing.T) {
 	dsn, ctx := sqldbtest.Postgres(t), context.Background()
 	a, b := centertest.On(t, open(t, dsn), "http://localhost"), centertest.On(t, open(t, dsn), "http://localhost")
@@ -132,18 +142,21 @@ func TestASignInGoesOnAtAnotherNode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p, err = b.SignInWithNewDevice(ctx, stranger, p.Ticket.Reveal(), center.NewDevice{Ticket: e.Ticket.Reveal(), Name: "Phone", Code: code(e.TOTP.Secret)}, center.Browser{}); err != nil || p.Session == "" {
+	if p, err = b.SignInWithNewDevice(ctx, stranger, p.Ticket.Reveal(), center.NewDevice{Ticket: e.Ticket.Reveal(), Name: "Phone", Code: code(e.TOTP.Secret)}, center.Browser{}); err != nil ||
+		p.Session == "" {
 		t.Fatalf("%+v, %v", p, err)
 	}
 	now = now.Add(time.Minute)
-	if p, err = b.SignInUser(ctx, stranger, "ada", "Correct horse 7!", "/start", center.Browser{}); err != nil || p.Step != center.StepFactor {
+	if p, err = b.SignInUser(ctx, stranger, "ada", "Correct horse 7!", "/start", center.Browser{}); err != nil ||
+		p.Step != center.StepFactor {
 		t.Fatalf("%+v, %v", p, err)
 	}
 	var opened atomic.Int32
 	var all sync.WaitGroup
 	for i := range 6 { // the same code at the same time: it is used once
 		all.Go(func() {
-			if p, err := []*center.Center{a, b}[i%2].SignInWithCode(ctx, stranger, p.Ticket.Reveal(), code(e.TOTP.Secret), false, center.Browser{}); err == nil && p.Session != "" {
+			if p, err := []*center.Center{a, b}[i%2].SignInWithCode(ctx, stranger, p.Ticket.Reveal(), code(e.TOTP.Secret), false, center.Browser{}); err == nil &&
+				p.Session != "" {
 				opened.Add(1)
 			}
 		})

@@ -20,7 +20,9 @@ func roleJobFields(j *roleJob) []any {
 }
 
 func (j roleJob) whole() center.RoleJob {
-	j.Retire, j.Due, j.LeasedUntil = j.retire == 1, time.UnixMilli(j.due).UTC(), time.UnixMilli(j.leased).UTC()
+	j.Retire = j.retire == 1
+	j.Due = time.UnixMilli(j.due).UTC()
+	j.LeasedUntil = time.UnixMilli(j.leased).UTC()
 	return j.RoleJob
 }
 
@@ -35,8 +37,10 @@ func (t tx) RoleJob(roleName string) (center.RoleJob, error) {
 }
 
 func (t tx) NextRoleJob(now time.Time) (center.RoleJob, error) {
-	return t.oneRoleJob(selectRoleJob+` WHERE j.due <= $1 AND NOT EXISTS (SELECT 1 FROM role_jobs o WHERE o.account_id = j.account_id AND o.leased > $1) ORDER BY j.due, j.role_name LIMIT 1`,
-		now.UnixMilli())
+	return t.oneRoleJob(
+		selectRoleJob+` WHERE j.due <= $1 AND NOT EXISTS (SELECT 1 FROM role_jobs o WHERE o.account_id = j.account_id AND o.leased > $1) ORDER BY j.due, j.role_name LIMIT 1`,
+		now.UnixMilli(),
+	)
 }
 
 func (t tx) RoleJobs(q center.RoleJobQuery) ([]center.RoleJob, error) {
@@ -46,7 +50,10 @@ func (t tx) RoleJobs(q center.RoleJobQuery) ([]center.RoleJob, error) {
 	if q.Retire != nil {
 		w.And("j.retire = ?", flag(*q.Retire))
 	}
-	found, err := rows(t, selectRoleJob+w.Text()+` ORDER BY j.account_id, j.permission_set, j.role_name`+w.Limit(q.Limit, 0), w.Args, roleJobFields)
+	found, err := rows(
+		t, selectRoleJob+w.Text()+` ORDER BY j.account_id, j.permission_set, j.role_name`+w.Limit(q.Limit, 0), w.Args,
+		roleJobFields,
+	)
 	jobs := make([]center.RoleJob, len(found))
 	for i, j := range found {
 		jobs[i] = j.whole()
@@ -62,9 +69,18 @@ func flag(b bool) int64 {
 }
 
 func (t tx) PutRoleJob(j center.RoleJob) error {
-	return t.Do(`INSERT INTO role_jobs (role_name, account_id, permission_set, retire, due, leased, attempts, reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+	return t.Do(
+		`INSERT INTO role_jobs (role_name, account_id, permission_set, retire, due, leased, attempts, reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 		ON CONFLICT (role_name) DO UPDATE SET retire = excluded.retire, due = excluded.due, leased = excluded.leased, attempts = excluded.attempts, reason = excluded.reason`,
-		j.RoleName, j.AccountID, j.PermissionSetARN, flag(j.Retire), j.Due.UnixMilli(), j.LeasedUntil.UnixMilli(), j.Attempts, j.Reason)
+		j.RoleName,
+		j.AccountID,
+		j.PermissionSetARN,
+		flag(j.Retire),
+		j.Due.UnixMilli(),
+		j.LeasedUntil.UnixMilli(),
+		j.Attempts,
+		j.Reason,
+	)
 }
 
 func (t tx) DeleteRoleJob(roleName string) error {
@@ -75,15 +91,21 @@ func (t tx) QueueRoles(permissionSet, account, request string, due time.Time) (i
 	only := &sqldb.Where{Args: []any{request}}
 	only.And("permission_set = ?", permissionSet)
 	only.Equal("account_id", account)
-	n, err := t.Exec(`INSERT INTO role_waits (request, role_name) SELECT CAST($1 AS TEXT), role_name FROM provisioned`+only.Text(), only.Args...)
+	n, err := t.Exec(
+		`INSERT INTO role_waits (request, role_name) SELECT CAST($1 AS TEXT), role_name FROM provisioned`+only.Text(),
+		only.Args...)
 	if err != nil || n == 0 {
 		return 0, err
 	}
 	w := &sqldb.Where{Args: []any{due.UnixMilli()}}
 	w.And("permission_set = ?", permissionSet)
 	w.Equal("account_id", account)
-	return int(n), t.Do(`INSERT INTO role_jobs (role_name, account_id, permission_set, retire, due, leased, attempts, reason) SELECT role_name, account_id, permission_set, 0, CAST($1 AS BIGINT), 0, 0, ''
-		FROM provisioned`+w.Text()+` ON CONFLICT (role_name) DO UPDATE SET due = excluded.due, attempts = 0`, w.Args...)
+	return int(
+			n,
+		), t.Do(
+			`INSERT INTO role_jobs (role_name, account_id, permission_set, retire, due, leased, attempts, reason) SELECT role_name, account_id, permission_set, 0, CAST($1 AS BIGINT), 0, 0, ''
+		FROM provisioned`+w.Text()+` ON CONFLICT (role_name) DO UPDATE SET due = excluded.due, attempts = 0`,
+			w.Args...)
 }
 
 func (t tx) PutRoleWait(roleName, request string) error {
@@ -95,7 +117,11 @@ func (t tx) DeleteRoleWaits(roleName string) error {
 }
 
 func (t tx) WaitingFor(roleName string) ([]center.AssignmentRequest, error) {
-	return list[center.AssignmentRequest](t, `SELECT r.doc FROM role_waits w JOIN assignment_requests r ON r.id = w.request WHERE w.role_name = $1 ORDER BY r.id`, roleName)
+	return list[center.AssignmentRequest](
+		t,
+		`SELECT r.doc FROM role_waits w JOIN assignment_requests r ON r.id = w.request WHERE w.role_name = $1 ORDER BY r.id`,
+		roleName,
+	)
 }
 
 func (t tx) CountRoleWaits(request string) (int, error) {
@@ -103,11 +129,16 @@ func (t tx) CountRoleWaits(request string) (int, error) {
 }
 
 func (t tx) LeastChecked(before time.Time) (p center.Provisioned, err error) {
-	return t.oneProvisioned(selectProvisioned+` WHERE r.checked < $1 ORDER BY r.checked, r.role_name LIMIT 1`, before.UnixMilli())
+	return t.oneProvisioned(
+		selectProvisioned+` WHERE r.checked < $1 ORDER BY r.checked, r.role_name LIMIT 1`, before.UnixMilli(),
+	)
 }
 
 func (t tx) PutDrift(roleName string, checked time.Time, drift []string) error {
-	return t.Do(`UPDATE provisioned SET checked = $1, drift = $2 WHERE role_name = $3`, checked.UnixMilli(), sqldb.Encode(append([]string{}, drift...)), roleName)
+	return t.Do(
+		`UPDATE provisioned SET checked = $1, drift = $2 WHERE role_name = $3`, checked.UnixMilli(),
+		sqldb.Encode(append([]string{}, drift...)), roleName,
+	)
 }
 
 func (t tx) ForgetChecks(account string) error {

@@ -34,11 +34,16 @@ func (t tx) Ticket(purpose center.Purpose, digest string) (center.Ticket, error)
 	return one[center.Ticket](t, `SELECT doc FROM tickets WHERE purpose = $1 AND digest = $2`, string(purpose), digest)
 }
 func (t tx) TicketsOf(purpose center.Purpose, principal string) ([]center.Ticket, error) {
-	return list[center.Ticket](t, `SELECT doc FROM tickets WHERE principal = $1 AND purpose = $2 ORDER BY expires, digest`, principal, string(purpose))
+	return list[center.Ticket](
+		t, `SELECT doc FROM tickets WHERE principal = $1 AND purpose = $2 ORDER BY expires, digest`, principal,
+		string(purpose),
+	)
 }
 func (t tx) PutTicket(v center.Ticket) error {
-	return t.Do(`INSERT INTO tickets (purpose, digest, principal, expires, doc) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (purpose, digest) DO UPDATE SET expires = excluded.expires, doc = excluded.doc`,
-		string(v.Purpose), v.Digest, v.Principal, v.ExpiresAt.UnixMilli(), sqldb.Encode(v))
+	return t.Do(
+		`INSERT INTO tickets (purpose, digest, principal, expires, doc) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (purpose, digest) DO UPDATE SET expires = excluded.expires, doc = excluded.doc`,
+		string(v.Purpose), v.Digest, v.Principal, v.ExpiresAt.UnixMilli(), sqldb.Encode(v),
+	)
 }
 func (t tx) DeleteTicket(purpose center.Purpose, digest string) error {
 	return t.Do(`DELETE FROM tickets WHERE purpose = $1 AND digest = $2`, string(purpose), digest)
@@ -54,7 +59,10 @@ func (t tx) MFADevicesOf(principal string) ([]center.MFADevice, error) {
 	return list[center.MFADevice](t, `SELECT doc FROM mfa_devices WHERE principal = $1 ORDER BY id`, principal)
 }
 func (t tx) PutMFADevice(v center.MFADevice) error {
-	return t.Do(`INSERT INTO mfa_devices (id, principal, doc) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`, v.ID, v.Principal, sqldb.Encode(v))
+	return t.Do(
+		`INSERT INTO mfa_devices (id, principal, doc) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
+		v.ID, v.Principal, sqldb.Encode(v),
+	)
 }
 func (t tx) DeleteMFADevice(id string) error {
 	return t.Do(`DELETE FROM mfa_devices WHERE id = $1`, id)

@@ -1,5 +1,6 @@
-// Package store keeps a center in SQL: SQLite or PostgreSQL, whichever sqldb opened. It decides nothing; each method is one
-// statement. Objects are kept whole as JSON beside the columns that they are found by.
+// Package store keeps a center in SQL: SQLite or PostgreSQL, whichever sqldb opened. It decides
+// nothing; each method is one statement. Objects are kept whole as JSON beside the columns that
+// they are found by.
 //
 // It may import center, sqldb and audit.
 package store
@@ -44,7 +45,8 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 	return s, nil
 }
 
-// OpenBeside opens the store to look at it, also while another process serves from it; see sqldb.OpenBeside.
+// OpenBeside opens the store to look at it, also while another process serves from it; see
+// sqldb.OpenBeside.
 func OpenBeside(ctx context.Context, dsn string) (*Store, error) {
 	dir, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -171,7 +173,10 @@ func documents[T any](t tx, kind string) ([]T, error) {
 }
 
 func (t tx) putDocument(kind, id string, v any) error {
-	return t.Do(`INSERT INTO documents (kind, id, doc) VALUES ($1, $2, $3) ON CONFLICT (kind, id) DO UPDATE SET doc = excluded.doc`, kind, id, sqldb.Encode(v))
+	return t.Do(
+		`INSERT INTO documents (kind, id, doc) VALUES ($1, $2, $3) ON CONFLICT (kind, id) DO UPDATE SET doc = excluded.doc`,
+		kind, id, sqldb.Encode(v),
+	)
 }
 
 func (t tx) deleteDocument(kind, id string) error {
@@ -236,7 +241,10 @@ func (t tx) BearerTokens() ([]center.BearerToken, error) {
 	return list[center.BearerToken](t, `SELECT doc FROM bearer_tokens ORDER BY id`)
 }
 func (t tx) PutBearerToken(v center.BearerToken) error {
-	return t.Do(`INSERT INTO bearer_tokens (id, digest, doc) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`, v.ID, v.Digest, sqldb.Encode(v))
+	return t.Do(
+		`INSERT INTO bearer_tokens (id, digest, doc) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
+		v.ID, v.Digest, sqldb.Encode(v),
+	)
 }
 func (t tx) DeleteBearerToken(id string) error {
 	return t.Do(`DELETE FROM bearer_tokens WHERE id = $1`, id)
@@ -246,8 +254,10 @@ func (t tx) Session(digest string) (center.Session, error) {
 	return one[center.Session](t, `SELECT doc FROM sessions WHERE digest = $1`, digest)
 }
 func (t tx) PutSession(v center.Session) error {
-	return t.Do(`INSERT INTO sessions (digest, user_id, expires, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (digest) DO UPDATE SET expires = excluded.expires, doc = excluded.doc`,
-		v.Digest, string(v.UserID), v.ExpiresAt.UnixMilli(), sqldb.Encode(v))
+	return t.Do(
+		`INSERT INTO sessions (digest, user_id, expires, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (digest) DO UPDATE SET expires = excluded.expires, doc = excluded.doc`,
+		v.Digest, string(v.UserID), v.ExpiresAt.UnixMilli(), sqldb.Encode(v),
+	)
 }
 func (t tx) DeleteSession(digest string) error {
 	return t.Do(`DELETE FROM sessions WHERE digest = $1`, digest)
@@ -263,7 +273,10 @@ const (
 )
 
 func (t tx) expiring(kind, id string, expires time.Time, v any) error {
-	return t.Do(`INSERT INTO expiring (kind, id, expires, doc) VALUES ($1, $2, $3, $4)`, kind, id, expires.UnixMilli(), sqldb.Encode(v))
+	return t.Do(
+		`INSERT INTO expiring (kind, id, expires, doc) VALUES ($1, $2, $3, $4)`, kind, id, expires.UnixMilli(),
+		sqldb.Encode(v),
+	)
 }
 
 func (t tx) UsedAssertion(id string) (center.UsedAssertion, error) {
@@ -294,7 +307,10 @@ func (t tx) AppendEvent(e audit.Event) error {
 		stranger = 1
 	}
 	e = e.Bounded()
-	return t.Tx.Do(`INSERT INTO events (time, request_id, stranger, doc) VALUES ($1, $2, $3, $4)`, e.Time.UnixMilli(), e.Actor.RequestID, stranger, sqldb.Encode(e))
+	return t.Tx.Do(
+		`INSERT INTO events (time, request_id, stranger, doc) VALUES ($1, $2, $3, $4)`, e.Time.UnixMilli(),
+		e.Actor.RequestID, stranger, sqldb.Encode(e),
+	)
 }
 
 // DeleteEvents counts as no write: nothing that is remembered depends on events.
@@ -303,11 +319,15 @@ func (t tx) DeleteEvents(before time.Time, strangers bool, limit int) (int, erro
 	if strangers {
 		condition += ` AND stranger = 1`
 	}
-	n, err := t.Tx.Exec(`DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE `+condition+` ORDER BY time LIMIT $2)`, before.UnixMilli(), limit)
+	n, err := t.Tx.Exec(
+		`DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE `+condition+` ORDER BY time LIMIT $2)`,
+		before.UnixMilli(), limit,
+	)
 	return int(n), err
 }
 
-// maxEvents bounds the bytes of events that are read at once. Those that this release keeps are small; earlier ones kept whatever strangers sent.
+// maxEvents bounds the bytes of events that are read at once. Those that this release keeps are
+// small; earlier ones kept whatever strangers sent.
 const maxEvents = 8 << 20 //bound:list events of the center that are read at once, in bytes
 
 func (t tx) Events(q center.EventQuery) ([]audit.Event, error) {
@@ -325,7 +345,11 @@ func (t tx) Events(q center.EventQuery) ([]audit.Event, error) {
 	if q.Limit == 0 {
 		q.Limit = 100
 	}
-	events, err := sqldb.ListUpTo[audit.Event](t.Tx, maxEvents, `SELECT doc FROM events`+w.Text()+order+w.Limit(q.Limit, 0), w.Args...)
+	events, err := sqldb.ListUpTo[audit.Event](
+		t.Tx,
+		maxEvents,
+		`SELECT doc FROM events`+w.Text()+order+w.Limit(q.Limit, 0),
+		w.Args...)
 	for i := range events {
 		events[i] = events[i].Bounded()
 	}

@@ -8,8 +8,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/sqldb"
 )
 
-// Users are read far more often than anything else, a hundred at a time in lists. Their documents are the JSON that sqldb.Encode writes of
-// center.User; readUser takes the values out of a document that has the usual shape, without copying its texts, and leaves every other document to
+// Users are read far more often than anything else, a hundred at a time in lists. Their documents
+// are the JSON that sqldb.Encode writes of center.User; readUser takes the values out of a document
+// that has the usual shape, without copying its texts, and leaves every other document to
 // sqldb.Decode.
 
 func readUser(doc string) (center.User, error) {
@@ -173,7 +174,8 @@ func (p *plainReader) address() (a center.Address) {
 	return a
 }
 
-// plainReader reads JSON without blanks and escapes. Whatever it does not expect sets unusual, and what it returned then means nothing.
+// plainReader reads JSON without blanks and escapes. Whatever it does not expect sets unusual, and
+// what it returned then means nothing.
 type plainReader struct {
 	s       string
 	i       int

@@ -1,4 +1,5 @@
-// Package sts is the center's door for the one STS operation that proves credentials: GetCallerIdentity, over the query protocol.
+// Package sts is the center's door for the one STS operation that proves credentials:
+// GetCallerIdentity, over the query protocol.
 //
 // It may import awsapi only: who the caller is, the signature has already told.
 package sts

@@ -18,7 +18,8 @@ func (b browser) unfold() {
 	do(b, "unfold", chromedp.Evaluate[bool](`document.querySelectorAll('details').forEach(d => d.open = true), true`))
 }
 
-// TestAnAdministratorManagesAccessInTheConsole makes a permission set with everything it can have, a rule for a unit, and an application.
+// TestAnAdministratorManagesAccessInTheConsole makes a permission set with everything it can have,
+// a rule for a unit, and an application.
 func TestAnAdministratorManagesAccessInTheConsole(t *testing.T) {
 	t.Parallel()
 	s := startSites(t)
@@ -33,7 +34,16 @@ func TestAnAdministratorManagesAccessInTheConsole(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ada, e1 := s.center.CreateUser(ctx, by, center.User{UserName: "ada", DisplayName: "Ada Lovelace", Name: center.PersonName{GivenName: "Ada", FamilyName: "Lovelace"}, Active: true})
+	ada, e1 := s.center.CreateUser(
+		ctx,
+		by,
+		center.User{
+			UserName:    "ada",
+			DisplayName: "Ada Lovelace",
+			Name:        center.PersonName{GivenName: "Ada", FamilyName: "Lovelace"},
+			Active:      true,
+		},
+	)
 	_, e2 := s.center.CreateGroup(ctx, by, center.Group{DisplayName: "Platform"})
 	if err := errors.Join(e1, e2); err != nil {
 		t.Fatal(err)
@@ -41,16 +51,28 @@ func TestAnAdministratorManagesAccessInTheConsole(t *testing.T) {
 	b := browser{t, newBrowser(t, s.hosts)}
 	b.login(s.center.ConsoleURL()+"permission-sets", map[string]string{"username": "admin", "password": password})
 	b.unfold()
-	b.submit(`form[action="/console/permission-sets"]`, "button", map[string]string{"name": "Operators", "description": "Runs things"})
+	b.submit(
+		`form[action="/console/permission-sets"]`, "button",
+		map[string]string{"name": "Operators", "description": "Runs things"},
+	)
 	b.sees("The permission set is created.")
 	b.unfold()
-	b.submit("form:has(input[name=hours])", "button", map[string]string{"hours": "4", "relay": "https://console.aws.amazon.com/ec2/"})
+	b.submit(
+		"form:has(input[name=hours])", "button",
+		map[string]string{"hours": "4", "relay": "https://console.aws.amazon.com/ec2/"},
+	)
 	b.sees("The permission set is changed.")
 	b.unfold()
-	b.submit("form:has(input[name=managed][placeholder*=ReadOnly])", "button", map[string]string{"managed": "arn:aws:iam::aws:policy/ReadOnlyAccess"})
+	b.submit(
+		"form:has(input[name=managed][placeholder*=ReadOnly])", "button",
+		map[string]string{"managed": "arn:aws:iam::aws:policy/ReadOnlyAccess"},
+	)
 	b.sees("The policies are changed.")
 	b.unfold()
-	b.submit("form:has(input[name=name]):has(button[value=attach-own])", "button", map[string]string{"name": "operators", "path": "/team/"})
+	b.submit(
+		"form:has(input[name=name]):has(button[value=attach-own])", "button",
+		map[string]string{"name": "operators", "path": "/team/"},
+	)
 	b.sees("/team/operators")
 	b.unfold()
 	b.submit("form[action$='/inline']", "button", map[string]string{"policy": "{"})
@@ -62,16 +84,28 @@ func TestAnAdministratorManagesAccessInTheConsole(t *testing.T) {
 	page := s.center.URL + "/console/permission-sets/" + set[0].ARN[len(set[0].ARN)-19:]
 	b.open(page)
 	b.unfold()
-	b.submit("form[action$='/inline']", "button", map[string]string{"policy": `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"iam:*","Resource":"*"}]}`})
+	b.submit(
+		"form[action$='/inline']",
+		"button",
+		map[string]string{
+			"policy": `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"iam:*","Resource":"*"}]}`,
+		},
+	)
 	b.sees("The inline policy is saved.")
 	b.unfold()
-	b.submit("form[action$='/boundary']", "button", map[string]string{"managed": "arn:aws:iam::aws:policy/PowerUserAccess"})
+	b.submit(
+		"form[action$='/boundary']", "button",
+		map[string]string{"managed": "arn:aws:iam::aws:policy/PowerUserAccess"},
+	)
 	b.sees("The permissions boundary is set.")
 
 	// A rule assigns it in the unit; then the set changes, and is provisioned.
 	b.open(s.center.ConsoleURL() + "assignments")
 	b.unfold()
-	b.submit(`form[action="/console/assignments"]`, "button", map[string]string{"account": "unit:ou-1", "set": set[0].ARN, "type": "USER", "principal": "ada"})
+	b.submit(
+		`form[action="/console/assignments"]`, "button",
+		map[string]string{"account": "unit:ou-1", "set": set[0].ARN, "type": "USER", "principal": "ada"},
+	)
 	b.sees("The rule is made.")
 	b.sees("Staging")
 	b.accessible("assignments with a rule")
@@ -85,7 +119,10 @@ func TestAnAdministratorManagesAccessInTheConsole(t *testing.T) {
 	b.submit("form[action$='/provision']", "button", nil)
 	b.sees("The permission set is provisioned in all its accounts.")
 	got, err := s.center.PermissionSet(ctx, set[0].ARN)
-	if err != nil || got.SessionDuration != 4*time.Hour || len(got.ManagedPolicies) != 0 || len(got.CustomerPolicies) != 1 || got.Boundary == nil || got.InlinePolicy == "" {
+	if err != nil || got.SessionDuration != 4*time.Hour || len(got.ManagedPolicies) != 0 ||
+		len(got.CustomerPolicies) != 1 ||
+		got.Boundary == nil ||
+		got.InlinePolicy == "" {
 		t.Errorf("the permission set is %+v, %v", got, err)
 	}
 	roles, err := s.center.RolesOf(ctx, ada.ID, "222233334444")
@@ -106,7 +143,10 @@ func TestAnAdministratorManagesAccessInTheConsole(t *testing.T) {
 
 	b.open(s.center.ConsoleURL() + "applications")
 	b.unfold()
-	b.submit(`form[action="/console/applications"]`, "button", map[string]string{"name": "Wiki", "description": "What we know", "url": "https://wiki.example.com/"})
+	b.submit(
+		`form[action="/console/applications"]`, "button",
+		map[string]string{"name": "Wiki", "description": "What we know", "url": "https://wiki.example.com/"},
+	)
 	b.sees("The application is created.")
 	b.unfold()
 	b.submit("form[action$='/assign']", "button", map[string]string{"type": "GROUP", "principal": "Nobody"})

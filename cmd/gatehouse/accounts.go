@@ -114,7 +114,9 @@ organizational units and tags. Accounts that have gone from it are suspended, ne
 		},
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would change")
-	cmd.Flags().BoolVar(&force, "force", false, "also when more than half of the accounts have gone from the organization")
+	cmd.Flags().BoolVar(
+		&force, "force", false, "also when more than half of the accounts have gone from the organization",
+	)
 	return cmd
 }
 
@@ -139,7 +141,9 @@ type accountChange struct {
 	Account adminapi.Account
 }
 
-func (a *administration) importAccounts(cmd *cobra.Command, c *adminapi.Client, wanted []adminapi.Account, dryRun bool) error {
+func (a *administration) importAccounts(
+	cmd *cobra.Command, c *adminapi.Client, wanted []adminapi.Account, dryRun bool,
+) error {
 	there, err := c.Accounts(cmd.Context())
 	if err != nil {
 		return err
@@ -178,7 +182,9 @@ func (a *administration) importAccounts(cmd *cobra.Command, c *adminapi.Client, 
 	bar := a.counter("accounts")
 	for some := range slices.Chunk(batch, adminapi.MaxAccountsAtOnce) {
 		if err := c.PutAccounts(cmd.Context(), some); err != nil {
-			return fmt.Errorf("accounts %s to %s, and all after them, are not imported: %w", some[0].ID, some[len(some)-1].ID, err)
+			return fmt.Errorf(
+				"accounts %s to %s, and all after them, are not imported: %w", some[0].ID, some[len(some)-1].ID, err,
+			)
 		}
 		_ = bar.Add(len(some)) // only a display
 	}
@@ -238,7 +244,10 @@ func accountsOfCSV(data []byte) ([]adminapi.Account, error) {
 	}
 	for _, name := range []string{"id", "name"} {
 		if _, ok := column[name]; !ok {
-			return nil, fmt.Errorf("the first line must name the columns id and name, and may name email, status and tags; %q is missing", name)
+			return nil, fmt.Errorf(
+				"the first line must name the columns id and name, and may name email, status and tags; %q is missing",
+				name,
+			)
 		}
 	}
 	var accounts []adminapi.Account

@@ -15,7 +15,11 @@ import (
 func TestAccountsAreImportedFromFiles(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t)
-	env := map[string]string{"AWS_ACCESS_KEY_ID": d.AWS.AccessKeyID, "AWS_SECRET_ACCESS_KEY": d.AWS.SecretAccessKey, "GATEHOUSE_CENTER_URL": d.Center.URL}
+	env := map[string]string{
+		"AWS_ACCESS_KEY_ID":     d.AWS.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY": d.AWS.SecretAccessKey,
+		"GATEHOUSE_CENTER_URL":  d.Center.URL,
+	}
 	dir := t.TempDir()
 	file := func(name, text string) string {
 		path := filepath.Join(dir, name)
@@ -37,7 +41,10 @@ func TestAccountsAreImportedFromFiles(t *testing.T) {
 		}
 		return byID
 	}
-	organization := file("org.json", `{"Accounts":[{"Id":"222233334444","Arn":"arn:x","Name":"Production","Email":"aws-production@northwind.example","Status":"SUSPENDED","JoinedMethod":"CREATED"},{"Id":"555566667777","Name":"New","Email":"new@example.com","Status":"ACTIVE"}]}`)
+	organization := file(
+		"org.json",
+		`{"Accounts":[{"Id":"222233334444","Arn":"arn:x","Name":"Production","Email":"aws-production@northwind.example","Status":"SUSPENDED","JoinedMethod":"CREATED"},{"Id":"555566667777","Name":"New","Email":"new@example.com","Status":"ACTIVE"}]}`,
+	)
 	code, out, errOut := call(t, "", env, "accounts", "import", organization, "--dry-run")
 	if code != 0 || !strings.Contains(out, "add") || !strings.Contains(out, "change") || len(list()) != 4 {
 		t.Errorf("dry run: exit %d: %s %s", code, out, errOut)
@@ -45,20 +52,24 @@ func TestAccountsAreImportedFromFiles(t *testing.T) {
 	if code, _, errOut := call(t, "", env, "accounts", "import", organization); code != 0 {
 		t.Errorf("import: exit %d: %s", code, errOut)
 	}
-	if all := list(); len(all) != 5 || all["222233334444"].Status != adminapi.AccountSuspended || all["555566667777"].Email != "new@example.com" {
+	if all := list(); len(all) != 5 || all["222233334444"].Status != adminapi.AccountSuspended ||
+		all["555566667777"].Email != "new@example.com" {
 		t.Errorf("after the import %+v", all)
 	}
-	if code, out, _ := call(t, "", env, "accounts", "import", organization, "--json"); code != 0 || strings.TrimSpace(out) != "[]" {
+	if code, out, _ := call(t, "", env, "accounts", "import", organization, "--json"); code != 0 ||
+		strings.TrimSpace(out) != "[]" {
 		t.Errorf("the same import again: exit %d: %s", code, out)
 	}
-	if code, _, errOut := call(t, "Id,Name\n123,Small\n", env, "accounts", "import", "-"); code != 0 || list()["000000000123"].Name != "Small" {
+	if code, _, errOut := call(t, "Id,Name\n123,Small\n", env, "accounts", "import", "-"); code != 0 ||
+		list()["000000000123"].Name != "Small" {
 		t.Errorf("an id without its zeros: exit %d: %s", code, errOut)
 	}
 
 	// A suspended account is shown, and opens nothing.
 	c := newCommandLine(t, d)
 	status, page := c.send(http.MethodGet, d.Center.PortalURL+"?q=Production", nil)
-	if status != http.StatusOK || !strings.Contains(page, "suspended") || strings.Contains(page, "/start/accounts/222233334444/") {
+	if status != http.StatusOK || !strings.Contains(page, "suspended") ||
+		strings.Contains(page, "/start/accounts/222233334444/") {
 		t.Errorf("the suspended account in the portal: %d %s", status, page)
 	}
 	if status, page = c.send(http.MethodPost, d.Center.URL+"/start/accounts/222233334444/roles/AdministratorAccess/credentials", url.Values{}); status != http.StatusForbidden {

@@ -10,7 +10,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/graph"
 )
 
-// TestAnAdministratorManagesProvisioning edits mappings and filters in the admin center, provisions on demand, registers a program, and reads the logs.
+// TestAnAdministratorManagesProvisioning edits mappings and filters in the admin center, provisions
+// on demand, registers a program, and reads the logs.
 func TestAnAdministratorManagesProvisioning(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t)
@@ -25,18 +26,30 @@ func TestAnAdministratorManagesProvisioning(t *testing.T) {
 	b.accessible("the mappings")
 	b.unfold()
 	b.accessible("the mappings with all their forms")
-	b.submit(`form:has(input[value="title"])`, "button[value=attribute]", map[string]string{"type": "Expression", "text": `Append([jobTitle], " at Northwind")`})
+	b.submit(
+		`form:has(input[value="title"])`, "button[value=attribute]",
+		map[string]string{"type": "Expression", "text": `Append([jobTitle], " at Northwind")`},
+	)
 	b.sees("Everything is evaluated anew")
 	e.soon("the value of the expression", func() bool {
 		return e.find("/Users", "userName", mei).String("title") == "Platform Engineer at Northwind"
 	})
 	b.unfold()
-	b.submit(`#User form:has(select[name=target])`, "button", map[string]string{"target": "locale", "type": "Constant", "text": "en-GB", "apply": "once"})
+	b.submit(
+		`#User form:has(select[name=target])`, "button",
+		map[string]string{"target": "locale", "type": "Constant", "text": "en-GB", "apply": "once"},
+	)
 	b.sees("only during object creation")
 	b.unfold()
-	b.submit(`#User form:has(select[name=attribute])`, "button", map[string]string{"name": "no auditors", "attribute": "jobTitle", "operator": "NOT EQUALS", "value": "Auditor"})
+	b.submit(
+		`#User form:has(select[name=attribute])`, "button",
+		map[string]string{"name": "no auditors", "attribute": "jobTitle", "operator": "NOT EQUALS", "value": "Auditor"},
+	)
 	b.sees("jobTitle NOT EQUALS Auditor")
-	e.soon("who is outside the filter is disabled", func() bool { return e.find("/Users", "userName", grace)["active"] == false })
+	e.soon(
+		"who is outside the filter is disabled",
+		func() bool { return e.find("/Users", "userName", grace)["active"] == false },
+	)
 	b.submit("#try form", "button", map[string]string{"expression": `Join(".", [givenName], [surname])`, "user": mei})
 	b.sees("Result: Mei.Tanaka")
 	b.submit("#try form", "button", map[string]string{"expression": `Join(`, "user": mei})
@@ -52,13 +65,19 @@ func TestAnAdministratorManagesProvisioning(t *testing.T) {
 	b.screenshot("on-demand")
 	b.unfold()
 	b.accessible("provisioning on demand")
-	b.submit("main form:has(input[name=name])", "button[value=provision]", map[string]string{"name": "Data", "members": "ingrid.larsen@northwind.example"})
+	b.submit(
+		"main form:has(input[name=name])", "button[value=provision]",
+		map[string]string{"name": "Data", "members": "ingrid.larsen@northwind.example"},
+	)
 	b.sees("Match group between source and target system")
 
 	b.open(provisioning + "/mappings")
 	b.leave(`button[value="reset"]`)
 	b.sees("The default mappings are back")
-	e.soon("who was outside the filter is enabled", func() bool { return e.find("/Users", "userName", grace)["active"] == true })
+	e.soon(
+		"who was outside the filter is enabled",
+		func() bool { return e.find("/Users", "userName", grace)["active"] == true },
+	)
 	e.soon("the end of the cycle, during which the page renews itself", func() bool {
 		var j graph.SynchronizationJob
 		e.change(http.MethodGet, jobPath(d), nil, &j)
@@ -97,16 +116,21 @@ func TestAnAdministratorManagesProvisioning(t *testing.T) {
 	if err != nil || len(logs) == 0 {
 		t.Errorf("the sign-in log by Graph: %v, %v", logs, err)
 	}
-	audits, err := graph.All[map[string]any](t.Context(), e.graph, "/auditLogs/directoryAudits?$filter=activityDisplayName%20eq%20'Update%20attribute%20mappings%20or%20scope'")
+	audits, err := graph.All[map[string]any](
+		t.Context(), e.graph,
+		"/auditLogs/directoryAudits?$filter=activityDisplayName%20eq%20'Update%20attribute%20mappings%20or%20scope'",
+	)
 	if err != nil || len(audits) < 4 || audits[0]["result"] == nil {
 		t.Errorf("the audit log by Graph: %v, %v", audits, err)
 	}
-	if at, err := time.Parse(time.RFC3339, audits[0]["activityDateTime"].(string)); err != nil || time.Since(at) > time.Hour {
+	if at, err := time.Parse(time.RFC3339, audits[0]["activityDateTime"].(string)); err != nil ||
+		time.Since(at) > time.Hour {
 		t.Errorf("the newest entry is of %v, %v", at, err)
 	}
 }
 
-// TestTheLiveCycleLeavesTheFormAlone: while a cycle runs its status and its log renew themselves, and what somebody types beside them stays.
+// TestTheLiveCycleLeavesTheFormAlone: while a cycle runs its status and its log renew themselves,
+// and what somebody types beside them stays.
 func TestTheLiveCycleLeavesTheFormAlone(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t)
@@ -120,14 +144,22 @@ func TestTheLiveCycleLeavesTheFormAlone(t *testing.T) {
 		w.Header().Set("Content-Type", "application/scim+json")
 		if r.Method != http.MethodGet {
 			w.WriteHeader(http.StatusBadRequest)
-			_, _ = io.WriteString(w, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"400","detail":"not on a Wednesday"}`)
+			_, _ = io.WriteString(
+				w,
+				`{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"400","detail":"not on a Wednesday"}`,
+			)
 			return
 		}
-		_, _ = io.WriteString(w, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":0,"startIndex":1,"itemsPerPage":0,"Resources":[]}`)
+		_, _ = io.WriteString(
+			w,
+			`{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":0,"startIndex":1,"itemsPerPage":0,"Resources":[]}`,
+		)
 	}))
 	t.Cleanup(target.Close)
 	e.putSecrets(target.URL)
-	e.change(http.MethodPost, jobPath(d)+"/restart", map[string]any{"criteria": map[string]any{"resetScope": "Full"}}, nil)
+	e.change(
+		http.MethodPost, jobPath(d)+"/restart", map[string]any{"criteria": map[string]any{"resetScope": "Full"}}, nil,
+	)
 	e.soon("a cycle", func() bool {
 		var j graph.SynchronizationJob
 		e.change(http.MethodGet, jobPath(d), nil, &j)
@@ -139,6 +171,9 @@ func TestTheLiveCycleLeavesTheFormAlone(t *testing.T) {
 	b.until("see that it is live", `!!document.querySelector('#status[data-refresh]')`)
 	b.until("type", `!!(document.querySelector('[name=email]').value = 'half@typed')`)
 	close(hold)
-	b.until("see the end", `!document.querySelector('[data-refresh]') && document.querySelector('#logs').innerText.includes('not on a Wednesday')`)
+	b.until(
+		"see the end",
+		`!document.querySelector('[data-refresh]') && document.querySelector('#logs').innerText.includes('not on a Wednesday')`,
+	)
 	b.until("find what was typed", `document.querySelector('[name=email]').value === 'half@typed'`)
 }

@@ -24,7 +24,9 @@ type centerAddress struct{ url, region, keyID, secret string }
 func (a *centerAddress) flags(cmd *cobra.Command) {
 	f := cmd.PersistentFlags()
 	f.StringVar(&a.url, "center-url", "http://127.0.0.1:8080", "the center's URL")
-	f.StringVar(&a.region, "region", "", "region that the center's clients sign for (default: AWS_REGION, else us-east-1)")
+	f.StringVar(
+		&a.region, "region", "", "region that the center's clients sign for (default: AWS_REGION, else us-east-1)",
+	)
 	f.StringVar(&a.keyID, "access-key-id", "", "access key of the center (default: AWS_ACCESS_KEY_ID)")
 	f.StringVar(&a.secret, "secret-access-key", "", "its secret (default: AWS_SECRET_ACCESS_KEY)")
 }
@@ -52,7 +54,13 @@ func (a *centerAddress) client(env func(string) (string, bool), using *http.Clie
 	if a.secret == "" {
 		mistakes = append(mistakes, errors.New("the access key's secret is missing: set AWS_SECRET_ACCESS_KEY"))
 	}
-	return &adminapi.Client{URL: strings.TrimRight(a.url, "/"), Region: a.region, AccessKeyID: a.keyID, SecretAccessKey: a.secret, HTTP: using}, mistakes
+	return &adminapi.Client{
+		URL:             strings.TrimRight(a.url, "/"),
+		Region:          a.region,
+		AccessKeyID:     a.keyID,
+		SecretAccessKey: a.secret,
+		HTTP:            using,
+	}, mistakes
 }
 
 // administration is a command with subcommands that call a center's API.
@@ -123,22 +131,33 @@ a read-only one may change nothing. All may read.`,
 	}
 	a.address.flags(cmd)
 	cmd.PersistentFlags().BoolVar(&a.asJSON, "json", false, "print JSON")
-	list := &cobra.Command{Use: "list", Short: "List the access keys with their last use", Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		c, err := a.client()
-		if err != nil {
-			return err
-		}
-		keys, err := c.AccessKeys(cmd.Context())
-		if err != nil {
-			return err
-		}
-		return a.print(keys, "ACCESS KEY ID\tFOR\tROLE\tSTATUS\tLAST USED\tWHERE", func(line func(...any)) {
-			for _, k := range keys {
-				line(k.AccessKeyID, k.UserName, k.Role, k.Status, moment(k.LastUsedDate), strings.TrimSpace(k.LastUsedService+" "+k.LastUsedAddress))
+	list := &cobra.Command{
+		Use:   "list",
+		Short: "List the access keys with their last use",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
 			}
-		})
-	}}
-	create := &cobra.Command{Use: "create NAME", Short: "Create an access key and print its secret, once", Args: oneArg("the name of a person or a program"),
+			keys, err := c.AccessKeys(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return a.print(keys, "ACCESS KEY ID\tFOR\tROLE\tSTATUS\tLAST USED\tWHERE", func(line func(...any)) {
+				for _, k := range keys {
+					line(
+						k.AccessKeyID, k.UserName, k.Role, k.Status, moment(k.LastUsedDate),
+						strings.TrimSpace(k.LastUsedService+" "+k.LastUsedAddress),
+					)
+				}
+			})
+		},
+	}
+	create := &cobra.Command{
+		Use:   "create NAME",
+		Short: "Create an access key and print its secret, once",
+		Args:  oneArg("the name of a person or a program"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := a.client()
 			if err != nil {
@@ -151,9 +170,14 @@ a read-only one may change nothing. All may read.`,
 			if a.asJSON {
 				return a.print(k, "", nil)
 			}
-			fmt.Fprintf(a.out, "The secret is shown once.\n\n  export AWS_ACCESS_KEY_ID=%s\n  export AWS_SECRET_ACCESS_KEY=%s\n", k.AccessKeyID, k.SecretAccessKey)
+			fmt.Fprintf(
+				a.out,
+				"The secret is shown once.\n\n  export AWS_ACCESS_KEY_ID=%s\n  export AWS_SECRET_ACCESS_KEY=%s\n",
+				k.AccessKeyID, k.SecretAccessKey,
+			)
 			return nil
-		}}
+		},
+	}
 	create.Flags().StringVar(&role, "role", "read-only", "administrator, user-administrator or read-only")
 	cmd.AddCommand(list, create)
 	for _, change := range []struct {
@@ -170,17 +194,24 @@ a read-only one may change nothing. All may read.`,
 			return c.DeleteAccessKey(cmd.Context(), id)
 		}},
 	} {
-		cmd.AddCommand(&cobra.Command{Use: change.name + " ID", Short: change.short, Args: oneArg("an access key id"), RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err == nil {
-				err = change.do(c, cmd, args[0])
-			}
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(a.err, "%s %s.\n", args[0], change.done)
-			return nil
-		}})
+		cmd.AddCommand(
+			&cobra.Command{
+				Use:   change.name + " ID",
+				Short: change.short,
+				Args:  oneArg("an access key id"),
+				RunE: func(cmd *cobra.Command, args []string) error {
+					c, err := a.client()
+					if err == nil {
+						err = change.do(c, cmd, args[0])
+					}
+					if err != nil {
+						return err
+					}
+					fmt.Fprintf(a.err, "%s %s.\n", args[0], change.done)
+					return nil
+				},
+			},
+		)
 	}
 	return cmd
 }
@@ -214,47 +245,72 @@ Okta expect; standard is RFC 7643 and RFC 7644 in full, for any other client.`,
 			return err
 		}
 		if len(tenants) == 0 {
-			return errors.New("automatic provisioning is not enabled; enable it in the console's settings, or with gatehouse connect")
+			return errors.New(
+				"automatic provisioning is not enabled; enable it in the console's settings, or with gatehouse connect",
+			)
 		}
 		return fn(c, tenants[0])
 	}
-	list := &cobra.Command{Use: "list", Short: "List the access tokens with their last use", Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		return with(cmd, func(c *adminapi.Client, t adminapi.Tenant) error {
-			tokens, err := c.BearerTokens(cmd.Context(), t.TenantID)
-			if err != nil {
-				return err
-			}
-			return a.print(tokens, "TOKEN ID\tPROFILE\tEXPIRES\tDAYS LEFT\tLAST USED\tFROM", func(line func(...any)) {
-				for _, k := range tokens {
-					line(k.TokenID, k.Profile, moment(&k.ExpirationTime), int(time.Until(k.ExpirationTime).Hours()/24), moment(k.LastUsedTime), k.LastUsedAddress)
+	list := &cobra.Command{
+		Use:   "list",
+		Short: "List the access tokens with their last use",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return with(cmd, func(c *adminapi.Client, t adminapi.Tenant) error {
+				tokens, err := c.BearerTokens(cmd.Context(), t.TenantID)
+				if err != nil {
+					return err
 				}
+				return a.print(
+					tokens,
+					"TOKEN ID\tPROFILE\tEXPIRES\tDAYS LEFT\tLAST USED\tFROM",
+					func(line func(...any)) {
+						for _, k := range tokens {
+							line(
+								k.TokenID, k.Profile, moment(&k.ExpirationTime),
+								int(time.Until(k.ExpirationTime).Hours()/24), moment(k.LastUsedTime),
+								k.LastUsedAddress,
+							)
+						}
+					},
+				)
 			})
-		})
-	}}
-	create := &cobra.Command{Use: "create", Short: "Create an access token and print it, once", Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		return with(cmd, func(c *adminapi.Client, t adminapi.Tenant) error {
-			token, err := c.CreateBearerToken(cmd.Context(), t.TenantID, profile)
-			if err != nil {
-				return err
-			}
-			if a.asJSON {
-				return a.print(token, "", nil)
-			}
-			fmt.Fprintf(a.err, "The token is shown once. SCIM endpoint: %s\n", t.ScimEndpoint)
-			fmt.Fprintln(a.out, token.Value)
-			return nil
-		})
-	}}
+		},
+	}
+	create := &cobra.Command{
+		Use:   "create",
+		Short: "Create an access token and print it, once",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return with(cmd, func(c *adminapi.Client, t adminapi.Tenant) error {
+				token, err := c.CreateBearerToken(cmd.Context(), t.TenantID, profile)
+				if err != nil {
+					return err
+				}
+				if a.asJSON {
+					return a.print(token, "", nil)
+				}
+				fmt.Fprintf(a.err, "The token is shown once. SCIM endpoint: %s\n", t.ScimEndpoint)
+				fmt.Fprintln(a.out, token.Value)
+				return nil
+			})
+		},
+	}
 	create.Flags().StringVar(&profile, "profile", "aws", "aws or standard")
-	remove := &cobra.Command{Use: "delete TOKEN_ID", Short: "Revoke an access token, at once", Args: oneArg("a token id"), RunE: func(cmd *cobra.Command, args []string) error {
-		return with(cmd, func(c *adminapi.Client, t adminapi.Tenant) error {
-			if err := c.DeleteBearerToken(cmd.Context(), t.TenantID, args[0]); err != nil {
-				return err
-			}
-			fmt.Fprintf(a.err, "%s is revoked.\n", args[0])
-			return nil
-		})
-	}}
+	remove := &cobra.Command{
+		Use:   "delete TOKEN_ID",
+		Short: "Revoke an access token, at once",
+		Args:  oneArg("a token id"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return with(cmd, func(c *adminapi.Client, t adminapi.Tenant) error {
+				if err := c.DeleteBearerToken(cmd.Context(), t.TenantID, args[0]); err != nil {
+					return err
+				}
+				fmt.Fprintf(a.err, "%s is revoked.\n", args[0])
+				return nil
+			})
+		},
+	}
 	cmd.AddCommand(list, create, remove)
 	return cmd
 }

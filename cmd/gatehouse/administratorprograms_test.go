@@ -19,7 +19,9 @@ import (
 // removal, and does not come back with a new administrator of the name.
 func TestWhatEndsAnAdministratorsPrograms(t *testing.T) {
 	t.Parallel()
-	tn, ctx, by := startTenant(t), context.Background(), audit.SystemActor
+	tn := startTenant(t)
+	ctx := context.Background()
+	by := audit.SystemActor
 	set := func(password string) error { return tn.SetAdministrator(ctx, by, "bob", password) }
 	if err := tn.SetAdministrator(ctx, by, "root", rootPassword); err != nil {
 		t.Fatal(err)

@@ -28,13 +28,22 @@ func newAWS(t *testing.T, d demoOutput) *awsCLI {
 		}
 	}
 	home := t.TempDir()
-	return &awsCLI{t, path, d.AWS.EndpointURL, []string{"HOME=" + home, "PATH=/usr/bin:/bin", "AWS_PAGER=", "AWS_EC2_METADATA_DISABLED=true", "AWS_REGION=" + d.AWS.Region,
-		"AWS_ACCESS_KEY_ID=" + d.AWS.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + d.AWS.SecretAccessKey, "AWS_DEFAULT_REGION=" + d.AWS.Region}}
+	return &awsCLI{
+		t,
+		path,
+		d.AWS.EndpointURL,
+		[]string{
+			"HOME=" + home, "PATH=/usr/bin:/bin", "AWS_PAGER=", "AWS_EC2_METADATA_DISABLED=true",
+			"AWS_REGION=" + d.AWS.Region, "AWS_ACCESS_KEY_ID=" + d.AWS.AccessKeyID,
+			"AWS_SECRET_ACCESS_KEY=" + d.AWS.SecretAccessKey, "AWS_DEFAULT_REGION=" + d.AWS.Region,
+		},
+	}
 }
 
 // try runs a command and returns its output.
 func (a *awsCLI) try(args ...string) (out, errOut string, err error) {
-	cmd := exec.Command(a.path, append(args, "--endpoint-url", a.endpoint, "--output", "json", "--no-cli-pager")...) // #nosec G204 -- the test's own arguments
+	// #nosec G204 -- the test's own arguments
+	cmd := exec.Command(a.path, append(args, "--endpoint-url", a.endpoint, "--output", "json", "--no-cli-pager")...)
 	cmd.Env = a.env
 	var o, e bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &o, &e
@@ -84,7 +93,8 @@ func TestTheRealAWSCLI(t *testing.T) {
 	if len(users.Users) != 23 { // 25 less the disabled one and the one without a last name
 		t.Errorf("%d users, want 23", len(users.Users))
 	}
-	if len(users.Users[0].ExternalIDs) != 1 || !strings.HasPrefix(users.Users[0].ExternalIDs[0].Issuer, "https://scim.aws.com/") {
+	if len(users.Users[0].ExternalIDs) != 1 ||
+		!strings.HasPrefix(users.Users[0].ExternalIDs[0].Issuer, "https://scim.aws.com/") {
 		t.Errorf("external ids %+v, want the SCIM issuer's", users.Users[0].ExternalIDs)
 	}
 	var groups struct {
@@ -99,11 +109,21 @@ func TestTheRealAWSCLI(t *testing.T) {
 	var group struct {
 		GroupID string `json:"GroupId"`
 	}
-	aws.run(&group, with("identitystore", "get-group-id", "--alternate-identifier", `{"UniqueAttribute":{"AttributePath":"displayName","AttributeValue":"Finance"}}`)...)
+	aws.run(
+		&group,
+		with(
+			"identitystore", "get-group-id", "--alternate-identifier",
+			`{"UniqueAttribute":{"AttributePath":"displayName","AttributeValue":"Finance"}}`,
+		)...)
 	var user struct {
 		UserID string `json:"UserId"`
 	}
-	aws.run(&user, with("identitystore", "get-user-id", "--alternate-identifier", `{"UniqueAttribute":{"AttributePath":"userName","AttributeValue":"MEI.tanaka@northwind.example"}}`)...)
+	aws.run(
+		&user,
+		with(
+			"identitystore", "get-user-id", "--alternate-identifier",
+			`{"UniqueAttribute":{"AttributePath":"userName","AttributeValue":"MEI.tanaka@northwind.example"}}`,
+		)...)
 	pair := with("--group-id", group.GroupID, "--member-id", "UserId="+user.UserID)
 	aws.run(nil, append([]string{"identitystore", "create-group-membership"}, pair...)...)
 	aws.fails("ConflictException", append([]string{"identitystore", "create-group-membership"}, pair...)...)
@@ -119,7 +139,12 @@ func TestTheRealAWSCLI(t *testing.T) {
 	var is struct {
 		Results []struct{ MembershipExists bool }
 	}
-	aws.run(&is, with("identitystore", "is-member-in-groups", "--member-id", "UserId="+user.UserID, "--group-ids", group.GroupID)...)
+	aws.run(
+		&is,
+		with(
+			"identitystore", "is-member-in-groups", "--member-id", "UserId="+user.UserID, "--group-ids",
+			group.GroupID,
+		)...)
 	if len(is.Results) != 1 || !is.Results[0].MembershipExists {
 		t.Errorf("is-member-in-groups %+v", is)
 	}
@@ -133,16 +158,25 @@ func TestTheRealAWSCLI(t *testing.T) {
 	if described1.GroupID != group.GroupID {
 		t.Errorf("the membership %+v is in another group than %s", described1, group.GroupID)
 	}
-	aws.run(&memberships, with("identitystore", "list-group-memberships-for-member", "--member-id", "UserId="+user.UserID)...)
+	aws.run(
+		&memberships,
+		with("identitystore", "list-group-memberships-for-member", "--member-id", "UserId="+user.UserID)...)
 	if len(memberships.GroupMemberships) != 2 {
 		t.Errorf("a member of %d groups, want the old one and the new one", len(memberships.GroupMemberships))
 	}
 	aws.run(nil, with("identitystore", "delete-group-membership", "--membership-id", found.MembershipID)...)
 	aws.fails("ResourceNotFoundException", append([]string{"identitystore", "get-group-membership-id"}, pair...)...)
 
-	aws.run(&same, with("identitystore", "create-group", "--display-name", "Auditors", "--description", "Read everything")...)
+	aws.run(
+		&same,
+		with("identitystore", "create-group", "--display-name", "Auditors", "--description", "Read everything")...)
 	aws.fails("ConflictException", with("identitystore", "create-group", "--display-name", "AUDITORS")...)
-	aws.run(nil, with("identitystore", "update-group", "--group-id", same.GroupID, "--operations", `[{"AttributePath":"displayName","AttributeValue":"Inspectors"}]`)...)
+	aws.run(
+		nil,
+		with(
+			"identitystore", "update-group", "--group-id", same.GroupID, "--operations",
+			`[{"AttributePath":"displayName","AttributeValue":"Inspectors"}]`,
+		)...)
 	var inspectors struct{ DisplayName, Description string }
 	aws.run(&inspectors, with("identitystore", "describe-group", "--group-id", same.GroupID)...)
 	if inspectors.DisplayName != "Inspectors" || inspectors.Description != "Read everything" {
@@ -150,12 +184,32 @@ func TestTheRealAWSCLI(t *testing.T) {
 	}
 	aws.run(nil, with("identitystore", "delete-group", "--group-id", same.GroupID)...)
 	aws.fails("ResourceNotFoundException", with("identitystore", "describe-group", "--group-id", same.GroupID)...)
-	aws.fails("ValidationException", with("identitystore", "update-user", "--user-id", user.UserID, "--operations", `[{"AttributePath":"shoeSize","AttributeValue":"42"}]`)...)
+	aws.fails(
+		"ValidationException",
+		with(
+			"identitystore", "update-user", "--user-id", user.UserID, "--operations",
+			`[{"AttributePath":"shoeSize","AttributeValue":"42"}]`,
+		)...)
 
-	aws.run(&user, with("identitystore", "create-user", "--user-name", "new.person", "--display-name", "New Person", "--name", "GivenName=New,FamilyName=Person", "--emails", "Value=new@example.com,Type=work,Primary=true")...)
-	aws.fails("ConflictException", with("identitystore", "create-user", "--user-name", "NEW.person", "--display-name", "X", "--name", "GivenName=N,FamilyName=P")...)
+	aws.run(
+		&user,
+		with(
+			"identitystore", "create-user", "--user-name", "new.person", "--display-name", "New Person", "--name",
+			"GivenName=New,FamilyName=Person", "--emails", "Value=new@example.com,Type=work,Primary=true",
+		)...)
+	aws.fails(
+		"ConflictException",
+		with(
+			"identitystore", "create-user", "--user-name", "NEW.person", "--display-name", "X", "--name",
+			"GivenName=N,FamilyName=P",
+		)...)
 	aws.fails("ValidationException", with("identitystore", "create-user", "--user-name", "only.name")...)
-	aws.run(nil, with("identitystore", "update-user", "--user-id", user.UserID, "--operations", `[{"AttributePath":"title","AttributeValue":"Chief"},{"AttributePath":"name.givenName","AttributeValue":"Newer"}]`)...)
+	aws.run(
+		nil,
+		with(
+			"identitystore", "update-user", "--user-id", user.UserID, "--operations",
+			`[{"AttributePath":"title","AttributeValue":"Chief"},{"AttributePath":"name.givenName","AttributeValue":"Newer"}]`,
+		)...)
 	var described struct {
 		Title, UserStatus string
 		Name              struct{ GivenName string }
@@ -191,7 +245,8 @@ func TestTheRealAWSCLIOnPermissionSets(t *testing.T) {
 		}
 	}
 	aws.run(&instances, "sso-admin", "list-instances")
-	if len(instances.Instances) != 1 || instances.Instances[0].InstanceArn != d.Center.InstanceARN || instances.Instances[0].IdentityStoreID != d.Center.IdentityStoreID {
+	if len(instances.Instances) != 1 || instances.Instances[0].InstanceArn != d.Center.InstanceARN ||
+		instances.Instances[0].IdentityStoreID != d.Center.IdentityStoreID {
 		t.Errorf("instances %+v", instances)
 	}
 	var made struct {
@@ -203,9 +258,28 @@ func TestTheRealAWSCLIOnPermissionSets(t *testing.T) {
 		t.Errorf("session duration %q", made.PermissionSet.SessionDuration)
 	}
 	aws.fails("ConflictException", with("sso-admin", "create-permission-set", "--name", "Billing")...)
-	aws.run(nil, with(append([]string{"sso-admin", "attach-managed-policy-to-permission-set", "--managed-policy-arn", "arn:aws:iam::aws:policy/job-function/Billing"}, set...)...)...)
-	aws.run(nil, with(append([]string{"sso-admin", "put-inline-policy-to-permission-set", "--inline-policy", `{"Version":"2012-10-17","Statement":[]}`}, set...)...)...)
-	aws.fails("ValidationException", with(append([]string{"sso-admin", "put-inline-policy-to-permission-set", "--inline-policy", `{`}, set...)...)...)
+	aws.run(
+		nil,
+		with(
+			append(
+				[]string{
+					"sso-admin", "attach-managed-policy-to-permission-set", "--managed-policy-arn",
+					"arn:aws:iam::aws:policy/job-function/Billing",
+				},
+				set...)...)...)
+	aws.run(
+		nil,
+		with(
+			append(
+				[]string{
+					"sso-admin", "put-inline-policy-to-permission-set", "--inline-policy",
+					`{"Version":"2012-10-17","Statement":[]}`,
+				},
+				set...)...)...)
+	aws.fails(
+		"ValidationException",
+		with(
+			append([]string{"sso-admin", "put-inline-policy-to-permission-set", "--inline-policy", `{`}, set...)...)...)
 	var policies struct{ AttachedManagedPolicies []struct{ Name string } }
 	aws.run(&policies, with(append([]string{"sso-admin", "list-managed-policies-in-permission-set"}, set...)...)...)
 	if len(policies.AttachedManagedPolicies) != 1 || policies.AttachedManagedPolicies[0].Name != "Billing" {
@@ -217,7 +291,12 @@ func TestTheRealAWSCLIOnPermissionSets(t *testing.T) {
 		}
 	}
 	aws.run(&groups, "identitystore", "list-groups", "--identity-store-id", d.Center.IdentityStoreID)
-	target := append([]string{"--target-id", "111122223333", "--target-type", "AWS_ACCOUNT", "--principal-type", "GROUP", "--principal-id", groups.Groups[0].GroupID}, set...)
+	target := append(
+		[]string{
+			"--target-id", "111122223333", "--target-type", "AWS_ACCOUNT", "--principal-type", "GROUP",
+			"--principal-id", groups.Groups[0].GroupID,
+		},
+		set...)
 	var created struct {
 		AccountAssignmentCreationStatus struct {
 			Status    string
@@ -225,7 +304,12 @@ func TestTheRealAWSCLIOnPermissionSets(t *testing.T) {
 		}
 	}
 	aws.run(&created, with(append([]string{"sso-admin", "create-account-assignment"}, target...)...)...)
-	aws.run(&created, with("sso-admin", "describe-account-assignment-creation-status", "--account-assignment-creation-request-id", created.AccountAssignmentCreationStatus.RequestID)...)
+	aws.run(
+		&created,
+		with(
+			"sso-admin", "describe-account-assignment-creation-status", "--account-assignment-creation-request-id",
+			created.AccountAssignmentCreationStatus.RequestID,
+		)...)
 	if created.AccountAssignmentCreationStatus.Status != "SUCCEEDED" {
 		t.Errorf("assignment %+v", created)
 	}
@@ -236,17 +320,34 @@ func TestTheRealAWSCLIOnPermissionSets(t *testing.T) {
 		PermissionSets                                                                         []string
 		InlinePolicy                                                                           string
 	}
-	aws.run(&list, with(append([]string{"sso-admin", "list-account-assignments", "--account-id", "111122223333"}, set...)...)...)
+	aws.run(
+		&list,
+		with(append([]string{"sso-admin", "list-account-assignments", "--account-id", "111122223333"}, set...)...)...)
 	aws.run(&list, with(append([]string{"sso-admin", "list-accounts-for-provisioned-permission-set"}, set...)...)...)
 	aws.run(&list, with("sso-admin", "list-permission-sets-provisioned-to-account", "--account-id", "111122223333")...)
 	aws.run(&list, with("sso-admin", "list-account-assignment-creation-status")...)
 	aws.run(&list, with(append([]string{"sso-admin", "get-inline-policy-for-permission-set"}, set...)...)...)
-	if len(list.AccountAssignments) != 1 || len(list.AccountIDs) != 1 || len(list.PermissionSets) != 3 || len(list.AccountAssignmentsCreationStatus) < 10 || !strings.Contains(list.InlinePolicy, "2012-10-17") {
+	if len(list.AccountAssignments) != 1 || len(list.AccountIDs) != 1 || len(list.PermissionSets) != 3 ||
+		len(list.AccountAssignmentsCreationStatus) < 10 ||
+		!strings.Contains(list.InlinePolicy, "2012-10-17") {
 		t.Errorf("lists %+v", list)
 	}
 	aws.run(nil, with(append([]string{"sso-admin", "delete-inline-policy-from-permission-set"}, set...)...)...)
-	aws.run(nil, with(append([]string{"sso-admin", "detach-managed-policy-from-permission-set", "--managed-policy-arn", "arn:aws:iam::aws:policy/job-function/Billing"}, set...)...)...)
-	aws.run(nil, with(append([]string{"sso-admin", "update-permission-set", "--session-duration", "PT90M", "--description", "Money"}, set...)...)...)
+	aws.run(
+		nil,
+		with(
+			append(
+				[]string{
+					"sso-admin", "detach-managed-policy-from-permission-set", "--managed-policy-arn",
+					"arn:aws:iam::aws:policy/job-function/Billing",
+				},
+				set...)...)...)
+	aws.run(
+		nil,
+		with(
+			append(
+				[]string{"sso-admin", "update-permission-set", "--session-duration", "PT90M", "--description", "Money"},
+				set...)...)...)
 	aws.run(&made, with(append([]string{"sso-admin", "describe-permission-set"}, set...)...)...)
 	if made.PermissionSet.SessionDuration != "PT1H30M" {
 		t.Errorf("session duration %q after the update", made.PermissionSet.SessionDuration)

@@ -51,11 +51,24 @@ type secureTenant struct {
 }
 
 // firstStart is what a first start of the tenant keeps in its file.
-var firstStart = regexp.MustCompile(`password +(\S+)\n\n +graph +(\S+)/v1\.0\n +token URL +\S+?//[^/]+/([^/]+)/\S+\n +client id +(\S+)\n +client secret (\S+)`)
+var firstStart = regexp.MustCompile(
+	`password +(\S+)\n\n +graph +(\S+)/v1\.0\n +token URL +\S+?//[^/]+/([^/]+)/\S+\n +client id +(\S+)\n +client secret (\S+)`,
+)
 
 func template() *x509.Certificate {
-	return &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign}
+	return &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: "localhost"},
+		NotBefore:    time.Now().Add(-time.Hour),
+		NotAfter:     time.Now().Add(time.Hour),
+		DNSNames: []string{
+			"localhost",
+		},
+		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
 }
 
 func newSecureTenant(t *testing.T) *secureTenant {
@@ -76,7 +89,10 @@ func newSecureTenant(t *testing.T) *secureTenant {
 	s.caFile = filepath.Join(dir, "cert.pem")
 	keyFile := filepath.Join(dir, "key.pem")
 	e1 := os.WriteFile(s.caFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600)
-	e2 := os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(s.key)}), 0o600)
+	e2 := os.WriteFile(
+		keyFile, pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(s.key)}),
+		0o600,
+	)
 	if e1 != nil || e2 != nil {
 		t.Fatal(e1, e2)
 	}
@@ -86,7 +102,10 @@ func newSecureTenant(t *testing.T) *secureTenant {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.http = &http.Client{Jar: jar, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}}
+	s.http = &http.Client{
+		Jar:       jar,
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}},
+	}
 	address := freeAddress(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	var out, errOut buffer
@@ -105,7 +124,11 @@ func newSecureTenant(t *testing.T) *secureTenant {
 	for {
 		kept, _ := os.ReadFile(filepath.Join(dir, "data", firstStartFile)) // not there yet
 		if m := firstStart.FindSubmatch(kept); m != nil {
-			s.admin, s.url, s.id, s.clientID, s.secret = string(m[1]), string(m[2]), string(m[3]), string(m[4]), string(m[5])
+			s.admin = string(m[1])
+			s.url = string(m[2])
+			s.id = string(m[3])
+			s.clientID = string(m[4])
+			s.secret = string(m[5])
 			if res, err := s.http.Get(s.url + "/login"); err == nil {
 				_ = res.Body.Close()
 				return s
@@ -120,7 +143,10 @@ func newSecureTenant(t *testing.T) *secureTenant {
 
 // options are what an official library must be told to use another authority.
 func (s *secureTenant) options() azcore.ClientOptions {
-	return azcore.ClientOptions{Cloud: cloud.Configuration{ActiveDirectoryAuthorityHost: s.url}, Transport: &http.Client{Transport: s.http.Transport}}
+	return azcore.ClientOptions{
+		Cloud:     cloud.Configuration{ActiveDirectoryAuthorityHost: s.url},
+		Transport: &http.Client{Transport: s.http.Transport},
+	}
 }
 
 // token asks a credential for a token, and Graph for something with it.
@@ -136,7 +162,10 @@ func (s *secureTenant) token(credential azcore.TokenCredential, scopes ...string
 
 func (s *secureTenant) graph(token string) *graph.Client {
 	ctx := context.WithValue(context.Background(), oauth2.HTTPClient, &http.Client{Transport: s.http.Transport})
-	return &graph.Client{BaseURL: s.url + "/v1.0", HTTP: oauth2.NewClient(ctx, oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token}))}
+	return &graph.Client{
+		BaseURL: s.url + "/v1.0",
+		HTTP:    oauth2.NewClient(ctx, oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token})),
+	}
 }
 
 const defaultScope = "https://graph.microsoft.com/.default"
@@ -144,7 +173,9 @@ const defaultScope = "https://graph.microsoft.com/.default"
 // post fills a form of the tenant's pages as a browser would, and returns the page that follows.
 func (s *secureTenant) post(path string, form url.Values) (*http.Response, string) {
 	s.t.Helper()
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, s.url+path, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(
+		context.Background(), http.MethodPost, s.url+path, strings.NewReader(form.Encode()),
+	)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -167,11 +198,15 @@ func (s *secureTenant) page(req *http.Request) (*http.Response, string) {
 	return res, text.String()
 }
 
-// TestAzureIdentitySignsIn: the official Go library, unmodified, with a secret, with a certificate, and by device code.
+// TestAzureIdentitySignsIn: the official Go library, unmodified, with a secret, with a certificate,
+// and by device code.
 func TestAzureIdentitySignsIn(t *testing.T) {
 	t.Parallel()
 	s := newSecureTenant(t)
-	withSecret, err := azidentity.NewClientSecretCredential(s.id, s.clientID, s.secret, &azidentity.ClientSecretCredentialOptions{ClientOptions: s.options(), DisableInstanceDiscovery: true})
+	withSecret, err := azidentity.NewClientSecretCredential(
+		s.id, s.clientID, s.secret,
+		&azidentity.ClientSecretCredentialOptions{ClientOptions: s.options(), DisableInstanceDiscovery: true},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +219,10 @@ func TestAzureIdentitySignsIn(t *testing.T) {
 		"passwordProfile": map[string]any{"password": "a long password"}}, &made); err != nil {
 		t.Fatal(err)
 	}
-	wrong, err := azidentity.NewClientSecretCredential(s.id, s.clientID, "wrong", &azidentity.ClientSecretCredentialOptions{ClientOptions: s.options(), DisableInstanceDiscovery: true})
+	wrong, err := azidentity.NewClientSecretCredential(
+		s.id, s.clientID, "wrong",
+		&azidentity.ClientSecretCredentialOptions{ClientOptions: s.options(), DisableInstanceDiscovery: true},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,8 +230,17 @@ func TestAzureIdentitySignsIn(t *testing.T) {
 		t.Errorf("a wrong secret: %v", err)
 	}
 
-	clientID := s.register(url.Values{"name": {"robot"}, "certificate": {string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.certificate.Raw}))}, "permission": {"User.Read.All"}})
-	withCertificate, err := azidentity.NewClientCertificateCredential(s.id, clientID, []*x509.Certificate{s.certificate}, s.key, &azidentity.ClientCertificateCredentialOptions{ClientOptions: s.options(), DisableInstanceDiscovery: true})
+	clientID := s.register(
+		url.Values{
+			"name":        {"robot"},
+			"certificate": {string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.certificate.Raw}))},
+			"permission":  {"User.Read.All"},
+		},
+	)
+	withCertificate, err := azidentity.NewClientCertificateCredential(
+		s.id, clientID, []*x509.Certificate{s.certificate}, s.key,
+		&azidentity.ClientCertificateCredentialOptions{ClientOptions: s.options(), DisableInstanceDiscovery: true},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,11 +251,14 @@ func TestAzureIdentitySignsIn(t *testing.T) {
 		t.Errorf("users by certificate: %v, %v", users, err)
 	}
 	for _, path := range []string{"/groups", "/auditLogs/provisioning"} { // it may read users and nothing else
-		if err := g.Do(context.Background(), http.MethodGet, path, nil, nil); err == nil || !strings.Contains(err.Error(), "Authorization_RequestDenied") {
+		if err := g.Do(context.Background(), http.MethodGet, path, nil, nil); err == nil ||
+			!strings.Contains(err.Error(), "Authorization_RequestDenied") {
 			t.Errorf("%s without the permission: %v", path, err)
 		}
 	}
-	if err := g.Do(context.Background(), http.MethodDelete, "/users/"+made.ID, nil, nil); err == nil || !strings.Contains(err.Error(), "Insufficient privileges") && !strings.Contains(err.Error(), "insufficient privileges") {
+	if err := g.Do(context.Background(), http.MethodDelete, "/users/"+made.ID, nil, nil); err == nil ||
+		!strings.Contains(err.Error(), "Insufficient privileges") &&
+			!strings.Contains(err.Error(), "insufficient privileges") {
 		t.Errorf("deleting without the permission: %v", err)
 	}
 	other, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -223,7 +273,10 @@ func TestAzureIdentitySignsIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stranger, err := azidentity.NewClientCertificateCredential(s.id, clientID, []*x509.Certificate{forged}, other, &azidentity.ClientCertificateCredentialOptions{ClientOptions: s.options(), DisableInstanceDiscovery: true})
+	stranger, err := azidentity.NewClientCertificateCredential(
+		s.id, clientID, []*x509.Certificate{forged}, other,
+		&azidentity.ClientCertificateCredentialOptions{ClientOptions: s.options(), DisableInstanceDiscovery: true},
+	)
 	if err == nil {
 		_, err = s.token(stranger, defaultScope)
 	}
@@ -249,23 +302,35 @@ func TestDeviceCodes(t *testing.T) {
 	t.Parallel()
 	s := newSecureTenant(t)
 	for answer, want := range map[string]string{"allow": "", "deny": "authentication failed"} {
-		credential, err := azidentity.NewDeviceCodeCredential(&azidentity.DeviceCodeCredentialOptions{ClientOptions: s.options(), DisableInstanceDiscovery: true, TenantID: s.id,
-			UserPrompt: func(_ context.Context, m azidentity.DeviceCodeMessage) error {
-				if !strings.HasPrefix(m.VerificationURL, s.url) || !strings.Contains(m.Message, m.UserCode) {
-					t.Errorf("the message is %q", m.Message)
-				}
-				if _, page := s.post("/login", url.Values{"loginfmt": {"admin"}, "passwd": {s.admin}, "return": {"/devicelogin"}}); !strings.Contains(page, "Enter code") {
-					t.Errorf("after the sign-in: %s", page)
-				}
-				if _, page := s.post("/devicelogin", url.Values{"code": {"NOSUCHCOD"}}); !strings.Contains(page, "did not work") {
-					t.Errorf("a wrong code: %s", page)
-				}
-				if _, page := s.post("/devicelogin", url.Values{"code": {strings.ToLower(m.UserCode)}}); !strings.Contains(page, "Are you trying to sign in to Microsoft Azure CLI?") {
-					t.Errorf("before the answer: %s", page)
-				}
-				s.post("/devicelogin", url.Values{"code": {m.UserCode}, "answer": {answer}})
-				return nil
-			}})
+		credential, err := azidentity.NewDeviceCodeCredential(
+			&azidentity.DeviceCodeCredentialOptions{
+				ClientOptions:            s.options(),
+				DisableInstanceDiscovery: true,
+				TenantID:                 s.id,
+				UserPrompt: func(_ context.Context, m azidentity.DeviceCodeMessage) error {
+					if !strings.HasPrefix(m.VerificationURL, s.url) || !strings.Contains(m.Message, m.UserCode) {
+						t.Errorf("the message is %q", m.Message)
+					}
+					if _, page := s.post("/login", url.Values{"loginfmt": {"admin"}, "passwd": {s.admin}, "return": {"/devicelogin"}}); !strings.Contains(
+						page, "Enter code",
+					) {
+						t.Errorf("after the sign-in: %s", page)
+					}
+					if _, page := s.post("/devicelogin", url.Values{"code": {"NOSUCHCOD"}}); !strings.Contains(
+						page, "did not work",
+					) {
+						t.Errorf("a wrong code: %s", page)
+					}
+					if _, page := s.post("/devicelogin", url.Values{"code": {strings.ToLower(m.UserCode)}}); !strings.Contains(
+						page, "Are you trying to sign in to Microsoft Azure CLI?",
+					) {
+						t.Errorf("before the answer: %s", page)
+					}
+					s.post("/devicelogin", url.Values{"code": {m.UserCode}, "answer": {answer}})
+					return nil
+				},
+			},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -280,7 +345,8 @@ func TestDeviceCodes(t *testing.T) {
 			t.Fatal(err)
 		}
 		var me map[string]any
-		if err := g.Do(context.Background(), http.MethodGet, "/me", nil, &me); err != nil || me["displayName"] != "admin" {
+		if err := g.Do(context.Background(), http.MethodGet, "/me", nil, &me); err != nil ||
+			me["displayName"] != "admin" {
 			t.Errorf("me: %v, %v", me, err)
 		}
 		if err := g.Do(context.Background(), http.MethodPost, "/groups", map[string]any{"displayName": "X", "mailNickname": "x", "mailEnabled": false, "securityEnabled": true}, nil); err != nil {
@@ -289,26 +355,49 @@ func TestDeviceCodes(t *testing.T) {
 	}
 }
 
-// TestAuthorizationCodes goes through the browser's part by hand and leaves the rest to golang.org/x/oauth2, with PKCE.
+// TestAuthorizationCodes goes through the browser's part by hand and leaves the rest to
+// golang.org/x/oauth2, with PKCE.
 func TestAuthorizationCodes(t *testing.T) {
 	t.Parallel()
 	s := newSecureTenant(t)
 	ctx := context.WithValue(context.Background(), oauth2.HTTPClient, &http.Client{Transport: s.http.Transport})
 	admin := s.options()
-	credential, err := azidentity.NewClientSecretCredential(s.id, s.clientID, s.secret, &azidentity.ClientSecretCredentialOptions{ClientOptions: admin, DisableInstanceDiscovery: true})
+	credential, err := azidentity.NewClientSecretCredential(
+		s.id, s.clientID, s.secret,
+		&azidentity.ClientSecretCredentialOptions{ClientOptions: admin, DisableInstanceDiscovery: true},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	g, err := s.token(credential, defaultScope)
 	if err == nil {
-		err = g.Do(ctx, http.MethodPost, "/users", map[string]any{"accountEnabled": true, "displayName": "Ada", "mailNickname": "ada", "userPrincipalName": "ada@northwind.example",
-			"passwordProfile": map[string]any{"password": "a long password"}}, nil)
+		err = g.Do(
+			ctx,
+			http.MethodPost,
+			"/users",
+			map[string]any{
+				"accountEnabled":    true,
+				"displayName":       "Ada",
+				"mailNickname":      "ada",
+				"userPrincipalName": "ada@northwind.example",
+				"passwordProfile":   map[string]any{"password": "a long password"},
+			},
+			nil,
+		)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := oauth2.Config{ClientID: "04b07795-8ddb-461a-bbee-02f9e1bf7b46", RedirectURL: "http://localhost:4711/", Scopes: []string{"openid", "profile", "offline_access", "User.ReadWrite.All"},
-		Endpoint: oauth2.Endpoint{AuthURL: s.url + "/" + s.id + "/oauth2/v2.0/authorize", TokenURL: s.url + "/" + s.id + "/oauth2/v2.0/token", AuthStyle: oauth2.AuthStyleInParams}}
+	config := oauth2.Config{
+		ClientID:    "04b07795-8ddb-461a-bbee-02f9e1bf7b46",
+		RedirectURL: "http://localhost:4711/",
+		Scopes:      []string{"openid", "profile", "offline_access", "User.ReadWrite.All"},
+		Endpoint: oauth2.Endpoint{
+			AuthURL:   s.url + "/" + s.id + "/oauth2/v2.0/authorize",
+			TokenURL:  s.url + "/" + s.id + "/oauth2/v2.0/token",
+			AuthStyle: oauth2.AuthStyleInParams,
+		},
+	}
 	s.http.CheckRedirect = func(req *http.Request, _ []*http.Request) error {
 		if req.URL.Host == "localhost:4711" {
 			return http.ErrUseLastResponse // the program's own address
@@ -320,7 +409,10 @@ func TestAuthorizationCodes(t *testing.T) {
 		t.Helper()
 		address := config.AuthCodeURL("a state", append(options, oauth2.S256ChallengeOption(verifier))...)
 		path := strings.TrimPrefix(address, s.url)
-		if _, page := s.post("/login", url.Values{"loginfmt": {"ada@northwind.example"}, "passwd": {"a long password"}, "return": {path}}); !strings.Contains(page, "Microsoft Azure CLI asks for access") || !strings.Contains(page, "User.ReadWrite.All") {
+		if _, page := s.post("/login", url.Values{"loginfmt": {"ada@northwind.example"}, "passwd": {"a long password"}, "return": {path}}); !strings.Contains(
+			page, "Microsoft Azure CLI asks for access",
+		) ||
+			!strings.Contains(page, "User.ReadWrite.All") {
 			t.Fatalf("the consent page: %s", page)
 		}
 		res, page := s.post(path, url.Values{"answer": {answer}})
@@ -336,11 +428,15 @@ func TestAuthorizationCodes(t *testing.T) {
 	if q := code("deny"); q.Get("error") != "access_denied" || q.Get("state") != "a state" {
 		t.Errorf("denied: %v", q)
 	}
-	if q := code("allow", oauth2.SetAuthURLParam("response_mode", "form_post")); !strings.Contains(q.Get("page"), `action="http://localhost:4711/"`) || !strings.Contains(q.Get("page"), `name="code"`) {
+	if q := code("allow", oauth2.SetAuthURLParam("response_mode", "form_post")); !strings.Contains(
+		q.Get("page"), `action="http://localhost:4711/"`,
+	) ||
+		!strings.Contains(q.Get("page"), `name="code"`) {
 		t.Errorf("by form: %v", q)
 	}
 	given := code("allow").Get("code")
-	if _, err := config.Exchange(ctx, given, oauth2.VerifierOption("another verifier, which nobody has made a challenge of")); err == nil || !strings.Contains(err.Error(), "AADSTS50148") {
+	if _, err := config.Exchange(ctx, given, oauth2.VerifierOption("another verifier, which nobody has made a challenge of")); err == nil ||
+		!strings.Contains(err.Error(), "AADSTS50148") {
 		t.Errorf("another verifier: %v", err)
 	}
 	given = code("allow").Get("code")
@@ -348,7 +444,8 @@ func TestAuthorizationCodes(t *testing.T) {
 	if err != nil || token.RefreshToken == "" || token.Extra("id_token") == nil {
 		t.Fatalf("%+v, %v", token, err)
 	}
-	if _, err := config.Exchange(ctx, given, oauth2.VerifierOption(verifier)); err == nil || !strings.Contains(err.Error(), "AADSTS70000") {
+	if _, err := config.Exchange(ctx, given, oauth2.VerifierOption(verifier)); err == nil ||
+		!strings.Contains(err.Error(), "AADSTS70000") {
 		t.Errorf("a code twice: %v", err)
 	}
 	if _, err := config.TokenSource(ctx, &oauth2.Token{RefreshToken: token.RefreshToken}).Token(); err == nil {
@@ -359,10 +456,12 @@ func TestAuthorizationCodes(t *testing.T) {
 	}
 	mine := s.graph(token.AccessToken)
 	var me graph.User
-	if err := mine.Do(ctx, http.MethodGet, "/me", nil, &me); err != nil || me.UserPrincipalName != "ada@northwind.example" {
+	if err := mine.Do(ctx, http.MethodGet, "/me", nil, &me); err != nil ||
+		me.UserPrincipalName != "ada@northwind.example" {
 		t.Errorf("me: %+v, %v", me, err)
 	}
-	if err := mine.Do(ctx, http.MethodPatch, "/users/"+me.ID, map[string]any{"jobTitle": "Queen"}, nil); err == nil || !strings.Contains(err.Error(), "Authorization_RequestDenied") {
+	if err := mine.Do(ctx, http.MethodPatch, "/users/"+me.ID, map[string]any{"jobTitle": "Queen"}, nil); err == nil ||
+		!strings.Contains(err.Error(), "Authorization_RequestDenied") {
 		t.Errorf("a program may not do what the person may not: %v", err)
 	}
 	again, err := config.TokenSource(ctx, &oauth2.Token{RefreshToken: token.RefreshToken}).Token()
@@ -381,13 +480,17 @@ func TestAuthorizationCodes(t *testing.T) {
 		if err := end(); err != nil {
 			t.Fatalf("%s: %v", what, err)
 		}
-		if _, err := config.TokenSource(ctx, &oauth2.Token{RefreshToken: token.RefreshToken}).Token(); err == nil || !strings.Contains(err.Error(), "AADSTS50173") {
+		if _, err := config.TokenSource(ctx, &oauth2.Token{RefreshToken: token.RefreshToken}).Token(); err == nil ||
+			!strings.Contains(err.Error(), "AADSTS50173") {
 			t.Errorf("%s: the refresh token gives %v", what, err)
 		}
-		if _, err := config.Exchange(ctx, pending, oauth2.VerifierOption(verifier)); err == nil || !strings.Contains(err.Error(), "AADSTS50173") {
+		if _, err := config.Exchange(ctx, pending, oauth2.VerifierOption(verifier)); err == nil ||
+			!strings.Contains(err.Error(), "AADSTS50173") {
 			t.Errorf("%s: a code from before gives %v", what, err)
 		}
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, config.AuthCodeURL("s", oauth2.S256ChallengeOption(verifier)), nil)
+		req, err := http.NewRequestWithContext(
+			ctx, http.MethodGet, config.AuthCodeURL("s", oauth2.S256ChallengeOption(verifier)), nil,
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -421,7 +524,8 @@ func TestAuthorizationCodes(t *testing.T) {
 	}
 }
 
-// TestTheOfficialJavaScriptClients runs tools/graphjs/check.mjs, which is Microsoft's own libraries and nothing else.
+// TestTheOfficialJavaScriptClients runs tools/graphjs/check.mjs, which is Microsoft's own libraries
+// and nothing else.
 func TestTheOfficialJavaScriptClients(t *testing.T) {
 	t.Parallel()
 	const folder = "../../tools/graphjs"
@@ -444,44 +548,66 @@ func TestTheOfficialJavaScriptClients(t *testing.T) {
 	}
 	names, _ := seen["names"].([]any)
 	sort.Slice(names, func(i, j int) bool { return names[i].(string) < names[j].(string) })
-	want := map[string]any{"names": []any{"Ada", "Bob", "Cy"}, "filtered": []any{"Bob", "Cy"}, "count": "3", "members": []any{"#microsoft.graph.user Ada"}, "left": "deleted",
-		"batch": []any{200.0, 404.0}, "error": []any{404.0, "Request_ResourceNotFound"}}
+	want := map[string]any{
+		"names":    []any{"Ada", "Bob", "Cy"},
+		"filtered": []any{"Bob", "Cy"},
+		"count":    "3",
+		"members":  []any{"#microsoft.graph.user Ada"},
+		"left":     "deleted",
+		"batch":    []any{200.0, 404.0},
+		"error":    []any{404.0, "Request_ResourceNotFound"},
+	}
 	if diff := cmp.Diff(want, seen); diff != "" {
 		t.Errorf("the clients have seen (-want +have):\n%s", diff)
 	}
 }
 
-// TestTheOfficialGoClient sends a request and a batch by the core of Microsoft's Graph SDK for Go. The SDK itself is the core with a type for every resource.
+// TestTheOfficialGoClient sends a request and a batch by the core of Microsoft's Graph SDK for Go.
+// The SDK itself is the core with a type for every resource.
 func TestTheOfficialGoClient(t *testing.T) {
 	t.Parallel()
 	s := newSecureTenant(t)
-	credential, err := azidentity.NewClientSecretCredential(s.id, s.clientID, s.secret, &azidentity.ClientSecretCredentialOptions{ClientOptions: s.options(), DisableInstanceDiscovery: true})
+	credential, err := azidentity.NewClientSecretCredential(
+		s.id, s.clientID, s.secret,
+		&azidentity.ClientSecretCredentialOptions{ClientOptions: s.options(), DisableInstanceDiscovery: true},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	auth, err := kiotaauth.NewAzureIdentityAuthenticationProviderWithScopesAndValidHosts(credential, []string{defaultScope}, []string{"127.0.0.1", strings.TrimPrefix(s.url, "https://")})
+	auth, err := kiotaauth.NewAzureIdentityAuthenticationProviderWithScopesAndValidHosts(
+		credential, []string{defaultScope}, []string{"127.0.0.1", strings.TrimPrefix(s.url, "https://")},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	serialization.DefaultParseNodeFactoryInstance.ContentTypeAssociatedFactories["application/json"] = kiotajson.NewJsonParseNodeFactory()
 	serialization.DefaultSerializationWriterFactoryInstance.ContentTypeAssociatedFactories["application/json"] = kiotajson.NewJsonSerializationWriterFactory()
-	adapter, err := msgraphcore.NewGraphRequestAdapterBaseWithParseNodeFactoryAndSerializationWriterFactoryAndHttpClient(auth, msgraphcore.GraphClientOptions{GraphServiceVersion: "v1.0"},
-		serialization.DefaultParseNodeFactoryInstance, serialization.DefaultSerializationWriterFactoryInstance, &http.Client{Transport: s.http.Transport})
+	adapter, err := msgraphcore.NewGraphRequestAdapterBaseWithParseNodeFactoryAndSerializationWriterFactoryAndHttpClient(
+		auth, msgraphcore.GraphClientOptions{GraphServiceVersion: "v1.0"},
+		serialization.DefaultParseNodeFactoryInstance, serialization.DefaultSerializationWriterFactoryInstance,
+		&http.Client{Transport: s.http.Transport},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	adapter.SetBaseUrl(s.url + "/v1.0")
 	ctx := context.Background()
 	request := func(path string) *abstractions.RequestInformation {
-		r := abstractions.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(abstractions.GET, "{+baseurl}"+path, map[string]string{"baseurl": s.url + "/v1.0"})
+		r := abstractions.NewRequestInformationWithMethodAndUrlTemplateAndPathParameters(
+			abstractions.GET, "{+baseurl}"+path, map[string]string{"baseurl": s.url + "/v1.0"},
+		)
 		r.Headers.Add("Accept", "application/json")
 		return r
 	}
-	found, err := adapter.Send(ctx, request("/organization"), serialization.CreateUntypedNodeFromDiscriminatorValue, nil)
+	found, err := adapter.Send(
+		ctx, request("/organization"), serialization.CreateUntypedNodeFromDiscriminatorValue, nil,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if value := found.(*serialization.UntypedObject).GetValue()["value"].(*serialization.UntypedArray).GetValue(); len(value) != 1 {
+	if value := found.(*serialization.UntypedObject).GetValue()["value"].(*serialization.UntypedArray).GetValue(); len(
+		value,
+	) != 1 {
 		t.Errorf("organizations: %v", value)
 	}
 	batch := msgraphcore.NewBatchRequest(adapter)
@@ -494,7 +620,8 @@ func TestTheOfficialGoClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a, b := answer.GetResponseById(*good.GetId()), answer.GetResponseById(*bad.GetId()); *a.GetStatus() != 200 || *b.GetStatus() != 404 {
+	if a, b := answer.GetResponseById(*good.GetId()), answer.GetResponseById(*bad.GetId()); *a.GetStatus() != 200 ||
+		*b.GetStatus() != 404 {
 		t.Errorf("the batch: %d, %d", *a.GetStatus(), *b.GetStatus())
 	}
 }

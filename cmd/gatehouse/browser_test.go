@@ -34,7 +34,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
 )
 
-// Two sites under TLS: cookies that work between two ports of one localhost do not work across these.
+// Two sites under TLS: cookies that work between two ports of one localhost do not work across
+// these.
 const (
 	centerHost = "center.gatehouse.test"
 	tenantHost = "login.northwind.test"
@@ -47,7 +48,8 @@ type sites struct {
 	hosts  string // Chromium's --host-resolver-rules
 }
 
-// startSites serves both halves by the same functions as the subcommands, with a certificate made for the test.
+// startSites serves both halves by the same functions as the subcommands, with a certificate made
+// for the test.
 func startSites(t *testing.T) sites {
 	t.Helper()
 	dir := t.TempDir()
@@ -94,14 +96,18 @@ func startSites(t *testing.T) sites {
 		_ = tn.Store.Close()
 	})
 	dialer := &net.Dialer{}
-	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) { // the two names are this machine
-			_, port, err := net.SplitHostPort(address)
-			if err != nil {
-				return nil, err
-			}
-			return dialer.DialContext(ctx, network, "127.0.0.1:"+port)
-		}}}
+	client := &http.Client{
+		Timeout: 30 * time.Second,
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
+			// the two names are this machine
+			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+				_, port, err := net.SplitHostPort(address)
+				if err != nil {
+					return nil, err
+				}
+				return dialer.DialContext(ctx, network, "127.0.0.1:"+port)
+			}},
+	}
 	jobs := syncjobs.New(tn, log, client)
 	go jobs.Run(ctx)
 	serve(ch, cl, func(mux *http.ServeMux) http.Handler { return mountSandboxed(mux, c) })
@@ -115,8 +121,20 @@ func testCertificate(t *testing.T, dir string) (certFile, keyFile string, pool *
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Gatehouse tests"}, DNSNames: []string{centerHost, tenantHost, "oidc.us-east-1.amazonaws.com", "portal.sso.us-east-1.amazonaws.com"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: "Gatehouse tests"},
+		DNSNames: []string{
+			centerHost, tenantHost, "oidc.us-east-1.amazonaws.com", "portal.sso.us-east-1.amazonaws.com",
+		},
+		NotBefore: time.Now().Add(
+			-time.Hour,
+		),
+		NotAfter:              time.Now().Add(24 * time.Hour),
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -150,9 +168,23 @@ func newBrowser(t *testing.T, hosts string) (ctx context.Context) {
 	if path == "" {
 		sqldbtest.Skip(t, "Chromium is not installed (apt-get install chromium)")
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.Flag("host-resolver-rules", hosts),
-		chromedp.Flag("ignore-certificate-errors", true), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.WindowSize(1280, 900), chromedp.UserDataDir(t.TempDir()))
+	options := append(
+		chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path),
+		chromedp.NoSandbox,
+		chromedp.Flag("host-resolver-rules", hosts),
+		chromedp.Flag(
+			"ignore-certificate-errors", true,
+		),
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag(
+			"disable-component-update", true,
+		),
+		chromedp.Flag("disable-sync", true),
+		chromedp.WindowSize(1280, 900),
+		chromedp.UserDataDir(t.TempDir()),
+	)
 	allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, stop := chromedp.NewContext(allocator)
 	if err := chromedp.Do(ctx); err != nil { // starts the browser; a limit on this call would be the browser's
@@ -191,7 +223,10 @@ func (b browser) open(url string) {
 // sees waits until the page shows a text.
 func (b browser) sees(text string) {
 	b.t.Helper()
-	b.until("see "+text, `!!document.body && document.readyState === 'complete' && document.body.innerText.includes(`+quoteJS(text)+`)`)
+	b.until(
+		"see "+text,
+		`!!document.body && document.readyState === 'complete' && document.body.innerText.includes(`+quoteJS(text)+`)`,
+	)
 }
 
 // until waits for a condition, across whatever navigation is under way.
@@ -259,7 +294,14 @@ func (b browser) screenshot(name string) {
 // download returns what a link on the page leads to, fetched by the page itself with its cookies.
 func (b browser) download(selector, name string) string {
 	b.t.Helper()
-	body := do(b, "download "+name, chromedp.Evaluate[string](`fetch(document.querySelector(`+quoteJS(selector)+`).href).then(r => r.text())`, chromedp.EvalAwaitPromise))
+	body := do(
+		b,
+		"download "+name,
+		chromedp.Evaluate[string](
+			`fetch(document.querySelector(`+quoteJS(selector)+`).href).then(r => r.text())`,
+			chromedp.EvalAwaitPromise,
+		),
+	)
 	path := filepath.Join(b.t.TempDir(), name)
 	if err := os.WriteFile(path, []byte(body), 0o600); err != nil {
 		b.t.Fatal(err)
@@ -389,13 +431,18 @@ func TestTheWalkByHandAcrossSites(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := s.center.CreatePermissionSet(ctx, by, center.PermissionSet{Name: "AdministratorAccess", Description: "Everything"})
+	set, err := s.center.CreatePermissionSet(
+		ctx, by, center.PermissionSet{Name: "AdministratorAccess", Description: "Everything"},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.open(s.center.URL + "/console/assignments")
 	b.click("details summary")
-	b.submit(`form[action="/console/assignments"]`, "button", map[string]string{"account": "111122223333", "set": set.ARN, "type": "GROUP", "principal": group.DisplayName})
+	b.submit(
+		`form[action="/console/assignments"]`, "button",
+		map[string]string{"account": "111122223333", "set": set.ARN, "type": "GROUP", "principal": group.DisplayName},
+	)
 	b.sees("The assignment is made.")
 
 	// 8. A person signs in across the sites and gets credentials.
@@ -412,7 +459,8 @@ func TestTheWalkByHandAcrossSites(t *testing.T) {
 	b.sees("export AWS_ACCESS_KEY_ID=")
 	b.screenshot("credentials")
 
-	// Sign out, and in again from the tenant's tile, which the session of the tenant makes a single click.
+	// Sign out, and in again from the tenant's tile, which the session of the tenant makes a single
+	// click.
 	b.open(s.center.URL + "/start")
 	b.leave("header form button")
 	b.sees("You are signed out")
@@ -438,19 +486,26 @@ func TestTheWalkByHandAcrossSites(t *testing.T) {
 	phoneInTheDark(b, s)
 }
 
-// TestTheDemoInABrowser is what a newcomer does after the first command: both halves on one loopback address, without TLS.
+// TestTheDemoInABrowser is what a newcomer does after the first command: both halves on one
+// loopback address, without TLS.
 func TestTheDemoInABrowser(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t)
 	b := browser{t, newBrowser(t, "")}
 	b.open(d.Center.PortalURL)
 	b.sees("with your Northwind Traders account")
-	b.submit("main form", "button", map[string]string{"loginfmt": "amara.okafor@northwind.example", "passwd": d.People[0].Password})
+	b.submit(
+		"main form", "button",
+		map[string]string{"loginfmt": "amara.okafor@northwind.example", "passwd": d.People[0].Password},
+	)
 	b.sees("Development")
 	b.until("four accounts", `document.querySelectorAll('.account').length === 4`)
 	b.accessible("the portal")
 	do(b, "search", chromedp.SendKeys(chromedp.CSS("input[name=q]"), "stag"))
-	b.until("the search narrows the list", `document.querySelectorAll('.account').length === 1 && document.querySelector('.account h2').textContent === 'Staging'`)
+	b.until(
+		"the search narrows the list",
+		`document.querySelectorAll('.account').length === 1 && document.querySelector('.account h2').textContent === 'Staging'`,
+	)
 	b.click(`#accounts [data-star]`)
 	b.until("the role is a favourite", `document.querySelector('#favourites li')?.textContent.includes('in Staging')`)
 	b.open(d.Center.PortalURL)
@@ -459,7 +514,9 @@ func TestTheDemoInABrowser(t *testing.T) {
 	b.leave(`#accounts a[href*="/start/console"]`)
 	b.sees("Here the AWS console would open")
 	b.sees("RoleSessionName: amara.okafor")
-	b.open(d.Center.PortalURL + "/#/console?account_id=333344445555&role_name=AdministratorAccess&destination=https%3A%2F%2Fconsole.aws.amazon.com%2Fs3%2F")
+	b.open(
+		d.Center.PortalURL + "/#/console?account_id=333344445555&role_name=AdministratorAccess&destination=https%3A%2F%2Fconsole.aws.amazon.com%2Fs3%2F",
+	)
 	b.sees("It would open at https://console.aws.amazon.com/s3/")
 	b.open(d.Center.URL + "/start/link?account_id=333344445555&role_name=AdministratorAccess")
 	b.accessible("the maker of links")
@@ -472,7 +529,10 @@ func TestTheDemoInABrowser(t *testing.T) {
 	b.screenshot("console")
 	b.open(d.Center.ConsoleURL + "access-keys")
 	b.click("details summary")
-	b.submit(`form[action="/console/access-keys"]`, "button", map[string]string{"name": "terraform", "role": "user-administrator"})
+	b.submit(
+		`form[action="/console/access-keys"]`, "button",
+		map[string]string{"name": "terraform", "role": "user-administrator"},
+	)
 	b.sees("Copy the secret now")
 	b.screenshot("access-keys")
 	b.login(d.Tenant.AdminCenterURL, map[string]string{"username": d.Admin.UserName, "password": d.Admin.Password})
@@ -484,11 +544,26 @@ func devicePages(b browser, d demoOutput) {
 	b.t.Helper()
 	ctx := context.Background()
 	oidc := ssooidc.New(ssooidc.Options{Region: d.AWS.Region, BaseEndpoint: &d.Center.URL})
-	client, err := oidc.RegisterClient(ctx, &ssooidc.RegisterClientInput{ClientName: aws.String("aws-cli on build-7"), ClientType: aws.String("public"), RedirectUris: []string{callback}, Scopes: []string{"sso:account:access"}})
+	client, err := oidc.RegisterClient(
+		ctx,
+		&ssooidc.RegisterClientInput{
+			ClientName:   aws.String("aws-cli on build-7"),
+			ClientType:   aws.String("public"),
+			RedirectUris: []string{callback},
+			Scopes:       []string{"sso:account:access"},
+		},
+	)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	device, err := oidc.StartDeviceAuthorization(ctx, &ssooidc.StartDeviceAuthorizationInput{ClientId: client.ClientId, ClientSecret: client.ClientSecret, StartUrl: &d.Center.PortalURL})
+	device, err := oidc.StartDeviceAuthorization(
+		ctx,
+		&ssooidc.StartDeviceAuthorizationInput{
+			ClientId:     client.ClientId,
+			ClientSecret: client.ClientSecret,
+			StartUrl:     &d.Center.PortalURL,
+		},
+	)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -501,24 +576,54 @@ func devicePages(b browser, d demoOutput) {
 	b.screenshot("device")
 	b.leave("main form button")
 	b.sees("Request approved")
-	b.open(d.Center.URL + "/authorize?" + url.Values{"response_type": {"code"}, "client_id": {*client.ClientId}, "redirect_uri": {withPort}, "state": {"s"}, "code_challenge_method": {"S256"},
-		"code_challenge": {challengeOf(pkceCode)}, "scopes": {"sso:account:access"}}.Encode())
+	b.open(
+		d.Center.URL + "/authorize?" + url.Values{
+			"response_type":         {"code"},
+			"client_id":             {*client.ClientId},
+			"redirect_uri":          {withPort},
+			"state":                 {"s"},
+			"code_challenge_method": {"S256"},
+			"code_challenge":        {challengeOf(pkceCode)},
+			"scopes":                {"sso:account:access"},
+		}.Encode(),
+	)
 	b.sees("Allow access?")
 	b.accessible("what a program asks for")
 }
 
-// phoneInTheDark takes the pictures that show the pages on a small dark screen, and checks that nothing runs over its edge.
+// phoneInTheDark takes the pictures that show the pages on a small dark screen, and checks that
+// nothing runs over its edge.
 func phoneInTheDark(b browser, s sites) {
 	b.t.Helper()
 	do(b, "a phone", chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile))
 	do(b, "in the dark", chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
-		_, err := cdp.Call(ctx, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}})
+		_, err := cdp.Call(
+			ctx,
+			tab,
+			emulation.SetEmulatedMedia,
+			emulation.SetEmulatedMediaParams{
+				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}},
+			},
+		)
 		return err
 	}))
 	for name, url := range map[string]string{"console": s.center.URL + "/console/settings", "users": s.center.URL + "/console/users", "keys": s.center.URL + "/console/access-keys", "admin": s.tenant.URL + "/admin/users"} {
 		b.open(url)
-		if do(b, "measure", chromedp.Evaluate[bool](`document.documentElement.scrollWidth > document.documentElement.clientWidth + 1`)) {
-			b.t.Errorf("%s is wider than a phone: %s", url, do(b, "find what", chromedp.Evaluate[string](`[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1 && !e.closest('.scroll')).map(e => e.outerHTML.slice(0, 200)).slice(0, 3).join(' | ')`)))
+		if do(
+			b, "measure",
+			chromedp.Evaluate[bool](`document.documentElement.scrollWidth > document.documentElement.clientWidth + 1`),
+		) {
+			b.t.Errorf(
+				"%s is wider than a phone: %s",
+				url,
+				do(
+					b,
+					"find what",
+					chromedp.Evaluate[string](
+						`[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1 && !e.closest('.scroll')).map(e => e.outerHTML.slice(0, 200)).slice(0, 3).join(' | ')`,
+					),
+				),
+			)
 		}
 		if name == "console" {
 			b.screenshot("phone")

@@ -49,20 +49,46 @@ func TestClaimsAndSigningOptions(t *testing.T) {
 	const mei = "mei.tanaka@northwind.example"
 	e.change(http.MethodPatch, "/users/"+mei, map[string]any{"employeeId": "E00003", "department": "R<D"}, nil)
 	response := func() string { t.Helper(); return samlResponse(t, d, mei) }
-	admin.does(app+"/claims", url.Values{"do": {"claim"}, "name": {"costcenter"}, "expression": {`Join("-", [department], [employeeId])`}}, "The SAML settings are saved")
-	admin.does(app+"/claims", url.Values{"do": {"claim"}, "name": {"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name"}, "source": {"displayName"}}, "The SAML settings are saved")
+	admin.does(
+		app+"/claims",
+		url.Values{"do": {"claim"}, "name": {"costcenter"}, "expression": {`Join("-", [department], [employeeId])`}},
+		"The SAML settings are saved",
+	)
+	admin.does(
+		app+"/claims",
+		url.Values{
+			"do":     {"claim"},
+			"name":   {"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name"},
+			"source": {"displayName"},
+		},
+		"The SAML settings are saved",
+	)
 	admin.does(app+"/claims", url.Values{"do": {"signing"}, "signing": {"both"}}, "The SAML settings are saved")
 	text := response()
-	if !strings.Contains(text, `identity/claims/costcenter"><AttributeValue>R&lt;D-E00003<`) || !strings.Contains(text, `identity/claims/name"><AttributeValue>Mei Tanaka<`) || strings.Count(text, "SignatureValue>") != 4 {
+	if !strings.Contains(text, `identity/claims/costcenter"><AttributeValue>R&lt;D-E00003<`) ||
+		!strings.Contains(text, `identity/claims/name"><AttributeValue>Mei Tanaka<`) ||
+		strings.Count(text, "SignatureValue>") != 4 {
 		t.Errorf("the response is %s", text)
 	}
 	v := newVisitor(t)
 	acs, form := v.response(d, d.Center.PortalURL, mei)
-	if status, page := v.send(http.MethodPost, acs, form); !strings.Contains(page, "Platform Engineering") && !strings.Contains(page, "Development") {
+	if status, page := v.send(http.MethodPost, acs, form); !strings.Contains(page, "Platform Engineering") &&
+		!strings.Contains(page, "Development") {
 		t.Errorf("the center answers a response that is signed twice with %d %s", status, page)
 	}
-	admin.does(app+"/claims", url.Values{"do": {"nameid"}, "attribute": {"employeeId"}, "format": {"urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"}}, "The SAML settings are saved")
-	if text := response(); !strings.Contains(text, `<NameID Format="urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress">E00003</NameID>`) { // the center asks for that format
+	admin.does(
+		app+"/claims",
+		url.Values{
+			"do":        {"nameid"},
+			"attribute": {"employeeId"},
+			"format":    {"urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"},
+		},
+		"The SAML settings are saved",
+	)
+	// the center asks for that format
+	if text := response(); !strings.Contains(
+		text, `<NameID Format="urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress">E00003</NameID>`,
+	) {
 		t.Errorf("the NameID in %s", text)
 	}
 	for want, form := range map[string]url.Values{
@@ -78,13 +104,16 @@ func TestClaimsAndSigningOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	sp := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate})
-	admin.does(app+"/claims", url.Values{"do": {"encryption"}, "certificate": {string(sp)}}, "The SAML settings are saved")
+	admin.does(
+		app+"/claims", url.Values{"do": {"encryption"}, "certificate": {string(sp)}}, "The SAML settings are saved",
+	)
 	if text := response(); !strings.Contains(text, "<EncryptedAssertion") || strings.Contains(text, "Mei Tanaka") {
 		t.Errorf("the response is not encrypted: %s", text)
 	}
 	v = newVisitor(t)
 	acs, form = v.response(d, d.Center.PortalURL, mei)
-	if status, page := v.send(http.MethodPost, acs, form); status != http.StatusForbidden && status != http.StatusBadRequest {
+	if status, page := v.send(http.MethodPost, acs, form); status != http.StatusForbidden &&
+		status != http.StatusBadRequest {
 		t.Errorf("AWS takes no encrypted assertions, and neither does the center: %d %s", status, page)
 	}
 	e.change(http.MethodPatch, "/applications/"+d.Tenant.ApplicationID, map[string]any{"keyCredentials": []any{}}, nil)
@@ -97,16 +126,23 @@ func TestClaimsAndSigningOptions(t *testing.T) {
 		t.Fatalf("the new certificate is not on the page: %s", page)
 	}
 	before := regexp.MustCompile(`<X509Certificate>([^<]+)<`).FindStringSubmatch(response())[1]
-	admin.does(app+"/certificates", url.Values{"do": {"activate"}, "thumbprint": thumbprints[1:2]}, "The certificate is active")
+	admin.does(
+		app+"/certificates", url.Values{"do": {"activate"}, "thumbprint": thumbprints[1:2]},
+		"The certificate is active",
+	)
 	if after := regexp.MustCompile(`<X509Certificate>([^<]+)<`).FindStringSubmatch(response())[1]; after == before {
 		t.Error("the old certificate still signs")
 	}
-	admin.does(app+"/certificates", url.Values{"do": {"delete"}, "thumbprint": thumbprints[1:2]}, "make another one active first")
+	admin.does(
+		app+"/certificates", url.Values{"do": {"delete"}, "thumbprint": thumbprints[1:2]},
+		"make another one active first",
+	)
 	// Once the active certificate has expired, another valid one signs.
 	e.forward(4 * 365 * 24 * 3600e9)
 	admin = administrator(t, d, d.Tenant.URL+"/admin")
 	admin.does(app+"/certificates", url.Values{"do": {"new"}}, "A new certificate is there")
-	if after := regexp.MustCompile(`<X509Certificate>([^<]+)<`).FindStringSubmatch(response()); after == nil || after[1] == before {
+	if after := regexp.MustCompile(`<X509Certificate>([^<]+)<`).FindStringSubmatch(response()); after == nil ||
+		after[1] == before {
 		t.Errorf("no other certificate signs: %v", after)
 	}
 }
@@ -119,18 +155,61 @@ func TestClaimsMappingPolicies(t *testing.T) {
 	sp, app := "/servicePrincipals/"+d.Tenant.ServicePrincipalID+"/claimsMappingPolicies", "/applications/"+d.Tenant.ApplicationID+"/tokenIssuancePolicies"
 	response := func() string { t.Helper(); return samlResponse(t, d, mei) }
 	definition := func(claims string) map[string]any {
-		return map[string]any{"displayName": "AWS", "isOrganizationDefault": false, "definition": []string{`{"ClaimsMappingPolicy":{"Version":1,"IncludeBasicClaimSet":"true","ClaimsSchema":[` + claims + `]}}`}}
+		return map[string]any{
+			"displayName":           "AWS",
+			"isOrganizationDefault": false,
+			"definition": []string{
+				`{"ClaimsMappingPolicy":{"Version":1,"IncludeBasicClaimSet":"true","ClaimsSchema":[` + claims + `]}}`,
+			},
+		}
 	}
 	var claims, issuance struct{ ID string }
-	e.change(http.MethodPost, "/policies/claimsMappingPolicies", definition(`{"Source":"user","ID":"employeeid","SamlClaimType":"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier"},{"Value":"north \"wind\"","SamlClaimType":"https://x/company"}`), &claims)
-	e.change(http.MethodPost, "/policies/tokenIssuancePolicies", map[string]any{"displayName": "sign", "definition": []string{`{"TokenIssuancePolicy":{"Version":1,"TokenResponseSigningPolicy":"ResponseOnly"}}`}}, &issuance)
-	e.change(http.MethodPost, sp+"/$ref", map[string]string{"@odata.id": "https://graph.microsoft.com/v1.0/policies/claimsMappingPolicies/" + claims.ID}, nil)
-	e.change(http.MethodPost, app+"/$ref", map[string]string{"@odata.id": "https://graph.microsoft.com/v1.0/policies/tokenIssuancePolicies/" + issuance.ID}, nil)
-	if text := response(); !strings.Contains(text, ">E00003</NameID>") || !strings.Contains(text, `Name="https://x/company"><AttributeValue>north &quot;wind&quot;<`) || strings.Count(text, "<SignatureValue>") != 1 || strings.Index(text, "<SignatureValue>") > strings.Index(text, "<Assertion") {
+	e.change(
+		http.MethodPost,
+		"/policies/claimsMappingPolicies",
+		definition(
+			`{"Source":"user","ID":"employeeid","SamlClaimType":"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier"},{"Value":"north \"wind\"","SamlClaimType":"https://x/company"}`,
+		),
+		&claims,
+	)
+	e.change(
+		http.MethodPost,
+		"/policies/tokenIssuancePolicies",
+		map[string]any{
+			"displayName": "sign",
+			"definition": []string{
+				`{"TokenIssuancePolicy":{"Version":1,"TokenResponseSigningPolicy":"ResponseOnly"}}`,
+			},
+		},
+		&issuance,
+	)
+	e.change(
+		http.MethodPost, sp+"/$ref",
+		map[string]string{"@odata.id": "https://graph.microsoft.com/v1.0/policies/claimsMappingPolicies/" + claims.ID},
+		nil,
+	)
+	e.change(
+		http.MethodPost,
+		app+"/$ref",
+		map[string]string{
+			"@odata.id": "https://graph.microsoft.com/v1.0/policies/tokenIssuancePolicies/" + issuance.ID,
+		},
+		nil,
+	)
+	if text := response(); !strings.Contains(text, ">E00003</NameID>") ||
+		!strings.Contains(text, `Name="https://x/company"><AttributeValue>north &quot;wind&quot;<`) ||
+		strings.Count(text, "<SignatureValue>") != 1 ||
+		strings.Index(text, "<SignatureValue>") > strings.Index(text, "<Assertion") {
 		t.Errorf("the response is %s", text)
 	}
-	e.change(http.MethodPatch, "/policies/claimsMappingPolicies/"+claims.ID, definition(`{"Source":"user","ID":"department","SamlClaimType":"https://x/department"}`), nil)
-	if text := response(); !strings.Contains(text, `Name="https://x/department"><AttributeValue>Platform Engineering<`) || !strings.Contains(text, ">"+mei+"</NameID>") {
+	e.change(
+		http.MethodPatch, "/policies/claimsMappingPolicies/"+claims.ID,
+		definition(`{"Source":"user","ID":"department","SamlClaimType":"https://x/department"}`), nil,
+	)
+	if text := response(); !strings.Contains(
+		text, `Name="https://x/department"><AttributeValue>Platform Engineering<`,
+	) ||
+		!strings.Contains(text, ">"+mei+"</NameID>") {
 		t.Errorf("after the policy was changed: %s", text)
 	}
 	if got := e.list(sp, "id"); len(got) != 1 || got[0] != claims.ID {
@@ -171,7 +250,10 @@ func redirected(t *testing.T, d demoOutput, message string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return d.Tenant.URL + "/" + d.Tenant.TenantID + "/saml2?" + url.Values{"SAMLRequest": {base64.StdEncoding.EncodeToString(packed.Bytes())}, "RelayState": {"state"}}.Encode()
+	return d.Tenant.URL + "/" + d.Tenant.TenantID + "/saml2?" + url.Values{
+		"SAMLRequest": {base64.StdEncoding.EncodeToString(packed.Bytes())},
+		"RelayState":  {"state"},
+	}.Encode()
 }
 
 // TestHowARequestWantsThePersonToSignIn: passive, anew, or by a class of authentication.
@@ -183,8 +265,14 @@ func TestHowARequestWantsThePersonToSignIn(t *testing.T) {
 	e.change(http.MethodGet, "/applications/"+d.Tenant.ApplicationID, nil, &app)
 	const mei = "mei.tanaka@northwind.example"
 	request := func(attributes, inside string) string {
-		return redirected(t, d, fmt.Sprintf(`<samlp:AuthnRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="_a" Version="2.0" IssueInstant="%s" %s><saml:Issuer>%s</saml:Issuer>%s</samlp:AuthnRequest>`,
-			time.Now().UTC().Format(time.RFC3339), attributes, app.IdentifierURIs[0], inside))
+		return redirected(
+			t,
+			d,
+			fmt.Sprintf(
+				`<samlp:AuthnRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="_a" Version="2.0" IssueInstant="%s" %s><saml:Issuer>%s</saml:Issuer>%s</samlp:AuthnRequest>`,
+				time.Now().UTC().Format(time.RFC3339), attributes, app.IdentifierURIs[0], inside,
+			),
+		)
 	}
 	class := func(comparison, name string) string {
 		return `<samlp:RequestedAuthnContext` + comparison + `><saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:` + name + `</saml:AuthnContextClassRef></samlp:RequestedAuthnContext>`
@@ -198,7 +286,11 @@ func TestHowARequestWantsThePersonToSignIn(t *testing.T) {
 		}
 		return string(data)
 	}
-	if _, form := v.response(d, request(`IsPassive="true"`, ""), ""); !strings.Contains(status(form), "status:NoPassive") || strings.Contains(status(form), "<Assertion") || form.Get("RelayState") != "state" {
+	if _, form := v.response(d, request(`IsPassive="true"`, ""), ""); !strings.Contains(
+		status(form), "status:NoPassive",
+	) ||
+		strings.Contains(status(form), "<Assertion") ||
+		form.Get("RelayState") != "state" {
 		t.Errorf("nobody is signed in, and nobody may be asked: %s", status(form))
 	}
 	v.response(d, request("", class(` Comparison="exact"`, "PasswordProtectedTransport")), mei) // signs in
@@ -213,10 +305,12 @@ func TestHowARequestWantsThePersonToSignIn(t *testing.T) {
 	}
 	const format = `<NameID Format="urn:oasis:names:tc:SAML:`
 	persistent, transient := nameID("2.0:nameid-format:persistent"), nameID("2.0:nameid-format:transient")
-	if !strings.HasPrefix(persistent, format+`2.0:nameid-format:persistent">`) || strings.Contains(persistent, "@") || persistent != nameID("2.0:nameid-format:persistent") {
+	if !strings.HasPrefix(persistent, format+`2.0:nameid-format:persistent">`) || strings.Contains(persistent, "@") ||
+		persistent != nameID("2.0:nameid-format:persistent") {
 		t.Errorf("a persistent NameID is %s", persistent)
 	}
-	if !strings.HasPrefix(transient, format+`2.0:nameid-format:transient">`) || transient == nameID("2.0:nameid-format:transient") {
+	if !strings.HasPrefix(transient, format+`2.0:nameid-format:transient">`) ||
+		transient == nameID("2.0:nameid-format:transient") {
 		t.Errorf("a transient NameID is %s", transient)
 	}
 	for _, asked := range []string{"", "1.1:nameid-format:unspecified", "1.1:nameid-format:emailAddress"} {
@@ -234,7 +328,9 @@ func TestHowARequestWantsThePersonToSignIn(t *testing.T) {
 			t.Errorf("%s: %s", want, page)
 		}
 	}
-	if _, form := v.response(d, request(`ForceAuthn="true" IsPassive="true"`, ""), ""); !strings.Contains(status(form), "status:NoPassive") {
+	if _, form := v.response(d, request(`ForceAuthn="true" IsPassive="true"`, ""), ""); !strings.Contains(
+		status(form), "status:NoPassive",
+	) {
 		t.Errorf("to be asked anew, but not to be asked: %s", status(form))
 	}
 	forced := request(`ForceAuthn="true"`, class("", "X509"))
@@ -258,13 +354,23 @@ func TestSingleLogout(t *testing.T) {
 	d, _ := startDemo(t)
 	e := newEnds(t, d)
 	const back = "https://sp.example/logout?x=1"
-	e.change(http.MethodPatch, "/applications/"+d.Tenant.ApplicationID, map[string]any{"web": map[string]string{"logoutUrl": back}}, nil)
+	e.change(
+		http.MethodPatch, "/applications/"+d.Tenant.ApplicationID,
+		map[string]any{"web": map[string]string{"logoutUrl": back}}, nil,
+	)
 	var app graph.Application
 	e.change(http.MethodGet, "/applications/"+d.Tenant.ApplicationID, nil, &app)
 	v := newVisitor(t)
 	v.response(d, d.Center.PortalURL, "mei.tanaka@northwind.example")
 	request := func(id string, at time.Time, issuer string) string {
-		return redirected(t, d, fmt.Sprintf(`<samlp:LogoutRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="%s" Version="2.0" IssueInstant="%s"><Issuer xmlns="urn:oasis:names:tc:SAML:2.0:assertion">%s</Issuer><NameID xmlns="urn:oasis:names:tc:SAML:2.0:assertion">anybody</NameID></samlp:LogoutRequest>`, id, at.UTC().Format(time.RFC3339), issuer))
+		return redirected(
+			t,
+			d,
+			fmt.Sprintf(
+				`<samlp:LogoutRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="%s" Version="2.0" IssueInstant="%s"><Issuer xmlns="urn:oasis:names:tc:SAML:2.0:assertion">%s</Issuer><NameID xmlns="urn:oasis:names:tc:SAML:2.0:assertion">anybody</NameID></samlp:LogoutRequest>`,
+				id, at.UTC().Format(time.RFC3339), issuer,
+			),
+		)
 	}
 	for want, address := range map[string]string{"AADSTS50061": request("1abc", time.Now(), app.IdentifierURIs[0]), "AADSTS50071": request("_a", time.Now().Add(-time.Hour), app.IdentifierURIs[0]), "AADSTS700016": request("_a", time.Now(), "https://nobody")} {
 		if _, page := v.send(http.MethodGet, address, nil); !strings.Contains(page, want) {
@@ -272,14 +378,33 @@ func TestSingleLogout(t *testing.T) {
 		}
 	}
 	for _, destination := range []string{"https://evil.example/saml2", ""} {
-		signed := redirected(t, d, fmt.Sprintf(`<samlp:LogoutRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_d" Version="2.0" IssueInstant="%s" Destination="%s"><Issuer xmlns="urn:oasis:names:tc:SAML:2.0:assertion">%s</Issuer></samlp:LogoutRequest>`,
-			time.Now().UTC().Format(time.RFC3339), destination, app.IdentifierURIs[0])) + "&Signature=x" // a signed message must have one
+		signed := redirected(
+			t,
+			d,
+			fmt.Sprintf(
+				`<samlp:LogoutRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_d" Version="2.0" IssueInstant="%s" Destination="%s"><Issuer xmlns="urn:oasis:names:tc:SAML:2.0:assertion">%s</Issuer></samlp:LogoutRequest>`,
+				// a signed message must have one
+				time.Now().UTC().Format(time.RFC3339),
+				destination,
+				app.IdentifierURIs[0],
+			),
+		) + "&Signature=x"
 		if _, page := v.send(http.MethodGet, signed, nil); !strings.Contains(page, "AADSTS50061") {
 			t.Errorf("Destination %q: %s", destination, page)
 		}
 	}
-	over := redirected(t, d, fmt.Sprintf(`<samlp:LogoutRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_o" Version="2.0" IssueInstant="%s" NotOnOrAfter="%s"><Issuer xmlns="urn:oasis:names:tc:SAML:2.0:assertion">%s</Issuer></samlp:LogoutRequest>`,
-		time.Now().UTC().Format(time.RFC3339), time.Now().Add(-5*time.Minute).UTC().Format(time.RFC3339), app.IdentifierURIs[0]))
+	over := redirected(
+		t,
+		d,
+		fmt.Sprintf(
+			`<samlp:LogoutRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_o" Version="2.0" IssueInstant="%s" NotOnOrAfter="%s"><Issuer xmlns="urn:oasis:names:tc:SAML:2.0:assertion">%s</Issuer></samlp:LogoutRequest>`,
+			time.Now().UTC().Format(
+				time.RFC3339,
+			),
+			time.Now().Add(-5*time.Minute).UTC().Format(time.RFC3339),
+			app.IdentifierURIs[0],
+		),
+	)
 	if _, page := v.send(http.MethodGet, over, nil); !strings.Contains(page, "AADSTS50071") {
 		t.Errorf("a request that is over: %s", page)
 	}
@@ -306,7 +431,9 @@ func TestSingleLogout(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer, err := io.ReadAll(flate.NewReader(bytes.NewReader(packed)))
-	if err != nil || !strings.Contains(string(answer), `InResponseTo="_abc"`) || !strings.Contains(string(answer), ">https://login.microsoftonline.com/"+d.Tenant.TenantID+"/<") || !strings.Contains(string(answer), "status:Success") {
+	if err != nil || !strings.Contains(string(answer), `InResponseTo="_abc"`) ||
+		!strings.Contains(string(answer), ">https://login.microsoftonline.com/"+d.Tenant.TenantID+"/<") ||
+		!strings.Contains(string(answer), "status:Success") {
 		t.Errorf("the answer is %s, %v", answer, err)
 	}
 	if _, page := v.send(http.MethodGet, d.Tenant.URL+"/myapps", nil); strings.Contains(page, "My Apps") {

@@ -9,20 +9,31 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
-// The demo's company: 25 people in six groups by job function. One person is disabled, one has no last name, one group is nested.
+// The demo's company: 25 people in six groups by job function. One person is disabled, one has no
+// last name, one group is nested.
 
 type seedPerson struct{ given, surname, title, group string }
 
 var seedPeople = []seedPerson{
-	{"Amara", "Okafor", "Head of Platform", "Platform Engineering"}, {"Jonas", "Lindqvist", "Site Reliability Engineer", "Platform Engineering"},
-	{"Mei", "Tanaka", "Platform Engineer", "Platform Engineering"}, {"Rafael", "Souza", "Cloud Engineer", "Platform Engineering"},
+	{
+		"Amara", "Okafor", "Head of Platform", "Platform Engineering",
+	}, {"Jonas", "Lindqvist", "Site Reliability Engineer", "Platform Engineering"},
+	{
+		"Mei", "Tanaka", "Platform Engineer", "Platform Engineering",
+	}, {"Rafael", "Souza", "Cloud Engineer", "Platform Engineering"},
 	{"Priya", "Raman", "Engineering Manager", "Engineering"}, {"Tomasz", "Nowak", "Backend Engineer", "Engineering"},
 	{"Chloe", "Martin", "Frontend Engineer", "Engineering"}, {"Daniel", "Weber", "Mobile Engineer", "Engineering"},
 	{"Sofia", "Rossi", "Backend Engineer", "Engineering"}, {"Kwame", "Mensah", "Quality Engineer", "Engineering"},
 	{"Hannah", "Schmidt", "Engineering Intern", "Engineering"}, {"Leila", "Haddad", "Head of Data", "Data"},
-	{"Oliver", "Brown", "Data Engineer", "Data"}, {"Ingrid", "Larsen", "Analyst", "Data"}, {"Santiago", "Vega", "Machine Learning Engineer", "Data"},
-	{"Nadia", "Petrova", "Security Lead", "Security"}, {"Yusuf", "Demir", "Security Engineer", "Security"}, {"Grace", "Kim", "Auditor", "Security"},
-	{"Martin", "Dubois", "Finance Director", "Finance"}, {"Elena", "Popescu", "Controller", "Finance"}, {"Thabo", "Dlamini", "Accountant", "Finance"},
+	{
+		"Oliver", "Brown", "Data Engineer", "Data",
+	}, {"Ingrid", "Larsen", "Analyst", "Data"}, {"Santiago", "Vega", "Machine Learning Engineer", "Data"},
+	{
+		"Nadia", "Petrova", "Security Lead", "Security",
+	}, {"Yusuf", "Demir", "Security Engineer", "Security"}, {"Grace", "Kim", "Auditor", "Security"},
+	{
+		"Martin", "Dubois", "Finance Director", "Finance",
+	}, {"Elena", "Popescu", "Controller", "Finance"}, {"Thabo", "Dlamini", "Accountant", "Finance"},
 	{"Lucia", "Fernandez", "Head of Support", "Support"}, {"Ben", "O'Neill", "Support Engineer", "Support"},
 	{"Teller", "", "Support Engineer", "Support"}, {"Viktor", "Horvat", "Support Engineer", "Support"},
 }
@@ -30,11 +41,14 @@ var seedPeople = []seedPerson{
 const disabledPerson = "Viktor Horvat"
 
 var seedGroups = [][2]string{
-	{"Platform Engineering", "Runs the cloud"}, {"Engineering", "Builds the product"}, {"Data", "Pipelines and reports"},
+	{
+		"Platform Engineering", "Runs the cloud",
+	}, {"Engineering", "Builds the product"}, {"Data", "Pipelines and reports"},
 	{"Security", "Keeps it safe"}, {"Finance", "Pays for it"}, {"Support", "Helps the customers"},
 }
 
-// nestedGroup is a member of outerGroup. Nested groups are not provisioned: the people in them come by their own group.
+// nestedGroup is a member of outerGroup. Nested groups are not provisioned: the people in them come
+// by their own group.
 const nestedGroup, outerGroup = "Platform Engineering", "Engineering"
 
 // access says which group gets which permission set in which of the demo's accounts.
@@ -54,8 +68,12 @@ var demoSets = []demoSet{
 type demoGrant struct{ group, set, accounts string } // accounts: indexes into demoAccounts
 
 var demoGrants = []demoGrant{
-	{"Platform Engineering", "AdministratorAccess", "0123"}, {"Engineering", "PowerUserAccess", "23"}, {"Engineering", "ReadOnlyAccess", "1"},
-	{"Data", "PowerUserAccess", "3"}, {"Security", "ReadOnlyAccess", "0123"}, {"Finance", "ReadOnlyAccess", "0"}, {"Support", "ReadOnlyAccess", "1"},
+	{
+		"Platform Engineering", "AdministratorAccess", "0123",
+	}, {"Engineering", "PowerUserAccess", "23"}, {"Engineering", "ReadOnlyAccess", "1"},
+	{
+		"Data", "PowerUserAccess", "3",
+	}, {"Security", "ReadOnlyAccess", "0123"}, {"Finance", "ReadOnlyAccess", "0"}, {"Support", "ReadOnlyAccess", "1"},
 }
 
 func address(given, surname, domain string) string {
@@ -66,7 +84,8 @@ func address(given, surname, domain string) string {
 	return strings.ToLower(plain(given)+"."+plain(surname)) + "@" + domain
 }
 
-// newCompany makes the demo's company, or one of any size: the first people and groups are always the same.
+// newCompany makes the demo's company, or one of any size: the first people and groups are always
+// the same.
 func newCompany(people, groups int, domain string) tenant.Company {
 	var c tenant.Company
 	groupIDs := map[string]string{}
@@ -75,7 +94,13 @@ func newCompany(people, groups int, domain string) tenant.Company {
 		if i < len(seedGroups) {
 			name, description = seedGroups[i][0], seedGroups[i][1]
 		}
-		g := tenant.Group{ID: uuid.NewString(), DisplayName: name, Description: description, MailNickname: strings.ToLower(strings.ReplaceAll(name, " ", "-")), SecurityEnabled: true}
+		g := tenant.Group{
+			ID:              uuid.NewString(),
+			DisplayName:     name,
+			Description:     description,
+			MailNickname:    strings.ToLower(strings.ReplaceAll(name, " ", "-")),
+			SecurityEnabled: true,
+		}
 		groupIDs[name] = g.ID
 		c.Groups = append(c.Groups, g)
 	}
@@ -101,14 +126,31 @@ func newCompany(people, groups int, domain string) tenant.Company {
 		c.Members = append(c.Members, tenant.Member{GroupID: group, MemberID: u.ID, Kind: tenant.KindUser})
 	}
 	if groupIDs[outerGroup] != "" {
-		c.Members = append(c.Members, tenant.Member{GroupID: groupIDs[outerGroup], MemberID: groupIDs[nestedGroup], Kind: tenant.KindGroup})
+		c.Members = append(
+			c.Members,
+			tenant.Member{GroupID: groupIDs[outerGroup], MemberID: groupIDs[nestedGroup], Kind: tenant.KindGroup},
+		)
 	}
 	return c
 }
 
 func person(p seedPerson, i int, domain string) tenant.User {
 	upn := address(p.given, p.surname, domain)
-	return tenant.User{ID: uuid.NewString(), UserPrincipalName: upn, Mail: upn, MailNickname: upn[:strings.IndexByte(upn, '@')],
-		DisplayName: strings.TrimSpace(p.given + " " + p.surname), GivenName: p.given, Surname: p.surname, JobTitle: p.title, Department: p.group,
-		EmployeeID: fmt.Sprintf("E%05d", i+1), PreferredLanguage: "en-US", UsageLocation: "US", Enabled: true}
+	return tenant.User{
+		ID:                uuid.NewString(),
+		UserPrincipalName: upn,
+		Mail:              upn,
+		MailNickname:      upn[:strings.IndexByte(upn, '@')],
+		DisplayName: strings.TrimSpace(
+			p.given + " " + p.surname,
+		),
+		GivenName:         p.given,
+		Surname:           p.surname,
+		JobTitle:          p.title,
+		Department:        p.group,
+		EmployeeID:        fmt.Sprintf("E%05d", i+1),
+		PreferredLanguage: "en-US",
+		UsageLocation:     "US",
+		Enabled:           true,
+	}
 }

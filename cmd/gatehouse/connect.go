@@ -86,9 +86,11 @@ func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.
 		return connect.Config{}, err
 	}
 	return connect.Config{
-		Graph:    tenant,
-		Admin:    admin,
-		LoginURL: strings.TrimRight(s.tenant.loginURL, "/"), HTTP: client, AppName: s.name, Groups: s.groups, SyncAll: s.scope == "all", Email: s.email, Cert: s.name,
+		Graph: tenant,
+		Admin: admin,
+		LoginURL: strings.TrimRight(
+			s.tenant.loginURL, "/",
+		), HTTP: client, AppName: s.name, Groups: s.groups, SyncAll: s.scope == "all", Email: s.email, Cert: s.name,
 	}, nil
 }
 
@@ -162,7 +164,10 @@ func printPlan(out io.Writer, p *connect.Plan) {
 	}
 	_ = t.Flush()
 	if p.Changes && p.Report.Total > 0 {
-		fmt.Fprintf(out, "\nThe identity source changes from %s to the tenant. Of the center's %d users:\n", p.Report.From, p.Report.Total)
+		fmt.Fprintf(
+			out, "\nThe identity source changes from %s to the tenant. Of the center's %d users:\n", p.Report.From,
+			p.Report.Total,
+		)
 		for _, effect := range []string{"StopsWorking", "MatchesNobody", "SignsInAtIdP", "SignsInAtNewIdP"} {
 			if n := p.Report.Counts[effect]; n > 0 {
 				fmt.Fprintf(out, "  %5d  %s\n", n, explain(p.Report, effect))
@@ -246,7 +251,9 @@ func (w *world) connectJSON(s *connectSettings, p *connect.Plan, changes int, r 
 		out.Steps = append(out.Steps, stepOutput{st.Title, st.Detail, st.Done})
 	}
 	if r != nil {
-		out.Verified, out.Users, out.Groups = true, r.Users, r.Groups
+		out.Verified = true
+		out.Users = r.Users
+		out.Groups = r.Groups
 		out.Failures = append(out.Failures, r.Failures...)
 		for _, c := range r.Checks {
 			out.Checks = append(out.Checks, c.Title)
@@ -264,8 +271,11 @@ func (w *world) bar(title string) func(done, total int) {
 	var bar *progressbar.ProgressBar
 	return func(done, total int) {
 		if bar == nil {
-			bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(out), progressbar.OptionSetDescription(" "+inline(title)),
-				progressbar.OptionShowCount(), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(50*time.Millisecond))
+			bar = progressbar.NewOptions(
+				total, progressbar.OptionSetWriter(out), progressbar.OptionSetDescription(" "+inline(title)),
+				progressbar.OptionShowCount(), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish(),
+				progressbar.OptionThrottle(50*time.Millisecond),
+			)
 		}
 		bar.ChangeMax(max(total, 1))
 		_ = bar.Set(done) // a bar that cannot be drawn is no failure

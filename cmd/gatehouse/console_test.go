@@ -39,16 +39,34 @@ func TestTheConsoleManagesTheBuiltInDirectory(t *testing.T) {
 	d, _ := startDemo(t, "--no-connect")
 	console := d.Center.URL + "/console"
 	v := administrator(t, d, console)
-	person := url.Values{"username": {"grace"}, "email": {"grace@example.com"}, "given": {"Grace"}, "family": {"Hopper"}, "display": {"Grace Hopper"}}
+	person := url.Values{
+		"username": {"grace"},
+		"email":    {"grace@example.com"},
+		"given":    {"Grace"},
+		"family":   {"Hopper"},
+		"display":  {"Grace Hopper"},
+	}
 	page := v.does(console+"/users", person, "The user is created.")
 	user := console + "/users/" + idInPath.FindStringSubmatch(page)[1]
-	v.does(console+"/users", url.Values{"username": {"GRACE"}, "given": {"G"}, "family": {"H"}, "display": {"G"}}, "another user has this user name")
+	v.does(
+		console+"/users", url.Values{"username": {"GRACE"}, "given": {"G"}, "family": {"H"}, "display": {"G"}},
+		"another user has this user name",
+	)
 	if _, page := v.send(http.MethodGet, console+"/users", nil); strings.Contains(page, "The user is created.") {
 		t.Error("a notice is shown twice")
 	}
-	v.does(console+"/settings/sign-in", url.Values{"hours": {"2161"}, "mfa": {"DISABLED"}, "without": {"ALLOW"}}, "15 minutes to 90 days")
-	v.does(console+"/settings/sign-in", url.Values{"hours": {"12"}, "mfa": {"DISABLED"}, "without": {"ALLOW"}, "apps": {"on"}}, "The sign-in settings are changed.")
-	oneTime := html.UnescapeString(regexp.MustCompile(`not shown again, and[\s\S]*?<pre tabindex="0">([^<]+)`).FindStringSubmatch(v.does(user+"/one-time-password", nil, "one-time password"))[1])
+	v.does(
+		console+"/settings/sign-in", url.Values{"hours": {"2161"}, "mfa": {"DISABLED"}, "without": {"ALLOW"}},
+		"15 minutes to 90 days",
+	)
+	v.does(
+		console+"/settings/sign-in",
+		url.Values{"hours": {"12"}, "mfa": {"DISABLED"}, "without": {"ALLOW"}, "apps": {"on"}},
+		"The sign-in settings are changed.",
+	)
+	oneTime := html.UnescapeString(
+		regexp.MustCompile(`not shown again, and[\s\S]*?<pre tabindex="0">([^<]+)`).FindStringSubmatch(v.does(user+"/one-time-password", nil, "one-time password"))[1],
+	)
 	const password = "a Long password 1!"
 	login := d.Center.URL + "/platform/login"
 	v.does(login, url.Values{"username": {"grace"}, "password": {oneTime}}, "Set a new password")
@@ -56,16 +74,25 @@ func TestTheConsoleManagesTheBuiltInDirectory(t *testing.T) {
 	v.does(login+"/password", url.Values{"password": {password}, "again": {password + "x"}}, "not the same")
 	v.does(login+"/password", url.Values{"password": {password}, "again": {password}}, "No accounts yet")
 
-	other := url.Values{"username": {"ida"}, "email": {"ida@example.com"}, "given": {"Ida"}, "family": {"Rhodes"}, "display": {"Ida Rhodes"}, "password": {"once"}}
+	other := url.Values{
+		"username": {"ida"},
+		"email":    {"ida@example.com"},
+		"given":    {"Ida"},
+		"family":   {"Rhodes"},
+		"display":  {"Ida Rhodes"},
+		"password": {"once"},
+	}
 	page = v.does(console+"/users", other, "one-time password now")
 	ida := console + "/users/" + idInPath.FindStringSubmatch(page)[1]
 	other.Set("username", "mary")
 	other.Set("email", "mary@example.com")
 	other.Set("password", "mail")
 	v.does(console+"/users", other, "an invitation is on its way")
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) { // a poll: mails are sent after their request
+	// a poll: mails are sent after their request
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		_, mails := v.send(http.MethodGet, d.Center.URL+"/mail", nil)
-		if strings.Contains(mails, "mary@example.com") && strings.Contains(mails, "Invitation to the AWS access portal") {
+		if strings.Contains(mails, "mary@example.com") &&
+			strings.Contains(mails, "Invitation to the AWS access portal") {
 			break
 		}
 		if time.Now().After(deadline) {
@@ -79,7 +106,10 @@ func TestTheConsoleManagesTheBuiltInDirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v.does(ida+"/device", url.Values{"enrolment": {enrolment}, "name": {"Ida's phone"}, "code": {code}}, "The authenticator app is registered.")
+	v.does(
+		ida+"/device", url.Values{"enrolment": {enrolment}, "name": {"Ida's phone"}, "code": {code}},
+		"The authenticator app is registered.",
+	)
 	v.does(ida+"/delete", nil, "The user is deleted.")
 
 	groupForm := url.Values{"display": {"Admirals"}, "description": {"In charge"}}
@@ -92,16 +122,27 @@ func TestTheConsoleManagesTheBuiltInDirectory(t *testing.T) {
 
 	v.does(console+"/accounts", url.Values{"id": {"12"}, "name": {"Bad"}}, "12 digits")
 	v.does(console+"/accounts", url.Values{"id": {"999988887777"}, "name": {"Navy"}}, "The account is saved.")
-	page = v.does(console+"/permission-sets", url.Values{"name": {"Command"}, "hours": {"4"}, "policy": {"arn:aws:iam::aws:policy/ReadOnlyAccess"}}, "The permission set is created.")
+	page = v.does(
+		console+"/permission-sets",
+		url.Values{"name": {"Command"}, "hours": {"4"}, "policy": {"arn:aws:iam::aws:policy/ReadOnlyAccess"}},
+		"The permission set is created.",
+	)
 	set := regexp.MustCompile(`(arn:aws:sso:::permissionSet/[^<"]+)</code>`).FindStringSubmatch(page)[1]
-	v.does(console+"/assignments", url.Values{"account": {"999988887777"}, "set": {set}, "type": {"GROUP"}, "principal": {"Admirals"}}, "The assignment is made.")
+	v.does(
+		console+"/assignments",
+		url.Values{"account": {"999988887777"}, "set": {set}, "type": {"GROUP"}, "principal": {"Admirals"}},
+		"The assignment is made.",
+	)
 	v.does(console+"/permission-sets/delete", url.Values{"arn": {set}}, "is assigned")
 
 	// The person signs in with the password, and sees the role.
 	p := newVisitor(t)
 	p.does(login, url.Values{"username": {"grace"}, "password": {"wrong"}}, "is not right")
 	p.does(login, url.Values{"username": {"nobody"}, "password": {password}}, "is not right")
-	p.does(login, url.Values{"username": {"Grace"}, "password": {password}, "return": {"https://evil.example/"}}, "Command")
+	p.does(
+		login, url.Values{"username": {"Grace"}, "password": {password}, "return": {"https://evil.example/"}},
+		"Command",
+	)
 	v.does(user+"/active", url.Values{"active": {"false"}}, "all sessions have ended")
 	if _, page := p.send(http.MethodGet, d.Center.PortalURL, nil); !strings.Contains(page, "Sign in") {
 		t.Errorf("a disabled person still sees %s", page)
@@ -145,7 +186,13 @@ func TestTheAdminCenterManagesTheDirectory(t *testing.T) {
 	d, _ := startDemo(t)
 	admin := d.Tenant.URL + "/admin"
 	v := administrator(t, d, admin)
-	form := url.Values{"upn": {"grace@northwind.example"}, "display": {"Grace Hopper"}, "given": {"Grace"}, "surname": {"Hopper"}, "password": {"a long password"}}
+	form := url.Values{
+		"upn":      {"grace@northwind.example"},
+		"display":  {"Grace Hopper"},
+		"given":    {"Grace"},
+		"surname":  {"Hopper"},
+		"password": {"a long password"},
+	}
 	page := v.does(admin+"/users", form, "The user is created.")
 	user := admin + "/users/" + regexp.MustCompile(`object ID <code>([0-9a-f-]{36})`).FindStringSubmatch(page)[1]
 	v.does(admin+"/users", form, "another object has this user principal name")
@@ -154,7 +201,10 @@ func TestTheAdminCenterManagesTheDirectory(t *testing.T) {
 	group := admin + "/groups/" + regexp.MustCompile(`object ID <code>([0-9a-f-]{36})`).FindStringSubmatch(page)[1]
 	page = v.does(group+"/members", url.Values{"name": {"grace@northwind.example"}}, "The member is added.")
 	v.does(group+"/members", url.Values{"name": {"Engineering"}}, "nested: not provisioned")
-	v.does(group+"/members/"+regexp.MustCompile(`/members/([0-9a-f-]{36})/delete`).FindStringSubmatch(page)[1]+"/delete", nil, "The member is removed.")
+	v.does(
+		group+"/members/"+regexp.MustCompile(`/members/([0-9a-f-]{36})/delete`).FindStringSubmatch(page)[1]+"/delete",
+		nil, "The member is removed.",
+	)
 	app := admin + "/apps/" + d.Tenant.ApplicationID
 	for do, want := range map[string]string{"pause": "Provisioning is paused", "start": "Provisioning is on", "restart": "from the beginning", "explode": "not well-formed"} {
 		v.does(app+"/provisioning/"+do, nil, want)
@@ -164,7 +214,9 @@ func TestTheAdminCenterManagesTheDirectory(t *testing.T) {
 	if _, page := v.send(http.MethodGet, admin+"/audit", nil); !strings.Contains(page, "Delete user") {
 		t.Error("the audit log lacks the deletion")
 	}
-	if _, page := v.send(http.MethodGet, app+"/provisioning?status=failure", nil); !strings.Contains(page, "teller@northwind.example") {
+	if _, page := v.send(http.MethodGet, app+"/provisioning?status=failure", nil); !strings.Contains(
+		page, "teller@northwind.example",
+	) {
 		t.Error("the provisioning log lacks the failure")
 	}
 }
@@ -174,24 +226,32 @@ func TestTheConsoleAdministersKeysAndTokens(t *testing.T) {
 	d, _ := startDemo(t)
 	console := d.Center.URL + "/console"
 	v := administrator(t, d, console)
-	page := v.does(console+"/access-keys", url.Values{"name": {"<terraform>"}, "role": {"user-administrator"}}, "It is not shown again")
+	page := v.does(
+		console+"/access-keys", url.Values{"name": {"<terraform>"}, "role": {"user-administrator"}},
+		"It is not shown again",
+	)
 	if !strings.Contains(page, "&lt;terraform&gt;") {
 		t.Errorf("the name is not on the page: %s", page)
 	}
 	id := regexp.MustCompile(`id="new-key"[\s\S]*?(AKIA[0-9A-F]{16})`).FindStringSubmatch(page)[1]
-	if _, page := v.send(http.MethodGet, console+"/access-keys", nil); strings.Contains(page, "new-key") || !strings.Contains(page, id) {
+	if _, page := v.send(http.MethodGet, console+"/access-keys", nil); strings.Contains(page, "new-key") ||
+		!strings.Contains(page, id) {
 		t.Error("a secret is shown again, or its key is missing")
 	}
 	v.does(console+"/access-keys/"+id+"/status", url.Values{"enabled": {"false"}}, "The access key is disabled")
 	v.does(console+"/access-keys/"+id+"/status", url.Values{"enabled": {"true"}}, "The access key is enabled")
 	v.does(console+"/access-keys/"+id+"/delete", nil, "The access key is deleted")
 	v.does(console+"/access-keys/"+d.AWS.AccessKeyID+"/delete", nil, "the last enabled access key of an administrator")
-	v.does(console+"/access-keys", url.Values{"name": {"x"}, "role": {"emperor"}}, "want administrator, user-administrator or read-only")
+	v.does(
+		console+"/access-keys", url.Values{"name": {"x"}, "role": {"emperor"}},
+		"want administrator, user-administrator or read-only",
+	)
 	if _, page := v.send(http.MethodGet, console+"/settings", nil); strings.Contains(page, "access token expires in") {
 		t.Error("a token of a year is called soon to expire")
 	}
 	page = v.does(console+"/settings/tokens", url.Values{"profile": {"standard"}}, "It is not shown again")
-	if !strings.Contains(page, "standard profile") || !strings.Contains(page, "AWS profile") || !strings.Contains(page, "from 127.0.0.1") {
+	if !strings.Contains(page, "standard profile") || !strings.Contains(page, "AWS profile") ||
+		!strings.Contains(page, "from 127.0.0.1") {
 		t.Errorf("tokens are shown without their profiles and last use: %s", page)
 	}
 }

@@ -53,8 +53,9 @@ func startProgram(t testing.TB, path string, args ...string) (*exec.Cmd, demoOut
 	return cmd, d
 }
 
-// TestKillingTheProgramLosesNothingAcknowledged creates users over SCIM as fast as it can, kills the program with SIGKILL in the middle, and
-// finds every user whose creation was answered after the next start.
+// TestKillingTheProgramLosesNothingAcknowledged creates users over SCIM as fast as it can, kills
+// the program with SIGKILL in the middle, and finds every user whose creation was answered after
+// the next start.
 func TestKillingTheProgramLosesNothingAcknowledged(t *testing.T) {
 	t.Parallel()
 	path, dir := build(t), t.TempDir()
@@ -68,7 +69,15 @@ func TestKillingTheProgramLosesNothingAcknowledged(t *testing.T) {
 			defer func() { ended <- struct{}{} }()
 			for i := 0; ; i++ {
 				name := fmt.Sprintf("w%d.n%d@example.com", w, i)
-				_, err := target.Create(context.Background(), "/Users", scim.Resource{"userName": name, "displayName": name, "name": map[string]any{"givenName": "G", "familyName": "F"}})
+				_, err := target.Create(
+					context.Background(),
+					"/Users",
+					scim.Resource{
+						"userName":    name,
+						"displayName": name,
+						"name":        map[string]any{"givenName": "G", "familyName": "F"},
+					},
+				)
 				if err != nil {
 					return
 				}
@@ -104,7 +113,8 @@ func TestKillingTheProgramLosesNothingAcknowledged(t *testing.T) {
 func TestCtrlCStopsTheDemoAndRemovesItsFolder(t *testing.T) {
 	t.Parallel()
 	path, tmp := build(t), t.TempDir()
-	cmd := exec.Command(path, "demo", "--json", "--center", "127.0.0.1:0", "--tenant", "127.0.0.1:0") // #nosec G204 -- our own program
+	// #nosec G204 -- our own program
+	cmd := exec.Command(path, "demo", "--json", "--center", "127.0.0.1:0", "--tenant", "127.0.0.1:0")
 	cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -39,11 +39,26 @@ type credentialSettings struct {
 }
 
 func (s *credentialSettings) flags(f *pflag.FlagSet) {
-	f.StringVar(&s.from, "credentials", fromSandbox, "where credentials of roles come from: sandbox (this center's own, nothing at AWS), saml (accounts trust\nthis center as a SAML provider), or assume-role (from the AWS credentials of this machine)")
-	f.StringVar(&s.signInURL, "aws-sign-in", broker.SignInEndpoint, "where browsers sign in to the AWS console, with --credentials saml and assume-role")
-	f.StringVar(&s.provisioningRole, "provisioning-role", "", "name of a role in every account by which this center makes roles in IAM, such as OrganizationAccountAccessRole; the AWS\ncredentials of this machine must be allowed to assume it (default: the center makes none)")
-	f.StringVar(&s.hub, "hub-role", "", "ARN of the role that opens roles, which they trust, with --credentials assume-role (default: whose the AWS credentials of this machine are)")
-	f.BoolVar(&s.organizations, "organizations", false, "read the accounts of AWS Organizations, with units and tags, and keep in step with them; needs AWS credentials of the management account, or of one that administration is delegated to")
+	f.StringVar(
+		&s.from, "credentials", fromSandbox,
+		"where credentials of roles come from: sandbox (this center's own, nothing at AWS), saml (accounts trust\nthis center as a SAML provider), or assume-role (from the AWS credentials of this machine)",
+	)
+	f.StringVar(
+		&s.signInURL, "aws-sign-in", broker.SignInEndpoint,
+		"where browsers sign in to the AWS console, with --credentials saml and assume-role",
+	)
+	f.StringVar(
+		&s.provisioningRole, "provisioning-role", "",
+		"name of a role in every account by which this center makes roles in IAM, such as OrganizationAccountAccessRole; the AWS\ncredentials of this machine must be allowed to assume it (default: the center makes none)",
+	)
+	f.StringVar(
+		&s.hub, "hub-role", "",
+		"ARN of the role that opens roles, which they trust, with --credentials assume-role (default: whose the AWS credentials of this machine are)",
+	)
+	f.BoolVar(
+		&s.organizations, "organizations", false,
+		"read the accounts of AWS Organizations, with units and tags, and keep in step with them; needs AWS credentials of the management account, or of one that administration is delegated to",
+	)
 	f.DurationVar(&s.organizationsEach, "organizations-every", time.Hour, "how often they are read")
 	f.StringVar(&s.rolePath, "role-path", "/", "path of the roles in IAM; begins and ends with a slash")
 }
@@ -59,17 +74,27 @@ func (s *credentialSettings) check() error {
 	case s.organizations && s.organizationsEach < time.Minute:
 		return usageError{errors.New("--organizations-every: want a minute at least")}
 	case s.provisioningRole != "" && s.from == fromSandbox:
-		return usageError{errors.New("--provisioning-role: the sandbox opens no roles; want --credentials saml or assume-role")}
+		return usageError{
+			errors.New("--provisioning-role: the sandbox opens no roles; want --credentials saml or assume-role"),
+		}
 	case err != nil || u.Scheme != "https" || u.Host == "":
 		return usageError{errors.New("--aws-sign-in: want an https URL")}
 	}
 	return nil
 }
 
-// open makes the broker. STS is reached as the SDK's settings say: AWS_ENDPOINT_URL_STS, AWS_PROFILE and the others.
-func (s *credentialSettings) open(ctx context.Context, c *center.Center, sandbox *broker.Sandbox) (center.Broker, error) {
+// open makes the broker. STS is reached as the SDK's settings say: AWS_ENDPOINT_URL_STS,
+// AWS_PROFILE and the others.
+func (s *credentialSettings) open(
+	ctx context.Context, c *center.Center, sandbox *broker.Sandbox,
+) (center.Broker, error) {
 	if s.from == "" || s.from == fromSandbox {
-		sandbox.Federation = broker.Federation{Center: c, URL: c.URL + portal.SandboxConsole, Audience: c.URL + portal.SandboxConsole, RolePath: "/"}
+		sandbox.Federation = broker.Federation{
+			Center:   c,
+			URL:      c.URL + portal.SandboxConsole,
+			Audience: c.URL + portal.SandboxConsole,
+			RolePath: "/",
+		}
 		return sandbox, nil
 	}
 	settings, err := awsSettings(ctx, c)
@@ -90,7 +115,8 @@ func awsSettings(ctx context.Context, c *center.Center) (aws.Config, error) {
 	if err != nil {
 		return settings, fmt.Errorf("read the settings of the AWS SDK: %w", err)
 	}
-	if sdk, ok := settings.HTTPClient.(*awshttp.BuildableClient); ok { // it follows 307 and 308, with an assertion in the body
+	// it follows 307 and 308, with an assertion in the body
+	if sdk, ok := settings.HTTPClient.(*awshttp.BuildableClient); ok {
 		client, _ := sdk.Freeze().(*http.Client)
 		client.CheckRedirect = outbound.Stay
 		settings.HTTPClient = client
@@ -98,7 +124,8 @@ func awsSettings(ctx context.Context, c *center.Center) (aws.Config, error) {
 	return settings, nil
 }
 
-// keepRoles has the center keep its roles in IAM, where the settings say so. IAM is reached as the SDK's settings say.
+// keepRoles has the center keep its roles in IAM, where the settings say so. IAM is reached as the
+// SDK's settings say.
 func (s *credentialSettings) keepRoles(ctx context.Context, c *center.Center) error {
 	if s.provisioningRole == "" {
 		return nil
@@ -118,12 +145,17 @@ func (s *credentialSettings) keepRoles(ctx context.Context, c *center.Center) er
 			trust.Hub = roleOfSession(aws.ToString(own.Arn))
 		}
 	}
-	clients := &iam.Clients{Config: settings, Own: aws.ToString(own.Account), Role: strings.TrimPrefix(s.provisioningRole, "/")}
+	clients := &iam.Clients{
+		Config: settings,
+		Own:    aws.ToString(own.Account),
+		Role:   strings.TrimPrefix(s.provisioningRole, "/"),
+	}
 	c.Roles = &iam.Keeper{Center: c, Trust: trust, Client: clients.In}
 	return nil
 }
 
-// readOrganization has the center keep in step with its organization, where the settings say so. What keeps it from being read is shown with the import.
+// readOrganization has the center keep in step with its organization, where the settings say so.
+// What keeps it from being read is shown with the import.
 func (s *credentialSettings) readOrganization(ctx context.Context, c *center.Center) error {
 	if !s.organizations {
 		return nil
@@ -138,7 +170,8 @@ func (s *credentialSettings) readOrganization(ctx context.Context, c *center.Cen
 // assumedRole is the ARN of a session, which names the role without its path.
 var assumedRole = regexp.MustCompile(`^arn:(aws[\w-]*):sts::(\d{12}):assumed-role/([^/]+)/`)
 
-// roleOfSession is the role behind a session's ARN; any other ARN is itself. A role with a path must be named by --hub-role.
+// roleOfSession is the role behind a session's ARN; any other ARN is itself. A role with a path
+// must be named by --hub-role.
 func roleOfSession(arn string) string {
 	if m := assumedRole.FindStringSubmatch(arn); m != nil {
 		return "arn:" + m[1] + ":iam::" + m[2] + ":role/" + m[3]

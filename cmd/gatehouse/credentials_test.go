@@ -13,13 +13,16 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 )
 
-// TestCredentialsComeFromWhereTheSettingsSay: STS is asked where the SDK's settings lead, signed only where there is something to sign with.
+// TestCredentialsComeFromWhereTheSettingsSay: STS is asked where the SDK's settings lead, signed
+// only where there is something to sign with.
 func TestCredentialsComeFromWhereTheSettingsSay(t *testing.T) {
 	var asked, signature string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked, signature = r.FormValue("Action")+" "+r.FormValue("RoleArn"), r.Header.Get("Authorization")
 		w.WriteHeader(http.StatusForbidden)
-		_, _ = w.Write([]byte(`<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>`))
+		_, _ = w.Write(
+			[]byte(`<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>`),
+		)
 	}))
 	defer server.Close()
 	t.Setenv("AWS_ENDPOINT_URL_STS", server.URL)
@@ -27,7 +30,14 @@ func TestCredentialsComeFromWhereTheSettingsSay(t *testing.T) {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
 	t.Setenv("AWS_CONFIG_FILE", t.TempDir()+"/none")
 	c := centertest.New(t, "https://center.example")
-	request := center.RoleRequest{Role: center.Role{Account: center.Account{ID: "111122223333"}, RoleName: "AWSReservedSSO_Admin_0123456789abcdef"}, SessionName: "ada", Duration: time.Hour}
+	request := center.RoleRequest{
+		Role: center.Role{
+			Account:  center.Account{ID: "111122223333"},
+			RoleName: "AWSReservedSSO_Admin_0123456789abcdef",
+		},
+		SessionName: "ada",
+		Duration:    time.Hour,
+	}
 	for from, want := range map[string]struct {
 		action string
 		signed bool
@@ -41,7 +51,9 @@ func TestCredentialsComeFromWhereTheSettingsSay(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = b.Credentials(context.Background(), request)
-		if center.CodeOf(err) != center.BrokerRefused || asked != want.action+" arn:aws:iam::111122223333:role/gatehouse/AWSReservedSSO_Admin_0123456789abcdef" || strings.Contains(signature, "AKIAHUB") != want.signed {
+		if center.CodeOf(err) != center.BrokerRefused ||
+			asked != want.action+" arn:aws:iam::111122223333:role/gatehouse/AWSReservedSSO_Admin_0123456789abcdef" ||
+			strings.Contains(signature, "AKIAHUB") != want.signed {
 			t.Errorf("%s: asked %q with %q, %v", from, asked, signature, err)
 		}
 		form, err := b.SignIn(context.Background(), request, "https://console.aws.amazon.com/")

@@ -56,15 +56,20 @@ func (w *world) result(asJSON bool, v any, words string, args ...any) error {
 	return err
 }
 
-// counter counts on a terminal what is done, where nobody knows how much there is; elsewhere it shows nothing.
+// counter counts on a terminal what is done, where nobody knows how much there is; elsewhere it
+// shows nothing.
 func (w *world) counter(what string) *progressbar.ProgressBar {
 	out := raw(w.err)
 	if !terminal(w.err) {
 		out = io.Discard
 	}
-	// The library's own goroutine, which turns the spinner between two counts, reads the bar without its lock: it is not started.
-	return progressbar.NewOptions64(-1, progressbar.OptionSetSpinnerChangeInterval(0), progressbar.OptionSetWriter(out), progressbar.OptionSetDescription(what), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
-		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
+	// The library's own goroutine, which turns the spinner between two counts, reads the bar
+	// without its lock: it is not started.
+	return progressbar.NewOptions64(
+		-1, progressbar.OptionSetSpinnerChangeInterval(0), progressbar.OptionSetWriter(out),
+		progressbar.OptionSetDescription(what), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
+		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(),
+	)
 }
 
 func (w *world) backupCommand() *cobra.Command {
@@ -92,7 +97,11 @@ A restore needs both. A center on PostgreSQL is backed up with pg_dump.`,
 			if err != nil {
 				return err
 			}
-			return w.result(d.asJSON, map[string]any{"file": args[0], "bytes": info.Size()}, "%s: %.1f MiB. Keep the master key of %s elsewhere: a restore needs it.", args[0], float64(info.Size())/(1<<20), d.data)
+			return w.result(
+				d.asJSON, map[string]any{"file": args[0], "bytes": info.Size()},
+				"%s: %.1f MiB. Keep the master key of %s elsewhere: a restore needs it.", args[0],
+				float64(info.Size())/(1<<20), d.data,
+			)
 		},
 	}
 	d.flags(cmd)
@@ -161,14 +170,21 @@ func (w *world) restore(ctx context.Context, d *dataFlags, file string, force bo
 	if err := copyFile(file, target); err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
-	return w.result(d.asJSON, map[string]any{"data": d.data}, "Restored into %s. Start it with: gatehouse serve --data %s", d.data, d.data)
+	return w.result(
+		d.asJSON, map[string]any{"data": d.data}, "Restored into %s. Start it with: gatehouse serve --data %s",
+		d.data, d.data,
+	)
 }
 
-// opens returns what opens secrets with the folder's master key, unless it is not the one that the key's secret was sealed with.
+// opens returns what opens secrets with the folder's master key, unless it is not the one that the
+// key's secret was sealed with.
 func (d *dataFlags) opens(env func(string) (string, bool), k center.AccessKey) (*authn.Sealer, error) {
 	if _, given := env("GATEHOUSE_MASTER_KEY"); !given {
 		if _, err := os.Stat(filepath.Join(d.data, "master.key")); err != nil {
-			return nil, fmt.Errorf("the folder has no master.key; copy the one of the center that was backed up there, or set GATEHOUSE_MASTER_KEY: %w", err)
+			return nil, fmt.Errorf(
+				"the folder has no master.key; copy the one of the center that was backed up there, or set GATEHOUSE_MASTER_KEY: %w",
+				err,
+			)
 		}
 	}
 	sealer, err := d.folder(env)
@@ -187,8 +203,9 @@ func copyFile(from, to string) error {
 	if err != nil {
 		return err
 	}
-	defer in.Close()                                                             //nolint:errcheck // it was only read
-	out, err := os.OpenFile(to+".new", os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) // #nosec G304 -- in the operator's own data folder
+	defer in.Close() //nolint:errcheck // it was only read
+	// #nosec G304 -- in the operator's own data folder
+	out, err := os.OpenFile(to+".new", os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
@@ -236,7 +253,9 @@ Passwords, devices and sessions are not part of it.`,
 			}
 			_ = bar.Finish()
 			if done != "" {
-				return w.result(d.asJSON, map[string]any{"file": done, "lines": lines}, "%s: %d users and groups", done, lines)
+				return w.result(
+					d.asJSON, map[string]any{"file": done, "lines": lines}, "%s: %d users and groups", done, lines,
+				)
 			}
 			return nil
 		},
@@ -287,8 +306,22 @@ func (w *world) importFile(ctx context.Context, d *dataFlags, file string, o sci
 		fmt.Fprintln(w.err, inline(line))
 	}
 	verb := map[bool]string{false: "%d created, %d changed, %d left as they were, %d failed", true: "Would be: %d created, %d changed, %d left as they are; %d would fail"}[o.DryRun]
-	err = w.result(d.asJSON, map[string]any{"created": result.Created, "updated": result.Updated, "left": result.Left, "failed": result.Failed, "failures": result.Failures, "dry_run": o.DryRun},
-		verb, result.Created, result.Updated, result.Left, result.Failed)
+	err = w.result(
+		d.asJSON,
+		map[string]any{
+			"created":  result.Created,
+			"updated":  result.Updated,
+			"left":     result.Left,
+			"failed":   result.Failed,
+			"failures": result.Failures,
+			"dry_run":  o.DryRun,
+		},
+		verb,
+		result.Created,
+		result.Updated,
+		result.Left,
+		result.Failed,
+	)
 	if err == nil && result.Failed > 0 {
 		err = fmt.Errorf("%d lines could not be imported", result.Failed)
 	}
@@ -339,7 +372,9 @@ sealed secrets. It changes nothing. The exit code is 1 when something is wrong.`
 }
 
 // sealed says which access keys the master key does not open.
-func (d *dataFlags) sealed(ctx context.Context, env func(string) (string, bool), s *store.Store) (problems []string, err error) {
+func (d *dataFlags) sealed(
+	ctx context.Context, env func(string) (string, bool), s *store.Store,
+) (problems []string, err error) {
 	var keys []center.AccessKey
 	if err := s.View(ctx, func(r center.Reader) (err error) {
 		keys, err = r.AccessKeys()

@@ -16,7 +16,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
-// TestDataIsBackedUpRestoredExportedImportedAndChecked works on a center's data by the commands, while its server runs.
+// TestDataIsBackedUpRestoredExportedImportedAndChecked works on a center's data by the commands,
+// while its server runs.
 func TestDataIsBackedUpRestoredExportedImportedAndChecked(t *testing.T) {
 	t.Parallel()
 	folder, elsewhere := t.TempDir(), t.TempDir()
@@ -55,7 +56,15 @@ func TestDataIsBackedUpRestoredExportedImportedAndChecked(t *testing.T) {
 		t.Errorf("the backup's mode: %v, %v", info.Mode(), err)
 	}
 	target := &scim.Client{BaseURL: d.Center.SCIMEndpoint, Token: d.Center.SCIMToken}
-	late, err := target.Create(context.Background(), "/Users", scim.Resource{"userName": "late@example.com", "displayName": "Late", "name": map[string]any{"givenName": "L", "familyName": "L"}})
+	late, err := target.Create(
+		context.Background(),
+		"/Users",
+		scim.Resource{
+			"userName":    "late@example.com",
+			"displayName": "Late",
+			"name":        map[string]any{"givenName": "L", "familyName": "L"},
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +90,8 @@ func TestDataIsBackedUpRestoredExportedImportedAndChecked(t *testing.T) {
 	if out := good("import", people, "--data", fresh, "--json"); !strings.Contains(out, `"created":29`) {
 		t.Errorf("imported %s", out)
 	}
-	if out := good("import", people, "--data", fresh, "--json"); !strings.Contains(out, `"left":29`) || !strings.Contains(out, `"created":0`) {
+	if out := good("import", people, "--data", fresh, "--json"); !strings.Contains(out, `"left":29`) ||
+		!strings.Contains(out, `"created":0`) {
 		t.Errorf("imported again: %s", out)
 	}
 	if out := good("import", people, "--data", fresh, "--update", "--json"); !strings.Contains(out, `"updated":29`) {
@@ -123,7 +133,8 @@ func namesOf(t *testing.T, lines []string) string {
 		for id, name := range names {
 			line = strings.ReplaceAll(line, id, name)
 		}
-		line = regexp.MustCompile(`"members":\[(.*?)\]`).ReplaceAllStringFunc(line, func(s string) string { // in any order
+		// in any order
+		line = regexp.MustCompile(`"members":\[(.*?)\]`).ReplaceAllStringFunc(line, func(s string) string {
 			parts := strings.Split(s, "},")
 			return fmt.Sprint(len(parts), " members of ", len(s), " characters")
 		})
@@ -140,7 +151,8 @@ func sorted(list []string) []string {
 	return sortedNames(m)
 }
 
-// TestAccessKeysAndTokensByTheRealCLI administers keys and tokens with gatehouse, and uses them with the aws CLI and over SCIM.
+// TestAccessKeysAndTokensByTheRealCLI administers keys and tokens with gatehouse, and uses them
+// with the aws CLI and over SCIM.
 func TestAccessKeysAndTokensByTheRealCLI(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t)
@@ -161,18 +173,33 @@ func TestAccessKeysAndTokensByTheRealCLI(t *testing.T) {
 	reader.AWS.AccessKeyID, reader.AWS.SecretAccessKey = made.AccessKeyID, made.SecretAccessKey
 	cli := newAWS(t, reader)
 	cli.run(nil, "identitystore", "list-users", "--identity-store-id", d.Center.IdentityStoreID)
-	cli.fails("AccessDeniedException", "identitystore", "create-group", "--identity-store-id", d.Center.IdentityStoreID, "--display-name", "x")
-	cli.fails("AccessDeniedException", "sso-admin", "create-permission-set", "--instance-arn", d.Center.InstanceARN, "--name", "x")
-	if out := gatehouse("access-keys", "list"); !regexp.MustCompile(`auditor +read-only +Active +20\d\d-\d\d-\d\d \d\d:\d\d +\S+ 127\.0\.0\.1`).MatchString(out) {
+	cli.fails(
+		"AccessDeniedException", "identitystore", "create-group", "--identity-store-id", d.Center.IdentityStoreID,
+		"--display-name", "x",
+	)
+	cli.fails(
+		"AccessDeniedException", "sso-admin", "create-permission-set", "--instance-arn", d.Center.InstanceARN,
+		"--name", "x",
+	)
+	if out := gatehouse("access-keys", "list"); !regexp.MustCompile(
+		`auditor +read-only +Active +20\d\d-\d\d-\d\d \d\d:\d\d +\S+ 127\.0\.0\.1`,
+	).MatchString(
+		out,
+	) {
 		t.Errorf("the last use is not shown: %s", out)
 	}
 	gatehouse("access-keys", "disable", made.AccessKeyID)
-	cli.fails("UnrecognizedClientException", "identitystore", "list-users", "--identity-store-id", d.Center.IdentityStoreID)
+	cli.fails(
+		"UnrecognizedClientException", "identitystore", "list-users", "--identity-store-id", d.Center.IdentityStoreID,
+	)
 	gatehouse("access-keys", "enable", made.AccessKeyID)
 	cli.run(nil, "identitystore", "list-users", "--identity-store-id", d.Center.IdentityStoreID)
 	gatehouse("access-keys", "delete", made.AccessKeyID)
-	cli.fails("UnrecognizedClientException", "identitystore", "list-users", "--identity-store-id", d.Center.IdentityStoreID)
-	if code, _, errOut := call(t, "", env, "access-keys", "delete", d.AWS.AccessKeyID, "--center-url", d.Center.URL); code == exitDone || !strings.Contains(errOut, "last enabled access key") {
+	cli.fails(
+		"UnrecognizedClientException", "identitystore", "list-users", "--identity-store-id", d.Center.IdentityStoreID,
+	)
+	if code, _, errOut := call(t, "", env, "access-keys", "delete", d.AWS.AccessKeyID, "--center-url", d.Center.URL); code == exitDone ||
+		!strings.Contains(errOut, "last enabled access key") {
 		t.Errorf("the last administrator's key: %d %s", code, errOut)
 	}
 
@@ -189,7 +216,8 @@ func TestAccessKeysAndTokensByTheRealCLI(t *testing.T) {
 	var tokens []struct {
 		TokenID, Profile, LastUsedAddress string
 	}
-	if err := json.Unmarshal([]byte(gatehouse("scim-tokens", "list", "--json")), &tokens); err != nil || len(tokens) != 2 {
+	if err := json.Unmarshal([]byte(gatehouse("scim-tokens", "list", "--json")), &tokens); err != nil ||
+		len(tokens) != 2 {
 		t.Fatalf("tokens %+v, %v", tokens, err)
 	}
 	for _, k := range tokens {
@@ -205,10 +233,12 @@ func TestAccessKeysAndTokensByTheRealCLI(t *testing.T) {
 	}
 }
 
-// TestMetricsTellOfExpiry reads what Prometheus would, and refuses an address that others can reach.
+// TestMetricsTellOfExpiry reads what Prometheus would, and refuses an address that others can
+// reach.
 func TestMetricsTellOfExpiry(t *testing.T) {
 	t.Parallel()
-	if code, _, errOut := call(t, "", nil, "serve", "--data", t.TempDir(), "--listen", freeAddress(t), "--metrics", "0.0.0.0:9"); code != exitUsage || !strings.Contains(errOut, "loopback") {
+	if code, _, errOut := call(t, "", nil, "serve", "--data", t.TempDir(), "--listen", freeAddress(t), "--metrics", "0.0.0.0:9"); code != exitUsage ||
+		!strings.Contains(errOut, "loopback") {
 		t.Errorf("metrics for everyone: %d %s", code, errOut)
 	}
 	at := freeAddress(t)

@@ -45,7 +45,8 @@ type demo struct {
 	secrets demoSecrets
 }
 
-// demoSecrets is what a demo must know again at its next start. It is kept sealed in the data folder.
+// demoSecrets is what a demo must know again at its next start. It is kept sealed in the data
+// folder.
 type demoSecrets struct {
 	AdminPassword, PersonPassword     string
 	AccessKeyID, SecretAccessKey      string
@@ -169,7 +170,9 @@ func drain(failed chan error) error {
 }
 
 // open starts both halves on the data folder.
-func (d *demo) open(ctx context.Context, serve func(*half, net.Listener, func(*http.ServeMux) http.Handler)) (func(), error) {
+func (d *demo) open(
+	ctx context.Context, serve func(*half, net.Listener, func(*http.ServeMux) http.Handler),
+) (func(), error) {
 	outbox := &mail.Outbox{}
 	queue := mail.NewQueue(outbox, d.log)
 	go queue.Run(ctx)
@@ -214,8 +217,8 @@ func (d *demo) open(ctx context.Context, serve func(*half, net.Listener, func(*h
 	return closeAll, nil
 }
 
-// seed fills a new data folder, or reads what an earlier start kept. The sealed file is written last, so that a start that was interrupted is
-// begun again.
+// seed fills a new data folder, or reads what an earlier start kept. The sealed file is written
+// last, so that a start that was interrupted is begun again.
 func (d *demo) seed(ctx context.Context) error {
 	path := filepath.Join(d.data, secretsFile)
 	sealed, err := os.ReadFile(path) // #nosec G304 -- the demo's own folder
@@ -296,7 +299,8 @@ func (d *demo) seedTenant(ctx context.Context, by audit.Actor) error {
 	return d.tenant.Import(ctx, by, company)
 }
 
-// walk connects the halves over the wire, with the same code and the same APIs as the connect command.
+// walk connects the halves over the wire, with the same code and the same APIs as the connect
+// command.
 func (d *demo) walk(ctx context.Context) (connect.State, []connect.Failure, error) {
 	fmt.Fprintf(d.out, "Tenant   %s\nCenter   %s\n\n", d.tenant.AdminCenterURL(), d.center.ConsoleURL())
 	if d.noConnect {
@@ -341,14 +345,23 @@ func (d *demo) connectConfig(ctx context.Context) (connect.Config, error) {
 	}
 	client := outbound.Operator.Client(clientTimeout)
 	return connect.Config{
-		Graph:    graph.NewClient(ctx, d.tenant.GraphURL(), d.tenant.TokenURL(), d.secrets.ClientID, d.secrets.ClientSecret, client),
-		Admin:    &adminapi.Client{URL: d.center.URL, Region: d.center.Instance.Region, AccessKeyID: d.secrets.AccessKeyID, SecretAccessKey: d.secrets.SecretAccessKey, HTTP: client},
+		Graph: graph.NewClient(
+			ctx, d.tenant.GraphURL(), d.tenant.TokenURL(), d.secrets.ClientID, d.secrets.ClientSecret, client,
+		),
+		Admin: &adminapi.Client{
+			URL:             d.center.URL,
+			Region:          d.center.Instance.Region,
+			AccessKeyID:     d.secrets.AccessKeyID,
+			SecretAccessKey: d.secrets.SecretAccessKey,
+			HTTP:            client,
+		},
 		LoginURL: d.tenant.URL + "/" + d.tenant.Organization.ID, HTTP: client, AppName: "AWS IAM Identity Center", Groups: names,
 		Email: "admin@" + d.tenant.Organization.Domain, Cert: "AWS IAM Identity Center", PollEach: 30 * time.Millisecond,
 	}, nil
 }
 
-// assign gives the demo's groups their permission sets, as far as the groups are there. It returns how many are missing.
+// assign gives the demo's groups their permission sets, as far as the groups are there. It returns
+// how many are missing.
 func (d *demo) assign(ctx context.Context) (missing int, err error) {
 	sets, err := d.center.PermissionSets(ctx, center.PermissionSetQuery{})
 	if err != nil {
@@ -368,8 +381,12 @@ func (d *demo) assign(ctx context.Context) (missing int, err error) {
 			return 0, err
 		}
 		for _, i := range grant.accounts {
-			_, err := d.center.CreateAssignment(ctx, audit.SystemActor, center.Assignment{AccountID: demoAccounts[i-'0'][0],
-				PermissionSetARN: arns[grant.set], PrincipalType: center.PrincipalGroup, PrincipalID: string(g.ID)})
+			_, err := d.center.CreateAssignment(
+				ctx,
+				audit.SystemActor,
+				center.Assignment{AccountID: demoAccounts[i-'0'][0],
+					PermissionSetARN: arns[grant.set], PrincipalType: center.PrincipalGroup, PrincipalID: string(g.ID)},
+			)
 			if err != nil {
 				return 0, err
 			}
@@ -378,7 +395,8 @@ func (d *demo) assign(ctx context.Context) (missing int, err error) {
 	return missing, nil
 }
 
-// assignWhenReady waits for the groups that a person connects by hand, so that the portal is not empty afterwards.
+// assignWhenReady waits for the groups that a person connects by hand, so that the portal is not
+// empty afterwards.
 func (d *demo) assignWhenReady(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()

@@ -13,7 +13,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
-// The JSON of gatehouse demo --json. It is an interface, described in docs/demo.md: fields are added, never changed or removed.
+// The JSON of gatehouse demo --json. It is an interface, described in docs/demo.md: fields are
+// added, never changed or removed.
 type (
 	demoOutput struct {
 		Center   demoCenter    `json:"center"`
@@ -74,11 +75,16 @@ type (
 func (d *demo) printJSON(ctx context.Context, s connect.State) error {
 	i := d.center.Instance
 	out := demoOutput{
-		Center: demoCenter{d.center.URL, d.center.PortalURL(), d.center.ConsoleURL(), s.SCIM.ScimEndpoint, d.secrets.SCIMToken, i.ARN, i.IdentityStoreID, i.Region, i.OwnerAccountID},
-		AWS:    demoAWS{d.center.URL, d.secrets.AccessKeyID, d.secrets.SecretAccessKey, i.Region, d.configFile()},
-		Admin:  demoAdmin{adminName, d.secrets.AdminPassword},
-		Tenant: demoTenant{d.tenant.URL, d.tenant.Organization.ID, d.tenant.GraphURL(), d.tenant.TokenURL(), d.secrets.ClientID, d.secrets.ClientSecret,
-			d.tenant.AdminCenterURL(), s.Application.ID, s.Principal.ID, s.Job.ID},
+		Center: demoCenter{
+			d.center.URL, d.center.PortalURL(), d.center.ConsoleURL(), s.SCIM.ScimEndpoint, d.secrets.SCIMToken,
+			i.ARN, i.IdentityStoreID, i.Region, i.OwnerAccountID,
+		},
+		AWS:   demoAWS{d.center.URL, d.secrets.AccessKeyID, d.secrets.SecretAccessKey, i.Region, d.configFile()},
+		Admin: demoAdmin{adminName, d.secrets.AdminPassword},
+		Tenant: demoTenant{
+			d.tenant.URL, d.tenant.Organization.ID, d.tenant.GraphURL(), d.tenant.TokenURL(), d.secrets.ClientID,
+			d.secrets.ClientSecret, d.tenant.AdminCenterURL(), s.Application.ID, s.Principal.ID, s.Job.ID,
+		},
 	}
 	var err error
 	if out.People, err = d.listPeople(ctx); err != nil {
@@ -164,7 +170,10 @@ func (d *demo) printPage(ctx context.Context, s connect.State, failures []connec
 	}
 	fmt.Fprintln(out)
 	t := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	fmt.Fprintf(t, "Access portal\t%s\tamara.okafor@%s / %s\n", d.center.PortalURL(), d.tenant.Organization.Domain, d.secrets.PersonPassword)
+	fmt.Fprintf(
+		t, "Access portal\t%s\tamara.okafor@%s / %s\n", d.center.PortalURL(), d.tenant.Organization.Domain,
+		d.secrets.PersonPassword,
+	)
 	fmt.Fprintf(t, "\t\tEveryone in the company has this password.\n")
 	fmt.Fprintf(t, "Console\t%s\t%s / %s\n", d.center.ConsoleURL(), adminName, d.secrets.AdminPassword)
 	fmt.Fprintf(t, "Admin center\t%s\tthe same\n", d.tenant.AdminCenterURL())
@@ -205,14 +214,18 @@ Connect them by hand in the two consoles, or with:
 // configFile is where the demo writes a configuration of the AWS CLI for people.
 func (d *demo) configFile() string { return filepath.Join(d.data, "aws-config") }
 
-// writeConfig writes a profile that signs in at this center. The start URL is the portal's in AWS's form, since the demo has no TLS, which the CLI demands of any
-// other. The role is one of Amara Okafor's.
+// writeConfig writes a profile that signs in at this center. The start URL is the portal's in AWS's
+// form, since the demo has no TLS, which the CLI demands of any other. The role is one of Amara
+// Okafor's.
 func (d *demo) writeConfig(ctx context.Context) error {
 	account, role := "ACCOUNT", "ROLE" // before there is anybody
 	u, err := d.center.UserByName(ctx, "amara.okafor@"+d.tenant.Organization.Domain)
 	if err == nil {
 		var access []center.AccountAccess
-		if access, err = d.center.Access(ctx, center.AccessQuery{User: u.ID, ByName: true, Limit: 1}); len(access) > 0 && len(access[0].PermissionSets) > 0 {
+		if access, err = d.center.Access(ctx, center.AccessQuery{User: u.ID, ByName: true, Limit: 1}); len(
+			access,
+		) > 0 &&
+			len(access[0].PermissionSets) > 0 {
 			account, role = access[0].Account.ID, access[0].PermissionSets[0].Name
 		}
 	}
@@ -240,7 +253,8 @@ services = gatehouse
 	return authn.WritePrivate(d.configFile(), []byte(text))
 }
 
-// membershipCommand is the walk's step 7 with real ids: it makes somebody of one group a member of another. Nothing while they are not there.
+// membershipCommand is the walk's step 7 with real ids: it makes somebody of one group a member of
+// another. Nothing while they are not there.
 func (d *demo) membershipCommand(ctx context.Context) (string, error) {
 	g, err := d.center.GroupByName(ctx, "Finance")
 	if center.CodeOf(err) == center.GroupNotFound {
@@ -253,6 +267,8 @@ func (d *demo) membershipCommand(ctx context.Context) (string, error) {
 	if center.CodeOf(err) == center.UserNotFound {
 		return "", nil
 	}
-	return fmt.Sprintf("  aws --endpoint-url $AWS_ENDPOINT_URL identitystore create-group-membership --identity-store-id %s \\\n    --group-id %s --member-id UserId=%s     # %s joins %s\n",
-		d.center.Instance.IdentityStoreID, g.ID, u.ID, u.DisplayName, g.DisplayName), err
+	return fmt.Sprintf(
+		"  aws --endpoint-url $AWS_ENDPOINT_URL identitystore create-group-membership --identity-store-id %s \\\n    --group-id %s --member-id UserId=%s     # %s joins %s\n",
+		d.center.Instance.IdentityStoreID, g.ID, u.ID, u.DisplayName, g.DisplayName,
+	), err
 }

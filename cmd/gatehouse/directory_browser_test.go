@@ -25,7 +25,8 @@ import (
 // axePath is the accessibility checker that scripts/deps fetches.
 const axePath = "../../tools/axe/node_modules/axe-core/axe.min.js"
 
-// accessible checks the page that is shown with axe-core: in light and dark, and as wide as a phone.
+// accessible checks the page that is shown with axe-core: in light and dark, and as wide as a
+// phone.
 func (b browser) accessible(page string) {
 	b.t.Helper()
 	source, err := os.ReadFile(axePath)
@@ -40,7 +41,14 @@ func (b browser) accessible(page string) {
 		scheme := fmt.Sprint(look.scheme, " at ", look.width)
 		do(b, "be as wide as "+scheme, chromedp.EmulateViewport(look.width, 900))
 		b.scheme(look.scheme)
-		found := do(b, "check "+page, chromedp.Evaluate[string](`axe.run().then(r => r.violations.map(v => v.id + ': ' + v.help + ' ' + v.nodes.map(n => n.html + ' ' + n.failureSummary).join(' | ')).join('\n'))`, chromedp.EvalAwaitPromise))
+		found := do(
+			b,
+			"check "+page,
+			chromedp.Evaluate[string](
+				`axe.run().then(r => r.violations.map(v => v.id + ': ' + v.help + ' ' + v.nodes.map(n => n.html + ' ' + n.failureSummary).join(' | ')).join('\n'))`,
+				chromedp.EvalAwaitPromise,
+			),
+		)
 		if found != "" {
 			b.t.Errorf("%s, %s: %s", page, scheme, found)
 		}
@@ -53,7 +61,14 @@ func (b browser) accessible(page string) {
 func (b browser) scheme(scheme string) {
 	b.t.Helper()
 	do(b, "be "+scheme, chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
-		_, err := cdp.Call(ctx, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+		_, err := cdp.Call(
+			ctx,
+			tab,
+			emulation.SetEmulatedMedia,
+			emulation.SetEmulatedMediaParams{
+				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+			},
+		)
 		return err
 	}))
 }
@@ -65,9 +80,14 @@ func (b browser) securityKey() {
 		if _, err := cdp.Call(ctx, tab, webauthn.Enable, webauthn.EnableParams{}); err != nil {
 			return err
 		}
-		_, err := cdp.Call(ctx, tab, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{Options: &webauthn.VirtualAuthenticatorOptions{
-			Protocol: webauthn.AuthenticatorProtocolCtap2, Transport: webauthn.AuthenticatorTransportUsb, HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true,
-		}})
+		_, err := cdp.Call(
+			ctx,
+			tab,
+			webauthn.AddVirtualAuthenticator,
+			webauthn.AddVirtualAuthenticatorParams{Options: &webauthn.VirtualAuthenticatorOptions{
+				Protocol: webauthn.AuthenticatorProtocolCtap2, Transport: webauthn.AuthenticatorTransportUsb, HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true,
+			}},
+		)
 		return err
 	}))
 }
@@ -89,7 +109,8 @@ func newest(t *testing.T, o *mail.Outbox, have int, pattern string) string {
 	return found
 }
 
-// TestTheBuiltInDirectoryInABrowser invites a person, who sets a password, registers a security key and an authenticator app, and signs in with each.
+// TestTheBuiltInDirectoryInABrowser invites a person, who sets a password, registers a security key
+// and an authenticator app, and signs in with each.
 func TestTheBuiltInDirectoryInABrowser(t *testing.T) {
 	t.Parallel()
 	s := startSites(t)
@@ -102,14 +123,23 @@ func TestTheBuiltInDirectoryInABrowser(t *testing.T) {
 	if err := c.SetAdministrator(ctx, audit.SystemActor, "admin", "Correct horse 1!"); err != nil {
 		t.Fatal(err)
 	}
-	grace := center.User{UserName: "grace", DisplayName: "Grace Hopper", Name: center.PersonName{GivenName: "Grace", FamilyName: "Hopper"}, Active: true, Emails: []center.Value{{Value: "grace@example.com", Primary: true}}}
+	grace := center.User{
+		UserName:    "grace",
+		DisplayName: "Grace Hopper",
+		Name:        center.PersonName{GivenName: "Grace", FamilyName: "Hopper"},
+		Active:      true,
+		Emails:      []center.Value{{Value: "grace@example.com", Primary: true}},
+	}
 	grace, err := c.CreateUser(ctx, audit.SystemActor, grace)
 	if err != nil {
 		t.Fatal(err)
 	}
 	b := browser{t, newBrowser(t, s.hosts)}
 
-	b.login(c.ConsoleURL()+"users/"+string(grace.ID), map[string]string{"username": "admin", "password": "Correct horse 1!"})
+	b.login(
+		c.ConsoleURL()+"users/"+string(grace.ID),
+		map[string]string{"username": "admin", "password": "Correct horse 1!"},
+	)
 	b.leave(`form[action$="/invite"] button`)
 	b.sees("A mail with a link to set a password is on its way.")
 	b.accessible("the user's page")

@@ -16,7 +16,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
-// TestAFullDiskLosesNothingAndServingResumes gives the program a limit to the size of its files, as a full disk would, and takes it away again.
+// TestAFullDiskLosesNothingAndServingResumes gives the program a limit to the size of its files, as
+// a full disk would, and takes it away again.
 func TestAFullDiskLosesNothingAndServingResumes(t *testing.T) {
 	t.Parallel()
 	path, dir := build(t), t.TempDir()
@@ -64,7 +65,8 @@ func TestAFullDiskLosesNothingAndServingResumes(t *testing.T) {
 			acknowledged = append(acknowledged, name)
 			continue
 		}
-		if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" || !strings.Contains(body, `"status":"503"`) {
+		if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" ||
+			!strings.Contains(body, `"status":"503"`) {
 			t.Fatalf("on a full disk: %d %v %s", res.StatusCode, res.Header, body)
 		}
 		break
@@ -72,7 +74,10 @@ func TestAFullDiskLosesNothingAndServingResumes(t *testing.T) {
 	limit(1) // not a byte more, also where files have room already
 	cli := newAWS(t, d)
 	cli.env = append(cli.env, "AWS_MAX_ATTEMPTS=1")
-	cli.fails("InternalServerException", "identitystore", "create-group", "--identity-store-id", d.Center.IdentityStoreID, "--display-name", "x")
+	cli.fails(
+		"InternalServerException", "identitystore", "create-group", "--identity-store-id", d.Center.IdentityStoreID,
+		"--display-name", "x",
+	)
 	cli.run(nil, "identitystore", "list-groups", "--identity-store-id", d.Center.IdentityStoreID) // reading goes on
 	limit(unix.RLIM_INFINITY)
 	deadline := time.Now().Add(30 * time.Second)

@@ -11,13 +11,17 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
-// TestSecondFactorsOfTheTenant registers an authenticator app and a security key in a browser, and signs in with each.
+// TestSecondFactorsOfTheTenant registers an authenticator app and a security key in a browser, and
+// signs in with each.
 func TestSecondFactorsOfTheTenant(t *testing.T) {
 	t.Parallel()
 	s := startSites(t)
 	ctx := context.Background()
 	const name, password = "ada@northwind.example", "correct horse 1"
-	u, err := s.tenant.CreateUser(ctx, audit.SystemActor, tenant.User{UserPrincipalName: name, DisplayName: "Ada Lovelace", Enabled: true}, password)
+	u, err := s.tenant.CreateUser(
+		ctx, audit.SystemActor, tenant.User{UserPrincipalName: name, DisplayName: "Ada Lovelace", Enabled: true},
+		password,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

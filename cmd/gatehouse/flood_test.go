@@ -178,7 +178,10 @@ func TestStrangersFillNoDisk(t *testing.T) {
 // small.
 func few(t *testing.T, floods []flood, events []audit.Event) {
 	t.Helper()
-	least, most, have, counted := map[string]int{}, map[string]int{}, map[string]int{}, 0
+	least := map[string]int{}
+	most := map[string]int{}
+	have := map[string]int{}
+	counted := 0
 	for _, f := range floods {
 		most[f.action] += f.n
 		if !f.dropped {

@@ -16,7 +16,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/graph"
 )
 
-// ask sends a Graph request with headers, and returns the status, the headers and the body as it came.
+// ask sends a Graph request with headers, and returns the status, the headers and the body as it
+// came.
 func (e ends) ask(method, path string, body any, headers ...string) (int, http.Header, string) {
 	e.t.Helper()
 	data, err := json.Marshal(body)
@@ -81,7 +82,10 @@ func TestGraphQueries(t *testing.T) {
 		}
 	}
 	names := e.list("/users?$orderby=displayName%20desc&$top=7&$select=displayName", "displayName")
-	if len(names) != 25 || !slices.IsSortedFunc(names, func(a, b string) int { return strings.Compare(strings.ToLower(b), strings.ToLower(a)) }) {
+	if len(names) != 25 ||
+		!slices.IsSortedFunc(
+			names, func(a, b string) int { return strings.Compare(strings.ToLower(b), strings.ToLower(a)) },
+		) {
 		t.Errorf("in descending order: %v", names)
 	}
 	for path, want := range map[string]string{
@@ -93,10 +97,14 @@ func TestGraphQueries(t *testing.T) {
 		}
 	}
 	_, _, body := e.ask(http.MethodGet, "/users/mei.tanaka@northwind.example?$expand=manager($select=displayName)", nil)
-	if !strings.Contains(body, `"manager":{"@odata.type":"#microsoft.graph.user","displayName":"Amara Okafor","id":`) || strings.Contains(body, "department") || !strings.Contains(body, `"mobilePhone":null`) {
+	if !strings.Contains(body, `"manager":{"@odata.type":"#microsoft.graph.user","displayName":"Amara Okafor","id":`) ||
+		strings.Contains(body, "department") ||
+		!strings.Contains(body, `"mobilePhone":null`) {
 		t.Errorf("with the manager, and without what must be asked for: %s", body)
 	}
-	_, _, body = e.ask(http.MethodGet, "/groups?$expand=members($select=displayName)&$filter=displayName%20eq%20'Data'", nil)
+	_, _, body = e.ask(
+		http.MethodGet, "/groups?$expand=members($select=displayName)&$filter=displayName%20eq%20'Data'", nil,
+	)
 	if strings.Count(body, "#microsoft.graph.user") != 4 {
 		t.Errorf("with members: %s", body)
 	}
@@ -119,8 +127,11 @@ func TestGroupsInGroups(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t, "--no-connect")
 	e := newEnds(t, d)
-	outer, inner, mei := e.group("Engineering"), e.group("Platform Engineering"), e.user("mei.tanaka@northwind.example")
-	e.change(http.MethodPost, "/groups/"+inner.ID+"/members/$ref", graph.Reference{ID: "x/" + outer.ID}, nil) // now they contain each other
+	outer := e.group("Engineering")
+	inner := e.group("Platform Engineering")
+	mei := e.user("mei.tanaka@northwind.example")
+	// now they contain each other
+	e.change(http.MethodPost, "/groups/"+inner.ID+"/members/$ref", graph.Reference{ID: "x/" + outer.ID}, nil)
 	for path, want := range map[string]int{
 		"/groups/" + outer.ID + "/members": 8, "/groups/" + outer.ID + "/transitiveMembers": 12, "/groups/" + outer.ID + "/transitiveMembers?$top=5": 12,
 		"/groups/" + outer.ID + "/transitiveMembers/microsoft.graph.user?$count=true": 11, "/groups/" + outer.ID + "/members/microsoft.graph.group?$count=true": 1,
@@ -135,7 +146,8 @@ func TestGroupsInGroups(t *testing.T) {
 	if got := e.list(owners, "displayName"); !slices.Equal(got, []string{"Mei Tanaka"}) {
 		t.Errorf("owners %v", got)
 	}
-	for _, c := range []struct{ method, path string }{{"POST", owners + "/$ref"}, {"DELETE", owners + "/" + mei.ID + "/$ref"}} { // twice, and the last one
+	// twice, and the last one
+	for _, c := range []struct{ method, path string }{{"POST", owners + "/$ref"}, {"DELETE", owners + "/" + mei.ID + "/$ref"}} {
 		if status, _, body := e.ask(c.method, c.path, graph.Reference{ID: "x/" + mei.ID}); status != http.StatusBadRequest {
 			t.Errorf("%s %s: %d %s", c.method, c.path, status, body)
 		}
@@ -165,8 +177,11 @@ func TestDeltaQueries(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t, "--no-connect", "--people", "1500", "--groups", "1") // one large group
 	e := newEnds(t, d)
-	users, usersLink := e.deltas("/users/delta?$select=displayName,accountEnabled,manager", "Prefer: odata.maxpagesize=600")
-	if len(users) != 1500 || users[0]["givenName"] != nil || users[0]["accountEnabled"] == nil || users[0]["manager@delta"] == nil {
+	users, usersLink := e.deltas(
+		"/users/delta?$select=displayName,accountEnabled,manager", "Prefer: odata.maxpagesize=600",
+	)
+	if len(users) != 1500 || users[0]["givenName"] != nil || users[0]["accountEnabled"] == nil ||
+		users[0]["manager@delta"] == nil {
 		t.Errorf("%d users, such as %v", len(users), users[0])
 	}
 	groups, groupsLink := e.deltas("/groups/delta?$select=displayName,members")
@@ -192,14 +207,19 @@ func TestDeltaQueries(t *testing.T) {
 	e.change(http.MethodDelete, "/groups/"+group+"/members/"+mei.ID+"/$ref", nil, nil)
 	e.change(http.MethodDelete, "/users/"+ben.ID, nil, nil)
 	var made graph.Group
-	e.change(http.MethodPost, "/groups", map[string]any{"displayName": "New", "mailNickname": "new", "mailEnabled": false, "securityEnabled": true}, &made)
+	e.change(
+		http.MethodPost, "/groups",
+		map[string]any{"displayName": "New", "mailNickname": "new", "mailEnabled": false, "securityEnabled": true},
+		&made,
+	)
 	e.change(http.MethodPost, "/groups/"+made.ID+"/members/$ref", graph.Reference{ID: "x/" + mei.ID}, nil)
 	changed, next := e.deltas(usersLink, "Prefer: odata.maxpagesize=1")
 	byID := map[string]map[string]any{}
 	for _, u := range changed {
 		byID[u["id"].(string)] = u
 	}
-	if len(byID) != 2 || byID[mei.ID]["displayName"] != "Mei" || fmt.Sprint(byID[ben.ID]["@removed"]) != "map[reason:deleted]" {
+	if len(byID) != 2 || byID[mei.ID]["displayName"] != "Mei" ||
+		fmt.Sprint(byID[ben.ID]["@removed"]) != "map[reason:deleted]" {
 		t.Errorf("changed users %v", changed)
 	}
 	if again, _ := e.deltas(next); len(again) != 0 {
@@ -207,7 +227,9 @@ func TestDeltaQueries(t *testing.T) {
 	}
 	changed, next = e.deltas(groupsLink)
 	text := fmt.Sprint(changed)
-	if len(changed) != 2 || !strings.Contains(text, "@removed:map[reason:deleted] id:"+mei.ID) && !strings.Contains(text, "id:"+mei.ID) || strings.Count(text, "@removed") != 2 {
+	if len(changed) != 2 ||
+		!strings.Contains(text, "@removed:map[reason:deleted] id:"+mei.ID) && !strings.Contains(text, "id:"+mei.ID) ||
+		strings.Count(text, "@removed") != 2 {
 		t.Errorf("changed groups %s", text)
 	}
 	e.change(http.MethodDelete, "/groups/"+made.ID, nil, nil)
@@ -225,7 +247,9 @@ func TestDeltaQueries(t *testing.T) {
 		}
 	}
 	const old = "eyJrIjoiVXNlciIsIm4iOjEsInQiOjE3MDAwMDAwMDB9" // {"k":"User","n":1,"t":1700000000}
-	if status, header, body := e.ask(http.MethodGet, "/users/delta?$deltatoken="+old, nil); status != http.StatusGone || !strings.Contains(body, "syncStateNotFound") || !strings.HasSuffix(header.Get("Location"), "/users/delta") {
+	if status, header, body := e.ask(http.MethodGet, "/users/delta?$deltatoken="+old, nil); status != http.StatusGone ||
+		!strings.Contains(body, "syncStateNotFound") ||
+		!strings.HasSuffix(header.Get("Location"), "/users/delta") {
 		t.Errorf("an old token: %d %s %s", status, header.Get("Location"), body)
 	}
 }
@@ -235,12 +259,23 @@ func TestGraphBatches(t *testing.T) {
 	d, _ := startDemo(t, "--no-connect")
 	e := newEnds(t, d)
 	request := func(id, method, path, body string, dependsOn ...string) graph.BatchRequest {
-		return graph.BatchRequest{ID: id, Method: method, URL: path, Body: json.RawMessage(body), DependsOn: dependsOn, Headers: map[string]string{"Content-Type": "application/json"}}
+		return graph.BatchRequest{
+			ID:        id,
+			Method:    method,
+			URL:       path,
+			Body:      json.RawMessage(body),
+			DependsOn: dependsOn,
+			Headers:   map[string]string{"Content-Type": "application/json"},
+		}
 	}
 	var out graph.BatchAnswer
 	e.change(http.MethodPost, "/$batch", graph.Batch{Requests: []graph.BatchRequest{
-		request("3", "GET", "/users/mei.tanaka@northwind.example", "null", "2"), request("1", "GET", "/users/$count", "null"), request("2", "PATCH", "users/mei.tanaka@northwind.example", `{"displayName":"May"}`),
-		request("4", "GET", "/users/nobody", "null"), request("5", "GET", "/users", "null", "4"), request("6", "POST", "/$batch", `{}`),
+		request(
+			"3", "GET", "/users/mei.tanaka@northwind.example", "null", "2",
+		), request("1", "GET", "/users/$count", "null"), request("2", "PATCH", "users/mei.tanaka@northwind.example", `{"displayName":"May"}`),
+		request(
+			"4", "GET", "/users/nobody", "null",
+		), request("5", "GET", "/users", "null", "4"), request("6", "POST", "/$batch", `{}`),
 	}}, &out)
 	answers := map[string]graph.BatchResponse{}
 	for _, a := range out.Responses {
@@ -262,7 +297,10 @@ func TestGraphBatches(t *testing.T) {
 			}
 		}
 		var refused *graph.Error
-		if err := e.graph.Do(context.Background(), http.MethodPost, "/$batch", graph.Batch{Requests: requests}, nil); !errors.As(err, &refused) || refused.Status != http.StatusBadRequest {
+		if err := e.graph.Do(context.Background(), http.MethodPost, "/$batch", graph.Batch{Requests: requests}, nil); !errors.As(
+			err, &refused,
+		) ||
+			refused.Status != http.StatusBadRequest {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

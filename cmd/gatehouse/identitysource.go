@@ -39,16 +39,57 @@ here a change is undone, for 30 days, and the certificates are kept whose keys s
 		}
 		return c
 	}
-	undo := with(&cobra.Command{Use: "undo", Short: "Bring back the identity source before the last change, with its settings", Args: noArgs}, a.undoSourceChange(&confirmation))
+	undo := with(
+		&cobra.Command{
+			Use:   "undo",
+			Short: "Bring back the identity source before the last change, with its settings",
+			Args:  noArgs,
+		},
+		a.undoSourceChange(&confirmation),
+	)
 	undo.Flags().StringVar(&confirmation, "confirm", "", "the word ACCEPT, to be asked nothing")
-	remove := with(&cobra.Command{Use: "delete-certificate ID", Short: "Refuse signatures by a certificate's key from now on", Args: oneArg("a certificate's thumbprint")}, a.deleteCertificate(&confirmation))
+	remove := with(
+		&cobra.Command{
+			Use:   "delete-certificate ID",
+			Short: "Refuse signatures by a certificate's key from now on",
+			Args:  oneArg("a certificate's thumbprint"),
+		},
+		a.deleteCertificate(&confirmation),
+	)
 	remove.Flags().StringVar(&confirmation, "confirm", "", "the word DELETE, to be asked nothing")
 	cmd.AddCommand(
-		with(&cobra.Command{Use: "show", Short: "Show the identity source and the certificates", Args: noArgs}, a.showSource), undo,
-		with(&cobra.Command{Use: "add-certificate FILE", Short: "Accept signatures by another certificate's key, too", Args: oneArg("a PEM file")}, a.addCertificate), remove,
-		with(&cobra.Command{Use: "idp-initiated on|off", Short: "Say whether users may start at the identity provider, or at the access portal only",
-			Args: oneArg("on or off"), ValidArgs: []string{"on", "off"}}, a.allowIdPInitiated),
-		with(&cobra.Command{Use: "rehearse USERNAME", Short: "Make a link with which a user signs in at the identity provider that is uploaded but not in force", Args: oneArg("a user name")}, a.rehearse))
+		with(
+			&cobra.Command{Use: "show", Short: "Show the identity source and the certificates", Args: noArgs},
+			a.showSource,
+		),
+		undo,
+		with(
+			&cobra.Command{
+				Use:   "add-certificate FILE",
+				Short: "Accept signatures by another certificate's key, too",
+				Args:  oneArg("a PEM file"),
+			},
+			a.addCertificate,
+		),
+		remove,
+		with(
+			&cobra.Command{
+				Use:       "idp-initiated on|off",
+				Short:     "Say whether users may start at the identity provider, or at the access portal only",
+				Args:      oneArg("on or off"),
+				ValidArgs: []string{"on", "off"},
+			},
+			a.allowIdPInitiated,
+		),
+		with(
+			&cobra.Command{
+				Use:   "rehearse USERNAME",
+				Short: "Make a link with which a user signs in at the identity provider that is uploaded but not in force",
+				Args:  oneArg("a user name"),
+			},
+			a.rehearse,
+		),
+	)
 	return cmd
 }
 
@@ -76,7 +117,10 @@ func (a *administration) showSource(c *adminapi.Client, cmd *cobra.Command, _ []
 			Certificates   []adminapi.Certificate
 		}{d.IdentitySource, d.UndoUntil, d.IdPInitiatedSignIn, configurations, certificates}, "", nil)
 	}
-	fmt.Fprintf(a.out, "Users sign in at: %s\n", map[string]string{adminapi.SourceDirectory: "the built-in directory", adminapi.SourceExternal: "an external identity provider"}[d.IdentitySource])
+	fmt.Fprintf(
+		a.out, "Users sign in at: %s\n",
+		map[string]string{adminapi.SourceDirectory: "the built-in directory", adminapi.SourceExternal: "an external identity provider"}[d.IdentitySource],
+	)
 	for _, i := range configurations {
 		fmt.Fprintf(a.out, "%s: %s, %s\n", strings.ToLower(i.Status), inline(i.EntityID), inline(i.SignInURL))
 	}
@@ -92,7 +136,10 @@ func (a *administration) showSource(c *adminapi.Client, cmd *cobra.Command, _ []
 	fmt.Fprintln(a.out)
 	return a.print(nil, "CERTIFICATE\tVALID UNTIL\tDAYS LEFT\tSUBJECT", func(line func(...any)) {
 		for _, i := range certificates {
-			line(i.CertificateID, i.NotAfter.UTC().Format(time.DateOnly), int(time.Until(i.NotAfter).Hours()/24), i.Subject)
+			line(
+				i.CertificateID, i.NotAfter.UTC().Format(time.DateOnly), int(time.Until(i.NotAfter).Hours()/24),
+				i.Subject,
+			)
 		}
 	})
 }
@@ -146,7 +193,9 @@ func (a *administration) addCertificate(c *adminapi.Client, cmd *cobra.Command, 
 	return err
 }
 
-func (a *administration) deleteCertificate(confirmation *string) func(*adminapi.Client, *cobra.Command, []string) error {
+func (a *administration) deleteCertificate(
+	confirmation *string,
+) func(*adminapi.Client, *cobra.Command, []string) error {
 	return func(c *adminapi.Client, cmd *cobra.Command, args []string) error {
 		word, err := a.ask(*confirmation, "DELETE", "Responses signed by its key will be refused.")
 		if err == nil {
@@ -167,6 +216,10 @@ func (a *administration) rehearse(c *adminapi.Client, cmd *cobra.Command, args [
 	if a.asJSON {
 		return a.print(struct{ UserName, Link string }{args[0], link}, "", nil)
 	}
-	fmt.Fprintf(a.out, "Open this in a browser, as the user, within an hour. Nothing changes, and no session is opened:\n\n  %s\n", link)
+	fmt.Fprintf(
+		a.out,
+		"Open this in a browser, as the user, within an hour. Nothing changes, and no session is opened:\n\n  %s\n",
+		link,
+	)
 	return nil
 }

@@ -106,8 +106,22 @@ func startSimpleSAMLphp(signs string) func(*testing.T, string, string, *center.C
 		if err != nil {
 			t.Fatal(err)
 		}
-		background(t, []string{"SIMPLESAMLPHP_CONFIG_DIR=" + config, "IDP_BASE=" + base, "IDP_FOLDER=" + dir, "IDP_USER=" + idpUser, "IDP_SIGNS=" + signs, "SP_ENTITY=" + c.EntityID(), "SP_ACS=" + c.ACSURL()},
-			"/usr/bin/php", "-d", "display_errors=stderr", "-d", "error_reporting=E_ALL & ~E_DEPRECATED & ~E_WARNING", "-S", "127.0.0.1:"+port, "-t", "/usr/share/simplesamlphp/www")
+		background(
+			t,
+			[]string{
+				"SIMPLESAMLPHP_CONFIG_DIR=" + config, "IDP_BASE=" + base, "IDP_FOLDER=" + dir, "IDP_USER=" + idpUser,
+				"IDP_SIGNS=" + signs, "SP_ENTITY=" + c.EntityID(), "SP_ACS=" + c.ACSURL(),
+			},
+			"/usr/bin/php",
+			"-d",
+			"display_errors=stderr",
+			"-d",
+			"error_reporting=E_ALL & ~E_DEPRECATED & ~E_WARNING",
+			"-S",
+			"127.0.0.1:"+port,
+			"-t",
+			"/usr/share/simplesamlphp/www",
+		)
 		v := newVisitor(t)
 		deadline := time.Now().Add(30 * time.Second)
 		for {
@@ -136,7 +150,12 @@ func idpFolder(t *testing.T, c *center.Center) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "idp"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour)}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: "idp"},
+		NotBefore:    time.Now().Add(-time.Hour),
+		NotAfter:     time.Now().Add(24 * time.Hour),
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
@@ -191,7 +210,8 @@ var (
 	anyHidden = regexp.MustCompile(`(?is)<input[^>]*type="hidden"[^>]*name="([^"]+)"[^>]*value="([^"]*)"`)
 )
 
-// TestSigningInAtRealIdentityProviders goes from the portal to a session by way of identity providers that nobody here wrote.
+// TestSigningInAtRealIdentityProviders goes from the portal to a session by way of identity
+// providers that nobody here wrote.
 func TestSigningInAtRealIdentityProviders(t *testing.T) {
 	t.Parallel()
 	for _, p := range identityProviders {
@@ -207,7 +227,12 @@ func TestSigningInAtRealIdentityProviders(t *testing.T) {
 			}
 			dir := idpFolder(t, c)
 			metadata := p.start(t, dir, port, c)
-			ada := center.User{UserName: idpUser, DisplayName: "Ada Lovelace", Name: center.PersonName{GivenName: "Ada", FamilyName: "Lovelace"}, Active: true}
+			ada := center.User{
+				UserName:    idpUser,
+				DisplayName: "Ada Lovelace",
+				Name:        center.PersonName{GivenName: "Ada", FamilyName: "Lovelace"},
+				Active:      true,
+			}
 			if _, err := c.CreateUser(ctx, audit.SystemActor, ada); err != nil {
 				t.Fatal(err)
 			}
@@ -215,27 +240,45 @@ func TestSigningInAtRealIdentityProviders(t *testing.T) {
 				t.Fatal(err)
 			}
 			admin := newVisitor(t)
-			admin.send(http.MethodPost, c.ConsoleURL()+"login", url.Values{"username": {"admin"}, "password": {"Correct horse 1!"}})
-			admin.does(c.URL+"/console/settings/identity-source", url.Values{"metadata": {string(metadata)}}, "Change the identity source")
+			admin.send(
+				http.MethodPost, c.ConsoleURL()+"login",
+				url.Values{"username": {"admin"}, "password": {"Correct horse 1!"}},
+			)
+			admin.does(
+				c.URL+"/console/settings/identity-source", url.Values{"metadata": {string(metadata)}},
+				"Change the identity source",
+			)
 			source, err := c.Source(ctx)
 			if err != nil {
 				t.Fatal(err)
 			}
-			admin.does(c.URL+"/console/settings/identity-source/change", url.Values{"id": {source.Pending.ID}, "confirmation": {"ACCEPT"}}, "is now the external identity provider")
+			admin.does(
+				c.URL+"/console/settings/identity-source/change",
+				url.Values{"id": {source.Pending.ID}, "confirmation": {"ACCEPT"}},
+				"is now the external identity provider",
+			)
 
 			signInAt(t, c)
-			if strings.HasPrefix(p.name, "SimpleSAMLphp") { // which takes only signed requests once it has the certificate
+			// which takes only signed requests once it has the certificate
+			if strings.HasPrefix(p.name, "SimpleSAMLphp") {
 				for _, binding := range []string{"redirect", "post"} {
 					if err := os.WriteFile(filepath.Join(dir, "sp.crt"), []byte("AAAA"), 0o600); err != nil {
 						t.Fatal(err)
 					}
-					if _, page := newVisitor(t).send(http.MethodGet, c.PortalURL(), nil); binding == "redirect" && strings.Contains(page, "SAMLResponse") {
+					if _, page := newVisitor(t).send(http.MethodGet, c.PortalURL(), nil); binding == "redirect" &&
+						strings.Contains(page, "SAMLResponse") {
 						t.Error("it takes an unsigned request, so that the test proves nothing")
 					}
-					admin.does(c.URL+"/console/settings/requests", url.Values{"sign": {"on"}, "binding": {binding}}, "Saved.")
+					admin.does(
+						c.URL+"/console/settings/requests", url.Values{"sign": {"on"}, "binding": {binding}},
+						"Saved.",
+					)
 					_, certificate, err := c.RequestSigner(ctx)
 					if err == nil {
-						err = os.WriteFile(filepath.Join(dir, "sp.crt"), []byte(base64.StdEncoding.EncodeToString(certificate.Raw)), 0o600)
+						err = os.WriteFile(
+							filepath.Join(dir, "sp.crt"), []byte(base64.StdEncoding.EncodeToString(certificate.Raw)),
+							0o600,
+						)
 					}
 					if err != nil {
 						t.Fatal(err)
@@ -272,7 +315,8 @@ func signInAt(t *testing.T, c *center.Center) {
 	}
 	action, form := v.sendForm(page, "SAMLResponse")
 	status, page := v.send(http.MethodPost, action, form)
-	if status != http.StatusOK || !strings.Contains(page, "No accounts yet") || !strings.Contains(page, "Ada Lovelace") {
+	if status != http.StatusOK || !strings.Contains(page, "No accounts yet") ||
+		!strings.Contains(page, "Ada Lovelace") {
 		t.Fatalf("at the center: %d %s\n%s", status, page, lastEvent(context.Background(), c))
 	}
 	if status, _ := v.send(http.MethodPost, action, form); status != http.StatusForbidden {

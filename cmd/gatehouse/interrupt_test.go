@@ -14,7 +14,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/graph"
 )
 
-// failing lets a number of requests through and fails every one after that, as if the program had been killed there.
+// failing lets a number of requests through and fails every one after that, as if the program had
+// been killed there.
 type failing struct{ left int }
 
 var errKilled = errors.New("killed here")
@@ -26,8 +27,9 @@ func (f *failing) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// TestAnInterruptedConnectIsCompletedByTheNext kills connect at every single request, one after the other, on the same two halves. Each run goes
-// on where the last one was stopped, and in the end everything is there once.
+// TestAnInterruptedConnectIsCompletedByTheNext kills connect at every single request, one after the
+// other, on the same two halves. Each run goes on where the last one was stopped, and in the end
+// everything is there once.
 func TestAnInterruptedConnectIsCompletedByTheNext(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t, "--no-connect")
@@ -35,8 +37,16 @@ func TestAnInterruptedConnectIsCompletedByTheNext(t *testing.T) {
 	attempt := func(requests int) error {
 		client := &http.Client{Transport: &failing{requests}}
 		plan, err := connect.Observe(ctx, connect.Config{
-			Graph:    graph.NewClient(ctx, d.Tenant.GraphURL, d.Tenant.TokenURL, d.Tenant.ClientID, d.Tenant.ClientSecret, client),
-			Admin:    &adminapi.Client{URL: d.Center.URL, Region: d.Center.Region, AccessKeyID: d.AWS.AccessKeyID, SecretAccessKey: d.AWS.SecretAccessKey, HTTP: client},
+			Graph: graph.NewClient(
+				ctx, d.Tenant.GraphURL, d.Tenant.TokenURL, d.Tenant.ClientID, d.Tenant.ClientSecret, client,
+			),
+			Admin: &adminapi.Client{
+				URL:             d.Center.URL,
+				Region:          d.Center.Region,
+				AccessKeyID:     d.AWS.AccessKeyID,
+				SecretAccessKey: d.AWS.SecretAccessKey,
+				HTTP:            client,
+			},
 			LoginURL: d.Tenant.URL + "/" + d.Tenant.TenantID, HTTP: client, AppName: "AWS", Groups: []string{"Engineering"}, Cert: "AWS",
 		})
 		if err != nil {
@@ -81,17 +91,24 @@ func TestAnInterruptedConnectIsCompletedByTheNext(t *testing.T) {
 	t.Logf("completed after %d interruptions", runs)
 }
 
-// forgetful stands for replicas of a directory that learn late: the first requests about a new application are answered with 404.
+// forgetful stands for replicas of a directory that learn late: the first requests about a new
+// application are answered with 404.
 type forgetful struct {
 	made    bool
 	answers int
 }
 
 func (f *forgetful) RoundTrip(r *http.Request) (*http.Response, error) {
-	about := strings.Contains(r.URL.Path, "/applications/") || strings.Contains(r.URL.Path, "/servicePrincipals/") || strings.Contains(r.URL.Path, "/federationmetadata/")
+	about := strings.Contains(r.URL.Path, "/applications/") || strings.Contains(r.URL.Path, "/servicePrincipals/") ||
+		strings.Contains(r.URL.Path, "/federationmetadata/")
 	if f.made && about {
 		if f.answers++; f.answers%3 != 0 { // two of three replicas do not know it
-			return &http.Response{StatusCode: http.StatusNotFound, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader(`{"error":{"code":"Request_ResourceNotFound"}}`))}, nil
+			return &http.Response{
+				StatusCode: http.StatusNotFound,
+				Header:     http.Header{},
+				Request:    r,
+				Body:       io.NopCloser(strings.NewReader(`{"error":{"code":"Request_ResourceNotFound"}}`)),
+			}, nil
 		}
 	}
 	res, err := http.DefaultTransport.RoundTrip(r)
@@ -105,8 +122,15 @@ func TestConnectWaitsForADirectoryThatLearnsLate(t *testing.T) {
 	ctx := context.Background()
 	client := &http.Client{Transport: &forgetful{}}
 	plan, err := connect.Observe(ctx, connect.Config{
-		Graph:    graph.NewClient(ctx, d.Tenant.GraphURL, d.Tenant.TokenURL, d.Tenant.ClientID, d.Tenant.ClientSecret, client),
-		Admin:    &adminapi.Client{URL: d.Center.URL, Region: d.Center.Region, AccessKeyID: d.AWS.AccessKeyID, SecretAccessKey: d.AWS.SecretAccessKey},
+		Graph: graph.NewClient(
+			ctx, d.Tenant.GraphURL, d.Tenant.TokenURL, d.Tenant.ClientID, d.Tenant.ClientSecret, client,
+		),
+		Admin: &adminapi.Client{
+			URL:             d.Center.URL,
+			Region:          d.Center.Region,
+			AccessKeyID:     d.AWS.AccessKeyID,
+			SecretAccessKey: d.AWS.SecretAccessKey,
+		},
 		LoginURL: d.Tenant.URL + "/" + d.Tenant.TenantID, HTTP: client, AppName: "AWS", Groups: []string{"Finance"}, Cert: "AWS", PollEach: time.Millisecond,
 	})
 	if err != nil {

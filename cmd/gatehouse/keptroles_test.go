@@ -10,7 +10,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 )
 
-// TestRolesAreKeptAtAWS runs the program with roles kept in IAM, which is moto's, and asks for everything with the real aws CLI.
+// TestRolesAreKeptAtAWS runs the program with roles kept in IAM, which is moto's, and asks for
+// everything with the real aws CLI.
 func TestRolesAreKeptAtAWS(t *testing.T) { // not parallel: the settings of the AWS SDK are in the environment
 	moto := centertest.Moto(t)
 	const account = "333344445555"
@@ -18,8 +19,16 @@ func TestRolesAreKeptAtAWS(t *testing.T) { // not parallel: the settings of the 
 		t.Setenv(name, value)
 	}
 	at := freeAddress(t)
-	c := startCommand(t, "serve", "--data", t.TempDir(), "--listen", at, "--credentials", "saml", "--provisioning-role", "OrganizationAccountAccessRole", "--role-path", "/gatehouse/")
-	d := demoOutput{AWS: demoAWS{"http://" + at, c.shown(t, `AWS_ACCESS_KEY_ID=(\S+)`), c.shown(t, `AWS_SECRET_ACCESS_KEY=(\S+)`), "us-east-1", ""}}
+	c := startCommand(
+		t, "serve", "--data", t.TempDir(), "--listen", at, "--credentials", "saml", "--provisioning-role",
+		"OrganizationAccountAccessRole", "--role-path", "/gatehouse/",
+	)
+	d := demoOutput{
+		AWS: demoAWS{
+			"http://" + at, c.shown(t, `AWS_ACCESS_KEY_ID=(\S+)`), c.shown(t, `AWS_SECRET_ACCESS_KEY=(\S+)`),
+			"us-east-1", "",
+		},
+	}
 	env := map[string]string{"AWS_ACCESS_KEY_ID": d.AWS.AccessKeyID, "AWS_SECRET_ACCESS_KEY": d.AWS.SecretAccessKey}
 	gatehouse := administers(t, env, "http://"+at)
 	file := filepath.Join(t.TempDir(), "accounts.csv")
@@ -38,16 +47,28 @@ func TestRolesAreKeptAtAWS(t *testing.T) { // not parallel: the settings of the 
 	}
 	aws.run(&instances, "sso-admin", "list-instances")
 	instance := instances.Instances[0]
-	aws.run(&user, "identitystore", "create-user", "--identity-store-id", instance.IdentityStoreID, "--user-name", "ada", "--display-name", "Ada", "--name", "GivenName=Ada,FamilyName=L")
-	aws.run(&set, "sso-admin", "create-permission-set", "--instance-arn", instance.InstanceArn, "--name", "Audit", "--description", "Look at it")
+	aws.run(
+		&user, "identitystore", "create-user", "--identity-store-id", instance.IdentityStoreID, "--user-name", "ada",
+		"--display-name", "Ada", "--name", "GivenName=Ada,FamilyName=L",
+	)
+	aws.run(
+		&set, "sso-admin", "create-permission-set", "--instance-arn", instance.InstanceArn, "--name", "Audit",
+		"--description", "Look at it",
+	)
 	arn := set.PermissionSet.PermissionSetArn
-	aws.run(nil, "sso-admin", "attach-customer-managed-policy-reference-to-permission-set", "--instance-arn", instance.InstanceArn, "--permission-set-arn", arn, "--customer-managed-policy-reference", "Name=own,Path=/")
+	aws.run(
+		nil, "sso-admin", "attach-customer-managed-policy-reference-to-permission-set", "--instance-arn",
+		instance.InstanceArn, "--permission-set-arn", arn, "--customer-managed-policy-reference", "Name=own,Path=/",
+	)
 	change := func(operation string) string {
 		t.Helper()
 		member := map[string]string{"create": "AccountAssignmentCreationStatus", "delete": "AccountAssignmentDeletionStatus"}[operation]
 		var status map[string]struct{ Status, RequestID, FailureReason string }
-		aws.run(&status, "sso-admin", operation+"-account-assignment", "--instance-arn", instance.InstanceArn, "--permission-set-arn", arn, "--target-id", account, "--target-type", "AWS_ACCOUNT",
-			"--principal-type", "USER", "--principal-id", user.UserID)
+		aws.run(
+			&status, "sso-admin", operation+"-account-assignment", "--instance-arn", instance.InstanceArn,
+			"--permission-set-arn", arn, "--target-id", account, "--target-type", "AWS_ACCOUNT", "--principal-type",
+			"USER", "--principal-id", user.UserID,
+		)
 		if status[member].Status != "IN_PROGRESS" {
 			t.Errorf("%s begins with %+v", operation, status)
 		}
@@ -55,8 +76,13 @@ func TestRolesAreKeptAtAWS(t *testing.T) { // not parallel: the settings of the 
 			if time.Now().After(deadline) {
 				t.Fatalf("%s stays in progress", operation)
 			}
-			aws.run(&status, "sso-admin", "describe-account-assignment-"+map[string]string{"create": "creation", "delete": "deletion"}[operation]+"-status", "--instance-arn", instance.InstanceArn,
-				"--account-assignment-"+map[string]string{"create": "creation", "delete": "deletion"}[operation]+"-request-id", status[member].RequestID)
+			aws.run(
+				&status, "sso-admin",
+				"describe-account-assignment-"+map[string]string{"create": "creation", "delete": "deletion"}[operation]+"-status",
+				"--instance-arn", instance.InstanceArn,
+				"--account-assignment-"+map[string]string{"create": "creation", "delete": "deletion"}[operation]+"-request-id",
+				status[member].RequestID,
+			)
 		}
 		return status[member].Status + " " + status[member].FailureReason
 	}
@@ -69,8 +95,15 @@ func TestRolesAreKeptAtAWS(t *testing.T) { // not parallel: the settings of the 
 	var assumed struct {
 		Credentials struct{ AccessKeyID, SecretAccessKey, SessionToken string }
 	}
-	there.run(&assumed, "sts", "assume-role", "--role-arn", "arn:aws:iam::"+account+":role/OrganizationAccountAccessRole", "--role-session-name", "test")
-	there.env = append(there.env, "AWS_ACCESS_KEY_ID="+assumed.Credentials.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+assumed.Credentials.SecretAccessKey, "AWS_SESSION_TOKEN="+assumed.Credentials.SessionToken)
+	there.run(
+		&assumed, "sts", "assume-role", "--role-arn", "arn:aws:iam::"+account+":role/OrganizationAccountAccessRole",
+		"--role-session-name", "test",
+	)
+	there.env = append(
+		there.env, "AWS_ACCESS_KEY_ID="+assumed.Credentials.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY="+assumed.Credentials.SecretAccessKey,
+		"AWS_SESSION_TOKEN="+assumed.Credentials.SessionToken,
+	)
 	var roles struct {
 		Roles []struct{ RoleName, Path string }
 	}
@@ -78,7 +111,10 @@ func TestRolesAreKeptAtAWS(t *testing.T) { // not parallel: the settings of the 
 	if len(roles.Roles) != 0 {
 		t.Errorf("half-made roles: %+v", roles)
 	}
-	there.run(nil, "iam", "create-policy", "--policy-name", "own", "--policy-document", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}]}`)
+	there.run(
+		nil, "iam", "create-policy", "--policy-name", "own", "--policy-document",
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}]}`,
+	)
 	if got := change("create"); got != "SUCCEEDED " {
 		t.Fatalf("the second time: %s", got)
 	}
@@ -86,8 +122,13 @@ func TestRolesAreKeptAtAWS(t *testing.T) { // not parallel: the settings of the 
 	if len(roles.Roles) != 1 || !strings.HasPrefix(roles.Roles[0].RoleName, "AWSReservedSSO_Audit_") {
 		t.Fatalf("the roles are %+v", roles)
 	}
-	there.run(nil, "iam", "detach-role-policy", "--role-name", roles.Roles[0].RoleName, "--policy-arn", "arn:aws:iam::"+account+":policy/own")
-	if out := gatehouse("roles", "check", "--account", account); !strings.Contains(out, "not attached: arn:aws:iam::"+account+":policy/own") {
+	there.run(
+		nil, "iam", "detach-role-policy", "--role-name", roles.Roles[0].RoleName, "--policy-arn",
+		"arn:aws:iam::"+account+":policy/own",
+	)
+	if out := gatehouse("roles", "check", "--account", account); !strings.Contains(
+		out, "not attached: arn:aws:iam::"+account+":policy/own",
+	) {
 		t.Errorf("the check says %s", out)
 	}
 	if out := gatehouse("roles", "list", "--drifted"); !strings.Contains(out, "DRIFTED") {
@@ -108,7 +149,8 @@ func TestRolesAreKeptAtAWS(t *testing.T) { // not parallel: the settings of the 
 	}
 }
 
-// administers runs commands of the program on a center. They must succeed; their output is returned.
+// administers runs commands of the program on a center. They must succeed; their output is
+// returned.
 func administers(t *testing.T, env map[string]string, center string) func(args ...string) string {
 	return func(args ...string) string {
 		t.Helper()

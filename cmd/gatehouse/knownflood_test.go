@@ -12,8 +12,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 )
 
-// TestWhoIsSignedInFillsNoDisk has a person of the portal, a SCIM client and a client of Graph refused
-// again and again. Each is named, all is in the events or counted, and the events are few.
+// TestWhoIsSignedInFillsNoDisk has a person of the portal, a SCIM client and a client of Graph
+// refused again and again. Each is named, all is in the events or counted, and the events are few.
 func TestWhoIsSignedInFillsNoDisk(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -25,7 +25,10 @@ func TestWhoIsSignedInFillsNoDisk(t *testing.T) {
 	if status, page := v.send(http.MethodPost, acs, form); status != http.StatusOK {
 		t.Fatalf("sign in: %d %s", status, page)
 	}
-	address := d.Center.URL + "/start/console?" + url.Values{"account_id": {"999900001111"}, "role_name": {"x"}}.Encode()
+	address := d.Center.URL + "/start/console?" + url.Values{
+		"account_id": {"999900001111"},
+		"role_name":  {"x"},
+	}.Encode()
 	for i := range each {
 		if status, _ := v.send(http.MethodGet, address, nil); status != http.StatusForbidden {
 			t.Fatalf("the portal: %d", status)

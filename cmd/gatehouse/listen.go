@@ -49,14 +49,27 @@ func (h *half) flags(cmd *cobra.Command, listen, data string) {
 	f.StringVar(&h.database, "database", "", "postgres:// URL to use instead of SQLite in the data folder")
 	f.StringVar(&h.tlsCert, "tls-cert", "", "PEM file with the TLS certificate")
 	f.StringVar(&h.tlsKey, "tls-key", "", "PEM file with the TLS key")
-	f.Var(&h.privateTargets, "allow-private-targets", "private networks that may be asked for an administrator, as in --allow-private-targets=10.1.0.0/16,fd12::/16;\nwithout a list: all of them (default: none, only hosts on the internet)")
+	f.Var(
+		&h.privateTargets, "allow-private-targets",
+		"private networks that may be asked for an administrator, as in --allow-private-targets=10.1.0.0/16,fd12::/16;\nwithout a list: all of them (default: none, only hosts on the internet)",
+	)
 	f.Lookup("allow-private-targets").NoOptDefVal = "true"
-	f.BoolVar(&h.behindProxy, "behind-proxy", false, "a proxy in front ends TLS: listen beyond loopback without it; say with --trusted-proxies which proxies there are")
-	f.StringVar(&h.trustedProxies, "trusted-proxies", "", "proxies whose word is taken for the address of a client: how many stand in a row, such as 1, or their networks, such\nas 10.0.0.0/8,fd00::/8 (default: none; with --behind-proxy: 1)")
-	f.StringVar(&h.proxyHeader, "forwarded-header", "X-Forwarded-For", "header in which they write it: X-Forwarded-For or Forwarded (RFC 7239); the other one is not read")
+	f.BoolVar(
+		&h.behindProxy, "behind-proxy", false,
+		"a proxy in front ends TLS: listen beyond loopback without it; say with --trusted-proxies which proxies there are",
+	)
+	f.StringVar(
+		&h.trustedProxies, "trusted-proxies", "",
+		"proxies whose word is taken for the address of a client: how many stand in a row, such as 1, or their networks, such\nas 10.0.0.0/8,fd00::/8 (default: none; with --behind-proxy: 1)",
+	)
+	f.StringVar(
+		&h.proxyHeader, "forwarded-header", "X-Forwarded-For",
+		"header in which they write it: X-Forwarded-For or Forwarded (RFC 7239); the other one is not read",
+	)
 }
 
-// open listens, and finds the public URL. Nothing listens beyond loopback without TLS or --behind-proxy.
+// open listens, and finds the public URL. Nothing listens beyond loopback without TLS or
+// --behind-proxy.
 func (h *half) open() (net.Listener, error) {
 	if (h.tlsCert == "") != (h.tlsKey == "") {
 		return nil, usageError{errors.New("--tls-cert and --tls-key go together")}
@@ -69,7 +82,12 @@ func (h *half) open() (net.Listener, error) {
 		return nil, err
 	}
 	if !outbound.IsLoopbackHost(host) && h.tlsCert == "" && !h.behindProxy {
-		return nil, usageError{fmt.Errorf("--listen %s is reachable from other machines: give --tls-cert and --tls-key, or --behind-proxy", h.listen)}
+		return nil, usageError{
+			fmt.Errorf(
+				"--listen %s is reachable from other machines: give --tls-cert and --tls-key, or --behind-proxy",
+				h.listen,
+			),
+		}
 	}
 	var config *tls.Config
 	if h.tlsCert != "" {
@@ -81,7 +99,9 @@ func (h *half) open() (net.Listener, error) {
 	}
 	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", h.listen)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w; is another program using the port? Choose another address", h.listen, err)
+		return nil, fmt.Errorf(
+			"listen on %s: %w; is another program using the port? Choose another address", h.listen, err,
+		)
 	}
 	ofAddress := maxOfAddress
 	if h.behindProxy || !h.proxies.None() { // all come from the proxy
@@ -95,10 +115,14 @@ func (h *half) open() (net.Listener, error) {
 	}
 	if h.url == "" {
 		if scheme == "http" && !outbound.IsLoopbackHost(host) {
-			return nil, errors.Join(usageError{errors.New("--url is missing: the https address by which browsers come to the proxy")}, l.Close())
+			return nil, errors.Join(
+				usageError{errors.New("--url is missing: the https address by which browsers come to the proxy")},
+				l.Close(),
+			)
 		}
 		h.url = scheme + "://" + l.Addr().String()
-		if _, port, err := net.SplitHostPort(l.Addr().String()); err == nil && host == "localhost" { // a name, which security keys need
+		// a name, which security keys need
+		if _, port, err := net.SplitHostPort(l.Addr().String()); err == nil && host == "localhost" {
 			h.url = scheme + "://localhost:" + port
 		}
 	}
@@ -112,46 +136,60 @@ func (h *half) open() (net.Listener, error) {
 // would travel in the clear.
 func (h *half) checkURL() error {
 	u, err := url.Parse(h.url)
-	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") || strings.Trim(u.Path, "/") != "" {
+	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") ||
+		strings.Trim(u.Path, "/") != "" {
 		return usageError{fmt.Errorf("--url %q: want https://host, without a path", h.url)}
 	}
 	if u.Scheme == "http" && !outbound.IsLoopbackHost(u.Hostname()) {
-		return usageError{fmt.Errorf("--url %s: browsers would send passwords and sessions without TLS: want https://%s, as it is reached through the proxy", h.url, u.Host)}
+		return usageError{
+			fmt.Errorf(
+				"--url %s: browsers would send passwords and sessions without TLS: want https://%s, as it is reached through the proxy",
+				h.url, u.Host,
+			),
+		}
 	}
 	h.url = u.Scheme + "://" + u.Host
 	return nil
 }
 
-// readProxies reads which proxies are trusted. Behind a proxy of which nothing is said, it is one, as
-// the version before had it; a warning says so, since without any all clients would have its address.
+// readProxies reads which proxies are trusted. Behind a proxy of which nothing is said, it is one,
+// as the version before had it; a warning says so, since without any all clients would have its
+// address.
 func (h *half) readProxies() (err error) {
 	trusted := h.trustedProxies
 	if trusted == "" {
 		if trusted = "0"; h.behindProxy {
 			trusted = "1"
-			h.log.Warn("--behind-proxy without --trusted-proxies: the last entry of "+h.proxyHeader+" is taken for the client's address; "+
-				"give --trusted-proxies 1 if that is right, the networks of the proxies, or 0 for none", "setting", "trusted-proxies")
+			h.log.Warn(
+				"--behind-proxy without --trusted-proxies: the last entry of "+h.proxyHeader+" is taken for the client's address; "+
+					"give --trusted-proxies 1 if that is right, the networks of the proxies, or 0 for none",
+				"setting",
+				"trusted-proxies",
+			)
 		}
 	}
 	if h.proxies, err = web.ParseProxies(trusted, cmp.Or(h.proxyHeader, "X-Forwarded-For")); err != nil {
-		return usageError{fmt.Errorf("--trusted-proxies %q, --forwarded-header %q: %w", h.trustedProxies, h.proxyHeader, err)}
+		return usageError{
+			fmt.Errorf("--trusted-proxies %q, --forwarded-header %q: %w", h.trustedProxies, h.proxyHeader, err),
+		}
 	}
 	return nil
 }
 
-// targets is which addresses this half asks on behalf of an administrator or a program: hosts on the
-// internet, and the private networks that the settings allow. Only a half that nobody else can reach
-// asks this machine itself.
+// targets is which addresses this half asks on behalf of an administrator or a program: hosts on
+// the internet, and the private networks that the settings allow. Only a half that nobody else can
+// reach asks this machine itself.
 func (h *half) targets() outbound.Policy {
 	return outbound.Policy{Loopback: h.alone(), Networks: h.privateTargets.networks}
 }
 
-// alone says whether the half serves this machine only: it listens on loopback, is called by a loopback
-// name, and no proxy stands before it.
+// alone says whether the half serves this machine only: it listens on loopback, is called by a
+// loopback name, and no proxy stands before it.
 func (h *half) alone() bool {
 	host, _, err := net.SplitHostPort(h.listen)
 	u, wrong := url.Parse(h.url)
-	return err == nil && wrong == nil && !h.behindProxy && outbound.IsLoopbackHost(host) && outbound.IsLoopbackHost(u.Hostname())
+	return err == nil && wrong == nil && !h.behindProxy && outbound.IsLoopbackHost(host) &&
+		outbound.IsLoopbackHost(u.Hostname())
 }
 
 // networkList is a flag with networks.
@@ -173,13 +211,17 @@ func (l *networkList) Set(text string) (err error) {
 // Type implements pflag.Value.
 func (*networkList) Type() string { return "networks" }
 
-// folder makes the data folder and loads the master key: from GATEHOUSE_MASTER_KEY, or from a file in the folder.
+// folder makes the data folder and loads the master key: from GATEHOUSE_MASTER_KEY, or from a file
+// in the folder.
 func (h *half) folder(env func(string) (string, bool)) (*authn.Sealer, error) {
 	if err := os.MkdirAll(h.data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
 	if err := keepPrivate(h.data); err != nil && h.log != nil { // a volume that is another one's, perhaps
-		h.log.Warn("others may be able to read the data folder, and their rights could not be taken away", "folder", h.data, "error", err)
+		h.log.Warn(
+			"others may be able to read the data folder, and their rights could not be taken away", "folder", h.data,
+			"error", err,
+		)
 	}
 	key, _ := env("GATEHOUSE_MASTER_KEY")
 	sealer, err := authn.LoadSealer(key, h.data+"/master.key")
@@ -192,8 +234,9 @@ func (h *half) folder(env func(string) (string, bool)) (*authn.Sealer, error) {
 // ownFiles are what stands in a data folder and nobody else may read.
 var ownFiles = []string{"master.key", centerFile, "tenant.db", secretsFile, firstStartFile}
 
-// keepPrivate takes the rights of others to a data folder and its files away: a copy or a volume may have brought them. Databases do so by themselves. A folder of
-// something else, in which nothing of ours is yet, is left as it is.
+// keepPrivate takes the rights of others to a data folder and its files away: a copy or a volume
+// may have brought them. Databases do so by themselves. A folder of something else, in which
+// nothing of ours is yet, is left as it is.
 func keepPrivate(folder string) error {
 	entries, err := os.ReadDir(folder)
 	ours := err == nil && len(entries) == 0
@@ -232,7 +275,8 @@ const (
 	maxHeaderBytes  = 64 << 10         //bound:body the headers of a request
 )
 
-// serve serves what mount returns, which may be the multiplexer that it is handed, on a listener until ctx is done, then lets requests under way finish.
+// serve serves what mount returns, which may be the multiplexer that it is handed, on a listener
+// until ctx is done, then lets requests under way finish.
 func (h *half) serve(ctx context.Context, l net.Listener, mount func(*http.ServeMux) http.Handler) error {
 	mux := http.NewServeMux()
 	web.MountStatic(mux)

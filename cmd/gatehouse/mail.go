@@ -18,7 +18,10 @@ type mailServer struct{ server, from string }
 
 func (m *mailServer) flags(cmd *cobra.Command, what, from string) {
 	f := cmd.Flags()
-	f.StringVar(&m.server, "smtp-server", "", "mail server for "+what+": smtp://[user:password@]host[:port], or smtps:// (default: none; better set by GATEHOUSE_SMTP_SERVER, since other users of the machine see flags)")
+	f.StringVar(
+		&m.server, "smtp-server", "",
+		"mail server for "+what+": smtp://[user:password@]host[:port], or smtps:// (default: none; better set by GATEHOUSE_SMTP_SERVER, since other users of the machine see flags)",
+	)
 	f.StringVar(&m.from, "smtp-from", from, "sender of mails")
 }
 
@@ -53,7 +56,8 @@ const outboxPath = "/mail"
 //go:embed pages/mail.html
 var outboxPages embed.FS
 
-// mountOutbox shows the mails on a page. Only the demo does: whoever reads them can sign in as anybody.
+// mountOutbox shows the mails on a page. Only the demo does: whoever reads them can sign in as
+// anybody.
 func mountOutbox(mux *http.ServeMux, c *center.Center, o *mail.Outbox) {
 	dir, err := fs.Sub(outboxPages, "pages")
 	if err != nil {
@@ -61,6 +65,9 @@ func mountOutbox(mux *http.ServeMux, c *center.Center, o *mail.Outbox) {
 	}
 	pages := web.NewPages(dir, c.Log)
 	mux.Handle("GET "+outboxPath, web.Guard(c.URL, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		pages.Render(w, http.StatusOK, "mail", web.View{Title: "Mail", Product: "Gatehouse demo", Theme: "center", Home: outboxPath, Data: o.Messages()})
+		pages.Render(
+			w, http.StatusOK, "mail",
+			web.View{Title: "Mail", Product: "Gatehouse demo", Theme: "center", Home: outboxPath, Data: o.Messages()},
+		)
 	})))
 }

@@ -1,6 +1,8 @@
-// Command gatehouse is an IAM Identity Center that you run yourself, and the tenant on the other side of it.
+// Command gatehouse is an IAM Identity Center that you run yourself, and the tenant on the other
+// side of it.
 //
-// This package is wiring only: one file per subcommand, the lists of doors, and the settings. It may import everything.
+// This package is wiring only: one file per subcommand, the lists of doors, and the settings. It
+// may import everything.
 package main
 
 import (
@@ -40,10 +42,11 @@ const ballastSize = 24 << 20 //bound:none a setting of the garbage collector
 
 // tune sets what Go cannot know; GOMAXPROCS keeps its usual meaning.
 //
-// The garbage collector runs when the heap is twice what is in use. That is little here at first, and each request makes garbage, so that it would run a
-// hundred times a second under load: the ballast that is returned counts as in use, and takes no memory since nobody touches it. And there are two
-// processors of Go's more than the machine has: who comes back from a sync of the disk, with everybody waiting for it, would otherwise queue behind
-// whoever took its place.
+// The garbage collector runs when the heap is twice what is in use. That is little here at first,
+// and each request makes garbage, so that it would run a hundred times a second under load: the
+// ballast that is returned counts as in use, and takes no memory since nobody touches it. And there
+// are two processors of Go's more than the machine has: who comes back from a sync of the disk,
+// with everybody waiting for it, would otherwise queue behind whoever took its place.
 func tune() (ballast []byte) {
 	if _, set := os.LookupEnv("GOMAXPROCS"); !set {
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
@@ -124,8 +127,12 @@ Flags beat the environment, which beats the file.`,
 	root.PersistentFlags().String("config", "", "YAML file with settings, one flag name a line")
 	root.PersistentFlags().String("log-level", "", "debug, info, warn or error (default: info; error for demo)")
 	root.PersistentFlags().String("log-format", "", "text or json (default: text on a terminal, else json)")
-	root.AddCommand(w.demoCommand(), w.serveCommand(), w.tenantCommand(), w.connectCommand(), w.syncCommand(), w.accountsCommand(), w.rolesCommand(), w.rulesCommand(), w.accessKeysCommand(), w.administratorsCommand(), w.scimTokensCommand(), w.explainCommand(), w.identitySourceCommand(),
-		w.backupCommand(), w.restoreCommand(), w.exportCommand(), w.importCommand(), w.checkCommand(), w.versionCommand())
+	root.AddCommand(
+		w.demoCommand(), w.serveCommand(), w.tenantCommand(), w.connectCommand(), w.syncCommand(),
+		w.accountsCommand(), w.rolesCommand(), w.rulesCommand(), w.accessKeysCommand(), w.administratorsCommand(),
+		w.scimTokensCommand(), w.explainCommand(), w.identitySourceCommand(), w.backupCommand(), w.restoreCommand(),
+		w.exportCommand(), w.importCommand(), w.checkCommand(), w.versionCommand(),
+	)
 	return root
 }
 

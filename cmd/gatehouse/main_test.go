@@ -51,11 +51,14 @@ func call(t *testing.T, stdin string, env map[string]string, args ...string) (co
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	var o, e buffer
-	code = run(ctx, args, strings.NewReader(stdin), &o, &e, func(k string) (string, bool) { v, ok := env[k]; return v, ok })
+	code = run(
+		ctx, args, strings.NewReader(stdin), &o, &e, func(k string) (string, bool) { v, ok := env[k]; return v, ok },
+	)
 	return code, o.String(), e.String()
 }
 
-// startDemo runs the demo on free ports until the test ends, or stop is called, and returns what it printed.
+// startDemo runs the demo on free ports until the test ends, or stop is called, and returns what it
+// printed.
 func startDemo(t testing.TB, args ...string) (d demoOutput, stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -63,7 +66,10 @@ func startDemo(t testing.TB, args ...string) (d demoOutput, stop func()) {
 	var errOut buffer
 	ended := make(chan int, 1)
 	go func() {
-		code := run(ctx, append([]string{"demo", "--json", "--center", "127.0.0.1:0", "--tenant", "127.0.0.1:0"}, args...), strings.NewReader(""), writer, &errOut, noEnv)
+		code := run(
+			ctx, append([]string{"demo", "--json", "--center", "127.0.0.1:0", "--tenant", "127.0.0.1:0"}, args...),
+			strings.NewReader(""), writer, &errOut, noEnv,
+		)
 		_ = writer.Close()
 		ended <- code
 	}()
@@ -72,7 +78,9 @@ func startDemo(t testing.TB, args ...string) (d demoOutput, stop func()) {
 		if code := <-ended; code != exitDone {
 			t.Errorf("the demo ended with %d: %s", code, errOut.String())
 		}
-		http.DefaultClient.CloseIdleConnections() // a demo that is started again at the same address runs in this process too, and would take up one to the old server
+		// a demo that is started again at the same address runs in this process too, and would take
+		// up one to the old server
+		http.DefaultClient.CloseIdleConnections()
 	})
 	t.Cleanup(stop)
 	in := bufio.NewReader(reader)
@@ -93,7 +101,8 @@ func startDemo(t testing.TB, args ...string) (d demoOutput, stop func()) {
 	return d, stop
 }
 
-// nextPort is where freeAddress looks next: below the ports that the system gives to connections, so that none is taken in between.
+// nextPort is where freeAddress looks next: below the ports that the system gives to connections,
+// so that none is taken in between.
 var nextPort atomic.Int32
 
 // freeAddress returns a loopback address that nothing listens on, and that no other test is given.
@@ -113,8 +122,16 @@ func freeAddress(t testing.TB) string {
 
 // connectArgs are the settings that connect a demo's halves.
 func connectArgs(d demoOutput, more ...string) (map[string]string, []string) {
-	env := map[string]string{"GATEHOUSE_CLIENT_SECRET": d.Tenant.ClientSecret, "AWS_ACCESS_KEY_ID": d.AWS.AccessKeyID, "AWS_SECRET_ACCESS_KEY": d.AWS.SecretAccessKey, "AWS_REGION": d.AWS.Region}
-	args := []string{"connect", "--center-url", d.Center.URL, "--graph-url", d.Tenant.GraphURL, "--login-url", d.Tenant.URL + "/" + d.Tenant.TenantID, "--client-id", d.Tenant.ClientID}
+	env := map[string]string{
+		"GATEHOUSE_CLIENT_SECRET": d.Tenant.ClientSecret,
+		"AWS_ACCESS_KEY_ID":       d.AWS.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY":   d.AWS.SecretAccessKey,
+		"AWS_REGION":              d.AWS.Region,
+	}
+	args := []string{
+		"connect", "--center-url", d.Center.URL, "--graph-url", d.Tenant.GraphURL, "--login-url",
+		d.Tenant.URL + "/" + d.Tenant.TenantID, "--client-id", d.Tenant.ClientID,
+	}
 	return env, append(args, more...)
 }
 
@@ -133,8 +150,13 @@ func TestTheDemosJSONIsItsInterface(t *testing.T) {
 	if len(d.People) != 25 || len(d.Accounts) != 4 {
 		t.Errorf("%d people and %d accounts, want 25 and 4", len(d.People), len(d.Accounts))
 	}
-	profile, err := config.LoadSharedConfigProfile(context.Background(), "gatehouse", func(o *config.LoadSharedConfigOptions) { o.ConfigFiles = []string{d.AWS.ConfigFile} })
-	if err != nil || profile.SSOSession == nil || profile.SSOSession.SSOStartURL != "https://"+d.Center.IdentityStoreID+".awsapps.com/start" || profile.SSORoleName == "ROLE" {
+	profile, err := config.LoadSharedConfigProfile(
+		context.Background(), "gatehouse",
+		func(o *config.LoadSharedConfigOptions) { o.ConfigFiles = []string{d.AWS.ConfigFile} },
+	)
+	if err != nil || profile.SSOSession == nil ||
+		profile.SSOSession.SSOStartURL != "https://"+d.Center.IdentityStoreID+".awsapps.com/start" ||
+		profile.SSORoleName == "ROLE" {
 		t.Errorf("the AWS configuration is %+v, %v", profile, err)
 	}
 	disabled, nameless := 0, 0
@@ -161,7 +183,8 @@ func TestTheDemosJSONIsItsInterface(t *testing.T) {
 func TestTheDemoContinuesWhereItWas(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	args := []string{"--data", dir, "--center", freeAddress(t), "--tenant", freeAddress(t)} // the same addresses: they are part of the entity ids
+	// the same addresses: they are part of the entity ids
+	args := []string{"--data", dir, "--center", freeAddress(t), "--tenant", freeAddress(t)}
 	first, stop := startDemo(t, args...)
 	stop()
 	second, stop := startDemo(t, args...)
@@ -169,7 +192,8 @@ func TestTheDemoContinuesWhereItWas(t *testing.T) {
 	if first.Center.IdentityStoreID != second.Center.IdentityStoreID || first.AWS != second.AWS {
 		t.Error("the second start made another instance or key")
 	}
-	if first.Tenant.TenantID != second.Tenant.TenantID || first.Tenant.ApplicationID != second.Tenant.ApplicationID || second.Tenant.ApplicationID == "" {
+	if first.Tenant.TenantID != second.Tenant.TenantID || first.Tenant.ApplicationID != second.Tenant.ApplicationID ||
+		second.Tenant.ApplicationID == "" {
 		t.Errorf("application %q, then %q", first.Tenant.ApplicationID, second.Tenant.ApplicationID)
 	}
 	if len(second.People) != 25 || second.Admin != first.Admin || second.Center.SCIMToken == "" {
@@ -221,7 +245,8 @@ func TestConnectPlansAsksAppliesAndIsIdempotent(t *testing.T) {
 	}
 	for _, scope := range []struct{ name, counts string }{{"all", "23 users and 6 groups"}, {"assigned", "23 users and 2 groups"}, {"all", "23 users and 6 groups"}} {
 		code, out, errOut = call(t, "", env, append(args, "--scope", scope.name, "--accept")...)
-		if code != exitDone || !strings.Contains(out, scope.counts) { // people who leave the scope are disabled, not deleted; groups go
+		// people who leave the scope are disabled, not deleted; groups go
+		if code != exitDone || !strings.Contains(out, scope.counts) {
 			t.Errorf("scope %s: %d %s %s", scope.name, code, out, errOut)
 		}
 	}
@@ -232,7 +257,8 @@ func TestConnectPlansAsksAppliesAndIsIdempotent(t *testing.T) {
 	env, args = connectArgs(d, append(groups, "--json", "--dry-run")...)
 	code, out, _ = call(t, "", env, args...)
 	var plan connectOutput
-	if err := json.Unmarshal([]byte(out), &plan); err != nil || code != exitDone || plan.Changes != 0 || len(plan.Steps) != 10 {
+	if err := json.Unmarshal([]byte(out), &plan); err != nil || code != exitDone || plan.Changes != 0 ||
+		len(plan.Steps) != 10 {
 		t.Errorf("as JSON: %d %v %s", code, err, out)
 	}
 }

@@ -24,9 +24,18 @@ type centerMetrics struct {
 func newCenterMetrics(c *center.Center) *centerMetrics {
 	labels := []string{"token_id", "profile"}
 	return &centerMetrics{c,
-		prometheus.NewDesc("gatehouse_scim_token_expiry_timestamp_seconds", "When a SCIM access token expires, in Unix time.", labels, nil),
-		prometheus.NewDesc("gatehouse_scim_token_days_left", "Whole days until a SCIM access token expires; negative afterwards.", labels, nil),
-		prometheus.NewDesc("gatehouse_scim_token_last_used_timestamp_seconds", "When a SCIM access token was used last, to the minute; 0: never.", labels, nil),
+		prometheus.NewDesc(
+			"gatehouse_scim_token_expiry_timestamp_seconds", "When a SCIM access token expires, in Unix time.",
+			labels, nil,
+		),
+		prometheus.NewDesc(
+			"gatehouse_scim_token_days_left", "Whole days until a SCIM access token expires; negative afterwards.",
+			labels, nil,
+		),
+		prometheus.NewDesc(
+			"gatehouse_scim_token_last_used_timestamp_seconds",
+			"When a SCIM access token was used last, to the minute; 0: never.", labels, nil,
+		),
 		prometheus.NewDesc("gatehouse_store_up", "Whether the database answered.", nil, nil),
 	}
 }
@@ -68,7 +77,12 @@ func (m *centerMetrics) Collect(out chan<- prometheus.Metric) {
 func serveMetrics(ctx context.Context, address string, log *slog.Logger, own ...prometheus.Collector) error {
 	host, _, err := net.SplitHostPort(address)
 	if ip := net.ParseIP(host); err != nil || (host != "localhost" && (ip == nil || !ip.IsLoopback())) {
-		return usageError{fmt.Errorf("--metrics %q: want a loopback address with a port, such as 127.0.0.1:9090: it asks for no password", address)}
+		return usageError{
+			fmt.Errorf(
+				"--metrics %q: want a loopback address with a port, such as 127.0.0.1:9090: it asks for no password",
+				address,
+			),
+		}
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
@@ -76,10 +90,17 @@ func serveMetrics(ctx context.Context, address string, log *slog.Logger, own ...
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(own...)
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout}
+	server := &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+	}
 	go func() {
 		<-ctx.Done()
 		_ = server.Close()

@@ -19,7 +19,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/outbound"
 )
 
-// microsoft is how to reach a Microsoft Graph and how to sign in to it: the settings that connect, sync and explain share.
+// microsoft is how to reach a Microsoft Graph and how to sign in to it: the settings that connect,
+// sync and explain share.
 type microsoft struct {
 	graphURL, loginURL, signIn, clientID, clientSecret, token string
 
@@ -41,9 +42,18 @@ func (m *microsoft) flags(cmd *cobra.Command, name, url, usage string) {
 	f := cmd.Flags()
 	m.graphFlag = name
 	f.StringVar(&m.graphURL, name, url, usage)
-	f.StringVar(&m.loginURL, "login-url", "", "the tenant's sign-in URL with the tenant id, such as https://login.microsoftonline.com/TENANT_ID")
-	f.StringVar(&m.signIn, "sign-in", signInClient, "client (id and secret), azure-cli (who `az login` has signed in), device-code, browser, managed-identity or workload-identity")
-	f.StringVar(&m.clientID, "client-id", "", "client to sign in by; with device-code and browser a public one (default there: Azure CLI's)")
+	f.StringVar(
+		&m.loginURL, "login-url", "",
+		"the tenant's sign-in URL with the tenant id, such as https://login.microsoftonline.com/TENANT_ID",
+	)
+	f.StringVar(
+		&m.signIn, "sign-in", signInClient,
+		"client (id and secret), azure-cli (who `az login` has signed in), device-code, browser, managed-identity or workload-identity",
+	)
+	f.StringVar(
+		&m.clientID, "client-id", "",
+		"client to sign in by; with device-code and browser a public one (default there: Azure CLI's)",
+	)
 	f.StringVar(&m.clientSecret, "client-secret", "", "its secret (better: GATEHOUSE_CLIENT_SECRET)")
 	f.StringVar(&m.token, "graph-token", "", "an access token instead of any sign-in (better: GATEHOUSE_GRAPH_TOKEN)")
 }
@@ -73,19 +83,31 @@ func (m *microsoft) check() (mistakes []error) {
 		}
 	case signInDevice, signInBrowser:
 		if m.loginURL == "" {
-			mistakes = append(mistakes, errors.New("--login-url is missing: the tenant's sign-in URL with the tenant id"))
+			mistakes = append(
+				mistakes, errors.New("--login-url is missing: the tenant's sign-in URL with the tenant id"),
+			)
 		}
 	case signInCLI, signInManaged, signInWorkload:
 	default:
-		mistakes = append(mistakes, fmt.Errorf("--sign-in %q: want client, azure-cli, device-code, browser, managed-identity or workload-identity", m.signIn))
+		mistakes = append(
+			mistakes,
+			fmt.Errorf(
+				"--sign-in %q: want client, azure-cli, device-code, browser, managed-identity or workload-identity",
+				m.signIn,
+			),
+		)
 	}
 	return mistakes
 }
 
-// client returns a Graph client that signs in when it first has to. Messages for the person who is to sign in go to say.
+// client returns a Graph client that signs in when it first has to. Messages for the person who is
+// to sign in go to say.
 func (m *microsoft) client(ctx context.Context, using *http.Client, say func(string)) (*graph.Client, error) {
 	if m.token == "" && m.signIn == signInClient {
-		return graph.NewClient(ctx, m.graphURL, strings.TrimRight(m.loginURL, "/")+"/oauth2/v2.0/token", m.clientID, m.clientSecret, using), nil
+		return graph.NewClient(
+			ctx, m.graphURL, strings.TrimRight(m.loginURL, "/")+"/oauth2/v2.0/token", m.clientID, m.clientSecret,
+			using,
+		), nil
 	}
 	source := oauth2.StaticTokenSource(&oauth2.Token{AccessToken: m.token})
 	if m.token == "" {
@@ -95,7 +117,10 @@ func (m *microsoft) client(ctx context.Context, using *http.Client, say func(str
 		}
 		source = oauth2.ReuseTokenSource(nil, azureTokens{ctx, credential})
 	}
-	return &graph.Client{BaseURL: strings.TrimRight(m.graphURL, "/"), HTTP: oauth2.NewClient(context.WithValue(ctx, oauth2.HTTPClient, using), source)}, nil
+	return &graph.Client{
+		BaseURL: strings.TrimRight(m.graphURL, "/"),
+		HTTP:    oauth2.NewClient(context.WithValue(ctx, oauth2.HTTPClient, using), source),
+	}, nil
 }
 
 func (m *microsoft) credential(using *http.Client, say func(string)) (azcore.TokenCredential, error) {
@@ -114,14 +139,35 @@ func (m *microsoft) credential(using *http.Client, say func(string)) (azcore.Tok
 	case signInCLI:
 		return azidentity.NewAzureCLICredential(&azidentity.AzureCLICredentialOptions{TenantID: tenantID})
 	case signInDevice:
-		return azidentity.NewDeviceCodeCredential(&azidentity.DeviceCodeCredentialOptions{ClientOptions: options, TenantID: tenantID, ClientID: m.clientID, DisableInstanceDiscovery: ours,
-			UserPrompt: func(_ context.Context, d azidentity.DeviceCodeMessage) error { say(d.Message); return nil }})
+		return azidentity.NewDeviceCodeCredential(
+			&azidentity.DeviceCodeCredentialOptions{
+				ClientOptions:            options,
+				TenantID:                 tenantID,
+				ClientID:                 m.clientID,
+				DisableInstanceDiscovery: ours,
+				UserPrompt:               func(_ context.Context, d azidentity.DeviceCodeMessage) error { say(d.Message); return nil },
+			},
+		)
 	case signInBrowser:
-		return azidentity.NewInteractiveBrowserCredential(&azidentity.InteractiveBrowserCredentialOptions{ClientOptions: options, TenantID: tenantID, ClientID: m.clientID, DisableInstanceDiscovery: ours})
+		return azidentity.NewInteractiveBrowserCredential(
+			&azidentity.InteractiveBrowserCredentialOptions{
+				ClientOptions:            options,
+				TenantID:                 tenantID,
+				ClientID:                 m.clientID,
+				DisableInstanceDiscovery: ours,
+			},
+		)
 	case signInManaged:
 		return azidentity.NewManagedIdentityCredential(nil)
 	}
-	return azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{ClientOptions: options, TenantID: tenantID, ClientID: m.clientID, DisableInstanceDiscovery: ours})
+	return azidentity.NewWorkloadIdentityCredential(
+		&azidentity.WorkloadIdentityCredentialOptions{
+			ClientOptions:            options,
+			TenantID:                 tenantID,
+			ClientID:                 m.clientID,
+			DisableInstanceDiscovery: ours,
+		},
+	)
 }
 
 // azureTokens are the tokens of a credential of the official library.
@@ -132,7 +178,9 @@ type azureTokens struct {
 
 // Token implements oauth2.TokenSource.
 func (a azureTokens) Token() (*oauth2.Token, error) {
-	t, err := a.credential.GetToken(a.ctx, policy.TokenRequestOptions{Scopes: []string{"https://graph.microsoft.com/.default"}})
+	t, err := a.credential.GetToken(
+		a.ctx, policy.TokenRequestOptions{Scopes: []string{"https://graph.microsoft.com/.default"}},
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -46,7 +46,8 @@ func TestSigningInToMicrosoft(t *testing.T) {
 		"--login-url is missing": {signIn: signInDevice}, "--client-id is missing": {signIn: signInClient}, "GATEHOUSE_CLIENT_SECRET": {signIn: signInClient, loginURL: "x", clientID: "y"},
 		`--sign-in "magic"`: {signIn: "magic"}, "": {signIn: signInCLI},
 	} {
-		if err := errors.Join(m.check()...); (err == nil) != (want == "") || (err != nil && !strings.Contains(err.Error(), want)) {
+		if err := errors.Join(m.check()...); (err == nil) != (want == "") ||
+			(err != nil && !strings.Contains(err.Error(), want)) {
 			t.Errorf("%+v: %v, want %q", m, err, want)
 		}
 	}

@@ -10,8 +10,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 )
 
-// TestAnOrganizationIsReadAndAssignedIn runs the program against an organization, which is moto's, and has a rule assign in it.
-func TestAnOrganizationIsReadAndAssignedIn(t *testing.T) { // not parallel: the settings of the AWS SDK are in the environment
+// TestAnOrganizationIsReadAndAssignedIn runs the program against an organization, which is moto's,
+// and has a rule assign in it. not parallel: the settings of the AWS SDK are in the environment
+func TestAnOrganizationIsReadAndAssignedIn(t *testing.T) {
 	moto := centertest.Moto(t)
 	for name, value := range map[string]string{"AWS_ENDPOINT_URL": moto, "AWS_ACCESS_KEY_ID": "AKIAMANAGEMENT", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_CONFIG_FILE": t.TempDir() + "/none"} {
 		t.Setenv(name, value)
@@ -26,18 +27,32 @@ func TestAnOrganizationIsReadAndAssignedIn(t *testing.T) { // not parallel: the 
 	there.run(&made, "organizations", "create-account", "--account-name", "payments", "--email", "payments@example.com")
 	inUnit := func() {
 		t.Helper()
-		there.run(nil, "organizations", "move-account", "--account-id", made.CreateAccountStatus.AccountID, "--source-parent-id", roots.Roots[0].ID, "--destination-parent-id", unit.OrganizationalUnit.ID)
+		there.run(
+			nil, "organizations", "move-account", "--account-id", made.CreateAccountStatus.AccountID,
+			"--source-parent-id", roots.Roots[0].ID, "--destination-parent-id", unit.OrganizationalUnit.ID,
+		)
 	}
 	inUnit()
 
 	at := freeAddress(t)
-	c := startCommand(t, "serve", "--data", t.TempDir(), "--listen", at, "--organizations", "--organizations-every", "24h")
-	d := demoOutput{AWS: demoAWS{"http://" + at, c.shown(t, `AWS_ACCESS_KEY_ID=(\S+)`), c.shown(t, `AWS_SECRET_ACCESS_KEY=(\S+)`), "us-east-1", ""}}
+	c := startCommand(
+		t, "serve", "--data", t.TempDir(), "--listen", at, "--organizations", "--organizations-every", "24h",
+	)
+	d := demoOutput{
+		AWS: demoAWS{
+			"http://" + at, c.shown(t, `AWS_ACCESS_KEY_ID=(\S+)`), c.shown(t, `AWS_SECRET_ACCESS_KEY=(\S+)`),
+			"us-east-1", "",
+		},
+	}
 	env := map[string]string{"AWS_ACCESS_KEY_ID": d.AWS.AccessKeyID, "AWS_SECRET_ACCESS_KEY": d.AWS.SecretAccessKey}
 	gatehouse := administers(t, env, "http://"+at)
 	sync := func(args ...string) string { // the first reading begins by itself, and may be under way
 		for {
-			code, out, errOut := call(t, "", env, append([]string{"accounts", "sync", "--center-url", "http://" + at}, args...)...)
+			code, out, errOut := call(
+				t,
+				"",
+				env,
+				append([]string{"accounts", "sync", "--center-url", "http://" + at}, args...)...)
 			if code == exitDone {
 				return out
 			}
@@ -47,12 +62,14 @@ func TestAnOrganizationIsReadAndAssignedIn(t *testing.T) { // not parallel: the 
 		}
 	}
 	sync()
-	if out := gatehouse("accounts", "list"); !strings.Contains(out, "Root/Prod") || !strings.Contains(out, "payments@example.com") {
+	if out := gatehouse("accounts", "list"); !strings.Contains(out, "Root/Prod") ||
+		!strings.Contains(out, "payments@example.com") {
 		t.Fatalf("the accounts are %s", out)
 	}
 	there.run(&made, "organizations", "create-account", "--account-name", "billing", "--email", "billing@example.com")
 	inUnit()
-	if out := sync("--dry-run"); !strings.Contains(out, "add") || strings.Contains(gatehouse("accounts", "list"), "billing") {
+	if out := sync("--dry-run"); !strings.Contains(out, "add") ||
+		strings.Contains(gatehouse("accounts", "list"), "billing") {
 		t.Errorf("a dry run says %s", out)
 	}
 
@@ -66,10 +83,17 @@ func TestAnOrganizationIsReadAndAssignedIn(t *testing.T) { // not parallel: the 
 	}
 	aws.run(&instances, "sso-admin", "list-instances")
 	instance := instances.Instances[0]
-	aws.run(&user, "identitystore", "create-user", "--identity-store-id", instance.IdentityStoreID, "--user-name", "ada", "--display-name", "Ada", "--name", "GivenName=Ada,FamilyName=L")
+	aws.run(
+		&user, "identitystore", "create-user", "--identity-store-id", instance.IdentityStoreID, "--user-name", "ada",
+		"--display-name", "Ada", "--name", "GivenName=Ada,FamilyName=L",
+	)
 	aws.run(&set, "sso-admin", "create-permission-set", "--instance-arn", instance.InstanceArn, "--name", "Audit")
-	create := []string{"rules", "create", "--unit", unit.OrganizationalUnit.ID, "--permission-set", set.PermissionSet.PermissionSetArn, "--user", user.UserID}
-	if out := gatehouse(append(create, "--dry-run")...); strings.Count(out, "payments") != 2 || strings.Contains(out, "master") {
+	create := []string{
+		"rules", "create", "--unit", unit.OrganizationalUnit.ID, "--permission-set",
+		set.PermissionSet.PermissionSetArn, "--user", user.UserID,
+	}
+	if out := gatehouse(append(create, "--dry-run")...); strings.Count(out, "payments") != 2 ||
+		strings.Contains(out, "master") {
 		t.Errorf("a rule would assign in %s", out)
 	}
 	var rules []adminapi.Rule
@@ -79,7 +103,10 @@ func TestAnOrganizationIsReadAndAssignedIn(t *testing.T) { // not parallel: the 
 	assigned := func() int {
 		t.Helper()
 		var list struct{ AccountIDs []string }
-		aws.run(&list, "sso-admin", "list-accounts-for-provisioned-permission-set", "--instance-arn", instance.InstanceArn, "--permission-set-arn", set.PermissionSet.PermissionSetArn)
+		aws.run(
+			&list, "sso-admin", "list-accounts-for-provisioned-permission-set", "--instance-arn",
+			instance.InstanceArn, "--permission-set-arn", set.PermissionSet.PermissionSetArn,
+		)
 		return len(list.AccountIDs)
 	}
 	if n := assigned(); n != 1 {

@@ -123,7 +123,8 @@ func TestBehindHAProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { cancel(); _ = command.Wait() })
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) { // between two looks at the condition
+	// between two looks at the condition
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		if res, err := http.Get("http://" + front + "/"); err == nil {
 			_ = res.Body.Close()
 			break

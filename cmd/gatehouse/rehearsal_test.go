@@ -35,7 +35,8 @@ func TestFortyMinutesPassInAMoment(t *testing.T) {
 		return title() == "Wizard" && cycle().Status.LastExecution.ActivityIdentifier != before
 	})
 
-	// A token of a year expires, the job goes into quarantine; it is tried again when its time comes, and switched off after four weeks.
+	// A token of a year expires, the job goes into quarantine; it is tried again when its time
+	// comes, and switched off after four weeks.
 	e.forward(366 * 24 * time.Hour)
 	e.change(http.MethodPatch, "/users/"+mei, map[string]any{"jobTitle": "Witch"}, nil)
 	e.soon("quarantine", func() bool { return cycle().Status.Code == "Quarantine" })
@@ -49,7 +50,9 @@ func TestFortyMinutesPassInAMoment(t *testing.T) {
 	e.soon("the end of the quarantine", func() bool { return cycle().Schedule.State == "Paused" })
 
 	for want, seconds := range map[string]any{"at least 0": -1, "by ten years": 9e8, "wrong type": "x"} {
-		err := e.graph.Do(context.Background(), http.MethodPost, "/gatehouse/clock", map[string]any{"forwardSeconds": seconds}, nil)
+		err := e.graph.Do(
+			context.Background(), http.MethodPost, "/gatehouse/clock", map[string]any{"forwardSeconds": seconds}, nil,
+		)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v, want %q", seconds, err, want)
 		}
@@ -61,7 +64,11 @@ func TestGraphIsAsSlowAsTheRealOne(t *testing.T) {
 	d, _ := startDemo(t, "--no-connect", "--graph-lag", "10m", "--graph-limit", "40")
 	e := newEnds(t, d)
 	var made graph.Group
-	e.change(http.MethodPost, "/groups", map[string]any{"displayName": "New", "mailNickname": "new", "mailEnabled": false, "securityEnabled": true}, &made)
+	e.change(
+		http.MethodPost, "/groups",
+		map[string]any{"displayName": "New", "mailNickname": "new", "mailEnabled": false, "securityEnabled": true},
+		&made,
+	)
 	seen := func() bool {
 		err := e.graph.Do(context.Background(), http.MethodGet, "/groups/"+made.ID, nil, nil)
 		if err != nil && !graph.NotFound(err) {
@@ -94,9 +101,14 @@ func TestGraphIsAsSlowAsTheRealOne(t *testing.T) {
 func TestOnlyARehearsalsClockMoves(t *testing.T) {
 	t.Parallel()
 	s := newSecureTenant(t)
-	client := graph.NewClient(context.Background(), s.url+"/v1.0", s.url+"/"+s.id+"/oauth2/v2.0/token", s.clientID, s.secret, s.http)
+	client := graph.NewClient(
+		context.Background(), s.url+"/v1.0", s.url+"/"+s.id+"/oauth2/v2.0/token", s.clientID, s.secret, s.http,
+	)
 	var refused *graph.Error
-	if err := client.Do(context.Background(), http.MethodPost, "/gatehouse/clock", map[string]float64{"forwardSeconds": 1}, nil); !errors.As(err, &refused) || refused.Status != http.StatusForbidden {
+	if err := client.Do(context.Background(), http.MethodPost, "/gatehouse/clock", map[string]float64{"forwardSeconds": 1}, nil); !errors.As(
+		err, &refused,
+	) ||
+		refused.Status != http.StatusForbidden {
 		t.Errorf("the clock of a tenant without --movable-clock: %v", err)
 	}
 }

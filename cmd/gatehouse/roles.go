@@ -149,7 +149,8 @@ neither is known, which makes the roles of a center that has not kept them until
 			}
 			stale := []adminapi.RoleState{}
 			for _, r := range roles {
-				if r.Status == adminapi.RoleChanged || r.Status == adminapi.RoleDrifted || (all && r.Status == adminapi.RoleLatest) {
+				if r.Status == adminapi.RoleChanged || r.Status == adminapi.RoleDrifted ||
+					(all && r.Status == adminapi.RoleLatest) {
 					stale = append(stale, r)
 				}
 			}
@@ -189,7 +190,9 @@ func (a *administration) provision(ctx context.Context, c *adminapi.Client, role
 			}
 		}
 		if r.Status == string(center.Failed) {
-			failed = append(failed, fmt.Errorf("%s in %s: %s", roles[i].PermissionSet, roles[i].AccountID, r.FailureReason))
+			failed = append(
+				failed, fmt.Errorf("%s in %s: %s", roles[i].PermissionSet, roles[i].AccountID, r.FailureReason),
+			)
 		}
 		_ = bar.Add(1) // only a display
 	}
@@ -219,8 +222,17 @@ or Terraform. It changes nothing. Deploy it again after permission sets or assig
 			}
 			roles := iam.AccountRoles{ProviderName: found.SAMLProviderName, Metadata: found.SAMLMetadata, Trust: trust}
 			for _, r := range found.Roles {
-				roles.Roles = append(roles.Roles, center.AccountRole{AccountID: args[0], Name: r.RoleName, Description: r.Description, Policies: r.ManagedPolicyARNs,
-					InlinePolicy: r.InlinePolicy, Boundary: r.PermissionsBoundary})
+				roles.Roles = append(
+					roles.Roles,
+					center.AccountRole{
+						AccountID:    args[0],
+						Name:         r.RoleName,
+						Description:  r.Description,
+						Policies:     r.ManagedPolicyARNs,
+						InlinePolicy: r.InlinePolicy,
+						Boundary:     r.PermissionsBoundary,
+					},
+				)
 			}
 			text, err := map[string]func() ([]byte, error){formatCloudFormation: roles.CloudFormation, formatTerraform: roles.Terraform}[format]()
 			if err == nil {
@@ -237,7 +249,9 @@ or Terraform. It changes nothing. Deploy it again after permission sets or assig
 	}
 	cmd.Flags().StringVar(&format, "format", formatCloudFormation, "cloudformation or terraform")
 	cmd.Flags().StringVar(&trust.Path, "role-path", "/", "path of the roles in IAM, as the center was started with")
-	cmd.Flags().StringVar(&trust.Hub, "hub-role", "", "ARN of the role that opens them, of a center with --credentials assume-role")
+	cmd.Flags().StringVar(
+		&trust.Hub, "hub-role", "", "ARN of the role that opens them, of a center with --credentials assume-role",
+	)
 	return cmd
 }
 

@@ -25,24 +25,34 @@ one that follows a rule.`,
 	}
 	a.address.flags(cmd)
 	cmd.PersistentFlags().BoolVar(&a.asJSON, "json", false, "print JSON")
-	list := &cobra.Command{Use: "list", Short: "List the rules", Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		c, err := a.client()
-		if err != nil {
-			return err
-		}
-		rules, err := c.Rules(cmd.Context())
-		if err != nil {
-			return err
-		}
-		return a.printRules(rules)
-	}}
-	remove := &cobra.Command{Use: "delete RULE", Short: "Take back what a rule has assigned, and delete it", Args: oneArg("a rule's id"), RunE: func(cmd *cobra.Command, args []string) error {
-		c, err := a.client()
-		if err != nil {
-			return err
-		}
-		return c.DeleteRule(cmd.Context(), args[0])
-	}}
+	list := &cobra.Command{
+		Use:   "list",
+		Short: "List the rules",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			rules, err := c.Rules(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return a.printRules(rules)
+		},
+	}
+	remove := &cobra.Command{
+		Use:   "delete RULE",
+		Short: "Take back what a rule has assigned, and delete it",
+		Args:  oneArg("a rule's id"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			return c.DeleteRule(cmd.Context(), args[0])
+		},
+	}
 	cmd.AddCommand(list, a.createRule(), remove)
 	return cmd
 }
@@ -65,7 +75,12 @@ func (a *administration) createRule() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "create", Short: "Make a rule and assign", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			rule := adminapi.Rule{Unit: unit, PermissionSetARN: set, PrincipalType: string(center.PrincipalUser), PrincipalID: user}
+			rule := adminapi.Rule{
+				Unit:             unit,
+				PermissionSetARN: set,
+				PrincipalType:    string(center.PrincipalUser),
+				PrincipalID:      user,
+			}
 			if group != "" {
 				rule.PrincipalType, rule.PrincipalID = string(center.PrincipalGroup), group
 			}

@@ -27,7 +27,9 @@ import (
 )
 
 func (w *world) serveCommand() *cobra.Command {
-	h, post, credentials := &half{}, &mailServer{}, &credentialSettings{}
+	h := &half{}
+	post := &mailServer{}
+	credentials := &credentialSettings{}
 	var days retentionDays
 	var region, metrics string
 	first := &firstAdministrator{}
@@ -95,7 +97,10 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 			if err != nil {
 				return err
 			}
-			return h.serve(ctx, l, func(mux *http.ServeMux) http.Handler { return mountCenter(mux, c, sandbox, roles, h.targets()) })
+			return h.serve(
+				ctx, l,
+				func(mux *http.ServeMux) http.Handler { return mountCenter(mux, c, sandbox, roles, h.targets()) },
+			)
 		},
 	}
 	h.flags(cmd, "127.0.0.1:8080", "gatehouse-center")
@@ -103,7 +108,9 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 	credentials.flags(cmd.Flags())
 	days.flags(cmd.Flags())
 	cmd.Flags().StringVar(&region, "region", center.DefaultRegion, "AWS region of a new instance; clients sign for it")
-	cmd.Flags().StringVar(&metrics, "metrics", "", "loopback address for Prometheus, such as 127.0.0.1:9090 (default: none)")
+	cmd.Flags().StringVar(
+		&metrics, "metrics", "", "loopback address for Prometheus, such as 127.0.0.1:9090 (default: none)",
+	)
 	first.flags(cmd)
 	return cmd
 }
@@ -118,7 +125,9 @@ func openCenter(ctx context.Context, h *half, env func(string) (string, bool), r
 	if err != nil {
 		return nil, err
 	}
-	c, err := center.Open(ctx, center.Config{Store: s, Sealer: sealer, Log: h.log, URL: h.url, Mailer: h.mailer, Region: region})
+	c, err := center.Open(
+		ctx, center.Config{Store: s, Sealer: sealer, Log: h.log, URL: h.url, Mailer: h.mailer, Region: region},
+	)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -139,10 +148,18 @@ func mountSandboxed(mux *http.ServeMux, c *center.Center) http.Handler {
 	return mountCenter(mux, c, sandbox, roles, outbound.Policy{Loopback: true})
 }
 
-// mountCenter is the only list of what the center serves. roles may be the sandbox, or another broker; the sandbox's credentials are known to sts all the same.
-func mountCenter(mux *http.ServeMux, c *center.Center, sandbox *broker.Sandbox, roles center.Broker, asks outbound.Policy) http.Handler {
+// mountCenter is the only list of what the center serves. roles may be the sandbox, or another
+// broker; the sandbox's credentials are known to sts all the same.
+func mountCenter(
+	mux *http.ServeMux, c *center.Center, sandbox *broker.Sandbox, roles center.Broker, asks outbound.Policy,
+) http.Handler {
 	in := &signin.Handler{Center: c, Log: c.Log}
-	pages := &console.Handler{Center: c, Log: c.Log, Metadata: asks.Client(console.FetchTimeout), SPMetadata: func(ctx context.Context) ([]byte, error) { return signin.SPMetadata(ctx, c) }}
+	pages := &console.Handler{
+		Center:     c,
+		Log:        c.Log,
+		Metadata:   asks.Client(console.FetchTimeout),
+		SPMetadata: func(ctx context.Context) ([]byte, error) { return signin.SPMetadata(ctx, c) },
+	}
 	for _, d := range []door{
 		in,
 		&portal.Handler{Center: c, Log: c.Log, Broker: roles, RequireUser: in.RequireUser, SessionSecret: in.SessionSecret, Sandbox: roles == center.Broker(sandbox)},
@@ -173,19 +190,36 @@ func mountCenter(mux *http.ServeMux, c *center.Center, sandbox *broker.Sandbox, 
 	return (&scimserver.Handler{Center: c, Log: c.Log, RequestID: web.RequestID, Address: web.Address}).Before(mux)
 }
 
-// lookupKey finds the secret of an access key: a long-term one of an administrator, or one that the sandbox broker issued.
-func lookupKey(c *center.Center, sandbox *broker.Sandbox) func(context.Context, string, string) (string, awsapi.Caller, error) {
+// lookupKey finds the secret of an access key: a long-term one of an administrator, or one that the
+// sandbox broker issued.
+func lookupKey(
+	c *center.Center, sandbox *broker.Sandbox,
+) func(context.Context, string, string) (string, awsapi.Caller, error) {
 	return func(ctx context.Context, id, token string) (string, awsapi.Caller, error) {
-		unknown := &awsapi.Error{Code: "UnrecognizedClientException", Message: "The security token included in the request is invalid.", Status: http.StatusForbidden}
+		unknown := &awsapi.Error{
+			Code:    "UnrecognizedClientException",
+			Message: "The security token included in the request is invalid.",
+			Status:  http.StatusForbidden,
+		}
 		if token != "" {
 			s, err := sandbox.Session(id, token)
 			if errors.Is(err, broker.ErrExpired) {
-				return "", awsapi.Caller{}, &awsapi.Error{Code: "ExpiredTokenException", Message: "The security token included in the request is expired.", Status: http.StatusForbidden}
+				return "", awsapi.Caller{}, &awsapi.Error{
+					Code:    "ExpiredTokenException",
+					Message: "The security token included in the request is expired.",
+					Status:  http.StatusForbidden,
+				}
 			}
 			if err != nil {
 				return "", awsapi.Caller{}, unknown
 			}
-			return s.SecretAccessKey, awsapi.Caller{AccessKeyID: id, Principal: s.SessionName, AccountID: s.AccountID, ARN: s.ARN(), UserID: "AROA" + id[4:] + ":" + s.SessionName}, nil
+			return s.SecretAccessKey, awsapi.Caller{
+				AccessKeyID: id,
+				Principal:   s.SessionName,
+				AccountID:   s.AccountID,
+				ARN:         s.ARN(),
+				UserID:      "AROA" + id[4:] + ":" + s.SessionName,
+			}, nil
 		}
 		key, secret, err := c.AccessKeySecret(ctx, id)
 		if center.CodeOf(err) == center.NotAllowed {
@@ -194,7 +228,15 @@ func lookupKey(c *center.Center, sandbox *broker.Sandbox) func(context.Context, 
 		if err != nil {
 			return "", awsapi.Caller{}, err
 		}
-		return secret.Reveal(), awsapi.Caller{AccessKeyID: id, Principal: key.Principal, AccountID: c.Instance.OwnerAccountID, Role: string(key.Role), LastUsed: key.LastUsedAt,
-			ARN: "arn:aws:iam::" + c.Instance.OwnerAccountID + ":user/" + key.Principal, UserID: "AIDA" + id[4:], Administrator: true}, nil
+		return secret.Reveal(), awsapi.Caller{
+			AccessKeyID:   id,
+			Principal:     key.Principal,
+			AccountID:     c.Instance.OwnerAccountID,
+			Role:          string(key.Role),
+			LastUsed:      key.LastUsedAt,
+			ARN:           "arn:aws:iam::" + c.Instance.OwnerAccountID + ":user/" + key.Principal,
+			UserID:        "AIDA" + id[4:],
+			Administrator: true,
+		}, nil
 	}
 }

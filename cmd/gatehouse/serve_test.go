@@ -63,7 +63,8 @@ func (s started) shown(t *testing.T, pattern string) string {
 	return part(t, string(secrets), regexp.MustCompile(pattern))
 }
 
-// TestServeTenantAndConnect runs the halves as their own subcommands, connects them with the third, and does so on each database.
+// TestServeTenantAndConnect runs the halves as their own subcommands, connects them with the third,
+// and does so on each database.
 func TestServeTenantAndConnect(t *testing.T) {
 	t.Parallel()
 	for _, engine := range []string{"SQLite", "PostgreSQL"} {
@@ -71,17 +72,43 @@ func TestServeTenantAndConnect(t *testing.T) {
 			t.Parallel()
 			var centerDB, tenantDB []string
 			if engine == "PostgreSQL" {
-				centerDB, tenantDB = []string{"--database", sqldbtest.Postgres(t)}, []string{"--database", sqldbtest.Postgres(t)}
+				centerDB, tenantDB = []string{
+					"--database", sqldbtest.Postgres(t),
+				}, []string{
+					"--database", sqldbtest.Postgres(t),
+				}
 			}
 			centerAt, tenantAt := freeAddress(t), freeAddress(t)
-			c := startCommand(t, append([]string{"serve", "--data", t.TempDir(), "--listen", centerAt, "--region", "eu-central-1"}, centerDB...)...)
-			tn := startCommand(t, append([]string{"tenant", "--data", t.TempDir(), "--listen", tenantAt, "--name", "Example GmbH", "--domain", "example.com"}, tenantDB...)...)
+			c := startCommand(
+				t,
+				append(
+					[]string{"serve", "--data", t.TempDir(), "--listen", centerAt, "--region", "eu-central-1"},
+					centerDB...)...)
+			tn := startCommand(
+				t,
+				append(
+					[]string{
+						"tenant", "--data", t.TempDir(), "--listen", tenantAt, "--name", "Example GmbH", "--domain",
+						"example.com",
+					},
+					tenantDB...)...)
 			tokenURL := tn.shown(t, `token URL\s+(\S+)`)
 			d := demoOutput{
 				Center: demoCenter{URL: "http://" + centerAt, Region: "eu-central-1"},
-				AWS:    demoAWS{"http://" + centerAt, c.shown(t, `AWS_ACCESS_KEY_ID=(\S+)`), c.shown(t, `AWS_SECRET_ACCESS_KEY=(\S+)`), "eu-central-1", ""},
-				Tenant: demoTenant{URL: "http://" + tenantAt, GraphURL: tn.shown(t, `graph\s+(\S+)`), TokenURL: tokenURL, ClientID: tn.shown(t, `client id\s+(\S+)`),
-					ClientSecret: tn.shown(t, `client secret\s+(\S+)`), TenantID: strings.Split(strings.TrimPrefix(tokenURL, "http://"+tenantAt+"/"), "/")[0]},
+				AWS: demoAWS{
+					"http://" + centerAt, c.shown(t, `AWS_ACCESS_KEY_ID=(\S+)`),
+					c.shown(t, `AWS_SECRET_ACCESS_KEY=(\S+)`), "eu-central-1", "",
+				},
+				Tenant: demoTenant{
+					URL:      "http://" + tenantAt,
+					GraphURL: tn.shown(t, `graph\s+(\S+)`),
+					TokenURL: tokenURL,
+					ClientID: tn.shown(t, `client id\s+(\S+)`),
+					ClientSecret: tn.shown(
+						t, `client secret\s+(\S+)`,
+					),
+					TenantID: strings.Split(strings.TrimPrefix(tokenURL, "http://"+tenantAt+"/"), "/")[0],
+				},
 			}
 			for _, secret := range []string{d.AWS.SecretAccessKey, d.Tenant.ClientSecret, c.shown(t, `password\s+(\S+)`)} {
 				if strings.Contains(c.err.String()+tn.err.String()+c.out.String()+tn.out.String(), secret) {
@@ -89,8 +116,20 @@ func TestServeTenantAndConnect(t *testing.T) {
 				}
 			}
 			e := newEnds(t, d)
-			e.change("POST", "/users", map[string]any{"accountEnabled": true, "displayName": "Ada Lovelace", "givenName": "Ada", "surname": "Lovelace", "mailNickname": "ada",
-				"userPrincipalName": "ada@example.com", "passwordProfile": map[string]any{"password": "a long password"}}, nil)
+			e.change(
+				"POST",
+				"/users",
+				map[string]any{
+					"accountEnabled":    true,
+					"displayName":       "Ada Lovelace",
+					"givenName":         "Ada",
+					"surname":           "Lovelace",
+					"mailNickname":      "ada",
+					"userPrincipalName": "ada@example.com",
+					"passwordProfile":   map[string]any{"password": "a long password"},
+				},
+				nil,
+			)
 			var instances struct {
 				Instances []struct {
 					IdentityStoreID string `json:"IdentityStoreId"`
@@ -99,8 +138,16 @@ func TestServeTenantAndConnect(t *testing.T) {
 			aws := newAWS(t, d)
 			aws.run(&instances, "sso-admin", "list-instances")
 			store := []string{"--identity-store-id", instances.Instances[0].IdentityStoreID}
-			for _, name := range []string{"oldtimer", "stranger@example.com", "ADA@example.com"} { // people that the center had before
-				aws.run(nil, append([]string{"identitystore", "create-user", "--user-name", name, "--display-name", name, "--name", "GivenName=G,FamilyName=F"}, store...)...)
+			// people that the center had before
+			for _, name := range []string{"oldtimer", "stranger@example.com", "ADA@example.com"} {
+				aws.run(
+					nil,
+					append(
+						[]string{
+							"identitystore", "create-user", "--user-name", name, "--display-name", name, "--name",
+							"GivenName=G,FamilyName=F",
+						},
+						store...)...)
 			}
 			env, args := connectArgs(d, "--scope", "all")
 			code, out, errOut := call(t, "", env, append(args, "--dry-run")...)
@@ -114,14 +161,29 @@ func TestServeTenantAndConnect(t *testing.T) {
 				t.Fatalf("connect: %d %s %s", code, out, errOut)
 			}
 			var users struct{ Users []struct{ UserName string } }
-			aws.run(&users, append([]string{"identitystore", "list-users", "--filters", "AttributePath=UserName,AttributeValue=ada@example.com"}, store...)...)
-			if len(users.Users) != 1 || users.Users[0].UserName != "ada@example.com" { // adopted, not created a second time
+			aws.run(
+				&users,
+				append(
+					[]string{
+						"identitystore", "list-users", "--filters",
+						"AttributePath=UserName,AttributeValue=ada@example.com",
+					},
+					store...)...)
+			// adopted, not created a second time
+			if len(users.Users) != 1 || users.Users[0].UserName != "ada@example.com" {
 				t.Errorf("users %+v", users)
 			}
 			e.change("PATCH", "/users/ada@example.com", map[string]any{"jobTitle": "Countess"}, nil)
 			e.soon("a changed title", func() bool {
 				var users struct{ Users []struct{ Title string } }
-				aws.run(&users, append([]string{"identitystore", "list-users", "--filters", "AttributePath=UserName,AttributeValue=ada@example.com"}, store...)...)
+				aws.run(
+					&users,
+					append(
+						[]string{
+							"identitystore", "list-users", "--filters",
+							"AttributePath=UserName,AttributeValue=ada@example.com",
+						},
+						store...)...)
 				return len(users.Users) == 1 && users.Users[0].Title == "Countess"
 			})
 		})

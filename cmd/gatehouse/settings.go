@@ -15,7 +15,8 @@ import (
 	"golang.org/x/term"
 )
 
-// bindSettings fills the flags that were not given from the environment and the configuration file. All mistakes are reported at once.
+// bindSettings fills the flags that were not given from the environment and the configuration file.
+// All mistakes are reported at once.
 func (w *world) bindSettings(cmd *cobra.Command) error {
 	path, _ := cmd.Flags().GetString("config") // the flag exists on every command
 	if path == "" {
@@ -35,11 +36,17 @@ func (w *world) bindSettings(cmd *cobra.Command) error {
 		if f.Changed || f.Name == "help" || f.Name == "config" {
 			return
 		}
-		value, source, ok := "", "", false
+		value := ""
+		source := ""
+		ok := false
 		if v, set := w.env(envName(f.Name)); set {
-			value, source, ok = v, envName(f.Name), true
+			value = v
+			source = envName(f.Name)
+			ok = true
 		} else if v, set := file[f.Name]; set {
-			value, source, ok = v, path, true
+			value = v
+			source = path
+			ok = true
 		}
 		if ok {
 			if err := cmd.Flags().Set(f.Name, value); err != nil {
@@ -106,7 +113,8 @@ func readConfig(path string) (map[string]string, error) {
 	return out, nil
 }
 
-// logger makes the program's log: structured, on standard error; text on a terminal and JSON otherwise.
+// logger makes the program's log: structured, on standard error; text on a terminal and JSON
+// otherwise.
 func (w *world) logger(cmd *cobra.Command, defaultLevel slog.Level) (*slog.Logger, error) {
 	level := defaultLevel
 	if text, _ := cmd.Flags().GetString("log-level"); text != "" {

@@ -64,7 +64,8 @@ func unescape(s string) string {
 	return strings.NewReplacer("&#43;", "+", "&#39;", "'", "&amp;", "&", "&#34;", `"`).Replace(s)
 }
 
-// response signs a person in at the tenant and returns the form that would be posted to the center, without posting it.
+// response signs a person in at the tenant and returns the form that would be posted to the center,
+// without posting it.
 func (v visitor) response(d demoOutput, start, userName string) (acs string, form url.Values) {
 	v.t.Helper()
 	status, page := v.send(http.MethodGet, start, nil)
@@ -105,7 +106,8 @@ func TestSigningIn(t *testing.T) {
 	v := newVisitor(t)
 	acs, form := v.response(d, d.Center.PortalURL, who)
 
-	// Every refusal shows the same page with a reference, opens no session, and leaves the reason in the audit log.
+	// Every refusal shows the same page with a reference, opens no session, and leaves the reason
+	// in the audit log.
 	refused := func(name, code string, v visitor, form url.Values) {
 		t.Helper()
 		status, page := v.send(http.MethodPost, acs, form)
@@ -124,7 +126,11 @@ func TestSigningIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	changed := url.Values{"SAMLResponse": {base64.StdEncoding.EncodeToString(bytes.Replace(raw, []byte("amara.okafor@"), []byte("mei.tanaka@"), 1))}}
+	changed := url.Values{
+		"SAMLResponse": {
+			base64.StdEncoding.EncodeToString(bytes.Replace(raw, []byte("amara.okafor@"), []byte("mei.tanaka@"), 1)),
+		},
+	}
 	refused("an altered name", "assertion-refused", v, changed)
 	_, page := v.send(http.MethodPost, acs, changed)
 	reference := referenceTag.FindStringSubmatch(page)[1]
@@ -136,10 +142,14 @@ func TestSigningIn(t *testing.T) {
 		}
 	}
 	console := administrator(t, d, d.Center.URL+"/console")
-	if _, page := console.send(http.MethodGet, d.Center.URL+"/console/audit?reference="+reference, nil); !strings.Contains(page, "<dd><code>signature</code></dd>") || !strings.Contains(page, "What to do") {
+	if _, page := console.send(http.MethodGet, d.Center.URL+"/console/audit?reference="+reference, nil); !strings.Contains(
+		page, "<dd><code>signature</code></dd>",
+	) ||
+		!strings.Contains(page, "What to do") {
 		t.Errorf("the console does not explain: %s", page)
 	}
-	if code, _, errOut := call(t, "", env, "explain", "no-such-reference", "--center-url", d.Center.URL); code == exitDone || !strings.Contains(errOut, "no event has this reference") {
+	if code, _, errOut := call(t, "", env, "explain", "no-such-reference", "--center-url", d.Center.URL); code == exitDone ||
+		!strings.Contains(errOut, "no event has this reference") {
 		t.Errorf("an unknown reference ended with %d: %s", code, errOut)
 	}
 	refused("no response", "assertion-refused", v, url.Values{})
@@ -147,16 +157,21 @@ func TestSigningIn(t *testing.T) {
 	refused("another browser", "authn-request-unknown", newVisitor(t), form)
 
 	status, page := v.send(http.MethodPost, acs, form)
-	if status != http.StatusOK || !strings.Contains(page, "AWS accounts") || !strings.Contains(page, "AdministratorAccess") {
+	if status != http.StatusOK || !strings.Contains(page, "AWS accounts") ||
+		!strings.Contains(page, "AdministratorAccess") {
 		t.Fatalf("the good response: %d %s", status, page)
 	}
 	refused("a replay", "assertion-replayed", v, form)
 
-	status, page = v.send(http.MethodPost, d.Center.URL+"/start/accounts/111122223333/roles/AdministratorAccess/credentials", nil)
+	status, page = v.send(
+		http.MethodPost, d.Center.URL+"/start/accounts/111122223333/roles/AdministratorAccess/credentials", nil,
+	)
 	if status != http.StatusOK || !strings.Contains(page, "export AWS_SESSION_TOKEN=") {
 		t.Fatalf("credentials: %d %s", status, page)
 	}
-	status, _ = v.send(http.MethodPost, d.Center.URL+"/start/accounts/111122223333/roles/PowerUserAccess/credentials", nil)
+	status, _ = v.send(
+		http.MethodPost, d.Center.URL+"/start/accounts/111122223333/roles/PowerUserAccess/credentials", nil,
+	)
 	if status != http.StatusForbidden {
 		t.Errorf("a role that is not assigned: %d", status)
 	}
@@ -166,16 +181,21 @@ func TestSigningIn(t *testing.T) {
 	tile := newVisitor(t)
 	acs, form = tile.response(d, d.Tenant.URL+"/signin/"+appID(t, d), who)
 	form.Set("RelayState", "https://evil.example/")
-	if status, page = tile.send(http.MethodPost, acs, form); status != http.StatusOK || !strings.Contains(page, "AWS accounts") {
+	if status, page = tile.send(http.MethodPost, acs, form); status != http.StatusOK ||
+		!strings.Contains(page, "AWS accounts") {
 		t.Errorf("from the tile: %d %s", status, page)
 	}
 }
 
-// appID returns the client id of the demo's application, from the metadata that the tenant links to.
+// appID returns the client id of the demo's application, from the metadata that the tenant links
+// to.
 func appID(t *testing.T, d demoOutput) string {
 	t.Helper()
 	admin := newVisitor(t)
-	admin.send(http.MethodPost, d.Tenant.URL+"/admin/login", url.Values{"username": {d.Admin.UserName}, "password": {d.Admin.Password}})
+	admin.send(
+		http.MethodPost, d.Tenant.URL+"/admin/login",
+		url.Values{"username": {d.Admin.UserName}, "password": {d.Admin.Password}},
+	)
 	_, page := admin.send(http.MethodGet, d.Tenant.URL+"/admin/apps/"+d.Tenant.ApplicationID+"/saml", nil)
 	m := regexp.MustCompile(`/signin/([0-9a-f-]{36})`).FindStringSubmatch(page)
 	if m == nil {
@@ -184,7 +204,8 @@ func appID(t *testing.T, d demoOutput) string {
 	return m[1]
 }
 
-// proveCredentials takes the credentials from the portal's page and asks the center's STS who they are, with the real aws CLI.
+// proveCredentials takes the credentials from the portal's page and asks the center's STS who they
+// are, with the real aws CLI.
 func proveCredentials(t *testing.T, d demoOutput, page string) {
 	t.Helper()
 	aws := newAWS(t, d)
@@ -197,13 +218,16 @@ func proveCredentials(t *testing.T, d demoOutput, page string) {
 	}
 	var identity struct{ Arn, Account string }
 	aws.run(&identity, "sts", "get-caller-identity")
-	if identity.Account != "111122223333" || !strings.Contains(identity.Arn, ":assumed-role/AWSReservedSSO_AdministratorAccess_") || !strings.HasSuffix(identity.Arn, "/amara.okafor@northwind.example") {
+	if identity.Account != "111122223333" ||
+		!strings.Contains(identity.Arn, ":assumed-role/AWSReservedSSO_AdministratorAccess_") ||
+		!strings.HasSuffix(identity.Arn, "/amara.okafor@northwind.example") {
 		t.Errorf("identity %+v", identity)
 	}
 	aws.fails("AccessDenied", "sso-admin", "list-instances")
 }
 
-// TestTheIdentitySourceIsRehearsedAndKept uploads the tenant's metadata anew, rehearses it, and keeps its certificates, by the command and on the pages.
+// TestTheIdentitySourceIsRehearsedAndKept uploads the tenant's metadata anew, rehearses it, and
+// keeps its certificates, by the command and on the pages.
 func TestTheIdentitySourceIsRehearsedAndKept(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t)
@@ -211,7 +235,11 @@ func TestTheIdentitySourceIsRehearsedAndKept(t *testing.T) {
 	env := map[string]string{"AWS_ACCESS_KEY_ID": d.AWS.AccessKeyID, "AWS_SECRET_ACCESS_KEY": d.AWS.SecretAccessKey}
 	command := func(want string, args ...string) string {
 		t.Helper()
-		code, out, errOut := call(t, "", env, append(append([]string{"identity-source"}, args...), "--center-url", d.Center.URL)...)
+		code, out, errOut := call(
+			t,
+			"",
+			env,
+			append(append([]string{"identity-source"}, args...), "--center-url", d.Center.URL)...)
 		if !strings.Contains(out+errOut, want) {
 			t.Fatalf("%v ended with %d and does not say %q: %s%s", args, code, want, out, errOut)
 		}
@@ -223,7 +251,13 @@ func TestTheIdentitySourceIsRehearsedAndKept(t *testing.T) {
 	command(thumbprint, "show")
 	command("nobody could sign in any more", "delete-certificate", thumbprint, "--confirm", "DELETE")
 
-	_, metadata := newVisitor(t).send(http.MethodGet, d.Tenant.URL+"/"+d.Tenant.TenantID+"/federationmetadata/2007-06/federationmetadata.xml?appid="+appID(t, d), nil)
+	_, metadata := newVisitor(
+		t,
+	).send(
+		http.MethodGet,
+		d.Tenant.URL+"/"+d.Tenant.TenantID+"/federationmetadata/2007-06/federationmetadata.xml?appid="+appID(t, d),
+		nil,
+	)
 	settings := d.Center.URL + "/console/settings"
 	command("must start at the access portal", "idp-initiated", "off")
 	command("They must start at the access portal", "show")
@@ -235,7 +269,8 @@ func TestTheIdentitySourceIsRehearsedAndKept(t *testing.T) {
 	v := newVisitor(t)
 	acs, form := v.response(d, link, who)
 	status, page := v.send(http.MethodPost, acs, form)
-	if status != http.StatusOK || !strings.Contains(page, "The rehearsal worked") || !strings.Contains(page, "Amara Okafor") {
+	if status != http.StatusOK || !strings.Contains(page, "The rehearsal worked") ||
+		!strings.Contains(page, "Amara Okafor") {
 		t.Errorf("the rehearsal: %d %s", status, page)
 	}
 	if _, page := v.send(http.MethodGet, d.Center.PortalURL, nil); strings.Contains(page, "AdministratorAccess") {
@@ -245,32 +280,55 @@ func TestTheIdentitySourceIsRehearsedAndKept(t *testing.T) {
 		t.Errorf("the response again: %d %s", status, page)
 	}
 	_, csv := admin.send(http.MethodPost, settings+"/identity-source/report.csv", url.Values{"known": {who}})
-	if lines := strings.Count(csv, "\n"); lines < 20 || !strings.Contains(csv, who+",Amara Okafor,"+who+",SignsInAtNewIdP,") || !strings.Contains(csv, "MatchesNobody") {
+	if lines := strings.Count(csv, "\n"); lines < 20 ||
+		!strings.Contains(csv, who+",Amara Okafor,"+who+",SignsInAtNewIdP,") ||
+		!strings.Contains(csv, "MatchesNobody") {
 		t.Errorf("%d lines: %s", lines, csv)
 	}
 	watchMetadata(t, admin, settings, metadata)
-	admin.does(settings+"/identity-source/undo", url.Values{"confirmation": {"ACCEPT"}}, "automatic provisioning is enabled already")
-	admin.does(settings+"/identity-source/values", url.Values{"issuer": {"https://idp.example"}, "signin": {"https://idp.example/sso"}, "certificate": {"nonsense"}}, "neither PEM nor DER")
+	admin.does(
+		settings+"/identity-source/undo", url.Values{"confirmation": {"ACCEPT"}},
+		"automatic provisioning is enabled already",
+	)
+	admin.does(
+		settings+"/identity-source/values",
+		url.Values{
+			"issuer":      {"https://idp.example"},
+			"signin":      {"https://idp.example/sso"},
+			"certificate": {"nonsense"},
+		},
+		"neither PEM nor DER",
+	)
 	admin.does(settings+"/certificates", url.Values{"certificate": {"nonsense"}}, "neither PEM nor DER")
 }
 
-// watchMetadata publishes the metadata with a second certificate in it: it is offered, and trusted only when it is accepted as it was seen.
+// watchMetadata publishes the metadata with a second certificate in it: it is offered, and trusted
+// only when it is accepted as it was seen.
 func watchMetadata(t *testing.T, admin visitor, settings, metadata string) {
 	t.Helper()
 	published := metadata
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, published) }))
+	server := httptest.NewServer(
+		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, published) }),
+	)
 	defer server.Close()
 	admin.does(settings+"/metadata", url.Values{"url": {"http://idp.example/metadata"}}, "want an https address")
-	if page := admin.does(settings+"/metadata", url.Values{"url": {server.URL}}, "every six hours"); strings.Contains(page, `id="offer"`) {
+	if page := admin.does(settings+"/metadata", url.Values{"url": {server.URL}}, "every six hours"); strings.Contains(
+		page, `id="offer"`,
+	) {
 		t.Error("what is trusted already is offered")
 	}
 	key, err := saml.NewSigningKey(time.Now(), time.Now().Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}
-	descriptor := `<KeyDescriptor use="signing"><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data><X509Certificate>` + base64.StdEncoding.EncodeToString(key.Certificate.Raw) + `</X509Certificate></X509Data></KeyInfo></KeyDescriptor>`
+	descriptor := `<KeyDescriptor use="signing"><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data><X509Certificate>` + base64.StdEncoding.EncodeToString(
+		key.Certificate.Raw,
+	) + `</X509Certificate></X509Data></KeyInfo></KeyDescriptor>`
 	published = strings.Replace(metadata, "<SingleLogoutService", descriptor+"<SingleLogoutService", 1)
-	page := admin.does(settings+"/metadata", url.Values{"url": {server.URL}}, "new certificate "+center.Thumbprint(key.Certificate.Raw))
+	page := admin.does(
+		settings+"/metadata", url.Values{"url": {server.URL}},
+		"new certificate "+center.Thumbprint(key.Certificate.Raw),
+	)
 	if !strings.Contains(page, "published metadata has changed") {
 		t.Error("no banner tells of the offer")
 	}
@@ -278,7 +336,11 @@ func watchMetadata(t *testing.T, admin visitor, settings, metadata string) {
 		t.Error("the offer is trusted already")
 	}
 	admin.does(settings+"/metadata/accept", url.Values{"seen": {"something else"}}, "the offer has changed")
-	admin.does(settings+"/metadata/accept", url.Values{"seen": {"new certificate " + center.Thumbprint(key.Certificate.Raw)}}, "The metadata is accepted.")
+	admin.does(
+		settings+"/metadata/accept",
+		url.Values{"seen": {"new certificate " + center.Thumbprint(key.Certificate.Raw)}},
+		"The metadata is accepted.",
+	)
 	published = "nonsense"
 	admin.does(settings+"/metadata", url.Values{"url": {server.URL}}, "The last attempt failed")
 	admin.does(settings+"/metadata", url.Values{"url": {""}}, "not looked at any more")
@@ -288,8 +350,14 @@ func TestPagesResistOtherSites(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t)
 	admin := newVisitor(t)
-	admin.send(http.MethodPost, d.Center.URL+"/console/login", url.Values{"username": {d.Admin.UserName}, "password": {d.Admin.Password}})
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, d.Center.URL+"/console/accounts", strings.NewReader("id=999999999999&name=Evil"))
+	admin.send(
+		http.MethodPost, d.Center.URL+"/console/login",
+		url.Values{"username": {d.Admin.UserName}, "password": {d.Admin.Password}},
+	)
+	req, err := http.NewRequestWithContext(
+		context.Background(), http.MethodPost, d.Center.URL+"/console/accounts",
+		strings.NewReader("id=999999999999&name=Evil"),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +382,8 @@ func TestPagesResistOtherSites(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = res.Body.Close()
-		if csp := res.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "frame-ancestors 'none'") || !strings.Contains(csp, "default-src 'none'") {
+		if csp := res.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "frame-ancestors 'none'") ||
+			!strings.Contains(csp, "default-src 'none'") {
 			t.Errorf("%s: policy %q", address, csp)
 		}
 	}
@@ -323,7 +392,11 @@ func TestPagesResistOtherSites(t *testing.T) {
 	}
 	// Nothing tells a name that exists from one that does not.
 	attempt := func(name, password string) (int, string) {
-		return newVisitor(t).send(http.MethodPost, d.Center.URL+"/console/login", url.Values{"username": {name}, "password": {password}})
+		return newVisitor(
+			t,
+		).send(
+			http.MethodPost, d.Center.URL+"/console/login", url.Values{"username": {name}, "password": {password}},
+		)
 	}
 	for range 7 {
 		status, page = attempt(d.Admin.UserName, "wrong")
@@ -334,7 +407,8 @@ func TestPagesResistOtherSites(t *testing.T) {
 	}
 }
 
-// TestResettingAPasswordSignsOut: at the tenant whoever was signed in has to sign in again, with the new password.
+// TestResettingAPasswordSignsOut: at the tenant whoever was signed in has to sign in again, with
+// the new password.
 func TestResettingAPasswordSignsOut(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t)
@@ -350,7 +424,10 @@ func TestResettingAPasswordSignsOut(t *testing.T) {
 	}
 	signIn := func(password string) {
 		t.Helper()
-		v.send(http.MethodPost, d.Tenant.URL+"/login", url.Values{"loginfmt": {name}, "passwd": {password}, "return": {"/myapps"}})
+		v.send(
+			http.MethodPost, d.Tenant.URL+"/login",
+			url.Values{"loginfmt": {name}, "passwd": {password}, "return": {"/myapps"}},
+		)
 	}
 	if signIn(d.People[0].Password); !signedIn() {
 		t.Fatal("nobody is signed in")

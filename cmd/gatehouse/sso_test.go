@@ -54,14 +54,27 @@ func newCommandLine(t *testing.T, d demoOutput) commandLine {
 	if status, page := v.send(http.MethodPost, acs, form); status != http.StatusOK {
 		t.Fatalf("%s cannot sign in: %d %s", amara, status, page)
 	}
-	return commandLine{v, d, ssooidc.New(ssooidc.Options{Region: d.AWS.Region, BaseEndpoint: &d.Center.URL, RetryMaxAttempts: 1}),
-		sso.New(sso.Options{Region: d.AWS.Region, BaseEndpoint: &d.Center.URL, RetryMaxAttempts: 1})}
+	return commandLine{
+		v, d, ssooidc.New(ssooidc.Options{Region: d.AWS.Region, BaseEndpoint: &d.Center.URL, RetryMaxAttempts: 1}),
+		sso.New(sso.Options{Region: d.AWS.Region, BaseEndpoint: &d.Center.URL, RetryMaxAttempts: 1}),
+	}
 }
 
 func (c commandLine) register(scopes ...string) *ssooidc.RegisterClientOutput {
 	c.t.Helper()
-	out, err := c.oidc.RegisterClient(context.Background(), &ssooidc.RegisterClientInput{ClientName: aws.String("botocore-client-test"), ClientType: aws.String("public"), Scopes: scopes,
-		RedirectUris: []string{callback}, IssuerUrl: &c.d.Center.PortalURL, GrantTypes: []string{"authorization_code", "refresh_token"}})
+	out, err := c.oidc.RegisterClient(
+		context.Background(),
+		&ssooidc.RegisterClientInput{
+			ClientName: aws.String("botocore-client-test"),
+			ClientType: aws.String("public"),
+			Scopes:     scopes,
+			RedirectUris: []string{
+				callback,
+			},
+			IssuerUrl:  &c.d.Center.PortalURL,
+			GrantTypes: []string{"authorization_code", "refresh_token"},
+		},
+	)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -79,7 +92,9 @@ func (c commandLine) decide(page string, form url.Values, decision string) strin
 	if form.Has("client_id") {
 		target = c.d.Center.URL + "/authorize"
 	}
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, target, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(
+		context.Background(), http.MethodPost, target, strings.NewReader(form.Encode()),
+	)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -100,14 +115,27 @@ func (c commandLine) decide(page string, form url.Values, decision string) strin
 // device signs a device in and returns what the token operation answers.
 func (c commandLine) device(client *ssooidc.RegisterClientOutput, decision string) (*ssooidc.CreateTokenInput, string) {
 	c.t.Helper()
-	start, err := c.oidc.StartDeviceAuthorization(context.Background(), &ssooidc.StartDeviceAuthorizationInput{ClientId: client.ClientId, ClientSecret: client.ClientSecret, StartUrl: &c.d.Center.PortalURL})
+	start, err := c.oidc.StartDeviceAuthorization(
+		context.Background(),
+		&ssooidc.StartDeviceAuthorizationInput{
+			ClientId:     client.ClientId,
+			ClientSecret: client.ClientSecret,
+			StartUrl:     &c.d.Center.PortalURL,
+		},
+	)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	in := &ssooidc.CreateTokenInput{ClientId: client.ClientId, ClientSecret: client.ClientSecret, GrantType: aws.String(deviceURN), DeviceCode: start.DeviceCode}
+	in := &ssooidc.CreateTokenInput{
+		ClientId:     client.ClientId,
+		ClientSecret: client.ClientSecret,
+		GrantType:    aws.String(deviceURN),
+		DeviceCode:   start.DeviceCode,
+	}
 	if decision != "" {
 		status, page := c.send(http.MethodGet, *start.VerificationUriComplete, nil)
-		if status != http.StatusOK || !strings.Contains(page, *start.UserCode) || !strings.Contains(page, "botocore-client-test") {
+		if status != http.StatusOK || !strings.Contains(page, *start.UserCode) ||
+			!strings.Contains(page, "botocore-client-test") {
 			c.t.Fatalf("the device's page: %d %s", status, page)
 		}
 		if answer := c.decide(page, url.Values{}, decision); answer != "200 OK" {
@@ -155,7 +183,10 @@ func (c commandLine) anyRole(token *string) (account, role string) {
 	if err != nil || len(accounts.AccountList) == 0 {
 		c.t.Fatalf("accounts %+v, %v", accounts, err)
 	}
-	roles, err := c.sso.ListAccountRoles(context.Background(), &sso.ListAccountRolesInput{AccessToken: token, AccountId: accounts.AccountList[0].AccountId})
+	roles, err := c.sso.ListAccountRoles(
+		context.Background(),
+		&sso.ListAccountRolesInput{AccessToken: token, AccountId: accounts.AccountList[0].AccountId},
+	)
 	if err != nil || len(roles.RoleList) == 0 {
 		c.t.Fatalf("roles %+v, %v", roles, err)
 	}
@@ -197,7 +228,10 @@ func TestDevicesSignIn(t *testing.T) {
 	c.tokenError("another grant type", &unknown, "UnsupportedGrantTypeException")
 
 	// The code may be typed without its dash and in small letters. Wrong ones are counted.
-	status, page := c.send(http.MethodGet, d.Center.URL+"/start/device?user_code="+strings.ToLower(strings.ReplaceAll(code, "-", "")), nil)
+	status, page := c.send(
+		http.MethodGet, d.Center.URL+"/start/device?user_code="+strings.ToLower(strings.ReplaceAll(code, "-", "")),
+		nil,
+	)
 	if status != http.StatusOK || !strings.Contains(page, "Authorization requested") {
 		t.Errorf("the code as it is typed: %d %s", status, page)
 	}
@@ -207,11 +241,19 @@ func TestDevicesSignIn(t *testing.T) {
 	if status != http.StatusBadRequest || !strings.Contains(page, "Too many wrong codes") {
 		t.Errorf("the sixth wrong code: %d %s", status, page)
 	}
-	if status, page = c.send(http.MethodGet, d.Center.URL+"/start/device?user_code="+code, nil); status != http.StatusBadRequest || strings.Contains(page, "botocore") {
+	if status, page = c.send(http.MethodGet, d.Center.URL+"/start/device?user_code="+code, nil); status != http.StatusBadRequest ||
+		strings.Contains(page, "botocore") {
 		t.Errorf("the right code during the lock-out: %d %s", status, page)
 	}
 	for _, start := range []string{"https://d-0000000000.awsapps.com/start", "https://evil.example/start", ""} {
-		_, err := c.oidc.StartDeviceAuthorization(context.Background(), &ssooidc.StartDeviceAuthorizationInput{ClientId: client.ClientId, ClientSecret: client.ClientSecret, StartUrl: &start})
+		_, err := c.oidc.StartDeviceAuthorization(
+			context.Background(),
+			&ssooidc.StartDeviceAuthorizationInput{
+				ClientId:     client.ClientId,
+				ClientSecret: client.ClientSecret,
+				StartUrl:     &start,
+			},
+		)
 		var e smithy.APIError
 		if !errors.As(err, &e) || e.ErrorCode() != "InvalidRequestException" {
 			t.Errorf("start URL %q: %v", start, err)
@@ -231,13 +273,28 @@ func TestProgramsSignInByAuthorizationCode(t *testing.T) {
 	client := c.register("sso:account:access")
 	ask := func(change map[string]string) (int, string, string) {
 		t.Helper()
-		q := url.Values{"response_type": {"code"}, "client_id": {*client.ClientId}, "redirect_uri": {withPort}, "state": {"a b&c"}, "code_challenge_method": {"S256"},
-			"code_challenge": {challengeOf(pkceCode)}, "scopes": {"sso:account:access"}}
+		q := url.Values{
+			"response_type":         {"code"},
+			"client_id":             {*client.ClientId},
+			"redirect_uri":          {withPort},
+			"state":                 {"a b&c"},
+			"code_challenge_method": {"S256"},
+			"code_challenge":        {challengeOf(pkceCode)},
+			"scopes":                {"sso:account:access"},
+		}
 		for k, v := range change {
 			q.Set(k, v)
 		}
-		stay := visitor{t, &http.Client{Jar: c.client.Jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
-		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, d.Center.URL+"/authorize?"+q.Encode(), nil)
+		stay := visitor{
+			t,
+			&http.Client{
+				Jar:           c.client.Jar,
+				CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+			},
+		}
+		req, err := http.NewRequestWithContext(
+			context.Background(), http.MethodGet, d.Center.URL+"/authorize?"+q.Encode(), nil,
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -256,13 +313,21 @@ func TestProgramsSignInByAuthorizationCode(t *testing.T) {
 		t.Helper()
 		_, page, _ := ask(nil)
 		at, err := url.Parse(c.decide(page, url.Values{}, "allow"))
-		if err != nil || at.Query().Get("state") != "a b&c" || at.Query().Get("code") == "" || !strings.HasPrefix(at.String(), withPort) {
+		if err != nil || at.Query().Get("state") != "a b&c" || at.Query().Get("code") == "" ||
+			!strings.HasPrefix(at.String(), withPort) {
 			t.Fatalf("sent back to %v, %v", at, err)
 		}
 		return at.Query().Get("code")
 	}
 	in := func(code string) *ssooidc.CreateTokenInput {
-		return &ssooidc.CreateTokenInput{ClientId: client.ClientId, ClientSecret: client.ClientSecret, GrantType: aws.String("authorization_code"), Code: &code, RedirectUri: aws.String(withPort), CodeVerifier: aws.String(pkceCode)}
+		return &ssooidc.CreateTokenInput{
+			ClientId:     client.ClientId,
+			ClientSecret: client.ClientSecret,
+			GrantType:    aws.String("authorization_code"),
+			Code:         &code,
+			RedirectUri:  aws.String(withPort),
+			CodeVerifier: aws.String(pkceCode),
+		}
 	}
 
 	// Before the client and where it waits are known to be right, nobody is sent anywhere.
@@ -272,18 +337,21 @@ func TestProgramsSignInByAuthorizationCode(t *testing.T) {
 		"a password": {"redirect_uri": "http://127.0.0.1:x@evil.example/oauth/callback"}, "a backslash": {"redirect_uri": `http://127.0.0.1\@evil.example/oauth/callback`}, "no port": {"redirect_uri": "http://127.0.0.1:/oauth/callback"},
 		"a fragment": {"redirect_uri": callback + "#x"}, "a host in another form": {"redirect_uri": "http://127.1/oauth/callback"}, "an error on the way": {"redirect_uri": "http://127.0.0.1:x@evil.example/", "response_type": "token"},
 	} {
-		if status, page, at := ask(change); status != http.StatusBadRequest || at != "" || !strings.Contains(page, "Reference") {
+		if status, page, at := ask(change); status != http.StatusBadRequest || at != "" ||
+			!strings.Contains(page, "Reference") {
 			t.Errorf("%s: %d, to %q", name, status, at)
 		}
 	}
 	for name, change := range map[string]map[string]string{
 		"unsupported_response_type": {"response_type": "token"}, "invalid_scope": {"scopes": "sso:account:access codewhisperer:completions"},
 	} {
-		if status, _, at := ask(change); status != http.StatusFound || !strings.Contains(at, "error="+name) || !strings.Contains(at, "state=a+b%26c") {
+		if status, _, at := ask(change); status != http.StatusFound || !strings.Contains(at, "error="+name) ||
+			!strings.Contains(at, "state=a+b%26c") {
 			t.Errorf("%s: %d, to %q", name, status, at)
 		}
 	}
-	for _, change := range []map[string]string{{"code_challenge": ""}, {"code_challenge_method": "plain"}, {"code_challenge_method": ""}} { // PKCE is no choice
+	// PKCE is no choice
+	for _, change := range []map[string]string{{"code_challenge": ""}, {"code_challenge_method": "plain"}, {"code_challenge_method": ""}} {
 		if status, _, at := ask(change); status != http.StatusFound || !strings.Contains(at, "error=invalid_request") {
 			t.Errorf("%v: %d, to %q", change, status, at)
 		}
@@ -313,7 +381,12 @@ func TestProgramsSignInByAuthorizationCode(t *testing.T) {
 		t.Fatalf("tokens %+v", tokens)
 	}
 
-	refresh := &ssooidc.CreateTokenInput{ClientId: client.ClientId, ClientSecret: client.ClientSecret, GrantType: aws.String("refresh_token"), RefreshToken: tokens.RefreshToken}
+	refresh := &ssooidc.CreateTokenInput{
+		ClientId:     client.ClientId,
+		ClientSecret: client.ClientSecret,
+		GrantType:    aws.String("refresh_token"),
+		RefreshToken: tokens.RefreshToken,
+	}
 	second := c.tokens(refresh)
 	again := c.tokens(refresh) // its answer got lost, or two programs share it
 	for _, t1 := range []*ssooidc.CreateTokenOutput{second, again} {
@@ -358,8 +431,11 @@ func TestThePortalAPI(t *testing.T) {
 		t.Fatalf("accounts %v over pages of one", seen)
 	}
 	account, role := &id, &name
-	got, err := c.sso.GetRoleCredentials(ctx, &sso.GetRoleCredentialsInput{AccessToken: token, AccountId: account, RoleName: role})
-	if err != nil || !strings.HasPrefix(*got.RoleCredentials.AccessKeyId, "ASIA") || time.Until(time.UnixMilli(got.RoleCredentials.Expiration)) < time.Minute {
+	got, err := c.sso.GetRoleCredentials(
+		ctx, &sso.GetRoleCredentialsInput{AccessToken: token, AccountId: account, RoleName: role},
+	)
+	if err != nil || !strings.HasPrefix(*got.RoleCredentials.AccessKeyId, "ASIA") ||
+		time.Until(time.UnixMilli(got.RoleCredentials.Expiration)) < time.Minute {
 		t.Fatalf("credentials %+v, %v", got, err)
 	}
 	for name, x := range map[string]struct {
@@ -399,17 +475,35 @@ func TestThePortalAPI(t *testing.T) {
 	client := c.register("sso:account:access")
 	in, _ = c.device(client, "allow")
 	tokens := c.tokens(in)
-	text, err := json.Marshal(map[string]any{"accessToken": "expired", "expiresAt": time.Now().Add(-time.Hour).UTC().Format(time.RFC3339), "refreshToken": *tokens.RefreshToken,
-		"clientId": *client.ClientId, "clientSecret": *client.ClientSecret, "registrationExpiresAt": time.Now().Add(time.Hour).UTC().Format(time.RFC3339), "startUrl": d.Center.PortalURL, "region": d.AWS.Region})
+	text, err := json.Marshal(
+		map[string]any{
+			"accessToken":           "expired",
+			"expiresAt":             time.Now().Add(-time.Hour).UTC().Format(time.RFC3339),
+			"refreshToken":          *tokens.RefreshToken,
+			"clientId":              *client.ClientId,
+			"clientSecret":          *client.ClientSecret,
+			"registrationExpiresAt": time.Now().Add(time.Hour).UTC().Format(time.RFC3339),
+			"startUrl":              d.Center.PortalURL,
+			"region":                d.AWS.Region,
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(cache, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	provider := ssocreds.New(c.sso, *account, *role, d.Center.PortalURL, func(o *ssocreds.Options) { o.SSOTokenProvider = ssocreds.NewSSOTokenProvider(c.oidc, cache) })
-	who, err := sts.New(sts.Options{Region: d.AWS.Region, BaseEndpoint: &d.Center.URL, Credentials: provider}).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
-	if err != nil || !strings.Contains(*who.Arn, ":assumed-role/AWSReservedSSO_"+*role+"_") || !strings.HasSuffix(*who.Arn, "/"+amara) {
+	provider := ssocreds.New(
+		c.sso, *account, *role, d.Center.PortalURL,
+		func(o *ssocreds.Options) { o.SSOTokenProvider = ssocreds.NewSSOTokenProvider(c.oidc, cache) },
+	)
+	who, err := sts.New(
+		sts.Options{Region: d.AWS.Region, BaseEndpoint: &d.Center.URL, Credentials: provider},
+	).GetCallerIdentity(
+		ctx, &sts.GetCallerIdentityInput{},
+	)
+	if err != nil || !strings.Contains(*who.Arn, ":assumed-role/AWSReservedSSO_"+*role+"_") ||
+		!strings.HasSuffix(*who.Arn, "/"+amara) {
 		t.Errorf("the SDK is %+v, %v", who, err)
 	}
 
@@ -420,7 +514,9 @@ func TestThePortalAPI(t *testing.T) {
 		t.Errorf("after signing out: %q", refused)
 	}
 	// A person sees the programs among the sessions, and ends them.
-	if _, page := c.send(http.MethodGet, d.Center.URL+"/platform/account", nil); !strings.Contains(page, "botocore-client-test") {
+	if _, page := c.send(http.MethodGet, d.Center.URL+"/platform/account", nil); !strings.Contains(
+		page, "botocore-client-test",
+	) {
 		t.Error("the program's session is not listed")
 	}
 	if status, _ := c.send(http.MethodPost, d.Center.URL+"/platform/account/sessions/delete", nil); status != http.StatusOK {
@@ -450,8 +546,9 @@ func TestAWSAccountsLearnWhoTheCenterIs(t *testing.T) {
 	}
 }
 
-// TestTheRealAWSCLISignsIn runs `aws sso login`, a command of an SSO profile, and `aws sso logout`. Debian's CLI has no setting for the endpoints: it is given
-// the names of AWS by a proxy, as an office would by DNS.
+// TestTheRealAWSCLISignsIn runs `aws sso login`, a command of an SSO profile, and `aws sso logout`.
+// Debian's CLI has no setting for the endpoints: it is given the names of AWS by a proxy, as an
+// office would by DNS.
 func TestTheRealAWSCLISignsIn(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t)
@@ -463,17 +560,27 @@ func TestTheRealAWSCLISignsIn(t *testing.T) {
 	}
 	in, _ := c.device(c.register(), "allow")
 	account, role := c.anyRole(c.tokens(in).AccessToken)
-	config := fmt.Sprintf("[profile new]\nsso_session = gatehouse\nsso_account_id = %[1]s\nsso_role_name = %[2]s\n[sso-session gatehouse]\nsso_start_url = %[3]s\nsso_region = %[4]s\nsso_registration_scopes = sso:account:access\n"+
-		"[profile old]\nsso_start_url = %[3]s\nsso_region = %[4]s\nsso_account_id = %[1]s\nsso_role_name = %[2]s\n", account, role, d.Center.PortalURL, d.AWS.Region)
+	config := fmt.Sprintf(
+		"[profile new]\nsso_session = gatehouse\nsso_account_id = %[1]s\nsso_role_name = %[2]s\n[sso-session gatehouse]\nsso_start_url = %[3]s\nsso_region = %[4]s\nsso_registration_scopes = sso:account:access\n"+
+			"[profile old]\nsso_start_url = %[3]s\nsso_region = %[4]s\nsso_account_id = %[1]s\nsso_role_name = %[2]s\n",
+		account,
+		role,
+		d.Center.PortalURL,
+		d.AWS.Region,
+	)
 	if err := os.WriteFile(filepath.Join(dir, ".aws", "config"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	proxy, bundle := awsNames(t, d.Center.URL)
-	cli.env = []string{"HOME=" + dir, "PATH=/usr/bin:/bin", "AWS_PAGER=", "AWS_EC2_METADATA_DISABLED=true", "AWS_REGION=" + d.AWS.Region, "HTTPS_PROXY=" + proxy, "AWS_CA_BUNDLE=" + bundle, "PYTHONUNBUFFERED=1"}
+	cli.env = []string{
+		"HOME=" + dir, "PATH=/usr/bin:/bin", "AWS_PAGER=", "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_REGION=" + d.AWS.Region, "HTTPS_PROXY=" + proxy, "AWS_CA_BUNDLE=" + bundle, "PYTHONUNBUFFERED=1",
+	}
 	for _, profile := range []string{"new", "old"} {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		login := exec.CommandContext(ctx, cli.path, "sso", "login", "--no-browser", "--profile", profile) // #nosec G204 -- the test's own arguments
+		// #nosec G204 -- the test's own arguments
+		login := exec.CommandContext(ctx, cli.path, "sso", "login", "--no-browser", "--profile", profile)
 		login.Env = cli.env
 		out := &buffer{}
 		login.Stdout, login.Stderr = out, out
@@ -494,15 +601,20 @@ func TestTheRealAWSCLISignsIn(t *testing.T) {
 			t.Errorf("the profile %s is %s", profile, who.Arn)
 		}
 	}
-	if _, page := c.send(http.MethodGet, d.Center.URL+"/platform/account", nil); !strings.Contains(page, "botocore-client-gatehouse") {
+	if _, page := c.send(http.MethodGet, d.Center.URL+"/platform/account", nil); !strings.Contains(
+		page, "botocore-client-gatehouse",
+	) {
 		t.Error("the CLI's session is not listed")
 	}
-	logout := exec.CommandContext(context.Background(), cli.path, "sso", "logout") // #nosec G204 -- the test's own arguments
+	// #nosec G204 -- the test's own arguments
+	logout := exec.CommandContext(context.Background(), cli.path, "sso", "logout")
 	logout.Env = cli.env
 	if out, err := logout.CombinedOutput(); err != nil {
 		t.Errorf("aws sso logout: %v: %s", err, out)
 	}
-	if _, page := c.send(http.MethodGet, d.Center.URL+"/platform/account", nil); strings.Contains(page, "botocore-client-gatehouse") {
+	if _, page := c.send(http.MethodGet, d.Center.URL+"/platform/account", nil); strings.Contains(
+		page, "botocore-client-gatehouse",
+	) {
 		t.Error("the CLI's sessions outlive aws sso logout")
 	}
 }
@@ -520,7 +632,8 @@ func waitFor(t *testing.T, out *buffer, pattern string) string {
 	return ""
 }
 
-// awsNames is a proxy that leads the names of AWS's endpoints to a center, with TLS of its own. It returns its address and the file of its certificate.
+// awsNames is a proxy that leads the names of AWS's endpoints to a center, with TLS of its own. It
+// returns its address and the file of its certificate.
 func awsNames(t *testing.T, centerURL string) (address, bundle string) {
 	t.Helper()
 	certFile, keyFile, _ := testCertificate(t, t.TempDir())
@@ -533,28 +646,38 @@ func awsNames(t *testing.T, centerURL string) (address, bundle string) {
 		t.Fatal(err)
 	}
 	opened := &tunnels{make(chan net.Conn, 16)}
-	inside := &http.Server{ReadHeaderTimeout: time.Minute, Handler: &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(target)
-		r.Out.Host = r.In.Host // as DNS would have it
-	}}}
+	inside := &http.Server{
+		ReadHeaderTimeout: time.Minute,
+		Handler: &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.Host = r.In.Host // as DNS would have it
+		}},
+	}
 	go func() {
-		_ = inside.Serve(tls.NewListener(opened, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{certificate}}))
+		_ = inside.Serve(
+			tls.NewListener(
+				opened, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{certificate}},
+			),
+		)
 	}()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	outside := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodConnect {
-			http.Error(w, "CONNECT only", http.StatusMethodNotAllowed)
-			return
-		}
-		w.WriteHeader(http.StatusOK)
-		conn, _, err := http.NewResponseController(w).Hijack()
-		if err == nil {
-			opened.conns <- conn
-		}
-	})}
+	outside := &http.Server{
+		ReadHeaderTimeout: time.Minute,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method != http.MethodConnect {
+				http.Error(w, "CONNECT only", http.StatusMethodNotAllowed)
+				return
+			}
+			w.WriteHeader(http.StatusOK)
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err == nil {
+				opened.conns <- conn
+			}
+		}),
+	}
 	go func() { _ = outside.Serve(l) }()
 	t.Cleanup(func() { _ = errors.Join(outside.Close(), inside.Close()) })
 	return "http://" + l.Addr().String(), certFile

@@ -39,15 +39,29 @@ type syncSettings struct {
 
 // flags adds what says where to read and where to write, which explain takes too.
 func (s *syncSettings) flags(cmd *cobra.Command) {
-	s.source.flags(cmd, "from", "https://graph.microsoft.com/v1.0", "Microsoft Graph with its version: the directory that is read")
+	s.source.flags(
+		cmd, "from", "https://graph.microsoft.com/v1.0",
+		"Microsoft Graph with its version: the directory that is read",
+	)
 	f := cmd.Flags()
 	f.StringVar(&s.to, "to", "", "the SCIM endpoint that is written")
 	f.StringVar(&s.scimToken, "scim-token", "", "its access token (better: GATEHOUSE_SCIM_TOKEN)")
-	f.StringVar(&s.state, "state", "", "folder that remembers what was read and sent; without it everything is read and matched anew")
-	f.StringVar(&s.application, "application", "", "only who is assigned to this enterprise application: its name, or the id of its service principal")
-	f.StringSliceVar(&s.groups, "group", nil, "only this group and its members, by its exact name or id; repeat for several")
+	f.StringVar(
+		&s.state, "state", "",
+		"folder that remembers what was read and sent; without it everything is read and matched anew",
+	)
+	f.StringVar(
+		&s.application, "application", "",
+		"only who is assigned to this enterprise application: its name, or the id of its service principal",
+	)
+	f.StringSliceVar(
+		&s.groups, "group", nil, "only this group and its members, by its exact name or id; repeat for several",
+	)
 	f.BoolVar(&s.nested, "nested", false, "who is in a group in a group counts as its member, which Entra leaves out")
-	f.StringVar(&s.mappings, "mappings", "", "file with attribute mappings and scoping filters, as Graph's …/jobs/{id}/schema gives them")
+	f.StringVar(
+		&s.mappings, "mappings", "",
+		"file with attribute mappings and scoping filters, as Graph's …/jobs/{id}/schema gives them",
+	)
 }
 
 func (w *world) syncCommand() *cobra.Command {
@@ -83,7 +97,9 @@ Give secrets by the environment: GATEHOUSE_CLIENT_SECRET and GATEHOUSE_SCIM_TOKE
 	f := cmd.Flags()
 	f.BoolVar(&s.dryRun, "dry-run", false, "print what would be done and change nothing")
 	f.BoolVar(&s.adopt, "adopt", false, "take over objects that are at the target already and match")
-	f.BoolVar(&s.repair, "repair", false, "compare with what the target has now, and put right what somebody changed there")
+	f.BoolVar(
+		&s.repair, "repair", false, "compare with what the target has now, and put right what somebody changed there",
+	)
 	f.DurationVar(&s.repairEvery, "repair-every", 0, "do so this often, when running with --every")
 	f.IntVar(&s.maxDeletions, "max-deletions", 500, "how many objects a cycle may disable or delete; 0: any number")
 	f.BoolVar(&s.skipOutOfScope, "skip-out-of-scope", false, "leave who is not in scope any more as they are")
@@ -93,7 +109,8 @@ Give secrets by the environment: GATEHOUSE_CLIENT_SECRET and GATEHOUSE_SCIM_TOKE
 	return cmd
 }
 
-// synchronizer is a directory that is mirrored into a tenant of its own, and the job that brings a target into line with it.
+// synchronizer is a directory that is mirrored into a tenant of its own, and the job that brings a
+// target into line with it.
 type synchronizer struct {
 	settings *syncSettings
 	tenant   *tenant.Tenant
@@ -106,7 +123,8 @@ type synchronizer struct {
 	close    func() error
 }
 
-// check finds every mistake in the settings at once. They are no usage errors, whose exit code a dry run needs.
+// check finds every mistake in the settings at once. They are no usage errors, whose exit code a
+// dry run needs.
 func (s *syncSettings) check() error {
 	mistakes := s.source.check()
 	if u, err := url.Parse(s.to); err != nil || u.Host == "" {
@@ -178,7 +196,9 @@ func (y *synchronizer) configure(ctx context.Context) error {
 	}
 	here := s.source.graphURL + " → " + address
 	if was, err := y.tenant.Note(ctx, noteSource); err != nil || (was != "" && was != here) {
-		return errors.Join(err, fmt.Errorf("the state in %s is of %s, not of %s: use another folder", s.state, was, here))
+		return errors.Join(
+			err, fmt.Errorf("the state in %s is of %s, not of %s: use another folder", s.state, was, here),
+		)
 	}
 	principal, err := y.tenant.Note(ctx, noteJob)
 	if err != nil {
@@ -194,7 +214,14 @@ func (y *synchronizer) configure(ctx context.Context) error {
 		return errors.Join(err, fmt.Errorf("the state in %s is damaged: it has %d jobs", s.state, len(jobs)))
 	}
 	all := s.application == "" && len(s.groups) == 0
-	settings := tenant.JobSettings{BaseAddress: &address, SecretToken: &s.scimToken, SyncAll: &all, SkipOutOfScope: &s.skipOutOfScope, FlattenGroups: &s.nested, DeleteThreshold: &s.maxDeletions}
+	settings := tenant.JobSettings{
+		BaseAddress:     &address,
+		SecretToken:     &s.scimToken,
+		SyncAll:         &all,
+		SkipOutOfScope:  &s.skipOutOfScope,
+		FlattenGroups:   &s.nested,
+		DeleteThreshold: &s.maxDeletions,
+	}
 	if err := y.tenant.ConfigureJob(ctx, audit.SystemActor, jobs[0].ID, settings); err != nil {
 		return err
 	}
@@ -215,7 +242,10 @@ func (y *synchronizer) makeJob(ctx context.Context, here string) (principal stri
 	if _, err := y.tenant.CreateJob(ctx, audit.SystemActor, app.ServicePrincipalID, tenant.Gallery[0].SyncTemplate); err != nil {
 		return "", err
 	}
-	return app.ServicePrincipalID, errors.Join(y.tenant.SetNote(ctx, tenant.Note{Name: noteSource, Text: here}), y.tenant.SetNote(ctx, tenant.Note{Name: noteJob, Text: app.ServicePrincipalID}))
+	return app.ServicePrincipalID, errors.Join(
+		y.tenant.SetNote(ctx, tenant.Note{Name: noteSource, Text: here}),
+		y.tenant.SetNote(ctx, tenant.Note{Name: noteJob, Text: app.ServicePrincipalID}),
+	)
 }
 
 // setMappings reads the file with mappings. What AWS requires is required of AWS only.
@@ -228,7 +258,9 @@ func (y *synchronizer) setMappings(ctx context.Context, j tenant.Job) error {
 		}
 		var wire graph.SynchronizationSchema
 		if err := json.Unmarshal(data, &wire); err != nil || len(wire.Rules) != 1 {
-			return errors.Join(fmt.Errorf("--mappings: %s is no synchronization schema with one rule", y.settings.mappings), err)
+			return errors.Join(
+				fmt.Errorf("--mappings: %s is no synchronization schema with one rule", y.settings.mappings), err,
+			)
 		}
 		if wanted, err = graphserver.MappingsFromWire(wire.Rules[0]); err != nil {
 			return fmt.Errorf("--mappings: %w", err)
@@ -260,7 +292,9 @@ func sameMappings(a, b mapping.Schema) bool {
 // findScope finds the application or the groups that the settings name.
 func (y *synchronizer) findScope(ctx context.Context) error {
 	if name := y.settings.application; name != "" {
-		found, err := graph.All[graph.ServicePrincipal](ctx, y.mirror.Graph, "/servicePrincipals"+graph.Filter("displayName", name))
+		found, err := graph.All[graph.ServicePrincipal](
+			ctx, y.mirror.Graph, "/servicePrincipals"+graph.Filter("displayName", name),
+		)
 		if err != nil {
 			return fmt.Errorf("find the application %q: %w", name, err)
 		}
@@ -270,7 +304,9 @@ func (y *synchronizer) findScope(ctx context.Context) error {
 		case 1:
 			y.remote = found[0].ID
 		default:
-			return fmt.Errorf("there are %d applications named %q: give the id of a service principal", len(found), name)
+			return fmt.Errorf(
+				"there are %d applications named %q: give the id of a service principal", len(found), name,
+			)
 		}
 	}
 	for _, name := range y.settings.groups {
@@ -315,7 +351,10 @@ func (y *synchronizer) engine() (*provisioning.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.Dialect, e.Careful, e.Adopt, e.DryRun = y.dialect, true, y.settings.adopt, y.settings.dryRun
+	e.Dialect = y.dialect
+	e.Careful = true
+	e.Adopt = y.settings.adopt
+	e.DryRun = y.settings.dryRun
 	if y.dialect != provisioning.AWS { // others require a user name only
 		schema := y.job.Mappings()
 		for i := range schema.Objects {

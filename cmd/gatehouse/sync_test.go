@@ -24,9 +24,18 @@ type ends struct {
 func newEnds(t *testing.T, d demoOutput) ends {
 	t.Helper()
 	ctx := context.Background()
-	return ends{t, d, graph.NewClient(ctx, d.Tenant.GraphURL, d.Tenant.TokenURL, d.Tenant.ClientID, d.Tenant.ClientSecret, nil),
+	return ends{
+		t,
+		d,
+		graph.NewClient(ctx, d.Tenant.GraphURL, d.Tenant.TokenURL, d.Tenant.ClientID, d.Tenant.ClientSecret, nil),
 		&scim.Client{BaseURL: d.Center.SCIMEndpoint, Token: d.Center.SCIMToken},
-		&adminapi.Client{URL: d.Center.URL, Region: d.Center.Region, AccessKeyID: d.AWS.AccessKeyID, SecretAccessKey: d.AWS.SecretAccessKey}}
+		&adminapi.Client{
+			URL:             d.Center.URL,
+			Region:          d.Center.Region,
+			AccessKeyID:     d.AWS.AccessKeyID,
+			SecretAccessKey: d.AWS.SecretAccessKey,
+		},
+	}
 }
 
 // change sends a Graph request that must succeed.
@@ -53,7 +62,9 @@ func (e ends) find(path, attribute, value string) scim.Resource {
 func (e ends) isMember(group, user scim.Resource) bool {
 	e.t.Helper()
 	var list scim.ListResponse
-	query := map[string][]string{"filter": {`id eq "` + group.String("id") + `" and members eq "` + user.String("id") + `"`}}
+	query := map[string][]string{
+		"filter": {`id eq "` + group.String("id") + `" and members eq "` + user.String("id") + `"`},
+	}
 	if err := e.scim.Do(context.Background(), http.MethodGet, "/Groups", query, nil, &list); err != nil {
 		e.t.Fatal(err)
 	}
@@ -101,16 +112,25 @@ func TestTheCenterFollowsTheTenant(t *testing.T) {
 	})
 
 	e.change(http.MethodPatch, "/users/"+mei.ID, map[string]any{"jobTitle": ""}, nil)
-	e.soon("a cleared title", func() bool { return e.find("/Users", "userName", "mei.tanaka"+domain).String("title") == "" })
+	e.soon(
+		"a cleared title",
+		func() bool { return e.find("/Users", "userName", "mei.tanaka"+domain).String("title") == "" },
+	)
 
 	id := e.find("/Users", "userName", "mei.tanaka"+domain).String("id")
-	e.change(http.MethodPatch, "/users/"+mei.ID, map[string]any{"userPrincipalName": "mei.sato" + domain, "surname": "Sato", "mail": "mei.sato" + domain}, nil)
+	e.change(
+		http.MethodPatch, "/users/"+mei.ID,
+		map[string]any{"userPrincipalName": "mei.sato" + domain, "surname": "Sato", "mail": "mei.sato" + domain}, nil,
+	)
 	e.soon("a new name with the old id", func() bool {
 		u := e.find("/Users", "userName", "mei.sato"+domain)
 		return u != nil && u.String("id") == id
 	})
 
-	e.change(http.MethodPost, "/groups/"+finance.ID+"/members/$ref", graph.Reference{ID: e.graph.BaseURL + "/directoryObjects/" + mei.ID}, nil)
+	e.change(
+		http.MethodPost, "/groups/"+finance.ID+"/members/$ref",
+		graph.Reference{ID: e.graph.BaseURL + "/directoryObjects/" + mei.ID}, nil,
+	)
 	e.soon("a new member", func() bool {
 		return e.isMember(e.find("/Groups", "displayName", "Finance"), e.find("/Users", "userName", "mei.sato"+domain))
 	})
@@ -137,8 +157,20 @@ func TestTheCenterFollowsTheTenant(t *testing.T) {
 	})
 
 	var newcomer graph.User
-	e.change(http.MethodPost, "/users", map[string]any{"accountEnabled": true, "displayName": "New Comer", "givenName": "New", "surname": "Comer", "mailNickname": "new",
-		"userPrincipalName": "new.comer" + domain, "passwordProfile": map[string]any{"password": "a long password"}}, &newcomer)
+	e.change(
+		http.MethodPost,
+		"/users",
+		map[string]any{
+			"accountEnabled":    true,
+			"displayName":       "New Comer",
+			"givenName":         "New",
+			"surname":           "Comer",
+			"mailNickname":      "new",
+			"userPrincipalName": "new.comer" + domain,
+			"passwordProfile":   map[string]any{"password": "a long password"},
+		},
+		&newcomer,
+	)
 	e.change(http.MethodPost, "/groups/"+finance.ID+"/members/$ref", graph.Reference{ID: "x/" + newcomer.ID}, nil)
 	e.soon("a newcomer by way of the group", func() bool {
 		u := e.find("/Users", "userName", "new.comer"+domain)
@@ -147,22 +179,29 @@ func TestTheCenterFollowsTheTenant(t *testing.T) {
 	e.change(http.MethodDelete, "/users/"+newcomer.ID, nil, nil)
 	e.soon("a deleted user", func() bool { return e.find("/Users", "userName", "new.comer"+domain) == nil })
 
-	assignments, err := graph.All[graph.AppRoleAssignment](context.Background(), e.graph, "/servicePrincipals/"+d.Tenant.ServicePrincipalID+"/appRoleAssignedTo")
+	assignments, err := graph.All[graph.AppRoleAssignment](
+		context.Background(), e.graph, "/servicePrincipals/"+d.Tenant.ServicePrincipalID+"/appRoleAssignedTo",
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, a := range assignments {
 		if a.PrincipalID == finance.ID {
-			e.change(http.MethodDelete, "/servicePrincipals/"+d.Tenant.ServicePrincipalID+"/appRoleAssignedTo/"+a.ID, nil, nil)
+			e.change(
+				http.MethodDelete, "/servicePrincipals/"+d.Tenant.ServicePrincipalID+"/appRoleAssignedTo/"+a.ID, nil,
+				nil,
+			)
 		}
 	}
 	e.soon("an unassigned group is gone and its people are disabled", func() bool {
-		return e.find("/Groups", "displayName", "Treasury") == nil && e.find("/Users", "userName", "elena.popescu"+domain)["active"] == false
+		return e.find("/Groups", "displayName", "Treasury") == nil &&
+			e.find("/Users", "userName", "elena.popescu"+domain)["active"] == false
 	})
 }
 
-// TestAManagerWhoEntersTheScopeLate: a person's manager is sent when the manager comes to the target, although nothing about the person has changed; again when
-// the manager has been deleted there and made anew.
+// TestAManagerWhoEntersTheScopeLate: a person's manager is sent when the manager comes to the
+// target, although nothing about the person has changed; again when the manager has been deleted
+// there and made anew.
 func TestAManagerWhoEntersTheScopeLate(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t)
@@ -170,8 +209,20 @@ func TestAManagerWhoEntersTheScopeLate(t *testing.T) {
 	const domain = "@northwind.example"
 	mei, finance := e.user("mei.tanaka"+domain), e.group("Finance")
 	var boss graph.User
-	e.change(http.MethodPost, "/users", map[string]any{"accountEnabled": true, "displayName": "Late Boss", "givenName": "Late", "surname": "Boss", "mailNickname": "late",
-		"userPrincipalName": "late.boss" + domain, "passwordProfile": map[string]any{"password": "a long password"}}, &boss)
+	e.change(
+		http.MethodPost,
+		"/users",
+		map[string]any{
+			"accountEnabled":    true,
+			"displayName":       "Late Boss",
+			"givenName":         "Late",
+			"surname":           "Boss",
+			"mailNickname":      "late",
+			"userPrincipalName": "late.boss" + domain,
+			"passwordProfile":   map[string]any{"password": "a long password"},
+		},
+		&boss,
+	)
 	e.change(http.MethodPut, "/users/"+mei.ID+"/manager/$ref", graph.Reference{ID: "x/" + boss.ID}, nil)
 	e.change(http.MethodPatch, "/users/"+mei.ID, map[string]any{"jobTitle": "Wizard"}, nil)
 	e.soon("the person without the manager", func() bool {
@@ -237,7 +288,12 @@ func TestARevokedTokenQuarantinesTheJobAndANewOneLiftsIt(t *testing.T) {
 	}
 	e.soon("the job is active again", func() bool { return status().Status.Code == "Active" })
 	var users struct{ Users []struct{ Title string } }
-	newAWS(t, d).run(&users, "identitystore", "list-users", "--identity-store-id", d.Center.IdentityStoreID, "--filters", "AttributePath=UserName,AttributeValue=mei.tanaka@northwind.example")
+	newAWS(
+		t, d,
+	).run(
+		&users, "identitystore", "list-users", "--identity-store-id", d.Center.IdentityStoreID, "--filters",
+		"AttributePath=UserName,AttributeValue=mei.tanaka@northwind.example",
+	)
 	if len(users.Users) != 1 || users.Users[0].Title != "Waiting" {
 		t.Errorf("what waited did not arrive: %+v", users)
 	}

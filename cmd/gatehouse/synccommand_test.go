@@ -36,7 +36,9 @@ type scimTarget struct {
 func newSCIMTarget(t *testing.T, profile center.Profile) scimTarget {
 	t.Helper()
 	c := centertest.New(t, "http://127.0.0.1")
-	door := (&scimserver.Handler{Center: c, Log: slog.New(slog.DiscardHandler), RequestID: func(*http.Request) string { return "id" }, Address: func(*http.Request) string { return "" }}).Before(http.NotFoundHandler())
+	door := (&scimserver.Handler{Center: c, Log: slog.New(slog.DiscardHandler), RequestID: func(*http.Request) string { return "id" }, Address: func(*http.Request) string { return "" }}).Before(
+		http.NotFoundHandler(),
+	)
 	server := httptest.NewServer(door)
 	t.Cleanup(server.Close)
 	c.URL = server.URL
@@ -49,7 +51,13 @@ func newSCIMTarget(t *testing.T, profile center.Profile) scimTarget {
 // syncArgs are the settings of gatehouse sync from a demo's tenant to a target.
 func syncArgs(d demoOutput, x scimTarget, more ...string) (map[string]string, []string) {
 	env := map[string]string{"GATEHOUSE_CLIENT_SECRET": d.Tenant.ClientSecret, "GATEHOUSE_SCIM_TOKEN": x.token}
-	return env, append([]string{"sync", "--from", d.Tenant.GraphURL, "--login-url", strings.TrimSuffix(d.Tenant.TokenURL, "/oauth2/v2.0/token"), "--client-id", d.Tenant.ClientID, "--to", x.endpoint}, more...)
+	return env, append(
+		[]string{
+			"sync", "--from", d.Tenant.GraphURL, "--login-url",
+			strings.TrimSuffix(d.Tenant.TokenURL, "/oauth2/v2.0/token"), "--client-id", d.Tenant.ClientID, "--to",
+			x.endpoint,
+		},
+		more...)
 }
 
 func TestSyncBetweenGraphAndSCIM(t *testing.T) {
@@ -68,7 +76,11 @@ func TestSyncBetweenGraphAndSCIM(t *testing.T) {
 			}
 			return out
 		}
-		if out := sync(exitChanges, "--dry-run"); !strings.Contains(out, "+ create  user   amara.okafor@northwind.example") || !strings.Contains(out, "+ create  group  Data") || !strings.Contains(out, "+ ingrid.larsen@northwind.example") {
+		if out := sync(exitChanges, "--dry-run"); !strings.Contains(
+			out, "+ create  user   amara.okafor@northwind.example",
+		) ||
+			!strings.Contains(out, "+ create  group  Data") ||
+			!strings.Contains(out, "+ ingrid.larsen@northwind.example") {
 			t.Errorf("%s: a dry run prints\n%s", name, out)
 		}
 		if n, err := x.center.CountUsers(context.Background(), center.UserQuery{}); err != nil || n != 0 {
@@ -78,19 +90,24 @@ func TestSyncBetweenGraphAndSCIM(t *testing.T) {
 		if profile == center.ProfileAWS {
 			missing = exitFailed
 		}
-		if out := sync(missing); profile == center.ProfileAWS && !strings.Contains(out, "MissingValues: the target requires name.familyName") {
+		if out := sync(missing); profile == center.ProfileAWS &&
+			!strings.Contains(out, "MissingValues: the target requires name.familyName") {
 			t.Errorf("who lacks a last name: %s", out)
 		}
 		mei, data := e.user("mei.tanaka@northwind.example"), e.group("Data")
 		e.change(http.MethodPatch, "/users/"+mei.ID, map[string]any{"jobTitle": "Wizard"}, nil)
 		e.change(http.MethodPost, "/groups/"+data.ID+"/members/$ref", graph.Reference{ID: "x/" + mei.ID}, nil)
-		if out := sync(exitChanges, "--dry-run"); !strings.Contains(out, `title: "Platform Engineer" → "Wizard"`) || !strings.Contains(out, "+ mei.tanaka@northwind.example") || strings.Contains(out, "+ create") {
+		if out := sync(exitChanges, "--dry-run"); !strings.Contains(out, `title: "Platform Engineer" → "Wizard"`) ||
+			!strings.Contains(out, "+ mei.tanaka@northwind.example") ||
+			strings.Contains(out, "+ create") {
 			t.Errorf("%s: the difference is\n%s", name, out)
 		}
 		out := sync(exitDone, "--json") // who failed before is not tried again so soon
 		var last struct{ Summary syncSummary }
 		lines := strings.Split(strings.TrimSpace(out), "\n")
-		if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || last.Summary.Updated != 2 || last.Summary.Full || last.Summary.Read > 6 {
+		if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || last.Summary.Updated != 2 ||
+			last.Summary.Full ||
+			last.Summary.Read > 6 {
 			t.Errorf("%s: %s, %v", name, out, err)
 		}
 		found, err := x.client.Find(context.Background(), "/Users", "userName", mei.UserPrincipalName)
@@ -113,12 +130,15 @@ func TestSyncBetweenGraphAndSCIM(t *testing.T) {
 	}
 }
 
-// TestSyncThatIsKilledIsCompleted kills the program with SIGKILL again and again, each time when the target has done a few more requests whose last answer it
-// never reads, until one run comes to its end.
+// TestSyncThatIsKilledIsCompleted kills the program with SIGKILL again and again, each time when
+// the target has done a few more requests whose last answer it never reads, until one run comes to
+// its end.
 func TestSyncThatIsKilledIsCompleted(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t, "--no-connect")
-	x, path, state := newSCIMTarget(t, center.ProfileStandard), build(t), t.TempDir()
+	x := newSCIMTarget(t, center.ProfileStandard)
+	path := build(t)
+	state := t.TempDir()
 	target, err := url.Parse(x.endpoint)
 	if err != nil {
 		t.Fatal(err)
@@ -216,7 +236,10 @@ func TestSyncOfGroupsAndApplications(t *testing.T) {
 		{[]string{"--application", "AWS IAM Identity Center"}, 24, 6, 7}, {[]string{"--application", d.Tenant.ServicePrincipalID}, 24, 6, 7}, {nil, 24, 6, 7},
 	} {
 		if users, groups, inside := count(c.args...); users != c.users || groups != c.groups || inside != c.inside {
-			t.Errorf("%v: %d users, %d groups, %d in Engineering; want %d, %d, %d", c.args, users, groups, inside, c.users, c.groups, c.inside)
+			t.Errorf(
+				"%v: %d users, %d groups, %d in Engineering; want %d, %d, %d", c.args, users, groups, inside, c.users,
+				c.groups, c.inside,
+			)
 		}
 	}
 }
@@ -230,7 +253,8 @@ func TestSyncTakesNothingOver(t *testing.T) {
 	}
 	env, args := syncArgs(d, x)
 	code, out, errOut := call(t, "", env, args...)
-	if code != exitFailed || !strings.Contains(out, "NotAdopted") || !strings.Contains(out, "--adopt") || !strings.Contains(errOut, "1 objects failed") {
+	if code != exitFailed || !strings.Contains(out, "NotAdopted") || !strings.Contains(out, "--adopt") ||
+		!strings.Contains(errOut, "1 objects failed") {
 		t.Errorf("%d %s %s", code, out, errOut)
 	}
 	env, args = syncArgs(d, x, "--adopt")
@@ -255,7 +279,8 @@ func TestSyncTakesNothingOver(t *testing.T) {
 	}
 	env, args = syncArgs(d, x)
 	env["GATEHOUSE_SCIM_TOKEN"] = "wrong"
-	if code, _, errOut := call(t, "", env, args...); code != exitFailed || !strings.Contains(errOut, "refused the credentials") {
+	if code, _, errOut := call(t, "", env, args...); code != exitFailed ||
+		!strings.Contains(errOut, "refused the credentials") {
 		t.Errorf("a wrong token: %d %s", code, errOut)
 	}
 }
@@ -266,8 +291,23 @@ func TestSyncByMappingsOfOnesOwn(t *testing.T) {
 	e := newEnds(t, d)
 	var s graph.SynchronizationSchema
 	e.change(http.MethodGet, jobPath(d)+"/schema", nil, &s)
-	attributeOf(t, &s, "User", "title").Source = graph.AttributeSource{Expression: `Join(" at ", [jobTitle], "Northwind")`}
-	s.Rules[0].ObjectMappings[0].Scope = &graph.ScopeFilter{Groups: []graph.FilterGroup{{Name: "data", Clauses: []graph.FilterClause{{SourceOperandName: "department", OperatorName: "EQUALS", TargetOperand: graph.FilterOperand{Values: []string{"Data"}}}}}}}
+	attributeOf(t, &s, "User", "title").Source = graph.AttributeSource{
+		Expression: `Join(" at ", [jobTitle], "Northwind")`,
+	}
+	s.Rules[0].ObjectMappings[0].Scope = &graph.ScopeFilter{
+		Groups: []graph.FilterGroup{
+			{
+				Name: "data",
+				Clauses: []graph.FilterClause{
+					{
+						SourceOperandName: "department",
+						OperatorName:      "EQUALS",
+						TargetOperand:     graph.FilterOperand{Values: []string{"Data"}},
+					},
+				},
+			},
+		},
+	}
 	file := filepath.Join(t.TempDir(), "mappings.json")
 	data, err := json.Marshal(s)
 	if err == nil {
@@ -282,7 +322,8 @@ func TestSyncByMappingsOfOnesOwn(t *testing.T) {
 		t.Fatalf("%d %s %s", code, out, errOut)
 	}
 	found, err := x.client.List(context.Background(), "/Users", 1, 100)
-	if err != nil || *found.TotalResults != 4 || !strings.HasSuffix(found.Resources[0].String("title"), " at Northwind") {
+	if err != nil || *found.TotalResults != 4 ||
+		!strings.HasSuffix(found.Resources[0].String("title"), " at Northwind") {
 		t.Errorf("%+v, %v", found, err)
 	}
 }
@@ -293,7 +334,9 @@ func TestSyncRunsOnAndFollowsWithinAMoment(t *testing.T) {
 	e := newEnds(t, d)
 	x := newSCIMTarget(t, center.ProfileAWS)
 	metrics := freeAddress(t)
-	env, args := syncArgs(d, x, "--state", t.TempDir(), "--every", "50ms", "--repair-every", "200ms", "--metrics", metrics, "--json")
+	env, args := syncArgs(
+		d, x, "--state", t.TempDir(), "--every", "50ms", "--repair-every", "200ms", "--metrics", metrics, "--json",
+	)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan int)
 	var out, errOut buffer
@@ -312,7 +355,10 @@ func TestSyncRunsOnAndFollowsWithinAMoment(t *testing.T) {
 	e.soon("a change", func() bool { return title() == "Wizard" })
 	found, err := x.client.Find(context.Background(), "/Users", "userName", "mei.tanaka@northwind.example")
 	if err == nil {
-		err = x.client.Patch(context.Background(), "/Users/"+found[0].String("id"), scim.Operation{Op: "replace", Path: "title", Value: []byte(`"Intruder"`)})
+		err = x.client.Patch(
+			context.Background(), "/Users/"+found[0].String("id"),
+			scim.Operation{Op: "replace", Path: "title", Value: []byte(`"Intruder"`)},
+		)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -324,7 +370,9 @@ func TestSyncRunsOnAndFollowsWithinAMoment(t *testing.T) {
 	}
 	defer res.Body.Close() //nolint:errcheck // read to its end
 	text := new(strings.Builder)
-	if _, err := io.Copy(text, res.Body); err != nil || !strings.Contains(text.String(), `gatehouse_sync_objects_total{action="create",status="success"} 29`) || !strings.Contains(text.String(), "gatehouse_sync_last_success_timestamp_seconds") {
+	if _, err := io.Copy(text, res.Body); err != nil ||
+		!strings.Contains(text.String(), `gatehouse_sync_objects_total{action="create",status="success"} 29`) ||
+		!strings.Contains(text.String(), "gatehouse_sync_last_success_timestamp_seconds") {
 		t.Errorf("metrics: %v\n%s", err, text)
 	}
 	cancel()
@@ -358,7 +406,8 @@ func TestExplainAPerson(t *testing.T) {
 	}
 	env, args := syncArgs(d, x)
 	args[0] = "explain"
-	if code, _, errOut := call(t, "", env, append(args, "nobody@northwind.example")...); code != exitFailed || !strings.Contains(errOut, "is not in the directory") {
+	if code, _, errOut := call(t, "", env, append(args, "nobody@northwind.example")...); code != exitFailed ||
+		!strings.Contains(errOut, "is not in the directory") {
 		t.Errorf("nobody: %d %s", code, errOut)
 	}
 }

@@ -65,9 +65,16 @@ func (w *world) sync(ctx context.Context, s *syncSettings, log *slog.Logger) (er
 var errChanges = errors.New("there are changes")
 
 // syncOnce reads what has changed and runs a cycle.
-func (w *world) syncOnce(ctx context.Context, y *synchronizer, m *syncMetrics, repair bool) (provisioning.Result, error) {
+func (w *world) syncOnce(
+	ctx context.Context, y *synchronizer, m *syncMetrics, repair bool,
+) (provisioning.Result, error) {
 	began := time.Now()
-	out := &syncPrinter{out: w.out, asJSON: y.settings.asJSON, live: !y.settings.dryRun && !terminal(w.err), done: map[provisioning.Ref]provisioning.Entry{}}
+	out := &syncPrinter{
+		out:    w.out,
+		asJSON: y.settings.asJSON,
+		live:   !y.settings.dryRun && !terminal(w.err),
+		done:   map[provisioning.Ref]provisioning.Entry{},
+	}
 	bar := w.counter("read")
 	y.mirror.Progress = func(n int) { _ = bar.Set(n) } // only a display
 	pulled, err := y.pull(ctx)
@@ -107,7 +114,8 @@ func (w *world) syncOnce(ctx context.Context, y *synchronizer, m *syncMetrics, r
 	return result, nil
 }
 
-// syncPrinter prints entries: as they come, or after the cycle, by object, for a dry run and where a progress bar is drawn meanwhile.
+// syncPrinter prints entries: as they come, or after the cycle, by object, for a dry run and where
+// a progress bar is drawn meanwhile.
 type syncPrinter struct {
 	out    io.Writer
 	asJSON bool
@@ -116,7 +124,8 @@ type syncPrinter struct {
 	done   map[provisioning.Ref]provisioning.Entry
 }
 
-// syncLine is what sync --json prints for each change. It is an interface: fields are added, never changed or removed.
+// syncLine is what sync --json prints for each change. It is an interface: fields are added, never
+// changed or removed.
 type syncLine struct {
 	Time     time.Time    `json:"time"`
 	Cycle    string       `json:"cycle"`
@@ -173,7 +182,9 @@ func (p *syncPrinter) entry(e provisioning.Entry) {
 		first.Changes = append(first.Changes, e.Changes...)
 	}
 	if e.Outcome == provisioning.Failure {
-		first.Outcome, first.Code, first.Reason = e.Outcome, e.Code, e.Reason
+		first.Outcome = e.Outcome
+		first.Code = e.Code
+		first.Reason = e.Reason
 	}
 	p.done[e.Ref] = first
 }
@@ -184,7 +195,10 @@ func (p *syncPrinter) flush() {
 		return
 	}
 	list := slices.SortedFunc(maps.Values(p.done), func(a, b provisioning.Entry) int {
-		return cmp.Or(-strings.Compare(string(a.Ref.Kind), string(b.Ref.Kind)), strings.Compare(a.Name, b.Name), strings.Compare(a.Ref.ID, b.Ref.ID))
+		return cmp.Or(
+			-strings.Compare(string(a.Ref.Kind), string(b.Ref.Kind)), strings.Compare(a.Name, b.Name),
+			strings.Compare(a.Ref.ID, b.Ref.ID),
+		)
 	})
 	for _, e := range list {
 		slices.Sort(e.Added)
@@ -195,8 +209,20 @@ func (p *syncPrinter) flush() {
 
 func (p *syncPrinter) print(e provisioning.Entry) {
 	if p.asJSON {
-		line := syncLine{Time: e.Time.UTC(), Cycle: e.Cycle, Kind: string(e.Ref.Kind), ID: e.Ref.ID, Name: e.Name, TargetID: e.TargetID, Action: string(e.Action), Status: string(e.Outcome),
-			Code: e.Code, Reason: e.Reason, Added: e.Added, Removed: e.Removed}
+		line := syncLine{
+			Time:     e.Time.UTC(),
+			Cycle:    e.Cycle,
+			Kind:     string(e.Ref.Kind),
+			ID:       e.Ref.ID,
+			Name:     e.Name,
+			TargetID: e.TargetID,
+			Action:   string(e.Action),
+			Status:   string(e.Outcome),
+			Code:     e.Code,
+			Reason:   e.Reason,
+			Added:    e.Added,
+			Removed:  e.Removed,
+		}
 		for _, c := range e.Changes {
 			line.Changes = append(line.Changes, syncChange(c))
 		}
@@ -262,8 +288,10 @@ func (p *syncPrinter) summary(r provisioning.Result, full bool, read int, took t
 	if dryRun {
 		would = "Dry run, nothing was changed: "
 	}
-	fmt.Fprintf(p.out, "\n%s%d created, %d changed, %d disabled, %d deleted, %d failed. %d objects read, %s in all.\n", would, sum.Created, sum.Updated, sum.Disabled, sum.Deleted, sum.Failed, read,
-		took.Round(time.Millisecond))
+	fmt.Fprintf(
+		p.out, "\n%s%d created, %d changed, %d disabled, %d deleted, %d failed. %d objects read, %s in all.\n", would,
+		sum.Created, sum.Updated, sum.Disabled, sum.Deleted, sum.Failed, read, took.Round(time.Millisecond),
+	)
 }
 
 // syncMetrics are the metrics of sync.
@@ -277,11 +305,29 @@ type syncMetrics struct {
 
 func newSyncMetrics() *syncMetrics {
 	return &syncMetrics{
-		prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gatehouse_sync_objects_total", Help: "Objects that were provisioned, by what was done and how it went."}, []string{"action", "status"}),
-		prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gatehouse_sync_cycles_total", Help: "Cycles, by how they went."}, []string{"status"}),
-		prometheus.NewGauge(prometheus.GaugeOpts{Name: "gatehouse_sync_cycle_seconds", Help: "How long the last cycle took."}),
-		prometheus.NewGauge(prometheus.GaugeOpts{Name: "gatehouse_sync_last_success_timestamp_seconds", Help: "When the last cycle that could be done ended, in Unix time."}),
-		prometheus.NewGauge(prometheus.GaugeOpts{Name: "gatehouse_sync_failed_objects", Help: "Objects that failed in the last cycle."}),
+		prometheus.NewCounterVec(
+			prometheus.CounterOpts{
+				Name: "gatehouse_sync_objects_total",
+				Help: "Objects that were provisioned, by what was done and how it went.",
+			},
+			[]string{"action", "status"},
+		),
+		prometheus.NewCounterVec(
+			prometheus.CounterOpts{Name: "gatehouse_sync_cycles_total", Help: "Cycles, by how they went."},
+			[]string{"status"},
+		),
+		prometheus.NewGauge(
+			prometheus.GaugeOpts{Name: "gatehouse_sync_cycle_seconds", Help: "How long the last cycle took."},
+		),
+		prometheus.NewGauge(
+			prometheus.GaugeOpts{
+				Name: "gatehouse_sync_last_success_timestamp_seconds",
+				Help: "When the last cycle that could be done ended, in Unix time.",
+			},
+		),
+		prometheus.NewGauge(
+			prometheus.GaugeOpts{Name: "gatehouse_sync_failed_objects", Help: "Objects that failed in the last cycle."},
+		),
 	}
 }
 

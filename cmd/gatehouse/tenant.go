@@ -61,7 +61,10 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 				return err
 			}
 			defer h.takeOrders(tenantsAdministrators{t})()
-			h.log.Info("the tenant is ready", "admin_center", t.AdminCenterURL(), "graph", t.GraphURL(), "tenant_id", t.Organization.ID)
+			h.log.Info(
+				"the tenant is ready", "admin_center", t.AdminCenterURL(), "graph", t.GraphURL(), "tenant_id",
+				t.Organization.ID,
+			)
 			queue, err := mails.queue(h.log)
 			if err != nil {
 				return err
@@ -87,14 +90,18 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 	r.flags(cmd)
 	days.flags(cmd.Flags())
 	mails.flags(cmd, "who is to be notified of a quarantine", "Provisioning <no-reply@localhost>")
-	cmd.Flags().BoolVar(&r.movable, "movable-clock", false, "let administrators move the tenant's clock forward; programs and service providers with clocks of their own will not follow")
+	cmd.Flags().BoolVar(
+		&r.movable, "movable-clock", false,
+		"let administrators move the tenant's clock forward; programs and service providers with clocks of their own will not follow",
+	)
 	cmd.Flags().StringVar(&name, "name", tenant.DefaultName, "name of a new tenant")
 	cmd.Flags().StringVar(&domain, "domain", tenant.DefaultDomain, "verified domain of a new tenant")
 	first.flags(cmd)
 	return cmd
 }
 
-// rehearsal is the settings that make a tenant as inconvenient as the real one, or faster than its clock.
+// rehearsal is the settings that make a tenant as inconvenient as the real one, or faster than its
+// clock.
 type rehearsal struct {
 	interval, lag time.Duration
 	requests      int
@@ -103,8 +110,14 @@ type rehearsal struct {
 
 func (r *rehearsal) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.DurationVar(&r.interval, "cycle", 0, "how long after a provisioning cycle the next one begins: 40m as for Entra ID (default: as soon as something changes)")
-	f.IntVar(&r.requests, "graph-limit", 0, "Graph requests in ten seconds, the rest is answered with 429 (default: any number)")
+	f.DurationVar(
+		&r.interval, "cycle", 0,
+		"how long after a provisioning cycle the next one begins: 40m as for Entra ID (default: as soon as something changes)",
+	)
+	f.IntVar(
+		&r.requests, "graph-limit", 0,
+		"Graph requests in ten seconds, the rest is answered with 429 (default: any number)",
+	)
 	f.DurationVar(&r.lag, "graph-lag", 0, "how long Graph does not know yet what was made")
 }
 
@@ -116,7 +129,9 @@ func (r *rehearsal) clock() *tenant.Clock {
 }
 
 // openTenant opens the tenant's data and reads or makes the organization.
-func openTenant(ctx context.Context, h *half, env func(string) (string, bool), name, domain string, clock *tenant.Clock) (*tenant.Tenant, error) {
+func openTenant(
+	ctx context.Context, h *half, env func(string) (string, bool), name, domain string, clock *tenant.Clock,
+) (*tenant.Tenant, error) {
 	sealer, err := h.folder(env)
 	if err != nil {
 		return nil, err
@@ -125,7 +140,18 @@ func openTenant(ctx context.Context, h *half, env func(string) (string, bool), n
 	if err != nil {
 		return nil, err
 	}
-	t, err := tenant.Open(ctx, tenant.Config{Store: s, Sealer: sealer, Log: h.log, URL: h.url, DisplayName: name, Domain: domain, Clock: clock})
+	t, err := tenant.Open(
+		ctx,
+		tenant.Config{
+			Store:       s,
+			Sealer:      sealer,
+			Log:         h.log,
+			URL:         h.url,
+			DisplayName: name,
+			Domain:      domain,
+			Clock:       clock,
+		},
+	)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -136,7 +162,13 @@ func openTenant(ctx context.Context, h *half, env func(string) (string, bool), n
 func mountTenant(mux *http.ServeMux, t *tenant.Tenant, jobs *syncjobs.Runner, r *rehearsal) http.Handler {
 	people := &login.Handler{Tenant: t, Log: t.Log}
 	tokens := &oauth.Handler{Tenant: t, Log: t.Log, RequireAccount: people.RequireAccount}
-	idp := &samlidp.Handler{Tenant: t, Log: t.Log, User: people.User, RequireUser: people.RequireUser, EndSession: people.EndSession}
+	idp := &samlidp.Handler{
+		Tenant:      t,
+		Log:         t.Log,
+		User:        people.User,
+		RequireUser: people.RequireUser,
+		EndSession:  people.EndSession,
+	}
 	for _, d := range []door{
 		people, tokens, idp,
 		&graphserver.Handler{Tenant: t, Log: t.Log, Authenticate: tokens.Authenticate, Test: jobs.Test, Progress: jobs.Progress, OnDemand: jobs.OnDemand,

@@ -31,7 +31,9 @@ func TestTheTenantsGraph(t *testing.T) {
 			t.Errorf("%s: %+v, %v", query, found, err)
 		}
 	}
-	none, err := graph.All[graph.ApplicationTemplate](ctx, e.graph, "/applicationTemplates?$filter=displayName%20eq%20'Nothing'")
+	none, err := graph.All[graph.ApplicationTemplate](
+		ctx, e.graph, "/applicationTemplates?$filter=displayName%20eq%20'Nothing'",
+	)
 	if err != nil || len(none) != 0 {
 		t.Errorf("an unknown template: %+v, %v; want an empty list", none, err)
 	}
@@ -54,7 +56,9 @@ func TestTheTenantsGraph(t *testing.T) {
 		t.Errorf("members by type %v, %v; want seven people and the nested group", kinds, err)
 	}
 	var secrets graph.Secrets
-	e.change(http.MethodGet, "/servicePrincipals/"+d.Tenant.ServicePrincipalID+"/synchronization/secrets", nil, &secrets)
+	e.change(
+		http.MethodGet, "/servicePrincipals/"+d.Tenant.ServicePrincipalID+"/synchronization/secrets", nil, &secrets,
+	)
 	for _, kv := range secrets.Value {
 		if strings.Contains(kv.Value, d.Center.SCIMToken) {
 			t.Error("the secret token is given back")
@@ -94,7 +98,8 @@ func TestTheTenantsGraph(t *testing.T) {
 	} {
 		err := e.graph.Do(ctx, c.method, c.path, c.body, nil)
 		var refused *graph.Error
-		if !errors.As(err, &refused) || refused.Status != c.status || refused.Code != c.code || refused.Message == "" || refused.Request == "" {
+		if !errors.As(err, &refused) || refused.Status != c.status || refused.Code != c.code || refused.Message == "" ||
+			refused.Request == "" {
 			t.Errorf("%s: %v, want %d %s", name, err, c.status, c.code)
 		}
 	}
@@ -115,7 +120,12 @@ func TestTheTenantsTokens(t *testing.T) {
 		}
 		return res.StatusCode, body
 	}
-	good := url.Values{"grant_type": {"client_credentials"}, "client_id": {d.Tenant.ClientID}, "client_secret": {d.Tenant.ClientSecret}, "scope": {"https://graph.microsoft.com/.default"}}
+	good := url.Values{
+		"grant_type":    {"client_credentials"},
+		"client_id":     {d.Tenant.ClientID},
+		"client_secret": {d.Tenant.ClientSecret},
+		"scope":         {"https://graph.microsoft.com/.default"},
+	}
 	status, body := ask(good)
 	token, _ := body["access_token"].(string)
 	if status != http.StatusOK || body["token_type"] != "Bearer" || body["expires_in"] != 3599.0 {
@@ -137,7 +147,8 @@ func TestTheTenantsTokens(t *testing.T) {
 		form.Set(c.key, c.value)
 		status, body := ask(form)
 		numbers, _ := body["error_codes"].([]any)
-		if status < 400 || body["error"] != c.code || len(numbers) != 1 || numbers[0] != c.number || !strings.HasPrefix(fmt.Sprint(body["error_description"]), fmt.Sprintf("AADSTS%.0f: ", c.number)) {
+		if status < 400 || body["error"] != c.code || len(numbers) != 1 || numbers[0] != c.number ||
+			!strings.HasPrefix(fmt.Sprint(body["error_description"]), fmt.Sprintf("AADSTS%.0f: ", c.number)) {
 			t.Errorf("%s: %d %v", name, status, body)
 		}
 	}
@@ -177,7 +188,8 @@ func bomb(t *testing.T) string {
 	return base64.StdEncoding.EncodeToString(b.Bytes())
 }
 
-// TestTheTenantsRulesForSAMLRequests: Entra's own page with Entra's number for each request that it does not take.
+// TestTheTenantsRulesForSAMLRequests: Entra's own page with Entra's number for each request that it
+// does not take.
 func TestTheTenantsRulesForSAMLRequests(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t)
@@ -188,7 +200,14 @@ func TestTheTenantsRulesForSAMLRequests(t *testing.T) {
 	}
 	signIn := d.Tenant.URL + "/" + d.Tenant.TenantID + "/saml2"
 	request := func(change func(*saml.AuthnRequest)) string {
-		r := saml.AuthnRequest{ID: saml.NewID(), IssueInstant: time.Now(), Issuer: sp.EntityID, Destination: signIn, ACSURL: sp.AcsURLs[0], NameIDFormat: saml.FormatEmail}
+		r := saml.AuthnRequest{
+			ID:           saml.NewID(),
+			IssueInstant: time.Now(),
+			Issuer:       sp.EntityID,
+			Destination:  signIn,
+			ACSURL:       sp.AcsURLs[0],
+			NameIDFormat: saml.FormatEmail,
+		}
 		change(&r)
 		address, err := r.RedirectURL("state", nil)
 		if err != nil {
@@ -216,24 +235,37 @@ func TestTheTenantsRulesForSAMLRequests(t *testing.T) {
 			t.Errorf("%s: want %s on %s", name, c.want, page)
 		}
 	}
-	if _, page := v.send(http.MethodPost, signIn, url.Values{"SAMLRequest": {"!!"}}); !strings.Contains(page, "AADSTS75005") {
+	if _, page := v.send(http.MethodPost, signIn, url.Values{"SAMLRequest": {"!!"}}); !strings.Contains(
+		page, "AADSTS75005",
+	) {
 		t.Errorf("garbage by POST: %s", page)
 	}
 	// Somebody who is signed in but not assigned is told so, and the audit log knows.
 	finance := e.group("Finance")
-	list, err := graph.All[graph.AppRoleAssignment](context.Background(), e.graph, "/servicePrincipals/"+d.Tenant.ServicePrincipalID+"/appRoleAssignedTo")
+	list, err := graph.All[graph.AppRoleAssignment](
+		context.Background(), e.graph, "/servicePrincipals/"+d.Tenant.ServicePrincipalID+"/appRoleAssignedTo",
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, a := range list {
 		if a.PrincipalID == finance.ID {
-			e.change(http.MethodDelete, "/servicePrincipals/"+d.Tenant.ServicePrincipalID+"/appRoleAssignedTo/"+a.ID, nil, nil)
+			e.change(
+				http.MethodDelete, "/servicePrincipals/"+d.Tenant.ServicePrincipalID+"/appRoleAssignedTo/"+a.ID, nil,
+				nil,
+			)
 		}
 	}
-	form := url.Values{"loginfmt": {"elena.popescu@northwind.example"}, "passwd": {d.People[0].Password}, "return": {strings.TrimPrefix(request(func(*saml.AuthnRequest) {}), d.Tenant.URL)}}
+	form := url.Values{
+		"loginfmt": {"elena.popescu@northwind.example"},
+		"passwd":   {d.People[0].Password},
+		"return":   {strings.TrimPrefix(request(func(*saml.AuthnRequest) {}), d.Tenant.URL)},
+	}
 	v.does(d.Tenant.URL+"/login", form, "AADSTS50105")
 	admin := administrator(t, d, d.Tenant.URL+"/admin")
-	if _, page := admin.send(http.MethodGet, d.Tenant.URL+"/admin/audit", nil); !strings.Contains(page, "user-not-assigned") {
+	if _, page := admin.send(http.MethodGet, d.Tenant.URL+"/admin/audit", nil); !strings.Contains(
+		page, "user-not-assigned",
+	) {
 		t.Error("the audit log does not say why")
 	}
 }

@@ -90,7 +90,9 @@ func (w *world) importDirectory(ctx context.Context, s *importedDirectory) error
 	}
 	users, e1 := t.CountUsers(ctx)
 	groups, e2 := t.CountGroups(ctx)
-	fmt.Fprintf(w.out, "The tenant has %d users and %d groups. %d people were given the password.\n", users, groups, given)
+	fmt.Fprintf(
+		w.out, "The tenant has %d users and %d groups. %d people were given the password.\n", users, groups, given,
+	)
 	return errors.Join(e1, e2)
 }
 
@@ -109,7 +111,8 @@ func (w *world) readGraph(ctx context.Context, s *importedDirectory, t *tenant.T
 // maxCSV bounds a file: a million users have some 300 MB.
 const maxCSV = 1 << 30 //bound:body a CSV file of users that is imported
 
-// rows reads a CSV file and hands over each row by the names of its columns, without regard to their letter case.
+// rows reads a CSV file and hands over each row by the names of its columns, without regard to
+// their letter case.
 func rows(path string, each func(line int, row map[string]string) error) error {
 	if path == "" {
 		return nil
@@ -146,7 +149,8 @@ func rows(path string, each func(line int, row map[string]string) error) error {
 	}
 }
 
-// readFiles puts what the files have into the tenant: all of them are read before anything is written.
+// readFiles puts what the files have into the tenant: all of them are read before anything is
+// written.
 func (s *importedDirectory) readFiles(ctx context.Context, t *tenant.Tenant) error {
 	var page tenant.Replica
 	isGroup := map[string]bool{}
@@ -169,7 +173,14 @@ func (s *importedDirectory) readFiles(ctx context.Context, t *tenant.Tenant) err
 		page.Users = append(page.Users, u)
 		return nil
 	}), rows(s.groups, func(_ int, row map[string]string) error {
-		g := tenant.Group{ID: first(row, "id", "objectid"), DisplayName: row["displayname"], Description: row["description"], MailNickname: row["mailnickname"], SecurityEnabled: row["securityenabled"] != "False", CreatedAt: t.Now().UTC()}
+		g := tenant.Group{
+			ID:              first(row, "id", "objectid"),
+			DisplayName:     row["displayname"],
+			Description:     row["description"],
+			MailNickname:    row["mailnickname"],
+			SecurityEnabled: row["securityenabled"] != "False",
+			CreatedAt:       t.Now().UTC(),
+		}
 		if g.DisplayName == "" {
 			return errors.New("displayName is missing")
 		}
@@ -199,13 +210,22 @@ func (s *importedDirectory) readFiles(ctx context.Context, t *tenant.Tenant) err
 			member = ids[names.Fold(row["member"])]
 		}
 		if group == "" || member == "" {
-			return fmt.Errorf("the group %q or the member %q is not in the other files", first(row, "groupid", "group"), first(row, "memberid", "member"))
+			return fmt.Errorf(
+				"the group %q or the member %q is not in the other files", first(row, "groupid", "group"),
+				first(row, "memberid", "member"),
+			)
 		}
 		kind := tenant.KindUser
 		if isGroup[member] {
 			kind = tenant.KindGroup
 		}
-		page.Members = append(page.Members, tenant.Change{Mark: tenant.Mark{Kind: tenant.KindGroup, ID: group}, Member: tenant.Mark{Kind: kind, ID: member}})
+		page.Members = append(
+			page.Members,
+			tenant.Change{
+				Mark:   tenant.Mark{Kind: tenant.KindGroup, ID: group},
+				Member: tenant.Mark{Kind: kind, ID: member},
+			},
+		)
 		return nil
 	})
 	if err != nil {
@@ -224,7 +244,11 @@ func first(row map[string]string, names ...string) string {
 }
 
 func userOfRow(row map[string]string) tenant.User {
-	u := tenant.User{ID: first(row, "id", "objectid"), Enabled: !strings.EqualFold(row["accountenabled"], "false"), BusinessPhone: first(row, "telephonenumber", "businessphones")}
+	u := tenant.User{
+		ID:            first(row, "id", "objectid"),
+		Enabled:       !strings.EqualFold(row["accountenabled"], "false"),
+		BusinessPhone: first(row, "telephonenumber", "businessphones"),
+	}
 	for name, field := range u.Texts() {
 		*field = row[strings.ToLower(name)]
 	}

@@ -6,10 +6,11 @@ const (
 	groupURN = "urn:ietf:params:scim:schemas:core:2.0:Group"
 )
 
-// Default is the mappings that the gallery application "AWS IAM Identity Center" begins with. externalId is the object id, which is unique and stable.
+// Default is the mappings that the gallery application "AWS IAM Identity Center" begins with.
+// externalId is the object id, which is unique and stable.
 //
-// Sources: the application's tutorial for the targets and what AWS requires; Entra's generic SCIM table for the sources, which are not published for this
-// application one by one.
+// Sources: the application's tutorial for the targets and what AWS requires; Entra's generic SCIM
+// table for the sources, which are not published for this application one by one.
 func Default(ruleID string) Schema {
 	work := func(list, part string) string { return list + `[type eq "work"].` + part }
 	users := []Attribute{
@@ -40,8 +41,22 @@ func Default(ruleID string) Schema {
 		{Target: "members", Expression: "[members]"},
 	}
 	return Schema{RuleID: ruleID, Version: 1, Objects: []Object{
-		{Name: "Provision Microsoft Entra ID Users", Source: "User", Target: userURN, Enabled: true, Flows: AllFlows, Attributes: users},
-		{Name: "Provision Microsoft Entra ID Groups", Source: "Group", Target: groupURN, Enabled: true, Flows: AllFlows, Attributes: groups},
+		{
+			Name:       "Provision Microsoft Entra ID Users",
+			Source:     "User",
+			Target:     userURN,
+			Enabled:    true,
+			Flows:      AllFlows,
+			Attributes: users,
+		},
+		{
+			Name:       "Provision Microsoft Entra ID Groups",
+			Source:     "Group",
+			Target:     groupURN,
+			Enabled:    true,
+			Flows:      AllFlows,
+			Attributes: groups,
+		},
 	}}
 }
 

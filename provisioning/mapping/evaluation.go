@@ -9,7 +9,8 @@ import (
 
 // Bounds of one evaluation: our own choice. Honest expressions stay below a hundredth of them.
 const (
-	maxSteps = 16 << 20 //bound:depth steps of an evaluation: parts, bytes read and made, and what regular expressions do with each
+	//bound:depth steps of an evaluation: parts, bytes read and made, and what regular expressions do with each
+	maxSteps = 16 << 20
 	maxBytes = 1 << 20  //bound:text all values on the way of an evaluation, in bytes
 	maxText  = 64 << 10 //bound:text what an expression makes, in bytes
 )

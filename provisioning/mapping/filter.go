@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// operator is how one operator of scoping filters judges a value that is there, and how many texts it is given. Source: "Scoping filters".
+// operator is how one operator of scoping filters judges a value that is there, and how many texts
+// it is given. Source: "Scoping filters".
 type operator struct {
 	values  int
 	compile func(values []string) (test func(text string) bool, re *expression, err error)
@@ -73,7 +74,13 @@ func Operators() (names []string) {
 }
 
 // notFiltered cannot stand in a scoping filter. Source: "Scoping filters".
-var notFiltered = map[string]bool{"members": true, "IsMemberOf": true, "appRoleAssignments": true, "userType": true, "manager": true}
+var notFiltered = map[string]bool{
+	"members":            true,
+	"IsMemberOf":         true,
+	"appRoleAssignments": true,
+	"userType":           true,
+	"manager":            true,
+}
 
 // clause is a clause, ready for use.
 type clause struct {
@@ -89,7 +96,9 @@ func (c Clause) compile() (clause, error) {
 	op, ok := operators[strings.ToUpper(c.Operator)]
 	switch {
 	case !ok:
-		return clause{}, fmt.Errorf("the operator %q is not known; there are %s", c.Operator, strings.Join(Operators(), ", "))
+		return clause{}, fmt.Errorf(
+			"the operator %q is not known; there are %s", c.Operator, strings.Join(Operators(), ", "),
+		)
 	case c.Attribute == "" || notFiltered[c.Attribute]:
 		return clause{}, fmt.Errorf("the attribute %q cannot stand in a scoping filter", c.Attribute)
 	case len(c.Values) < op.values:

@@ -19,7 +19,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// function is one function of the language. most is how many arguments it takes at most; -1: any number.
+// function is one function of the language. most is how many arguments it takes at most; -1: any
+// number.
 type function struct {
 	least, most int
 	run         func(arguments) (Value, error)
@@ -77,7 +78,9 @@ func init() { // expressions are parsed with the table that the functions are in
 		"ConvertToUTF8Hex": onText(1, func(s string, _ arguments) (string, error) {
 			return strings.ToUpper(hex.EncodeToString([]byte(s))), nil
 		}),
-		"Count":                   {1, 1, func(a arguments) (Value, error) { v, err := a.value(0); return One(strconv.Itoa(len(v))), err }},
+		"Count": {
+			1, 1, func(a arguments) (Value, error) { v, err := a.value(0); return One(strconv.Itoa(len(v))), err },
+		},
 		"CStr":                    {1, 1, func(a arguments) (Value, error) { return a.value(0) }},
 		"Guid":                    {0, 0, func(arguments) (Value, error) { return One(guid()), nil }},
 		"IgnoreFlowIfNullOrEmpty": {1, 1, ignoreIfEmpty},
@@ -91,21 +94,33 @@ func init() { // expressions are parsed with the table that the functions are in
 		"Join":                    {2, -1, join},
 		"Left":                    {2, 2, left},
 		"Mid":                     {3, 3, mid},
-		"NormalizeDiacritics":     onText(1, func(s string, _ arguments) (string, error) { return normalizeDiacritics(s), nil }),
-		"Not":                     tests(func(v Value) bool { return !v.isTrue() }),
-		"Now":                     {0, 0, func(arguments) (Value, error) { return One(time.Now().UTC().Format("1/2/2006 3:04:05 PM")), nil }},
+		"NormalizeDiacritics": onText(
+			1, func(s string, _ arguments) (string, error) { return normalizeDiacritics(s), nil },
+		),
+		"Not": tests(func(v Value) bool { return !v.isTrue() }),
+		"Now": {
+			0, 0, func(arguments) (Value, error) { return One(time.Now().UTC().Format("1/2/2006 3:04:05 PM")), nil },
+		},
 		"PCase":                   onText(2, pCase),
 		"Redact":                  {1, 1, func(a arguments) (Value, error) { return a.value(0) }},
 		"RemoveDuplicates":        {1, 1, removeDuplicates},
 		"Replace":                 {2, 7, replace},
 		"SingleAppRoleAssignment": {1, 1, singleRole},
 		"Split":                   {2, 2, split},
-		"StripSpaces":             onText(1, func(s string, _ arguments) (string, error) { return strings.ReplaceAll(s, " ", ""), nil }),
-		"Switch":                  {4, -1, switchOn},
-		"ToLower":                 onText(2, func(s string, a arguments) (string, error) { return inCulture(s, a, cases.Lower) }),
-		"ToUpper":                 onText(2, func(s string, a arguments) (string, error) { return inCulture(s, a, cases.Upper) }),
-		"Trim":                    onText(1, func(s string, _ arguments) (string, error) { return strings.TrimSpace(s), nil }),
-		"Word":                    {3, 3, word},
+		"StripSpaces": onText(
+			1, func(s string, _ arguments) (string, error) { return strings.ReplaceAll(s, " ", ""), nil },
+		),
+		"Switch": {4, -1, switchOn},
+		"ToLower": onText(
+			2, func(s string, a arguments) (string, error) { return inCulture(s, a, cases.Lower) },
+		),
+		"ToUpper": onText(
+			2, func(s string, a arguments) (string, error) { return inCulture(s, a, cases.Upper) },
+		),
+		"Trim": onText(
+			1, func(s string, _ arguments) (string, error) { return strings.TrimSpace(s), nil },
+		),
+		"Word": {3, 3, word},
 	}
 }
 
@@ -252,7 +267,10 @@ func mid(a arguments) (Value, error) {
 }
 
 // without are letters that are no combination of a letter and a mark. Source: NormalizeDiacritics.
-var without = strings.NewReplacer("æ", "ae", "Æ", "AE", "ø", "oe", "Ø", "OE", "œ", "oe", "Œ", "OE", "ß", "ss", "ł", "l", "Ł", "L", "ı", "i", "đ", "d", "Đ", "D")
+var without = strings.NewReplacer(
+	"æ", "ae", "Æ", "AE", "ø", "oe", "Ø", "OE", "œ", "oe", "Œ", "OE", "ß", "ss", "ł", "l", "Ł", "L", "ı", "i", "đ",
+	"d", "Đ", "D",
+)
 
 func normalizeDiacritics(s string) string {
 	var b strings.Builder
@@ -367,7 +385,8 @@ func (a arguments) replaceText(text, old, value string) (Value, error) {
 	return One(strings.ReplaceAll(text, old, value)), nil
 }
 
-// replaceMatches replaces what a regular expression matches by a template, in which ${name} is what a group matches.
+// replaceMatches replaces what a regular expression matches by a template, in which ${name} is what
+// a group matches.
 func (a arguments) replaceMatches(re *expression, text, template string) (Value, error) {
 	matches, err := a.matches(re, text)
 	if err != nil {
@@ -396,7 +415,8 @@ func (a arguments) replaceMatches(re *expression, text, template string) (Value,
 	return One(string(out) + text[last:]), nil
 }
 
-// replaceInGroup replaces what a group of a regular expression matches; without a value it gives what the group matches first.
+// replaceInGroup replaces what a group of a regular expression matches; without a value it gives
+// what the group matches first.
 func (a arguments) replaceInGroup(re *expression, group, text string, value *string) (Value, error) {
 	n := re.SubexpIndex(group)
 	if n < 0 {

@@ -1,7 +1,9 @@
-// Package mapping is the language of Entra ID's attribute mappings: expressions that make the value of a target's attribute from those of a directory object,
-// and the scoping filters that say which objects are meant at all.
+// Package mapping is the language of Entra ID's attribute mappings: expressions that make the value
+// of a target's attribute from those of a directory object, and the scoping filters that say which
+// objects are meant at all.
 //
-// Sources: Entra documentation, "Reference for writing expressions for attribute mappings" and "Scoping filters". It imports nothing of ours.
+// Sources: Entra documentation, "Reference for writing expressions for attribute mappings" and
+// "Scoping filters". It imports nothing of ours.
 package mapping
 
 import (
@@ -12,7 +14,8 @@ import (
 	"strings"
 )
 
-// Value is what an attribute or an expression has: nil is null, and several texts are the values of a list.
+// Value is what an attribute or an expression has: nil is null, and several texts are the values of
+// a list.
 type Value []string
 
 // Text is the value as one text, "" for null.
@@ -103,14 +106,16 @@ type compiled struct {
 	expression node
 }
 
-// Bounds of a mapping. Source of the length of expressions: attribute mapping page; the others are our own choice.
+// Bounds of a mapping. Source of the length of expressions: attribute mapping page; the others are
+// our own choice.
 const (
 	maxExpression = 10_000 //bound:text an expression of a mapping
 	maxDepth      = 32     //bound:depth nesting of an expression
 	maxAttributes = 200    //bound:list attributes of a mapping
 	maxClauses    = 100    //bound:list clauses of a scoping filter
 
-	maxFilterSize = 100_000 //bound:depth instructions and ranges of the regular expressions of an object's scoping filters
+	//bound:depth instructions and ranges of the regular expressions of an object's scoping filters
+	maxFilterSize = 100_000
 )
 
 // Compile checks a mapping and makes it ready. The error says what is wrong and where.
@@ -143,7 +148,10 @@ func Compile(o Object) (*Compiled, error) {
 				return nil, fmt.Errorf("the filter %q: %w", f.Name, err)
 			}
 			if size += ready.size; size > maxFilterSize {
-				return nil, fmt.Errorf("the scoping filters of %ss are too large: use fewer clauses, or simpler regular expressions", o.Source)
+				return nil, fmt.Errorf(
+					"the scoping filters of %ss are too large: use fewer clauses, or simpler regular expressions",
+					o.Source,
+				)
 			}
 			clauses = append(clauses, ready)
 		}
@@ -152,8 +160,9 @@ func Compile(o Object) (*Compiled, error) {
 	return c, nil
 }
 
-// Map gives the values of the target's attributes: those without a value are left out. The second ones are for an object that is created, with defaults. An
-// error names the target's attribute. Each expression has a budget of its own; when ctx ends, so does the evaluation.
+// Map gives the values of the target's attributes: those without a value are left out. The second
+// ones are for an object that is created, with defaults. An error names the target's attribute.
+// Each expression has a budget of its own; when ctx ends, so does the evaluation.
 func (c *Compiled) Map(ctx context.Context, attributes Attributes) (wanted, creating map[string]string, err error) {
 	wanted, creating = make(map[string]string, len(c.attributes)), make(map[string]string, len(c.attributes))
 	var failed []error
@@ -208,8 +217,8 @@ func (c *Compiled) Matching() (targets []string) {
 	return targets
 }
 
-// Keeps says whether a target's attribute stays as it was sent when its expression gives nothing, or whatever it gives: defaults and attributes that are sent
-// at the creation only.
+// Keeps says whether a target's attribute stays as it was sent when its expression gives nothing,
+// or whatever it gives: defaults and attributes that are sent at the creation only.
 func (c *Compiled) Keeps(target string) (whenNull, always bool) {
 	for _, a := range c.attributes {
 		if a.Target == target {
@@ -229,8 +238,9 @@ func (c *Compiled) Missing(values map[string]string) (targets []string) {
 	return targets
 }
 
-// InScope says whether an object meets one of the filters, or there are none; unmet is the first clause of the first filter that it does not meet, in words. An
-// error means that it could not be found out, so that nothing may be concluded from it.
+// InScope says whether an object meets one of the filters, or there are none; unmet is the first
+// clause of the first filter that it does not meet, in words. An error means that it could not be
+// found out, so that nothing may be concluded from it.
 func (c *Compiled) InScope(ctx context.Context, attributes Attributes) (in bool, unmet string, err error) {
 	e := evaluation{Context: ctx, of: attributes}
 	for f, clauses := range c.filters {
@@ -248,7 +258,12 @@ func (c *Compiled) InScope(ctx context.Context, attributes Attributes) (in bool,
 		}
 		if unmet == "" {
 			clause := c.Scope[f].Clauses[i]
-			unmet = strings.TrimSpace(strings.Join([]string{c.Scope[f].Name, clause.Attribute, clause.Operator, strings.Join(clause.Values, ", ")}, " "))
+			unmet = strings.TrimSpace(
+				strings.Join(
+					[]string{c.Scope[f].Name, clause.Attribute, clause.Operator, strings.Join(clause.Values, ", ")},
+					" ",
+				),
+			)
 		}
 	}
 	return len(c.filters) == 0, unmet, nil
@@ -288,7 +303,8 @@ func Parse(expression string) error {
 	return err
 }
 
-// Evaluate gives the value of an expression. It fails with BudgetError when that takes too much, and when ctx ends.
+// Evaluate gives the value of an expression. It fails with BudgetError when that takes too much,
+// and when ctx ends.
 func Evaluate(ctx context.Context, expression string, attributes Attributes) (Value, error) {
 	v, _, err := evaluate(ctx, expression, attributes)
 	return v, err
@@ -304,7 +320,8 @@ func evaluate(ctx context.Context, expression string, attributes Attributes) (Va
 	return v, e, err
 }
 
-// Kind says what an expression is, in Graph's words, and its name: that of the attribute or of the function.
+// Kind says what an expression is, in Graph's words, and its name: that of the attribute or of the
+// function.
 func Kind(expression string) (kind, name string) {
 	text := strings.TrimSpace(expression)
 	switch {

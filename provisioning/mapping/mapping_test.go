@@ -8,17 +8,43 @@ import (
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 )
 
-// of gives attributes from pairs of name and value; a name with several values is a list, and one without is null.
+// of gives attributes from pairs of name and value; a name with several values is a list, and one
+// without is null.
 func of(values map[string][]string) mapping.Attributes {
 	return func(name string) mapping.Value { return values[name] }
 }
 
-// TestExpressionsGiveWhatTheirReferenceSays has the worked examples of Microsoft's reference, and the corners that its text names.
+// TestExpressionsGiveWhatTheirReferenceSays has the worked examples of Microsoft's reference, and
+// the corners that its text names.
 func TestExpressionsGiveWhatTheirReferenceSays(t *testing.T) {
 	t.Parallel()
-	person := of(map[string][]string{"userPrincipalName": {"John.Doe@contoso.com"}, "givenName": {"John"}, "surname": {"Doe"}, "state": {"QLD"}, "country": {"USA"}, "department": {"Sales"},
-		"telephoneNumber": {"+91 9998887777"}, "mobile": {"+1 (999) 888-7777"}, "mobile2": {"+91 8887779999"}, "AddressLineData": {"545 Tremont Street"}, "BusinessTitle": {"Product Developer"},
-		"UserID": {"jsmith"}, "mailNickname": {"john_doe72"}, "list": {"a", "b", "a"}, "empty": {""}, "name": {"Zoë Łukasz Straße Ørsted"}, "one": {"1"}, "roles": {"Admin"}, "tr": {"TITLE"}})
+	person := of(
+		map[string][]string{
+			"userPrincipalName": {"John.Doe@contoso.com"},
+			"givenName":         {"John"},
+			"surname":           {"Doe"},
+			"state":             {"QLD"},
+			"country":           {"USA"},
+			"department":        {"Sales"},
+			"telephoneNumber": {
+				"+91 9998887777",
+			},
+			"mobile":          {"+1 (999) 888-7777"},
+			"mobile2":         {"+91 8887779999"},
+			"AddressLineData": {"545 Tremont Street"},
+			"BusinessTitle":   {"Product Developer"},
+			"UserID": {
+				"jsmith",
+			},
+			"mailNickname": {"john_doe72"},
+			"list":         {"a", "b", "a"},
+			"empty":        {""},
+			"name":         {"Zoë Łukasz Straße Ørsted"},
+			"one":          {"1"},
+			"roles":        {"Admin"},
+			"tr":           {"TITLE"},
+		},
+	)
 	for expression, want := range map[string]string{
 		`[givenName]`: "John", `"Company: \"Contoso\" \\"`: `Company: "Contoso" \`, `[nothing]`: "", ` [ surname ] `: "Doe",
 		`Append([userPrincipalName], ".test")`:                 "John.Doe@contoso.com.test",
@@ -122,12 +148,20 @@ func TestScopingFilters(t *testing.T) {
 		"no number": {mapping.Clause{Attribute: "department", Operator: "GREATER_THAN", Values: []string{"9"}}, false},
 		"occurs":    {mapping.Clause{Attribute: "department", Operator: "&", Values: []string{"IT, Sales"}}, true}, "occurs not": {mapping.Clause{Attribute: "department", Operator: "!&", Values: []string{"IT, Sales"}}, false},
 	} {
-		m, err := mapping.Compile(mapping.Object{Source: "User", Scope: []mapping.Filter{{Name: "f", Clauses: []mapping.Clause{c.clause}}}})
+		m, err := mapping.Compile(
+			mapping.Object{Source: "User", Scope: []mapping.Filter{{Name: "f", Clauses: []mapping.Clause{c.clause}}}},
+		)
 		if err != nil || meets(m, person) != c.want {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
-	yes, no := mapping.Clause{Attribute: "department", Operator: "IS NOT NULL"}, mapping.Clause{Attribute: "department", Operator: "IS NULL"}
+	yes, no := mapping.Clause{
+		Attribute: "department",
+		Operator:  "IS NOT NULL",
+	}, mapping.Clause{
+		Attribute: "department",
+		Operator:  "IS NULL",
+	}
 	for name, c := range map[string]struct {
 		scope []mapping.Filter
 		want  bool
@@ -146,7 +180,15 @@ func TestScopingFilters(t *testing.T) {
 
 func TestAMappingGivesWhatHasAValue(t *testing.T) {
 	t.Parallel()
-	m, err := mapping.Compile(mapping.Object{Source: "User", Attributes: []mapping.Attribute{{Target: "userName", Expression: "[upn]"}, {Target: "title", Expression: "[title]"}, {Target: "locale", Expression: "[locale]", Default: "en-US", OnlyOnce: true}}})
+	m, err := mapping.Compile(
+		mapping.Object{
+			Source: "User",
+			Attributes: []mapping.Attribute{
+				{Target: "userName", Expression: "[upn]"}, {Target: "title", Expression: "[title]"},
+				{Target: "locale", Expression: "[locale]", Default: "en-US", OnlyOnce: true},
+			},
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +202,8 @@ func TestAMappingGivesWhatHasAValue(t *testing.T) {
 	if names := m.Sources(); strings.Join(names, " ") != "locale title upn" {
 		t.Errorf("it reads %v", names)
 	}
-	if _, _, err := m.Map(t.Context(), of(map[string][]string{"upn": {"a", "b"}})); err == nil || !strings.Contains(err.Error(), "userName: the expression gives a list") {
+	if _, _, err := m.Map(t.Context(), of(map[string][]string{"upn": {"a", "b"}})); err == nil ||
+		!strings.Contains(err.Error(), "userName: the expression gives a list") {
 		t.Errorf("a list: %v", err)
 	}
 	for name, o := range map[string]mapping.Object{"twice": {Attributes: []mapping.Attribute{{Target: "a", Expression: "[a]"}, {Target: "a", Expression: "[b]"}}}, "no target": {Attributes: []mapping.Attribute{{Expression: "[a]"}}},

@@ -49,7 +49,9 @@ func (c comparison) evaluate(e *evaluation) (Value, error) {
 			}
 		}
 	}
-	return boolean(map[string]bool{"=": order == 0, "<>": order != 0, ">": order > 0, ">=": order >= 0, "<": order < 0, "<=": order <= 0}[c.operator]), nil
+	return boolean(
+		map[string]bool{"=": order == 0, "<>": order != 0, ">": order > 0, ">=": order >= 0, "<": order < 0, "<=": order <= 0}[c.operator],
+	), nil
 }
 
 func boolean(b bool) Value {
@@ -60,7 +62,8 @@ func boolean(b bool) Value {
 }
 
 func (v Value) isTrue() bool {
-	return strings.EqualFold(v.Text(), "True") || (v.Text() != "" && v.Text() != "0" && !strings.EqualFold(v.Text(), "False") && isNumber(v.Text()))
+	return strings.EqualFold(v.Text(), "True") ||
+		(v.Text() != "" && v.Text() != "0" && !strings.EqualFold(v.Text(), "False") && isNumber(v.Text()))
 }
 
 func isNumber(s string) bool { _, err := strconv.ParseFloat(s, 64); return err == nil }

@@ -1,4 +1,5 @@
-// Package sqldbtest starts a real PostgreSQL server in a temporary folder for tests, from the distribution's postgresql package.
+// Package sqldbtest starts a real PostgreSQL server in a temporary folder for tests, from the
+// distribution's postgresql package.
 //
 // It imports nothing of ours.
 package sqldbtest
@@ -53,7 +54,8 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// Postgres returns the URL of a new, empty database. The test is skipped where PostgreSQL is not installed.
+// Postgres returns the URL of a new, empty database. The test is skipped where PostgreSQL is not
+// installed.
 func Postgres(t testing.TB) string {
 	t.Helper()
 	bin := programs(t)
@@ -127,7 +129,8 @@ func (s *server) url(database string) string {
 	return "postgres:///" + database + "?user=postgres&host=" + s.dir
 }
 
-// start makes a cluster and starts a server on a socket in its folder, without fsync: what is tested is behaviour, not the disk.
+// start makes a cluster and starts a server on a socket in its folder, without fsync: what is
+// tested is behaviour, not the disk.
 func (s *server) start(bin string) {
 	s.bin = bin
 	if s.dir, s.err = os.MkdirTemp("", "gatehouse-pg-"); s.err != nil {
@@ -154,7 +157,10 @@ func (s *server) start(bin string) {
 }
 
 func (s *server) up() *exec.Cmd {
-	return s.command("pg_ctl", "-D", s.dir+"/data", "-w", "-l", s.dir+"/log", "-o", "-k "+s.dir+" -c listen_addresses= -c fsync=off -c max_connections=200", "start")
+	return s.command(
+		"pg_ctl", "-D", s.dir+"/data", "-w", "-l", s.dir+"/log", "-o",
+		"-k "+s.dir+" -c listen_addresses= -c fsync=off -c max_connections=200", "start",
+	)
 }
 
 // command runs as the user postgres when the tests run as root, which the server refuses.
@@ -163,7 +169,8 @@ func (s *server) command(name string, args ...string) *exec.Cmd {
 	c.Dir = s.dir
 	if os.Getuid() == 0 {
 		if uid, gid, err := postgresUser(); err == nil {
-			c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}} // #nosec G115 -- small numbers
+			// #nosec G115 -- small numbers
+			c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
 		}
 	}
 	return c

@@ -1,4 +1,5 @@
-// Package admincenter is the tenant's door for administrators: the clicks of the walk. Gallery, single sign-on, users and groups, provisioning.
+// Package admincenter is the tenant's door for administrators: the clicks of the walk. Gallery,
+// single sign-on, users and groups, provisioning.
 //
 // It may import tenant, saml, web, audit, and of the engine what an explanation and a mapping are.
 package admincenter
@@ -26,17 +27,22 @@ type Handler struct {
 	Log    *slog.Logger
 	// Metadata writes the federation metadata of an application. The SAML door provides it.
 	Metadata func(tenant.Application) ([]byte, error)
-	// Test is Test Connection; Progress says how far a running cycle is. The job runner provides both.
+	// Test is Test Connection; Progress says how far a running cycle is. The job runner provides
+	// both.
 	Test     func(ctx context.Context, target tenant.Target) error
 	Progress func(jobID string) (done, total int, ok bool)
-	// OnDemand provisions one object of a job, and of a group the named members. The job runner provides it.
+	// OnDemand provisions one object of a job, and of a group the named members. The job runner
+	// provides it.
 	OnDemand func(ctx context.Context, j tenant.Job, kind tenant.ObjectKind, id string, members []string, dryRun bool) (engine.Explanation, error)
 }
 
 var navigation = []web.NavItem{
 	{Label: "Overview", URL: "/admin/"}, {Label: "Users", URL: "/admin/users"}, {Label: "Groups", URL: "/admin/groups"},
 	{Label: "Enterprise apps", URL: "/admin/apps"}, {Label: "App registrations", URL: "/admin/clients"},
-	{Label: "Administrators", URL: "/admin/administrators"}, {Label: "Sign-in logs", URL: "/admin/sign-in-logs"}, {Label: "Audit logs", URL: "/admin/audit"},
+	{
+		Label: "Administrators",
+		URL:   "/admin/administrators",
+	}, {Label: "Sign-in logs", URL: "/admin/sign-in-logs"}, {Label: "Audit logs", URL: "/admin/audit"},
 }
 
 // page is one request of a signed-in administrator.
@@ -90,7 +96,11 @@ func (h *Handler) banner(ctx context.Context, name string) web.Banner {
 	if err != nil || f.Any() {
 		return web.Banner{}
 	}
-	return web.Banner{Text: "Your password alone opens this admin center.", Link: "/admin/account", LinkText: "Register a second factor"}
+	return web.Banner{
+		Text:     "Your password alone opens this admin center.",
+		Link:     "/admin/account",
+		LinkText: "Register a second factor",
+	}
 }
 
 // explain says what a refusal means and what to do.

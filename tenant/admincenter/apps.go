@@ -36,7 +36,9 @@ func createApp(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.Done("/admin/apps/"+a.ID, "The application is created. Next: assign users and groups, then set up single sign-on.")
+	return p.Done(
+		"/admin/apps/"+a.ID, "The application is created. Next: assign users and groups, then set up single sign-on.",
+	)
 }
 
 // appData is what the pages of an application share.
@@ -70,14 +72,18 @@ func samlPage(p page) error {
 		return err
 	}
 	t := p.h.Tenant
-	d := samlData{t.Issuer(), t.SignInURL(), t.MetadataURL(a.AppID), t.URL + "/signin/" + a.AppID, nil, tenant.NameIDAttributes, tenant.NameIDFormats, tenant.SourceAttributes(tenant.KindUser)}
+	d := samlData{
+		t.Issuer(), t.SignInURL(), t.MetadataURL(a.AppID), t.URL + "/signin/" + a.AppID, nil, tenant.NameIDAttributes,
+		tenant.NameIDFormats, tenant.SourceAttributes(tenant.KindUser),
+	}
 	if k, err := a.SigningKeyOf(t.Now()); err == nil {
 		d.Key = &k
 	}
 	return p.Render("saml", "Single sign-on", "/admin/apps", appData{a, "saml", d})
 }
 
-// editSAML changes an application and puts it into SAML mode with a certificate, which the portal makes by itself.
+// editSAML changes an application and puts it into SAML mode with a certificate, which the portal
+// makes by itself.
 func (p page) editSAML(edit func(*tenant.Application)) error {
 	t := p.h.Tenant
 	now := t.Now()
@@ -113,7 +119,10 @@ func uploadMetadata(p page) error {
 	}
 	sp, err := saml.ParseServiceProvider(data)
 	if err != nil {
-		return p.h.Tenant.Refuse(p.Context(), p.by, "Update application", p.PathValue("id"), &tenant.Error{Code: tenant.InvalidValue, Subject: "metadata", Detail: err.Error()})
+		return p.h.Tenant.Refuse(
+			p.Context(), p.by, "Update application", p.PathValue("id"),
+			&tenant.Error{Code: tenant.InvalidValue, Subject: "metadata", Detail: err.Error()},
+		)
 	}
 	return p.editSAML(func(a *tenant.Application) { a.IdentifierURIs, a.ReplyURLs = []string{sp.EntityID}, sp.ACSURLs })
 }
@@ -248,8 +257,8 @@ func (p page) job() (tenant.Application, tenant.Job, error) {
 	return a, j, err
 }
 
-// saveProvisioning is Test Connection and Save: both buttons send the same form. An empty token stands
-// for the saved one, which goes to its own address only.
+// saveProvisioning is Test Connection and Save: both buttons send the same form. An empty token
+// stands for the saved one, which goes to its own address only.
 func saveProvisioning(p page) error {
 	a, err := p.app()
 	if err != nil {
@@ -281,10 +290,19 @@ func saveProvisioning(p page) error {
 	threshold := 0
 	if p.PostFormValue("prevent") == "true" {
 		if threshold, err = strconv.Atoi(p.PostFormValue("threshold")); err != nil || threshold < 1 {
-			return &tenant.Error{Code: tenant.InvalidValue, Subject: "accidental deletion threshold", Detail: "want 1 or more"}
+			return &tenant.Error{
+				Code:    tenant.InvalidValue,
+				Subject: "accidental deletion threshold",
+				Detail:  "want 1 or more",
+			}
 		}
 	}
-	settings := tenant.JobSettings{BaseAddress: &address, NotificationEmail: &email, SyncAll: &all, DeleteThreshold: &threshold}
+	settings := tenant.JobSettings{
+		BaseAddress:       &address,
+		NotificationEmail: &email,
+		SyncAll:           &all,
+		DeleteThreshold:   &threshold,
+	}
 	if token != "" {
 		settings.SecretToken = &token
 	}
@@ -322,11 +340,17 @@ func controlProvisioning(p page) error {
 	case "start":
 		err, notice = p.h.Tenant.StartJob(p.Context(), p.by, j.ID), "Provisioning is on."
 	case "pause":
-		err, notice = p.h.Tenant.PauseJob(p.Context(), p.by, j.ID), "Provisioning is paused. A running cycle still finishes."
+		err, notice = p.h.Tenant.PauseJob(
+			p.Context(), p.by, j.ID,
+		), "Provisioning is paused. A running cycle still finishes."
 	case "allow-deletes":
-		err, notice = p.h.Tenant.RestartJob(p.Context(), p.by, j.ID, tenant.Reset{ForceDeletes: true}), "The deletions that were held back are let through by the next cycle."
+		err, notice = p.h.Tenant.RestartJob(
+			p.Context(), p.by, j.ID, tenant.Reset{ForceDeletes: true},
+		), "The deletions that were held back are let through by the next cycle."
 	case "restart":
-		err, notice = p.h.Tenant.RestartJob(p.Context(), p.by, j.ID, tenant.Reset{Watermark: true, Quarantine: true}), "Everything is evaluated from the beginning."
+		err, notice = p.h.Tenant.RestartJob(
+			p.Context(), p.by, j.ID, tenant.Reset{Watermark: true, Quarantine: true},
+		), "Everything is evaluated from the beginning."
 	}
 	if err != nil {
 		return err

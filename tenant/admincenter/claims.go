@@ -9,7 +9,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
-// claimsNamespace is that of claims whose name is given without one. Source: additional claims in the portal.
+// claimsNamespace is that of claims whose name is given without one. Source: additional claims in
+// the portal.
 const claimsNamespace = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
 
 // saveClaims changes the NameID, the additional claims or the signing option.
@@ -41,12 +42,15 @@ func saveClaims(p page) error {
 			}
 			a.Claims = append(a.Claims, tenant.Claim{Name: name, Source: source})
 		case "delete-claim":
-			a.Claims = slices.DeleteFunc(a.Claims, func(c tenant.Claim) bool { return c.Name == p.PostFormValue("name") })
+			a.Claims = slices.DeleteFunc(
+				a.Claims, func(c tenant.Claim) bool { return c.Name == p.PostFormValue("name") },
+			)
 		}
 	})
 }
 
-// saveCertificate adds, activates or deletes a signing certificate. The active one cannot be deleted.
+// saveCertificate adds, activates or deletes a signing certificate. The active one cannot be
+// deleted.
 func saveCertificate(p page) error {
 	t := p.h.Tenant
 	thumbprint, notice := p.PostFormValue("thumbprint"), "The certificate is deleted."
@@ -73,7 +77,11 @@ func saveCertificate(p page) error {
 		case p.PostFormValue("do") == "activate":
 			a.ActiveThumbprint = thumbprint
 		case thumbprint == a.ActiveThumbprint:
-			return &tenant.Error{Code: tenant.InvalidValue, Subject: "certificate", Detail: "the active one cannot be deleted: make another one active first"}
+			return &tenant.Error{
+				Code:    tenant.InvalidValue,
+				Subject: "certificate",
+				Detail:  "the active one cannot be deleted: make another one active first",
+			}
 		default:
 			a.Keys = slices.DeleteFunc(a.Keys, func(k tenant.SigningKey) bool { return k.Thumbprint == thumbprint })
 		}

@@ -26,9 +26,14 @@ func (p page) showClients(d clientsData) (err error) {
 	return p.Render("clients", "App registrations", "/admin/clients", d)
 }
 
-// createClient registers a program: with the certificate that was pasted, without anything if people sign in to it, and else with a secret.
+// createClient registers a program: with the certificate that was pasted, without anything if
+// people sign in to it, and else with a secret.
 func createClient(p page) error {
-	c := tenant.Client{DisplayName: strings.TrimSpace(p.PostFormValue("name")), Public: p.PostFormValue("public") == "true", Permissions: append([]string{}, p.PostForm["permission"]...)}
+	c := tenant.Client{
+		DisplayName: strings.TrimSpace(p.PostFormValue("name")),
+		Public:      p.PostFormValue("public") == "true",
+		Permissions: append([]string{}, p.PostForm["permission"]...),
+	}
 	c.RedirectURIs = strings.Fields(p.PostFormValue("redirect"))
 	if text := strings.TrimSpace(p.PostFormValue("certificate")); text != "" {
 		der, err := certificatePEM(text)
@@ -55,7 +60,11 @@ func deleteClient(p page) error {
 func certificatePEM(text string) ([]byte, error) {
 	block, _ := pem.Decode([]byte(text))
 	if block == nil || block.Type != "CERTIFICATE" {
-		return nil, &tenant.Error{Code: tenant.InvalidValue, Subject: "certificate", Detail: "want PEM, beginning with -----BEGIN CERTIFICATE-----"}
+		return nil, &tenant.Error{
+			Code:    tenant.InvalidValue,
+			Subject: "certificate",
+			Detail:  "want PEM, beginning with -----BEGIN CERTIFICATE-----",
+		}
 	}
 	return block.Bytes, nil
 }

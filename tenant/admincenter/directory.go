@@ -24,7 +24,9 @@ func overview(p page) error {
 		users, e1 := r.CountUsers()
 		groups, e2 := r.CountGroups()
 		apps, e3 := r.Applications()
-		d.Users, d.Groups, d.Apps = users, groups, len(apps)
+		d.Users = users
+		d.Groups = groups
+		d.Apps = len(apps)
 		return errors.Join(e1, e2, e3)
 	})
 	if err != nil {
@@ -144,7 +146,10 @@ func revokeSessions(p page) error {
 	if err := p.h.Tenant.RevokeSessions(p.Context(), p.by, id); err != nil {
 		return err
 	}
-	return p.Done("/admin/users/"+id, "All sessions are revoked, and the refresh tokens of programs too. Access tokens end within the hour.")
+	return p.Done(
+		"/admin/users/"+id,
+		"All sessions are revoked, and the refresh tokens of programs too. Access tokens end within the hour.",
+	)
 }
 
 func deleteUser(p page) error {
@@ -169,7 +174,15 @@ func groups(p page) error {
 }
 
 func createGroup(p page) error {
-	g, err := p.h.Tenant.CreateGroup(p.Context(), p.by, tenant.Group{DisplayName: p.PostFormValue("display"), Description: p.PostFormValue("description"), SecurityEnabled: true})
+	g, err := p.h.Tenant.CreateGroup(
+		p.Context(),
+		p.by,
+		tenant.Group{
+			DisplayName:     p.PostFormValue("display"),
+			Description:     p.PostFormValue("description"),
+			SecurityEnabled: true,
+		},
+	)
 	if err != nil {
 		return err
 	}
@@ -235,7 +248,11 @@ func (p page) principal(name string) (string, error) {
 		return err
 	})
 	if err == nil && len(groups) != 1 {
-		err = &tenant.Error{Code: tenant.UserNotFound, Subject: name, Detail: "no user principal name and no single group has this name"}
+		err = &tenant.Error{
+			Code:    tenant.UserNotFound,
+			Subject: name,
+			Detail:  "no user principal name and no single group has this name",
+		}
 	}
 	if err != nil {
 		return "", err

@@ -46,11 +46,24 @@ func mappings(p page) error {
 	if err != nil {
 		return err
 	}
-	d := mappingsData{Job: &j, Custom: j.Schema != nil, Rows: [3]int{0, 1, 2}, Tried: p.URL.Query().Get("expression"), TriedFor: p.URL.Query().Get("user")}
+	d := mappingsData{
+		Job:      &j,
+		Custom:   j.Schema != nil,
+		Rows:     [3]int{0, 1, 2},
+		Tried:    p.URL.Query().Get("expression"),
+		TriedFor: p.URL.Query().Get("user"),
+	}
 	for _, o := range j.Mappings().Objects {
 		kind := tenant.ObjectKind(o.Source)
-		m := mappingData{Object: o, Sources: tenant.SourceAttributes(kind), Operators: mapping.Operators(), MayDisable: kind == tenant.KindGroup,
-			Add: o.Flows&mapping.Add != 0, Update: o.Flows&mapping.Update != 0, Delete: o.Flows&mapping.Delete != 0}
+		m := mappingData{
+			Object:     o,
+			Sources:    tenant.SourceAttributes(kind),
+			Operators:  mapping.Operators(),
+			MayDisable: kind == tenant.KindGroup,
+			Add:        o.Flows&mapping.Add != 0,
+			Update:     o.Flows&mapping.Update != 0,
+			Delete:     o.Flows&mapping.Delete != 0,
+		}
 		m.Blank = mappingLine{Type: "Direct", Sources: m.Sources}
 		for _, x := range o.Attributes {
 			kind, name := mapping.Kind(x.Expression)
@@ -161,7 +174,11 @@ func (p page) edit(o *mapping.Object, do string) error {
 }
 
 func (p page) formAttribute(target string) (a mapping.Attribute, err error) {
-	a = mapping.Attribute{Target: target, Default: p.PostFormValue("default"), OnlyOnce: p.PostFormValue("apply") == "once"}
+	a = mapping.Attribute{
+		Target:   target,
+		Default:  p.PostFormValue("default"),
+		OnlyOnce: p.PostFormValue("apply") == "once",
+	}
 	switch text := strings.TrimSpace(p.PostFormValue("text")); p.PostFormValue("type") {
 	case "Direct":
 		a.Expression = "[" + p.PostFormValue("source") + "]"
@@ -171,7 +188,8 @@ func (p page) formAttribute(target string) (a mapping.Attribute, err error) {
 		a.Expression = text
 	}
 	if p.PostFormValue("match") == "true" {
-		if a.Matching, err = strconv.Atoi(p.PostFormValue("precedence")); err != nil || a.Matching < 1 || a.Matching > 100 {
+		if a.Matching, err = strconv.Atoi(p.PostFormValue("precedence")); err != nil || a.Matching < 1 ||
+			a.Matching > 100 {
 			return a, &tenant.Error{Code: tenant.InvalidValue, Subject: "matching precedence", Detail: "want 1 to 100"}
 		}
 	}

@@ -21,7 +21,13 @@ type onDemandStep struct {
 }
 
 // The titles of the portal for the five steps.
-var stepTitles = map[string]string{"connect": "Test connection", "import": "Import user", "scope": "Determine if user is in scope", "match": "Match user between source and target system", "act": "Perform action"}
+var stepTitles = map[string]string{
+	"connect": "Test connection",
+	"import":  "Import user",
+	"scope":   "Determine if user is in scope",
+	"match":   "Match user between source and target system",
+	"act":     "Perform action",
+}
 
 func onDemandPage(p page) error {
 	a, j, err := p.job()
@@ -31,7 +37,8 @@ func onDemandPage(p page) error {
 	return p.Render("ondemand", "Provision on demand", "/admin/apps", appData{a, "provisioning", onDemandData{Job: &j}})
 }
 
-// maxOnDemandMembers is how many members of a group are provisioned with it. Source: "On-demand provisioning".
+// maxOnDemandMembers is how many members of a group are provisioned with it. Source: "On-demand
+// provisioning".
 const maxOnDemandMembers = 5 //bound:list members of a group that are provisioned on demand
 
 func provisionOnDemand(p page) error {
@@ -39,7 +46,12 @@ func provisionOnDemand(p page) error {
 	if err != nil {
 		return err
 	}
-	d := onDemandData{Job: &j, Name: strings.TrimSpace(p.PostFormValue("name")), Members: p.PostFormValue("members"), DryRun: p.PostFormValue("do") == "preview"}
+	d := onDemandData{
+		Job:     &j,
+		Name:    strings.TrimSpace(p.PostFormValue("name")),
+		Members: p.PostFormValue("members"),
+		DryRun:  p.PostFormValue("do") == "preview",
+	}
 	if j.Credentials.SealedToken == "" {
 		return &tenant.Error{Code: tenant.CredentialsMissing, Subject: j.ID}
 	}
@@ -60,7 +72,11 @@ func provisionOnDemand(p page) error {
 		members = append(members, u.ID)
 	}
 	if len(members) > maxOnDemandMembers || (kind == tenant.KindUser && len(members) > 0) {
-		return &tenant.Error{Code: tenant.InvalidValue, Subject: "members", Detail: "only groups have members, and at most five are provisioned on demand"}
+		return &tenant.Error{
+			Code:    tenant.InvalidValue,
+			Subject: "members",
+			Detail:  "only groups have members, and at most five are provisioned on demand",
+		}
 	}
 	x, err := p.h.OnDemand(p.Context(), j, kind, id, members, d.DryRun)
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
-// TestEveryReasonHasAnAnswer: whatever the tenant refuses, Graph's clients get a status, a code and a text.
+// TestEveryReasonHasAnAnswer: whatever the tenant refuses, Graph's clients get a status, a code and
+// a text.
 func TestEveryReasonHasAnAnswer(t *testing.T) {
 	for code := range tenant.Reasons {
 		if e := answerTo(&tenant.Error{Code: code}); e.status < 400 || e.code == "" || e.message == "" {

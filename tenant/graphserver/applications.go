@@ -17,8 +17,17 @@ import (
 )
 
 func templateToWire(t tenant.Template) graph.ApplicationTemplate {
-	return graph.ApplicationTemplate{ID: t.ID, DisplayName: t.DisplayName, Publisher: t.Publisher, Description: t.Description,
-		Categories: []string{"itInfrastructure"}, SupportedSingleSignOnModes: []string{"saml", "external"}, SupportedProvisioningTypes: []string{"sync"}}
+	return graph.ApplicationTemplate{
+		ID:          t.ID,
+		DisplayName: t.DisplayName,
+		Publisher:   t.Publisher,
+		Description: t.Description,
+		Categories: []string{
+			"itInfrastructure",
+		},
+		SupportedSingleSignOnModes: []string{"saml", "external"},
+		SupportedProvisioningTypes: []string{"sync"},
+	}
 }
 
 func (h *Handler) listTemplates(_ context.Context, r request) (int, any, error) {
@@ -55,14 +64,32 @@ func (h *Handler) instantiate(ctx context.Context, r request) (int, any, error) 
 
 func appRoles() (list []graph.AppRole) {
 	for _, r := range tenant.GalleryRoles {
-		list = append(list, graph.AppRole{ID: r.ID, DisplayName: r.DisplayName, Description: r.DisplayName, IsEnabled: true, Origin: "Application", AllowedMemberTypes: []string{"User"}})
+		list = append(
+			list,
+			graph.AppRole{
+				ID:                 r.ID,
+				DisplayName:        r.DisplayName,
+				Description:        r.DisplayName,
+				IsEnabled:          true,
+				Origin:             "Application",
+				AllowedMemberTypes: []string{"User"},
+			},
+		)
 	}
 	return list
 }
 
 func applicationToWire(a tenant.Application) graph.Application {
-	return graph.Application{ID: a.ID, AppID: a.AppID, ApplicationTemplateID: a.TemplateID, DisplayName: a.DisplayName, IdentifierURIs: a.IdentifierURIs,
-		SignInAudience: signInAudience, AppRoles: appRoles(), Web: &graph.Web{RedirectURIs: a.ReplyURLs, LogoutURL: a.LogoutURL}}
+	return graph.Application{
+		ID:                    a.ID,
+		AppID:                 a.AppID,
+		ApplicationTemplateID: a.TemplateID,
+		DisplayName:           a.DisplayName,
+		IdentifierURIs:        a.IdentifierURIs,
+		SignInAudience:        signInAudience,
+		AppRoles:              appRoles(),
+		Web:                   &graph.Web{RedirectURIs: a.ReplyURLs, LogoutURL: a.LogoutURL},
+	}
 }
 
 func principalToWire(a tenant.Application) graph.ServicePrincipal {
@@ -70,7 +97,9 @@ func principalToWire(a tenant.Application) graph.ServicePrincipal {
 	out := graph.ServicePrincipal{
 		ID: a.ServicePrincipalID, AppID: a.AppID, ApplicationTemplateID: a.TemplateID, DisplayName: a.DisplayName, AccountEnabled: &enabled,
 		AppRoleAssignmentRequired: &required, NotificationEmailAddresses: append([]string{}, a.NotificationEmails...), ReplyURLs: a.ReplyURLs,
-		ServicePrincipalNames: append([]string{a.AppID}, a.IdentifierURIs...), ServicePrincipalType: "Application", AppRoles: appRoles(),
+		ServicePrincipalNames: append(
+			[]string{a.AppID},
+			a.IdentifierURIs...), ServicePrincipalType: "Application", AppRoles: appRoles(),
 		Tags: []string{"WindowsAzureActiveDirectoryIntegratedApp"},
 	}
 	set := func(s string) *string {
@@ -79,7 +108,9 @@ func principalToWire(a tenant.Application) graph.ServicePrincipal {
 		}
 		return &s
 	}
-	out.PreferredSingleSignOnMode, out.LoginURL, out.PreferredTokenSigningKeyThumbprint = set(a.SSOMode), set(a.SignOnURL), set(a.ActiveThumbprint)
+	out.PreferredSingleSignOnMode = set(a.SSOMode)
+	out.LoginURL = set(a.SignOnURL)
+	out.PreferredTokenSigningKeyThumbprint = set(a.ActiveThumbprint)
 	for _, k := range a.Keys {
 		for _, usage := range []string{"Sign", "Verify"} {
 			c := keyToWire(k)
@@ -96,8 +127,16 @@ func principalToWire(a tenant.Application) graph.ServicePrincipal {
 // keyToWire is the public half. customKeyIdentifier is the base64 form of the thumbprint's bytes.
 func keyToWire(k tenant.SigningKey) graph.KeyCredential {
 	raw, _ := hex.DecodeString(k.Thumbprint) // our own hexadecimal
-	return graph.KeyCredential{CustomKeyIdentifier: base64.StdEncoding.EncodeToString(raw), DisplayName: k.DisplayName, StartDateTime: k.NotBefore, EndDateTime: k.NotAfter,
-		KeyID: k.ID, Type: "AsymmetricX509Cert", Usage: "Verify", Key: base64.StdEncoding.EncodeToString(k.Certificate)}
+	return graph.KeyCredential{
+		CustomKeyIdentifier: base64.StdEncoding.EncodeToString(raw),
+		DisplayName:         k.DisplayName,
+		StartDateTime:       k.NotBefore,
+		EndDateTime:         k.NotAfter,
+		KeyID:               k.ID,
+		Type:                "AsymmetricX509Cert",
+		Usage:               "Verify",
+		Key:                 base64.StdEncoding.EncodeToString(k.Certificate),
+	}
 }
 
 func (h *Handler) listApplications(ctx context.Context, r request) (int, any, error) {
@@ -108,7 +147,9 @@ func (h *Handler) listServicePrincipals(ctx context.Context, r request) (int, an
 	return listApplications(ctx, h, r, principalType, principalToWire)
 }
 
-func listApplications[T any](ctx context.Context, h *Handler, r request, t resource, wire func(tenant.Application) T) (int, any, error) {
+func listApplications[T any](
+	ctx context.Context, h *Handler, r request, t resource, wire func(tenant.Application) T,
+) (int, any, error) {
 	apps, err := h.Tenant.Applications(ctx)
 	if err != nil {
 		return 0, nil, err
@@ -139,7 +180,8 @@ func (h *Handler) getServicePrincipal(ctx context.Context, r request) (int, any,
 // signInAudience is the only one: a tenant knows no other.
 const signInAudience = "AzureADMyOrg"
 
-// encryptionKey is a certificate for token encryption. What else clients send of it the certificate says itself.
+// encryptionKey is a certificate for token encryption. What else clients send of it the certificate
+// says itself.
 type encryptionKey struct {
 	Usage string `json:"usage"`
 	Key   []byte `json:"key"` // DER in base64
@@ -168,7 +210,9 @@ func (h *Handler) updateApplication(ctx context.Context, r request) (int, any, e
 		return 0, nil, err
 	}
 	if in.SignInAudience != "" && in.SignInAudience != signInAudience {
-		return 0, nil, badRequest("Only applications of this tenant are offered: signInAudience is " + signInAudience + ".")
+		return 0, nil, badRequest(
+			"Only applications of this tenant are offered: signInAudience is " + signInAudience + ".",
+		)
 	}
 	_, err := h.Tenant.UpdateApplication(ctx, r.by, r.PathValue("id"), func(a *tenant.Application) error {
 		in.DisplayName.into(&a.DisplayName)
@@ -214,7 +258,8 @@ func (h *Handler) updateServicePrincipal(ctx context.Context, r request) (int, a
 	return http.StatusNoContent, nil, err
 }
 
-// addTokenSigningCertificate makes a certificate of up to three years. It signs only once it is made active.
+// addTokenSigningCertificate makes a certificate of up to three years. It signs only once it is
+// made active.
 func (h *Handler) addTokenSigningCertificate(ctx context.Context, r request) (int, any, error) {
 	var in struct {
 		DisplayName string     `json:"displayName"`
@@ -248,12 +293,22 @@ func (h *Handler) addTokenSigningCertificate(ctx context.Context, r request) (in
 	return http.StatusOK, out, err
 }
 
-func (h *Handler) assignmentToWire(ctx context.Context, app tenant.Application, a tenant.Assignment) (graph.AppRoleAssignment, error) {
+func (h *Handler) assignmentToWire(
+	ctx context.Context, app tenant.Application, a tenant.Assignment,
+) (graph.AppRoleAssignment, error) {
 	d, err := h.directoryObject(ctx, tenant.Mark{Kind: a.PrincipalKind, ID: a.PrincipalID})
 	name, _ := d["displayName"].(string)
 	created := a.CreatedAt
-	return graph.AppRoleAssignment{ID: a.ID, AppRoleID: a.RoleID, PrincipalID: a.PrincipalID, PrincipalType: string(a.PrincipalKind), PrincipalDisplayName: name,
-		ResourceID: app.ServicePrincipalID, ResourceDisplayName: app.DisplayName, CreatedDateTime: &created}, err
+	return graph.AppRoleAssignment{
+		ID:                   a.ID,
+		AppRoleID:            a.RoleID,
+		PrincipalID:          a.PrincipalID,
+		PrincipalType:        string(a.PrincipalKind),
+		PrincipalDisplayName: name,
+		ResourceID:           app.ServicePrincipalID,
+		ResourceDisplayName:  app.DisplayName,
+		CreatedDateTime:      &created,
+	}, err
 }
 
 func (h *Handler) listAssignments(ctx context.Context, r request) (int, any, error) {

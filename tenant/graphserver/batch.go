@@ -11,10 +11,12 @@ import (
 	"github.com/gatehouse-id/gatehouse/graph"
 )
 
-// maxBatch is how many requests a batch may have. Source: "Combine multiple HTTP requests using JSON batching".
+// maxBatch is how many requests a batch may have. Source: "Combine multiple HTTP requests using
+// JSON batching".
 const maxBatch = 20 //bound:list requests of a batch
 
-// batch serves several requests in one, each as if it had come alone, with the credentials of the whole.
+// batch serves several requests in one, each as if it had come alone, with the credentials of the
+// whole.
 func (h *Handler) batch(_ context.Context, r request) (int, any, error) {
 	var in graph.Batch
 	if err := decode(r, &in); err != nil {
@@ -25,7 +27,8 @@ func (h *Handler) batch(_ context.Context, r request) (int, any, error) {
 	}
 	status := map[string]int{} // of those that are done
 	for i, part := range in.Requests {
-		if part.ID == "" || slices.ContainsFunc(in.Requests[:i], func(p graph.BatchRequest) bool { return p.ID == part.ID }) {
+		if part.ID == "" ||
+			slices.ContainsFunc(in.Requests[:i], func(p graph.BatchRequest) bool { return p.ID == part.ID }) {
 			return 0, nil, badRequest("Each request of a batch needs an id of its own.")
 		}
 	}
@@ -54,16 +57,22 @@ func (h *Handler) part(r request, part graph.BatchRequest, status map[string]int
 	out := graph.BatchResponse{ID: part.ID, Headers: map[string]string{}}
 	problem := func(code int, text string) graph.BatchResponse {
 		out.Status = code
-		out.Body, _ = json.Marshal(graph.ErrorBody{Error: graph.ErrorDetail{Code: "Request_BadRequest", Message: text}}) // it always encodes
+		// it always encodes
+		out.Body, _ = json.Marshal(graph.ErrorBody{Error: graph.ErrorDetail{Code: "Request_BadRequest", Message: text}})
 		return out
 	}
 	if slices.ContainsFunc(part.DependsOn, func(id string) bool { return status[id] >= http.StatusBadRequest }) {
 		return problem(http.StatusFailedDependency, "A request that this one depends on has failed.")
 	}
 	path := "/" + strings.TrimPrefix(part.URL, "/")
-	inner, err := http.NewRequestWithContext(r.Context(), strings.ToUpper(part.Method), root+path, bytes.NewReader(part.Body))
+	inner, err := http.NewRequestWithContext(
+		r.Context(), strings.ToUpper(part.Method), root+path, bytes.NewReader(part.Body),
+	)
 	if err != nil || strings.HasPrefix(inner.URL.Path, root+"/$batch") || inner.URL.Host != "" {
-		return problem(http.StatusBadRequest, "The method or the url of the request is not valid; the url is relative, and no batch.")
+		return problem(
+			http.StatusBadRequest,
+			"The method or the url of the request is not valid; the url is relative, and no batch.",
+		)
 	}
 	for name, value := range part.Headers {
 		inner.Header.Set(name, value)

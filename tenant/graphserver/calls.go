@@ -86,7 +86,10 @@ func (h *Handler) applicationCalls() []route {
 		{"DELETE " + sp + "/claimsMappingPolicies/{policy}/$ref", toChangeApplications, noOptions, h.detachPolicy},
 		{"GET /applications/{id}/tokenIssuancePolicies", toReadApplications, ofList, h.policiesOf},
 		{"POST /applications/{id}/tokenIssuancePolicies/$ref", toChangeApplications, noOptions, h.attachPolicy},
-		{"DELETE /applications/{id}/tokenIssuancePolicies/{policy}/$ref", toChangeApplications, noOptions, h.detachPolicy},
+		{
+			"DELETE /applications/{id}/tokenIssuancePolicies/{policy}/$ref", toChangeApplications, noOptions,
+			h.detachPolicy,
+		},
 		{"GET " + sync + "/templates", toReadSynchronization, ofList, h.syncTemplates},
 		{"GET " + sync + "/secrets", toReadSynchronization, noOptions, h.getSecrets},
 		{"PUT " + sync + "/secrets", toSynchronize, noOptions, h.putSecrets},

@@ -7,7 +7,8 @@ import (
 
 // collection is a set of objects of the directory that can be queried.
 type collection struct {
-	after    func(ctx context.Context, o query) func(after string, limit int) ([]object, error) // in the order of their ids
+	// in the order of their ids
+	after    func(ctx context.Context, o query) func(after string, limit int) ([]object, error)
 	count    func(ctx context.Context) (int, error)
 	defaults properties
 	resource resource

@@ -16,7 +16,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
-// deltaState is what a link of a delta query carries. It names a place in the directory and in its journal, and nothing that its holder could not read anyway.
+// deltaState is what a link of a delta query carries. It names a place in the directory and in its
+// journal, and nothing that its holder could not read anyway.
 //
 // Sources: "Delta query overview", user: delta, group: delta.
 type deltaState struct {
@@ -57,7 +58,10 @@ func (h *Handler) delta(ctx context.Context, r request, kind tenant.ObjectKind) 
 	if err != nil {
 		return 0, nil, err
 	}
-	page := graph.DeltaPage[object]{Context: h.Tenant.GraphURL() + "/$metadata#" + strings.ToLower(string(kind)) + "s", Value: []object{}}
+	page := graph.DeltaPage[object]{
+		Context: h.Tenant.GraphURL() + "/$metadata#" + strings.ToLower(string(kind)) + "s",
+		Value:   []object{},
+	}
 	more := false
 	switch {
 	case r.URL.Query().Get("$deltatoken") == "latest":
@@ -78,7 +82,11 @@ func (h *Handler) delta(ctx context.Context, r request, kind tenant.ObjectKind) 
 		return 0, nil, err
 	}
 	link := func(name string) string {
-		return h.Tenant.URL + strings.TrimSuffix(r.URL.Path, "()") + "?" + encode(url.Values{name: {base64.RawURLEncoding.EncodeToString(token)}})
+		return h.Tenant.URL + strings.TrimSuffix(
+			r.URL.Path, "()",
+		) + "?" + encode(
+			url.Values{name: {base64.RawURLEncoding.EncodeToString(token)}},
+		)
 	}
 	if more {
 		page.NextLink = link("$skiptoken")
@@ -108,8 +116,12 @@ func (h *Handler) deltaState(ctx context.Context, r request, kind tenant.ObjectK
 		return s, badRequest("Badly formed token.")
 	}
 	if h.Tenant.Now().Sub(time.Unix(s.Issued, 0)) > tenant.DeltaLife {
-		return s, &wireError{status: http.StatusGone, code: "syncStateNotFound", message: "The sync state generation is not found; full synchronization is required.",
-			location: h.Tenant.URL + r.URL.Path}
+		return s, &wireError{
+			status:   http.StatusGone,
+			code:     "syncStateNotFound",
+			message:  "The sync state generation is not found; full synchronization is required.",
+			location: h.Tenant.URL + r.URL.Path,
+		}
 	}
 	return s, nil
 }
@@ -147,7 +159,8 @@ func deltaIDs(filter string) (ids []string, err error) {
 
 func (s deltaState) wants(id string) bool { return len(s.IDs) == 0 || slices.Contains(s.IDs, id) }
 
-// wantsRelation says whether a relation such as members is to be told: when nothing or the relation itself is selected.
+// wantsRelation says whether a relation such as members is to be told: when nothing or the relation
+// itself is selected.
 func (s deltaState) wantsRelation(name string) bool {
 	return s.Select == nil || slices.Contains(s.Select, name)
 }
@@ -230,7 +243,8 @@ func memberDelta(m tenant.Mark, removed bool) object {
 	return x
 }
 
-// readChanges reads the next changes: each object once, as it is now, with the members that came and left.
+// readChanges reads the next changes: each object once, as it is now, with the members that came
+// and left.
 func (h *Handler) readChanges(ctx context.Context, s *deltaState, size int) (page []object, more bool, err error) {
 	changes, err := h.Tenant.Journal(ctx, s.Kind, s.Number, size+1)
 	if err != nil {

@@ -27,8 +27,18 @@ func reference(r request) (string, error) {
 
 // groupObject is all of a group.
 func groupObject(g tenant.Group) object {
-	x := object{"id": g.ID, "displayName": g.DisplayName, "description": nil, "mailEnabled": false, "mailNickname": g.MailNickname, "securityEnabled": g.SecurityEnabled,
-		"groupTypes": []string{}, "mail": nil, "createdDateTime": g.CreatedAt.Format(time.RFC3339), "visibility": nil}
+	x := object{
+		"id":              g.ID,
+		"displayName":     g.DisplayName,
+		"description":     nil,
+		"mailEnabled":     false,
+		"mailNickname":    g.MailNickname,
+		"securityEnabled": g.SecurityEnabled,
+		"groupTypes":      []string{},
+		"mail":            nil,
+		"createdDateTime": g.CreatedAt.Format(time.RFC3339),
+		"visibility":      nil,
+	}
 	if g.Description != "" {
 		x["description"] = g.Description
 	}
@@ -37,21 +47,30 @@ func groupObject(g tenant.Group) object {
 
 // groups is the collection of groups.
 func (h *Handler) groups() collection {
-	return collection{h.groupsAfter, h.Tenant.CountGroups, nil, groupType, func(ctx context.Context, o query, groups []object) error {
-		for _, x := range groups {
-			if err := h.expandMembers(ctx, o, x); err != nil {
-				return err
+	return collection{
+		h.groupsAfter,
+		h.Tenant.CountGroups,
+		nil,
+		groupType,
+		func(ctx context.Context, o query, groups []object) error {
+			for _, x := range groups {
+				if err := h.expandMembers(ctx, o, x); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
-	}}
+			return nil
+		},
+	}
 }
 
-// groupsAfter reads groups in the order of their ids; those that are asked for by their name are looked up.
+// groupsAfter reads groups in the order of their ids; those that are asked for by their name are
+// looked up.
 func (h *Handler) groupsAfter(ctx context.Context, o query) func(after string, limit int) ([]object, error) {
 	return func(after string, limit int) (list []object, err error) {
 		var groups []tenant.Group
-		property, value, simple := "", "", false
+		property := ""
+		value := ""
+		simple := false
 		if o.condition != nil {
 			property, value, simple = o.condition.Equals()
 		}
@@ -71,7 +90,8 @@ func (h *Handler) groupsAfter(ctx context.Context, o query) func(after string, l
 	}
 }
 
-// maxExpanded is how many members $expand gives. Source: known limitations of $expand on directory objects.
+// maxExpanded is how many members $expand gives. Source: known limitations of $expand on directory
+// objects.
 const maxExpanded = 20 //bound:list members that $expand gives
 
 func (h *Handler) expandMembers(ctx context.Context, o query, group object) error {
@@ -114,7 +134,9 @@ func (h *Handler) createGroup(ctx context.Context, r request) (int, any, error) 
 		return 0, nil, err
 	}
 	if in.MailEnabled == nil || in.SecurityEnabled == nil || in.MailNickname == "" {
-		return 0, nil, badRequest("A value is required for properties 'mailEnabled', 'mailNickname' and 'securityEnabled' of resource 'Group'.")
+		return 0, nil, badRequest(
+			"A value is required for properties 'mailEnabled', 'mailNickname' and 'securityEnabled' of resource 'Group'.",
+		)
 	}
 	if *in.MailEnabled || len(in.GroupTypes) > 0 {
 		return 0, nil, badRequest("Only security groups are offered here.")

@@ -1,8 +1,9 @@
-// Package graphserver is the tenant's Microsoft Graph v1.0 door: the users, groups, applications, assignments and synchronization jobs that it
-// takes to connect an enterprise application. docs/fidelity.md lists what is there.
+// Package graphserver is the tenant's Microsoft Graph v1.0 door: the users, groups, applications,
+// assignments and synchronization jobs that it takes to connect an enterprise application.
+// docs/fidelity.md lists what is there.
 //
-// Sources: Microsoft Graph reference and tutorials. It may import tenant, graph, saml, web, audit, and of the engine what an explanation
-// and a mapping are.
+// Sources: Microsoft Graph reference and tutorials. It may import tenant, graph, saml, web, audit,
+// and of the engine what an explanation and a mapping are.
 package graphserver
 
 import (
@@ -26,12 +27,15 @@ import (
 type Handler struct {
 	Tenant *tenant.Tenant
 	Log    *slog.Logger
-	// Authenticate returns who is behind an access token, and what they may. The OAuth door provides it.
+	// Authenticate returns who is behind an access token, and what they may. The OAuth door
+	// provides it.
 	Authenticate func(ctx context.Context, token string) (tenant.Caller, error)
-	// Test is Test Connection; Progress says how far a running cycle is. The job runner provides both.
+	// Test is Test Connection; Progress says how far a running cycle is. The job runner provides
+	// both.
 	Test     func(ctx context.Context, target tenant.Target) error
 	Progress func(jobID string) (done, total int, ok bool)
-	// OnDemand provisions one object of a job, and of a group the named members. The job runner provides it.
+	// OnDemand provisions one object of a job, and of a group the named members. The job runner
+	// provides it.
 	OnDemand func(ctx context.Context, j tenant.Job, kind tenant.ObjectKind, id string, members []string, dryRun bool) (provisioning.Explanation, error)
 
 	// Rehearsal makes it behave as the real one does under load. The zero value does nothing.
@@ -80,7 +84,11 @@ func (h *Handler) routes() []route { return append(h.directoryCalls(), h.applica
 
 func nothingThere(context.Context, request) (int, any, error) { return 0, nil, errNoResource }
 
-var errNoResource = &wireError{status: http.StatusNotFound, code: "Request_ResourceNotFound", message: "Resource not found for the segment."}
+var errNoResource = &wireError{
+	status:  http.StatusNotFound,
+	code:    "Request_ResourceNotFound",
+	message: "Resource not found for the segment.",
+}
 
 // wireError is an error that is known on this wire only.
 type wireError struct {
@@ -111,7 +119,10 @@ func (h *Handler) handle(needs needs, fn call) http.HandlerFunc {
 		}
 		by.Name = caller.Name()
 		if !needs.allow(caller) {
-			h.fail(w, r, h.Tenant.Refuse(r.Context(), by, r.Method+" "+r.URL.Path, "", &tenant.Error{Code: tenant.NotAllowed}))
+			h.fail(
+				w, r,
+				h.Tenant.Refuse(r.Context(), by, r.Method+" "+r.URL.Path, "", &tenant.Error{Code: tenant.NotAllowed}),
+			)
 			return
 		}
 		if wait := h.Rehearsal.admit(time.Now()); wait > 0 {
@@ -127,7 +138,8 @@ func (h *Handler) handle(needs needs, fn call) http.HandlerFunc {
 		status, body, err := fn(r.Context(), request{r, by, caller})
 		if err != nil {
 			var wire *wireError
-			if errors.As(err, &wire) && r.Method != http.MethodGet { // refused on the wire, before a rule could record it
+			// refused on the wire, before a rule could record it
+			if errors.As(err, &wire) && r.Method != http.MethodGet {
 				err = h.Tenant.Refuse(r.Context(), by, r.Method+" "+r.URL.Path, "", err)
 			}
 			h.fail(w, r, err)
@@ -168,13 +180,15 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 
 // byKind are Graph's status and code for each class of refusal.
 var byKind = map[tenant.Kind]wireError{
-	tenant.Internal:        {status: http.StatusInternalServerError, code: "UnknownError", message: "Internal error."},
-	tenant.Invalid:         {status: http.StatusBadRequest, code: "Request_BadRequest", message: ""},
-	tenant.NotFound:        {status: http.StatusNotFound, code: "Request_ResourceNotFound", message: ""},
-	tenant.Conflict:        {status: http.StatusBadRequest, code: "Request_BadRequest", message: ""}, // Graph answers duplicates with 400
+	tenant.Internal: {status: http.StatusInternalServerError, code: "UnknownError", message: "Internal error."},
+	tenant.Invalid:  {status: http.StatusBadRequest, code: "Request_BadRequest", message: ""},
+	tenant.NotFound: {status: http.StatusNotFound, code: "Request_ResourceNotFound", message: ""},
+	// Graph answers duplicates with 400
+	tenant.Conflict:        {status: http.StatusBadRequest, code: "Request_BadRequest", message: ""},
 	tenant.Denied:          {status: http.StatusForbidden, code: "Authorization_RequestDenied", message: ""},
 	tenant.Unauthenticated: {status: http.StatusUnauthorized, code: "InvalidAuthenticationToken", message: ""},
-	tenant.Unavailable:     {status: http.StatusServiceUnavailable, code: "serviceNotAvailable", message: ""}, // Source: Graph error responses
+	// Source: Graph error responses
+	tenant.Unavailable: {status: http.StatusServiceUnavailable, code: "serviceNotAvailable", message: ""},
 }
 
 // answerTo maps an error to the wire. It is the only place that does.
@@ -207,8 +221,14 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if e.status == http.StatusServiceUnavailable {
 		web.RetryLater(w)
 	}
-	writeJSON(w, e.status, graph.ErrorBody{Error: graph.ErrorDetail{Code: e.code, Message: e.message, InnerError: graph.InnerError{
-		Date: h.Tenant.Now().UTC().Format("2006-01-02T15:04:05"), RequestID: id, ClientRequestID: clientRequestID(r, id)}}})
+	writeJSON(
+		w,
+		e.status,
+		graph.ErrorBody{Error: graph.ErrorDetail{Code: e.code, Message: e.message, InnerError: graph.InnerError{
+			Date: h.Tenant.Now().UTC().Format(
+				"2006-01-02T15:04:05",
+			), RequestID: id, ClientRequestID: clientRequestID(r, id)}}},
+	)
 }
 
 func (h *Handler) organization(_ context.Context, r request) (int, any, error) {
@@ -217,5 +237,7 @@ func (h *Handler) organization(_ context.Context, r request) (int, any, error) {
 
 func organizationObject(o tenant.Organization) object {
 	return object{"id": o.ID, "displayName": o.DisplayName, "createdDateTime": o.CreatedAt.Format(time.RFC3339),
-		"verifiedDomains": []map[string]any{{"name": o.Domain, "isDefault": true, "isInitial": true, "type": "Managed"}}}
+		"verifiedDomains": []map[string]any{
+			{"name": o.Domain, "isDefault": true, "isInitial": true, "type": "Managed"},
+		}}
 }

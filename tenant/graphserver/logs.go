@@ -46,8 +46,19 @@ func signInObject(s tenant.SignIn) object {
 	if app == "" {
 		app = "My Apps"
 	}
-	return object{"id": s.ID, "createdDateTime": s.Time.UTC().Format(time.RFC3339), "userPrincipalName": s.PrincipalName(), "userDisplayName": s.User, "appDisplayName": app,
-		"ipAddress": s.Address, "clientAppUsed": "Browser", "correlationId": s.RequestID, "isInteractive": true, "resourceDisplayName": app, "status": status}
+	return object{
+		"id":                  s.ID,
+		"createdDateTime":     s.Time.UTC().Format(time.RFC3339),
+		"userPrincipalName":   s.PrincipalName(),
+		"userDisplayName":     s.User,
+		"appDisplayName":      app,
+		"ipAddress":           s.Address,
+		"clientAppUsed":       "Browser",
+		"correlationId":       s.RequestID,
+		"isInteractive":       true,
+		"resourceDisplayName": app,
+		"status":              status,
+	}
 }
 
 // directoryAudits is the audit log. Source: directoryAudit resource type.
@@ -64,16 +75,27 @@ func (h *Handler) directoryAudits(ctx context.Context, r request) (int, any, err
 }
 
 func auditObject(e audit.Event) object {
-	result, by := "success", object{"user": nil, "app": object{"displayName": e.Actor.Name, "servicePrincipalName": nil}}
+	result, by := "success", object{
+		"user": nil,
+		"app":  object{"displayName": e.Actor.Name, "servicePrincipalName": nil},
+	}
 	if e.Result != audit.Granted {
 		result = "failure"
 	}
 	if e.Actor.Kind == audit.User || e.Actor.Kind == audit.Administrator {
 		by = object{"app": nil, "user": object{"userPrincipalName": e.Actor.Name, "ipAddress": e.Actor.Address}}
 	}
-	return object{"id": e.ID, "activityDateTime": e.Time.UTC().Format(time.RFC3339), "activityDisplayName": e.Action, "result": result,
-		"resultReason": e.Detail, "correlationId": e.Actor.RequestID, "initiatedBy": by, "targetResources": []object{{"displayName": e.Subject}},
-		"loggedByService": "Core Directory"}
+	return object{
+		"id":                  e.ID,
+		"activityDateTime":    e.Time.UTC().Format(time.RFC3339),
+		"activityDisplayName": e.Action,
+		"result":              result,
+		"resultReason":        e.Detail,
+		"correlationId":       e.Actor.RequestID,
+		"initiatedBy":         by,
+		"targetResources":     []object{{"displayName": e.Subject}},
+		"loggedByService":     "Core Directory",
+	}
 }
 
 // auditSample has what an entry says of a person and what it says of a program.

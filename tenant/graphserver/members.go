@@ -10,13 +10,20 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
-// memberDefaults are the properties of members, owners and groups of somebody that are given without $select.
-var memberDefaults = append(properties{"description", "securityEnabled", "mailEnabled", "mailNickname"}, userDefaults...)
+// memberDefaults are the properties of members, owners and groups of somebody that are given
+// without $select.
+var memberDefaults = append(
+	properties{"description", "securityEnabled", "mailEnabled", "mailNickname"},
+	userDefaults...)
 
 // castable are the segments after a collection of directory objects that leave only one kind.
-var castable = map[string]tenant.ObjectKind{"microsoft.graph.user": tenant.KindUser, "microsoft.graph.group": tenant.KindGroup}
+var castable = map[string]tenant.ObjectKind{
+	"microsoft.graph.user":  tenant.KindUser,
+	"microsoft.graph.group": tenant.KindGroup,
+}
 
-// relation serves a collection of directory objects: all of it, cast to one kind, or counted. A page costs as many look-ups as it has lines.
+// relation serves a collection of directory objects: all of it, cast to one kind, or counted. A
+// page costs as many look-ups as it has lines.
 func (h *Handler) relation(ctx context.Context, r request, all []tenant.Mark) (int, any, error) {
 	o, err := options(r, objectType)
 	if err != nil {

@@ -10,11 +10,12 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
-// onDemandMembers is how many members of a group may be named in one request. Source: "On-demand provisioning".
+// onDemandMembers is how many members of a group may be named in one request. Source: "On-demand
+// provisioning".
 const onDemandMembers = 5 //bound:list members of a group that are provisioned on demand through Graph
 
-// provisionOnDemand provisions one object now. Whatever comes of it is a success here: the pair of texts in the answer says what it was.
-// Source: synchronizationJob: provisionOnDemand.
+// provisionOnDemand provisions one object now. Whatever comes of it is a success here: the pair of
+// texts in the answer says what it was. Source: synchronizationJob: provisionOnDemand.
 func (h *Handler) provisionOnDemand(ctx context.Context, r request) (int, any, error) {
 	var in graph.ProvisionOnDemand
 	if err := decode(r, &in); err != nil {
@@ -61,9 +62,12 @@ func (h *Handler) provisionOnDemand(ctx context.Context, r request) (int, any, e
 	return http.StatusOK, explanationToWire(x), nil
 }
 
-// stepNames are Entra's names of the five steps and their types in logs. Source: samples of provisioning logs.
+// stepNames are Entra's names of the five steps and their types in logs. Source: samples of
+// provisioning logs.
 var stepNames = map[string]struct{ name, kind string }{
-	"connect": {"EntryConnect", "import"}, "import": {"EntryImport", "import"}, "scope": {"EntrySynchronizationScoping", "scoping"},
+	"connect": {
+		"EntryConnect", "import",
+	}, "import": {"EntryImport", "import"}, "scope": {"EntrySynchronizationScoping", "scoping"},
 	"match": {"EntryMatching", "matching"}, "act": {"EntryExport", "export"},
 }
 
@@ -92,10 +96,14 @@ func explanationToWire(x provisioning.Explanation) graph.KeyValue {
 			reason = s.Reason
 		}
 	}
-	action, code, target := string(provisioning.Other), "", ""
+	action := string(provisioning.Other)
+	code := ""
+	target := ""
 	for _, e := range x.Entries {
 		if e.Ref == x.Object.Ref && (action == string(provisioning.Other) || e.Outcome == provisioning.Failure) {
-			action, code, target = string(e.Action), e.Code, e.TargetID
+			action = string(e.Action)
+			code = e.Code
+			target = e.TargetID
 		}
 		for _, c := range e.Changes {
 			properties = append(properties, property{c.Path, c.Old, c.New})
@@ -105,11 +113,21 @@ func explanationToWire(x provisioning.Explanation) graph.KeyValue {
 	if code == "" && result == "Skipped" {
 		code = reason
 	}
-	key, _ := json.Marshal(map[string]any{"result": result, "details": map[string]any{"errorCode": code, "errorMessage": reason}})
+	key, _ := json.Marshal(
+		map[string]any{"result": result, "details": map[string]any{"errorCode": code, "errorMessage": reason}},
+	)
 	value, _ := json.Marshal(map[string]any{
 		"action": action, "changeId": "", "modifiedProperties": properties, "provisioningSteps": steps, "statusInfo": map[string]string{"status": string(x.Outcome())},
-		"sourceIdentity": map[string]string{"id": x.Object.ID, "displayName": x.Object.Name, "identityType": string(x.Object.Kind)},
-		"targetIdentity": map[string]string{"id": target, "displayName": x.Object.Name, "identityType": string(x.Object.Kind)},
+		"sourceIdentity": map[string]string{
+			"id":           x.Object.ID,
+			"displayName":  x.Object.Name,
+			"identityType": string(x.Object.Kind),
+		},
+		"targetIdentity": map[string]string{
+			"id":           target,
+			"displayName":  x.Object.Name,
+			"identityType": string(x.Object.Kind),
+		},
 	}) // texts always encode
 	return graph.KeyValue{Key: string(key), Value: string(value)}
 }

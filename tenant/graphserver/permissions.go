@@ -16,8 +16,8 @@ func (n needs) allow(c tenant.Caller) bool { return n.anyCaller || c.May(n.permi
 // ofAdministrators asks for one of some permissions, and of people that they are administrators.
 func ofAdministrators(permissions ...string) needs { return needs{permissions: permissions} }
 
-// ofMembers asks for one of some permissions; people of the directory may with it. It is for reading
-// only. Source: "What are the default user permissions in Microsoft Entra ID?".
+// ofMembers asks for one of some permissions; people of the directory may with it. It is for
+// reading only. Source: "What are the default user permissions in Microsoft Entra ID?".
 func ofMembers(permissions ...string) needs { return needs{permissions: permissions, members: true} }
 
 // What routes need. Source: the permissions of each call in the Graph reference. Logs and

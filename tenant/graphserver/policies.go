@@ -17,7 +17,13 @@ func policyKind(r request) tenant.PolicyKind {
 }
 
 func policyObject(p tenant.Policy) object {
-	return object{"@odata.type": "#microsoft.graph." + string(p.Kind) + "Policy", "id": p.ID, "displayName": p.DisplayName, "definition": []string{p.Definition}, "isOrganizationDefault": false}
+	return object{
+		"@odata.type":           "#microsoft.graph." + string(p.Kind) + "Policy",
+		"id":                    p.ID,
+		"displayName":           p.DisplayName,
+		"definition":            []string{p.Definition},
+		"isOrganizationDefault": false,
+	}
 }
 
 func (h *Handler) listPolicies(ctx context.Context, r request) (int, any, error) {
@@ -49,7 +55,9 @@ type policyBody struct {
 
 func (b policyBody) into(p *tenant.Policy) error {
 	if b.IsOrganizationDefault || len(b.Definition) > 1 {
-		return badRequest("Property has an invalid value: the policy has one definition, and cannot be the organization's default.")
+		return badRequest(
+			"Property has an invalid value: the policy has one definition, and cannot be the organization's default.",
+		)
 	}
 	if b.DisplayName != nil {
 		p.DisplayName = *b.DisplayName

@@ -15,7 +15,8 @@ import (
 // object is a resource as JSON has it, with null for what has no value.
 type object = map[string]any
 
-// query is the OData query options of a request. Sources: "Use query parameters", "Advanced query capabilities".
+// query is the OData query options of a request. Sources: "Use query parameters", "Advanced query
+// capabilities".
 type query struct {
 	top       int
 	after     string // id of the last object of the page before, from $skiptoken
@@ -50,12 +51,15 @@ func pageSize(r request) (int, error) {
 	}
 	top, err := strconv.Atoi(text)
 	if err != nil || top < 1 || top > maxTop {
-		return 0, badRequest("Invalid page size specified: '" + quotable(text) + "'. Must be between 1 and 999 inclusive.")
+		return 0, badRequest(
+			"Invalid page size specified: '" + quotable(text) + "'. Must be between 1 and 999 inclusive.",
+		)
 	}
 	return top, nil
 }
 
-// options reads the query options, and refuses what the directory answers only with ConsistencyLevel: eventual and $count=true.
+// options reads the query options, and refuses what the directory answers only with
+// ConsistencyLevel: eventual and $count=true.
 func options(r request, t resource) (o query, err error) {
 	q := r.URL.Query()
 	if o.top, err = pageSize(r); err != nil {
@@ -97,7 +101,9 @@ func options(r request, t resource) (o query, err error) {
 	eventual := strings.EqualFold(r.Header.Get("ConsistencyLevel"), "eventual")
 	advanced := o.condition != nil && (o.condition.Advanced() || o.orderBy != "")
 	if (advanced && (!eventual || !o.count)) || (o.search != nil && !eventual) {
-		return o, unsupported("Request with $search, or with $filter and not, ne, endsWith or $orderby, needs the header 'ConsistencyLevel: eventual' and $count=true.")
+		return o, unsupported(
+			"Request with $search, or with $filter and not, ne, endsWith or $orderby, needs the header 'ConsistencyLevel: eventual' and $count=true.",
+		)
 	}
 	return o, nil
 }
@@ -181,7 +187,10 @@ func (o query) meets(x object) bool {
 	}
 	for _, s := range o.search {
 		text, _ := x[s[0]].(string)
-		if !slices.ContainsFunc(append(strings.Fields(text), text), func(word string) bool { return strings.HasPrefix(strings.ToLower(word), s[1]) }) {
+		if !slices.ContainsFunc(
+			append(strings.Fields(text), text),
+			func(word string) bool { return strings.HasPrefix(strings.ToLower(word), s[1]) },
+		) {
 			return false
 		}
 	}
@@ -212,8 +221,8 @@ func (p properties) shape(x object, defaults properties) object {
 // scanSize is how many objects are read at a time while they are filtered.
 const scanSize = 500 //bound:none how many are read at a time
 
-// collect reads objects in the order of their ids until the page is full, or all of them where they must be counted or put in order. next returns those after
-// an id.
+// collect reads objects in the order of their ids until the page is full, or all of them where they
+// must be counted or put in order. next returns those after an id.
 func (o query) collect(next func(after string, limit int) ([]object, error)) (items []object, total int, err error) {
 	all := o.orderBy != "" || (o.count && o.narrows() && o.after == "")
 	limit := scanSize
@@ -253,9 +262,13 @@ func (o query) collect(next func(after string, limit int) ([]object, error)) (it
 	return items, total, nil
 }
 
-// answer makes a page of objects of which one more was read than asked, and the link to the next one.
+// answer makes a page of objects of which one more was read than asked, and the link to the next
+// one.
 func (h *Handler) answer(r request, o query, items []object, defaults properties) graph.Page[object] {
-	p := graph.Page[object]{Context: h.Tenant.GraphURL() + "/$metadata#" + strings.TrimPrefix(r.URL.Path, root+"/"), Value: []object{}}
+	p := graph.Page[object]{
+		Context: h.Tenant.GraphURL() + "/$metadata#" + strings.TrimPrefix(r.URL.Path, root+"/"),
+		Value:   []object{},
+	}
 	if len(items) > o.top {
 		items = items[:o.top]
 		key, _ := items[o.top-1]["id"].(string)

@@ -11,12 +11,15 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
-// Rehearsal is what makes this Graph as inconvenient as the real one, so that what is written against it is ready for that. Sources: "Throttling guidance",
-// and what Terraform's provider waits for.
+// Rehearsal is what makes this Graph as inconvenient as the real one, so that what is written
+// against it is ready for that. Sources: "Throttling guidance", and what Terraform's provider waits
+// for.
 type Rehearsal struct {
-	// Requests is how many requests are let through in ten seconds; the others are answered with 429 and Retry-After. Zero: any number.
+	// Requests is how many requests are let through in ten seconds; the others are answered with
+	// 429 and Retry-After. Zero: any number.
 	Requests int
-	// Lag is how long what was made cannot be seen yet: reading it is answered with 404, and lists leave it out.
+	// Lag is how long what was made cannot be seen yet: reading it is answered with 404, and lists
+	// leave it out.
 	Lag time.Duration
 
 	began  time.Time // what was there before is no news
@@ -43,7 +46,11 @@ func (l *Rehearsal) admit(now time.Time) (wait int) {
 	return int((throttleWindow - now.Sub(l.since)).Seconds()) + 1
 }
 
-var errThrottled = &wireError{status: http.StatusTooManyRequests, code: "TooManyRequests", message: "Too many requests."}
+var errThrottled = &wireError{
+	status:  http.StatusTooManyRequests,
+	code:    "TooManyRequests",
+	message: "Too many requests.",
+}
 
 // tooNew says whether something that was made then cannot be seen yet.
 func (l *Rehearsal) tooNew(made, now time.Time) bool {
@@ -77,18 +84,27 @@ func (h *Handler) hidden(ctx context.Context, path string) error {
 		made = a.CreatedAt
 	}
 	if err == nil && !made.IsZero() && h.Rehearsal.tooNew(made, h.Tenant.Now()) {
-		return &wireError{status: http.StatusNotFound, code: "Request_ResourceNotFound", message: "Resource '" + id + "' does not exist or one of its queried reference-property objects are not present."}
+		return &wireError{
+			status:  http.StatusNotFound,
+			code:    "Request_ResourceNotFound",
+			message: "Resource '" + id + "' does not exist or one of its queried reference-property objects are not present.",
+		}
 	}
 	return nil // what is wrong otherwise the call itself says
 }
 
-// getClock and moveClock are ours: the time of the tenant, and how to move it where that can be done.
+// getClock and moveClock are ours: the time of the tenant, and how to move it where that can be
+// done.
 func (h *Handler) getClock(context.Context, request) (int, any, error) {
 	ahead := time.Duration(0)
 	if h.Tenant.Clock != nil {
 		ahead = h.Tenant.Clock.Ahead()
 	}
-	return http.StatusOK, object{"dateTime": h.Tenant.Now().UTC().Format(time.RFC3339), "movable": h.Tenant.Clock != nil, "aheadSeconds": int(ahead.Seconds())}, nil
+	return http.StatusOK, object{
+		"dateTime":     h.Tenant.Now().UTC().Format(time.RFC3339),
+		"movable":      h.Tenant.Clock != nil,
+		"aheadSeconds": int(ahead.Seconds()),
+	}, nil
 }
 
 func (h *Handler) moveClock(ctx context.Context, r request) (int, any, error) {

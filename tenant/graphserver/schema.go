@@ -12,7 +12,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
-// Names of the synchronization rule and its directories. Source: a sample of this application's schema.
+// Names of the synchronization rule and its directories. Source: a sample of this application's
+// schema.
 const (
 	ruleName        = "USERGROUP_OUTBOUND_USERGROUP"
 	sourceDirectory = "Azure Active Directory"
@@ -53,11 +54,34 @@ var flowNames = []struct {
 }{{mapping.Add, "Add"}, {mapping.Update, "Update"}, {mapping.Delete, "Delete"}}
 
 func schemaToWire(id string, s mapping.Schema) graph.SynchronizationSchema {
-	rule := graph.SynchronizationRule{ID: s.RuleID, Name: ruleName, Editable: true, Priority: 1, SourceDirectoryName: sourceDirectory, TargetDirectoryName: targetDirectory,
-		Metadata: []graph.KeyValue{{Key: "defaultSourceObjectMappings", Value: "User,Group"}, {Key: "supportsProvisionOnDemand", Value: "true"}}}
-	source, target := graph.DirectoryDefinition{ID: "source", Name: sourceDirectory}, graph.DirectoryDefinition{ID: "target", Name: targetDirectory}
+	rule := graph.SynchronizationRule{
+		ID:                  s.RuleID,
+		Name:                ruleName,
+		Editable:            true,
+		Priority:            1,
+		SourceDirectoryName: sourceDirectory,
+		TargetDirectoryName: targetDirectory,
+		Metadata: []graph.KeyValue{
+			{Key: "defaultSourceObjectMappings", Value: "User,Group"},
+			{Key: "supportsProvisionOnDemand", Value: "true"},
+		},
+	}
+	source, target := graph.DirectoryDefinition{
+		ID:   "source",
+		Name: sourceDirectory,
+	}, graph.DirectoryDefinition{
+		ID:   "target",
+		Name: targetDirectory,
+	}
 	for _, o := range s.Objects {
-		m := graph.ObjectMapping{Name: o.Name, Enabled: o.Enabled, SourceObjectName: o.Source, TargetObjectName: o.Target, Metadata: []graph.KeyValue{}, Scope: scopeToWire(o.Scope)}
+		m := graph.ObjectMapping{
+			Name:             o.Name,
+			Enabled:          o.Enabled,
+			SourceObjectName: o.Source,
+			TargetObjectName: o.Target,
+			Metadata:         []graph.KeyValue{},
+			Scope:            scopeToWire(o.Scope),
+		}
 		var flows []string
 		for _, f := range flowNames {
 			if o.Flows&f.flow != 0 {
@@ -69,14 +93,29 @@ func schemaToWire(id string, s mapping.Schema) graph.SynchronizationSchema {
 			m.AttributeMappings = append(m.AttributeMappings, attributeToWire(a))
 		}
 		rule.ObjectMappings = append(rule.ObjectMappings, m)
-		source.Objects = append(source.Objects, graph.ObjectDefinition{Name: o.Source, Attributes: sourceAttributes(o.Source)})
-		target.Objects = append(target.Objects, graph.ObjectDefinition{Name: o.Target, Attributes: targetAttributes(o.Source)})
+		source.Objects = append(
+			source.Objects, graph.ObjectDefinition{Name: o.Source, Attributes: sourceAttributes(o.Source)},
+		)
+		target.Objects = append(
+			target.Objects, graph.ObjectDefinition{Name: o.Target, Attributes: targetAttributes(o.Source)},
+		)
 	}
-	return graph.SynchronizationSchema{ID: id, Version: fmt.Sprintf("v1.%d", s.Version), Rules: []graph.SynchronizationRule{rule}, Directories: []graph.DirectoryDefinition{source, target}}
+	return graph.SynchronizationSchema{
+		ID:          id,
+		Version:     fmt.Sprintf("v1.%d", s.Version),
+		Rules:       []graph.SynchronizationRule{rule},
+		Directories: []graph.DirectoryDefinition{source, target},
+	}
 }
 
 func attributeToWire(a mapping.Attribute) graph.AttributeMapping {
-	out := graph.AttributeMapping{TargetAttributeName: a.Target, Source: sourceToWire(a.Expression), MatchingPriority: a.Matching, FlowType: "Always", FlowBehavior: "FlowWhenChanged"}
+	out := graph.AttributeMapping{
+		TargetAttributeName: a.Target,
+		Source:              sourceToWire(a.Expression),
+		MatchingPriority:    a.Matching,
+		FlowType:            "Always",
+		FlowBehavior:        "FlowWhenChanged",
+	}
 	if a.OnlyOnce {
 		out.FlowType = "ObjectAddOnly"
 	}
@@ -99,7 +138,14 @@ func scopeToWire(filters []mapping.Filter) *graph.ScopeFilter {
 	for _, f := range filters {
 		g := graph.FilterGroup{Name: f.Name, Clauses: []graph.FilterClause{}}
 		for _, c := range f.Clauses {
-			g.Clauses = append(g.Clauses, graph.FilterClause{SourceOperandName: c.Attribute, OperatorName: c.Operator, TargetOperand: graph.FilterOperand{Values: append([]string{}, c.Values...)}})
+			g.Clauses = append(
+				g.Clauses,
+				graph.FilterClause{
+					SourceOperandName: c.Attribute,
+					OperatorName:      c.Operator,
+					TargetOperand:     graph.FilterOperand{Values: append([]string{}, c.Values...)},
+				},
+			)
 		}
 		out.Groups = append(out.Groups, g)
 	}
@@ -133,12 +179,21 @@ func MappingsFromWire(rule graph.SynchronizationRule) (s mapping.Schema, err err
 		}
 		if m.Scope != nil {
 			if len(m.Scope.InputFilterGroups) > 0 || len(m.Scope.CategoryFilterGroups) > 0 {
-				return s, badRequest("Of a scope only the groups are offered, no inputFilterGroups or categoryFilterGroups.")
+				return s, badRequest(
+					"Of a scope only the groups are offered, no inputFilterGroups or categoryFilterGroups.",
+				)
 			}
 			for _, g := range m.Scope.Groups {
 				f := mapping.Filter{Name: g.Name}
 				for _, c := range g.Clauses {
-					f.Clauses = append(f.Clauses, mapping.Clause{Attribute: c.SourceOperandName, Operator: c.OperatorName, Values: c.TargetOperand.Values})
+					f.Clauses = append(
+						f.Clauses,
+						mapping.Clause{
+							Attribute: c.SourceOperandName,
+							Operator:  c.OperatorName,
+							Values:    c.TargetOperand.Values,
+						},
+					)
 				}
 				o.Scope = append(o.Scope, f)
 			}
@@ -148,15 +203,20 @@ func MappingsFromWire(rule graph.SynchronizationRule) (s mapping.Schema, err err
 	return s, nil
 }
 
-// attributeFromWire goes by the expression; clients that write a name and a type instead mean an attribute or a constant.
+// attributeFromWire goes by the expression; clients that write a name and a type instead mean an
+// attribute or a constant.
 func attributeFromWire(a graph.AttributeMapping) (mapping.Attribute, error) {
 	switch a.FlowType {
 	case "", "Always", "ObjectAddOnly":
 	default:
-		return mapping.Attribute{}, badRequest("The flowType '" + quotable(a.FlowType) + "' is not offered: want Always or ObjectAddOnly.")
+		return mapping.Attribute{}, badRequest(
+			"The flowType '" + quotable(a.FlowType) + "' is not offered: want Always or ObjectAddOnly.",
+		)
 	}
 	if a.FlowBehavior != "" && a.FlowBehavior != "FlowWhenChanged" {
-		return mapping.Attribute{}, badRequest("The flowBehavior '" + quotable(a.FlowBehavior) + "' is not offered: want FlowWhenChanged.")
+		return mapping.Attribute{}, badRequest(
+			"The flowBehavior '" + quotable(a.FlowBehavior) + "' is not offered: want FlowWhenChanged.",
+		)
 	}
 	if a.ExportMissingReferences {
 		return mapping.Attribute{}, badRequest("exportMissingReferences is not offered.")
@@ -168,7 +228,12 @@ func attributeFromWire(a graph.AttributeMapping) (mapping.Attribute, error) {
 			expression = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(a.Source.Name) + `"`
 		}
 	}
-	out := mapping.Attribute{Target: a.TargetAttributeName, Expression: expression, Matching: a.MatchingPriority, OnlyOnce: a.FlowType == "ObjectAddOnly"}
+	out := mapping.Attribute{
+		Target:     a.TargetAttributeName,
+		Expression: expression,
+		Matching:   a.MatchingPriority,
+		OnlyOnce:   a.FlowType == "ObjectAddOnly",
+	}
 	if a.DefaultValue != nil {
 		out.Default = *a.DefaultValue
 	}
@@ -193,7 +258,9 @@ func targetAttributes(kind string) (list []graph.AttributeDefinition) {
 	defaults := tenant.DefaultMappings()
 	for _, name := range tenant.TargetAttributes(tenant.ObjectKind(kind)) {
 		d := graph.AttributeDefinition{Name: name, Type: "String", Mutability: "ReadWrite"}
-		d.Required = slices.ContainsFunc(defaults.Of(kind).Attributes, func(a mapping.Attribute) bool { return a.Target == name && a.Required })
+		d.Required = slices.ContainsFunc(
+			defaults.Of(kind).Attributes, func(a mapping.Attribute) bool { return a.Target == name && a.Required },
+		)
 		switch {
 		case name == "active":
 			d.Type = "Boolean"
@@ -213,7 +280,13 @@ func (h *Handler) filterOperators(ctx context.Context, r request) (int, any, err
 	}
 	out := graph.Page[graph.FilterOperator]{Value: []graph.FilterOperator{}}
 	for _, name := range mapping.Operators() {
-		o := graph.FilterOperator{ID: name, Name: name, Arity: "Binary", MultivaluedComparisonType: "None", SupportedAttributeTypes: []string{"String", "Integer", "Boolean"}}
+		o := graph.FilterOperator{
+			ID:                        name,
+			Name:                      name,
+			Arity:                     "Binary",
+			MultivaluedComparisonType: "None",
+			SupportedAttributeTypes:   []string{"String", "Integer", "Boolean"},
+		}
 		if strings.HasPrefix(name, "IS ") {
 			o.Arity = "Unary"
 		}

@@ -28,8 +28,15 @@ func (h *Handler) syncTemplates(ctx context.Context, r request) (int, any, error
 }
 
 func syncTemplateObject(t tenant.Template) object {
-	return object{"id": t.SyncTemplate, "applicationId": t.ID, "default": true, "discoverable": false, "factoryTag": t.SyncTemplate,
-		"description": t.DisplayName, "metadata": []graph.KeyValue{{Key: "configurationFields", Value: "baseaddress,secrettoken"}}}
+	return object{
+		"id":            t.SyncTemplate,
+		"applicationId": t.ID,
+		"default":       true,
+		"discoverable":  false,
+		"factoryTag":    t.SyncTemplate,
+		"description":   t.DisplayName,
+		"metadata":      []graph.KeyValue{{Key: "configurationFields", Value: "baseaddress,secrettoken"}},
+	}
 }
 
 func (h *Handler) createJob(ctx context.Context, r request) (int, any, error) {
@@ -138,10 +145,16 @@ func (h *Handler) restartJob(ctx context.Context, r request) (int, any, error) {
 	return h.on(ctx, r, func(id string) error { return h.Tenant.RestartJob(ctx, r.by, id, reset) })
 }
 
-var secretKeys = map[string]string{"baseaddress": graph.KeyBaseAddress, "secrettoken": graph.KeySecretToken, "syncall": graph.KeySyncAll, "syncnotificationsettings": graph.KeyNotification,
-	"skipoutofscopedeletions": graph.KeySkipOutOfScope}
+var secretKeys = map[string]string{
+	"baseaddress":              graph.KeyBaseAddress,
+	"secrettoken":              graph.KeySecretToken,
+	"syncall":                  graph.KeySyncAll,
+	"syncnotificationsettings": graph.KeyNotification,
+	"skipoutofscopedeletions":  graph.KeySkipOutOfScope,
+}
 
-// putSecrets saves the credentials and settings of the application's job. The whole list is replaced: what is left out is cleared.
+// putSecrets saves the credentials and settings of the application's job. The whole list is
+// replaced: what is left out is cleared.
 func (h *Handler) putSecrets(ctx context.Context, r request) (int, any, error) {
 	var in graph.Secrets
 	if err := decode(r, &in); err != nil {
@@ -172,8 +185,19 @@ func (h *Handler) putSecrets(ctx context.Context, r request) (int, any, error) {
 	if err := errors.Join(e1, e2, e3); err != nil {
 		return 0, nil, err
 	}
-	err = h.Tenant.ConfigureJob(ctx, r.by, jobs[0].ID, tenant.JobSettings{BaseAddress: &address, SecretToken: &token, NotificationEmail: &notify.Recipients, SyncAll: &all,
-		SkipOutOfScope: &skip, DeleteThreshold: &notify.DeleteThresholdValue})
+	err = h.Tenant.ConfigureJob(
+		ctx,
+		r.by,
+		jobs[0].ID,
+		tenant.JobSettings{
+			BaseAddress:       &address,
+			SecretToken:       &token,
+			NotificationEmail: &notify.Recipients,
+			SyncAll:           &all,
+			SkipOutOfScope:    &skip,
+			DeleteThreshold:   &notify.DeleteThresholdValue,
+		},
+	)
 	return http.StatusNoContent, nil, err
 }
 
@@ -188,7 +212,8 @@ func truth(values map[string]string, key string) (bool, error) {
 	return false, badRequest("The value of '" + key + "' must be True or False.")
 }
 
-// notificationSettings is the JSON in the secret SyncNotificationSettings. Source: a sample in the Graph reference.
+// notificationSettings is the JSON in the secret SyncNotificationSettings. Source: a sample in the
+// Graph reference.
 type notificationSettings struct {
 	Enabled                bool
 	Recipients             string
@@ -238,14 +263,19 @@ func (h *Handler) getSecrets(ctx context.Context, r request) (int, any, error) {
 		out.Value = append(out.Value, graph.KeyValue{Key: graph.KeySkipOutOfScope, Value: "True"})
 	}
 	if j.NotificationEmail != "" || j.DeleteThreshold > 0 {
-		settings, _ := json.Marshal(notificationSettings{j.NotificationEmail != "", j.NotificationEmail, j.DeleteThreshold > 0, j.DeleteThreshold, false}) // it always encodes
+		// it always encodes
+		settings, _ := json.Marshal(
+			notificationSettings{
+				j.NotificationEmail != "", j.NotificationEmail, j.DeleteThreshold > 0, j.DeleteThreshold, false,
+			},
+		)
 		out.Value = append(out.Value, graph.KeyValue{Key: graph.KeyNotification, Value: string(settings)})
 	}
 	return http.StatusOK, out, nil
 }
 
-// validateCredentials is Test Connection, with the credentials in the body or those that are saved. A
-// saved token is tested at the address that it was saved for only.
+// validateCredentials is Test Connection, with the credentials in the body or those that are saved.
+// A saved token is tested at the address that it was saved for only.
 func (h *Handler) validateCredentials(ctx context.Context, r request) (int, any, error) {
 	var in graph.ValidateCredentials
 	if err := decode(r, &in); err != nil {
@@ -291,16 +321,31 @@ func (h *Handler) validateCredentials(ctx context.Context, r request) (int, any,
 }
 
 func (h *Handler) jobToWire(j tenant.Job) graph.SynchronizationJob {
-	s := &graph.Status{Progress: []graph.Progress{}, SteadyStateFirstAchievedTime: j.SteadyFirst, SteadyStateLastAchievedTime: j.SteadyLast,
-		LastExecution: executionToWire(j.Last), LastSuccessfulExecution: executionToWire(j.LastSuccess),
-		SynchronizedEntryCountByType: []graph.CountByType{{Key: "User", Value: j.Users}, {Key: "Group", Value: j.Groups}}}
+	s := &graph.Status{
+		Progress:                     []graph.Progress{},
+		SteadyStateFirstAchievedTime: j.SteadyFirst,
+		SteadyStateLastAchievedTime:  j.SteadyLast,
+		LastExecution:                executionToWire(j.Last),
+		LastSuccessfulExecution:      executionToWire(j.LastSuccess),
+		SynchronizedEntryCountByType: []graph.CountByType{
+			{Key: "User", Value: j.Users}, {Key: "Group", Value: j.Groups},
+		},
+	}
 	switch {
 	case j.Credentials.SealedToken == "":
 		s.Code = "NotConfigured"
 	case j.Quarantine != nil:
 		s.Code = "Quarantine"
-		s.Quarantine = &graph.Quarantine{Reason: j.Quarantine.Reason, CurrentBegan: j.Quarantine.Began, NextAttempt: j.Quarantine.NextAttempt,
-			Error: &graph.ErrorInfo{Code: j.Quarantine.Code, Message: j.Quarantine.Message, TenantActionable: true}}
+		s.Quarantine = &graph.Quarantine{
+			Reason:       j.Quarantine.Reason,
+			CurrentBegan: j.Quarantine.Began,
+			NextAttempt:  j.Quarantine.NextAttempt,
+			Error: &graph.ErrorInfo{
+				Code:             j.Quarantine.Code,
+				Message:          j.Quarantine.Message,
+				TenantActionable: true,
+			},
+		}
 	case j.State == tenant.JobPaused:
 		s.Code = "Paused"
 	case j.Last == nil:
@@ -309,17 +354,38 @@ func (h *Handler) jobToWire(j tenant.Job) graph.SynchronizationJob {
 		s.Code = "Active"
 	}
 	if done, total, ok := h.Progress(j.ID); ok {
-		s.Progress = append(s.Progress, graph.Progress{CompletedUnits: done, TotalUnits: total, Units: "objects", ProgressObservationTime: h.Tenant.Now().UTC()})
+		s.Progress = append(
+			s.Progress,
+			graph.Progress{
+				CompletedUnits:          done,
+				TotalUnits:              total,
+				Units:                   "objects",
+				ProgressObservationTime: h.Tenant.Now().UTC(),
+			},
+		)
 	}
-	return graph.SynchronizationJob{ID: j.ID, TemplateID: j.TemplateID, Schedule: &graph.Schedule{Interval: "PT40M", State: string(j.State)}, Status: s}
+	return graph.SynchronizationJob{
+		ID:         j.ID,
+		TemplateID: j.TemplateID,
+		Schedule:   &graph.Schedule{Interval: "PT40M", State: string(j.State)},
+		Status:     s,
+	}
 }
 
 func executionToWire(x *tenant.Execution) *graph.Execution {
 	if x == nil {
 		return nil
 	}
-	out := &graph.Execution{ActivityIdentifier: x.ID, State: x.State, TimeBegan: x.Began, TimeEnded: x.Ended, CountEntitled: x.Entitled, CountEscrowed: x.Escrowed,
-		CountExported: x.Exported, CountImported: x.Imported}
+	out := &graph.Execution{
+		ActivityIdentifier: x.ID,
+		State:              x.State,
+		TimeBegan:          x.Began,
+		TimeEnded:          x.Ended,
+		CountEntitled:      x.Entitled,
+		CountEscrowed:      x.Escrowed,
+		CountExported:      x.Exported,
+		CountImported:      x.Imported,
+	}
 	if x.ErrorCode != "" {
 		out.Error = &graph.ErrorInfo{Code: x.ErrorCode, Message: x.ErrorMessage, TenantActionable: true}
 	}
@@ -336,7 +402,11 @@ func logQuery(filter string) (q tenant.LogQuery, err error) {
 	for _, part := range strings.Split(filter, " and ") {
 		m := logFilter.FindStringSubmatch(strings.TrimSpace(part))
 		if m == nil {
-			return q, &wireError{status: http.StatusBadRequest, code: "Request_UnsupportedQuery", message: "Unsupported or invalid query filter clause specified."}
+			return q, &wireError{
+				status:  http.StatusBadRequest,
+				code:    "Request_UnsupportedQuery",
+				message: "Unsupported or invalid query filter clause specified.",
+			}
 		}
 		switch strings.ToLower(m[1]) {
 		case "jobid":
@@ -361,15 +431,39 @@ func (h *Handler) provisioningLog(ctx context.Context, r request) (int, any, err
 	entries, err := h.Tenant.ProvisioningLog(ctx, q)
 	out := graph.Page[graph.ProvisioningObjectSummary]{Value: []graph.ProvisioningObjectSummary{}}
 	for _, e := range entries {
-		s := graph.ProvisioningObjectSummary{ID: e.ID, ActivityDateTime: e.Time, JobID: e.JobID, CycleID: e.CycleID, ChangeID: e.ID, ProvisioningAction: e.Action,
-			DurationInMilliseconds: int(e.Duration / time.Millisecond), StatusInfo: graph.ProvisioningStatus{Status: e.Status},
+		s := graph.ProvisioningObjectSummary{
+			ID:                 e.ID,
+			ActivityDateTime:   e.Time,
+			JobID:              e.JobID,
+			CycleID:            e.CycleID,
+			ChangeID:           e.ID,
+			ProvisioningAction: e.Action,
+			DurationInMilliseconds: int(
+				e.Duration / time.Millisecond,
+			),
+			StatusInfo:     graph.ProvisioningStatus{Status: e.Status},
 			SourceIdentity: graph.Identity{ID: e.SourceID, DisplayName: e.Name, IdentityType: string(e.Kind)},
-			TargetIdentity: graph.Identity{ID: e.TargetID, DisplayName: e.Name, IdentityType: string(e.Kind)}, ModifiedProperties: []graph.ModifiedProperty{}}
+			TargetIdentity: graph.Identity{
+				ID:           e.TargetID,
+				DisplayName:  e.Name,
+				IdentityType: string(e.Kind),
+			},
+			ModifiedProperties: []graph.ModifiedProperty{},
+		}
 		for _, c := range e.Changes {
-			s.ModifiedProperties = append(s.ModifiedProperties, graph.ModifiedProperty{DisplayName: c.Path, OldValue: c.Old, NewValue: c.New})
+			s.ModifiedProperties = append(
+				s.ModifiedProperties, graph.ModifiedProperty{DisplayName: c.Path, OldValue: c.Old, NewValue: c.New},
+			)
 		}
 		if len(e.Added) > 0 || len(e.Removed) > 0 {
-			s.ModifiedProperties = append(s.ModifiedProperties, graph.ModifiedProperty{DisplayName: "members", OldValue: strings.Join(e.Removed, ", "), NewValue: strings.Join(e.Added, ", ")})
+			s.ModifiedProperties = append(
+				s.ModifiedProperties,
+				graph.ModifiedProperty{
+					DisplayName: "members",
+					OldValue:    strings.Join(e.Removed, ", "),
+					NewValue:    strings.Join(e.Added, ", "),
+				},
+			)
 		}
 		if e.Code != "" {
 			s.StatusInfo.ErrorInformation = &graph.ProvisioningFail{ErrorCode: e.Code, Reason: e.Reason}

@@ -12,12 +12,22 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
-// userDefaults are the properties that are given without $select. Source: user resource type; the rest must be asked for.
-var userDefaults = properties{"businessPhones", "displayName", "givenName", "jobTitle", "mail", "mobilePhone", "officeLocation", "preferredLanguage", "surname", "userPrincipalName"}
+// userDefaults are the properties that are given without $select. Source: user resource type; the
+// rest must be asked for.
+var userDefaults = properties{
+	"businessPhones", "displayName", "givenName", "jobTitle", "mail", "mobilePhone", "officeLocation",
+	"preferredLanguage", "surname", "userPrincipalName",
+}
 
 // userObject is all of a user.
 func userObject(u tenant.User) object {
-	x := object{"id": u.ID, "accountEnabled": u.Enabled, "businessPhones": []string{}, "createdDateTime": u.CreatedAt.Format(time.RFC3339), "signInSessionsValidFromDateTime": later(u.CreatedAt, u.SessionsValidFrom).Format(time.RFC3339)}
+	x := object{
+		"id":                              u.ID,
+		"accountEnabled":                  u.Enabled,
+		"businessPhones":                  []string{},
+		"createdDateTime":                 u.CreatedAt.Format(time.RFC3339),
+		"signInSessionsValidFromDateTime": later(u.CreatedAt, u.SessionsValidFrom).Format(time.RFC3339),
+	}
 	for name, text := range u.Texts() {
 		x[name] = nil
 		if *text != "" {
@@ -89,7 +99,8 @@ func wrongType(name string) error {
 	return badRequest("Property '" + name + "' has a value of the wrong type.")
 }
 
-// applyPhones sets the list of business phones, of which there may be one. Source: user resource type.
+// applyPhones sets the list of business phones, of which there may be one. Source: user resource
+// type.
 func applyPhones(u *tenant.User, value any) error {
 	list, isList := value.([]any)
 	if value != nil && !isList || len(list) > 1 {
@@ -127,8 +138,8 @@ func applyExtensions(u *tenant.User, value any) error {
 	return nil
 }
 
-// password returns the password that the body sends, if it does. Whether it is to be changed at the next sign-in is taken,
-// and has no effect: nobody is asked here.
+// password returns the password that the body sends, if it does. Whether it is to be changed at the
+// next sign-in is taken, and has no effect: nobody is asked here.
 func password(in map[string]any) (secret string, sent bool, err error) {
 	value := in["passwordProfile"]
 	profile, ok := value.(map[string]any)
@@ -160,11 +171,13 @@ func (h *Handler) users() collection {
 	return collection{h.usersAfter, h.Tenant.CountUsers, userDefaults, userType, h.expandManagers}
 }
 
-// usersAfter reads users in the order of their ids; one that is asked for by its name or its id is looked up.
+// usersAfter reads users in the order of their ids; one that is asked for by its name or its id is
+// looked up.
 func (h *Handler) usersAfter(ctx context.Context, o query) func(after string, limit int) ([]object, error) {
 	return func(after string, limit int) ([]object, error) {
 		if o.condition != nil {
-			if property, value, ok := o.condition.Equals(); ok && (property == "userPrincipalName" || property == "id") {
+			if property, value, ok := o.condition.Equals(); ok &&
+				(property == "userPrincipalName" || property == "id") {
 				u, err := h.Tenant.User(ctx, value)
 				if tenant.KindOf(err) == tenant.NotFound {
 					return nil, nil
@@ -207,7 +220,9 @@ func typed(x object, kind string) object {
 
 // unfitPassword is what Entra says of a password that its rules refuse.
 func unfitPassword() error {
-	return badRequest("The specified password does not comply with password complexity requirements. Please provide a different password.")
+	return badRequest(
+		"The specified password does not comply with password complexity requirements. Please provide a different password.",
+	)
 }
 
 func (h *Handler) createUser(ctx context.Context, r request) (int, any, error) {
@@ -251,7 +266,8 @@ func (h *Handler) getUser(ctx context.Context, r request) (int, any, error) {
 	return http.StatusOK, x, err
 }
 
-// me is the person for whom a program calls. Administrators of the admin center are not in the directory.
+// me is the person for whom a program calls. Administrators of the admin center are not in the
+// directory.
 func (h *Handler) me(ctx context.Context, r request) (int, any, error) {
 	a := r.caller.Account
 	switch {

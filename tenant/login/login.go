@@ -1,4 +1,5 @@
-// Package login is the tenant's door for people: the sign-in page with its session, and the page with the tiles of their applications.
+// Package login is the tenant's door for people: the sign-in page with its session, and the page
+// with the tiles of their applications.
 //
 // It may import tenant, web and audit.
 package login
@@ -47,7 +48,14 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 }
 
 func (h *Handler) view(title string, data any) web.View {
-	return web.View{Title: title, Product: h.Tenant.Organization.DisplayName, Theme: "tenant", Home: "/myapps", Narrow: true, Data: data}
+	return web.View{
+		Title:   title,
+		Product: h.Tenant.Organization.DisplayName,
+		Theme:   "tenant",
+		Home:    "/myapps",
+		Narrow:  true,
+		Data:    data,
+	}
 }
 
 type formData struct {
@@ -70,17 +78,33 @@ func (h *Handler) show(w http.ResponseWriter, status int, d formData, problem st
 }
 
 func (h *Handler) form(w http.ResponseWriter, r *http.Request) {
-	h.show(w, http.StatusOK, formData{ReturnTo: web.LocalPath(r.URL.Query().Get("return"), "/myapps"), Hint: r.URL.Query().Get("login_hint")}, "")
+	h.show(
+		w,
+		http.StatusOK,
+		formData{
+			ReturnTo: web.LocalPath(r.URL.Query().Get("return"), "/myapps"),
+			Hint:     r.URL.Query().Get("login_hint"),
+		},
+		"",
+	)
 }
 
 func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) {
-	d := formData{ReturnTo: web.LocalPath(r.PostFormValue("return"), "/myapps"), Hint: strings.TrimSpace(r.PostFormValue("loginfmt")), Stay: r.PostFormValue("stay") == "true"}
+	d := formData{
+		ReturnTo: web.LocalPath(r.PostFormValue("return"), "/myapps"),
+		Hint:     strings.TrimSpace(r.PostFormValue("loginfmt")),
+		Stay:     r.PostFormValue("stay") == "true",
+	}
 	by := audit.Actor{Kind: audit.Anonymous, Address: web.Address(r), RequestID: web.RequestID(r)}
 	var e tenant.Entry
 	var err error
 	known := web.CookieValue(r, h.Tenant.URL, knownCookie)
-	if d.Hint != "" && !strings.Contains(d.Hint, "@") { // an administrator of the admin center, who may allow programs to act for them
-		e, err = h.Tenant.SignInAdministrator(r.Context(), by, d.Hint, r.PostFormValue("passwd"), tenant.Browser{Known: known, UserAgent: r.UserAgent()})
+	// an administrator of the admin center, who may allow programs to act for them
+	if d.Hint != "" && !strings.Contains(d.Hint, "@") {
+		e, err = h.Tenant.SignInAdministrator(
+			r.Context(), by, d.Hint, r.PostFormValue("passwd"),
+			tenant.Browser{Known: known, UserAgent: r.UserAgent()},
+		)
 	} else {
 		e, err = h.Tenant.SignInUser(r.Context(), by, d.Hint, r.PostFormValue("passwd"), known, d.Stay)
 	}
@@ -107,7 +131,8 @@ func (h *Handler) enter(w http.ResponseWriter, r *http.Request, e tenant.Entry, 
 		lifetime = tenant.PersistentLifetime
 	}
 	by := audit.Actor{Address: web.Address(r), RequestID: web.RequestID(r)}
-	if err := h.Tenant.EndEarlierSession(r.Context(), by, web.CookieValue(r, h.Tenant.URL, cookieName)); err != nil { // the new one is open all the same
+	// the new one is open all the same
+	if err := h.Tenant.EndEarlierSession(r.Context(), by, web.CookieValue(r, h.Tenant.URL, cookieName)); err != nil {
 		h.Log.Error("end the browser's earlier session", "request_id", by.RequestID, "error", err)
 	}
 	http.SetCookie(w, web.Cookie(h.Tenant.URL, cookieName, e.Session.Reveal(), lifetime))
@@ -170,7 +195,10 @@ func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, d formData, ticke
 		}
 		h.show(w, http.StatusUnauthorized, d, problem)
 	case code != "":
-		h.show(w, http.StatusUnauthorized, d, "The sign-in took too long, or there were too many tries. Begin again. (AADSTS50058)")
+		h.show(
+			w, http.StatusUnauthorized, d,
+			"The sign-in took too long, or there were too many tries. Begin again. (AADSTS50058)",
+		)
 	default:
 		h.broken(w, r, d, err)
 	}
@@ -198,9 +226,11 @@ func (h *Handler) User(r *http.Request) (tenant.User, tenant.Session, error) {
 	return h.Tenant.SessionUser(r.Context(), web.CookieValue(r, h.Tenant.URL, cookieName))
 }
 
-// RequireUser hands over the signed-in person and the session, or sends the browser to sign in and back to returnTo. The SAML identity
-// provider is given this function.
-func (h *Handler) RequireUser(w http.ResponseWriter, r *http.Request, returnTo string) (u tenant.User, s tenant.Session, ok bool) {
+// RequireUser hands over the signed-in person and the session, or sends the browser to sign in and
+// back to returnTo. The SAML identity provider is given this function.
+func (h *Handler) RequireUser(
+	w http.ResponseWriter, r *http.Request, returnTo string,
+) (u tenant.User, s tenant.Session, ok bool) {
 	u, s, err := h.User(r)
 	if err == nil {
 		return u, s, true
@@ -214,7 +244,8 @@ func (h *Handler) RequireUser(w http.ResponseWriter, r *http.Request, returnTo s
 	return u, s, false
 }
 
-// RequireAccount is RequireUser for what administrators may do as well. The OAuth door is given this function.
+// RequireAccount is RequireUser for what administrators may do as well. The OAuth door is given
+// this function.
 func (h *Handler) RequireAccount(w http.ResponseWriter, r *http.Request, returnTo string) (tenant.Account, bool) {
 	a, err := h.Tenant.SessionAccount(r.Context(), web.CookieValue(r, h.Tenant.URL, cookieName))
 	switch {
@@ -247,6 +278,8 @@ func (h *Handler) apps(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	v := h.view("My Apps", mine)
-	v.Narrow, v.User, v.SignOut = false, u.DisplayName, "/logout"
+	v.Narrow = false
+	v.User = u.DisplayName
+	v.SignOut = "/logout"
 	h.pages.Render(w, http.StatusOK, "apps", v)
 }

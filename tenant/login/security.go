@@ -33,7 +33,9 @@ func (h *Handler) showSecurity(w http.ResponseWriter, r *http.Request, u tenant.
 	}
 	if err == nil {
 		app, ticket, failed := h.Tenant.NewAuthenticator(u)
-		d.Secret, d.AppTicket, err = app.Secret, ticket, failed
+		d.Secret = app.Secret
+		d.AppTicket = ticket
+		err = failed
 		d.QR = web.PNG(app.QR)
 	}
 	if err != nil {
@@ -42,7 +44,10 @@ func (h *Handler) showSecurity(w http.ResponseWriter, r *http.Request, u tenant.
 		return
 	}
 	v := h.view("Security info", d)
-	v.Narrow, v.User, v.SignOut, v.Problem = false, u.DisplayName, "/logout", problem
+	v.Narrow = false
+	v.User = u.DisplayName
+	v.SignOut = "/logout"
+	v.Problem = problem
 	h.pages.Render(w, status, "security", v)
 }
 
@@ -58,12 +63,17 @@ func (h *Handler) changeSecurity(w http.ResponseWriter, r *http.Request) {
 	case "app":
 		err = h.Tenant.AddAuthenticator(r.Context(), by, u, r.PostFormValue("ticket"), r.PostFormValue("code"))
 	case "key":
-		err = h.Tenant.AddKey(r.Context(), by, u, r.PostFormValue("ticket"), r.PostFormValue("response"), r.PostFormValue("name"))
+		err = h.Tenant.AddKey(
+			r.Context(), by, u, r.PostFormValue("ticket"), r.PostFormValue("response"), r.PostFormValue("name"),
+		)
 	case "delete":
 		err = h.Tenant.RemoveFactor(r.Context(), by, u, r.PostFormValue("key"))
 	}
 	if code := tenant.CodeOf(err); code != "" {
-		h.showSecurity(w, r, u, http.StatusBadRequest, "That did not work: "+tenant.Reasons[code].What+". To do: "+tenant.Reasons[code].Remedy+".")
+		h.showSecurity(
+			w, r, u, http.StatusBadRequest,
+			"That did not work: "+tenant.Reasons[code].What+". To do: "+tenant.Reasons[code].Remedy+".",
+		)
 		return
 	}
 	if err != nil {

@@ -1,7 +1,9 @@
-// Package mirror keeps a tenant in step with another one behind Microsoft Graph, the real Entra ID or any that speaks its delta queries: users, groups, members and
-// who is assigned to an application. A rehearsal begins with it, and it is how `gatehouse sync` reads its source.
+// Package mirror keeps a tenant in step with another one behind Microsoft Graph, the real Entra ID
+// or any that speaks its delta queries: users, groups, members and who is assigned to an
+// application. A rehearsal begins with it, and it is how `gatehouse sync` reads its source.
 //
-// Sources: "Delta query overview", user: delta, group: delta. It may import tenant, graph and audit.
+// Sources: "Delta query overview", user: delta, group: delta. It may import tenant, graph and
+// audit.
 package mirror
 
 import (
@@ -53,7 +55,8 @@ var collections = []collection{
 	{tenant.KindGroup, "/groups/delta?$select=" + groupProperties, "delta-link/groups"},
 }
 
-// Pull brings what has changed since the last pull, or everything. It may be repeated after any failure.
+// Pull brings what has changed since the last pull, or everything. It may be repeated after any
+// failure.
 func (m *Mirror) Pull(ctx context.Context) (Pulled, error) {
 	m.read = 0
 	var out Pulled
@@ -75,12 +78,16 @@ func (m *Mirror) pull(ctx context.Context, c collection) (full bool, err error) 
 	}
 	if link != "" {
 		if !m.Graph.Has(link) {
-			return false, fmt.Errorf("this directory was read from another Microsoft Graph than %s, whose token is not sent there: "+
-				"name the Graph that it was read from, or begin with an empty data folder", m.Graph.BaseURL)
+			return false, fmt.Errorf(
+				"this directory was read from another Microsoft Graph than %s, whose token is not sent there: "+
+					"name the Graph that it was read from, or begin with an empty data folder",
+				m.Graph.BaseURL,
+			)
 		}
 		err := m.follow(ctx, c, link, nil)
 		var refused *graph.Error
-		if !errors.As(err, &refused) || (refused.Status != http.StatusGone && refused.Code != "syncStateNotFound" && refused.Code != "resyncRequired") {
+		if !errors.As(err, &refused) ||
+			(refused.Status != http.StatusGone && refused.Code != "syncStateNotFound" && refused.Code != "resyncRequired") {
 			return false, err
 		}
 	}
@@ -175,8 +182,11 @@ func (m *Mirror) keep(ctx context.Context, page tenant.Replica, note tenant.Note
 	return m.Tenant.Replicate(ctx, actor, page, note)
 }
 
-// translate makes of a page what the directory keeps. An object has the properties that have changed, at least: the others stay.
-func (m *Mirror) translate(ctx context.Context, kind tenant.ObjectKind, objects []map[string]any, seen *census) (r tenant.Replica, err error) {
+// translate makes of a page what the directory keeps. An object has the properties that have
+// changed, at least: the others stay.
+func (m *Mirror) translate(
+	ctx context.Context, kind tenant.ObjectKind, objects []map[string]any, seen *census,
+) (r tenant.Replica, err error) {
 	for _, x := range objects {
 		id, _ := x["id"].(string)
 		if id == "" {
@@ -215,8 +225,9 @@ func (m *Mirror) translate(ctx context.Context, kind tenant.ObjectKind, objects 
 	return r, nil
 }
 
-// user merges what has come into the user as it is here; where everything is read anew, what has not come is not there. Who was deleted but can be restored is
-// kept, disabled: that is how provisioning treats them.
+// user merges what has come into the user as it is here; where everything is read anew, what has
+// not come is not there. Who was deleted but can be restored is kept, disabled: that is how
+// provisioning treats them.
 func (m *Mirror) user(ctx context.Context, id string, x map[string]any, deleted, anew bool) (tenant.User, error) {
 	u, err := m.Tenant.User(ctx, id)
 	switch {
@@ -292,7 +303,8 @@ func (m *Mirror) group(ctx context.Context, id string, x map[string]any, anew bo
 	return g, err
 }
 
-// members are the users and groups that came to a group or left it; devices and the like are no concern of provisioning.
+// members are the users and groups that came to a group or left it; devices and the like are no
+// concern of provisioning.
 func members(groupID string, x map[string]any, seen *census) (changes []tenant.Change) {
 	list, _ := x["members@delta"].([]any)
 	for _, v := range list {
@@ -303,7 +315,14 @@ func members(groupID string, x map[string]any, seen *census) (changes []tenant.C
 			continue
 		}
 		_, removed := member["@removed"]
-		changes = append(changes, tenant.Change{Mark: tenant.Mark{Kind: tenant.KindGroup, ID: groupID}, Member: tenant.Mark{Kind: kind, ID: id}, Removed: removed})
+		changes = append(
+			changes,
+			tenant.Change{
+				Mark:    tenant.Mark{Kind: tenant.KindGroup, ID: groupID},
+				Member:  tenant.Mark{Kind: kind, ID: id},
+				Removed: removed,
+			},
+		)
 		if seen != nil && !removed {
 			if seen.members[groupID] == nil {
 				seen.members[groupID] = map[string]bool{}
@@ -344,7 +363,14 @@ func (m *Mirror) forgetUnseen(ctx context.Context, kind tenant.ObjectKind, seen 
 		}
 		for _, x := range there {
 			if !seen.members[g.ID][x.MemberID] {
-				r.Members = append(r.Members, tenant.Change{Mark: tenant.Mark{Kind: kind, ID: g.ID}, Member: tenant.Mark{Kind: x.Kind, ID: x.MemberID}, Removed: true})
+				r.Members = append(
+					r.Members,
+					tenant.Change{
+						Mark:    tenant.Mark{Kind: kind, ID: g.ID},
+						Member:  tenant.Mark{Kind: x.Kind, ID: x.MemberID},
+						Removed: true,
+					},
+				)
 			}
 		}
 	}
@@ -358,9 +384,12 @@ func (m *Mirror) removeAll(ctx context.Context, r tenant.Replica) error {
 	return m.keep(ctx, r, tenant.Note{})
 }
 
-// Assigned lists who is assigned to an application there, and makes the same the assignments of an application here.
+// Assigned lists who is assigned to an application there, and makes the same the assignments of an
+// application here.
 func (m *Mirror) Assigned(ctx context.Context, servicePrincipalThere, servicePrincipalHere string) error {
-	list, err := graph.All[graph.AppRoleAssignment](ctx, m.Graph, "/servicePrincipals/"+url.PathEscape(servicePrincipalThere)+"/appRoleAssignedTo?$top=999")
+	list, err := graph.All[graph.AppRoleAssignment](
+		ctx, m.Graph, "/servicePrincipals/"+url.PathEscape(servicePrincipalThere)+"/appRoleAssignedTo?$top=999",
+	)
 	if err != nil {
 		return fmt.Errorf("read who is assigned: %w", err)
 	}

@@ -19,7 +19,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
 )
 
-// pages answers delta queries with what a test says. The command's tests go against the real door of a tenant; here is what that one does not say, and what none should.
+// pages answers delta queries with what a test says. The command's tests go against the real door
+// of a tenant; here is what that one does not say, and what none should.
 type pages struct {
 	t      *testing.T
 	mirror *mirror.Mirror
@@ -54,11 +55,15 @@ func newPages(t *testing.T) *pages {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	p.mirror = &mirror.Mirror{Tenant: tenanttest.On(t, db), Graph: &graph.Client{BaseURL: server.URL, HTTP: server.Client()}}
+	p.mirror = &mirror.Mirror{
+		Tenant: tenanttest.On(t, db),
+		Graph:  &graph.Client{BaseURL: server.URL, HTTP: server.Client()},
+	}
 	return p
 }
 
-// pull answers with pages, and returns what is there afterwards: names with a star for those who may sign in, managers, and groups with their members.
+// pull answers with pages, and returns what is there afterwards: names with a star for those who
+// may sign in, managers, and groups with their members.
 func (p *pages) pull(answer map[string]string) (state string, err error) {
 	p.t.Helper()
 	ctx := context.Background()
@@ -124,16 +129,28 @@ func TestDeltasAreMerged(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The same once more, in another order and twice, is no change.
-	p.want(map[string]string{"/users/delta?d1": strings.Replace(beginning[first], "nextLink", "deltaLink", 1), "/groups/delta?d1": beginning[firstGroups]}, began)
+	p.want(
+		map[string]string{
+			"/users/delta?d1":  strings.Replace(beginning[first], "nextLink", "deltaLink", 1),
+			"/groups/delta?d1": beginning[firstGroups],
+		},
+		began,
+	)
 	if now, err := p.mirror.Tenant.LastChange(ctx); err != nil || now != last {
 		t.Errorf("a page that comes twice is %d changes, %v", now-last, err)
 	}
 	p.want(map[string]string{
-		// Two names change hands, in the order in which that is hardest; only what has changed comes; who can be restored stays, disabled.
+		// Two names change hands, in the order in which that is hardest; only what has changed
+		// comes; who can be restored stays, disabled.
 		"/users/delta?p2":  `{"value":[{"id":"b","userPrincipalName":"ada@x"},{"id":"a","userPrincipalName":"bob@x","jobTitle":null,"businessPhones":[],"manager@delta":[{"id":"b","@removed":{"reason":"changed"}}]},{"id":"c","@removed":{"reason":"changed"}}],"@odata.deltaLink":"HOST/users/delta?d2"}`,
 		"/groups/delta?d1": `{"value":[{"id":"g","members@delta":[{"@odata.type":"#microsoft.graph.user","id":"a","@removed":{"reason":"deleted"}},{"@odata.type":"#microsoft.graph.user","id":"b"}]},{"id":"h","@removed":{"reason":"changed"}}],"@odata.deltaLink":"HOST/groups/delta?d2"}`,
 	}, "a=bob@x*(,,e,) b=ada@x* c=cy@x g=G:b")
-	p.want(map[string]string{"/users/delta?d2": `{"value":[{"id":"c","@removed":{"reason":"deleted"}},{"id":"b","@removed":{"reason":"deleted"}},{"id":"z","@removed":{"reason":"changed"}}],"@odata.deltaLink":"HOST/users/delta?d3"}`}, "a=bob@x*(,,e,) g=G:")
+	p.want(
+		map[string]string{
+			"/users/delta?d2": `{"value":[{"id":"c","@removed":{"reason":"deleted"}},{"id":"b","@removed":{"reason":"deleted"}},{"id":"z","@removed":{"reason":"changed"}}],"@odata.deltaLink":"HOST/users/delta?d3"}`,
+		},
+		"a=bob@x*(,,e,) g=G:",
+	)
 }
 
 func TestALostDeltaIsReadFromTheBeginning(t *testing.T) {

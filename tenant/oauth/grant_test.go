@@ -192,7 +192,8 @@ func TestParametersThatChangeTheMeaningAreRefused(t *testing.T) {
 			t.Errorf("%s twice: %d to %s", name, a.Status, a.Location)
 		}
 	}
-	for _, hidden := range []string{"&client_id=%zz", "&scope=a;scope=b"} { // what one reader passes over, another one reads
+	// what one reader passes over, another one reads
+	for _, hidden := range []string{"&client_id=%zz", "&scope=a;scope=b"} {
 		if a := o.get(o.asking(nil) + hidden); a.Status != http.StatusBadRequest || a.Location != "" {
 			t.Errorf("%s: %d to %s", hidden, a.Status, a.Location)
 		}

@@ -1,7 +1,10 @@
-// Package oauth is the tenant's door for tokens: Entra ID's OAuth 2.0 endpoints with client credentials (by secret or certificate), device codes, authorization
-// codes with PKCE and refresh tokens, its keys and its metadata. The Graph door is given the function that checks what it issued.
+// Package oauth is the tenant's door for tokens: Entra ID's OAuth 2.0 endpoints with client
+// credentials (by secret or certificate), device codes, authorization codes with PKCE and refresh
+// tokens, its keys and its metadata. The Graph door is given the function that checks what it
+// issued.
 //
-// Sources: "Microsoft identity platform and OAuth 2.0" pages; RFC 6749, 7523, 7636, 8628. It may import tenant, authn, web and audit.
+// Sources: "Microsoft identity platform and OAuth 2.0" pages; RFC 6749, 7523, 7636, 8628. It may
+// import tenant, authn, web and audit.
 package oauth
 
 import (
@@ -29,7 +32,8 @@ var files embed.FS
 type Handler struct {
 	Tenant *tenant.Tenant
 	Log    *slog.Logger
-	// RequireAccount hands over who has signed in, or sends the browser to sign in and back. The sign-in door provides it.
+	// RequireAccount hands over who has signed in, or sends the browser to sign in and back. The
+	// sign-in door provides it.
 	RequireAccount func(w http.ResponseWriter, r *http.Request, returnTo string) (tenant.Account, bool)
 
 	pages   *web.Pages
@@ -50,7 +54,8 @@ const (
 // DevicePath is where people type the code that a device shows.
 const DevicePath = "/devicelogin"
 
-// Mount adds the door to mux. The tenant may be named by id or by domain, or as the one that people of any tenant are sent to.
+// Mount adds the door to mux. The tenant may be named by id or by domain, or as the one that people
+// of any tenant are sent to.
 func (h *Handler) Mount(mux *http.ServeMux) {
 	dir, err := fs.Sub(files, "pages")
 	if err != nil {
@@ -86,28 +91,56 @@ func (h *Handler) configuration(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{
 		"issuer": h.issuer(), "authorization_endpoint": h.base() + "/oauth2/v2.0/authorize", "token_endpoint": h.Tenant.TokenURL(),
 		"device_authorization_endpoint": h.base() + "/oauth2/v2.0/devicecode", "jwks_uri": h.base() + "/discovery/v2.0/keys", "end_session_endpoint": h.Tenant.URL + "/logout",
-		"token_endpoint_auth_methods_supported": []string{"client_secret_post", "private_key_jwt", "client_secret_basic"},
-		"response_modes_supported":              []string{"query", "fragment", "form_post"}, "response_types_supported": []string{"code"},
-		"scopes_supported": []string{"openid", "profile", "email", "offline_access"}, "subject_types_supported": []string{"pairwise"},
-		"id_token_signing_alg_values_supported": []string{"RS256"}, "request_uri_parameter_supported": false, "code_challenge_methods_supported": []string{"S256"},
+		"token_endpoint_auth_methods_supported": []string{
+			"client_secret_post", "private_key_jwt", "client_secret_basic",
+		},
+		"response_modes_supported": []string{
+			"query", "fragment", "form_post",
+		}, "response_types_supported": []string{"code"},
+		"scopes_supported": []string{
+			"openid", "profile", "email", "offline_access",
+		}, "subject_types_supported": []string{"pairwise"},
+		"id_token_signing_alg_values_supported": []string{
+			"RS256",
+		}, "request_uri_parameter_supported": false, "code_challenge_methods_supported": []string{"S256"},
 		"grant_types_supported": []string{"authorization_code", "client_credentials", "refresh_token", grantDeviceCode},
-		"claims_supported":      []string{"sub", "iss", "aud", "exp", "iat", "nonce", "preferred_username", "name", "tid", "oid"}, "tenant_region_scope": nil,
+		"claims_supported": []string{
+			"sub", "iss", "aud", "exp", "iat", "nonce", "preferred_username", "name", "tid", "oid",
+		}, "tenant_region_scope": nil,
 	})
 }
 
-// instance tells the official libraries that this authority is one. Source: what they ask before their first sign-in.
+// instance tells the official libraries that this authority is one. Source: what they ask before
+// their first sign-in.
 func (h *Handler) instance(w http.ResponseWriter, r *http.Request) {
 	u, err := url.Parse(h.Tenant.URL)
 	if err != nil {
 		h.fail(w, r, &tenant.Error{Code: tenant.InvalidRequest})
 		return
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"tenant_discovery_endpoint": h.base() + "/v2.0/.well-known/openid-configuration", "api-version": "1.1",
-		"metadata": []map[string]any{{"preferred_network": u.Host, "preferred_cache": u.Host, "aliases": []string{u.Host}}}})
+	writeJSON(
+		w,
+		http.StatusOK,
+		map[string]any{
+			"tenant_discovery_endpoint": h.base() + "/v2.0/.well-known/openid-configuration",
+			"api-version":               "1.1",
+			"metadata": []map[string]any{
+				{"preferred_network": u.Host, "preferred_cache": u.Host, "aliases": []string{u.Host}},
+			},
+		},
+	)
 }
 
 func (h *Handler) keys(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: h.Tenant.TokenKey.Public(), KeyID: keyID, Use: "sig", Algorithm: string(jose.RS256)}}})
+	writeJSON(
+		w,
+		http.StatusOK,
+		jose.JSONWebKeySet{
+			Keys: []jose.JSONWebKey{
+				{Key: h.Tenant.TokenKey.Public(), KeyID: keyID, Use: "sig", Algorithm: string(jose.RS256)},
+			},
+		},
+	)
 }
 
 // oauthErrors are the names of RFC 6749 and 8628 for refusals; the others are invalid_request.
@@ -122,7 +155,10 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	code := tenant.CodeOf(err)
 	if code == "" {
 		h.Log.Error("issue a token", "request_id", web.RequestID(r), "error", err)
-		h.answer(w, r, http.StatusInternalServerError, "server_error", 90033, "A transient error has occurred. Please try again.")
+		h.answer(
+			w, r, http.StatusInternalServerError, "server_error", 90033,
+			"A transient error has occurred. Please try again.",
+		)
 		return
 	}
 	reason, name := tenant.Reasons[code], oauthErrors[code]
@@ -146,8 +182,20 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 func (h *Handler) answer(w http.ResponseWriter, r *http.Request, status int, code string, number int, text string) {
 	id := web.RequestID(r)
 	stamp := h.Tenant.Now().UTC().Format("2006-01-02 15:04:05Z")
-	writeJSON(w, status, map[string]any{"error": code, "error_description": fmt.Sprintf("AADSTS%d: %s Trace ID: %s Correlation ID: %s Timestamp: %s", number, text, id, id, stamp),
-		"error_codes": []int{number}, "timestamp": stamp, "trace_id": id, "correlation_id": id})
+	writeJSON(
+		w,
+		status,
+		map[string]any{
+			"error": code,
+			"error_description": fmt.Sprintf(
+				"AADSTS%d: %s Trace ID: %s Correlation ID: %s Timestamp: %s", number, text, id, id, stamp,
+			),
+			"error_codes":    []int{number},
+			"timestamp":      stamp,
+			"trace_id":       id,
+			"correlation_id": id,
+		},
+	)
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {

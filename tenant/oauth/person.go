@@ -23,7 +23,8 @@ type asked struct {
 	scopes       []string
 }
 
-// read checks what a program asks a browser for. Until the program and the address are known to belong together, nobody is told anything but the person.
+// read checks what a program asks a browser for. Until the program and the address are known to
+// belong together, nobody is told anything but the person.
 func (h *Handler) read(r *http.Request) (a asked, err error) {
 	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil { // what one reader passes over, another one reads
@@ -38,7 +39,10 @@ func (h *Handler) read(r *http.Request) (a asked, err error) {
 	if a.redirect, err = a.client.MayReceive(q.Get("redirect_uri")); err != nil {
 		return a, err
 	}
-	a.state, a.nonce, a.challenge, a.scopes = q.Get("state"), q.Get("nonce"), q.Get("code_challenge"), strings.Fields(q.Get("scope"))
+	a.state = q.Get("state")
+	a.nonce = q.Get("nonce")
+	a.challenge = q.Get("code_challenge")
+	a.scopes = strings.Fields(q.Get("scope"))
 	if a.mode = q.Get("response_mode"); a.mode == "" {
 		a.mode = "query"
 	}
@@ -86,7 +90,20 @@ type consentData struct {
 // show writes a page. Its form may be posted to the origin too, an address that was checked; "": to
 // none.
 func (h *Handler) show(w http.ResponseWriter, status int, page, title, origin string, d consentData) {
-	h.pages.RenderPosting(w, status, page, web.View{Title: title, Product: h.Tenant.Organization.DisplayName, Theme: "tenant", Home: "/myapps", Narrow: true, Data: d}, origin)
+	h.pages.RenderPosting(
+		w,
+		status,
+		page,
+		web.View{
+			Title:   title,
+			Product: h.Tenant.Organization.DisplayName,
+			Theme:   "tenant",
+			Home:    "/myapps",
+			Narrow:  true,
+			Data:    d,
+		},
+		origin,
+	)
 }
 
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
@@ -152,9 +169,22 @@ func (h *Handler) consent(w http.ResponseWriter, r *http.Request) {
 		h.back(w, r, a, url.Values{"error": {code}, "error_description": {text}})
 		return
 	}
-	_, secret, err := h.Tenant.Issue(r.Context(), tenant.Grant{Kind: tenant.GrantCode, ClientID: a.client.ID, Account: account, Scopes: a.scopes, RedirectURI: a.redirect.String(), Challenge: a.challenge, Nonce: a.nonce})
+	_, secret, err := h.Tenant.Issue(
+		r.Context(),
+		tenant.Grant{
+			Kind:        tenant.GrantCode,
+			ClientID:    a.client.ID,
+			Account:     account,
+			Scopes:      a.scopes,
+			RedirectURI: a.redirect.String(),
+			Challenge:   a.challenge,
+			Nonce:       a.nonce,
+		},
+	)
 	if err == nil {
-		err = h.Tenant.Granted(r.Context(), h.actor(r, audit.User, account.Name), tenant.ActionConsentToApplication, a.client.ID)
+		err = h.Tenant.Granted(
+			r.Context(), h.actor(r, audit.User, account.Name), tenant.ActionConsentToApplication, a.client.ID,
+		)
 	}
 	if err != nil {
 		h.refuse(w, r, err)
@@ -190,7 +220,10 @@ func (h *Handler) deviceCode(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !h.devices.Allow(web.Neighborhood(web.Address(r))) {
-		h.answer(w, r, http.StatusTooManyRequests, "temporarily_unavailable", 90055, "There are too many requests. Try again in a moment.")
+		h.answer(
+			w, r, http.StatusTooManyRequests, "temporarily_unavailable", 90055,
+			"There are too many requests. Try again in a moment.",
+		)
 		return
 	}
 	c, err := h.Tenant.Client(r.Context(), r.PostForm.Get("client_id"))
@@ -199,20 +232,39 @@ func (h *Handler) deviceCode(w http.ResponseWriter, r *http.Request) {
 		err = &tenant.Error{Code: tenant.ScopeInvalid}
 	}
 	if err == nil && !c.Public {
-		err = &tenant.Error{Code: tenant.ClientInvalid, Subject: c.ID, Detail: "Only public clients may use device codes"}
+		err = &tenant.Error{
+			Code:    tenant.ClientInvalid,
+			Subject: c.ID,
+			Detail:  "Only public clients may use device codes",
+		}
 	}
 	var g tenant.Grant
 	var secret authn.Secret
 	if err == nil {
-		g, secret, err = h.Tenant.Issue(r.Context(), tenant.Grant{Kind: tenant.GrantDevice, ClientID: c.ID, Scopes: scopes, Address: web.Address(r)})
+		g, secret, err = h.Tenant.Issue(
+			r.Context(),
+			tenant.Grant{Kind: tenant.GrantDevice, ClientID: c.ID, Scopes: scopes, Address: web.Address(r)},
+		)
 	}
 	if err != nil {
 		h.fail(w, r, err)
 		return
 	}
 	where := h.Tenant.URL + DevicePath
-	writeJSON(w, http.StatusOK, map[string]any{"device_code": secret.Reveal(), "user_code": g.UserCode, "verification_uri": where, "expires_in": seconds(tenant.DeviceLifetime),
-		"interval": seconds(tenant.DeviceInterval), "message": "To sign in, use a web browser to open the page " + where + " and enter the code " + g.UserCode + " to authenticate."})
+	writeJSON(
+		w,
+		http.StatusOK,
+		map[string]any{
+			"device_code":      secret.Reveal(),
+			"user_code":        g.UserCode,
+			"verification_uri": where,
+			"expires_in":       seconds(tenant.DeviceLifetime),
+			"interval": seconds(
+				tenant.DeviceInterval,
+			),
+			"message": "To sign in, use a web browser to open the page " + where + " and enter the code " + g.UserCode + " to authenticate.",
+		},
+	)
 }
 
 // devicePage asks for the code, then whether the program that shows it may act for the person.

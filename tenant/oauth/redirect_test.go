@@ -179,8 +179,12 @@ func TestOldAddressesAreCheckedAtUse(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			a.IdentifierURIs, a.SSOMode, a.AssignmentRequired = []string{"urn:app"}, "saml", false
-			a.ReplyURLs, a.SignOnURL, a.LogoutURL = nil, "", ""
+			a.IdentifierURIs = []string{"urn:app"}
+			a.SSOMode = "saml"
+			a.AssignmentRequired = false
+			a.ReplyURLs = nil
+			a.SignOnURL = ""
+			a.LogoutURL = ""
 			edit(&a)
 			return tx.PutApplication(a)
 		})

@@ -29,7 +29,8 @@ const (
 	assertionType   = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 )
 
-// now is the time that clients share: access tokens and assertions are judged by it even where the tenant's own clock was moved.
+// now is the time that clients share: access tokens and assertions are judged by it even where the
+// tenant's own clock was moved.
 func (h *Handler) now() time.Time {
 	if h.Tenant.Clock != nil {
 		return h.Tenant.Now().Add(-h.Tenant.Clock.Ahead())
@@ -57,7 +58,10 @@ func (h *Handler) token(w http.ResponseWriter, r *http.Request) {
 	case "refresh_token":
 		out, err = h.redeem(r, by, tenant.GrantRefresh, r.PostForm.Get("refresh_token"), nil)
 	default:
-		h.answer(w, r, http.StatusBadRequest, "unsupported_grant_type", 70003, "The app requested an unsupported grant type '"+printable(r.PostForm.Get("grant_type"))+"'.")
+		h.answer(
+			w, r, http.StatusBadRequest, "unsupported_grant_type", 70003,
+			"The app requested an unsupported grant type '"+printable(r.PostForm.Get("grant_type"))+"'.",
+		)
 		return
 	}
 	if err != nil {
@@ -78,7 +82,8 @@ func printable(s string) string {
 	return s[:min(len(s), 64)]
 }
 
-// client finds who asks, and checks what it proves itself by. A public client proves nothing where a person has signed in.
+// client finds who asks, and checks what it proves itself by. A public client proves nothing where
+// a person has signed in.
 func (h *Handler) client(r *http.Request, by audit.Actor, publicMay bool) (tenant.Client, error) {
 	id, secret := r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
 	if user, password, ok := r.BasicAuth(); ok {
@@ -95,7 +100,11 @@ func (h *Handler) client(r *http.Request, by audit.Actor, publicMay bool) (tenan
 		c, err = h.asserted(r.Context(), id, assertion, r.PostForm.Get("client_assertion_type"))
 	case publicMay && secret == "":
 		if c, err = h.Tenant.Client(r.Context(), id); err == nil && !c.Public {
-			err = &tenant.Error{Code: tenant.ClientInvalid, Subject: id, Detail: "The request must contain client_assertion or client_secret"}
+			err = &tenant.Error{
+				Code:    tenant.ClientInvalid,
+				Subject: id,
+				Detail:  "The request must contain client_assertion or client_secret",
+			}
 		}
 	default:
 		c, err = h.Tenant.AuthenticateClient(r.Context(), id, secret)
@@ -107,10 +116,12 @@ func (h *Handler) client(r *http.Request, by audit.Actor, publicMay bool) (tenan
 	return c, err
 }
 
-// maxAssertion bounds the life of a client assertion. Entra's libraries ask for ten minutes; more is taken.
+// maxAssertion bounds the life of a client assertion. Entra's libraries ask for ten minutes; more
+// is taken.
 const maxAssertion = 24 * time.Hour //bound:life a client assertion
 
-// asserted checks a JWT that the client has signed with the key of one of its certificates. Source: "Application authentication certificate credentials".
+// asserted checks a JWT that the client has signed with the key of one of its certificates. Source:
+// "Application authentication certificate credentials".
 func (h *Handler) asserted(ctx context.Context, id, assertion, kind string) (tenant.Client, error) {
 	refused := func(code tenant.Code, detail string) (tenant.Client, error) {
 		return tenant.Client{}, &tenant.Error{Code: code, Subject: id, Detail: detail}
@@ -158,7 +169,10 @@ func (h *Handler) asserted(ctx context.Context, id, assertion, kind string) (ten
 }
 
 func (h *Handler) clientCredentials(r *http.Request, by audit.Actor) (map[string]any, error) {
-	scopes := slices.DeleteFunc(strings.Fields(r.PostForm.Get("scope")), func(s string) bool { return slices.Contains(openID, s) }) // the official libraries always add those
+	// the official libraries always add those
+	scopes := slices.DeleteFunc(
+		strings.Fields(r.PostForm.Get("scope")), func(s string) bool { return slices.Contains(openID, s) },
+	)
 	if len(scopes) != 1 || (scopes[0] != graphResource+"/.default" && scopes[0] != h.Tenant.URL+"/.default") {
 		return nil, &tenant.Error{Code: tenant.ScopeNotDefault}
 	}
@@ -167,7 +181,12 @@ func (h *Handler) clientCredentials(r *http.Request, by audit.Actor) (map[string
 		return nil, err
 	}
 	token, err := h.sign(h.claims(c, tenant.Account{}, nil))
-	return map[string]any{"token_type": "Bearer", "expires_in": seconds(lifetime), "ext_expires_in": seconds(lifetime), "access_token": token}, err
+	return map[string]any{
+		"token_type":     "Bearer",
+		"expires_in":     seconds(lifetime),
+		"ext_expires_in": seconds(lifetime),
+		"access_token":   token,
+	}, err
 }
 
 // redeemCode is the authorization code grant; PKCE is demanded of public clients.
@@ -189,7 +208,10 @@ func (h *Handler) redeemCode(r *http.Request, by audit.Actor) (map[string]any, e
 }
 
 // redeem exchanges what a person has allowed for tokens.
-func (h *Handler) redeem(r *http.Request, by audit.Actor, kind tenant.GrantKind, secret string, check func(tenant.Grant, tenant.Client) error) (map[string]any, error) {
+func (h *Handler) redeem(
+	r *http.Request, by audit.Actor, kind tenant.GrantKind, secret string,
+	check func(tenant.Grant, tenant.Client) error,
+) (map[string]any, error) {
 	c, err := h.client(r, by, true)
 	if err != nil {
 		return nil, err
@@ -215,7 +237,9 @@ func (h *Handler) redeem(r *http.Request, by audit.Actor, kind tenant.GrantKind,
 }
 
 // delegated makes the tokens of a program that acts for a person.
-func (h *Handler) delegated(r *http.Request, c tenant.Client, g tenant.Grant, refresh authn.Secret) (map[string]any, error) {
+func (h *Handler) delegated(
+	r *http.Request, c tenant.Client, g tenant.Grant, refresh authn.Secret,
+) (map[string]any, error) {
 	granted, _ := permissions(g.Scopes)
 	claims := h.claims(c, g.Account, granted)
 	claims["sid"] = g.Family
@@ -223,7 +247,13 @@ func (h *Handler) delegated(r *http.Request, c tenant.Client, g tenant.Grant, re
 	if err != nil {
 		return nil, err
 	}
-	out := map[string]any{"token_type": "Bearer", "expires_in": seconds(lifetime), "ext_expires_in": seconds(lifetime), "access_token": access, "scope": strings.Join(g.Scopes, " ")}
+	out := map[string]any{
+		"token_type":     "Bearer",
+		"expires_in":     seconds(lifetime),
+		"ext_expires_in": seconds(lifetime),
+		"access_token":   access,
+		"scope":          strings.Join(g.Scopes, " "),
+	}
 	if slices.Contains(g.Scopes, "openid") {
 		now := h.now()
 		if out["id_token"], err = h.sign(map[string]any{"iss": h.issuer(), "aud": c.ID, "sub": g.Account.ID, "oid": g.Account.ID, "tid": h.Tenant.Organization.ID, "ver": "2.0",
@@ -235,7 +265,8 @@ func (h *Handler) delegated(r *http.Request, c tenant.Client, g tenant.Grant, re
 		out["refresh_token"], out["refresh_token_expires_in"] = refresh.Reveal(), seconds(h.Tenant.RefreshLifetime(g))
 	}
 	if r.PostForm.Get("client_info") == "1" { // the official libraries name accounts by it
-		info, _ := json.Marshal(map[string]string{"uid": g.Account.ID, "utid": h.Tenant.Organization.ID}) // texts always encode
+		// texts always encode
+		info, _ := json.Marshal(map[string]string{"uid": g.Account.ID, "utid": h.Tenant.Organization.ID})
 		out["client_info"] = base64.RawURLEncoding.EncodeToString(info)
 	}
 	return out, nil
@@ -244,7 +275,8 @@ func (h *Handler) delegated(r *http.Request, c tenant.Client, g tenant.Grant, re
 // openID are the scopes that say what the program learns of the person.
 var openID = []string{"openid", "profile", "email", "offline_access"}
 
-// permissions reads scopes: those of Graph by their names, all of them for .default. ok is false when one is not known.
+// permissions reads scopes: those of Graph by their names, all of them for .default. ok is false
+// when one is not known.
 func permissions(scopes []string) (granted []string, ok bool) {
 	for _, s := range scopes {
 		name := strings.TrimPrefix(s, graphResource+"/")
@@ -264,13 +296,31 @@ func permissions(scopes []string) (granted []string, ok bool) {
 // claims are those of an access token for Graph. Source: access token claims reference.
 func (h *Handler) claims(c tenant.Client, a tenant.Account, scopes []string) map[string]any {
 	now := h.now()
-	out := map[string]any{"iss": h.Tenant.Issuer(), "aud": graphResource, "jti": h.Tenant.NewID(), "iat": now.Unix(), "nbf": now.Add(-5 * time.Minute).Unix(), "exp": now.Add(lifetime).Unix(),
-		"appid": c.ID, "app_displayname": c.DisplayName, "tid": h.Tenant.Organization.ID, "ver": "1.0"}
+	out := map[string]any{
+		"iss":             h.Tenant.Issuer(),
+		"aud":             graphResource,
+		"jti":             h.Tenant.NewID(),
+		"iat":             now.Unix(),
+		"nbf":             now.Add(-5 * time.Minute).Unix(),
+		"exp":             now.Add(lifetime).Unix(),
+		"appid":           c.ID,
+		"app_displayname": c.DisplayName,
+		"tid":             h.Tenant.Organization.ID,
+		"ver":             "1.0",
+	}
 	if a.ID == "" {
-		out["sub"], out["oid"], out["idtyp"], out["roles"] = c.ID, c.ID, "app", c.Granted()
+		out["sub"] = c.ID
+		out["oid"] = c.ID
+		out["idtyp"] = "app"
+		out["roles"] = c.Granted()
 		return out
 	}
-	out["sub"], out["oid"], out["idtyp"], out["upn"], out["name"], out["scp"] = a.ID, a.ID, "user", a.Name, a.DisplayName, strings.Join(scopes, " ")
+	out["sub"] = a.ID
+	out["oid"] = a.ID
+	out["idtyp"] = "user"
+	out["upn"] = a.Name
+	out["name"] = a.DisplayName
+	out["scp"] = strings.Join(scopes, " ")
 	if a.Administrator {
 		out["wids"], out[signedInClaim] = []string{globalAdministrator}, a.SignedInAt.UnixMilli()
 	}
@@ -293,7 +343,8 @@ func (h *Handler) sign(claims map[string]any) (string, error) {
 	return jwt.Signed(signer).Claims(claims).Serialize()
 }
 
-// Authenticate returns who is behind an access token that this door issued and what they may, or TokenInvalid.
+// Authenticate returns who is behind an access token that this door issued and what they may, or
+// TokenInvalid.
 func (h *Handler) Authenticate(ctx context.Context, token string) (tenant.Caller, error) {
 	refused := func(detail string) (tenant.Caller, error) {
 		return tenant.Caller{}, &tenant.Error{Code: tenant.TokenInvalid, Detail: detail}

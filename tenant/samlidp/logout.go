@@ -7,11 +7,12 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
-// logoutIssuer begins the issuer of logout responses, which is another one than that of assertions. Source: single sign-out SAML protocol.
+// logoutIssuer begins the issuer of logout responses, which is another one than that of assertions.
+// Source: single sign-out SAML protocol.
 const logoutIssuer = "https://login.microsoftonline.com/"
 
-// logout ends the browser's session and answers the service provider at its logout URL. The NameID is not looked at, as Entra does not. Other service providers
-// are not told.
+// logout ends the browser's session and answers the service provider at its logout URL. The NameID
+// is not looked at, as Entra does not. Other service providers are not told.
 func (h *Handler) logout(w http.ResponseWriter, r *http.Request, param string) {
 	request, err := saml.ParseLogout(param)
 	if err != nil {

@@ -9,12 +9,16 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
-// askedParameter remembers in the URL that the browser comes back to, sealed, when the person was asked to sign in anew.
+// askedParameter remembers in the URL that the browser comes back to, sealed, when the person was
+// asked to sign in anew.
 const askedParameter = "asked"
 
-// person is who signs in to an application: of the browser's session, or of a new one where the request forces a sign-in. Without ok the browser has been
-// answered: it was sent to sign in or, when the request is passive, back to the service provider.
-func (h *Handler) person(w http.ResponseWriter, r *http.Request, request saml.AuthnRequest, a tenant.Application, acs string) (u tenant.User, s tenant.Session, ok bool) {
+// person is who signs in to an application: of the browser's session, or of a new one where the
+// request forces a sign-in. Without ok the browser has been answered: it was sent to sign in or,
+// when the request is passive, back to the service provider.
+func (h *Handler) person(
+	w http.ResponseWriter, r *http.Request, request saml.AuthnRequest, a tenant.Application, acs string,
+) (u tenant.User, s tenant.Session, ok bool) {
 	u, s, err := h.User(r)
 	if err != nil && tenant.CodeOf(err) != tenant.SessionInvalid {
 		return h.RequireUser(w, r, r.URL.RequestURI()) // which answers for it
@@ -33,7 +37,10 @@ func (h *Handler) person(w http.ResponseWriter, r *http.Request, request saml.Au
 			q.Set(askedParameter, h.Tenant.SealAsked(request.ID))
 			back.RawQuery = q.Encode()
 		}
-		http.Redirect(w, r, "/login?"+url.Values{"return": {back.RequestURI()}, "login_hint": {u.UserPrincipalName}}.Encode(), http.StatusSeeOther)
+		http.Redirect(
+			w, r, "/login?"+url.Values{"return": {back.RequestURI()}, "login_hint": {u.UserPrincipalName}}.Encode(),
+			http.StatusSeeOther,
+		)
 	default:
 		return h.RequireUser(w, r, r.URL.RequestURI())
 	}
@@ -41,11 +48,16 @@ func (h *Handler) person(w http.ResponseWriter, r *http.Request, request saml.Au
 }
 
 // noPassive tells the service provider that the person would have to be asked.
-func (h *Handler) noPassive(w http.ResponseWriter, r *http.Request, request saml.AuthnRequest, a tenant.Application, acs string) {
+func (h *Handler) noPassive(
+	w http.ResponseWriter, r *http.Request, request saml.AuthnRequest, a tenant.Application, acs string,
+) {
 	key, err := h.key(a)
 	var response []byte
 	if err == nil {
-		response, err = saml.NoPassive(saml.Statement{Issuer: h.Tenant.Issuer(), ACSURL: acs, InResponseTo: request.ID, Now: h.Tenant.Now()}, key)
+		response, err = saml.NoPassive(
+			saml.Statement{Issuer: h.Tenant.Issuer(), ACSURL: acs, InResponseTo: request.ID, Now: h.Tenant.Now()},
+			key,
+		)
 	}
 	if err != nil {
 		h.fail(w, r, "", err)
@@ -54,11 +66,13 @@ func (h *Handler) noPassive(w http.ResponseWriter, r *http.Request, request saml
 	h.post(w, a, acs, response, r.URL.Query().Get("RelayState"))
 }
 
-// suits says whether a session is of one of the requested classes of authentication: one by password only is of those of passwords, one with a second factor of
-// none that can be named. Source: SAML protocol page, and AADSTS75011.
+// suits says whether a session is of one of the requested classes of authentication: one by
+// password only is of those of passwords, one with a second factor of none that can be named.
+// Source: SAML protocol page, and AADSTS75011.
 func suits(classes []string, s tenant.Session) bool {
 	password := !slices.Contains(s.Methods, tenant.MethodMultiple)
 	return len(classes) == 0 || slices.ContainsFunc(classes, func(class string) bool {
-		return class == saml.ClassUnspecified || (password && (class == saml.ClassPassword || class == saml.ClassPasswordProtected))
+		return class == saml.ClassUnspecified ||
+			(password && (class == saml.ClassPassword || class == saml.ClassPasswordProtected))
 	})
 }

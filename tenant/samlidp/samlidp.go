@@ -1,7 +1,8 @@
-// Package samlidp is the tenant's door for SAML 2.0: the single sign-on service as Entra ID's, sign-in that starts here, and the federation
-// metadata document of each application.
+// Package samlidp is the tenant's door for SAML 2.0: the single sign-on service as Entra ID's,
+// sign-in that starts here, and the federation metadata document of each application.
 //
-// Sources: Entra's SAML protocol page, and real responses and metadata. It may import tenant, saml, web and audit.
+// Sources: Entra's SAML protocol page, and real responses and metadata. It may import tenant, saml,
+// web and audit.
 package samlidp
 
 import (
@@ -31,7 +32,8 @@ var files embed.FS
 type Handler struct {
 	Tenant *tenant.Tenant
 	Log    *slog.Logger
-	// User returns the signed-in person and the session, or SessionInvalid; RequireUser hands them over, or sends the browser to sign in and back. The login door provides it.
+	// User returns the signed-in person and the session, or SessionInvalid; RequireUser hands them
+	// over, or sends the browser to sign in and back. The login door provides it.
 	User        func(r *http.Request) (tenant.User, tenant.Session, error)
 	RequireUser func(w http.ResponseWriter, r *http.Request, returnTo string) (u tenant.User, s tenant.Session, ok bool)
 	// EndSession signs the browser out. The login door provides it.
@@ -39,7 +41,8 @@ type Handler struct {
 	pages      *web.Pages
 }
 
-// requestAge is how old a request may be. Entra has such a limit (AADSTS76026); its value is not documented.
+// requestAge is how old a request may be. Entra has such a limit (AADSTS76026); its value is not
+// documented.
 const requestAge = 10 * time.Minute //bound:life an AuthnRequest
 
 // Mount adds the door to mux.
@@ -51,7 +54,8 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	h.pages = web.NewPages(dir, h.Log)
 	for _, tenant := range h.Tenant.Segments() {
 		mux.HandleFunc("GET /"+tenant+"/federationmetadata/2007-06/federationmetadata.xml", h.metadata)
-		mux.HandleFunc("GET /"+tenant+"/FederationMetadata/2007-06/FederationMetadata.xml", h.metadata) // both spellings occur
+		// both spellings occur
+		mux.HandleFunc("GET /"+tenant+"/FederationMetadata/2007-06/FederationMetadata.xml", h.metadata)
 		mux.HandleFunc("GET /"+tenant+"/saml2", h.redirected)
 		mux.HandleFunc("POST /"+tenant+"/saml2", h.posted) // a cross-site POST by design
 	}
@@ -69,7 +73,11 @@ func (h *Handler) Metadata(a tenant.Application) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	idp := saml.IdentityProvider{EntityID: h.Tenant.Issuer(), SignInURL: h.Tenant.SignInURL(), SignInPOST: h.Tenant.SignInURL()}
+	idp := saml.IdentityProvider{
+		EntityID:   h.Tenant.Issuer(),
+		SignInURL:  h.Tenant.SignInURL(),
+		SignInPOST: h.Tenant.SignInURL(),
+	}
 	return saml.FederationMetadata(idp, h.Tenant.URL+"/"+h.Tenant.Organization.ID+"/wsfed", key)
 }
 
@@ -87,7 +95,8 @@ func (h *Handler) metadata(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(data) // #nosec G705 -- XML that was written by etree, and no HTML
 }
 
-// posted takes a request by the POST binding to the Redirect binding's URL, so that signing in on the way does not lose it.
+// posted takes a request by the POST binding to the Redirect binding's URL, so that signing in on
+// the way does not lose it.
 func (h *Handler) posted(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, saml.MaxMessage*2)
 	param, err := saml.ToRedirect(r.PostFormValue("SAMLRequest"))
@@ -99,7 +108,8 @@ func (h *Handler) posted(w http.ResponseWriter, r *http.Request) {
 	if state := r.PostFormValue("RelayState"); state != "" {
 		q.Set("RelayState", state)
 	}
-	http.Redirect(w, r, r.URL.Path+"?"+q.Encode(), http.StatusSeeOther) // #nosec G710 -- the path that was matched, on this site
+	// #nosec G710 -- the path that was matched, on this site
+	http.Redirect(w, r, r.URL.Path+"?"+q.Encode(), http.StatusSeeOther)
 }
 
 func (h *Handler) redirected(w http.ResponseWriter, r *http.Request) {
@@ -127,11 +137,32 @@ func (h *Handler) redirected(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !request.ForceAuthn && !suits(request.Contexts, session) {
-		h.fail(w, r, u.UserPrincipalName, &tenant.Error{Code: tenant.ContextMismatch, Detail: strings.Join(session.Methods, ", ") + " instead of " + strings.Join(request.Contexts, ", ")})
+		h.fail(
+			w,
+			r,
+			u.UserPrincipalName,
+			&tenant.Error{
+				Code:   tenant.ContextMismatch,
+				Detail: strings.Join(session.Methods, ", ") + " instead of " + strings.Join(request.Contexts, ", "),
+			},
+		)
 		return
 	}
 	// The audience is the identifier by which the request named the application.
-	h.respond(w, r, a, u, session, saml.Statement{Audience: audience(request.Issuer), ACSURL: acs, InResponseTo: request.ID, NameIDFormat: request.NameIDFormat}, q.Get("RelayState"))
+	h.respond(
+		w,
+		r,
+		a,
+		u,
+		session,
+		saml.Statement{
+			Audience:     audience(request.Issuer),
+			ACSURL:       acs,
+			InResponseTo: request.ID,
+			NameIDFormat: request.NameIDFormat,
+		},
+		q.Get("RelayState"),
+	)
 }
 
 // audience is the issuer as registered; one that is no URI is given Entra's prefix.
@@ -144,8 +175,10 @@ func audience(issuer string) string {
 
 var nameIDFormats = []string{"", saml.FormatEmail, saml.FormatUnspecified, saml.FormatPersistent, saml.FormatTransient}
 
-// destined says what is wrong with the Destination of a message that has come here; empty: nothing. It must be where the message has arrived, so that one that was
-// meant for another identity provider is of no use here; where a message is not signed it may be left out (SAML bindings §3.4.5.2 and §3.5.5.2).
+// destined says what is wrong with the Destination of a message that has come here; empty: nothing.
+// It must be where the message has arrived, so that one that was meant for another identity
+// provider is of no use here; where a message is not signed it may be left out (SAML bindings
+// §3.4.5.2 and §3.5.5.2).
 func (h *Handler) destined(r *http.Request, destination string, signed bool) string {
 	signed = signed || r.URL.Query().Get("Signature") != ""
 	switch {
@@ -178,7 +211,10 @@ func (h *Handler) accept(r *http.Request, request saml.AuthnRequest) (tenant.App
 	case request.HasSubject:
 		return a, "", &tenant.Error{Code: tenant.SAMLInvalid, Detail: "the Subject is not supported"}
 	case request.Comparison != "" && request.Comparison != "exact":
-		return a, "", &tenant.Error{Code: tenant.SAMLInvalid, Detail: "the Comparison of RequestedAuthnContext must be exact"}
+		return a, "", &tenant.Error{
+			Code:   tenant.SAMLInvalid,
+			Detail: "the Comparison of RequestedAuthnContext must be exact",
+		}
 	case !slices.Contains(nameIDFormats, request.NameIDFormat):
 		return a, "", &tenant.Error{Code: tenant.NameIDPolicyInvalid, Detail: request.NameIDFormat}
 	case age > requestAge || age < -saml.Skew:
@@ -188,7 +224,8 @@ func (h *Handler) accept(r *http.Request, request saml.AuthnRequest) (tenant.App
 	return a, acs, err
 }
 
-// unsolicited is the user access URL: the tile of an application. With a sign-on URL it leads there, else a response is sent unasked.
+// unsolicited is the user access URL: the tile of an application. With a sign-on URL it leads
+// there, else a response is sent unasked.
 func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request) {
 	a, err := h.Tenant.Application(r.Context(), r.PathValue("app"))
 	if err != nil {
@@ -221,8 +258,12 @@ func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request) {
 
 type postData struct{ ACS, Response, RelayState, Application string }
 
-// respond checks the assignment last, after sign-in, and posts a signed response to the service provider. The statement has what the request says.
-func (h *Handler) respond(w http.ResponseWriter, r *http.Request, a tenant.Application, u tenant.User, session tenant.Session, s saml.Statement, relayState string) {
+// respond checks the assignment last, after sign-in, and posts a signed response to the service
+// provider. The statement has what the request says.
+func (h *Handler) respond(
+	w http.ResponseWriter, r *http.Request, a tenant.Application, u tenant.User, session tenant.Session,
+	s saml.Statement, relayState string,
+) {
 	by := audit.Actor{Kind: audit.User, Name: u.UserPrincipalName, Address: web.Address(r), RequestID: web.RequestID(r)}
 	if err := h.Tenant.MayUse(r.Context(), a, u.ID); err != nil {
 		h.fail(w, r, u.UserPrincipalName, err)
@@ -237,7 +278,10 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, a tenant.Appli
 		h.fail(w, r, u.UserPrincipalName, err)
 		return
 	}
-	s.Issuer, s.Attributes, s.AuthnInstant, s.Now = h.Tenant.Issuer(), h.claims(r, a, u, session), session.CreatedAt, h.Tenant.Now()
+	s.Issuer = h.Tenant.Issuer()
+	s.Attributes = h.claims(r, a, u, session)
+	s.AuthnInstant = session.CreatedAt
+	s.Now = h.Tenant.Now()
 	s.Unsigned, s.SignResponse = a.Signing == tenant.SignResponse, a.Signing != tenant.SignAssertion
 	if len(a.Encryption) > 0 {
 		if s.EncryptFor, err = x509.ParseCertificate(a.Encryption); err != nil {
@@ -258,13 +302,22 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, a tenant.Appli
 
 // post has the browser post a response to the service provider.
 func (h *Handler) post(w http.ResponseWriter, a tenant.Application, acs string, response []byte, relayState string) {
-	v := web.View{Title: "Working…", Product: h.Tenant.Organization.DisplayName, Theme: "tenant", Home: "/myapps", Narrow: true,
-		Data: postData{acs, base64.StdEncoding.EncodeToString(response), relayState, a.DisplayName}}
+	v := web.View{
+		Title:   "Working…",
+		Product: h.Tenant.Organization.DisplayName,
+		Theme:   "tenant",
+		Home:    "/myapps",
+		Narrow:  true,
+		Data:    postData{acs, base64.StdEncoding.EncodeToString(response), relayState, a.DisplayName},
+	}
 	h.pages.RenderPosting(w, http.StatusOK, "post", v, acs)
 }
 
-// claims are Entra's nine attributes in their order, and those of the application. Empty ones are left out.
-func (h *Handler) claims(r *http.Request, a tenant.Application, u tenant.User, session tenant.Session) (list []saml.Attribute) {
+// claims are Entra's nine attributes in their order, and those of the application. Empty ones are
+// left out.
+func (h *Handler) claims(
+	r *http.Request, a tenant.Application, u tenant.User, session tenant.Session,
+) (list []saml.Attribute) {
 	const (
 		microsoft = "http://schemas.microsoft.com/identity/claims/"
 		soap      = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
@@ -301,7 +354,8 @@ type failure struct {
 	Text, Request, Stamp string
 }
 
-// fail shows Entra's error page: number, text, request id and time. The details are in the audit log.
+// fail shows Entra's error page: number, text, request id and time. The details are in the audit
+// log.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, user string, err error) {
 	by := audit.Actor{Kind: audit.Anonymous, Name: user, Address: web.Address(r), RequestID: web.RequestID(r)}
 	d := failure{Request: by.RequestID, Stamp: h.Tenant.Now().UTC().Format(time.RFC3339)}
@@ -318,5 +372,17 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, user string, err 
 		h.Log.Error("SAML sign-in failed", "request_id", by.RequestID, "error", err)
 		d.Text, status = "AADSTS90033: A transient error has occurred. Please try again.", http.StatusInternalServerError
 	}
-	h.pages.Render(w, status, "error", web.View{Title: "Sign in", Product: h.Tenant.Organization.DisplayName, Theme: "tenant", Home: "/myapps", Narrow: true, Data: d})
+	h.pages.Render(
+		w,
+		status,
+		"error",
+		web.View{
+			Title:   "Sign in",
+			Product: h.Tenant.Organization.DisplayName,
+			Theme:   "tenant",
+			Home:    "/myapps",
+			Narrow:  true,
+			Data:    d,
+		},
+	)
 }

@@ -17,39 +17,60 @@ func (t tx) Jobs(servicePrincipalID string) ([]tenant.Job, error) {
 	return list[tenant.Job](t, `SELECT doc FROM jobs`+w.Text()+` ORDER BY id`, w.Args...)
 }
 func (t tx) PutJob(j tenant.Job) error {
-	return t.Do(`INSERT INTO jobs (id, service_principal_id, doc) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
-		j.ID, j.ServicePrincipalID, sqldb.Encode(j))
+	return t.Do(
+		`INSERT INTO jobs (id, service_principal_id, doc) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
+		j.ID, j.ServicePrincipalID, sqldb.Encode(j),
+	)
 }
 func (t tx) DeleteJob(id string) error {
 	return errors.Join(t.Do(`DELETE FROM jobs WHERE id = $1`, id), t.Do(`DELETE FROM links WHERE job_id = $1`, id))
 }
 
 func (t tx) Link(jobID string, kind tenant.ObjectKind, sourceID string) (tenant.Link, error) {
-	return one[tenant.Link](t, `SELECT doc FROM links WHERE job_id = $1 AND kind = $2 AND source_id = $3`, jobID, string(kind), sourceID)
+	return one[tenant.Link](
+		t, `SELECT doc FROM links WHERE job_id = $1 AND kind = $2 AND source_id = $3`, jobID, string(kind), sourceID,
+	)
 }
 func (t tx) LinkTo(jobID string, kind tenant.ObjectKind, targetID string) (tenant.Link, error) {
-	return one[tenant.Link](t, `SELECT doc FROM links WHERE job_id = $1 AND kind = $2 AND target_id = $3 ORDER BY source_id LIMIT 1`, jobID, string(kind), targetID)
+	return one[tenant.Link](
+		t, `SELECT doc FROM links WHERE job_id = $1 AND kind = $2 AND target_id = $3 ORDER BY source_id LIMIT 1`,
+		jobID, string(kind), targetID,
+	)
 }
 func (t tx) LinksOfReports(jobID, managerID string) ([]tenant.Link, error) {
-	return list[tenant.Link](t, `SELECT doc FROM links WHERE job_id = $1 AND manager = $2 ORDER BY kind, source_id`, jobID, managerID)
+	return list[tenant.Link](
+		t, `SELECT doc FROM links WHERE job_id = $1 AND manager = $2 ORDER BY kind, source_id`, jobID, managerID,
+	)
 }
 func (t tx) Links(jobID string) ([]tenant.Link, error) {
 	return list[tenant.Link](t, `SELECT doc FROM links WHERE job_id = $1 ORDER BY kind, source_id`, jobID)
 }
 func (t tx) FailedLinks(jobID string) ([]tenant.Link, error) {
-	return list[tenant.Link](t, `SELECT doc FROM links WHERE job_id = $1 AND failed = 1 ORDER BY kind, source_id`, jobID)
+	return list[tenant.Link](
+		t, `SELECT doc FROM links WHERE job_id = $1 AND failed = 1 ORDER BY kind, source_id`, jobID,
+	)
 }
 func (t tx) CountLinks(jobID string, kind tenant.ObjectKind) (int, error) {
-	return t.Count(`SELECT COUNT(*) FROM links WHERE job_id = $1 AND kind = $2 AND target_id <> ''`, jobID, string(kind))
+	return t.Count(
+		`SELECT COUNT(*) FROM links WHERE job_id = $1 AND kind = $2 AND target_id <> ''`, jobID, string(kind),
+	)
 }
 func (t tx) PutLink(l tenant.Link) error {
 	failed := 0
 	if l.Failure != "" {
 		failed = 1
 	}
-	return t.Do(`INSERT INTO links (job_id, kind, source_id, target_id, failed, manager, doc) VALUES ($1, $2, $3, $4, $5, $6, $7)
+	return t.Do(
+		`INSERT INTO links (job_id, kind, source_id, target_id, failed, manager, doc) VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (job_id, kind, source_id) DO UPDATE SET target_id = excluded.target_id, failed = excluded.failed, manager = excluded.manager, doc = excluded.doc`,
-		l.JobID, string(l.Kind), l.SourceID, l.TargetID, failed, l.Manager, sqldb.Encode(l))
+		l.JobID,
+		string(l.Kind),
+		l.SourceID,
+		l.TargetID,
+		failed,
+		l.Manager,
+		sqldb.Encode(l),
+	)
 }
 func (t tx) DeleteLink(jobID string, kind tenant.ObjectKind, sourceID string) error {
 	return t.Do(`DELETE FROM links WHERE job_id = $1 AND kind = $2 AND source_id = $3`, jobID, string(kind), sourceID)
@@ -77,7 +98,8 @@ func (t tx) Log(q tenant.LogQuery) ([]tenant.LogEntry, error) {
 	return list[tenant.LogEntry](t, query, w.Args...)
 }
 
-// AppendMarks numbers the marks after the last one. The transaction is serializable, so numbers are given once and seen in order.
+// AppendMarks numbers the marks after the last one. The transaction is serializable, so numbers are
+// given once and seen in order.
 func (t tx) AppendMarks(changes []tenant.Change) error {
 	var last int64
 	if err := t.Row(`SELECT COALESCE(MAX(seq), 0) FROM marks`, nil, &last); err != nil {
@@ -97,19 +119,26 @@ func (t tx) AppendMarks(changes []tenant.Change) error {
 }
 
 func (t tx) Journal(kind tenant.ObjectKind, after int64, limit int) (changes []tenant.Change, err error) {
-	err = t.Query(`SELECT seq, time, id, member_kind, member_id, removed FROM marks WHERE seq > $1 AND kind = $2 ORDER BY seq LIMIT $3`, []any{after, string(kind), limit}, func(rows sqldb.Row) error {
-		c := tenant.Change{Mark: tenant.Mark{Kind: kind}}
-		var at, removed int64
-		err := rows.Scan(&c.Number, &at, &c.ID, &c.Member.Kind, &c.Member.ID, &removed)
-		c.Time, c.Removed = time.UnixMilli(at).UTC(), removed == 1
-		changes = append(changes, c)
-		return err
-	})
+	err = t.Query(
+		`SELECT seq, time, id, member_kind, member_id, removed FROM marks WHERE seq > $1 AND kind = $2 ORDER BY seq LIMIT $3`,
+		[]any{after, string(kind), limit},
+		func(rows sqldb.Row) error {
+			c := tenant.Change{Mark: tenant.Mark{Kind: kind}}
+			var at, removed int64
+			err := rows.Scan(&c.Number, &at, &c.ID, &c.Member.Kind, &c.Member.ID, &removed)
+			c.Time, c.Removed = time.UnixMilli(at).UTC(), removed == 1
+			changes = append(changes, c)
+			return err
+		},
+	)
 	return changes, err
 }
 
 func (t tx) DeleteMarks(before int64, older time.Time) error {
-	return t.Do(`DELETE FROM marks WHERE time < $2 AND seq < $1 AND seq < (SELECT MAX(seq) FROM marks)`, before, older.UnixMilli())
+	return t.Do(
+		`DELETE FROM marks WHERE time < $2 AND seq < $1 AND seq < (SELECT MAX(seq) FROM marks)`, before,
+		older.UnixMilli(),
+	)
 }
 
 func (t tx) DeleteLog(before time.Time) error {

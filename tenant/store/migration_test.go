@@ -70,7 +70,9 @@ func TestTheReleaseBeforesDataIsMigrated(t *testing.T) {
 // fillReleaseBefore runs the migrations of that release and writes what it wrote.
 func fillReleaseBefore(t *testing.T, dsn string) {
 	t.Helper()
-	ctx, dir, old := context.Background(), os.DirFS("migrations"), fstest.MapFS{}
+	ctx := context.Background()
+	dir := os.DirFS("migrations")
+	old := fstest.MapFS{}
 	for _, name := range []string{"00001_first_light.sql", "00002_journal.sql", "00003_grants.sql", "00004_links.sql"} {
 		sql, err := fs.ReadFile(dir, name)
 		if err != nil {

@@ -28,7 +28,8 @@ func (s *Store) refold(ctx context.Context) error {
 	})
 }
 
-// refoldGroups looks at those that have other characters than ASCII's. Their names need not be unique.
+// refoldGroups looks at those that have other characters than ASCII's. Their names need not be
+// unique.
 func (t tx) refoldGroups() error {
 	query := `SELECT doc FROM user_groups WHERE length(doc) <> octet_length(doc) ORDER BY id`
 	all, err := list[tenant.Group](t, query)

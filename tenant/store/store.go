@@ -1,5 +1,6 @@
-// Package store keeps a tenant in SQL: SQLite or PostgreSQL, whichever sqldb opened. It decides nothing; each method is one statement.
-// Objects are kept whole as JSON beside the columns that they are found by.
+// Package store keeps a tenant in SQL: SQLite or PostgreSQL, whichever sqldb opened. It decides
+// nothing; each method is one statement. Objects are kept whole as JSON beside the columns that
+// they are found by.
 //
 // It may import tenant, sqldb and audit.
 package store
@@ -84,7 +85,10 @@ func document[T any](t tx, kind, id string) (T, error) {
 }
 
 func (t tx) putDocument(kind, id string, v any) error {
-	return t.Do(`INSERT INTO documents (kind, id, doc) VALUES ($1, $2, $3) ON CONFLICT (kind, id) DO UPDATE SET doc = excluded.doc`, kind, id, sqldb.Encode(v))
+	return t.Do(
+		`INSERT INTO documents (kind, id, doc) VALUES ($1, $2, $3) ON CONFLICT (kind, id) DO UPDATE SET doc = excluded.doc`,
+		kind, id, sqldb.Encode(v),
+	)
 }
 
 func (t tx) Organization() (tenant.Organization, error) {
@@ -125,10 +129,18 @@ func (t tx) PutGrant(g tenant.Grant) error {
 	if g.Waits() {
 		waiting = 1
 	}
-	return t.Do(`INSERT INTO grants (digest, user_code, expires, holder, account, waiting, doc) VALUES ($1, $2, $3, $4, $5, $6, $7)
+	return t.Do(
+		`INSERT INTO grants (digest, user_code, expires, holder, account, waiting, doc) VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (digest) DO UPDATE SET expires = excluded.expires, holder = excluded.holder, account = excluded.account,
 		waiting = excluded.waiting, doc = excluded.doc`,
-		g.Digest, g.UserCode, g.ExpiresAt.UnixMilli(), g.Holder(), g.Account.ID, waiting, sqldb.Encode(g))
+		g.Digest,
+		g.UserCode,
+		g.ExpiresAt.UnixMilli(),
+		g.Holder(),
+		g.Account.ID,
+		waiting,
+		sqldb.Encode(g),
+	)
 }
 func (t tx) KeepGrantsOf(holder string, newest int) error {
 	return t.Do(`DELETE FROM grants WHERE digest IN
@@ -181,7 +193,10 @@ func (t tx) SessionsOf(userID string) ([]tenant.Session, error) {
 	return list[tenant.Session](t, `SELECT doc FROM sessions WHERE user_id = $1 ORDER BY digest`, userID)
 }
 func (t tx) PutSession(v tenant.Session) error {
-	return t.Do(`INSERT INTO sessions (digest, user_id, expires, doc) VALUES ($1, $2, $3, $4)`, v.Digest, v.UserID, v.ExpiresAt.UnixMilli(), sqldb.Encode(v))
+	return t.Do(
+		`INSERT INTO sessions (digest, user_id, expires, doc) VALUES ($1, $2, $3, $4)`, v.Digest, v.UserID,
+		v.ExpiresAt.UnixMilli(), sqldb.Encode(v),
+	)
 }
 func (t tx) DeleteSessions(expired time.Time) error {
 	return t.Do(`DELETE FROM sessions WHERE expires <= $1`, expired.UnixMilli())
@@ -215,15 +230,18 @@ func (t tx) PutUser(u tenant.User) error {
 		u.ID, names.Fold(u.UserPrincipalName), strings.ToLower(u.DisplayName+" "+u.UserPrincipalName), sqldb.Encode(u))
 }
 func (t tx) DeleteUser(id string) error {
-	return errors.Join(t.Do(`DELETE FROM users WHERE id = $1`, id), t.deleteDocument(kindPassword, id), t.deleteDocument(kindFactors, id))
+	return errors.Join(
+		t.Do(`DELETE FROM users WHERE id = $1`, id), t.deleteDocument(kindPassword, id),
+		t.deleteDocument(kindFactors, id),
+	)
 }
 
 func (t tx) Group(id string) (tenant.Group, error) {
 	return one[tenant.Group](t, `SELECT doc FROM user_groups WHERE id = $1`, id)
 }
 
-// groupKey is what groups are searched and found by. It is the same for names that are the same, and
-// for some others: it ignores the letter case of all letters, as searching does.
+// groupKey is what groups are searched and found by. It is the same for names that are the same,
+// and for some others: it ignores the letter case of all letters, as searching does.
 func groupKey(name string) string { return strings.ToLower(names.Fold(name)) }
 
 func (t tx) GroupsByName(name string) ([]tenant.Group, error) {
@@ -242,8 +260,10 @@ func (t tx) Groups(q tenant.Query) ([]tenant.Group, error) {
 }
 func (t tx) CountGroups() (int, error) { return t.Count(`SELECT COUNT(*) FROM user_groups`) }
 func (t tx) PutGroup(g tenant.Group) error {
-	return t.Do(`INSERT INTO user_groups (id, display_name, doc) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET display_name = excluded.display_name, doc = excluded.doc`,
-		g.ID, groupKey(g.DisplayName), sqldb.Encode(g))
+	return t.Do(
+		`INSERT INTO user_groups (id, display_name, doc) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET display_name = excluded.display_name, doc = excluded.doc`,
+		g.ID, groupKey(g.DisplayName), sqldb.Encode(g),
+	)
 }
 func (t tx) DeleteGroup(id string) error { return t.Do(`DELETE FROM user_groups WHERE id = $1`, id) }
 
@@ -260,17 +280,25 @@ func (t tx) Members(groupID string) ([]tenant.Member, error) {
 	return t.members(`SELECT group_id, member_id, kind FROM members WHERE group_id = $1 ORDER BY member_id`, groupID)
 }
 func (t tx) MembersAfter(groupID, after string, limit int) ([]tenant.Member, error) {
-	return t.members(`SELECT group_id, member_id, kind FROM members WHERE group_id = $1 AND member_id > $2 ORDER BY member_id LIMIT $3`, groupID, after, limit)
+	return t.members(
+		`SELECT group_id, member_id, kind FROM members WHERE group_id = $1 AND member_id > $2 ORDER BY member_id LIMIT $3`,
+		groupID, after, limit,
+	)
 }
 func (t tx) MemberOf(memberID string) ([]tenant.Member, error) {
 	return t.members(`SELECT group_id, member_id, kind FROM members WHERE member_id = $1 ORDER BY group_id`, memberID)
 }
 func (t tx) Member(groupID, memberID string) (m tenant.Member, err error) {
-	err = t.Row(`SELECT group_id, member_id, kind FROM members WHERE group_id = $1 AND member_id = $2`, []any{groupID, memberID}, &m.GroupID, &m.MemberID, &m.Kind)
+	err = t.Row(
+		`SELECT group_id, member_id, kind FROM members WHERE group_id = $1 AND member_id = $2`,
+		[]any{groupID, memberID}, &m.GroupID, &m.MemberID, &m.Kind,
+	)
 	return m, sqldb.NoRow(err, tenant.ErrNoRow)
 }
 func (t tx) PutMember(m tenant.Member) error {
-	return t.Do(`INSERT INTO members (group_id, member_id, kind) VALUES ($1, $2, $3)`, m.GroupID, m.MemberID, string(m.Kind))
+	return t.Do(
+		`INSERT INTO members (group_id, member_id, kind) VALUES ($1, $2, $3)`, m.GroupID, m.MemberID, string(m.Kind),
+	)
 }
 func (t tx) DeleteMember(groupID, memberID string) error {
 	return t.Do(`DELETE FROM members WHERE group_id = $1 AND member_id = $2`, groupID, memberID)
@@ -280,14 +308,18 @@ func (t tx) DeleteMembersOf(objectID string) error {
 }
 
 func (t tx) Application(id string) (tenant.Application, error) {
-	return one[tenant.Application](t, `SELECT doc FROM applications WHERE id = $1 OR app_id = $2 OR service_principal_id = $3`, id, id, id)
+	return one[tenant.Application](
+		t, `SELECT doc FROM applications WHERE id = $1 OR app_id = $2 OR service_principal_id = $3`, id, id, id,
+	)
 }
 func (t tx) Applications() ([]tenant.Application, error) {
 	return list[tenant.Application](t, `SELECT doc FROM applications ORDER BY id`)
 }
 func (t tx) PutApplication(a tenant.Application) error {
-	return t.Do(`INSERT INTO applications (id, app_id, service_principal_id, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
-		a.ID, a.AppID, a.ServicePrincipalID, sqldb.Encode(a))
+	return t.Do(
+		`INSERT INTO applications (id, app_id, service_principal_id, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
+		a.ID, a.AppID, a.ServicePrincipalID, sqldb.Encode(a),
+	)
 }
 
 func (t tx) Assignments(q tenant.AssignmentQuery) ([]tenant.Assignment, error) {
@@ -300,7 +332,10 @@ func (t tx) Assignment(id string) (tenant.Assignment, error) {
 	return one[tenant.Assignment](t, `SELECT doc FROM assignments WHERE id = $1`, id)
 }
 func (t tx) PutAssignment(a tenant.Assignment) error {
-	return t.Do(`INSERT INTO assignments (id, service_principal_id, principal_id, doc) VALUES ($1, $2, $3, $4)`, a.ID, a.ServicePrincipalID, a.PrincipalID, sqldb.Encode(a))
+	return t.Do(
+		`INSERT INTO assignments (id, service_principal_id, principal_id, doc) VALUES ($1, $2, $3, $4)`, a.ID,
+		a.ServicePrincipalID, a.PrincipalID, sqldb.Encode(a),
+	)
 }
 func (t tx) DeleteAssignment(id string) error {
 	return t.Do(`DELETE FROM assignments WHERE id = $1`, id)
@@ -312,22 +347,31 @@ func (t tx) AppendEvent(e audit.Event) error {
 		stranger = 1
 	}
 	e = e.Bounded()
-	return t.Do(`INSERT INTO events (id, time, stranger, doc) VALUES ($1, $2, $3, $4)`, e.ID, e.Time.UnixMilli(), stranger, sqldb.Encode(e))
+	return t.Do(
+		`INSERT INTO events (id, time, stranger, doc) VALUES ($1, $2, $3, $4)`, e.ID, e.Time.UnixMilli(), stranger,
+		sqldb.Encode(e),
+	)
 }
 func (t tx) DeleteEvents(before time.Time, strangers bool, limit int) (int, error) {
 	condition := `time < $1`
 	if strangers {
 		condition += ` AND stranger = 1`
 	}
-	n, err := t.Exec(`DELETE FROM events WHERE id IN (SELECT id FROM events WHERE `+condition+` ORDER BY time LIMIT $2)`, before.UnixMilli(), limit)
+	n, err := t.Exec(
+		`DELETE FROM events WHERE id IN (SELECT id FROM events WHERE `+condition+` ORDER BY time LIMIT $2)`,
+		before.UnixMilli(), limit,
+	)
 	return int(n), err
 }
 
-// maxEvents bounds the bytes of events that are read at once. Those that this release keeps are small; earlier ones kept whatever strangers sent.
+// maxEvents bounds the bytes of events that are read at once. Those that this release keeps are
+// small; earlier ones kept whatever strangers sent.
 const maxEvents = 8 << 20 //bound:list events of the tenant that are read at once, in bytes
 
 func (t tx) Events(limit int) ([]audit.Event, error) {
-	events, err := sqldb.ListUpTo[audit.Event](t.Tx, maxEvents, `SELECT doc FROM events ORDER BY time DESC, id LIMIT $1`, limit)
+	events, err := sqldb.ListUpTo[audit.Event](
+		t.Tx, maxEvents, `SELECT doc FROM events ORDER BY time DESC, id LIMIT $1`, limit,
+	)
 	for i := range events {
 		events[i] = events[i].Bounded()
 	}

@@ -55,13 +55,27 @@ func userObject(u tenant.ScopedUser) provisioning.Object {
 		}
 		return u.User.Attribute(name)
 	}
-	return provisioning.Object{Ref: provisioning.Ref{Kind: provisioning.User, ID: u.ID}, Name: u.User.UserPrincipalName, Gone: u.Gone, Assigned: u.InScope,
-		Active: u.User.Enabled, Attributes: attributes, Manager: u.User.ManagerID}
+	return provisioning.Object{
+		Ref:        provisioning.Ref{Kind: provisioning.User, ID: u.ID},
+		Name:       u.User.UserPrincipalName,
+		Gone:       u.Gone,
+		Assigned:   u.InScope,
+		Active:     u.User.Enabled,
+		Attributes: attributes,
+		Manager:    u.User.ManagerID,
+	}
 }
 
 func groupObject(g tenant.ScopedGroup) provisioning.Object {
-	return provisioning.Object{Ref: provisioning.Ref{Kind: provisioning.Group, ID: g.ID}, Name: g.Group.DisplayName, Gone: g.Gone, Assigned: g.InScope, Active: true,
-		Attributes: g.Group.Attribute, Members: g.Members}
+	return provisioning.Object{
+		Ref:        provisioning.Ref{Kind: provisioning.Group, ID: g.ID},
+		Name:       g.Group.DisplayName,
+		Gone:       g.Gone,
+		Assigned:   g.InScope,
+		Active:     true,
+		Attributes: g.Group.Attribute,
+		Members:    g.Members,
+	}
 }
 
 // memory is the tenant's store as the engine's memory of one job.
@@ -133,14 +147,39 @@ func (m memory) Reports(ctx context.Context, manager string) (list []provisionin
 }
 
 func remembered(l tenant.Link) provisioning.Link {
-	return provisioning.Link{Ref: provisioning.Ref{Kind: provisioning.Kind(l.Kind), ID: l.SourceID}, TargetID: l.TargetID, Adopted: l.Adopted, Sent: l.Sent, Manager: l.Manager, Members: l.Members,
-		Failure: l.Failure, Tries: l.Tries, RetryAt: l.RetryAt}
+	return provisioning.Link{
+		Ref:      provisioning.Ref{Kind: provisioning.Kind(l.Kind), ID: l.SourceID},
+		TargetID: l.TargetID,
+		Adopted:  l.Adopted,
+		Sent:     l.Sent,
+		Manager:  l.Manager,
+		Members:  l.Members,
+		Failure:  l.Failure,
+		Tries:    l.Tries,
+		RetryAt:  l.RetryAt,
+	}
 }
 
 func (m memory) Keep(ctx context.Context, l provisioning.Link, entries ...provisioning.Entry) error {
 	return m.tenant.Store.Update(ctx, func(tx tenant.Tx) error {
-		return errors.Join(m.log(tx, entries), tx.PutLink(tenant.Link{JobID: m.job, Kind: tenant.ObjectKind(l.Kind), SourceID: l.ID, TargetID: l.TargetID, Adopted: l.Adopted, Sent: l.Sent, Manager: l.Manager, Members: l.Members,
-			Failure: l.Failure, Tries: l.Tries, RetryAt: l.RetryAt}))
+		return errors.Join(
+			m.log(tx, entries),
+			tx.PutLink(
+				tenant.Link{
+					JobID:    m.job,
+					Kind:     tenant.ObjectKind(l.Kind),
+					SourceID: l.ID,
+					TargetID: l.TargetID,
+					Adopted:  l.Adopted,
+					Sent:     l.Sent,
+					Manager:  l.Manager,
+					Members:  l.Members,
+					Failure:  l.Failure,
+					Tries:    l.Tries,
+					RetryAt:  l.RetryAt,
+				},
+			),
+		)
 	})
 }
 
@@ -177,7 +216,8 @@ func (m memory) Known(ctx context.Context) (refs []provisioning.Ref, err error) 
 	return refs, err
 }
 
-// log keeps everything but what was skipped for a good reason: with all users in scope most entries would be skips.
+// log keeps everything but what was skipped for a good reason: with all users in scope most entries
+// would be skips.
 func (m memory) log(tx tenant.Tx, entries []provisioning.Entry) error {
 	var kept []tenant.LogEntry
 	for _, e := range entries {

@@ -1,5 +1,6 @@
-// Package syncjobs runs a tenant's synchronization jobs: the tenant is the engine's source, its store the engine's memory. A job is woken by
-// a change, not polled for, so the target follows within a second instead of forty minutes.
+// Package syncjobs runs a tenant's synchronization jobs: the tenant is the engine's source, its
+// store the engine's memory. A job is woken by a change, not polled for, so the target follows
+// within a second instead of forty minutes.
 //
 // It may import tenant, provisioning, scim and audit.
 package syncjobs
@@ -22,7 +23,8 @@ type Runner struct {
 	Tenant *tenant.Tenant
 	Log    *slog.Logger
 	HTTP   *http.Client // how targets are reached
-	// Interval is how long after a cycle the next one begins, as Entra ID's forty minutes. Zero: as soon as something has changed.
+	// Interval is how long after a cycle the next one begins, as Entra ID's forty minutes. Zero: as
+	// soon as something has changed.
 	Interval time.Duration
 
 	wake     chan struct{}
@@ -30,7 +32,8 @@ type Runner struct {
 	progress map[string]provisioning.Progress // of running cycles, by job
 }
 
-// retryInterval is when objects that failed are tried again although nothing has changed, as Entra's next cycle would.
+// retryInterval is when objects that failed are tried again although nothing has changed, as
+// Entra's next cycle would.
 const retryInterval = 40 * time.Minute //bound:none how often, not how much
 
 // settle is how long a burst of changes is gathered before a cycle starts.
@@ -39,10 +42,16 @@ const settle = 100 * time.Millisecond //bound:none how long changes are gathered
 // AnswerTimeout bounds how long a target may take for one answer.
 const AnswerTimeout = time.Minute //bound:wait a SCIM target
 
-// New makes a runner and has the tenant wake it. client is how targets are reached: outbound makes one
-// that asks only what may be asked.
+// New makes a runner and has the tenant wake it. client is how targets are reached: outbound makes
+// one that asks only what may be asked.
 func New(t *tenant.Tenant, log *slog.Logger, client *http.Client) *Runner {
-	r := &Runner{Tenant: t, Log: log, HTTP: client, wake: make(chan struct{}, 1), progress: map[string]provisioning.Progress{}}
+	r := &Runner{
+		Tenant:   t,
+		Log:      log,
+		HTTP:     client,
+		wake:     make(chan struct{}, 1),
+		progress: map[string]provisioning.Progress{},
+	}
 	t.Changed = r.Wake
 	return r
 }
@@ -106,7 +115,8 @@ func (r *Runner) runDue(ctx context.Context) time.Duration {
 	return next
 }
 
-// early says how long it is until a job's next cycle. The first one, and one that is to look at everything, begin at once.
+// early says how long it is until a job's next cycle. The first one, and one that is to look at
+// everything, begin at once.
 func (r *Runner) early(j tenant.Job) time.Duration {
 	if j.Last == nil || j.Watermark == "" || j.Quarantine != nil { // that has times of its own
 		return 0
@@ -124,9 +134,11 @@ func (r *Runner) client(t tenant.Target) *scim.Client {
 	return &scim.Client{BaseURL: t.Address(), Token: t.Token().Reveal(), HTTP: r.HTTP}
 }
 
-// RunJob runs one cycle of a job and records how it went. The error is one of the program, not of the target.
+// RunJob runs one cycle of a job and records how it went. The error is one of the program, not of
+// the target.
 //
-// The cycle is announced before the job is read, so that whoever pauses a job and then sees no cycle knows that none will come.
+// The cycle is announced before the job is read, so that whoever pauses a job and then sees no
+// cycle knows that none will come.
 func (r *Runner) RunJob(ctx context.Context, listed tenant.Job) error {
 	r.announce(listed.ID, provisioning.Progress{})
 	defer func() {
@@ -171,8 +183,16 @@ func (r *Runner) Cycle(ctx context.Context, j tenant.Job, engine *provisioning.E
 	if ctx.Err() != nil {
 		return result, context.Cause(ctx)
 	}
-	x := tenant.Execution{ID: result.Cycle, State: "Succeeded", Began: result.Began, Ended: result.Ended, Imported: result.Imported,
-		Exported: result.Exported(), Escrowed: result.Failed, Entitled: result.Imported}
+	x := tenant.Execution{
+		ID:       result.Cycle,
+		State:    "Succeeded",
+		Began:    result.Began,
+		Ended:    result.Ended,
+		Imported: result.Imported,
+		Exported: result.Exported(),
+		Escrowed: result.Failed,
+		Entitled: result.Imported,
+	}
 	if result.Failed > 0 {
 		x.State = "EntryLevelErrors"
 	}
@@ -181,8 +201,10 @@ func (r *Runner) Cycle(ctx context.Context, j tenant.Job, engine *provisioning.E
 		x.State, x.ErrorMessage = "Failed", failure.Error()
 		x.ErrorCode, reason = judge(failure)
 	}
-	r.Log.Info("synchronization cycle", "job", j.ID, "state", x.State, "imported", x.Imported, "exported", x.Exported, "failed", x.Escrowed,
-		"took", x.Ended.Sub(x.Began).Round(time.Millisecond), "error", x.ErrorMessage)
+	r.Log.Info(
+		"synchronization cycle", "job", j.ID, "state", x.State, "imported", x.Imported, "exported", x.Exported,
+		"failed", x.Escrowed, "took", x.Ended.Sub(x.Began).Round(time.Millisecond), "error", x.ErrorMessage,
+	)
 	if err := r.Tenant.FinishCycle(ctx, j.ID, x, failure, reason); err != nil {
 		return result, err
 	}
@@ -192,7 +214,8 @@ func (r *Runner) Cycle(ctx context.Context, j tenant.Job, engine *provisioning.E
 	return result, nil
 }
 
-// judge gives Entra's code for a cycle that failed, and why the job goes into quarantine for it; "" when it does not.
+// judge gives Entra's code for a cycle that failed, and why the job goes into quarantine for it; ""
+// when it does not.
 func judge(failure error) (code, reason string) {
 	var refused *provisioning.CredentialsError
 	var deletes *provisioning.TooManyDeletesError
@@ -202,7 +225,8 @@ func judge(failure error) (code, reason string) {
 		return "SystemForCrossDomainIdentityManagementInvalidCredentials", tenant.QuarantineException
 	case errors.As(failure, &deletes):
 		return "TooManyDeletes", tenant.QuarantineDeletes
-	case errors.As(failure, &problem) && problem.Status == http.StatusNotFound: // a query that finds nobody must be answered with an empty list
+	// a query that finds nobody must be answered with an empty list
+	case errors.As(failure, &problem) && problem.Status == http.StatusNotFound:
 		return "SystemForCrossDomainIdentityManagementServiceIncompatible", tenant.QuarantineException
 	}
 	return "SystemForCrossDomainIdentityManagementServiceIncompatible", ""
@@ -219,7 +243,9 @@ func (r *Runner) Engine(j tenant.Job) (*provisioning.Engine, error) {
 		return nil, err
 	}
 	e := &provisioning.Engine{
-		Source: source{r.Tenant, j}, Target: target, Memory: memory{r.Tenant, j.ID, j.Evaluation}, Mappings: mappings, Dialect: provisioning.DialectOf(j.Credentials.BaseAddress),
+		Source: source{
+			r.Tenant, j,
+		}, Target: target, Memory: memory{r.Tenant, j.ID, j.Evaluation}, Mappings: mappings, Dialect: provisioning.DialectOf(j.Credentials.BaseAddress),
 		Now: r.Tenant.Now, NewID: r.Tenant.NewID, MaxDeletions: j.DeleteThreshold, SkipOutOfScope: j.SkipOutOfScope,
 	}
 	if j.AllowDeletes {
@@ -228,8 +254,11 @@ func (r *Runner) Engine(j tenant.Job) (*provisioning.Engine, error) {
 	return e, nil
 }
 
-// OnDemand provisions one object of a job now; of a group the named members besides. In a dry run it only says what would be done.
-func (r *Runner) OnDemand(ctx context.Context, j tenant.Job, kind tenant.ObjectKind, id string, members []string, dryRun bool) (provisioning.Explanation, error) {
+// OnDemand provisions one object of a job now; of a group the named members besides. In a dry run
+// it only says what would be done.
+func (r *Runner) OnDemand(
+	ctx context.Context, j tenant.Job, kind tenant.ObjectKind, id string, members []string, dryRun bool,
+) (provisioning.Explanation, error) {
 	e, err := r.Engine(j)
 	if err != nil {
 		return provisioning.Explanation{}, err

@@ -1,4 +1,5 @@
-// Package tenanttest makes real tenants for tests, and holds the contract suite that every tenant.Store must pass.
+// Package tenanttest makes real tenants for tests, and holds the contract suite that every
+// tenant.Store must pass.
 //
 // It may import tenant, audit and authn.
 package tenanttest
@@ -124,8 +125,14 @@ func directory(t *testing.T, s tenant.Store) {
 
 func members(t *testing.T, s tenant.Store) {
 	update(t, s, func(tx tenant.Tx) error {
-		return errors.Join(tx.PutMember(tenant.Member{GroupID: "g1", MemberID: "u1", Kind: tenant.KindUser}), tx.PutMember(tenant.Member{GroupID: "g1", MemberID: "g2", Kind: tenant.KindGroup}),
-			tx.PutMember(tenant.Member{GroupID: "g2", MemberID: "u1", Kind: tenant.KindUser}), tx.PutMember(tenant.Member{GroupID: "g2", MemberID: "u2", Kind: tenant.KindUser}))
+		return errors.Join(
+			tx.PutMember(tenant.Member{GroupID: "g1", MemberID: "u1", Kind: tenant.KindUser}),
+			tx.PutMember(tenant.Member{GroupID: "g1", MemberID: "g2", Kind: tenant.KindGroup}),
+			tx.PutMember(
+				tenant.Member{GroupID: "g2", MemberID: "u1", Kind: tenant.KindUser},
+			),
+			tx.PutMember(tenant.Member{GroupID: "g2", MemberID: "u2", Kind: tenant.KindUser}),
+		)
 	})
 	view(t, s, func(r tenant.Reader) error {
 		in, e1 := r.Members("g1")
@@ -149,8 +156,13 @@ func members(t *testing.T, s tenant.Store) {
 
 func applications(t *testing.T, s tenant.Store) {
 	update(t, s, func(tx tenant.Tx) error {
-		return errors.Join(tx.PutApplication(tenant.Application{ID: "a", AppID: "b", ServicePrincipalID: "c", DisplayName: "AWS"}),
-			tx.PutAssignment(tenant.Assignment{ID: "x", ServicePrincipalID: "c", PrincipalID: "u1"}), tx.PutAssignment(tenant.Assignment{ID: "y", ServicePrincipalID: "c", PrincipalID: "g1"}))
+		return errors.Join(
+			tx.PutApplication(tenant.Application{ID: "a", AppID: "b", ServicePrincipalID: "c", DisplayName: "AWS"}),
+			tx.PutAssignment(
+				tenant.Assignment{ID: "x", ServicePrincipalID: "c", PrincipalID: "u1"},
+			),
+			tx.PutAssignment(tenant.Assignment{ID: "y", ServicePrincipalID: "c", PrincipalID: "g1"}),
+		)
 	})
 	view(t, s, func(r tenant.Reader) error {
 		for _, id := range []string{"a", "b", "c"} {
@@ -169,10 +181,27 @@ func applications(t *testing.T, s tenant.Store) {
 
 func jobs(t *testing.T, s tenant.Store) {
 	update(t, s, func(tx tenant.Tx) error {
-		return errors.Join(tx.PutJob(tenant.Job{ID: "j", ServicePrincipalID: "c", Watermark: "1"}), tx.PutLink(tenant.Link{JobID: "j", Kind: tenant.KindUser, SourceID: "u", TargetID: "t", Sent: map[string]string{"a": "b"}, Manager: "v"}),
+		return errors.Join(
+			tx.PutJob(tenant.Job{ID: "j", ServicePrincipalID: "c", Watermark: "1"}),
+			tx.PutLink(
+				tenant.Link{
+					JobID:    "j",
+					Kind:     tenant.KindUser,
+					SourceID: "u",
+					TargetID: "t",
+					Sent:     map[string]string{"a": "b"},
+					Manager:  "v",
+				},
+			),
 			tx.PutLink(tenant.Link{JobID: "j", Kind: tenant.KindUser, SourceID: "v", Failure: "400"}),
 			tx.PutLink(tenant.Link{JobID: "k", Kind: tenant.KindUser, SourceID: "u", TargetID: "other"}),
-			tx.AppendLog([]tenant.LogEntry{{ID: "1", JobID: "j", CycleID: "c1", Status: "success", Time: time.UnixMilli(1)}, {ID: "2", JobID: "j", CycleID: "c2", Status: "failure", Time: time.UnixMilli(2)}}))
+			tx.AppendLog(
+				[]tenant.LogEntry{
+					{ID: "1", JobID: "j", CycleID: "c1", Status: "success", Time: time.UnixMilli(1)},
+					{ID: "2", JobID: "j", CycleID: "c2", Status: "failure", Time: time.UnixMilli(2)},
+				},
+			),
+		)
 	})
 	view(t, s, func(r tenant.Reader) error {
 		l, e1 := r.Link("j", tenant.KindUser, "u")
@@ -185,7 +214,9 @@ func jobs(t *testing.T, s tenant.Store) {
 			t.Errorf("t belongs to %+v, %v", owner, e6)
 		}
 		reports, e7 := r.LinksOfReports("j", "v")
-		if none, err := r.LinksOfReports("k", "v"); e7 != nil || err != nil || len(reports) != 1 || reports[0].SourceID != "u" || len(none) != 0 {
+		if none, err := r.LinksOfReports("k", "v"); e7 != nil || err != nil || len(reports) != 1 ||
+			reports[0].SourceID != "u" ||
+			len(none) != 0 {
 			t.Errorf("reports of v: %+v, of another job's: %+v, %v, %v", reports, none, e7, err)
 		}
 		failed, e2 := r.Log(tenant.LogQuery{JobID: "j", Status: "failure"})
@@ -220,9 +251,21 @@ func jobs(t *testing.T, s tenant.Store) {
 func small(t *testing.T, s tenant.Store) {
 	at := time.UnixMilli(1_000_000)
 	update(t, s, func(tx tenant.Tx) error {
-		return errors.Join(tx.PutClient(tenant.Client{ID: "c1", DisplayName: "one"}), tx.PutClient(tenant.Client{ID: "c2"}), tx.PutPolicy(tenant.Policy{ID: "p", Kind: tenant.ClaimsMapping}),
-			tx.PutFactors(tenant.Factors{UserID: "u", LastStep: 5}), tx.PutNote("n", "text"), tx.PutUser(tenant.User{ID: "u", UserPrincipalName: "u@x"}),
-			tx.PutGrant(tenant.Grant{Digest: "g1", UserCode: "ABC", ExpiresAt: at}), tx.PutGrant(tenant.Grant{Digest: "g2", ExpiresAt: at.Add(time.Hour)}), tx.PutGrant(tenant.Grant{Digest: "g1", UserCode: "ABC", Answered: true, ExpiresAt: at}))
+		return errors.Join(
+			tx.PutClient(tenant.Client{ID: "c1", DisplayName: "one"}),
+			tx.PutClient(tenant.Client{ID: "c2"}),
+			tx.PutPolicy(tenant.Policy{ID: "p", Kind: tenant.ClaimsMapping}),
+			tx.PutFactors(
+				tenant.Factors{UserID: "u", LastStep: 5},
+			),
+			tx.PutNote("n", "text"),
+			tx.PutUser(tenant.User{ID: "u", UserPrincipalName: "u@x"}),
+			tx.PutGrant(
+				tenant.Grant{Digest: "g1", UserCode: "ABC", ExpiresAt: at},
+			),
+			tx.PutGrant(tenant.Grant{Digest: "g2", ExpiresAt: at.Add(time.Hour)}),
+			tx.PutGrant(tenant.Grant{Digest: "g1", UserCode: "ABC", Answered: true, ExpiresAt: at}),
+		)
 	})
 	view(t, s, func(r tenant.Reader) error {
 		clients, e1 := r.Clients()
@@ -230,7 +273,9 @@ func small(t *testing.T, s tenant.Store) {
 		f, e3 := r.Factors("u")
 		note, e4 := r.Note("n")
 		g, e5 := r.GrantByUserCode("ABC")
-		if len(clients) != 2 || clients[0].DisplayName != "one" || len(policies) != 1 || f.LastStep != 5 || note != "text" || !g.Answered {
+		if len(clients) != 2 || clients[0].DisplayName != "one" || len(policies) != 1 || f.LastStep != 5 ||
+			note != "text" ||
+			!g.Answered {
 			t.Errorf("%v, %v, %+v, %q, %+v", clients, policies, f, note, g)
 		}
 		_, none := r.GrantByUserCode("")
@@ -240,7 +285,9 @@ func small(t *testing.T, s tenant.Store) {
 		return errors.Join(e1, e2, e3, e4, e5)
 	})
 	update(t, s, func(tx tenant.Tx) error {
-		return errors.Join(tx.DeleteClient("c1"), tx.DeletePolicy("p"), tx.DeleteUser("u"), tx.DeleteGrants(at.Add(time.Minute)))
+		return errors.Join(
+			tx.DeleteClient("c1"), tx.DeletePolicy("p"), tx.DeleteUser("u"), tx.DeleteGrants(at.Add(time.Minute)),
+		)
 	})
 	view(t, s, func(r tenant.Reader) error {
 		clients, err := r.Clients()
@@ -259,12 +306,48 @@ func small(t *testing.T, s tenant.Store) {
 	update(t, s, func(tx tenant.Tx) (err error) {
 		for i := range 5 {
 			name, ends := fmt.Sprint(i), at.Add(time.Duration(i+2)*time.Hour)
-			err = errors.Join(err, tx.PutGrant(tenant.Grant{Digest: "near" + name, Kind: tenant.GrantDevice, Address: "2001:db8::1", ExpiresAt: ends}),
-				tx.PutGrant(tenant.Grant{Digest: "far" + name, Kind: tenant.GrantDevice, Address: "192.0.2.1", ExpiresAt: ends}),
-				tx.PutGrant(tenant.Grant{Digest: "family" + name, Kind: tenant.GrantRefresh, Account: tenant.Account{ID: "u" + name}, ExpiresAt: ends}))
+			err = errors.Join(
+				err,
+				tx.PutGrant(
+					tenant.Grant{
+						Digest:    "near" + name,
+						Kind:      tenant.GrantDevice,
+						Address:   "2001:db8::1",
+						ExpiresAt: ends,
+					},
+				),
+				tx.PutGrant(
+					tenant.Grant{Digest: "far" + name, Kind: tenant.GrantDevice, Address: "192.0.2.1", ExpiresAt: ends},
+				),
+				tx.PutGrant(
+					tenant.Grant{
+						Digest:    "family" + name,
+						Kind:      tenant.GrantRefresh,
+						Account:   tenant.Account{ID: "u" + name},
+						ExpiresAt: ends,
+					},
+				),
+			)
 		}
-		return errors.Join(err, tx.PutGrant(tenant.Grant{Digest: "far0", Kind: tenant.GrantDevice, Answered: true, Account: tenant.Account{ID: "u9"}, ExpiresAt: at}),
-			tx.KeepGrantsOf("address/2001:db8::/64", 3), tx.KeepWaitingGrants(7, 1, at), tx.KeepWaitingGrants(5, 5, at), tx.DeleteGrantsOf("u1"), tx.DeleteGrantsOf(""))
+		return errors.Join(
+			err,
+			tx.PutGrant(
+				tenant.Grant{
+					Digest:    "far0",
+					Kind:      tenant.GrantDevice,
+					Answered:  true,
+					Account:   tenant.Account{ID: "u9"},
+					ExpiresAt: at,
+				},
+			),
+			tx.KeepGrantsOf(
+				"address/2001:db8::/64", 3,
+			),
+			tx.KeepWaitingGrants(7, 1, at),
+			tx.KeepWaitingGrants(5, 5, at),
+			tx.DeleteGrantsOf("u1"),
+			tx.DeleteGrantsOf(""),
+		)
 	})
 	view(t, s, func(r tenant.Reader) error {
 		got := ""
@@ -275,7 +358,10 @@ func small(t *testing.T, s tenant.Store) {
 				}
 			}
 		}
-		lists := map[string]bool{"near2 near3 near4 far0 far3 far4 family0 family2 family3 family4 ": true, "near3 near4 far0 far2 far3 far4 family0 family2 family3 family4 ": true}
+		lists := map[string]bool{
+			"near2 near3 near4 far0 far3 far4 family0 family2 family3 family4 ": true,
+			"near3 near4 far0 far2 far3 far4 family0 family2 family3 family4 ":  true,
+		}
 		if !lists[got] { // two of them expire at one moment
 			t.Errorf("left are %s", got)
 		}
@@ -321,14 +407,19 @@ func marks(t *testing.T, s tenant.Store) {
 			t.Errorf("%d marks, the last is %d, %d after the 60th", len(everything), last, len(rest))
 		}
 		groups, e3 := r.Journal(tenant.KindGroup, 0, 5)
-		if len(groups) != 5 || groups[0].Number != 2 || groups[4].Number != 10 || groups[0].Member.ID != "m" || !groups[0].Removed || groups[0].Time.UnixMilli() != 7 {
+		if len(groups) != 5 || groups[0].Number != 2 || groups[4].Number != 10 || groups[0].Member.ID != "m" ||
+			!groups[0].Removed ||
+			groups[0].Time.UnixMilli() != 7 {
 			t.Errorf("the journal of groups: %+v", groups)
 		}
 		return errors.Join(err, e2, e3)
 	})
 	update(t, s, func(tx tenant.Tx) error {
-		return errors.Join(tx.DeleteMarks(63, time.UnixMilli(7)), tx.DeleteMarks(1000, time.UnixMilli(5)), tx.DeleteMarks(64, time.UnixMilli(8)), tx.DeleteMarks(1000, time.UnixMilli(8)),
-			tx.AppendMarks([]tenant.Change{{Mark: tenant.Mark{Kind: tenant.KindUser, ID: "next"}}}))
+		return errors.Join(
+			tx.DeleteMarks(63, time.UnixMilli(7)), tx.DeleteMarks(1000, time.UnixMilli(5)),
+			tx.DeleteMarks(64, time.UnixMilli(8)), tx.DeleteMarks(1000, time.UnixMilli(8)),
+			tx.AppendMarks([]tenant.Change{{Mark: tenant.Mark{Kind: tenant.KindUser, ID: "next"}}}),
+		)
 	})
 	view(t, s, func(r tenant.Reader) error {
 		left, last, err := r.Marks(0)
@@ -356,9 +447,17 @@ func failedUpdate(t *testing.T, s tenant.Store) {
 
 func nouns(t *testing.T, s tenant.Store) {
 	update(t, s, func(tx tenant.Tx) error {
-		return errors.Join(tx.PutOrganization(tenant.Organization{ID: "o"}), tx.PutClient(tenant.Client{ID: "c", SecretDigest: "d"}), tx.PutAdministrator(tenant.Administrator{Name: "Admin"}),
-			tx.PutPassword(tenant.Password{Principal: "u", Hash: "h"}), tx.PutSession(tenant.Session{Digest: "s", UserID: "u"}), tx.AppendEvent(audit.Event{ID: "e", Time: time.UnixMilli(1)}),
-			tx.PutUser(tenant.User{ID: "u", UserPrincipalName: "a@b"}))
+		return errors.Join(
+			tx.PutOrganization(tenant.Organization{ID: "o"}),
+			tx.PutClient(tenant.Client{ID: "c", SecretDigest: "d"}),
+			tx.PutAdministrator(tenant.Administrator{Name: "Admin"}),
+			tx.PutPassword(
+				tenant.Password{Principal: "u", Hash: "h"},
+			),
+			tx.PutSession(tenant.Session{Digest: "s", UserID: "u"}),
+			tx.AppendEvent(audit.Event{ID: "e", Time: time.UnixMilli(1)}),
+			tx.PutUser(tenant.User{ID: "u", UserPrincipalName: "a@b"}),
+		)
 	})
 	view(t, s, func(r tenant.Reader) error {
 		o, e1 := r.Organization()
@@ -367,7 +466,8 @@ func nouns(t *testing.T, s tenant.Store) {
 		p, e4 := r.Password("u")
 		x, e5 := r.Session("s")
 		events, e6 := r.Events(10)
-		if o.ID != "o" || c.SecretDigest != "d" || a.Name != "Admin" || p.Hash != "h" || x.UserID != "u" || len(events) != 1 {
+		if o.ID != "o" || c.SecretDigest != "d" || a.Name != "Admin" || p.Hash != "h" || x.UserID != "u" ||
+			len(events) != 1 {
 			t.Errorf("read back %+v %+v %+v %+v %+v %v", o, c, a, p, x, events)
 		}
 		return errors.Join(e1, e2, e3, e4, e5, e6)
@@ -394,7 +494,10 @@ func scope(t *testing.T, s tenant.Store) {
 	}
 	ids := map[string]string{}
 	for _, name := range []string{"direct", "member", "nested", "nobody"} {
-		u, err := tn.CreateUser(background, Actor, tenant.User{UserPrincipalName: name + "@example.com", DisplayName: name, Enabled: true}, "")
+		u, err := tn.CreateUser(
+			background, Actor,
+			tenant.User{UserPrincipalName: name + "@example.com", DisplayName: name, Enabled: true}, "",
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -425,11 +528,16 @@ func scope(t *testing.T, s tenant.Store) {
 		t.Fatal(err)
 	}
 	left, err := tn.ScopeSince(background, job, all.Watermark, nil)
-	if err != nil || len(left.Users) != 1 || left.Users[0].InScope || len(left.Groups) != 1 || len(left.Groups[0].Members) != 0 {
+	if err != nil || len(left.Users) != 1 || left.Users[0].InScope || len(left.Groups) != 1 ||
+		len(left.Groups[0].Members) != 0 {
 		t.Errorf("a member has left: %+v, %v", left, err)
 	}
-	// A full evaluation looks again at what was provisioned before, also when it has left the scope or is gone.
-	full, err := tn.ScopeSince(background, job, "", []tenant.Mark{{Kind: tenant.KindUser, ID: ids["member"]}, {Kind: tenant.KindGroup, ID: "deleted"}})
+	// A full evaluation looks again at what was provisioned before, also when it has left the scope
+	// or is gone.
+	full, err := tn.ScopeSince(
+		background, job, "",
+		[]tenant.Mark{{Kind: tenant.KindUser, ID: ids["member"]}, {Kind: tenant.KindGroup, ID: "deleted"}},
+	)
 	if err != nil || len(full.Users) != 2 || full.Users[1].InScope || len(full.Groups) != 2 || !full.Groups[1].Gone {
 		t.Errorf("full evaluation: %+v, %v; want the member out of scope and the deleted group as well", full, err)
 	}
