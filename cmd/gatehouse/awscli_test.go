@@ -3,9 +3,12 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
@@ -19,13 +22,48 @@ type awsCLI struct {
 	env      []string
 }
 
+// cli2 is the path of the aws CLI, version 2, or why there is none. It is looked for once.
+var cli2 = sync.OnceValues(func() (string, error) {
+	why := errors.New("the aws CLI is not installed")
+	paths := []string{"/usr/bin/aws"} // Debian's awscli, whatever pip has put before it
+	if path, err := exec.LookPath("aws"); err == nil {
+		paths = append(paths, path)
+	}
+	for _, path := range paths {
+		out, err := exec.Command(path, "--version").CombinedOutput() // #nosec G204 -- the CLI itself
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if isCLI2(string(out)) {
+			return path, nil
+		}
+		why = fmt.Errorf("%s is not version 2 of the aws CLI: %s", path, bytes.TrimSpace(out))
+	}
+	return "", fmt.Errorf("%w (Debian: apt-get install awscli)", why)
+})
+
+// isCLI2 reads the answer to --version. Version 1 has other options and no sign-in, so tests
+// written for version 2 would fail for no fault of ours.
+func isCLI2(answer string) bool { return strings.HasPrefix(answer, "aws-cli/2.") }
+
+func TestOnlyVersion2OfTheCLIIsTaken(t *testing.T) {
+	t.Parallel()
+	for answer, want := range map[string]bool{
+		"aws-cli/2.9.19 Python/3.11.2 Linux/6.1.0 source/x86_64.debian.12 prompt/off\n": true,
+		"aws-cli/1.45.11 Python/3.11.7 Linux/6.1.0 botocore/1.43.11\n":                  false,
+		"": false,
+	} {
+		if got := isCLI2(answer); got != want {
+			t.Errorf("%q: %t, want %t", answer, got, want)
+		}
+	}
+}
+
 func newAWS(t *testing.T, d demoOutput) *awsCLI {
 	t.Helper()
-	path := "/usr/bin/aws" // Debian's awscli: version 2
-	if _, err := os.Stat(path); err != nil {
-		if path, err = exec.LookPath("aws"); err != nil {
-			sqldbtest.Skip(t, "the aws CLI is not installed (apt-get install awscli)")
-		}
+	path, err := cli2()
+	if err != nil {
+		sqldbtest.Skip(t, err.Error())
 	}
 	home := t.TempDir()
 	return &awsCLI{
