@@ -284,7 +284,10 @@ func inWords(d time.Duration) string {
 	for _, u := range []struct {
 		d    time.Duration
 		name string
-	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}, {time.Millisecond, "millisecond"}} {
+	}{
+		{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"},
+		{time.Millisecond, "millisecond"},
+	} {
 		if d%u.d == 0 {
 			if d == u.d {
 				return "1 " + u.name
@@ -354,7 +357,8 @@ func (h *house) problems(pkg string, file *ast.File) []string {
 	problem := func(at ast.Node, format string, of ...any) {
 		out = append(out, fmt.Sprintf("%s: ", h.fset.Position(at.Pos()))+fmt.Sprintf(format, of...))
 	}
-	const how = "say //bound:KIND what a person reads (bounds_test.go has the kinds), or //bound:none and why it is no bound"
+	const how = "say //bound:KIND what a person reads (bounds_test.go has the kinds), or //bound:none and why it " +
+		"is no bound"
 	checked, _ := h.Import(module + pkg)
 	if pkg == "x" {
 		delete(h.checked, module+pkg)
@@ -366,9 +370,13 @@ func (h *house) problems(pkg string, file *ast.File) []string {
 		for _, name := range s.Names {
 			c, ok := checked.Scope().Lookup(name.Name).(*types.Const)
 			switch {
-			case m == nil && ok && c.Val().Kind() != constant.String && (looksLikeBound.MatchString(name.Name) || isDuration(c.Type())):
+			case m == nil && ok && c.Val().Kind() != constant.String && (looksLikeBound.MatchString(name.Name) ||
+				isDuration(c.Type())):
 				problem(name, "%s looks like a bound: %s", name.Name, how)
-			case m != nil && m[1] != "none" && !slices.ContainsFunc(boundKinds, func(k struct{ kind, heading string }) bool { return k.kind == m[1] }):
+			case m != nil && m[1] != "none" &&
+				!slices.ContainsFunc(boundKinds, func(k struct{ kind, heading string }) bool {
+					return k.kind == m[1]
+				}):
 				problem(name, "%s is a bound of no known kind: %s", name.Name, how)
 			}
 		}
@@ -389,7 +397,10 @@ func (h *house) problems(pkg string, file *ast.File) []string {
 			if g, ok := n.Decl.(*ast.GenDecl); ok && g.Tok == token.CONST {
 				for _, s := range g.Specs {
 					if name := s.(*ast.ValueSpec).Names[0]; looksLikeBound.MatchString(name.Name) {
-						problem(name, "%s looks like a bound: it belongs outside the function, where it can %s", name.Name, how)
+						problem(
+							name, "%s looks like a bound: it belongs outside the function, where it can %s",
+							name.Name, how,
+						)
 					}
 				}
 			}

@@ -309,7 +309,9 @@ func (c *Client) Call(ctx context.Context, operation string, in, out any) error 
 		now = c.Now
 	}
 	credentials := aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey}
-	if err := v4.NewSigner().SignHTTP(ctx, credentials, req, hex.EncodeToString(sum[:]), SigningName, c.Region, now().UTC()); err != nil {
+	if err := v4.NewSigner().SignHTTP(
+		ctx, credentials, req, hex.EncodeToString(sum[:]), SigningName, c.Region, now().UTC(),
+	); err != nil {
 		return fmt.Errorf("sign %s: %w", operation, err)
 	}
 	client := http.Client{}

@@ -19,7 +19,8 @@ func TestAnEventIsBounded(t *testing.T) {
 		Want:    long,
 		Got:     long,
 	}.Bounded()
-	for name, text := range map[string]string{"name": e.Actor.Name, "role": e.Actor.Role, "address": e.Actor.Address, "request": e.Actor.RequestID, "id": e.ID,
+	for name, text := range map[string]string{"name": e.Actor.Name, "role": e.Actor.Role, "address": e.Actor.Address,
+		"request": e.Actor.RequestID, "id": e.ID,
 		"action": e.Action, "subject": e.Subject, "code": e.Code, "check": e.Check, "want": e.Want, "got": e.Got} {
 		if n := utf8.RuneCountInString(text); n != MaxText || !strings.HasSuffix(text, "… (1000000 characters)") ||
 			strings.Contains(text, "\x1b") {

@@ -12,15 +12,26 @@ import (
 // hostile are texts that some parser of URLs reads as another host than some other one, or that are
 // no redirect URIs at all.
 var hostile = []string{
-	"", "localhost", "//localhost/cb", "http:localhost/cb", "http:/localhost/cb", "http:///localhost/cb", "http:\\\\localhost/cb", "javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "ftp://localhost/",
-	"HTTP://localhost/cb", " http://localhost/cb", "http://localhost/cb ", "ht\ntp://localhost/", "http://local\thost/cb", "http://localhost\r\n/cb", "http://localhost/\x00", "http://localhost/\u00e9",
-	"http://localhost:x@evil.example/cb", "http://localhost@evil.example/cb", "http://localhost:80@evil.example/cb", "http://localhost:@evil.example/", "http://@localhost/cb", "http://:@localhost/cb",
-	"http://evil.example\\@localhost/cb", "http://localhost\\.evil.example/cb", "http://localhost\\@evil.example/cb", "http://localhost/\\evil.example", "http://localhost%40evil.example/", "http://localhost%2f@evil.example/",
-	"http://localhost#@evil.example/", "http://localhost?@evil.example/#x", "http://localhost/cb#", "http://localhost/cb#x", "http://localhost/%", "http://localhost/%4", "http://localhost/<x>", "http://localhost/a b",
-	"http://localhost:/cb", "http://localhost:0/cb", "http://localhost:65536/cb", "http://localhost:080/cb", "http://localhost:+80/cb", "http://localhost:8o/cb", "http://localhost:80:80/cb", "http://localhost:-1/",
-	"http://localhost./cb", "http://127.1/cb", "http://127.0.0.1./cb", "http://0x7f000001/cb", "http://0x7f.1/cb", "http://2130706433/cb", "http://127.0.0.01/cb", "http://1.2.3.4.5/", "http://127.0.0.1.5/",
-	"http://[::1/cb", "http://::1/cb", "http://[::1]evil/cb", "http://[::1%25eth0]/cb", "http://[::1%eth0]/cb", "http://[127.0.0.1]/cb", "http://[v1.a]/", "http://%6cocalhost/cb", "http://localho\u017ft/cb", "http://\u212aelvin.example/",
-	"http://\uff4cocalhost/cb", "http://-a.example/", "http://a-.example/", "http://a..example/", "http://.example/", "https://", "http://", "http://?x", "http://a_b,c/", "http://a'b/", "http://a;b/", "http://a$b/",
+	"", "localhost", "//localhost/cb", "http:localhost/cb", "http:/localhost/cb", "http:///localhost/cb",
+	"http:\\\\localhost/cb", "javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "ftp://localhost/",
+	"HTTP://localhost/cb", " http://localhost/cb", "http://localhost/cb ", "ht\ntp://localhost/",
+	"http://local\thost/cb", "http://localhost\r\n/cb", "http://localhost/\x00", "http://localhost/\u00e9",
+	"http://localhost:x@evil.example/cb", "http://localhost@evil.example/cb", "http://localhost:80@evil.example/cb",
+	"http://localhost:@evil.example/", "http://@localhost/cb", "http://:@localhost/cb",
+	"http://evil.example\\@localhost/cb", "http://localhost\\.evil.example/cb", "http://localhost\\@evil.example/cb",
+	"http://localhost/\\evil.example", "http://localhost%40evil.example/", "http://localhost%2f@evil.example/",
+	"http://localhost#@evil.example/", "http://localhost?@evil.example/#x", "http://localhost/cb#",
+	"http://localhost/cb#x", "http://localhost/%", "http://localhost/%4", "http://localhost/<x>",
+	"http://localhost/a b",
+	"http://localhost:/cb", "http://localhost:0/cb", "http://localhost:65536/cb", "http://localhost:080/cb",
+	"http://localhost:+80/cb", "http://localhost:8o/cb", "http://localhost:80:80/cb", "http://localhost:-1/",
+	"http://localhost./cb", "http://127.1/cb", "http://127.0.0.1./cb", "http://0x7f000001/cb", "http://0x7f.1/cb",
+	"http://2130706433/cb", "http://127.0.0.01/cb", "http://1.2.3.4.5/", "http://127.0.0.1.5/",
+	"http://[::1/cb", "http://::1/cb", "http://[::1]evil/cb", "http://[::1%25eth0]/cb", "http://[::1%eth0]/cb",
+	"http://[127.0.0.1]/cb", "http://[v1.a]/", "http://%6cocalhost/cb", "http://localho\u017ft/cb",
+	"http://\u212aelvin.example/",
+	"http://\uff4cocalhost/cb", "http://-a.example/", "http://a-.example/", "http://a..example/", "http://.example/",
+	"https://", "http://", "http://?x", "http://a_b,c/", "http://a'b/", "http://a;b/", "http://a$b/",
 	"https://" + strings.Repeat("a", 254) + "/", "http://localhost/" + strings.Repeat("a", authn.MaxRedirectURI),
 }
 
@@ -41,14 +52,26 @@ func TestRedirectURIsByTheirRule(t *testing.T) {
 		registered, asked string
 		want              bool
 	}{
-		{"http://localhost", "http://localhost", true}, {"http://localhost", "http://localhost/", true}, {"http://localhost", "http://localhost:8400", true}, {"http://localhost", "http://localhost:1/", true},
-		{"http://localhost/", "http://localhost:65535", true}, {"http://localhost:3000/cb", "http://localhost:4000/cb", true}, {"http://127.0.0.1/oauth/callback", "http://127.0.0.1:49152/oauth/callback", true},
-		{"http://[::1]/x", "http://[::1]:9/x", true}, {"http://localhost", "http://LOCALHOST:1", true}, {"http://localhost", "http://localhost:1/cb", false}, {"http://localhost/cb", "http://localhost/CB", false},
-		{"http://localhost/cb", "http://localhost/cb/", false}, {"http://localhost/cb", "http://localhost/%63b", false}, {"http://localhost/cb", "http://localhost/cb?x=1", false}, {"http://localhost", "http://localhost?", false},
-		{"http://localhost", "http://127.0.0.1", false}, {"http://localhost", "https://localhost", false}, {"https://localhost", "http://localhost", false}, {"https://localhost:1/cb", "https://localhost:2/cb", false},
-		{"http://localhost", "http://localhost.evil.example", false}, {"http://localhost", "http://localhost:x@evil.example/cb", false}, {"http://localhost", "http://evil.example", false},
-		{"https://app.example/cb", "https://app.example/cb", true}, {"https://app.example/cb?a=b", "https://app.example/cb?a=b", true}, {"https://app.example/cb", "https://app.example/cb?a=b", false},
-		{"https://app.example/cb", "https://app.example:444/cb", false}, {"https://app.example", "https://app.example/", false}, {"https://app.example/cb", "https://app.example/cb/../x", false},
+		{"http://localhost", "http://localhost", true}, {"http://localhost", "http://localhost/", true},
+		{"http://localhost", "http://localhost:8400", true}, {"http://localhost", "http://localhost:1/", true},
+		{"http://localhost/", "http://localhost:65535", true},
+		{"http://localhost:3000/cb", "http://localhost:4000/cb", true},
+		{"http://127.0.0.1/oauth/callback", "http://127.0.0.1:49152/oauth/callback", true},
+		{"http://[::1]/x", "http://[::1]:9/x", true}, {"http://localhost", "http://LOCALHOST:1", true},
+		{"http://localhost", "http://localhost:1/cb", false}, {"http://localhost/cb", "http://localhost/CB", false},
+		{"http://localhost/cb", "http://localhost/cb/", false}, {"http://localhost/cb", "http://localhost/%63b", false},
+		{"http://localhost/cb", "http://localhost/cb?x=1", false}, {"http://localhost", "http://localhost?", false},
+		{"http://localhost", "http://127.0.0.1", false}, {"http://localhost", "https://localhost", false},
+		{"https://localhost", "http://localhost", false}, {"https://localhost:1/cb", "https://localhost:2/cb", false},
+		{"http://localhost", "http://localhost.evil.example", false},
+		{"http://localhost", "http://localhost:x@evil.example/cb", false},
+		{"http://localhost", "http://evil.example", false},
+		{"https://app.example/cb", "https://app.example/cb", true},
+		{"https://app.example/cb?a=b", "https://app.example/cb?a=b", true},
+		{"https://app.example/cb", "https://app.example/cb?a=b", false},
+		{"https://app.example/cb", "https://app.example:444/cb", false},
+		{"https://app.example", "https://app.example/", false},
+		{"https://app.example/cb", "https://app.example/cb/../x", false},
 		{"http://127.0.0.2/cb", "http://127.0.0.2:1/cb", false},
 	} {
 		registered, err := authn.ParseRedirectURI(c.registered)
@@ -71,8 +94,9 @@ func TestAnAnswerIsAddedToARedirectURI(t *testing.T) {
 	t.Parallel()
 	answer := url.Values{"code": {"a b"}, "state": {"&x=y#z"}}
 	for text, want := range map[string]string{
-		"https://a.example": "https://a.example?code=a+b&state=%26x%3Dy%23z", "https://a.example/cb?t=1": "https://a.example/cb?t=1&code=a+b&state=%26x%3Dy%23z",
-		"https://a.example/cb?": "https://a.example/cb?code=a+b&state=%26x%3Dy%23z",
+		"https://a.example":        "https://a.example?code=a+b&state=%26x%3Dy%23z",
+		"https://a.example/cb?t=1": "https://a.example/cb?t=1&code=a+b&state=%26x%3Dy%23z",
+		"https://a.example/cb?":    "https://a.example/cb?code=a+b&state=%26x%3Dy%23z",
 	} {
 		u, err := authn.ParseRedirectURI(text)
 		if got := u.With(answer); err != nil || got != want {
@@ -130,7 +154,10 @@ func FuzzRedirectURI(f *testing.F) {
 	for _, text := range hostile {
 		f.Add(text)
 	}
-	for _, text := range []string{"http://localhost:8400/", "https://app.example/cb?a=b", "http://[::1]:9/x", "http://127.0.0.1/oauth/callback", "https://login.microsoftonline.com/common/oauth2/nativeclient"} {
+	for _, text := range []string{
+		"http://localhost:8400/", "https://app.example/cb?a=b", "http://[::1]:9/x", "http://127.0.0.1/oauth/callback",
+		"https://login.microsoftonline.com/common/oauth2/nativeclient",
+	} {
 		f.Add(text)
 	}
 	loopback, err := authn.ParseRedirectURI("http://localhost")

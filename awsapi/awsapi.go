@@ -423,8 +423,9 @@ type queryFailure struct {
 func queryError(e *Error) *Error {
 	names := map[string]string{
 		"UnrecognizedClientException": "InvalidClientTokenId", "InvalidSignatureException": "SignatureDoesNotMatch",
-		"MissingAuthenticationTokenException": "MissingAuthenticationToken", "IncompleteSignatureException": "IncompleteSignature",
-		"ExpiredTokenException": "ExpiredToken",
+		"MissingAuthenticationTokenException": "MissingAuthenticationToken",
+		"IncompleteSignatureException":        "IncompleteSignature",
+		"ExpiredTokenException":               "ExpiredToken",
 	}
 	if name, ok := names[e.Code]; ok {
 		return &Error{Code: name, Message: e.Message, Status: http.StatusForbidden}

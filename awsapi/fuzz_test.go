@@ -18,7 +18,12 @@ var nested = &Shape{Kind: Structure, Required: []string{"Id"}, Members: map[stri
 	"State": {
 		Kind: String,
 		Enum: []string{"A", "B"},
-	}, "List": {Kind: List, Min: 1, Max: 2, Of: &Shape{Kind: Structure, Members: map[string]*Shape{"Value": {Kind: String, Max: 3, Sensitive: true}}}},
+	}, "List": {
+		Kind: List,
+		Min:  1,
+		Max:  2,
+		Of:   &Shape{Kind: Structure, Members: map[string]*Shape{"Value": {Kind: String, Max: 3, Sensitive: true}}},
+	},
 	"Map": {Kind: Map, Max: 2, Key: &Shape{Kind: String, Pattern: NewPattern(`[a-z]+`)}, Of: &Shape{}},
 }}
 
@@ -28,12 +33,15 @@ func TestShapesNameEveryViolation(t *testing.T) {
 
 		`{"Id":"d-0123456789","More":{"x":[1]}}`:                   "the member More is not known",
 		`{"Id":"d-0123456789","List":[{"Value":"a","value":"b"}]}`: "the member list.1.member.value is not known",
-		``:                                  "id' failed to satisfy constraint: Member must not be null",
-		`{"Id":null}`:                       "must not be null",
-		`{"Id":"x"}`:                        "Value 'x' at 'id' failed to satisfy constraint: Member must satisfy regular expression pattern: d-[0-9a-f]{10}",
-		`{"Id":"d-0123456789","Max":0}`:     "Value '0' at 'max' failed to satisfy constraint: Member must have value greater than or equal to 1",
+		``:            "id' failed to satisfy constraint: Member must not be null",
+		`{"Id":null}`: "must not be null",
+		`{"Id":"x"}`: "Value 'x' at 'id' failed to satisfy constraint: Member must satisfy " +
+			"regular expression pattern: d-[0-9a-f]{10}",
+		`{"Id":"d-0123456789","Max":0}`: "Value '0' at 'max' failed to satisfy " +
+			"constraint: Member must have value greater than or equal to 1",
 		`{"Id":"d-0123456789","State":"C"}`: "satisfy enum value set: [A, B]",
-		`{"Id":"d-0123456789","List":[]}`:   "Value at 'list' failed to satisfy constraint: Member must have length greater than or equal to 1",
+		`{"Id":"d-0123456789","List":[]}`: "Value at 'list' failed to satisfy " +
+			"constraint: Member must have length greater than or equal to 1",
 		`{"Id":"d-0123456789","List":[{"Value":"abcd"}]}`:                  "Value at 'list.1.member.value' failed",
 		`{"Id":"d-0123456789","Map":{"K":1}}`:                              "map.key",
 		`{"Id":"x","Max":101}`:                                             "2 validation errors detected",
@@ -53,7 +61,10 @@ func TestShapesNameEveryViolation(t *testing.T) {
 
 // FuzzBody checks and decodes bodies: no panic, and what passes the shape decodes.
 func FuzzBody(f *testing.F) {
-	for _, body := range []string{`{"Id":"d-0123456789"}`, `{"Id":"d-0123456789","List":[{"Value":"\ud83d\ude00"}],"Map":{"k":null}}`, `{"Id":"\u0000"}`, `[[[[`, "{\"Id\":\"\xff\"}", `{"Max":1e999}`, `null`, `{"Id":1,"Id":2}`} {
+	for _, body := range []string{
+		`{"Id":"d-0123456789"}`, `{"Id":"d-0123456789","List":[{"Value":"\ud83d\ude00"}],"Map":{"k":null}}`,
+		`{"Id":"\u0000"}`, `[[[[`, "{\"Id\":\"\xff\"}", `{"Max":1e999}`, `null`, `{"Id":1,"Id":2}`,
+	} {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -91,7 +102,8 @@ func FuzzSignedRequest(f *testing.F) {
 		}
 		r.Host = host
 		r.Header["Authorization"] = []string{
-			algorithm + " Credential=AKIATEST/20261123/us-east-1/sso/aws4_request, SignedHeaders=" + signedHeaders + ", Signature=" + strings.Repeat(
+			algorithm + " Credential=AKIATEST/20261123/us-east-1/sso/aws4_request, SignedHeaders=" + signedHeaders +
+				", Signature=" + strings.Repeat(
 				"0", 64,
 			),
 		}

@@ -48,26 +48,77 @@ func TestTheCredentialScopeIsExact(t *testing.T) {
 		change                                     func(*http.Request)
 		code, says                                 string
 	}{
-		"a good one":                {"20261123", "us-east-1", "sso", "aws4_request", headers, nil, "", ""},
-		"no day":                    {"", "us-east-1", "sso", "aws4_request", headers, nil, "InvalidSignatureException", "Date in Credential scope"},
-		"a year":                    {"2026", "us-east-1", "sso", "aws4_request", headers, nil, "InvalidSignatureException", "'2026' != '20261123'"},
-		"seven digits":              {"2026112", "us-east-1", "sso", "aws4_request", headers, nil, "InvalidSignatureException", "Date in Credential scope"},
-		"a day and an hour":         {"20261123T12", "us-east-1", "sso", "aws4_request", headers, nil, "InvalidSignatureException", "Date in Credential scope"},
-		"the whole time":            {"20261123T120000Z", "us-east-1", "sso", "aws4_request", headers, nil, "InvalidSignatureException", "Date in Credential scope"},
-		"the day before":            {"20261122", "us-east-1", "sso", "aws4_request", headers, nil, "InvalidSignatureException", "Date in Credential scope"},
-		"a part of the region":      {"20261123", "us-east", "sso", "aws4_request", headers, nil, "InvalidSignatureException", "valid region"},
-		"no region":                 {"20261123", "", "sso", "aws4_request", headers, nil, "InvalidSignatureException", "valid region"},
-		"another terminator":        {"20261123", "us-east-1", "sso", "aws4_requests", headers, nil, "IncompleteSignatureException", "aws4_request"},
-		"host is not signed":        {"20261123", "us-east-1", "sso", "aws4_request", "x-amz-date;x-amz-target", nil, "IncompleteSignatureException", "host"},
-		"the target is not signed":  {"20261123", "us-east-1", "sso", "aws4_request", "host;x-amz-date", nil, "IncompleteSignatureException", "x-amz-target"},
-		"the time is not signed":    {"20261123", "us-east-1", "sso", "aws4_request", "host;x-amz-target", nil, "IncompleteSignatureException", "x-amz-date"},
-		"a header is signed twice":  {"20261123", "us-east-1", "sso", "aws4_request", "host;host;x-amz-date;x-amz-target", nil, "IncompleteSignatureException", "sorted"},
-		"a header in upper case":    {"20261123", "us-east-1", "sso", "aws4_request", "Accept;host;x-amz-date;x-amz-target", nil, "IncompleteSignatureException", "sorted"},
-		"fractions of a second":     {"20261123", "us-east-1", "sso", "aws4_request", headers, func(r *http.Request) { r.Header.Set("X-Amz-Date", "20261123T120000.5Z") }, "IncompleteSignatureException", "X-Amz-Date"},
-		"two times":                 {"20261123", "us-east-1", "sso", "aws4_request", headers, func(r *http.Request) { r.Header.Add("X-Amz-Date", "20261123T120001Z") }, "IncompleteSignatureException", "more than one"},
-		"two operations":            {"20261123", "us-east-1", "sso", "aws4_request", headers, func(r *http.Request) { r.Header.Add("X-Amz-Target", "X.DeleteUser") }, "IncompleteSignatureException", "more than one"},
-		"no blank behind the name":  {"20261123", "us-east-1", "sso", "aws4_request", headers, nil, "IncompleteSignatureException", "algorithm"},
-		"two Authorization headers": {"20261123", "us-east-1", "sso", "aws4_request", headers, nil, "IncompleteSignatureException", "more than one"},
+		"a good one": {"20261123", "us-east-1", "sso", "aws4_request", headers, nil, "", ""},
+		"no day": {
+			"", "us-east-1", "sso", "aws4_request", headers, nil, "InvalidSignatureException",
+			"Date in Credential scope",
+		},
+		"a year": {
+			"2026", "us-east-1", "sso", "aws4_request", headers, nil, "InvalidSignatureException",
+			"'2026' != '20261123'",
+		},
+		"seven digits": {
+			"2026112", "us-east-1", "sso", "aws4_request", headers, nil, "InvalidSignatureException",
+			"Date in Credential scope",
+		},
+		"a day and an hour": {
+			"20261123T12", "us-east-1", "sso", "aws4_request", headers, nil, "InvalidSignatureException",
+			"Date in Credential scope",
+		},
+		"the whole time": {
+			"20261123T120000Z", "us-east-1", "sso", "aws4_request", headers, nil, "InvalidSignatureException",
+			"Date in Credential scope",
+		},
+		"the day before": {
+			"20261122", "us-east-1", "sso", "aws4_request", headers, nil, "InvalidSignatureException",
+			"Date in Credential scope",
+		},
+		"a part of the region": {
+			"20261123", "us-east", "sso", "aws4_request", headers, nil, "InvalidSignatureException", "valid region",
+		},
+		"no region": {
+			"20261123", "", "sso", "aws4_request", headers, nil, "InvalidSignatureException", "valid region",
+		},
+		"another terminator": {
+			"20261123", "us-east-1", "sso", "aws4_requests", headers, nil, "IncompleteSignatureException",
+			"aws4_request",
+		},
+		"host is not signed": {
+			"20261123", "us-east-1", "sso", "aws4_request", "x-amz-date;x-amz-target", nil,
+			"IncompleteSignatureException", "host",
+		},
+		"the target is not signed": {
+			"20261123", "us-east-1", "sso", "aws4_request", "host;x-amz-date", nil, "IncompleteSignatureException",
+			"x-amz-target",
+		},
+		"the time is not signed": {
+			"20261123", "us-east-1", "sso", "aws4_request", "host;x-amz-target", nil, "IncompleteSignatureException",
+			"x-amz-date",
+		},
+		"a header is signed twice": {
+			"20261123", "us-east-1", "sso", "aws4_request", "host;host;x-amz-date;x-amz-target", nil,
+			"IncompleteSignatureException", "sorted",
+		},
+		"a header in upper case": {
+			"20261123", "us-east-1", "sso", "aws4_request", "Accept;host;x-amz-date;x-amz-target", nil,
+			"IncompleteSignatureException", "sorted",
+		},
+		"fractions of a second": {"20261123", "us-east-1", "sso", "aws4_request", headers, func(r *http.Request) {
+			r.Header.Set("X-Amz-Date", "20261123T120000.5Z")
+		}, "IncompleteSignatureException", "X-Amz-Date"},
+		"two times": {"20261123", "us-east-1", "sso", "aws4_request", headers, func(r *http.Request) {
+			r.Header.Add("X-Amz-Date", "20261123T120001Z")
+		}, "IncompleteSignatureException", "more than one"},
+		"two operations": {"20261123", "us-east-1", "sso", "aws4_request", headers, func(r *http.Request) {
+			r.Header.Add("X-Amz-Target", "X.DeleteUser")
+		}, "IncompleteSignatureException", "more than one"},
+		"no blank behind the name": {
+			"20261123", "us-east-1", "sso", "aws4_request", headers, nil, "IncompleteSignatureException", "algorithm",
+		},
+		"two Authorization headers": {
+			"20261123", "us-east-1", "sso", "aws4_request", headers, nil, "IncompleteSignatureException",
+			"more than one",
+		},
 	} {
 		r := httptest.NewRequest(http.MethodPost, "http://127.0.0.1:8080/", bytes.NewReader(body))
 		r.Header.Set("X-Amz-Target", "X.ListUsers")

@@ -142,7 +142,8 @@ func (v *Verifier) claim(r *http.Request, service string) (claim, Caller, error)
 			Code:   "InvalidSignatureException",
 			Status: http.StatusForbidden,
 			Message: "Date in Credential scope does not match " +
-				"YYYYMMDD from ISO-8601 version of date from HTTP: '" + a.date + "' != '" + day + "', from '" + c.stamp + "'.",
+				"YYYYMMDD from ISO-8601 version of date from HTTP: '" + a.date + "' != '" + day + "', from '" +
+				c.stamp + "'.",
 		}
 	}
 	if a.region != v.Region || a.service != service {
@@ -179,7 +180,8 @@ func (v *Verifier) prove(c claim, r *http.Request, body []byte) (Caller, error) 
 	want := hex.EncodeToString(mac(v.keys.get(scopeOf{a.key, c.secret, a.date, a.region, a.service}), toSign))
 	if subtle.ConstantTimeCompare([]byte(want), []byte(a.signature)) != 1 {
 		return Caller{AccessKeyID: a.key}, &Error{Code: "InvalidSignatureException", Status: http.StatusForbidden,
-			Message: "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method."}
+			Message: "The request signature we calculated does not match the signature you provided. Check your " +
+				"AWS Secret Access Key and signing method."}
 	}
 	return c.of, nil
 }

@@ -33,7 +33,9 @@ func signed(t testing.TB, path string, body []byte, at time.Time, region, servic
 	r.Header.Set("X-Amz-Target", "AWSIdentityStore.ListUsers")
 	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	credentials := aws.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: "secret"}
-	if err := v4.NewSigner().SignHTTP(context.Background(), credentials, r, hashHex(body), service, region, at); err != nil {
+	if err := v4.NewSigner().SignHTTP(
+		context.Background(), credentials, r, hashHex(body), service, region, at,
+	); err != nil {
 		t.Fatal(err)
 	}
 	return r
@@ -42,7 +44,9 @@ func signed(t testing.TB, path string, body []byte, at time.Time, region, servic
 func TestVerifyAcceptsWhatTheSDKSigns(t *testing.T) {
 	for _, path := range []string{"/", "/a%20b/c", "/?x=1&a=b%20c&a=a", "/path/with/%E2%82%AC"} {
 		body := []byte(`{"IdentityStoreId":"d-1234567890"}`)
-		if _, err := verifier().Verify(signed(t, path, body, signedAt, "us-east-1", "identitystore"), body, "identitystore"); err != nil {
+		if _, err := verifier().Verify(
+			signed(t, path, body, signedAt, "us-east-1", "identitystore"), body, "identitystore",
+		); err != nil {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
@@ -56,25 +60,49 @@ func TestVerifyRefuses(t *testing.T) {
 		body    []byte
 		code    string
 	}{
-		"no signature":   {func() *http.Request { r := good(); r.Header.Del("Authorization"); return r }, body, "MissingAuthenticationTokenException"},
-		"a bearer token": {func() *http.Request { r := good(); r.Header.Set("Authorization", "Bearer x"); return r }, body, "IncompleteSignatureException"},
-		"another body":   {good, []byte(`{"x":1}`), "InvalidSignatureException"},
+		"no signature": {func() *http.Request {
+			r := good()
+			r.Header.Del("Authorization")
+			return r
+		}, body, "MissingAuthenticationTokenException"},
+		"a bearer token": {func() *http.Request {
+			r := good()
+			r.Header.Set("Authorization", "Bearer x")
+			return r
+		}, body, "IncompleteSignatureException"},
+		"another body": {good, []byte(`{"x":1}`), "InvalidSignatureException"},
 		"another operation": {func() *http.Request {
 			r := good()
 			r.Header.Set("X-Amz-Target", "AWSIdentityStore.DeleteUser")
 			return r
 		}, body, "InvalidSignatureException"},
-		"another host":       {func() *http.Request { r := good(); r.Host = "evil.example"; return r }, body, "InvalidSignatureException"},
-		"an unsigned header": {func() *http.Request { r := good(); r.Header.Set("X-Amz-Extra", "1"); return r }, body, "IncompleteSignatureException"},
-		"another region":     {func() *http.Request { return signed(t, "/", body, signedAt, "eu-west-1", "identitystore") }, body, "InvalidSignatureException"},
-		"another service":    {func() *http.Request { return signed(t, "/", body, signedAt, "us-east-1", "sso") }, body, "InvalidSignatureException"},
+		"another host": {func() *http.Request {
+			r := good()
+			r.Host = "evil.example"
+			return r
+		}, body, "InvalidSignatureException"},
+		"an unsigned header": {func() *http.Request {
+			r := good()
+			r.Header.Set("X-Amz-Extra", "1")
+			return r
+		}, body, "IncompleteSignatureException"},
+		"another region": {func() *http.Request {
+			return signed(t, "/", body, signedAt, "eu-west-1", "identitystore")
+		}, body, "InvalidSignatureException"},
+		"another service": {func() *http.Request {
+			return signed(t, "/", body, signedAt, "us-east-1", "sso")
+		}, body, "InvalidSignatureException"},
 		"a stale signature": {func() *http.Request {
 			return signed(t, "/", body, signedAt.Add(-16*time.Minute), "us-east-1", "identitystore")
 		}, body, "InvalidSignatureException"},
 		"a future signature": {func() *http.Request {
 			return signed(t, "/", body, signedAt.Add(16*time.Minute), "us-east-1", "identitystore")
 		}, body, "InvalidSignatureException"},
-		"garbage": {func() *http.Request { r := good(); r.Header.Set("Authorization", algorithm+" ,,=,"); return r }, body, "IncompleteSignatureException"},
+		"garbage": {func() *http.Request {
+			r := good()
+			r.Header.Set("Authorization", algorithm+" ,,=,")
+			return r
+		}, body, "IncompleteSignatureException"},
 	} {
 		_, err := verifier().Verify(c.request(), c.body, "identitystore")
 		var wire *Error
@@ -99,7 +127,9 @@ func TestSessionTokens(t *testing.T) {
 	make1 := func() *http.Request {
 		r := httptest.NewRequest(http.MethodPost, "http://127.0.0.1:8080/", bytes.NewReader(body))
 		credentials := aws.Credentials{AccessKeyID: "ASIATEST", SecretAccessKey: "secret", SessionToken: "the token"}
-		if err := v4.NewSigner().SignHTTP(context.Background(), credentials, r, hashHex(body), "sso", "us-east-1", signedAt); err != nil {
+		if err := v4.NewSigner().SignHTTP(
+			context.Background(), credentials, r, hashHex(body), "sso", "us-east-1", signedAt,
+		); err != nil {
 			t.Fatal(err)
 		}
 		return r
@@ -108,9 +138,12 @@ func TestSessionTokens(t *testing.T) {
 		t.Errorf("good credentials: %v, the look-up saw %q", err, seen)
 	}
 	for name, change := range map[string]func(*http.Request){
-		"another token": func(r *http.Request) { r.Header.Set("X-Amz-Security-Token", "another") }, "no token": func(r *http.Request) { r.Header.Del("X-Amz-Security-Token") },
+		"another token": func(r *http.Request) { r.Header.Set("X-Amz-Security-Token", "another") },
+		"no token":      func(r *http.Request) { r.Header.Del("X-Amz-Security-Token") },
 		"a token that is not signed": func(r *http.Request) {
-			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), ";x-amz-security-token", "", 1))
+			r.Header.Set(
+				"Authorization", strings.Replace(r.Header.Get("Authorization"), ";x-amz-security-token", "", 1),
+			)
 		},
 	} {
 		r := make1()
@@ -127,7 +160,13 @@ func TestAStaleSignatureIsNoUse(t *testing.T) {
 	body := []byte(`{}`)
 	now := signedAt
 	v.Now = func() time.Time { return now }
-	for after, good := range map[time.Duration]bool{0: true, 15 * time.Minute: true, 15*time.Minute + time.Second: false, 24 * time.Hour: false, -15*time.Minute - time.Second: false} {
+	for after, good := range map[time.Duration]bool{
+		0:                             true,
+		15 * time.Minute:              true,
+		15*time.Minute + time.Second:  false,
+		24 * time.Hour:                false,
+		-15*time.Minute - time.Second: false,
+	} {
 		now = signedAt.Add(after)
 		if _, err := v.Verify(signed(t, "/", body, signedAt, "us-east-1", "sso"), body, "sso"); (err == nil) != good {
 			t.Errorf("after %s: %v", after, err)
@@ -137,7 +176,8 @@ func TestAStaleSignatureIsNoUse(t *testing.T) {
 
 func FuzzAuthorization(f *testing.F) {
 	f.Add(
-		"AWS4-HMAC-SHA256 Credential=AKIA/20261123/us-east-1/sso/aws4_request, SignedHeaders=host;x-amz-date, Signature=00",
+		"AWS4-HMAC-SHA256 Credential=AKIA/20261123/us-east-1/sso/aws4_request, SignedHeaders=host;x-amz-date, " +
+			"Signature=00",
 	)
 	f.Fuzz(func(t *testing.T, header string) {
 		r := httptest.NewRequest(http.MethodPost, "http://127.0.0.1/", nil)

@@ -49,11 +49,33 @@ func access(s settings, self string) ([]figure, error) {
 	}
 	var figures []figure
 	for _, load := range []workload{
-		{name: "GetRoleCredentials, sandbox, durable event", against: "echo", must: 0.4, build: w.portal(w.credentials)},
-		{name: "GetRoleCredentials, 64 in flight", connections: maxConnections, against: "echo", must: 0.4, build: w.portal(w.credentials)},
-		{name: fmt.Sprintf("ListAccounts, first of %d accounts by %d groups", manyAccounts, manyGroups), connections: 1, against: "hello", build: w.portal(func() string { return "/assignment/accounts?max_result=100" })},
-		{name: "ListAccountRoles", against: "hello", build: w.portal(func() string { return "/assignment/roles?account_id=" + anyAccount() })},
-		{name: fmt.Sprintf("ListAccountAssignments, SigV4, %d assignments", s.assigned), connections: 1, against: "hello", build: w.pages},
+		{
+			name:    "GetRoleCredentials, sandbox, durable event",
+			against: "echo",
+			must:    0.4,
+			build:   w.portal(w.credentials),
+		},
+		{
+			name:        "GetRoleCredentials, 64 in flight",
+			connections: maxConnections,
+			against:     "echo",
+			must:        0.4,
+			build:       w.portal(w.credentials),
+		},
+		{name: fmt.Sprintf(
+			"ListAccounts, first of %d accounts by %d groups", manyAccounts, manyGroups,
+		), connections: 1, against: "hello", build: w.portal(func() string {
+			return "/assignment/accounts?max_result=100"
+		})},
+		{name: "ListAccountRoles", against: "hello", build: w.portal(func() string {
+			return "/assignment/roles?account_id=" + anyAccount()
+		})},
+		{
+			name:        fmt.Sprintf("ListAccountAssignments, SigV4, %d assignments", s.assigned),
+			connections: 1,
+			against:     "hello",
+			build:       w.pages,
+		},
 	} {
 		more, err := b.measure(load, []*target{t})
 		if err != nil {
@@ -155,7 +177,9 @@ func (w *accessWorld) fillAccess(users, assignments int) error {
 		var out struct {
 			PermissionSet struct{ PermissionSetArn string }
 		}
-		if err := w.ssoAdmin("CreatePermissionSet", fmt.Sprintf(`{"InstanceArn":"%s","Name":"Set%d"}`, w.instance(), i), &out); err != nil {
+		if err := w.ssoAdmin(
+			"CreatePermissionSet", fmt.Sprintf(`{"InstanceArn":"%s","Name":"Set%d"}`, w.instance(), i), &out,
+		); err != nil {
 			return err
 		}
 		w.sets = append(w.sets, out.PermissionSet.PermissionSetArn)
@@ -197,7 +221,9 @@ func (w *accessWorld) signInOnDevice() error {
 	}
 	base := "http://" + w.address
 	var client struct{ ClientID, ClientSecret string }
-	if err := post(base+"/client/register", map[string]any{"clientName": "bench", "clientType": "public"}, &client); err != nil {
+	if err := post(
+		base+"/client/register", map[string]any{"clientName": "bench", "clientType": "public"}, &client,
+	); err != nil {
 		return err
 	}
 	ask := map[string]any{"clientId": client.ClientID, "clientSecret": client.ClientSecret, "startUrl": base + "/start"}

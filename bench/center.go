@@ -123,7 +123,9 @@ func (c *identityCenter) provision() error {
 	if err != nil {
 		return err
 	}
-	if err := c.admin.EnableConfiguration(ctx, adminapi.ChangeInput{ConfigurationID: config.ConfigurationID, Confirmation: connect.Confirmation}); err != nil {
+	if err := c.admin.EnableConfiguration(
+		ctx, adminapi.ChangeInput{ConfigurationID: config.ConfigurationID, Confirmation: connect.Confirmation},
+	); err != nil {
 		return err
 	}
 	tenant, err := c.admin.CreateTenant(ctx)

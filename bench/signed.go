@@ -44,7 +44,10 @@ func (t *target) signedFor(operation, service string, body []byte) []byte {
 		AccessKeyID:     t.center.admin.AccessKeyID,
 		SecretAccessKey: t.center.admin.SecretAccessKey,
 	}
-	if err := v4.NewSigner().SignHTTP(context.Background(), credentials, req, hex.EncodeToString(sum[:]), service, t.center.admin.Region, time.Now().UTC()); err != nil {
+	if err := v4.NewSigner().SignHTTP(
+		context.Background(), credentials, req, hex.EncodeToString(sum[:]), service, t.center.admin.Region,
+		time.Now().UTC(),
+	); err != nil {
 		panic(err) // the credentials are there
 	}
 	headers := ""
@@ -93,7 +96,8 @@ func signedUsers(t *target) (request, int) {
 		stock[i] = t.signed(
 			"CreateUser",
 			t.object(
-				`"UserName":"`+name+`","DisplayName":"Given Family","Title":"Engineer","Name":{"GivenName":"Given","FamilyName":"Family"},"Emails":[{"Value":"`+name+`","Type":"work","Primary":true}]`,
+				`"UserName":"`+name+
+					`","DisplayName":"Given Family","Title":"Engineer","Name":{"GivenName":"Given","FamilyName":"Family"},"Emails":[{"Value":"`+name+`","Type":"work","Primary":true}]`,
 			),
 		)
 	}

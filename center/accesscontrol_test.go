@@ -28,19 +28,54 @@ func TestAttributesForAccessControl(t *testing.T) {
 		want map[string]string
 		code center.Code
 	}{
-		"two and another": {in: []center.AssertedAttribute{{Name: accessControl + "CostCenter", Values: []string{"42"}}, {Name: accessControl + "Team Name", NameFormat: "urn:oasis:names:tc:SAML:2.0:attrname-format:uri", Values: []string{"Blue"}},
-			{Name: "mail", Values: []string{"x"}}, {Name: accessControl + "Empty", Values: []string{""}}}, want: map[string]string{"CostCenter": "42", "Team Name": "Blue"}},
-		"fifty":                             {in: many(50), want: map[string]string{}},
-		"fifty-one":                         {in: many(51), code: center.AssertionRefused},
-		"fifty-one, switched off":           {off: true, in: many(51)},
-		"twice":                             {in: []center.AssertedAttribute{{Name: "a"}, {Name: "a"}}, code: center.AssertionRefused},
-		"two values":                        {in: []center.AssertedAttribute{{Name: "groups", Values: []string{"a", "b"}}}, code: center.AssertionRefused},
-		"two values, switched off":          {off: true, in: []center.AssertedAttribute{{Name: "groups", Values: []string{"a", "b"}}}},
-		"XML in a value":                    {in: []center.AssertedAttribute{{Name: "a", Values: []string{""}, Structured: true}}, code: center.AssertionRefused},
-		"a NameFormat of one's own":         {in: []center.AssertedAttribute{{Name: "a", NameFormat: "urn:mine", Values: []string{"x"}}}, code: center.AssertionRefused},
-		"a key that is not allowed":         {in: []center.AssertedAttribute{{Name: accessControl + "a*", Values: []string{"x"}}}, code: center.AssertionRefused},
-		"a long value":                      {in: []center.AssertedAttribute{{Name: accessControl + "a", Values: []string{strings.Repeat("x", 257)}}}, code: center.AssertionRefused},
-		"a long value of another attribute": {in: []center.AssertedAttribute{{Name: "a", Values: []string{strings.Repeat("x", 257)}}}, want: map[string]string{}},
+		"two and another": {in: []center.AssertedAttribute{{
+			Name:   accessControl + "CostCenter",
+			Values: []string{"42"},
+		}, {
+			Name:       accessControl + "Team Name",
+			NameFormat: "urn:oasis:names:tc:SAML:2.0:attrname-format:uri",
+			Values:     []string{"Blue"},
+		},
+			{Name: "mail", Values: []string{"x"}},
+			{
+				Name:   accessControl + "Empty",
+				Values: []string{""},
+			}}, want: map[string]string{"CostCenter": "42", "Team Name": "Blue"}},
+		"fifty":                   {in: many(50), want: map[string]string{}},
+		"fifty-one":               {in: many(51), code: center.AssertionRefused},
+		"fifty-one, switched off": {off: true, in: many(51)},
+		"twice": {
+			in:   []center.AssertedAttribute{{Name: "a"}, {Name: "a"}},
+			code: center.AssertionRefused,
+		},
+		"two values": {
+			in:   []center.AssertedAttribute{{Name: "groups", Values: []string{"a", "b"}}},
+			code: center.AssertionRefused,
+		},
+		"two values, switched off": {
+			off: true,
+			in:  []center.AssertedAttribute{{Name: "groups", Values: []string{"a", "b"}}},
+		},
+		"XML in a value": {
+			in:   []center.AssertedAttribute{{Name: "a", Values: []string{""}, Structured: true}},
+			code: center.AssertionRefused,
+		},
+		"a NameFormat of one's own": {
+			in:   []center.AssertedAttribute{{Name: "a", NameFormat: "urn:mine", Values: []string{"x"}}},
+			code: center.AssertionRefused,
+		},
+		"a key that is not allowed": {
+			in:   []center.AssertedAttribute{{Name: accessControl + "a*", Values: []string{"x"}}},
+			code: center.AssertionRefused,
+		},
+		"a long value": {
+			in:   []center.AssertedAttribute{{Name: accessControl + "a", Values: []string{strings.Repeat("x", 257)}}},
+			code: center.AssertionRefused,
+		},
+		"a long value of another attribute": {
+			in:   []center.AssertedAttribute{{Name: "a", Values: []string{strings.Repeat("x", 257)}}},
+			want: map[string]string{},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, ctx := centertest.New(t, "http://127.0.0.1"), context.Background()
@@ -91,7 +126,12 @@ func TestAForcedSignInMustBeFresh(t *testing.T) {
 		force bool
 		since time.Duration
 		code  center.Code
-	}{"fresh": {true, 0, ""}, "an hour ago": {true, time.Hour, center.AssertionRefused}, "within the clocks' difference": {true, 2 * time.Minute, ""}, "an hour ago, not forced": {false, time.Hour, ""}} {
+	}{
+		"fresh":                         {true, 0, ""},
+		"an hour ago":                   {true, time.Hour, center.AssertionRefused},
+		"within the clocks' difference": {true, 2 * time.Minute, ""},
+		"an hour ago, not forced":       {false, time.Hour, ""},
+	} {
 		request, err := c.StartAuthnRequest(ctx, "", "/start", test.force)
 		if err != nil {
 			t.Fatal(err)
@@ -104,7 +144,9 @@ func TestAForcedSignInMustBeFresh(t *testing.T) {
 			UsableUntil:  time.Now().Add(time.Hour),
 			AuthnInstant: time.Now().Add(-test.since),
 		}
-		if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: request.Outstanding.Reveal()}); center.CodeOf(
+		if _, _, _, err := c.SignInWithAssertion(
+			ctx, by, a, center.Browser{Outstanding: request.Outstanding.Reveal()},
+		); center.CodeOf(
 			err,
 		) != test.code {
 			t.Errorf("%s: %v, want %q", name, err, test.code)

@@ -86,7 +86,9 @@ func (a Account) check() error {
 		return &Error{Code: InvalidValue, Field: "OrganizationalUnits", Subject: a.ID, Detail: "deeper than six"}
 	}
 	for _, u := range a.Units {
-		if err := errors.Join(checkText("OrganizationalUnits", u.ID, 128), checkText("OrganizationalUnits", u.Name, 128)); err != nil {
+		if err := errors.Join(
+			checkText("OrganizationalUnits", u.ID, 128), checkText("OrganizationalUnits", u.Name, 128),
+		); err != nil {
 			return err
 		}
 	}

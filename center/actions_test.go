@@ -49,7 +49,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("# Who may do what at the center\n\n")
 	b.WriteString(
-		"Written by `go test ./center -run TestWhoMayDoWhat -update` from `center/actions.go`. What is not here is refused.\n",
+		"Written by `go test ./center -run TestWhoMayDoWhat -update` from `center/actions.go`. What is not here " +
+			"is refused.\n",
 	)
 	b.WriteString("\"By hand\" means: not while automatic provisioning is on.\n\n| change |")
 	for _, k := range kindsAndRoles {

@@ -66,7 +66,9 @@ func TestAnAdministratorIsAddedWithAOneTimePassword(t *testing.T) {
 	) != center.PasswordUnfit {
 		t.Errorf("a password that breaks the rules: %v", err)
 	}
-	if _, err := d.SignInWithNewPassword(d.ctx, fromHome, p.Ticket.Reveal(), goodPassword, center.Browser{}); center.CodeOf(
+	if _, err := d.SignInWithNewPassword(
+		d.ctx, fromHome, p.Ticket.Reveal(), goodPassword, center.Browser{},
+	); center.CodeOf(
 		err,
 	) != center.TicketInvalid {
 		t.Errorf("at the portal's door: %v", err)
@@ -124,7 +126,9 @@ func TestWhatIsChangedOfAnAdministratorEndsTheSessions(t *testing.T) {
 			return err
 		},
 		"own password": func(d *directory, own string) error {
-			return d.ChangeAdministratorPassword(d.ctx, administratorNamed("bob"), "bob", goodPassword, "Another 1 password!", own, "")
+			return d.ChangeAdministratorPassword(
+				d.ctx, administratorNamed("bob"), "bob", goodPassword, "Another 1 password!", own, "",
+			)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -157,7 +161,9 @@ func TestWhatIsChangedOfAnAdministratorEndsTheSessions(t *testing.T) {
 			}
 			all, err := d.Administrators(d.ctx)
 			d.must(err)
-			if i := slices.IndexFunc(all, func(a center.AdministratorSummary) bool { return a.Name == "bob" }); i >= 0 &&
+			if i := slices.IndexFunc(all, func(a center.AdministratorSummary) bool {
+				return a.Name == "bob"
+			}); i >= 0 &&
 				!all[i].CreatedAt.Equal(made) {
 				t.Errorf("created at %s, now at %s", made, all[i].CreatedAt)
 			}
@@ -186,7 +192,9 @@ func TestWhoCannotBeRemoved(t *testing.T) {
 	if _, err := d.RemoveAdministrator(d.ctx, operator, "nobody"); center.CodeOf(err) != center.AdministratorNotFound {
 		t.Errorf("nobody: %v", err)
 	}
-	if _, err := d.RemoveAdministrator(d.ctx, audit.Actor{Kind: audit.AccessKey, Role: string(center.RoleUserAdministrator)}, "bob"); center.CodeOf(
+	if _, err := d.RemoveAdministrator(
+		d.ctx, audit.Actor{Kind: audit.AccessKey, Role: string(center.RoleUserAdministrator)}, "bob",
+	); center.CodeOf(
 		err,
 	) != center.NotAllowed {
 		t.Errorf("by a user administrator's key: %v", err)
@@ -243,7 +251,9 @@ func TestAOneTimePasswordAloneChangesNothingWhereThereIsAFactor(t *testing.T) {
 	p, err := d.SignInAdministrator(d.ctx, fromHome, "bob", secret.Reveal(), "", center.Browser{})
 	d.must(err)
 	console := center.Browser{Console: true}
-	if _, err := d.SignInWithNewPassword(d.ctx, fromHome, p.Ticket.Reveal(), "Another 1 password!", console); p.Step != center.StepFactor ||
+	if _, err := d.SignInWithNewPassword(
+		d.ctx, fromHome, p.Ticket.Reveal(), "Another 1 password!", console,
+	); p.Step != center.StepFactor ||
 		center.CodeOf(err) != center.TicketInvalid {
 		t.Fatalf("step %q; a password without the factor: %v", p.Step, err)
 	}

@@ -225,7 +225,8 @@ func (c *Center) DeleteAssignment(ctx context.Context, by audit.Actor, a Assignm
 		case origins[0] == byHand: // it stays, since rules want it too
 			return a.subject(), errors.Join(tx.DeleteOrigin(byHand, a), tx.PutAssignmentRequest(request))
 		}
-		request.Status, request.FailureReason = Failed, "Received a 409 status error: The assignment follows the assignment rule "+origins[0]+". Delete the rule, or move the account out of it."
+		request.Status, request.FailureReason = Failed, "Received a 409 status error: The assignment follows the "+
+			"assignment rule "+origins[0]+". Delete the rule, or move the account out of it."
 		return a.subject(), tx.PutAssignmentRequest(request)
 	})
 	c.wakeRoleWorkers()

@@ -130,7 +130,9 @@ func TestRulesAreExpandedToAssignments(t *testing.T) {
 		t.Errorf("a permission set that a rule names was deleted: %v", err)
 	}
 	accounts[2].Suspended = false
-	if err := errors.Join(w.PutAccounts(ctx, centertest.Actor, accounts), w.DeleteAssignmentRule(ctx, centertest.Actor, tagged.ID)); err != nil {
+	if err := errors.Join(
+		w.PutAccounts(ctx, centertest.Actor, accounts), w.DeleteAssignmentRule(ctx, centertest.Actor, tagged.ID),
+	); err != nil {
 		t.Fatal(err)
 	}
 	w.want("no rules")
@@ -171,14 +173,22 @@ func TestWhichRulesAreRefused(t *testing.T) {
 		edit func(*center.AssignmentRule)
 		want center.Code
 	}{
-		"neither unit nor tag":   {func(r *center.AssignmentRule) { r.Unit = "" }, center.InvalidValue},
-		"both":                   {func(r *center.AssignmentRule) { r.Tag = &prod }, center.InvalidValue},
-		"a bad tag":              {func(r *center.AssignmentRule) { r.Unit, r.Tag = "", &center.Tag{Key: "aws:x"} }, center.InvalidValue},
-		"a long unit":            {func(r *center.AssignmentRule) { r.Unit = strings.Repeat("x", 129) }, center.InvalidValue},
-		"no such permission set": {func(r *center.AssignmentRule) { r.PermissionSetARN = "x" }, center.PermissionSetNotFound},
-		"no such user":           {func(r *center.AssignmentRule) { r.PrincipalID = "x" }, center.UserNotFound},
-		"no such group":          {func(r *center.AssignmentRule) { r.PrincipalType = center.PrincipalGroup }, center.GroupNotFound},
-		"a kind of nothing":      {func(r *center.AssignmentRule) { r.PrincipalType = "ROBOT" }, center.InvalidValue},
+		"neither unit nor tag": {func(r *center.AssignmentRule) { r.Unit = "" }, center.InvalidValue},
+		"both":                 {func(r *center.AssignmentRule) { r.Tag = &prod }, center.InvalidValue},
+		"a bad tag": {func(r *center.AssignmentRule) {
+			r.Unit, r.Tag = "", &center.Tag{Key: "aws:x"}
+		}, center.InvalidValue},
+		"a long unit": {func(r *center.AssignmentRule) {
+			r.Unit = strings.Repeat("x", 129)
+		}, center.InvalidValue},
+		"no such permission set": {func(r *center.AssignmentRule) {
+			r.PermissionSetARN = "x"
+		}, center.PermissionSetNotFound},
+		"no such user": {func(r *center.AssignmentRule) { r.PrincipalID = "x" }, center.UserNotFound},
+		"no such group": {func(r *center.AssignmentRule) {
+			r.PrincipalType = center.PrincipalGroup
+		}, center.GroupNotFound},
+		"a kind of nothing": {func(r *center.AssignmentRule) { r.PrincipalType = "ROBOT" }, center.InvalidValue},
 	} {
 		rule := good
 		c.edit(&rule)
@@ -211,7 +221,11 @@ func TestARuleInTroubleInOneAccountWorksInTheOthers(t *testing.T) {
 	w := newRuleWorld(t)
 	if err := w.Store.Update(ctx, func(tx center.Tx) error {
 		for i := range 500 {
-			if err := tx.PutProvisioned(center.Provisioned{AccountID: one, PermissionSetARN: fmt.Sprint("ps", i), RoleName: fmt.Sprint("R", i)}); err != nil {
+			if err := tx.PutProvisioned(center.Provisioned{
+				AccountID:        one,
+				PermissionSetARN: fmt.Sprint("ps", i),
+				RoleName:         fmt.Sprint("R", i),
+			}); err != nil {
 				return err
 			}
 		}

@@ -116,7 +116,9 @@ func (c *Center) answered(tx Tx, a VerifiedAssertion, from Browser) (request Aut
 		}
 	}
 	used := usedRequest + request.ID
-	if err := unused(tx, used, &Error{Code: RequestUnknown, Subject: request.ID, Detail: "the request was answered before"}); err != nil {
+	if err := unused(
+		tx, used, &Error{Code: RequestUnknown, Subject: request.ID, Detail: "the request was answered before"},
+	); err != nil {
 		return request, err
 	}
 	return request, tx.PutUsedAssertion(UsedAssertion{used, request.ExpiresAt})

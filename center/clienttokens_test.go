@@ -214,8 +214,10 @@ func TestWhoMayNotHaveTokens(t *testing.T) {
 	_, err = p.StartDevice(ctx, "127.0.0.1", p.id, p.secret, p.PortalURL())
 	p.wants("a registration of three months ago", err, center.ClientInvalid)
 	for name, c := range map[string]center.OAuthClient{
-		"no name": {}, "an unknown scope": {Name: "x", Scopes: []string{"all"}}, "a foreign host": {Name: "x", RedirectURIs: []string{"http://example.com/"}},
-		"TLS": {Name: "x", RedirectURIs: []string{"https://127.0.0.1/"}}, "another portal": {Name: "x", StartURL: "https://other.awsapps.com/start"},
+		"no name": {}, "an unknown scope": {Name: "x", Scopes: []string{"all"}},
+		"a foreign host": {Name: "x", RedirectURIs: []string{"http://example.com/"}},
+		"TLS":            {Name: "x", RedirectURIs: []string{"https://127.0.0.1/"}},
+		"another portal": {Name: "x", StartURL: "https://other.awsapps.com/start"},
 	} {
 		if _, _, _, err := p.RegisterOAuthClient(c); center.KindOf(err) != center.Invalid {
 			t.Errorf("%s: %v", name, err)
@@ -229,11 +231,16 @@ func TestWhichRedirectsAreTheClients(t *testing.T) {
 		registered, asked string
 		want              bool
 	}{
-		{"http://127.0.0.1/oauth/callback", "http://127.0.0.1:5000/oauth/callback", true}, {"http://127.0.0.1:1", "http://127.0.0.1:2/", true}, {"http://[::1]/x", "http://[::1]:9/x", true},
-		{"http://127.0.0.1/x", "http://localhost/x", false}, {"http://127.0.0.1/x", "http://127.0.0.1/y", false}, {"http://127.0.0.1/x", "http://127.0.0.1:1/x?y=1", false},
-		{"http://127.0.0.1/x", "http://127.0.0.1:1/x#y", false}, {"http://127.0.0.1/x", "http://user@127.0.0.1/x", false}, {"http://127.0.0.1/x", "http://127.0.0.1.evil.example/x", false},
+		{"http://127.0.0.1/oauth/callback", "http://127.0.0.1:5000/oauth/callback", true},
+		{"http://127.0.0.1:1", "http://127.0.0.1:2/", true}, {"http://[::1]/x", "http://[::1]:9/x", true},
+		{"http://127.0.0.1/x", "http://localhost/x", false}, {"http://127.0.0.1/x", "http://127.0.0.1/y", false},
+		{"http://127.0.0.1/x", "http://127.0.0.1:1/x?y=1", false},
+		{"http://127.0.0.1/x", "http://127.0.0.1:1/x#y", false},
+		{"http://127.0.0.1/x", "http://user@127.0.0.1/x", false},
+		{"http://127.0.0.1/x", "http://127.0.0.1.evil.example/x", false},
 		{"http://127.0.0.1/x", "javascript:alert(1)", false}, {"http://127.0.0.1/x", "", false},
-		{"http://127.0.0.1", "http://127.0.0.1:x@evil.example/", false}, {"http://127.0.0.1", "http://127.1:1/", false}, {"http://127.0.0.1/x", "http://127.0.0.1/%78", false}, {"http://127.0.0.1", "https://127.0.0.1", false},
+		{"http://127.0.0.1", "http://127.0.0.1:x@evil.example/", false}, {"http://127.0.0.1", "http://127.1:1/", false},
+		{"http://127.0.0.1/x", "http://127.0.0.1/%78", false}, {"http://127.0.0.1", "https://127.0.0.1", false},
 	} {
 		_, err := (center.OAuthClient{RedirectURIs: []string{c.registered}}).Redirects(c.asked)
 		if got := err == nil; got != c.want {

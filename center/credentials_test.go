@@ -23,30 +23,46 @@ func TestWhatEndsAccessEndsItAtOnce(t *testing.T) {
 		end  func(c *center.Center, a center.Assignment, u center.UserID, g center.Group, clock *time.Time) error
 		want center.Code
 	}{
-		"the assignment deleted": {func(c *center.Center, a center.Assignment, _ center.UserID, _ center.Group, _ *time.Time) error {
+		"the assignment deleted": {func(
+			c *center.Center, a center.Assignment, _ center.UserID, _ center.Group, _ *time.Time,
+		) error {
 			_, err := c.DeleteAssignment(ctx, centertest.Actor, a)
 			return err
 		}, center.RoleNotAssigned},
-		"out of the group": {func(c *center.Center, _ center.Assignment, u center.UserID, g center.Group, _ *time.Time) error {
+		"out of the group": {func(
+			c *center.Center, _ center.Assignment, u center.UserID, g center.Group, _ *time.Time,
+		) error {
 			return c.Store.Update(ctx, func(tx center.Tx) error { return tx.RemoveMembers(g.ID, []center.UserID{u}) })
 		}, center.RoleNotAssigned},
-		"the group deleted": {func(c *center.Center, _ center.Assignment, _ center.UserID, g center.Group, _ *time.Time) error {
+		"the group deleted": {func(
+			c *center.Center, _ center.Assignment, _ center.UserID, g center.Group, _ *time.Time,
+		) error {
 			return c.DeleteGroup(ctx, centertest.Actor, g.ID)
 		}, center.RoleNotAssigned},
-		"the user disabled": {func(c *center.Center, _ center.Assignment, u center.UserID, _ center.Group, _ *time.Time) error {
+		"the user disabled": {func(
+			c *center.Center, _ center.Assignment, u center.UserID, _ center.Group, _ *time.Time,
+		) error {
 			return c.SetUserActive(ctx, centertest.Actor, u, false)
 		}, center.SessionInvalid},
-		"the user deleted": {func(c *center.Center, _ center.Assignment, u center.UserID, _ center.Group, _ *time.Time) error {
+		"the user deleted": {func(
+			c *center.Center, _ center.Assignment, u center.UserID, _ center.Group, _ *time.Time,
+		) error {
 			return c.DeleteUser(ctx, centertest.Actor, u)
 		}, center.SessionInvalid},
-		"the account suspended": {func(c *center.Center, a center.Assignment, _ center.UserID, _ center.Group, _ *time.Time) error {
+		"the account suspended": {func(
+			c *center.Center, a center.Assignment, _ center.UserID, _ center.Group, _ *time.Time,
+		) error {
 			return c.PutAccount(ctx, centertest.Actor, center.Account{ID: a.AccountID, Name: "P", Suspended: true})
 		}, center.AccountSuspended},
-		"signed out": {func(c *center.Center, _ center.Assignment, _ center.UserID, _ center.Group, _ *time.Time) error {
+		"signed out": {func(
+			c *center.Center, _ center.Assignment, _ center.UserID, _ center.Group, _ *time.Time,
+		) error {
 			_, err := c.SignOut(ctx, audit.Actor{Kind: audit.User}, "secret")
 			return err
 		}, center.SessionInvalid},
-		"the session over, and nothing written": {func(_ *center.Center, _ center.Assignment, _ center.UserID, _ center.Group, clock *time.Time) error {
+		"the session over, and nothing written": {func(
+			_ *center.Center, _ center.Assignment, _ center.UserID, _ center.Group, clock *time.Time,
+		) error {
 			*clock = clock.Add(2 * time.Hour)
 			return nil
 		}, center.SessionInvalid},

@@ -122,14 +122,26 @@ func TestWhatFollowsThePassword(t *testing.T) {
 		step   center.Step
 		code   center.Code
 	}{
-		"a new instance wants a device":             {func(*center.SignInSettings) {}, false, center.StepRegister, ""},
-		"never":                                     {func(s *center.SignInSettings) { s.MFA = center.MFANever }, true, center.StepDone, ""},
-		"always":                                    {func(s *center.SignInSettings) { s.MFA = center.MFAAlways }, true, center.StepFactor, ""},
-		"in a browser that is not trusted":          {func(*center.SignInSettings) {}, true, center.StepFactor, ""},
-		"no device, a code by mail":                 {func(s *center.SignInSettings) { s.WithoutDevice = center.EmailCode }, false, center.StepCode, ""},
-		"no device, blocked":                        {func(s *center.SignInSettings) { s.WithoutDevice = center.BlockSignIn }, false, "", center.NoDevice},
-		"no device, allowed":                        {func(s *center.SignInSettings) { s.WithoutDevice = center.AllowSignIn }, false, center.StepDone, ""},
-		"a device is asked for, also where allowed": {func(s *center.SignInSettings) { s.WithoutDevice = center.AllowSignIn }, true, center.StepFactor, ""},
+		"a new instance wants a device": {func(*center.SignInSettings) {}, false, center.StepRegister, ""},
+		"never": {func(s *center.SignInSettings) {
+			s.MFA = center.MFANever
+		}, true, center.StepDone, ""},
+		"always": {func(s *center.SignInSettings) {
+			s.MFA = center.MFAAlways
+		}, true, center.StepFactor, ""},
+		"in a browser that is not trusted": {func(*center.SignInSettings) {}, true, center.StepFactor, ""},
+		"no device, a code by mail": {func(s *center.SignInSettings) {
+			s.WithoutDevice = center.EmailCode
+		}, false, center.StepCode, ""},
+		"no device, blocked": {func(s *center.SignInSettings) {
+			s.WithoutDevice = center.BlockSignIn
+		}, false, "", center.NoDevice},
+		"no device, allowed": {func(s *center.SignInSettings) {
+			s.WithoutDevice = center.AllowSignIn
+		}, false, center.StepDone, ""},
+		"a device is asked for, also where allowed": {func(s *center.SignInSettings) {
+			s.WithoutDevice = center.AllowSignIn
+		}, true, center.StepFactor, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -258,8 +270,10 @@ func TestGuessingFromElsewhereLocksNobodyOut(t *testing.T) {
 
 func TestPasswordRules(t *testing.T) {
 	for password, want := range map[string]string{
-		goodPassword: "", "Short1!": "8 to 64 characters", strings.Repeat("Aa1!", 17): "8 to 64 characters", "no capitals 1!": "an upper-case letter",
-		"NO SMALL 1!": "a lower-case letter", "No digits!": "a digit", "No punctuation 1": "one of", "Gr\u00fc\u00dfe 1!": "", "        ": "a lower-case letter, an upper-case letter, a digit, one of",
+		goodPassword: "", "Short1!": "8 to 64 characters", strings.Repeat("Aa1!", 17): "8 to 64 characters",
+		"no capitals 1!": "an upper-case letter",
+		"NO SMALL 1!":    "a lower-case letter", "No digits!": "a digit", "No punctuation 1": "one of",
+		"Gr\u00fc\u00dfe 1!": "", "        ": "a lower-case letter, an upper-case letter, a digit, one of",
 	} {
 		err := center.CheckPassword(password)
 		if (want == "") != (err == nil) || (err != nil && !strings.Contains(err.Error(), want)) {
@@ -458,7 +472,10 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 			third.Session.Reveal(), "",
 		),
 	)
-	for secret, want := range map[string]center.Code{laptop.Session.Reveal(): center.SessionInvalid, third.Session.Reveal(): ""} {
+	for secret, want := range map[string]center.Code{
+		laptop.Session.Reveal(): center.SessionInvalid,
+		third.Session.Reveal():  "",
+	} {
 		if _, err := d.PortalUser(d.ctx, secret); center.CodeOf(err) != want {
 			t.Errorf("after the change of the password: %v, want %q", err, want)
 		}
@@ -590,7 +607,14 @@ func TestWhatIsKeptTellsNoSecret(t *testing.T) {
 	events, err := d.Events(d.ctx, center.EventQuery{Limit: 100})
 	d.must(err)
 	for _, e := range events {
-		for what, s := range map[string]string{"password": goodPassword, "app": secret, "session": p.Session.Reveal(), "browser": p.Known.Reveal(), "link": ticket, "digest": authn.Digest(p.Session.Reveal())} {
+		for what, s := range map[string]string{
+			"password": goodPassword,
+			"app":      secret,
+			"session":  p.Session.Reveal(),
+			"browser":  p.Known.Reveal(),
+			"link":     ticket,
+			"digest":   authn.Digest(p.Session.Reveal()),
+		} {
 			if strings.Contains(e.Subject+e.Detail+e.Actor.Name, s) {
 				t.Errorf("an event tells the %s: %+v", what, e)
 			}

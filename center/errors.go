@@ -281,7 +281,8 @@ var Reasons = map[Code]Reason{
 	},
 	LinkSent: {
 		Quota, "a link was sent to the user a moment ago",
-		"wait two minutes before asking again; if somebody else asks again and again, nothing needs to be done: the password stays as it is",
+		"wait two minutes before asking again; if somebody else asks again and again, nothing needs to be done: " +
+			"the password stays as it is",
 	},
 	MailOff: {
 		Conflict, "no mail can be sent: no mail server is configured",
@@ -297,7 +298,8 @@ var Reasons = map[Code]Reason{
 	DeviceNotFound: {NotFound, "there is no such MFA device", "load the page again"},
 	TooManyDevices: {
 		Quota,
-		"no further MFA device can be registered: two authenticator apps and six security keys are allowed, and the settings may exclude one kind",
+		"no further MFA device can be registered: two authenticator apps and six security keys are allowed, and " +
+			"the settings may exclude one kind",
 		"delete one that is not used any more",
 	},
 	FactorRefused: {
@@ -410,11 +412,13 @@ var Reasons = map[Code]Reason{
 	},
 	RoleRefused: {
 		Denied, "IAM has refused a change of a role",
-		"see the detail; most often this center may not assume its role in the account, or a policy that the permission set names is not there",
+		"see the detail; most often this center may not assume its role in the account, or a policy that the " +
+			"permission set names is not there",
 	},
 	RoleUnavailable: {
 		Unavailable, "IAM has not answered",
-		"it is tried again by itself; if it goes on, look at this machine's way to the internet and at AWS's health page",
+		"it is tried again by itself; if it goes on, look at this machine's way to the internet and at AWS's " +
+			"health page",
 	},
 	BrokerUnavailable: {
 		Unavailable, "AWS has not answered",

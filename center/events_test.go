@@ -30,8 +30,14 @@ func TestWhatIsRecordedIsKeptForAWhile(t *testing.T) {
 		after time.Duration
 		want  []string
 	}{
-		{time.Minute, []string{"CreateUser", "ListUsers", "ListUsers", "ListUsers", "ListUsers", "ListUsers", "ListUsers"}},
-		{30 * day, []string{"CreateUser", "ListUsers", "ListUsers", "ListUsers", "ListUsers", "ListUsers", "ListUsers"}},
+		{
+			time.Minute,
+			[]string{"CreateUser", "ListUsers", "ListUsers", "ListUsers", "ListUsers", "ListUsers", "ListUsers"},
+		},
+		{
+			30 * day,
+			[]string{"CreateUser", "ListUsers", "ListUsers", "ListUsers", "ListUsers", "ListUsers", "ListUsers"},
+		},
 		{30*day + time.Minute, []string{"CreateUser"}},
 		{400 * day, []string{"CreateUser"}},
 		{400*day + time.Second, nil},

@@ -86,7 +86,9 @@ func (g Group) check(tx Reader) error {
 	if strings.TrimSpace(g.DisplayName) == "" {
 		return &Error{Code: MissingValue, Field: "displayName"}
 	}
-	for _, f := range []struct{ field, value string }{{"displayName", g.DisplayName}, {"description", g.Description}, {"externalId", g.ExternalID}} {
+	for _, f := range []struct{ field, value string }{
+		{"displayName", g.DisplayName}, {"description", g.Description}, {"externalId", g.ExternalID},
+	} {
 		if err := checkText(f.field, lines.Replace(f.value), maxText); err != nil {
 			return err
 		}

@@ -143,7 +143,8 @@ const (
 func (e Effect) Explain() string {
 	switch e {
 	case StopsWorking:
-		return "will stop working: the user name is not an e-mail address, so the identity provider cannot name this user"
+		return "will stop working: the user name is not an e-mail address, so the identity provider cannot name " +
+			"this user"
 	case SignsInAtIdP:
 		return "signs in at the identity provider; the password and MFA devices here are no longer used"
 	case SignsInAtNewIdP:

@@ -150,7 +150,10 @@ func TestTheReportOfAChange(t *testing.T) {
 		e1, e2, e3, e4,
 		c.AttachManagedPolicy(ctx, centertest.Actor, set.ARN, "arn:aws:iam::aws:policy/AdministratorAccess"),
 	)
-	for kind, id := range map[center.PrincipalType]string{center.PrincipalGroup: string(admins.ID), center.PrincipalUser: string(old.ID)} {
+	for kind, id := range map[center.PrincipalType]string{
+		center.PrincipalGroup: string(admins.ID),
+		center.PrincipalUser:  string(old.ID),
+	} {
 		_, e := c.CreateAssignment(
 			ctx,
 			centertest.Actor,
@@ -240,8 +243,11 @@ func TestCertificatesOfTheIdentityProvider(t *testing.T) {
 		text string
 		code center.Code
 	}{
-		"PEM": {asPEM, ""}, "DER": {string(soon), ""}, "PEM with blanks around": {"\n" + asPEM + " \n", ""}, "two": {asPEM + asPEM, center.CertificateInvalid}, "nothing": {"", center.CertificateInvalid},
-		"a key":         {string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: soon})), center.CertificateInvalid},
+		"PEM": {asPEM, ""}, "DER": {string(soon), ""}, "PEM with blanks around": {"\n" + asPEM + " \n", ""},
+		"two": {asPEM + asPEM, center.CertificateInvalid}, "nothing": {"", center.CertificateInvalid},
+		"a key": {
+			string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: soon})), center.CertificateInvalid,
+		},
 		"a short key":   {string(newCertificate(t, "weak", time.Now(), 1024)), center.CertificateInvalid},
 		"a long text":   {asPEM + strings.Repeat(" ", 2500), center.CertificateInvalid},
 		"some nonsense": {"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", center.CertificateInvalid},

@@ -160,7 +160,8 @@ func (c *Center) isStartURL(text string) bool {
 	plain := strings.TrimRight(u.Scheme+"://"+u.Host+u.Path, "/")
 	i := c.Instance
 	return slices.Contains([]string{
-		c.PortalURL(), c.URL, c.AWSStartURL(), "https://" + i.shortID() + "." + i.Region + ".portal.amazonaws.com", "https://" + i.shortID() + ".portal." + i.Region + ".app.aws",
+		c.PortalURL(), c.URL, c.AWSStartURL(), "https://" + i.shortID() + "." + i.Region + ".portal.amazonaws.com",
+		"https://" + i.shortID() + ".portal." + i.Region + ".app.aws",
 	}, plain)
 }
 

@@ -92,7 +92,9 @@ func (c *Center) retireRole(tx Tx, request *AssignmentRequest) error {
 	if err != nil {
 		return err
 	}
-	if err := endWaiting(tx, job.RoleName, "the last assignment of the permission set in the account was deleted meanwhile"); err != nil {
+	if err := endWaiting(
+		tx, job.RoleName, "the last assignment of the permission set in the account was deleted meanwhile",
+	); err != nil {
 		return err
 	}
 	request.Status = InProgress
@@ -217,7 +219,10 @@ func (c *Center) takeRoleJob(ctx context.Context) (job RoleJob, set PermissionSe
 			}
 			last = len(roles) == 0 && len(jobs) == 1
 		} else if set, err = tx.PermissionSet(job.PermissionSetARN); err != nil {
-			return fmt.Errorf("the permission set of role %s: %w", job.RoleName, orRefuse(err, PermissionSetNotFound, job.PermissionSetARN))
+			return fmt.Errorf(
+				"the permission set of role %s: %w", job.RoleName,
+				orRefuse(err, PermissionSetNotFound, job.PermissionSetARN),
+			)
 		}
 		job.LeasedUntil = c.now().Add(roleLease)
 		job.Attempts++

@@ -76,7 +76,9 @@ func newRoleWorld(t *testing.T) *roleWorld {
 	a, e1 := w.CreateUser(ctx, centertest.Actor, centertest.Person("ada"))
 	b, e2 := w.CreateUser(ctx, centertest.Actor, centertest.Person("bob"))
 	set, e3 := w.CreatePermissionSet(ctx, centertest.Actor, center.PermissionSet{Name: "Admin"})
-	if err := errors.Join(e1, e2, e3, w.PutAccount(ctx, centertest.Actor, center.Account{ID: "111122223333", Name: "A"})); err != nil {
+	if err := errors.Join(
+		e1, e2, e3, w.PutAccount(ctx, centertest.Actor, center.Account{ID: "111122223333", Name: "A"}),
+	); err != nil {
 		t.Fatal(err)
 	}
 	of := func(u center.User) center.Assignment {

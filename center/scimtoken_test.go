@@ -82,7 +82,13 @@ func TestExpiryIsToldMoreOftenAsItComesNearer(t *testing.T) {
 		told[stage] += n - seen
 		seen = n
 	}
-	for stage, want := range map[string][2]int{"before": {0, 0}, "weekly": {4, 5}, "twice a week": {8, 9}, "three times a week": {6, 7}, "daily": {14, 16}} {
+	for stage, want := range map[string][2]int{
+		"before":             {0, 0},
+		"weekly":             {4, 5},
+		"twice a week":       {8, 9},
+		"three times a week": {6, 7},
+		"daily":              {14, 16},
+	} {
 		if n := told[stage]; n < want[0] || n > want[1] {
 			t.Errorf("%s: told %d times, want %d to %d", stage, n, want[0], want[1])
 		}
@@ -139,7 +145,10 @@ func TestRevokedAtOnce(t *testing.T) {
 	if see().Active {
 		t.Error("a disabled user is still seen as active")
 	}
-	if _, err := c.UpdateUser(ctx, centertest.Actor, u.ID, func(u *center.User) error { u.UserName = "countess"; return nil }); err != nil {
+	if _, err := c.UpdateUser(ctx, centertest.Actor, u.ID, func(u *center.User) error {
+		u.UserName = "countess"
+		return nil
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.UserByName(ctx, "ada@example.com"); center.CodeOf(err) != center.UserNotFound {

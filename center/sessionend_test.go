@@ -118,7 +118,10 @@ func TestWhatEndsWhenACredentialChanges(t *testing.T) {
 			return p.SetUserActive(ctx, centertest.Actor, p.user.ID, false)
 		}, false},
 		"a user who is disabled by an update": {func(p *programs) error {
-			_, err := p.UpdateUser(ctx, centertest.Actor, p.user.ID, func(u *center.User) error { u.Active = false; return nil })
+			_, err := p.UpdateUser(ctx, centertest.Actor, p.user.ID, func(u *center.User) error {
+				u.Active = false
+				return nil
+			})
 			return err
 		}, false},
 	} {

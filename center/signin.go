@@ -103,11 +103,13 @@ func (c *Center) SignInWithAssertion(
 // often the name is the e-mail address of a user who is called something else here.
 func unmatched(r Reader, name string) error {
 	refused := &Error{Code: UserNotFound, Subject: name, Want: "a user name that exists here", Got: name,
-		Detail: "the identity provider names nobody who is here: provision the user, or have the identity provider send the user name"}
+		Detail: "the identity provider names nobody who is here: provision the user, or have the identity " +
+			"provider send the user name"}
 	u, err := r.UserByEmail(name)
 	if err == nil {
 		refused.Want = u.UserName
-		refused.Detail = "it is the e-mail address of the user " + u.UserName + ": the identity provider must send the user name, or the user be renamed"
+		refused.Detail = "it is the e-mail address of the user " + u.UserName +
+			": the identity provider must send the user name, or the user be renamed"
 		return refused
 	}
 	if errors.Is(err, ErrNoRow) {

@@ -113,7 +113,9 @@ func TestASAMLSignInNeedsItsRequestAndIsUsedOnce(t *testing.T) {
 		center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: "eve@example.com", InResponseTo: request()},
 		"browser", center.UserNotFound,
 	)
-	for _, name := range []string{"adA@e\u0130xample.com", "ad\u0430@example.com", "ada@ex\u212bmple.com", "ada@example.com\u200b"} {
+	for _, name := range []string{
+		"adA@e\u0130xample.com", "ad\u0430@example.com", "ada@ex\u212bmple.com", "ada@example.com\u200b",
+	} {
 		attempt(
 			"another letter",
 			center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: name, InResponseTo: request()},
@@ -223,7 +225,12 @@ func TestABrowserKeepsItsRequests(t *testing.T) {
 		InResponseTo: r.ID,
 		UsableUntil:  now.Add(time.Hour),
 	}
-	for what, outstanding := range map[string]string{"altered": altered, "none": "", "another center's": strings.Repeat("x", 300), "without end": strings.Repeat("x.", 100_000) + r.Outstanding.Reveal()} {
+	for what, outstanding := range map[string]string{
+		"altered":          altered,
+		"none":             "",
+		"another center's": strings.Repeat("x", 300),
+		"without end":      strings.Repeat("x.", 100_000) + r.Outstanding.Reveal(),
+	} {
 		if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: outstanding}); center.CodeOf(
 			err,
 		) != center.RequestUnknown {

@@ -91,7 +91,8 @@ func (s SignInSettings) check() error {
 		return &Error{Code: InvalidValue, Field: "portal session", Detail: "want 15 minutes to 90 days"}
 	case s.MFA != MFAContextAware && s.MFA != MFAAlways && s.MFA != MFANever:
 		return &Error{Code: InvalidValue, Field: "MFA mode", Detail: "want CONTEXT_AWARE, ALWAYS_ON or DISABLED"}
-	case s.WithoutDevice != MustRegister && s.WithoutDevice != EmailCode && s.WithoutDevice != BlockSignIn && s.WithoutDevice != AllowSignIn:
+	case s.WithoutDevice != MustRegister && s.WithoutDevice != EmailCode && s.WithoutDevice != BlockSignIn &&
+		s.WithoutDevice != AllowSignIn:
 		return &Error{
 			Code:   InvalidValue,
 			Field:  "users without a device",

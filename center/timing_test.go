@@ -85,7 +85,8 @@ func TestANameThatDoesNotExistCostsTheSame(t *testing.T) {
 			there, not := cost(pair[0], "192.0.2.1"), cost(pair[1], "192.0.2.2")
 			if there != not || there[0] == 0 || there[1] != 1 {
 				t.Errorf(
-					"attempt %d at %s: %v (transactions, passwords, events) for a name that exists, %v for one that does not",
+					"attempt %d at %s: %v (transactions, passwords, events) for a name that exists, %v for one "+
+						"that does not",
 					attempt,
 					what,
 					there,

@@ -116,7 +116,10 @@ func (u User) CheckAWS() error {
 	for _, l := range [...]struct {
 		field string
 		n     int
-	}{{"emails", len(u.Emails)}, {"phoneNumbers", len(u.PhoneNumbers)}, {"addresses", len(u.Addresses)}, {"roles", len(u.Roles)}} {
+	}{
+		{"emails", len(u.Emails)}, {"phoneNumbers", len(u.PhoneNumbers)}, {"addresses", len(u.Addresses)},
+		{"roles", len(u.Roles)},
+	} {
 		if l.n > 1 {
 			return &Error{Code: NotSingleValued, Field: l.field, Subject: u.UserName}
 		}
@@ -216,11 +219,16 @@ func (u User) Check() error {
 
 func (u User) checkTexts() error {
 	for _, t := range [...]struct{ field, value string }{
-		{"externalId", u.ExternalID}, {"name.formatted", u.Name.Formatted}, {"name.familyName", u.Name.FamilyName}, {"name.givenName", u.Name.GivenName},
-		{"name.middleName", u.Name.MiddleName}, {"name.honorificPrefix", u.Name.HonorificPrefix}, {"name.honorificSuffix", u.Name.HonorificSuffix},
-		{"displayName", u.DisplayName}, {"nickName", u.NickName}, {"profileUrl", u.ProfileURL}, {"title", u.Title}, {"userType", u.UserType},
-		{"preferredLanguage", u.PreferredLanguage}, {"locale", u.Locale}, {"timezone", u.Timezone}, {"website", u.Website},
-		{"employeeNumber", u.Enterprise.EmployeeNumber}, {"costCenter", u.Enterprise.CostCenter}, {"organization", u.Enterprise.Organization},
+		{"externalId", u.ExternalID}, {"name.formatted", u.Name.Formatted}, {"name.familyName", u.Name.FamilyName},
+		{"name.givenName", u.Name.GivenName},
+		{"name.middleName", u.Name.MiddleName}, {"name.honorificPrefix", u.Name.HonorificPrefix},
+		{"name.honorificSuffix", u.Name.HonorificSuffix},
+		{"displayName", u.DisplayName}, {"nickName", u.NickName}, {"profileUrl", u.ProfileURL}, {"title", u.Title},
+		{"userType", u.UserType},
+		{"preferredLanguage", u.PreferredLanguage}, {"locale", u.Locale}, {"timezone", u.Timezone},
+		{"website", u.Website},
+		{"employeeNumber", u.Enterprise.EmployeeNumber}, {"costCenter", u.Enterprise.CostCenter},
+		{"organization", u.Enterprise.Organization},
 		{"division", u.Enterprise.Division}, {"department", u.Enterprise.Department}, {"manager", u.Enterprise.Manager},
 	} {
 		if err := checkText(t.field, t.value, maxText); err != nil {
@@ -232,8 +240,10 @@ func (u User) checkTexts() error {
 		values []Value
 		limit  int
 	}{
-		{"emails", u.Emails, maxText}, {"phoneNumbers", u.PhoneNumbers, maxText}, {"ims", u.IMs, maxText}, {"photos", u.Photos, maxText},
-		{"entitlements", u.Entitlements, maxText}, {"roles", u.Roles, maxText}, {"x509Certificates", u.Certificates, maxUserCertificate},
+		{"emails", u.Emails, maxText}, {"phoneNumbers", u.PhoneNumbers, maxText}, {"ims", u.IMs, maxText},
+		{"photos", u.Photos, maxText},
+		{"entitlements", u.Entitlements, maxText}, {"roles", u.Roles, maxText},
+		{"x509Certificates", u.Certificates, maxUserCertificate},
 	} {
 		if err := checkValues(l.field, l.values, l.limit); err != nil {
 			return err
@@ -256,7 +266,10 @@ func checkValues(field string, values []Value, limit int) error {
 		if v.Primary {
 			primaries++
 		}
-		if err := errors.Join(checkText(field, v.Value, limit), checkText(field+".display", v.Display, maxText), checkText(field+".type", v.Type, maxText)); err != nil {
+		if err := errors.Join(
+			checkText(field, v.Value, limit), checkText(field+".display", v.Display, maxText),
+			checkText(field+".type", v.Type, maxText),
+		); err != nil {
 			return err
 		}
 	}
@@ -271,7 +284,10 @@ func checkAddresses(addresses []Address) error {
 		return &Error{Code: InvalidValue, Field: "addresses", Detail: "too many values"}
 	}
 	for _, a := range addresses {
-		for _, text := range [...]string{lines.Replace(a.Formatted), lines.Replace(a.StreetAddress), a.Locality, a.Region, a.PostalCode, a.Country, a.Type} {
+		for _, text := range [...]string{
+			lines.Replace(a.Formatted), lines.Replace(a.StreetAddress), a.Locality, a.Region, a.PostalCode, a.Country,
+			a.Type,
+		} {
 			if err := checkText("addresses", text, maxText); err != nil {
 				return err
 			}
@@ -424,7 +440,9 @@ func (c *Center) UpdateUser(ctx context.Context, by audit.Actor, id UserID, edit
 
 // clone copies the lists, so that an edit that is refused leaves the original alone.
 func (u User) clone() User {
-	for _, l := range []*[]Value{&u.Emails, &u.PhoneNumbers, &u.IMs, &u.Photos, &u.Entitlements, &u.Roles, &u.Certificates} {
+	for _, l := range []*[]Value{
+		&u.Emails, &u.PhoneNumbers, &u.IMs, &u.Photos, &u.Entitlements, &u.Roles, &u.Certificates,
+	} {
 		*l = slices.Clone(*l)
 	}
 	u.Addresses = slices.Clone(u.Addresses)

@@ -86,7 +86,8 @@ func (p *Plan) groupsText(verb string) string {
 
 func (p *Plan) samlDone() bool {
 	sp, app := p.State.Principal, p.State.Application
-	return sp.PreferredSingleSignOnMode != nil && *sp.PreferredSingleSignOnMode == "saml" && sp.LoginURL != nil && *sp.LoginURL == p.State.SP.SignInURL &&
+	return sp.PreferredSingleSignOnMode != nil && *sp.PreferredSingleSignOnMode == "saml" && sp.LoginURL != nil &&
+		*sp.LoginURL == p.State.SP.SignInURL &&
 		slices.Equal(app.IdentifierURIs, []string{p.State.SP.EntityID}) &&
 		app.Web != nil &&
 		slices.Equal(app.Web.RedirectURIs, p.State.SP.AcsURLs)
@@ -169,7 +170,9 @@ func (p *Plan) assignGroups(ctx context.Context) error {
 	}
 	for _, id := range p.State.Unassigned {
 		in := graph.AppRoleAssignment{PrincipalID: id, ResourceID: p.State.Principal.ID, AppRoleID: role}
-		if err := p.graph(ctx, http.MethodPost, "/servicePrincipals/"+p.State.Principal.ID+"/appRoleAssignedTo", in, nil); err != nil {
+		if err := p.graph(
+			ctx, http.MethodPost, "/servicePrincipals/"+p.State.Principal.ID+"/appRoleAssignedTo", in, nil,
+		); err != nil {
 			return err
 		}
 	}
@@ -224,7 +227,10 @@ func (p *Plan) saveCredentials(ctx context.Context) error {
 		{Key: graph.KeyBaseAddress, Value: p.State.SCIM.ScimEndpoint},
 		{Key: graph.KeySecretToken, Value: token.Value},
 	}
-	if err := p.graph(ctx, http.MethodPost, p.sync("/jobs/"+p.State.Job.ID+"/validateCredentials"), graph.ValidateCredentials{Credentials: credentials}, nil); err != nil {
+	if err := p.graph(
+		ctx, http.MethodPost, p.sync("/jobs/"+p.State.Job.ID+"/validateCredentials"),
+		graph.ValidateCredentials{Credentials: credentials}, nil,
+	); err != nil {
 		return fmt.Errorf("test the connection: %w", err)
 	}
 	scope := "false"
@@ -293,7 +299,8 @@ func (p *Plan) makeRoom(ctx context.Context) ([]adminapi.BearerToken, error) {
 	})
 	if oldest.LastUsedTime != nil {
 		return nil, fmt.Errorf(
-			"the center has two access tokens and both are in use; delete the one that is not needed (Settings, Access tokens) and run this again",
+			"the center has two access tokens and both are in use; delete the one that is not needed (Settings, " +
+				"Access tokens) and run this again",
 		)
 	}
 	return tokens, p.cfg.Admin.DeleteBearerToken(ctx, p.State.SCIM.TenantID, oldest.TokenID)

@@ -273,7 +273,8 @@ func (p *Plan) settled(ctx context.Context, do func() error) error {
 		err := do()
 		var refused *graph.Error
 		replicating := errors.Is(err, errNotYet) ||
-			(errors.As(err, &refused) && slices.Contains([]int{http.StatusNotFound, http.StatusForbidden, http.StatusConflict}, refused.Status))
+			(errors.As(err, &refused) &&
+				slices.Contains([]int{http.StatusNotFound, http.StatusForbidden, http.StatusConflict}, refused.Status))
 		if !p.fresh || !replicating || time.Now().After(deadline) {
 			return err
 		}

@@ -35,7 +35,9 @@ func (p *Plan) Verify(ctx context.Context, progress func(done, total int)) (Resu
 	var r Result
 	pass := func(title, detail string) { r.Checks = append(r.Checks, Check{title, detail}) }
 	job := p.sync("/jobs/" + p.State.Job.ID)
-	if err := p.graph(ctx, http.MethodPost, job+"/validateCredentials", graph.ValidateCredentials{UseSavedCredentials: true}, nil); err != nil {
+	if err := p.graph(
+		ctx, http.MethodPost, job+"/validateCredentials", graph.ValidateCredentials{UseSavedCredentials: true}, nil,
+	); err != nil {
 		return r, fmt.Errorf("test the connection: %w", err)
 	}
 	pass("Test Connection", "the saved tenant URL and token are accepted")
@@ -172,7 +174,8 @@ func (p *Plan) verifyCounts(ctx context.Context, users, groups int) (string, err
 	others := p.Report.Counts["StopsWorking"] + p.Report.Counts["MatchesNobody"]
 	if d.UserCount-others != users || d.GroupCount < groups {
 		return "", fmt.Errorf(
-			"the tenant has provisioned %d users and %d groups, but the center has %d and %d (and %d users that the tenant does not know)",
+			"the tenant has provisioned %d users and %d groups, but the center has %d and %d (and %d users that "+
+				"the tenant does not know)",
 			users, groups, d.UserCount-others, d.GroupCount, others,
 		)
 	}
@@ -184,7 +187,8 @@ func (p *Plan) failures(ctx context.Context, j graph.SynchronizationJob) ([]Fail
 		return nil, nil
 	}
 	var page graph.Page[graph.ProvisioningObjectSummary]
-	query := "/auditLogs/provisioning?$top=20&$filter=" + "jobId%20eq%20'" + j.ID + "'%20and%20provisioningStatusInfo/status%20eq%20'failure'"
+	query := "/auditLogs/provisioning?$top=20&$filter=" + "jobId%20eq%20'" + j.ID +
+		"'%20and%20provisioningStatusInfo/status%20eq%20'failure'"
 	if err := p.graph(ctx, http.MethodGet, query, nil, &page); err != nil {
 		return nil, err
 	}

@@ -241,7 +241,8 @@ func (p *odataParser) comparison() (Condition, error) {
 		return Condition{}, err
 	}
 	tests := map[string]func(order int, comparable bool) bool{
-		"eq": func(o int, ok bool) bool { return ok && o == 0 }, "ne": func(o int, ok bool) bool { return !ok || o != 0 },
+		"eq": func(o int, ok bool) bool { return ok && o == 0 },
+		"ne": func(o int, ok bool) bool { return !ok || o != 0 },
 		"gt": func(o int, ok bool) bool { return ok && o > 0 }, "ge": func(o int, ok bool) bool { return ok && o >= 0 },
 		"lt": func(o int, ok bool) bool { return ok && o < 0 }, "le": func(o int, ok bool) bool { return ok && o <= 0 },
 	}

@@ -73,18 +73,29 @@ func TestSMTPDelivers(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := <-received
-	for _, want := range []string{"MAIL FROM:<no-reply@example.com>", "RCPT TO:<ada@example.com>", "=?UTF-8?", "  123456", "Message-ID: <"} {
+	for _, want := range []string{
+		"MAIL FROM:<no-reply@example.com>", "RCPT TO:<ada@example.com>", "=?UTF-8?", "  123456", "Message-ID: <",
+	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}
 	}
-	if err := s.Deliver(context.Background(), Message{To: "ada@example.com\r\nBcc: eve@example.com", Subject: "x"}); err == nil {
+	if err := s.Deliver(
+		context.Background(), Message{To: "ada@example.com\r\nBcc: eve@example.com", Subject: "x"},
+	); err == nil {
 		t.Error("an address with a line break was taken")
 	}
 }
 
 func TestMailServersAreNamedByURL(t *testing.T) {
-	for server, ok := range map[string]bool{"smtp://mail.example.com": true, "smtps://user:secret@mail.example.com:465": true, "mail.example.com:25": false, "https://example.com": false, "smtp://": false, "smtp://h:x": false} {
+	for server, ok := range map[string]bool{
+		"smtp://mail.example.com":                  true,
+		"smtps://user:secret@mail.example.com:465": true,
+		"mail.example.com:25":                      false,
+		"https://example.com":                      false,
+		"smtp://":                                  false,
+		"smtp://h:x":                               false,
+	} {
 		if _, err := NewSMTP(server, "no-reply@example.com"); (err == nil) != ok {
 			t.Errorf("%s: %v", server, err)
 		} else if err != nil && strings.Contains(err.Error(), "secret") {

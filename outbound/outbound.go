@@ -146,7 +146,8 @@ func (p Policy) connections() *http.Transport {
 			}
 			return conn, err
 		},
-		ForceAttemptHTTP2: true, MaxIdleConnsPerHost: maxIdleByHost, IdleConnTimeout: idleTimeout, TLSHandshakeTimeout: dialTimeout,
+		ForceAttemptHTTP2: true, MaxIdleConnsPerHost: maxIdleByHost, IdleConnTimeout: idleTimeout,
+		TLSHandshakeTimeout:    dialTimeout,
 		MaxResponseHeaderBytes: maxHeaderBytes,
 	}
 }

@@ -26,17 +26,28 @@ func TestAddressesThatAreAsked(t *testing.T) {
 		address              string
 		internet, some, home bool
 	}{
-		{"1.1.1.1", true, true, true}, {"2606:4700::1111", true, true, true}, {"::ffff:1.1.1.1", true, true, true}, {"64:ff9b::101:101", true, true, true},
-		{"10.1.2.3", false, true, false}, {"::ffff:10.1.2.3", false, true, false}, {"64:ff9b::a01:203", false, true, false}, {"10.2.0.1", false, false, false},
-		{"fd12:3456::1", false, true, false}, {"fd99::1", false, false, false}, {"172.16.0.1", false, false, false}, {"192.168.1.1", false, false, false},
-		{"100.64.0.1", false, false, false}, {"127.0.0.1", false, false, true}, {"127.9.9.9", false, false, true}, {"::1", false, false, true},
-		{"::ffff:127.0.0.1", false, false, true}, {"64:ff9b::7f00:1", false, false, false}, {"::7f00:1", false, false, false}, {"::", false, false, false},
-		{"0.0.0.0", false, false, false}, {"0.1.2.3", false, false, false}, {"169.254.169.254", false, false, false}, {"169.254.170.2", false, false, false},
-		{"::ffff:169.254.169.254", false, false, false}, {"64:ff9b::a9fe:a9fe", false, false, false}, {"2002:a9fe:a9fe::1", false, false, false},
-		{"2002:a00:1::1", false, false, false}, {"2001:0:a00:1::1", false, false, false}, {"fd00:ec2::254", false, false, false}, {"168.63.129.16", false, false, false},
-		{"100.100.100.200", false, false, false}, {"fe80::1", false, false, false}, {"fec0::1", false, false, false}, {"ff02::1", false, false, false},
-		{"224.0.0.1", false, false, false}, {"240.0.0.1", false, false, false}, {"255.255.255.255", false, false, false}, {"198.18.0.1", false, false, false},
-		{"192.0.0.192", false, false, false}, {"2001:db8::1", false, false, false}, {"64:ff9b:1::a00:1", false, false, false}, {"100::1", false, false, false},
+		{"1.1.1.1", true, true, true}, {"2606:4700::1111", true, true, true}, {"::ffff:1.1.1.1", true, true, true},
+		{"64:ff9b::101:101", true, true, true},
+		{"10.1.2.3", false, true, false}, {"::ffff:10.1.2.3", false, true, false},
+		{"64:ff9b::a01:203", false, true, false}, {"10.2.0.1", false, false, false},
+		{"fd12:3456::1", false, true, false}, {"fd99::1", false, false, false}, {"172.16.0.1", false, false, false},
+		{"192.168.1.1", false, false, false},
+		{"100.64.0.1", false, false, false}, {"127.0.0.1", false, false, true}, {"127.9.9.9", false, false, true},
+		{"::1", false, false, true},
+		{"::ffff:127.0.0.1", false, false, true}, {"64:ff9b::7f00:1", false, false, false},
+		{"::7f00:1", false, false, false}, {"::", false, false, false},
+		{"0.0.0.0", false, false, false}, {"0.1.2.3", false, false, false}, {"169.254.169.254", false, false, false},
+		{"169.254.170.2", false, false, false},
+		{"::ffff:169.254.169.254", false, false, false}, {"64:ff9b::a9fe:a9fe", false, false, false},
+		{"2002:a9fe:a9fe::1", false, false, false},
+		{"2002:a00:1::1", false, false, false}, {"2001:0:a00:1::1", false, false, false},
+		{"fd00:ec2::254", false, false, false}, {"168.63.129.16", false, false, false},
+		{"100.100.100.200", false, false, false}, {"fe80::1", false, false, false}, {"fec0::1", false, false, false},
+		{"ff02::1", false, false, false},
+		{"224.0.0.1", false, false, false}, {"240.0.0.1", false, false, false},
+		{"255.255.255.255", false, false, false}, {"198.18.0.1", false, false, false},
+		{"192.0.0.192", false, false, false}, {"2001:db8::1", false, false, false},
+		{"64:ff9b:1::a00:1", false, false, false}, {"100::1", false, false, false},
 	} {
 		for name, p := range map[string]struct {
 			policy Policy
@@ -58,7 +69,9 @@ func TestAddressesThatAreAsked(t *testing.T) {
 	}
 	for _, p := range []Policy{{Loopback: true, Networks: PrivateNetworks}, Operator} { // whatever is allowed
 		for _, never := range []string{"169.254.169.254", "fd00:ec2::254", "100.100.100.200", "fe80::1", "0.0.0.0"} {
-			if err := p.control(context.Background(), "tcp6", netip.AddrPortFrom(netip.MustParseAddr(never), 80).String(), nil); err == nil {
+			if err := p.control(
+				context.Background(), "tcp6", netip.AddrPortFrom(netip.MustParseAddr(never), 80).String(), nil,
+			); err == nil {
 				t.Errorf("%s may be asked", never)
 			}
 		}
@@ -67,10 +80,14 @@ func TestAddressesThatAreAsked(t *testing.T) {
 
 func TestAddressesAsTheyAreWritten(t *testing.T) {
 	for _, wrong := range []string{
-		"", "x", "scim.example.com", "http://scim.example.com/", "ftp://scim.example.com", "https:///scim", "https://a@scim.example.com/", "https://127.0.0.1:x@evil.example/",
-		"https://scim.example.com/#x", "https://scim.example.com/#", "https://scim.example.com:0/", "https://scim.example.com:99999/", "https://scim.example.com:/x y\n",
-		"https://exämple.com/", "https://\u212aa.example/", "http://localhost.evil.example/", "http://127.0.0.1.evil.example/", "https:scim.example.com", "//scim.example.com/",
-		"https://scim.example.com%00.evil.example/", "https://[fe80::1%25eth0]/", "https://scim.example.com/" + strings.Repeat("x", 3000), "http://[::ffff:10.0.0.1]/", "javascript:alert(1)",
+		"", "x", "scim.example.com", "http://scim.example.com/", "ftp://scim.example.com", "https:///scim",
+		"https://a@scim.example.com/", "https://127.0.0.1:x@evil.example/",
+		"https://scim.example.com/#x", "https://scim.example.com/#", "https://scim.example.com:0/",
+		"https://scim.example.com:99999/", "https://scim.example.com:/x y\n",
+		"https://exämple.com/", "https://\u212aa.example/", "http://localhost.evil.example/",
+		"http://127.0.0.1.evil.example/", "https:scim.example.com", "//scim.example.com/",
+		"https://scim.example.com%00.evil.example/", "https://[fe80::1%25eth0]/",
+		"https://scim.example.com/" + strings.Repeat("x", 3000), "http://[::ffff:10.0.0.1]/", "javascript:alert(1)",
 	} {
 		if u, err := Parse(wrong); err == nil {
 			t.Errorf("%.60q is taken: %v", wrong, u)
@@ -86,11 +103,13 @@ func TestAddressesAsTheyAreWritten(t *testing.T) {
 		},
 		{
 			"https://scim.example.com/V2",
-		}, {"https://scim.example.com:8443/v2"}, {"https://scim.example.com./v2"}, {"https://scim.example.com/v2%2f"}, {"https://scim.example.com/v2/../x"},
+		}, {"https://scim.example.com:8443/v2"}, {"https://scim.example.com./v2"}, {"https://scim.example.com/v2%2f"},
+		{"https://scim.example.com/v2/../x"},
 		{
 			"http://127.0.0.1/v2",
 			"http://127.0.0.1:80/v2/",
-		}, {"http://localhost/v2", "http://LOCALHOST/v2"}, {"https://127.0.0.1/v2"}, {"https://[::1]:443/v2", "https://[::1]/v2"},
+		}, {"http://localhost/v2", "http://LOCALHOST/v2"}, {"https://127.0.0.1/v2"},
+		{"https://[::1]:443/v2", "https://[::1]/v2"},
 	}
 	seen := map[string]int{}
 	for i, list := range same {
@@ -127,7 +146,10 @@ func TestNamesAreJudgedByWhatTheyAre(t *testing.T) {
 		t.Fatalf("%v, %v; asked %d times: want the redirect itself", res, err, asked)
 	}
 	_ = res.Body.Close()
-	for _, address := range []string{"http://localhost:" + port, "http://127.0.0.1:" + port, "https://localhost:" + port, "https://127.1:" + port, "https://2130706433:" + port, "https://0x7f000001:" + port} {
+	for _, address := range []string{
+		"http://localhost:" + port, "http://127.0.0.1:" + port, "https://localhost:" + port, "https://127.1:" + port,
+		"https://2130706433:" + port, "https://0x7f000001:" + port,
+	} {
 		res, err := away.Get(address)
 		if err == nil {
 			_ = res.Body.Close()
@@ -173,7 +195,9 @@ func TestAProxyIsTakenOnlyWhereItIsMeant(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := Policy{Proxy: http.ProxyURL(to)}
-	for _, address := range []string{"https://scim.example/", "https://169.254.169.254/", "https://10.0.0.1/", "http://127.0.0.1:1/"} {
+	for _, address := range []string{
+		"https://scim.example/", "https://169.254.169.254/", "https://10.0.0.1/", "http://127.0.0.1:1/",
+	} {
 		if res, err := p.Client(time.Second).Get(address); err == nil {
 			_, _ = io.Copy(io.Discard, res.Body)
 			_ = res.Body.Close()
@@ -186,12 +210,21 @@ func TestAProxyIsTakenOnlyWhereItIsMeant(t *testing.T) {
 }
 
 func TestNetworksThatAnOperatorMayAllow(t *testing.T) {
-	for text, want := range map[string]int{"": 0, "false": 0, "true": len(PrivateNetworks), "10.0.0.0/8": 1, " 10.1.2.3/24 , fd00::/8": 2} {
+	for text, want := range map[string]int{
+		"":                        0,
+		"false":                   0,
+		"true":                    len(PrivateNetworks),
+		"10.0.0.0/8":              1,
+		" 10.1.2.3/24 , fd00::/8": 2,
+	} {
 		if got, err := Networks(text); err != nil || len(got) != want {
 			t.Errorf("%q: %v, %v", text, got, err)
 		}
 	}
-	for _, wrong := range []string{"yes", "10.0.0.1", "127.0.0.0/8", "169.254.0.0/16", "0.0.0.0/0", "8.0.0.0/8", "::/0", "10.0.0.0/7", "::ffff:10.0.0.0/104", "10.0.0.0/8,,"} {
+	for _, wrong := range []string{
+		"yes", "10.0.0.1", "127.0.0.0/8", "169.254.0.0/16", "0.0.0.0/0", "8.0.0.0/8", "::/0", "10.0.0.0/7",
+		"::ffff:10.0.0.0/104", "10.0.0.0/8,,",
+	} {
 		if got, err := Networks(wrong); err == nil {
 			t.Errorf("%q: %v", wrong, got)
 		}
@@ -203,8 +236,10 @@ func TestNetworksThatAnOperatorMayAllow(t *testing.T) {
 // within it.
 func FuzzDialCheck(f *testing.F) {
 	for _, seed := range []string{
-		"127.0.0.1:80", "[::1]:80", "[::ffff:169.254.169.254]:80", "[64:ff9b::a9fe:a9fe]:443", "[fe80::1%eth0]:80", "10.0.0.1:443", "1.1.1.1:443", "[2606:4700::1111]:443",
-		"[::]:1", "0.0.0.0:1", "[fd00:ec2::254]:80", "[2002:7f00:1::]:80", "[::127.0.0.1]:80", "127.1:80", "0x7f.1:80", "[::ffff:7f00:1]:80", "[fec0::1]:80", "[64:ff9b:1::1]:80",
+		"127.0.0.1:80", "[::1]:80", "[::ffff:169.254.169.254]:80", "[64:ff9b::a9fe:a9fe]:443", "[fe80::1%eth0]:80",
+		"10.0.0.1:443", "1.1.1.1:443", "[2606:4700::1111]:443",
+		"[::]:1", "0.0.0.0:1", "[fd00:ec2::254]:80", "[2002:7f00:1::]:80", "[::127.0.0.1]:80", "127.1:80", "0x7f.1:80",
+		"[::ffff:7f00:1]:80", "[fec0::1]:80", "[64:ff9b:1::1]:80",
 	} {
 		f.Add(seed, []byte(seed))
 	}
@@ -212,7 +247,10 @@ func FuzzDialCheck(f *testing.F) {
 		texts := []string{text}
 		if len(raw) >= 16 {
 			ip := netip.AddrFrom16([16]byte(raw[:16]))
-			for _, form := range []string{ip.String(), ip.StringExpanded(), ip.Unmap().String(), ip.WithZone("eth0").String(), "::ffff:" + netip.AddrFrom4([4]byte(raw[:4])).String()} {
+			for _, form := range []string{
+				ip.String(), ip.StringExpanded(), ip.Unmap().String(), ip.WithZone("eth0").String(),
+				"::ffff:" + netip.AddrFrom4([4]byte(raw[:4])).String(),
+			} {
 				texts = append(texts, net.JoinHostPort(form, "443"))
 			}
 			texts = append(texts, netip.AddrPortFrom(netip.AddrFrom4([4]byte(raw[:4])), 443).String())

@@ -42,7 +42,8 @@ func (c *cycle) provision(ctx context.Context, o candidate) error {
 		return nil // never seen, and not to be seen
 	case err == nil && (done.action == Delete || link.TargetID == ""):
 		return c.Memory.Forget(ctx, o.Ref, entry)
-	case err == nil && done.action == Other && !failedBefore && linkedBefore && done.code == "" && !refreshed && manager == o.Manager:
+	case err == nil && done.action == Other && !failedBefore && linkedBefore && done.code == "" && !refreshed &&
+		manager == o.Manager:
 		return nil // nothing has changed
 	}
 	return c.Memory.Keep(ctx, link, entry)
@@ -241,7 +242,8 @@ func (c *cycle) withoutFreed(
 type taken struct{ attribute, value string }
 
 func (t *taken) Error() string {
-	return "the object at the target whose " + t.attribute + " is " + t.value + " belongs to another object of the source"
+	return "the object at the target whose " + t.attribute + " is " + t.value +
+		" belongs to another object of the source"
 }
 
 // notOurs means that an object is at the target which a careful engine must not touch.
@@ -555,7 +557,12 @@ func (c *cycle) entry(o candidate, target string, done step, failure error, took
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	counter := map[Action]*int{Create: &c.result.Created, Update: &c.result.Updated, Disable: &c.result.Disabled, Delete: &c.result.Deleted}[done.action]
+	counter := map[Action]*int{
+		Create:  &c.result.Created,
+		Update:  &c.result.Updated,
+		Disable: &c.result.Disabled,
+		Delete:  &c.result.Deleted,
+	}[done.action]
 	switch {
 	case failure != nil:
 		e.Outcome = Failure

@@ -107,10 +107,14 @@ func TestWhoIsThereAlreadyIsFoundInPages(t *testing.T) {
 func TestTheTargetChangesWhileItIsRead(t *testing.T) {
 	t.Parallel()
 	for name, list := range map[string]func(http.ResponseWriter){
-		"made since":        func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"totalResults":0,"Resources":[]}`)) },
-		"it does not list":  func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadRequest) },
-		"it says no total":  func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"Resources":[]}`)) },
-		"it pages for ever": func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"totalResults":99,"Resources":[]}`)) },
+		"made since": func(w http.ResponseWriter) {
+			_, _ = w.Write([]byte(`{"totalResults":0,"Resources":[]}`))
+		},
+		"it does not list": func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadRequest) },
+		"it says no total": func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"Resources":[]}`)) },
+		"it pages for ever": func(w http.ResponseWriter) {
+			_, _ = w.Write([]byte(`{"totalResults":99,"Resources":[]}`))
+		},
 		"there are far too many": func(w http.ResponseWriter) {
 			_, _ = w.Write([]byte(`{"totalResults":99999,"Resources":[{"userName":"x"}]}`))
 		},
@@ -119,7 +123,9 @@ func TestTheTargetChangesWhileItIsRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			x, m := newTarget(t), newMemory()
-			if _, err := x.center.CreateUser(context.Background(), centertest.Actor, centertest.Person("u3@example.com")); err != nil {
+			if _, err := x.center.CreateUser(
+				context.Background(), centertest.Actor, centertest.Person("u3@example.com"),
+			); err != nil {
 				t.Fatal(err)
 			}
 			x.misbehave(func(_ int, r *http.Request, w http.ResponseWriter) bool {

@@ -155,7 +155,9 @@ func newTarget(t *testing.T) *target {
 	t.Helper()
 	c := centertest.New(t, "http://127.0.0.1")
 	x := &target{center: c}
-	door := (&scimserver.Handler{Center: c, Log: slog.New(slog.DiscardHandler), RequestID: func(*http.Request) string { return "id" }, Address: func(*http.Request) string { return "" }}).Before(
+	door := (&scimserver.Handler{Center: c, Log: slog.New(slog.DiscardHandler), RequestID: func(*http.Request) string {
+		return "id"
+	}, Address: func(*http.Request) string { return "" }}).Before(
 		http.NotFoundHandler(),
 	)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -337,7 +339,10 @@ func TestACycleThatIsKilledAnywhereIsCompletedByTheNext(t *testing.T) {
 			x, m := newTarget(t), newMemory()
 			c := &company{users: []entry{user("ada"), user("bob")}, groups: []entry{group("Eng", "ada", "bob")}}
 			c.users[0].Manager = "bob"
-			door := (&scimserver.Handler{Center: x.center, Log: slog.New(slog.DiscardHandler), RequestID: func(*http.Request) string { return "id" }, Address: func(*http.Request) string { return "" }}).Before(
+			door := (&scimserver.Handler{Center: x.center, Log: slog.New(slog.DiscardHandler),
+				RequestID: func(*http.Request) string {
+					return "id"
+				}, Address: func(*http.Request) string { return "" }}).Before(
 				http.NotFoundHandler(),
 			)
 			x.misbehave(func(n int, r *http.Request, w http.ResponseWriter) bool {
@@ -387,21 +392,32 @@ func TestAHostileTarget(t *testing.T) {
 		code    string // in the log; empty: it works in the end
 		stops   bool
 	}{
-		"throttling, for a while":   {3, answer(429, "Retry-After:0.01", `{}`), "", false},
-		"unavailable, for a while":  {2, answer(503, "Retry-After:0.01", `{}`), "", false},
-		"an error, once":            {1, answer(500, "", `{}`), "", false},
-		"an error, always":          {forEver, answer(500, "", `not JSON`), "InternalServerError", false},
-		"a gateway's error":         {forEver, answer(502, "", `<html>`), "InternalServerError", false},
-		"garbage":                   {forEver, answer(200, "", "<html>"), "SystemForCrossDomainIdentityManagementServiceIncompatible", false},
-		"an empty answer":           {forEver, answer(201, "", ""), "SystemForCrossDomainIdentityManagementServiceIncompatible", false},
-		"an object without an id":   {forEver, answer(201, "", `{"userName":"ada"}`), "SystemForCrossDomainIdentityManagementServiceIncompatible", false},
-		"a refusal":                 {forEver, answer(400, "", `{"detail":"no"}`), "SystemForCrossDomainIdentityManagementBadRequest", false},
+		"throttling, for a while":  {3, answer(429, "Retry-After:0.01", `{}`), "", false},
+		"unavailable, for a while": {2, answer(503, "Retry-After:0.01", `{}`), "", false},
+		"an error, once":           {1, answer(500, "", `{}`), "", false},
+		"an error, always":         {forEver, answer(500, "", `not JSON`), "InternalServerError", false},
+		"a gateway's error":        {forEver, answer(502, "", `<html>`), "InternalServerError", false},
+		"garbage": {
+			forEver, answer(200, "", "<html>"), "SystemForCrossDomainIdentityManagementServiceIncompatible", false,
+		},
+		"an empty answer": {
+			forEver, answer(201, "", ""), "SystemForCrossDomainIdentityManagementServiceIncompatible", false,
+		},
+		"an object without an id": {
+			forEver, answer(201, "", `{"userName":"ada"}`),
+			"SystemForCrossDomainIdentityManagementServiceIncompatible", false,
+		},
+		"a refusal": {
+			forEver, answer(400, "", `{"detail":"no"}`), "SystemForCrossDomainIdentityManagementBadRequest", false,
+		},
 		"not found":                 {forEver, answer(404, "", `{}`), "InvalidAnchor", false},
 		"a conflict with nobody":    {forEver, answer(409, "", `{}`), "EntryConflict", false},
 		"not implemented":           {forEver, answer(501, "", `{}`), "NotImplemented", false},
 		"the token is revoked":      {forEver, answer(401, "", `{}`), "", true},
 		"the token may not do this": {forEver, answer(403, "", `{}`), "", true},
-		"a redirect to nowhere":     {forEver, answer(302, "Location:http://127.0.0.1:1/", ``), "WebExceptionProtocolError", false},
+		"a redirect to nowhere": {
+			forEver, answer(302, "Location:http://127.0.0.1:1/", ``), "WebExceptionProtocolError", false,
+		},
 		"half a body": {forEver, func(w http.ResponseWriter) {
 			w.Header().Set("Content-Length", "1000")
 			_, _ = w.Write([]byte(`{"id":"`))
@@ -413,7 +429,9 @@ func TestAHostileTarget(t *testing.T) {
 			}
 		}, "WebExceptionProtocolError", false},
 		// longer than the client waits
-		"nothing": {forEver, func(http.ResponseWriter) { time.Sleep(2 * time.Second) }, "WebExceptionProtocolError", false},
+		"nothing": {forEver, func(http.ResponseWriter) {
+			time.Sleep(2 * time.Second)
+		}, "WebExceptionProtocolError", false},
 		"a slow answer": {1, func(w http.ResponseWriter) {
 			time.Sleep(100 * time.Millisecond) // what is simulated
 			answer(429, "Retry-After:0.01", "{}")(w)
@@ -515,7 +533,8 @@ func TestRequestsAreInEntrasDialect(t *testing.T) {
 				Op:    "Replace",
 				Path:  "displayName",
 				Value: jsontext.Value(`"Countess"`),
-			}, {Op: "Add", Path: "title", Value: jsontext.Value(`"Dr"`)}, {Op: "Remove", Path: `emails[type eq "work"]`}}},
+			}, {Op: "Add", Path: "title", Value: jsontext.Value(`"Dr"`)},
+			{Op: "Remove", Path: `emails[type eq "work"]`}}},
 		{
 			Schemas:    []string{scim.PatchURN},
 			Operations: []scim.Operation{{Op: "Replace", Path: "active", Value: jsontext.Value(`"False"`)}},

@@ -149,7 +149,9 @@ func TestACarefulEngineTouchesOnlyWhatItMade(t *testing.T) {
 	if result, err := x.sync(t, c, m, careful(false, &first)); err != nil || result.Failed != 3 || result.Created != 2 {
 		t.Fatalf("%+v, %v", result, err)
 	}
-	if e := first.entries[slices.IndexFunc(first.entries, func(e provisioning.Entry) bool { return e.Code == "NotAdopted" && e.Ref.Kind == provisioning.User })]; !strings.Contains(
+	if e := first.entries[slices.IndexFunc(first.entries, func(e provisioning.Entry) bool {
+		return e.Code == "NotAdopted" && e.Ref.Kind == provisioning.User
+	})]; !strings.Contains(
 		e.Reason, "--adopt",
 	) ||
 		len(e.Changes) == 0 {
@@ -302,44 +304,82 @@ func TestRulesOfAMapping(t *testing.T) {
 		then   func(*company)
 		want   []string // done by the second cycle
 	}{
-		"sent once": {func(s *mapping.Schema) { edit(s, "displayName", func(a *mapping.Attribute) { a.OnlyOnce = true }) }, nil, nil,
+		"sent once": {func(s *mapping.Schema) {
+			edit(s, "displayName", func(a *mapping.Attribute) { a.OnlyOnce = true })
+		}, nil, nil,
 			func(c *company) {
 				c.users[0].directory["displayName"], c.users[0].directory["jobTitle"] = "Other", "Dr"
 			}, []string{`update User ada title: "" → "Dr"`}},
-		"a default stays until there is a value": {func(s *mapping.Schema) { edit(s, "title", func(a *mapping.Attribute) { a.Default = "none" }) }, nil, nil,
-			func(c *company) { c.users[0].directory["surname"] = "X" }, []string{`update User ada name.familyName: "F" → "X" name.formatted: "G F" → "G X"`}},
-		"a default is replaced": {func(s *mapping.Schema) { edit(s, "title", func(a *mapping.Attribute) { a.Default = "none" }) }, nil, nil,
-			func(c *company) { c.users[0].directory["jobTitle"] = "Dr" }, []string{`update User ada title: "none" → "Dr"`}},
-		"no updates":            {func(s *mapping.Schema) { s.Objects[0].Flows = mapping.Add }, nil, nil, func(c *company) { c.users[0].directory["jobTitle"] = "Dr" }, nil},
-		"no creations":          {func(s *mapping.Schema) { s.Objects[0].Flows = mapping.Update }, nil, nil, func(*company) {}, nil},
-		"no deletions":          {func(s *mapping.Schema) { s.Objects[0].Flows = mapping.Add | mapping.Update }, nil, nil, func(c *company) { c.users[0].Gone = true }, nil},
+		"a default stays until there is a value": {func(s *mapping.Schema) {
+			edit(s, "title", func(a *mapping.Attribute) { a.Default = "none" })
+		}, nil, nil,
+			func(c *company) { c.users[0].directory["surname"] = "X" },
+			[]string{`update User ada name.familyName: "F" → "X" name.formatted: "G F" → "G X"`}},
+		"a default is replaced": {func(s *mapping.Schema) {
+			edit(s, "title", func(a *mapping.Attribute) { a.Default = "none" })
+		}, nil, nil,
+			func(c *company) { c.users[0].directory["jobTitle"] = "Dr" },
+			[]string{`update User ada title: "none" → "Dr"`}},
+		"no updates": {func(s *mapping.Schema) {
+			s.Objects[0].Flows = mapping.Add
+		}, nil, nil, func(c *company) { c.users[0].directory["jobTitle"] = "Dr" }, nil},
+		"no creations": {func(s *mapping.Schema) {
+			s.Objects[0].Flows = mapping.Update
+		}, nil, nil, func(*company) {}, nil},
+		"no deletions": {func(s *mapping.Schema) {
+			s.Objects[0].Flows = mapping.Add | mapping.Update
+		}, nil, nil, func(c *company) { c.users[0].Gone = true }, nil},
 		"active is not mapped":  {func(s *mapping.Schema) { remove(s, "active") }, nil, nil, out, nil},
 		"out of scope":          {nil, nil, nil, out, []string{"disable User ada"}},
 		"out of scope, skipped": {nil, func(e *provisioning.Engine) { e.SkipOutOfScope = true }, nil, out, nil},
-		"what the target requires is missing": {nil, nil, func(c *company) { c.users[0].directory["surname"] = "" }, func(*company) {},
+		"what the target requires is missing": {nil, nil, func(c *company) {
+			c.users[0].directory["surname"] = ""
+		}, func(*company) {},
 			[]string{"other User ada MissingValues"}},
-		"what the target requires is taken away": {nil, nil, nil, func(c *company) { c.users[0].directory["surname"] = "" }, []string{"other User ada MissingValues"}},
-		"nothing to match by":                    {nil, nil, func(c *company) { c.users[0].directory["userPrincipalName"] = "" }, func(*company) {}, nil},
+		"what the target requires is taken away": {nil, nil, nil, func(c *company) {
+			c.users[0].directory["surname"] = ""
+		}, []string{"other User ada MissingValues"}},
+		"nothing to match by": {nil, nil, func(c *company) {
+			c.users[0].directory["userPrincipalName"] = ""
+		}, func(*company) {}, nil},
 		"an expression fails": {func(s *mapping.Schema) {
 			edit(s, "title", func(a *mapping.Attribute) { a.Expression = `Mid([jobTitle], [surname], 2)` })
-		}, nil, nil, func(c *company) { c.users[0].directory["jobTitle"] = "x" }, []string{"other User ada AttributeMappingError", "other User bob AttributeMappingError"}},
+		}, nil, nil, func(c *company) { c.users[0].directory["jobTitle"] = "x" },
+			[]string{"other User ada AttributeMappingError", "other User bob AttributeMappingError"}},
 		"an expression takes too much, for one person": {func(s *mapping.Schema) {
-			edit(s, "title", func(a *mapping.Attribute) { a.Expression = `Left(Replace([jobTitle],,"a*b|a",,"c",,),9)` })
+			edit(s, "title", func(a *mapping.Attribute) {
+				a.Expression = `Left(Replace([jobTitle],,"a*b|a",,"c",,),9)`
+			})
 		}, nil, nil, func(c *company) {
 			c.users[0].directory["jobTitle"], c.users[1].directory["jobTitle"] = strings.Repeat("a", 60<<10), "Dr"
 		}, []string{"other User ada AttributeMappingError", `update User bob title: "" → "Dr"`}},
 		"a filter takes too much, for one person": {func(s *mapping.Schema) {
-			s.Objects[0].Scope = []mapping.Filter{{Clauses: []mapping.Clause{{Attribute: "department", Operator: "NOT REGEX MATCH", Values: []string{"(?:(?:ab?){20}){20}"}}}}}
+			s.Objects[0].Scope = []mapping.Filter{{
+				Clauses: []mapping.Clause{{
+					Attribute: "department",
+					Operator:  "NOT REGEX MATCH",
+					Values:    []string{"(?:(?:ab?){20}){20}"},
+				}},
+			}}
 		}, nil, func(c *company) {
 			c.users[0].directory["department"], c.users[1].directory["department"] = "x", "x"
-		}, func(c *company) { c.users[0].directory["department"] = strings.Repeat("a", 60<<10) }, []string{"other User ada AttributeMappingError"}},
+		}, func(c *company) { c.users[0].directory["department"] = strings.Repeat("a", 60<<10) },
+			[]string{"other User ada AttributeMappingError"}},
 		"what disables somebody fails": {func(s *mapping.Schema) {
-			edit(s, "active", func(a *mapping.Attribute) { a.Expression = `IIF([IsSoftDeleted]="True",Mid("a",0,1),"True")` })
+			edit(s, "active", func(a *mapping.Attribute) {
+				a.Expression = `IIF([IsSoftDeleted]="True",Mid("a",0,1),"True")`
+			})
 		}, nil, nil, out, []string{"other User ada AttributeMappingError"}},
-		"disabled although it lacks what is required": {nil, nil, nil, func(c *company) { c.users[0].Active, c.users[0].directory["surname"] = false, "" }, []string{"disable User ada"}},
-		"a manager who leaves": {nil, nil, func(c *company) { c.users[0].Manager = "bob" }, func(c *company) { c.users[0].Manager = "" },
+		"disabled although it lacks what is required": {nil, nil, nil, func(c *company) {
+			c.users[0].Active, c.users[0].directory["surname"] = false, ""
+		}, []string{"disable User ada"}},
+		"a manager who leaves": {nil, nil, func(c *company) {
+			c.users[0].Manager = "bob"
+		}, func(c *company) { c.users[0].Manager = "" },
 			[]string{`update User ada urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager: "bob" → ""`}},
-		"groups are not mapped": {func(s *mapping.Schema) { s.Objects[1].Enabled = false }, nil, nil, func(c *company) { c.groups = []entry{group("Eng")} }, nil},
+		"groups are not mapped": {func(s *mapping.Schema) {
+			s.Objects[1].Enabled = false
+		}, nil, nil, func(c *company) { c.groups = []entry{group("Eng")} }, nil},
 		"the second matching attribute": {func(s *mapping.Schema) {
 			edit(s, "userName", func(a *mapping.Attribute) { a.Matching = 2 })
 			edit(s, "externalId", func(a *mapping.Attribute) { a.Matching = 1 })
@@ -385,7 +425,11 @@ func TestRulesOfAMapping(t *testing.T) {
 // aadOptscim062020.
 func TestTheCompliantDialect(t *testing.T) {
 	t.Parallel()
-	for url, want := range map[string]provisioning.Dialect{"https://a/scim/?aadOptscim062020": provisioning.Compliant, "https://a/scim?x=1&AADOPTSCIM062020": provisioning.Compliant, "https://a/scim": provisioning.Entra} {
+	for url, want := range map[string]provisioning.Dialect{
+		"https://a/scim/?aadOptscim062020":    provisioning.Compliant,
+		"https://a/scim?x=1&AADOPTSCIM062020": provisioning.Compliant,
+		"https://a/scim":                      provisioning.Entra,
+	} {
 		if provisioning.DialectOf(url) != want {
 			t.Errorf("%s", url)
 		}
@@ -419,7 +463,8 @@ func TestTheCompliantDialect(t *testing.T) {
 			c.users[0].directory["department"] = "R"
 			c.users[0].directory["mail"] = "new@example.com"
 		},
-		func() { c.users[0].directory["mail"], c.users[0].directory["jobTitle"] = "", "" }, func() { c.users[0].Active = false }, func() { c.users[0].Active = true; c.groups[0].Members = nil },
+		func() { c.users[0].directory["mail"], c.users[0].directory["jobTitle"] = "", "" },
+		func() { c.users[0].Active = false }, func() { c.users[0].Active = true; c.groups[0].Members = nil },
 	} {
 		change()
 		if result, err := x.sync(t, c, m, compliant); err != nil || result.Failed != 0 {
@@ -430,7 +475,8 @@ func TestTheCompliantDialect(t *testing.T) {
 		`[{"op":"add","path":"members","value":[{"value":"t0"}]}]`,
 		`[{"op":"replace","path":"emails[type eq \"work\"].value","value":"new@example.com"},{"op":"replace","value":{"name.formatted":"A F","name.givenName":"A","title":"Dr","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department":"R"}}]`,
 		`[{"op":"remove","path":"emails[type eq \"work\"]"},{"op":"remove","path":"title"}]`,
-		`[{"op":"replace","path":"active","value":false}]`, `[{"op":"replace","path":"active","value":true}]`, `[{"op":"remove","path":"members[value eq \"t0\"]"}]`,
+		`[{"op":"replace","path":"active","value":false}]`, `[{"op":"replace","path":"active","value":true}]`,
+		`[{"op":"remove","path":"members[value eq \"t0\"]"}]`,
 	}, bodies); diff != "" {
 		t.Errorf("bodies (-want +sent):\n%s", diff)
 	}
@@ -457,7 +503,10 @@ func TestAGroupOfTwoHundredThousandMembers(t *testing.T) {
 	ids := make([]string, people)
 	for i := range ids {
 		ids[i] = fmt.Sprint("u", i)
-		if err := m.Volatile.Keep(context.Background(), provisioning.Link{Ref: provisioning.Ref{Kind: provisioning.User, ID: ids[i]}, TargetID: "t" + ids[i]}); err != nil {
+		if err := m.Volatile.Keep(
+			context.Background(),
+			provisioning.Link{Ref: provisioning.Ref{Kind: provisioning.User, ID: ids[i]}, TargetID: "t" + ids[i]},
+		); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -506,8 +555,10 @@ func TestOneObjectIsExplainedInFiveSteps(t *testing.T) {
 		}
 		return s
 	}
-	for i, want := range []string{"connect:success import:success scope:success match:success act:success ", "connect:success import:success scope:skipped match:skipped act:skipped ",
-		"connect:success import:success scope:skipped match:skipped act:skipped ", "connect:success import:success scope:success match:success act:failure "} {
+	for i, want := range []string{"connect:success import:success scope:success match:success act:success ",
+		"connect:success import:success scope:skipped match:skipped act:skipped ",
+		"connect:success import:success scope:skipped match:skipped act:skipped ",
+		"connect:success import:success scope:success match:success act:failure "} {
 		if got := steps(one(true, c.users[i].Ref)); got != want {
 			t.Errorf("%s: %s, want %s", c.users[i].Name, got, want)
 		}

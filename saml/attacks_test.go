@@ -249,19 +249,40 @@ func TestTricksAreRefused(t *testing.T) {
 		message string
 		check   Check
 	}{
-		"a certificate of the attacker's in KeyInfo":      {signedBy(a.evil), CheckSignature},
-		"KeyInfo says the right certificate, another key": {strings.ReplaceAll(signedBy(a.evil), base64.StdEncoding.EncodeToString(a.evil.Certificate.Raw), base64.StdEncoding.EncodeToString(a.key.Certificate.Raw)), CheckSignature},
-		"HMAC with the public key":                        {hmacOf(), CheckAlgorithm},
-		"SHA-1":                                           {a.sign(crypto.SHA1, dsig.RSASHA1SignatureMethod), CheckAlgorithm},
-		"a SHA-1 digest":                                  {a.replace(`DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"`, `DigestMethod Algorithm="http://www.w3.org/2000/09/xmldsig#sha1"`), CheckAlgorithm},
-		"an unknown method":                               {a.replace(dsig.RSASHA256SignatureMethod, "urn:none"), CheckAlgorithm},
-		"no transforms":                                   {a.sign(crypto.SHA256, "", []string{}...), CheckAlgorithm},
-		"an XPath transform":                              {a.sign(crypto.SHA256, "", enveloped, "http://www.w3.org/TR/1999/REC-xpath-19991116"), CheckAlgorithm},
-		"an XSLT transform":                               {a.sign(crypto.SHA256, "", enveloped, exclusiveC14N, "http://www.w3.org/TR/1999/REC-xslt-19991116"), CheckAlgorithm},
-		"inclusive canonicalization":                      {a.sign(crypto.SHA256, "", enveloped, "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"), CheckAlgorithm},
-		"canonicalization that keeps comments":            {a.sign(crypto.SHA256, "", enveloped, exclusiveC14N+"WithComments"), CheckAlgorithm},
-		"canonicalization only":                           {a.sign(crypto.SHA256, "", exclusiveC14N), CheckAlgorithm},
-		"the transforms in the other order":               {a.sign(crypto.SHA256, "", exclusiveC14N, enveloped), CheckAlgorithm},
+		"a certificate of the attacker's in KeyInfo": {signedBy(a.evil), CheckSignature},
+		"KeyInfo says the right certificate, another key": {
+			strings.ReplaceAll(
+				signedBy(a.evil), base64.StdEncoding.EncodeToString(a.evil.Certificate.Raw),
+				base64.StdEncoding.EncodeToString(a.key.Certificate.Raw),
+			),
+			CheckSignature,
+		},
+		"HMAC with the public key": {hmacOf(), CheckAlgorithm},
+		"SHA-1":                    {a.sign(crypto.SHA1, dsig.RSASHA1SignatureMethod), CheckAlgorithm},
+		"a SHA-1 digest": {
+			a.replace(
+				`DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"`,
+				`DigestMethod Algorithm="http://www.w3.org/2000/09/xmldsig#sha1"`,
+			),
+			CheckAlgorithm,
+		},
+		"an unknown method": {a.replace(dsig.RSASHA256SignatureMethod, "urn:none"), CheckAlgorithm},
+		"no transforms":     {a.sign(crypto.SHA256, "", []string{}...), CheckAlgorithm},
+		"an XPath transform": {
+			a.sign(crypto.SHA256, "", enveloped, "http://www.w3.org/TR/1999/REC-xpath-19991116"), CheckAlgorithm,
+		},
+		"an XSLT transform": {
+			a.sign(crypto.SHA256, "", enveloped, exclusiveC14N, "http://www.w3.org/TR/1999/REC-xslt-19991116"),
+			CheckAlgorithm,
+		},
+		"inclusive canonicalization": {
+			a.sign(crypto.SHA256, "", enveloped, "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"), CheckAlgorithm,
+		},
+		"canonicalization that keeps comments": {
+			a.sign(crypto.SHA256, "", enveloped, exclusiveC14N+"WithComments"), CheckAlgorithm,
+		},
+		"canonicalization only":             {a.sign(crypto.SHA256, "", exclusiveC14N), CheckAlgorithm},
+		"the transforms in the other order": {a.sign(crypto.SHA256, "", exclusiveC14N, enveloped), CheckAlgorithm},
 		"a reference to the whole document": {a.edit(func(s string) string {
 			i := strings.Index(s, `URI="#`)
 			return s[:i] + `URI=""` + s[i+len(`URI="#_`)+33:]
@@ -282,38 +303,76 @@ func TestTricksAreRefused(t *testing.T) {
 			i, j := strings.Index(s, "<Signature "), strings.Index(s, "</Signature>")+12
 			return strings.Replace(s[:i]+s[j:], "<samlp:Status>", s[i:j]+"<samlp:Status>", 1)
 		}), CheckSignature},
-		"a signature without namespace":         {a.replace(`<Signature xmlns="`+nsSignature+`">`, `<Signature xmlns="urn:x">`), CheckSignature},
-		"an assertion of another namespace":     {a.replace(`<Assertion xmlns="`+nsAssertion+`"`, `<Assertion xmlns="urn:oasis:names:tc:SAML:1.0:assertion"`), CheckAssertions},
-		"the prefix moved to another namespace": {a.replace(`xmlns:samlp="`+nsProtocol+`"`, `xmlns:samlp="urn:x"`), CheckDocument},
-		"a prefix taken back":                   {a.replace("<samlp:Status>", `<samlp:Status xmlns:x="">`), CheckDocument},
-		"xmlns as a prefix":                     {a.replace("<samlp:Status>", `<samlp:Status xmlns:xmlns="urn:x">`), CheckDocument},
-		"a name with two colons":                {a.replace("<samlp:Status>", `<samlp:Status a:b:c="">`), CheckDocument},
-		"a name that ends with a colon":         {a.replace("<samlp:Status>", `<samlp:Status><x:/>`), CheckDocument},
-		"an attribute twice":                    {a.replace("<samlp:Status>", `<samlp:Status a="1" a="2">`), CheckDocument},
+		"a signature without namespace": {
+			a.replace(`<Signature xmlns="`+nsSignature+`">`, `<Signature xmlns="urn:x">`), CheckSignature,
+		},
+		"an assertion of another namespace": {
+			a.replace(`<Assertion xmlns="`+nsAssertion+`"`, `<Assertion xmlns="urn:oasis:names:tc:SAML:1.0:assertion"`),
+			CheckAssertions,
+		},
+		"the prefix moved to another namespace": {
+			a.replace(`xmlns:samlp="`+nsProtocol+`"`, `xmlns:samlp="urn:x"`), CheckDocument,
+		},
+		"a prefix taken back": {a.replace("<samlp:Status>", `<samlp:Status xmlns:x="">`), CheckDocument},
+		"xmlns as a prefix": {
+			a.replace("<samlp:Status>", `<samlp:Status xmlns:xmlns="urn:x">`), CheckDocument,
+		},
+		"a name with two colons":        {a.replace("<samlp:Status>", `<samlp:Status a:b:c="">`), CheckDocument},
+		"a name that ends with a colon": {a.replace("<samlp:Status>", `<samlp:Status><x:/>`), CheckDocument},
+		"an attribute twice":            {a.replace("<samlp:Status>", `<samlp:Status a="1" a="2">`), CheckDocument},
 		"the same ID in another case": {a.edit(func(s string) string {
 			id := s[strings.Index(s, `URI="#`)+6:][:33]
 			return strings.Replace(s, "<samlp:Status>", `<samlp:Status id="`+id+`">`, 1)
 		}), CheckDocument},
-		"a processing instruction in the name":    {a.replace("ada@example.com", "admin@example.com<?x?>.evil.example"), CheckDocument},
-		"a CDATA section in the name":             {a.replace("ada@example.com", "<![CDATA[admin@example.com]]>"), CheckDocument},
-		"an element in the name":                  {a.replace("ada@example.com", "admin@example.com<x/>"), CheckSignature},
-		"an unknown entity":                       {a.replace("ada@example.com", "&admin;"), CheckDocument},
-		"an entity that names a file":             {`<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]>` + strings.Replace(honest, "ada@example.com", "&x;", 1), CheckDocument},
-		"entities that multiply":                  {`<!DOCTYPE r [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>` + strings.Replace(honest, "ada@example.com", "&b;", 1), CheckDocument},
+		"a processing instruction in the name": {
+			a.replace("ada@example.com", "admin@example.com<?x?>.evil.example"), CheckDocument,
+		},
+		"a CDATA section in the name": {
+			a.replace("ada@example.com", "<![CDATA[admin@example.com]]>"), CheckDocument,
+		},
+		"an element in the name": {
+			a.replace("ada@example.com", "admin@example.com<x/>"), CheckSignature,
+		},
+		"an unknown entity": {a.replace("ada@example.com", "&admin;"), CheckDocument},
+		"an entity that names a file": {
+			`<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]>` + strings.Replace(
+				honest, "ada@example.com", "&x;", 1,
+			),
+			CheckDocument,
+		},
+		"entities that multiply": {
+			`<!DOCTYPE r [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>` + strings.Replace(
+				honest, "ada@example.com", "&b;", 1,
+			),
+			CheckDocument,
+		},
 		"a reference to a character that is none": {a.replace("ada@example.com", "&#0;"), CheckDocument},
-		"a zero byte":                             {a.replace("ada@example.com", "ada@example.com\x00"), CheckDocument},
-		"UTF-16":                                  {utf16Of(honest), CheckDocument},
-		"Latin-1, said so":                        {`<?xml version="1.0" encoding="ISO-8859-1"?>` + honest, CheckDocument},
-		"bytes that are not UTF-8":                {a.replace("Ada", "Ad\xe4"), CheckDocument},
-		"XML 1.1":                                 {`<?xml version="1.1"?>` + honest, CheckDocument},
-		"a style sheet":                           {`<?xml version="1.0"?><?xml-stylesheet href="x"?>` + honest, CheckDocument},
-		"very deep":                               {a.replace("<samlp:Status>", strings.Repeat("<a>", 5000)+strings.Repeat("</a>", 5000)+"<samlp:Status>"), CheckDocument},
-		"very wide":                               {a.replace("<samlp:Status>", strings.Repeat("<a/>", 20_000)+"<samlp:Status>"), CheckDocument},
-		"very long":                               {a.replace("<samlp:Status>", "<a>"+strings.Repeat("x", MaxMessage)+"</a><samlp:Status>"), CheckDocument},
-		"cut off":                                 {honest[:len(honest)/2], CheckDocument},
-		"tags that cross":                         {a.replace("<samlp:Status>", "<a><b></a></b><samlp:Status>"), CheckDocument},
-		"text before the root":                    {"x" + honest, CheckDocument},
-		"an unsigned response with a signed Destination only in an attribute": {a.replace(`Destination="https://center.example/acs"`, `destination="https://center.example/acs" Destination="https://evil.example/"`), CheckDestination},
+		"a zero byte":              {a.replace("ada@example.com", "ada@example.com\x00"), CheckDocument},
+		"UTF-16":                   {utf16Of(honest), CheckDocument},
+		"Latin-1, said so":         {`<?xml version="1.0" encoding="ISO-8859-1"?>` + honest, CheckDocument},
+		"bytes that are not UTF-8": {a.replace("Ada", "Ad\xe4"), CheckDocument},
+		"XML 1.1":                  {`<?xml version="1.1"?>` + honest, CheckDocument},
+		"a style sheet":            {`<?xml version="1.0"?><?xml-stylesheet href="x"?>` + honest, CheckDocument},
+		"very deep": {
+			a.replace("<samlp:Status>", strings.Repeat("<a>", 5000)+strings.Repeat("</a>", 5000)+"<samlp:Status>"),
+			CheckDocument,
+		},
+		"very wide": {
+			a.replace("<samlp:Status>", strings.Repeat("<a/>", 20_000)+"<samlp:Status>"), CheckDocument,
+		},
+		"very long": {
+			a.replace("<samlp:Status>", "<a>"+strings.Repeat("x", MaxMessage)+"</a><samlp:Status>"), CheckDocument,
+		},
+		"cut off":              {honest[:len(honest)/2], CheckDocument},
+		"tags that cross":      {a.replace("<samlp:Status>", "<a><b></a></b><samlp:Status>"), CheckDocument},
+		"text before the root": {"x" + honest, CheckDocument},
+		"an unsigned response with a signed Destination only in an attribute": {
+			a.replace(
+				`Destination="https://center.example/acs"`,
+				`destination="https://center.example/acs" Destination="https://evil.example/"`,
+			),
+			CheckDestination,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := Verify([]byte(c.message), expect(a.key))
@@ -392,7 +451,11 @@ func FuzzScan(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(good)
-	for _, seed := range []string{`<a/>`, `<?xml version="1.0" encoding="utf-8"?><a b='c'>&#x41;&amp;<!-- x --></a>`, `<a:b xmlns:a="u" a:c="d"/>`, `<a><![CDATA[x]]></a>`, `<a>]]></a>`, `<a b="<"/>`, `<x::y/>`, `<:x/>`, `<a xmlns:="x"/>`, "<a\r\n b=\"1\"\t/>", `<a>&#xD800;</a>`} {
+	for _, seed := range []string{
+		`<a/>`, `<?xml version="1.0" encoding="utf-8"?><a b='c'>&#x41;&amp;<!-- x --></a>`,
+		`<a:b xmlns:a="u" a:c="d"/>`, `<a><![CDATA[x]]></a>`, `<a>]]></a>`, `<a b="<"/>`, `<x::y/>`, `<:x/>`,
+		`<a xmlns:="x"/>`, "<a\r\n b=\"1\"\t/>", `<a>&#xD800;</a>`,
+	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -159,7 +159,8 @@ func ParseAuthnRequest(data []byte) (AuthnRequest, error) {
 		ID: attr(root, "ID"), Issuer: text(child(root, nsAssertion, "Issuer")), Destination: attr(root, "Destination"),
 		Signed: len(
 			children(root, nsSignature, "Signature"),
-		) > 0, ACSURL: attr(root, "AssertionConsumerServiceURL"), ForceAuthn: isTrue(attr(root, "ForceAuthn")), IsPassive: isTrue(attr(root, "IsPassive")),
+		) > 0, ACSURL: attr(root, "AssertionConsumerServiceURL"), ForceAuthn: isTrue(attr(root, "ForceAuthn")),
+		IsPassive: isTrue(attr(root, "IsPassive")),
 		NameIDFormat: attr(
 			child(root, nsProtocol, "NameIDPolicy"), "Format",
 		), HasSubject: len(children(root, nsAssertion, "Subject")) > 0,

@@ -19,7 +19,8 @@ var (
 	now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 	statement = Statement{
-		Issuer: "https://sts.windows.net/t/", Audience: "https://center.example/platform/saml/d-1234567890", ACSURL: "https://center.example/acs",
+		Issuer: "https://sts.windows.net/t/", Audience: "https://center.example/platform/saml/d-1234567890",
+		ACSURL:       "https://center.example/acs",
 		InResponseTo: "_request", NameID: "ada@example.com", AuthnInstant: now, Now: now,
 		Attributes: []Attribute{
 			{Name: "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname", Values: []string{"Ada"}},
@@ -70,7 +71,12 @@ func TestWhatIsSigned(t *testing.T) {
 	for name, c := range map[string]struct {
 		unsigned, response bool
 		signatures         int
-	}{"the assertion": {false, false, 1}, "the response": {true, true, 1}, "both": {false, true, 2}, "nothing": {true, false, 0}} {
+	}{
+		"the assertion": {false, false, 1},
+		"the response":  {true, true, 1},
+		"both":          {false, true, 2},
+		"nothing":       {true, false, 0},
+	} {
 		s := statement
 		s.Unsigned, s.SignResponse = c.unsigned, c.response
 		response, err := Response(s, key)
@@ -151,22 +157,36 @@ func TestVerifyRefusesByTheRightCheck(t *testing.T) {
 		make  func(*testing.T) []byte
 		check Check
 	}{
-		"no XML":                    {func(*testing.T) []byte { return []byte("hello") }, CheckDocument},
-		"a DOCTYPE":                 {raw(func(s string) string { return "<!DOCTYPE r>" + s }), CheckDocument},
-		"an entity":                 {raw(func(s string) string { return `<!DOCTYPE r [<!ENTITY e "x">]>` + s }), CheckDocument},
-		"a processing instruction":  {raw(func(s string) string { return strings.Replace(s, "ada@", "ada<?x y?>@", 1) }), CheckDocument},
-		"a second root":             {raw(func(s string) string { return s + "<a/>" }), CheckDocument},
-		"text after the root":       {raw(func(s string) string { return s + "x" }), CheckDocument},
-		"another message":           {raw(func(s string) string { return strings.ReplaceAll(s, "samlp:Response", "samlp:LogoutResponse") }), CheckDocument},
-		"a failure status":          {raw(func(s string) string { return strings.Replace(s, "status:Success", "status:Requester", 1) }), CheckStatus},
-		"unsigned":                  {func(t *testing.T) []byte { return withoutSignature(t, key) }, CheckSignature},
-		"altered name":              {raw(func(s string) string { return strings.Replace(s, "ada@example.com", "eve@example.com", 1) }), CheckSignature},
-		"a comment splits the name": {raw(func(s string) string { return strings.Replace(s, "ada@example.com", "a@b.c<!---->.evil", 1) }), CheckSignature},
-		"a foreign key":             {with(func(*Statement) {}, foreign), CheckSignature},
-		"a second assertion":        {func(t *testing.T) []byte { return wrapped(t, key, false) }, CheckAssertions},
-		"a wrapped assertion":       {func(t *testing.T) []byte { return wrapped(t, key, true) }, CheckAssertions},
+		"no XML":    {func(*testing.T) []byte { return []byte("hello") }, CheckDocument},
+		"a DOCTYPE": {raw(func(s string) string { return "<!DOCTYPE r>" + s }), CheckDocument},
+		"an entity": {raw(func(s string) string {
+			return `<!DOCTYPE r [<!ENTITY e "x">]>` + s
+		}), CheckDocument},
+		"a processing instruction": {raw(func(s string) string {
+			return strings.Replace(s, "ada@", "ada<?x y?>@", 1)
+		}), CheckDocument},
+		"a second root":       {raw(func(s string) string { return s + "<a/>" }), CheckDocument},
+		"text after the root": {raw(func(s string) string { return s + "x" }), CheckDocument},
+		"another message": {raw(func(s string) string {
+			return strings.ReplaceAll(s, "samlp:Response", "samlp:LogoutResponse")
+		}), CheckDocument},
+		"a failure status": {raw(func(s string) string {
+			return strings.Replace(s, "status:Success", "status:Requester", 1)
+		}), CheckStatus},
+		"unsigned": {func(t *testing.T) []byte { return withoutSignature(t, key) }, CheckSignature},
+		"altered name": {raw(func(s string) string {
+			return strings.Replace(s, "ada@example.com", "eve@example.com", 1)
+		}), CheckSignature},
+		"a comment splits the name": {raw(func(s string) string {
+			return strings.Replace(s, "ada@example.com", "a@b.c<!---->.evil", 1)
+		}), CheckSignature},
+		"a foreign key":       {with(func(*Statement) {}, foreign), CheckSignature},
+		"a second assertion":  {func(t *testing.T) []byte { return wrapped(t, key, false) }, CheckAssertions},
+		"a wrapped assertion": {func(t *testing.T) []byte { return wrapped(t, key, true) }, CheckAssertions},
 		"an encrypted assertion": {raw(func(s string) string {
-			return strings.Replace(s, "<samlp:Status>", `<EncryptedAssertion xmlns="`+nsAssertion+`"/><samlp:Status>`, 1)
+			return strings.Replace(
+				s, "<samlp:Status>", `<EncryptedAssertion xmlns="`+nsAssertion+`"/><samlp:Status>`, 1,
+			)
 		}), CheckEncrypted},
 		"SHA-1 signature":    {func(t *testing.T) []byte { return weak(t, key) }, CheckAlgorithm},
 		"a foreign issuer":   {with(func(s *Statement) { s.Issuer = "https://evil.example/" }, key), CheckIssuer},
@@ -177,23 +197,34 @@ func TestVerifyRefusesByTheRightCheck(t *testing.T) {
 		"another destination": {raw(func(s string) string {
 			return strings.Replace(s, `Destination="https://center.example/acs"`, `Destination="https://x.example/"`, 1)
 		}), CheckDestination},
-		"expired":                 {with(func(s *Statement) { s.Now = now.Add(-2 * time.Hour) }, key), CheckTime},
-		"not yet valid":           {with(func(s *Statement) { s.Now = now.Add(time.Hour) }, key), CheckTime},
-		"no conditions":           {edit(func(a *etree.Element) { a.RemoveChild(path(a, "Conditions")) }), CheckAudience},
-		"no audience restriction": {edit(func(a *etree.Element) { c := path(a, "Conditions"); c.RemoveChild(path(c, "AudienceRestriction")) }), CheckAudience},
+		"expired":       {with(func(s *Statement) { s.Now = now.Add(-2 * time.Hour) }, key), CheckTime},
+		"not yet valid": {with(func(s *Statement) { s.Now = now.Add(time.Hour) }, key), CheckTime},
+		"no conditions": {edit(func(a *etree.Element) {
+			a.RemoveChild(path(a, "Conditions"))
+		}), CheckAudience},
+		"no audience restriction": {edit(func(a *etree.Element) {
+			c := path(a, "Conditions")
+			c.RemoveChild(path(c, "AudienceRestriction"))
+		}), CheckAudience},
 		"not a bearer": {edit(func(a *etree.Element) {
 			path(a, "//SubjectConfirmation").CreateAttr("Method", "urn:oasis:names:tc:SAML:2.0:cm:sender-vouches")
 		}), CheckMethod},
-		"no expiry of confirmation": {edit(func(a *etree.Element) { path(a, "//SubjectConfirmationData").RemoveAttr("NotOnOrAfter") }), CheckTime},
+		"no expiry of confirmation": {edit(func(a *etree.Element) {
+			path(a, "//SubjectConfirmationData").RemoveAttr("NotOnOrAfter")
+		}), CheckTime},
 		"no subject":                {edit(func(a *etree.Element) { a.RemoveChild(path(a, "Subject")) }), CheckSubject},
 		"version 1.1":               {edit(func(a *etree.Element) { a.CreateAttr("Version", "1.1") }), CheckVersion},
 		"an empty name":             {edit(func(a *etree.Element) { path(a, "//NameID").SetText(" ") }), CheckNameID},
 		"a name that is no address": {edit(func(a *etree.Element) { path(a, "//NameID").SetText("ada") }), CheckNameID},
-		"a name with a comment":     {edit(func(a *etree.Element) { path(a, "//NameID").SetText("Ada <ada@example.com>") }), CheckNameID},
+		"a name with a comment": {edit(func(a *etree.Element) {
+			path(a, "//NameID").SetText("Ada <ada@example.com>")
+		}), CheckNameID},
 		"a long assertion": {edit(func(a *etree.Element) {
 			path(a, "//AttributeValue").SetText(strings.Repeat("x", maxAssertion))
 		}), CheckSize},
-		"a persistent name": {edit(func(a *etree.Element) { path(a, "//NameID").CreateAttr("Format", FormatPersistent) }), CheckNameID},
+		"a persistent name": {edit(func(a *etree.Element) {
+			path(a, "//NameID").CreateAttr("Format", FormatPersistent)
+		}), CheckNameID},
 		"unsigned InResponseTo": {raw(func(s string) string {
 			return strings.Replace(s, `InResponseTo="_request"`, `InResponseTo="_other"`, 1)
 		}), CheckInResponse},
@@ -201,7 +232,9 @@ func TestVerifyRefusesByTheRightCheck(t *testing.T) {
 			path(a, "AuthnStatement").CreateAttr("SessionNotOnOrAfter", "2026-11-23T10:00:00Z")
 		}), CheckTime},
 		"deeply nested": {raw(func(s string) string {
-			return strings.Replace(s, "<samlp:Status>", strings.Repeat("<a>", 100)+strings.Repeat("</a>", 100)+"<samlp:Status>", 1)
+			return strings.Replace(
+				s, "<samlp:Status>", strings.Repeat("<a>", 100)+strings.Repeat("</a>", 100)+"<samlp:Status>", 1,
+			)
 		}), CheckDocument},
 		"duplicate IDs": {raw(func(s string) string {
 			return strings.Replace(s, "<samlp:Status>", `<a ID="x"/><b ID="x"/><samlp:Status>`, 1)
@@ -211,9 +244,14 @@ func TestVerifyRefusesByTheRightCheck(t *testing.T) {
 			j := strings.Index(s[i+5:], `"`)
 			return s[:i] + `URI="` + s[i+5+j:]
 		}), CheckSignature},
-		"one transform less": {raw(func(s string) string { return strings.Replace(s, `<Transform Algorithm="`+enveloped+`"/>`, "", 1) }), CheckAlgorithm},
+		"one transform less": {raw(func(s string) string {
+			return strings.Replace(s, `<Transform Algorithm="`+enveloped+`"/>`, "", 1)
+		}), CheckAlgorithm},
 		"canonicalization with comments": {raw(func(s string) string {
-			return strings.Replace(s, `CanonicalizationMethod Algorithm="`+exclusiveC14N, `CanonicalizationMethod Algorithm="`+exclusiveC14N+"WithComments", 1)
+			return strings.Replace(
+				s, `CanonicalizationMethod Algorithm="`+exclusiveC14N,
+				`CanonicalizationMethod Algorithm="`+exclusiveC14N+"WithComments", 1,
+			)
 		}), CheckAlgorithm},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -43,7 +43,8 @@ func (Compare) filter()   {}
 func (ValuePath) filter() {}
 
 var operators = map[string]bool{
-	"eq": true, "ne": true, "co": true, "sw": true, "ew": true, "gt": true, "ge": true, "lt": true, "le": true, "pr": true,
+	"eq": true, "ne": true, "co": true, "sw": true, "ew": true, "gt": true, "ge": true, "lt": true, "le": true,
+	"pr": true,
 }
 
 // ParseFilter parses a filter expression (RFC 7644 §3.4.2.2). It fails with an *Error of type

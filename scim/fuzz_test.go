@@ -11,7 +11,9 @@ import (
 )
 
 func FuzzParsePath(f *testing.F) {
-	for _, text := range []string{"active", "name.givenName", `emails[type eq "work"].value`, EnterpriseURN + ":manager.value", UserURN + ":userName", "manager", `addresses[type eq "work" and primary eq true].locality`,
+	for _, text := range []string{"active", "name.givenName", `emails[type eq "work"].value`,
+		EnterpriseURN + ":manager.value", UserURN + ":userName", "manager",
+		`addresses[type eq "work" and primary eq true].locality`,
 		"members[value eq \"]\"]", "a[b", "..", "urn:", strings.Repeat("[", 40), "\x00", "é.è"} {
 		f.Add(text)
 	}
@@ -27,8 +29,10 @@ func FuzzParsePath(f *testing.F) {
 
 // FuzzResource brings resources into canonical form: no panic, and doing it twice changes nothing.
 func FuzzResource(f *testing.F) {
-	for _, text := range []string{`{"userName":"ada","active":"False","emails":[{"value":"a@b.c","primary":"true"}]}`, `{"` + EnterpriseURN + `":{"manager":"boss"}}`, `{"EMAILS":{"value":"x"},"name":null}`,
-		`{"emails":["a",1,null,[[]]]}`, `{"active":2,"x":{"y":[{}]}}`, `{"manager":[{"$ref":"x","value":"boss"}]}`, `{"a":"\ud83d"}`, `{"userName":"x","USERNAME":"y"}`} {
+	for _, text := range []string{`{"userName":"ada","active":"False","emails":[{"value":"a@b.c","primary":"true"}]}`,
+		`{"` + EnterpriseURN + `":{"manager":"boss"}}`, `{"EMAILS":{"value":"x"},"name":null}`,
+		`{"emails":["a",1,null,[[]]]}`, `{"active":2,"x":{"y":[{}]}}`, `{"manager":[{"$ref":"x","value":"boss"}]}`,
+		`{"a":"\ud83d"}`, `{"userName":"x","USERNAME":"y"}`} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -56,7 +60,10 @@ func FuzzResource(f *testing.F) {
 
 // FuzzMatch runs filters over a resource: no panic, and a filter and its opposite never agree.
 func FuzzMatch(f *testing.F) {
-	for _, text := range []string{`userName eq "ada"`, `emails[type eq "work" and value co "@"]`, `title pr or not (active eq true)`, `meta.created gt "2026-01-01T00:00:00Z"`, `name.familyName sw "L"`} {
+	for _, text := range []string{
+		`userName eq "ada"`, `emails[type eq "work" and value co "@"]`, `title pr or not (active eq true)`,
+		`meta.created gt "2026-01-01T00:00:00Z"`, `name.familyName sw "L"`,
+	} {
 		f.Add(text)
 	}
 	r := Resource{
@@ -80,7 +87,10 @@ func FuzzMatch(f *testing.F) {
 // FuzzFilterLikeAnother compares with an independent parser of the same grammar: whatever that one
 // accepts, this one does too.
 func FuzzFilterLikeAnother(f *testing.F) {
-	for _, text := range []string{`userName eq "x"`, `a.b pr`, `not (a pr) or b ge 3`, `emails[type eq "work"]`, `a eq true and (b eq null or c ne -1.5e3)`, `urn:ietf:params:scim:schemas:core:2.0:User:userName sw "J"`} {
+	for _, text := range []string{
+		`userName eq "x"`, `a.b pr`, `not (a pr) or b ge 3`, `emails[type eq "work"]`,
+		`a eq true and (b eq null or c ne -1.5e3)`, `urn:ietf:params:scim:schemas:core:2.0:User:userName sw "J"`,
+	} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -101,8 +111,11 @@ func FuzzFilterLikeAnother(f *testing.F) {
 // end.
 func TestHostileFiltersEndSoon(t *testing.T) {
 	for name, text := range map[string]string{
-		"100,000 terms": strings.Repeat(`userName eq "x" or `, 100_000) + "title pr", "deep": strings.Repeat("not (", 2000) + "a pr" + strings.Repeat(")", 2000), "brackets": strings.Repeat("a[", 4000),
-		"a quote without end": `a eq "` + strings.Repeat("x", 8000), "escapes": `a eq "` + strings.Repeat(`\\`, 4000) + `"x`, "10 MB": strings.Repeat("x", 10<<20),
+		"100,000 terms":       strings.Repeat(`userName eq "x" or `, 100_000) + "title pr",
+		"deep":                strings.Repeat("not (", 2000) + "a pr" + strings.Repeat(")", 2000),
+		"brackets":            strings.Repeat("a[", 4000),
+		"a quote without end": `a eq "` + strings.Repeat("x", 8000),
+		"escapes":             `a eq "` + strings.Repeat(`\\`, 4000) + `"x`, "10 MB": strings.Repeat("x", 10<<20),
 	} {
 		if _, err := ParseFilter(text); err == nil {
 			t.Errorf("%s: accepted", name)

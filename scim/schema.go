@@ -65,14 +65,16 @@ var UserSchema = Schema{
 			Name:     "userName",
 			Required: true,
 			Unique:   true,
-		}, {Name: "displayName"}, {Name: "nickName"}, {Name: "profileUrl", Type: "reference"}, {Name: "title"}, {Name: "userType"},
+		}, {Name: "displayName"}, {Name: "nickName"}, {Name: "profileUrl", Type: "reference"}, {Name: "title"},
+		{Name: "userType"},
 		{
 			Name: "preferredLanguage",
 		}, {Name: "locale"}, {Name: "timezone"}, {Name: "active", Kind: Boolean}, {Name: "password", Hidden: true},
 		{Name: "name", Kind: Complex, Sub: []Attribute{
 			{
 				Name: "formatted",
-			}, {Name: "familyName"}, {Name: "givenName"}, {Name: "middleName"}, {Name: "honorificPrefix"}, {Name: "honorificSuffix"}}},
+			}, {Name: "familyName"}, {Name: "givenName"}, {Name: "middleName"}, {Name: "honorificPrefix"},
+			{Name: "honorificSuffix"}}},
 		{Name: "emails", Kind: ComplexList, Sub: multi}, {Name: "phoneNumbers", Kind: ComplexList, Sub: multi},
 		{Name: "addresses", Kind: ComplexList, Sub: []Attribute{
 			{
@@ -83,12 +85,14 @@ var UserSchema = Schema{
 			Name: "roles",
 			Kind: ComplexList,
 			Sub:  multi,
-		}, {Name: "groups", Kind: ComplexList, Sub: multi, ReadOnly: true}, {Name: "photos", Kind: ComplexList, Sub: multi},
+		}, {Name: "groups", Kind: ComplexList, Sub: multi, ReadOnly: true},
+		{Name: "photos", Kind: ComplexList, Sub: multi},
 		{
 			Name: "ims",
 			Kind: ComplexList,
 			Sub:  multi,
-		}, {Name: "entitlements", Kind: ComplexList, Sub: multi}, {Name: "x509Certificates", Kind: ComplexList, Sub: multi},
+		}, {Name: "entitlements", Kind: ComplexList, Sub: multi},
+		{Name: "x509Certificates", Kind: ComplexList, Sub: multi},
 	}, common...),
 	Extensions: map[string][]Attribute{EnterpriseURN: {
 		{

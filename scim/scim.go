@@ -109,7 +109,9 @@ func Decode(data []byte, v any) error {
 	if depth(data) > maxDepth {
 		return invalid(InvalidSyntax, "the body is nested too deeply")
 	}
-	if err := json.Unmarshal(data, v, json.MatchCaseInsensitiveNames(true), json.RejectUnknownMembers(true)); err != nil {
+	if err := json.Unmarshal(
+		data, v, json.MatchCaseInsensitiveNames(true), json.RejectUnknownMembers(true),
+	); err != nil {
 		var wrong *json.SemanticError
 		if errors.As(err, &wrong) && errors.Is(wrong.Err, json.ErrUnknownName) {
 			name := wrong.JSONPointer.LastToken()

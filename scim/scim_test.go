@@ -12,12 +12,16 @@ import (
 
 func TestParseFilter(t *testing.T) {
 	for text, want := range map[string]Filter{
-		`userName eq "ada"`:                  Compare{"userName", "eq", "ada"},
-		`userName EQ "a \"b\" \u00e9"`:       Compare{"userName", "eq", `a "b" é`},
-		`active eq True`:                     Compare{"active", "eq", true},
-		`title pr`:                           Compare{"title", "pr", nil},
-		`a eq "1" and b eq "2" or c eq "3"`:  Or{And{Compare{"a", "eq", "1"}, Compare{"b", "eq", "2"}}, Compare{"c", "eq", "3"}},
-		`a eq "1" and (b eq "2" or c pr)`:    And{Compare{"a", "eq", "1"}, Or{Compare{"b", "eq", "2"}, Compare{"c", "pr", nil}}},
+		`userName eq "ada"`:            Compare{"userName", "eq", "ada"},
+		`userName EQ "a \"b\" \u00e9"`: Compare{"userName", "eq", `a "b" é`},
+		`active eq True`:               Compare{"active", "eq", true},
+		`title pr`:                     Compare{"title", "pr", nil},
+		`a eq "1" and b eq "2" or c eq "3"`: Or{
+			And{Compare{"a", "eq", "1"}, Compare{"b", "eq", "2"}}, Compare{"c", "eq", "3"},
+		},
+		`a eq "1" and (b eq "2" or c pr)`: And{
+			Compare{"a", "eq", "1"}, Or{Compare{"b", "eq", "2"}, Compare{"c", "pr", nil}},
+		},
 		`not (a eq "1")`:                     Not{Compare{"a", "eq", "1"}},
 		`emails[type eq "work"]`:             ValuePath{"emails", Compare{"type", "eq", "work"}},
 		`meta.created gt "2026"`:             Compare{"meta.created", "gt", "2026"},
@@ -28,7 +32,8 @@ func TestParseFilter(t *testing.T) {
 			t.Errorf("%s: %#v, %v; want %#v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "x", `x eq`, `x eq "`, `x eq y`, `x is "y"`, `(x pr`, `x pr)`, `x[y pr`, `not x pr`, `x eq "1" and`, `"x" eq "y"`,
+	for _, text := range []string{"", "x", `x eq`, `x eq "`, `x eq y`, `x is "y"`, `(x pr`, `x pr)`, `x[y pr`,
+		`not x pr`, `x eq "1" and`, `"x" eq "y"`,
 		strings.Repeat("(", 100) + "x pr" + strings.Repeat(")", 100), strings.Repeat("x pr or ", 2000) + "x pr"} {
 		var e *Error
 		if f, err := ParseFilter(text); !errors.As(err, &e) || e.Type != InvalidFilter {
@@ -39,9 +44,12 @@ func TestParseFilter(t *testing.T) {
 
 func TestParsePathSplitsAtTheURN(t *testing.T) {
 	for text, want := range map[string][3]string{ // URN, attribute, sub-attribute
-		"active": {"", "active", ""}, "NAME.givenname": {"", "name", "givenName"}, UserURN + ":userName": {"", "userName", ""},
-		EnterpriseURN + ":department": {EnterpriseURN, "department", ""}, EnterpriseURN + ":manager.value": {EnterpriseURN, "manager", "value"},
-		"manager": {EnterpriseURN, "manager", ""}, `emails[type eq "work"].value`: {"", "emails", "value"}, `members[value eq "x.y]z"]`: {"", "members", ""},
+		"active": {"", "active", ""}, "NAME.givenname": {"", "name", "givenName"},
+		UserURN + ":userName":            {"", "userName", ""},
+		EnterpriseURN + ":department":    {EnterpriseURN, "department", ""},
+		EnterpriseURN + ":manager.value": {EnterpriseURN, "manager", "value"},
+		"manager":                        {EnterpriseURN, "manager", ""},
+		`emails[type eq "work"].value`:   {"", "emails", "value"}, `members[value eq "x.y]z"]`: {"", "members", ""},
 	} {
 		schema := UserSchema
 		if strings.HasPrefix(text, "members") {
@@ -60,7 +68,10 @@ func TestParsePathSplitsAtTheURN(t *testing.T) {
 }
 
 func FuzzParseFilter(f *testing.F) {
-	for _, text := range []string{`userName eq "x"`, `emails[type eq "work" and value co "@"]`, `not (a pr) or b ge 3`, `a eq "\ud83d"`, "(((", "\x00"} {
+	for _, text := range []string{
+		`userName eq "x"`, `emails[type eq "work" and value co "@"]`, `not (a pr) or b ge 3`, `a eq "\ud83d"`, "(((",
+		"\x00",
+	} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -47,7 +47,10 @@ func note(db *DB, id string) error {
 
 func count(t *testing.T, db *DB) (n int) {
 	t.Helper()
-	if err := db.View(context.Background(), func(t Tx) (err error) { n, err = t.Count(`SELECT COUNT(*) FROM notes`); return err }); err != nil {
+	if err := db.View(context.Background(), func(t Tx) (err error) {
+		n, err = t.Count(`SELECT COUNT(*) FROM notes`)
+		return err
+	}); err != nil {
 		t.Fatal(err)
 	}
 	return n
@@ -220,7 +223,10 @@ func TestTheLogIsFolded(t *testing.T) {
 	most := 0
 	for i := range 100 {
 		if err := db.Update(context.Background(), func(t Tx) error {
-			return t.Do(`INSERT INTO notes (id, text) VALUES ('big', $1) ON CONFLICT (id) DO UPDATE SET text = excluded.text`, text[:len(text)-i])
+			return t.Do(
+				`INSERT INTO notes (id, text) VALUES ('big', $1) ON CONFLICT (id) DO UPDATE SET text = excluded.text`,
+				text[:len(text)-i],
+			)
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -308,7 +314,10 @@ func TestALostServerIsToldAndComesBack(t *testing.T) {
 	if err := note(db, "meanwhile"); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("without a server: %v, want ErrUnavailable", err)
 	}
-	if err := db.View(context.Background(), func(t Tx) error { _, err := t.Count(`SELECT COUNT(*) FROM notes`); return err }); !errors.Is(
+	if err := db.View(context.Background(), func(t Tx) error {
+		_, err := t.Count(`SELECT COUNT(*) FROM notes`)
+		return err
+	}); !errors.Is(
 		err, ErrUnavailable,
 	) {
 		t.Errorf("a view without a server: %v, want ErrUnavailable", err)

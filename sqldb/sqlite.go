@@ -87,7 +87,9 @@ func openSQLite(ctx context.Context, path string, migrations fs.FS) (_ *sqliteDB
 	if d.writer, err = d.open(writerCache); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(d.writer.pragma("wal_autocheckpoint = 0"), d.writer.pragma(fmt.Sprintf("journal_size_limit = %d", keptLog))); err != nil {
+	if err := errors.Join(
+		d.writer.pragma("wal_autocheckpoint = 0"), d.writer.pragma(fmt.Sprintf("journal_size_limit = %d", keptLog)),
+	); err != nil {
 		return nil, errors.Join(err, d.writer.Close())
 	}
 	d.readers = newReaders()
@@ -161,7 +163,10 @@ func (d *sqliteDB) open(cache int) (*sqliteConn, error) {
 	}
 	c.SetBusyTimeout(5 * time.Second)
 	own := &sqliteConn{Conn: c, statements: map[string]*sqlite.Stmt{}}
-	for _, p := range []string{fmt.Sprintf("page_size = %d", pageSize), "journal_mode = wal", "synchronous = NORMAL", "foreign_keys = ON", fmt.Sprintf("cache_size = -%d", cache)} {
+	for _, p := range []string{
+		fmt.Sprintf("page_size = %d", pageSize), "journal_mode = wal", "synchronous = NORMAL", "foreign_keys = ON",
+		fmt.Sprintf("cache_size = -%d", cache),
+	} {
 		if err := own.pragma(p); err != nil {
 			return nil, errors.Join(err, c.Close())
 		}

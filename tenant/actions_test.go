@@ -26,7 +26,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("# Who may do what at the tenant\n\n")
 	b.WriteString(
-		"Written by `go test ./tenant -run TestWhoMayDoWhat -update` from `tenant/actions.go`. What is not here is refused.\n",
+		"Written by `go test ./tenant -run TestWhoMayDoWhat -update` from `tenant/actions.go`. What is not here " +
+			"is refused.\n",
 	)
 	b.WriteString("A Graph client needs the permission of the route as well.\n\n| change |")
 	for _, k := range kinds {

@@ -79,7 +79,8 @@ func (t *Tenant) Instantiate(
 	ctx context.Context, by audit.Actor, template Template, displayName string,
 ) (Application, error) {
 	a := Application{
-		ID: t.NewID(), AppID: t.NewID(), ServicePrincipalID: t.NewID(), TemplateID: template.ID, DisplayName: strings.TrimSpace(displayName),
+		ID: t.NewID(), AppID: t.NewID(), ServicePrincipalID: t.NewID(), TemplateID: template.ID,
+		DisplayName:    strings.TrimSpace(displayName),
 		IdentifierURIs: []string{}, ReplyURLs: []string{}, AssignmentRequired: true, Enabled: true, CreatedAt: t.now(),
 	}
 	err := t.change(ctx, by, ActionAddServicePrincipal, func(tx Tx, _ *Touched) (string, error) {

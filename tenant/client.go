@@ -27,8 +27,11 @@ type Client struct {
 // Permissions are the application permissions that there are. Delegated ones have the same names.
 // Source: Graph permissions reference.
 var Permissions = []string{
-	"Application.Read.All", "Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "AuditLog.Read.All", "Directory.Read.All", "Directory.ReadWrite.All", "Group.Read.All",
-	"Group.ReadWrite.All", "GroupMember.Read.All", "GroupMember.ReadWrite.All", "Organization.Read.All", "Policy.Read.All", "Policy.ReadWrite.ApplicationConfiguration", "Synchronization.Read.All", "Synchronization.ReadWrite.All",
+	"Application.Read.All", "Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "AuditLog.Read.All",
+	"Directory.Read.All", "Directory.ReadWrite.All", "Group.Read.All",
+	"Group.ReadWrite.All", "GroupMember.Read.All", "GroupMember.ReadWrite.All", "Organization.Read.All",
+	"Policy.Read.All", "Policy.ReadWrite.ApplicationConfiguration", "Synchronization.Read.All",
+	"Synchronization.ReadWrite.All",
 	"User.Read.All", "User.RevokeSessions.All", "User.ReadWrite.All",
 }
 

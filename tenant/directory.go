@@ -76,10 +76,14 @@ const maxText = 256 //bound:text a property of an object of the tenant, in chara
 // Texts are the properties that are plain text and may be set, by Graph's names.
 func (u *User) Texts() map[string]*string {
 	return map[string]*string{
-		"displayName": &u.DisplayName, "givenName": &u.GivenName, "surname": &u.Surname, "userPrincipalName": &u.UserPrincipalName, "mail": &u.Mail,
-		"mailNickname": &u.MailNickname, "jobTitle": &u.JobTitle, "department": &u.Department, "employeeId": &u.EmployeeID, "mobilePhone": &u.MobilePhone,
-		"companyName": &u.CompanyName, "officeLocation": &u.OfficeLocation, "streetAddress": &u.StreetAddress, "city": &u.City, "state": &u.State, "postalCode": &u.PostalCode,
-		"country": &u.Country, "preferredLanguage": &u.PreferredLanguage, "usageLocation": &u.UsageLocation, "userType": &u.UserType,
+		"displayName": &u.DisplayName, "givenName": &u.GivenName, "surname": &u.Surname,
+		"userPrincipalName": &u.UserPrincipalName, "mail": &u.Mail,
+		"mailNickname": &u.MailNickname, "jobTitle": &u.JobTitle, "department": &u.Department,
+		"employeeId": &u.EmployeeID, "mobilePhone": &u.MobilePhone,
+		"companyName": &u.CompanyName, "officeLocation": &u.OfficeLocation, "streetAddress": &u.StreetAddress,
+		"city": &u.City, "state": &u.State, "postalCode": &u.PostalCode,
+		"country": &u.Country, "preferredLanguage": &u.PreferredLanguage, "usageLocation": &u.UsageLocation,
+		"userType": &u.UserType,
 	}
 }
 

@@ -39,7 +39,10 @@ func TestWhatIsRecordedIsKeptForAWhile(t *testing.T) {
 		)
 	}
 	if err := s.Update(ctx, func(tx tenant.Tx) error {
-		return errors.Join(tx.PutSession(tenant.Session{Digest: "s", UserID: "u", ExpiresAt: began.Add(day)}), tx.PutGrant(tenant.Grant{Digest: "g", ExpiresAt: began.Add(day)}))
+		return errors.Join(
+			tx.PutSession(tenant.Session{Digest: "s", UserID: "u", ExpiresAt: began.Add(day)}),
+			tx.PutGrant(tenant.Grant{Digest: "g", ExpiresAt: began.Add(day)}),
+		)
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +50,10 @@ func TestWhatIsRecordedIsKeptForAWhile(t *testing.T) {
 		after  time.Duration
 		events int
 		open   bool
-	}{{time.Minute, 7, true}, {2 * day, 7, false}, {30 * day, 7, false}, {30*day + time.Minute, 1, false}, {400 * day, 1, false}, {400*day + time.Second, 0, false}} {
+	}{
+		{time.Minute, 7, true}, {2 * day, 7, false}, {30 * day, 7, false}, {30*day + time.Minute, 1, false},
+		{400 * day, 1, false}, {400*day + time.Second, 0, false},
+	} {
 		now = began.Add(x.after)
 		if err := errors.Join(tn.FlushRefusals(ctx, false), tn.Sweep(ctx)); err != nil {
 			t.Fatal(err)

@@ -12,8 +12,10 @@ import (
 // Gallery is the entries of the application gallery. Source: Microsoft Graph tutorials for this
 // application.
 var Gallery = []Template{{
-	ID: "21ed01d2-ec13-4e9e-86c1-cd546719ebc4", DisplayName: "AWS IAM Identity Center (successor to AWS Single Sign-On)", Publisher: "Amazon Web Services, Inc.",
-	Description: "Manage access to AWS accounts and applications for the people of this directory.", SyncTemplate: "aWSSingleSignon",
+	ID:          "21ed01d2-ec13-4e9e-86c1-cd546719ebc4",
+	DisplayName: "AWS IAM Identity Center (successor to AWS Single Sign-On)", Publisher: "Amazon Web Services, Inc.",
+	Description:  "Manage access to AWS accounts and applications for the people of this directory.",
+	SyncTemplate: "aWSSingleSignon",
 }}
 
 // GalleryRoles are the app roles of the gallery entry. The first is what people are given. Source:

@@ -121,7 +121,11 @@ func (t *Tenant) Issue(ctx context.Context, g Grant) (Grant, authn.Secret, error
 		g.SignedInAt = t.since(g.Account)
 	}
 	g.ExpiresAt = t.now().Add(
-		map[GrantKind]time.Duration{GrantCode: codeLifetime, GrantDevice: DeviceLifetime, grantSignIn: codeLifetime}[g.Kind],
+		map[GrantKind]time.Duration{
+			GrantCode:   codeLifetime,
+			GrantDevice: DeviceLifetime,
+			grantSignIn: codeLifetime,
+		}[g.Kind],
 	)
 	if g.Kind == GrantDevice {
 		code := make([]byte, 9)

@@ -60,7 +60,12 @@ func (p Policy) apply(a *Application) error {
 		if d.TokenIssuancePolicy == nil || d.TokenIssuancePolicy.Version != 1 {
 			return invalid("want a TokenIssuancePolicy of version 1")
 		}
-		signing, ok := map[string]Signing{"": SignAssertion, "TokenOnly": SignAssertion, "ResponseOnly": SignResponse, "ResponseAndToken": SignBoth}[d.TokenIssuancePolicy.TokenResponseSigningPolicy]
+		signing, ok := map[string]Signing{
+			"":                 SignAssertion,
+			"TokenOnly":        SignAssertion,
+			"ResponseOnly":     SignResponse,
+			"ResponseAndToken": SignBoth,
+		}[d.TokenIssuancePolicy.TokenResponseSigningPolicy]
 		if !ok {
 			return invalid("TokenResponseSigningPolicy must be TokenOnly, ResponseOnly or ResponseAndToken")
 		}

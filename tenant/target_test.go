@@ -31,7 +31,9 @@ func provisioned(t *testing.T) (*tenant.Tenant, tenant.Job) {
 		t.Fatal(err)
 	}
 	address, token := savedAddress, "the token"
-	if err := tn.ConfigureJob(ctx, tenanttest.Actor, j.ID, tenant.JobSettings{BaseAddress: &address, SecretToken: &token}); err != nil {
+	if err := tn.ConfigureJob(
+		ctx, tenanttest.Actor, j.ID, tenant.JobSettings{BaseAddress: &address, SecretToken: &token},
+	); err != nil {
 		t.Fatal(err)
 	}
 	return tn, reread(t, tn, j)
@@ -49,7 +51,9 @@ func reread(t *testing.T, tn *tenant.Tenant, j tenant.Job) tenant.Job {
 func TestASavedTokenIsBoundToItsAddress(t *testing.T) {
 	ctx := context.Background()
 	tn, j := provisioned(t)
-	for _, same := range []string{savedAddress, "https://SCIM.example.com:443/ID/scim/v2", "https://scim.example.com/ID/scim/v2?x"} {
+	for _, same := range []string{
+		savedAddress, "https://SCIM.example.com:443/ID/scim/v2", "https://scim.example.com/ID/scim/v2?x",
+	} {
 		if target, err := tn.SavedTarget(j, same); err != nil || target.Token().Reveal() != "the token" ||
 			target.Address() != same {
 			t.Errorf("%s: %v", same, err)
@@ -78,7 +82,10 @@ func TestASavedTokenIsBoundToItsAddress(t *testing.T) {
 			t.Errorf("%s gets the token from the store", other)
 		}
 	}
-	for _, wrong := range []string{"http://scim.example.com/", "https://u:p@scim.example.com/ID/scim/v2/", "https://scim.example.com/#x", "scim.example.com"} {
+	for _, wrong := range []string{
+		"http://scim.example.com/", "https://u:p@scim.example.com/ID/scim/v2/", "https://scim.example.com/#x",
+		"scim.example.com",
+	} {
 		if _, err := tn.SavedTarget(j, wrong); tenant.CodeOf(err) != tenant.InvalidValue {
 			t.Errorf("%s: %v", wrong, err)
 		}

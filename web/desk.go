@@ -57,7 +57,8 @@ func (v Visit) Header() http.Header { return v.ResponseWriter.Header() }
 
 // WrongPassword is what everybody is told whose sign-in is refused, whatever the reason: that a
 // name is locked would tell that it exists.
-const WrongPassword = "The user name or the password is not right. After several mistakes, wait a few minutes before the next attempt."
+const WrongPassword = "The user name or the password is not right. After several mistakes, wait a few minutes " +
+	"before the next attempt."
 
 // ErrBusy is what a sign-in fails with when so many passwords are being checked that this one was
 // not looked at.
@@ -65,7 +66,8 @@ var ErrBusy = errors.New("too many passwords are being checked")
 
 // Busy is what people are told then. It does not say what was wrong with what they sent: mostly
 // nobody has looked at it.
-const Busy = "Too many people are signing in at the moment, and this attempt was turned away. Try again in a few seconds."
+const Busy = "Too many people are signing in at the moment, and this attempt was turned away. Try again in a few " +
+	"seconds."
 
 // RetryLater says to a program when it may try again what was too much at the moment. Source: RFC
 // 9110, 10.2.3.

@@ -231,7 +231,8 @@ func (p *Pages) RenderPosting(w http.ResponseWriter, status int, page string, v 
 	}
 	w.Header().Set(
 		"Content-Security-Policy",
-		"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action "+formAction+"; frame-ancestors 'none'; base-uri 'none'",
+		"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "+
+			"form-action "+formAction+"; frame-ancestors 'none'; base-uri 'none'",
 	)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)

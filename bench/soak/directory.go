@@ -27,7 +27,10 @@ func (h *house) fillDirectory(ctx context.Context, s settings) error {
 	if _, err := does("/console/login", url.Values{"username": {"admin"}, "password": {h.adminPassword}}); err != nil {
 		return err
 	}
-	if _, err := does("/console/settings/sign-in", url.Values{"hours": {"8"}, "mfa": {"DISABLED"}, "without": {"ALLOW"}, "keys": {"on"}, "apps": {"on"}}); err != nil {
+	if _, err := does(
+		"/console/settings/sign-in",
+		url.Values{"hours": {"8"}, "mfa": {"DISABLED"}, "without": {"ALLOW"}, "keys": {"on"}, "apps": {"on"}},
+	); err != nil {
 		return err
 	}
 	for i := range s.directly {
@@ -67,7 +70,9 @@ func (h *house) fillDirectory(ctx context.Context, s settings) error {
 
 // firstSignIn replaces the one-time password.
 func (p *person) firstSignIn(ctx context.Context, base, once string) error {
-	if _, _, _, err := p.send(ctx, http.MethodPost, base+"/platform/login", url.Values{"username": {p.name}, "password": {once}}); err != nil {
+	if _, _, _, err := p.send(
+		ctx, http.MethodPost, base+"/platform/login", url.Values{"username": {p.name}, "password": {once}},
+	); err != nil {
 		return err
 	}
 	status, _, page, err := p.send(

@@ -87,7 +87,9 @@ func open(ctx context.Context, s settings, dir string) (_ *house, err error) {
 	if h.tenant, err = h.start(s, dir, "tenant", "tenant", "--domain", domain); err != nil {
 		return nil, err
 	}
-	if h.directory, err = h.start(s, dir, "directory", "serve", "--smtp-server", "smtp://"+h.mails.Addr().String()); err != nil {
+	if h.directory, err = h.start(
+		s, dir, "directory", "serve", "--smtp-server", "smtp://"+h.mails.Addr().String(),
+	); err != nil {
 		return nil, err
 	}
 	if err := h.connect(ctx, s); err != nil {
@@ -207,7 +209,8 @@ func (h *house) connect(ctx context.Context, s settings) error {
 	plan, err := connect.Observe(
 		ctx,
 		connect.Config{Graph: g, Admin: admin, HTTP: http.DefaultClient, LoginURL: h.tenant.url() + "/" + h.tenantID,
-			AppName: "AWS IAM Identity Center", Groups: []string{groupName}, Cert: "AWS IAM Identity Center", PollEach: 100 * time.Millisecond},
+			AppName: "AWS IAM Identity Center", Groups: []string{groupName}, Cert: "AWS IAM Identity Center",
+			PollEach: 100 * time.Millisecond},
 	)
 	if err != nil {
 		return err

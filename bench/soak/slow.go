@@ -21,7 +21,8 @@ func (g *gang) slowStrangers() []kind {
 			s.drip(
 				ctx,
 				n,
-				"POST /platform/login HTTP/1.1\r\nHost: x\r\nContent-Type: "+formType+"\r\nContent-Length: 30000\r\n\r\n",
+				"POST /platform/login HTTP/1.1\r\nHost: x\r\nContent-Type: "+formType+
+					"\r\nContent-Length: 30000\r\n\r\n",
 				"username=",
 			)
 			s.drip(
@@ -35,7 +36,8 @@ func (g *gang) slowStrangers() []kind {
 			s.drip(
 				ctx,
 				n,
-				"POST "+g.h.sp.AcsURLs[0][len(g.h.center.url()):]+" HTTP/1.1\r\nHost: x\r\nContent-Type: "+formType+"\r\nContent-Length: 500000\r\n\r\n",
+				"POST "+g.h.sp.AcsURLs[0][len(g.h.center.url()):]+" HTTP/1.1\r\nHost: x\r\nContent-Type: "+formType+
+					"\r\nContent-Length: 500000\r\n\r\n",
 				"SAMLResponse="+g.big[:200<<10],
 			)
 		}},

@@ -140,7 +140,10 @@ func (g *gang) someName(n int, known string) string {
 }
 
 func target(n int) string {
-	return []string{"AWSIdentityStore.ListUsers", "SWBExternalService.ListInstances", "AWSIdentityStore." + strings.Repeat("x", 30<<10), "Nothing.AtAll"}[n/2%4]
+	return []string{
+		"AWSIdentityStore.ListUsers", "SWBExternalService.ListInstances",
+		"AWSIdentityStore." + strings.Repeat("x", 30<<10), "Nothing.AtAll",
+	}[n/2%4]
 }
 
 func (s *stranger) json(ctx context.Context, address string, in any) string {
@@ -165,7 +168,9 @@ func (s *stranger) signed(ctx context.Context, center, target, body, key string)
 		service = "sso"
 	}
 	credentials := aws.Credentials{AccessKeyID: key, SecretAccessKey: random(40)}
-	if err := v4.NewSigner().SignHTTP(ctx, credentials, req, hex.EncodeToString(sum[:]), service, "us-east-1", time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(
+		ctx, credentials, req, hex.EncodeToString(sum[:]), service, "us-east-1", time.Now(),
+	); err != nil {
 		return
 	}
 	s.answered(s.client.Do(req))
@@ -323,17 +328,26 @@ func (g *gang) tenantStrangers() []kind {
 				"client_secret": {random(30)},
 				"scope":         {"https://graph.microsoft.com/.default"},
 			}
-			grant := []string{"client_credentials", "authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"}[n/8%4]
+			grant := []string{
+				"client_credentials", "authorization_code", "refresh_token",
+				"urn:ietf:params:oauth:grant-type:device_code",
+			}[n/8%4]
 			fields.Set("grant_type", grant)
 			fields.Set(
-				map[string]string{"client_credentials": "client_assertion", "authorization_code": "code", "refresh_token": "refresh_token"}[grant]+"",
+				map[string]string{
+					"client_credentials": "client_assertion",
+					"authorization_code": "code",
+					"refresh_token":      "refresh_token",
+				}[grant]+"",
 				random(30),
 			)
 			fields.Set("device_code", random(30))
 			s.form(ctx, tokens+"/token", fields)
 		}},
 		{"tenant, authorize", func(ctx context.Context, s *stranger, n int) {
-			redirect := []string{"http://localhost:x@evil.example/", "https://evil.example/", "http://localhost/"}[n/2%3]
+			redirect := []string{
+				"http://localhost:x@evil.example/", "https://evil.example/", "http://localhost/",
+			}[n/2%3]
 			s.send(
 				ctx,
 				http.MethodGet,
@@ -350,7 +364,9 @@ func (g *gang) tenantStrangers() []kind {
 			s.form(ctx, tenant+"/devicelogin", url.Values{"user_code": {g.someName(n, "ABCDEFGH")}})
 		}},
 		{"Graph, wrong token", func(ctx context.Context, s *stranger, n int) {
-			token := []string{"", "Bearer " + random(40), "Bearer eyJhbGciOiJub25lIn0.e30.", "Bearer " + g.big[:40<<10]}[n/2%4]
+			token := []string{
+				"", "Bearer " + random(40), "Bearer eyJhbGciOiJub25lIn0.e30.", "Bearer " + g.big[:40<<10],
+			}[n/2%4]
 			path := []string{"/users", "/servicePrincipals/" + g.big[:20<<10], "/users/" + g.big}[n/8%3]
 			s.send(ctx, http.MethodGet, tenant+"/v1.0"+path, "", "", "Authorization", token)
 			s.send(ctx, http.MethodPost, tenant+"/v1.0/users", jsonType, g.big, "Authorization", token)

@@ -141,7 +141,8 @@ func TestTheConsoleIsSignedInToByASignedResponse(t *testing.T) {
 		provider != "arn:aws:iam::"+account+":saml-provider/"+w.SAMLProviderName() {
 		t.Errorf("the role attribute is %q", got["Role"])
 	}
-	for name, want := range map[string]string{"RoleSessionName": "ada+lovelace@example.com", "SourceIdentity": "ada+lovelace@example.com", "SessionDuration": "7200",
+	for name, want := range map[string]string{"RoleSessionName": "ada+lovelace@example.com",
+		"SourceIdentity": "ada+lovelace@example.com", "SessionDuration": "7200",
 		// the identity store's value wins over the assertion's
 		"PrincipalTag:cost": "4711", "PrincipalTag:team": "blue", "PrincipalTag:none": ""} {
 		if got[name] != want {
@@ -185,10 +186,15 @@ func TestWhatSTSRefusesIsSaid(t *testing.T) {
 			rw.Header().Set("Content-Length", "1000")
 			_, _ = rw.Write([]byte("<AssumeRole"))
 		}, center.BrokerUnavailable},
-		"garbage": {func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte("hello")) }, center.BrokerUnavailable},
+		"garbage": {func(rw http.ResponseWriter, _ *http.Request) {
+			_, _ = rw.Write([]byte("hello"))
+		}, center.BrokerUnavailable},
 	} {
 		server := httptest.NewServer(c.handler)
-		for kind, b := range map[string]center.Broker{"saml": &broker.SAML{Federation: w.federation(), STS: stsAt(server.URL)}, "assume-role": &broker.AssumeRole{Federation: w.federation(), STS: stsAt(server.URL)}} {
+		for kind, b := range map[string]center.Broker{
+			"saml":        &broker.SAML{Federation: w.federation(), STS: stsAt(server.URL)},
+			"assume-role": &broker.AssumeRole{Federation: w.federation(), STS: stsAt(server.URL)},
+		} {
 			_, err := w.RoleCredentials(context.Background(), w.by, b, w.choice)
 			if center.CodeOf(err) != c.want {
 				t.Errorf("%s, %s: %v, want %s", kind, name, err, c.want)
@@ -202,7 +208,9 @@ func TestWhatSTSRefusesIsSaid(t *testing.T) {
 		}
 	}
 	gone := stsAt("http://127.0.0.1:1")
-	if _, err := w.RoleCredentials(context.Background(), w.by, &broker.SAML{Federation: w.federation(), STS: gone}, w.choice); center.CodeOf(
+	if _, err := w.RoleCredentials(
+		context.Background(), w.by, &broker.SAML{Federation: w.federation(), STS: gone}, w.choice,
+	); center.CodeOf(
 		err,
 	) != center.BrokerUnavailable {
 		t.Errorf("nobody there: %v", err)
@@ -217,9 +225,18 @@ func TestWhoGetsNoRole(t *testing.T) {
 		choice center.RoleChoice
 		want   center.Code
 	}{
-		"no session":      {center.RoleChoice{Session: authn.Digest("other"), Account: account, PermissionSet: "Admin"}, center.SessionInvalid},
-		"another role":    {center.RoleChoice{Session: w.choice.Session, Account: account, PermissionSet: "Other"}, center.RoleNotAssigned},
-		"another account": {center.RoleChoice{Session: w.choice.Session, Account: "222233334444", PermissionSet: "Admin"}, center.RoleNotAssigned},
+		"no session": {
+			center.RoleChoice{Session: authn.Digest("other"), Account: account, PermissionSet: "Admin"},
+			center.SessionInvalid,
+		},
+		"another role": {
+			center.RoleChoice{Session: w.choice.Session, Account: account, PermissionSet: "Other"},
+			center.RoleNotAssigned,
+		},
+		"another account": {
+			center.RoleChoice{Session: w.choice.Session, Account: "222233334444", PermissionSet: "Admin"},
+			center.RoleNotAssigned,
+		},
 	} {
 		if _, err := w.RoleCredentials(context.Background(), w.by, b, c.choice); center.CodeOf(err) != c.want {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
@@ -237,7 +254,14 @@ func TestRolesAreOpenedAtAnEmulatorOfAWS(t *testing.T) {
 	endpoint := centertest.Moto(t)
 	w := newWorld(t)
 	for kind, b := range map[string]center.Broker{
-		"saml":        &broker.SAML{Federation: w.federation(), STS: sts.New(sts.Options{Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: aws.AnonymousCredentials{}})},
+		"saml": &broker.SAML{
+			Federation: w.federation(),
+			STS: sts.New(sts.Options{
+				Region:       "us-east-1",
+				BaseEndpoint: &endpoint,
+				Credentials:  aws.AnonymousCredentials{},
+			}),
+		},
 		"assume-role": &broker.AssumeRole{Federation: w.federation(), STS: stsAt(endpoint)},
 	} {
 		got, err := w.RoleCredentials(context.Background(), w.by, b, w.choice)
@@ -322,7 +346,10 @@ func TestEveryUserHasASessionNameOfTheirOwn(t *testing.T) {
 		}
 		return s.SessionName
 	}
-	for _, same := range []string{"ada+lovelace@example.com", "a_b=c,d.e@f-g", "ab", strings.Repeat("a", 64), "a=b=c@example.com", "ada=0123456789abcdef@example.com"} {
+	for _, same := range []string{
+		"ada+lovelace@example.com", "a_b=c,d.e@f-g", "ab", strings.Repeat("a", 64), "a=b=c@example.com",
+		"ada=0123456789abcdef@example.com",
+	} {
 		if got := nameOf(same); got != same {
 			t.Errorf("%s becomes %s", same, got)
 		}

@@ -151,7 +151,9 @@ func lists(t *testing.T, s center.Store) {
 // strange asks for what clients should not send and do.
 func strange(t *testing.T, s center.Store) {
 	view(t, s, func(r center.Reader) error {
-		for _, text := range []string{"\x00", "a\x00b", "\xff\xfe", "", "'; DROP TABLE users; --", strings.Repeat("x", 1<<20)} {
+		for _, text := range []string{
+			"\x00", "a\x00b", "\xff\xfe", "", "'; DROP TABLE users; --", strings.Repeat("x", 1<<20),
+		} {
 			_, e1 := r.UserByName(text)
 			_, e2 := r.Group(center.GroupID(text))
 			_, e3 := r.Membership(center.MembershipID(text))
@@ -267,7 +269,9 @@ func snapshot(t *testing.T, s center.Store) {
 		if err != nil {
 			return err
 		}
-		if err := s.Update(background, func(tx center.Tx) error { return addUser(tx, center.User{ID: "late", UserName: "late"}) }); err != nil {
+		if err := s.Update(background, func(tx center.Tx) error {
+			return addUser(tx, center.User{ID: "late", UserName: "late"})
+		}); err != nil {
 			return err
 		}
 		after, err := r.CountUsers(center.UserQuery{})
@@ -332,7 +336,13 @@ func nouns(t *testing.T, s center.Store) {
 		_, e3 := r.Password("u1")
 		_, e4 := r.Session("s")
 		_, e5 := r.PermissionSet("ps")
-		for what, err := range map[string]error{"token": e1, "tenant": e2, "password": e3, "session": e4, "permission set": e5} {
+		for what, err := range map[string]error{
+			"token":          e1,
+			"tenant":         e2,
+			"password":       e3,
+			"session":        e4,
+			"permission set": e5,
+		} {
 			wantNoRow(t, what, err)
 		}
 		return nil
@@ -380,8 +390,11 @@ func assignments(t *testing.T, s center.Store) {
 			q    center.AssignmentQuery
 			want int
 		}{
-			{center.AssignmentQuery{}, 2}, {center.AssignmentQuery{AccountID: a.AccountID}, 1}, {center.AssignmentQuery{PermissionSetARN: "ps1"}, 2},
-			{center.AssignmentQuery{PrincipalID: "u1"}, 1}, {center.AssignmentQuery{PrincipalType: center.PrincipalGroup, PrincipalID: "u1"}, 0}, {center.AssignmentQuery{Limit: 1}, 1},
+			{center.AssignmentQuery{}, 2}, {center.AssignmentQuery{AccountID: a.AccountID}, 1},
+			{center.AssignmentQuery{PermissionSetARN: "ps1"}, 2},
+			{center.AssignmentQuery{PrincipalID: "u1"}, 1},
+			{center.AssignmentQuery{PrincipalType: center.PrincipalGroup, PrincipalID: "u1"}, 0},
+			{center.AssignmentQuery{Limit: 1}, 1},
 		} {
 			got, err := r.Assignments(c.q)
 			if err != nil || len(got) != c.want {
@@ -445,7 +458,11 @@ func expiry(t *testing.T, s center.Store) {
 func events(t *testing.T, s center.Store) {
 	update(t, s, func(tx center.Tx) error {
 		for i := range 5 {
-			if err := tx.AppendEvent(audit.Event{ID: fmt.Sprint("e", i), Time: time.UnixMilli(int64(i)), Actor: audit.Actor{RequestID: fmt.Sprint("r", i%2)}}); err != nil {
+			if err := tx.AppendEvent(audit.Event{
+				ID:    fmt.Sprint("e", i),
+				Time:  time.UnixMilli(int64(i)),
+				Actor: audit.Actor{RequestID: fmt.Sprint("r", i%2)},
+			}); err != nil {
 				return err
 			}
 		}

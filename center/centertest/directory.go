@@ -75,8 +75,10 @@ func emails(t *testing.T, s center.Store) {
 		u     center.User
 		added bool
 	}{
-		{person("n1", "x1", "ADA@example.com"), false}, {person("n2", "BOB@example.com", "bob@example.com"), false}, {person("n3", "x3", "bob@example.COM"), false},
-		{person("n4", "ada@example.com", "other@example.com"), false}, {person("n5", "bob@example.com", "five@example.com"), true}, {person("n6", "x6", "eve@example.com"), true},
+		{person("n1", "x1", "ADA@example.com"), false}, {person("n2", "BOB@example.com", "bob@example.com"), false},
+		{person("n3", "x3", "bob@example.COM"), false},
+		{person("n4", "ada@example.com", "other@example.com"), false},
+		{person("n5", "bob@example.com", "five@example.com"), true}, {person("n6", "x6", "eve@example.com"), true},
 	} {
 		var added bool
 		update(t, s, func(tx center.Tx) (err error) {
@@ -88,7 +90,12 @@ func emails(t *testing.T, s center.Store) {
 		}
 	}
 	view(t, s, func(r center.Reader) error {
-		for email, want := range map[string]center.UserID{"ADA@example.com": "u1", "bob@example.com": "u2", "e@example.com": "u3", "eve@example.com": "n6"} {
+		for email, want := range map[string]center.UserID{
+			"ADA@example.com": "u1",
+			"bob@example.com": "u2",
+			"e@example.com":   "u3",
+			"eve@example.com": "n6",
+		} {
 			if u, err := r.UserByEmail(email); err != nil || u.ID != want {
 				t.Errorf("by %s: %s, %v; want %s", email, u.ID, err, want)
 			}
@@ -291,7 +298,11 @@ func groups(t *testing.T, s center.Store) {
 	if m.GroupID != "g1" || m.UserID != "u1" || !m.CreatedAt.Equal(at) || m.CreatedBy != "me" {
 		t.Errorf("added %+v", m)
 	}
-	for what, pair := range map[string][2]string{"twice": {"g1", "u1"}, "nobody": {"g1", "u9"}, "nowhere": {"g9", "u1"}} {
+	for what, pair := range map[string][2]string{
+		"twice":   {"g1", "u1"},
+		"nobody":  {"g1", "u9"},
+		"nowhere": {"g9", "u1"},
+	} {
 		var added bool
 		update(t, s, func(tx center.Tx) (err error) {
 			added, err = tx.AddMember(center.GroupID(pair[0]), center.UserID(pair[1]), at, "me", &center.Membership{})
@@ -311,7 +322,9 @@ func groups(t *testing.T, s center.Store) {
 	})
 	view(t, s, func(r center.Reader) error {
 		for what, find := range map[string]func() (center.Group, error){
-			"id": func() (center.Group, error) { return r.Group("g1") }, "name": func() (center.Group, error) { return r.GroupByName("cREW") }, "external id": func() (center.Group, error) { return r.GroupByExternalID("X") },
+			"id":          func() (center.Group, error) { return r.Group("g1") },
+			"name":        func() (center.Group, error) { return r.GroupByName("cREW") },
+			"external id": func() (center.Group, error) { return r.GroupByExternalID("X") },
 		} {
 			got, err := find()
 			if err != nil || got.DisplayName != "Crew" || got.Version != 2 || !got.UpdatedAt.Equal(at.Add(time.Hour)) ||

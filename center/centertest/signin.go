@@ -103,7 +103,10 @@ func signIns(t *testing.T, s center.Store) {
 		)
 	})
 	view(t, s, func(r center.Reader) error {
-		for what, id := range map[string][2]string{"deleted": {string(center.SigningIn), "d1"}, "expired": {string(center.SigningIn), "d2"}} {
+		for what, id := range map[string][2]string{
+			"deleted": {string(center.SigningIn), "d1"},
+			"expired": {string(center.SigningIn), "d2"},
+		} {
 			_, err := r.Ticket(center.Purpose(id[0]), id[1])
 			wantNoRow(t, "a ticket that is "+what, err)
 		}

@@ -27,7 +27,9 @@ func TestEveryPageWarnsOfATokenThatExpires(t *testing.T) {
 	server := httptest.NewServer(web.Middleware(mux, web.Options{Log: slog.New(slog.DiscardHandler)}))
 	t.Cleanup(server.Close)
 	c.URL = server.URL
-	(&console.Handler{Center: c, Log: slog.New(slog.DiscardHandler), SPMetadata: func(context.Context) ([]byte, error) { return nil, nil }}).Mount(
+	(&console.Handler{Center: c, Log: slog.New(slog.DiscardHandler), SPMetadata: func(context.Context) ([]byte, error) {
+		return nil, nil
+	}}).Mount(
 		mux,
 	)
 	ctx := context.Background()

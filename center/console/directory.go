@@ -267,7 +267,8 @@ func group(p page) error {
 		}
 		d.Members = append(d.Members, member{m.ID, u})
 	}
-	d.Command = "aws identitystore create-group-membership \\\n  --endpoint-url " + c.URL + " --region " + c.Instance.Region +
+	d.Command = "aws identitystore create-group-membership \\\n  --endpoint-url " + c.URL + " --region " +
+		c.Instance.Region +
 		" \\\n  --identity-store-id " + c.Instance.IdentityStoreID + " \\\n  --group-id " + string(
 		d.Group.ID,
 	) + " \\\n  --member-id UserId=USER_ID"

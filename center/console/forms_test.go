@@ -48,7 +48,9 @@ func TestAFormIsDoneWhollyOrNotAtAll(t *testing.T) {
 		_ = answer.Body.Close()
 		return answer.StatusCode
 	}
-	if status := post("/console/login", url.Values{"username": {"admin"}, "password": {"Correct horse 7!"}}); status != http.StatusOK {
+	if status := post(
+		"/console/login", url.Values{"username": {"admin"}, "password": {"Correct horse 7!"}},
+	); status != http.StatusOK {
 		t.Fatalf("sign-in: %d", status)
 	}
 	set := url.Values{"name": {"Reader"}, "hours": {"1"}, "policy": {"arn:aws:iam::111122223333:policy/Mine"}}

@@ -100,19 +100,24 @@ func addCertificate(p page) error {
 const maxCertificateFile = 4 << 10 //bound:body an uploaded certificate
 
 func deleteCertificate(p page) error {
-	if err := p.h.Center.DeleteIdPCertificate(p.Context(), p.by, p.PathValue("thumbprint"), strings.TrimSpace(p.PostFormValue("confirmation"))); err != nil {
+	if err := p.h.Center.DeleteIdPCertificate(
+		p.Context(), p.by, p.PathValue("thumbprint"), strings.TrimSpace(p.PostFormValue("confirmation")),
+	); err != nil {
 		return err
 	}
 	return p.Done("/console/settings", "The certificate is deleted: signatures by its key are refused from now on.")
 }
 
 func setRequests(p page) error {
-	if err := p.h.Center.SetRequests(p.Context(), p.by, p.PostFormValue("sign") == "on", p.PostFormValue("binding") == "post"); err != nil {
+	if err := p.h.Center.SetRequests(
+		p.Context(), p.by, p.PostFormValue("sign") == "on", p.PostFormValue("binding") == "post",
+	); err != nil {
 		return err
 	}
 	return p.Done(
 		"/console/settings",
-		"Saved. If requests are signed now, give the identity provider the service provider metadata again: it has the certificate.",
+		"Saved. If requests are signed now, give the identity provider the service provider metadata again: it "+
+			"has the certificate.",
 	)
 }
 
@@ -131,7 +136,9 @@ func allowIdPInitiated(p page) error {
 }
 
 func undoChange(p page) error {
-	if err := p.h.Center.UndoSourceChange(p.Context(), p.by, strings.TrimSpace(p.PostFormValue("confirmation"))); err != nil {
+	if err := p.h.Center.UndoSourceChange(
+		p.Context(), p.by, strings.TrimSpace(p.PostFormValue("confirmation")),
+	); err != nil {
 		return err
 	}
 	return p.Done("/console/settings", "The identity source is what it was before.")
@@ -245,7 +252,10 @@ func showReview(p page, rehearsal string) error {
 		Rehearsal:    rehearsal,
 		Confirmation: center.Confirmation,
 	}
-	for _, e := range []center.Effect{center.StopsWorking, center.MatchesNobody, center.NeedsPassword, center.SignsInAtIdP, center.SignsInAtNewIdP, center.PasswordIsUsed} {
+	for _, e := range []center.Effect{
+		center.StopsWorking, center.MatchesNobody, center.NeedsPassword, center.SignsInAtIdP, center.SignsInAtNewIdP,
+		center.PasswordIsUsed,
+	} {
 		if n := report.Counts[e]; n > 0 {
 			d.Lines = append(d.Lines, effectLine{e, n, e.Explain()})
 		}

@@ -87,7 +87,9 @@ func watchMetadata(p page) error {
 }
 
 func acceptMetadata(p page) error {
-	if err := p.h.Center.AcceptMetadata(p.Context(), p.by, strings.ReplaceAll(p.PostFormValue("seen"), "\r\n", "\n")); err != nil {
+	if err := p.h.Center.AcceptMetadata(
+		p.Context(), p.by, strings.ReplaceAll(p.PostFormValue("seen"), "\r\n", "\n"),
+	); err != nil {
 		return err
 	}
 	return p.Done("/console/settings", "The metadata is accepted.")

@@ -106,7 +106,8 @@ func permissionSet(p page) error {
 			d.Making = append(d.Making, j)
 		}
 	}
-	d.Command = "aws sso-admin provision-permission-set --endpoint-url " + c.URL + " --region " + c.Instance.Region + " \\\n  --instance-arn " + c.Instance.ARN +
+	d.Command = "aws sso-admin provision-permission-set --endpoint-url " + c.URL + " --region " + c.Instance.Region +
+		" \\\n  --instance-arn " + c.Instance.ARN +
 		" \\\n  --permission-set-arn " + set.ARN + " --target-type ALL_PROVISIONED_ACCOUNTS"
 	return p.Render("permission-set", set.Name, "/console/permission-sets", d)
 }

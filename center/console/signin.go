@@ -45,7 +45,8 @@ func deleteUsersDevice(p page) error {
 	}
 	return p.Done(
 		"/console/users/"+id,
-		"The device is deleted, and the user's sessions have ended. The user can register another at the next sign-in, if the settings ask for one.",
+		"The device is deleted, and the user's sessions have ended. The user can register another at the next "+
+			"sign-in, if the settings ask for one.",
 	)
 }
 

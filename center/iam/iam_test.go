@@ -112,7 +112,9 @@ func (w *world) populate() {
 			InlinePolicy: `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*"}]}`,
 		},
 	)
-	if err := errors.Join(e1, e2, w.PutAccount(ctx, centertest.Actor, center.Account{ID: account, Name: "Production"})); err != nil {
+	if err := errors.Join(
+		e1, e2, w.PutAccount(ctx, centertest.Actor, center.Account{ID: account, Name: "Production"}),
+	); err != nil {
 		w.t.Fatal(err)
 	}
 	w.set, w.who = set, center.Assignment{
@@ -217,7 +219,10 @@ func TestARoleIsMadeMendedAndRetired(t *testing.T) {
 	}
 	name := roles[0].RoleName
 	trust, _ := url.QueryUnescape(aws.ToString(roles[0].AssumeRolePolicyDocument))
-	for _, part := range []string{"arn:aws:iam::" + account + ":saml-provider/" + w.SAMLProviderName(), "sts:AssumeRoleWithSAML", "arn:aws:iam::999999999999:role/hub"} {
+	for _, part := range []string{
+		"arn:aws:iam::" + account + ":saml-provider/" + w.SAMLProviderName(), "sts:AssumeRoleWithSAML",
+		"arn:aws:iam::999999999999:role/hub",
+	} {
 		if !strings.Contains(trust, part) {
 			t.Errorf("the trust policy %s has no %s", trust, part)
 		}
@@ -347,7 +352,9 @@ func TestARefusalAtEachStepLeavesNothing(t *testing.T) {
 	}
 
 	// The same for a role that is there: it stays as it was.
-	if err := w.AttachManagedPolicy(context.Background(), centertest.Actor, w.set.ARN, "arn:aws:iam::aws:policy/job-function/Billing"); err != nil {
+	if err := w.AttachManagedPolicy(
+		context.Background(), centertest.Actor, w.set.ARN, "arn:aws:iam::aws:policy/job-function/Billing",
+	); err != nil {
 		t.Fatal(err)
 	}
 	for n := int64(1); ; n++ {

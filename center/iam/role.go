@@ -115,12 +115,16 @@ func create(ctx context.Context, client *iam.Client, path, name string, want *ro
 // that a role that is half way never allows more than both.
 func bring(ctx context.Context, client *iam.Client, name string, is, want *role) error {
 	if is.boundary != want.boundary && want.boundary != "" {
-		if _, err := client.PutRolePermissionsBoundary(ctx, &iam.PutRolePermissionsBoundaryInput{RoleName: &name, PermissionsBoundary: &want.boundary}); err != nil {
+		if _, err := client.PutRolePermissionsBoundary(
+			ctx, &iam.PutRolePermissionsBoundaryInput{RoleName: &name, PermissionsBoundary: &want.boundary},
+		); err != nil {
 			return err
 		}
 	}
 	for _, arn := range without(is.attached, want.attached) {
-		if _, err := client.DetachRolePolicy(ctx, &iam.DetachRolePolicyInput{RoleName: &name, PolicyArn: &arn}); err != nil &&
+		if _, err := client.DetachRolePolicy(
+			ctx, &iam.DetachRolePolicyInput{RoleName: &name, PolicyArn: &arn},
+		); err != nil &&
 			!missing(err) {
 			return err
 		}
@@ -129,18 +133,25 @@ func bring(ctx context.Context, client *iam.Client, name string, is, want *role)
 		if _, keep := want.inline[policy]; keep {
 			continue
 		}
-		if _, err := client.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: &name, PolicyName: &policy}); err != nil &&
+		if _, err := client.DeleteRolePolicy(
+			ctx, &iam.DeleteRolePolicyInput{RoleName: &name, PolicyName: &policy},
+		); err != nil &&
 			!missing(err) {
 			return err
 		}
 	}
 	if !sameJSON(is.trust, want.trust) {
-		if _, err := client.UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{RoleName: &name, PolicyDocument: &want.trust}); err != nil {
+		if _, err := client.UpdateAssumeRolePolicy(
+			ctx, &iam.UpdateAssumeRolePolicyInput{RoleName: &name, PolicyDocument: &want.trust},
+		); err != nil {
 			return err
 		}
 	}
 	if is.description != want.description || is.session != want.session {
-		if _, err := client.UpdateRole(ctx, &iam.UpdateRoleInput{RoleName: &name, Description: &want.description, MaxSessionDuration: &want.session}); err != nil {
+		if _, err := client.UpdateRole(
+			ctx,
+			&iam.UpdateRoleInput{RoleName: &name, Description: &want.description, MaxSessionDuration: &want.session},
+		); err != nil {
 			return err
 		}
 	}
@@ -153,17 +164,28 @@ func widen(ctx context.Context, client *iam.Client, name string, is, want *role)
 		if sameJSON(is.inline[policy], want.inline[policy]) {
 			continue
 		}
-		if _, err := client.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: &name, PolicyName: &policy, PolicyDocument: aws.String(want.inline[policy])}); err != nil {
+		if _, err := client.PutRolePolicy(
+			ctx,
+			&iam.PutRolePolicyInput{
+				RoleName:       &name,
+				PolicyName:     &policy,
+				PolicyDocument: aws.String(want.inline[policy]),
+			},
+		); err != nil {
 			return err
 		}
 	}
 	for _, arn := range without(want.attached, is.attached) {
-		if _, err := client.AttachRolePolicy(ctx, &iam.AttachRolePolicyInput{RoleName: &name, PolicyArn: &arn}); err != nil {
+		if _, err := client.AttachRolePolicy(
+			ctx, &iam.AttachRolePolicyInput{RoleName: &name, PolicyArn: &arn},
+		); err != nil {
 			return err
 		}
 	}
 	if is.boundary != "" && want.boundary == "" {
-		if _, err := client.DeleteRolePermissionsBoundary(ctx, &iam.DeleteRolePermissionsBoundaryInput{RoleName: &name}); err != nil &&
+		if _, err := client.DeleteRolePermissionsBoundary(
+			ctx, &iam.DeleteRolePermissionsBoundaryInput{RoleName: &name},
+		); err != nil &&
 			!missing(err) {
 			return err
 		}

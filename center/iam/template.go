@@ -105,7 +105,11 @@ func (a AccountRoles) Terraform() ([]byte, error) {
 			"gatehouse": object{"name": a.ProviderName, "saml_metadata_document": literal(a.Metadata)},
 		},
 	}
-	for kind, all := range map[string]object{"aws_iam_role": roles, "aws_iam_role_policy_attachment": attachments, "aws_iam_role_policy": inline} {
+	for kind, all := range map[string]object{
+		"aws_iam_role":                   roles,
+		"aws_iam_role_policy_attachment": attachments,
+		"aws_iam_role_policy":            inline,
+	} {
 		if len(all) > 0 {
 			resources[kind] = all
 		}

@@ -88,7 +88,10 @@ func (h *Handler) updateGroup(ctx context.Context, who awsapi.Caller, in updateG
 		center.MembershipChange{},
 		func(g *center.Group) error {
 			for _, op := range in.Operations {
-				field, ok := map[string]*string{"displayName": &g.DisplayName, "description": &g.Description}[op.AttributePath]
+				field, ok := map[string]*string{
+					"displayName": &g.DisplayName,
+					"description": &g.Description,
+				}[op.AttributePath]
 				if !ok {
 					return invalid("there is no attribute " + op.AttributePath)
 				}
@@ -146,7 +149,9 @@ func (h *Handler) listGroups(ctx context.Context, _ awsapi.Caller, in listGroups
 		if err == nil {
 			groups = append(groups, g)
 		}
-	} else if groups, err = h.Center.Groups(ctx, center.GroupQuery{After: center.GroupID(after), Limit: size + 1}); err != nil {
+	} else if groups, err = h.Center.Groups(
+		ctx, center.GroupQuery{After: center.GroupID(after), Limit: size + 1},
+	); err != nil {
 		return out, err
 	}
 	if len(groups) > size {

@@ -99,7 +99,8 @@ var resources = map[center.Code]struct{ resourceType, text string }{
 
 var conflicts = map[center.Code]string{
 	center.UserNameTaken: "Duplicate UserName", center.GroupNameTaken: "Duplicate GroupDisplayName",
-	center.EmailTaken: "Duplicate Email", center.ExternalIDTaken: "Duplicate ExternalId", center.MembershipExists: "Duplicate GroupMembership",
+	center.EmailTaken: "Duplicate Email", center.ExternalIDTaken: "Duplicate ExternalId",
+	center.MembershipExists: "Duplicate GroupMembership",
 }
 
 // Answer maps an error to the wire. It is the only place that does.

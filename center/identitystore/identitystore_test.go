@@ -59,8 +59,9 @@ func newAPI(t testing.TB) *api {
 			},
 		},
 		Services: []awsapi.Service{(&identitystore.Handler{Center: c}).Service()}, Log: slog.New(slog.DiscardHandler),
-		RequestID: func(*http.Request) string { return "11111111-2222-3333-4444-555555555555" }, Address: func(*http.Request) string { return "127.0.0.1" },
-		Used: func(context.Context, awsapi.Caller, string) {},
+		RequestID: func(*http.Request) string { return "11111111-2222-3333-4444-555555555555" },
+		Address:   func(*http.Request) string { return "127.0.0.1" },
+		Used:      func(context.Context, awsapi.Caller, string) {},
 	}
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
@@ -92,7 +93,10 @@ func (a *api) call(operation, body string) (int, map[string]any) {
 	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	sum := sha256.Sum256([]byte(body))
 	credentials := aws.Credentials{AccessKeyID: a.key.ID, SecretAccessKey: a.secret}
-	if err := v4.NewSigner().SignHTTP(context.Background(), credentials, req, hex.EncodeToString(sum[:]), "identitystore", "us-east-1", a.center.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(
+		context.Background(), credentials, req, hex.EncodeToString(sum[:]), "identitystore", "us-east-1",
+		a.center.Now(),
+	); err != nil {
 		a.t.Fatal(err)
 	}
 	res, err := http.DefaultClient.Do(req)
@@ -163,9 +167,12 @@ func TestEveryFieldOfAUser(t *testing.T) {
 		t.Errorf("extensions are shown though nobody asked: %v", plain["Extensions"])
 	}
 	for _, op := range []string{
-		`{"AttributePath":"title","AttributeValue":null}`, `{"AttributePath":"name","AttributeValue":{"familyName":"Lovelace","givenName":"Augusta"}}`,
-		`{"AttributePath":"emails","AttributeValue":[{"value":"augusta@example.com","type":"work","primary":true}]}`, `{"AttributePath":"addresses"}`,
-		`{"AttributePath":"aws:identitystore:enterprise.department","AttributeValue":"Poetry"}`, `{"AttributePath":"aws:identitystore:enterprise.manager","AttributeValue":{"value":"byron"}}`,
+		`{"AttributePath":"title","AttributeValue":null}`,
+		`{"AttributePath":"name","AttributeValue":{"familyName":"Lovelace","givenName":"Augusta"}}`,
+		`{"AttributePath":"emails","AttributeValue":[{"value":"augusta@example.com","type":"work","primary":true}]}`,
+		`{"AttributePath":"addresses"}`,
+		`{"AttributePath":"aws:identitystore:enterprise.department","AttributeValue":"Poetry"}`,
+		`{"AttributePath":"aws:identitystore:enterprise.manager","AttributeValue":{"value":"byron"}}`,
 	} {
 		a.must("UpdateUser", `{"IdentityStoreId":"STORE","UserId":"`+id+`","Operations":[`+op+`]}`)
 	}
@@ -192,54 +199,196 @@ func TestWhatTheModelForbids(t *testing.T) {
 		operation, body, exception, message string
 		members                             map[string]any
 	}{
-		"no store":                   {"ListUsers", `{}`, "ValidationException", "Value at 'identityStoreId' failed to satisfy constraint: Member must not be null", nil},
-		"a broken store id":          {"ListUsers", `{"IdentityStoreId":"x"}`, "ValidationException", "Value 'x' at 'identityStoreId' failed to satisfy constraint: Member must satisfy regular expression pattern", nil},
-		"another store":              {"ListUsers", `{"IdentityStoreId":"d-0123456789"}`, "ResourceNotFoundException", "", map[string]any{"ResourceType": "IDENTITY_STORE"}},
-		"a broken user id":           {"DescribeUser", `{"IdentityStoreId":"STORE","UserId":"nobody"}`, "ValidationException", "userId", nil},
-		"an unknown user":            {"DescribeUser", `{"IdentityStoreId":"STORE","UserId":"` + unknown + `"}`, "ResourceNotFoundException", "USER not found.", map[string]any{"ResourceType": "USER", "ResourceId": unknown}},
-		"an unknown group":           {"DescribeGroup", `{"IdentityStoreId":"STORE","GroupId":"` + unknown + `"}`, "ResourceNotFoundException", "GROUP not found.", map[string]any{"ResourceType": "GROUP"}},
-		"an unknown membership":      {"DescribeGroupMembership", `{"IdentityStoreId":"STORE","MembershipId":"` + unknown + `"}`, "ResourceNotFoundException", "", map[string]any{"ResourceType": "GROUP_MEMBERSHIP"}},
-		"a taken name":               {"CreateUser", strings.Replace(person(""), `"x"`, `"ADA@example.com"`, 1), "ConflictException", "Duplicate UserName", map[string]any{"Reason": "UNIQUENESS_CONSTRAINT_VIOLATION"}},
-		"a taken address":            {"CreateUser", person(`,"Emails":[{"Value":"ADA@example.com"}]`), "ConflictException", "", map[string]any{"Reason": "UNIQUENESS_CONSTRAINT_VIOLATION"}},
-		"a taken group name":         {"CreateGroup", `{"IdentityStoreId":"STORE","DisplayName":"CREW"}`, "ConflictException", "Duplicate GroupDisplayName", nil},
-		"a blank in a name":          {"CreateUser", strings.Replace(person(""), `"x"`, `"x y"`, 1), "ValidationException", "userName", nil},
-		"an empty name":              {"CreateUser", strings.Replace(person(""), `"x"`, `""`, 1), "ValidationException", "length greater than or equal to 1", nil},
-		"a long name":                {"CreateUser", strings.Replace(person(""), `"x"`, `"`+strings.Repeat("é", 129)+`"`, 1), "ValidationException", "length less than or equal to 128", nil},
-		"a reserved name":            {"CreateUser", strings.Replace(person(""), `"x"`, `"Administrator"`, 1), "ValidationException", "reserved", nil},
-		"a control character":        {"CreateUser", person(`,"Title":"a\u0007b"`), "ValidationException", "title", nil},
-		"a zero byte":                {"CreateUser", person(`,"Title":"\u0000"`), "ValidationException", "title", nil},
-		"two addresses":              {"CreateUser", person(`,"Emails":[{"Value":"a@b.c"},{"Value":"d@e.f"}]`), "ValidationException", "'emails' failed to satisfy constraint: Member must have length less than or equal to 1", nil},
-		"four photos":                {"CreateUser", person(`,"Photos":[{"Value":"1"},{"Value":"2"},{"Value":"3"},{"Value":"4"}]`), "ValidationException", "photos", nil},
-		"a photo without a value":    {"CreateUser", person(`,"Photos":[{"Type":"x"}]`), "ValidationException", "photos.1.member.value", nil},
-		"a birthday that is no date": {"CreateUser", person(`,"Birthdate":"10.12.1815"`), "ValidationException", "YYYY-MM-DD", nil},
-		"no display name":            {"CreateUser", `{"IdentityStoreId":"STORE","UserName":"x"}`, "ValidationException", "", nil},
-		"an unknown extension":       {"CreateUser", person(`,"Extensions":{"aws:identitystore:shoes":{}}`), "ValidationException", "extension", nil},
-		"a broken extension name":    {"CreateUser", person(`,"Extensions":{"shoes":{}}`), "ValidationException", "extensions.key", nil},
-		"several things":             {"ListUsers", `{"IdentityStoreId":"x","MaxResults":0,"NextToken":"!"}`, "ValidationException", "3 validation errors detected", nil},
-		"too many results":           {"ListUsers", `{"IdentityStoreId":"STORE","MaxResults":101}`, "ValidationException", "value less than or equal to 100", nil},
-		"a token of another list":    {"ListUsers", `{"IdentityStoreId":"STORE","NextToken":"` + awsapi.EncodeToken("ListGroups", "x") + `"}`, "ValidationException", "token", nil},
-		"two filters":                {"ListUsers", `{"IdentityStoreId":"STORE","Filters":[{"AttributePath":"UserName","AttributeValue":"x"},{"AttributePath":"UserName","AttributeValue":"y"}]}`, "ValidationException", "filters", nil},
-		"a filter on something else": {"ListUsers", `{"IdentityStoreId":"STORE","Filters":[{"AttributePath":"Title","AttributeValue":"x"}]}`, "ValidationException", "UserName", nil},
-		"both ways to name a user":   {"GetUserId", `{"IdentityStoreId":"STORE","AlternateIdentifier":{"ExternalId":{"Issuer":"i","Id":"x"},"UniqueAttribute":{"AttributePath":"userName","AttributeValue":"x"}}}`, "ValidationException", "exactly one", nil},
-		"an attribute not unique":    {"GetUserId", `{"IdentityStoreId":"STORE","AlternateIdentifier":{"UniqueAttribute":{"AttributePath":"title","AttributeValue":"x"}}}`, "ValidationException", "userName", nil},
-		"no member":                  {"CreateGroupMembership", `{"IdentityStoreId":"STORE","GroupId":"` + group + `","MemberId":{}}`, "ValidationException", "memberId", nil},
-		"an unknown member":          {"CreateGroupMembership", `{"IdentityStoreId":"STORE","GroupId":"` + group + `","MemberId":{"UserId":"` + unknown + `"}}`, "ResourceNotFoundException", "USER", nil},
-		"a member of no group":       {"CreateGroupMembership", `{"IdentityStoreId":"STORE","GroupId":"` + unknown + `","MemberId":{"UserId":"` + id + `"}}`, "ResourceNotFoundException", "GROUP", nil},
-		"no operations":              {"UpdateUser", `{"IdentityStoreId":"STORE","UserId":"` + id + `","Operations":[]}`, "ValidationException", "operations", nil},
-		"an unknown attribute":       {"UpdateUser", `{"IdentityStoreId":"STORE","UserId":"` + id + `","Operations":[{"AttributePath":"shoeSize","AttributeValue":"1"}]}`, "ValidationException", "shoeSize", nil},
-		"a broken path":              {"UpdateUser", `{"IdentityStoreId":"STORE","UserId":"` + id + `","Operations":[{"AttributePath":"a.b.c.d.e","AttributeValue":"1"}]}`, "ValidationException", "attributePath", nil},
-		"a status":                   {"UpdateUser", `{"IdentityStoreId":"STORE","UserId":"` + id + `","Operations":[{"AttributePath":"userStatus","AttributeValue":"DISABLED"}]}`, "ValidationException", "userStatus", nil},
-		"a text that is a list":      {"UpdateUser", `{"IdentityStoreId":"STORE","UserId":"` + id + `","Operations":[{"AttributePath":"title","AttributeValue":["x"]}]}`, "ValidationException", "title", nil},
-		"unsetting what is required": {"UpdateUser", `{"IdentityStoreId":"STORE","UserId":"` + id + `","Operations":[{"AttributePath":"displayName","AttributeValue":null}]}`, "ValidationException", "displayName", nil},
-		"half of an update":          {"UpdateUser", `{"IdentityStoreId":"STORE","UserId":"` + id + `","Operations":[{"AttributePath":"title","AttributeValue":"half"},{"AttributePath":"shoeSize"}]}`, "ValidationException", "shoeSize", nil},
-		"no JSON":                    {"ListUsers", `{`, "SerializationException", "", nil},
-		"a list for an object":       {"ListUsers", `[]`, "SerializationException", "", nil},
-		"a number for a text":        {"ListUsers", `{"IdentityStoreId":7}`, "SerializationException", "identityStoreId is not a string", nil},
-		"a large number":             {"ListUsers", `{"IdentityStoreId":"STORE","MaxResults":1e400}`, "SerializationException", "maxResults", nil},
-		"a name twice":               {"ListUsers", `{"IdentityStoreId":"STORE","IdentityStoreId":"STORE"}`, "SerializationException", "duplicate", nil},
-		"what is not UTF-8":          {"ListUsers", "{\"IdentityStoreId\":\"\xff\"}", "SerializationException", "UTF-8", nil},
-		"deep nesting":               {"UpdateUser", `{"IdentityStoreId":"STORE","UserId":"` + id + `","Operations":[{"AttributePath":"title","AttributeValue":` + strings.Repeat("[", 20000) + `}]}`, "SerializationException", "", nil},
-		"an unknown operation":       {"ListEverything", `{}`, "UnknownOperationException", "", nil},
+		"no store": {
+			"ListUsers", `{}`, "ValidationException",
+			"Value at 'identityStoreId' failed to satisfy constraint: Member must not be null", nil,
+		},
+		"a broken store id": {
+			"ListUsers", `{"IdentityStoreId":"x"}`, "ValidationException",
+			"Value 'x' at 'identityStoreId' failed to satisfy constraint: Member must satisfy regular expression " +
+				"pattern",
+			nil,
+		},
+		"another store": {
+			"ListUsers", `{"IdentityStoreId":"d-0123456789"}`, "ResourceNotFoundException", "",
+			map[string]any{"ResourceType": "IDENTITY_STORE"},
+		},
+		"a broken user id": {
+			"DescribeUser", `{"IdentityStoreId":"STORE","UserId":"nobody"}`, "ValidationException", "userId", nil,
+		},
+		"an unknown user": {
+			"DescribeUser", `{"IdentityStoreId":"STORE","UserId":"` + unknown + `"}`, "ResourceNotFoundException",
+			"USER not found.", map[string]any{"ResourceType": "USER", "ResourceId": unknown},
+		},
+		"an unknown group": {
+			"DescribeGroup", `{"IdentityStoreId":"STORE","GroupId":"` + unknown + `"}`, "ResourceNotFoundException",
+			"GROUP not found.", map[string]any{"ResourceType": "GROUP"},
+		},
+		"an unknown membership": {
+			"DescribeGroupMembership", `{"IdentityStoreId":"STORE","MembershipId":"` + unknown + `"}`,
+			"ResourceNotFoundException", "", map[string]any{"ResourceType": "GROUP_MEMBERSHIP"},
+		},
+		"a taken name": {
+			"CreateUser", strings.Replace(person(""), `"x"`, `"ADA@example.com"`, 1), "ConflictException",
+			"Duplicate UserName", map[string]any{"Reason": "UNIQUENESS_CONSTRAINT_VIOLATION"},
+		},
+		"a taken address": {
+			"CreateUser", person(`,"Emails":[{"Value":"ADA@example.com"}]`), "ConflictException", "",
+			map[string]any{"Reason": "UNIQUENESS_CONSTRAINT_VIOLATION"},
+		},
+		"a taken group name": {
+			"CreateGroup", `{"IdentityStoreId":"STORE","DisplayName":"CREW"}`, "ConflictException",
+			"Duplicate GroupDisplayName", nil,
+		},
+		"a blank in a name": {
+			"CreateUser", strings.Replace(person(""), `"x"`, `"x y"`, 1), "ValidationException", "userName", nil,
+		},
+		"an empty name": {
+			"CreateUser", strings.Replace(person(""), `"x"`, `""`, 1), "ValidationException",
+			"length greater than or equal to 1", nil,
+		},
+		"a long name": {
+			"CreateUser", strings.Replace(person(""), `"x"`, `"`+strings.Repeat("é", 129)+`"`, 1),
+			"ValidationException", "length less than or equal to 128", nil,
+		},
+		"a reserved name": {
+			"CreateUser", strings.Replace(person(""), `"x"`, `"Administrator"`, 1), "ValidationException", "reserved",
+			nil,
+		},
+		"a control character": {
+			"CreateUser", person(`,"Title":"a\u0007b"`), "ValidationException", "title", nil,
+		},
+		"a zero byte": {"CreateUser", person(`,"Title":"\u0000"`), "ValidationException", "title", nil},
+		"two addresses": {
+			"CreateUser", person(`,"Emails":[{"Value":"a@b.c"},{"Value":"d@e.f"}]`), "ValidationException",
+			"'emails' failed to satisfy constraint: Member must have length less than or equal to 1", nil,
+		},
+		"four photos": {
+			"CreateUser", person(`,"Photos":[{"Value":"1"},{"Value":"2"},{"Value":"3"},{"Value":"4"}]`),
+			"ValidationException", "photos", nil,
+		},
+		"a photo without a value": {
+			"CreateUser", person(`,"Photos":[{"Type":"x"}]`), "ValidationException", "photos.1.member.value", nil,
+		},
+		"a birthday that is no date": {
+			"CreateUser", person(`,"Birthdate":"10.12.1815"`), "ValidationException", "YYYY-MM-DD", nil,
+		},
+		"no display name": {
+			"CreateUser", `{"IdentityStoreId":"STORE","UserName":"x"}`, "ValidationException", "", nil,
+		},
+		"an unknown extension": {
+			"CreateUser", person(`,"Extensions":{"aws:identitystore:shoes":{}}`), "ValidationException", "extension",
+			nil,
+		},
+		"a broken extension name": {
+			"CreateUser", person(`,"Extensions":{"shoes":{}}`), "ValidationException", "extensions.key", nil,
+		},
+		"several things": {
+			"ListUsers", `{"IdentityStoreId":"x","MaxResults":0,"NextToken":"!"}`, "ValidationException",
+			"3 validation errors detected", nil,
+		},
+		"too many results": {
+			"ListUsers", `{"IdentityStoreId":"STORE","MaxResults":101}`, "ValidationException",
+			"value less than or equal to 100", nil,
+		},
+		"a token of another list": {
+			"ListUsers", `{"IdentityStoreId":"STORE","NextToken":"` + awsapi.EncodeToken("ListGroups", "x") + `"}`,
+			"ValidationException", "token", nil,
+		},
+		"two filters": {
+			"ListUsers",
+			`{"IdentityStoreId":"STORE","Filters":[{"AttributePath":"UserName","AttributeValue":"x"},{"AttributePath":"UserName","AttributeValue":"y"}]}`,
+			"ValidationException", "filters", nil,
+		},
+		"a filter on something else": {
+			"ListUsers", `{"IdentityStoreId":"STORE","Filters":[{"AttributePath":"Title","AttributeValue":"x"}]}`,
+			"ValidationException", "UserName", nil,
+		},
+		"both ways to name a user": {
+			"GetUserId",
+			`{"IdentityStoreId":"STORE","AlternateIdentifier":{"ExternalId":{"Issuer":"i","Id":"x"},"UniqueAttribute":{"AttributePath":"userName","AttributeValue":"x"}}}`,
+			"ValidationException", "exactly one", nil,
+		},
+		"an attribute not unique": {
+			"GetUserId",
+			`{"IdentityStoreId":"STORE","AlternateIdentifier":{"UniqueAttribute":{"AttributePath":"title","AttributeValue":"x"}}}`,
+			"ValidationException", "userName", nil,
+		},
+		"no member": {
+			"CreateGroupMembership", `{"IdentityStoreId":"STORE","GroupId":"` + group + `","MemberId":{}}`,
+			"ValidationException", "memberId", nil,
+		},
+		"an unknown member": {
+			"CreateGroupMembership",
+			`{"IdentityStoreId":"STORE","GroupId":"` + group + `","MemberId":{"UserId":"` + unknown + `"}}`,
+			"ResourceNotFoundException", "USER", nil,
+		},
+		"a member of no group": {
+			"CreateGroupMembership",
+			`{"IdentityStoreId":"STORE","GroupId":"` + unknown + `","MemberId":{"UserId":"` + id + `"}}`,
+			"ResourceNotFoundException", "GROUP", nil,
+		},
+		"no operations": {
+			"UpdateUser", `{"IdentityStoreId":"STORE","UserId":"` + id + `","Operations":[]}`, "ValidationException",
+			"operations", nil,
+		},
+		"an unknown attribute": {
+			"UpdateUser",
+			`{"IdentityStoreId":"STORE","UserId":"` + id +
+				`","Operations":[{"AttributePath":"shoeSize","AttributeValue":"1"}]}`,
+			"ValidationException", "shoeSize", nil,
+		},
+		"a broken path": {
+			"UpdateUser",
+			`{"IdentityStoreId":"STORE","UserId":"` + id +
+				`","Operations":[{"AttributePath":"a.b.c.d.e","AttributeValue":"1"}]}`,
+			"ValidationException", "attributePath", nil,
+		},
+		"a status": {
+			"UpdateUser",
+			`{"IdentityStoreId":"STORE","UserId":"` + id +
+				`","Operations":[{"AttributePath":"userStatus","AttributeValue":"DISABLED"}]}`,
+			"ValidationException", "userStatus", nil,
+		},
+		"a text that is a list": {
+			"UpdateUser",
+			`{"IdentityStoreId":"STORE","UserId":"` + id +
+				`","Operations":[{"AttributePath":"title","AttributeValue":["x"]}]}`,
+			"ValidationException", "title", nil,
+		},
+		"unsetting what is required": {
+			"UpdateUser",
+			`{"IdentityStoreId":"STORE","UserId":"` + id +
+				`","Operations":[{"AttributePath":"displayName","AttributeValue":null}]}`,
+			"ValidationException", "displayName", nil,
+		},
+		"half of an update": {
+			"UpdateUser",
+			`{"IdentityStoreId":"STORE","UserId":"` + id +
+				`","Operations":[{"AttributePath":"title","AttributeValue":"half"},{"AttributePath":"shoeSize"}]}`,
+			"ValidationException", "shoeSize", nil,
+		},
+		"no JSON":              {"ListUsers", `{`, "SerializationException", "", nil},
+		"a list for an object": {"ListUsers", `[]`, "SerializationException", "", nil},
+		"a number for a text": {
+			"ListUsers", `{"IdentityStoreId":7}`, "SerializationException", "identityStoreId is not a string", nil,
+		},
+		"a large number": {
+			"ListUsers", `{"IdentityStoreId":"STORE","MaxResults":1e400}`, "SerializationException", "maxResults",
+			nil,
+		},
+		"a name twice": {
+			"ListUsers", `{"IdentityStoreId":"STORE","IdentityStoreId":"STORE"}`, "SerializationException",
+			"duplicate", nil,
+		},
+		"what is not UTF-8": {"ListUsers", "{\"IdentityStoreId\":\"\xff\"}", "SerializationException", "UTF-8", nil},
+		"deep nesting": {
+			"UpdateUser",
+			`{"IdentityStoreId":"STORE","UserId":"` + id +
+				`","Operations":[{"AttributePath":"title","AttributeValue":` + strings.Repeat("[", 20000) + `}]}`,
+			"SerializationException", "", nil,
+		},
+		"an unknown operation": {"ListEverything", `{}`, "UnknownOperationException", "", nil},
 	} {
 		status, out := a.call(c.operation, c.body)
 		if status != 400 || out["__type"] != c.exception || !strings.Contains(fmt.Sprint(out["Message"]), c.message) ||
@@ -266,7 +415,10 @@ func TestWhoMayDoWhat(t *testing.T) {
 	people, readers := a.as(center.RoleUserAdministrator), a.as(center.RoleReadOnly)
 	id := people.must("CreateUser", full)["UserId"].(string)
 	readers.must("DescribeUser", `{"IdentityStoreId":"STORE","UserId":"`+id+`"}`)
-	for _, body := range []string{`CreateGroup {"IdentityStoreId":"STORE","DisplayName":"x"}`, `DeleteUser {"IdentityStoreId":"STORE","UserId":"` + id + `"}`} {
+	for _, body := range []string{
+		`CreateGroup {"IdentityStoreId":"STORE","DisplayName":"x"}`,
+		`DeleteUser {"IdentityStoreId":"STORE","UserId":"` + id + `"}`,
+	} {
 		operation, input, _ := strings.Cut(body, " ")
 		if status, out := readers.call(operation, input); out["__type"] != "AccessDeniedException" {
 			t.Errorf("a reader may %s: %d %v", operation, status, out)
@@ -304,7 +456,11 @@ func TestPagesSurviveConcurrentWrites(t *testing.T) {
 	a := newAPI(t)
 	stay := map[string]bool{}
 	make1 := func(name string) string {
-		return a.must("CreateUser", `{"IdentityStoreId":"STORE","UserName":"`+name+`","DisplayName":"X","Name":{"GivenName":"G","FamilyName":"F"}}`)["UserId"].(string)
+		return a.must(
+			"CreateUser",
+			`{"IdentityStoreId":"STORE","UserName":"`+name+
+				`","DisplayName":"X","Name":{"GivenName":"G","FamilyName":"F"}}`,
+		)["UserId"].(string)
 	}
 	for i := range 25 {
 		stay[make1(fmt.Sprint("stay", i))] = true
@@ -382,13 +538,19 @@ func TestAnotherLetterIsAnotherName(t *testing.T) {
 		if status, out := ask(name); status == 200 {
 			t.Errorf("%q is %v", name, out)
 		}
-		if out := a.must("ListUsers", `{"IdentityStoreId":"STORE","Filters":[{"AttributePath":"UserName","AttributeValue":"`+name+`"}]}`); len(
+		if out := a.must(
+			"ListUsers",
+			`{"IdentityStoreId":"STORE","Filters":[{"AttributePath":"UserName","AttributeValue":"`+name+`"}]}`,
+		); len(
 			out["Users"].([]any),
 		) != 0 {
 			t.Errorf("%q lists %v", name, out)
 		}
 	}
-	if status, out := a.call("GetGroupId", `{"IdentityStoreId":"STORE","AlternateIdentifier":{"UniqueAttribute":{"AttributePath":"displayName","AttributeValue":"Bi`+"\u212a"+`es"}}}`); status == 200 {
+	if status, out := a.call(
+		"GetGroupId",
+		`{"IdentityStoreId":"STORE","AlternateIdentifier":{"UniqueAttribute":{"AttributePath":"displayName","AttributeValue":"Bi`+"\u212a"+`es"}}}`,
+	); status == 200 {
 		t.Errorf("the group is %v", out)
 	}
 }

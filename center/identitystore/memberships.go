@@ -25,7 +25,8 @@ type membershipInput struct {
 func (h *Handler) checkMember(s store, m memberID) error {
 	if m.UserID == "" {
 		return invalid(
-			"1 validation error detected: Value null at 'memberId.userId' failed to satisfy constraint: Member must not be null",
+			"1 validation error detected: Value null at 'memberId.userId' failed to satisfy constraint: Member " +
+				"must not be null",
 		)
 	}
 	return h.check(s)

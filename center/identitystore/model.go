@@ -133,7 +133,8 @@ func lists(m awsapi.Members, required ...string) *awsapi.Shape {
 }
 
 var createUserShape = input(awsapi.Members{
-	"UserName": userName, "DisplayName": text, "NickName": text, "ProfileUrl": text, "UserType": text, "Title": text, "PreferredLanguage": text, "Locale": text,
+	"UserName": userName, "DisplayName": text, "NickName": text, "ProfileUrl": text, "UserType": text, "Title": text,
+	"PreferredLanguage": text, "Locale": text,
 	"Timezone": text, "Website": text, "Birthdate": text,
 	"Name": awsapi.StructureOf(
 		awsapi.Members{

@@ -74,8 +74,10 @@ func (h *Handler) createUser(ctx context.Context, who awsapi.Caller, in createUs
 
 func (f userFields) toDomain() (center.User, error) {
 	u := center.User{
-		UserName: f.UserName, DisplayName: f.DisplayName, NickName: f.NickName, UserType: f.UserType, Title: f.Title, PreferredLanguage: f.PreferredLanguage,
-		Locale: f.Locale, Timezone: f.Timezone, Website: f.Website, Birthdate: f.Birthdate, ProfileURL: f.ProfileURL, Active: true,
+		UserName: f.UserName, DisplayName: f.DisplayName, NickName: f.NickName, UserType: f.UserType, Title: f.Title,
+		PreferredLanguage: f.PreferredLanguage,
+		Locale:            f.Locale, Timezone: f.Timezone, Website: f.Website, Birthdate: f.Birthdate,
+		ProfileURL: f.ProfileURL, Active: true,
 	}
 	if f.Name != nil {
 		u.Name = center.PersonName(*f.Name)
@@ -166,8 +168,10 @@ type user struct {
 // show translates a user. Extensions are shown only when they are asked for.
 func (h *Handler) show(u center.User, issuer string, extensions []string) user {
 	f := userFields{
-		UserName: u.UserName, DisplayName: u.DisplayName, NickName: u.NickName, UserType: u.UserType, Title: u.Title, PreferredLanguage: u.PreferredLanguage,
-		Locale: u.Locale, Timezone: u.Timezone, Website: u.Website, Birthdate: u.Birthdate, ProfileURL: u.ProfileURL,
+		UserName: u.UserName, DisplayName: u.DisplayName, NickName: u.NickName, UserType: u.UserType, Title: u.Title,
+		PreferredLanguage: u.PreferredLanguage,
+		Locale:            u.Locale, Timezone: u.Timezone, Website: u.Website, Birthdate: u.Birthdate,
+		ProfileURL: u.ProfileURL,
 	}
 	name := personName(u.Name)
 	f.Name = &name
@@ -193,7 +197,8 @@ func (h *Handler) show(u center.User, issuer string, extensions []string) user {
 		status = "DISABLED"
 	}
 	return user{
-		userFields: f, IdentityStoreID: h.Center.Instance.IdentityStoreID, UserID: string(u.ID), UserStatus: status, ExternalIDs: externalIDs(issuer, u.ExternalID),
+		userFields: f, IdentityStoreID: h.Center.Instance.IdentityStoreID, UserID: string(u.ID), UserStatus: status,
+		ExternalIDs: externalIDs(issuer, u.ExternalID),
 		CreatedAt: awsapi.Timestamp(
 			u.CreatedAt,
 		), UpdatedAt: awsapi.Timestamp(u.UpdatedAt), CreatedBy: u.CreatedBy, UpdatedBy: u.UpdatedBy,
@@ -365,11 +370,14 @@ func (h *Handler) updateUser(ctx context.Context, who awsapi.Caller, in updateUs
 // textFields are the attributes that hold one text, by path.
 func textFields(u *center.User) map[string]*string {
 	return map[string]*string{
-		"userName": &u.UserName, "displayName": &u.DisplayName, "nickName": &u.NickName, "profileUrl": &u.ProfileURL, "title": &u.Title,
-		"userType": &u.UserType, "preferredLanguage": &u.PreferredLanguage, "locale": &u.Locale, "timezone": &u.Timezone,
-		"website": &u.Website, "birthdate": &u.Birthdate,
+		"userName": &u.UserName, "displayName": &u.DisplayName, "nickName": &u.NickName, "profileUrl": &u.ProfileURL,
+		"title":    &u.Title,
+		"userType": &u.UserType, "preferredLanguage": &u.PreferredLanguage, "locale": &u.Locale,
+		"timezone": &u.Timezone,
+		"website":  &u.Website, "birthdate": &u.Birthdate,
 		"name.formatted": &u.Name.Formatted, "name.familyName": &u.Name.FamilyName, "name.givenName": &u.Name.GivenName,
-		"name.middleName": &u.Name.MiddleName, "name.honorificPrefix": &u.Name.HonorificPrefix, "name.honorificSuffix": &u.Name.HonorificSuffix,
+		"name.middleName": &u.Name.MiddleName, "name.honorificPrefix": &u.Name.HonorificPrefix,
+		"name.honorificSuffix": &u.Name.HonorificSuffix,
 	}
 }
 
@@ -444,8 +452,10 @@ func (op operation) checkTexts() error {
 		switch v := v.(type) {
 		case string:
 			if n := utf8.RuneCountInString(v); n < shape.Min || n > shape.Max || !shape.Pattern.Match(v) {
-				return invalid("1 validation error detected: Value at '" + op.AttributePath + "' failed to satisfy constraint: Member must have 1 to " + strconv.Itoa(shape.Max) +
-					" characters and satisfy regular expression pattern: " + shape.Pattern.Text)
+				return invalid(
+					"1 validation error detected: Value at '" + op.AttributePath +
+						"' failed to satisfy constraint: Member must have 1 to " + strconv.Itoa(shape.Max) +
+						" characters and satisfy regular expression pattern: " + shape.Pattern.Text)
 			}
 		case []any:
 			for _, e := range v {

@@ -56,7 +56,9 @@ func (r *Reader) Accounts(ctx context.Context, progress func(read int)) ([]cente
 			return nil, fmt.Errorf("list the roots of the organization: %w", err)
 		}
 		for _, root := range page.Roots {
-			if err := w.unit(ctx, []center.Unit{{ID: aws.ToString(root.Id), Name: aws.ToString(root.Name)}}); err != nil {
+			if err := w.unit(
+				ctx, []center.Unit{{ID: aws.ToString(root.Id), Name: aws.ToString(root.Name)}},
+			); err != nil {
 				return nil, err
 			}
 		}

@@ -53,7 +53,11 @@ func TestAnOrganizationIsReadWithUnitsAndTags(t *testing.T) {
 		ctx, &awsorg.CreateOrganizationalUnitInput{ParentId: outer.OrganizationalUnit.Id, Name: aws.String("Prod")},
 	)
 	must(err)
-	for name, parent := range map[string]*string{"first": inner.OrganizationalUnit.Id, "second": outer.OrganizationalUnit.Id, "third": nil} {
+	for name, parent := range map[string]*string{
+		"first":  inner.OrganizationalUnit.Id,
+		"second": outer.OrganizationalUnit.Id,
+		"third":  nil,
+	} {
 		made, err := client.CreateAccount(
 			ctx,
 			&awsorg.CreateAccountInput{AccountName: &name, Email: aws.String(name + "@example.com"),
@@ -89,7 +93,8 @@ func TestAnOrganizationIsReadWithUnitsAndTags(t *testing.T) {
 		}
 		got[a.Name] = strings.Join(path, "/")
 		if a.Name != "master" &&
-			(a.Email != a.Name+"@example.com" || len(a.Tags) != 2 || a.Tags[0] != (center.Tag{Key: "env", Value: "prod"}) || a.Suspended != (a.Name == "third")) {
+			(a.Email != a.Name+"@example.com" || len(a.Tags) != 2 ||
+				a.Tags[0] != (center.Tag{Key: "env", Value: "prod"}) || a.Suspended != (a.Name == "third")) {
 			t.Errorf("read %+v", a)
 		}
 	}
@@ -135,12 +140,18 @@ func TestWhatAWSRefusesIsSaid(t *testing.T) {
 	}{
 		"no roots":    {func(m map[string]string) { delete(m, "ListRoots") }, "list the roots"},
 		"no accounts": {func(m map[string]string) { delete(m, "ListAccountsForParent") }, "list the accounts in r-1"},
-		"no units":    {func(m map[string]string) { delete(m, "ListOrganizationalUnitsForParent") }, "list the organizational units in r-1"},
-		"no tags":     {func(m map[string]string) { delete(m, "ListTagsForResource") }, "list the tags of account 111111111111"},
+		"no units": {func(m map[string]string) {
+			delete(m, "ListOrganizationalUnitsForParent")
+		}, "list the organizational units in r-1"},
+		"no tags": {func(m map[string]string) {
+			delete(m, "ListTagsForResource")
+		}, "list the tags of account 111111111111"},
 		"an endless tree": {func(m map[string]string) {
 			m["ListOrganizationalUnitsForParent"] = m["endless ListOrganizationalUnitsFo"]
 		}, "deeper than"},
-		"an empty tree":      {func(m map[string]string) { m["ListAccountsForParent"] = `{"Accounts":[]}` }, "no accounts"},
+		"an empty tree": {func(m map[string]string) {
+			m["ListAccountsForParent"] = `{"Accounts":[]}`
+		}, "no accounts"},
 		"half an answer":     {func(m map[string]string) { m["ListTagsForResource"] = `{"Tags":[` }, "list the tags"},
 		"nothing goes amiss": {func(map[string]string) {}, ""},
 	} {

@@ -264,7 +264,8 @@ func (h *Handler) sandboxConsole(w http.ResponseWriter, r *http.Request) {
 	m := web.Message{
 		Title: "Here the AWS console would open",
 		Lines: []string{
-			"This center gives out sandbox credentials. The response that it signed has passed every check, and names this role and provider:",
+			"This center gives out sandbox credentials. The response that it signed has passed every check, and " +
+				"names this role and provider:",
 		},
 		Link:     "/start",
 		LinkText: "Back to your accounts",
@@ -314,7 +315,8 @@ func (h *Handler) credentials(w http.ResponseWriter, r *http.Request, u center.U
 	v.Environment = lines(pairs, `export `, `="`, `"`)
 	v.WindowsEnv = lines(pairs, "SET ", "=", "")
 	v.PowerShell = lines(pairs, "$Env:", `="`, `"`)
-	v.ProfileText = "[" + v.Profile + "]\naws_access_key_id=" + v.KeyID + "\naws_secret_access_key=" + v.Secret + "\naws_session_token=" + v.Token
+	v.ProfileText = "[" + v.Profile + "]\naws_access_key_id=" + v.KeyID + "\naws_secret_access_key=" + v.Secret +
+		"\naws_session_token=" + v.Token
 	v.StartURL = h.Center.PortalURL()
 	v.Region = h.Center.Instance.Region
 	v.Sandbox = h.Sandbox
@@ -335,14 +337,17 @@ func lines(pairs [][2]string, before, between, after string) string {
 
 // fail tells a signed-in person that something was refused, without the reason's details.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, u center.User, err error) {
-	status, text := http.StatusForbidden, "You do not have this role in this account. Ask an administrator for the assignment."
+	status, text := http.StatusForbidden, "You do not have this role in this account. Ask an administrator for "+
+		"the assignment."
 	switch code := center.CodeOf(err); {
 	case code == center.BrokerRefused:
-		status, text = http.StatusBadGateway, "AWS has refused to open this role. Give your administrator this reference: the audit log has the reason."
+		status, text = http.StatusBadGateway, "AWS has refused to open this role. Give your administrator this "+
+			"reference: the audit log has the reason."
 	case center.KindOf(err) == center.Unavailable:
 		status, text = http.StatusServiceUnavailable, "This cannot be done at the moment. Try again in a minute."
 	case center.KindOf(err) == center.Invalid:
-		status, text = http.StatusBadRequest, "The link is not right: it must lead to an https address of the AWS console."
+		status, text = http.StatusBadRequest, "The link is not right: it must lead to an https address of the AWS "+
+			"console."
 	case code == center.AssertionRefused:
 		text = "The response is not valid, or too old. Open the console from the portal again."
 	case code == "":
@@ -350,5 +355,6 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, u center.User, er
 		h.Log.Error("portal request failed", "request_id", web.RequestID(r), "error", err)
 	}
 	h.pages.Render(w, status, "message", h.view(u, "No access", web.Message{
-		Title: "No access", Lines: []string{text}, Reference: web.RequestID(r), Link: "/start", LinkText: "Back to your accounts"}))
+		Title: "No access", Lines: []string{text}, Reference: web.RequestID(r), Link: "/start",
+		LinkText: "Back to your accounts"}))
 }

@@ -22,8 +22,10 @@ func (h *Handler) serviceProviderConfig(_ context.Context, r *request) (answer, 
 			scim.ConfigURN,
 		}, "documentationUri": "https://docs.aws.amazon.com/singlesignon/latest/userguide/manage-your-identity-source-idp.html",
 		"authenticationSchemes": []map[string]any{{
-			"type": "oauthbearertoken", "name": "OAuth Bearer Token", "description": "Authentication scheme using the OAuth Bearer Token Standard",
-			"specUri": "https://www.rfc-editor.org/info/rfc6750", "documentationUri": "https://docs.aws.amazon.com/singlesignon/latest/userguide/provision-automatically.html", "primary": true}},
+			"type": "oauthbearertoken", "name": "OAuth Bearer Token",
+			"description":      "Authentication scheme using the OAuth Bearer Token Standard",
+			"specUri":          "https://www.rfc-editor.org/info/rfc6750",
+			"documentationUri": "https://docs.aws.amazon.com/singlesignon/latest/userguide/provision-automatically.html", "primary": true}},
 		"patch": supported(true), "bulk": bulk, "filter": map[string]any{"supported": true, "maxResults": results},
 		"changePassword": supported(false), "sort": supported(r.standard), "etag": supported(r.standard),
 	}
@@ -130,7 +132,8 @@ func (r *request) describe(list []scim.Attribute) []map[string]any {
 			continue
 		}
 		m := map[string]any{
-			"name": a.Name, "type": types[a.Kind], "multiValued": a.Kind == scim.ComplexList, "required": slices.Contains(awsRequires, a.Name),
+			"name": a.Name, "type": types[a.Kind], "multiValued": a.Kind == scim.ComplexList,
+			"required":  slices.Contains(awsRequires, a.Name),
 			"caseExact": a.Name == "externalId", "mutability": "readWrite", "returned": "default", "uniqueness": "none"}
 		if a.Unique {
 			m["uniqueness"] = "server"

@@ -75,8 +75,10 @@ func readPlainUser(r *request) (u center.User, ok bool) {
 		return u, false
 	}
 	u = center.User{
-		UserName: p.UserName, ExternalID: p.ExternalID, Active: p.Active == nil || *p.Active, Name: center.PersonName(p.Name), DisplayName: p.DisplayName,
-		NickName: p.NickName, ProfileURL: p.ProfileURL, Title: p.Title, UserType: p.UserType, PreferredLanguage: p.PreferredLanguage, Locale: p.Locale, Timezone: p.Timezone,
+		UserName: p.UserName, ExternalID: p.ExternalID, Active: p.Active == nil || *p.Active,
+		Name: center.PersonName(p.Name), DisplayName: p.DisplayName,
+		NickName: p.NickName, ProfileURL: p.ProfileURL, Title: p.Title, UserType: p.UserType,
+		PreferredLanguage: p.PreferredLanguage, Locale: p.Locale, Timezone: p.Timezone,
 		Emails: plainValues(p.Emails), PhoneNumbers: plainValues(p.PhoneNumbers), Roles: plainValues(p.Roles),
 	}
 	for _, a := range p.Addresses {

@@ -129,27 +129,51 @@ func TestWhatEntraSendsToChangeAUser(t *testing.T) {
 		path string // of the answer, dotted, [0] for list entries
 		want any
 	}{
-		"capitals and active as text":  {`{"op":"Replace","path":"active","value":"False"}`, "active", false},
-		"active as a boolean":          {`{"op":"replace","path":"active","value":false}`, "active", false},
-		"a sub-attribute":              {`{"op":"Replace","path":"name.givenName","value":"Augusta"}`, "name.givenName", "Augusta"},
-		"an entry that exists":         {`{"op":"Replace","path":"emails[type eq \"work\"].value","value":"a@b.example"}`, "emails.value", "a@b.example"},
-		"an entry that does not exist": {`{"op":"Add","path":"phoneNumbers[type eq \"work\"].value","value":"+44 1"}`, "phoneNumbers.value", "+44 1"},
-		"the type of the new entry":    {`{"op":"Replace","path":"addresses[type eq \"work\"].locality","value":"London"}`, "addresses.type", "work"},
-		"an enterprise attribute":      {`{"op":"Replace","path":"` + urn + `:department","value":"Numbers"}`, urn + "|department", "Numbers"},
-		"a manager as a bare id":       {`{"op":"Add","path":"` + urn + `:manager","value":"boss"}`, urn + "|manager.value", "boss"},
-		"a manager without the URN":    {`{"op":"Add","path":"manager","value":"boss"}`, urn + "|manager.value", "boss"},
-		"a manager as a list":          {`{"op":"Add","path":"` + urn + `:manager","value":[{"$ref":"x","value":"boss"}]}`, urn + "|manager.value", "boss"},
-		"no path and one attribute":    {`{"op":"replace","value":{"displayName":"Countess"}}`, "displayName", "Countess"},
-		"no path and a dotted key":     {`{"op":"replace","value":{"name.familyName":"King"}}`, "name.familyName", "King"},
-		"a removal":                    {`{"op":"Remove","path":"` + urn + `:department"}`, urn + "|department", nil},
-		"a removal of an entry":        {`{"op":"Remove","path":"emails[type eq \"work\"]"}`, "emails", nil},
-		"several operations":           {`{"op":"Add","path":"title","value":"Dr"},{"op":"Replace","path":"title","value":"Lady"}`, "title", "Lady"},
+		"capitals and active as text": {`{"op":"Replace","path":"active","value":"False"}`, "active", false},
+		"active as a boolean":         {`{"op":"replace","path":"active","value":false}`, "active", false},
+		"a sub-attribute": {
+			`{"op":"Replace","path":"name.givenName","value":"Augusta"}`, "name.givenName", "Augusta",
+		},
+		"an entry that exists": {
+			`{"op":"Replace","path":"emails[type eq \"work\"].value","value":"a@b.example"}`, "emails.value",
+			"a@b.example",
+		},
+		"an entry that does not exist": {
+			`{"op":"Add","path":"phoneNumbers[type eq \"work\"].value","value":"+44 1"}`, "phoneNumbers.value",
+			"+44 1",
+		},
+		"the type of the new entry": {
+			`{"op":"Replace","path":"addresses[type eq \"work\"].locality","value":"London"}`, "addresses.type",
+			"work",
+		},
+		"an enterprise attribute": {
+			`{"op":"Replace","path":"` + urn + `:department","value":"Numbers"}`, urn + "|department", "Numbers",
+		},
+		"a manager as a bare id": {
+			`{"op":"Add","path":"` + urn + `:manager","value":"boss"}`, urn + "|manager.value", "boss",
+		},
+		"a manager without the URN": {`{"op":"Add","path":"manager","value":"boss"}`, urn + "|manager.value", "boss"},
+		"a manager as a list": {
+			`{"op":"Add","path":"` + urn + `:manager","value":[{"$ref":"x","value":"boss"}]}`, urn + "|manager.value",
+			"boss",
+		},
+		"no path and one attribute": {`{"op":"replace","value":{"displayName":"Countess"}}`, "displayName", "Countess"},
+		"no path and a dotted key":  {`{"op":"replace","value":{"name.familyName":"King"}}`, "name.familyName", "King"},
+		"a removal":                 {`{"op":"Remove","path":"` + urn + `:department"}`, urn + "|department", nil},
+		"a removal of an entry":     {`{"op":"Remove","path":"emails[type eq \"work\"]"}`, "emails", nil},
+		"several operations": {
+			`{"op":"Add","path":"title","value":"Dr"},{"op":"Replace","path":"title","value":"Lady"}`, "title",
+			"Lady",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := newEndpoint(t)
 			id := e.ada()
-			for what, body := range map[string]map[string]any{"the answer": e.want(200, "PATCH", "Users/"+id, patch(c.ops)), "a later GET": e.want(200, "GET", "Users/"+id, "")} {
+			for what, body := range map[string]map[string]any{
+				"the answer":  e.want(200, "PATCH", "Users/"+id, patch(c.ops)),
+				"a later GET": e.want(200, "GET", "Users/"+id, ""),
+			} {
 				if got := dig(body, c.path); fmt.Sprint(got) != fmt.Sprint(c.want) {
 					t.Errorf("%s has %s = %v, want %v", what, c.path, got, c.want)
 				}
@@ -184,62 +208,146 @@ func TestWhatIsRefused(t *testing.T) {
 		status             int
 		detail             string
 	}{
-		"no JSON":                      {"POST", "Users", `{`, 400, "unparsable"},
-		"two JSON values":              {"POST", "Users", user("") + `{}`, 400, "unparsable"},
-		"a list":                       {"POST", "Users", `[]`, 400, "unparsable"},
-		"deep nesting":                 {"POST", "Users", strings.Repeat(`{"a":`, 50) + "1" + strings.Repeat("}", 50), 400, "nested"},
-		"no last name":                 {"POST", "Users", `{"userName":"x","name":{"givenName":"X"},"displayName":"Z"}`, 400, "name.familyName"},
-		"no user name":                 {"POST", "Users", `{"name":{"givenName":"X","familyName":"Y"},"displayName":"Z"}`, 400, "userName"},
-		"a blank in the user name":     {"POST", "Users", strings.Replace(user(""), `"x"`, `"x y"`, 1), 400, "blanks"},
-		"two e-mail addresses":         {"POST", "Users", user(`,"emails":[{"value":"a@b.c"},{"value":"d@e.f"}]`), 400, "at most one"},
-		"a display of an e-mail":       {"POST", "Users", user(`,"emails":[{"value":"a@b.c","display":"x"}]`), 400, "emails.display"},
-		"a display of a telephone":     {"POST", "Users", user(`,"phoneNumbers":[{"value":"1","display":"x"}]`), 400, "phoneNumbers.display"},
-		"a display of a member":        {"PATCH", "Groups/GROUP", patch(`{"op":"add","path":"members","value":[{"value":"USER","display":"x"}]}`), 400, "members.display"},
-		"a group as a member":          {"PATCH", "Groups/GROUP", patch(`{"op":"add","path":"members","value":[{"value":"GROUP","type":"Group"}]}`), 400, "Groups cannot be members"},
-		"101 members of a new group":   {"POST", "Groups", `{"displayName":"big","members":[` + strings.Repeat(`{"value":"x"},`, 100) + `{"value":"x"}]}`, 400, "100"},
-		"50 members twice and one":     {"PATCH", "Groups/GROUP", patch(strings.Repeat(`{"op":"add","path":"members","value":[`+strings.Repeat(`{"value":"x"},`, 49)+`{"value":"x"}]},`, 2) + `{"op":"remove","path":"members","value":[{"value":"x"}]}`), 400, "100"},
-		"10 MB":                        {"POST", "Users", user(`,"title":"` + strings.Repeat("x", 10<<20) + `"`), 400, "1 MiB"},
-		"a name twice":                 {"POST", "Users", user(`,"title":"a","title":"b"`), 400, "duplicate"},
-		"a zero byte":                  {"POST", "Users", user(`,"title":"a\u0000b"`), 400, "control characters"},
-		"what is not UTF-8":            {"POST", "Users", user(",\"title\":\"\xff\""), 400, "UTF-8"},
-		"half a surrogate":             {"POST", "Users", user(`,"title":"\ud83d"`), 400, "unparsable"},
-		"a number out of range":        {"POST", "Users", user(`,"active":1e999`), 400, "unparsable"},
-		"a password":                   {"POST", "Users", user(`,"password":"secret"`), 400, "password"},
-		"an unknown attribute":         {"POST", "Users", user(`,"shoeSize":42`), 400, "shoeSize"},
-		"a number for a text":          {"POST", "Users", user(`,"title":42`), 400, "title"},
-		"the same name, other case":    {"POST", "Users", strings.Replace(user(""), `"x"`, `"ADA@example.COM"`, 1), 409, "Refused to create a new, duplicate resource."},
-		"the same e-mail":              {"POST", "Users", user(`,"emails":[{"value":"ADA@example.com"}]`), 409, "duplicate"},
-		"the same external id":         {"POST", "Users", user(`,"externalId":"ext-1"`), 409, "duplicate"},
-		"an unknown user":              {"GET", "Users/99999999-2222-3333-4444-555555555555", "", 404, "not found"},
-		"PUT of an unknown user":       {"PUT", "Users/99999999-2222-3333-4444-555555555555", user(""), 404, "not found"},
-		"PUT of a group":               {"PUT", "Groups/GROUP", `{"displayName":"x"}`, 400, "no such operation"},
-		"bulk":                         {"POST", "Bulk", `{}`, 400, "no such operation"},
-		"no operations":                {"PATCH", "Users/USER", patch(""), 400, "Operations"},
-		"an unknown operation":         {"PATCH", "Users/USER", patch(`{"op":"move","path":"title","value":"x"}`), 400, "move"},
-		"no path and two attributes":   {"PATCH", "Users/USER", patch(`{"op":"replace","value":{"title":"x","displayName":"y"}}`), 400, "single attribute"},
-		"removal of active":            {"PATCH", "Users/USER", patch(`{"op":"remove","path":"active"}`), 400, "active"},
-		"active twice":                 {"PATCH", "Users/USER", patch(`{"op":"replace","path":"active","value":true},{"op":"replace","path":"active","value":false}`), 400, "Two operations"},
-		"active as a word":             {"PATCH", "Users/USER", patch(`{"op":"replace","path":"active","value":"perhaps"}`), 400, "active"},
-		"a second e-mail by PATCH":     {"PATCH", "Users/USER", patch(`{"op":"add","path":"emails[type eq \"home\"].value","value":"x@y.z"}`), 400, "at most one"},
-		"another operator in brackets": {"PATCH", "Users/USER", patch(`{"op":"replace","path":"emails[type ne \"home\"].value","value":"x@y.z"}`), 400, "eq"},
-		"half of a PATCH":              {"PATCH", "Users/USER", patch(`{"op":"replace","path":"title","value":"kept?"},{"op":"replace","path":"shoeSize","value":"x"}`), 400, "shoeSize"},
-		"replacing members":            {"PATCH", "Groups/GROUP", patch(`{"op":"replace","path":"members","value":[]}`), 400, "Replacing group memberships is not supported."},
-		"removing all members":         {"PATCH", "Groups/GROUP", patch(`{"op":"remove","path":"members"}`), 400, "Replacing group memberships is not supported."},
-		"101 members":                  {"PATCH", "Groups/GROUP", patch(`{"op":"add","path":"members","value":[` + strings.Repeat(`{"value":"x"},`, 100) + `{"value":"x"}]}`), 400, "100"},
-		"a member that does not exist": {"PATCH", "Groups/GROUP", patch(`{"op":"add","path":"members","value":[{"value":"nobody"}]}`), 404, "not found"},
-		"a taken group name":           {"POST", "Groups", `{"displayName":"ENGINEERS"}`, 409, "duplicate"},
-		"another filter attribute":     {"GET", `Users?filter=title eq "x"`, "", 400, "not supported"},
-		"another operator":             {"GET", `Users?filter=userName co "x"`, "", 400, "equality"},
-		"or":                           {"GET", `Users?filter=userName eq "x" or userName eq "y"`, "", 400, "equality"},
-		"a broken filter":              {"GET", `Users?filter=userName eq "x`, "", 400, "quotes"},
-		"a filter without end":         {"GET", `Users?filter=` + strings.Repeat("(", 5000), "", 400, "nested"},
-		"an unknown member":            {"GET", `Groups?filter=id eq "GROUP" and members eq "nobody"`, "", 404, "not found"},
-		"an empty member":              {"GET", `Groups?filter=id eq "GROUP" and members eq ""`, "", 400, "empty"},
-		"a count that is no number":    {"GET", "Users?count=many", "", 400, "count"},
-		"a condition of a PATCH":       {"PATCH", "Users/USER", patch(`{"op":"replace","path":"title","value":"x","if":"y"}`), 400, "is not a member"},
-		"a member beside Operations":   {"PATCH", "Users/USER", `{"Operations":[{"op":"replace","path":"title","value":"x"}],"dryRun":true}`, 400, "is not a member"},
-		"two filters":                  {"GET", `Users?filter=userName eq "x"&filter=userName eq "y"`, "", 400, "filter stands twice"},
-		"a broken cursor":              {"GET", "Users?cursor=!!", "", 400, "cursor"},
+		"no JSON":         {"POST", "Users", `{`, 400, "unparsable"},
+		"two JSON values": {"POST", "Users", user("") + `{}`, 400, "unparsable"},
+		"a list":          {"POST", "Users", `[]`, 400, "unparsable"},
+		"deep nesting": {
+			"POST", "Users", strings.Repeat(`{"a":`, 50) + "1" + strings.Repeat("}", 50), 400, "nested",
+		},
+		"no last name": {
+			"POST", "Users", `{"userName":"x","name":{"givenName":"X"},"displayName":"Z"}`, 400, "name.familyName",
+		},
+		"no user name": {
+			"POST", "Users", `{"name":{"givenName":"X","familyName":"Y"},"displayName":"Z"}`, 400, "userName",
+		},
+		"a blank in the user name": {"POST", "Users", strings.Replace(user(""), `"x"`, `"x y"`, 1), 400, "blanks"},
+		"two e-mail addresses": {
+			"POST", "Users", user(`,"emails":[{"value":"a@b.c"},{"value":"d@e.f"}]`), 400, "at most one",
+		},
+		"a display of an e-mail": {
+			"POST", "Users", user(`,"emails":[{"value":"a@b.c","display":"x"}]`), 400, "emails.display",
+		},
+		"a display of a telephone": {
+			"POST", "Users", user(`,"phoneNumbers":[{"value":"1","display":"x"}]`), 400, "phoneNumbers.display",
+		},
+		"a display of a member": {
+			"PATCH", "Groups/GROUP", patch(`{"op":"add","path":"members","value":[{"value":"USER","display":"x"}]}`),
+			400, "members.display",
+		},
+		"a group as a member": {
+			"PATCH", "Groups/GROUP",
+			patch(`{"op":"add","path":"members","value":[{"value":"GROUP","type":"Group"}]}`), 400,
+			"Groups cannot be members",
+		},
+		"101 members of a new group": {
+			"POST", "Groups",
+			`{"displayName":"big","members":[` + strings.Repeat(`{"value":"x"},`, 100) + `{"value":"x"}]}`, 400,
+			"100",
+		},
+		"50 members twice and one": {
+			"PATCH", "Groups/GROUP",
+			patch(strings.Repeat(
+				`{"op":"add","path":"members","value":[`+strings.Repeat(`{"value":"x"},`, 49)+`{"value":"x"}]},`, 2,
+			) + `{"op":"remove","path":"members","value":[{"value":"x"}]}`),
+			400, "100",
+		},
+		"10 MB": {
+			"POST", "Users", user(`,"title":"` + strings.Repeat("x", 10<<20) + `"`), 400, "1 MiB",
+		},
+		"a name twice":          {"POST", "Users", user(`,"title":"a","title":"b"`), 400, "duplicate"},
+		"a zero byte":           {"POST", "Users", user(`,"title":"a\u0000b"`), 400, "control characters"},
+		"what is not UTF-8":     {"POST", "Users", user(",\"title\":\"\xff\""), 400, "UTF-8"},
+		"half a surrogate":      {"POST", "Users", user(`,"title":"\ud83d"`), 400, "unparsable"},
+		"a number out of range": {"POST", "Users", user(`,"active":1e999`), 400, "unparsable"},
+		"a password":            {"POST", "Users", user(`,"password":"secret"`), 400, "password"},
+		"an unknown attribute":  {"POST", "Users", user(`,"shoeSize":42`), 400, "shoeSize"},
+		"a number for a text":   {"POST", "Users", user(`,"title":42`), 400, "title"},
+		"the same name, other case": {
+			"POST", "Users", strings.Replace(user(""), `"x"`, `"ADA@example.COM"`, 1), 409,
+			"Refused to create a new, duplicate resource.",
+		},
+		"the same e-mail": {
+			"POST", "Users", user(`,"emails":[{"value":"ADA@example.com"}]`), 409, "duplicate",
+		},
+		"the same external id": {"POST", "Users", user(`,"externalId":"ext-1"`), 409, "duplicate"},
+		"an unknown user":      {"GET", "Users/99999999-2222-3333-4444-555555555555", "", 404, "not found"},
+		"PUT of an unknown user": {
+			"PUT", "Users/99999999-2222-3333-4444-555555555555", user(""), 404, "not found",
+		},
+		"PUT of a group": {"PUT", "Groups/GROUP", `{"displayName":"x"}`, 400, "no such operation"},
+		"bulk":           {"POST", "Bulk", `{}`, 400, "no such operation"},
+		"no operations":  {"PATCH", "Users/USER", patch(""), 400, "Operations"},
+		"an unknown operation": {
+			"PATCH", "Users/USER", patch(`{"op":"move","path":"title","value":"x"}`), 400, "move",
+		},
+		"no path and two attributes": {
+			"PATCH", "Users/USER", patch(`{"op":"replace","value":{"title":"x","displayName":"y"}}`), 400,
+			"single attribute",
+		},
+		"removal of active": {
+			"PATCH", "Users/USER", patch(`{"op":"remove","path":"active"}`), 400, "active",
+		},
+		"active twice": {
+			"PATCH", "Users/USER",
+			patch(`{"op":"replace","path":"active","value":true},{"op":"replace","path":"active","value":false}`),
+			400, "Two operations",
+		},
+		"active as a word": {
+			"PATCH", "Users/USER", patch(`{"op":"replace","path":"active","value":"perhaps"}`), 400, "active",
+		},
+		"a second e-mail by PATCH": {
+			"PATCH", "Users/USER", patch(`{"op":"add","path":"emails[type eq \"home\"].value","value":"x@y.z"}`), 400,
+			"at most one",
+		},
+		"another operator in brackets": {
+			"PATCH", "Users/USER", patch(`{"op":"replace","path":"emails[type ne \"home\"].value","value":"x@y.z"}`),
+			400, "eq",
+		},
+		"half of a PATCH": {
+			"PATCH", "Users/USER",
+			patch(`{"op":"replace","path":"title","value":"kept?"},{"op":"replace","path":"shoeSize","value":"x"}`),
+			400, "shoeSize",
+		},
+		"replacing members": {
+			"PATCH", "Groups/GROUP", patch(`{"op":"replace","path":"members","value":[]}`), 400,
+			"Replacing group memberships is not supported.",
+		},
+		"removing all members": {
+			"PATCH", "Groups/GROUP", patch(`{"op":"remove","path":"members"}`), 400,
+			"Replacing group memberships is not supported.",
+		},
+		"101 members": {
+			"PATCH", "Groups/GROUP",
+			patch(`{"op":"add","path":"members","value":[` + strings.Repeat(`{"value":"x"},`, 100) + `{"value":"x"}]}`),
+			400, "100",
+		},
+		"a member that does not exist": {
+			"PATCH", "Groups/GROUP", patch(`{"op":"add","path":"members","value":[{"value":"nobody"}]}`), 404,
+			"not found",
+		},
+		"a taken group name":       {"POST", "Groups", `{"displayName":"ENGINEERS"}`, 409, "duplicate"},
+		"another filter attribute": {"GET", `Users?filter=title eq "x"`, "", 400, "not supported"},
+		"another operator":         {"GET", `Users?filter=userName co "x"`, "", 400, "equality"},
+		"or":                       {"GET", `Users?filter=userName eq "x" or userName eq "y"`, "", 400, "equality"},
+		"a broken filter":          {"GET", `Users?filter=userName eq "x`, "", 400, "quotes"},
+		"a filter without end":     {"GET", `Users?filter=` + strings.Repeat("(", 5000), "", 400, "nested"},
+		"an unknown member": {
+			"GET", `Groups?filter=id eq "GROUP" and members eq "nobody"`, "", 404, "not found",
+		},
+		"an empty member":           {"GET", `Groups?filter=id eq "GROUP" and members eq ""`, "", 400, "empty"},
+		"a count that is no number": {"GET", "Users?count=many", "", 400, "count"},
+		"a condition of a PATCH": {
+			"PATCH", "Users/USER", patch(`{"op":"replace","path":"title","value":"x","if":"y"}`), 400,
+			"is not a member",
+		},
+		"a member beside Operations": {
+			"PATCH", "Users/USER", `{"Operations":[{"op":"replace","path":"title","value":"x"}],"dryRun":true}`, 400,
+			"is not a member",
+		},
+		"two filters": {
+			"GET", `Users?filter=userName eq "x"&filter=userName eq "y"`, "", 400, "filter stands twice",
+		},
+		"a broken cursor": {"GET", "Users?cursor=!!", "", 400, "cursor"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -334,7 +442,10 @@ func TestMembersAreTakenButNeverReturned(t *testing.T) {
 		}
 	}
 	isMember(1)
-	for _, remove := range []string{`{"op":"Remove","path":"members","value":[` + member + `]}`, `{"op":"remove","path":"members[value eq \"` + id + `\"]"}`} {
+	for _, remove := range []string{
+		`{"op":"Remove","path":"members","value":[` + member + `]}`,
+		`{"op":"remove","path":"members[value eq \"` + id + `\"]"}`,
+	} {
 		// a member already: no error
 		e.want(204, "PATCH", path, patch(`{"op":"Add","path":"members","value":[`+member+`]}`))
 		isMember(1)
@@ -344,7 +455,9 @@ func TestMembersAreTakenButNeverReturned(t *testing.T) {
 	}
 	e.want(204, "PATCH", path, patch(`{"op":"Add","path":"members","value":[]}`))
 	e.want(204, "PATCH", path, patch(`{"op":"replace","value":{"displayName":"Mechanics"}}`))
-	if got := e.want(200, "GET", `Groups?filter=displayName eq "mechanics"`, "")["Resources"].([]any)[0].(map[string]any); got["displayName"] != "Mechanics" ||
+	if got := e.want(
+		200, "GET", `Groups?filter=displayName eq "mechanics"`, "",
+	)["Resources"].([]any)[0].(map[string]any); got["displayName"] != "Mechanics" ||
 		fmt.Sprint(got["members"]) != "[]" {
 		t.Errorf("listed as %v", got)
 	}
@@ -366,7 +479,8 @@ func TestListsFilterAndPage(t *testing.T) {
 		)
 	}
 	for query, want := range map[string]float64{
-		`?filter=userName eq "USER3"`: 1, `?filter=userName eq "nobody"`: 0, `?filter=externalId eq "x3"`: 1, `?filter=externalId eq "X3"`: 0, "": 7, "?unknown=1": 7,
+		`?filter=userName eq "USER3"`: 1, `?filter=userName eq "nobody"`: 0, `?filter=externalId eq "x3"`: 1,
+		`?filter=externalId eq "X3"`: 0, "": 7, "?unknown=1": 7,
 	} {
 		if got := e.want(200, "GET", "Users"+query, ""); got["totalResults"] != want {
 			t.Errorf("%s: %v, want %v", query, got["totalResults"], want)
@@ -423,7 +537,10 @@ func TestDisablingAUserEndsSessions(t *testing.T) {
 	if _, err := e.center.PortalUser(ctx, secret.Reveal()); center.CodeOf(err) != center.SessionInvalid {
 		t.Errorf("the session goes on: %v", err)
 	}
-	if _, _, _, err := e.center.SignInWithAssertion(ctx, audit.Actor{Kind: audit.Anonymous}, center.VerifiedAssertion{Issuer: "https://idp", ID: "a2", NameID: "ada@example.com"}, center.Browser{}); center.CodeOf(
+	if _, _, _, err := e.center.SignInWithAssertion(
+		ctx, audit.Actor{Kind: audit.Anonymous},
+		center.VerifiedAssertion{Issuer: "https://idp", ID: "a2", NameID: "ada@example.com"}, center.Browser{},
+	); center.CodeOf(
 		err,
 	) != center.UserDisabled {
 		t.Errorf("sign-in: %v, want it refused", err)
@@ -439,7 +556,8 @@ func TestWireShapes(t *testing.T) {
 	id := e.ada()
 	group := e.want(201, "POST", "Groups", `{"displayName":"Engineers","externalId":"g-1"}`)["id"].(string)
 	for name, path := range map[string]string{
-		"user": "Users/" + id, "users": `Users?filter=userName eq "ada@example.com"`, "group": "Groups/" + group, "groups": "Groups", "not-found": "Users/99999999-2222-3333-4444-555555555555",
+		"user": "Users/" + id, "users": `Users?filter=userName eq "ada@example.com"`, "group": "Groups/" + group,
+		"groups": "Groups", "not-found": "Users/99999999-2222-3333-4444-555555555555",
 		"service-provider-config": "ServiceProviderConfig", "resource-types": "ResourceTypes", "schemas": "Schemas",
 	} {
 		_, body := e.send("GET", path, "")
@@ -482,7 +600,11 @@ func TestEveryReasonHasAnAnswer(t *testing.T) {
 }
 
 func FuzzPatchUser(f *testing.F) {
-	for _, ops := range []string{`{"op":"Replace","path":"active","value":"False"}`, `{"op":"add","path":"emails[type eq \"work\"].value","value":"x@y"}`, `{"op":"remove","path":"name.givenName"}`, `{"op":"add","value":{"a":1}}`} {
+	for _, ops := range []string{
+		`{"op":"Replace","path":"active","value":"False"}`,
+		`{"op":"add","path":"emails[type eq \"work\"].value","value":"x@y"}`,
+		`{"op":"remove","path":"name.givenName"}`, `{"op":"add","value":{"a":1}}`,
+	} {
 		f.Add([]byte(patch(ops)))
 	}
 	c := centertest.New(f, "http://127.0.0.1")

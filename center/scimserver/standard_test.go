@@ -93,8 +93,10 @@ func newEndpointOn(e *endpoint, profile center.Profile) *endpoint {
 
 func TestStandardFilters(t *testing.T) {
 	e := newStandard(t)
-	for i, extra := range []string{`"title":"Chief Architect","emails":[{"value":"one@a.example","type":"work"}]`, `"title":"architect","active":false,"emails":[{"value":"two@b.example","type":"home"}]`,
-		`"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"Ops","manager":{"value":"m1"}}`, `"name":{"familyName":"Zuse"},"nickName":"Z"`} {
+	for i, extra := range []string{`"title":"Chief Architect","emails":[{"value":"one@a.example","type":"work"}]`,
+		`"title":"architect","active":false,"emails":[{"value":"two@b.example","type":"home"}]`,
+		`"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"Ops","manager":{"value":"m1"}}`,
+		`"name":{"familyName":"Zuse"},"nickName":"Z"`} {
 		e.want(201, "POST", "Users", fmt.Sprintf(`{"userName":"user%d","externalId":"X%d",%s}`, i, i, extra))
 	}
 	users := e.want(200, "GET", "Users?sortBy=userName", "")["Resources"].([]any)
@@ -108,12 +110,18 @@ func TestStandardFilters(t *testing.T) {
 		),
 	)
 	for filter, want := range map[string]string{
-		`userName eq "USER1"`: "1", `userName ne "user1"`: "0 2 3", `title co "ARCH"`: "0 1", `title sw "chief"`: "0", `title ew "itect"`: "0 1", `title pr`: "0 1", `not (title pr)`: "2 3",
-		`userName gt "user1"`: "2 3", `userName ge "user1"`: "1 2 3", `userName lt "user1"`: "0", `userName le "user1"`: "0 1", `externalId eq "x1"`: "", `externalId eq "X1"`: "1",
-		`active eq false`: "1", `active eq true and (title pr or nickName pr)`: "0 3", `title eq "architect" or nickName eq "z"`: "1 3",
-		`emails[type eq "work" and value co "@a."]`: "0", `emails.value ew "b.example"`: "1", `emails co "one@"`: "0", `name.familyName eq "ZUSE"`: "3",
-		`urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq "ops"`: "2", `department eq "ops"`: "2", `urn:ietf:params:scim:schemas:core:2.0:User:userName eq "user3"`: "3",
-		`meta.created gt "2026-11-23T11:59:59Z"`: "0 1 2 3", `meta.lastModified lt "2026-11-23T11:59:59Z"`: "", `userName eq "user2" and title pr`: "", `groups.value eq "` + group["id"].(string) + `"`: "0 2",
+		`userName eq "USER1"`: "1", `userName ne "user1"`: "0 2 3", `title co "ARCH"`: "0 1", `title sw "chief"`: "0",
+		`title ew "itect"`: "0 1", `title pr`: "0 1", `not (title pr)`: "2 3",
+		`userName gt "user1"`: "2 3", `userName ge "user1"`: "1 2 3", `userName lt "user1"`: "0",
+		`userName le "user1"`: "0 1", `externalId eq "x1"`: "", `externalId eq "X1"`: "1",
+		`active eq false`: "1", `active eq true and (title pr or nickName pr)`: "0 3",
+		`title eq "architect" or nickName eq "z"`:   "1 3",
+		`emails[type eq "work" and value co "@a."]`: "0", `emails.value ew "b.example"`: "1", `emails co "one@"`: "0",
+		`name.familyName eq "ZUSE"`: "3",
+		`urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq "ops"`: "2",
+		`department eq "ops"`: "2", `urn:ietf:params:scim:schemas:core:2.0:User:userName eq "user3"`: "3",
+		`meta.created gt "2026-11-23T11:59:59Z"`: "0 1 2 3", `meta.lastModified lt "2026-11-23T11:59:59Z"`: "",
+		`userName eq "user2" and title pr`: "", `groups.value eq "` + group["id"].(string) + `"`: "0 2",
 		`groups[display eq "builders"]`: "0 2", `groups.value eq "nobody"`: "",
 	} {
 		got := e.want(
@@ -132,7 +140,10 @@ func TestStandardFilters(t *testing.T) {
 	if got := e.want(200, "GET", `Groups?filter=members.value eq "nobody"`, ""); got["totalResults"] != 0.0 {
 		t.Errorf("groups of nobody: %v; want an empty list, not AWS's 404", got)
 	}
-	for _, filter := range []string{`shoeSize eq 1`, `active gt true`, `title[value eq "x"]`, `userName xx "y"`, `userName eq`, `(userName pr`, strings.Repeat(`userName eq "x" or `, 2000) + `title pr`} {
+	for _, filter := range []string{
+		`shoeSize eq 1`, `active gt true`, `title[value eq "x"]`, `userName xx "y"`, `userName eq`, `(userName pr`,
+		strings.Repeat(`userName eq "x" or `, 2000) + `title pr`,
+	} {
 		status, body := e.send("GET", "Users?filter="+strings.ReplaceAll(filter, " ", "%20"), "")
 		if status != 400 || body["scimType"] != "invalidFilter" {
 			t.Errorf("%.40s: %d %v, want invalidFilter", filter, status, body)
@@ -142,7 +153,9 @@ func TestStandardFilters(t *testing.T) {
 
 func TestStandardSortingPagingAndProjection(t *testing.T) {
 	e := newStandard(t)
-	for _, u := range []string{`"userName":"c","title":"b"`, `"userName":"a","title":"B2"`, `"userName":"d"`, `"userName":"b","title":"a"`} {
+	for _, u := range []string{
+		`"userName":"c","title":"b"`, `"userName":"a","title":"B2"`, `"userName":"d"`, `"userName":"b","title":"a"`,
+	} {
 		e.want(201, "POST", "Users", "{"+u+`,"emails":[{"value":"x`+u[12:13]+`@y.z","type":"work"}]}`)
 	}
 	order := func(query string) string {
@@ -153,7 +166,8 @@ func TestStandardSortingPagingAndProjection(t *testing.T) {
 		return strings.Join(names, "")
 	}
 	for query, want := range map[string]string{
-		"sortBy=userName": "abcd", "sortBy=userName&sortOrder=descending": "dcba", "sortBy=title": "bcad", "sortBy=title&sortOrder=descending": "dacb", "sortBy=emails.value": "abcd", "sortBy=emails": "abcd",
+		"sortBy=userName": "abcd", "sortBy=userName&sortOrder=descending": "dcba", "sortBy=title": "bcad",
+		"sortBy=title&sortOrder=descending": "dacb", "sortBy=emails.value": "abcd", "sortBy=emails": "abcd",
 		"sortBy=userName&startIndex=2&count=2": "bc", "count=0": "", "sortBy=userName&startIndex=9": "",
 	} {
 		if got := order(query); got != want {
@@ -164,11 +178,15 @@ func TestStandardSortingPagingAndProjection(t *testing.T) {
 	if page["totalResults"] != 4.0 || page["itemsPerPage"] != 0.0 {
 		t.Errorf("count=0: %v", page)
 	}
-	got := e.want(200, "GET", "Users?attributes=userName,emails.value&count=1", "")["Resources"].([]any)[0].(map[string]any)
+	got := e.want(
+		200, "GET", "Users?attributes=userName,emails.value&count=1", "",
+	)["Resources"].([]any)[0].(map[string]any)
 	if len(got) != 4 || got["title"] != nil || dig(got, "emails.type") != nil || dig(got, "emails.value") == nil {
 		t.Errorf("attributes: %v; want id, schemas and what was asked for", got)
 	}
-	got = e.want(200, "GET", "Users?excludedAttributes=emails,meta,id&count=1", "")["Resources"].([]any)[0].(map[string]any)
+	got = e.want(
+		200, "GET", "Users?excludedAttributes=emails,meta,id&count=1", "",
+	)["Resources"].([]any)[0].(map[string]any)
 	if got["emails"] != nil || got["meta"] != nil || got["id"] == nil {
 		t.Errorf("excludedAttributes: %v; want all but emails and meta, and always the id", got)
 	}
@@ -239,7 +257,10 @@ func TestStandardGroups(t *testing.T) {
 	e.want(204, "PATCH", path, patch(`{"op":"remove","path":"members"}`))
 	members("")
 	e.want(404, "PATCH", path, patch(`{"op":"add","path":"members","value":[{"value":"nobody"}]}`))
-	if shown := e.want(200, "PATCH", path+"?attributes=displayName", patch(`{"op":"replace","value":{"displayName":"Squad","id":"x","schemas":[]}}`)); shown["displayName"] != "Squad" {
+	if shown := e.want(
+		200, "PATCH", path+"?attributes=displayName",
+		patch(`{"op":"replace","value":{"displayName":"Squad","id":"x","schemas":[]}}`),
+	); shown["displayName"] != "Squad" {
 		t.Errorf("patched with attributes: %v", shown)
 	}
 	e.want(
@@ -306,7 +327,8 @@ func TestETagsGuardChanges(t *testing.T) {
 		{"PATCH", "If-Match", `W/"9"`, patch(`{"op":"replace","path":"title","value":"no"}`), 412},
 		{"PATCH", "If-Match", tag, patch(`{"op":"replace","path":"title","value":"yes"}`), 200},
 		{"PUT", "If-Match", tag, `{"userName":"grace"}`, 412}, {"DELETE", "If-Match", tag, "", 412},
-		{"PUT", "If-Match", `W/"2", W/"7"`, `{"userName":"grace","title":"last"}`, 200}, {"DELETE", "If-Match", "*", "", 204},
+		{"PUT", "If-Match", `W/"2", W/"7"`, `{"userName":"grace","title":"last"}`, 200},
+		{"DELETE", "If-Match", "*", "", 204},
 	} {
 		res, body := e.header(c.method, path, c.header, c.value, c.body)
 		if res.StatusCode != c.status {
@@ -338,10 +360,14 @@ func TestBulk(t *testing.T) {
 	if len(group["members"].([]any)) != 2 {
 		t.Errorf("the group is %v", group)
 	}
-	if boss := e.want(200, "GET", `Users?filter=userName eq "b1"`, "")["Resources"].([]any)[0].(map[string]any); boss["title"] != "Boss" {
+	if boss := e.want(
+		200, "GET", `Users?filter=userName eq "b1"`, "",
+	)["Resources"].([]any)[0].(map[string]any); boss["title"] != "Boss" {
 		t.Errorf("the user is %v", boss)
 	}
-	if results = run(`{"failOnErrors":1,"Operations":[{"method":"DELETE","path":"/Users/nobody"},{"method":"POST","path":"/Users","bulkId":"x","data":{"userName":"never"}}]}`); len(
+	if results = run(
+		`{"failOnErrors":1,"Operations":[{"method":"DELETE","path":"/Users/nobody"},{"method":"POST","path":"/Users","bulkId":"x","data":{"userName":"never"}}]}`,
+	); len(
 		results,
 	) != 1 {
 		t.Errorf("after the first error it went on: %v", results)
@@ -383,14 +409,22 @@ func TestStandardDiscoveryAndRefusals(t *testing.T) {
 		"me":                  {"GET", "Me", "", 501, nil},
 		"an unknown endpoint": {"GET", "Nonsense", "", 404, nil},
 		"an unknown schema":   {"GET", "Schemas/urn:x", "", 404, nil},
-		"two primaries":       {"POST", "Users", `{"userName":"x","emails":[{"value":"a@b.c","primary":true},{"value":"d@e.f","primary":true}]}`, 400, "invalidValue"},
+		"two primaries": {
+			"POST", "Users",
+			`{"userName":"x","emails":[{"value":"a@b.c","primary":true},{"value":"d@e.f","primary":true}]}`, 400,
+			"invalidValue",
+		},
 		"no user name":        {"POST", "Users", `{"displayName":"x"}`, 400, "invalidValue"},
 		"a name twice":        {"POST", "Users", `{"userName":"x","userName":"y"}`, 400, "invalidSyntax"},
 		"a name in two cases": {"POST", "Users", `{"userName":"x","USERNAME":"y"}`, 400, "invalidSyntax"},
-		"a read-only path":    {"PATCH", "Users/USER", patch(`{"op":"replace","path":"id","value":"x"}`), 400, "mutability"},
-		"an unknown path":     {"PATCH", "Users/USER", patch(`{"op":"replace","path":"shoeSize","value":"x"}`), 400, "invalidPath"},
-		"a taken name":        {"POST", "Users", `{"userName":"ADA@example.com"}`, 409, "uniqueness"},
-		"a body too large":    {"POST", "Users", `{"userName":"` + strings.Repeat("x", 2<<20) + `"}`, 413, nil},
+		"a read-only path": {
+			"PATCH", "Users/USER", patch(`{"op":"replace","path":"id","value":"x"}`), 400, "mutability",
+		},
+		"an unknown path": {
+			"PATCH", "Users/USER", patch(`{"op":"replace","path":"shoeSize","value":"x"}`), 400, "invalidPath",
+		},
+		"a taken name":     {"POST", "Users", `{"userName":"ADA@example.com"}`, 409, "uniqueness"},
+		"a body too large": {"POST", "Users", `{"userName":"` + strings.Repeat("x", 2<<20) + `"}`, 413, nil},
 	} {
 		id := e.want(201, "POST", "Users", strings.ReplaceAll(ada, "ada@example.com", "ada@example.com"))["id"].(string)
 		status, body := e.send(c.method, strings.ReplaceAll(c.path, "USER", id), c.body)
@@ -457,7 +491,8 @@ func TestALongChainOfABulkRequest(t *testing.T) {
 	var operations []string
 	for i := range 1000 {
 		operations = append(operations, fmt.Sprintf(`{"method":"POST","path":"/Groups","bulkId":"%d","data":`+
-			`{"displayName":"chain %d","externalId":"bulkId:%d"},"version":%q}`, i, i, i+1, strings.Repeat("bulkI", 150)))
+			`{"displayName":"chain %d","externalId":"bulkId:%d"},"version":%q}`, i, i, i+1,
+			strings.Repeat("bulkI", 150)))
 	}
 	began := time.Now()
 	results := e.want(200, "POST", "Bulk", `{"Operations":[`+strings.Join(operations, ",")+`]}`)["Operations"].([]any)

@@ -380,7 +380,9 @@ func (im *importer) group(ctx context.Context, g groupLine) error {
 		}
 	}
 	for some := range slices.Chunk(members, membersAtOnce) {
-		if _, err := im.center.UpdateGroup(ctx, im.by, old.ID, center.MembershipChange{Add: some}, func(now *center.Group) error {
+		if _, err := im.center.UpdateGroup(ctx, im.by, old.ID, center.MembershipChange{
+			Add: some,
+		}, func(now *center.Group) error {
 			now.ExternalID, now.Description = g.group.ExternalID, g.group.Description
 			return nil
 		}); err != nil {

@@ -25,7 +25,12 @@ const ticketLifetime = 10 * time.Minute //bound:life the cookie of a sign-in und
 func (h *Handler) mountDirectory(mux *http.ServeMux, guard func(http.HandlerFunc) http.Handler) {
 	mux.Handle("POST "+loginPath, guard(h.password))
 	mux.Handle("GET "+nextPath, guard(func(w http.ResponseWriter, r *http.Request) { h.next(w, r, http.StatusOK, "") }))
-	for name, step := range map[string]step{"password": h.newPassword, "code": h.code, "key": h.key, "device": h.device} {
+	for name, step := range map[string]step{
+		"password": h.newPassword,
+		"code":     h.code,
+		"key":      h.key,
+		"device":   h.device,
+	} {
 		mux.Handle("POST "+loginPath+"/"+name, guard(h.step(step)))
 	}
 	mux.Handle("GET "+forgotPath, guard(func(w http.ResponseWriter, _ *http.Request) {
@@ -68,7 +73,8 @@ func (h *Handler) password(w http.ResponseWriter, r *http.Request) {
 			r,
 			http.StatusForbidden,
 			d,
-			"You need an MFA device to sign in, and have none. Ask an administrator to register one for you. Reference: "+web.RequestID(
+			"You need an MFA device to sign in, and have none. Ask an administrator to register one for you. "+
+				"Reference: "+web.RequestID(
 				r,
 			),
 		)
@@ -261,7 +267,8 @@ func (h *Handler) forgot(w http.ResponseWriter, r *http.Request) {
 	}
 	h.pages.Render(w, http.StatusOK, "message", h.view("Look at your mail", web.Message{Title: "Look at your mail",
 		Lines: []string{
-			"If there is a user of this name who signs in here, a mail with a link is on its way to the user's address. The link works for an hour.",
+			"If there is a user of this name who signs in here, a mail with a link is on its way to the user's " +
+				"address. The link works for an hour.",
 			"No mail? Look among the spam, check the user name, or ask your administrator.",
 		}, Link: "/start", LinkText: "Back to sign-in"}))
 }
@@ -305,7 +312,8 @@ func (h *Handler) setLinked(w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		web.SetNotice(w, h.Center.URL, "Your password is set. Sign in with it.")
 		http.Redirect(w, r, loginPath+"?return="+url.QueryEscape("/start"), http.StatusSeeOther)
-	case code == center.PasswordUnfit || code == center.PasswordReused || code == center.TicketInvalid || code == center.SignInBusy:
+	case code == center.PasswordUnfit || code == center.PasswordReused || code == center.TicketInvalid ||
+		code == center.SignInBusy:
 		h.linked(w, r, refused(w, err, http.StatusBadRequest), explain(err))
 	default:
 		h.fail(w, r, err)

@@ -122,10 +122,12 @@ func TestAFloodOfStrangersKeepsNobodyOut(t *testing.T) {
 	elsewhere, admin := come("203.0.113.7"), come("198.51.100.66")
 	for range 8 {
 		for what, answer := range map[string]*http.Response{
-			"a person elsewhere":                     elsewhere.signIn("/platform/login", "ada", "Correct horse 7!"),
-			"a person in a known browser":            known.signIn("/platform/login", "grace", "Correct horse 7!"),
-			"an administrator in an unknown browser": come("198.51.100.66").signIn("/console/login", "admin", "Correct horse 7!"),
-			"an administrator in a known browser":    admin.signIn("/console/login", "admin", "Correct horse 7!"),
+			"a person elsewhere":          elsewhere.signIn("/platform/login", "ada", "Correct horse 7!"),
+			"a person in a known browser": known.signIn("/platform/login", "grace", "Correct horse 7!"),
+			"an administrator in an unknown browser": come("198.51.100.66").signIn(
+				"/console/login", "admin", "Correct horse 7!",
+			),
+			"an administrator in a known browser": admin.signIn("/console/login", "admin", "Correct horse 7!"),
 		} {
 			if answer.StatusCode != http.StatusSeeOther {
 				t.Errorf("%s is answered %d", what, answer.StatusCode)

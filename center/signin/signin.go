@@ -221,7 +221,9 @@ func (h *Handler) welcome(
 ) {
 	mark := web.CookieValue(r, h.Center.URL, markCookie)
 	// the new one is open all the same
-	if err := h.Center.EndEarlierSession(r.Context(), h.actor(r), h.SessionSecret(r), mark, secret.Reveal()); err != nil {
+	if err := h.Center.EndEarlierSession(
+		r.Context(), h.actor(r), h.SessionSecret(r), mark, secret.Reveal(),
+	); err != nil {
 		h.Log.Error("end the browser's earlier session", "request_id", web.RequestID(r), "error", err)
 	}
 	http.SetCookie(w, web.Cookie(h.Center.URL, sessionCookie, secret.Reveal(), lifetime))
@@ -278,8 +280,10 @@ func (h *Handler) rehearsed(w http.ResponseWriter, r *http.Request, a center.Ver
 		http.StatusOK,
 		"message",
 		h.view("The rehearsal worked", web.Message{Title: "The rehearsal worked", Lines: []string{
-			"The identity provider has named " + a.NameID + ", who is " + u.DisplayName + " here, and its response has passed every check.",
-			"Nothing has changed: you are not signed in, and everybody signs in as before until the identity source is changed.",
+			"The identity provider has named " + a.NameID + ", who is " + u.DisplayName +
+				" here, and its response has passed every check.",
+			"Nothing has changed: you are not signed in, and everybody signs in as before until the identity " +
+				"source is changed.",
 		}, Reference: web.RequestID(r)}),
 	)
 }

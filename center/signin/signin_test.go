@@ -145,7 +145,9 @@ func TestCookiesWithoutThePrefixAreNotReadUnderTLS(t *testing.T) {
 		t.Errorf("the cookie is not taken: %d", got)
 	}
 	gone := map[string]bool{}
-	for _, k := range post(mux, "/platform/logout", url.Values{}, func(r *http.Request) { r.AddCookie(session) }).Cookies() {
+	for _, k := range post(mux, "/platform/logout", url.Values{}, func(r *http.Request) {
+		r.AddCookie(session)
+	}).Cookies() {
 		gone[k.Name] = k.MaxAge < 0 && k.Secure && k.Path == "/"
 	}
 	if !gone["__Host-gatehouse_portal"] || !gone["gatehouse_portal"] {
@@ -233,8 +235,11 @@ func TestTheSignedOutPageSaysWhatHasEnded(t *testing.T) {
 // is cross-site by design.
 func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 	mux, _ := door(t, func(s *center.SignInSettings) { s.MFA = center.MFANever })
-	for _, path := range []string{"/platform/login", "/platform/login/password", "/platform/login/code", "/platform/login/key", "/platform/login/device", "/platform/forgot", "/platform/password",
-		"/platform/logout", "/platform/account/password", "/platform/account/device", "/platform/account/devices/1/delete", "/platform/account/sessions/1/delete", "/platform/account/sessions/delete"} {
+	for _, path := range []string{"/platform/login", "/platform/login/password", "/platform/login/code",
+		"/platform/login/key", "/platform/login/device", "/platform/forgot", "/platform/password",
+		"/platform/logout", "/platform/account/password", "/platform/account/device",
+		"/platform/account/devices/1/delete", "/platform/account/sessions/1/delete",
+		"/platform/account/sessions/delete"} {
 		answer := post(mux, path, credentials, func(r *http.Request) {
 			r.Header.Set("Origin", "https://evil.example")
 			r.Header.Set("Sec-Fetch-Site", "cross-site")
@@ -279,9 +284,12 @@ func TestAnotherLetterIsAnotherUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]int{"MIKE@Example.com": http.StatusSeeOther, "mi\u212ae@example.com": http.StatusUnauthorized, "m\u0130ke@example.com": http.StatusUnauthorized,
+	for name, want := range map[string]int{"MIKE@Example.com": http.StatusSeeOther,
+		"mi\u212ae@example.com": http.StatusUnauthorized, "m\u0130ke@example.com": http.StatusUnauthorized,
 		"m\u0131ke@example.com": http.StatusUnauthorized} {
-		if answer := post(mux, "/platform/login", url.Values{"username": {name}, "password": {"Correct horse 7!"}}, same); answer.StatusCode != want {
+		if answer := post(
+			mux, "/platform/login", url.Values{"username": {name}, "password": {"Correct horse 7!"}}, same,
+		); answer.StatusCode != want {
 			t.Errorf("%q is answered with %s", name, answer.Status)
 		}
 	}

@@ -106,7 +106,8 @@ func (in applicationInput) apply(a *center.Application) {
 type createdApplication struct{ ApplicationArn, InstanceArn, IdentityStoreArn string }
 
 func (h *Handler) identityStoreArn() string {
-	return "arn:aws:identitystore::" + h.Center.Instance.OwnerAccountID + ":identitystore/" + h.Center.Instance.IdentityStoreID
+	return "arn:aws:identitystore::" + h.Center.Instance.OwnerAccountID + ":identitystore/" +
+		h.Center.Instance.IdentityStoreID
 }
 
 func (h *Handler) createApplication(

@@ -20,7 +20,10 @@ func TestApplicationsRoundTrip(t *testing.T) {
 	if len(providers) != 2 {
 		t.Fatalf("providers %+v", providers)
 	}
-	if p := ok[*ssoadmin.DescribeApplicationProviderOutput](a)(a.DescribeApplicationProvider(background, &ssoadmin.DescribeApplicationProviderInput{ApplicationProviderArn: providers[1].ApplicationProviderArn})); p.FederationProtocol != types.FederationProtocolSaml {
+	if p := ok[*ssoadmin.DescribeApplicationProviderOutput](a)(a.DescribeApplicationProvider(
+		background,
+		&ssoadmin.DescribeApplicationProviderInput{ApplicationProviderArn: providers[1].ApplicationProviderArn},
+	)); p.FederationProtocol != types.FederationProtocolSaml {
 		t.Errorf("the second provider %+v", p)
 	}
 	refused[*ssoadmin.DescribeApplicationProviderOutput](
@@ -47,7 +50,9 @@ func TestApplicationsRoundTrip(t *testing.T) {
 		},
 	}
 	arn := ok[*ssoadmin.CreateApplicationOutput](a)(a.CreateApplication(background, &in)).ApplicationArn
-	if again := ok[*ssoadmin.CreateApplicationOutput](a)(a.CreateApplication(background, &in)).ApplicationArn; *again != *arn {
+	if again := ok[*ssoadmin.CreateApplicationOutput](a)(a.CreateApplication(
+		background, &in,
+	)).ApplicationArn; *again != *arn {
 		t.Errorf("the same client token made %s besides %s", *again, *arn)
 	}
 	other := in
@@ -63,12 +68,20 @@ func TestApplicationsRoundTrip(t *testing.T) {
 			&ssoadmin.UpdateApplicationInput{ApplicationArn: arn, Status: types.ApplicationStatusDisabled},
 		),
 	)
-	if d := ok[*ssoadmin.DescribeApplicationOutput](a)(a.DescribeApplication(background, &ssoadmin.DescribeApplicationInput{ApplicationArn: arn})); *d.Name != "Wiki" ||
+	if d := ok[*ssoadmin.DescribeApplicationOutput](a)(a.DescribeApplication(
+		background, &ssoadmin.DescribeApplicationInput{ApplicationArn: arn},
+	)); *d.Name != "Wiki" ||
 		d.Status != types.ApplicationStatusDisabled ||
 		*d.PortalOptions.SignInOptions.ApplicationUrl != "https://wiki.example.com/" {
 		t.Errorf("the application %+v", d)
 	}
-	if l := ok[*ssoadmin.ListApplicationsOutput](a)(a.ListApplications(background, &ssoadmin.ListApplicationsInput{InstanceArn: a.instance, Filter: &types.ListApplicationsFilter{ApplicationProvider: providers[1].ApplicationProviderArn}})); len(
+	if l := ok[*ssoadmin.ListApplicationsOutput](a)(a.ListApplications(
+		background,
+		&ssoadmin.ListApplicationsInput{
+			InstanceArn: a.instance,
+			Filter:      &types.ListApplicationsFilter{ApplicationProvider: providers[1].ApplicationProviderArn},
+		},
+	)); len(
 		l.Applications,
 	) != 0 {
 		t.Errorf("applications of the other provider %+v", l.Applications)
@@ -92,8 +105,10 @@ func TestApplicationsRoundTrip(t *testing.T) {
 	)
 	ok[*ssoadmin.CreateApplicationAssignmentOutput](a)(a.CreateApplicationAssignment(background, assign))
 	ok[*ssoadmin.DescribeApplicationAssignmentOutput](a)(a.DescribeApplicationAssignment(background, find))
-	if l := ok[*ssoadmin.ListApplicationAssignmentsForPrincipalOutput](a)(a.ListApplicationAssignmentsForPrincipal(background, &ssoadmin.ListApplicationAssignmentsForPrincipalInput{InstanceArn: a.instance,
-		PrincipalId: group, PrincipalType: types.PrincipalTypeGroup})); len(
+	if l := ok[*ssoadmin.ListApplicationAssignmentsForPrincipalOutput](a)(
+		a.ListApplicationAssignmentsForPrincipal(background,
+			&ssoadmin.ListApplicationAssignmentsForPrincipalInput{InstanceArn: a.instance,
+				PrincipalId: group, PrincipalType: types.PrincipalTypeGroup})); len(
 		l.ApplicationAssignments,
 	) != 1 {
 		t.Errorf("assignments %+v", l.ApplicationAssignments)
@@ -110,7 +125,9 @@ func TestApplicationsRoundTrip(t *testing.T) {
 			},
 		),
 	)
-	if l := ok[*ssoadmin.ListApplicationAssignmentsOutput](a)(a.ListApplicationAssignments(background, &ssoadmin.ListApplicationAssignmentsInput{ApplicationArn: arn})); len(
+	if l := ok[*ssoadmin.ListApplicationAssignmentsOutput](a)(a.ListApplicationAssignments(
+		background, &ssoadmin.ListApplicationAssignmentsInput{ApplicationArn: arn},
+	)); len(
 		l.ApplicationAssignments,
 	) != 0 {
 		t.Errorf("assignments left %+v", l.ApplicationAssignments)
@@ -127,7 +144,9 @@ func TestApplicationsRoundTrip(t *testing.T) {
 			},
 		),
 	)
-	if g := ok[*ssoadmin.GetApplicationAssignmentConfigurationOutput](a)(a.GetApplicationAssignmentConfiguration(background, &ssoadmin.GetApplicationAssignmentConfigurationInput{ApplicationArn: arn})); *g.AssignmentRequired {
+	if g := ok[*ssoadmin.GetApplicationAssignmentConfigurationOutput](a)(a.GetApplicationAssignmentConfiguration(
+		background, &ssoadmin.GetApplicationAssignmentConfigurationInput{ApplicationArn: arn},
+	)); *g.AssignmentRequired {
 		t.Error("an assignment is still required")
 	}
 	ok[*ssoadmin.PutApplicationSessionConfigurationOutput](
@@ -139,7 +158,9 @@ func TestApplicationsRoundTrip(t *testing.T) {
 				UserBackgroundSessionApplicationStatus: types.UserBackgroundSessionApplicationStatusEnabled},
 		),
 	)
-	if g := ok[*ssoadmin.GetApplicationSessionConfigurationOutput](a)(a.GetApplicationSessionConfiguration(background, &ssoadmin.GetApplicationSessionConfigurationInput{ApplicationArn: arn})); g.UserBackgroundSessionApplicationStatus != "ENABLED" {
+	if g := ok[*ssoadmin.GetApplicationSessionConfigurationOutput](a)(a.GetApplicationSessionConfiguration(
+		background, &ssoadmin.GetApplicationSessionConfigurationInput{ApplicationArn: arn},
+	)); g.UserBackgroundSessionApplicationStatus != "ENABLED" {
 		t.Errorf("background sessions %q", g.UserBackgroundSessionApplicationStatus)
 	}
 	applicationAccess(a, arn)
@@ -173,12 +194,16 @@ func applicationAccess(a *api, arn *string) {
 			},
 		),
 	)
-	if g := ok[*ssoadmin.GetApplicationAccessScopeOutput](a)(a.GetApplicationAccessScope(background, &ssoadmin.GetApplicationAccessScopeInput{ApplicationArn: arn, Scope: scope})); len(
+	if g := ok[*ssoadmin.GetApplicationAccessScopeOutput](a)(a.GetApplicationAccessScope(
+		background, &ssoadmin.GetApplicationAccessScopeInput{ApplicationArn: arn, Scope: scope},
+	)); len(
 		g.AuthorizedTargets,
 	) != 1 {
 		t.Errorf("scope %+v", g)
 	}
-	if l := ok[*ssoadmin.ListApplicationAccessScopesOutput](a)(a.ListApplicationAccessScopes(background, &ssoadmin.ListApplicationAccessScopesInput{ApplicationArn: arn})); len(
+	if l := ok[*ssoadmin.ListApplicationAccessScopesOutput](a)(a.ListApplicationAccessScopes(
+		background, &ssoadmin.ListApplicationAccessScopesInput{ApplicationArn: arn},
+	)); len(
 		l.Scopes,
 	) != 1 {
 		t.Errorf("scopes %+v", l.Scopes)
@@ -224,7 +249,9 @@ func applicationAccess(a *api, arn *string) {
 		policy.Version != "2012-10-17" {
 		t.Errorf("method %+v", got.AuthenticationMethod)
 	}
-	if l := ok[*ssoadmin.ListApplicationAuthenticationMethodsOutput](a)(a.ListApplicationAuthenticationMethods(background, &ssoadmin.ListApplicationAuthenticationMethodsInput{ApplicationArn: arn})); len(
+	if l := ok[*ssoadmin.ListApplicationAuthenticationMethodsOutput](a)(a.ListApplicationAuthenticationMethods(
+		background, &ssoadmin.ListApplicationAuthenticationMethodsInput{ApplicationArn: arn},
+	)); len(
 		l.AuthenticationMethods,
 	) != 1 {
 		t.Errorf("methods %+v", l.AuthenticationMethods)
@@ -291,7 +318,9 @@ func applicationAccess(a *api, arn *string) {
 		*d.Name != "renamed" {
 		t.Errorf("issuer %+v", d)
 	}
-	if l := ok[*ssoadmin.ListTrustedTokenIssuersOutput](a)(a.ListTrustedTokenIssuers(background, &ssoadmin.ListTrustedTokenIssuersInput{InstanceArn: a.instance})); len(
+	if l := ok[*ssoadmin.ListTrustedTokenIssuersOutput](a)(a.ListTrustedTokenIssuers(
+		background, &ssoadmin.ListTrustedTokenIssuersInput{InstanceArn: a.instance},
+	)); len(
 		l.TrustedTokenIssuers,
 	) != 1 {
 		t.Errorf("issuers %+v", l.TrustedTokenIssuers)
@@ -313,7 +342,10 @@ func applicationAccess(a *api, arn *string) {
 		},
 	}
 	refused[*ssoadmin.PutApplicationGrantOutput](a, "ValidationException")(put(types.GrantTypeRefreshToken, code))
-	for _, bad := range []string{"relative", "javascript:alert(1)", "https://wiki.example.com#x", "https://wiki.example.com@evil.example", "https://wiki.example.com\\@evil.example"} {
+	for _, bad := range []string{
+		"relative", "javascript:alert(1)", "https://wiki.example.com#x", "https://wiki.example.com@evil.example",
+		"https://wiki.example.com\\@evil.example",
+	} {
 		refused[*ssoadmin.PutApplicationGrantOutput](a, "ValidationException")(put(types.GrantTypeAuthorizationCode,
 			&types.GrantMemberAuthorizationCode{Value: types.AuthorizationCodeGrant{RedirectUris: []string{bad}}}))
 		refused[*ssoadmin.UpdateApplicationOutput](
@@ -330,7 +362,9 @@ func applicationAccess(a *api, arn *string) {
 	ok[*ssoadmin.PutApplicationGrantOutput](a)(put(types.GrantTypeJwtBearer, jwt))
 	ok[*ssoadmin.PutApplicationGrantOutput](a)(put(types.GrantTypeRefreshToken, &types.GrantMemberRefreshToken{}))
 	ok[*ssoadmin.PutApplicationGrantOutput](a)(put(types.GrantTypeTokenExchange, &types.GrantMemberTokenExchange{}))
-	if l := ok[*ssoadmin.ListApplicationGrantsOutput](a)(a.ListApplicationGrants(background, &ssoadmin.ListApplicationGrantsInput{ApplicationArn: arn})); len(
+	if l := ok[*ssoadmin.ListApplicationGrantsOutput](a)(a.ListApplicationGrants(
+		background, &ssoadmin.ListApplicationGrantsInput{ApplicationArn: arn},
+	)); len(
 		l.Grants,
 	) != 4 {
 		t.Errorf("grants %+v", l.Grants)

@@ -15,7 +15,9 @@ type Handler struct{ Center *center.Center }
 // Service is the door for awsapi.Handler.
 func (h *Handler) Service() awsapi.Service {
 	var operations []awsapi.Operation
-	for _, some := range [][]awsapi.Operation{h.instances(), h.permissionSets(), h.assignments(), h.applications(), h.tokenIssuers()} {
+	for _, some := range [][]awsapi.Operation{
+		h.instances(), h.permissionSets(), h.assignments(), h.applications(), h.tokenIssuers(),
+	} {
 		operations = append(operations, some...)
 	}
 	return awsapi.Service{

@@ -14,8 +14,9 @@ const (
 	instanceID  = `(sso)?ins-[a-zA-Z0-9-.]{16}`
 	setID       = `permissionSet/` + instanceID + `/ps-[a-zA-Z0-9-./]{16}`
 	application = `\d{12}:application/` + instanceID + `/apl-[a-zA-Z0-9]{16}`
-	issuer      = `\d{12}:trustedTokenIssuer/` + instanceID + `/tti-[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}`
-	tagPattern  = `([\p{L}\p{Z}\p{N}_.:/=+\-@]*)`
+	issuer      = `\d{12}:trustedTokenIssuer/` + instanceID +
+		`/tti-[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}`
+	tagPattern = `([\p{L}\p{Z}\p{N}_.:/=+\-@]*)`
 )
 
 var (
@@ -53,14 +54,17 @@ var (
 
 	setName        = awsapi.TextOf(1, 32, `[\w+=,.@-]+`)
 	setDescription = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 700, Pattern: &awsapi.Pattern{
-		Text: `[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*`, Match: regexp.MustCompile(`^[\x{09}\x{0A}\x{0D}\x{20}-\x{7E}\x{A1}-\x{FF}]*$`).MatchString}}
+		Text:  `[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*`,
+		Match: regexp.MustCompile(`^[\x{09}\x{0A}\x{0D}\x{20}-\x{7E}\x{A1}-\x{FF}]*$`).MatchString}}
 	// duration is a pattern with a lookahead in the model, which Go has not: something must follow
 	// P and T.
 	duration = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 100, Pattern: &awsapi.Pattern{
-		Text: `(-?)P(?=\d|T\d)(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)([DW]))?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?`, Match: isoPattern.MatchString}}
+		Text:  `(-?)P(?=\d|T\d)(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)([DW]))?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?`,
+		Match: isoPattern.MatchString}}
 	relayState   = awsapi.TextOf(1, 240, `[a-zA-Z0-9&$@#\\/%?=~\-_'"|!:,.;*+\[\]\ \(\)\{\}]+`)
 	inlinePolicy = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 32768, Pattern: &awsapi.Pattern{
-		Text: `[\u0009\u000A\u000D\u0020-\u00FF]+`, Match: regexp.MustCompile(`^[\x{09}\x{0A}\x{0D}\x{20}-\x{FF}]+$`).MatchString}}
+		Text:  `[\u0009\u000A\u000D\u0020-\u00FF]+`,
+		Match: regexp.MustCompile(`^[\x{09}\x{0A}\x{0D}\x{20}-\x{FF}]+$`).MatchString}}
 	managedPolicyArn = awsapi.TextOf(
 		20, 2048, partition+`iam::aws:policy((/[A-Za-z0-9\.,\+@=_-]+)*)/([A-Za-z0-9\.,\+=@_-]+)`,
 	)
@@ -98,7 +102,8 @@ var (
 		"AuthorizationCode": awsapi.StructureOf(awsapi.Members{"RedirectUris": awsapi.ListOf(1, 10, anyText)}),
 		"JwtBearer": awsapi.StructureOf(
 			awsapi.Members{"AuthorizedTokenIssuers": awsapi.ListOf(1, 10, awsapi.StructureOf(awsapi.Members{
-				"TrustedTokenIssuerArn": issuerArn, "AuthorizedAudiences": awsapi.ListOf(1, 10, awsapi.TextOf(1, 512, ""))}))},
+				"TrustedTokenIssuerArn": issuerArn,
+				"AuthorizedAudiences":   awsapi.ListOf(1, 10, awsapi.TextOf(1, 512, ""))}))},
 		),
 		"RefreshToken": awsapi.StructureOf(nil), "TokenExchange": awsapi.StructureOf(nil)})
 
@@ -352,7 +357,8 @@ var Shapes = map[string]*awsapi.Shape{
 					"IssuerUrl": awsapi.TextOf(
 						1, 512, `https?:\/\/[-a-zA-Z0-9+&@\/%=~_|!:,.;]*[-a-zA-Z0-9+&@\/%=~_|]`,
 					), "ClaimAttributePath": claimPath, "IdentityStoreAttributePath": attributePath,
-					"JwksRetrievalOption": keys}, "IssuerUrl", "ClaimAttributePath", "IdentityStoreAttributePath", "JwksRetrievalOption")},
+					"JwksRetrievalOption": keys}, "IssuerUrl", "ClaimAttributePath", "IdentityStoreAttributePath",
+					"JwksRetrievalOption")},
 			),
 		},
 		"Name",
@@ -366,7 +372,8 @@ var Shapes = map[string]*awsapi.Shape{
 		awsapi.Members{"TrustedTokenIssuerArn": issuerArn, "Name": issuerName,
 			"TrustedTokenIssuerConfiguration": awsapi.StructureOf(
 				awsapi.Members{"OidcJwtConfiguration": awsapi.StructureOf(awsapi.Members{
-					"ClaimAttributePath": claimPath, "IdentityStoreAttributePath": attributePath, "JwksRetrievalOption": keys})},
+					"ClaimAttributePath": claimPath, "IdentityStoreAttributePath": attributePath,
+					"JwksRetrievalOption": keys})},
 			)},
 		"TrustedTokenIssuerArn",
 	),

@@ -56,8 +56,9 @@ func newAPI(t *testing.T) *api {
 			},
 		},
 		Services: []awsapi.Service{(&door.Handler{Center: c}).Service()}, Log: slog.New(slog.DiscardHandler),
-		RequestID: func(*http.Request) string { return "11111111-2222-3333-4444-555555555555" }, Address: func(*http.Request) string { return "127.0.0.1" },
-		Used: func(context.Context, awsapi.Caller, string) {},
+		RequestID: func(*http.Request) string { return "11111111-2222-3333-4444-555555555555" },
+		Address:   func(*http.Request) string { return "127.0.0.1" },
+		Used:      func(context.Context, awsapi.Caller, string) {},
 	}
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
@@ -65,7 +66,9 @@ func newAPI(t *testing.T) *api {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.PutAccount(background, centertest.Actor, center.Account{ID: "111122223333", Name: "Production"}); err != nil {
+	if err := c.PutAccount(
+		background, centertest.Actor, center.Account{ID: "111122223333", Name: "Production"},
+	); err != nil {
 		t.Fatal(err)
 	}
 	client := ssoadmin.New(ssoadmin.Options{Region: "us-east-1", BaseEndpoint: &server.URL, RetryMaxAttempts: 1,
@@ -126,7 +129,8 @@ func TestTheTableOfOperations(t *testing.T) {
 	var b strings.Builder
 	fmt.Fprintf(
 		&b,
-		"# Operations of sso-admin\n\nMade from the code by `go test ./center/ssoadmin -update`. %d of %d operations answer.\n\n",
+		"# Operations of sso-admin\n\nMade from the code by `go test ./center/ssoadmin -update`. %d of %d "+
+			"operations answer.\n\n",
 		len(there), len(door.Shapes),
 	)
 	b.WriteString("| operation | required | in pages | answers |\n|---|---|---|---|\n")
@@ -174,8 +178,9 @@ func TestPermissionSetsRoundTrip(t *testing.T) {
 			&ssoadmin.CreatePermissionSetInput{InstanceArn: a.instance, Name: aws.String("Operator"),
 				Description: aws.String(
 					"Runs things",
-				), SessionDuration: aws.String("PT2H"), RelayState: aws.String("https://s3.console.aws.amazon.com/s3/home?region=us-east-1#"),
-				Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("platform")}}},
+				), SessionDuration: aws.String("PT2H"),
+				RelayState: aws.String("https://s3.console.aws.amazon.com/s3/home?region=us-east-1#"),
+				Tags:       []types.Tag{{Key: aws.String("team"), Value: aws.String("platform")}}},
 		),
 	)
 	arn := made.PermissionSet.PermissionSetArn
@@ -321,7 +326,9 @@ func TestPermissionSetsRoundTrip(t *testing.T) {
 	)(
 		put(types.PermissionsBoundary{CustomerManagedPolicyReference: &policy}),
 	)
-	if b := ok[*ssoadmin.GetPermissionsBoundaryForPermissionSetOutput](a)(a.GetPermissionsBoundaryForPermissionSet(background, boundary)).PermissionsBoundary; *b.CustomerManagedPolicyReference.Name != "OwnPolicy" ||
+	if b := ok[*ssoadmin.GetPermissionsBoundaryForPermissionSetOutput](a)(a.GetPermissionsBoundaryForPermissionSet(
+		background, boundary,
+	)).PermissionsBoundary; *b.CustomerManagedPolicyReference.Name != "OwnPolicy" ||
 		b.ManagedPolicyArn != nil {
 		t.Errorf("boundary %+v", b)
 	}
@@ -357,13 +364,41 @@ func TestPermissionSetsThatAreRefused(t *testing.T) {
 	}{
 		"a name twice":        {ssoadmin.CreatePermissionSetInput{Name: aws.String("Taken")}, "ConflictException"},
 		"a name with a blank": {ssoadmin.CreatePermissionSetInput{Name: aws.String("a b")}, "ValidationException"},
-		"33 characters":       {ssoadmin.CreatePermissionSetInput{Name: aws.String(strings.Repeat("a", 33))}, "ValidationException"},
-		"half an hour":        {ssoadmin.CreatePermissionSetInput{Name: aws.String("A"), SessionDuration: aws.String("PT30M")}, "ValidationException"},
-		"thirteen hours":      {ssoadmin.CreatePermissionSetInput{Name: aws.String("A"), SessionDuration: aws.String("PT13H")}, "ValidationException"},
-		"no duration":         {ssoadmin.CreatePermissionSetInput{Name: aws.String("A"), SessionDuration: aws.String("PT")}, "ValidationException"},
-		"no Latin-1":          {ssoadmin.CreatePermissionSetInput{Name: aws.String("A"), Description: aws.String("日本")}, "ValidationException"},
-		"a tag twice":         {ssoadmin.CreatePermissionSetInput{Name: aws.String("A"), Tags: []types.Tag{{Key: aws.String("k"), Value: aws.String("1")}, {Key: aws.String("k"), Value: aws.String("2")}}}, "ValidationException"},
-		"another instance":    {ssoadmin.CreatePermissionSetInput{Name: aws.String("A"), InstanceArn: aws.String("arn:aws:sso:::instance/ssoins-0000000000000000")}, "ResourceNotFoundException"},
+		"33 characters": {
+			ssoadmin.CreatePermissionSetInput{Name: aws.String(strings.Repeat("a", 33))}, "ValidationException",
+		},
+		"half an hour": {
+			ssoadmin.CreatePermissionSetInput{Name: aws.String("A"), SessionDuration: aws.String("PT30M")},
+			"ValidationException",
+		},
+		"thirteen hours": {
+			ssoadmin.CreatePermissionSetInput{Name: aws.String("A"), SessionDuration: aws.String("PT13H")},
+			"ValidationException",
+		},
+		"no duration": {
+			ssoadmin.CreatePermissionSetInput{Name: aws.String("A"), SessionDuration: aws.String("PT")},
+			"ValidationException",
+		},
+		"no Latin-1": {
+			ssoadmin.CreatePermissionSetInput{Name: aws.String("A"), Description: aws.String("日本")},
+			"ValidationException",
+		},
+		"a tag twice": {
+			ssoadmin.CreatePermissionSetInput{
+				Name: aws.String("A"),
+				Tags: []types.Tag{
+					{Key: aws.String("k"), Value: aws.String("1")}, {Key: aws.String("k"), Value: aws.String("2")},
+				},
+			},
+			"ValidationException",
+		},
+		"another instance": {
+			ssoadmin.CreatePermissionSetInput{
+				Name:        aws.String("A"),
+				InstanceArn: aws.String("arn:aws:sso:::instance/ssoins-0000000000000000"),
+			},
+			"ResourceNotFoundException",
+		},
 	} {
 		if c.in.InstanceArn == nil {
 			c.in.InstanceArn = a.instance
@@ -376,7 +411,8 @@ func TestPermissionSetsThatAreRefused(t *testing.T) {
 	}
 	arn := a.set("Policies")
 	for text, want := range map[string]string{
-		`{`: "ValidationException", `[]`: "ValidationException", `{"Version":"2012-10-17"}`: "ValidationException", `"x"`: "ValidationException",
+		`{`: "ValidationException", `[]`: "ValidationException", `{"Version":"2012-10-17"}`: "ValidationException",
+		`"x"`: "ValidationException",
 		`{"Statement":[],"Id":"` + strings.Repeat("x", 10240) + `"}`: "ServiceQuotaExceededException",
 	} {
 		refused[*ssoadmin.PutInlinePolicyToPermissionSetOutput](a, want)(a.PutInlinePolicyToPermissionSet(
@@ -510,7 +546,9 @@ func TestProvisioning(t *testing.T) {
 		},
 	))
 	ok[*ssoadmin.CreateAccountAssignmentOutput](a)(a.CreateAccountAssignment(background, &in))
-	if s := ok[*ssoadmin.CreateAccountAssignmentOutput](a)(a.CreateAccountAssignment(background, &in)); s.AccountAssignmentCreationStatus.Status != types.StatusValuesSucceeded {
+	if s := ok[*ssoadmin.CreateAccountAssignmentOutput](a)(a.CreateAccountAssignment(
+		background, &in,
+	)); s.AccountAssignmentCreationStatus.Status != types.StatusValuesSucceeded {
 		t.Errorf("the same assignment again: %+v", s.AccountAssignmentCreationStatus)
 	}
 	if accounts("") != 1 || accounts(types.ProvisioningStatusLatestPermissionSetProvisioned) != 1 {
@@ -548,7 +586,9 @@ func TestProvisioning(t *testing.T) {
 	)
 	remove := ssoadmin.DeleteAccountAssignmentInput(in)
 	ok[*ssoadmin.DeleteAccountAssignmentOutput](a)(a.DeleteAccountAssignment(background, &remove))
-	if s := ok[*ssoadmin.DeleteAccountAssignmentOutput](a)(a.DeleteAccountAssignment(background, &remove)); s.AccountAssignmentDeletionStatus.Status != types.StatusValuesFailed {
+	if s := ok[*ssoadmin.DeleteAccountAssignmentOutput](a)(a.DeleteAccountAssignment(
+		background, &remove,
+	)); s.AccountAssignmentDeletionStatus.Status != types.StatusValuesFailed {
 		t.Errorf("deleted twice: %+v", s.AccountAssignmentDeletionStatus)
 	}
 	deletions := ok[*ssoadmin.ListAccountAssignmentDeletionStatusOutput](
@@ -582,9 +622,30 @@ func TestProvisioning(t *testing.T) {
 		t.Error("the role outlives its last assignment")
 	}
 	for name, in := range map[string]ssoadmin.CreateAccountAssignmentInput{
-		"no such account":   {InstanceArn: a.instance, PermissionSetArn: set, PrincipalId: group, PrincipalType: types.PrincipalTypeGroup, TargetId: aws.String("999999999999"), TargetType: types.TargetTypeAwsAccount},
-		"no such principal": {InstanceArn: a.instance, PermissionSetArn: set, PrincipalId: aws.String("11111111-2222-3333-4444-555555555555"), PrincipalType: types.PrincipalTypeUser, TargetId: account, TargetType: types.TargetTypeAwsAccount},
-		"a group as a user": {InstanceArn: a.instance, PermissionSetArn: set, PrincipalId: group, PrincipalType: types.PrincipalTypeUser, TargetId: account, TargetType: types.TargetTypeAwsAccount},
+		"no such account": {
+			InstanceArn:      a.instance,
+			PermissionSetArn: set,
+			PrincipalId:      group,
+			PrincipalType:    types.PrincipalTypeGroup,
+			TargetId:         aws.String("999999999999"),
+			TargetType:       types.TargetTypeAwsAccount,
+		},
+		"no such principal": {
+			InstanceArn:      a.instance,
+			PermissionSetArn: set,
+			PrincipalId:      aws.String("11111111-2222-3333-4444-555555555555"),
+			PrincipalType:    types.PrincipalTypeUser,
+			TargetId:         account,
+			TargetType:       types.TargetTypeAwsAccount,
+		},
+		"a group as a user": {
+			InstanceArn:      a.instance,
+			PermissionSetArn: set,
+			PrincipalId:      group,
+			PrincipalType:    types.PrincipalTypeUser,
+			TargetId:         account,
+			TargetType:       types.TargetTypeAwsAccount,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := *a
@@ -596,8 +657,10 @@ func TestProvisioning(t *testing.T) {
 			)
 		})
 	}
-	if list := ok[*ssoadmin.ListPermissionSetProvisioningStatusOutput](a)(a.ListPermissionSetProvisioningStatus(background, &ssoadmin.ListPermissionSetProvisioningStatusInput{InstanceArn: a.instance,
-		Filter: &types.OperationStatusFilter{Status: types.StatusValuesFailed}})); len(
+	if list := ok[*ssoadmin.ListPermissionSetProvisioningStatusOutput](a)(
+		a.ListPermissionSetProvisioningStatus(background,
+			&ssoadmin.ListPermissionSetProvisioningStatusInput{InstanceArn: a.instance,
+				Filter: &types.OperationStatusFilter{Status: types.StatusValuesFailed}})); len(
 		list.PermissionSetsProvisioningStatus,
 	) != 1 {
 		t.Errorf("failed provisioning requests %+v", list.PermissionSetsProvisioningStatus)
@@ -686,7 +749,9 @@ func TestPagesOfAssignments(t *testing.T) {
 		},
 	)
 	for mine.HasMorePages() {
-		for _, x := range ok[*ssoadmin.ListAccountAssignmentsForPrincipalOutput](a)(mine.NextPage(background)).AccountAssignments {
+		for _, x := range ok[*ssoadmin.ListAccountAssignmentsForPrincipalOutput](a)(
+			mine.NextPage(background),
+		).AccountAssignments {
 			of[*x.PrincipalId] = x.PrincipalType == types.PrincipalTypeGroup
 		}
 	}
@@ -719,7 +784,9 @@ func TestTheInstance(t *testing.T) {
 	)(
 		a.UpdateInstance(background, &ssoadmin.UpdateInstanceInput{InstanceArn: a.instance, Name: aws.String("Corp")}),
 	)
-	if i := ok[*ssoadmin.DescribeInstanceOutput](a)(a.DescribeInstance(background, &ssoadmin.DescribeInstanceInput{InstanceArn: a.instance})); *i.Name != "Corp" ||
+	if i := ok[*ssoadmin.DescribeInstanceOutput](a)(a.DescribeInstance(
+		background, &ssoadmin.DescribeInstanceInput{InstanceArn: a.instance},
+	)); *i.Name != "Corp" ||
 		i.Status != types.InstanceStatusActive {
 		t.Errorf("the instance %+v", i)
 	}
@@ -771,7 +838,9 @@ func TestTheInstance(t *testing.T) {
 			background, &ssoadmin.DescribeRegionInput{InstanceArn: a.instance, RegionName: aws.String("eu-west-1")},
 		),
 	)
-	if l := ok[*ssoadmin.ListRegionsOutput](a)(a.ListRegions(background, &ssoadmin.ListRegionsInput{InstanceArn: a.instance})); len(
+	if l := ok[*ssoadmin.ListRegionsOutput](a)(a.ListRegions(
+		background, &ssoadmin.ListRegionsInput{InstanceArn: a.instance},
+	)); len(
 		l.Regions,
 	) != 5 ||
 		!l.Regions[0].IsPrimaryRegion {

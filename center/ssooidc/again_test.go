@@ -37,7 +37,9 @@ func TestSigningInAgainKeepsPrograms(t *testing.T) {
 	if _, err := d.TokenUser(ctx, tokens["accessToken"].(string)); err != nil {
 		t.Errorf("the program's token: %v", err)
 	}
-	if got := d.token("", map[string]any{"grantType": "refresh_token", "refreshToken": tokens["refreshToken"]}); got["accessToken"] == nil {
+	if got := d.token(
+		"", map[string]any{"grantType": "refresh_token", "refreshToken": tokens["refreshToken"]},
+	); got["accessToken"] == nil {
 		t.Errorf("the program's refresh token: %v", got)
 	}
 }

@@ -54,7 +54,12 @@ func newDoor(t *testing.T) *door {
 	d.URL = server.URL
 	in := &signin.Handler{Center: d.Center, Log: slog.New(slog.DiscardHandler)}
 	in.Mount(mux)
-	(&ssooidc.Handler{Center: d.Center, Log: in.Log, RequireUser: in.RequireUser, SessionSecret: in.SessionSecret}).Mount(
+	(&ssooidc.Handler{
+		Center:        d.Center,
+		Log:           in.Log,
+		RequireUser:   in.RequireUser,
+		SessionSecret: in.SessionSecret,
+	}).Mount(
 		mux,
 	)
 	(&sso.Handler{Center: d.Center, Log: in.Log}).Mount(mux)
@@ -169,7 +174,9 @@ func (d *door) page(method, path string, form url.Values) (int, string, string) 
 
 func (d *door) signIn() {
 	d.t.Helper()
-	if status, body, _ := d.page(http.MethodPost, "/platform/login", url.Values{"username": {"ada"}, "password": {goodPassword}}); status != http.StatusSeeOther &&
+	if status, body, _ := d.page(
+		http.MethodPost, "/platform/login", url.Values{"username": {"ada"}, "password": {goodPassword}},
+	); status != http.StatusSeeOther &&
 		status != http.StatusFound {
 		d.t.Fatalf("no sign-in: %d %s", status, body)
 	}
@@ -245,7 +252,9 @@ func TestNobodyStopsTheSignInOfOthers(t *testing.T) {
 		t.Errorf("after another address asked for 2,000 codes: %v", got)
 	}
 	d.signIn()
-	if status, body, _ := d.page(http.MethodPost, "/start/device", url.Values{"user_code": {mine["userCode"].(string)}, "decision": {"allow"}}); status != http.StatusOK {
+	if status, body, _ := d.page(
+		http.MethodPost, "/start/device", url.Values{"user_code": {mine["userCode"].(string)}, "decision": {"allow"}},
+	); status != http.StatusOK {
 		t.Errorf("allowing it: %d %s", status, body)
 	}
 	d.pending(25_000, now.Add(time.Minute), anywhere) // what is allowed waits for nobody, and is displaced by nobody
@@ -325,7 +334,9 @@ func TestLinksWithWrongCodesMakeNobodyWait(t *testing.T) {
 	for range 20 {
 		d.page(http.MethodGet, "/start/device?user_code=BBBB-BBBB", nil)
 	}
-	if status, body, _ := d.page(http.MethodPost, "/start/device", url.Values{"user_code": {code}}); status != http.StatusOK ||
+	if status, body, _ := d.page(
+		http.MethodPost, "/start/device", url.Values{"user_code": {code}},
+	); status != http.StatusOK ||
 		!strings.Contains(body, "Authorization requested") {
 		t.Errorf("the right code after twenty links with a wrong one: %d %s", status, body)
 	}
@@ -337,7 +348,9 @@ func TestLinksWithWrongCodesMakeNobodyWait(t *testing.T) {
 	for range 6 {
 		d.page(http.MethodPost, "/start/device", url.Values{"user_code": {"BBBB-BBBB"}})
 	}
-	if status, body, _ := d.page(http.MethodPost, "/start/device", url.Values{"user_code": {code}}); status != http.StatusBadRequest ||
+	if status, body, _ := d.page(
+		http.MethodPost, "/start/device", url.Values{"user_code": {code}},
+	); status != http.StatusBadRequest ||
 		!strings.Contains(body, "Too many wrong codes") {
 		t.Errorf("after six wrong codes that were typed: %d %s", status, body)
 	}
@@ -394,7 +407,9 @@ func TestACodeThatComesTwiceEndsWhatItGave(t *testing.T) {
 	if works(tokens) {
 		t.Error("the access token of the first use works on")
 	}
-	if got := d.token("", map[string]any{"grantType": "refresh_token", "refreshToken": tokens["refreshToken"]}); got["error"] != "invalid_grant" {
+	if got := d.token(
+		"", map[string]any{"grantType": "refresh_token", "refreshToken": tokens["refreshToken"]},
+	); got["error"] != "invalid_grant" {
 		t.Errorf("the refresh token of the first use: %v", got)
 	}
 	if !works(other) {

@@ -146,7 +146,8 @@ func (h *Handler) again(w http.ResponseWriter, r *http.Request, u center.User, e
 		return
 	}
 	v := h.view(u, "Sign in on a device", deviceData{})
-	v.Problem = "No device waits with this code. Compare it with what the device shows; a code is good for ten minutes, and once."
+	v.Problem = "No device waits with this code. Compare it with what the device shows; a code is good for ten " +
+		"minutes, and once."
 	if code == center.SignInLocked {
 		v.Problem = "Too many wrong codes. Wait a few minutes before the next attempt."
 	}
@@ -276,7 +277,9 @@ func (h *Handler) decideClient(w http.ResponseWriter, r *http.Request, u center.
 	if problem := a.problem(); problem != "" {
 		target = a.back("error", problem)
 	} else if r.PostFormValue("decision") == "allow" {
-		code, err := h.Center.AuthorizeClient(r.Context(), h.user(r, u), h.SessionSecret(r), a.ClientID, a.RedirectURI, a.Challenge)
+		code, err := h.Center.AuthorizeClient(
+			r.Context(), h.user(r, u), h.SessionSecret(r), a.ClientID, a.RedirectURI, a.Challenge,
+		)
 		if err != nil {
 			h.fail(w, r, err)
 			return
@@ -300,7 +303,8 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		"message",
 		h.view(center.User{}, "That did not work", web.Message{Title: "That did not work",
 			Lines: []string{
-				"The program that sent you here asked for something that cannot be given. Start its sign-in again; if it goes on, give your administrator this reference.",
+				"The program that sent you here asked for something that cannot be given. Start its sign-in " +
+					"again; if it goes on, give your administrator this reference.",
 			},
 			Reference: web.RequestID(r), Link: "/start", LinkText: "Go to the portal"}),
 	)

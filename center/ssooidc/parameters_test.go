@@ -21,7 +21,12 @@ func TestParametersThatChangeTheMeaningAreRefused(t *testing.T) {
 			"code_challenge": {challengeOf("a-verifier-which-is-longer-than-forty-three-characters")}}
 	}
 	harmless := good()
-	for name, value := range map[string]string{"unknown": "x", "response_mode": "query", "prompt": "consent", "resource": ""} {
+	for name, value := range map[string]string{
+		"unknown":       "x",
+		"response_mode": "query",
+		"prompt":        "consent",
+		"resource":      "",
+	} {
 		harmless.Set(name, value)
 	}
 	if status, body, to := d.page(http.MethodGet, "/authorize?"+harmless.Encode(), nil); status != http.StatusOK {

@@ -18,19 +18,22 @@ func (t tx) Accounts() ([]center.Account, error) {
 func (t tx) CountAccounts() (int, error) { return t.Count(`SELECT COUNT(*) FROM accounts`) }
 func (t tx) PutAccount(v center.Account) error {
 	return t.Do(
-		`INSERT INTO accounts (id, name, search, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO UPDATE SET name = excluded.name, search = excluded.search, doc = excluded.doc`,
+		`INSERT INTO accounts (id, name, search, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (id)
+			DO UPDATE SET name = excluded.name, search = excluded.search, doc = excluded.doc`,
 		v.ID, strings.ToLower(v.Name), strings.ToLower(v.Name+" "+v.ID+" "+v.Email), sqldb.Encode(v),
 	)
 }
 
 // holders is a subquery for the principals by which a user, whose id is the parameter twice, has
 // assignments: the user and the user's groups.
-const holders = `(SELECT CAST(? AS TEXT) UNION ALL SELECT g.id FROM memberships m JOIN user_groups g ON g.seq = m.group_seq
+const holders = `(SELECT CAST(? AS TEXT) UNION ALL SELECT g.id FROM memberships m
+	JOIN user_groups g ON g.seq = m.group_seq
 	WHERE m.user_seq = (SELECT seq FROM users WHERE id = ?))`
 
 // heldBy says of an assignment x that a user, whose id is the parameter twice, has it: from the few
 // who hold a role to the user, not from all of the user's groups.
-const heldBy = `(x.principal_id = ? OR EXISTS (SELECT 1 FROM user_groups g JOIN memberships m ON m.group_seq = g.seq AND m.user_seq = (SELECT seq FROM users WHERE id = ?)
+const heldBy = `(x.principal_id = ? OR EXISTS (SELECT 1 FROM user_groups g JOIN memberships m ON m.group_seq = g.seq
+	AND m.user_seq = (SELECT seq FROM users WHERE id = ?)
 	WHERE g.id = x.principal_id))`
 
 func (t tx) AccountsOf(q center.AccessQuery) ([]center.Account, error) {
@@ -42,7 +45,8 @@ func (t tx) AccountsOf(q center.AccessQuery) ([]center.Account, error) {
 	if q.Search != "" {
 		part := sqldb.Part(q.Search)
 		w.And(
-			`(search LIKE ? ESCAPE '!' OR id IN (SELECT x.account_id FROM assignments x JOIN permission_sets p ON p.arn = x.permission_set
+			`(search LIKE ? ESCAPE '!' OR id IN (SELECT x.account_id FROM assignments x
+				JOIN permission_sets p ON p.arn = x.permission_set
 			WHERE lower(p.name) LIKE ? ESCAPE '!' AND x.principal_id IN `+holders+`))`,
 			part,
 			part,
@@ -79,7 +83,8 @@ func (t tx) RoleOf(user center.UserID, account, permissionSet string) (role cent
 	)
 	var set, in string
 	err = t.Row(
-		`SELECT p.doc, a.doc, r.role_name FROM permission_sets p JOIN provisioned r ON r.permission_set = p.arn JOIN accounts a ON a.id = r.account_id`+w.Text(),
+		`SELECT p.doc, a.doc, r.role_name FROM permission_sets p JOIN provisioned r ON r.permission_set = p.arn
+			JOIN accounts a ON a.id = r.account_id`+w.Text(),
 		w.Args, &set, &in, &role.RoleName,
 	)
 	if err != nil {
@@ -110,7 +115,8 @@ func (t tx) CountPermissionSets() (int, error) {
 }
 func (t tx) PutPermissionSet(p center.PermissionSet) error {
 	return t.Do(
-		`INSERT INTO permission_sets (arn, name, revision, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (arn) DO UPDATE SET revision = excluded.revision, doc = excluded.doc`,
+		`INSERT INTO permission_sets (arn, name, revision, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (arn)
+			DO UPDATE SET revision = excluded.revision, doc = excluded.doc`,
 		p.ARN, p.Name, p.Revision, sqldb.Encode(p),
 	)
 }
@@ -142,14 +148,16 @@ func (t tx) Assignments(q center.AssignmentQuery) ([]center.Assignment, error) {
 
 func (t tx) PutAssignment(a center.Assignment) error {
 	return t.Do(
-		`INSERT INTO assignments (account_id, permission_set, principal_type, principal_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+		`INSERT INTO assignments (account_id, permission_set, principal_type, principal_id) VALUES ($1, $2, $3, $4)
+			ON CONFLICT DO NOTHING`,
 		a.AccountID, a.PermissionSetARN, string(a.PrincipalType), a.PrincipalID,
 	)
 }
 
 func (t tx) DeleteAssignment(a center.Assignment) error {
 	return t.Do(
-		`DELETE FROM assignments WHERE account_id = $1 AND permission_set = $2 AND principal_type = $3 AND principal_id = $4`,
+		`DELETE FROM assignments WHERE account_id = $1 AND permission_set = $2 AND principal_type = $3
+			AND principal_id = $4`,
 		a.AccountID, a.PermissionSetARN, string(a.PrincipalType), a.PrincipalID,
 	)
 }
@@ -171,19 +179,22 @@ func (t tx) AssignmentRequests(q center.AssignmentRequestQuery) ([]center.Assign
 
 func (t tx) PutAssignmentRequest(r center.AssignmentRequest) error {
 	return t.Do(
-		`INSERT INTO assignment_requests (id, kind, status, created, doc) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO UPDATE SET status = excluded.status, doc = excluded.doc`,
+		`INSERT INTO assignment_requests (id, kind, status, created, doc) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id)
+			DO UPDATE SET status = excluded.status, doc = excluded.doc`,
 		r.ID, string(r.Kind), string(r.Status), r.CreatedAt.UnixMilli(), sqldb.Encode(r),
 	)
 }
 
 func (t tx) DeleteRequests(before time.Time) error {
 	return t.Do(
-		`DELETE FROM assignment_requests WHERE created < $1 AND NOT EXISTS (SELECT 1 FROM role_waits w WHERE w.request = assignment_requests.id)`,
+		`DELETE FROM assignment_requests WHERE created < $1 AND NOT EXISTS (SELECT 1 FROM role_waits w
+			WHERE w.request = assignment_requests.id)`,
 		before.UnixMilli(),
 	)
 }
 
-const selectProvisioned = `SELECT r.account_id, r.permission_set, r.revision, r.role_name, r.checked, r.drift FROM provisioned r`
+const selectProvisioned = `SELECT r.account_id, r.permission_set, r.revision, r.role_name, r.checked, r.drift
+	FROM provisioned r`
 
 // provisionedRow is a role as its row has it.
 type provisionedRow struct {

@@ -43,7 +43,8 @@ func (t tx) ApplicationAssignments(q center.ApplicationAssignmentQuery) ([]cente
 			string(q.After.PrincipalType), q.After.PrincipalID,
 		)
 	}
-	query := `SELECT application, principal_type, principal_id FROM application_assignments` + w.Text() + ` ORDER BY application, principal_type, principal_id` + w.Limit(
+	query := `SELECT application, principal_type, principal_id FROM application_assignments` + w.Text() +
+		` ORDER BY application, principal_type, principal_id` + w.Limit(
 		q.Limit, 0,
 	)
 	return rows(t, query, w.Args, func(a *center.ApplicationAssignment) []any {
@@ -52,7 +53,8 @@ func (t tx) ApplicationAssignments(q center.ApplicationAssignmentQuery) ([]cente
 }
 func (t tx) PutApplicationAssignment(a center.ApplicationAssignment) error {
 	return t.Do(
-		`INSERT INTO application_assignments (application, principal_type, principal_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+		`INSERT INTO application_assignments (application, principal_type, principal_id) VALUES ($1, $2, $3)
+			ON CONFLICT DO NOTHING`,
 		a.ApplicationARN, string(a.PrincipalType), a.PrincipalID,
 	)
 }

@@ -25,7 +25,8 @@ func (t tx) AccountsOfRule(rule string) ([]string, error) {
 func (t tx) OriginsOf(a center.Assignment) ([]string, error) {
 	return rows(
 		t,
-		`SELECT rule FROM assignment_origins WHERE account_id = $1 AND permission_set = $2 AND principal_type = $3 AND principal_id = $4 ORDER BY rule`,
+		`SELECT rule FROM assignment_origins WHERE account_id = $1 AND permission_set = $2 AND principal_type = $3
+			AND principal_id = $4 ORDER BY rule`,
 		[]any{
 			a.AccountID, a.PermissionSetARN, string(a.PrincipalType), a.PrincipalID,
 		},
@@ -35,14 +36,16 @@ func (t tx) OriginsOf(a center.Assignment) ([]string, error) {
 
 func (t tx) PutOrigin(rule string, a center.Assignment) error {
 	return t.Do(
-		`INSERT INTO assignment_origins (rule, account_id, permission_set, principal_type, principal_id) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+		`INSERT INTO assignment_origins (rule, account_id, permission_set, principal_type, principal_id)
+			VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
 		rule, a.AccountID, a.PermissionSetARN, string(a.PrincipalType), a.PrincipalID,
 	)
 }
 
 func (t tx) DeleteOrigin(rule string, a center.Assignment) error {
 	return t.Do(
-		`DELETE FROM assignment_origins WHERE rule = $1 AND account_id = $2 AND permission_set = $3 AND principal_type = $4 AND principal_id = $5`,
+		`DELETE FROM assignment_origins WHERE rule = $1 AND account_id = $2 AND permission_set = $3
+			AND principal_type = $4 AND principal_id = $5`,
 		rule, a.AccountID, a.PermissionSetARN, string(a.PrincipalType), a.PrincipalID,
 	)
 }

@@ -46,7 +46,9 @@ func (s *Store) Check(ctx context.Context, progress func(rows int)) ([]string, e
 				progress(rows)
 			}
 		}
-		for _, check := range []func(tx, *findings, func()) error{checkUsers, checkGroups, checkMemberships, checkReferences, checkSettings} {
+		for _, check := range []func(
+			tx, *findings, func(),
+		) error{checkUsers, checkGroups, checkMemberships, checkReferences, checkSettings} {
 			if err := check(tx{t, &s.writes}, f, looked); err != nil {
 				return err
 			}
@@ -65,7 +67,8 @@ func (s *Store) Check(ctx context.Context, progress func(rows int)) ([]string, e
 func checkUsers(t tx, f *findings, looked func()) error {
 	emails := map[string]string{}
 	return t.Query(
-		`SELECT id, user_name, CASE WHEN name_is_email = 1 THEN user_name ELSE COALESCE(email, '') END, COALESCE(external_id, ''), doc FROM users ORDER BY seq`,
+		`SELECT id, user_name, CASE WHEN name_is_email = 1 THEN user_name ELSE COALESCE(email, '') END,
+			COALESCE(external_id, ''), doc FROM users ORDER BY seq`,
 		nil,
 		func(r sqldb.Row) error {
 			var id, name, email, external, doc string
@@ -127,7 +130,8 @@ func checkGroups(t tx, f *findings, looked func()) error {
 
 func checkMemberships(t tx, f *findings, looked func()) error {
 	return t.Query(`SELECT m.group_seq, m.user_seq, m.created, COALESCE(g.id, ''), COALESCE(u.id, '') FROM memberships m
-		LEFT JOIN user_groups g ON g.seq = m.group_seq LEFT JOIN users u ON u.seq = m.user_seq ORDER BY m.group_seq, m.user_seq`, nil, func(r sqldb.Row) error {
+		LEFT JOIN user_groups g ON g.seq = m.group_seq LEFT JOIN users u ON u.seq = m.user_seq
+		ORDER BY m.group_seq, m.user_seq`, nil, func(r sqldb.Row) error {
 		var group, user, created int64
 		var g, u string
 		if err := r.Scan(&group, &user, &created, &g, &u); err != nil {
@@ -148,18 +152,62 @@ func checkMemberships(t tx, f *findings, looked func()) error {
 // that are gone are meant to stay.
 func checkReferences(t tx, f *findings, _ func()) error {
 	for _, q := range []struct{ what, query string }{
-		{"session", `SELECT s.user_id FROM sessions s WHERE s.user_id NOT LIKE 'administrator/%' AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = s.user_id)`},
-		{"console session", `SELECT s.user_id FROM sessions s WHERE s.user_id LIKE 'administrator/%' AND NOT EXISTS (SELECT 1 FROM documents a WHERE a.kind = 'administrator' AND 'administrator/' || a.id = s.user_id)`},
-		{"MFA device", `SELECT d.principal FROM mfa_devices d WHERE d.principal NOT LIKE 'administrator/%' AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = d.principal)`},
-		{"password", `SELECT d.id FROM documents d WHERE d.kind = 'password' AND d.id NOT LIKE 'administrator/%' AND d.id NOT LIKE 'nobody/%'
-			AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = d.id)`}, // mistakes with names that do not exist are nobody's
-		{"assignment", `SELECT a.permission_set FROM assignments a WHERE NOT EXISTS (SELECT 1 FROM permission_sets p WHERE p.arn = a.permission_set)`},
-		{"assignment", `SELECT a.account_id FROM assignments a WHERE NOT EXISTS (SELECT 1 FROM accounts d WHERE d.id = a.account_id)`},
-		{"assignment", `SELECT a.permission_set FROM assignments a WHERE NOT EXISTS (SELECT 1 FROM provisioned p WHERE p.account_id = a.account_id AND p.permission_set = a.permission_set)`},
-		{"role", `SELECT p.permission_set FROM provisioned p WHERE NOT EXISTS (SELECT 1 FROM assignments a WHERE p.account_id = a.account_id AND p.permission_set = a.permission_set)`},
-		{"work on a role", `SELECT j.account_id FROM role_jobs j WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.id = j.account_id)`},
-		{"work on a role", `SELECT w.request FROM role_waits w WHERE NOT EXISTS (SELECT 1 FROM role_jobs j WHERE j.role_name = w.role_name) OR NOT EXISTS (SELECT 1 FROM assignment_requests r WHERE r.id = w.request)`},
-		{"application assignment", `SELECT a.application FROM application_assignments a WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.kind = 'application' AND d.id = a.application)`},
+		{
+			"session",
+			`SELECT s.user_id FROM sessions s WHERE s.user_id NOT LIKE 'administrator/%' AND NOT EXISTS (SELECT 1
+				FROM users u WHERE u.id = s.user_id)`,
+		},
+		{
+			"console session",
+			`SELECT s.user_id FROM sessions s WHERE s.user_id LIKE 'administrator/%' AND NOT EXISTS (SELECT 1
+				FROM documents a WHERE a.kind = 'administrator' AND 'administrator/' || a.id = s.user_id)`,
+		},
+		{
+			"MFA device",
+			`SELECT d.principal FROM mfa_devices d WHERE d.principal NOT LIKE 'administrator/%'
+				AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = d.principal)`,
+		},
+		{"password",
+			`SELECT d.id FROM documents d WHERE d.kind = 'password' AND d.id NOT LIKE 'administrator/%'
+				AND d.id NOT LIKE 'nobody/%'
+			AND NOT EXISTS (SELECT 1 FROM users u
+			WHERE u.id = d.id)`}, // mistakes with names that do not exist are nobody's
+		{
+			"assignment",
+			`SELECT a.permission_set FROM assignments a WHERE NOT EXISTS (SELECT 1 FROM permission_sets p
+				WHERE p.arn = a.permission_set)`,
+		},
+		{
+			"assignment",
+			`SELECT a.account_id FROM assignments a WHERE NOT EXISTS (SELECT 1 FROM accounts d
+				WHERE d.id = a.account_id)`,
+		},
+		{
+			"assignment",
+			`SELECT a.permission_set FROM assignments a WHERE NOT EXISTS (SELECT 1 FROM provisioned p
+				WHERE p.account_id = a.account_id AND p.permission_set = a.permission_set)`,
+		},
+		{
+			"role",
+			`SELECT p.permission_set FROM provisioned p WHERE NOT EXISTS (SELECT 1 FROM assignments a
+				WHERE p.account_id = a.account_id AND p.permission_set = a.permission_set)`,
+		},
+		{
+			"work on a role",
+			`SELECT j.account_id FROM role_jobs j WHERE NOT EXISTS (SELECT 1 FROM accounts a
+				WHERE a.id = j.account_id)`,
+		},
+		{
+			"work on a role",
+			`SELECT w.request FROM role_waits w WHERE NOT EXISTS (SELECT 1 FROM role_jobs j
+				WHERE j.role_name = w.role_name) OR NOT EXISTS (SELECT 1 FROM assignment_requests r
+				WHERE r.id = w.request)`,
+		},
+		{
+			"application assignment",
+			`SELECT a.application FROM application_assignments a WHERE NOT EXISTS (SELECT 1 FROM documents d
+				WHERE d.kind = 'application' AND d.id = a.application)`,
+		},
 	} {
 		if err := t.Query(q.query, nil, func(r sqldb.Row) error {
 			var id string

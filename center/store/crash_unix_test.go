@@ -151,7 +151,10 @@ func TestCrashHelper(t *testing.T) {
 // be killed at, all of it is there.
 func TestACrashBetweenAnyTwoStatements(t *testing.T) {
 	for change := range changes {
-		for engine, dsn := range map[string]string{"SQLite": filepath.Join(t.TempDir(), "center.db"), "PostgreSQL": sqldbtest.Postgres(t)} {
+		for engine, dsn := range map[string]string{
+			"SQLite":     filepath.Join(t.TempDir(), "center.db"),
+			"PostgreSQL": sqldbtest.Postgres(t),
+		} {
 			t.Run(change+" on "+engine, func(t *testing.T) {
 				t.Parallel()
 				ctx := context.Background()

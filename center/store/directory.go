@@ -57,7 +57,8 @@ func (t tx) UserByExternalID(id string) (center.User, error) {
 func (t tx) UsersHolding(name, email, externalID string) ([]center.UserKeys, error) {
 	return rows(
 		t,
-		`SELECT id, user_name, CASE WHEN name_is_email = 1 THEN user_name ELSE COALESCE(email, '') END, COALESCE(external_id, '') FROM users
+		`SELECT id, user_name, CASE WHEN name_is_email = 1 THEN user_name ELSE COALESCE(email, '') END,
+			COALESCE(external_id, '') FROM users
 		WHERE user_name = $1 OR email = $2 OR external_id = $3 OR (user_name = $2 AND name_is_email = 1)`,
 		[]any{
 			names.Fold(name), sqldb.OrNull(names.Fold(email)), sqldb.OrNull(externalID),
@@ -82,15 +83,18 @@ func userColumns(u center.User) []any {
 // AddUser leaves the keys to the unique indexes, but for an address that is somebody's user name.
 func (t tx) AddUser(u center.User) (bool, error) {
 	n, err := t.Assume(1, `INSERT INTO users (id, user_name, email, name_is_email, external_id, search, doc)
-		SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS INTEGER), CAST($5 AS TEXT), CAST($6 AS TEXT), CAST($7 AS TEXT)
-		WHERE NOT EXISTS (SELECT 1 FROM users WHERE (user_name = $3 AND name_is_email = 1) OR (email = $2 AND CAST($4 AS INTEGER) = 1))
+		SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS INTEGER),
+			CAST($5 AS TEXT), CAST($6 AS TEXT), CAST($7 AS TEXT)
+		WHERE NOT EXISTS (SELECT 1 FROM users WHERE (user_name = $3 AND name_is_email = 1) OR (email = $2
+		AND CAST($4 AS INTEGER) = 1))
 		ON CONFLICT DO NOTHING`, userColumns(u)...)
 	return n > 0, err
 }
 
 func (t tx) PutUser(u center.User) error {
 	return t.Do(
-		`UPDATE users SET user_name = $2, email = $3, name_is_email = $4, external_id = $5, search = $6, doc = $7 WHERE id = $1`,
+		`UPDATE users SET user_name = $2, email = $3, name_is_email = $4, external_id = $5, search = $6, doc = $7
+			WHERE id = $1`,
 		userColumns(u)...)
 }
 
@@ -173,7 +177,9 @@ func (t tx) AddGroup(g center.Group) error {
 
 func (t tx) PutGroup(g center.Group) error {
 	return t.Do(
-		`UPDATE user_groups SET display_name = $2, external_id = $3, doc = $4, version = $5, updated = $6, updated_by = $7 WHERE id = $1`,
+		`UPDATE user_groups
+			SET display_name = $2, external_id = $3, doc = $4, version = $5, updated = $6, updated_by = $7
+			WHERE id = $1`,
 		string(
 			g.ID,
 		),

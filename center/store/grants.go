@@ -30,7 +30,8 @@ func (t tx) KeepWaitingClientGrants(most, left int, now time.Time) error {
 	return t.Do(`DELETE FROM grants WHERE digest IN (SELECT digest FROM
 		(SELECT digest, expires, ROW_NUMBER() OVER (PARTITION BY holder ORDER BY expires DESC) AS place FROM grants
 			WHERE waiting = 1 AND (SELECT COUNT(*) FROM grants WHERE waiting = 1) > $1) ranked
-		ORDER BY expires <= $3, place, expires DESC LIMIT 1000000 OFFSET $2)`, most, left, now.Add(center.GrantsKept).UnixMilli())
+		ORDER BY expires <= $3, place, expires DESC LIMIT 1000000 OFFSET $2)`, most, left,
+		now.Add(center.GrantsKept).UnixMilli())
 }
 func (t tx) DeleteClientGrantsOf(holder string) error {
 	return t.Do(`DELETE FROM grants WHERE holder = $1`, holder)

@@ -79,7 +79,8 @@ func (t tx) Membership(id center.MembershipID) (center.Membership, error) {
 
 func (t tx) MembershipOf(g center.GroupID, u center.UserID) (center.Membership, error) {
 	return t.oneMembership(
-		selectMemberships+` WHERE m.group_seq = (SELECT seq FROM user_groups WHERE id = $1) AND m.user_seq = (SELECT seq FROM users WHERE id = $2)`,
+		selectMemberships+` WHERE m.group_seq = (SELECT seq FROM user_groups WHERE id = $1)
+			AND m.user_seq = (SELECT seq FROM users WHERE id = $2)`,
 		string(g), string(u),
 	)
 }
@@ -115,14 +116,16 @@ func (t tx) CountMemberships(q center.MembershipQuery) (int, error) {
 func (t tx) Members(g center.GroupID) ([]center.Member, error) {
 	return list[center.Member](
 		t,
-		`SELECT u.doc FROM memberships m JOIN users u ON u.seq = m.user_seq WHERE m.group_seq = (SELECT seq FROM user_groups WHERE id = $1) ORDER BY m.user_seq`,
+		`SELECT u.doc FROM memberships m JOIN users u ON u.seq = m.user_seq WHERE m.group_seq = (SELECT seq
+			FROM user_groups WHERE id = $1) ORDER BY m.user_seq`,
 		string(g),
 	)
 }
 
 func (t tx) GroupsOf(u center.UserID) ([]center.Group, error) {
 	return t.groups(
-		`SELECT g.doc, g.version, g.updated, g.updated_by FROM memberships m JOIN user_groups g ON g.seq = m.group_seq WHERE m.user_seq = (SELECT seq FROM users WHERE id = $1) ORDER BY m.group_seq`,
+		`SELECT g.doc, g.version, g.updated, g.updated_by FROM memberships m JOIN user_groups g ON g.seq = m.group_seq
+			WHERE m.user_seq = (SELECT seq FROM users WHERE id = $1) ORDER BY m.group_seq`,
 		string(u),
 	)
 }
@@ -131,7 +134,8 @@ func (t tx) AddMember(g center.GroupID, u center.UserID, at time.Time, by string
 	at = at.Truncate(time.Millisecond)
 	*m = center.Membership{GroupID: g, UserID: u, CreatedAt: at, CreatedBy: by}
 	return t.AssumeRow(
-		`INSERT INTO memberships (group_seq, user_seq, created, created_by) SELECT g.seq, u.seq, CAST($1 AS BIGINT), CAST($2 AS TEXT) FROM user_groups g, users u
+		`INSERT INTO memberships (group_seq, user_seq, created, created_by)
+			SELECT g.seq, u.seq, CAST($1 AS BIGINT), CAST($2 AS TEXT) FROM user_groups g, users u
 		WHERE g.id = $3 AND u.id = $4 ON CONFLICT DO NOTHING`,
 		[]any{at.UnixMilli(), by, string(g), string(u)},
 		[]string{"group_seq", "user_seq"},
@@ -148,7 +152,8 @@ func (t tx) AddMember(g center.GroupID, u center.UserID, at time.Time, by string
 func (t tx) AddMembers(g center.GroupID, users []center.UserID, at time.Time, by string) (added int, err error) {
 	for some := range slices.Chunk(users, listed) {
 		n, err := t.Assume(len(some), `INSERT INTO memberships (group_seq, user_seq, created, created_by)
-			SELECT g.seq, u.seq, CAST($2 AS BIGINT), CAST($3 AS TEXT) FROM user_groups g, users u WHERE g.id = $1 AND u.id IN `+placeholders(4, len(some))+` ON CONFLICT DO NOTHING`,
+			SELECT g.seq, u.seq, CAST($2 AS BIGINT), CAST($3 AS TEXT) FROM user_groups g, users u WHERE g.id = $1
+			AND u.id IN `+placeholders(4, len(some))+` ON CONFLICT DO NOTHING`,
 			append([]any{string(g), at.UnixMilli(), by}, anys(some)...)...)
 		if err != nil {
 			return added, err
@@ -161,7 +166,8 @@ func (t tx) AddMembers(g center.GroupID, users []center.UserID, at time.Time, by
 func (t tx) RemoveMembers(g center.GroupID, users []center.UserID) error {
 	for some := range slices.Chunk(users, listed) {
 		err := t.Do(
-			`DELETE FROM memberships WHERE group_seq = (SELECT seq FROM user_groups WHERE id = $1) AND user_seq IN (SELECT seq FROM users WHERE id IN `+
+			`DELETE FROM memberships WHERE group_seq = (SELECT seq FROM user_groups WHERE id = $1)
+				AND user_seq IN (SELECT seq FROM users WHERE id IN `+
 				placeholders(
 					2, len(some),
 				)+`)`,

@@ -19,7 +19,10 @@ import (
 // TestTheFirstReleasesDataIsMigrated fills a database as the first release did, and opens it with
 // this one.
 func TestTheFirstReleasesDataIsMigrated(t *testing.T) {
-	for engine, dsn := range map[string]string{"SQLite": filepath.Join(t.TempDir(), "center.db"), "PostgreSQL": sqldbtest.Postgres(t)} {
+	for engine, dsn := range map[string]string{
+		"SQLite":     filepath.Join(t.TempDir(), "center.db"),
+		"PostgreSQL": sqldbtest.Postgres(t),
+	} {
 		t.Run(engine, func(t *testing.T) {
 			fillFirstRelease(t, dsn)
 			s := open(t, dsn)
@@ -91,14 +94,24 @@ func fillFirstRelease(t *testing.T, dsn string) {
 	}
 	if err := db.Update(context.Background(), func(tx sqldb.Tx) error {
 		for _, statement := range []string{
-			`INSERT INTO users VALUES ('u1', 'ada@example.com', 'ada@example.com', 'x1', 'ada', '{"ID":"u1","UserName":"Ada@example.com","ExternalID":"x1","Active":true,"Name":{"Formatted":"","FamilyName":"L","GivenName":"A","MiddleName":"","HonorificPrefix":"","HonorificSuffix":""},"DisplayName":"Ada","NickName":"","Emails":[{"Value":"ada@example.com","Type":"work","Primary":true}],"PhoneNumbers":null,"CreatedAt":"2026-11-23T09:00:00Z"}')`,
-			`INSERT INTO users VALUES ('u2', 'bob', 'bob@home.example', NULL, 'bob', '{"ID":"u2","UserName":"bob","Active":true,"DisplayName":"Bob \"B\"","Emails":[{"Value":"bob@home.example","Type":"work","Primary":false}]}')`,
+			`INSERT INTO users
+				VALUES ('u1', 'ada@example.com', 'ada@example.com', 'x1', 'ada',
+					'{"ID":"u1","UserName":"Ada@example.com","ExternalID":"x1","Active":true,"Name":{"Formatted":"","FamilyName":"L","GivenName":"A","MiddleName":"","HonorificPrefix":"","HonorificSuffix":""},"DisplayName":"Ada","NickName":"","Emails":[{"Value":"ada@example.com","Type":"work","Primary":true}],"PhoneNumbers":null,"CreatedAt":"2026-11-23T09:00:00Z"}')`,
+			`INSERT INTO users
+				VALUES ('u2', 'bob', 'bob@home.example', NULL, 'bob',
+					'{"ID":"u2","UserName":"bob","Active":true,"DisplayName":"Bob \"B\"","Emails":[{"Value":"bob@home.example","Type":"work","Primary":false}]}')`,
 			`INSERT INTO user_groups VALUES ('g1', 'crew', NULL, '{"ID":"g1","DisplayName":"Crew"}')`,
-			`INSERT INTO memberships VALUES ('11111111-2222-4333-8444-555555555555', 'g1', 'u2', '{"ID":"11111111-2222-4333-8444-555555555555","GroupID":"g1","UserID":"u2","CreatedAt":"2026-11-23T10:00:00Z","CreatedBy":"admin"}')`,
-			`INSERT INTO documents VALUES ('account', '111122223333', '{"ID":"111122223333","Name":"Prod","Email":""}')`,
+			`INSERT INTO memberships
+				VALUES ('11111111-2222-4333-8444-555555555555', 'g1', 'u2',
+					'{"ID":"11111111-2222-4333-8444-555555555555","GroupID":"g1","UserID":"u2","CreatedAt":"2026-11-23T10:00:00Z","CreatedBy":"admin"}')`,
+			`INSERT INTO documents
+				VALUES ('account', '111122223333', '{"ID":"111122223333","Name":"Prod","Email":""}')`,
 			`INSERT INTO permission_sets VALUES ('ps1', 'Admin', '{"ARN":"ps1","Name":"Admin"}')`,
-			`INSERT INTO assignments VALUES ('111122223333', 'ps1', 'GROUP', 'g1')`, `INSERT INTO assignments VALUES ('111122223333', 'ps1', 'USER', 'u2')`,
-			`INSERT INTO events VALUES ('e1', 2000, 'r1', '{"ID":"e1"}')`, `INSERT INTO events VALUES ('e2', 1000, 'r2', '{"ID":"e2","Actor":{"Kind":"Anonymous","Name":"x"},"Result":"Refused"}')`,
+			`INSERT INTO assignments VALUES ('111122223333', 'ps1', 'GROUP', 'g1')`,
+			`INSERT INTO assignments VALUES ('111122223333', 'ps1', 'USER', 'u2')`,
+			`INSERT INTO events VALUES ('e1', 2000, 'r1', '{"ID":"e1"}')`,
+			`INSERT INTO events
+				VALUES ('e2', 1000, 'r2', '{"ID":"e2","Actor":{"Kind":"Anonymous","Name":"x"},"Result":"Refused"}')`,
 		} {
 			if err := tx.Do(statement); err != nil {
 				return err
@@ -116,7 +129,10 @@ func fillFirstRelease(t *testing.T, dsn string) {
 // TestHugeEventsOfEarlierReleasesAreCut reads events as strangers could have earlier releases write
 // them: a page of them is small all the same.
 func TestHugeEventsOfEarlierReleasesAreCut(t *testing.T) {
-	for engine, dsn := range map[string]string{"SQLite": filepath.Join(t.TempDir(), "center.db"), "PostgreSQL": sqldbtest.Postgres(t)} {
+	for engine, dsn := range map[string]string{
+		"SQLite":     filepath.Join(t.TempDir(), "center.db"),
+		"PostgreSQL": sqldbtest.Postgres(t),
+	} {
 		t.Run(engine, func(t *testing.T) {
 			s, ctx := open(t, dsn), context.Background()
 			if err := s.Close(); err != nil {
@@ -131,7 +147,9 @@ func TestHugeEventsOfEarlierReleasesAreCut(t *testing.T) {
 			) + `"},"Result":"Refused"}`
 			err = db.Update(ctx, func(tx sqldb.Tx) error {
 				for i := range 8 {
-					if err := tx.Do(`INSERT INTO events (time, request_id, doc) VALUES ($1, 'r', $2)`, 1000+i, doc); err != nil {
+					if err := tx.Do(
+						`INSERT INTO events (time, request_id, doc) VALUES ($1, 'r', $2)`, 1000+i, doc,
+					); err != nil {
 						return err
 					}
 				}

@@ -21,7 +21,9 @@ import (
 func federate(t *testing.T, c *center.Center) {
 	t.Helper()
 	centertest.Federate(t, c, "https://idp")
-	if _, err := c.CreateUser(context.Background(), centertest.Actor, centertest.Person("ada@example.com")); err != nil {
+	if _, err := c.CreateUser(
+		context.Background(), centertest.Actor, centertest.Person("ada@example.com"),
+	); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -50,7 +52,9 @@ func TestNodesAgreeOnSignIns(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 8 {
 			all.Go(func() {
-				switch _, _, _, err := nodes[i%2].SignInWithAssertion(ctx, stranger, assertion(id), center.Browser{}); center.CodeOf(err) {
+				switch _, _, _, err := nodes[i%2].SignInWithAssertion(
+					ctx, stranger, assertion(id), center.Browser{},
+				); center.CodeOf(err) {
 				case "":
 					if err == nil {
 						opened.Add(1)
@@ -142,7 +146,10 @@ func TestASignInGoesOnAtAnotherNode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p, err = b.SignInWithNewDevice(ctx, stranger, p.Ticket.Reveal(), center.NewDevice{Ticket: e.Ticket.Reveal(), Name: "Phone", Code: code(e.TOTP.Secret)}, center.Browser{}); err != nil ||
+	if p, err = b.SignInWithNewDevice(
+		ctx, stranger, p.Ticket.Reveal(),
+		center.NewDevice{Ticket: e.Ticket.Reveal(), Name: "Phone", Code: code(e.TOTP.Secret)}, center.Browser{},
+	); err != nil ||
 		p.Session == "" {
 		t.Fatalf("%+v, %v", p, err)
 	}
@@ -155,7 +162,11 @@ func TestASignInGoesOnAtAnotherNode(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 6 { // the same code at the same time: it is used once
 		all.Go(func() {
-			if p, err := []*center.Center{a, b}[i%2].SignInWithCode(ctx, stranger, p.Ticket.Reveal(), code(e.TOTP.Secret), false, center.Browser{}); err == nil &&
+			if p, err := []*center.Center{
+				a, b,
+			}[i%2].SignInWithCode(
+				ctx, stranger, p.Ticket.Reveal(), code(e.TOTP.Secret), false, center.Browser{},
+			); err == nil &&
 				p.Session != "" {
 				opened.Add(1)
 			}

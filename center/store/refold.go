@@ -31,7 +31,8 @@ func (s *Store) refold(ctx context.Context) error {
 // refoldUsers looks at those that have other characters than ASCII's.
 func (t tx) refoldUsers() error {
 	var moved []center.User
-	query := `SELECT user_name, COALESCE(email, ''), name_is_email, doc FROM users WHERE length(doc) <> octet_length(doc) ORDER BY id`
+	query := `SELECT user_name, COALESCE(email, ''), name_is_email, doc FROM users
+		WHERE length(doc) <> octet_length(doc) ORDER BY id`
 	err := t.Query(query, nil, func(r sqldb.Row) error {
 		var name, email, doc string
 		var same int

@@ -17,7 +17,10 @@ import (
 // TestNamesOfEarlierReleasesAreFound opens a database whose keys ignore letter case of all letters,
 // as earlier releases had it.
 func TestNamesOfEarlierReleasesAreFound(t *testing.T) {
-	for engine, dsn := range map[string]string{"SQLite": filepath.Join(t.TempDir(), "center.db"), "PostgreSQL": sqldbtest.Postgres(t)} {
+	for engine, dsn := range map[string]string{
+		"SQLite":     filepath.Join(t.TempDir(), "center.db"),
+		"PostgreSQL": sqldbtest.Postgres(t),
+	} {
 		t.Run(engine, func(t *testing.T) {
 			people := map[center.UserID]string{
 				"kelvin": "mi\u212ae@example.com",
@@ -98,7 +101,9 @@ func earlier(t *testing.T, dsn string, fill func(center.Tx) error) {
 		if err := tx.Do(`INSERT INTO documents (kind, id, doc) VALUES ('due', 'names', '""')`); err != nil {
 			return err
 		}
-		for _, column := range [][2]string{{"users", "user_name"}, {"users", "email"}, {"user_groups", "display_name"}} {
+		for _, column := range [][2]string{
+			{"users", "user_name"}, {"users", "email"}, {"user_groups", "display_name"},
+		} {
 			old := map[string]string{}
 			if err := tx.Query(`SELECT id, COALESCE(`+column[1]+`, '') FROM `+column[0], nil, func(r sqldb.Row) error {
 				var id, name string

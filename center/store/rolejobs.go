@@ -7,7 +7,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/sqldb"
 )
 
-const selectRoleJob = `SELECT j.role_name, j.account_id, j.permission_set, j.retire, j.due, j.leased, j.attempts, j.reason FROM role_jobs j`
+const selectRoleJob = `SELECT j.role_name, j.account_id, j.permission_set, j.retire, j.due, j.leased, j.attempts,
+	j.reason FROM role_jobs j`
 
 // roleJob is a job as its row has it.
 type roleJob struct {
@@ -38,7 +39,8 @@ func (t tx) RoleJob(roleName string) (center.RoleJob, error) {
 
 func (t tx) NextRoleJob(now time.Time) (center.RoleJob, error) {
 	return t.oneRoleJob(
-		selectRoleJob+` WHERE j.due <= $1 AND NOT EXISTS (SELECT 1 FROM role_jobs o WHERE o.account_id = j.account_id AND o.leased > $1) ORDER BY j.due, j.role_name LIMIT 1`,
+		selectRoleJob+` WHERE j.due <= $1 AND NOT EXISTS (SELECT 1 FROM role_jobs o WHERE o.account_id = j.account_id
+			AND o.leased > $1) ORDER BY j.due, j.role_name LIMIT 1`,
 		now.UnixMilli(),
 	)
 }
@@ -70,8 +72,12 @@ func flag(b bool) int64 {
 
 func (t tx) PutRoleJob(j center.RoleJob) error {
 	return t.Do(
-		`INSERT INTO role_jobs (role_name, account_id, permission_set, retire, due, leased, attempts, reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-		ON CONFLICT (role_name) DO UPDATE SET retire = excluded.retire, due = excluded.due, leased = excluded.leased, attempts = excluded.attempts, reason = excluded.reason`,
+		`INSERT INTO role_jobs (role_name, account_id, permission_set, retire, due, leased, attempts, reason)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (role_name)
+		DO UPDATE
+		SET retire = excluded.retire, due = excluded.due, leased = excluded.leased,
+			attempts = excluded.attempts, reason = excluded.reason`,
 		j.RoleName,
 		j.AccountID,
 		j.PermissionSetARN,
@@ -103,7 +109,8 @@ func (t tx) QueueRoles(permissionSet, account, request string, due time.Time) (i
 	return int(
 			n,
 		), t.Do(
-			`INSERT INTO role_jobs (role_name, account_id, permission_set, retire, due, leased, attempts, reason) SELECT role_name, account_id, permission_set, 0, CAST($1 AS BIGINT), 0, 0, ''
+			`INSERT INTO role_jobs (role_name, account_id, permission_set, retire, due, leased, attempts, reason)
+				SELECT role_name, account_id, permission_set, 0, CAST($1 AS BIGINT), 0, 0, ''
 		FROM provisioned`+w.Text()+` ON CONFLICT (role_name) DO UPDATE SET due = excluded.due, attempts = 0`,
 			w.Args...)
 }
@@ -119,7 +126,8 @@ func (t tx) DeleteRoleWaits(roleName string) error {
 func (t tx) WaitingFor(roleName string) ([]center.AssignmentRequest, error) {
 	return list[center.AssignmentRequest](
 		t,
-		`SELECT r.doc FROM role_waits w JOIN assignment_requests r ON r.id = w.request WHERE w.role_name = $1 ORDER BY r.id`,
+		`SELECT r.doc FROM role_waits w JOIN assignment_requests r ON r.id = w.request WHERE w.role_name = $1
+			ORDER BY r.id`,
 		roleName,
 	)
 }

@@ -41,7 +41,8 @@ func (t tx) TicketsOf(purpose center.Purpose, principal string) ([]center.Ticket
 }
 func (t tx) PutTicket(v center.Ticket) error {
 	return t.Do(
-		`INSERT INTO tickets (purpose, digest, principal, expires, doc) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (purpose, digest) DO UPDATE SET expires = excluded.expires, doc = excluded.doc`,
+		`INSERT INTO tickets (purpose, digest, principal, expires, doc) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (purpose, digest) DO UPDATE SET expires = excluded.expires, doc = excluded.doc`,
 		string(v.Purpose), v.Digest, v.Principal, v.ExpiresAt.UnixMilli(), sqldb.Encode(v),
 	)
 }
@@ -60,7 +61,8 @@ func (t tx) MFADevicesOf(principal string) ([]center.MFADevice, error) {
 }
 func (t tx) PutMFADevice(v center.MFADevice) error {
 	return t.Do(
-		`INSERT INTO mfa_devices (id, principal, doc) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
+		`INSERT INTO mfa_devices (id, principal, doc) VALUES ($1, $2, $3) ON CONFLICT (id)
+			DO UPDATE SET doc = excluded.doc`,
 		v.ID, v.Principal, sqldb.Encode(v),
 	)
 }

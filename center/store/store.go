@@ -174,7 +174,8 @@ func documents[T any](t tx, kind string) ([]T, error) {
 
 func (t tx) putDocument(kind, id string, v any) error {
 	return t.Do(
-		`INSERT INTO documents (kind, id, doc) VALUES ($1, $2, $3) ON CONFLICT (kind, id) DO UPDATE SET doc = excluded.doc`,
+		`INSERT INTO documents (kind, id, doc) VALUES ($1, $2, $3) ON CONFLICT (kind, id)
+			DO UPDATE SET doc = excluded.doc`,
 		kind, id, sqldb.Encode(v),
 	)
 }
@@ -242,7 +243,8 @@ func (t tx) BearerTokens() ([]center.BearerToken, error) {
 }
 func (t tx) PutBearerToken(v center.BearerToken) error {
 	return t.Do(
-		`INSERT INTO bearer_tokens (id, digest, doc) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
+		`INSERT INTO bearer_tokens (id, digest, doc) VALUES ($1, $2, $3) ON CONFLICT (id)
+			DO UPDATE SET doc = excluded.doc`,
 		v.ID, v.Digest, sqldb.Encode(v),
 	)
 }
@@ -255,7 +257,8 @@ func (t tx) Session(digest string) (center.Session, error) {
 }
 func (t tx) PutSession(v center.Session) error {
 	return t.Do(
-		`INSERT INTO sessions (digest, user_id, expires, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (digest) DO UPDATE SET expires = excluded.expires, doc = excluded.doc`,
+		`INSERT INTO sessions (digest, user_id, expires, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (digest)
+			DO UPDATE SET expires = excluded.expires, doc = excluded.doc`,
 		v.Digest, string(v.UserID), v.ExpiresAt.UnixMilli(), sqldb.Encode(v),
 	)
 }

@@ -28,7 +28,19 @@ func TestAnAdministratorManagesAccessInTheConsole(t *testing.T) {
 	unit := []center.Unit{{ID: "r-1", Name: "Root"}, {ID: "ou-1", Name: "Workloads"}}
 	for _, err := range []error{
 		s.center.SetAdministrator(ctx, by, "admin", password),
-		s.center.PutAccounts(ctx, by, []center.Account{{ID: "111122223333", Name: "Production", Units: unit, Tags: []center.Tag{{Key: "env", Value: "prod"}}, Imported: true}, {ID: "222233334444", Name: "Staging", Units: unit, Imported: true}}),
+		s.center.PutAccounts(
+			ctx, by,
+			[]center.Account{
+				{
+					ID:       "111122223333",
+					Name:     "Production",
+					Units:    unit,
+					Tags:     []center.Tag{{Key: "env", Value: "prod"}},
+					Imported: true,
+				},
+				{ID: "222233334444", Name: "Staging", Units: unit, Imported: true},
+			},
+		),
 	} {
 		if err != nil {
 			t.Fatal(err)

@@ -257,7 +257,9 @@ func TestProvisioningTellsTheOldAddressToo(t *testing.T) {
 		return u
 	}
 	const put = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"boss","active":true,"displayName":"The Boss","name":{"givenName":"The","familyName":"Boss"},"emails":[{"value":"ADDRESS","primary":true,"type":"work"}]}`
-	if u := change(http.MethodPut, strings.ReplaceAll(put, "ADDRESS", "BOSS@example.com")); !u.AddressChangedAt.IsZero() {
+	if u := change(
+		http.MethodPut, strings.ReplaceAll(put, "ADDRESS", "BOSS@example.com"),
+	); !u.AddressChangedAt.IsZero() {
 		t.Error("another letter case is another address")
 	}
 	u := change(

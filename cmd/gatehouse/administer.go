@@ -187,10 +187,14 @@ a read-only one may change nothing. All may read.`,
 		{"enable", "Enable an access key", "is enabled", func(c *adminapi.Client, cmd *cobra.Command, id string) error {
 			return c.UpdateAccessKey(cmd.Context(), id, adminapi.KeyActive)
 		}},
-		{"disable", "Disable an access key, at once", "is disabled", func(c *adminapi.Client, cmd *cobra.Command, id string) error {
+		{"disable", "Disable an access key, at once", "is disabled", func(
+			c *adminapi.Client, cmd *cobra.Command, id string,
+		) error {
 			return c.UpdateAccessKey(cmd.Context(), id, adminapi.KeyInactive)
 		}},
-		{"delete", "Delete an access key, at once", "is deleted", func(c *adminapi.Client, cmd *cobra.Command, id string) error {
+		{"delete", "Delete an access key, at once", "is deleted", func(
+			c *adminapi.Client, cmd *cobra.Command, id string,
+		) error {
 			return c.DeleteAccessKey(cmd.Context(), id)
 		}},
 	} {

@@ -52,7 +52,10 @@ func TestWhatEndsAnAdministratorsPrograms(t *testing.T) {
 			return nil
 		}
 		address := config.AuthCodeURL("a state", oauth2.S256ChallengeOption(verifier))
-		if _, page := v.send(http.MethodPost, tn.URL+"/login", url.Values{"loginfmt": {"bob"}, "passwd": {password}, "return": {strings.TrimPrefix(address, tn.URL)}}); !strings.Contains(
+		if _, page := v.send(
+			http.MethodPost, tn.URL+"/login",
+			url.Values{"loginfmt": {"bob"}, "passwd": {password}, "return": {strings.TrimPrefix(address, tn.URL)}},
+		); !strings.Contains(
 			page,
 			"asks for access",
 		) {

@@ -36,7 +36,9 @@ func startTenant(t *testing.T) *tenant.Tenant {
 	done := make(chan error, 1)
 	jobs := syncjobs.New(tn, h.log, nil)
 	go func() {
-		done <- h.serve(ctx, l, func(mux *http.ServeMux) http.Handler { return mountTenant(mux, tn, jobs, &rehearsal{}) })
+		done <- h.serve(ctx, l, func(mux *http.ServeMux) http.Handler {
+			return mountTenant(mux, tn, jobs, &rehearsal{})
+		})
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -138,7 +140,9 @@ func TestAdministratorsLookAfterOneAnother(t *testing.T) {
 				return page
 			}
 			for _, what := range []string{"/remove", "/password"} {
-				if status, page := root.send(http.MethodPost, o.url+"/administrators"+what, url.Values{"name": {"root"}}); status != http.StatusConflict {
+				if status, page := root.send(
+					http.MethodPost, o.url+"/administrators"+what, url.Values{"name": {"root"}},
+				); status != http.StatusConflict {
 					t.Errorf("%s of oneself: %d %s", what, status, page)
 				}
 			}
@@ -148,8 +152,13 @@ func TestAdministratorsLookAfterOneAnother(t *testing.T) {
 			if !strings.Contains(page, "Set a new password") || o.in(bob) {
 				t.Fatalf("the one-time password leads to %s", page)
 			}
-			for _, wrong := range []url.Values{{"password": {otherPassword}, "again": {"something else"}}, {"password": {"short"}, "again": {"short"}}, {"password": {oneTime}, "again": {oneTime}}} {
-				if status, page := bob.send(http.MethodPost, o.url+"/login/next", wrong); status != http.StatusBadRequest ||
+			for _, wrong := range []url.Values{
+				{"password": {otherPassword}, "again": {"something else"}},
+				{"password": {"short"}, "again": {"short"}}, {"password": {oneTime}, "again": {oneTime}},
+			} {
+				if status, page := bob.send(
+					http.MethodPost, o.url+"/login/next", wrong,
+				); status != http.StatusBadRequest ||
 					!strings.Contains(page, "Set a new password") {
 					t.Fatalf("%v: %d %s", wrong, status, page)
 				}
@@ -192,7 +201,9 @@ func TestAdministratorsLookAfterOneAnother(t *testing.T) {
 			if !strings.Contains(page, "Verify that it is you") || o.in(second) {
 				t.Fatalf("the password alone leads to %s", page)
 			}
-			if status, page := second.send(http.MethodPost, o.url+"/login/next", url.Values{"code": {"000000"}}); status != http.StatusUnauthorized ||
+			if status, page := second.send(
+				http.MethodPost, o.url+"/login/next", url.Values{"code": {"000000"}},
+			); status != http.StatusUnauthorized ||
 				!strings.Contains(page, "That was not right") {
 				t.Fatalf("a wrong code: %d %s", status, page)
 			}
@@ -222,7 +233,9 @@ func TestAdministratorsLookAfterOneAnother(t *testing.T) {
 			if !o.in(root) {
 				t.Error("root is out")
 			}
-			if status, _ := root.send(http.MethodPost, o.url+"/administrators/remove", url.Values{"name": {"bob"}}); status != http.StatusNotFound {
+			if status, _ := root.send(
+				http.MethodPost, o.url+"/administrators/remove", url.Values{"name": {"bob"}},
+			); status != http.StatusNotFound {
 				t.Errorf("once more: %d", status)
 			}
 			var seen []string

@@ -111,7 +111,10 @@ func newSecureTenant(t *testing.T) *secureTenant {
 	var out, errOut buffer
 	ended := make(chan int)
 	go func() {
-		ended <- run(ctx, []string{"tenant", "--data", filepath.Join(dir, "data"), "--listen", address, "--tls-cert", s.caFile, "--tls-key", keyFile, "--url", "https://" + address, "--log-level", "error"},
+		ended <- run(ctx, []string{
+			"tenant", "--data", filepath.Join(dir, "data"), "--listen", address, "--tls-cert", s.caFile, "--tls-key",
+			keyFile, "--url", "https://" + address, "--log-level", "error",
+		},
 			strings.NewReader(""), &out, &errOut, noEnv)
 	}()
 	t.Cleanup(func() {
@@ -215,8 +218,10 @@ func TestAzureIdentitySignsIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	var made graph.User
-	if err := g.Do(context.Background(), http.MethodPost, "/users", map[string]any{"accountEnabled": true, "displayName": "Ada", "mailNickname": "ada", "userPrincipalName": "ada@northwind.example",
-		"passwordProfile": map[string]any{"password": "a long password"}}, &made); err != nil {
+	if err := g.Do(context.Background(), http.MethodPost, "/users",
+		map[string]any{"accountEnabled": true, "displayName": "Ada", "mailNickname": "ada",
+			"userPrincipalName": "ada@northwind.example",
+			"passwordProfile":   map[string]any{"password": "a long password"}}, &made); err != nil {
 		t.Fatal(err)
 	}
 	wrong, err := azidentity.NewClientSecretCredential(
@@ -311,7 +316,9 @@ func TestDeviceCodes(t *testing.T) {
 					if !strings.HasPrefix(m.VerificationURL, s.url) || !strings.Contains(m.Message, m.UserCode) {
 						t.Errorf("the message is %q", m.Message)
 					}
-					if _, page := s.post("/login", url.Values{"loginfmt": {"admin"}, "passwd": {s.admin}, "return": {"/devicelogin"}}); !strings.Contains(
+					if _, page := s.post(
+						"/login", url.Values{"loginfmt": {"admin"}, "passwd": {s.admin}, "return": {"/devicelogin"}},
+					); !strings.Contains(
 						page, "Enter code",
 					) {
 						t.Errorf("after the sign-in: %s", page)
@@ -321,7 +328,9 @@ func TestDeviceCodes(t *testing.T) {
 					) {
 						t.Errorf("a wrong code: %s", page)
 					}
-					if _, page := s.post("/devicelogin", url.Values{"code": {strings.ToLower(m.UserCode)}}); !strings.Contains(
+					if _, page := s.post(
+						"/devicelogin", url.Values{"code": {strings.ToLower(m.UserCode)}},
+					); !strings.Contains(
 						page, "Are you trying to sign in to Microsoft Azure CLI?",
 					) {
 						t.Errorf("before the answer: %s", page)
@@ -349,7 +358,11 @@ func TestDeviceCodes(t *testing.T) {
 			me["displayName"] != "admin" {
 			t.Errorf("me: %v, %v", me, err)
 		}
-		if err := g.Do(context.Background(), http.MethodPost, "/groups", map[string]any{"displayName": "X", "mailNickname": "x", "mailEnabled": false, "securityEnabled": true}, nil); err != nil {
+		if err := g.Do(
+			context.Background(), http.MethodPost, "/groups",
+			map[string]any{"displayName": "X", "mailNickname": "x", "mailEnabled": false, "securityEnabled": true},
+			nil,
+		); err != nil {
 			t.Errorf("an administrator may write: %v", err)
 		}
 	}
@@ -409,7 +422,10 @@ func TestAuthorizationCodes(t *testing.T) {
 		t.Helper()
 		address := config.AuthCodeURL("a state", append(options, oauth2.S256ChallengeOption(verifier))...)
 		path := strings.TrimPrefix(address, s.url)
-		if _, page := s.post("/login", url.Values{"loginfmt": {"ada@northwind.example"}, "passwd": {"a long password"}, "return": {path}}); !strings.Contains(
+		if _, page := s.post(
+			"/login",
+			url.Values{"loginfmt": {"ada@northwind.example"}, "passwd": {"a long password"}, "return": {path}},
+		); !strings.Contains(
 			page, "Microsoft Azure CLI asks for access",
 		) ||
 			!strings.Contains(page, "User.ReadWrite.All") {
@@ -435,7 +451,9 @@ func TestAuthorizationCodes(t *testing.T) {
 		t.Errorf("by form: %v", q)
 	}
 	given := code("allow").Get("code")
-	if _, err := config.Exchange(ctx, given, oauth2.VerifierOption("another verifier, which nobody has made a challenge of")); err == nil ||
+	if _, err := config.Exchange(
+		ctx, given, oauth2.VerifierOption("another verifier, which nobody has made a challenge of"),
+	); err == nil ||
 		!strings.Contains(err.Error(), "AADSTS50148") {
 		t.Errorf("another verifier: %v", err)
 	}
@@ -470,7 +488,10 @@ func TestAuthorizationCodes(t *testing.T) {
 	}
 	for what, end := range map[string]func() error{
 		"a reset password": func() error { // to the same one, for the next sign-in here
-			return g.Do(ctx, http.MethodPatch, "/users/"+me.ID, map[string]any{"passwordProfile": map[string]any{"password": "a long password"}}, nil)
+			return g.Do(
+				ctx, http.MethodPatch, "/users/"+me.ID,
+				map[string]any{"passwordProfile": map[string]any{"password": "a long password"}}, nil,
+			)
 		},
 		"revoked sessions": func() error {
 			return g.Do(ctx, http.MethodPost, "/users/"+me.ID+"/revokeSignInSessions", nil, nil)
@@ -511,7 +532,8 @@ func TestAuthorizationCodes(t *testing.T) {
 		t.Error("a disabled person's refresh token works")
 	}
 	for name, c := range map[string]struct{ from, to, want string }{
-		"an unknown program": {"client_id=04b07795", "client_id=x", "AADSTS700016"}, "an address that is not the program's": {"localhost%3A4711", "evil.example", "AADSTS50011"},
+		"an unknown program":                   {"client_id=04b07795", "client_id=x", "AADSTS700016"},
+		"an address that is not the program's": {"localhost%3A4711", "evil.example", "AADSTS50011"},
 	} {
 		address := strings.Replace(config.AuthCodeURL("s", oauth2.S256ChallengeOption(verifier)), c.from, c.to, 1)
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)

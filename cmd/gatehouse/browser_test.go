@@ -145,7 +145,10 @@ func testCertificate(t *testing.T, dir string) (certFile, keyFile string, pool *
 	}
 	certFile, keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	for path, data := range map[string][]byte{certFile: certPEM, keyFile: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})} {
+	for path, data := range map[string][]byte{
+		certFile: certPEM,
+		keyFile:  pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}),
+	} {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -331,17 +334,34 @@ func TestTheWalkByHandAcrossSites(t *testing.T) {
 	company.PasswordHash = hash
 	admin := map[string]string{"username": "admin", "password": password}
 	for _, err := range []error{
-		s.tenant.SetAdministrator(ctx, by, "admin", password), s.center.SetAdministrator(ctx, by, "admin", password), s.tenant.Import(ctx, by, company),
+		s.tenant.SetAdministrator(ctx, by, "admin", password), s.center.SetAdministrator(ctx, by, "admin", password),
+		s.tenant.Import(ctx, by, company),
 		s.center.PutAccount(ctx, by, center.Account{ID: "111122223333", Name: "Production"}),
 	} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := s.center.CreateUser(ctx, by, center.User{UserName: "oldtimer", DisplayName: "Old Timer", Name: center.PersonName{GivenName: "Old", FamilyName: "Timer"}, Active: true}); err != nil {
+	if _, err := s.center.CreateUser(
+		ctx, by,
+		center.User{
+			UserName:    "oldtimer",
+			DisplayName: "Old Timer",
+			Name:        center.PersonName{GivenName: "Old", FamilyName: "Timer"},
+			Active:      true,
+		},
+	); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.center.CreateUser(ctx, by, center.User{UserName: "stranger@example.com", DisplayName: "A Stranger", Name: center.PersonName{GivenName: "A", FamilyName: "Stranger"}, Active: true}); err != nil {
+	if _, err := s.center.CreateUser(
+		ctx, by,
+		center.User{
+			UserName:    "stranger@example.com",
+			DisplayName: "A Stranger",
+			Name:        center.PersonName{GivenName: "A", FamilyName: "Stranger"},
+			Active:      true,
+		},
+	); err != nil {
 		t.Fatal(err)
 	}
 	b := browser{t, newBrowser(t, s.hosts)}
@@ -515,7 +535,8 @@ func TestTheDemoInABrowser(t *testing.T) {
 	b.sees("Here the AWS console would open")
 	b.sees("RoleSessionName: amara.okafor")
 	b.open(
-		d.Center.PortalURL + "/#/console?account_id=333344445555&role_name=AdministratorAccess&destination=https%3A%2F%2Fconsole.aws.amazon.com%2Fs3%2F",
+		d.Center.PortalURL +
+			"/#/console?account_id=333344445555&role_name=AdministratorAccess&destination=https%3A%2F%2Fconsole.aws.amazon.com%2Fs3%2F",
 	)
 	b.sees("It would open at https://console.aws.amazon.com/s3/")
 	b.open(d.Center.URL + "/start/link?account_id=333344445555&role_name=AdministratorAccess")
@@ -607,7 +628,12 @@ func phoneInTheDark(b browser, s sites) {
 		)
 		return err
 	}))
-	for name, url := range map[string]string{"console": s.center.URL + "/console/settings", "users": s.center.URL + "/console/users", "keys": s.center.URL + "/console/access-keys", "admin": s.tenant.URL + "/admin/users"} {
+	for name, url := range map[string]string{
+		"console": s.center.URL + "/console/settings",
+		"users":   s.center.URL + "/console/users",
+		"keys":    s.center.URL + "/console/access-keys",
+		"admin":   s.tenant.URL + "/admin/users",
+	} {
 		b.open(url)
 		if do(
 			b, "measure",
@@ -635,7 +661,10 @@ func phoneInTheDark(b browser, s sites) {
 // everyPageIsAccessible checks the administrators' pages of both halves.
 func everyPageIsAccessible(b browser, s sites) {
 	b.t.Helper()
-	for _, page := range []string{"", "users", "groups", "accounts", "permission-sets", "assignments", "applications", "access-keys", "settings", "audit"} {
+	for _, page := range []string{
+		"", "users", "groups", "accounts", "permission-sets", "assignments", "applications", "access-keys",
+		"settings", "audit",
+	} {
 		b.open(s.center.ConsoleURL() + page)
 		b.accessible("the console's page " + page)
 	}

@@ -92,8 +92,14 @@ func TestClaimsAndSigningOptions(t *testing.T) {
 		t.Errorf("the NameID in %s", text)
 	}
 	for want, form := range map[string]url.Values{
-		"is restricted": {"do": {"claim"}, "name": {"http://schemas.microsoft.com/identity/claims/tenantid"}, "source": {"mail"}}, "stands twice": {"do": {"claim"}, "name": {"costcenter"}, "source": {"mail"}},
-		"at character": {"do": {"claim"}, "name": {"x"}, "expression": {"Join("}}, "cannot be made of": {"do": {"nameid"}, "attribute": {"jobTitle"}}, "signing option": {"do": {"signing"}, "signing": {"none"}},
+		"is restricted": {
+			"do":     {"claim"},
+			"name":   {"http://schemas.microsoft.com/identity/claims/tenantid"},
+			"source": {"mail"},
+		}, "stands twice": {"do": {"claim"}, "name": {"costcenter"}, "source": {"mail"}},
+		"at character":      {"do": {"claim"}, "name": {"x"}, "expression": {"Join("}},
+		"cannot be made of": {"do": {"nameid"}, "attribute": {"jobTitle"}},
+		"signing option":    {"do": {"signing"}, "signing": {"none"}},
 	} {
 		admin.does(app+"/claims", form, want)
 	}
@@ -152,7 +158,8 @@ func TestClaimsMappingPolicies(t *testing.T) {
 	d, _ := startDemo(t)
 	e := newEnds(t, d)
 	const mei = "mei.tanaka@northwind.example"
-	sp, app := "/servicePrincipals/"+d.Tenant.ServicePrincipalID+"/claimsMappingPolicies", "/applications/"+d.Tenant.ApplicationID+"/tokenIssuancePolicies"
+	sp, app := "/servicePrincipals/"+d.Tenant.ServicePrincipalID+"/claimsMappingPolicies", "/applications/"+
+		d.Tenant.ApplicationID+"/tokenIssuancePolicies"
 	response := func() string { t.Helper(); return samlResponse(t, d, mei) }
 	definition := func(claims string) map[string]any {
 		return map[string]any{
@@ -220,10 +227,27 @@ func TestClaimsMappingPolicies(t *testing.T) {
 		body         any
 		status       int
 	}{
-		"another version": {"POST", "/policies/claimsMappingPolicies", map[string]any{"displayName": "x", "definition": []string{`{"ClaimsMappingPolicy":{"Version":2}}`}}, 400}, "no JSON": {"POST", "/policies/claimsMappingPolicies", map[string]any{"displayName": "x", "definition": []string{`{`}}, 400},
-		"an unknown source": {"POST", "/policies/claimsMappingPolicies", definition(`{"Source":"user","ID":"shoesize","SamlClaimType":"https://x/y"}`), 400}, "a second policy": {"POST", sp + "/$ref", map[string]string{"@odata.id": "x/" + claims.ID}, 400},
-		"a policy of another kind": {"GET", "/policies/tokenIssuancePolicies/" + claims.ID, nil, 404}, "deleting one that is attached": {"DELETE", "/policies/claimsMappingPolicies/" + claims.ID, nil, 400},
-		"an unknown option": {"POST", "/policies/tokenIssuancePolicies", map[string]any{"displayName": "x", "definition": []string{`{"TokenIssuancePolicy":{"Version":1,"TokenResponseSigningPolicy":"None"}}`}}, 400},
+		"another version": {
+			"POST", "/policies/claimsMappingPolicies",
+			map[string]any{"displayName": "x", "definition": []string{`{"ClaimsMappingPolicy":{"Version":2}}`}}, 400,
+		}, "no JSON": {
+			"POST", "/policies/claimsMappingPolicies",
+			map[string]any{"displayName": "x", "definition": []string{`{`}}, 400,
+		},
+		"an unknown source": {
+			"POST", "/policies/claimsMappingPolicies",
+			definition(`{"Source":"user","ID":"shoesize","SamlClaimType":"https://x/y"}`), 400,
+		}, "a second policy": {"POST", sp + "/$ref", map[string]string{"@odata.id": "x/" + claims.ID}, 400},
+		"a policy of another kind":      {"GET", "/policies/tokenIssuancePolicies/" + claims.ID, nil, 404},
+		"deleting one that is attached": {"DELETE", "/policies/claimsMappingPolicies/" + claims.ID, nil, 400},
+		"an unknown option": {
+			"POST", "/policies/tokenIssuancePolicies",
+			map[string]any{
+				"displayName": "x",
+				"definition":  []string{`{"TokenIssuancePolicy":{"Version":1,"TokenResponseSigningPolicy":"None"}}`},
+			},
+			400,
+		},
 	} {
 		if status, _, body := e.ask(c.method, c.path, c.body); status != c.status {
 			t.Errorf("%s: %d %s", name, status, body)
@@ -275,7 +299,9 @@ func TestHowARequestWantsThePersonToSignIn(t *testing.T) {
 		)
 	}
 	class := func(comparison, name string) string {
-		return `<samlp:RequestedAuthnContext` + comparison + `><saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:` + name + `</saml:AuthnContextClassRef></samlp:RequestedAuthnContext>`
+		return `<samlp:RequestedAuthnContext` + comparison +
+			`><saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:` + name +
+			`</saml:AuthnContextClassRef></samlp:RequestedAuthnContext>`
 	}
 	v := newVisitor(t)
 	status := func(form url.Values) string {
@@ -318,12 +344,19 @@ func TestHowARequestWantsThePersonToSignIn(t *testing.T) {
 			t.Errorf("asked for %q the NameID is %s", asked, got)
 		}
 	}
-	for what, address := range map[string]string{"passive": request(`IsPassive="1"`, ""), "any class": request("", class("", "unspecified")), "a password": request("", class("", "Password"))} {
+	for what, address := range map[string]string{
+		"passive":    request(`IsPassive="1"`, ""),
+		"any class":  request("", class("", "unspecified")),
+		"a password": request("", class("", "Password")),
+	} {
 		if _, form := v.response(d, address, "nobody is asked"); !strings.Contains(status(form), "Mei Tanaka") {
 			t.Errorf("%s: %s", what, status(form))
 		}
 	}
-	for want, address := range map[string]string{"AADSTS75011": request("", class("", "X509")), "AADSTS75005": request("", class(` Comparison="minimum"`, "Password"))} {
+	for want, address := range map[string]string{
+		"AADSTS75011": request("", class("", "X509")),
+		"AADSTS75005": request("", class(` Comparison="minimum"`, "Password")),
+	} {
 		if _, page := v.send(http.MethodGet, address, nil); !strings.Contains(page, want) {
 			t.Errorf("%s: %s", want, page)
 		}
@@ -372,7 +405,11 @@ func TestSingleLogout(t *testing.T) {
 			),
 		)
 	}
-	for want, address := range map[string]string{"AADSTS50061": request("1abc", time.Now(), app.IdentifierURIs[0]), "AADSTS50071": request("_a", time.Now().Add(-time.Hour), app.IdentifierURIs[0]), "AADSTS700016": request("_a", time.Now(), "https://nobody")} {
+	for want, address := range map[string]string{
+		"AADSTS50061":  request("1abc", time.Now(), app.IdentifierURIs[0]),
+		"AADSTS50071":  request("_a", time.Now().Add(-time.Hour), app.IdentifierURIs[0]),
+		"AADSTS700016": request("_a", time.Now(), "https://nobody"),
+	} {
 		if _, page := v.send(http.MethodGet, address, nil); !strings.Contains(page, want) {
 			t.Errorf("%s: %s", want, page)
 		}

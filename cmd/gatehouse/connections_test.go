@@ -142,7 +142,8 @@ func TestLongNamesAreRefusedAtTheDoor(t *testing.T) {
 		{d.Center.URL + "/platform/login", "username"}, {d.Center.URL + "/platform/forgot", "username"},
 		{d.Center.URL + "/console/login", "username"}, {d.Center.URL + "/platform/login/code", "code"},
 		{d.Tenant.URL + "/login", "loginfmt"}, {d.Tenant.URL + "/admin/login", "username"},
-		{d.Tenant.URL + "/common/oauth2/v2.0/token", "client_id"}, {d.Tenant.URL + "/common/oauth2/v2.0/devicecode", "client_id"},
+		{d.Tenant.URL + "/common/oauth2/v2.0/token", "client_id"},
+		{d.Tenant.URL + "/common/oauth2/v2.0/devicecode", "client_id"},
 		{d.Center.URL + "/platform/saml/acs/x", "SAMLResponse"},
 	} {
 		body := form.field + "=" + strings.Repeat("x", 1<<20)
@@ -186,16 +187,19 @@ func TestAWSRequestsAreJudgedByTheirHeadersFirst(t *testing.T) {
 	t.Parallel()
 	at := freeAddress(t)
 	startCommand(t, "serve", "--data", t.TempDir(), "--listen", at)
-	for name, header := range map[string]string{"unsigned": "", "unknown key": "Authorization: AWS4-HMAC-SHA256 Credential=AKIDUNKNOWN/" +
-		time.Now().UTC().Format("20060102") + "/us-east-1/identitystore/aws4_request, SignedHeaders=host;x-amz-date;x-amz-target, Signature=" +
-		strings.Repeat("0", 64) + "\r\nX-Amz-Date: " + time.Now().UTC().Format("20060102T150405Z") + "\r\n"} {
+	for name, header := range map[string]string{"unsigned": "",
+		"unknown key": "Authorization: AWS4-HMAC-SHA256 Credential=AKIDUNKNOWN/" +
+			time.Now().UTC().Format("20060102") + "/us-east-1/identitystore/aws4_request, " +
+			"SignedHeaders=host;x-amz-date;x-amz-target, Signature=" +
+			strings.Repeat("0", 64) + "\r\nX-Amz-Date: " + time.Now().UTC().Format("20060102T150405Z") + "\r\n"} {
 		t.Run(name, func(t *testing.T) {
 			began := time.Now()
 			status := asks(
 				t,
 				from(t, "127.0.0.1", at),
 				fmt.Sprintf("POST / HTTP/1.1\r\nHost: %s\r\nX-Amz-Target: AWSIdentityStore.ListUsers\r\n"+
-					"Content-Type: application/x-amz-json-1.1\r\n%sContent-Length: 1000000\r\nConnection: close\r\n\r\n{", at, header),
+					"Content-Type: application/x-amz-json-1.1\r\n%sContent-Length: 1000000\r\nConnection: "+
+					"close\r\n\r\n{", at, header),
 			)
 			if status != http.StatusForbidden && status != http.StatusBadRequest {
 				t.Errorf("answered with %d after %s", status, time.Since(began))

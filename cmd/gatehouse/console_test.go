@@ -16,7 +16,9 @@ import (
 func administrator(t *testing.T, d demoOutput, base string) visitor {
 	t.Helper()
 	v := newVisitor(t)
-	if status, page := v.send(http.MethodPost, base+"/login", url.Values{"username": {d.Admin.UserName}, "password": {d.Admin.Password}}); status != http.StatusOK {
+	if status, page := v.send(
+		http.MethodPost, base+"/login", url.Values{"username": {d.Admin.UserName}, "password": {d.Admin.Password}},
+	); status != http.StatusOK {
 		t.Fatalf("sign in at %s: %d %s", base, status, page)
 	}
 	return v
@@ -65,7 +67,9 @@ func TestTheConsoleManagesTheBuiltInDirectory(t *testing.T) {
 		"The sign-in settings are changed.",
 	)
 	oneTime := html.UnescapeString(
-		regexp.MustCompile(`not shown again, and[\s\S]*?<pre tabindex="0">([^<]+)`).FindStringSubmatch(v.does(user+"/one-time-password", nil, "one-time password"))[1],
+		regexp.MustCompile(`not shown again, and[\s\S]*?<pre tabindex="0">([^<]+)`).FindStringSubmatch(v.does(
+			user+"/one-time-password", nil, "one-time password",
+		))[1],
 	)
 	const password = "a Long password 1!"
 	login := d.Center.URL + "/platform/login"
@@ -173,8 +177,9 @@ func TestTheConsoleIsReadOnlyUnderProvisioning(t *testing.T) {
 	_, page := v.send(http.MethodGet, console+"/groups", nil)
 	group := console + "/groups/" + idInPath.FindStringSubmatch(page)[1]
 	for address, form := range map[string]url.Values{
-		console + "/users": {"username": {"x"}, "given": {"X"}, "family": {"Y"}, "display": {"Z"}}, console + "/groups": {"display": {"X"}},
-		group + "/members": {"username": {"mei.tanaka@northwind.example"}}, group + "/delete": nil,
+		console + "/users":  {"username": {"x"}, "given": {"X"}, "family": {"Y"}, "display": {"Z"}},
+		console + "/groups": {"display": {"X"}},
+		group + "/members":  {"username": {"mei.tanaka@northwind.example"}}, group + "/delete": nil,
 	} {
 		v.does(address, form, "automatic provisioning owns users and groups")
 	}
@@ -206,7 +211,12 @@ func TestTheAdminCenterManagesTheDirectory(t *testing.T) {
 		nil, "The member is removed.",
 	)
 	app := admin + "/apps/" + d.Tenant.ApplicationID
-	for do, want := range map[string]string{"pause": "Provisioning is paused", "start": "Provisioning is on", "restart": "from the beginning", "explode": "not well-formed"} {
+	for do, want := range map[string]string{
+		"pause":   "Provisioning is paused",
+		"start":   "Provisioning is on",
+		"restart": "from the beginning",
+		"explode": "not well-formed",
+	} {
 		v.does(app+"/provisioning/"+do, nil, want)
 	}
 	v.does(group+"/delete", nil, "The group is deleted.")

@@ -69,9 +69,18 @@ func TestEveryCookieOfBothHalvesHasTheHostPrefixUnderTLS(t *testing.T) {
 		logout, session     string
 		form                url.Values
 	}{
-		{centerMux, center, "/console/login", "/console/account", "/console/logout", "__Host-gatehouse_console", url.Values{"username": {"admin"}, "password": {"Correct horse 1!"}}},
-		{tenantMux, directory, "/admin/login", "/admin/users", "/admin/logout", "__Host-gatehouse_admincenter", url.Values{"username": {"admin"}, "password": {"Correct horse 1!"}}},
-		{tenantMux, directory, "/login", "/myapps", "/logout", "__Host-gatehouse_tenant", url.Values{"loginfmt": {"ada@" + x.Organization.Domain}, "passwd": {"Correct horse 1!"}}},
+		{
+			centerMux, center, "/console/login", "/console/account", "/console/logout", "__Host-gatehouse_console",
+			url.Values{"username": {"admin"}, "password": {"Correct horse 1!"}},
+		},
+		{
+			tenantMux, directory, "/admin/login", "/admin/users", "/admin/logout", "__Host-gatehouse_admincenter",
+			url.Values{"username": {"admin"}, "password": {"Correct horse 1!"}},
+		},
+		{
+			tenantMux, directory, "/login", "/myapps", "/logout", "__Host-gatehouse_tenant",
+			url.Values{"loginfmt": {"ada@" + x.Organization.Domain}, "passwd": {"Correct horse 1!"}},
+		},
 	} {
 		send := func(method, path string, form url.Values, cookies ...*http.Cookie) *http.Response {
 			r := httptest.NewRequest(method, door.site+path, strings.NewReader(form.Encode()))
@@ -83,7 +92,8 @@ func TestEveryCookieOfBothHalvesHasTheHostPrefixUnderTLS(t *testing.T) {
 			door.mux.ServeHTTP(w, r)
 			for _, k := range w.Result().Cookies() {
 				if k.MaxAge >= 0 &&
-					(!strings.HasPrefix(k.Name, "__Host-") || !k.Secure || k.Path != "/" || k.Domain != "" || !k.HttpOnly || k.SameSite != http.SameSiteLaxMode) {
+					(!strings.HasPrefix(k.Name, "__Host-") || !k.Secure || k.Path != "/" || k.Domain != "" ||
+						!k.HttpOnly || k.SameSite != http.SameSiteLaxMode) {
 					t.Errorf("%s sets %+v", path, k)
 				}
 			}
@@ -102,7 +112,10 @@ func TestEveryCookieOfBothHalvesHasTheHostPrefixUnderTLS(t *testing.T) {
 		if got := send(http.MethodGet, door.inside, nil, first).StatusCode; got != http.StatusOK {
 			t.Errorf("%s with the cookie: %d", door.inside, got)
 		}
-		if got := send(http.MethodGet, door.inside, nil, &http.Cookie{Name: strings.TrimPrefix(door.session, "__Host-"), Value: first.Value}).StatusCode; got == http.StatusOK {
+		if got := send(
+			http.MethodGet, door.inside, nil,
+			&http.Cookie{Name: strings.TrimPrefix(door.session, "__Host-"), Value: first.Value},
+		).StatusCode; got == http.StatusOK {
 			t.Errorf("%s with a cookie that a neighbour can set: %d", door.inside, got)
 		}
 		second := sessionOf(send(http.MethodPost, door.login, door.form, first))

@@ -41,7 +41,8 @@ type credentialSettings struct {
 func (s *credentialSettings) flags(f *pflag.FlagSet) {
 	f.StringVar(
 		&s.from, "credentials", fromSandbox,
-		"where credentials of roles come from: sandbox (this center's own, nothing at AWS), saml (accounts trust\nthis center as a SAML provider), or assume-role (from the AWS credentials of this machine)",
+		"where credentials of roles come from: sandbox (this center's own, nothing at AWS), saml (accounts "+
+			"trust\nthis center as a SAML provider), or assume-role (from the AWS credentials of this machine)",
 	)
 	f.StringVar(
 		&s.signInURL, "aws-sign-in", broker.SignInEndpoint,
@@ -49,15 +50,19 @@ func (s *credentialSettings) flags(f *pflag.FlagSet) {
 	)
 	f.StringVar(
 		&s.provisioningRole, "provisioning-role", "",
-		"name of a role in every account by which this center makes roles in IAM, such as OrganizationAccountAccessRole; the AWS\ncredentials of this machine must be allowed to assume it (default: the center makes none)",
+		"name of a role in every account by which this center makes roles in IAM, such as "+
+			"OrganizationAccountAccessRole; the AWS\ncredentials of this machine must be allowed to assume it "+
+			"(default: the center makes none)",
 	)
 	f.StringVar(
 		&s.hub, "hub-role", "",
-		"ARN of the role that opens roles, which they trust, with --credentials assume-role (default: whose the AWS credentials of this machine are)",
+		"ARN of the role that opens roles, which they trust, with --credentials assume-role (default: whose the "+
+			"AWS credentials of this machine are)",
 	)
 	f.BoolVar(
 		&s.organizations, "organizations", false,
-		"read the accounts of AWS Organizations, with units and tags, and keep in step with them; needs AWS credentials of the management account, or of one that administration is delegated to",
+		"read the accounts of AWS Organizations, with units and tags, and keep in step with them; needs AWS "+
+			"credentials of the management account, or of one that administration is delegated to",
 	)
 	f.DurationVar(&s.organizationsEach, "organizations-every", time.Hour, "how often they are read")
 	f.StringVar(&s.rolePath, "role-path", "/", "path of the roles in IAM; begins and ends with a slash")

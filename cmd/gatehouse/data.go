@@ -182,7 +182,8 @@ func (d *dataFlags) opens(env func(string) (string, bool), k center.AccessKey) (
 	if _, given := env("GATEHOUSE_MASTER_KEY"); !given {
 		if _, err := os.Stat(filepath.Join(d.data, "master.key")); err != nil {
 			return nil, fmt.Errorf(
-				"the folder has no master.key; copy the one of the center that was backed up there, or set GATEHOUSE_MASTER_KEY: %w",
+				"the folder has no master.key; copy the one of the center that was backed up there, or set "+
+					"GATEHOUSE_MASTER_KEY: %w",
 				err,
 			)
 		}
@@ -305,7 +306,10 @@ func (w *world) importFile(ctx context.Context, d *dataFlags, file string, o sci
 	for _, line := range result.Failures {
 		fmt.Fprintln(w.err, inline(line))
 	}
-	verb := map[bool]string{false: "%d created, %d changed, %d left as they were, %d failed", true: "Would be: %d created, %d changed, %d left as they are; %d would fail"}[o.DryRun]
+	verb := map[bool]string{
+		false: "%d created, %d changed, %d left as they were, %d failed",
+		true:  "Would be: %d created, %d changed, %d left as they are; %d would fail",
+	}[o.DryRun]
 	err = w.result(
 		d.asJSON,
 		map[string]any{
@@ -358,7 +362,10 @@ sealed secrets. It changes nothing. The exit code is 1 when something is wrong.`
 			for _, p := range problems {
 				fmt.Fprintln(w.err, inline(p))
 			}
-			if err := w.result(d.asJSON, map[string]any{"rows": seen, "problems": append([]string{}, problems...)}, "%d rows checked, %d problems", seen, len(problems)); err != nil {
+			if err := w.result(
+				d.asJSON, map[string]any{"rows": seen, "problems": append([]string{}, problems...)},
+				"%d rows checked, %d problems", seen, len(problems),
+			); err != nil {
 				return err
 			}
 			if len(problems) > 0 {

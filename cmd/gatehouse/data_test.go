@@ -97,10 +97,19 @@ func TestDataIsBackedUpRestoredExportedImportedAndChecked(t *testing.T) {
 	if out := good("import", people, "--data", fresh, "--update", "--json"); !strings.Contains(out, `"updated":29`) {
 		t.Errorf("imported again to update: %s", out)
 	}
-	if a, b := namesOf(t, lines), namesOf(t, strings.Split(strings.TrimSpace(good("export", "--data", fresh)), "\n")); a != b {
+	if a, b := namesOf(
+		t, lines,
+	), namesOf(t, strings.Split(strings.TrimSpace(good("export", "--data", fresh)), "\n")); a != b {
 		t.Errorf("what was exported and imported is\n%s\nit was\n%s", b, a)
 	}
-	if err := os.WriteFile(people, []byte(lines[0]+"\nnonsense\n{\"schemas\":[\"urn:x\"]}\n{\"schemas\":[\"urn:ietf:params:scim:schemas:core:2.0:User\"],\"userName\":\"a b\"}\n"), 0o600); err != nil {
+	if err := os.WriteFile(
+		people,
+		[]byte(
+			lines[0]+
+				"\nnonsense\n{\"schemas\":[\"urn:x\"]}\n{\"schemas\":[\"urn:ietf:params:scim:schemas:core:2.0:User\"],\"userName\":\"a b\"}\n",
+		),
+		0o600,
+	); err != nil {
 		t.Fatal(err)
 	}
 	bad("3 lines could not be imported", "import", people, "--data", fresh)
@@ -166,7 +175,9 @@ func TestAccessKeysAndTokensByTheRealCLI(t *testing.T) {
 		return out
 	}
 	var made struct{ AccessKeyID, SecretAccessKey string }
-	if err := json.Unmarshal([]byte(gatehouse("access-keys", "create", "auditor", "--role", "read-only", "--json")), &made); err != nil {
+	if err := json.Unmarshal(
+		[]byte(gatehouse("access-keys", "create", "auditor", "--role", "read-only", "--json")), &made,
+	); err != nil {
 		t.Fatal(err)
 	}
 	reader := d
@@ -198,7 +209,9 @@ func TestAccessKeysAndTokensByTheRealCLI(t *testing.T) {
 	cli.fails(
 		"UnrecognizedClientException", "identitystore", "list-users", "--identity-store-id", d.Center.IdentityStoreID,
 	)
-	if code, _, errOut := call(t, "", env, "access-keys", "delete", d.AWS.AccessKeyID, "--center-url", d.Center.URL); code == exitDone ||
+	if code, _, errOut := call(
+		t, "", env, "access-keys", "delete", d.AWS.AccessKeyID, "--center-url", d.Center.URL,
+	); code == exitDone ||
 		!strings.Contains(errOut, "last enabled access key") {
 		t.Errorf("the last administrator's key: %d %s", code, errOut)
 	}
@@ -237,7 +250,9 @@ func TestAccessKeysAndTokensByTheRealCLI(t *testing.T) {
 // reach.
 func TestMetricsTellOfExpiry(t *testing.T) {
 	t.Parallel()
-	if code, _, errOut := call(t, "", nil, "serve", "--data", t.TempDir(), "--listen", freeAddress(t), "--metrics", "0.0.0.0:9"); code != exitUsage ||
+	if code, _, errOut := call(
+		t, "", nil, "serve", "--data", t.TempDir(), "--listen", freeAddress(t), "--metrics", "0.0.0.0:9",
+	); code != exitUsage ||
 		!strings.Contains(errOut, "loopback") {
 		t.Errorf("metrics for everyone: %d %s", code, errOut)
 	}

@@ -261,7 +261,9 @@ func (d *demo) seedCenter(ctx context.Context, by audit.Actor) error {
 	}
 	d.secrets.AccessKeyID, d.secrets.SecretAccessKey = key.ID, secret.Reveal()
 	for _, a := range demoAccounts {
-		if err := d.center.PutAccount(ctx, by, center.Account{ID: a[0], Name: a[1], Email: a[2] + "@" + tenant.DefaultDomain}); err != nil {
+		if err := d.center.PutAccount(
+			ctx, by, center.Account{ID: a[0], Name: a[1], Email: a[2] + "@" + tenant.DefaultDomain},
+		); err != nil {
 			return err
 		}
 	}
@@ -355,8 +357,10 @@ func (d *demo) connectConfig(ctx context.Context) (connect.Config, error) {
 			SecretAccessKey: d.secrets.SecretAccessKey,
 			HTTP:            client,
 		},
-		LoginURL: d.tenant.URL + "/" + d.tenant.Organization.ID, HTTP: client, AppName: "AWS IAM Identity Center", Groups: names,
-		Email: "admin@" + d.tenant.Organization.Domain, Cert: "AWS IAM Identity Center", PollEach: 30 * time.Millisecond,
+		LoginURL: d.tenant.URL + "/" + d.tenant.Organization.ID, HTTP: client, AppName: "AWS IAM Identity Center",
+		Groups: names,
+		Email:  "admin@" + d.tenant.Organization.Domain, Cert: "AWS IAM Identity Center",
+		PollEach: 30 * time.Millisecond,
 	}, nil
 }
 

@@ -197,7 +197,8 @@ As a person, with the AWS CLI 2.13 or later:
   export AWS_CONFIG_FILE=%s
   aws sso login --profile gatehouse
   aws sts get-caller-identity --profile gatehouse
-`, d.secrets.AccessKeyID, d.secrets.SecretAccessKey, i.Region, d.center.URL, i.IdentityStoreID, membershipCommand, d.configFile())
+`, d.secrets.AccessKeyID, d.secrets.SecretAccessKey, i.Region, d.center.URL, i.IdentityStoreID, membershipCommand,
+		d.configFile())
 	if s.SCIM.ScimEndpoint == "" {
 		fmt.Fprintf(out, `
 Connect them by hand in the two consoles, or with:
@@ -205,7 +206,8 @@ Connect them by hand in the two consoles, or with:
   GATEHOUSE_CLIENT_SECRET=%s \
   gatehouse connect --center-url %s --graph-url %s --login-url %s/%s \
     --client-id %s --group "Platform Engineering" --group Engineering
-`, d.secrets.ClientSecret, d.center.URL, d.tenant.GraphURL(), d.tenant.URL, d.tenant.Organization.ID, d.secrets.ClientID)
+`, d.secrets.ClientSecret, d.center.URL, d.tenant.GraphURL(), d.tenant.URL, d.tenant.Organization.ID,
+			d.secrets.ClientID)
 	}
 	fmt.Fprintln(out, "\nCtrl-C stops it.")
 	return nil
@@ -268,7 +270,8 @@ func (d *demo) membershipCommand(ctx context.Context) (string, error) {
 		return "", nil
 	}
 	return fmt.Sprintf(
-		"  aws --endpoint-url $AWS_ENDPOINT_URL identitystore create-group-membership --identity-store-id %s \\\n    --group-id %s --member-id UserId=%s     # %s joins %s\n",
+		"  aws --endpoint-url $AWS_ENDPOINT_URL identitystore create-group-membership --identity-store-id %s \\\n "+
+			"   --group-id %s --member-id UserId=%s     # %s joins %s\n",
 		d.center.Instance.IdentityStoreID, g.ID, u.ID, u.DisplayName, g.DisplayName,
 	), err
 }

@@ -52,7 +52,10 @@ func (b browser) accessible(page string) {
 		if found != "" {
 			b.t.Errorf("%s, %s: %s", page, scheme, found)
 		}
-		if wide := do(b, "measure "+page, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > document.documentElement.clientWidth + 1`)); wide {
+		if wide := do(
+			b, "measure "+page,
+			chromedp.Evaluate[bool](`document.documentElement.scrollWidth > document.documentElement.clientWidth + 1`),
+		); wide {
 			b.t.Errorf("%s, %s, is wider than the window", page, scheme)
 		}
 	}
@@ -85,7 +88,9 @@ func (b browser) securityKey() {
 			tab,
 			webauthn.AddVirtualAuthenticator,
 			webauthn.AddVirtualAuthenticatorParams{Options: &webauthn.VirtualAuthenticatorOptions{
-				Protocol: webauthn.AuthenticatorProtocolCtap2, Transport: webauthn.AuthenticatorTransportUsb, HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true,
+				Protocol: webauthn.AuthenticatorProtocolCtap2, Transport: webauthn.AuthenticatorTransportUsb,
+				HasResidentKey: true, HasUserVerification: true, IsUserVerified: true,
+				AutomaticPresenceSimulation: true,
 			}},
 		)
 		return err

@@ -49,7 +49,9 @@ takes the settings of gatehouse sync and changes nothing.`,
 					a.out, "%s  %s %s\n", e.EventTime.UTC().Format("2006-01-02 15:04:05 UTC"), inline(e.EventName),
 					e.Result,
 				)
-				for _, line := range [][2]string{{"by", e.ActorType + " " + e.ActorName}, {"from", e.SourceIPAddress}, {"subject", e.Subject}, {"why", e.What}, {"check", e.Check},
+				for _, line := range [][2]string{{
+					"by", e.ActorType + " " + e.ActorName,
+				}, {"from", e.SourceIPAddress}, {"subject", e.Subject}, {"why", e.What}, {"check", e.Check},
 					{"expected", e.Expected}, {"received", e.Received}, {"detail", e.Detail}, {"to do", e.Remedy}} {
 					if line[1] != "" {
 						fmt.Fprintf(a.out, "  %-9s %s\n", line[0], inline(line[1]))

@@ -174,7 +174,9 @@ func TestNobodyElseReadsTheFilesOfAnyCommand(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = cmd.Process.Kill(); _, _ = cmd.Process.Wait() })
-		for _, err := os.Stat(filepath.Join(folder, firstStartFile)); err != nil; _, err = os.Stat(filepath.Join(folder, firstStartFile)) {
+		for _, err := os.Stat(filepath.Join(
+			folder, firstStartFile,
+		)); err != nil; _, err = os.Stat(filepath.Join(folder, firstStartFile)) {
 			if t.Context().Err() != nil {
 				t.Fatal(err)
 			}

@@ -83,7 +83,12 @@ func TestTheFirstPassword(t *testing.T) {
 					t.Errorf("%s: the file has %s", how, kept)
 				}
 				printed := s.out.String() + s.err.String()
-				for _, secret := range append(regexp.MustCompile(`(?:AWS_SECRET_ACCESS_KEY=|client secret )(\S+)`).FindStringSubmatch(string(kept))[1:], password) {
+				for _, secret := range append(
+					regexp.MustCompile(
+						`(?:AWS_SECRET_ACCESS_KEY=|client secret )(\S+)`,
+					).FindStringSubmatch(string(kept))[1:],
+					password,
+				) {
 					if strings.Contains(printed, secret) {
 						t.Errorf("%s: a secret was printed", how)
 					}
@@ -106,7 +111,10 @@ func TestTheFirstPassword(t *testing.T) {
 				args []string
 			}{
 				"a simple one": {map[string]string{"GATEHOUSE_ADMIN_PASSWORD": "simple"}, nil},
-				"two of them":  {map[string]string{"GATEHOUSE_ADMIN_PASSWORD": rootPassword}, []string{"--admin-password-file", given}},
+				"two of them": {
+					map[string]string{"GATEHOUSE_ADMIN_PASSWORD": rootPassword},
+					[]string{"--admin-password-file", given},
+				},
 				"no such file": {nil, []string{"--admin-password-file", given + "x"}},
 			} {
 				folder := t.TempDir()
@@ -137,7 +145,8 @@ func TestAPasswordThatIsGivenLaterIsIgnoredAloud(t *testing.T) {
 				warns    bool
 			}{{rootPassword, false}, {rootPassword, false}, {otherPassword, true}} {
 				s, o, stop := k.startWith(t, map[string]string{"GATEHOUSE_ADMIN_PASSWORD": c.password}, folder)
-				if warned := strings.Contains(s.err.String(), "is ignored") && strings.Contains(s.err.String(), "administrators set-password admin"); warned != c.warns {
+				if warned := strings.Contains(s.err.String(), "is ignored") &&
+					strings.Contains(s.err.String(), "administrators set-password admin"); warned != c.warns {
 					t.Errorf("with %s: warned is %v: %s", c.password, warned, s.err.String())
 				}
 				if v, _ := o.enter(t, "admin", rootPassword); !o.in(v) {

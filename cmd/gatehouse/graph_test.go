@@ -72,10 +72,17 @@ func TestGraphQueries(t *testing.T) {
 	e := newEnds(t, d)
 	where := func(filter string) string { return "?$count=true&$filter=" + url.QueryEscape(filter) }
 	for path, want := range map[string]int{
-		"/users" + where("department eq 'Data'"): 4, "/users" + where("department ne 'Data'"): 21, "/users" + where("startswith(displayName,'Le') or surname eq 'Kim'"): 2,
-		"/users" + where("not(department eq 'Data')") + "&$top=4": 21, "/users" + where("endsWith(mail,'@northwind.example') and accountEnabled eq false"): 1,
-		"/users" + where("surname eq null"): 1, "/users" + where("id eq 'x'"): 0, "/users" + where("department in ('Data','Finance')") + "&$top=2": 7, "/groups" + where("startswith(displayName,'E')"): 1,
-		"/groups" + where("displayName eq 'data'"): 1, "/users?$search=" + url.QueryEscape(`"displayName:oni"`): 0, "/users?$search=" + url.QueryEscape(`"displayName:O'N" AND "displayName:ben"`): 1,
+		"/users" + where("department eq 'Data'"): 4, "/users" + where("department ne 'Data'"): 21,
+		"/users" + where("startswith(displayName,'Le') or surname eq 'Kim'"):                2,
+		"/users" + where("not(department eq 'Data')") + "&$top=4":                           21,
+		"/users" + where("endsWith(mail,'@northwind.example') and accountEnabled eq false"): 1,
+		"/users" + where("surname eq null"):                                                 1,
+		"/users" + where("id eq 'x'"):                                                       0,
+		"/users" + where("department in ('Data','Finance')") + "&$top=2":                    7,
+		"/groups" + where("startswith(displayName,'E')"):                                    1,
+		"/groups" + where("displayName eq 'data'"):                                          1,
+		"/users?$search=" + url.QueryEscape(`"displayName:oni"`):                            0,
+		"/users?$search=" + url.QueryEscape(`"displayName:O'N" AND "displayName:ben"`):      1,
 	} {
 		if got := e.list(path, "id", eventual); len(got) != want {
 			t.Errorf("%s: %d, want %d", path, len(got), want)
@@ -112,10 +119,16 @@ func TestGraphQueries(t *testing.T) {
 		path    string
 		headers []string
 	}{
-		"an advanced filter without the header": {"/users" + where("department ne 'x'"), nil}, "one without $count": {"/users?$filter=department%20ne%20'x'", []string{eventual}},
-		"$search without the header": {"/users?$search=%22displayName:x%22", nil}, "an order with a filter": {"/users?$orderby=displayName&$filter=department%20eq%20'x'", nil},
-		"a $search without a property": {"/users?$search=x", []string{eventual}}, "a cast without the header": {"/groups/" + e.group("Data").ID + "/members/microsoft.graph.user", nil},
-		"an expansion of something else": {"/users?$expand=manager($levels=2)", nil}, "$count without the header": {"/users/$count", nil},
+		"an advanced filter without the header": {"/users" + where("department ne 'x'"), nil},
+		"one without $count":                    {"/users?$filter=department%20ne%20'x'", []string{eventual}},
+		"$search without the header":            {"/users?$search=%22displayName:x%22", nil},
+		"an order with a filter":                {"/users?$orderby=displayName&$filter=department%20eq%20'x'", nil},
+		"a $search without a property":          {"/users?$search=x", []string{eventual}},
+		"a cast without the header": {
+			"/groups/" + e.group("Data").ID + "/members/microsoft.graph.user", nil,
+		},
+		"an expansion of something else": {"/users?$expand=manager($levels=2)", nil},
+		"$count without the header":      {"/users/$count", nil},
 	} {
 		if status, _, body := e.ask(http.MethodGet, c.path, nil, c.headers...); status != http.StatusBadRequest {
 			t.Errorf("%s: %d %s", name, status, body)
@@ -133,9 +146,14 @@ func TestGroupsInGroups(t *testing.T) {
 	// now they contain each other
 	e.change(http.MethodPost, "/groups/"+inner.ID+"/members/$ref", graph.Reference{ID: "x/" + outer.ID}, nil)
 	for path, want := range map[string]int{
-		"/groups/" + outer.ID + "/members": 8, "/groups/" + outer.ID + "/transitiveMembers": 12, "/groups/" + outer.ID + "/transitiveMembers?$top=5": 12,
-		"/groups/" + outer.ID + "/transitiveMembers/microsoft.graph.user?$count=true": 11, "/groups/" + outer.ID + "/members/microsoft.graph.group?$count=true": 1,
-		"/users/" + mei.ID + "/memberOf": 1, "/users/" + mei.ID + "/transitiveMemberOf": 2, "/users/" + mei.ID + "/transitiveMemberOf/microsoft.graph.group?$count=true": 2, "/groups/" + inner.ID + "/memberOf": 1,
+		"/groups/" + outer.ID + "/members": 8, "/groups/" + outer.ID + "/transitiveMembers": 12,
+		"/groups/" + outer.ID + "/transitiveMembers?$top=5":                           12,
+		"/groups/" + outer.ID + "/transitiveMembers/microsoft.graph.user?$count=true": 11,
+		"/groups/" + outer.ID + "/members/microsoft.graph.group?$count=true":          1,
+		"/users/" + mei.ID + "/memberOf":                                              1,
+		"/users/" + mei.ID + "/transitiveMemberOf":                                    2,
+		"/users/" + mei.ID + "/transitiveMemberOf/microsoft.graph.group?$count=true":  2,
+		"/groups/" + inner.ID + "/memberOf":                                           1,
 	} {
 		if got := e.list(path, "id", eventual); len(got) != want {
 			t.Errorf("%s: %d, want %d", path, len(got), want)
@@ -147,8 +165,12 @@ func TestGroupsInGroups(t *testing.T) {
 		t.Errorf("owners %v", got)
 	}
 	// twice, and the last one
-	for _, c := range []struct{ method, path string }{{"POST", owners + "/$ref"}, {"DELETE", owners + "/" + mei.ID + "/$ref"}} {
-		if status, _, body := e.ask(c.method, c.path, graph.Reference{ID: "x/" + mei.ID}); status != http.StatusBadRequest {
+	for _, c := range []struct{ method, path string }{
+		{"POST", owners + "/$ref"}, {"DELETE", owners + "/" + mei.ID + "/$ref"},
+	} {
+		if status, _, body := e.ask(
+			c.method, c.path, graph.Reference{ID: "x/" + mei.ID},
+		); status != http.StatusBadRequest {
 			t.Errorf("%s %s: %d %s", c.method, c.path, status, body)
 		}
 	}
@@ -240,7 +262,8 @@ func TestDeltaQueries(t *testing.T) {
 	if len(one) != 1 {
 		t.Errorf("of one user: %v", one)
 	}
-	for name, path := range map[string]string{"a broken token": "/users/delta?$deltatoken=!", "a token of groups": strings.Replace(groupsLink, "/groups/", "/users/", 1), "$top": "/users/delta?$top=5",
+	for name, path := range map[string]string{"a broken token": "/users/delta?$deltatoken=!",
+		"a token of groups": strings.Replace(groupsLink, "/groups/", "/users/", 1), "$top": "/users/delta?$top=5",
 		"another filter": "/users/delta?$filter=displayName%20eq%20'x'"} {
 		if status, _, body := e.ask(http.MethodGet, path, nil); status != http.StatusBadRequest {
 			t.Errorf("%s: %d %s", name, status, body)
@@ -272,7 +295,8 @@ func TestGraphBatches(t *testing.T) {
 	e.change(http.MethodPost, "/$batch", graph.Batch{Requests: []graph.BatchRequest{
 		request(
 			"3", "GET", "/users/mei.tanaka@northwind.example", "null", "2",
-		), request("1", "GET", "/users/$count", "null"), request("2", "PATCH", "users/mei.tanaka@northwind.example", `{"displayName":"May"}`),
+		), request("1", "GET", "/users/$count", "null"),
+		request("2", "PATCH", "users/mei.tanaka@northwind.example", `{"displayName":"May"}`),
 		request(
 			"4", "GET", "/users/nobody", "null",
 		), request("5", "GET", "/users", "null", "4"), request("6", "POST", "/$batch", `{}`),
@@ -289,15 +313,21 @@ func TestGraphBatches(t *testing.T) {
 	if !strings.Contains(string(answers["3"].Body), `"displayName":"May"`) {
 		t.Errorf("what depends on a change comes before it: %s", answers["3"].Body)
 	}
-	for name, requests := range map[string][]graph.BatchRequest{"none": {}, "too many": make([]graph.BatchRequest, 21), "one id twice": {request("1", "GET", "/users", ""), request("1", "GET", "/users", "")},
-		"no id": {request("", "GET", "/users", "")}, "in a ring": {request("1", "GET", "/users", "null", "2"), request("2", "GET", "/users", "null", "1")}, "on nothing": {request("1", "GET", "/users", "null", "9")}} {
+	for name, requests := range map[string][]graph.BatchRequest{"none": {}, "too many": make(
+		[]graph.BatchRequest, 21,
+	), "one id twice": {request("1", "GET", "/users", ""), request("1", "GET", "/users", "")},
+		"no id":      {request("", "GET", "/users", "")},
+		"in a ring":  {request("1", "GET", "/users", "null", "2"), request("2", "GET", "/users", "null", "1")},
+		"on nothing": {request("1", "GET", "/users", "null", "9")}} {
 		for i := range requests {
 			if len(requests[i].Body) == 0 {
 				requests[i].Body = json.RawMessage("null")
 			}
 		}
 		var refused *graph.Error
-		if err := e.graph.Do(context.Background(), http.MethodPost, "/$batch", graph.Batch{Requests: requests}, nil); !errors.As(
+		if err := e.graph.Do(
+			context.Background(), http.MethodPost, "/$batch", graph.Batch{Requests: requests}, nil,
+		); !errors.As(
 			err, &refused,
 		) ||
 			refused.Status != http.StatusBadRequest {

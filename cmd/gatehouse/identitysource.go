@@ -15,8 +15,9 @@ import (
 func (w *world) identitySourceCommand() *cobra.Command {
 	a := &administration{world: w}
 	cmd := &cobra.Command{
-		Use:   "identity-source",
-		Short: "Show where users sign in, where they may start, undo a change, and keep the identity provider's certificates",
+		Use: "identity-source",
+		Short: "Show where users sign in, where they may start, undo a change, and keep the identity provider's " +
+			"certificates",
 		Long: `The identity source is the built-in directory or one external identity provider. "gatehouse connect" and the console change it;
 here a change is undone, for 30 days, and the certificates are kept whose keys sign for the provider.`,
 		Example: `  gatehouse identity-source show
@@ -83,9 +84,10 @@ here a change is undone, for 30 days, and the certificates are kept whose keys s
 		),
 		with(
 			&cobra.Command{
-				Use:   "rehearse USERNAME",
-				Short: "Make a link with which a user signs in at the identity provider that is uploaded but not in force",
-				Args:  oneArg("a user name"),
+				Use: "rehearse USERNAME",
+				Short: "Make a link with which a user signs in at the identity provider that is uploaded but not " +
+					"in force",
+				Args: oneArg("a user name"),
 			},
 			a.rehearse,
 		),
@@ -119,7 +121,10 @@ func (a *administration) showSource(c *adminapi.Client, cmd *cobra.Command, _ []
 	}
 	fmt.Fprintf(
 		a.out, "Users sign in at: %s\n",
-		map[string]string{adminapi.SourceDirectory: "the built-in directory", adminapi.SourceExternal: "an external identity provider"}[d.IdentitySource],
+		map[string]string{
+			adminapi.SourceDirectory: "the built-in directory",
+			adminapi.SourceExternal:  "an external identity provider",
+		}[d.IdentitySource],
 	)
 	for _, i := range configurations {
 		fmt.Fprintf(a.out, "%s: %s, %s\n", strings.ToLower(i.Status), inline(i.EntityID), inline(i.SignInURL))

@@ -47,7 +47,8 @@ func TestAnInterruptedConnectIsCompletedByTheNext(t *testing.T) {
 				SecretAccessKey: d.AWS.SecretAccessKey,
 				HTTP:            client,
 			},
-			LoginURL: d.Tenant.URL + "/" + d.Tenant.TenantID, HTTP: client, AppName: "AWS", Groups: []string{"Engineering"}, Cert: "AWS",
+			LoginURL: d.Tenant.URL + "/" + d.Tenant.TenantID, HTTP: client, AppName: "AWS",
+			Groups: []string{"Engineering"}, Cert: "AWS",
 		})
 		if err != nil {
 			return err
@@ -131,7 +132,8 @@ func TestConnectWaitsForADirectoryThatLearnsLate(t *testing.T) {
 			AccessKeyID:     d.AWS.AccessKeyID,
 			SecretAccessKey: d.AWS.SecretAccessKey,
 		},
-		LoginURL: d.Tenant.URL + "/" + d.Tenant.TenantID, HTTP: client, AppName: "AWS", Groups: []string{"Finance"}, Cert: "AWS", PollEach: time.Millisecond,
+		LoginURL: d.Tenant.URL + "/" + d.Tenant.TenantID, HTTP: client, AppName: "AWS", Groups: []string{"Finance"},
+		Cert: "AWS", PollEach: time.Millisecond,
 	})
 	if err != nil {
 		t.Fatal(err)

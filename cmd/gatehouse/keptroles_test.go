@@ -15,7 +15,13 @@ import (
 func TestRolesAreKeptAtAWS(t *testing.T) { // not parallel: the settings of the AWS SDK are in the environment
 	moto := centertest.Moto(t)
 	const account = "333344445555"
-	for name, value := range map[string]string{"AWS_ENDPOINT_URL": moto, "AWS_ACCESS_KEY_ID": "AKIAHUB", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_CONFIG_FILE": t.TempDir() + "/none", "AWS_EC2_METADATA_DISABLED": "true"} {
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL":          moto,
+		"AWS_ACCESS_KEY_ID":         "AKIAHUB",
+		"AWS_SECRET_ACCESS_KEY":     "secret",
+		"AWS_CONFIG_FILE":           t.TempDir() + "/none",
+		"AWS_EC2_METADATA_DISABLED": "true",
+	} {
 		t.Setenv(name, value)
 	}
 	at := freeAddress(t)
@@ -62,7 +68,10 @@ func TestRolesAreKeptAtAWS(t *testing.T) { // not parallel: the settings of the 
 	)
 	change := func(operation string) string {
 		t.Helper()
-		member := map[string]string{"create": "AccountAssignmentCreationStatus", "delete": "AccountAssignmentDeletionStatus"}[operation]
+		member := map[string]string{
+			"create": "AccountAssignmentCreationStatus",
+			"delete": "AccountAssignmentDeletionStatus",
+		}[operation]
 		var status map[string]struct{ Status, RequestID, FailureReason string }
 		aws.run(
 			&status, "sso-admin", operation+"-account-assignment", "--instance-arn", instance.InstanceArn,
@@ -78,9 +87,15 @@ func TestRolesAreKeptAtAWS(t *testing.T) { // not parallel: the settings of the 
 			}
 			aws.run(
 				&status, "sso-admin",
-				"describe-account-assignment-"+map[string]string{"create": "creation", "delete": "deletion"}[operation]+"-status",
+				"describe-account-assignment-"+map[string]string{
+					"create": "creation",
+					"delete": "deletion",
+				}[operation]+"-status",
 				"--instance-arn", instance.InstanceArn,
-				"--account-assignment-"+map[string]string{"create": "creation", "delete": "deletion"}[operation]+"-request-id",
+				"--account-assignment-"+map[string]string{
+					"create": "creation",
+					"delete": "deletion",
+				}[operation]+"-request-id",
 				status[member].RequestID,
 			)
 		}

@@ -51,16 +51,20 @@ func (h *half) flags(cmd *cobra.Command, listen, data string) {
 	f.StringVar(&h.tlsKey, "tls-key", "", "PEM file with the TLS key")
 	f.Var(
 		&h.privateTargets, "allow-private-targets",
-		"private networks that may be asked for an administrator, as in --allow-private-targets=10.1.0.0/16,fd12::/16;\nwithout a list: all of them (default: none, only hosts on the internet)",
+		"private networks that may be asked for an administrator, as in "+
+			"--allow-private-targets=10.1.0.0/16,fd12::/16;\nwithout a list: all of them (default: none, only "+
+			"hosts on the internet)",
 	)
 	f.Lookup("allow-private-targets").NoOptDefVal = "true"
 	f.BoolVar(
 		&h.behindProxy, "behind-proxy", false,
-		"a proxy in front ends TLS: listen beyond loopback without it; say with --trusted-proxies which proxies there are",
+		"a proxy in front ends TLS: listen beyond loopback without it; say with --trusted-proxies which proxies "+
+			"there are",
 	)
 	f.StringVar(
 		&h.trustedProxies, "trusted-proxies", "",
-		"proxies whose word is taken for the address of a client: how many stand in a row, such as 1, or their networks, such\nas 10.0.0.0/8,fd00::/8 (default: none; with --behind-proxy: 1)",
+		"proxies whose word is taken for the address of a client: how many stand in a row, such as 1, or their "+
+			"networks, such\nas 10.0.0.0/8,fd00::/8 (default: none; with --behind-proxy: 1)",
 	)
 	f.StringVar(
 		&h.proxyHeader, "forwarded-header", "X-Forwarded-For",
@@ -143,7 +147,8 @@ func (h *half) checkURL() error {
 	if u.Scheme == "http" && !outbound.IsLoopbackHost(u.Hostname()) {
 		return usageError{
 			fmt.Errorf(
-				"--url %s: browsers would send passwords and sessions without TLS: want https://%s, as it is reached through the proxy",
+				"--url %s: browsers would send passwords and sessions without TLS: want https://%s, as it is "+
+					"reached through the proxy",
 				h.url, u.Host,
 			),
 		}
@@ -161,7 +166,8 @@ func (h *half) readProxies() (err error) {
 		if trusted = "0"; h.behindProxy {
 			trusted = "1"
 			h.log.Warn(
-				"--behind-proxy without --trusted-proxies: the last entry of "+h.proxyHeader+" is taken for the client's address; "+
+				"--behind-proxy without --trusted-proxies: the last entry of "+h.proxyHeader+
+					" is taken for the client's address; "+
 					"give --trusted-proxies 1 if that is right, the networks of the proxies, or 0 for none",
 				"setting",
 				"trusted-proxies",
@@ -285,7 +291,8 @@ func (h *half) serve(ctx context.Context, l net.Listener, mount func(*http.Serve
 		Handler: received(web.Middleware(handler, web.Options{Log: h.log, Proxies: h.proxies,
 			Secure: strings.HasPrefix(h.url, "https:")})),
 		ConnState: h.connections.changed, ConnContext: h.connections.context,
-		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout:    idleTimeout,
 		MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog:       slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
 	}

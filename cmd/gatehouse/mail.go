@@ -20,7 +20,8 @@ func (m *mailServer) flags(cmd *cobra.Command, what, from string) {
 	f := cmd.Flags()
 	f.StringVar(
 		&m.server, "smtp-server", "",
-		"mail server for "+what+": smtp://[user:password@]host[:port], or smtps:// (default: none; better set by GATEHOUSE_SMTP_SERVER, since other users of the machine see flags)",
+		"mail server for "+what+": smtp://[user:password@]host[:port], or smtps:// (default: none; better set by "+
+			"GATEHOUSE_SMTP_SERVER, since other users of the machine see flags)",
 	)
 	f.StringVar(&m.from, "smtp-from", from, "sender of mails")
 }

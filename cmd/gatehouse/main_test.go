@@ -139,9 +139,12 @@ func TestTheDemosJSONIsItsInterface(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t)
 	for what, value := range map[string]string{
-		"center.url": d.Center.URL, "center.scim_endpoint": d.Center.SCIMEndpoint, "center.scim_token": d.Center.SCIMToken, "center.instance_arn": d.Center.InstanceARN,
-		"center.identity_store_id": d.Center.IdentityStoreID, "aws.access_key_id": d.AWS.AccessKeyID, "aws.secret_access_key": d.AWS.SecretAccessKey,
-		"admin.password": d.Admin.Password, "tenant.application_id": d.Tenant.ApplicationID, "tenant.service_principal_id": d.Tenant.ServicePrincipalID, "tenant.job_id": d.Tenant.JobID,
+		"center.url": d.Center.URL, "center.scim_endpoint": d.Center.SCIMEndpoint,
+		"center.scim_token": d.Center.SCIMToken, "center.instance_arn": d.Center.InstanceARN,
+		"center.identity_store_id": d.Center.IdentityStoreID, "aws.access_key_id": d.AWS.AccessKeyID,
+		"aws.secret_access_key": d.AWS.SecretAccessKey,
+		"admin.password":        d.Admin.Password, "tenant.application_id": d.Tenant.ApplicationID,
+		"tenant.service_principal_id": d.Tenant.ServicePrincipalID, "tenant.job_id": d.Tenant.JobID,
 	} {
 		if value == "" {
 			t.Errorf("%s is empty", what)
@@ -243,7 +246,9 @@ func TestConnectPlansAsksAppliesAndIsIdempotent(t *testing.T) {
 			t.Errorf("second run: %d, want %q in %s %s", code, again, out, errOut)
 		}
 	}
-	for _, scope := range []struct{ name, counts string }{{"all", "23 users and 6 groups"}, {"assigned", "23 users and 2 groups"}, {"all", "23 users and 6 groups"}} {
+	for _, scope := range []struct{ name, counts string }{
+		{"all", "23 users and 6 groups"}, {"assigned", "23 users and 2 groups"}, {"all", "23 users and 6 groups"},
+	} {
 		code, out, errOut = call(t, "", env, append(args, "--scope", scope.name, "--accept")...)
 		// people who leave the scope are disabled, not deleted; groups go
 		if code != exitDone || !strings.Contains(out, scope.counts) {
@@ -274,27 +279,61 @@ func TestMistakesOfUsageExitWithTwo(t *testing.T) {
 		args []string
 		want string
 	}{
-		"an unknown command":             {nil, []string{"nonsense"}, "nonsense"},
-		"an unknown flag":                {nil, []string{"demo", "--nonsense"}, "--nonsense"},
-		"a bad value":                    {nil, []string{"demo", "--people", "many"}, "many"},
-		"an argument too many":           {nil, []string{"demo", "x"}, "takes no arguments"},
-		"no people":                      {nil, []string{"demo", "--people", "0"}, "at least 1"},
-		"a bad value in the environment": {map[string]string{"GATEHOUSE_PEOPLE": "many"}, []string{"demo"}, "GATEHOUSE_PEOPLE"},
+		"an unknown command":   {nil, []string{"nonsense"}, "nonsense"},
+		"an unknown flag":      {nil, []string{"demo", "--nonsense"}, "--nonsense"},
+		"a bad value":          {nil, []string{"demo", "--people", "many"}, "many"},
+		"an argument too many": {nil, []string{"demo", "x"}, "takes no arguments"},
+		"no people":            {nil, []string{"demo", "--people", "0"}, "at least 1"},
+		"a bad value in the environment": {
+			map[string]string{"GATEHOUSE_PEOPLE": "many"}, []string{"demo"}, "GATEHOUSE_PEOPLE",
+		},
 		"an unknown setting in the file": {nil, []string{"demo", "--config", config}, "nonsense"},
-		"beyond loopback without TLS":    {nil, []string{"serve", "--listen", "0.0.0.0:0", "--data", t.TempDir()}, "--behind-proxy"},
-		"a public URL without TLS":       {nil, []string{"serve", "--listen", "127.0.0.1:0", "--behind-proxy", "--url", "http://id.example.com", "--data", t.TempDir()}, "https://id.example.com"},
-		"one by number":                  {nil, []string{"tenant", "--listen", "127.0.0.1:0", "--url", "http://192.0.2.1", "--data", t.TempDir()}, "without TLS"},
-		"no URL behind a proxy":          {nil, []string{"serve", "--listen", "0.0.0.0:0", "--behind-proxy", "--data", t.TempDir()}, "--url is missing"},
-		"all the world as a proxy":       {nil, []string{"serve", "--listen", "127.0.0.1:0", "--trusted-proxies", "0.0.0.0/0", "--data", t.TempDir()}, "--trusted-proxies"},
-		"another header of proxies":      {nil, []string{"serve", "--listen", "127.0.0.1:0", "--forwarded-header", "X-Real-IP", "--data", t.TempDir()}, "--forwarded-header"},
-		"loopback as a private network":  {nil, []string{"tenant", "--listen", "127.0.0.1:0", "--allow-private-targets=127.0.0.0/8", "--data", t.TempDir()}, "--allow-private-targets"},
-		"the same in the environment":    {map[string]string{"GATEHOUSE_ALLOW_PRIVATE_TARGETS": "169.254.0.0/16"}, []string{"tenant", "--data", t.TempDir()}, "GATEHOUSE_ALLOW_PRIVATE_TARGETS"},
-		"connect without secrets":        {nil, []string{"connect"}, "GATEHOUSE_CLIENT_SECRET"},
-		"JSON that cannot ask":           {nil, []string{"connect", "--json"}, "--accept or --dry-run"},
-		"credentials from nowhere":       {nil, []string{"serve", "--credentials", "luck"}, "luck"},
-		"a console without TLS":          {nil, []string{"serve", "--aws-sign-in", "http://signin.aws.amazon.com/saml"}, "--aws-sign-in"},
-		"a role path without its slash":  {nil, []string{"serve", "--role-path", "/roles"}, "--role-path"},
-		"a bad log level":                {nil, []string{"demo", "--log-level", "loud"}, "loud"},
+		"beyond loopback without TLS": {
+			nil, []string{"serve", "--listen", "0.0.0.0:0", "--data", t.TempDir()}, "--behind-proxy",
+		},
+		"a public URL without TLS": {
+			nil,
+			[]string{
+				"serve", "--listen", "127.0.0.1:0", "--behind-proxy", "--url", "http://id.example.com", "--data",
+				t.TempDir(),
+			},
+			"https://id.example.com",
+		},
+		"one by number": {
+			nil, []string{"tenant", "--listen", "127.0.0.1:0", "--url", "http://192.0.2.1", "--data", t.TempDir()},
+			"without TLS",
+		},
+		"no URL behind a proxy": {
+			nil, []string{"serve", "--listen", "0.0.0.0:0", "--behind-proxy", "--data", t.TempDir()},
+			"--url is missing",
+		},
+		"all the world as a proxy": {
+			nil,
+			[]string{"serve", "--listen", "127.0.0.1:0", "--trusted-proxies", "0.0.0.0/0", "--data", t.TempDir()},
+			"--trusted-proxies",
+		},
+		"another header of proxies": {
+			nil,
+			[]string{"serve", "--listen", "127.0.0.1:0", "--forwarded-header", "X-Real-IP", "--data", t.TempDir()},
+			"--forwarded-header",
+		},
+		"loopback as a private network": {
+			nil,
+			[]string{"tenant", "--listen", "127.0.0.1:0", "--allow-private-targets=127.0.0.0/8", "--data", t.TempDir()},
+			"--allow-private-targets",
+		},
+		"the same in the environment": {
+			map[string]string{"GATEHOUSE_ALLOW_PRIVATE_TARGETS": "169.254.0.0/16"},
+			[]string{"tenant", "--data", t.TempDir()}, "GATEHOUSE_ALLOW_PRIVATE_TARGETS",
+		},
+		"connect without secrets":  {nil, []string{"connect"}, "GATEHOUSE_CLIENT_SECRET"},
+		"JSON that cannot ask":     {nil, []string{"connect", "--json"}, "--accept or --dry-run"},
+		"credentials from nowhere": {nil, []string{"serve", "--credentials", "luck"}, "luck"},
+		"a console without TLS": {
+			nil, []string{"serve", "--aws-sign-in", "http://signin.aws.amazon.com/saml"}, "--aws-sign-in",
+		},
+		"a role path without its slash": {nil, []string{"serve", "--role-path", "/roles"}, "--role-path"},
+		"a bad log level":               {nil, []string{"demo", "--log-level", "loud"}, "loud"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -325,10 +364,18 @@ func TestFailuresToStartAreClear(t *testing.T) {
 		args []string
 		want string
 	}{
-		"a port in use":           {[]string{"serve", "--listen", taken.Addr().String(), "--data", t.TempDir()}, "another program"},
+		"a port in use": {
+			[]string{"serve", "--listen", taken.Addr().String(), "--data", t.TempDir()}, "another program",
+		},
 		"a data folder in a file": {[]string{"serve", "--listen", "127.0.0.1:0", "--data", file + "/x"}, "data folder"},
 		"a broken master key":     {[]string{"serve", "--listen", "127.0.0.1:0", "--data", broken}, "master key"},
-		"no such certificate":     {[]string{"serve", "--listen", "127.0.0.1:0", "--data", t.TempDir(), "--tls-cert", file + "x", "--tls-key", file + "y"}, "TLS certificate"},
+		"no such certificate": {
+			[]string{
+				"serve", "--listen", "127.0.0.1:0", "--data", t.TempDir(), "--tls-cert", file + "x", "--tls-key",
+				file + "y",
+			},
+			"TLS certificate",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -126,7 +126,10 @@ func TestAttributeMappingsAndScopingFilters(t *testing.T) {
 	}
 	tester := url.Values{"expression": {`Replace("` + strings.Repeat("x", 9000) + `",,"x*y|x",,"c",,)`}}
 	admin := administrator(t, d, d.Tenant.URL+"/admin")
-	if _, page := admin.send(http.MethodGet, d.Tenant.URL+"/admin/apps/"+d.Tenant.ApplicationID+"/provisioning/mappings?"+tester.Encode(), nil); !strings.Contains(
+	if _, page := admin.send(
+		http.MethodGet, d.Tenant.URL+"/admin/apps/"+d.Tenant.ApplicationID+"/provisioning/mappings?"+tester.Encode(),
+		nil,
+	); !strings.Contains(
 		page, "may take no more",
 	) {
 		t.Errorf("the admin center's tester: %s", page)
@@ -140,8 +143,10 @@ func TestAttributeMappingsAndScopingFilters(t *testing.T) {
 			attributeOf(t, s, "Group", "displayName").MatchingPriority = 0
 		},
 		"cannot be disabled": func(s *graph.SynchronizationSchema) { s.Rules[0].ObjectMappings[0].Enabled = false },
-		"groups is missing":  func(s *graph.SynchronizationSchema) { s.Rules[0].ObjectMappings[1].SourceObjectName = "User" },
-		"exactly one":        func(s *graph.SynchronizationSchema) { s.Rules = nil },
+		"groups is missing": func(s *graph.SynchronizationSchema) {
+			s.Rules[0].ObjectMappings[1].SourceObjectName = "User"
+		},
+		"exactly one": func(s *graph.SynchronizationSchema) { s.Rules = nil },
 		"operator": func(s *graph.SynchronizationSchema) {
 			s.Rules[0].ObjectMappings[0].Scope.Groups[0].Clauses[0].OperatorName = "LIKE"
 		},
@@ -203,7 +208,10 @@ func TestProvisionOnDemand(t *testing.T) {
 	if u.String("title") != "Staff Engineer" || !e.isMember(e.find("/Groups", "displayName", "Finance"), u) {
 		t.Errorf("the center has %v", u)
 	}
-	if x := provision(graph.Subject{ObjectID: e.user("teller@northwind.example").ID, ObjectTypeName: "User"}); !strings.Contains(
+	if x := provision(graph.Subject{
+		ObjectID:       e.user("teller@northwind.example").ID,
+		ObjectTypeName: "User",
+	}); !strings.Contains(
 		x.Key, "Failure",
 	) ||
 		!strings.Contains(x.Key, "MissingValues") {

@@ -48,7 +48,8 @@ func (m *microsoft) flags(cmd *cobra.Command, name, url, usage string) {
 	)
 	f.StringVar(
 		&m.signIn, "sign-in", signInClient,
-		"client (id and secret), azure-cli (who `az login` has signed in), device-code, browser, managed-identity or workload-identity",
+		"client (id and secret), azure-cli (who `az login` has signed in), device-code, browser, managed-identity "+
+			"or workload-identity",
 	)
 	f.StringVar(
 		&m.clientID, "client-id", "",
@@ -74,7 +75,8 @@ func (m *microsoft) check() (mistakes []error) {
 	switch m.signIn {
 	case signInClient:
 		for _, need := range []struct{ value, text string }{
-			{m.loginURL, "--login-url is missing: the tenant's sign-in URL with the tenant id"}, {m.clientID, "--client-id is missing"},
+			{m.loginURL, "--login-url is missing: the tenant's sign-in URL with the tenant id"},
+			{m.clientID, "--client-id is missing"},
 			{m.clientSecret, "the client's secret is missing: set GATEHOUSE_CLIENT_SECRET"},
 		} {
 			if need.value == "" {
@@ -145,7 +147,10 @@ func (m *microsoft) credential(using *http.Client, say func(string)) (azcore.Tok
 				TenantID:                 tenantID,
 				ClientID:                 m.clientID,
 				DisableInstanceDiscovery: ours,
-				UserPrompt:               func(_ context.Context, d azidentity.DeviceCodeMessage) error { say(d.Message); return nil },
+				UserPrompt: func(_ context.Context, d azidentity.DeviceCodeMessage) error {
+					say(d.Message)
+					return nil
+				},
 			},
 		)
 	case signInBrowser:

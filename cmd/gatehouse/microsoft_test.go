@@ -43,8 +43,9 @@ func TestSigningInToMicrosoft(t *testing.T) {
 		t.Errorf("without a workload: %v", err)
 	}
 	for want, m := range map[string]microsoft{
-		"--login-url is missing": {signIn: signInDevice}, "--client-id is missing": {signIn: signInClient}, "GATEHOUSE_CLIENT_SECRET": {signIn: signInClient, loginURL: "x", clientID: "y"},
-		`--sign-in "magic"`: {signIn: "magic"}, "": {signIn: signInCLI},
+		"--login-url is missing": {signIn: signInDevice}, "--client-id is missing": {signIn: signInClient},
+		"GATEHOUSE_CLIENT_SECRET": {signIn: signInClient, loginURL: "x", clientID: "y"},
+		`--sign-in "magic"`:       {signIn: "magic"}, "": {signIn: signInCLI},
 	} {
 		if err := errors.Join(m.check()...); (err == nil) != (want == "") ||
 			(err != nil && !strings.Contains(err.Error(), want)) {

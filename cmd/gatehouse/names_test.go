@@ -94,9 +94,12 @@ func TestNamesHaveNoControlCharacters(t *testing.T) {
 		method, path string
 		body         any
 	}{
-		{http.MethodPost, "/users", user("x@northwind.example", esc)}, {http.MethodPost, "/users", user("x\u0085@northwind.example", "X")},
-		{http.MethodPatch, "/users/mei.tanaka@northwind.example", map[string]any{"displayName": esc}}, {http.MethodPost, "/groups", group},
-		{http.MethodPatch, "/groups/" + e.group("Finance").ID, map[string]any{"displayName": esc}}, {http.MethodPatch, "/applications/" + d.Tenant.ApplicationID, map[string]any{"displayName": esc}},
+		{http.MethodPost, "/users", user("x@northwind.example", esc)},
+		{http.MethodPost, "/users", user("x\u0085@northwind.example", "X")},
+		{http.MethodPatch, "/users/mei.tanaka@northwind.example", map[string]any{"displayName": esc}},
+		{http.MethodPost, "/groups", group},
+		{http.MethodPatch, "/groups/" + e.group("Finance").ID, map[string]any{"displayName": esc}},
+		{http.MethodPatch, "/applications/" + d.Tenant.ApplicationID, map[string]any{"displayName": esc}},
 	} {
 		if status, _, body := e.ask(x.method, x.path, x.body); status != http.StatusBadRequest ||
 			!strings.Contains(body, "Request_BadRequest") {
@@ -113,7 +116,10 @@ func TestNamesHaveNoControlCharacters(t *testing.T) {
 		}
 	}
 	for path, list := range map[string][]scim.Resource{
-		"/Users":  {person(esc, "X"), person("x\u0085", "X"), person("x\u202ey", "X"), person("x\u200by", "X"), person("x", esc), person("x", "\u009b2J")},
+		"/Users": {
+			person(esc, "X"), person("x\u0085", "X"), person("x\u202ey", "X"), person("x\u200by", "X"),
+			person("x", esc), person("x", "\u009b2J"),
+		},
 		"/Groups": {{"schemas": []any{scim.GroupURN}, "displayName": esc}},
 	} {
 		for _, r := range list {

@@ -14,7 +14,12 @@ import (
 // and has a rule assign in it. not parallel: the settings of the AWS SDK are in the environment
 func TestAnOrganizationIsReadAndAssignedIn(t *testing.T) {
 	moto := centertest.Moto(t)
-	for name, value := range map[string]string{"AWS_ENDPOINT_URL": moto, "AWS_ACCESS_KEY_ID": "AKIAMANAGEMENT", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_CONFIG_FILE": t.TempDir() + "/none"} {
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL":      moto,
+		"AWS_ACCESS_KEY_ID":     "AKIAMANAGEMENT",
+		"AWS_SECRET_ACCESS_KEY": "secret",
+		"AWS_CONFIG_FILE":       t.TempDir() + "/none",
+	} {
 		t.Setenv(name, value)
 	}
 	there := newAWS(t, demoOutput{AWS: demoAWS{moto, "AKIAMANAGEMENT", "secret", "us-east-1", ""}})
@@ -122,7 +127,9 @@ func TestAnOrganizationIsReadAndAssignedIn(t *testing.T) {
 	if n := assigned(); n != 0 {
 		t.Errorf("without the rule assigned in %d accounts", n)
 	}
-	for _, bad := range [][]string{{"rules", "create"}, {"rules", "create", "--unit", "x"}, {"rules", "create", "--unit", "x", "--user", "y"}} {
+	for _, bad := range [][]string{
+		{"rules", "create"}, {"rules", "create", "--unit", "x"}, {"rules", "create", "--unit", "x", "--user", "y"},
+	} {
 		if code, _, _ := call(t, "", env, bad...); code != exitUsage {
 			t.Errorf("%v: exit %d", bad, code)
 		}

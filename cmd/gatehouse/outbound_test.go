@@ -118,7 +118,9 @@ func TestASavedTokenGoesToItsOwnAddressOnly(t *testing.T) {
 	if status, text := validate(x.URL); status != http.StatusBadRequest || x.got() != "" {
 		t.Errorf("after an address without a token: %d %s", status, text)
 	}
-	if status, _, text := e.ask(http.MethodPost, job+"/jobs/"+d.Tenant.JobID+"/start", nil); status != http.StatusBadRequest {
+	if status, _, text := e.ask(
+		http.MethodPost, job+"/jobs/"+d.Tenant.JobID+"/start", nil,
+	); status != http.StatusBadRequest {
 		t.Errorf("it starts without a token: %d %s", status, text)
 	}
 }
@@ -140,25 +142,62 @@ func TestNoCommandSendsASecretElsewhere(t *testing.T) {
 	from := func(graphURL, loginURL string, more ...string) []string {
 		return append([]string{"--from", graphURL, "--login-url", loginURL, "--client-id", d.Tenant.ClientID}, more...)
 	}
-	if code, _, errOut := call(t, "", env, append([]string{"tenant", "import", "--data", state}, from(d.Tenant.GraphURL, login)...)...); code != exitDone {
+	if code, _, errOut := call(
+		t, "", env, append([]string{"tenant", "import", "--data", state}, from(d.Tenant.GraphURL, login)...)...,
+	); code != exitDone {
 		t.Fatalf("import: %s", errOut)
 	}
 	for name, c := range map[string]struct {
 		args []string
 		want string
 	}{
-		"import from another Graph":            {append([]string{"tenant", "import", "--data", state}, from(x.URL+"/v1.0", login)...), "read from another Microsoft Graph"},
-		"sync, a token endpoint that sends on": {append([]string{"sync", "--to", quiet}, from(d.Tenant.GraphURL, away)...), "307"},
-		"sync, a Graph that sends on":          {append([]string{"sync", "--to", quiet}, from(away+"/v1.0", login)...), "307"},
-		"sync, a target that sends on":         {append([]string{"sync", "--to", away}, from(d.Tenant.GraphURL, login)...), "redirects are not followed"},
-		"a center that sends on":               {[]string{"access-keys", "list", "--center-url", away}, "307"},
-		"sync to plain http":                   {append([]string{"sync", "--to", "http://scim.example.com/v2"}, from(d.Tenant.GraphURL, login)...), "--to: "},
-		"sync to a cloud's metadata":           {append([]string{"sync", "--to", "https://169.254.169.254/v2"}, from(d.Tenant.GraphURL, login)...), "link-local"},
-		"sync from plain http":                 {append([]string{"sync", "--to", quiet}, from("http://graph.example.com/v1.0", login)...), "--from: "},
-		"import by plain http":                 {append([]string{"tenant", "import", "--data", t.TempDir()}, from(d.Tenant.GraphURL, "http://login.example.com/x")...), "--login-url: "},
-		"a center by plain http":               {[]string{"access-keys", "list", "--center-url", "http://id.example.com"}, "--center-url: "},
-		"connect by plain http":                {[]string{"connect", "--graph-url", "http://graph.example.com/v1.0", "--login-url", login, "--client-id", "x", "--dry-run"}, "--graph-url: "},
-		"explain by plain http":                {append([]string{"explain", "ada@example.com", "--to", "http://scim.example.com/v2"}, from(d.Tenant.GraphURL, login)...), "--to: "},
+		"import from another Graph": {
+			append([]string{"tenant", "import", "--data", state}, from(x.URL+"/v1.0", login)...),
+			"read from another Microsoft Graph",
+		},
+		"sync, a token endpoint that sends on": {
+			append([]string{"sync", "--to", quiet}, from(d.Tenant.GraphURL, away)...), "307",
+		},
+		"sync, a Graph that sends on": {append([]string{"sync", "--to", quiet}, from(away+"/v1.0", login)...), "307"},
+		"sync, a target that sends on": {
+			append([]string{"sync", "--to", away}, from(d.Tenant.GraphURL, login)...), "redirects are not followed",
+		},
+		"a center that sends on": {[]string{"access-keys", "list", "--center-url", away}, "307"},
+		"sync to plain http": {
+			append([]string{"sync", "--to", "http://scim.example.com/v2"}, from(d.Tenant.GraphURL, login)...),
+			"--to: ",
+		},
+		"sync to a cloud's metadata": {
+			append([]string{"sync", "--to", "https://169.254.169.254/v2"}, from(d.Tenant.GraphURL, login)...),
+			"link-local",
+		},
+		"sync from plain http": {
+			append([]string{"sync", "--to", quiet}, from("http://graph.example.com/v1.0", login)...), "--from: ",
+		},
+		"import by plain http": {
+			append(
+				[]string{"tenant", "import", "--data", t.TempDir()},
+				from(d.Tenant.GraphURL, "http://login.example.com/x")...,
+			),
+			"--login-url: ",
+		},
+		"a center by plain http": {
+			[]string{"access-keys", "list", "--center-url", "http://id.example.com"}, "--center-url: ",
+		},
+		"connect by plain http": {
+			[]string{
+				"connect", "--graph-url", "http://graph.example.com/v1.0", "--login-url", login, "--client-id", "x",
+				"--dry-run",
+			},
+			"--graph-url: ",
+		},
+		"explain by plain http": {
+			append(
+				[]string{"explain", "ada@example.com", "--to", "http://scim.example.com/v2"},
+				from(d.Tenant.GraphURL, login)...,
+			),
+			"--to: ",
+		},
 	} {
 		code, _, errOut := call(t, "", env, c.args...)
 		got := x.got()

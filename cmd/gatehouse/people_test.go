@@ -27,7 +27,8 @@ func TestPeopleDoNotReadLogs(t *testing.T) {
 	}
 	if err := program.Do(ctx, http.MethodPost, "/users", map[string]any{
 		"accountEnabled": true, "displayName": "Ada", "mailNickname": "ada",
-		"userPrincipalName": "ada@northwind.example", "passwordProfile": map[string]any{"password": "a long password"}}, nil); err != nil {
+		"userPrincipalName": "ada@northwind.example",
+		"passwordProfile":   map[string]any{"password": "a long password"}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	code, err := azidentity.NewDeviceCodeCredential(&azidentity.DeviceCodeCredentialOptions{
@@ -57,7 +58,8 @@ func TestPeopleDoNotReadLogs(t *testing.T) {
 		}
 	}
 	job := "/servicePrincipals/x/synchronization/jobs"
-	for _, path := range []string{"/auditLogs/signIns", "/auditLogs/directoryAudits", "/auditLogs/provisioning", "/servicePrincipals/x/synchronization/secrets",
+	for _, path := range []string{"/auditLogs/signIns", "/auditLogs/directoryAudits", "/auditLogs/provisioning",
+		"/servicePrincipals/x/synchronization/secrets",
 		"/servicePrincipals/x/synchronization/templates", job, job + "/j", job + "/j/schema"} {
 		if err := ada.Do(ctx, http.MethodGet, path, nil, nil); err == nil ||
 			!strings.Contains(err.Error(), "Authorization_RequestDenied") {

@@ -79,8 +79,12 @@ func TestTheAddressOfAClientBehindProxies(t *testing.T) {
 		"the proxy's own network": {[]string{"--trusted-proxies", "127.0.0.0/8"}, both, client},
 		"another network":         {[]string{"--trusted-proxies", "10.0.0.0/8"}, both, here},
 		"Forwarded": {[]string{"--trusted-proxies", "1", "--forwarded-header", "Forwarded"},
-			through{{forwarded, "for=6.6.6.6"}, {xff, "7.7.7.7"}, {forwarded, `proto=https;for="[2001:db8::9]:4711"`}}, "2001:db8::9"},
-		"Forwarded, hidden": {[]string{"--trusted-proxies", "1", "--forwarded-header", "Forwarded"}, through{{forwarded, "for=6.6.6.6, for=_hidden"}}, here},
+			through{{forwarded, "for=6.6.6.6"}, {xff, "7.7.7.7"}, {forwarded, `proto=https;for="[2001:db8::9]:4711"`}},
+			"2001:db8::9"},
+		"Forwarded, hidden": {
+			[]string{"--trusted-proxies", "1", "--forwarded-header", "Forwarded"},
+			through{{forwarded, "for=6.6.6.6, for=_hidden"}}, here,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -108,7 +112,8 @@ func TestBehindHAProxy(t *testing.T) {
 	d, _ := serveCenter(t, "--behind-proxy", "--trusted-proxies", "1")
 	front, config := freeAddress(t), filepath.Join(t.TempDir(), "haproxy.cfg")
 	text := fmt.Sprintf(
-		"defaults\n mode http\n timeout connect 10s\n timeout client 30s\n timeout server 30s\n option forwardfor\nfrontend f\n bind %s\n default_backend b\nbackend b\n server s %s\n",
+		"defaults\n mode http\n timeout connect 10s\n timeout client 30s\n timeout server 30s\n option "+
+			"forwardfor\nfrontend f\n bind %s\n default_backend b\nbackend b\n server s %s\n",
 		front,
 		strings.TrimPrefix(d.Center.URL, "http://"),
 	)
@@ -133,7 +138,10 @@ func TestBehindHAProxy(t *testing.T) {
 			t.Fatalf("haproxy does not start: %s", out.String())
 		}
 	}
-	for _, lines := range []through{nil, {{"X-Forwarded-For", "6.6.6.6"}}, {{"X-Forwarded-For", "6.6.6.6"}, {"Forwarded", "for=6.6.6.6"}, {"X-Real-Ip", "6.6.6.6"}}} {
+	for _, lines := range []through{
+		nil, {{"X-Forwarded-For", "6.6.6.6"}},
+		{{"X-Forwarded-For", "6.6.6.6"}, {"Forwarded", "for=6.6.6.6"}, {"X-Real-Ip", "6.6.6.6"}},
+	} {
 		if got := addressOf(t, d, "http://"+front, lines); got != "127.0.0.1" {
 			t.Errorf("with %v it is %s", lines, got)
 		}

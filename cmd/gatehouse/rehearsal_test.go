@@ -105,7 +105,9 @@ func TestOnlyARehearsalsClockMoves(t *testing.T) {
 		context.Background(), s.url+"/v1.0", s.url+"/"+s.id+"/oauth2/v2.0/token", s.clientID, s.secret, s.http,
 	)
 	var refused *graph.Error
-	if err := client.Do(context.Background(), http.MethodPost, "/gatehouse/clock", map[string]float64{"forwardSeconds": 1}, nil); !errors.As(
+	if err := client.Do(
+		context.Background(), http.MethodPost, "/gatehouse/clock", map[string]float64{"forwardSeconds": 1}, nil,
+	); !errors.As(
 		err, &refused,
 	) ||
 		refused.Status != http.StatusForbidden {

@@ -32,7 +32,9 @@ func TestKeysMayWhatTheirRoleSays(t *testing.T) {
 		return other
 	}
 	reader, users := with(center.RoleReadOnly), with(center.RoleUserAdministrator)
-	for _, s := range []awsapi.Service{(&identitystore.Handler{}).Service(), (&ssoadmin.Handler{}).Service(), (&console.Handler{}).Service()} {
+	for _, s := range []awsapi.Service{
+		(&identitystore.Handler{}).Service(), (&ssoadmin.Handler{}).Service(), (&console.Handler{}).Service(),
+	} {
 		for _, op := range s.Operations {
 			if reads := op.Access == awsapi.Reads; reads != reading.MatchString(op.Name) {
 				t.Errorf("%s: is it a change? it says %v", op.Name, op.Access)

@@ -234,7 +234,9 @@ or Terraform. It changes nothing. Deploy it again after permission sets or assig
 					},
 				)
 			}
-			text, err := map[string]func() ([]byte, error){formatCloudFormation: roles.CloudFormation, formatTerraform: roles.Terraform}[format]()
+			text, err := map[string]func() (
+				[]byte, error,
+			){formatCloudFormation: roles.CloudFormation, formatTerraform: roles.Terraform}[format]()
 			if err == nil {
 				_, err = a.out.Write(text)
 			}

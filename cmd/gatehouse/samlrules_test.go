@@ -178,31 +178,66 @@ func TestResponsesThatBreakARuleOfSAMLAreRefusedByName(t *testing.T) {
 	remove := func(path string) func(*etree.Element) {
 		return func(e *etree.Element) { e.RemoveChild(e.FindElement(path)) }
 	}
-	const xsi = ` xmlns="` + samlName + `" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:x="urn:x" xmlns:s="` + samlName + `"`
+	const xsi = ` xmlns="` + samlName +
+		`" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:x="urn:x" xmlns:s="` + samlName + `"`
 	for name, c := range map[string]struct {
 		assertion, response func(*etree.Element)
 		check               saml.Check
 	}{
-		"a response of version 1.1":          {nil, attribute("", "Version", "1.1"), saml.CheckResponseVersion},
-		"a response without a version":       {nil, func(e *etree.Element) { e.RemoveAttr("Version") }, saml.CheckResponseVersion},
-		"a response of yesterday":            {nil, attribute("", "IssueInstant", at(-24*time.Hour)), saml.CheckIssueInstant},
-		"a response of tomorrow":             {nil, attribute("", "IssueInstant", at(24*time.Hour)), saml.CheckIssueInstant},
-		"a response of ten minutes ahead":    {nil, attribute("", "IssueInstant", at(10*time.Minute)), saml.CheckIssueInstant},
-		"a response of no time":              {nil, func(e *etree.Element) { e.RemoveAttr("IssueInstant") }, saml.CheckIssueInstant},
-		"an assertion of yesterday":          {attribute("", "IssueInstant", at(-24*time.Hour)), nil, saml.CheckIssueInstant},
-		"an assertion of tomorrow":           {attribute("", "IssueInstant", at(24*time.Hour)), nil, saml.CheckIssueInstant},
-		"an assertion of no time":            {func(e *etree.Element) { e.RemoveAttr("IssueInstant") }, nil, saml.CheckIssueInstant},
-		"no AuthnStatement":                  {remove("AuthnStatement"), nil, saml.CheckAuthnStatement},
-		"an AuthnStatement without instant":  {func(e *etree.Element) { e.FindElement("AuthnStatement").RemoveAttr("AuthnInstant") }, nil, saml.CheckAuthnStatement},
-		"a sign-in in the future":            {attribute("AuthnStatement", "AuthnInstant", at(time.Hour)), nil, saml.CheckAuthnInstant},
-		"an unknown condition":               {condition(`<Condition` + xsi + ` xsi:type="x:Weather"/>`), nil, saml.CheckCondition},
-		"a condition of another namespace":   {condition(`<x:Weather` + xsi + `/>`), nil, saml.CheckCondition},
-		"a condition by another type":        {condition(`<OneTimeUse` + xsi + ` xsi:type="x:OneTimeUseType"/>`), nil, saml.CheckCondition},
-		"a ProxyRestriction of 0":            {condition(`<ProxyRestriction xmlns="` + samlName + `" Count="0"/>`), nil, saml.CheckCondition},
-		"a ProxyRestriction with audiences":  {condition(`<ProxyRestriction xmlns="` + samlName + `"><Audience>https://a.example/</Audience></ProxyRestriction>`), nil, saml.CheckCondition},
-		"a ProxyRestriction without a count": {condition(`<ProxyRestriction xmlns="` + samlName + `" Count="many"/>`), nil, saml.CheckCondition},
-		"confirmed for ten years":            {attribute(".//SubjectConfirmationData", "NotOnOrAfter", at(10*year)), nil, saml.CheckValidity},
-		"conditions of ten years":            {attribute("Conditions", "NotOnOrAfter", at(10*year)), nil, saml.CheckValidity},
+		"a response of version 1.1": {nil, attribute("", "Version", "1.1"), saml.CheckResponseVersion},
+		"a response without a version": {nil, func(e *etree.Element) {
+			e.RemoveAttr("Version")
+		}, saml.CheckResponseVersion},
+		"a response of yesterday": {
+			nil, attribute("", "IssueInstant", at(-24*time.Hour)), saml.CheckIssueInstant,
+		},
+		"a response of tomorrow": {
+			nil, attribute("", "IssueInstant", at(24*time.Hour)), saml.CheckIssueInstant,
+		},
+		"a response of ten minutes ahead": {
+			nil, attribute("", "IssueInstant", at(10*time.Minute)), saml.CheckIssueInstant,
+		},
+		"a response of no time": {nil, func(e *etree.Element) {
+			e.RemoveAttr("IssueInstant")
+		}, saml.CheckIssueInstant},
+		"an assertion of yesterday": {
+			attribute("", "IssueInstant", at(-24*time.Hour)), nil, saml.CheckIssueInstant,
+		},
+		"an assertion of tomorrow": {
+			attribute("", "IssueInstant", at(24*time.Hour)), nil, saml.CheckIssueInstant,
+		},
+		"an assertion of no time": {func(e *etree.Element) {
+			e.RemoveAttr("IssueInstant")
+		}, nil, saml.CheckIssueInstant},
+		"no AuthnStatement": {remove("AuthnStatement"), nil, saml.CheckAuthnStatement},
+		"an AuthnStatement without instant": {func(e *etree.Element) {
+			e.FindElement("AuthnStatement").RemoveAttr("AuthnInstant")
+		}, nil, saml.CheckAuthnStatement},
+		"a sign-in in the future": {
+			attribute("AuthnStatement", "AuthnInstant", at(time.Hour)), nil, saml.CheckAuthnInstant,
+		},
+		"an unknown condition": {
+			condition(`<Condition` + xsi + ` xsi:type="x:Weather"/>`), nil, saml.CheckCondition,
+		},
+		"a condition of another namespace": {condition(`<x:Weather` + xsi + `/>`), nil, saml.CheckCondition},
+		"a condition by another type": {
+			condition(`<OneTimeUse` + xsi + ` xsi:type="x:OneTimeUseType"/>`), nil, saml.CheckCondition,
+		},
+		"a ProxyRestriction of 0": {
+			condition(`<ProxyRestriction xmlns="` + samlName + `" Count="0"/>`), nil, saml.CheckCondition,
+		},
+		"a ProxyRestriction with audiences": {
+			condition(`<ProxyRestriction xmlns="` + samlName +
+				`"><Audience>https://a.example/</Audience></ProxyRestriction>`),
+			nil, saml.CheckCondition,
+		},
+		"a ProxyRestriction without a count": {
+			condition(`<ProxyRestriction xmlns="` + samlName + `" Count="many"/>`), nil, saml.CheckCondition,
+		},
+		"confirmed for ten years": {
+			attribute(".//SubjectConfirmationData", "NotOnOrAfter", at(10*year)), nil, saml.CheckValidity,
+		},
+		"conditions of ten years": {attribute("Conditions", "NotOnOrAfter", at(10*year)), nil, saml.CheckValidity},
 	} {
 		status, x := i.post(i.make(c.assertion, c.response))
 		if status != http.StatusForbidden || x.Code != string(center.AssertionRefused) || x.Check != string(c.check) {
@@ -214,14 +249,18 @@ func TestResponsesThatBreakARuleOfSAMLAreRefusedByName(t *testing.T) {
 	}
 	// What honest identity providers send is taken: the sign-in was three days ago in all of these.
 	for name, assertion := range map[string]func(*etree.Element){
-		"as Entra":                        nil,
-		"a clock two minutes ahead":       attribute("", "IssueInstant", at(2*time.Minute)),
-		"a sign-in two minutes ahead":     attribute("AuthnStatement", "AuthnInstant", at(2*time.Minute)),
-		"OneTimeUse":                      condition(`<OneTimeUse xmlns="` + samlName + `"/>`),
-		"OneTimeUse with its own type":    condition(`<s:OneTimeUse` + strings.Replace(xsi, ` xmlns="`+samlName+`"`, "", 1) + ` xsi:type="s:OneTimeUseType"/>`),
-		"a ProxyRestriction of 2":         condition(`<ProxyRestriction xmlns="` + samlName + `" Count="2"/>`),
-		"conditions of a working day":     attribute("Conditions", "NotOnOrAfter", at(10*time.Hour)),
-		"conditions without an end":       func(e *etree.Element) { e.FindElement("Conditions").RemoveAttr("NotOnOrAfter") },
+		"as Entra":                    nil,
+		"a clock two minutes ahead":   attribute("", "IssueInstant", at(2*time.Minute)),
+		"a sign-in two minutes ahead": attribute("AuthnStatement", "AuthnInstant", at(2*time.Minute)),
+		"OneTimeUse":                  condition(`<OneTimeUse xmlns="` + samlName + `"/>`),
+		"OneTimeUse with its own type": condition(`<s:OneTimeUse` + strings.Replace(
+			xsi, ` xmlns="`+samlName+`"`, "", 1,
+		) + ` xsi:type="s:OneTimeUseType"/>`),
+		"a ProxyRestriction of 2":     condition(`<ProxyRestriction xmlns="` + samlName + `" Count="2"/>`),
+		"conditions of a working day": attribute("Conditions", "NotOnOrAfter", at(10*time.Hour)),
+		"conditions without an end": func(e *etree.Element) {
+			e.FindElement("Conditions").RemoveAttr("NotOnOrAfter")
+		},
 		"a session of ten hours":          attribute("AuthnStatement", "SessionNotOnOrAfter", at(10*time.Hour)),
 		"a session of a month":            attribute("AuthnStatement", "SessionNotOnOrAfter", at(30*24*time.Hour)),
 		"times without fractions":         attribute("", "IssueInstant", time.Now().UTC().Format(time.RFC3339)),
@@ -277,7 +316,10 @@ func TestSignInThatTheIdentityProviderStartsCanBeSwitchedOff(t *testing.T) {
 		attribute(".//SubjectConfirmationData", "InResponseTo", request.ID),
 		attribute("", "InResponseTo", request.ID),
 	)
-	if status, page := v.send(http.MethodPost, i.c.ACSURL(), url.Values{"SAMLResponse": {base64.StdEncoding.EncodeToString([]byte(answer))}}); status != http.StatusSeeOther {
+	if status, page := v.send(
+		http.MethodPost, i.c.ACSURL(),
+		url.Values{"SAMLResponse": {base64.StdEncoding.EncodeToString([]byte(answer))}},
+	); status != http.StatusSeeOther {
 		t.Errorf("the answer to a request: %d %s", status, page)
 	}
 	// Another identity provider does not switch it on again.

@@ -162,7 +162,14 @@ func mountCenter(
 	}
 	for _, d := range []door{
 		in,
-		&portal.Handler{Center: c, Log: c.Log, Broker: roles, RequireUser: in.RequireUser, SessionSecret: in.SessionSecret, Sandbox: roles == center.Broker(sandbox)},
+		&portal.Handler{
+			Center:        c,
+			Log:           c.Log,
+			Broker:        roles,
+			RequireUser:   in.RequireUser,
+			SessionSecret: in.SessionSecret,
+			Sandbox:       roles == center.Broker(sandbox),
+		},
 		&ssooidc.Handler{Center: c, Log: c.Log, RequireUser: in.RequireUser, SessionSecret: in.SessionSecret},
 		&sso.Handler{Center: c, Log: c.Log, Broker: roles},
 		pages,

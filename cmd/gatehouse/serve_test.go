@@ -110,7 +110,9 @@ func TestServeTenantAndConnect(t *testing.T) {
 					TenantID: strings.Split(strings.TrimPrefix(tokenURL, "http://"+tenantAt+"/"), "/")[0],
 				},
 			}
-			for _, secret := range []string{d.AWS.SecretAccessKey, d.Tenant.ClientSecret, c.shown(t, `password\s+(\S+)`)} {
+			for _, secret := range []string{
+				d.AWS.SecretAccessKey, d.Tenant.ClientSecret, c.shown(t, `password\s+(\S+)`),
+			} {
 				if strings.Contains(c.err.String()+tn.err.String()+c.out.String()+tn.out.String(), secret) {
 					t.Error("a secret is in the log, or on the standard output")
 				}
@@ -151,7 +153,10 @@ func TestServeTenantAndConnect(t *testing.T) {
 			}
 			env, args := connectArgs(d, "--scope", "all")
 			code, out, errOut := call(t, "", env, append(args, "--dry-run")...)
-			for _, line := range []string{"oldtimer: will stop working", "stranger@example.com: cannot sign in yet", "1  signs in at the identity provider"} {
+			for _, line := range []string{
+				"oldtimer: will stop working", "stranger@example.com: cannot sign in yet",
+				"1  signs in at the identity provider",
+			} {
 				if code != exitDone || !strings.Contains(out, line) {
 					t.Errorf("the plan does not say %q: %d %s %s", line, code, out, errOut)
 				}

@@ -92,7 +92,10 @@ func (v visitor) response(d demoOutput, start, userName string) (acs string, for
 func auditOf(t *testing.T, d demoOutput, reference string) string {
 	t.Helper()
 	admin := newVisitor(t)
-	if status, page := admin.send(http.MethodPost, d.Center.URL+"/console/login", url.Values{"username": {d.Admin.UserName}, "password": {d.Admin.Password}}); status != http.StatusOK {
+	if status, page := admin.send(
+		http.MethodPost, d.Center.URL+"/console/login",
+		url.Values{"username": {d.Admin.UserName}, "password": {d.Admin.Password}},
+	); status != http.StatusOK {
 		t.Fatalf("the administrator cannot sign in: %d %s", status, page)
 	}
 	_, page := admin.send(http.MethodGet, d.Center.ConsoleURL+"audit?reference="+reference, nil)
@@ -136,19 +139,26 @@ func TestSigningIn(t *testing.T) {
 	reference := referenceTag.FindStringSubmatch(page)[1]
 	env := map[string]string{"AWS_ACCESS_KEY_ID": d.AWS.AccessKeyID, "AWS_SECRET_ACCESS_KEY": d.AWS.SecretAccessKey}
 	code, out, errOut := call(t, "", env, "explain", reference, "--center-url", d.Center.URL)
-	for _, want := range []string{"ExternalIdPDirectoryLogin Refused", "check     signature", "expected  a valid signature", "to do     the identity provider signs with another certificate"} {
+	for _, want := range []string{
+		"ExternalIdPDirectoryLogin Refused", "check     signature", "expected  a valid signature",
+		"to do     the identity provider signs with another certificate",
+	} {
 		if code != exitDone || !strings.Contains(out, want) {
 			t.Errorf("explain ended with %d and does not say %q: %s%s", code, want, out, errOut)
 		}
 	}
 	console := administrator(t, d, d.Center.URL+"/console")
-	if _, page := console.send(http.MethodGet, d.Center.URL+"/console/audit?reference="+reference, nil); !strings.Contains(
+	if _, page := console.send(
+		http.MethodGet, d.Center.URL+"/console/audit?reference="+reference, nil,
+	); !strings.Contains(
 		page, "<dd><code>signature</code></dd>",
 	) ||
 		!strings.Contains(page, "What to do") {
 		t.Errorf("the console does not explain: %s", page)
 	}
-	if code, _, errOut := call(t, "", env, "explain", "no-such-reference", "--center-url", d.Center.URL); code == exitDone ||
+	if code, _, errOut := call(
+		t, "", env, "explain", "no-such-reference", "--center-url", d.Center.URL,
+	); code == exitDone ||
 		!strings.Contains(errOut, "no event has this reference") {
 		t.Errorf("an unknown reference ended with %d: %s", code, errOut)
 	}

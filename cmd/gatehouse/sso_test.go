@@ -241,7 +241,9 @@ func TestDevicesSignIn(t *testing.T) {
 	if status != http.StatusBadRequest || !strings.Contains(page, "Too many wrong codes") {
 		t.Errorf("the sixth wrong code: %d %s", status, page)
 	}
-	if status, page = c.send(http.MethodGet, d.Center.URL+"/start/device?user_code="+code, nil); status != http.StatusBadRequest ||
+	if status, page = c.send(
+		http.MethodGet, d.Center.URL+"/start/device?user_code="+code, nil,
+	); status != http.StatusBadRequest ||
 		strings.Contains(page, "botocore") {
 		t.Errorf("the right code during the lock-out: %d %s", status, page)
 	}
@@ -332,10 +334,17 @@ func TestProgramsSignInByAuthorizationCode(t *testing.T) {
 
 	// Before the client and where it waits are known to be right, nobody is sent anywhere.
 	for name, change := range map[string]map[string]string{
-		"an unknown client": {"client_id": "x"}, "another host": {"redirect_uri": "http://evil.example/oauth/callback"}, "another path": {"redirect_uri": "http://127.0.0.1:1/other"},
-		"TLS": {"redirect_uri": "https://127.0.0.1/oauth/callback"}, "a user": {"redirect_uri": "http://127.0.0.1@evil.example/oauth/callback"}, "a query": {"redirect_uri": callback + "?x=1"},
-		"a password": {"redirect_uri": "http://127.0.0.1:x@evil.example/oauth/callback"}, "a backslash": {"redirect_uri": `http://127.0.0.1\@evil.example/oauth/callback`}, "no port": {"redirect_uri": "http://127.0.0.1:/oauth/callback"},
-		"a fragment": {"redirect_uri": callback + "#x"}, "a host in another form": {"redirect_uri": "http://127.1/oauth/callback"}, "an error on the way": {"redirect_uri": "http://127.0.0.1:x@evil.example/", "response_type": "token"},
+		"an unknown client": {"client_id": "x"}, "another host": {"redirect_uri": "http://evil.example/oauth/callback"},
+		"another path":           {"redirect_uri": "http://127.0.0.1:1/other"},
+		"TLS":                    {"redirect_uri": "https://127.0.0.1/oauth/callback"},
+		"a user":                 {"redirect_uri": "http://127.0.0.1@evil.example/oauth/callback"},
+		"a query":                {"redirect_uri": callback + "?x=1"},
+		"a password":             {"redirect_uri": "http://127.0.0.1:x@evil.example/oauth/callback"},
+		"a backslash":            {"redirect_uri": `http://127.0.0.1\@evil.example/oauth/callback`},
+		"no port":                {"redirect_uri": "http://127.0.0.1:/oauth/callback"},
+		"a fragment":             {"redirect_uri": callback + "#x"},
+		"a host in another form": {"redirect_uri": "http://127.1/oauth/callback"},
+		"an error on the way":    {"redirect_uri": "http://127.0.0.1:x@evil.example/", "response_type": "token"},
 	} {
 		if status, page, at := ask(change); status != http.StatusBadRequest || at != "" ||
 			!strings.Contains(page, "Reference") {
@@ -343,7 +352,8 @@ func TestProgramsSignInByAuthorizationCode(t *testing.T) {
 		}
 	}
 	for name, change := range map[string]map[string]string{
-		"unsupported_response_type": {"response_type": "token"}, "invalid_scope": {"scopes": "sso:account:access codewhisperer:completions"},
+		"unsupported_response_type": {"response_type": "token"},
+		"invalid_scope":             {"scopes": "sso:account:access codewhisperer:completions"},
 	} {
 		if status, _, at := ask(change); status != http.StatusFound || !strings.Contains(at, "error="+name) ||
 			!strings.Contains(at, "state=a+b%26c") {
@@ -351,7 +361,9 @@ func TestProgramsSignInByAuthorizationCode(t *testing.T) {
 		}
 	}
 	// PKCE is no choice
-	for _, change := range []map[string]string{{"code_challenge": ""}, {"code_challenge_method": "plain"}, {"code_challenge_method": ""}} {
+	for _, change := range []map[string]string{
+		{"code_challenge": ""}, {"code_challenge_method": "plain"}, {"code_challenge_method": ""},
+	} {
 		if status, _, at := ask(change); status != http.StatusFound || !strings.Contains(at, "error=invalid_request") {
 			t.Errorf("%v: %d, to %q", change, status, at)
 		}
@@ -442,11 +454,30 @@ func TestThePortalAPI(t *testing.T) {
 		in   sso.GetRoleCredentialsInput
 		want string
 	}{
-		"a role of nobody":      {sso.GetRoleCredentialsInput{AccessToken: token, AccountId: account, RoleName: aws.String("Nothing")}, "ForbiddenException"},
-		"an unknown account":    {sso.GetRoleCredentialsInput{AccessToken: token, AccountId: aws.String("000000000000"), RoleName: role}, "ForbiddenException"},
-		"a forged token":        {sso.GetRoleCredentialsInput{AccessToken: aws.String("x" + *token), AccountId: account, RoleName: role}, "UnauthorizedException"},
-		"another kind of token": {sso.GetRoleCredentialsInput{AccessToken: in.DeviceCode, AccountId: account, RoleName: role}, "UnauthorizedException"},
-		"a huge token":          {sso.GetRoleCredentialsInput{AccessToken: aws.String(strings.Repeat("x", 20000)), AccountId: account, RoleName: role}, "UnauthorizedException"},
+		"a role of nobody": {
+			sso.GetRoleCredentialsInput{AccessToken: token, AccountId: account, RoleName: aws.String("Nothing")},
+			"ForbiddenException",
+		},
+		"an unknown account": {
+			sso.GetRoleCredentialsInput{AccessToken: token, AccountId: aws.String("000000000000"), RoleName: role},
+			"ForbiddenException",
+		},
+		"a forged token": {
+			sso.GetRoleCredentialsInput{AccessToken: aws.String("x" + *token), AccountId: account, RoleName: role},
+			"UnauthorizedException",
+		},
+		"another kind of token": {
+			sso.GetRoleCredentialsInput{AccessToken: in.DeviceCode, AccountId: account, RoleName: role},
+			"UnauthorizedException",
+		},
+		"a huge token": {
+			sso.GetRoleCredentialsInput{
+				AccessToken: aws.String(strings.Repeat("x", 20000)),
+				AccountId:   account,
+				RoleName:    role,
+			},
+			"UnauthorizedException",
+		},
 	} {
 		_, err := c.sso.GetRoleCredentials(ctx, &x.in)
 		var e smithy.APIError
@@ -454,7 +485,10 @@ func TestThePortalAPI(t *testing.T) {
 			t.Errorf("%s: %v, want %s", name, err, x.want)
 		}
 	}
-	for _, path := range []string{"/assignment/accounts?max_result=0", "/assignment/accounts?max_result=x", "/assignment/accounts?next_token=x", "/assignment/roles", "/federation/credentials?account_id=1"} {
+	for _, path := range []string{
+		"/assignment/accounts?max_result=0", "/assignment/accounts?max_result=x", "/assignment/accounts?next_token=x",
+		"/assignment/roles", "/federation/credentials?account_id=1",
+	} {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.Center.URL+path, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -519,7 +553,9 @@ func TestThePortalAPI(t *testing.T) {
 	) {
 		t.Error("the program's session is not listed")
 	}
-	if status, _ := c.send(http.MethodPost, d.Center.URL+"/platform/account/sessions/delete", nil); status != http.StatusOK {
+	if status, _ := c.send(
+		http.MethodPost, d.Center.URL+"/platform/account/sessions/delete", nil,
+	); status != http.StatusOK {
 		t.Errorf("ending the others: %d", status)
 	}
 	if _, refused := c.accounts(tokens.AccessToken); refused != "UnauthorizedException" {
@@ -541,7 +577,9 @@ func TestAWSAccountsLearnWhoTheCenterIs(t *testing.T) {
 	if _, again := v.send(http.MethodGet, address, nil); again != first {
 		t.Error("the key is another one at the second look")
 	}
-	if status, _ := v.send(http.MethodGet, d.Center.URL+"/platform/saml/aws/d-0000000000", nil); status != http.StatusNotFound {
+	if status, _ := v.send(
+		http.MethodGet, d.Center.URL+"/platform/saml/aws/d-0000000000", nil,
+	); status != http.StatusNotFound {
 		t.Errorf("another directory's: %d", status)
 	}
 }
@@ -561,7 +599,8 @@ func TestTheRealAWSCLISignsIn(t *testing.T) {
 	in, _ := c.device(c.register(), "allow")
 	account, role := c.anyRole(c.tokens(in).AccessToken)
 	config := fmt.Sprintf(
-		"[profile new]\nsso_session = gatehouse\nsso_account_id = %[1]s\nsso_role_name = %[2]s\n[sso-session gatehouse]\nsso_start_url = %[3]s\nsso_region = %[4]s\nsso_registration_scopes = sso:account:access\n"+
+		"[profile new]\nsso_session = gatehouse\nsso_account_id = %[1]s\nsso_role_name = %[2]s\n[sso-session "+
+			"gatehouse]\nsso_start_url = %[3]s\nsso_region = %[4]s\nsso_registration_scopes = sso:account:access\n"+
 			"[profile old]\nsso_start_url = %[3]s\nsso_region = %[4]s\nsso_account_id = %[1]s\nsso_role_name = %[2]s\n",
 		account,
 		role,

@@ -26,7 +26,8 @@ func (d *retentionDays) flags(f *pflag.FlagSet) {
 		&d.refusals,
 		"keep-refusals",
 		uint(audit.DefaultRetention.Refusals/day), // #nosec G115 -- a positive constant
-		"days that refusals of requests that nobody has signed in for are kept, no longer than --keep-events; 0: as long as the others",
+		"days that refusals of requests that nobody has signed in for are kept, no longer than --keep-events; 0: "+
+			"as long as the others",
 	)
 }
 

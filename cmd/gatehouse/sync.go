@@ -239,7 +239,9 @@ func (y *synchronizer) makeJob(ctx context.Context, here string) (principal stri
 	if err != nil {
 		return "", err
 	}
-	if _, err := y.tenant.CreateJob(ctx, audit.SystemActor, app.ServicePrincipalID, tenant.Gallery[0].SyncTemplate); err != nil {
+	if _, err := y.tenant.CreateJob(
+		ctx, audit.SystemActor, app.ServicePrincipalID, tenant.Gallery[0].SyncTemplate,
+	); err != nil {
 		return "", err
 	}
 	return app.ServicePrincipalID, errors.Join(

@@ -319,16 +319,29 @@ func TestTheAdminAPIRefusesWithReasons(t *testing.T) {
 		err  error
 		want string
 	}{
-		"a third token":              {errOf(e.admin.CreateBearerToken(ctx, id, "")), "too-many-access-tokens"},
-		"disabling with tokens":      {e.admin.DeleteTenant(ctx, id), "access-tokens-remain"},
-		"a second endpoint":          {errOf(e.admin.CreateTenant(ctx)), "automatic-provisioning-on"},
-		"broken metadata":            {errOf(e.admin.CreateConfiguration(ctx, "<EntityDescriptor/>")), "idp-metadata-invalid"},
-		"metadata with a DOCTYPE":    {errOf(e.admin.CreateConfiguration(ctx, "<!DOCTYPE x><x/>")), "idp-metadata-invalid"},
-		"enabling what is not there": {e.admin.EnableConfiguration(ctx, adminapi.ChangeInput{ConfigurationID: "x", Confirmation: "ACCEPT"}), "identity-source-not-configured"},
-		"a change without the word":  {e.admin.EnableConfiguration(ctx, adminapi.ChangeInput{ConfigurationID: "x", Confirmation: "yes"}), "confirmation-missing"},
-		"going back under SCIM":      {e.admin.DisableConfiguration(ctx, adminapi.ConfirmInput{Confirmation: "ACCEPT"}), "automatic-provisioning-on"},
-		"a token that is not there":  {e.admin.DeleteBearerToken(ctx, id, "x"), "access-token-not-found"},
-		"a wrong secret":             {errOf(stranger.DescribeDirectory(ctx)), ""},
+		"a third token":         {errOf(e.admin.CreateBearerToken(ctx, id, "")), "too-many-access-tokens"},
+		"disabling with tokens": {e.admin.DeleteTenant(ctx, id), "access-tokens-remain"},
+		"a second endpoint":     {errOf(e.admin.CreateTenant(ctx)), "automatic-provisioning-on"},
+		"broken metadata": {
+			errOf(e.admin.CreateConfiguration(ctx, "<EntityDescriptor/>")), "idp-metadata-invalid",
+		},
+		"metadata with a DOCTYPE": {
+			errOf(e.admin.CreateConfiguration(ctx, "<!DOCTYPE x><x/>")), "idp-metadata-invalid",
+		},
+		"enabling what is not there": {
+			e.admin.EnableConfiguration(ctx, adminapi.ChangeInput{ConfigurationID: "x", Confirmation: "ACCEPT"}),
+			"identity-source-not-configured",
+		},
+		"a change without the word": {
+			e.admin.EnableConfiguration(ctx, adminapi.ChangeInput{ConfigurationID: "x", Confirmation: "yes"}),
+			"confirmation-missing",
+		},
+		"going back under SCIM": {
+			e.admin.DisableConfiguration(ctx, adminapi.ConfirmInput{Confirmation: "ACCEPT"}),
+			"automatic-provisioning-on",
+		},
+		"a token that is not there": {e.admin.DeleteBearerToken(ctx, id, "x"), "access-token-not-found"},
+		"a wrong secret":            {errOf(stranger.DescribeDirectory(ctx)), ""},
 	} {
 		var refused *adminapi.Error
 		if c.err == nil || !asError(c.err, &refused) || refused.Reason != c.want {

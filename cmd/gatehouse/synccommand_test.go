@@ -36,7 +36,9 @@ type scimTarget struct {
 func newSCIMTarget(t *testing.T, profile center.Profile) scimTarget {
 	t.Helper()
 	c := centertest.New(t, "http://127.0.0.1")
-	door := (&scimserver.Handler{Center: c, Log: slog.New(slog.DiscardHandler), RequestID: func(*http.Request) string { return "id" }, Address: func(*http.Request) string { return "" }}).Before(
+	door := (&scimserver.Handler{Center: c, Log: slog.New(slog.DiscardHandler), RequestID: func(*http.Request) string {
+		return "id"
+	}, Address: func(*http.Request) string { return "" }}).Before(
 		http.NotFoundHandler(),
 	)
 	server := httptest.NewServer(door)
@@ -64,7 +66,10 @@ func TestSyncBetweenGraphAndSCIM(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t, "--no-connect")
 	e := newEnds(t, d)
-	for name, profile := range map[string]center.Profile{"AWS's profile": center.ProfileAWS, "the standard one": center.ProfileStandard} {
+	for name, profile := range map[string]center.Profile{
+		"AWS's profile":    center.ProfileAWS,
+		"the standard one": center.ProfileStandard,
+	} {
 		x := newSCIMTarget(t, profile)
 		state := t.TempDir()
 		sync := func(want int, more ...string) string {
@@ -115,7 +120,10 @@ func TestSyncBetweenGraphAndSCIM(t *testing.T) {
 			t.Fatalf("%s: %v, %v", name, found, err)
 		}
 		// Somebody changes things at the target.
-		if err := x.client.Patch(context.Background(), "/Users/"+found[0].String("id"), scim.Operation{Op: "replace", Path: "title", Value: []byte(`"Intruder"`)}); err != nil {
+		if err := x.client.Patch(
+			context.Background(), "/Users/"+found[0].String("id"),
+			scim.Operation{Op: "replace", Path: "title", Value: []byte(`"Intruder"`)},
+		); err != nil {
 			t.Fatal(err)
 		}
 		if out := sync(exitChanges, "--dry-run", "--repair"); !strings.Contains(out, `title: "Intruder" → "Wizard"`) {
@@ -232,8 +240,10 @@ func TestSyncOfGroupsAndApplications(t *testing.T) {
 		args                  []string
 		users, groups, inside int
 	}{
-		{[]string{"--group", "Engineering"}, 7, 1, 7}, {[]string{"--group", "Engineering", "--nested"}, 11, 1, 11}, {[]string{"--group", e.group("Data").ID, "--group", "Finance"}, 7, 2, 0},
-		{[]string{"--application", "AWS IAM Identity Center"}, 24, 6, 7}, {[]string{"--application", d.Tenant.ServicePrincipalID}, 24, 6, 7}, {nil, 24, 6, 7},
+		{[]string{"--group", "Engineering"}, 7, 1, 7}, {[]string{"--group", "Engineering", "--nested"}, 11, 1, 11},
+		{[]string{"--group", e.group("Data").ID, "--group", "Finance"}, 7, 2, 0},
+		{[]string{"--application", "AWS IAM Identity Center"}, 24, 6, 7},
+		{[]string{"--application", d.Tenant.ServicePrincipalID}, 24, 6, 7}, {nil, 24, 6, 7},
 	} {
 		if users, groups, inside := count(c.args...); users != c.users || groups != c.groups || inside != c.inside {
 			t.Errorf(
@@ -248,7 +258,9 @@ func TestSyncTakesNothingOver(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t, "--no-connect")
 	x := newSCIMTarget(t, center.ProfileStandard)
-	if _, err := x.center.CreateUser(context.Background(), centertest.Actor, centertest.Person("mei.tanaka@northwind.example")); err != nil {
+	if _, err := x.center.CreateUser(
+		context.Background(), centertest.Actor, centertest.Person("mei.tanaka@northwind.example"),
+	); err != nil {
 		t.Fatal(err)
 	}
 	env, args := syncArgs(d, x)
@@ -341,7 +353,10 @@ func TestSyncRunsOnAndFollowsWithinAMoment(t *testing.T) {
 	ended := make(chan int)
 	var out, errOut buffer
 	go func() {
-		ended <- run(ctx, args, strings.NewReader(""), &out, &errOut, func(k string) (string, bool) { v, ok := env[k]; return v, ok })
+		ended <- run(ctx, args, strings.NewReader(""), &out, &errOut, func(k string) (string, bool) {
+			v, ok := env[k]
+			return v, ok
+		})
 	}()
 	title := func() string {
 		found, err := x.client.Find(context.Background(), "/Users", "userName", "mei.tanaka@northwind.example")
@@ -391,7 +406,10 @@ func TestExplainAPerson(t *testing.T) {
 	d, _ := startDemo(t)
 	x := scimTarget{endpoint: d.Center.SCIMEndpoint, token: d.Center.SCIMToken}
 	for name, wants := range map[string][]string{
-		"mei.tanaka@northwind.example":    {"1  connect  success", "2  import   success", "jobTitle                     Platform Engineer", "Assigned to application      True", "4  match    success", "1 found", "5  act"},
+		"mei.tanaka@northwind.example": {
+			"1  connect  success", "2  import   success", "jobTitle                     Platform Engineer",
+			"Assigned to application      True", "4  match    success", "1 found", "5  act",
+		},
 		"teller@northwind.example":        {"5  act      failure", "the target requires name.familyName"},
 		"viktor.horvat@northwind.example": {"3  scope    skipped", "Active in source system      False"},
 	} {

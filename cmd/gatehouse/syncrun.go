@@ -229,7 +229,13 @@ func (p *syncPrinter) print(e provisioning.Entry) {
 		_ = json.NewEncoder(p.out).Encode(line) // whoever closes the output does not want it
 		return
 	}
-	mark := map[provisioning.Action]string{provisioning.Create: "+", provisioning.Update: "~", provisioning.Disable: "-", provisioning.Delete: "-", provisioning.StagedDelete: "!"}[e.Action]
+	mark := map[provisioning.Action]string{
+		provisioning.Create:       "+",
+		provisioning.Update:       "~",
+		provisioning.Disable:      "-",
+		provisioning.Delete:       "-",
+		provisioning.StagedDelete: "!",
+	}[e.Action]
 	if e.Outcome == provisioning.Failure || mark == "" {
 		mark = "!"
 	}

@@ -32,7 +32,10 @@ func TestATenantThatOthersReachAsksNoInternalAddress(t *testing.T) {
 		"http://scim.example.com/",
 	}
 	private := []string{"https://10.1.2.3/", "https://[fd12::1]/", "https://192.168.0.1/"}
-	for name, settings := range map[string][]string{"default": nil, "private networks allowed": {"--allow-private-targets=100.64.0.0/30"}} {
+	for name, settings := range map[string][]string{
+		"default":                  nil,
+		"private networks allowed": {"--allow-private-targets=100.64.0.0/30"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			at := freeAddress(t)
@@ -105,9 +108,13 @@ func TestWhoAsksItsOwnMachine(t *testing.T) {
 		behindProxy bool
 		want        bool
 	}{
-		{"127.0.0.1:8081", "http://127.0.0.1:8081", false, true}, {"localhost:8081", "http://localhost:8081", false, true}, {"[::1]:8081", "http://[::1]:8081", false, true},
-		{"127.0.0.1:8081", "http://127.0.0.1:8081", true, false}, {"127.0.0.1:8081", "https://login.example.com", false, false}, {"127.0.0.1:8081", "https://login.example.com", true, false},
-		{":8081", "https://localhost:8081", false, false}, {"0.0.0.0:443", "https://login.example.com", false, false}, {"192.0.2.1:443", "https://127.0.0.1:443", false, false},
+		{"127.0.0.1:8081", "http://127.0.0.1:8081", false, true},
+		{"localhost:8081", "http://localhost:8081", false, true}, {"[::1]:8081", "http://[::1]:8081", false, true},
+		{"127.0.0.1:8081", "http://127.0.0.1:8081", true, false},
+		{"127.0.0.1:8081", "https://login.example.com", false, false},
+		{"127.0.0.1:8081", "https://login.example.com", true, false},
+		{":8081", "https://localhost:8081", false, false}, {"0.0.0.0:443", "https://login.example.com", false, false},
+		{"192.0.2.1:443", "https://127.0.0.1:443", false, false},
 	} {
 		h := &half{listen: c.listen, url: c.url, behindProxy: c.behindProxy}
 		if got := h.targets().Loopback; got != c.want {
@@ -126,8 +133,12 @@ func TestWhatATestedTargetAnswersIsNotToldOn(t *testing.T) {
 		answer http.HandlerFunc
 		want   string
 	}{
-		"a page that is no SCIM": {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("AKIA-" + secret)) }, "does not answer as a SCIM service"},
-		"an error's body":        {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "AKIA-"+secret, http.StatusTeapot) }, "400 to 499"},
+		"a page that is no SCIM": {func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte("AKIA-" + secret))
+		}, "does not answer as a SCIM service"},
+		"an error's body": {func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "AKIA-"+secret, http.StatusTeapot)
+		}, "400 to 499"},
 		"a detail that is long": {func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusBadGateway)
 			_, _ = w.Write([]byte(`{"detail":"\u001b]52;c;x\u0007 ` + secret + `AKIA-"}`))
@@ -146,12 +157,15 @@ func TestWhatATestedTargetAnswersIsNotToldOn(t *testing.T) {
 				_ = conn.Close()
 			}
 		}, "400 to 499"},
-		"a wrong token": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }, "does not accept the secret token"},
+		"a wrong token": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusUnauthorized)
+		}, "does not accept the secret token"},
 	} {
 		server := httptest.NewServer(c.answer)
 		status, _, text := e.ask(
 			http.MethodPost,
-			"/servicePrincipals/"+d.Tenant.ServicePrincipalID+"/synchronization/jobs/"+d.Tenant.JobID+"/validateCredentials",
+			"/servicePrincipals/"+d.Tenant.ServicePrincipalID+"/synchronization/jobs/"+d.Tenant.JobID+
+				"/validateCredentials",
 			graph.ValidateCredentials{
 				Credentials: []graph.KeyValue{
 					{Key: "BaseAddress", Value: server.URL},

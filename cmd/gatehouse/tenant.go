@@ -92,7 +92,8 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 	mails.flags(cmd, "who is to be notified of a quarantine", "Provisioning <no-reply@localhost>")
 	cmd.Flags().BoolVar(
 		&r.movable, "movable-clock", false,
-		"let administrators move the tenant's clock forward; programs and service providers with clocks of their own will not follow",
+		"let administrators move the tenant's clock forward; programs and service providers with clocks of their "+
+			"own will not follow",
 	)
 	cmd.Flags().StringVar(&name, "name", tenant.DefaultName, "name of a new tenant")
 	cmd.Flags().StringVar(&domain, "domain", tenant.DefaultDomain, "verified domain of a new tenant")
@@ -112,7 +113,8 @@ func (r *rehearsal) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.DurationVar(
 		&r.interval, "cycle", 0,
-		"how long after a provisioning cycle the next one begins: 40m as for Entra ID (default: as soon as something changes)",
+		"how long after a provisioning cycle the next one begins: 40m as for Entra ID (default: as soon as "+
+			"something changes)",
 	)
 	f.IntVar(
 		&r.requests, "graph-limit", 0,
@@ -171,9 +173,17 @@ func mountTenant(mux *http.ServeMux, t *tenant.Tenant, jobs *syncjobs.Runner, r 
 	}
 	for _, d := range []door{
 		people, tokens, idp,
-		&graphserver.Handler{Tenant: t, Log: t.Log, Authenticate: tokens.Authenticate, Test: jobs.Test, Progress: jobs.Progress, OnDemand: jobs.OnDemand,
+		&graphserver.Handler{Tenant: t, Log: t.Log, Authenticate: tokens.Authenticate, Test: jobs.Test,
+			Progress: jobs.Progress, OnDemand: jobs.OnDemand,
 			Rehearsal: graphserver.Rehearsal{Requests: r.requests, Lag: r.lag}},
-		&admincenter.Handler{Tenant: t, Log: t.Log, Metadata: idp.Metadata, Test: jobs.Test, Progress: jobs.Progress, OnDemand: jobs.OnDemand},
+		&admincenter.Handler{
+			Tenant:   t,
+			Log:      t.Log,
+			Metadata: idp.Metadata,
+			Test:     jobs.Test,
+			Progress: jobs.Progress,
+			OnDemand: jobs.OnDemand,
+		},
 	} {
 		d.Mount(mux)
 	}

@@ -25,7 +25,10 @@ func TestTheTenantsGraph(t *testing.T) {
 	e := newEnds(t, d)
 	ctx := context.Background()
 
-	for _, query := range []string{"?$filter=contains(displayName,'AWS%20IAM')", "?$filter=displayName%20eq%20'" + url.PathEscape(graph.AWSTemplateName) + "'"} {
+	for _, query := range []string{
+		"?$filter=contains(displayName,'AWS%20IAM')",
+		"?$filter=displayName%20eq%20'" + url.PathEscape(graph.AWSTemplateName) + "'",
+	} {
 		found, err := graph.All[graph.ApplicationTemplate](ctx, e.graph, "/applicationTemplates"+query)
 		if err != nil || len(found) != 1 || found[0].ID != graph.AWSTemplateID {
 			t.Errorf("%s: %+v, %v", query, found, err)
@@ -76,25 +79,85 @@ func TestTheTenantsGraph(t *testing.T) {
 		status       int
 		code         string
 	}{
-		"an unknown user":              {"GET", "/users/nobody@northwind.example", nil, 404, "Request_ResourceNotFound"},
-		"an unknown segment":           {"GET", "/nonsense", nil, 404, "Request_ResourceNotFound"},
-		"an unsupported filter":        {"GET", "/users?$filter=length(city)%20eq%201", nil, 400, "Request_UnsupportedQuery"},
-		"a broken filter":              {"GET", "/users?$filter=nonsense", nil, 400, "Request_UnsupportedQuery"},
-		"a page that is too large":     {"GET", "/users?$top=1000", nil, 400, "Request_BadRequest"},
-		"a broken token":               {"GET", "/users?$skiptoken=!", nil, 400, "Request_BadRequest"},
-		"a user without a password":    {"POST", "/users", map[string]any{"accountEnabled": true, "displayName": "X", "mailNickname": "x", "userPrincipalName": "x@northwind.example"}, 400, "Request_BadRequest"},
-		"a second user of one name":    {"POST", "/users", map[string]any{"accountEnabled": true, "displayName": "X", "mailNickname": "x", "userPrincipalName": "MEI.tanaka@northwind.example", "passwordProfile": map[string]any{"password": "a long one"}}, 400, "Request_BadRequest"},
-		"no JSON":                      {"POST", "/groups", "x", 400, "Request_BadRequest"},
-		"a mail group":                 {"POST", "/groups", map[string]any{"displayName": "X", "mailNickname": "x", "mailEnabled": true, "securityEnabled": true}, 400, "Request_BadRequest"},
-		"a member twice":               {"POST", "/groups/" + engineering.ID + "/members/$ref", graph.Reference{ID: "x/" + members[0].ID}, 400, "Request_BadRequest"},
-		"an unknown property":          {"PATCH", "/users/mei.tanaka@northwind.example", map[string]any{"shoeSize": "42"}, 400, "Request_BadRequest"},
-		"a redirect URI with a script": {"PATCH", "/applications/" + d.Tenant.ApplicationID, map[string]any{"web": map[string]any{"redirectUris": []string{"javascript:alert(1)"}}}, 400, "Request_BadRequest"},
-		"an assignment twice":          {"POST", "/servicePrincipals/" + d.Tenant.ServicePrincipalID + "/appRoleAssignedTo", graph.AppRoleAssignment{PrincipalID: engineering.ID, ResourceID: d.Tenant.ServicePrincipalID, AppRoleID: graph.UserRoleID}, 400, "Request_BadRequest"},
-		"an unknown thumbprint":        {"PATCH", "/servicePrincipals/" + d.Tenant.ServicePrincipalID, map[string]any{"preferredTokenSigningKeyThumbprint": "00"}, 400, "Request_BadRequest"},
-		"a certificate without CN":     {"POST", "/servicePrincipals/" + d.Tenant.ServicePrincipalID + "/addTokenSigningCertificate", map[string]any{"displayName": "x"}, 400, "Request_BadRequest"},
-		"credentials that do not work": {"POST", "/servicePrincipals/" + d.Tenant.ServicePrincipalID + "/synchronization/jobs/" + d.Tenant.JobID + "/validateCredentials",
-			graph.ValidateCredentials{Credentials: []graph.KeyValue{{Key: "BaseAddress", Value: d.Center.SCIMEndpoint}, {Key: "SecretToken", Value: "wrong"}}}, 400, "SystemForCrossDomainIdentityManagementCredentialValidationUnavailable"},
-		"a second job": {"POST", "/servicePrincipals/" + d.Tenant.ServicePrincipalID + "/synchronization/jobs", graph.SynchronizationJob{TemplateID: graph.AWSSyncTemplate}, 400, "Request_BadRequest"},
+		"an unknown user": {
+			"GET", "/users/nobody@northwind.example", nil, 404, "Request_ResourceNotFound",
+		},
+		"an unknown segment": {"GET", "/nonsense", nil, 404, "Request_ResourceNotFound"},
+		"an unsupported filter": {
+			"GET", "/users?$filter=length(city)%20eq%201", nil, 400, "Request_UnsupportedQuery",
+		},
+		"a broken filter":          {"GET", "/users?$filter=nonsense", nil, 400, "Request_UnsupportedQuery"},
+		"a page that is too large": {"GET", "/users?$top=1000", nil, 400, "Request_BadRequest"},
+		"a broken token":           {"GET", "/users?$skiptoken=!", nil, 400, "Request_BadRequest"},
+		"a user without a password": {
+			"POST", "/users",
+			map[string]any{
+				"accountEnabled":    true,
+				"displayName":       "X",
+				"mailNickname":      "x",
+				"userPrincipalName": "x@northwind.example",
+			},
+			400, "Request_BadRequest",
+		},
+		"a second user of one name": {
+			"POST", "/users",
+			map[string]any{
+				"accountEnabled":    true,
+				"displayName":       "X",
+				"mailNickname":      "x",
+				"userPrincipalName": "MEI.tanaka@northwind.example",
+				"passwordProfile":   map[string]any{"password": "a long one"},
+			},
+			400, "Request_BadRequest",
+		},
+		"no JSON": {"POST", "/groups", "x", 400, "Request_BadRequest"},
+		"a mail group": {
+			"POST", "/groups",
+			map[string]any{"displayName": "X", "mailNickname": "x", "mailEnabled": true, "securityEnabled": true},
+			400, "Request_BadRequest",
+		},
+		"a member twice": {
+			"POST", "/groups/" + engineering.ID + "/members/$ref", graph.Reference{ID: "x/" + members[0].ID}, 400,
+			"Request_BadRequest",
+		},
+		"an unknown property": {
+			"PATCH", "/users/mei.tanaka@northwind.example", map[string]any{"shoeSize": "42"}, 400,
+			"Request_BadRequest",
+		},
+		"a redirect URI with a script": {
+			"PATCH", "/applications/" + d.Tenant.ApplicationID,
+			map[string]any{"web": map[string]any{"redirectUris": []string{"javascript:alert(1)"}}}, 400,
+			"Request_BadRequest",
+		},
+		"an assignment twice": {
+			"POST", "/servicePrincipals/" + d.Tenant.ServicePrincipalID + "/appRoleAssignedTo",
+			graph.AppRoleAssignment{
+				PrincipalID: engineering.ID,
+				ResourceID:  d.Tenant.ServicePrincipalID,
+				AppRoleID:   graph.UserRoleID,
+			},
+			400, "Request_BadRequest",
+		},
+		"an unknown thumbprint": {
+			"PATCH", "/servicePrincipals/" + d.Tenant.ServicePrincipalID,
+			map[string]any{"preferredTokenSigningKeyThumbprint": "00"}, 400, "Request_BadRequest",
+		},
+		"a certificate without CN": {
+			"POST", "/servicePrincipals/" + d.Tenant.ServicePrincipalID + "/addTokenSigningCertificate",
+			map[string]any{"displayName": "x"}, 400, "Request_BadRequest",
+		},
+		"credentials that do not work": {"POST",
+			"/servicePrincipals/" + d.Tenant.ServicePrincipalID + "/synchronization/jobs/" + d.Tenant.JobID +
+				"/validateCredentials",
+			graph.ValidateCredentials{
+				Credentials: []graph.KeyValue{
+					{Key: "BaseAddress", Value: d.Center.SCIMEndpoint}, {Key: "SecretToken", Value: "wrong"},
+				},
+			}, 400, "SystemForCrossDomainIdentityManagementCredentialValidationUnavailable"},
+		"a second job": {
+			"POST", "/servicePrincipals/" + d.Tenant.ServicePrincipalID + "/synchronization/jobs",
+			graph.SynchronizationJob{TemplateID: graph.AWSSyncTemplate}, 400, "Request_BadRequest",
+		},
 	} {
 		err := e.graph.Do(ctx, c.method, c.path, c.body, nil)
 		var refused *graph.Error
@@ -153,7 +216,12 @@ func TestTheTenantsTokens(t *testing.T) {
 		}
 	}
 	header, payload, _ := strings.Cut(token, ".")
-	for name, bearer := range map[string]string{"none": "", "garbage": "x.y.z", "a changed token": header + "." + "A" + payload, "no signature": token[:strings.LastIndex(token, ".")+1]} {
+	for name, bearer := range map[string]string{
+		"none":            "",
+		"garbage":         "x.y.z",
+		"a changed token": header + "." + "A" + payload,
+		"no signature":    token[:strings.LastIndex(token, ".")+1],
+	} {
 		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, d.Tenant.GraphURL+"/users", nil)
 		if err != nil {
 			t.Fatal(err)
@@ -217,19 +285,40 @@ func TestTheTenantsRulesForSAMLRequests(t *testing.T) {
 	}
 	v := newVisitor(t)
 	for name, c := range map[string]struct{ address, want string }{
-		"a good one":                         {request(func(*saml.AuthnRequest) {}), "with your Northwind Traders account"},
-		"without an ACS URL":                 {request(func(r *saml.AuthnRequest) { r.ACSURL = "" }), "with your Northwind Traders account"},
-		"an unknown issuer":                  {request(func(r *saml.AuthnRequest) { r.Issuer = "https://evil.example/" }), "AADSTS700016"},
-		"another ACS URL":                    {request(func(r *saml.AuthnRequest) { r.ACSURL = "https://evil.example/acs" }), "AADSTS50011"},
-		"an ID that begins with a digit":     {request(func(r *saml.AuthnRequest) { r.ID = "1" + r.ID }), "AADSTS75005"},
-		"a foreign NameID format":            {request(func(r *saml.AuthnRequest) { r.NameIDFormat = "urn:oasis:names:tc:SAML:2.0:nameid-format:kerberos" }), "AADSTS75016"},
-		"an old request":                     {request(func(r *saml.AuthnRequest) { r.IssueInstant = time.Now().Add(-time.Hour) }), "AADSTS76026"},
-		"the domain's Destination":           {request(func(r *saml.AuthnRequest) { r.Destination = d.Tenant.URL + "/northwind.example/saml2" }), "with your Northwind Traders account"},
-		"another Destination":                {strings.Replace(request(func(r *saml.AuthnRequest) { r.Destination = "https://evil.example/saml2" }), "https://evil.example/saml2", signIn, 1), "AADSTS75005"},
-		"no request":                         {signIn, "AADSTS750054"},
-		"garbage":                            {signIn + "?SAMLRequest=!!", "AADSTS75005"},
-		"a bomb":                             {signIn + "?SAMLRequest=" + url.QueryEscape(bomb(t)), "AADSTS75005"},
-		"metadata of an unknown application": {d.Tenant.URL + "/" + d.Tenant.TenantID + "/federationmetadata/2007-06/federationmetadata.xml?appid=x", "AADSTS700016"},
+		"a good one": {
+			request(func(*saml.AuthnRequest) {}), "with your Northwind Traders account",
+		},
+		"without an ACS URL": {request(func(r *saml.AuthnRequest) {
+			r.ACSURL = ""
+		}), "with your Northwind Traders account"},
+		"an unknown issuer": {request(func(r *saml.AuthnRequest) {
+			r.Issuer = "https://evil.example/"
+		}), "AADSTS700016"},
+		"another ACS URL": {request(func(r *saml.AuthnRequest) {
+			r.ACSURL = "https://evil.example/acs"
+		}), "AADSTS50011"},
+		"an ID that begins with a digit": {request(func(r *saml.AuthnRequest) {
+			r.ID = "1" + r.ID
+		}), "AADSTS75005"},
+		"a foreign NameID format": {request(func(r *saml.AuthnRequest) {
+			r.NameIDFormat = "urn:oasis:names:tc:SAML:2.0:nameid-format:kerberos"
+		}), "AADSTS75016"},
+		"an old request": {request(func(r *saml.AuthnRequest) {
+			r.IssueInstant = time.Now().Add(-time.Hour)
+		}), "AADSTS76026"},
+		"the domain's Destination": {request(func(r *saml.AuthnRequest) {
+			r.Destination = d.Tenant.URL + "/northwind.example/saml2"
+		}), "with your Northwind Traders account"},
+		"another Destination": {strings.Replace(request(func(r *saml.AuthnRequest) {
+			r.Destination = "https://evil.example/saml2"
+		}), "https://evil.example/saml2", signIn, 1), "AADSTS75005"},
+		"no request": {signIn, "AADSTS750054"},
+		"garbage":    {signIn + "?SAMLRequest=!!", "AADSTS75005"},
+		"a bomb":     {signIn + "?SAMLRequest=" + url.QueryEscape(bomb(t)), "AADSTS75005"},
+		"metadata of an unknown application": {
+			d.Tenant.URL + "/" + d.Tenant.TenantID + "/federationmetadata/2007-06/federationmetadata.xml?appid=x",
+			"AADSTS700016",
+		},
 	} {
 		if _, page := v.send(http.MethodGet, c.address, nil); !strings.Contains(page, c.want) {
 			t.Errorf("%s: want %s on %s", name, c.want, page)

@@ -34,7 +34,9 @@ func TestATenantIsFilledFromGraph(t *testing.T) {
 		"tenant", "import", "--data", folder, "--from", d.Tenant.GraphURL, "--login-url",
 		strings.TrimSuffix(d.Tenant.TokenURL, "/oauth2/v2.0/token"), "--client-id", d.Tenant.ClientID,
 	}
-	for _, want := range []string{"25 users and 6 groups. 24 people were given", "25 users and 6 groups. 0 people were given"} {
+	for _, want := range []string{
+		"25 users and 6 groups. 24 people were given", "25 users and 6 groups. 0 people were given",
+	} {
 		if code, out, errOut := call(t, "", env, args...); code != exitDone || !strings.Contains(out, want) {
 			t.Fatalf("%d %s%s, want %s", code, out, errOut, want)
 		}
@@ -44,7 +46,10 @@ func TestATenantIsFilledFromGraph(t *testing.T) {
 	if err != nil || u.JobTitle != "Platform Engineer" || u.ManagerID == "" {
 		t.Errorf("%+v, %v", u, err)
 	}
-	if _, err := tn.SignInUser(context.Background(), audit.Actor{Kind: audit.Anonymous}, "mei.tanaka@northwind.example", "a long password", "", false); err != nil {
+	if _, err := tn.SignInUser(
+		context.Background(), audit.Actor{Kind: audit.Anonymous}, "mei.tanaka@northwind.example", "a long password",
+		"", false,
+	); err != nil {
 		t.Errorf("sign-in: %v", err)
 	}
 }
@@ -84,7 +89,11 @@ func TestATenantIsFilledFromFiles(t *testing.T) {
 		t.Errorf("%d %s", code, errOut)
 	}
 	for name, c := range map[string]struct{ users, members, want string }{
-		"no name": {"userPrincipalName,displayName\n,x\n", "", "line 2: userPrincipalName or displayName"}, "an unknown member": {"userPrincipalName,displayName\na@x,x\n", "group,member\nEngines,nobody@x\n", `"nobody@x" is not in the other files`},
+		"no name": {"userPrincipalName,displayName\n,x\n", "", "line 2: userPrincipalName or displayName"},
+		"an unknown member": {
+			"userPrincipalName,displayName\na@x,x\n", "group,member\nEngines,nobody@x\n",
+			`"nobody@x" is not in the other files`,
+		},
 		"no CSV": {"a,\"b\n", "", "users2.csv"},
 	} {
 		args := []string{
@@ -134,7 +143,9 @@ func TestAnotherLetterIsAnotherGroupOfFiles(t *testing.T) {
 	groups := write("groups.csv", "displayName\nKings\n\u212aings\n")
 	members := write("members.csv", "group,member\nkings,ada@x.example\n")
 	data := filepath.Join(folder, "data")
-	if code, out, errOut := call(t, "", nil, "tenant", "import", "--data", data, "--users", users, "--groups", groups, "--members", members); code != exitDone {
+	if code, out, errOut := call(
+		t, "", nil, "tenant", "import", "--data", data, "--users", users, "--groups", groups, "--members", members,
+	); code != exitDone {
 		t.Fatalf("%d %s%s", code, out, errOut)
 	}
 	tn := openImported(t, data)

@@ -75,7 +75,10 @@ func TestTheFirstPasswordIsAskedForOnATerminal(t *testing.T) {
 			folder, at := t.TempDir(), freeAddress(t)
 			ended := make(chan int, 1)
 			go func() {
-				ended <- run(ctx, append(append([]string{}, k.serve...), "--data", folder, "--listen", at), program, program, program, noEnv)
+				ended <- run(
+					ctx, append(append([]string{}, k.serve...), "--data", folder, "--listen", at), program, program,
+					program, noEnv,
+				)
 			}()
 			say := func(after, line string) {
 				t.Helper()
@@ -110,7 +113,10 @@ func TestTheFirstPasswordIsAskedForOnATerminal(t *testing.T) {
 			}
 
 			go func() {
-				ended <- run(ctx, append(append([]string{}, k.administrators...), "set-password", "admin", "--data", folder), program, program, program, noEnv)
+				ended <- run(
+					ctx, append(append([]string{}, k.administrators...), "set-password", "admin", "--data", folder),
+					program, program, program, noEnv,
+				)
 			}()
 			say("New password for admin: ", otherPassword)
 			for strings.Count(seen.String(), "The same again: ") < 3 {
@@ -146,7 +152,10 @@ func TestAPromptEndsWithTheProgram(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(ctx, []string{"serve", "--data", t.TempDir(), "--listen", freeAddress(t)}, program, program, program, noEnv)
+		ended <- run(
+			ctx, []string{"serve", "--data", t.TempDir(), "--listen", freeAddress(t)}, program, program, program,
+			noEnv,
+		)
 	}()
 	wait(t, seen, "(empty: one is made): ")
 	for echo := true; echo; {

@@ -15,7 +15,8 @@ import (
 // hostile is a text as a stranger would like an administrator's terminal to print it: a clipboard,
 // a cleared screen, C1 controls, another direction, a line of its own, a character of no width, a
 // tag, and what is no UTF-8.
-const hostile = "\x1b]52;c;cm0gLXJm\a\x1b[2J\u009b31m\u202egnp.\u2066\u2028\u200b\u00ad\ufeff\U000e0041\r\n  why       nothing\xff\x7f"
+const hostile = "\x1b]52;c;cm0gLXJm\a\x1b[2J\u009b31m\u202egnp.\u2066\u2028\u200b\u00ad\ufeff\U000e0041\r\n  why  " +
+	"     nothing\xff\x7f"
 
 // harmless fails when a text has what hostile is made of.
 func harmless(t *testing.T, what, text string) {
@@ -42,7 +43,9 @@ func TestAStrangersNameReachesNoTerminal(t *testing.T) {
 		"AWS_REGION":            d.AWS.Region,
 		"GATEHOUSE_CENTER_URL":  d.Center.URL,
 	}
-	for _, name := range []string{hostile, strings.ToValidUTF8(hostile, ""), "\u202egro.elpmaxe@ada\u200b", "\u009b2J"} {
+	for _, name := range []string{
+		hostile, strings.ToValidUTF8(hostile, ""), "\u202egro.elpmaxe@ada\u200b", "\u009b2J",
+	} {
 		resp, err := http.PostForm(
 			d.Center.URL+"/platform/login",
 			url.Values{"username": {"a" + name + "b"}, "password": {"wrong"}},
@@ -100,8 +103,12 @@ func TestAnotherServersErrorReachesNoTerminal(t *testing.T) {
 		"GATEHOUSE_SCIM_TOKEN":    "s",
 	}
 	for _, args := range [][]string{
-		{"explain", "019abcde-0123-7abc-8def-0123456789ab"}, {"accounts", "list"}, {"access-keys", "list"}, {"roles", "list"}, {"scim-tokens", "list"}, {"rules", "list"},
-		{"sync", "--graph-url", server.URL, "--login-url", server.URL, "--client-id", "c", "--to", server.URL, "--dry-run"},
+		{"explain", "019abcde-0123-7abc-8def-0123456789ab"}, {"accounts", "list"}, {"access-keys", "list"},
+		{"roles", "list"}, {"scim-tokens", "list"}, {"rules", "list"},
+		{
+			"sync", "--graph-url", server.URL, "--login-url", server.URL, "--client-id", "c", "--to", server.URL,
+			"--dry-run",
+		},
 		{"connect", "--graph-url", server.URL, "--login-url", server.URL, "--client-id", "c"},
 		{hostile}, {"explain", "--" + strings.ToValidUTF8(hostile, "")},
 	} {

@@ -63,7 +63,9 @@ func signed(t *testing.T, d demoOutput, service, target, body string) (int, stri
 	}
 	sum := sha256.Sum256([]byte(body))
 	key := aws.Credentials{AccessKeyID: d.AWS.AccessKeyID, SecretAccessKey: d.AWS.SecretAccessKey}
-	if err := v4.NewSigner().SignHTTP(context.Background(), key, req, hex.EncodeToString(sum[:]), service, d.AWS.Region, time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(
+		context.Background(), key, req, hex.EncodeToString(sum[:]), service, d.AWS.Region, time.Now(),
+	); err != nil {
 		t.Fatal(err)
 	}
 	return send(t, req)
@@ -84,7 +86,9 @@ func TestUnknownMembersAreRefused(t *testing.T) {
 	t.Parallel()
 	d, stop := startDemo(t)
 	defer stop()
-	for _, s := range []awsapi.Service{(&identitystore.Handler{}).Service(), (&ssoadmin.Handler{}).Service(), (&console.Handler{}).Service()} {
+	for _, s := range []awsapi.Service{
+		(&identitystore.Handler{}).Service(), (&ssoadmin.Handler{}).Service(), (&console.Handler{}).Service(),
+	} {
 		for _, op := range s.Operations {
 			status, text := signed(t, d, s.SigningName, s.Target+"."+op.Name, `{"NotAMember":{"x":1}}`)
 			wantWords(
@@ -105,10 +109,23 @@ func TestUnknownMembersAreRefused(t *testing.T) {
 	user := signedUser(t, d, directory.IdentityStoreID)
 	fill := strings.NewReplacer("INSTANCE", directory.InstanceArn, "STORE", directory.IdentityStoreID, "USER", user)
 	for _, c := range []struct{ service, target, body, want string }{
-		{"sso", "SWBExternalService.UpdateInstance", `{"InstanceArn":"INSTANCE","NetworkConfiguration":{"AllowedVpcs":["vpc-1"]}}`, "NetworkConfiguration"},
-		{"sso", "SWBExternalService.UpdateInstance", `{"InstanceArn":"INSTANCE","PermissionSetsEnabled":false}`, "PermissionSetsEnabled"},
-		{"sso", "SWBExternalService.UpdateInstance", `{"InstanceArn":"INSTANCE","Name":"x","name":"y"}`, "the member name"},
-		{"sso", "SWBExternalService.CreatePermissionSet", `{"InstanceArn":"INSTANCE","Name":"X","Tags":[{"Key":"a","Value":"b","Lock":true}]}`, "tags.1.member.Lock"},
+		{
+			"sso", "SWBExternalService.UpdateInstance",
+			`{"InstanceArn":"INSTANCE","NetworkConfiguration":{"AllowedVpcs":["vpc-1"]}}`, "NetworkConfiguration",
+		},
+		{
+			"sso", "SWBExternalService.UpdateInstance", `{"InstanceArn":"INSTANCE","PermissionSetsEnabled":false}`,
+			"PermissionSetsEnabled",
+		},
+		{
+			"sso", "SWBExternalService.UpdateInstance", `{"InstanceArn":"INSTANCE","Name":"x","name":"y"}`,
+			"the member name",
+		},
+		{
+			"sso", "SWBExternalService.CreatePermissionSet",
+			`{"InstanceArn":"INSTANCE","Name":"X","Tags":[{"Key":"a","Value":"b","Lock":true}]}`,
+			"tags.1.member.Lock",
+		},
 		{"identitystore", "AWSIdentityStore.UpdateUser",
 			`{"IdentityStoreId":"STORE","UserId":"USER","Revision":"7","Operations":[{"AttributePath":"title","AttributeValue":"x"}]}`, "the member Revision"},
 		{"identitystore", "AWSIdentityStore.UpdateUser",
@@ -117,21 +134,35 @@ func TestUnknownMembersAreRefused(t *testing.T) {
 			`{"IdentityStoreId":"STORE","UserId":"USER","Operations":[{"AttributePath":"emails","AttributeValue":[{"value":"x@y.z","verified":true}]}]}`, `the member \"verified\"`},
 		{"identitystore", "AWSIdentityStore.UpdateUser",
 			`{"IdentityStoreId":"STORE","UserId":"USER","Operations":[{"AttributePath":"title","AttributeValue":"x","If":"y"}]}`, "operations.1.member.If"},
-		{"sso-directory", "SWBUPService.UpdateAccessKey", `{"AccessKeyId":"x","Status":"Active","Role":"read-only"}`, "the member Role"},
-		{"sso-directory", "SWBUPService.CreateAccessKey", `{"UserName":"x","Role":"administrator","Status":"Inactive"}`, "the member Status"},
-		{"sso-directory", "SWBUPService.PutAccounts", `{"Accounts":[{"Id":"111122223333","Name":"x","Locked":true}]}`, "Accounts.0.Locked"},
+		{
+			"sso-directory", "SWBUPService.UpdateAccessKey",
+			`{"AccessKeyId":"x","Status":"Active","Role":"read-only"}`, "the member Role",
+		},
+		{
+			"sso-directory", "SWBUPService.CreateAccessKey",
+			`{"UserName":"x","Role":"administrator","Status":"Inactive"}`, "the member Status",
+		},
+		{
+			"sso-directory", "SWBUPService.PutAccounts",
+			`{"Accounts":[{"Id":"111122223333","Name":"x","Locked":true}]}`, "Accounts.0.Locked",
+		},
 		{"sso-directory", "SWBUPService.DeleteProvisioningTenant", `{"TenantId":"another"}`, "there is no such tenant"},
 		{"sso-directory", "SWBUPService.CreateBearerToken", `{"TenantId":"another"}`, "there is no such tenant"},
 	} {
 		status, text := signed(t, d, c.service, c.target, fill.Replace(c.body))
 		wantWords(t, c.target+" "+c.body, status, text, 400, "ValidationException", c.want)
 	}
-	for body, want := range map[string]string{`{"InstanceArn":"a","InstanceArn":"b"}`: "duplicate", `[]`: "not an object", `"x"`: "not an object",
+	for body, want := range map[string]string{`{"InstanceArn":"a","InstanceArn":"b"}`: "duplicate",
+		`[]`: "not an object", `"x"`: "not an object",
 		`{"InstanceArn":7}`: "is not a string", `{"InstanceArn":"x"} {}`: "something follows"} {
 		status, text := signed(t, d, "sso", "SWBExternalService.UpdateInstance", body)
 		wantWords(t, body, status, text, 400, "SerializationException", want)
 	}
-	for body, want := range map[string]string{`{"Status":"Active","Status":"Inactive"}`: "duplicate", `null`: "not a JSON object", `{"Status":{}}`: "wrong type"} {
+	for body, want := range map[string]string{
+		`{"Status":"Active","Status":"Inactive"}`: "duplicate",
+		`null`:          "not a JSON object",
+		`{"Status":{}}`: "wrong type",
+	} {
 		status, text := signed(t, d, "sso-directory", "SWBUPService.UpdateAccessKey", body)
 		wantWords(t, body, status, text, 400, "SerializationException", want)
 	}
@@ -225,11 +256,30 @@ func TestUnknownPropertiesOfGraph(t *testing.T) {
 	const newUser = `"accountEnabled":true,"displayName":"X","mailNickname":"x","userPrincipalName":"x@northwind.example"`
 	const newGroup = `"displayName":"X","mailNickname":"x","mailEnabled":false,"securityEnabled":true`
 	for _, c := range [][3]string{
-		{"POST", "/users", `{` + newUser + `,"passwordProfile":{"password":"a long password"},"locked":true} => Property 'locked' does not exist`},
-		{"POST", "/users", `{` + newUser + `,"passwordProfile":{"password":"a long password","mustBeLong":true}} => passwordProfile/mustBeLong`},
-		{"POST", "/users", `{` + newUser + `,"passwordProfile":{"password":"a long password"},"manager@odata.bind":"x/` + mei + `"} => manager@odata.bind`},
-		{"POST", "/users", `{` + newUser + `,"passwordProfile":{"password":"a long password"},"employeeType":"Contractor"} => is not kept by Gatehouse`},
-		{"PATCH", "USER", `{"jobTitle":"X","nonsense":null} => Property 'nonsense' does not exist on type 'microsoft.graph.user'`},
+		{
+			"POST", "/users",
+			`{` + newUser +
+				`,"passwordProfile":{"password":"a long password"},"locked":true} => Property 'locked' does not exist`,
+		},
+		{
+			"POST", "/users",
+			`{` + newUser +
+				`,"passwordProfile":{"password":"a long password","mustBeLong":true}} => passwordProfile/mustBeLong`,
+		},
+		{
+			"POST", "/users",
+			`{` + newUser + `,"passwordProfile":{"password":"a long password"},"manager@odata.bind":"x/` + mei +
+				`"} => manager@odata.bind`,
+		},
+		{
+			"POST", "/users",
+			`{` + newUser +
+				`,"passwordProfile":{"password":"a long password"},"employeeType":"Contractor"} => is not kept by Gatehouse`,
+		},
+		{
+			"PATCH", "USER",
+			`{"jobTitle":"X","nonsense":null} => Property 'nonsense' does not exist on type 'microsoft.graph.user'`,
+		},
 		{"PATCH", "USER", `{"jobTitle":7} => wrong type`},
 		{"PATCH", "USER", `{"accountEnabled":null} => wrong type`},
 		{"PATCH", "USER", `{"accountEnabled":"false"} => wrong type`},
@@ -239,8 +289,14 @@ func TestUnknownPropertiesOfGraph(t *testing.T) {
 		{"PATCH", "USER", `{"id":"x"} => Property 'id'`},
 		{"PATCH", "USER", `["jobTitle"] => Unable to read JSON`},
 		{"POST", "/groups", `{` + newGroup + `,"isAssignableToRole":true} => is not kept by Gatehouse`},
-		{"POST", "/groups", `{` + newGroup + `,"acceptedSenders@odata.bind":["x/` + mei + `"]} => acceptedSenders@odata.bind`},
-		{"POST", "/groups", `{` + newGroup + `,"membershipRule":"user.department -eq \"x\""} => is not kept by Gatehouse`},
+		{
+			"POST", "/groups",
+			`{` + newGroup + `,"acceptedSenders@odata.bind":["x/` + mei + `"]} => acceptedSenders@odata.bind`,
+		},
+		{
+			"POST", "/groups",
+			`{` + newGroup + `,"membershipRule":"user.department -eq \"x\""} => is not kept by Gatehouse`,
+		},
 		{"PATCH", "GROUP", `{"displayname":"x"} => Property 'displayname'`},
 		{"PATCH", "GROUP", `{"mailEnabled":true} => Only security groups`},
 		{"POST", "GROUP/members/$ref", `{"@odata.id":"x/` + mei + `","role":"owner"} => Property 'role'`},
@@ -251,19 +307,40 @@ func TestUnknownPropertiesOfGraph(t *testing.T) {
 		{"PATCH", "SP", `{"samlSingleSignOnSettings":{"relayState":"x"}} => is not kept by Gatehouse`},
 		{"PATCH", "SP", `{"accountEnabled":null} => wrong type`},
 		{"POST", "SP/addTokenSigningCertificate", `{"displayName":"CN=x","keyLength":4096} => keyLength`},
-		{"POST", "SP/appRoleAssignedTo", `{"principalId":"x","resourceId":"y","appRoleId":"z","expires":"soon"} => expires`},
-		{"POST", "/policies/claimsMappingPolicies", `{"displayName":"x","definition":["{}"],"type":"x"} => Property 'type'`},
+		{
+			"POST", "SP/appRoleAssignedTo",
+			`{"principalId":"x","resourceId":"y","appRoleId":"z","expires":"soon"} => expires`,
+		},
+		{
+			"POST", "/policies/claimsMappingPolicies",
+			`{"displayName":"x","definition":["{}"],"type":"x"} => Property 'type'`,
+		},
 		{"POST", "SYNC/jobs", `{"templateId":"aWSSingleSignon","schedule":{"interval":"PT1M"}} => schedule`},
 		{"PUT", "SYNC/secrets", `{"value":[{"key":"SyncAll","value":"maybe"}]} => True or False`},
-		{"PUT", "SYNC/secrets", `{"value":[{"key":"SyncAll","value":"true"},{"key":"syncall","value":"false"}]} => stands twice`},
-		{"PUT", "SYNC/secrets", `{"value":[{"key":"SyncNotificationSettings","value":"{\"Recipient\":\"x\"}"}]} => SyncNotificationSettings`},
-		{"POST", "JOB/validateCredentials", `{"useSavedCredentials":true,"credentials":[{"key":"Timeout","value":"9"}]} => Timeout`},
+		{
+			"PUT", "SYNC/secrets",
+			`{"value":[{"key":"SyncAll","value":"true"},{"key":"syncall","value":"false"}]} => stands twice`,
+		},
+		{
+			"PUT", "SYNC/secrets",
+			`{"value":[{"key":"SyncNotificationSettings","value":"{\"Recipient\":\"x\"}"}]} => SyncNotificationSettings`,
+		},
+		{
+			"POST", "JOB/validateCredentials",
+			`{"useSavedCredentials":true,"credentials":[{"key":"Timeout","value":"9"}]} => Timeout`,
+		},
 		{"POST", "JOB/restart", `{"criteria":{"resetScope":"Full","dryRun":true}} => criteria/dryRun`},
 		{"POST", "JOB/provisionOnDemand", `{"parameters":[],"dryRun":true} => dryRun`},
-		{"POST", "JOB/schema/parseExpression", `{"expression":"[a]","targetAttributeDefinition":{}} => targetAttributeDefinition`},
+		{
+			"POST", "JOB/schema/parseExpression",
+			`{"expression":"[a]","targetAttributeDefinition":{}} => targetAttributeDefinition`,
+		},
 		{"POST", "/gatehouse/clock", `{"forwardSeconds":1,"backSeconds":1} => backSeconds`},
 		{"POST", "/$batch", `{"requests":[{"id":"1","method":"GET","url":"/me","atomic":true}]} => requests/0/atomic`},
-		{"POST", "/applicationTemplates/" + graph.AWSTemplateID + "/instantiate", `{"displayName":"x","hidden":true} => hidden`},
+		{
+			"POST", "/applicationTemplates/" + graph.AWSTemplateID + "/instantiate",
+			`{"displayName":"x","hidden":true} => hidden`,
+		},
 	} {
 		body, want, _ := strings.Cut(c[2], " => ")
 		path := fill.Replace(c[1])
@@ -314,40 +391,46 @@ func TestUnknownQueriesOfGraph(t *testing.T) {
 	app, sp := "/applications/"+d.Tenant.ApplicationID, "/servicePrincipals/"+d.Tenant.ServicePrincipalID
 	const filter = "?$count=true&$filter="
 	for path, want := range map[string]string{
-		"/users?$fliter=displayName%20eq%20'x'":                                             "'$fliter' is not supported",
-		"/users?filter=displayName%20eq%20'x'":                                              "'filter' is not supported",
-		"/users?$skip=5":                                                                    "'$skip' is not supported",
-		"/users?$filter=id%20eq%20'x'&$filter=id%20ne%20'x'":                                "stands twice",
-		"/users?$top=1;$filter=x":                                                           "cannot be read",
-		"/users?$count=maybe":                                                               "$count must be true or false",
-		"/users" + filter + "nonsense%20eq%20'x'":                                           "Could not find a property named 'nonsense' on type 'microsoft.graph.user'",
-		"/users" + filter + "nonsense%20ne%20'x'":                                           "Could not find a property named 'nonsense'",
-		"/users" + filter + "not%20(a%20eq%201%20or%20startsWith(b,'x'))":                   "Could not find a property named 'a'",
+		"/users?$fliter=displayName%20eq%20'x'": "'$fliter' is not " +
+			"supported",
+		"/users?filter=displayName%20eq%20'x'": "'filter' is not " +
+			"supported",
+		"/users?$skip=5": "'$skip' is not supported",
+		"/users?$filter=id%20eq%20'x'&$filter=id%20ne%20'x'": "stands twice",
+		"/users?$top=1;$filter=x":                            "cannot be read",
+		"/users?$count=maybe": "$count must be true " +
+			"or false",
+		"/users" + filter + "nonsense%20eq%20'x'": "Could not find a " +
+			"property named 'nonsense' on type 'microsoft.graph.user'",
+		"/users" + filter + "nonsense%20ne%20'x'": "Could not find a " +
+			"property named 'nonsense'",
+		"/users" + filter + "not%20(a%20eq%201%20or%20startsWith(b,'x'))": "Could not find a " +
+			"property named 'a'",
 		"/users" + filter + "onPremisesExtensionAttributes/extensionAttribute16%20eq%20'x'": "extensionAttribute16",
-		"/users?$search=%22nonsense:x%22":                                                   "nonsense",
-		"/users?$orderby=nonsense":                                                          "nonsense",
-		"/users?$orderby=displayName,surname":                                               "displayName,surname",
-		"/users?$expand=memberOf":                                                           "Could not expand 'memberOf'",
-		"/users/$count?$filter=nonsense%20eq%20'x'":                                         "nonsense",
-		mei + "?$filter=displayName%20eq%20'x'":                                             "'$filter' is not supported",
-		mei + "?$expand=members":                                                            "Could not expand 'members'",
-		"/users/delta?$top=5":                                                               "'$top' is not supported",
-		"/users/delta?$deltatoken=x&$filter=id%20eq%20'x'":                                  "as it is",
-		"/groups" + filter + "userPrincipalName%20eq%20'x'":                                 "userPrincipalName",
-		data + "/members?$filter=nonsense%20eq%20'x'":                                       "nonsense",
-		data + "/members/microsoft.graph.device":                                            "Resource not found",
-		data + "/memberOf?$expand=owners":                                                   "Could not expand",
-		"/applications?$filter=nonsense%20eq%20'x'":                                         "microsoft.graph.application",
-		app + "?$expand=owners":                                                             "Could not expand 'owners'",
-		sp + "/appRoleAssignedTo?$filter=x%20eq%20'y'":                                      "microsoft.graph.appRoleAssignment",
-		sp + "/synchronization/jobs?$filter=x%20eq%20'y'":                                   "microsoft.graph.synchronizationJob",
-		sp + "/synchronization/secrets?$select=value":                                       "'$select' is not supported",
-		"/organization?$filter=x%20eq%20'y'":                                                "microsoft.graph.organization",
-		"/policies/claimsMappingPolicies?$filter=x%20eq%20'y'":                              "microsoft.graph.stsPolicy",
-		"/auditLogs/signIns?$filter=nonsense%20eq%20'x'":                                    "microsoft.graph.signIn",
-		"/auditLogs/signIns?$orderby=createdDateTime":                                       "'$orderby' is not supported",
-		"/auditLogs/directoryAudits?$filter=initiatedBy/user/nonsense%20eq%20'x'":           "nonsense",
-		"/auditLogs/provisioning?$skiptoken=x":                                              "'$skiptoken' is not supported",
+		"/users?$search=%22nonsense:x%22":                                         "nonsense",
+		"/users?$orderby=nonsense":                                                "nonsense",
+		"/users?$orderby=displayName,surname":                                     "displayName,surname",
+		"/users?$expand=memberOf":                                                 "Could not expand 'memberOf'",
+		"/users/$count?$filter=nonsense%20eq%20'x'":                               "nonsense",
+		mei + "?$filter=displayName%20eq%20'x'":                                   "'$filter' is not supported",
+		mei + "?$expand=members":                                                  "Could not expand 'members'",
+		"/users/delta?$top=5":                                                     "'$top' is not supported",
+		"/users/delta?$deltatoken=x&$filter=id%20eq%20'x'":                        "as it is",
+		"/groups" + filter + "userPrincipalName%20eq%20'x'":                       "userPrincipalName",
+		data + "/members?$filter=nonsense%20eq%20'x'":                             "nonsense",
+		data + "/members/microsoft.graph.device":                                  "Resource not found",
+		data + "/memberOf?$expand=owners":                                         "Could not expand",
+		"/applications?$filter=nonsense%20eq%20'x'":                               "microsoft.graph.application",
+		app + "?$expand=owners":                                                   "Could not expand 'owners'",
+		sp + "/appRoleAssignedTo?$filter=x%20eq%20'y'":                            "microsoft.graph.appRoleAssignment",
+		sp + "/synchronization/jobs?$filter=x%20eq%20'y'":                         "microsoft.graph.synchronizationJob",
+		sp + "/synchronization/secrets?$select=value":                             "'$select' is not supported",
+		"/organization?$filter=x%20eq%20'y'":                                      "microsoft.graph.organization",
+		"/policies/claimsMappingPolicies?$filter=x%20eq%20'y'":                    "microsoft.graph.stsPolicy",
+		"/auditLogs/signIns?$filter=nonsense%20eq%20'x'":                          "microsoft.graph.signIn",
+		"/auditLogs/signIns?$orderby=createdDateTime":                             "'$orderby' is not supported",
+		"/auditLogs/directoryAudits?$filter=initiatedBy/user/nonsense%20eq%20'x'": "nonsense",
+		"/auditLogs/provisioning?$skiptoken=x":                                    "'$skiptoken' is not supported",
 	} {
 		status, _, body := e.ask(http.MethodGet, path, nil, eventual)
 		wantStatus := http.StatusBadRequest
@@ -359,8 +442,10 @@ func TestUnknownQueriesOfGraph(t *testing.T) {
 	if status, _, body := e.ask(http.MethodDelete, mei+"?$onlyIf=disabled", nil); status != http.StatusBadRequest {
 		t.Errorf("a change with an option: %d %s", status, body)
 	}
-	for _, path := range []string{mei, app + "?$select=appId", sp + "?$select=id,loginUrl", "/organization?$select=id", "/auditLogs/signIns?$top=1&$filter=status/errorCode%20eq%200",
-		"/auditLogs/directoryAudits?$filter=initiatedBy/app/displayName%20eq%20'x'", "/users?$select=id,employeeType", sp + "/synchronization/jobs?$filter=templateId%20eq%20'x'"} {
+	for _, path := range []string{mei, app + "?$select=appId", sp + "?$select=id,loginUrl", "/organization?$select=id",
+		"/auditLogs/signIns?$top=1&$filter=status/errorCode%20eq%200",
+		"/auditLogs/directoryAudits?$filter=initiatedBy/app/displayName%20eq%20'x'", "/users?$select=id,employeeType",
+		sp + "/synchronization/jobs?$filter=templateId%20eq%20'x'"} {
 		if status, _, body := e.ask(http.MethodGet, path, nil); status != http.StatusOK {
 			t.Errorf("%s: %d %s", path, status, body)
 		}

@@ -27,12 +27,18 @@ func nested(before, after string, times int) string {
 func TestEachArgumentIsEvaluatedOnce(t *testing.T) {
 	t.Parallel()
 	for name, n := range map[string]int{
-		`Append([a],[a])`: 2, `BitAnd([a],[a])`: 2, `CBool([a])`: 1, `ConvertToBase64([a])`: 1, `ConvertToUTF8Hex([a])`: 1, `Count([a])`: 1, `CStr([a])`: 1,
-		`IgnoreFlowIfNullOrEmpty([a])`: 1, `InStr([a],[a],[a],[a])`: 4, `IsNull([a])`: 1, `IsNullOrEmpty([a])`: 1, `IsPresent([a])`: 1, `IsString([a])`: 1,
-		`Item([a],[a])`: 2, `Join([a],[a],[a])`: 3, `Left([a],[a])`: 2, `Mid([a],[a],[a])`: 3, `NormalizeDiacritics([a])`: 1, `Not([a])`: 1, `PCase([a],[a])`: 2,
-		`Redact([a])`: 1, `RemoveDuplicates([a])`: 1, `Replace([a],[a],,,[a],,)`: 3, `Replace([a],[a],,,,,[a])`: 3, `Replace([a],,[a],,[a],,)`: 3,
-		`Replace([a],,"(?<g>1)","g",[a],[a],[a])`: 4, `SingleAppRoleAssignment([a])`: 1, `Split([a],[a])`: 2, `StripSpaces([a])`: 1, `Switch([a],[a],[a],[a])`: 3,
-		`Switch("x",[a],[a],[a],[a],[a])`: 3, `ToLower([a])`: 1, `ToUpper([a])`: 1, `Trim([a])`: 1, `Word([a],[a],[a])`: 3,
+		`Append([a],[a])`: 2, `BitAnd([a],[a])`: 2, `CBool([a])`: 1, `ConvertToBase64([a])`: 1,
+		`ConvertToUTF8Hex([a])`: 1, `Count([a])`: 1, `CStr([a])`: 1,
+		`IgnoreFlowIfNullOrEmpty([a])`: 1, `InStr([a],[a],[a],[a])`: 4, `IsNull([a])`: 1, `IsNullOrEmpty([a])`: 1,
+		`IsPresent([a])`: 1, `IsString([a])`: 1,
+		`Item([a],[a])`: 2, `Join([a],[a],[a])`: 3, `Left([a],[a])`: 2, `Mid([a],[a],[a])`: 3,
+		`NormalizeDiacritics([a])`: 1, `Not([a])`: 1, `PCase([a],[a])`: 2,
+		`Redact([a])`: 1, `RemoveDuplicates([a])`: 1, `Replace([a],[a],,,[a],,)`: 3, `Replace([a],[a],,,,,[a])`: 3,
+		`Replace([a],,[a],,[a],,)`:                3,
+		`Replace([a],,"(?<g>1)","g",[a],[a],[a])`: 4, `SingleAppRoleAssignment([a])`: 1, `Split([a],[a])`: 2,
+		`StripSpaces([a])`: 1, `Switch([a],[a],[a],[a])`: 3,
+		`Switch("x",[a],[a],[a],[a],[a])`: 3, `ToLower([a])`: 1, `ToUpper([a])`: 1, `Trim([a])`: 1,
+		`Word([a],[a],[a])`: 3,
 		`Coalesce([a],[a])`: 1, `IIF([a]=[a],[a],[a])`: 3, // what is not chosen is not read at all
 	} {
 		of, asked := counted("1")
@@ -136,9 +142,12 @@ func TestHonestExpressionsStayFarBelowTheirBudget(t *testing.T) {
 	attributes, _ := counted(strings.Repeat("Zoë-Straße 17 ", 18))
 	for _, expression := range []string{
 		`ToLower(Join("@", NormalizeDiacritics(StripSpaces(Join(".", [givenName], [surname]))), "contoso.com"))`,
-		`Replace([telephoneNumber], , "\\+(?<isdCode>\\d* )(?<phoneNumber>\\d{10})", , "${phoneNumber}", , )`, `Replace([mobile], , "[()\\s-]+", , "", , )`,
-		`Replace([userPrincipalName], , "(?<Suffix>@(.)*)", "Suffix", "", , )`, `Replace([mailNickname], , "[a-zA-Z_]*", , "", , )`,
-		`Replace(Replace(Replace([a], "e", , , "3", , ), "a", , , "4", , ), , "[^a-zA-Z0-9]", , "", , )`, `Join(";", RemoveDuplicates(Split([a], " ")))`,
+		`Replace([telephoneNumber], , "\\+(?<isdCode>\\d* )(?<phoneNumber>\\d{10})", , "${phoneNumber}", , )`,
+		`Replace([mobile], , "[()\\s-]+", , "", , )`,
+		`Replace([userPrincipalName], , "(?<Suffix>@(.)*)", "Suffix", "", , )`,
+		`Replace([mailNickname], , "[a-zA-Z_]*", , "", , )`,
+		`Replace(Replace(Replace([a], "e", , , "3", , ), "a", , , "4", , ), , "[^a-zA-Z0-9]", , "", , )`,
+		`Join(";", RemoveDuplicates(Split([a], " ")))`,
 	} {
 		if _, steps, bytes, err := mapping.Spent(t.Context(), expression, attributes); err != nil ||
 			steps > mapping.MaxSteps/4 ||
@@ -188,8 +197,14 @@ func TestAFilterThatCannotBeJudgedIsNotUnmet(t *testing.T) {
 	}
 	large := mapping.Clause{Attribute: "a", Operator: "REGEX MATCH", Values: []string{"a{900}"}}
 	for name, scope := range map[string][]mapping.Filter{
-		"one large expression": {{Clauses: []mapping.Clause{{Attribute: "a", Operator: "REGEX MATCH", Values: []string{"(?:(?:abcdefgh){30}){30}"}}}}},
-		"many":                 {{Clauses: clauses(large, 90)}, {Clauses: clauses(large, 90)}},
+		"one large expression": {{
+			Clauses: []mapping.Clause{{
+				Attribute: "a",
+				Operator:  "REGEX MATCH",
+				Values:    []string{"(?:(?:abcdefgh){30}){30}"},
+			}},
+		}},
+		"many": {{Clauses: clauses(large, 90)}, {Clauses: clauses(large, 90)}},
 	} {
 		if _, err := mapping.Compile(mapping.Object{Source: "User", Scope: scope}); err == nil {
 			t.Errorf("%s: taken", name)
@@ -207,8 +222,10 @@ func clauses(c mapping.Clause, n int) (out []mapping.Clause) {
 // FuzzExpressions: whatever is written, parsing and evaluating end within their budget, read each
 // attribute once, and give a value of bounded size or an error.
 func FuzzExpressions(f *testing.F) {
-	for _, seed := range []string{`[a]`, `Join(" ", [a], [b])`, `Replace([a], , "(?<n>.)", "n", "x", , )`, `Switch([a], , "b", "c")`, `IIF([a]>=1,"x",Mid("abc",1,2))`, `PCase("a\"\\b")`,
-		`InStr("ä","a",-5)`, `Replace([a],"",,,[b],,)`, `Replace([a],,[a],,[b],,)`, `Word([a],1,[b])`, `RemoveDuplicates(Split([a],"a"))`} {
+	for _, seed := range []string{`[a]`, `Join(" ", [a], [b])`, `Replace([a], , "(?<n>.)", "n", "x", , )`,
+		`Switch([a], , "b", "c")`, `IIF([a]>=1,"x",Mid("abc",1,2))`, `PCase("a\"\\b")`,
+		`InStr("ä","a",-5)`, `Replace([a],"",,,[b],,)`, `Replace([a],,[a],,[b],,)`, `Word([a],1,[b])`,
+		`RemoveDuplicates(Split([a],"a"))`} {
 		f.Add(seed, "value", 1)
 		f.Add(seed, "a", 60<<10)
 	}

@@ -46,27 +46,35 @@ func TestExpressionsGiveWhatTheirReferenceSays(t *testing.T) {
 		},
 	)
 	for expression, want := range map[string]string{
-		`[givenName]`: "John", `"Company: \"Contoso\" \\"`: `Company: "Contoso" \`, `[nothing]`: "", ` [ surname ] `: "Doe",
+		`[givenName]`: "John", `"Company: \"Contoso\" \\"`: `Company: "Contoso" \`, `[nothing]`: "",
+		` [ surname ] `:                                        "Doe",
 		`Append([userPrincipalName], ".test")`:                 "John.Doe@contoso.com.test",
 		`Append(Mid([givenName], 1, 3), Mid([surname], 1, 5))`: "JohDoe",
 		`BitAnd(&HF, &HF7)`:                                    "7",
 		`CBool([givenName] = [surname])`:                       "False", `CBool("1")`: "True", `CBool("0")`: "False",
-		`Coalesce([mail],[userPrincipalName])`: "John.Doe@contoso.com", `Coalesce([mail],[nothing])`: "", `Coalesce([mail], "none")`: "none",
+		`Coalesce([mail],[userPrincipalName])`: "John.Doe@contoso.com", `Coalesce([mail],[nothing])`: "",
+		`Coalesce([mail], "none")`:         "none",
 		`ConvertToBase64("Hello world!")`:  "SABlAGwAbABvACAAdwBvAHIAbABkACEA",
 		`ConvertToUTF8Hex("Hello world!")`: "48656C6C6F20776F726C6421",
 		`Count([list])`:                    "3", `Count([nothing])`: "0",
 		`IgnoreFlowIfNullOrEmpty([empty])`:            "",
 		`IIF([country]="USA",[country],[department])`: "USA", `IIF([country]="CA",[country],[department])`: "Sales",
 		`IIF([country]="USA",IIF([state]="CA","True","False"),"False")`: "False",
-		`IIF([nothing]="","a","b")`:                                     "b", `IIF([one] >= 1, "a", "b")`: "a", `IIF(10 > 9, "a", "b")`: "a", `IIF("10" < "9", "a", "b")`: "b", `IIF([state]<>"CA","a","b")`: "a",
-		`InStr("repEated","e",3,vbBinaryCompare)`: "7", `InStr("repEated","e",3,vbTextCompare)`: "4", `InStr("The quick brown fox","quick")`: "5", `InStr("a","b")`: "0",
-		`IsNull([nothing])`: "True", `IsNull([empty])`: "False", `IsNullOrEmpty([empty])`: "True", `IsPresent([empty])`: "False", `Not(IsPresent([givenName]))`: "False", `IsString([list])`: "False",
+		`IIF([nothing]="","a","b")`:                                     "b", `IIF([one] >= 1, "a", "b")`: "a",
+		`IIF(10 > 9, "a", "b")`: "a", `IIF("10" < "9", "a", "b")`: "b", `IIF([state]<>"CA","a","b")`: "a",
+		`InStr("repEated","e",3,vbBinaryCompare)`: "7", `InStr("repEated","e",3,vbTextCompare)`: "4",
+		`InStr("The quick brown fox","quick")`: "5", `InStr("a","b")`: "0",
+		`IsNull([nothing])`: "True", `IsNull([empty])`: "False", `IsNullOrEmpty([empty])`: "True",
+		`IsPresent([empty])`: "False", `Not(IsPresent([givenName]))`: "False", `IsString([list])`: "False",
 		`Item([list], 2)`: "b", `Item([list], 9)`: "", `Item([list], 0)`: "",
-		`Join(", ", "", [surname], [givenName])`: "Doe, John", `Join("-", [list], "c")`: "a-b-a-c", `Join("", 1000, "x")`: "1000x",
-		`Left("John Doe", 3)`: "Joh", `Left("ab", 5)`: "ab", `Left("ab", 0)`: "", `Left("ab", -1)`: "ab", `Left([nothing], 2)`: "",
+		`Join(", ", "", [surname], [givenName])`: "Doe, John", `Join("-", [list], "c")`: "a-b-a-c",
+		`Join("", 1000, "x")`: "1000x",
+		`Left("John Doe", 3)`: "Joh", `Left("ab", 5)`: "ab", `Left("ab", 0)`: "", `Left("ab", -1)`: "ab",
+		`Left([nothing], 2)`:   "",
 		`Mid("abcdef", 3, 99)`: "cdef", `Mid("abc", 9, 1)`: "",
 		`NormalizeDiacritics([name])`:       "Zoe Lukasz Strasse OErsted",
-		`PCase("PABLO GONSALVES (SECOND)")`: "Pablo Gonsalves (Second)", `PCase("PINTO-DE'SILVA"," '-")`: "Pinto-De'Silva", `PCase("a-b c", " ")`: "A-b C",
+		`PCase("PABLO GONSALVES (SECOND)")`: "Pablo Gonsalves (Second)",
+		`PCase("PINTO-DE'SILVA"," '-")`:     "Pinto-De'Silva", `PCase("a-b c", " ")`: "A-b C",
 		`Join("|", RemoveDuplicates([list]))`:                                                                 "a|b",
 		`Replace([BusinessTitle],"Product Developer", , , "Software Engineer", , )`:                           "Software Engineer",
 		`Replace([UserID],"<username>", , , , , "<username>@contoso.com")`:                                    "jsmith@contoso.com",
@@ -85,7 +93,8 @@ func TestExpressionsGiveWhatTheirReferenceSays(t *testing.T) {
 		`Switch([IsSoftDeleted], , "False", "True", "True", "False")`:                                                            "", `Switch([empty], "Default", "true", "1", "", "0")`: "0", `Switch("X", "d", "x", "1")`: "d",
 		`ToLower("ABC")`: "abc", `ToLower([tr], "tr-TR")`: "tıtle", `ToUpper("straße")`: "STRASSE",
 		`ToLower(Join("@", NormalizeDiacritics(StripSpaces(Join(".",  [givenName], [surname]))), "contoso.com"))`: "john.doe@contoso.com",
-		`Word("The quick brown fox",3," ")`: "brown", `Word("This,string!has&many separators",3,",!&#")`: "has", `Word("a", 0, " ")`: "", `Word("a", 2, " ")`: "",
+		`Word("The quick brown fox",3," ")`: "brown", `Word("This,string!has&many separators",3,",!&#")`: "has",
+		`Word("a", 0, " ")`: "", `Word("a", 2, " ")`: "",
 		`Redact([surname])`: "Doe", `CStr(5)`: "5",
 	} {
 		got, err := mapping.Evaluate(t.Context(), expression, person)
@@ -101,19 +110,30 @@ func TestExpressionsGiveWhatTheirReferenceSays(t *testing.T) {
 func TestWhatIsNoExpressionIsSaid(t *testing.T) {
 	t.Parallel()
 	for expression, want := range map[string]string{
-		``: "at character 1", `[`: "name of an attribute", `[]`: "name of an attribute", `"a`: "closing quotation mark", `Foo("a")`: "one of the functions Append", `append("a","b")`: "case-sensitive",
-		`Append("a")`: "at least 2", `Append("a","b","c")`: "at most 2", `Append "a"`: "( after Append", `Append("a" "b")`: ", or )", `[a] [b]`: "at character 5: want the end",
-		`&HZZ`: "hexadecimal", `-`: "a number", `IIF([a]=,"b","c")`: "one of the functions", `Append("a",`: "an [attribute]", "\"\xff\"": "UTF-8",
-		strings.Repeat("Trim(", 40) + `"a"` + strings.Repeat(")", 40): "nested", `"` + strings.Repeat("a", 10_000) + `"`: "longer than",
+		``: "at character 1", `[`: "name of an attribute", `[]`: "name of an attribute", `"a`: "closing quotation mark",
+		`Foo("a")`: "one of the functions Append", `append("a","b")`: "case-sensitive",
+		`Append("a")`: "at least 2", `Append("a","b","c")`: "at most 2", `Append "a"`: "( after Append",
+		`Append("a" "b")`: ", or )", `[a] [b]`: "at character 5: want the end",
+		`&HZZ`: "hexadecimal", `-`: "a number", `IIF([a]=,"b","c")`: "one of the functions",
+		`Append("a",`: "an [attribute]", "\"\xff\"": "UTF-8",
+		strings.Repeat("Trim(", 40) + `"a"` + strings.Repeat(")", 40): "nested",
+		`"` + strings.Repeat("a", 10_000) + `"`:                       "longer than",
 	} {
 		if err := mapping.Parse(expression); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.60s: %v, want %q", expression, err, want)
 		}
 	}
 	for expression, want := range map[string]string{
-		`Mid("a", "x", 1)`: "not a whole number", `Mid("a", 0, 1)`: "counted from 1", `Split("a", "")`: "delimiter", `SingleAppRoleAssignment([list])`: "2 app roles", `Switch("a","b","c")`: "", `Replace("a", , "(")`: "regular expression",
-		`Replace("a", , "(?=x)", , "")`: "regular expression", `Replace("a", , "a", "g", "")`: "no group", `Replace("a", , , , "b")`: "want an old value", `ToLower("a", "not a culture")`: "culture",
-		`Replace("` + strings.Repeat("a", 900) + `", "a", , , "` + strings.Repeat("b", 900) + `")`: "more than 65536 bytes", `Switch("a","b","c","d","e")`: "pairs",
+		`Mid("a", "x", 1)`: "not a whole number", `Mid("a", 0, 1)`: "counted from 1", `Split("a", "")`: "delimiter",
+		`SingleAppRoleAssignment([list])`: "2 app roles", `Switch("a","b","c")`: "",
+		`Replace("a", , "(")`:           "regular expression",
+		`Replace("a", , "(?=x)", , "")`: "regular expression", `Replace("a", , "a", "g", "")`: "no group",
+		`Replace("a", , , , "b")`: "want an old value", `ToLower("a", "not a culture")`: "culture",
+		`Replace("` + strings.Repeat(
+			"a", 900,
+		) + `", "a", , , "` + strings.Repeat(
+			"b", 900,
+		) + `")`: "more than 65536 bytes", `Switch("a","b","c","d","e")`: "pairs",
 	} {
 		_, err := mapping.Evaluate(t.Context(), expression, of(map[string][]string{"list": {"a", "b"}}))
 		if want == "" {
@@ -137,16 +157,41 @@ func TestScopingFilters(t *testing.T) {
 		clause mapping.Clause
 		want   bool
 	}{
-		"equal": {mapping.Clause{Attribute: "department", Operator: "EQUALS", Values: []string{"Sales"}}, true}, "another case": {mapping.Clause{Attribute: "department", Operator: "EQUALS", Values: []string{"sales"}}, false},
-		"not equal": {mapping.Clause{Attribute: "department", Operator: "NOT EQUALS", Values: []string{"IT"}}, true}, "null is not unequal": {mapping.Clause{Attribute: "x", Operator: "NOT EQUALS", Values: []string{"IT"}}, false},
-		"null": {mapping.Clause{Attribute: "x", Operator: "IS NULL"}, true}, "empty is null": {mapping.Clause{Attribute: "empty", Operator: "is null"}, true}, "not null": {mapping.Clause{Attribute: "department", Operator: "IS NOT NULL"}, true},
-		"true": {mapping.Clause{Attribute: "active", Operator: "IS TRUE"}, true}, "false": {mapping.Clause{Attribute: "active", Operator: "IS FALSE"}, false}, "null is not false": {mapping.Clause{Attribute: "x", Operator: "IS FALSE"}, false},
-		"expression": {mapping.Clause{Attribute: "department", Operator: "REGEX MATCH", Values: []string{"S.*s"}}, true}, "the whole": {mapping.Clause{Attribute: "department", Operator: "REGEX MATCH", Values: []string{"ale"}}, false},
-		"no match": {mapping.Clause{Attribute: "department", Operator: "NOT REGEX MATCH", Values: []string{"IT"}}, true}, "null matches not": {mapping.Clause{Attribute: "x", Operator: "NOT REGEX MATCH", Values: []string{"IT"}}, false},
-		"includes": {mapping.Clause{Attribute: "department", Operator: "INCLUDES", Values: []string{"ale"}}, true}, "ends": {mapping.Clause{Attribute: "department", Operator: "ENDS_WITH", Values: []string{"es"}}, true},
-		"greater": {mapping.Clause{Attribute: "level", Operator: "GREATER_THAN", Values: []string{"9"}}, true}, "at least": {mapping.Clause{Attribute: "level", Operator: "GREATER_THAN_OR_EQUALS", Values: []string{"13"}}, false},
-		"no number": {mapping.Clause{Attribute: "department", Operator: "GREATER_THAN", Values: []string{"9"}}, false},
-		"occurs":    {mapping.Clause{Attribute: "department", Operator: "&", Values: []string{"IT, Sales"}}, true}, "occurs not": {mapping.Clause{Attribute: "department", Operator: "!&", Values: []string{"IT, Sales"}}, false},
+		"equal": {
+			mapping.Clause{Attribute: "department", Operator: "EQUALS", Values: []string{"Sales"}}, true,
+		},
+		"another case": {
+			mapping.Clause{Attribute: "department", Operator: "EQUALS", Values: []string{"sales"}}, false,
+		},
+		"not equal": {
+			mapping.Clause{Attribute: "department", Operator: "NOT EQUALS", Values: []string{"IT"}}, true,
+		},
+		"null is not unequal": {mapping.Clause{Attribute: "x", Operator: "NOT EQUALS", Values: []string{"IT"}}, false},
+		"null":                {mapping.Clause{Attribute: "x", Operator: "IS NULL"}, true},
+		"empty is null":       {mapping.Clause{Attribute: "empty", Operator: "is null"}, true},
+		"not null":            {mapping.Clause{Attribute: "department", Operator: "IS NOT NULL"}, true},
+		"true":                {mapping.Clause{Attribute: "active", Operator: "IS TRUE"}, true},
+		"false":               {mapping.Clause{Attribute: "active", Operator: "IS FALSE"}, false},
+		"null is not false":   {mapping.Clause{Attribute: "x", Operator: "IS FALSE"}, false},
+		"expression": {
+			mapping.Clause{Attribute: "department", Operator: "REGEX MATCH", Values: []string{"S.*s"}}, true,
+		}, "the whole": {
+			mapping.Clause{Attribute: "department", Operator: "REGEX MATCH", Values: []string{"ale"}}, false,
+		},
+		"no match": {
+			mapping.Clause{Attribute: "department", Operator: "NOT REGEX MATCH", Values: []string{"IT"}}, true,
+		}, "null matches not": {
+			mapping.Clause{Attribute: "x", Operator: "NOT REGEX MATCH", Values: []string{"IT"}}, false,
+		},
+		"includes": {mapping.Clause{Attribute: "department", Operator: "INCLUDES", Values: []string{"ale"}}, true},
+		"ends":     {mapping.Clause{Attribute: "department", Operator: "ENDS_WITH", Values: []string{"es"}}, true},
+		"greater":  {mapping.Clause{Attribute: "level", Operator: "GREATER_THAN", Values: []string{"9"}}, true},
+		"at least": {
+			mapping.Clause{Attribute: "level", Operator: "GREATER_THAN_OR_EQUALS", Values: []string{"13"}}, false,
+		},
+		"no number":  {mapping.Clause{Attribute: "department", Operator: "GREATER_THAN", Values: []string{"9"}}, false},
+		"occurs":     {mapping.Clause{Attribute: "department", Operator: "&", Values: []string{"IT, Sales"}}, true},
+		"occurs not": {mapping.Clause{Attribute: "department", Operator: "!&", Values: []string{"IT, Sales"}}, false},
 	} {
 		m, err := mapping.Compile(
 			mapping.Object{Source: "User", Scope: []mapping.Filter{{Name: "f", Clauses: []mapping.Clause{c.clause}}}},
@@ -165,14 +210,26 @@ func TestScopingFilters(t *testing.T) {
 	for name, c := range map[string]struct {
 		scope []mapping.Filter
 		want  bool
-	}{"none": {nil, true}, "one of two": {[]mapping.Filter{{Clauses: []mapping.Clause{no}}, {Clauses: []mapping.Clause{yes}}}, true}, "both of two": {[]mapping.Filter{{Clauses: []mapping.Clause{yes, no}}}, false}} {
+	}{
+		"none":        {nil, true},
+		"one of two":  {[]mapping.Filter{{Clauses: []mapping.Clause{no}}, {Clauses: []mapping.Clause{yes}}}, true},
+		"both of two": {[]mapping.Filter{{Clauses: []mapping.Clause{yes, no}}}, false},
+	} {
 		if m, err := mapping.Compile(mapping.Object{Scope: c.scope}); err != nil || meets(m, person) != c.want {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
-	for name, clause := range map[string]mapping.Clause{"an unknown operator": {Attribute: "a", Operator: "LIKE", Values: []string{"x"}}, "no attribute": {Operator: "IS NULL"}, "a reference": {Attribute: "manager", Operator: "IS NULL"},
-		"no value": {Attribute: "a", Operator: "EQUALS"}, "no regular expression": {Attribute: "a", Operator: "REGEX MATCH", Values: []string{"("}}, "no number": {Attribute: "a", Operator: "GREATER_THAN", Values: []string{"-1"}}} {
-		if _, err := mapping.Compile(mapping.Object{Scope: []mapping.Filter{{Clauses: []mapping.Clause{clause}}}}); err == nil {
+	for name, clause := range map[string]mapping.Clause{"an unknown operator": {
+		Attribute: "a",
+		Operator:  "LIKE",
+		Values:    []string{"x"},
+	}, "no attribute": {Operator: "IS NULL"}, "a reference": {Attribute: "manager", Operator: "IS NULL"},
+		"no value":              {Attribute: "a", Operator: "EQUALS"},
+		"no regular expression": {Attribute: "a", Operator: "REGEX MATCH", Values: []string{"("}},
+		"no number":             {Attribute: "a", Operator: "GREATER_THAN", Values: []string{"-1"}}} {
+		if _, err := mapping.Compile(mapping.Object{
+			Scope: []mapping.Filter{{Clauses: []mapping.Clause{clause}}},
+		}); err == nil {
 			t.Errorf("%s is taken", name)
 		}
 	}
@@ -206,8 +263,11 @@ func TestAMappingGivesWhatHasAValue(t *testing.T) {
 		!strings.Contains(err.Error(), "userName: the expression gives a list") {
 		t.Errorf("a list: %v", err)
 	}
-	for name, o := range map[string]mapping.Object{"twice": {Attributes: []mapping.Attribute{{Target: "a", Expression: "[a]"}, {Target: "a", Expression: "[b]"}}}, "no target": {Attributes: []mapping.Attribute{{Expression: "[a]"}}},
-		"no expression": {Attributes: []mapping.Attribute{{Target: "a"}}}, "too many": {Attributes: make([]mapping.Attribute, 201)}} {
+	for name, o := range map[string]mapping.Object{"twice": {
+		Attributes: []mapping.Attribute{{Target: "a", Expression: "[a]"}, {Target: "a", Expression: "[b]"}},
+	}, "no target": {Attributes: []mapping.Attribute{{Expression: "[a]"}}},
+		"no expression": {Attributes: []mapping.Attribute{{Target: "a"}}},
+		"too many":      {Attributes: make([]mapping.Attribute, 201)}} {
 		if _, err := mapping.Compile(o); err == nil {
 			t.Errorf("%s is taken", name)
 		}

@@ -50,7 +50,14 @@ func (c comparison) evaluate(e *evaluation) (Value, error) {
 		}
 	}
 	return boolean(
-		map[string]bool{"=": order == 0, "<>": order != 0, ">": order > 0, ">=": order >= 0, "<": order < 0, "<=": order <= 0}[c.operator],
+		map[string]bool{
+			"=":  order == 0,
+			"<>": order != 0,
+			">":  order > 0,
+			">=": order >= 0,
+			"<":  order < 0,
+			"<=": order <= 0,
+		}[c.operator],
 	), nil
 }
 

@@ -34,7 +34,8 @@ func compileRegexp(pattern string) (*expression, error) {
 	e := &expression{}
 	if e.instructions, e.ranges = size(parsed); e.instructions > maxInstructions || e.ranges > maxRanges {
 		return nil, fmt.Errorf(
-			"the regular expression %q would have more than %d instructions, or %d ranges of characters, and would take too long; "+
+			"the regular expression %q would have more than %d instructions, or %d ranges of characters, and "+
+				"would take too long; "+
 				"repeat less in it",
 			shown(pattern),
 			maxInstructions,

@@ -112,7 +112,9 @@ func (s *Server) URL() string { return s.url("postgres") }
 // Stop ends the server as a crash would: connections break.
 func (s *Server) Stop(t testing.TB) {
 	t.Helper()
-	if out, err := s.command("pg_ctl", "-D", s.dir+"/data", "-w", "-m", "immediate", "stop").CombinedOutput(); err != nil {
+	if out, err := s.command(
+		"pg_ctl", "-D", s.dir+"/data", "-w", "-m", "immediate", "stop",
+	).CombinedOutput(); err != nil {
 		t.Fatalf("stop: %v: %s", err, out)
 	}
 }
@@ -146,7 +148,9 @@ func (s *server) start(bin string) {
 		}
 	}
 	for _, c := range []*exec.Cmd{
-		s.command("initdb", "-D", s.dir+"/data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"),
+		s.command(
+			"initdb", "-D", s.dir+"/data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync",
+		),
 		s.up(),
 	} {
 		if out, err := c.CombinedOutput(); err != nil {

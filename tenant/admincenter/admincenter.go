@@ -33,7 +33,9 @@ type Handler struct {
 	Progress func(jobID string) (done, total int, ok bool)
 	// OnDemand provisions one object of a job, and of a group the named members. The job runner
 	// provides it.
-	OnDemand func(ctx context.Context, j tenant.Job, kind tenant.ObjectKind, id string, members []string, dryRun bool) (engine.Explanation, error)
+	OnDemand func(
+		ctx context.Context, j tenant.Job, kind tenant.ObjectKind, id string, members []string, dryRun bool,
+	) (engine.Explanation, error)
 }
 
 var navigation = []web.NavItem{
@@ -65,8 +67,10 @@ func actor(r *http.Request, kind audit.Kind, name string) audit.Actor {
 func (h *Handler) desk(pages *web.Pages) *web.Desk {
 	t := h.Tenant
 	return &web.Desk{
-		URL: t.URL, Prefix: "/admin", Cookie: cookieName, Lifetime: tenant.SessionLifetime, Product: t.Organization.DisplayName + " admin center", Theme: "tenant", Command: "gatehouse tenant administrators",
-		Nav: navigation, Pages: pages, Log: h.Log,
+		URL: t.URL, Prefix: "/admin", Cookie: cookieName, Lifetime: tenant.SessionLifetime,
+		Product: t.Organization.DisplayName + " admin center", Theme: "tenant",
+		Command: "gatehouse tenant administrators",
+		Nav:     navigation, Pages: pages, Log: h.Log,
 		Session: func(ctx context.Context, secret string) (string, error) {
 			name, err := t.SessionAdministrator(ctx, secret)
 			if tenant.CodeOf(err) == tenant.SessionInvalid {

@@ -56,7 +56,9 @@ func users(p page) error {
 	q := p.URL.Query()
 	l := listing[tenant.User]{Search: q.Get("q")}
 	var err error
-	if l.Items, err = p.h.Tenant.Users(p.Context(), tenant.Query{Search: l.Search, After: q.Get("after"), Limit: pageSize + 1}); err != nil {
+	if l.Items, err = p.h.Tenant.Users(
+		p.Context(), tenant.Query{Search: l.Search, After: q.Get("after"), Limit: pageSize + 1},
+	); err != nil {
 		return err
 	}
 	if len(l.Items) > pageSize {
@@ -80,7 +82,8 @@ func createUser(p page) error {
 
 // formUser takes the form's fields over.
 func formUser(p page, u tenant.User) tenant.User {
-	for name, field := range map[string]*string{"upn": &u.UserPrincipalName, "display": &u.DisplayName, "given": &u.GivenName, "surname": &u.Surname,
+	for name, field := range map[string]*string{"upn": &u.UserPrincipalName, "display": &u.DisplayName,
+		"given": &u.GivenName, "surname": &u.Surname,
 		"mail": &u.Mail, "title": &u.JobTitle, "department": &u.Department} {
 		if p.PostForm.Has(name) || p.PostFormValue(name) != "" {
 			*field = p.PostFormValue(name)
@@ -163,7 +166,9 @@ func groups(p page) error {
 	q := p.URL.Query()
 	l := listing[tenant.Group]{Search: q.Get("q")}
 	var err error
-	if l.Items, err = p.h.Tenant.Groups(p.Context(), tenant.Query{Search: l.Search, After: q.Get("after"), Limit: pageSize + 1}); err != nil {
+	if l.Items, err = p.h.Tenant.Groups(
+		p.Context(), tenant.Query{Search: l.Search, After: q.Get("after"), Limit: pageSize + 1},
+	); err != nil {
 		return err
 	}
 	if len(l.Items) > pageSize {

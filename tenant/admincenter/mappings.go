@@ -154,7 +154,11 @@ func (p page) edit(o *mapping.Object, do string) error {
 		}
 	case "actions":
 		o.Flows, o.Enabled = 0, p.PostFormValue("enabled") != "false"
-		for name, flow := range map[string]mapping.Flow{"add": mapping.Add, "update": mapping.Update, "delete": mapping.Delete} {
+		for name, flow := range map[string]mapping.Flow{
+			"add":    mapping.Add,
+			"update": mapping.Update,
+			"delete": mapping.Delete,
+		} {
 			if p.PostFormValue(name) == "true" {
 				o.Flows |= flow
 			}

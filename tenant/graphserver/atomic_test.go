@@ -144,12 +144,18 @@ func TestAPatchOfAUserIsDoneWhollyOrNotAtAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, body := range map[string]string{
-		"a taken name":          `{"userPrincipalName":"grace@northwind.example","passwordProfile":{"password":"` + newPassword + `"}}`,
-		"a password too short":  `{"jobTitle":"Boss","passwordProfile":{"password":"short"}}`,
-		"a password too long":   `{"jobTitle":"Boss","passwordProfile":{"password":"` + strings.Repeat("Aa1!", 65) + `"}}`,
-		"no password":           `{"jobTitle":"Boss","passwordProfile":{}}`,
-		"an invalid name":       `{"userPrincipalName":"nonsense","passwordProfile":{"password":"` + newPassword + `"}}`,
-		"an invalid text":       `{"displayName":"` + strings.Repeat("x", 300) + `","passwordProfile":{"password":"` + newPassword + `"}}`,
+		"a taken name": `{"userPrincipalName":"grace@northwind.example","passwordProfile":{"password":"` +
+			newPassword + `"}}`,
+		"a password too short": `{"jobTitle":"Boss","passwordProfile":{"password":"short"}}`,
+		"a password too long": `{"jobTitle":"Boss","passwordProfile":{"password":"` + strings.Repeat(
+			"Aa1!", 65,
+		) + `"}}`,
+		"no password": `{"jobTitle":"Boss","passwordProfile":{}}`,
+		"an invalid name": `{"userPrincipalName":"nonsense","passwordProfile":{"password":"` + newPassword +
+			`"}}`,
+		"an invalid text": `{"displayName":"` + strings.Repeat(
+			"x", 300,
+		) + `","passwordProfile":{"password":"` + newPassword + `"}}`,
 		"a property of no user": `{"nonsense":"x","passwordProfile":{"password":"` + newPassword + `"}}`,
 	} {
 		if status, _ := a.call(http.MethodPatch, "/users/"+a.ada.ID, body); status != http.StatusBadRequest {
@@ -183,8 +189,10 @@ func TestAPatchOfAUserIsDoneWhollyOrNotAtAll(t *testing.T) {
 func TestAGroupIsMadeWithItsMembersOrNotAtAll(t *testing.T) {
 	a := newAPI(t)
 	group := func(name, member string) string {
-		return `{"displayName":"` + name + `","mailNickname":"` + name + `","mailEnabled":false,"securityEnabled":true,` +
-			`"members@odata.bind":["https://graph.microsoft.com/v1.0/users/` + a.ada.ID + `","https://graph.microsoft.com/v1.0/users/` + member + `"]}`
+		return `{"displayName":"` + name + `","mailNickname":"` + name +
+			`","mailEnabled":false,"securityEnabled":true,` +
+			`"members@odata.bind":["https://graph.microsoft.com/v1.0/users/` + a.ada.ID +
+			`","https://graph.microsoft.com/v1.0/users/` + member + `"]}`
 	}
 	if status, _ := a.call(http.MethodPost, "/groups", group("broken", "nobody")); status != http.StatusNotFound {
 		t.Errorf("with a member that does not exist: %d", status)
@@ -199,7 +207,8 @@ func TestAGroupIsMadeWithItsMembersOrNotAtAll(t *testing.T) {
 	if members, err := a.Members(context.Background(), all[0].ID); err != nil || len(members) != 2 {
 		t.Errorf("%+v, %v", members, err)
 	}
-	again := `{"displayName":"renamed","members@odata.bind":["https://graph.microsoft.com/v1.0/users/` + a.ada.ID + `"]}`
+	again := `{"displayName":"renamed","members@odata.bind":["https://graph.microsoft.com/v1.0/users/` + a.ada.ID +
+		`"]}`
 	if status, _ := a.call(http.MethodPatch, "/groups/"+all[0].ID, again); status != http.StatusBadRequest {
 		t.Errorf("with a member that is one already: %d", status)
 	}

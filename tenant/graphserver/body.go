@@ -78,7 +78,12 @@ func resourceType(path string) string {
 	if len(parts) > 2 {
 		return ""
 	}
-	return map[string]string{"users": "user", "groups": "group", "applications": "application", "servicePrincipals": "servicePrincipal"}[parts[0]]
+	return map[string]string{
+		"users":             "user",
+		"groups":            "group",
+		"applications":      "application",
+		"servicePrincipals": "servicePrincipal",
+	}[parts[0]]
 }
 
 func typeName(kind string) string {

@@ -135,7 +135,8 @@ func (h *Handler) createGroup(ctx context.Context, r request) (int, any, error) 
 	}
 	if in.MailEnabled == nil || in.SecurityEnabled == nil || in.MailNickname == "" {
 		return 0, nil, badRequest(
-			"A value is required for properties 'mailEnabled', 'mailNickname' and 'securityEnabled' of resource 'Group'.",
+			"A value is required for properties 'mailEnabled', 'mailNickname' and 'securityEnabled' of resource " +
+				"'Group'.",
 		)
 	}
 	if *in.MailEnabled || len(in.GroupTypes) > 0 {

@@ -36,7 +36,9 @@ type Handler struct {
 	Progress func(jobID string) (done, total int, ok bool)
 	// OnDemand provisions one object of a job, and of a group the named members. The job runner
 	// provides it.
-	OnDemand func(ctx context.Context, j tenant.Job, kind tenant.ObjectKind, id string, members []string, dryRun bool) (provisioning.Explanation, error)
+	OnDemand func(
+		ctx context.Context, j tenant.Job, kind tenant.ObjectKind, id string, members []string, dryRun bool,
+	) (provisioning.Explanation, error)
 
 	// Rehearsal makes it behave as the real one does under load. The zero value does nothing.
 	Rehearsal Rehearsal

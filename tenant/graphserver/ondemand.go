@@ -109,7 +109,11 @@ func explanationToWire(x provisioning.Explanation) graph.KeyValue {
 			properties = append(properties, property{c.Path, c.Old, c.New})
 		}
 	}
-	result := map[provisioning.Outcome]string{provisioning.Success: "Success", provisioning.Failure: "Failure", provisioning.Skipped: "Skipped"}[x.Outcome()]
+	result := map[provisioning.Outcome]string{
+		provisioning.Success: "Success",
+		provisioning.Failure: "Failure",
+		provisioning.Skipped: "Skipped",
+	}[x.Outcome()]
 	if code == "" && result == "Skipped" {
 		code = reason
 	}
@@ -117,7 +121,8 @@ func explanationToWire(x provisioning.Explanation) graph.KeyValue {
 		map[string]any{"result": result, "details": map[string]any{"errorCode": code, "errorMessage": reason}},
 	)
 	value, _ := json.Marshal(map[string]any{
-		"action": action, "changeId": "", "modifiedProperties": properties, "provisioningSteps": steps, "statusInfo": map[string]string{"status": string(x.Outcome())},
+		"action": action, "changeId": "", "modifiedProperties": properties, "provisioningSteps": steps,
+		"statusInfo": map[string]string{"status": string(x.Outcome())},
 		"sourceIdentity": map[string]string{
 			"id":           x.Object.ID,
 			"displayName":  x.Object.Name,

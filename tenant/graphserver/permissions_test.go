@@ -25,10 +25,12 @@ func TestWhatRoutesNeed(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("# What the routes of Graph need\n\n")
 	b.WriteString(
-		"Written by `go test ./tenant/graphserver -run TestWhatRoutesNeed -update` from `tenant/graphserver/calls.go`.\n",
+		"Written by `go test ./tenant/graphserver -run TestWhatRoutesNeed -update` from " +
+			"`tenant/graphserver/calls.go`.\n",
 	)
 	b.WriteString(
-		"A program needs one of the permissions. People for whom it acts are administrators of the admin center, or members.\n\n",
+		"A program needs one of the permissions. People for whom it acts are administrators of the admin center, " +
+			"or members.\n\n",
 	)
 	b.WriteString("| route | one of | people |\n|---|---|---|\n")
 	for _, r := range new(Handler).routes() {
@@ -74,7 +76,10 @@ func TestWhatRoutesNeed(t *testing.T) {
 func TestARouteThatSaysNothingIsClosed(t *testing.T) {
 	t.Parallel()
 	administrator := tenant.Account{ID: "administrator/admin", Administrator: true}
-	for _, c := range []tenant.Caller{{}, {ClientID: "x", Permissions: tenant.Permissions}, {Account: administrator, Permissions: tenant.Permissions}} {
+	for _, c := range []tenant.Caller{
+		{}, {ClientID: "x", Permissions: tenant.Permissions},
+		{Account: administrator, Permissions: tenant.Permissions},
+	} {
 		if (needs{}).allow(c) || ofAdministrators().allow(c) || ofMembers().allow(c) {
 			t.Errorf("%+v may take a route that says nothing", c)
 		}
@@ -143,7 +148,8 @@ func TestEveryRouteAsksWhoCalls(t *testing.T) {
 		}
 		for _, token := range []string{"reader", "member", "program", "administrator"} {
 			allowed := r.needs.anyCaller || token == "program" || token == "administrator" ||
-				(token == "member" && r.needs.members) || (token == "reader" && slices.Contains(r.needs.permissions, "User.Read.All"))
+				(token == "member" && r.needs.members) || (token == "reader" &&
+				slices.Contains(r.needs.permissions, "User.Read.All"))
 			status, body := ask(h, token, method, path, "{")
 			denied := status == http.StatusForbidden && strings.Contains(body, "Authorization_RequestDenied")
 			if denied == allowed {
@@ -157,7 +163,10 @@ func TestEveryRouteAsksWhoCalls(t *testing.T) {
 func TestWhatIsNotThereIsSaidToThoseWithATokenOnly(t *testing.T) {
 	t.Parallel()
 	h := door(t)
-	for _, call := range [][2]string{{"GET", "/nothing"}, {"POST", "/organization"}, {"DELETE", "/auditLogs/signIns"}, {"GET", "/auditLogs"}, {"PATCH", "/users"}} {
+	for _, call := range [][2]string{
+		{"GET", "/nothing"}, {"POST", "/organization"}, {"DELETE", "/auditLogs/signIns"}, {"GET", "/auditLogs"},
+		{"PATCH", "/users"},
+	} {
 		if status, _ := ask(h, "", call[0], call[1], ""); status != http.StatusUnauthorized {
 			t.Errorf("%s without a token: %d", call, status)
 		}
@@ -180,7 +189,10 @@ func TestThePartsOfABatchAreAuthorizedEach(t *testing.T) {
 	if status != http.StatusOK {
 		t.Fatalf("%d %s", status, body)
 	}
-	for _, want := range []string{`"id":"1","status":200`, `"id":"2","status":403`, `"id":"3","status":403`, `"id":"4","status":403`, `"id":"5","status":400`, `"id":"6","status":400`} {
+	for _, want := range []string{
+		`"id":"1","status":200`, `"id":"2","status":403`, `"id":"3","status":403`, `"id":"4","status":403`,
+		`"id":"5","status":400`, `"id":"6","status":400`,
+	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("%s is not in %s", want, body)
 		}

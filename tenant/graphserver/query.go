@@ -102,7 +102,8 @@ func options(r request, t resource) (o query, err error) {
 	advanced := o.condition != nil && (o.condition.Advanced() || o.orderBy != "")
 	if (advanced && (!eventual || !o.count)) || (o.search != nil && !eventual) {
 		return o, unsupported(
-			"Request with $search, or with $filter and not, ne, endsWith or $orderby, needs the header 'ConsistencyLevel: eventual' and $count=true.",
+			"Request with $search, or with $filter and not, ne, endsWith or $orderby, needs the header " +
+				"'ConsistencyLevel: eventual' and $count=true.",
 		)
 	}
 	return o, nil

@@ -85,9 +85,10 @@ func (h *Handler) hidden(ctx context.Context, path string) error {
 	}
 	if err == nil && !made.IsZero() && h.Rehearsal.tooNew(made, h.Tenant.Now()) {
 		return &wireError{
-			status:  http.StatusNotFound,
-			code:    "Request_ResourceNotFound",
-			message: "Resource '" + id + "' does not exist or one of its queried reference-property objects are not present.",
+			status: http.StatusNotFound,
+			code:   "Request_ResourceNotFound",
+			message: "Resource '" + id + "' does not exist or one of its queried reference-property objects are " +
+				"not present.",
 		}
 	}
 	return nil // what is wrong otherwise the call itself says

@@ -221,7 +221,8 @@ func typed(x object, kind string) object {
 // unfitPassword is what Entra says of a password that its rules refuse.
 func unfitPassword() error {
 	return badRequest(
-		"The specified password does not comply with password complexity requirements. Please provide a different password.",
+		"The specified password does not comply with password complexity requirements. Please provide a different " +
+			"password.",
 	)
 }
 
@@ -230,7 +231,9 @@ func (h *Handler) createUser(ctx context.Context, r request) (int, any, error) {
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
 	}
-	for _, required := range []string{"accountEnabled", "displayName", "mailNickname", "userPrincipalName", "passwordProfile"} {
+	for _, required := range []string{
+		"accountEnabled", "displayName", "mailNickname", "userPrincipalName", "passwordProfile",
+	} {
 		if _, ok := in[required]; !ok {
 			return 0, nil, badRequest("A value is required for property '" + required + "' of resource 'User'.")
 		}

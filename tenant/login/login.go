@@ -40,7 +40,9 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	}
 	h.pages = web.NewPages(dir, h.Log)
 	for pattern, fn := range map[string]http.HandlerFunc{
-		"GET /login": h.form, "POST /login": h.signIn, "POST /login/factor": h.verify, "POST /login/password": h.replace, "POST /logout": h.signOut, "GET /security-info": h.security, "POST /security-info": h.changeSecurity, "GET /myapps": h.apps,
+		"GET /login": h.form, "POST /login": h.signIn, "POST /login/factor": h.verify,
+		"POST /login/password": h.replace, "POST /logout": h.signOut, "GET /security-info": h.security,
+		"POST /security-info": h.changeSecurity, "GET /myapps": h.apps,
 		"GET /{$}": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/myapps", http.StatusFound) },
 	} {
 		mux.Handle(pattern, web.Guard(h.Tenant.URL, fn))
@@ -188,7 +190,8 @@ func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, d formData, ticke
 	case code == tenant.FactorWrong || code == tenant.InvalidValue:
 		problem := "That was not right. Try again with a new code. (AADSTS500121)"
 		if code == tenant.InvalidValue {
-			problem = "That password cannot be used: it must have 8 to 256 characters and be another than the present one."
+			problem = "That password cannot be used: it must have 8 to 256 characters and be another than the " +
+				"present one."
 		}
 		if d.Challenge, err = h.Tenant.Pending(r.Context(), ticket); err != nil {
 			d.Challenge, problem = tenant.Challenge{}, "The sign-in took too long. Begin again. (AADSTS50058)"

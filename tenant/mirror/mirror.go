@@ -87,7 +87,8 @@ func (m *Mirror) pull(ctx context.Context, c collection) (full bool, err error) 
 		err := m.follow(ctx, c, link, nil)
 		var refused *graph.Error
 		if !errors.As(err, &refused) ||
-			(refused.Status != http.StatusGone && refused.Code != "syncStateNotFound" && refused.Code != "resyncRequired") {
+			(refused.Status != http.StatusGone && refused.Code != "syncStateNotFound" &&
+				refused.Code != "resyncRequired") {
 			return false, err
 		}
 	}
@@ -292,7 +293,11 @@ func (m *Mirror) group(ctx context.Context, id string, x map[string]any, anew bo
 	case anew:
 		g = tenant.Group{ID: id, CreatedAt: g.CreatedAt}
 	}
-	for name, field := range map[string]*string{"displayName": &g.DisplayName, "description": &g.Description, "mailNickname": &g.MailNickname} {
+	for name, field := range map[string]*string{
+		"displayName":  &g.DisplayName,
+		"description":  &g.Description,
+		"mailNickname": &g.MailNickname,
+	} {
 		if v, come := x[name]; come {
 			*field, _ = v.(string)
 		}
@@ -310,7 +315,10 @@ func members(groupID string, x map[string]any, seen *census) (changes []tenant.C
 	for _, v := range list {
 		member, _ := v.(map[string]any)
 		id, _ := member["id"].(string)
-		kind := map[any]tenant.ObjectKind{graph.DirectoryUserType: tenant.KindUser, graph.DirectoryGroupType: tenant.KindGroup}[member["@odata.type"]]
+		kind := map[any]tenant.ObjectKind{
+			graph.DirectoryUserType:  tenant.KindUser,
+			graph.DirectoryGroupType: tenant.KindGroup,
+		}[member["@odata.type"]]
 		if id == "" || kind == "" {
 			continue
 		}

@@ -168,13 +168,20 @@ func TestALostDeltaIsReadFromTheBeginning(t *testing.T) {
 func TestWhatIsNotADirectory(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ body, want string }{
-		"another host":      {`{"value":[],"@odata.nextLink":"https://evil.example/users/delta?x"}`, "not sent elsewhere"},
-		"no link":           {`{"value":[]}`, "not sent elsewhere"},
-		"no id":             {`{"value":[{"displayName":"x"}],"@odata.deltaLink":"HOST/users/delta?d"}`, "without an id"},
-		"no name":           {`{"value":[{"id":"x"}],"@odata.deltaLink":"HOST/users/delta?d"}`, "no userPrincipalName"},
-		"garbage":           {`<html>`, "not the JSON"},
-		"half a body":       {`{"value":[{"id":`, "not the JSON"},
-		"a refusal":         {`403 {"error":{"code":"Authorization_RequestDenied","message":"Insufficient privileges"}}`, "Insufficient privileges"},
+		"another host": {
+			`{"value":[],"@odata.nextLink":"https://evil.example/users/delta?x"}`, "not sent elsewhere",
+		},
+		"no link": {`{"value":[]}`, "not sent elsewhere"},
+		"no id": {
+			`{"value":[{"displayName":"x"}],"@odata.deltaLink":"HOST/users/delta?d"}`, "without an id",
+		},
+		"no name":     {`{"value":[{"id":"x"}],"@odata.deltaLink":"HOST/users/delta?d"}`, "no userPrincipalName"},
+		"garbage":     {`<html>`, "not the JSON"},
+		"half a body": {`{"value":[{"id":`, "not the JSON"},
+		"a refusal": {
+			`403 {"error":{"code":"Authorization_RequestDenied","message":"Insufficient privileges"}}`,
+			"Insufficient privileges",
+		},
 		"a list of texts":   {`{"value":["x"],"@odata.deltaLink":"HOST/users/delta?d"}`, "not the JSON"},
 		"pages in a circle": {`{"value":[],"@odata.nextLink":"HOST/users/delta?p2"}`, "does not end"},
 	} {
@@ -202,7 +209,10 @@ func TestAssignmentsAreReplicated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct{ there, want string }{{`[{"principalId":"a","principalType":"User"},{"principalId":"g","principalType":"Group"},{"principalId":"a","principalType":"User"},{"principalId":"s","principalType":"ServicePrincipal"},{"principalId":"unknown"}]`, "a g"},
+	for _, c := range []struct{ there, want string }{{
+		`[{"principalId":"a","principalType":"User"},{"principalId":"g","principalType":"Group"},{"principalId":"a","principalType":"User"},{"principalId":"s","principalType":"ServicePrincipal"},{"principalId":"unknown"}]`,
+		"a g",
+	},
 		{`[{"principalId":"h"}]`, "h"}, {`[]`, ""}} {
 		p.answer = map[string]string{"/servicePrincipals/sp/appRoleAssignedTo?$top=999": `{"value":` + c.there + `}`}
 		if err := p.mirror.Assigned(ctx, "sp", app.ServicePrincipalID); err != nil {

@@ -151,7 +151,10 @@ func TestTokensAreForWhatWasAllowed(t *testing.T) {
 		return o.token(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {text}, "scope": {scope}})
 	}
 	o.refused("more than was allowed", with("https://graph.microsoft.com/Application.ReadWrite.All"), 70011)
-	for _, scope := range []string{"openid profile offline_access", "User.Read", "https://graph.microsoft.com/.default offline_access", "https://graph.microsoft.com/User.ReadWrite.All"} {
+	for _, scope := range []string{
+		"openid profile offline_access", "User.Read", "https://graph.microsoft.com/.default offline_access",
+		"https://graph.microsoft.com/User.ReadWrite.All",
+	} {
 		if a := with(scope); a.Status != http.StatusOK {
 			t.Errorf("%s: %s", scope, a.Body)
 		}
@@ -187,7 +190,9 @@ func TestParametersThatChangeTheMeaningAreRefused(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"client_id", "redirect_uri"} {
-		if a := o.get(o.asking(nil) + "&" + url.Values{name: {"http://localhost:8400"}}.Encode()); a.Status != http.StatusBadRequest ||
+		if a := o.get(o.asking(nil) + "&" + url.Values{
+			name: {"http://localhost:8400"},
+		}.Encode()); a.Status != http.StatusBadRequest ||
 			a.Location != "" {
 			t.Errorf("%s twice: %d to %s", name, a.Status, a.Location)
 		}
@@ -198,7 +203,12 @@ func TestParametersThatChangeTheMeaningAreRefused(t *testing.T) {
 			t.Errorf("%s: %d to %s", hidden, a.Status, a.Location)
 		}
 	}
-	if a := o.get(o.asking(url.Values{"prompt": {"select_account"}, "x-client-SKU": {"MSAL"}, "claims": {"{}"}, "login_hint": {ada}})); a.Status != http.StatusOK {
+	if a := o.get(o.asking(url.Values{
+		"prompt":       {"select_account"},
+		"x-client-SKU": {"MSAL"},
+		"claims":       {"{}"},
+		"login_hint":   {ada},
+	})); a.Status != http.StatusOK {
 		t.Errorf("what the official libraries send: %d %s", a.Status, a.Location)
 	}
 	code := o.code()
@@ -232,7 +242,11 @@ func TestCertificatesOfClientsHaveAnEnd(t *testing.T) {
 	for name, c := range map[string]struct {
 		from, until time.Duration
 		good        bool
-	}{"valid": {-time.Hour, time.Hour, true}, "ended": {-2 * time.Hour, -time.Hour, false}, "not begun": {time.Hour, 2 * time.Hour, false}} {
+	}{
+		"valid":     {-time.Hour, time.Hour, true},
+		"ended":     {-2 * time.Hour, -time.Hour, false},
+		"not begun": {time.Hour, 2 * time.Hour, false},
+	} {
 		template := &x509.Certificate{
 			SerialNumber: big.NewInt(1),
 			Subject:      pkix.Name{CommonName: "robot"},

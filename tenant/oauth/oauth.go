@@ -89,8 +89,11 @@ func (h *Handler) issuer() string { return h.base() + "/v2.0" }
 
 func (h *Handler) configuration(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{
-		"issuer": h.issuer(), "authorization_endpoint": h.base() + "/oauth2/v2.0/authorize", "token_endpoint": h.Tenant.TokenURL(),
-		"device_authorization_endpoint": h.base() + "/oauth2/v2.0/devicecode", "jwks_uri": h.base() + "/discovery/v2.0/keys", "end_session_endpoint": h.Tenant.URL + "/logout",
+		"issuer": h.issuer(), "authorization_endpoint": h.base() + "/oauth2/v2.0/authorize",
+		"token_endpoint":                h.Tenant.TokenURL(),
+		"device_authorization_endpoint": h.base() + "/oauth2/v2.0/devicecode",
+		"jwks_uri":                      h.base() + "/discovery/v2.0/keys",
+		"end_session_endpoint":          h.Tenant.URL + "/logout",
 		"token_endpoint_auth_methods_supported": []string{
 			"client_secret_post", "private_key_jwt", "client_secret_basic",
 		},
@@ -145,9 +148,13 @@ func (h *Handler) keys(w http.ResponseWriter, _ *http.Request) {
 
 // oauthErrors are the names of RFC 6749 and 8628 for refusals; the others are invalid_request.
 var oauthErrors = map[tenant.Code]string{
-	tenant.ClientInvalid: "invalid_client", tenant.AssertionInvalid: "invalid_client", tenant.AssertionExpired: "invalid_client", tenant.ClientUnknown: "unauthorized_client",
-	tenant.ScopeInvalid: "invalid_scope", tenant.ScopeNotDefault: "invalid_scope", tenant.GrantInvalid: "invalid_grant", tenant.VerifierWrong: "invalid_grant", tenant.GrantExpired: "expired_token", tenant.GrantRevoked: "invalid_grant", tenant.SessionInvalid: "invalid_grant",
-	tenant.AuthorizationPending: "authorization_pending", tenant.SlowDown: "slow_down", tenant.AuthorizationDeclined: "authorization_declined",
+	tenant.ClientInvalid: "invalid_client", tenant.AssertionInvalid: "invalid_client",
+	tenant.AssertionExpired: "invalid_client", tenant.ClientUnknown: "unauthorized_client",
+	tenant.ScopeInvalid: "invalid_scope", tenant.ScopeNotDefault: "invalid_scope", tenant.GrantInvalid: "invalid_grant",
+	tenant.VerifierWrong: "invalid_grant", tenant.GrantExpired: "expired_token", tenant.GrantRevoked: "invalid_grant",
+	tenant.SessionInvalid:       "invalid_grant",
+	tenant.AuthorizationPending: "authorization_pending", tenant.SlowDown: "slow_down",
+	tenant.AuthorizationDeclined: "authorization_declined",
 }
 
 // fail answers as Entra does. Clients branch on the number. Source: error codes page.

@@ -75,7 +75,10 @@ func newOffice(t *testing.T) *office {
 	(&graphserver.Handler{Tenant: o.Tenant, Log: o.Log, Authenticate: tokens.Authenticate}).Mount(mux)
 	(&admincenter.Handler{Tenant: o.Tenant, Log: o.Log, Metadata: idp.Metadata}).Mount(mux)
 	o.client = o.browser()
-	if o.user, err = o.CreateUser(context.Background(), tenanttest.Actor, tenant.User{UserPrincipalName: ada, MailNickname: "ada", DisplayName: "Ada", Enabled: true}, password); err != nil {
+	if o.user, err = o.CreateUser(
+		context.Background(), tenanttest.Actor,
+		tenant.User{UserPrincipalName: ada, MailNickname: "ada", DisplayName: "Ada", Enabled: true}, password,
+	); err != nil {
 		t.Fatal(err)
 	}
 	if err := o.SetAdministrator(context.Background(), system, "root", password); err != nil {

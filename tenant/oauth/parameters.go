@@ -82,7 +82,10 @@ func (h *Handler) form(w http.ResponseWriter, r *http.Request) (ok bool) {
 // oneProof refuses a request that proves the client in two ways. Source: RFC 6749, 2.3.
 func oneProof(r *http.Request) error {
 	proofs := 0
-	for _, there := range []bool{r.Header.Get("Authorization") != "", r.PostForm.Get("client_secret") != "", r.PostForm.Get("client_assertion") != ""} {
+	for _, there := range []bool{
+		r.Header.Get("Authorization") != "", r.PostForm.Get("client_secret") != "",
+		r.PostForm.Get("client_assertion") != "",
+	} {
 		if there {
 			proofs++
 		}

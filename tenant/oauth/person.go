@@ -70,7 +70,8 @@ func (a asked) problem(q url.Values) (code, text string) {
 	case q.Get("max_age") != "" && !maxAgeForm.MatchString(q.Get("max_age")):
 		return "invalid_request", "AADSTS90023: The max_age is not a number of seconds."
 	case q.Get("prompt") == "none":
-		return "interaction_required", "AADSTS65001: The person has not consented; send an interactive authorization request."
+		return "interaction_required", "AADSTS65001: The person has not consented; send an interactive " +
+			"authorization request."
 	}
 	return "", ""
 }
@@ -135,7 +136,8 @@ func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.show(w, http.StatusOK, "consent", "Allow access?", a.redirect.Origin(), consentData{Client: a.client.DisplayName,
-		Account: account.Name, Scopes: shownScopes(a.scopes), Host: a.redirect.Authority(), Local: a.redirect.Loopback()})
+		Account: account.Name, Scopes: shownScopes(a.scopes), Host: a.redirect.Authority(),
+		Local: a.redirect.Loopback()})
 }
 
 // shownScopes are the permissions in the words of the page.
@@ -262,7 +264,8 @@ func (h *Handler) deviceCode(w http.ResponseWriter, r *http.Request) {
 			"interval": seconds(
 				tenant.DeviceInterval,
 			),
-			"message": "To sign in, use a web browser to open the page " + where + " and enter the code " + g.UserCode + " to authenticate.",
+			"message": "To sign in, use a web browser to open the page " + where + " and enter the code " +
+				g.UserCode + " to authenticate.",
 		},
 	)
 }
@@ -308,7 +311,9 @@ func (h *Handler) answerDevice(w http.ResponseWriter, r *http.Request) {
 		h.show(w, http.StatusOK, "consent", "Are you trying to sign in?", "", d)
 		return
 	}
-	if err := h.Tenant.Answer(r.Context(), h.actor(r, audit.User, account.Name), code, account, answer == "allow"); err != nil {
+	if err := h.Tenant.Answer(
+		r.Context(), h.actor(r, audit.User, account.Name), code, account, answer == "allow",
+	); err != nil {
 		h.refuse(w, r, err)
 		return
 	}

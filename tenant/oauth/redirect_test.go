@@ -18,9 +18,13 @@ import (
 
 // foreign are addresses that are not the Azure CLI's, however much they look so.
 var foreign = []string{
-	"", "http://localhost:x@evil.example/cb", "http://localhost:80@evil.example/", "http://localhost@evil.example", "http://localhost:@evil.example/", "http://localhost\\@evil.example/", "http://localhost\\.evil.example",
-	"http://localhost.evil.example/", "http://localhost:8400#@evil.example/", "http://localhost:8400/#x", "http://localhost:99999/", "http://localhost:/", "http://localhost:8400\r\nLocation: http://evil.example/",
-	"http://evil.example/", "//evil.example/", "https://localhost:8400", "http://127.0.0.1:8400", "http://localhost/ evil", "javascript:alert(1)//http://localhost", "http://localho\tst:8400", "http://localhost:8400/?next=evil",
+	"", "http://localhost:x@evil.example/cb", "http://localhost:80@evil.example/", "http://localhost@evil.example",
+	"http://localhost:@evil.example/", "http://localhost\\@evil.example/", "http://localhost\\.evil.example",
+	"http://localhost.evil.example/", "http://localhost:8400#@evil.example/", "http://localhost:8400/#x",
+	"http://localhost:99999/", "http://localhost:/", "http://localhost:8400\r\nLocation: http://evil.example/",
+	"http://evil.example/", "//evil.example/", "https://localhost:8400", "http://127.0.0.1:8400",
+	"http://localhost/ evil", "javascript:alert(1)//http://localhost", "http://localho\tst:8400",
+	"http://localhost:8400/?next=evil",
 }
 
 // TestCodesGoOnlyToTheClientsHost: whatever a stranger asks for, with or without a person who is
@@ -48,7 +52,8 @@ func TestCodesGoOnlyToTheClientsHost(t *testing.T) {
 		}
 		for _, redirect := range foreign {
 			for _, change := range []url.Values{
-				{}, {"response_type": {"token"}}, {"prompt": {"none"}}, {"response_mode": {"form_post"}}, {"response_mode": {"fragment"}, "response_type": {"token"}},
+				{}, {"response_type": {"token"}}, {"prompt": {"none"}}, {"response_mode": {"form_post"}},
+				{"response_mode": {"fragment"}, "response_type": {"token"}},
 				{"response_mode": {"form_post"}, "scope": {"nothing"}}, {"code_challenge": {""}},
 			} {
 				change["redirect_uri"] = []string{redirect}
@@ -77,7 +82,8 @@ func TestTheConsentPageNamesWhoReceivesTheAnswer(t *testing.T) {
 	}
 	o.signIn(ada)
 	for _, want := range []struct{ client, redirect, host, origin string }{
-		{azureCLI, "http://localhost:8400", "localhost:8400", "http://localhost:8400"}, {azureCLI, "http://localhost:49152/", "localhost:49152", "http://localhost:49152"},
+		{azureCLI, "http://localhost:8400", "localhost:8400", "http://localhost:8400"},
+		{azureCLI, "http://localhost:49152/", "localhost:49152", "http://localhost:49152"},
 		{c.ID, "https://wiki.example/cb", "wiki.example", "https://wiki.example"},
 	} {
 		a := o.get(o.asking(url.Values{"client_id": {want.client}, "redirect_uri": {want.redirect}}))
@@ -101,7 +107,9 @@ func TestRegisteredAddressesAreChecked(t *testing.T) {
 	ctx := context.Background()
 	o := newOffice(t)
 	o.signIn("root")
-	if a := o.post("/admin/login", url.Values{"username": {"root"}, "password": {password}}); a.Status != http.StatusSeeOther {
+	if a := o.post(
+		"/admin/login", url.Values{"username": {"root"}, "password": {password}},
+	); a.Status != http.StatusSeeOther {
 		t.Fatalf("the admin center: %d %s", a.Status, a.Body)
 	}
 	app, err := o.Instantiate(ctx, tenanttest.Actor, tenant.Gallery[0], "App")
@@ -139,15 +147,22 @@ func TestRegisteredAddressesAreChecked(t *testing.T) {
 		if after, err := o.Clients(ctx); err != nil || len(after) != len(before) {
 			t.Errorf("%s is registered in the admin center: %v", address, err)
 		}
-		if a := o.graph(http.MethodPatch, "/applications/"+app.ID, token, fmt.Sprintf(`{"web":{"redirectUris":[%q]}}`, address)); a.Status != http.StatusBadRequest {
+		if a := o.graph(
+			http.MethodPatch, "/applications/"+app.ID, token, fmt.Sprintf(`{"web":{"redirectUris":[%q]}}`, address),
+		); a.Status != http.StatusBadRequest {
 			t.Errorf("%s as reply URL: %d %s", address, a.Status, a.Body)
 		}
 	}
 	for _, address := range bad {
-		if a := o.graph(http.MethodPatch, "/applications/"+app.ID, token, fmt.Sprintf(`{"web":{"logoutUrl":%q}}`, address)); a.Status != http.StatusBadRequest {
+		if a := o.graph(
+			http.MethodPatch, "/applications/"+app.ID, token, fmt.Sprintf(`{"web":{"logoutUrl":%q}}`, address),
+		); a.Status != http.StatusBadRequest {
 			t.Errorf("%s as logout URL: %d %s", address, a.Status, a.Body)
 		}
-		if a := o.graph(http.MethodPatch, "/servicePrincipals/"+app.ServicePrincipalID, token, fmt.Sprintf(`{"loginUrl":%q}`, address)); a.Status != http.StatusBadRequest {
+		if a := o.graph(
+			http.MethodPatch, "/servicePrincipals/"+app.ServicePrincipalID, token,
+			fmt.Sprintf(`{"loginUrl":%q}`, address),
+		); a.Status != http.StatusBadRequest {
 			t.Errorf("%s as sign-on URL: %d %s", address, a.Status, a.Body)
 		}
 	}
@@ -157,7 +172,10 @@ func TestRegisteredAddressesAreChecked(t *testing.T) {
 			t.Errorf("%s: %d %s", address, a.Status, a.Body)
 		}
 	}
-	if a := o.graph(http.MethodPatch, "/servicePrincipals/"+app.ServicePrincipalID, token, `{"loginUrl":"https://app.example/#/start"}`); a.Status != http.StatusNoContent {
+	if a := o.graph(
+		http.MethodPatch, "/servicePrincipals/"+app.ServicePrincipalID, token,
+		`{"loginUrl":"https://app.example/#/start"}`,
+	); a.Status != http.StatusNoContent {
 		t.Errorf("a page with a fragment: %d %s", a.Status, a.Body)
 	}
 }
@@ -219,7 +237,10 @@ func TestOldAddressesAreCheckedAtUse(t *testing.T) {
 			strings.Contains(a.Header.Get("Content-Security-Policy"), "evil") {
 			t.Errorf("%s: %d, to %q\n%s", name, a.Status, a.Location, a.Body)
 		}
-		if _, err := o.UpdateApplication(ctx, tenanttest.Actor, app.ID, func(a *tenant.Application) error { a.Enabled = true; return nil }); err != nil {
+		if _, err := o.UpdateApplication(ctx, tenanttest.Actor, app.ID, func(a *tenant.Application) error {
+			a.Enabled = true
+			return nil
+		}); err != nil {
 			t.Errorf("%s: the application cannot be changed: %v", name, err)
 		}
 	}

@@ -256,8 +256,10 @@ func (h *Handler) delegated(
 	}
 	if slices.Contains(g.Scopes, "openid") {
 		now := h.now()
-		if out["id_token"], err = h.sign(map[string]any{"iss": h.issuer(), "aud": c.ID, "sub": g.Account.ID, "oid": g.Account.ID, "tid": h.Tenant.Organization.ID, "ver": "2.0",
-			"name": g.Account.DisplayName, "preferred_username": g.Account.Name, "iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(lifetime).Unix(), "nonce": g.Nonce}); err != nil {
+		if out["id_token"], err = h.sign(map[string]any{"iss": h.issuer(), "aud": c.ID, "sub": g.Account.ID,
+			"oid": g.Account.ID, "tid": h.Tenant.Organization.ID, "ver": "2.0",
+			"name": g.Account.DisplayName, "preferred_username": g.Account.Name, "iat": now.Unix(), "nbf": now.Unix(),
+			"exp": now.Add(lifetime).Unix(), "nonce": g.Nonce}); err != nil {
 			return nil, err
 		}
 	}
@@ -368,7 +370,9 @@ func (h *Handler) Authenticate(ctx context.Context, token string) (tenant.Caller
 	if err := parsed.Claims(&h.Tenant.TokenKey.PublicKey, &c); err != nil {
 		return refused("the signature is not valid")
 	}
-	if err := c.ValidateWithLeeway(jwt.Expected{Issuer: h.Tenant.Issuer(), AnyAudience: jwt.Audience{graphResource}, Time: h.now()}, time.Minute); err != nil {
+	if err := c.ValidateWithLeeway(
+		jwt.Expected{Issuer: h.Tenant.Issuer(), AnyAudience: jwt.Audience{graphResource}, Time: h.now()}, time.Minute,
+	); err != nil {
 		return refused(err.Error())
 	}
 	if _, err := h.Tenant.Client(ctx, c.AppID); err != nil {

@@ -18,7 +18,8 @@ func (t tx) Jobs(servicePrincipalID string) ([]tenant.Job, error) {
 }
 func (t tx) PutJob(j tenant.Job) error {
 	return t.Do(
-		`INSERT INTO jobs (id, service_principal_id, doc) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
+		`INSERT INTO jobs (id, service_principal_id, doc) VALUES ($1, $2, $3) ON CONFLICT (id)
+			DO UPDATE SET doc = excluded.doc`,
 		j.ID, j.ServicePrincipalID, sqldb.Encode(j),
 	)
 }
@@ -61,8 +62,11 @@ func (t tx) PutLink(l tenant.Link) error {
 		failed = 1
 	}
 	return t.Do(
-		`INSERT INTO links (job_id, kind, source_id, target_id, failed, manager, doc) VALUES ($1, $2, $3, $4, $5, $6, $7)
-		ON CONFLICT (job_id, kind, source_id) DO UPDATE SET target_id = excluded.target_id, failed = excluded.failed, manager = excluded.manager, doc = excluded.doc`,
+		`INSERT INTO links (job_id, kind, source_id, target_id, failed, manager, doc)
+			VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (job_id, kind, source_id)
+		DO UPDATE
+		SET target_id = excluded.target_id, failed = excluded.failed, manager = excluded.manager, doc = excluded.doc`,
 		l.JobID,
 		string(l.Kind),
 		l.SourceID,
@@ -78,7 +82,8 @@ func (t tx) DeleteLink(jobID string, kind tenant.ObjectKind, sourceID string) er
 
 func (t tx) AppendLog(entries []tenant.LogEntry) error {
 	for _, e := range entries {
-		if err := t.Do(`INSERT INTO provisioning_log (id, job_id, cycle_id, status, time, doc) VALUES ($1, $2, $3, $4, $5, $6)`,
+		if err := t.Do(
+			`INSERT INTO provisioning_log (id, job_id, cycle_id, status, time, doc) VALUES ($1, $2, $3, $4, $5, $6)`,
 			e.ID, e.JobID, e.CycleID, e.Status, e.Time.UnixMilli(), sqldb.Encode(e)); err != nil {
 			return err
 		}
@@ -110,8 +115,11 @@ func (t tx) AppendMarks(changes []tenant.Change) error {
 		if c.Removed {
 			removed = 1
 		}
-		if err := t.Do(`INSERT INTO marks (seq, time, kind, id, member_kind, member_id, removed) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-			last+int64(i)+1, c.Time.UnixMilli(), string(c.Kind), c.ID, string(c.Member.Kind), c.Member.ID, removed); err != nil {
+		if err := t.Do(
+			`INSERT INTO marks (seq, time, kind, id, member_kind, member_id, removed)
+				VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			last+int64(i)+1, c.Time.UnixMilli(), string(c.Kind), c.ID, string(c.Member.Kind), c.Member.ID,
+			removed); err != nil {
 			return err
 		}
 	}
@@ -120,7 +128,8 @@ func (t tx) AppendMarks(changes []tenant.Change) error {
 
 func (t tx) Journal(kind tenant.ObjectKind, after int64, limit int) (changes []tenant.Change, err error) {
 	err = t.Query(
-		`SELECT seq, time, id, member_kind, member_id, removed FROM marks WHERE seq > $1 AND kind = $2 ORDER BY seq LIMIT $3`,
+		`SELECT seq, time, id, member_kind, member_id, removed FROM marks WHERE seq > $1 AND kind = $2
+			ORDER BY seq LIMIT $3`,
 		[]any{after, string(kind), limit},
 		func(rows sqldb.Row) error {
 			c := tenant.Change{Mark: tenant.Mark{Kind: kind}}

@@ -19,7 +19,10 @@ import (
 // TestTheReleaseBeforesDataIsMigrated fills a database as it was before events and sessions were
 // removed and names were folded by ASCII, and opens it.
 func TestTheReleaseBeforesDataIsMigrated(t *testing.T) {
-	for engine, dsn := range map[string]string{"SQLite": filepath.Join(t.TempDir(), "tenant.db"), "PostgreSQL": sqldbtest.Postgres(t)} {
+	for engine, dsn := range map[string]string{
+		"SQLite":     filepath.Join(t.TempDir(), "tenant.db"),
+		"PostgreSQL": sqldbtest.Postgres(t),
+	} {
 		t.Run(engine, func(t *testing.T) {
 			fillReleaseBefore(t, dsn)
 			ctx := context.Background()
@@ -45,7 +48,12 @@ func TestTheReleaseBeforesDataIsMigrated(t *testing.T) {
 				if u, err := tx.UserByPrincipalName("mike@example.com"); !errors.Is(err, tenant.ErrNoRow) {
 					t.Errorf("mike is %s, %v", u.ID, err)
 				}
-				for name, id := range map[string]string{"mi\u212ae@example.com": "u1", "JOS\u00e9@example.com": "u2", "jose\u0301@example.com": "u2", "BOB@example.com": "u3"} {
+				for name, id := range map[string]string{
+					"mi\u212ae@example.com":  "u1",
+					"JOS\u00e9@example.com":  "u2",
+					"jose\u0301@example.com": "u2",
+					"BOB@example.com":        "u3",
+				} {
 					if u, err := tx.UserByPrincipalName(name); err != nil || u.ID != id {
 						t.Errorf("%s is %s, %v", name, u.ID, err)
 					}
@@ -88,13 +96,22 @@ func fillReleaseBefore(t *testing.T, dsn string) {
 	if err := db.Update(ctx, func(tx sqldb.Tx) error {
 		for _, statement := range []string{
 			`INSERT INTO events VALUES ('e1', 1000, '{"ID":"e1","Actor":{"Kind":"Anonymous"},"Result":"Refused"}')`,
-			`INSERT INTO events VALUES ('e2', 1000, '{"ID":"e2","Actor":{"Kind":"Application","Name":"xxx"},"Action":"Request token","Result":"Refused"}')`,
-			`INSERT INTO events VALUES ('e3', 1000, '{"ID":"e3","Actor":{"Kind":"Administrator","Name":"admin"},"Action":"Add user","Result":"Granted"}')`,
-			`INSERT INTO sessions VALUES ('over', 'u1', '{"Digest":"over","UserID":"u1","ExpiresAt":"2026-11-28T12:00:00Z"}')`,
-			`INSERT INTO sessions VALUES ('open', 'u1', '{"Digest":"open","UserID":"u1","ExpiresAt":"2026-11-28T12:00:01.5Z"}')`,
-			"INSERT INTO users VALUES ('u1', 'mike@example.com', 'mike', '{\"ID\":\"u1\",\"UserPrincipalName\":\"mi\u212ae@example.com\"}')",
-			"INSERT INTO users VALUES ('u2', 'jose\u0301@example.com', 'jose', '{\"ID\":\"u2\",\"UserPrincipalName\":\"Jose\u0301@example.com\"}')",
-			"INSERT INTO users VALUES ('u3', 'bob@example.com', 'bob', '{\"ID\":\"u3\",\"UserPrincipalName\":\"Bob@example.com\"}')",
+			`INSERT INTO events
+				VALUES ('e2', 1000,
+					'{"ID":"e2","Actor":{"Kind":"Application","Name":"xxx"},"Action":"Request token","Result":"Refused"}')`,
+			`INSERT INTO events
+				VALUES ('e3', 1000,
+					'{"ID":"e3","Actor":{"Kind":"Administrator","Name":"admin"},"Action":"Add user","Result":"Granted"}')`,
+			`INSERT INTO sessions
+				VALUES ('over', 'u1', '{"Digest":"over","UserID":"u1","ExpiresAt":"2026-11-28T12:00:00Z"}')`,
+			`INSERT INTO sessions
+				VALUES ('open', 'u1', '{"Digest":"open","UserID":"u1","ExpiresAt":"2026-11-28T12:00:01.5Z"}')`,
+			"INSERT INTO users VALUES ('u1', 'mike@example.com', 'mike', " +
+				"'{\"ID\":\"u1\",\"UserPrincipalName\":\"mi\u212ae@example.com\"}')",
+			"INSERT INTO users VALUES ('u2', 'jose\u0301@example.com', 'jose', " +
+				"'{\"ID\":\"u2\",\"UserPrincipalName\":\"Jose\u0301@example.com\"}')",
+			"INSERT INTO users VALUES ('u3', 'bob@example.com', 'bob', " +
+				"'{\"ID\":\"u3\",\"UserPrincipalName\":\"Bob@example.com\"}')",
 			"INSERT INTO user_groups VALUES ('g1', 'cafe\u0301', '{\"ID\":\"g1\",\"DisplayName\":\"Cafe\u0301\"}')",
 			"INSERT INTO user_groups VALUES ('g2', 'kings', '{\"ID\":\"g2\",\"DisplayName\":\"\u212aings\"}')",
 		} {

@@ -86,7 +86,8 @@ func document[T any](t tx, kind, id string) (T, error) {
 
 func (t tx) putDocument(kind, id string, v any) error {
 	return t.Do(
-		`INSERT INTO documents (kind, id, doc) VALUES ($1, $2, $3) ON CONFLICT (kind, id) DO UPDATE SET doc = excluded.doc`,
+		`INSERT INTO documents (kind, id, doc) VALUES ($1, $2, $3) ON CONFLICT (kind, id)
+			DO UPDATE SET doc = excluded.doc`,
 		kind, id, sqldb.Encode(v),
 	)
 }
@@ -130,8 +131,10 @@ func (t tx) PutGrant(g tenant.Grant) error {
 		waiting = 1
 	}
 	return t.Do(
-		`INSERT INTO grants (digest, user_code, expires, holder, account, waiting, doc) VALUES ($1, $2, $3, $4, $5, $6, $7)
-		ON CONFLICT (digest) DO UPDATE SET expires = excluded.expires, holder = excluded.holder, account = excluded.account,
+		`INSERT INTO grants (digest, user_code, expires, holder, account, waiting, doc)
+			VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (digest)
+		DO UPDATE SET expires = excluded.expires, holder = excluded.holder, account = excluded.account,
 		waiting = excluded.waiting, doc = excluded.doc`,
 		g.Digest,
 		g.UserCode,
@@ -226,7 +229,8 @@ func (t tx) Users(q tenant.Query) ([]tenant.User, error) {
 func (t tx) CountUsers() (int, error) { return t.Count(`SELECT COUNT(*) FROM users`) }
 func (t tx) PutUser(u tenant.User) error {
 	return t.Do(`INSERT INTO users (id, user_principal_name, search, doc) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (id) DO UPDATE SET user_principal_name = excluded.user_principal_name, search = excluded.search, doc = excluded.doc`,
+		ON CONFLICT (id)
+		DO UPDATE SET user_principal_name = excluded.user_principal_name, search = excluded.search, doc = excluded.doc`,
 		u.ID, names.Fold(u.UserPrincipalName), strings.ToLower(u.DisplayName+" "+u.UserPrincipalName), sqldb.Encode(u))
 }
 func (t tx) DeleteUser(id string) error {
@@ -261,7 +265,8 @@ func (t tx) Groups(q tenant.Query) ([]tenant.Group, error) {
 func (t tx) CountGroups() (int, error) { return t.Count(`SELECT COUNT(*) FROM user_groups`) }
 func (t tx) PutGroup(g tenant.Group) error {
 	return t.Do(
-		`INSERT INTO user_groups (id, display_name, doc) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET display_name = excluded.display_name, doc = excluded.doc`,
+		`INSERT INTO user_groups (id, display_name, doc) VALUES ($1, $2, $3) ON CONFLICT (id)
+			DO UPDATE SET display_name = excluded.display_name, doc = excluded.doc`,
 		g.ID, groupKey(g.DisplayName), sqldb.Encode(g),
 	)
 }
@@ -281,7 +286,8 @@ func (t tx) Members(groupID string) ([]tenant.Member, error) {
 }
 func (t tx) MembersAfter(groupID, after string, limit int) ([]tenant.Member, error) {
 	return t.members(
-		`SELECT group_id, member_id, kind FROM members WHERE group_id = $1 AND member_id > $2 ORDER BY member_id LIMIT $3`,
+		`SELECT group_id, member_id, kind FROM members WHERE group_id = $1 AND member_id > $2
+			ORDER BY member_id LIMIT $3`,
 		groupID, after, limit,
 	)
 }
@@ -317,7 +323,8 @@ func (t tx) Applications() ([]tenant.Application, error) {
 }
 func (t tx) PutApplication(a tenant.Application) error {
 	return t.Do(
-		`INSERT INTO applications (id, app_id, service_principal_id, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`,
+		`INSERT INTO applications (id, app_id, service_principal_id, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (id)
+			DO UPDATE SET doc = excluded.doc`,
 		a.ID, a.AppID, a.ServicePrincipalID, sqldb.Encode(a),
 	)
 }

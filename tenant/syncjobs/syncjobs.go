@@ -245,8 +245,9 @@ func (r *Runner) Engine(j tenant.Job) (*provisioning.Engine, error) {
 	e := &provisioning.Engine{
 		Source: source{
 			r.Tenant, j,
-		}, Target: target, Memory: memory{r.Tenant, j.ID, j.Evaluation}, Mappings: mappings, Dialect: provisioning.DialectOf(j.Credentials.BaseAddress),
-		Now: r.Tenant.Now, NewID: r.Tenant.NewID, MaxDeletions: j.DeleteThreshold, SkipOutOfScope: j.SkipOutOfScope,
+		}, Target: target, Memory: memory{r.Tenant, j.ID, j.Evaluation}, Mappings: mappings,
+		Dialect: provisioning.DialectOf(j.Credentials.BaseAddress),
+		Now:     r.Tenant.Now, NewID: r.Tenant.NewID, MaxDeletions: j.DeleteThreshold, SkipOutOfScope: j.SkipOutOfScope,
 	}
 	if j.AllowDeletes {
 		e.MaxDeletions = 0

@@ -46,7 +46,9 @@ func retention(t *testing.T, s tenant.Store) {
 		}
 		return nil
 	})
-	if err := keep.Sweep(context.Background(), now, func(before time.Time, strangers bool, limit int) (n int, err error) {
+	if err := keep.Sweep(context.Background(), now, func(
+		before time.Time, strangers bool, limit int,
+	) (n int, err error) {
 		err = s.Update(context.Background(), func(tx tenant.Tx) error {
 			n, err = tx.DeleteEvents(before, strangers, limit)
 			return err
@@ -89,7 +91,9 @@ func bounded(t *testing.T, s tenant.Store) {
 		if err != nil || len(events) != 1 {
 			t.Fatalf("%d events, %v", len(events), err)
 		}
-		for _, text := range []string{events[0].Actor.Name, events[0].Actor.RequestID, events[0].Subject, events[0].Got, events[0].Detail} {
+		for _, text := range []string{
+			events[0].Actor.Name, events[0].Actor.RequestID, events[0].Subject, events[0].Got, events[0].Detail,
+		} {
 			if len(text) > 4*audit.MaxDetail || !strings.HasSuffix(text, "… (1048576 characters)") {
 				t.Errorf("%d bytes of it are kept", len(text))
 			}

@@ -88,7 +88,11 @@ func directory(t *testing.T, s tenant.Store) {
 	update(t, s, func(tx tenant.Tx) error {
 		for i := range 12 {
 			id := fmt.Sprintf("%02d", i)
-			if err := errors.Join(tx.PutUser(tenant.User{ID: id, UserPrincipalName: "User" + id + "@example.com", DisplayName: "Person " + id}),
+			if err := errors.Join(tx.PutUser(tenant.User{
+				ID:                id,
+				UserPrincipalName: "User" + id + "@example.com",
+				DisplayName:       "Person " + id,
+			}),
 				tx.PutGroup(tenant.Group{ID: id, DisplayName: "Team"})); err != nil {
 				return err
 			}
@@ -389,8 +393,16 @@ func marks(t *testing.T, s tenant.Store) {
 	for i := range 32 {
 		all.Go(func() {
 			failures <- s.Update(background, func(tx tenant.Tx) error {
-				return tx.AppendMarks([]tenant.Change{{Mark: tenant.Mark{Kind: tenant.KindUser, ID: fmt.Sprint(i)}, Time: time.UnixMilli(5)},
-					{Mark: tenant.Mark{Kind: tenant.KindGroup, ID: fmt.Sprint(i)}, Member: tenant.Mark{Kind: tenant.KindUser, ID: "m"}, Removed: true, Time: time.UnixMilli(7)}})
+				return tx.AppendMarks([]tenant.Change{{
+					Mark: tenant.Mark{Kind: tenant.KindUser, ID: fmt.Sprint(i)},
+					Time: time.UnixMilli(5),
+				},
+					{
+						Mark:    tenant.Mark{Kind: tenant.KindGroup, ID: fmt.Sprint(i)},
+						Member:  tenant.Mark{Kind: tenant.KindUser, ID: "m"},
+						Removed: true,
+						Time:    time.UnixMilli(7),
+					}})
 			})
 		})
 	}
@@ -513,7 +525,10 @@ func scope(t *testing.T, s tenant.Store) {
 	role := tenant.GalleryRoles[0].ID
 	_, e1 := tn.Assign(background, Actor, app.ServicePrincipalID, ids["direct"], role)
 	_, e2 := tn.Assign(background, Actor, app.ServicePrincipalID, ids["outer"], role)
-	if err := errors.Join(e1, e2, tn.AddMembers(background, Actor, ids["outer"], []string{ids["member"], ids["inner"]}), tn.AddMember(background, Actor, ids["inner"], ids["nested"])); err != nil {
+	if err := errors.Join(
+		e1, e2, tn.AddMembers(background, Actor, ids["outer"], []string{ids["member"], ids["inner"]}),
+		tn.AddMember(background, Actor, ids["inner"], ids["nested"]),
+	); err != nil {
 		t.Fatal(err)
 	}
 	all, err := tn.ScopeSince(background, job, "", nil)
