@@ -111,8 +111,7 @@ func checkPHC(hash, password string) bool {
 		return false
 	}
 	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memory, &time, &threads); err != nil || memory > 256*1024 ||
-		time > 16 ||
-		threads == 0 {
+		time > 16 || threads == 0 {
 		return false
 	}
 	salt, err := base64.RawStdEncoding.DecodeString(parts[4])

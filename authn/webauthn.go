@@ -29,9 +29,11 @@ func NewRelyingParty(publicURL, name string) *RelyingParty {
 	if err != nil || net.ParseIP(u.Hostname()) != nil || (u.Scheme != "https" && u.Hostname() != "localhost") {
 		return nil
 	}
-	site, err := webauthn.New(
-		&webauthn.Config{RPID: u.Hostname(), RPDisplayName: name, RPOrigins: []string{u.Scheme + "://" + u.Host}},
-	)
+	site, err := webauthn.New(&webauthn.Config{
+		RPID:          u.Hostname(),
+		RPDisplayName: name,
+		RPOrigins:     []string{u.Scheme + "://" + u.Host},
+	})
 	if err != nil {
 		return nil
 	}
@@ -48,12 +50,10 @@ func (p *RelyingParty) BeginRegistration(h Holder) (options, state []byte, err e
 	creation, session, err := p.site.BeginRegistration(
 		u,
 		webauthn.WithExclusions(webauthn.Credentials(u.credentials).CredentialDescriptors()),
-		webauthn.WithAuthenticatorSelection(
-			protocol.AuthenticatorSelection{
-				ResidentKey:      protocol.ResidentKeyRequirementPreferred,
-				UserVerification: protocol.VerificationPreferred,
-			},
-		),
+		webauthn.WithAuthenticatorSelection(protocol.AuthenticatorSelection{
+			ResidentKey:      protocol.ResidentKeyRequirementPreferred,
+			UserVerification: protocol.VerificationPreferred,
+		}),
 		webauthn.WithConveyancePreference(protocol.PreferNoAttestation),
 	)
 	if err != nil {

@@ -103,9 +103,7 @@ func FuzzSignedRequest(f *testing.F) {
 		r.Host = host
 		r.Header["Authorization"] = []string{
 			algorithm + " Credential=AKIATEST/20261123/us-east-1/sso/aws4_request, SignedHeaders=" + signedHeaders +
-				", Signature=" + strings.Repeat(
-				"0", 64,
-			),
+				", Signature=" + strings.Repeat("0", 64),
 		}
 		r.Header["X-Amz-Date"], r.Header["Content-Type"] = []string{date}, []string{contentType}
 		if _, err := verifier().Verify(r, nil, "sso"); err == nil {

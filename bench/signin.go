@@ -71,15 +71,14 @@ func (t *target) wholeSignIns(length time.Duration) (figure, error) {
 	}
 	took := time.Since(began)
 	return figure{
-			Name:  fmt.Sprintf("whole sign-ins, %d users", len(t.users)),
-			Value: float64(n) / took.Seconds(),
-			Unit:  "/s",
-			More: fmt.Sprintf(
-				"%.2f ms CPU of the server each, the client signs on the same cores",
-				(t.process.cpu()-before).Seconds()*1000/float64(n),
-			),
-		}, errors.Join(
-			failures...)
+		Name:  fmt.Sprintf("whole sign-ins, %d users", len(t.users)),
+		Value: float64(n) / took.Seconds(),
+		Unit:  "/s",
+		More: fmt.Sprintf(
+			"%.2f ms CPU of the server each, the client signs on the same cores",
+			(t.process.cpu()-before).Seconds()*1000/float64(n),
+		),
+	}, errors.Join(failures...)
 }
 
 // oneSignIn goes from the portal's request to a session of anybody.

@@ -146,9 +146,7 @@ func TestAForcedSignInMustBeFresh(t *testing.T) {
 		}
 		if _, _, _, err := c.SignInWithAssertion(
 			ctx, by, a, center.Browser{Outstanding: request.Outstanding.Reveal()},
-		); center.CodeOf(
-			err,
-		) != test.code {
+		); center.CodeOf(err) != test.code {
 			t.Errorf("%s: %v, want %q", name, err, test.code)
 		}
 	}

@@ -345,14 +345,12 @@ func findApplicationAssignment(r Reader, a ApplicationAssignment) error {
 	if _, err := r.Application(a.ApplicationARN); err != nil {
 		return orRefuse(err, ApplicationNotFound, a.ApplicationARN)
 	}
-	found, err := r.ApplicationAssignments(
-		ApplicationAssignmentQuery{
-			ApplicationARN: a.ApplicationARN,
-			PrincipalType:  a.PrincipalType,
-			PrincipalID:    a.PrincipalID,
-			Limit:          1,
-		},
-	)
+	found, err := r.ApplicationAssignments(ApplicationAssignmentQuery{
+		ApplicationARN: a.ApplicationARN,
+		PrincipalType:  a.PrincipalType,
+		PrincipalID:    a.PrincipalID,
+		Limit:          1,
+	})
 	if err == nil && len(found) == 0 {
 		err = &Error{Code: ApplicationAssignmentNotFound, Subject: a.PrincipalID}
 	}

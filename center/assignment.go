@@ -127,14 +127,12 @@ func (c *Center) assign(tx Tx, request *AssignmentRequest) error {
 		if err := roomForRole(tx, a.AccountID); err != nil {
 			return err
 		}
-		err = tx.PutProvisioned(
-			Provisioned{
-				AccountID:        a.AccountID,
-				PermissionSetARN: set.ARN,
-				Revision:         set.Revision,
-				RoleName:         set.newRoleName(),
-			},
-		)
+		err = tx.PutProvisioned(Provisioned{
+			AccountID:        a.AccountID,
+			PermissionSetARN: set.ARN,
+			Revision:         set.Revision,
+			RoleName:         set.newRoleName(),
+		})
 	}
 	return errors.Join(err, tx.PutAssignment(a), tx.PutAssignmentRequest(*request))
 }
@@ -152,14 +150,12 @@ func checkGroups(r Reader, a Assignment) error {
 	if a.PrincipalType != PrincipalGroup {
 		return nil
 	}
-	groups, err := r.Assignments(
-		AssignmentQuery{
-			AccountID:        a.AccountID,
-			PermissionSetARN: a.PermissionSetARN,
-			PrincipalType:    PrincipalGroup,
-			Limit:            maxGroupsOfSet,
-		},
-	)
+	groups, err := r.Assignments(AssignmentQuery{
+		AccountID:        a.AccountID,
+		PermissionSetARN: a.PermissionSetARN,
+		PrincipalType:    PrincipalGroup,
+		Limit:            maxGroupsOfSet,
+	})
 	if err == nil && len(groups) == maxGroupsOfSet && !slices.Contains(groups, a) {
 		err = &Error{
 			Code:    QuotaExceeded,
@@ -238,21 +234,21 @@ func (c *Center) DeleteAssignment(ctx context.Context, by audit.Actor, a Assignm
 func (c *Center) unassign(tx Tx, request *AssignmentRequest) error {
 	a := request.Assignment
 	request.Status, request.FailureReason = Succeeded, ""
-	there, err := tx.Assignments(
-		AssignmentQuery{AccountID: a.AccountID, PermissionSetARN: a.PermissionSetARN, Limit: 2},
-	)
+	there, err := tx.Assignments(AssignmentQuery{
+		AccountID:        a.AccountID,
+		PermissionSetARN: a.PermissionSetARN,
+		Limit:            2,
+	})
 	if err != nil {
 		return err
 	}
-	found, err := tx.Assignments(
-		AssignmentQuery{
-			AccountID:        a.AccountID,
-			PermissionSetARN: a.PermissionSetARN,
-			PrincipalType:    a.PrincipalType,
-			PrincipalID:      a.PrincipalID,
-			Limit:            1,
-		},
-	)
+	found, err := tx.Assignments(AssignmentQuery{
+		AccountID:        a.AccountID,
+		PermissionSetARN: a.PermissionSetARN,
+		PrincipalType:    a.PrincipalType,
+		PrincipalID:      a.PrincipalID,
+		Limit:            1,
+	})
 	switch {
 	case err != nil:
 		return err

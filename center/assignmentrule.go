@@ -221,13 +221,11 @@ func (c *Center) stepsOf(ctx context.Context, rule AssignmentRule) (steps []rule
 		steps = nil
 		accounts, e1 := r.Accounts()
 		assigned, e2 := r.AccountsOfRule(rule.ID)
-		there, e3 := r.Assignments(
-			AssignmentQuery{
-				PermissionSetARN: rule.PermissionSetARN,
-				PrincipalType:    rule.PrincipalType,
-				PrincipalID:      rule.PrincipalID,
-			},
-		)
+		there, e3 := r.Assignments(AssignmentQuery{
+			PermissionSetARN: rule.PermissionSetARN,
+			PrincipalType:    rule.PrincipalType,
+			PrincipalID:      rule.PrincipalID,
+		})
 		making, e4 := r.RoleJobs(RoleJobQuery{PermissionSetARN: rule.PermissionSetARN, Retire: new(bool)})
 		if err := errors.Join(e1, e2, e3, e4); err != nil {
 			return err
@@ -261,15 +259,13 @@ func (c *Center) take(tx Tx, rule AssignmentRule, s ruleStep) error {
 	if err != nil {
 		return err
 	}
-	there, err := tx.Assignments(
-		AssignmentQuery{
-			AccountID:        a.AccountID,
-			PermissionSetARN: a.PermissionSetARN,
-			PrincipalType:    a.PrincipalType,
-			PrincipalID:      a.PrincipalID,
-			Limit:            1,
-		},
-	)
+	there, err := tx.Assignments(AssignmentQuery{
+		AccountID:        a.AccountID,
+		PermissionSetARN: a.PermissionSetARN,
+		PrincipalType:    a.PrincipalType,
+		PrincipalID:      a.PrincipalID,
+		Limit:            1,
+	})
 	if err != nil {
 		return err
 	}

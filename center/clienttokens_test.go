@@ -40,27 +40,23 @@ func newPrograms(t *testing.T, scopes ...string) *programs {
 		t.Fatal(err)
 	}
 	err = p.Store.Update(ctx, func(tx center.Tx) error {
-		return tx.PutSession(
-			center.Session{
-				Digest:    authn.Digest(p.session),
-				Kind:      center.PortalSession,
-				UserID:    p.user.ID,
-				CreatedAt: p.now,
-				ExpiresAt: p.now.Add(8 * time.Hour),
-			},
-		)
+		return tx.PutSession(center.Session{
+			Digest:    authn.Digest(p.session),
+			Kind:      center.PortalSession,
+			UserID:    p.user.ID,
+			CreatedAt: p.now,
+			ExpiresAt: p.now.Add(8 * time.Hour),
+		})
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, secret, _, err := p.RegisterOAuthClient(
-		center.OAuthClient{
-			Name:         "cli",
-			Scopes:       scopes,
-			RedirectURIs: []string{"http://127.0.0.1/callback"},
-			StartURL:     p.PortalURL(),
-		},
-	)
+	id, secret, _, err := p.RegisterOAuthClient(center.OAuthClient{
+		Name:         "cli",
+		Scopes:       scopes,
+		RedirectURIs: []string{"http://127.0.0.1/callback"},
+		StartURL:     p.PortalURL(),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -88,14 +88,12 @@ func TestWhatEndsAccessEndsItAtOnce(t *testing.T) {
 				_, err := tx.AddMembers(g.ID, []center.UserID{u.ID}, clock, "t")
 				return errors.Join(
 					err,
-					tx.PutSession(
-						center.Session{
-							Digest:    choice.Session,
-							Kind:      center.PortalSession,
-							UserID:    u.ID,
-							ExpiresAt: clock.Add(time.Hour),
-						},
-					),
+					tx.PutSession(center.Session{
+						Digest:    choice.Session,
+						Kind:      center.PortalSession,
+						UserID:    u.ID,
+						ExpiresAt: clock.Add(time.Hour),
+					}),
 				)
 			})
 			if err := errors.Join(e1, e2, e3, e4, e5, e6); err != nil {
@@ -112,8 +110,7 @@ func TestWhatEndsAccessEndsItAtOnce(t *testing.T) {
 				}
 			}
 			if events, err := world.Events(ctx, center.EventQuery{Limit: 3}); err != nil || len(events) != 3 ||
-				events[2].Actor.Name != "ada" ||
-				events[0].Actor.Name != "ada" {
+				events[2].Actor.Name != "ada" || events[0].Actor.Name != "ada" {
 				t.Errorf("the audit log says %+v, %v", events, err)
 			}
 			stop := make(chan struct{})

@@ -327,15 +327,13 @@ func (c *Center) passwordLink(tx Tx, u User, secret string) (Mail, error) {
 	}
 	err = errors.Join(
 		tx.DeleteTicketsOf(SetsPassword, string(u.ID)),
-		tx.PutTicket(
-			Ticket{
-				Digest:    authn.Digest(secret),
-				Purpose:   SetsPassword,
-				Principal: string(u.ID),
-				CreatedAt: c.now(),
-				ExpiresAt: c.now().Add(lifetime),
-			},
-		),
+		tx.PutTicket(Ticket{
+			Digest:    authn.Digest(secret),
+			Purpose:   SetsPassword,
+			Principal: string(u.ID),
+			CreatedAt: c.now(),
+			ExpiresAt: c.now().Add(lifetime),
+		}),
 	)
 	link := c.URL + PasswordPath + "?ticket=" + url.QueryEscape(secret)
 	return passwordMail(u, link, invitation, c.now().Add(lifetime)), err

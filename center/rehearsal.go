@@ -32,14 +32,12 @@ func (c *Center) StartRehearsal(ctx context.Context, by audit.Actor, userName st
 		if err != nil {
 			return userName, orRefuse(err, UserNotFound, userName)
 		}
-		return userName, tx.PutTicket(
-			Ticket{
-				Digest:    authn.Digest(secret),
-				Purpose:   Rehearses,
-				Principal: string(u.ID),
-				ExpiresAt: c.now().Add(resetLifetime),
-			},
-		)
+		return userName, tx.PutTicket(Ticket{
+			Digest:    authn.Digest(secret),
+			Purpose:   Rehearses,
+			Principal: string(u.ID),
+			ExpiresAt: c.now().Add(resetLifetime),
+		})
 	})
 	return authn.Secret(c.URL + RehearsalPath + "?ticket=" + url.QueryEscape(secret)), err
 }

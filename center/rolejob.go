@@ -108,13 +108,11 @@ func (c *Center) retireRole(tx Tx, request *AssignmentRequest) error {
 // from IAM, which are tried again. Where there are none the request fails.
 func (c *Center) retireAgain(tx Tx, request *AssignmentRequest) error {
 	yes := true
-	jobs, err := tx.RoleJobs(
-		RoleJobQuery{
-			AccountID:        request.Assignment.AccountID,
-			PermissionSetARN: request.Assignment.PermissionSetARN,
-			Retire:           &yes,
-		},
-	)
+	jobs, err := tx.RoleJobs(RoleJobQuery{
+		AccountID:        request.Assignment.AccountID,
+		PermissionSetARN: request.Assignment.PermissionSetARN,
+		Retire:           &yes,
+	})
 	if err != nil {
 		return err
 	}
@@ -322,14 +320,12 @@ func (c *Center) assignNewRole(tx Tx, job RoleJob, revision int64) error {
 		return tx.PutRoleJob(job)
 	}
 	return errors.Join(
-		tx.PutProvisioned(
-			Provisioned{
-				AccountID:        job.AccountID,
-				PermissionSetARN: job.PermissionSetARN,
-				Revision:         revision,
-				RoleName:         job.RoleName,
-			},
-		),
+		tx.PutProvisioned(Provisioned{
+			AccountID:        job.AccountID,
+			PermissionSetARN: job.PermissionSetARN,
+			Revision:         revision,
+			RoleName:         job.RoleName,
+		}),
 		tx.PutDrift(job.RoleName, c.now(), nil),
 	)
 }

@@ -491,13 +491,11 @@ func (c *Center) DeleteUser(ctx context.Context, by audit.Actor, id UserID, rule
 				return string(id), err
 			}
 		}
-		return string(
-				id,
-			), errors.Join(
-				tx.DeleteMembershipsOf(id), tx.DeleteSessionsOf(id), tx.DeletePassword(string(id)),
-				tx.DeleteMFADevicesOf(string(id)), dropTickets(tx, string(id)),
-				tx.DeleteTicketsOf(KnownBrowser, string(id)), tx.DeleteUser(id),
-			)
+		return string(id), errors.Join(
+			tx.DeleteMembershipsOf(id), tx.DeleteSessionsOf(id), tx.DeletePassword(string(id)),
+			tx.DeleteMFADevicesOf(string(id)), dropTickets(tx, string(id)),
+			tx.DeleteTicketsOf(KnownBrowser, string(id)), tx.DeleteUser(id),
+		)
 	})
 }
 

@@ -87,10 +87,8 @@ func (p *Plan) groupsText(verb string) string {
 func (p *Plan) samlDone() bool {
 	sp, app := p.State.Principal, p.State.Application
 	return sp.PreferredSingleSignOnMode != nil && *sp.PreferredSingleSignOnMode == "saml" && sp.LoginURL != nil &&
-		*sp.LoginURL == p.State.SP.SignInURL &&
-		slices.Equal(app.IdentifierURIs, []string{p.State.SP.EntityID}) &&
-		app.Web != nil &&
-		slices.Equal(app.Web.RedirectURIs, p.State.SP.AcsURLs)
+		*sp.LoginURL == p.State.SP.SignInURL && slices.Equal(app.IdentifierURIs, []string{p.State.SP.EntityID}) &&
+		app.Web != nil && slices.Equal(app.Web.RedirectURIs, p.State.SP.AcsURLs)
 }
 
 func (p *Plan) settingsDone() bool {

@@ -198,8 +198,7 @@ func (p *Plan) observeSecrets(ctx context.Context) error {
 		p.State.Secrets[kv.Key] = kv.Value
 	}
 	if p.State.Secrets[graph.KeySecretToken] != "" &&
-		p.State.Secrets[graph.KeyBaseAddress] == p.State.SCIM.ScimEndpoint &&
-		p.State.SCIM.ScimEndpoint != "" {
+		p.State.Secrets[graph.KeyBaseAddress] == p.State.SCIM.ScimEndpoint && p.State.SCIM.ScimEndpoint != "" {
 		err := p.cfg.Graph.Do(
 			ctx, http.MethodPost, p.sync("/jobs/"+p.State.Job.ID+"/validateCredentials"),
 			graph.ValidateCredentials{UseSavedCredentials: true}, nil,

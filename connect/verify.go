@@ -96,8 +96,7 @@ func (p *Plan) verifyTrust(ctx context.Context) error {
 		return err
 	}
 	if len(app.IdentifierURIs) == 0 || app.IdentifierURIs[0] != sp.EntityID || app.Web == nil ||
-		len(app.Web.RedirectURIs) == 0 ||
-		app.Web.RedirectURIs[0] != sp.ACSURLs[0] {
+		len(app.Web.RedirectURIs) == 0 || app.Web.RedirectURIs[0] != sp.ACSURLs[0] {
 		return fmt.Errorf("the application's identifier or reply URL is not that of the center's metadata")
 	}
 	return nil
@@ -113,9 +112,7 @@ func (p *Plan) verifySignIn(ctx context.Context) error {
 		Destination:  p.State.IdP.SignInURL,
 		ACSURL:       p.State.SP.AcsURLs[0],
 		NameIDFormat: saml.FormatEmail,
-	}.RedirectURL(
-		"", nil,
-	)
+	}.RedirectURL("", nil)
 	if err != nil {
 		return err
 	}

@@ -157,9 +157,7 @@ func newTarget(t *testing.T) *target {
 	x := &target{center: c}
 	door := (&scimserver.Handler{Center: c, Log: slog.New(slog.DiscardHandler), RequestID: func(*http.Request) string {
 		return "id"
-	}, Address: func(*http.Request) string { return "" }}).Before(
-		http.NotFoundHandler(),
-	)
+	}, Address: func(*http.Request) string { return "" }}).Before(http.NotFoundHandler())
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x.mu.Lock()
 		x.requests = append(x.requests, r.Method+" "+strings.SplitN(r.URL.Path, "/v2", 2)[1])
@@ -270,8 +268,7 @@ func TestCycles(t *testing.T) {
 	}
 	x.want(t, "ada*", "bob", "eve", "Mechanics=ada+eve")
 	if u, err := x.center.UserByName(context.Background(), "ada@example.com"); err != nil ||
-		u.DisplayName != "Augusta" ||
-		u.Enterprise.Manager == "" {
+		u.DisplayName != "Augusta" || u.Enterprise.Manager == "" {
 		t.Errorf("ada %+v, %v", u, err)
 	}
 
@@ -342,9 +339,7 @@ func TestACycleThatIsKilledAnywhereIsCompletedByTheNext(t *testing.T) {
 			door := (&scimserver.Handler{Center: x.center, Log: slog.New(slog.DiscardHandler),
 				RequestID: func(*http.Request) string {
 					return "id"
-				}, Address: func(*http.Request) string { return "" }}).Before(
-				http.NotFoundHandler(),
-			)
+				}, Address: func(*http.Request) string { return "" }}).Before(http.NotFoundHandler())
 			x.misbehave(func(n int, r *http.Request, w http.ResponseWriter) bool {
 				if n < at {
 					return false
@@ -471,8 +466,7 @@ func TestAHostileTarget(t *testing.T) {
 			x.want(t, "bob*", "Eng=bob") // nobody else is kept waiting
 			at := slices.IndexFunc(m.log, func(e provisioning.Entry) bool { return e.Outcome == provisioning.Failure })
 			if link := m.link(user("ada").Ref); result.Failed != 1 || at < 0 || m.log[at].Code != c.code ||
-				link.Failure == "" ||
-				link.RetryAt.IsZero() {
+				link.Failure == "" || link.RetryAt.IsZero() {
 				t.Errorf("result %+v, log %+v", result, m.log)
 			}
 			x.misbehave(nil)

@@ -151,9 +151,7 @@ func TestACarefulEngineTouchesOnlyWhatItMade(t *testing.T) {
 	}
 	if e := first.entries[slices.IndexFunc(first.entries, func(e provisioning.Entry) bool {
 		return e.Code == "NotAdopted" && e.Ref.Kind == provisioning.User
-	})]; !strings.Contains(
-		e.Reason, "--adopt",
-	) ||
+	})]; !strings.Contains(e.Reason, "--adopt") ||
 		len(e.Changes) == 0 {
 		t.Errorf("the reason does not say what to do, or the difference is not shown: %+v", e)
 	}

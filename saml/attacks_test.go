@@ -233,9 +233,7 @@ func TestTricksAreRefused(t *testing.T) {
 		info := child(signature, nsSignature, "SignedInfo")
 		child(
 			info, nsSignature, "SignatureMethod",
-		).CreateAttr(
-			"Algorithm", "http://www.w3.org/2001/04/xmldsig-more#hmac-sha256",
-		)
+		).CreateAttr("Algorithm", "http://www.w3.org/2001/04/xmldsig-more#hmac-sha256")
 		canonical, err := dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList("").Canonicalize(info)
 		if err != nil {
 			t.Fatal(err)

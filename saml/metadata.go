@@ -234,9 +234,5 @@ func keyDescriptor(role *etree.Element, key SigningKey) {
 	info.CreateAttr("xmlns", nsSignature)
 	info.CreateElement(
 		"X509Data",
-	).CreateElement(
-		"X509Certificate",
-	).SetText(
-		base64.StdEncoding.EncodeToString(key.Certificate.Raw),
-	)
+	).CreateElement("X509Certificate").SetText(base64.StdEncoding.EncodeToString(key.Certificate.Raw))
 }

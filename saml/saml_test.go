@@ -476,13 +476,11 @@ func TestSignedRequests(t *testing.T) {
 	if _, err := verifySignature(root, child(root, nsSignature, "Signature"), expect(key)); err != nil {
 		t.Errorf("the form's signature: %v", err)
 	}
-	metadata, err := ServiceProviderMetadata(
-		ServiceProvider{
-			EntityID: "https://center.example/saml",
-			ACSURLs:  []string{"https://center.example/acs"},
-			Key:      &key,
-		},
-	)
+	metadata, err := ServiceProviderMetadata(ServiceProvider{
+		EntityID: "https://center.example/saml",
+		ACSURLs:  []string{"https://center.example/acs"},
+		Key:      &key,
+	})
 	if err != nil || !bytes.Contains(metadata, []byte(`AuthnRequestsSigned="true"`)) ||
 		!bytes.Contains(metadata, []byte("<md:KeyDescriptor use=\"signing\">")) ||
 		!bytes.Contains(metadata, []byte(base64.StdEncoding.EncodeToString(key.Certificate.Raw))) {

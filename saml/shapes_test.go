@@ -93,9 +93,7 @@ func TestShapesOfIdentityProviders(t *testing.T) {
 			}
 			message := strings.NewReplacer(
 				"ACS", statement.ACSURL, "ISSUER", statement.Issuer, "AUDIENCE", statement.Audience,
-			).Replace(
-				string(data),
-			)
+			).Replace(string(data))
 			file := filepath.Join(dir, filepath.Base(shape))
 			for _, element := range []string{"Assertion", "Response"} { // the inner one first
 				if err := os.WriteFile(file, []byte(message), 0o600); err != nil {
@@ -121,9 +119,7 @@ func TestShapesOfIdentityProviders(t *testing.T) {
 				t.Fatalf("%v\n%s", err, message)
 			}
 			if a.NameID != "ada@example.com" || a.InResponseTo != "_request" || a.AuthnInstant.IsZero() ||
-				len(a.Attributes) != 1 ||
-				a.Attributes[0].Values[0] != "Blue" ||
-				a.Attributes[0].Structured {
+				len(a.Attributes) != 1 || a.Attributes[0].Values[0] != "Blue" || a.Attributes[0].Structured {
 				t.Errorf("read %+v", a)
 			}
 			if _, err := Verify([]byte(strings.Replace(message, "ada@", "eve@", 1)), expect(key)); err == nil {

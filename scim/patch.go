@@ -299,9 +299,7 @@ func (c Change) changeEntry(entry map[string]any) error {
 		Name: c.Path.Attribute.Name,
 		Kind: Complex,
 		Sub:  c.Path.Attribute.Sub,
-	}.complexValue(
-		c.Value,
-	)
+	}.complexValue(c.Value)
 	if err != nil {
 		return err
 	}

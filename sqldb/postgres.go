@@ -199,8 +199,7 @@ func lost(err error) bool {
 	var connecting *pgconn.ConnectError
 	var network net.Error
 	return errors.As(err, &connecting) || errors.As(err, &network) || errors.Is(err, net.ErrClosed) ||
-		pgconn.SafeToRetry(err) ||
-		isEOF(err)
+		pgconn.SafeToRetry(err) || isEOF(err)
 }
 
 // storable puts replacement characters where PostgreSQL's texts cannot hold what a stranger asks

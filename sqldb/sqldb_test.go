@@ -317,9 +317,7 @@ func TestALostServerIsToldAndComesBack(t *testing.T) {
 	if err := db.View(context.Background(), func(t Tx) error {
 		_, err := t.Count(`SELECT COUNT(*) FROM notes`)
 		return err
-	}); !errors.Is(
-		err, ErrUnavailable,
-	) {
+	}); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("a view without a server: %v, want ErrUnavailable", err)
 	}
 	server.Start(t)

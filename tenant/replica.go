@@ -39,8 +39,7 @@ func (t *Tenant) Replicate(ctx context.Context, by audit.Actor, page Replica, no
 				return g.ID, err
 			}
 			if err == nil && old.DisplayName == g.DisplayName && old.Description == g.Description &&
-				old.MailNickname == g.MailNickname &&
-				old.SecurityEnabled == g.SecurityEnabled {
+				old.MailNickname == g.MailNickname && old.SecurityEnabled == g.SecurityEnabled {
 				continue
 			}
 			g.Owners = old.Owners

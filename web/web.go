@@ -322,8 +322,7 @@ func PNG(picture []byte) template.URL {
 func LocalPath(target, fallback string) string {
 	u, err := url.Parse(target)
 	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(target, "/") ||
-		strings.HasPrefix(target, "//") ||
-		strings.ContainsAny(target, "\\\r\n\t") {
+		strings.HasPrefix(target, "//") || strings.ContainsAny(target, "\\\r\n\t") {
 		return fallback
 	}
 	return target

@@ -378,9 +378,7 @@ func (g *gang) tenantStrangers() []kind {
 				Issuer:       []string{g.h.sp.EntityID, "https://evil.example/" + g.big[:8<<10]}[n/2%2],
 				Destination:  tenant + "/" + g.h.tenantID + "/saml2",
 				ACSURL:       "https://evil.example/acs",
-			}.RedirectURL(
-				g.big[:1000], nil,
-			)
+			}.RedirectURL(g.big[:1000], nil)
 			if err == nil {
 				s.send(ctx, http.MethodGet, address, "", "")
 			}

@@ -69,15 +69,13 @@ func newWorld(t *testing.T) world {
 	)
 	digest := authn.Digest("secret")
 	e6 := c.Store.Update(ctx, func(tx center.Tx) error {
-		return tx.PutSession(
-			center.Session{
-				Digest:     digest,
-				Kind:       center.PortalSession,
-				UserID:     u.ID,
-				ExpiresAt:  time.Now().Add(time.Hour),
-				Attributes: map[string]string{"cost": "1", "team": "blue"},
-			},
-		)
+		return tx.PutSession(center.Session{
+			Digest:     digest,
+			Kind:       center.PortalSession,
+			UserID:     u.ID,
+			ExpiresAt:  time.Now().Add(time.Hour),
+			Attributes: map[string]string{"cost": "1", "team": "blue"},
+		})
 	})
 	for _, err := range []error{e1, e2, e3, e4, e5, e6} {
 		if err != nil {
@@ -96,14 +94,12 @@ func (w world) federation() broker.Federation {
 
 // stsAt is an STS client for an endpoint.
 func stsAt(endpoint string) *sts.Client {
-	return sts.New(
-		sts.Options{
-			Region:           "us-east-1",
-			BaseEndpoint:     &endpoint,
-			Credentials:      credentials.NewStaticCredentialsProvider("AKIATEST", "secret", ""),
-			RetryMaxAttempts: 2,
-		},
-	)
+	return sts.New(sts.Options{
+		Region:           "us-east-1",
+		BaseEndpoint:     &endpoint,
+		Credentials:      credentials.NewStaticCredentialsProvider("AKIATEST", "secret", ""),
+		RetryMaxAttempts: 2,
+	})
 }
 
 // TestTheConsoleIsSignedInToByASignedResponse reads the response as AWS does: signature first, then
@@ -210,9 +206,7 @@ func TestWhatSTSRefusesIsSaid(t *testing.T) {
 	gone := stsAt("http://127.0.0.1:1")
 	if _, err := w.RoleCredentials(
 		context.Background(), w.by, &broker.SAML{Federation: w.federation(), STS: gone}, w.choice,
-	); center.CodeOf(
-		err,
-	) != center.BrokerUnavailable {
+	); center.CodeOf(err) != center.BrokerUnavailable {
 		t.Errorf("nobody there: %v", err)
 	}
 }
@@ -272,15 +266,13 @@ func TestRolesAreOpenedAtAnEmulatorOfAWS(t *testing.T) {
 		if left := time.Until(got.Expiration); left < 110*time.Minute || left > 2*time.Hour+time.Minute {
 			t.Errorf("%s: the credentials last %s, want two hours", kind, left)
 		}
-		client := sts.New(
-			sts.Options{
-				Region:       "us-east-1",
-				BaseEndpoint: &endpoint,
-				Credentials: credentials.NewStaticCredentialsProvider(
-					got.AccessKeyID, got.SecretAccessKey.Reveal(), got.SessionToken.Reveal(),
-				),
-			},
-		)
+		client := sts.New(sts.Options{
+			Region:       "us-east-1",
+			BaseEndpoint: &endpoint,
+			Credentials: credentials.NewStaticCredentialsProvider(
+				got.AccessKeyID, got.SecretAccessKey.Reveal(), got.SessionToken.Reveal(),
+			),
+		})
 		who, err := client.GetCallerIdentity(context.Background(), &sts.GetCallerIdentityInput{})
 		// moto keeps what is assumed without credentials in another account, and then does not know
 		// it: the account is all it can say

@@ -23,53 +23,47 @@ func access(t *testing.T, s center.Store) {
 		return errors.Join(
 			err,
 			more,
-			tx.PutAccount(
-				center.Account{ID: one, Name: "Zeta", Email: "root@zeta.example"},
-			),
+			tx.PutAccount(center.Account{ID: one, Name: "Zeta", Email: "root@zeta.example"}),
 			tx.PutAccount(center.Account{ID: two, Name: "alpha"}),
 			tx.PutAccount(center.Account{ID: three, Name: "Other"}),
-			tx.PutPermissionSet(
-				center.PermissionSet{ARN: "ps1", Name: "Read"},
-			),
+			tx.PutPermissionSet(center.PermissionSet{ARN: "ps1", Name: "Read"}),
 			tx.PutPermissionSet(center.PermissionSet{ARN: "ps2", Name: "Admin", Revision: 3}),
-			tx.PutAssignment(
-				center.Assignment{
-					AccountID:        one,
-					PermissionSetARN: "ps1",
-					PrincipalType:    center.PrincipalGroup,
-					PrincipalID:      "g1",
-				},
-			),
-			tx.PutAssignment(
-				center.Assignment{
-					AccountID:        two,
-					PermissionSetARN: "ps1",
-					PrincipalType:    center.PrincipalGroup,
-					PrincipalID:      "g1",
-				},
-			),
-			tx.PutAssignment(
-				center.Assignment{
-					AccountID:        two,
-					PermissionSetARN: "ps2",
-					PrincipalType:    center.PrincipalUser,
-					PrincipalID:      "u1",
-				},
-			),
-			tx.PutAssignment(
-				center.Assignment{
-					AccountID:        three,
-					PermissionSetARN: "ps2",
-					PrincipalType:    center.PrincipalUser,
-					PrincipalID:      "u2",
-				},
-			),
-			tx.PutProvisioned(
-				center.Provisioned{AccountID: two, PermissionSetARN: "ps2", Revision: 1, RoleName: "R"},
-			),
-			tx.PutProvisioned(
-				center.Provisioned{AccountID: three, PermissionSetARN: "ps2", Revision: 3, RoleName: "R3"},
-			),
+			tx.PutAssignment(center.Assignment{
+				AccountID:        one,
+				PermissionSetARN: "ps1",
+				PrincipalType:    center.PrincipalGroup,
+				PrincipalID:      "g1",
+			}),
+			tx.PutAssignment(center.Assignment{
+				AccountID:        two,
+				PermissionSetARN: "ps1",
+				PrincipalType:    center.PrincipalGroup,
+				PrincipalID:      "g1",
+			}),
+			tx.PutAssignment(center.Assignment{
+				AccountID:        two,
+				PermissionSetARN: "ps2",
+				PrincipalType:    center.PrincipalUser,
+				PrincipalID:      "u1",
+			}),
+			tx.PutAssignment(center.Assignment{
+				AccountID:        three,
+				PermissionSetARN: "ps2",
+				PrincipalType:    center.PrincipalUser,
+				PrincipalID:      "u2",
+			}),
+			tx.PutProvisioned(center.Provisioned{
+				AccountID:        two,
+				PermissionSetARN: "ps2",
+				Revision:         1,
+				RoleName:         "R",
+			}),
+			tx.PutProvisioned(center.Provisioned{
+				AccountID:        three,
+				PermissionSetARN: "ps2",
+				Revision:         3,
+				RoleName:         "R3",
+			}),
 		)
 	})
 	view(t, s, func(r center.Reader) error {
@@ -98,8 +92,7 @@ func access(t *testing.T, s center.Store) {
 		none, e2 := r.RolesOf("u2", two)
 		role, e3 := r.RoleOf("u1", two, "Admin")
 		if len(sets) != 2 || sets[0].Name != "Admin" || len(none) != 0 || role.RoleName != "R" ||
-			role.Account.Name != "alpha" ||
-			role.PermissionSet.ARN != "ps2" {
+			role.Account.Name != "alpha" || role.PermissionSet.ARN != "ps2" {
 			t.Errorf("roles %v, %v, %+v", sets, none, role)
 		}
 		_, err := r.RoleOf("u2", two, "Admin")
@@ -112,9 +105,9 @@ func access(t *testing.T, s center.Store) {
 		yes, no := true, false
 		latest, e6 := r.ProvisionedRoles(center.ProvisionedQuery{PermissionSetARN: "ps2", Latest: &yes})
 		stale, e7 := r.ProvisionedRoles(center.ProvisionedQuery{PermissionSetARN: "ps2", Latest: &no})
-		after, e8 := r.ProvisionedRoles(
-			center.ProvisionedQuery{After: center.Provisioned{AccountID: two, PermissionSetARN: "ps2"}},
-		)
+		after, e8 := r.ProvisionedRoles(center.ProvisionedQuery{
+			After: center.Provisioned{AccountID: two, PermissionSetARN: "ps2"},
+		})
 		if len(latest) != 1 || latest[0].RoleName != "R3" || len(stale) != 1 || stale[0].RoleName != "R" ||
 			len(after) != 1 {
 			t.Errorf("latest %v, stale %v, after %v", latest, stale, after)
@@ -148,16 +141,12 @@ func applications(t *testing.T, s center.Store) {
 			tx.PutApplication(center.Application{ARN: "a2", Name: "Two"}),
 			tx.PutApplicationAssignment(mine),
 			tx.PutApplicationAssignment(mine),
-			tx.PutApplicationAssignment(
-				center.ApplicationAssignment{
-					ApplicationARN: "a2",
-					PrincipalType:  center.PrincipalUser,
-					PrincipalID:    "u1",
-				},
-			),
-			tx.PutTokenIssuer(
-				center.TokenIssuer{ARN: "i1", Name: "I"},
-			),
+			tx.PutApplicationAssignment(center.ApplicationAssignment{
+				ApplicationARN: "a2",
+				PrincipalType:  center.PrincipalUser,
+				PrincipalID:    "u1",
+			}),
+			tx.PutTokenIssuer(center.TokenIssuer{ARN: "i1", Name: "I"}),
 			tx.PutInstanceSettings(center.InstanceSettings{Name: "Corp"}),
 			tx.PutClientToken(center.ClientToken{ID: "t", ARN: "a1", ExpiresAt: time.UnixMilli(5)}),
 		)
@@ -167,17 +156,16 @@ func applications(t *testing.T, s center.Store) {
 		rest, e2 := r.Applications("a1", 5)
 		n, e3 := r.CountApplications()
 		held, e4 := r.ApplicationAssignments(center.ApplicationAssignmentQuery{HeldBy: "u1"})
-		next, e5 := r.ApplicationAssignments(
-			center.ApplicationAssignmentQuery{PrincipalType: center.PrincipalUser, After: mine},
-		)
+		next, e5 := r.ApplicationAssignments(center.ApplicationAssignmentQuery{
+			PrincipalType: center.PrincipalUser,
+			After:         mine,
+		})
 		issuer, e6 := r.TokenIssuer("i1")
 		issuers, e7 := r.TokenIssuers()
 		settings, e8 := r.InstanceSettings()
 		token, e9 := r.ClientToken("t")
 		if one.Name != "One" || len(rest) != 1 || n != 2 || len(held) != 2 || len(next) != 1 || issuer.Name != "I" ||
-			len(issuers) != 1 ||
-			settings.Name != "Corp" ||
-			token.ARN != "a1" {
+			len(issuers) != 1 || settings.Name != "Corp" || token.ARN != "a1" {
 			t.Errorf("read back %v %v %d %v %v %v %v %v %v", one, rest, n, held, next, issuer, issuers, settings, token)
 		}
 		return errors.Join(e1, e2, e3, e4, e5, e6, e7, e8, e9)

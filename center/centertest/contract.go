@@ -91,18 +91,12 @@ func lists(t *testing.T, s center.Store) {
 			tx.PutAccessKey(center.AccessKey{ID: "AKIA1"}),
 			tx.PutAccessKey(center.AccessKey{ID: "AKIA2", Role: center.RoleReadOnly}),
 			tx.PutAccount(center.Account{ID: "111122223333"}),
-			tx.PutPermissionSet(
-				center.PermissionSet{ARN: "ps1", Name: "A"},
-			),
+			tx.PutPermissionSet(center.PermissionSet{ARN: "ps1", Name: "A"}),
 			tx.PutBearerToken(center.BearerToken{ID: "t1", Digest: "d1"}),
 			tx.PutBearerToken(center.BearerToken{ID: "t2", Digest: "d2", Profile: center.ProfileStandard}),
-			tx.PutProvisioningTenant(
-				center.ProvisioningTenant{ID: "ten"},
-			),
+			tx.PutProvisioningTenant(center.ProvisioningTenant{ID: "ten"}),
 			tx.PutSession(center.Session{Digest: "s1", ExpiresAt: time.Now()}),
-			tx.PutAssignmentRequest(
-				center.AssignmentRequest{ID: "q1", Kind: center.Creation},
-			),
+			tx.PutAssignmentRequest(center.AssignmentRequest{ID: "q1", Kind: center.Creation}),
 			addUser(tx, center.User{ID: "u1", UserName: "ada", DisplayName: "Ada"}),
 		)
 	})
@@ -112,8 +106,7 @@ func lists(t *testing.T, s center.Store) {
 		sets, e3 := r.PermissionSets(center.PermissionSetQuery{})
 		tokens, e4 := r.BearerTokens()
 		if len(keys) != 2 || keys[1].Role != center.RoleReadOnly || len(accounts) != 1 || len(sets) != 1 ||
-			len(tokens) != 2 ||
-			!tokens[1].Standard() {
+			len(tokens) != 2 || !tokens[1].Standard() {
 			t.Errorf("lists %v %v %v %v", keys, accounts, sets, tokens)
 		}
 		key, e5 := r.AccessKey("AKIA2")
@@ -123,8 +116,7 @@ func lists(t *testing.T, s center.Store) {
 		request, e9 := r.AssignmentRequest("q1")
 		tenant, e10 := r.ProvisioningTenant()
 		if key.ID != "AKIA2" || account.ID != "111122223333" || set.Name != "A" || token.ID != "t2" ||
-			request.ID != "q1" ||
-			tenant.ID != "ten" {
+			request.ID != "q1" || tenant.ID != "ten" {
 			t.Errorf("read back %v %v %v %v %v %v", key, account, set, token, request, tenant)
 		}
 		return errors.Join(e1, e2, e3, e4, e5, e6, e7, e8, e9, e10)
@@ -298,15 +290,11 @@ func nouns(t *testing.T, s center.Store) {
 			tx.PutIdentitySource(source),
 			tx.PutProvisioningTenant(center.ProvisioningTenant{ID: "ten"}),
 			tx.PutBearerToken(token),
-			tx.PutAccount(
-				center.Account{ID: "111122223333", Name: "A"},
-			),
+			tx.PutAccount(center.Account{ID: "111122223333", Name: "A"}),
 			tx.PutPermissionSet(center.PermissionSet{ARN: "ps", Name: "Admin", ManagedPolicies: []string{"p"}}),
 			tx.PutAccessKey(center.AccessKey{ID: "AKIA"}),
 			tx.PutAdministrator(center.Administrator{Name: "Admin"}),
-			tx.PutPassword(
-				center.Password{Principal: "u1", Hash: "h"},
-			),
+			tx.PutPassword(center.Password{Principal: "u1", Hash: "h"}),
 			tx.PutSession(center.Session{Digest: "s", UserID: "u1", ExpiresAt: now}),
 		)
 	})
@@ -318,8 +306,7 @@ func nouns(t *testing.T, s center.Store) {
 		set, e5 := r.PermissionSetByName("Admin")
 		session, e6 := r.Session("s")
 		if gotInstance != instance || gotSource.IdP.ID != "c" || byDigest.ID != "t1" || admin.Name != "Admin" ||
-			set.ARN != "ps" ||
-			session.UserID != "u1" {
+			set.ARN != "ps" || session.UserID != "u1" {
 			t.Errorf("read back %+v %+v %+v %+v %+v %+v", gotInstance, gotSource, byDigest, admin, set, session)
 		}
 		return errors.Join(e1, e2, e3, e4, e5, e6)
@@ -367,22 +354,18 @@ func assignments(t *testing.T, s center.Store) {
 			tx.PutAssignment(a),
 			tx.PutAssignment(a),
 			tx.PutAssignment(b),
-			tx.PutAssignmentRequest(
-				center.AssignmentRequest{
-					ID:        "r1",
-					Kind:      center.Creation,
-					Status:    center.Succeeded,
-					CreatedAt: time.UnixMilli(1),
-				},
-			),
-			tx.PutAssignmentRequest(
-				center.AssignmentRequest{
-					ID:        "r2",
-					Kind:      center.Creation,
-					Status:    center.Failed,
-					CreatedAt: time.UnixMilli(2),
-				},
-			),
+			tx.PutAssignmentRequest(center.AssignmentRequest{
+				ID:        "r1",
+				Kind:      center.Creation,
+				Status:    center.Succeeded,
+				CreatedAt: time.UnixMilli(1),
+			}),
+			tx.PutAssignmentRequest(center.AssignmentRequest{
+				ID:        "r2",
+				Kind:      center.Creation,
+				Status:    center.Failed,
+				CreatedAt: time.UnixMilli(2),
+			}),
 		)
 	})
 	view(t, s, func(r center.Reader) error {
@@ -425,13 +408,9 @@ func expiry(t *testing.T, s center.Store) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	update(t, s, func(tx center.Tx) error {
 		return errors.Join(
-			tx.PutSession(
-				center.Session{Digest: "old", ExpiresAt: now},
-			),
+			tx.PutSession(center.Session{Digest: "old", ExpiresAt: now}),
 			tx.PutSession(center.Session{Digest: "new", ExpiresAt: now.Add(time.Second)}),
-			tx.PutUsedAssertion(
-				center.UsedAssertion{ID: "old", ExpiresAt: now},
-			),
+			tx.PutUsedAssertion(center.UsedAssertion{ID: "old", ExpiresAt: now}),
 			tx.PutUsedAssertion(center.UsedAssertion{ID: "new", ExpiresAt: now.Add(time.Second)}),
 			tx.DeleteExpired(now),
 		)

@@ -238,8 +238,7 @@ func memberships(t *testing.T, s center.Store) {
 			t.Errorf("after the first: %v, %v", page, err)
 		}
 		if page, err := r.Memberships(center.MembershipQuery{GroupID: "g2", Offset: 2, Limit: 5}); err != nil ||
-			len(page) != 1 ||
-			page[0] != in[2] {
+			len(page) != 1 || page[0] != in[2] {
 			t.Errorf("from the third: %v, %v", page, err)
 		}
 		if n, err := r.CountMemberships(q); err != nil || n != 3 {
@@ -327,9 +326,8 @@ func groups(t *testing.T, s center.Store) {
 			"external id": func() (center.Group, error) { return r.GroupByExternalID("X") },
 		} {
 			got, err := find()
-			if err != nil || got.DisplayName != "Crew" || got.Version != 2 || !got.UpdatedAt.Equal(at.Add(time.Hour)) ||
-				got.UpdatedBy != "you" ||
-				!got.CreatedAt.Equal(at) {
+			if err != nil || got.DisplayName != "Crew" || got.Version != 2 ||
+				!got.UpdatedAt.Equal(at.Add(time.Hour)) || got.UpdatedBy != "you" || !got.CreatedAt.Equal(at) {
 				t.Errorf("by %s: %+v, %v", what, got, err)
 			}
 		}

@@ -28,24 +28,21 @@ func roleJobs(t *testing.T, s center.Store) {
 		return errors.Join(
 			tx.PutRoleJob(job),
 			tx.PutRoleJob(old),
-			tx.PutAssignmentRequest(
-				center.AssignmentRequest{ID: "q1", Kind: center.Creation, Status: center.InProgress, CreatedAt: at(1)},
-			),
-			tx.PutRoleWait(
-				"R1", "q1",
-			),
-			tx.PutAssignmentRequest(
-				center.AssignmentRequest{
-					ID:        "q2",
-					Kind:      center.Provisions,
-					Status:    center.InProgress,
-					CreatedAt: at(1),
-				},
-			),
+			tx.PutAssignmentRequest(center.AssignmentRequest{
+				ID:        "q1",
+				Kind:      center.Creation,
+				Status:    center.InProgress,
+				CreatedAt: at(1),
+			}),
+			tx.PutRoleWait("R1", "q1"),
+			tx.PutAssignmentRequest(center.AssignmentRequest{
+				ID:        "q2",
+				Kind:      center.Provisions,
+				Status:    center.InProgress,
+				CreatedAt: at(1),
+			}),
 			tx.PutPermissionSet(center.PermissionSet{ARN: "ps2", Name: "Two"}),
-			tx.PutProvisioned(
-				center.Provisioned{AccountID: one, PermissionSetARN: "ps2", RoleName: "P1"},
-			),
+			tx.PutProvisioned(center.Provisioned{AccountID: one, PermissionSetARN: "ps2", RoleName: "P1"}),
 			tx.PutProvisioned(center.Provisioned{AccountID: two, PermissionSetARN: "ps2", RoleName: "P2"}),
 		)
 	})
@@ -66,8 +63,7 @@ func roleJobs(t *testing.T, s center.Store) {
 		retiring, e5 := r.RoleJobs(center.RoleJobQuery{AccountID: one, PermissionSetARN: "ps1", Retire: &yes})
 		all, e6 := r.RoleJobs(center.RoleJobQuery{})
 		if got != old || next.RoleName != "R0" || len(waiting) != 1 || waiting[0].ID != "q1" || n != 2 ||
-			len(retiring) != 1 ||
-			len(all) != 4 {
+			len(retiring) != 1 || len(all) != 4 {
 			t.Errorf("read back %+v, %+v, %+v, %d, %+v, %+v", got, next, waiting, n, retiring, all)
 		}
 		_, err := r.NextRoleJob(at(4))
@@ -131,9 +127,7 @@ func assignmentRules(t *testing.T, s center.Store) {
 		return errors.Join(
 			tx.PutAssignmentRule(center.AssignmentRule{ID: "r1", Unit: "ou-1"}),
 			tx.PutAssignmentRule(center.AssignmentRule{ID: "r2", Tag: &center.Tag{Key: "k", Value: "v"}}),
-			tx.PutOrigin(
-				"r1", mine,
-			),
+			tx.PutOrigin("r1", mine),
 			tx.PutOrigin("r1", mine),
 			tx.PutOrigin("", mine),
 			tx.PutOrigin("r1", other),
@@ -151,9 +145,7 @@ func assignmentRules(t *testing.T, s center.Store) {
 		none, e5 := r.OriginsOf(other)
 		o, e6 := r.OrganizationImport()
 		if len(rules) != 1 || one.Unit != "ou-1" || !slices.Equal(accounts, []string{mine.AccountID}) ||
-			!slices.Equal(origins, []string{"", "r1"}) ||
-			len(none) != 0 ||
-			o.Read != 5 {
+			!slices.Equal(origins, []string{"", "r1"}) || len(none) != 0 || o.Read != 5 {
 			t.Errorf("read back %v, %v, %v, %q, %v, %v", rules, one, accounts, origins, none, o)
 		}
 		_, err := r.AssignmentRule("r2")

@@ -27,43 +27,44 @@ func signIns(t *testing.T, s center.Store) {
 			tx.PutSignInSettings(center.SignInSettings{}),
 			tx.PutRequestKey(center.RequestKey{SealedKey: "k"}),
 			tx.PutSignInSettings(want),
-			tx.PutTicket(
-				center.Ticket{Digest: "d1", Purpose: center.SigningIn, Principal: "u1", ExpiresAt: now.Add(time.Hour)},
-			),
-			tx.PutTicket(
-				center.Ticket{
-					Digest:    "d1",
-					Purpose:   center.SigningIn,
-					Principal: "u1",
-					ExpiresAt: now.Add(time.Hour),
-					Failures:  3,
-					Challenge: []byte("{}"),
-				},
-			),
-			tx.PutTicket(
-				center.Ticket{
-					Digest:    "d1",
-					Purpose:   center.KnownBrowser,
-					Principal: "u1",
-					ExpiresAt: now.Add(time.Hour),
-					Trusted:   true,
-				},
-			),
+			tx.PutTicket(center.Ticket{
+				Digest:    "d1",
+				Purpose:   center.SigningIn,
+				Principal: "u1",
+				ExpiresAt: now.Add(time.Hour),
+			}),
+			tx.PutTicket(center.Ticket{
+				Digest:    "d1",
+				Purpose:   center.SigningIn,
+				Principal: "u1",
+				ExpiresAt: now.Add(time.Hour),
+				Failures:  3,
+				Challenge: []byte("{}"),
+			}),
+			tx.PutTicket(center.Ticket{
+				Digest:    "d1",
+				Purpose:   center.KnownBrowser,
+				Principal: "u1",
+				ExpiresAt: now.Add(time.Hour),
+				Trusted:   true,
+			}),
 			tx.PutTicket(center.Ticket{Digest: "d2", Purpose: center.SigningIn, Principal: "u1", ExpiresAt: now}),
-			tx.PutTicket(
-				center.Ticket{Digest: "d3", Purpose: center.SigningIn, Principal: "u2", ExpiresAt: now.Add(time.Hour)},
-			),
-			tx.PutMFADevice(
-				center.MFADevice{ID: "m1", Principal: "u1", Name: "Phone"},
-			),
+			tx.PutTicket(center.Ticket{
+				Digest:    "d3",
+				Purpose:   center.SigningIn,
+				Principal: "u2",
+				ExpiresAt: now.Add(time.Hour),
+			}),
+			tx.PutMFADevice(center.MFADevice{ID: "m1", Principal: "u1", Name: "Phone"}),
 			tx.PutMFADevice(center.MFADevice{ID: "m1", Principal: "u1", Name: "Old phone", LastStep: 7}),
-			tx.PutMFADevice(
-				center.MFADevice{ID: "m2", Principal: "u1", Type: center.SecurityKey, Credential: []byte("{}")},
-			),
+			tx.PutMFADevice(center.MFADevice{
+				ID:         "m2",
+				Principal:  "u1",
+				Type:       center.SecurityKey,
+				Credential: []byte("{}"),
+			}),
 			tx.PutMFADevice(center.MFADevice{ID: "m3", Principal: "administrator/root"}),
-			tx.PutSession(
-				center.Session{Digest: "s2", UserID: "u1", ExpiresAt: now.Add(time.Hour)},
-			),
+			tx.PutSession(center.Session{Digest: "s2", UserID: "u1", ExpiresAt: now.Add(time.Hour)}),
 			tx.PutSession(center.Session{Digest: "s1", UserID: "u1", ExpiresAt: now.Add(time.Hour)}),
 			tx.PutSession(center.Session{Digest: "s3", UserID: "u2", ExpiresAt: now.Add(time.Hour)}),
 		)
@@ -76,16 +77,14 @@ func signIns(t *testing.T, s center.Store) {
 		devices, e5 := r.MFADevicesOf("u1")
 		sessions, e6 := r.SessionsOf("u1")
 		if settings != want || ticket.Failures != 3 || string(ticket.Challenge) != "{}" || !browser.Trusted ||
-			device.Name != "Old phone" ||
-			device.LastStep != 7 {
+			device.Name != "Old phone" || device.LastStep != 7 {
 			t.Errorf("read back %+v %+v %+v %+v", settings, ticket, browser, device)
 		}
 		if len(devices) != 2 || devices[1].ID != "m2" || len(sessions) != 2 || sessions[0].Digest != "s1" {
 			t.Errorf("lists %+v %+v", devices, sessions)
 		}
 		if tickets, err := r.TicketsOf(center.SigningIn, "u1"); err != nil || len(tickets) != 2 ||
-			tickets[0].Digest != "d2" ||
-			tickets[1].Digest != "d1" {
+			tickets[0].Digest != "d2" || tickets[1].Digest != "d1" {
 			t.Errorf("tickets %+v, %v", tickets, err)
 		}
 		_, err := r.Ticket(center.SetsPassword, "d1")

@@ -29,9 +29,7 @@ func TestEveryPageWarnsOfATokenThatExpires(t *testing.T) {
 	c.URL = server.URL
 	(&console.Handler{Center: c, Log: slog.New(slog.DiscardHandler), SPMetadata: func(context.Context) ([]byte, error) {
 		return nil, nil
-	}}).Mount(
-		mux,
-	)
+	}}).Mount(mux)
 	ctx := context.Background()
 	idp, err := c.CreateIdPConfiguration(
 		ctx, centertest.Actor,

@@ -162,20 +162,16 @@ func reportCSV(p page) error {
 		b.Reset()
 		w = csv.NewWriter(&b)
 		// to memory
-		_ = w.Write(
-			[]string{
-				"user id", "user name", "display name", "e-mail", "effect", "explanation",
-				"administrator of an AWS account",
-			},
-		)
+		_ = w.Write([]string{
+			"user id", "user name", "display name", "e-mail", "effect", "explanation",
+			"administrator of an AWS account",
+		})
 	}, func(u center.UserEffect) error {
-		return w.Write(
-			[]string{
-				string(u.User.ID), plainCell(u.User.UserName), plainCell(u.User.DisplayName),
-				plainCell(u.User.PrimaryEmail()), string(u.Effect), u.Effect.Explain(),
-				strconv.FormatBool(u.Administrator),
-			},
-		)
+		return w.Write([]string{
+			string(u.User.ID), plainCell(u.User.UserName), plainCell(u.User.DisplayName),
+			plainCell(u.User.PrimaryEmail()), string(u.Effect), u.Effect.Explain(),
+			strconv.FormatBool(u.Administrator),
+		})
 	})
 	if err != nil {
 		return err

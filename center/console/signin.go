@@ -57,9 +57,7 @@ func updateSignIn(p page) error {
 		return &center.Error{Code: center.InvalidValue, Field: "portal session", Detail: "want a number of hours"}
 	}
 	err = p.h.Center.UpdateSignInSettings(p.Context(), p.by, center.SignInSettings{
-		PortalSession: time.Duration(
-			hours * float64(time.Hour),
-		).Round(
+		PortalSession: time.Duration(hours * float64(time.Hour)).Round(
 			time.Minute,
 		), MFA: center.MFAMode(p.PostFormValue("mfa")), WithoutDevice: center.WithoutDevice(p.PostFormValue("without")),
 		SecurityKeys: p.PostFormValue(

@@ -213,8 +213,7 @@ func TestARoleIsMadeMendedAndRetired(t *testing.T) {
 	}
 	roles := w.roles()
 	if len(roles) != 1 || w.providers() != 1 || aws.ToString(roles[0].Path) != "/gatehouse/" ||
-		aws.ToInt32(roles[0].MaxSessionDuration) != 43200 ||
-		aws.ToString(roles[0].Description) != "Für alle ?" {
+		aws.ToInt32(roles[0].MaxSessionDuration) != 43200 || aws.ToString(roles[0].Description) != "Für alle ?" {
 		t.Fatalf("there are %+v", roles)
 	}
 	name := roles[0].RoleName
@@ -405,9 +404,13 @@ func TestAnAnswerLostAtEachStepIsMadeUpFor(t *testing.T) {
 	w := newWorld(t)
 	for n := int64(1); n <= 12; n++ {
 		w.seen.Store(0)
-		w.fail.Store(
-			&failure{at: n, until: n, status: http.StatusInternalServerError, code: "ServiceFailure", after: true},
-		)
+		w.fail.Store(&failure{
+			at:     n,
+			until:  n,
+			status: http.StatusInternalServerError,
+			code:   "ServiceFailure",
+			after:  true,
+		})
 		for _, r := range []center.AssignmentRequest{w.create(), w.provision()} {
 			if r.Status != center.Succeeded {
 				t.Fatalf("the answer %d lost: %+v", n, r)

@@ -53,13 +53,11 @@ func (a AccountRoles) CloudFormation() ([]byte, error) {
 		}
 		resources[fmt.Sprintf("Role%d", i+1)] = object{"Type": "AWS::IAM::Role", "Properties": p}
 	}
-	return write(
-		object{
-			"AWSTemplateFormatVersion": "2010-09-09",
-			"Description":              "Roles for " + a.ProviderName,
-			"Resources":                resources,
-		},
-	)
+	return write(object{
+		"AWSTemplateFormatVersion": "2010-09-09",
+		"Description":              "Roles for " + a.ProviderName,
+		"Resources":                resources,
+	})
 }
 
 // Terraform writes the same for Terraform's AWS provider, in its JSON syntax (.tf.json).

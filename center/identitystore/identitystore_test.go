@@ -179,9 +179,8 @@ func TestEveryFieldOfAUser(t *testing.T) {
 	got = a.must(
 		"DescribeUser", `{"IdentityStoreId":"STORE","UserId":"`+id+`","Extensions":["aws:identitystore:enterprise"]}`,
 	)
-	if text := fmt.Sprint(got); got["Title"] != nil || got["Addresses"] != nil || !strings.Contains(text, "Augusta") ||
-		!strings.Contains(text, "Poetry") ||
-		!strings.Contains(text, "byron") ||
+	if text := fmt.Sprint(got); got["Title"] != nil || got["Addresses"] != nil ||
+		!strings.Contains(text, "Augusta") || !strings.Contains(text, "Poetry") || !strings.Contains(text, "byron") ||
 		strings.Contains(text, "Lady") {
 		t.Errorf("updated to %v", got)
 	}
@@ -541,9 +540,7 @@ func TestAnotherLetterIsAnotherName(t *testing.T) {
 		if out := a.must(
 			"ListUsers",
 			`{"IdentityStoreId":"STORE","Filters":[{"AttributePath":"UserName","AttributeValue":"`+name+`"}]}`,
-		); len(
-			out["Users"].([]any),
-		) != 0 {
+		); len(out["Users"].([]any)) != 0 {
 			t.Errorf("%q lists %v", name, out)
 		}
 	}

@@ -49,15 +49,13 @@ func (h *Handler) serviceProviderConfig(_ context.Context, r *request) (answer, 
 // listOfAll is a list of discovery documents, which is never cut into pages.
 func listOfAll(resources []scim.Resource) (answer, error) {
 	n := len(resources)
-	return encode(
-		scim.ListResponse{
-			Schemas:      []string{scim.ListURN},
-			TotalResults: &n,
-			ItemsPerPage: n,
-			StartIndex:   1,
-			Resources:    resources,
-		},
-	)
+	return encode(scim.ListResponse{
+		Schemas:      []string{scim.ListURN},
+		TotalResults: &n,
+		ItemsPerPage: n,
+		StartIndex:   1,
+		Resources:    resources,
+	})
 }
 
 func (r *request) types() []scim.Resource {

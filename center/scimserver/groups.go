@@ -220,8 +220,7 @@ func (e *groupEdit) plain(op scim.Operation) (ok bool) {
 	}
 	add := strings.EqualFold(op.Op, "add")
 	if op.Path != "members" || (!add && !strings.EqualFold(op.Op, "remove")) || len(op.Value) == 0 ||
-		op.Value[0] != '[' ||
-		json.Unmarshal(op.Value, &list, plainOptions) != nil {
+		op.Value[0] != '[' || json.Unmarshal(op.Value, &list, plainOptions) != nil {
 		return false
 	}
 	ids := make([]center.UserID, len(list))

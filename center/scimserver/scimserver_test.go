@@ -540,9 +540,7 @@ func TestDisablingAUserEndsSessions(t *testing.T) {
 	if _, _, _, err := e.center.SignInWithAssertion(
 		ctx, audit.Actor{Kind: audit.Anonymous},
 		center.VerifiedAssertion{Issuer: "https://idp", ID: "a2", NameID: "ada@example.com"}, center.Browser{},
-	); center.CodeOf(
-		err,
-	) != center.UserDisabled {
+	); center.CodeOf(err) != center.UserDisabled {
 		t.Errorf("sign-in: %v, want it refused", err)
 	}
 }

@@ -60,8 +60,7 @@ func TestTheStandardProfileKeepsWhatAWSRefuses(t *testing.T) {
 	}
 	aws := newEndpointOn(e, center.ProfileAWS)
 	if seen := aws.want(200, "GET", "Users/"+id, ""); len(seen["emails"].([]any)) != 1 ||
-		dig(seen, "emails.value") != "grace@navy.example" ||
-		seen["photos"] != nil {
+		dig(seen, "emails.value") != "grace@navy.example" || seen["photos"] != nil {
 		t.Errorf("AWS's profile shows %v; want the primary address and no photos", seen)
 	}
 	aws.want(400, "POST", "Users", grace)
@@ -268,13 +267,9 @@ func TestStandardGroups(t *testing.T) {
 		"PATCH",
 		path,
 		patch(
-			`{"op":"add","path":"members","value":[`+member(
+			`{"op":"add","path":"members","value":[`+member(0)+`]},{"op":"remove","path":"members","value":[`+member(
 				0,
-			)+`]},{"op":"remove","path":"members","value":[`+member(
-				0,
-			)+`]},{"op":"add","path":"members","value":[`+member(
-				1,
-			)+`]}`,
+			)+`]},{"op":"add","path":"members","value":[`+member(1)+`]}`,
 		),
 	)
 	members("U 1")
@@ -352,8 +347,7 @@ func TestBulk(t *testing.T) {
 		status[fmt.Sprint(m["method"], " ", m["bulkId"])] = m["status"].(string)
 	}
 	if status["POST g"] != "201" || status["POST u1"] != "201" || status["post u2"] != "201" ||
-		status["PATCH <nil>"] != "200" ||
-		status["POST twin"] != "409" {
+		status["PATCH <nil>"] != "200" || status["POST twin"] != "409" {
 		t.Errorf("results %v", results)
 	}
 	group := e.want(200, "GET", `Groups?filter=displayName eq "Bulk"`, "")["Resources"].([]any)[0].(map[string]any)
@@ -367,9 +361,7 @@ func TestBulk(t *testing.T) {
 	}
 	if results = run(
 		`{"failOnErrors":1,"Operations":[{"method":"DELETE","path":"/Users/nobody"},{"method":"POST","path":"/Users","bulkId":"x","data":{"userName":"never"}}]}`,
-	); len(
-		results,
-	) != 1 {
+	); len(results) != 1 {
 		t.Errorf("after the first error it went on: %v", results)
 	}
 	results = run(

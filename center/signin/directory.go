@@ -74,9 +74,7 @@ func (h *Handler) password(w http.ResponseWriter, r *http.Request) {
 			http.StatusForbidden,
 			d,
 			"You need an MFA device to sign in, and have none. Ask an administrator to register one for you. "+
-				"Reference: "+web.RequestID(
-				r,
-			),
+				"Reference: "+web.RequestID(r),
 		)
 	case code == center.SignInBusy:
 		web.RetryLater(w)

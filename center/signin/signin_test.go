@@ -200,9 +200,11 @@ func TestTheSignedOutPageSaysWhatHasEnded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, secret, _, err := c.RegisterOAuthClient(
-		center.OAuthClient{Name: "aws-cli", Scopes: []string{center.ScopeAccountAccess}, StartURL: c.PortalURL()},
-	)
+	id, secret, _, err := c.RegisterOAuthClient(center.OAuthClient{
+		Name:     "aws-cli",
+		Scopes:   []string{center.ScopeAccountAccess},
+		StartURL: c.PortalURL(),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,9 +14,7 @@ import (
 func TestEveryReasonHasAnAnswer(t *testing.T) {
 	for code := range center.Reasons {
 		if e := sso.Answer(&center.Error{Code: code, Detail: "a detail"}); !strings.HasSuffix(e.Code, "Exception") ||
-			e.Message == "" ||
-			e.Status < 400 ||
-			strings.Contains(e.Message, "a detail") {
+			e.Message == "" || e.Status < 400 || strings.Contains(e.Message, "a detail") {
 			t.Errorf("%s: %+v", code, e)
 		}
 	}

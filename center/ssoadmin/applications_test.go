@@ -14,9 +14,7 @@ func TestApplicationsRoundTrip(t *testing.T) {
 	a := newAPI(t)
 	providers := ok[*ssoadmin.ListApplicationProvidersOutput](
 		a,
-	)(
-		a.ListApplicationProviders(background, &ssoadmin.ListApplicationProvidersInput{}),
-	).ApplicationProviders
+	)(a.ListApplicationProviders(background, &ssoadmin.ListApplicationProvidersInput{})).ApplicationProviders
 	if len(providers) != 2 {
 		t.Fatalf("providers %+v", providers)
 	}
@@ -26,9 +24,7 @@ func TestApplicationsRoundTrip(t *testing.T) {
 	)); p.FederationProtocol != types.FederationProtocolSaml {
 		t.Errorf("the second provider %+v", p)
 	}
-	refused[*ssoadmin.DescribeApplicationProviderOutput](
-		a, "ResourceNotFoundException",
-	)(
+	refused[*ssoadmin.DescribeApplicationProviderOutput](a, "ResourceNotFoundException")(
 		a.DescribeApplicationProvider(
 			background,
 			&ssoadmin.DescribeApplicationProviderInput{
@@ -60,9 +56,7 @@ func TestApplicationsRoundTrip(t *testing.T) {
 	refused[*ssoadmin.CreateApplicationOutput](a, "ConflictException")(a.CreateApplication(background, &other))
 	other.ClientToken, other.ApplicationProviderArn = nil, aws.String("arn:aws:sso::aws:applicationProvider/none")
 	refused[*ssoadmin.CreateApplicationOutput](a, "ResourceNotFoundException")(a.CreateApplication(background, &other))
-	ok[*ssoadmin.UpdateApplicationOutput](
-		a,
-	)(
+	ok[*ssoadmin.UpdateApplicationOutput](a)(
 		a.UpdateApplication(
 			background,
 			&ssoadmin.UpdateApplicationInput{ApplicationArn: arn, Status: types.ApplicationStatusDisabled},
@@ -81,9 +75,7 @@ func TestApplicationsRoundTrip(t *testing.T) {
 			InstanceArn: a.instance,
 			Filter:      &types.ListApplicationsFilter{ApplicationProvider: providers[1].ApplicationProviderArn},
 		},
-	)); len(
-		l.Applications,
-	) != 0 {
+	)); len(l.Applications) != 0 {
 		t.Errorf("applications of the other provider %+v", l.Applications)
 	}
 
@@ -100,22 +92,16 @@ func TestApplicationsRoundTrip(t *testing.T) {
 	}
 	refused[*ssoadmin.DescribeApplicationAssignmentOutput](
 		a, "ResourceNotFoundException",
-	)(
-		a.DescribeApplicationAssignment(background, find),
-	)
+	)(a.DescribeApplicationAssignment(background, find))
 	ok[*ssoadmin.CreateApplicationAssignmentOutput](a)(a.CreateApplicationAssignment(background, assign))
 	ok[*ssoadmin.DescribeApplicationAssignmentOutput](a)(a.DescribeApplicationAssignment(background, find))
 	if l := ok[*ssoadmin.ListApplicationAssignmentsForPrincipalOutput](a)(
 		a.ListApplicationAssignmentsForPrincipal(background,
 			&ssoadmin.ListApplicationAssignmentsForPrincipalInput{InstanceArn: a.instance,
-				PrincipalId: group, PrincipalType: types.PrincipalTypeGroup})); len(
-		l.ApplicationAssignments,
-	) != 1 {
+				PrincipalId: group, PrincipalType: types.PrincipalTypeGroup})); len(l.ApplicationAssignments) != 1 {
 		t.Errorf("assignments %+v", l.ApplicationAssignments)
 	}
-	ok[*ssoadmin.DeleteApplicationAssignmentOutput](
-		a,
-	)(
+	ok[*ssoadmin.DeleteApplicationAssignmentOutput](a)(
 		a.DeleteApplicationAssignment(
 			background,
 			&ssoadmin.DeleteApplicationAssignmentInput{
@@ -127,15 +113,11 @@ func TestApplicationsRoundTrip(t *testing.T) {
 	)
 	if l := ok[*ssoadmin.ListApplicationAssignmentsOutput](a)(a.ListApplicationAssignments(
 		background, &ssoadmin.ListApplicationAssignmentsInput{ApplicationArn: arn},
-	)); len(
-		l.ApplicationAssignments,
-	) != 0 {
+	)); len(l.ApplicationAssignments) != 0 {
 		t.Errorf("assignments left %+v", l.ApplicationAssignments)
 	}
 
-	ok[*ssoadmin.PutApplicationAssignmentConfigurationOutput](
-		a,
-	)(
+	ok[*ssoadmin.PutApplicationAssignmentConfigurationOutput](a)(
 		a.PutApplicationAssignmentConfiguration(
 			background,
 			&ssoadmin.PutApplicationAssignmentConfigurationInput{
@@ -149,9 +131,7 @@ func TestApplicationsRoundTrip(t *testing.T) {
 	)); *g.AssignmentRequired {
 		t.Error("an assignment is still required")
 	}
-	ok[*ssoadmin.PutApplicationSessionConfigurationOutput](
-		a,
-	)(
+	ok[*ssoadmin.PutApplicationSessionConfigurationOutput](a)(
 		a.PutApplicationSessionConfiguration(
 			background,
 			&ssoadmin.PutApplicationSessionConfigurationInput{ApplicationArn: arn,
@@ -166,14 +146,10 @@ func TestApplicationsRoundTrip(t *testing.T) {
 	applicationAccess(a, arn)
 	ok[*ssoadmin.DeleteApplicationOutput](
 		a,
-	)(
-		a.DeleteApplication(background, &ssoadmin.DeleteApplicationInput{ApplicationArn: arn}),
-	)
+	)(a.DeleteApplication(background, &ssoadmin.DeleteApplicationInput{ApplicationArn: arn}))
 	refused[*ssoadmin.DescribeApplicationOutput](
 		a, "ResourceNotFoundException",
-	)(
-		a.DescribeApplication(background, &ssoadmin.DescribeApplicationInput{ApplicationArn: arn}),
-	)
+	)(a.DescribeApplication(background, &ssoadmin.DescribeApplicationInput{ApplicationArn: arn}))
 }
 
 // applicationAccess goes through scopes, authentication methods, grants and the trusted token
@@ -182,9 +158,7 @@ func applicationAccess(a *api, arn *string) {
 	t := a.t
 	t.Helper()
 	scope := aws.String("sso:account:access")
-	ok[*ssoadmin.PutApplicationAccessScopeOutput](
-		a,
-	)(
+	ok[*ssoadmin.PutApplicationAccessScopeOutput](a)(
 		a.PutApplicationAccessScope(
 			background,
 			&ssoadmin.PutApplicationAccessScopeInput{
@@ -196,28 +170,20 @@ func applicationAccess(a *api, arn *string) {
 	)
 	if g := ok[*ssoadmin.GetApplicationAccessScopeOutput](a)(a.GetApplicationAccessScope(
 		background, &ssoadmin.GetApplicationAccessScopeInput{ApplicationArn: arn, Scope: scope},
-	)); len(
-		g.AuthorizedTargets,
-	) != 1 {
+	)); len(g.AuthorizedTargets) != 1 {
 		t.Errorf("scope %+v", g)
 	}
 	if l := ok[*ssoadmin.ListApplicationAccessScopesOutput](a)(a.ListApplicationAccessScopes(
 		background, &ssoadmin.ListApplicationAccessScopesInput{ApplicationArn: arn},
-	)); len(
-		l.Scopes,
-	) != 1 {
+	)); len(l.Scopes) != 1 {
 		t.Errorf("scopes %+v", l.Scopes)
 	}
-	ok[*ssoadmin.DeleteApplicationAccessScopeOutput](
-		a,
-	)(
+	ok[*ssoadmin.DeleteApplicationAccessScopeOutput](a)(
 		a.DeleteApplicationAccessScope(
 			background, &ssoadmin.DeleteApplicationAccessScopeInput{ApplicationArn: arn, Scope: scope},
 		),
 	)
-	refused[*ssoadmin.GetApplicationAccessScopeOutput](
-		a, "ResourceNotFoundException",
-	)(
+	refused[*ssoadmin.GetApplicationAccessScopeOutput](a, "ResourceNotFoundException")(
 		a.GetApplicationAccessScope(
 			background, &ssoadmin.GetApplicationAccessScopeInput{ApplicationArn: arn, Scope: scope},
 		),
@@ -245,15 +211,12 @@ func applicationAccess(a *api, arn *string) {
 	))
 	var policy struct{ Version string }
 	if m, fine := got.AuthenticationMethod.(*types.AuthenticationMethodMemberIam); !fine ||
-		m.Value.ActorPolicy.UnmarshalSmithyDocument(&policy) != nil ||
-		policy.Version != "2012-10-17" {
+		m.Value.ActorPolicy.UnmarshalSmithyDocument(&policy) != nil || policy.Version != "2012-10-17" {
 		t.Errorf("method %+v", got.AuthenticationMethod)
 	}
 	if l := ok[*ssoadmin.ListApplicationAuthenticationMethodsOutput](a)(a.ListApplicationAuthenticationMethods(
 		background, &ssoadmin.ListApplicationAuthenticationMethodsInput{ApplicationArn: arn},
-	)); len(
-		l.AuthenticationMethods,
-	) != 1 {
+	)); len(l.AuthenticationMethods) != 1 {
 		t.Errorf("methods %+v", l.AuthenticationMethods)
 	}
 	remove := &ssoadmin.DeleteApplicationAuthenticationMethodInput{
@@ -262,23 +225,17 @@ func applicationAccess(a *api, arn *string) {
 	}
 	ok[*ssoadmin.DeleteApplicationAuthenticationMethodOutput](
 		a,
-	)(
-		a.DeleteApplicationAuthenticationMethod(background, remove),
-	)
+	)(a.DeleteApplicationAuthenticationMethod(background, remove))
 	refused[*ssoadmin.DeleteApplicationAuthenticationMethodOutput](
 		a, "ResourceNotFoundException",
-	)(
-		a.DeleteApplicationAuthenticationMethod(background, remove),
-	)
+	)(a.DeleteApplicationAuthenticationMethod(background, remove))
 
 	config := &types.TrustedTokenIssuerConfigurationMemberOidcJwtConfiguration{
 		Value: types.OidcJwtConfiguration{
-			IssuerUrl:          aws.String("https://issuer.example.com"),
-			ClaimAttributePath: aws.String("email"),
-			IdentityStoreAttributePath: aws.String(
-				"emails.value",
-			),
-			JwksRetrievalOption: types.JwksRetrievalOptionOpenIdDiscovery,
+			IssuerUrl:                  aws.String("https://issuer.example.com"),
+			ClaimAttributePath:         aws.String("email"),
+			IdentityStoreAttributePath: aws.String("emails.value"),
+			JwksRetrievalOption:        types.JwksRetrievalOptionOpenIdDiscovery,
 		},
 	}
 	create := ssoadmin.CreateTrustedTokenIssuerInput{
@@ -289,40 +246,29 @@ func applicationAccess(a *api, arn *string) {
 	}
 	issuer := ok[*ssoadmin.CreateTrustedTokenIssuerOutput](
 		a,
-	)(
-		a.CreateTrustedTokenIssuer(background, &create),
-	).TrustedTokenIssuerArn
+	)(a.CreateTrustedTokenIssuer(background, &create)).TrustedTokenIssuerArn
 	create.ClientToken = aws.String("another") // the SDK has filled one in, which makes a repetition the same request
 	refused[*ssoadmin.CreateTrustedTokenIssuerOutput](
 		a, "ConflictException",
-	)(
-		a.CreateTrustedTokenIssuer(background, &create),
-	)
-	ok[*ssoadmin.UpdateTrustedTokenIssuerOutput](
-		a,
-	)(
+	)(a.CreateTrustedTokenIssuer(background, &create))
+	ok[*ssoadmin.UpdateTrustedTokenIssuerOutput](a)(
 		a.UpdateTrustedTokenIssuer(
 			background,
 			&ssoadmin.UpdateTrustedTokenIssuerInput{TrustedTokenIssuerArn: issuer, Name: aws.String("renamed")},
 		),
 	)
-	d := ok[*ssoadmin.DescribeTrustedTokenIssuerOutput](
-		a,
-	)(
+	d := ok[*ssoadmin.DescribeTrustedTokenIssuerOutput](a)(
 		a.DescribeTrustedTokenIssuer(
 			background, &ssoadmin.DescribeTrustedTokenIssuerInput{TrustedTokenIssuerArn: issuer},
 		),
 	)
 	if m, fine := d.TrustedTokenIssuerConfiguration.(*types.TrustedTokenIssuerConfigurationMemberOidcJwtConfiguration); !fine ||
-		*m.Value.IssuerUrl != "https://issuer.example.com" ||
-		*d.Name != "renamed" {
+		*m.Value.IssuerUrl != "https://issuer.example.com" || *d.Name != "renamed" {
 		t.Errorf("issuer %+v", d)
 	}
 	if l := ok[*ssoadmin.ListTrustedTokenIssuersOutput](a)(a.ListTrustedTokenIssuers(
 		background, &ssoadmin.ListTrustedTokenIssuersInput{InstanceArn: a.instance},
-	)); len(
-		l.TrustedTokenIssuers,
-	) != 1 {
+	)); len(l.TrustedTokenIssuers) != 1 {
 		t.Errorf("issuers %+v", l.TrustedTokenIssuers)
 	}
 
@@ -348,9 +294,7 @@ func applicationAccess(a *api, arn *string) {
 	} {
 		refused[*ssoadmin.PutApplicationGrantOutput](a, "ValidationException")(put(types.GrantTypeAuthorizationCode,
 			&types.GrantMemberAuthorizationCode{Value: types.AuthorizationCodeGrant{RedirectUris: []string{bad}}}))
-		refused[*ssoadmin.UpdateApplicationOutput](
-			a, "ValidationException",
-		)(
+		refused[*ssoadmin.UpdateApplicationOutput](a, "ValidationException")(
 			a.UpdateApplication(background, &ssoadmin.UpdateApplicationInput{ApplicationArn: arn,
 				PortalOptions: &types.UpdateApplicationPortalOptions{
 					SignInOptions: &types.SignInOptions{Origin: types.SignInOriginApplication,
@@ -364,19 +308,13 @@ func applicationAccess(a *api, arn *string) {
 	ok[*ssoadmin.PutApplicationGrantOutput](a)(put(types.GrantTypeTokenExchange, &types.GrantMemberTokenExchange{}))
 	if l := ok[*ssoadmin.ListApplicationGrantsOutput](a)(a.ListApplicationGrants(
 		background, &ssoadmin.ListApplicationGrantsInput{ApplicationArn: arn},
-	)); len(
-		l.Grants,
-	) != 4 {
+	)); len(l.Grants) != 4 {
 		t.Errorf("grants %+v", l.Grants)
 	}
 	refused[*ssoadmin.DeleteTrustedTokenIssuerOutput](
 		a, "ConflictException",
-	)(
-		a.DeleteTrustedTokenIssuer(background, &ssoadmin.DeleteTrustedTokenIssuerInput{TrustedTokenIssuerArn: issuer}),
-	)
-	g := ok[*ssoadmin.GetApplicationGrantOutput](
-		a,
-	)(
+	)(a.DeleteTrustedTokenIssuer(background, &ssoadmin.DeleteTrustedTokenIssuerInput{TrustedTokenIssuerArn: issuer}))
+	g := ok[*ssoadmin.GetApplicationGrantOutput](a)(
 		a.GetApplicationGrant(
 			background, &ssoadmin.GetApplicationGrantInput{ApplicationArn: arn, GrantType: types.GrantTypeJwtBearer},
 		),
@@ -385,24 +323,18 @@ func applicationAccess(a *api, arn *string) {
 		*m.Value.AuthorizedTokenIssuers[0].TrustedTokenIssuerArn != *issuer {
 		t.Errorf("grant %+v", g.Grant)
 	}
-	ok[*ssoadmin.DeleteApplicationGrantOutput](
-		a,
-	)(
+	ok[*ssoadmin.DeleteApplicationGrantOutput](a)(
 		a.DeleteApplicationGrant(
 			background,
 			&ssoadmin.DeleteApplicationGrantInput{ApplicationArn: arn, GrantType: types.GrantTypeJwtBearer},
 		),
 	)
-	refused[*ssoadmin.GetApplicationGrantOutput](
-		a, "ResourceNotFoundException",
-	)(
+	refused[*ssoadmin.GetApplicationGrantOutput](a, "ResourceNotFoundException")(
 		a.GetApplicationGrant(
 			background, &ssoadmin.GetApplicationGrantInput{ApplicationArn: arn, GrantType: types.GrantTypeJwtBearer},
 		),
 	)
 	ok[*ssoadmin.DeleteTrustedTokenIssuerOutput](
 		a,
-	)(
-		a.DeleteTrustedTokenIssuer(background, &ssoadmin.DeleteTrustedTokenIssuerInput{TrustedTokenIssuerArn: issuer}),
-	)
+	)(a.DeleteTrustedTokenIssuer(background, &ssoadmin.DeleteTrustedTokenIssuerInput{TrustedTokenIssuerArn: issuer}))
 }

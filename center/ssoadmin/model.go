@@ -72,9 +72,10 @@ var (
 		"Name": awsapi.TextOf(
 			1, 128, `[\w+=,.@-]+`,
 		), "Path": awsapi.TextOf(1, 512, `((/[A-Za-z0-9\.,\+@=_-]+)*)/`)}, "Name")
-	boundary = awsapi.StructureOf(
-		awsapi.Members{"CustomerManagedPolicyReference": customerPolicy, "ManagedPolicyArn": managedPolicyArn},
-	)
+	boundary = awsapi.StructureOf(awsapi.Members{
+		"CustomerManagedPolicyReference": customerPolicy,
+		"ManagedPolicyArn":               managedPolicyArn,
+	})
 
 	accessControl = awsapi.StructureOf(
 		awsapi.Members{"AccessControlAttributes": awsapi.ListOf(0, 50, awsapi.StructureOf(awsapi.Members{
@@ -100,11 +101,9 @@ var (
 	)
 	grantOf = awsapi.StructureOf(awsapi.Members{
 		"AuthorizationCode": awsapi.StructureOf(awsapi.Members{"RedirectUris": awsapi.ListOf(1, 10, anyText)}),
-		"JwtBearer": awsapi.StructureOf(
-			awsapi.Members{"AuthorizedTokenIssuers": awsapi.ListOf(1, 10, awsapi.StructureOf(awsapi.Members{
-				"TrustedTokenIssuerArn": issuerArn,
-				"AuthorizedAudiences":   awsapi.ListOf(1, 10, awsapi.TextOf(1, 512, ""))}))},
-		),
+		"JwtBearer": awsapi.StructureOf(awsapi.Members{"AuthorizedTokenIssuers": awsapi.ListOf(1, 10, awsapi.StructureOf(awsapi.Members{
+			"TrustedTokenIssuerArn": issuerArn,
+			"AuthorizedAudiences":   awsapi.ListOf(1, 10, awsapi.TextOf(1, 512, ""))}))}),
 		"RefreshToken": awsapi.StructureOf(nil), "TokenExchange": awsapi.StructureOf(nil)})
 
 	issuerName    = awsapi.TextOf(1, 255, `[\w+=,.@-]+`)
@@ -164,12 +163,10 @@ var Shapes = map[string]*awsapi.Shape{
 	"DeleteInstance":   forInstance(awsapi.Members{}),
 	"DescribeInstance": forInstance(awsapi.Members{}),
 	"ListInstances":    awsapi.StructureOf(paged(awsapi.Members{})),
-	"UpdateInstance": forInstance(
-		awsapi.Members{"Name": name, "EncryptionConfiguration": awsapi.StructureOf(awsapi.Members{
-			"KeyType": awsapi.EnumOf(
-				"AWS_OWNED_KMS_KEY", "CUSTOMER_MANAGED_KEY",
-			), "KmsKeyArn": awsapi.TextOf(20, 2048, "")}, "KeyType")},
-	),
+	"UpdateInstance": forInstance(awsapi.Members{"Name": name, "EncryptionConfiguration": awsapi.StructureOf(awsapi.Members{
+		"KeyType": awsapi.EnumOf(
+			"AWS_OWNED_KMS_KEY", "CUSTOMER_MANAGED_KEY",
+		), "KmsKeyArn": awsapi.TextOf(20, 2048, "")}, "KeyType")}),
 	"AddRegion":      forInstance(awsapi.Members{"RegionName": region}, "RegionName"),
 	"RemoveRegion":   forInstance(awsapi.Members{"RegionName": region}, "RegionName"),
 	"DescribeRegion": forInstance(awsapi.Members{"RegionName": region}, "RegionName"),
@@ -206,14 +203,14 @@ var Shapes = map[string]*awsapi.Shape{
 		"Name",
 	),
 	"DescribePermissionSet": forSet(awsapi.Members{}),
-	"UpdatePermissionSet": forSet(
-		awsapi.Members{"Description": setDescription, "SessionDuration": duration, "RelayState": relayState},
-	),
-	"DeletePermissionSet": forSet(awsapi.Members{}),
-	"ListPermissionSets":  forInstance(paged(awsapi.Members{})),
-	"PutInlinePolicyToPermissionSet": forSet(
-		awsapi.Members{"InlinePolicy": inlinePolicy}, "InlinePolicy",
-	),
+	"UpdatePermissionSet": forSet(awsapi.Members{
+		"Description":     setDescription,
+		"SessionDuration": duration,
+		"RelayState":      relayState,
+	}),
+	"DeletePermissionSet":                 forSet(awsapi.Members{}),
+	"ListPermissionSets":                  forInstance(paged(awsapi.Members{})),
+	"PutInlinePolicyToPermissionSet":      forSet(awsapi.Members{"InlinePolicy": inlinePolicy}, "InlinePolicy"),
 	"GetInlinePolicyForPermissionSet":     forSet(awsapi.Members{}),
 	"DeleteInlinePolicyFromPermissionSet": forSet(awsapi.Members{}),
 	"AttachManagedPolicyToPermissionSet": forSet(
@@ -274,27 +271,25 @@ var Shapes = map[string]*awsapi.Shape{
 			"Tags":                   tags,
 			"Status":                 enabled,
 			"ClientToken":            clientToken,
-			"PortalOptions": awsapi.StructureOf(
-				awsapi.Members{"SignInOptions": signInOptions, "Visibility": enabled},
-			),
+			"PortalOptions": awsapi.StructureOf(awsapi.Members{
+				"SignInOptions": signInOptions,
+				"Visibility":    enabled,
+			}),
 		},
 		"ApplicationProviderArn",
 		"Name",
 	),
 	"DescribeApplication": forApplication(awsapi.Members{}),
-	"UpdateApplication": forApplication(
-		awsapi.Members{"Name": applicationName, "Description": description, "Status": enabled,
-			"PortalOptions": awsapi.StructureOf(awsapi.Members{"SignInOptions": signInOptions})},
-	),
+	"UpdateApplication": forApplication(awsapi.Members{"Name": applicationName, "Description": description, "Status": enabled,
+		"PortalOptions": awsapi.StructureOf(awsapi.Members{"SignInOptions": signInOptions})}),
 	"DeleteApplication": forApplication(awsapi.Members{}),
 	"ListApplications": forInstance(
-		paged(
-			awsapi.Members{
-				"Filter": awsapi.StructureOf(
-					awsapi.Members{"ApplicationAccount": account, "ApplicationProvider": providerArn},
-				),
-			},
-		),
+		paged(awsapi.Members{
+			"Filter": awsapi.StructureOf(awsapi.Members{
+				"ApplicationAccount":  account,
+				"ApplicationProvider": providerArn,
+			}),
+		}),
 	),
 	"ListApplicationProviders": awsapi.StructureOf(paged(awsapi.Members{})),
 	"DescribeApplicationProvider": awsapi.StructureOf(
@@ -306,9 +301,7 @@ var Shapes = map[string]*awsapi.Shape{
 	"ListApplicationAssignments":    forApplication(paged(awsapi.Members{})),
 	"ListApplicationAssignmentsForPrincipal": forInstance(
 		paged(awsapi.Members{"PrincipalId": principalID, "PrincipalType": principalType,
-			"Filter": awsapi.StructureOf(
-				awsapi.Members{"ApplicationArn": applicationArn},
-			)}),
+			"Filter": awsapi.StructureOf(awsapi.Members{"ApplicationArn": applicationArn})}),
 		"PrincipalId",
 		"PrincipalType",
 	),
@@ -317,21 +310,22 @@ var Shapes = map[string]*awsapi.Shape{
 		awsapi.Members{"AssignmentRequired": flag}, "AssignmentRequired",
 	),
 	"GetApplicationSessionConfiguration": forApplication(awsapi.Members{}),
-	"PutApplicationSessionConfiguration": forApplication(
-		awsapi.Members{"UserBackgroundSessionApplicationStatus": enabled},
-	),
+	"PutApplicationSessionConfiguration": forApplication(awsapi.Members{
+		"UserBackgroundSessionApplicationStatus": enabled,
+	}),
 	"PutApplicationAccessScope": forApplication(
 		awsapi.Members{"Scope": scope, "AuthorizedTargets": awsapi.ListOf(1, 10, targetArn)}, "Scope",
 	),
 	"GetApplicationAccessScope":    forApplication(awsapi.Members{"Scope": scope}, "Scope"),
 	"DeleteApplicationAccessScope": forApplication(awsapi.Members{"Scope": scope}, "Scope"),
-	"ListApplicationAccessScopes": forApplication(
-		awsapi.Members{"MaxResults": {Kind: awsapi.Integer, Min: 1, Max: 10}, "NextToken": nextToken},
-	),
+	"ListApplicationAccessScopes": forApplication(awsapi.Members{
+		"MaxResults": {Kind: awsapi.Integer, Min: 1, Max: 10},
+		"NextToken":  nextToken,
+	}),
 	"PutApplicationAuthenticationMethod": forApplication(awsapi.Members{"AuthenticationMethodType": method,
-		"AuthenticationMethod": awsapi.StructureOf(
-			awsapi.Members{"Iam": awsapi.StructureOf(awsapi.Members{"ActorPolicy": {}}, "ActorPolicy")},
-		)}, "AuthenticationMethodType", "AuthenticationMethod"),
+		"AuthenticationMethod": awsapi.StructureOf(awsapi.Members{
+			"Iam": awsapi.StructureOf(awsapi.Members{"ActorPolicy": {}}, "ActorPolicy"),
+		})}, "AuthenticationMethodType", "AuthenticationMethod"),
 	"GetApplicationAuthenticationMethod": forApplication(
 		awsapi.Members{"AuthenticationMethodType": method}, "AuthenticationMethodType",
 	),
@@ -352,14 +346,12 @@ var Shapes = map[string]*awsapi.Shape{
 			"TrustedTokenIssuerType": awsapi.EnumOf("OIDC_JWT"),
 			"ClientToken":            clientToken,
 			"Tags":                   tags,
-			"TrustedTokenIssuerConfiguration": awsapi.StructureOf(
-				awsapi.Members{"OidcJwtConfiguration": awsapi.StructureOf(awsapi.Members{
-					"IssuerUrl": awsapi.TextOf(
-						1, 512, `https?:\/\/[-a-zA-Z0-9+&@\/%=~_|!:,.;]*[-a-zA-Z0-9+&@\/%=~_|]`,
-					), "ClaimAttributePath": claimPath, "IdentityStoreAttributePath": attributePath,
-					"JwksRetrievalOption": keys}, "IssuerUrl", "ClaimAttributePath", "IdentityStoreAttributePath",
-					"JwksRetrievalOption")},
-			),
+			"TrustedTokenIssuerConfiguration": awsapi.StructureOf(awsapi.Members{"OidcJwtConfiguration": awsapi.StructureOf(awsapi.Members{
+				"IssuerUrl": awsapi.TextOf(
+					1, 512, `https?:\/\/[-a-zA-Z0-9+&@\/%=~_|!:,.;]*[-a-zA-Z0-9+&@\/%=~_|]`,
+				), "ClaimAttributePath": claimPath, "IdentityStoreAttributePath": attributePath,
+				"JwksRetrievalOption": keys}, "IssuerUrl", "ClaimAttributePath", "IdentityStoreAttributePath",
+				"JwksRetrievalOption")}),
 		},
 		"Name",
 		"TrustedTokenIssuerType",
@@ -370,11 +362,9 @@ var Shapes = map[string]*awsapi.Shape{
 	),
 	"UpdateTrustedTokenIssuer": awsapi.StructureOf(
 		awsapi.Members{"TrustedTokenIssuerArn": issuerArn, "Name": issuerName,
-			"TrustedTokenIssuerConfiguration": awsapi.StructureOf(
-				awsapi.Members{"OidcJwtConfiguration": awsapi.StructureOf(awsapi.Members{
-					"ClaimAttributePath": claimPath, "IdentityStoreAttributePath": attributePath,
-					"JwksRetrievalOption": keys})},
-			)},
+			"TrustedTokenIssuerConfiguration": awsapi.StructureOf(awsapi.Members{"OidcJwtConfiguration": awsapi.StructureOf(awsapi.Members{
+				"ClaimAttributePath": claimPath, "IdentityStoreAttributePath": attributePath,
+				"JwksRetrievalOption": keys})})},
 		"TrustedTokenIssuerArn",
 	),
 	"DeleteTrustedTokenIssuer": awsapi.StructureOf(

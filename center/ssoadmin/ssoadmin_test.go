@@ -109,9 +109,7 @@ func (a *api) group(name string) *string {
 
 func (a *api) set(name string) *string {
 	a.t.Helper()
-	return ok[*ssoadmin.CreatePermissionSetOutput](
-		a,
-	)(
+	return ok[*ssoadmin.CreatePermissionSetOutput](a)(
 		a.CreatePermissionSet(background, &ssoadmin.CreatePermissionSetInput{InstanceArn: a.instance, Name: &name}),
 	).PermissionSet.PermissionSetArn
 }
@@ -170,24 +168,18 @@ func TestTheTableOfOperations(t *testing.T) {
 // again, import, delete.
 func TestPermissionSetsRoundTrip(t *testing.T) {
 	a := newAPI(t)
-	made := ok[*ssoadmin.CreatePermissionSetOutput](
-		a,
-	)(
+	made := ok[*ssoadmin.CreatePermissionSetOutput](a)(
 		a.CreatePermissionSet(
 			background,
 			&ssoadmin.CreatePermissionSetInput{InstanceArn: a.instance, Name: aws.String("Operator"),
-				Description: aws.String(
-					"Runs things",
-				), SessionDuration: aws.String("PT2H"),
+				Description: aws.String("Runs things"), SessionDuration: aws.String("PT2H"),
 				RelayState: aws.String("https://s3.console.aws.amazon.com/s3/home?region=us-east-1#"),
 				Tags:       []types.Tag{{Key: aws.String("team"), Value: aws.String("platform")}}},
 		),
 	)
 	arn := made.PermissionSet.PermissionSetArn
 	describe := func() *types.PermissionSet {
-		return ok[*ssoadmin.DescribePermissionSetOutput](
-			a,
-		)(
+		return ok[*ssoadmin.DescribePermissionSetOutput](a)(
 			a.DescribePermissionSet(
 				background, &ssoadmin.DescribePermissionSetInput{InstanceArn: a.instance, PermissionSetArn: arn},
 			),
@@ -197,9 +189,7 @@ func TestPermissionSetsRoundTrip(t *testing.T) {
 		p.CreatedDate.IsZero() {
 		t.Errorf("read back %+v", p)
 	}
-	ok[*ssoadmin.UpdatePermissionSetOutput](
-		a,
-	)(
+	ok[*ssoadmin.UpdatePermissionSetOutput](a)(
 		a.UpdatePermissionSet(
 			background,
 			&ssoadmin.UpdatePermissionSetInput{
@@ -215,13 +205,9 @@ func TestPermissionSetsRoundTrip(t *testing.T) {
 	tags := func() []types.Tag {
 		return ok[*ssoadmin.ListTagsForResourceOutput](
 			a,
-		)(
-			a.ListTagsForResource(background, &ssoadmin.ListTagsForResourceInput{ResourceArn: arn}),
-		).Tags
+		)(a.ListTagsForResource(background, &ssoadmin.ListTagsForResourceInput{ResourceArn: arn})).Tags
 	}
-	ok[*ssoadmin.TagResourceOutput](
-		a,
-	)(
+	ok[*ssoadmin.TagResourceOutput](a)(
 		a.TagResource(
 			background,
 			&ssoadmin.TagResourceInput{
@@ -234,9 +220,7 @@ func TestPermissionSetsRoundTrip(t *testing.T) {
 			},
 		),
 	)
-	ok[*ssoadmin.UntagResourceOutput](
-		a,
-	)(
+	ok[*ssoadmin.UntagResourceOutput](a)(
 		a.UntagResource(
 			background,
 			&ssoadmin.UntagResourceInput{InstanceArn: a.instance, ResourceArn: arn, TagKeys: []string{"cost", "never"}},
@@ -245,9 +229,7 @@ func TestPermissionSetsRoundTrip(t *testing.T) {
 	if all := tags(); len(all) != 1 || *all[0].Value != "sre" {
 		t.Errorf("tags %v", all)
 	}
-	refused[*ssoadmin.TagResourceOutput](
-		a, "ValidationException",
-	)(
+	refused[*ssoadmin.TagResourceOutput](a, "ValidationException")(
 		a.TagResource(
 			background,
 			&ssoadmin.TagResourceInput{
@@ -265,17 +247,11 @@ func TestPermissionSetsRoundTrip(t *testing.T) {
 	}
 	ok[*ssoadmin.AttachCustomerManagedPolicyReferenceToPermissionSetOutput](
 		a,
-	)(
-		a.AttachCustomerManagedPolicyReferenceToPermissionSet(background, attach),
-	)
+	)(a.AttachCustomerManagedPolicyReferenceToPermissionSet(background, attach))
 	refused[*ssoadmin.AttachCustomerManagedPolicyReferenceToPermissionSetOutput](
 		a, "ConflictException",
-	)(
-		a.AttachCustomerManagedPolicyReferenceToPermissionSet(background, attach),
-	)
-	listed := ok[*ssoadmin.ListCustomerManagedPolicyReferencesInPermissionSetOutput](
-		a,
-	)(
+	)(a.AttachCustomerManagedPolicyReferenceToPermissionSet(background, attach))
+	listed := ok[*ssoadmin.ListCustomerManagedPolicyReferencesInPermissionSetOutput](a)(
 		a.ListCustomerManagedPolicyReferencesInPermissionSet(
 			background,
 			&ssoadmin.ListCustomerManagedPolicyReferencesInPermissionSetInput{
@@ -287,9 +263,7 @@ func TestPermissionSetsRoundTrip(t *testing.T) {
 	if r := listed.CustomerManagedPolicyReferences; len(r) != 1 || *r[0].Path != "/" {
 		t.Errorf("references %+v", r)
 	}
-	ok[*ssoadmin.DetachCustomerManagedPolicyReferenceFromPermissionSetOutput](
-		a,
-	)(
+	ok[*ssoadmin.DetachCustomerManagedPolicyReferenceFromPermissionSetOutput](a)(
 		a.DetachCustomerManagedPolicyReferenceFromPermissionSet(
 			background,
 			&ssoadmin.DetachCustomerManagedPolicyReferenceFromPermissionSetInput{
@@ -303,9 +277,7 @@ func TestPermissionSetsRoundTrip(t *testing.T) {
 	boundary := &ssoadmin.GetPermissionsBoundaryForPermissionSetInput{InstanceArn: a.instance, PermissionSetArn: arn}
 	refused[*ssoadmin.GetPermissionsBoundaryForPermissionSetOutput](
 		a, "ResourceNotFoundException",
-	)(
-		a.GetPermissionsBoundaryForPermissionSet(background, boundary),
-	)
+	)(a.GetPermissionsBoundaryForPermissionSet(background, boundary))
 	put := func(b types.PermissionsBoundary) (*ssoadmin.PutPermissionsBoundaryToPermissionSetOutput, error) {
 		return a.PutPermissionsBoundaryToPermissionSet(
 			background,
@@ -318,37 +290,27 @@ func TestPermissionSetsRoundTrip(t *testing.T) {
 	}
 	refused[*ssoadmin.PutPermissionsBoundaryToPermissionSetOutput](
 		a, "ValidationException",
-	)(
-		put(types.PermissionsBoundary{}),
-	)
+	)(put(types.PermissionsBoundary{}))
 	ok[*ssoadmin.PutPermissionsBoundaryToPermissionSetOutput](
 		a,
-	)(
-		put(types.PermissionsBoundary{CustomerManagedPolicyReference: &policy}),
-	)
+	)(put(types.PermissionsBoundary{CustomerManagedPolicyReference: &policy}))
 	if b := ok[*ssoadmin.GetPermissionsBoundaryForPermissionSetOutput](a)(a.GetPermissionsBoundaryForPermissionSet(
 		background, boundary,
 	)).PermissionsBoundary; *b.CustomerManagedPolicyReference.Name != "OwnPolicy" ||
 		b.ManagedPolicyArn != nil {
 		t.Errorf("boundary %+v", b)
 	}
-	ok[*ssoadmin.DeletePermissionsBoundaryFromPermissionSetOutput](
-		a,
-	)(
+	ok[*ssoadmin.DeletePermissionsBoundaryFromPermissionSetOutput](a)(
 		a.DeletePermissionsBoundaryFromPermissionSet(background,
 			&ssoadmin.DeletePermissionsBoundaryFromPermissionSetInput{InstanceArn: a.instance, PermissionSetArn: arn}),
 	)
 
-	ok[*ssoadmin.DeletePermissionSetOutput](
-		a,
-	)(
+	ok[*ssoadmin.DeletePermissionSetOutput](a)(
 		a.DeletePermissionSet(
 			background, &ssoadmin.DeletePermissionSetInput{InstanceArn: a.instance, PermissionSetArn: arn},
 		),
 	)
-	refused[*ssoadmin.DescribePermissionSetOutput](
-		a, "ResourceNotFoundException",
-	)(
+	refused[*ssoadmin.DescribePermissionSetOutput](a, "ResourceNotFoundException")(
 		a.DescribePermissionSet(
 			background, &ssoadmin.DescribePermissionSetInput{InstanceArn: a.instance, PermissionSetArn: arn},
 		),
@@ -466,9 +428,7 @@ func TestPermissionSetsThatAreRefused(t *testing.T) {
 		*rest.AttachedManagedPolicies[4].Name != "P24" {
 		t.Errorf("pages of %d and %d", len(page.AttachedManagedPolicies), len(rest.AttachedManagedPolicies))
 	}
-	refused[*ssoadmin.ListPermissionSetsOutput](
-		a, "ValidationException",
-	)(
+	refused[*ssoadmin.ListPermissionSetsOutput](a, "ValidationException")(
 		a.ListPermissionSets(
 			background, &ssoadmin.ListPermissionSetsInput{InstanceArn: a.instance, NextToken: page.NextToken},
 		),
@@ -492,9 +452,7 @@ func TestProvisioning(t *testing.T) {
 	}
 	provision := func(target *string, kind types.ProvisionTargetType) *types.PermissionSetProvisioningStatus {
 		t.Helper()
-		s := ok[*ssoadmin.ProvisionPermissionSetOutput](
-			a,
-		)(
+		s := ok[*ssoadmin.ProvisionPermissionSetOutput](a)(
 			a.ProvisionPermissionSet(
 				background,
 				&ssoadmin.ProvisionPermissionSetInput{
@@ -505,9 +463,7 @@ func TestProvisioning(t *testing.T) {
 				},
 			),
 		)
-		return ok[*ssoadmin.DescribePermissionSetProvisioningStatusOutput](
-			a,
-		)(
+		return ok[*ssoadmin.DescribePermissionSetProvisioningStatusOutput](a)(
 			a.DescribePermissionSetProvisioningStatus(
 				background,
 				&ssoadmin.DescribePermissionSetProvisioningStatusInput{
@@ -554,9 +510,7 @@ func TestProvisioning(t *testing.T) {
 	if accounts("") != 1 || accounts(types.ProvisioningStatusLatestPermissionSetProvisioned) != 1 {
 		t.Error("the assignment did not provision")
 	}
-	ok[*ssoadmin.UpdatePermissionSetOutput](
-		a,
-	)(
+	ok[*ssoadmin.UpdatePermissionSetOutput](a)(
 		a.UpdatePermissionSet(
 			background,
 			&ssoadmin.UpdatePermissionSetInput{
@@ -577,9 +531,7 @@ func TestProvisioning(t *testing.T) {
 	if accounts(types.ProvisioningStatusLatestPermissionSetProvisioned) != 1 {
 		t.Error("the change was not provisioned")
 	}
-	refused[*ssoadmin.DeletePermissionSetOutput](
-		a, "ConflictException",
-	)(
+	refused[*ssoadmin.DeletePermissionSetOutput](a, "ConflictException")(
 		a.DeletePermissionSet(
 			background, &ssoadmin.DeletePermissionSetInput{InstanceArn: a.instance, PermissionSetArn: set},
 		),
@@ -591,9 +543,7 @@ func TestProvisioning(t *testing.T) {
 	)); s.AccountAssignmentDeletionStatus.Status != types.StatusValuesFailed {
 		t.Errorf("deleted twice: %+v", s.AccountAssignmentDeletionStatus)
 	}
-	deletions := ok[*ssoadmin.ListAccountAssignmentDeletionStatusOutput](
-		a,
-	)(
+	deletions := ok[*ssoadmin.ListAccountAssignmentDeletionStatusOutput](a)(
 		a.ListAccountAssignmentDeletionStatus(
 			background, &ssoadmin.ListAccountAssignmentDeletionStatusInput{InstanceArn: a.instance},
 		),
@@ -602,9 +552,7 @@ func TestProvisioning(t *testing.T) {
 		l[1].Status != types.StatusValuesSucceeded {
 		t.Errorf("deletions, the newest first: %+v", l)
 	}
-	one := ok[*ssoadmin.DescribeAccountAssignmentDeletionStatusOutput](
-		a,
-	)(
+	one := ok[*ssoadmin.DescribeAccountAssignmentDeletionStatusOutput](a)(
 		a.DescribeAccountAssignmentDeletionStatus(
 			background,
 			&ssoadmin.DescribeAccountAssignmentDeletionStatusInput{
@@ -614,8 +562,7 @@ func TestProvisioning(t *testing.T) {
 		),
 	)
 	if s := one.AccountAssignmentDeletionStatus; s.Status != types.StatusValuesFailed ||
-		!strings.Contains(*s.FailureReason, "404") ||
-		*s.PrincipalId != *group {
+		!strings.Contains(*s.FailureReason, "404") || *s.PrincipalId != *group {
 		t.Errorf("the failed deletion %+v", s)
 	}
 	if accounts("") != 0 {
@@ -652,9 +599,7 @@ func TestProvisioning(t *testing.T) {
 			b.t = t
 			refused[*ssoadmin.CreateAccountAssignmentOutput](
 				&b, "ResourceNotFoundException",
-			)(
-				a.CreateAccountAssignment(background, &in),
-			)
+			)(a.CreateAccountAssignment(background, &in))
 		})
 	}
 	if list := ok[*ssoadmin.ListPermissionSetProvisioningStatusOutput](a)(
@@ -709,9 +654,7 @@ func TestPagesOfAssignments(t *testing.T) {
 	}
 	for i := range 7 {
 		g := a.group(fmt.Sprint("g", i))
-		ok[*ssoadmin.CreateAccountAssignmentOutput](
-			a,
-		)(
+		ok[*ssoadmin.CreateAccountAssignmentOutput](a)(
 			a.CreateAccountAssignment(
 				background,
 				&ssoadmin.CreateAccountAssignmentInput{InstanceArn: a.instance, PermissionSetArn: set, PrincipalId: g,
@@ -767,9 +710,7 @@ func TestPagesOfAssignments(t *testing.T) {
 		n += len(
 			ok[*ssoadmin.ListAccountAssignmentCreationStatusOutput](
 				a,
-			)(
-				requests.NextPage(background),
-			).AccountAssignmentsCreationStatus,
+			)(requests.NextPage(background)).AccountAssignmentsCreationStatus,
 		)
 	}
 	if n != 7 {
@@ -781,9 +722,7 @@ func TestTheInstance(t *testing.T) {
 	a := newAPI(t)
 	ok[*ssoadmin.UpdateInstanceOutput](
 		a,
-	)(
-		a.UpdateInstance(background, &ssoadmin.UpdateInstanceInput{InstanceArn: a.instance, Name: aws.String("Corp")}),
-	)
+	)(a.UpdateInstance(background, &ssoadmin.UpdateInstanceInput{InstanceArn: a.instance, Name: aws.String("Corp")}))
 	if i := ok[*ssoadmin.DescribeInstanceOutput](a)(a.DescribeInstance(
 		background, &ssoadmin.DescribeInstanceInput{InstanceArn: a.instance},
 	)); *i.Name != "Corp" ||
@@ -792,17 +731,11 @@ func TestTheInstance(t *testing.T) {
 	}
 	refused[*ssoadmin.CreateInstanceOutput](
 		a, "ConflictException",
-	)(
-		a.CreateInstance(background, &ssoadmin.CreateInstanceInput{}),
-	)
+	)(a.CreateInstance(background, &ssoadmin.CreateInstanceInput{}))
 	refused[*ssoadmin.DeleteInstanceOutput](
 		a, "ConflictException",
-	)(
-		a.DeleteInstance(background, &ssoadmin.DeleteInstanceInput{InstanceArn: a.instance}),
-	)
-	refused[*ssoadmin.UpdateInstanceOutput](
-		a, "ValidationException",
-	)(
+	)(a.DeleteInstance(background, &ssoadmin.DeleteInstanceInput{InstanceArn: a.instance}))
+	refused[*ssoadmin.UpdateInstanceOutput](a, "ValidationException")(
 		a.UpdateInstance(background, &ssoadmin.UpdateInstanceInput{InstanceArn: a.instance,
 			EncryptionConfiguration: &types.EncryptionConfiguration{KeyType: types.KmsKeyTypeCustomerManagedKey}}),
 	)
@@ -817,32 +750,24 @@ func TestTheInstance(t *testing.T) {
 		ok[*ssoadmin.AddRegionOutput](a)(add(r))
 	}
 	refused[*ssoadmin.AddRegionOutput](a, "ServiceQuotaExceededException")(add("ap-south-1"))
-	ok[*ssoadmin.RemoveRegionOutput](
-		a,
-	)(
+	ok[*ssoadmin.RemoveRegionOutput](a)(
 		a.RemoveRegion(
 			background, &ssoadmin.RemoveRegionInput{InstanceArn: a.instance, RegionName: aws.String("eu-west-1")},
 		),
 	)
-	refused[*ssoadmin.RemoveRegionOutput](
-		a, "ConflictException",
-	)(
+	refused[*ssoadmin.RemoveRegionOutput](a, "ConflictException")(
 		a.RemoveRegion(
 			background, &ssoadmin.RemoveRegionInput{InstanceArn: a.instance, RegionName: aws.String("us-east-1")},
 		),
 	)
-	refused[*ssoadmin.DescribeRegionOutput](
-		a, "ResourceNotFoundException",
-	)(
+	refused[*ssoadmin.DescribeRegionOutput](a, "ResourceNotFoundException")(
 		a.DescribeRegion(
 			background, &ssoadmin.DescribeRegionInput{InstanceArn: a.instance, RegionName: aws.String("eu-west-1")},
 		),
 	)
 	if l := ok[*ssoadmin.ListRegionsOutput](a)(a.ListRegions(
 		background, &ssoadmin.ListRegionsInput{InstanceArn: a.instance},
-	)); len(
-		l.Regions,
-	) != 5 ||
+	)); len(l.Regions) != 5 ||
 		!l.Regions[0].IsPrimaryRegion {
 		t.Errorf("regions %+v", l.Regions)
 	}
@@ -865,22 +790,14 @@ func TestTheInstance(t *testing.T) {
 	}
 	refused[*ssoadmin.DescribeInstanceAccessControlAttributeConfigurationOutput](
 		a, "ResourceNotFoundException",
-	)(
-		describe(),
-	)
+	)(describe())
 	ok[*ssoadmin.CreateInstanceAccessControlAttributeConfigurationOutput](
 		a,
-	)(
-		a.CreateInstanceAccessControlAttributeConfiguration(background, create),
-	)
+	)(a.CreateInstanceAccessControlAttributeConfiguration(background, create))
 	refused[*ssoadmin.CreateInstanceAccessControlAttributeConfigurationOutput](
 		a, "ConflictException",
-	)(
-		a.CreateInstanceAccessControlAttributeConfiguration(background, create),
-	)
-	ok[*ssoadmin.UpdateInstanceAccessControlAttributeConfigurationOutput](
-		a,
-	)(
+	)(a.CreateInstanceAccessControlAttributeConfiguration(background, create))
+	ok[*ssoadmin.UpdateInstanceAccessControlAttributeConfigurationOutput](a)(
 		a.UpdateInstanceAccessControlAttributeConfiguration(
 			background,
 			&ssoadmin.UpdateInstanceAccessControlAttributeConfigurationInput{
@@ -891,21 +808,16 @@ func TestTheInstance(t *testing.T) {
 	)
 	got := ok[*ssoadmin.DescribeInstanceAccessControlAttributeConfigurationOutput](a)(describe())
 	if l := got.InstanceAccessControlAttributeConfiguration.AccessControlAttributes; len(l) != 1 ||
-		*l[0].Key != "team" ||
-		l[0].Value.Source[0] != "${path:title}" {
+		*l[0].Key != "team" || l[0].Value.Source[0] != "${path:title}" {
 		t.Errorf("attributes %+v", l)
 	}
-	ok[*ssoadmin.DeleteInstanceAccessControlAttributeConfigurationOutput](
-		a,
-	)(
+	ok[*ssoadmin.DeleteInstanceAccessControlAttributeConfigurationOutput](a)(
 		a.DeleteInstanceAccessControlAttributeConfiguration(background,
 			&ssoadmin.DeleteInstanceAccessControlAttributeConfigurationInput{InstanceArn: a.instance}),
 	)
 	refused[*ssoadmin.DescribeInstanceAccessControlAttributeConfigurationOutput](
 		a, "ResourceNotFoundException",
-	)(
-		describe(),
-	)
+	)(describe())
 }
 
 // TestReadOnlyKeysChangeNothing: every operation that is not a look is refused to a key that may
@@ -922,12 +834,8 @@ func TestReadOnlyKeysChangeNothing(t *testing.T) {
 	reader := ssoadmin.New(options)
 	ok[*ssoadmin.ListPermissionSetsOutput](
 		a,
-	)(
-		reader.ListPermissionSets(background, &ssoadmin.ListPermissionSetsInput{InstanceArn: a.instance}),
-	)
-	refused[*ssoadmin.DeletePermissionSetOutput](
-		a, "AccessDeniedException",
-	)(
+	)(reader.ListPermissionSets(background, &ssoadmin.ListPermissionSetsInput{InstanceArn: a.instance}))
+	refused[*ssoadmin.DeletePermissionSetOutput](a, "AccessDeniedException")(
 		reader.DeletePermissionSet(
 			background, &ssoadmin.DeletePermissionSetInput{InstanceArn: a.instance, PermissionSetArn: set},
 		),

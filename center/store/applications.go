@@ -44,9 +44,7 @@ func (t tx) ApplicationAssignments(q center.ApplicationAssignmentQuery) ([]cente
 		)
 	}
 	query := `SELECT application, principal_type, principal_id FROM application_assignments` + w.Text() +
-		` ORDER BY application, principal_type, principal_id` + w.Limit(
-		q.Limit, 0,
-	)
+		` ORDER BY application, principal_type, principal_id` + w.Limit(q.Limit, 0)
 	return rows(t, query, w.Args, func(a *center.ApplicationAssignment) []any {
 		return []any{&a.ApplicationARN, &a.PrincipalType, &a.PrincipalID}
 	})

@@ -180,9 +180,7 @@ func (t tx) PutGroup(g center.Group) error {
 		`UPDATE user_groups
 			SET display_name = $2, external_id = $3, doc = $4, version = $5, updated = $6, updated_by = $7
 			WHERE id = $1`,
-		string(
-			g.ID,
-		),
+		string(g.ID),
 		names.Fold(g.DisplayName),
 		sqldb.OrNull(g.ExternalID),
 		sqldb.Encode(g),

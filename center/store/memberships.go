@@ -168,9 +168,7 @@ func (t tx) RemoveMembers(g center.GroupID, users []center.UserID) error {
 		err := t.Do(
 			`DELETE FROM memberships WHERE group_seq = (SELECT seq FROM user_groups WHERE id = $1)
 				AND user_seq IN (SELECT seq FROM users WHERE id IN `+
-				placeholders(
-					2, len(some),
-				)+`)`,
+				placeholders(2, len(some))+`)`,
 			append([]any{string(g)}, anys(some)...)...)
 		if err != nil {
 			return err

@@ -53,8 +53,7 @@ func TestTheFirstReleasesDataIsMigrated(t *testing.T) {
 				}
 				role, err := r.RoleOf("u2", "111122223333", "Admin")
 				if err != nil || role.Account.Name != "Prod" ||
-					!strings.HasPrefix(role.RoleName, "AWSReservedSSO_Admin_") ||
-					len(role.RoleName) != 37 {
+					!strings.HasPrefix(role.RoleName, "AWSReservedSSO_Admin_") || len(role.RoleName) != 37 {
 					t.Errorf("bob's role is %+v, %v", role, err)
 				}
 				if found, err := r.AccountsOf(center.AccessQuery{User: "u2", Search: "prod"}); err != nil ||

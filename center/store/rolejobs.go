@@ -106,13 +106,11 @@ func (t tx) QueueRoles(permissionSet, account, request string, due time.Time) (i
 	w := &sqldb.Where{Args: []any{due.UnixMilli()}}
 	w.And("permission_set = ?", permissionSet)
 	w.Equal("account_id", account)
-	return int(
-			n,
-		), t.Do(
-			`INSERT INTO role_jobs (role_name, account_id, permission_set, retire, due, leased, attempts, reason)
+	return int(n), t.Do(
+		`INSERT INTO role_jobs (role_name, account_id, permission_set, retire, due, leased, attempts, reason)
 				SELECT role_name, account_id, permission_set, 0, CAST($1 AS BIGINT), 0, 0, ''
 		FROM provisioned`+w.Text()+` ON CONFLICT (role_name) DO UPDATE SET due = excluded.due, attempts = 0`,
-			w.Args...)
+		w.Args...)
 }
 
 func (t tx) PutRoleWait(roleName, request string) error {

@@ -132,9 +132,7 @@ func TestAnAdministratorManagesAccessInTheConsole(t *testing.T) {
 	b.sees("The permission set is provisioned in all its accounts.")
 	got, err := s.center.PermissionSet(ctx, set[0].ARN)
 	if err != nil || got.SessionDuration != 4*time.Hour || len(got.ManagedPolicies) != 0 ||
-		len(got.CustomerPolicies) != 1 ||
-		got.Boundary == nil ||
-		got.InlinePolicy == "" {
+		len(got.CustomerPolicies) != 1 || got.Boundary == nil || got.InlinePolicy == "" {
 		t.Errorf("the permission set is %+v, %v", got, err)
 	}
 	roles, err := s.center.RolesOf(ctx, ada.ID, "222233334444")

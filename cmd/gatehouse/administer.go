@@ -198,24 +198,22 @@ a read-only one may change nothing. All may read.`,
 			return c.DeleteAccessKey(cmd.Context(), id)
 		}},
 	} {
-		cmd.AddCommand(
-			&cobra.Command{
-				Use:   change.name + " ID",
-				Short: change.short,
-				Args:  oneArg("an access key id"),
-				RunE: func(cmd *cobra.Command, args []string) error {
-					c, err := a.client()
-					if err == nil {
-						err = change.do(c, cmd, args[0])
-					}
-					if err != nil {
-						return err
-					}
-					fmt.Fprintf(a.err, "%s %s.\n", args[0], change.done)
-					return nil
-				},
+		cmd.AddCommand(&cobra.Command{
+			Use:   change.name + " ID",
+			Short: change.short,
+			Args:  oneArg("an access key id"),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				c, err := a.client()
+				if err == nil {
+					err = change.do(c, cmd, args[0])
+				}
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(a.err, "%s %s.\n", args[0], change.done)
+				return nil
 			},
-		)
+		})
 	}
 	return cmd
 }

@@ -366,8 +366,7 @@ func TestTheRealAWSCLIOnPermissionSets(t *testing.T) {
 	aws.run(&list, with("sso-admin", "list-account-assignment-creation-status")...)
 	aws.run(&list, with(append([]string{"sso-admin", "get-inline-policy-for-permission-set"}, set...)...)...)
 	if len(list.AccountAssignments) != 1 || len(list.AccountIDs) != 1 || len(list.PermissionSets) != 3 ||
-		len(list.AccountAssignmentsCreationStatus) < 10 ||
-		!strings.Contains(list.InlinePolicy, "2012-10-17") {
+		len(list.AccountAssignmentsCreationStatus) < 10 || !strings.Contains(list.InlinePolicy, "2012-10-17") {
 		t.Errorf("lists %+v", list)
 	}
 	aws.run(nil, with(append([]string{"sso-admin", "delete-inline-policy-from-permission-set"}, set...)...)...)

@@ -235,13 +235,11 @@ func TestAzureIdentitySignsIn(t *testing.T) {
 		t.Errorf("a wrong secret: %v", err)
 	}
 
-	clientID := s.register(
-		url.Values{
-			"name":        {"robot"},
-			"certificate": {string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.certificate.Raw}))},
-			"permission":  {"User.Read.All"},
-		},
-	)
+	clientID := s.register(url.Values{
+		"name":        {"robot"},
+		"certificate": {string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.certificate.Raw}))},
+		"permission":  {"User.Read.All"},
+	})
 	withCertificate, err := azidentity.NewClientCertificateCredential(
 		s.id, clientID, []*x509.Certificate{s.certificate}, s.key,
 		&azidentity.ClientCertificateCredentialOptions{ClientOptions: s.options(), DisableInstanceDiscovery: true},
@@ -307,39 +305,33 @@ func TestDeviceCodes(t *testing.T) {
 	t.Parallel()
 	s := newSecureTenant(t)
 	for answer, want := range map[string]string{"allow": "", "deny": "authentication failed"} {
-		credential, err := azidentity.NewDeviceCodeCredential(
-			&azidentity.DeviceCodeCredentialOptions{
-				ClientOptions:            s.options(),
-				DisableInstanceDiscovery: true,
-				TenantID:                 s.id,
-				UserPrompt: func(_ context.Context, m azidentity.DeviceCodeMessage) error {
-					if !strings.HasPrefix(m.VerificationURL, s.url) || !strings.Contains(m.Message, m.UserCode) {
-						t.Errorf("the message is %q", m.Message)
-					}
-					if _, page := s.post(
-						"/login", url.Values{"loginfmt": {"admin"}, "passwd": {s.admin}, "return": {"/devicelogin"}},
-					); !strings.Contains(
-						page, "Enter code",
-					) {
-						t.Errorf("after the sign-in: %s", page)
-					}
-					if _, page := s.post("/devicelogin", url.Values{"code": {"NOSUCHCOD"}}); !strings.Contains(
-						page, "did not work",
-					) {
-						t.Errorf("a wrong code: %s", page)
-					}
-					if _, page := s.post(
-						"/devicelogin", url.Values{"code": {strings.ToLower(m.UserCode)}},
-					); !strings.Contains(
-						page, "Are you trying to sign in to Microsoft Azure CLI?",
-					) {
-						t.Errorf("before the answer: %s", page)
-					}
-					s.post("/devicelogin", url.Values{"code": {m.UserCode}, "answer": {answer}})
-					return nil
-				},
+		credential, err := azidentity.NewDeviceCodeCredential(&azidentity.DeviceCodeCredentialOptions{
+			ClientOptions:            s.options(),
+			DisableInstanceDiscovery: true,
+			TenantID:                 s.id,
+			UserPrompt: func(_ context.Context, m azidentity.DeviceCodeMessage) error {
+				if !strings.HasPrefix(m.VerificationURL, s.url) || !strings.Contains(m.Message, m.UserCode) {
+					t.Errorf("the message is %q", m.Message)
+				}
+				if _, page := s.post(
+					"/login", url.Values{"loginfmt": {"admin"}, "passwd": {s.admin}, "return": {"/devicelogin"}},
+				); !strings.Contains(page, "Enter code") {
+					t.Errorf("after the sign-in: %s", page)
+				}
+				if _, page := s.post("/devicelogin", url.Values{"code": {"NOSUCHCOD"}}); !strings.Contains(
+					page, "did not work",
+				) {
+					t.Errorf("a wrong code: %s", page)
+				}
+				if _, page := s.post(
+					"/devicelogin", url.Values{"code": {strings.ToLower(m.UserCode)}},
+				); !strings.Contains(page, "Are you trying to sign in to Microsoft Azure CLI?") {
+					t.Errorf("before the answer: %s", page)
+				}
+				s.post("/devicelogin", url.Values{"code": {m.UserCode}, "answer": {answer}})
+				return nil
 			},
-		)
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -425,9 +417,7 @@ func TestAuthorizationCodes(t *testing.T) {
 		if _, page := s.post(
 			"/login",
 			url.Values{"loginfmt": {"ada@northwind.example"}, "passwd": {"a long password"}, "return": {path}},
-		); !strings.Contains(
-			page, "Microsoft Azure CLI asks for access",
-		) ||
+		); !strings.Contains(page, "Microsoft Azure CLI asks for access") ||
 			!strings.Contains(page, "User.ReadWrite.All") {
 			t.Fatalf("the consent page: %s", page)
 		}

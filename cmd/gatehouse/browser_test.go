@@ -127,9 +127,7 @@ func testCertificate(t *testing.T, dir string) (certFile, keyFile string, pool *
 		DNSNames: []string{
 			centerHost, tenantHost, "oidc.us-east-1.amazonaws.com", "portal.sso.us-east-1.amazonaws.com",
 		},
-		NotBefore: time.Now().Add(
-			-time.Hour,
-		),
+		NotBefore:             time.Now().Add(-time.Hour),
 		NotAfter:              time.Now().Add(24 * time.Hour),
 		IsCA:                  true,
 		BasicConstraintsValid: true,
@@ -176,14 +174,10 @@ func newBrowser(t *testing.T, hosts string) (ctx context.Context) {
 		chromedp.ExecPath(path),
 		chromedp.NoSandbox,
 		chromedp.Flag("host-resolver-rules", hosts),
-		chromedp.Flag(
-			"ignore-certificate-errors", true,
-		),
+		chromedp.Flag("ignore-certificate-errors", true),
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag(
-			"disable-component-update", true,
-		),
+		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true),
 		chromedp.WindowSize(1280, 900),
 		chromedp.UserDataDir(t.TempDir()),

@@ -435,9 +435,7 @@ func TestSingleLogout(t *testing.T) {
 		d,
 		fmt.Sprintf(
 			`<samlp:LogoutRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_o" Version="2.0" IssueInstant="%s" NotOnOrAfter="%s"><Issuer xmlns="urn:oasis:names:tc:SAML:2.0:assertion">%s</Issuer></samlp:LogoutRequest>`,
-			time.Now().UTC().Format(
-				time.RFC3339,
-			),
+			time.Now().UTC().Format(time.RFC3339),
 			time.Now().Add(-5*time.Minute).UTC().Format(time.RFC3339),
 			app.IdentifierURIs[0],
 		),

@@ -141,9 +141,7 @@ func person(p seedPerson, i int, domain string) tenant.User {
 		UserPrincipalName: upn,
 		Mail:              upn,
 		MailNickname:      upn[:strings.IndexByte(upn, '@')],
-		DisplayName: strings.TrimSpace(
-			p.given + " " + p.surname,
-		),
+		DisplayName:       strings.TrimSpace(p.given + " " + p.surname),
 		GivenName:         p.given,
 		Surname:           p.surname,
 		JobTitle:          p.title,

@@ -194,9 +194,7 @@ func TestAccessKeysAndTokensByTheRealCLI(t *testing.T) {
 	)
 	if out := gatehouse("access-keys", "list"); !regexp.MustCompile(
 		`auditor +read-only +Active +20\d\d-\d\d-\d\d \d\d:\d\d +\S+ 127\.0\.0\.1`,
-	).MatchString(
-		out,
-	) {
+	).MatchString(out) {
 		t.Errorf("the last use is not shown: %s", out)
 	}
 	gatehouse("access-keys", "disable", made.AccessKeyID)

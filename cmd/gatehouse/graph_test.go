@@ -105,8 +105,7 @@ func TestGraphQueries(t *testing.T) {
 	}
 	_, _, body := e.ask(http.MethodGet, "/users/mei.tanaka@northwind.example?$expand=manager($select=displayName)", nil)
 	if !strings.Contains(body, `"manager":{"@odata.type":"#microsoft.graph.user","displayName":"Amara Okafor","id":`) ||
-		strings.Contains(body, "department") ||
-		!strings.Contains(body, `"mobilePhone":null`) {
+		strings.Contains(body, "department") || !strings.Contains(body, `"mobilePhone":null`) {
 		t.Errorf("with the manager, and without what must be asked for: %s", body)
 	}
 	_, _, body = e.ask(
@@ -249,9 +248,8 @@ func TestDeltaQueries(t *testing.T) {
 	}
 	changed, next = e.deltas(groupsLink)
 	text := fmt.Sprint(changed)
-	if len(changed) != 2 ||
-		!strings.Contains(text, "@removed:map[reason:deleted] id:"+mei.ID) && !strings.Contains(text, "id:"+mei.ID) ||
-		strings.Count(text, "@removed") != 2 {
+	if len(changed) != 2 || !strings.Contains(text, "@removed:map[reason:deleted] id:"+mei.ID) &&
+		!strings.Contains(text, "id:"+mei.ID) || strings.Count(text, "@removed") != 2 {
 		t.Errorf("changed groups %s", text)
 	}
 	e.change(http.MethodDelete, "/groups/"+made.ID, nil, nil)
@@ -271,8 +269,7 @@ func TestDeltaQueries(t *testing.T) {
 	}
 	const old = "eyJrIjoiVXNlciIsIm4iOjEsInQiOjE3MDAwMDAwMDB9" // {"k":"User","n":1,"t":1700000000}
 	if status, header, body := e.ask(http.MethodGet, "/users/delta?$deltatoken="+old, nil); status != http.StatusGone ||
-		!strings.Contains(body, "syncStateNotFound") ||
-		!strings.HasSuffix(header.Get("Location"), "/users/delta") {
+		!strings.Contains(body, "syncStateNotFound") || !strings.HasSuffix(header.Get("Location"), "/users/delta") {
 		t.Errorf("an old token: %d %s %s", status, header.Get("Location"), body)
 	}
 }
@@ -327,9 +324,7 @@ func TestGraphBatches(t *testing.T) {
 		var refused *graph.Error
 		if err := e.graph.Do(
 			context.Background(), http.MethodPost, "/$batch", graph.Batch{Requests: requests}, nil,
-		); !errors.As(
-			err, &refused,
-		) ||
+		); !errors.As(err, &refused) ||
 			refused.Status != http.StatusBadRequest {
 			t.Errorf("%s: %v", name, err)
 		}

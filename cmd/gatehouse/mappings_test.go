@@ -39,8 +39,7 @@ func TestAttributeMappingsAndScopingFilters(t *testing.T) {
 	var s graph.SynchronizationSchema
 	e.change(http.MethodGet, job+"/schema", nil, &s)
 	if title := attributeOf(t, &s, "User", "title"); title.Source.Expression != "[jobTitle]" ||
-		title.Source.Type != "Attribute" ||
-		title.Source.Name != "jobTitle" {
+		title.Source.Type != "Attribute" || title.Source.Name != "jobTitle" {
 		t.Errorf("the mapping of title: %+v", title)
 	}
 
@@ -99,8 +98,7 @@ func TestAttributeMappingsAndScopingFilters(t *testing.T) {
 		&parsed,
 	)
 	if len(page.Value) < 14 || len(functions.Value) < 20 || !parsed.EvaluationSucceeded ||
-		len(parsed.EvaluationResult) != 1 ||
-		parsed.EvaluationResult[0] != "1 x" {
+		len(parsed.EvaluationResult) != 1 || parsed.EvaluationResult[0] != "1 x" {
 		t.Errorf("%d operators, %d functions, %+v", len(page.Value), len(functions.Value), parsed)
 	}
 	var broken graph.ParsedExpression
@@ -129,9 +127,7 @@ func TestAttributeMappingsAndScopingFilters(t *testing.T) {
 	if _, page := admin.send(
 		http.MethodGet, d.Tenant.URL+"/admin/apps/"+d.Tenant.ApplicationID+"/provisioning/mappings?"+tester.Encode(),
 		nil,
-	); !strings.Contains(
-		page, "may take no more",
-	) {
+	); !strings.Contains(page, "may take no more") {
 		t.Errorf("the admin center's tester: %s", page)
 	}
 
@@ -211,9 +207,7 @@ func TestProvisionOnDemand(t *testing.T) {
 	if x := provision(graph.Subject{
 		ObjectID:       e.user("teller@northwind.example").ID,
 		ObjectTypeName: "User",
-	}); !strings.Contains(
-		x.Key, "Failure",
-	) ||
+	}); !strings.Contains(x.Key, "Failure") ||
 		!strings.Contains(x.Key, "MissingValues") {
 		t.Errorf("who lacks a last name: %s", x.Key)
 	}
@@ -291,8 +285,7 @@ func TestTooManyDeletionsAreHeldBack(t *testing.T) {
 		defer res.Body.Close() //nolint:errcheck // read to its end
 		page, err := io.ReadAll(res.Body)
 		return err == nil && strings.Contains(string(page), "Provisioning is in quarantine") &&
-			strings.Contains(string(page), "a@example.com") &&
-			strings.Contains(string(page), "TooManyDeletes")
+			strings.Contains(string(page), "a@example.com") && strings.Contains(string(page), "TooManyDeletes")
 	})
 	staged, err := graph.All[graph.ProvisioningObjectSummary](
 		context.Background(), e.graph,

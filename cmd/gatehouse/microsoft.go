@@ -141,38 +141,32 @@ func (m *microsoft) credential(using *http.Client, say func(string)) (azcore.Tok
 	case signInCLI:
 		return azidentity.NewAzureCLICredential(&azidentity.AzureCLICredentialOptions{TenantID: tenantID})
 	case signInDevice:
-		return azidentity.NewDeviceCodeCredential(
-			&azidentity.DeviceCodeCredentialOptions{
-				ClientOptions:            options,
-				TenantID:                 tenantID,
-				ClientID:                 m.clientID,
-				DisableInstanceDiscovery: ours,
-				UserPrompt: func(_ context.Context, d azidentity.DeviceCodeMessage) error {
-					say(d.Message)
-					return nil
-				},
-			},
-		)
-	case signInBrowser:
-		return azidentity.NewInteractiveBrowserCredential(
-			&azidentity.InteractiveBrowserCredentialOptions{
-				ClientOptions:            options,
-				TenantID:                 tenantID,
-				ClientID:                 m.clientID,
-				DisableInstanceDiscovery: ours,
-			},
-		)
-	case signInManaged:
-		return azidentity.NewManagedIdentityCredential(nil)
-	}
-	return azidentity.NewWorkloadIdentityCredential(
-		&azidentity.WorkloadIdentityCredentialOptions{
+		return azidentity.NewDeviceCodeCredential(&azidentity.DeviceCodeCredentialOptions{
 			ClientOptions:            options,
 			TenantID:                 tenantID,
 			ClientID:                 m.clientID,
 			DisableInstanceDiscovery: ours,
-		},
-	)
+			UserPrompt: func(_ context.Context, d azidentity.DeviceCodeMessage) error {
+				say(d.Message)
+				return nil
+			},
+		})
+	case signInBrowser:
+		return azidentity.NewInteractiveBrowserCredential(&azidentity.InteractiveBrowserCredentialOptions{
+			ClientOptions:            options,
+			TenantID:                 tenantID,
+			ClientID:                 m.clientID,
+			DisableInstanceDiscovery: ours,
+		})
+	case signInManaged:
+		return azidentity.NewManagedIdentityCredential(nil)
+	}
+	return azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{
+		ClientOptions:            options,
+		TenantID:                 tenantID,
+		ClientID:                 m.clientID,
+		DisableInstanceDiscovery: ours,
+	})
 }
 
 // azureTokens are the tokens of a credential of the official library.

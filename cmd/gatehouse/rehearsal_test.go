@@ -107,9 +107,7 @@ func TestOnlyARehearsalsClockMoves(t *testing.T) {
 	var refused *graph.Error
 	if err := client.Do(
 		context.Background(), http.MethodPost, "/gatehouse/clock", map[string]float64{"forwardSeconds": 1}, nil,
-	); !errors.As(
-		err, &refused,
-	) ||
+	); !errors.As(err, &refused) ||
 		refused.Status != http.StatusForbidden {
 		t.Errorf("the clock of a tenant without --movable-clock: %v", err)
 	}

@@ -100,14 +100,12 @@ func TestServeTenantAndConnect(t *testing.T) {
 					c.shown(t, `AWS_SECRET_ACCESS_KEY=(\S+)`), "eu-central-1", "",
 				},
 				Tenant: demoTenant{
-					URL:      "http://" + tenantAt,
-					GraphURL: tn.shown(t, `graph\s+(\S+)`),
-					TokenURL: tokenURL,
-					ClientID: tn.shown(t, `client id\s+(\S+)`),
-					ClientSecret: tn.shown(
-						t, `client secret\s+(\S+)`,
-					),
-					TenantID: strings.Split(strings.TrimPrefix(tokenURL, "http://"+tenantAt+"/"), "/")[0],
+					URL:          "http://" + tenantAt,
+					GraphURL:     tn.shown(t, `graph\s+(\S+)`),
+					TokenURL:     tokenURL,
+					ClientID:     tn.shown(t, `client id\s+(\S+)`),
+					ClientSecret: tn.shown(t, `client secret\s+(\S+)`),
+					TenantID:     strings.Split(strings.TrimPrefix(tokenURL, "http://"+tenantAt+"/"), "/")[0],
 				},
 			}
 			for _, secret := range []string{

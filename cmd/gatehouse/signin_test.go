@@ -150,9 +150,7 @@ func TestSigningIn(t *testing.T) {
 	console := administrator(t, d, d.Center.URL+"/console")
 	if _, page := console.send(
 		http.MethodGet, d.Center.URL+"/console/audit?reference="+reference, nil,
-	); !strings.Contains(
-		page, "<dd><code>signature</code></dd>",
-	) ||
+	); !strings.Contains(page, "<dd><code>signature</code></dd>") ||
 		!strings.Contains(page, "What to do") {
 		t.Errorf("the console does not explain: %s", page)
 	}
@@ -261,9 +259,7 @@ func TestTheIdentitySourceIsRehearsedAndKept(t *testing.T) {
 	command(thumbprint, "show")
 	command("nobody could sign in any more", "delete-certificate", thumbprint, "--confirm", "DELETE")
 
-	_, metadata := newVisitor(
-		t,
-	).send(
+	_, metadata := newVisitor(t).send(
 		http.MethodGet,
 		d.Tenant.URL+"/"+d.Tenant.TenantID+"/federationmetadata/2007-06/federationmetadata.xml?appid="+appID(t, d),
 		nil,
@@ -404,9 +400,7 @@ func TestPagesResistOtherSites(t *testing.T) {
 	attempt := func(name, password string) (int, string) {
 		return newVisitor(
 			t,
-		).send(
-			http.MethodPost, d.Center.URL+"/console/login", url.Values{"username": {name}, "password": {password}},
-		)
+		).send(http.MethodPost, d.Center.URL+"/console/login", url.Values{"username": {name}, "password": {password}})
 	}
 	for range 7 {
 		status, page = attempt(d.Admin.UserName, "wrong")

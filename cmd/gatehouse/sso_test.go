@@ -509,18 +509,16 @@ func TestThePortalAPI(t *testing.T) {
 	client := c.register("sso:account:access")
 	in, _ = c.device(client, "allow")
 	tokens := c.tokens(in)
-	text, err := json.Marshal(
-		map[string]any{
-			"accessToken":           "expired",
-			"expiresAt":             time.Now().Add(-time.Hour).UTC().Format(time.RFC3339),
-			"refreshToken":          *tokens.RefreshToken,
-			"clientId":              *client.ClientId,
-			"clientSecret":          *client.ClientSecret,
-			"registrationExpiresAt": time.Now().Add(time.Hour).UTC().Format(time.RFC3339),
-			"startUrl":              d.Center.PortalURL,
-			"region":                d.AWS.Region,
-		},
-	)
+	text, err := json.Marshal(map[string]any{
+		"accessToken":           "expired",
+		"expiresAt":             time.Now().Add(-time.Hour).UTC().Format(time.RFC3339),
+		"refreshToken":          *tokens.RefreshToken,
+		"clientId":              *client.ClientId,
+		"clientSecret":          *client.ClientSecret,
+		"registrationExpiresAt": time.Now().Add(time.Hour).UTC().Format(time.RFC3339),
+		"startUrl":              d.Center.PortalURL,
+		"region":                d.AWS.Region,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -531,11 +529,11 @@ func TestThePortalAPI(t *testing.T) {
 		c.sso, *account, *role, d.Center.PortalURL,
 		func(o *ssocreds.Options) { o.SSOTokenProvider = ssocreds.NewSSOTokenProvider(c.oidc, cache) },
 	)
-	who, err := sts.New(
-		sts.Options{Region: d.AWS.Region, BaseEndpoint: &d.Center.URL, Credentials: provider},
-	).GetCallerIdentity(
-		ctx, &sts.GetCallerIdentityInput{},
-	)
+	who, err := sts.New(sts.Options{
+		Region:       d.AWS.Region,
+		BaseEndpoint: &d.Center.URL,
+		Credentials:  provider,
+	}).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil || !strings.Contains(*who.Arn, ":assumed-role/AWSReservedSSO_"+*role+"_") ||
 		!strings.HasSuffix(*who.Arn, "/"+amara) {
 		t.Errorf("the SDK is %+v, %v", who, err)

@@ -288,9 +288,7 @@ func TestARevokedTokenQuarantinesTheJobAndANewOneLiftsIt(t *testing.T) {
 	}
 	e.soon("the job is active again", func() bool { return status().Status.Code == "Active" })
 	var users struct{ Users []struct{ Title string } }
-	newAWS(
-		t, d,
-	).run(
+	newAWS(t, d).run(
 		&users, "identitystore", "list-users", "--identity-store-id", d.Center.IdentityStoreID, "--filters",
 		"AttributePath=UserName,AttributeValue=mei.tanaka@northwind.example",
 	)

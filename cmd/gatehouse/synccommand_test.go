@@ -38,9 +38,7 @@ func newSCIMTarget(t *testing.T, profile center.Profile) scimTarget {
 	c := centertest.New(t, "http://127.0.0.1")
 	door := (&scimserver.Handler{Center: c, Log: slog.New(slog.DiscardHandler), RequestID: func(*http.Request) string {
 		return "id"
-	}, Address: func(*http.Request) string { return "" }}).Before(
-		http.NotFoundHandler(),
-	)
+	}, Address: func(*http.Request) string { return "" }}).Before(http.NotFoundHandler())
 	server := httptest.NewServer(door)
 	t.Cleanup(server.Close)
 	c.URL = server.URL
@@ -103,16 +101,14 @@ func TestSyncBetweenGraphAndSCIM(t *testing.T) {
 		e.change(http.MethodPatch, "/users/"+mei.ID, map[string]any{"jobTitle": "Wizard"}, nil)
 		e.change(http.MethodPost, "/groups/"+data.ID+"/members/$ref", graph.Reference{ID: "x/" + mei.ID}, nil)
 		if out := sync(exitChanges, "--dry-run"); !strings.Contains(out, `title: "Platform Engineer" → "Wizard"`) ||
-			!strings.Contains(out, "+ mei.tanaka@northwind.example") ||
-			strings.Contains(out, "+ create") {
+			!strings.Contains(out, "+ mei.tanaka@northwind.example") || strings.Contains(out, "+ create") {
 			t.Errorf("%s: the difference is\n%s", name, out)
 		}
 		out := sync(exitDone, "--json") // who failed before is not tried again so soon
 		var last struct{ Summary syncSummary }
 		lines := strings.Split(strings.TrimSpace(out), "\n")
 		if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || last.Summary.Updated != 2 ||
-			last.Summary.Full ||
-			last.Summary.Read > 6 {
+			last.Summary.Full || last.Summary.Read > 6 {
 			t.Errorf("%s: %s, %v", name, out, err)
 		}
 		found, err := x.client.Find(context.Background(), "/Users", "userName", mei.UserPrincipalName)

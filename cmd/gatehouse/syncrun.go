@@ -322,18 +322,18 @@ func newSyncMetrics() *syncMetrics {
 			prometheus.CounterOpts{Name: "gatehouse_sync_cycles_total", Help: "Cycles, by how they went."},
 			[]string{"status"},
 		),
-		prometheus.NewGauge(
-			prometheus.GaugeOpts{Name: "gatehouse_sync_cycle_seconds", Help: "How long the last cycle took."},
-		),
-		prometheus.NewGauge(
-			prometheus.GaugeOpts{
-				Name: "gatehouse_sync_last_success_timestamp_seconds",
-				Help: "When the last cycle that could be done ended, in Unix time.",
-			},
-		),
-		prometheus.NewGauge(
-			prometheus.GaugeOpts{Name: "gatehouse_sync_failed_objects", Help: "Objects that failed in the last cycle."},
-		),
+		prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "gatehouse_sync_cycle_seconds",
+			Help: "How long the last cycle took.",
+		}),
+		prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "gatehouse_sync_last_success_timestamp_seconds",
+			Help: "When the last cycle that could be done ended, in Unix time.",
+		}),
+		prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "gatehouse_sync_failed_objects",
+			Help: "Objects that failed in the last cycle.",
+		}),
 	}
 }
 

@@ -113,8 +113,7 @@ func TestATenantIsFilledFromFiles(t *testing.T) {
 	tn := openImported(t, data)
 	ada, err := tn.User(context.Background(), "ada@x.example")
 	if err != nil || ada.ID != "11111111-1111-4111-8111-111111111111" || ada.DisplayName != "Lovelace, Ada" ||
-		ada.BusinessPhone != "+1" ||
-		!ada.Enabled {
+		ada.BusinessPhone != "+1" || !ada.Enabled {
 		t.Errorf("%+v, %v", ada, err)
 	}
 	found, err := tn.GroupsByName(context.Background(), "engines")

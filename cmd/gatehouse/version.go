@@ -26,16 +26,12 @@ func (w *world) versionCommand() *cobra.Command {
 				}
 			}
 			if asJSON {
-				return json.NewEncoder(
-					w.out,
-				).Encode(
-					map[string]string{
-						"version":  version,
-						"commit":   commit,
-						"go":       runtime.Version(),
-						"platform": runtime.GOOS + "/" + runtime.GOARCH,
-					},
-				)
+				return json.NewEncoder(w.out).Encode(map[string]string{
+					"version":  version,
+					"commit":   commit,
+					"go":       runtime.Version(),
+					"platform": runtime.GOOS + "/" + runtime.GOARCH,
+				})
 			}
 			_, err := fmt.Fprintf(
 				w.out, "gatehouse %s %s %s %s/%s\n", version, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH,

@@ -110,17 +110,11 @@ func init() { // expressions are parsed with the table that the functions are in
 		"StripSpaces": onText(
 			1, func(s string, _ arguments) (string, error) { return strings.ReplaceAll(s, " ", ""), nil },
 		),
-		"Switch": {4, -1, switchOn},
-		"ToLower": onText(
-			2, func(s string, a arguments) (string, error) { return inCulture(s, a, cases.Lower) },
-		),
-		"ToUpper": onText(
-			2, func(s string, a arguments) (string, error) { return inCulture(s, a, cases.Upper) },
-		),
-		"Trim": onText(
-			1, func(s string, _ arguments) (string, error) { return strings.TrimSpace(s), nil },
-		),
-		"Word": {3, 3, word},
+		"Switch":  {4, -1, switchOn},
+		"ToLower": onText(2, func(s string, a arguments) (string, error) { return inCulture(s, a, cases.Lower) }),
+		"ToUpper": onText(2, func(s string, a arguments) (string, error) { return inCulture(s, a, cases.Upper) }),
+		"Trim":    onText(1, func(s string, _ arguments) (string, error) { return strings.TrimSpace(s), nil }),
+		"Word":    {3, 3, word},
 	}
 }
 

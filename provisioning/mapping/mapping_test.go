@@ -18,33 +18,31 @@ func of(values map[string][]string) mapping.Attributes {
 // the corners that its text names.
 func TestExpressionsGiveWhatTheirReferenceSays(t *testing.T) {
 	t.Parallel()
-	person := of(
-		map[string][]string{
-			"userPrincipalName": {"John.Doe@contoso.com"},
-			"givenName":         {"John"},
-			"surname":           {"Doe"},
-			"state":             {"QLD"},
-			"country":           {"USA"},
-			"department":        {"Sales"},
-			"telephoneNumber": {
-				"+91 9998887777",
-			},
-			"mobile":          {"+1 (999) 888-7777"},
-			"mobile2":         {"+91 8887779999"},
-			"AddressLineData": {"545 Tremont Street"},
-			"BusinessTitle":   {"Product Developer"},
-			"UserID": {
-				"jsmith",
-			},
-			"mailNickname": {"john_doe72"},
-			"list":         {"a", "b", "a"},
-			"empty":        {""},
-			"name":         {"Zoë Łukasz Straße Ørsted"},
-			"one":          {"1"},
-			"roles":        {"Admin"},
-			"tr":           {"TITLE"},
+	person := of(map[string][]string{
+		"userPrincipalName": {"John.Doe@contoso.com"},
+		"givenName":         {"John"},
+		"surname":           {"Doe"},
+		"state":             {"QLD"},
+		"country":           {"USA"},
+		"department":        {"Sales"},
+		"telephoneNumber": {
+			"+91 9998887777",
 		},
-	)
+		"mobile":          {"+1 (999) 888-7777"},
+		"mobile2":         {"+91 8887779999"},
+		"AddressLineData": {"545 Tremont Street"},
+		"BusinessTitle":   {"Product Developer"},
+		"UserID": {
+			"jsmith",
+		},
+		"mailNickname": {"john_doe72"},
+		"list":         {"a", "b", "a"},
+		"empty":        {""},
+		"name":         {"Zoë Łukasz Straße Ørsted"},
+		"one":          {"1"},
+		"roles":        {"Admin"},
+		"tr":           {"TITLE"},
+	})
 	for expression, want := range map[string]string{
 		`[givenName]`: "John", `"Company: \"Contoso\" \\"`: `Company: "Contoso" \`, `[nothing]`: "",
 		` [ surname ] `:                                        "Doe",
@@ -129,9 +127,7 @@ func TestWhatIsNoExpressionIsSaid(t *testing.T) {
 		`Replace("a", , "(")`:           "regular expression",
 		`Replace("a", , "(?=x)", , "")`: "regular expression", `Replace("a", , "a", "g", "")`: "no group",
 		`Replace("a", , , , "b")`: "want an old value", `ToLower("a", "not a culture")`: "culture",
-		`Replace("` + strings.Repeat(
-			"a", 900,
-		) + `", "a", , , "` + strings.Repeat(
+		`Replace("` + strings.Repeat("a", 900) + `", "a", , , "` + strings.Repeat(
 			"b", 900,
 		) + `")`: "more than 65536 bytes", `Switch("a","b","c","d","e")`: "pairs",
 	} {
@@ -193,9 +189,10 @@ func TestScopingFilters(t *testing.T) {
 		"occurs":     {mapping.Clause{Attribute: "department", Operator: "&", Values: []string{"IT, Sales"}}, true},
 		"occurs not": {mapping.Clause{Attribute: "department", Operator: "!&", Values: []string{"IT, Sales"}}, false},
 	} {
-		m, err := mapping.Compile(
-			mapping.Object{Source: "User", Scope: []mapping.Filter{{Name: "f", Clauses: []mapping.Clause{c.clause}}}},
-		)
+		m, err := mapping.Compile(mapping.Object{
+			Source: "User",
+			Scope:  []mapping.Filter{{Name: "f", Clauses: []mapping.Clause{c.clause}}},
+		})
 		if err != nil || meets(m, person) != c.want {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
@@ -237,15 +234,13 @@ func TestScopingFilters(t *testing.T) {
 
 func TestAMappingGivesWhatHasAValue(t *testing.T) {
 	t.Parallel()
-	m, err := mapping.Compile(
-		mapping.Object{
-			Source: "User",
-			Attributes: []mapping.Attribute{
-				{Target: "userName", Expression: "[upn]"}, {Target: "title", Expression: "[title]"},
-				{Target: "locale", Expression: "[locale]", Default: "en-US", OnlyOnce: true},
-			},
+	m, err := mapping.Compile(mapping.Object{
+		Source: "User",
+		Attributes: []mapping.Attribute{
+			{Target: "userName", Expression: "[upn]"}, {Target: "title", Expression: "[title]"},
+			{Target: "locale", Expression: "[locale]", Default: "en-US", OnlyOnce: true},
 		},
-	)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -117,9 +117,10 @@ func explanationToWire(x provisioning.Explanation) graph.KeyValue {
 	if code == "" && result == "Skipped" {
 		code = reason
 	}
-	key, _ := json.Marshal(
-		map[string]any{"result": result, "details": map[string]any{"errorCode": code, "errorMessage": reason}},
-	)
+	key, _ := json.Marshal(map[string]any{
+		"result":  result,
+		"details": map[string]any{"errorCode": code, "errorMessage": reason},
+	})
 	value, _ := json.Marshal(map[string]any{
 		"action": action, "changeId": "", "modifiedProperties": properties, "provisioningSteps": steps,
 		"statusInfo": map[string]string{"status": string(x.Outcome())},

@@ -264,11 +264,9 @@ func (h *Handler) getSecrets(ctx context.Context, r request) (int, any, error) {
 	}
 	if j.NotificationEmail != "" || j.DeleteThreshold > 0 {
 		// it always encodes
-		settings, _ := json.Marshal(
-			notificationSettings{
-				j.NotificationEmail != "", j.NotificationEmail, j.DeleteThreshold > 0, j.DeleteThreshold, false,
-			},
-		)
+		settings, _ := json.Marshal(notificationSettings{
+			j.NotificationEmail != "", j.NotificationEmail, j.DeleteThreshold > 0, j.DeleteThreshold, false,
+		})
 		out.Value = append(out.Value, graph.KeyValue{Key: graph.KeyNotification, Value: string(settings)})
 	}
 	return http.StatusOK, out, nil
@@ -432,17 +430,15 @@ func (h *Handler) provisioningLog(ctx context.Context, r request) (int, any, err
 	out := graph.Page[graph.ProvisioningObjectSummary]{Value: []graph.ProvisioningObjectSummary{}}
 	for _, e := range entries {
 		s := graph.ProvisioningObjectSummary{
-			ID:                 e.ID,
-			ActivityDateTime:   e.Time,
-			JobID:              e.JobID,
-			CycleID:            e.CycleID,
-			ChangeID:           e.ID,
-			ProvisioningAction: e.Action,
-			DurationInMilliseconds: int(
-				e.Duration / time.Millisecond,
-			),
-			StatusInfo:     graph.ProvisioningStatus{Status: e.Status},
-			SourceIdentity: graph.Identity{ID: e.SourceID, DisplayName: e.Name, IdentityType: string(e.Kind)},
+			ID:                     e.ID,
+			ActivityDateTime:       e.Time,
+			JobID:                  e.JobID,
+			CycleID:                e.CycleID,
+			ChangeID:               e.ID,
+			ProvisioningAction:     e.Action,
+			DurationInMilliseconds: int(e.Duration / time.Millisecond),
+			StatusInfo:             graph.ProvisioningStatus{Status: e.Status},
+			SourceIdentity:         graph.Identity{ID: e.SourceID, DisplayName: e.Name, IdentityType: string(e.Kind)},
 			TargetIdentity: graph.Identity{
 				ID:           e.TargetID,
 				DisplayName:  e.Name,

@@ -261,9 +261,7 @@ func (h *Handler) deviceCode(w http.ResponseWriter, r *http.Request) {
 			"user_code":        g.UserCode,
 			"verification_uri": where,
 			"expires_in":       seconds(tenant.DeviceLifetime),
-			"interval": seconds(
-				tenant.DeviceInterval,
-			),
+			"interval":         seconds(tenant.DeviceInterval),
 			"message": "To sign in, use a web browser to open the page " + where + " and enter the code " +
 				g.UserCode + " to authenticate.",
 		},

@@ -164,21 +164,19 @@ func (m memory) Keep(ctx context.Context, l provisioning.Link, entries ...provis
 	return m.tenant.Store.Update(ctx, func(tx tenant.Tx) error {
 		return errors.Join(
 			m.log(tx, entries),
-			tx.PutLink(
-				tenant.Link{
-					JobID:    m.job,
-					Kind:     tenant.ObjectKind(l.Kind),
-					SourceID: l.ID,
-					TargetID: l.TargetID,
-					Adopted:  l.Adopted,
-					Sent:     l.Sent,
-					Manager:  l.Manager,
-					Members:  l.Members,
-					Failure:  l.Failure,
-					Tries:    l.Tries,
-					RetryAt:  l.RetryAt,
-				},
-			),
+			tx.PutLink(tenant.Link{
+				JobID:    m.job,
+				Kind:     tenant.ObjectKind(l.Kind),
+				SourceID: l.ID,
+				TargetID: l.TargetID,
+				Adopted:  l.Adopted,
+				Sent:     l.Sent,
+				Manager:  l.Manager,
+				Members:  l.Members,
+				Failure:  l.Failure,
+				Tries:    l.Tries,
+				RetryAt:  l.RetryAt,
+			}),
 		)
 	})
 }

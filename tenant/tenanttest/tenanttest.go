@@ -132,9 +132,7 @@ func members(t *testing.T, s tenant.Store) {
 		return errors.Join(
 			tx.PutMember(tenant.Member{GroupID: "g1", MemberID: "u1", Kind: tenant.KindUser}),
 			tx.PutMember(tenant.Member{GroupID: "g1", MemberID: "g2", Kind: tenant.KindGroup}),
-			tx.PutMember(
-				tenant.Member{GroupID: "g2", MemberID: "u1", Kind: tenant.KindUser},
-			),
+			tx.PutMember(tenant.Member{GroupID: "g2", MemberID: "u1", Kind: tenant.KindUser}),
 			tx.PutMember(tenant.Member{GroupID: "g2", MemberID: "u2", Kind: tenant.KindUser}),
 		)
 	})
@@ -162,9 +160,7 @@ func applications(t *testing.T, s tenant.Store) {
 	update(t, s, func(tx tenant.Tx) error {
 		return errors.Join(
 			tx.PutApplication(tenant.Application{ID: "a", AppID: "b", ServicePrincipalID: "c", DisplayName: "AWS"}),
-			tx.PutAssignment(
-				tenant.Assignment{ID: "x", ServicePrincipalID: "c", PrincipalID: "u1"},
-			),
+			tx.PutAssignment(tenant.Assignment{ID: "x", ServicePrincipalID: "c", PrincipalID: "u1"}),
 			tx.PutAssignment(tenant.Assignment{ID: "y", ServicePrincipalID: "c", PrincipalID: "g1"}),
 		)
 	})
@@ -187,24 +183,20 @@ func jobs(t *testing.T, s tenant.Store) {
 	update(t, s, func(tx tenant.Tx) error {
 		return errors.Join(
 			tx.PutJob(tenant.Job{ID: "j", ServicePrincipalID: "c", Watermark: "1"}),
-			tx.PutLink(
-				tenant.Link{
-					JobID:    "j",
-					Kind:     tenant.KindUser,
-					SourceID: "u",
-					TargetID: "t",
-					Sent:     map[string]string{"a": "b"},
-					Manager:  "v",
-				},
-			),
+			tx.PutLink(tenant.Link{
+				JobID:    "j",
+				Kind:     tenant.KindUser,
+				SourceID: "u",
+				TargetID: "t",
+				Sent:     map[string]string{"a": "b"},
+				Manager:  "v",
+			}),
 			tx.PutLink(tenant.Link{JobID: "j", Kind: tenant.KindUser, SourceID: "v", Failure: "400"}),
 			tx.PutLink(tenant.Link{JobID: "k", Kind: tenant.KindUser, SourceID: "u", TargetID: "other"}),
-			tx.AppendLog(
-				[]tenant.LogEntry{
-					{ID: "1", JobID: "j", CycleID: "c1", Status: "success", Time: time.UnixMilli(1)},
-					{ID: "2", JobID: "j", CycleID: "c2", Status: "failure", Time: time.UnixMilli(2)},
-				},
-			),
+			tx.AppendLog([]tenant.LogEntry{
+				{ID: "1", JobID: "j", CycleID: "c1", Status: "success", Time: time.UnixMilli(1)},
+				{ID: "2", JobID: "j", CycleID: "c2", Status: "failure", Time: time.UnixMilli(2)},
+			}),
 		)
 	})
 	view(t, s, func(r tenant.Reader) error {
@@ -219,8 +211,7 @@ func jobs(t *testing.T, s tenant.Store) {
 		}
 		reports, e7 := r.LinksOfReports("j", "v")
 		if none, err := r.LinksOfReports("k", "v"); e7 != nil || err != nil || len(reports) != 1 ||
-			reports[0].SourceID != "u" ||
-			len(none) != 0 {
+			reports[0].SourceID != "u" || len(none) != 0 {
 			t.Errorf("reports of v: %+v, of another job's: %+v, %v, %v", reports, none, e7, err)
 		}
 		failed, e2 := r.Log(tenant.LogQuery{JobID: "j", Status: "failure"})
@@ -259,14 +250,10 @@ func small(t *testing.T, s tenant.Store) {
 			tx.PutClient(tenant.Client{ID: "c1", DisplayName: "one"}),
 			tx.PutClient(tenant.Client{ID: "c2"}),
 			tx.PutPolicy(tenant.Policy{ID: "p", Kind: tenant.ClaimsMapping}),
-			tx.PutFactors(
-				tenant.Factors{UserID: "u", LastStep: 5},
-			),
+			tx.PutFactors(tenant.Factors{UserID: "u", LastStep: 5}),
 			tx.PutNote("n", "text"),
 			tx.PutUser(tenant.User{ID: "u", UserPrincipalName: "u@x"}),
-			tx.PutGrant(
-				tenant.Grant{Digest: "g1", UserCode: "ABC", ExpiresAt: at},
-			),
+			tx.PutGrant(tenant.Grant{Digest: "g1", UserCode: "ABC", ExpiresAt: at}),
 			tx.PutGrant(tenant.Grant{Digest: "g2", ExpiresAt: at.Add(time.Hour)}),
 			tx.PutGrant(tenant.Grant{Digest: "g1", UserCode: "ABC", Answered: true, ExpiresAt: at}),
 		)
@@ -278,8 +265,7 @@ func small(t *testing.T, s tenant.Store) {
 		note, e4 := r.Note("n")
 		g, e5 := r.GrantByUserCode("ABC")
 		if len(clients) != 2 || clients[0].DisplayName != "one" || len(policies) != 1 || f.LastStep != 5 ||
-			note != "text" ||
-			!g.Answered {
+			note != "text" || !g.Answered {
 			t.Errorf("%v, %v, %+v, %q, %+v", clients, policies, f, note, g)
 		}
 		_, none := r.GrantByUserCode("")
@@ -312,41 +298,36 @@ func small(t *testing.T, s tenant.Store) {
 			name, ends := fmt.Sprint(i), at.Add(time.Duration(i+2)*time.Hour)
 			err = errors.Join(
 				err,
-				tx.PutGrant(
-					tenant.Grant{
-						Digest:    "near" + name,
-						Kind:      tenant.GrantDevice,
-						Address:   "2001:db8::1",
-						ExpiresAt: ends,
-					},
-				),
-				tx.PutGrant(
-					tenant.Grant{Digest: "far" + name, Kind: tenant.GrantDevice, Address: "192.0.2.1", ExpiresAt: ends},
-				),
-				tx.PutGrant(
-					tenant.Grant{
-						Digest:    "family" + name,
-						Kind:      tenant.GrantRefresh,
-						Account:   tenant.Account{ID: "u" + name},
-						ExpiresAt: ends,
-					},
-				),
+				tx.PutGrant(tenant.Grant{
+					Digest:    "near" + name,
+					Kind:      tenant.GrantDevice,
+					Address:   "2001:db8::1",
+					ExpiresAt: ends,
+				}),
+				tx.PutGrant(tenant.Grant{
+					Digest:    "far" + name,
+					Kind:      tenant.GrantDevice,
+					Address:   "192.0.2.1",
+					ExpiresAt: ends,
+				}),
+				tx.PutGrant(tenant.Grant{
+					Digest:    "family" + name,
+					Kind:      tenant.GrantRefresh,
+					Account:   tenant.Account{ID: "u" + name},
+					ExpiresAt: ends,
+				}),
 			)
 		}
 		return errors.Join(
 			err,
-			tx.PutGrant(
-				tenant.Grant{
-					Digest:    "far0",
-					Kind:      tenant.GrantDevice,
-					Answered:  true,
-					Account:   tenant.Account{ID: "u9"},
-					ExpiresAt: at,
-				},
-			),
-			tx.KeepGrantsOf(
-				"address/2001:db8::/64", 3,
-			),
+			tx.PutGrant(tenant.Grant{
+				Digest:    "far0",
+				Kind:      tenant.GrantDevice,
+				Answered:  true,
+				Account:   tenant.Account{ID: "u9"},
+				ExpiresAt: at,
+			}),
+			tx.KeepGrantsOf("address/2001:db8::/64", 3),
 			tx.KeepWaitingGrants(7, 1, at),
 			tx.KeepWaitingGrants(5, 5, at),
 			tx.DeleteGrantsOf("u1"),
@@ -420,8 +401,7 @@ func marks(t *testing.T, s tenant.Store) {
 		}
 		groups, e3 := r.Journal(tenant.KindGroup, 0, 5)
 		if len(groups) != 5 || groups[0].Number != 2 || groups[4].Number != 10 || groups[0].Member.ID != "m" ||
-			!groups[0].Removed ||
-			groups[0].Time.UnixMilli() != 7 {
+			!groups[0].Removed || groups[0].Time.UnixMilli() != 7 {
 			t.Errorf("the journal of groups: %+v", groups)
 		}
 		return errors.Join(err, e2, e3)
@@ -463,9 +443,7 @@ func nouns(t *testing.T, s tenant.Store) {
 			tx.PutOrganization(tenant.Organization{ID: "o"}),
 			tx.PutClient(tenant.Client{ID: "c", SecretDigest: "d"}),
 			tx.PutAdministrator(tenant.Administrator{Name: "Admin"}),
-			tx.PutPassword(
-				tenant.Password{Principal: "u", Hash: "h"},
-			),
+			tx.PutPassword(tenant.Password{Principal: "u", Hash: "h"}),
 			tx.PutSession(tenant.Session{Digest: "s", UserID: "u"}),
 			tx.AppendEvent(audit.Event{ID: "e", Time: time.UnixMilli(1)}),
 			tx.PutUser(tenant.User{ID: "u", UserPrincipalName: "a@b"}),
