@@ -3,7 +3,7 @@
 GO ?= go
 LINT = $(GO) tool -modfile=tools/go.mod golangci-lint
 
-.PHONY: help run build test test-race lint bench soak fuzz docs deps release
+.PHONY: help run build test test-race lint bench soak fuzz docs deps release notices
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,9 +38,12 @@ FUZZTIME ?= 30s
 fuzz: ## run each fuzz target (FUZZTIME=3m FUZZ=Redirect)
 	scripts/fuzz $(FUZZTIME) $(FUZZ)
 
+notices: ## write THIRD_PARTY_NOTICES.md: licenses of the modules that the program links
+	scripts/notices
+
 docs: ## take the screenshots again
 	mkdir -p docs/images
 	GATEHOUSE_SCREENSHOTS=$(CURDIR)/docs/images $(GO) test ./cmd/gatehouse -run "TestTheWalkByHand|TestTheDemoInABrowser|TestTheBuiltInDirectory|TestAnAdministratorManages|TestSecondFactors" -count=1
 
-release: ## build every platform into dist/, with checksums
+release: ## build and pack every platform into dist/, with checksums
 	scripts/release
