@@ -26,7 +26,15 @@ var mayImport = []struct{ pkg, imports string }{
 	{"center/store", "audit center names sqldb"},
 	{"tenant/store", "audit names sqldb tenant"},
 	{"center/scimserver", "audit center scim"},
-	{"center/awsdoor", "audit awsapi center"},
+	{
+		"center/server", "awsapi center center/awsdoor center/broker center/console center/identitystore center/portal " +
+			"center/scimserver center/signin center/sso center/ssoadmin center/ssooidc center/sts outbound web",
+	},
+	{
+		"tenant/server", "tenant tenant/admincenter tenant/graphserver tenant/login tenant/oauth tenant/samlidp " +
+			"tenant/syncjobs web",
+	},
+	{"center/awsdoor", "audit awsapi center center/broker"},
 	{"center/identitystore", "awsapi center center/awsdoor"},
 	{"center/ssoadmin", "awsapi center center/awsdoor"},
 	{"center/sso", "audit awsapi center web"},

@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/tenant/server"
 	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
 )
 
@@ -36,9 +37,7 @@ func startTenant(t *testing.T) *tenant.Tenant {
 	done := make(chan error, 1)
 	jobs := syncjobs.New(tn, h.log, nil)
 	go func() {
-		done <- h.serve(ctx, l, func(mux *http.ServeMux) http.Handler {
-			return mountTenant(mux, tn, jobs, &rehearsal{})
-		})
+		done <- h.serve(ctx, l, server.Handler(tn, server.Config{Jobs: jobs}))
 	}()
 	t.Cleanup(func() {
 		cancel()

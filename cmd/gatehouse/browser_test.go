@@ -29,8 +29,11 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
+	centerserver "github.com/gatehouse-id/gatehouse/center/server"
+	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 	"github.com/gatehouse-id/gatehouse/tenant"
+	tenantserver "github.com/gatehouse-id/gatehouse/tenant/server"
 	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
 )
 
@@ -67,12 +70,12 @@ func startSites(t *testing.T) sites {
 		}
 		return h, l
 	}
-	serve := func(h *half, l net.Listener, mount func(*http.ServeMux) http.Handler) {
+	serve := func(h *half, l net.Listener, handler http.Handler) {
 		done := make(chan struct{})
 		ended = append(ended, done)
 		go func() {
 			defer close(done)
-			if err := h.serve(ctx, l, mount); err != nil {
+			if err := h.serve(ctx, l, handler); err != nil {
 				t.Error(err)
 			}
 		}()
@@ -110,8 +113,8 @@ func startSites(t *testing.T) sites {
 	}
 	jobs := syncjobs.New(tn, log, client)
 	go jobs.Run(ctx)
-	serve(ch, cl, func(mux *http.ServeMux) http.Handler { return mountSandboxed(mux, c) })
-	serve(th, tl, func(mux *http.ServeMux) http.Handler { return mountTenant(mux, tn, jobs, &rehearsal{}) })
+	serve(ch, cl, centerserver.Handler(c, centerserver.Config{Targets: outbound.Policy{Loopback: true}}))
+	serve(th, tl, tenantserver.Handler(tn, tenantserver.Config{Jobs: jobs}))
 	return sites{c, tn, "MAP " + centerHost + " 127.0.0.1,MAP " + tenantHost + " 127.0.0.1"}
 }
 

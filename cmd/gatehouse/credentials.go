@@ -20,7 +20,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/broker"
 	"github.com/gatehouse-id/gatehouse/center/iam"
 	"github.com/gatehouse-id/gatehouse/center/organizations"
-	"github.com/gatehouse-id/gatehouse/center/portal"
+	"github.com/gatehouse-id/gatehouse/center/server"
 	"github.com/gatehouse-id/gatehouse/outbound"
 )
 
@@ -90,17 +90,9 @@ func (s *credentialSettings) check() error {
 
 // open makes the broker. STS is reached as the SDK's settings say: AWS_ENDPOINT_URL_STS,
 // AWS_PROFILE and the others.
-func (s *credentialSettings) open(
-	ctx context.Context, c *center.Center, sandbox *broker.Sandbox,
-) (center.Broker, error) {
+func (s *credentialSettings) open(ctx context.Context, c *center.Center) (center.Broker, error) {
 	if s.from == "" || s.from == fromSandbox {
-		sandbox.Federation = broker.Federation{
-			Center:   c,
-			URL:      c.URL + portal.SandboxConsole,
-			Audience: c.URL + portal.SandboxConsole,
-			RolePath: "/",
-		}
-		return sandbox, nil
+		return server.NewSandbox(c), nil
 	}
 	settings, err := awsSettings(ctx, c)
 	if err != nil {

@@ -46,7 +46,7 @@ func TestCredentialsComeFromWhereTheSettingsSay(t *testing.T) {
 		if err := s.check(); err != nil {
 			t.Fatal(err)
 		}
-		b, err := s.open(context.Background(), c, newSandbox(c))
+		b, err := s.open(context.Background(), c)
 		if err != nil {
 			t.Fatal(err)
 		}

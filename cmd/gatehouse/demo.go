@@ -20,11 +20,13 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
+	centerserver "github.com/gatehouse-id/gatehouse/center/server"
 	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/mail"
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/tenant"
+	tenantserver "github.com/gatehouse-id/gatehouse/tenant/server"
 	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
 )
 
@@ -117,9 +119,9 @@ func (d *demo) run(ctx context.Context) error {
 	defer servers.Wait()
 	defer cancel()
 	failed := make(chan error, 2)
-	serve := func(h *half, l net.Listener, mount func(*http.ServeMux) http.Handler) {
+	serve := func(h *half, l net.Listener, handler http.Handler) {
 		servers.Go(func() {
-			if err := h.serve(ctx, l, mount); err != nil {
+			if err := h.serve(ctx, l, handler); err != nil {
 				failed <- err
 				cancel()
 			}
@@ -171,7 +173,7 @@ func drain(failed chan error) error {
 
 // open starts both halves on the data folder.
 func (d *demo) open(
-	ctx context.Context, serve func(*half, net.Listener, func(*http.ServeMux) http.Handler),
+	ctx context.Context, serve func(*half, net.Listener, http.Handler),
 ) (func(), error) {
 	outbox := &mail.Outbox{}
 	queue := mail.NewQueue(outbox, d.log)
@@ -209,11 +211,11 @@ func (d *demo) open(
 	d.tenant.Notify = notifier(queue)
 	d.jobs = syncjobs.New(d.tenant, t.log, t.targets().Client(syncjobs.AnswerTimeout))
 	d.jobs.Interval = d.rehearsal.interval
-	serve(c, cl, func(mux *http.ServeMux) http.Handler {
-		mountOutbox(mux, d.center, outbox)
-		return mountSandboxed(mux, d.center)
-	})
-	serve(t, tl, func(mux *http.ServeMux) http.Handler { return mountTenant(mux, d.tenant, d.jobs, &d.rehearsal) })
+	serve(c, cl, centerserver.Handler(d.center, centerserver.Config{
+		Targets: c.targets(),
+		More:    func(mux *http.ServeMux) { mountOutbox(mux, d.center, outbox) },
+	}))
+	serve(t, tl, tenantserver.Handler(d.tenant, d.rehearsal.config(t, d.jobs)))
 	return closeAll, nil
 }
 

@@ -26,6 +26,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/server"
 	"github.com/gatehouse-id/gatehouse/center/signin"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 )
@@ -193,7 +194,7 @@ func startCenter(t *testing.T, prepare ...func(*center.Center)) *center.Center {
 	}
 	done := make(chan error, 1)
 	go func() {
-		done <- h.serve(ctx, l, func(mux *http.ServeMux) http.Handler { return mountSandboxed(mux, c) })
+		done <- h.serve(ctx, l, server.Handler(c, server.Config{Targets: h.targets()}))
 	}()
 	t.Cleanup(func() {
 		cancel()

@@ -25,9 +25,6 @@ import (
 	"github.com/gatehouse-id/gatehouse/web"
 )
 
-// door is something that adds its endpoints to a half's server.
-type door interface{ Mount(mux *http.ServeMux) }
-
 // half is what the subcommands that serve have in common.
 type half struct {
 	listen, url, data, database string
@@ -281,15 +278,10 @@ const (
 	maxHeaderBytes  = 64 << 10         //bound:body the headers of a request
 )
 
-// serve serves what mount returns, which may be the multiplexer that it is handed, on a listener
-// until ctx is done, then lets requests under way finish.
-func (h *half) serve(ctx context.Context, l net.Listener, mount func(*http.ServeMux) http.Handler) error {
-	mux := http.NewServeMux()
-	web.MountStatic(mux)
-	handler := mount(mux)
+// serve serves a half on a listener until ctx is done, then lets requests under way finish.
+func (h *half) serve(ctx context.Context, l net.Listener, handler http.Handler) error {
 	server := &http.Server{
-		Handler: received(web.Middleware(handler, web.Options{Log: h.log, Proxies: h.proxies,
-			Secure: strings.HasPrefix(h.url, "https:")})),
+		Handler:   received(handler),
 		ConnState: h.connections.changed, ConnContext: h.connections.context,
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout:    idleTimeout,

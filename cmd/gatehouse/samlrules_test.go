@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -17,8 +16,9 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/server"
+	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/saml"
-	"github.com/gatehouse-id/gatehouse/web"
 )
 
 const (
@@ -68,12 +68,11 @@ func newResponder(t *testing.T) *responder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := slog.New(slog.DiscardHandler)
 	return &responder{
 		t:    t,
 		c:    c,
 		key:  key,
-		door: web.Middleware(mountSandboxed(http.NewServeMux(), c), web.Options{Log: log}),
+		door: server.Handler(c, server.Config{Targets: outbound.Policy{Loopback: true}}),
 	}
 }
 

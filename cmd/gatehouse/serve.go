@@ -4,26 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
-	"github.com/gatehouse-id/gatehouse/center/broker"
-	"github.com/gatehouse-id/gatehouse/center/console"
-	"github.com/gatehouse-id/gatehouse/center/identitystore"
-	"github.com/gatehouse-id/gatehouse/center/portal"
-	"github.com/gatehouse-id/gatehouse/center/scimserver"
-	"github.com/gatehouse-id/gatehouse/center/signin"
-	"github.com/gatehouse-id/gatehouse/center/sso"
-	"github.com/gatehouse-id/gatehouse/center/ssoadmin"
-	"github.com/gatehouse-id/gatehouse/center/ssooidc"
+	"github.com/gatehouse-id/gatehouse/center/server"
 	"github.com/gatehouse-id/gatehouse/center/store"
-	"github.com/gatehouse-id/gatehouse/center/sts"
-	"github.com/gatehouse-id/gatehouse/outbound"
-	"github.com/gatehouse-id/gatehouse/web"
 )
 
 func (w *world) serveCommand() *cobra.Command {
@@ -92,15 +78,12 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 			}
 			go c.Run(ctx)
 			go sweepCenter(ctx, c, h.targets())
-			sandbox := newSandbox(c)
-			roles, err := credentials.open(ctx, c, sandbox)
+			roles, err := credentials.open(ctx, c)
 			if err != nil {
 				return err
 			}
-			return h.serve(
-				ctx, l,
-				func(mux *http.ServeMux) http.Handler { return mountCenter(mux, c, sandbox, roles, h.targets()) },
-			)
+			cfg := server.Config{Roles: roles, Targets: h.targets(), Proxies: h.proxies}
+			return h.serve(ctx, l, server.Handler(c, cfg))
 		},
 	}
 	h.flags(cmd, "127.0.0.1:8080", "gatehouse-center")
@@ -132,118 +115,4 @@ func openCenter(ctx context.Context, h *half, env func(string) (string, bool), r
 		return nil, errors.Join(err, s.Close())
 	}
 	return c, nil
-}
-
-func newSandbox(c *center.Center) *broker.Sandbox {
-	return &broker.Sandbox{Sealer: c.Sealer, Now: c.Now}
-}
-
-// mountSandboxed is mountCenter with the sandbox's credentials, on this machine.
-func mountSandboxed(mux *http.ServeMux, c *center.Center) http.Handler {
-	sandbox := newSandbox(c)
-	roles, err := (&credentialSettings{}).open(context.Background(), c, sandbox)
-	if err != nil {
-		panic(err) // the sandbox needs nothing
-	}
-	return mountCenter(mux, c, sandbox, roles, outbound.Policy{Loopback: true})
-}
-
-// mountCenter is the only list of what the center serves. roles may be the sandbox, or another
-// broker; the sandbox's credentials are known to sts all the same.
-func mountCenter(
-	mux *http.ServeMux, c *center.Center, sandbox *broker.Sandbox, roles center.Broker, asks outbound.Policy,
-) http.Handler {
-	in := &signin.Handler{Center: c, Log: c.Log}
-	pages := &console.Handler{
-		Center:     c,
-		Log:        c.Log,
-		Metadata:   asks.Client(console.FetchTimeout),
-		SPMetadata: func(ctx context.Context) ([]byte, error) { return signin.SPMetadata(ctx, c) },
-	}
-	for _, d := range []door{
-		in,
-		&portal.Handler{
-			Center:        c,
-			Log:           c.Log,
-			Broker:        roles,
-			RequireUser:   in.RequireUser,
-			SessionSecret: in.SessionSecret,
-			Sandbox:       roles == center.Broker(sandbox),
-		},
-		&ssooidc.Handler{Center: c, Log: c.Log, RequireUser: in.RequireUser, SessionSecret: in.SessionSecret},
-		&sso.Handler{Center: c, Log: c.Log, Broker: roles},
-		pages,
-	} {
-		d.Mount(mux)
-	}
-	mux.Handle("POST /{$}", &awsapi.Handler{
-		Verify: &awsapi.Verifier{Region: c.Instance.Region, Now: time.Now, Lookup: lookupKey(c, sandbox)},
-		Services: []awsapi.Service{
-			(&identitystore.Handler{Center: c}).Service(),
-			(&ssoadmin.Handler{Center: c}).Service(),
-			pages.Service(),
-		},
-		Query: []awsapi.QueryService{sts.Service()},
-		Log:   c.Log, RequestID: web.RequestID, Address: web.Address,
-		Used: func(ctx context.Context, who awsapi.Caller, service string) {
-			if !who.Administrator { // a role's session, which is no access key of ours
-				return
-			}
-			if err := c.AccessKeyUsed(ctx, who.AccessKeyID, who.LastUsed, service, who.Address); err != nil {
-				c.Log.Warn("note the use of an access key", "error", err)
-			}
-		},
-	})
-	return (&scimserver.Handler{Center: c, Log: c.Log, RequestID: web.RequestID, Address: web.Address}).Before(mux)
-}
-
-// lookupKey finds the secret of an access key: a long-term one of an administrator, or one that the
-// sandbox broker issued.
-func lookupKey(
-	c *center.Center, sandbox *broker.Sandbox,
-) func(context.Context, string, string) (string, awsapi.Caller, error) {
-	return func(ctx context.Context, id, token string) (string, awsapi.Caller, error) {
-		unknown := &awsapi.Error{
-			Code:    "UnrecognizedClientException",
-			Message: "The security token included in the request is invalid.",
-			Status:  http.StatusForbidden,
-		}
-		if token != "" {
-			s, err := sandbox.Session(id, token)
-			if errors.Is(err, broker.ErrExpired) {
-				return "", awsapi.Caller{}, &awsapi.Error{
-					Code:    "ExpiredTokenException",
-					Message: "The security token included in the request is expired.",
-					Status:  http.StatusForbidden,
-				}
-			}
-			if err != nil {
-				return "", awsapi.Caller{}, unknown
-			}
-			return s.SecretAccessKey, awsapi.Caller{
-				AccessKeyID: id,
-				Principal:   s.SessionName,
-				AccountID:   s.AccountID,
-				ARN:         s.ARN(),
-				UserID:      "AROA" + id[4:] + ":" + s.SessionName,
-			}, nil
-		}
-		key, secret, err := c.AccessKeySecret(ctx, id)
-		if center.CodeOf(err) == center.NotAllowed {
-			return "", awsapi.Caller{}, unknown
-		}
-		if err != nil {
-			return "", awsapi.Caller{}, err
-		}
-		return secret.Reveal(), awsapi.Caller{
-			AccessKeyID:   id,
-			Principal:     key.Principal,
-			AccountID:     c.Instance.OwnerAccountID,
-			Role:          string(key.Role),
-			LastUsed:      key.LastUsedAt,
-			ARN:           "arn:aws:iam::" + c.Instance.OwnerAccountID + ":user/" + key.Principal,
-			UserID:        "AIDA" + id[4:],
-			Administrator: true,
-		}, nil
-	}
 }

@@ -4,17 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/tenant"
-	"github.com/gatehouse-id/gatehouse/tenant/admincenter"
-	"github.com/gatehouse-id/gatehouse/tenant/graphserver"
-	"github.com/gatehouse-id/gatehouse/tenant/login"
-	"github.com/gatehouse-id/gatehouse/tenant/oauth"
-	"github.com/gatehouse-id/gatehouse/tenant/samlidp"
+	"github.com/gatehouse-id/gatehouse/tenant/server"
 	"github.com/gatehouse-id/gatehouse/tenant/store"
 	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
 )
@@ -78,7 +73,7 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 			go sweepTenant(ctx, t)
 			running := make(chan struct{})
 			go func() { defer close(running); jobs.Run(ctx) }()
-			err = h.serve(ctx, l, func(mux *http.ServeMux) http.Handler { return mountTenant(mux, t, jobs, &r) })
+			err = h.serve(ctx, l, server.Handler(t, r.config(h, jobs)))
 			if err == nil {
 				<-running
 			}
@@ -123,6 +118,10 @@ func (r *rehearsal) flags(cmd *cobra.Command) {
 	f.DurationVar(&r.lag, "graph-lag", 0, "how long Graph does not know yet what was made")
 }
 
+func (r *rehearsal) config(h *half, jobs *syncjobs.Runner) server.Config {
+	return server.Config{Jobs: jobs, GraphLimit: r.requests, GraphLag: r.lag, Proxies: h.proxies}
+}
+
 func (r *rehearsal) clock() *tenant.Clock {
 	if !r.movable {
 		return nil
@@ -158,34 +157,4 @@ func openTenant(
 		return nil, errors.Join(err, s.Close())
 	}
 	return t, nil
-}
-
-// mountTenant is the only list of what the tenant serves.
-func mountTenant(mux *http.ServeMux, t *tenant.Tenant, jobs *syncjobs.Runner, r *rehearsal) http.Handler {
-	people := &login.Handler{Tenant: t, Log: t.Log}
-	tokens := &oauth.Handler{Tenant: t, Log: t.Log, RequireAccount: people.RequireAccount}
-	idp := &samlidp.Handler{
-		Tenant:      t,
-		Log:         t.Log,
-		User:        people.User,
-		RequireUser: people.RequireUser,
-		EndSession:  people.EndSession,
-	}
-	for _, d := range []door{
-		people, tokens, idp,
-		&graphserver.Handler{Tenant: t, Log: t.Log, Authenticate: tokens.Authenticate, Test: jobs.Test,
-			Progress: jobs.Progress, OnDemand: jobs.OnDemand,
-			Rehearsal: graphserver.Rehearsal{Requests: r.requests, Lag: r.lag}},
-		&admincenter.Handler{
-			Tenant:   t,
-			Log:      t.Log,
-			Metadata: idp.Metadata,
-			Test:     jobs.Test,
-			Progress: jobs.Progress,
-			OnDemand: jobs.OnDemand,
-		},
-	} {
-		d.Mount(mux)
-	}
-	return mux
 }

@@ -1,0 +1,84 @@
+package awsdoor
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/gatehouse-id/gatehouse/awsapi"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/broker"
+)
+
+// Lookup finds the secret of an access key, and whose it is: a long-term one of an administrator,
+// or one that the sandbox issued. It is for awsapi.Verifier.Lookup.
+//
+// The ids of users begin with AIDA and those of assumed roles with AROA. Source: IAM User Guide,
+// IAM identifiers, "Understanding unique ID prefixes".
+func Lookup(
+	c *center.Center, sandbox *broker.Sandbox,
+) func(ctx context.Context, id, token string) (string, awsapi.Caller, error) {
+	return func(ctx context.Context, id, token string) (string, awsapi.Caller, error) {
+		if token != "" {
+			return roleSession(sandbox, id, token)
+		}
+		key, secret, err := c.AccessKeySecret(ctx, id)
+		if center.CodeOf(err) == center.NotAllowed {
+			return "", awsapi.Caller{}, unknownKey()
+		}
+		if err != nil {
+			return "", awsapi.Caller{}, err
+		}
+		return secret.Reveal(), awsapi.Caller{
+			AccessKeyID:   id,
+			Principal:     key.Principal,
+			AccountID:     c.Instance.OwnerAccountID,
+			Role:          string(key.Role),
+			LastUsed:      key.LastUsedAt,
+			ARN:           "arn:aws:iam::" + c.Instance.OwnerAccountID + ":user/" + key.Principal,
+			UserID:        "AIDA" + id[4:],
+			Administrator: true,
+		}, nil
+	}
+}
+
+func roleSession(sandbox *broker.Sandbox, id, token string) (string, awsapi.Caller, error) {
+	s, err := sandbox.Session(id, token)
+	if errors.Is(err, broker.ErrExpired) {
+		return "", awsapi.Caller{}, &awsapi.Error{
+			Code:    "ExpiredTokenException",
+			Message: "The security token included in the request is expired.",
+			Status:  http.StatusForbidden,
+		}
+	}
+	if err != nil {
+		return "", awsapi.Caller{}, unknownKey()
+	}
+	return s.SecretAccessKey, awsapi.Caller{
+		AccessKeyID: id,
+		Principal:   s.SessionName,
+		AccountID:   s.AccountID,
+		ARN:         s.ARN(),
+		UserID:      "AROA" + id[4:] + ":" + s.SessionName,
+	}, nil
+}
+
+func unknownKey() error {
+	return &awsapi.Error{
+		Code:    "UnrecognizedClientException",
+		Message: "The security token included in the request is invalid.",
+		Status:  http.StatusForbidden,
+	}
+}
+
+// Used notes the use of an access key. It is for awsapi.Handler.Used.
+func Used(c *center.Center) func(context.Context, awsapi.Caller, string) {
+	return func(ctx context.Context, who awsapi.Caller, service string) {
+		if !who.Administrator { // a role's session, which is no access key of ours
+			return
+		}
+		if err := c.AccessKeyUsed(ctx, who.AccessKeyID, who.LastUsed, service, who.Address); err != nil {
+			c.Log.Warn("note the use of an access key", "error", err)
+		}
+	}
+}

@@ -1,0 +1,115 @@
+// Package server puts the doors of a center together: everything that a center serves, as one
+// http.Handler. It is the only list of a center's doors.
+package server
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/awsapi"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/awsdoor"
+	"github.com/gatehouse-id/gatehouse/center/broker"
+	"github.com/gatehouse-id/gatehouse/center/console"
+	"github.com/gatehouse-id/gatehouse/center/identitystore"
+	"github.com/gatehouse-id/gatehouse/center/portal"
+	"github.com/gatehouse-id/gatehouse/center/scimserver"
+	"github.com/gatehouse-id/gatehouse/center/signin"
+	"github.com/gatehouse-id/gatehouse/center/sso"
+	"github.com/gatehouse-id/gatehouse/center/ssoadmin"
+	"github.com/gatehouse-id/gatehouse/center/ssooidc"
+	"github.com/gatehouse-id/gatehouse/center/sts"
+	"github.com/gatehouse-id/gatehouse/outbound"
+	"github.com/gatehouse-id/gatehouse/web"
+)
+
+// Config is what the doors of a center need beside the center. The zero value serves the sandbox's
+// credentials, takes no proxy's word, and asks hosts on the internet only.
+type Config struct {
+	// Roles opens roles in accounts; nil: the sandbox does.
+	Roles center.Broker
+	// Targets says which addresses are asked for an administrator.
+	Targets outbound.Policy
+	// Proxies are those that say who the client is.
+	Proxies web.Proxies
+	// More adds pages of the caller's own; nil: none.
+	More func(*http.ServeMux)
+}
+
+// NewSandbox returns a broker whose credentials only this center's own STS knows. Its console is a
+// page of the portal.
+func NewSandbox(c *center.Center) *broker.Sandbox {
+	return &broker.Sandbox{
+		Sealer: c.Sealer,
+		Now:    c.Now,
+		Federation: broker.Federation{
+			Center:   c,
+			URL:      c.URL + portal.SandboxConsole,
+			Audience: c.URL + portal.SandboxConsole,
+			RolePath: "/",
+		},
+	}
+}
+
+// Handler serves a center: every door, the style sheet, and what each request gets on its way in.
+func Handler(c *center.Center, cfg Config) http.Handler {
+	mux := http.NewServeMux()
+	web.MountStatic(mux)
+	if cfg.More != nil {
+		cfg.More(mux)
+	}
+	return web.Middleware(mount(mux, c, cfg), web.Options{
+		Log:     c.Log,
+		Proxies: cfg.Proxies,
+		Secure:  strings.HasPrefix(c.URL, "https:"),
+	})
+}
+
+func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
+	sandbox, sandboxed := cfg.Roles.(*broker.Sandbox)
+	if sandbox == nil { // its credentials are known to STS all the same
+		sandbox = NewSandbox(c)
+	}
+	if cfg.Roles == nil {
+		cfg.Roles, sandboxed = sandbox, true
+	}
+	in := &signin.Handler{Center: c, Log: c.Log}
+	pages := &console.Handler{
+		Center:     c,
+		Log:        c.Log,
+		Metadata:   cfg.Targets.Client(console.FetchTimeout),
+		SPMetadata: func(ctx context.Context) ([]byte, error) { return signin.SPMetadata(ctx, c) },
+	}
+	for _, door := range []interface{ Mount(mux *http.ServeMux) }{
+		in,
+		&portal.Handler{
+			Center:        c,
+			Log:           c.Log,
+			Broker:        cfg.Roles,
+			RequireUser:   in.RequireUser,
+			SessionSecret: in.SessionSecret,
+			Sandbox:       sandboxed,
+		},
+		&ssooidc.Handler{Center: c, Log: c.Log, RequireUser: in.RequireUser, SessionSecret: in.SessionSecret},
+		&sso.Handler{Center: c, Log: c.Log, Broker: cfg.Roles},
+		pages,
+	} {
+		door.Mount(mux)
+	}
+	mux.Handle("POST /{$}", &awsapi.Handler{
+		Verify: &awsapi.Verifier{Region: c.Instance.Region, Now: time.Now, Lookup: awsdoor.Lookup(c, sandbox)},
+		Services: []awsapi.Service{
+			(&identitystore.Handler{Center: c}).Service(),
+			(&ssoadmin.Handler{Center: c}).Service(),
+			pages.Service(),
+		},
+		Query:     []awsapi.QueryService{sts.Service()},
+		Log:       c.Log,
+		RequestID: web.RequestID,
+		Address:   web.Address,
+		Used:      awsdoor.Used(c),
+	})
+	return (&scimserver.Handler{Center: c, Log: c.Log, RequestID: web.RequestID, Address: web.Address}).Before(mux)
+}

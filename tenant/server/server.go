@@ -1,0 +1,74 @@
+// Package server puts the doors of a tenant together: everything that a tenant serves, as one
+// http.Handler. It is the only list of a tenant's doors.
+package server
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/tenant/admincenter"
+	"github.com/gatehouse-id/gatehouse/tenant/graphserver"
+	"github.com/gatehouse-id/gatehouse/tenant/login"
+	"github.com/gatehouse-id/gatehouse/tenant/oauth"
+	"github.com/gatehouse-id/gatehouse/tenant/samlidp"
+	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
+	"github.com/gatehouse-id/gatehouse/web"
+)
+
+// Config is what the doors of a tenant need beside the tenant.
+type Config struct {
+	// Jobs runs what the doors ask of provisioning; whoever calls Handler runs it.
+	Jobs *syncjobs.Runner
+	// GraphLimit is how many Graph requests are taken in ten seconds; 0: any number.
+	GraphLimit int
+	// GraphLag is how long Graph does not know yet what was made.
+	GraphLag time.Duration
+	// Proxies are those that say who the client is.
+	Proxies web.Proxies
+}
+
+// Handler serves a tenant: every door, the style sheet, and what each request gets on its way in.
+func Handler(t *tenant.Tenant, cfg Config) http.Handler {
+	mux := http.NewServeMux()
+	web.MountStatic(mux)
+	people := &login.Handler{Tenant: t, Log: t.Log}
+	tokens := &oauth.Handler{Tenant: t, Log: t.Log, RequireAccount: people.RequireAccount}
+	idp := &samlidp.Handler{
+		Tenant:      t,
+		Log:         t.Log,
+		User:        people.User,
+		RequireUser: people.RequireUser,
+		EndSession:  people.EndSession,
+	}
+	for _, door := range []interface{ Mount(mux *http.ServeMux) }{
+		people,
+		tokens,
+		idp,
+		&graphserver.Handler{
+			Tenant:       t,
+			Log:          t.Log,
+			Authenticate: tokens.Authenticate,
+			Test:         cfg.Jobs.Test,
+			Progress:     cfg.Jobs.Progress,
+			OnDemand:     cfg.Jobs.OnDemand,
+			Rehearsal:    graphserver.Rehearsal{Requests: cfg.GraphLimit, Lag: cfg.GraphLag},
+		},
+		&admincenter.Handler{
+			Tenant:   t,
+			Log:      t.Log,
+			Metadata: idp.Metadata,
+			Test:     cfg.Jobs.Test,
+			Progress: cfg.Jobs.Progress,
+			OnDemand: cfg.Jobs.OnDemand,
+		},
+	} {
+		door.Mount(mux)
+	}
+	return web.Middleware(mux, web.Options{
+		Log:     t.Log,
+		Proxies: cfg.Proxies,
+		Secure:  strings.HasPrefix(t.URL, "https:"),
+	})
+}
