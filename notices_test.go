@@ -40,7 +40,7 @@ func TestTheNoticesNameWhatIsLinked(t *testing.T) {
 		required[strings.TrimSpace(line)] = true
 	}
 	for module := range noticed {
-		if !required[module] && !strings.Contains(string(linked), module+"\n") {
+		if !required[module] {
 			t.Errorf("THIRD_PARTY_NOTICES.md names %s, which go.mod does not: run make notices", module)
 		}
 	}
