@@ -9,33 +9,75 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is set by the release build.
-var version = "development"
+// What scripts/release stamps with -ldflags "-X main.version=…". Where one is empty, the build
+// information that Go writes into a program says it.
+var version, commit, date string
+
+// versionOutput is what `version --json` prints. Fields are added, never changed.
+type versionOutput struct {
+	Version  string `json:"version"`
+	Commit   string `json:"commit"`
+	Date     string `json:"date"`     // of the commit, RFC 3339
+	Modified bool   `json:"modified"` // there were changes that no commit has
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+}
+
+// describe joins what a release stamps with the build information, of which there may be none.
+func describe(stamped versionOutput, info *debug.BuildInfo) versionOutput {
+	v := stamped
+	v.Go = runtime.Version()
+	v.Platform = runtime.GOOS + "/" + runtime.GOARCH
+	if info == nil {
+		info = &debug.BuildInfo{}
+	}
+	settings := map[string]string{}
+	for _, s := range info.Settings {
+		settings[s.Key] = s.Value
+	}
+	if v.Version == "" && info.Main.Version != "(devel)" {
+		v.Version = info.Main.Version // of `go install …@v1.2.3`, or made from the repository's tags
+	}
+	if v.Version == "" {
+		v.Version = "development"
+	}
+	if v.Commit == "" {
+		v.Commit = settings["vcs.revision"]
+		v.Modified = settings["vcs.modified"] == "true"
+	}
+	if v.Date == "" {
+		v.Date = settings["vcs.time"]
+	}
+	return v
+}
+
+// text is for people, and for pasting into a report.
+func (v versionOutput) text() string {
+	orUnknown := func(s string) string {
+		if s == "" {
+			return "unknown"
+		}
+		return s
+	}
+	commit := orUnknown(v.Commit)
+	if v.Modified {
+		commit += ", with changes"
+	}
+	return fmt.Sprintf("gatehouse %s\ncommit    %s\ndate      %s\ngo        %s\nplatform  %s\n",
+		v.Version, commit, orUnknown(v.Date), v.Go, v.Platform)
+}
 
 func (w *world) versionCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "version", Short: "Print the version", Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			commit := ""
-			if info, ok := debug.ReadBuildInfo(); ok {
-				for _, s := range info.Settings {
-					if s.Key == "vcs.revision" {
-						commit = s.Value
-					}
-				}
-			}
+			info, _ := debug.ReadBuildInfo()
+			v := describe(versionOutput{Version: version, Commit: commit, Date: date}, info)
 			if asJSON {
-				return json.NewEncoder(w.out).Encode(map[string]string{
-					"version":  version,
-					"commit":   commit,
-					"go":       runtime.Version(),
-					"platform": runtime.GOOS + "/" + runtime.GOARCH,
-				})
+				return json.NewEncoder(w.out).Encode(v)
 			}
-			_, err := fmt.Fprintf(
-				w.out, "gatehouse %s %s %s %s/%s\n", version, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH,
-			)
+			_, err := fmt.Fprint(w.out, v.text())
 			return err
 		},
 	}
