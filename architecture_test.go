@@ -58,6 +58,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"provisioning", "names provisioning/mapping scim"},
 	{"provisioning/mapping", ""},
 	{"connect", "adminapi graph saml scim"},
+	{"dirsync", "audit graph provisioning provisioning/mapping scim tenant tenant/mirror tenant/syncjobs"},
 	{"scim", "names"}, {"saml", ""}, {"awsapi", ""}, {"graph", "names"}, {"adminapi", ""}, // wire packages
 	// shared packages
 	{

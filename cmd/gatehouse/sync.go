@@ -8,21 +8,19 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
-	"strings"
+	"sync"
 	"time"
 
+	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
-	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/dirsync"
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/provisioning"
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
-	"github.com/gatehouse-id/gatehouse/scim"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/graphserver"
-	"github.com/gatehouse-id/gatehouse/tenant/mirror"
-	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
 )
 
 // syncSettings are the flags of sync.
@@ -109,20 +107,6 @@ Give secrets by the environment: GATEHOUSE_CLIENT_SECRET and GATEHOUSE_SCIM_TOKE
 	return cmd
 }
 
-// synchronizer is a directory that is mirrored into a tenant of its own, and the job that brings a
-// target into line with it.
-type synchronizer struct {
-	settings *syncSettings
-	tenant   *tenant.Tenant
-	mirror   *mirror.Mirror
-	runner   *syncjobs.Runner
-	job      tenant.Job
-	dialect  provisioning.Dialect
-	remote   string   // service principal whose assignments are followed; may be empty
-	groups   []string // ids of the groups to follow
-	close    func() error
-}
-
 // check finds every mistake in the settings at once. They are no usage errors, whose exit code a
 // dry run needs.
 func (s *syncSettings) check() error {
@@ -145,227 +129,113 @@ func (s *syncSettings) check() error {
 }
 
 // openSync opens the state and reads the settings into it.
-func (w *world) openSync(ctx context.Context, s *syncSettings, log *slog.Logger) (*synchronizer, error) {
-	if err := s.check(); err != nil {
-		return nil, err
+func (w *world) openSync(
+	ctx context.Context, s *syncSettings, log *slog.Logger, onEntry func(provisioning.Entry),
+) (y *dirsync.Synchronizer, closeState func() error, err error) {
+	mappings, err := s.readMappings()
+	if err := errors.Join(s.check(), err); err != nil {
+		return nil, nil, err
 	}
-	y := &synchronizer{settings: s, close: func() error { return nil }}
-	folder := s.state
+	state, closeState, err := w.openState(ctx, s.state, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	progress := &syncProgress{world: w}
+	client := outbound.Operator.Client(clientTimeout)
+	source, err := s.source.client(ctx, client, w.say)
+	if err == nil {
+		y, err = dirsync.Open(ctx, dirsync.Config{
+			State:          state,
+			Source:         source,
+			Target:         s.to,
+			Token:          s.scimToken,
+			HTTP:           client,
+			Log:            log,
+			Application:    s.application,
+			Groups:         s.groups,
+			Nested:         s.nested,
+			Mappings:       mappings,
+			Adopt:          s.adopt,
+			DryRun:         s.dryRun,
+			SkipOutOfScope: s.skipOutOfScope,
+			MaxDeletions:   s.maxDeletions,
+			OnRead:         progress.read,
+			OnEntry:        onEntry,
+			OnProgress:     progress.write,
+		})
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, closeState())
+	}
+	return y, closeState, nil
+}
+
+// openState opens the folder that remembers, or a temporary one.
+func (w *world) openState(ctx context.Context, folder string, log *slog.Logger) (
+	t *tenant.Tenant, closeState func() error, err error,
+) {
+	remove := func() error { return nil }
 	if folder == "" {
 		temp, err := os.MkdirTemp("", "gatehouse-sync-")
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		folder, y.close = temp, func() error { return os.RemoveAll(temp) }
+		folder = temp
+		remove = func() error { return os.RemoveAll(temp) }
 	}
-	t, err := openTenant(ctx, &half{data: folder, log: log}, w.env, "", "", nil)
-	if err != nil {
-		return nil, errors.Join(err, y.close())
+	if t, err = openTenant(ctx, &half{data: folder, log: log}, w.env, "", "", nil); err != nil {
+		return nil, nil, errors.Join(err, remove())
 	}
-	removeTemporary := y.close
-	y.close = func() error { return errors.Join(t.Store.Close(), removeTemporary()) }
-	y.tenant = t
-	client := outbound.Operator.Client(clientTimeout)
-	from, err := s.source.client(ctx, client, w.say)
-	if err == nil {
-		y.mirror, y.runner = &mirror.Mirror{Tenant: t, Graph: from}, syncjobs.New(t, log, client)
-		err = y.configure(ctx)
-	}
-	if err != nil {
-		return nil, errors.Join(err, y.close())
-	}
-	return y, nil
+	return t, func() error { return errors.Join(t.Store.Close(), remove()) }, nil
 }
 
-// Names of the notes that a state keeps.
-const (
-	noteSource = "sync/source"
-	noteJob    = "sync/service-principal"
-)
+// syncProgress draws how many objects were read, then how far the writing is. Both begin again with
+// each cycle.
+type syncProgress struct {
+	*world
+	mu   sync.Mutex // several requests are under way at once
+	bar  *progressbar.ProgressBar
+	draw func(done, total int)
+}
 
-// configure finds or makes the job of the state, and brings it in line with the settings.
-func (y *synchronizer) configure(ctx context.Context) error {
-	s := y.settings
-	address, _, _ := strings.Cut(s.to, "?")
-	target := &scim.Client{BaseURL: address, Token: s.scimToken, HTTP: y.runner.HTTP}
-	var err error
-	if y.dialect = provisioning.DialectOf(s.to); y.dialect != provisioning.Compliant {
-		if y.dialect, err = provisioning.Probe(ctx, target); err != nil {
-			return fmt.Errorf("ask %s what it is: %w", address, err)
-		}
+func (p *syncProgress) read(objects int, ended bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.bar == nil {
+		p.bar = p.counter("read")
 	}
-	here := s.source.graphURL + " → " + address
-	if was, err := y.tenant.Note(ctx, noteSource); err != nil || (was != "" && was != here) {
-		return errors.Join(
-			err, fmt.Errorf("the state in %s is of %s, not of %s: use another folder", s.state, was, here),
+	_ = p.bar.Set(objects) // only a display
+	if ended {
+		_ = p.bar.Finish()
+		p.bar = nil
+		p.draw = p.world.bar("sync")
+	}
+}
+
+func (p *syncProgress) write(at provisioning.Progress) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.draw(at.Done, at.Total)
+}
+
+// readMappings reads the file with mappings; without one it returns nil.
+func (s *syncSettings) readMappings() (*mapping.Schema, error) {
+	if s.mappings == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(s.mappings)
+	if err != nil {
+		return nil, fmt.Errorf("--mappings: %w", err)
+	}
+	var wire graph.SynchronizationSchema
+	if err := json.Unmarshal(data, &wire); err != nil || len(wire.Rules) != 1 {
+		return nil, errors.Join(
+			fmt.Errorf("--mappings: %s is no synchronization schema with one rule", s.mappings), err,
 		)
 	}
-	principal, err := y.tenant.Note(ctx, noteJob)
+	wanted, err := graphserver.MappingsFromWire(wire.Rules[0])
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("--mappings: %w", err)
 	}
-	if principal == "" {
-		if principal, err = y.makeJob(ctx, here); err != nil {
-			return err
-		}
-	}
-	jobs, err := y.tenant.Jobs(ctx, principal)
-	if err != nil || len(jobs) != 1 {
-		return errors.Join(err, fmt.Errorf("the state in %s is damaged: it has %d jobs", s.state, len(jobs)))
-	}
-	all := s.application == "" && len(s.groups) == 0
-	settings := tenant.JobSettings{
-		BaseAddress:     &address,
-		SecretToken:     &s.scimToken,
-		SyncAll:         &all,
-		SkipOutOfScope:  &s.skipOutOfScope,
-		FlattenGroups:   &s.nested,
-		DeleteThreshold: &s.maxDeletions,
-	}
-	if err := y.tenant.ConfigureJob(ctx, audit.SystemActor, jobs[0].ID, settings); err != nil {
-		return err
-	}
-	if err := y.setMappings(ctx, jobs[0]); err != nil {
-		return err
-	}
-	if y.job, err = y.tenant.Job(ctx, principal, jobs[0].ID); err != nil {
-		return err
-	}
-	return y.findScope(ctx)
-}
-
-func (y *synchronizer) makeJob(ctx context.Context, here string) (principal string, err error) {
-	app, err := y.tenant.Instantiate(ctx, audit.SystemActor, tenant.Gallery[0], "sync")
-	if err != nil {
-		return "", err
-	}
-	if _, err := y.tenant.CreateJob(
-		ctx, audit.SystemActor, app.ServicePrincipalID, tenant.Gallery[0].SyncTemplate,
-	); err != nil {
-		return "", err
-	}
-	return app.ServicePrincipalID, errors.Join(
-		y.tenant.SetNote(ctx, tenant.Note{Name: noteSource, Text: here}),
-		y.tenant.SetNote(ctx, tenant.Note{Name: noteJob, Text: app.ServicePrincipalID}),
-	)
-}
-
-// setMappings reads the file with mappings. What AWS requires is required of AWS only.
-func (y *synchronizer) setMappings(ctx context.Context, j tenant.Job) error {
-	wanted := tenant.DefaultMappings()
-	if y.settings.mappings != "" {
-		data, err := os.ReadFile(y.settings.mappings)
-		if err != nil {
-			return fmt.Errorf("--mappings: %w", err)
-		}
-		var wire graph.SynchronizationSchema
-		if err := json.Unmarshal(data, &wire); err != nil || len(wire.Rules) != 1 {
-			return errors.Join(
-				fmt.Errorf("--mappings: %s is no synchronization schema with one rule", y.settings.mappings), err,
-			)
-		}
-		if wanted, err = graphserver.MappingsFromWire(wire.Rules[0]); err != nil {
-			return fmt.Errorf("--mappings: %w", err)
-		}
-	}
-	if sameMappings(wanted, j.Mappings()) {
-		return nil
-	}
-	return y.tenant.SetMappings(ctx, audit.SystemActor, j.ID, wanted)
-}
-
-// sameMappings compares what people write; versions and what the target requires are not among it.
-func sameMappings(a, b mapping.Schema) bool {
-	text := func(s mapping.Schema) string {
-		objects := make([]mapping.Object, len(s.Objects))
-		for i, o := range s.Objects {
-			o.Attributes = append([]mapping.Attribute{}, o.Attributes...)
-			for k := range o.Attributes {
-				o.Attributes[k].Required = false
-			}
-			objects[i] = o
-		}
-		data, _ := json.Marshal(objects) // plain fields always encode
-		return string(data)
-	}
-	return text(a) == text(b)
-}
-
-// findScope finds the application or the groups that the settings name.
-func (y *synchronizer) findScope(ctx context.Context) error {
-	if name := y.settings.application; name != "" {
-		found, err := graph.All[graph.ServicePrincipal](
-			ctx, y.mirror.Graph, "/servicePrincipals"+graph.Filter("displayName", name),
-		)
-		if err != nil {
-			return fmt.Errorf("find the application %q: %w", name, err)
-		}
-		switch len(found) {
-		case 0:
-			y.remote = name
-		case 1:
-			y.remote = found[0].ID
-		default:
-			return fmt.Errorf(
-				"there are %d applications named %q: give the id of a service principal", len(found), name,
-			)
-		}
-	}
-	for _, name := range y.settings.groups {
-		found, err := graph.All[graph.Group](ctx, y.mirror.Graph, "/groups"+graph.Filter("displayName", name))
-		switch {
-		case err != nil:
-			return fmt.Errorf("find the group %q: %w", name, err)
-		case len(found) > 1:
-			return fmt.Errorf("there are %d groups named %q: give an id", len(found), name)
-		case len(found) == 1:
-			y.groups = append(y.groups, found[0].ID)
-		default:
-			y.groups = append(y.groups, name)
-		}
-	}
-	return nil
-}
-
-// pull brings the mirror up to date.
-func (y *synchronizer) pull(ctx context.Context) (mirror.Pulled, error) {
-	pulled, err := y.mirror.Pull(ctx)
-	if err != nil {
-		return pulled, err
-	}
-	switch {
-	case y.remote != "":
-		err = y.mirror.Assigned(ctx, y.remote, y.job.ServicePrincipalID)
-	case len(y.groups) > 0:
-		for _, id := range y.groups {
-			if _, err := y.tenant.Group(ctx, id); err != nil {
-				return pulled, fmt.Errorf("--group %q: %w", id, err)
-			}
-		}
-		err = y.tenant.SetAssigned(ctx, audit.SystemActor, y.job.ServicePrincipalID, y.groups)
-	}
-	return pulled, err
-}
-
-// engine is the engine of the job with what only sync can do.
-func (y *synchronizer) engine() (*provisioning.Engine, error) {
-	e, err := y.runner.Engine(y.job)
-	if err != nil {
-		return nil, err
-	}
-	e.Dialect = y.dialect
-	e.Careful = true
-	e.Adopt = y.settings.adopt
-	e.DryRun = y.settings.dryRun
-	if y.dialect != provisioning.AWS { // others require a user name only
-		schema := y.job.Mappings()
-		for i := range schema.Objects {
-			for k := range schema.Objects[i].Attributes {
-				a := &schema.Objects[i].Attributes[k]
-				a.Required = a.Required && a.Matching > 0
-			}
-		}
-		e.Mappings, err = provisioning.Compile(schema)
-	}
-	return e, err
+	return &wanted, nil
 }

@@ -1,127 +1,76 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/gatehouse-id/gatehouse/dirsync"
 	"github.com/gatehouse-id/gatehouse/provisioning"
-	"github.com/gatehouse-id/gatehouse/tenant"
-	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
 )
 
 // sync runs cycles: one, or one after the other until it is told to stop.
 func (w *world) sync(ctx context.Context, s *syncSettings, log *slog.Logger) (err error) {
-	y, err := w.openSync(ctx, s, log)
+	m := newSyncMetrics()
+	out := &syncPrinter{out: w.out, asJSON: s.asJSON, dryRun: s.dryRun, live: !s.dryRun && !terminal(w.err)}
+	y, closeState, err := w.openSync(ctx, s, log, func(e provisioning.Entry) {
+		m.entry(e)
+		out.entry(e)
+	})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, y.close()) }()
-	m := newSyncMetrics()
+	defer func() { err = errors.Join(err, closeState()) }()
 	if s.metrics != "" {
 		if err := serveMetrics(ctx, s.metrics, log, m.collectors()...); err != nil {
 			return err
 		}
 	}
-	repaired := time.Now()
-	for {
-		repair := s.repair
-		if s.repairEvery > 0 && time.Since(repaired) >= s.repairEvery {
-			repair, repaired = true, time.Now()
-		}
-		result, err := w.syncOnce(ctx, y, m, repair)
-		switch {
-		case ctx.Err() != nil:
-			return nil // told to stop; what is done is remembered
-		case s.every == 0 && err == nil && s.dryRun && result.Exported()+result.Failed > 0:
-			return errChanges
-		case s.every == 0 && err == nil && result.Failed > 0:
-			return fmt.Errorf("%d objects failed; they are tried again by the next run", result.Failed)
-		case s.every == 0:
-			return err
-		case err != nil:
-			log.Error("the cycle failed; the next one tries again", "error", err)
-		}
-		select {
-		case <-time.After(s.every):
-		case <-ctx.Done():
-			return nil
-		}
+	done := func(r dirsync.Report, err error) {
+		m.cycle(r, err)
+		out.report(r, err)
 	}
+	if s.every > 0 {
+		y.Run(ctx, dirsync.Pace{Every: s.every, Repair: s.repair, RepairEvery: s.repairEvery},
+			func(r dirsync.Report, err error) {
+				if done(r, err); err != nil && ctx.Err() == nil {
+					log.Error("the cycle failed; the next one tries again", "error", err)
+				}
+			})
+		return nil
+	}
+	report, err := y.Cycle(ctx, s.repair)
+	done(report, err)
+	switch {
+	case ctx.Err() != nil:
+		return nil // told to stop; what is done is remembered
+	case err != nil:
+		return err
+	case s.dryRun && report.Changes:
+		return errChanges
+	case report.Failed > 0:
+		return fmt.Errorf("%d objects failed; they are tried again by the next run", report.Failed)
+	}
+	return nil
 }
 
 // errChanges ends a dry run that found something to do.
 var errChanges = errors.New("there are changes")
 
-// syncOnce reads what has changed and runs a cycle.
-func (w *world) syncOnce(
-	ctx context.Context, y *synchronizer, m *syncMetrics, repair bool,
-) (provisioning.Result, error) {
-	began := time.Now()
-	out := &syncPrinter{
-		out:    w.out,
-		asJSON: y.settings.asJSON,
-		live:   !y.settings.dryRun && !terminal(w.err),
-		done:   map[provisioning.Ref]provisioning.Entry{},
-	}
-	bar := w.counter("read")
-	y.mirror.Progress = func(n int) { _ = bar.Set(n) } // only a display
-	pulled, err := y.pull(ctx)
-	_ = bar.Finish()
-	if err != nil {
-		m.failed(err)
-		return provisioning.Result{}, fmt.Errorf("read %s: %w", y.settings.source.graphURL, err)
-	}
-	engine, err := y.engine()
-	if err != nil {
-		return provisioning.Result{}, err
-	}
-	engine.Reread = repair
-	engine.OnEntry = func(e provisioning.Entry) {
-		m.entry(e)
-		out.entry(e)
-	}
-	draw := w.bar("sync")
-	engine.Progress = func(p provisioning.Progress) { draw(p.Done, p.Total) }
-	var result provisioning.Result
-	if y.settings.dryRun {
-		result, err = engine.Run(ctx)
-	} else {
-		result, err = y.runner.Cycle(ctx, y.job, engine)
-	}
-	out.flush()
-	if err != nil {
-		m.failed(err)
-		var failed *syncjobs.CycleError
-		if errors.As(err, &failed) {
-			err = failed.Err
-		}
-		return result, fmt.Errorf("write %s: %w", y.settings.to, err)
-	}
-	m.cycle(result, time.Since(began))
-	out.summary(result, pulled.Full, pulled.Objects, time.Since(began), y.settings.dryRun)
-	return result, nil
-}
-
 // syncPrinter prints entries: as they come, or after the cycle, by object, for a dry run and where
 // a progress bar is drawn meanwhile.
 type syncPrinter struct {
-	out    io.Writer
-	asJSON bool
-	live   bool
-	mu     sync.Mutex // several requests are under way at once
-	done   map[provisioning.Ref]provisioning.Entry
+	out                  io.Writer
+	asJSON, dryRun, live bool
+	mu                   sync.Mutex // several requests are under way at once
 }
 
 // syncLine is what sync --json prints for each change. It is an interface: fields are added, never
@@ -162,48 +111,26 @@ type syncSummary struct {
 	Seconds  float64 `json:"seconds"`
 }
 
-// entry prints an entry.
+// entry prints an entry as it comes.
 func (p *syncPrinter) entry(e provisioning.Entry) {
-	if e.Outcome == provisioning.Skipped && e.Code == "" && e.Action != provisioning.StagedDelete {
+	if !p.live {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.live {
-		p.print(e)
-	}
-	first, seen := p.done[e.Ref]
-	if !seen {
-		p.done[e.Ref] = e
-		return
-	}
-	first.Added, first.Removed = append(first.Added, e.Added...), append(first.Removed, e.Removed...)
-	if first.Action != provisioning.Create {
-		first.Changes = append(first.Changes, e.Changes...)
-	}
-	if e.Outcome == provisioning.Failure {
-		first.Outcome = e.Outcome
-		first.Code = e.Code
-		first.Reason = e.Reason
-	}
-	p.done[e.Ref] = first
+	p.print(e)
 }
 
-// flush prints what was not printed as it came: users before groups, by their names.
-func (p *syncPrinter) flush() {
-	if p.live {
-		return
+// report prints the objects that were not printed as they came, and sums the cycle up unless it
+// failed.
+func (p *syncPrinter) report(r dirsync.Report, err error) {
+	if !p.live {
+		for _, e := range r.Objects {
+			p.print(e)
+		}
 	}
-	list := slices.SortedFunc(maps.Values(p.done), func(a, b provisioning.Entry) int {
-		return cmp.Or(
-			-strings.Compare(string(a.Ref.Kind), string(b.Ref.Kind)), strings.Compare(a.Name, b.Name),
-			strings.Compare(a.Ref.ID, b.Ref.ID),
-		)
-	})
-	for _, e := range list {
-		slices.Sort(e.Added)
-		slices.Sort(e.Removed)
-		p.print(e)
+	if err == nil {
+		p.summary(r)
 	}
 }
 
@@ -265,38 +192,35 @@ func shown(value string) string {
 	return fmt.Sprintf("%q", value)
 }
 
-// summary counts objects, not requests: one whose attributes and members change counts once.
-func (p *syncPrinter) summary(r provisioning.Result, full bool, read int, took time.Duration, dryRun bool) {
-	sum := syncSummary{Cycle: r.Cycle, DryRun: dryRun, Full: full, Read: read, Seconds: took.Seconds()}
-	for _, e := range p.done {
-		switch {
-		case e.Outcome == provisioning.Failure:
-			sum.Failed++
-		case e.Action == provisioning.Create:
-			sum.Created++
-		case e.Action == provisioning.Update:
-			sum.Updated++
-		case e.Action == provisioning.Disable:
-			sum.Disabled++
-		case e.Action == provisioning.Delete:
-			sum.Deleted++
-		}
+func (p *syncPrinter) summary(r dirsync.Report) {
+	sum := syncSummary{
+		Cycle:    r.Cycle,
+		DryRun:   p.dryRun,
+		Full:     r.Full,
+		Read:     r.Read,
+		Created:  r.Created,
+		Updated:  r.Updated,
+		Disabled: r.Disabled,
+		Deleted:  r.Deleted,
+		Failed:   r.Failed,
+		Seconds:  r.Took.Seconds(),
 	}
 	if p.asJSON {
 		_ = json.NewEncoder(p.out).Encode(map[string]syncSummary{"summary": sum}) // as above
 		return
 	}
-	if r.Exported()+r.Failed == 0 {
-		fmt.Fprintf(p.out, "Nothing to change. %d objects read in %s.\n", read, took.Round(time.Millisecond))
+	took := r.Took.Round(time.Millisecond)
+	if !r.Changes {
+		fmt.Fprintf(p.out, "Nothing to change. %d objects read in %s.\n", r.Read, took)
 		return
 	}
 	would := ""
-	if dryRun {
+	if p.dryRun {
 		would = "Dry run, nothing was changed: "
 	}
 	fmt.Fprintf(
 		p.out, "\n%s%d created, %d changed, %d disabled, %d deleted, %d failed. %d objects read, %s in all.\n", would,
-		sum.Created, sum.Updated, sum.Disabled, sum.Deleted, sum.Failed, read, took.Round(time.Millisecond),
+		sum.Created, sum.Updated, sum.Disabled, sum.Deleted, sum.Failed, r.Read, took,
 	)
 }
 
@@ -347,42 +271,25 @@ func (m *syncMetrics) entry(e provisioning.Entry) {
 	}
 }
 
-func (m *syncMetrics) failed(error) { m.cycles.WithLabelValues("failed").Inc() }
-
-func (m *syncMetrics) cycle(r provisioning.Result, took time.Duration) {
+func (m *syncMetrics) cycle(r dirsync.Report, err error) {
+	if err != nil {
+		m.cycles.WithLabelValues("failed").Inc()
+		return
+	}
 	m.cycles.WithLabelValues("succeeded").Inc()
-	m.seconds.Set(took.Seconds())
+	m.seconds.Set(r.Took.Seconds())
 	m.succeeded.SetToCurrentTime()
 	m.waiting.Set(float64(r.Failed))
 }
 
 // explainPerson prints the five steps of one person's provisioning, and changes nothing.
 func (w *world) explainPerson(ctx context.Context, s *syncSettings, name string, log *slog.Logger) (err error) {
-	s.dryRun = true
-	y, err := w.openSync(ctx, s, log)
+	y, closeState, err := w.openSync(ctx, s, log, nil)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, y.close()) }()
-	bar := w.counter("read")
-	y.mirror.Progress = func(n int) { _ = bar.Set(n) } // only a display
-	_, err = y.pull(ctx)
-	_ = bar.Finish()
-	if err != nil {
-		return fmt.Errorf("read %s: %w", s.source.graphURL, err)
-	}
-	u, err := y.tenant.User(ctx, name)
-	if tenant.KindOf(err) == tenant.NotFound {
-		return fmt.Errorf("%s is not in the directory at %s: check the user principal name", name, s.source.graphURL)
-	}
-	if err != nil {
-		return err
-	}
-	engine, err := y.engine()
-	if err != nil {
-		return err
-	}
-	x, err := engine.One(ctx, provisioning.Ref{Kind: provisioning.User, ID: u.ID})
+	defer func() { err = errors.Join(err, closeState()) }()
+	x, err := y.Explain(ctx, name)
 	if err != nil {
 		return err
 	}

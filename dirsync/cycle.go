@@ -1,0 +1,239 @@
+package dirsync
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/tenant/mirror"
+	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
+)
+
+// Report is what one cycle did, or would do in a dry run. It counts objects, not requests: a group
+// whose attributes and members change counts once.
+type Report struct {
+	Cycle   string
+	Full    bool // everything was read
+	Read    int  // objects that were read
+	Changes bool // something was written or failed
+	Took    time.Duration
+
+	Created, Updated, Disabled, Deleted, Failed int
+
+	Objects []provisioning.Entry // one for each object: users before groups, by name
+}
+
+// Cycle reads what changed and brings the target into line. With repair it also compares everything
+// with what the target has now, and puts right what somebody changed there. The report of a cycle
+// that fails has what was done before.
+func (s *Synchronizer) Cycle(ctx context.Context, repair bool) (Report, error) {
+	began := time.Now()
+	pulled, err := s.pull(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	engine, err := s.engine()
+	if err != nil {
+		return Report{}, err
+	}
+	entries := &collector{byObject: map[provisioning.Ref]provisioning.Entry{}}
+	engine.Reread = repair
+	engine.OnEntry = func(e provisioning.Entry) {
+		if silent(e) {
+			return
+		}
+		entries.add(e)
+		if s.config.OnEntry != nil {
+			s.config.OnEntry(e)
+		}
+	}
+	engine.Progress = s.config.OnProgress
+	var result provisioning.Result
+	if s.config.DryRun {
+		result, err = engine.Run(ctx)
+	} else {
+		result, err = s.runner.Cycle(ctx, s.job, engine)
+	}
+	report := entries.report()
+	report.Cycle = result.Cycle
+	report.Full = pulled.Full
+	report.Read = pulled.Objects
+	report.Changes = result.Exported()+result.Failed > 0
+	report.Took = time.Since(began)
+	if err != nil {
+		var failed *syncjobs.CycleError
+		if errors.As(err, &failed) { // whose text names the job, which nobody knows here
+			err = failed.Err
+		}
+		err = fmt.Errorf("write %s: %w", s.config.Target, err)
+	}
+	return report, err
+}
+
+// Pace says when Run runs cycles.
+type Pace struct {
+	Every       time.Duration // after the end of each cycle
+	Repair      bool          // each cycle repairs
+	RepairEvery time.Duration // a cycle repairs when this has passed since the last one; 0: none does
+}
+
+// Run runs cycles until ctx is done, and hands over what Cycle returns, of the one that ctx ended
+// too. What a cycle did is remembered; what failed is tried again by the next.
+func (s *Synchronizer) Run(ctx context.Context, pace Pace, each func(Report, error)) {
+	repaired := time.Now()
+	for {
+		repair := pace.Repair
+		if pace.RepairEvery > 0 && time.Since(repaired) >= pace.RepairEvery {
+			repair = true
+			repaired = time.Now()
+		}
+		each(s.Cycle(ctx, repair))
+		select {
+		case <-time.After(pace.Every):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Explain reads what changed, and says how a person is provisioned, step by step. It changes
+// nothing at the target.
+func (s *Synchronizer) Explain(ctx context.Context, userPrincipalName string) (provisioning.Explanation, error) {
+	if _, err := s.pull(ctx); err != nil {
+		return provisioning.Explanation{}, err
+	}
+	u, err := s.config.State.User(ctx, userPrincipalName)
+	if tenant.KindOf(err) == tenant.NotFound {
+		return provisioning.Explanation{}, fmt.Errorf(
+			"%s is not in the directory at %s: check the user principal name", userPrincipalName,
+			s.config.Source.BaseURL,
+		)
+	}
+	if err != nil {
+		return provisioning.Explanation{}, err
+	}
+	engine, err := s.engine()
+	if err != nil {
+		return provisioning.Explanation{}, err
+	}
+	engine.DryRun = true
+	return engine.One(ctx, provisioning.Ref{Kind: provisioning.User, ID: u.ID})
+}
+
+// pull brings the mirror up to date.
+func (s *Synchronizer) pull(ctx context.Context) (mirror.Pulled, error) {
+	pulled, err := s.mirror.Pull(ctx)
+	if s.config.OnRead != nil {
+		s.config.OnRead(pulled.Objects, true)
+	}
+	switch {
+	case err != nil:
+	case s.remote != "":
+		err = s.mirror.Assigned(ctx, s.remote, s.job.ServicePrincipalID)
+	case len(s.groups) > 0:
+		for _, id := range s.groups {
+			if _, missing := s.config.State.Group(ctx, id); missing != nil {
+				return pulled, fmt.Errorf("read %s: the group %q: %w", s.config.Source.BaseURL, id, missing)
+			}
+		}
+		err = s.config.State.SetAssigned(ctx, audit.SystemActor, s.job.ServicePrincipalID, s.groups)
+	}
+	if err != nil {
+		return pulled, fmt.Errorf("read %s: %w", s.config.Source.BaseURL, err)
+	}
+	return pulled, nil
+}
+
+// engine is the engine of the job, with what a tenant's own jobs do not do.
+func (s *Synchronizer) engine() (*provisioning.Engine, error) {
+	e, err := s.runner.Engine(s.job)
+	if err != nil {
+		return nil, err
+	}
+	e.Dialect = s.dialect
+	e.Careful = true
+	e.Adopt = s.config.Adopt
+	e.DryRun = s.config.DryRun
+	if s.dialect != provisioning.AWS {
+		// What AWS requires is required of AWS only: others need no more than a name.
+		schema := s.job.Mappings()
+		for i := range schema.Objects {
+			for k := range schema.Objects[i].Attributes {
+				a := &schema.Objects[i].Attributes[k]
+				a.Required = a.Required && a.Matching > 0
+			}
+		}
+		e.Mappings, err = provisioning.Compile(schema)
+	}
+	return e, err
+}
+
+// silent says that an entry tells of nothing: its object was looked at, and nothing was to do.
+func silent(e provisioning.Entry) bool {
+	return e.Outcome == provisioning.Skipped && e.Code == "" && e.Action != provisioning.StagedDelete
+}
+
+// collector makes one entry of all entries of an object.
+type collector struct {
+	mu       sync.Mutex // several requests are under way at once
+	byObject map[provisioning.Ref]provisioning.Entry
+}
+
+func (c *collector) add(e provisioning.Entry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	first, seen := c.byObject[e.Ref]
+	if !seen {
+		c.byObject[e.Ref] = e
+		return
+	}
+	first.Added = append(first.Added, e.Added...)
+	first.Removed = append(first.Removed, e.Removed...)
+	if first.Action != provisioning.Create {
+		first.Changes = append(first.Changes, e.Changes...)
+	}
+	if e.Outcome == provisioning.Failure {
+		first.Outcome = e.Outcome
+		first.Code = e.Code
+		first.Reason = e.Reason
+	}
+	c.byObject[e.Ref] = first
+}
+
+func (c *collector) report() (r Report) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r.Objects = slices.SortedFunc(maps.Values(c.byObject), func(a, b provisioning.Entry) int {
+		return cmp.Or(
+			-strings.Compare(string(a.Ref.Kind), string(b.Ref.Kind)), strings.Compare(a.Name, b.Name),
+			strings.Compare(a.Ref.ID, b.Ref.ID),
+		)
+	})
+	for i := range r.Objects {
+		e := &r.Objects[i]
+		slices.Sort(e.Added)
+		slices.Sort(e.Removed)
+		switch {
+		case e.Outcome == provisioning.Failure:
+			r.Failed++
+		case e.Action == provisioning.Create:
+			r.Created++
+		case e.Action == provisioning.Update:
+			r.Updated++
+		case e.Action == provisioning.Disable:
+			r.Disabled++
+		case e.Action == provisioning.Delete:
+			r.Deleted++
+		}
+	}
+	return r
+}

@@ -1,0 +1,244 @@
+// Package dirsync keeps a SCIM service in step with a directory behind Microsoft Graph: the real
+// Entra ID and the real IAM Identity Center, or any two that speak the same protocols.
+//
+// Open prepares a synchronizer, Cycle reads what changed and writes it, Run repeats that, and
+// Explain says how one person is provisioned. The directory is mirrored into a tenant, the state,
+// and a job of that tenant brings the target into line. So a cycle asks both ends for little, and
+// one that was interrupted is completed by the next.
+//
+// Sources: "Delta query overview"; "How provisioning works". architecture_test.go has what it may
+// import.
+package dirsync
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
+	"github.com/gatehouse-id/gatehouse/scim"
+	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/tenant/mirror"
+	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
+)
+
+// Config says what is read, what is written, and how.
+type Config struct {
+	State  *tenant.Tenant // remembers what was read and sent; nothing else may write to it
+	Source *graph.Client
+	Target string // the SCIM endpoint; a query may name the dialect, as provisioning.DialectOf reads it
+	Token  string // the target's access token
+	HTTP   *http.Client
+	Log    *slog.Logger
+
+	// Application limits the sync to users and groups that are assigned to an enterprise
+	// application: its name, or the id of its service principal. Groups limits it to some groups
+	// and their members, by names or ids. Set one at most; with neither, everybody is provisioned.
+	Application string
+	Groups      []string
+	Nested      bool            // members of a group in a group are members too
+	Mappings    *mapping.Schema // nil: tenant.DefaultMappings
+
+	Adopt          bool // take over objects that are at the target already and match
+	DryRun         bool // change nothing at the target
+	SkipOutOfScope bool // leave objects as they are when they leave the scope
+	MaxDeletions   int  // how many objects a cycle may disable or delete; 0: any number
+
+	// They are told how many objects were read so far and that reading has ended, what is done or
+	// fails as it happens, and how far the writing is. OnEntry is called by several goroutines at
+	// once. Each may be nil.
+	OnRead     func(objects int, ended bool)
+	OnEntry    func(provisioning.Entry)
+	OnProgress func(provisioning.Progress)
+}
+
+// Synchronizer is a directory that is mirrored into the state, and the job of the state that brings
+// the target into line with it.
+type Synchronizer struct {
+	config  Config
+	mirror  *mirror.Mirror
+	runner  *syncjobs.Runner
+	job     tenant.Job
+	dialect provisioning.Dialect
+	remote  string   // the service principal of the source whose assignments are followed; may be empty
+	groups  []string // ids of the groups to follow
+}
+
+// Names of the notes that a state keeps.
+const (
+	noteSource = "sync/source"
+	noteJob    = "sync/service-principal"
+)
+
+// Open finds or makes the job of the state, and brings it in line with the configuration. It asks
+// the target what it is, and the source for the application or the groups, and changes neither.
+func Open(ctx context.Context, c Config) (*Synchronizer, error) {
+	s := &Synchronizer{
+		config: c,
+		mirror: &mirror.Mirror{Tenant: c.State, Graph: c.Source},
+		runner: syncjobs.New(c.State, c.Log, c.HTTP),
+	}
+	if c.OnRead != nil {
+		s.mirror.Progress = func(objects int) { c.OnRead(objects, false) }
+	}
+	if s.config.Mappings == nil {
+		defaults := tenant.DefaultMappings()
+		s.config.Mappings = &defaults
+	}
+	address, _, _ := strings.Cut(c.Target, "?")
+	if err := s.findDialect(ctx, address); err != nil {
+		return nil, err
+	}
+	job, err := s.findJob(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.configure(ctx, job, address); err != nil {
+		return nil, err
+	}
+	if s.job, err = c.State.Job(ctx, job.ServicePrincipalID, job.ID); err != nil {
+		return nil, err
+	}
+	return s, s.findScope(ctx)
+}
+
+// findDialect asks the target for its dialect, unless the query of its address names one.
+func (s *Synchronizer) findDialect(ctx context.Context, address string) (err error) {
+	if s.dialect = provisioning.DialectOf(s.config.Target); s.dialect == provisioning.Compliant {
+		return nil
+	}
+	target := &scim.Client{BaseURL: address, Token: s.config.Token, HTTP: s.config.HTTP}
+	if s.dialect, err = provisioning.Probe(ctx, target); err != nil {
+		return fmt.Errorf("ask %s what it is: %w", address, err)
+	}
+	return nil
+}
+
+// findJob returns the job of the state, and makes it in a new one. A state belongs to one source
+// and one target: with another, everything that it remembers would be deleted there.
+func (s *Synchronizer) findJob(ctx context.Context, address string) (tenant.Job, error) {
+	state := s.config.State
+	here := s.config.Source.BaseURL + " → " + address
+	was, err := state.Note(ctx, noteSource)
+	if err != nil {
+		return tenant.Job{}, err
+	}
+	// Earlier versions noted the source as it was typed, with a slash at the end or without.
+	if was = strings.Replace(was, "/ → ", " → ", 1); was != "" && was != here {
+		return tenant.Job{}, fmt.Errorf("the state is of %s, not of %s: use another folder", was, here)
+	}
+	principal, err := state.Note(ctx, noteJob)
+	if err == nil && principal == "" {
+		principal, err = s.makeJob(ctx, here)
+	}
+	if err != nil {
+		return tenant.Job{}, err
+	}
+	jobs, err := state.Jobs(ctx, principal)
+	if err != nil {
+		return tenant.Job{}, err
+	}
+	if len(jobs) != 1 {
+		return tenant.Job{}, fmt.Errorf("the state is damaged: it has %d jobs", len(jobs))
+	}
+	return jobs[0], nil
+}
+
+func (s *Synchronizer) makeJob(ctx context.Context, here string) (principal string, err error) {
+	state := s.config.State
+	template := tenant.Gallery[0]
+	app, err := state.Instantiate(ctx, audit.SystemActor, template, "sync")
+	if err != nil {
+		return "", err
+	}
+	if _, err := state.CreateJob(ctx, audit.SystemActor, app.ServicePrincipalID, template.SyncTemplate); err != nil {
+		return "", err
+	}
+	return app.ServicePrincipalID, errors.Join(
+		state.SetNote(ctx, tenant.Note{Name: noteSource, Text: here}),
+		state.SetNote(ctx, tenant.Note{Name: noteJob, Text: app.ServicePrincipalID}),
+	)
+}
+
+// configure brings the job in line with the configuration.
+func (s *Synchronizer) configure(ctx context.Context, job tenant.Job, address string) error {
+	c := s.config
+	all := c.Application == "" && len(c.Groups) == 0
+	settings := tenant.JobSettings{
+		BaseAddress:     &address,
+		SecretToken:     &c.Token,
+		SyncAll:         &all,
+		SkipOutOfScope:  &c.SkipOutOfScope,
+		FlattenGroups:   &c.Nested,
+		DeleteThreshold: &c.MaxDeletions,
+	}
+	if err := c.State.ConfigureJob(ctx, audit.SystemActor, job.ID, settings); err != nil {
+		return err
+	}
+	if sameMappings(*c.Mappings, job.Mappings()) {
+		return nil
+	}
+	return c.State.SetMappings(ctx, audit.SystemActor, job.ID, *c.Mappings)
+}
+
+// sameMappings compares what people write: not the versions, and not what the target requires. New
+// mappings have everything compared again, so the same ones must not count as new.
+func sameMappings(a, b mapping.Schema) bool {
+	text := func(s mapping.Schema) string {
+		objects := make([]mapping.Object, len(s.Objects))
+		for i, o := range s.Objects {
+			o.Attributes = append([]mapping.Attribute{}, o.Attributes...)
+			for k := range o.Attributes {
+				o.Attributes[k].Required = false
+			}
+			objects[i] = o
+		}
+		data, _ := json.Marshal(objects) // plain fields always encode
+		return string(data)
+	}
+	return text(a) == text(b)
+}
+
+// findScope finds the application or the groups at the source. What is found by no name is taken
+// for an id.
+func (s *Synchronizer) findScope(ctx context.Context) error {
+	if name := s.config.Application; name != "" {
+		found, err := graph.All[graph.ServicePrincipal](
+			ctx, s.config.Source, "/servicePrincipals"+graph.Filter("displayName", name),
+		)
+		if err != nil {
+			return fmt.Errorf("find the application %q: %w", name, err)
+		}
+		switch len(found) {
+		case 0:
+			s.remote = name
+		case 1:
+			s.remote = found[0].ID
+		default:
+			return fmt.Errorf(
+				"there are %d applications named %q: give the id of a service principal", len(found), name,
+			)
+		}
+	}
+	for _, name := range s.config.Groups {
+		found, err := graph.All[graph.Group](ctx, s.config.Source, "/groups"+graph.Filter("displayName", name))
+		switch {
+		case err != nil:
+			return fmt.Errorf("find the group %q: %w", name, err)
+		case len(found) > 1:
+			return fmt.Errorf("there are %d groups named %q: give an id", len(found), name)
+		case len(found) == 1:
+			s.groups = append(s.groups, found[0].ID)
+		default:
+			s.groups = append(s.groups, name)
+		}
+	}
+	return nil
+}
