@@ -27,8 +27,9 @@ var mayImport = []struct{ pkg, imports string }{
 	{"tenant/store", "audit names sqldb tenant"},
 	{"center/scimserver", "audit center scim"},
 	{
-		"center/server", "awsapi center center/awsdoor center/broker center/console center/identitystore center/portal " +
-			"center/scimserver center/signin center/sso center/ssoadmin center/ssooidc center/sts outbound web",
+		"center/server", "awsapi center center/adminserver center/awsdoor center/broker center/console " +
+			"center/identitystore center/idpmetadata center/portal center/scimserver center/signin center/sso center/ssoadmin center/ssooidc " +
+			"center/sts outbound web",
 	},
 	{
 		"tenant/server", "tenant tenant/admincenter tenant/graphserver tenant/login tenant/oauth tenant/samlidp " +
@@ -42,7 +43,9 @@ var mayImport = []struct{ pkg, imports string }{
 	{"center/sts", "awsapi"},
 	{"center/signin", "audit authn center saml web"},
 	{"center/portal", "audit authn center saml web"},
-	{"center/console", "adminapi audit authn awsapi center center/awsdoor center/iam names outbound saml web"},
+	{"center/console", "audit authn center center/iam center/idpmetadata names saml web"},
+	{"center/adminserver", "adminapi awsapi center center/awsdoor center/iam center/idpmetadata names"},
+	{"center/idpmetadata", "audit center outbound saml"},
 	{"center/broker", "authn center saml"},
 	{"center/organizations", "center"},
 	{"center/iam", "center center/broker saml"},

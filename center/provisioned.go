@@ -19,6 +19,30 @@ type Provisioned struct {
 	Drift            []string  // how it differed then, in words
 }
 
+// RoleStatus is how far a role is what its permission set says.
+type RoleStatus string
+
+// The statuses of roles.
+const (
+	RoleLatest  RoleStatus = "LATEST"  // it is what the permission set is, as far as the center knows
+	RoleChanged RoleStatus = "CHANGED" // the permission set was changed since it was provisioned
+	RoleDrifted RoleStatus = "DRIFTED" // somebody changed it in IAM
+	RoleWorking RoleStatus = "WORKING" // it is being brought up to date
+)
+
+// Status compares the role with its permission set. working says whether there is work on it.
+func (p Provisioned) Status(set PermissionSet, working bool) RoleStatus {
+	switch {
+	case working:
+		return RoleWorking
+	case p.Revision != set.Revision:
+		return RoleChanged
+	case len(p.Drift) > 0:
+		return RoleDrifted
+	}
+	return RoleLatest
+}
+
 // ProvisionedQuery selects roles, in the order of account and permission set.
 type ProvisionedQuery struct {
 	AccountID        string

@@ -1,8 +1,8 @@
-// Package console is the center's door for administrators: the console's pages, and the admin API
-// for what AWS offers only by clicking. Both call the same rules; while automatic provisioning is
+// Package console is the center's door for administrators: the console's pages. What AWS offers only
+// there has an API too, in adminserver. Both call the same rules; while automatic provisioning is
 // on, the rules refuse people here what the API still allows.
 //
-// It may import center, awsdoor, adminapi, awsapi, saml, web, audit and authn.
+// It may import center, iam, idpmetadata, saml, names, web, audit and authn.
 package console
 
 import (
@@ -16,21 +16,22 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/idpmetadata"
 	"github.com/gatehouse-id/gatehouse/web"
 )
 
 //go:embed pages/*.html
 var files embed.FS
 
-// Handler serves the console and the admin API.
+// Handler serves the console.
 type Handler struct {
 	Center *center.Center
 	Log    *slog.Logger
 	// SPMetadata writes the service provider metadata. The sign-in door provides it.
 	SPMetadata func(context.Context) ([]byte, error)
-	// Metadata fetches what an identity provider publishes at the address that an administrator
+	// Metadata looks at what an identity provider publishes at the address that an administrator
 	// names.
-	Metadata *http.Client
+	Metadata *idpmetadata.Watcher
 }
 
 var navigation = []web.NavItem{

@@ -9,22 +9,10 @@ import (
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/idpmetadata"
 	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/saml"
 )
-
-// parseIdP reads metadata into what the center keeps of an identity provider.
-func parseIdP(metadata []byte) (center.IdPConfiguration, error) {
-	idp, err := saml.ParseIdentityProvider(metadata)
-	if err != nil {
-		return center.IdPConfiguration{}, &center.Error{Code: center.MetadataInvalid, Detail: err.Error()}
-	}
-	out := center.IdPConfiguration{EntityID: idp.EntityID, SignInURL: idp.SignInURL, SignInPOST: idp.SignInPOST}
-	for _, cert := range idp.Certificates {
-		out.Certificates = append(out.Certificates, cert.Raw)
-	}
-	return out, nil
-}
 
 // uploadMetadata takes the identity provider's metadata as a file or as pasted text.
 func uploadMetadata(p page) error {
@@ -32,7 +20,7 @@ func uploadMetadata(p page) error {
 	if err != nil {
 		return err
 	}
-	idp, err := parseIdP(text)
+	idp, err := idpmetadata.Parse(text)
 	if err == nil {
 		_, err = p.h.Center.CreateIdPConfiguration(p.Context(), p.by, idp)
 	} else {
@@ -119,6 +107,32 @@ func setRequests(p page) error {
 		"Saved. If requests are signed now, give the identity provider the service provider metadata again: it "+
 			"has the certificate.",
 	)
+}
+
+func watchMetadata(p page) error {
+	address := strings.TrimSpace(p.PostFormValue("url"))
+	if err := p.h.Center.WatchMetadata(p.Context(), p.by, address); err != nil {
+		return err
+	}
+	if address == "" {
+		return p.Done("/console/settings", "The metadata is not looked at any more.")
+	}
+	if err := p.h.Metadata.Look(p.Context(), address); err != nil {
+		return err
+	}
+	return p.Done(
+		"/console/settings",
+		"The metadata is looked at every six hours. What changes there is shown here, and trusted when you accept it.",
+	)
+}
+
+func acceptMetadata(p page) error {
+	if err := p.h.Center.AcceptMetadata(
+		p.Context(), p.by, strings.ReplaceAll(p.PostFormValue("seen"), "\r\n", "\n"),
+	); err != nil {
+		return err
+	}
+	return p.Done("/console/settings", "The metadata is accepted.")
 }
 
 func allowIdPInitiated(p page) error {

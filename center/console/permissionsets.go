@@ -51,7 +51,8 @@ func (p page) setARN() string {
 // roleLine is a role of a permission set, with how it is.
 type roleLine struct {
 	center.Provisioned
-	Account, Status string
+	Account string
+	Status  center.RoleStatus
 }
 
 type permissionSetData struct {
@@ -97,7 +98,7 @@ func permissionSet(p page) error {
 	there := map[string]bool{}
 	for _, r := range roles {
 		there[r.RoleName] = true
-		line := roleLine{r, names[r.AccountID], roleStatus(r, set, work[r.RoleName])}
+		line := roleLine{r, names[r.AccountID], r.Status(set, work[r.RoleName])}
 		d.Stale = d.Stale || r.Revision != set.Revision || len(r.Drift) > 0
 		d.Roles = append(d.Roles, line)
 	}

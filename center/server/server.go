@@ -10,10 +10,12 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/adminserver"
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
 	"github.com/gatehouse-id/gatehouse/center/broker"
 	"github.com/gatehouse-id/gatehouse/center/console"
 	"github.com/gatehouse-id/gatehouse/center/identitystore"
+	"github.com/gatehouse-id/gatehouse/center/idpmetadata"
 	"github.com/gatehouse-id/gatehouse/center/portal"
 	"github.com/gatehouse-id/gatehouse/center/scimserver"
 	"github.com/gatehouse-id/gatehouse/center/signin"
@@ -76,12 +78,7 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 		cfg.Roles, sandboxed = sandbox, true
 	}
 	in := &signin.Handler{Center: c, Log: c.Log}
-	pages := &console.Handler{
-		Center:     c,
-		Log:        c.Log,
-		Metadata:   cfg.Targets.Client(console.FetchTimeout),
-		SPMetadata: func(ctx context.Context) ([]byte, error) { return signin.SPMetadata(ctx, c) },
-	}
+	spMetadata := func(ctx context.Context) ([]byte, error) { return signin.SPMetadata(ctx, c) }
 	for _, door := range []interface{ Mount(mux *http.ServeMux) }{
 		in,
 		&portal.Handler{
@@ -94,7 +91,12 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 		},
 		&ssooidc.Handler{Center: c, Log: c.Log, RequireUser: in.RequireUser, SessionSecret: in.SessionSecret},
 		&sso.Handler{Center: c, Log: c.Log, Broker: cfg.Roles},
-		pages,
+		&console.Handler{
+			Center:     c,
+			Log:        c.Log,
+			Metadata:   idpmetadata.NewWatcher(c, cfg.Targets),
+			SPMetadata: spMetadata,
+		},
 	} {
 		door.Mount(mux)
 	}
@@ -103,7 +105,7 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 		Services: []awsapi.Service{
 			(&identitystore.Handler{Center: c}).Service(),
 			(&ssoadmin.Handler{Center: c}).Service(),
-			pages.Service(),
+			(&adminserver.Handler{Center: c, SPMetadata: spMetadata}).Service(),
 		},
 		Query:     []awsapi.QueryService{sts.Service()},
 		Log:       c.Log,

@@ -8,7 +8,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
-	"github.com/gatehouse-id/gatehouse/center/console"
+	"github.com/gatehouse-id/gatehouse/center/adminserver"
 	"github.com/gatehouse-id/gatehouse/center/identitystore"
 	"github.com/gatehouse-id/gatehouse/center/ssoadmin"
 )
@@ -33,7 +33,7 @@ func TestKeysMayWhatTheirRoleSays(t *testing.T) {
 	}
 	reader, users := with(center.RoleReadOnly), with(center.RoleUserAdministrator)
 	for _, s := range []awsapi.Service{
-		(&identitystore.Handler{}).Service(), (&ssoadmin.Handler{}).Service(), (&console.Handler{}).Service(),
+		(&identitystore.Handler{}).Service(), (&ssoadmin.Handler{}).Service(), (&adminserver.Handler{}).Service(),
 	} {
 		for _, op := range s.Operations {
 			if reads := op.Access == awsapi.Reads; reads != reading.MatchString(op.Name) {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
-	"github.com/gatehouse-id/gatehouse/center/console"
+	"github.com/gatehouse-id/gatehouse/center/idpmetadata"
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
@@ -52,9 +52,9 @@ const (
 // sweepCenter keeps a center's data small until ctx is done, and looks whether it is time to look
 // at published metadata.
 func sweepCenter(ctx context.Context, c *center.Center, asks outbound.Policy) {
-	metadata := &console.Handler{Center: c, Log: c.Log, Metadata: asks.Client(console.FetchTimeout)}
+	metadata := idpmetadata.NewWatcher(c, asks)
 	repeat(ctx, c.Log, c.FlushRefusals, map[string]func(context.Context) error{
-		"remove what is over": c.Sweep, "look at the identity provider's metadata": metadata.LookAtMetadata})
+		"remove what is over": c.Sweep, "look at the identity provider's metadata": metadata.LookIfDue})
 }
 
 // sweepTenant keeps a tenant's data small until ctx is done.

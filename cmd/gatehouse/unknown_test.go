@@ -16,7 +16,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/gatehouse-id/gatehouse/awsapi"
-	"github.com/gatehouse-id/gatehouse/center/console"
+	"github.com/gatehouse-id/gatehouse/center/adminserver"
 	"github.com/gatehouse-id/gatehouse/center/identitystore"
 	"github.com/gatehouse-id/gatehouse/center/ssoadmin"
 	"github.com/gatehouse-id/gatehouse/graph"
@@ -87,7 +87,7 @@ func TestUnknownMembersAreRefused(t *testing.T) {
 	d, stop := startDemo(t)
 	defer stop()
 	for _, s := range []awsapi.Service{
-		(&identitystore.Handler{}).Service(), (&ssoadmin.Handler{}).Service(), (&console.Handler{}).Service(),
+		(&identitystore.Handler{}).Service(), (&ssoadmin.Handler{}).Service(), (&adminserver.Handler{}).Service(),
 	} {
 		for _, op := range s.Operations {
 			status, text := signed(t, d, s.SigningName, s.Target+"."+op.Name, `{"NotAMember":{"x":1}}`)

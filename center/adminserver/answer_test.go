@@ -1,4 +1,4 @@
-package console_test
+package adminserver_test
 
 import (
 	"errors"
@@ -6,18 +6,18 @@ import (
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/center"
-	"github.com/gatehouse-id/gatehouse/center/console"
+	"github.com/gatehouse-id/gatehouse/center/adminserver"
 )
 
 // TestEveryReasonHasAnAnswer: whatever the center refuses, this door's clients get one of AWS's
 // exceptions with a text.
 func TestEveryReasonHasAnAnswer(t *testing.T) {
 	for code := range center.Reasons {
-		if e := console.Answer(&center.Error{Code: code}); !strings.HasSuffix(e.Code, "Exception") || e.Message == "" {
+		if e := adminserver.Answer(&center.Error{Code: code}); !strings.HasSuffix(e.Code, "Exception") || e.Message == "" {
 			t.Errorf("%s: %+v", code, e)
 		}
 	}
-	if e := console.Answer(errors.New("a secret of the database")); e.Status != 500 ||
+	if e := adminserver.Answer(errors.New("a secret of the database")); e.Status != 500 ||
 		strings.Contains(e.Message, "secret") {
 		t.Errorf("an unknown error: %+v; its text is not for strangers", e)
 	}

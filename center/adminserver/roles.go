@@ -1,8 +1,7 @@
-package console
+package adminserver
 
 import (
 	"context"
-	"net/http"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
@@ -11,23 +10,6 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
 	"github.com/gatehouse-id/gatehouse/center/iam"
 )
-
-// serveFederationMetadata is for everybody: AWS's administrators take it from here.
-func (h *Handler) serveFederationMetadata(w http.ResponseWriter, r *http.Request) {
-	if r.PathValue("directory") != h.Center.Instance.IdentityStoreID {
-		http.NotFound(w, r)
-		return
-	}
-	data, err := iam.ProviderMetadata(r.Context(), h.Center)
-	if err != nil {
-		h.Log.ErrorContext(r.Context(), "federation metadata", "error", err)
-		http.Error(w, "Internal error.", http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/samlmetadata+xml")
-	w.Header().Set("Content-Disposition", `attachment; filename="`+h.Center.SAMLProviderName()+`.xml"`)
-	_, _ = w.Write(data) // the client has gone away
-}
 
 // accountRoles says what an account must have in IAM: the SAML provider, and a role for each
 // permission set that is provisioned there.
@@ -128,7 +110,7 @@ func (h *Handler) listRoles(
 		}
 		job, working := work[r.RoleName]
 		delete(work, r.RoleName)
-		state.Status = roleStatus(r, sets[r.PermissionSetARN], working)
+		state.Status = string(r.Status(sets[r.PermissionSetARN], working))
 		state.Reason = job.Reason
 		state.Drift = append(state.Drift, r.Drift...)
 		out.Roles = append(out.Roles, state)
@@ -157,18 +139,6 @@ func (h *Handler) listRoles(
 
 // maxJobsShown bounds the work that is shown: with more of it, what is in work is shown in part.
 const maxJobsShown = 2000 //bound:list work on roles that is shown
-
-func roleStatus(r center.Provisioned, set center.PermissionSet, working bool) string {
-	switch {
-	case working:
-		return adminapi.RoleWorking
-	case r.Revision != set.Revision:
-		return adminapi.RoleChanged
-	case len(r.Drift) > 0:
-		return adminapi.RoleDrifted
-	}
-	return adminapi.RoleLatest
-}
 
 func (h *Handler) recheckRoles(
 	ctx context.Context, who awsapi.Caller, in adminapi.AccountInput,

@@ -1,0 +1,149 @@
+// Package adminserver is the center's door for adminapi: what AWS offers only in its console, for
+// programs that sign their requests as for AWS's own APIs.
+//
+// It may import adminapi, awsapi, awsdoor, center, iam, idpmetadata and names.
+package adminserver
+
+import (
+	"context"
+
+	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/awsapi"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/awsdoor"
+)
+
+// Handler serves the admin API.
+type Handler struct {
+	Center *center.Center
+	// SPMetadata writes the service provider metadata. The sign-in door provides it.
+	SPMetadata func(context.Context) ([]byte, error)
+}
+
+// Service is the admin API for awsapi.Handler.
+func (h *Handler) Service() awsapi.Service {
+	return awsapi.Service{
+		Target: adminapi.Target, SigningName: adminapi.SigningName, Answer: Answer,
+		Refused: awsdoor.Refused(h.Center), Authorize: awsdoor.Authorize,
+		Operations: []awsapi.Operation{
+			awsapi.Op("DescribeDirectory", awsapi.Reads, h.describeDirectory),
+			awsapi.Op("GetAWSSPConfigurationForDirectory", awsapi.Reads, h.serviceProvider),
+			awsapi.Op("PreviewIdentitySourceChange", awsapi.Reads, h.preview),
+			awsapi.Op("CreateExternalIdPConfigurationForDirectory", awsapi.Changes, h.createConfiguration),
+			awsapi.Op("ListExternalIdPConfigurationsForDirectory", awsapi.Reads, h.listConfigurations),
+			awsapi.Op("EnableExternalIdPConfigurationForDirectory", awsapi.Changes, h.enableConfiguration),
+			awsapi.Op("DisableExternalIdPConfigurationForDirectory", awsapi.Changes, h.disableConfiguration),
+			awsapi.Op("CreateProvisioningTenant", awsapi.Changes, h.createTenant),
+			awsapi.Op("ListProvisioningTenants", awsapi.Reads, h.listTenants),
+			awsapi.Op("DeleteProvisioningTenant", awsapi.Changes, h.deleteTenant),
+			awsapi.Op("CreateBearerToken", awsapi.Changes, h.createBearerToken),
+			awsapi.Op("ListBearerTokens", awsapi.Reads, h.listBearerTokens),
+			awsapi.Op("DeleteBearerToken", awsapi.Changes, h.deleteBearerToken),
+			awsapi.Op("ListAccounts", awsapi.Reads, h.listAccounts),
+			awsapi.Op("PutAccounts", awsapi.Changes, h.putAccounts),
+			awsapi.Op("ListAccountRoles", awsapi.Reads, h.accountRoles),
+			awsapi.Op("ImportAccounts", awsapi.Changes, h.importAccounts),
+			awsapi.Op("DescribeAccountImport", awsapi.Reads, h.describeImport),
+			awsapi.Op("ListAssignmentRules", awsapi.Reads, h.listRules),
+			awsapi.Op("PreviewAssignmentRule", awsapi.Reads, h.previewRule),
+			awsapi.Op("CreateAssignmentRule", awsapi.Changes, h.createRule),
+			awsapi.Op("DeleteAssignmentRule", awsapi.Changes, h.deleteRule),
+			awsapi.Op("ListRoles", awsapi.Reads, h.listRoles),
+			awsapi.Op("RecheckRoles", awsapi.Changes, h.recheckRoles),
+			awsapi.Op("ProvisionRoles", awsapi.Changes, h.provisionRoles),
+			awsapi.Op("DescribeRoleRequest", awsapi.Reads, h.roleRequest),
+			awsapi.Op("CreateAccessKey", awsapi.Changes, h.createAccessKey),
+			awsapi.Op("ListAccessKeys", awsapi.Reads, h.listAccessKeys),
+			awsapi.Op("UpdateAccessKey", awsapi.Changes, h.updateAccessKey),
+			awsapi.Op("DeleteAccessKey", awsapi.Changes, h.deleteAccessKey),
+			awsapi.Op("ExplainReference", awsapi.Reads, h.explainReference),
+			awsapi.Op("UpdateExternalIdPConfigurationForDirectory", awsapi.Changes, h.updateConfiguration),
+			awsapi.Op("UndoIdentitySourceChange", awsapi.Changes, h.undoSourceChange),
+			awsapi.Op("StartRehearsal", awsapi.Changes, h.startRehearsal),
+			awsapi.Op("ImportExternalIdPCertificate", awsapi.Changes, h.importCertificate),
+			awsapi.Op("ListExternalIdPCertificates", awsapi.Reads, h.listCertificates),
+			awsapi.Op("DeleteExternalIdPCertificate", awsapi.Changes, h.deleteCertificate),
+		},
+	}
+}
+
+// Answer maps an error to the wire, with the stable code as Reason. It is the only place that does.
+func Answer(err error) *awsapi.Error {
+	return awsdoor.Answer(err, func(refused *center.Error, e *awsapi.Error) {
+		e.Message += "; " + center.Reasons[refused.Code].Remedy
+		e.Members = map[string]any{"Reason": string(refused.Code)}
+	})
+}
+
+func (h *Handler) describeDirectory(ctx context.Context, _ awsapi.Caller, _ adminapi.None) (adminapi.Directory, error) {
+	i := h.Center.Instance
+	d := adminapi.Directory{
+		InstanceArn:     i.ARN,
+		IdentityStoreID: i.IdentityStoreID,
+		Region:          i.Region,
+		AccountID:       i.OwnerAccountID,
+		PortalURL:       h.Center.PortalURL(),
+		ConsoleURL:      h.Center.ConsoleURL(),
+	}
+	s, err := h.Center.Source(ctx)
+	if err != nil {
+		return d, err
+	}
+	d.IdentitySource = string(s.Type)
+	if s.Type == center.ExternalIdP {
+		d.IdPInitiatedSignIn = &[]bool{!s.RequestedOnly}[0]
+	}
+	if s.CanUndo(h.Center.Now()) {
+		until := s.Previous.ChangedAt.Add(center.UndoFor)
+		d.UndoUntil = &until
+	}
+	err = h.Center.Store.View(ctx, func(r center.Reader) (err error) {
+		if d.UserCount, err = r.CountUsers(center.UserQuery{}); err != nil {
+			return err
+		}
+		d.GroupCount, err = r.CountGroups(center.GroupQuery{})
+		return err
+	})
+	return d, err
+}
+
+func (h *Handler) serviceProvider(
+	ctx context.Context, _ awsapi.Caller, _ adminapi.None,
+) (adminapi.ServiceProvider, error) {
+	metadata, err := h.SPMetadata(ctx)
+	return adminapi.ServiceProvider{
+		EntityID:    h.Center.EntityID(),
+		AcsURLs:     []string{h.Center.ACSURL()},
+		SignInURL:   h.Center.PortalURL(),
+		MetadataXML: string(metadata),
+	}, err
+}
+
+func (h *Handler) explainReference(
+	ctx context.Context, _ awsapi.Caller, in adminapi.ReferenceInput,
+) (adminapi.Events, error) {
+	list, err := h.Center.Explain(ctx, in.Reference)
+	out := adminapi.Events{Events: []adminapi.Event{}}
+	for _, x := range list {
+		out.Events = append(
+			out.Events,
+			adminapi.Event{
+				EventTime:       x.Time,
+				EventName:       x.Action,
+				Subject:         x.Subject,
+				ActorType:       string(x.Actor.Kind),
+				ActorName:       x.Actor.Name,
+				SourceIPAddress: x.Actor.Address,
+				Result:          x.Result,
+				ErrorCode:       x.Code,
+				What:            x.What,
+				Detail:          x.Detail,
+				Remedy:          x.Remedy,
+				Check:           x.Check,
+				Expected:        x.Want,
+				Received:        x.Got,
+			},
+		)
+	}
+	return out, err
+}

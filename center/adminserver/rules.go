@@ -1,0 +1,71 @@
+package adminserver
+
+import (
+	"context"
+
+	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/awsapi"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/awsdoor"
+)
+
+func showRule(r center.AssignmentRule) adminapi.Rule {
+	return adminapi.Rule{
+		RuleID:           r.ID,
+		Unit:             r.Unit,
+		Tag:              (*adminapi.Tag)(r.Tag),
+		PermissionSetARN: r.PermissionSetARN,
+		PrincipalType:    string(r.PrincipalType),
+		PrincipalID:      r.PrincipalID,
+		Problem:          r.Problem,
+	}
+}
+
+// ruleOf reads a rule that is asked for. Its id and its problem are the center's to say.
+func ruleOf(r adminapi.Rule) (center.AssignmentRule, error) {
+	if r.RuleID != "" || r.Problem != "" {
+		return center.AssignmentRule{}, &center.Error{
+			Code:   center.InvalidValue,
+			Field:  "RuleId",
+			Detail: "a rule that is asked for has no RuleId and no Problem",
+		}
+	}
+	return center.AssignmentRule{
+		Unit:             r.Unit,
+		Tag:              (*center.Tag)(r.Tag),
+		PermissionSetARN: r.PermissionSetARN,
+		PrincipalType:    center.PrincipalType(r.PrincipalType),
+		PrincipalID:      r.PrincipalID,
+	}, nil
+}
+
+func (h *Handler) listRules(ctx context.Context, _ awsapi.Caller, _ adminapi.None) (adminapi.Rules, error) {
+	list, err := h.Center.AssignmentRules(ctx)
+	out := adminapi.Rules{Rules: []adminapi.Rule{}}
+	for _, r := range list {
+		out.Rules = append(out.Rules, showRule(r))
+	}
+	return out, err
+}
+
+func (h *Handler) previewRule(ctx context.Context, _ awsapi.Caller, in adminapi.Rule) (adminapi.Accounts, error) {
+	rule, err := ruleOf(in)
+	if err != nil {
+		return adminapi.Accounts{}, err
+	}
+	list, err := h.Center.AccountsFor(ctx, rule)
+	return showAccounts(list), err
+}
+
+func (h *Handler) createRule(ctx context.Context, who awsapi.Caller, in adminapi.Rule) (adminapi.Rule, error) {
+	rule, err := ruleOf(in)
+	if err != nil {
+		return adminapi.Rule{}, err
+	}
+	r, err := h.Center.CreateAssignmentRule(ctx, awsdoor.Actor(who), rule)
+	return showRule(r), err
+}
+
+func (h *Handler) deleteRule(ctx context.Context, who awsapi.Caller, in adminapi.RuleInput) (adminapi.None, error) {
+	return adminapi.None{}, h.Center.DeleteAssignmentRule(ctx, awsdoor.Actor(who), in.RuleID)
+}

@@ -1,0 +1,100 @@
+// Package idpmetadata reads the metadata of identity providers, and watches what they publish of it
+// at an address. What it finds is shown to the center's administrators; the center decides what is
+// trusted.
+//
+// It is no door of its own. It may import center, saml, audit and outbound.
+package idpmetadata
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/outbound"
+	"github.com/gatehouse-id/gatehouse/saml"
+)
+
+const (
+	fetchTimeout = 15 * time.Second //bound:wait published metadata
+	maxProblem   = 200              //bound:text what is wrong with published metadata, in characters
+)
+
+// Parse reads metadata into what the center keeps of an identity provider. It fails with
+// center.MetadataInvalid.
+func Parse(metadata []byte) (center.IdPConfiguration, error) {
+	idp, err := saml.ParseIdentityProvider(metadata)
+	if err != nil {
+		return center.IdPConfiguration{}, &center.Error{Code: center.MetadataInvalid, Detail: err.Error()}
+	}
+	out := center.IdPConfiguration{EntityID: idp.EntityID, SignInURL: idp.SignInURL, SignInPOST: idp.SignInPOST}
+	for _, cert := range idp.Certificates {
+		out.Certificates = append(out.Certificates, cert.Raw)
+	}
+	return out, nil
+}
+
+// Watcher fetches what the identity provider of a center publishes.
+type Watcher struct {
+	center *center.Center
+	client *http.Client
+}
+
+// NewWatcher returns the watcher of a center. asks says which addresses may be asked.
+func NewWatcher(c *center.Center, asks outbound.Policy) *Watcher {
+	return &Watcher{c, asks.Client(fetchTimeout)}
+}
+
+// LookIfDue looks at the metadata that the identity provider publishes, when it is time to. It is
+// for center.Center.RefreshMetadata.
+func (w *Watcher) LookIfDue(ctx context.Context) error {
+	s, err := w.center.Source(ctx)
+	if err != nil {
+		return err
+	}
+	address := s.WatchDue(w.center.Now())
+	if address == "" {
+		return nil
+	}
+	return w.Look(ctx, address)
+}
+
+// Look fetches the metadata at an address that an administrator has named, and has the center note
+// what is there, or what is wrong with it. The error is the center's.
+func (w *Watcher) Look(ctx context.Context, address string) error {
+	found, problem := w.fetch(ctx, address)
+	return w.center.Fetched(ctx, address, found, problem)
+}
+
+// fetch follows no redirects: the administrator named the address, and nobody else is to name
+// another.
+func (w *Watcher) fetch(ctx context.Context, address string) (idp center.IdPConfiguration, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return idp, err
+	}
+	res, err := w.client.Do(req)
+	if refused := new(outbound.Refused); errors.As(err, &refused) {
+		return idp, refused
+	}
+	if err != nil {
+		return idp, fmt.Errorf("it cannot be fetched: %w", err)
+	}
+	defer res.Body.Close() //nolint:errcheck // it was only read
+	if res.StatusCode != http.StatusOK {
+		return idp, fmt.Errorf("it is answered with %d %s", res.StatusCode, http.StatusText(res.StatusCode))
+	}
+	data, err := io.ReadAll(io.LimitReader(res.Body, saml.MaxMetadata+1))
+	if err != nil {
+		return idp, fmt.Errorf("it cannot be read: %w", err)
+	}
+	idp, err = Parse(data)
+	if err != nil {
+		return idp, errors.New(audit.Cut(center.Detail(err), maxProblem))
+	}
+	return idp, nil
+}
