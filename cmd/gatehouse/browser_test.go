@@ -30,6 +30,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
 	centerserver "github.com/gatehouse-id/gatehouse/center/server"
+	company "github.com/gatehouse-id/gatehouse/demo"
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 	"github.com/gatehouse-id/gatehouse/tenant"
@@ -327,12 +328,12 @@ func TestTheWalkByHandAcrossSites(t *testing.T) {
 	ctx, by := context.Background(), audit.SystemActor
 	const password = "Correct horse 1!"
 	hash := authn.HashPassword(password)
-	company := newCompany(25, 6, s.tenant.Organization.Domain)
-	company.PasswordHash = hash
+	people := company.NewCompany(25, 6, s.tenant.Organization.Domain)
+	people.PasswordHash = hash
 	admin := map[string]string{"username": "admin", "password": password}
 	for _, err := range []error{
 		s.tenant.SetAdministrator(ctx, by, "admin", password), s.center.SetAdministrator(ctx, by, "admin", password),
-		s.tenant.Import(ctx, by, company),
+		s.tenant.Import(ctx, by, people),
 		s.center.PutAccount(ctx, by, center.Account{ID: "111122223333", Name: "Production"}),
 	} {
 		if err != nil {

@@ -22,6 +22,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 	centerserver "github.com/gatehouse-id/gatehouse/center/server"
 	"github.com/gatehouse-id/gatehouse/connect"
+	company "github.com/gatehouse-id/gatehouse/demo"
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/mail"
 	"github.com/gatehouse-id/gatehouse/outbound"
@@ -262,26 +263,7 @@ func (d *demo) seedCenter(ctx context.Context, by audit.Actor) error {
 		return err
 	}
 	d.secrets.AccessKeyID, d.secrets.SecretAccessKey = key.ID, secret.Reveal()
-	for _, a := range demoAccounts {
-		if err := d.center.PutAccount(
-			ctx, by, center.Account{ID: a[0], Name: a[1], Email: a[2] + "@" + tenant.DefaultDomain},
-		); err != nil {
-			return err
-		}
-	}
-	for _, s := range demoSets {
-		p, err := d.center.CreatePermissionSet(ctx, by, center.PermissionSet{Name: s.name, Description: s.description})
-		if center.CodeOf(err) == center.PermissionSetTaken { // from a start that was interrupted
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if err := d.center.AttachManagedPolicy(ctx, by, p.ARN, s.policy); err != nil {
-			return err
-		}
-	}
-	return nil
+	return company.CreateAccess(ctx, d.center, by)
 }
 
 func (d *demo) seedTenant(ctx context.Context, by audit.Actor) error {
@@ -297,10 +279,10 @@ func (d *demo) seedTenant(ctx context.Context, by audit.Actor) error {
 	if err != nil || len(have) > 0 {
 		return err
 	}
-	company := newCompany(d.people, d.groups, d.tenant.Organization.Domain)
+	people := company.NewCompany(d.people, d.groups, d.tenant.Organization.Domain)
 	// One hash serves all: hashing a password a thousand times would show nothing but patience.
-	company.PasswordHash = authn.HashPassword(d.secrets.PersonPassword)
-	return d.tenant.Import(ctx, by, company)
+	people.PasswordHash = authn.HashPassword(d.secrets.PersonPassword)
+	return d.tenant.Import(ctx, by, people)
 }
 
 // walk connects the halves over the wire, with the same code and the same APIs as the connect
@@ -332,7 +314,7 @@ func (d *demo) walk(ctx context.Context) (connect.State, []connect.Failure, erro
 		return connect.State{}, nil, err
 	}
 	printChecks(d.out, result)
-	if _, err := d.assign(ctx); err != nil {
+	if _, err := company.Assign(ctx, d.center, audit.SystemActor); err != nil {
 		return connect.State{}, nil, err
 	}
 	return plan.State, result.Failures, nil
@@ -366,41 +348,6 @@ func (d *demo) connectConfig(ctx context.Context) (connect.Config, error) {
 	}, nil
 }
 
-// assign gives the demo's groups their permission sets, as far as the groups are there. It returns
-// how many are missing.
-func (d *demo) assign(ctx context.Context) (missing int, err error) {
-	sets, err := d.center.PermissionSets(ctx, center.PermissionSetQuery{})
-	if err != nil {
-		return 0, err
-	}
-	arns := map[string]string{}
-	for _, s := range sets {
-		arns[s.Name] = s.ARN
-	}
-	for _, grant := range demoGrants {
-		g, err := d.center.GroupByName(ctx, grant.group)
-		if center.CodeOf(err) == center.GroupNotFound {
-			missing++
-			continue
-		}
-		if err != nil {
-			return 0, err
-		}
-		for _, i := range grant.accounts {
-			_, err := d.center.CreateAssignment(
-				ctx,
-				audit.SystemActor,
-				center.Assignment{AccountID: demoAccounts[i-'0'][0],
-					PermissionSetARN: arns[grant.set], PrincipalType: center.PrincipalGroup, PrincipalID: string(g.ID)},
-			)
-			if err != nil {
-				return 0, err
-			}
-		}
-	}
-	return missing, nil
-}
-
 // assignWhenReady waits for the groups that a person connects by hand, so that the portal is not
 // empty afterwards.
 func (d *demo) assignWhenReady(ctx context.Context) {
@@ -412,7 +359,7 @@ func (d *demo) assignWhenReady(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		missing, err := d.assign(ctx)
+		missing, err := company.Assign(ctx, d.center, audit.SystemActor)
 		if err != nil && ctx.Err() == nil {
 			d.log.Error("assign permission sets", "error", err)
 		}

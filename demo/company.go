@@ -1,4 +1,6 @@
-package main
+// Package demo is the company that the demo shows, and that tests are made with: its people and
+// groups at the tenant, and what they may do in which AWS accounts of the center.
+package demo
 
 import (
 	"fmt"
@@ -15,66 +17,47 @@ import (
 type seedPerson struct{ given, surname, title, group string }
 
 var seedPeople = []seedPerson{
-	{
-		"Amara", "Okafor", "Head of Platform", "Platform Engineering",
-	}, {"Jonas", "Lindqvist", "Site Reliability Engineer", "Platform Engineering"},
-	{
-		"Mei", "Tanaka", "Platform Engineer", "Platform Engineering",
-	}, {"Rafael", "Souza", "Cloud Engineer", "Platform Engineering"},
-	{"Priya", "Raman", "Engineering Manager", "Engineering"}, {"Tomasz", "Nowak", "Backend Engineer", "Engineering"},
-	{"Chloe", "Martin", "Frontend Engineer", "Engineering"}, {"Daniel", "Weber", "Mobile Engineer", "Engineering"},
-	{"Sofia", "Rossi", "Backend Engineer", "Engineering"}, {"Kwame", "Mensah", "Quality Engineer", "Engineering"},
-	{"Hannah", "Schmidt", "Engineering Intern", "Engineering"}, {"Leila", "Haddad", "Head of Data", "Data"},
-	{
-		"Oliver", "Brown", "Data Engineer", "Data",
-	}, {"Ingrid", "Larsen", "Analyst", "Data"}, {"Santiago", "Vega", "Machine Learning Engineer", "Data"},
-	{
-		"Nadia", "Petrova", "Security Lead", "Security",
-	}, {"Yusuf", "Demir", "Security Engineer", "Security"}, {"Grace", "Kim", "Auditor", "Security"},
-	{
-		"Martin", "Dubois", "Finance Director", "Finance",
-	}, {"Elena", "Popescu", "Controller", "Finance"}, {"Thabo", "Dlamini", "Accountant", "Finance"},
-	{"Lucia", "Fernandez", "Head of Support", "Support"}, {"Ben", "O'Neill", "Support Engineer", "Support"},
-	{"Teller", "", "Support Engineer", "Support"}, {"Viktor", "Horvat", "Support Engineer", "Support"},
+	{"Amara", "Okafor", "Head of Platform", "Platform Engineering"},
+	{"Jonas", "Lindqvist", "Site Reliability Engineer", "Platform Engineering"},
+	{"Mei", "Tanaka", "Platform Engineer", "Platform Engineering"},
+	{"Rafael", "Souza", "Cloud Engineer", "Platform Engineering"},
+	{"Priya", "Raman", "Engineering Manager", "Engineering"},
+	{"Tomasz", "Nowak", "Backend Engineer", "Engineering"},
+	{"Chloe", "Martin", "Frontend Engineer", "Engineering"},
+	{"Daniel", "Weber", "Mobile Engineer", "Engineering"},
+	{"Sofia", "Rossi", "Backend Engineer", "Engineering"},
+	{"Kwame", "Mensah", "Quality Engineer", "Engineering"},
+	{"Hannah", "Schmidt", "Engineering Intern", "Engineering"},
+	{"Leila", "Haddad", "Head of Data", "Data"},
+	{"Oliver", "Brown", "Data Engineer", "Data"},
+	{"Ingrid", "Larsen", "Analyst", "Data"},
+	{"Santiago", "Vega", "Machine Learning Engineer", "Data"},
+	{"Nadia", "Petrova", "Security Lead", "Security"},
+	{"Yusuf", "Demir", "Security Engineer", "Security"},
+	{"Grace", "Kim", "Auditor", "Security"},
+	{"Martin", "Dubois", "Finance Director", "Finance"},
+	{"Elena", "Popescu", "Controller", "Finance"},
+	{"Thabo", "Dlamini", "Accountant", "Finance"},
+	{"Lucia", "Fernandez", "Head of Support", "Support"},
+	{"Ben", "O'Neill", "Support Engineer", "Support"},
+	{"Teller", "", "Support Engineer", "Support"},
+	{"Viktor", "Horvat", "Support Engineer", "Support"},
 }
 
 const disabledPerson = "Viktor Horvat"
 
 var seedGroups = [][2]string{
-	{
-		"Platform Engineering", "Runs the cloud",
-	}, {"Engineering", "Builds the product"}, {"Data", "Pipelines and reports"},
-	{"Security", "Keeps it safe"}, {"Finance", "Pays for it"}, {"Support", "Helps the customers"},
+	{"Platform Engineering", "Runs the cloud"},
+	{"Engineering", "Builds the product"},
+	{"Data", "Pipelines and reports"},
+	{"Security", "Keeps it safe"},
+	{"Finance", "Pays for it"},
+	{"Support", "Helps the customers"},
 }
 
 // nestedGroup is a member of outerGroup. Nested groups are not provisioned: the people in them come
 // by their own group.
 const nestedGroup, outerGroup = "Platform Engineering", "Engineering"
-
-// access says which group gets which permission set in which of the demo's accounts.
-var demoAccounts = [][3]string{
-	{"111122223333", "Management", "aws-management"}, {"222233334444", "Production", "aws-production"},
-	{"333344445555", "Staging", "aws-staging"}, {"444455556666", "Development", "aws-development"},
-}
-
-type demoSet struct{ name, description, policy string }
-
-var demoSets = []demoSet{
-	{"AdministratorAccess", "Everything", "arn:aws:iam::aws:policy/AdministratorAccess"},
-	{"PowerUserAccess", "Everything but identities", "arn:aws:iam::aws:policy/PowerUserAccess"},
-	{"ReadOnlyAccess", "Look, do not touch", "arn:aws:iam::aws:policy/ReadOnlyAccess"},
-}
-
-type demoGrant struct{ group, set, accounts string } // accounts: indexes into demoAccounts
-
-var demoGrants = []demoGrant{
-	{
-		"Platform Engineering", "AdministratorAccess", "0123",
-	}, {"Engineering", "PowerUserAccess", "23"}, {"Engineering", "ReadOnlyAccess", "1"},
-	{
-		"Data", "PowerUserAccess", "3",
-	}, {"Security", "ReadOnlyAccess", "0123"}, {"Finance", "ReadOnlyAccess", "0"}, {"Support", "ReadOnlyAccess", "1"},
-}
 
 func address(given, surname, domain string) string {
 	plain := strings.NewReplacer("'", "", " ", "").Replace
@@ -84,9 +67,9 @@ func address(given, surname, domain string) string {
 	return strings.ToLower(plain(given)+"."+plain(surname)) + "@" + domain
 }
 
-// newCompany makes the demo's company, or one of any size: the first people and groups are always
+// NewCompany makes the demo's company, or one of any size: the first people and groups are always
 // the same.
-func newCompany(people, groups int, domain string) tenant.Company {
+func NewCompany(people, groups int, domain string) tenant.Company {
 	var c tenant.Company
 	groupIDs := map[string]string{}
 	for i := range groups {
