@@ -44,6 +44,10 @@ func access(s settings, self string) ([]figure, error) {
 		return nil, err
 	}
 	w := &accessWorld{target: t}
+	s.say(
+		"making %s users, %s accounts and %s account assignments",
+		thousands(s.users), thousands(manyAccounts), thousands(s.assigned),
+	)
 	if err := w.fillAccess(s.users, s.assigned); err != nil {
 		return nil, err
 	}

@@ -29,6 +29,7 @@ type settings struct {
 	database string // PostgreSQL, or empty
 	assigned int    // account assignments
 	match    string // only workloads with this in their names
+	part     string // walk, store, …: what is run now
 }
 
 func main() {
@@ -104,6 +105,7 @@ func run(s settings, parts []string, asJSON bool) error {
 		if !slices.Contains(parts, part.name) {
 			continue
 		}
+		s.part = part.name
 		more, err := part.measure(s, self)
 		if err != nil {
 			return fmt.Errorf("%s: %w", part.name, err)

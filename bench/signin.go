@@ -20,6 +20,7 @@ import (
 // signIn measures signing in: one response, whole sign-ins, and what a flood of passwords does to
 // others.
 func signIn(s settings, self string) ([]figure, error) {
+	s.say("verifying responses, ours and the libraries'")
 	figures, err := verifications(s, self)
 	if err != nil {
 		return nil, err
@@ -37,13 +38,16 @@ func signIn(s settings, self string) ([]figure, error) {
 	if len(s.large) > 0 {
 		users = s.large[0]
 	}
+	s.say("making %s users", thousands(users))
 	if err := t.fill(users); err != nil {
 		return nil, err
 	}
+	s.say("whole sign-ins")
 	whole, err := t.wholeSignIns(s.length * 2)
 	if err != nil {
 		return nil, err
 	}
+	s.say("a flood of passwords")
 	flood, err := b.flood(t)
 	return append(figures, whole, flood), err
 }

@@ -265,11 +265,13 @@ func identityStore(s settings, self string) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.say("start times, %d rounds", s.rounds+2)
 	figures, err := b.startTimes(empty)
 	if err != nil {
 		return nil, err
 	}
 	for _, t := range []*target{peer, empty} {
+		s.say("making %s users, %s", thousands(s.users), t.name)
 		if err := t.fill(s.users); err != nil {
 			return nil, err
 		}
@@ -280,6 +282,7 @@ func identityStore(s settings, self string) ([]figure, error) {
 		if err != nil {
 			return nil, err
 		}
+		s.say("making %s users, %s", thousands(s.users), pg.name)
 		if err := pg.fill(s.users); err != nil {
 			return nil, err
 		}
@@ -450,7 +453,8 @@ func (b *bench) window(w workload, t *target) (window, error) {
 // other in each.
 func (b *bench) measure(w workload, targets []*target) ([]figure, error) {
 	windows := map[string][]window{}
-	for range b.rounds {
+	for i := range b.rounds {
+		b.sayRound(w.name, i)
 		for _, name := range []string{"hello", "echo"} {
 			floor := workload{name: name, connections: w.connections, build: get(func(*target) string { return "" })}
 			if name == "echo" {
@@ -538,6 +542,7 @@ func (b *bench) atSize(n int) (figures []figure, err error) {
 	if err != nil {
 		return nil, err
 	}
+	b.say("making %s users, %s", thousands(b.users), small.name)
 	if err := small.fill(b.users); err != nil {
 		return nil, err
 	}
@@ -549,6 +554,7 @@ func (b *bench) atSize(n int) (figures []figure, err error) {
 		small.process.stop()
 		large.process.stop()
 	}()
+	b.say("making %s users, %s", thousands(n), large.name)
 	before := large.process.resident()
 	if err := large.fill(n); err != nil {
 		return nil, err
@@ -565,6 +571,7 @@ func (b *bench) atSize(n int) (figures []figure, err error) {
 		if err != nil {
 			return nil, err
 		}
+		b.say("making %s users, %s", thousands(n), peer.name)
 		before := peer.process.resident()
 		if err := peer.fill(n); err != nil {
 			return nil, err
@@ -581,7 +588,8 @@ func (b *bench) atSize(n int) (figures []figure, err error) {
 			continue
 		}
 		rates := map[string][]window{}
-		for range b.rounds {
+		for i := range b.rounds {
+			b.sayRound(fmt.Sprintf("%s users: %s", thousands(n), w.name), i)
 			for _, t := range []*target{small, large} {
 				out, err := b.window(w, t)
 				if err != nil {
@@ -612,6 +620,7 @@ func (b *bench) atSize(n int) (figures []figure, err error) {
 		}
 		figures = append(figures, more)
 	}
+	b.say("%s users: start", thousands(n))
 	if err := b.restart(large); err != nil {
 		return nil, err
 	}
@@ -635,7 +644,8 @@ func (b *bench) bigGroups(t *target) (figure, error) {
 	}
 	one := workload{connections: groupWriters, build: addMembers(1, 0), prepare: (*target).newGroups}
 	var small, big []window
-	for range b.rounds {
+	for i := range b.rounds {
+		b.sayRound(fmt.Sprintf("PATCH group, +1 member, groups of %s", thousands(bigGroup)), i)
 		out, err := b.window(one, t)
 		if err != nil {
 			return figure{}, err

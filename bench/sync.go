@@ -162,22 +162,27 @@ func syncs(s settings, self string) (figures []figure, err error) {
 			return float64(d.bound()) / 20
 		}, "≤ 1.1 × bound, moonshot 1.03"},
 	} {
-		more, err := firstSync(x.title, x.server, self, x.d, x.rounds, x.floor, x.aim)
+		run := s
+		run.rounds = x.rounds
+		more, err := run.firstSync(x.title, x.server, self, x.d, x.floor, x.aim)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", x.title, err)
 		}
 		figures = append(figures, more...)
 	}
+	s.say("tenant to center, %s users and %s groups", thousands(tenantPeople), thousands(tenantGroups))
 	more, err := tenantToCenter(s)
 	return append(figures, more...), err
 }
 
-func firstSync(
-	title, server, self string, d *directory, rounds int, floor func(*directory) float64, aim string,
+// firstSync measures first syncs of a directory into a service that this program is.
+func (s settings) firstSync(
+	title, server, self string, d *directory, floor func(*directory) float64, aim string,
 ) ([]figure, error) {
 	var took []float64
 	var counted [2]int64
-	for range rounds {
+	for i := range s.rounds {
+		s.sayRound(title, i)
 		p, err := start(self, "-serve", server)
 		if err != nil {
 			return nil, err
@@ -261,10 +266,12 @@ func tenantToCenter(s settings) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.say("%d cycles without a change", idleCycles)
 	idleCPU, memory, err := idle(p, d)
 	if err != nil {
 		return nil, err
 	}
+	s.say("disabling %d people, one after the other", tenantDisabled)
 	latencies, err := disable(d)
 	if err != nil {
 		return nil, err

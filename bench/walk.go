@@ -68,7 +68,8 @@ func walk(s settings, self string) ([]figure, error) {
 // startUp measures from the start of the process to the demo's line, and to the plain server's.
 func startUp(s settings, self string) ([]figure, error) {
 	var ready, plain, memory []float64
-	for range s.rounds + 2 {
+	for i := range s.rounds + 2 {
+		s.sayRoundOf("start of the demo", i, s.rounds+2)
 		h, err := start(self, "-serve", "hello")
 		if err != nil {
 			return nil, err
@@ -110,7 +111,8 @@ func cycle(s settings, self string) ([]figure, error) {
 	defer plainServer.stop()
 	var took, plain []float64
 	var memory float64
-	for range s.rounds {
+	for i := range s.rounds {
+		s.sayRound(fmt.Sprintf("full cycle, %s users and %d groups", thousands(people), groups), i)
 		p, d, err := startDemo(
 			s.program, "--no-connect", "--people", fmt.Sprint(people), "--groups", fmt.Sprint(groups),
 		)
