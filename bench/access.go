@@ -198,7 +198,8 @@ func (w *accessWorld) fillAccess(users, assignments int) error {
 		}
 		return append(buf, w.signedFor("SWBExternalService.CreateAccountAssignment", "sso", fmt.Appendf(
 			nil,
-			`{"InstanceArn":"%s","TargetId":"%s","TargetType":"AWS_ACCOUNT","PermissionSetArn":"%s","PrincipalType":"GROUP","PrincipalId":"%s"}`,
+			`{"InstanceArn":"%s","TargetId":"%s","TargetType":"AWS_ACCOUNT",`+
+				`"PermissionSetArn":"%s","PrincipalType":"GROUP","PrincipalId":"%s"}`,
 			w.instance(), accountID(account), set, group,
 		))...)
 	})

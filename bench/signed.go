@@ -97,7 +97,9 @@ func signedUsers(t *target) (request, int) {
 			"CreateUser",
 			t.object(
 				`"UserName":"`+name+
-					`","DisplayName":"Given Family","Title":"Engineer","Name":{"GivenName":"Given","FamilyName":"Family"},"Emails":[{"Value":"`+name+`","Type":"work","Primary":true}]`,
+					`","DisplayName":"Given Family","Title":"Engineer",`+
+					`"Name":{"GivenName":"Given","FamilyName":"Family"},`+
+					`"Emails":[{"Value":"`+name+`","Type":"work","Primary":true}]`,
 			),
 		)
 	}

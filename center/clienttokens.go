@@ -127,7 +127,6 @@ func (c *Center) redeem(
 		}
 		return tokens, c.Refuse(ctx, by, "CreateToken", client.Name, err)
 	}
-	secret := authn.NewSecret(32)
 	by.Kind = audit.User
 	var used ClientGrant // by somebody else in the meantime
 	err = c.change(ctx, by, ActionCreateToken, func(tx Tx) (string, error) {
@@ -140,52 +139,59 @@ func (c *Center) redeem(
 		if err != nil {
 			return client.Name, orRefuse(err, GrantInvalid, client.Name)
 		}
-		u, err := tx.User(g.UserID)
-		if err != nil {
-			return client.Name, orRefuse(err, GrantInvalid, client.Name)
-		}
-		if !u.Active {
-			return client.Name, &Error{Code: GrantInvalid, Subject: u.UserName, Detail: "the user is disabled"}
-		}
-		if g.Within != "" {
-			if _, err := openSession(tx, g.Within, c.now(), PortalSession); err != nil {
-				if CodeOf(err) == SessionInvalid {
-					err = &Error{
-						Code:    GrantInvalid,
-						Subject: u.UserName,
-						Detail:  "the session in which it was allowed has ended",
-					}
-				}
-				return client.Name, err
-			}
-		}
-		s := Session{
-			Digest:     authn.Digest(secret),
-			Kind:       ClientSession,
-			UserID:     g.UserID,
-			Address:    by.Address,
-			UserAgent:  client.Name,
-			ClientID:   client.digest,
-			Within:     g.Within,
-			Attributes: g.Attributes,
-			CreatedAt:  c.now(),
-			ExpiresAt:  g.Until,
-		}
-		if !c.now().Before(s.ExpiresAt) {
-			return client.Name, &Error{
-				Code:    GrantInvalid,
-				Subject: u.UserName,
-				Detail:  "the session in which it was allowed has ended",
-			}
-		}
-		tokens = c.tokens(s, g.Refreshes)
-		now.Session = s.Digest
-		return u.UserName + "/" + client.Name, errors.Join(tx.PutClientGrant(now), addSession(tx, s))
+		var subject string
+		tokens, subject, err = c.openClientSession(tx, by, client, now)
+		return subject, err
 	})
 	if used.Session != "" {
 		err = errors.Join(err, c.endStolen(ctx, by, used))
 	}
 	return tokens, err
+}
+
+// openClientSession opens the session of a program with a grant that nobody has used yet. It says
+// whom the event names, too.
+func (c *Center) openClientSession(
+	tx Tx, by audit.Actor, client OAuthClient, g ClientGrant,
+) (Tokens, string, error) {
+	refuse := func(subject, detail string) (Tokens, string, error) {
+		return Tokens{}, client.Name, &Error{Code: GrantInvalid, Subject: subject, Detail: detail}
+	}
+	const ended = "the session in which it was allowed has ended"
+	u, err := tx.User(g.UserID)
+	if err != nil {
+		return Tokens{}, client.Name, orRefuse(err, GrantInvalid, client.Name)
+	}
+	if !u.Active {
+		return refuse(u.UserName, "the user is disabled")
+	}
+	if g.Within != "" {
+		_, err := openSession(tx, g.Within, c.now(), PortalSession)
+		if CodeOf(err) == SessionInvalid {
+			return refuse(u.UserName, ended)
+		}
+		if err != nil {
+			return Tokens{}, client.Name, err
+		}
+	}
+	s := Session{
+		Digest:     authn.Digest(authn.NewSecret(32)),
+		Kind:       ClientSession,
+		UserID:     g.UserID,
+		Address:    by.Address,
+		UserAgent:  client.Name,
+		ClientID:   client.digest,
+		Within:     g.Within,
+		Attributes: g.Attributes,
+		CreatedAt:  c.now(),
+		ExpiresAt:  g.Until,
+	}
+	if !c.now().Before(s.ExpiresAt) {
+		return refuse(u.UserName, ended)
+	}
+	tokens := c.tokens(s, g.Refreshes)
+	g.Session = s.Digest
+	return tokens, u.UserName + "/" + client.Name, errors.Join(tx.PutClientGrant(g), addSession(tx, s))
 }
 
 // usedAgain refuses a grant that a session was opened with.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +21,12 @@ import (
 
 // centerStrangers are those at the doors of the centers.
 func (g *gang) centerStrangers() []kind {
-	center, directory := g.h.center.url(), g.h.directory.url()
+	return slices.Concat(g.atAPIs(), g.atSignIn(), []kind{g.forgers(), g.devices()}, g.atOAuth())
+}
+
+// atAPIs are those who call the center's APIs without the right credentials.
+func (g *gang) atAPIs() []kind {
+	center := g.h.center.url()
 	scimPath := strings.TrimSuffix(strings.TrimPrefix(g.h.scim.ScimEndpoint, center), "/")
 	return []kind{
 		{"SCIM, wrong token", func(ctx context.Context, s *stranger, n int) {
@@ -66,6 +72,13 @@ func (g *gang) centerStrangers() []kind {
 				[]string{random(40), g.big[:50<<10]}[n/2%2],
 			)
 		}},
+	}
+}
+
+// atSignIn are those who guess passwords and the steps after them.
+func (g *gang) atSignIn() []kind {
+	center, directory := g.h.center.url(), g.h.directory.url()
+	return []kind{
 		{"console, wrong password", func(ctx context.Context, s *stranger, n int) {
 			s.form(
 				ctx, []string{center, directory}[n/4%2]+"/console/login",
@@ -96,8 +109,13 @@ func (g *gang) centerStrangers() []kind {
 			)
 			s.send(ctx, http.MethodGet, directory+"/platform/password?ticket="+random(40), "", "")
 		}},
-		g.forgers(),
-		g.devices(),
+	}
+}
+
+// atOAuth are those who register programs without end, and open pages that need a session.
+func (g *gang) atOAuth() []kind {
+	center := g.h.center.url()
+	return []kind{
 		{"OAuth, registrations", func(ctx context.Context, s *stranger, n int) {
 			name := []string{"x", g.big[:1000], g.big}[n/2%3]
 			s.json(
@@ -297,9 +315,8 @@ const publicClient = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 // tenantStrangers are those at the doors of the tenant.
 func (g *gang) tenantStrangers() []kind {
 	tenant := g.h.tenant.url()
-	tokens := tenant + "/" + g.h.tenantID + "/oauth2/v2.0"
 	known := func(n int) string { return g.h.people[n%g.s.people].name }
-	return []kind{
+	return append([]kind{
 		{"tenant, wrong password", func(ctx context.Context, s *stranger, n int) {
 			s.form(ctx, tenant+"/login", url.Values{"loginfmt": {g.someName(n, known(n))}, "passwd": {random(10)}})
 		}},
@@ -314,54 +331,6 @@ func (g *gang) tenantStrangers() []kind {
 					"password": {random(10)},
 				},
 			)
-		}},
-		{"tenant, device codes", func(ctx context.Context, s *stranger, n int) {
-			client := []string{publicClient, publicClient, random(36), g.big[:60<<10], g.big}[n/2%5]
-			s.form(
-				ctx, tokens+"/devicecode",
-				url.Values{"client_id": {client}, "scope": {"https://graph.microsoft.com/.default offline_access"}},
-			)
-		}},
-		{"tenant, tokens", func(ctx context.Context, s *stranger, n int) {
-			fields := url.Values{
-				"client_id":     {[]string{publicClient, random(36), g.big[:60<<10], g.big}[n/2%4]},
-				"client_secret": {random(30)},
-				"scope":         {"https://graph.microsoft.com/.default"},
-			}
-			grant := []string{
-				"client_credentials", "authorization_code", "refresh_token",
-				"urn:ietf:params:oauth:grant-type:device_code",
-			}[n/8%4]
-			fields.Set("grant_type", grant)
-			fields.Set(
-				map[string]string{
-					"client_credentials": "client_assertion",
-					"authorization_code": "code",
-					"refresh_token":      "refresh_token",
-				}[grant]+"",
-				random(30),
-			)
-			fields.Set("device_code", random(30))
-			s.form(ctx, tokens+"/token", fields)
-		}},
-		{"tenant, authorize", func(ctx context.Context, s *stranger, n int) {
-			redirect := []string{
-				"http://localhost:x@evil.example/", "https://evil.example/", "http://localhost/",
-			}[n/2%3]
-			s.send(
-				ctx,
-				http.MethodGet,
-				tokens+"/authorize?"+url.Values{
-					"client_id":     {publicClient},
-					"redirect_uri":  {redirect},
-					"response_type": {"code"},
-					"scope":         {"openid"},
-					"state":         {g.big[:20<<10]},
-				}.Encode(),
-				"",
-				"",
-			)
-			s.form(ctx, tenant+"/devicelogin", url.Values{"user_code": {g.someName(n, "ABCDEFGH")}})
 		}},
 		{"Graph, wrong token", func(ctx context.Context, s *stranger, n int) {
 			token := []string{
@@ -387,6 +356,60 @@ func (g *gang) tenantStrangers() []kind {
 				url.Values{"SAMLRequest": {base64.StdEncoding.EncodeToString([]byte(g.big[:300<<10]))}},
 			)
 			s.send(ctx, http.MethodGet, tenant+"/signin/"+random(30), "", "")
+		}},
+	}, g.atTokens()...)
+}
+
+// atTokens are those who ask the tenant for tokens.
+func (g *gang) atTokens() []kind {
+	tenant := g.h.tenant.url()
+	tokens := tenant + "/" + g.h.tenantID + "/oauth2/v2.0"
+	return []kind{
+		{"tenant, device codes", func(ctx context.Context, s *stranger, n int) {
+			client := []string{publicClient, publicClient, random(36), g.big[:60<<10], g.big}[n/2%5]
+			s.form(
+				ctx, tokens+"/devicecode",
+				url.Values{"client_id": {client}, "scope": {"https://graph.microsoft.com/.default offline_access"}},
+			)
+		}},
+		{"tenant, tokens", func(ctx context.Context, s *stranger, n int) {
+			fields := url.Values{
+				"client_id":     {[]string{publicClient, random(36), g.big[:60<<10], g.big}[n/2%4]},
+				"client_secret": {random(30)},
+				"scope":         {"https://graph.microsoft.com/.default"},
+			}
+			grant := []string{
+				"client_credentials", "authorization_code", "refresh_token",
+				"urn:ietf:params:oauth:grant-type:device_code",
+			}[n/8%4]
+			fields.Set("grant_type", grant)
+			proof := map[string]string{
+				"client_credentials": "client_assertion",
+				"authorization_code": "code",
+				"refresh_token":      "refresh_token",
+			}
+			fields.Set(proof[grant], random(30))
+			fields.Set("device_code", random(30))
+			s.form(ctx, tokens+"/token", fields)
+		}},
+		{"tenant, authorize", func(ctx context.Context, s *stranger, n int) {
+			redirect := []string{
+				"http://localhost:x@evil.example/", "https://evil.example/", "http://localhost/",
+			}[n/2%3]
+			s.send(
+				ctx,
+				http.MethodGet,
+				tokens+"/authorize?"+url.Values{
+					"client_id":     {publicClient},
+					"redirect_uri":  {redirect},
+					"response_type": {"code"},
+					"scope":         {"openid"},
+					"state":         {g.big[:20<<10]},
+				}.Encode(),
+				"",
+				"",
+			)
+			s.form(ctx, tenant+"/devicelogin", url.Values{"user_code": {g.someName(n, "ABCDEFGH")}})
 		}},
 	}
 }

@@ -8,10 +8,12 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 )
 
+// Accounts of the contract.
+const one, two, three = "111122223333", "222233334444", "333344445555"
+
 // access checks what users have by their own assignments and by groups, the roles that there are,
 // and the pages of it all.
 func access(t *testing.T, s center.Store) {
-	const one, two, three = "111122223333", "222233334444", "333344445555"
 	update(t, s, func(tx center.Tx) error {
 		_, err := tx.AddMembers("g1", []center.UserID{"nobody"}, time.UnixMilli(1), "t")
 		err = errors.Join(
@@ -66,6 +68,11 @@ func access(t *testing.T, s center.Store) {
 			}),
 		)
 	})
+	accessIsFound(t, s)
+	rolesAreMarked(t, s)
+}
+
+func accessIsFound(t *testing.T, s center.Store) {
 	view(t, s, func(r center.Reader) error {
 		for _, c := range []struct {
 			q    center.AccessQuery
@@ -118,6 +125,9 @@ func access(t *testing.T, s center.Store) {
 		}
 		return errors.Join(e1, e2, e3, e4, e5, e6, e7, e8, e9)
 	})
+}
+
+func rolesAreMarked(t *testing.T, s center.Store) {
 	update(t, s, func(tx center.Tx) error {
 		return errors.Join(
 			tx.MarkProvisioned("ps2", two, 3), tx.DeleteProvisioned(three, "ps2"),

@@ -271,14 +271,13 @@ func memberships(t *testing.T, s center.Store) {
 }
 
 func groups(t *testing.T, s center.Store) {
-	at := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 	g := center.Group{
 		ID:          "g1",
 		DisplayName: "Crew",
 		ExternalID:  "X",
 		Description: "all hands",
-		CreatedAt:   at,
-		UpdatedAt:   at,
+		CreatedAt:   now,
+		UpdatedAt:   now,
 	}
 	update(t, s, func(tx center.Tx) error {
 		return errors.Join(
@@ -288,13 +287,13 @@ func groups(t *testing.T, s center.Store) {
 	})
 	var m center.Membership
 	update(t, s, func(tx center.Tx) error {
-		added, err := tx.AddMember("g1", "u1", at, "me", &m)
+		added, err := tx.AddMember("g1", "u1", now, "me", &m)
 		if !added {
 			t.Error("not added")
 		}
 		return err
 	})
-	if m.GroupID != "g1" || m.UserID != "u1" || !m.CreatedAt.Equal(at) || m.CreatedBy != "me" {
+	if m.GroupID != "g1" || m.UserID != "u1" || !m.CreatedAt.Equal(now) || m.CreatedBy != "me" {
 		t.Errorf("added %+v", m)
 	}
 	for what, pair := range map[string][2]string{
@@ -304,7 +303,7 @@ func groups(t *testing.T, s center.Store) {
 	} {
 		var added bool
 		update(t, s, func(tx center.Tx) (err error) {
-			added, err = tx.AddMember(center.GroupID(pair[0]), center.UserID(pair[1]), at, "me", &center.Membership{})
+			added, err = tx.AddMember(center.GroupID(pair[0]), center.UserID(pair[1]), now, "me", &center.Membership{})
 			return err
 		})
 		if added {
@@ -316,7 +315,7 @@ func groups(t *testing.T, s center.Store) {
 			t.Errorf("the membership reads back as %+v, %v; want %+v", same, err, m)
 		}
 		return errors.Join(
-			tx.TouchGroup("g1", at.Add(time.Minute), "me"), tx.TouchGroup("g1", at.Add(time.Hour), "you"),
+			tx.TouchGroup("g1", now.Add(time.Minute), "me"), tx.TouchGroup("g1", now.Add(time.Hour), "you"),
 		)
 	})
 	view(t, s, func(r center.Reader) error {
@@ -327,7 +326,7 @@ func groups(t *testing.T, s center.Store) {
 		} {
 			got, err := find()
 			if err != nil || got.DisplayName != "Crew" || got.Version != 2 ||
-				!got.UpdatedAt.Equal(at.Add(time.Hour)) || got.UpdatedBy != "you" || !got.CreatedAt.Equal(at) {
+				!got.UpdatedAt.Equal(now.Add(time.Hour)) || got.UpdatedBy != "you" || !got.CreatedAt.Equal(now) {
 				t.Errorf("by %s: %+v, %v", what, got, err)
 			}
 		}
@@ -346,10 +345,14 @@ func groups(t *testing.T, s center.Store) {
 		}
 		return nil
 	})
+	groupChanges(t, s, g)
+}
+
+func groupChanges(t *testing.T, s center.Store, g center.Group) {
 	g.DisplayName = "Team"
 	g.ExternalID = ""
 	g.Version = 3
-	g.UpdatedAt = at.Add(2 * time.Hour)
+	g.UpdatedAt = now.Add(2 * time.Hour)
 	update(t, s, func(tx center.Tx) error { return errors.Join(tx.PutGroup(g), tx.DeleteGroup("g2")) })
 	view(t, s, func(r center.Reader) error {
 		got, err := r.Group("g1")

@@ -11,7 +11,6 @@ import (
 
 // grants is the contract of what programs ask for: found by both codes, and kept by shares.
 func grants(t *testing.T, s center.Store) {
-	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 	name := func(kind string, i int) string { return fmt.Sprintf("%s%d", kind, i) }
 	update(t, s, func(tx center.Tx) (err error) {
 		for i := range 5 {

@@ -9,11 +9,12 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 )
 
+// at is a moment of the contract, in milliseconds.
+func at(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
+
 // roleJobs checks the queue of work in IAM, who waits for it, and what is remembered of
 // comparisons.
 func roleJobs(t *testing.T, s center.Store) {
-	const one, two = "111122223333", "222233334444"
-	at := func(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 	job := center.RoleJob{RoleName: "R1", AccountID: one, PermissionSetARN: "ps1", Due: at(10)}
 	old := center.RoleJob{
 		RoleName:         "R0",
@@ -84,6 +85,10 @@ func roleJobs(t *testing.T, s center.Store) {
 		}
 		return errors.Join(err, e2, e3)
 	})
+	driftIsKept(t, s)
+}
+
+func driftIsKept(t *testing.T, s center.Store) {
 	update(t, s, func(tx center.Tx) error {
 		return errors.Join(
 			tx.DeleteRoleJob("R0"), tx.DeleteRoleWaits("R1"), tx.PutDrift("P1", at(60), []string{"a", "b"}),

@@ -8,9 +8,11 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 )
 
+// now is when the sign-ins of the contract happen.
+var now = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+
 // signIns is the contract of what sign-in keeps.
 func signIns(t *testing.T, s center.Store) {
-	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 	want := center.SignInSettings{
 		PortalSession: time.Hour,
 		MFA:           center.MFAAlways,
@@ -95,6 +97,10 @@ func signIns(t *testing.T, s center.Store) {
 		}
 		return errors.Join(e1, e2, e3, e4, e5, e6, e7)
 	})
+	signInsEnd(t, s)
+}
+
+func signInsEnd(t *testing.T, s center.Store) {
 	update(t, s, func(tx center.Tx) error {
 		return errors.Join(
 			tx.DeleteExpired(now), tx.DeleteTicketsOf(center.SigningIn, "u1"), tx.DeleteMFADevice("m2"),

@@ -243,8 +243,10 @@ func jobs(t *testing.T, s tenant.Store) {
 	})
 }
 
+// at is when the grants of the contract expire.
+var at = time.UnixMilli(1_000_000)
+
 func small(t *testing.T, s tenant.Store) {
-	at := time.UnixMilli(1_000_000)
 	update(t, s, func(tx tenant.Tx) error {
 		return errors.Join(
 			tx.PutClient(tenant.Client{ID: "c1", DisplayName: "one"}),
@@ -293,6 +295,10 @@ func small(t *testing.T, s tenant.Store) {
 		}
 		return errors.Join(err, valid)
 	})
+	grantsAreFew(t, s)
+}
+
+func grantsAreFew(t *testing.T, s tenant.Store) {
 	update(t, s, func(tx tenant.Tx) (err error) {
 		for i := range 5 {
 			name, ends := fmt.Sprint(i), at.Add(time.Duration(i+2)*time.Hour)
