@@ -23,7 +23,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"bench", "*"}, {"bench/soak", "*"},
 	{"center/centertest", "audit authn center center/store sqldb"},
 	{"tenant/tenanttest", "audit authn tenant"},
-	{"demo", "audit center tenant"},
+	{"demo", "adminapi audit authn center connect graph tenant"},
 	{"center/store", "audit center names sqldb"},
 	{"tenant/store", "audit names sqldb tenant"},
 	{"center/scimserver", "audit center scim"},

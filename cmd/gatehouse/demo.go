@@ -16,14 +16,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
 	centerserver "github.com/gatehouse-id/gatehouse/center/server"
 	"github.com/gatehouse-id/gatehouse/connect"
 	company "github.com/gatehouse-id/gatehouse/demo"
-	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/mail"
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/tenant"
@@ -45,19 +43,10 @@ type demo struct {
 	center  *center.Center
 	tenant  *tenant.Tenant
 	jobs    *syncjobs.Runner
-	secrets demoSecrets
-}
-
-// demoSecrets is what a demo must know again at its next start. It is kept sealed in the data
-// folder.
-type demoSecrets struct {
-	AdminPassword, PersonPassword     string
-	AccessKeyID, SecretAccessKey      string
-	ClientID, ClientSecret, SCIMToken string
+	secrets company.Keys // kept sealed in the data folder, for the next start
 }
 
 const (
-	adminName   = "admin"
 	secretsFile = "demo.sealed"
 	//bound:list people in the demo's JSON
 	maxListed     = 10_000 // people in the JSON
@@ -235,13 +224,8 @@ func (d *demo) seed(ctx context.Context) error {
 	if !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	by := audit.SystemActor
-	d.secrets = demoSecrets{AdminPassword: center.NewPassword(), PersonPassword: "house-" + authn.NewSecret(9)}
-	if err := d.seedCenter(ctx, by); err != nil {
-		return fmt.Errorf("seed the center: %w", err)
-	}
-	if err := d.seedTenant(ctx, by); err != nil {
-		return fmt.Errorf("seed the tenant: %w", err)
+	if d.secrets, err = company.Seed(ctx, d.center, d.tenant, d.people, d.groups); err != nil {
+		return err
 	}
 	return d.saveSecrets()
 }
@@ -254,37 +238,6 @@ func (d *demo) saveSecrets() error {
 	return authn.WritePrivate(filepath.Join(d.data, secretsFile), []byte(d.sealer.Seal("demo", plain)))
 }
 
-func (d *demo) seedCenter(ctx context.Context, by audit.Actor) error {
-	if err := d.center.SetAdministrator(ctx, by, adminName, d.secrets.AdminPassword); err != nil {
-		return err
-	}
-	key, secret, err := d.center.CreateAccessKey(ctx, by, adminName, center.RoleAdministrator)
-	if err != nil {
-		return err
-	}
-	d.secrets.AccessKeyID, d.secrets.SecretAccessKey = key.ID, secret.Reveal()
-	return company.CreateAccess(ctx, d.center, by)
-}
-
-func (d *demo) seedTenant(ctx context.Context, by audit.Actor) error {
-	if err := d.tenant.SetAdministrator(ctx, by, adminName, d.secrets.AdminPassword); err != nil {
-		return err
-	}
-	client, secret, err := d.tenant.CreateClient(ctx, by, "gatehouse connect")
-	if err != nil {
-		return err
-	}
-	d.secrets.ClientID, d.secrets.ClientSecret = client.ID, secret.Reveal()
-	have, err := d.tenant.Users(ctx, tenant.Query{Limit: 1})
-	if err != nil || len(have) > 0 {
-		return err
-	}
-	people := company.NewCompany(d.people, d.groups, d.tenant.Organization.Domain)
-	// One hash serves all: hashing a password a thousand times would show nothing but patience.
-	people.PasswordHash = authn.HashPassword(d.secrets.PersonPassword)
-	return d.tenant.Import(ctx, by, people)
-}
-
 // walk connects the halves over the wire, with the same code and the same APIs as the connect
 // command.
 func (d *demo) walk(ctx context.Context) (connect.State, []connect.Failure, error) {
@@ -292,7 +245,7 @@ func (d *demo) walk(ctx context.Context) (connect.State, []connect.Failure, erro
 	if d.noConnect {
 		return connect.State{}, nil, nil
 	}
-	cfg, err := d.connectConfig(ctx)
+	cfg, err := d.secrets.Connection(ctx, d.center, d.tenant, outbound.Operator.Client(clientTimeout))
 	if err != nil {
 		return connect.State{}, nil, err
 	}
@@ -318,34 +271,6 @@ func (d *demo) walk(ctx context.Context) (connect.State, []connect.Failure, erro
 		return connect.State{}, nil, err
 	}
 	return plan.State, result.Failures, nil
-}
-
-func (d *demo) connectConfig(ctx context.Context) (connect.Config, error) {
-	groups, err := d.tenant.Groups(ctx, tenant.Query{})
-	if err != nil {
-		return connect.Config{}, err
-	}
-	names := make([]string, len(groups))
-	for i, g := range groups {
-		names[i] = g.DisplayName
-	}
-	client := outbound.Operator.Client(clientTimeout)
-	return connect.Config{
-		Graph: graph.NewClient(
-			ctx, d.tenant.GraphURL(), d.tenant.TokenURL(), d.secrets.ClientID, d.secrets.ClientSecret, client,
-		),
-		Admin: &adminapi.Client{
-			URL:             d.center.URL,
-			Region:          d.center.Instance.Region,
-			AccessKeyID:     d.secrets.AccessKeyID,
-			SecretAccessKey: d.secrets.SecretAccessKey,
-			HTTP:            client,
-		},
-		LoginURL: d.tenant.URL + "/" + d.tenant.Organization.ID, HTTP: client, AppName: "AWS IAM Identity Center",
-		Groups: names,
-		Email:  "admin@" + d.tenant.Organization.Domain, Cert: "AWS IAM Identity Center",
-		PollEach: 30 * time.Millisecond,
-	}, nil
 }
 
 // assignWhenReady waits for the groups that a person connects by hand, so that the portal is not

@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/connect"
+	company "github.com/gatehouse-id/gatehouse/demo"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
@@ -80,7 +81,7 @@ func (d *demo) printJSON(ctx context.Context, s connect.State) error {
 			i.ARN, i.IdentityStoreID, i.Region, i.OwnerAccountID,
 		},
 		AWS:   demoAWS{d.center.URL, d.secrets.AccessKeyID, d.secrets.SecretAccessKey, i.Region, d.configFile()},
-		Admin: demoAdmin{adminName, d.secrets.AdminPassword},
+		Admin: demoAdmin{company.AdminName, d.secrets.AdminPassword},
 		Tenant: demoTenant{
 			d.tenant.URL, d.tenant.Organization.ID, d.tenant.GraphURL(), d.tenant.TokenURL(), d.secrets.ClientID,
 			d.secrets.ClientSecret, d.tenant.AdminCenterURL(), s.Application.ID, s.Principal.ID, s.Job.ID,
@@ -175,7 +176,7 @@ func (d *demo) printPage(ctx context.Context, s connect.State, failures []connec
 		d.secrets.PersonPassword,
 	)
 	fmt.Fprintf(t, "\t\tEveryone in the company has this password.\n")
-	fmt.Fprintf(t, "Console\t%s\t%s / %s\n", d.center.ConsoleURL(), adminName, d.secrets.AdminPassword)
+	fmt.Fprintf(t, "Console\t%s\t%s / %s\n", d.center.ConsoleURL(), company.AdminName, d.secrets.AdminPassword)
 	fmt.Fprintf(t, "Admin center\t%s\tthe same\n", d.tenant.AdminCenterURL())
 	fmt.Fprintf(t, "Mail\t%s\twhat would be sent\n", d.center.URL+outboxPath)
 	if err := t.Flush(); err != nil {

@@ -1,0 +1,103 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/connect"
+	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+// AdminName is the name of the administrator at either half.
+const AdminName = "admin"
+
+// Keys are what people and programs sign in with at a center and a tenant that were seeded. The
+// administrator has the same password at both, and everybody in the company has the same one.
+type Keys struct {
+	AdminPassword, PersonPassword     string
+	AccessKeyID, SecretAccessKey      string
+	ClientID, ClientSecret, SCIMToken string
+}
+
+// Seed fills an empty center and an empty tenant with a company of a size. Where an earlier call was
+// interrupted, it makes what is missing, and new keys.
+func Seed(ctx context.Context, c *center.Center, t *tenant.Tenant, people, groups int) (Keys, error) {
+	k := Keys{AdminPassword: center.NewPassword(), PersonPassword: "house-" + authn.NewSecret(9)}
+	by := audit.SystemActor
+	if err := k.seedCenter(ctx, c, by); err != nil {
+		return Keys{}, fmt.Errorf("seed the center: %w", err)
+	}
+	if err := k.seedTenant(ctx, t, by, people, groups); err != nil {
+		return Keys{}, fmt.Errorf("seed the tenant: %w", err)
+	}
+	return k, nil
+}
+
+func (k *Keys) seedCenter(ctx context.Context, c *center.Center, by audit.Actor) error {
+	if err := c.SetAdministrator(ctx, by, AdminName, k.AdminPassword); err != nil {
+		return err
+	}
+	key, secret, err := c.CreateAccessKey(ctx, by, AdminName, center.RoleAdministrator)
+	if err != nil {
+		return err
+	}
+	k.AccessKeyID, k.SecretAccessKey = key.ID, secret.Reveal()
+	return CreateAccess(ctx, c, by)
+}
+
+func (k *Keys) seedTenant(ctx context.Context, t *tenant.Tenant, by audit.Actor, people, groups int) error {
+	if err := t.SetAdministrator(ctx, by, AdminName, k.AdminPassword); err != nil {
+		return err
+	}
+	client, secret, err := t.CreateClient(ctx, by, "gatehouse connect")
+	if err != nil {
+		return err
+	}
+	k.ClientID, k.ClientSecret = client.ID, secret.Reveal()
+	have, err := t.Users(ctx, tenant.Query{Limit: 1})
+	if err != nil || len(have) > 0 {
+		return err
+	}
+	company := NewCompany(people, groups, t.Organization.Domain)
+	// One hash serves all: hashing a password a thousand times would show nothing but patience.
+	company.PasswordHash = authn.HashPassword(k.PersonPassword)
+	return t.Import(ctx, by, company)
+}
+
+// Connection is how connect federates the two, with every group of the tenant in scope.
+func (k Keys) Connection(
+	ctx context.Context, c *center.Center, t *tenant.Tenant, client *http.Client,
+) (connect.Config, error) {
+	groups, err := t.Groups(ctx, tenant.Query{})
+	if err != nil {
+		return connect.Config{}, err
+	}
+	names := make([]string, len(groups))
+	for i, g := range groups {
+		names[i] = g.DisplayName
+	}
+	return connect.Config{
+		Graph: graph.NewClient(ctx, t.GraphURL(), t.TokenURL(), k.ClientID, k.ClientSecret, client),
+		Admin: &adminapi.Client{
+			URL:             c.URL,
+			Region:          c.Instance.Region,
+			AccessKeyID:     k.AccessKeyID,
+			SecretAccessKey: k.SecretAccessKey,
+			HTTP:            client,
+		},
+		LoginURL: t.URL + "/" + t.Organization.ID,
+		HTTP:     client,
+		AppName:  "AWS IAM Identity Center",
+		Groups:   names,
+		Email:    AdminName + "@" + t.Organization.Domain,
+		Cert:     "AWS IAM Identity Center",
+		PollEach: 30 * time.Millisecond,
+	}, nil
+}
