@@ -192,19 +192,37 @@ var functions = template.FuncMap{
 // broken template, which a test finds.
 func NewPages(dir fs.FS, log *slog.Logger) *Pages {
 	p := &Pages{byName: map[string]*template.Template{}, log: log}
-	layout := template.Must(template.New("layout.html").Funcs(functions).ParseFS(files, "layout.html"))
+	layout := parse(template.New("").Funcs(functions), files, "layout.html")
 	names, err := fs.Glob(dir, "[^_]*.html")
 	if err != nil {
 		panic(err)
 	}
-	if parts, err := fs.Glob(dir, "_*.html"); err == nil && len(parts) > 0 {
-		layout = template.Must(layout.ParseFS(dir, parts...))
+	parts, err := fs.Glob(dir, "_*.html")
+	if err != nil {
+		panic(err)
 	}
+	parse(layout, dir, parts...)
 	for _, name := range names {
 		t := template.Must(layout.Clone())
-		p.byName[strings.TrimSuffix(path.Base(name), ".html")] = template.Must(t.ParseFS(dir, name))
+		p.byName[strings.TrimSuffix(path.Base(name), ".html")] = parse(t, dir, name)
 	}
 	return p
+}
+
+// indentation is for the readers of a template. Browsers do without it, and it is a third of a
+// page. What stands in <pre> and <textarea> is data, and stays as it is.
+var indentation = regexp.MustCompile(`\n[ \n]+`)
+
+// parse adds files to t.
+func parse(t *template.Template, dir fs.FS, names ...string) *template.Template {
+	for _, name := range names {
+		text, err := fs.ReadFile(dir, name)
+		if err != nil {
+			panic(err)
+		}
+		template.Must(t.New(path.Base(name)).Parse(indentation.ReplaceAllString(string(text), "\n")))
+	}
+	return t
 }
 
 // Render writes a page. Nothing is written before the template has run to its end.

@@ -106,8 +106,8 @@ func (o office) in(v visitor) bool {
 }
 
 var (
-	oneTimeShown = regexp.MustCompile(`(?s)<h2>One-time password</h2><div class="copy"><pre tabindex="0">([^<]+)</pre>`)
-	ticketField  = regexp.MustCompile(`name="ticket" value="([^"]+)"><label>Name<`)
+	oneTimeShown = regexp.MustCompile(`<h2>One-time password</h2>\s*<div class="copy">\s*<pre tabindex="0">([^<]+)</pre>`)
+	ticketField  = regexp.MustCompile(`name="ticket" value="([^"]+)">\s*<label>\s*Name\s`)
 	appSecret    = regexp.MustCompile(`<code id="secret">([^<]+)</code>`)
 )
 
@@ -264,7 +264,7 @@ func TestAnAdministratorChangesTheOwnPassword(t *testing.T) {
 			if n := strings.Count(page, `class="danger">End<`); n != 2 || !strings.Contains(page, "this one") {
 				t.Errorf("%d other sessions are listed: %s", n, page)
 			}
-			id := part(t, page, regexp.MustCompile(`name="id" value="([0-9a-f]{64})"><button class="danger">End`))
+			id := part(t, page, regexp.MustCompile(`name="id" value="([0-9a-f]{64})">\s*<button class="danger">End`))
 			here.send(http.MethodPost, o.url+"/account/sessions/delete", url.Values{"id": {id}})
 			if o.in(elsewhere) == o.in(third) {
 				t.Error("ending one session ended both or none")
