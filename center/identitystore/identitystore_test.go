@@ -84,6 +84,17 @@ func (a *api) as(role center.KeyRole) *api {
 // call sends a body; STORE in it is the identity store's id.
 func (a *api) call(operation, body string) (int, map[string]any) {
 	a.t.Helper()
+	status, data := a.raw(operation, body)
+	var out map[string]any
+	if err := json.Unmarshal(data, &out); err != nil {
+		a.t.Fatalf("%s: %v: %s", operation, err, data)
+	}
+	return status, out
+}
+
+// raw is call with the answer as it came.
+func (a *api) raw(operation, body string) (int, []byte) {
+	a.t.Helper()
 	body = strings.ReplaceAll(body, "STORE", a.center.Instance.IdentityStoreID)
 	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, a.url+"/", strings.NewReader(body))
 	if err != nil {
@@ -108,11 +119,7 @@ func (a *api) call(operation, body string) (int, map[string]any) {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	var out map[string]any
-	if err := json.Unmarshal(data, &out); err != nil {
-		a.t.Fatalf("%s: %v: %s", operation, err, data)
-	}
-	return res.StatusCode, out
+	return res.StatusCode, data
 }
 
 // must sends a body that must be accepted.

@@ -25,3 +25,22 @@ func Call(h *Handler, profile center.Profile, method, path string, body []byte) 
 	)
 	return err
 }
+
+// ReadUser reads a user that a client sent; plain says whether the general schema was not needed.
+func ReadUser(body []byte) (u center.User, plain bool, err error) {
+	r := &request{profile: aws, body: body}
+	_, plain = readPlainUser(r)
+	u, err = readUser(r)
+	return u, plain, err
+}
+
+// ReadPlainUser reads a user as nearly all clients send one.
+func ReadPlainUser(body []byte) (center.User, bool) {
+	return readPlainUser(&request{profile: aws, body: body})
+}
+
+// WriteUser writes a user as tokens of a profile see one.
+func WriteUser(b []byte, profile center.Profile, u *center.User) []byte {
+	r := &request{profile: profileOf(center.BearerToken{Profile: profile})}
+	return r.appendUser(b, u, nil)
+}

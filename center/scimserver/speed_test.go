@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/scimserver"
 	"github.com/gatehouse-id/gatehouse/web"
 )
@@ -67,4 +68,28 @@ func BenchmarkDoor(b *testing.B) {
 			})
 		})
 	}
+}
+
+// BenchmarkUser reads and writes one user.
+func BenchmarkUser(b *testing.B) {
+	body := []byte(ada)
+	u, ok := scimserver.ReadPlainUser(body)
+	if !ok {
+		b.Fatal("the usual user is not a plain one")
+	}
+	b.Run("Read", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, ok := scimserver.ReadPlainUser(body); !ok {
+				b.Fatal("not plain")
+			}
+		}
+	})
+	b.Run("Write", func(b *testing.B) {
+		b.ReportAllocs()
+		var out []byte
+		for b.Loop() {
+			out = scimserver.WriteUser(out[:0], center.ProfileAWS, &u)
+		}
+	})
 }

@@ -12,3 +12,6 @@ func (s *Store) Pretend(ctx context.Context, version int) error {
 		return t.Do(`INSERT INTO goose_db_version (version_id, is_applied) VALUES ($1, 1)`, version)
 	})
 }
+
+// ReadUser reads a user's document as the store does.
+var ReadUser = readUser

@@ -1,0 +1,63 @@
+package center
+
+import (
+	"testing"
+	"time"
+)
+
+// usualUser has what a directory usually sends.
+func usualUser() User {
+	return User{
+		ID:                "90671f8c-1111-4222-8333-94a0c1b7d222",
+		UserName:          "ada.lovelace@example.com",
+		ExternalID:        "4b1c8d2e-0a43-4c6a-9ad2-3a0d62c1f9d1",
+		Active:            true,
+		Name:              PersonName{FamilyName: "Lovelace", GivenName: "Ada", Formatted: "Ada Lovelace"},
+		DisplayName:       "Ada Lovelace",
+		Title:             "Countess",
+		PreferredLanguage: "en-GB",
+		Emails:            []Value{{Value: "ada.lovelace@example.com", Type: "work", Primary: true}},
+		PhoneNumbers:      []Value{{Value: "+44 20 7946 0000", Type: "work"}},
+		Addresses:         []Address{{StreetAddress: "12 St James's Square", Locality: "London", Type: "work"}},
+		Enterprise:        Enterprise{Department: "Engines", EmployeeNumber: "1815"},
+		CreatedAt:         time.Unix(1_800_000_000, 0).UTC(),
+		CreatedBy:         "scim",
+		UpdatedAt:         time.Unix(1_800_000_000, 0).UTC(),
+		UpdatedBy:         "scim",
+	}
+}
+
+func BenchmarkRememberedUser(b *testing.B) {
+	u := usualUser()
+	record := appendUser(nil, u)
+	b.Run("Write", func(b *testing.B) {
+		b.ReportAllocs()
+		b.ReportMetric(float64(len(record)), "B/user")
+		for b.Loop() {
+			record = appendUser(record[:0], u)
+		}
+	})
+	text := string(record)
+	b.Run("Read", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			u = decodeUser(text)
+		}
+	})
+	b.Run("Check", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := u.Check(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("Source", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if u.at("${path:enterprise.department}") == "" {
+				b.Fatal("no department")
+			}
+		}
+	})
+}
