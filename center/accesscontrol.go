@@ -99,33 +99,19 @@ func (c *Center) accessTags(r Reader, u User, s Session) ([]Tag, error) {
 	return slices.DeleteFunc(tags, func(t Tag) bool { return !tagValue.MatchString(t.Value) }), nil
 }
 
-// sources are what attributes for access control can be filled from, by their paths. Source: user
-// guide, "Attribute mappings".
-var sources = map[string]func(User) string{
-	"userName":                      func(u User) string { return u.UserName },
-	"name.familyName":               func(u User) string { return u.Name.FamilyName },
-	"name.givenName":                func(u User) string { return u.Name.GivenName },
-	"name.middleName":               func(u User) string { return u.Name.MiddleName },
-	"displayName":                   func(u User) string { return u.DisplayName },
-	"nickName":                      func(u User) string { return u.NickName },
-	"emails[primary eq true].value": User.PrimaryEmail,
-	"title":                         func(u User) string { return u.Title },
-	"userType":                      func(u User) string { return u.UserType },
-	"preferredLanguage":             func(u User) string { return u.PreferredLanguage },
-	"locale":                        func(u User) string { return u.Locale },
-	"timezone":                      func(u User) string { return u.Timezone },
-	"enterprise.employeeNumber":     func(u User) string { return u.Enterprise.EmployeeNumber },
-	"enterprise.costCenter":         func(u User) string { return u.Enterprise.CostCenter },
-	"enterprise.organization":       func(u User) string { return u.Enterprise.Organization },
-	"enterprise.division":           func(u User) string { return u.Enterprise.Division },
-	"enterprise.department":         func(u User) string { return u.Enterprise.Department },
-	"enterprise.manager.value":      func(u User) string { return u.Enterprise.Manager },
-}
+// primaryEmail is the path of the one source that is no text of its own.
+const primaryEmail = "emails[primary eq true].value"
 
 // at returns what a source such as ${path:title} is for a user; "" for one that is not known.
 func (u User) at(source string) string {
-	if read, ok := sources[strings.TrimSuffix(strings.TrimPrefix(source, "${path:"), "}")]; ok {
-		return read(u)
+	path := strings.TrimSuffix(strings.TrimPrefix(source, "${path:"), "}")
+	if path == primaryEmail {
+		return u.PrimaryEmail()
+	}
+	if place, ok := TextAttributeAt(path); ok {
+		if text := u.TextAttributes()[place]; text.Source {
+			return *text.Value
+		}
 	}
 	return ""
 }

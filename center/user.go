@@ -218,34 +218,14 @@ func (u User) Check() error {
 }
 
 func (u User) checkTexts() error {
-	for _, t := range [...]struct{ field, value string }{
-		{"externalId", u.ExternalID}, {"name.formatted", u.Name.Formatted}, {"name.familyName", u.Name.FamilyName},
-		{"name.givenName", u.Name.GivenName},
-		{"name.middleName", u.Name.MiddleName}, {"name.honorificPrefix", u.Name.HonorificPrefix},
-		{"name.honorificSuffix", u.Name.HonorificSuffix},
-		{"displayName", u.DisplayName}, {"nickName", u.NickName}, {"profileUrl", u.ProfileURL}, {"title", u.Title},
-		{"userType", u.UserType},
-		{"preferredLanguage", u.PreferredLanguage}, {"locale", u.Locale}, {"timezone", u.Timezone},
-		{"website", u.Website},
-		{"employeeNumber", u.Enterprise.EmployeeNumber}, {"costCenter", u.Enterprise.CostCenter},
-		{"organization", u.Enterprise.Organization},
-		{"division", u.Enterprise.Division}, {"department", u.Enterprise.Department}, {"manager", u.Enterprise.Manager},
-	} {
-		if err := checkText(t.field, t.value, maxText); err != nil {
+	texts, lists := u.TextAttributes(), u.ListAttributes()
+	for i := range texts {
+		if err := checkText(textFields[i], *texts[i].Value, maxText); err != nil {
 			return err
 		}
 	}
-	for _, l := range [...]struct {
-		field  string
-		values []Value
-		limit  int
-	}{
-		{"emails", u.Emails, maxText}, {"phoneNumbers", u.PhoneNumbers, maxText}, {"ims", u.IMs, maxText},
-		{"photos", u.Photos, maxText},
-		{"entitlements", u.Entitlements, maxText}, {"roles", u.Roles, maxText},
-		{"x509Certificates", u.Certificates, maxUserCertificate},
-	} {
-		if err := checkValues(l.field, l.values, l.limit); err != nil {
+	for i := range lists {
+		if err := checkValues(listFields[i], *lists[i].Values, lists[i].limit); err != nil {
 			return err
 		}
 	}
@@ -440,10 +420,8 @@ func (c *Center) UpdateUser(ctx context.Context, by audit.Actor, id UserID, edit
 
 // clone copies the lists, so that an edit that is refused leaves the original alone.
 func (u User) clone() User {
-	for _, l := range []*[]Value{
-		&u.Emails, &u.PhoneNumbers, &u.IMs, &u.Photos, &u.Entitlements, &u.Roles, &u.Certificates,
-	} {
-		*l = slices.Clone(*l)
+	for _, l := range u.ListAttributes() {
+		*l.Values = slices.Clone(*l.Values)
 	}
 	u.Addresses = slices.Clone(u.Addresses)
 	return u

@@ -9,21 +9,6 @@ import (
 // behind its length; then the numbers. Only this process reads what it wrote, so nothing is
 // checked.
 
-// texts are the fields that hold one text.
-func (u *User) texts() [27]*string {
-	n, e := &u.Name, &u.Enterprise
-	return [...]*string{
-		(*string)(&u.ID), &u.UserName, &u.ExternalID, &u.DisplayName, &u.NickName, &u.ProfileURL, &u.Title,
-		&u.UserType, &u.PreferredLanguage, &u.Locale, &u.Timezone, &u.Website, &u.Birthdate, &u.CreatedBy,
-		&u.UpdatedBy, &n.Formatted, &n.FamilyName, &n.GivenName, &n.MiddleName, &n.HonorificPrefix,
-		&n.HonorificSuffix, &e.EmployeeNumber, &e.CostCenter, &e.Organization, &e.Division, &e.Department, &e.Manager,
-	}
-}
-
-func (u *User) lists() [7]*[]Value {
-	return [...]*[]Value{&u.Emails, &u.PhoneNumbers, &u.IMs, &u.Photos, &u.Entitlements, &u.Roles, &u.Certificates}
-}
-
 func (a *Address) texts() [7]*string {
 	return [...]*string{&a.Formatted, &a.StreetAddress, &a.Locality, &a.Region, &a.PostalCode, &a.Country, &a.Type}
 }
@@ -40,12 +25,15 @@ func appendFlag(b []byte, flag bool) []byte {
 }
 
 func appendUser(b []byte, u User) []byte {
-	for _, t := range u.texts() {
-		b = appendText(b, *t)
+	texts, lists := u.TextAttributes(), u.ListAttributes()
+	for i := range texts {
+		b = appendText(b, *texts[i].Value)
 	}
-	for _, list := range u.lists() {
-		b = binary.AppendUvarint(b, uint64(len(*list)))
-		for _, v := range *list {
+	b = appendText(appendText(appendText(b, string(u.ID)), u.CreatedBy), u.UpdatedBy)
+	for i := range lists {
+		list := *lists[i].Values
+		b = binary.AppendUvarint(b, uint64(len(list)))
+		for _, v := range list {
 			b = appendFlag(appendText(appendText(appendText(b, v.Value), v.Display), v.Type), v.Primary)
 		}
 	}
@@ -66,15 +54,20 @@ func appendUser(b []byte, u User) []byte {
 // decodeUser reads what appendUser wrote. The user's texts are parts of record.
 func decodeUser(record string) (u User) {
 	r := userReader(record)
-	for _, t := range u.texts() {
-		*t = r.text()
+	texts, lists := u.TextAttributes(), u.ListAttributes()
+	for i := range texts {
+		*texts[i].Value = r.text()
 	}
-	for _, list := range u.lists() {
+	u.ID = UserID(r.text())
+	u.CreatedBy = r.text()
+	u.UpdatedBy = r.text()
+	for i := range lists {
 		if n := r.length(); n > 0 {
-			*list = make([]Value, n)
-			for i := range *list {
-				(*list)[i] = Value{Value: r.text(), Display: r.text(), Type: r.text(), Primary: r.flag()}
+			list := make([]Value, n)
+			for j := range list {
+				list[j] = Value{Value: r.text(), Display: r.text(), Type: r.text(), Primary: r.flag()}
 			}
+			*lists[i].Values = list
 		}
 	}
 	if n := r.length(); n > 0 {
