@@ -110,6 +110,11 @@ func lockFile(path string) (*os.File, error) {
 		return nil, err
 	}
 	keepPrivate(path)
+	return lockBeside(path)
+}
+
+// lockBeside takes the lock of a database, whether its file is there or not.
+func lockBeside(path string) (*os.File, error) {
 	lock, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600) // #nosec G304 -- beside it
 	if err != nil {
 		return nil, fmt.Errorf("the data folder %s cannot be written: %w", filepath.Dir(path), err)

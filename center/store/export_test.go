@@ -15,3 +15,8 @@ func (s *Store) Pretend(ctx context.Context, version int) error {
 
 // ReadUser reads a user's document as the store does.
 var ReadUser = readUser
+
+// Damage changes data past all rules.
+func (s *Store) Damage(ctx context.Context, statement string) error {
+	return s.db.Update(ctx, func(t sqldb.Tx) error { return t.Do(statement) })
+}

@@ -131,44 +131,18 @@ is replaced without --force. The folder must have the master key that the backup
 }
 
 func (w *world) restore(ctx context.Context, d *dataFlags, file string, force bool) error {
-	backup, err := store.OpenBeside(ctx, file)
+	_, err := store.Restore(ctx, file, d.dsn(centerFile), force, func(r center.Reader) error {
+		keys, err := r.AccessKeys()
+		if len(keys) > 0 {
+			_, err = d.opens(w.env, keys[0])
+		}
+		return err
+	})
+	if errors.Is(err, store.ErrOccupied) {
+		return fmt.Errorf("%s has data already; --force replaces it, and keeps it under another name", d.data)
+	}
 	if err != nil {
-		return fmt.Errorf("%s is no backup that can be restored: %w", file, err)
-	}
-	problems, err := backup.Check(ctx, func(int) {})
-	if err == nil {
-		err = backup.View(ctx, func(r center.Reader) error {
-			keys, err := r.AccessKeys()
-			if len(keys) > 0 {
-				_, err = d.opens(w.env, keys[0])
-			}
-			return err
-		})
-	}
-	if err := errors.Join(err, backup.Close()); err != nil {
-		return fmt.Errorf("%s cannot be restored into %s: %w", file, d.data, err)
-	}
-	if len(problems) > 0 {
-		return fmt.Errorf("%s is damaged, nothing was changed: %s", file, problems[0])
-	}
-	target := d.dsn(centerFile)
-	if _, err := os.Lstat(target); err == nil {
-		if !force {
-			return fmt.Errorf("%s has data already; --force replaces it, and keeps it under another name", d.data)
-		}
-		old, err := store.Open(ctx, target) // fails while a server runs on it, and folds the log into the file
-		if err == nil {
-			err = old.Close()
-		}
-		if err != nil {
-			return err
-		}
-		if err := os.Rename(target, target+".before-"+time.Now().UTC().Format("20060102T150405Z")); err != nil {
-			return err
-		}
-	}
-	if err := copyFile(file, target); err != nil {
-		return fmt.Errorf("restore: %w", err)
+		return err
 	}
 	return w.result(
 		d.asJSON, map[string]any{"data": d.data}, "Restored into %s. Start it with: gatehouse serve --data %s",
@@ -196,25 +170,6 @@ func (d *dataFlags) opens(env func(string) (string, bool), k center.AccessKey) (
 		return nil, fmt.Errorf("the master key is not the one that the secrets were sealed with: %w", err)
 	}
 	return sealer, nil
-}
-
-// copyFile copies a file so that a new one is there whole or not at all.
-func copyFile(from, to string) error {
-	in, err := os.Open(from) // #nosec G304 -- named by the person who runs the command
-	if err != nil {
-		return err
-	}
-	defer in.Close() //nolint:errcheck // it was only read
-	// #nosec G304 -- in the operator's own data folder
-	out, err := os.OpenFile(to+".new", os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	if err := errors.Join(err, out.Sync(), out.Close()); err != nil {
-		return errors.Join(err, os.Remove(to+".new"))
-	}
-	return os.Rename(to+".new", to)
 }
 
 func (w *world) exportCommand() *cobra.Command {
