@@ -21,12 +21,12 @@ var mayImport = []struct{ pkg, imports string }{
 	{".", ""},
 	{"cmd/*", "*"},
 	{"bench", "*"}, {"bench/soak", "*"},
-	{"center/centertest", "audit authn center center/store sqldb"},
-	{"tenant/tenanttest", "audit authn tenant"},
-	{"demo", "adminapi audit authn center connect graph tenant"},
-	{"center/store", "audit center names sqldb"},
-	{"tenant/store", "audit names sqldb tenant"},
-	{"center/scimserver", "audit center scim"},
+	{"center/centertest", "audit authn center center/store refusal sqldb"},
+	{"tenant/tenanttest", "audit authn refusal tenant"},
+	{"demo", "adminapi audit authn center connect graph refusal tenant"},
+	{"center/store", "audit center names refusal sqldb"},
+	{"tenant/store", "audit names refusal sqldb tenant"},
+	{"center/scimserver", "audit center refusal scim"},
 	{
 		"center/server", "awsapi center center/adminserver center/awsdoor center/broker center/console " +
 			"center/identitystore center/idpmetadata center/portal center/scimserver center/signin center/sso center/ssoadmin center/ssooidc " +
@@ -36,38 +36,38 @@ var mayImport = []struct{ pkg, imports string }{
 		"tenant/server", "tenant tenant/admincenter tenant/graphserver tenant/login tenant/oauth tenant/samlidp " +
 			"tenant/syncjobs web",
 	},
-	{"center/awsdoor", "audit awsapi center center/broker"},
-	{"center/identitystore", "awsapi center center/awsdoor"},
-	{"center/ssoadmin", "awsapi center center/awsdoor"},
-	{"center/sso", "audit awsapi center web"},
-	{"center/ssooidc", "audit authn center web"},
+	{"center/awsdoor", "audit awsapi center center/broker refusal"},
+	{"center/identitystore", "awsapi center center/awsdoor refusal"},
+	{"center/ssoadmin", "awsapi center center/awsdoor refusal"},
+	{"center/sso", "audit awsapi center refusal web"},
+	{"center/ssooidc", "audit authn center refusal web"},
 	{"center/sts", "awsapi"},
-	{"center/signin", "audit authn center saml web"},
-	{"center/portal", "audit authn center saml web"},
-	{"center/console", "audit authn center center/iam center/idpmetadata names saml web"},
-	{"center/adminserver", "adminapi awsapi center center/awsdoor center/iam center/idpmetadata names"},
-	{"center/idpmetadata", "audit center outbound saml"},
-	{"center/broker", "authn center saml"},
+	{"center/signin", "audit authn center refusal saml web"},
+	{"center/portal", "audit authn center refusal saml web"},
+	{"center/console", "audit authn center center/iam center/idpmetadata names refusal saml web"},
+	{"center/adminserver", "adminapi awsapi center center/awsdoor center/iam center/idpmetadata names refusal"},
+	{"center/idpmetadata", "audit center outbound refusal saml"},
+	{"center/broker", "authn center refusal saml"},
 	{"center/organizations", "center"},
-	{"center/iam", "center center/broker saml"},
-	{"tenant/graphserver", "audit authn graph provisioning provisioning/mapping saml tenant web"},
-	{"tenant/oauth", "audit authn tenant web"},
-	{"tenant/samlidp", "audit saml tenant web"},
-	{"tenant/login", "audit tenant web"},
-	{"tenant/admincenter", "audit authn provisioning provisioning/mapping saml tenant web"},
-	{"tenant/mirror", "audit graph tenant"},
-	{"tenant/syncjobs", "audit outbound provisioning provisioning/mapping scim tenant"},
-	{"center", "audit authn names"},
-	{"tenant", "audit authn names outbound provisioning/mapping"},
+	{"center/iam", "center center/broker refusal saml"},
+	{"tenant/graphserver", "audit authn graph provisioning provisioning/mapping refusal saml tenant web"},
+	{"tenant/oauth", "audit authn refusal tenant web"},
+	{"tenant/samlidp", "audit refusal saml tenant web"},
+	{"tenant/login", "audit refusal tenant web"},
+	{"tenant/admincenter", "audit authn provisioning provisioning/mapping refusal saml tenant web"},
+	{"tenant/mirror", "audit graph refusal tenant"},
+	{"tenant/syncjobs", "audit outbound provisioning provisioning/mapping refusal scim tenant"},
+	{"center", "audit authn names refusal"},
+	{"tenant", "audit authn names outbound provisioning/mapping refusal"},
 	{"provisioning", "names provisioning/mapping scim"},
 	{"provisioning/mapping", ""},
 	{"connect", "adminapi graph saml scim"},
-	{"dirsync", "audit graph provisioning provisioning/mapping scim tenant tenant/mirror tenant/syncjobs"},
+	{"dirsync", "audit graph provisioning provisioning/mapping refusal scim tenant tenant/mirror tenant/syncjobs"},
 	{"scim", "names"}, {"saml", ""}, {"awsapi", ""}, {"graph", "names"}, {"adminapi", ""}, // wire packages
 	// shared packages
 	{
 		"audit", "",
-	}, {"names", ""}, {"authn", ""}, {"sqldb", ""}, {"mail", ""}, {"outbound", ""}, {"sqldb/sqldbtest", ""},
+	}, {"names", ""}, {"refusal", ""}, {"authn", ""}, {"sqldb", ""}, {"mail", ""}, {"outbound", ""}, {"sqldb/sqldbtest", ""},
 	{"web", "audit"},
 }
 
@@ -136,6 +136,7 @@ func TestTheHouse(t *testing.T) {
 		}
 		checkImports(t, file, pkg, parsed)
 		checkActions(t, file, pkg, parsed)
+		checkRefusals(t, file, parsed)
 		return nil
 	})
 	if err != nil {
@@ -164,6 +165,31 @@ func checkActions(t *testing.T, file, pkg string, parsed *ast.File) {
 		}
 		if name, ok := made.(*ast.Ident); ok && (name.Name == "Action" || name.Name == "line") {
 			t.Errorf("%s makes an action; only %s/actions.go may", file, pkg)
+		}
+		return true
+	})
+}
+
+// checkRefusals fails where a refusal is declared outside the catalogue of its half.
+func checkRefusals(t *testing.T, file string, parsed *ast.File) {
+	t.Helper()
+	if pkg, name := path.Split(filepath.ToSlash(file)); name == "refusals.go" && (pkg == "center/" || pkg == "tenant/") {
+		return
+	}
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		selector, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		of := ""
+		switch x := selector.X.(type) {
+		case *ast.Ident:
+			of = x.Name
+		case *ast.SelectorExpr:
+			of = x.Sel.Name
+		}
+		if (of == "Refusals" && selector.Sel.Name == "New") || (of == "refusal" && selector.Sel.Name == "Catalogue") {
+			t.Errorf("%s declares a refusal; only center/refusals.go and tenant/refusals.go may", file)
 		}
 		return true
 	})

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // AssertedAttribute is an attribute of an assertion, as it arrived.
@@ -32,7 +34,7 @@ var nameFormats = map[string]bool{
 // the rules hold for all its attributes, and a breach fails the sign-in with AssertionRefused.
 func accessControl(all []AssertedAttribute) (map[string]string, error) {
 	refuse := func(want, got string) error {
-		return &Error{
+		return &refusal.Error{
 			Code:   AssertionRefused,
 			Check:  "attributes",
 			Want:   want,

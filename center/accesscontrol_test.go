@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 const accessControl = "https://aws.amazon.com/SAML/Attributes/AccessControl:"
@@ -26,7 +27,7 @@ func TestAttributesForAccessControl(t *testing.T) {
 		off  bool
 		in   []center.AssertedAttribute
 		want map[string]string
-		code center.Code
+		code refusal.Code
 	}{
 		"two and another": {in: []center.AssertedAttribute{{
 			Name:   accessControl + "CostCenter",
@@ -100,7 +101,7 @@ func TestAttributesForAccessControl(t *testing.T) {
 				Attributes:  c.in,
 			}
 			_, _, _, err = s.SignInWithAssertion(ctx, audit.Actor{Kind: audit.Anonymous}, a, center.Browser{})
-			if center.CodeOf(err) != c.code {
+			if refusal.CodeOf(err) != c.code {
 				t.Fatalf("%v, want %q", err, c.code)
 			}
 			if err != nil {
@@ -125,12 +126,12 @@ func TestAForcedSignInMustBeFresh(t *testing.T) {
 	for name, test := range map[string]struct {
 		force bool
 		since time.Duration
-		code  center.Code
+		code  refusal.Code
 	}{
-		"fresh":                         {true, 0, ""},
+		"fresh":                         {true, 0, refusal.None},
 		"an hour ago":                   {true, time.Hour, center.AssertionRefused},
-		"within the clocks' difference": {true, 2 * time.Minute, ""},
-		"an hour ago, not forced":       {false, time.Hour, ""},
+		"within the clocks' difference": {true, 2 * time.Minute, refusal.None},
+		"an hour ago, not forced":       {false, time.Hour, refusal.None},
 	} {
 		request, err := c.StartAuthnRequest(ctx, "", "/start", test.force)
 		if err != nil {
@@ -146,7 +147,7 @@ func TestAForcedSignInMustBeFresh(t *testing.T) {
 		}
 		if _, _, _, err := c.SignInWithAssertion(
 			ctx, by, a, center.Browser{Outstanding: request.Outstanding.Reveal()},
-		); center.CodeOf(err) != test.code {
+		); refusal.CodeOf(err) != test.code {
 			t.Errorf("%s: %v, want %q", name, err, test.code)
 		}
 	}

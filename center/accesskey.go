@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // KeyRole is what the holder of an access key may do.
@@ -61,14 +62,14 @@ func (c *Center) CreateAccessKey(
 	key.SealedSecret = c.Sealer.Seal("access-key/"+key.ID, []byte(secret))
 	err := c.change(ctx, by, ActionCreateAccessKey, func(tx Tx) (string, error) {
 		if !role.Reads() {
-			return principal, &Error{
+			return principal, &refusal.Error{
 				Code:   InvalidValue,
 				Field:  "role",
 				Detail: "want administrator, user-administrator or read-only",
 			}
 		}
 		if strings.TrimSpace(principal) == "" {
-			return principal, &Error{Code: MissingValue, Field: "userName"}
+			return principal, &refusal.Error{Code: MissingValue, Field: "userName"}
 		}
 		if err := checkText("userName", principal, maxUserName); err != nil {
 			return principal, err
@@ -78,7 +79,7 @@ func (c *Center) CreateAccessKey(
 			return principal, err
 		}
 		if len(keys) >= MaxAccessKeys {
-			return principal, &Error{Code: TooManyKeys}
+			return principal, &refusal.Error{Code: TooManyKeys}
 		}
 		return key.ID, tx.PutAccessKey(key)
 	})
@@ -95,7 +96,7 @@ func (c *Center) SetAccessKeyEnabled(ctx context.Context, by audit.Actor, id str
 	return c.change(ctx, by, ActionUpdateAccessKey, func(tx Tx) (string, error) {
 		key, err := tx.AccessKey(id)
 		if err != nil {
-			return id, orRefuse(err, KeyNotFound, id)
+			return id, refusal.IfNoRow(err, KeyNotFound, id)
 		}
 		if !enabled {
 			if err := keepAnAdministrator(tx, id); err != nil {
@@ -112,7 +113,7 @@ func (c *Center) DeleteAccessKey(ctx context.Context, by audit.Actor, id string)
 	defer c.remembered.forget()
 	return c.change(ctx, by, ActionDeleteAccessKey, func(tx Tx) (string, error) {
 		if _, err := tx.AccessKey(id); err != nil {
-			return id, orRefuse(err, KeyNotFound, id)
+			return id, refusal.IfNoRow(err, KeyNotFound, id)
 		}
 		if err := keepAnAdministrator(tx, id); err != nil {
 			return id, err
@@ -134,7 +135,7 @@ func keepAnAdministrator(tx Reader, without string) error {
 			return nil
 		}
 	}
-	return &Error{Code: LastAdministratorKey, Subject: without}
+	return &refusal.Error{Code: LastAdministratorKey, Subject: without}
 }
 
 // maxKeyID is IAM's limit. Source: IAM API reference, AccessKey.
@@ -143,7 +144,7 @@ const maxKeyID = 128 //bound:text the id of an access key
 // AccessKeySecret returns an enabled access key and its secret, or NotAllowed.
 func (c *Center) AccessKeySecret(ctx context.Context, id string) (AccessKey, authn.Secret, error) {
 	if len(id) > maxKeyID {
-		return AccessKey{}, "", &Error{Code: NotAllowed, Subject: id, Detail: "no such access key"}
+		return AccessKey{}, "", &refusal.Error{Code: NotAllowed, Subject: id, Detail: "no such access key"}
 	}
 	known, age, ok := c.remembered.key(id)
 	if ok {
@@ -155,8 +156,8 @@ func (c *Center) AccessKeySecret(ctx context.Context, id string) (AccessKey, aut
 		return err
 	})
 	key.Role = key.EffectiveRole()
-	if errors.Is(err, ErrNoRow) || (err == nil && key.Disabled) {
-		return AccessKey{}, "", &Error{Code: NotAllowed, Subject: id, Detail: "no such access key, or disabled"}
+	if errors.Is(err, refusal.ErrNoRow) || (err == nil && key.Disabled) {
+		return AccessKey{}, "", &refusal.Error{Code: NotAllowed, Subject: id, Detail: "no such access key, or disabled"}
 	}
 	if err != nil {
 		return AccessKey{}, "", err
@@ -182,7 +183,7 @@ func (c *Center) AccessKeyUsed(ctx context.Context, id string, last time.Time, s
 	err := c.Store.Update(ctx, func(tx Tx) error {
 		fresh, err := tx.AccessKey(id)
 		if err != nil {
-			return orRefuse(err, NotAllowed, id)
+			return refusal.IfNoRow(err, NotAllowed, id)
 		}
 		fresh.LastUsedAt = now
 		fresh.LastUsedAddress = address

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Account is an AWS account that permission sets are assigned in.
@@ -69,7 +70,11 @@ func (c *Center) PutAccounts(ctx context.Context, by audit.Actor, accounts []Acc
 		}
 		n, err := tx.CountAccounts()
 		if err == nil && n > MaxAccounts {
-			err = &Error{Code: QuotaExceeded, Subject: subject, Detail: fmt.Sprintf("at most %d accounts", MaxAccounts)}
+			err = &refusal.Error{
+				Code:    QuotaExceeded,
+				Subject: subject,
+				Detail:  fmt.Sprintf("at most %d accounts", MaxAccounts),
+			}
 		}
 		return subject, err
 	})
@@ -77,13 +82,18 @@ func (c *Center) PutAccounts(ctx context.Context, by audit.Actor, accounts []Acc
 
 func (a Account) check() error {
 	if !accountID.MatchString(a.ID) {
-		return &Error{Code: InvalidValue, Field: "AccountId", Subject: a.ID, Detail: "want 12 digits"}
+		return &refusal.Error{Code: InvalidValue, Field: "AccountId", Subject: a.ID, Detail: "want 12 digits"}
 	}
 	if a.Name == "" {
-		return &Error{Code: MissingValue, Field: "Name", Subject: a.ID}
+		return &refusal.Error{Code: MissingValue, Field: "Name", Subject: a.ID}
 	}
 	if len(a.Units) > maxUnits {
-		return &Error{Code: InvalidValue, Field: "OrganizationalUnits", Subject: a.ID, Detail: "deeper than six"}
+		return &refusal.Error{
+			Code:    InvalidValue,
+			Field:   "OrganizationalUnits",
+			Subject: a.ID,
+			Detail:  "deeper than six",
+		}
 	}
 	for _, u := range a.Units {
 		if err := errors.Join(
@@ -99,7 +109,7 @@ func (a Account) check() error {
 func (c *Center) Account(ctx context.Context, id string) (a Account, err error) {
 	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		a, err = r.Account(id)
-		return orRefuse(err, AccountNotFound, id)
+		return refusal.IfNoRow(err, AccountNotFound, id)
 	})
 	return a, err
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // AccountRole is a permission set's role as IAM must have it in an account.
@@ -65,7 +66,7 @@ func (c *Center) CheckRole(ctx context.Context) (bool, error) {
 			return errors.Join(err, tx.PutDrift(p.RoleName, c.now(), p.Drift))
 		})
 	}
-	if errors.Is(err, ErrNoRow) {
+	if errors.Is(err, refusal.ErrNoRow) {
 		return false, nil
 	}
 	if err != nil || set.Revision != p.Revision {
@@ -101,7 +102,7 @@ func (c *Center) noteDrift(ctx context.Context, p Provisioned, drift []string) e
 func (c *Center) RecheckRoles(ctx context.Context, by audit.Actor, account string) error {
 	err := c.change(ctx, by, ActionRecheckRoles, func(tx Tx) (string, error) {
 		if c.Roles == nil {
-			return account, &Error{Code: RolesNotKept}
+			return account, &refusal.Error{Code: RolesNotKept}
 		}
 		return account, tx.ForgetChecks(account)
 	})

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Action is a change that an actor asks for, under the vendor's name of it. Only this file makes
@@ -202,7 +203,7 @@ func (c *Center) authorize(tx Reader, by audit.Actor, action Action) error {
 	}
 	granted := action.may & actorsOf(by)
 	if granted == 0 {
-		e := &Error{Code: NotAllowed, Subject: action.name}
+		e := &refusal.Error{Code: NotAllowed, Subject: action.name}
 		if by.Kind == audit.AccessKey {
 			e.Detail = "the access key has the role " + by.Role
 		}
@@ -212,11 +213,11 @@ func (c *Center) authorize(tx Reader, by audit.Actor, action Action) error {
 		return nil
 	}
 	_, err := tx.ProvisioningTenant()
-	if errors.Is(err, ErrNoRow) {
+	if errors.Is(err, refusal.ErrNoRow) {
 		return nil
 	}
 	if err == nil {
-		return &Error{Code: ManagedByProvisioning}
+		return &refusal.Error{Code: ManagedByProvisioning}
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 var update = flag.Bool("update", false, "write golden files")
@@ -39,7 +40,7 @@ type tenants struct {
 
 func (t tenants) ProvisioningTenant() (p ProvisioningTenant, err error) {
 	if !t.on {
-		err = ErrNoRow
+		err = refusal.ErrNoRow
 	}
 	return p, err
 }
@@ -70,9 +71,9 @@ func TestWhoMayDoWhat(t *testing.T) {
 			switch {
 			case off == nil && on == nil:
 				b.WriteString(" yes |")
-			case off == nil && CodeOf(on) == ManagedByProvisioning:
+			case off == nil && refusal.CodeOf(on) == ManagedByProvisioning:
 				b.WriteString(" by hand |")
-			case CodeOf(off) == NotAllowed && CodeOf(on) == NotAllowed:
+			case refusal.CodeOf(off) == NotAllowed && refusal.CodeOf(on) == NotAllowed:
 				b.WriteString(" |")
 			default:
 				t.Errorf("%s, %s: %v and %v", a, k.title, off, on)
@@ -95,7 +96,7 @@ func TestWhatHasNoLineIsRefused(t *testing.T) {
 				}
 				continue
 			}
-			if CodeOf(err) != NotAllowed {
+			if refusal.CodeOf(err) != NotAllowed {
 				t.Errorf("%s may do %q, which has no line: %v", k.title, a, err)
 			}
 		}

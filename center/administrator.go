@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/names"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Administrator is a person who may use the console. Administrators live outside the identity
@@ -57,7 +58,7 @@ func (c *Center) Administrators(ctx context.Context) (all []AdministratorSummary
 			sessions, e1 := r.SessionsOf(UserID(principal))
 			devices, e2 := r.MFADevicesOf(principal)
 			password, e3 := r.Password(principal)
-			if errors.Is(e3, ErrNoRow) {
+			if errors.Is(e3, refusal.ErrNoRow) {
 				e3 = nil
 			}
 			if err := errors.Join(e1, e2, e3); err != nil {
@@ -74,7 +75,7 @@ func (c *Center) Administrators(ctx context.Context) (all []AdministratorSummary
 func checkAdministratorName(name string) error {
 	if name == "" || name != strings.TrimSpace(name) {
 		detail := "want a name that neither begins nor ends with a blank"
-		return &Error{Code: InvalidValue, Field: "name", Detail: detail}
+		return &refusal.Error{Code: InvalidValue, Field: "name", Detail: detail}
 	}
 	return checkText("name", name, maxUserName)
 }
@@ -89,7 +90,7 @@ func (c *Center) SetAdministrator(ctx context.Context, by audit.Actor, name, pas
 	hash := authn.HashPassword(password)
 	return c.change(ctx, by, ActionSetAdministrator, func(tx Tx) (string, error) {
 		a, err := tx.Administrator(name)
-		if errors.Is(err, ErrNoRow) {
+		if errors.Is(err, refusal.ErrNoRow) {
 			a, err = Administrator{Name: name, CreatedAt: c.now(), CreatedBy: by.Name}, checkAdministratorName(name)
 		}
 		if err != nil {
@@ -120,8 +121,8 @@ func (c *Center) AddAdministrator(ctx context.Context, by audit.Actor, name stri
 	err = c.change(ctx, by, ActionAddAdministrator, func(tx Tx) (string, error) {
 		switch _, err := tx.Administrator(name); {
 		case err == nil:
-			return name, &Error{Code: AdministratorTaken, Subject: name}
-		case !errors.Is(err, ErrNoRow):
+			return name, &refusal.Error{Code: AdministratorTaken, Subject: name}
+		case !errors.Is(err, refusal.ErrNoRow):
 			return name, err
 		}
 		if err := checkAdministratorName(name); err != nil {
@@ -149,7 +150,7 @@ func (c *Center) changeAdministrator(ctx context.Context, by audit.Actor, action
 	return c.change(ctx, by, action, func(tx Tx) (string, error) {
 		a, err := tx.Administrator(name)
 		if err != nil {
-			return name, orRefuse(err, AdministratorNotFound, name)
+			return name, refusal.IfNoRow(err, AdministratorNotFound, name)
 		}
 		return a.Name, rule(tx, a)
 	})
@@ -167,7 +168,7 @@ func (c *Center) ResetAdministratorPassword(ctx context.Context, by audit.Actor,
 	leave()
 	err = c.changeAdministrator(ctx, by, ActionResetAdministratorPassword, name, func(tx Tx, a Administrator) error {
 		if own(by, a) {
-			return &Error{Code: OwnAdministrator, Subject: a.Name}
+			return &refusal.Error{Code: OwnAdministrator, Subject: a.Name}
 		}
 		return setAdministratorPassword(tx, a.Name, hash, true, "")
 	})
@@ -191,9 +192,9 @@ func (c *Center) RemoveAdministrator(ctx context.Context, by audit.Actor, name s
 		case err != nil:
 			return err
 		case own(by, a):
-			return &Error{Code: OwnAdministrator, Subject: a.Name}
+			return &refusal.Error{Code: OwnAdministrator, Subject: a.Name}
 		case len(all) == 1:
-			return &Error{Code: LastAdministrator, Subject: a.Name}
+			return &refusal.Error{Code: LastAdministrator, Subject: a.Name}
 		}
 		if left, err = c.disableKeysOf(tx, by, a.Name); err != nil {
 			return err
@@ -294,7 +295,7 @@ func (c *Center) AdministratorPasswordIs(ctx context.Context, name, password str
 	err = c.Store.View(ctx, func(r Reader) error {
 		stored, err := r.Password(AdministratorPrincipal(name))
 		same = err == nil && authn.CheckPassword(stored.Hash, password)
-		if errors.Is(err, ErrNoRow) {
+		if errors.Is(err, refusal.ErrNoRow) {
 			err = nil
 		}
 		return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 var operator = audit.SystemActor
@@ -31,7 +32,7 @@ func (d *directory) enter(name, password string) string {
 func (d *directory) open(session string) string {
 	d.t.Helper()
 	name, err := d.ConsoleAdministrator(d.ctx, session)
-	if center.CodeOf(err) == center.SessionInvalid {
+	if refusal.CodeOf(err) == center.SessionInvalid {
 		return ""
 	}
 	d.must(err)
@@ -43,13 +44,13 @@ func TestAnAdministratorIsAddedWithAOneTimePassword(t *testing.T) {
 	d.must(d.SetAdministrator(d.ctx, operator, "root", goodPassword))
 	secret, err := d.AddAdministrator(d.ctx, administratorNamed("root"), "Bob")
 	d.must(err)
-	if _, err := d.AddAdministrator(d.ctx, administratorNamed("root"), "bOB"); center.CodeOf(
+	if _, err := d.AddAdministrator(d.ctx, administratorNamed("root"), "bOB"); refusal.CodeOf(
 		err,
 	) != center.AdministratorTaken {
 		t.Errorf("a second one of the name: %v", err)
 	}
 	for _, name := range []string{"", " bob", "b\x1bob", string(make([]byte, 200))} {
-		if _, err := d.AddAdministrator(d.ctx, administratorNamed("root"), name); center.CodeOf(
+		if _, err := d.AddAdministrator(d.ctx, administratorNamed("root"), name); refusal.CodeOf(
 			err,
 		) != center.InvalidValue {
 			t.Errorf("the name %q: %v", name, err)
@@ -61,14 +62,14 @@ func TestAnAdministratorIsAddedWithAOneTimePassword(t *testing.T) {
 		t.Fatalf("the one-time password led to %+v", p)
 	}
 	console := center.Browser{Console: true}
-	if _, err := d.SignInWithNewPassword(d.ctx, fromHome, p.Ticket.Reveal(), "too simple", console); center.CodeOf(
+	if _, err := d.SignInWithNewPassword(d.ctx, fromHome, p.Ticket.Reveal(), "too simple", console); refusal.CodeOf(
 		err,
 	) != center.PasswordUnfit {
 		t.Errorf("a password that breaks the rules: %v", err)
 	}
 	if _, err := d.SignInWithNewPassword(
 		d.ctx, fromHome, p.Ticket.Reveal(), goodPassword, center.Browser{},
-	); center.CodeOf(
+	); refusal.CodeOf(
 		err,
 	) != center.TicketInvalid {
 		t.Errorf("at the portal's door: %v", err)
@@ -78,10 +79,10 @@ func TestAnAdministratorIsAddedWithAOneTimePassword(t *testing.T) {
 	if who := d.open(p.Session.Reveal()); who != "Bob" {
 		t.Errorf("the session is %q's", who)
 	}
-	if _, err := d.PortalUser(d.ctx, p.Session.Reveal()); center.CodeOf(err) != center.SessionInvalid {
+	if _, err := d.PortalUser(d.ctx, p.Session.Reveal()); refusal.CodeOf(err) != center.SessionInvalid {
 		t.Errorf("it opens the portal: %v", err)
 	}
-	if _, err := d.SignInAdministrator(d.ctx, fromHome, "bob", secret.Reveal(), "", center.Browser{}); center.CodeOf(
+	if _, err := d.SignInAdministrator(d.ctx, fromHome, "bob", secret.Reveal(), "", center.Browser{}); refusal.CodeOf(
 		err,
 	) != center.SignInFailed {
 		t.Errorf("the one-time password goes on: %v", err)
@@ -178,28 +179,28 @@ func TestWhoCannotBeRemoved(t *testing.T) {
 	d := newDirectory(t)
 	d.must(d.SetAdministrator(d.ctx, operator, "root", goodPassword))
 	for _, by := range []audit.Actor{operator, administratorNamed("root")} {
-		if _, err := d.RemoveAdministrator(d.ctx, by, "root"); center.CodeOf(err) != center.LastAdministrator &&
-			center.CodeOf(err) != center.OwnAdministrator {
+		if _, err := d.RemoveAdministrator(d.ctx, by, "root"); refusal.CodeOf(err) != center.LastAdministrator &&
+			refusal.CodeOf(err) != center.OwnAdministrator {
 			t.Errorf("the last one, by %s: %v", by.Name, err)
 		}
 	}
 	d.must(d.SetAdministrator(d.ctx, operator, "bob", goodPassword))
-	if _, err := d.RemoveAdministrator(d.ctx, administratorNamed("Bob"), "bob"); center.CodeOf(
+	if _, err := d.RemoveAdministrator(d.ctx, administratorNamed("Bob"), "bob"); refusal.CodeOf(
 		err,
 	) != center.OwnAdministrator {
 		t.Errorf("oneself: %v", err)
 	}
-	if _, err := d.RemoveAdministrator(d.ctx, operator, "nobody"); center.CodeOf(err) != center.AdministratorNotFound {
+	if _, err := d.RemoveAdministrator(d.ctx, operator, "nobody"); refusal.CodeOf(err) != center.AdministratorNotFound {
 		t.Errorf("nobody: %v", err)
 	}
 	if _, err := d.RemoveAdministrator(
 		d.ctx, audit.Actor{Kind: audit.AccessKey, Role: string(center.RoleUserAdministrator)}, "bob",
-	); center.CodeOf(
+	); refusal.CodeOf(
 		err,
 	) != center.NotAllowed {
 		t.Errorf("by a user administrator's key: %v", err)
 	}
-	if _, err := d.RemoveAdministrator(d.ctx, audit.Actor{Kind: audit.User, Name: "ada"}, "bob"); center.CodeOf(
+	if _, err := d.RemoveAdministrator(d.ctx, audit.Actor{Kind: audit.User, Name: "ada"}, "bob"); refusal.CodeOf(
 		err,
 	) != center.NotAllowed {
 		t.Errorf("by a person: %v", err)
@@ -226,7 +227,7 @@ func TestARemovedAdministratorsKeysAreDisabled(t *testing.T) {
 	}
 	left, err = d.RemoveAdministrator(d.ctx, operator, "bob")
 	d.must(err)
-	if _, _, err := d.AccessKeySecret(d.ctx, bobs.ID); center.CodeOf(err) != center.NotAllowed || len(left) != 0 {
+	if _, _, err := d.AccessKeySecret(d.ctx, bobs.ID); refusal.CodeOf(err) != center.NotAllowed || len(left) != 0 {
 		t.Errorf("the key is good, %v; left are %v", err, left)
 	}
 }
@@ -254,7 +255,7 @@ func TestAOneTimePasswordAloneChangesNothingWhereThereIsAFactor(t *testing.T) {
 	if _, err := d.SignInWithNewPassword(
 		d.ctx, fromHome, p.Ticket.Reveal(), "Another 1 password!", console,
 	); p.Step != center.StepFactor ||
-		center.CodeOf(err) != center.TicketInvalid {
+		refusal.CodeOf(err) != center.TicketInvalid {
 		t.Fatalf("step %q; a password without the factor: %v", p.Step, err)
 	}
 	d.now = d.now.Add(time.Minute)

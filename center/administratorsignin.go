@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // SignInAdministrator checks an administrator's password and goes on to what is needed next:
@@ -68,7 +69,7 @@ func (s Session) ofConsole(name string) Session {
 func (c *Center) noteAdministrator(tx Tx, by audit.Actor, name string) (breakGlass bool, err error) {
 	a, err := tx.Administrator(name)
 	if err != nil {
-		return false, orRefuse(err, SignInFailed, "")
+		return false, refusal.IfNoRow(err, SignInFailed, "")
 	}
 	a.LastSignInAt = c.now()
 	s, err := source(tx)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // ApplicationProvider is a kind of application.
@@ -118,9 +119,11 @@ var (
 )
 
 func (a Application) check() error {
-	refuse := func(field, detail string) error { return &Error{Code: InvalidValue, Field: field, Detail: detail} }
+	refuse := func(field, detail string) error {
+		return &refusal.Error{Code: InvalidValue, Field: field, Detail: detail}
+	}
 	if !slices.ContainsFunc(ApplicationProviders, func(p ApplicationProvider) bool { return p.ARN == a.ProviderARN }) {
-		return &Error{Code: ApplicationProviderNotFound, Subject: a.ProviderARN}
+		return &refusal.Error{Code: ApplicationProviderNotFound, Subject: a.ProviderARN}
 	}
 	if n := utf8.RuneCountInString(a.Name); n < 1 || n > maxApplicationName || strings.TrimSpace(a.Name) == "" {
 		return refuse("Name", "want 1 to 100 characters")
@@ -155,10 +158,10 @@ func (a Application) check() error {
 
 func (g Grant) check() error {
 	if len(g.RedirectURIs) > maxInList || len(g.Issuers) > maxInList {
-		return &Error{Code: InvalidValue, Field: "Grant", Detail: "at most 10 entries"}
+		return &refusal.Error{Code: InvalidValue, Field: "Grant", Detail: "at most 10 entries"}
 	}
 	if g.Type == GrantAuthorizationCode && len(g.RedirectURIs) == 0 {
-		return &Error{Code: MissingValue, Field: "Grant.AuthorizationCode.RedirectUris"}
+		return &refusal.Error{Code: MissingValue, Field: "Grant.AuthorizationCode.RedirectUris"}
 	}
 	return nil
 }
@@ -167,7 +170,7 @@ func (g Grant) check() error {
 // left alone, so that an old application can be changed.
 func (a Application) checkAddresses(old Application) error {
 	if a.URL != old.URL && a.URL != "" && a.StartURL() == "" {
-		return &Error{Code: InvalidValue, Field: "PortalOptions.SignInOptions.ApplicationUrl",
+		return &refusal.Error{Code: InvalidValue, Field: "PortalOptions.SignInOptions.ApplicationUrl",
 			Detail: "want an http or https URL with at most 500 characters after the scheme, and without a user name"}
 	}
 	before := map[string]bool{}
@@ -179,7 +182,7 @@ func (a Application) checkAddresses(old Application) error {
 	for _, g := range a.Grants {
 		for _, text := range g.RedirectURIs {
 			if _, err := authn.ParseRedirectURI(text); err != nil && !before[text] {
-				return &Error{Code: InvalidValue, Field: "Grant.AuthorizationCode.RedirectUris",
+				return &refusal.Error{Code: InvalidValue, Field: "Grant.AuthorizationCode.RedirectUris",
 					Detail: "want http or https URIs without a user name and a fragment"}
 			}
 		}
@@ -214,7 +217,7 @@ func (c *Center) CreateApplication(
 		}
 		if made != a.ARN {
 			a, err = tx.Application(made)
-			return made, orRefuse(err, ApplicationNotFound, made)
+			return made, refusal.IfNoRow(err, ApplicationNotFound, made)
 		}
 		if err := a.checkAddresses(Application{}); err != nil {
 			return a.Name, err
@@ -227,7 +230,7 @@ func (c *Center) CreateApplication(
 		}
 		n, err := tx.CountApplications()
 		if err == nil && n >= MaxApplications {
-			err = &Error{
+			err = &refusal.Error{
 				Code:    QuotaExceeded,
 				Subject: a.Name,
 				Detail:  fmt.Sprintf("at most %d applications", MaxApplications),
@@ -249,7 +252,7 @@ func (c *Center) UpdateApplication(
 	return c.change(ctx, by, action, func(tx Tx) (string, error) {
 		old, err := tx.Application(arn)
 		if err != nil {
-			return arn, orRefuse(err, ApplicationNotFound, arn)
+			return arn, refusal.IfNoRow(err, ApplicationNotFound, arn)
 		}
 		a := old
 		a.AccessScopes, a.Grants = slices.Clone(old.AccessScopes), slices.Clone(old.Grants)
@@ -274,7 +277,7 @@ func checkIssuers(r Reader, grants []Grant) error {
 	for _, g := range grants {
 		for _, i := range g.Issuers {
 			if _, err := r.TokenIssuer(i.ARN); err != nil {
-				return orRefuse(err, TokenIssuerNotFound, i.ARN)
+				return refusal.IfNoRow(err, TokenIssuerNotFound, i.ARN)
 			}
 		}
 	}
@@ -285,7 +288,7 @@ func checkIssuers(r Reader, grants []Grant) error {
 func (c *Center) DeleteApplication(ctx context.Context, by audit.Actor, arn string) error {
 	return c.change(ctx, by, ActionDeleteApplication, func(tx Tx) (string, error) {
 		if _, err := tx.Application(arn); err != nil {
-			return arn, orRefuse(err, ApplicationNotFound, arn)
+			return arn, refusal.IfNoRow(err, ApplicationNotFound, arn)
 		}
 		return arn, errors.Join(tx.DeleteApplicationAssignmentsOf(arn), tx.DeleteApplication(arn))
 	})
@@ -295,7 +298,7 @@ func (c *Center) DeleteApplication(ctx context.Context, by audit.Actor, arn stri
 func (c *Center) Application(ctx context.Context, arn string) (a Application, err error) {
 	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		a, err = r.Application(arn)
-		return orRefuse(err, ApplicationNotFound, arn)
+		return refusal.IfNoRow(err, ApplicationNotFound, arn)
 	})
 	return a, err
 }
@@ -315,7 +318,7 @@ func (c *Center) Applications(ctx context.Context, after string, limit int) (lis
 func (c *Center) AssignApplication(ctx context.Context, by audit.Actor, a ApplicationAssignment) error {
 	return c.change(ctx, by, ActionCreateApplicationAssignment, func(tx Tx) (string, error) {
 		if _, err := tx.Application(a.ApplicationARN); err != nil {
-			return a.ApplicationARN, orRefuse(err, ApplicationNotFound, a.ApplicationARN)
+			return a.ApplicationARN, refusal.IfNoRow(err, ApplicationNotFound, a.ApplicationARN)
 		}
 		if err := checkPrincipal(tx, a.PrincipalType, a.PrincipalID); err != nil {
 			return a.ApplicationARN, err
@@ -343,7 +346,7 @@ func (c *Center) FindApplicationAssignment(ctx context.Context, a ApplicationAss
 
 func findApplicationAssignment(r Reader, a ApplicationAssignment) error {
 	if _, err := r.Application(a.ApplicationARN); err != nil {
-		return orRefuse(err, ApplicationNotFound, a.ApplicationARN)
+		return refusal.IfNoRow(err, ApplicationNotFound, a.ApplicationARN)
 	}
 	found, err := r.ApplicationAssignments(ApplicationAssignmentQuery{
 		ApplicationARN: a.ApplicationARN,
@@ -352,7 +355,7 @@ func findApplicationAssignment(r Reader, a ApplicationAssignment) error {
 		Limit:          1,
 	})
 	if err == nil && len(found) == 0 {
-		err = &Error{Code: ApplicationAssignmentNotFound, Subject: a.PrincipalID}
+		err = &refusal.Error{Code: ApplicationAssignmentNotFound, Subject: a.PrincipalID}
 	}
 	return err
 }

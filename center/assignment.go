@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // PrincipalType says what an assignment is for.
@@ -117,13 +118,13 @@ func (c *Center) assign(tx Tx, request *AssignmentRequest) error {
 	}
 	_, err = tx.Provisioned(a.AccountID, a.PermissionSetARN)
 	switch {
-	case errors.Is(err, ErrNoRow) && c.Roles != nil:
+	case errors.Is(err, refusal.ErrNoRow) && c.Roles != nil:
 		if err := c.queueNewRole(tx, a.AccountID, set, request.ID); err != nil {
 			return err
 		}
 		request.Status = InProgress
 		return tx.PutAssignmentRequest(*request)
-	case errors.Is(err, ErrNoRow):
+	case errors.Is(err, refusal.ErrNoRow):
 		if err := roomForRole(tx, a.AccountID); err != nil {
 			return err
 		}
@@ -157,7 +158,7 @@ func checkGroups(r Reader, a Assignment) error {
 		Limit:            maxGroupsOfSet,
 	})
 	if err == nil && len(groups) == maxGroupsOfSet && !slices.Contains(groups, a) {
-		err = &Error{
+		err = &refusal.Error{
 			Code:    QuotaExceeded,
 			Subject: a.subject(),
 			Detail:  "at most 100 groups with one permission set in an account",
@@ -170,7 +171,7 @@ func checkGroups(r Reader, a Assignment) error {
 func roomForRole(r Reader, account string) error {
 	sets, err := r.ProvisionedRoles(ProvisionedQuery{AccountID: account, Limit: maxSetsInAccount})
 	if err == nil && len(sets) == maxSetsInAccount {
-		err = &Error{Code: QuotaExceeded, Subject: account, Detail: "at most 500 permission sets in an account"}
+		err = &refusal.Error{Code: QuotaExceeded, Subject: account, Detail: "at most 500 permission sets in an account"}
 	}
 	return err
 }
@@ -181,11 +182,11 @@ func (a Assignment) subject() string {
 
 func checkAssignment(tx Reader, a Assignment) (PermissionSet, error) {
 	if _, err := tx.Account(a.AccountID); err != nil {
-		return PermissionSet{}, orRefuse(err, AccountNotFound, a.AccountID)
+		return PermissionSet{}, refusal.IfNoRow(err, AccountNotFound, a.AccountID)
 	}
 	set, err := tx.PermissionSet(a.PermissionSetARN)
 	if err != nil {
-		return set, orRefuse(err, PermissionSetNotFound, a.PermissionSetARN)
+		return set, refusal.IfNoRow(err, PermissionSetNotFound, a.PermissionSetARN)
 	}
 	return set, checkPrincipal(tx, a.PrincipalType, a.PrincipalID)
 }
@@ -195,12 +196,12 @@ func checkPrincipal(r Reader, of PrincipalType, id string) error {
 	switch of {
 	case PrincipalUser:
 		_, err := r.User(UserID(id))
-		return orRefuse(err, UserNotFound, id)
+		return refusal.IfNoRow(err, UserNotFound, id)
 	case PrincipalGroup:
 		_, err := r.Group(GroupID(id))
-		return orRefuse(err, GroupNotFound, id)
+		return refusal.IfNoRow(err, GroupNotFound, id)
 	}
-	return &Error{Code: InvalidValue, Field: "PrincipalType", Detail: "want USER or GROUP"}
+	return &refusal.Error{Code: InvalidValue, Field: "PrincipalType", Detail: "want USER or GROUP"}
 }
 
 // DeleteAssignment takes a permission set from a principal. When there is no such assignment the
@@ -270,9 +271,9 @@ func (c *Center) AssignmentRequest(ctx context.Context, kind RequestKind, id str
 	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		a, err = r.AssignmentRequest(id)
 		if err == nil && a.Kind != kind {
-			err = ErrNoRow
+			err = refusal.ErrNoRow
 		}
-		return orRefuse(err, RequestNotFound, id)
+		return refusal.IfNoRow(err, RequestNotFound, id)
 	})
 	return a, err
 }

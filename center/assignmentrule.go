@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // AssignmentRule gives a principal a permission set in all accounts of an organizational unit, or
@@ -82,7 +83,7 @@ func (c *Center) CreateAssignmentRule(
 	rule.Problem = ""
 	err := c.change(ctx, by, ActionCreateAssignmentRule, func(tx Tx) (string, error) {
 		if (rule.Unit == "") == (rule.Tag == nil) {
-			return "", &Error{
+			return "", &refusal.Error{
 				Code:   InvalidValue,
 				Field:  "Unit",
 				Detail: "want exactly one of an organizational unit and a tag",
@@ -94,14 +95,14 @@ func (c *Center) CreateAssignmentRule(
 			}
 		}
 		if len(rule.Unit) > maxUnitName {
-			return "", &Error{Code: InvalidValue, Field: "Unit", Detail: "longer than 128 characters"}
+			return "", &refusal.Error{Code: InvalidValue, Field: "Unit", Detail: "longer than 128 characters"}
 		}
 		all, err := tx.AssignmentRules()
 		if err != nil {
 			return rule.subject(), err
 		}
 		if len(all) >= maxAssignmentRules {
-			return rule.subject(), &Error{
+			return rule.subject(), &refusal.Error{
 				Code:    QuotaExceeded,
 				Subject: rule.subject(),
 				Detail:  fmt.Sprintf("at most %d rules", maxAssignmentRules),
@@ -110,10 +111,10 @@ func (c *Center) CreateAssignmentRule(
 		if slices.ContainsFunc(
 			all, func(r AssignmentRule) bool { return r.subject() == rule.subject() && !r.Deleting },
 		) {
-			return rule.subject(), &Error{Code: AssignmentRuleTaken, Subject: rule.subject()}
+			return rule.subject(), &refusal.Error{Code: AssignmentRuleTaken, Subject: rule.subject()}
 		}
 		if _, err := tx.PermissionSet(rule.PermissionSetARN); err != nil {
-			return rule.subject(), orRefuse(err, PermissionSetNotFound, rule.PermissionSetARN)
+			return rule.subject(), refusal.IfNoRow(err, PermissionSetNotFound, rule.PermissionSetARN)
 		}
 		return rule.subject(), errors.Join(
 			checkPrincipal(tx, rule.PrincipalType, rule.PrincipalID), tx.PutAssignmentRule(rule),
@@ -131,7 +132,7 @@ func (c *Center) DeleteAssignmentRule(ctx context.Context, by audit.Actor, id st
 	var rule AssignmentRule
 	err := c.change(ctx, by, ActionDeleteAssignmentRule, func(tx Tx) (_ string, err error) {
 		if rule, err = tx.AssignmentRule(id); err != nil {
-			return id, orRefuse(err, AssignmentRuleNotFound, id)
+			return id, refusal.IfNoRow(err, AssignmentRuleNotFound, id)
 		}
 		rule.Deleting = true
 		return rule.subject(), tx.PutAssignmentRule(rule)
@@ -181,7 +182,8 @@ func (c *Center) applyRule(ctx context.Context, by audit.Actor, rule AssignmentR
 			subject := fmt.Sprintf("%s: %d accounts", rule.subject(), len(some))
 			for _, s := range some {
 				err := c.take(tx, rule, s)
-				if CodeOf(err) != "" && CodeOf(err) != StoreUnavailable { // of one account: nothing is written yet
+				// of one account: nothing is written yet
+				if code := refusal.CodeOf(err); code != refusal.None && code != StoreUnavailable {
 					problem, err = fmt.Sprintf("account %s: %v", s.account, err), nil
 				}
 				if err != nil {
@@ -201,7 +203,7 @@ func (c *Center) applyRule(ctx context.Context, by audit.Actor, rule AssignmentR
 	rule.Problem = problem
 	return rule, c.change(ctx, by, ActionApplyAssignmentRule, func(tx Tx) (string, error) {
 		if _, err := tx.AssignmentRule(rule.ID); err != nil {
-			return rule.subject(), orRefuse(err, AssignmentRuleNotFound, rule.ID)
+			return rule.subject(), refusal.IfNoRow(err, AssignmentRuleNotFound, rule.ID)
 		}
 		if rule.Deleting && problem == "" {
 			return rule.subject(), tx.DeleteAssignmentRule(rule.ID)

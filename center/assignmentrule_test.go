@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // ruleWorld is a center with three accounts: one and two in a unit, two and three with a tag.
@@ -126,7 +127,7 @@ func TestRulesAreExpandedToAssignments(t *testing.T) {
 	}
 	w.apply()
 	w.want("moved; a suspended account stays as it is", one, three)
-	if err := w.DeletePermissionSet(ctx, centertest.Actor, w.set); center.CodeOf(err) != center.PermissionSetInUse {
+	if err := w.DeletePermissionSet(ctx, centertest.Actor, w.set); refusal.CodeOf(err) != center.PermissionSetInUse {
 		t.Errorf("a permission set that a rule names was deleted: %v", err)
 	}
 	accounts[2].Suspended = false
@@ -171,7 +172,7 @@ func TestWhichRulesAreRefused(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		edit func(*center.AssignmentRule)
-		want center.Code
+		want refusal.Code
 	}{
 		"neither unit nor tag": {func(r *center.AssignmentRule) { r.Unit = "" }, center.InvalidValue},
 		"both":                 {func(r *center.AssignmentRule) { r.Tag = &prod }, center.InvalidValue},
@@ -192,7 +193,7 @@ func TestWhichRulesAreRefused(t *testing.T) {
 	} {
 		rule := good
 		c.edit(&rule)
-		if _, err := w.CreateAssignmentRule(context.Background(), centertest.Actor, rule); center.CodeOf(
+		if _, err := w.CreateAssignmentRule(context.Background(), centertest.Actor, rule); refusal.CodeOf(
 			err,
 		) != c.want {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
@@ -201,12 +202,12 @@ func TestWhichRulesAreRefused(t *testing.T) {
 	if _, err := w.CreateAssignmentRule(context.Background(), centertest.Actor, good); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.CreateAssignmentRule(context.Background(), centertest.Actor, good); center.CodeOf(
+	if _, err := w.CreateAssignmentRule(context.Background(), centertest.Actor, good); refusal.CodeOf(
 		err,
 	) != center.AssignmentRuleTaken {
 		t.Errorf("the same again: %v", err)
 	}
-	if err := w.DeleteAssignmentRule(context.Background(), centertest.Actor, "x"); center.CodeOf(
+	if err := w.DeleteAssignmentRule(context.Background(), centertest.Actor, "x"); refusal.CodeOf(
 		err,
 	) != center.AssignmentRuleNotFound {
 		t.Errorf("no such rule: %v", err)
@@ -255,7 +256,7 @@ func TestAccountsAreKeptInStepWithTheOrganization(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	c := centertest.New(t, "https://center.example")
-	if err := c.StartOrganizationImport(ctx, centertest.Actor, false, false); center.CodeOf(
+	if err := c.StartOrganizationImport(ctx, centertest.Actor, false, false); refusal.CodeOf(
 		err,
 	) != center.OrganizationOff {
 		t.Errorf("without an organization: %v", err)

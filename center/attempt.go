@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/names"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // attempt is a password that somebody sends for a name.
@@ -22,7 +23,7 @@ type attempt struct {
 // verifyPassword checks a password and then, where it is right, runs then, which must forgive the
 // mistake that the attempt was counted as. It fails with SignInBusy, or with SignInFailed or
 // SignInLocked, between which nobody outside may tell. find returns the principal that the password
-// belongs to, or ErrNoRow.
+// belongs to, or refusal.ErrNoRow.
 //
 // An attempt is counted as a mistake before anybody looks at it: of many that come at once, to
 // however many nodes, no more are looked at than of those that come one by one. Mistakes are
@@ -34,7 +35,13 @@ type attempt struct {
 func (c *Center) verifyPassword(ctx context.Context, a attempt, then func(Password) error) error {
 	const action = "CredentialVerification"
 	if impossible(a.name) { // before anything is looked for or hashed
-		return c.Refuse(ctx, a.by, action, a.name, &Error{Code: SignInFailed, Detail: "nobody can have this name"})
+		return c.Refuse(
+			ctx,
+			a.by,
+			action,
+			a.name,
+			&refusal.Error{Code: SignInFailed, Detail: "nobody can have this name"},
+		)
 	}
 	applicant, err := c.applicant(ctx, a)
 	if err != nil {
@@ -53,16 +60,16 @@ func (c *Center) verifyPassword(ctx context.Context, a attempt, then func(Passwo
 	right := authn.CheckPassword(stored.Hash, a.password) // also where nobody is to know: it takes its time
 	switch {
 	case !until.IsZero() && stored.Hash == "": // the code of another event would be another write
-		err = &Error{Code: SignInLocked, Detail: "no such user, and too many attempts for names like it"}
+		err = &refusal.Error{Code: SignInLocked, Detail: "no such user, and too many attempts for names like it"}
 	case !until.IsZero():
-		err = &Error{Code: SignInLocked, Detail: "until " + until.Format(time.RFC3339)}
+		err = &refusal.Error{Code: SignInLocked, Detail: "until " + until.Format(time.RFC3339)}
 	case stored.Hash == "":
-		err = &Error{Code: SignInFailed, Detail: "no such user, no password, disabled, or signing in elsewhere"}
+		err = &refusal.Error{Code: SignInFailed, Detail: "no such user, no password, disabled, or signing in elsewhere"}
 	case !right:
-		err = &Error{Code: SignInFailed, Detail: "wrong password"}
+		err = &refusal.Error{Code: SignInFailed, Detail: "wrong password"}
 	default:
 		err = then(stored)
-		if err != nil && CodeOf(err) != FactorRefused { // the password was no mistake
+		if err != nil && refusal.CodeOf(err) != FactorRefused { // the password was no mistake
 			err = errors.Join(err, c.takeBack(context.WithoutCancel(ctx), a, stored))
 		}
 		return err
@@ -76,7 +83,7 @@ func (c *Center) verifyPassword(ctx context.Context, a attempt, then func(Passwo
 }
 
 // busy says that there was no place, for whatever reason.
-func busy(reason error) error { return errors.Join(&Error{Code: SignInBusy}, reason) }
+func busy(reason error) error { return errors.Join(&refusal.Error{Code: SignInBusy}, reason) }
 
 // place waits for a turn to hash a password that somebody chooses who is known already.
 func (c *Center) place(ctx context.Context, name string) (leave func(), err error) {
@@ -95,7 +102,7 @@ func (c *Center) applicant(ctx context.Context, a attempt) (who authn.Applicant,
 			Name:     names.Fold(a.name),
 		}
 		principal, err := a.find(r)
-		if errors.Is(err, ErrNoRow) {
+		if errors.Is(err, refusal.ErrNoRow) {
 			return nil
 		}
 		if err != nil {
@@ -129,11 +136,11 @@ func (c *Center) countAttempt(ctx context.Context, a attempt) (p Password, until
 			}
 			p, err = tx.Password(principal)
 		}
-		if errors.Is(err, ErrNoRow) {
+		if errors.Is(err, refusal.ErrNoRow) {
 			known = false
 			p, err = tx.Password(nobody(a.name))
 			p.Principal, p.Hash = nobody(a.name), ""
-			if errors.Is(err, ErrNoRow) {
+			if errors.Is(err, refusal.ErrNoRow) {
 				err = nil
 			}
 		}
@@ -161,7 +168,7 @@ func (c *Center) countAttempt(ctx context.Context, a attempt) (p Password, until
 func (c *Center) takeBack(ctx context.Context, a attempt, stored Password) error {
 	return c.Store.Update(ctx, func(tx Tx) error {
 		err := c.forgiveMistakes(tx, stored, a.known)
-		if CodeOf(err) == SignInFailed { // the password was changed meanwhile
+		if refusal.CodeOf(err) == SignInFailed { // the password was changed meanwhile
 			return nil
 		}
 		return err
@@ -173,10 +180,10 @@ func (c *Center) takeBack(ctx context.Context, a attempt, stored Password) error
 func (c *Center) forgiveMistakes(tx Tx, stored Password, secret string) error {
 	fresh, err := tx.Password(stored.Principal)
 	if err == nil && fresh.Hash != stored.Hash { // changed meanwhile
-		err = ErrNoRow
+		err = refusal.ErrNoRow
 	}
 	if err != nil {
-		return orRefuse(err, SignInFailed, "")
+		return refusal.IfNoRow(err, SignInFailed, "")
 	}
 	browser, known, err := c.knownBrowser(tx, secret, stored.Principal)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // AuthnRequest is a sign-in that has been sent to the identity provider. The browser that sent it
@@ -51,7 +52,7 @@ func (c *Center) StartAuthnRequest(ctx context.Context, outstanding, returnTo st
 		return Outgoing{}, err
 	}
 	if s.Type != ExternalIdP || s.IdP == nil {
-		return Outgoing{}, &Error{Code: SourceNotConfigured}
+		return Outgoing{}, &refusal.Error{Code: SourceNotConfigured}
 	}
 	request := AuthnRequest{ReturnTo: returnTo}
 	if force {
@@ -86,7 +87,7 @@ func (c *Center) outstanding(sealed string) (r AuthnRequest, ok bool) {
 // the identity provider has started the sign-in, an empty one.
 func (c *Center) answered(tx Tx, a VerifiedAssertion, from Browser) (request AuthnRequest, err error) {
 	// first: a replay also answers a request that was answered
-	if err := unused(tx, a.ID, &Error{Code: AssertionReplayed, Subject: a.ID}); err != nil {
+	if err := unused(tx, a.ID, &refusal.Error{Code: AssertionReplayed, Subject: a.ID}); err != nil {
 		return request, err
 	}
 	if a.InResponseTo == "" {
@@ -101,13 +102,13 @@ func (c *Center) answered(tx Tx, a VerifiedAssertion, from Browser) (request Aut
 	}
 	switch {
 	case !found:
-		return AuthnRequest{}, &Error{
+		return AuthnRequest{}, &refusal.Error{
 			Code:    RequestUnknown,
 			Subject: a.InResponseTo,
 			Detail:  "this browser has sent no such request, or too long ago",
 		}
 	case !request.ForcedAt.IsZero() && a.AuthnInstant.Before(request.ForcedAt.Add(-clockSkew)):
-		return request, &Error{
+		return request, &refusal.Error{
 			Code:   AssertionRefused,
 			Check:  "fresh",
 			Want:   "a sign-in at the identity provider after " + request.ForcedAt.Format(time.RFC3339),
@@ -117,7 +118,7 @@ func (c *Center) answered(tx Tx, a VerifiedAssertion, from Browser) (request Aut
 	}
 	used := usedRequest + request.ID
 	if err := unused(
-		tx, used, &Error{Code: RequestUnknown, Subject: request.ID, Detail: "the request was answered before"},
+		tx, used, &refusal.Error{Code: RequestUnknown, Subject: request.ID, Detail: "the request was answered before"},
 	); err != nil {
 		return request, err
 	}
@@ -128,12 +129,12 @@ func (c *Center) answered(tx Tx, a VerifiedAssertion, from Browser) (request Aut
 // blank.
 const usedRequest = "request "
 
-func unused(r Reader, id string, refusal error) error {
+func unused(r Reader, id string, refused error) error {
 	_, err := r.UsedAssertion(id)
 	switch {
 	case err == nil:
-		return refusal
-	case errors.Is(err, ErrNoRow):
+		return refused
+	case errors.Is(err, refusal.ErrNoRow):
 		return nil
 	}
 	return err

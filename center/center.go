@@ -22,6 +22,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Center is one IAM Identity Center instance.
@@ -125,7 +126,7 @@ func Open(ctx context.Context, cfg Config) (*Center, error) {
 	}
 	err := c.Store.Update(ctx, func(tx Tx) (err error) {
 		c.Instance, err = tx.Instance()
-		if !errors.Is(err, ErrNoRow) {
+		if !errors.Is(err, refusal.ErrNoRow) {
 			return err
 		}
 		c.Instance = Instance{
@@ -182,10 +183,10 @@ func (c *Center) changeBy(
 	ctx context.Context, by *audit.Actor, action Action, rule func(Tx) (subject string, err error),
 ) error {
 	var subject string
-	var refusal error
+	var refused error
 	var kept audit.Admission
 	err := c.Store.Update(ctx, func(tx Tx) (err error) {
-		refusal = nil
+		refused = nil
 		if err := c.authorize(tx, *by, action); err != nil {
 			return err
 		}
@@ -194,38 +195,38 @@ func (c *Center) changeBy(
 			if !errors.As(err, &stays) {
 				return err
 			}
-			refusal = stays.error
-			return kept.Append(&c.refusals, tx, c.event(*by, action.name, subject, refusal))
+			refused = stays.error
+			return kept.Append(&c.refusals, tx, c.event(*by, action.name, subject, refused))
 		}
 		return tx.AppendEvent(c.event(*by, action.name, subject, nil))
 	})
-	if err != nil && CodeOf(err) != "" && CodeOf(err) != StoreUnavailable {
+	if err != nil && refusal.CodeOf(err) != refusal.None && refusal.CodeOf(err) != StoreUnavailable {
 		return errors.Join(err, c.record(ctx, c.event(*by, action.name, subject, err)))
 	}
-	if err == nil && refusal != nil {
+	if err == nil && refused != nil {
 		err = c.recordAll(ctx, kept.Logged(c.Log))
 	}
-	return errors.Join(err, refusal)
+	return errors.Join(err, refused)
 }
 
 // keptRefusal is a refusal that keeps what its rule has written, such as that a code was wrong.
 type keptRefusal struct{ error }
 
 // keeping makes a rule refuse and keep what it has written, unless writing it has failed.
-func keeping(refusal, written error) error {
+func keeping(refused, written error) error {
 	if written != nil {
 		return written
 	}
-	return &keptRefusal{refusal}
+	return &keptRefusal{refused}
 }
 
 func (c *Center) event(by audit.Actor, action, subject string, err error) audit.Event {
 	e := audit.Event{ID: c.NewID(), Time: c.now(), Actor: by, Action: action, Subject: subject, Result: audit.Granted}
 	if err != nil {
 		e.Result = audit.Refused
-		e.Code = string(CodeOf(err))
-		e.Detail = Detail(err)
-		var refused *Error
+		e.Code = refusal.CodeOf(err).String()
+		e.Detail = refusal.Detail(err)
+		var refused *refusal.Error
 		if errors.As(err, &refused) {
 			e.Check = refused.Check
 			e.Want = refused.Want

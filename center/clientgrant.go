@@ -13,6 +13,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // ClientGrant is what a client has asked for and a user allows. Only digests of its codes are kept.
@@ -129,7 +130,7 @@ func (c *Center) StartDevice(
 		return d, err
 	}
 	if !c.isStartURL(startURL) {
-		return d, &Error{Code: StartURLUnknown, Subject: startURL}
+		return d, &refusal.Error{Code: StartURLUnknown, Subject: startURL}
 	}
 	d = DeviceAuthorization{
 		DeviceCode: authn.Secret(authn.NewSecret(32)),
@@ -160,13 +161,13 @@ func (c *Center) newGrant(client OAuthClient, code, address string, lifetime tim
 func (c *Center) DeviceByUserCode(
 	ctx context.Context, by audit.Actor, user UserID, code string,
 ) (g ClientGrant, err error) {
-	var refusal error
+	var refused error
 	err = c.Store.Update(ctx, func(tx Tx) error {
-		g, refusal, err = c.guess(tx, user, code)
+		g, refused, err = c.guess(tx, user, code)
 		return err
 	})
-	if err == nil && refusal != nil {
-		err = c.Refuse(ctx, by, "AuthorizeDevice", string(user), refusal)
+	if err == nil && refused != nil {
+		err = c.Refuse(ctx, by, "AuthorizeDevice", string(user), refused)
 	}
 	return g, err
 }
@@ -176,44 +177,44 @@ func (c *Center) DeviceByUserCode(
 func (c *Center) PeekDevice(ctx context.Context, user UserID, code string) (g ClientGrant, err error) {
 	err = c.Store.View(ctx, func(r Reader) error {
 		memory, err := r.Ticket(GuessesCodes, string(user))
-		if err != nil && !errors.Is(err, ErrNoRow) {
+		if err != nil && !errors.Is(err, refusal.ErrNoRow) {
 			return err
 		}
 		if err == nil && memory.Lockout.Locked(c.now()) {
-			return &Error{Code: SignInLocked, Subject: string(user), Detail: "too many wrong device codes"}
+			return &refusal.Error{Code: SignInLocked, Subject: string(user), Detail: "too many wrong device codes"}
 		}
 		g, err = c.waitingDevice(r, code)
-		return orRefuse(err, UserCodeUnknown, "")
+		return refusal.IfNoRow(err, UserCodeUnknown, "")
 	})
 	return g, err
 }
 
-// waitingDevice returns the grant of a code that waits for a person, or ErrNoRow.
+// waitingDevice returns the grant of a code that waits for a person, or refusal.ErrNoRow.
 func (c *Center) waitingDevice(r Reader, code string) (g ClientGrant, err error) {
 	g, err = r.ClientGrantByUserCode(userCodeDigest(code))
 	if err == nil && (!c.now().Before(g.ExpiresAt) || !g.Waits()) {
-		err = ErrNoRow
+		err = refusal.ErrNoRow
 	}
 	return g, err
 }
 
 // guess looks a code up and remembers when it is wrong, so that nobody tries them all. It answers a
 // wrong code with refusal: what it has written must stay.
-func (c *Center) guess(tx Tx, user UserID, code string) (g ClientGrant, refusal, err error) {
+func (c *Center) guess(tx Tx, user UserID, code string) (g ClientGrant, refused, err error) {
 	memory, err := tx.Ticket(GuessesCodes, string(user))
-	if errors.Is(err, ErrNoRow) {
+	if errors.Is(err, refusal.ErrNoRow) {
 		memory, err = Ticket{Purpose: GuessesCodes, Digest: string(user), Principal: string(user)}, nil
 	}
 	if err != nil {
 		return g, nil, err
 	}
 	if memory.Lockout.Locked(c.now()) {
-		return g, &Error{Code: SignInLocked, Subject: string(user), Detail: "too many wrong device codes"}, nil
+		return g, &refusal.Error{Code: SignInLocked, Subject: string(user), Detail: "too many wrong device codes"}, nil
 	}
 	g, err = c.waitingDevice(tx, code)
-	if errors.Is(err, ErrNoRow) {
+	if errors.Is(err, refusal.ErrNoRow) {
 		memory.Lockout, memory.ExpiresAt = memory.Lockout.Failed(c.now()), c.now().Add(deviceLifetime)
-		return ClientGrant{}, &Error{Code: UserCodeUnknown}, tx.PutTicket(memory)
+		return ClientGrant{}, &refusal.Error{Code: UserCodeUnknown}, tx.PutTicket(memory)
 	}
 	return g, nil, err
 }
@@ -231,17 +232,17 @@ func (c *Center) DecideDevice(
 	return c.change(ctx, by, action, func(tx Tx) (string, error) {
 		s, err := session(tx, sessionSecret, PortalSession, c.now())
 		if err == nil && s.UserID != user {
-			err = &Error{Code: SessionInvalid}
+			err = &refusal.Error{Code: SessionInvalid}
 		}
 		if err != nil {
 			return g.Client, err
 		}
 		g, err = tx.ClientGrant(g.Digest)
 		if err == nil && (!g.Waits() || !c.now().Before(g.ExpiresAt)) { // decided in the meantime, or too late
-			err = ErrNoRow
+			err = refusal.ErrNoRow
 		}
 		if err != nil {
-			return g.Client, orRefuse(err, UserCodeUnknown, "")
+			return g.Client, refusal.IfNoRow(err, UserCodeUnknown, "")
 		}
 		g.Denied = !allow
 		if allow {
@@ -267,7 +268,7 @@ func (c *Center) AuthorizeClient(
 		return "", err
 	}
 	if !IsChallenge(codeChallenge) {
-		return "", &Error{Code: ChallengeMissing}
+		return "", &refusal.Error{Code: ChallengeMissing}
 	}
 	code := authn.NewSecret(32)
 	g := c.newGrant(client, code, by.Address, codeLifetime)

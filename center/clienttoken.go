@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // ClientToken remembers what a creation made, so that a client that repeats the request makes
@@ -40,12 +41,12 @@ func (c *Center) once(tx Tx, operation, token string, asked any, arn string) (st
 	}
 	known, err := tx.ClientToken(t.ID)
 	switch {
-	case errors.Is(err, ErrNoRow):
+	case errors.Is(err, refusal.ErrNoRow):
 		return arn, tx.PutClientToken(t)
 	case err != nil:
 		return "", err
 	case known.Asked != t.Asked:
-		return "", &Error{Code: TokenReused, Subject: token}
+		return "", &refusal.Error{Code: TokenReused, Subject: token}
 	}
 	return known.ARN, nil
 }

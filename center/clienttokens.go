@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // TokenRequest asks for tokens. Which fields count depends on the grant: a device's code, an
@@ -58,13 +59,13 @@ func (c *Center) TokensForDevice(ctx context.Context, by audit.Actor, r TokenReq
 	return c.redeem(ctx, by, client, r.DeviceCode, func(g ClientGrant) error {
 		switch {
 		case g.UserCode == "":
-			return &Error{Code: GrantInvalid, Detail: "this is no device code"}
+			return &refusal.Error{Code: GrantInvalid, Detail: "this is no device code"}
 		case g.Denied:
-			return &Error{Code: GrantDenied, Subject: g.Client}
+			return &refusal.Error{Code: GrantDenied, Subject: g.Client}
 		case !c.now().Before(g.ExpiresAt):
-			return &Error{Code: GrantExpired, Subject: g.Client}
+			return &refusal.Error{Code: GrantExpired, Subject: g.Client}
 		case g.UserID == "":
-			return &Error{Code: GrantPending}
+			return &refusal.Error{Code: GrantPending}
 		}
 		return nil
 	})
@@ -80,18 +81,18 @@ func (c *Center) TokensForCode(ctx context.Context, by audit.Actor, r TokenReque
 	return c.redeem(ctx, by, client, r.Code, func(g ClientGrant) error {
 		switch {
 		case g.UserCode != "":
-			return &Error{Code: GrantInvalid, Detail: "this is a device code"}
+			return &refusal.Error{Code: GrantInvalid, Detail: "this is a device code"}
 		case !c.now().Before(g.ExpiresAt):
-			return &Error{Code: GrantInvalid, Detail: "the code has expired"}
+			return &refusal.Error{Code: GrantInvalid, Detail: "the code has expired"}
 		case g.RedirectURI != r.RedirectURI:
-			return &Error{
+			return &refusal.Error{
 				Code:   GrantInvalid,
 				Detail: "the redirect URI is another one",
 				Want:   g.RedirectURI,
 				Got:    r.RedirectURI,
 			}
 		case !proves(r.Verifier, g.Challenge):
-			return &Error{Code: GrantInvalid, Detail: "the code verifier does not belong to the code challenge"}
+			return &refusal.Error{Code: GrantInvalid, Detail: "the code verifier does not belong to the code challenge"}
 		}
 		return nil
 	})
@@ -109,20 +110,20 @@ func (c *Center) redeem(
 		return err
 	})
 	switch {
-	case err == nil && code == "", errors.Is(err, ErrNoRow):
-		err = &Error{Code: GrantInvalid, Detail: "the code is unknown"}
+	case err == nil && code == "", errors.Is(err, refusal.ErrNoRow):
+		err = &refusal.Error{Code: GrantInvalid, Detail: "the code is unknown"}
 	case err == nil && g.ClientID != client.digest:
-		err = &Error{Code: GrantInvalid, Subject: g.Client, Detail: "the code was given to another client"}
+		err = &refusal.Error{Code: GrantInvalid, Subject: g.Client, Detail: "the code was given to another client"}
 	case err == nil && g.Session != "":
 		return tokens, c.usedAgain(ctx, by, g)
 	case err == nil:
 		err = check(g)
 	}
-	if CodeOf(err) == GrantPending {
+	if refusal.CodeOf(err) == GrantPending {
 		return tokens, err
 	}
 	if err != nil {
-		if CodeOf(err) == "" || CodeOf(err) == StoreUnavailable {
+		if refusal.CodeOf(err) == refusal.None || refusal.CodeOf(err) == StoreUnavailable {
 			return tokens, err
 		}
 		return tokens, c.Refuse(ctx, by, "CreateToken", client.Name, err)
@@ -134,10 +135,10 @@ func (c *Center) redeem(
 		now, err := tx.ClientGrant(digest)
 		if err == nil && now.Session != "" {
 			used = now
-			return client.Name, &Error{Code: GrantInvalid, Subject: client.Name, Detail: "the code was used before"}
+			return client.Name, &refusal.Error{Code: GrantInvalid, Subject: client.Name, Detail: "the code was used before"}
 		}
 		if err != nil {
-			return client.Name, orRefuse(err, GrantInvalid, client.Name)
+			return client.Name, refusal.IfNoRow(err, GrantInvalid, client.Name)
 		}
 		var subject string
 		tokens, subject, err = c.openClientSession(tx, by, client, now)
@@ -155,19 +156,19 @@ func (c *Center) openClientSession(
 	tx Tx, by audit.Actor, client OAuthClient, g ClientGrant,
 ) (Tokens, string, error) {
 	refuse := func(subject, detail string) (Tokens, string, error) {
-		return Tokens{}, client.Name, &Error{Code: GrantInvalid, Subject: subject, Detail: detail}
+		return Tokens{}, client.Name, &refusal.Error{Code: GrantInvalid, Subject: subject, Detail: detail}
 	}
 	const ended = "the session in which it was allowed has ended"
 	u, err := tx.User(g.UserID)
 	if err != nil {
-		return Tokens{}, client.Name, orRefuse(err, GrantInvalid, client.Name)
+		return Tokens{}, client.Name, refusal.IfNoRow(err, GrantInvalid, client.Name)
 	}
 	if !u.Active {
 		return refuse(u.UserName, "the user is disabled")
 	}
 	if g.Within != "" {
 		_, err := openSession(tx, g.Within, c.now(), PortalSession)
-		if CodeOf(err) == SessionInvalid {
+		if refusal.CodeOf(err) == SessionInvalid {
 			return refuse(u.UserName, ended)
 		}
 		if err != nil {
@@ -198,7 +199,7 @@ func (c *Center) openClientSession(
 func (c *Center) usedAgain(ctx context.Context, by audit.Actor, g ClientGrant) error {
 	err := c.Refuse(
 		ctx, by, ActionCreateToken.String(), g.Client,
-		&Error{Code: GrantInvalid, Subject: g.Client, Detail: "the code was used before"},
+		&refusal.Error{Code: GrantInvalid, Subject: g.Client, Detail: "the code was used before"},
 	)
 	by.Kind = audit.User
 	return errors.Join(err, c.endStolen(ctx, by, g))
@@ -243,11 +244,11 @@ func (c *Center) sealToken(purpose string, t sealedToken) authn.Secret {
 
 func (c *Center) openToken(purpose, text string) (t sealedToken, err error) {
 	if len(text) > maxSealed {
-		return t, &Error{Code: SessionInvalid}
+		return t, &refusal.Error{Code: SessionInvalid}
 	}
 	plain, err := c.Sealer.Open(purpose, text)
 	if err != nil || json.Unmarshal(plain, &t) != nil || !c.now().Before(t.Expires) {
-		return t, &Error{Code: SessionInvalid}
+		return t, &refusal.Error{Code: SessionInvalid}
 	}
 	return t, nil
 }
@@ -266,7 +267,7 @@ func (c *Center) RefreshTokens(ctx context.Context, by audit.Actor, r TokenReque
 		return Tokens{}, err
 	}
 	refuse := func(subject, detail string) error {
-		return &Error{Code: GrantInvalid, Subject: subject, Detail: detail}
+		return &refusal.Error{Code: GrantInvalid, Subject: subject, Detail: detail}
 	}
 	t, err := c.openToken(purposeRefresh, r.RefreshToken)
 	if err != nil {
@@ -281,7 +282,7 @@ func (c *Center) RefreshTokens(ctx context.Context, by audit.Actor, r TokenReque
 	err = c.change(ctx, by, ActionCreateToken, func(tx Tx) (string, error) {
 		stolen = false
 		s, err := c.clientSession(tx, t)
-		if CodeOf(err) == SessionInvalid || err == nil && s.ClientID != client.digest {
+		if refusal.CodeOf(err) == SessionInvalid || err == nil && s.ClientID != client.digest {
 			return client.Name, refuse(client.Name, "the session has ended, or is another client's")
 		}
 		if err != nil {
@@ -292,7 +293,7 @@ func (c *Center) RefreshTokens(ctx context.Context, by audit.Actor, r TokenReque
 			return u.UserName, refuse(u.UserName, "the user is disabled")
 		}
 		if err != nil {
-			return client.Name, orRefuse(err, GrantInvalid, client.Name)
+			return client.Name, refusal.IfNoRow(err, GrantInvalid, client.Name)
 		}
 		subject := u.UserName + "/" + s.UserAgent
 		switch {

@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // programs is a center with a user who is signed in to the portal, a registered program, and a
@@ -105,9 +106,9 @@ func (p *programs) signedIn() center.Tokens {
 }
 
 // wants checks the code of an error; "" is none.
-func (p *programs) wants(what string, err error, want center.Code) {
+func (p *programs) wants(what string, err error, want refusal.Code) {
 	p.t.Helper()
-	if center.CodeOf(err) != want || (want == "" && err != nil) {
+	if refusal.CodeOf(err) != want || (want == refusal.None && err != nil) {
 		p.t.Errorf("%s: %v, want %q", what, err, want)
 	}
 }
@@ -139,7 +140,7 @@ func TestDeviceCodesExpire(t *testing.T) {
 	_, err = p.device(d)
 	p.wants("swept long after", err, center.GrantInvalid)
 	d = p.start()
-	p.wants("allowed", p.allow(d), "")
+	p.wants("allowed", p.allow(d), refusal.None)
 	p.wants("allowed twice", p.allow(d), center.UserCodeUnknown)
 }
 
@@ -147,25 +148,25 @@ func TestTokensEndWithTheirSession(t *testing.T) {
 	t.Parallel()
 	p := newPrograms(t, center.ScopeAccountAccess)
 	first := p.signedIn()
-	p.wants("at once", p.works(first), "")
+	p.wants("at once", p.works(first), refusal.None)
 	p.now = p.now.Add(time.Hour)
 	p.wants("an hour later", p.works(first), center.SessionInvalid)
 	second, err := p.refresh(first)
-	p.wants("refreshed", err, "")
-	p.wants("with the new token", p.works(second), "")
+	p.wants("refreshed", err, refusal.None)
+	p.wants("with the new token", p.works(second), refusal.None)
 
 	p.now = p.now.Add(time.Minute)
 	same, err := p.refresh(first)
-	p.wants("the old token a minute later", err, "")
+	p.wants("the old token a minute later", err, refusal.None)
 	third, err := p.refresh(same)
-	p.wants("its answer is as good", err, "")
+	p.wants("its answer is as good", err, refusal.None)
 
 	p.now = p.now.Add(5 * time.Hour)
 	fourth, err := p.refresh(third)
-	p.wants("hours later", err, "")
+	p.wants("hours later", err, refusal.None)
 	p.now = p.now.Add(90 * time.Minute)
 	fifth, err := p.refresh(fourth)
-	p.wants("in the last hour", err, "")
+	p.wants("in the last hour", err, refusal.None)
 	if fifth.ExpiresIn > time.Hour || fifth.ExpiresIn < time.Minute {
 		t.Errorf("a token of the last hour lasts %s", fifth.ExpiresIn)
 	}
@@ -180,7 +181,7 @@ func TestAStolenRefreshTokenEndsTheSession(t *testing.T) {
 	p := newPrograms(t, center.ScopeAccountAccess)
 	first := p.signedIn()
 	second, err := p.refresh(first)
-	p.wants("refreshed", err, "")
+	p.wants("refreshed", err, refusal.None)
 	p.now = p.now.Add(3 * time.Minute)
 	_, err = p.refresh(first)
 	p.wants("the old token minutes later", err, center.GrantInvalid)
@@ -199,7 +200,7 @@ func TestWhoMayNotHaveTokens(t *testing.T) {
 	ctx := context.Background()
 	p := newPrograms(t)
 	d, tokens := p.start(), p.signedIn()
-	p.wants("allowed", p.allow(d), "")
+	p.wants("allowed", p.allow(d), refusal.None)
 	if err := p.SetUserActive(ctx, centertest.Actor, p.user.ID, false); err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +216,7 @@ func TestWhoMayNotHaveTokens(t *testing.T) {
 		"TLS":            {Name: "x", RedirectURIs: []string{"https://127.0.0.1/"}},
 		"another portal": {Name: "x", StartURL: "https://other.awsapps.com/start"},
 	} {
-		if _, _, _, err := p.RegisterOAuthClient(c); center.KindOf(err) != center.Invalid {
+		if _, _, _, err := p.RegisterOAuthClient(c); refusal.KindOf(err) != refusal.Invalid {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // RoleRequest is what a broker needs to know to open a role for somebody.
@@ -90,7 +91,7 @@ func (r RoleChoice) subject() string { return r.Account + "/" + r.PermissionSet 
 
 // refusedByBroker records what a broker refused after the choice itself was granted.
 func (c *Center) refusedByBroker(ctx context.Context, by audit.Actor, choice RoleChoice, err error) error {
-	if CodeOf(err) == "" {
+	if refusal.CodeOf(err) == refusal.None {
 		return err
 	}
 	return c.Refuse(ctx, by, "Federate", choice.subject(), err)
@@ -111,7 +112,7 @@ func (c *Center) federate(ctx context.Context, by audit.Actor, choice RoleChoice
 			by.Name = request.SessionName
 		}
 		if err == nil && !c.now().Before(request.until) {
-			err = &Error{Code: SessionInvalid}
+			err = &refusal.Error{Code: SessionInvalid}
 		}
 		return choice.subject(), err
 	})
@@ -176,14 +177,14 @@ func (c *Center) roleRequest(r Reader, choice RoleChoice) (request sessionRole, 
 		return request, err
 	}
 	role, err := r.RoleOf(u.ID, choice.Account, choice.PermissionSet)
-	if errors.Is(err, ErrNoRow) {
-		return request, &Error{Code: RoleNotAssigned, Subject: choice.subject()}
+	if errors.Is(err, refusal.ErrNoRow) {
+		return request, &refusal.Error{Code: RoleNotAssigned, Subject: choice.subject()}
 	}
 	if err != nil {
 		return request, err
 	}
 	if role.Account.Suspended {
-		return request, &Error{Code: AccountSuspended, Subject: choice.subject()}
+		return request, &refusal.Error{Code: AccountSuspended, Subject: choice.subject()}
 	}
 	set := role.PermissionSet
 	role.PermissionSet = PermissionSet{

@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/broker"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // TestWhatEndsAccessEndsItAtOnce opens a role, so that it is remembered, takes the access in each
@@ -21,7 +22,7 @@ func TestWhatEndsAccessEndsItAtOnce(t *testing.T) {
 	ctx := context.Background()
 	for name, c := range map[string]struct {
 		end  func(c *center.Center, a center.Assignment, u center.UserID, g center.Group, clock *time.Time) error
-		want center.Code
+		want refusal.Code
 	}{
 		"the assignment deleted": {func(
 			c *center.Center, a center.Assignment, _ center.UserID, _ center.Group, _ *time.Time,
@@ -137,7 +138,7 @@ func TestWhatEndsAccessEndsItAtOnce(t *testing.T) {
 				close(stop)
 				others.Wait()
 			}
-			if err != nil || center.CodeOf(got) != c.want {
+			if err != nil || refusal.CodeOf(got) != c.want {
 				t.Errorf("%v; then opening says %v, want %s", err, got, c.want)
 			}
 		})

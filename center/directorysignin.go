@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Signing in to the built-in directory takes a password and, mostly, more: another password where
@@ -107,10 +108,10 @@ func (c *Center) beginSignIn(ctx context.Context, s *signingIn, stored Password,
 	return c.change(ctx, s.by, ActionCredentialVerification, func(tx Tx) (string, error) {
 		u, err := find(tx)
 		if err == nil && string(u.ID) != stored.Principal { // renamed meanwhile
-			err = ErrNoRow
+			err = refusal.ErrNoRow
 		}
 		if err != nil {
-			return name, orRefuse(err, SignInFailed, "")
+			return name, refusal.IfNoRow(err, SignInFailed, "")
 		}
 		s.user, s.out = u, Progress{Ticket: authn.Secret(secret)}
 		s.ticket = Ticket{
@@ -135,7 +136,7 @@ func directoryUser(r Reader, name string) (User, error) {
 	}
 	u, err := r.UserByName(name)
 	if err == nil && (s.Type != Directory || !u.Active) {
-		err = ErrNoRow
+		err = refusal.ErrNoRow
 	}
 	return u, err
 }
@@ -164,7 +165,7 @@ func (c *Center) advance(tx Tx, s *signingIn) error {
 func (c *Center) nextStep(r Reader, s *signingIn) (Step, error) {
 	password, err := r.Password(s.ticket.Principal)
 	if err != nil {
-		return "", orRefuse(err, SignInFailed, "")
+		return "", refusal.IfNoRow(err, SignInFailed, "")
 	}
 	if isAdministrator(s.ticket.Principal) {
 		return nextOfAdministrator(r, s, password)
@@ -194,7 +195,7 @@ func (c *Center) nextStep(r Reader, s *signingIn) (Step, error) {
 	case settings.WithoutDevice == MustRegister:
 		return StepRegister, nil
 	case settings.WithoutDevice == EmailCode && s.user.AddressIsNew(c.now()):
-		return "", &Error{
+		return "", &refusal.Error{
 			Code:    NoDevice,
 			Subject: s.user.UserName,
 			Detail:  "no code is sent to an e-mail address that is less than a day old",
@@ -204,7 +205,7 @@ func (c *Center) nextStep(r Reader, s *signingIn) (Step, error) {
 	case settings.WithoutDevice == AllowSignIn:
 		return StepDone, nil
 	}
-	return "", &Error{Code: NoDevice, Subject: s.user.UserName}
+	return "", &refusal.Error{Code: NoDevice, Subject: s.user.UserName}
 }
 
 // open opens the session, and remembers the browser.
@@ -276,13 +277,13 @@ func (c *Center) pending(r Reader, secret string) (Ticket, User, error) {
 	}
 	if isAdministrator(t.Principal) {
 		u, err := administratorAsUser(r, t.Principal)
-		return t, u, orRefuse(err, TicketInvalid, t.Principal)
+		return t, u, refusal.IfNoRow(err, TicketInvalid, t.Principal)
 	}
 	u, err := r.User(UserID(t.Principal))
 	if err == nil {
 		_, err = directoryUser(r, u.UserName)
 	}
-	return t, u, orRefuse(err, TicketInvalid, t.Principal)
+	return t, u, refusal.IfNoRow(err, TicketInvalid, t.Principal)
 }
 
 // goOn runs one step of a sign-in that waits for it. check may refuse with FactorRefused, which is
@@ -304,20 +305,20 @@ func (c *Center) goOn(
 			return by.Name, err
 		}
 		if s.ticket.Step != want || isAdministrator(s.ticket.Principal) != from.Console {
-			return by.Name, &Error{Code: TicketInvalid, Detail: "the sign-in waits for something else"}
+			return by.Name, &refusal.Error{Code: TicketInvalid, Detail: "the sign-in waits for something else"}
 		}
 		password, err := tx.Password(s.ticket.Principal)
 		if err != nil {
-			return by.Name, orRefuse(err, TicketInvalid, "")
+			return by.Name, refusal.IfNoRow(err, TicketInvalid, "")
 		}
 		if password.CodeLockout.Locked(c.now()) {
-			return by.Name, &Error{
+			return by.Name, &refusal.Error{
 				Code:   SignInLocked,
 				Detail: "too many wrong codes; until " + password.CodeLockout.Until.Format(time.RFC3339),
 			}
 		}
 		// counted in the same transaction, however many come at once
-		if err := check(tx, s); CodeOf(err) == FactorRefused {
+		if err := check(tx, s); refusal.CodeOf(err) == FactorRefused {
 			return by.Name, keeping(err, c.countWrongCode(tx, ticket))
 		} else if err != nil {
 			return by.Name, err
@@ -392,7 +393,7 @@ func (c *Center) SignInWithCode(
 		s.ticket.Shown = true
 		if want == StepCode {
 			if !authn.Equal(s.ticket.CodeDigest, authn.Digest(code)) {
-				return &Error{Code: FactorRefused, Detail: "wrong code from the mail"}
+				return &refusal.Error{Code: FactorRefused, Detail: "wrong code from the mail"}
 			}
 			return nil
 		}
@@ -445,13 +446,13 @@ func (c *Center) SignInWithKey(
 			}
 		}
 		if c.relyingParty == nil || len(s.ticket.Challenge) == 0 {
-			return &Error{Code: FactorRefused, Detail: "no security key was asked for"}
+			return &refusal.Error{Code: FactorRefused, Detail: "no security key was asked for"}
 		}
 		which, credential, err := c.relyingParty.FinishLogin(
 			holder(s.ticket.Principal, s.user.UserName, keys), s.ticket.Challenge, response,
 		)
 		if err != nil {
-			return &Error{Code: FactorRefused, Detail: err.Error()}
+			return &refusal.Error{Code: FactorRefused, Detail: err.Error()}
 		}
 		s.ticket.Shown, s.ticket.Challenge = true, nil
 		keys[which].Credential, keys[which].LastUsedAt = credential, c.now()
@@ -466,7 +467,7 @@ func (c *Center) EnrolSigningIn(ctx context.Context, ticket string) (Enrolment, 
 		return Enrolment{}, err
 	}
 	if p.Step != StepRegister {
-		return Enrolment{}, &Error{Code: TicketInvalid, Detail: "the sign-in waits for something else"}
+		return Enrolment{}, &refusal.Error{Code: TicketInvalid, Detail: "the sign-in waits for something else"}
 	}
 	return c.Enrol(ctx, string(p.User.ID), p.User.UserName)
 }

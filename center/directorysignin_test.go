@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 const goodPassword = "Correct horse 7!"
@@ -76,13 +77,13 @@ func (d *directory) settings(change func(*center.SignInSettings)) {
 }
 
 // signIn shows the password and wants a step, or a refusal.
-func (d *directory) signIn(by audit.Actor, from center.Browser, want center.Step, refused center.Code) center.Progress {
+func (d *directory) signIn(by audit.Actor, from center.Browser, want center.Step, refused refusal.Code) center.Progress {
 	d.t.Helper()
 	p, err := d.SignInUser(d.ctx, by, "ADA", goodPassword, "/start", from)
-	if center.CodeOf(err) != refused || p.Step != want {
+	if refusal.CodeOf(err) != refused || p.Step != want {
 		d.t.Fatalf("step %q, error %v; want %q, %q", p.Step, err, want, refused)
 	}
-	if refused == "" && want == center.StepDone {
+	if refused == refusal.None && want == center.StepDone {
 		if u, err := d.PortalUser(d.ctx, p.Session.Reveal()); err != nil || u.ID != d.user.ID {
 			d.t.Fatalf("the session is %s's, %v", u.UserName, err)
 		}
@@ -93,7 +94,7 @@ func (d *directory) signIn(by audit.Actor, from center.Browser, want center.Step
 // register registers an authenticator app at sign-in and returns its secret.
 func (d *directory) register() (secret string, p center.Progress) {
 	d.t.Helper()
-	ticket := d.signIn(fromHome, center.Browser{}, center.StepRegister, "").Ticket.Reveal()
+	ticket := d.signIn(fromHome, center.Browser{}, center.StepRegister, refusal.None).Ticket.Reveal()
 	e, err := d.EnrolSigningIn(d.ctx, ticket)
 	d.must(err)
 	p, err = d.SignInWithNewDevice(
@@ -120,28 +121,28 @@ func TestWhatFollowsThePassword(t *testing.T) {
 		change func(*center.SignInSettings)
 		device bool
 		step   center.Step
-		code   center.Code
+		code   refusal.Code
 	}{
-		"a new instance wants a device": {func(*center.SignInSettings) {}, false, center.StepRegister, ""},
+		"a new instance wants a device": {func(*center.SignInSettings) {}, false, center.StepRegister, refusal.None},
 		"never": {func(s *center.SignInSettings) {
 			s.MFA = center.MFANever
-		}, true, center.StepDone, ""},
+		}, true, center.StepDone, refusal.None},
 		"always": {func(s *center.SignInSettings) {
 			s.MFA = center.MFAAlways
-		}, true, center.StepFactor, ""},
-		"in a browser that is not trusted": {func(*center.SignInSettings) {}, true, center.StepFactor, ""},
+		}, true, center.StepFactor, refusal.None},
+		"in a browser that is not trusted": {func(*center.SignInSettings) {}, true, center.StepFactor, refusal.None},
 		"no device, a code by mail": {func(s *center.SignInSettings) {
 			s.WithoutDevice = center.EmailCode
-		}, false, center.StepCode, ""},
+		}, false, center.StepCode, refusal.None},
 		"no device, blocked": {func(s *center.SignInSettings) {
 			s.WithoutDevice = center.BlockSignIn
 		}, false, "", center.NoDevice},
 		"no device, allowed": {func(s *center.SignInSettings) {
 			s.WithoutDevice = center.AllowSignIn
-		}, false, center.StepDone, ""},
+		}, false, center.StepDone, refusal.None},
 		"a device is asked for, also where allowed": {func(s *center.SignInSettings) {
 			s.WithoutDevice = center.AllowSignIn
-		}, true, center.StepFactor, ""},
+		}, true, center.StepFactor, refusal.None},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -158,34 +159,34 @@ func TestWhatFollowsThePassword(t *testing.T) {
 func TestCodesAreUsedOnceAndGuessedInVain(t *testing.T) {
 	d := newDirectory(t)
 	secret, _ := d.register()
-	attempt := func(ticket, code string, want center.Code) center.Progress {
+	attempt := func(ticket, code string, want refusal.Code) center.Progress {
 		t.Helper()
 		p, err := d.SignInWithCode(d.ctx, fromHome, ticket, code, false, center.Browser{})
-		if center.CodeOf(err) != want {
+		if refusal.CodeOf(err) != want {
 			t.Fatalf("%s: %v, want %q", code, err, want)
 		}
 		return p
 	}
-	ticket := d.signIn(fromHome, center.Browser{}, center.StepFactor, "").Ticket.Reveal()
+	ticket := d.signIn(fromHome, center.Browser{}, center.StepFactor, refusal.None).Ticket.Reveal()
 	attempt(ticket, "000000", center.FactorRefused)
 	good := d.code(secret)
-	if p := attempt(ticket, good, ""); p.Session == "" {
+	if p := attempt(ticket, good, refusal.None); p.Session == "" {
 		t.Fatal("no session")
 	}
 	attempt(ticket, good, center.TicketInvalid)
-	ticket = d.signIn(fromHome, center.Browser{}, center.StepFactor, "").Ticket.Reveal()
+	ticket = d.signIn(fromHome, center.Browser{}, center.StepFactor, refusal.None).Ticket.Reveal()
 	attempt(ticket, good, center.FactorRefused) // the same step again, also in another sign-in
 	d.now = d.now.Add(time.Minute)
 	for range 4 {
 		attempt(ticket, "000000", center.FactorRefused)
 	}
 	attempt(ticket, d.code(secret), center.TicketInvalid) // five were wrong
-	ticket = d.signIn(fromHome, center.Browser{}, center.StepFactor, "").Ticket.Reveal()
+	ticket = d.signIn(fromHome, center.Browser{}, center.StepFactor, refusal.None).Ticket.Reveal()
 	attempt(ticket, d.code(secret), center.SignInLocked) // who knows the password cannot guess on with new sign-ins
 	d.now = d.now.Add(5 * time.Minute)
-	attempt(ticket, d.code(secret), "")
+	attempt(ticket, d.code(secret), refusal.None)
 
-	ticket = d.signIn(fromHome, center.Browser{}, center.StepFactor, "").Ticket.Reveal()
+	ticket = d.signIn(fromHome, center.Browser{}, center.StepFactor, refusal.None).Ticket.Reveal()
 	d.now = d.now.Add(10 * time.Minute)
 	attempt(ticket, d.code(secret), center.TicketInvalid) // too old
 }
@@ -193,13 +194,13 @@ func TestCodesAreUsedOnceAndGuessedInVain(t *testing.T) {
 func TestTheCodeByMailWorksOnce(t *testing.T) {
 	d := newDirectory(t)
 	d.settings(func(s *center.SignInSettings) { s.WithoutDevice = center.EmailCode })
-	ticket := d.signIn(fromHome, center.Browser{}, center.StepCode, "").Ticket.Reveal()
+	ticket := d.signIn(fromHome, center.Browser{}, center.StepCode, refusal.None).Ticket.Reveal()
 	m := <-d.mail.sent
 	code := regexp.MustCompile(`\b\d{6}\b`).FindString(m.Text)
 	if m.To != "ada@example.com" || code == "" {
 		t.Fatalf("the mail is %+v", m)
 	}
-	if _, err := d.SignInWithCode(d.ctx, fromHome, ticket, "12345", false, center.Browser{}); center.CodeOf(
+	if _, err := d.SignInWithCode(d.ctx, fromHome, ticket, "12345", false, center.Browser{}); refusal.CodeOf(
 		err,
 	) != center.FactorRefused {
 		t.Errorf("a wrong code: %v", err)
@@ -208,7 +209,7 @@ func TestTheCodeByMailWorksOnce(t *testing.T) {
 		p.Session == "" {
 		t.Errorf("the right code: %v", err)
 	}
-	if _, err := d.SignInWithCode(d.ctx, fromHome, ticket, code, false, center.Browser{}); center.CodeOf(
+	if _, err := d.SignInWithCode(d.ctx, fromHome, ticket, code, false, center.Browser{}); refusal.CodeOf(
 		err,
 	) != center.TicketInvalid {
 		t.Errorf("the code again: %v", err)
@@ -218,15 +219,15 @@ func TestTheCodeByMailWorksOnce(t *testing.T) {
 func TestATrustedBrowserIsNotAskedAtTheSameAddress(t *testing.T) {
 	d := newDirectory(t)
 	secret, _ := d.register()
-	ticket := d.signIn(fromHome, center.Browser{}, center.StepFactor, "").Ticket.Reveal()
+	ticket := d.signIn(fromHome, center.Browser{}, center.StepFactor, refusal.None).Ticket.Reveal()
 	p, err := d.SignInWithCode(d.ctx, fromHome, ticket, d.code(secret), true, center.Browser{})
 	d.must(err)
 	mine := center.Browser{Known: p.Known.Reveal()}
-	d.signIn(fromHome, mine, center.StepDone, "")
+	d.signIn(fromHome, mine, center.StepDone, refusal.None)
 	elsewhere := fromHome
 	elsewhere.Address = "198.51.100.7"
-	d.signIn(elsewhere, mine, center.StepFactor, "")
-	d.signIn(fromHome, center.Browser{Known: "stolen"}, center.StepFactor, "")
+	d.signIn(elsewhere, mine, center.StepFactor, refusal.None)
+	d.signIn(fromHome, center.Browser{Known: "stolen"}, center.StepFactor, refusal.None)
 	// trust ends with the password; the browser stays known
 	d.must(d.SetPassword(d.ctx, centertest.Actor, d.user.ID, "Another one 8!"))
 	d.must(d.SetPassword(d.ctx, centertest.Actor, d.user.ID, "Another one 9!"))
@@ -239,23 +240,23 @@ func TestATrustedBrowserIsNotAskedAtTheSameAddress(t *testing.T) {
 	d.must(d.SetPassword(d.ctx, centertest.Actor, d.user.ID, "Another one 6!"))
 	d.must(d.SetPassword(d.ctx, centertest.Actor, d.user.ID, goodPassword))
 	d.settings(func(s *center.SignInSettings) { s.MFA = center.MFAAlways })
-	d.signIn(fromHome, mine, center.StepFactor, "")
+	d.signIn(fromHome, mine, center.StepFactor, refusal.None)
 }
 
 // TestGuessingFromElsewhereLocksNobodyOut: the owner's browser is counted apart.
 func TestGuessingFromElsewhereLocksNobodyOut(t *testing.T) {
 	d := newDirectory(t)
 	d.settings(func(s *center.SignInSettings) { s.MFA = center.MFANever })
-	mine := center.Browser{Known: d.signIn(fromHome, center.Browser{}, center.StepDone, "").Known.Reveal()}
+	mine := center.Browser{Known: d.signIn(fromHome, center.Browser{}, center.StepDone, refusal.None).Known.Reveal()}
 	for range 8 {
 		if _, err := d.SignInUser(d.ctx, fromHome, "ada", "a guess", "/", center.Browser{}); err == nil {
 			t.Fatal("a guess was right")
 		}
 	}
 	d.signIn(fromHome, center.Browser{}, "", center.SignInLocked)
-	open := d.signIn(fromHome, mine, center.StepDone, "").Session.Reveal()
+	open := d.signIn(fromHome, mine, center.StepDone, refusal.None).Session.Reveal()
 	self := audit.Actor{Kind: audit.User, Name: "ada"}
-	if err := d.ChangePassword(d.ctx, self, d.user.ID, goodPassword, "Another one 8!", open, ""); center.CodeOf(
+	if err := d.ChangePassword(d.ctx, self, d.user.ID, goodPassword, "Another one 8!", open, ""); refusal.CodeOf(
 		err,
 	) != center.SignInLocked {
 		t.Errorf("a password is changed in a browser that is not known: %v", err)
@@ -284,22 +285,22 @@ func TestPasswordRules(t *testing.T) {
 
 func TestTheLastThreePasswordsAreRefused(t *testing.T) {
 	d := newDirectory(t)
-	set := func(password string, want center.Code) {
+	set := func(password string, want refusal.Code) {
 		t.Helper()
-		if err := d.SetPassword(d.ctx, centertest.Actor, d.user.ID, password); center.CodeOf(err) != want {
+		if err := d.SetPassword(d.ctx, centertest.Actor, d.user.ID, password); refusal.CodeOf(err) != want {
 			t.Fatalf("%s: %v, want %q", password, err, want)
 		}
 	}
 	set(goodPassword, center.PasswordReused)
-	set(goodPassword+"2", "")
+	set(goodPassword+"2", refusal.None)
 	set(goodPassword, center.PasswordReused)
-	set(goodPassword+"3", "")
+	set(goodPassword+"3", refusal.None)
 	if _, err := d.OneTimePassword(d.ctx, centertest.Actor, d.user.ID); err != nil { // is none of them
 		t.Fatal(err)
 	}
 	set(goodPassword, center.PasswordReused)
-	set(goodPassword+"4", "")
-	set(goodPassword, "")
+	set(goodPassword+"4", refusal.None)
+	set(goodPassword, refusal.None)
 }
 
 func TestAOneTimePasswordMustBeReplaced(t *testing.T) {
@@ -314,12 +315,12 @@ func TestAOneTimePasswordMustBeReplaced(t *testing.T) {
 		t.Fatalf("the one-time password leads to %+v", p)
 	}
 	ticket := p.Ticket.Reveal()
-	if _, err := d.SignInWithCode(d.ctx, fromHome, ticket, "123456", false, center.Browser{}); center.CodeOf(
+	if _, err := d.SignInWithCode(d.ctx, fromHome, ticket, "123456", false, center.Browser{}); refusal.CodeOf(
 		err,
 	) != center.TicketInvalid {
 		t.Errorf("a step was passed over: %v", err)
 	}
-	if _, err := d.SignInWithNewPassword(d.ctx, fromHome, ticket, "weak", center.Browser{}); center.CodeOf(
+	if _, err := d.SignInWithNewPassword(d.ctx, fromHome, ticket, "weak", center.Browser{}); refusal.CodeOf(
 		err,
 	) != center.PasswordUnfit {
 		t.Errorf("a weak one: %v", err)
@@ -328,7 +329,7 @@ func TestAOneTimePasswordMustBeReplaced(t *testing.T) {
 		p.Session == "" {
 		t.Errorf("a good one: %+v, %v", p, err)
 	}
-	if _, err := d.SignInUser(d.ctx, fromHome, "ada", once.Reveal(), "/", center.Browser{}); center.CodeOf(
+	if _, err := d.SignInUser(d.ctx, fromHome, "ada", once.Reveal(), "/", center.Browser{}); refusal.CodeOf(
 		err,
 	) != center.SignInFailed {
 		t.Errorf("the one-time password again: %v", err)
@@ -347,10 +348,10 @@ func link(t *testing.T, m center.Mail) string {
 func TestLinksInMails(t *testing.T) {
 	d := newDirectory(t)
 	d.settings(func(s *center.SignInSettings) { s.MFA = center.MFANever })
-	session := d.signIn(fromHome, center.Browser{}, center.StepDone, "").Session
-	set := func(ticket, password string, want center.Code) {
+	session := d.signIn(fromHome, center.Browser{}, center.StepDone, refusal.None).Session
+	set := func(ticket, password string, want refusal.Code) {
 		t.Helper()
-		if err := d.SetPasswordWithTicket(d.ctx, fromHome, ticket, password); center.CodeOf(err) != want {
+		if err := d.SetPasswordWithTicket(d.ctx, fromHome, ticket, password); refusal.CodeOf(err) != want {
 			t.Fatalf("%v, want %q", err, want)
 		}
 	}
@@ -360,9 +361,9 @@ func TestLinksInMails(t *testing.T) {
 	second := link(t, <-d.mail.sent)
 	set(first, "Another one 8!", center.TicketInvalid) // replaced
 	set(second, goodPassword, center.PasswordReused)   // and still usable
-	set(second, "Another one 8!", "")
+	set(second, "Another one 8!", refusal.None)
 	set(second, "Another one 9!", center.TicketInvalid) // used
-	if _, err := d.PortalUser(d.ctx, session.Reveal()); center.CodeOf(err) != center.SessionInvalid {
+	if _, err := d.PortalUser(d.ctx, session.Reveal()); refusal.CodeOf(err) != center.SessionInvalid {
 		t.Errorf("a session outlives the reset: %v", err)
 	}
 	d.must(d.Invite(d.ctx, centertest.Actor, d.user.ID, false))
@@ -381,16 +382,16 @@ func TestLinksInMails(t *testing.T) {
 	if !strings.HasPrefix(m.Subject, "Invitation") {
 		t.Errorf("the invitation is called %q", m.Subject)
 	}
-	set(link(t, m), "Rear admiral 1!", "")
+	set(link(t, m), "Rear admiral 1!", refusal.None)
 
 	// Who cannot be sent one is told why, but only administrators are.
 	nobody, err := d.CreateUser(d.ctx, centertest.Actor, centertest.Person("nomail"))
 	d.must(err)
-	if err := d.Invite(d.ctx, centertest.Actor, nobody.ID, false); center.CodeOf(err) != center.NoAddress {
+	if err := d.Invite(d.ctx, centertest.Actor, nobody.ID, false); refusal.CodeOf(err) != center.NoAddress {
 		t.Errorf("without an address: %v", err)
 	}
 	d.must(d.SetUserActive(d.ctx, centertest.Actor, u.ID, false))
-	if err := d.Invite(d.ctx, centertest.Actor, u.ID, false); center.CodeOf(err) != center.UserDisabled {
+	if err := d.Invite(d.ctx, centertest.Actor, u.ID, false); refusal.CodeOf(err) != center.UserDisabled {
 		t.Errorf("disabled: %v", err)
 	}
 }
@@ -419,7 +420,7 @@ func TestNobodyIsFloodedWithMailOrKeepsBrowsersWithoutEnd(t *testing.T) {
 	asked("")
 	first := link(t, <-d.mail.sent)
 	d.now = d.now.Add(time.Minute)
-	asked(string(center.LinkSent))
+	asked(center.LinkSent.String())
 	if _, err := d.PasswordTicket(d.ctx, first); err != nil || len(d.mail.sent) > 0 {
 		t.Errorf("the first link is %v, %d more mails", err, len(d.mail.sent))
 	}
@@ -427,10 +428,10 @@ func TestNobodyIsFloodedWithMailOrKeepsBrowsersWithoutEnd(t *testing.T) {
 	asked("")
 	<-d.mail.sent
 
-	oldest := d.signIn(fromHome, center.Browser{}, center.StepDone, "").Known.Reveal()
+	oldest := d.signIn(fromHome, center.Browser{}, center.StepDone, refusal.None).Known.Reveal()
 	for range 20 {
 		d.now = d.now.Add(time.Second)
-		d.signIn(fromHome, center.Browser{}, center.StepDone, "")
+		d.signIn(fromHome, center.Browser{}, center.StepDone, refusal.None)
 	}
 	var known []center.Ticket
 	d.must(d.Store.View(d.ctx, func(r center.Reader) (err error) {
@@ -446,9 +447,9 @@ func TestNobodyIsFloodedWithMailOrKeepsBrowsersWithoutEnd(t *testing.T) {
 func TestSessionsAreListedAndEnded(t *testing.T) {
 	d := newDirectory(t)
 	d.settings(func(s *center.SignInSettings) { s.MFA, s.PortalSession = center.MFANever, 30*time.Minute })
-	phone := d.signIn(fromHome, center.Browser{UserAgent: "Phone"}, center.StepDone, "")
+	phone := d.signIn(fromHome, center.Browser{UserAgent: "Phone"}, center.StepDone, refusal.None)
 	d.now = d.now.Add(time.Minute)
-	laptop := d.signIn(fromHome, center.Browser{UserAgent: "Laptop"}, center.StepDone, "")
+	laptop := d.signIn(fromHome, center.Browser{UserAgent: "Laptop"}, center.StepDone, refusal.None)
 	if laptop.Lifetime != 30*time.Minute {
 		t.Errorf("the session lasts %s", laptop.Lifetime)
 	}
@@ -456,27 +457,27 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 	if err != nil || len(list) != 2 || list[0].UserAgent != "Laptop" || list[0].Address != fromHome.Address {
 		t.Fatalf("listed %+v, %v", list, err)
 	}
-	if err := d.EndSession(d.ctx, centertest.Actor, "somebody-else", list[1].Digest); center.CodeOf(
+	if err := d.EndSession(d.ctx, centertest.Actor, "somebody-else", list[1].Digest); refusal.CodeOf(
 		err,
 	) != center.SessionInvalid {
 		t.Errorf("another user's session: %v", err)
 	}
 	d.must(d.EndSession(d.ctx, centertest.Actor, d.user.ID, list[1].Digest))
-	if _, err := d.PortalUser(d.ctx, phone.Session.Reveal()); center.CodeOf(err) != center.SessionInvalid {
+	if _, err := d.PortalUser(d.ctx, phone.Session.Reveal()); refusal.CodeOf(err) != center.SessionInvalid {
 		t.Errorf("the ended session: %v", err)
 	}
-	third := d.signIn(fromHome, center.Browser{}, center.StepDone, "")
+	third := d.signIn(fromHome, center.Browser{}, center.StepDone, refusal.None)
 	d.must(
 		d.ChangePassword(
 			d.ctx, audit.Actor{Kind: audit.User, Name: "ada"}, d.user.ID, goodPassword, "Another one 8!",
 			third.Session.Reveal(), "",
 		),
 	)
-	for secret, want := range map[string]center.Code{
+	for secret, want := range map[string]refusal.Code{
 		laptop.Session.Reveal(): center.SessionInvalid,
-		third.Session.Reveal():  "",
+		third.Session.Reveal():  refusal.None,
 	} {
-		if _, err := d.PortalUser(d.ctx, secret); center.CodeOf(err) != want {
+		if _, err := d.PortalUser(d.ctx, secret); refusal.CodeOf(err) != want {
 			t.Errorf("after the change of the password: %v, want %q", err, want)
 		}
 	}
@@ -504,7 +505,7 @@ func TestDevicesAreBoundedAndBelongToOne(t *testing.T) {
 	e, err := d.Enrol(d.ctx, me, "ada")
 	d.must(err)
 	in := center.NewDevice{Ticket: e.Ticket.Reveal(), Name: "Tablet", Code: d.code(e.TOTP.Secret)}
-	if err := d.FinishEnrolment(d.ctx, self, "somebody-else", in); center.CodeOf(err) != center.TicketInvalid {
+	if err := d.FinishEnrolment(d.ctx, self, "somebody-else", in); refusal.CodeOf(err) != center.TicketInvalid {
 		t.Errorf("another's enrolment: %v", err)
 	}
 	d.must(d.FinishEnrolment(d.ctx, self, me, in))
@@ -515,14 +516,14 @@ func TestDevicesAreBoundedAndBelongToOne(t *testing.T) {
 	if err != nil || len(devices) != 2 {
 		t.Fatalf("%+v, %v", devices, err)
 	}
-	if err := d.DeleteDevice(d.ctx, self, "somebody-else", devices[0].ID, ""); center.CodeOf(
+	if err := d.DeleteDevice(d.ctx, self, "somebody-else", devices[0].ID, ""); refusal.CodeOf(
 		err,
 	) != center.DeviceNotFound {
 		t.Errorf("another's device: %v", err)
 	}
 	d.must(d.RenameDevice(d.ctx, self, me, devices[0].ID, "Old phone"))
 	d.settings(func(s *center.SignInSettings) { s.SelfService = false })
-	if err := d.DeleteDevice(d.ctx, self, me, devices[0].ID, ""); center.CodeOf(err) != center.NotAllowed {
+	if err := d.DeleteDevice(d.ctx, self, me, devices[0].ID, ""); refusal.CodeOf(err) != center.NotAllowed {
 		t.Errorf("without self-service: %v", err)
 	}
 	d.must(d.DeleteDevice(d.ctx, centertest.Actor, me, devices[0].ID, ""))
@@ -535,10 +536,10 @@ func TestDevicesAreBoundedAndBelongToOne(t *testing.T) {
 func TestDisablingAUserEndsASignInOnItsWay(t *testing.T) {
 	d := newDirectory(t)
 	secret, _ := d.register()
-	ticket := d.signIn(fromHome, center.Browser{}, center.StepFactor, "").Ticket.Reveal()
+	ticket := d.signIn(fromHome, center.Browser{}, center.StepFactor, refusal.None).Ticket.Reveal()
 	d.must(d.SetUserActive(d.ctx, centertest.Actor, d.user.ID, false))
 	d.must(d.SetUserActive(d.ctx, centertest.Actor, d.user.ID, true))
-	if _, err := d.SignInWithCode(d.ctx, fromHome, ticket, d.code(secret), false, center.Browser{}); center.CodeOf(
+	if _, err := d.SignInWithCode(d.ctx, fromHome, ticket, d.code(secret), false, center.Browser{}); refusal.CodeOf(
 		err,
 	) != center.TicketInvalid {
 		t.Errorf("it goes on: %v", err)
@@ -589,7 +590,7 @@ func TestAFailureOfTheStoreIsNoWrongPassword(t *testing.T) {
 	d := newDirectory(t)
 	d.Store = broken{d.Store}
 	if _, err := d.SignInUser(d.ctx, fromHome, "ada", goodPassword, "/", center.Browser{}); !errors.Is(err, errDisk) ||
-		center.CodeOf(err) != "" {
+		refusal.CodeOf(err) != refusal.None {
 		t.Errorf("the sign-in failed with %v", err)
 	}
 }

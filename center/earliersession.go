@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // earlierPurpose is of the seal of a session's mark.
@@ -35,7 +36,7 @@ func (c *Center) EndEarlierSession(ctx context.Context, by audit.Actor, secret, 
 	err := c.Store.View(ctx, func(r Reader) error {
 		earlier, err := r.Session(digest)
 		if err != nil || earlier.Kind == ClientSession {
-			return errors.Join(err, ErrNoRow)
+			return errors.Join(err, refusal.ErrNoRow)
 		}
 		if by.Name = earlier.Administrator; earlier.Kind == PortalSession {
 			u, err := r.User(earlier.UserID)
@@ -44,7 +45,7 @@ func (c *Center) EndEarlierSession(ctx context.Context, by audit.Actor, secret, 
 		}
 		return nil
 	})
-	if errors.Is(err, ErrNoRow) {
+	if errors.Is(err, refusal.ErrNoRow) {
 		return nil
 	}
 	if err != nil {
@@ -58,7 +59,7 @@ func (c *Center) EndEarlierSession(ctx context.Context, by audit.Actor, secret, 
 // follow has the sessions within one that ends go on within the one that follows it.
 func follow(tx Tx, earlier, now string) error {
 	next, err := tx.Session(now)
-	if errors.Is(err, ErrNoRow) {
+	if errors.Is(err, refusal.ErrNoRow) {
 		return nil
 	}
 	if err != nil {

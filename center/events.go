@@ -43,7 +43,7 @@ func (c *Center) recordAll(ctx context.Context, events []audit.Event) error {
 func (c *Center) Refuse(ctx context.Context, by audit.Actor, action, subject string, err error) error {
 	e := c.event(by, action, subject, err)
 	if e.Code == "" {
-		e.Code, e.Detail = string(InvalidRequest), err.Error()
+		e.Code, e.Detail = InvalidRequest.String(), err.Error()
 	}
 	return errors.Join(err, c.record(ctx, e))
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // TestWhatIsRecordedIsKeptForAWhile has a change and a stranger's refusal swept when they are older
@@ -23,7 +24,7 @@ func TestWhatIsRecordedIsKeptForAWhile(t *testing.T) {
 	}
 	stranger := audit.Actor{Kind: audit.Anonymous, Address: "192.0.2.1"}
 	for range 8 { // five events, and one for the rest
-		_ = c.Refuse(ctx, stranger, "ListUsers", "", &center.Error{Code: center.NotAllowed})
+		_ = c.Refuse(ctx, stranger, "ListUsers", "", &refusal.Error{Code: center.NotAllowed})
 	}
 	day := 24 * time.Hour
 	for _, x := range []struct {

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Explanation is an event with what to do about it.
@@ -21,7 +22,7 @@ type Explanation struct {
 // RequestNotFound.
 func (c *Center) Explain(ctx context.Context, reference string) ([]Explanation, error) {
 	if reference == "" {
-		return nil, &Error{Code: RequestNotFound}
+		return nil, &refusal.Error{Code: RequestNotFound}
 	}
 	events, err := c.Events(ctx, EventQuery{RequestID: reference})
 	if err != nil {
@@ -43,7 +44,7 @@ func (c *Center) Explain(ctx context.Context, reference string) ([]Explanation, 
 func (c *Center) counted(ctx context.Context, reference string) (out []Explanation, err error) {
 	id, err := uuid.Parse(reference)
 	if err != nil || id.Version() != 7 {
-		return nil, &Error{Code: RequestNotFound, Subject: reference, Detail: "no event has this reference"}
+		return nil, &refusal.Error{Code: RequestNotFound, Subject: reference, Detail: "no event has this reference"}
 	}
 	if err := c.FlushRefusals(ctx, true); err != nil {
 		return nil, err
@@ -66,7 +67,7 @@ func (c *Center) counted(ctx context.Context, reference string) (out []Explanati
 		out = append(out, x)
 	}
 	if len(out) == 0 {
-		return nil, &Error{Code: RequestNotFound, Subject: reference,
+		return nil, &refusal.Error{Code: RequestNotFound, Subject: reference,
 			Detail: "no event has this reference, and no refusals were only counted in its minute"}
 	}
 	return out, nil
@@ -82,8 +83,9 @@ func ExplainEvent(e audit.Event) Explanation {
 	if e.Result != audit.Refused {
 		return x
 	}
-	reason := Reasons[Code(e.Code)]
-	x.What, x.Remedy = reason.What, reason.Remedy
+	code := Refusals.Named(e.Code)
+	x.What = code.What()
+	x.Remedy = code.Remedy()
 	if remedy, ok := checkRemedies[e.Check]; ok {
 		x.Remedy = remedy
 	}

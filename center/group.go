@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/names"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // GroupID is a group's id: a UUID.
@@ -84,7 +85,7 @@ type MembershipChange struct {
 
 func (g Group) check(tx Reader) error {
 	if strings.TrimSpace(g.DisplayName) == "" {
-		return &Error{Code: MissingValue, Field: "displayName"}
+		return &refusal.Error{Code: MissingValue, Field: "displayName"}
 	}
 	for _, f := range []struct{ field, value string }{
 		{"displayName", g.DisplayName}, {"description", g.Description}, {"externalId", g.ExternalID},
@@ -95,9 +96,9 @@ func (g Group) check(tx Reader) error {
 	}
 	other, err := tx.GroupByName(g.DisplayName)
 	if err == nil && other.ID != g.ID {
-		return &Error{Code: GroupNameTaken, Subject: g.DisplayName, Detail: "held by group " + string(other.ID)}
+		return &refusal.Error{Code: GroupNameTaken, Subject: g.DisplayName, Detail: "held by group " + string(other.ID)}
 	}
-	if err != nil && !errors.Is(err, ErrNoRow) {
+	if err != nil && !errors.Is(err, refusal.ErrNoRow) {
 		return err
 	}
 	if g.ExternalID == "" {
@@ -105,9 +106,9 @@ func (g Group) check(tx Reader) error {
 	}
 	other, err = tx.GroupByExternalID(g.ExternalID)
 	if err == nil && other.ID != g.ID {
-		return &Error{Code: ExternalIDTaken, Subject: g.ExternalID, Detail: "held by group " + string(other.ID)}
+		return &refusal.Error{Code: ExternalIDTaken, Subject: g.ExternalID, Detail: "held by group " + string(other.ID)}
 	}
-	if err != nil && !errors.Is(err, ErrNoRow) {
+	if err != nil && !errors.Is(err, refusal.ErrNoRow) {
 		return err
 	}
 	return nil
@@ -156,7 +157,7 @@ func (c *Center) UpdateGroup(
 	err := c.change(ctx, by, ActionUpdateGroup, func(tx Tx) (string, error) {
 		old, err := tx.Group(id)
 		if err != nil {
-			return string(id), orRefuse(err, GroupNotFound, string(id))
+			return string(id), refusal.IfNoRow(err, GroupNotFound, string(id))
 		}
 		g = old
 		if err := edit(&g); err != nil {
@@ -211,7 +212,7 @@ func allThere(tx Reader, users []UserID) error {
 	}
 	for _, id := range users {
 		if _, err := tx.User(id); err != nil {
-			return orRefuse(err, UserNotFound, string(id))
+			return refusal.IfNoRow(err, UserNotFound, string(id))
 		}
 	}
 	return nil
@@ -224,7 +225,7 @@ func (c *Center) DeleteGroup(ctx context.Context, by audit.Actor, id GroupID, ru
 	return c.change(ctx, by, ActionDeleteGroup, func(tx Tx) (string, error) {
 		g, err := tx.Group(id)
 		if err != nil {
-			return string(id), orRefuse(err, GroupNotFound, string(id))
+			return string(id), refusal.IfNoRow(err, GroupNotFound, string(id))
 		}
 		for _, rule := range rules {
 			if err := rule(g); err != nil {
@@ -254,7 +255,7 @@ func (c *Center) GroupByExternalID(ctx context.Context, id string) (Group, error
 func findGroup(ctx context.Context, c *Center, subject string, find func(Reader) (Group, error)) (g Group, err error) {
 	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		g, err = find(r)
-		return orRefuse(err, GroupNotFound, subject)
+		return refusal.IfNoRow(err, GroupNotFound, subject)
 	})
 	return g, err
 }
@@ -292,12 +293,12 @@ func (c *Center) CreateMembership(
 			return subject, c.changed(tx, by, group)
 		}
 		if _, err := tx.Group(group); err != nil {
-			return subject, orRefuse(err, GroupNotFound, string(group))
+			return subject, refusal.IfNoRow(err, GroupNotFound, string(group))
 		}
 		if _, err := tx.User(user); err != nil {
-			return subject, orRefuse(err, UserNotFound, string(user))
+			return subject, refusal.IfNoRow(err, UserNotFound, string(user))
 		}
-		return subject, &Error{Code: MembershipExists, Subject: subject}
+		return subject, &refusal.Error{Code: MembershipExists, Subject: subject}
 	})
 	return m, err
 }
@@ -307,7 +308,7 @@ func (c *Center) DeleteMembership(ctx context.Context, by audit.Actor, id Member
 	return c.change(ctx, by, ActionDeleteGroupMembership, func(tx Tx) (string, error) {
 		m, err := tx.Membership(id)
 		if err != nil {
-			return string(id), orRefuse(err, MembershipNotFound, string(id))
+			return string(id), refusal.IfNoRow(err, MembershipNotFound, string(id))
 		}
 		return string(id), errors.Join(tx.RemoveMembers(m.GroupID, []UserID{m.UserID}), c.changed(tx, by, m.GroupID))
 	})
@@ -317,7 +318,7 @@ func (c *Center) DeleteMembership(ctx context.Context, by audit.Actor, id Member
 func (c *Center) Membership(ctx context.Context, id MembershipID) (m Membership, err error) {
 	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		m, err = r.Membership(id)
-		return orRefuse(err, MembershipNotFound, string(id))
+		return refusal.IfNoRow(err, MembershipNotFound, string(id))
 	})
 	return m, err
 }
@@ -326,7 +327,7 @@ func (c *Center) Membership(ctx context.Context, id MembershipID) (m Membership,
 func (c *Center) MembershipOf(ctx context.Context, group GroupID, user UserID) (m Membership, err error) {
 	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		m, err = r.MembershipOf(group, user)
-		return orRefuse(err, MembershipNotFound, string(group)+"/"+string(user))
+		return refusal.IfNoRow(err, MembershipNotFound, string(group)+"/"+string(user))
 	})
 	return m, err
 }
@@ -337,12 +338,12 @@ func (c *Center) Memberships(ctx context.Context, q MembershipQuery) (ms []Membe
 	err = c.Store.View(ctx, func(r Reader) (err error) {
 		if q.GroupID != "" {
 			if _, err := r.Group(q.GroupID); err != nil {
-				return orRefuse(err, GroupNotFound, string(q.GroupID))
+				return refusal.IfNoRow(err, GroupNotFound, string(q.GroupID))
 			}
 		}
 		if q.UserID != "" {
 			if _, err := r.User(q.UserID); err != nil {
-				return orRefuse(err, UserNotFound, string(q.UserID))
+				return refusal.IfNoRow(err, UserNotFound, string(q.UserID))
 			}
 		}
 		ms, err = r.Memberships(q)

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/names"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // SourceType is where users sign in.
@@ -82,9 +83,13 @@ const Confirmation = "ACCEPT"
 func (i IdPConfiguration) check() error {
 	switch {
 	case i.EntityID == "" || len(i.EntityID) > maxText:
-		return &Error{Code: MetadataInvalid, Field: "entityID", Detail: "missing or longer than 1024 characters"}
+		return &refusal.Error{
+			Code:   MetadataInvalid,
+			Field:  "entityID",
+			Detail: "missing or longer than 1024 characters",
+		}
 	case len(i.Certificates) == 0:
-		return &Error{
+		return &refusal.Error{
 			Code:   MetadataInvalid,
 			Field:  "KeyDescriptor",
 			Detail: "no signing certificate in the IDPSSODescriptor",
@@ -101,7 +106,7 @@ func (i IdPConfiguration) CheckAddresses() error {
 			continue
 		}
 		if u, err := authn.ParseWebAddress(address); err != nil || !u.Confidential() {
-			return &Error{
+			return &refusal.Error{
 				Code:   MetadataInvalid,
 				Field:  "SingleSignOnService",
 				Detail: "want an https address for the HTTP-Redirect binding",
@@ -197,7 +202,7 @@ func (c *Center) Source(ctx context.Context) (s IdentitySource, err error) {
 
 func source(r Reader) (IdentitySource, error) {
 	s, err := r.IdentitySource()
-	if errors.Is(err, ErrNoRow) {
+	if errors.Is(err, refusal.ErrNoRow) {
 		return IdentitySource{Type: Directory}, nil
 	}
 	return s, err
@@ -309,7 +314,7 @@ func (r *ChangeReport) add(u UserEffect) {
 func effectOn(r Reader, u User, from, to SourceType, known map[string]bool) (Effect, error) {
 	if to == Directory {
 		_, err := r.Password(string(u.ID))
-		if errors.Is(err, ErrNoRow) {
+		if errors.Is(err, refusal.ErrNoRow) {
 			return NeedsPassword, nil
 		}
 		return PasswordIsUsed, err
@@ -359,11 +364,11 @@ func (c *Center) EnableIdPConfiguration(ctx context.Context, by audit.Actor, id,
 		func(_ Tx, s IdentitySource) (string, IdentitySource, error) {
 			switch {
 			case s.Pending == nil && s.IdP != nil && s.IdP.ID == id:
-				return id, s, &Error{Code: SourceUnchanged, Subject: id}
+				return id, s, &refusal.Error{Code: SourceUnchanged, Subject: id}
 			case s.Pending == nil:
-				return id, s, &Error{Code: SourceNotConfigured}
+				return id, s, &refusal.Error{Code: SourceNotConfigured}
 			case s.Pending.ID != id:
-				return id, s, &Error{Code: RequestNotFound, Subject: id}
+				return id, s, &refusal.Error{Code: RequestNotFound, Subject: id}
 			}
 			return s.Pending.EntityID, s.changeTo(ExternalIdP, s.Pending, c.now(), by), nil
 		},
@@ -381,7 +386,7 @@ func (c *Center) DisableIdPConfiguration(ctx context.Context, by audit.Actor, co
 		confirmation,
 		func(tx Tx, s IdentitySource) (string, IdentitySource, error) {
 			if s.Type == Directory {
-				return "", s, &Error{Code: SourceUnchanged}
+				return "", s, &refusal.Error{Code: SourceUnchanged}
 			}
 			if err := provisioningIsOff(tx); err != nil {
 				return "", s, err
@@ -396,9 +401,9 @@ func (c *Center) DisableIdPConfiguration(ctx context.Context, by audit.Actor, co
 func provisioningIsOff(r Reader) error {
 	_, err := r.ProvisioningTenant()
 	if err == nil {
-		return &Error{Code: ProvisioningOn, Detail: "disable automatic provisioning first"}
+		return &refusal.Error{Code: ProvisioningOn, Detail: "disable automatic provisioning first"}
 	}
-	if errors.Is(err, ErrNoRow) {
+	if errors.Is(err, refusal.ErrNoRow) {
 		return nil
 	}
 	return err
@@ -417,7 +422,7 @@ func (c *Center) UndoSourceChange(ctx context.Context, by audit.Actor, confirmat
 		confirmation,
 		func(tx Tx, s IdentitySource) (string, IdentitySource, error) {
 			if !s.CanUndo(c.now()) {
-				return "", s, &Error{Code: NothingToUndo}
+				return "", s, &refusal.Error{Code: NothingToUndo}
 			}
 			if s.Previous.Type == Directory {
 				if err := provisioningIsOff(tx); err != nil {
@@ -439,7 +444,7 @@ func (c *Center) changeSource(
 	return c.change(ctx, by, action, func(tx Tx) (string, error) {
 		s, err := source(tx)
 		if err == nil && confirmation != Confirmation {
-			err = &Error{Code: ConfirmationMissing, Detail: "the word is " + Confirmation}
+			err = &refusal.Error{Code: ConfirmationMissing, Detail: "the word is " + Confirmation}
 		}
 		if err != nil {
 			return subject, err

@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // newCertificate makes a self-signed certificate.
@@ -82,9 +83,9 @@ func TestAChangeOfTheIdentitySourceCanBeUndone(t *testing.T) {
 	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 	c.Now = func() time.Time { return now }
 	ctx := context.Background()
-	undo := func(word string, want center.Code) {
+	undo := func(word string, want refusal.Code) {
 		t.Helper()
-		if err := c.UndoSourceChange(ctx, centertest.Actor, word); center.CodeOf(err) != want {
+		if err := c.UndoSourceChange(ctx, centertest.Actor, word); refusal.CodeOf(err) != want {
 			t.Fatalf("%v, want %q", err, want)
 		}
 	}
@@ -100,15 +101,15 @@ func TestAChangeOfTheIdentitySourceCanBeUndone(t *testing.T) {
 	use(t, c, "https://a.example")
 	use(t, c, "https://b.example")
 	undo("accept", center.ConfirmationMissing)
-	undo(center.Confirmation, "")
+	undo(center.Confirmation, refusal.None)
 	is(center.ExternalIdP, "https://a.example")
-	undo(center.Confirmation, "") // of the undoing
+	undo(center.Confirmation, refusal.None) // of the undoing
 	is(center.ExternalIdP, "https://b.example")
 	if err := c.DisableIdPConfiguration(ctx, centertest.Actor, center.Confirmation); err != nil {
 		t.Fatal(err)
 	}
 	is(center.Directory, "")
-	undo(center.Confirmation, "")
+	undo(center.Confirmation, refusal.None)
 	is(center.ExternalIdP, "https://b.example")
 	if _, err := c.CreateProvisioningTenant(ctx, centertest.Actor); err != nil {
 		t.Fatal(err)
@@ -199,16 +200,16 @@ func TestCertificatesOfTheIdentityProvider(t *testing.T) {
 	c := centertest.New(t, "http://127.0.0.1")
 	ctx := context.Background()
 	soon := newCertificate(t, "soon", time.Now().AddDate(0, 1, 0), 0)
-	want := func(err error, code center.Code) {
+	want := func(err error, code refusal.Code) {
 		t.Helper()
-		if center.CodeOf(err) != code {
+		if refusal.CodeOf(err) != code {
 			t.Fatalf("%v, want %q", err, code)
 		}
 	}
 	want(c.ImportIdPCertificate(ctx, centertest.Actor, soon), center.SourceNotConfigured)
 	use(t, c, "https://a.example")
-	want(c.ImportIdPCertificate(ctx, centertest.Actor, soon), "")
-	want(c.ImportIdPCertificate(ctx, centertest.Actor, soon), "") // again
+	want(c.ImportIdPCertificate(ctx, centertest.Actor, soon), refusal.None)
+	want(c.ImportIdPCertificate(ctx, centertest.Actor, soon), refusal.None) // again
 	list := func() []center.IdPCertificate {
 		t.Helper()
 		s, err := c.Source(ctx)
@@ -223,7 +224,7 @@ func TestCertificatesOfTheIdentityProvider(t *testing.T) {
 	}
 	want(c.DeleteIdPCertificate(ctx, centertest.Actor, all[0].Thumbprint, "delete"), center.ConfirmationMissing)
 	want(c.DeleteIdPCertificate(ctx, centertest.Actor, "00", center.DeleteConfirmation), center.CertificateNotFound)
-	want(c.DeleteIdPCertificate(ctx, centertest.Actor, all[0].Thumbprint, center.DeleteConfirmation), "")
+	want(c.DeleteIdPCertificate(ctx, centertest.Actor, all[0].Thumbprint, center.DeleteConfirmation), refusal.None)
 	want(
 		c.DeleteIdPCertificate(ctx, centertest.Actor, all[1].Thumbprint, center.DeleteConfirmation),
 		center.LastCertificate,
@@ -233,7 +234,7 @@ func TestCertificatesOfTheIdentityProvider(t *testing.T) {
 			c.ImportIdPCertificate(
 				ctx, centertest.Actor, newCertificate(t, string(rune('a'+i)), time.Now().AddDate(1, 0, 0), 0),
 			),
-			"",
+			refusal.None,
 		)
 	}
 	want(c.ImportIdPCertificate(ctx, centertest.Actor, soon), center.CertificateInvalid)
@@ -241,10 +242,12 @@ func TestCertificatesOfTheIdentityProvider(t *testing.T) {
 	asPEM := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: soon}))
 	for name, test := range map[string]struct {
 		text string
-		code center.Code
+		code refusal.Code
 	}{
-		"PEM": {asPEM, ""}, "DER": {string(soon), ""}, "PEM with blanks around": {"\n" + asPEM + " \n", ""},
-		"two": {asPEM + asPEM, center.CertificateInvalid}, "nothing": {"", center.CertificateInvalid},
+		"PEM":                    {asPEM, refusal.None},
+		"DER":                    {string(soon), refusal.None},
+		"PEM with blanks around": {"\n" + asPEM + " \n", refusal.None},
+		"two":                    {asPEM + asPEM, center.CertificateInvalid}, "nothing": {"", center.CertificateInvalid},
 		"a key": {
 			string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: soon})), center.CertificateInvalid,
 		},
@@ -253,7 +256,7 @@ func TestCertificatesOfTheIdentityProvider(t *testing.T) {
 		"some nonsense": {"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", center.CertificateInvalid},
 	} {
 		der, err := center.ReadCertificate([]byte(test.text))
-		if center.CodeOf(err) != test.code || (err == nil && string(der) != string(soon)) {
+		if refusal.CodeOf(err) != test.code || (err == nil && string(der) != string(soon)) {
 			t.Errorf("%s: %v, want %q", name, err, test.code)
 		}
 	}
@@ -267,7 +270,7 @@ func TestARehearsalChangesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := c.StartRehearsal(ctx, centertest.Actor, "ada@example.com"); center.CodeOf(
+	if _, err := c.StartRehearsal(ctx, centertest.Actor, "ada@example.com"); refusal.CodeOf(
 		err,
 	) != center.SourceNotConfigured {
 		t.Errorf("without an identity provider: %v", err)
@@ -293,7 +296,7 @@ func TestARehearsalChangesNothing(t *testing.T) {
 		kept["browser"] = r.Outstanding.Reveal()
 		return r.ID
 	}
-	attempt := func(what, id, name, answers, browser string, want center.Code) {
+	attempt := func(what, id, name, answers, browser string, want refusal.Code) {
 		t.Helper()
 		a := center.VerifiedAssertion{
 			Issuer:       "https://b.example",
@@ -302,14 +305,14 @@ func TestARehearsalChangesNothing(t *testing.T) {
 			InResponseTo: answers,
 			UsableUntil:  time.Now().Add(time.Hour),
 		}
-		if u, err := c.FinishRehearsal(ctx, by, a, center.Browser{Outstanding: kept[browser]}); center.CodeOf(
+		if u, err := c.FinishRehearsal(ctx, by, a, center.Browser{Outstanding: kept[browser]}); refusal.CodeOf(
 			err,
 		) != want ||
 			(err == nil && u.UserName != "ada@example.com") {
 			t.Errorf("%s: %s, %v; want %q", what, u.UserName, err, want)
 		}
 	}
-	attempt("the user", "a", "ada@example.com", request(), "browser", "")
+	attempt("the user", "a", "ada@example.com", request(), "browser", refusal.None)
 	attempt("the assertion again", "a", "ada@example.com", request(), "browser", center.AssertionReplayed)
 	attempt("another browser", "b", "ada@example.com", request(), "other", center.RequestUnknown)
 	attempt("another user", "b", "grace@example.com", request(), "browser", center.UserNotFound)
@@ -328,13 +331,13 @@ func TestARehearsalChangesNothing(t *testing.T) {
 		InResponseTo: request(),
 		UsableUntil:  time.Now().Add(time.Hour),
 	}
-	if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: kept["browser"]}); center.CodeOf(
+	if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: kept["browser"]}); refusal.CodeOf(
 		err,
 	) != center.RequestUnknown {
 		t.Errorf("a rehearsal's answer opens a session: %v", err)
 	}
 	a.Issuer, a.InResponseTo = "https://b.example", ""
-	if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{}); center.CodeOf(
+	if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{}); refusal.CodeOf(
 		err,
 	) != center.SourceNotConfigured {
 		t.Errorf("an assertion of the provider that is not in force: %v", err)
@@ -342,7 +345,7 @@ func TestARehearsalChangesNothing(t *testing.T) {
 	if s, err := c.Source(ctx); err != nil || s.IdP.EntityID != "https://a.example" {
 		t.Errorf("the source is %+v, %v", s.IdP, err)
 	}
-	if _, err := c.RehearseAuthnRequest(ctx, "", "stolen"); center.CodeOf(err) != center.TicketInvalid {
+	if _, err := c.RehearseAuthnRequest(ctx, "", "stolen"); refusal.CodeOf(err) != center.TicketInvalid {
 		t.Errorf("another ticket: %v", err)
 	}
 }

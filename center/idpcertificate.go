@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // IdPCertificate is a certificate whose key may sign for the identity provider in force.
@@ -39,26 +40,26 @@ const DeleteConfirmation = "DELETE"
 // CertificateInvalid.
 func ReadCertificate(data []byte) ([]byte, error) {
 	if len(data) > maxCertificate {
-		return nil, &Error{Code: CertificateInvalid, Detail: "longer than 2,500 characters"}
+		return nil, &refusal.Error{Code: CertificateInvalid, Detail: "longer than 2,500 characters"}
 	}
 	if block, rest := pem.Decode(data); block != nil {
 		if block.Type != certificateEnding || len(bytes.TrimSpace(rest)) > 0 {
-			return nil, &Error{Code: CertificateInvalid, Detail: "want one certificate and nothing else"}
+			return nil, &refusal.Error{Code: CertificateInvalid, Detail: "want one certificate and nothing else"}
 		}
 		data = block.Bytes
 	}
 	cert, err := x509.ParseCertificate(data)
 	if err != nil {
-		return nil, &Error{Code: CertificateInvalid, Detail: "neither PEM nor DER"}
+		return nil, &refusal.Error{Code: CertificateInvalid, Detail: "neither PEM nor DER"}
 	}
 	switch key := cert.PublicKey.(type) {
 	case *rsa.PublicKey:
 		if key.N.BitLen() < minRSAKey {
-			return nil, &Error{Code: CertificateInvalid, Detail: "the RSA key is shorter than 2048 bits"}
+			return nil, &refusal.Error{Code: CertificateInvalid, Detail: "the RSA key is shorter than 2048 bits"}
 		}
 	case *ecdsa.PublicKey:
 	default:
-		return nil, &Error{Code: CertificateInvalid, Detail: "want an RSA or an elliptic-curve key"}
+		return nil, &refusal.Error{Code: CertificateInvalid, Detail: "want an RSA or an elliptic-curve key"}
 	}
 	return cert.Raw, nil
 }
@@ -96,7 +97,10 @@ func (c *Center) ImportIdPCertificate(ctx context.Context, by audit.Actor, der [
 			return Thumbprint(der), nil
 		}
 		if len(idp.Certificates) >= maxCertificates {
-			return Thumbprint(der), &Error{Code: CertificateInvalid, Detail: "there are ten already: delete one first"}
+			return Thumbprint(der), &refusal.Error{
+				Code:   CertificateInvalid,
+				Detail: "there are ten already: delete one first",
+			}
 		}
 		idp.Certificates = append(slices.Clone(idp.Certificates), der)
 		return Thumbprint(der), nil
@@ -114,11 +118,11 @@ func (c *Center) DeleteIdPCertificate(ctx context.Context, by audit.Actor, thumb
 		)
 		switch {
 		case confirmation != DeleteConfirmation:
-			return thumbprint, &Error{Code: ConfirmationMissing, Detail: "the word is " + DeleteConfirmation}
+			return thumbprint, &refusal.Error{Code: ConfirmationMissing, Detail: "the word is " + DeleteConfirmation}
 		case len(left) == len(idp.Certificates):
-			return thumbprint, &Error{Code: CertificateNotFound, Subject: thumbprint}
+			return thumbprint, &refusal.Error{Code: CertificateNotFound, Subject: thumbprint}
 		case len(left) == 0:
-			return thumbprint, &Error{Code: LastCertificate}
+			return thumbprint, &refusal.Error{Code: LastCertificate}
 		}
 		idp.Certificates = left
 		return thumbprint, nil
@@ -142,7 +146,7 @@ func (c *Center) changeIdP(
 			return subject, err
 		}
 		if s.IdP == nil {
-			return subject, &Error{Code: SourceNotConfigured}
+			return subject, &refusal.Error{Code: SourceNotConfigured}
 		}
 		idp := *s.IdP
 		s.IdP = &idp

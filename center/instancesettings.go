@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // InstanceSettings are what can be changed of an instance.
@@ -40,10 +41,10 @@ var (
 // InstanceNotFound.
 func (c *Center) instanceSettings(r Reader, arn string) (InstanceSettings, error) {
 	if arn != c.Instance.ARN {
-		return InstanceSettings{}, &Error{Code: InstanceNotFound, Subject: arn}
+		return InstanceSettings{}, &refusal.Error{Code: InstanceNotFound, Subject: arn}
 	}
 	s, err := r.InstanceSettings()
-	if errors.Is(err, ErrNoRow) {
+	if errors.Is(err, refusal.ErrNoRow) {
 		err = nil
 	}
 	return s, err
@@ -62,7 +63,7 @@ func (c *Center) InstanceSettings(ctx context.Context) (s InstanceSettings, err 
 func (c *Center) RenameInstance(ctx context.Context, by audit.Actor, name string) error {
 	return c.changeInstance(ctx, by, ActionUpdateInstance, func(s *InstanceSettings) error {
 		if !instanceName.MatchString(name) {
-			return &Error{
+			return &refusal.Error{
 				Code:   InvalidValue,
 				Field:  "Name",
 				Detail: "want at most 255 letters, digits or + = , . @ - _",
@@ -78,11 +79,11 @@ func (c *Center) AddRegion(ctx context.Context, by audit.Actor, name string) err
 	return c.changeInstance(ctx, by, ActionAddRegion, func(s *InstanceSettings) error {
 		switch {
 		case !regionName.MatchString(name):
-			return &Error{Code: InvalidValue, Field: "RegionName", Detail: "want a name such as eu-central-1"}
+			return &refusal.Error{Code: InvalidValue, Field: "RegionName", Detail: "want a name such as eu-central-1"}
 		case name == c.Instance.Region || slices.ContainsFunc(s.Regions, func(r Region) bool { return r.Name == name }):
-			return &Error{Code: RegionExists, Subject: name}
+			return &refusal.Error{Code: RegionExists, Subject: name}
 		case len(s.Regions)+1 >= MaxRegions:
-			return &Error{Code: QuotaExceeded, Subject: name, Detail: "at most 6 Regions"}
+			return &refusal.Error{Code: QuotaExceeded, Subject: name, Detail: "at most 6 Regions"}
 		}
 		s.Regions = append(s.Regions, Region{name, c.now()})
 		return nil
@@ -94,11 +95,11 @@ func (c *Center) AddRegion(ctx context.Context, by audit.Actor, name string) err
 func (c *Center) RemoveRegion(ctx context.Context, by audit.Actor, name string) error {
 	return c.changeInstance(ctx, by, ActionRemoveRegion, func(s *InstanceSettings) error {
 		if name == c.Instance.Region {
-			return &Error{Code: RegionPrimary, Subject: name}
+			return &refusal.Error{Code: RegionPrimary, Subject: name}
 		}
 		left := slices.DeleteFunc(slices.Clone(s.Regions), func(r Region) bool { return r.Name == name })
 		if len(left) == len(s.Regions) {
-			return &Error{Code: RegionNotFound, Subject: name}
+			return &refusal.Error{Code: RegionNotFound, Subject: name}
 		}
 		s.Regions = left
 		return nil
@@ -151,7 +152,7 @@ func (c *Center) AccessControl(ctx context.Context) (attributes []AccessControlA
 	err = c.Store.View(ctx, func(r Reader) error {
 		settings, err := signInSettings(r)
 		if err == nil && !settings.AccessControl {
-			return &Error{Code: AccessControlOff}
+			return &refusal.Error{Code: AccessControlOff}
 		}
 		if err != nil {
 			return err
@@ -174,7 +175,9 @@ func (c *Center) changeAccessControl(
 			return arn, err
 		}
 		if settings.AccessControl != from {
-			return arn, &Error{Code: map[bool]Code{true: AccessControlOff, false: AccessControlOn}[from]}
+			return arn, &refusal.Error{
+				Code: map[bool]refusal.Code{true: AccessControlOff, false: AccessControlOn}[from],
+			}
 		}
 		if err := checkAccessControl(attributes); err != nil {
 			return arn, err
@@ -190,12 +193,12 @@ func (c *Center) changeAccessControl(
 
 func checkAccessControl(attributes []AccessControlAttribute) error {
 	if len(attributes) > maxAccessControl {
-		return &Error{Code: InvalidValue, Field: "AccessControlAttributes", Detail: "at most 50 attributes"}
+		return &refusal.Error{Code: InvalidValue, Field: "AccessControlAttributes", Detail: "at most 50 attributes"}
 	}
 	seen := map[string]bool{}
 	for _, a := range attributes {
 		if !tagKey.MatchString(a.Key) || seen[a.Key] {
-			return &Error{
+			return &refusal.Error{
 				Code:    InvalidValue,
 				Field:   "AccessControlAttributes.Key",
 				Subject: a.Key,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // An identity provider that publishes its metadata at an address can be watched: what it offers is
@@ -33,7 +34,7 @@ func (c *Center) WatchMetadata(ctx context.Context, by audit.Actor, address stri
 			return address, nil
 		}
 		if u := confidential(address); u == nil || u.User != nil {
-			return address, &Error{Code: InvalidValue, Field: "metadata URL", Detail: "want an https address"}
+			return address, &refusal.Error{Code: InvalidValue, Field: "metadata URL", Detail: "want an https address"}
 		}
 		s.Watch = &Watch{URL: address}
 		return address, nil
@@ -111,7 +112,7 @@ func (c *Center) AcceptMetadata(ctx context.Context, by audit.Actor, seen string
 		}
 		if s.IdP == nil || s.Watch == nil || s.Watch.Offered == nil ||
 			strings.Join(s.IdP.Differences(*s.Watch.Offered), "\n") != seen {
-			return "", &Error{Code: RequestNotFound, Detail: "the offer has changed: look at it again"}
+			return "", &refusal.Error{Code: RequestNotFound, Detail: "the offer has changed: look at it again"}
 		}
 		accepted := *s.IdP
 		accepted.SignInURL = s.Watch.Offered.SignInURL

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // DeviceType is a kind of second factor.
@@ -77,14 +78,14 @@ func (c *Center) DeleteDevice(ctx context.Context, by audit.Actor, principal, id
 func (c *Center) device(r Reader, principal, id string) (MFADevice, error) {
 	d, err := r.MFADevice(id)
 	if err == nil && d.Principal != principal {
-		err = ErrNoRow
+		err = refusal.ErrNoRow
 	}
-	return d, orRefuse(err, DeviceNotFound, id)
+	return d, refusal.IfNoRow(err, DeviceNotFound, id)
 }
 
 func checkDeviceName(name string) error {
 	if name == "" {
-		return &Error{Code: MissingValue, Field: "device name"}
+		return &refusal.Error{Code: MissingValue, Field: "device name"}
 	}
 	return checkText("device name", name, maxDeviceName)
 }
@@ -137,7 +138,7 @@ func (c *Center) Enrol(ctx context.Context, principal, name string) (Enrolment, 
 		e.KeyOptions, t.Challenge = string(options), state
 	}
 	if e.TOTP == nil && e.KeyOptions == "" {
-		return e, &Error{Code: TooManyDevices, Subject: principal}
+		return e, &refusal.Error{Code: TooManyDevices, Subject: principal}
 	}
 	return e, c.Store.Update(ctx, func(tx Tx) error {
 		// one at a time: pages are loaded again and again
@@ -154,7 +155,7 @@ func selfService(r Reader, by audit.Actor) error {
 	}
 	s, err := signInSettings(r)
 	if err == nil && !s.SelfService {
-		err = &Error{Code: NotAllowed, Detail: "users do not manage their own devices here"}
+		err = &refusal.Error{Code: NotAllowed, Detail: "users do not manage their own devices here"}
 	}
 	return err
 }
@@ -208,7 +209,7 @@ func (c *Center) finishEnrolment(tx Tx, principal string, in NewDevice) error {
 		return err
 	}
 	if t.Principal != principal {
-		return &Error{Code: TicketInvalid}
+		return &refusal.Error{Code: TicketInvalid}
 	}
 	devices, err := tx.MFADevicesOf(principal)
 	if err != nil {
@@ -237,18 +238,18 @@ func (c *Center) finishEnrolment(tx Tx, principal string, in NewDevice) error {
 	}
 	if count(devices, Authenticator) >= maxAuthenticators && d.Type == Authenticator ||
 		count(devices, SecurityKey) >= maxSecurityKeys && d.Type == SecurityKey {
-		return &Error{Code: TooManyDevices, Subject: principal}
+		return &refusal.Error{Code: TooManyDevices, Subject: principal}
 	}
 	return errors.Join(tx.PutMFADevice(d), tx.DeleteTicket(Enrolling, t.Digest))
 }
 
 func (c *Center) registerKey(t Ticket, h authn.Holder, response []byte) ([]byte, error) {
 	if c.relyingParty == nil || len(t.Challenge) == 0 {
-		return nil, &Error{Code: FactorRefused, Detail: "security keys cannot be registered here"}
+		return nil, &refusal.Error{Code: FactorRefused, Detail: "security keys cannot be registered here"}
 	}
 	credential, err := c.relyingParty.FinishRegistration(h, t.Challenge, response)
 	if err != nil {
-		return nil, &Error{Code: FactorRefused, Detail: err.Error()}
+		return nil, &refusal.Error{Code: FactorRefused, Detail: err.Error()}
 	}
 	return credential, nil
 }
@@ -256,7 +257,7 @@ func (c *Center) registerKey(t Ticket, h authn.Holder, response []byte) ([]byte,
 // showCode checks the code of an authenticator app and notes its use.
 func (c *Center) showCode(d *MFADevice, code string) error {
 	if d.SealedTOTP == "" {
-		return &Error{Code: FactorRefused, Detail: "no authenticator app"}
+		return &refusal.Error{Code: FactorRefused, Detail: "no authenticator app"}
 	}
 	secret, err := c.Sealer.Open(totpPurpose(d.Principal), d.SealedTOTP)
 	if err != nil {
@@ -264,7 +265,7 @@ func (c *Center) showCode(d *MFADevice, code string) error {
 	}
 	step, ok := authn.CheckTOTP(string(secret), strings.ReplaceAll(code, " ", ""), c.now(), d.LastStep)
 	if !ok {
-		return &Error{
+		return &refusal.Error{
 			Code:   FactorRefused,
 			Detail: "wrong or used code; if this goes on, the clock of the device may be wrong",
 		}
@@ -276,7 +277,7 @@ func (c *Center) showCode(d *MFADevice, code string) error {
 // showAnyCode looks for the authenticator app among devices that shows this code, and notes its
 // use.
 func (c *Center) showAnyCode(tx Tx, devices []MFADevice, code string) error {
-	err := error(&Error{Code: FactorRefused, Detail: "no authenticator app is registered"})
+	err := error(&refusal.Error{Code: FactorRefused, Detail: "no authenticator app is registered"})
 	for _, d := range devices {
 		if d.Type != Authenticator {
 			continue

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // OAuthClient is a program that asks for access on behalf of people, such as the aws CLI.
@@ -57,18 +58,21 @@ const (
 func (c *Center) RegisterOAuthClient(client OAuthClient) (id string, secret authn.Secret, _ OAuthClient, err error) {
 	if n := utf8.RuneCountInString(client.Name); n < 1 || n > maxClientName ||
 		checkText("clientName", client.Name, maxClientName) != nil {
-		return "", "", client, &Error{
+		return "", "", client, &refusal.Error{
 			Code:   ClientMetadataInvalid,
 			Field:  "clientName",
 			Detail: "want 1 to 256 printable characters",
 		}
 	}
 	if len(client.Scopes) > maxClientList || len(client.RedirectURIs) > maxClientList {
-		return "", "", client, &Error{Code: ClientMetadataInvalid, Detail: "at most 10 scopes and 10 redirect URIs"}
+		return "", "", client, &refusal.Error{
+			Code:   ClientMetadataInvalid,
+			Detail: "at most 10 scopes and 10 redirect URIs",
+		}
 	}
 	for _, s := range client.Scopes {
 		if s != ScopeAccountAccess && s != ScopePortal {
-			return "", "", client, &Error{Code: ScopeInvalid, Subject: s}
+			return "", "", client, &refusal.Error{Code: ScopeInvalid, Subject: s}
 		}
 	}
 	for _, text := range client.RedirectURIs {
@@ -77,7 +81,7 @@ func (c *Center) RegisterOAuthClient(client OAuthClient) (id string, secret auth
 		}
 	}
 	if client.StartURL != "" && !c.isStartURL(client.StartURL) {
-		return "", "", client, &Error{Code: StartURLUnknown, Subject: client.StartURL}
+		return "", "", client, &refusal.Error{Code: StartURLUnknown, Subject: client.StartURL}
 	}
 	client.ExpiresAt = c.now().Add(clientLifetime).Truncate(time.Second)
 	plain, err := json.Marshal(client)
@@ -91,11 +95,11 @@ func (c *Center) RegisterOAuthClient(client OAuthClient) (id string, secret auth
 // OAuthClient returns a registration by its id, or ClientInvalid.
 func (c *Center) OAuthClient(id string) (client OAuthClient, err error) {
 	if len(id) > maxSealed {
-		return client, &Error{Code: ClientInvalid}
+		return client, &refusal.Error{Code: ClientInvalid}
 	}
 	plain, err := c.Sealer.Open(purposeClient, id)
 	if err != nil || json.Unmarshal(plain, &client) != nil || !c.now().Before(client.ExpiresAt) {
-		return client, &Error{Code: ClientInvalid}
+		return client, &refusal.Error{Code: ClientInvalid}
 	}
 	client.digest = authn.Digest(id)
 	return client, nil
@@ -114,11 +118,11 @@ func (c *Center) authenticate(id, secret string) (OAuthClient, error) {
 		return client, err
 	}
 	if len(secret) > maxSealed {
-		return client, &Error{Code: ClientInvalid}
+		return client, &refusal.Error{Code: ClientInvalid}
 	}
 	digest, err := c.Sealer.Open(purposeSecret, secret)
 	if err != nil || !authn.Equal(string(digest), client.digest) {
-		return client, &Error{Code: ClientInvalid}
+		return client, &refusal.Error{Code: ClientInvalid}
 	}
 	return client, nil
 }
@@ -128,7 +132,7 @@ func (c *Center) authenticate(id, secret string) (OAuthClient, error) {
 func loopbackURI(text string) (authn.RedirectURI, error) {
 	u, err := authn.ParseRedirectURI(text)
 	if err != nil || u.Secure() || !u.Loopback() || u.HasQuery() {
-		return authn.RedirectURI{}, &Error{Code: RedirectInvalid, Subject: text}
+		return authn.RedirectURI{}, &refusal.Error{Code: RedirectInvalid, Subject: text}
 	}
 	return u, nil
 }
@@ -146,7 +150,7 @@ func (o OAuthClient) Redirects(text string) (authn.RedirectURI, error) {
 			return asked, nil
 		}
 	}
-	return authn.RedirectURI{}, &Error{Code: RedirectInvalid, Subject: text}
+	return authn.RedirectURI{}, &refusal.Error{Code: RedirectInvalid, Subject: text}
 }
 
 // isStartURL says whether a URL is this center's portal: its own address, or one of the forms that

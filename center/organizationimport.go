@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Organization reads the accounts of an organization, with their units and tags. The implementation
@@ -93,14 +94,14 @@ func accountChanges(there, found []Account) (changes []AccountChange, gone, impo
 func (c *Center) StartOrganizationImport(ctx context.Context, by audit.Actor, dryRun, force bool) error {
 	err := c.change(ctx, by, ActionImportAccounts, func(tx Tx) (string, error) {
 		if c.Organization == nil {
-			return "", &Error{Code: OrganizationOff}
+			return "", &refusal.Error{Code: OrganizationOff}
 		}
 		o, err := tx.OrganizationImport()
-		if err != nil && !errors.Is(err, ErrNoRow) {
+		if err != nil && !errors.Is(err, refusal.ErrNoRow) {
 			return "", err
 		}
 		if o.Running() && c.now().Before(o.LeasedUntil) {
-			return "", &Error{Code: OrganizationBusy}
+			return "", &refusal.Error{Code: OrganizationBusy}
 		}
 		o.RequestedAt = c.now()
 		o.DryRun = dryRun
@@ -118,7 +119,7 @@ func (c *Center) LastOrganizationImport(ctx context.Context) (o OrganizationImpo
 		o, err = r.OrganizationImport()
 		return err
 	})
-	if errors.Is(err, ErrNoRow) {
+	if errors.Is(err, refusal.ErrNoRow) {
 		err = nil
 	}
 	return o, err
@@ -136,7 +137,7 @@ func (c *Center) ImportOrganization(ctx context.Context) (bool, error) {
 	}
 	due := false
 	err = c.Store.Update(ctx, func(tx Tx) (err error) {
-		if o, err = tx.OrganizationImport(); err != nil && !errors.Is(err, ErrNoRow) {
+		if o, err = tx.OrganizationImport(); err != nil && !errors.Is(err, refusal.ErrNoRow) {
 			return err
 		}
 		if due = isDue(); !due { // somebody else has taken it
@@ -189,7 +190,7 @@ func (c *Center) importAccounts(ctx context.Context, o *OrganizationImport, foun
 	changes, gone, imported := accountChanges(there, found)
 	o.Total, o.Changes = len(changes), changes[:min(len(changes), maxChangesShown)]
 	if gone > imported/2 && !o.Force {
-		return &Error{
+		return &refusal.Error{
 			Code:   OrganizationShrunk,
 			Detail: fmt.Sprintf("%d of %d accounts are not there any more; nothing was changed", gone, imported),
 		}

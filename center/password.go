@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Password is the password of a user (by user id) or an administrator (by principal name), with the
@@ -53,7 +54,7 @@ func CheckPassword(password string) error {
 		}
 	}
 	if len(missing) > 0 {
-		return &Error{Code: PasswordUnfit, Detail: "it needs " + strings.Join(missing, ", ")}
+		return &refusal.Error{Code: PasswordUnfit, Detail: "it needs " + strings.Join(missing, ", ")}
 	}
 	return nil
 }
@@ -80,7 +81,7 @@ func (c *Center) hashNew(ctx context.Context, principal, password string) (hash 
 		old, err = r.Password(principal)
 		return err
 	})
-	if err != nil && !errors.Is(err, ErrNoRow) {
+	if err != nil && !errors.Is(err, refusal.ErrNoRow) {
 		return "", err
 	}
 	chosen := old.chosen()
@@ -90,7 +91,7 @@ func (c *Center) hashNew(ctx context.Context, principal, password string) (hash 
 	}
 	for _, earlier := range refused {
 		if authn.CheckPassword(earlier, password) {
-			return "", &Error{Code: PasswordReused}
+			return "", &refusal.Error{Code: PasswordReused}
 		}
 	}
 	return authn.HashPassword(password), nil
@@ -108,7 +109,7 @@ func (p Password) chosen() []string {
 // session whose digest is kept.
 func putPassword(tx Tx, principal, hash string, oneTime bool, kept string) error {
 	old, err := tx.Password(principal)
-	if err != nil && !errors.Is(err, ErrNoRow) {
+	if err != nil && !errors.Is(err, refusal.ErrNoRow) {
 		return err
 	}
 	p := Password{
@@ -131,7 +132,7 @@ func (c *Center) SetPassword(ctx context.Context, by audit.Actor, id UserID, pas
 	}
 	return c.change(ctx, by, ActionUpdatePassword, func(tx Tx) (string, error) {
 		if _, err := tx.User(id); err != nil {
-			return string(id), orRefuse(err, UserNotFound, string(id))
+			return string(id), refusal.IfNoRow(err, UserNotFound, string(id))
 		}
 		return string(id), putPassword(tx, string(id), hash, false, "")
 	})
@@ -223,10 +224,10 @@ func (c *Center) OneTimePassword(ctx context.Context, by audit.Actor, id UserID)
 	err = c.change(ctx, by, ActionUpdatePassword, func(tx Tx) (string, error) {
 		u, err := tx.User(id)
 		if err != nil {
-			return string(id), orRefuse(err, UserNotFound, string(id))
+			return string(id), refusal.IfNoRow(err, UserNotFound, string(id))
 		}
 		if !u.Active {
-			return string(id), &Error{Code: UserDisabled, Subject: u.UserName}
+			return string(id), &refusal.Error{Code: UserDisabled, Subject: u.UserName}
 		}
 		return string(id), putPassword(tx, string(id), hash, true, "")
 	})
@@ -245,10 +246,10 @@ func (c *Center) Invite(ctx context.Context, by audit.Actor, id UserID, addressI
 	err := c.change(ctx, by, ActionSendPasswordLink, func(tx Tx) (_ string, err error) {
 		u, err := tx.User(id)
 		if err != nil {
-			return string(id), orRefuse(err, UserNotFound, string(id))
+			return string(id), refusal.IfNoRow(err, UserNotFound, string(id))
 		}
 		if u.AddressIsNew(c.now()) && !addressIsTheirs {
-			return string(id), &Error{Code: AddressNew, Subject: u.UserName}
+			return string(id), &refusal.Error{Code: AddressNew, Subject: u.UserName}
 		}
 		mail, err = c.passwordLink(tx, u, secret)
 		return string(id), err
@@ -266,7 +267,8 @@ func (c *Center) ForgotPassword(ctx context.Context, by audit.Actor, name string
 	ctx = context.WithoutCancel(ctx)
 	by.Name = name
 	if impossible(name) {
-		_ = c.Refuse(ctx, by, "ForgotPassword", name, &Error{Code: UserNotFound}) // everybody is answered the same
+		refused := &refusal.Error{Code: UserNotFound}
+		_ = c.Refuse(ctx, by, "ForgotPassword", name, refused) // everybody is answered the same
 		return
 	}
 	c.background(func() {
@@ -279,27 +281,27 @@ func (c *Center) ForgotPassword(ctx context.Context, by audit.Actor, name string
 			}
 			u, err := tx.UserByName(name)
 			if err != nil {
-				return name, orRefuse(err, UserNotFound, name)
+				return name, refusal.IfNoRow(err, UserNotFound, name)
 			}
 			if s.Type != Directory {
-				return name, &Error{Code: SignInFailed, Detail: "the user signs in at the identity provider"}
+				return name, &refusal.Error{Code: SignInFailed, Detail: "the user signs in at the identity provider"}
 			}
 			sent, err := tx.TicketsOf(SetsPassword, string(u.ID))
 			if err != nil {
 				return name, err
 			}
 			if slices.ContainsFunc(sent, func(t Ticket) bool { return c.now().Before(t.CreatedAt.Add(linkEach)) }) {
-				return name, &Error{Code: LinkSent, Subject: name}
+				return name, &refusal.Error{Code: LinkSent, Subject: name}
 			}
 			if u.AddressIsNew(c.now()) {
-				return name, &Error{Code: AddressNew, Subject: u.UserName}
+				return name, &refusal.Error{Code: AddressNew, Subject: u.UserName}
 			}
 			mail, err = c.passwordLink(tx, u, secret)
 			return name, err
 		})
 		if err == nil {
 			c.Mailer.Send(mail)
-		} else if CodeOf(err) == "" {
+		} else if refusal.CodeOf(err) == refusal.None {
 			c.Log.Error("forgotten password", "request_id", by.RequestID, "error", err)
 		}
 	})
@@ -310,14 +312,14 @@ func (c *Center) ForgotPassword(ctx context.Context, by audit.Actor, name string
 func (c *Center) passwordLink(tx Tx, u User, secret string) (Mail, error) {
 	switch {
 	case c.Mailer == nil:
-		return Mail{}, &Error{Code: MailOff}
+		return Mail{}, &refusal.Error{Code: MailOff}
 	case !u.Active:
-		return Mail{}, &Error{Code: UserDisabled, Subject: u.UserName}
+		return Mail{}, &refusal.Error{Code: UserDisabled, Subject: u.UserName}
 	case u.PrimaryEmail() == "":
-		return Mail{}, &Error{Code: NoAddress, Subject: u.UserName}
+		return Mail{}, &refusal.Error{Code: NoAddress, Subject: u.UserName}
 	}
 	_, err := tx.Password(string(u.ID))
-	invitation := errors.Is(err, ErrNoRow)
+	invitation := errors.Is(err, refusal.ErrNoRow)
 	if err != nil && !invitation {
 		return Mail{}, err
 	}
@@ -350,7 +352,7 @@ func (c *Center) PasswordTicket(ctx context.Context, secret string) (u User, err
 			return err
 		}
 		u, err = r.User(UserID(t.Principal))
-		return orRefuse(err, TicketInvalid, t.Principal)
+		return refusal.IfNoRow(err, TicketInvalid, t.Principal)
 	})
 	return u, err
 }
@@ -374,10 +376,10 @@ func (c *Center) SetPasswordWithTicket(ctx context.Context, by audit.Actor, secr
 		}
 		fresh, err := tx.User(u.ID)
 		if err == nil && !fresh.Active {
-			err = &Error{Code: UserDisabled, Subject: u.UserName}
+			err = &refusal.Error{Code: UserDisabled, Subject: u.UserName}
 		}
 		if err != nil {
-			return string(u.ID), orRefuse(err, TicketInvalid, string(u.ID))
+			return string(u.ID), refusal.IfNoRow(err, TicketInvalid, string(u.ID))
 		}
 		return string(u.ID), putPassword(tx, string(u.ID), hash, false, "")
 	})

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // PermissionSet is a named bundle of policies: a role that appears in the accounts where it is
@@ -77,19 +78,27 @@ var (
 func (p PermissionSet) check() error {
 	switch {
 	case !permissionSetName.MatchString(p.Name):
-		return &Error{Code: InvalidValue, Field: "Name", Detail: "want 1 to 32 letters, digits or + = , . @ - _"}
+		return &refusal.Error{
+			Code:   InvalidValue,
+			Field:  "Name",
+			Detail: "want 1 to 32 letters, digits or + = , . @ - _",
+		}
 	case utf8.RuneCountInString(p.Description) > maxSetDescription:
-		return &Error{Code: InvalidValue, Field: "Description", Detail: "longer than 700 characters"}
+		return &refusal.Error{Code: InvalidValue, Field: "Description", Detail: "longer than 700 characters"}
 	case p.SessionDuration < time.Hour || p.SessionDuration > 12*time.Hour:
-		return &Error{Code: InvalidValue, Field: "SessionDuration", Detail: "want 1 to 12 hours"}
+		return &refusal.Error{Code: InvalidValue, Field: "SessionDuration", Detail: "want 1 to 12 hours"}
 	case utf8.RuneCountInString(p.RelayState) > maxRelayState:
-		return &Error{Code: InvalidValue, Field: "RelayState", Detail: "longer than 240 characters"}
+		return &refusal.Error{Code: InvalidValue, Field: "RelayState", Detail: "longer than 240 characters"}
 	case len(p.ManagedPolicies)+len(p.CustomerPolicies) > maxPolicies:
-		return &Error{Code: QuotaExceeded, Subject: p.Name, Detail: "at most 25 managed and customer managed policies"}
+		return &refusal.Error{
+			Code:    QuotaExceeded,
+			Subject: p.Name,
+			Detail:  "at most 25 managed and customer managed policies",
+		}
 	}
 	for _, policy := range p.ManagedPolicies {
 		if !managedPolicyARN.MatchString(policy) {
-			return &Error{
+			return &refusal.Error{
 				Code:   InvalidValue,
 				Field:  "ManagedPolicyArn",
 				Detail: "want the ARN of an AWS managed policy",
@@ -111,7 +120,7 @@ func checkPolicy(field, policy string) error {
 	if policy == "" {
 		return nil
 	}
-	refuse := func(detail string) error { return &Error{Code: InvalidValue, Field: field, Detail: detail} }
+	refuse := func(detail string) error { return &refusal.Error{Code: InvalidValue, Field: field, Detail: detail} }
 	var document struct{ Statement json.RawMessage }
 	var syntax *json.SyntaxError
 	switch err := json.Unmarshal([]byte(policy), &document); {
@@ -129,7 +138,11 @@ func checkPolicy(field, policy string) error {
 		}
 	}
 	if size > maxInline || len(policy) > maxInlineWhole {
-		return &Error{Code: QuotaExceeded, Field: field, Detail: "longer than 10240 characters without white space"}
+		return &refusal.Error{
+			Code:   QuotaExceeded,
+			Field:  field,
+			Detail: "longer than 10240 characters without white space",
+		}
 	}
 	return nil
 }
@@ -139,7 +152,7 @@ func (b *Boundary) check() error {
 	case b == nil:
 		return nil
 	case (b.ManagedPolicy == "") == (b.CustomerPolicy == nil):
-		return &Error{
+		return &refusal.Error{
 			Code:   InvalidValue,
 			Field:  "PermissionsBoundary",
 			Detail: "want exactly one of ManagedPolicyArn and CustomerManagedPolicyReference",
@@ -147,7 +160,11 @@ func (b *Boundary) check() error {
 	case b.CustomerPolicy != nil:
 		return b.CustomerPolicy.check()
 	case !managedPolicyARN.MatchString(b.ManagedPolicy):
-		return &Error{Code: InvalidValue, Field: "ManagedPolicyArn", Detail: "want the ARN of an AWS managed policy"}
+		return &refusal.Error{
+			Code:   InvalidValue,
+			Field:  "ManagedPolicyArn",
+			Detail: "want the ARN of an AWS managed policy",
+		}
 	}
 	return nil
 }
@@ -155,13 +172,13 @@ func (b *Boundary) check() error {
 func (r PolicyReference) check() error {
 	switch {
 	case !policyName.MatchString(r.Name):
-		return &Error{
+		return &refusal.Error{
 			Code:   InvalidValue,
 			Field:  "CustomerManagedPolicyReference.Name",
 			Detail: "want 1 to 128 letters, digits or + = , . @ - _",
 		}
 	case len(r.Path) > maxPolicyPath || !policyPath.MatchString(r.Path):
-		return &Error{
+		return &refusal.Error{
 			Code:   InvalidValue,
 			Field:  "CustomerManagedPolicyReference.Path",
 			Detail: "want a path that begins and ends with a slash",
@@ -200,7 +217,7 @@ func (c *Center) CreatePermissionSet(ctx context.Context, by audit.Actor, p Perm
 			return p.Name, err
 		}
 		if n >= MaxPermissionSets {
-			return p.Name, &Error{
+			return p.Name, &refusal.Error{
 				Code:    QuotaExceeded,
 				Subject: p.Name,
 				Detail:  fmt.Sprintf("at most %d permission sets", MaxPermissionSets),
@@ -210,8 +227,8 @@ func (c *Center) CreatePermissionSet(ctx context.Context, by audit.Actor, p Perm
 			return p.Name, err
 		}
 		if _, err := tx.PermissionSetByName(p.Name); err == nil {
-			return p.Name, &Error{Code: PermissionSetTaken, Subject: p.Name}
-		} else if !errors.Is(err, ErrNoRow) {
+			return p.Name, &refusal.Error{Code: PermissionSetTaken, Subject: p.Name}
+		} else if !errors.Is(err, refusal.ErrNoRow) {
 			return p.Name, err
 		}
 		return p.ARN, tx.PutPermissionSet(p)
@@ -228,7 +245,7 @@ func (c *Center) UpdatePermissionSet(
 	return c.change(ctx, by, action, func(tx Tx) (string, error) {
 		old, err := tx.PermissionSet(arn)
 		if err != nil {
-			return arn, orRefuse(err, PermissionSetNotFound, arn)
+			return arn, refusal.IfNoRow(err, PermissionSetNotFound, arn)
 		}
 		p := old
 		p.ManagedPolicies, p.CustomerPolicies = slices.Clone(old.ManagedPolicies), slices.Clone(old.CustomerPolicies)
@@ -250,7 +267,7 @@ func (c *Center) UpdatePermissionSet(
 func (c *Center) AttachManagedPolicy(ctx context.Context, by audit.Actor, arn, policy string) error {
 	return c.UpdatePermissionSet(ctx, by, ActionAttachManagedPolicy, arn, func(p *PermissionSet) error {
 		if slices.Contains(p.ManagedPolicies, policy) {
-			return &Error{Code: PolicyAttached, Subject: policy}
+			return &refusal.Error{Code: PolicyAttached, Subject: policy}
 		}
 		p.ManagedPolicies = append(p.ManagedPolicies, policy)
 		return nil
@@ -262,7 +279,7 @@ func (c *Center) DetachManagedPolicy(ctx context.Context, by audit.Actor, arn, p
 	return c.UpdatePermissionSet(ctx, by, ActionDetachManagedPolicy, arn, func(p *PermissionSet) error {
 		i := slices.Index(p.ManagedPolicies, policy)
 		if i < 0 {
-			return &Error{Code: PolicyNotAttached, Subject: policy}
+			return &refusal.Error{Code: PolicyNotAttached, Subject: policy}
 		}
 		p.ManagedPolicies = slices.Delete(p.ManagedPolicies, i, i+1)
 		return nil
@@ -277,7 +294,7 @@ func (c *Center) AttachCustomerPolicy(ctx context.Context, by audit.Actor, arn s
 			return err
 		}
 		if slices.Contains(p.CustomerPolicies, policy) {
-			return &Error{Code: PolicyAttached, Subject: policy.Path + policy.Name}
+			return &refusal.Error{Code: PolicyAttached, Subject: policy.Path + policy.Name}
 		}
 		p.CustomerPolicies = append(p.CustomerPolicies, policy)
 		return nil
@@ -290,7 +307,7 @@ func (c *Center) DetachCustomerPolicy(ctx context.Context, by audit.Actor, arn s
 	return c.UpdatePermissionSet(ctx, by, ActionDetachCustomerPolicy, arn, func(p *PermissionSet) error {
 		i := slices.Index(p.CustomerPolicies, policy)
 		if i < 0 {
-			return &Error{Code: PolicyNotAttached, Subject: policy.Path + policy.Name}
+			return &refusal.Error{Code: PolicyNotAttached, Subject: policy.Path + policy.Name}
 		}
 		p.CustomerPolicies = slices.Delete(p.CustomerPolicies, i, i+1)
 		return nil
@@ -302,7 +319,7 @@ func (c *Center) DetachCustomerPolicy(ctx context.Context, by audit.Actor, arn s
 func (c *Center) DeletePermissionSet(ctx context.Context, by audit.Actor, arn string) error {
 	return c.change(ctx, by, ActionDeletePermissionSet, func(tx Tx) (string, error) {
 		if _, err := tx.PermissionSet(arn); err != nil {
-			return arn, orRefuse(err, PermissionSetNotFound, arn)
+			return arn, refusal.IfNoRow(err, PermissionSetNotFound, arn)
 		}
 		used, err := tx.Assignments(AssignmentQuery{PermissionSetARN: arn, Limit: 1})
 		if err != nil {
@@ -318,7 +335,7 @@ func (c *Center) DeletePermissionSet(ctx context.Context, by audit.Actor, arn st
 		}
 		ruled := slices.ContainsFunc(rules, func(r AssignmentRule) bool { return r.PermissionSetARN == arn })
 		if len(used)+len(making) > 0 || ruled {
-			return arn, &Error{Code: PermissionSetInUse, Subject: arn}
+			return arn, &refusal.Error{Code: PermissionSetInUse, Subject: arn}
 		}
 		return arn, tx.DeletePermissionSet(arn)
 	})
@@ -328,7 +345,7 @@ func (c *Center) DeletePermissionSet(ctx context.Context, by audit.Actor, arn st
 func (c *Center) PermissionSet(ctx context.Context, arn string) (p PermissionSet, err error) {
 	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		p, err = r.PermissionSet(arn)
-		return orRefuse(err, PermissionSetNotFound, arn)
+		return refusal.IfNoRow(err, PermissionSetNotFound, arn)
 	})
 	return p, err
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Provisioned is a permission set's role in an account.
@@ -79,13 +80,13 @@ func (c *Center) ProvisionPermissionSet(
 		subject := arn
 		set, err := tx.PermissionSet(arn)
 		if err != nil {
-			return subject, orRefuse(err, PermissionSetNotFound, arn)
+			return subject, refusal.IfNoRow(err, PermissionSetNotFound, arn)
 		}
 		if account != "" {
 			subject += "/" + account
 			_, err = tx.Provisioned(account, arn)
 		}
-		if errors.Is(err, ErrNoRow) {
+		if errors.Is(err, refusal.ErrNoRow) {
 			request.Status, request.FailureReason = Failed, fmt.Sprintf(
 				"Received a 404 status error: Permission set provision not found for %s in AWS account %s.", arn,
 				account,

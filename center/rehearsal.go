@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // A rehearsal signs one chosen user in at an identity provider that is uploaded but not in force.
@@ -26,11 +27,11 @@ func (c *Center) StartRehearsal(ctx context.Context, by audit.Actor, userName st
 			return userName, err
 		}
 		if s.Pending == nil {
-			return userName, &Error{Code: SourceNotConfigured}
+			return userName, &refusal.Error{Code: SourceNotConfigured}
 		}
 		u, err := tx.UserByName(userName)
 		if err != nil {
-			return userName, orRefuse(err, UserNotFound, userName)
+			return userName, refusal.IfNoRow(err, UserNotFound, userName)
 		}
 		return userName, tx.PutTicket(Ticket{
 			Digest:    authn.Digest(secret),
@@ -58,7 +59,7 @@ func (c *Center) RehearseAuthnRequest(ctx context.Context, outstanding, ticket s
 		return out, err
 	}
 	if s.Pending == nil {
-		return out, &Error{Code: SourceNotConfigured}
+		return out, &refusal.Error{Code: SourceNotConfigured}
 	}
 	return c.outgoing(outstanding, AuthnRequest{Rehearsal: s.Pending.ID, RehearsedBy: UserID(t.Principal)}, *s.Pending)
 }
@@ -80,13 +81,13 @@ func (c *Center) FinishRehearsal(
 			return a.NameID, err
 		}
 		if s.Pending == nil || s.Pending.EntityID != a.Issuer || request.Rehearsal != s.Pending.ID {
-			return a.NameID, &Error{
+			return a.NameID, &refusal.Error{
 				Code:    RequestUnknown,
 				Subject: a.InResponseTo,
 				Detail:  "it is no rehearsal, or another identity provider has been uploaded since",
 			}
 		}
-		if u, err = tx.UserByName(a.NameID); errors.Is(err, ErrNoRow) {
+		if u, err = tx.UserByName(a.NameID); errors.Is(err, refusal.ErrNoRow) {
 			return a.NameID, unmatched(tx, a.NameID)
 		}
 		if err != nil {
@@ -95,9 +96,9 @@ func (c *Center) FinishRehearsal(
 		if u.ID != request.RehearsedBy {
 			chosen, err := tx.User(request.RehearsedBy)
 			return a.NameID, errors.Join(
-				&Error{Code: UserNotFound, Subject: a.NameID, Want: chosen.UserName, Got: a.NameID,
+				&refusal.Error{Code: UserNotFound, Subject: a.NameID, Want: chosen.UserName, Got: a.NameID,
 					Detail: "the identity provider names another user than the one who was chosen to rehearse"},
-				orRefuse(err, UserNotFound, string(request.RehearsedBy)),
+				refusal.IfNoRow(err, UserNotFound, string(request.RehearsedBy)),
 			)
 		}
 		return a.NameID, tx.PutUsedAssertion(UsedAssertion{a.ID, a.UsableUntil})

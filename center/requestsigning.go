@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // RequestKey is a key that this center signs SAML messages with: requests to identity providers,
@@ -49,14 +50,14 @@ func (c *Center) SetRequests(ctx context.Context, by audit.Actor, sign, post boo
 		"",
 		func(tx Tx, s *IdentitySource) (string, error) {
 			if post && s.IdP.SignInPOST == "" {
-				return s.IdP.EntityID, &Error{
+				return s.IdP.EntityID, &refusal.Error{
 					Code:   MetadataInvalid,
 					Field:  "SingleSignOnService",
 					Detail: "the metadata had no address for the HTTP-POST binding",
 				}
 			}
 			s.IdP.SignRequests, s.IdP.UsePOST = sign, post
-			if _, err := tx.RequestKey(); errors.Is(err, ErrNoRow) && sign {
+			if _, err := tx.RequestKey(); errors.Is(err, refusal.ErrNoRow) && sign {
 				return s.IdP.EntityID, tx.PutRequestKey(key)
 			}
 			return s.IdP.EntityID, nil
@@ -112,14 +113,14 @@ func (c *Center) FederationSigner(ctx context.Context) (crypto.Signer, *x509.Cer
 		return err
 	}
 	err := c.Store.Get(ctx, read)
-	if errors.Is(err, ErrNoRow) {
+	if errors.Is(err, refusal.ErrNoRow) {
 		var key RequestKey
 		if key, err = c.newRequestKey(); err != nil {
 			return nil, nil, err
 		}
 		err = c.Store.Update(ctx, func(tx Tx) error {
 			err := read(tx)
-			if errors.Is(err, ErrNoRow) { // nobody else has made one meanwhile
+			if errors.Is(err, refusal.ErrNoRow) { // nobody else has made one meanwhile
 				kept, err = key, tx.PutFederationKey(key)
 			}
 			return err
@@ -150,7 +151,7 @@ func (c *Center) RequestSigner(ctx context.Context) (crypto.Signer, *x509.Certif
 		kept, err = r.RequestKey()
 		return err
 	})
-	if errors.Is(err, ErrNoRow) {
+	if errors.Is(err, refusal.ErrNoRow) {
 		err = ErrNoRequestKey
 	}
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // RoleKeeper makes, mends and removes roles in the IAM of AWS accounts, with the center as the SAML
@@ -86,7 +87,7 @@ func (c *Center) retireRole(tx Tx, request *AssignmentRequest) error {
 		return err
 	}
 	job, err := tx.RoleJob(p.RoleName)
-	if errors.Is(err, ErrNoRow) {
+	if errors.Is(err, refusal.ErrNoRow) {
 		job, err = RoleJob{RoleName: p.RoleName, AccountID: a.AccountID, PermissionSetARN: a.PermissionSetARN}, nil
 	}
 	if err != nil {
@@ -177,7 +178,7 @@ func (c *Center) wakeRoleWorkers() {
 // store.
 func (c *Center) WorkOnRole(ctx context.Context) (bool, error) {
 	job, set, last, err := c.takeRoleJob(ctx)
-	if errors.Is(err, ErrNoRow) {
+	if errors.Is(err, refusal.ErrNoRow) {
 		return false, nil
 	}
 	if err != nil {
@@ -219,7 +220,7 @@ func (c *Center) takeRoleJob(ctx context.Context) (job RoleJob, set PermissionSe
 		} else if set, err = tx.PermissionSet(job.PermissionSetARN); err != nil {
 			return fmt.Errorf(
 				"the permission set of role %s: %w", job.RoleName,
-				orRefuse(err, PermissionSetNotFound, job.PermissionSetARN),
+				refusal.IfNoRow(err, PermissionSetNotFound, job.PermissionSetARN),
 			)
 		}
 		job.LeasedUntil = c.now().Add(roleLease)
@@ -234,7 +235,7 @@ func (c *Center) takeRoleJob(ctx context.Context) (job RoleJob, set PermissionSe
 func (c *Center) concludeRoleJob(ctx context.Context, done RoleJob, set PermissionSet, said error) error {
 	return c.Store.Update(ctx, func(tx Tx) error {
 		job, err := tx.RoleJob(done.RoleName)
-		if errors.Is(err, ErrNoRow) || (err == nil && !job.LeasedUntil.Equal(done.LeasedUntil)) {
+		if errors.Is(err, refusal.ErrNoRow) || (err == nil && !job.LeasedUntil.Equal(done.LeasedUntil)) {
 			return nil
 		}
 		if err != nil {
@@ -276,7 +277,7 @@ func (c *Center) concludeSuccess(tx Tx, job RoleJob, worked PermissionSet) error
 		return err
 	}
 	_, err = tx.Provisioned(job.AccountID, job.PermissionSetARN)
-	if errors.Is(err, ErrNoRow) {
+	if errors.Is(err, refusal.ErrNoRow) {
 		return c.assignNewRole(tx, job, worked.Revision)
 	}
 	return errors.Join(
@@ -301,7 +302,7 @@ func (c *Center) assignNewRole(tx Tx, job RoleJob, revision int64) error {
 		switch {
 		case err == nil:
 			assigned, err = true, tx.PutAssignment(r.Assignment)
-		case CodeOf(err) != "":
+		case refusal.CodeOf(err) != refusal.None:
 			r.FailureReason = err.Error()
 			err = tx.PutAssignmentRequest(r)
 		}
@@ -333,14 +334,14 @@ func (c *Center) assignNewRole(tx Tx, job RoleJob, revision int64) error {
 // concludeFailure puts a job off when IAM may answer later. Otherwise what waits for it fails, and
 // what may have been made of a new role is removed.
 func (c *Center) concludeFailure(tx Tx, job RoleJob, said error) error {
-	if job.Attempts < maxRoleTries && CodeOf(said) != RoleRefused {
+	if job.Attempts < maxRoleTries && refusal.CodeOf(said) != RoleRefused {
 		return c.putOff(tx, job, said)
 	}
 	if err := endWaiting(tx, job.RoleName, reasonOf(said)); err != nil {
 		return err
 	}
 	_, err := tx.Provisioned(job.AccountID, job.PermissionSetARN)
-	if errors.Is(err, ErrNoRow) {
+	if errors.Is(err, refusal.ErrNoRow) {
 		job.Retire = true
 		job.Due = c.now()
 		job.Attempts = 0
@@ -357,7 +358,7 @@ func (c *Center) concludeRetirement(tx Tx, job RoleJob, said error) error {
 		return errors.Join(tx.DeleteRoleJob(job.RoleName), endWaiting(tx, job.RoleName, ""))
 	}
 	err := c.putOff(tx, job, said)
-	if job.Attempts >= maxRoleTries || CodeOf(said) == RoleRefused {
+	if job.Attempts >= maxRoleTries || refusal.CodeOf(said) == RoleRefused {
 		err = errors.Join(err, endWaiting(tx, job.RoleName, reasonOf(said)))
 	}
 	return err
@@ -372,7 +373,7 @@ func (c *Center) putOff(tx Tx, job RoleJob, said error) error {
 
 // reasonOf is what a person reads of why a job failed. It is never empty.
 func reasonOf(said error) string {
-	var e *Error
+	var e *refusal.Error
 	if errors.As(said, &e) && e.Detail != "" {
 		return e.Detail
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // scripted is IAM as a test wants it: it says what comes next, and remembers which roles there are.
@@ -48,8 +49,8 @@ func (s *scripted) Retire(_ context.Context, r center.AccountRole, _ bool) error
 func (s *scripted) Drift(context.Context, center.AccountRole) ([]string, error) { return nil, s.next() }
 
 var (
-	refused = &center.Error{Code: center.RoleRefused, Detail: "Received a 403 status error: AccessDenied: no"}
-	silent  = &center.Error{Code: center.RoleUnavailable, Detail: "no answer"}
+	refused = &refusal.Error{Code: center.RoleRefused, Detail: "Received a 403 status error: AccessDenied: no"}
+	silent  = &refusal.Error{Code: center.RoleUnavailable, Detail: "no answer"}
 )
 
 // roleWorld is a center that keeps roles.
@@ -159,7 +160,7 @@ func TestAssignmentsComeWithTheirRole(t *testing.T) {
 		"before anything is made", 0, 0,
 		map[center.AssignmentRequest]center.RequestStatus{a: center.InProgress, b: center.InProgress},
 	)
-	if err := w.DeletePermissionSet(context.Background(), centertest.Actor, w.set.ARN); center.CodeOf(
+	if err := w.DeletePermissionSet(context.Background(), centertest.Actor, w.set.ARN); refusal.CodeOf(
 		err,
 	) != center.PermissionSetInUse {
 		t.Errorf("a permission set that is about to be assigned was deleted: %v", err)
@@ -286,7 +287,7 @@ func TestWhatChangesWhileIAMIsAsked(t *testing.T) {
 func TestACenterThatKeepsNoRolesChecksNone(t *testing.T) {
 	t.Parallel()
 	c := centertest.New(t, "https://center.example")
-	if err := c.RecheckRoles(context.Background(), centertest.Actor, ""); center.CodeOf(err) != center.RolesNotKept {
+	if err := c.RecheckRoles(context.Background(), centertest.Actor, ""); refusal.CodeOf(err) != center.RolesNotKept {
 		t.Errorf("it says %v", err)
 	}
 }

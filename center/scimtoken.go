@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // ProvisioningTenant is the SCIM endpoint of automatic provisioning; there is at most one.
@@ -84,7 +85,7 @@ func (c *Center) SCIMEndpoint(t ProvisioningTenant) string { return c.URL + "/" 
 func (c *Center) ProvisioningTenant(ctx context.Context) (t ProvisioningTenant, err error) {
 	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		t, err = r.ProvisioningTenant()
-		return orRefuse(err, ProvisioningOff, "")
+		return refusal.IfNoRow(err, ProvisioningOff, "")
 	})
 	return t, err
 }
@@ -98,7 +99,7 @@ func (c *Center) ExternalIDIssuer(ctx context.Context) (issuer string, err error
 	}
 	err = c.Store.View(ctx, func(r Reader) error {
 		t, err := r.ProvisioningTenant()
-		if errors.Is(err, ErrNoRow) {
+		if errors.Is(err, refusal.ErrNoRow) {
 			t.ID, err = c.Instance.IdentityStoreID, nil
 		}
 		issuer = "https://scim.aws.com/" + t.ID
@@ -121,14 +122,14 @@ func (c *Center) CreateProvisioningTenant(ctx context.Context, by audit.Actor) (
 			return t.ID, err
 		}
 		if s.Type != ExternalIdP {
-			return t.ID, &Error{
+			return t.ID, &refusal.Error{
 				Code:   SourceNotConfigured,
 				Detail: "change the identity source to an external identity provider first",
 			}
 		}
 		if _, err := tx.ProvisioningTenant(); err == nil {
-			return t.ID, &Error{Code: ProvisioningOn}
-		} else if !errors.Is(err, ErrNoRow) {
+			return t.ID, &refusal.Error{Code: ProvisioningOn}
+		} else if !errors.Is(err, refusal.ErrNoRow) {
 			return t.ID, err
 		}
 		return t.ID, tx.PutProvisioningTenant(t)
@@ -143,14 +144,14 @@ func (c *Center) DeleteProvisioningTenant(ctx context.Context, by audit.Actor) e
 	return c.change(ctx, by, ActionDeleteProvisioningTenant, func(tx Tx) (string, error) {
 		t, err := tx.ProvisioningTenant()
 		if err != nil {
-			return "", orRefuse(err, ProvisioningOff, "")
+			return "", refusal.IfNoRow(err, ProvisioningOff, "")
 		}
 		tokens, err := tx.BearerTokens()
 		if err != nil {
 			return t.ID, err
 		}
 		if len(tokens) > 0 {
-			return t.ID, &Error{Code: TokensRemain}
+			return t.ID, &refusal.Error{Code: TokensRemain}
 		}
 		return t.ID, tx.DeleteProvisioningTenant()
 	})
@@ -176,18 +177,18 @@ func (c *Center) CreateBearerToken(
 	defer c.remembered.forget()
 	err := c.change(ctx, by, ActionCreateBearerToken, func(tx Tx) (string, error) {
 		if profile != ProfileAWS && profile != ProfileStandard {
-			return "", &Error{Code: InvalidValue, Field: "profile", Detail: "want aws or standard"}
+			return "", &refusal.Error{Code: InvalidValue, Field: "profile", Detail: "want aws or standard"}
 		}
 		t, err := tx.ProvisioningTenant()
 		if err != nil {
-			return "", orRefuse(err, ProvisioningOff, "")
+			return "", refusal.IfNoRow(err, ProvisioningOff, "")
 		}
 		tokens, err := tx.BearerTokens()
 		if err != nil {
 			return "", err
 		}
 		if len(tokens) >= MaxTokens {
-			return t.ID, &Error{Code: TooManyTokens}
+			return t.ID, &refusal.Error{Code: TooManyTokens}
 		}
 		token.TenantID = t.ID
 		return token.ID, tx.PutBearerToken(token)
@@ -209,7 +210,7 @@ func (c *Center) DeleteBearerToken(ctx context.Context, by audit.Actor, id strin
 	defer c.remembered.forget()
 	return c.change(ctx, by, ActionDeleteBearerToken, func(tx Tx) (string, error) {
 		if _, err := tx.BearerToken(id); err != nil {
-			return id, orRefuse(err, TokenNotFound, id)
+			return id, refusal.IfNoRow(err, TokenNotFound, id)
 		}
 		return id, tx.DeleteBearerToken(id)
 	})
@@ -226,13 +227,13 @@ func (c *Center) AuthenticateToken(ctx context.Context, tenant, secret, address 
 	now := c.now()
 	switch {
 	case !authn.Equal(token.TenantID, tenant):
-		return BearerToken{}, &Error{
+		return BearerToken{}, &refusal.Error{
 			Code:    TokenInvalid,
 			Subject: token.ID,
 			Detail:  "the token belongs to another tenant",
 		}
 	case !now.Before(token.ExpiresAt):
-		return BearerToken{}, &Error{
+		return BearerToken{}, &refusal.Error{
 			Code:    TokenExpired,
 			Subject: token.ID,
 			Detail:  "expired at " + token.ExpiresAt.Format(time.RFC3339),
@@ -243,7 +244,7 @@ func (c *Center) AuthenticateToken(ctx context.Context, tenant, secret, address 
 	err = c.Store.Update(ctx, func(tx Tx) error {
 		fresh, err := tx.BearerToken(token.ID)
 		if err != nil {
-			return orRefuse(err, TokenInvalid, token.ID)
+			return refusal.IfNoRow(err, TokenInvalid, token.ID)
 		}
 		fresh.LastUsedAt, fresh.LastUsedAddress = now, address
 		return tx.PutBearerToken(fresh)
@@ -259,7 +260,7 @@ func (c *Center) bearerToken(ctx context.Context, digest string) (BearerToken, e
 	}
 	err := c.Store.Get(ctx, func(r Reader) (err error) {
 		token, err = r.BearerTokenByDigest(digest)
-		return orRefuse(err, TokenInvalid, "")
+		return refusal.IfNoRow(err, TokenInvalid, "")
 	})
 	if err == nil && !c.Store.Shared() {
 		c.remembered.keepToken(token, age)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // provisioned is a center with automatic provisioning, its tenant, a token with its secret, and a
@@ -119,7 +120,7 @@ func TestRevokedAtOnce(t *testing.T) {
 	if err := c.DeleteBearerToken(ctx, centertest.Actor, token.ID); err != nil {
 		t.Fatal(err)
 	}
-	if err := use("192.0.2.1"); center.CodeOf(err) != center.TokenInvalid {
+	if err := use("192.0.2.1"); refusal.CodeOf(err) != center.TokenInvalid {
 		t.Errorf("a deleted token: %v", err)
 	}
 	u, err := c.CreateUser(ctx, centertest.Actor, centertest.Person("ada@example.com"))
@@ -151,13 +152,13 @@ func TestRevokedAtOnce(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.UserByName(ctx, "ada@example.com"); center.CodeOf(err) != center.UserNotFound {
+	if _, err := c.UserByName(ctx, "ada@example.com"); refusal.CodeOf(err) != center.UserNotFound {
 		t.Errorf("by the old name: %v", err)
 	}
 	if err := c.DeleteUser(ctx, centertest.Actor, u.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.User(ctx, u.ID); center.CodeOf(err) != center.UserNotFound {
+	if _, err := c.User(ctx, u.ID); refusal.CodeOf(err) != center.UserNotFound {
 		t.Errorf("a deleted user: %v", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // SessionKind tells portal sessions from console sessions.
@@ -103,9 +104,9 @@ func (c *Center) PortalUser(ctx context.Context, secret string) (u User, err err
 func (s Session) user(r Reader) (User, error) {
 	u, err := r.User(s.UserID)
 	if err == nil && !u.Active {
-		return u, &Error{Code: SessionInvalid, Detail: "the user is disabled"}
+		return u, &refusal.Error{Code: SessionInvalid, Detail: "the user is disabled"}
 	}
-	return u, orRefuse(err, SessionInvalid, string(s.UserID))
+	return u, refusal.IfNoRow(err, SessionInvalid, string(s.UserID))
 }
 
 // ConsoleAdministrator returns the name behind a console session, or SessionInvalid.
@@ -114,7 +115,7 @@ func (c *Center) ConsoleAdministrator(ctx context.Context, secret string) (name 
 		s, err := session(r, secret, ConsoleSession, c.now())
 		if err == nil {
 			_, err = r.Administrator(s.Administrator)
-			err = orRefuse(err, SessionInvalid, s.Administrator)
+			err = refusal.IfNoRow(err, SessionInvalid, s.Administrator)
 		}
 		name = s.Administrator
 		return err
@@ -124,7 +125,7 @@ func (c *Center) ConsoleAdministrator(ctx context.Context, secret string) (name 
 
 func session(r Reader, secret string, kind SessionKind, now time.Time) (Session, error) {
 	if secret == "" {
-		return Session{}, &Error{Code: SessionInvalid}
+		return Session{}, &refusal.Error{Code: SessionInvalid}
 	}
 	return openSession(r, authn.Digest(secret), now, kind)
 }
@@ -134,9 +135,9 @@ func session(r Reader, secret string, kind SessionKind, now time.Time) (Session,
 func openSession(r Reader, digest string, now time.Time, kinds ...SessionKind) (Session, error) {
 	s, err := r.Session(digest)
 	if err == nil && (!slices.Contains(kinds, s.Kind) || !now.Before(s.ExpiresAt)) {
-		err = ErrNoRow
+		err = refusal.ErrNoRow
 	}
-	return s, orRefuse(err, SessionInvalid, "")
+	return s, refusal.IfNoRow(err, SessionInvalid, "")
 }
 
 // Sessions lists the portal sessions of a user, the newest first.

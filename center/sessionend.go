@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // What ends sessions. A session in the portal ends with the sessions of the programs that were
@@ -18,7 +19,7 @@ func (c *Center) SignOut(ctx context.Context, by audit.Actor, secret string) (pr
 	err = c.change(ctx, by, ActionSignOut, func(tx Tx) (string, error) {
 		programs = nil
 		s, err := tx.Session(authn.Digest(secret))
-		if errors.Is(err, ErrNoRow) {
+		if errors.Is(err, refusal.ErrNoRow) {
 			return by.Name, nil
 		}
 		if err != nil {
@@ -44,10 +45,10 @@ func (c *Center) EndSession(ctx context.Context, by audit.Actor, user UserID, di
 	return c.change(ctx, by, ActionDeleteSession, func(tx Tx) (string, error) {
 		s, err := tx.Session(digest)
 		if err == nil && s.UserID != user {
-			err = ErrNoRow
+			err = refusal.ErrNoRow
 		}
 		if err != nil {
-			return string(user), orRefuse(err, SessionInvalid, string(user))
+			return string(user), refusal.IfNoRow(err, SessionInvalid, string(user))
 		}
 		all, err := tx.SessionsOf(user)
 		return string(user), errors.Join(err, endSession(tx, s, all))

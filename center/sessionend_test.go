@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // elsewhere opens another portal session of the user, and returns its secret.
@@ -51,20 +52,20 @@ func TestSigningOutEndsThePrograms(t *testing.T) {
 			other := p.elsewhere()
 			mine := p.signedIn()
 			begun := p.start()
-			p.wants("allowed", p.allow(begun), "")
+			p.wants("allowed", p.allow(begun), refusal.None)
 			first := p.session
 			p.session = other
 			others := p.signedIn()
 			p.session = first
-			p.wants("ended", end(p), "")
+			p.wants("ended", end(p), refusal.None)
 			p.wants("the browser", p.signedInHere(first), center.SessionInvalid)
 			p.wants("the program", p.works(mine), center.SessionInvalid)
 			_, err := p.refresh(mine)
 			p.wants("its refresh token", err, center.GrantInvalid)
 			_, err = p.device(begun)
 			p.wants("a device that was allowed and had not come", err, center.GrantInvalid)
-			p.wants("the other browser", p.signedInHere(other), "")
-			p.wants("the other browser's program", p.works(others), "")
+			p.wants("the other browser", p.signedInHere(other), refusal.None)
+			p.wants("the other browser's program", p.works(others), refusal.None)
 		})
 	}
 }
@@ -75,11 +76,11 @@ func TestASessionThatFollowsEndsThePrograms(t *testing.T) {
 	ctx, p := context.Background(), newPrograms(t, center.ScopeAccountAccess)
 	tokens := p.signedIn()
 	again := p.elsewhere()
-	p.wants("again", p.EndEarlierSession(ctx, p.by, p.session, "", again), "")
+	p.wants("again", p.EndEarlierSession(ctx, p.by, p.session, "", again), refusal.None)
 	p.wants("the earlier session", p.signedInHere(p.session), center.SessionInvalid)
-	p.wants("the program", p.works(tokens), "")
+	p.wants("the program", p.works(tokens), refusal.None)
 	_, err := p.SignOut(ctx, p.by, again)
-	p.wants("signed out", err, "")
+	p.wants("signed out", err, refusal.None)
 	p.wants("the program afterwards", p.works(tokens), center.SessionInvalid)
 }
 
@@ -128,13 +129,13 @@ func TestWhatEndsWhenACredentialChanges(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			p := newPrograms(t, center.ScopeAccountAccess)
-			p.wants("a password", p.SetPassword(ctx, centertest.Actor, p.user.ID, goodPassword), "")
+			p.wants("a password", p.SetPassword(ctx, centertest.Actor, p.user.ID, goodPassword), refusal.None)
 			p.session = p.elsewhere()
 			other := p.elsewhere()
 			tokens := p.signedIn()
 			begun := p.start()
-			p.wants("allowed", p.allow(begun), "")
-			p.wants("changed", c.change(p), "")
+			p.wants("allowed", p.allow(begun), refusal.None)
+			p.wants("changed", c.change(p), refusal.None)
 			if err := p.SetUserActive(ctx, centertest.Actor, p.user.ID, true); err != nil { // nothing comes back
 				t.Fatal(err)
 			}
@@ -144,7 +145,7 @@ func TestWhatEndsWhenACredentialChanges(t *testing.T) {
 			p.wants("its refresh token", err, center.GrantInvalid)
 			_, err = p.device(begun)
 			p.wants("a device that was allowed and had not come", err, center.GrantInvalid)
-			want := center.Code("")
+			want := refusal.None
 			if !c.stays {
 				want = center.SessionInvalid
 			}
@@ -169,7 +170,7 @@ func TestReplacingAOneTimePasswordEndsWhatWasOpenedBefore(t *testing.T) {
 	}))
 	done, err := d.SignInWithNewPassword(d.ctx, fromHome, first.Ticket.Reveal(), "Another one 8!", center.Browser{})
 	d.must(err)
-	if _, err := d.PortalUser(d.ctx, opened); center.CodeOf(err) != center.SessionInvalid {
+	if _, err := d.PortalUser(d.ctx, opened); refusal.CodeOf(err) != center.SessionInvalid {
 		t.Errorf("the earlier session: %v", err)
 	}
 	if _, err := d.PortalUser(d.ctx, done.Session.Reveal()); err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // UsedAssertion remembers an assertion, or a request that was answered, until it would be refused
@@ -53,7 +54,7 @@ func (c *Center) SignInWithAssertion(
 			return a.NameID, err
 		}
 		if s.Type != ExternalIdP || s.IdP == nil || s.IdP.EntityID != a.Issuer { // changed since it was verified
-			return a.NameID, &Error{
+			return a.NameID, &refusal.Error{
 				Code:    SourceNotConfigured,
 				Subject: a.Issuer,
 				Detail:  "the identity source is another one by now",
@@ -61,21 +62,21 @@ func (c *Center) SignInWithAssertion(
 		}
 		request, err := c.answered(tx, a, from)
 		if err == nil && request.Rehearsal != "" {
-			err = &Error{Code: RequestUnknown, Subject: a.InResponseTo, Detail: "the request was a rehearsal"}
+			err = &refusal.Error{Code: RequestUnknown, Subject: a.InResponseTo, Detail: "the request was a rehearsal"}
 		}
 		if err != nil {
 			return a.NameID, err
 		}
 		returnTo = request.ReturnTo
 		u, err := tx.UserByName(a.NameID)
-		if errors.Is(err, ErrNoRow) {
+		if errors.Is(err, refusal.ErrNoRow) {
 			return a.NameID, unmatched(tx, a.NameID)
 		}
 		if err != nil {
 			return a.NameID, err
 		}
 		if !u.Active {
-			return a.NameID, &Error{Code: UserDisabled, Subject: a.NameID}
+			return a.NameID, &refusal.Error{Code: UserDisabled, Subject: a.NameID}
 		}
 		session, err := c.newSession(tx, u, secret, by, from)
 		if err != nil {
@@ -102,7 +103,7 @@ func (c *Center) SignInWithAssertion(
 // unmatched refuses a name that is no user's, and names the user who may have been meant: most
 // often the name is the e-mail address of a user who is called something else here.
 func unmatched(r Reader, name string) error {
-	refused := &Error{Code: UserNotFound, Subject: name, Want: "a user name that exists here", Got: name,
+	refused := &refusal.Error{Code: UserNotFound, Subject: name, Want: "a user name that exists here", Got: name,
 		Detail: "the identity provider names nobody who is here: provision the user, or have the identity " +
 			"provider send the user name"}
 	u, err := r.UserByEmail(name)
@@ -112,7 +113,7 @@ func unmatched(r Reader, name string) error {
 			": the identity provider must send the user name, or the user be renamed"
 		return refused
 	}
-	if errors.Is(err, ErrNoRow) {
+	if errors.Is(err, refusal.ErrNoRow) {
 		return refused
 	}
 	return err

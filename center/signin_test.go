@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // TestWrongPasswordsDelayButNeverLockOutForEver moves the clock by hand: after a few mistakes even
@@ -23,9 +24,9 @@ func TestWrongPasswordsDelayButNeverLockOutForEver(t *testing.T) {
 	if err := c.SetAdministrator(ctx, audit.SystemActor, "admin", right); err != nil {
 		t.Fatal(err)
 	}
-	attempt := func(password string, want center.Code) {
+	attempt := func(password string, want refusal.Code) {
 		t.Helper()
-		if _, err := c.SignInAdministrator(ctx, nobody, "Admin", password, "", center.Browser{}); center.CodeOf(
+		if _, err := c.SignInAdministrator(ctx, nobody, "Admin", password, "", center.Browser{}); refusal.CodeOf(
 			err,
 		) != want {
 			t.Fatalf("at %s: %v, want %q", now.Format(time.TimeOnly), err, want)
@@ -40,14 +41,14 @@ func TestWrongPasswordsDelayButNeverLockOutForEver(t *testing.T) {
 	now = now.Add(time.Second)
 	attempt(right, center.SignInLocked)
 	now = now.Add(time.Second)
-	attempt(right, "")
+	attempt(right, refusal.None)
 	attempt("wrong", center.SignInFailed) // a success forgets the mistakes
-	attempt(right, "")
+	attempt(right, refusal.None)
 	for range 40 { // whatever happens, five minutes are enough
 		attempt("wrong", center.SignInFailed)
 		now = now.Add(5 * time.Minute)
 	}
-	attempt(right, "")
+	attempt(right, refusal.None)
 
 	events, err := c.Events(ctx, center.EventQuery{Limit: 200})
 	if err != nil {
@@ -57,7 +58,7 @@ func TestWrongPasswordsDelayButNeverLockOutForEver(t *testing.T) {
 	for _, e := range events {
 		seen[e.Code] = true
 	}
-	if !seen[string(center.SignInLocked)] || !seen[string(center.SignInFailed)] {
+	if !seen[center.SignInLocked.String()] || !seen[center.SignInFailed.String()] {
 		t.Errorf("the audit log has only %v", seen)
 	}
 }
@@ -82,10 +83,10 @@ func TestASAMLSignInNeedsItsRequestAndIsUsedOnce(t *testing.T) {
 		kept["browser"] = r.Outstanding.Reveal()
 		return r.ID
 	}
-	attempt := func(what string, a center.VerifiedAssertion, browser string, want center.Code) {
+	attempt := func(what string, a center.VerifiedAssertion, browser string, want refusal.Code) {
 		t.Helper()
 		a.UsableUntil = now.Add(time.Hour)
-		if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: kept[browser]}); center.CodeOf(
+		if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: kept[browser]}); refusal.CodeOf(
 			err,
 		) != want {
 			t.Errorf("%s: %v, want %q", what, err, want)
@@ -136,7 +137,7 @@ func TestASAMLSignInNeedsItsRequestAndIsUsedOnce(t *testing.T) {
 	attempt(
 		"a good one",
 		center.VerifiedAssertion{Issuer: "https://idp", ID: "a", NameID: "ADA@example.com", InResponseTo: id},
-		"browser", "",
+		"browser", refusal.None,
 	)
 	attempt(
 		"the assertion again",
@@ -170,7 +171,7 @@ func TestASAMLSignInNeedsItsRequestAndIsUsedOnce(t *testing.T) {
 		t.Errorf("before the provider's end of the session: %v", err)
 	}
 	now = end
-	if _, err := c.PortalUser(ctx, secret.Reveal()); center.CodeOf(err) != center.SessionInvalid {
+	if _, err := c.PortalUser(ctx, secret.Reveal()); refusal.CodeOf(err) != center.SessionInvalid {
 		t.Errorf("after the provider's end of the session: %v", err)
 	}
 }
@@ -196,7 +197,7 @@ func TestABrowserKeepsItsRequests(t *testing.T) {
 	if len(kept) > 2500 {
 		t.Errorf("a cookie of %d bytes", len(kept))
 	}
-	for i, want := range []center.Code{center.RequestUnknown, "", "", "", ""} { // the oldest of five is forgotten
+	for i, want := range []refusal.Code{center.RequestUnknown, refusal.None, refusal.None, refusal.None, refusal.None} { // the oldest of five is forgotten
 		a := center.VerifiedAssertion{
 			Issuer:       "https://idp",
 			ID:           fmt.Sprint("a", i),
@@ -205,7 +206,7 @@ func TestABrowserKeepsItsRequests(t *testing.T) {
 			UsableUntil:  now.Add(time.Hour),
 		}
 		_, _, to, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: kept})
-		if center.CodeOf(err) != want || (err == nil && to != "/start?tab="+fmt.Sprint(i)) {
+		if refusal.CodeOf(err) != want || (err == nil && to != "/start?tab="+fmt.Sprint(i)) {
 			t.Errorf("tab %d: to %q, %v; want %q", i, to, err, want)
 		}
 	}
@@ -231,7 +232,7 @@ func TestABrowserKeepsItsRequests(t *testing.T) {
 		"another center's": strings.Repeat("x", 300),
 		"without end":      strings.Repeat("x.", 100_000) + r.Outstanding.Reveal(),
 	} {
-		if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: outstanding}); center.CodeOf(
+		if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: outstanding}); refusal.CodeOf(
 			err,
 		) != center.RequestUnknown {
 			t.Errorf("%s: %v", what, err)
@@ -249,20 +250,20 @@ func TestGuessingFromElsewhereKeepsNoAdministratorOut(t *testing.T) {
 	if err := c.SetAdministrator(ctx, audit.SystemActor, "admin", right); err != nil {
 		t.Fatal(err)
 	}
-	signIn := func(password, known string, want center.Code) (keep string) {
+	signIn := func(password, known string, want refusal.Code) (keep string) {
 		t.Helper()
 		p, err := c.SignInAdministrator(ctx, nobody, "admin", password, "", center.Browser{Known: known})
-		if center.CodeOf(err) != want {
+		if refusal.CodeOf(err) != want {
 			t.Fatalf("%v, want %q", err, want)
 		}
 		return p.Known.Reveal()
 	}
-	mine := signIn(right, "", "")
+	mine := signIn(right, "", refusal.None)
 	for range 5 {
 		signIn("a guess", "", center.SignInFailed)
 	}
 	signIn(right, "", center.SignInLocked)
-	if again := signIn(right, mine, ""); mine == "" || again != "" {
+	if again := signIn(right, mine, refusal.None); mine == "" || again != "" {
 		t.Errorf("the browser was given %q, then %q", mine, again)
 	}
 	for range 5 {
@@ -290,7 +291,7 @@ func TestTheIdentityProviderMakesNoAdministrator(t *testing.T) {
 		secret, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{})
 		return secret.Reveal(), err
 	}
-	if _, err := signIn("a"); center.CodeOf(err) != center.UserNotFound {
+	if _, err := signIn("a"); refusal.CodeOf(err) != center.UserNotFound {
 		t.Errorf("an administrator who is no user: %v", err)
 	}
 	if _, err := c.CreateUser(ctx, centertest.Actor, centertest.Person("root")); err != nil {
@@ -303,7 +304,7 @@ func TestTheIdentityProviderMakesNoAdministrator(t *testing.T) {
 	if u, err := c.PortalUser(ctx, secret); err != nil || u.UserName != "root" {
 		t.Errorf("the portal: %+v, %v", u, err)
 	}
-	if name, err := c.ConsoleAdministrator(ctx, secret); center.CodeOf(err) != center.SessionInvalid {
+	if name, err := c.ConsoleAdministrator(ctx, secret); refusal.CodeOf(err) != center.SessionInvalid {
 		t.Errorf("the console was opened to %q: %v", name, err)
 	}
 }

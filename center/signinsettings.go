@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // SignInSettings are what an administrator chooses about sign-in. What concerns MFA counts for the
@@ -62,7 +63,7 @@ var defaultSignInSettings = SignInSettings{
 
 func signInSettings(r Reader) (SignInSettings, error) {
 	s, err := r.SignInSettings()
-	if errors.Is(err, ErrNoRow) {
+	if errors.Is(err, refusal.ErrNoRow) {
 		return defaultSignInSettings, nil
 	}
 	return s, err
@@ -88,18 +89,26 @@ func (c *Center) UpdateSignInSettings(ctx context.Context, by audit.Actor, s Sig
 func (s SignInSettings) check() error {
 	switch {
 	case s.PortalSession < MinPortalSession || s.PortalSession > MaxPortalSession:
-		return &Error{Code: InvalidValue, Field: "portal session", Detail: "want 15 minutes to 90 days"}
+		return &refusal.Error{Code: InvalidValue, Field: "portal session", Detail: "want 15 minutes to 90 days"}
 	case s.MFA != MFAContextAware && s.MFA != MFAAlways && s.MFA != MFANever:
-		return &Error{Code: InvalidValue, Field: "MFA mode", Detail: "want CONTEXT_AWARE, ALWAYS_ON or DISABLED"}
+		return &refusal.Error{
+			Code:   InvalidValue,
+			Field:  "MFA mode",
+			Detail: "want CONTEXT_AWARE, ALWAYS_ON or DISABLED",
+		}
 	case s.WithoutDevice != MustRegister && s.WithoutDevice != EmailCode && s.WithoutDevice != BlockSignIn &&
 		s.WithoutDevice != AllowSignIn:
-		return &Error{
+		return &refusal.Error{
 			Code:   InvalidValue,
 			Field:  "users without a device",
 			Detail: "want REQUIRE_REGISTRATION, EMAIL_OTP, BLOCK or ALLOW",
 		}
 	case s.MFA != MFANever && !s.SecurityKeys && !s.Authenticator:
-		return &Error{Code: InvalidValue, Field: "MFA types", Detail: "want security keys, authenticator apps, or both"}
+		return &refusal.Error{
+			Code:   InvalidValue,
+			Field:  "MFA types",
+			Detail: "want security keys, authenticator apps, or both",
+		}
 	}
 	return nil
 }

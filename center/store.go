@@ -31,7 +31,7 @@ type Store interface {
 }
 
 // Reader reads. Every method is one statement and decides nothing; one that looks for a single row
-// returns ErrNoRow when there is none. Lists come in the order of their keys.
+// returns refusal.ErrNoRow when there is none. Lists come in the order of their keys.
 type Reader interface {
 	Instance() (Instance, error)
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Tag is a key and a value on a resource.
@@ -32,7 +33,7 @@ func withTags(old, more []Tag) ([]Tag, error) {
 	seen := map[string]bool{}
 	for _, t := range more {
 		refuse := func(detail string) error {
-			return &Error{Code: InvalidValue, Field: "Tags", Subject: t.Key, Detail: detail}
+			return &refusal.Error{Code: InvalidValue, Field: "Tags", Subject: t.Key, Detail: detail}
 		}
 		switch {
 		case seen[t.Key]:
@@ -48,7 +49,7 @@ func withTags(old, more []Tag) ([]Tag, error) {
 		all = append(slices.DeleteFunc(all, func(o Tag) bool { return o.Key == t.Key }), t)
 	}
 	if len(all) > maxTags {
-		return nil, &Error{Code: QuotaExceeded, Field: "Tags", Detail: "at most 50 tags a resource"}
+		return nil, &refusal.Error{Code: QuotaExceeded, Field: "Tags", Detail: "at most 50 tags a resource"}
 	}
 	slices.SortFunc(all, func(a, b Tag) int { return strings.Compare(a.Key, b.Key) })
 	return all, nil
@@ -105,21 +106,21 @@ func (c *Center) tagged(r Reader, arn string) (tags []Tag, put func(Tx, []Tag) e
 		return p.Tags, func(tx Tx, tags []Tag) error {
 			p.Tags = tags
 			return tx.PutPermissionSet(p)
-		}, orRefuse(err, PermissionSetNotFound, arn)
+		}, refusal.IfNoRow(err, PermissionSetNotFound, arn)
 	case "application":
 		a, err := r.Application(arn)
 		return a.Tags, func(tx Tx, tags []Tag) error {
 			a.Tags = tags
 			return tx.PutApplication(a)
-		}, orRefuse(err, ApplicationNotFound, arn)
+		}, refusal.IfNoRow(err, ApplicationNotFound, arn)
 	case "trustedTokenIssuer":
 		i, err := r.TokenIssuer(arn)
 		return i.Tags, func(tx Tx, tags []Tag) error {
 			i.Tags = tags
 			return tx.PutTokenIssuer(i)
-		}, orRefuse(err, TokenIssuerNotFound, arn)
+		}, refusal.IfNoRow(err, TokenIssuerNotFound, arn)
 	}
-	return nil, nil, &Error{
+	return nil, nil, &refusal.Error{
 		Code:   InvalidValue,
 		Field:  "ResourceArn",
 		Detail: "want the ARN of an instance, a permission set, an application or a trusted token issuer",

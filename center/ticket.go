@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Purpose is what a ticket is good for.
@@ -73,20 +74,20 @@ const (
 // ticket finds a ticket by its secret, or fails with TicketInvalid.
 func (c *Center) ticket(r Reader, purpose Purpose, secret string) (Ticket, error) {
 	if secret == "" {
-		return Ticket{}, &Error{Code: TicketInvalid}
+		return Ticket{}, &refusal.Error{Code: TicketInvalid}
 	}
 	t, err := r.Ticket(purpose, authn.Digest(secret))
 	if err == nil && !c.now().Before(t.ExpiresAt) {
-		err = ErrNoRow
+		err = refusal.ErrNoRow
 	}
-	return t, orRefuse(err, TicketInvalid, string(purpose))
+	return t, refusal.IfNoRow(err, TicketInvalid, string(purpose))
 }
 
 // knownBrowser returns the ticket of a browser that principal has signed in with, and whether it is
 // one.
 func (c *Center) knownBrowser(r Reader, secret, principal string) (Ticket, bool, error) {
 	t, err := c.ticket(r, KnownBrowser, secret)
-	if CodeOf(err) == TicketInvalid {
+	if refusal.CodeOf(err) == TicketInvalid {
 		return t, false, nil
 	}
 	return t, err == nil && t.Principal == principal, err

@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // counting is a store that counts its transactions that write, and what they write.
@@ -58,9 +59,9 @@ func TestANameThatDoesNotExistCostsTheSame(t *testing.T) {
 	cost := func(signIn func(audit.Actor) error, address string) [3]int {
 		t.Helper()
 		*s = counting{Store: s.Store}
-		if err := signIn(audit.Actor{Kind: audit.Anonymous, Address: address}); center.KindOf(
+		if err := signIn(audit.Actor{Kind: audit.Anonymous, Address: address}); refusal.KindOf(
 			err,
-		) != center.Unauthenticated {
+		) != refusal.Unauthenticated {
 			t.Fatal(err)
 		}
 		return [3]int{s.updates, s.puts, s.events}

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // TokenIssuer is a trusted token issuer: an OAuth 2.0 authorization server whose JWTs name users of
@@ -34,7 +35,9 @@ var (
 )
 
 func (i TokenIssuer) check() error {
-	refuse := func(field, detail string) error { return &Error{Code: InvalidValue, Field: field, Detail: detail} }
+	refuse := func(field, detail string) error {
+		return &refusal.Error{Code: InvalidValue, Field: field, Detail: detail}
+	}
 	u, err := url.Parse(i.IssuerURL)
 	switch {
 	case !tokenIssuerName.MatchString(i.Name):
@@ -67,7 +70,7 @@ func (c *Center) CreateTokenIssuer(
 		}
 		if made != i.ARN {
 			i, err = tx.TokenIssuer(made)
-			return made, orRefuse(err, TokenIssuerNotFound, made)
+			return made, refusal.IfNoRow(err, TokenIssuerNotFound, made)
 		}
 		if err := i.check(); err != nil {
 			return i.Name, err
@@ -80,9 +83,13 @@ func (c *Center) CreateTokenIssuer(
 		case err != nil:
 			return i.Name, err
 		case slices.ContainsFunc(all, func(o TokenIssuer) bool { return o.IssuerURL == i.IssuerURL }):
-			return i.Name, &Error{Code: TokenIssuerTaken, Subject: i.IssuerURL}
+			return i.Name, &refusal.Error{Code: TokenIssuerTaken, Subject: i.IssuerURL}
 		case len(all) >= MaxTokenIssuers:
-			return i.Name, &Error{Code: QuotaExceeded, Subject: i.Name, Detail: "at most 10 trusted token issuers"}
+			return i.Name, &refusal.Error{
+				Code:    QuotaExceeded,
+				Subject: i.Name,
+				Detail:  "at most 10 trusted token issuers",
+			}
 		}
 		return i.ARN, tx.PutTokenIssuer(i)
 	})
@@ -95,7 +102,7 @@ func (c *Center) UpdateTokenIssuer(ctx context.Context, by audit.Actor, arn stri
 	return c.change(ctx, by, ActionUpdateTrustedTokenIssuer, func(tx Tx) (string, error) {
 		old, err := tx.TokenIssuer(arn)
 		if err != nil {
-			return arn, orRefuse(err, TokenIssuerNotFound, arn)
+			return arn, refusal.IfNoRow(err, TokenIssuerNotFound, arn)
 		}
 		i := old
 		edit(&i)
@@ -112,7 +119,7 @@ func (c *Center) UpdateTokenIssuer(ctx context.Context, by audit.Actor, arn stri
 func (c *Center) DeleteTokenIssuer(ctx context.Context, by audit.Actor, arn string) error {
 	return c.change(ctx, by, ActionDeleteTrustedTokenIssuer, func(tx Tx) (string, error) {
 		if _, err := tx.TokenIssuer(arn); err != nil {
-			return arn, orRefuse(err, TokenIssuerNotFound, arn)
+			return arn, refusal.IfNoRow(err, TokenIssuerNotFound, arn)
 		}
 		applications, err := tx.Applications("", 0)
 		if err != nil {
@@ -121,7 +128,7 @@ func (c *Center) DeleteTokenIssuer(ctx context.Context, by audit.Actor, arn stri
 		for _, a := range applications {
 			for _, g := range a.Grants {
 				if slices.ContainsFunc(g.Issuers, func(i AuthorizedIssuer) bool { return i.ARN == arn }) {
-					return arn, &Error{Code: TokenIssuerInUse, Subject: a.ARN}
+					return arn, &refusal.Error{Code: TokenIssuerInUse, Subject: a.ARN}
 				}
 			}
 		}
@@ -133,7 +140,7 @@ func (c *Center) DeleteTokenIssuer(ctx context.Context, by audit.Actor, arn stri
 func (c *Center) TokenIssuer(ctx context.Context, arn string) (i TokenIssuer, err error) {
 	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		i, err = r.TokenIssuer(arn)
-		return orRefuse(err, TokenIssuerNotFound, arn)
+		return refusal.IfNoRow(err, TokenIssuerNotFound, arn)
 	})
 	return i, err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/names"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // UserID is a user's id: a UUID that never changes and is never used again.
@@ -110,7 +111,7 @@ func (u User) CheckAWS() error {
 		{"name.givenName", u.Name.GivenName}, {"name.familyName", u.Name.FamilyName}, {"displayName", u.DisplayName},
 	} {
 		if strings.TrimSpace(f.value) == "" {
-			return &Error{Code: MissingValue, Field: f.field, Subject: u.UserName}
+			return &refusal.Error{Code: MissingValue, Field: f.field, Subject: u.UserName}
 		}
 	}
 	for _, l := range [...]struct {
@@ -121,7 +122,7 @@ func (u User) CheckAWS() error {
 		{"roles", len(u.Roles)},
 	} {
 		if l.n > 1 {
-			return &Error{Code: NotSingleValued, Field: l.field, Subject: u.UserName}
+			return &refusal.Error{Code: NotSingleValued, Field: l.field, Subject: u.UserName}
 		}
 	}
 	return nil
@@ -154,14 +155,14 @@ const (
 // Source: identitystore model, SensitiveStringType; SCIM guide, characters that are refused.
 func checkText(field, value string, limit int) error {
 	if len(value) > limit && utf8.RuneCountInString(value) > limit {
-		return &Error{Code: InvalidValue, Field: field, Detail: "too long"}
+		return &refusal.Error{Code: InvalidValue, Field: field, Detail: "too long"}
 	}
 	plain := true // printable ASCII, as nearly all are
 	for i := 0; i < len(value) && plain; i++ {
 		plain = value[i] >= ' ' && value[i] < 0x7f
 	}
 	if !plain && (!utf8.ValidString(value) || strings.IndexFunc(value, unicode.IsControl) >= 0) {
-		return &Error{Code: InvalidValue, Field: field, Detail: "control characters are not allowed"}
+		return &refusal.Error{Code: InvalidValue, Field: field, Detail: "control characters are not allowed"}
 	}
 	return nil
 }
@@ -185,7 +186,7 @@ func (u *User) normalize() {
 // stay.
 func checkNewName(name string) error {
 	if !names.Visible(name) {
-		return &Error{
+		return &refusal.Error{
 			Code:   InvalidValue,
 			Field:  "userName",
 			Detail: "only letters, marks, symbols, numbers and punctuation are allowed, none that cannot be seen",
@@ -198,20 +199,20 @@ func checkNewName(name string) error {
 // identitystore model.
 func (u User) Check() error {
 	if strings.TrimSpace(u.UserName) == "" {
-		return &Error{Code: MissingValue, Field: "userName"}
+		return &refusal.Error{Code: MissingValue, Field: "userName"}
 	}
 	if err := checkText("userName", u.UserName, maxUserName); err != nil {
 		return err
 	}
 	if strings.IndexFunc(u.UserName, unicode.IsSpace) >= 0 {
-		return &Error{Code: InvalidValue, Field: "userName", Detail: "blanks are not allowed"}
+		return &refusal.Error{Code: InvalidValue, Field: "userName", Detail: "blanks are not allowed"}
 	}
 	if names.Fold(u.UserName) == "administrator" || names.Fold(u.UserName) == "awsadministrators" {
-		return &Error{Code: InvalidValue, Field: "userName", Detail: "the name is reserved"}
+		return &refusal.Error{Code: InvalidValue, Field: "userName", Detail: "the name is reserved"}
 	}
 	if u.Birthdate != "" {
 		if _, err := time.Parse(time.DateOnly, u.Birthdate); err != nil {
-			return &Error{Code: InvalidValue, Field: "birthdate", Detail: "want YYYY-MM-DD"}
+			return &refusal.Error{Code: InvalidValue, Field: "birthdate", Detail: "want YYYY-MM-DD"}
 		}
 	}
 	return u.checkTexts()
@@ -231,7 +232,7 @@ func (u User) checkTexts() error {
 	}
 	for _, e := range u.Emails {
 		if !strings.Contains(e.Value, "@") {
-			return &Error{Code: InvalidValue, Field: "emails", Detail: "not an e-mail address"}
+			return &refusal.Error{Code: InvalidValue, Field: "emails", Detail: "not an e-mail address"}
 		}
 	}
 	return checkAddresses(u.Addresses)
@@ -239,7 +240,7 @@ func (u User) checkTexts() error {
 
 func checkValues(field string, values []Value, limit int) error {
 	if len(values) > maxValues {
-		return &Error{Code: InvalidValue, Field: field, Detail: "too many values"}
+		return &refusal.Error{Code: InvalidValue, Field: field, Detail: "too many values"}
 	}
 	primaries := 0
 	for _, v := range values {
@@ -254,14 +255,14 @@ func checkValues(field string, values []Value, limit int) error {
 		}
 	}
 	if primaries > 1 {
-		return &Error{Code: InvalidValue, Field: field, Detail: "only one may be primary"}
+		return &refusal.Error{Code: InvalidValue, Field: field, Detail: "only one may be primary"}
 	}
 	return nil
 }
 
 func checkAddresses(addresses []Address) error {
 	if len(addresses) > maxValues {
-		return &Error{Code: InvalidValue, Field: "addresses", Detail: "too many values"}
+		return &refusal.Error{Code: InvalidValue, Field: "addresses", Detail: "too many values"}
 	}
 	for _, a := range addresses {
 		for _, text := range [...]string{
@@ -297,7 +298,7 @@ func (u User) checkUnique(tx Reader) error {
 		return err
 	}
 	for _, other := range holders {
-		e := &Error{Detail: "held by user " + string(other.ID)}
+		e := &refusal.Error{Detail: "held by user " + string(other.ID)}
 		switch {
 		case other.ID == u.ID:
 			continue
@@ -374,7 +375,7 @@ func (c *Center) UpdateUser(ctx context.Context, by audit.Actor, id UserID, edit
 	err := c.change(ctx, by, ActionUpdateUser, func(tx Tx) (string, error) {
 		old, err := tx.User(id)
 		if err != nil {
-			return string(id), orRefuse(err, UserNotFound, string(id))
+			return string(id), refusal.IfNoRow(err, UserNotFound, string(id))
 		}
 		u = old.clone()
 		if err := edit(&u); err != nil {
@@ -438,7 +439,7 @@ func (c *Center) SetUserActive(ctx context.Context, by audit.Actor, id UserID, a
 	return c.change(ctx, by, action, func(tx Tx) (string, error) {
 		u, err := tx.User(id)
 		if err != nil {
-			return string(id), orRefuse(err, UserNotFound, string(id))
+			return string(id), refusal.IfNoRow(err, UserNotFound, string(id))
 		}
 		u.Active = active
 		u.UpdatedAt = c.now()
@@ -462,7 +463,7 @@ func (c *Center) DeleteUser(ctx context.Context, by audit.Actor, id UserID, rule
 	return c.change(ctx, by, ActionDeleteUser, func(tx Tx) (string, error) {
 		u, err := tx.User(id)
 		if err != nil {
-			return string(id), orRefuse(err, UserNotFound, string(id))
+			return string(id), refusal.IfNoRow(err, UserNotFound, string(id))
 		}
 		for _, rule := range rules {
 			if err := rule(u); err != nil {
@@ -527,7 +528,7 @@ func (c *Center) UserByExternalID(ctx context.Context, id string) (User, error) 
 func findUser(ctx context.Context, c *Center, subject string, find func(Reader) (User, error)) (u User, err error) {
 	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		u, err = find(r)
-		return orRefuse(err, UserNotFound, subject)
+		return refusal.IfNoRow(err, UserNotFound, subject)
 	})
 	return u, err
 }

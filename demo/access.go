@@ -5,6 +5,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
@@ -43,7 +44,7 @@ func CreateAccess(ctx context.Context, c *center.Center, by audit.Actor) error {
 	}
 	for _, s := range permissionSets {
 		p, err := c.CreatePermissionSet(ctx, by, center.PermissionSet{Name: s.name, Description: s.description})
-		if center.CodeOf(err) == center.PermissionSetTaken {
+		if refusal.CodeOf(err) == center.PermissionSetTaken {
 			continue
 		}
 		if err != nil {
@@ -69,7 +70,7 @@ func Assign(ctx context.Context, c *center.Center, by audit.Actor) (missing int,
 	}
 	for _, grant := range grants {
 		g, err := c.GroupByName(ctx, grant.group)
-		if center.CodeOf(err) == center.GroupNotFound {
+		if refusal.CodeOf(err) == center.GroupNotFound {
 			missing++
 			continue
 		}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/provisioning"
-	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant/mirror"
 	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
 )
@@ -112,7 +112,7 @@ func (s *Synchronizer) Explain(ctx context.Context, userPrincipalName string) (p
 		return provisioning.Explanation{}, err
 	}
 	u, err := s.config.State.User(ctx, userPrincipalName)
-	if tenant.KindOf(err) == tenant.NotFound {
+	if refusal.KindOf(err) == refusal.NotFound {
 		return provisioning.Explanation{}, fmt.Errorf(
 			"%s is not in the directory at %s: check the user principal name", userPrincipalName,
 			s.config.Source.BaseURL,

@@ -1,6 +1,9 @@
 package tenant
 
-import "github.com/gatehouse-id/gatehouse/audit"
+import (
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
+)
 
 // Action is a change that an actor asks for, under Entra's name of it in the audit log. Only this
 // file makes values: a name that is written wrong elsewhere does not compile, and nobody can ask
@@ -122,5 +125,5 @@ func authorize(by audit.Actor, action Action) error {
 	if by.Kind == audit.System || action.may&actorsOf(by) != 0 {
 		return nil
 	}
-	return &Error{Code: NotAllowed, Subject: action.name}
+	return &refusal.Error{Code: NotAllowed, Subject: action.name}
 }

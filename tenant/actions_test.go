@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 var update = flag.Bool("update", false, "write golden files")
@@ -45,7 +46,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 			switch err := authorize(audit.Actor{Kind: k.kind}, a); {
 			case err == nil:
 				b.WriteString(" yes |")
-			case CodeOf(err) == NotAllowed:
+			case refusal.CodeOf(err) == NotAllowed:
 				b.WriteString(" |")
 			default:
 				t.Errorf("%s, %s: %v", a, k.title, err)

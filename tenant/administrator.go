@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/names"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Administrator is a person who may use the admin center, and who may do what the Global
@@ -94,7 +95,7 @@ func checkAdministratorName(name string) error {
 		strings.IndexFunc(name, unicode.IsControl) >= 0 ||
 		strings.Contains(name, "@") {
 		detail := "want 1 to 128 characters without an at sign, a blank at either end or a control character"
-		return &Error{Code: InvalidValue, Subject: "name", Detail: detail}
+		return &refusal.Error{Code: InvalidValue, Subject: "name", Detail: detail}
 	}
 	return nil
 }
@@ -108,7 +109,7 @@ func (t *Tenant) SetAdministrator(ctx context.Context, by audit.Actor, name, pas
 	hash := authn.HashPassword(password)
 	return t.change(ctx, by, ActionSetAdministrator, func(tx Tx, _ *Touched) (string, error) {
 		a, err := tx.Administrator(name)
-		if errors.Is(err, ErrNoRow) {
+		if errors.Is(err, refusal.ErrNoRow) {
 			a, err = Administrator{Name: name, CreatedAt: t.now(), CreatedBy: by.Name}, checkAdministratorName(name)
 		}
 		if err != nil {
@@ -146,8 +147,8 @@ func (t *Tenant) AddAdministrator(ctx context.Context, by audit.Actor, name stri
 	err = t.change(ctx, by, ActionAddAdministrator, func(tx Tx, _ *Touched) (string, error) {
 		switch _, err := tx.Administrator(name); {
 		case err == nil:
-			return name, &Error{Code: AdministratorTaken, Subject: name}
-		case !errors.Is(err, ErrNoRow):
+			return name, &refusal.Error{Code: AdministratorTaken, Subject: name}
+		case !errors.Is(err, refusal.ErrNoRow):
 			return name, err
 		}
 		if err := checkAdministratorName(name); err != nil {
@@ -166,7 +167,7 @@ func (t *Tenant) changeAdministrator(ctx context.Context, by audit.Actor, action
 	return t.change(ctx, by, action, func(tx Tx, _ *Touched) (string, error) {
 		a, err := tx.Administrator(name)
 		if err != nil {
-			return name, orRefuse(err, AdministratorNotFound, name)
+			return name, refusal.IfNoRow(err, AdministratorNotFound, name)
 		}
 		return a.Name, rule(tx, a)
 	})
@@ -187,7 +188,7 @@ func (t *Tenant) ResetAdministratorPassword(ctx context.Context, by audit.Actor,
 	}
 	err = t.changeAdministrator(ctx, by, ActionResetAdministratorPassword, name, func(tx Tx, a Administrator) error {
 		if own(by, a) {
-			return &Error{Code: OwnAdministrator, Subject: a.Name}
+			return &refusal.Error{Code: OwnAdministrator, Subject: a.Name}
 		}
 		return t.setAdministratorPassword(tx, a, hash, true)
 	})
@@ -204,9 +205,9 @@ func (t *Tenant) RemoveAdministrator(ctx context.Context, by audit.Actor, name s
 		case err != nil:
 			return err
 		case own(by, a):
-			return &Error{Code: OwnAdministrator, Subject: a.Name}
+			return &refusal.Error{Code: OwnAdministrator, Subject: a.Name}
 		case len(all) == 1:
-			return &Error{Code: LastAdministrator, Subject: a.Name}
+			return &refusal.Error{Code: LastAdministrator, Subject: a.Name}
 		}
 		principal := administratorPrincipal(a.Name)
 		return errors.Join(tx.DeleteSessionsOf(principal), tx.DeleteGrantsOf(principal),
@@ -255,7 +256,7 @@ func (t *Tenant) EndAdministratorSession(ctx context.Context, by audit.Actor, na
 			}
 		}
 		if err == nil && !found {
-			return &Error{Code: SessionInvalid}
+			return &refusal.Error{Code: SessionInvalid}
 		}
 		return err
 	})

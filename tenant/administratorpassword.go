@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // ChangeAdministratorPassword is for administrators themselves, who must know the password that
@@ -49,7 +50,7 @@ func newChoice(stored Password, password string) (hash string, err error) {
 		return "", err
 	}
 	if authn.CheckPassword(stored.Hash, password) {
-		return "", &Error{Code: InvalidValue, Subject: "password", Detail: "want another one than the present"}
+		return "", &refusal.Error{Code: InvalidValue, Subject: "password", Detail: "want another one than the present"}
 	}
 	return authn.HashPassword(password), nil
 }
@@ -62,7 +63,7 @@ func (t *Tenant) ReplaceOneTime(ctx context.Context, by audit.Actor, ticket, pas
 	err := t.Store.View(ctx, func(r Reader) (err error) {
 		if who, err = t.settingPassword(r, ticket); err == nil {
 			stored, err = r.Password(who.UserID)
-			err = orRefuse(err, SessionInvalid, "")
+			err = refusal.IfNoRow(err, SessionInvalid, "")
 		}
 		return err
 	})
@@ -103,9 +104,9 @@ func (t *Tenant) ReplaceOneTime(ctx context.Context, by audit.Actor, ticket, pas
 func (t *Tenant) settingPassword(r Reader, secret string) (Session, error) {
 	s, err := r.Session(authn.Digest(secret))
 	if err == nil && (!s.SetsPassword || !t.now().Before(s.ExpiresAt)) {
-		err = ErrNoRow
+		err = refusal.ErrNoRow
 	}
-	return s, orRefuse(err, SessionInvalid, "")
+	return s, refusal.IfNoRow(err, SessionInvalid, "")
 }
 
 // maxUserAgent bounds what is kept of a browser's name, in bytes.
@@ -125,7 +126,7 @@ func (t *Tenant) open(tx Tx, secret string, s Session, persistent bool, p Passwo
 	if s.Administrator != "" {
 		a, failed := tx.Administrator(s.Administrator)
 		if failed != nil {
-			return Entry{}, orRefuse(failed, SignInFailed, "")
+			return Entry{}, refusal.IfNoRow(failed, SignInFailed, "")
 		}
 		a.LastSignInAt = t.now()
 		err = errors.Join(err, tx.PutAdministrator(a))
@@ -154,7 +155,7 @@ func makeRoom(tx Tx, userID string) error {
 // Pending says what a sign-in waits for. It fails with SessionInvalid when it has taken too long.
 func (t *Tenant) Pending(ctx context.Context, ticket string) (c Challenge, err error) {
 	err = t.Store.Update(ctx, func(tx Tx) error {
-		if _, err := t.settingPassword(tx, ticket); CodeOf(err) != SessionInvalid {
+		if _, err := t.settingPassword(tx, ticket); refusal.CodeOf(err) != SessionInvalid {
 			c = Challenge{Ticket: ticket, NewPassword: true}
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Application is an application with its service principal: what the admin center calls an
@@ -101,7 +102,7 @@ func (t *Tenant) UpdateApplication(
 	err := t.change(ctx, by, ActionUpdateApplication, func(tx Tx, _ *Touched) (string, error) {
 		old, err := tx.Application(id)
 		if err != nil {
-			return id, orRefuse(err, ApplicationNotFound, id)
+			return id, refusal.IfNoRow(err, ApplicationNotFound, id)
 		}
 		a = old
 		a.IdentifierURIs = slices.Clone(old.IdentifierURIs)
@@ -134,14 +135,14 @@ func (t *Tenant) UpdateApplication(
 
 func (a Application) check(tx Reader) error {
 	if a.SSOMode != "" && a.SSOMode != "saml" {
-		return &Error{Code: InvalidValue, Subject: "preferredSingleSignOnMode", Detail: "only saml is offered"}
+		return &refusal.Error{Code: InvalidValue, Subject: "preferredSingleSignOnMode", Detail: "only saml is offered"}
 	}
 	if len(a.NotificationEmails) > 5 {
-		return &Error{Code: InvalidValue, Subject: "notificationEmailAddresses", Detail: "at most five"}
+		return &refusal.Error{Code: InvalidValue, Subject: "notificationEmailAddresses", Detail: "at most five"}
 	}
 	if a.ActiveThumbprint != "" &&
 		!slices.ContainsFunc(a.Keys, func(k SigningKey) bool { return k.Thumbprint == a.ActiveThumbprint }) {
-		return &Error{
+		return &refusal.Error{
 			Code:    InvalidValue,
 			Subject: "preferredTokenSigningKeyThumbprint",
 			Detail:  "no certificate of the application has it",
@@ -156,11 +157,11 @@ func (a Application) check(tx Reader) error {
 	}
 	for _, uri := range a.IdentifierURIs {
 		if uri == "" || len(uri) > maxIdentifier {
-			return &Error{Code: InvalidValue, Subject: "identifierUris", Detail: "want 1 to 1024 characters"}
+			return &refusal.Error{Code: InvalidValue, Subject: "identifierUris", Detail: "want 1 to 1024 characters"}
 		}
 		for _, o := range others {
 			if o.ID != a.ID && slices.Contains(o.IdentifierURIs, uri) {
-				return &Error{Code: IdentifierTaken, Subject: uri}
+				return &refusal.Error{Code: IdentifierTaken, Subject: uri}
 			}
 		}
 	}
@@ -173,14 +174,14 @@ func (a Application) checkAddresses(old Application) error {
 	for _, u := range a.ReplyURLs {
 		if to, err := authn.ParseRedirectURI(u); (err != nil || !to.Confidential()) &&
 			!slices.Contains(old.ReplyURLs, u) {
-			return &Error{Code: InvalidValue, Subject: "redirectUris", Detail: "want https addresses"}
+			return &refusal.Error{Code: InvalidValue, Subject: "redirectUris", Detail: "want https addresses"}
 		}
 	}
 	for _, u := range []struct{ name, now, before string }{
 		{"loginUrl", a.SignOnURL, old.SignOnURL}, {"logoutUrl", a.LogoutURL, old.LogoutURL},
 	} {
 		if u.now != "" && u.now != u.before && !webAddress(u.now) {
-			return &Error{Code: InvalidValue, Subject: u.name, Detail: "want an https address"}
+			return &refusal.Error{Code: InvalidValue, Subject: u.name, Detail: "want an https address"}
 		}
 	}
 	return nil
@@ -203,14 +204,18 @@ func (a Application) ReplyURL(asked string) (string, error) {
 		slices.Contains(a.ReplyURLs, asked) {
 		return asked, nil
 	}
-	return "", &Error{Code: ReplyURLMismatch, Subject: asked}
+	return "", &refusal.Error{Code: ReplyURLMismatch, Subject: asked}
 }
 
 // StartURL returns where the tile of an application leads; empty: the sign-in starts here. It fails
 // with ReplyURLMismatch when that is no address for a browser.
 func (a Application) StartURL() (string, error) {
 	if a.SignOnURL != "" && !webAddress(a.SignOnURL) {
-		return "", &Error{Code: ReplyURLMismatch, Subject: a.DisplayName, Detail: "the sign-on URL is no https address"}
+		return "", &refusal.Error{
+			Code:    ReplyURLMismatch,
+			Subject: a.DisplayName,
+			Detail:  "the sign-on URL is no https address",
+		}
 	}
 	return a.SignOnURL, nil
 }
@@ -219,10 +224,18 @@ func (a Application) StartURL() (string, error) {
 // LogoutInvalid.
 func (a Application) SignedOutURL() (string, error) {
 	if a.LogoutURL == "" {
-		return "", &Error{Code: LogoutInvalid, Subject: a.DisplayName, Detail: "the application has no logout URL"}
+		return "", &refusal.Error{
+			Code:    LogoutInvalid,
+			Subject: a.DisplayName,
+			Detail:  "the application has no logout URL",
+		}
 	}
 	if !webAddress(a.LogoutURL) {
-		return "", &Error{Code: LogoutInvalid, Subject: a.DisplayName, Detail: "the logout URL is no https address"}
+		return "", &refusal.Error{
+			Code:    LogoutInvalid,
+			Subject: a.DisplayName,
+			Detail:  "the logout URL is no https address",
+		}
 	}
 	return a.LogoutURL, nil
 }
@@ -251,7 +264,7 @@ func (a Application) SigningKeyOf(now time.Time) (SigningKey, error) {
 	}
 	switch {
 	case active == nil:
-		return SigningKey{}, &Error{Code: SigningKeyMissing, Subject: a.DisplayName}
+		return SigningKey{}, &refusal.Error{Code: SigningKeyMissing, Subject: a.DisplayName}
 	case !now.Before(active.NotAfter) && valid != nil:
 		return *valid, nil
 	}
@@ -262,7 +275,7 @@ func (a Application) SigningKeyOf(now time.Time) (SigningKey, error) {
 func (t *Tenant) Application(ctx context.Context, id string) (a Application, err error) {
 	err = t.Store.View(ctx, func(r Reader) (err error) {
 		a, err = r.Application(id)
-		return orRefuse(err, ApplicationNotFound, id)
+		return refusal.IfNoRow(err, ApplicationNotFound, id)
 	})
 	return a, err
 }
@@ -279,7 +292,7 @@ func (t *Tenant) ApplicationByIdentifier(ctx context.Context, issuer string) (Ap
 			return a, nil
 		}
 	}
-	return Application{}, &Error{Code: IdentifierUnknown, Subject: issuer}
+	return Application{}, &refusal.Error{Code: IdentifierUnknown, Subject: issuer}
 }
 
 // Applications lists the applications in the order of their ids.
@@ -306,7 +319,7 @@ func (t *Tenant) Assign(
 	}
 	err := t.change(ctx, by, ActionAddAppRoleAssignmentGrantToUser, func(tx Tx, touched *Touched) (string, error) {
 		if _, err := tx.Application(servicePrincipalID); err != nil {
-			return servicePrincipalID, orRefuse(err, ApplicationNotFound, servicePrincipalID)
+			return servicePrincipalID, refusal.IfNoRow(err, ApplicationNotFound, servicePrincipalID)
 		}
 		kind, err := kindOf(tx, principalID)
 		if err != nil {
@@ -318,7 +331,7 @@ func (t *Tenant) Assign(
 			return principalID, err
 		}
 		if slices.ContainsFunc(existing, func(e Assignment) bool { return e.RoleID == roleID }) {
-			return principalID, &Error{Code: AssignmentExists, Subject: principalID}
+			return principalID, &refusal.Error{Code: AssignmentExists, Subject: principalID}
 		}
 		return principalID, errors.Join(touchPrincipal(tx, touched, a), tx.PutAssignment(a))
 	})
@@ -339,10 +352,10 @@ func (t *Tenant) Unassign(ctx context.Context, by audit.Actor, servicePrincipalI
 	return t.change(ctx, by, ActionRemoveAppRoleAssignmentFromUser, func(tx Tx, touched *Touched) (string, error) {
 		a, err := tx.Assignment(id)
 		if err == nil && a.ServicePrincipalID != servicePrincipalID {
-			err = ErrNoRow
+			err = refusal.ErrNoRow
 		}
 		if err != nil {
-			return id, orRefuse(err, AssignmentNotFound, id)
+			return id, refusal.IfNoRow(err, AssignmentNotFound, id)
 		}
 		return a.PrincipalID, errors.Join(touchPrincipal(tx, touched, a), tx.DeleteAssignment(id))
 	})
@@ -361,7 +374,7 @@ func (t *Tenant) Assignments(ctx context.Context, q AssignmentQuery) (list []Ass
 // assigned group. It fails with NotAssigned.
 func (t *Tenant) MayUse(ctx context.Context, a Application, userID string) error {
 	if !a.Enabled {
-		return &Error{Code: ApplicationDisabled, Subject: a.DisplayName}
+		return &refusal.Error{Code: ApplicationDisabled, Subject: a.DisplayName}
 	}
 	if !a.AssignmentRequired {
 		return nil
@@ -373,7 +386,7 @@ func (t *Tenant) MayUse(ctx context.Context, a Application, userID string) error
 		}
 		ok, err := inScope(r, assigned, userID)
 		if err == nil && !ok {
-			err = &Error{Code: NotAssigned, Subject: userID}
+			err = &refusal.Error{Code: NotAssigned, Subject: userID}
 		}
 		return err
 	})

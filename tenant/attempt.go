@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/names"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // attempt is a password that somebody sends for a name.
@@ -39,7 +40,7 @@ func (t *Tenant) verifyPassword(ctx context.Context, a attempt, then func(Passwo
 			a.by,
 			a.action.name,
 			a.name,
-			&Error{Code: SignInFailed, Detail: "nobody can have this name"},
+			&refusal.Error{Code: SignInFailed, Detail: "nobody can have this name"},
 		)
 	}
 	applicant, err := t.applicant(ctx, a)
@@ -59,13 +60,13 @@ func (t *Tenant) verifyPassword(ctx context.Context, a attempt, then func(Passwo
 	right := authn.CheckPassword(stored.Hash, a.password) // also where nobody is to know: it takes its time
 	switch {
 	case !until.IsZero() && stored.Hash == "": // the code of another event would be another write
-		err = &Error{Code: SignInLocked, Detail: "no such user, and too many attempts for names like it"}
+		err = &refusal.Error{Code: SignInLocked, Detail: "no such user, and too many attempts for names like it"}
 	case !until.IsZero():
-		err = &Error{Code: SignInLocked, Detail: "until " + until.Format(time.RFC3339)}
+		err = &refusal.Error{Code: SignInLocked, Detail: "until " + until.Format(time.RFC3339)}
 	case stored.Hash == "":
-		err = &Error{Code: SignInFailed, Detail: "no such user, no password, or disabled"}
+		err = &refusal.Error{Code: SignInFailed, Detail: "no such user, no password, or disabled"}
 	case !right:
-		err = &Error{Code: SignInFailed, Detail: "wrong password"}
+		err = &refusal.Error{Code: SignInFailed, Detail: "wrong password"}
 	default:
 		if err = then(stored); err != nil { // the password was no mistake
 			err = errors.Join(err, t.takeBack(context.WithoutCancel(ctx), a, stored))
@@ -81,7 +82,7 @@ func (t *Tenant) verifyPassword(ctx context.Context, a attempt, then func(Passwo
 }
 
 // busy says that there was no place, for whatever reason.
-func busy(reason error) error { return errors.Join(&Error{Code: SignInBusy}, reason) }
+func busy(reason error) error { return errors.Join(&refusal.Error{Code: SignInBusy}, reason) }
 
 // hashPassword hashes a password that somebody chooses who is known already. It fails with
 // SignInBusy.
@@ -103,7 +104,7 @@ func (t *Tenant) applicant(ctx context.Context, a attempt) (who authn.Applicant,
 			Name:     names.Fold(a.name),
 		}
 		_, principal, err := a.find(r)
-		if errors.Is(err, ErrNoRow) {
+		if errors.Is(err, refusal.ErrNoRow) {
 			return nil
 		}
 		if err != nil {
@@ -132,7 +133,7 @@ func (t *Tenant) countAttempt(ctx context.Context, a attempt) (p Password, until
 		if err == nil {
 			p, err = tx.Password(principal)
 		}
-		if errors.Is(err, ErrNoRow) {
+		if errors.Is(err, refusal.ErrNoRow) {
 			p, err = tx.Password(nobody(a.name))
 			p.Principal = nobody(a.name)
 			p.Hash = ""
@@ -156,7 +157,7 @@ func (t *Tenant) countAttempt(ctx context.Context, a attempt) (p Password, until
 func (t *Tenant) takeBack(ctx context.Context, a attempt, stored Password) error {
 	return t.Store.Update(ctx, func(tx Tx) error {
 		p, err := t.forgiven(tx, stored, a.known)
-		if CodeOf(err) == SignInFailed { // the password was changed meanwhile
+		if refusal.CodeOf(err) == SignInFailed { // the password was changed meanwhile
 			return nil
 		}
 		return errors.Join(err, tx.PutPassword(p))
@@ -168,12 +169,12 @@ func (t *Tenant) takeBack(ctx context.Context, a attempt, stored Password) error
 func (t *Tenant) forgiven(r Reader, stored Password, known string) (Password, error) {
 	p, err := r.Password(stored.Principal)
 	if err == nil && p.Hash != stored.Hash { // it was reset while the old one was being checked
-		err = ErrNoRow
+		err = refusal.ErrNoRow
 	}
 	if err == nil {
 		*p.lockout(known, t.now()) = authn.Lockout{}
 	}
-	return p, orRefuse(err, SignInFailed, "")
+	return p, refusal.IfNoRow(err, SignInFailed, "")
 }
 
 // KnownBrowser is a browser that somebody has signed in with. Only the digest of its secret is

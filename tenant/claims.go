@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Signing says what of a SAML response is signed. Source: signing options of the SAML certificate.
@@ -76,7 +77,7 @@ var restrictedClaims = []string{
 // checkClaims refuses claims that cannot be issued.
 func (a Application) checkClaims() error {
 	invalid := func(subject, detail string) error {
-		return &Error{Code: InvalidValue, Subject: subject, Detail: detail}
+		return &refusal.Error{Code: InvalidValue, Subject: subject, Detail: detail}
 	}
 	switch a.Signing {
 	case SignAssertion, SignResponse, SignBoth:
@@ -142,7 +143,11 @@ func (a Application) NameIDOf(u User, requested string) (value, format string, e
 		name = "originalUserPrincipalName" // a guest's keeps #EXT# in tokens, other than in provisioning
 	}
 	if value = u.Attribute(name).Text(); value == "" {
-		return "", "", &Error{Code: NameIDMissing, Subject: u.UserPrincipalName, Detail: "the user has no " + name}
+		return "", "", &refusal.Error{
+			Code:    NameIDMissing,
+			Subject: u.UserPrincipalName,
+			Detail:  "the user has no " + name,
+		}
 	}
 	return value, requested, nil
 }

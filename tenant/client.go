@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Client is a program that may call Microsoft Graph: an app registration. It proves itself by a
@@ -65,20 +66,20 @@ var publicClients = []Client{
 func (c Client) MayReceive(redirect string) (authn.RedirectURI, error) {
 	asked, err := authn.ParseRedirectURI(redirect)
 	if err != nil || !asked.Confidential() {
-		return authn.RedirectURI{}, &Error{Code: RedirectMismatch, Subject: c.ID}
+		return authn.RedirectURI{}, &refusal.Error{Code: RedirectMismatch, Subject: c.ID}
 	}
 	for _, text := range c.RedirectURIs {
 		if known, err := authn.ParseRedirectURI(text); err == nil && known.Receives(asked) {
 			return asked, nil
 		}
 	}
-	return authn.RedirectURI{}, &Error{Code: RedirectMismatch, Subject: c.ID}
+	return authn.RedirectURI{}, &refusal.Error{Code: RedirectMismatch, Subject: c.ID}
 }
 
 // check refuses what cannot be a client.
 func (c Client) check() error {
 	invalid := func(subject, detail string) error {
-		return &Error{Code: InvalidValue, Subject: subject, Detail: detail}
+		return &refusal.Error{Code: InvalidValue, Subject: subject, Detail: detail}
 	}
 	if err := checkDisplayName(c.DisplayName); err != nil {
 		return err
@@ -131,7 +132,7 @@ func (t *Tenant) RegisterClient(
 func (t *Tenant) DeleteClient(ctx context.Context, by audit.Actor, id string) error {
 	return t.change(ctx, by, ActionDeleteApplication, func(tx Tx, _ *Touched) (string, error) {
 		if _, err := tx.Client(id); err != nil {
-			return id, orRefuse(err, ClientUnknown, id)
+			return id, refusal.IfNoRow(err, ClientUnknown, id)
 		}
 		return id, tx.DeleteClient(id)
 	})
@@ -157,11 +158,11 @@ func (t *Tenant) Client(ctx context.Context, id string) (c Client, err error) {
 		}
 	}
 	if len(id) > maxClientID {
-		return c, &Error{Code: ClientUnknown, Subject: audit.Cut(id, maxClientID)}
+		return c, &refusal.Error{Code: ClientUnknown, Subject: audit.Cut(id, maxClientID)}
 	}
 	err = t.Store.View(ctx, func(r Reader) (err error) {
 		c, err = r.Client(id)
-		return orRefuse(err, ClientUnknown, id)
+		return refusal.IfNoRow(err, ClientUnknown, id)
 	})
 	return c, err
 }
@@ -170,7 +171,7 @@ func (t *Tenant) Client(ctx context.Context, id string) (c Client, err error) {
 func (t *Tenant) AuthenticateClient(ctx context.Context, id, secret string) (Client, error) {
 	c, err := t.Client(ctx, id)
 	if err == nil && (c.SecretDigest == "" || !authn.Equal(c.SecretDigest, authn.Digest(secret))) {
-		return c, &Error{Code: ClientInvalid, Subject: id}
+		return c, &refusal.Error{Code: ClientInvalid, Subject: id}
 	}
 	return c, err
 }
@@ -219,8 +220,8 @@ func (t *Tenant) SessionAccount(ctx context.Context, secret string) (a Account, 
 		a, err = accountNow(
 			r, Account{ID: s.UserID, Name: s.Administrator, Administrator: s.Administrator != ""}, s.CreatedAt,
 		)
-		if CodeOf(err) == GrantRevoked { // it was to end with the others
-			return &Error{Code: SessionInvalid, Subject: a.Name}
+		if refusal.CodeOf(err) == GrantRevoked { // it was to end with the others
+			return &refusal.Error{Code: SessionInvalid, Subject: a.Name}
 		}
 		return err
 	})
@@ -242,20 +243,20 @@ func accountNow(r Reader, a Account, signedIn time.Time) (Account, error) {
 	if a.Administrator {
 		now, err := r.Administrator(a.Name)
 		if err == nil && signedIn.Before(now.SessionsValidFrom) {
-			return a, &Error{Code: GrantRevoked, Subject: a.Name}
+			return a, &refusal.Error{Code: GrantRevoked, Subject: a.Name}
 		}
 		a.ID, a.DisplayName = administratorPrincipal(a.Name), a.Name
-		return a, orRefuse(err, SessionInvalid, a.Name)
+		return a, refusal.IfNoRow(err, SessionInvalid, a.Name)
 	}
 	u, err := r.User(a.ID)
 	if err == nil && !u.Enabled {
-		return a, &Error{Code: SessionInvalid, Detail: "the user is disabled"}
+		return a, &refusal.Error{Code: SessionInvalid, Detail: "the user is disabled"}
 	}
 	if err == nil && signedIn.Before(u.SessionsValidFrom) {
-		return a, &Error{Code: GrantRevoked, Subject: u.UserPrincipalName}
+		return a, &refusal.Error{Code: GrantRevoked, Subject: u.UserPrincipalName}
 	}
 	a.Name, a.DisplayName = u.UserPrincipalName, u.DisplayName
-	return a, orRefuse(err, SessionInvalid, a.ID)
+	return a, refusal.IfNoRow(err, SessionInvalid, a.ID)
 }
 
 // StillGranted refuses an administrator who was removed or signed out everywhere since the sign-in,

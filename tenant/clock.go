@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Clock is a clock that can be moved forward, so that cycles of forty minutes, expiring tokens and
@@ -28,13 +29,13 @@ func (t *Tenant) MoveClock(ctx context.Context, by audit.Actor, forward time.Dur
 	err := t.change(ctx, by, ActionMoveClock, func(Tx, *Touched) (string, error) {
 		switch {
 		case t.Clock == nil:
-			return forward.String(), &Error{
+			return forward.String(), &refusal.Error{
 				Code:    NotAllowed,
 				Subject: "clock",
 				Detail:  "it is not movable: only the demo's is, and that of a tenant with --movable-clock",
 			}
 		case forward < 0 || t.Clock.Ahead()+forward > maxAhead:
-			return forward.String(), &Error{
+			return forward.String(), &refusal.Error{
 				Code:    InvalidValue,
 				Subject: "clock",
 				Detail:  "it moves forward, by ten years in all",

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // quarantineWaits are the times between attempts while a job is in quarantine. Source: quarantine
@@ -55,7 +56,7 @@ func (t *Tenant) FinishCycle(ctx context.Context, id string, x Execution, failur
 	err := t.Store.Update(ctx, func(tx Tx) error {
 		entered = nil
 		j, err := tx.Job(id)
-		if errors.Is(err, ErrNoRow) { // deleted while it ran
+		if errors.Is(err, refusal.ErrNoRow) { // deleted while it ran
 			return nil
 		}
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/names"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // User is a person in the tenant.
@@ -96,10 +97,10 @@ func (u *User) normalize() {
 // earlier releases took more.
 func (u *User) check(tx Reader, old User) error {
 	if _, err := mail.ParseAddress(u.UserPrincipalName); err != nil || strings.ContainsAny(u.UserPrincipalName, " <>") {
-		return &Error{Code: InvalidValue, Subject: "userPrincipalName", Detail: "want name@domain"}
+		return &refusal.Error{Code: InvalidValue, Subject: "userPrincipalName", Detail: "want name@domain"}
 	}
 	if u.UserPrincipalName != old.UserPrincipalName && !names.Visible(u.UserPrincipalName) {
-		return &Error{Code: InvalidValue, Subject: "userPrincipalName", Detail: "a character in it is not seen"}
+		return &refusal.Error{Code: InvalidValue, Subject: "userPrincipalName", Detail: "a character in it is not seen"}
 	}
 	before := old.Texts()
 	for field, value := range u.Texts() {
@@ -111,7 +112,7 @@ func (u *User) check(tx Reader, old User) error {
 			text = strings.NewReplacer("\r", "", "\n", "").Replace(text)
 		}
 		if !plainText(text, maxText) {
-			return &Error{
+			return &refusal.Error{
 				Code:    InvalidValue,
 				Subject: field,
 				Detail:  "want at most 256 characters, and no control characters",
@@ -119,13 +120,13 @@ func (u *User) check(tx Reader, old User) error {
 		}
 	}
 	if u.DisplayName == "" {
-		return &Error{Code: InvalidValue, Subject: "displayName", Detail: "missing"}
+		return &refusal.Error{Code: InvalidValue, Subject: "displayName", Detail: "missing"}
 	}
 	other, err := tx.UserByPrincipalName(u.UserPrincipalName)
 	if err == nil && other.ID != u.ID {
-		return &Error{Code: UPNTaken, Subject: u.UserPrincipalName}
+		return &refusal.Error{Code: UPNTaken, Subject: u.UserPrincipalName}
 	}
-	if err != nil && !errors.Is(err, ErrNoRow) {
+	if err != nil && !errors.Is(err, refusal.ErrNoRow) {
 		return err
 	}
 	return nil
@@ -166,7 +167,7 @@ func (t *Tenant) PatchUser(ctx context.Context, by audit.Actor, id, password str
 	var u, old User
 	patched := func(r Reader) (err error) {
 		if old, err = r.User(id); err != nil {
-			return orRefuse(err, UserNotFound, id)
+			return refusal.IfNoRow(err, UserNotFound, id)
 		}
 		u = old
 		edit(&u)
@@ -218,7 +219,7 @@ func (t *Tenant) SetPassword(ctx context.Context, by audit.Actor, id, password s
 	return t.change(ctx, by, ActionResetPassword, func(tx Tx, _ *Touched) (string, error) {
 		u, err := tx.User(id)
 		if err != nil {
-			return id, orRefuse(err, UserNotFound, id)
+			return id, refusal.IfNoRow(err, UserNotFound, id)
 		}
 		return id, errors.Join(putPassword(tx, id, hash, false), t.endSessions(tx, &u), tx.PutUser(u))
 	})
@@ -230,7 +231,7 @@ func (t *Tenant) RevokeSessions(ctx context.Context, by audit.Actor, id string) 
 	return t.change(ctx, by, ActionRevokeSessions, func(tx Tx, _ *Touched) (string, error) {
 		u, err := tx.User(id)
 		if err != nil {
-			return id, orRefuse(err, UserNotFound, id)
+			return id, refusal.IfNoRow(err, UserNotFound, id)
 		}
 		return u.ID, errors.Join(t.endSessions(tx, &u), tx.PutUser(u))
 	})
@@ -247,7 +248,7 @@ func (t *Tenant) endSessions(tx Tx, u *User) error {
 func (t *Tenant) DeleteUser(ctx context.Context, by audit.Actor, id string) error {
 	return t.change(ctx, by, ActionDeleteUser, func(tx Tx, touched *Touched) (string, error) {
 		if _, err := tx.User(id); err != nil {
-			return id, orRefuse(err, UserNotFound, id)
+			return id, refusal.IfNoRow(err, UserNotFound, id)
 		}
 		touched.add(KindUser, id)
 		return id, errors.Join(
@@ -285,7 +286,7 @@ func (t *Tenant) User(ctx context.Context, idOrName string) (u User, err error) 
 		} else {
 			u, err = r.User(idOrName)
 		}
-		return orRefuse(err, UserNotFound, idOrName)
+		return refusal.IfNoRow(err, UserNotFound, idOrName)
 	})
 	return u, err
 }
@@ -309,7 +310,7 @@ func (t *Tenant) CreateGroup(ctx context.Context, by audit.Actor, g Group, membe
 		}
 		for _, id := range g.Owners {
 			if _, err := tx.User(id); err != nil {
-				return g.ID, orRefuse(err, UserNotFound, id)
+				return g.ID, refusal.IfNoRow(err, UserNotFound, id)
 			}
 		}
 		touched.add(KindGroup, g.ID)
@@ -330,7 +331,7 @@ func (g Group) check(old Group) error {
 		}
 	}
 	if utf8.RuneCountInString(g.Description) > maxDescription {
-		return &Error{Code: InvalidValue, Subject: "description", Detail: "longer than 1024 characters"}
+		return &refusal.Error{Code: InvalidValue, Subject: "description", Detail: "longer than 1024 characters"}
 	}
 	return nil
 }
@@ -338,7 +339,7 @@ func (g Group) check(old Group) error {
 // checkDisplayName is the rule of the names of groups, applications, clients and policies.
 func checkDisplayName(name string) error {
 	if name == "" || !plainText(name, maxText) {
-		return &Error{
+		return &refusal.Error{
 			Code:    InvalidValue,
 			Subject: "displayName",
 			Detail:  "want 1 to 256 characters, and no control characters",
@@ -356,7 +357,7 @@ func (t *Tenant) UpdateGroup(
 	err := t.change(ctx, by, ActionUpdateGroup, func(tx Tx, touched *Touched) (string, error) {
 		old, err := tx.Group(id)
 		if err != nil {
-			return id, orRefuse(err, GroupNotFound, id)
+			return id, refusal.IfNoRow(err, GroupNotFound, id)
 		}
 		g = old
 		edit(&g)
@@ -377,7 +378,7 @@ func (t *Tenant) UpdateGroup(
 func (t *Tenant) DeleteGroup(ctx context.Context, by audit.Actor, id string) error {
 	return t.change(ctx, by, ActionDeleteGroup, func(tx Tx, touched *Touched) (string, error) {
 		if _, err := tx.Group(id); err != nil {
-			return id, orRefuse(err, GroupNotFound, id)
+			return id, refusal.IfNoRow(err, GroupNotFound, id)
 		}
 		touched.add(KindGroup, id)
 		if err := touchMembers(tx, touched, id); err != nil {
@@ -403,7 +404,7 @@ func touchMembers(tx Reader, touched *Touched, groupID string) error {
 func (t *Tenant) Group(ctx context.Context, id string) (g Group, err error) {
 	err = t.Store.View(ctx, func(r Reader) (err error) {
 		g, err = r.Group(id)
-		return orRefuse(err, GroupNotFound, id)
+		return refusal.IfNoRow(err, GroupNotFound, id)
 	})
 	return g, err
 }
@@ -421,7 +422,7 @@ func (t *Tenant) Groups(ctx context.Context, q Query) (groups []Group, err error
 func (t *Tenant) Members(ctx context.Context, groupID string) (members []Member, err error) {
 	err = t.Store.View(ctx, func(r Reader) (err error) {
 		if _, err := r.Group(groupID); err != nil {
-			return orRefuse(err, GroupNotFound, groupID)
+			return refusal.IfNoRow(err, GroupNotFound, groupID)
 		}
 		members, err = r.Members(groupID)
 		return err
@@ -439,7 +440,7 @@ func (t *Tenant) AddMember(ctx context.Context, by audit.Actor, groupID, memberI
 func (t *Tenant) AddMembers(ctx context.Context, by audit.Actor, groupID string, memberIDs []string) error {
 	return t.change(ctx, by, ActionAddMemberToGroup, func(tx Tx, touched *Touched) (string, error) {
 		if _, err := tx.Group(groupID); err != nil {
-			return groupID, orRefuse(err, GroupNotFound, groupID)
+			return groupID, refusal.IfNoRow(err, GroupNotFound, groupID)
 		}
 		return groupID, addMembers(tx, touched, groupID, memberIDs)
 	})
@@ -452,8 +453,8 @@ func addMembers(tx Tx, touched *Touched, groupID string, memberIDs []string) err
 			return err
 		}
 		if _, err := tx.Member(groupID, id); err == nil {
-			return &Error{Code: MemberExists, Subject: id}
-		} else if !errors.Is(err, ErrNoRow) {
+			return &refusal.Error{Code: MemberExists, Subject: id}
+		} else if !errors.Is(err, refusal.ErrNoRow) {
 			return err
 		}
 		touched.add(kind, id)
@@ -471,11 +472,11 @@ func kindOf(tx Reader, id string) (ObjectKind, error) {
 	if err == nil {
 		return KindUser, nil
 	}
-	if !errors.Is(err, ErrNoRow) {
+	if !errors.Is(err, refusal.ErrNoRow) {
 		return "", err
 	}
 	_, err = tx.Group(id)
-	return KindGroup, orRefuse(err, UserNotFound, id)
+	return KindGroup, refusal.IfNoRow(err, UserNotFound, id)
 }
 
 // RemoveMember takes an object out of a group, or fails with MemberNotFound.
@@ -483,7 +484,7 @@ func (t *Tenant) RemoveMember(ctx context.Context, by audit.Actor, groupID, memb
 	return t.change(ctx, by, ActionRemoveMemberFromGroup, func(tx Tx, touched *Touched) (string, error) {
 		m, err := tx.Member(groupID, memberID)
 		if err != nil {
-			return groupID, orRefuse(err, MemberNotFound, memberID)
+			return groupID, refusal.IfNoRow(err, MemberNotFound, memberID)
 		}
 		touched.member(groupID, Mark{m.Kind, memberID}, true)
 		touched.add(m.Kind, memberID)

@@ -57,7 +57,7 @@ func (t *Tenant) Sweep(ctx context.Context) error {
 func (t *Tenant) Refuse(ctx context.Context, by audit.Actor, action, subject string, err error) error {
 	e := t.event(by, action, subject, err)
 	if e.Code == "" {
-		e.Code = string(InvalidRequest)
+		e.Code = InvalidRequest.String()
 	}
 	return errors.Join(err, t.record(ctx, e))
 }

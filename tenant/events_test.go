@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/store"
 	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
@@ -35,7 +36,7 @@ func TestWhatIsRecordedIsKeptForAWhile(t *testing.T) {
 			audit.Actor{Kind: audit.Anonymous, Address: "192.0.2.1"},
 			"Request token",
 			"",
-			&tenant.Error{Code: tenant.ClientUnknown},
+			&refusal.Error{Code: tenant.ClientUnknown},
 		)
 	}
 	if err := s.Update(ctx, func(tx tenant.Tx) error {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Factors are a person's second factors. Who has any is asked for one at each sign-in.
@@ -72,7 +73,13 @@ func (t *Tenant) NewAuthenticator(u User) (app authn.TOTP, ticket string, err er
 func (t *Tenant) AddAuthenticator(ctx context.Context, by audit.Actor, u User, ticket, code string) error {
 	secret, err := t.Sealer.Open(totpPurpose(u.ID), ticket)
 	if err != nil {
-		return t.Refuse(ctx, by, ActionRegisterAuthenticator.name, u.UserPrincipalName, &Error{Code: FactorWrong})
+		return t.Refuse(
+			ctx,
+			by,
+			ActionRegisterAuthenticator.name,
+			u.UserPrincipalName,
+			&refusal.Error{Code: FactorWrong},
+		)
 	}
 	return t.changeFactors(ctx, by, ActionRegisterAuthenticator, u, func(f *Factors) error {
 		last := int64(0)
@@ -81,7 +88,7 @@ func (t *Tenant) AddAuthenticator(ctx context.Context, by audit.Actor, u User, t
 		}
 		step, ok := authn.CheckTOTP(string(secret), digits(code), t.Now(), last)
 		if !ok {
-			return &Error{Code: FactorWrong}
+			return &refusal.Error{Code: FactorWrong}
 		}
 		f.SealedSecret, f.LastStep = ticket, step
 		return nil
@@ -121,16 +128,16 @@ func (t *Tenant) AddKey(ctx context.Context, by audit.Actor, u User, ticket, res
 	party := authn.NewRelyingParty(t.URL, t.Organization.DisplayName)
 	state, err := t.Sealer.Open(keyPurpose(u.ID), ticket)
 	if err != nil || party == nil {
-		return t.Refuse(ctx, by, ActionRegisterSecurityKey.name, u.UserPrincipalName, &Error{Code: FactorWrong})
+		return t.Refuse(ctx, by, ActionRegisterSecurityKey.name, u.UserPrincipalName, &refusal.Error{Code: FactorWrong})
 	}
 	return t.changeFactors(ctx, by, ActionRegisterSecurityKey, u, func(f *Factors) error {
 		credential, err := party.FinishRegistration(holder(u, *f), state, []byte(response))
 		same := func(k Key) bool { return bytes.Equal(k.Credential, credential) }
 		if err != nil || slices.ContainsFunc(f.Keys, same) { // the same answer again
-			return &Error{Code: FactorWrong}
+			return &refusal.Error{Code: FactorWrong}
 		}
 		if name = strings.TrimSpace(name); name == "" || len(name) > maxKeyName || len(f.Keys) >= maxKeys {
-			return &Error{
+			return &refusal.Error{
 				Code:    InvalidValue,
 				Subject: "security key",
 				Detail:  "want a name of 1 to 64 characters, and at most ten keys",
@@ -248,10 +255,10 @@ func (t *Tenant) Verify(
 		}
 		p, err := tx.Password(u.ID)
 		if err != nil {
-			return by.Name, orRefuse(err, SignInFailed, "")
+			return by.Name, refusal.IfNoRow(err, SignInFailed, "")
 		}
 		if p.CodeLockout.Locked(t.now()) {
-			return by.Name, &Error{
+			return by.Name, &refusal.Error{
 				Code:   SignInLocked,
 				Detail: "too many wrong codes; until " + p.CodeLockout.Until.Format(time.RFC3339),
 			}
@@ -262,7 +269,7 @@ func (t *Tenant) Verify(
 		}
 		if !t.judge(u, &f, w, code, response) {
 			p.CodeLockout = p.CodeLockout.Failed(t.now())
-			return by.Name, keeping(&Error{Code: FactorWrong}, tx.PutPassword(p))
+			return by.Name, keeping(&refusal.Error{Code: FactorWrong}, tx.PutPassword(p))
 		}
 		p.CodeLockout = authn.Lockout{}
 		s := Session{UserID: u.ID, Methods: []string{MethodPassword, MethodMultiple}}
@@ -288,10 +295,10 @@ func (t *Tenant) Verify(
 func (t *Tenant) waitingFor(r Reader, digest string) (g Grant, w waiting, u User, err error) {
 	g, err = r.Grant(digest)
 	if err == nil && (g.Kind != grantSignIn || !t.now().Before(g.ExpiresAt)) {
-		err = ErrNoRow
+		err = refusal.ErrNoRow
 	}
 	if err != nil {
-		return g, w, u, orRefuse(err, SessionInvalid, "")
+		return g, w, u, refusal.IfNoRow(err, SessionInvalid, "")
 	}
 	data, err := t.Sealer.Open(signInPurpose(g.Account.ID), g.Nonce)
 	if err == nil {
@@ -303,9 +310,9 @@ func (t *Tenant) waitingFor(r Reader, digest string) (g Grant, w waiting, u User
 	u, err = subject(r, w.UserID)
 	// with a password that is not theirs any more
 	if err == nil && (!u.Enabled || g.SignedInAt.Before(u.SessionsValidFrom)) {
-		err = ErrNoRow
+		err = refusal.ErrNoRow
 	}
-	return g, w, u, orRefuse(err, SessionInvalid, "")
+	return g, w, u, refusal.IfNoRow(err, SessionInvalid, "")
 }
 
 // judge says whether a factor is right, and notes in it that it was used.

@@ -7,6 +7,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Gallery is the entries of the application gallery. Source: Microsoft Graph tutorials for this
@@ -31,7 +33,7 @@ func FindTemplate(id string) (Template, error) {
 			return t, nil
 		}
 	}
-	return Template{}, &Error{Code: TemplateNotFound, Subject: id}
+	return Template{}, &refusal.Error{Code: TemplateNotFound, Subject: id}
 }
 
 // SearchGallery returns the entries whose name or publisher contains the text, ignoring letter

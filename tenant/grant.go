@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // GrantKind is what a grant is redeemed by.
@@ -162,7 +163,7 @@ type Redemption struct {
 type redeemed struct {
 	grant   Grant
 	refresh authn.Secret // empty: the program did not ask for one
-	refusal error
+	refused error
 }
 
 // Redeem returns what a secret was issued for, to the program that it was issued to, with the next
@@ -192,35 +193,36 @@ func (t *Tenant) Redeem(ctx context.Context, by audit.Actor, r Redemption) (Gran
 	if err != nil {
 		return Grant{}, "", err
 	}
-	if c := CodeOf(out.refusal); out.refusal != nil && c != AuthorizationPending && c != SlowDown {
+	if c := refusal.CodeOf(out.refused); out.refused != nil && c != AuthorizationPending && c != SlowDown {
 		by.Name = r.ClientID
-		out.refusal = t.Refuse(ctx, by, "Redeem "+string(r.Kind), r.ClientID, out.refusal)
+		out.refused = t.Refuse(ctx, by, "Redeem "+string(r.Kind), r.ClientID, out.refused)
 	}
-	return out.grant, out.refresh, out.refusal
+	return out.grant, out.refresh, out.refused
 }
 
 // find returns the grant that a program may redeem, or the refusal.
-func (t *Tenant) find(tx Tx, r Redemption, digest string) (g Grant, refusal, err error) {
+func (t *Tenant) find(tx Tx, r Redemption, digest string) (g Grant, refused, err error) {
 	g, err = tx.Grant(digest)
 	switch {
-	case errors.Is(err, ErrNoRow), err == nil && (g.Kind != r.Kind || !strings.EqualFold(g.ClientID, r.ClientID)):
-		return g, &Error{Code: GrantInvalid, Subject: r.ClientID}, nil
+	case errors.Is(err, refusal.ErrNoRow),
+		err == nil && (g.Kind != r.Kind || !strings.EqualFold(g.ClientID, r.ClientID)):
+		return g, &refusal.Error{Code: GrantInvalid, Subject: r.ClientID}, nil
 	case err != nil:
 		return g, nil, err
 	case !t.now().Before(g.ExpiresAt):
-		return g, &Error{Code: GrantExpired, Subject: r.ClientID}, tx.DeleteGrant(g.Digest)
+		return g, &refusal.Error{Code: GrantExpired, Subject: r.ClientID}, tx.DeleteGrant(g.Digest)
 	}
 	return g, nil, nil
 }
 
 // judge completes a grant by the person as they are now, or returns the refusal.
-func (r Redemption) judge(tx Tx, g Grant) (now Grant, refusal, err error) {
+func (r Redemption) judge(tx Tx, g Grant) (now Grant, refused, err error) {
 	account, err := accountNow(tx, g.Account, g.SignedInAt)
 	if err == nil && r.Check != nil {
 		g.Account = account
 		return g, r.Check(g), nil
 	}
-	if err != nil && CodeOf(err) == "" {
+	if err != nil && refusal.CodeOf(err) == refusal.None {
 		return g, nil, err
 	}
 	g.Account = account
@@ -228,13 +230,13 @@ func (r Redemption) judge(tx Tx, g Grant) (now Grant, refusal, err error) {
 }
 
 func (t *Tenant) redeemCode(tx Tx, r Redemption) (out redeemed, err error) {
-	g, refusal, err := t.find(tx, r, authn.Digest(r.Secret))
-	if err != nil || refusal != nil {
-		return redeemed{refusal: refusal}, err
+	g, refused, err := t.find(tx, r, authn.Digest(r.Secret))
+	if err != nil || refused != nil {
+		return redeemed{refused: refused}, err
 	}
 	if g.Family != "" {
 		return redeemed{
-				refusal: &Error{
+				refused: &refusal.Error{
 					Code:    GrantInvalid,
 					Subject: r.ClientID,
 					Detail:  "the code was used before: what it gave has ended",
@@ -248,33 +250,33 @@ func (t *Tenant) redeemCode(tx Tx, r Redemption) (out redeemed, err error) {
 	if err := tx.PutGrant(g); err != nil { // used, whatever comes of it
 		return out, err
 	}
-	if g, refusal, err = r.judge(tx, g); err != nil || refusal != nil {
-		return redeemed{refusal: refusal}, err
+	if g, refused, err = r.judge(tx, g); err != nil || refused != nil {
+		return redeemed{refused: refused}, err
 	}
 	return t.beginFamily(tx, g)
 }
 
 func (t *Tenant) redeemDevice(tx Tx, r Redemption) (out redeemed, err error) {
-	g, refusal, err := t.find(tx, r, authn.Digest(r.Secret))
-	if err != nil || refusal != nil {
-		return redeemed{refusal: refusal}, err
+	g, refused, err := t.find(tx, r, authn.Digest(r.Secret))
+	if err != nil || refused != nil {
+		return redeemed{refused: refused}, err
 	}
 	if !g.Answered {
 		if t.now().Sub(g.LastPoll) < DeviceInterval-time.Second {
-			return redeemed{refusal: &Error{Code: SlowDown}}, nil
+			return redeemed{refused: &refusal.Error{Code: SlowDown}}, nil
 		}
 		g.LastPoll = t.now()
-		return redeemed{refusal: &Error{Code: AuthorizationPending}}, tx.PutGrant(g)
+		return redeemed{refused: &refusal.Error{Code: AuthorizationPending}}, tx.PutGrant(g)
 	}
 	if err := tx.DeleteGrant(g.Digest); err != nil {
 		return out, err
 	}
 	if !g.Allowed {
-		return redeemed{refusal: &Error{Code: AuthorizationDeclined}}, nil
+		return redeemed{refused: &refusal.Error{Code: AuthorizationDeclined}}, nil
 	}
 	g.Family = authn.Digest(authn.NewSecret(32))
-	if g, refusal, err = r.judge(tx, g); err != nil || refusal != nil {
-		return redeemed{refusal: refusal}, err
+	if g, refused, err = r.judge(tx, g); err != nil || refused != nil {
+		return redeemed{refused: refused}, err
 	}
 	return t.beginFamily(tx, g)
 }
@@ -320,13 +322,13 @@ func (t *Tenant) RefreshLifetime(g Grant) time.Duration { return t.renewedUntil(
 // renew gives a family its next refresh token.
 func (t *Tenant) renew(tx Tx, r Redemption) (out redeemed, err error) {
 	token := t.openRefresh(r.Secret)
-	g, refusal, err := t.find(tx, r, token.Family)
-	if err != nil || refusal != nil {
-		return redeemed{refusal: refusal}, err
+	g, refused, err := t.find(tx, r, token.Family)
+	if err != nil || refused != nil {
+		return redeemed{refused: refused}, err
 	}
 	if token.Generation != g.Generation && token.Generation != g.Generation-1 {
 		return redeemed{
-				refusal: &Error{
+				refused: &refusal.Error{
 					Code:    GrantInvalid,
 					Subject: r.ClientID,
 					Detail:  "the refresh token was used before: the tokens that followed it have ended",
@@ -336,9 +338,9 @@ func (t *Tenant) renew(tx Tx, r Redemption) (out redeemed, err error) {
 				g.Digest,
 			)
 	}
-	renewed, refusal, err := r.judge(tx, g)
-	if err != nil || refusal != nil {
-		return redeemed{refusal: refusal}, err
+	renewed, refused, err := r.judge(tx, g)
+	if err != nil || refused != nil {
+		return redeemed{refused: refused}, err
 	}
 	renewed.Family, renewed.ExpiresAt = g.Digest, t.renewedUntil(g)
 	if token.Generation == g.Generation { // else the same successor again
@@ -365,7 +367,7 @@ func (t *Tenant) FamilyEnded(ctx context.Context, family string) (ended bool, er
 	err = t.Store.View(ctx, func(r Reader) error {
 		g, err := r.Grant(family)
 		ended = err == nil && g.Kind == grantEnded
-		if errors.Is(err, ErrNoRow) {
+		if errors.Is(err, refusal.ErrNoRow) {
 			return nil
 		}
 		return err
@@ -408,9 +410,9 @@ func (t *Tenant) Waiting(ctx context.Context, userCode string) (g Grant, err err
 	err = t.Store.View(ctx, func(r Reader) (err error) {
 		g, err = r.GrantByUserCode(strings.ToUpper(strings.TrimSpace(userCode)))
 		if err == nil && (g.Answered || !t.now().Before(g.ExpiresAt)) {
-			err = ErrNoRow
+			err = refusal.ErrNoRow
 		}
-		return orRefuse(err, GrantInvalid, "")
+		return refusal.IfNoRow(err, GrantInvalid, "")
 	})
 	return g, err
 }
@@ -428,10 +430,10 @@ func (t *Tenant) Answer(ctx context.Context, by audit.Actor, userCode string, a 
 	return t.change(ctx, by, action, func(tx Tx, _ *Touched) (string, error) {
 		now, err := tx.Grant(g.Digest)
 		if err == nil && now.Answered {
-			err = ErrNoRow
+			err = refusal.ErrNoRow
 		}
 		if err != nil {
-			return g.ClientID, orRefuse(err, GrantInvalid, "")
+			return g.ClientID, refusal.IfNoRow(err, GrantInvalid, "")
 		}
 		now.Answered = true
 		now.Allowed = allowed

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Company is users, groups and memberships to import. Objects bring their own ids.
@@ -102,7 +103,7 @@ func (t *Tenant) GivePasswords(ctx context.Context, by audit.Actor, password str
 				if err == nil || !u.Enabled {
 					continue
 				}
-				if !errors.Is(err, ErrNoRow) {
+				if !errors.Is(err, refusal.ErrNoRow) {
 					return u.ID, err
 				}
 				batch++

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // JobState says whether a job is on.
@@ -124,14 +125,14 @@ func (t *Tenant) createJob(
 	var j Job
 	err := t.change(ctx, by, ActionAddProvisioningConfiguration, func(tx Tx, _ *Touched) (string, error) {
 		if _, err := tx.Application(servicePrincipalID); err != nil {
-			return servicePrincipalID, orRefuse(err, ApplicationNotFound, servicePrincipalID)
+			return servicePrincipalID, refusal.IfNoRow(err, ApplicationNotFound, servicePrincipalID)
 		}
 		existing, err := tx.Jobs(servicePrincipalID)
 		if err != nil {
 			return servicePrincipalID, err
 		}
 		if len(existing) > 0 {
-			return servicePrincipalID, &Error{Code: JobExists, Subject: existing[0].ID}
+			return servicePrincipalID, &refusal.Error{Code: JobExists, Subject: existing[0].ID}
 		}
 		j = made
 		if and != nil {
@@ -165,13 +166,17 @@ func (t *Tenant) configure(j *Job, s JobSettings) error {
 	}
 	if s.NotificationEmail != nil {
 		if _, err := mail.ParseAddress(*s.NotificationEmail); err != nil && *s.NotificationEmail != "" {
-			return &Error{Code: InvalidValue, Subject: "notification e-mail", Detail: "not an e-mail address"}
+			return &refusal.Error{Code: InvalidValue, Subject: "notification e-mail", Detail: "not an e-mail address"}
 		}
 		j.NotificationEmail = *s.NotificationEmail
 	}
 	if s.DeleteThreshold != nil {
 		if *s.DeleteThreshold < 0 {
-			return &Error{Code: InvalidValue, Subject: "deletion threshold", Detail: "want 1 or more, or 0 for none"}
+			return &refusal.Error{
+				Code:    InvalidValue,
+				Subject: "deletion threshold",
+				Detail:  "want 1 or more, or 0 for none",
+			}
 		}
 		j.DeleteThreshold = *s.DeleteThreshold
 	}
@@ -198,7 +203,7 @@ func (t *Tenant) changeJob(
 	err := t.change(ctx, by, action, func(tx Tx, _ *Touched) (string, error) {
 		j, err := tx.Job(id)
 		if err != nil {
-			return id, orRefuse(err, JobNotFound, id)
+			return id, refusal.IfNoRow(err, JobNotFound, id)
 		}
 		if err := edit(tx, &j); err != nil {
 			return id, err
@@ -215,7 +220,7 @@ func (t *Tenant) changeJob(
 func (t *Tenant) StartJob(ctx context.Context, by audit.Actor, id string) error {
 	return t.updateJob(ctx, by, ActionEnableStartProvisioningConfiguration, id, func(j *Job) error {
 		if j.Credentials.BaseAddress == "" || j.Credentials.SealedToken == "" {
-			return &Error{Code: CredentialsMissing, Subject: id}
+			return &refusal.Error{Code: CredentialsMissing, Subject: id}
 		}
 		j.State, j.Quarantine = JobActive, nil
 		return nil
@@ -268,7 +273,7 @@ func (t *Tenant) RestartJob(ctx context.Context, by audit.Actor, id string, rese
 func (t *Tenant) DeleteJob(ctx context.Context, by audit.Actor, id string) error {
 	return t.change(ctx, by, ActionDeleteProvisioningConfiguration, func(tx Tx, _ *Touched) (string, error) {
 		if _, err := tx.Job(id); err != nil {
-			return id, orRefuse(err, JobNotFound, id)
+			return id, refusal.IfNoRow(err, JobNotFound, id)
 		}
 		return id, tx.DeleteJob(id)
 	})
@@ -279,9 +284,9 @@ func (t *Tenant) Job(ctx context.Context, servicePrincipalID, id string) (j Job,
 	err = t.Store.View(ctx, func(r Reader) (err error) {
 		j, err = r.Job(id)
 		if err == nil && j.ServicePrincipalID != servicePrincipalID {
-			err = ErrNoRow
+			err = refusal.ErrNoRow
 		}
-		return orRefuse(err, JobNotFound, id)
+		return refusal.IfNoRow(err, JobNotFound, id)
 	})
 	return j, err
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // ruleID names the one synchronization rule of a schema. Source: a sample of this application's
@@ -53,7 +54,7 @@ func (t *Tenant) ResetMappings(ctx context.Context, by audit.Actor, id string) e
 // complete checks mappings and fills in what only the template knows.
 func complete(s mapping.Schema, version int) (mapping.Schema, error) {
 	wrong := func(format string, args ...any) (mapping.Schema, error) {
-		return s, &Error{Code: InvalidValue, Subject: "schema", Detail: fmt.Sprintf(format, args...)}
+		return s, &refusal.Error{Code: InvalidValue, Subject: "schema", Detail: fmt.Sprintf(format, args...)}
 	}
 	defaults := DefaultMappings()
 	s.RuleID, s.Version = ruleID, version

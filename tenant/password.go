@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // The bounds of passwords. Source: "Password policies and account restrictions in Microsoft Entra
@@ -21,7 +22,7 @@ const (
 func CheckPassword(password string) error {
 	n := utf8.RuneCountInString(password)
 	if n < minPassword || n > maxPassword || !utf8.ValidString(password) || strings.ContainsAny(password, "\x00\r\n") {
-		return &Error{Code: InvalidValue, Subject: "password", Detail: "want 8 to 256 characters in one line"}
+		return &refusal.Error{Code: InvalidValue, Subject: "password", Detail: "want 8 to 256 characters in one line"}
 	}
 	return nil
 }
@@ -59,7 +60,7 @@ func (t *Tenant) newPasswordFor(
 // wrong codes, and the browsers that are known stay so: they open nothing by themselves.
 func putPassword(tx Tx, principal, hash string, oneTime bool) error {
 	old, err := tx.Password(principal)
-	if err != nil && !errors.Is(err, ErrNoRow) {
+	if err != nil && !errors.Is(err, refusal.ErrNoRow) {
 		return err
 	}
 	return tx.PutPassword(

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // PolicyKind is what a policy is about.
@@ -50,7 +51,7 @@ const nameIdentifier = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/na
 // apply puts what a policy says into an application, or fails with InvalidValue.
 func (p Policy) apply(a *Application) error {
 	invalid := func(detail string) error {
-		return &Error{Code: InvalidValue, Subject: "definition", Detail: detail}
+		return &refusal.Error{Code: InvalidValue, Subject: "definition", Detail: detail}
 	}
 	var d definition
 	if err := json.Unmarshal([]byte(p.Definition), &d); err != nil {
@@ -118,7 +119,7 @@ func (t *Tenant) PutPolicy(ctx context.Context, by audit.Actor, p Policy) (Polic
 		if !fresh {
 			old, err := tx.Policy(p.ID)
 			if err != nil {
-				return p.ID, orRefuse(err, PolicyNotFound, p.ID)
+				return p.ID, refusal.IfNoRow(err, PolicyNotFound, p.ID)
 			}
 			p.Kind = old.Kind
 		}
@@ -126,7 +127,7 @@ func (t *Tenant) PutPolicy(ctx context.Context, by audit.Actor, p Policy) (Polic
 			return p.ID, err
 		}
 		if len(p.Definition) > maxDefinition {
-			return p.ID, &Error{Code: InvalidValue, Subject: "definition", Detail: "longer than 64 KiB"}
+			return p.ID, &refusal.Error{Code: InvalidValue, Subject: "definition", Detail: "longer than 64 KiB"}
 		}
 		if err := p.apply(&Application{}); err != nil {
 			return p.ID, err
@@ -167,15 +168,15 @@ func (t *Tenant) AttachPolicy(
 	return t.change(ctx, by, ActionAttachPolicy, func(tx Tx, _ *Touched) (string, error) {
 		a, err := tx.Application(applicationID)
 		if err != nil {
-			return applicationID, orRefuse(err, ApplicationNotFound, applicationID)
+			return applicationID, refusal.IfNoRow(err, ApplicationNotFound, applicationID)
 		}
 		p := Policy{Kind: kind, Definition: `{"ClaimsMappingPolicy":{"Version":1},"TokenIssuancePolicy":{"Version":1}}`}
 		if policyID != "" {
 			if *a.policy(kind) != "" {
-				return applicationID, &Error{Code: PolicyAttached, Subject: *a.policy(kind)}
+				return applicationID, &refusal.Error{Code: PolicyAttached, Subject: *a.policy(kind)}
 			}
 			if p, err = tx.Policy(policyID); err != nil || p.Kind != kind {
-				return applicationID, orRefuse(ErrNoRow, PolicyNotFound, policyID)
+				return applicationID, refusal.IfNoRow(refusal.ErrNoRow, PolicyNotFound, policyID)
 			}
 		}
 		*a.policy(kind) = policyID
@@ -192,7 +193,7 @@ func (t *Tenant) DeletePolicy(ctx context.Context, by audit.Actor, id string) er
 	return t.change(ctx, by, ActionDeletePolicy, func(tx Tx, _ *Touched) (string, error) {
 		p, err := tx.Policy(id)
 		if err != nil {
-			return id, orRefuse(err, PolicyNotFound, id)
+			return id, refusal.IfNoRow(err, PolicyNotFound, id)
 		}
 		apps, err := tx.Applications()
 		if err != nil {
@@ -200,7 +201,7 @@ func (t *Tenant) DeletePolicy(ctx context.Context, by audit.Actor, id string) er
 		}
 		for _, a := range apps {
 			if *a.policy(p.Kind) == id {
-				return id, &Error{Code: PolicyAttached, Subject: a.DisplayName}
+				return id, &refusal.Error{Code: PolicyAttached, Subject: a.DisplayName}
 			}
 		}
 		return id, tx.DeletePolicy(id)
@@ -212,9 +213,9 @@ func (t *Tenant) Policy(ctx context.Context, kind PolicyKind, id string) (p Poli
 	err = t.Store.View(ctx, func(r Reader) (err error) {
 		p, err = r.Policy(id)
 		if err == nil && p.Kind != kind {
-			err = ErrNoRow
+			err = refusal.ErrNoRow
 		}
-		return orRefuse(err, PolicyNotFound, id)
+		return refusal.IfNoRow(err, PolicyNotFound, id)
 	})
 	return p, err
 }

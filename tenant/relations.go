@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // CountUsers counts the users.
@@ -49,7 +50,7 @@ func (t *Tenant) MembersAfter(ctx context.Context, groupID, after string, limit 
 func (t *Tenant) TransitiveMembers(ctx context.Context, groupID string) (all []Mark, err error) {
 	err = t.Store.View(ctx, func(r Reader) (err error) {
 		if _, err := r.Group(groupID); err != nil {
-			return orRefuse(err, GroupNotFound, groupID)
+			return refusal.IfNoRow(err, GroupNotFound, groupID)
 		}
 		all, err = membersOf(r, groupID, true)
 		return err
@@ -122,13 +123,13 @@ const maxOwners = 100 //bound:rows owners of a group
 func (t *Tenant) AddOwner(ctx context.Context, by audit.Actor, groupID, userID string) error {
 	return t.changeOwners(ctx, by, ActionAddOwnerToGroup, groupID, func(tx Tx, owners []string) ([]string, error) {
 		if _, err := tx.User(userID); err != nil {
-			return nil, orRefuse(err, UserNotFound, userID)
+			return nil, refusal.IfNoRow(err, UserNotFound, userID)
 		}
 		if slices.Contains(owners, userID) {
-			return nil, &Error{Code: MemberExists, Subject: userID}
+			return nil, &refusal.Error{Code: MemberExists, Subject: userID}
 		}
 		if len(owners) >= maxOwners {
-			return nil, &Error{Code: InvalidValue, Subject: "owners", Detail: "a group has at most 100"}
+			return nil, &refusal.Error{Code: InvalidValue, Subject: "owners", Detail: "a group has at most 100"}
 		}
 		return append(owners, userID), nil
 	})
@@ -141,9 +142,13 @@ func (t *Tenant) RemoveOwner(ctx context.Context, by audit.Actor, groupID, userI
 		i := slices.Index(owners, userID)
 		switch {
 		case i < 0:
-			return nil, &Error{Code: MemberNotFound, Subject: userID}
+			return nil, &refusal.Error{Code: MemberNotFound, Subject: userID}
 		case len(owners) == 1:
-			return nil, &Error{Code: InvalidValue, Subject: "owners", Detail: "the last owner cannot be removed"}
+			return nil, &refusal.Error{
+				Code:    InvalidValue,
+				Subject: "owners",
+				Detail:  "the last owner cannot be removed",
+			}
 		}
 		return slices.Delete(owners, i, i+1), nil
 	})
@@ -155,7 +160,7 @@ func (t *Tenant) changeOwners(
 	return t.change(ctx, by, action, func(tx Tx, _ *Touched) (string, error) {
 		g, err := tx.Group(groupID)
 		if err != nil {
-			return groupID, orRefuse(err, GroupNotFound, groupID)
+			return groupID, refusal.IfNoRow(err, GroupNotFound, groupID)
 		}
 		owners, err := edit(tx, slices.Clone(g.Owners))
 		if err != nil {

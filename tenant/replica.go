@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Replica is a page of another tenant's directory, as a delta query gives it.
@@ -35,7 +36,7 @@ func (t *Tenant) Replicate(ctx context.Context, by audit.Actor, page Replica, no
 		}
 		for _, g := range page.Groups {
 			old, err := tx.Group(g.ID)
-			if err != nil && !errors.Is(err, ErrNoRow) {
+			if err != nil && !errors.Is(err, refusal.ErrNoRow) {
 				return g.ID, err
 			}
 			if err == nil && old.DisplayName == g.DisplayName && old.Description == g.Description &&
@@ -66,7 +67,7 @@ func replicateUser(tx Tx, touched *Touched, u User) error {
 	if err == nil && old == u {
 		return nil
 	}
-	if err != nil && !errors.Is(err, ErrNoRow) {
+	if err != nil && !errors.Is(err, refusal.ErrNoRow) {
 		return err
 	}
 	holder, err := tx.UserByPrincipalName(u.UserPrincipalName)
@@ -77,7 +78,7 @@ func replicateUser(tx Tx, touched *Touched, u User) error {
 		if err := tx.PutUser(holder); err != nil {
 			return err
 		}
-	case err != nil && !errors.Is(err, ErrNoRow):
+	case err != nil && !errors.Is(err, refusal.ErrNoRow):
 		return err
 	}
 	touched.add(KindUser, u.ID)
@@ -101,7 +102,7 @@ func removeReplicated(tx Tx, touched *Touched, m Mark) error {
 
 // orNil forgives that something is not there.
 func orNil(err error) error {
-	if errors.Is(err, ErrNoRow) {
+	if errors.Is(err, refusal.ErrNoRow) {
 		return nil
 	}
 	return err
@@ -110,7 +111,7 @@ func orNil(err error) error {
 func replicateMember(tx Tx, touched *Touched, c Change) error {
 	_, err := tx.Member(c.ID, c.Member.ID)
 	there := err == nil
-	if err != nil && !errors.Is(err, ErrNoRow) {
+	if err != nil && !errors.Is(err, refusal.ErrNoRow) {
 		return err
 	}
 	if there != c.Removed { // as it should be
@@ -147,7 +148,7 @@ func (t *Tenant) SetAssigned(
 		}
 		for _, id := range principals {
 			kind, err := kindOf(tx, id)
-			if assigned[id] || CodeOf(err) == UserNotFound {
+			if assigned[id] || refusal.CodeOf(err) == UserNotFound {
 				continue
 			}
 			if err != nil {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // ScopedUser is a user with what provisioning must know about it.
@@ -184,7 +186,7 @@ func (s scoper) each(scope *Scope, marks []Mark) error {
 
 func (s scoper) user(id string) (ScopedUser, error) {
 	u, err := s.User(id)
-	if errors.Is(err, ErrNoRow) {
+	if errors.Is(err, refusal.ErrNoRow) {
 		return ScopedUser{ID: id, Gone: true}, nil
 	}
 	if err != nil {
@@ -205,7 +207,7 @@ func (s scoper) user(id string) (ScopedUser, error) {
 
 func (s scoper) group(id string) (ScopedGroup, error) {
 	g, err := s.Group(id)
-	if errors.Is(err, ErrNoRow) {
+	if errors.Is(err, refusal.ErrNoRow) {
 		return ScopedGroup{ID: id, Gone: true}, nil
 	}
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Password is the password of a user (by user id) or an administrator (by principal name), with the
@@ -59,7 +60,7 @@ func (t *Tenant) SignInUser(
 		find: func(r Reader) (Session, string, error) {
 			u, err := r.UserByPrincipalName(name)
 			if err == nil && !u.Enabled {
-				err = ErrNoRow
+				err = refusal.ErrNoRow
 			}
 			return Session{UserID: u.ID, Methods: []string{MethodPassword}}, u.ID, err
 		}}, persistent)
@@ -117,10 +118,10 @@ func (t *Tenant) enter(ctx context.Context, a attempt, stored Password, persiste
 	err = t.change(ctx, a.by, a.action, func(tx Tx, _ *Touched) (string, error) {
 		s, principal, err := a.find(tx)
 		if err == nil && principal != stored.Principal { // renamed meanwhile
-			err = ErrNoRow
+			err = refusal.ErrNoRow
 		}
 		if err != nil {
-			return a.name, orRefuse(err, SignInFailed, "")
+			return a.name, refusal.IfNoRow(err, SignInFailed, "")
 		}
 		p, err := t.forgiven(tx, stored, a.known)
 		if err != nil {
@@ -146,7 +147,7 @@ func (t *Tenant) second(
 	var u User
 	err = t.Store.View(ctx, func(r Reader) (err error) {
 		u, err = subject(r, principal)
-		return orRefuse(err, SignInFailed, "")
+		return refusal.IfNoRow(err, SignInFailed, "")
 	})
 	if err != nil {
 		return c, err
@@ -174,9 +175,9 @@ func (t *Tenant) SessionUser(ctx context.Context, secret string) (u User, s Sess
 		}
 		u, err = r.User(s.UserID)
 		if err == nil && !u.Enabled {
-			return &Error{Code: SessionInvalid, Detail: "the user is disabled"}
+			return &refusal.Error{Code: SessionInvalid, Detail: "the user is disabled"}
 		}
-		return orRefuse(err, SessionInvalid, "")
+		return refusal.IfNoRow(err, SessionInvalid, "")
 	})
 	return u, s, err
 }
@@ -186,26 +187,26 @@ func (t *Tenant) SessionAdministrator(ctx context.Context, secret string) (name 
 	err = t.Store.View(ctx, func(r Reader) error {
 		s, err := t.session(r, secret)
 		if err == nil && s.Administrator == "" {
-			return &Error{Code: SessionInvalid}
+			return &refusal.Error{Code: SessionInvalid}
 		}
 		name = s.Administrator
 		if err == nil {
 			_, err = r.Administrator(name)
 		}
-		return orRefuse(err, SessionInvalid, name)
+		return refusal.IfNoRow(err, SessionInvalid, name)
 	})
 	return name, err
 }
 
 func (t *Tenant) session(r Reader, secret string) (Session, error) {
 	if secret == "" {
-		return Session{}, &Error{Code: SessionInvalid}
+		return Session{}, &refusal.Error{Code: SessionInvalid}
 	}
 	s, err := r.Session(authn.Digest(secret))
 	if err == nil && (s.SetsPassword || !t.now().Before(s.ExpiresAt)) {
-		err = ErrNoRow
+		err = refusal.ErrNoRow
 	}
-	return s, orRefuse(err, SessionInvalid, "")
+	return s, refusal.IfNoRow(err, SessionInvalid, "")
 }
 
 // SignOut ends a session.

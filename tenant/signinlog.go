@@ -53,8 +53,9 @@ func (t *Tenant) SignIns(ctx context.Context, limit int) (list []SignIn, err err
 		default:
 			continue
 		}
-		if reason := Reasons[Code(e.Code)]; !s.Granted {
-			s.AADSTS, s.Reason = reason.AADSTS, e.Detail
+		if !s.Granted {
+			s.AADSTS = AADSTS(Refusals.Named(e.Code))
+			s.Reason = e.Detail
 		}
 		list = append(list, s)
 	}

@@ -16,7 +16,7 @@ type Store interface {
 }
 
 // Reader reads. Every method is one statement and decides nothing; one that looks for a single row
-// returns ErrNoRow when there is none.
+// returns refusal.ErrNoRow when there is none.
 type Reader interface {
 	Organization() (Organization, error)
 

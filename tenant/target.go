@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/outbound"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Credentials are how a job reaches the target.
@@ -31,7 +32,7 @@ func (t Target) Token() authn.Secret { return t.token }
 // InvalidValue.
 func NewTarget(address, token string) (Target, error) {
 	if address == "" || token == "" {
-		return Target{}, &Error{Code: CredentialsMissing}
+		return Target{}, &refusal.Error{Code: CredentialsMissing}
 	}
 	if err := checkAddress(address); err != nil {
 		return Target{}, err
@@ -43,13 +44,13 @@ func NewTarget(address, token string) (Target, error) {
 // with CredentialsMissing, as where none is saved.
 func (t *Tenant) SavedTarget(j Job, address string) (Target, error) {
 	if address == "" || j.Credentials.SealedToken == "" {
-		return Target{}, &Error{Code: CredentialsMissing, Subject: j.ID}
+		return Target{}, &refusal.Error{Code: CredentialsMissing, Subject: j.ID}
 	}
 	if err := checkAddress(address); err != nil {
 		return Target{}, err
 	}
 	if !j.Credentials.savedFor(address) {
-		return Target{}, &Error{Code: CredentialsMissing, Subject: j.ID, Detail: tokenIsElsewhere}
+		return Target{}, &refusal.Error{Code: CredentialsMissing, Subject: j.ID, Detail: tokenIsElsewhere}
 	}
 	token, err := t.Sealer.Open(tokenPurpose(j.ID, address), j.Credentials.SealedToken)
 	return Target{address, authn.Secret(token)}, err
@@ -99,7 +100,7 @@ func (t *Tenant) setCredentials(j *Job, address, token *string) error {
 	case *address == "":
 		saved.SealedToken = ""
 	default:
-		return &Error{Code: CredentialsMissing, Subject: j.ID, Detail: tokenIsElsewhere}
+		return &refusal.Error{Code: CredentialsMissing, Subject: j.ID, Detail: tokenIsElsewhere}
 	}
 	return nil
 }
@@ -110,7 +111,7 @@ func checkAddress(s string) error {
 		return nil
 	}
 	if _, err := outbound.Parse(s); err != nil {
-		return &Error{Code: InvalidValue, Subject: "tenant URL", Detail: err.Error()}
+		return &refusal.Error{Code: InvalidValue, Subject: "tenant URL", Detail: err.Error()}
 	}
 	return nil
 }
@@ -134,7 +135,7 @@ func (t *Tenant) bindTokens(ctx context.Context) error {
 
 func (t *Tenant) bindToken(tx Tx, id string) error {
 	j, err := tx.Job(id)
-	if errors.Is(err, ErrNoRow) {
+	if errors.Is(err, refusal.ErrNoRow) {
 		return nil
 	}
 	if err != nil {

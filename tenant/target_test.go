@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/store"
 	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
@@ -67,11 +68,11 @@ func TestASavedTokenIsBoundToItsAddress(t *testing.T) {
 		"https://scim.example.com./ID/scim/v2/",
 	}
 	for _, other := range others {
-		if target, err := tn.SavedTarget(j, other); tenant.CodeOf(err) != tenant.CredentialsMissing ||
+		if target, err := tn.SavedTarget(j, other); refusal.CodeOf(err) != tenant.CredentialsMissing ||
 			target.Token() != "" {
 			t.Errorf("%s gets the token: %v", other, err)
 		}
-		if err := tn.ConfigureJob(ctx, tenanttest.Actor, j.ID, tenant.JobSettings{BaseAddress: &other}); tenant.CodeOf(
+		if err := tn.ConfigureJob(ctx, tenanttest.Actor, j.ID, tenant.JobSettings{BaseAddress: &other}); refusal.CodeOf(
 			err,
 		) != tenant.CredentialsMissing {
 			t.Errorf("%s is saved without the token: %v", other, err)
@@ -86,10 +87,10 @@ func TestASavedTokenIsBoundToItsAddress(t *testing.T) {
 		"http://scim.example.com/", "https://u:p@scim.example.com/ID/scim/v2/", "https://scim.example.com/#x",
 		"scim.example.com",
 	} {
-		if _, err := tn.SavedTarget(j, wrong); tenant.CodeOf(err) != tenant.InvalidValue {
+		if _, err := tn.SavedTarget(j, wrong); refusal.CodeOf(err) != tenant.InvalidValue {
 			t.Errorf("%s: %v", wrong, err)
 		}
-		if _, err := tenant.NewTarget(wrong, "x"); tenant.CodeOf(err) != tenant.InvalidValue {
+		if _, err := tenant.NewTarget(wrong, "x"); refusal.CodeOf(err) != tenant.InvalidValue {
 			t.Errorf("%s with a token: %v", wrong, err)
 		}
 	}

@@ -23,6 +23,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Tenant is one tenant.
@@ -111,7 +112,7 @@ func Open(ctx context.Context, cfg Config) (*Tenant, error) {
 		t.Organization, err = r.Organization()
 		return err
 	})
-	if errors.Is(err, ErrNoRow) {
+	if errors.Is(err, refusal.ErrNoRow) {
 		err = t.found(ctx, cfg)
 	}
 	if err != nil {
@@ -219,10 +220,10 @@ func (t *Tenant) change(
 ) error {
 	var subject string
 	var touched Touched
-	var refusal error
+	var refused error
 	var kept audit.Admission
 	err := t.Store.Update(ctx, func(tx Tx) (err error) {
-		touched, refusal = Touched{}, nil
+		touched, refused = Touched{}, nil
 		if err := authorize(by, action); err != nil {
 			return err
 		}
@@ -231,8 +232,8 @@ func (t *Tenant) change(
 			if !errors.As(err, &stays) {
 				return err
 			}
-			refusal = stays.error
-			return kept.Append(&t.refusals, tx, t.event(by, action.name, subject, refusal))
+			refused = stays.error
+			return kept.Append(&t.refusals, tx, t.event(by, action.name, subject, refused))
 		}
 		if len(touched.changes) > 0 {
 			for i := range touched.changes {
@@ -244,34 +245,34 @@ func (t *Tenant) change(
 		}
 		return tx.AppendEvent(t.event(by, action.name, subject, nil))
 	})
-	if err != nil && CodeOf(err) != "" {
+	if err != nil && refusal.CodeOf(err) != refusal.None {
 		return errors.Join(err, t.record(ctx, t.event(by, action.name, subject, err)))
 	}
 	if err == nil && len(touched.changes) > 0 && t.Changed != nil {
 		t.Changed()
 	}
-	if err == nil && refusal != nil {
+	if err == nil && refused != nil {
 		err = t.recordAll(ctx, kept.Logged(t.Log))
 	}
-	return errors.Join(err, refusal)
+	return errors.Join(err, refused)
 }
 
 // keptRefusal is a refusal that keeps what its rule has written, such as that a code was wrong.
 type keptRefusal struct{ error }
 
 // keeping makes a rule refuse and keep what it has written, unless writing it has failed.
-func keeping(refusal, written error) error {
+func keeping(refused, written error) error {
 	if written != nil {
 		return written
 	}
-	return &keptRefusal{refusal}
+	return &keptRefusal{refused}
 }
 
 func (t *Tenant) event(by audit.Actor, action, subject string, err error) audit.Event {
 	e := audit.Event{ID: t.NewID(), Time: t.now(), Actor: by, Action: action, Subject: subject, Result: audit.Granted}
 	if err != nil {
 		e.Result = audit.Refused
-		e.Code = string(CodeOf(err))
+		e.Code = refusal.CodeOf(err).String()
 		e.Detail = err.Error()
 	}
 	return e

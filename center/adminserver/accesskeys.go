@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 func showKey(k center.AccessKey) adminapi.AccessKey {
@@ -55,7 +56,7 @@ func (h *Handler) updateAccessKey(
 	if in.Status != adminapi.KeyActive && in.Status != adminapi.KeyInactive {
 		return adminapi.None{}, h.Center.Refuse(
 			ctx, awsdoor.Actor(who), "UpdateAccessKey", in.AccessKeyID,
-			&center.Error{Code: center.InvalidValue, Field: "Status", Detail: "want Active or Inactive"},
+			&refusal.Error{Code: center.InvalidValue, Field: "Status", Detail: "want Active or Inactive"},
 		)
 	}
 	return adminapi.None{}, h.Center.SetAccessKeyEnabled(

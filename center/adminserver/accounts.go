@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 func showAccount(a center.Account) adminapi.Account {
@@ -44,7 +45,7 @@ func (h *Handler) listAccounts(ctx context.Context, _ awsapi.Caller, _ adminapi.
 
 func (h *Handler) putAccounts(ctx context.Context, who awsapi.Caller, in adminapi.Accounts) (adminapi.None, error) {
 	if n := len(in.Accounts); n < 1 || n > adminapi.MaxAccountsAtOnce {
-		return adminapi.None{}, &center.Error{
+		return adminapi.None{}, &refusal.Error{
 			Code:   center.InvalidValue,
 			Field:  "Accounts",
 			Detail: "want 1 to 100 accounts",
@@ -53,7 +54,7 @@ func (h *Handler) putAccounts(ctx context.Context, who awsapi.Caller, in adminap
 	var list []center.Account
 	for _, a := range in.Accounts {
 		if a.Status != "" && a.Status != adminapi.AccountActive && a.Status != adminapi.AccountSuspended {
-			return adminapi.None{}, &center.Error{
+			return adminapi.None{}, &refusal.Error{
 				Code:    center.InvalidValue,
 				Field:   "Status",
 				Subject: a.ID,

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Handler serves the admin API.
@@ -69,9 +70,9 @@ func (h *Handler) Service() awsapi.Service {
 
 // Answer maps an error to the wire, with the stable code as Reason. It is the only place that does.
 func Answer(err error) *awsapi.Error {
-	return awsdoor.Answer(err, func(refused *center.Error, e *awsapi.Error) {
-		e.Message += "; " + center.Reasons[refused.Code].Remedy
-		e.Members = map[string]any{"Reason": string(refused.Code)}
+	return awsdoor.Answer(err, func(refused *refusal.Error, e *awsapi.Error) {
+		e.Message += "; " + refused.Code.Remedy()
+		e.Members = map[string]any{"Reason": refused.Code.String()}
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
 	"github.com/gatehouse-id/gatehouse/center/idpmetadata"
 	"github.com/gatehouse-id/gatehouse/names"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 func (h *Handler) preview(ctx context.Context, _ awsapi.Caller, in adminapi.PreviewInput) (adminapi.Report, error) {
@@ -23,7 +24,7 @@ func (h *Handler) preview(ctx context.Context, _ awsapi.Caller, in adminapi.Prev
 	}
 	to := center.SourceType(in.IdentitySource)
 	if to != center.Directory && to != center.ExternalIdP {
-		return adminapi.Report{}, &center.Error{
+		return adminapi.Report{}, &refusal.Error{
 			Code:   center.InvalidValue,
 			Field:  "IdentitySource",
 			Detail: "want DIRECTORY or EXTERNAL_IDP",
@@ -111,7 +112,7 @@ func (h *Handler) updateConfiguration(
 	ctx context.Context, who awsapi.Caller, in adminapi.UpdateConfigurationInput,
 ) (adminapi.None, error) {
 	if in.IdPInitiatedSignIn == nil {
-		return adminapi.None{}, &center.Error{
+		return adminapi.None{}, &refusal.Error{
 			Code:   center.InvalidValue,
 			Field:  "IdPInitiatedSignIn",
 			Detail: "want true or false",

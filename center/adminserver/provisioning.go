@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 func (h *Handler) showTenant(t center.ProvisioningTenant) adminapi.Tenant {
@@ -20,7 +21,7 @@ func (h *Handler) createTenant(ctx context.Context, who awsapi.Caller, _ adminap
 
 func (h *Handler) listTenants(ctx context.Context, _ awsapi.Caller, _ adminapi.None) (adminapi.Tenants, error) {
 	t, err := h.Center.ProvisioningTenant(ctx)
-	if center.CodeOf(err) == center.ProvisioningOff {
+	if refusal.CodeOf(err) == center.ProvisioningOff {
 		return adminapi.Tenants{Tenants: []adminapi.Tenant{}}, nil
 	}
 	return adminapi.Tenants{Tenants: []adminapi.Tenant{h.showTenant(t)}}, err
@@ -33,7 +34,7 @@ func (h *Handler) ofTenant(ctx context.Context, id string) error {
 	}
 	t, err := h.Center.ProvisioningTenant(ctx)
 	if err == nil && t.ID != id {
-		err = &center.Error{
+		err = &refusal.Error{
 			Code:   center.InvalidValue,
 			Field:  "TenantId",
 			Detail: "there is no such tenant; ListProvisioningTenants has the one that there is",

@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
 	"github.com/gatehouse-id/gatehouse/center/iam"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // accountRoles says what an account must have in IAM: the SAML provider, and a role for each
@@ -65,7 +66,7 @@ func (h *Handler) listRoles(
 	if in.NextToken != "" {
 		var ok bool
 		if q.After.AccountID, q.After.PermissionSetARN, ok = strings.Cut(in.NextToken, " "); !ok {
-			return out, &center.Error{Code: center.InvalidValue, Field: "NextToken"}
+			return out, &refusal.Error{Code: center.InvalidValue, Field: "NextToken"}
 		}
 	}
 	roles, err := h.Center.Provisioned(ctx, q)
@@ -87,7 +88,7 @@ func (h *Handler) listRoles(
 			var err error
 			// a role that is retired may outlive it
 			if set, err = h.Center.PermissionSet(ctx, arn); err != nil &&
-				center.CodeOf(err) != center.PermissionSetNotFound {
+				refusal.CodeOf(err) != center.PermissionSetNotFound {
 				return adminapi.RoleState{}, err
 			}
 			sets[arn] = set

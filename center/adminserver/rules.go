@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 func showRule(r center.AssignmentRule) adminapi.Rule {
@@ -24,7 +25,7 @@ func showRule(r center.AssignmentRule) adminapi.Rule {
 // ruleOf reads a rule that is asked for. Its id and its problem are the center's to say.
 func ruleOf(r adminapi.Rule) (center.AssignmentRule, error) {
 	if r.RuleID != "" || r.Problem != "" {
-		return center.AssignmentRule{}, &center.Error{
+		return center.AssignmentRule{}, &refusal.Error{
 			Code:   center.InvalidValue,
 			Field:  "RuleId",
 			Detail: "a rule that is asked for has no RuleId and no Problem",

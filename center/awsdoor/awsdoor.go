@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Actor is who signed a request.
@@ -49,24 +50,28 @@ func Authorize(who awsapi.Caller, operation string, access awsapi.Access) error 
 	case access == awsapi.Reads && role.Reads(), access == awsapi.Changes && role.Changes():
 		return nil
 	}
-	return &center.Error{Code: center.NotAllowed, Subject: operation, Detail: "the access key has the role " + who.Role}
+	return &refusal.Error{
+		Code:    center.NotAllowed,
+		Subject: operation,
+		Detail:  "the access key has the role " + who.Role,
+	}
 }
 
 // byKind are the exceptions that the services have in common. Source: the API references, common
 // errors.
-var byKind = map[center.Kind]awsapi.Error{
-	center.Internal: {
+var byKind = map[refusal.Kind]awsapi.Error{
+	refusal.Internal: {
 		Code:    "InternalServerException",
 		Status:  http.StatusInternalServerError,
 		Message: "internal error",
 	},
-	center.Invalid:         {Code: "ValidationException"},
-	center.NotFound:        {Code: "ResourceNotFoundException"},
-	center.Conflict:        {Code: "ConflictException"},
-	center.Denied:          {Code: "AccessDeniedException"},
-	center.Unauthenticated: {Code: "AccessDeniedException"},
-	center.Quota:           {Code: "ServiceQuotaExceededException"},
-	center.Unavailable: {
+	refusal.Invalid:         {Code: "ValidationException"},
+	refusal.NotFound:        {Code: "ResourceNotFoundException"},
+	refusal.Conflict:        {Code: "ConflictException"},
+	refusal.Denied:          {Code: "AccessDeniedException"},
+	refusal.Unauthenticated: {Code: "AccessDeniedException"},
+	refusal.Quota:           {Code: "ServiceQuotaExceededException"},
+	refusal.Unavailable: {
 		Code:    "InternalServerException",
 		Status:  http.StatusServiceUnavailable,
 		Members: map[string]any{"RetryAfterSeconds": 2},
@@ -76,18 +81,18 @@ var byKind = map[center.Kind]awsapi.Error{
 // Answer maps an error to the wire. A refusal gets the exception of its class, and words adds what
 // the service says of it; an error that is one on the wire already stays as it is; of any other
 // nothing is told.
-func Answer(err error, words func(refused *center.Error, answer *awsapi.Error)) *awsapi.Error {
-	var refused *center.Error
+func Answer(err error, words func(refused *refusal.Error, answer *awsapi.Error)) *awsapi.Error {
+	var refused *refusal.Error
 	var wire *awsapi.Error
 	switch {
 	case errors.As(err, &refused):
-		e := byKind[center.KindOf(err)]
+		e := byKind[refusal.KindOf(err)]
 		e.Message = refused.Error()
 		words(refused, &e)
 		return &e
 	case errors.As(err, &wire):
 		return wire
 	}
-	e := byKind[center.Internal]
+	e := byKind[refusal.Internal]
 	return &e
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/broker"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Lookup finds the secret of an access key, and whose it is: a long-term one of an administrator,
@@ -23,7 +24,7 @@ func Lookup(
 			return roleSession(sandbox, id, token)
 		}
 		key, secret, err := c.AccessKeySecret(ctx, id)
-		if center.CodeOf(err) == center.NotAllowed {
+		if refusal.CodeOf(err) == center.NotAllowed {
 			return "", awsapi.Caller{}, unknownKey()
 		}
 		if err != nil {

@@ -21,6 +21,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/broker"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/saml"
 )
 
@@ -172,7 +173,7 @@ func TestWhatSTSRefusesIsSaid(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		handler http.HandlerFunc
-		want    center.Code
+		want    refusal.Code
 	}{
 		"access denied":       {failure(http.StatusForbidden, "AccessDenied"), center.BrokerRefused},
 		"an unknown provider": {failure(http.StatusBadRequest, "InvalidIdentityToken"), center.BrokerRefused},
@@ -192,21 +193,21 @@ func TestWhatSTSRefusesIsSaid(t *testing.T) {
 			"assume-role": &broker.AssumeRole{Federation: w.federation(), STS: stsAt(server.URL)},
 		} {
 			_, err := w.RoleCredentials(context.Background(), w.by, b, w.choice)
-			if center.CodeOf(err) != c.want {
+			if refusal.CodeOf(err) != c.want {
 				t.Errorf("%s, %s: %v, want %s", kind, name, err, c.want)
 			}
 		}
 		server.Close()
 		events, err := w.Events(context.Background(), center.EventQuery{Limit: 1})
 		if err != nil || events[0].Action != "Federate" || events[0].Result != audit.Refused ||
-			events[0].Code != string(c.want) {
+			events[0].Code != c.want.String() {
 			t.Errorf("%s: the audit log says %+v, %v", name, events, err)
 		}
 	}
 	gone := stsAt("http://127.0.0.1:1")
 	if _, err := w.RoleCredentials(
 		context.Background(), w.by, &broker.SAML{Federation: w.federation(), STS: gone}, w.choice,
-	); center.CodeOf(err) != center.BrokerUnavailable {
+	); refusal.CodeOf(err) != center.BrokerUnavailable {
 		t.Errorf("nobody there: %v", err)
 	}
 }
@@ -217,7 +218,7 @@ func TestWhoGetsNoRole(t *testing.T) {
 	b := &broker.Sandbox{Sealer: w.Sealer, Now: w.Now, Federation: w.federation()}
 	for name, c := range map[string]struct {
 		choice center.RoleChoice
-		want   center.Code
+		want   refusal.Code
 	}{
 		"no session": {
 			center.RoleChoice{Session: authn.Digest("other"), Account: account, PermissionSet: "Admin"},
@@ -232,10 +233,10 @@ func TestWhoGetsNoRole(t *testing.T) {
 			center.RoleNotAssigned,
 		},
 	} {
-		if _, err := w.RoleCredentials(context.Background(), w.by, b, c.choice); center.CodeOf(err) != c.want {
+		if _, err := w.RoleCredentials(context.Background(), w.by, b, c.choice); refusal.CodeOf(err) != c.want {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
 		}
-		if _, err := w.SignInToConsole(context.Background(), w.by, b, c.choice, ""); center.CodeOf(err) != c.want {
+		if _, err := w.SignInToConsole(context.Background(), w.by, b, c.choice, ""); refusal.CodeOf(err) != c.want {
 			t.Errorf("%s, console: %v, want %s", name, err, c.want)
 		}
 	}

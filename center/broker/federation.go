@@ -19,6 +19,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/saml"
 )
 
@@ -145,7 +146,7 @@ func (b *SAML) Credentials(ctx context.Context, r center.RoleRequest) (center.Ro
 			SAMLAssertion: aws.String(response.Reveal()), DurationSeconds: aws.Int32(int32(r.Duration.Seconds()))},
 	)
 	if err != nil {
-		return center.RoleCredentials{}, refusal(err, b.roleARN(r))
+		return center.RoleCredentials{}, asRefusal(err, b.roleARN(r))
 	}
 	return opened(out.Credentials), nil
 }
@@ -169,7 +170,7 @@ func (b *AssumeRole) Credentials(ctx context.Context, r center.RoleRequest) (cen
 	}
 	out, err := b.STS.AssumeRole(ctx, in)
 	if err != nil {
-		return center.RoleCredentials{}, refusal(err, *in.RoleArn)
+		return center.RoleCredentials{}, asRefusal(err, *in.RoleArn)
 	}
 	return opened(out.Credentials), nil
 }
@@ -186,17 +187,17 @@ func opened(c *types.Credentials) center.RoleCredentials {
 	}
 }
 
-// refusal gives what STS said the center's codes: it refused, or did not answer.
-func refusal(err error, role string) error {
+// asRefusal gives what STS said the center's codes: it refused, or did not answer.
+func asRefusal(err error, role string) error {
 	var answer *smithyhttp.ResponseError
 	var said smithy.APIError
 	if errors.As(err, &said) && errors.As(err, &answer) && answer.HTTPStatusCode() < http.StatusInternalServerError &&
 		answer.HTTPStatusCode() != http.StatusTooManyRequests {
-		return &center.Error{
+		return &refusal.Error{
 			Code:    center.BrokerRefused,
 			Subject: role,
 			Detail:  said.ErrorCode() + ": " + said.ErrorMessage(),
 		}
 	}
-	return &center.Error{Code: center.BrokerUnavailable, Subject: role, Detail: err.Error()}
+	return &refusal.Error{Code: center.BrokerUnavailable, Subject: role, Detail: err.Error()}
 }

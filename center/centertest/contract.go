@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Store is the contract of center.Store. open returns an empty store.
@@ -80,7 +81,7 @@ func addUser(tx center.Tx, u center.User) error {
 // wantNoRow reports when err is not ErrNoRow.
 func wantNoRow(t *testing.T, what string, err error) {
 	t.Helper()
-	if !errors.Is(err, center.ErrNoRow) {
+	if !errors.Is(err, refusal.ErrNoRow) {
 		t.Errorf("%s: error %v, want ErrNoRow", what, err)
 	}
 }
@@ -233,7 +234,7 @@ func conflictingWriters(t *testing.T, s center.Store) {
 	for i := range 16 {
 		all.Go(func() {
 			results <- s.Update(background, func(tx center.Tx) error {
-				if _, err := tx.UserByName("ada"); !errors.Is(err, center.ErrNoRow) {
+				if _, err := tx.UserByName("ada"); !errors.Is(err, refusal.ErrNoRow) {
 					return errors.Join(taken, err)
 				}
 				return addUser(tx, center.User{ID: center.UserID(fmt.Sprint("u", i)), UserName: "Ada"})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // accessPages are the pages on what people may do.
@@ -126,13 +127,13 @@ func places(accounts []center.Account) (units []center.Unit, tags []center.Tag) 
 func (p page) principalName(a center.Assignment) (string, error) {
 	if a.PrincipalType == center.PrincipalGroup {
 		g, err := p.h.Center.Group(p.Context(), center.GroupID(a.PrincipalID))
-		if center.KindOf(err) == center.NotFound {
+		if refusal.KindOf(err) == refusal.NotFound {
 			return "deleted group", nil
 		}
 		return g.DisplayName, err
 	}
 	u, err := p.h.Center.User(p.Context(), center.UserID(a.PrincipalID))
-	if center.KindOf(err) == center.NotFound {
+	if refusal.KindOf(err) == refusal.NotFound {
 		return "deleted user", nil
 	}
 	return u.UserName, err
@@ -203,7 +204,7 @@ func auditLog(p page) error {
 	d := auditData{Events: events, Reference: q.RequestID}
 	if q.RequestID != "" && len(events) == 0 { // it may be one of many that were only counted
 		d.Explained, err = p.h.Center.Explain(p.Context(), q.RequestID)
-		if err != nil && center.CodeOf(err) != center.RequestNotFound {
+		if err != nil && refusal.CodeOf(err) != center.RequestNotFound {
 			return err
 		}
 		for _, x := range d.Explained {

@@ -2,6 +2,7 @@ package console
 
 import (
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 type accountsData struct {
@@ -28,7 +29,7 @@ func accounts(p page) error {
 func putAccount(p page) error {
 	id := p.PostFormValue("id")
 	a, err := p.h.Center.Account(p.Context(), id)
-	if err != nil && center.CodeOf(err) != center.AccountNotFound {
+	if err != nil && refusal.CodeOf(err) != center.AccountNotFound {
 		return err
 	}
 	a.ID = id

@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/web"
 )
 
@@ -31,7 +32,7 @@ func browser(r *http.Request, known string) center.Browser {
 
 // busy is the desk's error for a password that was not looked at.
 func busy(err error) error {
-	if center.CodeOf(err) == center.SignInBusy {
+	if refusal.CodeOf(err) == center.SignInBusy {
 		err = errors.Join(web.ErrBusy, err)
 	}
 	return err
@@ -40,7 +41,7 @@ func busy(err error) error {
 func (a administrators) signIn(r *http.Request, name, password, known string) (web.Entry, bool, error) {
 	by := actor(r, audit.Anonymous, name)
 	p, err := a.c.SignInAdministrator(r.Context(), by, name, password, "", browser(r, known))
-	return entry(p), center.CodeOf(err) != "" && center.CodeOf(err) != center.StoreUnavailable, busy(err)
+	return entry(p), refusal.CodeOf(err) != refusal.None && refusal.CodeOf(err) != center.StoreUnavailable, busy(err)
 }
 
 // Waits implements web.Administrators.
@@ -74,7 +75,7 @@ func (a administrators) GoOn(r *http.Request, ticket string, proof web.Proof) (w
 }
 
 // Ended implements web.Administrators.
-func (administrators) Ended(err error) bool { return center.CodeOf(err) == center.TicketInvalid }
+func (administrators) Ended(err error) bool { return refusal.CodeOf(err) == center.TicketInvalid }
 
 // List implements web.Administrators.
 func (a administrators) List(ctx context.Context) (rows []web.AdministratorRow, err error) {
@@ -156,7 +157,7 @@ func (a administrators) Account(v web.Visit, session string) (own web.OwnAccount
 	}
 	e, err := a.c.Enrol(v.Context(), principal, v.Admin)
 	switch {
-	case center.CodeOf(err) == center.TooManyDevices:
+	case refusal.CodeOf(err) == center.TooManyDevices:
 		return own, nil
 	case err != nil:
 		return own, err

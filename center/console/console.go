@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/idpmetadata"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/web"
 )
 
@@ -75,7 +76,7 @@ func (h *Handler) desk(pages *web.Pages) *web.Desk {
 		Nav: navigation, Pages: pages, Log: h.Log,
 		Session: func(ctx context.Context, secret string) (string, error) {
 			name, err := c.ConsoleAdministrator(ctx, secret)
-			if center.CodeOf(err) == center.SessionInvalid {
+			if refusal.CodeOf(err) == center.SessionInvalid {
 				return "", nil
 			}
 			return name, err
@@ -138,17 +139,16 @@ func (h *Handler) ownBanner(ctx context.Context, name string) web.Banner {
 
 // explain says what a refusal means and what to do.
 func explain(err error) (int, []string) {
-	code := center.CodeOf(err)
-	if code == "" {
+	code := refusal.CodeOf(err)
+	if code == refusal.None {
 		return 0, nil
 	}
-	reason := center.Reasons[code]
-	status, ok := map[center.Kind]int{center.NotFound: http.StatusNotFound, center.Conflict: http.StatusConflict,
-		center.Denied: http.StatusForbidden, center.Unavailable: http.StatusServiceUnavailable}[reason.Kind]
+	status, ok := map[refusal.Kind]int{refusal.NotFound: http.StatusNotFound, refusal.Conflict: http.StatusConflict,
+		refusal.Denied: http.StatusForbidden, refusal.Unavailable: http.StatusServiceUnavailable}[code.Kind()]
 	if !ok {
 		status = http.StatusBadRequest
 	}
-	return status, []string{center.Detail(err) + ".", "What to do: " + reason.Remedy + "."}
+	return status, []string{refusal.Detail(err) + ".", "What to do: " + code.Remedy() + "."}
 }
 
 // Mount adds the pages to mux.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 const pageSize = 50 //bound:list rows of a page of the console
@@ -78,7 +79,7 @@ func (p page) offset() int {
 // locked says whether automatic provisioning keeps users and groups read-only here.
 func (p page) locked() (bool, error) {
 	_, err := p.h.Center.ProvisioningTenant(p.Context())
-	if center.CodeOf(err) == center.ProvisioningOff {
+	if refusal.CodeOf(err) == center.ProvisioningOff {
 		return false, nil
 	}
 	return err == nil, err

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/idpmetadata"
 	"github.com/gatehouse-id/gatehouse/names"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/saml"
 )
 
@@ -60,7 +61,7 @@ func (p page) fileOr(field string, limit int64) ([]byte, error) {
 		defer file.Close() //nolint:errcheck // it was only read
 		data, err := io.ReadAll(io.LimitReader(file, limit+1))
 		if err != nil {
-			return nil, &center.Error{Code: center.InvalidRequest, Detail: "the file cannot be read"}
+			return nil, &refusal.Error{Code: center.InvalidRequest, Detail: "the file cannot be read"}
 		}
 		if len(data) > 0 {
 			return data, nil
@@ -247,7 +248,7 @@ func showReview(p page, rehearsal string) error {
 		return err
 	}
 	if to == center.ExternalIdP && source.Pending == nil {
-		return &center.Error{Code: center.SourceNotConfigured}
+		return &refusal.Error{Code: center.SourceNotConfigured}
 	}
 	report, err := p.h.Center.PreviewSourceChange(p.Context(), to, known)
 	if err != nil {

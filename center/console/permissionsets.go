@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 func permissionSets(p page) error {
@@ -124,7 +125,7 @@ func editSet(p page, action center.Action, done string, edit func(*center.Permis
 func updatePermissionSet(p page) error {
 	hours, err := strconv.Atoi(p.PostFormValue("hours"))
 	if err != nil {
-		return &center.Error{Code: center.InvalidValue, Field: "SessionDuration", Detail: "want 1 to 12 hours"}
+		return &refusal.Error{Code: center.InvalidValue, Field: "SessionDuration", Detail: "want 1 to 12 hours"}
 	}
 	return editSet(
 		p,
@@ -160,7 +161,7 @@ func changePolicies(p page) error {
 	case "detach-own":
 		err = c.DetachCustomerPolicy(ctx, p.by, arn, own)
 	default:
-		err = &center.Error{Code: center.InvalidRequest}
+		err = &refusal.Error{Code: center.InvalidRequest}
 	}
 	if err != nil {
 		return err
@@ -182,7 +183,7 @@ func putBoundary(p page) error {
 	var b *center.Boundary
 	switch managed, name := strings.TrimSpace(p.PostFormValue("managed")), strings.TrimSpace(p.PostFormValue("name")); {
 	case managed != "" && name != "":
-		return &center.Error{
+		return &refusal.Error{
 			Code:   center.InvalidValue,
 			Field:  "PermissionsBoundary",
 			Detail: "want an AWS managed policy or one of the accounts' own, not both",

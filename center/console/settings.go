@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 type settingsData struct {
@@ -58,7 +59,7 @@ func settingsOf(p page, newToken string) (settingsData, error) {
 	}
 	d.Hours = strconv.FormatFloat(d.SignIn.PortalSession.Hours(), 'f', -1, 64)
 	tenant, err := c.ProvisioningTenant(ctx)
-	if center.CodeOf(err) == center.ProvisioningOff {
+	if refusal.CodeOf(err) == center.ProvisioningOff {
 		return d, nil
 	}
 	if err != nil {
@@ -94,7 +95,7 @@ func enableProvisioning(p page) error {
 
 func disableProvisioning(p page) error {
 	if strings.TrimSpace(p.PostFormValue("confirmation")) != "DISABLE" {
-		return &center.Error{Code: center.ConfirmationMissing, Detail: "the word is DISABLE"}
+		return &refusal.Error{Code: center.ConfirmationMissing, Detail: "the word is DISABLE"}
 	}
 	if err := p.h.Center.DeleteProvisioningTenant(p.Context(), p.by); err != nil {
 		return err

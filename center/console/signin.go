@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/web"
 )
 
@@ -54,7 +55,7 @@ func deleteUsersDevice(p page) error {
 func updateSignIn(p page) error {
 	hours, err := strconv.ParseFloat(p.PostFormValue("hours"), 64)
 	if err != nil {
-		return &center.Error{Code: center.InvalidValue, Field: "portal session", Detail: "want a number of hours"}
+		return &refusal.Error{Code: center.InvalidValue, Field: "portal session", Detail: "want a number of hours"}
 	}
 	err = p.h.Center.UpdateSignInSettings(p.Context(), p.by, center.SignInSettings{
 		PortalSession: time.Duration(hours * float64(time.Hour)).Round(
@@ -81,7 +82,7 @@ type appData struct {
 // newApp begins to register an authenticator app for a principal, called name.
 func newApp(p page, principal, name, action string) (appData, error) {
 	e, err := p.h.Center.Enrol(p.Context(), principal, name)
-	if center.CodeOf(err) == center.TooManyDevices {
+	if refusal.CodeOf(err) == center.TooManyDevices {
 		err = nil
 	}
 	if err != nil || e.TOTP == nil {

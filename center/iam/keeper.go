@@ -17,6 +17,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/saml"
 )
 
@@ -61,11 +62,11 @@ func (k *Keeper) Keep(ctx context.Context, r center.AccountRole) error {
 		return err
 	}
 	if err := k.keepProvider(ctx, client, r.AccountID); err != nil {
-		return refusal(err, r)
+		return asRefusal(err, r)
 	}
 	was, err := read(ctx, client, r.Name)
 	if err != nil {
-		return refusal(err, r)
+		return asRefusal(err, r)
 	}
 	is := was
 	if was == nil {
@@ -76,7 +77,7 @@ func (k *Keeper) Keep(ctx context.Context, r center.AccountRole) error {
 	}
 	if err != nil {
 		undone := undo(context.WithoutCancel(ctx), client, r.Name, was)
-		return refusal(errors.Join(err, undone), r)
+		return asRefusal(errors.Join(err, undone), r)
 	}
 	return nil
 }
@@ -148,7 +149,7 @@ func (k *Keeper) Retire(ctx context.Context, r center.AccountRole, last bool) er
 			err = nil
 		}
 	}
-	return refusal(err, r)
+	return asRefusal(err, r)
 }
 
 // Drift implements center.RoleKeeper.
@@ -170,20 +171,20 @@ func (k *Keeper) Drift(ctx context.Context, r center.AccountRole) ([]string, err
 	case missing(err):
 		found = append(found, "the SAML provider is not there")
 	case err != nil:
-		return nil, refusal(err, r)
+		return nil, asRefusal(err, r)
 	case !sameProvider(aws.ToString(out.SAMLMetadataDocument), string(metadata)):
 		found = append(found, "the SAML provider's metadata was changed")
 	}
 	is, err := read(ctx, client, r.Name)
 	if err != nil {
-		return nil, refusal(err, r)
+		return nil, asRefusal(err, r)
 	}
 	return append(found, differences(is, want)...), nil
 }
 
-// refusal gives what IAM said the center's codes, and the words in which sso-admin tells of such
+// asRefusal gives what IAM said the center's codes, and the words in which sso-admin tells of such
 // failures.
-func refusal(err error, r center.AccountRole) error {
+func asRefusal(err error, r center.AccountRole) error {
 	if err == nil {
 		return nil
 	}
@@ -191,9 +192,9 @@ func refusal(err error, r center.AccountRole) error {
 	var said smithy.APIError
 	var answer *smithyhttp.ResponseError
 	if !errors.As(err, &said) || !errors.As(err, &answer) {
-		return &center.Error{Code: center.RoleUnavailable, Subject: subject, Detail: err.Error()}
+		return &refusal.Error{Code: center.RoleUnavailable, Subject: subject, Detail: err.Error()}
 	}
-	e := &center.Error{Code: center.RoleRefused, Subject: subject,
+	e := &refusal.Error{Code: center.RoleRefused, Subject: subject,
 		Detail: fmt.Sprintf(
 			"Received a %d status error: %s: %s", answer.HTTPStatusCode(), said.ErrorCode(), said.ErrorMessage(),
 		)}

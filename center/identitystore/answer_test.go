@@ -7,13 +7,14 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/identitystore"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // TestEveryReasonHasAnAnswer: whatever the center refuses, this door's clients get one of AWS's
 // exceptions with a text.
 func TestEveryReasonHasAnAnswer(t *testing.T) {
-	for code := range center.Reasons {
-		if e := identitystore.Answer(&center.Error{Code: code}); !strings.HasSuffix(e.Code, "Exception") ||
+	for _, code := range center.Refusals.All() {
+		if e := identitystore.Answer(&refusal.Error{Code: code}); !strings.HasSuffix(e.Code, "Exception") ||
 			e.Message == "" {
 			t.Errorf("%s: %+v", code, e)
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 type createGroupInput struct {
@@ -143,7 +144,7 @@ func (h *Handler) listGroups(ctx context.Context, _ awsapi.Caller, in listGroups
 			return out, invalid("Filters takes one filter on DisplayName")
 		}
 		g, err := h.Center.GroupByName(ctx, in.Filters[0].AttributeValue)
-		if err != nil && center.KindOf(err) != center.NotFound {
+		if err != nil && refusal.KindOf(err) != refusal.NotFound {
 			return out, err
 		}
 		if err == nil {
@@ -182,7 +183,7 @@ func (h *Handler) findGroup(ctx context.Context, a alternateIdentifier) (center.
 			return center.Group{}, err
 		}
 		if a.ExternalID.Issuer != issuer {
-			return center.Group{}, &center.Error{Code: center.GroupNotFound, Subject: a.ExternalID.ID}
+			return center.Group{}, &refusal.Error{Code: center.GroupNotFound, Subject: a.ExternalID.ID}
 		}
 		return h.Center.GroupByExternalID(ctx, a.ExternalID.ID)
 	}

@@ -4,6 +4,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Handler serves the identitystore API.
@@ -90,14 +91,14 @@ func (h *Handler) Service() awsapi.Service {
 
 // resourceType and text are what ResourceNotFoundException says of each code; the texts are those
 // that scripts match on.
-var resources = map[center.Code]struct{ resourceType, text string }{
+var resources = map[refusal.Code]struct{ resourceType, text string }{
 	center.UserNotFound:       {"USER", "USER not found."},
 	center.GroupNotFound:      {"GROUP", "GROUP not found."},
 	center.MembershipNotFound: {"GROUP_MEMBERSHIP", "GROUP_MEMBERSHIP not found."},
 	center.StoreNotFound:      {"IDENTITY_STORE", "IDENTITY_STORE not found."},
 }
 
-var conflicts = map[center.Code]string{
+var conflicts = map[refusal.Code]string{
 	center.UserNameTaken: "Duplicate UserName", center.GroupNameTaken: "Duplicate GroupDisplayName",
 	center.EmailTaken: "Duplicate Email", center.ExternalIDTaken: "Duplicate ExternalId",
 	center.MembershipExists: "Duplicate GroupMembership",
@@ -105,7 +106,7 @@ var conflicts = map[center.Code]string{
 
 // Answer maps an error to the wire. It is the only place that does.
 func Answer(err error) *awsapi.Error {
-	return awsdoor.Answer(err, func(refused *center.Error, e *awsapi.Error) {
+	return awsdoor.Answer(err, func(refused *refusal.Error, e *awsapi.Error) {
 		if r, ok := resources[refused.Code]; ok {
 			e.Message = r.text
 			e.Members = map[string]any{"ResourceType": r.resourceType, "ResourceId": refused.Subject}
@@ -131,7 +132,7 @@ type store struct {
 
 func (h *Handler) check(s store) error {
 	if s.IdentityStoreID != h.Center.Instance.IdentityStoreID {
-		return &center.Error{Code: center.StoreNotFound, Subject: s.IdentityStoreID}
+		return &refusal.Error{Code: center.StoreNotFound, Subject: s.IdentityStoreID}
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 	"github.com/gatehouse-id/gatehouse/center/identitystore"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -444,12 +445,12 @@ func TestWhoMayDoWhat(t *testing.T) {
 	if _, out := people.call("ListUsers", `{"IdentityStoreId":"STORE"}`); out["Users"] != nil {
 		t.Errorf("a deleted key: %v", out)
 	}
-	if err := a.center.DeleteAccessKey(ctx, centertest.Actor, a.key.ID); center.CodeOf(
+	if err := a.center.DeleteAccessKey(ctx, centertest.Actor, a.key.ID); refusal.CodeOf(
 		err,
 	) != center.LastAdministratorKey {
 		t.Errorf("the last administrator's key could be deleted: %v", err)
 	}
-	if _, _, err := a.center.CreateAccessKey(ctx, centertest.Actor, "x", "emperor"); center.CodeOf(
+	if _, _, err := a.center.CreateAccessKey(ctx, centertest.Actor, "x", "emperor"); refusal.CodeOf(
 		err,
 	) != center.InvalidValue {
 		t.Errorf("an unknown role: %v", err)

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 type personName struct {
@@ -275,7 +276,7 @@ func (h *Handler) listUsers(ctx context.Context, _ awsapi.Caller, in listUsersIn
 	}
 	if len(in.Filters) > 0 {
 		u, err := h.filterUser(ctx, in.Filters)
-		if center.KindOf(err) == center.NotFound {
+		if refusal.KindOf(err) == refusal.NotFound {
 			return out, nil
 		}
 		if err == nil {
@@ -327,7 +328,7 @@ func (h *Handler) findUser(ctx context.Context, a alternateIdentifier) (center.U
 			return center.User{}, err
 		}
 		if a.ExternalID.Issuer != issuer {
-			return center.User{}, &center.Error{Code: center.UserNotFound, Subject: a.ExternalID.ID}
+			return center.User{}, &refusal.Error{Code: center.UserNotFound, Subject: a.ExternalID.ID}
 		}
 		return h.Center.UserByExternalID(ctx, a.ExternalID.ID)
 	}

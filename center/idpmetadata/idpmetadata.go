@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/outbound"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/saml"
 )
 
@@ -29,7 +30,7 @@ const (
 func Parse(metadata []byte) (center.IdPConfiguration, error) {
 	idp, err := saml.ParseIdentityProvider(metadata)
 	if err != nil {
-		return center.IdPConfiguration{}, &center.Error{Code: center.MetadataInvalid, Detail: err.Error()}
+		return center.IdPConfiguration{}, &refusal.Error{Code: center.MetadataInvalid, Detail: err.Error()}
 	}
 	out := center.IdPConfiguration{EntityID: idp.EntityID, SignInURL: idp.SignInURL, SignInPOST: idp.SignInPOST}
 	for _, cert := range idp.Certificates {
@@ -94,7 +95,7 @@ func (w *Watcher) fetch(ctx context.Context, address string) (idp center.IdPConf
 	}
 	idp, err = Parse(data)
 	if err != nil {
-		return idp, errors.New(audit.Cut(center.Detail(err), maxProblem))
+		return idp, errors.New(audit.Cut(refusal.Detail(err), maxProblem))
 	}
 	return idp, nil
 }

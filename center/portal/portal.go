@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/saml"
 	"github.com/gatehouse-id/gatehouse/web"
 )
@@ -199,7 +200,7 @@ func (h *Handler) openConsole(w http.ResponseWriter, r *http.Request, u center.U
 	role := q.Get("role_name")
 	destination := q.Get("destination")
 	if destination != "" && !consoleURL(destination) {
-		h.fail(w, r, u, &center.Error{Code: center.InvalidValue, Field: "destination"})
+		h.fail(w, r, u, &refusal.Error{Code: center.InvalidValue, Field: "destination"})
 		return
 	}
 	if role == "" {
@@ -256,7 +257,7 @@ func (h *Handler) sandboxConsole(w http.ResponseWriter, r *http.Request) {
 			center.User{},
 			h.Center.Refuse(
 				r.Context(), h.actor(r, center.User{}), "ConsoleLogin", "",
-				&center.Error{Code: center.AssertionRefused, Detail: err.Error()},
+				&refusal.Error{Code: center.AssertionRefused, Detail: err.Error()},
 			),
 		)
 		return
@@ -339,18 +340,18 @@ func lines(pairs [][2]string, before, between, after string) string {
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, u center.User, err error) {
 	status, text := http.StatusForbidden, "You do not have this role in this account. Ask an administrator for "+
 		"the assignment."
-	switch code := center.CodeOf(err); {
+	switch code := refusal.CodeOf(err); {
 	case code == center.BrokerRefused:
 		status, text = http.StatusBadGateway, "AWS has refused to open this role. Give your administrator this "+
 			"reference: the audit log has the reason."
-	case center.KindOf(err) == center.Unavailable:
+	case refusal.KindOf(err) == refusal.Unavailable:
 		status, text = http.StatusServiceUnavailable, "This cannot be done at the moment. Try again in a minute."
-	case center.KindOf(err) == center.Invalid:
+	case refusal.KindOf(err) == refusal.Invalid:
 		status, text = http.StatusBadRequest, "The link is not right: it must lead to an https address of the AWS "+
 			"console."
 	case code == center.AssertionRefused:
 		text = "The response is not valid, or too old. Open the console from the portal again."
-	case code == "":
+	case code == refusal.None:
 		status, text = http.StatusInternalServerError, "Something went wrong on our side. Try again."
 		h.Log.Error("portal request failed", "request_id", web.RequestID(r), "error", err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
@@ -143,7 +144,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, tenant, rest str
 	secret, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	token, err := h.Center.AuthenticateToken(ctx, tenant, strings.TrimSpace(secret), by.Address)
 	if err != nil { // before anything else, also for paths that do not exist
-		if center.KindOf(err) == center.Unauthenticated {
+		if refusal.KindOf(err) == refusal.Unauthenticated {
 			by.Kind = audit.Anonymous
 			err = h.Center.Refuse(ctx, by, "SCIM "+r.Method+" "+op.name, tenant, err)
 		}
@@ -208,7 +209,7 @@ func (r *request) repeated() string {
 // refusals themselves.
 func (h *Handler) recorded(ctx context.Context, r *request, err error) error {
 	var wire *scim.Error
-	if errors.As(err, &wire) && center.CodeOf(err) == "" {
+	if errors.As(err, &wire) && refusal.CodeOf(err) == refusal.None {
 		return h.Center.Refuse(ctx, r.by, r.action, r.id, err)
 	}
 	return err
@@ -273,7 +274,7 @@ func (r *request) precondition(version int64, id string) error {
 	if !r.standard || r.ifMatch == "" || tagMatches(r.ifMatch, version+1) {
 		return nil
 	}
-	return &center.Error{Code: center.VersionChanged, Subject: id}
+	return &refusal.Error{Code: center.VersionChanged, Subject: id}
 }
 
 // The texts that clients and runbooks match on. Source: SCIM guide; bodies seen in public issue
@@ -284,18 +285,18 @@ const (
 	textMembers    = "Replacing group memberships is not supported."
 )
 
-var byKind = map[center.Kind]scim.Error{
-	center.Internal: {Status: http.StatusInternalServerError, Detail: "Internal error."},
-	center.Invalid:  {Status: http.StatusBadRequest, Type: scim.InvalidValue},
-	center.NotFound: {Status: http.StatusNotFound, Detail: "Resource not found."},
-	center.Conflict: {Status: http.StatusConflict, Type: scim.Uniqueness, Detail: textDuplicate},
-	center.Denied:   {Status: http.StatusForbidden, Detail: "Access denied."},
-	center.Unauthenticated: {
+var byKind = map[refusal.Kind]scim.Error{
+	refusal.Internal: {Status: http.StatusInternalServerError, Detail: "Internal error."},
+	refusal.Invalid:  {Status: http.StatusBadRequest, Type: scim.InvalidValue},
+	refusal.NotFound: {Status: http.StatusNotFound, Detail: "Resource not found."},
+	refusal.Conflict: {Status: http.StatusConflict, Type: scim.Uniqueness, Detail: textDuplicate},
+	refusal.Denied:   {Status: http.StatusForbidden, Detail: "Access denied."},
+	refusal.Unauthenticated: {
 		Status: http.StatusUnauthorized,
 		Detail: "Unauthorized: the bearer token is missing, not valid for this endpoint, or expired.",
 	},
-	center.Quota: {Status: http.StatusBadRequest},
-	center.Unavailable: {
+	refusal.Quota: {Status: http.StatusBadRequest},
+	refusal.Unavailable: {
 		Status: http.StatusServiceUnavailable,
 		Detail: "The service is not available at the moment. Try again in a few seconds.",
 	},
@@ -303,12 +304,12 @@ var byKind = map[center.Kind]scim.Error{
 
 // answerTo maps an error to the wire. It is the only place that does.
 func answerTo(p profile, err error) *scim.Error {
-	var refused *center.Error
+	var refused *refusal.Error
 	var wire *scim.Error
 	var e scim.Error
 	switch {
 	case errors.As(err, &refused):
-		e = byKind[center.KindOf(err)]
+		e = byKind[refusal.KindOf(err)]
 		switch {
 		case refused.Code == center.ConcurrentChange: // not AWS's 409, which says that a name is taken for good
 			e = scim.Error{Status: http.StatusServiceUnavailable, Detail: refused.Error() + "."}
@@ -322,7 +323,7 @@ func answerTo(p profile, err error) *scim.Error {
 	case errors.As(err, &wire):
 		e = *wire
 	default:
-		e = byKind[center.Internal]
+		e = byKind[refusal.Internal]
 	}
 	// the reason goes behind AWS's text, which no client compares whole
 	if !p.standard && e.Status == http.StatusBadRequest && e.Detail != textMembers {

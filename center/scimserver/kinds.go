@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
@@ -94,9 +95,9 @@ var groups = kind{
 			if strict && user == "" {
 				return nil, bad(scim.InvalidFilter, "The member's id is empty.")
 			}
-			if _, err := rd.User(center.UserID(user)); errors.Is(err, center.ErrNoRow) {
+			if _, err := rd.User(center.UserID(user)); errors.Is(err, refusal.ErrNoRow) {
 				if strict {
-					err = &center.Error{Code: center.UserNotFound, Subject: user}
+					err = &refusal.Error{Code: center.UserNotFound, Subject: user}
 				} else {
 					err = nil
 				}
@@ -141,7 +142,7 @@ func foundGroups(list []center.Group) []found {
 
 // oneOrNone is a list of what a look-up found.
 func oneOrNone(f found, err error) ([]found, bool, error) {
-	if errors.Is(err, center.ErrNoRow) {
+	if errors.Is(err, refusal.ErrNoRow) {
 		return nil, true, nil
 	}
 	return []found{f}, true, err
@@ -206,7 +207,7 @@ func (h *Handler) findUser(ctx context.Context, r *request, name string) (answer
 	switch {
 	case err == nil:
 		l.total, l.shown = 1, []found{{user: &u}}
-	case center.CodeOf(err) != center.UserNotFound:
+	case refusal.CodeOf(err) != center.UserNotFound:
 		return answer{}, err
 	}
 	return l.answer()

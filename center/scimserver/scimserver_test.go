@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 	"github.com/gatehouse-id/gatehouse/center/scimserver"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 var updateGolden = flag.Bool("update", false, "write the golden files")
@@ -531,13 +532,13 @@ func TestDisablingAUserEndsSessions(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.want(200, "PATCH", "Users/"+id, patch(`{"op":"Replace","path":"active","value":"False"}`))
-	if _, err := e.center.PortalUser(ctx, secret.Reveal()); center.CodeOf(err) != center.SessionInvalid {
+	if _, err := e.center.PortalUser(ctx, secret.Reveal()); refusal.CodeOf(err) != center.SessionInvalid {
 		t.Errorf("the session goes on: %v", err)
 	}
 	if _, _, _, err := e.center.SignInWithAssertion(
 		ctx, audit.Actor{Kind: audit.Anonymous},
 		center.VerifiedAssertion{Issuer: "https://idp", ID: "a2", NameID: "ada@example.com"}, center.Browser{},
-	); center.CodeOf(err) != center.UserDisabled {
+	); refusal.CodeOf(err) != center.UserDisabled {
 		t.Errorf("sign-in: %v, want it refused", err)
 	}
 }
@@ -545,8 +546,8 @@ func TestDisablingAUserEndsSessions(t *testing.T) {
 // TestEveryReasonHasAnAnswer: whatever the center refuses, SCIM clients get a SCIM error with a
 // status and a text.
 func TestEveryReasonHasAnAnswer(t *testing.T) {
-	for code := range center.Reasons {
-		status, detail := scimserver.AnswerTo(&center.Error{Code: code})
+	for _, code := range center.Refusals.All() {
+		status, detail := scimserver.AnswerTo(&refusal.Error{Code: code})
 		if status < 400 || detail == "" {
 			t.Errorf("%s: %d %q", code, status, detail)
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
@@ -250,7 +251,7 @@ func (im *importer) putUser(ctx context.Context, u center.User) (center.UserID, 
 	}
 	old, err := im.center.UserByName(ctx, u.UserName)
 	switch {
-	case center.CodeOf(err) == center.UserNotFound:
+	case refusal.CodeOf(err) == center.UserNotFound:
 		im.count(&im.result.Created)
 		if im.options.DryRun {
 			return "", nil
@@ -359,7 +360,7 @@ func (im *importer) group(ctx context.Context, g groupLine) error {
 	}
 	old, err := im.center.GroupByName(ctx, g.group.DisplayName)
 	switch {
-	case center.CodeOf(err) == center.GroupNotFound:
+	case refusal.CodeOf(err) == center.GroupNotFound:
 		im.result.Created++
 		if im.options.DryRun {
 			return nil

@@ -6,6 +6,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/web"
 )
 
@@ -27,11 +28,11 @@ func (h *Handler) mountAccount(mux *http.ServeMux) {
 	} {
 		mux.Handle(pattern, h.RequireUser(func(w http.ResponseWriter, r *http.Request, u center.User) {
 			notice, err := fn(r, h.self(r, u), u)
-			switch code := center.CodeOf(err); {
+			switch code := refusal.CodeOf(err); {
 			case err == nil:
 				web.SetNotice(w, h.Center.URL, notice)
 				http.Redirect(w, r, AccountPath, http.StatusSeeOther)
-			case code == "" || code == center.StoreUnavailable:
+			case code == refusal.None || code == center.StoreUnavailable:
 				h.fail(w, r, err)
 			case code == center.SignInFailed || code == center.SignInLocked:
 				h.account(
@@ -98,14 +99,14 @@ func (h *Handler) accountView(u center.User, title string, data any) web.View {
 
 func (h *Handler) addDevice(w http.ResponseWriter, r *http.Request, u center.User) {
 	e, err := h.Center.Enrol(r.Context(), string(u.ID), u.UserName)
-	switch code := center.CodeOf(err); {
+	switch code := refusal.CodeOf(err); {
 	case err == nil:
 		v := h.accountView(
 			u, "Register an MFA device", nextData{User: u, Enrolment: showEnrolment(e, AccountPath+"/device")},
 		)
 		v.Narrow = true
 		h.pages.Render(w, http.StatusOK, "register", v)
-	case code == "" || code == center.StoreUnavailable:
+	case code == refusal.None || code == center.StoreUnavailable:
 		h.fail(w, r, err)
 	default:
 		h.account(w, r, u, http.StatusConflict, "", explain(err))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/web"
 )
 
@@ -66,7 +67,7 @@ func (h *Handler) password(w http.ResponseWriter, r *http.Request) {
 	p, err := h.Center.SignInUser(
 		r.Context(), h.actor(r), d.UserName, r.PostFormValue("password"), d.ReturnTo, h.browser(r),
 	)
-	switch code := center.CodeOf(err); {
+	switch code := refusal.CodeOf(err); {
 	case code == center.NoDevice: // the password was right
 		h.form(
 			w,
@@ -79,7 +80,7 @@ func (h *Handler) password(w http.ResponseWriter, r *http.Request) {
 	case code == center.SignInBusy:
 		web.RetryLater(w)
 		h.form(w, r, http.StatusServiceUnavailable, d, web.Busy)
-	case code != "" && code != center.StoreUnavailable:
+	case code != refusal.None && code != center.StoreUnavailable:
 		h.form(w, r, http.StatusUnauthorized, d, web.WrongPassword)
 	case err != nil:
 		h.fail(w, r, err)
@@ -110,12 +111,12 @@ type step func(r *http.Request, ticket string) (center.Progress, error)
 func (h *Handler) step(take step) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		p, err := take(r, web.CookieValue(r, h.Center.URL, ticketCookie))
-		switch code := center.CodeOf(err); {
+		switch code := refusal.CodeOf(err); {
 		case err == nil:
 			h.goOn(w, r, p)
 		case code == center.TicketInvalid:
 			h.again(w, r)
-		case code == center.StoreUnavailable || code == "":
+		case code == center.StoreUnavailable || code == refusal.None:
 			h.fail(w, r, err)
 		default:
 			h.next(w, r, refused(w, err, http.StatusUnauthorized), explain(err))
@@ -125,7 +126,7 @@ func (h *Handler) step(take step) http.HandlerFunc {
 
 // refused is the status of a page that says what was wrong, mostly otherwise.
 func refused(w http.ResponseWriter, err error, otherwise int) int {
-	if center.CodeOf(err) == center.SignInBusy {
+	if refusal.CodeOf(err) == center.SignInBusy {
 		web.RetryLater(w)
 		return http.StatusServiceUnavailable
 	}
@@ -134,7 +135,7 @@ func refused(w http.ResponseWriter, err error, otherwise int) int {
 
 // explain says to the person who is signing in, who has shown a password, what was wrong.
 func explain(err error) string {
-	switch center.CodeOf(err) {
+	switch refusal.CodeOf(err) {
 	case center.FactorRefused:
 		return "That was not right. Try again, with the next code if you have an authenticator app."
 	case center.SignInBusy:
@@ -142,7 +143,7 @@ func explain(err error) string {
 	case center.SignInLocked:
 		return "Too many wrong codes. Wait a few minutes and try again."
 	default:
-		return strings.ToUpper(center.Detail(err)[:1]) + center.Detail(err)[1:] + "."
+		return strings.ToUpper(refusal.Detail(err)[:1]) + refusal.Detail(err)[1:] + "."
 	}
 }
 
@@ -203,7 +204,7 @@ func (h *Handler) next(w http.ResponseWriter, r *http.Request, status int, probl
 		title, page = "Set a new password", "newpassword"
 	}
 	switch {
-	case center.CodeOf(err) == center.TicketInvalid:
+	case refusal.CodeOf(err) == center.TicketInvalid:
 		h.again(w, r)
 	case err != nil:
 		h.fail(w, r, err)
@@ -218,7 +219,7 @@ func (h *Handler) next(w http.ResponseWriter, r *http.Request, status int, probl
 func twice(r *http.Request) (string, error) {
 	password := r.PostFormValue("password")
 	if password != r.PostFormValue("again") {
-		return "", &center.Error{Code: center.PasswordUnfit, Detail: "the two are not the same"}
+		return "", &refusal.Error{Code: center.PasswordUnfit, Detail: "the two are not the same"}
 	}
 	return password, nil
 }
@@ -282,7 +283,7 @@ func (h *Handler) linked(w http.ResponseWriter, r *http.Request, status int, pro
 	ticket := r.FormValue("ticket")
 	u, err := h.Center.PasswordTicket(r.Context(), ticket)
 	switch {
-	case center.CodeOf(err) == center.TicketInvalid:
+	case refusal.CodeOf(err) == center.TicketInvalid:
 		h.pages.Render(
 			w,
 			http.StatusGone,
@@ -306,7 +307,7 @@ func (h *Handler) setLinked(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = h.Center.SetPasswordWithTicket(r.Context(), h.actor(r), r.PostFormValue("ticket"), password)
 	}
-	switch code := center.CodeOf(err); {
+	switch code := refusal.CodeOf(err); {
 	case err == nil:
 		web.SetNotice(w, h.Center.URL, "Your password is set. Sign in with it.")
 		http.Redirect(w, r, loginPath+"?return="+url.QueryEscape("/start"), http.StatusSeeOther)

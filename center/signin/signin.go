@@ -21,6 +21,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/saml"
 	"github.com/gatehouse-id/gatehouse/web"
 )
@@ -300,7 +301,7 @@ func (h *Handler) verify(
 		idp = source.Pending
 	}
 	if idp == nil || (!rehearsal && source.Type != center.ExternalIdP) {
-		return out, &center.Error{Code: center.SourceNotConfigured}
+		return out, &refusal.Error{Code: center.SourceNotConfigured}
 	}
 	want := saml.Expect{
 		Issuer:        idp.EntityID,
@@ -317,14 +318,14 @@ func (h *Handler) verify(
 		want.Certificates = append(want.Certificates, cert)
 	}
 	a, err := saml.VerifyPOST(r.PostFormValue("SAMLResponse"), want)
-	var refusal *saml.Refusal
-	if errors.As(err, &refusal) {
-		return out, &center.Error{
+	var refused *saml.Refusal
+	if errors.As(err, &refused) {
+		return out, &refusal.Error{
 			Code:   center.AssertionRefused,
-			Detail: refusal.Error(),
-			Check:  string(refusal.Check),
-			Want:   refusal.Want,
-			Got:    refusal.Got,
+			Detail: refused.Error(),
+			Check:  string(refused.Check),
+			Want:   refused.Want,
+			Got:    refused.Got,
 		}
 	}
 	if err != nil {
@@ -350,7 +351,7 @@ func (h *Handler) verify(
 func (h *Handler) RequireUser(fn func(http.ResponseWriter, *http.Request, center.User)) http.Handler {
 	return web.Guard(h.Center.URL, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u, err := h.Center.PortalUser(r.Context(), web.CookieValue(r, h.Center.URL, sessionCookie))
-		if center.CodeOf(err) == center.SessionInvalid {
+		if refusal.CodeOf(err) == center.SessionInvalid {
 			target := "/start"
 			if r.Method == http.MethodGet {
 				target = r.URL.RequestURI()
@@ -403,7 +404,7 @@ func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) {
 // and nowhere else.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status := http.StatusForbidden
-	if center.CodeOf(err) == "" {
+	if refusal.CodeOf(err) == refusal.None {
 		status = http.StatusInternalServerError
 		h.Log.Error("sign-in failed", "request_id", web.RequestID(r), "error", err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 	"github.com/gatehouse-id/gatehouse/center/signin"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 const site = "https://center.example"
@@ -116,7 +117,7 @@ func TestASessionIsNotFixed(t *testing.T) {
 	if !found || answer.StatusCode != http.StatusSeeOther {
 		t.Errorf("the sign-in was answered with %d", answer.StatusCode)
 	}
-	if _, err := c.PortalUser(context.Background(), planted); center.CodeOf(err) != center.SessionInvalid {
+	if _, err := c.PortalUser(context.Background(), planted); refusal.CodeOf(err) != center.SessionInvalid {
 		t.Errorf("the planted secret is a session: %v", err)
 	}
 }
@@ -153,7 +154,7 @@ func TestCookiesWithoutThePrefixAreNotReadUnderTLS(t *testing.T) {
 	if !gone["__Host-gatehouse_portal"] || !gone["gatehouse_portal"] {
 		t.Errorf("signing out takes away %v", gone)
 	}
-	if _, err := c.PortalUser(context.Background(), session.Value); center.CodeOf(err) != center.SessionInvalid {
+	if _, err := c.PortalUser(context.Background(), session.Value); refusal.CodeOf(err) != center.SessionInvalid {
 		t.Errorf("the session goes on: %v", err)
 	}
 }
@@ -179,7 +180,7 @@ func TestSigningInAgainEndsTheBrowsersEarlierSession(t *testing.T) {
 			}
 		})
 		_, err := c.PortalUser(context.Background(), last)
-		if ended := center.CodeOf(err) == center.SessionInvalid; ended != (brought != "") {
+		if ended := refusal.CodeOf(err) == center.SessionInvalid; ended != (brought != "") {
 			t.Errorf("with %q brought along, the earlier session has ended: %v", brought, ended)
 		}
 	}
@@ -228,7 +229,7 @@ func TestTheSignedOutPageSaysWhatHasEnded(t *testing.T) {
 		!strings.Contains(string(text), "signed out as well: aws-cli") {
 		t.Errorf("%d: %s, %v", answer.StatusCode, text, err)
 	}
-	if _, err := c.TokenUser(ctx, tokens.Access.Reveal()); center.CodeOf(err) != center.SessionInvalid {
+	if _, err := c.TokenUser(ctx, tokens.Access.Reveal()); refusal.CodeOf(err) != center.SessionInvalid {
 		t.Errorf("the program is signed in still: %v", err)
 	}
 }

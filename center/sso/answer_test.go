@@ -7,13 +7,14 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/sso"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // TestEveryReasonHasAnAnswer: whatever the center refuses, this door's clients get an exception
 // with a text, and nothing of the reason's detail.
 func TestEveryReasonHasAnAnswer(t *testing.T) {
-	for code := range center.Reasons {
-		if e := sso.Answer(&center.Error{Code: code, Detail: "a detail"}); !strings.HasSuffix(e.Code, "Exception") ||
+	for _, code := range center.Refusals.All() {
+		if e := sso.Answer(&refusal.Error{Code: code, Detail: "a detail"}); !strings.HasSuffix(e.Code, "Exception") ||
 			e.Message == "" || e.Status < 400 || strings.Contains(e.Message, "a detail") {
 			t.Errorf("%s: %+v", code, e)
 		}

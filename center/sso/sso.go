@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/web"
 )
 
@@ -136,38 +137,38 @@ func invalid(message string) error {
 // the model; the real service sends it all the same.
 func Answer(err error) *awsapi.Error {
 	var wire *awsapi.Error
-	switch code := center.CodeOf(err); {
+	switch code := refusal.CodeOf(err); {
 	case code == center.RoleNotAssigned || code == center.AccountSuspended:
 		return &awsapi.Error{Code: "ForbiddenException", Status: http.StatusForbidden, Message: "No access"}
-	case code == center.SessionInvalid || center.KindOf(err) == center.Unauthenticated:
+	case code == center.SessionInvalid || refusal.KindOf(err) == refusal.Unauthenticated:
 		return &awsapi.Error{
 			Code:    "UnauthorizedException",
 			Status:  http.StatusUnauthorized,
 			Message: "Session token not found or invalid",
 		}
-	case center.KindOf(err) == center.NotFound:
+	case refusal.KindOf(err) == refusal.NotFound:
 		return &awsapi.Error{
 			Code:    "ResourceNotFoundException",
 			Status:  http.StatusNotFound,
-			Message: center.Reasons[code].What,
+			Message: code.What(),
 		}
-	case center.KindOf(err) == center.Quota:
+	case refusal.KindOf(err) == refusal.Quota:
 		return &awsapi.Error{
 			Code:    "TooManyRequestsException",
 			Status:  http.StatusTooManyRequests,
-			Message: center.Reasons[code].What,
+			Message: code.What(),
 		}
-	case center.KindOf(err) == center.Unavailable:
+	case refusal.KindOf(err) == refusal.Unavailable:
 		return &awsapi.Error{
 			Code:    "InternalServerException",
 			Status:  http.StatusServiceUnavailable,
-			Message: center.Reasons[code].What,
+			Message: code.What(),
 		}
-	case code != "":
+	case code != refusal.None:
 		return &awsapi.Error{
 			Code:    "InvalidRequestException",
 			Status:  http.StatusBadRequest,
-			Message: center.Reasons[code].What,
+			Message: code.What(),
 		}
 	case errors.As(err, &wire):
 		if wire.Status == 0 { // a page token, which awsapi refuses in another service's words
@@ -250,7 +251,7 @@ func (h *Handler) listRoles(r request) (any, error) {
 	}
 	sets, err := h.Center.RolesOf(r.Context(), r.user.ID, id)
 	if err == nil && len(sets) == 0 {
-		err = &center.Error{Code: center.RoleNotAssigned, Subject: id}
+		err = &refusal.Error{Code: center.RoleNotAssigned, Subject: id}
 	}
 	out := rolesOutput{RoleList: []role{}}
 	for _, s := range sets {

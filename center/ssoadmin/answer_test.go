@@ -7,13 +7,15 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/ssoadmin"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // TestEveryReasonHasAnAnswer: whatever the center refuses, this door's clients get one of AWS's
 // exceptions with a text.
 func TestEveryReasonHasAnAnswer(t *testing.T) {
-	for code := range center.Reasons {
-		if e := ssoadmin.Answer(&center.Error{Code: code}); !strings.HasSuffix(e.Code, "Exception") || e.Message == "" {
+	for _, code := range center.Refusals.All() {
+		if e := ssoadmin.Answer(&refusal.Error{Code: code}); !strings.HasSuffix(e.Code, "Exception") ||
+			e.Message == "" {
 			t.Errorf("%s: %+v", code, e)
 		}
 	}

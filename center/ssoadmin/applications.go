@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // applications are the operations on customer managed applications and what they may do.
@@ -253,7 +254,7 @@ func (h *Handler) describeProvider(
 			return showProvider(p), nil
 		}
 	}
-	return provider{}, &center.Error{Code: center.ApplicationProviderNotFound, Subject: in.ApplicationProviderArn}
+	return provider{}, &refusal.Error{Code: center.ApplicationProviderNotFound, Subject: in.ApplicationProviderArn}
 }
 
 type applicationAssignment struct {
@@ -450,7 +451,7 @@ func (h *Handler) getScope(ctx context.Context, _ awsapi.Caller, in scopeInput) 
 	}
 	i := slices.IndexFunc(a.AccessScopes, in.named)
 	if i < 0 {
-		return accessScope{}, &center.Error{Code: center.AccessScopeNotFound, Subject: in.Scope}
+		return accessScope{}, &refusal.Error{Code: center.AccessScopeNotFound, Subject: in.Scope}
 	}
 	return accessScope{a.AccessScopes[i].Scope, a.AccessScopes[i].Targets}, nil
 }
@@ -464,7 +465,7 @@ func (h *Handler) deleteScope(ctx context.Context, who awsapi.Caller, in scopeIn
 		func(a *center.Application) error {
 			n := len(a.AccessScopes)
 			if a.AccessScopes = slices.DeleteFunc(a.AccessScopes, in.named); len(a.AccessScopes) == n {
-				return &center.Error{Code: center.AccessScopeNotFound, Subject: in.Scope}
+				return &refusal.Error{Code: center.AccessScopeNotFound, Subject: in.Scope}
 			}
 			return nil
 		},
@@ -527,7 +528,7 @@ func (h *Handler) deleteMethod(ctx context.Context, who awsapi.Caller, in method
 		in.ApplicationArn,
 		func(a *center.Application) error {
 			if a.ActorPolicy == "" {
-				return &center.Error{Code: center.AuthMethodNotFound, Subject: in.AuthenticationMethodType}
+				return &refusal.Error{Code: center.AuthMethodNotFound, Subject: in.AuthenticationMethodType}
 			}
 			a.ActorPolicy = ""
 			return nil
@@ -562,7 +563,7 @@ type methodOutput struct{ AuthenticationMethod authMethod }
 func (h *Handler) getMethod(ctx context.Context, who awsapi.Caller, in methodInput) (methodOutput, error) {
 	all, err := h.listMethods(ctx, who, in)
 	if err == nil && len(all.AuthenticationMethods) == 0 {
-		err = &center.Error{Code: center.AuthMethodNotFound, Subject: in.AuthenticationMethodType}
+		err = &refusal.Error{Code: center.AuthMethodNotFound, Subject: in.AuthenticationMethodType}
 	}
 	if err != nil {
 		return methodOutput{}, err

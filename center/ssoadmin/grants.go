@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 type authorizedIssuer struct {
@@ -111,7 +112,7 @@ func (h *Handler) getGrant(ctx context.Context, _ awsapi.Caller, in grantInput) 
 	}
 	i := slices.IndexFunc(a.Grants, in.typed)
 	if i < 0 {
-		return grantOutput{}, &center.Error{Code: center.GrantNotFound, Subject: in.GrantType}
+		return grantOutput{}, &refusal.Error{Code: center.GrantNotFound, Subject: in.GrantType}
 	}
 	return grantOutput{showGrant(a.Grants[i])}, nil
 }
@@ -125,7 +126,7 @@ func (h *Handler) deleteGrant(ctx context.Context, who awsapi.Caller, in grantIn
 		func(a *center.Application) error {
 			n := len(a.Grants)
 			if a.Grants = slices.DeleteFunc(a.Grants, in.typed); len(a.Grants) == n {
-				return &center.Error{Code: center.GrantNotFound, Subject: in.GrantType}
+				return &refusal.Error{Code: center.GrantNotFound, Subject: in.GrantType}
 			}
 			return nil
 		},

@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Handler serves the sso-admin API.
@@ -50,7 +51,7 @@ func within[In interface{ arn() string }, Out any](h *Handler, name string, acce
 	return op(name, access, func(ctx context.Context, who awsapi.Caller, in In) (Out, error) {
 		if in.arn() != h.Center.Instance.ARN {
 			var none Out
-			return none, &center.Error{Code: center.InstanceNotFound, Subject: in.arn()}
+			return none, &refusal.Error{Code: center.InstanceNotFound, Subject: in.arn()}
 		}
 		return fn(ctx, who, in)
 	})
@@ -58,7 +59,7 @@ func within[In interface{ arn() string }, Out any](h *Handler, name string, acce
 
 // Answer maps an error to the wire. It is the only place that does.
 func Answer(err error) *awsapi.Error {
-	return awsdoor.Answer(err, func(refused *center.Error, e *awsapi.Error) {
+	return awsdoor.Answer(err, func(refused *refusal.Error, e *awsapi.Error) {
 		switch refused.Code {
 		case center.PermissionSetTaken:
 			e.Message = "PermissionSet with name " + refused.Subject + " already exists."

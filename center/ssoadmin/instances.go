@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // instances are the operations on the instance itself: its name, Regions, attributes for access
@@ -73,14 +74,14 @@ type createInstanceInput struct {
 func (h *Handler) createInstance(ctx context.Context, who awsapi.Caller, _ createInstanceInput) (awsapi.Empty, error) {
 	return awsapi.Empty{}, h.Center.Refuse(
 		ctx, awsdoor.Actor(who), "CreateInstance", "",
-		&center.Error{Code: center.InstanceExists, Subject: h.Center.Instance.ARN},
+		&refusal.Error{Code: center.InstanceExists, Subject: h.Center.Instance.ARN},
 	)
 }
 
 func (h *Handler) deleteInstance(ctx context.Context, who awsapi.Caller, in instance) (awsapi.Empty, error) {
 	return awsapi.Empty{}, h.Center.Refuse(
 		ctx, awsdoor.Actor(who), "DeleteInstance", in.InstanceArn,
-		&center.Error{Code: center.InstanceStays, Subject: in.InstanceArn},
+		&refusal.Error{Code: center.InstanceStays, Subject: in.InstanceArn},
 	)
 }
 
@@ -140,7 +141,7 @@ func (h *Handler) describeRegion(ctx context.Context, _ awsapi.Caller, in region
 			return r, err
 		}
 	}
-	return regionDetail{}, &center.Error{Code: center.RegionNotFound, Subject: in.RegionName}
+	return regionDetail{}, &refusal.Error{Code: center.RegionNotFound, Subject: in.RegionName}
 }
 
 type regionsInput struct {
@@ -242,7 +243,7 @@ type tagInput struct {
 
 func (h *Handler) checkTagged(in tagInput) error {
 	if in.InstanceArn != "" && in.InstanceArn != h.Center.Instance.ARN {
-		return &center.Error{Code: center.InstanceNotFound, Subject: in.InstanceArn}
+		return &refusal.Error{Code: center.InstanceNotFound, Subject: in.InstanceArn}
 	}
 	return nil
 }

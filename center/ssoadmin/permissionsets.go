@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // permissionSets are the operations on permission sets and their policies.
@@ -343,7 +344,7 @@ type boundaryOutput struct{ PermissionsBoundary permissionsBoundary }
 func (h *Handler) getBoundary(ctx context.Context, _ awsapi.Caller, in permissionSetInput) (boundaryOutput, error) {
 	p, err := h.get(ctx, in)
 	if err == nil && p.Boundary == nil {
-		err = &center.Error{Code: center.BoundaryNotFound, Subject: in.PermissionSetArn}
+		err = &refusal.Error{Code: center.BoundaryNotFound, Subject: in.PermissionSetArn}
 	}
 	if err != nil {
 		return boundaryOutput{}, err
@@ -359,7 +360,7 @@ func (h *Handler) getBoundary(ctx context.Context, _ awsapi.Caller, in permissio
 func (h *Handler) deleteBoundary(ctx context.Context, who awsapi.Caller, in permissionSetInput) (awsapi.Empty, error) {
 	return h.edit(ctx, who, center.ActionDeletePermissionsBoundary, in, func(p *center.PermissionSet) error {
 		if p.Boundary == nil {
-			return &center.Error{Code: center.BoundaryNotFound, Subject: in.PermissionSetArn}
+			return &refusal.Error{Code: center.BoundaryNotFound, Subject: in.PermissionSetArn}
 		}
 		p.Boundary = nil
 		return nil

@@ -7,13 +7,14 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/ssooidc"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // TestEveryReasonHasAnAnswer: whatever the center refuses, clients get the exception's name for the
 // header and OAuth's error for the body, and nothing of the reason's detail.
 func TestEveryReasonHasAnAnswer(t *testing.T) {
-	for code := range center.Reasons {
-		f := ssooidc.Answer(&center.Error{Code: code, Detail: "a detail"})
+	for _, code := range center.Refusals.All() {
+		f := ssooidc.Answer(&refusal.Error{Code: code, Detail: "a detail"})
 		if !strings.HasSuffix(f.Exception, "Exception") || f.Error == "" || f.Description == "" || f.Status < 400 ||
 			strings.Contains(f.Description, "a detail") {
 			t.Errorf("%s: %+v", code, f)

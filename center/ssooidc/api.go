@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/web"
 )
 
@@ -73,7 +74,7 @@ func serve[In any](h *Handler, fn operation[In]) http.HandlerFunc {
 // unreadable says what is wrong with a body. AWS passes over members that it does not know; here
 // they are refused, since they may be a control that the caller relies on.
 func unreadable(err error) error {
-	refused := &center.Error{Code: center.InvalidRequest, Detail: "the body is no JSON object of this operation"}
+	refused := &refusal.Error{Code: center.InvalidRequest, Detail: "the body is no JSON object of this operation"}
 	var wrong *jsonv2.SemanticError
 	if errors.As(err, &wrong) && errors.Is(wrong.Err, jsonv2.ErrUnknownName) {
 		name := string(wrong.JSONPointer.LastToken())
@@ -97,8 +98,8 @@ type Failure struct {
 // Answer maps an error to the wire. It is the only place that does. Source: OIDC API reference; RFC
 // 6749, 5.2; RFC 8628, 3.5.
 func Answer(err error) Failure {
-	code := center.CodeOf(err)
-	f, ok := map[center.Code]Failure{
+	code := refusal.CodeOf(err)
+	f, ok := map[refusal.Code]Failure{
 		center.ClientInvalid:         {"InvalidClientException", http.StatusUnauthorized, "invalid_client", ""},
 		center.ClientMetadataInvalid: {"InvalidClientMetadataException", 0, "invalid_client_metadata", ""},
 		center.ScopeInvalid:          {"InvalidScopeException", 0, "invalid_scope", ""},
@@ -113,7 +114,7 @@ func Answer(err error) Failure {
 	}[code]
 	switch {
 	case ok:
-	case code == "":
+	case code == refusal.None:
 		return Failure{"InternalServerException", http.StatusInternalServerError, "server_error", "internal error"}
 	default:
 		f = Failure{"InvalidRequestException", 0, "invalid_request", ""}
@@ -122,8 +123,8 @@ func Answer(err error) Failure {
 		f.Status = http.StatusBadRequest
 	}
 	// not the detail, which is for administrators
-	f.Description = center.Reasons[code].What + "; " + center.Reasons[code].Remedy
-	var refused *center.Error
+	f.Description = code.What() + "; " + code.Remedy()
+	var refused *refusal.Error
 	if errors.As(err, &refused) && f.Exception == "InvalidRequestException" && refused.Field != "" {
 		f.Description = refused.Field + ": " + f.Description
 	}
@@ -150,14 +151,14 @@ type registered struct {
 
 func (h *Handler) register(r *http.Request, in registration) (any, error) {
 	if !h.registrations.Allow(web.Neighborhood(web.Address(r))) {
-		return nil, &center.Error{Code: center.SlowDown}
+		return nil, &refusal.Error{Code: center.SlowDown}
 	}
 	if in.ClientType != "public" {
-		return nil, &center.Error{Code: center.ClientMetadataInvalid, Field: "clientType"}
+		return nil, &refusal.Error{Code: center.ClientMetadataInvalid, Field: "clientType"}
 	}
 	for _, g := range in.GrantTypes {
 		if g != deviceGrant && g != codeGrant && g != refreshGrant {
-			return nil, &center.Error{Code: center.ClientMetadataInvalid, Field: "grantTypes"}
+			return nil, &refusal.Error{Code: center.ClientMetadataInvalid, Field: "grantTypes"}
 		}
 	}
 	id, secret, client, err := h.Center.RegisterOAuthClient(center.OAuthClient{
@@ -189,7 +190,7 @@ type deviceOutput struct {
 
 func (h *Handler) startDevice(r *http.Request, in deviceInput) (any, error) {
 	if !h.devices.Allow(web.Neighborhood(web.Address(r))) {
-		return nil, &center.Error{Code: center.SlowDown}
+		return nil, &refusal.Error{Code: center.SlowDown}
 	}
 	d, err := h.Center.StartDevice(r.Context(), web.Address(r), in.ClientID, in.ClientSecret, in.StartURL)
 	page := h.Center.URL + DevicePath
@@ -223,7 +224,7 @@ type tokenOutput struct {
 
 func (h *Handler) createToken(r *http.Request, in tokenInput) (any, error) {
 	if !h.tokens.Allow(web.Neighborhood(web.Address(r))) {
-		return nil, &center.Error{Code: center.SlowDown}
+		return nil, &refusal.Error{Code: center.SlowDown}
 	}
 	if in.GrantType == deviceGrant {
 		if err := h.mayPoll(in); err != nil {
@@ -243,7 +244,7 @@ func (h *Handler) createToken(r *http.Request, in tokenInput) (any, error) {
 		deviceGrant: h.Center.TokensForDevice, codeGrant: h.Center.TokensForCode, refreshGrant: h.Center.RefreshTokens,
 	}[in.GrantType]
 	if !ok {
-		return nil, &center.Error{Code: center.GrantTypeUnsupported, Subject: in.GrantType}
+		return nil, &refusal.Error{Code: center.GrantTypeUnsupported, Subject: in.GrantType}
 	}
 	t, err := redeem(r.Context(), h.actor(r), request)
 	return tokenOutput{t.Access.Reveal(), "Bearer", int(t.ExpiresIn / time.Second), t.Refresh.Reveal()}, err
@@ -256,7 +257,7 @@ func (h *Handler) mayPoll(in tokenInput) error {
 		return err
 	}
 	if !h.polls.Allow(authn.Digest(in.DeviceCode)) {
-		return &center.Error{Code: center.SlowDown}
+		return &refusal.Error{Code: center.SlowDown}
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/web"
 )
 
@@ -140,7 +141,7 @@ func (h *Handler) confirm(
 
 // again asks for the code once more, and says why.
 func (h *Handler) again(w http.ResponseWriter, r *http.Request, u center.User, err error) {
-	code := center.CodeOf(err)
+	code := refusal.CodeOf(err)
 	if code != center.UserCodeUnknown && code != center.SignInLocked {
 		h.fail(w, r, err)
 		return
@@ -202,7 +203,7 @@ func (h *Handler) read(values url.Values) (a authorization, err error) {
 		"", authn.RedirectURI{}, unsupported(values),
 	}
 	if repeated(values, "client_id", "redirect_uri") {
-		return a, &center.Error{Code: center.InvalidRequest, Detail: "client_id or redirect_uri is there twice"}
+		return a, &refusal.Error{Code: center.InvalidRequest, Detail: "client_id or redirect_uri is there twice"}
 	}
 	if a.Scopes == "" {
 		a.Scopes = values.Get("scope") // RFC 6749's name; AWS's clients send the other
@@ -242,8 +243,15 @@ func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) {
 	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil { // what one reader passes over, another one reads
 		h.fail(
-			w, r,
-			h.Center.Refuse(r.Context(), h.actor(r), "AuthorizeClient", "", &center.Error{Code: center.InvalidRequest}),
+			w,
+			r,
+			h.Center.Refuse(
+				r.Context(),
+				h.actor(r),
+				"AuthorizeClient",
+				"",
+				&refusal.Error{Code: center.InvalidRequest},
+			),
 		)
 		return
 	}
@@ -265,7 +273,7 @@ func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) {
 
 func (h *Handler) decideClient(w http.ResponseWriter, r *http.Request, u center.User) {
 	if err := r.ParseForm(); err != nil {
-		h.fail(w, r, &center.Error{Code: center.InvalidRequest})
+		h.fail(w, r, &refusal.Error{Code: center.InvalidRequest})
 		return
 	}
 	a, err := h.read(r.PostForm)
@@ -293,7 +301,7 @@ func (h *Handler) decideClient(w http.ResponseWriter, r *http.Request, u center.
 // and nowhere else.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status := http.StatusBadRequest
-	if center.CodeOf(err) == "" {
+	if refusal.CodeOf(err) == refusal.None {
 		status = http.StatusInternalServerError
 		h.Log.Error("authorization failed", "request_id", web.RequestID(r), "error", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 )
 
@@ -88,7 +89,7 @@ func (t tx) RoleOf(user center.UserID, account, permissionSet string) (role cent
 		w.Args, &set, &in, &role.RoleName,
 	)
 	if err != nil {
-		return role, sqldb.NoRow(err, center.ErrNoRow)
+		return role, sqldb.NoRow(err, refusal.ErrNoRow)
 	}
 	if role.PermissionSet, err = sqldb.Decode[center.PermissionSet](set); err == nil {
 		role.Account, err = sqldb.Decode[center.Account](in)
@@ -218,7 +219,7 @@ func (p provisionedRow) whole() (whole center.Provisioned, err error) {
 func (t tx) oneProvisioned(query string, args ...any) (center.Provisioned, error) {
 	var p provisionedRow
 	if err := t.Row(query, args, provisionedFields(&p)...); err != nil {
-		return p.Provisioned, sqldb.NoRow(err, center.ErrNoRow)
+		return p.Provisioned, sqldb.NoRow(err, refusal.ErrNoRow)
 	}
 	return p.whole()
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 )
 
@@ -62,7 +63,7 @@ func TestWrongPasswordsAtOnceAreCountedBeforeTheyAreJudged(t *testing.T) {
 			all.Go(func() {
 				from := audit.Actor{Kind: audit.Anonymous, Address: fmt.Sprintf("198.51.100.%d", i)}
 				_, err := nodes[i%2].SignInUser(context.Background(), from, "ada", "a guess", "/", center.Browser{})
-				switch center.CodeOf(err) {
+				switch refusal.CodeOf(err) {
 				case center.SignInFailed, center.SignInLocked, center.SignInBusy:
 				default:
 					t.Error(err)
@@ -76,9 +77,9 @@ func TestWrongPasswordsAtOnceAreCountedBeforeTheyAreJudged(t *testing.T) {
 		}
 		judged, locked := 0, 0
 		for _, e := range events {
-			if strings.Contains(e.Detail, "wrong password") && e.Code == string(center.SignInFailed) {
+			if strings.Contains(e.Detail, "wrong password") && e.Code == center.SignInFailed.String() {
 				judged++
-			} else if e.Code == string(center.SignInLocked) {
+			} else if e.Code == center.SignInLocked.String() {
 				locked++
 			}
 		}
@@ -123,7 +124,7 @@ func TestOneCodeOpensOneSession(t *testing.T) {
 		for i, ticket := range tickets {
 			all.Go(func() {
 				p, err := nodes[i%2].SignInWithCode(ctx, stranger, ticket, code(later), false, center.Browser{})
-				switch c := center.CodeOf(err); {
+				switch c := refusal.CodeOf(err); {
 				case err == nil && p.Session != "":
 					opened.Add(1)
 				case c == center.FactorRefused || c == center.SignInLocked:
@@ -170,7 +171,7 @@ func TestWrongCodesAtOnceAreCountedAsTheyAreJudged(t *testing.T) {
 		for i := range 40 {
 			all.Go(func() {
 				_, err := nodes[i%2].SignInWithCode(ctx, stranger, tickets[i%8], "nonsense", false, center.Browser{})
-				if center.CodeOf(err) == center.FactorRefused {
+				if refusal.CodeOf(err) == center.FactorRefused {
 					judged.Add(1)
 				}
 			})
@@ -189,7 +190,7 @@ func TestAttemptsForNobodyLeaveTheStoreWhole(t *testing.T) {
 		ctx := context.Background()
 		for i := range 12 {
 			_, err := nodes[0].SignInUser(ctx, stranger, fmt.Sprint("nobody", i%3), "a guess", "/", center.Browser{})
-			if center.KindOf(err) != center.Unauthenticated {
+			if refusal.KindOf(err) != refusal.Unauthenticated {
 				t.Fatal(err)
 			}
 		}

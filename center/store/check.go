@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/names"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 )
 
@@ -241,7 +242,7 @@ func checkSettings(t tx, f *findings, _ func()) error {
 		},
 		"audit log": func() error { _, err := t.Events(center.EventQuery{Limit: 1000}); return err },
 	} {
-		if err := read(); err != nil && err != center.ErrNoRow { //nolint:errorlint // the store's own value
+		if err := read(); err != nil && err != refusal.ErrNoRow { //nolint:errorlint // the store's own value
 			f.add(what, "they cannot be read: %v", err)
 		}
 	}

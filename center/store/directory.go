@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/names"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 )
 
@@ -21,7 +22,7 @@ func texts[T ~string](ids []T) []string {
 func (t tx) user(query string, args ...any) (center.User, error) {
 	var doc string
 	if err := t.Row(query, args, &doc); err != nil {
-		return center.User{}, sqldb.NoRow(err, center.ErrNoRow)
+		return center.User{}, sqldb.NoRow(err, refusal.ErrNoRow)
 	}
 	return readUser(doc)
 }
@@ -155,7 +156,7 @@ func (t tx) groups(query string, args ...any) (all []center.Group, err error) {
 func (t tx) oneGroup(where, key string) (center.Group, error) {
 	all, err := t.groups(selectGroup+where, key)
 	if err != nil || len(all) == 0 {
-		return center.Group{}, errors.Join(err, center.ErrNoRow)
+		return center.Group{}, errors.Join(err, refusal.ErrNoRow)
 	}
 	return all[0], nil
 }

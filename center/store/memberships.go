@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 )
 
@@ -62,7 +63,7 @@ func (t tx) memberships(query string, args []any) (all []center.Membership, err 
 func (t tx) oneMembership(query string, args ...any) (center.Membership, error) {
 	all, err := t.memberships(query, args)
 	if err != nil || len(all) == 0 {
-		return center.Membership{}, errors.Join(err, center.ErrNoRow)
+		return center.Membership{}, errors.Join(err, refusal.ErrNoRow)
 	}
 	return all[0], nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 	"github.com/gatehouse-id/gatehouse/center/store"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 )
 
@@ -54,8 +55,8 @@ func TestNodesAgreeOnSignIns(t *testing.T) {
 			all.Go(func() {
 				switch _, _, _, err := nodes[i%2].SignInWithAssertion(
 					ctx, stranger, assertion(id), center.Browser{},
-				); center.CodeOf(err) {
-				case "":
+				); refusal.CodeOf(err) {
+				case refusal.None:
 					if err == nil {
 						opened.Add(1)
 					} else {
@@ -84,7 +85,7 @@ func TestNodesAgreeOnSignIns(t *testing.T) {
 	if err := nodes[0].SetUserActive(ctx, centertest.Actor, u.ID, false); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := nodes[1].PortalUser(ctx, secret.Reveal()); center.CodeOf(err) != center.SessionInvalid {
+	if _, err := nodes[1].PortalUser(ctx, secret.Reveal()); refusal.CodeOf(err) != center.SessionInvalid {
 		t.Errorf("it outlives its user on the other node: %v", err)
 	}
 }
@@ -106,7 +107,7 @@ func TestAnAssertionIsUsedOnceAcrossARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	c = centertest.On(t, open(t, path), "http://127.0.0.1")
-	if _, _, _, err := c.SignInWithAssertion(ctx, stranger, assertion("a"), center.Browser{}); center.CodeOf(
+	if _, _, _, err := c.SignInWithAssertion(ctx, stranger, assertion("a"), center.Browser{}); refusal.CodeOf(
 		err,
 	) != center.AssertionReplayed {
 		t.Errorf("after a restart: %v", err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/store"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 )
@@ -57,7 +58,7 @@ func TestNamesOfEarlierReleasesAreFound(t *testing.T) {
 					}
 				}
 				for _, name := range []string{"mike@example.com", "MIKE@example.com", "\u00e4nne@example.com"} {
-					if u, err := r.UserByName(name); !errors.Is(err, center.ErrNoRow) {
+					if u, err := r.UserByName(name); !errors.Is(err, refusal.ErrNoRow) {
 						t.Errorf("%s is %s, %v", name, u.ID, err)
 					}
 				}

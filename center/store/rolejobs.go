@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 )
 
@@ -30,7 +31,7 @@ func (j roleJob) whole() center.RoleJob {
 func (t tx) oneRoleJob(query string, args ...any) (center.RoleJob, error) {
 	var j roleJob
 	err := t.Row(query, args, roleJobFields(&j)...)
-	return j.whole(), sqldb.NoRow(err, center.ErrNoRow)
+	return j.whole(), sqldb.NoRow(err, refusal.ErrNoRow)
 }
 
 func (t tx) RoleJob(roleName string) (center.RoleJob, error) {

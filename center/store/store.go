@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/names"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 )
 
@@ -70,26 +71,26 @@ func (s *Store) Shared() bool { return s.db.Shared() }
 
 // View implements center.Store.
 func (s *Store) View(ctx context.Context, fn func(center.Reader) error) error {
-	return refusal(s.db.View(ctx, func(t sqldb.Tx) error { return fn(tx{t, &s.writes}) }))
+	return asRefusal(s.db.View(ctx, func(t sqldb.Tx) error { return fn(tx{t, &s.writes}) }))
 }
 
 // Get implements center.Store.
 func (s *Store) Get(ctx context.Context, fn func(center.Reader) error) error {
-	return refusal(s.db.Get(ctx, func(t sqldb.Tx) error { return fn(tx{t, &s.writes}) }))
+	return asRefusal(s.db.Get(ctx, func(t sqldb.Tx) error { return fn(tx{t, &s.writes}) }))
 }
 
 // Update implements center.Store.
 func (s *Store) Update(ctx context.Context, fn func(center.Tx) error) error {
-	return refusal(s.db.Update(ctx, func(t sqldb.Tx) error { return fn(tx{t, &s.writes}) }))
+	return asRefusal(s.db.Update(ctx, func(t sqldb.Tx) error { return fn(tx{t, &s.writes}) }))
 }
 
-// refusal gives the database's own failures the code that doors answer with.
-func refusal(err error) error {
+// asRefusal gives the database's own failures the code that doors answer with.
+func asRefusal(err error) error {
 	if errors.Is(err, sqldb.ErrUnavailable) {
-		return errors.Join(&center.Error{Code: center.StoreUnavailable}, err)
+		return errors.Join(&refusal.Error{Code: center.StoreUnavailable}, err)
 	}
 	if errors.Is(err, sqldb.ErrConflict) {
-		return errors.Join(&center.Error{Code: center.ConcurrentChange}, err)
+		return errors.Join(&refusal.Error{Code: center.ConcurrentChange}, err)
 	}
 	return err
 }
@@ -126,7 +127,7 @@ var _ center.Tx = tx{}
 
 func one[T any](t tx, query string, args ...any) (T, error) {
 	v, err := sqldb.One[T](t.Tx, query, args...)
-	return v, sqldb.NoRow(err, center.ErrNoRow)
+	return v, sqldb.NoRow(err, refusal.ErrNoRow)
 }
 
 func list[T any](t tx, query string, args ...any) ([]T, error) {

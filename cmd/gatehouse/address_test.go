@@ -126,7 +126,7 @@ func TestWhoChangesAnAddressIsNotThatPerson(t *testing.T) {
 	if status, _ := newVisitor(t).send(http.MethodGet, link, nil); status != http.StatusGone {
 		t.Errorf("a link that was sent to the old address: %d", status)
 	}
-	if code := p.forgot(); code != string(center.AddressNew) {
+	if code := p.forgot(); code != center.AddressNew.String() {
 		t.Errorf("a link to the new address: %q", code)
 	}
 
@@ -206,7 +206,7 @@ func TestWhoMakesAUserAgainIsNotThatPerson(t *testing.T) {
 	aws.run(nil, "identitystore", "create-user", "--identity-store-id", store, "--user-name", "boss",
 		"--display-name", "The Boss", "--name", "GivenName=The,FamilyName=Boss",
 		"--emails", "Value=mallory@example.net,Primary=true")
-	if code := p.forgot(); code != string(center.AddressNew) {
+	if code := p.forgot(); code != center.AddressNew.String() {
 		t.Errorf("a link to the address of a boss who was made a moment ago: %q", code)
 	}
 	if n := len(p.outbox.Messages()); n != 0 {

@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/names"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
@@ -92,7 +93,7 @@ func (c centersAdministrators) order(ctx context.Context, by audit.Actor,
 	case orderAdd:
 		secret, err = c.AddAdministrator(ctx, by, o.Name)
 	case orderSet:
-		if err = error(&center.Error{Code: center.AdministratorNotFound, Subject: o.Name}); known {
+		if err = error(&refusal.Error{Code: center.AdministratorNotFound, Subject: o.Name}); known {
 			err = c.SetAdministrator(ctx, by, o.Name, o.Password)
 		}
 	case orderOneTime:
@@ -135,7 +136,7 @@ func (t tenantsAdministrators) order(ctx context.Context, by audit.Actor,
 	case orderAdd:
 		secret, err = t.AddAdministrator(ctx, by, o.Name)
 	case orderSet:
-		if err = error(&tenant.Error{Code: tenant.AdministratorNotFound, Subject: o.Name}); known {
+		if err = error(&refusal.Error{Code: tenant.AdministratorNotFound, Subject: o.Name}); known {
 			err = t.SetAdministrator(ctx, by, o.Name, o.Password)
 		}
 	case orderOneTime:

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/broker"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // TestCredentialsComeFromWhereTheSettingsSay: STS is asked where the SDK's settings lead, signed
@@ -51,7 +52,7 @@ func TestCredentialsComeFromWhereTheSettingsSay(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = b.Credentials(context.Background(), request)
-		if center.CodeOf(err) != center.BrokerRefused ||
+		if refusal.CodeOf(err) != center.BrokerRefused ||
 			asked != want.action+" arn:aws:iam::111122223333:role/gatehouse/AWSReservedSSO_Admin_0123456789abcdef" ||
 			strings.Contains(signature, "AKIAHUB") != want.signed {
 			t.Errorf("%s: asked %q with %q, %v", from, asked, signature, err)

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/connect"
 	company "github.com/gatehouse-id/gatehouse/demo"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
@@ -232,7 +233,7 @@ func (d *demo) writeConfig(ctx context.Context) error {
 			account, role = access[0].Account.ID, access[0].PermissionSets[0].Name
 		}
 	}
-	if err != nil && center.CodeOf(err) != center.UserNotFound {
+	if err != nil && refusal.CodeOf(err) != center.UserNotFound {
 		return err
 	}
 	region, endpoint := d.center.Instance.Region, d.center.URL
@@ -260,14 +261,14 @@ services = gatehouse
 // another. Nothing while they are not there.
 func (d *demo) membershipCommand(ctx context.Context) (string, error) {
 	g, err := d.center.GroupByName(ctx, "Finance")
-	if center.CodeOf(err) == center.GroupNotFound {
+	if refusal.CodeOf(err) == center.GroupNotFound {
 		return "", nil
 	}
 	if err != nil {
 		return "", err
 	}
 	u, err := d.center.UserByName(ctx, "mei.tanaka@"+d.tenant.Organization.Domain)
-	if center.CodeOf(err) == center.UserNotFound {
+	if refusal.CodeOf(err) == center.UserNotFound {
 		return "", nil
 	}
 	return fmt.Sprintf(

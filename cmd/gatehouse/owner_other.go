@@ -2,7 +2,9 @@
 
 package main
 
-import "io/fs"
+import (
+	"io/fs"
+)
 
 // sameOwner cannot be told here: the folder of temporary files is the user's own.
 func sameOwner(_, _ fs.FileInfo) bool { return true }

@@ -239,10 +239,10 @@ func TestResponsesThatBreakARuleOfSAMLAreRefusedByName(t *testing.T) {
 		"conditions of ten years": {attribute("Conditions", "NotOnOrAfter", at(10*year)), nil, saml.CheckValidity},
 	} {
 		status, x := i.post(i.make(c.assertion, c.response))
-		if status != http.StatusForbidden || x.Code != string(center.AssertionRefused) || x.Check != string(c.check) {
+		if status != http.StatusForbidden || x.Code != center.AssertionRefused.String() || x.Check != string(c.check) {
 			t.Errorf("%s: %d, %s by check %q (%s); want %s", name, status, x.Code, x.Check, x.Detail, c.check)
 		}
-		if x.Remedy == "" || x.Remedy == center.Reasons[center.AssertionRefused].Remedy {
+		if x.Remedy == "" || x.Remedy == center.AssertionRefused.Remedy() {
 			t.Errorf("%s: explain has no remedy of its own", name)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/outbound"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/mirror"
 )
@@ -162,7 +163,7 @@ func (s *importedDirectory) readFiles(ctx context.Context, t *tenant.Tenant) err
 		}
 		if u.ID == "" {
 			known, err := t.User(ctx, u.UserPrincipalName)
-			if err != nil && tenant.KindOf(err) != tenant.NotFound {
+			if err != nil && refusal.KindOf(err) != refusal.NotFound {
 				return err
 			}
 			if u.ID = known.ID; u.ID == "" {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	engine "github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/web"
 )
@@ -73,7 +74,7 @@ func (h *Handler) desk(pages *web.Pages) *web.Desk {
 		Nav:     navigation, Pages: pages, Log: h.Log,
 		Session: func(ctx context.Context, secret string) (string, error) {
 			name, err := t.SessionAdministrator(ctx, secret)
-			if tenant.CodeOf(err) == tenant.SessionInvalid {
+			if refusal.CodeOf(err) == tenant.SessionInvalid {
 				return "", nil
 			}
 			return name, err
@@ -109,17 +110,16 @@ func (h *Handler) banner(ctx context.Context, name string) web.Banner {
 
 // explain says what a refusal means and what to do.
 func explain(err error) (int, []string) {
-	var refused *tenant.Error
+	var refused *refusal.Error
 	if !errors.As(err, &refused) {
 		return 0, nil
 	}
-	reason := tenant.Reasons[refused.Code]
-	status, ok := map[tenant.Kind]int{tenant.NotFound: http.StatusNotFound, tenant.Conflict: http.StatusConflict,
-		tenant.Denied: http.StatusForbidden, tenant.Unavailable: http.StatusServiceUnavailable}[reason.Kind]
+	status, ok := map[refusal.Kind]int{refusal.NotFound: http.StatusNotFound, refusal.Conflict: http.StatusConflict,
+		refusal.Denied: http.StatusForbidden, refusal.Unavailable: http.StatusServiceUnavailable}[refused.Code.Kind()]
 	if !ok {
 		status = http.StatusBadRequest
 	}
-	return status, []string{refused.Error() + ".", "What to do: " + reason.Remedy + "."}
+	return status, []string{refused.Error() + ".", "What to do: " + refused.Code.Remedy() + "."}
 }
 
 // Mount adds the door to mux.

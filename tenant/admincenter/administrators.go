@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/web"
 )
@@ -25,7 +26,7 @@ func entry(e tenant.Entry) web.Entry {
 
 // busy is the desk's error for a password that was not looked at.
 func busy(err error) error {
-	if tenant.CodeOf(err) == tenant.SignInBusy {
+	if refusal.CodeOf(err) == tenant.SignInBusy {
 		err = errors.Join(web.ErrBusy, err)
 	}
 	return err
@@ -37,7 +38,7 @@ func browser(r *http.Request, known string) tenant.Browser {
 
 func (a administrators) signIn(r *http.Request, name, password, known string) (web.Entry, bool, error) {
 	e, err := a.t.SignInAdministrator(r.Context(), actor(r, audit.Anonymous, name), name, password, browser(r, known))
-	return entry(e), tenant.CodeOf(err) != "", busy(err)
+	return entry(e), refusal.CodeOf(err) != refusal.None, busy(err)
 }
 
 // Waits implements web.Administrators.
@@ -59,7 +60,7 @@ func (a administrators) GoOn(r *http.Request, ticket string, proof web.Proof) (w
 }
 
 // Ended implements web.Administrators.
-func (administrators) Ended(err error) bool { return tenant.CodeOf(err) == tenant.SessionInvalid }
+func (administrators) Ended(err error) bool { return refusal.CodeOf(err) == tenant.SessionInvalid }
 
 // List implements web.Administrators.
 func (a administrators) List(ctx context.Context) (rows []web.AdministratorRow, err error) {

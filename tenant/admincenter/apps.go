@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/saml"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
@@ -110,18 +111,18 @@ func (p page) editSAML(edit func(*tenant.Application)) error {
 func uploadMetadata(p page) error {
 	file, _, err := p.FormFile("file")
 	if err != nil {
-		return &tenant.Error{Code: tenant.InvalidRequest, Detail: "choose the service provider's metadata file"}
+		return &refusal.Error{Code: tenant.InvalidRequest, Detail: "choose the service provider's metadata file"}
 	}
 	defer file.Close() //nolint:errcheck // it was only read
 	data, err := io.ReadAll(io.LimitReader(file, saml.MaxMetadata+1))
 	if err != nil {
-		return &tenant.Error{Code: tenant.InvalidRequest, Detail: "the file cannot be read"}
+		return &refusal.Error{Code: tenant.InvalidRequest, Detail: "the file cannot be read"}
 	}
 	sp, err := saml.ParseServiceProvider(data)
 	if err != nil {
 		return p.h.Tenant.Refuse(
 			p.Context(), p.by, "Update application", p.PathValue("id"),
-			&tenant.Error{Code: tenant.InvalidValue, Subject: "metadata", Detail: err.Error()},
+			&refusal.Error{Code: tenant.InvalidValue, Subject: "metadata", Detail: err.Error()},
 		)
 	}
 	return p.editSAML(func(a *tenant.Application) { a.IdentifierURIs, a.ReplyURLs = []string{sp.EntityID}, sp.ACSURLs })
@@ -290,7 +291,7 @@ func saveProvisioning(p page) error {
 	threshold := 0
 	if p.PostFormValue("prevent") == "true" {
 		if threshold, err = strconv.Atoi(p.PostFormValue("threshold")); err != nil || threshold < 1 {
-			return &tenant.Error{
+			return &refusal.Error{
 				Code:    tenant.InvalidValue,
 				Subject: "accidental deletion threshold",
 				Detail:  "want 1 or more",
@@ -329,7 +330,7 @@ var controls = []string{"start", "pause", "restart", "allow-deletes"}
 func controlProvisioning(p page) error {
 	do := p.PathValue("do")
 	if !slices.Contains(controls, do) {
-		return &tenant.Error{Code: tenant.InvalidRequest, Detail: do}
+		return &refusal.Error{Code: tenant.InvalidRequest, Detail: do}
 	}
 	a, j, err := p.job()
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/saml"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
@@ -68,7 +69,7 @@ func saveCertificate(p page) error {
 		notice = "The certificate is active."
 	case "delete":
 	default:
-		return &tenant.Error{Code: tenant.InvalidRequest, Detail: "unknown action"}
+		return &refusal.Error{Code: tenant.InvalidRequest, Detail: "unknown action"}
 	}
 	a, err := t.UpdateApplication(p.Context(), p.by, p.PathValue("id"), func(a *tenant.Application) error {
 		switch {
@@ -77,7 +78,7 @@ func saveCertificate(p page) error {
 		case p.PostFormValue("do") == "activate":
 			a.ActiveThumbprint = thumbprint
 		case thumbprint == a.ActiveThumbprint:
-			return &tenant.Error{
+			return &refusal.Error{
 				Code:    tenant.InvalidValue,
 				Subject: "certificate",
 				Detail:  "the active one cannot be deleted: make another one active first",

@@ -4,6 +4,7 @@ import (
 	"encoding/pem"
 	"strings"
 
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
@@ -60,7 +61,7 @@ func deleteClient(p page) error {
 func certificatePEM(text string) ([]byte, error) {
 	block, _ := pem.Decode([]byte(text))
 	if block == nil || block.Type != "CERTIFICATE" {
-		return nil, &tenant.Error{
+		return nil, &refusal.Error{
 			Code:    tenant.InvalidValue,
 			Subject: "certificate",
 			Detail:  "want PEM, beginning with -----BEGIN CERTIFICATE-----",

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
@@ -39,7 +40,7 @@ func overview(p page) error {
 func moveClock(p page) error {
 	forward, err := time.ParseDuration(p.PostFormValue("forward"))
 	if err != nil {
-		return &tenant.Error{Code: tenant.InvalidValue, Subject: "clock", Detail: "want a duration such as 40m or 24h"}
+		return &refusal.Error{Code: tenant.InvalidValue, Subject: "clock", Detail: "want a duration such as 40m or 24h"}
 	}
 	if err := p.h.Tenant.MoveClock(p.Context(), p.by, forward); err != nil {
 		return err
@@ -121,7 +122,7 @@ func user(p page) error {
 
 func updateUser(p page) error {
 	if err := p.ParseForm(); err != nil {
-		return &tenant.Error{Code: tenant.InvalidRequest}
+		return &refusal.Error{Code: tenant.InvalidRequest}
 	}
 	id := p.PathValue("id")
 	_, err := p.h.Tenant.UpdateUser(p.Context(), p.by, id, func(u *tenant.User) {
@@ -244,7 +245,7 @@ func (p page) principal(name string) (string, error) {
 	if err == nil {
 		return u.ID, nil
 	}
-	if tenant.KindOf(err) != tenant.NotFound {
+	if refusal.KindOf(err) != refusal.NotFound {
 		return "", err
 	}
 	var groups []tenant.Group
@@ -253,7 +254,7 @@ func (p page) principal(name string) (string, error) {
 		return err
 	})
 	if err == nil && len(groups) != 1 {
-		err = &tenant.Error{
+		err = &refusal.Error{
 			Code:    tenant.UserNotFound,
 			Subject: name,
 			Detail:  "no user principal name and no single group has this name",

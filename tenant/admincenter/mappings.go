@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
@@ -122,7 +123,7 @@ func saveMappings(p page) error {
 	s.Objects = slices.Clone(s.Objects)
 	o := s.Of(p.PostFormValue("kind"))
 	if o == nil {
-		return &tenant.Error{Code: tenant.InvalidRequest, Detail: "there is no such mapping"}
+		return &refusal.Error{Code: tenant.InvalidRequest, Detail: "there is no such mapping"}
 	}
 	o.Attributes, o.Scope = slices.Clone(o.Attributes), slices.Clone(o.Scope)
 	if err := p.edit(o, do); err != nil {
@@ -168,11 +169,11 @@ func (p page) edit(o *mapping.Object, do string) error {
 	case "delete-filter":
 		n, err := strconv.Atoi(p.PostFormValue("filter"))
 		if err != nil || n < 0 || n >= len(o.Scope) {
-			return &tenant.Error{Code: tenant.InvalidRequest, Detail: "there is no such filter"}
+			return &refusal.Error{Code: tenant.InvalidRequest, Detail: "there is no such filter"}
 		}
 		o.Scope = slices.Delete(o.Scope, n, n+1)
 	default:
-		return &tenant.Error{Code: tenant.InvalidRequest, Detail: do}
+		return &refusal.Error{Code: tenant.InvalidRequest, Detail: do}
 	}
 	return nil
 }
@@ -194,7 +195,7 @@ func (p page) formAttribute(target string) (a mapping.Attribute, err error) {
 	if p.PostFormValue("match") == "true" {
 		if a.Matching, err = strconv.Atoi(p.PostFormValue("precedence")); err != nil || a.Matching < 1 ||
 			a.Matching > 100 {
-			return a, &tenant.Error{Code: tenant.InvalidValue, Subject: "matching precedence", Detail: "want 1 to 100"}
+			return a, &refusal.Error{Code: tenant.InvalidValue, Subject: "matching precedence", Detail: "want 1 to 100"}
 		}
 	}
 	return a, nil

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	engine "github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
@@ -53,7 +54,7 @@ func provisionOnDemand(p page) error {
 		DryRun:  p.PostFormValue("do") == "preview",
 	}
 	if j.Credentials.SealedToken == "" {
-		return &tenant.Error{Code: tenant.CredentialsMissing, Subject: j.ID}
+		return &refusal.Error{Code: tenant.CredentialsMissing, Subject: j.ID}
 	}
 	id, err := p.principal(d.Name)
 	if err != nil {
@@ -72,7 +73,7 @@ func provisionOnDemand(p page) error {
 		members = append(members, u.ID)
 	}
 	if len(members) > maxOnDemandMembers || (kind == tenant.KindUser && len(members) > 0) {
-		return &tenant.Error{
+		return &refusal.Error{
 			Code:    tenant.InvalidValue,
 			Subject: "members",
 			Detail:  "only groups have members, and at most five are provisioned on demand",

@@ -5,14 +5,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
 // TestEveryReasonHasAnAnswer: whatever the tenant refuses, Graph's clients get a status, a code and
 // a text.
 func TestEveryReasonHasAnAnswer(t *testing.T) {
-	for code := range tenant.Reasons {
-		if e := answerTo(&tenant.Error{Code: code}); e.status < 400 || e.code == "" || e.message == "" {
+	for _, code := range tenant.Refusals.All() {
+		if e := answerTo(&refusal.Error{Code: code}); e.status < 400 || e.code == "" || e.message == "" {
 			t.Errorf("%s: %+v", code, e)
 		}
 	}

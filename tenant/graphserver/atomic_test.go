@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/graphserver"
 	"github.com/gatehouse-id/gatehouse/tenant/oauth"
@@ -178,7 +179,7 @@ func TestAPatchOfAUserIsDoneWhollyOrNotAtAll(t *testing.T) {
 		!a.accepts(newPassword) {
 		t.Errorf("both: %+v, %v", u, err)
 	}
-	if _, _, err := a.SessionUser(context.Background(), e.Session.Reveal()); tenant.CodeOf(
+	if _, _, err := a.SessionUser(context.Background(), e.Session.Reveal()); refusal.CodeOf(
 		err,
 	) != tenant.SessionInvalid {
 		t.Errorf("the session of the old password: %v", err)

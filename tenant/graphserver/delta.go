@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
@@ -290,7 +291,7 @@ func (h *Handler) changed(ctx context.Context, s *deltaState, m tenant.Mark) (ob
 		switch {
 		case err == nil:
 			return s.user(u), nil
-		case tenant.KindOf(err) == tenant.NotFound:
+		case refusal.KindOf(err) == refusal.NotFound:
 			return x, nil
 		}
 		return nil, err
@@ -299,7 +300,7 @@ func (h *Handler) changed(ctx context.Context, s *deltaState, m tenant.Mark) (ob
 	switch {
 	case err == nil:
 		return s.Select.shape(groupObject(g), nil), nil
-	case tenant.KindOf(err) == tenant.NotFound:
+	case refusal.KindOf(err) == refusal.NotFound:
 		return x, nil
 	}
 	return nil, err

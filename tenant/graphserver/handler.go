@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/web"
 )
@@ -123,7 +124,7 @@ func (h *Handler) handle(needs needs, fn call) http.HandlerFunc {
 		if !needs.allow(caller) {
 			h.fail(
 				w, r,
-				h.Tenant.Refuse(r.Context(), by, r.Method+" "+r.URL.Path, "", &tenant.Error{Code: tenant.NotAllowed}),
+				h.Tenant.Refuse(r.Context(), by, r.Method+" "+r.URL.Path, "", &refusal.Error{Code: tenant.NotAllowed}),
 			)
 			return
 		}
@@ -181,25 +182,25 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 }
 
 // byKind are Graph's status and code for each class of refusal.
-var byKind = map[tenant.Kind]wireError{
-	tenant.Internal: {status: http.StatusInternalServerError, code: "UnknownError", message: "Internal error."},
-	tenant.Invalid:  {status: http.StatusBadRequest, code: "Request_BadRequest", message: ""},
-	tenant.NotFound: {status: http.StatusNotFound, code: "Request_ResourceNotFound", message: ""},
+var byKind = map[refusal.Kind]wireError{
+	refusal.Internal: {status: http.StatusInternalServerError, code: "UnknownError", message: "Internal error."},
+	refusal.Invalid:  {status: http.StatusBadRequest, code: "Request_BadRequest", message: ""},
+	refusal.NotFound: {status: http.StatusNotFound, code: "Request_ResourceNotFound", message: ""},
 	// Graph answers duplicates with 400
-	tenant.Conflict:        {status: http.StatusBadRequest, code: "Request_BadRequest", message: ""},
-	tenant.Denied:          {status: http.StatusForbidden, code: "Authorization_RequestDenied", message: ""},
-	tenant.Unauthenticated: {status: http.StatusUnauthorized, code: "InvalidAuthenticationToken", message: ""},
+	refusal.Conflict:        {status: http.StatusBadRequest, code: "Request_BadRequest", message: ""},
+	refusal.Denied:          {status: http.StatusForbidden, code: "Authorization_RequestDenied", message: ""},
+	refusal.Unauthenticated: {status: http.StatusUnauthorized, code: "InvalidAuthenticationToken", message: ""},
 	// Source: Graph error responses
-	tenant.Unavailable: {status: http.StatusServiceUnavailable, code: "serviceNotAvailable", message: ""},
+	refusal.Unavailable: {status: http.StatusServiceUnavailable, code: "serviceNotAvailable", message: ""},
 }
 
 // answerTo maps an error to the wire. It is the only place that does.
 func answerTo(err error) *wireError {
-	var refused *tenant.Error
+	var refused *refusal.Error
 	var wire *wireError
 	switch {
 	case errors.As(err, &refused):
-		e := byKind[tenant.KindOf(err)]
+		e := byKind[refusal.KindOf(err)]
 		e.message = refused.Error() + "."
 		if refused.Code == tenant.CredentialsInvalid {
 			e.code = "SystemForCrossDomainIdentityManagementCredentialValidationUnavailable"
@@ -208,7 +209,7 @@ func answerTo(err error) *wireError {
 	case errors.As(err, &wire):
 		return wire
 	}
-	e := byKind[tenant.Internal]
+	e := byKind[refusal.Internal]
 	return &e
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
@@ -50,7 +51,7 @@ func (h *Handler) relation(ctx context.Context, r request, all []tenant.Mark) (i
 				continue
 			}
 			x, err := h.directoryObject(ctx, m)
-			if tenant.KindOf(err) == tenant.NotFound {
+			if refusal.KindOf(err) == refusal.NotFound {
 				continue
 			}
 			if err != nil {

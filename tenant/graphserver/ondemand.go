@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
@@ -47,14 +48,14 @@ func (h *Handler) provisionOnDemand(ctx context.Context, r request) (int, any, e
 		return 0, nil, badRequest("Only groups have members, of which at most 5 can be provisioned in one request.")
 	}
 	if j.Credentials.SealedToken == "" {
-		return 0, nil, &tenant.Error{Code: tenant.CredentialsMissing, Subject: j.ID}
+		return 0, nil, &refusal.Error{Code: tenant.CredentialsMissing, Subject: j.ID}
 	}
 	x, err := h.OnDemand(ctx, j, kind, subject.ObjectID, members, false)
 	if err != nil {
 		return 0, nil, err
 	}
 	if x.Object.Gone {
-		return 0, nil, &tenant.Error{Code: tenant.UserNotFound, Subject: subject.ObjectID}
+		return 0, nil, &refusal.Error{Code: tenant.UserNotFound, Subject: subject.ObjectID}
 	}
 	if err := h.Tenant.Granted(ctx, r.by, tenant.ActionProvisionOnDemand, subject.ObjectID); err != nil {
 		return 0, nil, err

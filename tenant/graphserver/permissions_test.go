@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/store"
 	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
@@ -114,7 +115,7 @@ func door(t *testing.T) http.Handler {
 		Authenticate: func(_ context.Context, token string) (tenant.Caller, error) {
 			c, ok := callers[token]
 			if !ok {
-				return c, &tenant.Error{Code: tenant.TokenInvalid}
+				return c, &refusal.Error{Code: tenant.TokenInvalid}
 			}
 			return c, nil
 		},

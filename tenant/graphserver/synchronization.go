@@ -12,6 +12,7 @@ import (
 	jsonv2 "github.com/go-json-experiment/json"
 
 	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
@@ -165,7 +166,7 @@ func (h *Handler) putSecrets(ctx context.Context, r request) (int, any, error) {
 		return 0, nil, err
 	}
 	if len(jobs) == 0 {
-		return 0, nil, &tenant.Error{Code: tenant.JobNotFound}
+		return 0, nil, &refusal.Error{Code: tenant.JobNotFound}
 	}
 	values := map[string]string{}
 	for _, kv := range in.Value {
@@ -287,7 +288,7 @@ func (h *Handler) validateCredentials(ctx context.Context, r request) (int, any,
 		return 0, nil, err
 	}
 	if in.UseSavedCredentials && len(jobs) == 0 {
-		return 0, nil, &tenant.Error{Code: tenant.JobNotFound}
+		return 0, nil, &refusal.Error{Code: tenant.JobNotFound}
 	}
 	var address, token string
 	if in.UseSavedCredentials {

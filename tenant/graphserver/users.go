@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
@@ -179,7 +180,7 @@ func (h *Handler) usersAfter(ctx context.Context, o query) func(after string, li
 			if property, value, ok := o.condition.Equals(); ok &&
 				(property == "userPrincipalName" || property == "id") {
 				u, err := h.Tenant.User(ctx, value)
-				if tenant.KindOf(err) == tenant.NotFound {
+				if refusal.KindOf(err) == refusal.NotFound {
 					return nil, nil
 				}
 				return []object{userObject(u)}, err

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/web"
 )
@@ -111,7 +112,7 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) {
 		e, err = h.Tenant.SignInUser(r.Context(), by, d.Hint, r.PostFormValue("passwd"), known, d.Stay)
 	}
 	d.Challenge = e.Challenge
-	switch code := tenant.CodeOf(err); {
+	switch code := refusal.CodeOf(err); {
 	case code == tenant.SignInBusy:
 		web.RetryLater(w)
 		h.show(w, http.StatusServiceUnavailable, d, web.Busy+" (AADSTS90033)")
@@ -119,7 +120,7 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) {
 		h.show(w, http.StatusOK, d, "")
 	case err == nil:
 		h.enter(w, r, e, d.ReturnTo)
-	case code != "": // Entra tells that an account is locked (AADSTS50053), and so that it exists; we do not
+	case code != refusal.None: // Entra tells that an account is locked (AADSTS50053), and so that it exists; we do not
 		h.show(w, http.StatusUnauthorized, d, web.WrongPassword+" (AADSTS50126)")
 	default:
 		h.broken(w, r, d, err)
@@ -175,7 +176,7 @@ func (h *Handler) replace(w http.ResponseWriter, r *http.Request) {
 
 // goOn leads from one page of a sign-in to the next.
 func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, d formData, ticket string, e tenant.Entry, err error) {
-	switch code := tenant.CodeOf(err); {
+	switch code := refusal.CodeOf(err); {
 	case err == nil && e.Challenge.Ticket != "":
 		d.Challenge = e.Challenge
 		h.show(w, http.StatusOK, d, "")
@@ -197,7 +198,7 @@ func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, d formData, ticke
 			d.Challenge, problem = tenant.Challenge{}, "The sign-in took too long. Begin again. (AADSTS50058)"
 		}
 		h.show(w, http.StatusUnauthorized, d, problem)
-	case code != "":
+	case code != refusal.None:
 		h.show(
 			w, http.StatusUnauthorized, d,
 			"The sign-in took too long, or there were too many tries. Begin again. (AADSTS50058)",
@@ -238,7 +239,7 @@ func (h *Handler) RequireUser(
 	if err == nil {
 		return u, s, true
 	}
-	if tenant.CodeOf(err) != tenant.SessionInvalid {
+	if refusal.CodeOf(err) != tenant.SessionInvalid {
 		h.Log.Error("read a session", "request_id", web.RequestID(r), "error", err)
 		http.Error(w, "Internal error. Request Id: "+web.RequestID(r), http.StatusInternalServerError)
 		return u, s, false
@@ -254,7 +255,7 @@ func (h *Handler) RequireAccount(w http.ResponseWriter, r *http.Request, returnT
 	switch {
 	case err == nil:
 		return a, true
-	case tenant.CodeOf(err) == tenant.SessionInvalid:
+	case refusal.CodeOf(err) == tenant.SessionInvalid:
 		http.Redirect(w, r, "/login?return="+url.QueryEscape(returnTo), http.StatusSeeOther)
 	default:
 		h.Log.Error("read a session", "request_id", web.RequestID(r), "error", err)

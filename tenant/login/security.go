@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/web"
 )
@@ -69,10 +70,10 @@ func (h *Handler) changeSecurity(w http.ResponseWriter, r *http.Request) {
 	case "delete":
 		err = h.Tenant.RemoveFactor(r.Context(), by, u, r.PostFormValue("key"))
 	}
-	if code := tenant.CodeOf(err); code != "" {
+	if code := refusal.CodeOf(err); code != refusal.None {
 		h.showSecurity(
 			w, r, u, http.StatusBadRequest,
-			"That did not work: "+tenant.Reasons[code].What+". To do: "+tenant.Reasons[code].Remedy+".",
+			"That did not work: "+code.What()+". To do: "+code.Remedy()+".",
 		)
 		return
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
@@ -232,9 +233,9 @@ func (m *Mirror) translate(
 func (m *Mirror) user(ctx context.Context, id string, x map[string]any, deleted, anew bool) (tenant.User, error) {
 	u, err := m.Tenant.User(ctx, id)
 	switch {
-	case tenant.KindOf(err) == tenant.NotFound && deleted:
+	case refusal.KindOf(err) == refusal.NotFound && deleted:
 		return tenant.User{}, nil
-	case tenant.KindOf(err) == tenant.NotFound:
+	case refusal.KindOf(err) == refusal.NotFound:
 		u = tenant.User{ID: id, CreatedAt: m.Tenant.Now().UTC()}
 	case err != nil:
 		return u, err
@@ -288,7 +289,7 @@ func (m *Mirror) user(ctx context.Context, id string, x map[string]any, deleted,
 func (m *Mirror) group(ctx context.Context, id string, x map[string]any, anew bool) (tenant.Group, error) {
 	g, err := m.Tenant.Group(ctx, id)
 	switch {
-	case tenant.KindOf(err) == tenant.NotFound:
+	case refusal.KindOf(err) == refusal.NotFound:
 		g, err = tenant.Group{ID: id, CreatedAt: m.Tenant.Now().UTC()}, nil
 	case anew:
 		g = tenant.Group{ID: id, CreatedAt: g.CreatedAt}

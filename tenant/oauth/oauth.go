@@ -21,6 +21,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/web"
 )
@@ -118,7 +119,7 @@ func (h *Handler) configuration(w http.ResponseWriter, _ *http.Request) {
 func (h *Handler) instance(w http.ResponseWriter, r *http.Request) {
 	u, err := url.Parse(h.Tenant.URL)
 	if err != nil {
-		h.fail(w, r, &tenant.Error{Code: tenant.InvalidRequest})
+		h.fail(w, r, &refusal.Error{Code: tenant.InvalidRequest})
 		return
 	}
 	writeJSON(
@@ -147,7 +148,7 @@ func (h *Handler) keys(w http.ResponseWriter, _ *http.Request) {
 }
 
 // oauthErrors are the names of RFC 6749 and 8628 for refusals; the others are invalid_request.
-var oauthErrors = map[tenant.Code]string{
+var oauthErrors = map[refusal.Code]string{
 	tenant.ClientInvalid: "invalid_client", tenant.AssertionInvalid: "invalid_client",
 	tenant.AssertionExpired: "invalid_client", tenant.ClientUnknown: "unauthorized_client",
 	tenant.ScopeInvalid: "invalid_scope", tenant.ScopeNotDefault: "invalid_scope", tenant.GrantInvalid: "invalid_grant",
@@ -159,8 +160,8 @@ var oauthErrors = map[tenant.Code]string{
 
 // fail answers as Entra does. Clients branch on the number. Source: error codes page.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
-	code := tenant.CodeOf(err)
-	if code == "" {
+	code := refusal.CodeOf(err)
+	if code == refusal.None {
 		h.Log.Error("issue a token", "request_id", web.RequestID(r), "error", err)
 		h.answer(
 			w, r, http.StatusInternalServerError, "server_error", 90033,
@@ -168,7 +169,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		)
 		return
 	}
-	reason, name := tenant.Reasons[code], oauthErrors[code]
+	name := oauthErrors[code]
 	if name == "" {
 		name = "invalid_request"
 	}
@@ -179,11 +180,11 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if grant := r.PostForm.Get("grant_type"); name == "expired_token" && grant != grantDeviceCode {
 		name = "invalid_grant"
 	}
-	text := strings.ToUpper(reason.What[:1]) + reason.What[1:] + "."
-	if detail := new(tenant.Error); asError(err, &detail) && detail.Detail != "" {
+	text := strings.ToUpper(code.What()[:1]) + code.What()[1:] + "."
+	if detail := new(refusal.Error); asError(err, &detail) && detail.Detail != "" {
 		text += " " + detail.Detail + "."
 	}
-	h.answer(w, r, status, name, reason.AADSTS, text)
+	h.answer(w, r, status, name, tenant.AADSTS(code), text)
 }
 
 func (h *Handler) answer(w http.ResponseWriter, r *http.Request, status int, code string, number int, text string) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
@@ -91,7 +92,7 @@ func oneProof(r *http.Request) error {
 		}
 	}
 	if proofs > 1 {
-		return &tenant.Error{Code: tenant.InvalidRequest, Detail: "The client must be authenticated in one way"}
+		return &refusal.Error{Code: tenant.InvalidRequest, Detail: "The client must be authenticated in one way"}
 	}
 	return nil
 }
@@ -101,7 +102,7 @@ func oneProof(r *http.Request) error {
 func narrowed(given []string, asked string) ([]string, error) {
 	wanted := strings.Fields(asked)
 	if _, known := permissions(wanted); !known {
-		return nil, &tenant.Error{Code: tenant.ScopeInvalid}
+		return nil, &refusal.Error{Code: tenant.ScopeInvalid}
 	}
 	all, _ := permissions(given)
 	var some []string
@@ -111,7 +112,7 @@ func narrowed(given []string, asked string) ([]string, error) {
 		case strings.HasSuffix(s, "/.default"), s == ".default": // what was given, as it is
 			return given, nil
 		case names[0] != "User.Read" && !slices.Contains(all, names[0]): // everybody may know who they are
-			return nil, &tenant.Error{Code: tenant.ScopeInvalid, Detail: "the person has not allowed " + printable(s)}
+			return nil, &refusal.Error{Code: tenant.ScopeInvalid, Detail: "the person has not allowed " + printable(s)}
 		default:
 			some = append(some, s)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/web"
 )
@@ -28,10 +29,10 @@ type asked struct {
 func (h *Handler) read(r *http.Request) (a asked, err error) {
 	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil { // what one reader passes over, another one reads
-		return a, &tenant.Error{Code: tenant.InvalidRequest, Detail: "the query is not properly formatted"}
+		return a, &refusal.Error{Code: tenant.InvalidRequest, Detail: "the query is not properly formatted"}
 	}
 	if len(q["client_id"]) > 1 || len(q["redirect_uri"]) > 1 {
-		return a, &tenant.Error{Code: tenant.InvalidRequest, Detail: "client_id or redirect_uri is there twice"}
+		return a, &refusal.Error{Code: tenant.InvalidRequest, Detail: "client_id or redirect_uri is there twice"}
 	}
 	if a.client, err = h.Tenant.Client(r.Context(), q.Get("client_id")); err != nil {
 		return a, err
@@ -110,9 +111,8 @@ func (h *Handler) show(w http.ResponseWriter, status int, page, title, origin st
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	err = h.Tenant.Refuse(r.Context(), h.actor(r, audit.Anonymous, ""), "Authorize application", "", err)
 	status, text := http.StatusBadRequest, "Something went wrong on our side."
-	if code := tenant.CodeOf(err); code != "" {
-		reason := tenant.Reasons[code]
-		text = "AADSTS" + strconv.Itoa(reason.AADSTS) + ": " + reason.What + "."
+	if code := refusal.CodeOf(err); code != refusal.None {
+		text = "AADSTS" + strconv.Itoa(tenant.AADSTS(code)) + ": " + code.What() + "."
 	} else {
 		status = http.StatusInternalServerError
 		h.Log.Error("authorize", "request_id", web.RequestID(r), "error", err)
@@ -231,10 +231,10 @@ func (h *Handler) deviceCode(w http.ResponseWriter, r *http.Request) {
 	c, err := h.Tenant.Client(r.Context(), r.PostForm.Get("client_id"))
 	scopes := strings.Fields(r.PostForm.Get("scope"))
 	if _, known := permissions(scopes); err == nil && (!known || len(scopes) == 0) {
-		err = &tenant.Error{Code: tenant.ScopeInvalid}
+		err = &refusal.Error{Code: tenant.ScopeInvalid}
 	}
 	if err == nil && !c.Public {
-		err = &tenant.Error{
+		err = &refusal.Error{
 			Code:    tenant.ClientInvalid,
 			Subject: c.ID,
 			Detail:  "Only public clients may use device codes",
@@ -289,7 +289,7 @@ func (h *Handler) answerDevice(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	g, err := h.Tenant.Waiting(r.Context(), code)
-	if tenant.CodeOf(err) == tenant.GrantInvalid {
+	if refusal.CodeOf(err) == tenant.GrantInvalid {
 		d.Typed = true
 		h.show(w, http.StatusNotFound, "device", "Enter code", "", d)
 		return

@@ -18,6 +18,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
@@ -38,7 +39,7 @@ func (h *Handler) now() time.Time {
 	return h.Tenant.Now()
 }
 
-func asError(err error, into **tenant.Error) bool { return errors.As(err, into) }
+func asError(err error, into **refusal.Error) bool { return errors.As(err, into) }
 
 // token is the token endpoint.
 func (h *Handler) token(w http.ResponseWriter, r *http.Request) {
@@ -100,7 +101,7 @@ func (h *Handler) client(r *http.Request, by audit.Actor, publicMay bool) (tenan
 		c, err = h.asserted(r.Context(), id, assertion, r.PostForm.Get("client_assertion_type"))
 	case publicMay && secret == "":
 		if c, err = h.Tenant.Client(r.Context(), id); err == nil && !c.Public {
-			err = &tenant.Error{
+			err = &refusal.Error{
 				Code:    tenant.ClientInvalid,
 				Subject: id,
 				Detail:  "The request must contain client_assertion or client_secret",
@@ -109,7 +110,7 @@ func (h *Handler) client(r *http.Request, by audit.Actor, publicMay bool) (tenan
 	default:
 		c, err = h.Tenant.AuthenticateClient(r.Context(), id, secret)
 	}
-	if err != nil && tenant.CodeOf(err) != "" {
+	if err != nil && refusal.CodeOf(err) != refusal.None {
 		by.Kind = audit.Anonymous // it has proved nothing
 		err = h.Tenant.Refuse(r.Context(), by, "Request token", id, err)
 	}
@@ -123,8 +124,8 @@ const maxAssertion = 24 * time.Hour //bound:life a client assertion
 // asserted checks a JWT that the client has signed with the key of one of its certificates. Source:
 // "Application authentication certificate credentials".
 func (h *Handler) asserted(ctx context.Context, id, assertion, kind string) (tenant.Client, error) {
-	refused := func(code tenant.Code, detail string) (tenant.Client, error) {
-		return tenant.Client{}, &tenant.Error{Code: code, Subject: id, Detail: detail}
+	refused := func(code refusal.Code, detail string) (tenant.Client, error) {
+		return tenant.Client{}, &refusal.Error{Code: code, Subject: id, Detail: detail}
 	}
 	parsed, err := jwt.ParseSigned(assertion, []jose.SignatureAlgorithm{jose.RS256, jose.PS256})
 	if err != nil || kind != assertionType {
@@ -174,7 +175,7 @@ func (h *Handler) clientCredentials(r *http.Request, by audit.Actor) (map[string
 		strings.Fields(r.PostForm.Get("scope")), func(s string) bool { return slices.Contains(openID, s) },
 	)
 	if len(scopes) != 1 || (scopes[0] != graphResource+"/.default" && scopes[0] != h.Tenant.URL+"/.default") {
-		return nil, &tenant.Error{Code: tenant.ScopeNotDefault}
+		return nil, &refusal.Error{Code: tenant.ScopeNotDefault}
 	}
 	c, err := h.client(r, by, false)
 	if err != nil {
@@ -197,11 +198,11 @@ func (h *Handler) redeemCode(r *http.Request, by audit.Actor) (map[string]any, e
 		challenge := base64.RawURLEncoding.EncodeToString(sum[:])
 		switch {
 		case g.RedirectURI != r.PostForm.Get("redirect_uri"):
-			return &tenant.Error{Code: tenant.RedirectMismatch}
+			return &refusal.Error{Code: tenant.RedirectMismatch}
 		case g.Challenge == "" && (c.Public || verifier != ""),
 			g.Challenge != "" && !verifierForm.MatchString(verifier),
 			g.Challenge != "" && subtle.ConstantTimeCompare([]byte(challenge), []byte(g.Challenge)) != 1:
-			return &tenant.Error{Code: tenant.VerifierWrong}
+			return &refusal.Error{Code: tenant.VerifierWrong}
 		}
 		return nil
 	})
@@ -349,7 +350,7 @@ func (h *Handler) sign(claims map[string]any) (string, error) {
 // TokenInvalid.
 func (h *Handler) Authenticate(ctx context.Context, token string) (tenant.Caller, error) {
 	refused := func(detail string) (tenant.Caller, error) {
-		return tenant.Caller{}, &tenant.Error{Code: tenant.TokenInvalid, Detail: detail}
+		return tenant.Caller{}, &refusal.Error{Code: tenant.TokenInvalid, Detail: detail}
 	}
 	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
@@ -376,7 +377,7 @@ func (h *Handler) Authenticate(ctx context.Context, token string) (tenant.Caller
 		return refused(err.Error())
 	}
 	if _, err := h.Tenant.Client(ctx, c.AppID); err != nil {
-		if tenant.CodeOf(err) != "" {
+		if refusal.CodeOf(err) != refusal.None {
 			return refused("the client is not registered any more")
 		}
 		return tenant.Caller{}, err
@@ -396,7 +397,7 @@ func (h *Handler) Authenticate(ctx context.Context, token string) (tenant.Caller
 		account.SignedInAt = c.IssuedAt.Time()
 	}
 	if err := h.Tenant.StillGranted(ctx, account); err != nil {
-		if tenant.CodeOf(err) != "" {
+		if refusal.CodeOf(err) != refusal.None {
 			return refused("the administrator was removed, or signed out everywhere")
 		}
 		return tenant.Caller{}, err

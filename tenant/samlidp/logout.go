@@ -3,6 +3,7 @@ package samlidp
 import (
 	"net/http"
 
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/saml"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
@@ -16,7 +17,7 @@ const logoutIssuer = "https://login.microsoftonline.com/"
 func (h *Handler) logout(w http.ResponseWriter, r *http.Request, param string) {
 	request, err := saml.ParseLogout(param)
 	if err != nil {
-		h.fail(w, r, "", &tenant.Error{Code: tenant.LogoutInvalid, Detail: err.Error()})
+		h.fail(w, r, "", &refusal.Error{Code: tenant.LogoutInvalid, Detail: err.Error()})
 		return
 	}
 	a, err := h.Tenant.ApplicationByIdentifier(r.Context(), request.Issuer)
@@ -28,12 +29,12 @@ func (h *Handler) logout(w http.ResponseWriter, r *http.Request, param string) {
 	wrong := h.destined(r, request.Destination, request.Signed)
 	switch {
 	case wrong != "":
-		err = &tenant.Error{Code: tenant.LogoutInvalid, Subject: a.DisplayName, Detail: wrong}
+		err = &refusal.Error{Code: tenant.LogoutInvalid, Subject: a.DisplayName, Detail: wrong}
 	case request.ID[0] >= '0' && request.ID[0] <= '9':
-		err = &tenant.Error{Code: tenant.LogoutInvalid, Subject: a.DisplayName, Detail: "the ID begins with a digit"}
+		err = &refusal.Error{Code: tenant.LogoutInvalid, Subject: a.DisplayName, Detail: "the ID begins with a digit"}
 	case age > requestAge || age < -saml.Skew, // and SAML core §3.7.1
 		!request.NotOnOrAfter.IsZero() && !h.Tenant.Now().Before(request.NotOnOrAfter.Add(saml.Skew)):
-		err = &tenant.Error{Code: tenant.LogoutExpired, Subject: a.DisplayName}
+		err = &refusal.Error{Code: tenant.LogoutExpired, Subject: a.DisplayName}
 	}
 	var answerTo string
 	if err == nil {

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/saml"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
@@ -20,7 +21,7 @@ func (h *Handler) person(
 	w http.ResponseWriter, r *http.Request, request saml.AuthnRequest, a tenant.Application, acs string,
 ) (u tenant.User, s tenant.Session, ok bool) {
 	u, s, err := h.User(r)
-	if err != nil && tenant.CodeOf(err) != tenant.SessionInvalid {
+	if err != nil && refusal.CodeOf(err) != tenant.SessionInvalid {
 		return h.RequireUser(w, r, r.URL.RequestURI()) // which answers for it
 	}
 	asked := h.Tenant.Asked(request.ID, r.URL.Query().Get(askedParameter))

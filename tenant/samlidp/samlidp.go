@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/saml"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/web"
@@ -101,7 +102,7 @@ func (h *Handler) posted(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, saml.MaxMessage*2)
 	param, err := saml.ToRedirect(r.PostFormValue("SAMLRequest"))
 	if err != nil {
-		h.fail(w, r, "", &tenant.Error{Code: tenant.SAMLInvalid, Detail: err.Error()})
+		h.fail(w, r, "", &refusal.Error{Code: tenant.SAMLInvalid, Detail: err.Error()})
 		return
 	}
 	q := url.Values{"SAMLRequest": {param}}
@@ -115,7 +116,7 @@ func (h *Handler) posted(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) redirected(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	if q.Get("SAMLRequest") == "" {
-		h.fail(w, r, "", &tenant.Error{Code: tenant.RequestWithoutSAML})
+		h.fail(w, r, "", &refusal.Error{Code: tenant.RequestWithoutSAML})
 		return
 	}
 	if saml.IsLogout(q.Get("SAMLRequest")) {
@@ -124,7 +125,7 @@ func (h *Handler) redirected(w http.ResponseWriter, r *http.Request) {
 	}
 	request, err := saml.ParseRedirect(q.Get("SAMLRequest"))
 	if err != nil {
-		h.fail(w, r, "", &tenant.Error{Code: tenant.SAMLInvalid, Detail: err.Error()})
+		h.fail(w, r, "", &refusal.Error{Code: tenant.SAMLInvalid, Detail: err.Error()})
 		return
 	}
 	a, acs, err := h.accept(r, request)
@@ -141,7 +142,7 @@ func (h *Handler) redirected(w http.ResponseWriter, r *http.Request) {
 			w,
 			r,
 			u.UserPrincipalName,
-			&tenant.Error{
+			&refusal.Error{
 				Code:   tenant.ContextMismatch,
 				Detail: strings.Join(session.Methods, ", ") + " instead of " + strings.Join(request.Contexts, ", "),
 			},
@@ -205,20 +206,20 @@ func (h *Handler) accept(r *http.Request, request saml.AuthnRequest) (tenant.App
 	wrong := h.destined(r, request.Destination, request.Signed)
 	switch {
 	case wrong != "":
-		return a, "", &tenant.Error{Code: tenant.SAMLInvalid, Detail: wrong}
+		return a, "", &refusal.Error{Code: tenant.SAMLInvalid, Detail: wrong}
 	case request.ID[0] >= '0' && request.ID[0] <= '9':
-		return a, "", &tenant.Error{Code: tenant.SAMLInvalid, Detail: "the ID begins with a digit"}
+		return a, "", &refusal.Error{Code: tenant.SAMLInvalid, Detail: "the ID begins with a digit"}
 	case request.HasSubject:
-		return a, "", &tenant.Error{Code: tenant.SAMLInvalid, Detail: "the Subject is not supported"}
+		return a, "", &refusal.Error{Code: tenant.SAMLInvalid, Detail: "the Subject is not supported"}
 	case request.Comparison != "" && request.Comparison != "exact":
-		return a, "", &tenant.Error{
+		return a, "", &refusal.Error{
 			Code:   tenant.SAMLInvalid,
 			Detail: "the Comparison of RequestedAuthnContext must be exact",
 		}
 	case !slices.Contains(nameIDFormats, request.NameIDFormat):
-		return a, "", &tenant.Error{Code: tenant.NameIDPolicyInvalid, Detail: request.NameIDFormat}
+		return a, "", &refusal.Error{Code: tenant.NameIDPolicyInvalid, Detail: request.NameIDFormat}
 	case age > requestAge || age < -saml.Skew:
-		return a, "", &tenant.Error{Code: tenant.RequestExpired, Detail: request.IssueInstant.Format(time.RFC3339)}
+		return a, "", &refusal.Error{Code: tenant.RequestExpired, Detail: request.IssueInstant.Format(time.RFC3339)}
 	}
 	acs, err := a.ReplyURL(request.ACSURL)
 	return a, acs, err
@@ -243,7 +244,7 @@ func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request) {
 	}
 	acs, err := a.ReplyURL("")
 	if err == nil && len(a.IdentifierURIs) == 0 {
-		err = &tenant.Error{Code: tenant.ReplyURLMismatch, Detail: "single sign-on is not set up"}
+		err = &refusal.Error{Code: tenant.ReplyURLMismatch, Detail: "single sign-on is not set up"}
 	}
 	if err != nil {
 		h.fail(w, r, "", err)
@@ -362,12 +363,12 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, user string, err 
 	by := audit.Actor{Kind: audit.Anonymous, Name: user, Address: web.Address(r), RequestID: web.RequestID(r)}
 	d := failure{Request: by.RequestID, Stamp: h.Tenant.Now().UTC().Format(time.RFC3339)}
 	status := http.StatusBadRequest
-	var refused *tenant.Error
+	var refused *refusal.Error
 	if errors.As(err, &refused) {
 		_ = h.Tenant.Refuse(r.Context(), by, tenant.ActionSignIn.String(), user, err) // the person is answered below
-		reason := tenant.Reasons[refused.Code]
-		d.Number, d.Text = reason.AADSTS, fmt.Sprintf("AADSTS%d: %s.", reason.AADSTS, reason.What)
-		if reason.Kind == tenant.NotFound {
+		d.Number = tenant.AADSTS(refused.Code)
+		d.Text = fmt.Sprintf("AADSTS%d: %s.", d.Number, refused.Code.What())
+		if refused.Code.Kind() == refusal.NotFound {
 			status = http.StatusNotFound
 		}
 	} else {

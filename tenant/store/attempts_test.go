@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
@@ -68,7 +69,7 @@ func TestWrongPasswordsAtOnceAreCountedBeforeTheyAreJudged(t *testing.T) {
 			all.Go(func() {
 				from := audit.Actor{Kind: audit.Anonymous, Address: fmt.Sprintf("198.51.100.%d", i)}
 				_, err := nodes[i%2].SignInUser(context.Background(), from, name, "a guess", "", false)
-				switch tenant.CodeOf(err) {
+				switch refusal.CodeOf(err) {
 				case tenant.SignInFailed, tenant.SignInLocked, tenant.SignInBusy:
 				default:
 					t.Error(err)
@@ -82,9 +83,9 @@ func TestWrongPasswordsAtOnceAreCountedBeforeTheyAreJudged(t *testing.T) {
 		}
 		judged, locked := 0, 0
 		for _, e := range events {
-			if strings.Contains(e.Detail, "wrong password") && e.Code == string(tenant.SignInFailed) {
+			if strings.Contains(e.Detail, "wrong password") && e.Code == tenant.SignInFailed.String() {
 				judged++
-			} else if e.Code == string(tenant.SignInLocked) {
+			} else if e.Code == tenant.SignInLocked.String() {
 				locked++
 			}
 		}
@@ -144,7 +145,7 @@ func TestOneCodeOpensOneSession(t *testing.T) {
 		for i, ticket := range tickets(t, nodes) {
 			all.Go(func() {
 				e, err := nodes[i%2].Verify(context.Background(), stranger, ticket, code(later), "", tenant.Browser{})
-				switch c := tenant.CodeOf(err); {
+				switch c := refusal.CodeOf(err); {
 				case err == nil && e.Session != "":
 					opened.Add(1)
 				case c == tenant.FactorWrong || c == tenant.SignInLocked:
@@ -179,7 +180,7 @@ func TestWrongCodesAtOnceAreCountedAsTheyAreJudged(t *testing.T) {
 					"",
 					tenant.Browser{},
 				)
-				if tenant.CodeOf(err) == tenant.FactorWrong {
+				if refusal.CodeOf(err) == tenant.FactorWrong {
 					judged.Add(1)
 				}
 			})
@@ -216,7 +217,7 @@ func TestGuessingFromElsewhereLocksNobodyOut(t *testing.T) {
 					t.Fatal("a guess was right")
 				}
 			}
-			if _, err := signIn(rightPassword, ""); tenant.CodeOf(err) != tenant.SignInLocked {
+			if _, err := signIn(rightPassword, ""); refusal.CodeOf(err) != tenant.SignInLocked {
 				t.Errorf("%s, in a browser that is not known: %v", who, err)
 			}
 			if again, err := signIn(rightPassword, e.Known.Reveal()); err != nil || again.Session == "" ||
@@ -226,7 +227,7 @@ func TestGuessingFromElsewhereLocksNobodyOut(t *testing.T) {
 			for range 5 {
 				_, _ = signIn("a mistake", e.Known.Reveal())
 			}
-			if _, err := signIn(rightPassword, e.Known.Reveal()); tenant.CodeOf(err) != tenant.SignInLocked {
+			if _, err := signIn(rightPassword, e.Known.Reveal()); refusal.CodeOf(err) != tenant.SignInLocked {
 				t.Errorf("%s, after mistakes in the known browser: %v", who, err)
 			}
 		}

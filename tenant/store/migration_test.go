@@ -10,6 +10,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 	"github.com/gatehouse-id/gatehouse/tenant"
@@ -39,13 +40,13 @@ func TestTheReleaseBeforesDataIsMigrated(t *testing.T) {
 				if err := tx.DeleteSessions(now); err != nil {
 					return err
 				}
-				if _, err := tx.Session("over"); !errors.Is(err, tenant.ErrNoRow) {
+				if _, err := tx.Session("over"); !errors.Is(err, refusal.ErrNoRow) {
 					t.Errorf("a session that is over: %v", err)
 				}
 				if _, err := tx.Session("open"); err != nil {
 					t.Errorf("a session that is open: %v", err)
 				}
-				if u, err := tx.UserByPrincipalName("mike@example.com"); !errors.Is(err, tenant.ErrNoRow) {
+				if u, err := tx.UserByPrincipalName("mike@example.com"); !errors.Is(err, refusal.ErrNoRow) {
 					t.Errorf("mike is %s, %v", u.ID, err)
 				}
 				for name, id := range map[string]string{

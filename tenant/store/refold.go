@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/names"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
@@ -61,7 +62,7 @@ func (t tx) refoldUsers() error {
 			if err == nil {
 				continue
 			}
-			if !errors.Is(err, tenant.ErrNoRow) {
+			if !errors.Is(err, refusal.ErrNoRow) {
 				return err
 			}
 			if err := t.PutUser(moved[i]); err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/names"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
@@ -62,7 +63,7 @@ var _ tenant.Tx = tx{}
 
 func one[T any](t tx, query string, args ...any) (T, error) {
 	v, err := sqldb.One[T](t.Tx, query, args...)
-	return v, sqldb.NoRow(err, tenant.ErrNoRow)
+	return v, sqldb.NoRow(err, refusal.ErrNoRow)
 }
 
 func list[T any](t tx, query string, args ...any) ([]T, error) {
@@ -299,7 +300,7 @@ func (t tx) Member(groupID, memberID string) (m tenant.Member, err error) {
 		`SELECT group_id, member_id, kind FROM members WHERE group_id = $1 AND member_id = $2`,
 		[]any{groupID, memberID}, &m.GroupID, &m.MemberID, &m.Kind,
 	)
-	return m, sqldb.NoRow(err, tenant.ErrNoRow)
+	return m, sqldb.NoRow(err, refusal.ErrNoRow)
 }
 func (t tx) PutMember(m tenant.Member) error {
 	return t.Do(

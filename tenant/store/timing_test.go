@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
 )
@@ -61,9 +62,9 @@ func TestANameThatDoesNotExistCostsTheSame(t *testing.T) {
 	cost := func(signIn func(audit.Actor) error, address string) [3]int {
 		t.Helper()
 		*s = counting{Store: s.Store}
-		if err := signIn(audit.Actor{Kind: audit.Anonymous, Address: address}); tenant.KindOf(
+		if err := signIn(audit.Actor{Kind: audit.Anonymous, Address: address}); refusal.KindOf(
 			err,
-		) != tenant.Unauthenticated {
+		) != refusal.Unauthenticated {
 			t.Fatal(err)
 		}
 		return [3]int{s.updates, s.puts, s.events}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/provisioning"
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
@@ -97,7 +98,7 @@ func (m memory) Watermark(ctx context.Context) (watermark string, err error) {
 func (m memory) SetWatermark(ctx context.Context, watermark string) error {
 	return m.tenant.Store.Update(ctx, func(tx tenant.Tx) error {
 		j, err := tx.Job(m.job)
-		if errors.Is(err, tenant.ErrNoRow) { // deleted while it ran
+		if errors.Is(err, refusal.ErrNoRow) { // deleted while it ran
 			return nil
 		}
 		if err != nil || j.Evaluation != m.evaluation { // what was asked for meanwhile has not been done by this cycle
@@ -111,7 +112,7 @@ func (m memory) SetWatermark(ctx context.Context, watermark string) error {
 func (m memory) Link(ctx context.Context, ref provisioning.Ref) (link provisioning.Link, err error) {
 	err = m.tenant.Store.View(ctx, func(r tenant.Reader) error {
 		l, err := r.Link(m.job, tenant.ObjectKind(ref.Kind), ref.ID)
-		if errors.Is(err, tenant.ErrNoRow) {
+		if errors.Is(err, refusal.ErrNoRow) {
 			return provisioning.ErrUnknown
 		}
 		link = remembered(l)
@@ -124,7 +125,7 @@ func (m memory) Link(ctx context.Context, ref provisioning.Ref) (link provisioni
 func (m memory) Owner(ctx context.Context, kind provisioning.Kind, targetID string) (ref provisioning.Ref, err error) {
 	err = m.tenant.Store.View(ctx, func(r tenant.Reader) error {
 		l, err := r.LinkTo(m.job, tenant.ObjectKind(kind), targetID)
-		if errors.Is(err, tenant.ErrNoRow) {
+		if errors.Is(err, refusal.ErrNoRow) {
 			return provisioning.ErrUnknown
 		}
 		ref = provisioning.Ref{Kind: kind, ID: l.SourceID}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/scim"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
@@ -147,7 +148,7 @@ func (r *Runner) RunJob(ctx context.Context, listed tenant.Job) error {
 		r.mu.Unlock()
 	}()
 	j, err := r.Tenant.Job(ctx, listed.ServicePrincipalID, listed.ID)
-	if tenant.CodeOf(err) == tenant.JobNotFound || (err == nil && j.State != tenant.JobActive) {
+	if refusal.CodeOf(err) == tenant.JobNotFound || (err == nil && j.State != tenant.JobActive) {
 		return nil
 	}
 	if err != nil {
@@ -285,7 +286,7 @@ func (r *Runner) Progress(jobID string) (done, total int, ok bool) {
 // Test is Test Connection.
 func (r *Runner) Test(ctx context.Context, target tenant.Target) error {
 	if err := provisioning.Test(ctx, r.client(target), r.Tenant.NewID()); err != nil {
-		return &tenant.Error{Code: tenant.CredentialsInvalid, Detail: told(err)}
+		return &refusal.Error{Code: tenant.CredentialsInvalid, Detail: told(err)}
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
@@ -79,7 +80,7 @@ func view(t *testing.T, s tenant.Store, fn func(tenant.Reader) error) {
 
 func wantNoRow(t *testing.T, what string, err error) {
 	t.Helper()
-	if !errors.Is(err, tenant.ErrNoRow) {
+	if !errors.Is(err, refusal.ErrNoRow) {
 		t.Errorf("%s: error %v, want ErrNoRow", what, err)
 	}
 }
@@ -540,7 +541,7 @@ func scope(t *testing.T, s tenant.Store) {
 	if err != nil || len(full.Users) != 2 || full.Users[1].InScope || len(full.Groups) != 2 || !full.Groups[1].Gone {
 		t.Errorf("full evaluation: %+v, %v; want the member out of scope and the deleted group as well", full, err)
 	}
-	if err := tn.MayUse(background, app, ids["nested"]); tenant.CodeOf(err) != tenant.NotAssigned {
+	if err := tn.MayUse(background, app, ids["nested"]); refusal.CodeOf(err) != tenant.NotAssigned {
 		t.Errorf("a member of a nested group may sign in: %v", err)
 	}
 }
