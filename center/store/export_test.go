@@ -20,3 +20,6 @@ var ReadUser = readUser
 func (s *Store) Damage(ctx context.Context, statement string) error {
 	return s.db.Update(ctx, func(t sqldb.Tx) error { return t.Do(statement) })
 }
+
+// ReadPlainUser reads a document of the usual shape.
+var ReadPlainUser = readPlainUser

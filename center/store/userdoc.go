@@ -1,6 +1,7 @@
 package store
 
 import (
+	"reflect"
 	"strings"
 	"time"
 
@@ -14,117 +15,129 @@ import (
 // sqldb.Decode.
 
 func readUser(doc string) (center.User, error) {
-	var u center.User
-	p := plainReader{s: doc}
+	if u, ok := readPlainUser(doc); ok {
+		return u, nil
+	}
+	return sqldb.Decode[center.User](doc)
+}
+
+// readPlainUser reads a document of the usual shape; ok is false for every other one.
+func readPlainUser(doc string) (u center.User, ok bool) {
+	texts, lists := u.TextAttributes(), u.ListAttributes()
+	p, fields := plainReader{s: doc}, cursor{fields: userFields}
 	p.object(func(key string) {
-		if t := userText(&u, key); t != nil {
-			*t = p.text()
-			return
-		}
-		switch key {
-		case "ID":
-			u.ID = center.UserID(p.text())
-		case "Active":
-			u.Active = p.flag()
-		case "Name":
-			p.object(func(key string) { p.into(nameText(&u.Name, key)) })
-		case "Emails":
-			u.Emails = p.values()
-		case "PhoneNumbers":
-			u.PhoneNumbers = p.values()
-		case "Roles":
-			u.Roles = p.values()
-		case "Addresses":
-			p.list(func() { u.Addresses = append(u.Addresses, p.address()) })
-		case "Enterprise":
-			p.object(func(key string) { p.into(enterpriseText(&u.Enterprise, key)) })
-		case "CreatedAt":
-			u.CreatedAt = p.time()
-		case "UpdatedAt":
-			u.UpdatedAt = p.time()
-		case "AddressChangedAt":
-			u.AddressChangedAt = p.time()
-		case "Version":
-			u.Version = p.number()
-		default:
-			p.unusual = true
+		switch f := fields.find(key); f.kind {
+		case textField:
+			*texts[f.place].Value = p.text()
+		case listField:
+			*lists[f.place].Values = p.values()
+		case structField:
+			parts := cursor{fields: f.parts}
+			p.object(func(key string) {
+				if part := parts.find(key); part.kind == textField {
+					*texts[part.place].Value = p.text()
+				} else {
+					p.unusual = true
+				}
+			})
+		case otherField:
+			p.other(&u, key)
 		}
 	})
-	if p.unusual || p.i != len(doc) {
-		return sqldb.Decode[center.User](doc)
-	}
-	return u, nil
+	return u, !p.unusual && p.i == len(doc)
 }
 
-func userText(u *center.User, key string) *string {
+// other reads what is no attribute that center's tables have.
+func (p *plainReader) other(u *center.User, key string) {
 	switch key {
-	case "UserName":
-		return &u.UserName
-	case "ExternalID":
-		return &u.ExternalID
-	case "DisplayName":
-		return &u.DisplayName
-	case "NickName":
-		return &u.NickName
-	case "ProfileURL":
-		return &u.ProfileURL
-	case "Title":
-		return &u.Title
-	case "UserType":
-		return &u.UserType
-	case "PreferredLanguage":
-		return &u.PreferredLanguage
-	case "Locale":
-		return &u.Locale
-	case "Timezone":
-		return &u.Timezone
-	case "Website":
-		return &u.Website
-	case "Birthdate":
-		return &u.Birthdate
+	case "ID":
+		u.ID = center.UserID(p.text())
+	case "Active":
+		u.Active = p.flag()
+	case "Addresses":
+		p.list(func() { u.Addresses = append(u.Addresses, p.address()) })
+	case "CreatedAt":
+		u.CreatedAt = p.time()
 	case "CreatedBy":
-		return &u.CreatedBy
+		u.CreatedBy = p.text()
+	case "UpdatedAt":
+		u.UpdatedAt = p.time()
 	case "UpdatedBy":
-		return &u.UpdatedBy
+		u.UpdatedBy = p.text()
+	case "AddressChangedAt":
+		u.AddressChangedAt = p.time()
+	case "Version":
+		u.Version = p.number()
+	default:
+		p.unusual = true
 	}
-	return nil
 }
 
-func nameText(n *center.PersonName, key string) *string {
-	switch key {
-	case "Formatted":
-		return &n.Formatted
-	case "FamilyName":
-		return &n.FamilyName
-	case "GivenName":
-		return &n.GivenName
-	case "MiddleName":
-		return &n.MiddleName
-	case "HonorificPrefix":
-		return &n.HonorificPrefix
-	case "HonorificSuffix":
-		return &n.HonorificSuffix
-	}
-	return nil
+// A docField is a member of a user's document.
+type docField struct {
+	key   string
+	kind  fieldKind
+	place int        // of a text or a list, in center's table
+	parts []docField // of a structure
 }
 
-func enterpriseText(e *center.Enterprise, key string) *string {
-	switch key {
-	case "EmployeeNumber":
-		return &e.EmployeeNumber
-	case "CostCenter":
-		return &e.CostCenter
-	case "Organization":
-		return &e.Organization
-	case "Division":
-		return &e.Division
-	case "Department":
-		return &e.Department
-	case "Manager":
-		return &e.Manager
+type fieldKind uint8
+
+const (
+	otherField fieldKind = iota
+	textField
+	listField
+	structField
+)
+
+// userFields are the members of a document in the order in which they are written: the fields of
+// center.User, each found in center's tables by where its value lies.
+var userFields = func() []docField {
+	var u center.User
+	known := map[any]docField{}
+	for i, t := range u.TextAttributes() {
+		known[t.Value] = docField{kind: textField, place: i}
 	}
-	return nil
+	for i, l := range u.ListAttributes() {
+		known[l.Values] = docField{kind: listField, place: i}
+	}
+	var fieldsOf func(v reflect.Value) []docField
+	fieldsOf = func(v reflect.Value) (fields []docField) {
+		for i := range v.NumField() {
+			f := known[v.Field(i).Addr().Interface()]
+			f.key = v.Type().Field(i).Name
+			if v.Field(i).Kind() == reflect.Struct && v.Field(i).Type() != reflect.TypeFor[time.Time]() {
+				f.kind, f.parts = structField, fieldsOf(v.Field(i))
+			}
+			fields = append(fields, f)
+		}
+		return fields
+	}
+	return fieldsOf(reflect.ValueOf(&u).Elem())
+}()
+
+// cursor finds members by their keys. They come in the order of the fields, some of them left out,
+// so that the next one is mostly near.
+type cursor struct {
+	fields []docField
+	next   int
 }
+
+func (c *cursor) find(key string) *docField {
+	for range c.fields {
+		f := &c.fields[c.next]
+		if c.next++; c.next == len(c.fields) {
+			c.next = 0
+		}
+		if f.key == key {
+			return f
+		}
+	}
+	return &unknownField
+}
+
+// unknownField is what a newer release has written, or an older one: no case of other knows it.
+var unknownField docField
 
 func (p *plainReader) values() (list []center.Value) {
 	p.list(func() {
@@ -213,14 +226,6 @@ func (p *plainReader) text() string {
 	}
 	p.i += n + 1
 	return t
-}
-
-func (p *plainReader) into(field *string) {
-	if field == nil {
-		p.unusual = true
-		return
-	}
-	*field = p.text()
 }
 
 func (p *plainReader) flag() bool {
