@@ -88,6 +88,8 @@ var forbiddenNames = map[string]bool{
 const (
 	maxFileLines     = 1000
 	maxFunctionLines = 160
+
+	maxInterfaceMethods = 12
 )
 
 func allowed(t *testing.T, pkg string) (string, bool) {
@@ -124,6 +126,7 @@ func TestTheHouse(t *testing.T) {
 		if lines := fset.File(parsed.Pos()).LineCount(); lines > maxFileLines {
 			t.Errorf("%s has %d lines, more than %d", file, lines, maxFileLines)
 		}
+		checkInterfaces(t, file, parsed)
 		if isTest {
 			return nil // tests may import everything, and tables are long
 		}
@@ -147,6 +150,30 @@ func TestTheHouse(t *testing.T) {
 			t.Errorf("%s has no package comment", pkg)
 		}
 	}
+}
+
+// checkInterfaces fails where an interface declares many methods itself. A large one is composed of
+// small ones, so that a function can say how little it needs.
+func checkInterfaces(t *testing.T, file string, parsed *ast.File) {
+	t.Helper()
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		declared, ok := n.(*ast.TypeSpec)
+		if !ok {
+			return true
+		}
+		of, ok := declared.Type.(*ast.InterfaceType)
+		if !ok {
+			return true
+		}
+		methods := 0
+		for _, m := range of.Methods.List {
+			methods += len(m.Names) // an embedded interface has none
+		}
+		if methods > maxInterfaceMethods {
+			t.Errorf("%s: %s declares %d methods, more than %d", file, declared.Name.Name, methods, maxInterfaceMethods)
+		}
+		return true
+	})
 }
 
 // checkActions fails where an action is made outside the table of who may do what.

@@ -22,6 +22,13 @@ type AccessQuery struct {
 	Limit  int // 0: all
 }
 
+// accessReader reads what users may use, which follows from assignments.
+type accessReader interface {
+	AccountsOf(AccessQuery) ([]Account, error)
+	RolesOf(user UserID, account string) ([]PermissionSet, error) // in the order of names
+	RoleOf(user UserID, account, permissionSet string) (Role, error)
+}
+
 // AccountsOf lists the accounts in which a user has a role.
 func (c *Center) AccountsOf(ctx context.Context, q AccessQuery) (list []Account, err error) {
 	err = c.Store.Get(ctx, func(r Reader) (err error) {

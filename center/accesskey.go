@@ -41,6 +41,18 @@ type AccessKey struct {
 	LastUsedService string // the service that was called last, such as identitystore
 }
 
+// accessKeyReader reads access keys.
+type accessKeyReader interface {
+	AccessKey(id string) (AccessKey, error)
+	AccessKeys() ([]AccessKey, error)
+}
+
+// accessKeyWriter writes access keys.
+type accessKeyWriter interface {
+	PutAccessKey(AccessKey) error
+	DeleteAccessKey(id string) error
+}
+
 // EffectiveRole is the key's role; keys of the first release had none and were administrators'.
 func (k AccessKey) EffectiveRole() KeyRole {
 	if k.Role == "" {

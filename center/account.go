@@ -24,6 +24,18 @@ type Account struct {
 	Imported  bool   `json:",omitempty"` // from an organization, which it is kept in step with
 }
 
+// accountReader reads accounts.
+type accountReader interface {
+	Account(id string) (Account, error)
+	Accounts() ([]Account, error)
+	CountAccounts() (int, error)
+}
+
+// accountWriter writes accounts.
+type accountWriter interface {
+	PutAccount(Account) error
+}
+
 // Unit is an organizational unit, or the root of an organization.
 type Unit struct{ ID, Name string }
 

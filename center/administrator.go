@@ -31,6 +31,18 @@ type AdministratorSummary struct {
 	OneTime  bool // has not replaced the one-time password yet
 }
 
+// administratorReader reads administrators.
+type administratorReader interface {
+	Administrator(name string) (Administrator, error) // ignores letter case
+	Administrators() ([]Administrator, error)
+}
+
+// administratorWriter writes administrators.
+type administratorWriter interface {
+	PutAdministrator(Administrator) error
+	DeleteAdministrator(name string) error
+}
+
 const administratorPrefix = "administrator/"
 
 // AdministratorPrincipal is what an administrator's password, devices, tickets and sessions belong
@@ -41,7 +53,7 @@ func isAdministrator(principal string) bool { return strings.HasPrefix(principal
 
 // administratorOf finds the administrator whom a principal means. Names are found by their folded
 // form, which is what follows the prefix.
-func administratorOf(r Reader, principal string) (Administrator, error) {
+func administratorOf(r administratorReader, principal string) (Administrator, error) {
 	return r.Administrator(strings.TrimPrefix(principal, administratorPrefix))
 }
 

@@ -35,7 +35,7 @@ func (c *Center) SignInAdministrator(ctx context.Context, by audit.Actor, name, 
 
 // administratorAsUser is an administrator in the form in which the steps of a sign-in know people.
 // The id is a principal, which no user can have.
-func administratorAsUser(r Reader, principal string) (User, error) {
+func administratorAsUser(r administratorReader, principal string) (User, error) {
 	a, err := administratorOf(r, principal)
 	return User{ID: UserID(AdministratorPrincipal(a.Name)), UserName: a.Name, DisplayName: a.Name, Active: true}, err
 }

@@ -103,6 +103,23 @@ type ApplicationAssignmentQuery struct {
 	Limit          int                   // 0: all
 }
 
+// applicationReader reads applications and who is assigned to them.
+type applicationReader interface {
+	Application(arn string) (Application, error)
+	Applications(after string, limit int) ([]Application, error)
+	CountApplications() (int, error)
+	ApplicationAssignments(ApplicationAssignmentQuery) ([]ApplicationAssignment, error)
+}
+
+// applicationWriter writes applications and who is assigned to them.
+type applicationWriter interface {
+	PutApplication(Application) error
+	DeleteApplication(arn string) error
+	PutApplicationAssignment(ApplicationAssignment) error
+	DeleteApplicationAssignment(ApplicationAssignment) error
+	DeleteApplicationAssignmentsOf(arn string) error
+}
+
 // Bounds of applications. Source: user guide, quotas; the service model.
 const (
 	MaxApplications = 7000 //bound:rows applications
@@ -273,7 +290,7 @@ func (c *Center) UpdateApplication(
 }
 
 // checkIssuers refuses grants for token issuers that are not there.
-func checkIssuers(r Reader, grants []Grant) error {
+func checkIssuers(r tokenIssuerReader, grants []Grant) error {
 	for _, g := range grants {
 		for _, i := range g.Issuers {
 			if _, err := r.TokenIssuer(i.ARN); err != nil {
@@ -344,7 +361,7 @@ func (c *Center) FindApplicationAssignment(ctx context.Context, a ApplicationAss
 	return c.Store.View(ctx, func(r Reader) error { return findApplicationAssignment(r, a) })
 }
 
-func findApplicationAssignment(r Reader, a ApplicationAssignment) error {
+func findApplicationAssignment(r applicationReader, a ApplicationAssignment) error {
 	if _, err := r.Application(a.ApplicationARN); err != nil {
 		return refusal.IfNoRow(err, ApplicationNotFound, a.ApplicationARN)
 	}

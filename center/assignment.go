@@ -80,6 +80,22 @@ type AssignmentRequestQuery struct {
 	Limit  int           // 0: all
 }
 
+// assignmentReader reads assignments and the requests for them.
+type assignmentReader interface {
+	Assignments(AssignmentQuery) ([]Assignment, error)
+	AssignmentRequest(id string) (AssignmentRequest, error)
+	AssignmentRequests(AssignmentRequestQuery) ([]AssignmentRequest, error)
+}
+
+// assignmentWriter writes assignments and the requests for them.
+type assignmentWriter interface {
+	PutAssignment(Assignment) error
+	DeleteAssignment(Assignment) error
+	PutAssignmentRequest(AssignmentRequest) error
+	// DeleteRequests removes requests that were made before and wait for nothing.
+	DeleteRequests(before time.Time) error
+}
+
 // requestsKept is how long requests can be looked up. Source: our own choice; the API reference
 // says nothing.
 const requestsKept = 30 * 24 * time.Hour //bound:life the state of a request to assign or provision
@@ -147,7 +163,7 @@ const (
 
 // checkGroups refuses an assignment that would be one group too many. One that is there already
 // adds nothing.
-func checkGroups(r Reader, a Assignment) error {
+func checkGroups(r assignmentReader, a Assignment) error {
 	if a.PrincipalType != PrincipalGroup {
 		return nil
 	}
@@ -168,7 +184,7 @@ func checkGroups(r Reader, a Assignment) error {
 }
 
 // roomForRole refuses one role too many in an account.
-func roomForRole(r Reader, account string) error {
+func roomForRole(r provisionedReader, account string) error {
 	sets, err := r.ProvisionedRoles(ProvisionedQuery{AccountID: account, Limit: maxSetsInAccount})
 	if err == nil && len(sets) == maxSetsInAccount {
 		err = &refusal.Error{Code: QuotaExceeded, Subject: account, Detail: "at most 500 permission sets in an account"}

@@ -26,6 +26,24 @@ type AssignmentRule struct {
 	Problem          string `json:",omitempty"` // what kept it from being expanded in full the last time
 }
 
+// assignmentRuleReader reads rules and what they assigned.
+type assignmentRuleReader interface {
+	AssignmentRule(id string) (AssignmentRule, error)
+	AssignmentRules() ([]AssignmentRule, error)
+	// AccountsOfRule returns where a rule has assigned, and OriginsOf which rules want an
+	// assignment; "" is somebody who made it by hand as well.
+	AccountsOfRule(rule string) ([]string, error)
+	OriginsOf(Assignment) ([]string, error)
+}
+
+// assignmentRuleWriter writes rules and what they assigned.
+type assignmentRuleWriter interface {
+	PutAssignmentRule(AssignmentRule) error
+	DeleteAssignmentRule(id string) error
+	PutOrigin(rule string, a Assignment) error
+	DeleteOrigin(rule string, a Assignment) error
+}
+
 // maxAssignmentRules bounds the rules of an instance: each is compared with all accounts. The
 // choice is ours.
 const maxAssignmentRules = 1000 //bound:rows assignment rules

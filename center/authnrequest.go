@@ -129,7 +129,7 @@ func (c *Center) answered(tx Tx, a VerifiedAssertion, from Browser) (request Aut
 // blank.
 const usedRequest = "request "
 
-func unused(r Reader, id string, refused error) error {
+func unused(r assertionReader, id string, refused error) error {
 	_, err := r.UsedAssertion(id)
 	switch {
 	case err == nil:

@@ -73,6 +73,16 @@ type Instance struct {
 	CreatedAt       time.Time
 }
 
+// instanceReader reads the instance.
+type instanceReader interface {
+	Instance() (Instance, error)
+}
+
+// instanceWriter writes the instance.
+type instanceWriter interface {
+	PutInstance(Instance) error
+}
+
 // shortID is the part of the ARN that names the instance: ssoins- and 16 hex digits.
 func (i Instance) shortID() string { return strings.TrimPrefix(i.ARN, instancePrefix) }
 

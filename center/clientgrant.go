@@ -45,6 +45,24 @@ type ClientGrant struct {
 	Session string
 }
 
+// clientGrantReader reads what people granted to programs.
+type clientGrantReader interface {
+	ClientGrant(digest string) (ClientGrant, error)
+	ClientGrantByUserCode(digest string) (ClientGrant, error)
+}
+
+// clientGrantWriter writes what people granted to programs.
+type clientGrantWriter interface {
+	PutClientGrant(ClientGrant) error
+	DeleteClientGrant(digest string) error
+	KeepClientGrantsOf(holder string, newest int) error // deletes the others, which expire first
+	// KeepWaitingClientGrants leaves so many of those that wait for a person where there are more
+	// than most: those that are not over first, and of them the newest of each holder in turn, so
+	// that who has most loses first.
+	KeepWaitingClientGrants(most, left int, now time.Time) error
+	DeleteClientGrantsOf(holder string) error
+}
+
 // Waits says whether it is a device's and nobody has decided yet: strangers can make such ones.
 func (g ClientGrant) Waits() bool { return g.UserCode != "" && g.UserID == "" && !g.Denied }
 
@@ -190,7 +208,7 @@ func (c *Center) PeekDevice(ctx context.Context, user UserID, code string) (g Cl
 }
 
 // waitingDevice returns the grant of a code that waits for a person, or refusal.ErrNoRow.
-func (c *Center) waitingDevice(r Reader, code string) (g ClientGrant, err error) {
+func (c *Center) waitingDevice(r clientGrantReader, code string) (g ClientGrant, err error) {
 	g, err = r.ClientGrantByUserCode(userCodeDigest(code))
 	if err == nil && (!c.now().Before(g.ExpiresAt) || !g.Waits()) {
 		err = refusal.ErrNoRow

@@ -18,6 +18,16 @@ type ClientToken struct {
 	ExpiresAt time.Time
 }
 
+// clientTokenReader reads idempotency tokens.
+type clientTokenReader interface {
+	ClientToken(id string) (ClientToken, error)
+}
+
+// clientTokenWriter writes idempotency tokens.
+type clientTokenWriter interface {
+	PutClientToken(ClientToken) error
+}
+
 // clientTokenLifetime is how long repetitions are recognised. Source: EC2's guide, "Ensuring
 // idempotency"; the service says nothing.
 const clientTokenLifetime = 24 * time.Hour //bound:life a client token, which makes repeated AWS requests one

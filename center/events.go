@@ -8,6 +8,19 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 )
 
+// eventReader reads the events of the audit log.
+type eventReader interface {
+	Events(EventQuery) ([]audit.Event, error)
+}
+
+// eventWriter writes the events of the audit log.
+type eventWriter interface {
+	AppendEvent(audit.Event) error // what is kept of it is bounded
+	// DeleteEvents removes up to limit events from before a time, the oldest first: all, or
+	// refusals of strangers only. It returns how many.
+	DeleteEvents(before time.Time, strangers bool, limit int) (int, error)
+}
+
 // record appends an event that belongs to no change, such as a refusal. Where somebody is refused
 // again and again, it is counted instead.
 func (c *Center) record(ctx context.Context, e audit.Event) error {

@@ -3,7 +3,6 @@ package center
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -14,9 +13,6 @@ import (
 
 // GroupID is a group's id: a UUID.
 type GroupID string
-
-// MembershipID is a membership's id: a UUID.
-type MembershipID string
 
 // Group is a group of users. Groups are not nested.
 type Group struct {
@@ -31,33 +27,6 @@ type Group struct {
 	Version     int64 // counts changes, those of members too
 }
 
-// Membership is one user's place in one group.
-type Membership struct {
-	ID        MembershipID
-	GroupID   GroupID
-	UserID    UserID
-	CreatedAt time.Time
-	CreatedBy string
-
-	// Where the membership stands in lists of its user's groups and of its group's members: for
-	// MembershipQuery.After, and for nothing else.
-	GroupPosition, UserPosition int64
-}
-
-// Member is a user as a member of a group.
-type Member struct {
-	ID          UserID
-	DisplayName string
-}
-
-// Position is the membership's place in a list that q selects.
-func (m Membership) Position(q MembershipQuery) int64 {
-	if q.GroupID != "" {
-		return m.UserPosition
-	}
-	return m.GroupPosition
-}
-
 // GroupQuery selects groups. Fields that are set narrow the result together.
 type GroupQuery struct {
 	IDs    []GroupID
@@ -67,23 +36,25 @@ type GroupQuery struct {
 	Search string
 }
 
-// MembershipQuery selects the memberships of a group or of a user, in the order in which the users
-// or the groups were made.
-type MembershipQuery struct {
-	GroupID GroupID
-	UserID  UserID
-	After   int64 // page by position: those after this one
-	Offset  int
-	Limit   int // 0: no limit
+// groupReader reads groups.
+type groupReader interface {
+	Group(GroupID) (Group, error)
+	GroupByName(string) (Group, error) // ignores letter case
+	GroupByExternalID(string) (Group, error)
+	Groups(GroupQuery) ([]Group, error)
+	CountGroups(GroupQuery) (int, error)
 }
 
-// MembershipChange is what one request does to a group's members.
-type MembershipChange struct {
-	Clear       bool // remove all who are there, before the others are added
-	Remove, Add []UserID
+// groupWriter writes groups.
+type groupWriter interface {
+	AddGroup(Group) error
+	PutGroup(Group) error
+	// TouchGroup counts a change of a group's members.
+	TouchGroup(id GroupID, at time.Time, by string) error
+	DeleteGroup(GroupID) error
 }
 
-func (g Group) check(tx Reader) error {
+func (g Group) check(tx groupReader) error {
 	if strings.TrimSpace(g.DisplayName) == "" {
 		return &refusal.Error{Code: MissingValue, Field: "displayName"}
 	}
@@ -119,11 +90,6 @@ func (g *Group) touch(c *Center, by audit.Actor, old Group) {
 	g.UpdatedAt = c.now()
 	g.UpdatedBy = by.Name
 	g.Version = old.Version + 1
-}
-
-// changed notes that a group's members were changed.
-func (c *Center) changed(tx Tx, by audit.Actor, id GroupID) error {
-	return tx.TouchGroup(id, c.now(), by.Name)
 }
 
 // CreateGroup adds a group with its first members. It fails with GroupNameTaken, ExternalIDTaken,
@@ -178,44 +144,6 @@ func (c *Center) UpdateGroup(
 		return string(id), c.changeMembers(tx, by, id, members)
 	})
 	return g, err
-}
-
-func (c *Center) changeMembers(tx Tx, by audit.Actor, id GroupID, change MembershipChange) error {
-	if change.Clear {
-		if err := tx.DeleteMembershipsIn(id); err != nil {
-			return err
-		}
-	}
-	if len(change.Remove) > 0 {
-		if err := tx.RemoveMembers(id, change.Remove); err != nil {
-			return err
-		}
-	}
-	if len(change.Add) == 0 {
-		return nil
-	}
-	add := slices.Clone(change.Add)
-	slices.Sort(add)
-	add = slices.Compact(add)
-	added, err := tx.AddMembers(id, add, c.now(), by.Name)
-	if err != nil || added == len(add) {
-		return err
-	}
-	return allThere(tx, add) // some were members already, or do not exist
-}
-
-// allThere fails with UserNotFound unless all the users exist.
-func allThere(tx Reader, users []UserID) error {
-	n, err := tx.CountUsers(UserQuery{IDs: users})
-	if err != nil || n == len(users) {
-		return err
-	}
-	for _, id := range users {
-		if _, err := tx.User(id); err != nil {
-			return refusal.IfNoRow(err, UserNotFound, string(id))
-		}
-	}
-	return nil
 }
 
 // DeleteGroup removes a group and its memberships. Its assignments stay listable but grant nothing.
@@ -273,89 +201,6 @@ func (c *Center) Groups(ctx context.Context, q GroupQuery) (groups []Group, err 
 func (c *Center) CountGroups(ctx context.Context, q GroupQuery) (n int, err error) {
 	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		n, err = r.CountGroups(q)
-		return err
-	})
-	return n, err
-}
-
-// CreateMembership adds one user to one group. It fails with GroupNotFound, UserNotFound,
-// MembershipExists or ManagedByProvisioning.
-func (c *Center) CreateMembership(
-	ctx context.Context, by audit.Actor, group GroupID, user UserID,
-) (m Membership, err error) {
-	subject := string(group) + "/" + string(user)
-	err = c.change(ctx, by, ActionCreateGroupMembership, func(tx Tx) (string, error) {
-		added, err := tx.AddMember(group, user, c.now(), by.Name, &m)
-		if err != nil {
-			return subject, err
-		}
-		if added {
-			return subject, c.changed(tx, by, group)
-		}
-		if _, err := tx.Group(group); err != nil {
-			return subject, refusal.IfNoRow(err, GroupNotFound, string(group))
-		}
-		if _, err := tx.User(user); err != nil {
-			return subject, refusal.IfNoRow(err, UserNotFound, string(user))
-		}
-		return subject, &refusal.Error{Code: MembershipExists, Subject: subject}
-	})
-	return m, err
-}
-
-// DeleteMembership removes one membership, or fails with MembershipNotFound.
-func (c *Center) DeleteMembership(ctx context.Context, by audit.Actor, id MembershipID) error {
-	return c.change(ctx, by, ActionDeleteGroupMembership, func(tx Tx) (string, error) {
-		m, err := tx.Membership(id)
-		if err != nil {
-			return string(id), refusal.IfNoRow(err, MembershipNotFound, string(id))
-		}
-		return string(id), errors.Join(tx.RemoveMembers(m.GroupID, []UserID{m.UserID}), c.changed(tx, by, m.GroupID))
-	})
-}
-
-// Membership returns one membership, or MembershipNotFound.
-func (c *Center) Membership(ctx context.Context, id MembershipID) (m Membership, err error) {
-	err = c.Store.Get(ctx, func(r Reader) (err error) {
-		m, err = r.Membership(id)
-		return refusal.IfNoRow(err, MembershipNotFound, string(id))
-	})
-	return m, err
-}
-
-// MembershipOf returns the membership of user in group, or MembershipNotFound.
-func (c *Center) MembershipOf(ctx context.Context, group GroupID, user UserID) (m Membership, err error) {
-	err = c.Store.Get(ctx, func(r Reader) (err error) {
-		m, err = r.MembershipOf(group, user)
-		return refusal.IfNoRow(err, MembershipNotFound, string(group)+"/"+string(user))
-	})
-	return m, err
-}
-
-// Memberships lists memberships of a group or a user. It fails with GroupNotFound or UserNotFound
-// when that does not exist.
-func (c *Center) Memberships(ctx context.Context, q MembershipQuery) (ms []Membership, err error) {
-	err = c.Store.View(ctx, func(r Reader) (err error) {
-		if q.GroupID != "" {
-			if _, err := r.Group(q.GroupID); err != nil {
-				return refusal.IfNoRow(err, GroupNotFound, string(q.GroupID))
-			}
-		}
-		if q.UserID != "" {
-			if _, err := r.User(q.UserID); err != nil {
-				return refusal.IfNoRow(err, UserNotFound, string(q.UserID))
-			}
-		}
-		ms, err = r.Memberships(q)
-		return err
-	})
-	return ms, err
-}
-
-// CountMemberships says how many memberships there are without the limits of q.
-func (c *Center) CountMemberships(ctx context.Context, q MembershipQuery) (n int, err error) {
-	err = c.Store.Get(ctx, func(r Reader) (err error) {
-		n, err = r.CountMemberships(q)
 		return err
 	})
 	return n, err

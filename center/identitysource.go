@@ -37,6 +37,16 @@ type IdentitySource struct {
 	Previous *PreviousSource // what a change can be undone to; nil after the first one only
 }
 
+// identitySourceReader reads the identity source.
+type identitySourceReader interface {
+	IdentitySource() (IdentitySource, error)
+}
+
+// identitySourceWriter writes the identity source.
+type identitySourceWriter interface {
+	PutIdentitySource(IdentitySource) error
+}
+
 // PreviousSource is the source before the last change, with its settings.
 type PreviousSource struct {
 	Type      SourceType
@@ -200,7 +210,7 @@ func (c *Center) Source(ctx context.Context) (s IdentitySource, err error) {
 	return s, err
 }
 
-func source(r Reader) (IdentitySource, error) {
+func source(r identitySourceReader) (IdentitySource, error) {
 	s, err := r.IdentitySource()
 	if errors.Is(err, refusal.ErrNoRow) {
 		return IdentitySource{Type: Directory}, nil
@@ -398,7 +408,7 @@ func (c *Center) DisableIdPConfiguration(ctx context.Context, by audit.Actor, co
 	)
 }
 
-func provisioningIsOff(r Reader) error {
+func provisioningIsOff(r provisioningReader) error {
 	_, err := r.ProvisioningTenant()
 	if err == nil {
 		return &refusal.Error{Code: ProvisioningOn, Detail: "disable automatic provisioning first"}

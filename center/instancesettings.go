@@ -21,6 +21,16 @@ type InstanceSettings struct {
 	AccessControl []AccessControlAttribute
 }
 
+// instanceSettingsReader reads the settings of the instance.
+type instanceSettingsReader interface {
+	InstanceSettings() (InstanceSettings, error)
+}
+
+// instanceSettingsWriter writes the settings of the instance.
+type instanceSettingsWriter interface {
+	PutInstanceSettings(InstanceSettings) error
+}
+
 // Region is a Region that the instance is replicated to. A center has one place only: the Regions
 // are a record for tools that ask for them.
 type Region struct {
@@ -39,7 +49,7 @@ var (
 
 // instanceSettings reads the settings of the instance that arn names, or fails with
 // InstanceNotFound.
-func (c *Center) instanceSettings(r Reader, arn string) (InstanceSettings, error) {
+func (c *Center) instanceSettings(r instanceSettingsReader, arn string) (InstanceSettings, error) {
 	if arn != c.Instance.ARN {
 		return InstanceSettings{}, &refusal.Error{Code: InstanceNotFound, Subject: arn}
 	}

@@ -33,6 +33,19 @@ type MFADevice struct {
 	LastUsedAt time.Time
 }
 
+// mfaDeviceReader reads second factors.
+type mfaDeviceReader interface {
+	MFADevice(id string) (MFADevice, error)
+	MFADevicesOf(principal string) ([]MFADevice, error)
+}
+
+// mfaDeviceWriter writes second factors.
+type mfaDeviceWriter interface {
+	PutMFADevice(MFADevice) error
+	DeleteMFADevice(id string) error
+	DeleteMFADevicesOf(principal string) error
+}
+
 // Bounds of devices. Source: user guide, "Available MFA types" (eight in all).
 const (
 	maxAuthenticators = 2  //bound:rows authenticator apps of a user
@@ -75,7 +88,7 @@ func (c *Center) DeleteDevice(ctx context.Context, by audit.Actor, principal, id
 	})
 }
 
-func (c *Center) device(r Reader, principal, id string) (MFADevice, error) {
+func (c *Center) device(r mfaDeviceReader, principal, id string) (MFADevice, error) {
 	d, err := r.MFADevice(id)
 	if err == nil && d.Principal != principal {
 		err = refusal.ErrNoRow
@@ -149,7 +162,7 @@ func (c *Center) Enrol(ctx context.Context, principal, name string) (Enrolment, 
 func totpPurpose(principal string) string { return "totp/" + principal }
 
 // selfService refuses users who change their devices themselves where that is not allowed.
-func selfService(r Reader, by audit.Actor) error {
+func selfService(r signInSettingsReader, by audit.Actor) error {
 	if by.Kind != audit.User {
 		return nil
 	}

@@ -32,6 +32,16 @@ type OrganizationImport struct {
 	Error       string // why it failed
 }
 
+// organizationImportReader reads how the organization is imported.
+type organizationImportReader interface {
+	OrganizationImport() (OrganizationImport, error)
+}
+
+// organizationImportWriter writes how the organization is imported.
+type organizationImportWriter interface {
+	PutOrganizationImport(OrganizationImport) error
+}
+
 // Running says whether an import was asked for and has not ended.
 func (o OrganizationImport) Running() bool {
 	return o.RequestedAt.After(o.FinishedAt) || o.StartedAt.After(o.FinishedAt)

@@ -25,6 +25,17 @@ type Password struct {
 	CodeLockout authn.Lockout // the memory of wrong codes, which only who knows the password can send
 }
 
+// passwordReader reads passwords.
+type passwordReader interface {
+	Password(principal string) (Password, error)
+}
+
+// passwordWriter writes passwords.
+type passwordWriter interface {
+	PutPassword(Password) error
+	DeletePassword(principal string) error
+}
+
 // The rules for passwords. Source: user guide, "Password requirements when managing identities in
 // IAM Identity Center".
 const (

@@ -200,6 +200,20 @@ type PermissionSetQuery struct {
 	Limit int    // 0: all
 }
 
+// permissionSetReader reads permission sets.
+type permissionSetReader interface {
+	PermissionSet(arn string) (PermissionSet, error)
+	PermissionSetByName(string) (PermissionSet, error)
+	PermissionSets(PermissionSetQuery) ([]PermissionSet, error)
+	CountPermissionSets() (int, error)
+}
+
+// permissionSetWriter writes permission sets.
+type permissionSetWriter interface {
+	PutPermissionSet(PermissionSet) error
+	DeletePermissionSet(arn string) error
+}
+
 // CreatePermissionSet adds a permission set. It fails with PermissionSetTaken or a code of kind
 // Invalid.
 func (c *Center) CreatePermissionSet(ctx context.Context, by audit.Actor, p PermissionSet) (PermissionSet, error) {

@@ -54,6 +54,27 @@ type ProvisionedQuery struct {
 	Limit            int         // 0: all
 }
 
+// provisionedReader reads which roles accounts have.
+type provisionedReader interface {
+	Provisioned(account, permissionSet string) (Provisioned, error)
+	ProvisionedRoles(ProvisionedQuery) ([]Provisioned, error)
+	// LeastChecked is the role that was compared with IAM longest ago, before a time.
+	LeastChecked(before time.Time) (Provisioned, error)
+}
+
+// provisionedWriter writes which roles accounts have.
+type provisionedWriter interface {
+	PutProvisioned(Provisioned) error
+	// MarkProvisioned notes the revision that a permission set is provisioned with, in one account
+	// or ("") in all where it is.
+	MarkProvisioned(permissionSet, account string, revision int64) error
+	DeleteProvisioned(account, permissionSet string) error
+	// PutDrift notes how a role differs in IAM, and ForgetChecks that the roles of an account, or
+	// ("") all, are to be looked at again.
+	PutDrift(roleName string, checked time.Time, drift []string) error
+	ForgetChecks(account string) error
+}
+
 // Provisioned lists the roles that there are.
 func (c *Center) Provisioned(ctx context.Context, q ProvisionedQuery) (list []Provisioned, err error) {
 	err = c.Store.Get(ctx, func(r Reader) (err error) {

@@ -25,6 +25,18 @@ type RequestKey struct {
 	SealedKey   string // PKCS #8
 }
 
+// keyReader reads the keys that the center signs with.
+type keyReader interface {
+	RequestKey() (RequestKey, error)
+	FederationKey() (RequestKey, error)
+}
+
+// keyWriter writes the keys that the center signs with.
+type keyWriter interface {
+	PutRequestKey(RequestKey) error
+	PutFederationKey(RequestKey) error
+}
+
 // requestKeyYears is how long the certificate is valid. Identity providers look at the key; few
 // look at the end.
 const requestKeyYears = 10

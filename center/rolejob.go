@@ -45,6 +45,30 @@ type RoleJobQuery struct {
 	Limit            int // 0: all
 }
 
+// roleJobReader reads the work on roles in IAM and who waits for it.
+type roleJobReader interface {
+	RoleJob(roleName string) (RoleJob, error)
+	// NextRoleJob is the one that has been due for longest, in an account where none is being
+	// worked on.
+	NextRoleJob(now time.Time) (RoleJob, error)
+	RoleJobs(RoleJobQuery) ([]RoleJob, error)
+	// WaitingFor returns the requests that wait for a role's job, and CountRoleWaits for how many
+	// jobs a request waits.
+	WaitingFor(roleName string) ([]AssignmentRequest, error)
+	CountRoleWaits(request string) (int, error)
+}
+
+// roleJobWriter writes the work on roles in IAM and who waits for it.
+type roleJobWriter interface {
+	PutRoleJob(RoleJob) error
+	DeleteRoleJob(roleName string) error
+	// QueueRoles makes a job for a permission set's roles, in one account or ("") in all where it
+	// is provisioned, which a request waits for. It returns how many.
+	QueueRoles(permissionSet, account, request string, due time.Time) (int, error)
+	PutRoleWait(roleName, request string) error
+	DeleteRoleWaits(roleName string) error
+}
+
 const (
 	//bound:queue accounts whose roles are worked on at once
 	roleWorkers = 8               // in different accounts

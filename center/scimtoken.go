@@ -41,6 +41,22 @@ type BearerToken struct {
 	WarnedAt        time.Time // when the audit log last said that it expires soon
 }
 
+// provisioningReader reads the provisioning endpoint and its tokens.
+type provisioningReader interface {
+	ProvisioningTenant() (ProvisioningTenant, error)
+	BearerToken(id string) (BearerToken, error)
+	BearerTokenByDigest(string) (BearerToken, error)
+	BearerTokens() ([]BearerToken, error)
+}
+
+// provisioningWriter writes the provisioning endpoint and its tokens.
+type provisioningWriter interface {
+	PutProvisioningTenant(ProvisioningTenant) error
+	DeleteProvisioningTenant() error
+	PutBearerToken(BearerToken) error
+	DeleteBearerToken(id string) error
+}
+
 // Standard says whether the token's bearer speaks the standard profile.
 func (t BearerToken) Standard() bool { return t.Profile == ProfileStandard }
 

@@ -42,6 +42,19 @@ type Session struct {
 	RefreshedAt time.Time // when that was last
 }
 
+// sessionReader reads sessions.
+type sessionReader interface {
+	Session(digest string) (Session, error)
+	SessionsOf(UserID) ([]Session, error)
+}
+
+// sessionWriter writes sessions.
+type sessionWriter interface {
+	PutSession(Session) error
+	DeleteSession(digest string) error
+	DeleteSessionsOf(UserID) error
+}
+
 // Browser is what is known of the browser that someone signs in with. The secrets are in cookies;
 // an empty one is none.
 type Browser struct {
@@ -123,7 +136,7 @@ func (c *Center) ConsoleAdministrator(ctx context.Context, secret string) (name 
 	return name, err
 }
 
-func session(r Reader, secret string, kind SessionKind, now time.Time) (Session, error) {
+func session(r sessionReader, secret string, kind SessionKind, now time.Time) (Session, error) {
 	if secret == "" {
 		return Session{}, &refusal.Error{Code: SessionInvalid}
 	}
@@ -132,7 +145,7 @@ func session(r Reader, secret string, kind SessionKind, now time.Time) (Session,
 
 // openSession returns a session of one of some kinds by its digest, or SessionInvalid when it has
 // ended.
-func openSession(r Reader, digest string, now time.Time, kinds ...SessionKind) (Session, error) {
+func openSession(r sessionReader, digest string, now time.Time, kinds ...SessionKind) (Session, error) {
 	s, err := r.Session(digest)
 	if err == nil && (!slices.Contains(kinds, s.Kind) || !now.Before(s.ExpiresAt)) {
 		err = refusal.ErrNoRow

@@ -17,6 +17,16 @@ type UsedAssertion struct {
 	ExpiresAt time.Time
 }
 
+// assertionReader reads which assertions were used.
+type assertionReader interface {
+	UsedAssertion(id string) (UsedAssertion, error)
+}
+
+// assertionWriter writes which assertions were used.
+type assertionWriter interface {
+	PutUsedAssertion(UsedAssertion) error
+}
+
 // Lifetimes.
 const (
 	ConsoleSessionLifetime = 8 * time.Hour //bound:life a console session
@@ -102,7 +112,7 @@ func (c *Center) SignInWithAssertion(
 
 // unmatched refuses a name that is no user's, and names the user who may have been meant: most
 // often the name is the e-mail address of a user who is called something else here.
-func unmatched(r Reader, name string) error {
+func unmatched(r userReader, name string) error {
 	refused := &refusal.Error{Code: UserNotFound, Subject: name, Want: "a user name that exists here", Got: name,
 		Detail: "the identity provider names nobody who is here: provision the user, or have the identity " +
 			"provider send the user name"}

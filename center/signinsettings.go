@@ -22,6 +22,16 @@ type SignInSettings struct {
 	SelfService   bool // users add, rename and delete their own devices
 }
 
+// signInSettingsReader reads the rules for sign-ins.
+type signInSettingsReader interface {
+	SignInSettings() (SignInSettings, error)
+}
+
+// signInSettingsWriter writes the rules for sign-ins.
+type signInSettingsWriter interface {
+	PutSignInSettings(SignInSettings) error
+}
+
 // MFAMode is when a second factor is asked for.
 type MFAMode string
 
@@ -61,7 +71,7 @@ var defaultSignInSettings = SignInSettings{
 	SelfService:   true,
 }
 
-func signInSettings(r Reader) (SignInSettings, error) {
+func signInSettings(r signInSettingsReader) (SignInSettings, error) {
 	s, err := r.SignInSettings()
 	if errors.Is(err, refusal.ErrNoRow) {
 		return defaultSignInSettings, nil

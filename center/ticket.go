@@ -48,6 +48,19 @@ type Ticket struct {
 	Lockout authn.Lockout
 }
 
+// ticketReader reads tickets.
+type ticketReader interface {
+	Ticket(purpose Purpose, digest string) (Ticket, error)
+	TicketsOf(purpose Purpose, principal string) ([]Ticket, error) // in the order of their expiry
+}
+
+// ticketWriter writes tickets.
+type ticketWriter interface {
+	PutTicket(Ticket) error
+	DeleteTicket(purpose Purpose, digest string) error
+	DeleteTicketsOf(purpose Purpose, principal string) error
+}
+
 // Lifetimes of tickets. Source for invitations and resets: our own choice; the guide gives none.
 const (
 	signInLifetime     = 10 * time.Minute   //bound:life a sign-in to the built-in directory under way
@@ -72,7 +85,7 @@ const (
 )
 
 // ticket finds a ticket by its secret, or fails with TicketInvalid.
-func (c *Center) ticket(r Reader, purpose Purpose, secret string) (Ticket, error) {
+func (c *Center) ticket(r ticketReader, purpose Purpose, secret string) (Ticket, error) {
 	if secret == "" {
 		return Ticket{}, &refusal.Error{Code: TicketInvalid}
 	}
@@ -85,7 +98,7 @@ func (c *Center) ticket(r Reader, purpose Purpose, secret string) (Ticket, error
 
 // knownBrowser returns the ticket of a browser that principal has signed in with, and whether it is
 // one.
-func (c *Center) knownBrowser(r Reader, secret, principal string) (Ticket, bool, error) {
+func (c *Center) knownBrowser(r ticketReader, secret, principal string) (Ticket, bool, error) {
 	t, err := c.ticket(r, KnownBrowser, secret)
 	if refusal.CodeOf(err) == TicketInvalid {
 		return t, false, nil

@@ -22,6 +22,18 @@ type TokenIssuer struct {
 	Tags                       []Tag  // in the order of their keys
 }
 
+// tokenIssuerReader reads trusted token issuers.
+type tokenIssuerReader interface {
+	TokenIssuer(arn string) (TokenIssuer, error)
+	TokenIssuers() ([]TokenIssuer, error)
+}
+
+// tokenIssuerWriter writes trusted token issuers.
+type tokenIssuerWriter interface {
+	PutTokenIssuer(TokenIssuer) error
+	DeleteTokenIssuer(arn string) error
+}
+
 // MaxTokenIssuers bounds the trusted token issuers of an instance. Source: user guide, quotas.
 const MaxTokenIssuers = 10 //bound:rows trusted token issuers
 

@@ -286,6 +286,32 @@ type UserKeys struct {
 	UserName, Email, ExternalID string // folded, folded, exact
 }
 
+// userReader reads users.
+type userReader interface {
+	User(UserID) (User, error)
+	UserByName(string) (User, error)       // ignores letter case
+	UserByEmail(string) (User, error)      // ignores letter case
+	UserByExternalID(string) (User, error) // exact
+	// UsersHolding returns who has one of the keys: user name and e-mail address ignoring letter
+	// case, external id exactly. Empty keys match nobody.
+	UsersHolding(userName, email, externalID string) ([]UserKeys, error)
+	Users(UserQuery) ([]User, error)
+	CountUsers(UserQuery) (int, error)
+}
+
+// userWriter writes users.
+type userWriter interface {
+	// AddUser says whether the user was added: false when another one has its id, user name, e-mail
+	// address or external id. It may say at first that the user was, and have Update run its
+	// function again when that turns out to be wrong.
+	AddUser(User) (bool, error)
+	PutUser(User) error
+	// PutUserKeepingKeys is PutUser for a user whose name, address, external id and display name
+	// are as they were.
+	PutUserKeepingKeys(User) error
+	DeleteUser(UserID) error
+}
+
 func (u User) keys() UserKeys {
 	return UserKeys{u.ID, names.Fold(u.UserName), names.Fold(u.PrimaryEmail()), u.ExternalID}
 }

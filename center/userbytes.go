@@ -53,7 +53,7 @@ func appendUser(b []byte, u User) []byte {
 
 // decodeUser reads what appendUser wrote. The user's texts are parts of record.
 func decodeUser(record string) (u User) {
-	r := userReader(record)
+	r := userScanner(record)
 	texts, lists := u.TextAttributes(), u.ListAttributes()
 	for i := range texts {
 		*texts[i].Value = r.text()
@@ -87,11 +87,11 @@ func decodeUser(record string) (u User) {
 	return u
 }
 
-// userReader is what is left to read.
-type userReader string
+// userScanner is what is left to read.
+type userScanner string
 
 // unsigned reads what binary.AppendUvarint wrote.
-func (r *userReader) unsigned() uint64 {
+func (r *userScanner) unsigned() uint64 {
 	var n, shift uint64
 	for i := 0; ; i++ {
 		c := (*r)[i]
@@ -103,25 +103,25 @@ func (r *userReader) unsigned() uint64 {
 	}
 }
 
-func (r *userReader) length() int { return int(r.unsigned()) } // #nosec G115 -- a length that appendUser wrote
+func (r *userScanner) length() int { return int(r.unsigned()) } // #nosec G115 -- a length that appendUser wrote
 
 // number reads what binary.AppendVarint wrote.
-func (r *userReader) number() int64 {
+func (r *userScanner) number() int64 {
 	n := r.unsigned()
 	return int64(n>>1) ^ -int64(n&1) // #nosec G115 -- the bits of a signed number
 }
 
-func (r *userReader) text() string {
+func (r *userScanner) text() string {
 	n := r.length()
 	t := string(*r)[:n]
 	*r = (*r)[n:]
 	return t
 }
 
-func (r *userReader) flag() bool {
+func (r *userScanner) flag() bool {
 	flag := (*r)[0] == 1
 	*r = (*r)[1:]
 	return flag
 }
 
-func (r *userReader) time() time.Time { return time.Unix(r.number(), r.number()).UTC() }
+func (r *userScanner) time() time.Time { return time.Unix(r.number(), r.number()).UTC() }

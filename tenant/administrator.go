@@ -33,6 +33,18 @@ type AdministratorSummary struct {
 	OneTime  bool // has not replaced the one-time password yet
 }
 
+// administratorReader reads administrators.
+type administratorReader interface {
+	Administrator(name string) (Administrator, error)
+	Administrators() ([]Administrator, error)
+}
+
+// administratorWriter writes administrators.
+type administratorWriter interface {
+	PutAdministrator(Administrator) error
+	DeleteAdministrator(name, principal string) error // with the password and the second factors
+}
+
 const administratorPrefix = "administrator/"
 
 func administratorPrincipal(name string) string { return administratorPrefix + names.Fold(name) }

@@ -101,7 +101,7 @@ func (t *Tenant) ReplaceOneTime(ctx context.Context, by audit.Actor, ticket, pas
 }
 
 // settingPassword finds the session that is good for nothing but replacing a one-time password.
-func (t *Tenant) settingPassword(r Reader, secret string) (Session, error) {
+func (t *Tenant) settingPassword(r sessionReader, secret string) (Session, error) {
 	s, err := r.Session(authn.Digest(secret))
 	if err == nil && (!s.SetsPassword || !t.now().Before(s.ExpiresAt)) {
 		err = refusal.ErrNoRow

@@ -60,6 +60,17 @@ type Template struct {
 // Role is an app role of the gallery application.
 type Role struct{ ID, DisplayName string }
 
+// applicationReader reads applications.
+type applicationReader interface {
+	Application(id string) (Application, error) // by object id, app id or service principal id
+	Applications() ([]Application, error)
+}
+
+// applicationWriter writes applications.
+type applicationWriter interface {
+	PutApplication(Application) error
+}
+
 // Assignment gives a user or a group a role of an application: who may sign in, and who is
 // provisioned.
 type Assignment struct {
@@ -69,6 +80,18 @@ type Assignment struct {
 	PrincipalKind      ObjectKind
 	RoleID             string
 	CreatedAt          time.Time
+}
+
+// assignmentReader reads who is assigned to applications.
+type assignmentReader interface {
+	Assignments(AssignmentQuery) ([]Assignment, error)
+	Assignment(id string) (Assignment, error)
+}
+
+// assignmentWriter writes who is assigned to applications.
+type assignmentWriter interface {
+	PutAssignment(Assignment) error
+	DeleteAssignment(id string) error
 }
 
 // maxIdentifier bounds an identifier URI, in bytes.
@@ -399,7 +422,7 @@ type assignments map[string][]string
 // has says whether a principal is assigned.
 func (a assignments) has(id string) bool { return len(a[id]) > 0 }
 
-func assignedPrincipals(r Reader, servicePrincipalID string) (assignments, error) {
+func assignedPrincipals(r assignmentReader, servicePrincipalID string) (assignments, error) {
 	list, err := r.Assignments(AssignmentQuery{ServicePrincipalID: servicePrincipalID})
 	assigned := assignments{}
 	for _, a := range list {
@@ -416,7 +439,7 @@ func assignedPrincipals(r Reader, servicePrincipalID string) (assignments, error
 
 // inScope says whether a user is assigned or a direct member of an assigned group. Nested groups do
 // not count.
-func inScope(r Reader, assigned assignments, userID string) (bool, error) {
+func inScope(r memberReader, assigned assignments, userID string) (bool, error) {
 	if assigned.has(userID) {
 		return true, nil
 	}

@@ -166,7 +166,7 @@ func (t *Tenant) takeBack(ctx context.Context, a attempt, stored Password) error
 
 // forgiven is a password whose mistakes are forgotten, since it was right. The caller puts it. It
 // fails with SignInFailed where the password is another by now.
-func (t *Tenant) forgiven(r Reader, stored Password, known string) (Password, error) {
+func (t *Tenant) forgiven(r passwordReader, stored Password, known string) (Password, error) {
 	p, err := r.Password(stored.Principal)
 	if err == nil && p.Hash != stored.Hash { // it was reset while the old one was being checked
 		err = refusal.ErrNoRow

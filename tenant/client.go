@@ -25,6 +25,18 @@ type Client struct {
 	CreatedAt    time.Time
 }
 
+// clientReader reads programs.
+type clientReader interface {
+	Client(id string) (Client, error)
+	Clients() ([]Client, error)
+}
+
+// clientWriter writes programs.
+type clientWriter interface {
+	PutClient(Client) error
+	DeleteClient(id string) error
+}
+
 // Permissions are the application permissions that there are. Delegated ones have the same names.
 // Source: Graph permissions reference.
 var Permissions = []string{

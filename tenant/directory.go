@@ -45,6 +45,20 @@ type User struct {
 	CreatedAt         time.Time
 }
 
+// userReader reads users.
+type userReader interface {
+	User(id string) (User, error)
+	UserByPrincipalName(string) (User, error) // ignores letter case
+	Users(Query) ([]User, error)
+	CountUsers() (int, error)
+}
+
+// userWriter writes users.
+type userWriter interface {
+	PutUser(User) error
+	DeleteUser(id string) error
+}
+
 // Group is a security group. Members are users and groups; only direct users count for sign-in and
 // provisioning.
 type Group struct {
@@ -57,11 +71,40 @@ type Group struct {
 	CreatedAt       time.Time
 }
 
+// groupReader reads groups.
+type groupReader interface {
+	Group(id string) (Group, error)
+	GroupsByName(string) ([]Group, error) // names need not be unique
+	Groups(Query) ([]Group, error)
+	CountGroups() (int, error)
+}
+
+// groupWriter writes groups.
+type groupWriter interface {
+	PutGroup(Group) error
+	DeleteGroup(id string) error
+}
+
 // Member is one object in one group.
 type Member struct {
 	GroupID  string
 	MemberID string
 	Kind     ObjectKind
+}
+
+// memberReader reads the members of groups.
+type memberReader interface {
+	Members(groupID string) ([]Member, error)
+	MembersAfter(groupID, after string, limit int) ([]Member, error) // in the order of the members' ids
+	Member(groupID, memberID string) (Member, error)
+	MemberOf(memberID string) ([]Member, error)
+}
+
+// memberWriter writes the members of groups.
+type memberWriter interface {
+	PutMember(Member) error
+	DeleteMember(groupID, memberID string) error
+	DeleteMembersOf(objectID string) error // as group and as member
 }
 
 // plainText says whether a text has no more characters than the limit, and neither control

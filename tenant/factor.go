@@ -29,6 +29,16 @@ type Key struct {
 	CreatedAt  time.Time
 }
 
+// factorsReader reads second factors.
+type factorsReader interface {
+	Factors(userID string) (Factors, error)
+}
+
+// factorsWriter writes second factors.
+type factorsWriter interface {
+	PutFactors(Factors) error
+}
+
 // Any says whether there is one.
 func (f Factors) Any() bool { return f.SealedSecret != "" || len(f.Keys) > 0 }
 
@@ -54,7 +64,7 @@ func (t *Tenant) Factors(ctx context.Context, userID string) (f Factors, err err
 	return f, err
 }
 
-func factors(r Reader, userID string) (Factors, error) {
+func factors(r factorsReader, userID string) (Factors, error) {
 	f, err := r.Factors(userID)
 	f.UserID = userID
 	return f, orNil(err)

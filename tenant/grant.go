@@ -53,6 +53,25 @@ type Grant struct {
 	Generation  int    // of a family: how often it was renewed
 }
 
+// grantReader reads what people granted to programs.
+type grantReader interface {
+	Grant(digest string) (Grant, error)
+	GrantByUserCode(code string) (Grant, error)
+}
+
+// grantWriter writes what people granted to programs.
+type grantWriter interface {
+	PutGrant(Grant) error
+	DeleteGrant(digest string) error
+	DeleteGrants(expired time.Time) error
+	KeepGrantsOf(holder string, newest int) error // deletes the others, which expire first
+	// KeepWaitingGrants leaves so many of the device codes that nobody has answered where there are
+	// more than most: those that are not over first, and of them the newest of each holder in turn,
+	// so that who has most loses first.
+	KeepWaitingGrants(most, left int, now time.Time) error
+	DeleteGrantsOf(accountID string) error
+}
+
 // Lifetimes. Sources: device authorization response; "Refresh tokens" (90 days, renewed by each
 // use; Entra ends none by its age, so the whole is ours to choose); that of a code is ours to
 // choose too (RFC 6749, 4.1.2 says ten minutes at most).

@@ -48,6 +48,18 @@ type Job struct {
 	CreatedAt     time.Time
 }
 
+// jobReader reads provisioning jobs.
+type jobReader interface {
+	Job(id string) (Job, error)
+	Jobs(servicePrincipalID string) ([]Job, error) // all jobs when empty
+}
+
+// jobWriter writes provisioning jobs.
+type jobWriter interface {
+	PutJob(Job) error
+	DeleteJob(id string) error
+}
+
 // reset makes the next cycle look at everything.
 func (j *Job) reset() { j.Watermark, j.Evaluation = "", j.Evaluation+1 }
 
@@ -82,6 +94,22 @@ type Link struct {
 	RetryAt  time.Time // when a failed object is tried again
 }
 
+// linkReader reads which object of the target belongs to which of ours.
+type linkReader interface {
+	Link(jobID string, kind ObjectKind, sourceID string) (Link, error)
+	LinkTo(jobID string, kind ObjectKind, targetID string) (Link, error)
+	LinksOfReports(jobID, managerID string) ([]Link, error)
+	Links(jobID string) ([]Link, error)
+	FailedLinks(jobID string) ([]Link, error)
+	CountLinks(jobID string, kind ObjectKind) (int, error) // only those that are at the target
+}
+
+// linkWriter writes which object of the target belongs to which of ours.
+type linkWriter interface {
+	PutLink(Link) error
+	DeleteLink(jobID string, kind ObjectKind, sourceID string) error
+}
+
 // LogEntry is a line of the provisioning log.
 type LogEntry struct {
 	ID, JobID, CycleID   string
@@ -93,6 +121,17 @@ type LogEntry struct {
 	Changes              []AttributeChange `json:",omitempty"`
 	Added, Removed       []string          `json:",omitempty"` // members, by name
 	Duration             time.Duration
+}
+
+// logReader reads the provisioning log.
+type logReader interface {
+	Log(LogQuery) ([]LogEntry, error)
+}
+
+// logWriter writes the provisioning log.
+type logWriter interface {
+	AppendLog([]LogEntry) error
+	DeleteLog(before time.Time) error
 }
 
 // AttributeChange is an attribute at the target before and after.

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
@@ -16,6 +17,27 @@ const (
 	minPassword = 8   //bound:text a password of the tenant at least, in characters
 	maxPassword = 256 //bound:text a password of the tenant, in characters
 )
+
+// Password is the password of a user (by user id) or an administrator (by principal name), with the
+// memory of wrong attempts.
+type Password struct {
+	Principal   string
+	Hash        string
+	OneTime     bool `json:",omitempty"` // somebody else has made it: whoever signs in with it must set another
+	Lockout     authn.Lockout
+	CodeLockout authn.Lockout  // the memory of wrong codes, which only who knows the password can send
+	Known       []KnownBrowser `json:",omitempty"` // the one that was used last comes last
+}
+
+// passwordReader reads passwords.
+type passwordReader interface {
+	Password(principal string) (Password, error)
+}
+
+// passwordWriter writes passwords.
+type passwordWriter interface {
+	PutPassword(Password) error
+}
 
 // CheckPassword is the rule for passwords, whoever sets them and by which door. It fails with
 // InvalidValue.

@@ -31,6 +31,18 @@ type Policy struct {
 	Definition  string // JSON
 }
 
+// policyReader reads policies.
+type policyReader interface {
+	Policy(id string) (Policy, error)
+	Policies() ([]Policy, error)
+}
+
+// policyWriter writes policies.
+type policyWriter interface {
+	PutPolicy(Policy) error
+	DeletePolicy(id string) error
+}
+
 // definition is the JSON in a policy. Sources: claims mapping policy reference;
 // tokenIssuancePolicy.
 type definition struct {

@@ -60,7 +60,7 @@ func (t *Tenant) TransitiveMembers(ctx context.Context, groupID string) (all []M
 
 // membersOf lists who is in a group; with transitive also who is in a group in it. Groups may
 // contain each other: each object is named once.
-func membersOf(r Reader, groupID string, transitive bool) (all []Mark, err error) {
+func membersOf(r memberReader, groupID string, transitive bool) (all []Mark, err error) {
 	seen, queue := map[Mark]bool{{KindGroup, groupID}: true}, []string{groupID}
 	for len(queue) > 0 {
 		members, err := r.Members(queue[0])
@@ -93,7 +93,7 @@ func (t *Tenant) GroupsOf(ctx context.Context, id string, transitive bool) (ids 
 	return ids, err
 }
 
-func groupsOf(r Reader, id string, transitive bool) (ids []string, err error) {
+func groupsOf(r memberReader, id string, transitive bool) (ids []string, err error) {
 	seen, queue := map[string]bool{id: true}, []string{id}
 	for len(queue) > 0 {
 		in, err := r.MemberOf(queue[0])

@@ -19,6 +19,16 @@ type Replica struct {
 // Note is a text that is kept under a name, such as the link to go on by.
 type Note struct{ Name, Text string }
 
+// noteReader reads notes.
+type noteReader interface {
+	Note(name string) (string, error)
+}
+
+// noteWriter writes notes.
+type noteWriter interface {
+	PutNote(name, text string) error
+}
+
 // Replicate puts a page of another tenant into this directory, with a note, in one transaction.
 // Objects keep their ids and are not checked: the other tenant's rules have been. What is there
 // already as it comes leaves no trace in the journal, so that a page may come twice.

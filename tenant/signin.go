@@ -9,17 +9,6 @@ import (
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
-// Password is the password of a user (by user id) or an administrator (by principal name), with the
-// memory of wrong attempts.
-type Password struct {
-	Principal   string
-	Hash        string
-	OneTime     bool `json:",omitempty"` // somebody else has made it: whoever signs in with it must set another
-	Lockout     authn.Lockout
-	CodeLockout authn.Lockout  // the memory of wrong codes, which only who knows the password can send
-	Known       []KnownBrowser `json:",omitempty"` // the one that was used last comes last
-}
-
 // Session is a browser that has signed in. Only the digest of its secret is kept.
 type Session struct {
 	Digest        string
@@ -31,6 +20,20 @@ type Session struct {
 	Methods       []string
 	CreatedAt     time.Time
 	ExpiresAt     time.Time
+}
+
+// sessionReader reads sessions.
+type sessionReader interface {
+	Session(digest string) (Session, error)
+	SessionsOf(userID string) ([]Session, error)
+}
+
+// sessionWriter writes sessions.
+type sessionWriter interface {
+	PutSession(Session) error
+	DeleteSession(digest string) error
+	DeleteSessionsOf(userID string) error
+	DeleteSessions(expired time.Time) error
 }
 
 // How long a browser stays signed in: usually, and where the person wishes to stay so. Source:
@@ -198,7 +201,7 @@ func (t *Tenant) SessionAdministrator(ctx context.Context, secret string) (name 
 	return name, err
 }
 
-func (t *Tenant) session(r Reader, secret string) (Session, error) {
+func (t *Tenant) session(r sessionReader, secret string) (Session, error) {
 	if secret == "" {
 		return Session{}, &refusal.Error{Code: SessionInvalid}
 	}

@@ -67,6 +67,16 @@ type Organization struct {
 	CreatedAt      time.Time
 }
 
+// organizationReader reads the organization.
+type organizationReader interface {
+	Organization() (Organization, error)
+}
+
+// organizationWriter writes the organization.
+type organizationWriter interface {
+	PutOrganization(Organization) error
+}
+
 // Config is what Open needs to know.
 type Config struct {
 	Store       Store
@@ -202,6 +212,18 @@ type Change struct {
 	Removed bool // the member
 	Number  int64
 	Time    time.Time
+}
+
+// changeReader reads what changed in the directory, which jobs and replicas follow.
+type changeReader interface {
+	Marks(after int64) (marks []Mark, last int64, err error)
+	Journal(kind ObjectKind, after int64, limit int) ([]Change, error) // in the order of their numbers
+}
+
+// changeWriter writes what changed in the directory, which jobs and replicas follow.
+type changeWriter interface {
+	AppendMarks([]Change) error                      // gives them their numbers
+	DeleteMarks(before int64, older time.Time) error // the newest stays: numbers go on from it
 }
 
 func (m *Touched) add(kind ObjectKind, id string) {

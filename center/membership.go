@@ -1,0 +1,207 @@
+package center
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
+)
+
+// MembershipID is a membership's id: a UUID.
+type MembershipID string
+
+// Membership is one user's place in one group.
+type Membership struct {
+	ID        MembershipID
+	GroupID   GroupID
+	UserID    UserID
+	CreatedAt time.Time
+	CreatedBy string
+
+	// Where the membership stands in lists of its user's groups and of its group's members: for
+	// MembershipQuery.After, and for nothing else.
+	GroupPosition, UserPosition int64
+}
+
+// MembershipQuery selects the memberships of a group or of a user, in the order in which the users
+// or the groups were made.
+type MembershipQuery struct {
+	GroupID GroupID
+	UserID  UserID
+	After   int64 // page by position: those after this one
+	Offset  int
+	Limit   int // 0: no limit
+}
+
+// MembershipChange is what one request does to a group's members.
+type MembershipChange struct {
+	Clear       bool // remove all who are there, before the others are added
+	Remove, Add []UserID
+}
+
+// membershipReader reads who is in which group.
+type membershipReader interface {
+	Membership(MembershipID) (Membership, error)
+	MembershipOf(GroupID, UserID) (Membership, error)
+	Memberships(MembershipQuery) ([]Membership, error)
+	CountMemberships(MembershipQuery) (int, error)
+	Members(GroupID) ([]Member, error)
+	GroupsOf(UserID) ([]Group, error)
+}
+
+// membershipWriter writes who is in which group.
+type membershipWriter interface {
+	// AddMember adds one user and says whether it did: false when there is no such group or user,
+	// or the user is a member already. m is the membership when Update returns. Like AddUser,
+	// AddMember and AddMembers may say at first that all were added.
+	AddMember(group GroupID, user UserID, at time.Time, by string, m *Membership) (bool, error)
+	// AddMembers adds users, each named once, and says how many were added: who is a member
+	// already, or does not exist, is passed over. To a group that does not exist nobody is added.
+	AddMembers(group GroupID, users []UserID, at time.Time, by string) (int, error)
+	RemoveMembers(GroupID, []UserID) error
+	DeleteMembershipsOf(UserID) error
+	DeleteMembershipsIn(GroupID) error
+}
+
+// Member is a user as a member of a group.
+type Member struct {
+	ID          UserID
+	DisplayName string
+}
+
+// Position is the membership's place in a list that q selects.
+func (m Membership) Position(q MembershipQuery) int64 {
+	if q.GroupID != "" {
+		return m.UserPosition
+	}
+	return m.GroupPosition
+}
+
+// changed notes that a group's members were changed.
+func (c *Center) changed(tx Tx, by audit.Actor, id GroupID) error {
+	return tx.TouchGroup(id, c.now(), by.Name)
+}
+
+func (c *Center) changeMembers(tx Tx, by audit.Actor, id GroupID, change MembershipChange) error {
+	if change.Clear {
+		if err := tx.DeleteMembershipsIn(id); err != nil {
+			return err
+		}
+	}
+	if len(change.Remove) > 0 {
+		if err := tx.RemoveMembers(id, change.Remove); err != nil {
+			return err
+		}
+	}
+	if len(change.Add) == 0 {
+		return nil
+	}
+	add := slices.Clone(change.Add)
+	slices.Sort(add)
+	add = slices.Compact(add)
+	added, err := tx.AddMembers(id, add, c.now(), by.Name)
+	if err != nil || added == len(add) {
+		return err
+	}
+	return allThere(tx, add) // some were members already, or do not exist
+}
+
+// allThere fails with UserNotFound unless all the users exist.
+func allThere(tx userReader, users []UserID) error {
+	n, err := tx.CountUsers(UserQuery{IDs: users})
+	if err != nil || n == len(users) {
+		return err
+	}
+	for _, id := range users {
+		if _, err := tx.User(id); err != nil {
+			return refusal.IfNoRow(err, UserNotFound, string(id))
+		}
+	}
+	return nil
+}
+
+// CreateMembership adds one user to one group. It fails with GroupNotFound, UserNotFound,
+// MembershipExists or ManagedByProvisioning.
+func (c *Center) CreateMembership(
+	ctx context.Context, by audit.Actor, group GroupID, user UserID,
+) (m Membership, err error) {
+	subject := string(group) + "/" + string(user)
+	err = c.change(ctx, by, ActionCreateGroupMembership, func(tx Tx) (string, error) {
+		added, err := tx.AddMember(group, user, c.now(), by.Name, &m)
+		if err != nil {
+			return subject, err
+		}
+		if added {
+			return subject, c.changed(tx, by, group)
+		}
+		if _, err := tx.Group(group); err != nil {
+			return subject, refusal.IfNoRow(err, GroupNotFound, string(group))
+		}
+		if _, err := tx.User(user); err != nil {
+			return subject, refusal.IfNoRow(err, UserNotFound, string(user))
+		}
+		return subject, &refusal.Error{Code: MembershipExists, Subject: subject}
+	})
+	return m, err
+}
+
+// DeleteMembership removes one membership, or fails with MembershipNotFound.
+func (c *Center) DeleteMembership(ctx context.Context, by audit.Actor, id MembershipID) error {
+	return c.change(ctx, by, ActionDeleteGroupMembership, func(tx Tx) (string, error) {
+		m, err := tx.Membership(id)
+		if err != nil {
+			return string(id), refusal.IfNoRow(err, MembershipNotFound, string(id))
+		}
+		return string(id), errors.Join(tx.RemoveMembers(m.GroupID, []UserID{m.UserID}), c.changed(tx, by, m.GroupID))
+	})
+}
+
+// Membership returns one membership, or MembershipNotFound.
+func (c *Center) Membership(ctx context.Context, id MembershipID) (m Membership, err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
+		m, err = r.Membership(id)
+		return refusal.IfNoRow(err, MembershipNotFound, string(id))
+	})
+	return m, err
+}
+
+// MembershipOf returns the membership of user in group, or MembershipNotFound.
+func (c *Center) MembershipOf(ctx context.Context, group GroupID, user UserID) (m Membership, err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
+		m, err = r.MembershipOf(group, user)
+		return refusal.IfNoRow(err, MembershipNotFound, string(group)+"/"+string(user))
+	})
+	return m, err
+}
+
+// Memberships lists memberships of a group or a user. It fails with GroupNotFound or UserNotFound
+// when that does not exist.
+func (c *Center) Memberships(ctx context.Context, q MembershipQuery) (ms []Membership, err error) {
+	err = c.Store.View(ctx, func(r Reader) (err error) {
+		if q.GroupID != "" {
+			if _, err := r.Group(q.GroupID); err != nil {
+				return refusal.IfNoRow(err, GroupNotFound, string(q.GroupID))
+			}
+		}
+		if q.UserID != "" {
+			if _, err := r.User(q.UserID); err != nil {
+				return refusal.IfNoRow(err, UserNotFound, string(q.UserID))
+			}
+		}
+		ms, err = r.Memberships(q)
+		return err
+	})
+	return ms, err
+}
+
+// CountMemberships says how many memberships there are without the limits of q.
+func (c *Center) CountMemberships(ctx context.Context, q MembershipQuery) (n int, err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
+		n, err = r.CountMemberships(q)
+		return err
+	})
+	return n, err
+}
