@@ -11,12 +11,22 @@ import (
 // Administrators is what a half does for and with its administrators. Whatever changes something
 // records who did it, and fails with an error that Desk.Explain explains.
 type Administrators interface {
+	administratorSignIn
+	administratorList
+	ownAdministrator
+}
+
+// administratorSignIn lets administrators in.
+type administratorSignIn interface {
 	// Waits says what a sign-in waits for, and GoOn takes what was sent for it. Ended says whether
 	// an error means that the sign-in must begin anew.
 	Waits(r *http.Request, ticket string) (Waiting, error)
 	GoOn(r *http.Request, ticket string, proof Proof) (Entry, error)
 	Ended(err error) bool
+}
 
+// administratorList is what administrators do for one another.
+type administratorList interface {
 	List(ctx context.Context) ([]AdministratorRow, error)
 	// Add and ResetPassword return a one-time password.
 	Add(v Visit, name string) (password string, err error)
@@ -25,8 +35,10 @@ type Administrators interface {
 	Remove(v Visit, name string) (notice string, err error)
 	ResetFactors(v Visit, name string) error
 	SignOut(v Visit, name string) error
+}
 
-	// What follows is for the administrator who visits.
+// ownAdministrator is what administrators do for themselves.
+type ownAdministrator interface {
 	Account(v Visit, session string) (OwnAccount, error)
 	ChangePassword(v Visit, current, password, session string) error
 	Register(v Visit, d NewFactor) error
