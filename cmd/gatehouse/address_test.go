@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
+	company "github.com/gatehouse-id/gatehouse/demo"
 	"github.com/gatehouse-id/gatehouse/mail"
 )
 
@@ -107,7 +108,12 @@ func TestWhoChangesAnAddressIsNotThatPerson(t *testing.T) {
 		t.Fatalf("before the change: %q", code)
 	}
 	link := newest(t, p.outbox, 0, `https?://\S+`)
-	aws := newAWS(t, demoOutput{AWS: demoAWS{p.URL, key.ID, secret.Reveal(), "us-east-1", ""}})
+	aws := newAWS(t, demoOutput{AWS: company.AWS{
+		EndpointURL:     p.URL,
+		AccessKeyID:     key.ID,
+		SecretAccessKey: secret.Reveal(),
+		Region:          "us-east-1",
+	}})
 	aws.run(
 		nil,
 		"identitystore",
@@ -200,7 +206,12 @@ func TestWhoMakesAUserAgainIsNotThatPerson(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	aws := newAWS(t, demoOutput{AWS: demoAWS{p.URL, key.ID, secret.Reveal(), "us-east-1", ""}})
+	aws := newAWS(t, demoOutput{AWS: company.AWS{
+		EndpointURL:     p.URL,
+		AccessKeyID:     key.ID,
+		SecretAccessKey: secret.Reveal(),
+		Region:          "us-east-1",
+	}})
 	store := p.Instance.IdentityStoreID
 	aws.run(nil, "identitystore", "delete-user", "--identity-store-id", store, "--user-id", string(p.boss.ID))
 	aws.run(nil, "identitystore", "create-user", "--identity-store-id", store, "--user-name", "boss",

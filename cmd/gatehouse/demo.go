@@ -47,9 +47,7 @@ type demo struct {
 }
 
 const (
-	secretsFile = "demo.sealed"
-	//bound:list people in the demo's JSON
-	maxListed     = 10_000 // people in the JSON
+	secretsFile   = "demo.sealed"
 	defaultPeople = 25
 	defaultGroups = 6
 )

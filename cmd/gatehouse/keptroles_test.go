@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/center/centertest"
+	company "github.com/gatehouse-id/gatehouse/demo"
 )
 
 // TestRolesAreKeptAtAWS runs the program with roles kept in IAM, which is moto's, and asks for
@@ -30,9 +31,11 @@ func TestRolesAreKeptAtAWS(t *testing.T) { // not parallel: the settings of the 
 		"OrganizationAccountAccessRole", "--role-path", "/gatehouse/",
 	)
 	d := demoOutput{
-		AWS: demoAWS{
-			"http://" + at, c.shown(t, `AWS_ACCESS_KEY_ID=(\S+)`), c.shown(t, `AWS_SECRET_ACCESS_KEY=(\S+)`),
-			"us-east-1", "",
+		AWS: company.AWS{
+			EndpointURL:     "http://" + at,
+			AccessKeyID:     c.shown(t, `AWS_ACCESS_KEY_ID=(\S+)`),
+			SecretAccessKey: c.shown(t, `AWS_SECRET_ACCESS_KEY=(\S+)`),
+			Region:          "us-east-1",
 		},
 	}
 	env := map[string]string{"AWS_ACCESS_KEY_ID": d.AWS.AccessKeyID, "AWS_SECRET_ACCESS_KEY": d.AWS.SecretAccessKey}

@@ -19,10 +19,14 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/config"
 
+	company "github.com/gatehouse-id/gatehouse/demo"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 )
 
 func TestMain(m *testing.M) { sqldbtest.Main(m) }
+
+// demoOutput is what gatehouse demo --json prints.
+type demoOutput = company.Output
 
 // noEnv is an environment without settings.
 func noEnv(string) (string, bool) { return "", false }

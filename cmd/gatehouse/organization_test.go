@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
+	company "github.com/gatehouse-id/gatehouse/demo"
 )
 
 // TestAnOrganizationIsReadAndAssignedIn runs the program against an organization, which is moto's,
@@ -22,7 +23,12 @@ func TestAnOrganizationIsReadAndAssignedIn(t *testing.T) {
 	} {
 		t.Setenv(name, value)
 	}
-	there := newAWS(t, demoOutput{AWS: demoAWS{moto, "AKIAMANAGEMENT", "secret", "us-east-1", ""}})
+	there := newAWS(t, demoOutput{AWS: company.AWS{
+		EndpointURL:     moto,
+		AccessKeyID:     "AKIAMANAGEMENT",
+		SecretAccessKey: "secret",
+		Region:          "us-east-1",
+	}})
 	var roots struct{ Roots []struct{ ID string } }
 	var unit struct{ OrganizationalUnit struct{ ID string } }
 	var made struct{ CreateAccountStatus struct{ AccountID string } }
@@ -44,9 +50,11 @@ func TestAnOrganizationIsReadAndAssignedIn(t *testing.T) {
 		t, "serve", "--data", t.TempDir(), "--listen", at, "--organizations", "--organizations-every", "24h",
 	)
 	d := demoOutput{
-		AWS: demoAWS{
-			"http://" + at, c.shown(t, `AWS_ACCESS_KEY_ID=(\S+)`), c.shown(t, `AWS_SECRET_ACCESS_KEY=(\S+)`),
-			"us-east-1", "",
+		AWS: company.AWS{
+			EndpointURL:     "http://" + at,
+			AccessKeyID:     c.shown(t, `AWS_ACCESS_KEY_ID=(\S+)`),
+			SecretAccessKey: c.shown(t, `AWS_SECRET_ACCESS_KEY=(\S+)`),
+			Region:          "us-east-1",
 		},
 	}
 	env := map[string]string{"AWS_ACCESS_KEY_ID": d.AWS.AccessKeyID, "AWS_SECRET_ACCESS_KEY": d.AWS.SecretAccessKey}

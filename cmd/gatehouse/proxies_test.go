@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
+	company "github.com/gatehouse-id/gatehouse/demo"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 )
 
@@ -55,8 +56,8 @@ func serveCenter(t *testing.T, more ...string) (demoOutput, started) {
 	t.Helper()
 	at := freeAddress(t)
 	c := startCommand(t, append([]string{"serve", "--data", t.TempDir(), "--listen", at}, more...)...)
-	return demoOutput{Center: demoCenter{URL: "http://" + at},
-		AWS: demoAWS{
+	return demoOutput{Center: company.Center{URL: "http://" + at},
+		AWS: company.AWS{
 			AccessKeyID:     c.shown(t, `AWS_ACCESS_KEY_ID=(\S+)`),
 			SecretAccessKey: c.shown(t, `AWS_SECRET_ACCESS_KEY=(\S+)`),
 			Region:          "us-east-1",

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	company "github.com/gatehouse-id/gatehouse/demo"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 )
 
@@ -94,12 +95,14 @@ func TestServeTenantAndConnect(t *testing.T) {
 					tenantDB...)...)
 			tokenURL := tn.shown(t, `token URL\s+(\S+)`)
 			d := demoOutput{
-				Center: demoCenter{URL: "http://" + centerAt, Region: "eu-central-1"},
-				AWS: demoAWS{
-					"http://" + centerAt, c.shown(t, `AWS_ACCESS_KEY_ID=(\S+)`),
-					c.shown(t, `AWS_SECRET_ACCESS_KEY=(\S+)`), "eu-central-1", "",
+				Center: company.Center{URL: "http://" + centerAt, Region: "eu-central-1"},
+				AWS: company.AWS{
+					EndpointURL:     "http://" + centerAt,
+					AccessKeyID:     c.shown(t, `AWS_ACCESS_KEY_ID=(\S+)`),
+					SecretAccessKey: c.shown(t, `AWS_SECRET_ACCESS_KEY=(\S+)`),
+					Region:          "eu-central-1",
 				},
-				Tenant: demoTenant{
+				Tenant: company.Tenant{
 					URL:          "http://" + tenantAt,
 					GraphURL:     tn.shown(t, `graph\s+(\S+)`),
 					TokenURL:     tokenURL,
