@@ -53,6 +53,10 @@ type Center struct {
 	refusals                audit.Tally // those that are only counted
 	dropped                 rate.Sometimes
 
+	// RefreshMetadata looks at what the identity provider publishes, when it is time to. It is set
+	// by whoever puts the doors together, before Run; nil: nobody looks.
+	RefreshMetadata func(context.Context) error
+
 	// Keep is how long events are kept. It is set before the center is served.
 	Keep audit.Retention
 

@@ -69,17 +69,3 @@ func (c *Center) Events(ctx context.Context, q EventQuery) (events []audit.Event
 	})
 	return events, err
 }
-
-// Sweep removes what has expired and the events that are older than they are kept, and warns of
-// what will expire. A background job calls it now and then.
-func (c *Center) Sweep(ctx context.Context) error {
-	return errors.Join(c.Store.Update(ctx, func(tx Tx) error {
-		return errors.Join(tx.DeleteExpired(c.now()), tx.DeleteRequests(c.now().Add(-requestsKept)))
-	}), c.Keep.Sweep(ctx, c.now(), func(before time.Time, strangers bool, limit int) (n int, err error) {
-		err = c.Store.Update(ctx, func(tx Tx) error {
-			n, err = tx.DeleteEvents(before, strangers, limit)
-			return err
-		})
-		return n, err
-	}), c.WarnOfExpiry(ctx))
-}

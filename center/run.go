@@ -2,15 +2,21 @@ package center
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 )
 
-// rulesEach is how often assignment rules are applied when nothing has changed here: another
-// process may have changed something.
-const rulesEach = 10 * time.Minute //bound:none how often, not how much
+// How often the center looks for work of each kind, although nobody has asked for it.
+const (
+	flushEach   = time.Minute      //bound:none how often, not how much
+	sweepEach   = 10 * time.Minute //bound:none how often, not how much
+	refreshEach = 10 * time.Minute //bound:none how often, not how much
+	// Another process may have changed something that the rules depend on.
+	rulesEach = 10 * time.Minute //bound:none how often, not how much
+)
 
 func (c *Center) wakeRules() { wake(c.ruleWork) }
 
@@ -23,25 +29,39 @@ func wake(work chan struct{}) {
 	}
 }
 
-// Run does the center's own work until ctx ends: assignment rules, and where they are set the roles
-// in IAM and the organization. Any number of processes may.
+// Run does all of the center's own work until ctx ends: it writes down what was only counted,
+// removes what is over, applies assignment rules, and, where they are set, refreshes the identity
+// provider's metadata, imports the organization and keeps the roles in IAM. Any number of processes
+// may run it on one store.
 func (c *Center) Run(ctx context.Context) {
 	var all sync.WaitGroup
 	defer all.Wait()
-	all.Go(func() {
-		c.repeat(ctx, "apply the assignment rules", c.ruleWork, rulesEach, func(ctx context.Context) (bool, error) {
-			return false, c.ApplyAssignmentRules(ctx, audit.SystemActor)
-		})
+	do := func(what string, work <-chan struct{}, each time.Duration, once func(context.Context) (bool, error)) {
+		all.Go(func() { c.repeat(ctx, what, work, each, once) })
+	}
+	do("write down what was counted", nil, flushEach, func(ctx context.Context) (bool, error) {
+		return false, c.FlushRefusals(ctx, false)
 	})
+	do("remove what is over", nil, sweepEach, func(ctx context.Context) (bool, error) {
+		return false, c.Sweep(ctx)
+	})
+	do("apply the assignment rules", c.ruleWork, rulesEach, func(ctx context.Context) (bool, error) {
+		return false, c.ApplyAssignmentRules(ctx, audit.SystemActor)
+	})
+	if c.RefreshMetadata != nil {
+		do("refresh the identity provider's metadata", nil, refreshEach, func(ctx context.Context) (bool, error) {
+			return false, c.RefreshMetadata(ctx)
+		})
+	}
 	if c.Organization != nil {
-		all.Go(func() { c.repeat(ctx, "import the organization", c.organizationWork, rolePoll, c.ImportOrganization) })
+		do("import the organization", c.organizationWork, rolePoll, c.ImportOrganization)
 	}
 	if c.Roles == nil {
 		return
 	}
-	all.Go(func() { c.repeat(ctx, "compare a role with IAM", c.roleWork, rolePoll, c.CheckRole) })
+	do("compare a role with IAM", c.roleWork, rolePoll, c.CheckRole)
 	for range roleWorkers {
-		all.Go(func() { c.repeat(ctx, "work on a role", c.roleWork, rolePoll, c.WorkOnRole) })
+		do("work on a role", c.roleWork, rolePoll, c.WorkOnRole)
 	}
 }
 
@@ -67,4 +87,24 @@ func (c *Center) repeat(
 		case <-work:
 		}
 	}
+}
+
+// Sweep removes what has expired and the events that are older than they are kept, and warns of
+// what will expire. Run calls it now and then.
+func (c *Center) Sweep(ctx context.Context) error {
+	return errors.Join(c.Store.Update(ctx, func(tx Tx) error {
+		return errors.Join(tx.DeleteExpired(c.now()), tx.DeleteRequests(c.now().Add(-requestsKept)))
+	}), c.Keep.Sweep(ctx, c.now(), func(before time.Time, strangers bool, limit int) (n int, err error) {
+		err = c.Store.Update(ctx, func(tx Tx) error {
+			n, err = tx.DeleteEvents(before, strangers, limit)
+			return err
+		})
+		return n, err
+	}), c.WarnOfExpiry(ctx))
+}
+
+// Close writes down what was only counted, then closes the store. Everything that was acknowledged
+// is durable already.
+func (c *Center) Close() error {
+	return errors.Join(c.FlushRefusals(context.Background(), true), c.Store.Close())
 }

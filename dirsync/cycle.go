@@ -87,8 +87,12 @@ type Pace struct {
 }
 
 // Run runs cycles until ctx is done, and hands over what Cycle returns, of the one that ctx ended
-// too. What a cycle did is remembered; what failed is tried again by the next.
+// too. What a cycle did is remembered; what failed is tried again by the next. Meanwhile the state
+// does its own work.
 func (s *Synchronizer) Run(ctx context.Context, pace Pace, each func(Report, error)) {
+	var own sync.WaitGroup
+	defer own.Wait()
+	own.Go(func() { s.config.State.Run(ctx) })
 	repaired := time.Now()
 	for {
 		repair := pace.Repair

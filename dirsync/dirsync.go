@@ -106,7 +106,10 @@ func Open(ctx context.Context, c Config) (*Synchronizer, error) {
 	if s.job, err = c.State.Job(ctx, job.ServicePrincipalID, job.ID); err != nil {
 		return nil, err
 	}
-	return s, s.findScope(ctx)
+	if err := s.findScope(ctx); err != nil {
+		return nil, err
+	}
+	return s, c.State.Sweep(ctx) // whoever runs single cycles, by cron for instance, never comes to Run
 }
 
 // findDialect asks the target for its dialect, unless the query of its address names one.

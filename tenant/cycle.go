@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"strconv"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -64,7 +62,7 @@ func (t *Tenant) FinishCycle(ctx context.Context, id string, x Execution, failur
 		}
 		users, e1 := tx.CountLinks(id, KindUser)
 		groups, e2 := tx.CountLinks(id, KindGroup)
-		if err := errors.Join(e1, e2, t.forget(tx)); err != nil {
+		if err := errors.Join(e1, e2); err != nil {
 			return err
 		}
 		j.Users = users
@@ -131,31 +129,6 @@ func (t *Tenant) notify(j Job) {
 			j.ID, t.Organization.DisplayName, j.Quarantine.Began.Format(time.RFC1123), j.Quarantine.Reason,
 			j.Quarantine.Message, j.Quarantine.NextAttempt.Format(time.RFC1123), t.AdminCenterURL(),
 		),
-	)
-}
-
-// logRetention is how long the provisioning log is kept. Source: provisioning logs page, premium
-// retention.
-const logRetention = 30 * 24 * time.Hour //bound:life the provisioning log
-
-// DeltaLife is how long the state of a delta query is good for. Source: delta query overview,
-// "Validity of the token".
-const DeltaLife = 7 * 24 * time.Hour //bound:life the state of a delta query
-
-// forget removes old entries of the provisioning log, and of the journal those that neither a job
-// nor a delta query will ask for.
-func (t *Tenant) forget(tx Tx) error {
-	jobs, err := tx.Jobs("")
-	if err != nil {
-		return err
-	}
-	seen := int64(math.MaxInt64)
-	for _, j := range jobs {
-		n, _ := strconv.ParseInt(j.Watermark, 10, 64) // empty: nothing seen yet, and nothing is removed
-		seen = min(seen, n)
-	}
-	return errors.Join(
-		tx.DeleteMarks(seen, t.now().Add(-DeltaLife-time.Hour)), tx.DeleteLog(t.now().Add(-logRetention)),
 	)
 }
 

@@ -51,20 +51,6 @@ func (t *Tenant) recordAll(ctx context.Context, events []audit.Event) error {
 	})
 }
 
-// Sweep removes what has expired, and the events that are older than they are kept. A background
-// job calls it now and then.
-func (t *Tenant) Sweep(ctx context.Context) error {
-	return errors.Join(t.Store.Update(ctx, func(tx Tx) error {
-		return errors.Join(tx.DeleteSessions(t.now()), tx.DeleteGrants(t.grantsOver()))
-	}), t.Keep.Sweep(ctx, t.now(), func(before time.Time, strangers bool, limit int) (n int, err error) {
-		err = t.Store.Update(ctx, func(tx Tx) error {
-			n, err = tx.DeleteEvents(before, strangers, limit)
-			return err
-		})
-		return n, err
-	}))
-}
-
 // Refuse records that a door refused a request before it reached a rule, for the reason err. It
 // returns err.
 func (t *Tenant) Refuse(ctx context.Context, by audit.Actor, action, subject string, err error) error {

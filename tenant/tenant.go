@@ -49,6 +49,10 @@ type Tenant struct {
 	// nil.
 	Changed func()
 
+	// Provision runs the synchronization jobs until the context ends. It is set by whoever puts the
+	// doors together, before Run; nil: no job is run.
+	Provision func(context.Context)
+
 	// Keep is how long events are kept. It is set before the tenant is served.
 	Keep audit.Retention
 

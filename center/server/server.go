@@ -56,6 +56,7 @@ func NewSandbox(c *center.Center) *broker.Sandbox {
 }
 
 // Handler serves a center: every door, the style sheet, and what each request gets on its way in.
+// It also has the center refresh the identity provider's metadata, so call it before center.Run.
 func Handler(c *center.Center, cfg Config) http.Handler {
 	mux := http.NewServeMux()
 	web.MountStatic(mux)
@@ -78,6 +79,8 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 		cfg.Roles, sandboxed = sandbox, true
 	}
 	in := &signin.Handler{Center: c, Log: c.Log}
+	metadata := idpmetadata.NewWatcher(c, cfg.Targets)
+	c.RefreshMetadata = metadata.LookIfDue
 	spMetadata := func(ctx context.Context) ([]byte, error) { return signin.SPMetadata(ctx, c) }
 	for _, door := range []interface{ Mount(mux *http.ServeMux) }{
 		in,
@@ -94,7 +97,7 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 		&console.Handler{
 			Center:     c,
 			Log:        c.Log,
-			Metadata:   idpmetadata.NewWatcher(c, cfg.Targets),
+			Metadata:   metadata,
 			SPMetadata: spMetadata,
 		},
 	} {

@@ -37,14 +37,14 @@ func startTenant(t *testing.T) *tenant.Tenant {
 	done := make(chan error, 1)
 	jobs := syncjobs.New(tn, h.log, nil)
 	go func() {
-		done <- h.serve(ctx, l, server.Handler(tn, server.Config{Jobs: jobs}))
+		done <- h.run(ctx, l, server.Handler(tn, server.Config{Jobs: jobs}), tn.Run)
 	}()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		_ = tn.Store.Close()
+		_ = tn.Close()
 	})
 	return tn
 }
@@ -106,9 +106,11 @@ func (o office) in(v visitor) bool {
 }
 
 var (
-	oneTimeShown = regexp.MustCompile(`<h2>One-time password</h2>\s*<div class="copy">\s*<pre tabindex="0">([^<]+)</pre>`)
-	ticketField  = regexp.MustCompile(`name="ticket" value="([^"]+)">\s*<label>\s*Name\s`)
-	appSecret    = regexp.MustCompile(`<code id="secret">([^<]+)</code>`)
+	oneTimeShown = regexp.MustCompile(
+		`<h2>One-time password</h2>\s*<div class="copy">\s*<pre tabindex="0">([^<]+)</pre>`,
+	)
+	ticketField = regexp.MustCompile(`name="ticket" value="([^"]+)">\s*<label>\s*Name\s`)
+	appSecret   = regexp.MustCompile(`<code id="secret">([^<]+)</code>`)
 )
 
 func part(t *testing.T, page string, pattern *regexp.Regexp) string {

@@ -71,12 +71,12 @@ func startSites(t *testing.T) sites {
 		}
 		return h, l
 	}
-	serve := func(h *half, l net.Listener, handler http.Handler) {
+	serve := func(h *half, l net.Listener, doors http.Handler, work func(context.Context)) {
 		done := make(chan struct{})
 		ended = append(ended, done)
 		go func() {
 			defer close(done)
-			if err := h.serve(ctx, l, handler); err != nil {
+			if err := h.run(ctx, l, doors, work); err != nil {
 				t.Error(err)
 			}
 		}()
@@ -96,8 +96,8 @@ func startSites(t *testing.T) sites {
 		for _, done := range ended {
 			<-done
 		}
-		_ = c.Store.Close()
-		_ = tn.Store.Close()
+		_ = c.Close()
+		_ = tn.Close()
 	})
 	dialer := &net.Dialer{}
 	client := &http.Client{
@@ -113,9 +113,8 @@ func startSites(t *testing.T) sites {
 			}},
 	}
 	jobs := syncjobs.New(tn, log, client)
-	go jobs.Run(ctx)
-	serve(ch, cl, centerserver.Handler(c, centerserver.Config{Targets: outbound.Policy{Loopback: true}}))
-	serve(th, tl, tenantserver.Handler(tn, tenantserver.Config{Jobs: jobs}))
+	serve(ch, cl, centerserver.Handler(c, centerserver.Config{Targets: outbound.Policy{Loopback: true}}), c.Run)
+	serve(th, tl, tenantserver.Handler(tn, tenantserver.Config{Jobs: jobs}), tn.Run)
 	return sites{c, tn, "MAP " + centerHost + " 127.0.0.1,MAP " + tenantHost + " 127.0.0.1"}
 }
 

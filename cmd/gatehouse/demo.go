@@ -107,9 +107,9 @@ func (d *demo) run(ctx context.Context) error {
 	defer servers.Wait()
 	defer cancel()
 	failed := make(chan error, 2)
-	serve := func(h *half, l net.Listener, handler http.Handler) {
+	serve := func(h *half, l net.Listener, doors http.Handler, work func(context.Context)) {
 		servers.Go(func() {
-			if err := h.serve(ctx, l, handler); err != nil {
+			if err := h.run(ctx, l, doors, work); err != nil {
 				failed <- err
 				cancel()
 			}
@@ -124,10 +124,6 @@ func (d *demo) run(ctx context.Context) error {
 		servers.Wait()
 		closeAll()
 	}()
-	servers.Go(func() { d.jobs.Run(ctx) })
-	servers.Go(func() { sweepCenter(ctx, d.center, outbound.Policy{Loopback: true}) })
-	servers.Go(func() { sweepTenant(ctx, d.tenant) })
-	servers.Go(func() { d.center.Run(ctx) })
 	state, failures, err := d.walk(ctx)
 	if err != nil {
 		return errors.Join(err, drain(failed))
@@ -161,7 +157,7 @@ func drain(failed chan error) error {
 
 // open starts both halves on the data folder.
 func (d *demo) open(
-	ctx context.Context, serve func(*half, net.Listener, http.Handler),
+	ctx context.Context, serve func(*half, net.Listener, http.Handler, func(context.Context)),
 ) (func(), error) {
 	outbox := &mail.Outbox{}
 	queue := mail.NewQueue(outbox, d.log)
@@ -189,8 +185,7 @@ func (d *demo) open(
 		return nil, errors.Join(stop(err), d.center.Store.Close())
 	}
 	closeAll := func() {
-		closeCenter(d.center)
-		closeTenant(d.tenant)
+		_ = errors.Join(d.center.Close(), d.tenant.Close()) // everything acknowledged is durable
 	}
 	if err := d.seed(ctx); err != nil {
 		closeAll()
@@ -202,8 +197,8 @@ func (d *demo) open(
 	serve(c, cl, centerserver.Handler(d.center, centerserver.Config{
 		Targets: c.targets(),
 		More:    func(mux *http.ServeMux) { mountOutbox(mux, d.center, outbox) },
-	}))
-	serve(t, tl, tenantserver.Handler(d.tenant, d.rehearsal.config(t, d.jobs)))
+	}), d.center.Run)
+	serve(t, tl, tenantserver.Handler(d.tenant, d.rehearsal.config(t, d.jobs)), d.tenant.Run)
 	return closeAll, nil
 }
 

@@ -194,14 +194,14 @@ func startCenter(t *testing.T, prepare ...func(*center.Center)) *center.Center {
 	}
 	done := make(chan error, 1)
 	go func() {
-		done <- h.serve(ctx, l, server.Handler(c, server.Config{Targets: h.targets()}))
+		done <- h.run(ctx, l, server.Handler(c, server.Config{Targets: h.targets()}), c.Run)
 	}()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		_ = c.Store.Close()
+		_ = c.Close()
 	})
 	return c
 }

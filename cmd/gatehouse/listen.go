@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -277,6 +278,16 @@ const (
 	shutdownTimeout = 5 * time.Second  //bound:wait requests under way, when the program ends
 	maxHeaderBytes  = 64 << 10         //bound:body the headers of a request
 )
+
+// run serves a half and does its own work until ctx ends, and returns when both have ended.
+func (h *half) run(ctx context.Context, l net.Listener, doors http.Handler, work func(context.Context)) error {
+	ctx, stop := context.WithCancel(ctx)
+	var own sync.WaitGroup
+	defer own.Wait()
+	defer stop()
+	own.Go(func() { work(ctx) })
+	return h.serve(ctx, l, doors)
+}
 
 // serve serves a half on a listener until ctx is done, then lets requests under way finish.
 func (h *half) serve(ctx context.Context, l net.Listener, handler http.Handler) error {

@@ -61,7 +61,7 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 			if err != nil {
 				return err
 			}
-			defer closeCenter(c)
+			defer c.Close() //nolint:errcheck // everything acknowledged is durable
 			c.Keep = keep
 			if err := w.firstStartOfCenter(ctx, c, h.data, first); err != nil {
 				return err
@@ -76,14 +76,12 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 			if err := errors.Join(credentials.keepRoles(ctx, c), credentials.readOrganization(ctx, c)); err != nil {
 				return err
 			}
-			go c.Run(ctx)
-			go sweepCenter(ctx, c, h.targets())
 			roles, err := credentials.open(ctx, c)
 			if err != nil {
 				return err
 			}
 			cfg := server.Config{Roles: roles, Targets: h.targets(), Proxies: h.proxies}
-			return h.serve(ctx, l, server.Handler(c, cfg))
+			return h.run(ctx, l, server.Handler(c, cfg), c.Run)
 		},
 	}
 	h.flags(cmd, "127.0.0.1:8080", "gatehouse-center")

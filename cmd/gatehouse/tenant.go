@@ -50,7 +50,7 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 			if err != nil {
 				return err
 			}
-			defer closeTenant(t)
+			defer t.Close() //nolint:errcheck // everything acknowledged is durable
 			t.Keep = keep
 			if err := w.firstStartOfTenant(ctx, t, h.data, first); err != nil {
 				return err
@@ -70,14 +70,7 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 			}
 			jobs := syncjobs.New(t, h.log, h.targets().Client(syncjobs.AnswerTimeout))
 			jobs.Interval = r.interval
-			go sweepTenant(ctx, t)
-			running := make(chan struct{})
-			go func() { defer close(running); jobs.Run(ctx) }()
-			err = h.serve(ctx, l, server.Handler(t, r.config(h, jobs)))
-			if err == nil {
-				<-running
-			}
-			return err
+			return h.run(ctx, l, server.Handler(t, r.config(h, jobs)), t.Run)
 		},
 	}
 	cmd.AddCommand(w.tenantImportCommand(), w.tenantAdministratorsCommand())

@@ -19,7 +19,7 @@ import (
 
 // Config is what the doors of a tenant need beside the tenant.
 type Config struct {
-	// Jobs runs what the doors ask of provisioning; whoever calls Handler runs it.
+	// Jobs runs what the doors ask of provisioning.
 	Jobs *syncjobs.Runner
 	// GraphLimit is how many Graph requests are taken in ten seconds; 0: any number.
 	GraphLimit int
@@ -30,7 +30,9 @@ type Config struct {
 }
 
 // Handler serves a tenant: every door, the style sheet, and what each request gets on its way in.
+// It also has the tenant run the jobs, so call it before tenant.Run.
 func Handler(t *tenant.Tenant, cfg Config) http.Handler {
+	t.Provision = cfg.Jobs.Run
 	mux := http.NewServeMux()
 	web.MountStatic(mux)
 	people := &login.Handler{Tenant: t, Log: t.Log}

@@ -1,0 +1,97 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"math"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// How often the tenant looks for work of each kind.
+const (
+	flushEach = time.Minute      //bound:none how often, not how much
+	sweepEach = 10 * time.Minute //bound:none how often, not how much
+)
+
+// Run does all of the tenant's own work until ctx ends: it writes down what was only counted,
+// removes what is over, and, where Provision is set, runs the synchronization jobs.
+func (t *Tenant) Run(ctx context.Context) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	all.Go(func() {
+		t.repeat(ctx, "write down what was counted", flushEach, func(ctx context.Context) error {
+			return t.FlushRefusals(ctx, false)
+		})
+	})
+	all.Go(func() { t.repeat(ctx, "remove what is over", sweepEach, t.Sweep) })
+	if t.Provision != nil {
+		all.Go(func() { t.Provision(ctx) })
+	}
+}
+
+// repeat calls once until ctx ends, with each in between.
+func (t *Tenant) repeat(ctx context.Context, what string, each time.Duration, once func(context.Context) error) {
+	tick := time.NewTicker(each)
+	defer tick.Stop()
+	for {
+		if err := once(ctx); err != nil && ctx.Err() == nil {
+			t.Log.ErrorContext(ctx, what, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// Sweep removes what is over: sessions, grants, old entries of the provisioning log and of the
+// journal, and the events that are older than they are kept. Run calls it now and then.
+func (t *Tenant) Sweep(ctx context.Context) error {
+	return errors.Join(t.Store.Update(ctx, func(tx Tx) error {
+		seen, err := seenByAll(tx)
+		if err != nil {
+			return err
+		}
+		return errors.Join(
+			tx.DeleteSessions(t.now()),
+			tx.DeleteGrants(t.grantsOver()),
+			tx.DeleteLog(t.now().Add(-logRetention)),
+			tx.DeleteMarks(seen, t.now().Add(-DeltaLife-time.Hour)),
+		)
+	}), t.Keep.Sweep(ctx, t.now(), func(before time.Time, strangers bool, limit int) (n int, err error) {
+		err = t.Store.Update(ctx, func(tx Tx) error {
+			n, err = tx.DeleteEvents(before, strangers, limit)
+			return err
+		})
+		return n, err
+	}))
+}
+
+// logRetention is how long the provisioning log is kept. Source: provisioning logs page, premium
+// retention.
+const logRetention = 30 * 24 * time.Hour //bound:life the provisioning log
+
+// DeltaLife is how long the state of a delta query is good for. Source: delta query overview,
+// "Validity of the token".
+const DeltaLife = 7 * 24 * time.Hour //bound:life the state of a delta query
+
+// seenByAll returns the number up to which every job has read the journal: none will ask for what
+// is before it.
+func seenByAll(r Reader) (int64, error) {
+	jobs, err := r.Jobs("")
+	seen := int64(math.MaxInt64)
+	for _, j := range jobs {
+		n, _ := strconv.ParseInt(j.Watermark, 10, 64) // empty: nothing seen yet, and nothing is removed
+		seen = min(seen, n)
+	}
+	return seen, err
+}
+
+// Close writes down what was only counted, then closes the store. Everything that was acknowledged
+// is durable already.
+func (t *Tenant) Close() error {
+	return errors.Join(t.FlushRefusals(context.Background(), true), t.Store.Close())
+}

@@ -1,0 +1,104 @@
+package tenant_test
+
+import (
+	"context"
+	"database/sql"
+	"maps"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/tenant/store"
+	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
+)
+
+// TestRunRemovesWhatIsOver counts the rows that people and programs leave in the database, while
+// the tenant runs and when it has run a year later.
+func TestRunRemovesWhatIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		file := filepath.Join(t.TempDir(), "tenant.db")
+		s, err := store.Open(ctx, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tn := tenanttest.On(t, s)
+		var ahead time.Duration
+		tn.Now = func() time.Time { return time.Now().Add(ahead) }
+		tn.Keep = audit.Retention{Events: 360 * 24 * time.Hour, Refusals: 24 * time.Hour}
+		visit(t, tn)
+		want := map[string]int{"sessions": 3, "grants": 1, "provisioning_log": 1, "marks": 2, "users": 2}
+		for _, x := range []struct {
+			ahead  time.Duration
+			events bool
+			rows   map[string]int
+		}{
+			{0, true, want},
+			{365 * 24 * time.Hour, false, map[string]int{"users": 2, "marks": 1}}, // numbers go on from the newest mark
+		} {
+			ahead = x.ahead
+			running, stop := context.WithCancel(ctx)
+			go tn.Run(running)
+			time.Sleep(11 * time.Minute) // of the test's own clock
+			stop()
+			synctest.Wait() // for Run to have ended
+			have := rows(t, file, "sessions", "grants", "provisioning_log", "marks", "users")
+			if events := rows(t, file, "events")["events"] > 0; events != x.events || !maps.Equal(have, x.rows) {
+				t.Errorf("%s ahead: events %v, rows %v, want %v and %v", ahead, events, have, x.events, x.rows)
+			}
+		}
+		if err := tn.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// visit leaves a row of every kind that is only kept for a while.
+func visit(t *testing.T, tn *tenant.Tenant) {
+	t.Helper()
+	ctx := t.Context()
+	for _, name := range []string{"ada", "bob"} {
+		u := tenant.User{UserPrincipalName: name + "@northwind.example", DisplayName: name, Enabled: true}
+		if _, err := tn.CreateUser(ctx, tenanttest.Actor, u, "Correct horse 1!"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		by := audit.Actor{Kind: audit.Anonymous, Address: "192.0.2.1"}
+		if _, err := tn.SignInUser(ctx, by, "ada@northwind.example", "Correct horse 1!", "", false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := tn.Issue(ctx, tenant.Grant{Kind: tenant.GrantDevice}); err != nil {
+		t.Fatal(err)
+	}
+	if err := tn.Store.Update(ctx, func(tx tenant.Tx) error {
+		return tx.AppendLog([]tenant.LogEntry{{ID: "entry", JobID: "job", Time: tn.Now()}})
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// rows counts the rows of tables that have any.
+func rows(t *testing.T, file string, tables ...string) map[string]int {
+	t.Helper()
+	db, err := sql.Open("sqlite", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // it was only read
+	count := map[string]int{}
+	for _, table := range tables {
+		var n int
+		if err := db.QueryRow("SELECT COUNT(*) FROM " + table).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		if n > 0 {
+			count[table] = n
+		}
+	}
+	return count
+}
