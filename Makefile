@@ -3,7 +3,7 @@
 GO ?= go
 LINT = $(GO) tool -modfile=tools/go.mod golangci-lint
 
-.PHONY: help run build test test-race lint bench soak fuzz docs deps release notices
+.PHONY: help run build test test-race lint bench soak fuzz docs deps release notices examples
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,9 +23,13 @@ test: deps ## run everything; nothing may be skipped
 test-race: ## run everything under the race detector (needs gcc)
 	$(GO) test -race -count=1 ./...
 
+examples: deps ## run examples/
+	cd examples && $(GO) test -count=1 ./...
+
 lint: ## go vet and golangci-lint
 	$(GO) vet ./...
 	cd bench && $(GO) vet ./...
+	cd examples && $(GO) vet ./...
 	$(LINT) run ./...
 
 bench: build ## measure, and print each figure beside the machine's own (BENCH="-only store -large 100000,1000000")
