@@ -50,7 +50,8 @@ var boundKinds = []struct{ kind, heading string }{
 // any name.
 var looksLikeBound = regexp.MustCompile(
 	`^(max|min|Max|Min)[A-Z]|\w(Limit|Timeout|Lifetime|Life|Size|Bytes|Length|Depth|Waits?|Patience|` +
-		`Retention|Age|Skew|Leeway|Kept|Interval|Window|Tries|Burst|PerSecond|Places|Budget|Steps|Quota|Grace|Lease|Days|Each)$`,
+		`Retention|Age|Skew|Leeway|Kept|Interval|Window|Tries|Burst|PerSecond|Places|Budget|Steps|Quota|` +
+		`Grace|Lease|Days|Each)$`,
 )
 
 // smallLiteral is the largest number that code may compare a length with, or size a channel by,
@@ -86,7 +87,11 @@ func TestBounds(t *testing.T) {
 			strings.Join(rows[k.kind], ""),
 		)
 	}
-	const page, begin, end = "docs/security.md", "<!-- bounds: go test . -run TestBounds -update -->\n", "\n<!-- end of bounds -->\n"
+	const (
+		page  = "docs/security.md"
+		begin = "<!-- bounds: go test . -run TestBounds -update -->\n"
+		end   = "\n<!-- end of bounds -->\n"
+	)
 	data, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)

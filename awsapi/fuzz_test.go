@@ -29,7 +29,8 @@ var nested = &Shape{Kind: Structure, Required: []string{"Id"}, Members: map[stri
 
 func TestShapesNameEveryViolation(t *testing.T) {
 	for body, want := range map[string]string{
-		`{"Id":"d-0123456789","Max":100,"On":true,"At":1.5,"Any":[{}],"State":"A","List":[{"Value":"abc"}],"Map":{"k":1}}`: "",
+		`{"Id":"d-0123456789","Max":100,"On":true,"At":1.5,"Any":[{}],"State":"A","List":[{"Value":"abc"}],
+			"Map":{"k":1}}`: "",
 
 		`{"Id":"d-0123456789","More":{"x":[1]}}`:                   "the member More is not known",
 		`{"Id":"d-0123456789","List":[{"Value":"a","value":"b"}]}`: "the member list.1.member.value is not known",

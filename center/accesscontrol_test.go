@@ -118,7 +118,8 @@ func TestAttributesForAccessControl(t *testing.T) {
 // TestAForcedSignInMustBeFresh: a provider that does not ask for credentials anew is found out by
 // the time that it names.
 func TestAForcedSignInMustBeFresh(t *testing.T) {
-	c, ctx, by := centertest.New(t, "http://127.0.0.1"), context.Background(), audit.Actor{Kind: audit.Anonymous}
+	c, ctx := centertest.New(t, "http://127.0.0.1"), context.Background()
+	by := audit.Actor{Kind: audit.Anonymous}
 	use(t, c, "https://a.example")
 	if _, err := c.CreateUser(ctx, centertest.Actor, centertest.Person("ada@example.com")); err != nil {
 		t.Fatal(err)

@@ -67,7 +67,8 @@ func codeMail(u User, code string) Mail {
 
   %s
 
-It works once, for the sign-in that you have begun, for ten minutes. If you have not begun one, somebody knows your password: change it.
+It works once, for the sign-in that you have begun, for ten minutes.
+If you have not begun one, somebody knows your password: change it.
 `, code),
 	}
 }

@@ -179,7 +179,8 @@ func TestASAMLSignInNeedsItsRequestAndIsUsedOnce(t *testing.T) {
 // TestABrowserKeepsItsRequests: in several tabs, sealed, for ten minutes, and not without end.
 // Nothing is kept for strangers.
 func TestABrowserKeepsItsRequests(t *testing.T) {
-	c, ctx, by := centertest.New(t, "http://127.0.0.1"), context.Background(), audit.Actor{Kind: audit.Anonymous}
+	c, ctx := centertest.New(t, "http://127.0.0.1"), context.Background()
+	by := audit.Actor{Kind: audit.Anonymous}
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	c.Now = func() time.Time { return now }
 	centertest.Federate(t, c, "https://idp")
@@ -243,7 +244,8 @@ func TestABrowserKeepsItsRequests(t *testing.T) {
 // TestGuessingFromElsewhereKeepsNoAdministratorOut: mistakes in a browser where the administrator
 // has signed in before are counted apart from those of strangers.
 func TestGuessingFromElsewhereKeepsNoAdministratorOut(t *testing.T) {
-	c, ctx, nobody := centertest.New(t, "http://127.0.0.1"), context.Background(), audit.Actor{Kind: audit.Anonymous}
+	c, ctx := centertest.New(t, "http://127.0.0.1"), context.Background()
+	nobody := audit.Actor{Kind: audit.Anonymous}
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	c.Now = func() time.Time { return now }
 	const right = "The right 1 password!"

@@ -20,7 +20,7 @@ type UserID string
 // User is a person in the identity store.
 type User struct {
 	ID                UserID
-	UserName          string // 1–128 characters without blanks; unique ignoring letter case; the SAML NameID matches it
+	UserName          string // 1–128 characters without blanks; unique ignoring case; a NameID matches it
 	ExternalID        string // the identity provider's id; unique, exact; empty when none
 	Active            bool
 	Name              PersonName

@@ -26,8 +26,8 @@ type Keys struct {
 	ClientID, ClientSecret, SCIMToken string
 }
 
-// Seed fills an empty center and an empty tenant with a company of a size. Where an earlier call was
-// interrupted, it makes what is missing, and new keys.
+// Seed fills an empty center and an empty tenant with a company of a size. Where an earlier call
+// was interrupted, it makes what is missing, and new keys.
 func Seed(ctx context.Context, c *center.Center, t *tenant.Tenant, people, groups int) (Keys, error) {
 	k := Keys{AdminPassword: center.NewPassword(), PersonPassword: "house-" + authn.NewSecret(9)}
 	by := audit.SystemActor

@@ -346,10 +346,12 @@ func TestWhatIsNotThereIsNamed(t *testing.T) {
 	t.Parallel()
 	from, to := newSource(t), newTarget(t, center.ProfileStandard)
 	for want, set := range map[string]func(*Config){
-		`the group "Nobody"`:     func(c *Config) { c.Groups = []string{"Nobody"} },
-		"who is assigned":        func(c *Config) { c.Application = "Nothing" },
-		"ask " + to.endpoint:     func(c *Config) { c.Token = "wrong" },
-		"read http":              func(c *Config) { c.Source = &graph.Client{BaseURL: from.URL, HTTP: http.DefaultClient} },
+		`the group "Nobody"`: func(c *Config) { c.Groups = []string{"Nobody"} },
+		"who is assigned":    func(c *Config) { c.Application = "Nothing" },
+		"ask " + to.endpoint: func(c *Config) { c.Token = "wrong" },
+		"read http": func(c *Config) {
+			c.Source = &graph.Client{BaseURL: from.URL, HTTP: http.DefaultClient}
+		},
 		"refused the credential": func(c *Config) { c.Token = "wrong" },
 	} {
 		config := between(from, to, newTenant(t, t.TempDir()))

@@ -143,7 +143,10 @@ func TestACarefulEngineTouchesOnlyWhatItMade(t *testing.T) {
 		groups: []entry{group("Eng", "ada"), group("AWSAuditAccountAdmins", "ada"), group("Own", "bob")},
 	}
 	careful := func(adopt bool, l *told) func(*provisioning.Engine) {
-		return func(e *provisioning.Engine) { e.Careful, e.Adopt, e.OnEntry = true, adopt, l.tell }
+		return func(e *provisioning.Engine) {
+			e.Careful, e.Adopt = true, adopt
+			e.OnEntry = l.tell
+		}
 	}
 	var first, second, third told
 	if result, err := x.sync(t, c, m, careful(false, &first)); err != nil || result.Failed != 3 || result.Created != 2 {
@@ -267,7 +270,10 @@ func TestNamesThatAreFreedInTheSameCycle(t *testing.T) {
 				x.change(c)
 				var l told
 				result, err := at.sync(
-					t, c, m, func(e *provisioning.Engine) { e.DryRun, e.OnEntry, e.Workers = dry, l.tell, 1 },
+					t, c, m, func(e *provisioning.Engine) {
+						e.DryRun, e.Workers = dry, 1
+						e.OnEntry = l.tell
+					},
 				)
 				if err != nil || result.Failed != x.failed {
 					t.Errorf("dry %v: %+v, %v: %v", dry, result, err, l.lines())
@@ -374,7 +380,7 @@ func TestRulesOfAMapping(t *testing.T) {
 		"a manager who leaves": {nil, nil, func(c *company) {
 			c.users[0].Manager = "bob"
 		}, func(c *company) { c.users[0].Manager = "" },
-			[]string{`update User ada urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager: "bob" → ""`}},
+			[]string{"update User ada " + enterprise + `:manager: "bob" → ""`}},
 		"groups are not mapped": {func(s *mapping.Schema) {
 			s.Objects[1].Enabled = false
 		}, nil, nil, func(c *company) { c.groups = []entry{group("Eng")} }, nil},
@@ -471,7 +477,9 @@ func TestTheCompliantDialect(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{
 		`[{"op":"add","path":"members","value":[{"value":"t0"}]}]`,
-		`[{"op":"replace","path":"emails[type eq \"work\"].value","value":"new@example.com"},{"op":"replace","value":{"name.formatted":"A F","name.givenName":"A","title":"Dr","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department":"R"}}]`,
+		`[{"op":"replace","path":"emails[type eq \"work\"].value","value":"new@example.com"},` +
+			`{"op":"replace","value":{"name.formatted":"A F","name.givenName":"A","title":"Dr","` +
+			enterprise + `:department":"R"}}]`,
 		`[{"op":"remove","path":"emails[type eq \"work\"]"},{"op":"remove","path":"title"}]`,
 		`[{"op":"replace","path":"active","value":false}]`, `[{"op":"replace","path":"active","value":true}]`,
 		`[{"op":"remove","path":"members[value eq \"t0\"]"}]`,
@@ -578,3 +586,6 @@ func TestOneObjectIsExplainedInFiveSteps(t *testing.T) {
 		t.Errorf("a refused token: %s", steps(e))
 	}
 }
+
+// enterprise is the schema of the enterprise extension, RFC 7643 section 4.3.
+const enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"

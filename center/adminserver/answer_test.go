@@ -14,7 +14,8 @@ import (
 // exceptions with a text.
 func TestEveryReasonHasAnAnswer(t *testing.T) {
 	for _, code := range center.Refusals.All() {
-		if e := adminserver.Answer(&refusal.Error{Code: code}); !strings.HasSuffix(e.Code, "Exception") || e.Message == "" {
+		e := adminserver.Answer(&refusal.Error{Code: code})
+		if !strings.HasSuffix(e.Code, "Exception") || e.Message == "" {
 			t.Errorf("%s: %+v", code, e)
 		}
 	}

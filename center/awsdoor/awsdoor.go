@@ -1,6 +1,6 @@
-// Package awsdoor is what the center's AWS doors share: whose an access key is, who the actor behind
-// a signed request is, how refusals are recorded that never reach a rule, and the exceptions that
-// AWS's services have for each class of refusal.
+// Package awsdoor is what the AWS doors of a center share: whose an access key is, who the actor
+// behind a signed request is, how refusals are recorded that never reach a rule, and the exceptions
+// that AWS's services have for each class of refusal.
 //
 // It is no door of its own. It may import center, broker, awsapi and audit.
 package awsdoor

@@ -166,7 +166,8 @@ func TestWhatSTSRefusesIsSaid(t *testing.T) {
 			rw.WriteHeader(status)
 			_, _ = rw.Write(
 				[]byte(
-					`<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>` + code + `</Code><Message>no</Message></Error></ErrorResponse>`,
+					`<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>` +
+						`<Code>` + code + `</Code><Message>no</Message></Error></ErrorResponse>`,
 				),
 			)
 		}

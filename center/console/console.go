@@ -1,4 +1,4 @@
-// Package console is the center's door for administrators: the console's pages. What AWS offers only
+// Package console is the door for administrators: the pages of the console. What AWS offers only
 // there has an API too, in adminserver. Both call the same rules; while automatic provisioning is
 // on, the rules refuse people here what the API still allows.
 //

@@ -71,7 +71,8 @@ func newWorld(t *testing.T) *world {
 		rw.WriteHeader(f.status)
 		fmt.Fprintf(
 			rw,
-			`<ErrorResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><Error><Type>Sender</Type><Code>%s</Code><Message>not today</Message></Error></ErrorResponse>`,
+			`<ErrorResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><Error><Type>Sender</Type>`+
+				`<Code>%s</Code><Message>not today</Message></Error></ErrorResponse>`,
 			f.code,
 		)
 	}))

@@ -134,13 +134,20 @@ func (a *api) must(operation, body string) map[string]any {
 }
 
 // full has every field of the service model.
-const full = `{"IdentityStoreId":"STORE","UserName":"ada@example.com","DisplayName":"Ada Lovelace","NickName":"Ada","ProfileUrl":"https://example.com/ada","UserType":"Employee","Title":"Countess",
- "PreferredLanguage":"en-GB","Locale":"en","Timezone":"Europe/London","Website":"https://ada.example","Birthdate":"1815-12-10",
- "Name":{"Formatted":"Augusta Ada King","FamilyName":"King","GivenName":"Ada","MiddleName":"Augusta","HonorificPrefix":"Lady","HonorificSuffix":"FRS"},
- "Emails":[{"Value":"ada@example.com","Type":"work","Primary":true}],"PhoneNumbers":[{"Value":"+44 20","Type":"work","Primary":false}],"Roles":[{"Value":"Analyst","Type":"job","Primary":true}],
- "Addresses":[{"StreetAddress":"12 St James's Square","Locality":"London","Region":"London","PostalCode":"SW1Y","Country":"GB","Formatted":"12 St James's Square\nLondon","Type":"home","Primary":true}],
- "Photos":[{"Value":"https://example.com/1.png","Type":"photo","Display":"Portrait","Primary":true},{"Value":"https://example.com/2.png"}],
- "Extensions":{"aws:identitystore:enterprise":{"employeeNumber":"7","costCenter":"42","organization":"Engines","division":"Analytical","department":"Numbers","manager":{"value":"babbage"}}}}`
+const full = `{"IdentityStoreId":"STORE","UserName":"ada@example.com","DisplayName":"Ada Lovelace","NickName":"Ada",
+	"ProfileUrl":"https://example.com/ada","UserType":"Employee","Title":"Countess",
+ "PreferredLanguage":"en-GB","Locale":"en","Timezone":"Europe/London","Website":"https://ada.example",
+ "Birthdate":"1815-12-10",
+ "Name":{"Formatted":"Augusta Ada King","FamilyName":"King","GivenName":"Ada","MiddleName":"Augusta",
+ "HonorificPrefix":"Lady","HonorificSuffix":"FRS"},
+ "Emails":[{"Value":"ada@example.com","Type":"work","Primary":true}],"PhoneNumbers":[{"Value":"+44 20","Type":"work",
+ "Primary":false}],"Roles":[{"Value":"Analyst","Type":"job","Primary":true}],
+ "Addresses":[{"StreetAddress":"12 St James's Square","Locality":"London","Region":"London","PostalCode":"SW1Y",
+ "Country":"GB","Formatted":"12 St James's Square\nLondon","Type":"home","Primary":true}],
+ "Photos":[{"Value":"https://example.com/1.png","Type":"photo","Display":"Portrait","Primary":true},
+ {"Value":"https://example.com/2.png"}],
+ "Extensions":{"aws:identitystore:enterprise":{"employeeNumber":"7","costCenter":"42","organization":"Engines",
+ "division":"Analytical","department":"Numbers","manager":{"value":"babbage"}}}}`
 
 var uuids = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 
@@ -200,7 +207,8 @@ func TestWhatTheModelForbids(t *testing.T) {
 	group := a.must("CreateGroup", `{"IdentityStoreId":"STORE","DisplayName":"Crew"}`)["GroupId"].(string)
 	const unknown = "99999999-2222-4333-8444-555555555555"
 	person := func(change string) string {
-		return `{"IdentityStoreId":"STORE","UserName":"x","DisplayName":"X","Name":{"GivenName":"G","FamilyName":"F"}` + change + `}`
+		return `{"IdentityStoreId":"STORE","UserName":"x","DisplayName":"X","Name":{"GivenName":"G",
+			"FamilyName":"F"}` + change + `}`
 	}
 	for name, c := range map[string]struct {
 		operation, body, exception, message string
@@ -304,7 +312,8 @@ func TestWhatTheModelForbids(t *testing.T) {
 		},
 		"two filters": {
 			"ListUsers",
-			`{"IdentityStoreId":"STORE","Filters":[{"AttributePath":"UserName","AttributeValue":"x"},{"AttributePath":"UserName","AttributeValue":"y"}]}`,
+			`{"IdentityStoreId":"STORE","Filters":[{"AttributePath":"UserName","AttributeValue":"x"},
+				{"AttributePath":"UserName","AttributeValue":"y"}]}`,
 			"ValidationException", "filters", nil,
 		},
 		"a filter on something else": {
@@ -313,12 +322,14 @@ func TestWhatTheModelForbids(t *testing.T) {
 		},
 		"both ways to name a user": {
 			"GetUserId",
-			`{"IdentityStoreId":"STORE","AlternateIdentifier":{"ExternalId":{"Issuer":"i","Id":"x"},"UniqueAttribute":{"AttributePath":"userName","AttributeValue":"x"}}}`,
+			`{"IdentityStoreId":"STORE","AlternateIdentifier":{"ExternalId":{"Issuer":"i","Id":"x"},
+				"UniqueAttribute":{"AttributePath":"userName","AttributeValue":"x"}}}`,
 			"ValidationException", "exactly one", nil,
 		},
 		"an attribute not unique": {
 			"GetUserId",
-			`{"IdentityStoreId":"STORE","AlternateIdentifier":{"UniqueAttribute":{"AttributePath":"title","AttributeValue":"x"}}}`,
+			`{"IdentityStoreId":"STORE","AlternateIdentifier":{"UniqueAttribute":{"AttributePath":"title",
+				"AttributeValue":"x"}}}`,
 			"ValidationException", "userName", nil,
 		},
 		"no member": {
@@ -535,7 +546,8 @@ func TestAnotherLetterIsAnotherName(t *testing.T) {
 	ask := func(name string) (int, map[string]any) {
 		return a.call(
 			"GetUserId",
-			`{"IdentityStoreId":"STORE","AlternateIdentifier":{"UniqueAttribute":{"AttributePath":"userName","AttributeValue":"`+name+`"}}}`,
+			`{"IdentityStoreId":"STORE","AlternateIdentifier":{"UniqueAttribute":{"AttributePath":"userName",
+				"AttributeValue":"`+name+`"}}}`,
 		)
 	}
 	if status, out := ask("MIKE@example.com"); status != 200 || out["UserId"] != id {
@@ -554,7 +566,8 @@ func TestAnotherLetterIsAnotherName(t *testing.T) {
 	}
 	if status, out := a.call(
 		"GetGroupId",
-		`{"IdentityStoreId":"STORE","AlternateIdentifier":{"UniqueAttribute":{"AttributePath":"displayName","AttributeValue":"Bi`+"\u212a"+`es"}}}`,
+		`{"IdentityStoreId":"STORE","AlternateIdentifier":{"UniqueAttribute":{"AttributePath":"displayName",
+			"AttributeValue":"Bi`+"\u212a"+`es"}}}`,
 	); status == 200 {
 		t.Errorf("the group is %v", out)
 	}

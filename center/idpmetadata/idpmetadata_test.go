@@ -81,12 +81,16 @@ func TestWhatIsWrongWithPublishedMetadataIsKept(t *testing.T) {
 	}{
 		"another identity provider": {send(metadata(t, "https://other.example/", "https://other.example/sso")), ours,
 			`it is the metadata of "https://other.example/", not of "` + entityID + `"`},
-		"no metadata":        {send([]byte("<html></html>")), ours, "EntityDescriptor"},
-		"nothing":            {http.NotFound, ours, "it is answered with 404 Not Found"},
-		"another address":    {http.RedirectHandler(thief.URL, http.StatusFound).ServeHTTP, ours, "it is answered with 302 Found"},
-		"too large":          {send([]byte(strings.Repeat(" ", saml.MaxMetadata+1))), ours, "longer than"},
-		"not to be asked":    {nil, outbound.Policy{}, "127.0.0.1 is not asked"},
-		"cut off on the way": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, ours, "it cannot be fetched"},
+		"no metadata": {send([]byte("<html></html>")), ours, "EntityDescriptor"},
+		"nothing":     {http.NotFound, ours, "it is answered with 404 Not Found"},
+		"another address": {
+			http.RedirectHandler(thief.URL, http.StatusFound).ServeHTTP, ours, "it is answered with 302 Found",
+		},
+		"too large":       {send([]byte(strings.Repeat(" ", saml.MaxMetadata+1))), ours, "longer than"},
+		"not to be asked": {nil, outbound.Policy{}, "127.0.0.1 is not asked"},
+		"cut off on the way": {func(http.ResponseWriter, *http.Request) {
+			panic(http.ErrAbortHandler)
+		}, ours, "it cannot be fetched"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := publish(t)

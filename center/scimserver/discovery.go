@@ -9,6 +9,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
+// awsGuide is where AWS describes its endpoint.
+const awsGuide = "https://docs.aws.amazon.com/singlesignon/latest/userguide/"
+
 // serviceProviderConfig says what the endpoint can do: as AWS says it (maxResults is still the old
 // 50 there, though 100 are served), or what the standard profile does.
 func (h *Handler) serviceProviderConfig(_ context.Context, r *request) (answer, error) {
@@ -18,14 +21,15 @@ func (h *Handler) serviceProviderConfig(_ context.Context, r *request) (answer, 
 		bulk["maxOperations"], results = maxBulk, r.maxCount
 	}
 	body := map[string]any{
-		"schemas": []string{
-			scim.ConfigURN,
-		}, "documentationUri": "https://docs.aws.amazon.com/singlesignon/latest/userguide/manage-your-identity-source-idp.html",
+		"schemas":          []string{scim.ConfigURN},
+		"documentationUri": awsGuide + "manage-your-identity-source-idp.html",
 		"authenticationSchemes": []map[string]any{{
 			"type": "oauthbearertoken", "name": "OAuth Bearer Token",
 			"description":      "Authentication scheme using the OAuth Bearer Token Standard",
 			"specUri":          "https://www.rfc-editor.org/info/rfc6750",
-			"documentationUri": "https://docs.aws.amazon.com/singlesignon/latest/userguide/provision-automatically.html", "primary": true}},
+			"documentationUri": awsGuide + "provision-automatically.html",
+			"primary":          true,
+		}},
 		"patch": supported(true), "bulk": bulk, "filter": map[string]any{"supported": true, "maxResults": results},
 		"changePassword": supported(false), "sort": supported(r.standard), "etag": supported(r.standard),
 	}

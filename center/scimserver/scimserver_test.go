@@ -110,8 +110,10 @@ func (e *endpoint) want(status int, method, path, body string) map[string]any {
 	return out
 }
 
-const ada = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],"externalId":"ext-1","userName":"Ada@example.com",
- "name":{"givenName":"Ada","familyName":"Lovelace"},"displayName":"Ada Lovelace","active":true,"emails":[{"value":"ada@example.com","type":"work","primary":true}],
+const ada = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User",
+	"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],"externalId":"ext-1","userName":"Ada@example.com",
+ "name":{"givenName":"Ada","familyName":"Lovelace"},"displayName":"Ada Lovelace","active":true,
+ "emails":[{"value":"ada@example.com","type":"work","primary":true}],
  "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"Engines"},"meta":{"resourceType":"User"}}`
 
 func (e *endpoint) ada() string { return e.want(201, "POST", "Users", ada)["id"].(string) }
@@ -471,7 +473,8 @@ func TestListsFilterAndPage(t *testing.T) {
 			"POST",
 			"Users",
 			fmt.Sprintf(
-				`{"userName":"user%d","externalId":"x%d","name":{"givenName":"U","familyName":"%d"},"displayName":"U %d"}`,
+				`{"userName":"user%d","externalId":"x%d","name":{"givenName":"U","familyName":"%d"},
+					"displayName":"U %d"}`,
 				i, i, i, i,
 			),
 		)

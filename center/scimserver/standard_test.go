@@ -31,8 +31,10 @@ func (e *endpoint) header(method, path, name, value, body string) (*http.Respons
 	return e.do(method, e.url+path, body, map[string]string{"Authorization": "Bearer " + e.token, name: value})
 }
 
-const grace = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"grace","title":"Admiral","emails":[{"value":"grace@navy.example","type":"work","primary":true},
- {"value":"grace@home.example","type":"home","display":"Home"}],"phoneNumbers":[{"value":"+1"},{"value":"+2"}],"photos":[{"value":"https://x/1.png"}],"active":false}`
+const grace = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"grace","title":"Admiral",
+	"emails":[{"value":"grace@navy.example","type":"work","primary":true},
+ {"value":"grace@home.example","type":"home","display":"Home"}],"phoneNumbers":[{"value":"+1"},{"value":"+2"}],
+ "photos":[{"value":"https://x/1.png"}],"active":false}`
 
 func TestTheStandardProfileKeepsWhatAWSRefuses(t *testing.T) {
 	e := newStandard(t)
@@ -51,7 +53,9 @@ func TestTheStandardProfileKeepsWhatAWSRefuses(t *testing.T) {
 		"PATCH",
 		"Users/"+id,
 		patch(
-			`{"op":"replace","path":"emails[type eq \"home\"].value","value":"g@home.example"},{"op":"remove","path":"phoneNumbers[value eq \"+1\"]"},{"op":"add","value":{"nickName":"Amazing","title":"Rear admiral"}}`,
+			`{"op":"replace","path":"emails[type eq \"home\"].value","value":"g@home.example"},{"op":"remove",
+				"path":"phoneNumbers[value eq \"+1\"]"},{"op":"add","value":{"nickName":"Amazing",
+				"title":"Rear admiral"}}`,
 		),
 	)
 	if got["nickName"] != "Amazing" || got["title"] != "Rear admiral" || len(got["phoneNumbers"].([]any)) != 1 ||
@@ -191,7 +195,8 @@ func TestStandardSortingPagingAndProjection(t *testing.T) {
 	}
 	found := e.want(
 		200, "POST", "Users/.search",
-		`{"schemas":["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],"filter":"title pr","sortBy":"userName","attributes":["userName"],"startIndex":1,"count":2}`,
+		`{"schemas":["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],"filter":"title pr","sortBy":"userName",
+			"attributes":["userName"],"startIndex":1,"count":2}`,
 	)
 	if found["totalResults"] != 3.0 || len(found["Resources"].([]any)) != 2 {
 		t.Errorf("search: %v", found)
@@ -337,9 +342,12 @@ func TestBulk(t *testing.T) {
 	run := func(body string) []any { return e.want(200, "POST", "Bulk", body)["Operations"].([]any) }
 	// The group comes first and waits for the users that it names.
 	results := run(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],"Operations":[
-	 {"method":"POST","path":"/Groups","bulkId":"g","data":{"displayName":"Bulk","members":[{"value":"bulkId:u1"},{"value":"bulkId:u2"}]}},
-	 {"method":"POST","path":"/Users","bulkId":"u1","data":{"userName":"b1"}}, {"method":"post","path":"/Users","bulkId":"u2","data":{"userName":"b2"}},
-	 {"method":"PATCH","path":"/Users/bulkId:u1","data":{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"add","path":"title","value":"Boss"}]}},
+	 {"method":"POST","path":"/Groups","bulkId":"g","data":{"displayName":"Bulk","members":[{"value":"bulkId:u1"},
+	 {"value":"bulkId:u2"}]}},
+	 {"method":"POST","path":"/Users","bulkId":"u1","data":{"userName":"b1"}}, {"method":"post","path":"/Users",
+	 "bulkId":"u2","data":{"userName":"b2"}},
+	 {"method":"PATCH","path":"/Users/bulkId:u1","data":{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+	 "Operations":[{"op":"add","path":"title","value":"Boss"}]}},
 	 {"method":"POST","path":"/Users","bulkId":"twin","data":{"userName":"B1"}}]}`)
 	status := map[string]string{}
 	for _, r := range results {
@@ -360,13 +368,17 @@ func TestBulk(t *testing.T) {
 		t.Errorf("the user is %v", boss)
 	}
 	if results = run(
-		`{"failOnErrors":1,"Operations":[{"method":"DELETE","path":"/Users/nobody"},{"method":"POST","path":"/Users","bulkId":"x","data":{"userName":"never"}}]}`,
+		`{"failOnErrors":1,"Operations":[{"method":"DELETE","path":"/Users/nobody"},{"method":"POST","path":"/Users",
+			"bulkId":"x","data":{"userName":"never"}}]}`,
 	); len(results) != 1 {
 		t.Errorf("after the first error it went on: %v", results)
 	}
 	results = run(
-		`{"Operations":[{"method":"POST","path":"/Groups","bulkId":"a","data":{"displayName":"A","members":[{"value":"bulkId:b"}]}},{"method":"POST","path":"/Groups","bulkId":"b","data":{"displayName":"B","members":[{"value":"bulkId:a"}]}},
-	 {"method":"GET","path":"/Users"},{"method":"POST","path":"/Bulk","bulkId":"z","data":{}},{"method":"POST","path":"/Users","data":{"userName":"no id"}}]}`,
+		`{"Operations":[{"method":"POST","path":"/Groups","bulkId":"a","data":{"displayName":"A",
+			"members":[{"value":"bulkId:b"}]}},{"method":"POST","path":"/Groups","bulkId":"b",
+			"data":{"displayName":"B","members":[{"value":"bulkId:a"}]}},
+	 {"method":"GET","path":"/Users"},{"method":"POST","path":"/Bulk","bulkId":"z","data":{}},{"method":"POST",
+	 "path":"/Users","data":{"userName":"no id"}}]}`,
 	)
 	for _, r := range results {
 		if s := r.(map[string]any)["status"]; s != "404" && s != "409" && s != "400" {

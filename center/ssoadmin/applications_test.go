@@ -262,7 +262,8 @@ func applicationAccess(a *api, arn *string) {
 			background, &ssoadmin.DescribeTrustedTokenIssuerInput{TrustedTokenIssuerArn: issuer},
 		),
 	)
-	if m, fine := d.TrustedTokenIssuerConfiguration.(*types.TrustedTokenIssuerConfigurationMemberOidcJwtConfiguration); !fine ||
+	type oidc = types.TrustedTokenIssuerConfigurationMemberOidcJwtConfiguration
+	if m, fine := d.TrustedTokenIssuerConfiguration.(*oidc); !fine ||
 		*m.Value.IssuerUrl != "https://issuer.example.com" || *d.Name != "renamed" {
 		t.Errorf("issuer %+v", d)
 	}

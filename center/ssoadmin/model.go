@@ -101,9 +101,10 @@ var (
 	)
 	grantOf = awsapi.StructureOf(awsapi.Members{
 		"AuthorizationCode": awsapi.StructureOf(awsapi.Members{"RedirectUris": awsapi.ListOf(1, 10, anyText)}),
-		"JwtBearer": awsapi.StructureOf(awsapi.Members{"AuthorizedTokenIssuers": awsapi.ListOf(1, 10, awsapi.StructureOf(awsapi.Members{
-			"TrustedTokenIssuerArn": issuerArn,
-			"AuthorizedAudiences":   awsapi.ListOf(1, 10, awsapi.TextOf(1, 512, ""))}))}),
+		"JwtBearer": awsapi.StructureOf(awsapi.Members{"AuthorizedTokenIssuers": awsapi.ListOf(1, 10,
+			awsapi.StructureOf(awsapi.Members{
+				"TrustedTokenIssuerArn": issuerArn,
+				"AuthorizedAudiences":   awsapi.ListOf(1, 10, awsapi.TextOf(1, 512, ""))}))}),
 		"RefreshToken": awsapi.StructureOf(nil), "TokenExchange": awsapi.StructureOf(nil)})
 
 	issuerName    = awsapi.TextOf(1, 255, `[\w+=,.@-]+`)
@@ -163,10 +164,11 @@ var Shapes = map[string]*awsapi.Shape{
 	"DeleteInstance":   forInstance(awsapi.Members{}),
 	"DescribeInstance": forInstance(awsapi.Members{}),
 	"ListInstances":    awsapi.StructureOf(paged(awsapi.Members{})),
-	"UpdateInstance": forInstance(awsapi.Members{"Name": name, "EncryptionConfiguration": awsapi.StructureOf(awsapi.Members{
-		"KeyType": awsapi.EnumOf(
-			"AWS_OWNED_KMS_KEY", "CUSTOMER_MANAGED_KEY",
-		), "KmsKeyArn": awsapi.TextOf(20, 2048, "")}, "KeyType")}),
+	"UpdateInstance": forInstance(awsapi.Members{"Name": name,
+		"EncryptionConfiguration": awsapi.StructureOf(awsapi.Members{
+			"KeyType": awsapi.EnumOf(
+				"AWS_OWNED_KMS_KEY", "CUSTOMER_MANAGED_KEY",
+			), "KmsKeyArn": awsapi.TextOf(20, 2048, "")}, "KeyType")}),
 	"AddRegion":      forInstance(awsapi.Members{"RegionName": region}, "RegionName"),
 	"RemoveRegion":   forInstance(awsapi.Members{"RegionName": region}, "RegionName"),
 	"DescribeRegion": forInstance(awsapi.Members{"RegionName": region}, "RegionName"),
@@ -280,7 +282,8 @@ var Shapes = map[string]*awsapi.Shape{
 		"Name",
 	),
 	"DescribeApplication": forApplication(awsapi.Members{}),
-	"UpdateApplication": forApplication(awsapi.Members{"Name": applicationName, "Description": description, "Status": enabled,
+	"UpdateApplication": forApplication(awsapi.Members{"Name": applicationName, "Description": description,
+		"Status":        enabled,
 		"PortalOptions": awsapi.StructureOf(awsapi.Members{"SignInOptions": signInOptions})}),
 	"DeleteApplication": forApplication(awsapi.Members{}),
 	"ListApplications": forInstance(
@@ -346,12 +349,13 @@ var Shapes = map[string]*awsapi.Shape{
 			"TrustedTokenIssuerType": awsapi.EnumOf("OIDC_JWT"),
 			"ClientToken":            clientToken,
 			"Tags":                   tags,
-			"TrustedTokenIssuerConfiguration": awsapi.StructureOf(awsapi.Members{"OidcJwtConfiguration": awsapi.StructureOf(awsapi.Members{
-				"IssuerUrl": awsapi.TextOf(
-					1, 512, `https?:\/\/[-a-zA-Z0-9+&@\/%=~_|!:,.;]*[-a-zA-Z0-9+&@\/%=~_|]`,
-				), "ClaimAttributePath": claimPath, "IdentityStoreAttributePath": attributePath,
-				"JwksRetrievalOption": keys}, "IssuerUrl", "ClaimAttributePath", "IdentityStoreAttributePath",
-				"JwksRetrievalOption")}),
+			"TrustedTokenIssuerConfiguration": awsapi.StructureOf(
+				awsapi.Members{"OidcJwtConfiguration": awsapi.StructureOf(awsapi.Members{
+					"IssuerUrl": awsapi.TextOf(
+						1, 512, `https?:\/\/[-a-zA-Z0-9+&@\/%=~_|!:,.;]*[-a-zA-Z0-9+&@\/%=~_|]`,
+					), "ClaimAttributePath": claimPath, "IdentityStoreAttributePath": attributePath,
+					"JwksRetrievalOption": keys}, "IssuerUrl", "ClaimAttributePath", "IdentityStoreAttributePath",
+					"JwksRetrievalOption")}),
 		},
 		"Name",
 		"TrustedTokenIssuerType",
@@ -362,9 +366,10 @@ var Shapes = map[string]*awsapi.Shape{
 	),
 	"UpdateTrustedTokenIssuer": awsapi.StructureOf(
 		awsapi.Members{"TrustedTokenIssuerArn": issuerArn, "Name": issuerName,
-			"TrustedTokenIssuerConfiguration": awsapi.StructureOf(awsapi.Members{"OidcJwtConfiguration": awsapi.StructureOf(awsapi.Members{
-				"ClaimAttributePath": claimPath, "IdentityStoreAttributePath": attributePath,
-				"JwksRetrievalOption": keys})})},
+			"TrustedTokenIssuerConfiguration": awsapi.StructureOf(
+				awsapi.Members{"OidcJwtConfiguration": awsapi.StructureOf(awsapi.Members{
+					"ClaimAttributePath": claimPath, "IdentityStoreAttributePath": attributePath,
+					"JwksRetrievalOption": keys})})},
 		"TrustedTokenIssuerArn",
 	),
 	"DeleteTrustedTokenIssuer": awsapi.StructureOf(

@@ -71,7 +71,8 @@ func (t tx) UsersHolding(name, email, externalID string) ([]center.UserKeys, err
 // userColumns are the values of a user's columns. An e-mail address that is the user name, as most
 // are, is found by that: one index less to write.
 func userColumns(u center.User) []any {
-	name, email, same := names.Fold(u.UserName), names.Fold(u.PrimaryEmail()), 0
+	name, email := names.Fold(u.UserName), names.Fold(u.PrimaryEmail())
+	same := 0
 	if email == name {
 		email, same = "", 1
 	}

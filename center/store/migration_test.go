@@ -95,14 +95,19 @@ func fillFirstRelease(t *testing.T, dsn string) {
 		for _, statement := range []string{
 			`INSERT INTO users
 				VALUES ('u1', 'ada@example.com', 'ada@example.com', 'x1', 'ada',
-					'{"ID":"u1","UserName":"Ada@example.com","ExternalID":"x1","Active":true,"Name":{"Formatted":"","FamilyName":"L","GivenName":"A","MiddleName":"","HonorificPrefix":"","HonorificSuffix":""},"DisplayName":"Ada","NickName":"","Emails":[{"Value":"ada@example.com","Type":"work","Primary":true}],"PhoneNumbers":null,"CreatedAt":"2026-11-23T09:00:00Z"}')`,
+					'{"ID":"u1","UserName":"Ada@example.com","ExternalID":"x1","Active":true,"Name":{"Formatted":"",
+					"FamilyName":"L","GivenName":"A","MiddleName":"","HonorificPrefix":"","HonorificSuffix":""},
+					"DisplayName":"Ada","NickName":"","Emails":[{"Value":"ada@example.com","Type":"work",
+					"Primary":true}],"PhoneNumbers":null,"CreatedAt":"2026-11-23T09:00:00Z"}')`,
 			`INSERT INTO users
 				VALUES ('u2', 'bob', 'bob@home.example', NULL, 'bob',
-					'{"ID":"u2","UserName":"bob","Active":true,"DisplayName":"Bob \"B\"","Emails":[{"Value":"bob@home.example","Type":"work","Primary":false}]}')`,
+					'{"ID":"u2","UserName":"bob","Active":true,"DisplayName":"Bob \"B\"",
+					"Emails":[{"Value":"bob@home.example","Type":"work","Primary":false}]}')`,
 			`INSERT INTO user_groups VALUES ('g1', 'crew', NULL, '{"ID":"g1","DisplayName":"Crew"}')`,
 			`INSERT INTO memberships
 				VALUES ('11111111-2222-4333-8444-555555555555', 'g1', 'u2',
-					'{"ID":"11111111-2222-4333-8444-555555555555","GroupID":"g1","UserID":"u2","CreatedAt":"2026-11-23T10:00:00Z","CreatedBy":"admin"}')`,
+					'{"ID":"11111111-2222-4333-8444-555555555555","GroupID":"g1","UserID":"u2",
+					"CreatedAt":"2026-11-23T10:00:00Z","CreatedBy":"admin"}')`,
 			`INSERT INTO documents
 				VALUES ('account', '111122223333', '{"ID":"111122223333","Name":"Prod","Email":""}')`,
 			`INSERT INTO permission_sets VALUES ('ps1', 'Admin', '{"ARN":"ps1","Name":"Admin"}')`,

@@ -43,7 +43,9 @@ func TestAccountsAreImportedFromFiles(t *testing.T) {
 	}
 	organization := file(
 		"org.json",
-		`{"Accounts":[{"Id":"222233334444","Arn":"arn:x","Name":"Production","Email":"aws-production@northwind.example","Status":"SUSPENDED","JoinedMethod":"CREATED"},{"Id":"555566667777","Name":"New","Email":"new@example.com","Status":"ACTIVE"}]}`,
+		`{"Accounts":[{"Id":"222233334444","Arn":"arn:x","Name":"Production",
+			"Email":"aws-production@northwind.example","Status":"SUSPENDED","JoinedMethod":"CREATED"},
+			{"Id":"555566667777","Name":"New","Email":"new@example.com","Status":"ACTIVE"}]}`,
 	)
 	code, out, errOut := call(t, "", env, "accounts", "import", organization, "--dry-run")
 	if code != 0 || !strings.Contains(out, "add") || !strings.Contains(out, "change") || len(list()) != 4 {

@@ -267,7 +267,9 @@ func TestProvisioningTellsTheOldAddressToo(t *testing.T) {
 		}
 		return u
 	}
-	const put = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"boss","active":true,"displayName":"The Boss","name":{"givenName":"The","familyName":"Boss"},"emails":[{"value":"ADDRESS","primary":true,"type":"work"}]}`
+	const put = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"boss","active":true,
+		"displayName":"The Boss","name":{"givenName":"The","familyName":"Boss"},"emails":[{"value":"ADDRESS",
+		"primary":true,"type":"work"}]}`
 	if u := change(
 		http.MethodPut, strings.ReplaceAll(put, "ADDRESS", "BOSS@example.com"),
 	); !u.AddressChangedAt.IsZero() {
@@ -275,7 +277,8 @@ func TestProvisioningTellsTheOldAddressToo(t *testing.T) {
 	}
 	u := change(
 		http.MethodPatch,
-		`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"emails[type eq \"work\"].value","value":"one@example.com"}]}`,
+		`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace",
+			"path":"emails[type eq \"work\"].value","value":"one@example.com"}]}`,
 	)
 	at := u.AddressChangedAt
 	if to := p.mails(1); !u.AddressIsNew(p.Now()) || to[0] != "BOSS@example.com" {

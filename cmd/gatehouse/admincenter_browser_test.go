@@ -146,13 +146,15 @@ func TestTheLiveCycleLeavesTheFormAlone(t *testing.T) {
 			w.WriteHeader(http.StatusBadRequest)
 			_, _ = io.WriteString(
 				w,
-				`{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"400","detail":"not on a Wednesday"}`,
+				`{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"400",
+					"detail":"not on a Wednesday"}`,
 			)
 			return
 		}
 		_, _ = io.WriteString(
 			w,
-			`{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":0,"startIndex":1,"itemsPerPage":0,"Resources":[]}`,
+			`{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":0,"startIndex":1,
+				"itemsPerPage":0,"Resources":[]}`,
 		)
 	}))
 	t.Cleanup(target.Close)

@@ -246,7 +246,8 @@ func TestTheRealAWSCLI(t *testing.T) {
 		nil,
 		with(
 			"identitystore", "update-user", "--user-id", user.UserID, "--operations",
-			`[{"AttributePath":"title","AttributeValue":"Chief"},{"AttributePath":"name.givenName","AttributeValue":"Newer"}]`,
+			`[{"AttributePath":"title","AttributeValue":"Chief"},{"AttributePath":"name.givenName",
+				"AttributeValue":"Newer"}]`,
 		)...)
 	var described struct {
 		Title, UserStatus string

@@ -175,7 +175,9 @@ func TestClaimsMappingPolicies(t *testing.T) {
 		http.MethodPost,
 		"/policies/claimsMappingPolicies",
 		definition(
-			`{"Source":"user","ID":"employeeid","SamlClaimType":"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier"},{"Value":"north \"wind\"","SamlClaimType":"https://x/company"}`,
+			`{"Source":"user","ID":"employeeid",
+				"SamlClaimType":"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier"},
+				{"Value":"north \"wind\"","SamlClaimType":"https://x/company"}`,
 		),
 		&claims,
 	)

@@ -30,7 +30,8 @@ func TestAnAccountsRolesAreMadeFromATemplate(t *testing.T) {
 		own.run(
 			nil, "sso-admin", "put-inline-policy-to-permission-set", "--instance-arn", d.Center.InstanceARN,
 			"--permission-set-arn", set, "--inline-policy",
-			`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"arn:aws:s3:::${aws:PrincipalTag/team}-*"}]}`,
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*",
+				"Resource":"arn:aws:s3:::${aws:PrincipalTag/team}-*"}]}`,
 		)
 	}
 	code, template, errOut := call(t, "", env, "roles", "template", "333344445555", "--role-path", "/gatehouse/")

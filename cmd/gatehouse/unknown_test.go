@@ -127,13 +127,17 @@ func TestUnknownMembersAreRefused(t *testing.T) {
 			"tags.1.member.Lock",
 		},
 		{"identitystore", "AWSIdentityStore.UpdateUser",
-			`{"IdentityStoreId":"STORE","UserId":"USER","Revision":"7","Operations":[{"AttributePath":"title","AttributeValue":"x"}]}`, "the member Revision"},
+			`{"IdentityStoreId":"STORE","UserId":"USER","Revision":"7","Operations":[{"AttributePath":"title",
+				"AttributeValue":"x"}]}`, "the member Revision"},
 		{"identitystore", "AWSIdentityStore.UpdateUser",
-			`{"IdentityStoreId":"STORE","UserId":"USER","Operations":[{"AttributePath":"name","AttributeValue":{"givenName":"x","locked":true}}]}`, `the member \"locked\"`},
+			`{"IdentityStoreId":"STORE","UserId":"USER","Operations":[{"AttributePath":"name",
+				"AttributeValue":{"givenName":"x","locked":true}}]}`, `the member \"locked\"`},
 		{"identitystore", "AWSIdentityStore.UpdateUser",
-			`{"IdentityStoreId":"STORE","UserId":"USER","Operations":[{"AttributePath":"emails","AttributeValue":[{"value":"x@y.z","verified":true}]}]}`, `the member \"verified\"`},
+			`{"IdentityStoreId":"STORE","UserId":"USER","Operations":[{"AttributePath":"emails",
+				"AttributeValue":[{"value":"x@y.z","verified":true}]}]}`, `the member \"verified\"`},
 		{"identitystore", "AWSIdentityStore.UpdateUser",
-			`{"IdentityStoreId":"STORE","UserId":"USER","Operations":[{"AttributePath":"title","AttributeValue":"x","If":"y"}]}`, "operations.1.member.If"},
+			`{"IdentityStoreId":"STORE","UserId":"USER","Operations":[{"AttributePath":"title","AttributeValue":"x",
+				"If":"y"}]}`, "operations.1.member.If"},
 		{
 			"sso-directory", "SWBUPService.UpdateAccessKey",
 			`{"AccessKeyId":"x","Status":"Active","Role":"read-only"}`, "the member Role",
@@ -201,7 +205,8 @@ func TestUnknownInputOfThePortalAPIs(t *testing.T) {
 	d, stop := startDemo(t)
 	defer stop()
 	for path, body := range map[string]string{
-		"/client/register":      `{"clientName":"x","clientType":"public","entitledApplicationArn":"arn:aws:sso::1:application/x"}`,
+		"/client/register": `{"clientName":"x","clientType":"public",
+			"entitledApplicationArn":"arn:aws:sso::1:application/x"}`,
 		"/device_authorization": `{"clientId":"x","clientSecret":"y","startUrl":"z","userHint":"w"}`,
 		"/token":                `{"clientId":"x","clientSecret":"y","grantType":"refresh_token","dpop":"z"}`,
 	} {
@@ -253,7 +258,8 @@ func TestUnknownPropertiesOfGraph(t *testing.T) {
 		"JOB",
 		jobPath(d),
 	)
-	const newUser = `"accountEnabled":true,"displayName":"X","mailNickname":"x","userPrincipalName":"x@northwind.example"`
+	const newUser = `"accountEnabled":true,"displayName":"X","mailNickname":"x",
+		"userPrincipalName":"x@northwind.example"`
 	const newGroup = `"displayName":"X","mailNickname":"x","mailEnabled":false,"securityEnabled":true`
 	for _, c := range [][3]string{
 		{
@@ -274,7 +280,8 @@ func TestUnknownPropertiesOfGraph(t *testing.T) {
 		{
 			"POST", "/users",
 			`{` + newUser +
-				`,"passwordProfile":{"password":"a long password"},"employeeType":"Contractor"} => is not kept by Gatehouse`,
+				`,"passwordProfile":{"password":"a long password"},
+					"employeeType":"Contractor"} => is not kept by Gatehouse`,
 		},
 		{
 			"PATCH", "USER",
@@ -323,7 +330,8 @@ func TestUnknownPropertiesOfGraph(t *testing.T) {
 		},
 		{
 			"PUT", "SYNC/secrets",
-			`{"value":[{"key":"SyncNotificationSettings","value":"{\"Recipient\":\"x\"}"}]} => SyncNotificationSettings`,
+			`{"value":[{"key":"SyncNotificationSettings",
+				"value":"{\"Recipient\":\"x\"}"}]} => SyncNotificationSettings`,
 		},
 		{
 			"POST", "JOB/validateCredentials",

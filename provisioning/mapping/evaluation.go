@@ -23,7 +23,8 @@ type BudgetError struct {
 
 func (e *BudgetError) Error() string {
 	return fmt.Sprintf("the expression was stopped: it takes more than %d %s, and an evaluation may take no more, "+
-		"since it would hold up everything else; use fewer functions, shorter texts or a simpler regular expression", e.Limit, e.What)
+		"since it would hold up everything else; use fewer functions, shorter texts or a simpler regular expression",
+		e.Limit, e.What)
 }
 
 // evaluation is one run of an expression: whose attributes it reads, who waits for it, and what it

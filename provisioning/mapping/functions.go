@@ -262,8 +262,8 @@ func mid(a arguments) (Value, error) {
 
 // without are letters that are no combination of a letter and a mark. Source: NormalizeDiacritics.
 var without = strings.NewReplacer(
-	"æ", "ae", "Æ", "AE", "ø", "oe", "Ø", "OE", "œ", "oe", "Œ", "OE", "ß", "ss", "ł", "l", "Ł", "L", "ı", "i", "đ",
-	"d", "Đ", "D",
+	"æ", "ae", "Æ", "AE", "ø", "oe", "Ø", "OE", "œ", "oe", "Œ", "OE",
+	"ß", "ss", "ł", "l", "Ł", "L", "ı", "i", "đ", "d", "Đ", "D",
 )
 
 func normalizeDiacritics(s string) string {

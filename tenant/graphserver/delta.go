@@ -83,7 +83,9 @@ func (h *Handler) delta(ctx context.Context, r request, kind tenant.ObjectKind) 
 		return 0, nil, err
 	}
 	link := func(name string) string {
-		return h.Tenant.URL + strings.TrimSuffix(r.URL.Path, "()") + "?" + encode(url.Values{name: {base64.RawURLEncoding.EncodeToString(token)}})
+		return h.Tenant.URL + strings.TrimSuffix(
+			r.URL.Path, "()",
+		) + "?" + encode(url.Values{name: {base64.RawURLEncoding.EncodeToString(token)}})
 	}
 	if more {
 		page.NextLink = link("$skiptoken")

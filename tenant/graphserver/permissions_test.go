@@ -183,7 +183,8 @@ func TestThePartsOfABatchAreAuthorizedEach(t *testing.T) {
 	status, body := ask(door(t), "member", http.MethodPost, "/$batch", `{"requests":[
 		{"id":"1","method":"GET","url":"/users"},
 		{"id":"2","method":"GET","url":"/auditLogs/signIns"},
-		{"id":"3","method":"POST","url":"/groups","body":{"displayName":"X"},"headers":{"Authorization":"Bearer administrator","Content-Type":"application/json"}},
+		{"id":"3","method":"POST","url":"/groups","body":{"displayName":"X"},
+		"headers":{"Authorization":"Bearer administrator","Content-Type":"application/json"}},
 		{"id":"4","method":"GET","url":"/servicePrincipals/x/synchronization/secrets"},
 		{"id":"5","method":"GET","url":"/$batch"},
 		{"id":"6","method":"POST","url":"/%24batch","body":{"requests":[{"id":"1","method":"GET","url":"/users"}]}}]}`)

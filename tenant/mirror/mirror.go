@@ -37,8 +37,9 @@ type Pulled struct {
 }
 
 // userProperties are those that are asked for: all that attribute mappings know, and the manager.
-const userProperties = "accountEnabled,displayName,givenName,surname,userPrincipalName,mail,mailNickname,jobTitle,department,employeeId,mobilePhone,businessPhones,companyName," +
-	"officeLocation,streetAddress,city,state,postalCode,country,preferredLanguage,usageLocation,userType,onPremisesExtensionAttributes,manager"
+const userProperties = "accountEnabled,displayName,givenName,surname,userPrincipalName,mail,mailNickname," +
+	"jobTitle,department,employeeId,mobilePhone,businessPhones,companyName,officeLocation,streetAddress,city,state," +
+	"postalCode,country,preferredLanguage,usageLocation,userType,onPremisesExtensionAttributes,manager"
 
 const groupProperties = "displayName,description,mailNickname,securityEnabled,members"
 

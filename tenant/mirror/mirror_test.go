@@ -111,10 +111,17 @@ func (p *pages) want(answer map[string]string, want string) {
 const first, firstGroups = "/users/delta", "/groups/delta"
 
 var beginning = map[string]string{
-	first:             `{"value":[{"id":"a","userPrincipalName":"ada@x","displayName":"Ada","accountEnabled":true,"jobTitle":"Dr","manager@delta":[{"id":"b"}],"onPremisesExtensionAttributes":{"extensionAttribute1":"e"},"businessPhones":["1"]}],"@odata.nextLink":"HOST/users/delta?p2"}`,
-	"/users/delta?p2": `{"value":[{"id":"b","userPrincipalName":"bob@x","displayName":"Bob","accountEnabled":true},{"id":"c","userPrincipalName":"cy@x","displayName":"Cy","accountEnabled":false}],"@odata.deltaLink":"HOST/users/delta?d1"}`,
-	firstGroups: `{"value":[{"id":"g","displayName":"G","securityEnabled":true,"members@delta":[{"@odata.type":"#microsoft.graph.user","id":"a"},{"@odata.type":"#microsoft.graph.device","id":"d"}]},
-		{"id":"g","displayName":"G","securityEnabled":true,"members@delta":[{"@odata.type":"#microsoft.graph.group","id":"h"}]},{"id":"h","displayName":"H","securityEnabled":true}],"@odata.deltaLink":"HOST/groups/delta?d1"}`,
+	first: `{"value":[{"id":"a","userPrincipalName":"ada@x","displayName":"Ada","accountEnabled":true,
+		"jobTitle":"Dr","manager@delta":[{"id":"b"}],"onPremisesExtensionAttributes":{"extensionAttribute1":"e"},
+		"businessPhones":["1"]}],"@odata.nextLink":"HOST/users/delta?p2"}`,
+	"/users/delta?p2": `{"value":[{"id":"b","userPrincipalName":"bob@x","displayName":"Bob","accountEnabled":true},
+		{"id":"c","userPrincipalName":"cy@x","displayName":"Cy","accountEnabled":false}],
+		"@odata.deltaLink":"HOST/users/delta?d1"}`,
+	firstGroups: `{"value":[{"id":"g","displayName":"G","securityEnabled":true,
+		"members@delta":[{"@odata.type":"#microsoft.graph.user","id":"a"},{"@odata.type":"#microsoft.graph.device",
+		"id":"d"}]},
+		{"id":"g","displayName":"G","securityEnabled":true,"members@delta":[{"@odata.type":"#microsoft.graph.group",
+		"id":"h"}]},{"id":"h","displayName":"H","securityEnabled":true}],"@odata.deltaLink":"HOST/groups/delta?d1"}`,
 }
 
 const began = "a=ada@x*(Dr,b,e,1) b=bob@x* c=cy@x g=G:ah h=H:"
@@ -142,12 +149,18 @@ func TestDeltasAreMerged(t *testing.T) {
 	p.want(map[string]string{
 		// Two names change hands, in the order in which that is hardest; only what has changed
 		// comes; who can be restored stays, disabled.
-		"/users/delta?p2":  `{"value":[{"id":"b","userPrincipalName":"ada@x"},{"id":"a","userPrincipalName":"bob@x","jobTitle":null,"businessPhones":[],"manager@delta":[{"id":"b","@removed":{"reason":"changed"}}]},{"id":"c","@removed":{"reason":"changed"}}],"@odata.deltaLink":"HOST/users/delta?d2"}`,
-		"/groups/delta?d1": `{"value":[{"id":"g","members@delta":[{"@odata.type":"#microsoft.graph.user","id":"a","@removed":{"reason":"deleted"}},{"@odata.type":"#microsoft.graph.user","id":"b"}]},{"id":"h","@removed":{"reason":"changed"}}],"@odata.deltaLink":"HOST/groups/delta?d2"}`,
+		"/users/delta?p2": `{"value":[{"id":"b","userPrincipalName":"ada@x"},{"id":"a","userPrincipalName":"bob@x",
+			"jobTitle":null,"businessPhones":[],"manager@delta":[{"id":"b","@removed":{"reason":"changed"}}]},
+			{"id":"c","@removed":{"reason":"changed"}}],"@odata.deltaLink":"HOST/users/delta?d2"}`,
+		"/groups/delta?d1": `{"value":[{"id":"g","members@delta":[{"@odata.type":"#microsoft.graph.user","id":"a",
+			"@removed":{"reason":"deleted"}},{"@odata.type":"#microsoft.graph.user","id":"b"}]},{"id":"h",
+			"@removed":{"reason":"changed"}}],"@odata.deltaLink":"HOST/groups/delta?d2"}`,
 	}, "a=bob@x*(,,e,) b=ada@x* c=cy@x g=G:b")
 	p.want(
 		map[string]string{
-			"/users/delta?d2": `{"value":[{"id":"c","@removed":{"reason":"deleted"}},{"id":"b","@removed":{"reason":"deleted"}},{"id":"z","@removed":{"reason":"changed"}}],"@odata.deltaLink":"HOST/users/delta?d3"}`,
+			"/users/delta?d2": `{"value":[{"id":"c","@removed":{"reason":"deleted"}},{"id":"b",
+				"@removed":{"reason":"deleted"}},{"id":"z","@removed":{"reason":"changed"}}],
+				"@odata.deltaLink":"HOST/users/delta?d3"}`,
 		},
 		"a=bob@x*(,,e,) g=G:",
 	)
@@ -160,8 +173,10 @@ func TestALostDeltaIsReadFromTheBeginning(t *testing.T) {
 	gone := `410 {"error":{"code":"syncStateNotFound","message":"full synchronization is required"}}`
 	p.want(map[string]string{
 		"/users/delta?d1": gone, "/groups/delta?d1": gone,
-		first:       `{"value":[{"id":"a","userPrincipalName":"ada@x","accountEnabled":true}],"@odata.deltaLink":"HOST/users/delta?d2"}`,
-		firstGroups: `{"value":[{"id":"g","displayName":"G","members@delta":[{"@odata.type":"#microsoft.graph.user","id":"a"}]}],"@odata.deltaLink":"HOST/groups/delta?d2"}`,
+		first: `{"value":[{"id":"a","userPrincipalName":"ada@x","accountEnabled":true}],
+			"@odata.deltaLink":"HOST/users/delta?d2"}`,
+		firstGroups: `{"value":[{"id":"g","displayName":"G","members@delta":[{"@odata.type":"#microsoft.graph.user",
+			"id":"a"}]}],"@odata.deltaLink":"HOST/groups/delta?d2"}`,
 	}, "a=ada@x* g=G:a") // who and what does not come again has gone
 }
 
@@ -210,7 +225,8 @@ func TestAssignmentsAreReplicated(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ there, want string }{{
-		`[{"principalId":"a","principalType":"User"},{"principalId":"g","principalType":"Group"},{"principalId":"a","principalType":"User"},{"principalId":"s","principalType":"ServicePrincipal"},{"principalId":"unknown"}]`,
+		`[{"principalId":"a","principalType":"User"},{"principalId":"g","principalType":"Group"},{"principalId":"a",
+			"principalType":"User"},{"principalId":"s","principalType":"ServicePrincipal"},{"principalId":"unknown"}]`,
 		"a g",
 	},
 		{`[{"principalId":"h"}]`, "h"}, {`[]`, ""}} {

@@ -213,11 +213,17 @@ func TestOldAddressesAreCheckedAtUse(t *testing.T) {
 	o.signIn(ada)
 	const evil = "https://app.example:x@evil.example/acs"
 	logout := fmt.Sprintf(
-		`<samlp:LogoutRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_a" Version="2.0" IssueInstant="%s"><Issuer xmlns="urn:oasis:names:tc:SAML:2.0:assertion">urn:app</Issuer><NameID xmlns="urn:oasis:names:tc:SAML:2.0:assertion">anybody</NameID></samlp:LogoutRequest>`,
+		`<samlp:LogoutRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_a" Version="2.0" `+
+			`IssueInstant="%s">`+
+			`<Issuer xmlns="urn:oasis:names:tc:SAML:2.0:assertion">urn:app</Issuer>`+
+			`<NameID xmlns="urn:oasis:names:tc:SAML:2.0:assertion">anybody</NameID></samlp:LogoutRequest>`,
 		o.now.Format(time.RFC3339),
 	)
 	authn := fmt.Sprintf(
-		`<samlp:AuthnRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_a" Version="2.0" IssueInstant="%s" AssertionConsumerServiceURL="%s"><Issuer xmlns="urn:oasis:names:tc:SAML:2.0:assertion">urn:app</Issuer></samlp:AuthnRequest>`,
+		`<samlp:AuthnRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_a" Version="2.0" `+
+			`IssueInstant="%s" `+
+			`AssertionConsumerServiceURL="%s">`+
+			`<Issuer xmlns="urn:oasis:names:tc:SAML:2.0:assertion">urn:app</Issuer></samlp:AuthnRequest>`,
 		o.now.Format(time.RFC3339),
 		evil,
 	)

@@ -373,7 +373,8 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, user string, err 
 		}
 	} else {
 		h.Log.Error("SAML sign-in failed", "request_id", by.RequestID, "error", err)
-		d.Text, status = "AADSTS90033: A transient error has occurred. Please try again.", http.StatusInternalServerError
+		d.Text = "AADSTS90033: A transient error has occurred. Please try again."
+		status = http.StatusInternalServerError
 	}
 	h.pages.Render(
 		w,

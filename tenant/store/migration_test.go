@@ -99,10 +99,12 @@ func fillReleaseBefore(t *testing.T, dsn string) {
 			`INSERT INTO events VALUES ('e1', 1000, '{"ID":"e1","Actor":{"Kind":"Anonymous"},"Result":"Refused"}')`,
 			`INSERT INTO events
 				VALUES ('e2', 1000,
-					'{"ID":"e2","Actor":{"Kind":"Application","Name":"xxx"},"Action":"Request token","Result":"Refused"}')`,
+					'{"ID":"e2","Actor":{"Kind":"Application","Name":"xxx"},"Action":"Request token",
+					"Result":"Refused"}')`,
 			`INSERT INTO events
 				VALUES ('e3', 1000,
-					'{"ID":"e3","Actor":{"Kind":"Administrator","Name":"admin"},"Action":"Add user","Result":"Granted"}')`,
+					'{"ID":"e3","Actor":{"Kind":"Administrator","Name":"admin"},"Action":"Add user",
+					"Result":"Granted"}')`,
 			`INSERT INTO sessions
 				VALUES ('over', 'u1', '{"Digest":"over","UserID":"u1","ExpiresAt":"2026-11-28T12:00:00Z"}')`,
 			`INSERT INTO sessions
