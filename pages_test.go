@@ -12,9 +12,10 @@ import (
 
 // onItsOwn is the opening tag of an element that begins a line: a block, a row, a cell, a field or
 // a button. What stands within a sentence (a, code, strong, small, span, br) is not among them.
-var onItsOwn = regexp.MustCompile(`<(?:html|head|body|header|nav|main|section|div|form|fieldset|legend|details|summary|` +
-	`h[1-6]|p|pre|ul|ol|li|dl|dt|dd|table|thead|tbody|tr|th|td|label|input|select|option|optgroup|textarea|button|` +
-	`progress|img|noscript)\b`)
+var onItsOwn = regexp.MustCompile(
+	`<(?:html|head|body|header|nav|main|section|div|form|fieldset|legend|details|summary|` +
+		`h[1-6]|p|pre|ul|ol|li|dl|dt|dd|table|thead|tbody|tr|th|td|label|input|select|option|optgroup|textarea|button|` +
+		`progress|img|noscript)\b`)
 
 // TestPagesCanBeReviewed reads every template: it is indented by two spaces, no line is wide, and
 // each element begins a line of its own, a cell as well, so that a change shows what it changes.
@@ -40,7 +41,8 @@ func TestPagesCanBeReviewed(t *testing.T) {
 			if n := utf8.RuneCountInString(line); n > widest {
 				t.Errorf("%s:%d has %d columns, more than %d", path, i+1, n, widest)
 			}
-			if indent := len(line) - len(strings.TrimLeft(line, " \t")); indent%2 != 0 || strings.Contains(line[:indent], "\t") {
+			if indent := len(line) - len(strings.TrimLeft(line, " \t")); indent%2 != 0 ||
+				strings.Contains(line[:indent], "\t") {
 				t.Errorf("%s:%d is not indented by two spaces", path, i+1)
 			}
 			if strings.TrimRight(line, " \t") != line {

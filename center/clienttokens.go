@@ -135,7 +135,11 @@ func (c *Center) redeem(
 		now, err := tx.ClientGrant(digest)
 		if err == nil && now.Session != "" {
 			used = now
-			return client.Name, &refusal.Error{Code: GrantInvalid, Subject: client.Name, Detail: "the code was used before"}
+			return client.Name, &refusal.Error{
+				Code:    GrantInvalid,
+				Subject: client.Name,
+				Detail:  "the code was used before",
+			}
 		}
 		if err != nil {
 			return client.Name, refusal.IfNoRow(err, GrantInvalid, client.Name)

@@ -77,7 +77,9 @@ func (d *directory) settings(change func(*center.SignInSettings)) {
 }
 
 // signIn shows the password and wants a step, or a refusal.
-func (d *directory) signIn(by audit.Actor, from center.Browser, want center.Step, refused refusal.Code) center.Progress {
+func (d *directory) signIn(
+	by audit.Actor, from center.Browser, want center.Step, refused refusal.Code,
+) center.Progress {
 	d.t.Helper()
 	p, err := d.SignInUser(d.ctx, by, "ADA", goodPassword, "/start", from)
 	if refusal.CodeOf(err) != refused || p.Step != want {

@@ -247,7 +247,8 @@ func TestCertificatesOfTheIdentityProvider(t *testing.T) {
 		"PEM":                    {asPEM, refusal.None},
 		"DER":                    {string(soon), refusal.None},
 		"PEM with blanks around": {"\n" + asPEM + " \n", refusal.None},
-		"two":                    {asPEM + asPEM, center.CertificateInvalid}, "nothing": {"", center.CertificateInvalid},
+		"two":                    {asPEM + asPEM, center.CertificateInvalid},
+		"nothing":                {"", center.CertificateInvalid},
 		"a key": {
 			string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: soon})), center.CertificateInvalid,
 		},

@@ -86,7 +86,9 @@ func TestASAMLSignInNeedsItsRequestAndIsUsedOnce(t *testing.T) {
 	attempt := func(what string, a center.VerifiedAssertion, browser string, want refusal.Code) {
 		t.Helper()
 		a.UsableUntil = now.Add(time.Hour)
-		if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: kept[browser]}); refusal.CodeOf(
+		if _, _, _, err := c.SignInWithAssertion(
+			ctx, by, a, center.Browser{Outstanding: kept[browser]},
+		); refusal.CodeOf(
 			err,
 		) != want {
 			t.Errorf("%s: %v, want %q", what, err, want)
@@ -198,7 +200,9 @@ func TestABrowserKeepsItsRequests(t *testing.T) {
 	if len(kept) > 2500 {
 		t.Errorf("a cookie of %d bytes", len(kept))
 	}
-	for i, want := range []refusal.Code{center.RequestUnknown, refusal.None, refusal.None, refusal.None, refusal.None} { // the oldest of five is forgotten
+	for i, want := range []refusal.Code{
+		center.RequestUnknown, refusal.None, refusal.None, refusal.None, refusal.None,
+	} { // the oldest of five is forgotten
 		a := center.VerifiedAssertion{
 			Issuer:       "https://idp",
 			ID:           fmt.Sprint("a", i),

@@ -36,8 +36,8 @@ type Center struct {
 	AccountID       string `json:"account_id"`
 }
 
-// AWS is what an AWS SDK or the AWS CLI is to be told. ConfigFile is a configuration file of the AWS
-// CLI with the profile gatehouse, which signs in at the portal.
+// AWS is what an AWS SDK or the AWS CLI is to be told. ConfigFile is a configuration file of the
+// AWS CLI with the profile gatehouse, which signs in at the portal.
 type AWS struct {
 	EndpointURL     string `json:"endpoint_url"`
 	AccessKeyID     string `json:"access_key_id"`
@@ -197,8 +197,8 @@ func accountsOf(ctx context.Context, c *center.Center) ([]Account, error) {
 }
 
 // AWSConfig is a configuration file of the AWS CLI with a profile that signs in at the center. The
-// start URL is the portal's in AWS's form, since a pair on loopback has no TLS, which the CLI demands
-// of any other. The role is one of Amara Okafor's.
+// start URL is the portal's in AWS's form, since a pair on loopback has no TLS, which the CLI
+// demands of any other. The role is one of Amara Okafor's.
 func AWSConfig(ctx context.Context, c *center.Center, domain string) (string, error) {
 	account, role := "ACCOUNT", "ROLE" // before there is anybody
 	u, err := c.UserByName(ctx, "amara.okafor@"+domain)

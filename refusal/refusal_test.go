@@ -60,7 +60,9 @@ func TestAnErrorCarriesItsCode(t *testing.T) {
 func TestNoRowBecomesARefusal(t *testing.T) {
 	var c refusal.Catalogue
 	missing := c.New("missing", refusal.NotFound, "there is none", "look again")
-	if err := refusal.IfNoRow(fmt.Errorf("read: %w", refusal.ErrNoRow), missing, "ada"); refusal.CodeOf(err) != missing {
+	if err := refusal.IfNoRow(
+		fmt.Errorf("read: %w", refusal.ErrNoRow), missing, "ada",
+	); refusal.CodeOf(err) != missing {
 		t.Errorf("no row: %v", err)
 	}
 	other := errors.New("disk")

@@ -27,7 +27,11 @@ func BenchmarkDoor(b *testing.B) {
 			Region: "us-east-1",
 			Now:    a.center.Now,
 			Lookup: func(context.Context, string, string) (string, awsapi.Caller, error) {
-				return a.secret, awsapi.Caller{AccessKeyID: a.key.ID, Role: string(a.key.Role), Administrator: true}, nil
+				return a.secret, awsapi.Caller{
+					AccessKeyID:   a.key.ID,
+					Role:          string(a.key.Role),
+					Administrator: true,
+				}, nil
 			},
 		},
 		Services:  []awsapi.Service{(&identitystore.Handler{Center: a.center}).Service()},
