@@ -2,7 +2,9 @@
 // random secrets and their digests, sealing of secrets that must be read back, and the growing
 // delay after wrong passwords.
 //
-// It stores nothing and imports nothing of ours.
+// It stores nothing.
+//
+// It imports nothing of ours.
 package authn
 
 import (

@@ -6,7 +6,7 @@
 // Every change goes through Center.change, which authorizes the actor, runs the rule and records
 // the event in one transaction.
 //
-// It may import audit and authn, and nothing else of ours.
+// It may import audit, authn, names and refusal.
 package center
 
 import (

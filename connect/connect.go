@@ -5,7 +5,7 @@
 // Nothing is remembered between runs that the two ends do not tell, so a run that was interrupted
 // at any step is completed by the next one, and a run when everything is in place changes nothing.
 //
-// It may import graph, saml, scim and adminapi; never a half.
+// It may import adminapi, graph and saml.
 package connect
 
 import (

@@ -1,5 +1,7 @@
 // Package demo is the company that the demo shows, and that tests are made with: its people and
 // groups at the tenant, and what they may do in which AWS accounts of the center.
+//
+// It may import adminapi, audit, authn, center, connect, graph, refusal and tenant.
 package demo
 
 import (

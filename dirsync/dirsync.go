@@ -8,6 +8,9 @@
 //
 // Sources: "Delta query overview"; "How provisioning works". architecture_test.go has what it may
 // import.
+//
+// It may import audit, graph, provisioning, provisioning/mapping, refusal, scim, tenant,
+// tenant/mirror and tenant/syncjobs.
 package dirsync
 
 import (

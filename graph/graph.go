@@ -3,7 +3,9 @@
 // The tenant's Graph door and connect both speak it; the client works with the real Microsoft Graph
 // as well.
 //
-// It holds no storage and no policy, and imports nothing of ours.
+// It holds no storage and no policy.
+//
+// It may import names.
 package graph
 
 import (

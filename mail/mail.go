@@ -1,8 +1,9 @@
 // Package mail sends messages to people: over SMTP, or into an outbox in memory that a page shows,
 // for the demo.
 //
-// It knows neither half and imports nothing of ours. What stands in a message is secret: it never
-// reaches the log.
+// It knows neither half. What stands in a message is secret: it never reaches the log.
+//
+// It imports nothing of ours.
 package mail
 
 import (

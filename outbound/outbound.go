@@ -6,7 +6,9 @@
 // redirect, since whoever answers would choose where the secret goes next, and takes no proxy from
 // the environment unless it is told to.
 //
-// It knows neither half and imports nothing of ours.
+// It knows neither half.
+//
+// It imports nothing of ours.
 package outbound
 
 import (

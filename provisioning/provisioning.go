@@ -6,8 +6,9 @@
 // then the references between them, then groups, then members in batches. The requests are in one
 // of Entra's two dialects. A dry run does all of it but the requests that change something.
 //
-// Sources: Entra documentation, "How provisioning works"; the SCIM tutorial. It may import scim and
-// provisioning/mapping.
+// Sources: Entra documentation, "How provisioning works"; the SCIM tutorial.
+//
+// It may import names, provisioning/mapping and scim.
 package provisioning
 
 import (

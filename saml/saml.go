@@ -6,7 +6,9 @@
 // is here. Only Verify makes an Assertion, so holding one means that it was checked, and it is read
 // from nothing but the bytes that the signature covers.
 //
-// It holds no storage and no policy, and imports nothing of ours.
+// It holds no storage and no policy.
+//
+// It imports nothing of ours.
 package saml
 
 import (

@@ -3,7 +3,7 @@
 // such as "active": "False" and capitalised operations, but holds no storage and no policy: what a
 // service provider allows is its door's business.
 //
-// It imports nothing of ours.
+// It may import names.
 package scim
 
 import (

@@ -3,8 +3,9 @@
 //
 // Two engines stand behind it: SQLite, a file in the data folder with one writer that commits what
 // arrives together in one fsync, and PostgreSQL, serializable and retried. SQL text is shared:
-// placeholders are $1, $2, …; types are TEXT, BIGINT and INTEGER. It knows neither half and imports
-// nothing of ours.
+// placeholders are $1, $2, …; types are TEXT, BIGINT and INTEGER. It knows neither half.
+//
+// It imports nothing of ours.
 package sqldb
 
 import (

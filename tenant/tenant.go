@@ -6,7 +6,7 @@
 // Every change goes through Tenant.change, which runs the rule, records the event and notes what
 // provisioning must look at again, in one transaction.
 //
-// It may import audit, authn and provisioning/mapping, and nothing else of ours.
+// It may import audit, authn, names, outbound, provisioning/mapping and refusal.
 package tenant
 
 import (

@@ -3,6 +3,8 @@
 // a line in the log.
 //
 // It knows neither half.
+//
+// It may import audit.
 package web
 
 import (

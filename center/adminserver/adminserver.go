@@ -1,7 +1,8 @@
 // Package adminserver is the center's door for adminapi: what AWS offers only in its console, for
 // programs that sign their requests as for AWS's own APIs.
 //
-// It may import adminapi, awsapi, awsdoor, center, iam, idpmetadata and names.
+// It may import adminapi, awsapi, center, center/awsdoor, center/iam, center/idpmetadata, names and
+// refusal.
 package adminserver
 
 import (

@@ -2,7 +2,9 @@
 // behind a signed request is, how refusals are recorded that never reach a rule, and the exceptions
 // that AWS's services have for each class of refusal.
 //
-// It is no door of its own. It may import center, broker, awsapi and audit.
+// It is no door of its own.
+//
+// It may import audit, awsapi, center, center/broker and refusal.
 package awsdoor
 
 import (

@@ -1,6 +1,6 @@
 // Package broker holds the ways to get credentials for a role: implementations of center.Broker.
 //
-// It may import center, saml and authn.
+// It may import authn, center, refusal and saml.
 package broker
 
 import (

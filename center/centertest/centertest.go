@@ -1,7 +1,7 @@
 // Package centertest makes real centers for tests, and holds the contract suite that every
 // center.Store must pass.
 //
-// It may import center, its store, sqldb and the shared packages.
+// It may import audit, authn, center, center/store and refusal.
 package centertest
 
 import (

@@ -2,7 +2,7 @@
 // there has an API too, in adminserver. Both call the same rules; while automatic provisioning is
 // on, the rules refuse people here what the API still allows.
 //
-// It may import center, iam, idpmetadata, saml, names, web, audit and authn.
+// It may import audit, authn, center, center/iam, center/idpmetadata, names, refusal, saml and web.
 package console
 
 import (

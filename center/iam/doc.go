@@ -3,7 +3,7 @@
 // through IAM's API (Keeper, which is a center.RoleKeeper), or writes them as a template for people
 // who will not give the center rights in IAM (AccountRoles).
 //
-// It may import center, center/broker and saml.
+// It may import center, center/broker, refusal and saml.
 package iam
 
 import (

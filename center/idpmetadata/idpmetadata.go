@@ -2,7 +2,9 @@
 // at an address. What it finds is shown to the center's administrators; the center decides what is
 // trusted.
 //
-// It is no door of its own. It may import center, saml, audit and outbound.
+// It is no door of its own.
+//
+// It may import audit, center, outbound, refusal and saml.
 package idpmetadata
 
 import (

@@ -1,7 +1,7 @@
 // Package portal is the center's access portal: the accounts, roles and applications of the person
 // who is signed in, temporary credentials, and the way to the AWS console.
 //
-// It may import center, saml, web, audit and authn.
+// It may import audit, authn, center, refusal, saml and web.
 package portal
 
 import (

@@ -3,5 +3,5 @@
 // SCIM developer guide says and clients have seen; the standard one is RFC 7643 and RFC 7644. It
 // serves /{tenant}/scim/v2/, and writes and reads users and groups as JSON lines.
 //
-// It may import center, scim and audit.
+// It may import audit, center, refusal and scim.
 package scimserver

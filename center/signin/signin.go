@@ -2,7 +2,7 @@
 // requests, the assertion consumer service), the built-in directory's pages (password, second
 // factor, links in mails, people's own accounts), and the session cookie of the access portal.
 //
-// It may import center, saml, web, audit and authn.
+// It may import audit, authn, center, refusal, saml and web.
 package signin
 
 import (

@@ -1,8 +1,9 @@
 // Package sso is the center's door for the portal API: the accounts and roles that the holder of an
 // access token has, credentials for them, and signing out. The token comes from the sso-oidc door.
 //
-// Source: the published service model, API version 2019-06-10; what the SDKs send. It may import
-// center, web, awsapi and audit.
+// Source: the published service model, API version 2019-06-10; what the SDKs send.
+//
+// It may import audit, awsapi, center, refusal and web.
 package sso
 
 import (

@@ -3,6 +3,7 @@
 // people allow what a program asks for.
 //
 // Sources: the published service model and OIDC API reference; RFC 8628 (device grant), RFC 7636
-// (PKCE), RFC 8252 (native apps); what the AWS CLI and the SDKs send. It may import center, authn,
-// web and audit.
+// (PKCE), RFC 8252 (native apps); what the AWS CLI and the SDKs send.
+//
+// It may import audit, authn, center, refusal and web.
 package ssooidc

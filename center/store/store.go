@@ -2,7 +2,7 @@
 // nothing; each method is one statement. Objects are kept whole as JSON beside the columns that
 // they are found by.
 //
-// It may import center, sqldb and audit.
+// It may import audit, center, names, refusal and sqldb.
 package store
 
 import (

@@ -1,7 +1,7 @@
 // Package sts is the center's door for the one STS operation that proves credentials:
 // GetCallerIdentity, over the query protocol.
 //
-// It may import awsapi only: who the caller is, the signature has already told.
+// It may import awsapi.
 package sts
 
 import (

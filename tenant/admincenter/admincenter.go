@@ -1,7 +1,7 @@
 // Package admincenter is the tenant's door for administrators: the clicks of the walk. Gallery,
 // single sign-on, users and groups, provisioning.
 //
-// It may import tenant, saml, web, audit, and of the engine what an explanation and a mapping are.
+// It may import audit, authn, provisioning, provisioning/mapping, refusal, saml, tenant and web.
 package admincenter
 
 import (

@@ -2,8 +2,9 @@
 // assignments and synchronization jobs that it takes to connect an enterprise application.
 // docs/fidelity.md lists what is there.
 //
-// Sources: Microsoft Graph reference and tutorials. It may import tenant, graph, saml, web, audit,
-// and of the engine what an explanation and a mapping are.
+// Sources: Microsoft Graph reference and tutorials.
+//
+// It may import audit, graph, provisioning, provisioning/mapping, refusal, saml, tenant and web.
 package graphserver
 
 import (

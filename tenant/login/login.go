@@ -1,7 +1,7 @@
 // Package login is the tenant's door for people: the sign-in page with its session, and the page
 // with the tiles of their applications.
 //
-// It may import tenant, web and audit.
+// It may import audit, refusal, tenant and web.
 package login
 
 import (

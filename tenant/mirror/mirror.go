@@ -2,8 +2,9 @@
 // or any that speaks its delta queries: users, groups, members and who is assigned to an
 // application. A rehearsal begins with it, and it is how `gatehouse sync` reads its source.
 //
-// Sources: "Delta query overview", user: delta, group: delta. It may import tenant, graph and
-// audit.
+// Sources: "Delta query overview", user: delta, group: delta.
+//
+// It may import audit, graph, refusal and tenant.
 package mirror
 
 import (

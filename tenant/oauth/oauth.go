@@ -3,8 +3,9 @@
 // tokens, its keys and its metadata. The Graph door is given the function that checks what it
 // issued.
 //
-// Sources: "Microsoft identity platform and OAuth 2.0" pages; RFC 6749, 7523, 7636, 8628. It may
-// import tenant, authn, web and audit.
+// Sources: "Microsoft identity platform and OAuth 2.0" pages; RFC 6749, 7523, 7636, 8628.
+//
+// It may import audit, authn, refusal, tenant and web.
 package oauth
 
 import (

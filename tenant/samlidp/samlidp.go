@@ -1,8 +1,9 @@
 // Package samlidp is the tenant's door for SAML 2.0: the single sign-on service as Entra ID's,
 // sign-in that starts here, and the federation metadata document of each application.
 //
-// Sources: Entra's SAML protocol page, and real responses and metadata. It may import tenant, saml,
-// web and audit.
+// Sources: Entra's SAML protocol page, and real responses and metadata.
+//
+// It may import audit, refusal, saml, tenant and web.
 package samlidp
 
 import (

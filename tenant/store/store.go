@@ -2,7 +2,7 @@
 // nothing; each method is one statement. Objects are kept whole as JSON beside the columns that
 // they are found by.
 //
-// It may import tenant, sqldb and audit.
+// It may import audit, names, refusal, sqldb and tenant.
 package store
 
 import (

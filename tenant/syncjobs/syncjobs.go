@@ -2,7 +2,7 @@
 // store the engine's memory. A job is woken by a change, not polled for, so the target follows
 // within a second instead of forty minutes.
 //
-// It may import tenant, provisioning, scim and audit.
+// It may import audit, outbound, provisioning, provisioning/mapping, refusal, scim and tenant.
 package syncjobs
 
 import (

@@ -1,7 +1,7 @@
 // Package tenanttest makes real tenants for tests, and holds the contract suite that every
 // tenant.Store must pass.
 //
-// It may import tenant, audit and authn.
+// It may import audit, authn, refusal and tenant.
 package tenanttest
 
 import (
