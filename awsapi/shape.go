@@ -346,8 +346,13 @@ func (s *Shape) missing(t reflect.Type, path string) string {
 		return s.Of.missing(t.Elem(), path)
 	case s.Kind == Structure && t.Kind() == reflect.Struct:
 		fields := map[string]reflect.Type{}
+		var others reflect.Type // of members that have no field of their own
 		for _, f := range reflect.VisibleFields(t) {
-			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if options == "embed" && f.Type.Kind() == reflect.Map {
+				others = f.Type.Elem()
+				continue
+			}
 			if name == "" {
 				name = f.Name
 			}
@@ -355,8 +360,11 @@ func (s *Shape) missing(t reflect.Type, path string) string {
 		}
 		for _, name := range slices.Sorted(maps.Keys(s.Members)) {
 			field, ok := fields[name]
-			if !ok {
+			if ok = ok || (others != nil && s.Members[name].Kind == String); !ok {
 				return under(path, name)
+			}
+			if field == nil {
+				field = others
 			}
 			if missing := s.Members[name].missing(field, under(path, name)); missing != "" {
 				return missing

@@ -2,6 +2,7 @@ package center
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -115,20 +116,25 @@ type TextStruct struct {
 }
 
 // NewTextStruct makes a type of the texts whose paths begin with prefix and that a door has a tag
-// for. A field's name is the rest of the path, in upper camel.
-func NewTextStruct(prefix string, tag func(name string) (reflect.StructTag, bool)) TextStruct {
+// for. A field's name is the rest of the path, in upper camel. The fields have the order of the
+// table, but for those that are named last.
+func NewTextStruct(prefix string, tag func(name string) reflect.StructTag, last ...string) TextStruct {
 	var s TextStruct
-	var fields []reflect.StructField
-	for i, t := range new(User).TextAttributes() {
+	texts := new(User).TextAttributes()
+	for i, t := range texts {
 		name, ok := strings.CutPrefix(t.Path, prefix)
-		if !ok || strings.Contains(name, ".") {
-			continue
-		}
-		if tag, ok := tag(name); ok {
+		if ok && !strings.Contains(name, ".") && tag(name) != "" {
 			s.places = append(s.places, i)
-			fields = append(fields, reflect.StructField{
-				Name: strings.ToUpper(name[:1]) + name[1:], Type: reflect.TypeFor[string](), Tag: tag,
-			})
+		}
+	}
+	slices.SortStableFunc(s.places, func(a, b int) int {
+		return slices.Index(last, texts[a].Path) - slices.Index(last, texts[b].Path) // -1: not last
+	})
+	fields := make([]reflect.StructField, len(s.places))
+	for i, place := range s.places {
+		name := strings.TrimPrefix(texts[place].Path, prefix)
+		fields[i] = reflect.StructField{
+			Name: strings.ToUpper(name[:1]) + name[1:], Type: reflect.TypeFor[string](), Tag: tag(name),
 		}
 	}
 	s.Type = reflect.StructOf(fields)

@@ -6,6 +6,7 @@ import (
 	"unicode"
 
 	"github.com/gatehouse-id/gatehouse/awsapi"
+	"github.com/gatehouse-id/gatehouse/center"
 )
 
 // The input shapes of the service model, with its names, bounds and patterns. Source: the published
@@ -132,18 +133,7 @@ func lists(m awsapi.Members, required ...string) *awsapi.Shape {
 	return input(m, required...)
 }
 
-var createUserShape = input(awsapi.Members{
-	"UserName": userName, "DisplayName": text, "NickName": text, "ProfileUrl": text, "UserType": text, "Title": text,
-	"PreferredLanguage": text, "Locale": text,
-	"Timezone": text, "Website": text, "Birthdate": text,
-	"Name": awsapi.StructureOf(awsapi.Members{
-		"Formatted":       text,
-		"FamilyName":      text,
-		"GivenName":       text,
-		"MiddleName":      text,
-		"HonorificPrefix": text,
-		"HonorificSuffix": text,
-	}),
+var createUserShape = input(withTexts(awsapi.Members{
 	"Emails":       awsapi.ListOf(1, 1, typed),
 	"PhoneNumbers": awsapi.ListOf(1, 1, typed),
 	"Roles":        awsapi.ListOf(1, 1, typed),
@@ -166,4 +156,20 @@ var createUserShape = input(awsapi.Members{
 		awsapi.StructureOf(awsapi.Members{"Value": text, "Type": text, "Display": text, "Primary": flag}, "Value"),
 	),
 	"Extensions": {Kind: awsapi.Map, Min: 1, Max: 10, Key: extensionName, Of: document},
-})
+}))
+
+// withTexts adds the attributes of a user that are one text, and those of the name.
+func withTexts(m awsapi.Members) awsapi.Members {
+	name := awsapi.Members{}
+	for _, t := range new(center.User).TextAttributes() {
+		part, ofName := strings.CutPrefix(t.Path, center.NamePrefix)
+		switch {
+		case ofName:
+			name[upperCamel(part)] = text
+		case isAttribute(t.Path) && !strings.HasPrefix(t.Path, center.EnterprisePrefix):
+			m[upperCamel(t.Path)] = text
+		}
+	}
+	m["UserName"], m["Name"] = userName, awsapi.StructureOf(name)
+	return m
+}

@@ -16,46 +16,6 @@ import (
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
-type personName struct {
-	Formatted, FamilyName, GivenName, MiddleName, HonorificPrefix, HonorificSuffix string `json:",omitempty"`
-}
-
-type typedValue struct {
-	Value, Type string `json:",omitempty"`
-	Primary     bool
-}
-
-type address struct {
-	StreetAddress, Locality, Region, PostalCode, Country, Formatted, Type string `json:",omitempty"`
-	Primary                                                               bool
-}
-
-type photo struct {
-	Value, Display, Type string `json:",omitempty"`
-	Primary              bool
-}
-
-// userFields are the attributes of a user on this wire.
-type userFields struct {
-	UserName, DisplayName, NickName, UserType, Title, PreferredLanguage, Locale, Timezone, Website, Birthdate string `json:",omitempty"`
-
-	ProfileURL   string                    `json:"ProfileUrl,omitempty"`
-	Name         *personName               `json:",omitempty"`
-	Emails       []typedValue              `json:",omitempty"`
-	PhoneNumbers []typedValue              `json:",omitempty"`
-	Roles        []typedValue              `json:",omitempty"`
-	Addresses    []address                 `json:",omitempty"`
-	Photos       []photo                   `json:",omitempty"`
-	Extensions   map[string]map[string]any `json:",omitempty"`
-}
-
-const enterpriseExtension = "aws:identitystore:enterprise"
-
-type createUserInput struct {
-	store
-	userFields
-}
-
 type userOutput struct {
 	IdentityStoreID string `json:"IdentityStoreId"`
 	UserID          string `json:"UserId"`
@@ -65,158 +25,12 @@ func (h *Handler) createUser(ctx context.Context, who awsapi.Caller, in createUs
 	if err := h.check(in.store); err != nil {
 		return userOutput{}, err
 	}
-	u, err := in.toDomain()
+	u, err := in.user()
 	if err != nil {
 		return userOutput{}, err
 	}
 	u, err = h.Center.CreateUser(ctx, awsdoor.Actor(who), u, center.User.CheckAWS)
 	return userOutput{in.IdentityStoreID, string(u.ID)}, err
-}
-
-func (f userFields) toDomain() (center.User, error) {
-	u := center.User{
-		UserName: f.UserName, DisplayName: f.DisplayName, NickName: f.NickName, UserType: f.UserType, Title: f.Title,
-		PreferredLanguage: f.PreferredLanguage,
-		Locale:            f.Locale, Timezone: f.Timezone, Website: f.Website, Birthdate: f.Birthdate,
-		ProfileURL: f.ProfileURL, Active: true,
-	}
-	if f.Name != nil {
-		u.Name = center.PersonName(*f.Name)
-	}
-	u.Emails = toValues(f.Emails)
-	u.PhoneNumbers = toValues(f.PhoneNumbers)
-	u.Roles = toValues(f.Roles)
-	for _, p := range f.Photos {
-		u.Photos = append(u.Photos, center.Value(p))
-	}
-	for _, a := range f.Addresses {
-		u.Addresses = append(
-			u.Addresses,
-			center.Address{
-				Formatted:     a.Formatted,
-				StreetAddress: a.StreetAddress,
-				Locality:      a.Locality,
-				Region:        a.Region,
-				PostalCode:    a.PostalCode,
-				Country:       a.Country,
-				Type:          a.Type,
-				Primary:       a.Primary,
-			},
-		)
-	}
-	for name, extension := range f.Extensions {
-		if name != enterpriseExtension {
-			return u, invalid("there is no extension " + name)
-		}
-		for k, v := range extension {
-			if err := setEnterprise(&u.Enterprise, k, v); err != nil {
-				return u, err
-			}
-		}
-	}
-	return u, nil
-}
-
-func toValues(list []typedValue) (values []center.Value) {
-	for _, v := range list {
-		values = append(values, center.Value{Value: v.Value, Type: v.Type, Primary: v.Primary})
-	}
-	return values
-}
-
-// showOne shows the value that stands for all: the model's lists hold one.
-func showOne(values []center.Value) (list []typedValue) {
-	for _, v := range center.PrimaryOf(values) {
-		list = append(list, typedValue{v.Value, v.Type, v.Primary})
-	}
-	return list
-}
-
-// enterpriseField returns the place of an attribute of the enterprise extension.
-func enterpriseField(e *center.Enterprise, name string) *string {
-	return map[string]*string{
-		"employeeNumber": &e.EmployeeNumber, "costCenter": &e.CostCenter, "organization": &e.Organization,
-		"division": &e.Division, "department": &e.Department, "manager": &e.Manager, "manager.value": &e.Manager,
-	}[name]
-}
-
-func setEnterprise(e *center.Enterprise, name string, v any) error {
-	field := enterpriseField(e, name)
-	if m, ok := v.(map[string]any); ok && name == "manager" {
-		if v, ok = m["value"]; !ok || len(m) != 1 {
-			return invalid("manager has the member value and no other")
-		}
-	}
-	text, ok := v.(string)
-	if field == nil || (!ok && v != nil) {
-		return invalid("the enterprise extension has no text attribute " + name)
-	}
-	*field = text
-	return nil
-}
-
-// user is a described or listed user.
-type user struct {
-	userFields
-	IdentityStoreID      string `json:"IdentityStoreId"`
-	UserID               string `json:"UserId"`
-	UserStatus           string
-	ExternalIDs          []externalID `json:"ExternalIds,omitempty"`
-	CreatedAt, UpdatedAt awsapi.Timestamp
-	CreatedBy, UpdatedBy string `json:",omitempty"`
-}
-
-// show translates a user. Extensions are shown only when they are asked for.
-func (h *Handler) show(u center.User, issuer string, extensions []string) user {
-	f := userFields{
-		UserName: u.UserName, DisplayName: u.DisplayName, NickName: u.NickName, UserType: u.UserType, Title: u.Title,
-		PreferredLanguage: u.PreferredLanguage,
-		Locale:            u.Locale, Timezone: u.Timezone, Website: u.Website, Birthdate: u.Birthdate,
-		ProfileURL: u.ProfileURL,
-	}
-	name := personName(u.Name)
-	f.Name = &name
-	f.Emails = showOne(u.Emails)
-	f.PhoneNumbers = showOne(u.PhoneNumbers)
-	f.Roles = showOne(u.Roles)
-	for _, p := range u.Photos[:min(3, len(u.Photos))] {
-		f.Photos = append(f.Photos, photo{Value: p.Value, Type: p.Type, Display: p.Display, Primary: p.Primary})
-	}
-	for _, a := range center.PrimaryAddressOf(u.Addresses) {
-		f.Addresses = append(
-			f.Addresses,
-			address{a.StreetAddress, a.Locality, a.Region, a.PostalCode, a.Country, a.Formatted, a.Type, a.Primary},
-		)
-	}
-	for _, name := range extensions {
-		if name == enterpriseExtension && u.Enterprise != (center.Enterprise{}) {
-			f.Extensions = map[string]map[string]any{enterpriseExtension: showEnterprise(u.Enterprise)}
-		}
-	}
-	status := "ENABLED"
-	if !u.Active {
-		status = "DISABLED"
-	}
-	return user{
-		userFields: f, IdentityStoreID: h.Center.Instance.IdentityStoreID, UserID: string(u.ID), UserStatus: status,
-		ExternalIDs: externalIDs(issuer, u.ExternalID),
-		CreatedAt: awsapi.Timestamp(
-			u.CreatedAt,
-		), UpdatedAt: awsapi.Timestamp(u.UpdatedAt), CreatedBy: u.CreatedBy, UpdatedBy: u.UpdatedBy,
-	}
-}
-
-func showEnterprise(e center.Enterprise) map[string]any {
-	m := map[string]any{}
-	for _, name := range []string{"employeeNumber", "costCenter", "organization", "division", "department"} {
-		if v := *enterpriseField(&e, name); v != "" {
-			m[name] = v
-		}
-	}
-	if e.Manager != "" {
-		m["manager"] = map[string]any{"value": e.Manager}
-	}
-	return m
 }
 
 type userInput struct {
@@ -225,16 +39,16 @@ type userInput struct {
 	Extensions []string
 }
 
-func (h *Handler) describeUser(ctx context.Context, _ awsapi.Caller, in userInput) (user, error) {
+func (h *Handler) describeUser(ctx context.Context, _ awsapi.Caller, in userInput) (any, error) {
 	if err := h.check(in.store); err != nil {
-		return user{}, err
+		return nil, err
 	}
 	u, err := h.Center.User(ctx, center.UserID(in.UserID))
 	if err != nil {
-		return user{}, err
+		return nil, err
 	}
 	issuer, err := h.Center.ExternalIDIssuer(ctx)
-	return h.show(u, issuer, in.Extensions), err
+	return h.show([]center.User{u}, issuer, in.Extensions).Index(0).Addr().Interface(), err
 }
 
 func (h *Handler) deleteUser(ctx context.Context, who awsapi.Caller, in userInput) (awsapi.Empty, error) {
@@ -253,12 +67,12 @@ type listUsersInput struct {
 }
 
 type listUsersOutput struct {
-	Users     []user
+	Users     any    // a list of userType
 	NextToken string `json:",omitempty"`
 }
 
 func (h *Handler) listUsers(ctx context.Context, _ awsapi.Caller, in listUsersInput) (listUsersOutput, error) {
-	out := listUsersOutput{Users: []user{}}
+	out := listUsersOutput{Users: []struct{}{}}
 	if err := h.check(in.store); err != nil {
 		return out, err
 	}
@@ -280,7 +94,7 @@ func (h *Handler) listUsers(ctx context.Context, _ awsapi.Caller, in listUsersIn
 			return out, nil
 		}
 		if err == nil {
-			out.Users = append(out.Users, h.show(u, issuer, in.Extensions))
+			out.Users = h.show([]center.User{u}, issuer, in.Extensions).Interface()
 		}
 		return out, err
 	}
@@ -292,9 +106,7 @@ func (h *Handler) listUsers(ctx context.Context, _ awsapi.Caller, in listUsersIn
 		users = users[:size]
 		out.NextToken = awsapi.EncodeToken("ListUsers", string(users[size-1].ID))
 	}
-	for _, u := range users {
-		out.Users = append(out.Users, h.show(u, issuer, in.Extensions))
-	}
+	out.Users = h.show(users, issuer, in.Extensions).Interface()
 	return out, nil
 }
 
@@ -368,20 +180,6 @@ func (h *Handler) updateUser(ctx context.Context, who awsapi.Caller, in updateUs
 	return awsapi.Empty{}, err
 }
 
-// textFields are the attributes that hold one text, by path.
-func textFields(u *center.User) map[string]*string {
-	return map[string]*string{
-		"userName": &u.UserName, "displayName": &u.DisplayName, "nickName": &u.NickName, "profileUrl": &u.ProfileURL,
-		"title":    &u.Title,
-		"userType": &u.UserType, "preferredLanguage": &u.PreferredLanguage, "locale": &u.Locale,
-		"timezone": &u.Timezone,
-		"website":  &u.Website, "birthdate": &u.Birthdate,
-		"name.formatted": &u.Name.Formatted, "name.familyName": &u.Name.FamilyName, "name.givenName": &u.Name.GivenName,
-		"name.middleName": &u.Name.MiddleName, "name.honorificPrefix": &u.Name.HonorificPrefix,
-		"name.honorificSuffix": &u.Name.HonorificSuffix,
-	}
-}
-
 // apply sets one attribute; an absent or null value unsets it. Lists are replaced whole by an array
 // with lower camel keys, as the Terraform provider sends them; name and the extension may be set
 // whole or by their parts.
@@ -390,7 +188,7 @@ func (op operation) apply(u *center.User) error {
 		return err
 	}
 	missing := op.missing()
-	if field, ok := textFields(u)[op.AttributePath]; ok {
+	if field := textAt(u, op.AttributePath); field != nil {
 		return op.text(field, missing)
 	}
 	if name, ok := strings.CutPrefix(op.AttributePath, enterpriseExtension+"."); ok {
@@ -400,13 +198,13 @@ func (op operation) apply(u *center.User) error {
 				return op.wrong()
 			}
 		}
-		return setEnterprise(&u.Enterprise, name, v)
+		return setEnterprise(u, name, v)
 	}
 	switch op.AttributePath {
 	case "name":
 		return whole(op, missing, &u.Name)
 	case enterpriseExtension:
-		return op.extension(missing, &u.Enterprise)
+		return op.extension(missing, u)
 	case "emails":
 		return list(op, missing, &u.Emails)
 	case "phoneNumbers":
@@ -489,8 +287,8 @@ func whole[T any](op operation, missing bool, into *T) error {
 }
 
 // extension replaces the enterprise extension.
-func (op operation) extension(missing bool, into *center.Enterprise) error {
-	*into = center.Enterprise{}
+func (op operation) extension(missing bool, u *center.User) error {
+	u.Enterprise = center.Enterprise{}
 	if missing {
 		return nil
 	}
@@ -499,7 +297,7 @@ func (op operation) extension(missing bool, into *center.Enterprise) error {
 		return op.wrong()
 	}
 	for name, value := range v {
-		if err := setEnterprise(into, name, value); err != nil {
+		if err := setEnterprise(u, name, value); err != nil {
 			return err
 		}
 	}

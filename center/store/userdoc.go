@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 )
@@ -187,7 +189,7 @@ func (p *plainReader) address() (a center.Address) {
 	return a
 }
 
-// plainReader reads JSON without blanks and escapes. Whatever it does not expect sets unusual, and
+// plainReader reads JSON without blanks. Whatever it does not expect sets unusual, and
 // what it returned then means nothing.
 type plainReader struct {
 	s       string
@@ -222,10 +224,27 @@ func (p *plainReader) text() string {
 	}
 	t := p.s[p.i : p.i+n]
 	if strings.IndexByte(t, '\\') >= 0 {
-		p.unusual = true
+		return p.escaped()
 	}
 	p.i += n + 1
 	return t
+}
+
+// escaped reads the rest of a text that has escapes, such as the lines of an address.
+func (p *plainReader) escaped() string {
+	from := p.i - 1
+	for p.i < len(p.s) && p.s[p.i] != '"' {
+		if p.s[p.i] == '\\' {
+			p.i++
+		}
+		p.i++
+	}
+	p.i++
+	t, err := jsontext.AppendUnquote(nil, p.s[from:min(p.i, len(p.s))])
+	if err != nil {
+		p.unusual = true
+	}
+	return string(t)
 }
 
 func (p *plainReader) flag() bool {

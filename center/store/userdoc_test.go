@@ -70,8 +70,10 @@ func TestDocumentsThatAreUnusual(t *testing.T) {
 		plain bool
 		want  center.User
 	}{
-		"another order":       {`{"Title":"T","UserName":"a"}`, true, center.User{UserName: "a", Title: "T"}},
-		"an escape":           {`{"UserName":"a","Title":"\u0041"}`, false, center.User{UserName: "a", Title: "A"}},
+		"another order": {`{"Title":"T","UserName":"a"}`, true, center.User{UserName: "a", Title: "T"}},
+		"escapes": {
+			`{"UserName":"a\\","Title":"\u0041\"\n"}`, true, center.User{UserName: `a\`, Title: "A\"\n"},
+		},
 		"a blank":             {`{"UserName": "a"}`, false, center.User{UserName: "a"}},
 		"a field of tomorrow": {`{"UserName":"a","Shoes":"7"}`, false, center.User{UserName: "a"}},
 		"a part of tomorrow": {
