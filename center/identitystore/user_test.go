@@ -47,7 +47,8 @@ func TestEveryTextOfAUserIsAnAttributeHere(t *testing.T) {
 		return text + " " + path
 	}
 	member := func(name string) string { return strings.ToUpper(name[:1]) + name[1:] }
-	person, name, extension := map[string]any{}, map[string]any{}, map[string]any{}
+	person := map[string]any{}
+	name, extension := map[string]any{}, map[string]any{}
 	var operations []map[string]any
 	for _, text := range new(center.User).TextAttributes() {
 		path, part := text.Path, strings.TrimPrefix(text.Path, center.NamePrefix)
