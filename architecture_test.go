@@ -56,7 +56,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"tenant/samlidp", "audit refusal saml tenant web"},
 	{"tenant/login", "audit refusal tenant web"},
 	{"tenant/admincenter", "audit authn provisioning provisioning/mapping refusal saml tenant web"},
-	{"tenant/mirror", "audit graph refusal tenant"},
+	{"tenant/mirror", "audit graph names refusal tenant"},
 	{"tenant/syncjobs", "audit outbound provisioning provisioning/mapping refusal scim tenant"},
 	{"center", "audit authn names refusal"},
 	{"tenant", "audit authn names outbound provisioning/mapping refusal"},

@@ -1,10 +1,11 @@
-// Package mirror keeps a tenant in step with another one behind Microsoft Graph, the real Entra ID
-// or any that speaks its delta queries: users, groups, members and who is assigned to an
-// application. A rehearsal begins with it, and it is how `gatehouse sync` reads its source.
+// Package mirror fills a tenant with another one's directory: users, groups, members and the
+// assignments of an application. It keeps in step with a Microsoft Graph, the real Entra ID or any
+// other that speaks its delta queries, or reads the CSV files that the Entra admin center
+// downloads. It is how `gatehouse sync` reads its source.
 //
-// Sources: "Delta query overview", user: delta, group: delta.
+// Sources: "Delta query overview", user: delta, group: delta; "Bulk download users".
 //
-// It may import audit, graph, refusal and tenant.
+// It may import audit, graph, names, refusal and tenant.
 package mirror
 
 import (
