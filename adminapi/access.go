@@ -153,7 +153,13 @@ type RoleRequestInput struct {
 	RequestID string `json:"RequestId"`
 }
 
-// RoleRequest is work on roles. Status is IN_PROGRESS, SUCCEEDED or FAILED.
+// The statuses of work on roles, as those of AWS's requests; a third one is SUCCEEDED.
+const (
+	RequestInProgress = "IN_PROGRESS"
+	RequestFailed     = "FAILED"
+)
+
+// RoleRequest is work on roles.
 type RoleRequest struct {
 	RequestID     string `json:"RequestId"`
 	Status        string `json:",omitempty"`

@@ -1,16 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"reflect"
-	"slices"
 	"strings"
 	"time"
 
@@ -27,81 +22,62 @@ func (w *world) accountsCommand() *cobra.Command {
 		Example: `  gatehouse accounts list
   aws organizations list-accounts > accounts.json && gatehouse accounts import accounts.json --dry-run
   gatehouse accounts import accounts.csv`,
-		Args: noArgs,
 	}
-	a.address.flags(cmd)
-	cmd.PersistentFlags().BoolVar(&a.asJSON, "json", false, "print JSON")
-	list := &cobra.Command{
-		Use: "list", Short: "List the accounts", Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+	a.flags(cmd)
+	list := a.command("list", "List the accounts", noArgs,
+		func(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
 			all, err := c.Accounts(cmd.Context())
 			if err != nil {
 				return err
 			}
 			return a.printAccounts(all)
-		},
-	}
+		})
+	cmd.AddCommand(list, a.importAccounts(), a.syncAccounts())
+	return cmd
+}
+
+func (a *administration) importAccounts() *cobra.Command {
 	var dryRun bool
-	bring := &cobra.Command{
-		Use: "import FILE", Short: "Add and change accounts by a file",
-		Long: `Reads accounts from CSV, whose first line names the columns id, name, email, status and tags (key=value;key=value), or from what
-"aws organizations list-accounts" prints ("-": standard input). Accounts that are not in the file stay as they are.`,
-		Args: oneArg("a file"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+	cmd := a.command("import FILE", "Add and change accounts from a file", oneArg("a file"),
+		func(cmd *cobra.Command, c *adminapi.Client, args []string) error {
 			wanted, err := readAccounts(cmd.InOrStdin(), args[0])
 			if err != nil {
 				return err
 			}
-			return a.importAccounts(cmd, c, wanted, dryRun)
-		},
-	}
-	bring.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would change")
-	cmd.AddCommand(list, bring, a.syncAccounts())
+			changes, err := c.CompareAccounts(cmd.Context(), wanted)
+			if err != nil {
+				return err
+			}
+			if err := a.printChanges(changes); err != nil || dryRun {
+				return err
+			}
+			bar := a.counter("accounts")
+			err = c.ApplyAccounts(cmd.Context(), changes, func(done int) { _ = bar.Set(done) }) // only a display
+			return errors.Join(err, bar.Finish())
+		})
+	cmd.Long = `Reads accounts from CSV or from the output of "aws organizations list-accounts"; "-" is
+standard input. The first line of CSV names the columns: id, name, email, status and tags
+(key=value;key=value). Accounts that are not in the file stay unchanged.`
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the changes and make none")
 	return cmd
 }
+
+const importTimeout = time.Hour //bound:wait an organization to be read, by a command
 
 // syncAccounts has a center that was started with --organizations read its organization now.
 func (a *administration) syncAccounts() *cobra.Command {
 	var dryRun, force bool
-	cmd := &cobra.Command{
-		Use: "sync", Short: "Read AWS Organizations now", Args: noArgs,
-		Long: `Has a center that was started with --organizations read the organization now instead of when its time comes: accounts, their
-organizational units and tags. Accounts that have gone from it are suspended, never deleted.`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
+	cmd := a.command("sync", "Read AWS Organizations now", noArgs,
+		func(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
+			ctx, cancel := context.WithTimeout(cmd.Context(), importTimeout)
+			defer cancel()
+			bar := a.counter("accounts")
+			done, err := c.ImportOrganization(ctx, dryRun, force, func(read int) { _ = bar.Set(read) })
+			_ = bar.Finish()
 			if err != nil {
 				return err
 			}
-			ctx, cancel := context.WithTimeout(cmd.Context(), importTimeout)
-			defer cancel()
-			if err := c.StartImport(ctx, dryRun, force); err != nil {
-				return err
-			}
-			bar := a.counter("accounts")
-			done := adminapi.Import{Running: true}
-			for done.Running {
-				if err := pause(ctx); err != nil {
-					return err
-				}
-				if done, err = c.LastImport(ctx); err != nil {
-					return err
-				}
-				_ = bar.Set(done.Read) // only a display
-			}
-			_ = bar.Finish()
-			if err := a.print(done.Changes, "CHANGE\tID\tNAME\tSTATUS", func(line func(...any)) {
-				for _, x := range done.Changes {
-					line(x.Change, x.Account.ID, x.Account.Name, x.Account.Status)
-				}
-			}); err != nil {
+			if err := a.printChanges(done.Changes); err != nil {
 				return err
 			}
 			if more := done.Total - len(done.Changes); more > 0 && !a.asJSON {
@@ -111,17 +87,17 @@ organizational units and tags. Accounts that have gone from it are suspended, ne
 				return errors.New(done.Error)
 			}
 			return nil
-		},
-	}
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would change")
-	cmd.Flags().BoolVar(
-		&force, "force", false, "also when more than half of the accounts have gone from the organization",
-	)
+		})
+	cmd.Long = `Makes a center that was started with --organizations read the organization now: accounts,
+their organizational units and tags. Accounts that have left the organization are suspended,
+never deleted.`
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the changes and make none")
+	cmd.Flags().BoolVar(&force, "force", false, "go on even if more than half of the accounts have left the organization")
 	return cmd
 }
 
 func (a *administration) printAccounts(all []adminapi.Account) error {
-	return a.print(all, "ID\tNAME\tE-MAIL\tSTATUS\tWHERE\tTAGS", func(line func(...any)) {
+	return a.print(all, "ID\tNAME\tEMAIL\tSTATUS\tWHERE\tTAGS", func(line func(...any)) {
 		for _, x := range all {
 			var units, tags []string
 			for _, u := range x.OrganizationalUnits {
@@ -135,141 +111,28 @@ func (a *administration) printAccounts(all []adminapi.Account) error {
 	})
 }
 
-// accountChange is what an import does to one account.
-type accountChange struct {
-	Change  string // add or change
-	Account adminapi.Account
-}
-
-func (a *administration) importAccounts(
-	cmd *cobra.Command, c *adminapi.Client, wanted []adminapi.Account, dryRun bool,
-) error {
-	there, err := c.Accounts(cmd.Context())
-	if err != nil {
-		return err
-	}
-	known := map[string]adminapi.Account{}
-	for _, x := range there {
-		known[x.ID] = x
-	}
-	changes, batch := []accountChange{}, []adminapi.Account{}
-	for _, x := range wanted {
-		was, ok := known[x.ID]
-		x.OrganizationalUnits, x.Imported = was.OrganizationalUnits, was.Imported // which no file tells of
-		if x.Tags == nil {
-			x.Tags = was.Tags
-		}
-		switch {
-		case !ok:
-			changes = append(changes, accountChange{"add", x})
-		case !reflect.DeepEqual(was, x):
-			changes = append(changes, accountChange{"change", x})
-		default:
-			continue
-		}
-		batch = append(batch, x)
-	}
-	if err := a.print(changes, "CHANGE\tID\tNAME\tE-MAIL\tSTATUS", func(line func(...any)) {
+func (a *administration) printChanges(changes []adminapi.AccountChange) error {
+	return a.print(changes, "CHANGE\tID\tNAME\tEMAIL\tSTATUS", func(line func(...any)) {
 		for _, x := range changes {
 			line(x.Change, x.Account.ID, x.Account.Name, x.Account.Email, x.Account.Status)
 		}
-	}); err != nil {
-		return err
-	}
-	if dryRun {
-		return nil
-	}
-	bar := a.counter("accounts")
-	for some := range slices.Chunk(batch, adminapi.MaxAccountsAtOnce) {
-		if err := c.PutAccounts(cmd.Context(), some); err != nil {
-			return fmt.Errorf(
-				"accounts %s to %s, and all after them, are not imported: %w", some[0].ID, some[len(some)-1].ID, err,
-			)
-		}
-		_ = bar.Add(len(some)) // only a display
-	}
-	return bar.Finish()
+	})
 }
 
-// readAccounts reads a file of accounts, and names every line that is not right.
+// readAccounts reads a file of accounts, or the standard input for "-".
 func readAccounts(stdin io.Reader, path string) ([]adminapi.Account, error) {
-	var data []byte
-	var err error
-	if path == "-" {
-		data, err = io.ReadAll(io.LimitReader(stdin, maxAccountsFile+1))
-	} else {
-		data, err = os.ReadFile(path) // #nosec G304 -- the file that the person names
+	from := stdin
+	if path != "-" {
+		f, err := os.Open(path) // #nosec G304 -- the file that the person names
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close() //nolint:errcheck // it was only read
+		from = f
 	}
+	accounts, err := adminapi.ReadAccounts(from)
 	if err != nil {
-		return nil, err
-	}
-	if len(data) > maxAccountsFile {
-		return nil, fmt.Errorf("%s is longer than 16 MiB", path)
-	}
-	var accounts []adminapi.Account
-	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
-		var in adminapi.Accounts
-		if err := json.Unmarshal(data, &in); err != nil {
-			return nil, fmt.Errorf("%s: want what `aws organizations list-accounts` prints: %w", path, err)
-		}
-		accounts = in.Accounts
-	} else if accounts, err = accountsOfCSV(data); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if len(accounts) == 0 {
-		return nil, fmt.Errorf("%s has no accounts in it", path)
-	}
-	for i := range accounts {
-		if accounts[i].Status != adminapi.AccountSuspended && accounts[i].Status != "PENDING_CLOSURE" {
-			accounts[i].Status = adminapi.AccountActive
-			continue
-		}
-		accounts[i].Status = adminapi.AccountSuspended
-	}
-	return accounts, nil
-}
-
-const importTimeout = time.Hour //bound:wait an organization to be read, by a command
-
-const maxAccountsFile = 16 << 20 //bound:body a file of accounts that a command reads
-
-func accountsOfCSV(data []byte) ([]adminapi.Account, error) {
-	rows, err := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff")))).ReadAll()
-	if err != nil || len(rows) == 0 {
-		return nil, errors.Join(errors.New("it is no CSV"), err)
-	}
-	column := map[string]int{}
-	for i, name := range rows[0] {
-		column[strings.ToLower(strings.TrimSpace(name))] = i
-	}
-	for _, name := range []string{"id", "name"} {
-		if _, ok := column[name]; !ok {
-			return nil, fmt.Errorf(
-				"the first line must name the columns id and name, and may name email, status and tags; %q is missing",
-				name,
-			)
-		}
-	}
-	var accounts []adminapi.Account
-	for _, row := range rows[1:] {
-		of := func(name string) string {
-			if i, ok := column[name]; ok {
-				return strings.TrimSpace(row[i])
-			}
-			return ""
-		}
-		id := of("id")
-		if len(id) < 12 { // spreadsheets drop leading zeros
-			id = strings.Repeat("0", 12-len(id)) + id
-		}
-		a := adminapi.Account{ID: id, Name: of("name"), Email: of("email"), Status: strings.ToUpper(of("status"))}
-		for tag := range strings.SplitSeq(of("tags"), ";") {
-			if key, value, _ := strings.Cut(strings.TrimSpace(tag), "="); key != "" {
-				a.Tags = append(a.Tags, adminapi.Tag{Key: key, Value: value})
-			}
-		}
-		slices.SortFunc(a.Tags, func(x, y adminapi.Tag) int { return strings.Compare(x.Key, y.Key) })
-		accounts = append(accounts, a)
 	}
 	return accounts, nil
 }

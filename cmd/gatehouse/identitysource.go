@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bufio"
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -15,87 +15,71 @@ import (
 func (w *world) identitySourceCommand() *cobra.Command {
 	a := &administration{world: w}
 	cmd := &cobra.Command{
-		Use: "identity-source",
-		Short: "Show where users sign in, where they may start, undo a change, and keep the identity provider's " +
-			"certificates",
-		Long: `The identity source is the built-in directory or one external identity provider. "gatehouse connect" and the console change it;
-here a change is undone, for 30 days, and the certificates are kept whose keys sign for the provider.`,
+		Use:   "identity-source",
+		Short: "Show where users sign in, undo a change, and manage the identity provider's certificates",
+		Long: `The identity source is the built-in directory or one external identity provider. You change
+it with "gatehouse connect" or in the console. Here you can undo a change within 30 days,
+choose where users may start to sign in, and manage the certificates that verify the
+provider's signatures.`,
 		Example: `  gatehouse identity-source show
   gatehouse identity-source undo
   gatehouse identity-source add-certificate new.pem
   gatehouse identity-source idp-initiated off
   gatehouse identity-source rehearse ada@example.com`,
-		Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	a.address.flags(cmd)
-	cmd.PersistentFlags().BoolVar(&a.asJSON, "json", false, "print JSON")
-	var confirmation string
-	with := func(c *cobra.Command, do func(*adminapi.Client, *cobra.Command, []string) error) *cobra.Command {
-		c.RunE = func(cmd *cobra.Command, args []string) error {
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
-			return do(client, cmd, args)
-		}
-		return c
-	}
-	undo := with(
-		&cobra.Command{
-			Use:   "undo",
-			Short: "Bring back the identity source before the last change, with its settings",
-			Args:  noArgs,
-		},
-		a.undoSourceChange(&confirmation),
-	)
-	undo.Flags().StringVar(&confirmation, "confirm", "", "the word ACCEPT, to be asked nothing")
-	remove := with(
-		&cobra.Command{
-			Use:   "delete-certificate ID",
-			Short: "Refuse signatures by a certificate's key from now on",
-			Args:  oneArg("a certificate's thumbprint"),
-		},
-		a.deleteCertificate(&confirmation),
-	)
-	remove.Flags().StringVar(&confirmation, "confirm", "", "the word DELETE, to be asked nothing")
+	a.flags(cmd)
+	idpInitiated := a.command("idp-initiated on|off",
+		"Allow sign-in to start at the identity provider, or only at the access portal", oneArg("on or off"),
+		a.allowIdPInitiated)
+	idpInitiated.ValidArgs = []string{"on", "off"}
 	cmd.AddCommand(
-		with(
-			&cobra.Command{Use: "show", Short: "Show the identity source and the certificates", Args: noArgs},
-			a.showSource,
-		),
-		undo,
-		with(
-			&cobra.Command{
-				Use:   "add-certificate FILE",
-				Short: "Accept signatures by another certificate's key, too",
-				Args:  oneArg("a PEM file"),
+		a.command("show", "Show the identity source and the certificates", noArgs, a.showSource),
+		a.confirmed(
+			"undo", "Restore the identity source and settings from before the last change", noArgs,
+			"ACCEPT", "Users will sign in where they did before the last change.", "The identity source is restored.",
+			func(ctx context.Context, c *adminapi.Client, _ []string, typed string) error {
+				return c.UndoIdentitySourceChange(ctx, typed)
 			},
-			a.addCertificate,
 		),
-		remove,
-		with(
-			&cobra.Command{
-				Use:       "idp-initiated on|off",
-				Short:     "Say whether users may start at the identity provider, or at the access portal only",
-				Args:      oneArg("on or off"),
-				ValidArgs: []string{"on", "off"},
+		a.command("add-certificate FILE", "Also accept signatures that another certificate verifies",
+			oneArg("a PEM file"), a.addCertificate),
+		a.confirmed(
+			"delete-certificate ID", "Stop accepting signatures that a certificate verifies",
+			oneArg("a certificate's thumbprint"),
+			"DELETE", "The center will refuse responses that only this certificate verifies.",
+			"The certificate is deleted.",
+			func(ctx context.Context, c *adminapi.Client, args []string, typed string) error {
+				return c.DeleteCertificate(ctx, args[0], typed)
 			},
-			a.allowIdPInitiated,
 		),
-		with(
-			&cobra.Command{
-				Use: "rehearse USERNAME",
-				Short: "Make a link with which a user signs in at the identity provider that is uploaded but not " +
-					"in force",
-				Args: oneArg("a user name"),
-			},
-			a.rehearse,
-		),
+		idpInitiated,
+		a.command("rehearse USERNAME", "Create a link to test sign-in at an uploaded identity provider that is not enabled",
+			oneArg("a user name"), a.rehearse),
 	)
 	return cmd
 }
 
-func (a *administration) showSource(c *adminapi.Client, cmd *cobra.Command, _ []string) error {
+// confirmed is a command that warns and asks for a word, unless --confirm has it. The center checks
+// what was typed.
+func (a *administration) confirmed(
+	use, short string, args cobra.PositionalArgs, word, warning, done string,
+	do func(ctx context.Context, c *adminapi.Client, args []string, typed string) error,
+) *cobra.Command {
+	var typed string
+	cmd := a.command(use, short, args, func(cmd *cobra.Command, c *adminapi.Client, args []string) (err error) {
+		if typed == "" {
+			typed, err = a.ask(warning + " Type " + word + ": ")
+		}
+		if err != nil {
+			return err
+		}
+		return a.done(do(cmd.Context(), c, args, typed), done)
+	})
+	cmd.Flags().StringVar(&typed, "confirm", "", "the word "+word+", to skip the question")
+	return cmd
+}
+
+func (a *administration) showSource(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
 	d, err := c.DescribeDirectory(cmd.Context())
 	if err != nil {
 		return err
@@ -130,7 +114,7 @@ func (a *administration) showSource(c *adminapi.Client, cmd *cobra.Command, _ []
 		fmt.Fprintf(a.out, "%s: %s, %s\n", strings.ToLower(i.Status), inline(i.EntityID), inline(i.SignInURL))
 	}
 	if d.IdPInitiatedSignIn != nil && !*d.IdPInitiatedSignIn {
-		fmt.Fprintln(a.out, "They must start at the access portal: responses that nobody has asked for are refused.")
+		fmt.Fprintln(a.out, requestsOnly)
 	}
 	if d.UndoUntil != nil {
 		fmt.Fprintf(a.out, "The last change can be undone until %s.\n", moment(d.UndoUntil))
@@ -149,71 +133,25 @@ func (a *administration) showSource(c *adminapi.Client, cmd *cobra.Command, _ []
 	})
 }
 
-// ask asks for a word unless it was given.
-func (a *administration) ask(given, word, what string) (string, error) {
-	if given != "" {
-		return given, nil
-	}
-	fmt.Fprintf(a.err, "%s Type %s: ", what, word)
-	line, err := bufio.NewReader(a.in).ReadString('\n')
-	if line = strings.TrimSpace(line); line == "" && err != nil {
-		return "", fmt.Errorf("nothing was typed: %w", err)
-	}
-	return line, nil
-}
+const requestsOnly = "Users must start at the access portal: the center refuses responses that it did not request."
 
-func (a *administration) undoSourceChange(confirmation *string) func(*adminapi.Client, *cobra.Command, []string) error {
-	return func(c *adminapi.Client, cmd *cobra.Command, _ []string) error {
-		word, err := a.ask(*confirmation, "ACCEPT", "Users will sign in where they did before the last change.")
-		if err == nil {
-			err = c.UndoIdentitySourceChange(cmd.Context(), word)
-		}
-		if err == nil {
-			fmt.Fprintln(a.err, "The identity source is what it was before.")
-		}
-		return err
-	}
-}
-
-func (a *administration) allowIdPInitiated(c *adminapi.Client, cmd *cobra.Command, args []string) error {
-	if args[0] != "on" && args[0] != "off" {
+func (a *administration) allowIdPInitiated(cmd *cobra.Command, c *adminapi.Client, args []string) error {
+	done := map[string]string{"on": "Users may start at the identity provider.", "off": requestsOnly}[args[0]]
+	if done == "" {
 		return usageError{fmt.Errorf("want on or off, not %q", args[0])}
 	}
-	err := c.AllowIdPInitiated(cmd.Context(), args[0] == "on")
-	if err == nil {
-		fmt.Fprintln(a.err, map[string]string{"on": "Users may start at the identity provider.",
-			"off": "Users must start at the access portal: responses that nobody has asked for are refused."}[args[0]])
-	}
-	return err
+	return a.done(c.AllowIdPInitiated(cmd.Context(), args[0] == "on"), done)
 }
 
-func (a *administration) addCertificate(c *adminapi.Client, cmd *cobra.Command, args []string) error {
+func (a *administration) addCertificate(cmd *cobra.Command, c *adminapi.Client, args []string) error {
 	data, err := os.ReadFile(args[0])
 	if err == nil {
 		err = c.ImportCertificate(cmd.Context(), string(data))
 	}
-	if err == nil {
-		fmt.Fprintln(a.err, "The certificate is added.")
-	}
-	return err
+	return a.done(err, "The certificate is added.")
 }
 
-func (a *administration) deleteCertificate(
-	confirmation *string,
-) func(*adminapi.Client, *cobra.Command, []string) error {
-	return func(c *adminapi.Client, cmd *cobra.Command, args []string) error {
-		word, err := a.ask(*confirmation, "DELETE", "Responses signed by its key will be refused.")
-		if err == nil {
-			err = c.DeleteCertificate(cmd.Context(), args[0], word)
-		}
-		if err == nil {
-			fmt.Fprintln(a.err, "The certificate is deleted.")
-		}
-		return err
-	}
-}
-
-func (a *administration) rehearse(c *adminapi.Client, cmd *cobra.Command, args []string) error {
+func (a *administration) rehearse(cmd *cobra.Command, c *adminapi.Client, args []string) error {
 	link, err := c.StartRehearsal(cmd.Context(), args[0])
 	if err != nil {
 		return err
@@ -223,7 +161,7 @@ func (a *administration) rehearse(c *adminapi.Client, cmd *cobra.Command, args [
 	}
 	fmt.Fprintf(
 		a.out,
-		"Open this in a browser, as the user, within an hour. Nothing changes, and no session is opened:\n\n  %s\n",
+		"Open this link in a browser within an hour and sign in as the user. It changes nothing and opens no session:\n\n  %s\n",
 		link,
 	)
 	return nil

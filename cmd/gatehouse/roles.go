@@ -19,42 +19,35 @@ func (w *world) rolesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "roles",
 		Short: "Show, check and provision the roles of permission sets in AWS accounts",
-		Long: `A permission set that is assigned in an account has a role in the account's IAM. A center that was started with
---provisioning-role makes these roles itself, compares them with IAM every six hours, and removes those that nobody has any more. For
-accounts where it may not, print what they must have as a template.`,
+		Long: `A permission set that is assigned in an account has a role in the account's IAM. A center
+that was started with --provisioning-role makes these roles itself, compares them with IAM
+every six hours, and removes roles that nobody has anymore. For accounts that it may not
+change, print a template of what they must have.`,
 		Example: `  gatehouse roles list --account 111122223333
   gatehouse roles check
   gatehouse roles provision --account 111122223333 --dry-run
   gatehouse roles template 111122223333 > roles.json`,
-		Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	a.address.flags(cmd)
-	cmd.PersistentFlags().BoolVar(&a.asJSON, "json", false, "print JSON")
+	a.flags(cmd)
 	cmd.AddCommand(a.listRoles(), a.checkRoles(), a.provisionRoles(), a.roleTemplate())
 	return cmd
 }
 
-const accountFlag = "only the roles of this account (default: of all)"
+const accountFlag = "only the roles of this account (default: of all accounts)"
 
 func (a *administration) listRoles() *cobra.Command {
 	var account string
 	var drifted bool
-	cmd := &cobra.Command{
-		Use: "list", Short: "List the roles, and how they differ in IAM", Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+	cmd := a.command("list", "List the roles, and how they differ in IAM", noArgs,
+		func(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
 			roles, err := c.Roles(cmd.Context(), account, drifted)
 			if err != nil {
 				return err
 			}
 			return a.printRoles(roles)
-		},
-	}
+		})
 	cmd.Flags().StringVar(&account, "account", "", accountFlag)
-	cmd.Flags().BoolVar(&drifted, "drifted", false, "only those that somebody changed in IAM")
+	cmd.Flags().BoolVar(&drifted, "drifted", false, "only roles that somebody changed in IAM")
 	return cmd
 }
 
@@ -78,182 +71,54 @@ const patienceWithRoles = 10 * time.Minute //bound:wait the work on roles, by a 
 
 func (a *administration) checkRoles() *cobra.Command {
 	var account string
-	cmd := &cobra.Command{
-		Use: "check", Short: "Compare the roles with IAM now, and list those that differ", Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+	cmd := a.command("check", "Compare the roles with IAM now, and list the ones that differ", noArgs,
+		func(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), patienceWithRoles)
 			defer cancel()
-			if err := c.RecheckRoles(ctx, account); err != nil {
-				return err
-			}
 			bar := a.counter("roles")
-			var roles []adminapi.RoleState
-			for unchecked := 1; unchecked > 0; {
-				if err := pause(ctx); err != nil {
-					return err
-				}
-				if roles, err = c.Roles(ctx, account, false); err != nil {
-					return err
-				}
-				unchecked = 0
-				for _, r := range roles {
-					if r.CheckedAt == nil && r.Status != adminapi.RoleWorking && r.Status != adminapi.RoleRetiring {
-						unchecked++
-					}
-				}
-				_ = bar.Set(len(roles) - unchecked) // only a display
+			different, err := c.CheckRoles(ctx, account, func(checked int) { _ = bar.Set(checked) })
+			_ = bar.Finish() // only a display
+			if err != nil {
+				return stillWorking(err)
 			}
-			_ = bar.Finish()
-			drifted := []adminapi.RoleState{}
-			for _, r := range roles {
-				if len(r.Drift) > 0 || r.Status == adminapi.RoleRetiring {
-					drifted = append(drifted, r)
-				}
-			}
-			return a.printRoles(drifted)
-		},
-	}
+			return a.printRoles(different)
+		})
 	cmd.Flags().StringVar(&account, "account", "", accountFlag)
 	return cmd
 }
 
-// pause waits a moment between two looks at work that goes on elsewhere.
-func pause(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return errors.New("the center has not finished in time; it goes on, see `gatehouse roles list`")
-	case <-time.After(200 * time.Millisecond):
-		return nil
+// stillWorking says where to look at work that goes on.
+func stillWorking(err error) error {
+	if errors.Is(err, adminapi.ErrUnfinished) {
+		return fmt.Errorf("%w: see `gatehouse roles list`", err)
 	}
+	return err
 }
 
 func (a *administration) provisionRoles() *cobra.Command {
 	var account string
 	var all, dryRun bool
-	cmd := &cobra.Command{
-		Use: "provision", Short: "Bring roles in IAM to what their permission sets are", Args: noArgs,
-		Long: `Provisions the roles whose permission set was changed since, and those that somebody changed in IAM. With --all also those of which
-neither is known, which makes the roles of a center that has not kept them until now.`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
+	cmd := a.command("provision", "Update roles in IAM to match their permission sets", noArgs,
+		func(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
+			stale, err := c.StaleRoles(cmd.Context(), account, all)
 			if err != nil {
 				return err
-			}
-			roles, err := c.Roles(cmd.Context(), account, false)
-			if err != nil {
-				return err
-			}
-			stale := []adminapi.RoleState{}
-			for _, r := range roles {
-				if r.Status == adminapi.RoleChanged || r.Status == adminapi.RoleDrifted ||
-					(all && r.Status == adminapi.RoleLatest) {
-					stale = append(stale, r)
-				}
 			}
 			if err := a.printRoles(stale); err != nil || dryRun {
 				return err
 			}
-			return a.provision(cmd.Context(), c, stale)
-		},
-	}
+			ctx, cancel := context.WithTimeout(cmd.Context(), patienceWithRoles)
+			defer cancel()
+			bar := a.counter("roles")
+			err = c.ProvisionAll(ctx, stale, func(done int) { _ = bar.Set(done) }) // only a display
+			return errors.Join(stillWorking(err), bar.Finish())
+		})
+	cmd.Long = `Provisions the roles whose permission set changed since they were last provisioned, and the
+roles that somebody changed in IAM. With --all it provisions the other roles too: use it when
+a center starts to make its roles itself.`
 	cmd.Flags().StringVar(&account, "account", "", accountFlag)
-	cmd.Flags().BoolVar(&all, "all", false, "also roles that are not known to differ")
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only list them")
-	return cmd
-}
-
-// provision asks for all roles, waits, and says what failed.
-func (a *administration) provision(ctx context.Context, c *adminapi.Client, roles []adminapi.RoleState) error {
-	ctx, cancel := context.WithTimeout(ctx, patienceWithRoles)
-	defer cancel()
-	requests := make([]adminapi.RoleRequest, len(roles))
-	for i, r := range roles {
-		var err error
-		if requests[i], err = c.ProvisionRoles(ctx, r.PermissionSetARN, r.AccountID); err != nil {
-			return err
-		}
-	}
-	bar := a.counter("roles")
-	var failed []error
-	for i, r := range requests {
-		for r.Status == string(center.InProgress) {
-			if err := pause(ctx); err != nil {
-				return err
-			}
-			var err error
-			if r, err = c.RoleRequest(ctx, r.RequestID); err != nil {
-				return err
-			}
-		}
-		if r.Status == string(center.Failed) {
-			failed = append(
-				failed, fmt.Errorf("%s in %s: %s", roles[i].PermissionSet, roles[i].AccountID, r.FailureReason),
-			)
-		}
-		_ = bar.Add(1) // only a display
-	}
-	return errors.Join(append(failed, bar.Finish())...)
-}
-
-func (a *administration) roleTemplate() *cobra.Command {
-	var format string
-	var trust iam.Trust
-	cmd := &cobra.Command{
-		Use:   "template ACCOUNT",
-		Short: "Print what an AWS account must have in IAM, as a template",
-		Long: `Prints the SAML provider and the roles for what is assigned in an account, for people who make them by CloudFormation
-or Terraform. It changes nothing. Deploy it again after permission sets or assignments of the account have changed.`,
-		Example: `  gatehouse roles template 111122223333 > roles.json
-  aws cloudformation deploy --template-file roles.json --stack-name gatehouse --capabilities CAPABILITY_NAMED_IAM
-  gatehouse roles template 111122223333 --format terraform > gatehouse.tf.json`,
-		Args: oneArg("an account id"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			found, err := c.AccountRoles(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			roles := iam.AccountRoles{ProviderName: found.SAMLProviderName, Metadata: found.SAMLMetadata, Trust: trust}
-			for _, r := range found.Roles {
-				roles.Roles = append(
-					roles.Roles,
-					center.AccountRole{
-						AccountID:    args[0],
-						Name:         r.RoleName,
-						Description:  r.Description,
-						Policies:     r.ManagedPolicyARNs,
-						InlinePolicy: r.InlinePolicy,
-						Boundary:     r.PermissionsBoundary,
-					},
-				)
-			}
-			text, err := map[string]func() (
-				[]byte, error,
-			){formatCloudFormation: roles.CloudFormation, formatTerraform: roles.Terraform}[format]()
-			if err == nil {
-				_, err = a.out.Write(text)
-			}
-			return err
-		},
-		PreRunE: func(*cobra.Command, []string) error {
-			if format != formatCloudFormation && format != formatTerraform {
-				return usageError{fmt.Errorf("--format %q: want cloudformation or terraform", format)}
-			}
-			return nil
-		},
-	}
-	cmd.Flags().StringVar(&format, "format", formatCloudFormation, "cloudformation or terraform")
-	cmd.Flags().StringVar(&trust.Path, "role-path", "/", "path of the roles in IAM, as the center was started with")
-	cmd.Flags().StringVar(
-		&trust.Hub, "hub-role", "", "ARN of the role that opens them, of a center with --credentials assume-role",
-	)
+	cmd.Flags().BoolVar(&all, "all", false, "include roles that are not known to differ")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "list the roles and change nothing")
 	return cmd
 }
 
@@ -261,3 +126,52 @@ const (
 	formatCloudFormation = "cloudformation"
 	formatTerraform      = "terraform"
 )
+
+func (a *administration) roleTemplate() *cobra.Command {
+	var format string
+	var trust iam.Trust
+	cmd := a.command("template ACCOUNT", "Print what an AWS account must have in IAM, as a template",
+		oneArg("an account id"), func(cmd *cobra.Command, c *adminapi.Client, args []string) error {
+			found, err := c.AccountRoles(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			roles := iam.AccountRoles{ProviderName: found.SAMLProviderName, Metadata: found.SAMLMetadata, Trust: trust}
+			for _, r := range found.Roles {
+				roles.Roles = append(roles.Roles, center.AccountRole{
+					AccountID:    args[0],
+					Name:         r.RoleName,
+					Description:  r.Description,
+					Policies:     r.ManagedPolicyARNs,
+					InlinePolicy: r.InlinePolicy,
+					Boundary:     r.PermissionsBoundary,
+				})
+			}
+			write := roles.CloudFormation
+			if format == formatTerraform {
+				write = roles.Terraform
+			}
+			text, err := write()
+			if err == nil {
+				_, err = a.out.Write(text)
+			}
+			return err
+		})
+	cmd.Long = `Prints the SAML provider and the roles for the assignments in an account, to deploy with
+CloudFormation or Terraform. It changes nothing. Deploy it again after the permission sets or
+assignments of the account change.`
+	cmd.Example = `  gatehouse roles template 111122223333 > roles.json
+  aws cloudformation deploy --template-file roles.json --stack-name gatehouse --capabilities CAPABILITY_NAMED_IAM
+  gatehouse roles template 111122223333 --format terraform > gatehouse.tf.json`
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		if format != formatCloudFormation && format != formatTerraform {
+			return usageError{fmt.Errorf("--format %q: want cloudformation or terraform", format)}
+		}
+		return nil
+	}
+	f := cmd.Flags()
+	f.StringVar(&format, "format", formatCloudFormation, "cloudformation or terraform")
+	f.StringVar(&trust.Path, "role-path", "/", "path of the roles in IAM, as given to the center")
+	f.StringVar(&trust.Hub, "hub-role", "", "ARN of the hub role, for a center with --credentials assume-role")
+	return cmd
+}

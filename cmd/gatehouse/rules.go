@@ -15,45 +15,30 @@ func (w *world) rulesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rules",
 		Short: "Assign permission sets in all accounts of an organizational unit, or with a tag",
-		Long: `An assignment rule gives a user or a group a permission set in all accounts of an organizational unit, or in all that have a tag. It is
-expanded to plain account assignments, which come and go as accounts do. The AWS API shows these assignments, and refuses to delete
-one that follows a rule.`,
-		Example: `  gatehouse rules create --unit ou-abcd-12345678 --permission-set arn:aws:sso:::permissionSet/… --group 0190… --dry-run
+		Long: `An assignment rule gives a user or a group a permission set in all accounts of an
+organizational unit, or in all accounts with a tag. The center expands a rule to plain
+account assignments, and updates them as accounts come and go. The AWS API lists these
+assignments and refuses to delete them.`,
+		Example: `  gatehouse rules create --unit ou-abcd-12345678 \
+      --permission-set arn:aws:sso:::permissionSet/… --group 0190… --dry-run
   gatehouse rules create --tag env=prod --permission-set arn:aws:sso:::permissionSet/… --user 0190…
   gatehouse rules list`,
-		Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	a.address.flags(cmd)
-	cmd.PersistentFlags().BoolVar(&a.asJSON, "json", false, "print JSON")
-	list := &cobra.Command{
-		Use:   "list",
-		Short: "List the rules",
-		Args:  noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
+	a.flags(cmd)
+	cmd.AddCommand(
+		a.command("list", "List the rules", noArgs, func(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
 			rules, err := c.Rules(cmd.Context())
 			if err != nil {
 				return err
 			}
 			return a.printRules(rules)
-		},
-	}
-	remove := &cobra.Command{
-		Use:   "delete RULE",
-		Short: "Take back what a rule has assigned, and delete it",
-		Args:  oneArg("a rule's id"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			return c.DeleteRule(cmd.Context(), args[0])
-		},
-	}
-	cmd.AddCommand(list, a.createRule(), remove)
+		}),
+		a.createRule(),
+		a.command("delete RULE", "Delete a rule and the assignments that it made", oneArg("a rule's id"),
+			func(cmd *cobra.Command, c *adminapi.Client, args []string) error {
+				return c.DeleteRule(cmd.Context(), args[0])
+			}),
+	)
 	return cmd
 }
 
@@ -72,9 +57,8 @@ func (a *administration) printRules(rules []adminapi.Rule) error {
 func (a *administration) createRule() *cobra.Command {
 	var unit, tag, set, user, group string
 	var dryRun bool
-	cmd := &cobra.Command{
-		Use: "create", Short: "Make a rule and assign", Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+	cmd := a.command("create", "Create a rule and its assignments", noArgs,
+		func(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
 			rule := adminapi.Rule{
 				Unit:             unit,
 				PermissionSetARN: set,
@@ -88,10 +72,6 @@ func (a *administration) createRule() *cobra.Command {
 				key, value, _ := strings.Cut(tag, "=")
 				rule.Tag = &adminapi.Tag{Key: key, Value: value}
 			}
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
 			if dryRun {
 				accounts, err := c.PreviewRule(cmd.Context(), rule)
 				if err != nil {
@@ -104,24 +84,24 @@ func (a *administration) createRule() *cobra.Command {
 				return err
 			}
 			return a.printRules([]adminapi.Rule{made})
-		},
-		PreRunE: func(*cobra.Command, []string) error {
-			switch {
-			case (unit == "") == (tag == ""):
-				return usageError{errors.New("want exactly one of --unit and --tag")}
-			case (user == "") == (group == ""):
-				return usageError{errors.New("want exactly one of --user and --group")}
-			case set == "":
-				return usageError{errors.New("--permission-set is missing")}
-			}
-			return nil
-		},
+		})
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		switch {
+		case (unit == "") == (tag == ""):
+			return usageError{errors.New("want exactly one of --unit and --tag")}
+		case (user == "") == (group == ""):
+			return usageError{errors.New("want exactly one of --user and --group")}
+		case set == "":
+			return usageError{errors.New("--permission-set is missing")}
+		}
+		return nil
 	}
-	cmd.Flags().StringVar(&unit, "unit", "", "id of an organizational unit or of the root; units below it count too")
-	cmd.Flags().StringVar(&tag, "tag", "", "a tag of accounts, KEY=VALUE")
-	cmd.Flags().StringVar(&set, "permission-set", "", "ARN of the permission set")
-	cmd.Flags().StringVar(&user, "user", "", "id of a user")
-	cmd.Flags().StringVar(&group, "group", "", "id of a group")
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only list the accounts")
+	f := cmd.Flags()
+	f.StringVar(&unit, "unit", "", "id of an organizational unit or of the root; includes the units below it")
+	f.StringVar(&tag, "tag", "", "tag of the accounts, as KEY=VALUE")
+	f.StringVar(&set, "permission-set", "", "ARN of the permission set")
+	f.StringVar(&user, "user", "", "id of a user")
+	f.StringVar(&group, "group", "", "id of a group")
+	f.BoolVar(&dryRun, "dry-run", false, "list the accounts and change nothing")
 	return cmd
 }

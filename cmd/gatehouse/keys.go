@@ -1,0 +1,177 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-id/gatehouse/adminapi"
+)
+
+func (w *world) accessKeysCommand() *cobra.Command {
+	a := &administration{world: w}
+	cmd := &cobra.Command{
+		Use:   "access-keys",
+		Short: "List, create, disable and delete the access keys of a center",
+		Long: `Manages the SigV4 keys that the aws CLI, SDKs, Terraform and gatehouse itself sign with.
+
+An administrator's key may change everything; a user-administrator's may change users, groups and memberships;
+a read-only one may change nothing. All may read.`,
+		Example: `  gatehouse access-keys list
+  gatehouse access-keys create terraform --role user-administrator
+  gatehouse access-keys disable AKIA…`,
+	}
+	a.flags(cmd)
+	id := oneArg("an access key id")
+	cmd.AddCommand(
+		a.command("list", "List the access keys with their last use", noArgs, a.listAccessKeys),
+		a.createAccessKey(),
+		a.command("enable ID", "Enable an access key", id, a.setAccessKey(adminapi.KeyActive, "enabled")),
+		a.command("disable ID", "Disable an access key, at once", id, a.setAccessKey(adminapi.KeyInactive, "disabled")),
+		a.command("delete ID", "Delete an access key, at once", id,
+			func(cmd *cobra.Command, c *adminapi.Client, args []string) error {
+				return a.done(c.DeleteAccessKey(cmd.Context(), args[0]), "%s is deleted.", args[0])
+			}),
+	)
+	return cmd
+}
+
+func (a *administration) listAccessKeys(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
+	keys, err := c.AccessKeys(cmd.Context())
+	if err != nil {
+		return err
+	}
+	return a.print(keys, "ACCESS KEY ID\tFOR\tROLE\tSTATUS\tLAST USED\tWHERE", func(line func(...any)) {
+		for _, k := range keys {
+			where := strings.TrimSpace(k.LastUsedService + " " + k.LastUsedAddress)
+			line(k.AccessKeyID, k.UserName, k.Role, k.Status, moment(k.LastUsedDate), where)
+		}
+	})
+}
+
+func (a *administration) createAccessKey() *cobra.Command {
+	var role string
+	cmd := a.command(
+		"create NAME", "Create an access key and print its secret, once", oneArg("the name of a person or a program"),
+		func(cmd *cobra.Command, c *adminapi.Client, args []string) error {
+			k, err := c.CreateAccessKey(cmd.Context(), args[0], role)
+			if err != nil {
+				return err
+			}
+			if a.asJSON {
+				return a.print(k, "", nil)
+			}
+			_, err = fmt.Fprintf(
+				a.out,
+				"The secret is shown once.\n\n  export AWS_ACCESS_KEY_ID=%s\n  export AWS_SECRET_ACCESS_KEY=%s\n",
+				k.AccessKeyID, k.SecretAccessKey,
+			)
+			return err
+		})
+	cmd.Flags().StringVar(&role, "role", "read-only", "administrator, user-administrator or read-only")
+	return cmd
+}
+
+func (a *administration) setAccessKey(
+	status, done string,
+) func(*cobra.Command, *adminapi.Client, []string) error {
+	return func(cmd *cobra.Command, c *adminapi.Client, args []string) error {
+		return a.done(c.UpdateAccessKey(cmd.Context(), args[0], status), "%s is %s.", args[0], done)
+	}
+}
+
+// done says what was done, unless it was not.
+func (a *administration) done(err error, words string, args ...any) error {
+	if err == nil {
+		fmt.Fprintf(a.err, words+"\n", args...)
+	}
+	return err
+}
+
+func (w *world) scimTokensCommand() *cobra.Command {
+	a := &administration{world: w}
+	cmd := &cobra.Command{
+		Use:   "scim-tokens",
+		Short: "List, create and revoke the SCIM access tokens of a center",
+		Long: `Manages the access tokens of automatic provisioning. Two can be valid at once, so that one is replaced without a gap:
+create a second one, give it to the identity provider, see it used, then delete the first.
+
+A token's profile is what its bearer speaks: aws is IAM Identity Center's dialect with its limits, which Entra ID and
+Okta expect; standard is RFC 7643 and RFC 7644 in full, for any other client.`,
+		Example: `  gatehouse scim-tokens list
+  gatehouse scim-tokens create --profile standard
+  gatehouse scim-tokens delete TOKEN_ID`,
+	}
+	a.flags(cmd)
+	cmd.AddCommand(
+		a.command("list", "List the access tokens with their last use", noArgs, a.listTokens),
+		a.createToken(),
+		a.command("delete TOKEN_ID", "Revoke an access token, at once", oneArg("a token id"), a.deleteToken),
+	)
+	return cmd
+}
+
+// endpoint is the SCIM endpoint that the tokens are for.
+func endpoint(cmd *cobra.Command, c *adminapi.Client) (adminapi.Tenant, error) {
+	tenants, err := c.Tenants(cmd.Context())
+	if err != nil {
+		return adminapi.Tenant{}, err
+	}
+	if len(tenants) == 0 {
+		return adminapi.Tenant{}, errors.New(
+			"automatic provisioning is not enabled; enable it in the console's settings, or with gatehouse connect",
+		)
+	}
+	return tenants[0], nil
+}
+
+func (a *administration) listTokens(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
+	at, err := endpoint(cmd, c)
+	if err != nil {
+		return err
+	}
+	tokens, err := c.BearerTokens(cmd.Context(), at.TenantID)
+	if err != nil {
+		return err
+	}
+	return a.print(tokens, "TOKEN ID\tPROFILE\tEXPIRES\tDAYS LEFT\tLAST USED\tFROM", func(line func(...any)) {
+		for _, k := range tokens {
+			left := int(time.Until(k.ExpirationTime).Hours() / 24)
+			line(k.TokenID, k.Profile, moment(&k.ExpirationTime), left, moment(k.LastUsedTime), k.LastUsedAddress)
+		}
+	})
+}
+
+func (a *administration) createToken() *cobra.Command {
+	var profile string
+	cmd := a.command("create", "Create an access token and print it, once", noArgs,
+		func(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
+			at, err := endpoint(cmd, c)
+			if err != nil {
+				return err
+			}
+			token, err := c.CreateBearerToken(cmd.Context(), at.TenantID, profile)
+			if err != nil {
+				return err
+			}
+			if a.asJSON {
+				return a.print(token, "", nil)
+			}
+			fmt.Fprintf(a.err, "The token is shown once. SCIM endpoint: %s\n", at.ScimEndpoint)
+			_, err = fmt.Fprintln(a.out, token.Value)
+			return err
+		})
+	cmd.Flags().StringVar(&profile, "profile", "aws", "aws or standard")
+	return cmd
+}
+
+func (a *administration) deleteToken(cmd *cobra.Command, c *adminapi.Client, args []string) error {
+	at, err := endpoint(cmd, c)
+	if err != nil {
+		return err
+	}
+	return a.done(c.DeleteBearerToken(cmd.Context(), at.TenantID, args[0]), "%s is revoked.", args[0])
+}
