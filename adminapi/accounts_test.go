@@ -58,7 +58,8 @@ func TestReadAccounts(t *testing.T) {
 		strings.Repeat("x", 17<<20):  "16 MiB",
 		"id,name\n\"1,\"2\",\n\n\"x": "no CSV",
 	} {
-		if _, err := adminapi.ReadAccounts(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := adminapi.ReadAccounts(strings.NewReader(text)); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%.20q: %v, want %q", text, err, want)
 		}
 	}
@@ -109,7 +110,8 @@ func TestAccountsAreComparedAndApplied(t *testing.T) {
 	}
 	first.Tags = nil // a file that says nothing of tags leaves them as they are
 	second.Name = "Renamed"
-	if list := changes(first, second); len(list) != 1 || list[0].Change != "change" || list[0].Account.Name != "Renamed" {
+	if list := changes(first, second); len(list) != 1 || list[0].Change != "change" ||
+		list[0].Account.Name != "Renamed" {
 		t.Errorf("changes %+v, want one to change", list)
 	}
 	bad := adminapi.AccountChange{Change: "add", Account: adminapi.Account{ID: "x", Name: "Bad"}}

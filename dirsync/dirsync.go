@@ -6,8 +6,7 @@
 // and a job of that tenant brings the target into line. So a cycle asks both ends for little, and
 // one that was interrupted is completed by the next.
 //
-// Sources: "Delta query overview"; "How provisioning works". architecture_test.go has what it may
-// import.
+// Sources: "Delta query overview"; "How provisioning works".
 //
 // It may import audit, graph, provisioning, provisioning/mapping, refusal, scim, tenant,
 // tenant/mirror and tenant/syncjobs.

@@ -92,7 +92,9 @@ func (a *administration) syncAccounts() *cobra.Command {
 their organizational units and tags. Accounts that have left the organization are suspended,
 never deleted.`
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the changes and make none")
-	cmd.Flags().BoolVar(&force, "force", false, "go on even if more than half of the accounts have left the organization")
+	cmd.Flags().BoolVar(
+		&force, "force", false, "go on even if more than half of the accounts have left the organization",
+	)
 	return cmd
 }
 

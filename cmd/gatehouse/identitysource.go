@@ -53,7 +53,8 @@ provider's signatures.`,
 			},
 		),
 		idpInitiated,
-		a.command("rehearse USERNAME", "Create a link to test sign-in at an uploaded identity provider that is not enabled",
+		a.command("rehearse USERNAME",
+			"Create a link to test sign-in at an uploaded identity provider that is not enabled",
 			oneArg("a user name"), a.rehearse),
 	)
 	return cmd
@@ -161,7 +162,8 @@ func (a *administration) rehearse(cmd *cobra.Command, c *adminapi.Client, args [
 	}
 	fmt.Fprintf(
 		a.out,
-		"Open this link in a browser within an hour and sign in as the user. It changes nothing and opens no session:\n\n  %s\n",
+		"Open this link in a browser within an hour and sign in as the user. It changes nothing and opens no "+
+			"session:\n\n  %s\n",
 		link,
 	)
 	return nil

@@ -64,7 +64,8 @@ func TestATenantIsFilledFromFiles(t *testing.T) {
 		t.Errorf("%d users and %d groups, %v, %v; want 2 of each", users, groups, e1, e2)
 	}
 	ada, err := tn.User(ctx, "ada@x.example")
-	if err != nil || ada.ID != adaID || ada.DisplayName != "Lovelace, Ada" || ada.BusinessPhone != "+1" || !ada.Enabled {
+	if err != nil || ada.ID != adaID || ada.DisplayName != "Lovelace, Ada" || ada.BusinessPhone != "+1" ||
+		!ada.Enabled {
 		t.Errorf("%+v, %v", ada, err)
 	}
 	if bob, err := tn.User(ctx, "bob@x.example"); err != nil || bob.Enabled {
