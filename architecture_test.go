@@ -21,8 +21,18 @@ var mayImport = []struct{ pkg, imports string }{
 	{".", ""},
 	{"cmd/*", "*"},
 	{"bench", "*"}, {"bench/soak", "*"}, {"examples", "*"},
-	{"center/centertest", "audit authn center center/store refusal"},
-	{"tenant/tenanttest", "audit authn refusal tenant"},
+	{
+		"gatehousetest", "audit authn center center/server center/store connect demo outbound tenant tenant/server " +
+			"tenant/store tenant/syncjobs",
+	},
+	{
+		"center/centertest",
+		"adminapi audit authn center center/server center/store outbound refusal scim web/webtest",
+	},
+	{
+		"tenant/tenanttest", "audit authn graph refusal tenant tenant/server tenant/store tenant/syncjobs web/webtest",
+	},
+	{"web/webtest", ""},
 	{"demo", "adminapi audit authn center connect graph refusal tenant"},
 	{"center/store", "audit center names refusal sqldb"},
 	{"tenant/store", "audit names refusal sqldb tenant"},

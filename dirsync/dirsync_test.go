@@ -104,7 +104,7 @@ type target struct {
 func newTarget(t *testing.T, profile center.Profile) target {
 	t.Helper()
 	c := centertest.New(t, "http://127.0.0.1")
-	centertest.Serve(t, c, &scimserver.Handler{
+	centertest.ServeDoor(t, c, &scimserver.Handler{
 		Center:    c,
 		Log:       slog.New(slog.DiscardHandler),
 		RequestID: func(*http.Request) string { return "id" },

@@ -1,7 +1,8 @@
-// Package centertest makes real centers for tests, and holds the contract suite that every
-// center.Store must pass.
+// Package centertest makes real centers for tests: New makes one, Serve serves all its doors over
+// HTTP. It also holds the contract suite that every center.Store must pass.
 //
-// It may import audit, authn, center, center/store and refusal.
+// It may import adminapi, audit, authn, center, center/server, center/store, outbound, refusal,
+// scim and web/webtest.
 package centertest
 
 import (
@@ -59,8 +60,8 @@ type Fronter interface {
 	Before(next http.Handler) http.Handler
 }
 
-// Serve serves one door over HTTP and sets the center's URL to where it is reached.
-func Serve(t testing.TB, c *center.Center, door Fronter) *httptest.Server {
+// ServeDoor serves one door over HTTP and sets the center's URL to where it is reached.
+func ServeDoor(t testing.TB, c *center.Center, door Fronter) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(door.Before(http.NotFoundHandler()))
 	t.Cleanup(server.Close)

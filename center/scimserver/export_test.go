@@ -3,8 +3,8 @@ package scimserver
 import (
 	"context"
 
+	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
-	"github.com/gatehouse-id/gatehouse/center/centertest"
 )
 
 // AnswerTo returns the status and the text that an error is answered with.
@@ -20,9 +20,8 @@ func Call(h *Handler, profile center.Profile, method, path string, body []byte) 
 		panic("no operation " + method + " " + path)
 	}
 	p := profileOf(center.BearerToken{Profile: profile})
-	_, err := op.call(
-		h, context.Background(), &request{profile: p, by: centertest.Actor, action: op.name, id: id, body: body},
-	)
+	by := audit.Actor{Kind: audit.AccessKey, Name: "test", Role: string(center.RoleAdministrator)}
+	_, err := op.call(h, context.Background(), &request{profile: p, by: by, action: op.name, id: id, body: body})
 	return err
 }
 

@@ -41,7 +41,7 @@ func newEndpoint(t testing.TB) *endpoint {
 		RequestID: func(*http.Request) string { return "11111111-2222-3333-4444-555555555555" },
 		Address:   func(*http.Request) string { return "127.0.0.1" },
 	}
-	centertest.Serve(t, c, h)
+	centertest.ServeDoor(t, c, h)
 	ctx := context.Background()
 	centertest.Federate(t, c, "https://idp")
 	tenant, err := c.CreateProvisioningTenant(ctx, centertest.Actor)

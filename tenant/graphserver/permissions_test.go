@@ -12,10 +12,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/store"
-	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
 )
 
 var update = flag.Bool("update", false, "write golden files")
@@ -110,8 +110,16 @@ func door(t *testing.T) http.Handler {
 			Account:     tenant.Account{ID: "administrator/a", Administrator: true},
 		},
 	}
+	sealer, err := authn.NewSealer(make([]byte, authn.MasterKeySize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tn, err := tenant.Open(context.Background(), tenant.Config{Store: s, Sealer: sealer, URL: "http://127.0.0.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	h := &Handler{
-		Tenant: tenanttest.On(t, s),
+		Tenant: tn,
 		Authenticate: func(_ context.Context, token string) (tenant.Caller, error) {
 			c, ok := callers[token]
 			if !ok {

@@ -1,0 +1,153 @@
+package tenanttest
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"golang.org/x/oauth2"
+
+	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/tenant/server"
+	"github.com/gatehouse-id/gatehouse/tenant/store"
+	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
+	"github.com/gatehouse-id/gatehouse/web/webtest"
+)
+
+// Server is a whole tenant, served over HTTP on loopback, with its provisioning jobs running. What
+// a test does not ask for is not made.
+type Server struct {
+	*tenant.Tenant
+	HTTP *httptest.Server
+	Jobs *syncjobs.Runner
+
+	t testing.TB
+}
+
+// The administrator that AdminCenter makes, and the password of people that NewPerson makes.
+const (
+	AdminName = "admin"
+	Password  = "Correct horse 1!"
+)
+
+// New returns a tenant on a fresh SQLite store, as if it were reached at url.
+func New(t testing.TB, address string) *tenant.Tenant {
+	t.Helper()
+	s, err := store.Open(context.Background(), filepath.Join(t.TempDir(), "tenant.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	tn := On(t, s)
+	tn.URL = address
+	return tn
+}
+
+// Serve serves every door of a tenant on a fresh store until the test ends. prepare may change the
+// tenant, and how its doors are set, before.
+func Serve(t testing.TB, prepare ...func(*tenant.Tenant, *server.Config)) *Server {
+	t.Helper()
+	return serve(t, false, prepare)
+}
+
+// ServeTLS is Serve over HTTPS, which official libraries want. Server.HTTP has the certificate.
+func ServeTLS(t testing.TB, prepare ...func(*tenant.Tenant, *server.Config)) *Server {
+	t.Helper()
+	return serve(t, true, prepare)
+}
+
+func serve(t testing.TB, secure bool, prepare []func(*tenant.Tenant, *server.Config)) *Server {
+	t.Helper()
+	at := httptest.NewUnstartedServer(nil)
+	scheme := "http://"
+	if secure {
+		scheme = "https://"
+	}
+	tn := New(t, scheme+at.Listener.Addr().String())
+	cfg := server.Config{Jobs: syncjobs.New(tn, slog.New(slog.DiscardHandler), http.DefaultClient)}
+	for _, f := range prepare {
+		f(tn, &cfg)
+	}
+	at.Config.Handler = server.Handler(tn, cfg)
+	if secure {
+		at.StartTLS()
+	} else {
+		at.Start()
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { cfg.Jobs.Run(ctx) })
+	t.Cleanup(func() {
+		cancel()
+		running.Wait()
+		at.Close()
+	})
+	return &Server{tn, at, cfg.Jobs, t}
+}
+
+// Visitor is somebody with a browser that knows the tenant's certificate.
+func (s *Server) Visitor() webtest.Visitor {
+	s.t.Helper()
+	return webtest.New(s.t, s.HTTP.Client().Transport)
+}
+
+// AdminCenter makes the administrator and signs in to the admin center.
+func (s *Server) AdminCenter() webtest.Visitor {
+	s.t.Helper()
+	if err := s.SetAdministrator(context.Background(), Actor, AdminName, Password); err != nil {
+		s.t.Fatal(err)
+	}
+	v := s.Visitor()
+	form := url.Values{"username": {AdminName}, "password": {Password}}
+	if status, page := v.Send(http.MethodPost, s.URL+"/admin/login", form); status != http.StatusOK {
+		s.t.Fatalf("the administrator's sign-in: %d %s", status, page)
+	}
+	return v
+}
+
+// Seed fills the tenant with a company whose people have the password.
+func (s *Server) Seed(company tenant.Company) {
+	s.t.Helper()
+	company.PasswordHash = authn.HashPassword(Password)
+	if err := s.Import(context.Background(), Actor, company); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// NewPerson makes a user who has the password.
+func (s *Server) NewPerson(userPrincipalName string) tenant.User {
+	s.t.Helper()
+	u := tenant.User{UserPrincipalName: userPrincipalName, DisplayName: userPrincipalName, Enabled: true}
+	u, err := s.CreateUser(context.Background(), Actor, u, Password)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return u
+}
+
+// Graph makes a client that has all application permissions, and returns Graph as it sees it.
+func (s *Server) Graph() Graph {
+	s.t.Helper()
+	c, secret, err := s.CreateClient(context.Background(), Actor, "test")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	using := s.HTTP.Client()
+	return Graph{
+		s.t, graph.NewClient(context.Background(), s.GraphURL(), s.TokenURL(), c.ID, secret.Reveal(), using),
+	}
+}
+
+// GraphWith returns Graph as the bearer of an access token sees it.
+func (s *Server) GraphWith(token string) Graph {
+	ctx := context.WithValue(context.Background(), oauth2.HTTPClient, s.HTTP.Client())
+	client := oauth2.NewClient(ctx, oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token}))
+	return Graph{s.t, &graph.Client{BaseURL: s.GraphURL(), HTTP: client}}
+}
