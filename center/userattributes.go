@@ -141,17 +141,15 @@ func NewTextStruct(prefix string, tag func(name string) reflect.StructTag, last 
 	return s
 }
 
-// Read takes the texts of v, which is of the type, into a user.
-func (s TextStruct) Read(v reflect.Value, u *User) {
-	texts := u.TextAttributes()
+// Read takes the texts of v, which is of the type, into those of a user.
+func (s TextStruct) Read(v reflect.Value, texts []TextAttribute) {
 	for i, place := range s.places {
 		*texts[place].Value = v.Field(i).String()
 	}
 }
 
 // Write puts a user's texts into v, which is of the type.
-func (s TextStruct) Write(v reflect.Value, u *User) {
-	texts := u.TextAttributes()
+func (s TextStruct) Write(v reflect.Value, texts []TextAttribute) {
 	for i, place := range s.places {
 		v.Field(i).SetString(*texts[place].Value)
 	}

@@ -197,8 +197,9 @@ func (h *Handler) show(users []center.User, issuer string, extensions []string) 
 }
 
 func (h *Handler) showUser(wire reflect.Value, u *center.User, issuer string, extensions []string) {
-	userTexts.Write(wire.Field(0), u)
-	nameTexts.Write(wire.Field(1), u)
+	texts := u.TextAttributes()
+	userTexts.Write(wire.Field(0), texts[:])
+	nameTexts.Write(wire.Field(1), texts[:])
 	rest, _ := wire.Field(2).Addr().Interface().(*userRest) // its type is userRest
 	*rest = userRest{
 		Emails:          showOne(u.Emails),

@@ -1,6 +1,8 @@
 package scimserver
 
 import (
+	"reflect"
+
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -8,35 +10,33 @@ import (
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
-// plainUser is a user as nearly all clients send one. A body that is anything else, from "active":
-// "False" to an attribute that is refused, goes through scim.UserSchema, which knows every quirk
-// and has the right words for each mistake.
-type plainUser struct {
-	Schemas           []string       `json:"schemas"`
-	ID                string         `json:"id"`
-	ExternalID        string         `json:"externalId"`
-	Meta              jsontext.Value `json:"meta"`
-	UserName          string         `json:"userName"`
-	DisplayName       string         `json:"displayName"`
-	NickName          string         `json:"nickName"`
-	ProfileURL        string         `json:"profileUrl"`
-	Title             string         `json:"title"`
-	UserType          string         `json:"userType"`
-	PreferredLanguage string         `json:"preferredLanguage"`
-	Locale            string         `json:"locale"`
-	Timezone          string         `json:"timezone"`
-	Active            *bool          `json:"active"`
-	Name              struct {
-		Formatted       string `json:"formatted"`
-		FamilyName      string `json:"familyName"`
-		GivenName       string `json:"givenName"`
-		MiddleName      string `json:"middleName"`
-		HonorificPrefix string `json:"honorificPrefix"`
-		HonorificSuffix string `json:"honorificSuffix"`
-	} `json:"name"`
-	Emails       []plainValue `json:"emails"`
-	PhoneNumbers []plainValue `json:"phoneNumbers"`
-	Roles        []plainValue `json:"roles"`
+// plainUser is a user as nearly all clients send one: texts, names and the enterprise extension by
+// center's table, and the rest. A body that is anything else, from "active": "False" to an
+// attribute that is refused, goes through scim.UserSchema, which knows every quirk and has the
+// right words for each mistake.
+var plainUser = reflect.StructOf([]reflect.StructField{
+	{Name: "Texts", Type: plainUserTexts.Type, Tag: `json:",embed"`},
+	{Name: "Name", Type: plainNameTexts.Type, Tag: `json:"name"`},
+	{Name: "Enterprise", Tag: `json:"` + scim.EnterpriseURN + `"`, Type: reflect.StructOf([]reflect.StructField{
+		{Name: "Texts", Type: plainEnterpriseTexts.Type, Tag: `json:",embed"`},
+		{Name: "Manager", Type: reflect.TypeFor[plainManager](), Tag: `json:"manager"`},
+	})},
+	{Name: "Rest", Type: reflect.TypeFor[plainRest](), Tag: `json:",embed"`},
+})
+
+type plainManager struct {
+	Value string `json:"value"`
+	Ref   string `json:"$ref"`
+}
+
+type plainRest struct {
+	Schemas      []string       `json:"schemas"`
+	ID           string         `json:"id"`
+	Meta         jsontext.Value `json:"meta"`
+	Active       *bool          `json:"active"`
+	Emails       []plainValue   `json:"emails"`
+	PhoneNumbers []plainValue   `json:"phoneNumbers"`
+	Roles        []plainValue   `json:"roles"`
 	Addresses    []struct {
 		Formatted     string `json:"formatted"`
 		StreetAddress string `json:"streetAddress"`
@@ -47,17 +47,6 @@ type plainUser struct {
 		Type          string `json:"type"`
 		Primary       bool   `json:"primary"`
 	} `json:"addresses"`
-	Enterprise struct {
-		EmployeeNumber string `json:"employeeNumber"`
-		CostCenter     string `json:"costCenter"`
-		Organization   string `json:"organization"`
-		Division       string `json:"division"`
-		Department     string `json:"department"`
-		Manager        struct {
-			Value string `json:"value"`
-			Ref   string `json:"$ref"`
-		} `json:"manager"`
-	} `json:"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"`
 }
 
 type plainValue struct {
@@ -70,28 +59,26 @@ var plainOptions = json.JoinOptions(json.MatchCaseInsensitiveNames(true), json.R
 
 // readPlainUser reads a plain user; ok is false for every other body.
 func readPlainUser(r *request) (u center.User, ok bool) {
-	var p plainUser
-	if json.Unmarshal(r.body, &p, plainOptions) != nil || (p.ID != "" && r.id != "" && p.ID != r.id) {
+	body := reflect.New(plainUser)
+	if json.Unmarshal(r.body, body.Interface(), plainOptions) != nil {
 		return u, false
 	}
-	u = center.User{
-		UserName: p.UserName, ExternalID: p.ExternalID, Active: p.Active == nil || *p.Active,
-		Name: center.PersonName(p.Name), DisplayName: p.DisplayName,
-		NickName: p.NickName, ProfileURL: p.ProfileURL, Title: p.Title, UserType: p.UserType,
-		PreferredLanguage: p.PreferredLanguage, Locale: p.Locale, Timezone: p.Timezone,
-		Emails: plainValues(p.Emails), PhoneNumbers: plainValues(p.PhoneNumbers), Roles: plainValues(p.Roles),
+	p := body.Elem()
+	rest, _ := p.Field(3).Addr().Interface().(*plainRest) // its type is plainRest
+	if rest.ID != "" && r.id != "" && rest.ID != r.id {
+		return u, false
 	}
-	for _, a := range p.Addresses {
+	texts, enterprise := u.TextAttributes(), p.Field(2)
+	plainUserTexts.Read(p.Field(0), texts[:])
+	plainNameTexts.Read(p.Field(1), texts[:])
+	plainEnterpriseTexts.Read(enterprise.Field(0), texts[:])
+	u.Enterprise.Manager = enterprise.Field(1).Field(0).String()
+	u.Active = rest.Active == nil || *rest.Active
+	u.Emails = plainValues(rest.Emails)
+	u.PhoneNumbers = plainValues(rest.PhoneNumbers)
+	u.Roles = plainValues(rest.Roles)
+	for _, a := range rest.Addresses {
 		u.Addresses = append(u.Addresses, center.Address(a))
-	}
-	e := p.Enterprise
-	u.Enterprise = center.Enterprise{
-		EmployeeNumber: e.EmployeeNumber,
-		CostCenter:     e.CostCenter,
-		Organization:   e.Organization,
-		Division:       e.Division,
-		Department:     e.Department,
-		Manager:        e.Manager.Value,
 	}
 	return u, true
 }

@@ -61,7 +61,10 @@ func (l *listing) line(f found) ([]byte, error) {
 	}
 	more := map[string]string{}
 	if u := f.user; u != nil {
-		more["website"], more["birthdate"] = u.Website, u.Birthdate
+		texts := u.TextAttributes()
+		for _, t := range textsBeyondSCIM {
+			more[t.name] = *texts[t.place].Value
+		}
 	} else {
 		more["description"] = f.group.Description
 	}
@@ -226,7 +229,10 @@ func (im *importer) user(ctx context.Context, n int, line []byte) error {
 	if err != nil {
 		return err
 	}
-	u.Website, u.Birthdate = more["website"], more["birthdate"]
+	texts := u.TextAttributes()
+	for _, t := range textsBeyondSCIM {
+		*texts[t.place].Value = more[t.name]
+	}
 	manager := u.Enterprise.Manager
 	u.Enterprise.Manager = ""
 	here, err := im.putUser(ctx, u)

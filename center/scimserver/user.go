@@ -13,94 +13,37 @@ import (
 // How a user stands on the wire: written by appendUser, read by userFromWire. PATCH, filters,
 // sorting and projections work on what the one writes and the other reads.
 
-// unsupported are the attributes that AWS answers with 400. Source: SCIM guide, CreateUser.
-var unsupported = []string{"password", "ims", "photos", "entitlements", "x509Certificates", "groups"}
-
-// texts are the attributes of a user that are one text, in the order in which they are written
-// between name and active.
-var texts = []struct {
-	name  string
-	field func(*center.User) *string
-}{
-	{
-		"displayName", func(u *center.User) *string { return &u.DisplayName },
-	}, {"nickName", func(u *center.User) *string { return &u.NickName }},
-	{
-		"profileUrl", func(u *center.User) *string { return &u.ProfileURL },
-	}, {"title", func(u *center.User) *string { return &u.Title }},
-	{
-		"userType", func(u *center.User) *string { return &u.UserType },
-	}, {"preferredLanguage", func(u *center.User) *string { return &u.PreferredLanguage }},
-	{
-		"locale", func(u *center.User) *string { return &u.Locale },
-	}, {"timezone", func(u *center.User) *string { return &u.Timezone }},
-}
-
-// lists are the multi-valued attributes of a user but for addresses.
-var lists = []struct {
-	name  string
-	aws   bool
-	field func(*center.User) *[]center.Value
-}{
-	{
-		"emails", true, func(u *center.User) *[]center.Value { return &u.Emails },
-	}, {"phoneNumbers", true, func(u *center.User) *[]center.Value { return &u.PhoneNumbers }},
-	{
-		"roles", true, func(u *center.User) *[]center.Value { return &u.Roles },
-	}, {"ims", false, func(u *center.User) *[]center.Value { return &u.IMs }},
-	{
-		"photos", false, func(u *center.User) *[]center.Value { return &u.Photos },
-	}, {"entitlements", false, func(u *center.User) *[]center.Value { return &u.Entitlements }},
-	{"x509Certificates", false, func(u *center.User) *[]center.Value { return &u.Certificates }},
-}
-
 // userFromWire translates a normalized resource. A user without active is active.
 func userFromWire(w scim.Resource) center.User {
-	name, ent := w.Object("name"), w.Object(scim.EnterpriseURN)
 	u := center.User{
 		UserName: w.String("userName"), ExternalID: w.String("externalId"), Active: true,
-		Name: center.PersonName{
-			Formatted: name.String(
-				"formatted",
-			), FamilyName: name.String("familyName"), GivenName: name.String("givenName"),
-			MiddleName: name.String(
-				"middleName",
-			), HonorificPrefix: name.String("honorificPrefix"), HonorificSuffix: name.String("honorificSuffix")},
-		Enterprise: center.Enterprise{
-			EmployeeNumber: ent.String(
-				"employeeNumber",
-			), CostCenter: ent.String("costCenter"), Organization: ent.String("organization"),
-			Division: ent.String(
-				"division",
-			), Department: ent.String("department"), Manager: ent.Object("manager").String("value")},
+		Enterprise: center.Enterprise{Manager: w.Object(scim.EnterpriseURN).Object("manager").String("value")},
 	}
-	for _, t := range texts {
-		*t.field(&u) = w.String(t.name)
+	texts, lists := u.TextAttributes(), u.ListAttributes()
+	for _, part := range []struct {
+		of    scim.Resource
+		texts []wireText
+	}{{w, plainTexts}, {w.Object("name"), nameTexts}, {w.Object(scim.EnterpriseURN), enterpriseTexts}} {
+		for _, t := range part.texts {
+			*texts[t.place].Value = part.of.String(t.name)
+		}
 	}
 	if b, ok := w["active"].(bool); ok {
 		u.Active = b
 	}
 	for _, l := range lists {
-		for _, e := range objects(w, l.name) {
-			*l.field(&u) = append(
-				*l.field(&u),
-				center.Value{
-					Value:   e.String("value"),
-					Display: e.String("display"),
-					Type:    e.String("type"),
-					Primary: truth(e),
-				},
-			)
+		for _, e := range objects(w, l.Path) {
+			*l.Values = append(*l.Values, center.Value{
+				Value: e.String("value"), Display: e.String("display"), Type: e.String("type"), Primary: truth(e),
+			})
 		}
 	}
 	for _, a := range objects(w, "addresses") {
 		u.Addresses = append(u.Addresses, center.Address{
-			Formatted: a.String(
-				"formatted",
-			), StreetAddress: a.String("streetAddress"), Locality: a.String("locality"), Region: a.String("region"),
-			PostalCode: a.String(
-				"postalCode",
-			), Country: a.String("country"), Type: a.String("type"), Primary: truth(a)})
+			Formatted: a.String("formatted"), StreetAddress: a.String("streetAddress"), Locality: a.String("locality"),
+			Region: a.String("region"), PostalCode: a.String("postalCode"), Country: a.String("country"),
+			Type: a.String("type"), Primary: truth(a),
+		})
 	}
 	return u
 }
@@ -142,12 +85,18 @@ func truth(r scim.Resource) bool {
 // keepWhatSCIMCannotSay puts back what only the identitystore API can set, and in AWS's profile
 // what only the standard one can.
 func (p profile) keepWhatSCIMCannotSay(u *center.User, old center.User) {
-	u.Website, u.Birthdate = old.Website, old.Birthdate
-	if !p.standard {
-		u.Photos = old.Photos
-		u.IMs = old.IMs
-		u.Entitlements = old.Entitlements
-		u.Certificates = old.Certificates
+	texts, oldTexts := u.TextAttributes(), old.TextAttributes()
+	for _, t := range textsBeyondSCIM {
+		*texts[t.place].Value = *oldTexts[t.place].Value
+	}
+	if p.standard {
+		return
+	}
+	lists, oldLists := u.ListAttributes(), old.ListAttributes()
+	for i, supported := range awsLists {
+		if !supported {
+			*lists[i].Values = *oldLists[i].Values
+		}
 	}
 }
 
@@ -230,7 +179,7 @@ type reference struct{ id, display string }
 // appendUser writes a user. Attributes without a value are left out. groups are shown in the
 // standard profile; nil leaves them out.
 func (r *request) appendUser(b []byte, u *center.User, groups []reference) []byte {
-	o := &object{b: b}
+	o, texts := &object{b: b}, u.TextAttributes()
 	o.begin()
 	o.text("id", string(u.ID))
 	o.text("externalId", u.ExternalID)
@@ -244,16 +193,13 @@ func (r *request) appendUser(b []byte, u *center.User, groups []reference) []byt
 	o.text("userName", u.UserName)
 	if !r.standard || u.Name != (center.PersonName{}) {
 		o.open("name")
-		o.text("formatted", u.Name.Formatted)
-		o.text("familyName", u.Name.FamilyName)
-		o.text("givenName", u.Name.GivenName)
-		o.text("middleName", u.Name.MiddleName)
-		o.text("honorificPrefix", u.Name.HonorificPrefix)
-		o.text("honorificSuffix", u.Name.HonorificSuffix)
+		for _, t := range nameTexts {
+			o.text(t.name, *texts[t.place].Value)
+		}
 		o.shut()
 	}
-	for _, t := range texts {
-		o.text(t.name, *t.field(u))
+	for _, t := range plainTexts {
+		o.text(t.name, *texts[t.place].Value)
 	}
 	o.flag("active", u.Active)
 	r.appendLists(o, u)
@@ -262,11 +208,9 @@ func (r *request) appendUser(b []byte, u *center.User, groups []reference) []byt
 	}
 	if e := u.Enterprise; e != (center.Enterprise{}) {
 		o.open(scim.EnterpriseURN)
-		o.text("employeeNumber", e.EmployeeNumber)
-		o.text("costCenter", e.CostCenter)
-		o.text("organization", e.Organization)
-		o.text("division", e.Division)
-		o.text("department", e.Department)
+		for _, t := range enterpriseTexts {
+			o.text(t.name, *texts[t.place].Value)
+		}
 		if e.Manager != "" {
 			o.open("manager")
 			o.text("value", e.Manager)
@@ -282,10 +226,11 @@ func (r *request) appendUser(b []byte, u *center.User, groups []reference) []byt
 }
 
 func (r *request) appendLists(o *object, u *center.User) {
-	for _, l := range lists {
-		values := *l.field(u)
+	lists := u.ListAttributes()
+	for i := range lists {
+		values := *lists[i].Values
 		if !r.standard {
-			if !l.aws {
+			if !awsLists[i] {
 				continue
 			}
 			values = center.PrimaryOf(values)
@@ -293,7 +238,7 @@ func (r *request) appendLists(o *object, u *center.User) {
 		if len(values) == 0 {
 			continue
 		}
-		o.name(l.name)
+		o.name(lists[i].Path)
 		for i, v := range values {
 			o.b = append(o.b, "[,"[min(i, 1)])
 			o.begin()

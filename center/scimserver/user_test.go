@@ -1,12 +1,16 @@
 package scimserver_test
 
 import (
+	"bytes"
 	"os"
+	"reflect"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/centertest"
 	"github.com/gatehouse-id/gatehouse/center/scimserver"
+	"github.com/gatehouse-id/gatehouse/scim"
 )
 
 // everything is a user with every attribute.
@@ -56,4 +60,50 @@ func TestTheBytesOfAUser(t *testing.T) {
 			t.Errorf("%s: the user is\n%s\nwant\n%s", profile, got, want)
 		}
 	}
+}
+
+// TestTheQuickReaderKnowsEveryAttribute would notice that users fall back to the general schema:
+// the quick reader must read whatever AWS's profile shows, as the general one does.
+func TestTheQuickReaderKnowsEveryAttribute(t *testing.T) {
+	want := centertest.FullUser(1)
+	body := scimserver.WriteUser(nil, center.ProfileAWS, &want)
+	quick, ok := scimserver.ReadPlainUser(body)
+	if !ok {
+		t.Fatalf("the quick reader does not read %s", body)
+	}
+	unusual := bytes.Replace(body, []byte(`"active":true`), []byte(`"active":"True"`), 1)
+	slow, plain, err := scimserver.ReadUser(unusual)
+	if plain || err != nil || !reflect.DeepEqual(quick, slow) {
+		t.Errorf("the quick reader reads\n%+v\nthe general one (%t, %v)\n%+v", quick, !plain, err, slow)
+	}
+	read := quick.TextAttributes()
+	for i, text := range want.TextAttributes() {
+		if text.Path == "website" || text.Path == "birthdate" { // SCIM has none
+			continue
+		}
+		if *read[i].Value != *text.Value {
+			t.Errorf("%s is read as %q, want %q", text.Path, *read[i].Value, *text.Value)
+		}
+	}
+}
+
+// TestEveryTextOfTheSchemaIsKept finds attributes that clients may send, and that nobody keeps.
+func TestEveryTextOfTheSchemaIsKept(t *testing.T) {
+	var look func(prefix string, list []scim.Attribute)
+	look = func(prefix string, list []scim.Attribute) {
+		for _, a := range list {
+			path := prefix + a.Name
+			switch {
+			case a.ReadOnly || a.Hidden || path == "schemas" || a.Type == "reference" && prefix != "":
+			case a.Kind == scim.Complex:
+				look(path+".", a.Sub)
+			case a.Kind == scim.Text:
+				if _, ok := center.TextAttributeAt(path); !ok {
+					t.Errorf("the schema has %s, and center's table has not", path)
+				}
+			}
+		}
+	}
+	look("", scim.UserSchema.Attributes)
+	look(center.EnterprisePrefix, scim.UserSchema.Extensions[scim.EnterpriseURN])
 }

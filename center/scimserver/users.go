@@ -120,6 +120,7 @@ func (h *Handler) patchUser(ctx context.Context, r *request) (answer, error) {
 // nothing is changed, when there are others.
 func applyPlain(u *center.User, changes []scim.Change) (done bool, err error) {
 	next := *u
+	texts := next.TextAttributes()
 	for _, c := range changes {
 		if c.Path.URN != "" || c.Path.Sub != "" || c.Op == "remove" {
 			return false, nil
@@ -131,17 +132,12 @@ func applyPlain(u *center.User, changes []scim.Change) (done bool, err error) {
 			}
 			continue
 		}
-		i := slices.IndexFunc(texts, func(t struct {
-			name  string
-			field func(*center.User) *string
-		}) bool {
-			return t.name == c.Path.Attribute.Name
-		})
+		i := slices.IndexFunc(plainTexts, func(t wireText) bool { return t.name == c.Path.Attribute.Name })
 		text, ok := c.Value.(string)
 		if i < 0 || !ok {
 			return false, nil
 		}
-		*texts[i].field(&next) = text
+		*texts[plainTexts[i].place].Value = text
 	}
 	*u = next
 	return true, nil
