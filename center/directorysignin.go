@@ -198,7 +198,7 @@ func (c *Center) nextStep(r Reader, s *signingIn) (Step, error) {
 		return "", &refusal.Error{
 			Code:    NoDevice,
 			Subject: s.user.UserName,
-			Detail:  "no code is sent to an e-mail address that is less than a day old",
+			Detail:  "no code is sent to an email address that is less than a day old",
 		}
 	case settings.WithoutDevice == EmailCode && c.Mailer != nil && s.user.PrimaryEmail() != "":
 		return StepCode, nil

@@ -158,16 +158,16 @@ const (
 func (e Effect) Explain() string {
 	switch e {
 	case StopsWorking:
-		return "will stop working: the user name is not an e-mail address, so the identity provider cannot name " +
+		return "will stop working: the user name is not an email address, so the identity provider cannot name " +
 			"this user"
 	case SignsInAtIdP:
 		return "signs in at the identity provider; the password and MFA devices here are no longer used"
 	case SignsInAtNewIdP:
 		return "signs in at the new identity provider, which must send the same user name as the old one"
 	case MatchesNobody:
-		return "cannot sign in yet: the identity provider knows nobody with this user name"
+		return "cannot sign in yet: the identity provider has no user with this user name"
 	case PasswordIsUsed:
-		return "signs in here again with the earlier password"
+		return "signs in here again with the previous password"
 	case NeedsPassword:
 		return "cannot sign in until an administrator sets a password"
 	}

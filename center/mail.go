@@ -38,25 +38,25 @@ func passwordMail(u User, link string, invitation bool, until time.Time) Mail {
 	if invitation {
 		return Mail{To: u.PrimaryEmail(), Subject: "Invitation to the AWS access portal", Text: fmt.Sprintf(`Hello %s,
 
-you can sign in to the AWS access portal from now on. Your user name is
+you can now sign in to the AWS access portal. Your user name is
 
   %s
 
-Set a password first, here:
+First, set a password:
 
   %s
 
 The link works once, until %s.
-`, name, u.UserName, link, until.UTC().Format("2 January 2006, 15:04 UTC"))}
+`, name, u.UserName, link, until.UTC().Format("January 2, 2006, 15:04 UTC"))}
 	}
 	return Mail{To: u.PrimaryEmail(), Subject: "Your password for the AWS access portal", Text: fmt.Sprintf(`Hello %s,
 
-somebody, you or an administrator, asked for another password for your user name %s. Set it here:
+you or an administrator requested a new password for your user name %s. Set it here:
 
   %s
 
-The link works once, until %s. If you did not ask for it, nothing needs to be done: your password stays as it is.
-`, name, u.UserName, link, until.UTC().Format("2 January 2006, 15:04 UTC"))}
+The link works once, until %s. If you did not request it, no action is needed: your password does not change.
+`, name, u.UserName, link, until.UTC().Format("January 2, 2006, 15:04 UTC"))}
 }
 
 func codeMail(u User, code string) Mail {
@@ -67,8 +67,7 @@ func codeMail(u User, code string) Mail {
 
   %s
 
-It works once, for the sign-in that you have begun, for ten minutes.
-If you have not begun one, somebody knows your password: change it.
+It works once, within ten minutes, for the sign-in that you started. If you did not start one, someone knows your password: change it.
 `, code),
 	}
 }

@@ -111,7 +111,7 @@ func (c *Center) SignInWithAssertion(
 }
 
 // unmatched refuses a name that is no user's, and names the user who may have been meant: most
-// often the name is the e-mail address of a user who is called something else here.
+// often the name is the email address of a user who is called something else here.
 func unmatched(r userReader, name string) error {
 	refused := &refusal.Error{Code: UserNotFound, Subject: name, Want: "a user name that exists here", Got: name,
 		Detail: "the identity provider names nobody who is here: provision the user, or have the identity " +
@@ -119,7 +119,7 @@ func unmatched(r userReader, name string) error {
 	u, err := r.UserByEmail(name)
 	if err == nil {
 		refused.Want = u.UserName
-		refused.Detail = "it is the e-mail address of the user " + u.UserName +
+		refused.Detail = "it is the email address of the user " + u.UserName +
 			": the identity provider must send the user name, or the user be renamed"
 		return refused
 	}

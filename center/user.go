@@ -48,7 +48,7 @@ type User struct {
 	UpdatedAt         time.Time
 	UpdatedBy         string
 	Version           int64     // counts changes
-	AddressChangedAt  time.Time `json:",omitzero"` // the primary e-mail address was; zero: never
+	AddressChangedAt  time.Time `json:",omitzero"` // the primary email address was; zero: never
 }
 
 // PersonName is the parts of a name. Given and family name are required.
@@ -128,7 +128,7 @@ func (u User) CheckAWS() error {
 	return nil
 }
 
-// UserNameIsEmail says whether the user name has the shape of an e-mail address, which a SAML
+// UserNameIsEmail says whether the user name has the shape of an email address, which a SAML
 // NameID must have.
 func (u User) UserNameIsEmail() bool {
 	local, domain, ok := strings.Cut(u.UserName, "@")
@@ -232,7 +232,7 @@ func (u User) checkTexts() error {
 	}
 	for _, e := range u.Emails {
 		if !strings.Contains(e.Value, "@") {
-			return &refusal.Error{Code: InvalidValue, Field: "emails", Detail: "not an e-mail address"}
+			return &refusal.Error{Code: InvalidValue, Field: "emails", Detail: "not an email address"}
 		}
 	}
 	return checkAddresses(u.Addresses)
@@ -292,7 +292,7 @@ type userReader interface {
 	UserByName(string) (User, error)       // ignores letter case
 	UserByEmail(string) (User, error)      // ignores letter case
 	UserByExternalID(string) (User, error) // exact
-	// UsersHolding returns who has one of the keys: user name and e-mail address ignoring letter
+	// UsersHolding returns who has one of the keys: user name and email address ignoring letter
 	// case, external id exactly. Empty keys match nobody.
 	UsersHolding(userName, email, externalID string) ([]UserKeys, error)
 	Users(UserQuery) ([]User, error)
@@ -316,7 +316,7 @@ func (u User) keys() UserKeys {
 	return UserKeys{u.ID, names.Fold(u.UserName), names.Fold(u.PrimaryEmail()), u.ExternalID}
 }
 
-// checkUnique refuses a user whose user name, e-mail address or external id another user has.
+// checkUnique refuses a user whose user name, email address or external id another user has.
 func (u User) checkUnique(tx Reader) error {
 	own := u.keys()
 	holders, err := tx.UsersHolding(own.UserName, own.Email, own.ExternalID)
@@ -541,7 +541,7 @@ func (c *Center) UserByName(ctx context.Context, name string) (User, error) {
 	})
 }
 
-// UserByEmail finds a user by e-mail address, ignoring letter case, or fails with UserNotFound.
+// UserByEmail finds a user by email address, ignoring letter case, or fails with UserNotFound.
 func (c *Center) UserByEmail(ctx context.Context, email string) (User, error) {
 	return findUser(ctx, c, email, func(r Reader) (User, error) { return r.UserByEmail(email) })
 }

@@ -49,15 +49,15 @@ func (c *Center) tellOldAddress(old string, u User) {
 }
 
 func addressMail(old string, u User) Mail {
-	now := "It has none now."
+	now := "The user has no email address now."
 	if u.PrimaryEmail() != "" {
-		now = "Mail goes to another address now."
+		now = "Email now goes to another address."
 	}
-	return Mail{To: old, Subject: "Your e-mail address at the AWS access portal was changed", Text: fmt.Sprintf(`Hello,
+	return Mail{To: old, Subject: "Your email address at the AWS access portal was changed", Text: fmt.Sprintf(`Hello,
 
-this address was the one of the user %s at the AWS access portal. %s
+this address belonged to the user %s at the AWS access portal. %s
 
-It was changed on %s. If you do not expect this, tell your administrator today: for a day, no link to set
-a password is sent to a new address by itself.
-`, u.UserName, now, u.AddressChangedAt.UTC().Format("2 January 2006, 15:04 UTC"))}
+It was changed on %s. If you did not expect this, tell your administrator today: for one day,
+Gatehouse does not send a link to set a password to the new address without an administrator’s confirmation.
+`, u.UserName, now, u.AddressChangedAt.UTC().Format("January 2, 2006, 15:04 UTC"))}
 }

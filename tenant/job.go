@@ -205,7 +205,7 @@ func (t *Tenant) configure(j *Job, s JobSettings) error {
 	}
 	if s.NotificationEmail != nil {
 		if _, err := mail.ParseAddress(*s.NotificationEmail); err != nil && *s.NotificationEmail != "" {
-			return &refusal.Error{Code: InvalidValue, Subject: "notification e-mail", Detail: "not an e-mail address"}
+			return &refusal.Error{Code: InvalidValue, Subject: "notification email", Detail: "not an email address"}
 		}
 		j.NotificationEmail = *s.NotificationEmail
 	}

@@ -203,7 +203,7 @@ func (d *Desk) done(v Visit, err error, notice string) error {
 
 func (d *Desk) changePassword(v Visit) error {
 	if v.PostFormValue("password") != v.PostFormValue("again") {
-		return d.showAccount(v, http.StatusBadRequest, "The two new passwords are not the same.")
+		return d.showAccount(v, http.StatusBadRequest, "The two new passwords do not match.")
 	}
 	session := CookieValue(v.Request, d.URL, d.Cookie)
 	err := d.Administrators.ChangePassword(v, v.PostFormValue("current"), v.PostFormValue("password"), session)
@@ -213,11 +213,11 @@ func (d *Desk) changePassword(v Visit) error {
 func (d *Desk) register(v Visit) error {
 	code := strings.TrimSpace(v.PostFormValue("code"))
 	f := NewFactor{v.PostFormValue("ticket"), v.PostFormValue("name"), code, v.PostFormValue("response")}
-	return d.done(v, d.Administrators.Register(v, f), "It is registered: from now on your sign-in asks for it.")
+	return d.done(v, d.Administrators.Register(v, f), "It is registered. From now on, you need it to sign in.")
 }
 
 func (d *Desk) deleteDevice(v Visit) error {
-	return d.done(v, d.Administrators.DeleteDevice(v, v.PostFormValue("id")), "It is deleted.")
+	return d.done(v, d.Administrators.DeleteDevice(v, v.PostFormValue("id")), "The second factor is deleted.")
 }
 
 func (d *Desk) endSession(v Visit) error {

@@ -57,8 +57,8 @@ func (v Visit) Header() http.Header { return v.ResponseWriter.Header() }
 
 // WrongPassword is what everybody is told whose sign-in is refused, whatever the reason: that a
 // name is locked would tell that it exists.
-const WrongPassword = "The user name or the password is not right. After several mistakes, wait a few minutes " +
-	"before the next attempt."
+const WrongPassword = "The user name or password is incorrect. After several failed attempts, wait a few " +
+	"minutes before you try again."
 
 // ErrBusy is what a sign-in fails with when so many passwords are being checked that this one was
 // not looked at.

@@ -87,7 +87,7 @@ func (d *Desk) next(w http.ResponseWriter, r *http.Request, status int, problem 
 		d.begin(w, r, returnTo, err)
 		return
 	}
-	title, page := "Verify that it is you", "factor"
+	title, page := "Verify your identity", "factor"
 	if waiting.Password {
 		title, page = "Set a new password", "newpassword"
 	}
@@ -106,14 +106,14 @@ func (d *Desk) begin(w http.ResponseWriter, r *http.Request, returnTo string, er
 	}
 	ClearCookie(w, d.URL, d.Cookie+ticketSuffix)
 	d.showSignIn(w, http.StatusUnauthorized, returnTo,
-		"This sign-in has ended: it took too long, or too many codes were wrong. Please sign in again.")
+		"This sign-in has ended: it took too long, or there were too many wrong codes. Sign in again.")
 }
 
 // goOn takes what the page of a sign-in has sent.
 func (d *Desk) goOn(w http.ResponseWriter, r *http.Request) {
 	returnTo := LocalPath(r.PostFormValue("return"), d.Prefix+"/")
 	if r.PostFormValue("password") != r.PostFormValue("again") {
-		d.next(w, r, http.StatusBadRequest, "The two passwords are not the same.")
+		d.next(w, r, http.StatusBadRequest, "The two passwords do not match.")
 		return
 	}
 	proof := Proof{r.PostFormValue("password"), strings.TrimSpace(r.PostFormValue("code")), r.PostFormValue("response")}
@@ -129,8 +129,8 @@ func (d *Desk) goOn(w http.ResponseWriter, r *http.Request) {
 	case len(lines) == 0 || d.Administrators.Ended(err):
 		d.begin(w, r, returnTo, err)
 	case proof.Password == "":
-		d.next(w, r, http.StatusUnauthorized, "That was not right. Try again, with the next code if you have an "+
-			"authenticator app. After several mistakes, wait a few minutes.")
+		d.next(w, r, http.StatusUnauthorized, "That did not match. Try again. If you use an authenticator app, "+
+			"wait for the next code. After several failed attempts, wait a few minutes.")
 	default:
 		d.next(w, r, http.StatusBadRequest, capital(lines[0]))
 	}

@@ -167,9 +167,12 @@ func createAssignment(p page) error {
 		return err
 	}
 	if r.Status == center.InProgress {
-		return p.Done("/console/assignments", "The role is being made in the account. The assignment comes with it.")
+		return p.Done(
+			"/console/assignments",
+			"The role is being created in the account. The assignment takes effect when the role is ready.",
+		)
 	}
-	return p.Done("/console/assignments", "The assignment is made.")
+	return p.Done("/console/assignments", "The assignment is created.")
 }
 
 func deleteAssignment(p page) error {

@@ -46,5 +46,5 @@ func readOrganization(p page) error {
 	if err := p.h.Center.StartOrganizationImport(p.Context(), p.by, false, false); err != nil {
 		return err
 	}
-	return p.Done("/console/accounts", "The organization is being read.")
+	return p.Done("/console/accounts", "Gatehouse is reading the organization.")
 }

@@ -19,8 +19,8 @@ type administrators struct{ c *center.Center }
 var _ web.Administrators = administrators{}
 
 // passwordRule is how pages say what a password must be.
-const passwordRule = "8 to 64 characters, with a lower-case and an upper-case letter, a digit " +
-	"and a punctuation mark; none of your last three"
+const passwordRule = "8 to 64 characters, with a lowercase letter, an uppercase letter, a digit and a " +
+	"punctuation mark; not one of your last three passwords"
 
 func entry(p center.Progress) web.Entry {
 	return web.Entry{Secret: p.Session.Reveal(), Ticket: p.Ticket.Reveal(), Known: p.Known.Reveal()}
@@ -118,7 +118,7 @@ func keysLeft(left []center.AccessKey) string {
 		ids[i] = k.ID
 	}
 	return "The access key " + strings.Join(ids, ", ") +
-		" is the last of an administrator and stays enabled: make another, then delete it."
+		" is the last one with the administrator role and stays enabled. Create another one, then delete it."
 }
 
 // ResetFactors implements web.Administrators.

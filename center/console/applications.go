@@ -136,5 +136,5 @@ func unassignApplication(p page) error {
 	if err := p.h.Center.UnassignApplication(p.Context(), p.by, a); err != nil {
 		return err
 	}
-	return p.Done(applicationURL(a.ApplicationARN), "The application is taken back.")
+	return p.Done(applicationURL(a.ApplicationARN), "The assignment is removed.")
 }

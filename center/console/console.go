@@ -100,9 +100,9 @@ func (h *Handler) desk(pages *web.Pages) *web.Desk {
 func (h *Handler) banner(ctx context.Context, name string) web.Banner {
 	if s, err := h.Center.Source(ctx); err == nil && s.Watch != nil && s.Watch.Offered != nil {
 		return web.Banner{
-			Text:     "The identity provider's published metadata has changed.",
+			Text:     "The identity provider’s published metadata has changed.",
 			Link:     "/console/settings",
-			LinkText: "Look at the change",
+			LinkText: "Review the change",
 		}
 	}
 	tokens, err := h.Center.ExpiringTokens(ctx)
@@ -114,9 +114,9 @@ func (h *Handler) banner(ctx context.Context, name string) web.Banner {
 		return h.ownBanner(ctx, name)
 	}
 	days := tokens[0].DaysLeft(h.Center.Now())
-	text := fmt.Sprintf("A SCIM access token expires in %d days. Provisioning stops then.", days)
+	text := fmt.Sprintf("A SCIM access token expires in %d days. Provisioning then stops.", days)
 	if days < 0 {
-		text = "A SCIM access token has expired: the identity provider that uses it is turned away."
+		text = "A SCIM access token has expired: requests that use it are refused."
 	}
 	return web.Banner{Text: text, Link: "/console/settings#provisioning", LinkText: "Rotate it"}
 }
@@ -131,7 +131,7 @@ func (h *Handler) ownBanner(ctx context.Context, name string) web.Banner {
 		return web.Banner{}
 	}
 	return web.Banner{
-		Text:     "Your password alone opens this console.",
+		Text:     "Only a password protects your access to this console.",
 		Link:     "/console/account",
 		LinkText: "Register a second factor",
 	}

@@ -285,7 +285,7 @@ func addMember(p page) error {
 	if _, err := p.h.Center.CreateMembership(p.Context(), p.by, id, u.ID); err != nil {
 		return err
 	}
-	return p.Done("/console/groups/"+string(id), u.UserName+" is a member now.")
+	return p.Done("/console/groups/"+string(id), u.UserName+" is now a member.")
 }
 
 func removeMember(p page) error {

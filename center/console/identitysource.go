@@ -105,8 +105,8 @@ func setRequests(p page) error {
 	}
 	return p.Done(
 		"/console/settings",
-		"Saved. If requests are signed now, give the identity provider the service provider metadata again: it "+
-			"has the certificate.",
+		"Saved. If requests are now signed, give the identity provider the service provider metadata again: it "+
+			"contains the certificate.",
 	)
 }
 
@@ -116,14 +116,14 @@ func watchMetadata(p page) error {
 		return err
 	}
 	if address == "" {
-		return p.Done("/console/settings", "The metadata is not looked at any more.")
+		return p.Done("/console/settings", "The metadata is no longer watched.")
 	}
 	if err := p.h.Metadata.Look(p.Context(), address); err != nil {
 		return err
 	}
 	return p.Done(
 		"/console/settings",
-		"The metadata is looked at every six hours. What changes there is shown here, and trusted when you accept it.",
+		"The metadata is checked every six hours. Changes are shown here, and trusted only when you accept them.",
 	)
 }
 
@@ -146,7 +146,7 @@ func allowIdPInitiated(p page) error {
 	}
 	return p.Done(
 		"/console/settings",
-		"Saved. Users start at the access portal; a response that nobody has asked for is refused.",
+		"Saved. Users start at the access portal; an unsolicited response is refused.",
 	)
 }
 
@@ -156,7 +156,7 @@ func undoChange(p page) error {
 	); err != nil {
 		return err
 	}
-	return p.Done("/console/settings", "The identity source is what it was before.")
+	return p.Done("/console/settings", "The change is undone: the previous identity source is in use again.")
 }
 
 func rehearse(p page) error {
@@ -178,7 +178,7 @@ func reportCSV(p page) error {
 		w = csv.NewWriter(&b)
 		// to memory
 		_ = w.Write([]string{
-			"user id", "user name", "display name", "e-mail", "effect", "explanation",
+			"user id", "user name", "display name", "email", "effect", "explanation",
 			"administrator of an AWS account",
 		})
 	}, func(u center.UserEffect) error {

@@ -186,7 +186,7 @@ func putBoundary(p page) error {
 		return &refusal.Error{
 			Code:   center.InvalidValue,
 			Field:  "PermissionsBoundary",
-			Detail: "want an AWS managed policy or one of the accounts' own, not both",
+			Detail: "choose an AWS managed policy or a customer managed policy, not both",
 		}
 	case managed != "":
 		b = &center.Boundary{ManagedPolicy: managed}
@@ -206,7 +206,7 @@ func provisionSet(p page) error {
 		return err
 	}
 	if r.Status == center.InProgress {
-		return p.Done(setURL(p.setARN()), "The roles are being brought up to date.")
+		return p.Done(setURL(p.setARN()), "The roles are being updated.")
 	}
 	return p.Done(setURL(p.setARN()), "The permission set is provisioned in all its accounts.")
 }

@@ -24,14 +24,14 @@ func createRule(p page, where string, a center.Assignment) error {
 		return err
 	}
 	if made.Problem != "" {
-		return p.Done("/console/assignments", "The rule is made, but not everywhere: "+made.Problem)
+		return p.Done("/console/assignments", "The rule is created, but not applied everywhere: "+made.Problem)
 	}
-	return p.Done("/console/assignments", "The rule is made.")
+	return p.Done("/console/assignments", "The rule is created.")
 }
 
 func deleteRule(p page) error {
 	if err := p.h.Center.DeleteAssignmentRule(p.Context(), p.by, p.PostFormValue("id")); err != nil {
 		return err
 	}
-	return p.Done("/console/assignments", "The rule is deleted, and what it assigned is taken back.")
+	return p.Done("/console/assignments", "The rule is deleted, and its assignments are removed.")
 }

@@ -100,7 +100,9 @@ func disableProvisioning(p page) error {
 	if err := p.h.Center.DeleteProvisioningTenant(p.Context(), p.by); err != nil {
 		return err
 	}
-	return p.Done("/console/settings", "Automatic provisioning is off. Users and groups stay, and can be edited here.")
+	return p.Done(
+		"/console/settings", "Automatic provisioning is off. Users and groups stay, and you can edit them here.",
+	)
 }
 
 // createToken shows the new token in the answer to the POST and nowhere else: not in a URL, and not

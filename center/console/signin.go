@@ -17,7 +17,7 @@ func invite(p page) error {
 	if err := p.h.Center.Invite(p.Context(), p.by, center.UserID(id), p.PostFormValue("theirs") == "on"); err != nil {
 		return err
 	}
-	return p.Done("/console/users/"+id, "A mail with a link to set a password is on its way.")
+	return p.Done("/console/users/"+id, "An email with a link to set a password is on its way.")
 }
 
 // oneTimePassword shows the password in the answer to the POST and nowhere else.
@@ -35,7 +35,7 @@ func endSessions(p page) error {
 		return err
 	}
 	return p.Done(
-		"/console/users/"+id, "The user's sessions have ended, and those of programs that the user has allowed.",
+		"/console/users/"+id, "The user’s sessions have ended, and so have those of programs that the user allowed.",
 	)
 }
 
@@ -46,7 +46,7 @@ func deleteUsersDevice(p page) error {
 	}
 	return p.Done(
 		"/console/users/"+id,
-		"The device is deleted, and the user's sessions have ended. The user can register another at the next "+
+		"The device is deleted, and the user’s sessions have ended. The user can register another at the next "+
 			"sign-in, if the settings ask for one.",
 	)
 }
@@ -55,7 +55,9 @@ func deleteUsersDevice(p page) error {
 func updateSignIn(p page) error {
 	hours, err := strconv.ParseFloat(p.PostFormValue("hours"), 64)
 	if err != nil {
-		return &refusal.Error{Code: center.InvalidValue, Field: "portal session", Detail: "want a number of hours"}
+		return &refusal.Error{
+			Code: center.InvalidValue, Field: "portal session", Detail: "it must be a number of hours",
+		}
 	}
 	err = p.h.Center.UpdateSignInSettings(p.Context(), p.by, center.SignInSettings{
 		PortalSession: time.Duration(hours * float64(time.Hour)).Round(
@@ -69,7 +71,7 @@ func updateSignIn(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.Done("/console/settings", "The sign-in settings are changed. Sessions that are open keep their length.")
+	return p.Done("/console/settings", "The sign-in settings are changed. Open sessions keep their length.")
 }
 
 // appData is an authenticator app that may be registered; without a secret there is none.

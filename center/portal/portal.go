@@ -166,7 +166,7 @@ func (h *Handler) link(w http.ResponseWriter, r *http.Request, u center.User) {
 	case consoleURL(d.Destination):
 		values.Set("destination", d.Destination)
 	default:
-		d.Problem = "A destination is an https address of the AWS console."
+		d.Problem = "The destination must be an https address of the AWS console."
 	}
 	d.Link = h.Center.PortalURL() + "/#/console?" + values.Encode()
 	v := h.view(u, "Shortcut link", d)
@@ -263,10 +263,10 @@ func (h *Handler) sandboxConsole(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	m := web.Message{
-		Title: "Here the AWS console would open",
+		Title: "This is where the AWS console would open",
 		Lines: []string{
-			"This center gives out sandbox credentials. The response that it signed has passed every check, and " +
-				"names this role and provider:",
+			"This center issues sandbox credentials. The response that it signed passed every check, and names " +
+				"this role and provider:",
 		},
 		Link:     "/start",
 		LinkText: "Back to your accounts",
@@ -342,12 +342,12 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, u center.User, er
 		"the assignment."
 	switch code := refusal.CodeOf(err); {
 	case code == center.BrokerRefused:
-		status, text = http.StatusBadGateway, "AWS has refused to open this role. Give your administrator this "+
+		status, text = http.StatusBadGateway, "AWS refused to open this role. Give your administrator this "+
 			"reference: the audit log has the reason."
 	case refusal.KindOf(err) == refusal.Unavailable:
-		status, text = http.StatusServiceUnavailable, "This cannot be done at the moment. Try again in a minute."
+		status, text = http.StatusServiceUnavailable, "This is not possible at the moment. Try again in a minute."
 	case refusal.KindOf(err) == refusal.Invalid:
-		status, text = http.StatusBadRequest, "The link is not right: it must lead to an https address of the AWS "+
+		status, text = http.StatusBadRequest, "The link is not valid: it must lead to an https address of the AWS "+
 			"console."
 	case code == center.AssertionRefused:
 		text = "The response is not valid, or too old. Open the console from the portal again."

@@ -37,7 +37,7 @@ func (h *Handler) mountAccount(mux *http.ServeMux) {
 			case code == center.SignInFailed || code == center.SignInLocked:
 				h.account(
 					w, r, u, http.StatusBadRequest, "",
-					"The current password is not right. After several mistakes, wait a few minutes.",
+					"The current password is incorrect. After several failed attempts, wait a few minutes.",
 				)
 			default:
 				h.account(w, r, u, refused(w, err, http.StatusBadRequest), "", explain(err))
@@ -129,7 +129,7 @@ func (h *Handler) deleteDevice(r *http.Request, by audit.Actor, u center.User) (
 }
 
 func (h *Handler) endSession(r *http.Request, by audit.Actor, u center.User) (string, error) {
-	return "The session has ended, with the programs that were allowed in it.", h.Center.EndSession(
+	return "The session has ended, and so have the programs that were allowed in it.", h.Center.EndSession(
 		r.Context(), by, u.ID, r.PathValue("id"),
 	)
 }

@@ -74,7 +74,7 @@ func (h *Handler) password(w http.ResponseWriter, r *http.Request) {
 			r,
 			http.StatusForbidden,
 			d,
-			"You need an MFA device to sign in, and have none. Ask an administrator to register one for you. "+
+			"You need an MFA device to sign in, and you have none. Ask an administrator to register one for you. "+
 				"Reference: "+web.RequestID(r),
 		)
 	case code == center.SignInBusy:
@@ -137,7 +137,7 @@ func refused(w http.ResponseWriter, err error, otherwise int) int {
 func explain(err error) string {
 	switch refusal.CodeOf(err) {
 	case center.FactorRefused:
-		return "That was not right. Try again, with the next code if you have an authenticator app."
+		return "That did not match. Try again. If you use an authenticator app, wait for the next code."
 	case center.SignInBusy:
 		return web.Busy
 	case center.SignInLocked:
@@ -152,7 +152,7 @@ func (h *Handler) again(w http.ResponseWriter, r *http.Request) {
 	web.ClearCookie(w, h.Center.URL, ticketCookie)
 	h.form(
 		w, r, http.StatusUnauthorized, formData{ReturnTo: "/start"},
-		"This sign-in has ended: it took too long, or too many codes were wrong. Please sign in again.",
+		"This sign-in has ended: it took too long, or there were too many wrong codes. Sign in again.",
 	)
 }
 
@@ -188,7 +188,7 @@ func (h *Handler) next(w http.ResponseWriter, r *http.Request, status int, probl
 	ctx, ticket := r.Context(), web.CookieValue(r, h.Center.URL, ticketCookie)
 	p, err := h.Center.PendingSignIn(ctx, ticket)
 	d := nextData{User: p.User, Trust: p.Settings.MFA == center.MFAContextAware}
-	title, page := "Verify that it is you", string(p.Step)
+	title, page := "Verify your identity", string(p.Step)
 	switch {
 	case err != nil:
 	case p.Step == center.StepFactor:
@@ -219,7 +219,7 @@ func (h *Handler) next(w http.ResponseWriter, r *http.Request, status int, probl
 func twice(r *http.Request) (string, error) {
 	password := r.PostFormValue("password")
 	if password != r.PostFormValue("again") {
-		return "", &refusal.Error{Code: center.PasswordUnfit, Detail: "the two are not the same"}
+		return "", &refusal.Error{Code: center.PasswordUnfit, Detail: "the two passwords do not match"}
 	}
 	return password, nil
 }
@@ -264,11 +264,11 @@ func (h *Handler) forgot(w http.ResponseWriter, r *http.Request) {
 	if name := strings.TrimSpace(r.PostFormValue("username")); name != "" && h.Center.Mailer != nil {
 		h.Center.ForgotPassword(r.Context(), h.actor(r), name)
 	}
-	h.pages.Render(w, http.StatusOK, "message", h.view("Look at your mail", web.Message{Title: "Look at your mail",
+	h.pages.Render(w, http.StatusOK, "message", h.view("Check your email", web.Message{Title: "Check your email",
 		Lines: []string{
-			"If there is a user of this name who signs in here, a mail with a link is on its way to the user's " +
-				"address. The link works for an hour.",
-			"No mail? Look among the spam, check the user name, or ask your administrator.",
+			"If a user with this name signs in here, an email with a link is on its way to the user’s address. " +
+				"The link works for one hour.",
+			"No email? Check your spam folder and the user name, or ask your administrator.",
 		}, Link: "/start", LinkText: "Back to sign-in"}))
 }
 
@@ -288,10 +288,10 @@ func (h *Handler) linked(w http.ResponseWriter, r *http.Request, status int, pro
 			w,
 			http.StatusGone,
 			"message",
-			h.view("Link not valid", web.Message{Title: "This link does not work any more",
+			h.view("Link not valid", web.Message{Title: "This link no longer works",
 				Lines: []string{
-					"It was used, replaced by a newer one, or is too old. Ask for another.",
-				}, Link: forgotPath, LinkText: "Ask for another link"}),
+					"It was used, was replaced by a newer one, or has expired. Request a new one.",
+				}, Link: forgotPath, LinkText: "Request a new link"}),
 		)
 	case err != nil:
 		h.fail(w, r, err)

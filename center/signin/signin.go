@@ -281,9 +281,9 @@ func (h *Handler) rehearsed(w http.ResponseWriter, r *http.Request, a center.Ver
 		http.StatusOK,
 		"message",
 		h.view("The rehearsal worked", web.Message{Title: "The rehearsal worked", Lines: []string{
-			"The identity provider has named " + a.NameID + ", who is " + u.DisplayName +
-				" here, and its response has passed every check.",
-			"Nothing has changed: you are not signed in, and everybody signs in as before until the identity " +
+			"The identity provider named " + a.NameID + ", who is " + u.DisplayName +
+				" here, and its response passed every check.",
+			"Nothing has changed: you are not signed in, and everyone signs in as before until the identity " +
 				"source is changed.",
 		}, Reference: web.RequestID(r)}),
 	)
@@ -376,7 +376,7 @@ func (h *Handler) SessionSecret(r *http.Request) string {
 func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) {
 	by := h.actor(r)
 	secret := h.SessionSecret(r)
-	lines := []string{"Your portal session has ended. Roles that you have opened go on until they expire."}
+	lines := []string{"Your portal session has ended. Roles that you opened stay valid until they expire."}
 	if u, err := h.Center.PortalUser(r.Context(), secret); err == nil {
 		by.Kind, by.Name = audit.User, u.UserName
 		programs, err := h.Center.SignOut(r.Context(), by, secret)
@@ -388,7 +388,7 @@ func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) {
 			slices.Sort(programs)
 			lines = append(
 				lines,
-				"Programs that you had allowed in it are signed out as well: "+strings.Join(
+				"Programs that you allowed in this session are signed out as well: "+strings.Join(
 					slices.Compact(programs), ", ",
 				)+".",
 			)
@@ -411,7 +411,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	h.pages.Render(w, status, "message", h.view("Sign-in failed", web.Message{
 		Title: "We could not sign you in",
 		Lines: []string{
-			"An unexpected error has occurred. Try again; if it goes on, give your administrator this reference.",
+			"An unexpected error occurred. Try again. If the error persists, give your administrator this reference.",
 		},
 		Reference: web.RequestID(r), Link: "/start", LinkText: "Try again"}))
 }

@@ -147,10 +147,10 @@ func (h *Handler) again(w http.ResponseWriter, r *http.Request, u center.User, e
 		return
 	}
 	v := h.view(u, "Sign in on a device", deviceData{})
-	v.Problem = "No device waits with this code. Compare it with what the device shows; a code is good for ten " +
-		"minutes, and once."
+	v.Problem = "No device is waiting with this code. Compare it with the code on the device. A code works " +
+		"once, for ten minutes."
 	if code == center.SignInLocked {
-		v.Problem = "Too many wrong codes. Wait a few minutes before the next attempt."
+		v.Problem = "Too many wrong codes. Wait a few minutes before you try again."
 	}
 	h.pages.Render(w, http.StatusBadRequest, "device", v)
 }
@@ -175,7 +175,7 @@ func (h *Handler) decideDevice(w http.ResponseWriter, r *http.Request, u center.
 	}
 	if allow {
 		m.Title, m.Lines = "Request approved", []string{
-			"The device has access until your session ends. You can close this window and go on there.",
+			"The device has access until your session ends. You can close this window and continue on the device.",
 		}
 	}
 	h.pages.Render(w, http.StatusOK, "message", h.view(u, m.Title, m))
@@ -203,7 +203,7 @@ func (h *Handler) read(values url.Values) (a authorization, err error) {
 		"", authn.RedirectURI{}, unsupported(values),
 	}
 	if repeated(values, "client_id", "redirect_uri") {
-		return a, &refusal.Error{Code: center.InvalidRequest, Detail: "client_id or redirect_uri is there twice"}
+		return a, &refusal.Error{Code: center.InvalidRequest, Detail: "duplicate client_id or redirect_uri"}
 	}
 	if a.Scopes == "" {
 		a.Scopes = values.Get("scope") // RFC 6749's name; AWS's clients send the other
@@ -311,8 +311,8 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		"message",
 		h.view(center.User{}, "That did not work", web.Message{Title: "That did not work",
 			Lines: []string{
-				"The program that sent you here asked for something that cannot be given. Start its sign-in " +
-					"again; if it goes on, give your administrator this reference.",
+				"The program that sent you here made a request that cannot be granted. Start its sign-in again. " +
+					"If the error persists, give your administrator this reference.",
 			},
 			Reference: web.RequestID(r), Link: "/start", LinkText: "Go to the portal"}),
 	)

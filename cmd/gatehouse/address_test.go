@@ -168,7 +168,7 @@ func TestWhoChangesAnAddressIsNotThatPerson(t *testing.T) {
 	page := p.URL + "/console/users/" + string(p.boss.ID)
 	if _, shown := root.send(http.MethodGet, page, nil); !strings.Contains(
 		shown,
-		"mallory@example.net is the user’s own",
+		"mallory@example.net belongs to the user",
 	) {
 		t.Errorf("the page does not ask: %s", shown)
 	}
@@ -188,7 +188,7 @@ func TestWhoChangesAnAddressIsNotThatPerson(t *testing.T) {
 		t.Errorf("a day later: %q", code)
 	}
 	p.mails(4)
-	if status, page := signIn(); status != http.StatusOK || !strings.Contains(page, "Look at your mail") {
+	if status, page := signIn(); status != http.StatusOK || !strings.Contains(page, "Check your email") {
 		t.Errorf("a code, a day later: %d %s", status, page)
 	}
 	p.mails(5)

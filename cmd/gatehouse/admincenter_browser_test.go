@@ -30,7 +30,7 @@ func TestAnAdministratorManagesProvisioning(t *testing.T) {
 		`form:has(input[value="title"])`, "button[value=attribute]",
 		map[string]string{"type": "Expression", "text": `Append([jobTitle], " at Northwind")`},
 	)
-	b.sees("Everything is evaluated anew")
+	b.sees("All users and groups are evaluated again")
 	e.soon("the value of the expression", func() bool {
 		return e.find("/Users", "userName", mei).String("title") == "Platform Engineer at Northwind"
 	})
@@ -73,7 +73,7 @@ func TestAnAdministratorManagesProvisioning(t *testing.T) {
 
 	b.open(provisioning + "/mappings")
 	b.leave(`button[value="reset"]`)
-	b.sees("The default mappings are back")
+	b.sees("The default mappings are restored")
 	e.soon(
 		"who was outside the filter is enabled",
 		func() bool { return e.find("/Users", "userName", grace)["active"] == true },
@@ -100,7 +100,7 @@ func TestAnAdministratorManagesProvisioning(t *testing.T) {
 	b.sees("allow the deletions")
 	b.accessible("provisioning in quarantine")
 	b.leave(`form[action$="allow-deletes"] button`)
-	b.sees("let through by the next cycle")
+	b.sees("carries out the deletions that were held back")
 	e.soon("the deletion", func() bool { return e.find("/Groups", "displayName", "Finance") == nil })
 
 	b.open(d.Tenant.AdminCenterURL + "clients")

@@ -37,11 +37,11 @@ func TestAdministratorsInABrowser(t *testing.T) {
 			b.login(url+page, map[string]string{"username": name, "password": password})
 		}
 		signIn("root", rootPassword, "/administrators")
-		b.sees("There is one administrator")
+		b.sees("There is only one administrator")
 		b.sees("Register a second factor")
 		b.accessible(name + ": one administrator")
 		b.submit(`form[action$="/administrators"]`, "button", map[string]string{"name": "grace"})
-		b.sees("Hand over this one-time password of grace now")
+		b.sees("Give grace this one-time password now")
 		b.accessible(name + ": a one-time password")
 		b.screenshot(name + "-administrators-added")
 		oneTime := b.text("#one-time pre")
@@ -64,7 +64,7 @@ func TestAdministratorsInABrowser(t *testing.T) {
 		b.phone(name + "-own-account-phone")
 		b.leave(`form[data-key=create] button`)
 		b.sees("It is registered")
-		if strings.Contains(b.text("main"), "Your password alone opens this") {
+		if strings.Contains(b.text("main"), "Only a password protects your access to this") {
 			t.Error("the banner stays")
 		}
 		b.click("details:last-of-type summary")
@@ -85,17 +85,17 @@ func TestAdministratorsInABrowser(t *testing.T) {
 		b.leave(`form[action$="/logout"] button`)
 
 		signIn("grace", otherPassword, "/account")
-		b.sees("Verify that it is you")
+		b.sees("Verify your identity")
 		b.accessible(name + ": the second factor")
 		b.screenshot(name + "-factor")
 		b.submit(`form:has([name=code])`, "button", map[string]string{"code": used}) // it was used to register
-		b.sees("That was not right")
+		b.sees("That did not match")
 		b.leave(`form[data-key=get] button`)
-		b.sees("this one")
+		b.sees("this browser")
 		b.leave(`form[action$="/logout"] button`)
 		signIn("grace", otherPassword, "/account")
 		b.submit(`form:has([name=code])`, "button", map[string]string{"code": code(later(now, 30*time.Second))})
-		b.sees("this one")
+		b.sees("this browser")
 	}
 	// The page of a user whose address is new asks whether it is the user's.
 	outbox := mail.NewQueue(&mail.Outbox{}, slog.New(slog.DiscardHandler))
@@ -122,7 +122,7 @@ func TestAdministratorsInABrowser(t *testing.T) {
 		s.center.URL+"/console/users/"+string(ada.ID),
 		map[string]string{"username": "root", "password": rootPassword},
 	)
-	c.sees("new@example.com is the user’s own")
+	c.sees("new@example.com belongs to the user")
 	c.accessible("a user with a new address")
 	c.open(s.center.URL + "/console/users/" + string(ada.ID) + "#password")
 	c.screenshot("new-address")

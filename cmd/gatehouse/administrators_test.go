@@ -199,13 +199,13 @@ func TestAdministratorsLookAfterOneAnother(t *testing.T) {
 				t.Fatalf("the app is not registered: %s", page)
 			}
 			second, page := o.enter(t, "bob", otherPassword)
-			if !strings.Contains(page, "Verify that it is you") || o.in(second) {
+			if !strings.Contains(page, "Verify your identity") || o.in(second) {
 				t.Fatalf("the password alone leads to %s", page)
 			}
 			if status, page := second.send(
 				http.MethodPost, o.url+"/login/next", url.Values{"code": {"000000"}},
 			); status != http.StatusUnauthorized ||
-				!strings.Contains(page, "That was not right") {
+				!strings.Contains(page, "That did not match") {
 				t.Fatalf("a wrong code: %d %s", status, page)
 			}
 			second.send(
@@ -263,7 +263,7 @@ func TestAnAdministratorChangesTheOwnPassword(t *testing.T) {
 			elsewhere, _ := o.enter(t, "root", rootPassword)
 			third, _ := o.enter(t, "root", rootPassword)
 			_, page := here.send(http.MethodGet, o.url+"/account", nil)
-			if n := strings.Count(page, `class="danger">End<`); n != 2 || !strings.Contains(page, "this one") {
+			if n := strings.Count(page, `class="danger">End<`); n != 2 || !strings.Contains(page, "this browser") {
 				t.Errorf("%d other sessions are listed: %s", n, page)
 			}
 			id := part(t, page, regexp.MustCompile(`name="id" value="([0-9a-f]{64})">\s*<button class="danger">End`))

@@ -373,7 +373,7 @@ func TestTheWalkByHandAcrossSites(t *testing.T) {
 	b.open(app + "/assignments")
 	for _, group := range []string{"Platform Engineering", "Support"} {
 		b.submit(`form[action$="/assignments"]`, "button", map[string]string{"name": group})
-		b.sees("The assignment is made.")
+		b.sees("The assignment is created.")
 	}
 
 	// 2. In the center: the service provider's metadata.
@@ -401,7 +401,7 @@ func TestTheWalkByHandAcrossSites(t *testing.T) {
 	b.click("main details summary")
 	b.submit(`form[action$="/review"]`, "button", map[string]string{"known": "mei.tanaka@northwind.example"})
 	b.sees("1 names were compared")
-	b.sees("knows nobody with this user name")
+	b.sees("has no user with this user name")
 	b.submit(`form[action$="/change"]`, "button", map[string]string{"confirmation": "ACCEPT"})
 	b.sees("External identity provider")
 
@@ -460,7 +460,7 @@ func TestTheWalkByHandAcrossSites(t *testing.T) {
 		`form[action="/console/assignments"]`, "button",
 		map[string]string{"account": "111122223333", "set": set.ARN, "type": "GROUP", "principal": group.DisplayName},
 	)
-	b.sees("The assignment is made.")
+	b.sees("The assignment is created.")
 
 	// 8. A person signs in across the sites and gets credentials.
 	b.open(s.center.URL + "/start")
@@ -529,7 +529,7 @@ func TestTheDemoInABrowser(t *testing.T) {
 	b.until("the favourite is kept", `!document.querySelector('#favourites').hidden`)
 	b.screenshot("portal")
 	b.leave(`#accounts a[href*="/start/console"]`)
-	b.sees("Here the AWS console would open")
+	b.sees("This is where the AWS console would open")
 	b.sees("RoleSessionName: amara.okafor")
 	b.open(
 		d.Center.PortalURL +

@@ -123,10 +123,10 @@ func TestClaimsAndSigningOptions(t *testing.T) {
 		t.Errorf("AWS takes no encrypted assertions, and neither does the center: %d %s", status, page)
 	}
 	e.change(http.MethodPatch, "/applications/"+d.Tenant.ApplicationID, map[string]any{"keyCredentials": []any{}}, nil)
-	admin.does(app+"/claims", url.Values{"do": {"encryption"}, "certificate": {"x"}}, "want PEM")
+	admin.does(app+"/claims", url.Values{"do": {"encryption"}, "certificate": {"x"}}, "it must be PEM")
 
 	// A certificate is rolled over.
-	page := admin.does(app+"/certificates", url.Values{"do": {"new"}}, "A new certificate is there")
+	page := admin.does(app+"/certificates", url.Values{"do": {"new"}}, "A new certificate is created")
 	thumbprints := regexp.MustCompile(`name="thumbprint" value="([0-9A-F]{40})"`).FindStringSubmatch(page)
 	if thumbprints == nil {
 		t.Fatalf("the new certificate is not on the page: %s", page)
@@ -146,7 +146,7 @@ func TestClaimsAndSigningOptions(t *testing.T) {
 	// Once the active certificate has expired, another valid one signs.
 	e.forward(4 * 365 * 24 * 3600e9)
 	admin = administrator(t, d, d.Tenant.URL+"/admin")
-	admin.does(app+"/certificates", url.Values{"do": {"new"}}, "A new certificate is there")
+	admin.does(app+"/certificates", url.Values{"do": {"new"}}, "A new certificate is created")
 	if after := regexp.MustCompile(`<X509Certificate>([^<]+)<`).FindStringSubmatch(response()); after == nil ||
 		after[1] == before {
 		t.Errorf("no other certificate signs: %v", after)

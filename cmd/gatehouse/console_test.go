@@ -119,7 +119,7 @@ func TestTheConsoleManagesTheBuiltInDirectory(t *testing.T) {
 	groupForm := url.Values{"display": {"Admirals"}, "description": {"In charge"}}
 	page = v.does(console+"/groups", groupForm, "The group is created.")
 	group := console + "/groups/" + regexp.MustCompile(`--group-id ([0-9a-f-]{36})`).FindStringSubmatch(page)[1]
-	page = v.does(group+"/members", url.Values{"username": {"grace"}}, "is a member now")
+	page = v.does(group+"/members", url.Values{"username": {"grace"}}, "is now a member")
 	membership := regexp.MustCompile(`/members/([0-9a-f-]{36})/delete`).FindStringSubmatch(page)[1]
 	v.does(group+"/members", url.Values{"username": {"grace"}}, "a member already")
 	v.does(group+"/members", url.Values{"username": {"nobody"}}, "no such user")
@@ -135,7 +135,7 @@ func TestTheConsoleManagesTheBuiltInDirectory(t *testing.T) {
 	v.does(
 		console+"/assignments",
 		url.Values{"account": {"999988887777"}, "set": {set}, "type": {"GROUP"}, "principal": {"Admirals"}},
-		"The assignment is made.",
+		"The assignment is created.",
 	)
 	v.does(console+"/permission-sets/delete", url.Values{"arn": {set}}, "is assigned")
 

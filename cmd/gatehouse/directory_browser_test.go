@@ -146,7 +146,7 @@ func TestTheBuiltInDirectoryInABrowser(t *testing.T) {
 		map[string]string{"username": "admin", "password": "Correct horse 1!"},
 	)
 	b.leave(`form[action$="/invite"] button`)
-	b.sees("A mail with a link to set a password is on its way.")
+	b.sees("An email with a link to set a password is on its way.")
 	b.accessible("the user's page")
 
 	b.open(newest(t, outbox, 0, `https://\S+`))
@@ -171,7 +171,7 @@ func TestTheBuiltInDirectoryInABrowser(t *testing.T) {
 	b.sees("You are signed out")
 	b.accessible("signed out")
 	signIn()
-	b.sees("Verify that it is you")
+	b.sees("Verify your identity")
 	b.accessible("the second factor")
 	b.screenshot("second-factor")
 	b.click(`form[data-key] [name=trust]`)
@@ -207,12 +207,12 @@ func TestTheBuiltInDirectoryInABrowser(t *testing.T) {
 	}
 	b.open(c.URL + "/platform/login")
 	b.submit("main form", "button", map[string]string{"username": "Grace", "password": "Rear admiral 1!"})
-	b.sees("Verify that it is you")
+	b.sees("Verify your identity")
 	if do(b, "look for a box", chromedp.Evaluate[bool](`!!document.querySelector('[name=trust]')`)) {
 		t.Error("a browser can be trusted, though a factor is asked for every time")
 	}
 	b.submit(`form[action$="/code"]`, "button", map[string]string{"code": code}) // the code that registered the app
-	b.sees("That was not right.")
+	b.sees("That did not match.")
 	next, err := totp.GenerateCode(secret, time.Now().Add(30*time.Second))
 	if err != nil {
 		t.Fatal(err)
@@ -221,7 +221,7 @@ func TestTheBuiltInDirectoryInABrowser(t *testing.T) {
 	b.sees("No accounts yet")
 
 	b.open(c.URL + "/platform/password?ticket=used")
-	b.sees("This link does not work any more")
+	b.sees("This link no longer works")
 	b.accessible("the error page")
 	b.open(c.ConsoleURL() + "settings")
 	b.accessible("the settings")
@@ -232,7 +232,7 @@ func TestTheBuiltInDirectoryInABrowser(t *testing.T) {
 	for i, name := range []string{"nobody", "grace"} {
 		b.open(c.URL + "/platform/forgot")
 		b.submit("main form", "button", map[string]string{"username": name})
-		b.sees("If there is a user of this name")
+		b.sees("If a user with this name")
 		if i == 0 && len(outbox.Messages()) != 1 {
 			t.Error("a mail went out for nobody")
 		}

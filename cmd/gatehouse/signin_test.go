@@ -115,7 +115,7 @@ func TestSigningIn(t *testing.T) {
 		t.Helper()
 		status, page := v.send(http.MethodPost, acs, form)
 		ref := referenceTag.FindStringSubmatch(page)
-		if status != http.StatusForbidden || ref == nil || !strings.Contains(page, "An unexpected error has occurred") {
+		if status != http.StatusForbidden || ref == nil || !strings.Contains(page, "An unexpected error occurred") {
 			t.Fatalf("%s: %d %s", name, status, page)
 		}
 		if log := auditOf(t, d, ref[1]); !strings.Contains(log, code) || !strings.Contains(log, "Refused") {
@@ -349,7 +349,7 @@ func watchMetadata(t *testing.T, admin visitor, settings, metadata string) {
 	)
 	published = "nonsense"
 	admin.does(settings+"/metadata", url.Values{"url": {server.URL}}, "The last attempt failed")
-	admin.does(settings+"/metadata", url.Values{"url": {""}}, "not looked at any more")
+	admin.does(settings+"/metadata", url.Values{"url": {""}}, "no longer watched")
 }
 
 func TestPagesResistOtherSites(t *testing.T) {
@@ -450,7 +450,7 @@ func TestResettingAPasswordSignsOut(t *testing.T) {
 	if signIn("another long password"); !signedIn() {
 		t.Error("the new password is not good")
 	}
-	admin.does(mei+"/revoke", nil, "All sessions are revoked")
+	admin.does(mei+"/revoke", nil, "All sessions and the refresh tokens of programs are revoked")
 	if signedIn() {
 		t.Error("still signed in after the sessions were revoked")
 	}

@@ -102,7 +102,7 @@ func (h *Handler) banner(ctx context.Context, name string) web.Banner {
 		return web.Banner{}
 	}
 	return web.Banner{
-		Text:     "Your password alone opens this admin center.",
+		Text:     "Only a password protects your access to this admin center.",
 		Link:     "/admin/account",
 		LinkText: "Register a second factor",
 	}

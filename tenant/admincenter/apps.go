@@ -193,7 +193,7 @@ func assign(p page) error {
 	if _, err := p.h.Tenant.Assign(p.Context(), p.by, a.ServicePrincipalID, id, tenant.GalleryRoles[0].ID); err != nil {
 		return err
 	}
-	return p.Done("/admin/apps/"+a.ID+"/assignments", "The assignment is made.")
+	return p.Done("/admin/apps/"+a.ID+"/assignments", "The assignment is created.")
 }
 
 func unassign(p page) error {
@@ -294,7 +294,7 @@ func saveProvisioning(p page) error {
 			return &refusal.Error{
 				Code:    tenant.InvalidValue,
 				Subject: "accidental deletion threshold",
-				Detail:  "want 1 or more",
+				Detail:  "it must be 1 or more",
 			}
 		}
 	}
@@ -347,11 +347,11 @@ func controlProvisioning(p page) error {
 	case "allow-deletes":
 		err, notice = p.h.Tenant.RestartJob(
 			p.Context(), p.by, j.ID, tenant.Reset{ForceDeletes: true},
-		), "The deletions that were held back are let through by the next cycle."
+		), "The next cycle carries out the deletions that were held back."
 	case "restart":
 		err, notice = p.h.Tenant.RestartJob(
 			p.Context(), p.by, j.ID, tenant.Reset{Watermark: true, Quarantine: true},
-		), "Everything is evaluated from the beginning."
+		), "All users and groups are evaluated again from the beginning."
 	}
 	if err != nil {
 		return err

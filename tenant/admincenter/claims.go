@@ -64,7 +64,7 @@ func saveCertificate(p page) error {
 			return err
 		}
 		made = t.NewSigningKey(key.Key.(*rsa.PrivateKey), key.Certificate, "CN="+p.PathValue("id"))
-		notice = "A new certificate is there. It signs once it is made active: give it to the service provider first."
+		notice = "A new certificate is created. Give it to the service provider before you make it active."
 	case "activate":
 		notice = "The certificate is active."
 	case "delete":

@@ -64,7 +64,7 @@ func certificatePEM(text string) ([]byte, error) {
 		return nil, &refusal.Error{
 			Code:    tenant.InvalidValue,
 			Subject: "certificate",
-			Detail:  "want PEM, beginning with -----BEGIN CERTIFICATE-----",
+			Detail:  "it must be PEM and begin with -----BEGIN CERTIFICATE-----",
 		}
 	}
 	return block.Bytes, nil

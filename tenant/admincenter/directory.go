@@ -40,12 +40,14 @@ func overview(p page) error {
 func moveClock(p page) error {
 	forward, err := time.ParseDuration(p.PostFormValue("forward"))
 	if err != nil {
-		return &refusal.Error{Code: tenant.InvalidValue, Subject: "clock", Detail: "want a duration such as 40m or 24h"}
+		return &refusal.Error{
+			Code: tenant.InvalidValue, Subject: "clock", Detail: "it must be a duration such as 40m or 24h",
+		}
 	}
 	if err := p.h.Tenant.MoveClock(p.Context(), p.by, forward); err != nil {
 		return err
 	}
-	return p.Done("/admin/", "The clock is moved forward by "+forward.String()+".")
+	return p.Done("/admin/", "The clock moved forward by "+forward.String()+".")
 }
 
 type listing[T any] struct {
@@ -142,7 +144,7 @@ func resetPassword(p page) error {
 	if err := p.h.Tenant.SetPassword(p.Context(), p.by, id, p.PostFormValue("password")); err != nil {
 		return err
 	}
-	return p.Done("/admin/users/"+id, "The password is set. Whoever was signed in with another one is signed out.")
+	return p.Done("/admin/users/"+id, "The password is set. Sessions that used the old password have ended.")
 }
 
 func revokeSessions(p page) error {
@@ -152,7 +154,7 @@ func revokeSessions(p page) error {
 	}
 	return p.Done(
 		"/admin/users/"+id,
-		"All sessions are revoked, and the refresh tokens of programs too. Access tokens end within the hour.",
+		"All sessions and the refresh tokens of programs are revoked. Access tokens expire within the hour.",
 	)
 }
 

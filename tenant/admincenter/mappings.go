@@ -89,7 +89,7 @@ func (p page) try(d *mappingsData) {
 	if d.TriedFor != "" {
 		u, err := p.h.Tenant.User(p.Context(), strings.TrimSpace(d.TriedFor))
 		if err != nil {
-			d.Problem = "There is no such user: give a user principal name."
+			d.Problem = "There is no such user: enter a user principal name."
 			return
 		}
 		of = u.Attribute
@@ -117,7 +117,7 @@ func saveMappings(p page) error {
 		if err := p.h.Tenant.ResetMappings(p.Context(), p.by, j.ID); err != nil {
 			return err
 		}
-		return p.Done(back, "The default mappings are back. Everything is evaluated anew.")
+		return p.Done(back, "The default mappings are restored. All users and groups are evaluated again.")
 	}
 	s := j.Mappings()
 	s.Objects = slices.Clone(s.Objects)
@@ -132,7 +132,7 @@ func saveMappings(p page) error {
 	if err := p.h.Tenant.SetMappings(p.Context(), p.by, j.ID, s); err != nil {
 		return err
 	}
-	return p.Done(back, "The mapping is saved. Everything is evaluated anew.")
+	return p.Done(back, "The mapping is saved. All users and groups are evaluated again.")
 }
 
 func (p page) edit(o *mapping.Object, do string) error {
@@ -195,7 +195,9 @@ func (p page) formAttribute(target string) (a mapping.Attribute, err error) {
 	if p.PostFormValue("match") == "true" {
 		if a.Matching, err = strconv.Atoi(p.PostFormValue("precedence")); err != nil || a.Matching < 1 ||
 			a.Matching > 100 {
-			return a, &refusal.Error{Code: tenant.InvalidValue, Subject: "matching precedence", Detail: "want 1 to 100"}
+			return a, &refusal.Error{
+				Code: tenant.InvalidValue, Subject: "matching precedence", Detail: "it must be 1 to 100",
+			}
 		}
 	}
 	return a, nil

@@ -167,7 +167,7 @@ func (h *Handler) replace(w http.ResponseWriter, r *http.Request) {
 	ticket := r.PostFormValue("ticket")
 	if r.PostFormValue("password") != r.PostFormValue("again") {
 		d.Challenge = tenant.Challenge{Ticket: ticket, NewPassword: true}
-		h.show(w, http.StatusBadRequest, d, "The two passwords are not the same.")
+		h.show(w, http.StatusBadRequest, d, "The two passwords do not match.")
 		return
 	}
 	e, err := h.Tenant.ReplaceOneTime(r.Context(), by, ticket, r.PostFormValue("password"))
@@ -189,19 +189,19 @@ func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, d formData, ticke
 		}
 		h.show(w, http.StatusServiceUnavailable, d, web.Busy+" (AADSTS90033)")
 	case code == tenant.FactorWrong || code == tenant.InvalidValue:
-		problem := "That was not right. Try again with a new code. (AADSTS500121)"
+		problem := "That did not match. Try again with a new code. (AADSTS500121)"
 		if code == tenant.InvalidValue {
-			problem = "That password cannot be used: it must have 8 to 256 characters and be another than the " +
-				"present one."
+			problem = "You cannot use that password: it must have 8 to 256 characters and differ from the " +
+				"current one."
 		}
 		if d.Challenge, err = h.Tenant.Pending(r.Context(), ticket); err != nil {
-			d.Challenge, problem = tenant.Challenge{}, "The sign-in took too long. Begin again. (AADSTS50058)"
+			d.Challenge, problem = tenant.Challenge{}, "The sign-in took too long. Start again. (AADSTS50058)"
 		}
 		h.show(w, http.StatusUnauthorized, d, problem)
 	case code != refusal.None:
 		h.show(
 			w, http.StatusUnauthorized, d,
-			"The sign-in took too long, or there were too many tries. Begin again. (AADSTS50058)",
+			"The sign-in took too long, or there were too many attempts. Start again. (AADSTS50058)",
 		)
 	default:
 		h.broken(w, r, d, err)

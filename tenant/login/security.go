@@ -73,7 +73,7 @@ func (h *Handler) changeSecurity(w http.ResponseWriter, r *http.Request) {
 	if code := refusal.CodeOf(err); code != refusal.None {
 		h.showSecurity(
 			w, r, u, http.StatusBadRequest,
-			"That did not work: "+code.What()+". To do: "+code.Remedy()+".",
+			"That did not work: "+code.What()+". What to do: "+code.Remedy()+".",
 		)
 		return
 	}

@@ -32,7 +32,7 @@ func (h *Handler) read(r *http.Request) (a asked, err error) {
 		return a, &refusal.Error{Code: tenant.InvalidRequest, Detail: "the query is not properly formatted"}
 	}
 	if len(q["client_id"]) > 1 || len(q["redirect_uri"]) > 1 {
-		return a, &refusal.Error{Code: tenant.InvalidRequest, Detail: "client_id or redirect_uri is there twice"}
+		return a, &refusal.Error{Code: tenant.InvalidRequest, Detail: "duplicate client_id or redirect_uri"}
 	}
 	if a.client, err = h.Tenant.Client(r.Context(), q.Get("client_id")); err != nil {
 		return a, err

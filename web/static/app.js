@@ -159,7 +159,7 @@ for (const form of document.querySelectorAll("form[data-key]")) {
       form.elements.response.value = await askForKey(form);
       form.submit();
     } catch {
-      problem.textContent = "The key was not used: it is not registered, it is registered already, or the time was up. Try again.";
+      problem.textContent = "The key was not used: it is not registered, is already registered, or took too long. Try again.";
     }
   });
 }
