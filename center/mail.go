@@ -38,7 +38,7 @@ func passwordMail(u User, link string, invitation bool, until time.Time) Mail {
 	if invitation {
 		return Mail{To: u.PrimaryEmail(), Subject: "Invitation to the AWS access portal", Text: fmt.Sprintf(`Hello %s,
 
-you can now sign in to the AWS access portal. Your user name is
+You can now sign in to the AWS access portal. Your user name is
 
   %s
 
@@ -51,7 +51,7 @@ The link works once, until %s.
 	}
 	return Mail{To: u.PrimaryEmail(), Subject: "Your password for the AWS access portal", Text: fmt.Sprintf(`Hello %s,
 
-you or an administrator requested a new password for your user name %s. Set it here:
+You or an administrator requested a new password for your user name %s. Set it here:
 
   %s
 
@@ -67,7 +67,8 @@ func codeMail(u User, code string) Mail {
 
   %s
 
-It works once, within ten minutes, for the sign-in that you started. If you did not start one, someone knows your password: change it.
+It works once, within ten minutes, for the sign-in that you started.
+If you did not start one, someone knows your password: change it.
 `, code),
 	}
 }

@@ -55,9 +55,9 @@ func addressMail(old string, u User) Mail {
 	}
 	return Mail{To: old, Subject: "Your email address at the AWS access portal was changed", Text: fmt.Sprintf(`Hello,
 
-this address belonged to the user %s at the AWS access portal. %s
+This address belonged to the user %s at the AWS access portal. %s
 
 It was changed on %s. If you did not expect this, tell your administrator today: for one day,
-Gatehouse does not send a link to set a password to the new address without an administrator’s confirmation.
+Gatehouse sends no link to set a password to the new address unless an administrator confirms it.
 `, u.UserName, now, u.AddressChangedAt.UTC().Format("January 2, 2006, 15:04 UTC"))}
 }

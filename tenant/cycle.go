@@ -124,8 +124,9 @@ func (t *Tenant) notify(j Job) {
 		j.NotificationEmail,
 		"Provisioning is in quarantine: "+t.Organization.DisplayName,
 		fmt.Sprintf(
-			"Provisioning job %s of %s is in quarantine since %s.\n\nReason: %s\n%s\n\nIt is tried again on %s. "+
-				"To lift the quarantine now, mend the cause and start provisioning at\n%s\n",
+			"Provisioning job %s of %s has been in quarantine since %s.\n\nReason: %s\n%s\n\nThe next attempt is "+
+				"on %s. "+
+				"To lift the quarantine now, fix the cause and start provisioning at\n%s\n",
 			j.ID, t.Organization.DisplayName, j.Quarantine.Began.Format(time.RFC1123), j.Quarantine.Reason,
 			j.Quarantine.Message, j.Quarantine.NextAttempt.Format(time.RFC1123), t.AdminCenterURL(),
 		),

@@ -139,22 +139,12 @@ func (a administrators) Account(v web.Visit, session string) (own web.OwnAccount
 	if err != nil {
 		return own, err
 	}
-	for _, d := range devices {
-		kind := "security key"
-		if d.Type == center.Authenticator {
-			kind = "authenticator app"
-		}
-		own.Devices = append(own.Devices,
-			web.OwnDevice{ID: d.ID, Name: d.Name, Kind: kind, CreatedAt: d.CreatedAt, LastUsedAt: d.LastUsedAt})
-	}
+	own.Devices = shownDevices(devices)
 	sessions, err := a.c.Sessions(v.Context(), center.UserID(principal))
 	if err != nil {
 		return own, err
 	}
-	for _, s := range sessions {
-		own.Sessions = append(own.Sessions, web.OwnSession{ID: s.Digest, UserAgent: s.UserAgent, Address: s.Address,
-			CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt, Current: s.Digest == authn.Digest(session)})
-	}
+	own.Sessions = shownSessions(sessions, authn.Digest(session))
 	e, err := a.c.Enrol(v.Context(), principal, v.Admin)
 	switch {
 	case refusal.CodeOf(err) == center.TooManyDevices:
@@ -169,6 +159,28 @@ func (a administrators) Account(v web.Visit, session string) (own web.OwnAccount
 		own.Key = web.FactorOffer{Ticket: e.Ticket.Reveal(), Options: e.KeyOptions}
 	}
 	return own, nil
+}
+
+// shownDevices is what a page shows of second factors, whose secrets stay away from it.
+func shownDevices(devices []center.MFADevice) (shown []web.OwnDevice) {
+	for _, d := range devices {
+		kind := "security key"
+		if d.Type == center.Authenticator {
+			kind = "authenticator app"
+		}
+		shown = append(shown,
+			web.OwnDevice{ID: d.ID, Name: d.Name, Kind: kind, CreatedAt: d.CreatedAt, LastUsedAt: d.LastUsedAt})
+	}
+	return shown
+}
+
+// shownSessions is what a page shows of sessions. current is the digest of the one that looks.
+func shownSessions(sessions []center.Session, current string) (shown []web.OwnSession) {
+	for _, s := range sessions {
+		shown = append(shown, web.OwnSession{ID: s.Digest, UserAgent: s.UserAgent, Address: s.Address,
+			CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt, Current: s.Digest == current})
+	}
+	return shown
 }
 
 // ChangePassword implements web.Administrators.

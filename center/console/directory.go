@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/refusal"
+	"github.com/gatehouse-id/gatehouse/web"
 )
 
 const pageSize = 50 //bound:list rows of a page of the console
@@ -137,8 +138,8 @@ type userData struct {
 	Access    []center.AccountAccess
 	Directory bool
 	Mail      bool // whether links can be sent
-	Devices   []center.MFADevice
-	Sessions  []center.Session
+	Devices   []web.OwnDevice
+	Sessions  []web.OwnSession
 	OneTime   string // a one-time password, shown once, right after it was made
 
 	NewAddress bool // whether the e-mail address is too new to prove the user
@@ -173,12 +174,16 @@ func showUser(p page, id center.UserID, oneTime string) error {
 	if d.Access, err = c.Access(ctx, center.AccessQuery{User: d.User.ID, ByName: true, Limit: pageSize}); err != nil {
 		return err
 	}
-	if d.Devices, err = c.Devices(ctx, string(d.User.ID)); err != nil {
+	devices, err := c.Devices(ctx, string(d.User.ID))
+	if err != nil {
 		return err
 	}
-	if d.Sessions, err = c.Sessions(ctx, d.User.ID); err != nil {
+	d.Devices = shownDevices(devices)
+	sessions, err := c.Sessions(ctx, d.User.ID)
+	if err != nil {
 		return err
 	}
+	d.Sessions = shownSessions(sessions, "")
 	return p.Render("user", d.User.DisplayName, "/console/users", d)
 }
 

@@ -57,32 +57,59 @@ func (h *Handler) self(r *http.Request, u center.User) audit.Actor {
 type change func(r *http.Request, by audit.Actor, u center.User) (notice string, err error)
 
 type accountData struct {
-	User      center.User
-	Directory bool // whether they sign in here
-	Settings  center.SignInSettings
-	Devices   []center.MFADevice
-	Sessions  []center.Session
-	Current   string // digest of this session
+	User       center.User
+	Directory  bool // whether they sign in here
+	Settings   center.SignInSettings
+	Devices    []web.OwnDevice
+	Sessions   []web.OwnSession
+	Attributes map[string]string // of this session
+}
+
+// addDevices takes what the page shows of second factors, whose secrets stay away from it.
+func (d *accountData) addDevices(devices []center.MFADevice) {
+	for _, device := range devices {
+		kind := "security key"
+		if device.Type == center.Authenticator {
+			kind = "authenticator app"
+		}
+		d.Devices = append(d.Devices, web.OwnDevice{ID: device.ID, Name: device.Name, Kind: kind,
+			CreatedAt: device.CreatedAt, LastUsedAt: device.LastUsedAt})
+	}
+}
+
+// addSessions takes what the page shows of sessions. current is the digest of the one that looks.
+func (d *accountData) addSessions(sessions []center.Session, current string) {
+	for _, s := range sessions {
+		d.Sessions = append(d.Sessions, web.OwnSession{ID: s.Digest, UserAgent: s.UserAgent, Address: s.Address,
+			CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt, Current: s.Digest == current})
+		if s.Digest == current {
+			d.Attributes = s.Attributes
+		}
+	}
 }
 
 func (h *Handler) account(w http.ResponseWriter, r *http.Request, u center.User, status int, notice, problem string) {
 	ctx := r.Context()
-	d := accountData{User: u, Current: authn.Digest(web.CookieValue(r, h.Center.URL, sessionCookie))}
+	d := accountData{User: u}
 	source, err := h.Center.Source(ctx)
 	if err == nil {
 		d.Directory = source.Type == center.Directory
 		d.Settings, err = h.Center.SignInSettings(ctx)
 	}
+	var devices []center.MFADevice
 	if err == nil {
-		d.Devices, err = h.Center.Devices(ctx, string(u.ID))
+		devices, err = h.Center.Devices(ctx, string(u.ID))
 	}
+	var sessions []center.Session
 	if err == nil {
-		d.Sessions, err = h.Center.Sessions(ctx, u.ID)
+		sessions, err = h.Center.Sessions(ctx, u.ID)
 	}
 	if err != nil {
 		h.fail(w, r, err)
 		return
 	}
+	d.addDevices(devices)
+	d.addSessions(sessions, authn.Digest(web.CookieValue(r, h.Center.URL, sessionCookie)))
 	v := h.accountView(u, "Your account", d)
 	v.Notice, v.Problem = notice, problem
 	h.pages.Render(w, status, "account", v)

@@ -126,7 +126,7 @@ func TestWhoChangesAnAddressIsNotThatPerson(t *testing.T) {
 		`[{"AttributePath":"emails","AttributeValue":[{"Value":"mallory@example.net","Primary":true}]}]`,
 	)
 	if to := p.mails(2); to[0] != "boss@example.com" ||
-		!strings.Contains(p.outbox.Messages()[0].Text, "was the one of the user boss") {
+		!strings.Contains(p.outbox.Messages()[0].Text, "belonged to the user boss") {
 		t.Errorf("the old address was not told: %+v", p.outbox.Messages())
 	}
 	if status, _ := newVisitor(t).send(http.MethodGet, link, nil); status != http.StatusGone {

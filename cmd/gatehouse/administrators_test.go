@@ -172,7 +172,7 @@ func TestAdministratorsLookAfterOneAnother(t *testing.T) {
 			if !o.in(bob) {
 				t.Fatal("the new password opens nothing")
 			}
-			if again, page := o.enter(t, "bob", oneTime); o.in(again) || !strings.Contains(page, "is not right") {
+			if again, page := o.enter(t, "bob", oneTime); o.in(again) || !strings.Contains(page, "is incorrect") {
 				t.Error("the one-time password goes on")
 			}
 
@@ -228,7 +228,7 @@ func TestAdministratorsLookAfterOneAnother(t *testing.T) {
 				t.Error("the password is reset, and the session goes on")
 			}
 			do("/remove", "BOB")
-			if v, page := o.enter(t, "bob", oneTime); o.in(v) || !strings.Contains(page, "is not right") {
+			if v, page := o.enter(t, "bob", oneTime); o.in(v) || !strings.Contains(page, "is incorrect") {
 				t.Errorf("a removed one: %s", page)
 			}
 			if !o.in(root) {

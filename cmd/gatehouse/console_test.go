@@ -75,7 +75,7 @@ func TestTheConsoleManagesTheBuiltInDirectory(t *testing.T) {
 	login := d.Center.URL + "/platform/login"
 	v.does(login, url.Values{"username": {"grace"}, "password": {oneTime}}, "Set a new password")
 	v.does(login+"/password", url.Values{"password": {"short"}, "again": {"short"}}, "8 to 64 characters")
-	v.does(login+"/password", url.Values{"password": {password}, "again": {password + "x"}}, "not the same")
+	v.does(login+"/password", url.Values{"password": {password}, "again": {password + "x"}}, "do not match")
 	v.does(login+"/password", url.Values{"password": {password}, "again": {password}}, "No accounts yet")
 
 	other := url.Values{
@@ -141,8 +141,8 @@ func TestTheConsoleManagesTheBuiltInDirectory(t *testing.T) {
 
 	// The person signs in with the password, and sees the role.
 	p := newVisitor(t)
-	p.does(login, url.Values{"username": {"grace"}, "password": {"wrong"}}, "is not right")
-	p.does(login, url.Values{"username": {"nobody"}, "password": {password}}, "is not right")
+	p.does(login, url.Values{"username": {"grace"}, "password": {"wrong"}}, "is incorrect")
+	p.does(login, url.Values{"username": {"nobody"}, "password": {password}}, "is incorrect")
 	p.does(
 		login, url.Values{"username": {"Grace"}, "password": {password}, "return": {"https://evil.example/"}},
 		"Command",
@@ -151,7 +151,7 @@ func TestTheConsoleManagesTheBuiltInDirectory(t *testing.T) {
 	if _, page := p.send(http.MethodGet, d.Center.PortalURL, nil); !strings.Contains(page, "Sign in") {
 		t.Errorf("a disabled person still sees %s", page)
 	}
-	p.does(login, url.Values{"username": {"grace"}, "password": {password}}, "is not right")
+	p.does(login, url.Values{"username": {"grace"}, "password": {password}}, "is incorrect")
 	v.does(user+"/active", url.Values{"active": {"true"}}, "can sign in again")
 	p.does(login, url.Values{"username": {"grace"}, "password": {password}}, "Command")
 

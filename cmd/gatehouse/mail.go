@@ -68,7 +68,7 @@ func mountOutbox(mux *http.ServeMux, c *center.Center, o *mail.Outbox) {
 	mux.Handle("GET "+outboxPath, web.Guard(c.URL, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		pages.Render(
 			w, http.StatusOK, "mail",
-			web.View{Title: "Mail", Product: "Gatehouse demo", Theme: "center", Home: outboxPath, Data: o.Messages()},
+			web.View{Title: "Email", Product: "Gatehouse demo", Theme: "center", Home: outboxPath, Data: o.Messages()},
 		)
 	})))
 }

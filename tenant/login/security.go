@@ -12,7 +12,8 @@ import (
 
 // securityData is a person's sign-in methods, and what another one is registered with.
 type securityData struct {
-	Factors            tenant.Factors
+	HasApp             bool
+	Keys               []web.OwnDevice
 	Secret, AppTicket  string
 	QR                 template.URL
 	KeyOptions, Ticket string
@@ -28,8 +29,12 @@ func (h *Handler) security(w http.ResponseWriter, r *http.Request) {
 
 func (h *Handler) showSecurity(w http.ResponseWriter, r *http.Request, u tenant.User, status int, problem string) {
 	var d securityData
-	var err error
-	if d.Factors, err = h.Tenant.Factors(r.Context(), u.ID); err == nil {
+	factors, err := h.Tenant.Factors(r.Context(), u.ID)
+	if err == nil {
+		d.HasApp = factors.SealedSecret != ""
+		for _, k := range factors.Keys {
+			d.Keys = append(d.Keys, web.OwnDevice{ID: k.ID, Name: k.Name, CreatedAt: k.CreatedAt})
+		}
 		d.KeyOptions, d.Ticket, err = h.Tenant.NewKey(r.Context(), u)
 	}
 	if err == nil {
