@@ -50,7 +50,7 @@ func (b *bench) atSize(n int) (figures []figure, err error) {
 			Name:  fmt.Sprintf("start to first answer, %d users", n),
 			Value: large.process.ready.Seconds() * 1000,
 			Unit:  "ms",
-			Aim:   "≤ 1500 (moon ≤ 400)",
+			Aim:   "≤ 1500 (goal ≤ 400)",
 		},
 	), nil
 }
@@ -95,7 +95,7 @@ func (b *bench) bigGroups(t *target) (figure, error) {
 		Against: "empty groups",
 		Floor:   floor,
 		Ratio:   a / floor,
-		Aim:     "(moon 0.9)",
+		Aim:     "(goal 0.9)",
 		More:    latencies(big),
 	}, nil
 }
@@ -113,7 +113,7 @@ func (b *bench) memoryOf(large *target, n int) (figure, error) {
 		Name:  fmt.Sprintf("resident memory per user at %d", n),
 		Value: each,
 		Unit:  "KiB",
-		Aim:   "≤ 0.5 (moon ≤ 1.5 KiB)",
+		Aim:   "≤ 0.5 (goal ≤ 1.5 KiB)",
 	}
 	if n <= 100_000 { // the peer keeps everything in memory
 		peer, err := b.startPeer()
@@ -159,7 +159,7 @@ func (b *bench) ratesOf(small, large *target, n int) (figures []figure, err erro
 			Against: fmt.Sprintf("own at %d", b.users),
 			Floor:   usual,
 			Ratio:   own / usual,
-			Aim:     "≥ 0.8 (moon 0.9)",
+			Aim:     "≥ 0.8 (goal 0.9)",
 			More:    latencies(rates["large"]),
 		})
 	}

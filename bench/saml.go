@@ -92,7 +92,7 @@ func verifications(s settings, _ string) ([]figure, error) {
 	}
 	own := median(times[0])
 	var figures []figure
-	for i, aim := range []string{1: "≤ 0.5 (moon 0.2)", 2: "", 3: "(moon 2.3)"} {
+	for i, aim := range []string{1: "≤ 0.5 (goal 0.2)", 2: "", 3: "(goal 2.3)"} {
 		if i == 0 {
 			continue
 		}

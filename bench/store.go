@@ -517,7 +517,7 @@ func compare(w workload, name string, own []window, windows map[string][]window)
 			f.Aim = fmt.Sprintf("≥ %.3g", r.must)
 		}
 		if r.more > 0 {
-			f.Aim += fmt.Sprintf(" (moon %.3g)", r.more)
+			f.Aim += fmt.Sprintf(" (goal %.3g)", r.more)
 		}
 		if i == 0 {
 			f.More = latencies(own)

@@ -152,15 +152,15 @@ func syncs(s settings, self string) (figures []figure, err error) {
 	}{
 		{
 			"first sync, 2,000 users, 100 groups, 10,000 members, instant service", "scim",
-			newDirectory(2000, 100, 100), s.rounds, nil, "≤ 1.1 s, moonshot 0.45 s",
+			newDirectory(2000, 100, 100), s.rounds, nil, "≤ 1.1 s, goal 0.45 s",
 		},
 		{"first sync, 500 users, 50 groups, 2,500 members, 10 ms a request, 16 at once", "scim-10ms",
 			newDirectory(500, 50, 50), s.rounds, func(d *directory) float64 {
 				return float64(d.bound()) * 0.010 / 16
-			}, "≤ 0.85 s, moonshot 0.57 s"},
+			}, "≤ 0.85 s, goal 0.57 s"},
 		{"the first set again, 20 requests/s", "scim-20", newDirectory(2000, 100, 100), 1, func(d *directory) float64 {
 			return float64(d.bound()) / 20
-		}, "≤ 1.1 × bound, moonshot 1.03"},
+		}, "≤ 1.1 × bound, goal 1.03"},
 	} {
 		run := s
 		run.rounds = x.rounds
@@ -290,14 +290,14 @@ func tenantToCenter(s settings) ([]figure, error) {
 			),
 			Value: float64(idleCPU.Microseconds()) / 1000,
 			Unit:  "ms",
-			Aim:   "moonshot ≤ 5 ms",
+			Aim:   "goal ≤ 5 ms",
 			More:  fmt.Sprintf("both halves in %.0f MiB", memory),
 		},
 		{
 			Name:  "disabled in the tenant, inactive at the center",
 			Value: latencies[len(latencies)/2].Seconds(),
 			Unit:  "s",
-			Aim:   "≤ 1 s, p99 3 s; moonshot 0.2 s, 1 s",
+			Aim:   "≤ 1 s, p99 3 s; goal 0.2 s, 1 s",
 			More:  fmt.Sprintf("p99 %.2f s", latencies[len(latencies)*99/100].Seconds()),
 		},
 	}, nil
