@@ -74,6 +74,8 @@ var mayImport = []struct{ pkg, imports string }{
 	{"provisioning/mapping", ""},
 	{"connect", "adminapi graph saml"},
 	{"dirsync", "audit graph provisioning provisioning/mapping refusal scim tenant tenant/mirror tenant/syncjobs"},
+	{"control", "audit authn names sqldb"},
+	{"inbound", "audit"},
 	{"scim", "names"}, {"saml", ""}, {"awsapi", ""}, {"graph", "names"}, {"adminapi", ""}, // wire packages
 	// shared packages
 	{

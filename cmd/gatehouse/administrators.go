@@ -17,52 +17,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/audit"
-	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
-	"github.com/gatehouse-id/gatehouse/names"
+	"github.com/gatehouse-id/gatehouse/control"
 	"github.com/gatehouse-id/gatehouse/refusal"
-	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
-
-// administratorLine is an administrator as list prints one.
-type administratorLine struct {
-	Name            string     `json:"name"`
-	CreatedAt       time.Time  `json:"created_at"`
-	CreatedBy       string     `json:"created_by,omitempty"`
-	LastSignInAt    *time.Time `json:"last_sign_in_at,omitempty"`
-	Sessions        int        `json:"sessions"`
-	SecondFactors   int        `json:"second_factors"`
-	OneTimePassword bool       `json:"one_time_password"`
-}
-
-// administratorOrder is what a command asks for, and administratorAnswer what came of it. They
-// travel to a server that runs on the same folder.
-type (
-	administratorOrder  struct{ Do, Name, Password, By string }
-	administratorAnswer struct {
-		List     []administratorLine
-		Password string // a one-time password
-		Notice   string
-		Refused  string
-	}
-)
-
-// What can be ordered.
-const (
-	orderList    = "list"
-	orderAdd     = "add"
-	orderSet     = "set-password"
-	orderOneTime = "one-time-password"
-	orderRemove  = "remove"
-	orderReset   = "reset-mfa"
-	orderSignOut = "sign-out"
-)
-
-// administratorsOf carries out orders on one half's administrators.
-type administratorsOf interface {
-	order(ctx context.Context, by audit.Actor, o administratorOrder) (administratorAnswer, error)
-}
 
 func optional(t time.Time) *time.Time {
 	if t.IsZero() {
@@ -71,87 +30,57 @@ func optional(t time.Time) *time.Time {
 	return &t
 }
 
+// centersAdministrators are the administrators of a center's console, for the commands on them.
 type centersAdministrators struct{ *center.Center }
 
-func (c centersAdministrators) order(ctx context.Context, by audit.Actor,
-	o administratorOrder) (a administratorAnswer, err error) {
+// List implements control.Administrators.
+func (c centersAdministrators) List(ctx context.Context) (list []control.Administrator, err error) {
 	all, err := c.Administrators(ctx)
-	if err != nil {
-		return a, err
-	}
-	known := false
 	for _, s := range all {
-		known = known || names.Fold(s.Name) == names.Fold(o.Name)
-		a.List = append(a.List, administratorLine{s.Name, s.CreatedAt, s.CreatedBy, optional(s.LastSignInAt),
-			s.Sessions, s.Devices, s.OneTime})
+		list = append(list, control.Administrator{Name: s.Name, CreatedAt: s.CreatedAt, CreatedBy: s.CreatedBy,
+			LastSignInAt: optional(s.LastSignInAt), Sessions: s.Sessions, SecondFactors: s.Devices,
+			OneTimePassword: s.OneTime})
 	}
-	var secret authn.Secret
-	var left []center.AccessKey
-	switch o.Do {
-	case orderList:
-		return a, nil
-	case orderAdd:
-		secret, err = c.AddAdministrator(ctx, by, o.Name)
-	case orderSet:
-		if err = error(&refusal.Error{Code: center.AdministratorNotFound, Subject: o.Name}); known {
-			err = c.SetAdministrator(ctx, by, o.Name, o.Password)
-		}
-	case orderOneTime:
-		secret, err = c.ResetAdministratorPassword(ctx, by, o.Name)
-	case orderRemove:
-		left, err = c.RemoveAdministrator(ctx, by, o.Name)
-	case orderReset:
-		err = c.ResetAdministratorMFA(ctx, by, o.Name)
-	case orderSignOut:
-		err = c.SignOutAdministrator(ctx, by, o.Name)
-	default:
-		err = fmt.Errorf("there is no order %q", o.Do)
-	}
-	for _, k := range left {
-		a.Notice += "The access key " + k.ID +
-			" is the last of an administrator and stays enabled: make another, then delete it.\n"
-	}
-	a.List, a.Password = nil, secret.Reveal()
-	return a, err
+	return list, err
 }
 
+// Unknown implements control.Administrators.
+func (centersAdministrators) Unknown(name string) error {
+	return &refusal.Error{Code: center.AdministratorNotFound, Subject: name}
+}
+
+// Remove implements control.Administrators.
+func (c centersAdministrators) Remove(ctx context.Context, by audit.Actor, name string) (notice string, err error) {
+	left, err := c.RemoveAdministrator(ctx, by, name)
+	for _, k := range left {
+		notice += "The access key " + k.ID + " is the last one of an administrator and stays enabled: " +
+			"create another one, then delete it.\n"
+	}
+	return notice, err
+}
+
+// tenantsAdministrators are the administrators of a tenant's admin center.
 type tenantsAdministrators struct{ *tenant.Tenant }
 
-func (t tenantsAdministrators) order(ctx context.Context, by audit.Actor,
-	o administratorOrder) (a administratorAnswer, err error) {
+// List implements control.Administrators.
+func (t tenantsAdministrators) List(ctx context.Context) (list []control.Administrator, err error) {
 	all, err := t.Administrators(ctx)
-	if err != nil {
-		return a, err
-	}
-	known := false
 	for _, s := range all {
-		known = known || names.Fold(s.Name) == names.Fold(o.Name)
-		a.List = append(a.List, administratorLine{s.Name, s.CreatedAt, s.CreatedBy, optional(s.LastSignInAt),
-			s.Sessions, s.Devices, s.OneTime})
+		list = append(list, control.Administrator{Name: s.Name, CreatedAt: s.CreatedAt, CreatedBy: s.CreatedBy,
+			LastSignInAt: optional(s.LastSignInAt), Sessions: s.Sessions, SecondFactors: s.Devices,
+			OneTimePassword: s.OneTime})
 	}
-	var secret authn.Secret
-	switch o.Do {
-	case orderList:
-		return a, nil
-	case orderAdd:
-		secret, err = t.AddAdministrator(ctx, by, o.Name)
-	case orderSet:
-		if err = error(&refusal.Error{Code: tenant.AdministratorNotFound, Subject: o.Name}); known {
-			err = t.SetAdministrator(ctx, by, o.Name, o.Password)
-		}
-	case orderOneTime:
-		secret, err = t.ResetAdministratorPassword(ctx, by, o.Name)
-	case orderRemove:
-		err = t.RemoveAdministrator(ctx, by, o.Name)
-	case orderReset:
-		err = t.ResetAdministratorMFA(ctx, by, o.Name)
-	case orderSignOut:
-		err = t.SignOutAdministrator(ctx, by, o.Name)
-	default:
-		err = fmt.Errorf("there is no order %q", o.Do)
-	}
-	a.List, a.Password = nil, secret.Reveal()
-	return a, err
+	return list, err
+}
+
+// Unknown implements control.Administrators.
+func (tenantsAdministrators) Unknown(name string) error {
+	return &refusal.Error{Code: tenant.AdministratorNotFound, Subject: name}
+}
+
+// Remove implements control.Administrators.
+func (t tenantsAdministrators) Remove(ctx context.Context, by audit.Actor, name string) (notice string, err error) {
+	return "", t.RemoveAdministrator(ctx, by, name)
 }
 
 // administratorCommands are the commands on one half's administrators.
@@ -162,46 +91,20 @@ type administratorCommands struct {
 	asJSON bool
 	check  func(string) error
 	// open opens the half's data.
-	open func(ctx context.Context, h *half) (administratorsOf, func() error, error)
+	open func(ctx context.Context) (control.Administrators, func() error, error)
 }
 
-// run carries out an order: on the data, or where a server uses the data folder, by that server.
-func (a *administratorCommands) run(ctx context.Context, o administratorOrder) (administratorAnswer, error) {
+// run carries out an order.
+func (a *administratorCommands) run(ctx context.Context, o control.Order) (control.Answer, error) {
 	o.By = "gatehouse administrators"
 	if u, err := user.Current(); err == nil {
 		o.By += " (" + u.Username + ")"
 	}
 	if err := a.there(); err != nil {
-		return administratorAnswer{}, err
+		return control.Answer{}, err
 	}
 	a.log = slog.New(slog.DiscardHandler)
-	for deadline := time.Now().Add(patience); ; {
-		answer, err := a.once(ctx, o)
-		// A server that begins or ends has the folder and takes no orders.
-		if !errors.Is(err, errNoOrders) || time.Now().After(deadline) {
-			return answer, err
-		}
-		select {
-		case <-ctx.Done():
-			return answer, ctx.Err()
-		case <-time.After(patience / 20):
-		}
-	}
-}
-
-// patience is how long a command waits for a server that begins or ends.
-const patience = 2 * time.Second //bound:none a command's own wait
-
-func (a *administratorCommands) once(ctx context.Context, o administratorOrder) (administratorAnswer, error) {
-	on, done, err := a.open(ctx, &a.half)
-	if errors.Is(err, sqldb.ErrInUse) {
-		return overSocket(ctx, a.data, o)
-	}
-	if err != nil {
-		return administratorAnswer{}, err
-	}
-	answer, err := on.order(ctx, audit.Actor{Kind: audit.System, Name: o.By}, o)
-	return answer, errors.Join(err, done())
+	return control.Run(ctx, a.data, o, a.open)
 }
 
 // there refuses a folder that holds no data, before opening it would make some there.
@@ -224,8 +127,8 @@ func (a *administratorCommands) there() error {
 
 func (w *world) administratorsCommand() *cobra.Command {
 	a := &administratorCommands{world: w, file: centerFile, check: center.CheckPassword}
-	a.open = func(ctx context.Context, h *half) (administratorsOf, func() error, error) {
-		c, err := openCenter(ctx, h, w.env, center.DefaultRegion)
+	a.open = func(ctx context.Context) (control.Administrators, func() error, error) {
+		c, err := openCenter(ctx, &a.half, w.env, center.DefaultRegion)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -236,8 +139,8 @@ func (w *world) administratorsCommand() *cobra.Command {
 
 func (w *world) tenantAdministratorsCommand() *cobra.Command {
 	a := &administratorCommands{world: w, file: "tenant.db", check: tenant.CheckPassword}
-	a.open = func(ctx context.Context, h *half) (administratorsOf, func() error, error) {
-		t, err := openTenant(ctx, h, w.env, "", "", nil)
+	a.open = func(ctx context.Context) (control.Administrators, func() error, error) {
+		t, err := openTenant(ctx, &a.half, w.env, "", "", nil)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -270,17 +173,17 @@ what the administrator has open, and leaves an event.`,
 	f.StringVar(&a.database, "database", "", "postgres:// URL, where the data is not in SQLite in the data folder")
 	cmd.AddCommand(a.listCommand(), a.setPasswordCommand())
 	for _, c := range []struct{ do, short, done string }{
-		{orderAdd, "Add an administrator, and print a one-time password",
+		{control.Add, "Add an administrator, and print a one-time password",
 			"%s is added. The one-time password is shown once, and must be replaced at the first sign-in:"},
-		{orderRemove, "Remove an administrator, at once and everywhere; not the last one",
+		{control.Remove, "Remove an administrator, at once and everywhere; not the last one",
 			"%s is removed, and signed out everywhere."},
-		{orderReset, "Delete the second factors of an administrator: the password alone signs in",
+		{control.ResetMFA, "Delete the second factors of an administrator: the password alone signs in",
 			"The second factors of %s are deleted, and the sessions have ended."},
-		{orderSignOut, "End all sessions of an administrator", "%s is signed out everywhere."},
+		{control.SignOut, "End all sessions of an administrator", "%s is signed out everywhere."},
 	} {
 		sub := &cobra.Command{Use: c.do + " NAME", Short: c.short, Args: oneArg("an administrator's name")}
 		sub.RunE = func(cmd *cobra.Command, args []string) error {
-			answer, err := a.run(cmd.Context(), administratorOrder{Do: c.do, Name: args[0]})
+			answer, err := a.run(cmd.Context(), control.Order{Do: c.do, Name: args[0]})
 			if err != nil {
 				return err
 			}
@@ -292,7 +195,7 @@ what the administrator has open, and leaves an event.`,
 }
 
 // tell says what was done, and prints a one-time password by itself on standard output.
-func (a *administratorCommands) tell(answer administratorAnswer, done, name string) error {
+func (a *administratorCommands) tell(answer control.Answer, done, name string) error {
 	fmt.Fprintf(a.err, done+"\n%s", name, answer.Notice)
 	if answer.Password == "" {
 		return nil
@@ -304,14 +207,14 @@ func (a *administratorCommands) tell(answer administratorAnswer, done, name stri
 func (a *administratorCommands) listCommand() *cobra.Command {
 	const short = "List the administrators with last sign-in, sessions and second factors"
 	cmd := &cobra.Command{Use: "list", Short: short, Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		answer, err := a.run(cmd.Context(), administratorOrder{Do: orderList})
+		answer, err := a.run(cmd.Context(), control.Order{Do: control.List})
 		if err != nil {
 			return err
 		}
 		if a.asJSON {
 			e := json.NewEncoder(a.out)
 			e.SetIndent("", "  ")
-			return e.Encode(append([]administratorLine{}, answer.List...))
+			return e.Encode(append([]control.Administrator{}, answer.List...))
 		}
 		t := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
 		fmt.Fprintln(t, "NAME\tADDED\tLAST SIGN-IN\tSESSIONS\tSECOND FACTORS\tPASSWORD")
@@ -338,12 +241,12 @@ func (a *administratorCommands) setPasswordCommand() *cobra.Command {
 --one-time one that is made, printed once and must be replaced at the next sign-in.
 What was opened with the old one ends.`,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			o := administratorOrder{Do: orderSet, Name: args[0]}
+			o := control.Order{Do: control.SetPassword, Name: args[0]}
 			switch {
 			case oneTime && file != "":
 				return usageError{errors.New("--one-time and --password-file exclude one another")}
 			case oneTime:
-				o.Do = orderOneTime
+				o.Do = control.OneTimePassword
 			case file != "":
 				o.Password, err = readPasswordFile(file)
 			case terminal(a.in):
@@ -367,4 +270,13 @@ What was opened with the old one ends.`,
 	cmd.Flags().StringVar(&file, "password-file", "", "file with the password")
 	cmd.Flags().BoolVar(&oneTime, "one-time", false, "make a one-time password and print it")
 	return cmd
+}
+
+// takeOrders has a server carry out orders of the commands until done is called. Where the database
+// is shared, commands write to it themselves.
+func (h *half) takeOrders(on control.Administrators) (done func()) {
+	if h.database != "" {
+		return func() {}
+	}
+	return control.Serve(h.data, on, h.log)
 }

@@ -31,6 +31,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 	centerserver "github.com/gatehouse-id/gatehouse/center/server"
 	company "github.com/gatehouse-id/gatehouse/demo"
+	"github.com/gatehouse-id/gatehouse/inbound"
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 	"github.com/gatehouse-id/gatehouse/tenant"
@@ -61,7 +62,7 @@ func startSites(t *testing.T) sites {
 	ctx, cancel := context.WithCancel(context.Background())
 	log := slog.New(slog.DiscardHandler)
 	var ended []chan struct{}
-	start := func(host string) (*half, net.Listener) {
+	start := func(host string) (*half, *inbound.Listener) {
 		h := &half{listen: freeAddress(t), data: filepath.Join(dir, host), tlsCert: certFile, tlsKey: keyFile, log: log}
 		_, port, _ := net.SplitHostPort(h.listen)
 		h.url = "https://" + host + ":" + port
@@ -71,7 +72,7 @@ func startSites(t *testing.T) sites {
 		}
 		return h, l
 	}
-	serve := func(h *half, l net.Listener, doors http.Handler, work func(context.Context)) {
+	serve := func(h *half, l *inbound.Listener, doors http.Handler, work func(context.Context)) {
 		done := make(chan struct{})
 		ended = append(ended, done)
 		go func() {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -22,6 +21,7 @@ import (
 	centerserver "github.com/gatehouse-id/gatehouse/center/server"
 	"github.com/gatehouse-id/gatehouse/connect"
 	company "github.com/gatehouse-id/gatehouse/demo"
+	"github.com/gatehouse-id/gatehouse/inbound"
 	"github.com/gatehouse-id/gatehouse/mail"
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/tenant"
@@ -107,7 +107,7 @@ func (d *demo) run(ctx context.Context) error {
 	defer servers.Wait()
 	defer cancel()
 	failed := make(chan error, 2)
-	serve := func(h *half, l net.Listener, doors http.Handler, work func(context.Context)) {
+	serve := func(h *half, l *inbound.Listener, doors http.Handler, work func(context.Context)) {
 		servers.Go(func() {
 			if err := h.run(ctx, l, doors, work); err != nil {
 				failed <- err
@@ -157,7 +157,7 @@ func drain(failed chan error) error {
 
 // open starts both halves on the data folder.
 func (d *demo) open(
-	ctx context.Context, serve func(*half, net.Listener, http.Handler, func(context.Context)),
+	ctx context.Context, serve func(*half, *inbound.Listener, http.Handler, func(context.Context)),
 ) (func(), error) {
 	outbox := &mail.Outbox{}
 	queue := mail.NewQueue(outbox, d.log)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-id/gatehouse/control"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 )
 
@@ -246,7 +247,7 @@ func TestTheCommandsForAdministrators(t *testing.T) {
 					t.Error("signed out, and the session goes on")
 				}
 				out, _ = command(exitDone, "list", "--json")
-				var list []administratorLine
+				var list []control.Administrator
 				if err := json.Unmarshal([]byte(out), &list); err != nil || len(list) != 2 || list[1].Name != "bob" ||
 					list[1].LastSignInAt == nil ||
 					!list[0].OneTimePassword ||

@@ -16,12 +16,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/inbound"
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/web"
 )
@@ -36,7 +36,6 @@ type half struct {
 	privateTargets              networkList
 	mailer                      center.Mailer // of a center; nil: none
 	log                         *slog.Logger
-	connections                 *connections // that are open, once it listens
 }
 
 func (h *half) flags(cmd *cobra.Command, listen, data string) {
@@ -72,7 +71,7 @@ func (h *half) flags(cmd *cobra.Command, listen, data string) {
 
 // open listens, and finds the public URL. Nothing listens beyond loopback without TLS or
 // --behind-proxy.
-func (h *half) open() (net.Listener, error) {
+func (h *half) open() (*inbound.Listener, error) {
 	if (h.tlsCert == "") != (h.tlsKey == "") {
 		return nil, usageError{errors.New("--tls-cert and --tls-key go together")}
 	}
@@ -99,21 +98,16 @@ func (h *half) open() (net.Listener, error) {
 		}
 		config = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}}
 	}
-	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", h.listen)
+	fromProxy := h.behindProxy || !h.proxies.None()
+	l, err := inbound.Listen(context.Background(), h.listen, config, fromProxy)
 	if err != nil {
 		return nil, fmt.Errorf(
 			"listen on %s: %w; is another program using the port? Choose another address", h.listen, err,
 		)
 	}
-	ofAddress := maxOfAddress
-	if h.behindProxy || !h.proxies.None() { // all come from the proxy
-		ofAddress = 0
-	}
-	h.connections = newConnections(l, maxConnections, ofAddress)
-	l = h.connections
 	scheme := "http"
 	if config != nil {
-		scheme, l = "https", tls.NewListener(l, config)
+		scheme = "https"
 	}
 	if h.url == "" {
 		if scheme == "http" && !outbound.IsLoopbackHost(host) {
@@ -269,47 +263,12 @@ func (h *half) dsn(file string) string {
 	return h.data + "/" + file
 }
 
-// Limits of the servers.
-const (
-	headerTimeout   = 10 * time.Second //bound:wait the headers of a request
-	readTimeout     = 30 * time.Second //bound:wait the body of a request
-	writeTimeout    = 60 * time.Second //bound:wait the client to take an answer
-	idleTimeout     = 2 * time.Minute  //bound:wait the next request on a connection
-	shutdownTimeout = 5 * time.Second  //bound:wait requests under way, when the program ends
-	maxHeaderBytes  = 64 << 10         //bound:body the headers of a request
-)
-
 // run serves a half and does its own work until ctx ends, and returns when both have ended.
-func (h *half) run(ctx context.Context, l net.Listener, doors http.Handler, work func(context.Context)) error {
+func (h *half) run(ctx context.Context, l *inbound.Listener, doors http.Handler, work func(context.Context)) error {
 	ctx, stop := context.WithCancel(ctx)
 	var own sync.WaitGroup
 	defer own.Wait()
 	defer stop()
 	own.Go(func() { work(ctx) })
-	return h.serve(ctx, l, doors)
-}
-
-// serve serves a half on a listener until ctx is done, then lets requests under way finish.
-func (h *half) serve(ctx context.Context, l net.Listener, handler http.Handler) error {
-	server := &http.Server{
-		Handler:   received(handler),
-		ConnState: h.connections.changed, ConnContext: h.connections.context,
-		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout:    idleTimeout,
-		MaxHeaderBytes: maxHeaderBytes,
-		ErrorLog:       slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
-	}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(l) }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-	}
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
-	defer cancel()
-	if err := server.Shutdown(ending); err != nil {
-		_ = server.Close() // what is left after the time is cut off
-	}
-	return nil
+	return l.Serve(ctx, doors, h.log)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -13,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/inbound"
 )
 
 // centerMetrics reads what Prometheus asks for at the moment when it asks.
@@ -84,7 +84,7 @@ func serveMetrics(ctx context.Context, address string, log *slog.Logger, own ...
 			),
 		}
 	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	l, err := inbound.Listen(ctx, address, nil, false)
 	if err != nil {
 		return fmt.Errorf("listen for metrics: %w", err)
 	}
@@ -95,18 +95,8 @@ func serveMetrics(ctx context.Context, address string, log *slog.Logger, own ...
 	)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	server := &http.Server{
-		Handler:           mux,
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-	}
 	go func() {
-		<-ctx.Done()
-		_ = server.Close()
-	}()
-	go func() {
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		if err := l.Serve(ctx, mux, log); err != nil {
 			log.Error("serve metrics", "error", err)
 		}
 	}()

@@ -1,4 +1,4 @@
-package main
+package control
 
 import (
 	"bytes"
@@ -15,75 +15,69 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 )
 
-// A server on SQLite is the only one that may write to its data folder. So that "gatehouse
-// administrators" works meanwhile, the server takes its orders over a socket in that folder, which
-// nobody can reach who cannot write the database itself.
-
 const (
-	controlFolder = "control"
-	controlSocket = "socket"
-	controlPath   = "/administrators"
+	socketFolder  = "control"
+	socketName    = "socket"
+	ordersPath    = "/administrators"
 	maxOrder      = 1 << 20          //bound:body an order to a running server, and its answer
 	maxSocketPath = 100              //bound:none what operating systems take as the address of a socket
 	orderTimeout  = 30 * time.Second //bound:wait an order to a running server
+	endTimeout    = 5 * time.Second  //bound:wait orders under way, when the program ends
 )
 
-// takeOrders has a server carry out orders until done is called. Where the database is shared,
-// commands write to it by themselves.
-func (h *half) takeOrders(on administratorsOf) (done func()) {
-	if h.database != "" {
-		return func() {}
-	}
-	l, cleanUp, err := listenForOrders(h.data)
-	if err != nil { // such as a file system without sockets
-		h.log.Warn("gatehouse administrators will not work while this server runs", "error", err)
+// Serve has a server carry out orders on the administrators of a data folder until done is called.
+// Without a socket, such as on a file system that has none, it warns, and the server takes no
+// orders.
+func Serve(data string, on Administrators, log *slog.Logger) (done func()) {
+	l, cleanUp, err := listen(data)
+	if err != nil {
+		log.Warn("gatehouse administrators will not work while this server runs", "error", err)
 		return func() {}
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+controlPath, func(w http.ResponseWriter, r *http.Request) {
-		var o administratorOrder
+	mux.HandleFunc("POST "+ordersPath, func(w http.ResponseWriter, r *http.Request) {
+		var o Order
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxOrder)).Decode(&o); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		answer, err := on.order(r.Context(), audit.Actor{Kind: audit.System, Name: o.By}, o)
+		answer, err := carryOut(r.Context(), on, o)
 		if err != nil {
-			answer = administratorAnswer{Refused: err.Error()}
+			answer = Answer{Refused: err.Error()}
 		}
 		_ = json.NewEncoder(w).Encode(answer) // #nosec G117 -- to whoever may read the database
 	})
 	server := &http.Server{Handler: mux,
-		ReadHeaderTimeout: headerTimeout, ReadTimeout: orderTimeout, WriteTimeout: orderTimeout,
-		ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelDebug)}
+		ReadHeaderTimeout: orderTimeout, ReadTimeout: orderTimeout, WriteTimeout: orderTimeout,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			h.log.Error("take orders", "error", err)
+			log.Error("take orders", "error", err)
 		}
 	}()
 	return func() {
-		ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
 		defer cancel()
 		if err := errors.Join(server.Shutdown(ctx), cleanUp()); err != nil {
-			h.log.Warn("end taking orders", "error", err)
+			log.Warn("end taking orders", "error", err)
 		}
 		<-ended
 	}
 }
 
-// listenForOrders makes the socket in a folder of its own, which is closed to others before the
+// listen makes the socket in a folder of its own, which is closed to others before the
 // socket is there.
-func listenForOrders(data string) (l net.Listener, cleanUp func() error, err error) {
-	folder, err := filepath.Abs(filepath.Join(data, controlFolder))
+func listen(data string) (l net.Listener, cleanUp func() error, err error) {
+	folder, err := filepath.Abs(filepath.Join(data, socketFolder))
 	if err != nil {
 		return nil, nil, err
 	}
-	path := filepath.Join(folder, controlSocket)
+	path := filepath.Join(folder, socketName)
 	cleanUp = func() error { // nothing else in there is ours
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -103,10 +97,10 @@ func listenForOrders(data string) (l net.Listener, cleanUp func() error, err err
 		}
 		link := path
 		cleanUp = func() error { return errors.Join(os.Remove(link), os.Remove(folder), os.RemoveAll(short)) }
-		if err := os.Symlink(filepath.Join(short, controlSocket), path); err != nil {
+		if err := os.Symlink(filepath.Join(short, socketName), path); err != nil {
 			return nil, nil, errors.Join(err, cleanUp())
 		}
-		path = filepath.Join(short, controlSocket)
+		path = filepath.Join(short, socketName)
 	}
 	if l, err = (&net.ListenConfig{}).Listen(context.Background(), "unix", path); err != nil {
 		return nil, nil, errors.Join(err, cleanUp())
@@ -134,12 +128,12 @@ func closedToOthers(folder, data string) error {
 // errNoOrders says that the server which uses a data folder does not answer there.
 var errNoOrders = errors.New("the server there takes no orders: use its page, or stop it and try again")
 
-// overSocket has the server that uses a data folder carry out an order.
-func overSocket(ctx context.Context, data string, o administratorOrder) (a administratorAnswer, err error) {
-	refused := func(err error) (administratorAnswer, error) {
-		return administratorAnswer{}, fmt.Errorf("%w: %s; %w (%w)", sqldb.ErrInUse, data, errNoOrders, err)
+// send has the server that uses a data folder carry out an order.
+func send(ctx context.Context, data string, o Order) (a Answer, err error) {
+	refused := func(err error) (Answer, error) {
+		return Answer{}, fmt.Errorf("%w: %s; %w (%w)", sqldb.ErrInUse, data, errNoOrders, err)
 	}
-	path, err := filepath.EvalSymlinks(filepath.Join(data, controlFolder, controlSocket))
+	path, err := filepath.EvalSymlinks(filepath.Join(data, socketFolder, socketName))
 	if err == nil {
 		err = closedToOthers(filepath.Dir(path), data)
 	}
@@ -154,7 +148,7 @@ func overSocket(ctx context.Context, data string, o administratorOrder) (a admin
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", path)
 		}}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://gatehouse"+controlPath, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://gatehouse"+ordersPath, bytes.NewReader(body))
 	if err != nil {
 		return a, err
 	}
