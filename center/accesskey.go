@@ -158,7 +158,7 @@ func (c *Center) AccessKeySecret(ctx context.Context, id string) (AccessKey, aut
 	if len(id) > maxKeyID {
 		return AccessKey{}, "", &refusal.Error{Code: NotAllowed, Subject: id, Detail: "no such access key"}
 	}
-	known, age, ok := c.remembered.key(id)
+	known, age, ok := c.remembered.keys.Get(id)
 	if ok {
 		return known.AccessKey, known.secret, nil
 	}
@@ -180,7 +180,7 @@ func (c *Center) AccessKeySecret(ctx context.Context, id string) (AccessKey, aut
 	}
 	secret := authn.Secret(plain)
 	if !c.Store.Shared() {
-		c.remembered.keepKey(openedKey{key, secret}, age)
+		c.remembered.keys.Keep(id, openedKey{key, secret}, age)
 	}
 	return key, secret, nil
 }

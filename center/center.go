@@ -6,7 +6,7 @@
 // Every change goes through Center.change, which authorizes the actor, runs the rule and records
 // the event in one transaction.
 //
-// It may import audit, authn, names and refusal.
+// It may import audit, authn, center/memory, names and refusal.
 package center
 
 import (
@@ -22,6 +22,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/center/memory"
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
@@ -41,17 +42,21 @@ type Center struct {
 	Organization     Organization
 	OrganizationEach time.Duration
 
-	roleWork                chan struct{}
-	ruleWork                chan struct{}
-	organizationWork        chan struct{}
-	remembered              remembered
-	granted                 granted
-	users                   rememberedUsers
-	relyingParty            *authn.RelyingParty // nil where browsers have no WebAuthn
-	inBackground            chan struct{}
-	userPlaces, groupPlaces places
-	refusals                audit.Tally // those that are only counted
-	dropped                 rate.Sometimes
+	roleWork         chan struct{}
+	ruleWork         chan struct{}
+	organizationWork chan struct{}
+	relyingParty     *authn.RelyingParty // nil where browsers have no WebAuthn
+	inBackground     chan struct{}
+	refusals         audit.Tally // those that are only counted
+	dropped          rate.Sometimes
+
+	// What is remembered between requests, where no other process changes the store.
+	remembered              credentials
+	users                   memory.Records[userKeys]
+	userPlaces, groupPlaces memory.Places
+	// granted has the roles that were opened last, for as long as nothing but events is written:
+	// what ends access is a write.
+	granted memory.Snapshot[RoleChoice, sessionRole]
 
 	// RefreshMetadata looks at what the identity provider publishes, when it is time to. It is set
 	// by whoever puts the doors together, before Run; nil: nobody looks.

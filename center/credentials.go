@@ -3,7 +3,6 @@ package center
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -105,7 +104,7 @@ func (c *Center) federate(ctx context.Context, by audit.Actor, choice RoleChoice
 	err := c.changeBy(ctx, &by, ActionFederate, func(tx Tx) (_ string, err error) {
 		writes = tx.Writes()
 		var known bool
-		if request, known = c.granted.recall(choice, writes); !known {
+		if request, known = c.granted.Get(choice, writes); !known {
 			request, err = c.roleRequest(tx, choice)
 		}
 		if request.SessionName != "" {
@@ -117,7 +116,7 @@ func (c *Center) federate(ctx context.Context, by audit.Actor, choice RoleChoice
 		return choice.subject(), err
 	})
 	if err == nil && !c.Store.Shared() {
-		c.granted.keep(choice, writes, request)
+		c.granted.Keep(choice, writes, request)
 	}
 	return request.RoleRequest, err
 }
@@ -126,42 +125,6 @@ func (c *Center) federate(ctx context.Context, by audit.Actor, choice RoleChoice
 type sessionRole struct {
 	RoleRequest
 	until time.Time
-}
-
-// granted remembers the roles that were opened last for as long as nothing at all is written but
-// events: what ends access is a write.
-type granted struct {
-	mu     sync.Mutex
-	writes uint64
-	roles  map[RoleChoice]sessionRole
-}
-
-// maxGranted bounds the roles that are remembered.
-const maxGranted = 8192 //bound:memory roles that users were found to hold
-
-func (g *granted) recall(choice RoleChoice, writes uint64) (sessionRole, bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.writes != writes {
-		return sessionRole{}, false
-	}
-	r, ok := g.roles[choice]
-	return r, ok
-}
-
-func (g *granted) keep(choice RoleChoice, writes uint64, r sessionRole) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.writes > writes { // it was read before something that is written now
-		return
-	}
-	if g.writes != writes || len(g.roles) >= maxGranted {
-		g.writes, g.roles = writes, map[RoleChoice]sessionRole{}
-	}
-	if g.roles == nil {
-		g.roles = map[RoleChoice]sessionRole{}
-	}
-	g.roles[choice] = r
 }
 
 // roleRequest is what a broker needs to open a role, if the session may.

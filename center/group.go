@@ -100,7 +100,7 @@ func (c *Center) CreateGroup(ctx context.Context, by audit.Actor, g Group, membe
 	g.CreatedAt = c.now()
 	g.CreatedBy = by.Name
 	g.UpdatedAt, g.UpdatedBy = g.CreatedAt, by.Name
-	defer c.groupPlaces.forget()
+	defer c.groupPlaces.Forget()
 	err := c.change(ctx, by, ActionCreateGroup, func(tx Tx) (string, error) {
 		if err := g.check(tx); err != nil {
 			return g.DisplayName, err
@@ -149,7 +149,7 @@ func (c *Center) UpdateGroup(
 // DeleteGroup removes a group and its memberships. Its assignments stay listable but grant nothing.
 // rules may refuse.
 func (c *Center) DeleteGroup(ctx context.Context, by audit.Actor, id GroupID, rules ...func(Group) error) error {
-	defer c.groupPlaces.forget()
+	defer c.groupPlaces.Forget()
 	return c.change(ctx, by, ActionDeleteGroup, func(tx Tx) (string, error) {
 		g, err := tx.Group(id)
 		if err != nil {

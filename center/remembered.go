@@ -4,17 +4,16 @@ import (
 	"sync"
 
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/center/memory"
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
-// remembered keeps the credentials that were read last, so that not every request reads them from
-// the store. It is used only where no other process can change them (Store.Shared is false), and
-// forgets what is changed here before the change is answered.
-type remembered struct {
-	mu     sync.RWMutex
-	age    uint64 // counts how often something was forgotten
-	tokens map[string]BearerToken
-	keys   map[string]openedKey
-	issuer string // of external ids
+// credentials are those of programs that were read last. They are few, so all are forgotten when
+// one is changed.
+type credentials struct {
+	tokens  memory.Map[BearerToken] // by their digests
+	keys    memory.Map[openedKey]   // by their ids
+	issuers memory.Map[string]      // of external ids; there is one
 }
 
 // openedKey is an access key with its secret.
@@ -23,62 +22,87 @@ type openedKey struct {
 	secret authn.Secret
 }
 
-// maxRemembered bounds each kind: there are two tokens and a handful of keys.
-const maxRemembered = 256 //bound:memory SCIM tokens and access keys, each
-
-// forget forgets the credentials.
-func (r *remembered) forget() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.age++
-	r.tokens = nil
-	r.keys = nil
-	r.issuer = ""
+func (r *credentials) forget() {
+	r.tokens.Forget()
+	r.keys.Forget()
+	r.issuers.Forget()
 }
 
-// token returns what is remembered, and the age to hand to keepToken.
-func (r *remembered) token(digest string) (BearerToken, uint64, bool) {
-	return recall(r, &r.tokens, digest)
+// userKeys are by which remembered users are found: the id, and the user name, folded.
+type userKeys struct{}
+
+// Keys implements memory.Keyed.
+func (userKeys) Keys(record string) (id, name string) {
+	u := decodeUser(record)
+	return string(u.ID), names.Fold(u.UserName)
 }
 
-// keepToken remembers what was read since the age was taken, unless everything was forgotten
-// meanwhile.
-func (r *remembered) keepToken(t BearerToken, age uint64) { keep(r, &r.tokens, t.Digest, t, age) }
-
-func (r *remembered) key(id string) (openedKey, uint64, bool) { return recall(r, &r.keys, id) }
-
-func (r *remembered) keepKey(k openedKey, age uint64) { keep(r, &r.keys, k.ID, k, age) }
-
-// recall looks into one of r's maps of credentials, and keep puts something there.
-func recall[T any](r *remembered, from *map[string]T, id string) (T, uint64, bool) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	v, ok := (*from)[id]
-	return v, r.age, ok
+// rememberedUser returns a user that is remembered, and the age to hand to keepUser.
+func (c *Center) rememberedUser(id UserID) (u User, age memory.Age, ok bool) {
+	record, age := c.users.First(string(id))
+	if record != "" {
+		u = decodeUser(record)
+		ok = u.ID == id
+	}
+	return u, age, ok
 }
 
-func keep[T any](r *remembered, in *map[string]T, id string, v T, age uint64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.age != age || len(*in) >= maxRemembered {
+// rememberedName is rememberedUser by the folded user name.
+func (c *Center) rememberedName(folded string) (u User, age memory.Age, ok bool) {
+	record, age := c.users.Second(folded)
+	if record != "" {
+		u = decodeUser(record)
+		ok = names.Fold(u.UserName) == folded
+	}
+	return u, age, ok
+}
+
+// keepUser remembers a user that was read since the age was taken, where that is allowed.
+func (c *Center) keepUser(u User, age memory.Age) {
+	if c.Store.Shared() {
 		return
 	}
-	if *in == nil {
-		*in = map[string]T{}
-	}
-	(*in)[id] = v
+	buffer, _ := recordBuffers.Get().(*[]byte)
+	defer recordBuffers.Put(buffer)
+	*buffer = appendUser((*buffer)[:0], u)
+	c.users.Keep(string(u.ID), names.Fold(u.UserName), *buffer, age)
 }
 
-func (r *remembered) externalIDIssuer() (string, uint64) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.issuer, r.age
+var recordBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// Pages reads pages of all users or groups by their place. It must be taken before the view begins
+// that it reads in: what an older view shows is not remembered.
+type Pages struct {
+	users, groups       *memory.Places
+	usersAge, groupsAge memory.Age
 }
 
-func (r *remembered) keepIssuer(issuer string, age uint64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.age == age {
-		r.issuer = issuer
+// Pages returns pages for a view that is about to begin.
+func (c *Center) Pages() Pages {
+	if c.Store.Shared() { // an empty memory: other processes change the lists
+		return Pages{users: &memory.Places{}, groups: &memory.Places{}}
 	}
+	return Pages{&c.userPlaces, &c.groupPlaces, c.userPlaces.Age(), c.groupPlaces.Age()}
+}
+
+// Users reads a page of all users, in the order of their ids, and says how many there are.
+func (p Pages) Users(r Reader, offset, limit int) ([]User, int, error) {
+	return memory.List[User]{
+		Count: func() (int, error) { return r.CountUsers(UserQuery{}) },
+		Read: func(after string, offset, limit int) ([]User, error) {
+			return r.Users(UserQuery{After: UserID(after), Offset: offset, Limit: limit})
+		},
+		Key: func(u *User) string { return string(u.ID) },
+	}.Page(p.users, p.usersAge, offset, limit)
+}
+
+// Groups is Users for groups.
+func (p Pages) Groups(r Reader, offset, limit int) ([]Group, int, error) {
+	return memory.List[Group]{
+		Count: func() (int, error) { return r.CountGroups(GroupQuery{}) },
+		Read: func(after string, offset, limit int) ([]Group, error) {
+			return r.Groups(GroupQuery{After: GroupID(after), Offset: offset, Limit: limit})
+		},
+		Key: func(g *Group) string { return string(g.ID) },
+	}.Page(p.groups, p.groupsAge, offset, limit)
 }

@@ -109,8 +109,8 @@ func (c *Center) ProvisioningTenant(ctx context.Context) (t ProvisioningTenant, 
 // ExternalIDIssuer is the issuer under which external ids written by SCIM appear in the
 // identitystore API.
 func (c *Center) ExternalIDIssuer(ctx context.Context) (issuer string, err error) {
-	known, age := c.remembered.externalIDIssuer()
-	if known != "" {
+	known, age, ok := c.remembered.issuers.Get("")
+	if ok {
 		return known, nil
 	}
 	err = c.Store.View(ctx, func(r Reader) error {
@@ -122,7 +122,7 @@ func (c *Center) ExternalIDIssuer(ctx context.Context) (issuer string, err error
 		return err
 	})
 	if err == nil && !c.Store.Shared() {
-		c.remembered.keepIssuer(issuer, age)
+		c.remembered.issuers.Keep("", issuer, age)
 	}
 	return issuer, err
 }
@@ -270,7 +270,7 @@ func (c *Center) AuthenticateToken(ctx context.Context, tenant, secret, address 
 }
 
 func (c *Center) bearerToken(ctx context.Context, digest string) (BearerToken, error) {
-	token, age, ok := c.remembered.token(digest)
+	token, age, ok := c.remembered.tokens.Get(digest)
 	if ok {
 		return token, nil
 	}
@@ -279,7 +279,7 @@ func (c *Center) bearerToken(ctx context.Context, digest string) (BearerToken, e
 		return refusal.IfNoRow(err, TokenInvalid, "")
 	})
 	if err == nil && !c.Store.Shared() {
-		c.remembered.keepToken(token, age)
+		c.remembered.tokens.Keep(digest, token, age)
 	}
 	return token, err
 }

@@ -1,6 +1,8 @@
 package center
 
 import (
+	"fmt"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -58,6 +60,55 @@ func BenchmarkRememberedUser(b *testing.B) {
 			if u.at("${path:enterprise.department}") == "" {
 				b.Fatal("no department")
 			}
+		}
+	})
+}
+
+// BenchmarkUsersInMemory has 100,000 users remembered, and says with -v what they take.
+func BenchmarkUsersInMemory(b *testing.B) {
+	c := &Center{Store: unshared{}}
+	const n = 100_000
+	ids := make([]UserID, n)
+	folded := make([]string, n)
+	u := usualUser()
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range n {
+		ids[i] = UserID(fmt.Sprintf("90671f8c-1111-4222-8333-%012d", i))
+		folded[i] = fmt.Sprintf("ada.lovelace%d@example.com", i)
+		u.ID, u.UserName = ids[i], folded[i]
+		c.keepUser(u, 0)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	b.Logf("%d bytes a user, with the texts of its keys", (after.HeapAlloc-before.HeapAlloc)/n)
+	i := 0
+	b.Run("ByID", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			i = (i + 7919) % n
+			if _, _, ok := c.rememberedUser(ids[i]); !ok {
+				b.Fatal(i)
+			}
+		}
+	})
+	b.Run("ByName", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			i = (i + 7919) % n
+			if _, _, ok := c.rememberedName(folded[i]); !ok {
+				b.Fatal(i)
+			}
+		}
+	})
+	b.Run("ForgetKeep", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			i = (i + 7919) % n
+			c.users.Forget(string(ids[i]))
+			u.ID, u.UserName = ids[i], folded[i]
+			c.keepUser(u, c.users.Age())
 		}
 	})
 }

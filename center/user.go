@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/center/memory"
 	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
@@ -360,8 +361,8 @@ func (c *Center) createUser(
 	u.UpdatedAt = u.CreatedAt
 	u.UpdatedBy = by.Name
 	u.AddressChangedAt = c.firstAddressSince(by)
-	age := c.users.now()
-	defer c.userPlaces.forget()
+	age := c.users.Age()
+	defer c.userPlaces.Forget()
 	err := c.change(ctx, by, ActionCreateUser, func(tx Tx) (string, error) {
 		if err := u.Check(); err != nil {
 			return u.UserName, err
@@ -395,7 +396,7 @@ func (c *Center) createUser(
 // does, and with UserNotFound. What edit does to id and creation is ignored. An edit that changes
 // nothing leaves no trace.
 func (c *Center) UpdateUser(ctx context.Context, by audit.Actor, id UserID, edit func(*User) error) (User, error) {
-	defer c.users.forget(id)
+	defer c.users.Forget(string(id))
 	var u User
 	var tell string
 	err := c.change(ctx, by, ActionUpdateUser, func(tx Tx) (string, error) {
@@ -457,7 +458,7 @@ func (u User) clone() User {
 // SetUserActive enables or disables a user. It is the one change to a user that the console allows
 // under automatic provisioning.
 func (c *Center) SetUserActive(ctx context.Context, by audit.Actor, id UserID, active bool) error {
-	defer c.users.forget(id)
+	defer c.users.Forget(string(id))
 	action := ActionEnableUser
 	if !active {
 		action = ActionDisableUser
@@ -484,8 +485,8 @@ func (c *Center) SetUserActive(ctx context.Context, by audit.Actor, id UserID, a
 // vanished user stay listable but grant nothing, since ids are never used again. rules may refuse,
 // such as because of the user's version.
 func (c *Center) DeleteUser(ctx context.Context, by audit.Actor, id UserID, rules ...func(User) error) error {
-	defer c.users.forget(id)
-	defer c.userPlaces.forget()
+	defer c.users.Forget(string(id))
+	defer c.userPlaces.Forget()
 	return c.change(ctx, by, ActionDeleteUser, func(tx Tx) (string, error) {
 		u, err := tx.User(id)
 		if err != nil {
@@ -506,7 +507,7 @@ func (c *Center) DeleteUser(ctx context.Context, by audit.Actor, id UserID, rule
 
 // User returns one user, or UserNotFound.
 func (c *Center) User(ctx context.Context, id UserID) (User, error) {
-	known, age, ok := c.users.byID(id)
+	known, age, ok := c.rememberedUser(id)
 	if ok {
 		return known, nil
 	}
@@ -516,7 +517,7 @@ func (c *Center) User(ctx context.Context, id UserID) (User, error) {
 }
 
 // keptUser reads a user and remembers it where that is allowed.
-func (c *Center) keptUser(age uint64, find func() (User, error)) (User, error) {
+func (c *Center) keptUser(age memory.Age, find func() (User, error)) (User, error) {
 	u, err := find()
 	if err == nil {
 		c.keepUser(u, age)
@@ -524,15 +525,9 @@ func (c *Center) keptUser(age uint64, find func() (User, error)) (User, error) {
 	return u, err
 }
 
-func (c *Center) keepUser(u User, age uint64) {
-	if !c.Store.Shared() {
-		c.users.keep(u, age)
-	}
-}
-
 // UserByName finds a user by user name, ignoring letter case, or fails with UserNotFound.
 func (c *Center) UserByName(ctx context.Context, name string) (User, error) {
-	known, age, ok := c.users.byName(names.Fold(name))
+	known, age, ok := c.rememberedName(names.Fold(name))
 	if ok {
 		return known, nil
 	}
