@@ -219,7 +219,7 @@ func (c *Center) changeBy(
 		}
 		return tx.AppendEvent(c.event(*by, action.name, subject, nil))
 	})
-	if err != nil && refusal.CodeOf(err) != refusal.None && refusal.CodeOf(err) != StoreUnavailable {
+	if code := refusal.CodeOf(err); code != refusal.None && code != StoreUnavailable {
 		return errors.Join(err, c.record(ctx, c.event(*by, action.name, subject, err)))
 	}
 	if err == nil && refused != nil {

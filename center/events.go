@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // eventReader reads the events of the audit log.
@@ -52,8 +53,11 @@ func (c *Center) recordAll(ctx context.Context, events []audit.Event) error {
 }
 
 // Refuse records that a door refused a request before it reached a rule, for the reason err. It
-// returns err.
+// returns err. What the database could not do is not recorded.
 func (c *Center) Refuse(ctx context.Context, by audit.Actor, action, subject string, err error) error {
+	if refusal.CodeOf(err) == StoreUnavailable { // nobody was refused, and there is nowhere to record it
+		return err
+	}
 	e := c.event(by, action, subject, err)
 	if e.Code == "" {
 		e.Code, e.Detail = InvalidRequest.String(), err.Error()

@@ -95,6 +95,18 @@ func (t Tx) Do(query string, args ...any) error {
 	return explain(query, t.conn.do(t.ctx, query, args))
 }
 
+// Known joins to a failure of the database's own the error that a half's store promises for it:
+// unavailable to what may pass, conflict to what lost against others again and again.
+func Known(err, unavailable, conflict error) error {
+	if errors.Is(err, ErrUnavailable) {
+		return errors.Join(unavailable, err)
+	}
+	if errors.Is(err, ErrConflict) {
+		return errors.Join(conflict, err)
+	}
+	return err
+}
+
 // NoRow turns ErrNoRows into the error that a half's store promises.
 func NoRow(err, promised error) error {
 	if errors.Is(err, ErrNoRows) {

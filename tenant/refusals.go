@@ -29,6 +29,13 @@ var (
 	NotAllowed = Refusals.New("not-allowed", refusal.Denied,
 		"insufficient privileges to complete the operation",
 		"sign in as an administrator, or give the client the permission")
+	StoreUnavailable = numbered(90033, Refusals.New("store-unavailable", refusal.Unavailable,
+		"the database is not available: it cannot be reached, or its disk is full",
+		"try again in a few seconds; nothing that was confirmed is lost"))
+	// ConcurrentChange may pass, unlike Graph's conflicts, which say that a name is taken.
+	ConcurrentChange = numbered(90033, Refusals.New("concurrent-change", refusal.Unavailable,
+		"others changed the same objects at the same time, again and again",
+		"repeat the request; nothing of it was done"))
 )
 
 // The directory.

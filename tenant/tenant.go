@@ -271,7 +271,7 @@ func (t *Tenant) change(
 		}
 		return tx.AppendEvent(t.event(by, action.name, subject, nil))
 	})
-	if err != nil && refusal.CodeOf(err) != refusal.None {
+	if code := refusal.CodeOf(err); code != refusal.None && code != StoreUnavailable {
 		return errors.Join(err, t.record(ctx, t.event(by, action.name, subject, err)))
 	}
 	if err == nil && len(touched.changes) > 0 && t.Changed != nil {

@@ -69,8 +69,11 @@ var ErrBusy = errors.New("too many passwords are being checked")
 const Busy = "Too many people are signing in at the moment, and this attempt was turned away. Try again in a few " +
 	"seconds."
 
-// RetryLater says to a program when it may try again what was too much at the moment. Source: RFC
-// 9110, 10.2.3.
+// Unavailable is what people are told when the database cannot be reached, or its disk is full.
+const Unavailable = "The service is not available at the moment. Try again in a few seconds."
+
+// RetryLater says to a program when it may try again what was too much at the moment. Middleware
+// does so for every answer with 503. Source: RFC 9110, 10.2.3.
 func RetryLater(w http.ResponseWriter) { w.Header().Set("Retry-After", "3") }
 
 // Message is what the page "message" shows.
@@ -116,18 +119,30 @@ func (d *Desk) signIn(w http.ResponseWriter, r *http.Request) {
 	)
 	switch {
 	case errors.Is(err, ErrBusy):
-		RetryLater(w)
 		d.showSignIn(w, http.StatusServiceUnavailable, returnTo, Busy)
 	case refused:
 		d.showSignIn(w, http.StatusUnauthorized, returnTo, WrongPassword)
 	case err != nil:
-		d.Log.Error("sign-in failed", "request_id", RequestID(r), "error", err)
-		d.showSignIn(
-			w, http.StatusInternalServerError, returnTo, "Something went wrong on our side. Reference: "+RequestID(r),
-		)
+		d.failed(w, r, returnTo, err)
 	default:
 		d.enter(w, r, e, returnTo)
 	}
+}
+
+// failed shows the sign-in page after what was nobody's fault but ours.
+func (d *Desk) failed(w http.ResponseWriter, r *http.Request, returnTo string, err error) {
+	d.Log.Error("sign-in failed", "request_id", RequestID(r), "error", err)
+	status, problem := http.StatusInternalServerError, "Something went wrong on our side."
+	if d.unavailable(err) {
+		status, problem = http.StatusServiceUnavailable, Unavailable
+	}
+	d.showSignIn(w, status, returnTo, problem+" Reference: "+RequestID(r))
+}
+
+// unavailable says whether an error is the machine's and may pass.
+func (d *Desk) unavailable(err error) bool {
+	status, _ := d.Explain(err)
+	return status == http.StatusServiceUnavailable
 }
 
 // Handle runs fn for a signed-in administrator and shows its error; others are sent to sign in.
@@ -210,9 +225,6 @@ func (v Visit) fail(err error) {
 		status, lines = http.StatusInternalServerError, []string{
 			"Something went wrong on our side. The log has the reason under this reference.",
 		}
-	}
-	if status == http.StatusServiceUnavailable {
-		RetryLater(v.ResponseWriter)
 	}
 	m.Lines = lines
 	v.desk.Pages.Render(v.ResponseWriter, status, "message", v.view(m.Title, "", m))

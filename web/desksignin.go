@@ -98,10 +98,8 @@ func (d *Desk) next(w http.ResponseWriter, r *http.Request, status int, problem 
 
 // begin leads back to the sign-in page, with what went wrong.
 func (d *Desk) begin(w http.ResponseWriter, r *http.Request, returnTo string, err error) {
-	if _, lines := d.Explain(err); len(lines) == 0 {
-		d.Log.Error("sign-in failed", "request_id", RequestID(r), "error", err)
-		problem := "Something went wrong on our side. Reference: " + RequestID(r)
-		d.showSignIn(w, http.StatusInternalServerError, returnTo, problem)
+	if _, lines := d.Explain(err); len(lines) == 0 || d.unavailable(err) {
+		d.failed(w, r, returnTo, err)
 		return
 	}
 	ClearCookie(w, d.URL, d.Cookie+ticketSuffix)
@@ -124,9 +122,8 @@ func (d *Desk) goOn(w http.ResponseWriter, r *http.Request) {
 	}
 	switch _, lines := d.Explain(err); {
 	case errors.Is(err, ErrBusy):
-		RetryLater(w)
 		d.next(w, r, http.StatusServiceUnavailable, Busy)
-	case len(lines) == 0 || d.Administrators.Ended(err):
+	case len(lines) == 0 || d.unavailable(err) || d.Administrators.Ended(err):
 		d.begin(w, r, returnTo, err)
 	case proof.Password == "":
 		d.next(w, r, http.StatusUnauthorized, "That did not match. Try again. If you use an authenticator app, "+

@@ -121,6 +121,9 @@ type recorder struct {
 }
 
 func (r *recorder) WriteHeader(status int) {
+	if status == http.StatusServiceUnavailable && r.Header().Get("Retry-After") == "" {
+		RetryLater(r)
+	}
 	r.status, r.wrote = status, true
 	r.ResponseWriter.WriteHeader(status)
 }

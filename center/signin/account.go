@@ -40,7 +40,7 @@ func (h *Handler) mountAccount(mux *http.ServeMux) {
 					"The current password is incorrect. After several failed attempts, wait a few minutes.",
 				)
 			default:
-				h.account(w, r, u, refused(w, err, http.StatusBadRequest), "", explain(err))
+				h.account(w, r, u, refused(err, http.StatusBadRequest), "", explain(err))
 			}
 		}))
 	}

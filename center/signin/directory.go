@@ -78,7 +78,6 @@ func (h *Handler) password(w http.ResponseWriter, r *http.Request) {
 				"Reference: "+web.RequestID(r),
 		)
 	case code == center.SignInBusy:
-		web.RetryLater(w)
 		h.form(w, r, http.StatusServiceUnavailable, d, web.Busy)
 	case code != refusal.None && code != center.StoreUnavailable:
 		h.form(w, r, http.StatusUnauthorized, d, web.WrongPassword)
@@ -119,15 +118,14 @@ func (h *Handler) step(take step) http.HandlerFunc {
 		case code == center.StoreUnavailable || code == refusal.None:
 			h.fail(w, r, err)
 		default:
-			h.next(w, r, refused(w, err, http.StatusUnauthorized), explain(err))
+			h.next(w, r, refused(err, http.StatusUnauthorized), explain(err))
 		}
 	}
 }
 
 // refused is the status of a page that says what was wrong, mostly otherwise.
-func refused(w http.ResponseWriter, err error, otherwise int) int {
+func refused(err error, otherwise int) int {
 	if refusal.CodeOf(err) == center.SignInBusy {
-		web.RetryLater(w)
 		return http.StatusServiceUnavailable
 	}
 	return otherwise
@@ -313,7 +311,7 @@ func (h *Handler) setLinked(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, loginPath+"?return="+url.QueryEscape("/start"), http.StatusSeeOther)
 	case code == center.PasswordUnfit || code == center.PasswordReused || code == center.TicketInvalid ||
 		code == center.SignInBusy:
-		h.linked(w, r, refused(w, err, http.StatusBadRequest), explain(err))
+		h.linked(w, r, refused(err, http.StatusBadRequest), explain(err))
 	default:
 		h.fail(w, r, err)
 	}

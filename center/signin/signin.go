@@ -404,14 +404,17 @@ func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) {
 // and nowhere else.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status := http.StatusForbidden
-	if refusal.CodeOf(err) == refusal.None {
+	text := "An unexpected error occurred. Try again. If the error persists, give your administrator this reference."
+	switch code := refusal.CodeOf(err); {
+	case code == refusal.None:
 		status = http.StatusInternalServerError
+		h.Log.Error("sign-in failed", "request_id", web.RequestID(r), "error", err)
+	case code.Kind() == refusal.Unavailable:
+		status, text = http.StatusServiceUnavailable, web.Unavailable
 		h.Log.Error("sign-in failed", "request_id", web.RequestID(r), "error", err)
 	}
 	h.pages.Render(w, status, "message", h.view("Sign-in failed", web.Message{
-		Title: "We could not sign you in",
-		Lines: []string{
-			"An unexpected error occurred. Try again. If the error persists, give your administrator this reference.",
-		},
+		Title:     "We could not sign you in",
+		Lines:     []string{text},
 		Reference: web.RequestID(r), Link: "/start", LinkText: "Try again"}))
 }

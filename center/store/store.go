@@ -71,29 +71,26 @@ func (s *Store) Shared() bool { return s.db.Shared() }
 
 // View implements center.Store.
 func (s *Store) View(ctx context.Context, fn func(center.Reader) error) error {
-	return asRefusal(s.db.View(ctx, func(t sqldb.Tx) error { return fn(tx{t, &s.writes}) }))
+	return known(s.db.View(ctx, func(t sqldb.Tx) error { return fn(tx{t, &s.writes}) }))
 }
 
 // Get implements center.Store.
 func (s *Store) Get(ctx context.Context, fn func(center.Reader) error) error {
-	return asRefusal(s.db.Get(ctx, func(t sqldb.Tx) error { return fn(tx{t, &s.writes}) }))
+	return known(s.db.Get(ctx, func(t sqldb.Tx) error { return fn(tx{t, &s.writes}) }))
 }
 
 // Update implements center.Store.
 func (s *Store) Update(ctx context.Context, fn func(center.Tx) error) error {
-	return asRefusal(s.db.Update(ctx, func(t sqldb.Tx) error { return fn(tx{t, &s.writes}) }))
+	return known(s.db.Update(ctx, func(t sqldb.Tx) error { return fn(tx{t, &s.writes}) }))
 }
 
-// asRefusal gives the database's own failures the code that doors answer with.
-func asRefusal(err error) error {
-	if errors.Is(err, sqldb.ErrUnavailable) {
-		return errors.Join(&refusal.Error{Code: center.StoreUnavailable}, err)
-	}
-	if errors.Is(err, sqldb.ErrConflict) {
-		return errors.Join(&refusal.Error{Code: center.ConcurrentChange}, err)
-	}
-	return err
-}
+// The database's own failures, with the codes that doors answer with.
+var (
+	unavailable = &refusal.Error{Code: center.StoreUnavailable}
+	conflict    = &refusal.Error{Code: center.ConcurrentChange}
+)
+
+func known(err error) error { return sqldb.Known(err, unavailable, conflict) }
 
 // tx counts its writes: whoever remembers what it has read asks Writes whether it may have changed.
 type tx struct {

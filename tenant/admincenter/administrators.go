@@ -38,7 +38,8 @@ func browser(r *http.Request, known string) tenant.Browser {
 
 func (a administrators) signIn(r *http.Request, name, password, known string) (web.Entry, bool, error) {
 	e, err := a.t.SignInAdministrator(r.Context(), actor(r, audit.Anonymous, name), name, password, browser(r, known))
-	return entry(e), refusal.CodeOf(err) != refusal.None, busy(err)
+	code := refusal.CodeOf(err)
+	return entry(e), code != refusal.None && code.Kind() != refusal.Unavailable, busy(err)
 }
 
 // Waits implements web.Administrators.

@@ -192,7 +192,10 @@ var byKind = map[refusal.Kind]wireError{
 	refusal.Denied:          {status: http.StatusForbidden, code: "Authorization_RequestDenied", message: ""},
 	refusal.Unauthenticated: {status: http.StatusUnauthorized, code: "InvalidAuthenticationToken", message: ""},
 	// Source: Graph error responses
-	refusal.Unavailable: {status: http.StatusServiceUnavailable, code: "serviceNotAvailable", message: ""},
+	refusal.Unavailable: {
+		status: http.StatusServiceUnavailable, code: "serviceNotAvailable",
+		message: "The service is not available. Try the request again after a delay.",
+	},
 }
 
 // answerTo maps an error to the wire. It is the only place that does.
@@ -202,7 +205,9 @@ func answerTo(err error) *wireError {
 	switch {
 	case errors.As(err, &refused):
 		e := byKind[refusal.KindOf(err)]
-		e.message = refused.Error() + "."
+		if e.message == "" {
+			e.message = refused.Error() + "."
+		}
 		if refused.Code == tenant.CredentialsInvalid {
 			e.code = "SystemForCrossDomainIdentityManagementCredentialValidationUnavailable"
 		}

@@ -114,16 +114,15 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) {
 	d.Challenge = e.Challenge
 	switch code := refusal.CodeOf(err); {
 	case code == tenant.SignInBusy:
-		web.RetryLater(w)
 		h.show(w, http.StatusServiceUnavailable, d, web.Busy+" (AADSTS90033)")
 	case err == nil && d.Challenge.Ticket != "":
 		h.show(w, http.StatusOK, d, "")
 	case err == nil:
 		h.enter(w, r, e, d.ReturnTo)
-	case code != refusal.None: // Entra tells that an account is locked (AADSTS50053), and so that it exists; we do not
-		h.show(w, http.StatusUnauthorized, d, web.WrongPassword+" (AADSTS50126)")
-	default:
+	case failed(err):
 		h.broken(w, r, d, err)
+	default: // Entra tells that an account is locked (AADSTS50053), and so that it exists; we do not
+		h.show(w, http.StatusUnauthorized, d, web.WrongPassword+" (AADSTS50126)")
 	}
 }
 
@@ -145,9 +144,34 @@ func (h *Handler) enter(w http.ResponseWriter, r *http.Request, e tenant.Entry, 
 	http.Redirect(w, r, returnTo, http.StatusSeeOther)
 }
 
+// failed says whether an error is the tenant's: it could not serve, and nobody was refused.
+func failed(err error) bool {
+	code := refusal.CodeOf(err)
+	return err != nil && (code == refusal.None || code.Kind() == refusal.Unavailable)
+}
+
+// ours logs what is nobody's fault but the tenant's, and says with which status and in which words
+// people are told.
+func (h *Handler) ours(r *http.Request, doing string, err error) (status int, text string) {
+	h.Log.Error(doing, "request_id", web.RequestID(r), "error", err)
+	if refusal.KindOf(err) == refusal.Unavailable {
+		return http.StatusServiceUnavailable, web.Unavailable + " (AADSTS90033)"
+	}
+	return http.StatusInternalServerError, "Something went wrong on our side."
+}
+
+// broken shows the page of a sign-in after what was nobody's fault but the tenant's.
 func (h *Handler) broken(w http.ResponseWriter, r *http.Request, d formData, err error) {
-	h.Log.Error("sign-in failed", "request_id", web.RequestID(r), "error", err)
-	h.show(w, http.StatusInternalServerError, d, "Something went wrong on our side. Request Id: "+web.RequestID(r))
+	status, text := h.ours(r, "sign-in failed", err)
+	h.show(w, status, d, text+" Request Id: "+web.RequestID(r))
+}
+
+// fail is broken for what is not a page of a sign-in.
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, doing string, err error) {
+	status, text := h.ours(r, doing, err)
+	m := web.Message{Title: "That did not work", Lines: []string{text}, Reference: web.RequestID(r), Link: "/myapps",
+		LinkText: "Your applications"}
+	h.pages.Render(w, status, "message", h.view(m.Title, m))
 }
 
 // verify takes the second factor.
@@ -183,11 +207,12 @@ func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, d formData, ticke
 	case err == nil:
 		h.enter(w, r, e, d.ReturnTo)
 	case code == tenant.SignInBusy:
-		web.RetryLater(w)
 		if d.Challenge, err = h.Tenant.Pending(r.Context(), ticket); err != nil {
 			d.Challenge = tenant.Challenge{}
 		}
 		h.show(w, http.StatusServiceUnavailable, d, web.Busy+" (AADSTS90033)")
+	case failed(err):
+		h.broken(w, r, d, err)
 	case code == tenant.FactorWrong || code == tenant.InvalidValue:
 		problem := "That did not match. Try again with a new code. (AADSTS500121)"
 		if code == tenant.InvalidValue {
@@ -198,31 +223,36 @@ func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, d formData, ticke
 			d.Challenge, problem = tenant.Challenge{}, "The sign-in took too long. Start again. (AADSTS50058)"
 		}
 		h.show(w, http.StatusUnauthorized, d, problem)
-	case code != refusal.None:
+	default:
 		h.show(
 			w, http.StatusUnauthorized, d,
 			"The sign-in took too long, or there were too many attempts. Start again. (AADSTS50058)",
 		)
-	default:
-		h.broken(w, r, d, err)
 	}
 }
 
 func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) {
-	h.EndSession(w, r)
+	if err := h.EndSession(w, r); err != nil {
+		h.fail(w, r, "sign out", err)
+		return
+	}
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 }
 
-// EndSession signs the browser out. The SAML identity provider is given this function.
-func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) {
+// EndSession signs the browser out. When it fails the session is still open, and the browser keeps
+// it to try again. The SAML identity provider is given this function.
+func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) error {
 	secret := web.CookieValue(r, h.Tenant.URL, cookieName)
-	if a, err := h.Tenant.SessionAccount(r.Context(), secret); err == nil {
+	a, err := h.Tenant.SessionAccount(r.Context(), secret)
+	if err == nil {
 		by := audit.Actor{Kind: audit.User, Name: a.Name, Address: web.Address(r), RequestID: web.RequestID(r)}
-		if err := h.Tenant.SignOut(r.Context(), by, secret); err != nil {
-			h.Log.Error("sign out", "request_id", by.RequestID, "error", err)
-		}
+		err = h.Tenant.SignOut(r.Context(), by, secret)
+	}
+	if failed(err) {
+		return err
 	}
 	web.ClearCookie(w, h.Tenant.URL, cookieName)
+	return nil
 }
 
 // User returns the signed-in person and the session, or SessionInvalid.
@@ -240,8 +270,7 @@ func (h *Handler) RequireUser(
 		return u, s, true
 	}
 	if refusal.CodeOf(err) != tenant.SessionInvalid {
-		h.Log.Error("read a session", "request_id", web.RequestID(r), "error", err)
-		http.Error(w, "Internal error. Request Id: "+web.RequestID(r), http.StatusInternalServerError)
+		h.fail(w, r, "read a session", err)
 		return u, s, false
 	}
 	http.Redirect(w, r, "/login?return="+url.QueryEscape(returnTo), http.StatusSeeOther)
@@ -258,8 +287,7 @@ func (h *Handler) RequireAccount(w http.ResponseWriter, r *http.Request, returnT
 	case refusal.CodeOf(err) == tenant.SessionInvalid:
 		http.Redirect(w, r, "/login?return="+url.QueryEscape(returnTo), http.StatusSeeOther)
 	default:
-		h.Log.Error("read a session", "request_id", web.RequestID(r), "error", err)
-		http.Error(w, "Internal error. Request Id: "+web.RequestID(r), http.StatusInternalServerError)
+		h.fail(w, r, "read a session", err)
 	}
 	return a, false
 }
@@ -269,21 +297,34 @@ func (h *Handler) apps(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	all, err := h.Tenant.Applications(r.Context())
+	mine, err := h.applicationsOf(r, u)
 	if err != nil {
-		h.Log.Error("list applications", "request_id", web.RequestID(r), "error", err)
-		http.Error(w, "Internal error. Request Id: "+web.RequestID(r), http.StatusInternalServerError)
+		h.fail(w, r, "list applications", err)
 		return
-	}
-	var mine []tenant.Application
-	for _, a := range all {
-		if a.SSOMode == "saml" && h.Tenant.MayUse(r.Context(), a, u.ID) == nil {
-			mine = append(mine, a)
-		}
 	}
 	v := h.view("My Apps", mine)
 	v.Narrow = false
 	v.User = u.DisplayName
 	v.SignOut = "/logout"
 	h.pages.Render(w, http.StatusOK, "apps", v)
+}
+
+// applicationsOf are those that a person can sign in to.
+func (h *Handler) applicationsOf(r *http.Request, u tenant.User) (mine []tenant.Application, err error) {
+	all, err := h.Tenant.Applications(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range all {
+		if a.SSOMode != "saml" {
+			continue
+		}
+		switch err := h.Tenant.MayUse(r.Context(), a, u.ID); {
+		case err == nil:
+			mine = append(mine, a)
+		case failed(err):
+			return nil, err
+		}
+	}
+	return mine, nil
 }

@@ -45,8 +45,7 @@ func (h *Handler) showSecurity(w http.ResponseWriter, r *http.Request, u tenant.
 		d.QR = web.PNG(app.QR)
 	}
 	if err != nil {
-		h.Log.Error("show the sign-in methods", "request_id", web.RequestID(r), "error", err)
-		http.Error(w, "Internal error. Request Id: "+web.RequestID(r), http.StatusInternalServerError)
+		h.fail(w, r, "show the sign-in methods", err)
 		return
 	}
 	v := h.view("Security info", d)
@@ -75,17 +74,15 @@ func (h *Handler) changeSecurity(w http.ResponseWriter, r *http.Request) {
 	case "delete":
 		err = h.Tenant.RemoveFactor(r.Context(), by, u, r.PostFormValue("key"))
 	}
-	if code := refusal.CodeOf(err); code != refusal.None {
+	switch code := refusal.CodeOf(err); {
+	case err == nil:
+		http.Redirect(w, r, "/security-info", http.StatusSeeOther)
+	case failed(err):
+		h.fail(w, r, "change the sign-in methods", err)
+	default:
 		h.showSecurity(
 			w, r, u, http.StatusBadRequest,
 			"That did not work: "+code.What()+". What to do: "+code.Remedy()+".",
 		)
-		return
 	}
-	if err != nil {
-		h.Log.Error("change the sign-in methods", "request_id", web.RequestID(r), "error", err)
-		http.Error(w, "Internal error. Request Id: "+web.RequestID(r), http.StatusInternalServerError)
-		return
-	}
-	http.Redirect(w, r, "/security-info", http.StatusSeeOther)
 }

@@ -159,15 +159,33 @@ var oauthErrors = map[refusal.Code]string{
 	tenant.AuthorizationDeclined: "authorization_declined",
 }
 
+// What Entra says when it is not the program's or the person's fault.
+const (
+	transient     = 90033
+	transientText = "A transient error has occurred. Please try again."
+)
+
+// failed is the status of what is nobody's fault but the tenant's; 0 for refusals.
+func failed(code refusal.Code) int {
+	switch {
+	case code == refusal.None:
+		return http.StatusInternalServerError
+	case code.Kind() == refusal.Unavailable:
+		return http.StatusServiceUnavailable
+	}
+	return 0
+}
+
 // fail answers as Entra does. Clients branch on the number. Source: error codes page.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	code := refusal.CodeOf(err)
-	if code == refusal.None {
+	if status := failed(code); status != 0 {
 		h.Log.Error("issue a token", "request_id", web.RequestID(r), "error", err)
-		h.answer(
-			w, r, http.StatusInternalServerError, "server_error", 90033,
-			"A transient error has occurred. Please try again.",
-		)
+		name := "server_error"
+		if status == http.StatusServiceUnavailable {
+			name = "temporarily_unavailable"
+		}
+		h.answer(w, r, status, name, transient, transientText)
 		return
 	}
 	name := oauthErrors[code]

@@ -110,12 +110,11 @@ func (h *Handler) show(w http.ResponseWriter, status int, page, title, origin st
 
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	err = h.Tenant.Refuse(r.Context(), h.actor(r, audit.Anonymous, ""), "Authorize application", "", err)
-	status, text := http.StatusBadRequest, "Something went wrong on our side."
-	if code := refusal.CodeOf(err); code != refusal.None {
-		text = "AADSTS" + strconv.Itoa(tenant.AADSTS(code)) + ": " + code.What() + "."
-	} else {
-		status = http.StatusInternalServerError
+	code, status := refusal.CodeOf(err), http.StatusBadRequest
+	text := "AADSTS" + strconv.Itoa(tenant.AADSTS(code)) + ": " + code.What() + "."
+	if s := failed(code); s != 0 {
 		h.Log.Error("authorize", "request_id", web.RequestID(r), "error", err)
+		status, text = s, "AADSTS"+strconv.Itoa(transient)+": "+transientText
 	}
 	h.show(w, status, "problem", "Sorry", "", consentData{Client: text, Code: web.RequestID(r)})
 }

@@ -110,7 +110,7 @@ func (h *Handler) client(r *http.Request, by audit.Actor, publicMay bool) (tenan
 	default:
 		c, err = h.Tenant.AuthenticateClient(r.Context(), id, secret)
 	}
-	if err != nil && refusal.CodeOf(err) != refusal.None {
+	if err != nil && failed(refusal.CodeOf(err)) == 0 {
 		by.Kind = audit.Anonymous // it has proved nothing
 		err = h.Tenant.Refuse(r.Context(), by, "Request token", id, err)
 	}
@@ -377,7 +377,7 @@ func (h *Handler) Authenticate(ctx context.Context, token string) (tenant.Caller
 		return refused(err.Error())
 	}
 	if _, err := h.Tenant.Client(ctx, c.AppID); err != nil {
-		if refusal.CodeOf(err) != refusal.None {
+		if failed(refusal.CodeOf(err)) == 0 {
 			return refused("the client is not registered any more")
 		}
 		return tenant.Caller{}, err
@@ -397,7 +397,7 @@ func (h *Handler) Authenticate(ctx context.Context, token string) (tenant.Caller
 		account.SignedInAt = c.IssuedAt.Time()
 	}
 	if err := h.Tenant.StillGranted(ctx, account); err != nil {
-		if refusal.CodeOf(err) != refusal.None {
+		if failed(refusal.CodeOf(err)) == 0 {
 			return refused("the administrator was removed, or signed out everywhere")
 		}
 		return tenant.Caller{}, err

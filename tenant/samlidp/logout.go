@@ -44,7 +44,10 @@ func (h *Handler) logout(w http.ResponseWriter, r *http.Request, param string) {
 		h.fail(w, r, "", err)
 		return
 	}
-	h.EndSession(w, r)
+	if err := h.EndSession(w, r); err != nil {
+		h.fail(w, r, "", err)
+		return
+	}
 	to, err := saml.LogoutResponseURL(answerTo, logoutIssuer+h.Tenant.Organization.ID+"/", request.ID,
 		r.URL.Query().Get("RelayState"), h.Tenant.Now())
 	if err != nil {

@@ -39,7 +39,7 @@ type Handler struct {
 	User        func(r *http.Request) (tenant.User, tenant.Session, error)
 	RequireUser func(w http.ResponseWriter, r *http.Request, returnTo string) (u tenant.User, s tenant.Session, ok bool)
 	// EndSession signs the browser out. The login door provides it.
-	EndSession func(w http.ResponseWriter, r *http.Request)
+	EndSession func(w http.ResponseWriter, r *http.Request) error
 	pages      *web.Pages
 }
 
@@ -365,7 +365,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, user string, err 
 	d := failure{Request: by.RequestID, Stamp: h.Tenant.Now().UTC().Format(time.RFC3339)}
 	status := http.StatusBadRequest
 	var refused *refusal.Error
-	if errors.As(err, &refused) {
+	if errors.As(err, &refused) && refused.Code.Kind() != refusal.Unavailable {
 		_ = h.Tenant.Refuse(r.Context(), by, tenant.ActionSignIn.String(), user, err) // the person is answered below
 		d.Number = tenant.AADSTS(refused.Code)
 		d.Text = fmt.Sprintf("AADSTS%d: %s.", d.Number, refused.Code.What())
@@ -376,6 +376,9 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, user string, err 
 		h.Log.Error("SAML sign-in failed", "request_id", by.RequestID, "error", err)
 		d.Text = "AADSTS90033: A transient error has occurred. Please try again."
 		status = http.StatusInternalServerError
+		if refused != nil {
+			status = http.StatusServiceUnavailable
+		}
 	}
 	h.pages.Render(
 		w,

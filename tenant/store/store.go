@@ -49,13 +49,21 @@ func (s *Store) Close() error { return s.db.Close() }
 
 // View implements tenant.Store.
 func (s *Store) View(ctx context.Context, fn func(tenant.Reader) error) error {
-	return s.db.View(ctx, func(t sqldb.Tx) error { return fn(tx{t}) })
+	return known(s.db.View(ctx, func(t sqldb.Tx) error { return fn(tx{t}) }))
 }
 
 // Update implements tenant.Store.
 func (s *Store) Update(ctx context.Context, fn func(tenant.Tx) error) error {
-	return s.db.Update(ctx, func(t sqldb.Tx) error { return fn(tx{t}) })
+	return known(s.db.Update(ctx, func(t sqldb.Tx) error { return fn(tx{t}) }))
 }
+
+// The database's own failures, with the codes that doors answer with.
+var (
+	unavailable = &refusal.Error{Code: tenant.StoreUnavailable}
+	conflict    = &refusal.Error{Code: tenant.ConcurrentChange}
+)
+
+func known(err error) error { return sqldb.Known(err, unavailable, conflict) }
 
 type tx struct{ sqldb.Tx }
 

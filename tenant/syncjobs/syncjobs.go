@@ -37,6 +37,10 @@ type Runner struct {
 // Entra's next cycle would.
 const retryInterval = 40 * time.Minute //bound:none how often, not how much
 
+// unavailableInterval is when a cycle is tried again that failed because the database was not
+// available.
+const unavailableInterval = 5 * time.Second //bound:none how often, not how much
+
 // settle is how long a burst of changes is gathered before a cycle starts.
 const settle = 100 * time.Millisecond //bound:none how long changes are gathered
 
@@ -90,8 +94,7 @@ func (r *Runner) Run(ctx context.Context) {
 func (r *Runner) runDue(ctx context.Context) time.Duration {
 	jobs, err := r.Tenant.Jobs(ctx, "")
 	if err != nil {
-		r.Log.Error("list the synchronization jobs", "error", err)
-		return time.Minute
+		return r.failed(err, "list the synchronization jobs")
 	}
 	next := retryInterval
 	for _, j := range jobs {
@@ -109,12 +112,25 @@ func (r *Runner) runDue(ctx context.Context) time.Duration {
 			continue
 		}
 		if err := r.RunJob(ctx, j); err != nil && ctx.Err() == nil {
-			r.Log.Error("synchronization cycle failed", "job", j.ID, "error", err)
-			next = min(next, time.Minute)
+			next = min(next, r.failed(err, "synchronization cycle failed", "job", j.ID))
 		}
 	}
 	return next
 }
+
+// failed logs an error that is the program's and not a target's, and says when to try again.
+func (r *Runner) failed(err error, what string, about ...any) time.Duration {
+	about = append(about, "error", err)
+	if passes(err) {
+		r.Log.Warn(what, about...)
+		return unavailableInterval
+	}
+	r.Log.Error(what, about...)
+	return time.Minute
+}
+
+// passes says whether an error is the database's and may pass.
+func passes(err error) bool { return refusal.KindOf(err) == refusal.Unavailable }
 
 // early says how long it is until a job's next cycle. The first one, and one that is to look at
 // everything, begin at once.
@@ -183,6 +199,9 @@ func (r *Runner) Cycle(ctx context.Context, j tenant.Job, engine *provisioning.E
 	result, failure := engine.Run(ctx)
 	if ctx.Err() != nil {
 		return result, context.Cause(ctx)
+	}
+	if passes(failure) { // not the target's doing, and there is nowhere to record it
+		return result, failure
 	}
 	x := tenant.Execution{
 		ID:       result.Cycle,
