@@ -36,7 +36,7 @@ func accessControl(all []AssertedAttribute) (map[string]string, error) {
 	refuse := func(want, got string) error {
 		return &refusal.Error{
 			Code:   AssertionRefused,
-			Check:  "attributes",
+			Check:  checkAttributes,
 			Want:   want,
 			Got:    got,
 			Detail: "attributes for access control are enabled, which sets rules for all attributes",

@@ -110,7 +110,7 @@ func (c *Center) answered(tx Tx, a VerifiedAssertion, from Browser) (request Aut
 	case !request.ForcedAt.IsZero() && a.AuthnInstant.Before(request.ForcedAt.Add(-clockSkew)):
 		return request, &refusal.Error{
 			Code:   AssertionRefused,
-			Check:  "fresh",
+			Check:  checkFresh,
 			Want:   "a sign-in at the identity provider after " + request.ForcedAt.Format(time.RFC3339),
 			Got:    a.AuthnInstant.Format(time.RFC3339),
 			Detail: "the identity provider was to ask for credentials anew (ForceAuthn) and did not",

@@ -44,37 +44,50 @@ type Assertion struct {
 	Attributes          []Attribute
 }
 
-// Check names one condition of Verify.
-type Check string
+// Check is one condition of Verify. Only this package makes checks, so that Checks has all of them:
+// whoever explains refusals can prove that none is forgotten.
+type Check struct{ name string }
+
+// String returns the check's name, which is stable: audit events have it.
+func (c Check) String() string { return c.name }
+
+var checks []Check
+
+func newCheck(name string) Check {
+	checks = append(checks, Check{name})
+	return Check{name}
+}
+
+// Checks returns every check.
+func Checks() []Check { return slices.Clone(checks) }
 
 // The checks.
-const (
-	CheckEncoding    Check = "encoding"
-	CheckDocument    Check = "document"
-	CheckStatus      Check = "status"
-	CheckAssertions  Check = "one-assertion"
-	CheckEncrypted   Check = "not-encrypted"
-	CheckSignature   Check = "signature"
-	CheckAlgorithm   Check = "algorithm"
-	CheckSize        Check = "size"
-	CheckDestination Check = "destination"
-	CheckVersion     Check = "version"
-	CheckIssuer      Check = "issuer"
-	CheckSubject     Check = "subject"
-	CheckMethod      Check = "bearer"
-	CheckRecipient   Check = "recipient"
-	CheckTime        Check = "time"
-	CheckInResponse  Check = "in-response-to"
-	CheckAudience    Check = "audience"
-	CheckNameID      Check = "name-id"
-
-	CheckResponseVersion Check = "response-version"
-	CheckIssueInstant    Check = "issue-instant"
-	CheckCondition       Check = "condition"
-	CheckValidity        Check = "validity"
-	CheckAuthnStatement  Check = "authn-statement"
-	CheckAuthnInstant    Check = "authn-instant"
-	CheckIdPInitiated    Check = "idp-initiated"
+var (
+	CheckEncoding        = newCheck("encoding")
+	CheckDocument        = newCheck("document")
+	CheckStatus          = newCheck("status")
+	CheckAssertions      = newCheck("one-assertion")
+	CheckEncrypted       = newCheck("not-encrypted")
+	CheckSignature       = newCheck("signature")
+	CheckAlgorithm       = newCheck("algorithm")
+	CheckSize            = newCheck("size")
+	CheckDestination     = newCheck("destination")
+	CheckVersion         = newCheck("version")
+	CheckIssuer          = newCheck("issuer")
+	CheckSubject         = newCheck("subject")
+	CheckMethod          = newCheck("bearer")
+	CheckRecipient       = newCheck("recipient")
+	CheckTime            = newCheck("time")
+	CheckInResponse      = newCheck("in-response-to")
+	CheckAudience        = newCheck("audience")
+	CheckNameID          = newCheck("name-id")
+	CheckResponseVersion = newCheck("response-version")
+	CheckIssueInstant    = newCheck("issue-instant")
+	CheckCondition       = newCheck("condition")
+	CheckValidity        = newCheck("validity")
+	CheckAuthnStatement  = newCheck("authn-statement")
+	CheckAuthnInstant    = newCheck("authn-instant")
+	CheckIdPInitiated    = newCheck("idp-initiated")
 )
 
 // How old a response and its assertion may be, and how long they may be valid: our own choice.

@@ -323,7 +323,7 @@ func (h *Handler) verify(
 		return out, &refusal.Error{
 			Code:   center.AssertionRefused,
 			Detail: refused.Error(),
-			Check:  string(refused.Check),
+			Check:  refused.Check.String(),
 			Want:   refused.Want,
 			Got:    refused.Got,
 		}

@@ -239,7 +239,7 @@ func TestResponsesThatBreakARuleOfSAMLAreRefusedByName(t *testing.T) {
 		"conditions of ten years": {attribute("Conditions", "NotOnOrAfter", at(10*year)), nil, saml.CheckValidity},
 	} {
 		status, x := i.post(i.make(c.assertion, c.response))
-		if status != http.StatusForbidden || x.Code != center.AssertionRefused.String() || x.Check != string(c.check) {
+		if status != http.StatusForbidden || x.Code != center.AssertionRefused.String() || x.Check != c.check.String() {
 			t.Errorf("%s: %d, %s by check %q (%s); want %s", name, status, x.Code, x.Check, x.Detail, c.check)
 		}
 		if x.Remedy == "" || x.Remedy == center.AssertionRefused.Remedy() {
@@ -291,7 +291,7 @@ func TestSignInThatTheIdentityProviderStartsCanBeSwitchedOff(t *testing.T) {
 	)
 	admin.does(i.c.URL+"/console/settings/idp-initiated", url.Values{}, "Users start at the access portal")
 	status, x := i.post(i.make(nil, nil))
-	if status != http.StatusForbidden || x.Check != string(saml.CheckIdPInitiated) ||
+	if status != http.StatusForbidden || x.Check != saml.CheckIdPInitiated.String() ||
 		!strings.Contains(x.Remedy, "idp-initiated on") {
 		t.Errorf("switched off: %d, check %q, %s", status, x.Check, x.Remedy)
 	}
