@@ -20,7 +20,7 @@ const module = "github.com/gatehouse-id/gatehouse/"
 var mayImport = []struct{ pkg, imports string }{
 	{".", ""},
 	{"cmd/*", "*"},
-	{"bench", "*"}, {"bench/soak", "*"}, {"examples", "*"},
+	{"bench", "*"}, {"bench/soak", "*"}, {"examples", "*"}, {"examples/gotest", "*"},
 	{
 		"gatehousetest", "audit authn center center/server center/store connect demo outbound tenant tenant/server " +
 			"tenant/store tenant/syncjobs",
