@@ -29,7 +29,7 @@ type User struct {
 	MobilePhone       string
 	BusinessPhone     string // the only one of Graph's businessPhones; telephoneNumber in attribute mappings
 	CompanyName       string
-	OfficeLocation    string // physicalDeliveryOfficeName in attribute mappings
+	OfficeLocation    string
 	StreetAddress     string
 	City              string
 	State             string
@@ -117,20 +117,6 @@ func plainText(text string, limit int) bool {
 // maxText is how many characters a property of text may have.
 const maxText = 256 //bound:text a property of an object of the tenant, in characters
 
-// Texts are the properties that are plain text and may be set, by Graph's names.
-func (u *User) Texts() map[string]*string {
-	return map[string]*string{
-		"displayName": &u.DisplayName, "givenName": &u.GivenName, "surname": &u.Surname,
-		"userPrincipalName": &u.UserPrincipalName, "mail": &u.Mail,
-		"mailNickname": &u.MailNickname, "jobTitle": &u.JobTitle, "department": &u.Department,
-		"employeeId": &u.EmployeeID, "mobilePhone": &u.MobilePhone,
-		"companyName": &u.CompanyName, "officeLocation": &u.OfficeLocation, "streetAddress": &u.StreetAddress,
-		"city": &u.City, "state": &u.State, "postalCode": &u.PostalCode,
-		"country": &u.Country, "preferredLanguage": &u.PreferredLanguage, "usageLocation": &u.UsageLocation,
-		"userType": &u.UserType,
-	}
-}
-
 // normalize gives what people are found by the form in which it is kept.
 func (u *User) normalize() {
 	u.UserPrincipalName, u.Mail = names.Normal(u.UserPrincipalName), names.Normal(u.Mail)
@@ -146,18 +132,18 @@ func (u *User) check(tx Reader, old User) error {
 		return &refusal.Error{Code: InvalidValue, Subject: "userPrincipalName", Detail: "a character in it is not seen"}
 	}
 	before := old.Texts()
-	for field, value := range u.Texts() {
-		text := *value
-		if old.ID != "" && text == *before[field] {
+	for i, t := range u.Texts() {
+		text := *t.Value
+		if old.ID != "" && text == *before[i].Value {
 			continue
 		}
-		if field == "streetAddress" { // may have several lines
+		if t.Name == "streetAddress" { // may have several lines
 			text = strings.NewReplacer("\r", "", "\n", "").Replace(text)
 		}
 		if !plainText(text, maxText) {
 			return &refusal.Error{
 				Code:    InvalidValue,
-				Subject: field,
+				Subject: t.Name,
 				Detail:  "want at most 256 characters, and no control characters",
 			}
 		}

@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -97,23 +98,19 @@ func (u User) Attribute(name string) mapping.Value {
 		return mapping.One(u.ID)
 	case "accountEnabled":
 		return mapping.One(map[bool]string{true: "True", false: "False"}[u.Enabled])
-	case "mobile":
-		return optional(u.MobilePhone)
 	case "telephoneNumber":
 		return optional(u.BusinessPhone)
-	case "physicalDeliveryOfficeName":
-		return optional(u.OfficeLocation)
 	case "originalUserPrincipalName":
 		return mapping.One(u.UserPrincipalName)
 	case "userPrincipalName":
 		return mapping.One(original(u.UserPrincipalName))
 	}
+	if place, ok := textPlaces[name]; ok {
+		return optional(*u.Texts()[place].Value)
+	}
 	var n int
 	if _, err := fmt.Sscanf(name, "extensionAttribute%d", &n); err == nil && n >= 1 && n <= len(u.Extensions) {
 		return optional(u.Extensions[n-1])
-	}
-	if text, ok := u.Texts()[name]; ok {
-		return optional(*text)
 	}
 	return nil
 }
@@ -159,14 +156,12 @@ func SourceAttributes(kind ObjectKind) []string {
 		return []string{"description", "displayName", "mailNickname", "objectId", "securityEnabled", "members"}
 	}
 	names := []string{
-		"objectId", "accountEnabled", "appRoleAssignments", "IsSoftDeleted", "mobile", "telephoneNumber",
-		"physicalDeliveryOfficeName", "originalUserPrincipalName",
+		"objectId", "accountEnabled", "appRoleAssignments", "IsSoftDeleted", "telephoneNumber",
+		"originalUserPrincipalName",
 	}
 	var u User
-	for name := range u.Texts() {
-		if name != "mobilePhone" && name != "officeLocation" { // they go by their old names
-			names = append(names, name)
-		}
+	for _, t := range u.Texts() {
+		names = append(names, cmp.Or(t.Source, t.Name))
 	}
 	for i := range u.Extensions {
 		names = append(names, fmt.Sprint("extensionAttribute", i+1))

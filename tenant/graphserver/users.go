@@ -29,10 +29,10 @@ func userObject(u tenant.User) object {
 		"createdDateTime":                 u.CreatedAt.Format(time.RFC3339),
 		"signInSessionsValidFromDateTime": later(u.CreatedAt, u.SessionsValidFrom).Format(time.RFC3339),
 	}
-	for name, text := range u.Texts() {
-		x[name] = nil
-		if *text != "" {
-			x[name] = *text
+	for _, t := range u.Texts() {
+		x[t.Name] = nil
+		if *t.Value != "" {
+			x[t.Name] = *t.Value
 		}
 	}
 	if u.UserType == "" {
@@ -63,9 +63,8 @@ func later(a, b time.Time) time.Time {
 
 // apply sets the properties that the body has. One that is left out stays; an empty text clears it.
 func apply(u *tenant.User, in map[string]any) error {
-	fields := u.Texts()
 	for name, value := range in {
-		if field, ok := fields[name]; ok {
+		if field := u.Text(name); field != nil {
 			text, isText := value.(string)
 			if value != nil && !isText {
 				return wrongType(name)

@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -58,11 +59,8 @@ func (r *reader) user(row map[string]string) error {
 		Enabled:       !strings.EqualFold(row["accountenabled"], "false"),
 		BusinessPhone: first(row, "telephonenumber", "businessphones"),
 	}
-	for name, field := range u.Texts() {
-		*field = row[strings.ToLower(name)]
-	}
-	if u.OfficeLocation == "" {
-		u.OfficeLocation = row["physicaldeliveryofficename"]
+	for _, t := range u.Texts() {
+		*t.Value = first(row, strings.ToLower(t.Name), strings.ToLower(cmp.Or(t.Source, t.Name)))
 	}
 	if u.UserPrincipalName == "" || u.DisplayName == "" {
 		return errors.New("userPrincipalName or displayName is missing")

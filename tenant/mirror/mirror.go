@@ -39,9 +39,13 @@ type Pulled struct {
 }
 
 // userProperties are those that are asked for: all that attribute mappings know, and the manager.
-const userProperties = "accountEnabled,displayName,givenName,surname,userPrincipalName,mail,mailNickname," +
-	"jobTitle,department,employeeId,mobilePhone,businessPhones,companyName,officeLocation,streetAddress,city,state," +
-	"postalCode,country,preferredLanguage,usageLocation,userType,onPremisesExtensionAttributes,manager"
+var userProperties = func() string {
+	names := []string{"accountEnabled"}
+	for _, t := range new(tenant.User).Texts() {
+		names = append(names, t.Name)
+	}
+	return strings.Join(append(names, "businessPhones", "onPremisesExtensionAttributes", "manager"), ",")
+}()
 
 const groupProperties = "displayName,description,mailNickname,securityEnabled,members"
 
@@ -249,9 +253,9 @@ func (m *Mirror) user(ctx context.Context, id string, x map[string]any, deleted,
 		u.Enabled = false
 		return u, nil
 	}
-	for name, field := range u.Texts() {
-		if v, come := x[name]; come {
-			*field, _ = v.(string)
+	for _, t := range u.Texts() {
+		if v, come := x[t.Name]; come {
+			*t.Value, _ = v.(string)
 		}
 	}
 	if v, come := x["accountEnabled"].(bool); come {
