@@ -43,8 +43,8 @@ func TestSourceAttributes(t *testing.T) {
 		extensionAttribute13 extensionAttribute14 extensionAttribute15 extensionAttribute2 extensionAttribute3
 		extensionAttribute4 extensionAttribute5 extensionAttribute6 extensionAttribute7 extensionAttribute8
 		extensionAttribute9 givenName jobTitle mail mailNickname mobile objectId originalUserPrincipalName
-		physicalDeliveryOfficeName postalCode preferredLanguage state streetAddress surname telephoneNumber usageLocation
-		userPrincipalName userType manager`)
+		physicalDeliveryOfficeName postalCode preferredLanguage state streetAddress surname telephoneNumber
+		usageLocation userPrincipalName userType manager`)
 	if !slices.Equal(got, want) {
 		t.Errorf("the attributes are\n%s\nwant\n%s", got, want)
 	}

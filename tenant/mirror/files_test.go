@@ -50,8 +50,10 @@ func TestATenantIsFilledFromFiles(t *testing.T) {
 	tn, read := filled(t)
 	for range 2 { // what is there is found again
 		if err := read(
-			"\ufeffuserPrincipalName,displayName,givenName,surname,objectId,accountEnabled,telephoneNumber\n"+
-				"ada@x.example,\"Lovelace, Ada\",Ada,Lovelace,"+adaID+",True,+1\nbob@x.example,Bob,,,,FALSE,\n",
+			"\ufeffuserPrincipalName,displayName,givenName,surname,objectId,accountEnabled,telephoneNumber,"+
+				"mobile,officeLocation\n"+
+				"ada@x.example,\"Lovelace, Ada\",Ada,Lovelace,"+adaID+
+				",True,+1,+2,London\nbob@x.example,Bob,,,,FALSE,,,\n",
 			"id,displayName\n,Engines\n,All\n",
 			"group,member,memberId\nEngines,ADA@x.example,\nengines,,"+adaID+"\nAll,bob@x.example,\n",
 		); err != nil {
@@ -65,7 +67,7 @@ func TestATenantIsFilledFromFiles(t *testing.T) {
 	}
 	ada, err := tn.User(ctx, "ada@x.example")
 	if err != nil || ada.ID != adaID || ada.DisplayName != "Lovelace, Ada" || ada.BusinessPhone != "+1" ||
-		!ada.Enabled {
+		ada.MobilePhone != "+2" || ada.OfficeLocation != "London" || !ada.Enabled {
 		t.Errorf("%+v, %v", ada, err)
 	}
 	if bob, err := tn.User(ctx, "bob@x.example"); err != nil || bob.Enabled {
