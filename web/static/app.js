@@ -28,7 +28,8 @@ for (const box of document.querySelectorAll("input[data-filter]")) {
   });
 }
 
-// A live form finds while one types: it asks for the page that it would lead to, and takes the part that it names from it.
+// A live form finds while you type: it asks for the page that it would lead to, and takes the part that it names from
+// that page.
 for (const form of document.querySelectorAll("form[data-live]")) {
   const box = form.querySelector("input[type=search]");
   let latest = 0;
@@ -46,11 +47,13 @@ for (const form of document.querySelectorAll("form[data-live]")) {
   box.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(find, 80); });
   form.addEventListener("submit", (event) => { event.preventDefault(); find(); });
   document.addEventListener("keydown", (event) => {
-    if (event.key === "/" && !/^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName)) { event.preventDefault(); box.focus(); }
+    if (event.key !== "/" || /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName)) return;
+    event.preventDefault();
+    box.focus();
   });
 }
 
-// Favourite and recent roles of the portal are kept in this browser only, as account/role with the words to show.
+// Favorite and recent roles of the portal are kept in this browser only, as account/role with the words to show.
 const kept = (name) => { try { return JSON.parse(localStorage.getItem(name)) ?? []; } catch { return []; } };
 const keep = (name, list) => localStorage.setItem(name, JSON.stringify(list));
 const maxRecent = 5;
@@ -69,12 +72,18 @@ function showStars() {
   box.hidden = all.length === 0;
   box.querySelector("ul").replaceChildren(...all.map(({ role, label }) => {
     const [account, name] = role.split("/");
-    const item = document.createElement("li"), words = document.createElement("span"), open = document.createElement("a"), form = document.createElement("form"), keys = document.createElement("button");
+    const tags = ["li", "span", "a", "form", "button"];
+    const [item, words, open, form, keys] = tags.map((tag) => document.createElement(tag));
     words.textContent = (favourites.some((f) => f.role === role) ? "★ " : "") + label;
-    open.className = "button quiet"; open.textContent = "Console"; open.href = "/start/console?" + new URLSearchParams({ account_id: account, role_name: name });
+    open.className = "button quiet";
+    open.textContent = "Console";
+    open.href = "/start/console?" + new URLSearchParams({ account_id: account, role_name: name });
     open.setAttribute("aria-label", "Console: " + label);
-    form.method = "post"; form.action = `/start/accounts/${encodeURIComponent(account)}/roles/${encodeURIComponent(name)}/credentials`;
-    keys.className = "quiet"; keys.textContent = "Access keys"; keys.setAttribute("aria-label", "Access keys for " + label);
+    form.method = "post";
+    form.action = `/start/accounts/${encodeURIComponent(account)}/roles/${encodeURIComponent(name)}/credentials`;
+    keys.className = "quiet";
+    keys.textContent = "Access keys";
+    keys.setAttribute("aria-label", "Access keys for " + label);
     form.append(keys);
     const actions = document.createElement("div");
     actions.className = "actions end";
@@ -100,17 +109,21 @@ document.addEventListener("click", (event) => {
 });
 
 // Shortcut links have AWS's form, with the role behind a number sign, which servers never see.
-if (location.hash.startsWith("#/console?")) location.replace("/start/console" + location.hash.slice("#/console".length));
+if (location.hash.startsWith("#/console?")) {
+  location.replace("/start/console" + location.hash.slice("#/console".length));
+}
 
 // A form that only carries a message to another site is sent at once; without a script its button does it.
 for (const form of document.querySelectorAll("form[data-auto]")) form.submit();
 
-// What is in progress is looked at again while the page is visible. Only its live parts are replaced: a form beside them keeps what somebody types.
+// A page that shows work in progress is fetched again while it is visible. Only its live parts are replaced: a form
+// beside them keeps what you type.
 function renew(page) {
   for (const old of document.querySelectorAll("[data-live]")) {
     const now = page.getElementById(old.id);
     if (!now || old.querySelector("details[open]")) continue; // somebody reads there
-    const reachable = "a, button, input, summary", at = [...old.querySelectorAll(reachable)].indexOf(document.activeElement);
+    const reachable = "a, button, input, summary";
+    const at = [...old.querySelectorAll(reachable)].indexOf(document.activeElement);
     old.replaceWith(now);
     if (at >= 0) now.querySelectorAll(reachable)[at]?.focus();
   }
@@ -129,20 +142,31 @@ async function watch() {
 }
 watch();
 
-// Security keys: a form with data-key asks the browser for one, with the options in data-options, and sends what it answered.
+// Security keys: a form with data-key asks the browser for one, with the options in data-options, and sends what it
+// answered.
 const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
-const text = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+const text = (buffer) => {
+  const base64 = btoa(String.fromCharCode(...new Uint8Array(buffer)));
+  return base64.replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+};
 
 async function askForKey(form) {
   const options = JSON.parse(form.dataset.options);
   options.challenge = bytes(options.challenge);
-  for (const list of [options.excludeCredentials, options.allowCredentials]) for (const c of list ?? []) c.id = bytes(c.id);
+  for (const list of [options.excludeCredentials, options.allowCredentials]) {
+    for (const c of list ?? []) c.id = bytes(c.id);
+  }
   if (options.user) options.user.id = bytes(options.user.id);
-  const key = form.dataset.key === "create" ? await navigator.credentials.create({ publicKey: options }) : await navigator.credentials.get({ publicKey: options });
+  const asked = { publicKey: options };
+  const { credentials } = navigator;
+  const key = await (form.dataset.key === "create" ? credentials.create(asked) : credentials.get(asked));
   const response = {};
-  for (const part of ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"]) if (key.response[part]) response[part] = text(key.response[part]);
+  for (const part of ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"]) {
+    if (key.response[part]) response[part] = text(key.response[part]);
+  }
   if (key.response.getTransports) response.transports = key.response.getTransports();
-  return JSON.stringify({ id: key.id, rawId: text(key.rawId), type: key.type, response, clientExtensionResults: key.getClientExtensionResults() });
+  const clientExtensionResults = key.getClientExtensionResults();
+  return JSON.stringify({ id: key.id, rawId: text(key.rawId), type: key.type, response, clientExtensionResults });
 }
 
 for (const form of document.querySelectorAll("form[data-key]")) {
@@ -159,7 +183,8 @@ for (const form of document.querySelectorAll("form[data-key]")) {
       form.elements.response.value = await askForKey(form);
       form.submit();
     } catch {
-      problem.textContent = "The key was not used: it is not registered, is already registered, or took too long. Try again.";
+      problem.textContent = "The key was not used: it is not registered, is already registered, or took too long. " +
+        "Try again.";
     }
   });
 }
