@@ -45,9 +45,12 @@ fuzz: ## run each fuzz target (FUZZTIME=3m FUZZ=Redirect)
 notices: ## write THIRD_PARTY_NOTICES.md: licenses of the modules that the program links
 	scripts/notices
 
-docs: ## take the screenshots again
-	mkdir -p docs/images
-	GATEHOUSE_SCREENSHOTS=$(CURDIR)/docs/images $(GO) test ./cmd/gatehouse -run "TestTheWalkByHand|TestTheDemoInABrowser|TestTheBuiltInDirectory|TestAnAdministratorManages|TestSecondFactors" -count=1
+SCREENSHOTS = $(CURDIR)/bin/screenshots
+docs: ## take the pictures in docs/images again
+	mkdir -p $(SCREENSHOTS)
+	GATEHOUSE_SCREENSHOTS=$(SCREENSHOTS) $(GO) test -count=1 ./cmd/gatehouse \
+		-run "TestTheWalkByHand|TestTheDemoInABrowser|TestTheBuiltInDirectory|TestAnAdministratorManages|TestAdministratorsInABrowser"
+	for picture in docs/images/*.png; do cp $(SCREENSHOTS)/$$(basename $$picture) docs/images/ || exit 1; done
 
 release: ## build and pack every platform into dist/, with checksums
 	scripts/release
