@@ -33,7 +33,7 @@ var mayImport = []struct{ pkg, imports string }{
 		"tenant/tenanttest", "audit authn graph refusal tenant tenant/server tenant/store tenant/syncjobs web/webtest",
 	},
 	{"web/webtest", ""},
-	{"demo", "adminapi audit authn center connect graph refusal tenant"},
+	{"demo", "adminapi audit authn center connect graph mail refusal tenant web"},
 	{"center/store", "audit center names refusal sqldb"},
 	{"tenant/store", "audit names refusal sqldb tenant"},
 	{"center/scimserver", "audit center refusal scim"},
@@ -75,6 +75,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"provisioning/mapping", ""},
 	{"connect", "adminapi graph saml"},
 	{"dirsync", "audit graph provisioning provisioning/mapping refusal scim tenant tenant/mirror tenant/syncjobs"},
+	{"terminal", ""},
 	{"control", "audit authn names sqldb"},
 	{"inbound", "audit"},
 	{"scim", "names"}, {"saml", ""}, {"awsapi", ""}, {"graph", "names"}, {"adminapi", ""}, // wire packages

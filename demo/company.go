@@ -1,7 +1,8 @@
-// Package demo is the company that the demo shows, and that tests are made with: its people and
-// groups at the tenant, and what they may do in which AWS accounts of the center.
+// Package demo is the demo without its command: the company that it shows, and that tests are made
+// with, its people and groups at the tenant, and what they may do in which AWS accounts of the
+// center; the walk that connects the two; and what other programs are told of the pair.
 //
-// It may import adminapi, audit, authn, center, connect, graph, refusal and tenant.
+// It may import adminapi, audit, authn, center, connect, graph, mail, refusal, tenant and web.
 package demo
 
 import (

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
 func (w *world) accountsCommand() *cobra.Command {
@@ -51,7 +52,7 @@ func (a *administration) importAccounts() *cobra.Command {
 			if err := a.printChanges(changes); err != nil || dryRun {
 				return err
 			}
-			bar := a.counter("accounts")
+			bar := terminal.Counter(a.err, "accounts")
 			err = c.ApplyAccounts(cmd.Context(), changes, func(done int) { _ = bar.Set(done) }) // only a display
 			return errors.Join(err, bar.Finish())
 		})
@@ -71,7 +72,7 @@ func (a *administration) syncAccounts() *cobra.Command {
 		func(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), importTimeout)
 			defer cancel()
-			bar := a.counter("accounts")
+			bar := terminal.Counter(a.err, "accounts")
 			done, err := c.ImportOrganization(ctx, dryRun, force, func(read int) { _ = bar.Set(read) })
 			_ = bar.Finish()
 			if err != nil {

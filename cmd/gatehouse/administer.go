@@ -13,6 +13,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/outbound"
+	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
 // clientTimeout bounds how long a command waits for one answer of a server.
@@ -90,7 +91,7 @@ func (a *administration) print(v any, header string, rows func(line func(...any)
 	rows(func(columns ...any) {
 		texts := make([]string, len(columns))
 		for i, c := range columns {
-			texts[i] = inline(c)
+			texts[i] = terminal.Inline(c)
 		}
 		fmt.Fprintln(t, strings.Join(texts, "\t"))
 	})

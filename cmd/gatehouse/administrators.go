@@ -21,6 +21,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/control"
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
 func optional(t time.Time) *time.Time {
@@ -223,7 +224,7 @@ func (a *administratorCommands) listCommand() *cobra.Command {
 			if l.OneTimePassword {
 				password = "one-time"
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\n", inline(l.Name), moment(&l.CreatedAt), moment(l.LastSignInAt),
+			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\n", terminal.Inline(l.Name), moment(&l.CreatedAt), moment(l.LastSignInAt),
 				l.Sessions, l.SecondFactors, password)
 		}
 		return t.Flush()
@@ -249,8 +250,8 @@ What was opened with the old one ends.`,
 				o.Do = control.OneTimePassword
 			case file != "":
 				o.Password, err = readPasswordFile(file)
-			case terminal(a.in):
-				o.Password, err = a.askPassword(cmd.Context(), "New password for "+args[0], a.check)
+			case terminal.Is(a.in):
+				o.Password, err = terminal.AskPassword(cmd.Context(), a.in, a.err, "New password for "+args[0], a.check)
 				if err == nil && o.Password == "" {
 					err = errors.New("no password was typed: nothing was changed")
 				}

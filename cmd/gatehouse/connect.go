@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/outbound"
+	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
 // connectSettings are the flags of connect.
@@ -129,7 +130,7 @@ func (w *world) connect(ctx context.Context, s *connectSettings) error {
 	}
 	waiting, cancel := context.WithTimeout(ctx, s.wait)
 	defer cancel()
-	bar := w.bar("Provisioning")
+	bar := terminal.Bar(w.err, "Provisioning")
 	result, err := plan.Verify(waiting, bar)
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
@@ -160,7 +161,7 @@ func printPlan(out io.Writer, p *connect.Plan) {
 		if s.Done {
 			mark = "="
 		}
-		fmt.Fprintf(t, " %s\t%s\t%s\n", mark, inline(s.Title), inline(s.Detail))
+		fmt.Fprintf(t, " %s\t%s\t%s\n", mark, terminal.Inline(s.Title), terminal.Inline(s.Detail))
 	}
 	_ = t.Flush()
 	if p.Changes && p.Report.Total > 0 {
@@ -179,7 +180,7 @@ func printPlan(out io.Writer, p *connect.Plan) {
 		shown := 0
 		for _, u := range p.Report.Users {
 			if (u.Effect == "StopsWorking" || u.Effect == "MatchesNobody") && shown < 20 {
-				fmt.Fprintf(out, "         %s: %s\n", inline(u.UserName), inline(u.Explanation))
+				fmt.Fprintf(out, "         %s: %s\n", terminal.Inline(u.UserName), terminal.Inline(u.Explanation))
 				shown++
 			}
 		}
@@ -209,7 +210,7 @@ func stepPrinter(out io.Writer, p *connect.Plan) func(int, bool) {
 func printResult(out io.Writer, r connect.Result, changes int) {
 	printChecks(out, r)
 	for _, f := range r.Failures {
-		fmt.Fprintf(out, " ! not provisioned: %s: %s\n", inline(f.Name), inline(f.Reason))
+		fmt.Fprintf(out, " ! not provisioned: %s: %s\n", terminal.Inline(f.Name), terminal.Inline(f.Reason))
 	}
 	if changes == 0 {
 		fmt.Fprintln(out, "\nConnected already: nothing to change.")
@@ -220,7 +221,7 @@ func printResult(out io.Writer, r connect.Result, changes int) {
 
 func printChecks(out io.Writer, r connect.Result) {
 	for _, c := range r.Checks {
-		fmt.Fprintf(out, " ✓ %s: %s\n", inline(c.Title), inline(c.Detail))
+		fmt.Fprintf(out, " ✓ %s: %s\n", terminal.Inline(c.Title), terminal.Inline(c.Detail))
 	}
 }
 
@@ -260,27 +261,4 @@ func (w *world) connectJSON(s *connectSettings, p *connect.Plan, changes int, r 
 		}
 	}
 	return json.NewEncoder(w.out).Encode(out)
-}
-
-// bar returns a function that draws progress on a terminal, and does nothing elsewhere.
-func (w *world) bar(title string) func(done, total int) {
-	out := raw(w.err)
-	if !terminal(w.err) {
-		return func(int, int) {}
-	}
-	var bar *progressbar.ProgressBar
-	return func(done, total int) {
-		if bar == nil {
-			bar = progressbar.NewOptions(
-				total, progressbar.OptionSetWriter(out), progressbar.OptionSetDescription(" "+inline(title)),
-				progressbar.OptionShowCount(), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish(),
-				progressbar.OptionThrottle(50*time.Millisecond),
-			)
-		}
-		bar.ChangeMax(max(total, 1))
-		_ = bar.Set(done) // a bar that cannot be drawn is no failure
-		if done >= total {
-			_ = bar.Finish()
-		}
-	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/scimserver"
 	"github.com/gatehouse-id/gatehouse/center/store"
+	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
 // centerFile is the name of the center's database in its data folder.
@@ -54,22 +55,6 @@ func (w *world) result(asJSON bool, v any, words string, args ...any) error {
 	}
 	_, err := fmt.Fprintf(w.out, words+"\n", args...)
 	return err
-}
-
-// counter counts on a terminal what is done, where nobody knows how much there is; elsewhere it
-// shows nothing.
-func (w *world) counter(what string) *progressbar.ProgressBar {
-	out := raw(w.err)
-	if !terminal(w.err) {
-		out = io.Discard
-	}
-	// The library's own goroutine, which turns the spinner between two counts, reads the bar
-	// without its lock: it is not started.
-	return progressbar.NewOptions64(
-		-1, progressbar.OptionSetSpinnerChangeInterval(0), progressbar.OptionSetWriter(out),
-		progressbar.OptionSetDescription(what), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
-		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(),
-	)
 }
 
 func (w *world) backupCommand() *cobra.Command {
@@ -202,7 +187,7 @@ Passwords, devices and sessions are not part of it.`,
 				defer func() { err = errors.Join(err, f.Close()) }()
 				out, done = f, args[0]
 			}
-			lines, bar := 0, w.counter("export")
+			lines, bar := 0, terminal.Counter(w.err, "export")
 			err = scimserver.Export(cmd.Context(), &center.Center{Store: s}, out, func() { lines++; _ = bar.Add(1) })
 			if err != nil {
 				return fmt.Errorf("export: %w", err)
@@ -251,7 +236,7 @@ func (w *world) importFile(ctx context.Context, d *dataFlags, file string, o sci
 	if err != nil {
 		return err
 	}
-	bar := w.counter("import")
+	bar := terminal.Counter(w.err, "import")
 	o.Progress = func() { _ = bar.Add(1) }
 	result, err := scimserver.Import(ctx, c, audit.SystemActor, f, o)
 	_ = bar.Finish()
@@ -259,7 +244,7 @@ func (w *world) importFile(ctx context.Context, d *dataFlags, file string, o sci
 		return fmt.Errorf("import: %w", err)
 	}
 	for _, line := range result.Failures {
-		fmt.Fprintln(w.err, inline(line))
+		fmt.Fprintln(w.err, terminal.Inline(line))
 	}
 	verb := map[bool]string{
 		false: "%d created, %d changed, %d left as they were, %d failed",
@@ -303,7 +288,7 @@ sealed secrets. It changes nothing. The exit code is 1 when something is wrong.`
 			if err != nil {
 				return err
 			}
-			bar, seen := w.counter("check"), 0
+			bar, seen := terminal.Counter(w.err, "check"), 0
 			problems, err := s.Check(ctx, func(rows int) { _ = bar.Add(rows - seen); seen = rows })
 			_ = bar.Finish()
 			if err == nil {
@@ -315,7 +300,7 @@ sealed secrets. It changes nothing. The exit code is 1 when something is wrong.`
 				return fmt.Errorf("check: %w", err)
 			}
 			for _, p := range problems {
-				fmt.Fprintln(w.err, inline(p))
+				fmt.Fprintln(w.err, terminal.Inline(p))
 			}
 			if err := w.result(
 				d.asJSON, map[string]any{"rows": seen, "problems": append([]string{}, problems...)},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,11 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
 	centerserver "github.com/gatehouse-id/gatehouse/center/server"
@@ -27,6 +24,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant"
 	tenantserver "github.com/gatehouse-id/gatehouse/tenant/server"
 	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
+	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
 // demo is one run of the subcommand.
@@ -140,7 +138,7 @@ func (d *demo) run(ctx context.Context) error {
 		return err
 	}
 	if d.noConnect {
-		servers.Go(func() { d.assignWhenReady(ctx) })
+		servers.Go(func() { company.AssignWhenReady(ctx, d.center, d.log) })
 	}
 	<-ctx.Done()
 	return drain(failed)
@@ -187,7 +185,8 @@ func (d *demo) open(
 	closeAll := func() {
 		_ = errors.Join(d.center.Close(), d.tenant.Close()) // everything acknowledged is durable
 	}
-	if err := d.seed(ctx); err != nil {
+	d.secrets, err = company.Kept(ctx, d.keysFile(), d.sealer, d.center, d.tenant, d.people, d.groups)
+	if err != nil {
 		closeAll()
 		return nil, stop(err)
 	}
@@ -196,93 +195,28 @@ func (d *demo) open(
 	d.jobs.Interval = d.rehearsal.interval
 	serve(c, cl, centerserver.Handler(d.center, centerserver.Config{
 		Targets: c.targets(),
-		More:    func(mux *http.ServeMux) { mountOutbox(mux, d.center, outbox) },
+		More:    func(mux *http.ServeMux) { company.MountOutbox(mux, d.center, outbox) },
 	}), d.center.Run)
 	serve(t, tl, tenantserver.Handler(d.tenant, d.rehearsal.config(t, d.jobs)), d.tenant.Run)
 	return closeAll, nil
 }
 
-// seed fills a new data folder, or reads what an earlier start kept. The sealed file is written
-// last, so that a start that was interrupted is begun again.
-func (d *demo) seed(ctx context.Context) error {
-	path := filepath.Join(d.data, secretsFile)
-	sealed, err := os.ReadFile(path) // #nosec G304 -- the demo's own folder
-	if err == nil {
-		plain, err := d.sealer.Open("demo", string(sealed))
-		if err != nil {
-			return fmt.Errorf("the data folder %s: %w", d.data, err)
-		}
-		return json.Unmarshal(plain, &d.secrets)
-	}
-	if !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	if d.secrets, err = company.Seed(ctx, d.center, d.tenant, d.people, d.groups); err != nil {
-		return err
-	}
-	return d.saveSecrets()
-}
-
-func (d *demo) saveSecrets() error {
-	plain, err := json.Marshal(d.secrets) // #nosec G117 -- sealed in the next line
-	if err != nil {
-		return err
-	}
-	return authn.WritePrivate(filepath.Join(d.data, secretsFile), []byte(d.sealer.Seal("demo", plain)))
-}
-
-// walk connects the halves over the wire, with the same code and the same APIs as the connect
-// command.
+// walk connects the halves over the wire.
 func (d *demo) walk(ctx context.Context) (connect.State, []connect.Failure, error) {
 	fmt.Fprintf(d.out, "Tenant   %s\nCenter   %s\n\n", d.tenant.AdminCenterURL(), d.center.ConsoleURL())
 	if d.noConnect {
 		return connect.State{}, nil, nil
 	}
-	cfg, err := d.secrets.Connection(ctx, d.center, d.tenant, outbound.Operator.Client(clientTimeout))
-	if err != nil {
-		return connect.State{}, nil, err
+	client := outbound.Operator.Client(clientTimeout)
+	state, result, err := d.secrets.Connect(ctx, d.center, d.tenant, client, company.Watch{
+		Planned:  func(p *connect.Plan) func(int, bool) { return stepPrinter(d.out, p) },
+		NewToken: func(k company.Keys) error { return k.Keep(d.keysFile(), d.sealer) },
+		Cycle:    terminal.Bar(d.w.err, "Provisioning"),
+	})
+	if err == nil {
+		printChecks(d.out, result)
 	}
-	plan, err := connect.Observe(ctx, cfg)
-	if err != nil {
-		return connect.State{}, nil, err
-	}
-	if err := plan.Apply(ctx, connect.Confirmation, stepPrinter(d.out, plan)); err != nil {
-		return connect.State{}, nil, err
-	}
-	if plan.State.SCIMToken != "" {
-		d.secrets.SCIMToken = plan.State.SCIMToken
-		if err := d.saveSecrets(); err != nil {
-			return connect.State{}, nil, err
-		}
-	}
-	result, err := plan.Verify(ctx, d.w.bar("Provisioning"))
-	if err != nil {
-		return connect.State{}, nil, err
-	}
-	printChecks(d.out, result)
-	if _, err := company.Assign(ctx, d.center, audit.SystemActor); err != nil {
-		return connect.State{}, nil, err
-	}
-	return plan.State, result.Failures, nil
+	return state, result.Failures, err
 }
 
-// assignWhenReady waits for the groups that a person connects by hand, so that the portal is not
-// empty afterwards.
-func (d *demo) assignWhenReady(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		missing, err := company.Assign(ctx, d.center, audit.SystemActor)
-		if err != nil && ctx.Err() == nil {
-			d.log.Error("assign permission sets", "error", err)
-		}
-		if err == nil && missing == 0 {
-			return
-		}
-	}
-}
+func (d *demo) keysFile() string { return filepath.Join(d.data, secretsFile) }

@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/connect"
 	company "github.com/gatehouse-id/gatehouse/demo"
 	"github.com/gatehouse-id/gatehouse/refusal"
+	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
 // printJSON prints what docs/demo.md describes.
@@ -31,7 +32,7 @@ func (d *demo) printPage(ctx context.Context, s connect.State, failures []connec
 		return err
 	}
 	for _, f := range failures {
-		fmt.Fprintf(out, " ! %s was not provisioned: %s\n", inline(f.Name), inline(f.Reason))
+		fmt.Fprintf(out, " ! %s was not provisioned: %s\n", terminal.Inline(f.Name), terminal.Inline(f.Reason))
 	}
 	fmt.Fprintln(out)
 	t := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
@@ -42,7 +43,7 @@ func (d *demo) printPage(ctx context.Context, s connect.State, failures []connec
 	fmt.Fprintf(t, "\t\tEveryone in the company has this password.\n")
 	fmt.Fprintf(t, "Console\t%s\t%s / %s\n", d.center.ConsoleURL(), company.AdminName, d.secrets.AdminPassword)
 	fmt.Fprintf(t, "Admin center\t%s\tthe same\n", d.tenant.AdminCenterURL())
-	fmt.Fprintf(t, "Mail\t%s\twhat would be sent\n", d.center.URL+outboxPath)
+	fmt.Fprintf(t, "Mail\t%s\twhat would be sent\n", d.center.URL+company.OutboxPath)
 	if err := t.Flush(); err != nil {
 		return err
 	}

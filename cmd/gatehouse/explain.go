@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
 func (w *world) explainCommand() *cobra.Command {
@@ -46,7 +48,7 @@ takes the settings of gatehouse sync and changes nothing.`,
 			}
 			for _, e := range events {
 				fmt.Fprintf(
-					a.out, "%s  %s %s\n", e.EventTime.UTC().Format("2006-01-02 15:04:05 UTC"), inline(e.EventName),
+					a.out, "%s  %s %s\n", e.EventTime.UTC().Format("2006-01-02 15:04:05 UTC"), terminal.Inline(e.EventName),
 					e.Result,
 				)
 				for _, line := range [][2]string{{
@@ -54,7 +56,7 @@ takes the settings of gatehouse sync and changes nothing.`,
 				}, {"from", e.SourceIPAddress}, {"subject", e.Subject}, {"why", e.What}, {"check", e.Check},
 					{"expected", e.Expected}, {"received", e.Received}, {"detail", e.Detail}, {"to do", e.Remedy}} {
 					if line[1] != "" {
-						fmt.Fprintf(a.out, "  %-9s %s\n", line[0], inline(line[1]))
+						fmt.Fprintf(a.out, "  %-9s %s\n", line[0], terminal.Inline(line[1]))
 					}
 				}
 			}

@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
 // firstAdministrator says who the first administrator is, and where the password comes from.
@@ -72,68 +73,14 @@ func (w *world) choose(ctx context.Context, f *firstAdministrator, check func(st
 		}
 		return password, false, nil
 	}
-	if terminal(w.in) && terminal(w.err) {
+	if terminal.Is(w.in) && terminal.Is(w.err) {
 		what := "Password for the first administrator, " + f.name + " (empty: one is made)"
-		password, err = w.askPassword(ctx, what, check)
+		password, err = terminal.AskPassword(ctx, w.in, w.err, what, check)
 		if err != nil || password != "" {
 			return password, false, err
 		}
 	}
 	return generate(), true, nil
-}
-
-// askPassword asks for a password on the terminal, twice and without an echo, until it fulfils the
-// rule; an empty one is returned as it is.
-func (w *world) askPassword(ctx context.Context, what string, check func(string) error) (string, error) {
-	for {
-		password, err := w.readPassword(ctx, what+": ")
-		if err != nil || password == "" {
-			return "", err
-		}
-		if err := check(password); err != nil {
-			fmt.Fprintf(w.err, "%v.\n", err)
-			continue
-		}
-		again, err := w.readPassword(ctx, "The same again: ")
-		if err != nil {
-			return "", err
-		}
-		if again == password {
-			return password, nil
-		}
-		fmt.Fprintln(w.err, "The two are not the same.")
-	}
-}
-
-// readPassword reads a line from the terminal without an echo. The terminal is as it was
-// afterwards, also when ctx ends first.
-func (w *world) readPassword(ctx context.Context, prompt string) (string, error) {
-	in, ok := w.in.(*os.File)
-	if !ok {
-		return "", errors.New("the standard input is no terminal")
-	}
-	fd := int(in.Fd()) // #nosec G115 -- file descriptors are small
-	before, err := term.GetState(fd)
-	if err != nil {
-		return "", err
-	}
-	fmt.Fprint(w.err, prompt)
-	type line struct {
-		text string
-		err  error
-	}
-	read := make(chan line, 1)
-	go func() {
-		text, err := term.ReadPassword(fd)
-		read <- line{string(text), err}
-	}()
-	select {
-	case l := <-read:
-		fmt.Fprintln(w.err)
-		return l.text, l.err
-	case <-ctx.Done():
-		return "", errors.Join(ctx.Err(), term.Restore(fd, before))
-	}
 }
 
 // firstStartFile holds what a first start has made.

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
 func (w *world) identitySourceCommand() *cobra.Command {
@@ -112,7 +113,7 @@ func (a *administration) showSource(cmd *cobra.Command, c *adminapi.Client, _ []
 		}[d.IdentitySource],
 	)
 	for _, i := range configurations {
-		fmt.Fprintf(a.out, "%s: %s, %s\n", strings.ToLower(i.Status), inline(i.EntityID), inline(i.SignInURL))
+		fmt.Fprintf(a.out, "%s: %s, %s\n", strings.ToLower(i.Status), terminal.Inline(i.EntityID), terminal.Inline(i.SignInURL))
 	}
 	if d.IdPInitiatedSignIn != nil && !*d.IdPInitiatedSignIn {
 		fmt.Fprintln(a.out, requestsOnly)

@@ -1,16 +1,12 @@
 package main
 
 import (
-	"embed"
-	"io/fs"
 	"log/slog"
-	"net/http"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/mail"
-	"github.com/gatehouse-id/gatehouse/web"
 )
 
 // mailServer is the settings for sending mail.
@@ -49,26 +45,4 @@ func (m mailer) Send(message center.Mail) {
 // notifier hands a tenant's notifications to a queue.
 func notifier(q *mail.Queue) func(to, subject, text string) {
 	return func(to, subject, text string) { q.Send(mail.Message{To: to, Subject: subject, Text: text}) }
-}
-
-// outboxPath is where the demo shows the mails that it does not send.
-const outboxPath = "/mail"
-
-//go:embed pages/mail.html
-var outboxPages embed.FS
-
-// mountOutbox shows the mails on a page. Only the demo does: whoever reads them can sign in as
-// anybody.
-func mountOutbox(mux *http.ServeMux, c *center.Center, o *mail.Outbox) {
-	dir, err := fs.Sub(outboxPages, "pages")
-	if err != nil {
-		panic(err)
-	}
-	pages := web.NewPages(dir, c.Log)
-	mux.Handle("GET "+outboxPath, web.Guard(c.URL, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		pages.Render(
-			w, http.StatusOK, "mail",
-			web.View{Title: "Email", Product: "Gatehouse demo", Theme: "center", Home: outboxPath, Data: o.Messages()},
-		)
-	})))
 }

@@ -16,6 +16,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
 // Exit codes.
@@ -62,14 +64,14 @@ func (e usageError) Unwrap() error { return e.error }
 // world is what a command sees of the world outside, so that tests can be it.
 type world struct {
 	in       io.Reader
-	out, err io.Writer // escapers, where a program runs: what they are given may come from outside
+	out, err io.Writer // terminal.Writers, since what they are given may come from outside
 	env      func(string) (string, bool)
 }
 
 func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer, env func(string) (string, bool)) int {
-	shown, errShown := &escaper{to: out}, &escaper{to: errOut}
-	defer shown.flush()
-	defer errShown.flush()
+	shown, errShown := terminal.NewWriter(out), terminal.NewWriter(errOut)
+	defer shown.Flush()
+	defer errShown.Flush()
 	w := &world{in, shown, errShown, env}
 	root := w.rootCommand()
 	root.SetArgs(args)
@@ -84,10 +86,10 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	case errors.Is(err, errChanges): // they are printed
 		return exitChanges
 	case errors.As(err, &usage):
-		fmt.Fprintf(errShown, "gatehouse: %s\nSee \"gatehouse --help\".\n", paragraph(err))
+		fmt.Fprintf(errShown, "gatehouse: %s\nSee \"gatehouse --help\".\n", terminal.Paragraph(err))
 		return exitUsage
 	}
-	fmt.Fprintf(errShown, "gatehouse: %s\n", paragraph(err))
+	fmt.Fprintf(errShown, "gatehouse: %s\n", terminal.Paragraph(err))
 	return exitFailed
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	company "github.com/gatehouse-id/gatehouse/demo"
 	"github.com/gatehouse-id/gatehouse/graph"
 )
 
@@ -278,7 +279,7 @@ func TestTooManyDeletionsAreHeldBack(t *testing.T) {
 		t.Error("the group is gone all the same")
 	}
 	e.soon("a mail to whom the settings name", func() bool {
-		res, err := http.Get(d.Center.URL + outboxPath)
+		res, err := http.Get(d.Center.URL + company.OutboxPath)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/iam"
+	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
 func (w *world) rolesCommand() *cobra.Command {
@@ -75,7 +76,7 @@ func (a *administration) checkRoles() *cobra.Command {
 		func(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), patienceWithRoles)
 			defer cancel()
-			bar := a.counter("roles")
+			bar := terminal.Counter(a.err, "roles")
 			different, err := c.CheckRoles(ctx, account, func(checked int) { _ = bar.Set(checked) })
 			_ = bar.Finish() // only a display
 			if err != nil {
@@ -109,7 +110,7 @@ func (a *administration) provisionRoles() *cobra.Command {
 			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), patienceWithRoles)
 			defer cancel()
-			bar := a.counter("roles")
+			bar := terminal.Counter(a.err, "roles")
 			err = c.ProvisionAll(ctx, stale, func(done int) { _ = bar.Set(done) }) // only a display
 			return errors.Join(stillWorking(err), bar.Finish())
 		})

@@ -13,6 +13,8 @@ import (
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/term"
+
+	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
 // bindSettings fills the flags that were not given from the environment and the configuration file.
@@ -125,27 +127,10 @@ func (w *world) logger(cmd *cobra.Command, defaultLevel slog.Level) (*slog.Logge
 	options := &slog.HandlerOptions{Level: level}
 	format, _ := cmd.Flags().GetString("log-format")
 	switch {
-	case format == "text", format == "" && terminal(w.err):
+	case format == "text", format == "" && terminal.Is(w.err):
 		return slog.New(slog.NewTextHandler(w.err, options)), nil
 	case format == "json", format == "":
 		return slog.New(slog.NewJSONHandler(w.err, options)), nil
 	}
 	return nil, usageError{fmt.Errorf("--log-format %q: want text or json", format)}
-}
-
-// raw is the stream behind an escaper: for progress bars, which move the cursor.
-func raw(stream io.Writer) io.Writer {
-	if e, ok := stream.(*escaper); ok {
-		return e.to
-	}
-	return stream
-}
-
-// terminal says whether a stream is a person's terminal.
-func terminal(stream any) bool {
-	if e, ok := stream.(*escaper); ok {
-		stream = e.to
-	}
-	f, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) // #nosec G115 -- file descriptors are small
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/graphserver"
+	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
 // syncSettings are the flags of sync.
@@ -202,13 +203,13 @@ func (p *syncProgress) read(objects int, ended bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.bar == nil {
-		p.bar = p.counter("read")
+		p.bar = terminal.Counter(p.err, "read")
 	}
 	_ = p.bar.Set(objects) // only a display
 	if ended {
 		_ = p.bar.Finish()
 		p.bar = nil
-		p.draw = p.world.bar("sync")
+		p.draw = terminal.Bar(p.err, "sync")
 	}
 }
 

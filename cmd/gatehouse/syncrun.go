@@ -15,12 +15,13 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/dirsync"
 	"github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
 // sync runs cycles: one, or one after the other until it is told to stop.
 func (w *world) sync(ctx context.Context, s *syncSettings, log *slog.Logger) (err error) {
 	m := newSyncMetrics()
-	out := &syncPrinter{out: w.out, asJSON: s.asJSON, dryRun: s.dryRun, live: !s.dryRun && !terminal(w.err)}
+	out := &syncPrinter{out: w.out, asJSON: s.asJSON, dryRun: s.dryRun, live: !s.dryRun && !terminal.Is(w.err)}
 	y, closeState, err := w.openSync(ctx, s, log, func(e provisioning.Entry) {
 		m.entry(e)
 		out.entry(e)
@@ -166,11 +167,11 @@ func (p *syncPrinter) print(e provisioning.Entry) {
 	if e.Outcome == provisioning.Failure || mark == "" {
 		mark = "!"
 	}
-	fmt.Fprintf(p.out, " %s %-7s %-5s  %s\n", mark, e.Action, strings.ToLower(string(e.Ref.Kind)), inline(e.Name))
+	fmt.Fprintf(p.out, " %s %-7s %-5s  %s\n", mark, e.Action, strings.ToLower(string(e.Ref.Kind)), terminal.Inline(e.Name))
 	if e.Outcome == provisioning.Failure || e.Code != "" {
-		fmt.Fprintf(p.out, "     %s: %s\n", inline(e.Code), inline(e.Reason))
+		fmt.Fprintf(p.out, "     %s: %s\n", terminal.Inline(e.Code), terminal.Inline(e.Reason))
 	} else if e.Reason == "taken over" || e.Action == provisioning.StagedDelete {
-		fmt.Fprintf(p.out, "     %s\n", inline(e.Reason))
+		fmt.Fprintf(p.out, "     %s\n", terminal.Inline(e.Reason))
 	}
 	if e.Action == provisioning.Update || e.Outcome == provisioning.Failure {
 		for _, c := range e.Changes {
@@ -178,10 +179,10 @@ func (p *syncPrinter) print(e provisioning.Entry) {
 		}
 	}
 	for _, m := range e.Added {
-		fmt.Fprintf(p.out, "     + %s\n", inline(m))
+		fmt.Fprintf(p.out, "     + %s\n", terminal.Inline(m))
 	}
 	for _, m := range e.Removed {
-		fmt.Fprintf(p.out, "     - %s\n", inline(m))
+		fmt.Fprintf(p.out, "     - %s\n", terminal.Inline(m))
 	}
 }
 
@@ -299,10 +300,10 @@ func (w *world) explainPerson(ctx context.Context, s *syncSettings, name string,
 	for i, step := range x.Steps {
 		fmt.Fprintf(w.out, "%d  %-8s %s\n", i+1, step.Name, step.Status)
 		if step.Reason != "" {
-			fmt.Fprintf(w.out, "   %s\n", inline(step.Reason))
+			fmt.Fprintf(w.out, "   %s\n", terminal.Inline(step.Reason))
 		}
 		for _, d := range step.Details {
-			fmt.Fprintf(w.out, "   %-28s %s\n", inline(d.Name), inline(d.Value))
+			fmt.Fprintf(w.out, "   %-28s %s\n", terminal.Inline(d.Name), terminal.Inline(d.Value))
 		}
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/mirror"
+	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
 // importedDirectory is the settings of tenant import.
@@ -96,7 +97,7 @@ func (w *world) readGraph(ctx context.Context, s *importedDirectory, t *tenant.T
 	if err != nil {
 		return err
 	}
-	bar := w.counter("read")
+	bar := terminal.Counter(w.err, "read")
 	m := &mirror.Mirror{Tenant: t, Graph: from, Progress: func(n int) { _ = bar.Set(n) }} // only a display
 	_, err = m.Pull(ctx)
 	_ = bar.Finish()
