@@ -224,7 +224,8 @@ func (a *administratorCommands) listCommand() *cobra.Command {
 			if l.OneTimePassword {
 				password = "one-time"
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\n", terminal.Inline(l.Name), moment(&l.CreatedAt), moment(l.LastSignInAt),
+			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\n", terminal.Inline(l.Name), moment(&l.CreatedAt),
+				moment(l.LastSignInAt),
 				l.Sessions, l.SecondFactors, password)
 		}
 		return t.Flush()

@@ -48,7 +48,8 @@ takes the settings of gatehouse sync and changes nothing.`,
 			}
 			for _, e := range events {
 				fmt.Fprintf(
-					a.out, "%s  %s %s\n", e.EventTime.UTC().Format("2006-01-02 15:04:05 UTC"), terminal.Inline(e.EventName),
+					a.out, "%s  %s %s\n", e.EventTime.UTC().Format("2006-01-02 15:04:05 UTC"),
+					terminal.Inline(e.EventName),
 					e.Result,
 				)
 				for _, line := range [][2]string{{

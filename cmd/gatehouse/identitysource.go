@@ -113,7 +113,10 @@ func (a *administration) showSource(cmd *cobra.Command, c *adminapi.Client, _ []
 		}[d.IdentitySource],
 	)
 	for _, i := range configurations {
-		fmt.Fprintf(a.out, "%s: %s, %s\n", strings.ToLower(i.Status), terminal.Inline(i.EntityID), terminal.Inline(i.SignInURL))
+		fmt.Fprintf(
+			a.out, "%s: %s, %s\n", strings.ToLower(i.Status), terminal.Inline(i.EntityID),
+			terminal.Inline(i.SignInURL),
+		)
 	}
 	if d.IdPInitiatedSignIn != nil && !*d.IdPInitiatedSignIn {
 		fmt.Fprintln(a.out, requestsOnly)

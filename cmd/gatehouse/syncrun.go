@@ -167,7 +167,9 @@ func (p *syncPrinter) print(e provisioning.Entry) {
 	if e.Outcome == provisioning.Failure || mark == "" {
 		mark = "!"
 	}
-	fmt.Fprintf(p.out, " %s %-7s %-5s  %s\n", mark, e.Action, strings.ToLower(string(e.Ref.Kind)), terminal.Inline(e.Name))
+	fmt.Fprintf(
+		p.out, " %s %-7s %-5s  %s\n", mark, e.Action, strings.ToLower(string(e.Ref.Kind)), terminal.Inline(e.Name),
+	)
 	if e.Outcome == provisioning.Failure || e.Code != "" {
 		fmt.Fprintf(p.out, "     %s: %s\n", terminal.Inline(e.Code), terminal.Inline(e.Reason))
 	} else if e.Reason == "taken over" || e.Action == provisioning.StagedDelete {

@@ -90,11 +90,11 @@ func TestTheFirstPasswordIsAskedForOnATerminal(t *testing.T) {
 			say("(empty: one is made): ", "simple")
 			wait(t, seen, "8 to")
 			say("(empty: one is made): ", rootPassword)
-			say("The same again: ", "something else")
-			wait(t, seen, "are not the same")
+			say("Repeat the password: ", "something else")
+			wait(t, seen, "do not match")
 			say("(empty: one is made): ", rootPassword)
 			wait(t, seen, "are not the same.\r\nPassword")
-			for strings.Count(seen.String(), "The same again: ") < 2 {
+			for strings.Count(seen.String(), "Repeat the password: ") < 2 {
 				time.Sleep(5 * time.Millisecond) // between two looks at the condition
 			}
 			if _, err := person.WriteString(rootPassword + "\n"); err != nil {
@@ -119,7 +119,7 @@ func TestTheFirstPasswordIsAskedForOnATerminal(t *testing.T) {
 				)
 			}()
 			say("New password for admin: ", otherPassword)
-			for strings.Count(seen.String(), "The same again: ") < 3 {
+			for strings.Count(seen.String(), "Repeat the password: ") < 3 {
 				time.Sleep(5 * time.Millisecond) // between two looks at the condition
 			}
 			if _, err := person.WriteString(otherPassword + "\n"); err != nil {
