@@ -11,6 +11,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/mail"
 	"net/url"
 	"runtime"
 	"time"
@@ -22,6 +23,14 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/saml"
 )
+
+// checkEmail is what the center demands of a name.
+func checkEmail(name string) error {
+	if address, err := mail.ParseAddress(name); err != nil || address.Address != name {
+		return errors.New("an email address")
+	}
+	return nil
+}
 
 // The response that all verify: Entra's shape, the assertion signed with RSA-2048 and SHA-256.
 const (
@@ -65,11 +74,14 @@ func verifications(s settings, _ string) ([]figure, error) {
 	}
 	encoded := base64.StdEncoding.EncodeToString(response)
 	want := saml.Expect{
-		Issuer:       samlIssuer,
-		Certificates: []*x509.Certificate{key.Certificate},
-		Audience:     samlAudience,
-		Recipient:    samlACS,
-		Now:          now,
+		Issuer:        samlIssuer,
+		Certificates:  []*x509.Certificate{key.Certificate},
+		Audience:      samlAudience,
+		Recipient:     samlACS,
+		Now:           now,
+		NameID:        checkEmail,
+		NameIDFormats: []string{saml.FormatEmail},
+		MaxAssertion:  50_000,
 	}
 	tasks := []struct {
 		name string

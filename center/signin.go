@@ -3,6 +3,7 @@ package center
 import (
 	"context"
 	"errors"
+	"net/mail"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -34,6 +35,18 @@ const (
 	//bound:life a message of the identity provider, beyond its time
 	clockSkew = 3 * time.Minute // between the identity provider's clock and ours, as package saml allows for
 )
+
+// MaxAssertion is how long an assertion may be, in characters. Source: user guide, limits.
+const MaxAssertion = 50_000 //bound:text an assertion, in characters
+
+// CheckNameID refuses the name in an assertion when it is no email address. It says what is wanted.
+// Source: user guide, "Troubleshooting": a NameID must be an RFC 2822 address.
+func CheckNameID(name string) error {
+	if address, err := mail.ParseAddress(name); err != nil || address.Address != name {
+		return errors.New("a user name that is an email address")
+	}
+	return nil
+}
 
 // VerifiedAssertion is what a door has verified of a SAML response: signature, issuer, audience,
 // recipient and times.

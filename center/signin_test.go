@@ -314,3 +314,22 @@ func TestTheIdentityProviderMakesNoAdministrator(t *testing.T) {
 		t.Errorf("the console was opened to %q: %v", name, err)
 	}
 }
+
+// TestANameIDIsAnEmailAddress has the names that identity providers send.
+func TestANameIDIsAnEmailAddress(t *testing.T) {
+	for name, ok := range map[string]bool{
+		"ada@example.com":          true,
+		"ada+admin@example.com":    true,
+		"ada":                      false,
+		"Ada <ada@example.com>":    false,
+		"<ada@example.com>":        false,
+		"ada@example.com (Ada)":    false,
+		"ada@example.com, b@c.com": false,
+		" ada@example.com":         false,
+		"":                         false,
+	} {
+		if err := center.CheckNameID(name); (err == nil) != ok {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}

@@ -48,14 +48,13 @@ const (
 	ClassUnspecified       = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified"
 )
 
-// Limits of messages. Source for metadata and assertion, in characters: user guide, limits.
+// Limits of messages. Source for metadata: user guide, limits.
 const (
-	MaxMetadata  = 75_000    //bound:body metadata of the other side
-	MaxMessage   = 256 << 10 //bound:body a SAML message
-	maxAssertion = 50_000    //bound:text an assertion, in characters
-	maxNameID    = 256       //bound:text a NameID, in bytes
-	maxElements  = 10_000    //bound:depth elements of a SAML message
-	maxDepth     = 64        //bound:depth nesting of a SAML message
+	MaxMetadata = 75_000    //bound:body metadata of the other side
+	MaxMessage  = 256 << 10 //bound:body a SAML message
+	maxNameID   = 256       //bound:text a NameID, in bytes
+	maxElements = 10_000    //bound:depth elements of a SAML message
+	maxDepth    = 64        //bound:depth nesting of a SAML message
 )
 
 // timeFormat is xs:dateTime with milliseconds in UTC, as Entra writes it.

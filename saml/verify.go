@@ -4,7 +4,6 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"fmt"
-	"net/mail"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,9 +25,13 @@ type Expect struct {
 	Audience     string              // our entity id
 	Recipient    string              // the assertion consumer service that received the response
 	Now          time.Time
-	NameIDFormat string // one that is taken besides emailAddress and unspecified; empty: none
 
-	RequestedOnly bool // responses that answer no request are refused
+	// What the caller demands beyond SAML. The zero values demand nothing.
+
+	NameID        func(name string) error // refuses a name, with a text that says what is wanted
+	NameIDFormats []string                // those that are taken, besides unspecified and none; empty: any
+	MaxAssertion  int                     // how long the assertion may be, in characters; 0: as the message
+	RequestedOnly bool                    // responses that answer no request are refused
 }
 
 // Assertion is a checked assertion. Only Verify makes one. That InResponseTo answers a request of
@@ -151,10 +154,10 @@ func Verify(response []byte, want Expect) (*Assertion, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(response) > maxAssertion { // else it cannot be longer
-		if text, err := write(assertion.Copy()); err != nil || utf8.RuneCount(text) > maxAssertion {
+	if want.MaxAssertion > 0 && len(response) > want.MaxAssertion { // else it cannot be longer
+		if text, err := write(assertion.Copy()); err != nil || utf8.RuneCount(text) > want.MaxAssertion {
 			return nil, refuse(
-				CheckSize, fmt.Sprint("an assertion of at most ", maxAssertion, " characters"),
+				CheckSize, fmt.Sprint("an assertion of at most ", want.MaxAssertion, " characters"),
 				fmt.Sprint(utf8.RuneCount(text)),
 			)
 		}
@@ -378,13 +381,13 @@ func readAssertion(a *etree.Element, responseTo string, want Expect) (*Assertion
 	if out.NameID == "" || len(out.NameID) > maxNameID || len(name.ChildElements()) > 0 {
 		return nil, refuse(CheckNameID, "a user name", out.NameID)
 	}
-	// source: user guide, "Troubleshooting": a NameID must be an RFC 2822 address
-	if address, err := mail.ParseAddress(out.NameID); err != nil || address.Address != out.NameID {
-		return nil, refuse(CheckNameID, "a user name that is an e-mail address", out.NameID)
+	if want.NameID != nil {
+		if err := want.NameID(out.NameID); err != nil {
+			return nil, refuse(CheckNameID, err.Error(), out.NameID)
+		}
 	}
-	if out.NameIDFormat != FormatEmail && out.NameIDFormat != FormatUnspecified && out.NameIDFormat != "" &&
-		out.NameIDFormat != want.NameIDFormat {
-		return nil, refuse(CheckNameID, "the format emailAddress", out.NameIDFormat)
+	if !want.takesFormat(out.NameIDFormat) {
+		return nil, refuse(CheckNameID, "the format "+strings.Join(want.NameIDFormats, " or "), out.NameIDFormat)
 	}
 	if err := out.confirm(child(subject, nsAssertion, "SubjectConfirmation"), want); err != nil {
 		return nil, err
@@ -401,6 +404,13 @@ func readAssertion(a *etree.Element, responseTo string, want Expect) (*Assertion
 		return nil, err
 	}
 	return out, out.statements(a, want)
+}
+
+// takesFormat says whether a name may be of a format. Unspecified and none say nothing of it (SAML
+// core §8.3.1), so there is nothing to refuse.
+func (want Expect) takesFormat(format string) bool {
+	return len(want.NameIDFormats) == 0 || format == "" || format == FormatUnspecified ||
+		slices.Contains(want.NameIDFormats, format)
 }
 
 func (out *Assertion) confirm(confirmation *etree.Element, want Expect) error {

@@ -118,12 +118,12 @@ func TestTheConsoleIsSignedInToByASignedResponse(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect := saml.Expect{
-		Issuer:       w.FederationEntityID(),
-		Audience:     broker.SignInEndpoint,
-		Recipient:    broker.SignInEndpoint,
-		Now:          w.Now(),
-		Certificates: []*x509.Certificate{certificate},
-		NameIDFormat: saml.FormatPersistent,
+		Issuer:        w.FederationEntityID(),
+		Audience:      broker.SignInEndpoint,
+		Recipient:     broker.SignInEndpoint,
+		Now:           w.Now(),
+		Certificates:  []*x509.Certificate{certificate},
+		NameIDFormats: []string{saml.FormatPersistent},
 	}
 	a, err := saml.VerifyPOST(form.Response.Reveal(), expect)
 	if err != nil {

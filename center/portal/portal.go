@@ -242,12 +242,12 @@ func (h *Handler) sandboxConsole(w http.ResponseWriter, r *http.Request) {
 	a, err := saml.VerifyPOST(
 		r.PostFormValue("SAMLResponse"),
 		saml.Expect{
-			Issuer:       h.Center.FederationEntityID(),
-			Audience:     h.Center.URL + SandboxConsole,
-			Recipient:    h.Center.URL + SandboxConsole,
-			Now:          h.Center.Now(),
-			Certificates: []*x509.Certificate{certificate},
-			NameIDFormat: saml.FormatPersistent,
+			Issuer:        h.Center.FederationEntityID(),
+			Audience:      h.Center.URL + SandboxConsole,
+			Recipient:     h.Center.URL + SandboxConsole,
+			Now:           h.Center.Now(),
+			Certificates:  []*x509.Certificate{certificate},
+			NameIDFormats: []string{saml.FormatPersistent},
 		},
 	)
 	if err != nil {

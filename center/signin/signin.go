@@ -308,6 +308,9 @@ func (h *Handler) verify(
 		Audience:      h.Center.EntityID(),
 		Recipient:     h.Center.ACSURL(),
 		Now:           h.Center.Now(),
+		NameID:        center.CheckNameID,
+		NameIDFormats: []string{saml.FormatEmail},
+		MaxAssertion:  center.MaxAssertion,
 		RequestedOnly: source.RequestedOnly,
 	}
 	for _, der := range idp.Certificates {
