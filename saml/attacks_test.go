@@ -113,105 +113,178 @@ func (a attacker) sign(method crypto.Hash, methodURI string, transforms ...strin
 	return a.text(response)
 }
 
+// Why wrappings are refused.
+const (
+	sameID        = "two elements have the same ID"
+	twoAssertions = "2"
+	notThatDigest = "Signature could not be verified"
+	notThatValue  = "verification error"
+)
+
+// wrapping is a message whose signature is good for something else than a careless reader reads.
+type wrapping struct {
+	message string
+	check   Check  // that refuses it
+	got     string // what the check has found
+}
+
 // wrappings are the known forms of signature wrapping: a forged assertion is where a careless
 // reader looks, the signed one where its signature finds it.
-func wrappings(a attacker) map[string]string {
-	sameID := func(e, as *etree.Element) *etree.Element {
-		e.CreateAttr("ID", attr(as, "ID"))
+func wrappings(a attacker) map[string]wrapping {
+	takeID := func(e, from *etree.Element) *etree.Element {
+		e.CreateAttr("ID", attr(from, "ID"))
 		return e
 	}
-	out := map[string]string{}
-	build := func(name string, wrap func(response, assertion, signature, evil *etree.Element)) {
+	out := map[string]wrapping{}
+	build := func(
+		name string, check Check, got string, wrap func(response, assertion, signature, evil *etree.Element),
+	) {
 		response, assertion, signature := a.good()
 		wrap(response, assertion, signature, forged())
-		out[name] = a.text(response)
+		out[name] = wrapping{a.text(response), check, got}
 	}
-	build("the forged one before", func(r, as, _, evil *etree.Element) { r.InsertChildAt(as.Index(), evil) })
-	build("the forged one after", func(r, _, _, evil *etree.Element) { r.AddChild(evil) })
-	build(
-		"the forged one before, with the same ID",
-		func(r, as, _, evil *etree.Element) { r.InsertChildAt(as.Index(), sameID(evil, as)) },
-	)
-	build(
-		"the forged one after, with the same ID",
-		func(r, as, _, evil *etree.Element) { r.AddChild(sameID(evil, as)) },
-	)
-	build("the signed one inside the forged one", func(r, as, _, evil *etree.Element) {
+	build("the forged one before", CheckAssertions, twoAssertions, func(r, as, _, evil *etree.Element) {
+		r.InsertChildAt(as.Index(), evil)
+	})
+	build("the forged one after", CheckAssertions, twoAssertions, func(r, _, _, evil *etree.Element) {
+		r.AddChild(evil)
+	})
+	build("the forged one before, with the same ID", CheckDocument, sameID, func(r, as, _, evil *etree.Element) {
+		r.InsertChildAt(as.Index(), takeID(evil, as))
+	})
+	build("the forged one after, with the same ID", CheckDocument, sameID, func(r, as, _, evil *etree.Element) {
+		r.AddChild(takeID(evil, as))
+	})
+	build("the signed one inside the forged one", CheckAssertions, twoAssertions, func(r, as, _, evil *etree.Element) {
 		r.RemoveChild(as)
 		evil.AddChild(as)
 		r.AddChild(evil)
 	})
-	build("the signed one in the forged one's signature", func(r, as, sig, evil *etree.Element) {
-		r.RemoveChild(as)
+	build("the signed one in the forged one's signature", CheckAssertions, twoAssertions,
+		func(r, as, sig, evil *etree.Element) {
+			r.RemoveChild(as)
+			as.RemoveChild(sig)
+			evil.InsertChildAt(1, sig)
+			sig.CreateElement("Object").AddChild(as)
+			r.AddChild(evil)
+		})
+	build("the forged one takes the signature, the signed one stays beside it", CheckAssertions, twoAssertions,
+		func(r, as, sig, evil *etree.Element) {
+			as.RemoveChild(sig)
+			evil.InsertChildAt(1, sig)
+			r.AddChild(evil)
+		})
+	build("the forged one takes the signature", CheckSignature, "#", func(r, as, sig, evil *etree.Element) {
 		as.RemoveChild(sig)
 		evil.InsertChildAt(1, sig)
-		sig.CreateElement("Object").AddChild(as)
-		r.AddChild(evil)
-	})
-	build("the forged one takes the signature, the signed one stays beside it", func(_, as, sig, evil *etree.Element) {
-		as.RemoveChild(sig)
-		evil.InsertChildAt(1, sig)
-		as.Parent().AddChild(evil)
-	})
-	build("the forged one takes the signature and the ID", func(r, as, sig, evil *etree.Element) {
-		as.RemoveChild(sig)
-		sameID(evil, as).InsertChildAt(1, sig)
 		r.RemoveChild(as)
 		r.AddChild(evil)
 	})
-	build("the signed one in the response's extensions", func(r, as, _, evil *etree.Element) {
-		r.RemoveChild(as)
-		r.CreateElement("samlp:Extensions").AddChild(as)
-		r.AddChild(evil)
-	})
-	build("the signed one in the status detail", func(r, as, _, evil *etree.Element) {
+	build("the forged one takes the signature and the ID", CheckSignature, notThatDigest,
+		func(r, as, sig, evil *etree.Element) {
+			as.RemoveChild(sig)
+			takeID(evil, as).InsertChildAt(1, sig)
+			r.RemoveChild(as)
+			r.AddChild(evil)
+		})
+	build("the signed one in the response's extensions", CheckAssertions, twoAssertions,
+		func(r, as, _, evil *etree.Element) {
+			r.RemoveChild(as)
+			r.CreateElement("samlp:Extensions").AddChild(as)
+			r.AddChild(evil)
+		})
+	build("the signed one in the status detail", CheckAssertions, twoAssertions, func(r, as, _, evil *etree.Element) {
 		r.RemoveChild(as)
 		child(r, nsProtocol, "Status").CreateElement("samlp:StatusDetail").AddChild(as)
 		r.AddChild(evil)
 	})
-	build("the whole response in an object of a second signature", func(r, as, sig, evil *etree.Element) {
+	build("the whole response in an object of a second signature", CheckAssertions, twoAssertions,
+		func(r, as, sig, evil *etree.Element) {
+			whole := r.Copy()
+			r.CreateAttr("ID", "_outer") // the signed one keeps its own
+			r.RemoveChild(as)
+			evil.InsertChildAt(1, sig.Copy())
+			object := etree.NewElement("ds:Object")
+			object.CreateAttr("xmlns:ds", nsSignature)
+			object.AddChild(whole)
+			r.AddChild(object)
+			r.AddChild(evil)
+		})
+	build("a response in the response", CheckAssertions, twoAssertions, func(r, as, _, evil *etree.Element) {
 		whole := r.Copy()
+		r.CreateAttr("ID", "_outer")
 		r.RemoveChild(as)
-		evil.InsertChildAt(1, sig.Copy())
-		object := etree.NewElement("ds:Object")
-		object.CreateAttr("xmlns:ds", nsSignature)
-		object.AddChild(whole)
-		r.AddChild(object)
+		r.AddChild(whole)
 		r.AddChild(evil)
 	})
-	build("a response in the response", func(r, _, _, evil *etree.Element) {
-		inner := r.Copy()
-		for _, c := range r.ChildElements() {
-			r.RemoveChild(c)
-		}
-		r.AddChild(inner)
-		r.AddChild(evil)
+	build("a forged subject beside the signed one", CheckSignature, notThatDigest, func(_, as, _, evil *etree.Element) {
+		as.AddChild(child(evil, nsAssertion, "Subject"))
 	})
-	build(
-		"a forged subject beside the signed one",
-		func(_, as, _, evil *etree.Element) { as.AddChild(child(evil, nsAssertion, "Subject")) },
-	)
-	build("a forged name beside the signed one", func(_, as, _, evil *etree.Element) {
+	build("a forged name beside the signed one", CheckSignature, notThatDigest, func(_, as, _, evil *etree.Element) {
 		child(as, nsAssertion, "Subject").AddChild(child(child(evil, nsAssertion, "Subject"), nsAssertion, "NameID"))
 	})
-	build("a name inside the signature", func(_, _, sig, evil *etree.Element) {
-		sig.CreateElement("Object").AddChild(child(evil, nsAssertion, "Subject"))
-		child(sig, nsSignature, "SignedInfo").CreateElement("Object")
+	build("a name inside the signed information", CheckSignature, notThatValue, func(_, _, sig, evil *etree.Element) {
+		child(sig, nsSignature, "SignedInfo").CreateElement("Object").AddChild(child(evil, nsAssertion, "Subject"))
 	})
+	const around = "a signed response without an assertion in the signature of a forged one"
+	message, id := a.aroundNoPassive(false)
+	out[around] = wrapping{message, CheckSignature, "#" + id}
+	message, _ = a.aroundNoPassive(true)
+	out[around+", with its ID"] = wrapping{message, CheckDocument, sameID}
 	return out
 }
 
-// TestSignatureWrappingIsRefused: whatever stands beside, around or inside the signed assertion.
+// aroundNoPassive is a forged response with the only assertion, and with the signature of an honest
+// response that has none, in whose object that one stands, with this ID: nothing is there twice but
+// the ID, where the forged one takes it.
+func (a attacker) aroundNoPassive(takeID bool) (message, id string) {
+	a.t.Helper()
+	data, err := NoPassive(statement, a.key)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	signed, _, _ := a.parts(data)
+	signature := child(signed, nsSignature, "Signature")
+	signed.RemoveChild(signature)
+	outer, assertion, _ := a.good()
+	outer.RemoveChild(assertion)
+	outer.AddChild(forged())
+	id = attr(signed, "ID")
+	if takeID {
+		outer.CreateAttr("ID", id)
+	}
+	signature.CreateElement("Object").AddChild(signed)
+	outer.InsertChildAt(1, signature)
+	return a.text(outer), id
+}
+
+// TestSignatureWrappingIsRefused: whatever stands beside, around or inside the signed assertion,
+// the check refuses it that is there for it.
 func TestSignatureWrappingIsRefused(t *testing.T) {
 	a := attacker{t, newKey(t), newKey(t)}
-	for name, message := range wrappings(a) {
+	for name, w := range wrappings(a) {
 		t.Run(name, func(t *testing.T) {
-			got, err := Verify([]byte(message), expect(a.key))
+			got, err := Verify([]byte(w.message), expect(a.key))
 			var refusal *Refusal
 			if !errors.As(err, &refusal) {
-				t.Errorf("accepted %+v, or failed otherwise: %v", got, err)
+				t.Fatalf("accepted %+v, or failed otherwise: %v", got, err)
+			}
+			if refusal.Check != w.check || !strings.Contains(refusal.Got, w.got) {
+				t.Errorf("refused by %s (%v), want %s: %s", refusal.Check, err, w.check, w.got)
 			}
 		})
+	}
+}
+
+// TestASubjectInTheSignatureIsNotRead: a signature does not cover itself, so anybody can put into
+// it what they like. It is not read.
+func TestASubjectInTheSignatureIsNotRead(t *testing.T) {
+	a := attacker{t, newKey(t), newKey(t)}
+	response, _, signature := a.good()
+	signature.CreateElement("Object").AddChild(child(forged(), nsAssertion, "Subject"))
+	got, err := Verify([]byte(a.text(response)), expect(a.key))
+	if err != nil || got.NameID != statement.NameID {
+		t.Errorf("%+v, %v; want the signed name", got, err)
 	}
 }
 
