@@ -61,50 +61,56 @@ var common = []Attribute{
 var UserSchema = Schema{
 	URN: UserURN, Name: "User",
 	Attributes: append([]Attribute{
-		{
-			Name:     "userName",
-			Required: true,
-			Unique:   true,
-		}, {Name: "displayName"}, {Name: "nickName"}, {Name: "profileUrl", Type: "reference"}, {Name: "title"},
+		{Name: "userName", Required: true, Unique: true},
+		{Name: "displayName"},
+		{Name: "nickName"},
+		{Name: "profileUrl", Type: "reference"},
+		{Name: "title"},
 		{Name: "userType"},
-		{
-			Name: "preferredLanguage",
-		}, {Name: "locale"}, {Name: "timezone"}, {Name: "active", Kind: Boolean}, {Name: "password", Hidden: true},
+		{Name: "preferredLanguage"},
+		{Name: "locale"},
+		{Name: "timezone"},
+		{Name: "active", Kind: Boolean},
+		{Name: "password", Hidden: true},
 		{Name: "name", Kind: Complex, Sub: []Attribute{
-			{
-				Name: "formatted",
-			}, {Name: "familyName"}, {Name: "givenName"}, {Name: "middleName"}, {Name: "honorificPrefix"},
-			{Name: "honorificSuffix"}}},
-		{Name: "emails", Kind: ComplexList, Sub: multi}, {Name: "phoneNumbers", Kind: ComplexList, Sub: multi},
+			{Name: "formatted"},
+			{Name: "familyName"},
+			{Name: "givenName"},
+			{Name: "middleName"},
+			{Name: "honorificPrefix"},
+			{Name: "honorificSuffix"},
+		}},
+		{Name: "emails", Kind: ComplexList, Sub: multi},
+		{Name: "phoneNumbers", Kind: ComplexList, Sub: multi},
 		{Name: "addresses", Kind: ComplexList, Sub: []Attribute{
-			{
-				Name: "formatted",
-			}, {Name: "streetAddress"}, {Name: "locality"}, {Name: "region"}, {Name: "postalCode"}, {Name: "country"},
-			{Name: "type"}, {Name: "primary", Kind: Boolean}}},
-		{
-			Name: "roles",
-			Kind: ComplexList,
-			Sub:  multi,
-		}, {Name: "groups", Kind: ComplexList, Sub: multi, ReadOnly: true},
+			{Name: "formatted"},
+			{Name: "streetAddress"},
+			{Name: "locality"},
+			{Name: "region"},
+			{Name: "postalCode"},
+			{Name: "country"},
+			{Name: "type"},
+			{Name: "primary", Kind: Boolean},
+		}},
+		{Name: "roles", Kind: ComplexList, Sub: multi},
+		{Name: "groups", Kind: ComplexList, Sub: multi, ReadOnly: true},
 		{Name: "photos", Kind: ComplexList, Sub: multi},
-		{
-			Name: "ims",
-			Kind: ComplexList,
-			Sub:  multi,
-		}, {Name: "entitlements", Kind: ComplexList, Sub: multi},
+		{Name: "ims", Kind: ComplexList, Sub: multi},
+		{Name: "entitlements", Kind: ComplexList, Sub: multi},
 		{Name: "x509Certificates", Kind: ComplexList, Sub: multi},
 	}, common...),
 	Extensions: map[string][]Attribute{EnterpriseURN: {
-		{
-			Name: "employeeNumber",
-		}, {Name: "costCenter"}, {Name: "organization"}, {Name: "division"}, {Name: "department"},
-		{
-			Name: "manager",
-			Kind: Complex,
-			Sub: []Attribute{
-				{Name: "value"}, {Name: "$ref", Type: "reference"}, {Name: "displayName", ReadOnly: true},
-			},
-		}}},
+		{Name: "employeeNumber"},
+		{Name: "costCenter"},
+		{Name: "organization"},
+		{Name: "division"},
+		{Name: "department"},
+		{Name: "manager", Kind: Complex, Sub: []Attribute{
+			{Name: "value"},
+			{Name: "$ref", Type: "reference"},
+			{Name: "displayName", ReadOnly: true},
+		}},
+	}},
 }
 
 // GroupSchema is the core group (RFC 7643 §4.2).
