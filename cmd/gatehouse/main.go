@@ -26,8 +26,12 @@ const (
 	exitFailed = 1
 	exitUsage  = 2
 
-	exitChanges = 2 // of a dry run of sync
+	exitChanges = 2 // of a dry run of sync, as of terraform plan -detailed-exitcode
 )
+
+// changesExitTwo marks a command whose exit code 2 says that there are changes: it is called
+// wrongly with 1, so that a program that reads the code cannot take a mistake for changes.
+const changesExitTwo = "changes-exit-two"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -78,7 +82,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	root.SetIn(in)
 	root.SetOut(shown)
 	root.SetErr(errShown)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	var usage usageError
 	switch {
 	case err == nil:
@@ -87,6 +91,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		return exitChanges
 	case errors.As(err, &usage):
 		fmt.Fprintf(errShown, "gatehouse: %s\nSee \"gatehouse --help\".\n", terminal.Paragraph(err))
+		if _, marked := cmd.Annotations[changesExitTwo]; marked {
+			return exitFailed
+		}
 		return exitUsage
 	}
 	fmt.Fprintf(errShown, "gatehouse: %s\n", terminal.Paragraph(err))

@@ -349,6 +349,32 @@ func TestMistakesOfUsageExitWithTwo(t *testing.T) {
 	}
 }
 
+// TestAMistakeIsNotTakenForChanges calls a dry run of sync wrongly: exit code 2 says that there are
+// changes, so it must not be that.
+func TestAMistakeIsNotTakenForChanges(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		env  map[string]string
+		args []string
+		want string
+	}{
+		"an unknown flag":       {nil, []string{"sync", "--dry-rum"}, "--dry-rum"},
+		"a bad value":           {nil, []string{"sync", "--dry-run", "--max-deletions=abc"}, "abc"},
+		"an argument too many":  {nil, []string{"sync", "--dry-run", "x"}, "takes no arguments"},
+		"no settings":           {nil, []string{"sync", "--dry-run"}, "--to is missing"},
+		"a bad log level":       {nil, []string{"sync", "--dry-run", "--log-level", "loud"}, "loud"},
+		"no configuration file": {nil, []string{"sync", "--dry-run", "--config", "/nowhere"}, "/nowhere"},
+		"a bad value in the environment": {
+			map[string]string{"GATEHOUSE_EVERY": "soon"}, []string{"sync"}, "GATEHOUSE_EVERY",
+		},
+	} {
+		code, out, errOut := call(t, "", c.env, c.args...)
+		if code != exitFailed || !strings.Contains(errOut, c.want) || out != "" {
+			t.Errorf("%s: exit %d, out %q, want 1 and %q in: %s", name, code, out, c.want, errOut)
+		}
+	}
+}
+
 func TestFailuresToStartAreClear(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

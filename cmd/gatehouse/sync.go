@@ -83,7 +83,8 @@ Give secrets by the environment: GATEHOUSE_CLIENT_SECRET and GATEHOUSE_SCIM_TOKE
   gatehouse sync … --state ./sync --every 10s             # and again, ten seconds after each cycle
   gatehouse sync … --repair --dry-run                     # what somebody changed at the target
   gatehouse explain ada@example.com --from … --to …       # why one person is, or is not, provisioned`,
-		Args: noArgs,
+		Annotations: map[string]string{changesExitTwo: ""},
+		Args:        noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log, err := w.logger(cmd, slog.LevelWarn)
 			if err != nil {
@@ -108,8 +109,7 @@ Give secrets by the environment: GATEHOUSE_CLIENT_SECRET and GATEHOUSE_SCIM_TOKE
 	return cmd
 }
 
-// check finds every mistake in the settings at once. They are no usage errors, whose exit code a
-// dry run needs.
+// check finds every mistake in the settings at once.
 func (s *syncSettings) check() error {
 	mistakes := s.source.check()
 	if u, err := url.Parse(s.to); err != nil || u.Host == "" {
