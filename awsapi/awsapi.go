@@ -34,16 +34,15 @@ const maxQuery = 64 << 10 //bound:body an AWS request whose operation stands in 
 
 // Caller is who signed a request.
 type Caller struct {
-	AccessKeyID   string
-	Principal     string // as audit events name it
-	AccountID     string
-	ARN           string    // as GetCallerIdentity shows it
-	UserID        string    // as GetCallerIdentity shows it
-	Administrator bool      // may call more than GetCallerIdentity
-	Role          string    // what an access key allows
-	LastUsed      time.Time // of the access key, as far as it was noted
-	RequestID     string
-	Address       string
+	AccessKeyID string
+	Principal   string // as audit events name it
+	AccountID   string
+	ARN         string    // as GetCallerIdentity shows it
+	UserID      string    // as GetCallerIdentity shows it
+	Role        string    // what the access key allows, in the words of Verifier.Lookup
+	LastUsed    time.Time // of the access key, as far as it was noted
+	RequestID   string
+	Address     string
 }
 
 // Error is an error on the wire.
@@ -183,6 +182,8 @@ type Service struct {
 	Target      string // the prefix of X-Amz-Target, such as AWSIdentityStore
 	SigningName string // the service in the credential scope
 	Operations  []Operation
+	// Admit refuses a caller who may use no operation at all, known or not. It must be there.
+	Admit func(who Caller, operation string) error
 	// Authorize refuses a caller who may not use operations of a kind. It must be there.
 	Authorize func(who Caller, operation string, access Access) error
 	// Answer maps an error of the domain to an error on the wire. It never returns nil.
@@ -281,8 +282,8 @@ func (h *Handler) serveJSON(w http.ResponseWriter, r *http.Request, s Service, n
 		who, err = h.Verify.prove(claim, r, body)
 	}
 	who.RequestID, who.Address = requestID, h.Address(r)
-	if err == nil && !who.Administrator {
-		err = &Error{Code: "AccessDeniedException", Message: who.ARN + " is not authorized to perform " + name}
+	if err == nil {
+		err = s.Admit(who, name)
 	}
 	if err != nil {
 		s.Refused(ctx, who, name, err)

@@ -22,7 +22,7 @@ func verifier() *Verifier {
 			if id != "AKIATEST" {
 				return "", Caller{}, &Error{Code: "UnrecognizedClientException"}
 			}
-			return "secret", Caller{AccessKeyID: id, Administrator: true}, nil
+			return "secret", Caller{AccessKeyID: id, Role: "administrator"}, nil
 		}}
 }
 

@@ -60,7 +60,7 @@ func nextOfAdministrator(r Reader, s *signingIn, password Password) (Step, error
 func (s Session) ofConsole(name string) Session {
 	s.Kind = ConsoleSession
 	s.Administrator = name
-	s.ExpiresAt = s.CreatedAt.Add(ConsoleSessionLifetime)
+	s.ExpiresAt = s.CreatedAt.Add(consoleSessionLifetime)
 	return s
 }
 

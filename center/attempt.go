@@ -213,7 +213,7 @@ func (c *Center) remember(tx Tx, principal, secret, fresh string, edit func(*Tic
 		browser = Ticket{Digest: authn.Digest(fresh), Purpose: KnownBrowser, Principal: principal}
 		out = authn.Secret(fresh)
 	}
-	browser.ExpiresAt = c.now().Add(KnownLifetime)
+	browser.ExpiresAt = c.now().Add(knownLifetime)
 	edit(&browser)
 	return out, tx.PutTicket(browser)
 }

@@ -29,14 +29,17 @@ const (
 	StepCode     Step = "code"     // the user must type the code that was sent by mail
 )
 
-// Progress is how far a sign-in has come.
+// Progress is how far a sign-in has come: what the browser is to keep, and for how long.
 type Progress struct {
 	Step     Step
-	Ticket   authn.Secret // to go on with; empty when unchanged, or done
-	Session  authn.Secret // when done
-	Lifetime time.Duration
-	Known    authn.Secret // of this browser from now on; empty when it has one
 	ReturnTo string
+
+	Ticket         authn.Secret // to go on with; empty when unchanged, or done
+	TicketLifetime time.Duration
+	Session        authn.Secret // when done
+	Lifetime       time.Duration
+	Known          authn.Secret // of this browser from now on; empty when it has one
+	KnownLifetime  time.Duration
 }
 
 // Pending is a sign-in as its next page shows it.
@@ -113,7 +116,7 @@ func (c *Center) beginSignIn(ctx context.Context, s *signingIn, stored Password,
 		if err != nil {
 			return name, refusal.IfNoRow(err, SignInFailed, "")
 		}
-		s.user, s.out = u, Progress{Ticket: authn.Secret(secret)}
+		s.user, s.out = u, Progress{Ticket: authn.Secret(secret), TicketLifetime: signInLifetime}
 		s.ticket = Ticket{
 			Digest:    authn.Digest(secret),
 			Purpose:   SigningIn,
@@ -227,6 +230,7 @@ func (c *Center) open(tx Tx, s *signingIn) error {
 	if err != nil {
 		return err
 	}
+	s.out.KnownLifetime = knownLifetime
 	s.out.Ticket = ""
 	s.out.Session = authn.Secret(s.session)
 	s.out.Lifetime = session.ExpiresAt.Sub(session.CreatedAt)

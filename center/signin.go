@@ -30,7 +30,7 @@ type assertionWriter interface {
 
 // Lifetimes.
 const (
-	ConsoleSessionLifetime = 8 * time.Hour //bound:life a console session
+	consoleSessionLifetime = 8 * time.Hour //bound:life a console session
 
 	//bound:life a message of the identity provider, beyond its time
 	clockSkew = 3 * time.Minute // between the identity provider's clock and ours, as package saml allows for

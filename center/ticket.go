@@ -68,10 +68,10 @@ const (
 	resetLifetime      = time.Hour          //bound:life a link to set a new password
 )
 
-// KnownLifetime is how long a browser is known after it was last signed in with.
+// knownLifetime is how long a browser is known after it was last signed in with.
 //
 //bound:life the mark of a browser that is known
-const KnownLifetime = 90 * 24 * time.Hour
+const knownLifetime = 90 * 24 * time.Hour
 
 const (
 	//bound:rate wrong codes that end a sign-in

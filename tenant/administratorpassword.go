@@ -119,7 +119,7 @@ func (t *Tenant) open(tx Tx, secret string, s Session, persistent bool, p Passwo
 	s.UserAgent = s.UserAgent[:min(len(s.UserAgent), maxUserAgent)]
 	if p.OneTime {
 		s.SetsPassword, s.ExpiresAt = true, t.now().Add(codeLifetime)
-		return Entry{Challenge: Challenge{Ticket: secret, NewPassword: true}},
+		return Entry{Challenge: Challenge{Ticket: secret, Lifetime: codeLifetime, NewPassword: true}},
 			errors.Join(makeRoom(tx, s.UserID), tx.PutSession(s))
 	}
 	err := errors.Join(makeRoom(tx, s.UserID), tx.PutSession(s))
@@ -131,7 +131,7 @@ func (t *Tenant) open(tx Tx, secret string, s Session, persistent bool, p Passwo
 		a.LastSignInAt = t.now()
 		err = errors.Join(err, tx.PutAdministrator(a))
 	}
-	return Entry{Session: authn.Secret(secret), Persistent: persistent}, err
+	return Entry{Session: authn.Secret(secret), Lifetime: s.ExpiresAt.Sub(s.CreatedAt)}, err
 }
 
 // maxSessions bounds the sessions of one account: a script that signs in again and again would

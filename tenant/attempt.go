@@ -185,10 +185,10 @@ type KnownBrowser struct {
 	ExpiresAt time.Time
 }
 
-// KnownLifetime is how long a browser is known after it was last signed in with.
+// knownLifetime is how long a browser is known after it was last signed in with.
 //
 //bound:life the mark of a browser that is known at the tenant
-const KnownLifetime = 90 * 24 * time.Hour
+const knownLifetime = 90 * 24 * time.Hour
 
 // maxKnown is how many browsers somebody is known with; the one that was used the longest ago is
 // forgotten.
@@ -221,7 +221,7 @@ func (p *Password) remember(secret, fresh string, now time.Time) (keep authn.Sec
 	} else {
 		keep = authn.Secret(fresh)
 	}
-	b.ExpiresAt = now.Add(KnownLifetime)
+	b.ExpiresAt = now.Add(knownLifetime)
 	p.Known = append(p.Known, b)
 	p.Known = p.Known[max(0, len(p.Known)-maxKnown):]
 	return keep

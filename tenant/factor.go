@@ -192,6 +192,7 @@ func (t *Tenant) changeFactors(
 // Challenge is what somebody whose password was right is asked for.
 type Challenge struct {
 	Ticket     string // to come back with
+	Lifetime   time.Duration
 	Code       bool   // of the authenticator app
 	KeyOptions string // for the browser, of a security key; empty: none can be used here
 
@@ -229,6 +230,7 @@ func (t *Tenant) challenge(
 		},
 	)
 	c.Ticket = secret.Reveal()
+	c.Lifetime = codeLifetime
 	return c, err
 }
 
@@ -291,7 +293,7 @@ func (t *Tenant) Verify(
 		if e, err = t.open(tx, secret, s, w.Persistent, p); err != nil {
 			return by.Name, err
 		}
-		e.Known = p.remember(from.Known, fresh, t.now())
+		e.Known, e.KnownLifetime = p.remember(from.Known, fresh, t.now()), knownLifetime
 		return by.Name, errors.Join(tx.DeleteGrant(digest), tx.PutFactors(f), tx.PutPassword(p))
 	})
 	if err != nil {

@@ -39,17 +39,18 @@ type sessionWriter interface {
 // How long a browser stays signed in: usually, and where the person wishes to stay so. Source:
 // Entra's non-persistent and persistent sessions.
 const (
-	SessionLifetime    = 24 * time.Hour      //bound:life a session at the tenant
-	PersistentLifetime = 90 * 24 * time.Hour //bound:life a session at the tenant of a person who stays signed in
+	sessionLifetime    = 24 * time.Hour      //bound:life a session at the tenant
+	persistentLifetime = 90 * 24 * time.Hour //bound:life a session at the tenant of a person who stays signed in
 )
 
 // Entry is what a sign-in has come to: a session, or where a second factor is needed what is asked
 // for.
 type Entry struct {
-	Session    authn.Secret // empty: the challenge comes first
-	Known      authn.Secret // by which the browser is known from now on; empty: it has one
-	Persistent bool
-	Challenge  Challenge
+	Session       authn.Secret // empty: the challenge comes first
+	Lifetime      time.Duration
+	Known         authn.Secret // by which the browser is known from now on; empty: it has one
+	KnownLifetime time.Duration
+	Challenge     Challenge
 }
 
 // SignInUser opens a session for a person, or asks for a second factor where they have one. known
@@ -133,7 +134,7 @@ func (t *Tenant) enter(ctx context.Context, a attempt, stored Password, persiste
 		if e, err = t.open(tx, secret, s, persistent, p); err != nil {
 			return a.name, err
 		}
-		e.Known = p.remember(a.known, fresh, t.now())
+		e.Known, e.KnownLifetime = p.remember(a.known, fresh, t.now()), knownLifetime
 		return a.name, tx.PutPassword(p)
 	})
 	return e, err
@@ -160,9 +161,9 @@ func (t *Tenant) second(
 
 // newSession completes a session that begins now.
 func (t *Tenant) newSession(secret string, s Session, persistent bool) Session {
-	lifetime := SessionLifetime
+	lifetime := sessionLifetime
 	if persistent {
-		lifetime = PersistentLifetime
+		lifetime = persistentLifetime
 	}
 	s.Digest = authn.Digest(secret)
 	s.CreatedAt = t.now()

@@ -6,23 +6,21 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"time"
 )
 
 // Desk is a site's pages for administrators: a sign-in page, and pages for those who have signed
 // in. Both halves have one; what differs is in its fields.
 type Desk struct {
-	URL      string // the site's public URL
-	Prefix   string // of all its paths, such as /console
-	Cookie   string // the session cookie's name
-	Lifetime time.Duration
-	Product  string
-	Theme    string
-	Command  string // that looks after the administrators on the data folder
-	Nav      []NavItem
-	Pages    *Pages // must have login, message and what Render is asked for
-	Log      *slog.Logger
-	own      *Pages // those that both halves share
+	URL     string // the site's public URL
+	Prefix  string // of all its paths, such as /console
+	Cookie  string // the session cookie's name
+	Product string
+	Theme   string
+	Command string // that looks after the administrators on the data folder
+	Nav     []NavItem
+	Pages   *Pages // must have login, message and what Render is asked for
+	Log     *slog.Logger
+	own     *Pages // those that both halves share
 
 	// Session returns the administrator behind a session's secret; "" when the session is not
 	// valid.

@@ -10,11 +10,15 @@ import (
 	"time"
 )
 
-// Entry is what a sign-in of an administrator has come to.
+// Entry is what a sign-in of an administrator has come to: what the browser is to keep, and for how
+// long.
 type Entry struct {
-	Secret string // of the session; empty: more is asked for
-	Ticket string // to go on with; empty: the one that the browser has
-	Known  string // of this browser from now on; empty: nothing changes
+	Secret         string // of the session; empty: more is asked for
+	Lifetime       time.Duration
+	Ticket         string // to go on with; empty: the one that the browser has
+	TicketLifetime time.Duration
+	Known          string // of this browser from now on; empty: nothing changes
+	KnownLifetime  time.Duration
 }
 
 // Waiting is what a sign-in waits for.
@@ -32,10 +36,8 @@ type Proof struct {
 }
 
 const (
-	ticketSuffix   = "_ticket"
-	knownSuffix    = "_known"
-	ticketLifetime = 10 * time.Minute    //bound:none the cookie; the ticket has its own
-	knownLifetime  = 90 * 24 * time.Hour //bound:none the cookie; the ticket has its own
+	ticketSuffix = "_ticket"
+	knownSuffix  = "_known"
 )
 
 // deskPages are the pages that the desks of both halves share.
@@ -50,11 +52,11 @@ func deskPages(log *slog.Logger) *Pages {
 // enter lets an administrator in, or leads to the page that asks for more.
 func (d *Desk) enter(w http.ResponseWriter, r *http.Request, e Entry, returnTo string) {
 	if e.Known != "" {
-		http.SetCookie(w, Cookie(d.URL, d.Cookie+knownSuffix, e.Known, knownLifetime))
+		http.SetCookie(w, Cookie(d.URL, d.Cookie+knownSuffix, e.Known, e.KnownLifetime))
 	}
 	if e.Secret == "" {
 		if e.Ticket != "" {
-			http.SetCookie(w, Cookie(d.URL, d.Cookie+ticketSuffix, e.Ticket, ticketLifetime))
+			http.SetCookie(w, Cookie(d.URL, d.Cookie+ticketSuffix, e.Ticket, e.TicketLifetime))
 		}
 		http.Redirect(w, r, d.Prefix+"/login/next?return="+url.QueryEscape(returnTo), http.StatusSeeOther)
 		return
@@ -63,7 +65,7 @@ func (d *Desk) enter(w http.ResponseWriter, r *http.Request, e Entry, returnTo s
 	if err := d.SignedInAnew(r, CookieValue(r, d.URL, d.Cookie)); err != nil { // the new one is open all the same
 		d.Log.Error("end the browser's earlier session", "request_id", RequestID(r), "error", err)
 	}
-	http.SetCookie(w, Cookie(d.URL, d.Cookie, e.Secret, d.Lifetime))
+	http.SetCookie(w, Cookie(d.URL, d.Cookie, e.Secret, e.Lifetime))
 	http.Redirect(w, r, returnTo, http.StatusSeeOther) // #nosec G710 -- LocalPath keeps it on this site
 }
 

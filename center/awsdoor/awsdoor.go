@@ -30,10 +30,26 @@ func Actor(who awsapi.Caller) audit.Actor {
 	if a.Name == "" {
 		a.Name = who.AccessKeyID
 	}
-	if !who.Administrator { // the signature is not proved, or is that of a role
+	if !ofAdministrator(who) {
 		a.Kind = audit.Anonymous
 	}
 	return a
+}
+
+// ofAdministrator says whether an access key is one of the center's, all of which have a role. What
+// is not proved and the session of a role in an account have none.
+func ofAdministrator(who awsapi.Caller) bool { return who.Role != "" }
+
+// Admit refuses whoever signs for a role in an account: it may ask who it is, which is not asked
+// here. It is for awsapi.Service.Admit.
+func Admit(who awsapi.Caller, operation string) error {
+	if ofAdministrator(who) {
+		return nil
+	}
+	return &awsapi.Error{
+		Code:    "AccessDeniedException",
+		Message: who.ARN + " is not authorized to perform " + operation,
+	}
 }
 
 // Refused records a request that was turned away before it reached a rule. It is for

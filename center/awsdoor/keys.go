@@ -31,14 +31,13 @@ func Lookup(
 			return "", awsapi.Caller{}, err
 		}
 		return secret.Reveal(), awsapi.Caller{
-			AccessKeyID:   id,
-			Principal:     key.Principal,
-			AccountID:     c.Instance.OwnerAccountID,
-			Role:          string(key.Role),
-			LastUsed:      key.LastUsedAt,
-			ARN:           "arn:aws:iam::" + c.Instance.OwnerAccountID + ":user/" + key.Principal,
-			UserID:        "AIDA" + id[4:],
-			Administrator: true,
+			AccessKeyID: id,
+			Principal:   key.Principal,
+			AccountID:   c.Instance.OwnerAccountID,
+			Role:        string(key.Role),
+			LastUsed:    key.LastUsedAt,
+			ARN:         "arn:aws:iam::" + c.Instance.OwnerAccountID + ":user/" + key.Principal,
+			UserID:      "AIDA" + id[4:],
 		}, nil
 	}
 }
@@ -75,7 +74,7 @@ func unknownKey() error {
 // Used notes the use of an access key. It is for awsapi.Handler.Used.
 func Used(c *center.Center) func(context.Context, awsapi.Caller, string) {
 	return func(ctx context.Context, who awsapi.Caller, service string) {
-		if !who.Administrator { // a role's session, which is no access key of ours
+		if !ofAdministrator(who) { // no access key of ours
 			return
 		}
 		if err := c.AccessKeyUsed(ctx, who.AccessKeyID, who.LastUsed, service, who.Address); err != nil {

@@ -23,7 +23,14 @@ const passwordRule = "8 to 64 characters, with a lowercase letter, an uppercase 
 	"punctuation mark; not one of your last three passwords"
 
 func entry(p center.Progress) web.Entry {
-	return web.Entry{Secret: p.Session.Reveal(), Ticket: p.Ticket.Reveal(), Known: p.Known.Reveal()}
+	return web.Entry{
+		Secret:         p.Session.Reveal(),
+		Lifetime:       p.Lifetime,
+		Ticket:         p.Ticket.Reveal(),
+		TicketLifetime: p.TicketLifetime,
+		Known:          p.Known.Reveal(),
+		KnownLifetime:  p.KnownLifetime,
+	}
 }
 
 func browser(r *http.Request, known string) center.Browser {

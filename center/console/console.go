@@ -71,7 +71,7 @@ func actor(r *http.Request, kind audit.Kind, name string) audit.Actor {
 func (h *Handler) desk(pages *web.Pages) *web.Desk {
 	c := h.Center
 	return &web.Desk{
-		URL: c.URL, Prefix: "/console", Cookie: cookieName, Lifetime: center.ConsoleSessionLifetime,
+		URL: c.URL, Prefix: "/console", Cookie: cookieName,
 		Product: "Gatehouse identity center", Theme: "center", Command: "gatehouse administrators",
 		Nav: navigation, Pages: pages, Log: h.Log,
 		Session: func(ctx context.Context, secret string) (string, error) {

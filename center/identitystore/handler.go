@@ -14,7 +14,7 @@ type Handler struct{ Center *center.Center }
 func (h *Handler) Service() awsapi.Service {
 	return awsapi.Service{
 		Target: "AWSIdentityStore", SigningName: "identitystore", Answer: Answer,
-		Refused: awsdoor.Refused(h.Center), Authorize: awsdoor.Authorize,
+		Refused: awsdoor.Refused(h.Center), Admit: awsdoor.Admit, Authorize: awsdoor.Authorize,
 		Operations: []awsapi.Operation{
 			awsapi.OpOf("CreateUser", awsapi.Changes, createUserShape, h.createUser),
 			awsapi.OpOf(

@@ -28,9 +28,8 @@ func BenchmarkDoor(b *testing.B) {
 			Now:    a.center.Now,
 			Lookup: func(context.Context, string, string) (string, awsapi.Caller, error) {
 				return a.secret, awsapi.Caller{
-					AccessKeyID:   a.key.ID,
-					Role:          string(a.key.Role),
-					Administrator: true,
+					AccessKeyID: a.key.ID,
+					Role:        string(a.key.Role),
 				}, nil
 			},
 		},

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/refusal"
@@ -19,9 +18,6 @@ const (
 	nextPath   = loginPath + "/next"
 	forgotPath = "/platform/forgot"
 )
-
-// ticketLifetime is the cookie's; the ticket itself ends no later.
-const ticketLifetime = 10 * time.Minute //bound:life the cookie of a sign-in under way
 
 func (h *Handler) mountDirectory(mux *http.ServeMux, guard func(http.HandlerFunc) http.Handler) {
 	mux.Handle("POST "+loginPath, guard(h.password))
@@ -91,7 +87,7 @@ func (h *Handler) password(w http.ResponseWriter, r *http.Request) {
 // goOn keeps what a step has given, and leads to the next page.
 func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, p center.Progress) {
 	if p.Known != "" {
-		http.SetCookie(w, web.Cookie(h.Center.URL, knownCookie, p.Known.Reveal(), center.KnownLifetime))
+		http.SetCookie(w, web.Cookie(h.Center.URL, knownCookie, p.Known.Reveal(), p.KnownLifetime))
 	}
 	if p.Step == center.StepDone {
 		web.ClearCookie(w, h.Center.URL, ticketCookie)
@@ -99,7 +95,7 @@ func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, p center.Progress
 		return
 	}
 	if p.Ticket != "" {
-		http.SetCookie(w, web.Cookie(h.Center.URL, ticketCookie, p.Ticket.Reveal(), ticketLifetime))
+		http.SetCookie(w, web.Cookie(h.Center.URL, ticketCookie, p.Ticket.Reveal(), p.TicketLifetime))
 	}
 	http.Redirect(w, r, nextPath, http.StatusSeeOther)
 }

@@ -26,6 +26,7 @@ func (h *Handler) Service() awsapi.Service {
 		SigningName: "sso",
 		Answer:      Answer,
 		Refused:     awsdoor.Refused(h.Center),
+		Admit:       awsdoor.Admit,
 		Authorize:   awsdoor.Authorize,
 		Operations:  operations,
 	}

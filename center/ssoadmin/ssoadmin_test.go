@@ -48,10 +48,9 @@ func newAPI(t *testing.T) *api {
 			Lookup: func(ctx context.Context, id, _ string) (string, awsapi.Caller, error) {
 				key, secret, err := c.AccessKeySecret(ctx, id)
 				return secret.Reveal(), awsapi.Caller{
-					AccessKeyID:   id,
-					Principal:     key.Principal,
-					Role:          string(key.Role),
-					Administrator: true,
+					AccessKeyID: id,
+					Principal:   key.Principal,
+					Role:        string(key.Role),
 				}, err
 			},
 		},

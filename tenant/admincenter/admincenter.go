@@ -68,7 +68,7 @@ func actor(r *http.Request, kind audit.Kind, name string) audit.Actor {
 func (h *Handler) desk(pages *web.Pages) *web.Desk {
 	t := h.Tenant
 	return &web.Desk{
-		URL: t.URL, Prefix: "/admin", Cookie: cookieName, Lifetime: tenant.SessionLifetime,
+		URL: t.URL, Prefix: "/admin", Cookie: cookieName,
 		Product: t.Organization.DisplayName + " admin center", Theme: "tenant",
 		Command: "gatehouse tenant administrators",
 		Nav:     navigation, Pages: pages, Log: h.Log,

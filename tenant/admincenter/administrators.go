@@ -21,7 +21,14 @@ var _ web.Administrators = administrators{}
 const passwordRule = "8 to 256 characters" // #nosec G101 -- a rule
 
 func entry(e tenant.Entry) web.Entry {
-	return web.Entry{Secret: e.Session.Reveal(), Ticket: e.Challenge.Ticket, Known: e.Known.Reveal()}
+	return web.Entry{
+		Secret:         e.Session.Reveal(),
+		Lifetime:       e.Lifetime,
+		Ticket:         e.Challenge.Ticket,
+		TicketLifetime: e.Challenge.Lifetime,
+		Known:          e.Known.Reveal(),
+		KnownLifetime:  e.KnownLifetime,
+	}
 }
 
 // busy is the desk's error for a password that was not looked at.

@@ -128,18 +128,14 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) {
 
 // enter lets a browser in.
 func (h *Handler) enter(w http.ResponseWriter, r *http.Request, e tenant.Entry, returnTo string) {
-	lifetime := tenant.SessionLifetime
-	if e.Persistent {
-		lifetime = tenant.PersistentLifetime
-	}
 	by := audit.Actor{Address: web.Address(r), RequestID: web.RequestID(r)}
 	// the new one is open all the same
 	if err := h.Tenant.EndEarlierSession(r.Context(), by, web.CookieValue(r, h.Tenant.URL, cookieName)); err != nil {
 		h.Log.Error("end the browser's earlier session", "request_id", by.RequestID, "error", err)
 	}
-	http.SetCookie(w, web.Cookie(h.Tenant.URL, cookieName, e.Session.Reveal(), lifetime))
+	http.SetCookie(w, web.Cookie(h.Tenant.URL, cookieName, e.Session.Reveal(), e.Lifetime))
 	if e.Known != "" {
-		http.SetCookie(w, web.Cookie(h.Tenant.URL, knownCookie, e.Known.Reveal(), tenant.KnownLifetime))
+		http.SetCookie(w, web.Cookie(h.Tenant.URL, knownCookie, e.Known.Reveal(), e.KnownLifetime))
 	}
 	http.Redirect(w, r, returnTo, http.StatusSeeOther)
 }
