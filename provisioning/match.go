@@ -1,0 +1,151 @@
+package provisioning
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/scim"
+)
+
+// matchOrCreate looks for an object with a matching value and takes it over, or creates one. That
+// makes a cycle that was interrupted between sending and remembering do the right thing the next
+// time. Matching attributes are tried one after the other, until one finds something.
+func (c *cycle) matchOrCreate(ctx context.Context, o candidate, link *Link, s step) (step, error) {
+	unasked := ""
+	for _, attribute := range o.keys() {
+		found, asked, err := c.find(ctx, o.Kind, attribute, s.sent[attribute])
+		if err == nil {
+			found, err = c.withoutFreed(ctx, o, attribute, found)
+		}
+		switch {
+		case err != nil:
+			return s, err
+		case len(found) > 1:
+			return s, &duplicate{attribute, s.sent[attribute]}
+		case len(found) == 1:
+			return c.adopt(ctx, o, link, found[0])
+		case !asked && unasked == "":
+			unasked = attribute
+		}
+	}
+	err := c.create(ctx, o, link, s)
+	// somebody has made it since the target was listed
+	if p := new(scim.Problem); unasked != "" && errors.As(err, &p) && p.Status == http.StatusConflict {
+		if found, again := c.ask(ctx, o.Kind, unasked, s.sent[unasked]); again == nil && len(found) == 1 {
+			return c.adopt(ctx, o, link, found[0])
+		}
+	}
+	return s, err
+}
+
+func (c *cycle) create(ctx context.Context, o candidate, link *Link, s step) error {
+	created := scim.Resource{"id": "new:" + o.ID} // of a dry run
+	err := c.send(ctx, func() (err error) {
+		created, err = c.Target.Create(ctx, o.Kind.path(), resource(o.Kind, s.sent))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if link.TargetID = created.String("id"); link.TargetID == "" {
+		return &scim.Problem{Status: http.StatusCreated, Detail: "the answer to the creation has no id"}
+	}
+	link.Sent = s.sent
+	return nil
+}
+
+type duplicate struct{ attribute, value string }
+
+func (d *duplicate) Error() string {
+	return "the target has several objects whose " + d.attribute + " is " + d.value
+}
+
+// withoutFreed leaves out what belongs to another object of the source and has been given another
+// value in this cycle: the target was listed before, or this is a dry run. It fails with taken when
+// that object still has the value.
+func (c *cycle) withoutFreed(
+	ctx context.Context, o candidate, attribute string, found []scim.Resource,
+) (left []scim.Resource, err error) {
+	for _, r := range found {
+		owner, err := c.Memory.Owner(ctx, o.Kind, r.String("id"))
+		if errors.Is(err, ErrUnknown) || (err == nil && owner == o.Ref) {
+			left = append(left, r)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		link, err := c.Memory.Link(ctx, owner)
+		if err != nil {
+			return nil, err
+		}
+		if fold(link.Sent[attribute]) == fold(o.creating[attribute]) {
+			return nil, &taken{attribute, o.creating[attribute]}
+		}
+	}
+	return left, nil
+}
+
+// taken means that the object that matches is another source object's.
+type taken struct{ attribute, value string }
+
+func (t *taken) Error() string {
+	return "the object at the target whose " + t.attribute + " is " + t.value +
+		" belongs to another object of the source"
+}
+
+// notOurs means that an object is at the target which a careful engine must not touch.
+type notOurs struct{ what, name, remedy string }
+
+func (n *notOurs) Error() string {
+	return "the target has " + n.what + " " + n.name + " already, which was not made from this source; " + n.remedy
+}
+
+// controlTower begins the names of the groups that AWS Control Tower makes and needs. Source: AWS
+// Control Tower, "IAM Identity Center groups".
+const controlTower = "AWS"
+
+// adopt takes an existing object over: what differs from what is wanted is sent.
+func (c *cycle) adopt(ctx context.Context, o candidate, link *Link, found scim.Resource) (step, error) {
+	there := map[string]string{}
+	for path := range o.creating {
+		if v := valueAt(found, path); v != "" {
+			there[path] = v
+		}
+	}
+	ours := o.creating["externalId"] != "" && there["externalId"] == o.creating["externalId"]
+	s := step{action: Update, changes: difference(there, o.creating), sent: o.creating, reason: "taken over"}
+	what := strings.ToLower(string(o.Kind))
+	switch {
+	case ours:
+		s.reason = "found again"
+	case c.Careful && o.Kind == Group && strings.HasPrefix(found.String("displayName"), controlTower):
+		return s, &notOurs{
+			what, o.Name,
+			"groups of AWS Control Tower are never touched: rename the one at the source, or take it out of scope",
+		}
+	case c.Careful && !c.Adopt:
+		return s, &notOurs{
+			what, o.Name, "look at the difference, then take it over with --adopt, or take it out of scope",
+		}
+	}
+	id := found.String("id")
+	if len(s.changes) == 0 {
+		s.action, s.reason = Other, "RedundantExport"
+	} else if err := c.patch(ctx, o.Kind, id, c.Dialect.patch(s.changes)...); err != nil {
+		return s, err
+	}
+	link.TargetID = id
+	link.Sent = maps.Clone(s.sent)
+	link.Adopted = !ours
+	if manager := valueAt(found, managerPath); manager != "" {
+		link.Sent[managerPath] = manager
+	}
+	c.mu.Lock()
+	c.found[o.Ref] = true
+	c.mu.Unlock()
+	return s, nil
+}
