@@ -25,13 +25,8 @@ var mayImport = []struct{ pkg, imports string }{
 		"gatehousetest", "audit authn center center/server center/store connect demo outbound tenant tenant/server " +
 			"tenant/store tenant/syncjobs",
 	},
-	{
-		"center/centertest",
-		"adminapi audit authn center center/server center/store outbound refusal scim web/webtest",
-	},
-	{
-		"tenant/tenanttest", "audit authn graph refusal tenant tenant/server tenant/store tenant/syncjobs web/webtest",
-	},
+	{"center/centertest", "adminapi audit authn center center/server center/store outbound refusal scim web/webtest"},
+	{"tenant/tenanttest", "audit authn graph refusal tenant tenant/server tenant/store tenant/syncjobs web/webtest"},
 	{"web/webtest", ""},
 	{"demo", "adminapi audit authn center connect graph mail refusal tenant web"},
 	{"center/store", "audit center names refusal sqldb"},
@@ -80,9 +75,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"inbound", "audit"},
 	{"scim", "names"}, {"saml", ""}, {"awsapi", ""}, {"graph", "names"}, {"adminapi", ""}, // wire packages
 	// shared packages
-	{
-		"audit", "",
-	}, {"names", ""}, {"refusal", ""}, {"authn", ""}, {"sqldb", ""}, {"mail", ""}, {"outbound", ""},
+	{"audit", ""}, {"names", ""}, {"refusal", ""}, {"authn", ""}, {"sqldb", ""}, {"mail", ""}, {"outbound", ""},
 	{"sqldb/sqldbtest", ""},
 	{"web", "audit"},
 }
@@ -102,11 +95,21 @@ var forbiddenNames = map[string]bool{
 }
 
 const (
-	maxFileLines     = 1000
-	maxFunctionLines = 160
+	maxFileLines     = 600
+	maxFunctionLines = 80
 
 	maxInterfaceMethods = 12
 )
+
+// stillLong are files that are being cut.
+var stillLong = map[string]bool{
+	"cmd/gatehouse/azure_test.go":   true,
+	"cmd/gatehouse/browser_test.go": true,
+	"cmd/gatehouse/serve.go":        true,
+	"cmd/gatehouse/sso_test.go":     true,
+	"provisioning/apply.go":         true,
+	"bench/saml.go":                 true,
+}
 
 func allowed(t *testing.T, pkg string) (string, bool) {
 	t.Helper()
@@ -139,7 +142,7 @@ func TestTheHouse(t *testing.T) {
 		}
 		isTest := strings.HasSuffix(file, "_test.go")
 		documented[pkg] = documented[pkg] || (parsed.Doc != nil && !isTest)
-		if lines := fset.File(parsed.Pos()).LineCount(); lines > maxFileLines {
+		if lines := fset.File(parsed.Pos()).LineCount(); lines > maxFileLines && !stillLong[file] {
 			t.Errorf("%s has %d lines, more than %d", file, lines, maxFileLines)
 		}
 		checkInterfaces(t, file, parsed)
@@ -148,7 +151,8 @@ func TestTheHouse(t *testing.T) {
 		}
 		for _, decl := range parsed.Decls {
 			if f, ok := decl.(*ast.FuncDecl); ok {
-				if n := fset.Position(f.End()).Line - fset.Position(f.Pos()).Line; n > maxFunctionLines {
+				if n := fset.Position(f.End()).Line - fset.Position(f.Pos()).Line; n > maxFunctionLines &&
+					!stillLong[file] {
 					t.Errorf("%s: %s has %d lines, more than %d", file, f.Name.Name, n, maxFunctionLines)
 				}
 			}

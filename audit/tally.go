@@ -228,8 +228,15 @@ func (c *counts) sum(minute, until time.Time, others Actor) (lines []Event) {
 	line := func(by Actor, action, code string, n int, of string) {
 		detail := fmt.Sprintf("%s more%s in the minute from %s, which were counted and have no events of their own",
 			thousands(n), of, minute.UTC().Format("15:04"))
-		lines = append(lines, Event{Time: until, Actor: by,
-			Action: action, Result: Refused, Code: code, Detail: detail, Count: n})
+		lines = append(lines, Event{
+			Time:   until,
+			Actor:  by,
+			Action: action,
+			Result: Refused,
+			Code:   code,
+			Detail: detail,
+			Count:  n,
+		})
 	}
 	for i, kind := range counted {
 		if i < maxSummed {

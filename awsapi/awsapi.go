@@ -132,8 +132,11 @@ func (e *unknownMember) Error() string { return "the member " + e.path + " is no
 
 // in is the answer of an operation to the member.
 func (e *unknownMember) in(operation string) error {
-	return &Error{Code: "ValidationException", Message: operation + " does not know the member " + e.path +
-		"; Gatehouse refuses what it would otherwise ignore"}
+	return &Error{
+		Code: "ValidationException",
+		Message: operation + " does not know the member " + e.path +
+			"; Gatehouse refuses what it would otherwise ignore",
+	}
 }
 
 // maxPath bounds how much of a member's path is repeated.
@@ -265,8 +268,11 @@ func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error
 		body.Grow(int(r.ContentLength) + bytes.MinRead)
 	}
 	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, most)); err != nil {
-		return nil, &Error{Code: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge,
-			Message: fmt.Sprintf("the body is larger than %d KiB, or did not come", most>>10)}
+		return nil, &Error{
+			Code:    "RequestEntityTooLargeException",
+			Status:  http.StatusRequestEntityTooLarge,
+			Message: fmt.Sprintf("the body is larger than %d KiB, or did not come", most>>10),
+		}
 	}
 	return body.Bytes(), nil
 }
@@ -423,7 +429,8 @@ type queryFailure struct {
 // queryError gives the signature errors the names that query services use.
 func queryError(e *Error) *Error {
 	names := map[string]string{
-		"UnrecognizedClientException": "InvalidClientTokenId", "InvalidSignatureException": "SignatureDoesNotMatch",
+		"UnrecognizedClientException":         "InvalidClientTokenId",
+		"InvalidSignatureException":           "SignatureDoesNotMatch",
 		"MissingAuthenticationTokenException": "MissingAuthenticationToken",
 		"IncompleteSignatureException":        "IncompleteSignature",
 		"ExpiredTokenException":               "ExpiredToken",

@@ -14,11 +14,13 @@ var nested = &Shape{Kind: Structure, Required: []string{"Id"}, Members: map[stri
 		Min:     1,
 		Max:     36,
 		Pattern: NewPattern(`d-[0-9a-f]{10}`),
-	}, "Max": {Kind: Integer, Min: 1, Max: 100}, "On": {Kind: Boolean}, "At": {Kind: Number}, "Any": {},
+	},
+	"Max": {Kind: Integer, Min: 1, Max: 100}, "On": {Kind: Boolean}, "At": {Kind: Number}, "Any": {},
 	"State": {
 		Kind: String,
 		Enum: []string{"A", "B"},
-	}, "List": {
+	},
+	"List": {
 		Kind: List,
 		Min:  1,
 		Max:  2,

@@ -76,9 +76,7 @@ func TestTheCredentialScopeIsExact(t *testing.T) {
 		"a part of the region": {
 			"20261123", "us-east", "sso", "aws4_request", headers, nil, "InvalidSignatureException", "valid region",
 		},
-		"no region": {
-			"20261123", "", "sso", "aws4_request", headers, nil, "InvalidSignatureException", "valid region",
-		},
+		"no region": {"20261123", "", "sso", "aws4_request", headers, nil, "InvalidSignatureException", "valid region"},
 		"another terminator": {
 			"20261123", "us-east-1", "sso", "aws4_requests", headers, nil, "IncompleteSignatureException",
 			"aws4_request",

@@ -179,9 +179,12 @@ func (v *Verifier) prove(c claim, r *http.Request, body []byte) (Caller, error) 
 	)
 	want := hex.EncodeToString(mac(v.keys.get(scopeOf{a.key, c.secret, a.date, a.region, a.service}), toSign))
 	if subtle.ConstantTimeCompare([]byte(want), []byte(a.signature)) != 1 {
-		return Caller{AccessKeyID: a.key}, &Error{Code: "InvalidSignatureException", Status: http.StatusForbidden,
+		return Caller{AccessKeyID: a.key}, &Error{
+			Code:   "InvalidSignatureException",
+			Status: http.StatusForbidden,
 			Message: "The request signature we calculated does not match the signature you provided. Check your " +
-				"AWS Secret Access Key and signing method."}
+				"AWS Secret Access Key and signing method.",
+		}
 	}
 	return c.of, nil
 }

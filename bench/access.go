@@ -66,14 +66,23 @@ func access(s settings, self string) ([]figure, error) {
 			must:        0.4,
 			build:       w.portal(w.credentials),
 		},
-		{name: fmt.Sprintf(
-			"ListAccounts, first of %d accounts by %d groups", manyAccounts, manyGroups,
-		), connections: 1, against: "hello", build: w.portal(func() string {
-			return "/assignment/accounts?max_result=100"
-		})},
-		{name: "ListAccountRoles", against: "hello", build: w.portal(func() string {
-			return "/assignment/roles?account_id=" + anyAccount()
-		})},
+		{
+			name: fmt.Sprintf(
+				"ListAccounts, first of %d accounts by %d groups", manyAccounts, manyGroups,
+			),
+			connections: 1,
+			against:     "hello",
+			build: w.portal(func() string {
+				return "/assignment/accounts?max_result=100"
+			}),
+		},
+		{
+			name:    "ListAccountRoles",
+			against: "hello",
+			build: w.portal(func() string {
+				return "/assignment/roles?account_id=" + anyAccount()
+			}),
+		},
 		{
 			name:        fmt.Sprintf("ListAccountAssignments, SigV4, %d assignments", s.assigned),
 			connections: 1,

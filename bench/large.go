@@ -78,10 +78,13 @@ func (b *bench) bigGroups(t *target) (figure, error) {
 		if _, err := closedLoop(t.address, groupWriters, time.Hour, limit, next); err != nil {
 			return figure{}, err
 		}
-		out, err = b.window(workload{connections: groupWriters, build: func(t *target) (request, int) {
-			add, limit := addMembers(1, 0)(t)
-			return func(buf []byte, c, i int) []byte { return add(buf, c, i+bigGroup) }, limit
-		}}, t)
+		out, err = b.window(workload{
+			connections: groupWriters,
+			build: func(t *target) (request, int) {
+				add, limit := addMembers(1, 0)(t)
+				return func(buf []byte, c, i int) []byte { return add(buf, c, i+bigGroup) }, limit
+			},
+		}, t)
 		if err != nil {
 			return figure{}, err
 		}

@@ -79,10 +79,14 @@ func peer() (http.Handler, error) {
 	server, err := scim.NewServer(&scim.ServerArgs{
 		ServiceProviderConfig: &scim.ServiceProviderConfig{},
 		ResourceTypes: []scim.ResourceType{
-			{ID: optional.NewString("User"), Name: "User", Endpoint: "/Users", Schema: schema.CoreUserSchema(),
-				SchemaExtensions: []scim.SchemaExtension{
-					{Schema: schema.ExtensionEnterpriseUser()},
-				}, Handler: newMemory("userName")},
+			{
+				ID:               optional.NewString("User"),
+				Name:             "User",
+				Endpoint:         "/Users",
+				Schema:           schema.CoreUserSchema(),
+				SchemaExtensions: []scim.SchemaExtension{{Schema: schema.ExtensionEnterpriseUser()}},
+				Handler:          newMemory("userName"),
+			},
 			{
 				ID:       optional.NewString("Group"),
 				Name:     "Group",

@@ -146,13 +146,18 @@ func crewjamVerifies(response []byte, key saml.SigningKey) func() error {
 	sp := crewjam.ServiceProvider{
 		EntityID: samlAudience,
 		AcsURL:   *acs,
-		IDPMetadata: &crewjam.EntityDescriptor{EntityID: samlIssuer, IDPSSODescriptors: []crewjam.IDPSSODescriptor{{
-			SSODescriptor: crewjam.SSODescriptor{
-				RoleDescriptor: crewjam.RoleDescriptor{KeyDescriptors: []crewjam.KeyDescriptor{{Use: "signing",
-					KeyInfo: crewjam.KeyInfo{
-						X509Data: crewjam.X509Data{X509Certificates: []crewjam.X509Certificate{{Data: certificate}}},
-					}}}},
-			}}}},
+		IDPMetadata: &crewjam.EntityDescriptor{
+			EntityID: samlIssuer,
+			IDPSSODescriptors: []crewjam.IDPSSODescriptor{{
+				SSODescriptor: crewjam.SSODescriptor{
+					RoleDescriptor: crewjam.RoleDescriptor{KeyDescriptors: []crewjam.KeyDescriptor{{Use: "signing",
+						KeyInfo: crewjam.KeyInfo{
+							X509Data: crewjam.X509Data{
+								X509Certificates: []crewjam.X509Certificate{{Data: certificate}},
+							},
+						}}}},
+				}}},
+		},
 	}
 	return func() error {
 		_, err := sp.ParseXMLResponse(response, []string{samlRequest}, *acs)

@@ -100,8 +100,13 @@ func newDirectory(users, groups, each int) *directory {
 				Assigned: true,
 				Active:   true,
 				Attributes: mapping.Texts(map[string]string{
-					"userPrincipalName": id + "@example.com", "displayName": "User " + id, "givenName": "User",
-					"surname": id, "mail": id + "@example.com", "objectId": id}),
+					"userPrincipalName": id + "@example.com",
+					"displayName":       "User " + id,
+					"givenName":         "User",
+					"surname":           id,
+					"mail":              id + "@example.com",
+					"objectId":          id,
+				}),
 			},
 		)
 	}

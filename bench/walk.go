@@ -168,7 +168,10 @@ func connectAll(d demo) (float64, error) {
 			AccessKeyID:     d.AWS.AccessKeyID,
 			SecretAccessKey: d.AWS.SecretAccessKey,
 		},
-		LoginURL: d.Tenant.URL + "/" + d.Tenant.TenantID, AppName: "AWS", SyncAll: true, Cert: "AWS",
+		LoginURL: d.Tenant.URL + "/" + d.Tenant.TenantID,
+		AppName:  "AWS",
+		SyncAll:  true,
+		Cert:     "AWS",
 		PollEach: 20 * time.Millisecond,
 	})
 	if err != nil {

@@ -26,8 +26,10 @@ const (
 )
 
 var nameFormats = map[string]bool{
-	"": true, "urn:oasis:names:tc:SAML:2.0:attrname-format:unspecified": true,
-	"urn:oasis:names:tc:SAML:2.0:attrname-format:uri": true, "urn:oasis:names:tc:SAML:2.0:attrname-format:basic": true,
+	"": true,
+	"urn:oasis:names:tc:SAML:2.0:attrname-format:unspecified": true,
+	"urn:oasis:names:tc:SAML:2.0:attrname-format:uri":         true,
+	"urn:oasis:names:tc:SAML:2.0:attrname-format:basic":       true,
 }
 
 // accessControl returns the attributes for access control of an assertion. Where they are enabled,

@@ -29,19 +29,22 @@ func TestAttributesForAccessControl(t *testing.T) {
 		want map[string]string
 		code refusal.Code
 	}{
-		"two and another": {in: []center.AssertedAttribute{{
-			Name:   accessControl + "CostCenter",
-			Values: []string{"42"},
-		}, {
-			Name:       accessControl + "Team Name",
-			NameFormat: "urn:oasis:names:tc:SAML:2.0:attrname-format:uri",
-			Values:     []string{"Blue"},
-		},
+		"two and another": {in: []center.AssertedAttribute{
+			{
+				Name:   accessControl + "CostCenter",
+				Values: []string{"42"},
+			},
+			{
+				Name:       accessControl + "Team Name",
+				NameFormat: "urn:oasis:names:tc:SAML:2.0:attrname-format:uri",
+				Values:     []string{"Blue"},
+			},
 			{Name: "mail", Values: []string{"x"}},
 			{
 				Name:   accessControl + "Empty",
 				Values: []string{""},
-			}}, want: map[string]string{"CostCenter": "42", "Team Name": "Blue"}},
+			},
+		}, want: map[string]string{"CostCenter": "42", "Team Name": "Blue"}},
 		"fifty":                   {in: many(50), want: map[string]string{}},
 		"fifty-one":               {in: many(51), code: center.AssertionRefused},
 		"fifty-one, switched off": {off: true, in: many(51)},

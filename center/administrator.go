@@ -277,8 +277,14 @@ func (c *Center) ChangeAdministratorPassword(ctx context.Context, by audit.Actor
 		return c.Refuse(ctx, by, ActionUpdatePassword.String(), name, err)
 	}
 	principal := AdministratorPrincipal(name)
-	a := attempt{by: by, name: name, password: current, known: browser, standing: authn.Known,
-		find: administratorNamed(name)}
+	a := attempt{
+		by:       by,
+		name:     name,
+		password: current,
+		known:    browser,
+		standing: authn.Known,
+		find:     administratorNamed(name),
+	}
 	return c.verifyPassword(ctx, a, func(stored Password) error {
 		hash, err := c.hashNew(ctx, principal, password)
 		if err != nil {

@@ -21,8 +21,14 @@ func (c *Center) SignInAdministrator(ctx context.Context, by audit.Actor, name, 
 	from Browser) (Progress, error) {
 	by.Name, from.Console = name, true
 	var s *signingIn
-	a := attempt{by: by, name: name, password: password, known: from.Known, standing: authn.Administrator,
-		find: administratorNamed(name)}
+	a := attempt{
+		by:       by,
+		name:     name,
+		password: password,
+		known:    from.Known,
+		standing: authn.Administrator,
+		find:     administratorNamed(name),
+	}
 	err := c.verifyPassword(ctx, a, func(stored Password) error {
 		by.Kind = audit.User
 		s = c.signingIn(by, from, false)

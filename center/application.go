@@ -187,8 +187,11 @@ func (g Grant) check() error {
 // left alone, so that an old application can be changed.
 func (a Application) checkAddresses(old Application) error {
 	if a.URL != old.URL && a.URL != "" && a.StartURL() == "" {
-		return &refusal.Error{Code: InvalidValue, Field: "PortalOptions.SignInOptions.ApplicationUrl",
-			Detail: "want an http or https URL with at most 500 characters after the scheme, and without a user name"}
+		return &refusal.Error{
+			Code:   InvalidValue,
+			Field:  "PortalOptions.SignInOptions.ApplicationUrl",
+			Detail: "want an http or https URL with at most 500 characters after the scheme, and without a user name",
+		}
 	}
 	before := map[string]bool{}
 	for _, g := range old.Grants {
@@ -199,8 +202,11 @@ func (a Application) checkAddresses(old Application) error {
 	for _, g := range a.Grants {
 		for _, text := range g.RedirectURIs {
 			if _, err := authn.ParseRedirectURI(text); err != nil && !before[text] {
-				return &refusal.Error{Code: InvalidValue, Field: "Grant.AuthorizationCode.RedirectUris",
-					Detail: "want http or https URIs without a user name and a fragment"}
+				return &refusal.Error{
+					Code:   InvalidValue,
+					Field:  "Grant.AuthorizationCode.RedirectUris",
+					Detail: "want http or https URIs without a user name and a fragment",
+				}
 			}
 		}
 	}

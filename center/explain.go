@@ -67,8 +67,11 @@ func (c *Center) counted(ctx context.Context, reference string) (out []Explanati
 		out = append(out, x)
 	}
 	if len(out) == 0 {
-		return nil, &refusal.Error{Code: RequestNotFound, Subject: reference,
-			Detail: "no event has this reference, and no refusals were only counted in its minute"}
+		return nil, &refusal.Error{
+			Code:    RequestNotFound,
+			Subject: reference,
+			Detail:  "no event has this reference, and no refusals were only counted in its minute",
+		}
 	}
 	return out, nil
 }

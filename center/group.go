@@ -59,7 +59,9 @@ func (g Group) check(tx groupReader) error {
 		return &refusal.Error{Code: MissingValue, Field: "displayName"}
 	}
 	for _, f := range []struct{ field, value string }{
-		{"displayName", g.DisplayName}, {"description", g.Description}, {"externalId", g.ExternalID},
+		{"displayName", g.DisplayName},
+		{"description", g.Description},
+		{"externalId", g.ExternalID},
 	} {
 		if err := checkText(f.field, lines.Replace(f.value), maxText); err != nil {
 			return err

@@ -36,7 +36,10 @@ func passwordMail(u User, link string, invitation bool, until time.Time) Mail {
 		name = u.UserName
 	}
 	if invitation {
-		return Mail{To: u.PrimaryEmail(), Subject: "Invitation to the AWS access portal", Text: fmt.Sprintf(`Hello %s,
+		return Mail{
+			To:      u.PrimaryEmail(),
+			Subject: "Invitation to the AWS access portal",
+			Text: fmt.Sprintf(`Hello %s,
 
 You can now sign in to the AWS access portal. Your user name is
 
@@ -47,16 +50,21 @@ First, set a password:
   %s
 
 The link works once, until %s.
-`, name, u.UserName, link, until.UTC().Format("January 2, 2006, 15:04 UTC"))}
+`, name, u.UserName, link, until.UTC().Format("January 2, 2006, 15:04 UTC")),
+		}
 	}
-	return Mail{To: u.PrimaryEmail(), Subject: "Your password for the AWS access portal", Text: fmt.Sprintf(`Hello %s,
+	return Mail{
+		To:      u.PrimaryEmail(),
+		Subject: "Your password for the AWS access portal",
+		Text: fmt.Sprintf(`Hello %s,
 
 You or an administrator requested a new password for your user name %s. Set it here:
 
   %s
 
 The link works once, until %s. If you did not request it, no action is needed: your password does not change.
-`, name, u.UserName, link, until.UTC().Format("January 2, 2006, 15:04 UTC"))}
+`, name, u.UserName, link, until.UTC().Format("January 2, 2006, 15:04 UTC")),
+	}
 }
 
 func codeMail(u User, code string) Mail {

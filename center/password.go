@@ -56,7 +56,8 @@ func CheckPassword(password string) error {
 		name string
 		has  func(rune) bool
 	}{
-		{"a lower-case letter", unicode.IsLower}, {"an upper-case letter", unicode.IsUpper},
+		{"a lower-case letter", unicode.IsLower},
+		{"an upper-case letter", unicode.IsUpper},
 		{"a digit", unicode.IsDigit},
 		{"one of " + punctuation, func(c rune) bool { return strings.ContainsRune(punctuation, c) }},
 	} {

@@ -96,8 +96,13 @@ func (c *Center) FinishRehearsal(
 		if u.ID != request.RehearsedBy {
 			chosen, err := tx.User(request.RehearsedBy)
 			return a.NameID, errors.Join(
-				&refusal.Error{Code: UserNotFound, Subject: a.NameID, Want: chosen.UserName, Got: a.NameID,
-					Detail: "the identity provider names another user than the one who was chosen to rehearse"},
+				&refusal.Error{
+					Code:    UserNotFound,
+					Subject: a.NameID,
+					Want:    chosen.UserName,
+					Got:     a.NameID,
+					Detail:  "the identity provider names another user than the one who was chosen to rehearse",
+				},
 				refusal.IfNoRow(err, UserNotFound, string(request.RehearsedBy)),
 			)
 		}

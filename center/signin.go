@@ -126,9 +126,14 @@ func (c *Center) SignInWithAssertion(
 // unmatched refuses a name that is no user's, and names the user who may have been meant: most
 // often the name is the email address of a user who is called something else here.
 func unmatched(r userReader, name string) error {
-	refused := &refusal.Error{Code: UserNotFound, Subject: name, Want: "a user name that exists here", Got: name,
+	refused := &refusal.Error{
+		Code:    UserNotFound,
+		Subject: name,
+		Want:    "a user name that exists here",
+		Got:     name,
 		Detail: "the identity provider names nobody who is here: provision the user, or have the identity " +
-			"provider send the user name"}
+			"provider send the user name",
+	}
 	u, err := r.UserByEmail(name)
 	if err == nil {
 		refused.Want = u.UserName

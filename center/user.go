@@ -109,7 +109,9 @@ func (u User) PrimaryEmail() string {
 // guide, "CreateUser".
 func (u User) CheckAWS() error {
 	for _, f := range [...]struct{ field, value string }{
-		{"name.givenName", u.Name.GivenName}, {"name.familyName", u.Name.FamilyName}, {"displayName", u.DisplayName},
+		{"name.givenName", u.Name.GivenName},
+		{"name.familyName", u.Name.FamilyName},
+		{"displayName", u.DisplayName},
 	} {
 		if strings.TrimSpace(f.value) == "" {
 			return &refusal.Error{Code: MissingValue, Field: f.field, Subject: u.UserName}
@@ -119,7 +121,9 @@ func (u User) CheckAWS() error {
 		field string
 		n     int
 	}{
-		{"emails", len(u.Emails)}, {"phoneNumbers", len(u.PhoneNumbers)}, {"addresses", len(u.Addresses)},
+		{"emails", len(u.Emails)},
+		{"phoneNumbers", len(u.PhoneNumbers)},
+		{"addresses", len(u.Addresses)},
 		{"roles", len(u.Roles)},
 	} {
 		if l.n > 1 {

@@ -53,11 +53,15 @@ func addressMail(old string, u User) Mail {
 	if u.PrimaryEmail() != "" {
 		now = "Email now goes to another address."
 	}
-	return Mail{To: old, Subject: "Your email address at the AWS access portal was changed", Text: fmt.Sprintf(`Hello,
+	return Mail{
+		To:      old,
+		Subject: "Your email address at the AWS access portal was changed",
+		Text: fmt.Sprintf(`Hello,
 
 This address belonged to the user %s at the AWS access portal. %s
 
 It was changed on %s. If you did not expect this, tell your administrator today: for one day,
 Gatehouse sends no link to set a password to the new address unless an administrator confirms it.
-`, u.UserName, now, u.AddressChangedAt.UTC().Format("January 2, 2006, 15:04 UTC"))}
+`, u.UserName, now, u.AddressChangedAt.UTC().Format("January 2, 2006, 15:04 UTC")),
+	}
 }

@@ -134,7 +134,9 @@ func NewTextStruct(prefix string, tag func(name string) reflect.StructTag, last 
 	for i, place := range s.places {
 		name := strings.TrimPrefix(texts[place].Path, prefix)
 		fields[i] = reflect.StructField{
-			Name: strings.ToUpper(name[:1]) + name[1:], Type: reflect.TypeFor[string](), Tag: tag(name),
+			Name: strings.ToUpper(name[:1]) + name[1:],
+			Type: reflect.TypeFor[string](),
+			Tag:  tag(name),
 		}
 	}
 	s.Type = reflect.StructOf(fields)

@@ -50,9 +50,13 @@ func Serve(data string, on Administrators, log *slog.Logger) (done func()) {
 		}
 		_ = json.NewEncoder(w).Encode(answer) // #nosec G117 -- to whoever may read the database
 	})
-	server := &http.Server{Handler: mux,
-		ReadHeaderTimeout: orderTimeout, ReadTimeout: orderTimeout, WriteTimeout: orderTimeout,
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	server := &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: orderTimeout,
+		ReadTimeout:       orderTimeout,
+		WriteTimeout:      orderTimeout,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -144,10 +148,13 @@ func send(ctx context.Context, data string, o Order) (a Answer, err error) {
 	if err != nil {
 		return a, err
 	}
-	client := &http.Client{Timeout: orderTimeout, Transport: &http.Transport{DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", path)
-		}}}
+	client := &http.Client{
+		Timeout: orderTimeout,
+		Transport: &http.Transport{DisableKeepAlives: true,
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return (&net.Dialer{}).DialContext(ctx, "unix", path)
+			}},
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://gatehouse"+ordersPath, bytes.NewReader(body))
 	if err != nil {
 		return a, err

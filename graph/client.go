@@ -27,8 +27,11 @@ type Client struct {
 // life.
 func NewClient(ctx context.Context, baseURL, tokenURL, clientID, clientSecret string, base *http.Client) *Client {
 	config := clientcredentials.Config{
-		ClientID: clientID, ClientSecret: clientSecret, TokenURL: tokenURL,
-		Scopes: []string{"https://graph.microsoft.com/.default"}, AuthStyle: oauth2.AuthStyleInParams,
+		ClientID:     clientID,
+		ClientSecret: clientSecret,
+		TokenURL:     tokenURL,
+		Scopes:       []string{"https://graph.microsoft.com/.default"},
+		AuthStyle:    oauth2.AuthStyleInParams,
 	}
 	ctx = context.WithValue(ctx, oauth2.HTTPClient, staying(base))
 	return &Client{BaseURL: strings.TrimRight(baseURL, "/"), HTTP: config.Client(ctx)}

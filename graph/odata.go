@@ -193,10 +193,13 @@ func (p *odataParser) function(test func(s, part string) bool, advanced bool) (C
 		return Condition{}, errors.New("a text is missing")
 	}
 	part = names.Fold(part)
-	return Condition{meets: func(o map[string]any) bool {
-		s, ok := odataValue(o, property).(string)
-		return ok && test(names.Fold(s), part)
-	}, advanced: advanced}, nil
+	return Condition{
+		meets: func(o map[string]any) bool {
+			s, ok := odataValue(o, property).(string)
+			return ok && test(names.Fold(s), part)
+		},
+		advanced: advanced,
+	}, nil
 }
 
 func (p *odataParser) property() (string, error) {
@@ -243,8 +246,10 @@ func (p *odataParser) comparison() (Condition, error) {
 	tests := map[string]func(order int, comparable bool) bool{
 		"eq": func(o int, ok bool) bool { return ok && o == 0 },
 		"ne": func(o int, ok bool) bool { return !ok || o != 0 },
-		"gt": func(o int, ok bool) bool { return ok && o > 0 }, "ge": func(o int, ok bool) bool { return ok && o >= 0 },
-		"lt": func(o int, ok bool) bool { return ok && o < 0 }, "le": func(o int, ok bool) bool { return ok && o <= 0 },
+		"gt": func(o int, ok bool) bool { return ok && o > 0 },
+		"ge": func(o int, ok bool) bool { return ok && o >= 0 },
+		"lt": func(o int, ok bool) bool { return ok && o < 0 },
+		"le": func(o int, ok bool) bool { return ok && o <= 0 },
 	}
 	test, ok := tests[operator]
 	if !ok {

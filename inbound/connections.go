@@ -41,8 +41,13 @@ type connection struct {
 }
 
 func newConnections(l net.Listener, most, ofAddress int) *connections {
-	return &connections{Listener: l, most: most, ofAddress: ofAddress,
-		open: map[*connection]struct{}{}, byAddress: map[string]int{}}
+	return &connections{
+		Listener:  l,
+		most:      most,
+		ofAddress: ofAddress,
+		open:      map[*connection]struct{}{},
+		byAddress: map[string]int{},
+	}
 }
 
 // Accept implements net.Listener.

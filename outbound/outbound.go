@@ -148,7 +148,9 @@ func (p Policy) connections() *http.Transport {
 			}
 			return conn, err
 		},
-		ForceAttemptHTTP2: true, MaxIdleConnsPerHost: maxIdleByHost, IdleConnTimeout: idleTimeout,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConnsPerHost:    maxIdleByHost,
+		IdleConnTimeout:        idleTimeout,
 		TLSHandshakeTimeout:    dialTimeout,
 		MaxResponseHeaderBytes: maxHeaderBytes,
 	}

@@ -128,7 +128,8 @@ func (o candidate) scoped() Step {
 		Name:   "scope",
 		Status: Success,
 		Details: []Detail{
-			{"Active in source system", truth(o.Active && !o.Gone)}, {"Assigned to application", truth(o.Assigned)},
+			{"Active in source system", truth(o.Active && !o.Gone)},
+			{"Assigned to application", truth(o.Assigned)},
 		},
 	}
 	if o.Assigned {

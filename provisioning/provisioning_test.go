@@ -527,8 +527,10 @@ func TestRequestsAreInEntrasDialect(t *testing.T) {
 				Op:    "Replace",
 				Path:  "displayName",
 				Value: jsontext.Value(`"Countess"`),
-			}, {Op: "Add", Path: "title", Value: jsontext.Value(`"Dr"`)},
-			{Op: "Remove", Path: `emails[type eq "work"]`}}},
+			},
+			{Op: "Add", Path: "title", Value: jsontext.Value(`"Dr"`)},
+			{Op: "Remove", Path: `emails[type eq "work"]`},
+		}},
 		{
 			Schemas:    []string{scim.PatchURN},
 			Operations: []scim.Operation{{Op: "Replace", Path: "active", Value: jsontext.Value(`"False"`)}},

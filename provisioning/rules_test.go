@@ -234,27 +234,39 @@ func TestNamesThatAreFreedInTheSameCycle(t *testing.T) {
 		want   []string
 		failed int
 	}{
-		"given to the next, in a chain": {func(c *company) {
-			name(&c.users[0], "bob")
-			name(&c.users[1], "eve")
-			name(&c.users[2], "new")
-		}, []string{"bob*", "eve*", "new*", "Eng=bob", "Ops="}, 0},
-		"given to a newcomer": {func(c *company) {
-			newcomer := user("zoe")
-			name(&newcomer, "ada")
-			name(&c.users[0], "lovelace")
-			c.users = append([]entry{newcomer}, c.users...)
-		}, []string{"ada*", "lovelace*", "bob*", "eve*", "Eng=lovelace", "Ops="}, 0},
-		"wanted by two": {func(c *company) {
-			twin := user("zoe")
-			name(&twin, "ada")
-			c.users = append(c.users, twin)
-		}, []string{"ada*", "bob*", "eve*", "Eng=ada", "Ops="}, 1},
-		"a group's, while its members change": {func(c *company) {
-			c.groups[0].directory["displayName"], c.groups[0].Members = "Ops", []string{"bob"}
-			c.groups[1].directory["displayName"], c.groups[1].Members = "Eng", []string{"ada", "eve"}
-			c.groups[1].directory["displayName"] = "Support"
-		}, []string{"ada*", "bob*", "eve*", "Ops=bob", "Support=ada+eve"}, 0},
+		"given to the next, in a chain": {
+			func(c *company) {
+				name(&c.users[0], "bob")
+				name(&c.users[1], "eve")
+				name(&c.users[2], "new")
+			},
+			[]string{"bob*", "eve*", "new*", "Eng=bob", "Ops="}, 0,
+		},
+		"given to a newcomer": {
+			func(c *company) {
+				newcomer := user("zoe")
+				name(&newcomer, "ada")
+				name(&c.users[0], "lovelace")
+				c.users = append([]entry{newcomer}, c.users...)
+			},
+			[]string{"ada*", "lovelace*", "bob*", "eve*", "Eng=lovelace", "Ops="}, 0,
+		},
+		"wanted by two": {
+			func(c *company) {
+				twin := user("zoe")
+				name(&twin, "ada")
+				c.users = append(c.users, twin)
+			},
+			[]string{"ada*", "bob*", "eve*", "Eng=ada", "Ops="}, 1,
+		},
+		"a group's, while its members change": {
+			func(c *company) {
+				c.groups[0].directory["displayName"], c.groups[0].Members = "Ops", []string{"bob"}
+				c.groups[1].directory["displayName"], c.groups[1].Members = "Eng", []string{"ada", "eve"}
+				c.groups[1].directory["displayName"] = "Support"
+			},
+			[]string{"ada*", "bob*", "eve*", "Ops=bob", "Support=ada+eve"}, 0,
+		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -308,12 +320,16 @@ func TestRulesOfAMapping(t *testing.T) {
 		then   func(*company)
 		want   []string // done by the second cycle
 	}{
-		"sent once": {func(s *mapping.Schema) {
-			edit(s, "displayName", func(a *mapping.Attribute) { a.OnlyOnce = true })
-		}, nil, nil,
+		"sent once": {
+			func(s *mapping.Schema) {
+				edit(s, "displayName", func(a *mapping.Attribute) { a.OnlyOnce = true })
+			},
+			nil, nil,
 			func(c *company) {
 				c.users[0].directory["displayName"], c.users[0].directory["jobTitle"] = "Other", "Dr"
-			}, []string{`update User ada title: "" → "Dr"`}},
+			},
+			[]string{`update User ada title: "" → "Dr"`},
+		},
 		"a default stays until there is a value": {func(s *mapping.Schema) {
 			edit(s, "title", func(a *mapping.Attribute) { a.Default = "none" })
 		}, nil, nil,
@@ -340,9 +356,13 @@ func TestRulesOfAMapping(t *testing.T) {
 			c.users[0].directory["surname"] = ""
 		}, func(*company) {},
 			[]string{"other User ada MissingValues"}},
-		"what the target requires is taken away": {nil, nil, nil, func(c *company) {
-			c.users[0].directory["surname"] = ""
-		}, []string{"other User ada MissingValues"}},
+		"what the target requires is taken away": {
+			nil, nil, nil,
+			func(c *company) {
+				c.users[0].directory["surname"] = ""
+			},
+			[]string{"other User ada MissingValues"},
+		},
 		"nothing to match by": {nil, nil, func(c *company) {
 			c.users[0].directory["userPrincipalName"] = ""
 		}, func(*company) {}, nil},
@@ -350,13 +370,18 @@ func TestRulesOfAMapping(t *testing.T) {
 			edit(s, "title", func(a *mapping.Attribute) { a.Expression = `Mid([jobTitle], [surname], 2)` })
 		}, nil, nil, func(c *company) { c.users[0].directory["jobTitle"] = "x" },
 			[]string{"other User ada AttributeMappingError", "other User bob AttributeMappingError"}},
-		"an expression takes too much, for one person": {func(s *mapping.Schema) {
-			edit(s, "title", func(a *mapping.Attribute) {
-				a.Expression = `Left(Replace([jobTitle],,"a*b|a",,"c",,),9)`
-			})
-		}, nil, nil, func(c *company) {
-			c.users[0].directory["jobTitle"], c.users[1].directory["jobTitle"] = strings.Repeat("a", 60<<10), "Dr"
-		}, []string{"other User ada AttributeMappingError", `update User bob title: "" → "Dr"`}},
+		"an expression takes too much, for one person": {
+			func(s *mapping.Schema) {
+				edit(s, "title", func(a *mapping.Attribute) {
+					a.Expression = `Left(Replace([jobTitle],,"a*b|a",,"c",,),9)`
+				})
+			},
+			nil, nil,
+			func(c *company) {
+				c.users[0].directory["jobTitle"], c.users[1].directory["jobTitle"] = strings.Repeat("a", 60<<10), "Dr"
+			},
+			[]string{"other User ada AttributeMappingError", `update User bob title: "" → "Dr"`},
+		},
 		"a filter takes too much, for one person": {func(s *mapping.Schema) {
 			s.Objects[0].Scope = []mapping.Filter{{
 				Clauses: []mapping.Clause{{
@@ -374,9 +399,13 @@ func TestRulesOfAMapping(t *testing.T) {
 				a.Expression = `IIF([IsSoftDeleted]="True",Mid("a",0,1),"True")`
 			})
 		}, nil, nil, out, []string{"other User ada AttributeMappingError"}},
-		"disabled although it lacks what is required": {nil, nil, nil, func(c *company) {
-			c.users[0].Active, c.users[0].directory["surname"] = false, ""
-		}, []string{"disable User ada"}},
+		"disabled although it lacks what is required": {
+			nil, nil, nil,
+			func(c *company) {
+				c.users[0].Active, c.users[0].directory["surname"] = false, ""
+			},
+			[]string{"disable User ada"},
+		},
 		"a manager who leaves": {nil, nil, func(c *company) {
 			c.users[0].Manager = "bob"
 		}, func(c *company) { c.users[0].Manager = "" },
@@ -527,64 +556,6 @@ func TestAGroupOfTwoHundredThousandMembers(t *testing.T) {
 		t.Errorf("%d batches, %v", batches, err)
 	}
 	t.Logf("in and out in %s", time.Since(began).Round(time.Millisecond))
-}
-
-func TestOneObjectIsExplainedInFiveSteps(t *testing.T) {
-	t.Parallel()
-	x, m := newTarget(t), newMemory()
-	c := &company{
-		users:  []entry{user("ada"), user("bob"), user("eve"), user("kim")},
-		groups: []entry{group("Eng", "ada", "bob")},
-	}
-	c.users[1].Assigned, c.users[2].Active = false, false
-	c.users[3].directory["surname"] = ""
-	one := func(dry bool, ref provisioning.Ref, members ...string) provisioning.Explanation {
-		t.Helper()
-		engine := provisioning.Engine{
-			Source:   c,
-			Memory:   m,
-			Target:   x.client,
-			Mappings: mappings(t),
-			Now:      time.Now,
-			NewID:    func() string { return "made-up" },
-			DryRun:   dry,
-		}
-		out, err := engine.One(context.Background(), ref, members...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return out
-	}
-	steps := func(e provisioning.Explanation) (s string) {
-		for _, step := range e.Steps {
-			s += fmt.Sprint(step.Name, ":", step.Status, " ")
-		}
-		return s
-	}
-	for i, want := range []string{"connect:success import:success scope:success match:success act:success ",
-		"connect:success import:success scope:skipped match:skipped act:skipped ",
-		"connect:success import:success scope:skipped match:skipped act:skipped ",
-		"connect:success import:success scope:success match:success act:failure "} {
-		if got := steps(one(true, c.users[i].Ref)); got != want {
-			t.Errorf("%s: %s, want %s", c.users[i].Name, got, want)
-		}
-	}
-	x.want(t)
-	if e := one(false, c.groups[0].Ref, "ada", "bob"); e.Outcome() != provisioning.Success {
-		t.Errorf("the group: %+v", e)
-	}
-	x.want(t, "ada*", "Eng=ada")
-	if e := one(true, provisioning.Ref{Kind: provisioning.User, ID: "nobody"}); e.Outcome() != provisioning.Skipped ||
-		!strings.Contains(e.Steps[2].Reason, "does not exist") {
-		t.Errorf("nobody: %+v", e)
-	}
-	x.misbehave(func(_ int, _ *http.Request, w http.ResponseWriter) bool {
-		w.WriteHeader(http.StatusUnauthorized)
-		return true
-	})
-	if e := one(true, c.users[0].Ref); steps(e) != "connect:failure " {
-		t.Errorf("a refused token: %s", steps(e))
-	}
 }
 
 // enterprise is the schema of the enterprise extension, RFC 7643 section 4.3.

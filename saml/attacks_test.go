@@ -398,13 +398,9 @@ func TestTricksAreRefused(t *testing.T) {
 		"a processing instruction in the name": {
 			a.replace("ada@example.com", "admin@example.com<?x?>.evil.example"), CheckDocument,
 		},
-		"a CDATA section in the name": {
-			a.replace("ada@example.com", "<![CDATA[admin@example.com]]>"), CheckDocument,
-		},
-		"an element in the name": {
-			a.replace("ada@example.com", "admin@example.com<x/>"), CheckSignature,
-		},
-		"an unknown entity": {a.replace("ada@example.com", "&admin;"), CheckDocument},
+		"a CDATA section in the name": {a.replace("ada@example.com", "<![CDATA[admin@example.com]]>"), CheckDocument},
+		"an element in the name":      {a.replace("ada@example.com", "admin@example.com<x/>"), CheckSignature},
+		"an unknown entity":           {a.replace("ada@example.com", "&admin;"), CheckDocument},
 		"an entity that names a file": {
 			`<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]>` + strings.Replace(
 				honest, "ada@example.com", "&x;", 1,
@@ -428,9 +424,7 @@ func TestTricksAreRefused(t *testing.T) {
 			a.replace("<samlp:Status>", strings.Repeat("<a>", 5000)+strings.Repeat("</a>", 5000)+"<samlp:Status>"),
 			CheckDocument,
 		},
-		"very wide": {
-			a.replace("<samlp:Status>", strings.Repeat("<a/>", 20_000)+"<samlp:Status>"), CheckDocument,
-		},
+		"very wide": {a.replace("<samlp:Status>", strings.Repeat("<a/>", 20_000)+"<samlp:Status>"), CheckDocument},
 		"very long": {
 			a.replace("<samlp:Status>", "<a>"+strings.Repeat("x", MaxMessage)+"</a><samlp:Status>"), CheckDocument,
 		},

@@ -156,14 +156,19 @@ func ParseAuthnRequest(data []byte) (AuthnRequest, error) {
 		return AuthnRequest{}, errors.New("the message is not a SAML 2.0 AuthnRequest")
 	}
 	r := AuthnRequest{
-		ID: attr(root, "ID"), Issuer: text(child(root, nsAssertion, "Issuer")), Destination: attr(root, "Destination"),
+		ID:          attr(root, "ID"),
+		Issuer:      text(child(root, nsAssertion, "Issuer")),
+		Destination: attr(root, "Destination"),
 		Signed: len(
 			children(root, nsSignature, "Signature"),
-		) > 0, ACSURL: attr(root, "AssertionConsumerServiceURL"), ForceAuthn: isTrue(attr(root, "ForceAuthn")),
-		IsPassive: isTrue(attr(root, "IsPassive")),
+		) > 0,
+		ACSURL:     attr(root, "AssertionConsumerServiceURL"),
+		ForceAuthn: isTrue(attr(root, "ForceAuthn")),
+		IsPassive:  isTrue(attr(root, "IsPassive")),
 		NameIDFormat: attr(
 			child(root, nsProtocol, "NameIDPolicy"), "Format",
-		), HasSubject: len(children(root, nsAssertion, "Subject")) > 0,
+		),
+		HasSubject: len(children(root, nsAssertion, "Subject")) > 0,
 	}
 	if contexts := child(root, nsProtocol, "RequestedAuthnContext"); contexts != nil {
 		r.Comparison = attr(contexts, "Comparison")

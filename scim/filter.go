@@ -43,7 +43,15 @@ func (Compare) filter()   {}
 func (ValuePath) filter() {}
 
 var operators = map[string]bool{
-	"eq": true, "ne": true, "co": true, "sw": true, "ew": true, "gt": true, "ge": true, "lt": true, "le": true,
+	"eq": true,
+	"ne": true,
+	"co": true,
+	"sw": true,
+	"ew": true,
+	"gt": true,
+	"ge": true,
+	"lt": true,
+	"le": true,
 	"pr": true,
 }
 

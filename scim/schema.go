@@ -37,21 +37,28 @@ type Schema struct {
 }
 
 var multi = []Attribute{
-	{Name: "value"}, {Name: "display"}, {Name: "type"}, {Name: "primary", Kind: Boolean},
+	{Name: "value"},
+	{Name: "display"},
+	{Name: "type"},
+	{Name: "primary", Kind: Boolean},
 	{Name: "$ref", Type: "reference"},
 }
 
 var common = []Attribute{
 	{
 		Name: "schemas",
-	}, {Name: "id", CaseExact: true, ReadOnly: true, Unique: true}, {Name: "externalId", CaseExact: true},
+	},
+	{Name: "id", CaseExact: true, ReadOnly: true, Unique: true},
+	{Name: "externalId", CaseExact: true},
 	{
 		Name:     "meta",
 		Kind:     Complex,
 		ReadOnly: true,
 		Sub: []Attribute{
-			{Name: "resourceType", CaseExact: true}, {Name: "created", Type: "dateTime"},
-			{Name: "lastModified", Type: "dateTime"}, {Name: "location", CaseExact: true, Type: "reference"},
+			{Name: "resourceType", CaseExact: true},
+			{Name: "created", Type: "dateTime"},
+			{Name: "lastModified", Type: "dateTime"},
+			{Name: "location", CaseExact: true, Type: "reference"},
 			{Name: "version", CaseExact: true},
 		},
 	},
@@ -59,7 +66,8 @@ var common = []Attribute{
 
 // UserSchema is the core user with the enterprise extension (RFC 7643 §4.1, §4.3).
 var UserSchema = Schema{
-	URN: UserURN, Name: "User",
+	URN:  UserURN,
+	Name: "User",
 	Attributes: append([]Attribute{
 		{Name: "userName", Required: true, Unique: true},
 		{Name: "displayName"},
@@ -72,26 +80,34 @@ var UserSchema = Schema{
 		{Name: "timezone"},
 		{Name: "active", Kind: Boolean},
 		{Name: "password", Hidden: true},
-		{Name: "name", Kind: Complex, Sub: []Attribute{
-			{Name: "formatted"},
-			{Name: "familyName"},
-			{Name: "givenName"},
-			{Name: "middleName"},
-			{Name: "honorificPrefix"},
-			{Name: "honorificSuffix"},
-		}},
+		{
+			Name: "name",
+			Kind: Complex,
+			Sub: []Attribute{
+				{Name: "formatted"},
+				{Name: "familyName"},
+				{Name: "givenName"},
+				{Name: "middleName"},
+				{Name: "honorificPrefix"},
+				{Name: "honorificSuffix"},
+			},
+		},
 		{Name: "emails", Kind: ComplexList, Sub: multi},
 		{Name: "phoneNumbers", Kind: ComplexList, Sub: multi},
-		{Name: "addresses", Kind: ComplexList, Sub: []Attribute{
-			{Name: "formatted"},
-			{Name: "streetAddress"},
-			{Name: "locality"},
-			{Name: "region"},
-			{Name: "postalCode"},
-			{Name: "country"},
-			{Name: "type"},
-			{Name: "primary", Kind: Boolean},
-		}},
+		{
+			Name: "addresses",
+			Kind: ComplexList,
+			Sub: []Attribute{
+				{Name: "formatted"},
+				{Name: "streetAddress"},
+				{Name: "locality"},
+				{Name: "region"},
+				{Name: "postalCode"},
+				{Name: "country"},
+				{Name: "type"},
+				{Name: "primary", Kind: Boolean},
+			},
+		},
 		{Name: "roles", Kind: ComplexList, Sub: multi},
 		{Name: "groups", Kind: ComplexList, Sub: multi, ReadOnly: true},
 		{Name: "photos", Kind: ComplexList, Sub: multi},
@@ -105,17 +121,20 @@ var UserSchema = Schema{
 		{Name: "organization"},
 		{Name: "division"},
 		{Name: "department"},
-		{Name: "manager", Kind: Complex, Sub: []Attribute{
-			{Name: "value"},
-			{Name: "$ref", Type: "reference"},
-			{Name: "displayName", ReadOnly: true},
-		}},
+		{
+			Name: "manager",
+			Kind: Complex,
+			Sub: []Attribute{
+				{Name: "value"}, {Name: "$ref", Type: "reference"}, {Name: "displayName", ReadOnly: true},
+			},
+		},
 	}},
 }
 
 // GroupSchema is the core group (RFC 7643 §4.2).
 var GroupSchema = Schema{
-	URN: GroupURN, Name: "Group",
+	URN:  GroupURN,
+	Name: "Group",
 	Attributes: append(
 		[]Attribute{{Name: "displayName", Required: true}, {Name: "members", Kind: ComplexList, Sub: multi}},
 		common...),

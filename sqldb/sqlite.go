@@ -67,10 +67,18 @@ const (
 const maxQueued = 256 //bound:queue updates that wait for a commit
 
 func openSQLite(ctx context.Context, path string, migrations fs.FS) (_ *sqliteDB, err error) {
-	d := &sqliteDB{path: path, queue: make(chan *job, maxQueued), stop: make(chan struct{}), done: make(chan struct{}),
+	d := &sqliteDB{
+		path:  path,
+		queue: make(chan *job, maxQueued),
+		stop:  make(chan struct{}),
+		done:  make(chan struct{}),
 		fold: make(
 			chan struct{}, 1,
-		), folded: make(chan struct{}, 1), committed: make(chan batch, 1), idle: make(chan struct{}, 1)}
+		),
+		folded:    make(chan struct{}, 1),
+		committed: make(chan batch, 1),
+		idle:      make(chan struct{}, 1),
+	}
 	d.idle <- struct{}{}
 	d.syncLog, d.maxLog = d.syncFileLog, maxLog
 	if d.lock, err = lockFile(path); err != nil {

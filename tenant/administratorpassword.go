@@ -19,12 +19,18 @@ func (t *Tenant) ChangeAdministratorPassword(ctx context.Context, by audit.Actor
 	if err := CheckPassword(password); err != nil { // ahead of the present one, which costs a hash
 		return t.Refuse(ctx, by, ActionChangePassword.name, name, err)
 	}
-	a := attempt{by: by, action: ActionChangePassword, name: name, password: current, known: browser,
+	a := attempt{
+		by:       by,
+		action:   ActionChangePassword,
+		name:     name,
+		password: current,
+		known:    browser,
 		standing: authn.Known,
 		find: func(r Reader) (Session, string, error) {
 			_, err := r.Administrator(name)
 			return Session{}, administratorPrincipal(name), err
-		}}
+		},
+	}
 	return t.verifyPassword(ctx, a, func(stored Password) error {
 		hash, err := newChoice(stored, password)
 		if err != nil {

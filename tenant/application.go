@@ -103,9 +103,16 @@ func (t *Tenant) Instantiate(
 	ctx context.Context, by audit.Actor, template Template, displayName string,
 ) (Application, error) {
 	a := Application{
-		ID: t.NewID(), AppID: t.NewID(), ServicePrincipalID: t.NewID(), TemplateID: template.ID,
-		DisplayName:    strings.TrimSpace(displayName),
-		IdentifierURIs: []string{}, ReplyURLs: []string{}, AssignmentRequired: true, Enabled: true, CreatedAt: t.now(),
+		ID:                 t.NewID(),
+		AppID:              t.NewID(),
+		ServicePrincipalID: t.NewID(),
+		TemplateID:         template.ID,
+		DisplayName:        strings.TrimSpace(displayName),
+		IdentifierURIs:     []string{},
+		ReplyURLs:          []string{},
+		AssignmentRequired: true,
+		Enabled:            true,
+		CreatedAt:          t.now(),
 	}
 	err := t.change(ctx, by, ActionAddServicePrincipal, func(tx Tx, _ *Touched) (string, error) {
 		if err := checkDisplayName(a.DisplayName); err != nil {
@@ -201,7 +208,8 @@ func (a Application) checkAddresses(old Application) error {
 		}
 	}
 	for _, u := range []struct{ name, now, before string }{
-		{"loginUrl", a.SignOnURL, old.SignOnURL}, {"logoutUrl", a.LogoutURL, old.LogoutURL},
+		{"loginUrl", a.SignOnURL, old.SignOnURL},
+		{"logoutUrl", a.LogoutURL, old.LogoutURL},
 	} {
 		if u.now != "" && u.now != u.before && !webAddress(u.now) {
 			return &refusal.Error{Code: InvalidValue, Subject: u.name, Detail: "want an https address"}

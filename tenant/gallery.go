@@ -14,8 +14,9 @@ import (
 // Gallery is the entries of the application gallery. Source: Microsoft Graph tutorials for this
 // application.
 var Gallery = []Template{{
-	ID:          "21ed01d2-ec13-4e9e-86c1-cd546719ebc4",
-	DisplayName: "AWS IAM Identity Center (successor to AWS Single Sign-On)", Publisher: "Amazon Web Services, Inc.",
+	ID:           "21ed01d2-ec13-4e9e-86c1-cd546719ebc4",
+	DisplayName:  "AWS IAM Identity Center (successor to AWS Single Sign-On)",
+	Publisher:    "Amazon Web Services, Inc.",
 	Description:  "Manage access to AWS accounts and applications for the people of this directory.",
 	SyncTemplate: "aWSSingleSignon",
 }}
@@ -23,7 +24,8 @@ var Gallery = []Template{{
 // GalleryRoles are the app roles of the gallery entry. The first is what people are given. Source:
 // two tenants, 2021 and 2024.
 var GalleryRoles = []Role{
-	{"8774f594-1d59-4279-b9d9-59ef09a23530", "User"}, {"e7f1a7f3-9eda-48e0-9963-bd67bf531afd", "msiam_access"},
+	{"8774f594-1d59-4279-b9d9-59ef09a23530", "User"},
+	{"e7f1a7f3-9eda-48e0-9963-bd67bf531afd", "msiam_access"},
 }
 
 // FindTemplate returns a gallery entry by id, or TemplateNotFound.
@@ -56,10 +58,17 @@ func Thumbprint(der []byte) string {
 // NewSigningKey makes the stored form of a signing certificate.
 func (t *Tenant) NewSigningKey(key *rsa.PrivateKey, certificate *x509.Certificate, displayName string) SigningKey {
 	thumbprint := Thumbprint(certificate.Raw)
-	return SigningKey{ID: t.NewID(), DisplayName: displayName, Thumbprint: thumbprint, Certificate: certificate.Raw,
+	return SigningKey{
+		ID:          t.NewID(),
+		DisplayName: displayName,
+		Thumbprint:  thumbprint,
+		Certificate: certificate.Raw,
 		SealedKey: t.SealKey(
 			thumbprint, x509.MarshalPKCS1PrivateKey(key),
-		), NotBefore: certificate.NotBefore.UTC(), NotAfter: certificate.NotAfter.UTC()}
+		),
+		NotBefore: certificate.NotBefore.UTC(),
+		NotAfter:  certificate.NotAfter.UTC(),
+	}
 }
 
 // PrivateKey returns the key and the certificate that sign for an application, or

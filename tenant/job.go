@@ -159,8 +159,13 @@ func (t *Tenant) CreateJobWith(
 func (t *Tenant) createJob(
 	ctx context.Context, by audit.Actor, servicePrincipalID, templateID string, and func(Tx, *Job) error,
 ) (Job, error) {
-	made := Job{ServicePrincipalID: servicePrincipalID, TemplateID: templateID, State: JobPaused, CreatedAt: t.now(),
-		ID: templateID + "." + strings.ReplaceAll(t.Organization.ID, "-", "") + "." + t.NewID()}
+	made := Job{
+		ServicePrincipalID: servicePrincipalID,
+		TemplateID:         templateID,
+		State:              JobPaused,
+		CreatedAt:          t.now(),
+		ID:                 templateID + "." + strings.ReplaceAll(t.Organization.ID, "-", "") + "." + t.NewID(),
+	}
 	var j Job
 	err := t.change(ctx, by, ActionAddProvisioningConfiguration, func(tx Tx, _ *Touched) (string, error) {
 		if _, err := tx.Application(servicePrincipalID); err != nil {

@@ -60,14 +60,20 @@ func (t *Tenant) SignInUser(
 	ctx context.Context, by audit.Actor, name, password, known string, persistent bool,
 ) (Entry, error) {
 	by.Name = name
-	return t.signIn(ctx, attempt{by: by, action: ActionUserLoggedIn, name: name, password: password, known: known,
+	return t.signIn(ctx, attempt{
+		by:       by,
+		action:   ActionUserLoggedIn,
+		name:     name,
+		password: password,
+		known:    known,
 		find: func(r Reader) (Session, string, error) {
 			u, err := r.UserByPrincipalName(name)
 			if err == nil && !u.Enabled {
 				err = refusal.ErrNoRow
 			}
 			return Session{UserID: u.ID, Methods: []string{MethodPassword}}, u.ID, err
-		}}, persistent)
+		},
+	}, persistent)
 }
 
 // Browser is what is known of the browser that an administrator signs in with.
@@ -84,13 +90,25 @@ func (t *Tenant) SignInAdministrator(
 	by.Name = name
 	return t.signIn(
 		ctx,
-		attempt{by: by, action: ActionAdministratorLoggedIn, name: name, password: password, known: from.Known,
-			standing: authn.Administrator, find: func(r Reader) (Session, string, error) {
+		attempt{
+			by:       by,
+			action:   ActionAdministratorLoggedIn,
+			name:     name,
+			password: password,
+			known:    from.Known,
+			standing: authn.Administrator,
+			find: func(r Reader) (Session, string, error) {
 				a, err := r.Administrator(name)
 				principal := administratorPrincipal(name)
-				return Session{UserID: principal, Administrator: a.Name, Address: by.Address, UserAgent: from.UserAgent,
-					Methods: []string{MethodPassword}}, principal, err
-			}},
+				return Session{
+					UserID:        principal,
+					Administrator: a.Name,
+					Address:       by.Address,
+					UserAgent:     from.UserAgent,
+					Methods:       []string{MethodPassword},
+				}, principal, err
+			},
+		},
 		false,
 	)
 }

@@ -150,8 +150,13 @@ func (t *Tenant) found(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	o := Organization{ID: t.NewID(), DisplayName: cfg.DisplayName, Domain: cfg.Domain, CreatedAt: t.now(),
-		SealedTokenKey: t.Sealer.Seal(tokenKeyPurpose, x509.MarshalPKCS1PrivateKey(key))}
+	o := Organization{
+		ID:             t.NewID(),
+		DisplayName:    cfg.DisplayName,
+		Domain:         cfg.Domain,
+		CreatedAt:      t.now(),
+		SealedTokenKey: t.Sealer.Seal(tokenKeyPurpose, x509.MarshalPKCS1PrivateKey(key)),
+	}
 	if o.DisplayName == "" {
 		o.DisplayName = DefaultName
 	}

@@ -76,8 +76,13 @@ func (p *places) bounded(w http.ResponseWriter, r *http.Request, address string)
 	if r.ContentLength >= 0 && r.ContentLength <= smallBody {
 		return func() {}
 	}
-	b := &body{ReadCloser: r.Body, places: p, address: audit.Neighborhood(address),
-		control: http.NewResponseController(w), ctx: r.Context()}
+	b := &body{
+		ReadCloser: r.Body,
+		places:     p,
+		address:    audit.Neighborhood(address),
+		control:    http.NewResponseController(w),
+		ctx:        r.Context(),
+	}
 	r.Body = b
 	return func() {
 		if b.placed {

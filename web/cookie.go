@@ -28,8 +28,13 @@ func Cookie(publicURL, name, value string, lifetime time.Duration) *http.Cookie 
 		Name: cookieName(
 			publicURL,
 			name,
-		), Value: value, Path: "/", HttpOnly: true, Secure: strings.HasPrefix(publicURL, "https:"),
-		SameSite: http.SameSiteLaxMode, MaxAge: int(lifetime.Seconds()),
+		),
+		Value:    value,
+		Path:     "/",
+		HttpOnly: true,
+		Secure:   strings.HasPrefix(publicURL, "https:"),
+		SameSite: http.SameSiteLaxMode,
+		MaxAge:   int(lifetime.Seconds()),
 	}
 }
 

@@ -105,8 +105,15 @@ func (d *Desk) showSignIn(w http.ResponseWriter, status int, returnTo, problem s
 		w,
 		status,
 		"login",
-		View{Title: "Sign in", Product: d.Product, Theme: d.Theme, Home: d.Prefix + "/", Narrow: true, Problem: problem,
-			Data: struct{ ReturnTo string }{returnTo}},
+		View{
+			Title:   "Sign in",
+			Product: d.Product,
+			Theme:   d.Theme,
+			Home:    d.Prefix + "/",
+			Narrow:  true,
+			Problem: problem,
+			Data:    struct{ ReturnTo string }{returnTo},
+		},
 	)
 }
 

@@ -93,9 +93,15 @@ func (d *Desk) next(w http.ResponseWriter, r *http.Request, status int, problem 
 	if waiting.Password {
 		title, page = "Set a new password", "newpassword"
 	}
-	d.own.Render(w, status, page, View{Title: title, Product: d.Product, Theme: d.Theme, Home: d.Prefix + "/",
-		Narrow: true, Problem: problem,
-		Data: nextData{waiting, d.Prefix + "/login/next", d.Prefix + "/login", returnTo, d.Command}})
+	d.own.Render(w, status, page, View{
+		Title:   title,
+		Product: d.Product,
+		Theme:   d.Theme,
+		Home:    d.Prefix + "/",
+		Narrow:  true,
+		Problem: problem,
+		Data:    nextData{waiting, d.Prefix + "/login/next", d.Prefix + "/login", returnTo, d.Command},
+	})
 }
 
 // begin leads back to the sign-in page, with what went wrong.

@@ -50,8 +50,14 @@ func (h *house) fillDirectory(ctx context.Context, s settings) error {
 		}
 		page, err := does(
 			"/console/users",
-			url.Values{"username": {p.name}, "email": {p.name + "@" + domain}, "given": {"Resident"},
-				"family": {fmt.Sprintf("Number%02d", i+1)}, "display": {p.display}, "password": {"once"}},
+			url.Values{
+				"username": {p.name},
+				"email":    {p.name + "@" + domain},
+				"given":    {"Resident"},
+				"family":   {fmt.Sprintf("Number%02d", i+1)},
+				"display":  {p.display},
+				"password": {"once"},
+			},
 		)
 		if err != nil {
 			return err

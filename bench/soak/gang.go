@@ -52,8 +52,11 @@ type stranger struct {
 func newGang(h *house, s settings) *gang {
 	g := &gang{h: h, s: s, answers: map[string]map[int]int{}, big: strings.Repeat("x", 1<<20)}
 	client := func(address string) *http.Client {
-		return &http.Client{Timeout: 20 * time.Second, Transport: transportFrom(address, true),
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		return &http.Client{
+			Timeout:       20 * time.Second,
+			Transport:     transportFrom(address, true),
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}
 	}
 	g.one = client(oneAddress)
 	for i := range many {

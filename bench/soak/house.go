@@ -190,11 +190,16 @@ func (h *house) connect(ctx context.Context, s settings) error {
 		errs = append(errs, err)
 		return v
 	}
-	admin := &adminapi.Client{URL: h.center.url(), Region: "us-east-1", HTTP: http.DefaultClient,
+	admin := &adminapi.Client{
+		URL:    h.center.url(),
+		Region: "us-east-1",
+		HTTP:   http.DefaultClient,
 		AccessKeyID: read(
 			h.center,
 			`AWS_ACCESS_KEY_ID=(\S+)`,
-		), SecretAccessKey: read(h.center, `AWS_SECRET_ACCESS_KEY=(\S+)`)}
+		),
+		SecretAccessKey: read(h.center, `AWS_SECRET_ACCESS_KEY=(\S+)`),
+	}
 	graphURL, tokenURL := read(h.tenant, `graph +(http\S+)`), read(h.tenant, `token URL +(http\S+)`)
 	clientID, secret := read(h.tenant, `client id +(\S+)`), read(h.tenant, `client secret +(\S+)`)
 	if err := errors.Join(errs...); err != nil {
@@ -208,9 +213,16 @@ func (h *house) connect(ctx context.Context, s settings) error {
 	}
 	plan, err := connect.Observe(
 		ctx,
-		connect.Config{Graph: g, Admin: admin, HTTP: http.DefaultClient, LoginURL: h.tenant.url() + "/" + h.tenantID,
-			AppName: "AWS IAM Identity Center", Groups: []string{groupName}, Cert: "AWS IAM Identity Center",
-			PollEach: 100 * time.Millisecond},
+		connect.Config{
+			Graph:    g,
+			Admin:    admin,
+			HTTP:     http.DefaultClient,
+			LoginURL: h.tenant.url() + "/" + h.tenantID,
+			AppName:  "AWS IAM Identity Center",
+			Groups:   []string{groupName},
+			Cert:     "AWS IAM Identity Center",
+			PollEach: 100 * time.Millisecond,
+		},
 	)
 	if err != nil {
 		return err

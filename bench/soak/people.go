@@ -36,11 +36,8 @@ func newPerson(h *house, name, display, address string) *person {
 		password: h.password,
 		start:    h.center.url() + "/start",
 		field:    [2]string{"loginfmt", "passwd"},
-		signOuts: []string{
-			h.center.url() + "/platform/logout",
-			h.tenant.url() + "/logout",
-		},
-		browser: newBrowser(address),
+		signOuts: []string{h.center.url() + "/platform/logout", h.tenant.url() + "/logout"},
+		browser:  newBrowser(address),
 	}
 }
 

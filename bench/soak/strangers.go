@@ -254,8 +254,12 @@ func (g *gang) devices() kind {
 		text := s.json(
 			ctx,
 			center+"/client/register",
-			map[string]any{"clientName": "aws-cli", "clientType": "public", "scopes": []string{"sso:account:access"},
-				"grantTypes": []string{grant, "refresh_token"}},
+			map[string]any{
+				"clientName": "aws-cli",
+				"clientType": "public",
+				"scopes":     []string{"sso:account:access"},
+				"grantTypes": []string{grant, "refresh_token"},
+			},
 		)
 		if json.Unmarshal([]byte(text), &client) != nil || client.ClientID == "" {
 			return

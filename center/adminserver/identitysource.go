@@ -46,8 +46,13 @@ func (h *Handler) preview(ctx context.Context, _ awsapi.Caller, in adminapi.Prev
 		out.Users = append(out.Users, adminapi.UserEffect{
 			UserID: string(
 				u.User.ID,
-			), UserName: u.User.UserName, DisplayName: u.User.DisplayName, Effect: string(u.Effect),
-			Explanation: u.Effect.Explain(), Administrator: u.Administrator})
+			),
+			UserName:      u.User.UserName,
+			DisplayName:   u.User.DisplayName,
+			Effect:        string(u.Effect),
+			Explanation:   u.Effect.Explain(),
+			Administrator: u.Administrator,
+		})
 	}
 	return out, err
 }

@@ -141,9 +141,13 @@ func (b *SAML) Credentials(ctx context.Context, r center.RoleRequest) (center.Ro
 	defer cancel()
 	out, err := b.STS.AssumeRoleWithSAML(
 		ctx,
-		&sts.AssumeRoleWithSAMLInput{RoleArn: aws.String(b.roleARN(r)), PrincipalArn: aws.String(b.providerARN(r)),
+		&sts.AssumeRoleWithSAMLInput{
+			RoleArn:      aws.String(b.roleARN(r)),
+			PrincipalArn: aws.String(b.providerARN(r)),
 			// #nosec G115 -- twelve hours at most
-			SAMLAssertion: aws.String(response.Reveal()), DurationSeconds: aws.Int32(int32(r.Duration.Seconds()))},
+			SAMLAssertion:   aws.String(response.Reveal()),
+			DurationSeconds: aws.Int32(int32(r.Duration.Seconds())),
+		},
 	)
 	if err != nil {
 		return center.RoleCredentials{}, asRefusal(err, b.roleARN(r))
@@ -163,7 +167,10 @@ func (b *AssumeRole) Credentials(ctx context.Context, r center.RoleRequest) (cen
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	name := sessionName(r.SessionName)
-	in := &sts.AssumeRoleInput{RoleArn: aws.String(b.roleARN(r)), RoleSessionName: &name, SourceIdentity: &name,
+	in := &sts.AssumeRoleInput{
+		RoleArn:         aws.String(b.roleARN(r)),
+		RoleSessionName: &name,
+		SourceIdentity:  &name,
 		DurationSeconds: aws.Int32(int32(r.Duration.Seconds()))} // #nosec G115 -- twelve hours at most
 	for _, t := range r.Tags {
 		in.Tags = append(in.Tags, types.Tag{Key: aws.String(t.Key), Value: aws.String(t.Value)})

@@ -40,9 +40,12 @@ const purpose = "sandbox-session"
 // Credentials implements center.Broker.
 func (s *Sandbox) Credentials(_ context.Context, r center.RoleRequest) (center.RoleCredentials, error) {
 	session := RoleSession{
-		AccessKeyID: "ASIA" + center.KeyIDSuffix(), SecretAccessKey: authn.NewSecret(30), AccountID: r.Account.ID,
-		RoleName:    r.RoleName,
-		SessionName: sessionName(r.SessionName), Expiration: s.Now().UTC().Add(r.Duration).Truncate(time.Second),
+		AccessKeyID:     "ASIA" + center.KeyIDSuffix(),
+		SecretAccessKey: authn.NewSecret(30),
+		AccountID:       r.Account.ID,
+		RoleName:        r.RoleName,
+		SessionName:     sessionName(r.SessionName),
+		Expiration:      s.Now().UTC().Add(r.Duration).Truncate(time.Second),
 	}
 	plain, err := json.Marshal(session)
 	if err != nil {

@@ -78,9 +78,12 @@ func accessIsFound(t *testing.T, s center.Store) {
 			q    center.AccessQuery
 			want string
 		}{
-			{center.AccessQuery{User: "u1"}, one + two}, {center.AccessQuery{User: "u1", ByName: true}, two + one},
-			{center.AccessQuery{User: "u2"}, three}, {center.AccessQuery{User: "u3"}, ""},
-			{center.AccessQuery{User: "u1", After: one}, two}, {center.AccessQuery{User: "u1", Limit: 1}, one},
+			{center.AccessQuery{User: "u1"}, one + two},
+			{center.AccessQuery{User: "u1", ByName: true}, two + one},
+			{center.AccessQuery{User: "u2"}, three},
+			{center.AccessQuery{User: "u3"}, ""},
+			{center.AccessQuery{User: "u1", After: one}, two},
+			{center.AccessQuery{User: "u1", Limit: 1}, one},
 			{center.AccessQuery{User: "u1", ByName: true, Offset: 1, Limit: 5}, one},
 			{center.AccessQuery{User: "u1", Search: "ALPHA"}, two},
 			{center.AccessQuery{User: "u1", Search: "zeta.example"}, one},

@@ -374,7 +374,8 @@ func assignments(t *testing.T, s center.Store) {
 			q    center.AssignmentQuery
 			want int
 		}{
-			{center.AssignmentQuery{}, 2}, {center.AssignmentQuery{AccountID: a.AccountID}, 1},
+			{center.AssignmentQuery{}, 2},
+			{center.AssignmentQuery{AccountID: a.AccountID}, 1},
 			{center.AssignmentQuery{PermissionSetARN: "ps1"}, 2},
 			{center.AssignmentQuery{PrincipalID: "u1"}, 1},
 			{center.AssignmentQuery{PrincipalType: center.PrincipalGroup, PrincipalID: "u1"}, 0},

@@ -75,10 +75,12 @@ func emails(t *testing.T, s center.Store) {
 		u     center.User
 		added bool
 	}{
-		{person("n1", "x1", "ADA@example.com"), false}, {person("n2", "BOB@example.com", "bob@example.com"), false},
+		{person("n1", "x1", "ADA@example.com"), false},
+		{person("n2", "BOB@example.com", "bob@example.com"), false},
 		{person("n3", "x3", "bob@example.COM"), false},
 		{person("n4", "ada@example.com", "other@example.com"), false},
-		{person("n5", "bob@example.com", "five@example.com"), true}, {person("n6", "x6", "eve@example.com"), true},
+		{person("n5", "bob@example.com", "five@example.com"), true},
+		{person("n6", "x6", "eve@example.com"), true},
 	} {
 		var added bool
 		update(t, s, func(tx center.Tx) (err error) {

@@ -71,6 +71,11 @@ func signIns(t *testing.T, s center.Store) {
 			tx.PutSession(center.Session{Digest: "s3", UserID: "u2", ExpiresAt: now.Add(time.Hour)}),
 		)
 	})
+	signInsAreRead(t, s, want)
+	signInsEnd(t, s)
+}
+
+func signInsAreRead(t *testing.T, s center.Store, want center.SignInSettings) {
 	view(t, s, func(r center.Reader) error {
 		settings, e1 := r.SignInSettings()
 		ticket, e2 := r.Ticket(center.SigningIn, "d1")
@@ -97,7 +102,6 @@ func signIns(t *testing.T, s center.Store) {
 		}
 		return errors.Join(e1, e2, e3, e4, e5, e6, e7)
 	})
-	signInsEnd(t, s)
 }
 
 func signInsEnd(t *testing.T, s center.Store) {

@@ -177,8 +177,11 @@ func createAssignment(p page) error {
 
 func deleteAssignment(p page) error {
 	r, err := p.h.Center.DeleteAssignment(p.Context(), p.by, center.Assignment{
-		AccountID: p.PostFormValue("account"), PermissionSetARN: p.PostFormValue("set"),
-		PrincipalType: center.PrincipalType(p.PostFormValue("type")), PrincipalID: p.PostFormValue("principal")})
+		AccountID:        p.PostFormValue("account"),
+		PermissionSetARN: p.PostFormValue("set"),
+		PrincipalType:    center.PrincipalType(p.PostFormValue("type")),
+		PrincipalID:      p.PostFormValue("principal"),
+	})
 	if err != nil {
 		return err
 	}

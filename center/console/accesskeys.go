@@ -17,10 +17,14 @@ func showKeys(p page, made center.AccessKey, secret string) error {
 	if err != nil {
 		return err
 	}
-	return p.Render("access-keys", "Access keys", "/console/access-keys", keysData{keys, made, secret,
-		[]center.KeyRole{
-			center.RoleUserAdministrator, center.RoleReadOnly, center.RoleAdministrator,
-		}, c.Instance.Region, c.URL})
+	return p.Render("access-keys", "Access keys", "/console/access-keys", keysData{
+		keys,
+		made,
+		secret,
+		[]center.KeyRole{center.RoleUserAdministrator, center.RoleReadOnly, center.RoleAdministrator},
+		c.Instance.Region,
+		c.URL,
+	})
 }
 
 func accessKeys(p page) error { return showKeys(p, center.AccessKey{}, "") }

@@ -88,8 +88,15 @@ func (administrators) Ended(err error) bool { return refusal.CodeOf(err) == cent
 func (a administrators) List(ctx context.Context) (rows []web.AdministratorRow, err error) {
 	all, err := a.c.Administrators(ctx)
 	for _, s := range all {
-		rows = append(rows, web.AdministratorRow{Name: s.Name, CreatedBy: s.CreatedBy, CreatedAt: s.CreatedAt,
-			LastSignInAt: s.LastSignInAt, Sessions: s.Sessions, Devices: s.Devices, OneTime: s.OneTime})
+		rows = append(rows, web.AdministratorRow{
+			Name:         s.Name,
+			CreatedBy:    s.CreatedBy,
+			CreatedAt:    s.CreatedAt,
+			LastSignInAt: s.LastSignInAt,
+			Sessions:     s.Sessions,
+			Devices:      s.Devices,
+			OneTime:      s.OneTime,
+		})
 	}
 	return rows, err
 }
@@ -184,8 +191,14 @@ func shownDevices(devices []center.MFADevice) (shown []web.OwnDevice) {
 // shownSessions is what a page shows of sessions. current is the digest of the one that looks.
 func shownSessions(sessions []center.Session, current string) (shown []web.OwnSession) {
 	for _, s := range sessions {
-		shown = append(shown, web.OwnSession{ID: s.Digest, UserAgent: s.UserAgent, Address: s.Address,
-			CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt, Current: s.Digest == current})
+		shown = append(shown, web.OwnSession{
+			ID:        s.Digest,
+			UserAgent: s.UserAgent,
+			Address:   s.Address,
+			CreatedAt: s.CreatedAt,
+			ExpiresAt: s.ExpiresAt,
+			Current:   s.Digest == current,
+		})
 	}
 	return shown
 }

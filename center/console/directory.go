@@ -105,8 +105,10 @@ func users(p page) error {
 
 func createUser(p page) error {
 	u := center.User{
-		UserName: p.PostFormValue("username"), DisplayName: p.PostFormValue("display"), Active: true,
-		Name: center.PersonName{GivenName: p.PostFormValue("given"), FamilyName: p.PostFormValue("family")},
+		UserName:    p.PostFormValue("username"),
+		DisplayName: p.PostFormValue("display"),
+		Active:      true,
+		Name:        center.PersonName{GivenName: p.PostFormValue("given"), FamilyName: p.PostFormValue("family")},
 	}
 	if email := p.PostFormValue("email"); email != "" {
 		u.Emails = []center.Value{{Value: email, Type: "work", Primary: true}}

@@ -24,8 +24,11 @@ func createPermissionSet(p page) error {
 	if err != nil {
 		hours = 1
 	}
-	set := center.PermissionSet{Name: p.PostFormValue("name"), Description: p.PostFormValue("description"),
-		SessionDuration: time.Duration(hours) * time.Hour}
+	set := center.PermissionSet{
+		Name:            p.PostFormValue("name"),
+		Description:     p.PostFormValue("description"),
+		SessionDuration: time.Duration(hours) * time.Hour,
+	}
 	if policy := p.PostFormValue("policy"); policy != "" {
 		set.ManagedPolicies = []string{policy}
 	}

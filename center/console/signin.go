@@ -56,16 +56,22 @@ func updateSignIn(p page) error {
 	hours, err := strconv.ParseFloat(p.PostFormValue("hours"), 64)
 	if err != nil {
 		return &refusal.Error{
-			Code: center.InvalidValue, Field: "portal session", Detail: "it must be a number of hours",
+			Code:   center.InvalidValue,
+			Field:  "portal session",
+			Detail: "it must be a number of hours",
 		}
 	}
 	err = p.h.Center.UpdateSignInSettings(p.Context(), p.by, center.SignInSettings{
 		PortalSession: time.Duration(hours * float64(time.Hour)).Round(
 			time.Minute,
-		), MFA: center.MFAMode(p.PostFormValue("mfa")), WithoutDevice: center.WithoutDevice(p.PostFormValue("without")),
+		),
+		MFA:           center.MFAMode(p.PostFormValue("mfa")),
+		WithoutDevice: center.WithoutDevice(p.PostFormValue("without")),
 		SecurityKeys: p.PostFormValue(
 			"keys",
-		) == "on", Authenticator: p.PostFormValue("apps") == "on", SelfService: p.PostFormValue("self") == "on",
+		) == "on",
+		Authenticator: p.PostFormValue("apps") == "on",
+		SelfService:   p.PostFormValue("self") == "on",
 		AccessControl: p.PostFormValue("access") == "on",
 	})
 	if err != nil {

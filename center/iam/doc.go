@@ -40,7 +40,8 @@ type object = map[string]any
 // for it.
 func (t Trust) policy(provider any) object {
 	statements := []object{{
-		"Effect": "Allow", "Principal": object{"Federated": provider},
+		"Effect":    "Allow",
+		"Principal": object{"Federated": provider},
 		"Action":    []string{"sts:AssumeRoleWithSAML", "sts:TagSession", "sts:SetSourceIdentity"},
 		"Condition": object{"StringEquals": object{"SAML:aud": broker.SignInEndpoint}},
 	}}

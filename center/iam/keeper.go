@@ -194,10 +194,13 @@ func asRefusal(err error, r center.AccountRole) error {
 	if !errors.As(err, &said) || !errors.As(err, &answer) {
 		return &refusal.Error{Code: center.RoleUnavailable, Subject: subject, Detail: err.Error()}
 	}
-	e := &refusal.Error{Code: center.RoleRefused, Subject: subject,
+	e := &refusal.Error{
+		Code:    center.RoleRefused,
+		Subject: subject,
 		Detail: fmt.Sprintf(
 			"Received a %d status error: %s: %s", answer.HTTPStatusCode(), said.ErrorCode(), said.ErrorMessage(),
-		)}
+		),
+	}
 	_, throttled := retry.DefaultThrottleErrorCodes[said.ErrorCode()]
 	_, later := passing[said.ErrorCode()]
 	if throttled || later || answer.HTTPStatusCode() >= http.StatusInternalServerError {

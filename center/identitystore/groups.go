@@ -41,10 +41,14 @@ type group struct {
 
 func (h *Handler) showGroup(g center.Group, issuer string) group {
 	return group{
-		groupOutput{
-			h.Center.Instance.IdentityStoreID, string(g.ID),
-		}, g.DisplayName, g.Description, externalIDs(issuer, g.ExternalID),
-		awsapi.Timestamp(g.CreatedAt), awsapi.Timestamp(g.UpdatedAt), g.CreatedBy, g.UpdatedBy,
+		groupOutput{h.Center.Instance.IdentityStoreID, string(g.ID)},
+		g.DisplayName,
+		g.Description,
+		externalIDs(issuer, g.ExternalID),
+		awsapi.Timestamp(g.CreatedAt),
+		awsapi.Timestamp(g.UpdatedAt),
+		g.CreatedBy,
+		g.UpdatedBy,
 	}
 }
 

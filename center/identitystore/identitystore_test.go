@@ -269,10 +269,8 @@ func TestWhatTheModelForbids(t *testing.T) {
 			"CreateUser", strings.Replace(person(""), `"x"`, `"Administrator"`, 1), "ValidationException", "reserved",
 			nil,
 		},
-		"a control character": {
-			"CreateUser", person(`,"Title":"a\u0007b"`), "ValidationException", "title", nil,
-		},
-		"a zero byte": {"CreateUser", person(`,"Title":"\u0000"`), "ValidationException", "title", nil},
+		"a control character": {"CreateUser", person(`,"Title":"a\u0007b"`), "ValidationException", "title", nil},
+		"a zero byte":         {"CreateUser", person(`,"Title":"\u0000"`), "ValidationException", "title", nil},
 		"two addresses": {
 			"CreateUser", person(`,"Emails":[{"Value":"a@b.c"},{"Value":"d@e.f"}]`), "ValidationException",
 			"'emails' failed to satisfy constraint: Member must have length less than or equal to 1", nil,
@@ -287,9 +285,7 @@ func TestWhatTheModelForbids(t *testing.T) {
 		"a birthday that is no date": {
 			"CreateUser", person(`,"Birthdate":"10.12.1815"`), "ValidationException", "YYYY-MM-DD", nil,
 		},
-		"no display name": {
-			"CreateUser", `{"IdentityStoreId":"STORE","UserName":"x"}`, "ValidationException", "", nil,
-		},
+		"no display name": {"CreateUser", `{"IdentityStoreId":"STORE","UserName":"x"}`, "ValidationException", "", nil},
 		"an unknown extension": {
 			"CreateUser", person(`,"Extensions":{"aws:identitystore:shoes":{}}`), "ValidationException", "extension",
 			nil,

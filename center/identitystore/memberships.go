@@ -70,10 +70,13 @@ type membership struct {
 // showMembership translates a membership. One never changes, so both times are the same.
 func (h *Handler) showMembership(m center.Membership) membership {
 	return membership{
-		membershipOutput{
-			h.Center.Instance.IdentityStoreID, string(m.ID),
-		}, string(m.GroupID), memberID{string(m.UserID)},
-		awsapi.Timestamp(m.CreatedAt), awsapi.Timestamp(m.CreatedAt), m.CreatedBy, m.CreatedBy,
+		membershipOutput{h.Center.Instance.IdentityStoreID, string(m.ID)},
+		string(m.GroupID),
+		memberID{string(m.UserID)},
+		awsapi.Timestamp(m.CreatedAt),
+		awsapi.Timestamp(m.CreatedAt),
+		m.CreatedBy,
+		m.CreatedBy,
 	}
 }
 

@@ -15,17 +15,20 @@ import (
 // chars is a pattern of one or more characters that are a letter, mark, symbol, number or
 // punctuation, or one of some others.
 func chars(text string, others ...rune) *awsapi.Pattern {
-	return &awsapi.Pattern{Text: text, Match: func(s string) bool {
-		for _, r := range s {
-			if r > ' ' && r < 0x7f || unicode.In(r, unicode.L, unicode.M, unicode.S, unicode.N, unicode.P) {
-				continue
+	return &awsapi.Pattern{
+		Text: text,
+		Match: func(s string) bool {
+			for _, r := range s {
+				if r > ' ' && r < 0x7f || unicode.In(r, unicode.L, unicode.M, unicode.S, unicode.N, unicode.P) {
+					continue
+				}
+				if !slices.Contains(others, r) {
+					return false
+				}
 			}
-			if !slices.Contains(others, r) {
-				return false
-			}
-		}
-		return s != ""
-	}}
+			return s != ""
+		},
+	}
 }
 
 var (

@@ -46,8 +46,13 @@ type createUserInput struct {
 
 func (in createUserInput) user() (center.User, error) {
 	u := center.User{
-		Active: true, Name: in.Name, Emails: in.Emails, PhoneNumbers: in.PhoneNumbers, Roles: in.Roles,
-		Addresses: in.Addresses, Photos: in.Photos,
+		Active:       true,
+		Name:         in.Name,
+		Emails:       in.Emails,
+		PhoneNumbers: in.PhoneNumbers,
+		Roles:        in.Roles,
+		Addresses:    in.Addresses,
+		Photos:       in.Photos,
 	}
 	texts := u.TextAttributes()
 	for i := range texts {

@@ -59,9 +59,7 @@ func TestRecords(t *testing.T) {
 			"a key of each kind", func(r *Records[words]) { keep(r, "ada bob", 0); keep(r, "bob ada", 0) },
 			map[string]string{"ada": "bob ada", "bob": "ada bob"},
 		},
-		{
-			"too large", func(r *Records[words]) { keep(r, "1 ada "+strings.Repeat("x", maxRecord), 0) }, nil,
-		},
+		{"too large", func(r *Records[words]) { keep(r, "1 ada "+strings.Repeat("x", maxRecord), 0) }, nil},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

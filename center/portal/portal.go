@@ -303,15 +303,21 @@ func (h *Handler) credentials(w http.ResponseWriter, r *http.Request, u center.U
 		return
 	}
 	v := credentialsView{
-		Role: role, Profile: account + "_" + role, Expiration: c.Expiration,
-		KeyID: c.AccessKeyID, Secret: c.SecretAccessKey.Reveal(), Token: c.SessionToken.Reveal(),
+		Role:       role,
+		Profile:    account + "_" + role,
+		Expiration: c.Expiration,
+		KeyID:      c.AccessKeyID,
+		Secret:     c.SecretAccessKey.Reveal(),
+		Token:      c.SessionToken.Reveal(),
 	}
 	if v.Account, err = h.Center.Account(r.Context(), account); err != nil {
 		h.fail(w, r, u, err)
 		return
 	}
 	pairs := [][2]string{
-		{"AWS_ACCESS_KEY_ID", v.KeyID}, {"AWS_SECRET_ACCESS_KEY", v.Secret}, {"AWS_SESSION_TOKEN", v.Token},
+		{"AWS_ACCESS_KEY_ID", v.KeyID},
+		{"AWS_SECRET_ACCESS_KEY", v.Secret},
+		{"AWS_SESSION_TOKEN", v.Token},
 	}
 	v.Environment = lines(pairs, `export `, `="`, `"`)
 	v.WindowsEnv = lines(pairs, "SET ", "=", "")
@@ -356,6 +362,10 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, u center.User, er
 		h.Log.Error("portal request failed", "request_id", web.RequestID(r), "error", err)
 	}
 	h.pages.Render(w, status, "message", h.view(u, "No access", web.Message{
-		Title: "No access", Lines: []string{text}, Reference: web.RequestID(r), Link: "/start",
-		LinkText: "Back to your accounts"}))
+		Title:     "No access",
+		Lines:     []string{text},
+		Reference: web.RequestID(r),
+		Link:      "/start",
+		LinkText:  "Back to your accounts",
+	}))
 }

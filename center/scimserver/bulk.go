@@ -80,8 +80,11 @@ func (h *Handler) bulk(ctx context.Context, r *request) (answer, error) {
 		waiting = later
 	}
 	for _, op := range waiting {
-		b.fail(op.bulkOperation, &scim.Error{Status: http.StatusConflict, Type: scim.InvalidValue,
-			Detail: "The operation and others wait for each other's bulkId."})
+		b.fail(op.bulkOperation, &scim.Error{
+			Status: http.StatusConflict,
+			Type:   scim.InvalidValue,
+			Detail: "The operation and others wait for each other's bulkId.",
+		})
 	}
 	return b.answer()
 }

@@ -24,14 +24,19 @@ func (h *Handler) serviceProviderConfig(_ context.Context, r *request) (answer, 
 		"schemas":          []string{scim.ConfigURN},
 		"documentationUri": awsGuide + "manage-your-identity-source-idp.html",
 		"authenticationSchemes": []map[string]any{{
-			"type": "oauthbearertoken", "name": "OAuth Bearer Token",
+			"type":             "oauthbearertoken",
+			"name":             "OAuth Bearer Token",
 			"description":      "Authentication scheme using the OAuth Bearer Token Standard",
 			"specUri":          "https://www.rfc-editor.org/info/rfc6750",
 			"documentationUri": awsGuide + "provision-automatically.html",
 			"primary":          true,
 		}},
-		"patch": supported(true), "bulk": bulk, "filter": map[string]any{"supported": true, "maxResults": results},
-		"changePassword": supported(false), "sort": supported(r.standard), "etag": supported(r.standard),
+		"patch":          supported(true),
+		"bulk":           bulk,
+		"filter":         map[string]any{"supported": true, "maxResults": results},
+		"changePassword": supported(false),
+		"sort":           supported(r.standard),
+		"etag":           supported(r.standard),
 	}
 	if r.standard {
 		delete(body, "documentationUri")
@@ -65,10 +70,17 @@ func listOfAll(resources []scim.Resource) (answer, error) {
 func (r *request) types() []scim.Resource {
 	kind := func(name, endpoint, schema string) scim.Resource {
 		return scim.Resource{
-			"schemas": []string{
-				scim.ResourceTypeURN,
-			}, "id": name, "name": name, "endpoint": endpoint, "description": name, "schema": schema,
-			"meta": map[string]any{"resourceType": "ResourceType", "location": r.base + "/ResourceTypes/" + name}}
+			"schemas":     []string{scim.ResourceTypeURN},
+			"id":          name,
+			"name":        name,
+			"endpoint":    endpoint,
+			"description": name,
+			"schema":      schema,
+			"meta": map[string]any{
+				"resourceType": "ResourceType",
+				"location":     r.base + "/ResourceTypes/" + name,
+			},
+		}
 	}
 	user := kind("User", "/Users", scim.UserURN)
 	// AWS says that the extension is required, and does not enforce it.
@@ -111,10 +123,13 @@ func (r *request) definition(urn, name, description string, list []scim.Attribut
 		location = r.base + "/Schemas/" + urn
 	}
 	return scim.Resource{
-		"schemas": []string{
-			scim.SchemaURN,
-		}, "id": urn, "name": name, "description": description, "attributes": r.describe(list),
-		"meta": map[string]any{"resourceType": "Schema", "location": location}}
+		"schemas":     []string{scim.SchemaURN},
+		"id":          urn,
+		"name":        name,
+		"description": description,
+		"attributes":  r.describe(list),
+		"meta":        map[string]any{"resourceType": "Schema", "location": location},
+	}
 }
 
 // awsRequires are the attributes without which AWS makes no user or group.
@@ -134,9 +149,15 @@ func (r *request) describe(list []scim.Attribute) []map[string]any {
 			continue
 		}
 		m := map[string]any{
-			"name": a.Name, "type": types[a.Kind], "multiValued": a.Kind == scim.ComplexList,
-			"required":  slices.Contains(awsRequires, a.Name),
-			"caseExact": a.Name == "externalId", "mutability": "readWrite", "returned": "default", "uniqueness": "none"}
+			"name":        a.Name,
+			"type":        types[a.Kind],
+			"multiValued": a.Kind == scim.ComplexList,
+			"required":    slices.Contains(awsRequires, a.Name),
+			"caseExact":   a.Name == "externalId",
+			"mutability":  "readWrite",
+			"returned":    "default",
+			"uniqueness":  "none",
+		}
 		if a.Unique {
 			m["uniqueness"] = "server"
 		}

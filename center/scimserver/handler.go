@@ -89,29 +89,26 @@ type operation struct {
 // operations are all that the door knows, by method, resource in lower case, and whether an id
 // follows it.
 var operations = map[string]operation{
-	"POST users": {"CreateUser", (*Handler).createUser, false}, "GET users": {"ListUsers", (*Handler).listUsers, false},
-	"GET users/": {"GetUser", (*Handler).getUser, false}, "PUT users/": {"PutUser", (*Handler).putUser, false},
-	"PATCH users/": {
-		"PatchUser", (*Handler).patchUser, false,
-	}, "DELETE users/": {"DeleteUser", (*Handler).deleteUser, false},
-	"POST groups": {
-		"CreateGroup", (*Handler).createGroup, false,
-	}, "GET groups": {"ListGroups", (*Handler).listGroups, false},
-	"GET groups/": {
-		"GetGroup", (*Handler).getGroup, false,
-	}, "PATCH groups/": {"PatchGroup", (*Handler).patchGroup, false},
-	"DELETE groups/": {
-		"DeleteGroup", (*Handler).deleteGroup, false,
-	}, "PUT groups/": {"PutGroup", (*Handler).putGroup, true},
+	"POST users":                {"CreateUser", (*Handler).createUser, false},
+	"GET users":                 {"ListUsers", (*Handler).listUsers, false},
+	"GET users/":                {"GetUser", (*Handler).getUser, false},
+	"PUT users/":                {"PutUser", (*Handler).putUser, false},
+	"PATCH users/":              {"PatchUser", (*Handler).patchUser, false},
+	"DELETE users/":             {"DeleteUser", (*Handler).deleteUser, false},
+	"POST groups":               {"CreateGroup", (*Handler).createGroup, false},
+	"GET groups":                {"ListGroups", (*Handler).listGroups, false},
+	"GET groups/":               {"GetGroup", (*Handler).getGroup, false},
+	"PATCH groups/":             {"PatchGroup", (*Handler).patchGroup, false},
+	"DELETE groups/":            {"DeleteGroup", (*Handler).deleteGroup, false},
+	"PUT groups/":               {"PutGroup", (*Handler).putGroup, true},
 	"GET serviceproviderconfig": {"ServiceProviderConfig", (*Handler).serviceProviderConfig, false},
-	"GET resourcetypes": {
-		"ListResourceTypes", (*Handler).resourceTypes, false,
-	}, "GET resourcetypes/": {"GetResourceType", (*Handler).resourceType, true},
-	"GET schemas": {"ListSchemas", (*Handler).schemas, false}, "GET schemas/": {"GetSchema", (*Handler).schema, false},
-	"POST users/.search": {
-		"SearchUsers", (*Handler).searchUsers, true,
-	}, "POST groups/.search": {"SearchGroups", (*Handler).searchGroups, true},
-	"POST .search": {"Search", (*Handler).searchAll, true},
+	"GET resourcetypes":         {"ListResourceTypes", (*Handler).resourceTypes, false},
+	"GET resourcetypes/":        {"GetResourceType", (*Handler).resourceType, true},
+	"GET schemas":               {"ListSchemas", (*Handler).schemas, false},
+	"GET schemas/":              {"GetSchema", (*Handler).schema, false},
+	"POST users/.search":        {"SearchUsers", (*Handler).searchUsers, true},
+	"POST groups/.search":       {"SearchGroups", (*Handler).searchGroups, true},
+	"POST .search":              {"Search", (*Handler).searchAll, true},
 }
 
 func init() { // it calls operations itself

@@ -17,10 +17,14 @@ import (
 var plainUser = reflect.StructOf([]reflect.StructField{
 	{Name: "Texts", Type: plainUserTexts.Type, Tag: `json:",embed"`},
 	{Name: "Name", Type: plainNameTexts.Type, Tag: `json:"name"`},
-	{Name: "Enterprise", Tag: `json:"` + scim.EnterpriseURN + `"`, Type: reflect.StructOf([]reflect.StructField{
-		{Name: "Texts", Type: plainEnterpriseTexts.Type, Tag: `json:",embed"`},
-		{Name: "Manager", Type: reflect.TypeFor[plainManager](), Tag: `json:"manager"`},
-	})},
+	{
+		Name: "Enterprise",
+		Tag:  `json:"` + scim.EnterpriseURN + `"`,
+		Type: reflect.StructOf([]reflect.StructField{
+			{Name: "Texts", Type: plainEnterpriseTexts.Type, Tag: `json:",embed"`},
+			{Name: "Manager", Type: reflect.TypeFor[plainManager](), Tag: `json:"manager"`},
+		}),
+	},
 	{Name: "Rest", Type: reflect.TypeFor[plainRest](), Tag: `json:",embed"`},
 })
 

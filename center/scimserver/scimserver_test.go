@@ -266,17 +266,13 @@ func TestWhatIsRefused(t *testing.T) {
 			"POST", "Users", strings.Replace(user(""), `"x"`, `"ADA@example.COM"`, 1), 409,
 			"Refused to create a new, duplicate resource.",
 		},
-		"the same e-mail": {
-			"POST", "Users", user(`,"emails":[{"value":"ADA@example.com"}]`), 409, "duplicate",
-		},
-		"the same external id": {"POST", "Users", user(`,"externalId":"ext-1"`), 409, "duplicate"},
-		"an unknown user":      {"GET", "Users/99999999-2222-3333-4444-555555555555", "", 404, "not found"},
-		"PUT of an unknown user": {
-			"PUT", "Users/99999999-2222-3333-4444-555555555555", user(""), 404, "not found",
-		},
-		"PUT of a group": {"PUT", "Groups/GROUP", `{"displayName":"x"}`, 400, "no such operation"},
-		"bulk":           {"POST", "Bulk", `{}`, 400, "no such operation"},
-		"no operations":  {"PATCH", "Users/USER", patch(""), 400, "Operations"},
+		"the same e-mail":        {"POST", "Users", user(`,"emails":[{"value":"ADA@example.com"}]`), 409, "duplicate"},
+		"the same external id":   {"POST", "Users", user(`,"externalId":"ext-1"`), 409, "duplicate"},
+		"an unknown user":        {"GET", "Users/99999999-2222-3333-4444-555555555555", "", 404, "not found"},
+		"PUT of an unknown user": {"PUT", "Users/99999999-2222-3333-4444-555555555555", user(""), 404, "not found"},
+		"PUT of a group":         {"PUT", "Groups/GROUP", `{"displayName":"x"}`, 400, "no such operation"},
+		"bulk":                   {"POST", "Bulk", `{}`, 400, "no such operation"},
+		"no operations":          {"PATCH", "Users/USER", patch(""), 400, "Operations"},
 		"an unknown operation": {
 			"PATCH", "Users/USER", patch(`{"op":"move","path":"title","value":"x"}`), 400, "move",
 		},
@@ -284,9 +280,7 @@ func TestWhatIsRefused(t *testing.T) {
 			"PATCH", "Users/USER", patch(`{"op":"replace","value":{"title":"x","displayName":"y"}}`), 400,
 			"single attribute",
 		},
-		"removal of active": {
-			"PATCH", "Users/USER", patch(`{"op":"remove","path":"active"}`), 400, "active",
-		},
+		"removal of active": {"PATCH", "Users/USER", patch(`{"op":"remove","path":"active"}`), 400, "active"},
 		"active twice": {
 			"PATCH", "Users/USER",
 			patch(`{"op":"replace","path":"active","value":true},{"op":"replace","path":"active","value":false}`),

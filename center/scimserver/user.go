@@ -16,7 +16,9 @@ import (
 // userFromWire translates a normalized resource. A user without active is active.
 func userFromWire(w scim.Resource) center.User {
 	u := center.User{
-		UserName: w.String("userName"), ExternalID: w.String("externalId"), Active: true,
+		UserName:   w.String("userName"),
+		ExternalID: w.String("externalId"),
+		Active:     true,
 		Enterprise: center.Enterprise{Manager: w.Object(scim.EnterpriseURN).Object("manager").String("value")},
 	}
 	texts, lists := u.TextAttributes(), u.ListAttributes()
@@ -34,15 +36,23 @@ func userFromWire(w scim.Resource) center.User {
 	for _, l := range lists {
 		for _, e := range objects(w, l.Path) {
 			*l.Values = append(*l.Values, center.Value{
-				Value: e.String("value"), Display: e.String("display"), Type: e.String("type"), Primary: truth(e),
+				Value:   e.String("value"),
+				Display: e.String("display"),
+				Type:    e.String("type"),
+				Primary: truth(e),
 			})
 		}
 	}
 	for _, a := range objects(w, "addresses") {
 		u.Addresses = append(u.Addresses, center.Address{
-			Formatted: a.String("formatted"), StreetAddress: a.String("streetAddress"), Locality: a.String("locality"),
-			Region: a.String("region"), PostalCode: a.String("postalCode"), Country: a.String("country"),
-			Type: a.String("type"), Primary: truth(a),
+			Formatted:     a.String("formatted"),
+			StreetAddress: a.String("streetAddress"),
+			Locality:      a.String("locality"),
+			Region:        a.String("region"),
+			PostalCode:    a.String("postalCode"),
+			Country:       a.String("country"),
+			Type:          a.String("type"),
+			Primary:       truth(a),
 		})
 	}
 	return u

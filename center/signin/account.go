@@ -72,16 +72,27 @@ func (d *accountData) addDevices(devices []center.MFADevice) {
 		if device.Type == center.Authenticator {
 			kind = "authenticator app"
 		}
-		d.Devices = append(d.Devices, web.OwnDevice{ID: device.ID, Name: device.Name, Kind: kind,
-			CreatedAt: device.CreatedAt, LastUsedAt: device.LastUsedAt})
+		d.Devices = append(d.Devices, web.OwnDevice{
+			ID:         device.ID,
+			Name:       device.Name,
+			Kind:       kind,
+			CreatedAt:  device.CreatedAt,
+			LastUsedAt: device.LastUsedAt,
+		})
 	}
 }
 
 // addSessions takes what the page shows of sessions. current is the digest of the one that looks.
 func (d *accountData) addSessions(sessions []center.Session, current string) {
 	for _, s := range sessions {
-		d.Sessions = append(d.Sessions, web.OwnSession{ID: s.Digest, UserAgent: s.UserAgent, Address: s.Address,
-			CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt, Current: s.Digest == current})
+		d.Sessions = append(d.Sessions, web.OwnSession{
+			ID:        s.Digest,
+			UserAgent: s.UserAgent,
+			Address:   s.Address,
+			CreatedAt: s.CreatedAt,
+			ExpiresAt: s.ExpiresAt,
+			Current:   s.Digest == current,
+		})
 		if s.Digest == current {
 			d.Attributes = s.Attributes
 		}

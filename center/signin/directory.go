@@ -258,12 +258,16 @@ func (h *Handler) forgot(w http.ResponseWriter, r *http.Request) {
 	if name := strings.TrimSpace(r.PostFormValue("username")); name != "" && h.Center.Mailer != nil {
 		h.Center.ForgotPassword(r.Context(), h.actor(r), name)
 	}
-	h.pages.Render(w, http.StatusOK, "message", h.view("Check your email", web.Message{Title: "Check your email",
+	h.pages.Render(w, http.StatusOK, "message", h.view("Check your email", web.Message{
+		Title: "Check your email",
 		Lines: []string{
 			"If a user with this name signs in here, an email with a link is on its way to the user’s address. " +
 				"The link works for one hour.",
 			"No email? Check your spam folder and the user name, or ask your administrator.",
-		}, Link: "/start", LinkText: "Back to sign-in"}))
+		},
+		Link:     "/start",
+		LinkText: "Back to sign-in",
+	}))
 }
 
 type linkedData struct {
@@ -282,10 +286,12 @@ func (h *Handler) linked(w http.ResponseWriter, r *http.Request, status int, pro
 			w,
 			http.StatusGone,
 			"message",
-			h.view("Link not valid", web.Message{Title: "This link no longer works",
-				Lines: []string{
-					"It was used, was replaced by a newer one, or has expired. Request a new one.",
-				}, Link: forgotPath, LinkText: "Request a new link"}),
+			h.view("Link not valid", web.Message{
+				Title:    "This link no longer works",
+				Lines:    []string{"It was used, was replaced by a newer one, or has expired. Request a new one."},
+				Link:     forgotPath,
+				LinkText: "Request a new link",
+			}),
 		)
 	case err != nil:
 		h.fail(w, r, err)

@@ -280,12 +280,16 @@ func (h *Handler) rehearsed(w http.ResponseWriter, r *http.Request, a center.Ver
 		w,
 		http.StatusOK,
 		"message",
-		h.view("The rehearsal worked", web.Message{Title: "The rehearsal worked", Lines: []string{
-			"The identity provider named " + a.NameID + ", who is " + u.DisplayName +
-				" here, and its response passed every check.",
-			"Nothing has changed: you are not signed in, and everyone signs in as before until the identity " +
-				"source is changed.",
-		}, Reference: web.RequestID(r)}),
+		h.view("The rehearsal worked", web.Message{
+			Title: "The rehearsal worked",
+			Lines: []string{
+				"The identity provider named " + a.NameID + ", who is " + u.DisplayName +
+					" here, and its response passed every check.",
+				"Nothing has changed: you are not signed in, and everyone signs in as before until the identity " +
+					"source is changed.",
+			},
+			Reference: web.RequestID(r),
+		}),
 	)
 }
 
@@ -400,7 +404,11 @@ func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) {
 	web.ClearCookie(w, h.Center.URL, sessionCookie)
 	web.ClearCookie(w, h.Center.URL, markCookie)
 	h.pages.Render(w, http.StatusOK, "message", h.view("Signed out", web.Message{
-		Title: "You are signed out", Lines: lines, Link: "/start", LinkText: "Sign in again"}))
+		Title:    "You are signed out",
+		Lines:    lines,
+		Link:     "/start",
+		LinkText: "Sign in again",
+	}))
 }
 
 // fail shows that a sign-in did not work. The reason is in the audit log under the reference id,
@@ -419,5 +427,8 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	h.pages.Render(w, status, "message", h.view("Sign-in failed", web.Message{
 		Title:     "We could not sign you in",
 		Lines:     []string{text},
-		Reference: web.RequestID(r), Link: "/start", LinkText: "Try again"}))
+		Reference: web.RequestID(r),
+		Link:      "/start",
+		LinkText:  "Try again",
+	}))
 }

@@ -53,25 +53,44 @@ var (
 	)
 
 	setName        = awsapi.TextOf(1, 32, `[\w+=,.@-]+`)
-	setDescription = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 700, Pattern: &awsapi.Pattern{
-		Text:  `[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*`,
-		Match: regexp.MustCompile(`^[\x{09}\x{0A}\x{0D}\x{20}-\x{7E}\x{A1}-\x{FF}]*$`).MatchString}}
+	setDescription = &awsapi.Shape{
+		Kind: awsapi.String,
+		Min:  1,
+		Max:  700,
+		Pattern: &awsapi.Pattern{
+			Text:  `[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*`,
+			Match: regexp.MustCompile(`^[\x{09}\x{0A}\x{0D}\x{20}-\x{7E}\x{A1}-\x{FF}]*$`).MatchString,
+		},
+	}
 	// duration is a pattern with a lookahead in the model, which Go has not: something must follow
 	// P and T.
-	duration = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 100, Pattern: &awsapi.Pattern{
-		Text:  `(-?)P(?=\d|T\d)(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)([DW]))?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?`,
-		Match: isoPattern.MatchString}}
+	duration = &awsapi.Shape{
+		Kind: awsapi.String,
+		Min:  1,
+		Max:  100,
+		Pattern: &awsapi.Pattern{
+			Text: `(-?)P(?=\d|T\d)(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)([DW]))?` +
+				`(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?`,
+			Match: isoPattern.MatchString,
+		},
+	}
 	relayState   = awsapi.TextOf(1, 240, `[a-zA-Z0-9&$@#\\/%?=~\-_'"|!:,.;*+\[\]\ \(\)\{\}]+`)
-	inlinePolicy = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 32768, Pattern: &awsapi.Pattern{
-		Text:  `[\u0009\u000A\u000D\u0020-\u00FF]+`,
-		Match: regexp.MustCompile(`^[\x{09}\x{0A}\x{0D}\x{20}-\x{FF}]+$`).MatchString}}
+	inlinePolicy = &awsapi.Shape{
+		Kind: awsapi.String,
+		Min:  1,
+		Max:  32768,
+		Pattern: &awsapi.Pattern{
+			Text:  `[\u0009\u000A\u000D\u0020-\u00FF]+`,
+			Match: regexp.MustCompile(`^[\x{09}\x{0A}\x{0D}\x{20}-\x{FF}]+$`).MatchString,
+		},
+	}
 	managedPolicyArn = awsapi.TextOf(
 		20, 2048, partition+`iam::aws:policy((/[A-Za-z0-9\.,\+@=_-]+)*)/([A-Za-z0-9\.,\+=@_-]+)`,
 	)
 	customerPolicy = awsapi.StructureOf(awsapi.Members{
-		"Name": awsapi.TextOf(
-			1, 128, `[\w+=,.@-]+`,
-		), "Path": awsapi.TextOf(1, 512, `((/[A-Za-z0-9\.,\+@=_-]+)*)/`)}, "Name")
+		"Name": awsapi.TextOf(1, 128, `[\w+=,.@-]+`),
+		"Path": awsapi.TextOf(1, 512, `((/[A-Za-z0-9\.,\+@=_-]+)*)/`),
+	}, "Name")
 	boundary = awsapi.StructureOf(awsapi.Members{
 		"CustomerManagedPolicyReference": customerPolicy,
 		"ManagedPolicyArn":               managedPolicyArn,
@@ -105,7 +124,9 @@ var (
 			awsapi.StructureOf(awsapi.Members{
 				"TrustedTokenIssuerArn": issuerArn,
 				"AuthorizedAudiences":   awsapi.ListOf(1, 10, awsapi.TextOf(1, 512, ""))}))}),
-		"RefreshToken": awsapi.StructureOf(nil), "TokenExchange": awsapi.StructureOf(nil)})
+		"RefreshToken":  awsapi.StructureOf(nil),
+		"TokenExchange": awsapi.StructureOf(nil),
+	})
 
 	issuerName    = awsapi.TextOf(1, 255, `[\w+=,.@-]+`)
 	claimPath     = awsapi.TextOf(1, 255, `\p{L}+(?:(\.|_)\p{L}+){0,2}`)
@@ -166,9 +187,9 @@ var Shapes = map[string]*awsapi.Shape{
 	"ListInstances":    awsapi.StructureOf(paged(awsapi.Members{})),
 	"UpdateInstance": forInstance(awsapi.Members{"Name": name,
 		"EncryptionConfiguration": awsapi.StructureOf(awsapi.Members{
-			"KeyType": awsapi.EnumOf(
-				"AWS_OWNED_KMS_KEY", "CUSTOMER_MANAGED_KEY",
-			), "KmsKeyArn": awsapi.TextOf(20, 2048, "")}, "KeyType")}),
+			"KeyType":   awsapi.EnumOf("AWS_OWNED_KMS_KEY", "CUSTOMER_MANAGED_KEY"),
+			"KmsKeyArn": awsapi.TextOf(20, 2048, ""),
+		}, "KeyType")}),
 	"AddRegion":      forInstance(awsapi.Members{"RegionName": region}, "RegionName"),
 	"RemoveRegion":   forInstance(awsapi.Members{"RegionName": region}, "RegionName"),
 	"DescribeRegion": forInstance(awsapi.Members{"RegionName": region}, "RegionName"),
@@ -247,8 +268,11 @@ var Shapes = map[string]*awsapi.Shape{
 	"ListAccountAssignmentDeletionStatus": forInstance(paged(awsapi.Members{"Filter": statusFilter})),
 	"ListAccountAssignments":              forSet(paged(awsapi.Members{"AccountId": account}), "AccountId"),
 	"ListAccountAssignmentsForPrincipal": forInstance(
-		paged(awsapi.Members{"PrincipalId": principalID, "PrincipalType": principalType,
-			"Filter": awsapi.StructureOf(awsapi.Members{"AccountId": account})}),
+		paged(awsapi.Members{
+			"PrincipalId":   principalID,
+			"PrincipalType": principalType,
+			"Filter":        awsapi.StructureOf(awsapi.Members{"AccountId": account}),
+		}),
 		"PrincipalId",
 		"PrincipalType",
 	),
@@ -282,9 +306,12 @@ var Shapes = map[string]*awsapi.Shape{
 		"Name",
 	),
 	"DescribeApplication": forApplication(awsapi.Members{}),
-	"UpdateApplication": forApplication(awsapi.Members{"Name": applicationName, "Description": description,
+	"UpdateApplication": forApplication(awsapi.Members{
+		"Name":          applicationName,
+		"Description":   description,
 		"Status":        enabled,
-		"PortalOptions": awsapi.StructureOf(awsapi.Members{"SignInOptions": signInOptions})}),
+		"PortalOptions": awsapi.StructureOf(awsapi.Members{"SignInOptions": signInOptions}),
+	}),
 	"DeleteApplication": forApplication(awsapi.Members{}),
 	"ListApplications": forInstance(
 		paged(awsapi.Members{
@@ -303,8 +330,11 @@ var Shapes = map[string]*awsapi.Shape{
 	"DeleteApplicationAssignment":   applicationPrincipal(),
 	"ListApplicationAssignments":    forApplication(paged(awsapi.Members{})),
 	"ListApplicationAssignmentsForPrincipal": forInstance(
-		paged(awsapi.Members{"PrincipalId": principalID, "PrincipalType": principalType,
-			"Filter": awsapi.StructureOf(awsapi.Members{"ApplicationArn": applicationArn})}),
+		paged(awsapi.Members{
+			"PrincipalId":   principalID,
+			"PrincipalType": principalType,
+			"Filter":        awsapi.StructureOf(awsapi.Members{"ApplicationArn": applicationArn}),
+		}),
 		"PrincipalId",
 		"PrincipalType",
 	),
@@ -353,8 +383,11 @@ var Shapes = map[string]*awsapi.Shape{
 				awsapi.Members{"OidcJwtConfiguration": awsapi.StructureOf(awsapi.Members{
 					"IssuerUrl": awsapi.TextOf(
 						1, 512, `https?:\/\/[-a-zA-Z0-9+&@\/%=~_|!:,.;]*[-a-zA-Z0-9+&@\/%=~_|]`,
-					), "ClaimAttributePath": claimPath, "IdentityStoreAttributePath": attributePath,
-					"JwksRetrievalOption": keys}, "IssuerUrl", "ClaimAttributePath", "IdentityStoreAttributePath",
+					),
+					"ClaimAttributePath":         claimPath,
+					"IdentityStoreAttributePath": attributePath,
+					"JwksRetrievalOption":        keys,
+				}, "IssuerUrl", "ClaimAttributePath", "IdentityStoreAttributePath",
 					"JwksRetrievalOption")}),
 		},
 		"Name",
@@ -365,11 +398,16 @@ var Shapes = map[string]*awsapi.Shape{
 		awsapi.Members{"TrustedTokenIssuerArn": issuerArn}, "TrustedTokenIssuerArn",
 	),
 	"UpdateTrustedTokenIssuer": awsapi.StructureOf(
-		awsapi.Members{"TrustedTokenIssuerArn": issuerArn, "Name": issuerName,
+		awsapi.Members{
+			"TrustedTokenIssuerArn": issuerArn,
+			"Name":                  issuerName,
 			"TrustedTokenIssuerConfiguration": awsapi.StructureOf(
 				awsapi.Members{"OidcJwtConfiguration": awsapi.StructureOf(awsapi.Members{
-					"ClaimAttributePath": claimPath, "IdentityStoreAttributePath": attributePath,
-					"JwksRetrievalOption": keys})})},
+					"ClaimAttributePath":         claimPath,
+					"IdentityStoreAttributePath": attributePath,
+					"JwksRetrievalOption":        keys,
+				})}),
+		},
 		"TrustedTokenIssuerArn",
 	),
 	"DeleteTrustedTokenIssuer": awsapi.StructureOf(

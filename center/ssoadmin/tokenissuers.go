@@ -50,8 +50,13 @@ func (h *Handler) createIssuer(ctx context.Context, who awsapi.Caller, in issuer
 	i, err := h.Center.CreateTokenIssuer(
 		ctx,
 		awsdoor.Actor(who),
-		center.TokenIssuer{Name: in.Name, IssuerURL: c.IssuerURL, ClaimAttributePath: c.ClaimAttributePath,
-			IdentityStoreAttributePath: c.IdentityStoreAttributePath, Tags: readTags(in.Tags)},
+		center.TokenIssuer{
+			Name:                       in.Name,
+			IssuerURL:                  c.IssuerURL,
+			ClaimAttributePath:         c.ClaimAttributePath,
+			IdentityStoreAttributePath: c.IdentityStoreAttributePath,
+			Tags:                       readTags(in.Tags),
+		},
 		in.ClientToken,
 	)
 	return issuerArnOutput{i.ARN}, err

@@ -241,7 +241,9 @@ func (h *Handler) createToken(r *http.Request, in tokenInput) (any, error) {
 		RefreshToken: in.RefreshToken,
 	}
 	redeem, ok := map[string]func(context.Context, audit.Actor, center.TokenRequest) (center.Tokens, error){
-		deviceGrant: h.Center.TokensForDevice, codeGrant: h.Center.TokensForCode, refreshGrant: h.Center.RefreshTokens,
+		deviceGrant:  h.Center.TokensForDevice,
+		codeGrant:    h.Center.TokensForCode,
+		refreshGrant: h.Center.RefreshTokens,
 	}[in.GrantType]
 	if !ok {
 		return nil, &refusal.Error{Code: center.GrantTypeUnsupported, Subject: in.GrantType}

@@ -198,9 +198,17 @@ func (a authorization) Host() string { return a.to.Authority() }
 // URI.
 func (h *Handler) read(values url.Values) (a authorization, err error) {
 	a = authorization{
-		values.Get("client_id"), values.Get("redirect_uri"), values.Get("state"), values.Get("code_challenge"),
-		values.Get("code_challenge_method"), values.Get("scopes"), values.Get("response_type"), center.OAuthClient{},
-		"", authn.RedirectURI{}, unsupported(values),
+		values.Get("client_id"),
+		values.Get("redirect_uri"),
+		values.Get("state"),
+		values.Get("code_challenge"),
+		values.Get("code_challenge_method"),
+		values.Get("scopes"),
+		values.Get("response_type"),
+		center.OAuthClient{},
+		"",
+		authn.RedirectURI{},
+		unsupported(values),
 	}
 	if repeated(values, "client_id", "redirect_uri") {
 		return a, &refusal.Error{Code: center.InvalidRequest, Detail: "duplicate client_id or redirect_uri"}
@@ -309,11 +317,15 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w,
 		status,
 		"message",
-		h.view(center.User{}, "That did not work", web.Message{Title: "That did not work",
+		h.view(center.User{}, "That did not work", web.Message{
+			Title: "That did not work",
 			Lines: []string{
 				"The program that sent you here made a request that cannot be granted. Start its sign-in again. " +
 					"If the error persists, give your administrator this reference.",
 			},
-			Reference: web.RequestID(r), Link: "/start", LinkText: "Go to the portal"}),
+			Reference: web.RequestID(r),
+			Link:      "/start",
+			LinkText:  "Go to the portal",
+		}),
 	)
 }

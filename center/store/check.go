@@ -86,8 +86,10 @@ func checkUsers(t tx, f *findings, looked func()) error {
 				f.add("user", "%s reads differently in two ways", id)
 			}
 			for _, c := range []struct{ what, column, object string }{
-				{"id", id, string(u.ID)}, {"user name", name, names.Fold(u.UserName)},
-				{"e-mail address", email, names.Fold(u.PrimaryEmail())}, {"external id", external, u.ExternalID},
+				{"id", id, string(u.ID)},
+				{"user name", name, names.Fold(u.UserName)},
+				{"e-mail address", email, names.Fold(u.PrimaryEmail())},
+				{"external id", external, u.ExternalID},
 			} {
 				if c.column != c.object {
 					f.add("user", "%s is found by the %s %q but has %q", id, c.what, c.column, c.object)

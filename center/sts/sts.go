@@ -15,8 +15,9 @@ import (
 // Service is the door for awsapi.Handler.
 func Service() awsapi.QueryService {
 	return awsapi.QueryService{
-		SigningName: "sts", Namespace: "https://sts.amazonaws.com/doc/2011-06-15/",
-		Operations: map[string]awsapi.QueryOperation{"GetCallerIdentity": {Call: getCallerIdentity}},
+		SigningName: "sts",
+		Namespace:   "https://sts.amazonaws.com/doc/2011-06-15/",
+		Operations:  map[string]awsapi.QueryOperation{"GetCallerIdentity": {Call: getCallerIdentity}},
 	}
 }
 

@@ -81,10 +81,13 @@ func TestAccountsAreImportedFromFiles(t *testing.T) {
 		t.Errorf("keys of a suspended account: %d %s", status, page)
 	}
 
-	for name, path := range map[string]string{"no columns": file(
-		"a.csv", "x,y\n1,2\n",
-	), "no id": file("b.csv", "id,name\nabc,X\n"), "no name": file("c.csv", "id,name\n123456789012,\n"),
-		"nothing": file("d.csv", "id,name\n"), "no JSON": file("e.json", "{"), "no file": filepath.Join(dir, "none")} {
+	for name, path := range map[string]string{
+		"no columns": file(
+			"a.csv", "x,y\n1,2\n",
+		),
+		"no id": file("b.csv", "id,name\nabc,X\n"), "no name": file("c.csv", "id,name\n123456789012,\n"),
+		"nothing": file("d.csv", "id,name\n"), "no JSON": file("e.json", "{"), "no file": filepath.Join(dir, "none"),
+	} {
 		if code, _, errOut := call(t, "", env, "accounts", "import", path); code != exitFailed || errOut == "" {
 			t.Errorf("%s: exit %d: %s", name, code, errOut)
 		}

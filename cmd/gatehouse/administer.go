@@ -119,13 +119,18 @@ func moment(t *time.Time) string {
 func (a *administration) command(
 	use, short string, args cobra.PositionalArgs, do func(*cobra.Command, *adminapi.Client, []string) error,
 ) *cobra.Command {
-	return &cobra.Command{Use: use, Short: short, Args: args, RunE: func(cmd *cobra.Command, args []string) error {
-		c, err := a.client()
-		if err != nil {
-			return err
-		}
-		return do(cmd, c, args)
-	}}
+	return &cobra.Command{
+		Use:   use,
+		Short: short,
+		Args:  args,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			return do(cmd, c, args)
+		},
+	}
 }
 
 // flags adds the flags that all of an administration's commands take, and their help.

@@ -38,9 +38,15 @@ type centersAdministrators struct{ *center.Center }
 func (c centersAdministrators) List(ctx context.Context) (list []control.Administrator, err error) {
 	all, err := c.Administrators(ctx)
 	for _, s := range all {
-		list = append(list, control.Administrator{Name: s.Name, CreatedAt: s.CreatedAt, CreatedBy: s.CreatedBy,
-			LastSignInAt: optional(s.LastSignInAt), Sessions: s.Sessions, SecondFactors: s.Devices,
-			OneTimePassword: s.OneTime})
+		list = append(list, control.Administrator{
+			Name:            s.Name,
+			CreatedAt:       s.CreatedAt,
+			CreatedBy:       s.CreatedBy,
+			LastSignInAt:    optional(s.LastSignInAt),
+			Sessions:        s.Sessions,
+			SecondFactors:   s.Devices,
+			OneTimePassword: s.OneTime,
+		})
 	}
 	return list, err
 }
@@ -67,9 +73,15 @@ type tenantsAdministrators struct{ *tenant.Tenant }
 func (t tenantsAdministrators) List(ctx context.Context) (list []control.Administrator, err error) {
 	all, err := t.Administrators(ctx)
 	for _, s := range all {
-		list = append(list, control.Administrator{Name: s.Name, CreatedAt: s.CreatedAt, CreatedBy: s.CreatedBy,
-			LastSignInAt: optional(s.LastSignInAt), Sessions: s.Sessions, SecondFactors: s.Devices,
-			OneTimePassword: s.OneTime})
+		list = append(list, control.Administrator{
+			Name:            s.Name,
+			CreatedAt:       s.CreatedAt,
+			CreatedBy:       s.CreatedBy,
+			LastSignInAt:    optional(s.LastSignInAt),
+			Sessions:        s.Sessions,
+			SecondFactors:   s.Devices,
+			OneTimePassword: s.OneTime,
+		})
 	}
 	return list, err
 }
@@ -167,7 +179,8 @@ what the administrator has open, and leaves an event.`,
   NAME reset-mfa admin          # after a lost phone
   NAME sign-out admin
   NAME remove bob`, "NAME", name),
-		Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	f := cmd.PersistentFlags()
 	f.StringVar(&a.data, "data", folder, "the data folder")
@@ -207,29 +220,34 @@ func (a *administratorCommands) tell(answer control.Answer, done, name string) e
 
 func (a *administratorCommands) listCommand() *cobra.Command {
 	const short = "List the administrators with last sign-in, sessions and second factors"
-	cmd := &cobra.Command{Use: "list", Short: short, Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		answer, err := a.run(cmd.Context(), control.Order{Do: control.List})
-		if err != nil {
-			return err
-		}
-		if a.asJSON {
-			e := json.NewEncoder(a.out)
-			e.SetIndent("", "  ")
-			return e.Encode(append([]control.Administrator{}, answer.List...))
-		}
-		t := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
-		fmt.Fprintln(t, "NAME\tADDED\tLAST SIGN-IN\tSESSIONS\tSECOND FACTORS\tPASSWORD")
-		for _, l := range answer.List {
-			password := "own"
-			if l.OneTimePassword {
-				password = "one-time"
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: short,
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			answer, err := a.run(cmd.Context(), control.Order{Do: control.List})
+			if err != nil {
+				return err
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\n", terminal.Inline(l.Name), moment(&l.CreatedAt),
-				moment(l.LastSignInAt),
-				l.Sessions, l.SecondFactors, password)
-		}
-		return t.Flush()
-	}}
+			if a.asJSON {
+				e := json.NewEncoder(a.out)
+				e.SetIndent("", "  ")
+				return e.Encode(append([]control.Administrator{}, answer.List...))
+			}
+			t := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
+			fmt.Fprintln(t, "NAME\tADDED\tLAST SIGN-IN\tSESSIONS\tSECOND FACTORS\tPASSWORD")
+			for _, l := range answer.List {
+				password := "own"
+				if l.OneTimePassword {
+					password = "one-time"
+				}
+				fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\n", terminal.Inline(l.Name), moment(&l.CreatedAt),
+					moment(l.LastSignInAt),
+					l.Sessions, l.SecondFactors, password)
+			}
+			return t.Flush()
+		},
+	}
 	cmd.Flags().BoolVar(&a.asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -237,8 +255,10 @@ func (a *administratorCommands) listCommand() *cobra.Command {
 func (a *administratorCommands) setPasswordCommand() *cobra.Command {
 	var file string
 	var oneTime bool
-	cmd := &cobra.Command{Use: "set-password NAME", Short: "Set an administrator's password, and end the sessions",
-		Args: oneArg("an administrator's name"),
+	cmd := &cobra.Command{
+		Use:   "set-password NAME",
+		Short: "Set an administrator's password, and end the sessions",
+		Args:  oneArg("an administrator's name"),
 		Long: `Sets the password: one that is typed twice on the terminal, or the one in --password-file, or with
 --one-time one that is made, printed once and must be replaced at the next sign-in.
 What was opened with the old one ends.`,
@@ -268,7 +288,8 @@ What was opened with the old one ends.`,
 				return err
 			}
 			return a.tell(answer, "The password of %s is set, and the sessions have ended.", args[0])
-		}}
+		},
+	}
 	cmd.Flags().StringVar(&file, "password-file", "", "file with the password")
 	cmd.Flags().BoolVar(&oneTime, "one-time", false, "make a one-time password and print it")
 	return cmd

@@ -96,7 +96,8 @@ func TestClaimsAndSigningOptions(t *testing.T) {
 			"do":     {"claim"},
 			"name":   {"http://schemas.microsoft.com/identity/claims/tenantid"},
 			"source": {"mail"},
-		}, "stands twice": {"do": {"claim"}, "name": {"costcenter"}, "source": {"mail"}},
+		},
+		"stands twice":      {"do": {"claim"}, "name": {"costcenter"}, "source": {"mail"}},
 		"at character":      {"do": {"claim"}, "name": {"x"}, "expression": {"Join("}},
 		"cannot be made of": {"do": {"nameid"}, "attribute": {"jobTitle"}},
 		"signing option":    {"do": {"signing"}, "signing": {"none"}},
@@ -232,14 +233,16 @@ func TestClaimsMappingPolicies(t *testing.T) {
 		"another version": {
 			"POST", "/policies/claimsMappingPolicies",
 			map[string]any{"displayName": "x", "definition": []string{`{"ClaimsMappingPolicy":{"Version":2}}`}}, 400,
-		}, "no JSON": {
+		},
+		"no JSON": {
 			"POST", "/policies/claimsMappingPolicies",
 			map[string]any{"displayName": "x", "definition": []string{`{`}}, 400,
 		},
 		"an unknown source": {
 			"POST", "/policies/claimsMappingPolicies",
 			definition(`{"Source":"user","ID":"shoesize","SamlClaimType":"https://x/y"}`), 400,
-		}, "a second policy": {"POST", sp + "/$ref", map[string]string{"@odata.id": "x/" + claims.ID}, 400},
+		},
+		"a second policy":               {"POST", sp + "/$ref", map[string]string{"@odata.id": "x/" + claims.ID}, 400},
 		"a policy of another kind":      {"GET", "/policies/tokenIssuancePolicies/" + claims.ID, nil, 404},
 		"deleting one that is attached": {"DELETE", "/policies/claimsMappingPolicies/" + claims.ID, nil, 400},
 		"an unknown option": {

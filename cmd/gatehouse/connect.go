@@ -90,7 +90,13 @@ func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.
 		Admin: admin,
 		LoginURL: strings.TrimRight(
 			s.tenant.loginURL, "/",
-		), HTTP: client, AppName: s.name, Groups: s.groups, SyncAll: s.scope == "all", Email: s.email, Cert: s.name,
+		),
+		HTTP:    client,
+		AppName: s.name,
+		Groups:  s.groups,
+		SyncAll: s.scope == "all",
+		Email:   s.email,
+		Cert:    s.name,
 	}, nil
 }
 

@@ -52,10 +52,17 @@ takes the settings of gatehouse sync and changes nothing.`,
 					terminal.Inline(e.EventName),
 					e.Result,
 				)
-				for _, line := range [][2]string{{
-					"by", e.ActorType + " " + e.ActorName,
-				}, {"from", e.SourceIPAddress}, {"subject", e.Subject}, {"why", e.What}, {"check", e.Check},
-					{"expected", e.Expected}, {"received", e.Received}, {"detail", e.Detail}, {"to do", e.Remedy}} {
+				for _, line := range [][2]string{
+					{"by", e.ActorType + " " + e.ActorName},
+					{"from", e.SourceIPAddress},
+					{"subject", e.Subject},
+					{"why", e.What},
+					{"check", e.Check},
+					{"expected", e.Expected},
+					{"received", e.Received},
+					{"detail", e.Detail},
+					{"to do", e.Remedy},
+				} {
 					if line[1] != "" {
 						fmt.Fprintf(a.out, "  %-9s %s\n", line[0], terminal.Inline(line[1]))
 					}

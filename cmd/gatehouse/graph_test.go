@@ -310,12 +310,16 @@ func TestGraphBatches(t *testing.T) {
 	if !strings.Contains(string(answers["3"].Body), `"displayName":"May"`) {
 		t.Errorf("what depends on a change comes before it: %s", answers["3"].Body)
 	}
-	for name, requests := range map[string][]graph.BatchRequest{"none": {}, "too many": make(
-		[]graph.BatchRequest, 21,
-	), "one id twice": {request("1", "GET", "/users", ""), request("1", "GET", "/users", "")},
-		"no id":      {request("", "GET", "/users", "")},
-		"in a ring":  {request("1", "GET", "/users", "null", "2"), request("2", "GET", "/users", "null", "1")},
-		"on nothing": {request("1", "GET", "/users", "null", "9")}} {
+	for name, requests := range map[string][]graph.BatchRequest{
+		"none": {},
+		"too many": make(
+			[]graph.BatchRequest, 21,
+		),
+		"one id twice": {request("1", "GET", "/users", ""), request("1", "GET", "/users", "")},
+		"no id":        {request("", "GET", "/users", "")},
+		"in a ring":    {request("1", "GET", "/users", "null", "2"), request("2", "GET", "/users", "null", "1")},
+		"on nothing":   {request("1", "GET", "/users", "null", "9")},
+	} {
 		for i := range requests {
 			if len(requests[i].Body) == 0 {
 				requests[i].Body = json.RawMessage("null")

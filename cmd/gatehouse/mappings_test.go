@@ -237,7 +237,9 @@ func (e ends) putSecrets(address string, more ...graph.KeyValue) {
 			{
 				Key:   graph.KeyBaseAddress,
 				Value: address,
-			}, {Key: graph.KeySecretToken, Value: e.d.Center.SCIMToken}}, more...)},
+			},
+			{Key: graph.KeySecretToken, Value: e.d.Center.SCIMToken},
+		}, more...)},
 		nil,
 	)
 }

@@ -187,24 +187,16 @@ func TestResponsesThatBreakARuleOfSAMLAreRefusedByName(t *testing.T) {
 		"a response without a version": {nil, func(e *etree.Element) {
 			e.RemoveAttr("Version")
 		}, saml.CheckResponseVersion},
-		"a response of yesterday": {
-			nil, attribute("", "IssueInstant", at(-24*time.Hour)), saml.CheckIssueInstant,
-		},
-		"a response of tomorrow": {
-			nil, attribute("", "IssueInstant", at(24*time.Hour)), saml.CheckIssueInstant,
-		},
+		"a response of yesterday": {nil, attribute("", "IssueInstant", at(-24*time.Hour)), saml.CheckIssueInstant},
+		"a response of tomorrow":  {nil, attribute("", "IssueInstant", at(24*time.Hour)), saml.CheckIssueInstant},
 		"a response of ten minutes ahead": {
 			nil, attribute("", "IssueInstant", at(10*time.Minute)), saml.CheckIssueInstant,
 		},
 		"a response of no time": {nil, func(e *etree.Element) {
 			e.RemoveAttr("IssueInstant")
 		}, saml.CheckIssueInstant},
-		"an assertion of yesterday": {
-			attribute("", "IssueInstant", at(-24*time.Hour)), nil, saml.CheckIssueInstant,
-		},
-		"an assertion of tomorrow": {
-			attribute("", "IssueInstant", at(24*time.Hour)), nil, saml.CheckIssueInstant,
-		},
+		"an assertion of yesterday": {attribute("", "IssueInstant", at(-24*time.Hour)), nil, saml.CheckIssueInstant},
+		"an assertion of tomorrow":  {attribute("", "IssueInstant", at(24*time.Hour)), nil, saml.CheckIssueInstant},
 		"an assertion of no time": {func(e *etree.Element) {
 			e.RemoveAttr("IssueInstant")
 		}, nil, saml.CheckIssueInstant},

@@ -65,14 +65,12 @@ func (c commandLine) register(scopes ...string) *ssooidc.RegisterClientOutput {
 	out, err := c.oidc.RegisterClient(
 		context.Background(),
 		&ssooidc.RegisterClientInput{
-			ClientName: aws.String("botocore-client-test"),
-			ClientType: aws.String("public"),
-			Scopes:     scopes,
-			RedirectUris: []string{
-				callback,
-			},
-			IssuerUrl:  &c.d.Center.PortalURL,
-			GrantTypes: []string{"authorization_code", "refresh_token"},
+			ClientName:   aws.String("botocore-client-test"),
+			ClientType:   aws.String("public"),
+			Scopes:       scopes,
+			RedirectUris: []string{callback},
+			IssuerUrl:    &c.d.Center.PortalURL,
+			GrantTypes:   []string{"authorization_code", "refresh_token"},
 		},
 	)
 	if err != nil {

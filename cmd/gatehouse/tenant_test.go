@@ -79,9 +79,7 @@ func TestTheTenantsGraph(t *testing.T) {
 		status       int
 		code         string
 	}{
-		"an unknown user": {
-			"GET", "/users/nobody@northwind.example", nil, 404, "Request_ResourceNotFound",
-		},
+		"an unknown user":    {"GET", "/users/nobody@northwind.example", nil, 404, "Request_ResourceNotFound"},
 		"an unknown segment": {"GET", "/nonsense", nil, 404, "Request_ResourceNotFound"},
 		"an unsupported filter": {
 			"GET", "/users?$filter=length(city)%20eq%201", nil, 400, "Request_UnsupportedQuery",
@@ -146,14 +144,17 @@ func TestTheTenantsGraph(t *testing.T) {
 			"POST", "/servicePrincipals/" + d.Tenant.ServicePrincipalID + "/addTokenSigningCertificate",
 			map[string]any{"displayName": "x"}, 400, "Request_BadRequest",
 		},
-		"credentials that do not work": {"POST",
+		"credentials that do not work": {
+			"POST",
 			"/servicePrincipals/" + d.Tenant.ServicePrincipalID + "/synchronization/jobs/" + d.Tenant.JobID +
 				"/validateCredentials",
 			graph.ValidateCredentials{
 				Credentials: []graph.KeyValue{
 					{Key: "BaseAddress", Value: d.Center.SCIMEndpoint}, {Key: "SecretToken", Value: "wrong"},
 				},
-			}, 400, "SystemForCrossDomainIdentityManagementCredentialValidationUnavailable"},
+			},
+			400, "SystemForCrossDomainIdentityManagementCredentialValidationUnavailable",
+		},
 		"a second job": {
 			"POST", "/servicePrincipals/" + d.Tenant.ServicePrincipalID + "/synchronization/jobs",
 			graph.SynchronizationJob{TemplateID: graph.AWSSyncTemplate}, 400, "Request_BadRequest",
@@ -285,9 +286,7 @@ func TestTheTenantsRulesForSAMLRequests(t *testing.T) {
 	}
 	v := newVisitor(t)
 	for name, c := range map[string]struct{ address, want string }{
-		"a good one": {
-			request(func(*saml.AuthnRequest) {}), "with your Northwind Traders account",
-		},
+		"a good one": {request(func(*saml.AuthnRequest) {}), "with your Northwind Traders account"},
 		"without an ACS URL": {request(func(r *saml.AuthnRequest) {
 			r.ACSURL = ""
 		}), "with your Northwind Traders account"},

@@ -70,7 +70,9 @@ func (v versionOutput) text() string {
 func (w *world) versionCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "version", Short: "Print the version", Args: noArgs,
+		Use:   "version",
+		Short: "Print the version",
+		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			info, _ := debug.ReadBuildInfo()
 			v := describe(versionOutput{Version: version, Commit: commit, Date: date}, info)

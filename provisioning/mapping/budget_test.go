@@ -83,8 +83,7 @@ var greedy = map[string]struct{ expression, want string }{
 		"more than 1048576 bytes",
 	},
 	"all values together": {
-		`Join("",` + strings.Repeat(`Left([long],1),`, 40) + `"x")`,
-		"more than 1048576 bytes",
+		`Join("",` + strings.Repeat(`Left([long],1),`, 40) + `"x")`, "more than 1048576 bytes",
 	},
 	"a quadratic search":        {`Replace([long],,"a*b|a",,"c",,)`, "more than 16777216 steps"},
 	"many instructions":         {`Replace("a",,"(?:(?:abcdefgh){30}){30}",,"",,)`, "instructions"},

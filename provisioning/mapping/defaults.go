@@ -40,24 +40,28 @@ func Default(ruleID string) Schema {
 		{Target: "externalId", Expression: "[objectId]"},
 		{Target: "members", Expression: "[members]"},
 	}
-	return Schema{RuleID: ruleID, Version: 1, Objects: []Object{
-		{
-			Name:       "Provision Microsoft Entra ID Users",
-			Source:     "User",
-			Target:     userURN,
-			Enabled:    true,
-			Flows:      AllFlows,
-			Attributes: users,
+	return Schema{
+		RuleID:  ruleID,
+		Version: 1,
+		Objects: []Object{
+			{
+				Name:       "Provision Microsoft Entra ID Users",
+				Source:     "User",
+				Target:     userURN,
+				Enabled:    true,
+				Flows:      AllFlows,
+				Attributes: users,
+			},
+			{
+				Name:       "Provision Microsoft Entra ID Groups",
+				Source:     "Group",
+				Target:     groupURN,
+				Enabled:    true,
+				Flows:      AllFlows,
+				Attributes: groups,
+			},
 		},
-		{
-			Name:       "Provision Microsoft Entra ID Groups",
-			Source:     "Group",
-			Target:     groupURN,
-			Enabled:    true,
-			Flows:      AllFlows,
-			Attributes: groups,
-		},
-	}}
+	}
 }
 
 // Of returns the mapping of a kind of object, User or Group, or nil.

@@ -25,23 +25,19 @@ func TestExpressionsGiveWhatTheirReferenceSays(t *testing.T) {
 		"state":             {"QLD"},
 		"country":           {"USA"},
 		"department":        {"Sales"},
-		"telephoneNumber": {
-			"+91 9998887777",
-		},
-		"mobile":          {"+1 (999) 888-7777"},
-		"mobile2":         {"+91 8887779999"},
-		"AddressLineData": {"545 Tremont Street"},
-		"BusinessTitle":   {"Product Developer"},
-		"UserID": {
-			"jsmith",
-		},
-		"mailNickname": {"john_doe72"},
-		"list":         {"a", "b", "a"},
-		"empty":        {""},
-		"name":         {"Zoë Łukasz Straße Ørsted"},
-		"one":          {"1"},
-		"roles":        {"Admin"},
-		"tr":           {"TITLE"},
+		"telephoneNumber":   {"+91 9998887777"},
+		"mobile":            {"+1 (999) 888-7777"},
+		"mobile2":           {"+91 8887779999"},
+		"AddressLineData":   {"545 Tremont Street"},
+		"BusinessTitle":     {"Product Developer"},
+		"UserID":            {"jsmith"},
+		"mailNickname":      {"john_doe72"},
+		"list":              {"a", "b", "a"},
+		"empty":             {""},
+		"name":              {"Zoë Łukasz Straße Ørsted"},
+		"one":               {"1"},
+		"roles":             {"Admin"},
+		"tr":                {"TITLE"},
 	})
 	for _, c := range []struct{ expression, want string }{
 		{`[givenName]`, "John"},
@@ -174,7 +170,8 @@ func TestWhatIsNoExpressionIsSaid(t *testing.T) {
 		`Replace("a", , , , "b")`: "want an old value", `ToLower("a", "not a culture")`: "culture",
 		`Replace("` + strings.Repeat("a", 900) + `", "a", , , "` + strings.Repeat(
 			"b", 900,
-		) + `")`: "more than 65536 bytes", `Switch("a","b","c","d","e")`: "pairs",
+		) + `")`: "more than 65536 bytes",
+		`Switch("a","b","c","d","e")`: "pairs",
 	} {
 		_, err := mapping.Evaluate(t.Context(), expression, of(map[string][]string{"list": {"a", "b"}}))
 		if want == "" {
@@ -216,12 +213,12 @@ func TestScopingFilters(t *testing.T) {
 		"null is not false":   {mapping.Clause{Attribute: "x", Operator: "IS FALSE"}, false},
 		"expression": {
 			mapping.Clause{Attribute: "department", Operator: "REGEX MATCH", Values: []string{"S.*s"}}, true,
-		}, "the whole": {
-			mapping.Clause{Attribute: "department", Operator: "REGEX MATCH", Values: []string{"ale"}}, false,
 		},
+		"the whole": {mapping.Clause{Attribute: "department", Operator: "REGEX MATCH", Values: []string{"ale"}}, false},
 		"no match": {
 			mapping.Clause{Attribute: "department", Operator: "NOT REGEX MATCH", Values: []string{"IT"}}, true,
-		}, "null matches not": {
+		},
+		"null matches not": {
 			mapping.Clause{Attribute: "x", Operator: "NOT REGEX MATCH", Values: []string{"IT"}}, false,
 		},
 		"includes": {mapping.Clause{Attribute: "department", Operator: "INCLUDES", Values: []string{"ale"}}, true},
@@ -261,14 +258,17 @@ func TestScopingFilters(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
-	for name, clause := range map[string]mapping.Clause{"an unknown operator": {
-		Attribute: "a",
-		Operator:  "LIKE",
-		Values:    []string{"x"},
-	}, "no attribute": {Operator: "IS NULL"}, "a reference": {Attribute: "manager", Operator: "IS NULL"},
+	for name, clause := range map[string]mapping.Clause{
+		"an unknown operator": {
+			Attribute: "a",
+			Operator:  "LIKE",
+			Values:    []string{"x"},
+		},
+		"no attribute": {Operator: "IS NULL"}, "a reference": {Attribute: "manager", Operator: "IS NULL"},
 		"no value":              {Attribute: "a", Operator: "EQUALS"},
 		"no regular expression": {Attribute: "a", Operator: "REGEX MATCH", Values: []string{"("}},
-		"no number":             {Attribute: "a", Operator: "GREATER_THAN", Values: []string{"-1"}}} {
+		"no number":             {Attribute: "a", Operator: "GREATER_THAN", Values: []string{"-1"}},
+	} {
 		if _, err := mapping.Compile(mapping.Object{
 			Scope: []mapping.Filter{{Clauses: []mapping.Clause{clause}}},
 		}); err == nil {
@@ -303,11 +303,14 @@ func TestAMappingGivesWhatHasAValue(t *testing.T) {
 		!strings.Contains(err.Error(), "userName: the expression gives a list") {
 		t.Errorf("a list: %v", err)
 	}
-	for name, o := range map[string]mapping.Object{"twice": {
-		Attributes: []mapping.Attribute{{Target: "a", Expression: "[a]"}, {Target: "a", Expression: "[b]"}},
-	}, "no target": {Attributes: []mapping.Attribute{{Expression: "[a]"}}},
+	for name, o := range map[string]mapping.Object{
+		"twice": {
+			Attributes: []mapping.Attribute{{Target: "a", Expression: "[a]"}, {Target: "a", Expression: "[b]"}},
+		},
+		"no target":     {Attributes: []mapping.Attribute{{Expression: "[a]"}}},
 		"no expression": {Attributes: []mapping.Attribute{{Target: "a"}}},
-		"too many":      {Attributes: make([]mapping.Attribute, 201)}} {
+		"too many":      {Attributes: make([]mapping.Attribute, 201)},
+	} {
 		if _, err := mapping.Compile(o); err == nil {
 			t.Errorf("%s is taken", name)
 		}

@@ -74,8 +74,15 @@ func (administrators) Ended(err error) bool { return refusal.CodeOf(err) == tena
 func (a administrators) List(ctx context.Context) (rows []web.AdministratorRow, err error) {
 	all, err := a.t.Administrators(ctx)
 	for _, s := range all {
-		rows = append(rows, web.AdministratorRow{Name: s.Name, CreatedBy: s.CreatedBy, CreatedAt: s.CreatedAt,
-			LastSignInAt: s.LastSignInAt, Sessions: s.Sessions, Devices: s.Devices, OneTime: s.OneTime})
+		rows = append(rows, web.AdministratorRow{
+			Name:         s.Name,
+			CreatedBy:    s.CreatedBy,
+			CreatedAt:    s.CreatedAt,
+			LastSignInAt: s.LastSignInAt,
+			Sessions:     s.Sessions,
+			Devices:      s.Devices,
+			OneTime:      s.OneTime,
+		})
 	}
 	return rows, err
 }
@@ -134,8 +141,14 @@ func (a administrators) Account(v web.Visit, session string) (own web.OwnAccount
 		return own, err
 	}
 	for _, s := range sessions {
-		own.Sessions = append(own.Sessions, web.OwnSession{ID: s.Digest, UserAgent: s.UserAgent, Address: s.Address,
-			CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt, Current: s.Digest == authn.Digest(session)})
+		own.Sessions = append(own.Sessions, web.OwnSession{
+			ID:        s.Digest,
+			UserAgent: s.UserAgent,
+			Address:   s.Address,
+			CreatedAt: s.CreatedAt,
+			ExpiresAt: s.ExpiresAt,
+			Current:   s.Digest == authn.Digest(session),
+		})
 	}
 	if own.Key.Options, own.Key.Ticket, err = a.t.NewKey(v.Context(), me); err != nil {
 		return own, err

@@ -41,7 +41,9 @@ func moveClock(p page) error {
 	forward, err := time.ParseDuration(p.PostFormValue("forward"))
 	if err != nil {
 		return &refusal.Error{
-			Code: tenant.InvalidValue, Subject: "clock", Detail: "it must be a duration such as 40m or 24h",
+			Code:    tenant.InvalidValue,
+			Subject: "clock",
+			Detail:  "it must be a duration such as 40m or 24h",
 		}
 	}
 	if err := p.h.Tenant.MoveClock(p.Context(), p.by, forward); err != nil {
@@ -85,9 +87,15 @@ func createUser(p page) error {
 
 // formUser takes the form's fields over.
 func formUser(p page, u tenant.User) tenant.User {
-	for name, field := range map[string]*string{"upn": &u.UserPrincipalName, "display": &u.DisplayName,
-		"given": &u.GivenName, "surname": &u.Surname,
-		"mail": &u.Mail, "title": &u.JobTitle, "department": &u.Department} {
+	for name, field := range map[string]*string{
+		"upn":        &u.UserPrincipalName,
+		"display":    &u.DisplayName,
+		"given":      &u.GivenName,
+		"surname":    &u.Surname,
+		"mail":       &u.Mail,
+		"title":      &u.JobTitle,
+		"department": &u.Department,
+	} {
 		if p.PostForm.Has(name) || p.PostFormValue(name) != "" {
 			*field = p.PostFormValue(name)
 		}

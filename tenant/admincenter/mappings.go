@@ -196,7 +196,9 @@ func (p page) formAttribute(target string) (a mapping.Attribute, err error) {
 		if a.Matching, err = strconv.Atoi(p.PostFormValue("precedence")); err != nil || a.Matching < 1 ||
 			a.Matching > 100 {
 			return a, &refusal.Error{
-				Code: tenant.InvalidValue, Subject: "matching precedence", Detail: "it must be 1 to 100",
+				Code:    tenant.InvalidValue,
+				Subject: "matching precedence",
+				Detail:  "it must be 1 to 100",
 			}
 		}
 	}

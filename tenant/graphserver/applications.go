@@ -18,13 +18,11 @@ import (
 
 func templateToWire(t tenant.Template) graph.ApplicationTemplate {
 	return graph.ApplicationTemplate{
-		ID:          t.ID,
-		DisplayName: t.DisplayName,
-		Publisher:   t.Publisher,
-		Description: t.Description,
-		Categories: []string{
-			"itInfrastructure",
-		},
+		ID:                         t.ID,
+		DisplayName:                t.DisplayName,
+		Publisher:                  t.Publisher,
+		Description:                t.Description,
+		Categories:                 []string{"itInfrastructure"},
 		SupportedSingleSignOnModes: []string{"saml", "external"},
 		SupportedProvisioningTypes: []string{"sync"},
 	}
@@ -59,8 +57,10 @@ func (h *Handler) instantiate(ctx context.Context, r request) (int, any, error) 
 	}
 	a, err := h.Tenant.Instantiate(ctx, r.by, t, in.DisplayName)
 	return http.StatusCreated, graph.ApplicationServicePrincipal{
-		Context:     h.Tenant.GraphURL() + "/$metadata#microsoft.graph.applicationServicePrincipal",
-		Application: applicationToWire(a), ServicePrincipal: principalToWire(a)}, err
+		Context:          h.Tenant.GraphURL() + "/$metadata#microsoft.graph.applicationServicePrincipal",
+		Application:      applicationToWire(a),
+		ServicePrincipal: principalToWire(a),
+	}, err
 }
 
 func appRoles() (list []graph.AppRole) {
@@ -96,14 +96,20 @@ func applicationToWire(a tenant.Application) graph.Application {
 func principalToWire(a tenant.Application) graph.ServicePrincipal {
 	enabled, required := a.Enabled, a.AssignmentRequired
 	out := graph.ServicePrincipal{
-		ID: a.ServicePrincipalID, AppID: a.AppID, ApplicationTemplateID: a.TemplateID, DisplayName: a.DisplayName,
-		AccountEnabled:            &enabled,
-		AppRoleAssignmentRequired: &required, NotificationEmailAddresses: append([]string{}, a.NotificationEmails...),
-		ReplyURLs: a.ReplyURLs,
+		ID:                         a.ServicePrincipalID,
+		AppID:                      a.AppID,
+		ApplicationTemplateID:      a.TemplateID,
+		DisplayName:                a.DisplayName,
+		AccountEnabled:             &enabled,
+		AppRoleAssignmentRequired:  &required,
+		NotificationEmailAddresses: append([]string{}, a.NotificationEmails...),
+		ReplyURLs:                  a.ReplyURLs,
 		ServicePrincipalNames: append(
 			[]string{a.AppID},
-			a.IdentifierURIs...), ServicePrincipalType: "Application", AppRoles: appRoles(),
-		Tags: []string{"WindowsAzureActiveDirectoryIntegratedApp"},
+			a.IdentifierURIs...),
+		ServicePrincipalType: "Application",
+		AppRoles:             appRoles(),
+		Tags:                 []string{"WindowsAzureActiveDirectoryIntegratedApp"},
 	}
 	set := func(s string) *string {
 		if s == "" {

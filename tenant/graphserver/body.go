@@ -24,8 +24,11 @@ const maxNesting = 32 //bound:depth nesting of the body of a request to Microsof
 func decode(r request, into any) error {
 	data, err := io.ReadAll(r.Body)
 	if err != nil {
-		return &wireError{status: http.StatusRequestEntityTooLarge, code: "Request_BadRequest",
-			message: "The body is too large."}
+		return &wireError{
+			status:  http.StatusRequestEntityTooLarge,
+			code:    "Request_BadRequest",
+			message: "The body is too large.",
+		}
 	}
 	kind := resourceType(r.URL.Path)
 	if _, parts := into.(*graph.Batch); !parts { // the bodies of its parts are read on their own

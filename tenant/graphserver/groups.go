@@ -142,8 +142,13 @@ func (h *Handler) createGroup(ctx context.Context, r request) (int, any, error) 
 	if *in.MailEnabled || len(in.GroupTypes) > 0 {
 		return 0, nil, badRequest("Only security groups are offered here.")
 	}
-	g, err := h.Tenant.CreateGroup(ctx, r.by, tenant.Group{DisplayName: in.DisplayName, Description: in.Description,
-		MailNickname: in.MailNickname, SecurityEnabled: *in.SecurityEnabled, Owners: owners}, members...)
+	g, err := h.Tenant.CreateGroup(ctx, r.by, tenant.Group{
+		DisplayName:     in.DisplayName,
+		Description:     in.Description,
+		MailNickname:    in.MailNickname,
+		SecurityEnabled: *in.SecurityEnabled,
+		Owners:          owners,
+	}, members...)
 	return http.StatusCreated, groupObject(g), err
 }
 

@@ -193,7 +193,8 @@ var byKind = map[refusal.Kind]wireError{
 	refusal.Unauthenticated: {status: http.StatusUnauthorized, code: "InvalidAuthenticationToken", message: ""},
 	// Source: Graph error responses
 	refusal.Unavailable: {
-		status: http.StatusServiceUnavailable, code: "serviceNotAvailable",
+		status:  http.StatusServiceUnavailable,
+		code:    "serviceNotAvailable",
 		message: "The service is not available. Try the request again after a delay.",
 	},
 }
@@ -233,10 +234,17 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	writeJSON(
 		w,
 		e.status,
-		graph.ErrorBody{Error: graph.ErrorDetail{Code: e.code, Message: e.message, InnerError: graph.InnerError{
-			Date: h.Tenant.Now().UTC().Format(
-				"2006-01-02T15:04:05",
-			), RequestID: id, ClientRequestID: clientRequestID(r, id)}}},
+		graph.ErrorBody{Error: graph.ErrorDetail{
+			Code:    e.code,
+			Message: e.message,
+			InnerError: graph.InnerError{
+				Date: h.Tenant.Now().UTC().Format(
+					"2006-01-02T15:04:05",
+				),
+				RequestID:       id,
+				ClientRequestID: clientRequestID(r, id),
+			},
+		}},
 	)
 }
 
@@ -245,8 +253,12 @@ func (h *Handler) organization(_ context.Context, r request) (int, any, error) {
 }
 
 func organizationObject(o tenant.Organization) object {
-	return object{"id": o.ID, "displayName": o.DisplayName, "createdDateTime": o.CreatedAt.Format(time.RFC3339),
+	return object{
+		"id":              o.ID,
+		"displayName":     o.DisplayName,
+		"createdDateTime": o.CreatedAt.Format(time.RFC3339),
 		"verifiedDomains": []map[string]any{
 			{"name": o.Domain, "isDefault": true, "isInitial": true, "type": "Managed"},
-		}}
+		},
+	}
 }

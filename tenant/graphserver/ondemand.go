@@ -66,10 +66,11 @@ func (h *Handler) provisionOnDemand(ctx context.Context, r request) (int, any, e
 // stepNames are Entra's names of the five steps and their types in logs. Source: samples of
 // provisioning logs.
 var stepNames = map[string]struct{ name, kind string }{
-	"connect": {
-		"EntryConnect", "import",
-	}, "import": {"EntryImport", "import"}, "scope": {"EntrySynchronizationScoping", "scoping"},
-	"match": {"EntryMatching", "matching"}, "act": {"EntryExport", "export"},
+	"connect": {"EntryConnect", "import"},
+	"import":  {"EntryImport", "import"},
+	"scope":   {"EntrySynchronizationScoping", "scoping"},
+	"match":   {"EntryMatching", "matching"},
+	"act":     {"EntryExport", "export"},
 }
 
 func explanationToWire(x provisioning.Explanation) graph.KeyValue {
@@ -123,8 +124,11 @@ func explanationToWire(x provisioning.Explanation) graph.KeyValue {
 		"details": map[string]any{"errorCode": code, "errorMessage": reason},
 	})
 	value, _ := json.Marshal(map[string]any{
-		"action": action, "changeId": "", "modifiedProperties": properties, "provisioningSteps": steps,
-		"statusInfo": map[string]string{"status": string(x.Outcome())},
+		"action":             action,
+		"changeId":           "",
+		"modifiedProperties": properties,
+		"provisioningSteps":  steps,
+		"statusInfo":         map[string]string{"status": string(x.Outcome())},
 		"sourceIdentity": map[string]string{
 			"id":           x.Object.ID,
 			"displayName":  x.Object.Name,

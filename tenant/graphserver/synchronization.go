@@ -327,7 +327,8 @@ func (h *Handler) jobToWire(j tenant.Job) graph.SynchronizationJob {
 		LastExecution:                executionToWire(j.Last),
 		LastSuccessfulExecution:      executionToWire(j.LastSuccess),
 		SynchronizedEntryCountByType: []graph.CountByType{
-			{Key: "User", Value: j.Users}, {Key: "Group", Value: j.Groups},
+			{Key: "User", Value: j.Users},
+			{Key: "Group", Value: j.Groups},
 		},
 	}
 	switch {

@@ -41,10 +41,17 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	}
 	h.pages = web.NewPages(dir, h.Log)
 	for pattern, fn := range map[string]http.HandlerFunc{
-		"GET /login": h.form, "POST /login": h.signIn, "POST /login/factor": h.verify,
-		"POST /login/password": h.replace, "POST /logout": h.signOut, "GET /security-info": h.security,
-		"POST /security-info": h.changeSecurity, "GET /myapps": h.apps,
-		"GET /{$}": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/myapps", http.StatusFound) },
+		"GET /login":           h.form,
+		"POST /login":          h.signIn,
+		"POST /login/factor":   h.verify,
+		"POST /login/password": h.replace,
+		"POST /logout":         h.signOut,
+		"GET /security-info":   h.security,
+		"POST /security-info":  h.changeSecurity,
+		"GET /myapps":          h.apps,
+		"GET /{$}": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/myapps", http.StatusFound)
+		},
 	} {
 		mux.Handle(pattern, web.Guard(h.Tenant.URL, fn))
 	}
@@ -165,8 +172,13 @@ func (h *Handler) broken(w http.ResponseWriter, r *http.Request, d formData, err
 // fail is broken for what is not a page of a sign-in.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, doing string, err error) {
 	status, text := h.ours(r, doing, err)
-	m := web.Message{Title: "That did not work", Lines: []string{text}, Reference: web.RequestID(r), Link: "/myapps",
-		LinkText: "Your applications"}
+	m := web.Message{
+		Title:     "That did not work",
+		Lines:     []string{text},
+		Reference: web.RequestID(r),
+		Link:      "/myapps",
+		LinkText:  "Your applications",
+	}
 	h.pages.Render(w, status, "message", h.view(m.Title, m))
 }
 

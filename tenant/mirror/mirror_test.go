@@ -183,16 +183,12 @@ func TestALostDeltaIsReadFromTheBeginning(t *testing.T) {
 func TestWhatIsNotADirectory(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ body, want string }{
-		"another host": {
-			`{"value":[],"@odata.nextLink":"https://evil.example/users/delta?x"}`, "not sent elsewhere",
-		},
-		"no link": {`{"value":[]}`, "not sent elsewhere"},
-		"no id": {
-			`{"value":[{"displayName":"x"}],"@odata.deltaLink":"HOST/users/delta?d"}`, "without an id",
-		},
-		"no name":     {`{"value":[{"id":"x"}],"@odata.deltaLink":"HOST/users/delta?d"}`, "no userPrincipalName"},
-		"garbage":     {`<html>`, "not the JSON"},
-		"half a body": {`{"value":[{"id":`, "not the JSON"},
+		"another host": {`{"value":[],"@odata.nextLink":"https://evil.example/users/delta?x"}`, "not sent elsewhere"},
+		"no link":      {`{"value":[]}`, "not sent elsewhere"},
+		"no id":        {`{"value":[{"displayName":"x"}],"@odata.deltaLink":"HOST/users/delta?d"}`, "without an id"},
+		"no name":      {`{"value":[{"id":"x"}],"@odata.deltaLink":"HOST/users/delta?d"}`, "no userPrincipalName"},
+		"garbage":      {`<html>`, "not the JSON"},
+		"half a body":  {`{"value":[{"id":`, "not the JSON"},
 		"a refusal": {
 			`403 {"error":{"code":"Authorization_RequestDenied","message":"Insufficient privileges"}}`,
 			"Insufficient privileges",

@@ -113,15 +113,11 @@ func TestRefreshTokensOfEarlierReleasesGoOn(t *testing.T) {
 	err := o.Store.Update(context.Background(), func(tx tenant.Tx) error {
 		return tx.PutGrant(
 			tenant.Grant{
-				Digest:   authn.Digest(old),
-				Kind:     tenant.GrantRefresh,
-				ClientID: azureCLI,
-				Account:  tenant.Account{ID: o.user.ID, Name: ada},
-				Scopes: []string{
-					"openid",
-					"offline_access",
-					"User.Read",
-				},
+				Digest:     authn.Digest(old),
+				Kind:       tenant.GrantRefresh,
+				ClientID:   azureCLI,
+				Account:    tenant.Account{ID: o.user.ID, Name: ada},
+				Scopes:     []string{"openid", "offline_access", "User.Read"},
 				SignedInAt: o.now,
 				ExpiresAt:  o.now.Add(time.Hour),
 			},

@@ -91,7 +91,8 @@ func (h *Handler) issuer() string { return h.base() + "/v2.0" }
 
 func (h *Handler) configuration(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{
-		"issuer": h.issuer(), "authorization_endpoint": h.base() + "/oauth2/v2.0/authorize",
+		"issuer":                        h.issuer(),
+		"authorization_endpoint":        h.base() + "/oauth2/v2.0/authorize",
 		"token_endpoint":                h.Tenant.TokenURL(),
 		"device_authorization_endpoint": h.base() + "/oauth2/v2.0/devicecode",
 		"jwks_uri":                      h.base() + "/discovery/v2.0/keys",
@@ -99,19 +100,20 @@ func (h *Handler) configuration(w http.ResponseWriter, _ *http.Request) {
 		"token_endpoint_auth_methods_supported": []string{
 			"client_secret_post", "private_key_jwt", "client_secret_basic",
 		},
-		"response_modes_supported": []string{
-			"query", "fragment", "form_post",
-		}, "response_types_supported": []string{"code"},
-		"scopes_supported": []string{
-			"openid", "profile", "email", "offline_access",
-		}, "subject_types_supported": []string{"pairwise"},
-		"id_token_signing_alg_values_supported": []string{
-			"RS256",
-		}, "request_uri_parameter_supported": false, "code_challenge_methods_supported": []string{"S256"},
-		"grant_types_supported": []string{"authorization_code", "client_credentials", "refresh_token", grantDeviceCode},
+		"response_modes_supported":              []string{"query", "fragment", "form_post"},
+		"response_types_supported":              []string{"code"},
+		"scopes_supported":                      []string{"openid", "profile", "email", "offline_access"},
+		"subject_types_supported":               []string{"pairwise"},
+		"id_token_signing_alg_values_supported": []string{"RS256"},
+		"request_uri_parameter_supported":       false,
+		"code_challenge_methods_supported":      []string{"S256"},
+		"grant_types_supported": []string{
+			"authorization_code", "client_credentials", "refresh_token", grantDeviceCode,
+		},
 		"claims_supported": []string{
 			"sub", "iss", "aud", "exp", "iat", "nonce", "preferred_username", "name", "tid", "oid",
-		}, "tenant_region_scope": nil,
+		},
+		"tenant_region_scope": nil,
 	})
 }
 
@@ -150,12 +152,19 @@ func (h *Handler) keys(w http.ResponseWriter, _ *http.Request) {
 
 // oauthErrors are the names of RFC 6749 and 8628 for refusals; the others are invalid_request.
 var oauthErrors = map[refusal.Code]string{
-	tenant.ClientInvalid: "invalid_client", tenant.AssertionInvalid: "invalid_client",
-	tenant.AssertionExpired: "invalid_client", tenant.ClientUnknown: "unauthorized_client",
-	tenant.ScopeInvalid: "invalid_scope", tenant.ScopeNotDefault: "invalid_scope", tenant.GrantInvalid: "invalid_grant",
-	tenant.VerifierWrong: "invalid_grant", tenant.GrantExpired: "expired_token", tenant.GrantRevoked: "invalid_grant",
-	tenant.SessionInvalid:       "invalid_grant",
-	tenant.AuthorizationPending: "authorization_pending", tenant.SlowDown: "slow_down",
+	tenant.ClientInvalid:         "invalid_client",
+	tenant.AssertionInvalid:      "invalid_client",
+	tenant.AssertionExpired:      "invalid_client",
+	tenant.ClientUnknown:         "unauthorized_client",
+	tenant.ScopeInvalid:          "invalid_scope",
+	tenant.ScopeNotDefault:       "invalid_scope",
+	tenant.GrantInvalid:          "invalid_grant",
+	tenant.VerifierWrong:         "invalid_grant",
+	tenant.GrantExpired:          "expired_token",
+	tenant.GrantRevoked:          "invalid_grant",
+	tenant.SessionInvalid:        "invalid_grant",
+	tenant.AuthorizationPending:  "authorization_pending",
+	tenant.SlowDown:              "slow_down",
 	tenant.AuthorizationDeclined: "authorization_declined",
 }
 

@@ -134,9 +134,13 @@ func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	h.show(w, http.StatusOK, "consent", "Allow access?", a.redirect.Origin(), consentData{Client: a.client.DisplayName,
-		Account: account.Name, Scopes: shownScopes(a.scopes), Host: a.redirect.Authority(),
-		Local: a.redirect.Loopback()})
+	h.show(w, http.StatusOK, "consent", "Allow access?", a.redirect.Origin(), consentData{
+		Client:  a.client.DisplayName,
+		Account: account.Name,
+		Scopes:  shownScopes(a.scopes),
+		Host:    a.redirect.Authority(),
+		Local:   a.redirect.Loopback(),
+	})
 }
 
 // shownScopes are the permissions in the words of the page.

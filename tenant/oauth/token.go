@@ -220,14 +220,18 @@ func (h *Handler) redeem(
 	if c.Public { // anybody may say that they are it
 		by.Kind = audit.Anonymous
 	}
-	g, refresh, err := h.Tenant.Redeem(r.Context(), by, tenant.Redemption{Kind: kind, ClientID: c.ID, Secret: secret,
+	g, refresh, err := h.Tenant.Redeem(r.Context(), by, tenant.Redemption{
+		Kind:     kind,
+		ClientID: c.ID,
+		Secret:   secret,
 		Check: func(g tenant.Grant) error {
 			_, err := narrowed(g.Scopes, r.PostForm.Get("scope"))
 			if err == nil && check != nil {
 				err = check(g, c)
 			}
 			return err
-		}})
+		},
+	})
 	if err == nil {
 		g.Scopes, err = narrowed(g.Scopes, r.PostForm.Get("scope"))
 	}
@@ -257,10 +261,20 @@ func (h *Handler) delegated(
 	}
 	if slices.Contains(g.Scopes, "openid") {
 		now := h.now()
-		if out["id_token"], err = h.sign(map[string]any{"iss": h.issuer(), "aud": c.ID, "sub": g.Account.ID,
-			"oid": g.Account.ID, "tid": h.Tenant.Organization.ID, "ver": "2.0",
-			"name": g.Account.DisplayName, "preferred_username": g.Account.Name, "iat": now.Unix(), "nbf": now.Unix(),
-			"exp": now.Add(lifetime).Unix(), "nonce": g.Nonce}); err != nil {
+		if out["id_token"], err = h.sign(map[string]any{
+			"iss":                h.issuer(),
+			"aud":                c.ID,
+			"sub":                g.Account.ID,
+			"oid":                g.Account.ID,
+			"tid":                h.Tenant.Organization.ID,
+			"ver":                "2.0",
+			"name":               g.Account.DisplayName,
+			"preferred_username": g.Account.Name,
+			"iat":                now.Unix(),
+			"nbf":                now.Unix(),
+			"exp":                now.Add(lifetime).Unix(),
+			"nonce":              g.Nonce,
+		}); err != nil {
 			return nil, err
 		}
 	}
@@ -391,8 +405,12 @@ func (h *Handler) Authenticate(ctx context.Context, token string) (tenant.Caller
 		}
 		return tenant.Caller{}, err
 	}
-	account := tenant.Account{ID: c.ObjectID, Name: c.Name, Administrator: slices.Contains(c.Wids, globalAdministrator),
-		SignedInAt: time.UnixMilli(c.SignedIn)}
+	account := tenant.Account{
+		ID:            c.ObjectID,
+		Name:          c.Name,
+		Administrator: slices.Contains(c.Wids, globalAdministrator),
+		SignedInAt:    time.UnixMilli(c.SignedIn),
+	}
 	if c.SignedIn == 0 && c.IssuedAt != nil { // of an earlier release, good for an hour
 		account.SignedInAt = c.IssuedAt.Time()
 	}

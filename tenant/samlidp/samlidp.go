@@ -326,11 +326,14 @@ func (h *Handler) claims(
 	)
 	const methods = "http://schemas.microsoft.com/claims/authnmethodsreferences"
 	for _, c := range [][2]string{
-		{microsoft + "tenantid", h.Tenant.Organization.ID}, {microsoft + "objectidentifier", u.ID},
+		{microsoft + "tenantid", h.Tenant.Organization.ID},
+		{microsoft + "objectidentifier", u.ID},
 		{microsoft + "displayname", u.DisplayName},
 		{microsoft + "identityprovider", h.Tenant.Issuer()},
 		{methods, tenant.MethodPassword},
-		{soap + "givenname", u.GivenName}, {soap + "surname", u.Surname}, {soap + "emailaddress", u.Mail},
+		{soap + "givenname", u.GivenName},
+		{soap + "surname", u.Surname},
+		{soap + "emailaddress", u.Mail},
 		{soap + "name", u.UserPrincipalName},
 	} {
 		own := slices.ContainsFunc(a.Claims, func(x tenant.Claim) bool { return strings.EqualFold(x.Name, c[0]) })

@@ -228,10 +228,23 @@ func (m memory) log(tx tenant.Tx, entries []provisioning.Entry) error {
 			changes[i] = tenant.AttributeChange(c)
 		}
 		kept = append(kept, tenant.LogEntry{
-			ID: m.tenant.NewID(), JobID: m.job, CycleID: e.Cycle, Time: e.Time.UTC(),
-			Kind: tenant.ObjectKind(e.Ref.Kind), SourceID: e.Ref.ID, TargetID: e.TargetID,
-			Name: e.Name, Action: string(e.Action), Status: string(e.Outcome), Code: e.Code, Reason: e.Reason,
-			Changes: changes, Added: e.Added, Removed: e.Removed, Duration: e.Duration})
+			ID:       m.tenant.NewID(),
+			JobID:    m.job,
+			CycleID:  e.Cycle,
+			Time:     e.Time.UTC(),
+			Kind:     tenant.ObjectKind(e.Ref.Kind),
+			SourceID: e.Ref.ID,
+			TargetID: e.TargetID,
+			Name:     e.Name,
+			Action:   string(e.Action),
+			Status:   string(e.Outcome),
+			Code:     e.Code,
+			Reason:   e.Reason,
+			Changes:  changes,
+			Added:    e.Added,
+			Removed:  e.Removed,
+			Duration: e.Duration,
+		})
 	}
 	return tx.AppendLog(kept)
 }

@@ -263,11 +263,15 @@ func (r *Runner) Engine(j tenant.Job) (*provisioning.Engine, error) {
 		return nil, err
 	}
 	e := &provisioning.Engine{
-		Source: source{
-			r.Tenant, j,
-		}, Target: target, Memory: memory{r.Tenant, j.ID, j.Evaluation}, Mappings: mappings,
-		Dialect: provisioning.DialectOf(j.Credentials.BaseAddress),
-		Now:     r.Tenant.Now, NewID: r.Tenant.NewID, MaxDeletions: j.DeleteThreshold, SkipOutOfScope: j.SkipOutOfScope,
+		Source:         source{r.Tenant, j},
+		Target:         target,
+		Memory:         memory{r.Tenant, j.ID, j.Evaluation},
+		Mappings:       mappings,
+		Dialect:        provisioning.DialectOf(j.Credentials.BaseAddress),
+		Now:            r.Tenant.Now,
+		NewID:          r.Tenant.NewID,
+		MaxDeletions:   j.DeleteThreshold,
+		SkipOutOfScope: j.SkipOutOfScope,
 	}
 	if j.AllowDeletes {
 		e.MaxDeletions = 0
