@@ -1,56 +1,59 @@
-# Everyday commands. `make` lists them.
+# Everyday commands. `make` lists them, with how long each takes on two idle cores.
 .DEFAULT_GOAL := help
 GO ?= go
 LINT = $(GO) tool -modfile=tools/go.mod golangci-lint
 
-.PHONY: help run build test test-race lint bench soak fuzz docs deps release notices examples
+.PHONY: help run build test test-fast test-race examples lint bench soak fuzz docs deps notices release
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: ## run the demo
+run: ## run the demo; half a second after the build
 	$(GO) run ./cmd/gatehouse demo
 
-build: ## build bin/gatehouse, static, without cgo
+build: ## build bin/gatehouse, static, without cgo; a minute at first, then seconds
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags="-s -w" -o bin/gatehouse ./cmd/gatehouse
 
-deps: ## install what the tests need (Debian)
+deps: ## install what the tests need (Debian); two minutes, once
 	scripts/deps
 
-test: deps ## run everything; nothing may be skipped
+test: deps ## run everything, nothing may be skipped; ten minutes
 	GATEHOUSE_REQUIRE_ALL=1 $(GO) test -count=1 ./...
 
-test-race: ## run everything under the race detector (needs gcc)
+test-fast: ## run what needs no browser, PostgreSQL or aws CLI; a minute, then only what has changed
+	$(GO) test -short $$($(GO) list ./... | grep -v /cmd/)
+
+test-race: ## run everything under the race detector (needs gcc); half an hour
 	$(GO) test -race -count=1 ./...
 
-examples: deps ## run examples/
+examples: deps ## run examples/; half a minute
 	cd examples && $(GO) test -count=1 ./...
 
-lint: ## go vet and golangci-lint
+lint: ## go vet and golangci-lint; ten minutes at first, then one
 	$(GO) vet ./...
 	cd bench && $(GO) vet ./...
 	cd examples && $(GO) vet ./...
 	$(LINT) run ./...
 
-bench: build ## measure, and print each figure beside the machine's own (BENCH="-only store -large 100000,1000000")
+bench: build ## measure beside the machine's own figures; 15 minutes (BENCH="-only store -large 100000,1000000")
 	cd bench && $(GO) run . -program ../bin/gatehouse $(BENCH)
 
-soak: build ## let strangers at every door for ten minutes, and print four figures (SOAK="-length 2m")
+soak: build ## let strangers at every door, and print four figures; ten minutes (SOAK="-length 2m")
 	cd bench && $(GO) run ./soak -program ../bin/gatehouse $(SOAK)
 
 FUZZTIME ?= 30s
-fuzz: ## run each fuzz target (FUZZTIME=3m FUZZ=Redirect)
+fuzz: ## run each fuzz target for half a minute (FUZZTIME=3m FUZZ=Redirect)
 	scripts/fuzz $(FUZZTIME) $(FUZZ)
 
-notices: ## write THIRD_PARTY_NOTICES.md: licenses of the modules that the program links
-	scripts/notices
-
 SCREENSHOTS = $(CURDIR)/bin/screenshots
-docs: ## take the pictures in docs/images again
+docs: ## take the pictures in docs/images again; five minutes
 	mkdir -p $(SCREENSHOTS)
 	GATEHOUSE_SCREENSHOTS=$(SCREENSHOTS) $(GO) test -count=1 ./cmd/gatehouse \
 		-run "TestTheWalkByHand|TestTheDemoInABrowser|TestTheBuiltInDirectory|TestAnAdministratorManages|TestAdministratorsInABrowser"
 	for picture in docs/images/*.png; do cp $(SCREENSHOTS)/$$(basename $$picture) docs/images/ || exit 1; done
 
-release: ## build and pack every platform into dist/, with checksums
+notices: ## write THIRD_PARTY_NOTICES.md, the licenses of what the program links; seconds
+	scripts/notices
+
+release: ## build and pack every platform into dist/, with checksums; five minutes
 	scripts/release

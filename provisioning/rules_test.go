@@ -518,6 +518,9 @@ func TestTheCompliantDialect(t *testing.T) {
 }
 
 func TestAGroupOfTwoHundredThousandMembers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out what takes long")
+	}
 	t.Parallel()
 	const people = 200_000
 	batches := 0

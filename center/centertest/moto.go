@@ -14,6 +14,9 @@ import (
 // Where it is not installed the test is skipped: no distribution has it among its packages.
 func Moto(t *testing.T) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("-short leaves out what an emulator of AWS does")
+	}
 	path, err := exec.LookPath("moto_server")
 	if err != nil {
 		t.Skip("moto_server is not installed (pip install 'moto[server]'): what AWS would do is not tried")

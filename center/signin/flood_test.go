@@ -63,6 +63,9 @@ func (v *visitor) signIn(path, name, password string) *http.Response {
 // invented names, and whoever comes from elsewhere, in a known browser, or as an administrator,
 // signs in meanwhile, each time.
 func TestAFloodOfStrangersKeepsNobodyOut(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out what takes long")
+	}
 	c, ctx := centertest.New(t, "http://127.0.0.1"), context.Background()
 	settings, err := c.SignInSettings(ctx)
 	settings.MFA = center.MFANever

@@ -81,6 +81,9 @@ func Postgres(t testing.TB) string {
 // programs is the folder of PostgreSQL's programs.
 func programs(t testing.TB) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("-short leaves out what PostgreSQL does")
+	}
 	bins, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
 	if err != nil || len(bins) == 0 {
 		Skip(t, "PostgreSQL is not installed (apt-get install postgresql)")

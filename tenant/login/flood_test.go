@@ -110,6 +110,9 @@ func tenantOn(t *testing.T) (*tenant.Tenant, string) {
 // invented names, and whoever comes from elsewhere, in a known browser, or as an administrator,
 // signs in meanwhile, each time.
 func TestAFloodOfStrangersKeepsNobodyOut(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out what takes long")
+	}
 	_, site := tenantOn(t)
 	come := func(address string) *visitor { return &visitor{t: t, url: site, address: address} }
 	known := come("198.51.100.66")
@@ -160,6 +163,9 @@ func TestAFloodOfStrangersKeepsNobodyOut(t *testing.T) {
 
 // TestAPersonHasSoManySessions signs somebody in again and again, as a script without cookies does.
 func TestAPersonHasSoManySessions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out what takes long")
+	}
 	t.Parallel()
 	tn, address := tenantOn(t)
 	const name, most = "ada@northwind.example", 100

@@ -301,6 +301,9 @@ func TestCertificatesOfClientsHaveAnEnd(t *testing.T) {
 // TestNobodyStopsTheSignInOfOthers: strangers' device codes are bounded by address and in all, and
 // the oldest go.
 func TestNobodyStopsTheSignInOfOthers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out what takes long")
+	}
 	t.Parallel()
 	o := newOffice(t)
 	ask := func() map[string]any {
