@@ -122,3 +122,29 @@ func testsByFolder(t *testing.T) map[string][]string {
 	}
 	return tests
 }
+
+// TestTheArchitecturePageNamesFilesThatExist keeps the routes of docs/architecture.md walkable. A
+// name without a folder is a file of a half or of one of its doors.
+func TestTheArchitecturePageNamesFilesThatExist(t *testing.T) {
+	page, err := os.ReadFile("docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile("`([a-z/]+\\.go)`").FindAllStringSubmatch(string(page), -1)
+	if len(names) < 50 {
+		t.Fatalf("the page names %d files", len(names))
+	}
+	for _, name := range names {
+		found := 0
+		for _, folder := range []string{".", "center", "tenant", "center/*", "tenant/*", "connect"} {
+			files, err := filepath.Glob(filepath.Join(folder, name[1]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			found += len(files)
+		}
+		if found == 0 {
+			t.Errorf("docs/architecture.md names %s, which does not exist", name[1])
+		}
+	}
+}
