@@ -94,6 +94,7 @@ func (c *Center) answered(tx Tx, a VerifiedAssertion, from Browser) (request Aut
 		return request, nil
 	}
 	found := false
+	// A browser may bring along more than the maxOutstanding that it was given.
 	for i, sealed := range strings.Split(from.Outstanding, outstandingStop) {
 		if i < maxOutstanding && !found {
 			request, found = c.outstanding(sealed)

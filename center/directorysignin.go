@@ -71,6 +71,7 @@ func (c *Center) signingIn(by audit.Actor, from Browser, trust bool) *signingIn 
 	if err != nil {
 		panic(err) // crypto/rand never fails
 	}
+	// Before the transaction, which may run more than once: all runs mean the same secrets.
 	return &signingIn{
 		by:      by,
 		from:    from,
@@ -150,6 +151,7 @@ func (c *Center) advance(tx Tx, s *signingIn) error {
 	if err != nil {
 		return err
 	}
+	// It may be of a run of the transaction before this one.
 	s.mail = nil
 	s.ticket.Step = step
 	s.out.Step = step
@@ -184,6 +186,8 @@ func (c *Center) nextStep(r Reader, s *signingIn) (Step, error) {
 	sameNetwork := audit.Neighborhood(browser.Address) == audit.Neighborhood(s.by.Address)
 	trusted := known && browser.Trusted && sameNetwork && settings.MFA == MFAContextAware
 	switch {
+	// First, and without a factor: such a password is good for nothing but to be replaced. The
+	// step after that asks for the factor, which has not been shown.
 	case password.OneTime:
 		return StepPassword, nil
 	case settings.MFA == MFANever || s.ticket.Shown || trusted:
@@ -197,6 +201,7 @@ func (c *Center) nextStep(r Reader, s *signingIn) (Step, error) {
 		return StepFactor, nil
 	case settings.WithoutDevice == MustRegister:
 		return StepRegister, nil
+	// Whoever has just changed the address would be sent the code.
 	case settings.WithoutDevice == EmailCode && s.user.AddressIsNew(c.now()):
 		return "", &refusal.Error{
 			Code:    NoDevice,
@@ -244,6 +249,7 @@ func (c *Center) finishStep(s *signingIn, err error) (Progress, error) {
 		return Progress{}, err
 	}
 	if s.mail != nil {
+		// After the transaction: one that runs again, or fails, must not send.
 		c.Mailer.Send(*s.mail)
 	}
 	if s.breakGlass {
@@ -308,6 +314,8 @@ func (c *Center) goOn(
 		if s.ticket, s.user, err = c.pending(tx, ticket); err != nil {
 			return by.Name, err
 		}
+		// No page passes over the step that is due, and a ticket of the portal is none of the
+		// console, whose sessions may do more.
 		if s.ticket.Step != want || isAdministrator(s.ticket.Principal) != from.Console {
 			return by.Name, &refusal.Error{Code: TicketInvalid, Detail: "the sign-in waits for something else"}
 		}
@@ -346,6 +354,8 @@ func (c *Center) countWrongCode(tx Tx, ticket string) error {
 	if err != nil {
 		return err
 	}
+	// Counted twice: the ticket ends, and the account waits, since whoever knows the password gets
+	// another ticket at once.
 	p.CodeLockout = p.CodeLockout.Failed(c.now())
 	if t.Failures++; t.Failures >= maxFailures {
 		return errors.Join(tx.PutPassword(p), tx.DeleteTicket(SigningIn, t.Digest))
@@ -428,6 +438,7 @@ func (c *Center) KeyOptions(ctx context.Context, ticket string) (options string,
 		if err != nil {
 			return err
 		}
+		// A new challenge each time: an answer that was recorded is good for no other.
 		options, t.Challenge = string(data), state
 		return tx.PutTicket(t)
 	})

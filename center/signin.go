@@ -90,6 +90,8 @@ func (c *Center) SignInWithAssertion(
 		if err != nil {
 			return a.NameID, err
 		}
+		// From what the center has sealed, not from RelayState, which anybody on the way may
+		// choose.
 		returnTo = request.ReturnTo
 		u, err := tx.UserByName(a.NameID)
 		if errors.Is(err, refusal.ErrNoRow) {

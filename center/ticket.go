@@ -84,7 +84,8 @@ const (
 	linkEach = 2 * time.Minute
 )
 
-// ticket finds a ticket by its secret, or fails with TicketInvalid.
+// ticket finds a ticket by its secret, or fails with TicketInvalid. Only digests are stored,
+// so that a copy of the store continues no sign-in. The secrets are random: a plain digest does.
 func (c *Center) ticket(r ticketReader, purpose Purpose, secret string) (Ticket, error) {
 	if secret == "" {
 		return Ticket{}, &refusal.Error{Code: TicketInvalid}
@@ -97,7 +98,7 @@ func (c *Center) ticket(r ticketReader, purpose Purpose, secret string) (Ticket,
 }
 
 // knownBrowser returns the ticket of a browser that principal has signed in with, and whether it is
-// one.
+// one. A secret that has ended, or is another person's, is no failure: the browser is a stranger.
 func (c *Center) knownBrowser(r ticketReader, secret, principal string) (Ticket, bool, error) {
 	t, err := c.ticket(r, KnownBrowser, secret)
 	if refusal.CodeOf(err) == TicketInvalid {

@@ -35,6 +35,7 @@ func (c *cycle) provision(ctx context.Context, o candidate) error {
 	c.report(1)
 	switch {
 	case err == nil && !known && link.TargetID == "" && done.code == "":
+		// A memory of everybody who is not in scope would be as large as the source.
 		return nil // never seen, and not to be seen
 	case err == nil && (done.action == Delete || link.TargetID == ""):
 		return c.Memory.Forget(ctx, o.Ref, entry)
@@ -94,6 +95,7 @@ func (c *cycle) judge(link *Link, err error) {
 		return
 	}
 	link.Failure, link.Tries = err.Error(), link.Tries+1
+	// Twice as long each time; the bound on the shift keeps it from becoming negative.
 	link.RetryAt = c.Now().Add(min(firstEscrow<<min(link.Tries-1, 20), maxEscrow))
 }
 

@@ -50,6 +50,7 @@ func (c *cycle) create(ctx context.Context, o candidate, link *Link, s step) err
 	if err != nil {
 		return err
 	}
+	// Without it nothing could be changed or deleted later. The next cycle matches the object.
 	if link.TargetID = created.String("id"); link.TargetID == "" {
 		return &scim.Problem{Status: http.StatusCreated, Detail: "the answer to the creation has no id"}
 	}

@@ -59,6 +59,8 @@ func evaluate(ctx context.Context, o Object, m *mapping.Compiled) candidate {
 		}
 	}
 	if o.Kind == User {
+		// As if it were disabled already: what active would then be is sent when it leaves the
+		// scope, where the rest of its mapping is not evaluated.
 		x.disabled, x.failure = m.Value(ctx, activePath, attributes("True"))
 	}
 	if o.Gone || !o.Assigned {
@@ -109,6 +111,7 @@ func (c *cycle) plan(o candidate, link Link) step {
 	linked := link.TargetID != ""
 	flows := o.mapping.Flows
 	switch {
+	// First: a filter that fails must not have anybody disabled or deleted.
 	case o.unjudged:
 		return o.unmapped()
 	case !linked && (o.Gone || !o.inScope):
@@ -117,6 +120,9 @@ func (c *cycle) plan(o candidate, link Link) step {
 		return step{action: Other, reason: "NotEffectivelyEntitled: disabled users are not created"}
 	case !o.Gone && !o.inScope && c.SkipOutOfScope:
 		return step{action: Other, reason: "out of scope, and SkipOutOfScopeDeletions is set"}
+	// A group has nothing like active, so one that leaves the scope can only be deleted. Users are
+	// deleted when the source has deleted them, and disabled before. Source: "How provisioning
+	// works", deprovisioning.
 	case o.Gone, !o.inScope && o.Kind == Group:
 		return c.planDeletion(o, link, flows)
 	case !o.inScope || !o.Active:
@@ -173,6 +179,7 @@ func (o candidate) whyOut() string {
 
 func (c *cycle) planDeletion(o candidate, link Link, flows mapping.Flow) step {
 	switch {
+	// What was there before may be needed by others: the most that is done is to disable it.
 	case c.Careful && link.Adopted && o.Kind == User:
 		return planDisabling(o, link, flows)
 	case c.Careful && link.Adopted:
@@ -198,6 +205,7 @@ func planDisabling(o candidate, link Link, flows mapping.Flow) step {
 	if sent == nil {
 		sent = map[string]string{}
 	}
+	// Nothing else is sent: out of scope, the rest was not evaluated.
 	sent[activePath] = o.disabled
 	return step{action: Disable, changes: []Change{{activePath, link.Sent[activePath], o.disabled}}, sent: sent}
 }
@@ -212,6 +220,7 @@ func (o candidate) toBe(sent map[string]string) map[string]string {
 			wanted[path] = old
 		}
 	}
+	// An attribute that is sent with creations only is not sent when it was mapped afterwards.
 	for path := range wanted {
 		if _, always := o.mapping.Keeps(path); always && sent[path] == "" {
 			delete(wanted, path)

@@ -10,7 +10,8 @@ import (
 )
 
 // managers sends who the managers of users are: of those that the cycle looks at, and of those
-// whose manager is at the target only now, or anew.
+// whose manager is at the target only now, or anew. They come after all users: the target knows a
+// manager by its own id, which a creation returns, and two people may be each other's.
 func (c *cycle) managers(ctx context.Context, users []candidate) error {
 	if c.Mappings.Users == nil || !c.Mappings.Users.Maps(managerPath) {
 		return nil
@@ -191,6 +192,8 @@ func (c *cycle) changeMembers(
 			} else {
 				link.Members = without(before, ids[:sent])
 			}
+			// Also when the cycle is told to stop: what was sent is remembered, or it is sent
+			// again.
 			if kept := c.Memory.Keep(context.WithoutCancel(ctx), *link, entries...); kept != nil {
 				return false, kept
 			}

@@ -75,6 +75,7 @@ func parse(data []byte, limit int) (*etree.Element, error) {
 	if len(data) > limit {
 		return nil, fmt.Errorf("the document is longer than %d bytes", limit)
 	}
+	// Before a tree is built: an element of four bytes takes some hundred as a node.
 	if bytes.Count(data, []byte("<")) > maxElements {
 		return nil, errors.New("the document has too many elements")
 	}
@@ -83,6 +84,7 @@ func parse(data []byte, limit int) (*etree.Element, error) {
 	}
 	doc := etree.NewDocument()
 	// that it is well-formed to its end is known by now
+	// Duplicates are kept to be refused: parsers differ in which one counts.
 	doc.ReadSettings = etree.ReadSettings{MaxDepth: maxDepth, PreserveDuplicateAttrs: true}
 	if err := doc.ReadFromBytes(data); err != nil || doc.Root() == nil {
 		return nil, errors.New("the document is not well-formed XML")
@@ -94,7 +96,9 @@ func parse(data []byte, limit int) (*etree.Element, error) {
 	return doc.Root(), nil
 }
 
-// checkElement refuses duplicate attributes and duplicate ids anywhere.
+// checkElement refuses duplicate attributes and duplicate ids anywhere. A signature names what it
+// covers by an id: of two elements with that id the verifier may take one and the reader the other.
+// Signers spell the attribute in three ways.
 func checkElement(e *etree.Element, ids map[string]bool) error {
 	names := map[string]bool{}
 	for _, a := range e.Attr {
@@ -143,7 +147,10 @@ func child(e *etree.Element, space, tag string) *etree.Element {
 	return nil
 }
 
-// text is the whole text of an element: comments inside do not cut it short.
+// text is the whole text of an element: comments inside do not cut it short. Canonicalization drops
+// comments, so that anybody can put one into a signed name without breaking the signature: a reader
+// of the first text alone would see admin@example.com in admin@example.com<!-- -->.evil.example
+// (CVE-2017-11427, and others found with it).
 func text(e *etree.Element) string {
 	if e == nil {
 		return ""

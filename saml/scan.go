@@ -101,6 +101,7 @@ func (s *scanner) declaration() error {
 	if !s.take("<?xml") {
 		return nil
 	}
+	// XML 1.0 §2.8. One that does not end soon is none, and is not searched to the end.
 	end := bytes.Index(s.rest, []byte("?>"))
 	if end < 0 || end > 200 {
 		return errMalformed
@@ -145,6 +146,7 @@ func (s *scanner) text(inElement bool) error {
 		}
 		return nil
 	}
+	// XML 1.0 §2.4; some parsers take it for the end of a section.
 	if bytes.Contains(text, []byte("]]>")) {
 		return errMalformed
 	}
@@ -195,6 +197,7 @@ func reference(name string) bool {
 func (s *scanner) tag() (name []byte, kind tagKind, err error) {
 	switch {
 	case s.take("<!--"):
+		// XML 1.0 §2.5: no "--" inside. References are not read in comments, so an "&" is a letter.
 		end := bytes.Index(s.rest, []byte("--"))
 		if end < 0 || !bytes.HasPrefix(s.rest[end:], []byte("-->")) ||
 			characters(bytes.ReplaceAll(s.rest[:end], []byte("&"), nil)) != nil {
@@ -202,8 +205,12 @@ func (s *scanner) tag() (name []byte, kind tagKind, err error) {
 		}
 		s.rest = s.rest[end+3:]
 		return nil, comment, nil
+	// Canonicalization turns it into text, and readers differ in whether a name that a section
+	// begins ends there.
 	case s.take("<![CDATA["):
 		return nil, comment, errors.New("a CDATA section is not allowed")
+	// Entities that read files or multiply (XXE, "billion laughs"), and attributes that have
+	// defaults for some parsers only.
 	case s.take("<!"):
 		return nil, comment, errors.New("a DOCTYPE or another directive is not allowed")
 	case s.take("<?"):
@@ -219,6 +226,8 @@ func (s *scanner) tag() (name []byte, kind tagKind, err error) {
 		return name, endTag, nil
 	}
 	s.rest = s.rest[1:]
+	// Namespaces in XML 1.0 §3: an element cannot have this prefix, which signers and readers
+	// resolve differently.
 	if name = s.name(); name == nil || bytes.HasPrefix(name, []byte("xmlns:")) {
 		return nil, startTag, errMalformed
 	}
@@ -245,7 +254,9 @@ func (s *scanner) tag() (name []byte, kind tagKind, err error) {
 	}
 }
 
-// name reads a name: ASCII, with at most one colon, which stands between two parts.
+// name reads a name: ASCII, with at most one colon, which stands between two parts. SAML and XML
+// signatures have no others, and Go's encoding/xml writes some of them differently from how it has
+// read them (CVE-2020-29509 to -29511), so that a signature would cover another name.
 func (s *scanner) name() []byte {
 	n := 0
 	part := 0

@@ -141,12 +141,16 @@ func Verify(response []byte, want Expect) (*Assertion, error) {
 		return nil, refuse(CheckDocument, "a SAML 2.0 Response", root.Tag)
 	}
 	status := child(child(root, nsProtocol, "Status"), nsProtocol, "StatusCode")
+	// Before the signature: a failure has no assertion and often no signature, and people need to
+	// know what it says. It can only lead to a refusal.
 	if attr(status, "Value") != statusSuccess {
 		return nil, refuse(
 			CheckStatus, "Success",
 			attr(status, "Value")+" "+text(child(child(root, nsProtocol, "Status"), nsProtocol, "StatusMessage")),
 		)
 	}
+	// Before the signature: wrapping needs a second assertion, for the reader or the verifier to
+	// find (Somorovsky and others, "On Breaking SAML", 2012).
 	if err := onlyAssertion(root); err != nil {
 		return nil, err
 	}
@@ -166,6 +170,7 @@ func Verify(response []byte, want Expect) (*Assertion, error) {
 	if signed != nil {
 		envelope = signed
 	}
+	// SAML bindings §3.5.5.2: a signed message must name where it goes. An unsigned one may.
 	if got := attr(envelope, "Destination"); got != want.Recipient && (got != "" || signed != nil) {
 		return nil, refuse(CheckDestination, want.Recipient, got)
 	}
@@ -262,6 +267,8 @@ func signedAssertion(root *etree.Element, want Expect) (assertion, response *etr
 	if signatures == 0 {
 		return nil, nil, refuse(CheckSignature, "a signature", "none")
 	}
+	// From here on only what Validate has returned is read: it is made of the bytes that were
+	// digested, whatever else the tree has.
 	if len(onResponse) == 1 {
 		if response, err = verifySignature(root, onResponse[0], want); err != nil {
 			return nil, nil, err
@@ -278,7 +285,8 @@ func signedAssertion(root *etree.Element, want Expect) (assertion, response *etr
 }
 
 // verifySignature checks an enveloped signature of e and returns e as it was signed. What goxmldsig
-// would let pass is refused first: SHA-1, other transforms, references to elsewhere.
+// would let pass is refused first: SHA-1, other transforms, references to elsewhere. It
+// canonicalizes e by itself, so e takes along the namespaces that are declared around it.
 func verifySignature(e, signature *etree.Element, want Expect) (*etree.Element, error) {
 	if err := checkSignatureShape(e, signature); err != nil {
 		return nil, err
@@ -301,6 +309,7 @@ func verifySignature(e, signature *etree.Element, want Expect) (*etree.Element, 
 		if key, ok := cert.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < minRSA {
 			continue
 		}
+		// One certificate at a time: without KeyInfo goxmldsig takes the only one that it is given.
 		ctx := dsig.NewDefaultValidationContext(&dsig.MemoryX509CertificateStore{Roots: []*x509.Certificate{cert}})
 		ctx.IdAttribute = "ID"
 		ctx.Clock = dsig.NewFakeClockAt(want.Now)
@@ -338,6 +347,8 @@ func checkSignatureShape(e, signature *etree.Element) error {
 	if info == nil || reference == nil {
 		return refuse(CheckSignature, "one SignedInfo with one Reference", "another shape")
 	}
+	// An empty URI means the whole document (XML signature §4.4.3.1), another one another element:
+	// in both cases e would be read without being signed.
 	if id := attr(e, "ID"); id == "" || attr(reference, "URI") != "#"+id {
 		return refuse(CheckSignature, "a reference to #"+id, attr(reference, "URI"))
 	}
@@ -354,6 +365,8 @@ func checkSignatureShape(e, signature *etree.Element) error {
 	for _, t := range children(child(reference, nsSignature, "Transforms"), nsSignature, "Transform") {
 		transforms = append(transforms, attr(t, "Algorithm"))
 	}
+	// SAML core §5.4.4 wants no others: XPath and XSLT cut out of the digest what a reader still
+	// sees.
 	if !slices.Equal(transforms, []string{enveloped, exclusiveC14N}) {
 		return refuse(
 			CheckAlgorithm, "enveloped-signature, then exclusive canonicalization", strings.Join(transforms, ", "),
@@ -392,6 +405,8 @@ func readAssertion(a *etree.Element, responseTo string, want Expect) (*Assertion
 	if err := out.confirm(child(subject, nsAssertion, "SubjectConfirmation"), want); err != nil {
 		return nil, err
 	}
+	// The response may be unsigned, so only the assertion's value counts. Where they differ,
+	// somebody has put the assertion into another response.
 	if responseTo != out.InResponseTo {
 		return nil, refuse(CheckInResponse, out.InResponseTo, responseTo)
 	}
@@ -421,6 +436,7 @@ func (out *Assertion) confirm(confirmation *etree.Element, want Expect) error {
 	if got := attr(data, "Recipient"); got != want.Recipient {
 		return refuse(CheckRecipient, want.Recipient, got)
 	}
+	// SAML profiles §4.1.4.2.
 	if attr(data, "NotBefore") != "" {
 		return refuse(CheckTime, "no NotBefore in SubjectConfirmationData", attr(data, "NotBefore"))
 	}
