@@ -3,11 +3,11 @@
 // with a small company in them. There is no process to run, nothing to install, and nothing is left
 // behind.
 //
-// func TestMyCode(t *testing.T) {
-// pair := gatehousetest.Start(t)
-// client := ssoadmin.NewFromConfig(pair.AWSConfig())
-// ...
-// }
+//	func TestMyCode(t *testing.T) {
+//		pair := gatehousetest.Start(t)
+//		client := ssoadmin.NewFromConfig(pair.AWSConfig())
+//		...
+//	}
 //
 // Everything is reached as the real ones are: the AWS SDKs and the AWS CLI by an endpoint URL,
 // SCIM clients by the SCIM endpoint and its token, Microsoft Graph and MSAL by the tenant's URLs,
