@@ -79,7 +79,7 @@ func (p *Plan) scopeName() string {
 
 func (p *Plan) groupsText(verb string) string {
 	if len(p.cfg.Groups) == 0 {
-		return "none were named"
+		return "no groups named"
 	}
 	return fmt.Sprintf("%d groups %s", len(p.cfg.Groups), verb)
 }
@@ -100,7 +100,7 @@ func (p *Plan) settingsDone() bool {
 // confirmation must be the word ACCEPT when the plan changes the identity source.
 func (p *Plan) Apply(ctx context.Context, confirmation string, report func(step int, done bool)) error {
 	if p.Changes && confirmation != Confirmation {
-		return fmt.Errorf("the identity source changes only when %s is given", Confirmation)
+		return fmt.Errorf("to change the identity source, confirm with %s", Confirmation)
 	}
 	for i := range p.Steps {
 		if p.Steps[i].Done {
@@ -297,7 +297,7 @@ func (p *Plan) makeRoom(ctx context.Context) ([]adminapi.BearerToken, error) {
 	})
 	if oldest.LastUsedTime != nil {
 		return nil, fmt.Errorf(
-			"the center has two access tokens and both are in use; delete the one that is not needed (Settings, " +
+			"the center has two access tokens and both are in use; delete one that you do not need (Settings, " +
 				"Access tokens) and run this again",
 		)
 	}

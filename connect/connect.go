@@ -108,10 +108,10 @@ func Observe(ctx context.Context, cfg Config) (*Plan, error) {
 	}
 	p := &Plan{cfg: cfg}
 	if err := p.observeCenter(ctx); err != nil {
-		return nil, fmt.Errorf("look at the center: %w", err)
+		return nil, fmt.Errorf("read the center: %w", err)
 	}
 	if err := p.observeTenant(ctx); err != nil {
-		return nil, fmt.Errorf("look at the tenant: %w", err)
+		return nil, fmt.Errorf("read the tenant: %w", err)
 	}
 	if err := p.observeTrust(ctx); err != nil {
 		return nil, err
@@ -119,7 +119,7 @@ func Observe(ctx context.Context, cfg Config) (*Plan, error) {
 	p.plan()
 	if p.Changes {
 		if err := p.report(ctx); err != nil {
-			return nil, fmt.Errorf("ask what the change does to the center's users: %w", err)
+			return nil, fmt.Errorf("preview the effects on the center's users: %w", err)
 		}
 	}
 	return p, nil
@@ -248,7 +248,7 @@ func (p *Plan) observeTrust(ctx context.Context) error {
 	}
 	configurations, err := p.cfg.Admin.Configurations(ctx)
 	if err != nil {
-		return fmt.Errorf("look at the center: %w", err)
+		return fmt.Errorf("read the center: %w", err)
 	}
 	for _, c := range configurations {
 		if p.matches(c) {

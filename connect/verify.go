@@ -48,7 +48,7 @@ func (p *Plan) Verify(ctx context.Context, progress func(done, total int)) (Resu
 	if err := p.verifySignIn(ctx); err != nil {
 		return r, err
 	}
-	pass("Sign-in request", "the tenant accepts the center's request and asks who is there")
+	pass("Sign-in request", "the tenant accepts the center's request and shows its sign-in page")
 	done, err := p.waitForCycle(ctx, progress)
 	if err != nil {
 		return r, err
@@ -71,7 +71,7 @@ func (p *Plan) Verify(ctx context.Context, progress func(done, total int)) (Resu
 	return r, err
 }
 
-// verifyTrust compares again what each side has of the other, read anew.
+// verifyTrust compares what each side has of the other now.
 func (p *Plan) verifyTrust(ctx context.Context) error {
 	if err := p.fetchMetadata(ctx); err != nil {
 		return err
@@ -126,7 +126,7 @@ func (p *Plan) verifySignIn(ctx context.Context) error {
 	}
 	_ = res.Body.Close()
 	if res.StatusCode >= http.StatusBadRequest {
-		return fmt.Errorf("the tenant refuses the center's sign-in request with %s", res.Status)
+		return fmt.Errorf("the tenant refused the center's sign-in request with %s", res.Status)
 	}
 	return nil
 }
@@ -171,8 +171,8 @@ func (p *Plan) verifyCounts(ctx context.Context, users, groups int) (string, err
 	others := p.Report.Counts["StopsWorking"] + p.Report.Counts["MatchesNobody"]
 	if d.UserCount-others != users || d.GroupCount < groups {
 		return "", fmt.Errorf(
-			"the tenant has provisioned %d users and %d groups, but the center has %d and %d (and %d users that "+
-				"the tenant does not know)",
+			"the tenant provisioned %d users and %d groups, but the center has %d and %d (and %d users that the "+
+				"tenant does not have)",
 			users, groups, d.UserCount-others, d.GroupCount, others,
 		)
 	}

@@ -26,10 +26,10 @@ func (a *centerAddress) flags(cmd *cobra.Command) {
 	f := cmd.PersistentFlags()
 	f.StringVar(&a.url, "center-url", "http://127.0.0.1:8080", "the center's URL")
 	f.StringVar(
-		&a.region, "region", "", "region that the center's clients sign for (default: AWS_REGION, else us-east-1)",
+		&a.region, "region", "", "the center's AWS region (default: AWS_REGION, else us-east-1)",
 	)
-	f.StringVar(&a.keyID, "access-key-id", "", "access key of the center (default: AWS_ACCESS_KEY_ID)")
-	f.StringVar(&a.secret, "secret-access-key", "", "its secret (default: AWS_SECRET_ACCESS_KEY)")
+	f.StringVar(&a.keyID, "access-key-id", "", "access key ID for the center (default: AWS_ACCESS_KEY_ID)")
+	f.StringVar(&a.secret, "secret-access-key", "", "secret of the access key (default: AWS_SECRET_ACCESS_KEY)")
 }
 
 // client returns a client, and every mistake in the settings.
@@ -50,7 +50,7 @@ func (a *centerAddress) client(env func(string) (string, bool), using *http.Clie
 		mistakes = append(mistakes, fmt.Errorf("--center-url: %w", err))
 	}
 	if a.keyID == "" {
-		mistakes = append(mistakes, errors.New("the access key is missing: set AWS_ACCESS_KEY_ID"))
+		mistakes = append(mistakes, errors.New("the access key ID is missing: set AWS_ACCESS_KEY_ID"))
 	}
 	if a.secret == "" {
 		mistakes = append(mistakes, errors.New("the access key's secret is missing: set AWS_SECRET_ACCESS_KEY"))

@@ -127,13 +127,13 @@ func (a *administratorCommands) there() error {
 			return nil
 		}
 		if _, err := os.Stat(filepath.Join(a.data, "master.key")); err != nil {
-			const missing = "the master key is not in %s: give its folder with --data, or set GATEHOUSE_MASTER_KEY: %w"
+			const missing = "the master key is not in %s: name its folder with --data, or set GATEHOUSE_MASTER_KEY: %w"
 			return fmt.Errorf(missing, a.data, err)
 		}
 		return nil
 	}
 	if _, err := os.Stat(a.dsn(a.file)); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s holds no such data: give its folder with --data, or --database", a.data)
+		return fmt.Errorf("%s has no such data: name its folder with --data, or use --database", a.data)
 	}
 	return nil
 }
@@ -167,14 +167,13 @@ func (a *administratorCommands) command(name, where, folder string) *cobra.Comma
 	cmd := &cobra.Command{
 		Use:   "administrators",
 		Short: "List, add, remove and recover the administrators of " + where,
-		Long: `Looks after the administrators of ` + where + `, on its data folder or database:
-whoever may read those is trusted.
-It works with and without a server on them, and needs neither a password nor a second factor: it is the way
-back in for who has lost both. Run it as the user that the server runs as. Each change ends
-what the administrator has open, and leaves an event.`,
+		Long: `Manages the administrators of ` + where + `. It works on the data folder or
+database and trusts everyone who can read it: it asks for no password and no second factor. Use it
+to get back in if you lost both. Run it as the user that the server runs as; the server can keep
+running. Each change ends the administrator's sessions and is written to the audit log.`,
 		Example: strings.ReplaceAll(`  NAME list --data ./data
   NAME add bob                  # prints a one-time password
-  NAME set-password admin       # asks for it, twice
+  NAME set-password admin       # asks for the password twice
   NAME set-password admin --password-file ./new
   NAME reset-mfa admin          # after a lost phone
   NAME sign-out admin
@@ -184,15 +183,15 @@ what the administrator has open, and leaves an event.`,
 	}
 	f := cmd.PersistentFlags()
 	f.StringVar(&a.data, "data", folder, "the data folder")
-	f.StringVar(&a.database, "database", "", "postgres:// URL, where the data is not in SQLite in the data folder")
+	f.StringVar(&a.database, "database", "", "postgres:// URL, if the data is not in SQLite in the data folder")
 	cmd.AddCommand(a.listCommand(), a.setPasswordCommand())
 	for _, c := range []struct{ do, short, done string }{
-		{control.Add, "Add an administrator, and print a one-time password",
-			"%s is added. The one-time password is shown once, and must be replaced at the first sign-in:"},
-		{control.Remove, "Remove an administrator, at once and everywhere; not the last one",
-			"%s is removed, and signed out everywhere."},
-		{control.ResetMFA, "Delete the second factors of an administrator: the password alone signs in",
-			"The second factors of %s are deleted, and the sessions have ended."},
+		{control.Add, "Add an administrator and print a one-time password",
+			"%s is added. Gatehouse shows the one-time password only once; it must be changed at the first sign-in:"},
+		{control.Remove, "Remove an administrator and end all sessions; the last one must stay",
+			"%s is removed and signed out everywhere."},
+		{control.ResetMFA, "Delete an administrator's second factors, so that the password alone signs in",
+			"The second factors of %s are deleted and the sessions have ended."},
 		{control.SignOut, "End all sessions of an administrator", "%s is signed out everywhere."},
 	} {
 		sub := &cobra.Command{Use: c.do + " NAME", Short: c.short, Args: oneArg("an administrator's name")}
@@ -219,7 +218,7 @@ func (a *administratorCommands) tell(answer control.Answer, done, name string) e
 }
 
 func (a *administratorCommands) listCommand() *cobra.Command {
-	const short = "List the administrators with last sign-in, sessions and second factors"
+	const short = "List the administrators with their last sign-in, sessions and second factors"
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: short,
@@ -257,16 +256,16 @@ func (a *administratorCommands) setPasswordCommand() *cobra.Command {
 	var oneTime bool
 	cmd := &cobra.Command{
 		Use:   "set-password NAME",
-		Short: "Set an administrator's password, and end the sessions",
+		Short: "Set an administrator's password and end the sessions",
 		Args:  oneArg("an administrator's name"),
-		Long: `Sets the password: one that is typed twice on the terminal, or the one in --password-file, or with
---one-time one that is made, printed once and must be replaced at the next sign-in.
-What was opened with the old one ends.`,
+		Long: `Sets the password. It asks you to type it twice on the terminal, or reads it from
+--password-file. With --one-time it generates a password and prints it once; the administrator
+must change it at the next sign-in. Sessions that were opened with the old password end.`,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			o := control.Order{Do: control.SetPassword, Name: args[0]}
 			switch {
 			case oneTime && file != "":
-				return usageError{errors.New("--one-time and --password-file exclude one another")}
+				return usageError{errors.New("use --one-time or --password-file, not both")}
 			case oneTime:
 				o.Do = control.OneTimePassword
 			case file != "":
@@ -274,7 +273,7 @@ What was opened with the old one ends.`,
 			case terminal.Is(a.in):
 				o.Password, err = terminal.AskPassword(cmd.Context(), a.in, a.err, "New password for "+args[0], a.check)
 				if err == nil && o.Password == "" {
-					err = errors.New("no password was typed: nothing was changed")
+					err = errors.New("you typed no password: nothing was changed")
 				}
 			default:
 				return usageError{errors.New("there is no terminal to ask for the password: " +
@@ -287,11 +286,11 @@ What was opened with the old one ends.`,
 			if err != nil {
 				return err
 			}
-			return a.tell(answer, "The password of %s is set, and the sessions have ended.", args[0])
+			return a.tell(answer, "The password of %s is set and the sessions have ended.", args[0])
 		},
 	}
 	cmd.Flags().StringVar(&file, "password-file", "", "file with the password")
-	cmd.Flags().BoolVar(&oneTime, "one-time", false, "make a one-time password and print it")
+	cmd.Flags().BoolVar(&oneTime, "one-time", false, "generate a one-time password and print it")
 	return cmd
 }
 

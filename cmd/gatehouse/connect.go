@@ -34,14 +34,15 @@ func (w *world) connectCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "connect",
 		Short: "Federate a tenant and a center: plan, ACCEPT, apply, verify",
-		Long: `Does what an administrator does in three browser tabs: the enterprise application, SAML metadata both ways,
-the change of the identity source, automatic provisioning with its endpoint and token, and the first cycle.
+		Long: `Does what an administrator does in three browser tabs: the enterprise application, SAML
+metadata both ways, the change of the identity source, automatic provisioning with its endpoint
+and token, and the first provisioning cycle.
 
-It first prints a plan: what exists, what will be created or changed, and what the change does to existing users.
-Nothing happens before the word ACCEPT. Run it again at any time: it completes what was interrupted, and
-reports "nothing to change" when all is in place.
+It first prints a plan: what exists, what it will create or change, and what the change does to
+existing users. It changes nothing until you type ACCEPT. You can run it again at any time: it
+completes an interrupted run, and reports "nothing to change" when everything is in place.
 
-Give secrets by the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACCESS_KEY.`,
+Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACCESS_KEY.`,
 		Example: `  gatehouse connect --center-url http://127.0.0.1:8080 --graph-url http://127.0.0.1:8081/v1.0 \
       --login-url http://127.0.0.1:8081/TENANT_ID --client-id CLIENT_ID --group Engineering --group Finance
   gatehouse connect … --dry-run       # only the plan
@@ -53,14 +54,14 @@ Give secrets by the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACCESS_K
 	f := cmd.Flags()
 	s.center.flags(cmd)
 	s.tenant.flags(cmd, "graph-url", "http://127.0.0.1:8081/v1.0", "Microsoft Graph with its version")
-	f.StringVar(&s.name, "name", "AWS IAM Identity Center", "name of the enterprise application, when it is created")
-	f.StringSliceVar(&s.groups, "group", nil, "group to assign, by its exact name; repeat for several")
-	f.StringVar(&s.scope, "scope", "assigned", "assigned: only assigned users and groups; all: everyone")
-	f.StringVar(&s.email, "email", "", "notification e-mail address")
+	f.StringVar(&s.name, "name", "AWS IAM Identity Center", "name of the enterprise application, if it must be created")
+	f.StringSliceVar(&s.groups, "group", nil, "exact name of a group to assign; can be repeated")
+	f.StringVar(&s.scope, "scope", "assigned", "whom to provision: assigned (assigned users and groups) or all")
+	f.StringVar(&s.email, "email", "", "email address for notifications")
 	f.BoolVar(&s.accept, "accept", false, "apply without asking")
 	f.BoolVar(&s.dryRun, "dry-run", false, "print the plan and change nothing")
 	f.BoolVar(&s.asJSON, "json", false, "print one JSON object; needs --accept or --dry-run")
-	f.DurationVar(&s.wait, "wait", 10*time.Minute, "how long to wait for the first cycle")
+	f.DurationVar(&s.wait, "wait", 10*time.Minute, "how long to wait for the first provisioning cycle")
 	return cmd
 }
 
@@ -76,7 +77,7 @@ func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.
 		mistakes = append(mistakes, fmt.Errorf("--scope %q: want assigned or all", s.scope))
 	}
 	if s.asJSON && !s.accept && !s.dryRun {
-		mistakes = append(mistakes, errors.New("--json needs --accept or --dry-run, since it cannot ask"))
+		mistakes = append(mistakes, errors.New("--json cannot ask: add --accept or --dry-run"))
 	}
 	if len(mistakes) > 0 {
 		return connect.Config{}, usageError{errors.Join(mistakes...)}
@@ -121,7 +122,7 @@ func (w *world) connect(ctx context.Context, s *connectSettings) error {
 	if changes > 0 {
 		confirmation := connect.Confirmation
 		if !s.accept {
-			if confirmation, err = w.ask("Type ACCEPT to go on: "); err != nil {
+			if confirmation, err = w.ask("Type ACCEPT to continue: "); err != nil {
 				return err
 			}
 			if confirmation != connect.Confirmation {
@@ -130,7 +131,7 @@ func (w *world) connect(ctx context.Context, s *connectSettings) error {
 		}
 		fmt.Fprintln(out)
 		if err := plan.Apply(ctx, confirmation, stepPrinter(out, plan)); err != nil {
-			return fmt.Errorf("%w\nWhat is done stays done: run the command again to complete it", err)
+			return fmt.Errorf("%w\nCompleted steps are kept. Run the command again to complete the rest", err)
 		}
 	}
 	waiting, cancel := context.WithTimeout(ctx, s.wait)
@@ -171,7 +172,7 @@ func printPlan(out io.Writer, p *connect.Plan) {
 	_ = t.Flush()
 	if p.Changes && p.Report.Total > 0 {
 		fmt.Fprintf(
-			out, "\nThe identity source changes from %s to the tenant. Of the center's %d users:\n", p.Report.From,
+			out, "\nThe identity source changes from %s to the tenant. Effects on the center's %d users:\n", p.Report.From,
 			p.Report.Total,
 		)
 		for _, effect := range []string{"StopsWorking", "MatchesNobody", "SignsInAtIdP", "SignsInAtNewIdP"} {
@@ -180,7 +181,7 @@ func printPlan(out io.Writer, p *connect.Plan) {
 			}
 		}
 		if n := p.Report.LockedOut; n > 0 {
-			fmt.Fprintf(out, "  %5d  of those who lose access have AdministratorAccess in an AWS account\n", n)
+			fmt.Fprintf(out, "  %5d  of the users who lose access have AdministratorAccess in an AWS account\n", n)
 		}
 		shown := 0
 		for _, u := range p.Report.Users {
@@ -218,7 +219,7 @@ func printResult(out io.Writer, r connect.Result, changes int) {
 		fmt.Fprintf(out, " ! not provisioned: %s: %s\n", terminal.Inline(f.Name), terminal.Inline(f.Reason))
 	}
 	if changes == 0 {
-		fmt.Fprintln(out, "\nConnected already: nothing to change.")
+		fmt.Fprintln(out, "\nAlready connected: nothing to change.")
 	} else {
 		fmt.Fprintln(out, "\nConnected.")
 	}

@@ -41,31 +41,31 @@ type credentialSettings struct {
 func (s *credentialSettings) flags(f *pflag.FlagSet) {
 	f.StringVar(
 		&s.from, "credentials", fromSandbox,
-		"where credentials of roles come from: sandbox (this center's own, nothing at AWS), saml (accounts "+
-			"trust\nthis center as a SAML provider), or assume-role (from the AWS credentials of this machine)",
+		"source of role credentials: sandbox (issued by the center, not valid at AWS), saml (accounts trust the\n"+
+			"center as a SAML provider), or assume-role (uses this machine's AWS credentials)",
 	)
 	f.StringVar(
 		&s.signInURL, "aws-sign-in", broker.SignInEndpoint,
-		"where browsers sign in to the AWS console, with --credentials saml and assume-role",
+		"AWS console sign-in URL, for --credentials saml and assume-role",
 	)
 	f.StringVar(
 		&s.provisioningRole, "provisioning-role", "",
-		"name of a role in every account by which this center makes roles in IAM, such as "+
-			"OrganizationAccountAccessRole; the AWS\ncredentials of this machine must be allowed to assume it "+
-			"(default: the center makes none)",
+		"name of the role in every account that the center assumes to create roles in IAM, such as\n"+
+			"OrganizationAccountAccessRole; this machine's AWS credentials must be allowed to assume it "+
+			"(default: create no roles)",
 	)
 	f.StringVar(
 		&s.hub, "hub-role", "",
-		"ARN of the role that opens roles, which they trust, with --credentials assume-role (default: whose the "+
-			"AWS credentials of this machine are)",
+		"ARN of the hub role that role trust policies name, for --credentials assume-role (default: the identity "+
+			"of this machine's AWS credentials)",
 	)
 	f.BoolVar(
 		&s.organizations, "organizations", false,
-		"read the accounts of AWS Organizations, with units and tags, and keep in step with them; needs AWS "+
-			"credentials of the management account, or of one that administration is delegated to",
+		"import accounts, organizational units and tags from AWS Organizations and keep them up to date; needs AWS "+
+			"credentials\nof the management account or a delegated administrator account",
 	)
-	f.DurationVar(&s.organizationsEach, "organizations-every", time.Hour, "how often they are read")
-	f.StringVar(&s.rolePath, "role-path", "/", "path of the roles in IAM; begins and ends with a slash")
+	f.DurationVar(&s.organizationsEach, "organizations-every", time.Hour, "how often to read AWS Organizations")
+	f.StringVar(&s.rolePath, "role-path", "/", "path of the roles in IAM; must start and end with a slash")
 }
 
 // check refuses settings that make no sense, before anything is opened.
@@ -75,9 +75,9 @@ func (s *credentialSettings) check() error {
 	case s.from != fromSandbox && s.from != fromSAML && s.from != fromAssumeRole:
 		return usageError{fmt.Errorf("--credentials %q: want sandbox, saml or assume-role", s.from)}
 	case !strings.HasPrefix(s.rolePath, "/") || !strings.HasSuffix(s.rolePath, "/"):
-		return usageError{fmt.Errorf("--role-path %q: want a path that begins and ends with a slash", s.rolePath)}
+		return usageError{fmt.Errorf("--role-path %q: want a path that starts and ends with a slash", s.rolePath)}
 	case s.organizations && s.organizationsEach < time.Minute:
-		return usageError{errors.New("--organizations-every: want a minute at least")}
+		return usageError{errors.New("--organizations-every: want at least one minute")}
 	case s.provisioningRole != "" && s.from == fromSandbox:
 		return usageError{
 			errors.New("--provisioning-role: the sandbox opens no roles; want --credentials saml or assume-role"),

@@ -32,7 +32,7 @@ type dataFlags struct {
 func (d *dataFlags) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&d.data, "data", "gatehouse-center", "the center's data folder")
-	f.StringVar(&d.database, "database", "", "postgres:// URL, where the center does not use SQLite in the data folder")
+	f.StringVar(&d.database, "database", "", "postgres:// URL, if the center does not use SQLite in the data folder")
 	f.BoolVar(&d.asJSON, "json", false, "print one JSON object")
 }
 
@@ -40,7 +40,7 @@ func (d *dataFlags) flags(cmd *cobra.Command) {
 func (d *dataFlags) beside(ctx context.Context) (*store.Store, error) {
 	s, err := store.OpenBeside(ctx, d.dsn(centerFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s holds no center's data: give its folder with --data, or --database", d.data)
+		return nil, fmt.Errorf("%s has no center's data: name its folder with --data, or use --database", d.data)
 	}
 	return s, err
 }
@@ -58,12 +58,13 @@ func (w *world) backupCommand() *cobra.Command {
 	d := &dataFlags{}
 	cmd := &cobra.Command{
 		Use:   "backup FILE",
-		Short: "Copy a center's data to a file, also while it serves",
-		Long: `Writes a consistent copy of the center's database: all that was acknowledged when the command began, and nothing half-done.
-The server goes on meanwhile. The copy is an SQLite file with the mode 0600, from its first byte.
+		Short: "Copy a center's data to a file (safe while the center is running)",
+		Long: `Writes a consistent copy of the center's database, with every change that was acknowledged when
+the command began. The center can keep running. The copy is an SQLite file with mode 0600.
 
-The master key is not part of it, so that a copy alone opens no secret: keep master.key (or GATEHOUSE_MASTER_KEY) elsewhere.
-A restore needs both. A center on PostgreSQL is backed up with pg_dump.`,
+The copy does not contain the master key, so it reveals no secrets on its own. Keep master.key
+(or GATEHOUSE_MASTER_KEY) in another place: a restore needs both. Back up a center on PostgreSQL
+with pg_dump.`,
 		Example: `  gatehouse backup /backups/center-$(date +%F).db --data /var/lib/gatehouse`,
 		Args:    oneArg("the file to write"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -81,7 +82,7 @@ A restore needs both. A center on PostgreSQL is backed up with pg_dump.`,
 			}
 			return w.result(
 				d.asJSON, map[string]any{"file": args[0], "bytes": info.Size()},
-				"%s: %.1f MiB. Keep the master key of %s elsewhere: a restore needs it.", args[0],
+				"%s: %.1f MiB. Keep the master key of %s in another place: a restore needs it.", args[0],
 				float64(info.Size())/(1<<20), d.data,
 			)
 		},
@@ -95,20 +96,21 @@ func (w *world) restoreCommand() *cobra.Command {
 	var force bool
 	cmd := &cobra.Command{
 		Use:   "restore FILE",
-		Short: "Put a backup back into a data folder, while no server runs on it",
-		Long: `Checks the backup, then makes it the data of the folder. What is in the folder stays there under another name, and nothing
-is replaced without --force. The folder must have the master key that the backup's secrets were sealed with.`,
+		Short: "Restore a backup into a data folder (stop the center first)",
+		Long: `Checks the backup, then makes it the data of the folder. With --force it replaces data that is
+there, and keeps the old data under another name. The folder must have the master key that
+sealed the backup's secrets.`,
 		Example: `  cp /safe/master.key ./center/ && gatehouse restore center-2026-11-25.db --data ./center`,
-		Args:    oneArg("the backup"),
+		Args:    oneArg("the backup file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if d.database != "" {
-				return usageError{errors.New("a PostgreSQL database is restored with pg_restore or psql")}
+				return usageError{errors.New("restore a PostgreSQL database with pg_restore or psql")}
 			}
 			return w.restore(cmd.Context(), d, args[0], force)
 		},
 	}
 	d.flags(cmd)
-	cmd.Flags().BoolVar(&force, "force", false, "replace the data that is in the folder; it is kept under another name")
+	cmd.Flags().BoolVar(&force, "force", false, "replace data that is in the folder, and keep it under another name")
 	return cmd
 }
 
@@ -121,7 +123,7 @@ func (w *world) restore(ctx context.Context, d *dataFlags, file string, force bo
 		return err
 	})
 	if errors.Is(err, store.ErrOccupied) {
-		return fmt.Errorf("%s has data already; --force replaces it, and keeps it under another name", d.data)
+		return fmt.Errorf("%s already has data; --force replaces it and keeps it under another name", d.data)
 	}
 	if err != nil {
 		return err
@@ -138,8 +140,7 @@ func (d *dataFlags) opens(env func(string) (string, bool), k center.AccessKey) (
 	if _, given := env("GATEHOUSE_MASTER_KEY"); !given {
 		if _, err := os.Stat(filepath.Join(d.data, "master.key")); err != nil {
 			return nil, fmt.Errorf(
-				"the folder has no master.key; copy the one of the center that was backed up there, or set "+
-					"GATEHOUSE_MASTER_KEY: %w",
+				"the folder has no master.key: copy it from the center that was backed up, or set GATEHOUSE_MASTER_KEY: %w",
 				err,
 			)
 		}
@@ -158,9 +159,9 @@ func (w *world) exportCommand() *cobra.Command {
 	d := &dataFlags{}
 	cmd := &cobra.Command{
 		Use:   "export [FILE]",
-		Short: "Write a center's users and groups as SCIM JSON lines, also while it serves",
-		Long: `Writes one SCIM resource a line, users first, all of one moment; to standard output where no file is named.
-Passwords, devices and sessions are not part of it.`,
+		Short: "Write a center's users and groups as SCIM JSON lines (safe while the center is running)",
+		Long: `Writes one SCIM resource per line, users first, from one consistent snapshot. Without FILE it
+writes to standard output. It does not export passwords, second factors or sessions.`,
 		Example: `  gatehouse export people.jsonl --data ./center
   gatehouse export --data ./center | jq -r .userName`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -207,18 +208,19 @@ func (w *world) importCommand() *cobra.Command {
 	var o scimserver.ImportOptions
 	cmd := &cobra.Command{
 		Use:   "import FILE",
-		Short: "Read users and groups from SCIM JSON lines into a center's data, while no server runs on it",
-		Long: `Reads one SCIM resource a line, as gatehouse export writes them. Who is there already, by user name or display name, is left
-alone, or changed with --update. Members and managers are named by the ids of the file; new users and groups get new ids.
-A line that cannot be imported is reported and the others go on.`,
+		Short: "Read users and groups from SCIM JSON lines into a center's data (stop the center first)",
+		Long: `Reads one SCIM resource per line, as "gatehouse export" writes them. Users and groups whose user
+name or display name exists stay unchanged, unless you add --update. Members and managers refer
+to the IDs in the file; new users and groups get new IDs. The command reports lines that it
+cannot import, and imports the others.`,
 		Example: `  gatehouse import people.jsonl --data ./center --dry-run
   gatehouse import people.jsonl --data ./center`,
 		Args: oneArg("the file"),
 		RunE: func(cmd *cobra.Command, args []string) error { return w.importFile(cmd.Context(), d, args[0], o) },
 	}
 	d.flags(cmd)
-	cmd.Flags().BoolVar(&o.Update, "update", false, "change users and groups that are there already")
-	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "say what would be done and change nothing")
+	cmd.Flags().BoolVar(&o.Update, "update", false, "change users and groups that exist")
+	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "print what would change and change nothing")
 	return cmd
 }
 
@@ -244,8 +246,8 @@ func (w *world) importFile(ctx context.Context, d *dataFlags, file string, o sci
 		fmt.Fprintln(w.err, terminal.Inline(line))
 	}
 	verb := map[bool]string{
-		false: "%d created, %d changed, %d left as they were, %d failed",
-		true:  "Would be: %d created, %d changed, %d left as they are; %d would fail",
+		false: "%d created, %d changed, %d unchanged, %d failed",
+		true:  "Dry run, nothing was changed: %d created, %d changed, %d unchanged, %d failed",
 	}[o.DryRun]
 	err = w.result(
 		d.asJSON,
@@ -273,10 +275,11 @@ func (w *world) checkCommand() *cobra.Command {
 	d := &dataFlags{}
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Verify every invariant of a center's data, also while it serves",
-		Long: `Looks at the database file and at every object: that it can be read and stands under its own keys, that names and addresses
-are unique, that memberships and sessions belong to users and groups that exist, and that the master key opens the
-sealed secrets. It changes nothing. The exit code is 1 when something is wrong.`,
+		Short: "Verify every invariant of a center's data (safe while the center is running)",
+		Long: `Checks the database file and every object: that it can be read and is stored under its own keys,
+that names and addresses are unique, that memberships and sessions belong to users and groups
+that exist, and that the master key opens the sealed secrets. It changes nothing. The exit code
+is 1 if something is wrong.`,
 		Example: `  gatehouse check --data ./center`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -306,7 +309,7 @@ sealed secrets. It changes nothing. The exit code is 1 when something is wrong.`
 				return err
 			}
 			if len(problems) > 0 {
-				return errors.New("the data is not as it should be; restore a backup, or report what was found")
+				return errors.New("the data is damaged: restore a backup, or report the problems")
 			}
 			return nil
 		},

@@ -46,7 +46,7 @@ func TestDataIsBackedUpRestoredExportedImportedAndChecked(t *testing.T) {
 	}
 	good("backup", backup, "--data", data)
 	bad("there already", "backup", backup, "--data", data)
-	bad("holds no center's data", "backup", filepath.Join(elsewhere, "x"), "--data", elsewhere)
+	bad("has no center's data", "backup", filepath.Join(elsewhere, "x"), "--data", elsewhere)
 	good("export", people, "--data", data)
 	lines := strings.Split(strings.TrimSpace(good("export", "--data", data)), "\n")
 	if len(lines) != 29 { // 23 users and 6 groups

@@ -55,14 +55,16 @@ func (w *world) demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Run both halves on this machine, connected, with a small company",
-		Long: `Starts a center and a tenant on loopback, seeds the tenant with a small company and the center with four AWS
-accounts and three permission sets, then connects them live: the enterprise application, SAML metadata both ways,
-the identity source, SCIM, the first provisioning cycle. Ctrl-C stops it.
+		Long: `Starts a center and a tenant on loopback. It fills the tenant with a small company and the center
+with four AWS accounts and three permission sets, then connects them live: the enterprise
+application, SAML metadata both ways, the identity source, SCIM and the first provisioning cycle.
+Press Ctrl-C to stop it.
 
-Nothing is kept unless --data names a folder; with one, the next start continues where this one was.`,
+It keeps nothing unless you name a folder with --data. With a folder, the next start continues
+where this one stopped.`,
 		Example: `  gatehouse demo
   gatehouse demo --data ./demo --people 1000 --groups 50
-  gatehouse demo --no-connect                    # both up, to practise the walk by hand
+  gatehouse demo --no-connect                    # start both, and connect them yourself, step by step
   gatehouse demo --json | jq -r .aws.endpoint_url`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -80,14 +82,14 @@ Nothing is kept unless --data names a folder; with one, the next start continues
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&d.data, "data", "", "folder to keep everything in (default: a temporary one, removed at the end)")
+	f.StringVar(&d.data, "data", "", "folder to keep the data in (default: a temporary folder that is removed at the end)")
 	f.StringVar(&d.centerAddr, "center", "127.0.0.1:8080", "address of the center")
 	f.StringVar(&d.tenantAddr, "tenant", "127.0.0.1:8081", "address of the tenant")
 	f.IntVar(&d.people, "people", defaultPeople, "number of people in the company")
 	f.IntVar(&d.groups, "groups", defaultGroups, "number of groups in the company")
 	d.rehearsal.flags(cmd)
-	f.BoolVar(&d.noConnect, "no-connect", false, "start both, but do not connect them")
-	f.BoolVar(&d.asJSON, "json", false, "print nothing but one JSON object, once everything is ready")
+	f.BoolVar(&d.noConnect, "no-connect", false, "start both but do not connect them")
+	f.BoolVar(&d.asJSON, "json", false, "print only one JSON object, when everything is ready")
 	return cmd
 }
 

@@ -42,8 +42,8 @@ func (d *demo) printPage(ctx context.Context, s connect.State, failures []connec
 	)
 	fmt.Fprintf(t, "\t\tEveryone in the company has this password.\n")
 	fmt.Fprintf(t, "Console\t%s\t%s / %s\n", d.center.ConsoleURL(), company.AdminName, d.secrets.AdminPassword)
-	fmt.Fprintf(t, "Admin center\t%s\tthe same\n", d.tenant.AdminCenterURL())
-	fmt.Fprintf(t, "Mail\t%s\twhat would be sent\n", d.center.URL+company.OutboxPath)
+	fmt.Fprintf(t, "Admin center\t%s\tthe same name and password\n", d.tenant.AdminCenterURL())
+	fmt.Fprintf(t, "Email\t%s\twhat the demo would send\n", d.center.URL+company.OutboxPath)
 	if err := t.Flush(); err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ On the command line:
   aws --endpoint-url $AWS_ENDPOINT_URL sso-admin list-instances
   aws --endpoint-url $AWS_ENDPOINT_URL identitystore list-users --identity-store-id %s --query 'Users[].UserName'
 %s
-As a person, with the AWS CLI 2.13 or later:
+As a user, with AWS CLI 2.13 or later:
 
   export AWS_CONFIG_FILE=%s
   aws sso login --profile gatehouse
@@ -67,7 +67,7 @@ As a person, with the AWS CLI 2.13 or later:
 		d.configFile())
 	if s.SCIM.ScimEndpoint == "" {
 		fmt.Fprintf(out, `
-Connect them by hand in the two consoles, or with:
+Connect them yourself in the two consoles, or with:
 
   GATEHOUSE_CLIENT_SECRET=%s \
   gatehouse connect --center-url %s --graph-url %s --login-url %s/%s \
@@ -75,7 +75,7 @@ Connect them by hand in the two consoles, or with:
 `, d.secrets.ClientSecret, d.center.URL, d.tenant.GraphURL(), d.tenant.URL, d.tenant.Organization.ID,
 			d.secrets.ClientID)
 	}
-	fmt.Fprintln(out, "\nCtrl-C stops it.")
+	fmt.Fprintln(out, "\nPress Ctrl-C to stop.")
 	return nil
 }
 

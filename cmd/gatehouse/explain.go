@@ -15,13 +15,15 @@ func (w *world) explainCommand() *cobra.Command {
 	s := &syncSettings{}
 	cmd := &cobra.Command{
 		Use:   "explain REFERENCE|USER",
-		Short: "Say why a request was refused, or how a person is provisioned, and what to do",
-		Long: `Error pages show a reference and no reason, and every answer carries its request id. This shows what the audit log has under
-it: which check failed, the value that was expected and the one that was received, and the remedy. Where so many requests
-were refused that the rest was only counted, it shows what was counted in the reference's minute.
+		Short: "Show why a request was refused or how a person is provisioned, and what to do",
+		Long: `Error pages show a reference instead of a reason, and every response has a request ID. Pass either
+one to see the audit log: which check failed, the expected value, the received value, and the
+remedy. If too many requests were refused to record each one, it shows the count for the
+reference's minute.
 
-With a user principal name it goes through the five steps of that person's provisioning from --from to --to, with the values: connect, import, scope, match, act. It
-takes the settings of gatehouse sync and changes nothing.`,
+Pass a user principal name to see the five steps of that person's provisioning from --from to --to,
+with their values: connect, import, scope, match, act. This takes the settings of "gatehouse sync"
+and changes nothing.`,
 		Example: `  gatehouse explain 019abcde-0123-7abc-8def-0123456789ab
   gatehouse explain 019abcde-0123-7abc-8def-0123456789ab --json
   gatehouse explain ada@example.com --login-url https://login.microsoftonline.com/TENANT_ID --client-id CLIENT_ID --to https://scim…`,

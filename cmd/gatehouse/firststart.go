@@ -27,7 +27,7 @@ const passwordVariable = "GATEHOUSE_ADMIN_PASSWORD" // #nosec G101 -- the name o
 func (f *firstAdministrator) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.name, "admin", "admin", "name of the first administrator")
 	cmd.Flags().StringVar(&f.passwordFile, "admin-password-file", "",
-		"file with the password of the first administrator; or set "+passwordVariable)
+		"file with the first administrator's password; or set "+passwordVariable)
 }
 
 // maxPasswordFile bounds what is read of a file with a password.
@@ -51,7 +51,7 @@ func (f *firstAdministrator) given(env func(string) (string, bool)) (password st
 		return password, ok, nil
 	}
 	if ok {
-		err := fmt.Errorf("%s and --admin-password-file both give a password: choose one", passwordVariable)
+		err := fmt.Errorf("%s and --admin-password-file both give a password: use only one", passwordVariable)
 		return "", false, usageError{err}
 	}
 	password, err = readPasswordFile(f.passwordFile)
@@ -73,7 +73,7 @@ func (w *world) choose(ctx context.Context, f *firstAdministrator, check func(st
 		return password, false, nil
 	}
 	if terminal.Is(w.in) && terminal.Is(w.err) {
-		what := "Password for the first administrator, " + f.name + " (empty: one is made)"
+		what := "Password for the first administrator, " + f.name + " (press Enter to generate one)"
 		password, err = terminal.AskPassword(ctx, w.in, w.err, what, check)
 		if err != nil || password != "" {
 			return password, false, err
@@ -99,12 +99,12 @@ func firstStartSecrets(folder string) (*secretFile, error) {
 		return nil, err
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("make way for the secrets of the first start: %w", err)
+		return nil, fmt.Errorf("replace the file with the secrets of the first start: %w", err)
 	}
 	const fresh = os.O_CREATE | os.O_EXCL | os.O_WRONLY
 	f, err := os.OpenFile(path, fresh, 0o600) // #nosec G304 -- in the operator's own data folder
 	if err != nil {
-		return nil, fmt.Errorf("keep the secrets of the first start: %w", err)
+		return nil, fmt.Errorf("write the secrets of the first start: %w", err)
 	}
 	return &secretFile{f, path}, nil
 }
@@ -119,14 +119,14 @@ func shownPassword(password string, made bool) string {
 	if made {
 		return password
 	}
-	return "(the one that was given)"
+	return "(the one that you gave)"
 }
 
 // tellFirstStart says where the secrets are. They are never printed: what prints to a journal is
 // kept there.
 func (w *world) tellFirstStart(path, what, url, name string) {
-	fmt.Fprintf(w.out, "First start. %s is at %s, the administrator is %s.\n"+
-		"The secrets are in %s, which only you can read: take them over, then delete the file.\n",
+	fmt.Fprintf(w.out, "First start. %s is at %s. The administrator is %s.\n"+
+		"The secrets are in %s, which only you can read. Store them safely, then delete the file.\n",
 		what, url, name, path)
 }
 
@@ -213,7 +213,7 @@ func (w *world) firstStartOfTenant(ctx context.Context, t *tenant.Tenant, folder
 func (w *world) laterStart(ctx context.Context, folder string, first *firstAdministrator,
 	is func(context.Context, string, string) (bool, error), warn func(string, ...any), command string) error {
 	if path := filepath.Join(folder, firstStartFile); exists(path) {
-		warn("the secrets of the first start are still in their file: take them over, then delete it", "file", path)
+		warn("the secrets of the first start are still in their file: store them safely, then delete the file", "file", path)
 	}
 	password, ok, err := first.given(w.env)
 	if errors.Is(err, fs.ErrNotExist) { // the file has done what it was for
@@ -224,7 +224,7 @@ func (w *world) laterStart(ctx context.Context, folder string, first *firstAdmin
 	}
 	same, err := is(ctx, first.name, password)
 	if err == nil && !same {
-		warn("the password that is given for the first administrator is ignored: it counts at the first start only",
+		warn("the given password for the first administrator is ignored: it is used only at the first start",
 			"administrator", first.name, "set_it_with", command+" set-password "+first.name)
 	}
 	return err

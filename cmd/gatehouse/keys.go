@@ -16,10 +16,11 @@ func (w *world) accessKeysCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "access-keys",
 		Short: "List, create, disable and delete the access keys of a center",
-		Long: `Manages the SigV4 keys that the aws CLI, SDKs, Terraform and gatehouse itself sign with.
+		Long: `Manages the SigV4 keys that the AWS CLI, SDKs, Terraform and gatehouse itself sign requests
+with.
 
-An administrator's key may change everything; a user-administrator's may change users, groups and memberships;
-a read-only one may change nothing. All may read.`,
+All keys can read. The role of a key says what it can change: administrator everything,
+user-administrator users, groups and memberships, read-only nothing.`,
 		Example: `  gatehouse access-keys list
   gatehouse access-keys create terraform --role user-administrator
   gatehouse access-keys disable AKIA…`,
@@ -30,8 +31,8 @@ a read-only one may change nothing. All may read.`,
 		a.command("list", "List the access keys with their last use", noArgs, a.listAccessKeys),
 		a.createAccessKey(),
 		a.command("enable ID", "Enable an access key", id, a.setAccessKey(adminapi.KeyActive, "enabled")),
-		a.command("disable ID", "Disable an access key, at once", id, a.setAccessKey(adminapi.KeyInactive, "disabled")),
-		a.command("delete ID", "Delete an access key, at once", id,
+		a.command("disable ID", "Disable an access key immediately", id, a.setAccessKey(adminapi.KeyInactive, "disabled")),
+		a.command("delete ID", "Delete an access key immediately", id,
 			func(cmd *cobra.Command, c *adminapi.Client, args []string) error {
 				return a.done(c.DeleteAccessKey(cmd.Context(), args[0]), "%s is deleted.", args[0])
 			}),
@@ -55,7 +56,7 @@ func (a *administration) listAccessKeys(cmd *cobra.Command, c *adminapi.Client, 
 func (a *administration) createAccessKey() *cobra.Command {
 	var role string
 	cmd := a.command(
-		"create NAME", "Create an access key and print its secret, once", oneArg("the name of a person or a program"),
+		"create NAME", "Create an access key and print its secret once", oneArg("the name of a person or a program"),
 		func(cmd *cobra.Command, c *adminapi.Client, args []string) error {
 			k, err := c.CreateAccessKey(cmd.Context(), args[0], role)
 			if err != nil {
@@ -66,7 +67,7 @@ func (a *administration) createAccessKey() *cobra.Command {
 			}
 			_, err = fmt.Fprintf(
 				a.out,
-				"The secret is shown once.\n\n  export AWS_ACCESS_KEY_ID=%s\n  export AWS_SECRET_ACCESS_KEY=%s\n",
+				"Gatehouse shows the secret only once.\n\n  export AWS_ACCESS_KEY_ID=%s\n  export AWS_SECRET_ACCESS_KEY=%s\n",
 				k.AccessKeyID, k.SecretAccessKey,
 			)
 			return err
@@ -96,11 +97,13 @@ func (w *world) scimTokensCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "scim-tokens",
 		Short: "List, create and revoke the SCIM access tokens of a center",
-		Long: `Manages the access tokens of automatic provisioning. Two can be valid at once, so that one is replaced without a gap:
-create a second one, give it to the identity provider, see it used, then delete the first.
+		Long: `Manages the access tokens of automatic provisioning. Two can be valid at the same time, so you
+can replace one without a gap: create a second token, give it to the identity provider, check
+that it is used, then delete the first.
 
-A token's profile is what its bearer speaks: aws is IAM Identity Center's dialect with its limits, which Entra ID and
-Okta expect; standard is RFC 7643 and RFC 7644 in full, for any other client.`,
+A token's profile says what its client speaks: aws is IAM Identity Center's dialect with its
+limits, which Entra ID and Okta expect; standard is RFC 7643 and RFC 7644 in full, for any
+other client.`,
 		Example: `  gatehouse scim-tokens list
   gatehouse scim-tokens create --profile standard
   gatehouse scim-tokens delete TOKEN_ID`,
@@ -109,7 +112,7 @@ Okta expect; standard is RFC 7643 and RFC 7644 in full, for any other client.`,
 	cmd.AddCommand(
 		a.command("list", "List the access tokens with their last use", noArgs, a.listTokens),
 		a.createToken(),
-		a.command("delete TOKEN_ID", "Revoke an access token, at once", oneArg("a token id"), a.deleteToken),
+		a.command("delete TOKEN_ID", "Revoke an access token immediately", oneArg("a token id"), a.deleteToken),
 	)
 	return cmd
 }
@@ -147,7 +150,7 @@ func (a *administration) listTokens(cmd *cobra.Command, c *adminapi.Client, _ []
 
 func (a *administration) createToken() *cobra.Command {
 	var profile string
-	cmd := a.command("create", "Create an access token and print it, once", noArgs,
+	cmd := a.command("create", "Create an access token and print it once", noArgs,
 		func(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
 			at, err := endpoint(cmd, c)
 			if err != nil {
@@ -160,7 +163,7 @@ func (a *administration) createToken() *cobra.Command {
 			if a.asJSON {
 				return a.print(token, "", nil)
 			}
-			fmt.Fprintf(a.err, "The token is shown once. SCIM endpoint: %s\n", at.ScimEndpoint)
+			fmt.Fprintf(a.err, "Gatehouse shows the token only once. SCIM endpoint: %s\n", at.ScimEndpoint)
 			_, err = fmt.Fprintln(a.out, token.Value)
 			return err
 		})

@@ -41,31 +41,31 @@ type half struct {
 func (h *half) flags(cmd *cobra.Command, listen, data string) {
 	f := cmd.Flags()
 	f.StringVar(&h.listen, "listen", listen, "address to listen on")
-	f.StringVar(&h.url, "url", "", "public URL (default: made from --listen)")
+	f.StringVar(&h.url, "url", "", "public URL (default: derived from --listen)")
 	f.StringVar(&h.data, "data", data, "folder for the database and the master key")
 	f.StringVar(&h.database, "database", "", "postgres:// URL to use instead of SQLite in the data folder")
 	f.StringVar(&h.tlsCert, "tls-cert", "", "PEM file with the TLS certificate")
 	f.StringVar(&h.tlsKey, "tls-key", "", "PEM file with the TLS key")
 	f.Var(
 		&h.privateTargets, "allow-private-targets",
-		"private networks that may be asked for an administrator, as in "+
-			"--allow-private-targets=10.1.0.0/16,fd12::/16;\nwithout a list: all of them (default: none, only "+
-			"hosts on the internet)",
+		"private networks that the server may contact for an administrator, such as\n"+
+			"--allow-private-targets=10.1.0.0/16,fd12::/16; without a list: all private networks "+
+			"(default: only hosts on the internet)",
 	)
 	f.Lookup("allow-private-targets").NoOptDefVal = "true"
 	f.BoolVar(
 		&h.behindProxy, "behind-proxy", false,
-		"a proxy in front ends TLS: listen beyond loopback without it; say with --trusted-proxies which proxies "+
-			"there are",
+		"allow listening beyond loopback without TLS, because a proxy in front terminates it; name the proxies "+
+			"with --trusted-proxies",
 	)
 	f.StringVar(
 		&h.trustedProxies, "trusted-proxies", "",
-		"proxies whose word is taken for the address of a client: how many stand in a row, such as 1, or their "+
-			"networks, such\nas 10.0.0.0/8,fd00::/8 (default: none; with --behind-proxy: 1)",
+		"proxies to trust for the client's address: the number of proxies in a row, such as 1, or their networks,\n"+
+			"such as 10.0.0.0/8,fd00::/8 (default: none; with --behind-proxy: 1)",
 	)
 	f.StringVar(
 		&h.proxyHeader, "forwarded-header", "X-Forwarded-For",
-		"header in which they write it: X-Forwarded-For or Forwarded (RFC 7239); the other one is not read",
+		"header with the client's address: X-Forwarded-For or Forwarded (RFC 7239); the other one is ignored",
 	)
 }
 
@@ -112,7 +112,7 @@ func (h *half) open() (*inbound.Listener, error) {
 	if h.url == "" {
 		if scheme == "http" && !outbound.IsLoopbackHost(host) {
 			return nil, errors.Join(
-				usageError{errors.New("--url is missing: the https address by which browsers come to the proxy")},
+				usageError{errors.New("--url is missing: the https address at which browsers reach the proxy")},
 				l.Close(),
 			)
 		}
@@ -139,8 +139,8 @@ func (h *half) checkURL() error {
 	if u.Scheme == "http" && !outbound.IsLoopbackHost(u.Hostname()) {
 		return usageError{
 			fmt.Errorf(
-				"--url %s: browsers would send passwords and sessions without TLS: want https://%s, as it is "+
-					"reached through the proxy",
+				"--url %s: browsers would send passwords and sessions without TLS: want https://%s, the address "+
+					"of the proxy",
 				h.url, u.Host,
 			),
 		}
@@ -158,11 +158,10 @@ func (h *half) readProxies() (err error) {
 		if trusted = "0"; h.behindProxy {
 			trusted = "1"
 			h.log.Warn(
-				"--behind-proxy without --trusted-proxies: the last entry of "+h.proxyHeader+
-					" is taken for the client's address; "+
-					"give --trusted-proxies 1 if that is right, the networks of the proxies, or 0 for none",
-				"setting",
-				"trusted-proxies",
+				"--behind-proxy without --trusted-proxies: the server takes the last entry of "+h.proxyHeader+
+					" for the client's address; set --trusted-proxies to 1 if that is right, to the networks of the "+
+					"proxies, or to 0 for none",
+				"setting", "trusted-proxies",
 			)
 		}
 	}
@@ -217,7 +216,7 @@ func (h *half) folder(env func(string) (string, bool)) (*authn.Sealer, error) {
 	}
 	if err := keepPrivate(h.data); err != nil && h.log != nil { // a volume that is another one's, perhaps
 		h.log.Warn(
-			"others may be able to read the data folder, and their rights could not be taken away", "folder", h.data,
+			"other users may be able to read the data folder, and removing their rights failed", "folder", h.data,
 			"error", err,
 		)
 	}

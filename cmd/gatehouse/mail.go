@@ -9,17 +9,17 @@ import (
 	"github.com/gatehouse-id/gatehouse/mail"
 )
 
-// mailServer is the settings for sending mail.
+// mailServer is the settings for sending email.
 type mailServer struct{ server, from string }
 
 func (m *mailServer) flags(cmd *cobra.Command, what, from string) {
 	f := cmd.Flags()
 	f.StringVar(
 		&m.server, "smtp-server", "",
-		"mail server for "+what+": smtp://[user:password@]host[:port], or smtps:// (default: none; better set by "+
-			"GATEHOUSE_SMTP_SERVER, since other users of the machine see flags)",
+		"SMTP server for "+what+": smtp://[user:password@]host[:port] or smtps://… (default: none); set it with "+
+			"GATEHOUSE_SMTP_SERVER, since other users of the machine can see flags",
 	)
-	f.StringVar(&m.from, "smtp-from", from, "sender of mails")
+	f.StringVar(&m.from, "smtp-from", from, "sender of the emails")
 }
 
 // queue returns the queue for the server, or nil when there is none.
@@ -34,7 +34,7 @@ func (m *mailServer) queue(log *slog.Logger) (*mail.Queue, error) {
 	return mail.NewQueue(s, log), nil
 }
 
-// mailer hands the center's mails to a queue.
+// mailer hands the center's emails to a queue.
 type mailer struct{ queue *mail.Queue }
 
 // Send implements center.Mailer.

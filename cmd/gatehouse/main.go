@@ -108,24 +108,24 @@ func (w *world) rootCommand() *cobra.Command {
 a center that speaks IAM Identity Center's protocols, a tenant that speaks Entra ID's,
 and a command that connects them, or the real ones.
 
-Every flag can also be set by an environment variable (--center-url is GATEHOUSE_CENTER_URL)
-and in a YAML file named by --config or GATEHOUSE_CONFIG (center-url: …).
-Flags beat the environment, which beats the file.`,
+You can set every flag with an environment variable (--center-url is GATEHOUSE_CENTER_URL) or
+in a YAML file (center-url: …) that --config or GATEHOUSE_CONFIG names. Flags override the
+environment, and the environment overrides the file.`,
 		Example: `  gatehouse demo                      # both halves, connected, with a small company
-  gatehouse demo --json               # the same for programs: one JSON object on one line
-  gatehouse serve --data ./center     # the center alone
-  gatehouse tenant --data ./tenant    # the tenant alone
+  gatehouse demo --json               # for programs: one line with one JSON object
+  gatehouse serve --data ./center     # only the center
+  gatehouse tenant --data ./tenant    # only the tenant
   gatehouse connect --help            # federate the two
   gatehouse sync --help               # keep any SCIM service in step with any Microsoft Graph
-  gatehouse backup FILE               # a consistent copy of a center's data, while it serves
-  gatehouse administrators --help     # who may sign in to the console; recover a lost password
+  gatehouse backup FILE               # a consistent copy of a center's data, while it runs
+  gatehouse administrators --help     # manage the console's administrators
   gatehouse check                     # verify a center's data
   gatehouse explain REFERENCE         # why a request was refused, and what to do`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError{fmt.Errorf("there is no command %q", args[0])}
+				return usageError{fmt.Errorf("unknown command %q", args[0])}
 			}
 			return nil
 		},
@@ -133,7 +133,7 @@ Flags beat the environment, which beats the file.`,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return w.bindSettings(cmd) },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.PersistentFlags().String("config", "", "YAML file with settings, one flag name a line")
+	root.PersistentFlags().String("config", "", "YAML file with settings: one flag name and value per line")
 	root.PersistentFlags().String("log-level", "", "debug, info, warn or error (default: info; error for demo)")
 	root.PersistentFlags().String("log-format", "", "text or json (default: text on a terminal, else json)")
 	root.AddCommand(

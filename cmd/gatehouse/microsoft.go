@@ -44,19 +44,19 @@ func (m *microsoft) flags(cmd *cobra.Command, name, url, usage string) {
 	f.StringVar(&m.graphURL, name, url, usage)
 	f.StringVar(
 		&m.loginURL, "login-url", "",
-		"the tenant's sign-in URL with the tenant id, such as https://login.microsoftonline.com/TENANT_ID",
+		"the tenant's sign-in URL with its tenant ID, such as https://login.microsoftonline.com/TENANT_ID",
 	)
 	f.StringVar(
 		&m.signIn, "sign-in", signInClient,
-		"client (id and secret), azure-cli (who `az login` has signed in), device-code, browser, managed-identity "+
+		"client (id and secret), azure-cli (the account of \"az login\"), device-code, browser, managed-identity "+
 			"or workload-identity",
 	)
 	f.StringVar(
 		&m.clientID, "client-id", "",
 		"client to sign in by; with device-code and browser a public one (default there: Azure CLI's)",
 	)
-	f.StringVar(&m.clientSecret, "client-secret", "", "its secret (better: GATEHOUSE_CLIENT_SECRET)")
-	f.StringVar(&m.token, "graph-token", "", "an access token instead of any sign-in (better: GATEHOUSE_GRAPH_TOKEN)")
+	f.StringVar(&m.clientSecret, "client-secret", "", "client secret; set it with GATEHOUSE_CLIENT_SECRET")
+	f.StringVar(&m.token, "graph-token", "", "access token to use instead of signing in; set it with GATEHOUSE_GRAPH_TOKEN")
 }
 
 // check finds every mistake. No token and no secret goes to an address that is not confidential.
@@ -75,9 +75,9 @@ func (m *microsoft) check() (mistakes []error) {
 	switch m.signIn {
 	case signInClient:
 		for _, need := range []struct{ value, text string }{
-			{m.loginURL, "--login-url is missing: the tenant's sign-in URL with the tenant id"},
+			{m.loginURL, "--login-url is missing: the tenant's sign-in URL with its tenant ID"},
 			{m.clientID, "--client-id is missing"},
-			{m.clientSecret, "the client's secret is missing: set GATEHOUSE_CLIENT_SECRET"},
+			{m.clientSecret, "the client secret is missing: set GATEHOUSE_CLIENT_SECRET"},
 		} {
 			if need.value == "" {
 				mistakes = append(mistakes, errors.New(need.text))
@@ -86,7 +86,7 @@ func (m *microsoft) check() (mistakes []error) {
 	case signInDevice, signInBrowser:
 		if m.loginURL == "" {
 			mistakes = append(
-				mistakes, errors.New("--login-url is missing: the tenant's sign-in URL with the tenant id"),
+				mistakes, errors.New("--login-url is missing: the tenant's sign-in URL with its tenant ID"),
 			)
 		}
 	case signInCLI, signInManaged, signInWorkload:
@@ -131,7 +131,7 @@ func (m *microsoft) credential(using *http.Client, say func(string)) (azcore.Tok
 	if m.loginURL != "" {
 		u, err := url.Parse(m.loginURL)
 		if err != nil || u.Host == "" {
-			return nil, fmt.Errorf("--login-url %q is no URL", m.loginURL)
+			return nil, fmt.Errorf("--login-url %q is not a URL", m.loginURL)
 		}
 		tenantID = strings.Trim(u.Path, "/")
 		options.Cloud = cloud.Configuration{ActiveDirectoryAuthorityHost: u.Scheme + "://" + u.Host}

@@ -9,19 +9,18 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 )
 
-// retentionDays is how long events are kept, in days; 0 is for ever.
+// retentionDays is how long events are kept, in days; 0 means forever.
 type retentionDays struct{ events, refusals uint }
 
 func (d *retentionDays) flags(f *pflag.FlagSet) {
 	const day = 24 * time.Hour
 	f.UintVar(&d.events, "keep-events", uint(audit.DefaultRetention.Events/day), // #nosec G115 -- a positive constant
-		"days that audit events are kept; 0: for ever")
+		"days to keep audit events; 0: forever")
 	f.UintVar(
 		&d.refusals,
 		"keep-refusals",
 		uint(audit.DefaultRetention.Refusals/day), // #nosec G115 -- a positive constant
-		"days that refusals of requests that nobody has signed in for are kept, no longer than --keep-events; 0: "+
-			"as long as the others",
+		"days to keep refusals of requests without a sign-in, at most --keep-events; 0: as long as other events",
 	)
 }
 
@@ -30,7 +29,7 @@ const maxDays = 100_000 //bound:life what --keep-events and --keep-refusals take
 
 func (d retentionDays) retention() (audit.Retention, error) {
 	if d.events > maxDays || d.refusals > maxDays {
-		return audit.Retention{}, usageError{errors.New("--keep-events and --keep-refusals are days: 0 to 100000")}
+		return audit.Retention{}, usageError{errors.New("--keep-events and --keep-refusals: want days, 0 to 100000")}
 	}
 	const day = 24 * time.Hour
 	return audit.Retention{Events: time.Duration(d.events) * day, Refusals: time.Duration(d.refusals) * day}, nil

@@ -22,12 +22,13 @@ func (w *world) serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the center: an IAM Identity Center",
-		Long: `Runs the center. The first start makes an administrator of the console and an access key for the
-aws CLI, and writes both to first-start.txt in the data folder, which only you can read. The password is
-GATEHOUSE_ADMIN_PASSWORD, or what --admin-password-file has, or is asked for on a terminal, or is made.
-Later, "gatehouse administrators" changes it.
+		Long: `Runs the center. The first start creates an administrator of the console and an access key for
+the AWS CLI, and writes both to first-start.txt in the data folder, which only you can read.
+Give the administrator's password in GATEHOUSE_ADMIN_PASSWORD or --admin-password-file.
+Otherwise the first start asks for it on a terminal, or generates one. Change it later with
+"gatehouse administrators".
 
-Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or --behind-proxy.`,
+Other machines cannot reach the center without TLS (--tls-cert, --tls-key) or --behind-proxy.`,
 		Example: `  gatehouse serve --data ./center
   gatehouse serve --listen :443 --url https://id.example.com --tls-cert cert.pem --tls-key key.pem
   gatehouse serve --database postgres://gatehouse@db/center --data /var/lib/gatehouse --listen :8080 --behind-proxy --url https://id.example.com`,
@@ -88,9 +89,9 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 	post.flags(cmd, "invitations, resets and codes", "AWS access portal <no-reply@localhost>")
 	credentials.flags(cmd.Flags())
 	days.flags(cmd.Flags())
-	cmd.Flags().StringVar(&region, "region", center.DefaultRegion, "AWS region of a new instance; clients sign for it")
+	cmd.Flags().StringVar(&region, "region", center.DefaultRegion, "AWS region of a new instance, which clients sign requests for")
 	cmd.Flags().StringVar(
-		&metrics, "metrics", "", "loopback address for Prometheus, such as 127.0.0.1:9090 (default: none)",
+		&metrics, "metrics", "", "loopback address to serve Prometheus metrics at, such as 127.0.0.1:9090 (default: none)",
 	)
 	first.flags(cmd)
 	return cmd

@@ -29,7 +29,7 @@ func (w *world) bindSettings(cmd *cobra.Command) error {
 	var mistakes []error
 	for _, name := range sortedNames(file) {
 		if !knownFlag(cmd.Root(), name) {
-			mistakes = append(mistakes, fmt.Errorf("%s: there is no setting %q", path, name))
+			mistakes = append(mistakes, fmt.Errorf("%s: unknown setting %q", path, name))
 		}
 	}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {

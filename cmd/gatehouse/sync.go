@@ -40,26 +40,26 @@ type syncSettings struct {
 func (s *syncSettings) flags(cmd *cobra.Command) {
 	s.source.flags(
 		cmd, "from", "https://graph.microsoft.com/v1.0",
-		"Microsoft Graph with its version: the directory that is read",
+		"URL of the Microsoft Graph to read, with its version",
 	)
 	f := cmd.Flags()
-	f.StringVar(&s.to, "to", "", "the SCIM endpoint that is written")
-	f.StringVar(&s.scimToken, "scim-token", "", "its access token (better: GATEHOUSE_SCIM_TOKEN)")
+	f.StringVar(&s.to, "to", "", "URL of the SCIM endpoint to write to")
+	f.StringVar(&s.scimToken, "scim-token", "", "access token of the SCIM endpoint; set it with GATEHOUSE_SCIM_TOKEN")
 	f.StringVar(
 		&s.state, "state", "",
-		"folder that remembers what was read and sent; without it everything is read and matched anew",
+		"folder that remembers what was read and sent (default: read and match everything again)",
 	)
 	f.StringVar(
 		&s.application, "application", "",
-		"only who is assigned to this enterprise application: its name, or the id of its service principal",
+		"only users and groups assigned to this enterprise application: its name or service principal ID",
 	)
 	f.StringSliceVar(
-		&s.groups, "group", nil, "only this group and its members, by its exact name or id; repeat for several",
+		&s.groups, "group", nil, "only this group and its members: its exact name or ID; can be repeated",
 	)
-	f.BoolVar(&s.nested, "nested", false, "who is in a group in a group counts as its member, which Entra leaves out")
+	f.BoolVar(&s.nested, "nested", false, "include members of nested groups, which Entra ID leaves out")
 	f.StringVar(
 		&s.mappings, "mappings", "",
-		"file with attribute mappings and scoping filters, as Graph's …/jobs/{id}/schema gives them",
+		"file with attribute mappings and scoping filters, as Graph's …/jobs/{id}/schema returns them",
 	)
 }
 
@@ -68,21 +68,25 @@ func (w *world) syncCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sync",
 		Short: "Keep any SCIM service in step with any Microsoft Graph",
-		Long: `Reads users, groups and memberships from Microsoft Graph by delta queries, the real Entra ID included, and brings a SCIM service into line: AWS IAM Identity
-Center, a Gatehouse center, or any other. Once, or again and again with --every.
+		Long: `Reads users, groups and memberships from Microsoft Graph with delta queries and updates a SCIM
+service to match: AWS IAM Identity Center, a Gatehouse center, or any other. The Graph can be the
+real Entra ID. It runs once, or repeatedly with --every.
 
-It takes over nothing that it did not make, unless --adopt says so, deletes nothing that it did not make, and never touches groups whose name begins with AWS, as
-those of Control Tower. A cycle that would disable or delete more than --max-deletions objects does nothing. Attributes that are cleared are cleared.
+It changes only objects that it created, unless you add --adopt, and never deletes others. It never
+changes groups whose name starts with AWS, such as those of Control Tower. A cycle that would
+disable or delete more than --max-deletions objects does nothing. When an attribute is cleared at
+the source, it is removed at the target.
 
---dry-run prints the exact difference and changes nothing. It exits with 0 when there is none, with 2 when there is, and with 1 when something went wrong, a mistake in
-the settings included.
+--dry-run prints the exact difference and changes nothing. The exit code is 0 if there is no
+difference, 2 if there are changes, and 1 if something went wrong, including mistakes in the
+settings or on the command line.
 
-Give secrets by the environment: GATEHOUSE_CLIENT_SECRET and GATEHOUSE_SCIM_TOKEN.`,
+Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and GATEHOUSE_SCIM_TOKEN.`,
 		Example: `  gatehouse sync --login-url https://login.microsoftonline.com/TENANT_ID --client-id CLIENT_ID \
       --to https://scim.us-east-1.amazonaws.com/ID/scim/v2/ --application "AWS IAM Identity Center" --dry-run
-  gatehouse sync … --state ./sync --every 10s             # and again, ten seconds after each cycle
-  gatehouse sync … --repair --dry-run                     # what somebody changed at the target
-  gatehouse explain ada@example.com --from … --to …       # why one person is, or is not, provisioned`,
+  gatehouse sync … --state ./sync --every 10s             # repeat, ten seconds after each cycle
+  gatehouse sync … --repair --dry-run                     # show what was changed at the target
+  gatehouse explain ada@example.com --from … --to …       # why a person is or is not provisioned`,
 		Annotations: map[string]string{changesExitTwo: ""},
 		Args:        noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -95,17 +99,17 @@ Give secrets by the environment: GATEHOUSE_CLIENT_SECRET and GATEHOUSE_SCIM_TOKE
 	}
 	s.flags(cmd)
 	f := cmd.Flags()
-	f.BoolVar(&s.dryRun, "dry-run", false, "print what would be done and change nothing")
-	f.BoolVar(&s.adopt, "adopt", false, "take over objects that are at the target already and match")
+	f.BoolVar(&s.dryRun, "dry-run", false, "print the difference and change nothing")
+	f.BoolVar(&s.adopt, "adopt", false, "take over matching objects that exist at the target")
 	f.BoolVar(
-		&s.repair, "repair", false, "compare with what the target has now, and put right what somebody changed there",
+		&s.repair, "repair", false, "compare with the target's current objects and revert changes made there",
 	)
-	f.DurationVar(&s.repairEvery, "repair-every", 0, "do so this often, when running with --every")
-	f.IntVar(&s.maxDeletions, "max-deletions", 500, "how many objects a cycle may disable or delete; 0: any number")
-	f.BoolVar(&s.skipOutOfScope, "skip-out-of-scope", false, "leave who is not in scope any more as they are")
-	f.DurationVar(&s.every, "every", 0, "run again this long after each cycle (default: once)")
+	f.DurationVar(&s.repairEvery, "repair-every", 0, "how often to repair, with --every")
+	f.IntVar(&s.maxDeletions, "max-deletions", 500, "maximum number of objects that a cycle may disable or delete; 0: no limit")
+	f.BoolVar(&s.skipOutOfScope, "skip-out-of-scope", false, "leave users and groups unchanged when they leave the scope")
+	f.DurationVar(&s.every, "every", 0, "time between cycles (default: run once)")
 	f.StringVar(&s.metrics, "metrics", "", "loopback address to serve Prometheus metrics at, such as 127.0.0.1:9090")
-	f.BoolVar(&s.asJSON, "json", false, "print one JSON object a line for each change, and one for each cycle")
+	f.BoolVar(&s.asJSON, "json", false, "print one line of JSON for each change and each cycle")
 	return cmd
 }
 
@@ -121,10 +125,10 @@ func (s *syncSettings) check() error {
 		mistakes = append(mistakes, errors.New("the SCIM token is missing: set GATEHOUSE_SCIM_TOKEN"))
 	}
 	if s.application != "" && len(s.groups) > 0 {
-		mistakes = append(mistakes, errors.New("--application and --group exclude each other"))
+		mistakes = append(mistakes, errors.New("use --application or --group, not both"))
 	}
 	if s.every < 0 || s.repairEvery < 0 || s.maxDeletions < 0 || (s.every > 0 && s.dryRun) {
-		mistakes = append(mistakes, errors.New("times and numbers must not be negative, and --dry-run runs once"))
+		mistakes = append(mistakes, errors.New("times and numbers must not be negative, and --dry-run does not work with --every"))
 	}
 	return errors.Join(mistakes...)
 }
@@ -231,7 +235,7 @@ func (s *syncSettings) readMappings() (*mapping.Schema, error) {
 	var wire graph.SynchronizationSchema
 	if err := json.Unmarshal(data, &wire); err != nil || len(wire.Rules) != 1 {
 		return nil, errors.Join(
-			fmt.Errorf("--mappings: %s is no synchronization schema with one rule", s.mappings), err,
+			fmt.Errorf("--mappings: %s is not a synchronization schema with one rule", s.mappings), err,
 		)
 	}
 	wanted, err := graphserver.MappingsFromWire(wire.Rules[0])

@@ -271,8 +271,8 @@ func TestSyncTakesNothingOver(t *testing.T) {
 		args []string
 		want string
 	}{
-		"both":               {[]string{"--application", "a", "--group", "b"}, "exclude"},
-		"a dry run for ever": {[]string{"--dry-run", "--every", "1s"}, "runs once"},
+		"both":               {[]string{"--application", "a", "--group", "b"}, "not both"},
+		"a dry run for ever": {[]string{"--dry-run", "--every", "1s"}, "does not work with --every"},
 		"no mappings":        {[]string{"--mappings", filepath.Join(t.TempDir(), "x")}, "--mappings"},
 		"another host":       {[]string{"--to", "nowhere"}, "--to is missing"},
 	} {

@@ -43,7 +43,7 @@ func (w *world) sync(ctx context.Context, s *syncSettings, log *slog.Logger) (er
 		y.Run(ctx, dirsync.Pace{Every: s.every, Repair: s.repair, RepairEvery: s.repairEvery},
 			func(r dirsync.Report, err error) {
 				if done(r, err); err != nil && ctx.Err() == nil {
-					log.Error("the cycle failed; the next one tries again", "error", err)
+					log.Error("the cycle failed; the next cycle retries", "error", err)
 				}
 			})
 		return nil
@@ -58,7 +58,7 @@ func (w *world) sync(ctx context.Context, s *syncSettings, log *slog.Logger) (er
 	case s.dryRun && report.Changes:
 		return errChanges
 	case report.Failed > 0:
-		return fmt.Errorf("%d objects failed; they are tried again by the next run", report.Failed)
+		return fmt.Errorf("%d objects failed; the next run retries them", report.Failed)
 	}
 	return nil
 }
@@ -241,12 +241,12 @@ func newSyncMetrics() *syncMetrics {
 		prometheus.NewCounterVec(
 			prometheus.CounterOpts{
 				Name: "gatehouse_sync_objects_total",
-				Help: "Objects that were provisioned, by what was done and how it went.",
+				Help: "Provisioned objects by action and status.",
 			},
 			[]string{"action", "status"},
 		),
 		prometheus.NewCounterVec(
-			prometheus.CounterOpts{Name: "gatehouse_sync_cycles_total", Help: "Cycles, by how they went."},
+			prometheus.CounterOpts{Name: "gatehouse_sync_cycles_total", Help: "Cycles by status."},
 			[]string{"status"},
 		),
 		prometheus.NewGauge(prometheus.GaugeOpts{
@@ -255,7 +255,7 @@ func newSyncMetrics() *syncMetrics {
 		}),
 		prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "gatehouse_sync_last_success_timestamp_seconds",
-			Help: "When the last cycle that could be done ended, in Unix time.",
+			Help: "When the last successful cycle ended, in Unix time.",
 		}),
 		prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "gatehouse_sync_failed_objects",

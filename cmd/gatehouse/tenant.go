@@ -24,12 +24,13 @@ func (w *world) tenantCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tenant",
 		Short: "Run the tenant: a small Entra ID",
-		Long: `Runs the tenant. The first start makes an administrator of the admin center and a client for Microsoft
-Graph, and writes both to first-start.txt in the data folder, which only you can read. The password is
-GATEHOUSE_ADMIN_PASSWORD, or what --admin-password-file has, or is asked for on a terminal, or is made.
-Later, "gatehouse tenant administrators" changes it.
+		Long: `Runs the tenant. The first start creates an administrator of the admin center and a client for
+Microsoft Graph, and writes both to first-start.txt in the data folder, which only you can read.
+Give the administrator's password in GATEHOUSE_ADMIN_PASSWORD or --admin-password-file.
+Otherwise the first start asks for it on a terminal, or generates one. Change it later with
+"gatehouse tenant administrators".
 
-Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or --behind-proxy.`,
+Other machines cannot reach the tenant without TLS (--tls-cert, --tls-key) or --behind-proxy.`,
 		Example: `  gatehouse tenant --data ./tenant --name "Example GmbH" --domain example.com`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -77,11 +78,10 @@ Nothing is reachable from other machines without TLS (--tls-cert, --tls-key) or 
 	h.flags(cmd, "127.0.0.1:8081", "gatehouse-tenant")
 	r.flags(cmd)
 	days.flags(cmd.Flags())
-	mails.flags(cmd, "who is to be notified of a quarantine", "Provisioning <no-reply@localhost>")
+	mails.flags(cmd, "quarantine notifications", "Provisioning <no-reply@localhost>")
 	cmd.Flags().BoolVar(
 		&r.movable, "movable-clock", false,
-		"let administrators move the tenant's clock forward; programs and service providers with clocks of their "+
-			"own will not follow",
+		"let administrators move the tenant's clock forward; other programs and service providers do not follow it",
 	)
 	cmd.Flags().StringVar(&name, "name", tenant.DefaultName, "name of a new tenant")
 	cmd.Flags().StringVar(&domain, "domain", tenant.DefaultDomain, "verified domain of a new tenant")
@@ -101,14 +101,13 @@ func (r *rehearsal) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.DurationVar(
 		&r.interval, "cycle", 0,
-		"how long after a provisioning cycle the next one begins: 40m as for Entra ID (default: as soon as "+
-			"something changes)",
+		"time between provisioning cycles, such as Entra ID's 40m (default: a cycle starts when something changes)",
 	)
 	f.IntVar(
 		&r.requests, "graph-limit", 0,
-		"Graph requests in ten seconds, the rest is answered with 429 (default: any number)",
+		"limit Graph to N requests per 10 s; further requests get 429 (default: no limit)",
 	)
-	f.DurationVar(&r.lag, "graph-lag", 0, "how long Graph does not know yet what was made")
+	f.DurationVar(&r.lag, "graph-lag", 0, "how long Graph does not return new objects")
 }
 
 func (r *rehearsal) config(h *half, jobs *syncjobs.Runner) server.Config {

@@ -26,14 +26,16 @@ func (w *world) tenantImportCommand() *cobra.Command {
 	s := &importedDirectory{}
 	cmd := &cobra.Command{
 		Use:   "import",
-		Short: "Fill a tenant with another one's users and groups, to rehearse with them",
-		Long: `Reads users, groups and memberships from a Microsoft Graph, the real Entra ID included, or from CSV files as the Entra admin center downloads them, into a tenant that
-does not run meanwhile. Objects keep their ids. From Graph it may be repeated: what has changed there follows.
+		Short: "Import users and groups from Microsoft Graph or CSV files (stop the tenant first)",
+		Long: `Reads users, groups and memberships into a tenant, from Microsoft Graph or from CSV files in the
+format that the Entra admin center downloads. The Graph can be the real Entra ID. Stop the tenant
+first. Objects keep their IDs. You can repeat an import from Graph to read what changed.
 
-People get the password in GATEHOUSE_PERSON_PASSWORD, if it is set; those who have one keep it.
+Set GATEHOUSE_PERSON_PASSWORD to give a password to users who do not have one.
 
-Users need the columns userPrincipalName and displayName, groups displayName; both take id (or objectId), and users what Graph calls their other properties. Members have
-the columns groupId (or group, a name) and memberId (or member, a user principal name).`,
+Users need the columns userPrincipalName and displayName, groups need displayName. Both can have id
+(or objectId), and users can have Graph's names of other properties. Members have the columns
+groupId (or group, a name) and memberId (or member, a user principal name).`,
 		Example: `  gatehouse tenant import --data ./tenant --sign-in azure-cli
   gatehouse tenant import --data ./tenant --users users.csv --groups groups.csv --members members.csv`,
 		Args: noArgs,
@@ -48,7 +50,7 @@ the columns groupId (or group, a name) and memberId (or member, a user principal
 	f.StringVar(&s.half.data, "data", "gatehouse-tenant", "the tenant's data folder")
 	f.StringVar(&s.half.database, "database", "", "postgres:// URL instead of SQLite in the data folder")
 	s.source.flags(cmd, "from", "https://graph.microsoft.com/v1.0", "Microsoft Graph with its version")
-	f.StringVar(&s.files.Users, "users", "", "CSV file with users, instead of Graph")
+	f.StringVar(&s.files.Users, "users", "", "CSV file with users, to read instead of Graph")
 	f.StringVar(&s.files.Groups, "groups", "", "CSV file with groups")
 	f.StringVar(&s.files.Members, "members", "", "CSV file with memberships")
 	return cmd
@@ -87,7 +89,7 @@ func (w *world) importDirectory(ctx context.Context, s *importedDirectory) error
 	users, e1 := t.CountUsers(ctx)
 	groups, e2 := t.CountGroups(ctx)
 	fmt.Fprintf(
-		w.out, "The tenant has %d users and %d groups. %d people were given the password.\n", users, groups, given,
+		w.out, "The tenant has %d users and %d groups. %d users got the password.\n", users, groups, given,
 	)
 	return errors.Join(e1, e2)
 }

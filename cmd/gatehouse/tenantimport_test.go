@@ -35,7 +35,7 @@ func TestATenantIsFilledFromGraph(t *testing.T) {
 		strings.TrimSuffix(d.Tenant.TokenURL, "/oauth2/v2.0/token"), "--client-id", d.Tenant.ClientID,
 	}
 	for _, want := range []string{
-		"25 users and 6 groups. 24 people were given", "25 users and 6 groups. 0 people were given",
+		"25 users and 6 groups. 24 users got", "25 users and 6 groups. 0 users got",
 	} {
 		if code, out, errOut := call(t, "", env, args...); code != exitDone || !strings.Contains(out, want) {
 			t.Fatalf("%d %s%s, want %s", code, out, errOut, want)

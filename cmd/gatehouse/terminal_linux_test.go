@@ -87,12 +87,12 @@ func TestTheFirstPasswordIsAskedForOnATerminal(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			say("(empty: one is made): ", "simple")
+			say("(press Enter to generate one): ", "simple")
 			wait(t, seen, "8 to")
-			say("(empty: one is made): ", rootPassword)
+			say("(press Enter to generate one): ", rootPassword)
 			say("Repeat the password: ", "something else")
 			wait(t, seen, "do not match")
-			say("(empty: one is made): ", rootPassword)
+			say("(press Enter to generate one): ", rootPassword)
 			wait(t, seen, "are not the same.\r\nPassword")
 			for strings.Count(seen.String(), "Repeat the password: ") < 2 {
 				time.Sleep(5 * time.Millisecond) // between two looks at the condition
@@ -157,7 +157,7 @@ func TestAPromptEndsWithTheProgram(t *testing.T) {
 			noEnv,
 		)
 	}()
-	wait(t, seen, "(empty: one is made): ")
+	wait(t, seen, "(press Enter to generate one): ")
 	for echo := true; echo; {
 		now, err := unix.IoctlGetTermios(int(program.Fd()), unix.TCGETS)
 		if err != nil {
