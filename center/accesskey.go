@@ -31,7 +31,7 @@ func (r KeyRole) Changes() bool { return r == RoleAdministrator || r == RoleUser
 // AccessKey is a long-term SigV4 key of an administrator or a program.
 type AccessKey struct {
 	ID              string // AKIA and 16 characters
-	SealedSecret    string // sealed for the purpose "access-key/" + ID
+	SealedSecret    string // sealed for a purpose of the key's own
 	Principal       string // who it is for, as events name it
 	Role            KeyRole
 	Disabled        bool
@@ -64,6 +64,15 @@ func (k AccessKey) EffectiveRole() KeyRole {
 // MaxAccessKeys bounds the access keys of a center.
 const MaxAccessKeys = 100 //bound:rows access keys
 
+// purpose binds the sealed secret to its key: under another one it opens nothing.
+func (k AccessKey) purpose() string { return "access-key/" + k.ID }
+
+// Secret opens the secret of a key. It fails when another master key sealed it.
+func (k AccessKey) Secret(sealer *authn.Sealer) (authn.Secret, error) {
+	plain, err := sealer.Open(k.purpose(), k.SealedSecret)
+	return authn.Secret(plain), err
+}
+
 // CreateAccessKey makes a key. The secret is returned here and never again. It fails with
 // TooManyKeys or a code of kind Invalid.
 func (c *Center) CreateAccessKey(
@@ -71,7 +80,7 @@ func (c *Center) CreateAccessKey(
 ) (AccessKey, authn.Secret, error) {
 	secret := authn.NewSecret(30) // 40 characters, as the real ones
 	key := AccessKey{ID: "AKIA" + KeyIDSuffix(), Principal: principal, Role: role, CreatedAt: c.now()}
-	key.SealedSecret = c.Sealer.Seal("access-key/"+key.ID, []byte(secret))
+	key.SealedSecret = c.Sealer.Seal(key.purpose(), []byte(secret))
 	err := c.change(ctx, by, ActionCreateAccessKey, func(tx Tx) (string, error) {
 		if !role.Reads() {
 			return principal, &refusal.Error{
@@ -174,11 +183,10 @@ func (c *Center) AccessKeySecret(ctx context.Context, id string) (AccessKey, aut
 	if err != nil {
 		return AccessKey{}, "", err
 	}
-	plain, err := c.Sealer.Open("access-key/"+id, key.SealedSecret)
+	secret, err := key.Secret(c.Sealer)
 	if err != nil {
 		return AccessKey{}, "", err
 	}
-	secret := authn.Secret(plain)
 	if !c.Store.Shared() {
 		c.remembered.keys.Keep(id, openedKey{key, secret}, age)
 	}

@@ -53,7 +53,7 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACC
 	}
 	f := cmd.Flags()
 	s.center.flags(cmd)
-	s.tenant.flags(cmd, "graph-url", "http://127.0.0.1:8081/v1.0", "Microsoft Graph with its version")
+	s.tenant.flags(cmd, "graph-url", "http://127.0.0.1:8081/v1.0", "URL of Microsoft Graph, with its version")
 	f.StringVar(&s.name, "name", "AWS IAM Identity Center", "name of the enterprise application, if it must be created")
 	f.StringSliceVar(&s.groups, "group", nil, "exact name of a group to assign; can be repeated")
 	f.StringVar(&s.scope, "scope", "assigned", "whom to provision: assigned (assigned users and groups) or all")
@@ -172,7 +172,8 @@ func printPlan(out io.Writer, p *connect.Plan) {
 	_ = t.Flush()
 	if p.Changes && p.Report.Total > 0 {
 		fmt.Fprintf(
-			out, "\nThe identity source changes from %s to the tenant. Effects on the center's %d users:\n", p.Report.From,
+			out, "\nThe identity source changes from %s to the tenant. Effects on the center's %d users:\n",
+			p.Report.From,
 			p.Report.Total,
 		)
 		for _, effect := range []string{"StopsWorking", "MatchesNobody", "SignsInAtIdP", "SignsInAtNewIdP"} {

@@ -140,7 +140,8 @@ func (d *dataFlags) opens(env func(string) (string, bool), k center.AccessKey) (
 	if _, given := env("GATEHOUSE_MASTER_KEY"); !given {
 		if _, err := os.Stat(filepath.Join(d.data, "master.key")); err != nil {
 			return nil, fmt.Errorf(
-				"the folder has no master.key: copy it from the center that was backed up, or set GATEHOUSE_MASTER_KEY: %w",
+				"the folder has no master.key: copy it from the center that was backed up, or set "+
+					"GATEHOUSE_MASTER_KEY: %w",
 				err,
 			)
 		}
@@ -149,7 +150,7 @@ func (d *dataFlags) opens(env func(string) (string, bool), k center.AccessKey) (
 	if err != nil {
 		return nil, err
 	}
-	if _, err := sealer.Open("access-key/"+k.ID, k.SealedSecret); err != nil {
+	if _, err := k.Secret(sealer); err != nil {
 		return nil, fmt.Errorf("the master key is not the one that the secrets were sealed with: %w", err)
 	}
 	return sealer, nil
@@ -335,7 +336,7 @@ func (d *dataFlags) sealed(
 			if sealer, err = d.opens(env, k); err != nil {
 				return []string{"master key: " + err.Error()}, nil
 			}
-		} else if _, err := sealer.Open("access-key/"+k.ID, k.SealedSecret); err != nil {
+		} else if _, err := k.Secret(sealer); err != nil {
 			problems = append(problems, "access key: the secret of "+k.ID+" cannot be opened")
 		}
 	}

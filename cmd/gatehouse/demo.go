@@ -54,7 +54,7 @@ func (w *world) demoCommand() *cobra.Command {
 	d := &demo{w: w}
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Run both halves on this machine, connected, with a small company",
+		Short: "Run a center and a tenant on this machine, connected, with a small company",
 		Long: `Starts a center and a tenant on loopback. It fills the tenant with a small company and the center
 with four AWS accounts and three permission sets, then connects them live: the enterprise
 application, SAML metadata both ways, the identity source, SCIM and the first provisioning cycle.
@@ -82,7 +82,9 @@ where this one stopped.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&d.data, "data", "", "folder to keep the data in (default: a temporary folder that is removed at the end)")
+	f.StringVar(
+		&d.data, "data", "", "folder to keep the data in (default: a temporary folder that is removed at the end)",
+	)
 	f.StringVar(&d.centerAddr, "center", "127.0.0.1:8080", "address of the center")
 	f.StringVar(&d.tenantAddr, "tenant", "127.0.0.1:8081", "address of the tenant")
 	f.IntVar(&d.people, "people", defaultPeople, "number of people in the company")

@@ -122,98 +122,120 @@ func shownPassword(password string, made bool) string {
 	return "(the one that you gave)"
 }
 
-// tellFirstStart says where the secrets are. They are never printed: what prints to a journal is
-// kept there.
-func (w *world) tellFirstStart(path, what, url, name string) {
+// beginning is what a half's first start is about.
+type beginning struct {
+	half, command string // the half, and the command for its administrators
+	page, url     string // what the administrators sign in to, and where it is
+	warn          func(string, ...any)
+	begun         func(context.Context) (bool, error) // there was a first start, and it was completed
+	passwordIs    func(ctx context.Context, name, password string) (bool, error)
+	check         func(password string) error
+	generate      func() string
+	// fill makes the administrator and a key for programs, and writes both into the file. shown is
+	// the password as the file may show it. Whatever begun asks for is made last.
+	fill func(ctx context.Context, f *secretFile, name, password, shown string) error
+}
+
+// firstStart makes the first administrator, a key for programs, and a file with their secrets.
+// These are never printed: what prints to a journal is kept there.
+func (w *world) firstStart(ctx context.Context, b beginning, folder string, first *firstAdministrator) (err error) {
+	begun, err := b.begun(ctx)
+	if err != nil {
+		return err
+	}
+	if begun {
+		return w.laterStart(ctx, b, folder, first)
+	}
+	password, made, err := w.choose(ctx, first, b.check, b.generate)
+	if err != nil {
+		return err
+	}
+	f, err := firstStartSecrets(folder)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if err := f.add("First start of the %s, %s\n\n", b.half, time.Now().UTC().Format(time.RFC3339)); err != nil {
+		return err
+	}
+	if err := b.fill(ctx, f, first.name, password, shownPassword(password, made)); err != nil {
+		return err
+	}
 	fmt.Fprintf(w.out, "First start. %s is at %s. The administrator is %s.\n"+
 		"The secrets are in %s, which only you can read. Store them safely, then delete the file.\n",
-		what, url, name, path)
-}
-
-// firstStartOfCenter makes the first administrator and access key, and a file with their secrets.
-func (w *world) firstStartOfCenter(ctx context.Context, c *center.Center, folder string,
-	first *firstAdministrator) (err error) {
-	keys, err := c.AccessKeys(ctx)
-	if err != nil {
-		return err
-	}
-	if len(keys) > 0 {
-		return w.laterStart(ctx, folder, first, c.AdministratorPasswordIs, c.Log.Warn, "gatehouse administrators")
-	}
-	password, made, err := w.choose(ctx, first, center.CheckPassword, center.NewPassword)
-	if err != nil {
-		return err
-	}
-	f, err := firstStartSecrets(folder)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	if err := f.add("First start of the center, %s\n\n  console   %s\n  user name %s\n  password  %s\n\n",
-		time.Now().UTC().Format(time.RFC3339), c.ConsoleURL(), first.name, shownPassword(password, made)); err != nil {
-		return err
-	}
-	if err := c.SetAdministrator(ctx, audit.SystemActor, first.name, password); err != nil {
-		return err
-	}
-	key, secret, err := c.CreateAccessKey(ctx, audit.SystemActor, first.name, center.RoleAdministrator)
-	if err != nil {
-		return err
-	}
-	if err := f.add("  export AWS_ACCESS_KEY_ID=%s\n  export AWS_SECRET_ACCESS_KEY=%s\n  export AWS_REGION=%s\n"+
-		"  aws sso-admin list-instances --endpoint-url %s\n",
-		key.ID, secret.Reveal(), c.Instance.Region, c.URL); err != nil {
-		return err
-	}
-	w.tellFirstStart(f.path, "The console", c.ConsoleURL(), first.name)
+		b.page, b.url, first.name, f.path)
 	return nil
 }
 
-// firstStartOfTenant makes the first administrator and a client for Graph, and a file with their
-// secrets.
-func (w *world) firstStartOfTenant(ctx context.Context, t *tenant.Tenant, folder string,
-	first *firstAdministrator) (err error) {
-	administrators, err := t.Administrators(ctx)
-	if err != nil {
-		return err
+func beginningOfCenter(c *center.Center) beginning {
+	return beginning{
+		half:    "center",
+		command: "gatehouse administrators",
+		page:    "The console",
+		url:     c.ConsoleURL(),
+		warn:    c.Log.Warn,
+		begun: func(ctx context.Context) (bool, error) {
+			keys, err := c.AccessKeys(ctx)
+			return len(keys) > 0, err
+		},
+		passwordIs: c.AdministratorPasswordIs,
+		check:      center.CheckPassword,
+		generate:   center.NewPassword,
+		fill: func(ctx context.Context, f *secretFile, name, password, shown string) error {
+			err := f.add("  console   %s\n  user name %s\n  password  %s\n\n", c.ConsoleURL(), name, shown)
+			if err == nil {
+				err = c.SetAdministrator(ctx, audit.SystemActor, name, password)
+			}
+			if err != nil {
+				return err
+			}
+			key, secret, err := c.CreateAccessKey(ctx, audit.SystemActor, name, center.RoleAdministrator)
+			if err != nil {
+				return err
+			}
+			return f.add("  export AWS_ACCESS_KEY_ID=%s\n  export AWS_SECRET_ACCESS_KEY=%s\n  export AWS_REGION=%s\n"+
+				"  aws sso-admin list-instances --endpoint-url %s\n",
+				key.ID, secret.Reveal(), c.Instance.Region, c.URL)
+		},
 	}
-	if len(administrators) > 0 {
-		return w.laterStart(ctx, folder, first, t.AdministratorPasswordIs, t.Log.Warn,
-			"gatehouse tenant administrators")
-	}
-	password, made, err := w.choose(ctx, first, tenant.CheckPassword, tenant.NewPassword)
-	if err != nil {
-		return err
-	}
-	f, err := firstStartSecrets(folder)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	client, secret, err := t.CreateClient(ctx, audit.SystemActor, "gatehouse connect")
-	if err != nil {
-		return err
-	}
-	if err := f.add("First start of the tenant, %s\n\n  admin center  %s\n  user name     %s\n  password      %s\n\n"+
-		"  graph         %s\n  token URL     %s\n  client id     %s\n  client secret %s\n",
-		time.Now().UTC().Format(time.RFC3339), t.AdminCenterURL(), first.name, shownPassword(password, made),
-		t.GraphURL(), t.TokenURL(), client.ID, secret.Reveal()); err != nil {
-		return err
-	}
-	// Last: it marks the first start as done.
-	if err := t.SetAdministrator(ctx, audit.SystemActor, first.name, password); err != nil {
-		return err
-	}
-	w.tellFirstStart(f.path, "The admin center", t.AdminCenterURL(), first.name)
-	return nil
 }
 
-// laterStart says that a password that is given counts at the first start only, where it is not the
-// administrator's, and that the secrets of the first start still lie about.
-func (w *world) laterStart(ctx context.Context, folder string, first *firstAdministrator,
-	is func(context.Context, string, string) (bool, error), warn func(string, ...any), command string) error {
-	if path := filepath.Join(folder, firstStartFile); exists(path) {
-		warn("the secrets of the first start are still in their file: store them safely, then delete the file", "file", path)
+func beginningOfTenant(t *tenant.Tenant) beginning {
+	return beginning{
+		half:    "tenant",
+		command: "gatehouse tenant administrators",
+		page:    "The admin center",
+		url:     t.AdminCenterURL(),
+		warn:    t.Log.Warn,
+		begun: func(ctx context.Context) (bool, error) {
+			administrators, err := t.Administrators(ctx)
+			return len(administrators) > 0, err
+		},
+		passwordIs: t.AdministratorPasswordIs,
+		check:      tenant.CheckPassword,
+		generate:   tenant.NewPassword,
+		fill: func(ctx context.Context, f *secretFile, name, password, shown string) error {
+			client, secret, err := t.CreateClient(ctx, audit.SystemActor, "gatehouse connect")
+			if err != nil {
+				return err
+			}
+			if err := f.add("  admin center  %s\n  user name     %s\n  password      %s\n\n"+
+				"  graph         %s\n  token URL     %s\n  client id     %s\n  client secret %s\n",
+				t.AdminCenterURL(), name, shown, t.GraphURL(), t.TokenURL(), client.ID, secret.Reveal()); err != nil {
+				return err
+			}
+			return t.SetAdministrator(ctx, audit.SystemActor, name, password)
+		},
+	}
+}
+
+// laterStart warns where a given password is not the administrator's, since it counts at the first
+// start only, and where the secrets of the first start still lie about.
+func (w *world) laterStart(ctx context.Context, b beginning, folder string, first *firstAdministrator) error {
+	path := filepath.Join(folder, firstStartFile)
+	if _, err := os.Lstat(path); err == nil {
+		b.warn("the secrets of the first start are still in their file: store them safely, then delete the file",
+			"file", path)
 	}
 	password, ok, err := first.given(w.env)
 	if errors.Is(err, fs.ErrNotExist) { // the file has done what it was for
@@ -222,15 +244,10 @@ func (w *world) laterStart(ctx context.Context, folder string, first *firstAdmin
 	if err != nil || !ok {
 		return err
 	}
-	same, err := is(ctx, first.name, password)
+	same, err := b.passwordIs(ctx, first.name, password)
 	if err == nil && !same {
-		warn("the given password for the first administrator is ignored: it is used only at the first start",
-			"administrator", first.name, "set_it_with", command+" set-password "+first.name)
+		b.warn("the given password for the first administrator is ignored: it is used only at the first start",
+			"administrator", first.name, "set_it_with", b.command+" set-password "+first.name)
 	}
 	return err
-}
-
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
 }

@@ -31,7 +31,9 @@ user-administrator users, groups and memberships, read-only nothing.`,
 		a.command("list", "List the access keys with their last use", noArgs, a.listAccessKeys),
 		a.createAccessKey(),
 		a.command("enable ID", "Enable an access key", id, a.setAccessKey(adminapi.KeyActive, "enabled")),
-		a.command("disable ID", "Disable an access key immediately", id, a.setAccessKey(adminapi.KeyInactive, "disabled")),
+		a.command(
+			"disable ID", "Disable an access key immediately", id, a.setAccessKey(adminapi.KeyInactive, "disabled"),
+		),
 		a.command("delete ID", "Delete an access key immediately", id,
 			func(cmd *cobra.Command, c *adminapi.Client, args []string) error {
 				return a.done(c.DeleteAccessKey(cmd.Context(), args[0]), "%s is deleted.", args[0])
@@ -67,7 +69,8 @@ func (a *administration) createAccessKey() *cobra.Command {
 			}
 			_, err = fmt.Fprintf(
 				a.out,
-				"Gatehouse shows the secret only once.\n\n  export AWS_ACCESS_KEY_ID=%s\n  export AWS_SECRET_ACCESS_KEY=%s\n",
+				"Gatehouse shows the secret only once.\n\n  export AWS_ACCESS_KEY_ID=%s\n  export "+
+					"AWS_SECRET_ACCESS_KEY=%s\n",
 				k.AccessKeyID, k.SecretAccessKey,
 			)
 			return err

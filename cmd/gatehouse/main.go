@@ -111,7 +111,7 @@ and a command that connects them, or the real ones.
 You can set every flag with an environment variable (--center-url is GATEHOUSE_CENTER_URL) or
 in a YAML file (center-url: …) that --config or GATEHOUSE_CONFIG names. Flags override the
 environment, and the environment overrides the file.`,
-		Example: `  gatehouse demo                      # both halves, connected, with a small company
+		Example: `  gatehouse demo                      # a center and a tenant, connected, with a small company
   gatehouse demo --json               # for programs: one line with one JSON object
   gatehouse serve --data ./center     # only the center
   gatehouse tenant --data ./tenant    # only the tenant

@@ -79,7 +79,8 @@ func serveMetrics(ctx context.Context, address string, log *slog.Logger, own ...
 	if ip := net.ParseIP(host); err != nil || (host != "localhost" && (ip == nil || !ip.IsLoopback())) {
 		return usageError{
 			fmt.Errorf(
-				"--metrics %q: want a loopback address with a port, such as 127.0.0.1:9090, since it asks for no password",
+				"--metrics %q: want a loopback address with a port, such as 127.0.0.1:9090, since it asks for no "+
+					"password",
 				address,
 			),
 		}

@@ -53,10 +53,12 @@ func (m *microsoft) flags(cmd *cobra.Command, name, url, usage string) {
 	)
 	f.StringVar(
 		&m.clientID, "client-id", "",
-		"client to sign in by; with device-code and browser a public one (default there: Azure CLI's)",
+		"client ID to sign in with; for device-code and browser a public client (default there: Azure CLI's)",
 	)
 	f.StringVar(&m.clientSecret, "client-secret", "", "client secret; set it with GATEHOUSE_CLIENT_SECRET")
-	f.StringVar(&m.token, "graph-token", "", "access token to use instead of signing in; set it with GATEHOUSE_GRAPH_TOKEN")
+	f.StringVar(
+		&m.token, "graph-token", "", "access token to use instead of signing in; set it with GATEHOUSE_GRAPH_TOKEN",
+	)
 }
 
 // check finds every mistake. No token and no secret goes to an address that is not confidential.

@@ -12,13 +12,18 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/store"
 )
 
+// serveSettings are the flags of serve.
+type serveSettings struct {
+	half            half
+	post            mailServer
+	credentials     credentialSettings
+	days            retentionDays
+	first           firstAdministrator
+	region, metrics string
+}
+
 func (w *world) serveCommand() *cobra.Command {
-	h := &half{}
-	post := &mailServer{}
-	credentials := &credentialSettings{}
-	var days retentionDays
-	var region, metrics string
-	first := &firstAdministrator{}
+	s := &serveSettings{}
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the center: an IAM Identity Center",
@@ -31,70 +36,77 @@ Otherwise the first start asks for it on a terminal, or generates one. Change it
 Other machines cannot reach the center without TLS (--tls-cert, --tls-key) or --behind-proxy.`,
 		Example: `  gatehouse serve --data ./center
   gatehouse serve --listen :443 --url https://id.example.com --tls-cert cert.pem --tls-key key.pem
-  gatehouse serve --database postgres://gatehouse@db/center --data /var/lib/gatehouse --listen :8080 --behind-proxy --url https://id.example.com`,
+  gatehouse serve --database postgres://gatehouse@db/center --data /var/lib/gatehouse \
+      --listen :8080 --behind-proxy --url https://id.example.com`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if h.log, err = w.logger(cmd, slog.LevelInfo); err != nil {
+			if s.half.log, err = w.logger(cmd, slog.LevelInfo); err != nil {
 				return err
 			}
-			if err := credentials.check(); err != nil {
-				return err
-			}
-			keep, err := days.retention()
-			if err != nil {
-				return err
-			}
-			ctx := cmd.Context()
-			queue, err := post.queue(h.log)
-			if err != nil {
-				return err
-			}
-			if queue != nil {
-				h.mailer = mailer{queue}
-				go queue.Run(ctx)
-			}
-			l, err := h.open()
-			if err != nil {
-				return err
-			}
-			defer l.Close() //nolint:errcheck // serve has closed it
-			c, err := openCenter(ctx, h, w.env, region)
-			if err != nil {
-				return err
-			}
-			defer c.Close() //nolint:errcheck // everything acknowledged is durable
-			c.Keep = keep
-			if err := w.firstStartOfCenter(ctx, c, h.data, first); err != nil {
-				return err
-			}
-			defer h.takeOrders(centersAdministrators{c})()
-			h.log.Info("the center is ready", "portal", c.PortalURL(), "console", c.ConsoleURL(), "endpoint", c.URL)
-			if metrics != "" {
-				if err := serveMetrics(ctx, metrics, c.Log, newCenterMetrics(c)); err != nil {
-					return err
-				}
-			}
-			if err := errors.Join(credentials.keepRoles(ctx, c), credentials.readOrganization(ctx, c)); err != nil {
-				return err
-			}
-			roles, err := credentials.open(ctx, c)
-			if err != nil {
-				return err
-			}
-			cfg := server.Config{Roles: roles, Targets: h.targets(), Proxies: h.proxies}
-			return h.run(ctx, l, server.Handler(c, cfg), c.Run)
+			return w.serve(cmd.Context(), s)
 		},
 	}
-	h.flags(cmd, "127.0.0.1:8080", "gatehouse-center")
-	post.flags(cmd, "invitations, resets and codes", "AWS access portal <no-reply@localhost>")
-	credentials.flags(cmd.Flags())
-	days.flags(cmd.Flags())
-	cmd.Flags().StringVar(&region, "region", center.DefaultRegion, "AWS region of a new instance, which clients sign requests for")
-	cmd.Flags().StringVar(
-		&metrics, "metrics", "", "loopback address to serve Prometheus metrics at, such as 127.0.0.1:9090 (default: none)",
+	s.half.flags(cmd, "127.0.0.1:8080", "gatehouse-center")
+	s.post.flags(cmd, "invitations, resets and codes", "AWS access portal <no-reply@localhost>")
+	s.credentials.flags(cmd.Flags())
+	s.days.flags(cmd.Flags())
+	s.first.flags(cmd)
+	f := cmd.Flags()
+	f.StringVar(
+		&s.region, "region", center.DefaultRegion, "AWS region of a new instance, which clients sign requests for",
 	)
-	first.flags(cmd)
+	f.StringVar(
+		&s.metrics, "metrics", "",
+		"loopback address to serve Prometheus metrics at, such as 127.0.0.1:9090 (default: none)",
+	)
 	return cmd
+}
+
+// serve runs a center until ctx is done.
+func (w *world) serve(ctx context.Context, s *serveSettings) error {
+	h := &s.half
+	keep, err := s.days.retention()
+	if err := errors.Join(s.credentials.check(), err); err != nil {
+		return err
+	}
+	queue, err := s.post.queue(h.log)
+	if err != nil {
+		return err
+	}
+	if queue != nil {
+		h.mailer = mailer{queue}
+		go queue.Run(ctx)
+	}
+	l, err := h.open()
+	if err != nil {
+		return err
+	}
+	defer l.Close() //nolint:errcheck // serve has closed it
+	c, err := openCenter(ctx, h, w.env, s.region)
+	if err != nil {
+		return err
+	}
+	defer c.Close() //nolint:errcheck // everything acknowledged is durable
+	c.Keep = keep
+	if err := w.firstStart(ctx, beginningOfCenter(c), h.data, &s.first); err != nil {
+		return err
+	}
+	defer h.takeOrders(centersAdministrators{c})()
+	h.log.Info("the center is ready", "portal", c.PortalURL(), "console", c.ConsoleURL(), "endpoint", c.URL)
+	if s.metrics != "" {
+		if err := serveMetrics(ctx, s.metrics, c.Log, newCenterMetrics(c)); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(s.credentials.keepRoles(ctx, c), s.credentials.readOrganization(ctx, c)); err != nil {
+		return err
+	}
+	roles, err := s.credentials.open(ctx, c)
+	if err != nil {
+		return err
+	}
+	cfg := server.Config{Roles: roles, Targets: h.targets(), Proxies: h.proxies}
+	return h.run(ctx, l, server.Handler(c, cfg), c.Run)
 }
 
 // openCenter opens the center's data and reads or makes the instance.

@@ -105,8 +105,13 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and GATEHOUSE_SCIM
 		&s.repair, "repair", false, "compare with the target's current objects and revert changes made there",
 	)
 	f.DurationVar(&s.repairEvery, "repair-every", 0, "how often to repair, with --every")
-	f.IntVar(&s.maxDeletions, "max-deletions", 500, "maximum number of objects that a cycle may disable or delete; 0: no limit")
-	f.BoolVar(&s.skipOutOfScope, "skip-out-of-scope", false, "leave users and groups unchanged when they leave the scope")
+	f.IntVar(
+		&s.maxDeletions, "max-deletions", 500,
+		"maximum number of objects that a cycle may disable or delete; 0: no limit",
+	)
+	f.BoolVar(
+		&s.skipOutOfScope, "skip-out-of-scope", false, "leave users and groups unchanged when they leave the scope",
+	)
 	f.DurationVar(&s.every, "every", 0, "time between cycles (default: run once)")
 	f.StringVar(&s.metrics, "metrics", "", "loopback address to serve Prometheus metrics at, such as 127.0.0.1:9090")
 	f.BoolVar(&s.asJSON, "json", false, "print one line of JSON for each change and each cycle")
@@ -128,7 +133,9 @@ func (s *syncSettings) check() error {
 		mistakes = append(mistakes, errors.New("use --application or --group, not both"))
 	}
 	if s.every < 0 || s.repairEvery < 0 || s.maxDeletions < 0 || (s.every > 0 && s.dryRun) {
-		mistakes = append(mistakes, errors.New("times and numbers must not be negative, and --dry-run does not work with --every"))
+		mistakes = append(
+			mistakes, errors.New("times and numbers must not be negative, and --dry-run does not work with --every"),
+		)
 	}
 	return errors.Join(mistakes...)
 }

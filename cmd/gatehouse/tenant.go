@@ -53,7 +53,7 @@ Other machines cannot reach the tenant without TLS (--tls-cert, --tls-key) or --
 			}
 			defer t.Close() //nolint:errcheck // everything acknowledged is durable
 			t.Keep = keep
-			if err := w.firstStartOfTenant(ctx, t, h.data, first); err != nil {
+			if err := w.firstStart(ctx, beginningOfTenant(t), h.data, first); err != nil {
 				return err
 			}
 			defer h.takeOrders(tenantsAdministrators{t})()

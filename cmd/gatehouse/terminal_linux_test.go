@@ -93,7 +93,7 @@ func TestTheFirstPasswordIsAskedForOnATerminal(t *testing.T) {
 			say("Repeat the password: ", "something else")
 			wait(t, seen, "do not match")
 			say("(press Enter to generate one): ", rootPassword)
-			wait(t, seen, "are not the same.\r\nPassword")
+			wait(t, seen, "do not match.\r\nPassword")
 			for strings.Count(seen.String(), "Repeat the password: ") < 2 {
 				time.Sleep(5 * time.Millisecond) // between two looks at the condition
 			}
