@@ -1,2 +1,2 @@
-// Package gatehouse holds nothing but the tests of the house itself; the program is cmd/gatehouse.
+// Package gatehouse only has the tests of the repository's own rules; the program is cmd/gatehouse.
 package gatehouse

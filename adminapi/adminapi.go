@@ -3,7 +3,7 @@
 // names of AWS's own IAM actions and CloudTrail events (sso-directory), over the same awsJson1.1
 // and SigV4 as the public APIs, so one key and one set of rules serves all.
 //
-// Types and client are here; the center's console package serves it. It imports nothing of ours.
+// The types and the client are here; center/adminserver serves them. It imports nothing of ours.
 package adminapi
 
 import (

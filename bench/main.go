@@ -1,6 +1,6 @@
 // Command bench measures Gatehouse from outside and prints every figure beside what plain net/http
-// and another SCIM server do on the same machine in the same run. Machines differ and are shared:
-// the ratios mean something, the absolute numbers little.
+// and another SCIM server do on the same machine in the same run. Machines differ and are shared,
+// so rely on the ratios and not on the absolute numbers.
 //
 // It is a module of its own and uses the wire clients only.
 package main

@@ -1,5 +1,5 @@
 // Package center is the AWS side: an IAM Identity Center. It holds the nouns (users, groups,
-// permission sets, assignments, the identity source, sessions), the rules that they obey, the codes
+// permission sets, assignments, the identity source, sessions), the rules they follow, the codes
 // of its refusals, and the Store that it needs.
 //
 // It knows no protocol: each door in a folder below translates between its wire and this package.

@@ -1,9 +1,9 @@
-// Package connect is the administrator with three browser tabs: it federates a tenant and a center
-// through their public APIs and nothing else. Observe looks at both ends and makes a plan, Apply
+// Package connect does what an administrator does in three browser tabs: it federates a tenant and
+// a center, only through their public APIs. Observe looks at both ends and makes a plan, Apply
 // does what is missing, Verify proves that it works.
 //
-// Nothing is remembered between runs that the two ends do not tell, so a run that was interrupted
-// at any step is completed by the next one, and a run when everything is in place changes nothing.
+// Runs remember nothing: each one asks both ends. So the next run completes one that was
+// interrupted at any step, and if everything is in place, a run changes nothing.
 //
 // It may import adminapi, graph and saml.
 package connect

@@ -1,9 +1,9 @@
-// Package control has a command work on a half's administrators, with and without a server: on the
-// half's data, or through the server that has it open.
+// Package control lets a command manage a half's administrators with or without a running server:
+// on the half's data, or through the server that has it open.
 //
-// A server on SQLite is the only one that may write to its data folder. It takes orders over a
-// socket in that folder, which nobody can reach who cannot write the database itself. Where a
-// database is shared, commands write to it beside the server.
+// With SQLite, only the server may write to its data folder. It takes orders over a socket in that
+// folder, which only those can reach who could write the database itself. If a database is shared,
+// commands write to it beside the server.
 //
 // It may import audit, authn, names and sqldb.
 package control

@@ -1,10 +1,10 @@
-// Package dirsync keeps a SCIM service in step with a directory behind Microsoft Graph: the real
+// Package dirsync keeps a SCIM service in sync with a directory behind Microsoft Graph: the real
 // Entra ID and the real IAM Identity Center, or any two that speak the same protocols.
 //
 // Open prepares a synchronizer, Cycle reads what changed and writes it, Run repeats that, and
 // Explain says how one person is provisioned. The directory is mirrored into a tenant, the state,
-// and a job of that tenant brings the target into line. So a cycle asks both ends for little, and
-// one that was interrupted is completed by the next.
+// and a job of that tenant updates the target. So a cycle needs few requests at both ends, and
+// the next one completes a cycle that was interrupted.
 //
 // Sources: "Delta query overview"; "How provisioning works".
 //

@@ -1,7 +1,7 @@
-// Package graph is Microsoft Graph v1.0 on the wire: the resources that connecting an enterprise
-// application takes, the error body, OData pages, and a client that pages, retries and signs in.
-// The tenant's Graph door and connect both speak it; the client works with the real Microsoft Graph
-// as well.
+// Package graph is Microsoft Graph v1.0 on the wire: the resources that are needed to connect an
+// enterprise application, the error body, OData pages, and a client that pages, retries and signs
+// in. The tenant's Graph door and connect both speak it; the client works with the real Microsoft
+// Graph as well.
 //
 // It holds no storage and no policy.
 //

@@ -1,6 +1,6 @@
-// Package inbound serves HTTP to whoever comes. It bounds the connections that are open, in all and
-// of one address, so that nobody keeps others out by holding them; it bounds how long a client may
-// take and how large headers are; and it lets requests under way finish at the end.
+// Package inbound serves HTTP. It bounds the open connections, in all and for each address, so that
+// nobody keeps others out by holding them; it bounds how long a client may take and how large
+// headers are; and it lets running requests finish at the end.
 //
 // It may import audit.
 package inbound

@@ -1,7 +1,7 @@
 // Package mail sends messages to people: over SMTP, or into an outbox in memory that a page shows,
 // for the demo.
 //
-// It knows neither half. What stands in a message is secret: it never reaches the log.
+// It knows neither half. The content of a message is secret: it never reaches the log.
 //
 // It imports nothing of ours.
 package mail

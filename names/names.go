@@ -1,10 +1,10 @@
-// Package names says when two names are the same: user names, e-mail addresses and names of groups,
-// in stores and doors, in SAML and in provisioning. If two places judged that differently, one
-// could be signed in to as the other.
+// Package names says when two names are the same: user names, email addresses and names of groups,
+// in stores and doors, in SAML and in provisioning. If two places decided that differently, one
+// user could sign in as another.
 //
-// Letter case is ignored for ASCII letters only. Unicode's lower case maps other letters onto
-// ASCII: U+212A, the Kelvin sign, is a k, and U+0130 an i, so that whoever may choose a name could
-// choose one that becomes somebody else's. Names are kept in Unicode's normal form C (UAX #15),
+// Letter case is ignored for ASCII letters only. Unicode's lowercase maps other letters to ASCII:
+// U+212A, the Kelvin sign, to k, and U+0130 to i. Anyone who can choose a name could then choose
+// one that becomes somebody else's. Names are kept in Unicode's normalization form C (UAX #15),
 // since the same accented letter can be written as one character or as two.
 //
 // It imports nothing of ours.

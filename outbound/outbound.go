@@ -1,10 +1,10 @@
-// Package outbound is how requests leave the house: the one check of the address before any request
-// that carries a secret, or that somebody outside has named.
+// Package outbound sends requests to other servers: it is the one check of the address before any
+// request that carries a secret, or whose address somebody outside has named.
 //
-// It asks by https, by http only on this machine, and judges what a name has been resolved to, at
-// the dial, so that a name that is resolved differently a moment later gains nothing. It follows no
-// redirect, since whoever answers would choose where the secret goes next, and takes no proxy from
-// the environment unless it is told to.
+// It uses https, and http only on this machine. It checks the address that a name has resolved to
+// when the connection is made, so that a name that resolves differently a moment later gains
+// nothing. It follows no redirects, since the other server would choose where the secret goes next,
+// and takes no proxy from the environment unless it is told to.
 //
 // It knows neither half.
 //

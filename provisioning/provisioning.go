@@ -1,10 +1,10 @@
-// Package provisioning is the engine that keeps a SCIM service provider in step with a directory,
+// Package provisioning is the engine that keeps a SCIM service provider in sync with a directory,
 // as Entra ID's provisioning service does.
 //
-// A cycle is read, plan, apply: the Source says which objects may have changed, the plan is made of
-// what the Memory remembers to have sent, and the SCIM requests follow in Entra's order: users,
+// A cycle is read, plan, apply: the Source says which objects may have changed, the plan compares
+// them with what the Memory says was sent, and the SCIM requests follow in Entra's order: users,
 // then the references between them, then groups, then members in batches. The requests are in one
-// of Entra's two dialects. A dry run does all of it but the requests that change something.
+// of Entra's two dialects. A dry run does everything except the requests that change something.
 //
 // Sources: Entra documentation, "How provisioning works"; the SCIM tutorial.
 //

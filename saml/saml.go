@@ -2,11 +2,11 @@
 // both sides, the AuthnRequest, and the signed Response. Both halves speak it: the center as
 // service provider, the tenant as identity provider.
 //
-// XML signatures are goxmldsig's; everything around them that decides whether a message is trusted
-// is here. Only Verify makes an Assertion, so holding one means that it was checked, and it is read
-// from nothing but the bytes that the signature covers.
+// goxmldsig verifies XML signatures; everything around them that decides whether a message is
+// trusted is here. Only Verify makes an Assertion, so holding one means that it was checked. It is
+// read only from the bytes that the signature covers.
 //
-// It holds no storage and no policy.
+// It has no storage and no policy.
 //
 // It imports nothing of ours.
 package saml

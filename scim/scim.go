@@ -1,7 +1,7 @@
 // Package scim is SCIM 2.0 on the wire (RFC 7643, RFC 7644): resources, the filter and path
 // grammar, PATCH, errors, and a client. It knows how identity providers really write these things,
-// such as "active": "False" and capitalised operations, but holds no storage and no policy: what a
-// service provider allows is its door's business.
+// such as "active": "False" and capitalized operations, but has no storage and no policy: what a
+// service provider allows is decided elsewhere.
 //
 // It may import names.
 package scim

@@ -1,9 +1,9 @@
 // Package sqldb is the one place that knows how SQL databases are opened, migrated, written to in
 // groups, retried, copied and checked.
 //
-// Two engines stand behind it: SQLite, a file in the data folder with one writer that commits what
-// arrives together in one fsync, and PostgreSQL, serializable and retried. SQL text is shared:
-// placeholders are $1, $2, …; types are TEXT, BIGINT and INTEGER. It knows neither half.
+// It has two engines: SQLite, a file in the data folder with one writer that commits what arrives
+// together with one fsync, and PostgreSQL, serializable and with retries. Both use the same SQL
+// text: placeholders are $1, $2, …; types are TEXT, BIGINT and INTEGER. It knows neither half.
 //
 // It imports nothing of ours.
 package sqldb

@@ -1,6 +1,6 @@
 // Package tenant is the Entra side: a small Microsoft Entra ID tenant. It holds the nouns (users,
 // groups, applications with their service principals, app role assignments, synchronization jobs,
-// sessions), the rules they obey, the codes of its refusals, and the Store it needs.
+// sessions), the rules they follow, the codes of its refusals, and the Store it needs.
 //
 // It knows no protocol: each door in a folder below translates between its wire and this package.
 // Every change goes through Tenant.change, which runs the rule, records the event and notes what

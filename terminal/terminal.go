@@ -1,6 +1,6 @@
-// Package terminal is the person at the other end of a command: text that other programs wrote is
-// printed so that it can do no harm, progress is drawn where somebody looks, and passwords are read
-// without an echo.
+// Package terminal is how a command talks to a person: it escapes text that other programs wrote,
+// so that it cannot harm the terminal, draws progress if somebody is watching, and reads passwords
+// without echo.
 //
 // It imports nothing of ours.
 package terminal

@@ -1,6 +1,6 @@
-// Command soak lets strangers at every door of both halves at once, for ten minutes, while people
-// sign in. It measures what the strangers could do: how much they made the program keep, on the
-// disk and in memory, and how long people waited.
+// Command soak sends strangers to every API and page of both halves at once, for ten minutes,
+// while people sign in. It measures what the strangers could do: how much they made the program
+// keep, on the disk and in memory, and how long people waited.
 //
 // Its last line has the four figures. It fails when one of them is missed, and names which.
 package main

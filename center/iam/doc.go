@@ -1,7 +1,7 @@
 // Package iam is about what AWS accounts have in IAM for a center: the center as a SAML provider,
-// and a role for each permission set that is provisioned there. It makes, mends and retires them
-// through IAM's API (Keeper, which is a center.RoleKeeper), or writes them as a template for people
-// who will not give the center rights in IAM (AccountRoles).
+// and a role for each permission set that is provisioned there. It creates, repairs and removes
+// them through IAM's API (Keeper, which is a center.RoleKeeper), or writes them as a template, for
+// people who do not want to give the center rights in IAM (AccountRoles).
 //
 // It may import center, center/broker, refusal and saml.
 package iam

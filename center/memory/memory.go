@@ -7,8 +7,7 @@
 // Keep, which keeps nothing that was forgotten since. Snapshot is not told, but asked with the
 // state of the store. Where another process may change the store, none of them is used.
 //
-// The zero value of each is ready for use, by many goroutines at once. The package imports nothing
-// of ours.
+// The zero value of each is ready for use, by many goroutines at once.
 //
 // It imports nothing of ours.
 package memory

@@ -1,5 +1,5 @@
 // Package organizations reads the accounts of AWS Organizations, with their organizational units
-// and tags, by its API. It implements center.Organization.
+// and tags, through its API. It implements center.Organization.
 //
 // It may import center.
 package organizations

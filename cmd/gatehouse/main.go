@@ -1,8 +1,7 @@
 // Command gatehouse is an IAM Identity Center that you run yourself, and the tenant on the other
 // side of it.
 //
-// This package is wiring only: one file per subcommand, the lists of doors, and the settings. It
-// may import everything.
+// This package is wiring only: one file per subcommand, and the settings. It may import everything.
 package main
 
 import (

@@ -1,6 +1,6 @@
-// Package mapping is the language of Entra ID's attribute mappings: expressions that make the value
-// of a target's attribute from those of a directory object, and the scoping filters that say which
-// objects are meant at all.
+// Package mapping is the language of Entra ID's attribute mappings: expressions that compute the
+// value of a target's attribute from those of a directory object, and the scoping filters that say
+// which objects are in scope.
 //
 // Sources: Entra documentation, "Reference for writing expressions for attribute mappings" and
 // "Scoping filters". It imports nothing of ours.

@@ -1,5 +1,5 @@
-// Package admincenter is the tenant's door for administrators: the clicks of the walk. Gallery,
-// single sign-on, users and groups, provisioning.
+// Package admincenter is the tenant's door for administrators, the admin center: gallery, single
+// sign-on, users and groups, provisioning.
 //
 // It may import audit, authn, provisioning, provisioning/mapping, refusal, saml, tenant and web.
 package admincenter

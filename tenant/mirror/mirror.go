@@ -1,7 +1,7 @@
 // Package mirror fills a tenant with another one's directory: users, groups, members and the
-// assignments of an application. It keeps in step with a Microsoft Graph, the real Entra ID or any
-// other that speaks its delta queries, or reads the CSV files that the Entra admin center
-// downloads. It is how `gatehouse sync` reads its source.
+// assignments of an application. It follows a Microsoft Graph, of the real Entra ID or any other
+// that has delta queries, or reads the CSV files that you download from the Entra admin center. It
+// is how `gatehouse sync` reads its source.
 //
 // Sources: "Delta query overview", user: delta, group: delta; "Bulk download users".
 //
