@@ -22,12 +22,16 @@ var mayImport = []struct{ pkg, imports string }{
 	{"cmd/*", "*"},
 	{"bench", "*"}, {"bench/soak", "*"}, {"examples", "*"}, {"examples/gotest", "*"},
 	{
-		"gatehousetest", "audit authn center center/server center/store connect demo outbound tenant tenant/server " +
-			"tenant/store tenant/syncjobs",
+		"gatehousetest", "audit authn center center/server center/store connect demo mail outbound tenant " +
+			"tenant/server tenant/store tenant/syncjobs",
 	},
-	{"center/centertest", "adminapi audit authn center center/server center/store outbound refusal scim web/webtest"},
+	{
+		"center/centertest",
+		"adminapi audit authn center center/server center/store outbound refusal scim sqldb/sqldbtest web/webtest",
+	},
 	{"tenant/tenanttest", "audit authn graph refusal tenant tenant/server tenant/store tenant/syncjobs web/webtest"},
 	{"web/webtest", ""},
+	{"internal/pairtest", "adminapi center/centertest gatehousetest graph mail scim tenant/tenanttest web/webtest"},
 	{"demo", "adminapi audit authn center connect graph mail refusal tenant web"},
 	{"center/store", "audit center names refusal sqldb"},
 	{"tenant/store", "audit names refusal sqldb tenant"},
@@ -36,10 +40,10 @@ var mayImport = []struct{ pkg, imports string }{
 		"center/server", "awsapi center center/adminserver center/awsdoor center/broker center/console " +
 			"center/identitystore center/idpmetadata center/portal center/scimserver center/signin center/sso " +
 			"center/ssoadmin center/ssooidc " +
-			"center/sts outbound web",
+			"center/sts mail outbound web",
 	},
 	{
-		"tenant/server", "tenant tenant/admincenter tenant/graphserver tenant/login tenant/oauth tenant/samlidp " +
+		"tenant/server", "mail tenant tenant/admincenter tenant/graphserver tenant/login tenant/oauth tenant/samlidp " +
 			"tenant/syncjobs web",
 	},
 	{"center/awsdoor", "audit awsapi center center/broker refusal"},

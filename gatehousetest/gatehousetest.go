@@ -16,8 +16,8 @@
 // Each pair has a store, keys and ports of its own, so tests may run in parallel. A start takes
 // around a second, most of it for hashing passwords and for the first provisioning cycle.
 //
-// It may import audit, authn, center, center/server, center/store, connect, demo, outbound, tenant,
-// tenant/server, tenant/store and tenant/syncjobs.
+// It may import audit, authn, center, center/server, center/store, connect, demo, mail,
+// outbound, tenant, tenant/server, tenant/store and tenant/syncjobs.
 package gatehousetest
 
 import (
@@ -43,6 +43,7 @@ import (
 	centerstore "github.com/gatehouse-id/gatehouse/center/store"
 	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/demo"
+	"github.com/gatehouse-id/gatehouse/mail"
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	tenantserver "github.com/gatehouse-id/gatehouse/tenant/server"
@@ -57,6 +58,8 @@ type Pair struct {
 
 	center *center.Center
 	tenant *tenant.Tenant
+	outbox *mail.Outbox
+	clock  *tenant.Clock  // of both halves
 	closes []func() error // in the order of their making
 	once   sync.Once
 	err    error
@@ -69,6 +72,8 @@ type settings struct {
 	people, groups int
 	connected      bool
 	log            *slog.Logger
+	cycle, lag     time.Duration
+	limit          int
 }
 
 // Company makes the company of another size. Without it there are 25 people in six groups. The
@@ -87,6 +92,23 @@ func Unconnected() Option {
 // Log writes what both say to a logger. Without it nothing is written.
 func Log(to *slog.Logger) Option {
 	return func(s *settings) { s.log = to }
+}
+
+// Cycle makes a provisioning cycle begin that long after the one before, as every forty minutes at
+// Entra ID. Without it one begins as soon as something changes.
+func Cycle(every time.Duration) Option {
+	return func(s *settings) { s.cycle = every }
+}
+
+// GraphLimit makes Microsoft Graph take so many requests in ten seconds, and answer the others with
+// 429. Without it any number is taken.
+func GraphLimit(requests int) Option {
+	return func(s *settings) { s.limit = requests }
+}
+
+// GraphLag makes Microsoft Graph not know for so long what was made, as the real one may.
+func GraphLag(lag time.Duration) Option {
+	return func(s *settings) { s.lag = lag }
 }
 
 // Start starts a pair that ends with the test. It fails the test when it cannot.
@@ -113,7 +135,7 @@ func New(options ...Option) (*Pair, error) {
 	if s.people < 1 || s.groups < 1 {
 		return nil, errors.New("gatehousetest: a company has one person and one group at least")
 	}
-	p := &Pair{}
+	p := &Pair{outbox: &mail.Outbox{}, clock: &tenant.Clock{}}
 	if err := p.start(context.Background(), s); err != nil {
 		return nil, errors.Join(fmt.Errorf("gatehousetest: %w", err), p.Close())
 	}
@@ -148,20 +170,30 @@ func (p *Pair) start(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
+	queue := mail.NewQueue(p.outbox, p.center.Log)
+	p.center.Mailer = centerserver.Mailer(queue)
+	p.tenant.Notify = tenantserver.Notifier(queue)
 	own := outbound.Policy{Loopback: true}
 	jobs := syncjobs.New(p.tenant, p.tenant.Log, own.Client(syncjobs.AnswerTimeout))
+	jobs.Interval = s.cycle
 	atCenter.Config.Handler = centerserver.Handler(p.center, centerserver.Config{Targets: own})
-	atTenant.Config.Handler = tenantserver.Handler(p.tenant, tenantserver.Config{Jobs: jobs})
+	atTenant.Config.Handler = tenantserver.Handler(p.tenant, tenantserver.Config{
+		Jobs:       jobs,
+		GraphLimit: s.limit,
+		GraphLag:   s.lag,
+	})
 	atCenter.Start()
 	atTenant.Start()
 	background, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
+	running.Go(func() { queue.Run(background) })
 	running.Go(func() { p.center.Run(background) })
 	running.Go(func() { jobs.Run(background) })
 	p.atEnd(func() error { cancel(); running.Wait(); return nil })
 	var state connect.State
 	if s.connected {
-		if state, err = p.connect(ctx, &keys); err != nil {
+		state, _, err = keys.Connect(ctx, p.center, p.tenant, own.Client(time.Minute), demo.Watch{})
+		if err != nil {
 			return err
 		}
 	}
@@ -200,6 +232,7 @@ func (p *Pair) open(ctx context.Context, s settings, dir string, atCenter, atTen
 		Sealer: sealer,
 		Log:    s.log.With("half", "center"),
 		URL:    "http://" + atCenter.Addr().String(),
+		Now:    p.clock.Now,
 	})
 	if err != nil {
 		return err
@@ -209,30 +242,19 @@ func (p *Pair) open(ctx context.Context, s settings, dir string, atCenter, atTen
 		Sealer: sealer,
 		Log:    s.log.With("half", "tenant"),
 		URL:    "http://" + atTenant.Addr().String(),
+		Clock:  p.clock,
 	})
 	return err
 }
 
-// connect federates the two over the wire, as gatehouse connect does.
-func (p *Pair) connect(ctx context.Context, keys *demo.Keys) (connect.State, error) {
-	own := outbound.Policy{Loopback: true}
-	cfg, err := keys.Connection(ctx, p.center, p.tenant, own.Client(time.Minute))
-	if err != nil {
-		return connect.State{}, err
-	}
-	plan, err := connect.Observe(ctx, cfg)
-	if err != nil {
-		return connect.State{}, err
-	}
-	if err := plan.Apply(ctx, connect.Confirmation, func(int, bool) {}); err != nil {
-		return connect.State{}, err
-	}
-	keys.SCIMToken = plan.State.SCIMToken
-	if _, err := plan.Verify(ctx, func(int, int) {}); err != nil {
-		return connect.State{}, err
-	}
-	_, err = demo.Assign(ctx, p.center, audit.SystemActor)
-	return plan.State, err
+// Mails returns what both have sent, newest first: invitations, codes, notifications. Nothing
+// leaves the test.
+func (p *Pair) Mails() []mail.Message { return p.outbox.Messages() }
+
+// Forward moves the clock of both ahead, so that what takes hours or months happens at once: codes,
+// tokens, sessions and passwords end, and the next provisioning cycle begins.
+func (p *Pair) Forward(ahead time.Duration) error {
+	return p.tenant.MoveClock(context.Background(), audit.SystemActor, ahead)
 }
 
 // AWSConfig returns the settings of the AWS SDK for Go that reach the center as its administrator.

@@ -2,7 +2,7 @@
 // HTTP. It also holds the contract suite that every center.Store must pass.
 //
 // It may import adminapi, audit, authn, center, center/server, center/store, outbound, refusal,
-// scim and web/webtest.
+// scim, sqldb/sqldbtest and web/webtest.
 package centertest
 
 import (
@@ -93,5 +93,20 @@ func Federate(t testing.TB, c *center.Center, entityID string) {
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Check fails the test where what is stored contradicts itself, as gatehouse check finds it.
+func Check(t testing.TB, c *center.Center) {
+	t.Helper()
+	s, ok := c.Store.(interface {
+		Check(context.Context, func(int)) ([]string, error)
+	})
+	if !ok {
+		t.Fatal("the store cannot be checked")
+	}
+	problems, err := s.Check(context.Background(), func(int) {})
+	if err != nil || len(problems) > 0 {
+		t.Errorf("what is stored: %v, %v", problems, err)
 	}
 }

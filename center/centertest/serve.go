@@ -77,7 +77,7 @@ func (s *Server) Visitor() webtest.Visitor {
 // Console makes the administrator and signs in to the console.
 func (s *Server) Console() webtest.Visitor {
 	s.t.Helper()
-	if err := s.SetAdministrator(context.Background(), Actor, AdminName, Password); err != nil {
+	if err := s.SetAdministrator(context.Background(), audit.SystemActor, AdminName, Password); err != nil {
 		s.t.Fatal(err)
 	}
 	v := s.Visitor()
@@ -92,9 +92,9 @@ func (s *Server) Console() webtest.Visitor {
 func (s *Server) NewPerson(userName string) center.User {
 	s.t.Helper()
 	ctx := context.Background()
-	u, err := s.CreateUser(ctx, Actor, Person(userName))
+	u, err := s.CreateUser(ctx, audit.SystemActor, Person(userName))
 	if err == nil {
-		err = s.SetPassword(ctx, Actor, u.ID, Password)
+		err = s.SetPassword(ctx, audit.SystemActor, u.ID, Password)
 	}
 	if err != nil {
 		s.t.Fatal(err)
@@ -109,7 +109,7 @@ func (s *Server) NoMFA() {
 	settings, err := s.SignInSettings(ctx)
 	settings.MFA = center.MFANever
 	if err == nil {
-		err = s.UpdateSignInSettings(ctx, Actor, settings)
+		err = s.UpdateSignInSettings(ctx, audit.SystemActor, settings)
 	}
 	if err != nil {
 		s.t.Fatal(err)
@@ -131,7 +131,7 @@ func (s *Server) SignIn(userName string) webtest.Visitor {
 // AWS makes an access key with a role, and returns the settings of an SDK that uses it.
 func (s *Server) AWS(role center.KeyRole) aws.Config {
 	s.t.Helper()
-	key, secret, err := s.CreateAccessKey(context.Background(), Actor, AdminName, role)
+	key, secret, err := s.CreateAccessKey(context.Background(), audit.SystemActor, AdminName, role)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func (s *Server) AWS(role center.KeyRole) aws.Config {
 // it.
 func (s *Server) Admin() *adminapi.Client {
 	s.t.Helper()
-	key, secret, err := s.CreateAccessKey(context.Background(), Actor, AdminName, center.RoleAdministrator)
+	key, secret, err := s.CreateAccessKey(context.Background(), audit.SystemActor, AdminName, center.RoleAdministrator)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -173,9 +173,9 @@ func (s *Server) SCIM(profile center.Profile) *scim.Client {
 func (s *Server) Assigned(u center.User, accountID, set string) center.PermissionSet {
 	s.t.Helper()
 	ctx := context.Background()
-	p, e1 := s.CreatePermissionSet(ctx, Actor, center.PermissionSet{Name: set})
-	e2 := s.PutAccount(ctx, Actor, center.Account{ID: accountID, Name: "Account " + accountID})
-	_, e3 := s.CreateAssignment(ctx, Actor, center.Assignment{
+	p, e1 := s.CreatePermissionSet(ctx, audit.SystemActor, center.PermissionSet{Name: set})
+	e2 := s.PutAccount(ctx, audit.SystemActor, center.Account{ID: accountID, Name: "Account " + accountID})
+	_, e3 := s.CreateAssignment(ctx, audit.SystemActor, center.Assignment{
 		AccountID:        accountID,
 		PermissionSetARN: p.ARN,
 		PrincipalType:    center.PrincipalUser,

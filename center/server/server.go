@@ -1,9 +1,10 @@
 // Package server puts the doors of a center together: everything that a center serves, as one
 // http.Handler. It is the only list of a center's doors.
 //
-// It may import awsapi, center, center/adminserver, center/awsdoor, center/broker, center/console,
-// center/identitystore, center/idpmetadata, center/portal, center/scimserver, center/signin,
-// center/sso, center/ssoadmin, center/ssooidc, center/sts, outbound and web.
+// It may import awsapi, center, center/adminserver, center/awsdoor, center/broker,
+// center/console, center/identitystore, center/idpmetadata, center/portal, center/scimserver,
+// center/signin, center/sso, center/ssoadmin, center/ssooidc, center/sts, mail, outbound and
+// web.
 package server
 
 import (

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/internal/pairtest"
 )
 
 func TestAccountsAreImportedFromFiles(t *testing.T) {
@@ -68,13 +69,13 @@ func TestAccountsAreImportedFromFiles(t *testing.T) {
 	}
 
 	// A suspended account is shown, and opens nothing.
-	c := newCommandLine(t, d)
-	status, page := c.send(http.MethodGet, d.Center.PortalURL+"?q=Production", nil)
+	c := pairtest.NewCommandLine(of(t, d))
+	status, page := c.Send(http.MethodGet, d.Center.PortalURL+"?q=Production", nil)
 	if status != http.StatusOK || !strings.Contains(page, "suspended") ||
 		strings.Contains(page, "/start/accounts/222233334444/") {
 		t.Errorf("the suspended account in the portal: %d %s", status, page)
 	}
-	if status, page = c.send(
+	if status, page = c.Send(
 		http.MethodPost, d.Center.URL+"/start/accounts/222233334444/roles/AdministratorAccess/credentials",
 		url.Values{},
 	); status != http.StatusForbidden {

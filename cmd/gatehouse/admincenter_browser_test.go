@@ -15,7 +15,7 @@ import (
 func TestAnAdministratorManagesProvisioning(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t)
-	e := newEnds(t, d)
+	e := of(t, d)
 	b := browser{t, newBrowser(t, "")}
 	const mei, grace = "mei.tanaka@northwind.example", "grace.kim@northwind.example"
 	provisioning := d.Tenant.AdminCenterURL + "apps/" + d.Tenant.ApplicationID + "/provisioning"
@@ -31,8 +31,8 @@ func TestAnAdministratorManagesProvisioning(t *testing.T) {
 		map[string]string{"type": "Expression", "text": `Append([jobTitle], " at Northwind")`},
 	)
 	b.sees("All users and groups are evaluated again")
-	e.soon("the value of the expression", func() bool {
-		return e.find("/Users", "userName", mei).String("title") == "Platform Engineer at Northwind"
+	e.Soon("the value of the expression", func() bool {
+		return e.Find("/Users", "userName", mei).String("title") == "Platform Engineer at Northwind"
 	})
 	b.unfold()
 	b.submit(
@@ -46,9 +46,9 @@ func TestAnAdministratorManagesProvisioning(t *testing.T) {
 		map[string]string{"name": "no auditors", "attribute": "jobTitle", "operator": "NOT EQUALS", "value": "Auditor"},
 	)
 	b.sees("jobTitle NOT EQUALS Auditor")
-	e.soon(
+	e.Soon(
 		"who is outside the filter is disabled",
-		func() bool { return e.find("/Users", "userName", grace)["active"] == false },
+		func() bool { return e.Find("/Users", "userName", grace)["active"] == false },
 	)
 	b.submit("#try form", "button", map[string]string{"expression": `Join(".", [givenName], [surname])`, "user": mei})
 	b.sees("Result: Mei.Tanaka")
@@ -74,13 +74,13 @@ func TestAnAdministratorManagesProvisioning(t *testing.T) {
 	b.open(provisioning + "/mappings")
 	b.leave(`button[value="reset"]`)
 	b.sees("The default mappings are restored")
-	e.soon(
+	e.Soon(
 		"who was outside the filter is enabled",
-		func() bool { return e.find("/Users", "userName", grace)["active"] == true },
+		func() bool { return e.Find("/Users", "userName", grace)["active"] == true },
 	)
-	e.soon("the end of the cycle, during which the page renews itself", func() bool {
+	e.Soon("the end of the cycle, during which the page renews itself", func() bool {
 		var j graph.SynchronizationJob
-		e.change(http.MethodGet, jobPath(d), nil, &j)
+		e.Change(http.MethodGet, e.JobPath(), nil, &j)
 		return len(j.Status.Progress) == 0
 	})
 	b.open(provisioning)
@@ -90,10 +90,10 @@ func TestAnAdministratorManagesProvisioning(t *testing.T) {
 	b.click(`input[name="prevent"]`)
 	b.submit(`form:has(input[name="threshold"])`, "button[value=save]", map[string]string{"threshold": "2"})
 	b.sees("The provisioning settings are saved")
-	e.change(http.MethodDelete, "/groups/"+e.group("Finance").ID, nil, nil)
-	e.soon("quarantine", func() bool {
+	e.Change(http.MethodDelete, "/groups/"+e.Group("Finance").ID, nil, nil)
+	e.Soon("quarantine", func() bool {
 		var j graph.SynchronizationJob
-		e.change(http.MethodGet, jobPath(d), nil, &j)
+		e.Change(http.MethodGet, e.JobPath(), nil, &j)
 		return j.Status.Code == "Quarantine"
 	})
 	b.open(provisioning)
@@ -101,7 +101,7 @@ func TestAnAdministratorManagesProvisioning(t *testing.T) {
 	b.accessible("provisioning in quarantine")
 	b.leave(`form[action$="allow-deletes"] button`)
 	b.sees("carries out the deletions that were held back")
-	e.soon("the deletion", func() bool { return e.find("/Groups", "displayName", "Finance") == nil })
+	e.Soon("the deletion", func() bool { return e.Find("/Groups", "displayName", "Finance") == nil })
 
 	b.open(d.Tenant.AdminCenterURL + "clients")
 	b.unfold()
@@ -112,12 +112,12 @@ func TestAnAdministratorManagesProvisioning(t *testing.T) {
 	b.open(d.Tenant.AdminCenterURL + "sign-in-logs")
 	b.sees("Sign-in logs")
 	b.accessible("the sign-in log")
-	logs, err := graph.All[map[string]any](t.Context(), e.graph, "/auditLogs/signIns?$top=5")
+	logs, err := graph.All[map[string]any](t.Context(), e.Client, "/auditLogs/signIns?$top=5")
 	if err != nil || len(logs) == 0 {
 		t.Errorf("the sign-in log by Graph: %v, %v", logs, err)
 	}
 	audits, err := graph.All[map[string]any](
-		t.Context(), e.graph,
+		t.Context(), e.Client,
 		"/auditLogs/directoryAudits?$filter=activityDisplayName%20eq%20'Update%20attribute%20mappings%20or%20scope'",
 	)
 	if err != nil || len(audits) < 4 || audits[0]["result"] == nil {
@@ -134,7 +134,7 @@ func TestAnAdministratorManagesProvisioning(t *testing.T) {
 func TestTheLiveCycleLeavesTheFormAlone(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t)
-	e := newEnds(t, d)
+	e := of(t, d)
 	hold := make(chan struct{})
 	target := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
@@ -158,13 +158,13 @@ func TestTheLiveCycleLeavesTheFormAlone(t *testing.T) {
 		)
 	}))
 	t.Cleanup(target.Close)
-	e.putSecrets(target.URL)
-	e.change(
-		http.MethodPost, jobPath(d)+"/restart", map[string]any{"criteria": map[string]any{"resetScope": "Full"}}, nil,
+	e.PutSecrets(target.URL)
+	e.Change(
+		http.MethodPost, e.JobPath()+"/restart", map[string]any{"criteria": map[string]any{"resetScope": "Full"}}, nil,
 	)
-	e.soon("a cycle", func() bool {
+	e.Soon("a cycle", func() bool {
 		var j graph.SynchronizationJob
-		e.change(http.MethodGet, jobPath(d), nil, &j)
+		e.Change(http.MethodGet, e.JobPath(), nil, &j)
 		return len(j.Status.Progress) > 0
 	})
 	b := browser{t, newBrowser(t, "")}

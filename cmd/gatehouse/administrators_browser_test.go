@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/center/server"
 	"github.com/gatehouse-id/gatehouse/mail"
 )
 
@@ -102,7 +103,7 @@ func TestAdministratorsInABrowser(t *testing.T) {
 	running, stop := context.WithCancel(ctx)
 	t.Cleanup(stop)
 	go outbox.Run(running)
-	s.center.Mailer = mailer{outbox}
+	s.center.Mailer = server.Mailer(outbox)
 	ada := centertest.Person("ada")
 	ada.Emails = []center.Value{{Value: "ada@example.com", Primary: true}}
 	ada, err := s.center.CreateUser(ctx, by, ada)
@@ -133,9 +134,7 @@ func TestAdministratorsInABrowser(t *testing.T) {
 	b := browser{t, newBrowser(t, s.hosts)}
 	b.login(s.tenant.URL+"/login", map[string]string{"loginfmt": "grace", "passwd": otherPassword})
 	b.sees("Verify your identity")
-	if problem := checkData(ctx, s.center); problem != "" {
-		t.Error(problem)
-	}
+	centertest.Check(t, s.center)
 }
 
 // later is a time after one at which a code was used: its code is another, and good from half a

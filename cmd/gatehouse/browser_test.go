@@ -25,6 +25,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+	"golang.org/x/oauth2"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
@@ -32,11 +33,13 @@ import (
 	centerserver "github.com/gatehouse-id/gatehouse/center/server"
 	company "github.com/gatehouse-id/gatehouse/demo"
 	"github.com/gatehouse-id/gatehouse/inbound"
+	"github.com/gatehouse-id/gatehouse/internal/pairtest"
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	tenantserver "github.com/gatehouse-id/gatehouse/tenant/server"
 	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
+	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
 // Two sites under TLS: cookies that work between two ports of one localhost do not work across
@@ -63,7 +66,13 @@ func startSites(t *testing.T) sites {
 	log := slog.New(slog.DiscardHandler)
 	var ended []chan struct{}
 	start := func(host string) (*half, *inbound.Listener) {
-		h := &half{listen: freeAddress(t), data: filepath.Join(dir, host), tlsCert: certFile, tlsKey: keyFile, log: log}
+		h := &half{
+			listen:  webtest.FreeAddress(t),
+			data:    filepath.Join(dir, host),
+			tlsCert: certFile,
+			tlsKey:  keyFile,
+			log:     log,
+		}
 		_, port, _ := net.SplitHostPort(h.listen)
 		h.url = "https://" + host + ":" + port
 		l, err := h.open()
@@ -568,7 +577,7 @@ func devicePages(b browser, d demoOutput) {
 		&ssooidc.RegisterClientInput{
 			ClientName:   aws.String("aws-cli on build-7"),
 			ClientType:   aws.String("public"),
-			RedirectUris: []string{callback},
+			RedirectUris: []string{pairtest.Callback},
 			Scopes:       []string{"sso:account:access"},
 		},
 	)
@@ -599,10 +608,10 @@ func devicePages(b browser, d demoOutput) {
 		d.Center.URL + "/authorize?" + url.Values{
 			"response_type":         {"code"},
 			"client_id":             {*client.ClientId},
-			"redirect_uri":          {withPort},
+			"redirect_uri":          {pairtest.WithPort},
 			"state":                 {"s"},
 			"code_challenge_method": {"S256"},
-			"code_challenge":        {challengeOf(pkceCode)},
+			"code_challenge":        {oauth2.S256ChallengeFromVerifier(oauth2.GenerateVerifier())},
 			"scopes":                {"sso:account:access"},
 		}.Encode(),
 	)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
 // from opens a connection from one of the addresses of loopback.
@@ -91,7 +93,7 @@ func TestLongNamesAreRefusedAtTheDoor(t *testing.T) {
 // anyhow is told at once.
 func TestAWSRequestsAreJudgedByTheirHeadersFirst(t *testing.T) {
 	t.Parallel()
-	at := freeAddress(t)
+	at := webtest.FreeAddress(t)
 	startCommand(t, "serve", "--data", t.TempDir(), "--listen", at)
 	for name, header := range map[string]string{"unsigned": "",
 		"unknown key": "Authorization: AWS4-HMAC-SHA256 Credential=AKIDUNKNOWN/" +

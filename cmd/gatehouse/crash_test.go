@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/scim"
+	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
 // build compiles the program as it is shipped: without cgo.
@@ -59,7 +60,7 @@ func startProgram(t testing.TB, path string, args ...string) (*exec.Cmd, demoOut
 func TestKillingTheProgramLosesNothingAcknowledged(t *testing.T) {
 	t.Parallel()
 	path, dir := build(t), t.TempDir()
-	args := []string{"--data", dir, "--center", freeAddress(t), "--tenant", freeAddress(t)}
+	args := []string{"--data", dir, "--center", webtest.FreeAddress(t), "--tenant", webtest.FreeAddress(t)}
 	cmd, d := startProgram(t, path, args...)
 	target := &scim.Client{BaseURL: d.Center.SCIMEndpoint, Token: d.Center.SCIMToken}
 	acknowledged := make(chan string, 10_000)

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/scim"
+	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
 // TestDataIsBackedUpRestoredExportedImportedAndChecked works on a center's data by the commands,
@@ -183,12 +184,12 @@ func TestAccessKeysAndTokensByTheRealCLI(t *testing.T) {
 	reader := d
 	reader.AWS.AccessKeyID, reader.AWS.SecretAccessKey = made.AccessKeyID, made.SecretAccessKey
 	cli := newAWS(t, reader)
-	cli.run(nil, "identitystore", "list-users", "--identity-store-id", d.Center.IdentityStoreID)
-	cli.fails(
+	cli.Run(nil, "identitystore", "list-users", "--identity-store-id", d.Center.IdentityStoreID)
+	cli.Fails(
 		"AccessDeniedException", "identitystore", "create-group", "--identity-store-id", d.Center.IdentityStoreID,
 		"--display-name", "x",
 	)
-	cli.fails(
+	cli.Fails(
 		"AccessDeniedException", "sso-admin", "create-permission-set", "--instance-arn", d.Center.InstanceARN,
 		"--name", "x",
 	)
@@ -198,13 +199,13 @@ func TestAccessKeysAndTokensByTheRealCLI(t *testing.T) {
 		t.Errorf("the last use is not shown: %s", out)
 	}
 	gatehouse("access-keys", "disable", made.AccessKeyID)
-	cli.fails(
+	cli.Fails(
 		"UnrecognizedClientException", "identitystore", "list-users", "--identity-store-id", d.Center.IdentityStoreID,
 	)
 	gatehouse("access-keys", "enable", made.AccessKeyID)
-	cli.run(nil, "identitystore", "list-users", "--identity-store-id", d.Center.IdentityStoreID)
+	cli.Run(nil, "identitystore", "list-users", "--identity-store-id", d.Center.IdentityStoreID)
 	gatehouse("access-keys", "delete", made.AccessKeyID)
-	cli.fails(
+	cli.Fails(
 		"UnrecognizedClientException", "identitystore", "list-users", "--identity-store-id", d.Center.IdentityStoreID,
 	)
 	if code, _, errOut := call(
@@ -249,13 +250,13 @@ func TestAccessKeysAndTokensByTheRealCLI(t *testing.T) {
 func TestMetricsTellOfExpiry(t *testing.T) {
 	t.Parallel()
 	if code, _, errOut := call(
-		t, "", nil, "serve", "--data", t.TempDir(), "--listen", freeAddress(t), "--metrics", "0.0.0.0:9",
+		t, "", nil, "serve", "--data", t.TempDir(), "--listen", webtest.FreeAddress(t), "--metrics", "0.0.0.0:9",
 	); code != exitUsage ||
 		!strings.Contains(errOut, "loopback") {
 		t.Errorf("metrics for everyone: %d %s", code, errOut)
 	}
-	at := freeAddress(t)
-	startCommand(t, "serve", "--data", t.TempDir(), "--listen", freeAddress(t), "--metrics", at)
+	at := webtest.FreeAddress(t)
+	startCommand(t, "serve", "--data", t.TempDir(), "--listen", webtest.FreeAddress(t), "--metrics", at)
 	res, err := http.Get("http://" + at + "/metrics")
 	if err != nil {
 		t.Fatal(err)

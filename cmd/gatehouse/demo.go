@@ -164,7 +164,12 @@ func (d *demo) open(
 	outbox := &mail.Outbox{}
 	queue := mail.NewQueue(outbox, d.log)
 	go queue.Run(ctx)
-	c := &half{listen: d.centerAddr, data: d.data, log: d.log.With("half", "center"), mailer: mailer{queue}}
+	c := &half{
+		listen: d.centerAddr,
+		data:   d.data,
+		log:    d.log.With("half", "center"),
+		mailer: centerserver.Mailer(queue),
+	}
 	t := &half{listen: d.tenantAddr, data: d.data, log: d.log.With("half", "tenant")}
 	cl, err := c.open()
 	if err != nil {
@@ -194,7 +199,7 @@ func (d *demo) open(
 		closeAll()
 		return nil, stop(err)
 	}
-	d.tenant.Notify = notifier(queue)
+	d.tenant.Notify = tenantserver.Notifier(queue)
 	d.jobs = syncjobs.New(d.tenant, t.log, t.targets().Client(syncjobs.AnswerTimeout))
 	d.jobs.Interval = d.rehearsal.interval
 	serve(c, cl, centerserver.Handler(d.center, centerserver.Config{

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +17,9 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/center/server"
+	"github.com/gatehouse-id/gatehouse/internal/pairtest"
 	"github.com/gatehouse-id/gatehouse/mail"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 )
@@ -97,23 +99,6 @@ func (b browser) securityKey() {
 	}))
 }
 
-// newest waits for the next mail, and returns what pattern finds in it.
-func newest(t *testing.T, o *mail.Outbox, have int, pattern string) string {
-	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for len(o.Messages()) <= have {
-		if time.Now().After(deadline) {
-			t.Fatal("no mail has come")
-		}
-		time.Sleep(5 * time.Millisecond) // a poll
-	}
-	found := regexp.MustCompile(pattern).FindString(o.Messages()[0].Text)
-	if found == "" {
-		t.Fatalf("no %s in %s", pattern, o.Messages()[0].Text)
-	}
-	return found
-}
-
 // TestTheBuiltInDirectoryInABrowser invites a person, who sets a password, registers a security key
 // and an authenticator app, and signs in with each.
 func TestTheBuiltInDirectoryInABrowser(t *testing.T) {
@@ -124,7 +109,7 @@ func TestTheBuiltInDirectoryInABrowser(t *testing.T) {
 	t.Cleanup(stop)
 	queue := mail.NewQueue(outbox, slog.New(slog.DiscardHandler))
 	go queue.Run(ctx)
-	c.Mailer = mailer{queue}
+	c.Mailer = server.Mailer(queue)
 	if err := c.SetAdministrator(ctx, audit.SystemActor, "admin", "Correct horse 1!"); err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +134,7 @@ func TestTheBuiltInDirectoryInABrowser(t *testing.T) {
 	b.sees("An email with a link to set a password is on its way.")
 	b.accessible("the user's page")
 
-	b.open(newest(t, outbox, 0, `https://\S+`))
+	b.open(pairtest.Newest(t, outbox, 0, `https://\S+`))
 	b.accessible("the invitation")
 	b.submit("main form", "button", map[string]string{"password": "Rear admiral 1!", "again": "Rear admiral 1!"})
 	b.sees("Your password is set. Sign in with it.")
@@ -237,25 +222,8 @@ func TestTheBuiltInDirectoryInABrowser(t *testing.T) {
 			t.Error("a mail went out for nobody")
 		}
 	}
-	if link := newest(t, outbox, 1, `https://\S+`); !strings.Contains(link, "/platform/password?ticket=") {
+	if link := pairtest.Newest(t, outbox, 1, `https://\S+`); !strings.Contains(link, "/platform/password?ticket=") {
 		t.Errorf("the link is %s", link)
 	}
-	if problem := checkData(ctx, c); problem != "" {
-		t.Error(problem)
-	}
-}
-
-// checkData runs gatehouse check on a center's store.
-func checkData(ctx context.Context, c *center.Center) string {
-	s, ok := c.Store.(interface {
-		Check(context.Context, func(int)) ([]string, error)
-	})
-	if !ok {
-		return "the store cannot be checked"
-	}
-	problems, err := s.Check(ctx, func(int) {})
-	if err != nil || len(problems) > 0 {
-		return fmt.Sprint(problems, err)
-	}
-	return ""
+	centertest.Check(t, c)
 }

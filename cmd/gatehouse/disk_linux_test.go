@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gatehouse-id/gatehouse/scim"
+	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
 // TestAFullDiskLosesNothingAndServingResumes gives the program a limit to the size of its files, as
@@ -21,7 +22,9 @@ import (
 func TestAFullDiskLosesNothingAndServingResumes(t *testing.T) {
 	t.Parallel()
 	path, dir := build(t), t.TempDir()
-	cmd, d := startProgram(t, path, "--data", dir, "--center", freeAddress(t), "--tenant", freeAddress(t))
+	cmd, d := startProgram(
+		t, path, "--data", dir, "--center", webtest.FreeAddress(t), "--tenant", webtest.FreeAddress(t),
+	)
 	limit := func(bytes uint64) {
 		t.Helper()
 		l := unix.Rlimit{Cur: bytes, Max: unix.RLIM_INFINITY}
@@ -73,12 +76,12 @@ func TestAFullDiskLosesNothingAndServingResumes(t *testing.T) {
 	}
 	limit(1) // not a byte more, also where files have room already
 	cli := newAWS(t, d)
-	cli.env = append(cli.env, "AWS_MAX_ATTEMPTS=1")
-	cli.fails(
+	cli.Env = append(cli.Env, "AWS_MAX_ATTEMPTS=1")
+	cli.Fails(
 		"InternalServerException", "identitystore", "create-group", "--identity-store-id", d.Center.IdentityStoreID,
 		"--display-name", "x",
 	)
-	cli.run(nil, "identitystore", "list-groups", "--identity-store-id", d.Center.IdentityStoreID) // reading goes on
+	cli.Run(nil, "identitystore", "list-groups", "--identity-store-id", d.Center.IdentityStoreID) // reading goes on
 	limit(unix.RLIM_INFINITY)
 	deadline := time.Now().Add(30 * time.Second)
 	for {

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
 // watcher looks at all files of some folders again and again, and remembers those that others may
@@ -110,9 +112,9 @@ func TestNobodyElseReadsTheFilesOfAnyCommand(t *testing.T) {
 		"--people",
 		"300",
 		"--center",
-		freeAddress(t),
+		webtest.FreeAddress(t),
 		"--tenant",
-		freeAddress(t),
+		webtest.FreeAddress(t),
 	)
 	out, err := cmd.StdoutPipe()
 	if err == nil {
@@ -169,7 +171,7 @@ func TestNobodyElseReadsTheFilesOfAnyCommand(t *testing.T) {
 			t.Fatal(err)
 		}
 		w := watch(folder)
-		cmd := program(half, "--data", folder, "--listen", freeAddress(t))
+		cmd := program(half, "--data", folder, "--listen", webtest.FreeAddress(t))
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/control"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
+	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
 // kind is how the two halves are started and looked after.
@@ -33,12 +34,12 @@ func (k kind) startWith(
 	env map[string]string,
 	folder string,
 	more ...string,
-) (s started, o office, stop func()) {
+) (s started, o webtest.Office, stop func()) {
 	t.Helper()
-	at := freeAddress(t)
+	at := webtest.FreeAddress(t)
 	args := append(append([]string{}, k.serve...), append([]string{"--data", folder, "--listen", at}, more...)...)
 	s, stop = startIn(t, func(name string) (string, bool) { v, ok := env[name]; return v, ok }, args...)
-	return s, office{url: "http://" + at + k.prefix}, stop
+	return s, webtest.Office("http://" + at + k.prefix), stop
 }
 
 // TestTheFirstPassword takes it from where it may come from, and looks where it is afterwards.
@@ -70,7 +71,7 @@ func TestTheFirstPassword(t *testing.T) {
 				if c.made {
 					password = s.shown(t, `password\s+(\S+)`)
 				}
-				if v, _ := o.enter(t, "root", password); !o.in(v) {
+				if v, _ := o.Enter(t, "root", password); !o.In(v) {
 					t.Errorf("%s: the password opens nothing", how)
 				}
 				kept, err := os.ReadFile(path)
@@ -124,7 +125,7 @@ func TestTheFirstPassword(t *testing.T) {
 					"",
 					c.env,
 					append(
-						append(append([]string{}, k.serve...), "--data", folder, "--listen", freeAddress(t)),
+						append(append([]string{}, k.serve...), "--data", folder, "--listen", webtest.FreeAddress(t)),
 						c.args...)...)
 				if _, err := os.Stat(filepath.Join(folder, firstStartFile)); code == exitDone || err == nil {
 					t.Errorf("%s: %d %s %s", what, code, out, errOut)
@@ -150,7 +151,7 @@ func TestAPasswordThatIsGivenLaterIsIgnoredAloud(t *testing.T) {
 					strings.Contains(s.err.String(), "administrators set-password admin"); warned != c.warns {
 					t.Errorf("with %s: warned is %v: %s", c.password, warned, s.err.String())
 				}
-				if v, _ := o.enter(t, "admin", rootPassword); !o.in(v) {
+				if v, _ := o.Enter(t, "admin", rootPassword); !o.In(v) {
 					t.Error("the first password is not good any more")
 				}
 				stop()
@@ -178,7 +179,7 @@ func TestTheCommandsForAdministrators(t *testing.T) {
 				if way == "PostgreSQL" {
 					where = []string{"--database", sqldbtest.Postgres(t)}
 				}
-				start := func() (o office, stop func()) {
+				start := func() (o webtest.Office, stop func()) {
 					_, o, stop = k.startWith(
 						t,
 						map[string]string{"GATEHOUSE_ADMIN_PASSWORD": rootPassword},
@@ -212,23 +213,23 @@ func TestTheCommandsForAdministrators(t *testing.T) {
 					t.Errorf("the last one: %s", errOut)
 				}
 				out, _ := command(exitDone, "add", "bob")
-				bob, page := o.enter(t, "bob", strings.TrimSpace(out))
+				bob, page := o.Enter(t, "bob", strings.TrimSpace(out))
 				if !strings.Contains(page, "Set a new password") {
 					t.Fatalf("the one-time password %q leads to %s", out, page)
 				}
-				bob.send(
+				bob.Send(
 					http.MethodPost,
-					o.url+"/login/next",
+					string(o)+"/login/next",
 					url.Values{"password": {otherPassword}, "again": {otherPassword}},
 				)
 
-				admin, _ := o.enter(t, "admin", rootPassword)
+				admin, _ := o.Enter(t, "admin", rootPassword)
 				file := filepath.Join(t.TempDir(), "new")
 				if err := os.WriteFile(file, []byte(otherPassword), 0o600); err != nil {
 					t.Fatal(err)
 				}
 				command(exitDone, "set-password", "admin", "--password-file", file)
-				if v, _ := o.enter(t, "admin", otherPassword); o.in(admin) || !o.in(v) {
+				if v, _ := o.Enter(t, "admin", otherPassword); o.In(admin) || !o.In(v) {
 					t.Error("the new password opens nothing, or the old session goes on")
 				}
 				command(exitUsage, "set-password", "admin") // nobody is there to ask
@@ -236,14 +237,14 @@ func TestTheCommandsForAdministrators(t *testing.T) {
 				if out, _ = command(exitDone, "set-password", "admin", "--one-time"); len(strings.TrimSpace(out)) < 16 {
 					t.Errorf("the one-time password is %q", out)
 				}
-				bob, _ = o.enter(t, "bob", otherPassword)
+				bob, _ = o.Enter(t, "bob", otherPassword)
 				command(exitDone, "reset-mfa", "bob")
-				if o.in(bob) {
+				if o.In(bob) {
 					t.Error("reset, and the session goes on")
 				}
-				bob, _ = o.enter(t, "bob", otherPassword)
+				bob, _ = o.Enter(t, "bob", otherPassword)
 				command(exitDone, "sign-out", "bob")
-				if o.in(bob) {
+				if o.In(bob) {
 					t.Error("signed out, and the session goes on")
 				}
 				out, _ = command(exitDone, "list", "--json")
@@ -254,9 +255,9 @@ func TestTheCommandsForAdministrators(t *testing.T) {
 					!strings.HasPrefix(list[1].CreatedBy, "gatehouse administrators") {
 					t.Errorf("the list is %s, %v", out, err)
 				}
-				bob, _ = o.enter(t, "bob", otherPassword)
+				bob, _ = o.Enter(t, "bob", otherPassword)
 				command(exitDone, "remove", "bob")
-				if v, _ := o.enter(t, "bob", otherPassword); o.in(bob) || o.in(v) {
+				if v, _ := o.Enter(t, "bob", otherPassword); o.In(bob) || o.In(v) {
 					t.Error("bob is removed, and in")
 				}
 				if out, _ = command(exitDone, "list"); strings.Contains(out, "bob") ||

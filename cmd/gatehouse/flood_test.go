@@ -166,7 +166,8 @@ func TestStrangersFillNoDisk(t *testing.T) {
 		!strings.Contains(out, "ListUsers Refused") {
 		t.Errorf("the last reference is explained by %d %s%s", code, out, errOut)
 	}
-	if page := auditOf(t, d, last); !strings.Contains(page, "only counted") || !strings.Contains(page, "ListUsers") {
+	if page := of(t, d).Recorded(last); !strings.Contains(page, "only counted") ||
+		!strings.Contains(page, "ListUsers") {
 		t.Errorf("the console says of the last reference %s", page)
 	}
 	stop()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 	company "github.com/gatehouse-id/gatehouse/demo"
+	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
 // TestRolesAreKeptAtAWS runs the program with roles kept in IAM, which is moto's, and asks for
@@ -25,7 +26,7 @@ func TestRolesAreKeptAtAWS(t *testing.T) { // not parallel: the settings of the 
 	} {
 		t.Setenv(name, value)
 	}
-	at := freeAddress(t)
+	at := webtest.FreeAddress(t)
 	c := startCommand(
 		t, "serve", "--data", t.TempDir(), "--listen", at, "--credentials", "saml", "--provisioning-role",
 		"OrganizationAccountAccessRole", "--role-path", "/gatehouse/",
@@ -54,18 +55,18 @@ func TestRolesAreKeptAtAWS(t *testing.T) { // not parallel: the settings of the 
 	var set struct {
 		PermissionSet struct{ PermissionSetArn string }
 	}
-	aws.run(&instances, "sso-admin", "list-instances")
+	aws.Run(&instances, "sso-admin", "list-instances")
 	instance := instances.Instances[0]
-	aws.run(
+	aws.Run(
 		&user, "identitystore", "create-user", "--identity-store-id", instance.IdentityStoreID, "--user-name", "ada",
 		"--display-name", "Ada", "--name", "GivenName=Ada,FamilyName=L",
 	)
-	aws.run(
+	aws.Run(
 		&set, "sso-admin", "create-permission-set", "--instance-arn", instance.InstanceArn, "--name", "Audit",
 		"--description", "Look at it",
 	)
 	arn := set.PermissionSet.PermissionSetArn
-	aws.run(
+	aws.Run(
 		nil, "sso-admin", "attach-customer-managed-policy-reference-to-permission-set", "--instance-arn",
 		instance.InstanceArn, "--permission-set-arn", arn, "--customer-managed-policy-reference", "Name=own,Path=/",
 	)
@@ -76,7 +77,7 @@ func TestRolesAreKeptAtAWS(t *testing.T) { // not parallel: the settings of the 
 			"delete": "AccountAssignmentDeletionStatus",
 		}[operation]
 		var status map[string]struct{ Status, RequestID, FailureReason string }
-		aws.run(
+		aws.Run(
 			&status, "sso-admin", operation+"-account-assignment", "--instance-arn", instance.InstanceArn,
 			"--permission-set-arn", arn, "--target-id", account, "--target-type", "AWS_ACCOUNT", "--principal-type",
 			"USER", "--principal-id", user.UserID,
@@ -88,7 +89,7 @@ func TestRolesAreKeptAtAWS(t *testing.T) { // not parallel: the settings of the 
 			if time.Now().After(deadline) {
 				t.Fatalf("%s stays in progress", operation)
 			}
-			aws.run(
+			aws.Run(
 				&status, "sso-admin",
 				"describe-account-assignment-"+map[string]string{
 					"create": "creation",
@@ -109,38 +110,38 @@ func TestRolesAreKeptAtAWS(t *testing.T) { // not parallel: the settings of the 
 	}
 
 	there := newAWS(t, d)
-	there.endpoint = moto
+	there.Endpoint = moto
 	var assumed struct {
 		Credentials struct{ AccessKeyID, SecretAccessKey, SessionToken string }
 	}
-	there.run(
+	there.Run(
 		&assumed, "sts", "assume-role", "--role-arn", "arn:aws:iam::"+account+":role/OrganizationAccountAccessRole",
 		"--role-session-name", "test",
 	)
-	there.env = append(
-		there.env, "AWS_ACCESS_KEY_ID="+assumed.Credentials.AccessKeyID,
+	there.Env = append(
+		there.Env, "AWS_ACCESS_KEY_ID="+assumed.Credentials.AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY="+assumed.Credentials.SecretAccessKey,
 		"AWS_SESSION_TOKEN="+assumed.Credentials.SessionToken,
 	)
 	var roles struct {
 		Roles []struct{ RoleName, Path string }
 	}
-	there.run(&roles, "iam", "list-roles", "--path-prefix", "/gatehouse/")
+	there.Run(&roles, "iam", "list-roles", "--path-prefix", "/gatehouse/")
 	if len(roles.Roles) != 0 {
 		t.Errorf("half-made roles: %+v", roles)
 	}
-	there.run(
+	there.Run(
 		nil, "iam", "create-policy", "--policy-name", "own", "--policy-document",
 		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}]}`,
 	)
 	if got := change("create"); got != "SUCCEEDED " {
 		t.Fatalf("the second time: %s", got)
 	}
-	there.run(&roles, "iam", "list-roles", "--path-prefix", "/gatehouse/")
+	there.Run(&roles, "iam", "list-roles", "--path-prefix", "/gatehouse/")
 	if len(roles.Roles) != 1 || !strings.HasPrefix(roles.Roles[0].RoleName, "AWSReservedSSO_Audit_") {
 		t.Fatalf("the roles are %+v", roles)
 	}
-	there.run(
+	there.Run(
 		nil, "iam", "detach-role-policy", "--role-name", roles.Roles[0].RoleName, "--policy-arn",
 		"arn:aws:iam::"+account+":policy/own",
 	)
@@ -160,8 +161,8 @@ func TestRolesAreKeptAtAWS(t *testing.T) { // not parallel: the settings of the 
 		t.Errorf("the deletion: %s", got)
 	}
 	var providers struct{ SAMLProviderList []struct{ Arn string } }
-	there.run(&roles, "iam", "list-roles", "--path-prefix", "/gatehouse/")
-	there.run(&providers, "iam", "list-saml-providers")
+	there.Run(&roles, "iam", "list-roles", "--path-prefix", "/gatehouse/")
+	there.Run(&providers, "iam", "list-saml-providers")
 	if len(roles.Roles) != 0 || len(providers.SAMLProviderList) != 0 {
 		t.Errorf("left at AWS: %+v, %+v", roles, providers)
 	}

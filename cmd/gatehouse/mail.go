@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/mail"
 )
 
@@ -32,17 +31,4 @@ func (m *mailServer) queue(log *slog.Logger) (*mail.Queue, error) {
 		return nil, usageError{err}
 	}
 	return mail.NewQueue(s, log), nil
-}
-
-// mailer hands the center's emails to a queue.
-type mailer struct{ queue *mail.Queue }
-
-// Send implements center.Mailer.
-func (m mailer) Send(message center.Mail) {
-	m.queue.Send(mail.Message{To: message.To, Subject: message.Subject, Text: message.Text})
-}
-
-// notifier hands a tenant's notifications to a queue.
-func notifier(q *mail.Queue) func(to, subject, text string) {
-	return func(to, subject, text string) { q.Send(mail.Message{To: to, Subject: subject, Text: text}) }
 }

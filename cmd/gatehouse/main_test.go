@@ -5,28 +5,43 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/config"
 
+	"github.com/gatehouse-id/gatehouse/center/centertest"
 	company "github.com/gatehouse-id/gatehouse/demo"
+	"github.com/gatehouse-id/gatehouse/gatehousetest"
+	"github.com/gatehouse-id/gatehouse/internal/pairtest"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
+	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
 func TestMain(m *testing.M) { sqldbtest.Main(m) }
 
 // demoOutput is what gatehouse demo --json prints.
 type demoOutput = company.Output
+
+// of returns clients for both halves of a demo.
+func of(t testing.TB, d demoOutput) pairtest.Ends {
+	return pairtest.Of(t, &gatehousetest.Pair{Output: d})
+}
+
+// newAWS is the real aws CLI, with a demo's access key.
+func newAWS(t testing.TB, d demoOutput) *centertest.AWSCLI {
+	t.Helper()
+	return of(t, d).CLI()
+}
+
+// The passwords of administrators.
+const rootPassword, otherPassword = "Correct horse 1!", "Another horse 2!"
 
 // noEnv is an environment without settings.
 func noEnv(string) (string, bool) { return "", false }
@@ -105,25 +120,6 @@ func startDemo(t testing.TB, args ...string) (d demoOutput, stop func()) {
 	return d, stop
 }
 
-// nextPort is where freeAddress looks next: below the ports that the system gives to connections,
-// so that none is taken in between.
-var nextPort atomic.Int32
-
-// freeAddress returns a loopback address that nothing listens on, and that no other test is given.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	nextPort.CompareAndSwap(0, 20_000+rand.Int32N(10_000))
-	for range 100 {
-		address := fmt.Sprintf("127.0.0.1:%d", nextPort.Add(1))
-		if l, err := net.Listen("tcp", address); err == nil {
-			_ = l.Close()
-			return address
-		}
-	}
-	t.Fatal("no free port")
-	return ""
-}
-
 // connectArgs are the settings that connect a demo's halves.
 func connectArgs(d demoOutput, more ...string) (map[string]string, []string) {
 	env := map[string]string{
@@ -191,7 +187,7 @@ func TestTheDemoContinuesWhereItWas(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	// the same addresses: they are part of the entity ids
-	args := []string{"--data", dir, "--center", freeAddress(t), "--tenant", freeAddress(t)}
+	args := []string{"--data", dir, "--center", webtest.FreeAddress(t), "--tenant", webtest.FreeAddress(t)}
 	first, stop := startDemo(t, args...)
 	stop()
 	second, stop := startDemo(t, args...)

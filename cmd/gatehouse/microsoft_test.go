@@ -8,19 +8,32 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
 )
 
 // TestSigningInToMicrosoft: the commands sign in as a person does, by the official library.
 func TestSigningInToMicrosoft(t *testing.T) {
 	t.Parallel()
-	s := newSecureTenant(t)
-	ctx := context.Background()
-	using := &http.Client{Transport: s.http.Transport}
+	s := tenanttest.ServeTLS(t)
+	ctx, using := context.Background(), s.HTTP.Client()
+	graphURL, loginURL := s.GraphURL(), s.URL+"/"+s.Organization.ID
+	if err := s.SetAdministrator(ctx, audit.SystemActor, tenanttest.AdminName, tenanttest.Password); err != nil {
+		t.Fatal(err)
+	}
+	v := s.Visitor()
 	code := regexp.MustCompile(`enter the code (\w+)`)
-	m := microsoft{graphURL: s.url + "/v1.0", loginURL: s.url + "/" + s.id, signIn: signInDevice}
+	m := microsoft{graphURL: graphURL, loginURL: loginURL, signIn: signInDevice}
 	g, err := m.client(ctx, using, func(text string) {
-		s.post("/login", url.Values{"loginfmt": {"admin"}, "passwd": {s.admin}, "return": {"/devicelogin"}})
-		s.post("/devicelogin", url.Values{"code": {code.FindStringSubmatch(text)[1]}, "answer": {"allow"}})
+		v.Send(
+			http.MethodPost, s.URL+"/login",
+			url.Values{"loginfmt": {tenanttest.AdminName}, "passwd": {tenanttest.Password}, "return": {"/devicelogin"}},
+		)
+		v.Send(
+			http.MethodPost, s.URL+"/devicelogin",
+			url.Values{"code": {code.FindStringSubmatch(text)[1]}, "answer": {"allow"}},
+		)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -28,14 +41,14 @@ func TestSigningInToMicrosoft(t *testing.T) {
 	if err := g.Do(ctx, http.MethodGet, "/groups", nil, nil); err != nil {
 		t.Errorf("by device code: %v", err)
 	}
-	m = microsoft{graphURL: s.url + "/v1.0", token: "not a token"}
+	m = microsoft{graphURL: graphURL, token: "not a token"}
 	if g, err = m.client(ctx, using, nil); err == nil {
 		err = g.Do(ctx, http.MethodGet, "/groups", nil, nil)
 	}
 	if err == nil || !strings.Contains(err.Error(), "InvalidAuthenticationToken") {
 		t.Errorf("by a wrong token: %v", err)
 	}
-	m = microsoft{graphURL: s.url + "/v1.0", loginURL: s.url + "/" + s.id, signIn: signInWorkload}
+	m = microsoft{graphURL: graphURL, loginURL: loginURL, signIn: signInWorkload}
 	if g, err = m.client(ctx, using, nil); err == nil {
 		err = g.Do(ctx, http.MethodGet, "/groups", nil, nil)
 	}

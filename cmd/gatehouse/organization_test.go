@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 	company "github.com/gatehouse-id/gatehouse/demo"
+	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
 // TestAnOrganizationIsReadAndAssignedIn runs the program against an organization, which is moto's,
@@ -32,20 +33,20 @@ func TestAnOrganizationIsReadAndAssignedIn(t *testing.T) {
 	var roots struct{ Roots []struct{ ID string } }
 	var unit struct{ OrganizationalUnit struct{ ID string } }
 	var made struct{ CreateAccountStatus struct{ AccountID string } }
-	there.run(nil, "organizations", "create-organization")
-	there.run(&roots, "organizations", "list-roots")
-	there.run(&unit, "organizations", "create-organizational-unit", "--parent-id", roots.Roots[0].ID, "--name", "Prod")
-	there.run(&made, "organizations", "create-account", "--account-name", "payments", "--email", "payments@example.com")
+	there.Run(nil, "organizations", "create-organization")
+	there.Run(&roots, "organizations", "list-roots")
+	there.Run(&unit, "organizations", "create-organizational-unit", "--parent-id", roots.Roots[0].ID, "--name", "Prod")
+	there.Run(&made, "organizations", "create-account", "--account-name", "payments", "--email", "payments@example.com")
 	inUnit := func() {
 		t.Helper()
-		there.run(
+		there.Run(
 			nil, "organizations", "move-account", "--account-id", made.CreateAccountStatus.AccountID,
 			"--source-parent-id", roots.Roots[0].ID, "--destination-parent-id", unit.OrganizationalUnit.ID,
 		)
 	}
 	inUnit()
 
-	at := freeAddress(t)
+	at := webtest.FreeAddress(t)
 	c := startCommand(
 		t, "serve", "--data", t.TempDir(), "--listen", at, "--organizations", "--organizations-every", "24h",
 	)
@@ -79,7 +80,7 @@ func TestAnOrganizationIsReadAndAssignedIn(t *testing.T) {
 		!strings.Contains(out, "payments@example.com") {
 		t.Fatalf("the accounts are %s", out)
 	}
-	there.run(&made, "organizations", "create-account", "--account-name", "billing", "--email", "billing@example.com")
+	there.Run(&made, "organizations", "create-account", "--account-name", "billing", "--email", "billing@example.com")
 	inUnit()
 	if out := sync("--dry-run"); !strings.Contains(out, "add") ||
 		strings.Contains(gatehouse("accounts", "list"), "billing") {
@@ -94,13 +95,13 @@ func TestAnOrganizationIsReadAndAssignedIn(t *testing.T) {
 	var set struct {
 		PermissionSet struct{ PermissionSetArn string }
 	}
-	aws.run(&instances, "sso-admin", "list-instances")
+	aws.Run(&instances, "sso-admin", "list-instances")
 	instance := instances.Instances[0]
-	aws.run(
+	aws.Run(
 		&user, "identitystore", "create-user", "--identity-store-id", instance.IdentityStoreID, "--user-name", "ada",
 		"--display-name", "Ada", "--name", "GivenName=Ada,FamilyName=L",
 	)
-	aws.run(&set, "sso-admin", "create-permission-set", "--instance-arn", instance.InstanceArn, "--name", "Audit")
+	aws.Run(&set, "sso-admin", "create-permission-set", "--instance-arn", instance.InstanceArn, "--name", "Audit")
 	create := []string{
 		"rules", "create", "--unit", unit.OrganizationalUnit.ID, "--permission-set",
 		set.PermissionSet.PermissionSetArn, "--user", user.UserID,
@@ -116,7 +117,7 @@ func TestAnOrganizationIsReadAndAssignedIn(t *testing.T) {
 	assigned := func() int {
 		t.Helper()
 		var list struct{ AccountIDs []string }
-		aws.run(
+		aws.Run(
 			&list, "sso-admin", "list-accounts-for-provisioned-permission-set", "--instance-arn",
 			instance.InstanceArn, "--permission-set-arn", set.PermissionSet.PermissionSetArn,
 		)

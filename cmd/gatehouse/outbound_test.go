@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
 // thief is a server that notes all that it is asked, and whether a secret came along.
@@ -56,14 +57,14 @@ func redirecting(t *testing.T, to string) string {
 func TestASavedTokenGoesToItsOwnAddressOnly(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t)
-	e, x := newEnds(t, d), newThief(t)
+	e, x := of(t, d), newThief(t)
 	job := "/servicePrincipals/" + d.Tenant.ServicePrincipalID + "/synchronization"
 	validate := func(address string) (int, string) {
 		body := graph.ValidateCredentials{
 			UseSavedCredentials: true,
 			Credentials:         []graph.KeyValue{{Key: "BaseAddress", Value: address}},
 		}
-		status, _, text := e.ask(http.MethodPost, job+"/jobs/"+d.Tenant.JobID+"/validateCredentials", body)
+		status, _, text := e.Ask(http.MethodPost, job+"/jobs/"+d.Tenant.JobID+"/validateCredentials", body)
 		return status, text
 	}
 	if status, text := validate(strings.TrimRight(d.Center.SCIMEndpoint, "/")); status != http.StatusNoContent {
@@ -75,29 +76,29 @@ func TestASavedTokenGoesToItsOwnAddressOnly(t *testing.T) {
 		t.Errorf("another address: %d %s", status, text)
 	}
 
-	admin := newVisitor(t)
-	admin.send(
+	admin := webtest.New(t, nil)
+	admin.Send(
 		http.MethodPost,
 		d.Tenant.URL+"/admin/login",
 		url.Values{"username": {d.Admin.UserName}, "password": {d.Admin.Password}},
 	)
 	form := d.Tenant.URL + "/admin/apps/" + d.Tenant.ApplicationID + "/provisioning"
 	for _, do := range []string{"test", "save"} {
-		admin.does(form, url.Values{"url": {x.URL}, "token": {""}, "do": {do}}, "give the token again")
-		admin.does(
+		admin.Does(form, url.Values{"url": {x.URL}, "token": {""}, "do": {do}}, "give the token again")
+		admin.Does(
 			form,
 			url.Values{"url": {"http://169.254.169.254/latest"}, "token": {"x"}, "do": {do}},
 			"want an https address",
 		)
 	}
-	admin.does(form, url.Values{"url": {d.Center.SCIMEndpoint}, "token": {""}, "do": {"save"}}, "are saved")
+	admin.Does(form, url.Values{"url": {d.Center.SCIMEndpoint}, "token": {""}, "do": {"save"}}, "are saved")
 	if got := x.got(); got != "" {
 		t.Errorf("the thief got %s", got)
 	}
 
 	// A token that is given with its address does not follow a redirect.
 	away := redirecting(t, x.URL)
-	status, _, text := e.ask(
+	status, _, text := e.Ask(
 		http.MethodPost,
 		job+"/jobs/"+d.Tenant.JobID+"/validateCredentials",
 		graph.ValidateCredentials{
@@ -109,7 +110,7 @@ func TestASavedTokenGoesToItsOwnAddressOnly(t *testing.T) {
 	}
 
 	// The whole list of secrets with a new address and no token leaves no token behind.
-	e.change(
+	e.Change(
 		http.MethodPut,
 		job+"/secrets",
 		graph.Secrets{Value: []graph.KeyValue{{Key: "BaseAddress", Value: x.URL}}},
@@ -118,7 +119,7 @@ func TestASavedTokenGoesToItsOwnAddressOnly(t *testing.T) {
 	if status, text := validate(x.URL); status != http.StatusBadRequest || x.got() != "" {
 		t.Errorf("after an address without a token: %d %s", status, text)
 	}
-	if status, _, text := e.ask(
+	if status, _, text := e.Ask(
 		http.MethodPost, job+"/jobs/"+d.Tenant.JobID+"/start", nil,
 	); status != http.StatusBadRequest {
 		t.Errorf("it starts without a token: %d %s", status, text)

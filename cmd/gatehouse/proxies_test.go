@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	company "github.com/gatehouse-id/gatehouse/demo"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
+	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
 // through adds headers to requests, each as a line of its own.
@@ -54,7 +55,7 @@ func addressOf(t *testing.T, d demoOutput, at string, lines through) string {
 // serveCenter starts a center with settings and returns how to call it.
 func serveCenter(t *testing.T, more ...string) (demoOutput, started) {
 	t.Helper()
-	at := freeAddress(t)
+	at := webtest.FreeAddress(t)
 	c := startCommand(t, append([]string{"serve", "--data", t.TempDir(), "--listen", at}, more...)...)
 	return demoOutput{Center: company.Center{URL: "http://" + at},
 		AWS: company.AWS{
@@ -111,7 +112,7 @@ func TestBehindHAProxy(t *testing.T) {
 		}
 	}
 	d, _ := serveCenter(t, "--behind-proxy", "--trusted-proxies", "1")
-	front, config := freeAddress(t), filepath.Join(t.TempDir(), "haproxy.cfg")
+	front, config := webtest.FreeAddress(t), filepath.Join(t.TempDir(), "haproxy.cfg")
 	text := fmt.Sprintf(
 		"defaults\n mode http\n timeout connect 10s\n timeout client 30s\n timeout server 30s\n option "+
 			"forwardfor\nfrontend f\n bind %s\n default_backend b\nbackend b\n server s %s\n",

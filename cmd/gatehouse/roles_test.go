@@ -22,12 +22,12 @@ func TestAnAccountsRolesAreMadeFromATemplate(t *testing.T) {
 	}
 	own := newAWS(t, d)
 	var sets struct{ PermissionSets []string }
-	own.run(
+	own.Run(
 		&sets, "sso-admin", "list-permission-sets-provisioned-to-account", "--instance-arn", d.Center.InstanceARN,
 		"--account-id", "333344445555",
 	)
 	for _, set := range sets.PermissionSets {
-		own.run(
+		own.Run(
 			nil, "sso-admin", "put-inline-policy-to-permission-set", "--instance-arn", d.Center.InstanceARN,
 			"--permission-set-arn", set, "--inline-policy",
 			`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*",
@@ -82,15 +82,15 @@ func TestAnAccountsRolesAreMadeFromATemplate(t *testing.T) {
 		t.Fatal(err)
 	}
 	aws := newAWS(t, d)
-	aws.endpoint = moto
-	aws.run(
+	aws.Endpoint = moto
+	aws.Run(
 		nil, "cloudformation", "create-stack", "--stack-name", "gatehouse", "--template-body", "file://"+file,
 		"--capabilities", "CAPABILITY_NAMED_IAM",
 	)
 	var stacks struct {
 		Stacks []struct{ StackStatus string }
 	}
-	aws.run(&stacks, "cloudformation", "describe-stacks", "--stack-name", "gatehouse")
+	aws.Run(&stacks, "cloudformation", "describe-stacks", "--stack-name", "gatehouse")
 	if len(stacks.Stacks) != 1 || stacks.Stacks[0].StackStatus != "CREATE_COMPLETE" {
 		t.Fatalf("the stack is %+v", stacks)
 	}
@@ -102,13 +102,13 @@ func TestAnAccountsRolesAreMadeFromATemplate(t *testing.T) {
 			AssumeRolePolicyDocument json.RawMessage
 		}
 	}
-	aws.run(&got, "iam", "get-role", "--role-name", name)
+	aws.Run(&got, "iam", "get-role", "--role-name", name)
 	if got.Role.Path != "/gatehouse/" || got.Role.MaxSessionDuration != 43200 ||
 		!strings.Contains(string(got.Role.AssumeRolePolicyDocument), "sts:AssumeRoleWithSAML") {
 		t.Errorf("the role is %+v", got.Role)
 	}
 	var inline struct{ PolicyNames []string }
-	aws.run(&inline, "iam", "list-role-policies", "--role-name", name)
+	aws.Run(&inline, "iam", "list-role-policies", "--role-name", name)
 	if len(inline.PolicyNames) != 1 || inline.PolicyNames[0] != "AwsSSOInlinePolicy" {
 		t.Errorf("inline policies are %+v", inline)
 	}

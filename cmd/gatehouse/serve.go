@@ -74,7 +74,7 @@ func (w *world) serve(ctx context.Context, s *serveSettings) error {
 		return err
 	}
 	if queue != nil {
-		h.mailer = mailer{queue}
+		h.mailer = server.Mailer(queue)
 		go queue.Run(ctx)
 	}
 	l, err := h.open()

@@ -13,6 +13,7 @@ import (
 
 	company "github.com/gatehouse-id/gatehouse/demo"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
+	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
 // started is a subcommand that serves until the test ends.
@@ -61,7 +62,7 @@ func (s started) shown(t *testing.T, pattern string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return part(t, string(secrets), regexp.MustCompile(pattern))
+	return webtest.Match(t, string(secrets), regexp.MustCompile(pattern))
 }
 
 // TestServeTenantAndConnect runs the halves as their own subcommands, connects them with the third,
@@ -79,7 +80,7 @@ func TestServeTenantAndConnect(t *testing.T) {
 					"--database", sqldbtest.Postgres(t),
 				}
 			}
-			centerAt, tenantAt := freeAddress(t), freeAddress(t)
+			centerAt, tenantAt := webtest.FreeAddress(t), webtest.FreeAddress(t)
 			c := startCommand(
 				t,
 				append(
@@ -118,8 +119,8 @@ func TestServeTenantAndConnect(t *testing.T) {
 					t.Error("a secret is in the log, or on the standard output")
 				}
 			}
-			e := newEnds(t, d)
-			e.change(
+			e := of(t, d)
+			e.Change(
 				"POST",
 				"/users",
 				map[string]any{
@@ -139,11 +140,11 @@ func TestServeTenantAndConnect(t *testing.T) {
 				}
 			}
 			aws := newAWS(t, d)
-			aws.run(&instances, "sso-admin", "list-instances")
+			aws.Run(&instances, "sso-admin", "list-instances")
 			store := []string{"--identity-store-id", instances.Instances[0].IdentityStoreID}
 			// people that the center had before
 			for _, name := range []string{"oldtimer", "stranger@example.com", "ADA@example.com"} {
-				aws.run(
+				aws.Run(
 					nil,
 					append(
 						[]string{
@@ -167,7 +168,7 @@ func TestServeTenantAndConnect(t *testing.T) {
 				t.Fatalf("connect: %d %s %s", code, out, errOut)
 			}
 			var users struct{ Users []struct{ UserName string } }
-			aws.run(
+			aws.Run(
 				&users,
 				append(
 					[]string{
@@ -179,10 +180,10 @@ func TestServeTenantAndConnect(t *testing.T) {
 			if len(users.Users) != 1 || users.Users[0].UserName != "ada@example.com" {
 				t.Errorf("users %+v", users)
 			}
-			e.change("PATCH", "/users/ada@example.com", map[string]any{"jobTitle": "Countess"}, nil)
-			e.soon("a changed title", func() bool {
+			e.Change("PATCH", "/users/ada@example.com", map[string]any{"jobTitle": "Countess"}, nil)
+			e.Soon("a changed title", func() bool {
 				var users struct{ Users []struct{ Title string } }
-				aws.run(
+				aws.Run(
 					&users,
 					append(
 						[]string{

@@ -23,7 +23,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 	"github.com/gatehouse-id/gatehouse/center/scimserver"
 	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/internal/pairtest"
 	"github.com/gatehouse-id/gatehouse/scim"
+	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
 // scimTarget is an empty center with a SCIM endpoint and a token.
@@ -63,7 +65,7 @@ func syncArgs(d demoOutput, x scimTarget, more ...string) (map[string]string, []
 func TestSyncBetweenGraphAndSCIM(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t, "--no-connect")
-	e := newEnds(t, d)
+	e := of(t, d)
 	for name, profile := range map[string]center.Profile{
 		"AWS's profile":    center.ProfileAWS,
 		"the standard one": center.ProfileStandard,
@@ -97,9 +99,9 @@ func TestSyncBetweenGraphAndSCIM(t *testing.T) {
 			!strings.Contains(out, "MissingValues: the target requires name.familyName") {
 			t.Errorf("who lacks a last name: %s", out)
 		}
-		mei, data := e.user("mei.tanaka@northwind.example"), e.group("Data")
-		e.change(http.MethodPatch, "/users/"+mei.ID, map[string]any{"jobTitle": "Wizard"}, nil)
-		e.change(http.MethodPost, "/groups/"+data.ID+"/members/$ref", graph.Reference{ID: "x/" + mei.ID}, nil)
+		mei, data := e.User("mei.tanaka@northwind.example"), e.Group("Data")
+		e.Change(http.MethodPatch, "/users/"+mei.ID, map[string]any{"jobTitle": "Wizard"}, nil)
+		e.Change(http.MethodPost, "/groups/"+data.ID+"/members/$ref", graph.Reference{ID: "x/" + mei.ID}, nil)
 		if out := sync(exitChanges, "--dry-run"); !strings.Contains(out, `title: "Platform Engineer" → "Wizard"`) ||
 			!strings.Contains(out, "+ mei.tanaka@northwind.example") || strings.Contains(out, "+ create") {
 			t.Errorf("%s: the difference is\n%s", name, out)
@@ -129,8 +131,8 @@ func TestSyncBetweenGraphAndSCIM(t *testing.T) {
 		if out := sync(missing*exitChanges, "--dry-run", "--repair"); strings.Contains(out, "update") {
 			t.Errorf("%s: after the repair: %s", name, out)
 		}
-		e.change(http.MethodPatch, "/users/"+mei.ID, map[string]any{"jobTitle": "Platform Engineer"}, nil)
-		e.change(http.MethodDelete, "/groups/"+data.ID+"/members/"+mei.ID+"/$ref", nil, nil)
+		e.Change(http.MethodPatch, "/users/"+mei.ID, map[string]any{"jobTitle": "Platform Engineer"}, nil)
+		e.Change(http.MethodDelete, "/groups/"+data.ID+"/members/"+mei.ID+"/$ref", nil, nil)
 	}
 }
 
@@ -292,10 +294,10 @@ func TestSyncTakesNothingOver(t *testing.T) {
 func TestSyncByMappingsOfOnesOwn(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t)
-	e := newEnds(t, d)
+	e := of(t, d)
 	var s graph.SynchronizationSchema
-	e.change(http.MethodGet, jobPath(d)+"/schema", nil, &s)
-	attributeOf(t, &s, "User", "title").Source = graph.AttributeSource{
+	e.Change(http.MethodGet, e.JobPath()+"/schema", nil, &s)
+	pairtest.MappingOf(t, &s, "User", "title").Source = graph.AttributeSource{
 		Expression: `Join(" at ", [jobTitle], "Northwind")`,
 	}
 	s.Rules[0].ObjectMappings[0].Scope = &graph.ScopeFilter{
@@ -335,9 +337,9 @@ func TestSyncByMappingsOfOnesOwn(t *testing.T) {
 func TestSyncRunsOnAndFollowsWithinAMoment(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t, "--no-connect")
-	e := newEnds(t, d)
+	e := of(t, d)
 	x := newSCIMTarget(t, center.ProfileAWS)
-	metrics := freeAddress(t)
+	metrics := webtest.FreeAddress(t)
 	env, args := syncArgs(
 		d, x, "--state", t.TempDir(), "--every", "50ms", "--repair-every", "200ms", "--metrics", metrics, "--json",
 	)
@@ -357,9 +359,9 @@ func TestSyncRunsOnAndFollowsWithinAMoment(t *testing.T) {
 		}
 		return found[0].String("title")
 	}
-	e.soon("the first cycle", func() bool { return title() == "Platform Engineer" })
-	e.change(http.MethodPatch, "/users/mei.tanaka@northwind.example", map[string]any{"jobTitle": "Wizard"}, nil)
-	e.soon("a change", func() bool { return title() == "Wizard" })
+	e.Soon("the first cycle", func() bool { return title() == "Platform Engineer" })
+	e.Change(http.MethodPatch, "/users/mei.tanaka@northwind.example", map[string]any{"jobTitle": "Wizard"}, nil)
+	e.Soon("a change", func() bool { return title() == "Wizard" })
 	found, err := x.client.Find(context.Background(), "/Users", "userName", "mei.tanaka@northwind.example")
 	if err == nil {
 		err = x.client.Patch(
@@ -370,7 +372,7 @@ func TestSyncRunsOnAndFollowsWithinAMoment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.soon("a repair", func() bool { return title() == "Wizard" })
+	e.Soon("a repair", func() bool { return title() == "Wizard" })
 	res, err := http.Get("http://" + metrics + "/metrics")
 	if err != nil {
 		t.Fatal(err)

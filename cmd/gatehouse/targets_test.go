@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
+	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
 // TestATenantThatOthersReachAsksNoInternalAddress: whoever may test a connection names the address,
@@ -38,7 +40,7 @@ func TestATenantThatOthersReachAsksNoInternalAddress(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			at := freeAddress(t)
+			at := webtest.FreeAddress(t)
 			tn := startCommand(
 				t,
 				append(
@@ -56,9 +58,9 @@ func TestATenantThatOthersReachAsksNoInternalAddress(t *testing.T) {
 			here := func(address string) string {
 				return strings.Replace(address, "https://login.example.com", "http://"+at, 1)
 			}
-			e := ends{
-				t: t,
-				graph: graph.NewClient(
+			e := tenanttest.Graph{
+				T: t,
+				Client: graph.NewClient(
 					context.Background(),
 					here(tn.shown(t, `graph\s+(\S+)`)),
 					here(tn.shown(t, `token URL\s+(\S+)`)),
@@ -68,7 +70,7 @@ func TestATenantThatOthersReachAsksNoInternalAddress(t *testing.T) {
 				),
 			}
 			var made graph.ApplicationServicePrincipal
-			e.change(
+			e.Change(
 				http.MethodPost,
 				"/applicationTemplates/"+graph.AWSTemplateID+"/instantiate",
 				map[string]string{"displayName": "AWS"},
@@ -76,9 +78,9 @@ func TestATenantThatOthersReachAsksNoInternalAddress(t *testing.T) {
 			)
 			sync := "/servicePrincipals/" + made.ServicePrincipal.ID + "/synchronization"
 			var job graph.SynchronizationJob
-			e.change(http.MethodPost, sync+"/jobs", graph.SynchronizationJob{TemplateID: graph.AWSSyncTemplate}, &job)
+			e.Change(http.MethodPost, sync+"/jobs", graph.SynchronizationJob{TemplateID: graph.AWSSyncTemplate}, &job)
 			for _, address := range append(never, private...) {
-				status, _, text := e.ask(
+				status, _, text := e.Ask(
 					http.MethodPost,
 					sync+"/jobs/"+job.ID+"/validateCredentials",
 					graph.ValidateCredentials{
@@ -119,65 +121,6 @@ func TestWhoAsksItsOwnMachine(t *testing.T) {
 		h := &half{listen: c.listen, url: c.url, behindProxy: c.behindProxy}
 		if got := h.targets().Loopback; got != c.want {
 			t.Errorf("%+v: %v", c, got)
-		}
-	}
-}
-
-// TestWhatATestedTargetAnswersIsNotToldOn: the class of its status and a bounded reason, no more.
-func TestWhatATestedTargetAnswersIsNotToldOn(t *testing.T) {
-	t.Parallel()
-	d, _ := startDemo(t)
-	e := newEnds(t, d)
-	secret := strings.Repeat("s", 5000)
-	for name, c := range map[string]struct {
-		answer http.HandlerFunc
-		want   string
-	}{
-		"a page that is no SCIM": {func(w http.ResponseWriter, _ *http.Request) {
-			_, _ = w.Write([]byte("AKIA-" + secret))
-		}, "does not answer as a SCIM service"},
-		"an error's body": {func(w http.ResponseWriter, _ *http.Request) {
-			http.Error(w, "AKIA-"+secret, http.StatusTeapot)
-		}, "400 to 499"},
-		"a detail that is long": {func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(http.StatusBadGateway)
-			_, _ = w.Write([]byte(`{"detail":"\u001b]52;c;x\u0007 ` + secret + `AKIA-"}`))
-		}, "500 to 599"},
-		"no HTTP": {func(w http.ResponseWriter, _ *http.Request) {
-			conn, _, err := http.NewResponseController(w).Hijack()
-			if err == nil {
-				_, _ = conn.Write([]byte("AKIA-" + secret + "\r\n\r\n"))
-				_ = conn.Close()
-			}
-		}, "does not answer as"},
-		"another reason of the status": {func(w http.ResponseWriter, _ *http.Request) {
-			conn, _, err := http.NewResponseController(w).Hijack()
-			if err == nil {
-				_, _ = conn.Write([]byte("HTTP/1.1 404 AKIA-" + secret + "\r\nContent-Length: 0\r\n\r\n"))
-				_ = conn.Close()
-			}
-		}, "400 to 499"},
-		"a wrong token": {func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(http.StatusUnauthorized)
-		}, "does not accept the secret token"},
-	} {
-		server := httptest.NewServer(c.answer)
-		status, _, text := e.ask(
-			http.MethodPost,
-			"/servicePrincipals/"+d.Tenant.ServicePrincipalID+"/synchronization/jobs/"+d.Tenant.JobID+
-				"/validateCredentials",
-			graph.ValidateCredentials{
-				Credentials: []graph.KeyValue{
-					{Key: "BaseAddress", Value: server.URL},
-					{Key: "SecretToken", Value: "given"},
-				},
-			},
-		)
-		server.Close()
-		if status != http.StatusBadRequest || !strings.Contains(text, c.want) || strings.Contains(text, "AKIA") ||
-			strings.Contains(text, `\u001b`) ||
-			len(text) > 1000 {
-			t.Errorf("%s: %d %.1500s", name, status, text)
 		}
 	}
 }

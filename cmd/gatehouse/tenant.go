@@ -67,7 +67,7 @@ Other machines cannot reach the tenant without TLS (--tls-cert, --tls-key) or --
 			}
 			if queue != nil {
 				go queue.Run(ctx)
-				t.Notify = notifier(queue)
+				t.Notify = server.Notifier(queue)
 			}
 			jobs := syncjobs.New(t, h.log, h.targets().Client(syncjobs.AnswerTimeout))
 			jobs.Interval = r.interval

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
 // openTerminal opens a pseudo terminal: what a person types into, and what the program sees.
@@ -72,7 +74,7 @@ func TestTheFirstPasswordIsAskedForOnATerminal(t *testing.T) {
 			person, program := openTerminal(t)
 			seen := screen(person)
 			ctx, cancel := context.WithCancel(context.Background())
-			folder, at := t.TempDir(), freeAddress(t)
+			folder, at := t.TempDir(), webtest.FreeAddress(t)
 			ended := make(chan int, 1)
 			go func() {
 				ended <- run(
@@ -101,8 +103,8 @@ func TestTheFirstPasswordIsAskedForOnATerminal(t *testing.T) {
 				t.Fatal(err)
 			}
 			wait(t, seen, "is ready")
-			o := office{url: "http://" + at + k.prefix}
-			if v, _ := o.enter(t, "admin", rootPassword); !o.in(v) {
+			o := webtest.Office("http://" + at + k.prefix)
+			if v, _ := o.Enter(t, "admin", rootPassword); !o.In(v) {
 				t.Error("the password opens nothing")
 			}
 			kept, err := os.ReadFile(filepath.Join(folder, firstStartFile))
@@ -129,7 +131,7 @@ func TestTheFirstPasswordIsAskedForOnATerminal(t *testing.T) {
 			if code := <-ended; code != exitDone {
 				t.Errorf("set-password ended with %d", code)
 			}
-			if v, _ := o.enter(t, "admin", otherPassword); !o.in(v) || strings.Contains(seen.String(), otherPassword) {
+			if v, _ := o.Enter(t, "admin", otherPassword); !o.In(v) || strings.Contains(seen.String(), otherPassword) {
 				t.Error("the other password opens nothing, or was shown")
 			}
 			cancel()
@@ -153,7 +155,8 @@ func TestAPromptEndsWithTheProgram(t *testing.T) {
 	ended := make(chan int, 1)
 	go func() {
 		ended <- run(
-			ctx, []string{"serve", "--data", t.TempDir(), "--listen", freeAddress(t)}, program, program, program,
+			ctx, []string{"serve", "--data", t.TempDir(), "--listen", webtest.FreeAddress(t)}, program, program,
+			program,
 			noEnv,
 		)
 	}()

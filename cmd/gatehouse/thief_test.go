@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
 // TestACopyOfTheDatabasesTellsNoSecret reads a backup and the files of both databases as whoever
@@ -18,8 +20,8 @@ func TestACopyOfTheDatabasesTellsNoSecret(t *testing.T) {
 	folder := t.TempDir()
 	d, stop := startDemo(t, "--data", folder)
 	defer stop()
-	admin := newVisitor(t)
-	admin.send(http.MethodPost, d.Center.URL+"/console/login",
+	admin := webtest.New(t, nil)
+	admin.Send(http.MethodPost, d.Center.URL+"/console/login",
 		url.Values{"username": {d.Admin.UserName}, "password": {d.Admin.Password}})
 	secrets := map[string]string{
 		"the administrator's password": d.Admin.Password, "the access key": d.AWS.SecretAccessKey,
@@ -30,7 +32,7 @@ func TestACopyOfTheDatabasesTellsNoSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range admin.client.Jar.Cookies(base) {
+	for _, c := range admin.Client.Jar.Cookies(base) {
 		secrets["the session's cookie "+c.Name] = c.Value
 	}
 	if len(secrets) < 6 {

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/tenant"
@@ -50,20 +51,28 @@ func New(t testing.TB, address string) *tenant.Tenant {
 	return tn
 }
 
-// Serve serves every door of a tenant on a fresh store until the test ends. prepare may change the
-// tenant, and how its doors are set, before.
-func Serve(t testing.TB, prepare ...func(*tenant.Tenant, *server.Config)) *Server {
+// Prepare changes a tenant, or how its doors are set, before it is served.
+type Prepare func(*tenant.Tenant, *server.Config)
+
+// Movable gives a tenant a clock that Graph can move.
+func Movable(t *tenant.Tenant, _ *server.Config) {
+	t.Clock = &tenant.Clock{}
+	t.Now = t.Clock.Now
+}
+
+// Serve serves every door of a tenant on a fresh store until the test ends.
+func Serve(t testing.TB, prepare ...Prepare) *Server {
 	t.Helper()
 	return serve(t, false, prepare)
 }
 
 // ServeTLS is Serve over HTTPS, which official libraries want. Server.HTTP has the certificate.
-func ServeTLS(t testing.TB, prepare ...func(*tenant.Tenant, *server.Config)) *Server {
+func ServeTLS(t testing.TB, prepare ...Prepare) *Server {
 	t.Helper()
 	return serve(t, true, prepare)
 }
 
-func serve(t testing.TB, secure bool, prepare []func(*tenant.Tenant, *server.Config)) *Server {
+func serve(t testing.TB, secure bool, prepare []Prepare) *Server {
 	t.Helper()
 	at := httptest.NewUnstartedServer(nil)
 	scheme := "http://"
@@ -101,7 +110,7 @@ func (s *Server) Visitor() webtest.Visitor {
 // AdminCenter makes the administrator and signs in to the admin center.
 func (s *Server) AdminCenter() webtest.Visitor {
 	s.t.Helper()
-	if err := s.SetAdministrator(context.Background(), Actor, AdminName, Password); err != nil {
+	if err := s.SetAdministrator(context.Background(), audit.SystemActor, AdminName, Password); err != nil {
 		s.t.Fatal(err)
 	}
 	v := s.Visitor()
@@ -116,7 +125,7 @@ func (s *Server) AdminCenter() webtest.Visitor {
 func (s *Server) Seed(company tenant.Company) {
 	s.t.Helper()
 	company.PasswordHash = authn.HashPassword(Password)
-	if err := s.Import(context.Background(), Actor, company); err != nil {
+	if err := s.Import(context.Background(), audit.SystemActor, company); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -125,7 +134,7 @@ func (s *Server) Seed(company tenant.Company) {
 func (s *Server) NewPerson(userPrincipalName string) tenant.User {
 	s.t.Helper()
 	u := tenant.User{UserPrincipalName: userPrincipalName, DisplayName: userPrincipalName, Enabled: true}
-	u, err := s.CreateUser(context.Background(), Actor, u, Password)
+	u, err := s.CreateUser(context.Background(), audit.SystemActor, u, Password)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -135,7 +144,7 @@ func (s *Server) NewPerson(userPrincipalName string) tenant.User {
 // Graph makes a client that has all application permissions, and returns Graph as it sees it.
 func (s *Server) Graph() Graph {
 	s.t.Helper()
-	c, secret, err := s.CreateClient(context.Background(), Actor, "test")
+	c, secret, err := s.CreateClient(context.Background(), audit.SystemActor, "test")
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -1,0 +1,154 @@
+package graphserver_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/internal/pairtest"
+)
+
+func TestAttributeMappingsAndScopingFilters(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t)
+	job := e.JobPath()
+	const ingrid, grace = "ingrid.larsen@northwind.example", "grace.kim@northwind.example"
+	var s graph.SynchronizationSchema
+	e.Change(http.MethodGet, job+"/schema", nil, &s)
+	if title := pairtest.MappingOf(t, &s, "User", "title"); title.Source.Expression != "[jobTitle]" ||
+		title.Source.Type != "Attribute" || title.Source.Name != "jobTitle" {
+		t.Errorf("the mapping of title: %+v", title)
+	}
+
+	pairtest.MappingOf(t, &s, "User", "title").Source = graph.AttributeSource{
+		Expression: `Append([jobTitle], " (external)")`,
+	}
+	pairtest.MappingOf(t, &s, "User", "name.formatted").Source = graph.AttributeSource{
+		Expression: `SingleAppRoleAssignment([appRoleAssignments])`,
+	}
+	pairtest.MappingOf(t, &s, "User", "preferredLanguage").Source = graph.AttributeSource{
+		Name: "en-GB",
+		Type: "Constant",
+	}
+	e.Change(http.MethodPut, job+"/schema", s, nil)
+	e.Soon("the value of an expression", func() bool {
+		u := e.Find("/Users", "userName", ingrid)
+		return u.String("title") == "Analyst (external)" && u.Object("name")["formatted"] == "User" &&
+			u.String("preferredLanguage") == "en-GB"
+	})
+
+	s.Rules[0].ObjectMappings[0].Scope = &graph.ScopeFilter{
+		Groups: []graph.FilterGroup{{Name: "data people", Clauses: []graph.FilterClause{
+			{
+				SourceOperandName: "department",
+				OperatorName:      "EQUALS",
+				TargetOperand:     graph.FilterOperand{Values: []string{"Data"}},
+			}}}},
+	}
+	e.Change(http.MethodPut, job+"/schema", s, nil)
+	e.Soon("those outside the filter are disabled", func() bool {
+		return e.Find("/Users", "userName", grace)["active"] == false &&
+			e.Find("/Users", "userName", ingrid)["active"] == true
+	})
+	var x graph.KeyValue
+	e.Change(
+		http.MethodPost, job+"/provisionOnDemand",
+		onDemand(s.Rules[0].ID, graph.Subject{ObjectID: e.User(grace).ID, ObjectTypeName: "User"}), &x,
+	)
+	if !strings.Contains(x.Key, "Skipped") || !strings.Contains(x.Value, "data people department EQUALS Data") {
+		t.Errorf("on demand, out of scope: %s %s", x.Key, x.Value)
+	}
+
+	e.Change(http.MethodDelete, job+"/schema", nil, nil)
+	e.Soon("the default mappings", func() bool {
+		return e.Find("/Users", "userName", grace)["active"] == true &&
+			e.Find("/Users", "userName", ingrid).String("title") == "Analyst"
+	})
+
+	var page graph.Page[graph.FilterOperator]
+	e.Change(http.MethodGet, job+"/schema/filterOperators()", nil, &page)
+	var functions graph.Page[graph.Function]
+	e.Change(http.MethodGet, job+"/schema/functions()", nil, &functions)
+	var parsed graph.ParsedExpression
+	e.Change(
+		http.MethodPost,
+		job+"/schema/parseExpression",
+		map[string]any{
+			"expression":      `Join(" ", [a], "x")`,
+			"testInputObject": map[string]any{"properties": []any{map[string]any{"key": "a", "value": "1"}}},
+		},
+		&parsed,
+	)
+	if len(page.Value) < 14 || len(functions.Value) < 20 || !parsed.EvaluationSucceeded ||
+		len(parsed.EvaluationResult) != 1 || parsed.EvaluationResult[0] != "1 x" {
+		t.Errorf("%d operators, %d functions, %+v", len(page.Value), len(functions.Value), parsed)
+	}
+	var broken graph.ParsedExpression
+	e.Change(http.MethodPost, job+"/schema/parseExpression", map[string]any{"expression": `Join(" ",`}, &broken)
+	if broken.ParsingSucceeded || broken.Error == nil || !strings.Contains(broken.Error.Message, "character") {
+		t.Errorf("a broken expression: %+v", broken)
+	}
+
+	var stopped graph.ParsedExpression
+	nested := `[a]` // each level once doubled the time
+	for range 31 {
+		nested = `Replace(` + nested + `,"b",,,"c",,)`
+	}
+	object := map[string]any{"properties": []any{map[string]any{"key": "a", "value": strings.Repeat("a", 60<<10)}}}
+	e.Change(http.MethodPost, job+"/schema/parseExpression", map[string]any{"expression": nested}, &parsed)
+	e.Change(
+		http.MethodPost, job+"/schema/parseExpression",
+		map[string]any{"expression": `Replace([a],,"a*b|a",,"c",,)`, "testInputObject": object}, &stopped,
+	)
+	if !parsed.EvaluationSucceeded || stopped.EvaluationSucceeded || stopped.Error == nil ||
+		!strings.Contains(stopped.Error.Message, "may take no more") {
+		t.Errorf("nested: %+v; too much: %+v", parsed, stopped)
+	}
+	tester := url.Values{"expression": {`Replace("` + strings.Repeat("x", 9000) + `",,"x*y|x",,"c",,)`}}
+	admin := e.TenantAdministrator()
+	if _, page := admin.Send(
+		http.MethodGet, e.Tenant.URL+"/admin/apps/"+e.Tenant.ApplicationID+"/provisioning/mappings?"+tester.Encode(),
+		nil,
+	); !strings.Contains(page, "may take no more") {
+		t.Errorf("the admin center's tester: %s", page)
+	}
+
+	for name, edit := range map[string]func(*graph.SynchronizationSchema){
+		"title: at character 8": func(s *graph.SynchronizationSchema) {
+			pairtest.MappingOf(t, s, "User", "title").Source = graph.AttributeSource{Expression: "Append("}
+		},
+		"no matching attribute": func(s *graph.SynchronizationSchema) {
+			pairtest.MappingOf(t, s, "Group", "displayName").MatchingPriority = 0
+		},
+		"cannot be disabled": func(s *graph.SynchronizationSchema) { s.Rules[0].ObjectMappings[0].Enabled = false },
+		"groups is missing": func(s *graph.SynchronizationSchema) {
+			s.Rules[0].ObjectMappings[1].SourceObjectName = "User"
+		},
+		"exactly one": func(s *graph.SynchronizationSchema) { s.Rules = nil },
+		"operator": func(s *graph.SynchronizationSchema) {
+			s.Rules[0].ObjectMappings[0].Scope.Groups[0].Clauses[0].OperatorName = "LIKE"
+		},
+	} {
+		var wrong graph.SynchronizationSchema
+		data, err := json.Marshal(s)
+		if err == nil {
+			err = json.Unmarshal(data, &wrong)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		edit(&wrong)
+		err = e.Client.Do(context.Background(), http.MethodPut, job+"/schema", wrong, nil)
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func onDemand(rule string, s graph.Subject) map[string]any {
+	return map[string]any{"parameters": []any{map[string]any{"ruleId": rule, "subjects": []graph.Subject{s}}}}
+}
