@@ -46,16 +46,16 @@ type Administrator struct {
 	OneTimePassword bool       `json:"one_time_password"`
 }
 
-// Order is what a command asks for, and Answer what came of it.
-type (
-	Order  struct{ Do, Name, Password, By string }
-	Answer struct {
-		List     []Administrator
-		Password string // a one-time password
-		Notice   string
-		Refused  string // why a server refused the order
-	}
-)
+// Order is what a command asks for.
+type Order struct{ Do, Name, Password, By string }
+
+// Answer is what came of an order.
+type Answer struct {
+	List     []Administrator
+	Password string // a one-time password
+	Notice   string
+	Refused  string // why a server refused the order
+}
 
 // What can be ordered.
 const (

@@ -50,8 +50,9 @@ func TestThePairIsReachedByEachOfItsSettings(t *testing.T) { // not parallel: it
 		if cfg, err = config.LoadDefaultConfig(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if who, err = sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}); err != nil {
-			t.Errorf("by the environment: %v", err)
+		again, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+		if err != nil || *again.Arn != *who.Arn {
+			t.Errorf("by the environment the caller is %+v, %v", again, err)
 		}
 	})
 	t.Run("SCIM", func(t *testing.T) {

@@ -36,7 +36,7 @@ func readMembershipID(text center.MembershipID) (group, user, created int64, ok 
 		return 0, 0, 0, false
 	}
 	high, low := binary.BigEndian.Uint64(id[:8]), binary.BigEndian.Uint64(id[8:])
-	group = int64(high&0xfff<<20 | low>>42&0xfffff)
+	group = int64(high&0xfff<<20 | low>>42&0xfffff) // #nosec G115 -- 32 bits at most
 	user = int64(low >> 10 & maxSeq)
 	created = int64(high >> 16) // #nosec G115 -- 48 bits at most
 	return group, user, created, membershipID(group, user, created) == text
