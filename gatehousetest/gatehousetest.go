@@ -188,7 +188,7 @@ func (p *Pair) start(ctx context.Context, s settings) error {
 	var running sync.WaitGroup
 	running.Go(func() { queue.Run(background) })
 	running.Go(func() { p.center.Run(background) })
-	running.Go(func() { jobs.Run(background) })
+	running.Go(func() { p.tenant.Run(background) })
 	p.atEnd(func() error { cancel(); running.Wait(); return nil })
 	var state connect.State
 	if s.connected {

@@ -22,7 +22,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
-// Server is a whole tenant, served over HTTP on loopback, with its provisioning jobs running. What
+// Server is a whole tenant, served over HTTP on loopback, that does its own work meanwhile. What
 // a test does not ask for is not made.
 type Server struct {
 	*tenant.Tenant
@@ -92,7 +92,7 @@ func serve(t testing.TB, secure bool, prepare []Prepare) *Server {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { cfg.Jobs.Run(ctx) })
+	running.Go(func() { tn.Run(ctx) })
 	t.Cleanup(func() {
 		cancel()
 		running.Wait()
