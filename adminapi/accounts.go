@@ -37,7 +37,7 @@ func ReadAccounts(from io.Reader) ([]Account, error) {
 		return nil, err
 	}
 	if len(accounts) == 0 {
-		return nil, errors.New("there are no accounts in it")
+		return nil, errors.New("it has no accounts")
 	}
 	for i := range accounts {
 		switch accounts[i].Status {
@@ -53,7 +53,7 @@ func ReadAccounts(from io.Reader) ([]Account, error) {
 func accountsOfCSV(data []byte) ([]Account, error) {
 	rows, err := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff")))).ReadAll()
 	if err != nil || len(rows) == 0 {
-		return nil, errors.Join(errors.New("it is no CSV"), err)
+		return nil, errors.Join(errors.New("it is not CSV"), err)
 	}
 	column := map[string]int{}
 	for i, name := range rows[0] {

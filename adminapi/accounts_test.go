@@ -53,10 +53,10 @@ func TestReadAccounts(t *testing.T) {
 		"id,name\n":                  "no accounts",
 		"{":                          "list-accounts",
 		"{\"Accounts\":[]}":          "no accounts",
-		"":                           "no CSV",
-		"id,name\n1,2,3\n":           "no CSV",
+		"":                           "not CSV",
+		"id,name\n1,2,3\n":           "not CSV",
 		strings.Repeat("x", 17<<20):  "16 MiB",
-		"id,name\n\"1,\"2\",\n\n\"x": "no CSV",
+		"id,name\n\"1,\"2\",\n\n\"x": "not CSV",
 	} {
 		if _, err := adminapi.ReadAccounts(strings.NewReader(text)); err == nil ||
 			!strings.Contains(err.Error(), want) {

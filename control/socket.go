@@ -124,13 +124,13 @@ func closedToOthers(folder, data string) error {
 		return err
 	}
 	if !at.IsDir() || !sameOwner(at, of) {
-		return fmt.Errorf("%s is not of the user whose data folder it is", folder)
+		return fmt.Errorf("%s does not belong to the owner of the data folder", folder)
 	}
 	return nil
 }
 
 // errNoOrders says that the server which uses a data folder does not answer there.
-var errNoOrders = errors.New("the server there takes no orders: use its page, or stop it and try again")
+var errNoOrders = errors.New("the server takes no orders: use its administrators page, or stop it and try again")
 
 // send has the server that uses a data folder carry out an order.
 func send(ctx context.Context, data string, o Order) (a Answer, err error) {

@@ -346,9 +346,9 @@ func TestWhatIsNotThereIsNamed(t *testing.T) {
 	t.Parallel()
 	from, to := newSource(t), newTarget(t, center.ProfileStandard)
 	for want, set := range map[string]func(*Config){
-		`the group "Nobody"`: func(c *Config) { c.Groups = []string{"Nobody"} },
-		"who is assigned":    func(c *Config) { c.Application = "Nothing" },
-		"ask " + to.endpoint: func(c *Config) { c.Token = "wrong" },
+		`the group "Nobody"`:   func(c *Config) { c.Groups = []string{"Nobody"} },
+		"read the assignments": func(c *Config) { c.Application = "Nothing" },
+		"ask " + to.endpoint:   func(c *Config) { c.Token = "wrong" },
 		"read http": func(c *Config) {
 			c.Source = &graph.Client{BaseURL: from.URL, HTTP: http.DefaultClient}
 		},

@@ -76,7 +76,7 @@ func foldIfSound(ctx context.Context, path string, migrations fs.FS) error {
 func setAside(path, kept string, occupied bool) error {
 	if occupied {
 		if _, err := os.Lstat(kept); err == nil {
-			return fmt.Errorf("%s is there already", kept)
+			return fmt.Errorf("%s already exists", kept)
 		}
 		// Some file systems have no links: there, the file has no name of its own for a moment.
 		if os.Link(path, kept) != nil {

@@ -248,7 +248,7 @@ func (c *sqliteConn) endSnapshot() error {
 func (d *sqliteDB) backup(ctx context.Context, path string) (err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) // #nosec G304 -- what the operator named
 	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("%s is there already", path)
+		return fmt.Errorf("%s already exists", path)
 	}
 	if err != nil {
 		return err

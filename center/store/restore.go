@@ -23,7 +23,7 @@ func Restore(
 ) (kept string, err error) {
 	from, err := OpenBeside(ctx, backup)
 	if err != nil {
-		return "", fmt.Errorf("%s is no backup that can be restored: %w", backup, err)
+		return "", fmt.Errorf("%s is not a backup that can be restored: %w", backup, err)
 	}
 	problems, err := from.Check(ctx, func(int) {})
 	if err == nil {

@@ -61,8 +61,8 @@ func TestOnlyAGoodBackupIsRestored(t *testing.T) {
 		opens   func(center.Reader) error
 		want    string
 	}{
-		"no database":        {garbage, true, opens, "is no backup that can be restored"},
-		"nothing":            {filepath.Join(folder, "x"), true, opens, "is no backup that can be restored"},
+		"no database":        {garbage, true, opens, "is not a backup that can be restored"},
+		"nothing":            {filepath.Join(folder, "x"), true, opens, "is not a backup that can be restored"},
 		"damaged":            {damaged, true, opens, "is damaged, nothing was changed"},
 		"another master key": {backup, true, func(center.Reader) error { return wrongKey }, wrongKey.Error()},
 		"over other data":    {backup, false, opens, store.ErrOccupied.Error()},

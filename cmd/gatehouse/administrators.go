@@ -276,8 +276,8 @@ must change it at the next sign-in. Sessions that were opened with the old passw
 					err = errors.New("you typed no password: nothing was changed")
 				}
 			default:
-				return usageError{errors.New("there is no terminal to ask for the password: " +
-					"give --password-file or --one-time")}
+				return usageError{errors.New("cannot ask for the password without a terminal: " +
+					"use --password-file or --one-time")}
 			}
 			if err != nil {
 				return err

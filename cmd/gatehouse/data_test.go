@@ -46,7 +46,7 @@ func TestDataIsBackedUpRestoredExportedImportedAndChecked(t *testing.T) {
 		t.Errorf("the check while serving: %s", out)
 	}
 	good("backup", backup, "--data", data)
-	bad("there already", "backup", backup, "--data", data)
+	bad("already exists", "backup", backup, "--data", data)
 	bad("has no center's data", "backup", filepath.Join(elsewhere, "x"), "--data", elsewhere)
 	good("export", people, "--data", data)
 	lines := strings.Split(strings.TrimSpace(good("export", "--data", data)), "\n")
@@ -84,7 +84,7 @@ func TestDataIsBackedUpRestoredExportedImportedAndChecked(t *testing.T) {
 	if err := os.WriteFile(backup+".broken", []byte("SQLite format 3\x00 but not really"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	bad("no backup", "restore", backup+".broken", "--data", data, "--force")
+	bad("not a backup", "restore", backup+".broken", "--data", data, "--force")
 
 	// Import into another center, twice.
 	good("import", people, "--data", fresh, "--dry-run")

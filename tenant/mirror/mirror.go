@@ -87,8 +87,8 @@ func (m *Mirror) pull(ctx context.Context, c collection) (full bool, err error) 
 	if link != "" {
 		if !m.Graph.Has(link) {
 			return false, fmt.Errorf(
-				"this directory was read from another Microsoft Graph than %s, whose token is not sent there: "+
-					"name the Graph that it was read from, or begin with an empty data folder",
+				"this directory was read from another Microsoft Graph than %s, and the token is not sent there: "+
+					"use the Graph that it was read from, or start with an empty data folder",
 				m.Graph.BaseURL,
 			)
 		}
@@ -407,7 +407,7 @@ func (m *Mirror) Assigned(ctx context.Context, servicePrincipalThere, servicePri
 		ctx, m.Graph, "/servicePrincipals/"+url.PathEscape(servicePrincipalThere)+"/appRoleAssignedTo?$top=999",
 	)
 	if err != nil {
-		return fmt.Errorf("read who is assigned: %w", err)
+		return fmt.Errorf("read the assignments: %w", err)
 	}
 	ids := make([]string, 0, len(list))
 	for _, a := range list {
