@@ -78,6 +78,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"control", "audit authn names sqldb"},
 	{"inbound", "audit"},
 	{"scim", "names"}, {"saml", ""}, {"awsapi", ""}, {"graph", "names"}, {"adminapi", ""}, // wire packages
+	{"graph/signin", "graph"},
 	// shared packages
 	{"audit", ""}, {"names", ""}, {"refusal", ""}, {"authn", ""}, {"sqldb", ""}, {"mail", ""}, {"outbound", ""},
 	{"sqldb/sqldbtest", ""},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/connect"
+	"github.com/gatehouse-id/gatehouse/graph/signin"
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
@@ -70,7 +71,7 @@ func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.
 	client := outbound.Operator.Client(clientTimeout)
 	admin, mistakes := s.center.client(w.env, client)
 	mistakes = append(mistakes, s.tenant.check()...)
-	if s.tenant.loginURL == "" && (s.tenant.token != "" || s.tenant.signIn != signInClient) {
+	if s.tenant.LoginURL == "" && (s.tenant.Token != "" || s.tenant.Method != signin.Client) {
 		mistakes = append(mistakes, errors.New("--login-url is missing: the federation metadata is read there"))
 	}
 	if s.scope != "assigned" && s.scope != "all" {
@@ -90,7 +91,7 @@ func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.
 		Graph: tenant,
 		Admin: admin,
 		LoginURL: strings.TrimRight(
-			s.tenant.loginURL, "/",
+			s.tenant.LoginURL, "/",
 		),
 		HTTP:    client,
 		AppName: s.name,
