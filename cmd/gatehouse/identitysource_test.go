@@ -110,9 +110,9 @@ func watchMetadata(t *testing.T, admin webtest.Visitor, settings, metadata strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	descriptor := `<KeyDescriptor use="signing"><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data><X509Certificate>` + base64.StdEncoding.EncodeToString(
-		key.Certificate.Raw,
-	) + `</X509Certificate></X509Data></KeyInfo></KeyDescriptor>`
+	descriptor := `<KeyDescriptor use="signing"><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data>` +
+		`<X509Certificate>` + base64.StdEncoding.EncodeToString(key.Certificate.Raw) + `</X509Certificate>` +
+		`</X509Data></KeyInfo></KeyDescriptor>`
 	published = strings.Replace(metadata, "<SingleLogoutService", descriptor+"<SingleLogoutService", 1)
 	page := admin.Does(
 		settings+"/metadata", url.Values{"url": {server.URL}},
