@@ -30,7 +30,7 @@ func ReadAccounts(from io.Reader) ([]Account, error) {
 	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
 		var in Accounts
 		if err := json.Unmarshal(data, &in); err != nil {
-			return nil, fmt.Errorf("want what `aws organizations list-accounts` prints: %w", err)
+			return nil, fmt.Errorf("use the output of `aws organizations list-accounts`: %w", err)
 		}
 		accounts = in.Accounts
 	} else if accounts, err = accountsOfCSV(data); err != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // ErrUnfinished says that work of the center went on for longer than ctx allows.
-var ErrUnfinished = errors.New("the center has not finished in time, and goes on")
+var ErrUnfinished = errors.New("the center did not finish in time, and continues")
 
 // pollEach is the time between two looks at work of the center.
 const pollEach = 200 * time.Millisecond //bound:none how often, not how much

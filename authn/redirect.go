@@ -36,7 +36,7 @@ var hostName = regexp.MustCompile(`^([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)*[a-z_](
 // restOfURI is what may follow the host: the characters of RFC 3986, each % with its two digits.
 var restOfURI = regexp.MustCompile(`^([/?#]([A-Za-z0-9._~!$&'()*+,;=:@/?#-]|%[0-9A-Fa-f]{2})*)?$`)
 
-var errRedirect = errors.New("want http or https, a host without a user name, a port from 1 to 65535 and no fragment")
+var errRedirect = errors.New("use http or https, a host without a user name, a port from 1 to 65535 and no fragment")
 
 // ParseRedirectURI reads a redirect URI: http or https, a plain host, no user information, a port
 // in numbers, no fragment, and only characters that every parser of URLs reads in the same way.

@@ -100,7 +100,7 @@ func (s *Sealer) Seal(purpose string, plain []byte) string {
 }
 
 // ErrSealed is returned for a value that this master key did not seal for this purpose.
-var ErrSealed = errors.New("a sealed value does not open: it is damaged, or sealed with another master key")
+var ErrSealed = errors.New("a sealed value cannot be opened: it is damaged, or was sealed with another master key")
 
 // Open decrypts what Seal made for the same purpose, or fails with ErrSealed.
 func (s *Sealer) Open(purpose, sealed string) ([]byte, error) {

@@ -117,7 +117,7 @@ func (p *RelyingParty) FinishLogin(h Holder, state, response []byte) (which int,
 			return i, credential, err
 		}
 	}
-	return 0, nil, errors.New("the key's answer: another key")
+	return 0, nil, errors.New("the answer comes from another key")
 }
 
 // user is a Holder as the library wants it.

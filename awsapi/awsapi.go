@@ -99,7 +99,7 @@ func Op[In, Out any](name string, access Access, fn func(context.Context, Caller
 func OpOf[In, Out any](name string, access Access, shape *Shape,
 	fn func(context.Context, Caller, In) (Out, error)) Operation {
 	if missing := shape.missing(reflect.TypeFor[In](), ""); missing != "" {
-		panic(name + " takes no notice of the member " + missing)
+		panic(name + " ignores the member " + missing)
 	}
 	return Operation{name, access, func(ctx context.Context, who Caller, body []byte) (any, error) {
 		var in In
@@ -210,7 +210,7 @@ func onlyParameters(form url.Values, known []string) error {
 			return unknown(name).in(form.Get("Action"))
 		}
 		if len(values) > 1 {
-			return &Error{Code: "ValidationError", Message: name + " stands twice"}
+			return &Error{Code: "ValidationError", Message: "duplicate parameter: " + name}
 		}
 	}
 	return nil
@@ -271,7 +271,7 @@ func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error
 		return nil, &Error{
 			Code:    "RequestEntityTooLargeException",
 			Status:  http.StatusRequestEntityTooLarge,
-			Message: fmt.Sprintf("the body is larger than %d KiB, or did not come", most>>10),
+			Message: fmt.Sprintf("the body is larger than %d KiB, or did not arrive", most>>10),
 		}
 	}
 	return body.Bytes(), nil

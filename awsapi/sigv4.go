@@ -135,7 +135,7 @@ func (v *Verifier) claim(r *http.Request, service string) (claim, Caller, error)
 	c.stamp = r.Header.Get("X-Amz-Date")
 	at, err := time.Parse(amzDate, c.stamp)
 	if err != nil || len(c.stamp) != len(amzDate) { // time.Parse takes fractions of a second as well
-		return c, who, incomplete("X-Amz-Date is missing, or has not the form " + amzDate)
+		return c, who, incomplete("X-Amz-Date is missing, or does not have the form " + amzDate)
 	}
 	if day := c.stamp[:8]; a.date != day { // exactly: a key that is made without a day would be good for ever
 		return c, who, &Error{

@@ -41,7 +41,7 @@ func accessControl(all []AssertedAttribute) (map[string]string, error) {
 			Check:  checkAttributes,
 			Want:   want,
 			Got:    got,
-			Detail: "attributes for access control are enabled, which sets rules for all attributes",
+			Detail: "attributes for access control are enabled, and their rules apply to all attributes",
 		}
 	}
 	if len(all) > maxAttributes {
@@ -53,7 +53,7 @@ func accessControl(all []AssertedAttribute) (map[string]string, error) {
 		case seen[a.Name]:
 			return nil, refuse("each attribute once", a.Name+" twice")
 		case len(a.Values) > 1:
-			return nil, refuse("one value an attribute", fmt.Sprintf("%s with %d values", a.Name, len(a.Values)))
+			return nil, refuse("one value per attribute", fmt.Sprintf("%s with %d values", a.Name, len(a.Values)))
 		case a.Structured:
 			return nil, refuse("plain text as value", a.Name+" with XML in it")
 		case !nameFormats[a.NameFormat]:
@@ -66,7 +66,7 @@ func accessControl(all []AssertedAttribute) (map[string]string, error) {
 			continue
 		}
 		if !tagKey.MatchString(key) {
-			return nil, refuse("a key of 1 to 128 letters, digits, blanks and _ . : / = + - @", key)
+			return nil, refuse("a key of 1 to 128 letters, digits, spaces and _ . : / = + - @", key)
 		}
 		if utf8.RuneCountInString(a.Values[0]) > maxAttributeValue {
 			return nil, refuse("values of at most 256 characters", key)

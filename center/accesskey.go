@@ -86,7 +86,7 @@ func (c *Center) CreateAccessKey(
 			return principal, &refusal.Error{
 				Code:   InvalidValue,
 				Field:  "role",
-				Detail: "want administrator, user-administrator or read-only",
+				Detail: "use administrator, user-administrator or read-only",
 			}
 		}
 		if strings.TrimSpace(principal) == "" {

@@ -94,7 +94,7 @@ func (c *Center) PutAccounts(ctx context.Context, by audit.Actor, accounts []Acc
 
 func (a Account) check() error {
 	if !accountID.MatchString(a.ID) {
-		return &refusal.Error{Code: InvalidValue, Field: "AccountId", Subject: a.ID, Detail: "want 12 digits"}
+		return &refusal.Error{Code: InvalidValue, Field: "AccountId", Subject: a.ID, Detail: "use 12 digits"}
 	}
 	if a.Name == "" {
 		return &refusal.Error{Code: MissingValue, Field: "Name", Subject: a.ID}

@@ -79,7 +79,7 @@ func (c *Center) CheckRole(ctx context.Context) (bool, error) {
 		return false, ctx.Err()
 	}
 	if said != nil {
-		drift = []string{"it could not be looked at: " + reasonOf(said)}
+		drift = []string{"it could not be checked: " + reasonOf(said)}
 	}
 	return true, c.noteDrift(ctx, p, drift)
 }

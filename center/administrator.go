@@ -86,7 +86,7 @@ func (c *Center) Administrators(ctx context.Context) (all []AdministratorSummary
 
 func checkAdministratorName(name string) error {
 	if name == "" || name != strings.TrimSpace(name) {
-		detail := "want a name that neither begins nor ends with a blank"
+		detail := "use a name that does not begin or end with a space"
 		return &refusal.Error{Code: InvalidValue, Field: "name", Detail: detail}
 	}
 	return checkText("name", name, maxUserName)

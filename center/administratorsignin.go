@@ -83,8 +83,8 @@ func (c *Center) noteAdministrator(tx Tx, by audit.Actor, name string) (breakGla
 		return false, err
 	}
 	e := c.event(by, "BreakGlassAdministratorUsed", name, nil)
-	e.Detail = "a local administrator has signed in to the console while users sign in at the identity provider; " +
-		"if nobody was to, sign the administrator out and set another password"
+	e.Detail = "a local administrator signed in to the console while users sign in at the identity provider; " +
+		"if you did not expect this, sign the administrator out and set another password"
 	return true, tx.AppendEvent(e)
 }
 

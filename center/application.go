@@ -143,7 +143,7 @@ func (a Application) check() error {
 		return &refusal.Error{Code: ApplicationProviderNotFound, Subject: a.ProviderARN}
 	}
 	if n := utf8.RuneCountInString(a.Name); n < 1 || n > maxApplicationName || strings.TrimSpace(a.Name) == "" {
-		return refuse("Name", "want 1 to 100 characters")
+		return refuse("Name", "use 1 to 100 characters")
 	}
 	if err := checkText("Name", a.Name, maxApplicationName); err != nil {
 		return err
@@ -154,7 +154,7 @@ func (a Application) check() error {
 	if a.OpensItself && a.URL == "" {
 		return refuse(
 			"PortalOptions.SignInOptions.ApplicationUrl",
-			"an application that begins the sign-in itself needs its URL",
+			"an application that starts the sign-in itself needs its URL",
 		)
 	}
 	if err := checkPolicy("ActorPolicy", a.ActorPolicy); err != nil {
@@ -162,7 +162,7 @@ func (a Application) check() error {
 	}
 	for _, s := range a.AccessScopes {
 		if !scopeName.MatchString(s.Scope) || len(s.Targets) > maxInList {
-			return refuse("Scope", "want one to three names with colons between them, and at most 10 targets")
+			return refuse("Scope", "use one to three names separated by colons, and at most 10 targets")
 		}
 	}
 	for _, g := range a.Grants {
@@ -190,7 +190,7 @@ func (a Application) checkAddresses(old Application) error {
 		return &refusal.Error{
 			Code:   InvalidValue,
 			Field:  "PortalOptions.SignInOptions.ApplicationUrl",
-			Detail: "want an http or https URL with at most 500 characters after the scheme, and without a user name",
+			Detail: "use an http or https URL with at most 500 characters after the scheme, and without a user name",
 		}
 	}
 	before := map[string]bool{}
@@ -205,7 +205,7 @@ func (a Application) checkAddresses(old Application) error {
 				return &refusal.Error{
 					Code:   InvalidValue,
 					Field:  "Grant.AuthorizationCode.RedirectUris",
-					Detail: "want http or https URIs without a user name and a fragment",
+					Detail: "use http or https URIs without a user name and a fragment",
 				}
 			}
 		}

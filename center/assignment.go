@@ -217,7 +217,7 @@ func checkPrincipal(r Reader, of PrincipalType, id string) error {
 		_, err := r.Group(GroupID(id))
 		return refusal.IfNoRow(err, GroupNotFound, id)
 	}
-	return &refusal.Error{Code: InvalidValue, Field: "PrincipalType", Detail: "want USER or GROUP"}
+	return &refusal.Error{Code: InvalidValue, Field: "PrincipalType", Detail: "use USER or GROUP"}
 }
 
 // DeleteAssignment takes a permission set from a principal. When there is no such assignment the

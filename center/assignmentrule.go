@@ -104,7 +104,7 @@ func (c *Center) CreateAssignmentRule(
 			return "", &refusal.Error{
 				Code:   InvalidValue,
 				Field:  "Unit",
-				Detail: "want exactly one of an organizational unit and a tag",
+				Detail: "use exactly one of an organizational unit and a tag",
 			}
 		}
 		if rule.Tag != nil {

@@ -40,7 +40,7 @@ func (c *Center) verifyPassword(ctx context.Context, a attempt, then func(Passwo
 			a.by,
 			action,
 			a.name,
-			&refusal.Error{Code: SignInFailed, Detail: "nobody can have this name"},
+			&refusal.Error{Code: SignInFailed, Detail: "no user can have this name"},
 		)
 	}
 	applicant, err := c.applicant(ctx, a)

@@ -106,7 +106,7 @@ func (c *Center) answered(tx Tx, a VerifiedAssertion, from Browser) (request Aut
 		return AuthnRequest{}, &refusal.Error{
 			Code:    RequestUnknown,
 			Subject: a.InResponseTo,
-			Detail:  "this browser has sent no such request, or too long ago",
+			Detail:  "this browser sent no such request, or sent it too long ago",
 		}
 	case !request.ForcedAt.IsZero() && a.AuthnInstant.Before(request.ForcedAt.Add(-clockSkew)):
 		return request, &refusal.Error{
@@ -114,12 +114,12 @@ func (c *Center) answered(tx Tx, a VerifiedAssertion, from Browser) (request Aut
 			Check:  checkFresh,
 			Want:   "a sign-in at the identity provider after " + request.ForcedAt.Format(time.RFC3339),
 			Got:    a.AuthnInstant.Format(time.RFC3339),
-			Detail: "the identity provider was to ask for credentials anew (ForceAuthn) and did not",
+			Detail: "the identity provider did not ask for credentials again, as ForceAuthn requires",
 		}
 	}
 	used := usedRequest + request.ID
 	if err := unused(
-		tx, used, &refusal.Error{Code: RequestUnknown, Subject: request.ID, Detail: "the request was answered before"},
+		tx, used, &refusal.Error{Code: RequestUnknown, Subject: request.ID, Detail: "the request was already answered"},
 	); err != nil {
 		return request, err
 	}

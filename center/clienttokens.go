@@ -59,7 +59,7 @@ func (c *Center) TokensForDevice(ctx context.Context, by audit.Actor, r TokenReq
 	return c.redeem(ctx, by, client, r.DeviceCode, func(g ClientGrant) error {
 		switch {
 		case g.UserCode == "":
-			return &refusal.Error{Code: GrantInvalid, Detail: "this is no device code"}
+			return &refusal.Error{Code: GrantInvalid, Detail: "this is not a device code"}
 		case g.Denied:
 			return &refusal.Error{Code: GrantDenied, Subject: g.Client}
 		case !c.now().Before(g.ExpiresAt):
@@ -87,12 +87,12 @@ func (c *Center) TokensForCode(ctx context.Context, by audit.Actor, r TokenReque
 		case g.RedirectURI != r.RedirectURI:
 			return &refusal.Error{
 				Code:   GrantInvalid,
-				Detail: "the redirect URI is another one",
+				Detail: "the redirect URI is different",
 				Want:   g.RedirectURI,
 				Got:    r.RedirectURI,
 			}
 		case !proves(r.Verifier, g.Challenge):
-			return &refusal.Error{Code: GrantInvalid, Detail: "the code verifier does not belong to the code challenge"}
+			return &refusal.Error{Code: GrantInvalid, Detail: "the code verifier does not match the code challenge"}
 		}
 		return nil
 	})
@@ -138,7 +138,7 @@ func (c *Center) redeem(
 			return client.Name, &refusal.Error{
 				Code:    GrantInvalid,
 				Subject: client.Name,
-				Detail:  "the code was used before",
+				Detail:  "the code was already used",
 			}
 		}
 		if err != nil {
@@ -203,7 +203,7 @@ func (c *Center) openClientSession(
 func (c *Center) usedAgain(ctx context.Context, by audit.Actor, g ClientGrant) error {
 	err := c.Refuse(
 		ctx, by, ActionCreateToken.String(), g.Client,
-		&refusal.Error{Code: GrantInvalid, Subject: g.Client, Detail: "the code was used before"},
+		&refusal.Error{Code: GrantInvalid, Subject: g.Client, Detail: "the code was already used"},
 	)
 	by.Kind = audit.User
 	return errors.Join(err, c.endStolen(ctx, by, g))
@@ -306,7 +306,7 @@ func (c *Center) RefreshTokens(ctx context.Context, by audit.Actor, r TokenReque
 		case t.Generation == s.Generation-1 && c.now().Sub(s.RefreshedAt) < refreshGrace: // the same successor again
 		default:
 			stolen = true
-			return subject, refuse(subject, "the refresh token was used before: its session ends")
+			return subject, refuse(subject, "the refresh token was already used: its session ends")
 		}
 		tokens = c.tokens(s, true)
 		return subject, tx.PutSession(s)

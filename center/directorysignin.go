@@ -254,7 +254,7 @@ func (c *Center) finishStep(s *signingIn, err error) (Progress, error) {
 	}
 	if s.breakGlass {
 		c.Log.Warn(
-			"audit alert: a local administrator has signed in to the console", "administrator", s.user.UserName,
+			"audit alert: a local administrator signed in to the console", "administrator", s.user.UserName,
 			"address", s.by.Address, "request_id", s.by.RequestID,
 		)
 	}
@@ -317,7 +317,7 @@ func (c *Center) goOn(
 		// No page passes over the step that is due, and a ticket of the portal is none of the
 		// console, whose sessions may do more.
 		if s.ticket.Step != want || isAdministrator(s.ticket.Principal) != from.Console {
-			return by.Name, &refusal.Error{Code: TicketInvalid, Detail: "the sign-in waits for something else"}
+			return by.Name, &refusal.Error{Code: TicketInvalid, Detail: "the sign-in is waiting for another step"}
 		}
 		password, err := tx.Password(s.ticket.Principal)
 		if err != nil {
@@ -407,7 +407,7 @@ func (c *Center) SignInWithCode(
 		s.ticket.Shown = true
 		if want == StepCode {
 			if !authn.Equal(s.ticket.CodeDigest, authn.Digest(code)) {
-				return &refusal.Error{Code: FactorRefused, Detail: "wrong code from the mail"}
+				return &refusal.Error{Code: FactorRefused, Detail: "wrong code from the email"}
 			}
 			return nil
 		}
@@ -461,7 +461,7 @@ func (c *Center) SignInWithKey(
 			}
 		}
 		if c.relyingParty == nil || len(s.ticket.Challenge) == 0 {
-			return &refusal.Error{Code: FactorRefused, Detail: "no security key was asked for"}
+			return &refusal.Error{Code: FactorRefused, Detail: "no security key was requested"}
 		}
 		which, credential, err := c.relyingParty.FinishLogin(
 			holder(s.ticket.Principal, s.user.UserName, keys), s.ticket.Challenge, response,
@@ -482,7 +482,7 @@ func (c *Center) EnrolSigningIn(ctx context.Context, ticket string) (Enrolment, 
 		return Enrolment{}, err
 	}
 	if p.Step != StepRegister {
-		return Enrolment{}, &refusal.Error{Code: TicketInvalid, Detail: "the sign-in waits for something else"}
+		return Enrolment{}, &refusal.Error{Code: TicketInvalid, Detail: "the sign-in is waiting for another step"}
 	}
 	return c.Enrol(ctx, string(p.User.ID), p.User.UserName)
 }

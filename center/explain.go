@@ -59,10 +59,10 @@ func (c *Center) counted(ctx context.Context, reference string) (out []Explanati
 			continue
 		}
 		x := ExplainEvent(e)
-		x.What = "no event has this reference; so many requests were refused in its minute that this one, " +
-			"if it was one of them, was only counted. They were: " + x.What
+		x.What = "no event has this reference; so many requests were refused in its minute that some were " +
+			"only counted, and this may be one of them. They were refused for: " + x.What
 		if e.Action == audit.SeveralKinds {
-			x.What += "refused for various reasons"
+			x.What += "various reasons"
 		}
 		out = append(out, x)
 	}
@@ -70,7 +70,7 @@ func (c *Center) counted(ctx context.Context, reference string) (out []Explanati
 		return nil, &refusal.Error{
 			Code:    RequestNotFound,
 			Subject: reference,
-			Detail:  "no event has this reference, and no refusals were only counted in its minute",
+			Detail:  "no event has this reference, and every refusal of that minute has an event",
 		}
 	}
 	return out, nil

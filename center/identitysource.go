@@ -119,7 +119,7 @@ func (i IdPConfiguration) CheckAddresses() error {
 			return &refusal.Error{
 				Code:   MetadataInvalid,
 				Field:  "SingleSignOnService",
-				Detail: "want an https address for the HTTP-Redirect binding",
+				Detail: "use an https address for the HTTP-Redirect binding",
 			}
 		}
 	}
@@ -454,7 +454,7 @@ func (c *Center) changeSource(
 	return c.change(ctx, by, action, func(tx Tx) (string, error) {
 		s, err := source(tx)
 		if err == nil && confirmation != Confirmation {
-			err = &refusal.Error{Code: ConfirmationMissing, Detail: "the word is " + Confirmation}
+			err = &refusal.Error{Code: ConfirmationMissing, Detail: "enter the word " + Confirmation}
 		}
 		if err != nil {
 			return subject, err

@@ -44,7 +44,7 @@ func ReadCertificate(data []byte) ([]byte, error) {
 	}
 	if block, rest := pem.Decode(data); block != nil {
 		if block.Type != certificateEnding || len(bytes.TrimSpace(rest)) > 0 {
-			return nil, &refusal.Error{Code: CertificateInvalid, Detail: "want one certificate and nothing else"}
+			return nil, &refusal.Error{Code: CertificateInvalid, Detail: "use one certificate and nothing else"}
 		}
 		data = block.Bytes
 	}
@@ -59,7 +59,7 @@ func ReadCertificate(data []byte) ([]byte, error) {
 		}
 	case *ecdsa.PublicKey:
 	default:
-		return nil, &refusal.Error{Code: CertificateInvalid, Detail: "want an RSA or an elliptic-curve key"}
+		return nil, &refusal.Error{Code: CertificateInvalid, Detail: "use an RSA or an elliptic-curve key"}
 	}
 	return cert.Raw, nil
 }
@@ -99,7 +99,7 @@ func (c *Center) ImportIdPCertificate(ctx context.Context, by audit.Actor, der [
 		if len(idp.Certificates) >= maxCertificates {
 			return Thumbprint(der), &refusal.Error{
 				Code:   CertificateInvalid,
-				Detail: "there are ten already: delete one first",
+				Detail: "there are already ten: delete one first",
 			}
 		}
 		idp.Certificates = append(slices.Clone(idp.Certificates), der)
@@ -118,7 +118,7 @@ func (c *Center) DeleteIdPCertificate(ctx context.Context, by audit.Actor, thumb
 		)
 		switch {
 		case confirmation != DeleteConfirmation:
-			return thumbprint, &refusal.Error{Code: ConfirmationMissing, Detail: "the word is " + DeleteConfirmation}
+			return thumbprint, &refusal.Error{Code: ConfirmationMissing, Detail: "enter the word " + DeleteConfirmation}
 		case len(left) == len(idp.Certificates):
 			return thumbprint, &refusal.Error{Code: CertificateNotFound, Subject: thumbprint}
 		case len(left) == 0:

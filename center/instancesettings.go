@@ -76,7 +76,7 @@ func (c *Center) RenameInstance(ctx context.Context, by audit.Actor, name string
 			return &refusal.Error{
 				Code:   InvalidValue,
 				Field:  "Name",
-				Detail: "want at most 255 letters, digits or + = , . @ - _",
+				Detail: "use at most 255 letters, digits or + = , . @ - _",
 			}
 		}
 		s.Name = name
@@ -89,7 +89,7 @@ func (c *Center) AddRegion(ctx context.Context, by audit.Actor, name string) err
 	return c.changeInstance(ctx, by, ActionAddRegion, func(s *InstanceSettings) error {
 		switch {
 		case !regionName.MatchString(name):
-			return &refusal.Error{Code: InvalidValue, Field: "RegionName", Detail: "want a name such as eu-central-1"}
+			return &refusal.Error{Code: InvalidValue, Field: "RegionName", Detail: "use a name such as eu-central-1"}
 		case name == c.Instance.Region || slices.ContainsFunc(s.Regions, func(r Region) bool { return r.Name == name }):
 			return &refusal.Error{Code: RegionExists, Subject: name}
 		case len(s.Regions)+1 >= MaxRegions:
@@ -212,7 +212,7 @@ func checkAccessControl(attributes []AccessControlAttribute) error {
 				Code:    InvalidValue,
 				Field:   "AccessControlAttributes.Key",
 				Subject: a.Key,
-				Detail:  "want keys of 1 to 128 letters, digits, blanks and _ . : / = + - @, each once",
+				Detail:  "use keys of 1 to 128 letters, digits, spaces and _ . : / = + - @, each once",
 			}
 		}
 		seen[a.Key] = true

@@ -34,7 +34,7 @@ func (c *Center) WatchMetadata(ctx context.Context, by audit.Actor, address stri
 			return address, nil
 		}
 		if u := confidential(address); u == nil || u.User != nil {
-			return address, &refusal.Error{Code: InvalidValue, Field: "metadata URL", Detail: "want an https address"}
+			return address, &refusal.Error{Code: InvalidValue, Field: "metadata URL", Detail: "use an https address"}
 		}
 		s.Watch = &Watch{URL: address}
 		return address, nil
@@ -75,7 +75,7 @@ func (c *Center) Fetched(ctx context.Context, address string, found IdPConfigura
 		e := c.event(audit.SystemActor, "IdPMetadataChanged", s.IdP.EntityID, nil)
 		e.Detail = strings.Join(
 			s.IdP.Differences(found), "; ",
-		) + ". Nothing of it is trusted until an administrator accepts it"
+		) + ". Nothing in it is trusted until an administrator accepts it"
 		return tx.AppendEvent(e)
 	})
 }
@@ -112,7 +112,7 @@ func (c *Center) AcceptMetadata(ctx context.Context, by audit.Actor, seen string
 		}
 		if s.IdP == nil || s.Watch == nil || s.Watch.Offered == nil ||
 			strings.Join(s.IdP.Differences(*s.Watch.Offered), "\n") != seen {
-			return "", &refusal.Error{Code: RequestNotFound, Detail: "the offer has changed: look at it again"}
+			return "", &refusal.Error{Code: RequestNotFound, Detail: "the offered metadata changed: review it again"}
 		}
 		accepted := *s.IdP
 		accepted.SignInURL = s.Watch.Offered.SignInURL

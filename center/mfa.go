@@ -280,7 +280,7 @@ func (c *Center) showCode(d *MFADevice, code string) error {
 	if !ok {
 		return &refusal.Error{
 			Code:   FactorRefused,
-			Detail: "wrong or used code; if this goes on, the clock of the device may be wrong",
+			Detail: "wrong or used code; if it persists, check the clock of the device",
 		}
 	}
 	d.LastStep, d.LastUsedAt = step, c.now()

@@ -61,7 +61,7 @@ func (c *Center) RegisterOAuthClient(client OAuthClient) (id string, secret auth
 		return "", "", client, &refusal.Error{
 			Code:   ClientMetadataInvalid,
 			Field:  "clientName",
-			Detail: "want 1 to 256 printable characters",
+			Detail: "use 1 to 256 printable characters",
 		}
 	}
 	if len(client.Scopes) > maxClientList || len(client.RedirectURIs) > maxClientList {

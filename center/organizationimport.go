@@ -202,7 +202,7 @@ func (c *Center) importAccounts(ctx context.Context, o *OrganizationImport, foun
 	if gone > imported/2 && !o.Force {
 		return &refusal.Error{
 			Code:   OrganizationShrunk,
-			Detail: fmt.Sprintf("%d of %d accounts are not there any more; nothing was changed", gone, imported),
+			Detail: fmt.Sprintf("%d of %d accounts no longer exist; nothing was changed", gone, imported),
 		}
 	}
 	if o.DryRun {

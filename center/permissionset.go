@@ -81,12 +81,12 @@ func (p PermissionSet) check() error {
 		return &refusal.Error{
 			Code:   InvalidValue,
 			Field:  "Name",
-			Detail: "want 1 to 32 letters, digits or + = , . @ - _",
+			Detail: "use 1 to 32 letters, digits or + = , . @ - _",
 		}
 	case utf8.RuneCountInString(p.Description) > maxSetDescription:
 		return &refusal.Error{Code: InvalidValue, Field: "Description", Detail: "longer than 700 characters"}
 	case p.SessionDuration < time.Hour || p.SessionDuration > 12*time.Hour:
-		return &refusal.Error{Code: InvalidValue, Field: "SessionDuration", Detail: "want 1 to 12 hours"}
+		return &refusal.Error{Code: InvalidValue, Field: "SessionDuration", Detail: "use 1 to 12 hours"}
 	case utf8.RuneCountInString(p.RelayState) > maxRelayState:
 		return &refusal.Error{Code: InvalidValue, Field: "RelayState", Detail: "longer than 240 characters"}
 	case len(p.ManagedPolicies)+len(p.CustomerPolicies) > maxPolicies:
@@ -101,7 +101,7 @@ func (p PermissionSet) check() error {
 			return &refusal.Error{
 				Code:   InvalidValue,
 				Field:  "ManagedPolicyArn",
-				Detail: "want the ARN of an AWS managed policy",
+				Detail: "use the ARN of an AWS managed policy",
 			}
 		}
 	}
@@ -155,7 +155,7 @@ func (b *Boundary) check() error {
 		return &refusal.Error{
 			Code:   InvalidValue,
 			Field:  "PermissionsBoundary",
-			Detail: "want exactly one of ManagedPolicyArn and CustomerManagedPolicyReference",
+			Detail: "use exactly one of ManagedPolicyArn and CustomerManagedPolicyReference",
 		}
 	case b.CustomerPolicy != nil:
 		return b.CustomerPolicy.check()
@@ -163,7 +163,7 @@ func (b *Boundary) check() error {
 		return &refusal.Error{
 			Code:   InvalidValue,
 			Field:  "ManagedPolicyArn",
-			Detail: "want the ARN of an AWS managed policy",
+			Detail: "use the ARN of an AWS managed policy",
 		}
 	}
 	return nil
@@ -175,13 +175,13 @@ func (r PolicyReference) check() error {
 		return &refusal.Error{
 			Code:   InvalidValue,
 			Field:  "CustomerManagedPolicyReference.Name",
-			Detail: "want 1 to 128 letters, digits or + = , . @ - _",
+			Detail: "use 1 to 128 letters, digits or + = , . @ - _",
 		}
 	case len(r.Path) > maxPolicyPath || !policyPath.MatchString(r.Path):
 		return &refusal.Error{
 			Code:   InvalidValue,
 			Field:  "CustomerManagedPolicyReference.Path",
-			Detail: "want a path that begins and ends with a slash",
+			Detail: "use a path that begins and ends with a slash",
 		}
 	}
 	return nil

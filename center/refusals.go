@@ -13,54 +13,53 @@ var (
 	InvalidRequest = Refusals.New("invalid-request", refusal.Invalid,
 		"the request is not well-formed", "correct the request")
 	InvalidValue = Refusals.New("invalid-value", refusal.Invalid,
-		"a value breaks the attribute's rule", "correct the value")
+		"the value is not valid for this attribute", "correct the value")
 	MissingValue = Refusals.New("missing-value", refusal.Invalid,
 		"a required attribute is missing", "send the attribute")
 	NotSingleValued = Refusals.New("not-single-valued", refusal.Invalid,
-		"list attributes hold at most one value", "send a single value, such as the work e-mail address")
+		"a list attribute can have at most one value", "send a single value, such as the work email address")
 	NotAllowed = Refusals.New("not-allowed", refusal.Denied,
-		"the caller may not do this", "use the access key of an administrator")
+		"the caller is not allowed to do this", "use the access key of an administrator")
 	VersionChanged = Refusals.New("version-changed", refusal.Conflict,
-		"the object has been changed since it was read", "read it again and repeat the change")
+		"the object has changed since it was read", "read it again and repeat the change")
 	QuotaExceeded = Refusals.New("quota-exceeded", refusal.Quota,
-		"there are as many as an instance may have", "delete what is not used any more")
+		"the instance has reached its limit", "delete what you no longer use")
 	TokenReused = Refusals.New("client-token-reused", refusal.Conflict,
-		"the client token was used to ask for something else", "use a new token for a new request")
+		"the client token was used for a different request", "use a new token for a new request")
 	RequestNotFound = Refusals.New("request-not-found", refusal.NotFound,
-		"there is no request with this id", "take the id from the operation that started it")
+		"there is no request with this ID", "use the ID that the operation returned when it started")
 	StoreUnavailable = Refusals.New("store-unavailable", refusal.Unavailable,
 		"the database is not available: it cannot be reached, or its disk is full",
-		"try again in a few seconds; nothing that was confirmed is lost")
+		"try again in a few seconds; no confirmed change is lost")
 	ConcurrentChange = Refusals.New("concurrent-change", refusal.Conflict,
-		"others changed the same objects at the same time, again and again",
-		"repeat the request; nothing of it was done")
+		"others kept changing the same objects at the same time", "repeat the request; it changed nothing")
 )
 
 // Users, groups and memberships.
 var (
 	StoreNotFound = Refusals.New("identity-store-not-found", refusal.NotFound,
-		"there is no such identity store", "take the id from `aws sso-admin list-instances`")
+		"there is no such identity store", "use an ID from `aws sso-admin list-instances`")
 	UserNotFound = Refusals.New("user-not-found", refusal.NotFound,
-		"there is no such user", "check the id or the name")
+		"there is no such user", "check the ID or the name")
 	GroupNotFound = Refusals.New("group-not-found", refusal.NotFound,
-		"there is no such group", "check the id or the name")
+		"there is no such group", "check the ID or the name")
 	MembershipNotFound = Refusals.New("membership-not-found", refusal.NotFound,
-		"there is no such membership", "check the id, or the group and the member")
+		"there is no such membership", "check the ID, or the group and the member")
 	UserNameTaken = Refusals.New("user-name-taken", refusal.Conflict,
-		"another user has this user name, ignoring letter case", "rename or delete the other user first")
+		"another user has this user name (letter case is ignored)", "rename or delete the other user first")
 	EmailTaken = Refusals.New("email-taken", refusal.Conflict,
-		"another user has this e-mail address, ignoring letter case", "change the address of one of them")
+		"another user has this email address (letter case is ignored)", "change one of the two addresses")
 	ExternalIDTaken = Refusals.New("external-id-taken", refusal.Conflict,
-		"another object has this external id", "find the object by its external id and update it")
+		"another object has this external ID", "find the object by its external ID and update it")
 	GroupNameTaken = Refusals.New("group-name-taken", refusal.Conflict,
-		"another group has this name, ignoring letter case", "rename or delete the other group first")
+		"another group has this name (letter case is ignored)", "rename or delete the other group first")
 	MembershipExists = Refusals.New("membership-exists", refusal.Conflict,
-		"the user is a member already", "nothing needs to be done")
+		"the user is already a member", "no action needed")
 	UserDisabled = Refusals.New("user-disabled", refusal.Unauthenticated,
 		"the user is disabled", "enable the user in the identity provider or the console")
 	ManagedByProvisioning = Refusals.New("managed-by-provisioning", refusal.Denied,
-		"automatic provisioning owns users and groups",
-		"change it in the identity provider, or through the identitystore API")
+		"automatic provisioning manages users and groups",
+		"make the change in the identity provider, or through the identitystore API")
 )
 
 // The identity source.
@@ -71,19 +70,19 @@ var (
 	SourceNotConfigured = Refusals.New("identity-source-not-configured", refusal.Conflict,
 		"no identity provider metadata has been uploaded", "upload the metadata first")
 	SourceUnchanged = Refusals.New("identity-source-unchanged", refusal.Conflict,
-		"this is the identity source already", "nothing needs to be done")
+		"this is already the identity source", "no action needed")
 	ConfirmationMissing = Refusals.New("confirmation-missing", refusal.Invalid,
-		"the change was not confirmed", "read the report and send the word that it asks for")
+		"the change was not confirmed", "read the report and enter the word that it asks for")
 	NothingToUndo = Refusals.New("nothing-to-undo", refusal.Conflict,
-		"there is no change of the identity source that could be undone; thirty days are the limit",
+		"there is no change of the identity source to undo; you can undo one within 30 days",
 		"change the identity source instead")
 	CertificateInvalid = Refusals.New("certificate-invalid", refusal.Invalid,
 		"the certificate cannot be used",
 		"send one PEM or DER certificate with an RSA key of 2048 bits or more, or an elliptic-curve key")
 	CertificateNotFound = Refusals.New("certificate-not-found", refusal.NotFound,
-		"there is no such certificate", "load the page again")
+		"there is no such certificate", "reload the page")
 	LastCertificate = Refusals.New("last-certificate", refusal.Conflict,
-		"it is the last certificate: nobody could sign in any more", "add the new one first")
+		"this is the last certificate: without it, nobody could sign in", "add the new certificate first")
 )
 
 // Automatic provisioning.
@@ -91,13 +90,13 @@ var (
 	ProvisioningOff = Refusals.New("automatic-provisioning-off", refusal.Conflict,
 		"automatic provisioning is not enabled", "enable it in Settings, or with CreateProvisioningTenant")
 	ProvisioningOn = Refusals.New("automatic-provisioning-on", refusal.Conflict,
-		"automatic provisioning is enabled already", "use the existing endpoint")
+		"automatic provisioning is already enabled", "use the existing endpoint")
 	TokensRemain = Refusals.New("access-tokens-remain", refusal.Conflict,
-		"access tokens remain", "delete the access tokens first")
+		"access tokens still exist", "delete the access tokens first")
 	TooManyTokens = Refusals.New("too-many-access-tokens", refusal.Quota,
-		"there are two access tokens already", "delete one of them first")
+		"there are already two access tokens", "delete one of them first")
 	TokenNotFound = Refusals.New("access-token-not-found", refusal.NotFound,
-		"there is no such access token", "take the id from ListBearerTokens")
+		"there is no such access token", "use an ID from ListBearerTokens")
 	TokenInvalid = Refusals.New("access-token-invalid", refusal.Unauthenticated,
 		"the access token is not valid for this endpoint",
 		"generate a new access token and give it to the identity provider")
@@ -108,96 +107,97 @@ var (
 // Signing in.
 var (
 	SignInFailed = Refusals.New("sign-in-failed", refusal.Unauthenticated,
-		"the user name or password is not right", "try again, or ask an administrator")
+		"the user name or password is incorrect", "try again, or ask an administrator")
 	SignInLocked = Refusals.New("sign-in-locked", refusal.Unauthenticated,
 		"too many wrong passwords", "wait a few minutes and try again")
 	SignInBusy = Refusals.New("sign-in-busy", refusal.Unavailable,
-		"too many passwords are being checked at the moment, and this one was not looked at",
-		"try again in a few seconds")
+		"too many people are signing in at the moment, and this password was not checked", "try again in a few seconds")
 	AssertionRefused = Refusals.New("assertion-refused", refusal.Unauthenticated,
-		"the SAML response failed a check", "see the event's detail for the check and both values")
+		"the SAML response failed a check",
+		"see the event's detail for the check, the expected value, and the received value")
 	AssertionReplayed = Refusals.New("assertion-replayed", refusal.Unauthenticated,
-		"the assertion has been used before", "start the sign-in again")
+		"the assertion was already used", "start the sign-in again")
 	RequestUnknown = Refusals.New("authn-request-unknown", refusal.Unauthenticated,
 		"the response answers a request that this browser did not make, or made too long ago",
 		"start the sign-in again at the access portal")
 	SessionInvalid = Refusals.New("session-invalid", refusal.Unauthenticated,
-		"the session is not valid any more", "sign in again")
+		"the session is no longer valid", "sign in again")
 	TicketInvalid = Refusals.New("ticket-invalid", refusal.Unauthenticated,
-		"the link or the sign-in is not valid any more: it was used, replaced, or is too old",
-		"begin again, or ask for another link")
+		"the link or the sign-in is no longer valid: it was used, replaced, or is too old",
+		"start again, or request another link")
 )
 
 // Passwords, links and second factors.
 var (
 	PasswordUnfit = Refusals.New("password-unfit", refusal.Invalid,
-		"the password cannot be used", "choose one that fulfils the rules")
+		"the password cannot be used", "choose a password that meets the rules")
 	PasswordReused = Refusals.New("password-reused", refusal.Invalid,
 		"the password cannot be used: it is one of the last three passwords", "choose another password")
 	LinkSent = Refusals.New("link-sent-already", refusal.Quota,
 		"a link was sent to the user a moment ago",
-		"wait two minutes before asking again; if somebody else asks again and again, nothing needs to be "+
-			"done: the password stays as it is")
+		"wait two minutes before you request another link; if someone else keeps requesting links, no "+
+			"action needed: the password does not change")
 	MailOff = Refusals.New("mail-not-configured", refusal.Conflict,
-		"no mail can be sent: no mail server is configured",
-		"start with --smtp-server, or hand over a one-time password")
+		"email cannot be sent: no mail server is configured",
+		"start with --smtp-server, or give the user a one-time password")
 	AddressNew = Refusals.New("address-new", refusal.Conflict,
-		"the user's e-mail address is less than a day old, so that it proves nobody",
+		"the user's email address is less than a day old and proves nothing yet",
 		"make sure that the address is the user's and send the link from the user's page, or wait a day")
 	NoAddress = Refusals.New("no-email-address", refusal.Conflict,
-		"the user has no e-mail address", "add an address, or hand over a one-time password")
+		"the user has no email address", "add an address, or give the user a one-time password")
 	DeviceNotFound = Refusals.New("mfa-device-not-found", refusal.NotFound,
-		"there is no such MFA device", "load the page again")
+		"there is no such MFA device", "reload the page")
 	TooManyDevices = Refusals.New("too-many-mfa-devices", refusal.Quota,
-		"no further MFA device can be registered: two authenticator apps and six security keys are allowed, "+
-			"and the settings may exclude one kind",
-		"delete one that is not used any more")
+		"no more MFA devices can be registered: the limit is two authenticator apps and six security "+
+			"keys, and the settings may exclude one kind",
+		"delete a device that you no longer use")
 	FactorRefused = Refusals.New("second-factor-refused", refusal.Unauthenticated,
-		"the second factor is not right",
-		"try again with the next code; if it goes on, delete the device and register it anew")
+		"the second factor is incorrect",
+		"try again with the next code; if it fails again, delete the device and register it again")
 	NoDevice = Refusals.New("no-mfa-device", refusal.Unauthenticated,
-		"the user has no MFA device, and the settings do not let such users in",
-		"register a device for the user, or change what happens to users without one")
+		"the user has no MFA device, and the settings do not let such users sign in",
+		"register a device for the user, or change the setting for users without one")
 )
 
 // Administrators and access keys.
 var (
 	AdministratorNotFound = Refusals.New("administrator-not-found", refusal.NotFound,
-		"there is no administrator of this name",
-		"list them on the console's page, or with gatehouse administrators list")
+		"there is no administrator with this name",
+		"list administrators on the console's page, or with gatehouse administrators list")
 	AdministratorTaken = Refusals.New("administrator-name-taken", refusal.Conflict,
-		"there is an administrator of this name, ignoring letter case",
-		"choose another name, or give that one another password")
+		"an administrator with this name already exists (letter case is ignored)",
+		"choose another name, or reset that administrator's password")
 	LastAdministrator = Refusals.New("last-administrator", refusal.Conflict,
-		"it is the last administrator: nobody could sign in to the console any more", "add another one first")
+		"this is the last administrator: without one, nobody could sign in to the console",
+		"add another administrator first")
 	OwnAdministrator = Refusals.New("own-administrator", refusal.Conflict,
-		"these are your own rights: this is for others to do",
+		"you cannot change your own rights",
 		"ask another administrator; your own password and devices are on your account page")
 	KeyNotFound = Refusals.New("access-key-not-found", refusal.NotFound,
-		"there is no such access key", "take the id from ListAccessKeys")
+		"there is no such access key", "use an ID from ListAccessKeys")
 	TooManyKeys = Refusals.New("too-many-access-keys", refusal.Quota,
-		"there are as many access keys as a center may have", "delete one that is not used any more")
+		"the center has reached its limit of access keys", "delete a key that you no longer use")
 	LastAdministratorKey = Refusals.New("last-administrator-key", refusal.Conflict,
-		"it is the last enabled access key of an administrator", "make another one first")
+		"this is the last enabled access key of an administrator", "create another one first")
 )
 
 // The instance.
 var (
 	InstanceNotFound = Refusals.New("instance-not-found", refusal.NotFound,
-		"there is no such instance", "take the ARN from `aws sso-admin list-instances`")
+		"there is no such instance", "use an ARN from `aws sso-admin list-instances`")
 	InstanceExists = Refusals.New("instance-exists", refusal.Conflict,
-		"this center is an instance already, and has no other",
+		"this center already is an instance, and cannot have another",
 		"use the instance that `aws sso-admin list-instances` shows")
 	InstanceStays = Refusals.New("instance-stays", refusal.Conflict,
-		"the instance is the center itself", "stop the center instead, and delete its data folder")
+		"the instance is the center itself and cannot be deleted", "stop the center and delete its data folder instead")
 	RegionExists = Refusals.New("region-exists", refusal.Conflict,
-		"the Region was added already", "nothing needs to be done")
+		"the Region was already added", "no action needed")
 	RegionNotFound = Refusals.New("region-not-found", refusal.NotFound,
-		"the Region was not added", "take the name from `aws sso-admin list-regions`")
+		"the Region was not added", "use a name from `aws sso-admin list-regions`")
 	RegionPrimary = Refusals.New("region-primary", refusal.Conflict,
-		"the primary Region cannot be removed", "leave it")
+		"the primary Region cannot be removed", "keep the primary Region")
 	AccessControlOn = Refusals.New("access-control-on", refusal.Conflict,
-		"attributes for access control are enabled already", "update the configuration instead")
+		"attributes for access control are already enabled", "update the configuration instead")
 	AccessControlOff = Refusals.New("access-control-off", refusal.NotFound,
 		"attributes for access control are not enabled", "create the configuration first")
 )
@@ -205,78 +205,77 @@ var (
 // Permission sets, accounts and assignments.
 var (
 	PermissionSetNotFound = Refusals.New("permission-set-not-found", refusal.NotFound,
-		"there is no such permission set", "take the ARN from `aws sso-admin list-permission-sets`")
+		"there is no such permission set", "use an ARN from `aws sso-admin list-permission-sets`")
 	PermissionSetTaken = Refusals.New("permission-set-name-taken", refusal.Conflict,
 		"another permission set has this name", "choose another name")
 	PermissionSetInUse = Refusals.New("permission-set-in-use", refusal.Conflict,
 		"the permission set is assigned", "delete its account assignments first")
 	PolicyAttached = Refusals.New("policy-attached", refusal.Conflict,
-		"the policy is attached already", "nothing needs to be done")
+		"the policy is already attached", "no action needed")
 	PolicyNotAttached = Refusals.New("policy-not-attached", refusal.NotFound,
-		"the policy is not attached", "nothing needs to be done")
+		"the policy is not attached", "no action needed")
 	BoundaryNotFound = Refusals.New("permissions-boundary-not-found", refusal.NotFound,
-		"the permission set has no permissions boundary", "nothing needs to be done")
+		"the permission set has no permissions boundary", "no action needed")
 	AccountNotFound = Refusals.New("account-not-found", refusal.NotFound,
-		"there is no such AWS account here", "add the account in the console first")
+		"this AWS account is not in the center", "add the account in the console first")
 	AccountSuspended = Refusals.New("account-suspended", refusal.Denied,
-		"the account is suspended", "nothing can be opened in it until AWS reopens it")
+		"the account is suspended", "wait until AWS reopens the account; until then, no role in it can be opened")
 	RoleNotAssigned = Refusals.New("role-not-assigned", refusal.Denied,
 		"the role is not assigned to the user", "ask an administrator for the assignment")
 	AssignmentRuleNotFound = Refusals.New("assignment-rule-not-found", refusal.NotFound,
-		"there is no such assignment rule", "list them with gatehouse rules list")
+		"there is no such assignment rule", "list the rules with gatehouse rules list")
 	AssignmentRuleTaken = Refusals.New("assignment-rule-taken", refusal.Conflict,
-		"there is such an assignment rule already", "nothing is to be done")
+		"this assignment rule already exists", "no action needed")
 )
 
 // What AWS is asked for: credentials, roles and organizations.
 var (
 	BrokerRefused = Refusals.New("aws-refused", refusal.Denied,
-		"AWS has refused to open the role",
-		"see the event's detail; most often the account's SAML provider or role does not trust this center yet")
+		"AWS refused to open the role",
+		"see the event's detail; most often, the account's SAML provider or role does not trust this center yet")
 	BrokerUnavailable = Refusals.New("aws-unavailable", refusal.Unavailable,
-		"AWS has not answered",
-		"try again in a moment; if it goes on, look at this machine's way to the internet and at AWS's health page")
+		"AWS did not answer",
+		"try again in a moment; if it persists, check this machine's internet access and the AWS health page")
 	RolesNotKept = Refusals.New("roles-not-kept", refusal.Conflict,
-		"this center does not keep roles in IAM",
-		"start it with --provisioning-role, or make the roles with gatehouse roles template")
+		"this center does not manage roles in IAM",
+		"start it with --provisioning-role, or create the roles with gatehouse roles template")
 	RoleRefused = Refusals.New("iam-refused", refusal.Denied,
-		"IAM has refused a change of a role",
-		"see the detail; most often this center may not assume its role in the account, or a policy that the "+
-			"permission set names is not there")
+		"IAM refused to change a role",
+		"see the detail; most often, this center cannot assume its role in the account, or a policy that "+
+			"the permission set names does not exist")
 	RoleUnavailable = Refusals.New("iam-unavailable", refusal.Unavailable,
-		"IAM has not answered",
-		"it is tried again by itself; if it goes on, look at this machine's way to the internet and at AWS's "+
-			"health page")
+		"IAM did not answer",
+		"Gatehouse retries automatically; if it persists, check this machine's internet access and the AWS health page")
 	OrganizationOff = Refusals.New("organization-off", refusal.Conflict,
 		"this center does not read an organization",
 		"start it with --organizations, or import accounts with gatehouse accounts import")
 	OrganizationBusy = Refusals.New("organization-busy", refusal.Conflict,
-		"the organization is being read already", "wait until that has ended")
+		"the organization is already being read", "wait until that has ended")
 	OrganizationShrunk = Refusals.New("organization-shrunk", refusal.Conflict,
-		"more than half of the accounts have gone from the organization",
-		"see whether the right organization was read; if so, run gatehouse accounts sync --force")
+		"more than half of the accounts have disappeared from the organization",
+		"check that the right organization was read; if it was, run gatehouse accounts sync --force")
 )
 
 // Applications and trusted token issuers.
 var (
 	ApplicationNotFound = Refusals.New("application-not-found", refusal.NotFound,
-		"there is no such application", "take the ARN from `aws sso-admin list-applications`")
+		"there is no such application", "use an ARN from `aws sso-admin list-applications`")
 	ApplicationProviderNotFound = Refusals.New("application-provider-not-found", refusal.NotFound,
-		"there is no such application provider", "take the ARN from `aws sso-admin list-application-providers`")
+		"there is no such application provider", "use an ARN from `aws sso-admin list-application-providers`")
 	ApplicationAssignmentNotFound = Refusals.New("application-assignment-not-found", refusal.NotFound,
-		"the application is not assigned to this principal", "nothing needs to be done")
+		"the application is not assigned to this principal", "no action needed")
 	AccessScopeNotFound = Refusals.New("access-scope-not-found", refusal.NotFound,
-		"the application has no such access scope", "nothing needs to be done")
+		"the application has no such access scope", "no action needed")
 	GrantNotFound = Refusals.New("grant-not-found", refusal.NotFound,
-		"the application has no such grant", "nothing needs to be done")
+		"the application has no such grant", "no action needed")
 	AuthMethodNotFound = Refusals.New("authentication-method-not-found", refusal.NotFound,
-		"the application has no such authentication method", "nothing needs to be done")
+		"the application has no such authentication method", "no action needed")
 	TokenIssuerNotFound = Refusals.New("token-issuer-not-found", refusal.NotFound,
-		"there is no such trusted token issuer", "take the ARN from `aws sso-admin list-trusted-token-issuers`")
+		"there is no such trusted token issuer", "use an ARN from `aws sso-admin list-trusted-token-issuers`")
 	TokenIssuerTaken = Refusals.New("token-issuer-taken", refusal.Conflict,
-		"another trusted token issuer has this issuer URL", "update that one")
+		"another trusted token issuer has this issuer URL", "update that issuer")
 	TokenIssuerInUse = Refusals.New("token-issuer-in-use", refusal.Conflict,
-		"an application accepts tokens of this issuer", "delete that grant first")
+		"an application accepts tokens from this issuer", "delete that grant first")
 )
 
 // Programs that sign users in by OAuth.
@@ -285,28 +284,29 @@ var (
 		"the client is not registered here, or its registration has expired",
 		"delete the registrations in ~/.aws/sso/cache and sign in again")
 	ClientMetadataInvalid = Refusals.New("oauth-client-metadata-invalid", refusal.Invalid,
-		"the client cannot be registered like this", "correct the registration")
+		"the client registration is not valid", "correct the registration")
 	ScopeInvalid = Refusals.New("scope-invalid", refusal.Invalid,
-		"there is no such scope here", "ask for sso:account:access")
+		"this scope is not supported", "request sso:account:access")
 	RedirectInvalid = Refusals.New("redirect-uri-invalid", refusal.Invalid,
-		"the redirect URI does not lead to this machine, or is not one that the client registered",
-		"use http://127.0.0.1 with the path that was registered")
+		"the redirect URI does not lead to this machine, or the client did not register it",
+		"use http://127.0.0.1 with the registered path")
 	StartURLUnknown = Refusals.New("start-url-unknown", refusal.Invalid,
-		"the start URL is not that of this center", "take the start URL from the access portal")
+		"the start URL is not that of this center", "use the start URL of the access portal")
 	ChallengeMissing = Refusals.New("code-challenge-missing", refusal.Invalid,
-		"an authorization needs a PKCE challenge by S256", "send code_challenge and code_challenge_method=S256")
+		"an authorization request needs a PKCE challenge (S256)", "send code_challenge and code_challenge_method=S256")
 	GrantPending = Refusals.New("authorization-pending", refusal.Denied,
-		"the user has not decided yet", "ask again in a moment")
+		"the user has not decided yet", "poll again in a moment")
 	GrantDenied = Refusals.New("authorization-denied", refusal.Denied,
-		"the user has denied the request", "start again, if that was a mistake")
+		"the user denied the request", "start again if that was a mistake")
 	GrantExpired = Refusals.New("authorization-expired", refusal.Denied,
-		"nobody has allowed the request in time", "start again")
+		"nobody allowed the request in time", "start again")
 	GrantInvalid = Refusals.New("grant-invalid", refusal.Denied,
 		"the code or refresh token is not valid", "sign in again")
 	UserCodeUnknown = Refusals.New("user-code-unknown", refusal.Unauthenticated,
-		"no device waits with this code", "compare it with what the device shows; it is good for ten minutes")
+		"no device is waiting with this code",
+		"compare it with the code that the device shows; a code is valid for ten minutes")
 	SlowDown = Refusals.New("slow-down", refusal.Quota,
-		"requests come too fast", "wait a little before the next one")
+		"there are too many requests", "wait a moment before the next request")
 	GrantTypeUnsupported = Refusals.New("grant-type-unsupported", refusal.Invalid,
-		"there is no such grant type here", "use a device code, an authorization code or a refresh token")
+		"this grant type is not supported", "use a device code, an authorization code, or a refresh token")
 )

@@ -84,7 +84,7 @@ func (c *Center) FinishRehearsal(
 			return a.NameID, &refusal.Error{
 				Code:    RequestUnknown,
 				Subject: a.InResponseTo,
-				Detail:  "it is no rehearsal, or another identity provider has been uploaded since",
+				Detail:  "this is not a rehearsal, or another identity provider was uploaded since",
 			}
 		}
 		if u, err = tx.UserByName(a.NameID); errors.Is(err, refusal.ErrNoRow) {
@@ -101,7 +101,7 @@ func (c *Center) FinishRehearsal(
 					Subject: a.NameID,
 					Want:    chosen.UserName,
 					Got:     a.NameID,
-					Detail:  "the identity provider names another user than the one who was chosen to rehearse",
+					Detail:  "the identity provider named a different user than the one chosen for the rehearsal",
 				},
 				refusal.IfNoRow(err, UserNotFound, string(request.RehearsedBy)),
 			)

@@ -118,7 +118,7 @@ func (c *Center) retireRole(tx Tx, request *AssignmentRequest) error {
 		return err
 	}
 	if err := endWaiting(
-		tx, job.RoleName, "the last assignment of the permission set in the account was deleted meanwhile",
+		tx, job.RoleName, "the last assignment of the permission set in the account was deleted in the meantime",
 	); err != nil {
 		return err
 	}

@@ -39,10 +39,10 @@ func (c *Center) Run(ctx context.Context) {
 	do := func(what string, work <-chan struct{}, each time.Duration, once func(context.Context) (bool, error)) {
 		all.Go(func() { c.repeat(ctx, what, work, each, once) })
 	}
-	do("write down what was counted", nil, flushEach, func(ctx context.Context) (bool, error) {
+	do("record the counted refusals", nil, flushEach, func(ctx context.Context) (bool, error) {
 		return false, c.FlushRefusals(ctx, false)
 	})
-	do("remove what is over", nil, sweepEach, func(ctx context.Context) (bool, error) {
+	do("remove what has expired", nil, sweepEach, func(ctx context.Context) (bool, error) {
 		return false, c.Sweep(ctx)
 	})
 	do("apply the assignment rules", c.ruleWork, rulesEach, func(ctx context.Context) (bool, error) {

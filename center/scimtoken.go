@@ -193,7 +193,7 @@ func (c *Center) CreateBearerToken(
 	defer c.remembered.forget()
 	err := c.change(ctx, by, ActionCreateBearerToken, func(tx Tx) (string, error) {
 		if profile != ProfileAWS && profile != ProfileStandard {
-			return "", &refusal.Error{Code: InvalidValue, Field: "profile", Detail: "want aws or standard"}
+			return "", &refusal.Error{Code: InvalidValue, Field: "profile", Detail: "use aws or standard"}
 		}
 		t, err := tx.ProvisioningTenant()
 		if err != nil {
@@ -311,7 +311,7 @@ func (c *Center) WarnOfExpiry(ctx context.Context) error {
 			t.WarnedAt = now
 			e := c.event(audit.SystemActor, "BearerTokenExpiring", t.ID, nil)
 			e.Detail = fmt.Sprintf(
-				"the access token expires at %s, in %d days; make a second one and give it to the identity provider",
+				"the access token expires at %s, in %d days; create a second one and give it to the identity provider",
 				t.ExpiresAt.Format(time.RFC3339), t.DaysLeft(now),
 			)
 			if err := errors.Join(tx.PutBearerToken(t), tx.AppendEvent(e)); err != nil {

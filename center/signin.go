@@ -80,7 +80,7 @@ func (c *Center) SignInWithAssertion(
 			return a.NameID, &refusal.Error{
 				Code:    SourceNotConfigured,
 				Subject: a.Issuer,
-				Detail:  "the identity source is another one by now",
+				Detail:  "the identity source has changed in the meantime",
 			}
 		}
 		request, err := c.answered(tx, a, from)
@@ -133,14 +133,14 @@ func unmatched(r userReader, name string) error {
 		Subject: name,
 		Want:    "a user name that exists here",
 		Got:     name,
-		Detail: "the identity provider names nobody who is here: provision the user, or have the identity " +
-			"provider send the user name",
+		Detail: "the identity provider named a user who does not exist here: provision the user, or configure the " +
+			"identity provider to send the user name",
 	}
 	u, err := r.UserByEmail(name)
 	if err == nil {
 		refused.Want = u.UserName
-		refused.Detail = "it is the email address of the user " + u.UserName +
-			": the identity provider must send the user name, or the user be renamed"
+		refused.Detail = "this is the email address of the user " + u.UserName +
+			": configure the identity provider to send the user name, or rename the user"
 		return refused
 	}
 	if errors.Is(err, refusal.ErrNoRow) {

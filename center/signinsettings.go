@@ -99,25 +99,25 @@ func (c *Center) UpdateSignInSettings(ctx context.Context, by audit.Actor, s Sig
 func (s SignInSettings) check() error {
 	switch {
 	case s.PortalSession < MinPortalSession || s.PortalSession > MaxPortalSession:
-		return &refusal.Error{Code: InvalidValue, Field: "portal session", Detail: "want 15 minutes to 90 days"}
+		return &refusal.Error{Code: InvalidValue, Field: "portal session", Detail: "use 15 minutes to 90 days"}
 	case s.MFA != MFAContextAware && s.MFA != MFAAlways && s.MFA != MFANever:
 		return &refusal.Error{
 			Code:   InvalidValue,
 			Field:  "MFA mode",
-			Detail: "want CONTEXT_AWARE, ALWAYS_ON or DISABLED",
+			Detail: "use CONTEXT_AWARE, ALWAYS_ON or DISABLED",
 		}
 	case s.WithoutDevice != MustRegister && s.WithoutDevice != EmailCode && s.WithoutDevice != BlockSignIn &&
 		s.WithoutDevice != AllowSignIn:
 		return &refusal.Error{
 			Code:   InvalidValue,
 			Field:  "users without a device",
-			Detail: "want REQUIRE_REGISTRATION, EMAIL_OTP, BLOCK or ALLOW",
+			Detail: "use REQUIRE_REGISTRATION, EMAIL_OTP, BLOCK or ALLOW",
 		}
 	case s.MFA != MFANever && !s.SecurityKeys && !s.Authenticator:
 		return &refusal.Error{
 			Code:   InvalidValue,
 			Field:  "MFA types",
-			Detail: "want security keys, authenticator apps, or both",
+			Detail: "use security keys, authenticator apps, or both",
 		}
 	}
 	return nil

@@ -37,19 +37,19 @@ func withTags(old, more []Tag) ([]Tag, error) {
 		}
 		switch {
 		case seen[t.Key]:
-			return nil, refuse("the key stands twice")
+			return nil, refuse("duplicate key")
 		case !tagKey.MatchString(t.Key):
-			return nil, refuse("want keys of 1 to 128 letters, digits, blanks and _ . : / = + - @")
+			return nil, refuse("use keys of 1 to 128 letters, digits, spaces and _ . : / = + - @")
 		case strings.HasPrefix(strings.ToLower(t.Key), "aws:"):
 			return nil, refuse("keys that begin with aws: are reserved")
 		case !tagValue.MatchString(t.Value):
-			return nil, refuse("want values of at most 256 letters, digits, blanks and _ . : / = + - @")
+			return nil, refuse("use values of at most 256 letters, digits, spaces and _ . : / = + - @")
 		}
 		seen[t.Key] = true
 		all = append(slices.DeleteFunc(all, func(o Tag) bool { return o.Key == t.Key }), t)
 	}
 	if len(all) > maxTags {
-		return nil, &refusal.Error{Code: QuotaExceeded, Field: "Tags", Detail: "at most 50 tags a resource"}
+		return nil, &refusal.Error{Code: QuotaExceeded, Field: "Tags", Detail: "at most 50 tags per resource"}
 	}
 	slices.SortFunc(all, func(a, b Tag) int { return strings.Compare(a.Key, b.Key) })
 	return all, nil
@@ -123,7 +123,7 @@ func (c *Center) tagged(r Reader, arn string) (tags []Tag, put func(Tx, []Tag) e
 	return nil, nil, &refusal.Error{
 		Code:   InvalidValue,
 		Field:  "ResourceArn",
-		Detail: "want the ARN of an instance, a permission set, an application or a trusted token issuer",
+		Detail: "use the ARN of an instance, a permission set, an application or a trusted token issuer",
 	}
 }
 

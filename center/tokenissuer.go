@@ -53,14 +53,14 @@ func (i TokenIssuer) check() error {
 	u, err := url.Parse(i.IssuerURL)
 	switch {
 	case !tokenIssuerName.MatchString(i.Name):
-		return refuse("Name", "want 1 to 255 letters, digits or + = , . @ - _")
+		return refuse("Name", "use 1 to 255 letters, digits or + = , . @ - _")
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.RawQuery != "" ||
 		u.Fragment != "" || len(i.IssuerURL) > maxIssuer:
-		return refuse("IssuerUrl", "want an http or https URL without query and fragment")
+		return refuse("IssuerUrl", "use an http or https URL without a query or fragment")
 	case !claimPath.MatchString(i.ClaimAttributePath):
-		return refuse("ClaimAttributePath", "want the name of a claim, such as email")
+		return refuse("ClaimAttributePath", "use the name of a claim, such as email")
 	case !storePath.MatchString(i.IdentityStoreAttributePath):
-		return refuse("IdentityStoreAttributePath", "want the path of an attribute, such as emails.value")
+		return refuse("IdentityStoreAttributePath", "use the path of an attribute, such as emails.value")
 	}
 	return nil
 }

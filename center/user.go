@@ -194,7 +194,7 @@ func checkNewName(name string) error {
 		return &refusal.Error{
 			Code:   InvalidValue,
 			Field:  "userName",
-			Detail: "only letters, marks, symbols, numbers and punctuation are allowed, none that cannot be seen",
+			Detail: "only visible letters, marks, symbols, numbers and punctuation are allowed",
 		}
 	}
 	return nil
@@ -210,14 +210,14 @@ func (u User) Check() error {
 		return err
 	}
 	if strings.IndexFunc(u.UserName, unicode.IsSpace) >= 0 {
-		return &refusal.Error{Code: InvalidValue, Field: "userName", Detail: "blanks are not allowed"}
+		return &refusal.Error{Code: InvalidValue, Field: "userName", Detail: "spaces are not allowed"}
 	}
 	if names.Fold(u.UserName) == "administrator" || names.Fold(u.UserName) == "awsadministrators" {
 		return &refusal.Error{Code: InvalidValue, Field: "userName", Detail: "the name is reserved"}
 	}
 	if u.Birthdate != "" {
 		if _, err := time.Parse(time.DateOnly, u.Birthdate); err != nil {
-			return &refusal.Error{Code: InvalidValue, Field: "birthdate", Detail: "want YYYY-MM-DD"}
+			return &refusal.Error{Code: InvalidValue, Field: "birthdate", Detail: "use YYYY-MM-DD"}
 		}
 	}
 	return u.checkTexts()
@@ -260,7 +260,7 @@ func checkValues(field string, values []Value, limit int) error {
 		}
 	}
 	if primaries > 1 {
-		return &refusal.Error{Code: InvalidValue, Field: field, Detail: "only one may be primary"}
+		return &refusal.Error{Code: InvalidValue, Field: field, Detail: "only one value can be primary"}
 	}
 	return nil
 }

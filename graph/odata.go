@@ -85,7 +85,7 @@ func odataTokens(text string) (tokens []string, err error) {
 				end++
 			}
 			if end >= len(text) {
-				return nil, errors.New("a text does not end")
+				return nil, errors.New("a text is not closed")
 			}
 			tokens = append(tokens, text[i:end+1])
 			i = end + 1

@@ -61,7 +61,7 @@ func (q *Queue) Send(m Message) {
 	select {
 	case q.waiting <- m:
 	default:
-		q.log.Error("a mail was dropped: too many wait to be sent", "to", m.To, "subject", m.Subject)
+		q.log.Error("an email was dropped: too many are waiting to be sent", "to", m.To, "subject", m.Subject)
 	}
 }
 
@@ -86,9 +86,9 @@ func (q *Queue) deliver(ctx context.Context, m Message) {
 		if err == nil {
 			return
 		}
-		q.log.Warn("a mail could not be sent", "to", m.To, "subject", m.Subject, "attempt", try, "error", err)
+		q.log.Warn("an email could not be sent", "to", m.To, "subject", m.Subject, "attempt", try, "error", err)
 		if try == attempts {
-			q.log.Error("a mail is given up", "to", m.To, "subject", m.Subject)
+			q.log.Error("an email was given up", "to", m.To, "subject", m.Subject)
 			return
 		}
 		select {
@@ -115,7 +115,7 @@ func NewSMTP(server, from string) (*SMTP, error) {
 		return nil, fmt.Errorf("the mail server: want smtp://[user:password@]host[:port] or smtps://…")
 	}
 	if _, err := mail.ParseAddress(from); err != nil {
-		return nil, fmt.Errorf("the sender of mails %q is no address: %w", from, err)
+		return nil, fmt.Errorf("the sender %q is not an email address: %w", from, err)
 	}
 	options := []smtp.Option{smtp.WithTimeout(deliverTimeout)}
 	switch ip := net.ParseIP(u.Hostname()); {

@@ -24,7 +24,7 @@ func Parse(address string) (*url.URL, error) {
 	case err != nil:
 		return nil, errors.New("it is not a URL")
 	case strings.Contains(address, "#"):
-		return nil, errors.New("a fragment (#…) is not taken")
+		return nil, errors.New("a fragment (#…) is not allowed")
 	}
 	return u, inspect(u)
 }
@@ -32,15 +32,15 @@ func Parse(address string) (*url.URL, error) {
 func inspect(u *url.URL) error {
 	switch {
 	case u.Opaque != "" || u.Hostname() == "":
-		return errors.New("want an https address with a host")
+		return errors.New("use an https address with a host")
 	case u.User != nil:
-		return errors.New("a user name or password in the address is not taken: remove what stands before the @")
+		return errors.New("a user name or password in the address is not allowed: remove the part before the @")
 	case !plainHost(u.Host):
 		return errors.New("the host must be written in ASCII letters, digits, dots and hyphens")
 	case !rightPort(u):
 		return errors.New("the port must be a number from 1 to 65535")
 	case u.Scheme != "https" && (u.Scheme != "http" || !IsLoopbackHost(u.Hostname())):
-		return errors.New("want an https address; http is taken for this machine only (127.0.0.1, localhost)")
+		return errors.New("use an https address; http is allowed only for this machine (127.0.0.1, localhost)")
 	}
 	return nil
 }

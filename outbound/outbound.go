@@ -48,7 +48,7 @@ type Refused struct {
 }
 
 func (e *Refused) Error() string {
-	return fmt.Sprintf("%s is not asked: it %s; %s", e.Host, e.Reason, e.Remedy)
+	return fmt.Sprintf("%s is blocked: it %s; %s", e.Host, e.Reason, e.Remedy)
 }
 
 // Remedies.
@@ -86,7 +86,7 @@ func Stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse
 func (p Policy) Check(address string) error {
 	u, err := Parse(address)
 	if err != nil {
-		return &Refused{shorten(address), "is not an address that is asked: " + err.Error(), "correct it"}
+		return &Refused{shorten(address), "is not an allowed address: " + err.Error(), "correct it"}
 	}
 	return p.checkHost(u.Hostname())
 }
@@ -160,7 +160,7 @@ func (p Policy) connections() *http.Transport {
 func (p Policy) control(_ context.Context, network, address string, _ syscall.RawConn) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil || (network != "tcp4" && network != "tcp6") {
-		return refuse("the host", "is no address of a host on the internet", false)
+		return refuse("the host", "is not the address of a host on the internet", false)
 	}
 	if reason, settable := p.judge(at.Addr()); reason != "" {
 		return refuse("the host", reason, settable)
@@ -172,7 +172,7 @@ func (p Policy) control(_ context.Context, network, address string, _ syscall.Ra
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	err := inspect(r.URL)
 	if err != nil {
-		err = &Refused{shorten(r.URL.Host), "is not an address that is asked: " + err.Error(), "correct it"}
+		err = &Refused{shorten(r.URL.Host), "is not an allowed address: " + err.Error(), "correct it"}
 	} else {
 		err = t.policy.checkHost(r.URL.Hostname())
 	}

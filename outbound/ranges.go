@@ -67,7 +67,7 @@ func (p Policy) judge(ip netip.Addr) (reason string, settable bool) {
 	}
 	ip = ip.Unmap()
 	if p.onlyLoopback && !ip.IsLoopback() {
-		return "is not this machine, and http is taken for this machine only", false
+		return "is not this machine, and http is allowed only for this machine", false
 	}
 	translated := nat64.Contains(ip)
 	if translated {
@@ -83,14 +83,14 @@ func (p Policy) judge(ip netip.Addr) (reason string, settable bool) {
 		if p.Loopback && !translated {
 			return "", false
 		}
-		return "is this machine itself, which only a server on loopback asks", false
+		return "is this machine itself, which only a server on loopback can reach", false
 	case within(ip, PrivateNetworks):
 		if within(ip, p.Networks) {
 			return "", false
 		}
 		return "is in a private network", true
 	case !ip.IsValid() || within(ip, special) || ip.Is6() && !global.Contains(ip):
-		return "is no address of a host on the internet", false
+		return "is not the address of a host on the internet", false
 	}
 	return "", false
 }
@@ -107,14 +107,14 @@ func Networks(text string) (list []netip.Prefix, err error) {
 	for part := range strings.SplitSeq(text, ",") {
 		p, err := netip.ParsePrefix(strings.TrimSpace(part))
 		if err != nil {
-			return nil, fmt.Errorf("%q is no network: want one such as 10.1.0.0/16", part)
+			return nil, fmt.Errorf("%q is not a network, such as 10.1.0.0/16", part)
 		}
 		if !slices.ContainsFunc(
 			PrivateNetworks,
 			func(of netip.Prefix) bool { return of.Contains(p.Addr()) && of.Bits() <= p.Bits() },
 		) {
 			return nil, fmt.Errorf(
-				"%s is not within a private network (%s): the rest is allowed already, or never",
+				"%s is not within a private network (%s): all other networks are already allowed, or never",
 				p,
 				join(PrivateNetworks),
 			)

@@ -124,7 +124,7 @@ func (c *cycle) carryOut(ctx context.Context, o candidate, link *Link, s step) (
 			if again := c.plan(o, *link); again.action == Create {
 				return c.matchOrCreate(ctx, o, link, again)
 			}
-			return step{action: Other, reason: "it is not at the target any more"}, nil
+			return step{action: Other, reason: "it no longer exists at the target"}, nil
 		}
 		if err == nil {
 			link.Sent = s.sent

@@ -102,7 +102,7 @@ func (t *taken) Error() string {
 type notOurs struct{ what, name, remedy string }
 
 func (n *notOurs) Error() string {
-	return "the target has " + n.what + " " + n.name + " already, which was not made from this source; " + n.remedy
+	return "the target already has " + n.what + " " + n.name + ", which was not created from this source; " + n.remedy
 }
 
 // controlTower begins the names of the groups that AWS Control Tower makes and needs. Source: AWS
@@ -126,11 +126,11 @@ func (c *cycle) adopt(ctx context.Context, o candidate, link *Link, found scim.R
 	case c.Careful && o.Kind == Group && strings.HasPrefix(found.String("displayName"), controlTower):
 		return s, &notOurs{
 			what, o.Name,
-			"groups of AWS Control Tower are never touched: rename the one at the source, or take it out of scope",
+			"Gatehouse never changes groups of AWS Control Tower: rename the group at the source, or remove it from scope",
 		}
 	case c.Careful && !c.Adopt:
 		return s, &notOurs{
-			what, o.Name, "look at the difference, then take it over with --adopt, or take it out of scope",
+			what, o.Name, "review the difference, then adopt it with --adopt, or remove it from scope",
 		}
 	}
 	id := found.String("id")

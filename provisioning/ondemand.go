@@ -156,7 +156,7 @@ func (c *cycle) explainMatch(ctx context.Context, x *Explanation, o candidate, l
 	if !o.inScope || !o.Active {
 		x.Steps = append(
 			x.Steps,
-			Step{Name: "match", Status: Skipped, Reason: "nothing is to be found for what is not provisioned"},
+			Step{Name: "match", Status: Skipped, Reason: "an object that is not provisioned is not matched"},
 		)
 		return true
 	}

@@ -57,7 +57,7 @@ func TestOneObjectIsExplainedInFiveSteps(t *testing.T) {
 	}
 	x.want(t, "ada*", "Eng=ada")
 	if e := one(true, provisioning.Ref{Kind: provisioning.User, ID: "nobody"}); e.Outcome() != provisioning.Skipped ||
-		!strings.Contains(e.Steps[2].Reason, "does not exist") {
+		!strings.Contains(e.Steps[2].Reason, "no longer exists") {
 		t.Errorf("nobody: %+v", e)
 	}
 	x.misbehave(func(_ int, _ *http.Request, w http.ResponseWriter) bool {

@@ -141,12 +141,12 @@ func (c *cycle) plan(o candidate, link Link) step {
 			action: Other,
 			unfit: &unfit{
 				"MissingValues",
-				"the target requires " + strings.Join(missing, ", ") + ", which the source has no value for",
+				"the target requires " + strings.Join(missing, ", ") + ", but the source has no value for it",
 			},
 		}
 	}
 	if !linked && flows&mapping.Add == 0 {
-		return step{action: Other, reason: "creations are switched off in the mapping"}
+		return step{action: Other, reason: "creations are turned off in the mapping"}
 	}
 	if !linked {
 		return step{action: Create, sent: o.creating, changes: difference(nil, o.creating)}
@@ -157,7 +157,7 @@ func (c *cycle) plan(o candidate, link Link) step {
 	case len(changes) == 0:
 		return step{action: Other, reason: "RedundantExport"}
 	case flows&mapping.Update == 0:
-		return step{action: Other, reason: "updates are switched off in the mapping"}
+		return step{action: Other, reason: "updates are turned off in the mapping"}
 	}
 	return step{action: Update, changes: changes, sent: wanted}
 }
@@ -170,7 +170,7 @@ func (o candidate) unmapped() step {
 func (o candidate) whyOut() string {
 	switch {
 	case o.Gone:
-		return "NotEffectivelyEntitled: it does not exist any more"
+		return "NotEffectivelyEntitled: it no longer exists"
 	case !o.Assigned:
 		return "NotEffectivelyEntitled: not assigned"
 	}
@@ -183,9 +183,9 @@ func (c *cycle) planDeletion(o candidate, link Link, flows mapping.Flow) step {
 	case c.Careful && link.Adopted && o.Kind == User:
 		return planDisabling(o, link, flows)
 	case c.Careful && link.Adopted:
-		return step{action: Other, reason: "it was at the target before, so it is not deleted"}
+		return step{action: Other, reason: "it existed at the target before, so it is not deleted"}
 	case flows&mapping.Delete == 0:
-		return step{action: Other, reason: "deletions are switched off in the mapping"}
+		return step{action: Other, reason: "deletions are turned off in the mapping"}
 	}
 	return step{action: Delete, changes: difference(link.Sent, nil)}
 }
@@ -199,7 +199,7 @@ func planDisabling(o candidate, link Link, flows mapping.Flow) step {
 	case link.Sent[activePath] == o.disabled:
 		return step{action: Other, reason: "RedundantExport"}
 	case flows&mapping.Update == 0:
-		return step{action: Other, reason: "updates are switched off in the mapping"}
+		return step{action: Other, reason: "updates are turned off in the mapping"}
 	}
 	sent := maps.Clone(link.Sent)
 	if sent == nil {

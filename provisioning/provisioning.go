@@ -263,7 +263,7 @@ type TooManyDeletesError struct{ Deletions, Allowed int }
 
 func (e *TooManyDeletesError) Error() string {
 	return fmt.Sprintf(
-		"the cycle would disable or delete %d objects, more than the %d that are allowed; nothing was done",
+		"the cycle would disable or delete %d objects, more than the %d that are allowed; nothing was changed",
 		e.Deletions, e.Allowed,
 	)
 }
@@ -272,7 +272,7 @@ func (e *TooManyDeletesError) Error() string {
 func (e *CredentialsError) Unwrap() error { return e.Err }
 
 // ErrNoFilter says that a target does not search as it is asked to.
-var ErrNoFilter = errors.New("the SCIM endpoint found a user whose name was made up just now")
+var ErrNoFilter = errors.New("the SCIM endpoint found a user with a random name, which cannot exist")
 
 // Test does what the portal's Test Connection does: it asks for a user who cannot exist and wants
 // an empty list.

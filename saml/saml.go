@@ -103,7 +103,7 @@ func checkElement(e *etree.Element, ids map[string]bool) error {
 	names := map[string]bool{}
 	for _, a := range e.Attr {
 		if names[a.FullKey()] {
-			return errors.New("an attribute stands twice on one element")
+			return errors.New("an element has a duplicate attribute")
 		}
 		names[a.FullKey()] = true
 		if a.Key == "ID" || a.Key == "Id" || a.Key == "id" {

@@ -104,7 +104,7 @@ type Refusal struct {
 }
 
 func (r *Refusal) Error() string {
-	return fmt.Sprintf("check %s: want %s, got %q", r.Check, r.Want, r.Got)
+	return fmt.Sprintf("check %s: expected %s, received %q", r.Check, r.Want, r.Got)
 }
 
 // maxGot bounds what a refusal repeats of a message, in bytes.
@@ -277,7 +277,7 @@ func readAssertion(a *etree.Element, responseTo string, want Expect) (*Assertion
 	}
 	if want.RequestedOnly && out.InResponseTo == "" {
 		return nil, refuse(
-			CheckIdPInitiated, "a response to a request of the access portal", "one that nobody has asked for",
+			CheckIdPInitiated, "a response to a request of the access portal", "a response that nobody requested",
 		)
 	}
 	if err := out.conditions(child(a, nsAssertion, "Conditions"), want); err != nil {

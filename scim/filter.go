@@ -195,7 +195,7 @@ func (p *parser) term(depth int) (Filter, error) {
 	}
 	if p.keyword("not") {
 		if p.peek() != (token{bracket, "("}) {
-			return nil, invalid(InvalidFilter, "not wants parentheses")
+			return nil, invalid(InvalidFilter, "not needs parentheses")
 		}
 		f, err := p.term(depth + 1)
 		return Not{f}, err

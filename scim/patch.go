@@ -135,7 +135,7 @@ func eachOnce(changes []Change) error {
 	for _, c := range changes {
 		target := c.Path.URN + ":" + c.Path.Attribute.Name + "." + c.Path.Sub
 		if c.Path.Filter == nil && named[target] {
-			return invalid(InvalidSyntax, "%s stands twice", c.Path.Attribute.Name)
+			return invalid(InvalidSyntax, "duplicate attribute: %s", c.Path.Attribute.Name)
 		}
 		named[target] = c.Path.Filter == nil || named[target]
 	}

@@ -186,7 +186,7 @@ func (s Schema) Normalize(in Resource) (out Resource, unknown []string, err erro
 		}
 		for k, v := range one {
 			if _, twice := out[k]; twice {
-				return nil, nil, invalid(InvalidSyntax, "%s stands twice", k)
+				return nil, nil, invalid(InvalidSyntax, "duplicate attribute: %s", k)
 			}
 			out[k] = v
 		}
@@ -204,7 +204,7 @@ func normalize(list []Attribute, in map[string]any) (Resource, []string, error) 
 			continue
 		}
 		if _, twice := out[a.Name]; twice {
-			return nil, nil, invalid(InvalidSyntax, "%s stands twice", a.Name)
+			return nil, nil, invalid(InvalidSyntax, "duplicate attribute: %s", a.Name)
 		}
 		v, more, err := a.value(value)
 		if err != nil {

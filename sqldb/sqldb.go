@@ -22,7 +22,7 @@ var (
 		"the database was written by a newer release of gatehouse; start that release, or restore a backup",
 	)
 	// ErrOldSchema is returned by OpenBeside for a database that this release has not migrated yet.
-	ErrOldSchema = errors.New("the database was written by an older release of gatehouse; start this one once")
+	ErrOldSchema = errors.New("the database was written by an older release of gatehouse; start this release once")
 	// ErrClosed is returned by Update and View after Close.
 	ErrClosed = errors.New("the database is closed")
 	// ErrNoRows is returned by Tx.Row when there is none.

@@ -106,7 +106,7 @@ func checkAdministratorName(name string) error {
 		!utf8.ValidString(name) ||
 		strings.IndexFunc(name, unicode.IsControl) >= 0 ||
 		strings.Contains(name, "@") {
-		detail := "want 1 to 128 characters without an at sign, a blank at either end or a control character"
+		detail := "use 1 to 128 characters without an at sign, a space at either end or a control character"
 		return &refusal.Error{Code: InvalidValue, Subject: "name", Detail: detail}
 	}
 	return nil

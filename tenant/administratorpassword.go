@@ -56,7 +56,11 @@ func newChoice(stored Password, password string) (hash string, err error) {
 		return "", err
 	}
 	if authn.CheckPassword(stored.Hash, password) {
-		return "", &refusal.Error{Code: InvalidValue, Subject: "password", Detail: "want another one than the present"}
+		return "", &refusal.Error{
+			Code:    InvalidValue,
+			Subject: "password",
+			Detail:  "choose a password that differs from the current one",
+		}
 	}
 	return authn.HashPassword(password), nil
 }

@@ -175,7 +175,7 @@ func (a Application) check(tx Reader) error {
 		return &refusal.Error{
 			Code:    InvalidValue,
 			Subject: "preferredTokenSigningKeyThumbprint",
-			Detail:  "no certificate of the application has it",
+			Detail:  "the application has no certificate with this thumbprint",
 		}
 	}
 	if err := a.checkClaims(); err != nil {
@@ -187,7 +187,7 @@ func (a Application) check(tx Reader) error {
 	}
 	for _, uri := range a.IdentifierURIs {
 		if uri == "" || len(uri) > maxIdentifier {
-			return &refusal.Error{Code: InvalidValue, Subject: "identifierUris", Detail: "want 1 to 1024 characters"}
+			return &refusal.Error{Code: InvalidValue, Subject: "identifierUris", Detail: "use 1 to 1024 characters"}
 		}
 		for _, o := range others {
 			if o.ID != a.ID && slices.Contains(o.IdentifierURIs, uri) {
@@ -204,7 +204,7 @@ func (a Application) checkAddresses(old Application) error {
 	for _, u := range a.ReplyURLs {
 		if to, err := authn.ParseRedirectURI(u); (err != nil || !to.Confidential()) &&
 			!slices.Contains(old.ReplyURLs, u) {
-			return &refusal.Error{Code: InvalidValue, Subject: "redirectUris", Detail: "want https addresses"}
+			return &refusal.Error{Code: InvalidValue, Subject: "redirectUris", Detail: "use https addresses"}
 		}
 	}
 	for _, u := range []struct{ name, now, before string }{
@@ -212,7 +212,7 @@ func (a Application) checkAddresses(old Application) error {
 		{"logoutUrl", a.LogoutURL, old.LogoutURL},
 	} {
 		if u.now != "" && u.now != u.before && !webAddress(u.now) {
-			return &refusal.Error{Code: InvalidValue, Subject: u.name, Detail: "want an https address"}
+			return &refusal.Error{Code: InvalidValue, Subject: u.name, Detail: "use an https address"}
 		}
 	}
 	return nil
@@ -245,7 +245,7 @@ func (a Application) StartURL() (string, error) {
 		return "", &refusal.Error{
 			Code:    ReplyURLMismatch,
 			Subject: a.DisplayName,
-			Detail:  "the sign-on URL is no https address",
+			Detail:  "the sign-on URL is not an https address",
 		}
 	}
 	return a.SignOnURL, nil
@@ -265,7 +265,7 @@ func (a Application) SignedOutURL() (string, error) {
 		return "", &refusal.Error{
 			Code:    LogoutInvalid,
 			Subject: a.DisplayName,
-			Detail:  "the logout URL is no https address",
+			Detail:  "the logout URL is not an https address",
 		}
 	}
 	return a.LogoutURL, nil

@@ -40,7 +40,7 @@ func (t *Tenant) verifyPassword(ctx context.Context, a attempt, then func(Passwo
 			a.by,
 			a.action.name,
 			a.name,
-			&refusal.Error{Code: SignInFailed, Detail: "nobody can have this name"},
+			&refusal.Error{Code: SignInFailed, Detail: "no user can have this name"},
 		)
 	}
 	applicant, err := t.applicant(ctx, a)

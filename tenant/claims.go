@@ -82,18 +82,18 @@ func (a Application) checkClaims() error {
 	switch a.Signing {
 	case SignAssertion, SignResponse, SignBoth:
 	default:
-		return invalid("signing option", "want the assertion, the response or both")
+		return invalid("signing option", "use the assertion, the response or both")
 	}
 	if len(a.Encryption) > 0 {
 		if c, err := x509.ParseCertificate(a.Encryption); err != nil || c.PublicKeyAlgorithm != x509.RSA {
-			return invalid("token encryption certificate", "want an X.509 certificate with an RSA key")
+			return invalid("token encryption certificate", "use an X.509 certificate with an RSA key")
 		}
 	}
 	if len(a.Claims) > maxClaims {
 		return invalid("claims", "at most 50")
 	}
 	if a.NameID.Attribute != "" && !contains(NameIDAttributes, a.NameID.Attribute) {
-		return invalid("NameID", "it cannot be made of "+a.NameID.Attribute)
+		return invalid("NameID", "it cannot be made from "+a.NameID.Attribute)
 	}
 	if a.NameID.Format != "" && !contains(NameIDFormats, a.NameID.Format) {
 		return invalid("NameID", "there is no format "+a.NameID.Format)
@@ -102,9 +102,9 @@ func (a Application) checkClaims() error {
 	for _, c := range a.Claims {
 		switch err := mapping.Parse(c.Source); {
 		case c.Name == "" || len(c.Name) > maxClaimName:
-			return invalid("claim", "want a name of 1 to 512 characters")
+			return invalid("claim", "use a name of 1 to 512 characters")
 		case seen[strings.ToLower(c.Name)]:
-			return invalid("claim", c.Name+" stands twice")
+			return invalid("claim", "duplicate name "+c.Name)
 		case contains(restrictedClaims, c.Name):
 			return invalid("claim", c.Name+" is restricted")
 		case err != nil:

@@ -103,7 +103,7 @@ func (c Client) check() error {
 	}
 	for _, u := range c.RedirectURIs {
 		if to, err := authn.ParseRedirectURI(u); err != nil || !to.Confidential() {
-			return invalid("redirectUris", "want https addresses, or http://localhost, without user name and fragment")
+			return invalid("redirectUris", "use https addresses, or http://localhost, without a user name or fragment")
 		}
 	}
 	for _, der := range c.Certificates {

@@ -32,13 +32,13 @@ func (t *Tenant) MoveClock(ctx context.Context, by audit.Actor, forward time.Dur
 			return forward.String(), &refusal.Error{
 				Code:    NotAllowed,
 				Subject: "clock",
-				Detail:  "it is not movable: only the demo's is, and that of a tenant with --movable-clock",
+				Detail:  "this clock cannot be moved: only the demo's can, and that of a tenant with --movable-clock",
 			}
 		case forward < 0 || t.Clock.Ahead()+forward > maxAhead:
 			return forward.String(), &refusal.Error{
 				Code:    InvalidValue,
 				Subject: "clock",
-				Detail:  "it moves forward, by ten years in all",
+				Detail:  "the clock moves only forward, by ten years in all",
 			}
 		}
 		return forward.String(), nil

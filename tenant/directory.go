@@ -126,10 +126,10 @@ func (u *User) normalize() {
 // earlier releases took more.
 func (u *User) check(tx Reader, old User) error {
 	if _, err := mail.ParseAddress(u.UserPrincipalName); err != nil || strings.ContainsAny(u.UserPrincipalName, " <>") {
-		return &refusal.Error{Code: InvalidValue, Subject: "userPrincipalName", Detail: "want name@domain"}
+		return &refusal.Error{Code: InvalidValue, Subject: "userPrincipalName", Detail: "use name@domain"}
 	}
 	if u.UserPrincipalName != old.UserPrincipalName && !names.Visible(u.UserPrincipalName) {
-		return &refusal.Error{Code: InvalidValue, Subject: "userPrincipalName", Detail: "a character in it is not seen"}
+		return &refusal.Error{Code: InvalidValue, Subject: "userPrincipalName", Detail: "it has an invisible character"}
 	}
 	before := old.Texts()
 	for i, t := range u.Texts() {
@@ -144,7 +144,7 @@ func (u *User) check(tx Reader, old User) error {
 			return &refusal.Error{
 				Code:    InvalidValue,
 				Subject: t.Name,
-				Detail:  "want at most 256 characters, and no control characters",
+				Detail:  "use at most 256 characters, and no control characters",
 			}
 		}
 	}
@@ -371,7 +371,7 @@ func checkDisplayName(name string) error {
 		return &refusal.Error{
 			Code:    InvalidValue,
 			Subject: "displayName",
-			Detail:  "want 1 to 256 characters, and no control characters",
+			Detail:  "use 1 to 256 characters, and no control characters",
 		}
 	}
 	return nil

@@ -150,7 +150,7 @@ func (t *Tenant) AddKey(ctx context.Context, by audit.Actor, u User, ticket, res
 			return &refusal.Error{
 				Code:    InvalidValue,
 				Subject: "security key",
-				Detail:  "want a name of 1 to 64 characters, and at most ten keys",
+				Detail:  "use a name of 1 to 64 characters, and at most ten keys",
 			}
 		}
 		f.Keys = append(f.Keys, Key{ID: t.NewID(), Name: name, Credential: credential, CreatedAt: t.now()})

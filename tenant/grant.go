@@ -258,7 +258,7 @@ func (t *Tenant) redeemCode(tx Tx, r Redemption) (out redeemed, err error) {
 				refused: &refusal.Error{
 					Code:    GrantInvalid,
 					Subject: r.ClientID,
-					Detail:  "the code was used before: what it gave has ended",
+					Detail:  "the code was already used: the tokens that it gave are revoked",
 				},
 			}, t.endFamily(
 				tx,
@@ -350,7 +350,7 @@ func (t *Tenant) renew(tx Tx, r Redemption) (out redeemed, err error) {
 				refused: &refusal.Error{
 					Code:    GrantInvalid,
 					Subject: r.ClientID,
-					Detail:  "the refresh token was used before: the tokens that followed it have ended",
+					Detail:  "the refresh token was already used: the tokens that followed it are revoked",
 				},
 			}, t.endFamily(
 				tx,

@@ -219,7 +219,7 @@ func (t *Tenant) configure(j *Job, s JobSettings) error {
 			return &refusal.Error{
 				Code:    InvalidValue,
 				Subject: "deletion threshold",
-				Detail:  "want 1 or more, or 0 for none",
+				Detail:  "use 1 or more, or 0 for none",
 			}
 		}
 		j.DeleteThreshold = *s.DeleteThreshold

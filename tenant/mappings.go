@@ -60,7 +60,7 @@ func complete(s mapping.Schema, version int) (mapping.Schema, error) {
 	defaults := DefaultMappings()
 	s.RuleID, s.Version = ruleID, version
 	if len(s.Objects) != len(defaults.Objects) {
-		return wrong("want one mapping of users and one of groups")
+		return wrong("use one mapping of users and one of groups")
 	}
 	for _, d := range defaults.Objects {
 		o := s.Of(d.Source)

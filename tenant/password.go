@@ -44,7 +44,7 @@ type passwordWriter interface {
 func CheckPassword(password string) error {
 	n := utf8.RuneCountInString(password)
 	if n < minPassword || n > maxPassword || !utf8.ValidString(password) || strings.ContainsAny(password, "\x00\r\n") {
-		return &refusal.Error{Code: InvalidValue, Subject: "password", Detail: "want 8 to 256 characters in one line"}
+		return &refusal.Error{Code: InvalidValue, Subject: "password", Detail: "use 8 to 256 characters in one line"}
 	}
 	return nil
 }

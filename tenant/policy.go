@@ -71,7 +71,7 @@ func (p Policy) apply(a *Application) error {
 	}
 	if p.Kind == TokenIssuance {
 		if d.TokenIssuancePolicy == nil || d.TokenIssuancePolicy.Version != 1 {
-			return invalid("want a TokenIssuancePolicy of version 1")
+			return invalid("use a TokenIssuancePolicy of version 1")
 		}
 		signing, ok := map[string]Signing{
 			"":                 SignAssertion,
@@ -87,10 +87,10 @@ func (p Policy) apply(a *Application) error {
 	}
 	c := d.ClaimsMappingPolicy
 	if c == nil || c.Version != 1 {
-		return invalid("want a ClaimsMappingPolicy of version 1")
+		return invalid("use a ClaimsMappingPolicy of version 1")
 	}
 	if len(c.ClaimsTransformation) > 0 {
-		return invalid("claims transformations are not offered here: use an expression in the admin center")
+		return invalid("claims transformations are not supported: use an expression in the admin center")
 	}
 	a.NameID, a.Claims = NameIDSource{}, nil
 	for _, s := range c.ClaimsSchema {

@@ -31,43 +31,42 @@ var (
 		"sign in as an administrator, or give the client the permission")
 	StoreUnavailable = numbered(90033, Refusals.New("store-unavailable", refusal.Unavailable,
 		"the database is not available: it cannot be reached, or its disk is full",
-		"try again in a few seconds; nothing that was confirmed is lost"))
+		"try again in a few seconds; no confirmed change is lost"))
 	// ConcurrentChange may pass, unlike Graph's conflicts, which say that a name is taken.
 	ConcurrentChange = numbered(90033, Refusals.New("concurrent-change", refusal.Unavailable,
-		"others changed the same objects at the same time, again and again",
-		"repeat the request; nothing of it was done"))
+		"others kept changing the same objects at the same time", "repeat the request; it changed nothing"))
 )
 
 // The directory.
 var (
 	UserNotFound = numbered(50034, Refusals.New("user-not-found", refusal.NotFound,
-		"the user does not exist", "check the id or the user principal name"))
+		"the user does not exist", "check the ID or the user principal name"))
 	GroupNotFound = Refusals.New("group-not-found", refusal.NotFound,
-		"the group does not exist", "check the id")
+		"the group does not exist", "check the ID")
 	MemberNotFound = Refusals.New("member-not-found", refusal.NotFound,
-		"the member does not exist in the group", "check the ids")
+		"the member does not exist in the group", "check the IDs")
 	UPNTaken = Refusals.New("user-principal-name-taken", refusal.Conflict,
 		"another object has this user principal name", "choose another name")
 	MemberExists = Refusals.New("member-exists", refusal.Conflict,
-		"the object is a member already", "nothing needs to be done")
+		"the object is already a member", "no action needed")
 )
 
 // Applications, assignments and policies.
 var (
 	ApplicationNotFound = numbered(700016, Refusals.New("application-not-found", refusal.NotFound,
-		"the application does not exist", "check the id"))
+		"the application does not exist", "check the ID"))
 	TemplateNotFound = Refusals.New("application-template-not-found", refusal.NotFound,
 		"the application template does not exist", "search the gallery by name")
 	AssignmentNotFound = Refusals.New("app-role-assignment-not-found", refusal.NotFound,
-		"the app role assignment does not exist", "check the id")
+		"the app role assignment does not exist", "check the ID")
 	IdentifierTaken = Refusals.New("identifier-uri-taken", refusal.Conflict,
-		"another application has this identifier URI", "remove it there first")
+		"another application has this identifier URI", "remove it from that application first")
 	AssignmentExists = Refusals.New("app-role-assignment-exists", refusal.Conflict,
-		"permission being assigned already exists on the object", "nothing needs to be done")
+		"permission being assigned already exists on the object", "no action needed")
 	PolicyNotFound = Refusals.New("policy-not-found", refusal.NotFound,
-		"the policy does not exist", "check the id")
+		"the policy does not exist", "check the ID")
 	PolicyAttached = Refusals.New("policy-attached", refusal.Conflict,
-		"an application has a policy of this kind already", "detach it first")
+		"an application already has a policy of this kind", "detach that policy first")
 )
 
 // Provisioning.
@@ -75,25 +74,25 @@ var (
 	JobNotFound = Refusals.New("synchronization-job-not-found", refusal.NotFound,
 		"the synchronization job does not exist", "create it from a template")
 	JobExists = Refusals.New("synchronization-job-exists", refusal.Conflict,
-		"the application has a synchronization job already", "use the existing job")
+		"the application already has a synchronization job", "use the existing job")
 	CredentialsMissing = Refusals.New("provisioning-credentials-missing", refusal.Invalid,
 		"the tenant URL or the secret token is missing", "save both, then start provisioning")
 	CredentialsInvalid = Refusals.New("provisioning-credentials-invalid", refusal.Invalid,
 		"the provisioning endpoint did not accept the credentials",
-		"check the tenant URL, generate a new access token and save it")
+		"check the tenant URL, generate a new access token, and save it")
 )
 
 // Signing in.
 var (
 	SignInFailed = numbered(50126, Refusals.New("sign-in-failed", refusal.Unauthenticated,
-		"the user name or password is not right", "try again"))
+		"the user name or password is incorrect", "try again"))
 	SignInLocked = numbered(50053, Refusals.New("sign-in-locked", refusal.Unauthenticated,
 		"too many wrong passwords", "wait a few minutes and try again"))
 	SignInBusy = numbered(90033, Refusals.New("sign-in-busy", refusal.Unavailable,
-		"too many passwords are being checked at the moment, and this one was not looked at",
+		"too many people are signing in at the moment, and this password was not checked",
 		"try again in a few seconds"))
 	SessionInvalid = numbered(50058, Refusals.New("session-invalid", refusal.Unauthenticated,
-		"the session is not valid any more", "sign in again"))
+		"the session is no longer valid", "sign in again"))
 	FactorWrong = numbered(500121, Refusals.New("second-factor-wrong", refusal.Unauthenticated,
 		"authentication failed during the strong authentication request",
 		"try again with a new code, or use another method"))
@@ -102,14 +101,16 @@ var (
 // Administrators.
 var (
 	AdministratorNotFound = Refusals.New("administrator-not-found", refusal.NotFound,
-		"there is no administrator of this name", "list them on the page, or with gatehouse tenant administrators list")
+		"there is no administrator with this name",
+		"list administrators on the page, or with gatehouse tenant administrators list")
 	AdministratorTaken = Refusals.New("administrator-name-taken", refusal.Conflict,
-		"there is an administrator of this name, ignoring letter case",
-		"choose another name, or give that one another password")
+		"an administrator with this name already exists (letter case is ignored)",
+		"choose another name, or reset that administrator's password")
 	LastAdministrator = Refusals.New("last-administrator", refusal.Conflict,
-		"it is the last administrator: nobody could sign in to the admin center any more", "add another one first")
+		"this is the last administrator: without one, nobody could sign in to the admin center",
+		"add another administrator first")
 	OwnAdministrator = Refusals.New("own-administrator", refusal.Conflict,
-		"these are your own rights: this is for others to do",
+		"you cannot change your own rights",
 		"ask another administrator; your own password and sign-in methods are on your account page")
 )
 
@@ -129,10 +130,10 @@ var (
 		"the reply URL in the request is not one of the application's",
 		"add the service provider's ACS URL to the reply URLs"))
 	NameIDPolicyInvalid = numbered(75016, Refusals.New("saml-name-id-policy-invalid", refusal.Invalid,
-		"the NameIDPolicy is not supported", "use emailAddress, persistent, transient, unspecified or none"))
+		"the NameIDPolicy is not supported", "use emailAddress, persistent, transient, unspecified, or none"))
 	NameIDMissing = numbered(75008, Refusals.New("saml-name-id-missing", refusal.Invalid,
-		"the NameID cannot be issued, since the user lacks the attribute that it is made of",
-		"give the user the attribute, or choose another source of the NameID"))
+		"the NameID cannot be issued because the user has no value for its source attribute",
+		"give the user a value for the attribute, or choose another source for the NameID"))
 	ContextMismatch = numbered(75011, Refusals.New("authentication-context-mismatch", refusal.Invalid,
 		"the authentication method by which the user signed in does not match the requested one",
 		"have the application drop RequestedAuthnContext, or send ForceAuthn"))
@@ -152,25 +153,24 @@ var (
 // OAuth.
 var (
 	ClientInvalid = numbered(7000215, Refusals.New("client-invalid", refusal.Unauthenticated,
-		"the client id or secret is not right", "check the client's credentials"))
+		"the client ID or secret is incorrect", "check the client's credentials"))
 	ClientUnknown = numbered(700016, Refusals.New("client-unknown", refusal.Unauthenticated,
-		"no application with this id was found in the directory",
-		"check the client id, and that it is registered in this tenant"))
+		"no application with this ID was found in the directory",
+		"check the client ID, and that the application is registered in this tenant"))
 	AssertionInvalid = numbered(700027, Refusals.New("client-assertion-invalid", refusal.Unauthenticated,
 		"the client assertion's signature or contents are not valid",
 		"sign with the key of a registered certificate, for this token endpoint"))
 	AssertionExpired = numbered(700024, Refusals.New("client-assertion-expired", refusal.Unauthenticated,
-		"the client assertion is not within its valid time range", "check the clock, and sign anew"))
+		"the client assertion is not within its valid time range", "check the clock, and sign a new assertion"))
 	TokenInvalid = Refusals.New("access-token-invalid", refusal.Unauthenticated,
 		"the access token is missing, expired or not for this tenant", "request a new token")
 	RedirectMismatch = numbered(50011, Refusals.New("redirect-uri-mismatch", refusal.Invalid,
 		"the redirect URI is not one of the application's", "register it with the application"))
 	ScopeInvalid = numbered(70011, Refusals.New("scope-invalid", refusal.Invalid,
-		"the scope is not valid",
-		"ask for https://graph.microsoft.com/.default, or for delegated permissions of Graph"))
+		"the scope is not valid", "request https://graph.microsoft.com/.default, or delegated permissions of Graph"))
 	ScopeNotDefault = numbered(1002012, Refusals.New("scope-not-default", refusal.Invalid,
 		"the scope is not valid: client credential flows must have a scope that ends in /.default",
-		"ask for https://graph.microsoft.com/.default"))
+		"request https://graph.microsoft.com/.default"))
 	GrantInvalid = numbered(70000, Refusals.New("grant-invalid", refusal.Invalid,
 		"the code or token is not valid, was issued to another application, or has been redeemed",
 		"start the sign-in again"))
@@ -179,11 +179,11 @@ var (
 	GrantRevoked = numbered(50173, Refusals.New("grant-revoked", refusal.Invalid,
 		"the grant was revoked: the password was reset, or the sessions were revoked", "sign in again"))
 	VerifierWrong = numbered(50148, Refusals.New("code-verifier-wrong", refusal.Invalid,
-		"the code verifier does not match the code challenge", "send the verifier that the challenge was made of"))
+		"the code verifier does not match the code challenge", "send the verifier that the challenge was made from"))
 	AuthorizationPending = numbered(70016, Refusals.New("authorization-pending", refusal.Invalid,
-		"authorization is pending", "go on polling"))
+		"authorization is pending", "continue polling"))
 	SlowDown = numbered(70016, Refusals.New("slow-down", refusal.Invalid,
-		"this comes too often", "wait for the interval between polls"))
+		"the program polls too often", "wait for the interval between polls"))
 	AuthorizationDeclined = numbered(70018, Refusals.New("authorization-declined", refusal.Denied,
-		"the person has declined", "start the sign-in again"))
+		"the user declined", "start the sign-in again"))
 )

@@ -129,7 +129,7 @@ func (t *Tenant) AddOwner(ctx context.Context, by audit.Actor, groupID, userID s
 			return nil, &refusal.Error{Code: MemberExists, Subject: userID}
 		}
 		if len(owners) >= maxOwners {
-			return nil, &refusal.Error{Code: InvalidValue, Subject: "owners", Detail: "a group has at most 100"}
+			return nil, &refusal.Error{Code: InvalidValue, Subject: "owners", Detail: "a group can have at most 100"}
 		}
 		return append(owners, userID), nil
 	})

@@ -21,11 +21,11 @@ func (t *Tenant) Run(ctx context.Context) {
 	var all sync.WaitGroup
 	defer all.Wait()
 	all.Go(func() {
-		t.repeat(ctx, "write down what was counted", flushEach, func(ctx context.Context) error {
+		t.repeat(ctx, "record the counted refusals", flushEach, func(ctx context.Context) error {
 			return t.FlushRefusals(ctx, false)
 		})
 	})
-	all.Go(func() { t.repeat(ctx, "remove what is over", sweepEach, t.Sweep) })
+	all.Go(func() { t.repeat(ctx, "remove what has expired", sweepEach, t.Sweep) })
 	if t.Provision != nil {
 		all.Go(func() { t.Provision(ctx) })
 	}

@@ -56,8 +56,8 @@ func (t *Tenant) SavedTarget(j Job, address string) (Target, error) {
 	return Target{address, authn.Secret(token)}, err
 }
 
-const tokenIsElsewhere = "the saved secret token was given for another tenant URL and is not sent to a new one: " +
-	"give the token again"
+const tokenIsElsewhere = "the saved secret token belongs to another tenant URL and is not sent to a new one: " +
+	"enter the token again"
 
 // savedFor says whether the token was saved for an address.
 func (c Credentials) savedFor(address string) bool {

@@ -56,7 +56,7 @@ func (h *Handler) updateAccessKey(
 	if in.Status != adminapi.KeyActive && in.Status != adminapi.KeyInactive {
 		return adminapi.None{}, h.Center.Refuse(
 			ctx, awsdoor.Actor(who), "UpdateAccessKey", in.AccessKeyID,
-			&refusal.Error{Code: center.InvalidValue, Field: "Status", Detail: "want Active or Inactive"},
+			&refusal.Error{Code: center.InvalidValue, Field: "Status", Detail: "use Active or Inactive"},
 		)
 	}
 	return adminapi.None{}, h.Center.SetAccessKeyEnabled(

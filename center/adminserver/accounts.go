@@ -48,7 +48,7 @@ func (h *Handler) putAccounts(ctx context.Context, who awsapi.Caller, in adminap
 		return adminapi.None{}, &refusal.Error{
 			Code:   center.InvalidValue,
 			Field:  "Accounts",
-			Detail: "want 1 to 100 accounts",
+			Detail: "use 1 to 100 accounts",
 		}
 	}
 	var list []center.Account
@@ -58,7 +58,7 @@ func (h *Handler) putAccounts(ctx context.Context, who awsapi.Caller, in adminap
 				Code:    center.InvalidValue,
 				Field:   "Status",
 				Subject: a.ID,
-				Detail:  "want ACTIVE or SUSPENDED",
+				Detail:  "use ACTIVE or SUSPENDED",
 			}
 		}
 		account := center.Account{

@@ -27,7 +27,7 @@ func (h *Handler) preview(ctx context.Context, _ awsapi.Caller, in adminapi.Prev
 		return adminapi.Report{}, &refusal.Error{
 			Code:   center.InvalidValue,
 			Field:  "IdentitySource",
-			Detail: "want DIRECTORY or EXTERNAL_IDP",
+			Detail: "use DIRECTORY or EXTERNAL_IDP",
 		}
 	}
 	r, err := h.Center.PreviewSourceChange(ctx, to, known)
@@ -120,7 +120,7 @@ func (h *Handler) updateConfiguration(
 		return adminapi.None{}, &refusal.Error{
 			Code:   center.InvalidValue,
 			Field:  "IdPInitiatedSignIn",
-			Detail: "want true or false",
+			Detail: "use true or false",
 		}
 	}
 	return adminapi.None{}, h.Center.AllowIdPInitiated(ctx, awsdoor.Actor(who), *in.IdPInitiatedSignIn)

@@ -37,7 +37,7 @@ func (h *Handler) ofTenant(ctx context.Context, id string) error {
 		err = &refusal.Error{
 			Code:   center.InvalidValue,
 			Field:  "TenantId",
-			Detail: "there is no such tenant; ListProvisioningTenants has the one that there is",
+			Detail: "there is no such tenant; use the one from ListProvisioningTenants",
 		}
 	}
 	return err

@@ -28,7 +28,7 @@ func ruleOf(r adminapi.Rule) (center.AssignmentRule, error) {
 		return center.AssignmentRule{}, &refusal.Error{
 			Code:   center.InvalidValue,
 			Field:  "RuleId",
-			Detail: "a rule that is asked for has no RuleId and no Problem",
+			Detail: "leave RuleId and Problem empty in a new rule",
 		}
 	}
 	return center.AssignmentRule{

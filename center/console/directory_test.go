@@ -100,7 +100,7 @@ func TestTheConsoleManagesTheBuiltInDirectory(t *testing.T) {
 	group := console + "/groups/" + regexp.MustCompile(`--group-id ([0-9a-f-]{36})`).FindStringSubmatch(page)[1]
 	page = v.Does(group+"/members", url.Values{"username": {"grace"}}, "is now a member")
 	membership := regexp.MustCompile(`/members/([0-9a-f-]{36})/delete`).FindStringSubmatch(page)[1]
-	v.Does(group+"/members", url.Values{"username": {"grace"}}, "a member already")
+	v.Does(group+"/members", url.Values{"username": {"grace"}}, "already a member")
 	v.Does(group+"/members", url.Values{"username": {"nobody"}}, "no such user")
 
 	v.Does(console+"/accounts", url.Values{"id": {"12"}, "name": {"Bad"}}, "12 digits")
@@ -160,7 +160,11 @@ func TestTheConsoleIsReadOnlyUnderProvisioning(t *testing.T) {
 		console + "/groups": {"display": {"X"}},
 		group + "/members":  {"username": {"mei.tanaka@northwind.example"}}, group + "/delete": nil,
 	} {
-		v.Does(address, form, "automatic provisioning owns users and groups")
+		v.Does(address, form, "automatic provisioning manages users and groups")
 	}
-	v.Does(console+"/settings/provisioning/disable", url.Values{"confirmation": {"DISABLE"}}, "access tokens remain")
+	v.Does(
+		console+"/settings/provisioning/disable",
+		url.Values{"confirmation": {"DISABLE"}},
+		"access tokens still exist",
+	)
 }

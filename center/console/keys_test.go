@@ -33,7 +33,7 @@ func TestTheConsoleAdministersKeysAndTokens(t *testing.T) {
 	v.Does(console+"/access-keys/"+e.AWS.AccessKeyID+"/delete", nil, "the last enabled access key of an administrator")
 	v.Does(
 		console+"/access-keys", url.Values{"name": {"x"}, "role": {"emperor"}},
-		"want administrator, user-administrator or read-only",
+		"use administrator, user-administrator or read-only",
 	)
 	if _, page := v.Send(http.MethodGet, console+"/settings", nil); strings.Contains(page, "access token expires in") {
 		t.Error("a token of a year is called soon to expire")

@@ -128,7 +128,7 @@ func editSet(p page, action center.Action, done string, edit func(*center.Permis
 func updatePermissionSet(p page) error {
 	hours, err := strconv.Atoi(p.PostFormValue("hours"))
 	if err != nil {
-		return &refusal.Error{Code: center.InvalidValue, Field: "SessionDuration", Detail: "want 1 to 12 hours"}
+		return &refusal.Error{Code: center.InvalidValue, Field: "SessionDuration", Detail: "use 1 to 12 hours"}
 	}
 	return editSet(
 		p,

@@ -299,7 +299,7 @@ func TestARoleIsMadeMendedAndRetired(t *testing.T) {
 	}
 	want := []string{
 		"the longest session is 3600 seconds instead of 43200",
-		"attached besides: arn:aws:iam::aws:policy/AdministratorAccess", "an inline policy besides: mine",
+		"also attached: arn:aws:iam::aws:policy/AdministratorAccess", "an extra inline policy: mine",
 	}
 	if d := w.drift(); strings.Join(d, "|") != strings.Join(want, "|") {
 		t.Errorf("the role differs by %q, want %q", d, want)

@@ -94,7 +94,7 @@ func undo(ctx context.Context, client *iam.Client, name string, was *role) error
 		err = bring(ctx, client, name, is, was)
 	}
 	if err != nil {
-		return fmt.Errorf("the role may be half changed, provision it again: %w", err)
+		return fmt.Errorf("the role may be partly changed; provision it again: %w", err)
 	}
 	return nil
 }
@@ -169,7 +169,7 @@ func (k *Keeper) Drift(ctx context.Context, r center.AccountRole) ([]string, err
 	)
 	switch {
 	case missing(err):
-		found = append(found, "the SAML provider is not there")
+		found = append(found, "the SAML provider does not exist")
 	case err != nil:
 		return nil, asRefusal(err, r)
 	case !sameProvider(aws.ToString(out.SAMLMetadataDocument), string(metadata)):

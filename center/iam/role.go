@@ -100,7 +100,7 @@ func create(ctx context.Context, client *iam.Client, path, name string, want *ro
 	if _, err := client.CreateRole(ctx, in); taken(err) {
 		is, err := read(ctx, client, name)
 		if err == nil && is == nil {
-			err = fmt.Errorf("role %s is there, and is not", name) // somebody removes it this moment
+			err = fmt.Errorf("role %s existed a moment ago, and is gone", name) // somebody removes it
 		}
 		return is, err
 	} else if err != nil {
@@ -214,7 +214,7 @@ func remove(ctx context.Context, client *iam.Client, name string) error {
 // differences says in words how a role differs from what it should be.
 func differences(is, want *role) (found []string) {
 	if is == nil {
-		return []string{"the role is not there"}
+		return []string{"the role does not exist"}
 	}
 	if !sameJSON(is.trust, want.trust) {
 		found = append(found, "the trust policy was changed")
@@ -235,19 +235,19 @@ func differences(is, want *role) (found []string) {
 		found = append(found, "not attached: "+arn)
 	}
 	for _, arn := range without(is.attached, want.attached) {
-		found = append(found, "attached besides: "+arn)
+		found = append(found, "also attached: "+arn)
 	}
 	for _, policy := range slices.Sorted(maps.Keys(want.inline)) {
 		switch document, there := is.inline[policy]; {
 		case !there:
-			found = append(found, "the inline policy "+policy+" is not there")
+			found = append(found, "the inline policy "+policy+" does not exist")
 		case !sameJSON(document, want.inline[policy]):
 			found = append(found, "the inline policy "+policy+" was changed")
 		}
 	}
 	for _, policy := range slices.Sorted(maps.Keys(is.inline)) {
 		if _, meant := want.inline[policy]; !meant {
-			found = append(found, "an inline policy besides: "+policy)
+			found = append(found, "an extra inline policy: "+policy)
 		}
 	}
 	return found

@@ -89,7 +89,7 @@ func (w *Watcher) fetch(ctx context.Context, address string) (idp center.IdPConf
 	}
 	defer res.Body.Close() //nolint:errcheck // it was only read
 	if res.StatusCode != http.StatusOK {
-		return idp, fmt.Errorf("it is answered with %d %s", res.StatusCode, http.StatusText(res.StatusCode))
+		return idp, fmt.Errorf("the server answered %d %s", res.StatusCode, http.StatusText(res.StatusCode))
 	}
 	data, err := io.ReadAll(io.LimitReader(res.Body, saml.MaxMetadata+1))
 	if err != nil {

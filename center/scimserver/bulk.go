@@ -83,7 +83,7 @@ func (h *Handler) bulk(ctx context.Context, r *request) (answer, error) {
 		b.fail(op.bulkOperation, &scim.Error{
 			Status: http.StatusConflict,
 			Type:   scim.InvalidValue,
-			Detail: "The operation and others wait for each other's bulkId.",
+			Detail: "The operation and others depend on each other's bulkId.",
 		})
 	}
 	return b.answer()

@@ -168,7 +168,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, tenant, rest str
 	case err != nil:
 		err = in.tooLarge()
 	case repeated != "":
-		err = bad(scim.InvalidSyntax, repeated+" stands twice.")
+		err = bad(scim.InvalidSyntax, "Duplicate parameter: "+repeated+".")
 	case strings.EqualFold(strings.Trim(rest, "/"), "me"):
 		err = in.noMe()
 	case !known || (op.standard && !in.standard):

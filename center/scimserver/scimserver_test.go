@@ -220,7 +220,7 @@ func TestWhatIsRefused(t *testing.T) {
 		"no user name": {
 			"POST", "Users", `{"name":{"givenName":"X","familyName":"Y"},"displayName":"Z"}`, 400, "userName",
 		},
-		"a blank in the user name": {"POST", "Users", strings.Replace(user(""), `"x"`, `"x y"`, 1), 400, "blanks"},
+		"a blank in the user name": {"POST", "Users", strings.Replace(user(""), `"x"`, `"x y"`, 1), 400, "spaces"},
 		"two e-mail addresses": {
 			"POST", "Users", user(`,"emails":[{"value":"a@b.c"},{"value":"d@e.f"}]`), 400, "at most one",
 		},
@@ -339,7 +339,7 @@ func TestWhatIsRefused(t *testing.T) {
 			"is not a member",
 		},
 		"two filters": {
-			"GET", `Users?filter=userName eq "x"&filter=userName eq "y"`, "", 400, "filter stands twice",
+			"GET", `Users?filter=userName eq "x"&filter=userName eq "y"`, "", 400, "Duplicate parameter: filter",
 		},
 		"a broken cursor": {"GET", "Users?cursor=!!", "", 400, "cursor"},
 	} {

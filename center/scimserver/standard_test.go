@@ -450,7 +450,7 @@ func TestAnAttributeOfAPatchStandsOnce(t *testing.T) {
 		`{` + enterprise + `:division":"A",` + enterprise + `":{"division":"B"}}`,
 	} {
 		status, body := e.send("PATCH", path, patch(`{"op":"replace","value":`+value+`}`))
-		if status != 400 || !strings.Contains(fmt.Sprint(body), "stands twice") {
+		if status != 400 || !strings.Contains(fmt.Sprint(body), "duplicate attribute") {
 			t.Errorf("%s: %d %v", value, status, body)
 		}
 	}

@@ -174,7 +174,7 @@ func TestUnknownMembersAreRefused(t *testing.T) {
 	status, text = signed(t, e, "sts", "", "Action=GetCallerIdentity&Version=2011-06-15&ExternalId=x")
 	wantWords(t, "sts", status, text, 400, "does not know the member ExternalId")
 	status, text = signed(t, e, "sts", "", "Action=GetCallerIdentity&Version=2011-06-15&Version=2012-01-01")
-	wantWords(t, "sts", status, text, 400, "Version stands twice")
+	wantWords(t, "sts", status, text, 400, "duplicate parameter: Version")
 }
 
 // signedUser is the id of a user of the demo.

@@ -80,7 +80,7 @@ func read(r *http.Request, known []string) (request, error) {
 				" is not known; Gatehouse refuses what it would otherwise ignore")
 		}
 		if len(values) > 1 {
-			return in, invalid(name + " stands twice")
+			return in, invalid("duplicate parameter: " + name)
 		}
 	}
 	return in, nil

@@ -57,7 +57,7 @@ func TestUnknownInputOfThePortalAPIs(t *testing.T) {
 		"GET /assignment/accounts?max_results=1":                                    "max_results",
 		"GET /assignment/roles?account_id=111122223333&role=x":                      "role",
 		"GET /federation/credentials?account_id=1&role_name=x&duration_seconds=900": "duration_seconds",
-		"GET /federation/credentials?account_id=1&account_id=2&role_name=x":         "account_id stands twice",
+		"GET /federation/credentials?account_id=1&account_id=2&role_name=x":         "duplicate parameter: account_id",
 		"GET /federation/credentials?account_id=1&role_name=%zz":                    "cannot be read",
 		"POST /logout?everywhere=true":                                              "everywhere",
 	} {

@@ -74,7 +74,7 @@ func serve[In any](h *Handler, fn operation[In]) http.HandlerFunc {
 // unreadable says what is wrong with a body. AWS passes over members that it does not know; here
 // they are refused, since they may be a control that the caller relies on.
 func unreadable(err error) error {
-	refused := &refusal.Error{Code: center.InvalidRequest, Detail: "the body is no JSON object of this operation"}
+	refused := &refusal.Error{Code: center.InvalidRequest, Detail: "the body is not a JSON object of this operation"}
 	var wrong *jsonv2.SemanticError
 	if errors.As(err, &wrong) && errors.Is(wrong.Err, jsonv2.ErrUnknownName) {
 		name := string(wrong.JSONPointer.LastToken())

@@ -99,7 +99,7 @@ func checkUsers(t tx, f *findings, looked func()) error {
 				f.add("user", "%s breaks a rule: %v", id, err)
 			}
 			if other := emails[email]; email != "" && other != "" {
-				f.add("user", "%s has the e-mail address of %s", id, other)
+				f.add("user", "%s has the email address of %s", id, other)
 			}
 			emails[email] = id
 			return nil
@@ -124,7 +124,7 @@ func checkGroups(t tx, f *findings, looked func()) error {
 			}
 			if id != string(g.ID) || name != names.Fold(g.DisplayName) || external != g.ExternalID ||
 				strings.TrimSpace(g.DisplayName) == "" {
-				f.add("group", "%s stands under other keys than it has", id)
+				f.add("group", "%s is stored under the wrong keys", id)
 			}
 			return nil
 		},
@@ -142,7 +142,7 @@ func checkMemberships(t tx, f *findings, looked func()) error {
 		}
 		looked()
 		if g == "" || u == "" {
-			f.add("membership", "group %d (%s), user %d (%s): one of them is not there", group, g, user, u)
+			f.add("membership", "group %d (%s), user %d (%s): one of them does not exist", group, g, user, u)
 		}
 		if group > maxSeq || user > maxSeq || created < 0 {
 			f.add("membership", "group %d, user %d has numbers out of range", group, user)
@@ -215,7 +215,7 @@ func checkReferences(t tx, f *findings, _ func()) error {
 		if err := t.Query(q.query, nil, func(r sqldb.Row) error {
 			var id string
 			err := r.Scan(&id)
-			f.add(q.what, "it refers to %s, which is not there", id)
+			f.add(q.what, "it refers to %s, which does not exist", id)
 			return err
 		}); err != nil {
 			return err

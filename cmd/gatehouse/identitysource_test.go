@@ -40,7 +40,7 @@ func TestTheIdentitySourceIsRehearsedAndKept(t *testing.T) {
 	_, page := admin.Send(http.MethodGet, e.Center.URL+"/console/settings", nil)
 	thumbprint := regexp.MustCompile(`<code>([0-9a-f]{64})</code>`).FindStringSubmatch(page)[1]
 	command(thumbprint, "show")
-	command("nobody could sign in any more", "delete-certificate", thumbprint, "--confirm", "DELETE")
+	command("nobody could sign in", "delete-certificate", thumbprint, "--confirm", "DELETE")
 
 	_, metadata := webtest.New(t, nil).Send(
 		http.MethodGet,
@@ -77,7 +77,7 @@ func TestTheIdentitySourceIsRehearsedAndKept(t *testing.T) {
 	watchMetadata(t, admin, settings, metadata)
 	admin.Does(
 		settings+"/identity-source/undo", url.Values{"confirmation": {"ACCEPT"}},
-		"automatic provisioning is enabled already",
+		"automatic provisioning is already enabled",
 	)
 	admin.Does(
 		settings+"/identity-source/values",
@@ -100,7 +100,7 @@ func watchMetadata(t *testing.T, admin webtest.Visitor, settings, metadata strin
 		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, published) }),
 	)
 	defer server.Close()
-	admin.Does(settings+"/metadata", url.Values{"url": {"http://idp.example/metadata"}}, "want an https address")
+	admin.Does(settings+"/metadata", url.Values{"url": {"http://idp.example/metadata"}}, "use an https address")
 	if page := admin.Does(settings+"/metadata", url.Values{"url": {server.URL}}, "every six hours"); strings.Contains(
 		page, `id="offer"`,
 	) {
@@ -124,7 +124,7 @@ func watchMetadata(t *testing.T, admin webtest.Visitor, settings, metadata strin
 	if strings.Count(page, " days left") > 2 { // the provider's certificate and the access token
 		t.Error("the offer is trusted already")
 	}
-	admin.Does(settings+"/metadata/accept", url.Values{"seen": {"something else"}}, "the offer has changed")
+	admin.Does(settings+"/metadata/accept", url.Values{"seen": {"something else"}}, "the offered metadata changed")
 	admin.Does(
 		settings+"/metadata/accept",
 		url.Values{"seen": {"new certificate " + center.Thumbprint(key.Certificate.Raw)}},

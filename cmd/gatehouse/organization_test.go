@@ -70,7 +70,7 @@ func TestAnOrganizationIsReadAndAssignedIn(t *testing.T) {
 			if code == exitDone {
 				return out
 			}
-			if !strings.Contains(errOut, "being read already") {
+			if !strings.Contains(errOut, "already being read") {
 				t.Fatalf("sync: exit %d: %s", code, errOut)
 			}
 		}

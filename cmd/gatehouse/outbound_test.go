@@ -71,7 +71,7 @@ func TestASavedTokenGoesToItsOwnAddressOnly(t *testing.T) {
 		t.Errorf("its own address: %d %s", status, text)
 	}
 	if status, text := validate(x.URL); status != http.StatusBadRequest ||
-		!strings.Contains(text, "give the token again") ||
+		!strings.Contains(text, "enter the token again") ||
 		x.got() != "" {
 		t.Errorf("another address: %d %s", status, text)
 	}
@@ -84,11 +84,11 @@ func TestASavedTokenGoesToItsOwnAddressOnly(t *testing.T) {
 	)
 	form := d.Tenant.URL + "/admin/apps/" + d.Tenant.ApplicationID + "/provisioning"
 	for _, do := range []string{"test", "save"} {
-		admin.Does(form, url.Values{"url": {x.URL}, "token": {""}, "do": {do}}, "give the token again")
+		admin.Does(form, url.Values{"url": {x.URL}, "token": {""}, "do": {do}}, "enter the token again")
 		admin.Does(
 			form,
 			url.Values{"url": {"http://169.254.169.254/latest"}, "token": {"x"}, "do": {do}},
-			"want an https address",
+			"use an https address",
 		)
 	}
 	admin.Does(form, url.Values{"url": {d.Center.SCIMEndpoint}, "token": {""}, "do": {"save"}}, "are saved")

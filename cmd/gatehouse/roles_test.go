@@ -55,7 +55,7 @@ func TestAnAccountsRolesAreMadeFromATemplate(t *testing.T) {
 		t.Errorf("exit %d, %v: %s%s", code, err, text, errOut)
 	}
 	if code, _, errOut := call(t, "", env, "roles", "template", "999999999999"); code != exitFailed ||
-		!strings.Contains(errOut, "no such AWS account") {
+		!strings.Contains(errOut, "not in the center") {
 		t.Errorf("an unknown account: exit %d: %s", code, errOut)
 	}
 	if code, _, _ := call(t, "", env, "roles", "template", "333344445555", "--format", "pulumi"); code != exitUsage {

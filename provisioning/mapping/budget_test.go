@@ -92,7 +92,7 @@ var greedy = map[string]struct{ expression, want string }{
 	"a pattern of an attribute": {`Replace("a",,[long],,"",,)`, "longer than 2048 bytes"},
 	"many patterns": {
 		`Join("",` + strings.Repeat(`Left(Replace([half],,"(x+x+)+y",,"",,),1),`, 200) + `"x")`,
-		"an evaluation may take no more",
+		"the limit of an evaluation",
 	},
 	"a long culture":             {`ToLower("a",[long])`, "culture"},
 	"an attribute that is large": {`Trim([huge])`, "more than 65536 bytes"},

@@ -22,8 +22,8 @@ type BudgetError struct {
 }
 
 func (e *BudgetError) Error() string {
-	return fmt.Sprintf("the expression was stopped: it takes more than %d %s, and an evaluation may take no more, "+
-		"since it would hold up everything else; use fewer functions, shorter texts or a simpler regular expression",
+	return fmt.Sprintf("the expression was stopped because it takes more than %d %s, the limit of an evaluation; "+
+		"use fewer functions, shorter texts or a simpler regular expression",
 		e.Limit, e.What)
 }
 
@@ -48,7 +48,7 @@ func (e *evaluation) spend(steps int) error {
 // within refuses a value of too many bytes.
 func (e *evaluation) within(size int) error {
 	if size > maxText {
-		return fmt.Errorf("it gives more than %d bytes, and a value may have no more; make the texts shorter", maxText)
+		return fmt.Errorf("the result has more than %d bytes, the limit of a value; make the texts shorter", maxText)
 	}
 	return nil
 }

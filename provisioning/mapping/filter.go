@@ -73,7 +73,7 @@ func Operators() (names []string) {
 	return names
 }
 
-// notFiltered cannot stand in a scoping filter. Source: "Scoping filters".
+// notFiltered cannot be used in a scoping filter. Source: "Scoping filters".
 var notFiltered = map[string]bool{
 	"members":            true,
 	"IsMemberOf":         true,
@@ -97,10 +97,10 @@ func (c Clause) compile() (clause, error) {
 	switch {
 	case !ok:
 		return clause{}, fmt.Errorf(
-			"the operator %q is not known; there are %s", c.Operator, strings.Join(Operators(), ", "),
+			"unknown operator %q; use one of %s", c.Operator, strings.Join(Operators(), ", "),
 		)
 	case c.Attribute == "" || notFiltered[c.Attribute]:
-		return clause{}, fmt.Errorf("the attribute %q cannot stand in a scoping filter", c.Attribute)
+		return clause{}, fmt.Errorf("the attribute %q cannot be used in a scoping filter", c.Attribute)
 	case len(c.Values) < op.values:
 		return clause{}, fmt.Errorf("%s needs a value to compare with", c.Operator)
 	}

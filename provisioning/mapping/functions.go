@@ -253,7 +253,7 @@ func mid(a arguments) (Value, error) {
 		return nil, err
 	}
 	if start < 1 || length < 0 {
-		return nil, errors.New("the start is counted from 1, and the length from 0")
+		return nil, errors.New("the start must be at least 1, and the length at least 0")
 	}
 	runes := []rune(v.Text())
 	from := min(start-1, len(runes))
@@ -342,7 +342,7 @@ func replace(a arguments) (Value, error) {
 	if !a.has(replacePattern) {
 		switch {
 		case !a.has(replaceOld):
-			return nil, errors.New("want an old value or a regular expression")
+			return nil, errors.New("give an old value or a regular expression")
 		case len(source) == 0:
 			return nil, nil
 		case a.has(replaceTemplate):
@@ -446,7 +446,7 @@ func (a arguments) replaceInGroup(re *expression, group, text string, value *str
 func singleRole(a arguments) (Value, error) {
 	v, err := a.value(0)
 	if err == nil && len(v) > 1 {
-		err = fmt.Errorf("the user has %d app roles; want at most one", len(v))
+		err = fmt.Errorf("the user has %d app roles; at most one is allowed", len(v))
 	}
 	return v, err
 }

@@ -127,7 +127,7 @@ func Compile(o Object) (*Compiled, error) {
 	targets := map[string]bool{}
 	for _, a := range o.Attributes {
 		if a.Target == "" || targets[a.Target] {
-			return nil, fmt.Errorf("the target attribute %q stands twice, or is empty", a.Target)
+			return nil, fmt.Errorf("the target attribute %q is duplicated or empty", a.Target)
 		}
 		targets[a.Target] = true
 		e, err := parse(a.Expression)

@@ -152,7 +152,7 @@ func TestWhatIsNoExpressionIsSaid(t *testing.T) {
 		``: "at character 1", `[`: "name of an attribute", `[]`: "name of an attribute", `"a`: "closing quotation mark",
 		`Foo("a")`: "one of the functions Append", `append("a","b")`: "case-sensitive",
 		`Append("a")`: "at least 2", `Append("a","b","c")`: "at most 2", `Append "a"`: "( after Append",
-		`Append("a" "b")`: ", or )", `[a] [b]`: "at character 5: want the end",
+		`Append("a" "b")`: ", or )", `[a] [b]`: "at character 5: expected the end",
 		`&HZZ`: "hexadecimal", `-`: "a number", `IIF([a]=,"b","c")`: "one of the functions",
 		`Append("a",`: "an [attribute]", "\"\xff\"": "UTF-8",
 		strings.Repeat("Trim(", 40) + `"a"` + strings.Repeat(")", 40): "nested",
@@ -163,11 +163,11 @@ func TestWhatIsNoExpressionIsSaid(t *testing.T) {
 		}
 	}
 	for expression, want := range map[string]string{
-		`Mid("a", "x", 1)`: "not a whole number", `Mid("a", 0, 1)`: "counted from 1", `Split("a", "")`: "delimiter",
+		`Mid("a", "x", 1)`: "not a whole number", `Mid("a", 0, 1)`: "at least 1", `Split("a", "")`: "delimiter",
 		`SingleAppRoleAssignment([list])`: "2 app roles", `Switch("a","b","c")`: "",
 		`Replace("a", , "(")`:           "regular expression",
 		`Replace("a", , "(?=x)", , "")`: "regular expression", `Replace("a", , "a", "g", "")`: "no group",
-		`Replace("a", , , , "b")`: "want an old value", `ToLower("a", "not a culture")`: "culture",
+		`Replace("a", , , , "b")`: "give an old value", `ToLower("a", "not a culture")`: "culture",
 		`Replace("` + strings.Repeat("a", 900) + `", "a", , , "` + strings.Repeat(
 			"b", 900,
 		) + `")`: "more than 65536 bytes",

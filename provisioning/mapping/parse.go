@@ -116,7 +116,7 @@ func parse(text string) (node, error) {
 }
 
 func (p *parser) wrong(wanted string) error {
-	return fmt.Errorf("at character %d: want %s", utf8.RuneCountInString(p.text[:p.at])+1, wanted)
+	return fmt.Errorf("at character %d: expected %s", utf8.RuneCountInString(p.text[:p.at])+1, wanted)
 }
 
 // blank passes over white space and returns where it is then.

@@ -29,7 +29,7 @@ func compileRegexp(pattern string) (*expression, error) {
 	}
 	parsed, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
-		return nil, fmt.Errorf("%q is not a regular expression that is known here (RE2): %w", shown(pattern), err)
+		return nil, fmt.Errorf("%q is not a supported regular expression (RE2): %w", shown(pattern), err)
 	}
 	e := &expression{}
 	if e.instructions, e.ranges = size(parsed); e.instructions > maxInstructions || e.ranges > maxRanges {
@@ -43,7 +43,7 @@ func compileRegexp(pattern string) (*expression, error) {
 		)
 	}
 	if e.Regexp, err = regexp.Compile(pattern); err != nil {
-		return nil, fmt.Errorf("%q is not a regular expression that is known here (RE2): %w", shown(pattern), err)
+		return nil, fmt.Errorf("%q is not a supported regular expression (RE2): %w", shown(pattern), err)
 	}
 	return e, nil
 }

@@ -220,7 +220,7 @@ func (h *Handler) updateApplication(ctx context.Context, r request) (int, any, e
 	}
 	if in.SignInAudience != "" && in.SignInAudience != signInAudience {
 		return 0, nil, badRequest(
-			"Only applications of this tenant are offered: signInAudience is " + signInAudience + ".",
+			"Only applications of this tenant are supported: signInAudience must be " + signInAudience + ".",
 		)
 	}
 	_, err := h.Tenant.UpdateApplication(ctx, r.by, r.PathValue("id"), func(a *tenant.Application) error {
@@ -232,7 +232,7 @@ func (h *Handler) updateApplication(ctx context.Context, r request) (int, any, e
 			a.Encryption = nil
 			for _, k := range *in.KeyCredentials {
 				if !strings.EqualFold(k.Usage, "Encrypt") {
-					return badRequest("Of an application only a key with the usage Encrypt is kept.")
+					return badRequest("Gatehouse keeps only application keys with the usage Encrypt.")
 				}
 				a.Encryption = k.Key
 			}

@@ -29,7 +29,7 @@ func (h *Handler) batch(_ context.Context, r request) (int, any, error) {
 	for i, part := range in.Requests {
 		if part.ID == "" ||
 			slices.ContainsFunc(in.Requests[:i], func(p graph.BatchRequest) bool { return p.ID == part.ID }) {
-			return 0, nil, badRequest("Each request of a batch needs an id of its own.")
+			return 0, nil, badRequest("Each request of a batch needs a unique id.")
 		}
 	}
 	out := graph.BatchAnswer{Responses: []graph.BatchResponse{}}
@@ -45,7 +45,7 @@ func (h *Handler) batch(_ context.Context, r request) (int, any, error) {
 			out.Responses = append(out.Responses, answer)
 		}
 		if len(later) == len(waiting) {
-			return 0, nil, badRequest("A request of the batch depends on one that is not there, or on itself.")
+			return 0, nil, badRequest("A request of the batch depends on one that does not exist, or on itself.")
 		}
 		waiting = later
 	}
@@ -71,7 +71,7 @@ func (h *Handler) part(r request, part graph.BatchRequest, status map[string]int
 	if err != nil || strings.HasPrefix(inner.URL.Path, root+"/$batch") || inner.URL.Host != "" {
 		return problem(
 			http.StatusBadRequest,
-			"The method or the url of the request is not valid; the url is relative, and no batch.",
+			"The method or the url of the request is not valid; the url must be relative, and not a batch.",
 		)
 	}
 	for name, value := range part.Headers {

@@ -63,7 +63,7 @@ func noProperty(kind, path string) error {
 	name := "Property '" + quotable(path) + "'"
 	if slices.Contains(notKept[kind], path) {
 		return badRequest(name + " of " + typeName(kind) +
-			" is not kept by Gatehouse, which refuses what it would otherwise ignore.")
+			" is not stored by Gatehouse, which refuses what it would otherwise ignore.")
 	}
 	return badRequest(name + " does not exist on " + typeName(kind) +
 		", or Gatehouse does not know it: it refuses what it would otherwise ignore.")

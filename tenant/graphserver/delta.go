@@ -108,7 +108,7 @@ func (h *Handler) deltaState(ctx context.Context, r request, kind tenant.ObjectK
 		return s, err
 	}
 	if q.Has("$select") || q.Has("$filter") || q.Has("$skiptoken") && q.Has("$deltatoken") {
-		return s, badRequest("A link of a delta query is asked for as it is, without other query options.")
+		return s, badRequest("Use the link of a delta query as it is, without other query options.")
 	}
 	data, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil || len(data) > maxState || json.Unmarshal(data, &s) != nil || s.Kind != kind || s.Number < 0 {

@@ -140,7 +140,7 @@ func (h *Handler) createGroup(ctx context.Context, r request) (int, any, error) 
 		)
 	}
 	if *in.MailEnabled || len(in.GroupTypes) > 0 {
-		return 0, nil, badRequest("Only security groups are offered here.")
+		return 0, nil, badRequest("Only security groups are supported.")
 	}
 	g, err := h.Tenant.CreateGroup(ctx, r.by, tenant.Group{
 		DisplayName:     in.DisplayName,
@@ -211,7 +211,7 @@ func (h *Handler) updateGroup(ctx context.Context, r request) (int, any, error) 
 		return 0, nil, err
 	}
 	if mail || len(in.GroupTypes) > 0 {
-		return 0, nil, badRequest("Only security groups are offered here.")
+		return 0, nil, badRequest("Only security groups are supported.")
 	}
 	_, err = h.Tenant.UpdateGroup(ctx, r.by, id, func(g *tenant.Group) {
 		in.DisplayName.into(&g.DisplayName)

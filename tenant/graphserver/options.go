@@ -38,7 +38,7 @@ func withOptions(known []string, fn call) call {
 					"' is not supported here: Gatehouse refuses what it would otherwise ignore.")
 			}
 			if len(query[name]) > 1 {
-				return 0, nil, badRequest("The query option '" + name + "' stands twice.")
+				return 0, nil, badRequest("The query option '" + name + "' is duplicated.")
 			}
 		}
 		return fn(ctx, r)

@@ -180,7 +180,7 @@ func MappingsFromWire(rule graph.SynchronizationRule) (s mapping.Schema, err err
 		if m.Scope != nil {
 			if len(m.Scope.InputFilterGroups) > 0 || len(m.Scope.CategoryFilterGroups) > 0 {
 				return s, badRequest(
-					"Of a scope only the groups are offered, no inputFilterGroups or categoryFilterGroups.",
+					"Only the groups of a scope are supported, not inputFilterGroups or categoryFilterGroups.",
 				)
 			}
 			for _, g := range m.Scope.Groups {
@@ -210,16 +210,16 @@ func attributeFromWire(a graph.AttributeMapping) (mapping.Attribute, error) {
 	case "", "Always", "ObjectAddOnly":
 	default:
 		return mapping.Attribute{}, badRequest(
-			"The flowType '" + quotable(a.FlowType) + "' is not offered: want Always or ObjectAddOnly.",
+			"The flowType '" + quotable(a.FlowType) + "' is not supported: use Always or ObjectAddOnly.",
 		)
 	}
 	if a.FlowBehavior != "" && a.FlowBehavior != "FlowWhenChanged" {
 		return mapping.Attribute{}, badRequest(
-			"The flowBehavior '" + quotable(a.FlowBehavior) + "' is not offered: want FlowWhenChanged.",
+			"The flowBehavior '" + quotable(a.FlowBehavior) + "' is not supported: use FlowWhenChanged.",
 		)
 	}
 	if a.ExportMissingReferences {
-		return mapping.Attribute{}, badRequest("exportMissingReferences is not offered.")
+		return mapping.Attribute{}, badRequest("exportMissingReferences is not supported.")
 	}
 	expression := a.Source.Expression
 	if expression == "" && a.Source.Name != "" {

@@ -175,7 +175,7 @@ func (h *Handler) putSecrets(ctx context.Context, r request) (int, any, error) {
 			return 0, nil, badRequest("The key '" + quotable(kv.Key) + "' is not one of this application's.")
 		}
 		if _, twice := values[key]; twice {
-			return 0, nil, badRequest("The key '" + key + "' stands twice.")
+			return 0, nil, badRequest("The key '" + key + "' is duplicated.")
 		}
 		values[key] = kv.Value
 	}
@@ -227,10 +227,10 @@ type notificationSettings struct {
 // readNotification reads the settings as they count: what is switched off has no value.
 func readNotification(text string) (n notificationSettings, err error) {
 	if text != "" && jsonv2.Unmarshal([]byte(text), &n, jsonv2.RejectUnknownMembers(true)) != nil {
-		return n, badRequest("SyncNotificationSettings is not JSON, or has a property that is not known.")
+		return n, badRequest("SyncNotificationSettings is not JSON, or has an unknown property.")
 	}
 	if n.HumanResourcesLookaheadQueryEnabled {
-		return n, badRequest("SyncNotificationSettings: HumanResourcesLookaheadQueryEnabled is not offered here.")
+		return n, badRequest("SyncNotificationSettings: HumanResourcesLookaheadQueryEnabled is not supported.")
 	}
 	if !n.Enabled {
 		n.Recipients = ""

@@ -56,7 +56,7 @@ func TestUnknownPropertiesOfGraph(t *testing.T) {
 			"POST", "/users",
 			`{` + newUser +
 				`,"passwordProfile":{"password":"a long password"},
-					"employeeType":"Contractor"} => is not kept by Gatehouse`,
+					"employeeType":"Contractor"} => is not stored by Gatehouse`,
 		},
 		{
 			"PATCH", "USER",
@@ -70,23 +70,23 @@ func TestUnknownPropertiesOfGraph(t *testing.T) {
 		{"PATCH", "USER", `{"onPremisesExtensionAttributes":{"extensionAttribute1x":"y"}} => extensionAttribute1x`},
 		{"PATCH", "USER", `{"id":"x"} => Property 'id'`},
 		{"PATCH", "USER", `["jobTitle"] => Unable to read JSON`},
-		{"POST", "/groups", `{` + newGroup + `,"isAssignableToRole":true} => is not kept by Gatehouse`},
+		{"POST", "/groups", `{` + newGroup + `,"isAssignableToRole":true} => is not stored by Gatehouse`},
 		{
 			"POST", "/groups",
 			`{` + newGroup + `,"acceptedSenders@odata.bind":["x/` + mei + `"]} => acceptedSenders@odata.bind`,
 		},
 		{
 			"POST", "/groups",
-			`{` + newGroup + `,"membershipRule":"user.department -eq \"x\""} => is not kept by Gatehouse`,
+			`{` + newGroup + `,"membershipRule":"user.department -eq \"x\""} => is not stored by Gatehouse`,
 		},
 		{"PATCH", "GROUP", `{"displayname":"x"} => Property 'displayname'`},
 		{"PATCH", "GROUP", `{"mailEnabled":true} => Only security groups`},
 		{"POST", "GROUP/members/$ref", `{"@odata.id":"x/` + mei + `","role":"owner"} => Property 'role'`},
 		{"PATCH", "APP", `{"web":{"redirectUris":[],"implicitGrantSettings":{}}} => web/implicitGrantSettings`},
-		{"PATCH", "APP", `{"signInAudience":"AzureADMultipleOrgs"} => signInAudience is AzureADMyOrg`},
-		{"PATCH", "APP", `{"keyCredentials":[{"usage":"Verify","key":"AAAA"}]} => only a key with the usage Encrypt`},
+		{"PATCH", "APP", `{"signInAudience":"AzureADMultipleOrgs"} => signInAudience must be AzureADMyOrg`},
+		{"PATCH", "APP", `{"keyCredentials":[{"usage":"Verify","key":"AAAA"}]} => keys with the usage Encrypt`},
 		{"PATCH", "APP", `{"tokenEncryptionKeyId":null} => tokenEncryptionKeyId`},
-		{"PATCH", "SP", `{"samlSingleSignOnSettings":{"relayState":"x"}} => is not kept by Gatehouse`},
+		{"PATCH", "SP", `{"samlSingleSignOnSettings":{"relayState":"x"}} => is not stored by Gatehouse`},
 		{"PATCH", "SP", `{"accountEnabled":null} => wrong type`},
 		{"POST", "SP/addTokenSigningCertificate", `{"displayName":"CN=x","keyLength":4096} => keyLength`},
 		{
@@ -101,7 +101,7 @@ func TestUnknownPropertiesOfGraph(t *testing.T) {
 		{"PUT", "SYNC/secrets", `{"value":[{"key":"SyncAll","value":"maybe"}]} => True or False`},
 		{
 			"PUT", "SYNC/secrets",
-			`{"value":[{"key":"SyncAll","value":"true"},{"key":"syncall","value":"false"}]} => stands twice`,
+			`{"value":[{"key":"SyncAll","value":"true"},{"key":"syncall","value":"false"}]} => is duplicated`,
 		},
 		{
 			"PUT", "SYNC/secrets",
@@ -177,7 +177,7 @@ func TestUnknownQueriesOfGraph(t *testing.T) {
 		"/users?filter=displayName%20eq%20'x'": "'filter' is not " +
 			"supported",
 		"/users?$skip=5": "'$skip' is not supported",
-		"/users?$filter=id%20eq%20'x'&$filter=id%20ne%20'x'": "stands twice",
+		"/users?$filter=id%20eq%20'x'&$filter=id%20ne%20'x'": "is duplicated",
 		"/users?$top=1;$filter=x":                            "cannot be read",
 		"/users?$count=maybe": "$count must be true " +
 			"or false",

@@ -92,7 +92,7 @@ func oneProof(r *http.Request) error {
 		}
 	}
 	if proofs > 1 {
-		return &refusal.Error{Code: tenant.InvalidRequest, Detail: "The client must be authenticated in one way"}
+		return &refusal.Error{Code: tenant.InvalidRequest, Detail: "The client must authenticate in exactly one way"}
 	}
 	return nil
 }
@@ -112,7 +112,7 @@ func narrowed(given []string, asked string) ([]string, error) {
 		case strings.HasSuffix(s, "/.default"), s == ".default": // what was given, as it is
 			return given, nil
 		case names[0] != "User.Read" && !slices.Contains(all, names[0]): // everybody may know who they are
-			return nil, &refusal.Error{Code: tenant.ScopeInvalid, Detail: "the person has not allowed " + printable(s)}
+			return nil, &refusal.Error{Code: tenant.ScopeInvalid, Detail: "the user has not allowed " + printable(s)}
 		default:
 			some = append(some, s)
 		}

@@ -71,8 +71,8 @@ func (a asked) problem(q url.Values) (code, text string) {
 	case q.Get("max_age") != "" && !maxAgeForm.MatchString(q.Get("max_age")):
 		return "invalid_request", "AADSTS90023: The max_age is not a number of seconds."
 	case q.Get("prompt") == "none":
-		return "interaction_required", "AADSTS65001: The person has not consented; send an interactive " +
-			"authorization request."
+		return "interaction_required", "AADSTS65001: The user or administrator has not consented; send an " +
+			"interactive authorization request."
 	}
 	return "", ""
 }

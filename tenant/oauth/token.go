@@ -129,7 +129,7 @@ func (h *Handler) asserted(ctx context.Context, id, assertion, kind string) (ten
 	}
 	parsed, err := jwt.ParseSigned(assertion, []jose.SignatureAlgorithm{jose.RS256, jose.PS256})
 	if err != nil || kind != assertionType {
-		return refused(tenant.AssertionInvalid, "It is not a JWT signed by RS256 or PS256")
+		return refused(tenant.AssertionInvalid, "It is not a JWT signed with RS256 or PS256")
 	}
 	var claims jwt.Claims
 	if id == "" && parsed.UnsafeClaimsWithoutVerification(&claims) == nil {
@@ -392,7 +392,7 @@ func (h *Handler) Authenticate(ctx context.Context, token string) (tenant.Caller
 	}
 	if _, err := h.Tenant.Client(ctx, c.AppID); err != nil {
 		if failed(refusal.CodeOf(err)) == 0 {
-			return refused("the client is not registered any more")
+			return refused("the client is no longer registered")
 		}
 		return tenant.Caller{}, err
 	}
@@ -401,7 +401,7 @@ func (h *Handler) Authenticate(ctx context.Context, token string) (tenant.Caller
 	}
 	if ended, err := h.Tenant.FamilyEnded(ctx, c.Family); err != nil || ended {
 		if ended {
-			return refused("its code or refresh token was used twice, and what they gave has ended")
+			return refused("its code or refresh token was used twice, so its tokens are revoked")
 		}
 		return tenant.Caller{}, err
 	}

@@ -93,10 +93,10 @@ func TestClaimsAndSigningOptions(t *testing.T) {
 			"do":     {"claim"},
 			"name":   {"http://schemas.microsoft.com/identity/claims/tenantid"},
 			"source": {"mail"},
-		}, "stands twice": {"do": {"claim"}, "name": {"costcenter"}, "source": {"mail"}},
-		"at character":      {"do": {"claim"}, "name": {"x"}, "expression": {"Join("}},
-		"cannot be made of": {"do": {"nameid"}, "attribute": {"jobTitle"}},
-		"signing option":    {"do": {"signing"}, "signing": {"none"}},
+		}, "duplicate name": {"do": {"claim"}, "name": {"costcenter"}, "source": {"mail"}},
+		"at character":        {"do": {"claim"}, "name": {"x"}, "expression": {"Join("}},
+		"cannot be made from": {"do": {"nameid"}, "attribute": {"jobTitle"}},
+		"signing option":      {"do": {"signing"}, "signing": {"none"}},
 	} {
 		admin.Does(app+"/claims", form, want)
 	}

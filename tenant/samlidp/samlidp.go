@@ -185,7 +185,7 @@ func (h *Handler) destined(r *http.Request, destination string, signed bool) str
 	signed = signed || r.URL.Query().Get("Signature") != ""
 	switch {
 	case destination == "" && signed:
-		return "the message is signed and has no Destination: want " + h.Tenant.SignInURL()
+		return "the message is signed and has no Destination: expected " + h.Tenant.SignInURL()
 	case destination == "":
 		return ""
 	}
@@ -194,7 +194,7 @@ func (h *Handler) destined(r *http.Request, destination string, signed bool) str
 			return ""
 		}
 	}
-	return "the Destination is " + destination + ": want " + h.Tenant.SignInURL()
+	return "the Destination is " + destination + ": expected " + h.Tenant.SignInURL()
 }
 
 // accept applies Entra's rules for requests. Source: SAML protocol page.

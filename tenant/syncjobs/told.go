@@ -43,7 +43,7 @@ func told(err error) string {
 	case errors.As(err, &dial) && dial.Op == "dial":
 		return "it cannot be reached"
 	}
-	return "it does not answer as a SCIM service by https does"
+	return "it does not answer as a SCIM service over https"
 }
 
 func answered(p *scim.Problem) string {
