@@ -313,7 +313,7 @@ func (c *Center) ForgotPassword(ctx context.Context, by audit.Actor, name string
 		})
 		if err == nil {
 			c.Mailer.Send(mail)
-		} else if refusal.CodeOf(err) == refusal.None {
+		} else if code := refusal.CodeOf(err); code == refusal.None || code == StoreUnavailable {
 			c.Log.Error("forgotten password", "request_id", by.RequestID, "error", err)
 		}
 	})

@@ -126,7 +126,8 @@ func (c *cycle) adopt(ctx context.Context, o candidate, link *Link, found scim.R
 	case c.Careful && o.Kind == Group && strings.HasPrefix(found.String("displayName"), controlTower):
 		return s, &notOurs{
 			what, o.Name,
-			"Gatehouse never changes groups of AWS Control Tower: rename the group at the source, or remove it from scope",
+			"Gatehouse never changes groups of AWS Control Tower: rename the group at the source, or remove it " +
+				"from scope",
 		}
 	case c.Careful && !c.Adopt:
 		return s, &notOurs{

@@ -78,12 +78,13 @@ func (c Code) Remedy() string {
 // Catalogue has the refusals of one half, by name. The zero value is empty.
 type Catalogue struct{ codes map[string]Code }
 
-// New declares a refusal. It panics when a text is missing or another refusal has the name: call it
-// where package variables are initialized, and every test of the package finds the mistake.
+// New declares a refusal. It panics when a text is missing or ends a sentence, which doors do, or
+// when another refusal has the name: call it where package variables are initialized, and every
+// test of the package finds the mistake.
 func (c *Catalogue) New(name string, kind Kind, what, remedy string) Code {
 	for _, text := range []string{name, what, remedy} {
-		if strings.TrimSpace(text) == "" {
-			panic(fmt.Sprintf("refusal %q needs a name, a text and a remedy", name))
+		if strings.TrimSpace(text) == "" || strings.HasSuffix(text, ".") {
+			panic(fmt.Sprintf("refusal %q needs a name, a text and a remedy, without full stops", name))
 		}
 	}
 	if kind == Internal || kind > Unavailable {

@@ -17,6 +17,7 @@ func TestADeclarationIsWhole(t *testing.T) {
 		"no name":       func() { c.New("", refusal.Invalid, "it is wrong", "correct it") },
 		"no text":       func() { c.New("a", refusal.Invalid, "", "correct it") },
 		"no remedy":     func() { c.New("b", refusal.Invalid, "it is wrong", " ") },
+		"a sentence":    func() { c.New("e", refusal.Invalid, "It is wrong.", "correct it") },
 		"no kind":       func() { c.New("c", refusal.Internal, "it is wrong", "correct it") },
 		"no known kind": func() { c.New("d", refusal.Unavailable+1, "it is wrong", "correct it") },
 		"declared":      func() { c.New("taken", refusal.Invalid, "it is wrong", "correct it") },

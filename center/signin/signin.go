@@ -384,7 +384,12 @@ func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) {
 	by := h.actor(r)
 	secret := h.SessionSecret(r)
 	lines := []string{"Your portal session has ended. Roles that you opened stay valid until they expire."}
-	if u, err := h.Center.PortalUser(r.Context(), secret); err == nil {
+	u, err := h.Center.PortalUser(r.Context(), secret)
+	if err != nil && refusal.CodeOf(err) != center.SessionInvalid { // it is still open: the browser keeps it
+		h.fail(w, r, err)
+		return
+	}
+	if err == nil {
 		by.Kind, by.Name = audit.User, u.UserName
 		programs, err := h.Center.SignOut(r.Context(), by, secret)
 		if err != nil {

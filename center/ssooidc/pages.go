@@ -309,8 +309,14 @@ func (h *Handler) decideClient(w http.ResponseWriter, r *http.Request, u center.
 // and nowhere else.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status := http.StatusBadRequest
-	if refusal.CodeOf(err) == refusal.None {
+	text := "The program that sent you here made a request that cannot be granted. Start its sign-in again. " +
+		"If the error persists, give your administrator this reference."
+	switch code := refusal.CodeOf(err); {
+	case code == refusal.None:
 		status = http.StatusInternalServerError
+		h.Log.Error("authorization failed", "request_id", web.RequestID(r), "error", err)
+	case code.Kind() == refusal.Unavailable:
+		status, text = http.StatusServiceUnavailable, web.Unavailable
 		h.Log.Error("authorization failed", "request_id", web.RequestID(r), "error", err)
 	}
 	h.pages.Render(
@@ -318,11 +324,8 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		status,
 		"message",
 		h.view(center.User{}, "That did not work", web.Message{
-			Title: "That did not work",
-			Lines: []string{
-				"The program that sent you here made a request that cannot be granted. Start its sign-in again. " +
-					"If the error persists, give your administrator this reference.",
-			},
+			Title:     "That did not work",
+			Lines:     []string{text},
 			Reference: web.RequestID(r),
 			Link:      "/start",
 			LinkText:  "Go to the portal",

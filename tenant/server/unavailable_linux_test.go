@@ -36,9 +36,6 @@ const (
 	azureCLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 )
 
-// system is the program itself.
-var system = audit.Actor{Kind: audit.System, Name: "test"}
-
 // house is a tenant with all its doors, a person and an administrator who have signed in, a program
 // with an access token, and an application with single sign-on.
 type house struct {
@@ -81,7 +78,7 @@ func newHouse(t *testing.T, dsn string) *house {
 	if h.user, err = tn.CreateUser(ctx, tenanttest.Actor, who, password); err != nil {
 		t.Fatal(err)
 	}
-	if err := tn.SetAdministrator(ctx, system, "root", password); err != nil {
+	if err := tn.SetAdministrator(ctx, audit.SystemActor, "root", password); err != nil {
 		t.Fatal(err)
 	}
 	program, secret, err := tn.CreateClient(ctx, tenanttest.Actor, "program")
