@@ -139,6 +139,9 @@ func (e *Error) Error() string {
 
 // CodeOf returns the code of a refusal, or None for any other error.
 func CodeOf(err error) Code {
+	if err == nil { // most often: nothing is allocated
+		return None
+	}
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Code
