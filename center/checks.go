@@ -15,8 +15,7 @@ var checkRemedies = map[string]string{
 		"to date",
 	"status": "the identity provider refused the sign-in: see its sign-in log for the reason",
 	"one-assertion": "configure the identity provider to send exactly one assertion; if it already does, " +
-		"somebody has " +
-		"tampered with the response",
+		"somebody has tampered with the response",
 	"not-encrypted": "in the identity provider, turn off assertion (token) encryption for this application",
 	"signature": "the identity provider signs with a certificate that is not stored here: download its metadata " +
 		"again and add the certificate in Settings. If the certificate is the same, the response was " +
@@ -35,8 +34,7 @@ var checkRemedies = map[string]string{
 	"time": "the clocks of the identity provider and of this machine differ by more than three minutes: " +
 		"synchronize both (NTP)",
 	"in-response-to": "the response answers another request than it says: start the sign-in again; if it fails " +
-		"again, " +
-		"look for tampering",
+		"again, look for tampering",
 	"bearer":  "configure the identity provider to confirm the subject as a bearer, which is the default",
 	"version": "configure the identity provider to use SAML 2.0",
 	"subject": "configure the identity provider to name the user in the assertion's subject",
@@ -50,13 +48,11 @@ var checkRemedies = map[string]string{
 	"validity": "in the identity provider, shorten the lifetime of assertions (tokens) for this application to a " +
 		"day at most; an hour is enough",
 	"authn-statement": "configure the identity provider to say in an AuthnStatement when the user signed in, " +
-		"which is " +
-		"the default",
+		"which is the default",
 	"authn-instant": "the identity provider says that the user signed in at a time in the future: synchronize both " +
 		"clocks (NTP). Three minutes are allowed",
 	"idp-initiated": "sign-in that starts at the identity provider is turned off here: start at the access " +
-		"portal, or " +
-		"allow it in Settings or with gatehouse identity-source idp-initiated on",
+		"portal, or allow it in Settings or with gatehouse identity-source idp-initiated on",
 
 	checkFresh: "configure the identity provider to honor ForceAuthn for this application, and to say in " +
 		"AuthnInstant when the user signed in",
