@@ -1,7 +1,8 @@
 // Command gatehouse is an IAM Identity Center that you run yourself, and the tenant on the other
 // side of it.
 //
-// This package is wiring only: one file per subcommand, and the settings. It may import everything.
+// One file per subcommand has its flags and words and puts the packages together that do the work.
+// It may import everything.
 package main
 
 import (
