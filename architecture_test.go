@@ -59,6 +59,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"center/idpmetadata", "audit center outbound refusal saml"},
 	{"center/broker", "authn center refusal saml"},
 	{"center/organizations", "center"},
+	{"center/metrics", "center"},
 	{"center/iam", "center center/broker refusal saml"},
 	{"tenant/graphserver", "audit graph provisioning provisioning/mapping refusal saml tenant web"},
 	{"tenant/oauth", "audit authn refusal tenant web"},

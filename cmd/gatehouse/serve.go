@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/metrics"
 	"github.com/gatehouse-id/gatehouse/center/server"
 	"github.com/gatehouse-id/gatehouse/center/store"
 )
@@ -94,7 +95,7 @@ func (w *world) serve(ctx context.Context, s *serveSettings) error {
 	defer h.takeOrders(centersAdministrators{c})()
 	h.log.Info("the center is ready", "portal", c.PortalURL(), "console", c.ConsoleURL(), "endpoint", c.URL)
 	if s.metrics != "" {
-		if err := serveMetrics(ctx, s.metrics, c.Log, newCenterMetrics(c)); err != nil {
+		if err := serveMetrics(ctx, s.metrics, c.Log, metrics.New(c)); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,72 @@
+// Package metrics tells Prometheus of a center: when its SCIM access tokens expire and were used,
+// and whether its database answers.
+//
+// It may import center.
+package metrics
+
+import (
+	"context"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/gatehouse-id/gatehouse/center"
+)
+
+// collector reads what Prometheus asks for at the moment when it asks.
+type collector struct {
+	center                        *center.Center
+	expires, daysLeft, used, fail *prometheus.Desc
+}
+
+// New returns the metrics of a center.
+func New(c *center.Center) prometheus.Collector {
+	labels := []string{"token_id", "profile"}
+	return &collector{c,
+		prometheus.NewDesc(
+			"gatehouse_scim_token_expiry_timestamp_seconds", "When a SCIM access token expires, in Unix time.",
+			labels, nil,
+		),
+		prometheus.NewDesc(
+			"gatehouse_scim_token_days_left", "Whole days until a SCIM access token expires; negative afterwards.",
+			labels, nil,
+		),
+		prometheus.NewDesc(
+			"gatehouse_scim_token_last_used_timestamp_seconds",
+			"When a SCIM access token was used last, to the minute; 0: never.", labels, nil,
+		),
+		prometheus.NewDesc("gatehouse_store_up", "Whether the database answered.", nil, nil),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (m *collector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{m.expires, m.daysLeft, m.used, m.fail} {
+		out <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (m *collector) Collect(out chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	tokens, err := m.center.BearerTokens(context.Background())
+	if err != nil {
+		gauge(m.fail, 0)
+		return
+	}
+	gauge(m.fail, 1)
+	for _, t := range tokens {
+		profile := string(center.ProfileAWS)
+		if t.Standard() {
+			profile = string(center.ProfileStandard)
+		}
+		gauge(m.expires, float64(t.ExpiresAt.Unix()), t.ID, profile)
+		gauge(m.daysLeft, float64(t.DaysLeft(m.center.Now())), t.ID, profile)
+		used := 0.0
+		if !t.LastUsedAt.IsZero() {
+			used = float64(t.LastUsedAt.Unix())
+		}
+		gauge(m.used, used, t.ID, profile)
+	}
+}

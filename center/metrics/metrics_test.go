@@ -1,0 +1,72 @@
+package metrics_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/center/metrics"
+	"github.com/gatehouse-id/gatehouse/center/store"
+)
+
+// gathered is what Prometheus is told: the values by the names without their prefix, and the last
+// profile that is among the labels.
+func gathered(t *testing.T, c *center.Center) (values map[string]float64, profile string) {
+	t.Helper()
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(metrics.New(c))
+	answer := httptest.NewRecorder()
+	handler := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+	handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/", nil))
+	values = map[string]float64{}
+	sample := regexp.MustCompile(`(?m)^gatehouse_(\w+)(?:\{profile="(\w+)",token_id="[^"]+"\})? (\S+)$`)
+	for _, m := range sample.FindAllStringSubmatch(answer.Body.String(), -1) {
+		value, err := strconv.ParseFloat(m[3], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values[m[1]] = value
+		if m[2] != "" {
+			profile = m[2]
+		}
+	}
+	return values, profile
+}
+
+func TestATokensExpiryIsTold(t *testing.T) {
+	t.Parallel()
+	s, err := store.Open(context.Background(), filepath.Join(t.TempDir(), "center.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := centertest.On(t, s, "http://127.0.0.1")
+	if m, _ := gathered(t, c); len(m) != 1 || m["store_up"] != 1 {
+		t.Errorf("without tokens: %v", m)
+	}
+	centertest.Provisioned(t, c, center.ProfileStandard)
+	m, profile := gathered(t, c)
+	left := m["scim_token_days_left"]
+	expiry := time.Unix(int64(m["scim_token_expiry_timestamp_seconds"]), 0)
+	if left < 300 || time.Until(expiry).Hours()/24 < left || profile != string(center.ProfileStandard) {
+		t.Errorf("%v days are left until %v, profile %q", left, expiry, profile)
+	}
+	if used, told := m["scim_token_last_used_timestamp_seconds"]; used != 0 || !told {
+		t.Errorf("a token that was never used was used at %v", used)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if m, _ := gathered(t, c); len(m) != 1 || m["store_up"] != 0 {
+		t.Errorf("without a database: %v", m)
+	}
+}
