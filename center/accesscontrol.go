@@ -90,7 +90,7 @@ func (c *Center) accessTags(r Reader, u User, s Session) ([]Tag, error) {
 	}
 	var tags []Tag
 	for _, a := range instance.AccessControl {
-		if value := u.at(a.Source); value != "" {
+		if value := u.sourceValue(a.Source); value != "" {
 			tags = append(tags, Tag{a.Key, value})
 		}
 	}
@@ -106,8 +106,9 @@ func (c *Center) accessTags(r Reader, u User, s Session) ([]Tag, error) {
 // primaryEmail is the path of the one source that is no text of its own.
 const primaryEmail = "emails[primary eq true].value"
 
-// at returns what a source such as ${path:title} is for a user; "" for one that is not known.
-func (u User) at(source string) string {
+// sourceValue returns what a source such as ${path:title} is for a user; "" for one that is not
+// known.
+func (u User) sourceValue(source string) string {
 	path := strings.TrimSuffix(strings.TrimPrefix(source, "${path:"), "}")
 	if path == primaryEmail {
 		return u.PrimaryEmail()

@@ -179,7 +179,7 @@ func (c *Center) ResetAdministratorPassword(ctx context.Context, by audit.Actor,
 	hash := authn.HashPassword(password)
 	leave()
 	err = c.changeAdministrator(ctx, by, ActionResetAdministratorPassword, name, func(tx Tx, a Administrator) error {
-		if own(by, a) {
+		if actsOnSelf(by, a) {
 			return &refusal.Error{Code: OwnAdministrator, Subject: a.Name}
 		}
 		return setAdministratorPassword(tx, a.Name, hash, true, "")
@@ -187,8 +187,8 @@ func (c *Center) ResetAdministratorPassword(ctx context.Context, by audit.Actor,
 	return authn.Secret(password), err
 }
 
-// own says whether an administrator acts on himself.
-func own(by audit.Actor, a Administrator) bool {
+// actsOnSelf says whether an administrator acts on himself.
+func actsOnSelf(by audit.Actor, a Administrator) bool {
 	return by.Kind == audit.Administrator && names.Fold(by.Name) == names.Fold(a.Name)
 }
 
@@ -203,7 +203,7 @@ func (c *Center) RemoveAdministrator(ctx context.Context, by audit.Actor, name s
 		switch {
 		case err != nil:
 			return err
-		case own(by, a):
+		case actsOnSelf(by, a):
 			return &refusal.Error{Code: OwnAdministrator, Subject: a.Name}
 		case len(all) == 1:
 			return &refusal.Error{Code: LastAdministrator, Subject: a.Name}

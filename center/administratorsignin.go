@@ -78,7 +78,7 @@ func (c *Center) noteAdministrator(tx Tx, by audit.Actor, name string) (breakGla
 		return false, refusal.IfNoRow(err, SignInFailed, "")
 	}
 	a.LastSignInAt = c.now()
-	s, err := source(tx)
+	s, err := currentSource(tx)
 	if err = errors.Join(err, tx.PutAdministrator(a)); err != nil || s.Type != ExternalIdP {
 		return false, err
 	}

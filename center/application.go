@@ -234,7 +234,7 @@ func (c *Center) CreateApplication(
 	)
 	a.CreatedAt = c.now()
 	err := c.change(ctx, by, ActionCreateApplication, func(tx Tx) (string, error) {
-		made, err := c.once(tx, "CreateApplication", clientToken, wanted, a.ARN)
+		made, err := c.idempotentARN(tx, "CreateApplication", clientToken, wanted, a.ARN)
 		if err != nil {
 			return a.Name, err
 		}

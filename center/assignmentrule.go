@@ -199,7 +199,7 @@ func (c *Center) applyRule(ctx context.Context, by audit.Actor, rule AssignmentR
 			problem = ""
 			subject := fmt.Sprintf("%s: %d accounts", rule.subject(), len(some))
 			for _, s := range some {
-				err := c.take(tx, rule, s)
+				err := c.applyStep(tx, rule, s)
 				// of one account: nothing is written yet
 				if code := refusal.CodeOf(err); code != refusal.None && code != StoreUnavailable {
 					problem, err = fmt.Sprintf("account %s: %v", s.account, err), nil
@@ -272,8 +272,8 @@ func (c *Center) stepsOf(ctx context.Context, rule AssignmentRule) (steps []rule
 	return steps, err
 }
 
-// take takes one step. A refusal comes before anything is written.
-func (c *Center) take(tx Tx, rule AssignmentRule, s ruleStep) error {
+// applyStep takes one step. A refusal comes before anything is written.
+func (c *Center) applyStep(tx Tx, rule AssignmentRule, s ruleStep) error {
 	a := rule.assignment(s.account)
 	origins, err := tx.OriginsOf(a)
 	if err != nil {

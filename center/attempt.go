@@ -70,7 +70,7 @@ func (c *Center) verifyPassword(ctx context.Context, a attempt, then func(Passwo
 	default:
 		err = then(stored)
 		if err != nil && refusal.CodeOf(err) != FactorRefused { // the password was no mistake
-			err = errors.Join(err, c.takeBack(context.WithoutCancel(ctx), a, stored))
+			err = errors.Join(err, c.forgiveAttempt(context.WithoutCancel(ctx), a, stored))
 		}
 		return err
 	}
@@ -118,9 +118,9 @@ func (c *Center) applicant(ctx context.Context, a attempt) (who authn.Applicant,
 	return who, err
 }
 
-// nobody is whom attempts for names are counted for that have no password: the same writes, in a
-// few rows that say nothing.
-func nobody(name string) string { return "nobody/" + authn.Digest(names.Fold(name))[:2] }
+// unknownPrincipal is whom attempts for names are counted for that have no password: the same
+// writes, in a few rows that say nothing.
+func unknownPrincipal(name string) string { return "nobody/" + authn.Digest(names.Fold(name))[:2] }
 
 // countAttempt counts an attempt as a mistake, unless it comes too early: then until says when the
 // wait ends. A password without a hash is nobody's.
@@ -138,8 +138,8 @@ func (c *Center) countAttempt(ctx context.Context, a attempt) (p Password, until
 		}
 		if errors.Is(err, refusal.ErrNoRow) {
 			known = false
-			p, err = tx.Password(nobody(a.name))
-			p.Principal, p.Hash = nobody(a.name), ""
+			p, err = tx.Password(unknownPrincipal(a.name))
+			p.Principal, p.Hash = unknownPrincipal(a.name), ""
 			if errors.Is(err, refusal.ErrNoRow) {
 				err = nil
 			}
@@ -164,8 +164,8 @@ func (c *Center) countAttempt(ctx context.Context, a attempt) (p Password, until
 	return p, until, err
 }
 
-// takeBack forgives an attempt whose password was right, but which led nowhere.
-func (c *Center) takeBack(ctx context.Context, a attempt, stored Password) error {
+// forgiveAttempt forgives an attempt whose password was right, but which led nowhere.
+func (c *Center) forgiveAttempt(ctx context.Context, a attempt, stored Password) error {
 	return c.Store.Update(ctx, func(tx Tx) error {
 		err := c.forgiveMistakes(tx, stored, a.known)
 		if refusal.CodeOf(err) == SignInFailed { // the password was changed meanwhile
@@ -197,10 +197,10 @@ func (c *Center) forgiveMistakes(tx Tx, stored Password, secret string) error {
 	return tx.PutPassword(fresh)
 }
 
-// remember keeps the browser that somebody has signed in with, who is known by it from now on: by
-// the secret fresh, if it was not known before. It returns the secret that the browser must keep;
-// empty: it has one.
-func (c *Center) remember(tx Tx, principal, secret, fresh string, edit func(*Ticket)) (authn.Secret, error) {
+// rememberBrowser keeps the browser that somebody has signed in with, who is known by it from now
+// on: by the secret fresh, if it was not known before. It returns the secret that the browser must
+// keep; empty: it has one.
+func (c *Center) rememberBrowser(tx Tx, principal, secret, fresh string, edit func(*Ticket)) (authn.Secret, error) {
 	browser, known, err := c.knownBrowser(tx, secret, principal)
 	if err != nil {
 		return "", err

@@ -82,10 +82,10 @@ func (c *Center) outstanding(sealed string) (r AuthnRequest, ok bool) {
 	return r, err == nil && json.Unmarshal(plain, &r) == nil && c.now().Before(r.ExpiresAt)
 }
 
-// answered checks what takes memory: that an assertion is used once, and that the request that it
-// answers, if any, is this browser's and was not answered before. It returns that request; where
-// the identity provider has started the sign-in, an empty one.
-func (c *Center) answered(tx Tx, a VerifiedAssertion, from Browser) (request AuthnRequest, err error) {
+// consumeAssertion checks what takes memory: that an assertion is used once, and that the request
+// that it answers, if any, is this browser's and was not answered before. It returns that request;
+// where the identity provider has started the sign-in, an empty one.
+func (c *Center) consumeAssertion(tx Tx, a VerifiedAssertion, from Browser) (request AuthnRequest, err error) {
 	// first: a replay also answers a request that was answered
 	if err := unused(tx, a.ID, &refusal.Error{Code: AssertionReplayed, Subject: a.ID}); err != nil {
 		return request, err

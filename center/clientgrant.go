@@ -181,7 +181,7 @@ func (c *Center) DeviceByUserCode(
 ) (g ClientGrant, err error) {
 	var refused error
 	err = c.Store.Update(ctx, func(tx Tx) error {
-		g, refused, err = c.guess(tx, user, code)
+		g, refused, err = c.findUserCode(tx, user, code)
 		return err
 	})
 	if err == nil && refused != nil {
@@ -216,9 +216,9 @@ func (c *Center) waitingDevice(r clientGrantReader, code string) (g ClientGrant,
 	return g, err
 }
 
-// guess looks a code up and remembers when it is wrong, so that nobody tries them all. It answers a
-// wrong code with refusal: what it has written must stay.
-func (c *Center) guess(tx Tx, user UserID, code string) (g ClientGrant, refused, err error) {
+// findUserCode looks a code up and remembers when it is wrong, so that nobody tries them all. It
+// answers a wrong code with refusal: what it has written must stay.
+func (c *Center) findUserCode(tx Tx, user UserID, code string) (g ClientGrant, refused, err error) {
 	memory, err := tx.Ticket(GuessesCodes, string(user))
 	if errors.Is(err, refusal.ErrNoRow) {
 		memory, err = Ticket{Purpose: GuessesCodes, Digest: string(user), Principal: string(user)}, nil
@@ -305,8 +305,8 @@ func (c *Center) AuthorizeClient(
 	return authn.Secret(code), err
 }
 
-// proves says whether a PKCE verifier belongs to a challenge. Source: RFC 7636, 4.6.
-func proves(codeVerifier, codeChallenge string) bool {
+// verifierMatches says whether a PKCE verifier belongs to a challenge. Source: RFC 7636, 4.6.
+func verifierMatches(codeVerifier, codeChallenge string) bool {
 	sum := sha256.Sum256([]byte(codeVerifier))
 	return verifier.MatchString(codeVerifier) &&
 		authn.Equal(base64.RawURLEncoding.EncodeToString(sum[:]), codeChallenge)

@@ -115,7 +115,7 @@ func (c *Center) redeem(
 	case err == nil && g.ClientID != client.digest:
 		err = &refusal.Error{Code: GrantInvalid, Subject: g.Client, Detail: "the code was given to another client"}
 	case err == nil && g.Session != "":
-		return tokens, c.usedAgain(ctx, by, g)
+		return tokens, c.refuseUsedGrant(ctx, by, g)
 	case err == nil:
 		err = check(g)
 	}
@@ -199,8 +199,8 @@ func (c *Center) openClientSession(
 	return tokens, u.UserName + "/" + client.Name, errors.Join(tx.PutClientGrant(g), addSession(tx, s))
 }
 
-// usedAgain refuses a grant that a session was opened with.
-func (c *Center) usedAgain(ctx context.Context, by audit.Actor, g ClientGrant) error {
+// refuseUsedGrant refuses a grant that a session was opened with.
+func (c *Center) refuseUsedGrant(ctx context.Context, by audit.Actor, g ClientGrant) error {
 	err := c.Refuse(
 		ctx, by, ActionCreateToken.String(), g.Client,
 		&refusal.Error{Code: GrantInvalid, Subject: g.Client, Detail: "the code was already used"},

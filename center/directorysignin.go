@@ -134,7 +134,7 @@ func (c *Center) beginSignIn(ctx context.Context, s *signingIn, stored Password,
 
 // directoryUser finds a user who may sign in here.
 func directoryUser(r Reader, name string) (User, error) {
-	s, err := source(r)
+	s, err := currentSource(r)
 	if err != nil {
 		return User{}, err
 	}
@@ -158,7 +158,7 @@ func (c *Center) advance(tx Tx, s *signingIn) error {
 	s.out.ReturnTo = s.ticket.ReturnTo
 	switch step {
 	case StepDone:
-		return c.open(tx, s)
+		return c.completeSignIn(tx, s)
 	case StepCode:
 		mail := codeMail(s.user, s.code)
 		s.mail, s.ticket.CodeDigest = &mail, authn.Digest(s.code)
@@ -216,8 +216,8 @@ func (c *Center) nextStep(r Reader, s *signingIn) (Step, error) {
 	return "", &refusal.Error{Code: NoDevice, Subject: s.user.UserName}
 }
 
-// open opens the session, and remembers the browser.
-func (c *Center) open(tx Tx, s *signingIn) error {
+// completeSignIn opens the session, and remembers the browser.
+func (c *Center) completeSignIn(tx Tx, s *signingIn) error {
 	session, err := c.newSession(tx, s.user, s.session, s.by, s.from)
 	action := "UserAuthentication"
 	if err == nil && isAdministrator(s.ticket.Principal) {
@@ -227,7 +227,7 @@ func (c *Center) open(tx Tx, s *signingIn) error {
 	if err != nil {
 		return err
 	}
-	s.out.Known, err = c.remember(tx, s.ticket.Principal, s.from.Known, s.known, func(browser *Ticket) {
+	s.out.Known, err = c.rememberBrowser(tx, s.ticket.Principal, s.from.Known, s.known, func(browser *Ticket) {
 		if s.trust {
 			browser.Trusted, browser.Address = true, s.by.Address
 		}
@@ -264,7 +264,7 @@ func (c *Center) finishStep(s *signingIn, err error) (Progress, error) {
 // PendingSignIn returns a sign-in for its next page, or fails with TicketInvalid.
 func (c *Center) PendingSignIn(ctx context.Context, ticket string) (p Pending, err error) {
 	err = c.Store.View(ctx, func(r Reader) (err error) {
-		t, u, err := c.pending(r, ticket)
+		t, u, err := c.pendingSignIn(r, ticket)
 		if err != nil {
 			return err
 		}
@@ -279,8 +279,8 @@ func (c *Center) PendingSignIn(ctx context.Context, ticket string) (p Pending, e
 	return p, err
 }
 
-// pending finds a sign-in that may still go on.
-func (c *Center) pending(r Reader, secret string) (Ticket, User, error) {
+// pendingSignIn finds a sign-in that may still go on.
+func (c *Center) pendingSignIn(r Reader, secret string) (Ticket, User, error) {
 	t, err := c.ticket(r, SigningIn, secret)
 	if err != nil {
 		return t, User{}, err
@@ -296,10 +296,10 @@ func (c *Center) pending(r Reader, secret string) (Ticket, User, error) {
 	return t, u, refusal.IfNoRow(err, TicketInvalid, t.Principal)
 }
 
-// goOn runs one step of a sign-in that waits for it. check may refuse with FactorRefused, which is
-// counted: after a few of them the sign-in has to begin again, and after more the user has to wait,
-// since whoever sends codes knows the password.
-func (c *Center) goOn(
+// runStep runs one step of a sign-in that waits for it. check may refuse with FactorRefused, which
+// is counted: after a few of them the sign-in has to begin again, and after more the user has to
+// wait, since whoever sends codes knows the password.
+func (c *Center) runStep(
 	ctx context.Context, by audit.Actor, ticket string, want Step, trust bool, from Browser,
 	check func(Tx, *signingIn) error,
 ) (Progress, error) {
@@ -311,7 +311,7 @@ func (c *Center) goOn(
 	s := c.signingIn(by, from, trust)
 	err = c.change(ctx, by, ActionCredentialVerification, func(tx Tx) (_ string, err error) {
 		s.out = Progress{}
-		if s.ticket, s.user, err = c.pending(tx, ticket); err != nil {
+		if s.ticket, s.user, err = c.pendingSignIn(tx, ticket); err != nil {
 			return by.Name, err
 		}
 		// No page passes over the step that is due, and a ticket of the portal is none of the
@@ -377,7 +377,7 @@ func (c *Center) SignInWithNewPassword(
 	if err != nil {
 		return Progress{}, c.Refuse(ctx, by, "UpdatePassword", p.User.UserName, err)
 	}
-	return c.goOn(ctx, by, ticket, StepPassword, false, from, func(tx Tx, s *signingIn) error {
+	return c.runStep(ctx, by, ticket, StepPassword, false, from, func(tx Tx, s *signingIn) error {
 		if isAdministrator(s.ticket.Principal) {
 			return errors.Join(
 				replaceOneTime(tx, s, hash), tx.AppendEvent(c.event(by, "UpdatePassword", s.user.UserName, nil)),
@@ -403,7 +403,7 @@ func (c *Center) SignInWithCode(
 	if p.Step == StepCode {
 		want = StepCode
 	}
-	return c.goOn(ctx, by, ticket, want, trust, from, func(tx Tx, s *signingIn) error {
+	return c.runStep(ctx, by, ticket, want, trust, from, func(tx Tx, s *signingIn) error {
 		s.ticket.Shown = true
 		if want == StepCode {
 			if !authn.Equal(s.ticket.CodeDigest, authn.Digest(code)) {
@@ -426,12 +426,12 @@ func (c *Center) KeyOptions(ctx context.Context, ticket string) (options string,
 		return "", nil
 	}
 	err = c.Store.Update(ctx, func(tx Tx) error {
-		t, u, err := c.pending(tx, ticket)
+		t, u, err := c.pendingSignIn(tx, ticket)
 		if err != nil {
 			return err
 		}
 		devices, err := tx.MFADevicesOf(t.Principal)
-		if err != nil || count(devices, SecurityKey) == 0 {
+		if err != nil || countDevices(devices, SecurityKey) == 0 {
 			return err
 		}
 		data, state, err := c.relyingParty.BeginLogin(holder(t.Principal, u.UserName, devices))
@@ -449,7 +449,7 @@ func (c *Center) KeyOptions(ctx context.Context, ticket string) (options string,
 func (c *Center) SignInWithKey(
 	ctx context.Context, by audit.Actor, ticket string, response []byte, trust bool, from Browser,
 ) (Progress, error) {
-	return c.goOn(ctx, by, ticket, StepFactor, trust, from, func(tx Tx, s *signingIn) error {
+	return c.runStep(ctx, by, ticket, StepFactor, trust, from, func(tx Tx, s *signingIn) error {
 		all, err := tx.MFADevicesOf(s.ticket.Principal)
 		if err != nil {
 			return err
@@ -491,7 +491,7 @@ func (c *Center) EnrolSigningIn(ctx context.Context, ticket string) (Enrolment, 
 func (c *Center) SignInWithNewDevice(
 	ctx context.Context, by audit.Actor, ticket string, in NewDevice, from Browser,
 ) (Progress, error) {
-	return c.goOn(ctx, by, ticket, StepRegister, false, from, func(tx Tx, s *signingIn) error {
+	return c.runStep(ctx, by, ticket, StepRegister, false, from, func(tx Tx, s *signingIn) error {
 		s.ticket.Shown = true
 		return errors.Join(
 			c.finishEnrolment(tx, s.ticket.Principal, in),

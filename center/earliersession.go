@@ -52,12 +52,12 @@ func (c *Center) EndEarlierSession(ctx context.Context, by audit.Actor, secret, 
 		return err
 	}
 	return c.change(ctx, by, ActionSignOut, func(tx Tx) (string, error) {
-		return by.Name, errors.Join(tx.DeleteSession(digest), follow(tx, digest, authn.Digest(now)))
+		return by.Name, errors.Join(tx.DeleteSession(digest), moveSessionsWithin(tx, digest, authn.Digest(now)))
 	})
 }
 
-// follow has the sessions within one that ends go on within the one that follows it.
-func follow(tx Tx, earlier, now string) error {
+// moveSessionsWithin has the sessions within one that ends go on within the one that follows it.
+func moveSessionsWithin(tx Tx, earlier, now string) error {
 	next, err := tx.Session(now)
 	if errors.Is(err, refusal.ErrNoRow) {
 		return nil

@@ -140,7 +140,7 @@ func (c *Center) UpdateGroup(
 			if err := errors.Join(g.check(tx), tx.PutGroup(g)); err != nil {
 				return string(id), err
 			}
-		} else if err := c.changed(tx, by, id); err != nil {
+		} else if err := c.touchGroup(tx, by, id); err != nil {
 			return string(id), err
 		}
 		return string(id), c.changeMembers(tx, by, id, members)

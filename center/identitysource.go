@@ -204,13 +204,13 @@ const reportBatch = 500 //bound:none how many users are read at a time
 // Source returns the identity source.
 func (c *Center) Source(ctx context.Context) (s IdentitySource, err error) {
 	err = c.Store.View(ctx, func(r Reader) (err error) {
-		s, err = source(r)
+		s, err = currentSource(r)
 		return err
 	})
 	return s, err
 }
 
-func source(r identitySourceReader) (IdentitySource, error) {
+func currentSource(r identitySourceReader) (IdentitySource, error) {
 	s, err := r.IdentitySource()
 	if errors.Is(err, refusal.ErrNoRow) {
 		return IdentitySource{Type: Directory}, nil
@@ -243,7 +243,7 @@ func (c *Center) EachSourceEffect(
 	each func(UserEffect) error,
 ) error {
 	return c.Store.View(ctx, func(r Reader) error {
-		s, err := source(r)
+		s, err := currentSource(r)
 		if err != nil {
 			return err
 		}
@@ -350,7 +350,7 @@ func (c *Center) CreateIdPConfiguration(
 		if err := idp.check(); err != nil {
 			return idp.EntityID, err
 		}
-		s, err := source(tx)
+		s, err := currentSource(tx)
 		if err != nil {
 			return idp.EntityID, err
 		}
@@ -452,7 +452,7 @@ func (c *Center) changeSource(
 	to func(Tx, IdentitySource) (string, IdentitySource, error),
 ) error {
 	return c.change(ctx, by, action, func(tx Tx) (string, error) {
-		s, err := source(tx)
+		s, err := currentSource(tx)
 		if err == nil && confirmation != Confirmation {
 			err = &refusal.Error{Code: ConfirmationMissing, Detail: "enter the word " + Confirmation}
 		}

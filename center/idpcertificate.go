@@ -141,7 +141,7 @@ func (c *Center) changeIdP(
 	edit func(Tx, *IdentitySource) (string, error),
 ) error {
 	return c.change(ctx, by, action, func(tx Tx) (string, error) {
-		s, err := source(tx)
+		s, err := currentSource(tx)
 		if err != nil {
 			return subject, err
 		}

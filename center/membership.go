@@ -80,8 +80,8 @@ func (m Membership) Position(q MembershipQuery) int64 {
 	return m.GroupPosition
 }
 
-// changed notes that a group's members were changed.
-func (c *Center) changed(tx Tx, by audit.Actor, id GroupID) error {
+// touchGroup notes that a group's members were changed.
+func (c *Center) touchGroup(tx Tx, by audit.Actor, id GroupID) error {
 	return tx.TouchGroup(id, c.now(), by.Name)
 }
 
@@ -135,7 +135,7 @@ func (c *Center) CreateMembership(
 			return subject, err
 		}
 		if added {
-			return subject, c.changed(tx, by, group)
+			return subject, c.touchGroup(tx, by, group)
 		}
 		if _, err := tx.Group(group); err != nil {
 			return subject, refusal.IfNoRow(err, GroupNotFound, string(group))
@@ -155,7 +155,7 @@ func (c *Center) DeleteMembership(ctx context.Context, by audit.Actor, id Member
 		if err != nil {
 			return string(id), refusal.IfNoRow(err, MembershipNotFound, string(id))
 		}
-		return string(id), errors.Join(tx.RemoveMembers(m.GroupID, []UserID{m.UserID}), c.changed(tx, by, m.GroupID))
+		return string(id), errors.Join(tx.RemoveMembers(m.GroupID, []UserID{m.UserID}), c.touchGroup(tx, by, m.GroupID))
 	})
 }
 

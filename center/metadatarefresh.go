@@ -53,7 +53,7 @@ func (s IdentitySource) WatchDue(now time.Time) string {
 // with an event for each new offer.
 func (c *Center) Fetched(ctx context.Context, address string, found IdPConfiguration, problem error) error {
 	return c.Store.Update(ctx, func(tx Tx) error {
-		s, err := source(tx)
+		s, err := currentSource(tx)
 		if err != nil || s.IdP == nil || s.Watch == nil || s.Watch.URL != address { // changed meanwhile
 			return err
 		}
@@ -106,7 +106,7 @@ func (i IdPConfiguration) Differences(other IdPConfiguration) (list []string) {
 // fails with RequestNotFound then, or when nothing is offered.
 func (c *Center) AcceptMetadata(ctx context.Context, by audit.Actor, seen string) error {
 	return c.change(ctx, by, ActionAcceptIdPMetadata, func(tx Tx) (string, error) {
-		s, err := source(tx)
+		s, err := currentSource(tx)
 		if err != nil {
 			return "", err
 		}

@@ -135,7 +135,7 @@ func (c *Center) Enrol(ctx context.Context, principal, name string) (Enrolment, 
 	if isAdministrator(principal) { // the settings are for users
 		settings.Authenticator, settings.SecurityKeys = true, true
 	}
-	if settings.Authenticator && count(devices, Authenticator) < maxAuthenticators {
+	if settings.Authenticator && countDevices(devices, Authenticator) < maxAuthenticators {
 		totp, err := authn.NewTOTP("Gatehouse", name)
 		if err != nil {
 			return e, err
@@ -143,7 +143,7 @@ func (c *Center) Enrol(ctx context.Context, principal, name string) (Enrolment, 
 		e.TOTP = &totp
 		t.SealedTOTP = c.Sealer.Seal(totpPurpose(principal), []byte(totp.Secret))
 	}
-	if settings.SecurityKeys && c.relyingParty != nil && count(devices, SecurityKey) < maxSecurityKeys {
+	if settings.SecurityKeys && c.relyingParty != nil && countDevices(devices, SecurityKey) < maxSecurityKeys {
 		options, state, err := c.relyingParty.BeginRegistration(holder(principal, name, devices))
 		if err != nil {
 			return e, err
@@ -187,7 +187,7 @@ func holder(principal, name string, devices []MFADevice) authn.Holder {
 	return h
 }
 
-func count(devices []MFADevice, kind DeviceType) (n int) {
+func countDevices(devices []MFADevice, kind DeviceType) (n int) {
 	for _, d := range devices {
 		if d.Type == kind {
 			n++
@@ -249,8 +249,8 @@ func (c *Center) finishEnrolment(tx Tx, principal string, in NewDevice) error {
 			return err
 		}
 	}
-	if count(devices, Authenticator) >= maxAuthenticators && d.Type == Authenticator ||
-		count(devices, SecurityKey) >= maxSecurityKeys && d.Type == SecurityKey {
+	if countDevices(devices, Authenticator) >= maxAuthenticators && d.Type == Authenticator ||
+		countDevices(devices, SecurityKey) >= maxSecurityKeys && d.Type == SecurityKey {
 		return &refusal.Error{Code: TooManyDevices, Subject: principal}
 	}
 	return errors.Join(tx.PutMFADevice(d), tx.DeleteTicket(Enrolling, t.Digest))

@@ -287,7 +287,7 @@ func (c *Center) ForgotPassword(ctx context.Context, by audit.Actor, name string
 		secret := authn.NewSecret(32)
 		var mail Mail
 		err := c.change(ctx, by, ActionForgotPassword, func(tx Tx) (string, error) {
-			s, err := source(tx)
+			s, err := currentSource(tx)
 			if err != nil {
 				return name, err
 			}

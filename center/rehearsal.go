@@ -22,7 +22,7 @@ const RehearsalPath = "/platform/rehearse"
 func (c *Center) StartRehearsal(ctx context.Context, by audit.Actor, userName string) (link authn.Secret, err error) {
 	secret := authn.NewSecret(32)
 	err = c.change(ctx, by, ActionStartRehearsal, func(tx Tx) (string, error) {
-		s, err := source(tx)
+		s, err := currentSource(tx)
 		if err != nil {
 			return userName, err
 		}
@@ -52,7 +52,7 @@ func (c *Center) RehearseAuthnRequest(ctx context.Context, outstanding, ticket s
 		if t, err = c.ticket(r, Rehearses, ticket); err != nil {
 			return err
 		}
-		s, err = source(r)
+		s, err = currentSource(r)
 		return err
 	})
 	if err != nil {
@@ -72,11 +72,11 @@ func (c *Center) FinishRehearsal(
 ) (u User, err error) {
 	by.Kind, by.Name = audit.User, a.NameID
 	err = c.change(ctx, by, ActionRehearseIdentitySource, func(tx Tx) (string, error) {
-		request, err := c.answered(tx, a, from)
+		request, err := c.consumeAssertion(tx, a, from)
 		if err != nil {
 			return a.NameID, err
 		}
-		s, err := source(tx)
+		s, err := currentSource(tx)
 		if err != nil {
 			return a.NameID, err
 		}

@@ -359,7 +359,7 @@ func (c *Center) assignNewRole(tx Tx, job RoleJob, revision int64) error {
 // what may have been made of a new role is removed.
 func (c *Center) concludeFailure(tx Tx, job RoleJob, said error) error {
 	if job.Attempts < maxRoleTries && refusal.CodeOf(said) != RoleRefused {
-		return c.putOff(tx, job, said)
+		return c.postponeRoleJob(tx, job, said)
 	}
 	if err := endWaiting(tx, job.RoleName, reasonOf(said)); err != nil {
 		return err
@@ -381,15 +381,15 @@ func (c *Center) concludeRetirement(tx Tx, job RoleJob, said error) error {
 	if said == nil {
 		return errors.Join(tx.DeleteRoleJob(job.RoleName), endWaiting(tx, job.RoleName, ""))
 	}
-	err := c.putOff(tx, job, said)
+	err := c.postponeRoleJob(tx, job, said)
 	if job.Attempts >= maxRoleTries || refusal.CodeOf(said) == RoleRefused {
 		err = errors.Join(err, endWaiting(tx, job.RoleName, reasonOf(said)))
 	}
 	return err
 }
 
-// putOff has a job done later: after a second, two, four … an hour.
-func (c *Center) putOff(tx Tx, job RoleJob, said error) error {
+// postponeRoleJob has a job done later: after a second, two, four … an hour.
+func (c *Center) postponeRoleJob(tx Tx, job RoleJob, said error) error {
 	pause := min(time.Second<<min(max(job.Attempts-1, 0), 20), maxRolePause)
 	job.Due, job.Reason = c.now().Add(pause), reasonOf(said)
 	return tx.PutRoleJob(job)

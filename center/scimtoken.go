@@ -133,7 +133,7 @@ func (c *Center) CreateProvisioningTenant(ctx context.Context, by audit.Actor) (
 	t := ProvisioningTenant{ID: authn.NewHex(2)[:3] + c.NewID(), CreatedAt: c.now()}
 	defer c.remembered.forget()
 	err := c.change(ctx, by, ActionCreateProvisioningTenant, func(tx Tx) (string, error) {
-		s, err := source(tx)
+		s, err := currentSource(tx)
 		if err != nil {
 			return t.ID, err
 		}

@@ -72,7 +72,7 @@ func (c *Center) SignInWithAssertion(
 	secret := authn.NewSecret(32)
 	by.Kind, by.Name = audit.User, a.NameID // the identity provider has said who it is
 	err = c.change(ctx, by, ActionExternalIdPDirectoryLogin, func(tx Tx) (string, error) {
-		s, err := source(tx)
+		s, err := currentSource(tx)
 		if err != nil {
 			return a.NameID, err
 		}
@@ -83,7 +83,7 @@ func (c *Center) SignInWithAssertion(
 				Detail:  "the identity source has changed in the meantime",
 			}
 		}
-		request, err := c.answered(tx, a, from)
+		request, err := c.consumeAssertion(tx, a, from)
 		if err == nil && request.Rehearsal != "" {
 			err = &refusal.Error{Code: RequestUnknown, Subject: a.InResponseTo, Detail: "the request was a rehearsal"}
 		}

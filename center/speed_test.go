@@ -57,7 +57,7 @@ func BenchmarkRememberedUser(b *testing.B) {
 	b.Run("Source", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if u.at("${path:enterprise.department}") == "" {
+			if u.sourceValue("${path:enterprise.department}") == "" {
 				b.Fatal("no department")
 			}
 		}

@@ -48,7 +48,7 @@ type Reader interface {
 	instanceSettingsReader
 	applicationReader
 	tokenIssuerReader
-	clientTokenReader
+	idempotencyReader
 	accessKeyReader
 	administratorReader
 	passwordReader
@@ -83,7 +83,7 @@ type Tx interface {
 	instanceSettingsWriter
 	applicationWriter
 	tokenIssuerWriter
-	clientTokenWriter
+	idempotencyWriter
 	accessKeyWriter
 	administratorWriter
 	passwordWriter

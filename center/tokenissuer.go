@@ -76,7 +76,7 @@ func (c *Center) CreateTokenIssuer(
 		"arn:aws:sso::%s:trustedTokenIssuer/%s/tti-%s", c.Instance.OwnerAccountID, c.Instance.shortID(), c.NewID(),
 	)
 	err := c.change(ctx, by, ActionCreateTrustedTokenIssuer, func(tx Tx) (string, error) {
-		made, err := c.once(tx, "CreateTrustedTokenIssuer", clientToken, wanted, i.ARN)
+		made, err := c.idempotentARN(tx, "CreateTrustedTokenIssuer", clientToken, wanted, i.ARN)
 		if err != nil {
 			return i.Name, err
 		}

@@ -58,12 +58,12 @@ func TestSourcesOfAttributesForAccessControl(t *testing.T) {
 		"enterprise.organization", "enterprise.division", "enterprise.department", "enterprise.manager.value",
 	}
 	for _, a := range u.TextAttributes() {
-		value := u.at("${path:" + a.Path + "}")
+		value := u.sourceValue("${path:" + a.Path + "}")
 		if slices.Contains(want, a.Path) != (value != "") || (value != "" && value != *a.Value) {
 			t.Errorf("%s gives %q", a.Path, value)
 		}
 	}
-	if got := u.at("${path:emails[primary eq true].value}"); got != u.PrimaryEmail() {
+	if got := u.sourceValue("${path:emails[primary eq true].value}"); got != u.PrimaryEmail() {
 		t.Errorf("the primary address is %q", got)
 	}
 }

@@ -93,7 +93,7 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 		}
 	}
 	for try := 1; ; try++ {
-		wait, err := c.once(ctx, method, address, body, out)
+		wait, err := c.attempt(ctx, method, address, body, out)
 		if err == nil || wait == 0 || try == maxTries {
 			return err
 		}
@@ -105,9 +105,9 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 	}
 }
 
-// once sends the request and says how long to wait before it may be sent again; zero: it must not
-// be.
-func (c *Client) once(ctx context.Context, method, address string, body []byte, out any) (time.Duration, error) {
+// attempt sends the request and says how long to wait before it may be sent again; zero: it must
+// not be.
+func (c *Client) attempt(ctx context.Context, method, address string, body []byte, out any) (time.Duration, error) {
 	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	if err != nil {
 		return 0, err

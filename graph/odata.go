@@ -107,7 +107,7 @@ type odataParser struct {
 	names  []string // of properties
 }
 
-func (p *odataParser) take() string {
+func (p *odataParser) next() string {
 	if p.at == len(p.tokens) {
 		return ""
 	}
@@ -203,7 +203,7 @@ func (p *odataParser) function(test func(s, part string) bool, advanced bool) (C
 }
 
 func (p *odataParser) property() (string, error) {
-	name := p.take()
+	name := p.next()
 	if name == "" || strings.ContainsAny(name, "'(),") || name[0] >= '0' && name[0] <= '9' {
 		return "", errors.New("a property is missing")
 	}
@@ -213,7 +213,7 @@ func (p *odataParser) property() (string, error) {
 
 // value reads a text, a truth, null, a number, or what looks like a date.
 func (p *odataParser) value() (any, error) {
-	token := p.take()
+	token := p.next()
 	switch {
 	case token == "" || token == "(" || token == ")" || token == ",":
 		return nil, errors.New("a value is missing")
@@ -235,7 +235,7 @@ func (p *odataParser) comparison() (Condition, error) {
 	if err != nil {
 		return Condition{}, err
 	}
-	operator := strings.ToLower(p.take())
+	operator := strings.ToLower(p.next())
 	if operator == "in" {
 		return p.in(property)
 	}
@@ -243,7 +243,7 @@ func (p *odataParser) comparison() (Condition, error) {
 	if err != nil {
 		return Condition{}, err
 	}
-	tests := map[string]func(order int, comparable bool) bool{
+	tests := map[string]func(order int, compared bool) bool{
 		"eq": func(o int, ok bool) bool { return ok && o == 0 },
 		"ne": func(o int, ok bool) bool { return !ok || o != 0 },
 		"gt": func(o int, ok bool) bool { return ok && o > 0 },

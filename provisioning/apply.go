@@ -119,7 +119,7 @@ func (c *cycle) carryOut(ctx context.Context, o candidate, link *Link, s step) (
 		return c.matchOrCreate(ctx, o, link, s)
 	case Update, Disable:
 		err := c.patch(ctx, o.Kind, link.TargetID, c.Dialect.patch(s.changes)...)
-		if gone(err) { // somebody deleted it at the target: match again
+		if isNotFound(err) { // somebody deleted it at the target: match again
 			*link = Link{Ref: o.Ref}
 			if again := c.plan(o, *link); again.action == Create {
 				return c.matchOrCreate(ctx, o, link, again)
@@ -132,7 +132,7 @@ func (c *cycle) carryOut(ctx context.Context, o candidate, link *Link, s step) (
 		return s, err
 	case Delete:
 		err := c.send(ctx, func() error { return c.Target.Delete(ctx, o.Kind.path()+"/"+link.TargetID) })
-		if gone(err) {
+		if isNotFound(err) {
 			err = nil
 		}
 		return s, err
@@ -152,7 +152,7 @@ func (c *cycle) patch(ctx context.Context, kind Kind, targetID string, ops ...sc
 	return c.send(ctx, func() error { return c.Target.Patch(ctx, kind.path()+"/"+targetID, ops...) })
 }
 
-func gone(err error) bool {
+func isNotFound(err error) bool {
 	var p *scim.Problem
 	return errors.As(err, &p) && p.Status == http.StatusNotFound
 }

@@ -205,7 +205,7 @@ func (c *cycle) membersNow(ctx context.Context, o candidate, link Link, wanted [
 			"filter": {"id eq " + scim.Quote(link.TargetID) + " and members eq " + scim.Quote(id)},
 		}
 		err := c.retry(ctx, func() error { return c.Target.Do(ctx, "GET", Group.path(), query, nil, &found) })
-		if err != nil && !gone(err) { // a member that does not exist any more is none
+		if err != nil && !isNotFound(err) { // a member that does not exist any more is none
 			return nil, err
 		}
 		if len(found.Resources) > 0 {

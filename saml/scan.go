@@ -75,8 +75,8 @@ const (
 
 type scanner struct{ rest []byte }
 
-// take removes a prefix, if it is there.
-func (s *scanner) take(prefix string) bool {
+// consume removes a prefix, if it is there.
+func (s *scanner) consume(prefix string) bool {
 	if !bytes.HasPrefix(s.rest, []byte(prefix)) {
 		return false
 	}
@@ -98,7 +98,7 @@ func (s *scanner) blanks() bool {
 
 // declaration reads the XML declaration, which may stand at the very beginning.
 func (s *scanner) declaration() error {
-	if !s.take("<?xml") {
+	if !s.consume("<?xml") {
 		return nil
 	}
 	// XML 1.0 §2.8. One that does not end soon is none, and is not searched to the end.
@@ -213,14 +213,14 @@ func (s *scanner) tag() (name []byte, kind tagKind, err error) {
 	// defaults for some parsers only.
 	case s.take("<!"):
 		return nil, comment, errors.New("a DOCTYPE or another directive is not allowed")
-	case s.take("<?"):
+	case s.consume("<?"):
 		return nil, comment, errors.New("processing instructions are not allowed")
-	case s.take("</"):
+	case s.consume("</"):
 		if name = s.name(); name == nil {
 			return nil, endTag, errMalformed
 		}
 		s.blanks()
-		if !s.take(">") {
+		if !s.consume(">") {
 			return nil, endTag, errMalformed
 		}
 		return name, endTag, nil
@@ -234,9 +234,9 @@ func (s *scanner) tag() (name []byte, kind tagKind, err error) {
 	for {
 		gap := s.blanks()
 		switch {
-		case s.take("/>"):
+		case s.consume("/>"):
 			return name, emptyTag, nil
-		case s.take(">"):
+		case s.consume(">"):
 			return name, startTag, nil
 		case !gap:
 			return nil, startTag, errMalformed
@@ -288,7 +288,7 @@ func (s *scanner) attribute() (name, value string, err error) {
 		return "", "", errMalformed
 	}
 	s.blanks()
-	if !s.take("=") {
+	if !s.consume("=") {
 		return "", "", errMalformed
 	}
 	s.blanks()

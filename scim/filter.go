@@ -146,7 +146,7 @@ func (p *parser) peek() token {
 	return p.tokens[p.next]
 }
 
-func (p *parser) take() token {
+func (p *parser) advance() token {
 	t := p.peek()
 	p.next++
 	return t
@@ -211,7 +211,7 @@ func (p *parser) term(depth int) (Filter, error) {
 }
 
 func (p *parser) comparison(depth int) (Filter, error) {
-	attribute := p.take()
+	attribute := p.advance()
 	if attribute.kind != word {
 		return nil, invalid(InvalidFilter, "an attribute name is missing")
 	}
@@ -222,7 +222,7 @@ func (p *parser) comparison(depth int) (Filter, error) {
 		}
 		return ValuePath{attribute.text, f}, err
 	}
-	op := p.take()
+	op := p.advance()
 	name := strings.ToLower(op.text)
 	if op.kind != word || !operators[name] {
 		return nil, invalid(InvalidFilter, "%q is not an operator", op.text)
@@ -230,7 +230,7 @@ func (p *parser) comparison(depth int) (Filter, error) {
 	if name == "pr" {
 		return Compare{Attribute: attribute.text, Op: name}, nil
 	}
-	value, err := comparisonValue(p.take())
+	value, err := comparisonValue(p.advance())
 	return Compare{attribute.text, name, value}, err
 }
 

@@ -95,10 +95,10 @@ func lookUp(name string, list []Attribute, extensions map[string][]Attribute) (A
 		list = extensions[urn]
 	}
 	top, sub, dotted := strings.Cut(rest, ".")
-	a, ok := find(list, top)
+	a, ok := findAttribute(list, top)
 	if !ok && urn == "" && extensions != nil { // an attribute of an extension without its URN, as some clients write it
 		for _, more := range extensions {
-			if a, ok = find(more, top); ok {
+			if a, ok = findAttribute(more, top); ok {
 				break
 			}
 		}
@@ -106,7 +106,7 @@ func lookUp(name string, list []Attribute, extensions map[string][]Attribute) (A
 	if !ok || !dotted {
 		return a, ok
 	}
-	return find(a.Sub, sub)
+	return findAttribute(a.Sub, sub)
 }
 
 // resolve returns the attribute that a filter names and its values in a resource, one for each
@@ -118,10 +118,10 @@ func resolve(name string, r map[string]any, list []Attribute, extensions map[str
 		list = extensions[urn]
 	}
 	top, sub, dotted := strings.Cut(rest, ".")
-	a, ok := find(list, top)
+	a, ok := findAttribute(list, top)
 	if !ok && urn == "" {
 		for known, more := range extensions {
-			if a, ok = find(more, top); ok {
+			if a, ok = findAttribute(more, top); ok {
 				r, _ = r[known].(map[string]any)
 				break
 			}
@@ -130,7 +130,7 @@ func resolve(name string, r map[string]any, list []Attribute, extensions map[str
 	value, there := r[a.Name]
 	if !ok || !there {
 		if dotted {
-			a, _ = find(a.Sub, sub)
+			a, _ = findAttribute(a.Sub, sub)
 		}
 		return a, nil
 	}
@@ -141,7 +141,7 @@ func resolve(name string, r map[string]any, list []Attribute, extensions map[str
 	if !dotted {
 		return a, values
 	}
-	inner, ok := find(a.Sub, sub)
+	inner, ok := findAttribute(a.Sub, sub)
 	if !ok {
 		return inner, nil
 	}
@@ -172,7 +172,7 @@ func (c Compare) holds(a Attribute, values []any) bool {
 		exact := a.CaseExact
 		if entry, ok := v.(map[string]any); ok { // the list itself stands for its values
 			v = entry["value"]
-			if inner, ok := find(a.Sub, "value"); ok {
+			if inner, ok := findAttribute(a.Sub, "value"); ok {
 				exact = inner.CaseExact
 			}
 		}
@@ -234,7 +234,7 @@ func (c Compare) compares(have any, exact, isTime bool) bool {
 func (s Schema) SortKey(r Resource, sortBy string) (key string, ok bool) {
 	top, sub, _ := strings.Cut(sortBy, ".")
 	if _, rest := split(sortBy, s.Extensions); rest == sortBy {
-		if a, found := find(s.Attributes, top); found && a.Kind == ComplexList {
+		if a, found := findAttribute(s.Attributes, top); found && a.Kind == ComplexList {
 			entries := r.List(a.Name)
 			for i, e := range entries {
 				entry, _ := e.(map[string]any)
@@ -275,7 +275,7 @@ func (s Schema) Project(r Resource, attributes, excluded []string) {
 	if len(attributes) > 0 {
 		kept := Resource{}
 		for _, name := range attributes {
-			s.keep(kept, r, name)
+			s.keepAttribute(kept, r, name)
 		}
 		for name := range r {
 			if v, ok := kept[name]; ok {
@@ -291,7 +291,7 @@ func (s Schema) Project(r Resource, attributes, excluded []string) {
 	}
 }
 
-func (s Schema) keep(into, from Resource, name string) {
+func (s Schema) keepAttribute(into, from Resource, name string) {
 	urn, rest := split(name, s.Extensions)
 	for known := range s.Extensions { // the whole extension
 		if strings.EqualFold(known, name) {
@@ -318,7 +318,7 @@ func (s Schema) keep(into, from Resource, name string) {
 		target = nested
 	}
 	top, sub, dotted := strings.Cut(rest, ".")
-	a, ok := find(list, top)
+	a, ok := findAttribute(list, top)
 	value, there := source[a.Name]
 	if !ok || !there {
 		return
@@ -327,7 +327,7 @@ func (s Schema) keep(into, from Resource, name string) {
 		target[a.Name] = value
 		return
 	}
-	inner, ok := find(a.Sub, sub)
+	inner, ok := findAttribute(a.Sub, sub)
 	if !ok {
 		return
 	}
@@ -374,7 +374,7 @@ func (s Schema) drop(r Resource, name string) {
 		source, _ = r[urn].(map[string]any)
 	}
 	top, sub, dotted := strings.Cut(rest, ".")
-	a, ok := find(list, top)
+	a, ok := findAttribute(list, top)
 	if !ok || a.Name == "id" || a.Name == "schemas" {
 		return
 	}
@@ -382,7 +382,7 @@ func (s Schema) drop(r Resource, name string) {
 		delete(source, a.Name)
 		return
 	}
-	inner, _ := find(a.Sub, sub)
+	inner, _ := findAttribute(a.Sub, sub)
 	values, isList := source[a.Name].([]any)
 	if !isList {
 		values = []any{source[a.Name]}

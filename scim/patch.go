@@ -51,16 +51,16 @@ func (s Schema) ParsePath(text string) (Path, error) {
 	} else {
 		name, sub, _ = strings.Cut(rest, ".")
 	}
-	a, ok := find(list, name)
+	a, ok := findAttribute(list, name)
 	if !ok && urn == "" && strings.EqualFold(name, "manager") { // Entra leaves the URN out
 		urn = EnterpriseURN
-		a, ok = find(s.Extensions[urn], name)
+		a, ok = findAttribute(s.Extensions[urn], name)
 	}
 	if !ok {
 		return Path{}, invalid(InvalidPath, "%q is not an attribute", text)
 	}
 	if sub != "" {
-		known, ok := find(a.Sub, sub)
+		known, ok := findAttribute(a.Sub, sub)
 		if !ok {
 			return Path{}, invalid(InvalidPath, "%q is not an attribute", text)
 		}
@@ -236,7 +236,7 @@ func merged(old Resource, value any) any {
 
 // setSub sets or removes the path's sub-attribute of one object.
 func (c Change) setSub(object map[string]any) error {
-	sub, _ := find(c.Path.Attribute.Sub, c.Path.Sub)
+	sub, _ := findAttribute(c.Path.Attribute.Sub, c.Path.Sub)
 	if c.Op == "remove" || c.Value == nil {
 		delete(object, sub.Name)
 		return nil
@@ -334,7 +334,7 @@ func fillFromFilter(f Filter, entry map[string]any) {
 		fillFromFilter(f.Left, entry)
 		fillFromFilter(f.Right, entry)
 	case Compare:
-		if a, ok := find(multi, f.Attribute); ok && f.Op == "eq" && f.Value != nil {
+		if a, ok := findAttribute(multi, f.Attribute); ok && f.Op == "eq" && f.Value != nil {
 			if v, _, err := a.value(f.Value); err == nil {
 				entry[a.Name] = v
 			}

@@ -140,8 +140,8 @@ var GroupSchema = Schema{
 		common...),
 }
 
-// find looks an attribute up by name, ignoring letter case (RFC 7643 §2.1).
-func find(list []Attribute, name string) (Attribute, bool) {
+// findAttribute looks an attribute up by name, ignoring letter case (RFC 7643 §2.1).
+func findAttribute(list []Attribute, name string) (Attribute, bool) {
 	for _, a := range list {
 		if strings.EqualFold(a.Name, name) {
 			return a, true
@@ -198,7 +198,7 @@ func (s Schema) Normalize(in Resource) (out Resource, unknown []string, err erro
 func normalize(list []Attribute, in map[string]any) (Resource, []string, error) {
 	out, unknown := Resource{}, []string(nil)
 	for name, value := range in {
-		a, ok := find(list, name)
+		a, ok := findAttribute(list, name)
 		if !ok {
 			unknown = append(unknown, name)
 			continue
@@ -256,7 +256,7 @@ func (a Attribute) complexValue(v any) (any, []string, error) {
 		sub, unknown, err := normalize(a.Sub, v)
 		return map[string]any(sub), unknown, err
 	case string:
-		if _, ok := find(a.Sub, "value"); ok {
+		if _, ok := findAttribute(a.Sub, "value"); ok {
 			return map[string]any{"value": v}, nil, nil
 		}
 	}

@@ -106,7 +106,7 @@ const maxTries = 12 //bound:depth tries of a transaction that PostgreSQL could n
 func (p *postgres) run(ctx context.Context, begin string, fn func(Tx) error) error {
 	replaced, careful := false, false
 	for try := 1; ; try++ {
-		committing, err := p.gated(try > maxPatience, func() (bool, error) { return p.once(ctx, begin, careful, fn) })
+		committing, err := p.gated(try > maxPatience, func() (bool, error) { return p.attempt(ctx, begin, careful, fn) })
 		switch {
 		case err == nil:
 			return nil
@@ -146,7 +146,7 @@ func (p *postgres) gated(alone bool, fn func() (bool, error)) (bool, error) {
 	return fn()
 }
 
-func (p *postgres) once(
+func (p *postgres) attempt(
 	ctx context.Context, begin string, careful bool, fn func(Tx) error,
 ) (committing bool, err error) {
 	c, err := p.pool.Acquire(ctx)

@@ -27,8 +27,8 @@ func newReaders() *readers {
 	return r
 }
 
-// take waits for a free one. It returns nil for one that must be opened.
-func (r *readers) take(ctx context.Context) (*sqliteConn, error) {
+// acquire waits for a free one. It returns nil for one that must be opened.
+func (r *readers) acquire(ctx context.Context) (*sqliteConn, error) {
 	select {
 	case <-r.ready:
 	default: // none is free
@@ -49,8 +49,8 @@ func (r *readers) take(ctx context.Context) (*sqliteConn, error) {
 	return c, nil
 }
 
-// give puts one back. One that could not be opened goes back as nil, behind those that are open.
-func (r *readers) give(c *sqliteConn) {
+// putBack puts one back. One that could not be opened goes back as nil, behind those that are open.
+func (r *readers) putBack(c *sqliteConn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if c == nil {

@@ -210,11 +210,11 @@ func (d *sqliteDB) shut() error {
 // view reads in the connection's snapshot, which is kept from one view to the next as long as
 // nothing is committed: beginning one takes locks and looks at the file.
 func (d *sqliteDB) view(ctx context.Context, fn func(Tx) error) error {
-	c, err := d.readers.take(ctx)
+	c, err := d.readers.acquire(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { d.readers.give(c) }()
+	defer func() { d.readers.putBack(c) }()
 	if c == nil {
 		if c, err = d.open(readerCache); err != nil {
 			return fmt.Errorf("%w: %w", ErrUnavailable, err)

@@ -81,7 +81,7 @@ func (t *Tenant) Administrators(ctx context.Context) (all []AdministratorSummary
 			sessions, e1 := r.SessionsOf(principal)
 			f, e2 := factors(r, principal)
 			password, e3 := r.Password(principal)
-			if err := errors.Join(e1, e2, orNil(e3)); err != nil {
+			if err := errors.Join(e1, e2, nilIfNoRow(e3)); err != nil {
 				return err
 			}
 			open := slices.DeleteFunc(sessions, t.opensNothing)
@@ -185,8 +185,8 @@ func (t *Tenant) changeAdministrator(ctx context.Context, by audit.Actor, action
 	})
 }
 
-// own says whether an administrator acts on himself.
-func own(by audit.Actor, a Administrator) bool {
+// actsOnSelf says whether an administrator acts on himself.
+func actsOnSelf(by audit.Actor, a Administrator) bool {
 	return by.Kind == audit.Administrator && names.Fold(by.Name) == names.Fold(a.Name)
 }
 
@@ -199,7 +199,7 @@ func (t *Tenant) ResetAdministratorPassword(ctx context.Context, by audit.Actor,
 		return "", err
 	}
 	err = t.changeAdministrator(ctx, by, ActionResetAdministratorPassword, name, func(tx Tx, a Administrator) error {
-		if own(by, a) {
+		if actsOnSelf(by, a) {
 			return &refusal.Error{Code: OwnAdministrator, Subject: a.Name}
 		}
 		return t.setAdministratorPassword(tx, a, hash, true)
@@ -216,7 +216,7 @@ func (t *Tenant) RemoveAdministrator(ctx context.Context, by audit.Actor, name s
 		switch {
 		case err != nil:
 			return err
-		case own(by, a):
+		case actsOnSelf(by, a):
 			return &refusal.Error{Code: OwnAdministrator, Subject: a.Name}
 		case len(all) == 1:
 			return &refusal.Error{Code: LastAdministrator, Subject: a.Name}
@@ -280,7 +280,7 @@ func (t *Tenant) AdministratorPasswordIs(ctx context.Context, name, password str
 	err = t.Store.View(ctx, func(r Reader) error {
 		stored, err := r.Password(administratorPrincipal(name))
 		same = err == nil && authn.CheckPassword(stored.Hash, password)
-		return orNil(err)
+		return nilIfNoRow(err)
 	})
 	return same, err
 }

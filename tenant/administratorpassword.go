@@ -40,7 +40,7 @@ func (t *Tenant) ChangeAdministratorPassword(ctx context.Context, by audit.Actor
 			kept, err := t.session(tx, session)
 			var p Password
 			if err == nil {
-				p, err = t.forgiven(tx, stored, browser)
+				p, err = t.forgivenPassword(tx, stored, browser)
 			}
 			if err != nil {
 				return err
@@ -95,7 +95,7 @@ func (t *Tenant) ReplaceOneTime(ctx context.Context, by audit.Actor, ticket, pas
 	err = t.changeAdministrator(ctx, by, ActionChangePassword, who.Administrator, func(tx Tx, a Administrator) error {
 		s, err := t.settingPassword(tx, ticket)
 		if err == nil {
-			_, err = t.forgiven(tx, stored, "")
+			_, err = t.forgivenPassword(tx, stored, "")
 		}
 		if err != nil {
 			return err
@@ -104,7 +104,7 @@ func (t *Tenant) ReplaceOneTime(ctx context.Context, by audit.Actor, ticket, pas
 			return err
 		}
 		s.SetsPassword = false
-		e, err = t.open(tx, secret, s, false, Password{})
+		e, err = t.openSession(tx, secret, s, false, Password{})
 		return errors.Join(err, tx.AppendEvent(t.event(by, ActionAdministratorLoggedIn.name, a.Name, nil)))
 	})
 	return e, err
@@ -122,9 +122,9 @@ func (t *Tenant) settingPassword(r sessionReader, secret string) (Session, error
 // maxUserAgent bounds what is kept of a browser's name, in bytes.
 const maxUserAgent = 200 //bound:text the name of a browser that the tenant keeps, in bytes
 
-// open opens a session for somebody whose password was p, or asks for another in place of a
+// openSession opens a session for somebody whose password was p, or asks for another in place of a
 // one-time one.
-func (t *Tenant) open(tx Tx, secret string, s Session, persistent bool, p Password) (Entry, error) {
+func (t *Tenant) openSession(tx Tx, secret string, s Session, persistent bool, p Password) (Entry, error) {
 	s = t.newSession(secret, s, persistent)
 	s.UserAgent = s.UserAgent[:min(len(s.UserAgent), maxUserAgent)]
 	if p.OneTime {
@@ -162,8 +162,9 @@ func makeRoom(tx Tx, userID string) error {
 	return err
 }
 
-// Pending says what a sign-in waits for. It fails with SessionInvalid when it has taken too long.
-func (t *Tenant) Pending(ctx context.Context, ticket string) (c Challenge, err error) {
+// PendingChallenge says what a sign-in waits for. It fails with SessionInvalid when it has taken
+// too long.
+func (t *Tenant) PendingChallenge(ctx context.Context, ticket string) (c Challenge, err error) {
 	err = t.Store.Update(ctx, func(tx Tx) error {
 		if _, err := t.settingPassword(tx, ticket); refusal.CodeOf(err) != SessionInvalid {
 			c = Challenge{Ticket: ticket, NewPassword: true}
@@ -177,7 +178,7 @@ func (t *Tenant) Pending(ctx context.Context, ticket string) (c Challenge, err e
 		if err != nil {
 			return err
 		}
-		if c, err = t.ask(u, f, &w); err != nil {
+		if c, err = t.offerFactors(u, f, &w); err != nil {
 			return err
 		}
 		data, err := json.Marshal(w)
@@ -189,8 +190,8 @@ func (t *Tenant) Pending(ctx context.Context, ticket string) (c Challenge, err e
 
 func signInPurpose(id string) string { return "sign-in/" + id }
 
-// ask says which factors can be shown, and notes what the answer must be given back with.
-func (t *Tenant) ask(u User, f Factors, w *waiting) (Challenge, error) {
+// offerFactors says which factors can be shown, and notes what the answer must be given back with.
+func (t *Tenant) offerFactors(u User, f Factors, w *waiting) (Challenge, error) {
 	c := Challenge{Code: f.SealedSecret != ""}
 	party := authn.NewRelyingParty(t.URL, t.Organization.DisplayName)
 	if party == nil || len(f.Keys) == 0 {

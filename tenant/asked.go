@@ -14,9 +14,9 @@ func (t *Tenant) SealAsked(request string) string {
 	return t.Sealer.Seal(askedPurpose+request, strconv.AppendInt(nil, t.Now().UnixMilli(), 10))
 }
 
-// Asked is when the person was asked to sign in anew for a request; zero: not yet, or for another
+// AskedAt is when the person was asked to sign in anew for a request; zero: not yet, or for another
 // one.
-func (t *Tenant) Asked(request, sealed string) time.Time {
+func (t *Tenant) AskedAt(request, sealed string) time.Time {
 	data, err := t.Sealer.Open(askedPurpose+request, sealed)
 	if err != nil {
 		return time.Time{}

@@ -69,7 +69,7 @@ func (t *Tenant) verifyPassword(ctx context.Context, a attempt, then func(Passwo
 		err = &refusal.Error{Code: SignInFailed, Detail: "wrong password"}
 	default:
 		if err = then(stored); err != nil { // the password was no mistake
-			err = errors.Join(err, t.takeBack(context.WithoutCancel(ctx), a, stored))
+			err = errors.Join(err, t.forgiveAttempt(context.WithoutCancel(ctx), a, stored))
 		}
 		return err
 	}
@@ -112,17 +112,17 @@ func (t *Tenant) applicant(ctx context.Context, a attempt) (who authn.Applicant,
 		}
 		who.Standing, who.Name = a.standing, principal
 		p, err := r.Password(principal)
-		if err == nil && p.browser(a.known, t.now()) >= 0 {
+		if err == nil && p.browserIndex(a.known, t.now()) >= 0 {
 			who.Standing = authn.Known
 		}
-		return orNil(err)
+		return nilIfNoRow(err)
 	})
 	return who, err
 }
 
-// nobody is whom attempts for names are counted for that have no password: the same writes, in a
-// few rows that say nothing.
-func nobody(name string) string { return "nobody/" + authn.Digest(names.Fold(name))[:2] }
+// unknownPrincipal is whom attempts for names are counted for that have no password: the same
+// writes, in a few rows that say nothing.
+func unknownPrincipal(name string) string { return "nobody/" + authn.Digest(names.Fold(name))[:2] }
 
 // countAttempt counts an attempt as a mistake, unless it comes too early: then until says when the
 // wait ends. A password without a hash is nobody's.
@@ -134,10 +134,10 @@ func (t *Tenant) countAttempt(ctx context.Context, a attempt) (p Password, until
 			p, err = tx.Password(principal)
 		}
 		if errors.Is(err, refusal.ErrNoRow) {
-			p, err = tx.Password(nobody(a.name))
-			p.Principal = nobody(a.name)
+			p, err = tx.Password(unknownPrincipal(a.name))
+			p.Principal = unknownPrincipal(a.name)
 			p.Hash = ""
-			err = orNil(err)
+			err = nilIfNoRow(err)
 		}
 		if err != nil {
 			return err
@@ -153,10 +153,10 @@ func (t *Tenant) countAttempt(ctx context.Context, a attempt) (p Password, until
 	return p, until, err
 }
 
-// takeBack forgives an attempt whose password was right, but which led nowhere.
-func (t *Tenant) takeBack(ctx context.Context, a attempt, stored Password) error {
+// forgiveAttempt forgives an attempt whose password was right, but which led nowhere.
+func (t *Tenant) forgiveAttempt(ctx context.Context, a attempt, stored Password) error {
 	return t.Store.Update(ctx, func(tx Tx) error {
-		p, err := t.forgiven(tx, stored, a.known)
+		p, err := t.forgivenPassword(tx, stored, a.known)
 		if refusal.CodeOf(err) == SignInFailed { // the password was changed meanwhile
 			return nil
 		}
@@ -164,9 +164,9 @@ func (t *Tenant) takeBack(ctx context.Context, a attempt, stored Password) error
 	})
 }
 
-// forgiven is a password whose mistakes are forgotten, since it was right. The caller puts it. It
-// fails with SignInFailed where the password is another by now.
-func (t *Tenant) forgiven(r passwordReader, stored Password, known string) (Password, error) {
+// forgivenPassword is a password whose mistakes are forgotten, since it was right. The caller puts
+// it. It fails with SignInFailed where the password is another by now.
+func (t *Tenant) forgivenPassword(r passwordReader, stored Password, known string) (Password, error) {
 	p, err := r.Password(stored.Principal)
 	if err == nil && p.Hash != stored.Hash { // it was reset while the old one was being checked
 		err = refusal.ErrNoRow
@@ -194,8 +194,8 @@ const knownLifetime = 90 * 24 * time.Hour
 // forgotten.
 const maxKnown = 20 //bound:rows browsers that a person is known with at the tenant
 
-// browser says which known browser a secret is of; none: -1.
-func (p *Password) browser(secret string, now time.Time) int {
+// browserIndex says which known browser a secret is of; none: -1.
+func (p *Password) browserIndex(secret string, now time.Time) int {
 	if secret == "" {
 		return -1
 	}
@@ -205,17 +205,17 @@ func (p *Password) browser(secret string, now time.Time) int {
 
 // lockout is the memory of wrong passwords that counts for a browser.
 func (p *Password) lockout(secret string, now time.Time) *authn.Lockout {
-	if i := p.browser(secret, now); i >= 0 {
+	if i := p.browserIndex(secret, now); i >= 0 {
 		return &p.Known[i].Lockout
 	}
 	return &p.Lockout
 }
 
-// remember notes the browser that somebody has signed in with: by the secret fresh, if it was not
-// known before. It returns the secret that the browser must keep; empty: it has one.
-func (p *Password) remember(secret, fresh string, now time.Time) (keep authn.Secret) {
+// rememberBrowser notes the browser that somebody has signed in with: by the secret fresh, if it
+// was not known before. It returns the secret that the browser must keep; empty: it has one.
+func (p *Password) rememberBrowser(secret, fresh string, now time.Time) (keep authn.Secret) {
 	b := KnownBrowser{Digest: authn.Digest(fresh)}
-	if i := p.browser(secret, now); i >= 0 {
+	if i := p.browserIndex(secret, now); i >= 0 {
 		b = p.Known[i]
 		p.Known = slices.Delete(p.Known, i, i+1)
 	} else {

@@ -207,11 +207,11 @@ type Caller struct {
 
 // May says whether a caller has one of the permissions. People who are no administrators may only
 // what members may, whatever a program was allowed.
-func (c Caller) May(any []string, members bool) bool {
+func (c Caller) May(sufficient []string, members bool) bool {
 	if c.Account.ID != "" && !members && !c.Account.Administrator {
 		return false
 	}
-	return slices.ContainsFunc(any, func(p string) bool { return slices.Contains(c.Permissions, p) })
+	return slices.ContainsFunc(sufficient, func(p string) bool { return slices.Contains(c.Permissions, p) })
 }
 
 // Name is what the audit log says of a caller.

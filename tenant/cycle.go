@@ -33,8 +33,8 @@ const (
 	maxProportion  = 0.4    //bound:rows proportion of failing objects before quarantine
 )
 
-// tooMany says why so many failures put a job in quarantine, or "".
-func tooMany(x Execution) string {
+// quarantineReason says why so many failures put a job in quarantine, or "".
+func quarantineReason(x Execution) string {
 	switch failed := float64(x.Escrowed); {
 	case x.Escrowed < judgedFailures:
 		return ""
@@ -75,7 +75,7 @@ func (t *Tenant) FinishCycle(ctx context.Context, id string, x Execution, failur
 			if j.SteadyFirst.IsZero() {
 				j.SteadyFirst = x.Ended
 			}
-			if reason = tooMany(x); reason == "" {
+			if reason = quarantineReason(x); reason == "" {
 				j.Quarantine = nil
 			}
 		}

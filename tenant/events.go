@@ -65,9 +65,9 @@ func (t *Tenant) Refuse(ctx context.Context, by audit.Actor, action, subject str
 	return errors.Join(err, t.record(ctx, e))
 }
 
-// Granted records something that changed nothing but must leave an event, such as a sign-in to an
-// application.
-func (t *Tenant) Granted(ctx context.Context, by audit.Actor, action Action, subject string) error {
+// RecordGranted records something that changed nothing but must leave an event, such as a sign-in
+// to an application.
+func (t *Tenant) RecordGranted(ctx context.Context, by audit.Actor, action Action, subject string) error {
 	err := authorize(by, action)
 	return errors.Join(err, t.record(ctx, t.event(by, action.name, subject, err)))
 }

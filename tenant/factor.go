@@ -67,7 +67,7 @@ func (t *Tenant) Factors(ctx context.Context, userID string) (f Factors, err err
 func factors(r factorsReader, userID string) (Factors, error) {
 	f, err := r.Factors(userID)
 	f.UserID = userID
-	return f, orNil(err)
+	return f, nilIfNoRow(err)
 }
 
 func totpPurpose(userID string) string { return "totp/" + userID }
@@ -212,7 +212,7 @@ func (t *Tenant) challenge(
 	ctx context.Context, u User, f Factors, began time.Time, persistent bool,
 ) (Challenge, error) {
 	w := waiting{UserID: u.ID, Persistent: persistent}
-	c, err := t.ask(u, f, &w)
+	c, err := t.offerFactors(u, f, &w)
 	if err != nil {
 		return c, err
 	}
@@ -220,7 +220,7 @@ func (t *Tenant) challenge(
 	if err != nil {
 		return c, err
 	}
-	_, secret, err := t.Issue(
+	_, secret, err := t.IssueGrant(
 		ctx,
 		Grant{
 			Kind:       grantSignIn,
@@ -234,14 +234,14 @@ func (t *Tenant) challenge(
 	return c, err
 }
 
-// Verify ends a sign-in by a code or by what a security key has answered. A wrong one may be
+// VerifyFactor ends a sign-in by a code or by what a security key has answered. A wrong one may be
 // followed by another, but after a few of them whoever sends them has to wait: it is somebody who
 // knows the password. It fails with FactorWrong, SignInLocked or SessionInvalid, when the sign-in
 // has taken too long.
 //
 // Reading the factor, judging it and noting its use are one transaction: a code opens one session,
 // however many it is sent to.
-func (t *Tenant) Verify(
+func (t *Tenant) VerifyFactor(
 	ctx context.Context, by audit.Actor, ticket, code, response string, from Browser,
 ) (e Entry, err error) {
 	digest := authn.Digest(ticket)
@@ -279,7 +279,7 @@ func (t *Tenant) Verify(
 		if err != nil {
 			return by.Name, err
 		}
-		if !t.judge(u, &f, w, code, response) {
+		if !t.useFactor(u, &f, w, code, response) {
 			p.CodeLockout = p.CodeLockout.Failed(t.now())
 			return by.Name, keeping(&refusal.Error{Code: FactorWrong}, tx.PutPassword(p))
 		}
@@ -290,7 +290,7 @@ func (t *Tenant) Verify(
 			s.Address = by.Address
 			s.UserAgent = from.UserAgent
 		}
-		if e, err = t.open(tx, secret, s, w.Persistent, p); err != nil {
+		if e, err = t.openSession(tx, secret, s, w.Persistent, p); err != nil {
 			return by.Name, err
 		}
 		e.Known, e.KnownLifetime = p.remember(from.Known, fresh, t.now()), knownLifetime
@@ -327,8 +327,8 @@ func (t *Tenant) waitingFor(r Reader, digest string) (g Grant, w waiting, u User
 	return g, w, u, refusal.IfNoRow(err, SessionInvalid, "")
 }
 
-// judge says whether a factor is right, and notes in it that it was used.
-func (t *Tenant) judge(u User, f *Factors, w waiting, code, response string) bool {
+// useFactor says whether a factor is right, and notes in it that it was used.
+func (t *Tenant) useFactor(u User, f *Factors, w waiting, code, response string) bool {
 	if response != "" {
 		party := authn.NewRelyingParty(t.URL, t.Organization.DisplayName)
 		if party == nil || w.Key == nil {

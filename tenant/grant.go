@@ -133,12 +133,13 @@ func (t *Tenant) keepShare(tx Tx, g Grant) error {
 // userCodeLetters leaves out what is easily mistaken.
 const userCodeLetters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
-// Issue keeps a grant and returns its secret. A device code gets a code for the person as well.
-func (t *Tenant) Issue(ctx context.Context, g Grant) (Grant, authn.Secret, error) {
+// IssueGrant keeps a grant and returns its secret. A device code gets a code for the person as
+// well.
+func (t *Tenant) IssueGrant(ctx context.Context, g Grant) (Grant, authn.Secret, error) {
 	secret := authn.NewSecret(32)
 	g.Digest = authn.Digest(secret)
 	if g.SignedInAt.IsZero() {
-		g.SignedInAt = t.since(g.Account)
+		g.SignedInAt = t.signedInAt(g.Account)
 	}
 	g.ExpiresAt = t.now().Add(
 		map[GrantKind]time.Duration{
@@ -161,9 +162,9 @@ func (t *Tenant) Issue(ctx context.Context, g Grant) (Grant, authn.Secret, error
 	return g, authn.Secret(secret), err
 }
 
-// since is when an account signed in for what it allows: what ended the sign-in since then ends the
-// grant too, also in the moment between the look at the session and the grant.
-func (t *Tenant) since(a Account) time.Time {
+// signedInAt is when an account signed in for what it allows: what ended the sign-in since then
+// ends the grant too, also in the moment between the look at the session and the grant.
+func (t *Tenant) signedInAt(a Account) time.Time {
 	if a.SignedInAt.IsZero() {
 		return t.now()
 	}
@@ -219,8 +220,8 @@ func (t *Tenant) Redeem(ctx context.Context, by audit.Actor, r Redemption) (Gran
 	return out.grant, out.refresh, out.refused
 }
 
-// find returns the grant that a program may redeem, or the refusal.
-func (t *Tenant) find(tx Tx, r Redemption, digest string) (g Grant, refused, err error) {
+// redeemableGrant returns the grant that a program may redeem, or the refusal.
+func (t *Tenant) redeemableGrant(tx Tx, r Redemption, digest string) (g Grant, refused, err error) {
 	g, err = tx.Grant(digest)
 	switch {
 	case errors.Is(err, refusal.ErrNoRow),
@@ -234,8 +235,8 @@ func (t *Tenant) find(tx Tx, r Redemption, digest string) (g Grant, refused, err
 	return g, nil, nil
 }
 
-// judge completes a grant by the person as they are now, or returns the refusal.
-func (r Redemption) judge(tx Tx, g Grant) (now Grant, refused, err error) {
+// completeGrant completes a grant by the person as they are now, or returns the refusal.
+func (r Redemption) completeGrant(tx Tx, g Grant) (now Grant, refused, err error) {
 	account, err := accountNow(tx, g.Account, g.SignedInAt)
 	if err == nil && r.Check != nil {
 		g.Account = account
@@ -249,7 +250,7 @@ func (r Redemption) judge(tx Tx, g Grant) (now Grant, refused, err error) {
 }
 
 func (t *Tenant) redeemCode(tx Tx, r Redemption) (out redeemed, err error) {
-	g, refused, err := t.find(tx, r, authn.Digest(r.Secret))
+	g, refused, err := t.redeemableGrant(tx, r, authn.Digest(r.Secret))
 	if err != nil || refused != nil {
 		return redeemed{refused: refused}, err
 	}
@@ -269,14 +270,14 @@ func (t *Tenant) redeemCode(tx Tx, r Redemption) (out redeemed, err error) {
 	if err := tx.PutGrant(g); err != nil { // used, whatever comes of it
 		return out, err
 	}
-	if g, refused, err = r.judge(tx, g); err != nil || refused != nil {
+	if g, refused, err = r.completeGrant(tx, g); err != nil || refused != nil {
 		return redeemed{refused: refused}, err
 	}
 	return t.beginFamily(tx, g)
 }
 
 func (t *Tenant) redeemDevice(tx Tx, r Redemption) (out redeemed, err error) {
-	g, refused, err := t.find(tx, r, authn.Digest(r.Secret))
+	g, refused, err := t.redeemableGrant(tx, r, authn.Digest(r.Secret))
 	if err != nil || refused != nil {
 		return redeemed{refused: refused}, err
 	}
@@ -294,7 +295,7 @@ func (t *Tenant) redeemDevice(tx Tx, r Redemption) (out redeemed, err error) {
 		return redeemed{refused: &refusal.Error{Code: AuthorizationDeclined}}, nil
 	}
 	g.Family = authn.Digest(authn.NewSecret(32))
-	if g, refused, err = r.judge(tx, g); err != nil || refused != nil {
+	if g, refused, err = r.completeGrant(tx, g); err != nil || refused != nil {
 		return redeemed{refused: refused}, err
 	}
 	return t.beginFamily(tx, g)
@@ -341,7 +342,7 @@ func (t *Tenant) RefreshLifetime(g Grant) time.Duration { return t.renewedUntil(
 // renew gives a family its next refresh token.
 func (t *Tenant) renew(tx Tx, r Redemption) (out redeemed, err error) {
 	token := t.openRefresh(r.Secret)
-	g, refused, err := t.find(tx, r, token.Family)
+	g, refused, err := t.redeemableGrant(tx, r, token.Family)
 	if err != nil || refused != nil {
 		return redeemed{refused: refused}, err
 	}
@@ -357,7 +358,7 @@ func (t *Tenant) renew(tx Tx, r Redemption) (out redeemed, err error) {
 				g.Digest,
 			)
 	}
-	renewed, refused, err := r.judge(tx, g)
+	renewed, refused, err := r.completeGrant(tx, g)
 	if err != nil || refused != nil {
 		return redeemed{refused: refused}, err
 	}
@@ -424,8 +425,8 @@ func (t *Tenant) openRefresh(secret string) (r refreshToken) {
 	return refreshToken{Family: authn.Digest(secret)}
 }
 
-// Waiting returns the device code that waits under what a person has typed, or GrantInvalid.
-func (t *Tenant) Waiting(ctx context.Context, userCode string) (g Grant, err error) {
+// PendingDevice returns the device code that waits under what a person has typed, or GrantInvalid.
+func (t *Tenant) PendingDevice(ctx context.Context, userCode string) (g Grant, err error) {
 	err = t.Store.View(ctx, func(r Reader) (err error) {
 		g, err = r.GrantByUserCode(strings.ToUpper(strings.TrimSpace(userCode)))
 		if err == nil && (g.Answered || !t.now().Before(g.ExpiresAt)) {
@@ -438,7 +439,7 @@ func (t *Tenant) Waiting(ctx context.Context, userCode string) (g Grant, err err
 
 // Answer records what a person has answered a device.
 func (t *Tenant) Answer(ctx context.Context, by audit.Actor, userCode string, a Account, allowed bool) error {
-	g, err := t.Waiting(ctx, userCode)
+	g, err := t.PendingDevice(ctx, userCode)
 	if err != nil {
 		return err
 	}
@@ -457,7 +458,7 @@ func (t *Tenant) Answer(ctx context.Context, by audit.Actor, userCode string, a 
 		now.Answered = true
 		now.Allowed = allowed
 		now.Account = a
-		now.SignedInAt = t.since(a)
+		now.SignedInAt = t.signedInAt(a)
 		return g.ClientID, tx.PutGrant(now)
 	})
 }

@@ -33,7 +33,7 @@ func (j Job) Mappings() mapping.Schema {
 // the target requires is not for the caller to say.
 func (t *Tenant) SetMappings(ctx context.Context, by audit.Actor, id string, s mapping.Schema) error {
 	return t.updateJob(ctx, by, ActionUpdateAttributeMappingsOrScope, id, func(j *Job) error {
-		next, err := complete(s, j.Mappings().Version+1)
+		next, err := completeMappings(s, j.Mappings().Version+1)
 		if err != nil {
 			return err
 		}
@@ -52,8 +52,8 @@ func (t *Tenant) ResetMappings(ctx context.Context, by audit.Actor, id string) e
 	})
 }
 
-// complete checks mappings and fills in what only the template knows.
-func complete(s mapping.Schema, version int) (mapping.Schema, error) {
+// completeMappings checks mappings and fills in what only the template knows.
+func completeMappings(s mapping.Schema, version int) (mapping.Schema, error) {
 	wrong := func(format string, args ...any) (mapping.Schema, error) {
 		return s, &refusal.Error{Code: InvalidValue, Subject: "schema", Detail: fmt.Sprintf(format, args...)}
 	}
@@ -103,7 +103,7 @@ func (u User) Attribute(name string) mapping.Value {
 	case "originalUserPrincipalName":
 		return mapping.One(u.UserPrincipalName)
 	case "userPrincipalName":
-		return mapping.One(original(u.UserPrincipalName))
+		return mapping.One(invitedAddress(u.UserPrincipalName))
 	}
 	if place, ok := textPlaces[name]; ok {
 		return optional(*u.Texts()[place].Value)
@@ -115,9 +115,9 @@ func (u User) Attribute(name string) mapping.Value {
 	return nil
 }
 
-// original is the address that a guest was invited by: alias_domain#EXT#@tenant becomes
+// invitedAddress is the address that a guest was invited by: alias_domain#EXT#@tenant becomes
 // alias@domain. Source: guests in attribute mappings.
-func original(upn string) string {
+func invitedAddress(upn string) string {
 	alias, _, guest := strings.Cut(upn, "#EXT#@")
 	if i := strings.LastIndexByte(alias, '_'); guest && i > 0 {
 		return alias[:i] + "@" + alias[i+1:]

@@ -98,20 +98,20 @@ func replicateUser(tx Tx, touched *Touched, u User) error {
 func removeReplicated(tx Tx, touched *Touched, m Mark) error {
 	if m.Kind == KindGroup {
 		if _, err := tx.Group(m.ID); err != nil {
-			return orNil(err)
+			return nilIfNoRow(err)
 		}
 		touched.add(KindGroup, m.ID)
 		return errors.Join(touchMembers(tx, touched, m.ID), removeObject(tx, touched, m.ID), tx.DeleteGroup(m.ID))
 	}
 	if _, err := tx.User(m.ID); err != nil {
-		return orNil(err)
+		return nilIfNoRow(err)
 	}
 	touched.add(KindUser, m.ID)
 	return errors.Join(removeObject(tx, touched, m.ID), tx.DeleteGrantsOf(m.ID), tx.DeleteUser(m.ID))
 }
 
-// orNil forgives that something is not there.
-func orNil(err error) error {
+// nilIfNoRow forgives that something is not there.
+func nilIfNoRow(err error) error {
 	if errors.Is(err, refusal.ErrNoRow) {
 		return nil
 	}
@@ -185,7 +185,7 @@ func (t *Tenant) SetAssigned(
 func (t *Tenant) Note(ctx context.Context, name string) (text string, err error) {
 	err = t.Store.View(ctx, func(r Reader) (err error) {
 		text, err = r.Note(name)
-		return orNil(err)
+		return nilIfNoRow(err)
 	})
 	return text, err
 }

@@ -118,11 +118,11 @@ func (t *Tenant) SignInAdministrator(
 func (t *Tenant) signIn(ctx context.Context, a attempt, persistent bool) (e Entry, err error) {
 	began := t.now()
 	err = t.verifyPassword(ctx, a, func(stored Password) (err error) {
-		if e.Challenge, err = t.second(ctx, stored.Principal, began, persistent); err != nil {
+		if e.Challenge, err = t.secondFactorChallenge(ctx, stored.Principal, began, persistent); err != nil {
 			return err
 		}
 		if e.Challenge.Ticket != "" { // wrong codes are counted apart
-			return t.takeBack(ctx, a, stored)
+			return t.forgiveAttempt(ctx, a, stored)
 		}
 		e, err = t.enter(ctx, a, stored, persistent)
 		return err
@@ -145,11 +145,11 @@ func (t *Tenant) enter(ctx context.Context, a attempt, stored Password, persiste
 		if err != nil {
 			return a.name, refusal.IfNoRow(err, SignInFailed, "")
 		}
-		p, err := t.forgiven(tx, stored, a.known)
+		p, err := t.forgivenPassword(tx, stored, a.known)
 		if err != nil {
 			return a.name, err
 		}
-		if e, err = t.open(tx, secret, s, persistent, p); err != nil {
+		if e, err = t.openSession(tx, secret, s, persistent, p); err != nil {
 			return a.name, err
 		}
 		e.Known, e.KnownLifetime = p.remember(a.known, fresh, t.now()), knownLifetime
@@ -158,8 +158,8 @@ func (t *Tenant) enter(ctx context.Context, a attempt, stored Password, persiste
 	return e, err
 }
 
-// second asks for a second factor who has one.
-func (t *Tenant) second(
+// secondFactorChallenge asks for a second factor where there is one.
+func (t *Tenant) secondFactorChallenge(
 	ctx context.Context, principal string, began time.Time, persistent bool,
 ) (c Challenge, err error) {
 	f, err := t.Factors(ctx, principal)

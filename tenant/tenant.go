@@ -127,7 +127,7 @@ func Open(ctx context.Context, cfg Config) (*Tenant, error) {
 		return err
 	})
 	if errors.Is(err, refusal.ErrNoRow) {
-		err = t.found(ctx, cfg)
+		err = t.createOrganization(ctx, cfg)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the tenant: %w", err)
@@ -145,7 +145,7 @@ func Open(ctx context.Context, cfg Config) (*Tenant, error) {
 	return t, nil
 }
 
-func (t *Tenant) found(ctx context.Context, cfg Config) error {
+func (t *Tenant) createOrganization(ctx context.Context, cfg Config) error {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return err
@@ -177,9 +177,9 @@ func (t *Tenant) Issuer() string { return "https://sts.windows.net/" + t.Organiz
 // SignInURL is the SAML single sign-on service.
 func (t *Tenant) SignInURL() string { return t.URL + "/" + t.Organization.ID + "/saml2" }
 
-// Segments are the names that stand for the tenant in the paths of its endpoints: the id and the
-// domain.
-func (t *Tenant) Segments() []string { return []string{t.Organization.ID, t.Organization.Domain} }
+// PathSegments are the names that stand for the tenant in the paths of its endpoints: the id and
+// the domain.
+func (t *Tenant) PathSegments() []string { return []string{t.Organization.ID, t.Organization.Domain} }
 
 // MetadataURL is the federation metadata document of an application.
 func (t *Tenant) MetadataURL(appID string) string {

@@ -73,7 +73,7 @@ func (d *Desk) mountNext(mux *http.ServeMux) {
 	d.own = deskPages(d.Log)
 	show := func(w http.ResponseWriter, r *http.Request) { d.next(w, r, http.StatusOK, "") }
 	mux.Handle("GET "+d.Prefix+"/login/next", Guard(d.URL, http.HandlerFunc(show)))
-	mux.Handle("POST "+d.Prefix+"/login/next", Guard(d.URL, http.HandlerFunc(d.goOn)))
+	mux.Handle("POST "+d.Prefix+"/login/next", Guard(d.URL, http.HandlerFunc(d.takeProof)))
 }
 
 type nextData struct {
@@ -115,15 +115,15 @@ func (d *Desk) begin(w http.ResponseWriter, r *http.Request, returnTo string, er
 		"This sign-in has ended: it took too long, or there were too many wrong codes. Sign in again.")
 }
 
-// goOn takes what the page of a sign-in has sent.
-func (d *Desk) goOn(w http.ResponseWriter, r *http.Request) {
+// takeProof takes what the page of a sign-in has sent.
+func (d *Desk) takeProof(w http.ResponseWriter, r *http.Request) {
 	returnTo := LocalPath(r.PostFormValue("return"), d.Prefix+"/")
 	if r.PostFormValue("password") != r.PostFormValue("again") {
 		d.next(w, r, http.StatusBadRequest, "The two passwords do not match.")
 		return
 	}
 	proof := Proof{r.PostFormValue("password"), strings.TrimSpace(r.PostFormValue("code")), r.PostFormValue("response")}
-	e, err := d.Administrators.GoOn(r, CookieValue(r, d.URL, d.Cookie+ticketSuffix), proof)
+	e, err := d.Administrators.Prove(r, CookieValue(r, d.URL, d.Cookie+ticketSuffix), proof)
 	if err == nil {
 		d.enter(w, r, e, returnTo)
 		return

@@ -161,7 +161,7 @@ func applications(t *testing.T, s center.Store) {
 			}),
 			tx.PutTokenIssuer(center.TokenIssuer{ARN: "i1", Name: "I"}),
 			tx.PutInstanceSettings(center.InstanceSettings{Name: "Corp"}),
-			tx.PutClientToken(center.ClientToken{ID: "t", ARN: "a1", ExpiresAt: time.UnixMilli(5)}),
+			tx.PutIdempotencyToken(center.IdempotencyToken{ID: "t", ARN: "a1", ExpiresAt: time.UnixMilli(5)}),
 		)
 	})
 	view(t, s, func(r center.Reader) error {
@@ -176,7 +176,7 @@ func applications(t *testing.T, s center.Store) {
 		issuer, e6 := r.TokenIssuer("i1")
 		issuers, e7 := r.TokenIssuers()
 		settings, e8 := r.InstanceSettings()
-		token, e9 := r.ClientToken("t")
+		token, e9 := r.IdempotencyToken("t")
 		if one.Name != "One" || len(rest) != 1 || n != 2 || len(held) != 2 || len(next) != 1 || issuer.Name != "I" ||
 			len(issuers) != 1 || settings.Name != "Corp" || token.ARN != "a1" {
 			t.Errorf("read back %v %v %d %v %v %v %v %v %v", one, rest, n, held, next, issuer, issuers, settings, token)
@@ -192,7 +192,7 @@ func applications(t *testing.T, s center.Store) {
 	view(t, s, func(r center.Reader) error {
 		_, e1 := r.Application("a1")
 		_, e2 := r.TokenIssuer("i1")
-		_, e3 := r.ClientToken("t")
+		_, e3 := r.IdempotencyToken("t")
 		for what, err := range map[string]error{"application": e1, "issuer": e2, "client token": e3} {
 			wantNoRow(t, what, err)
 		}

@@ -65,8 +65,8 @@ func (a administrators) Waits(r *http.Request, ticket string) (web.Waiting, erro
 	return w, err
 }
 
-// GoOn implements web.Administrators.
-func (a administrators) GoOn(r *http.Request, ticket string, proof web.Proof) (web.Entry, error) {
+// Prove implements web.Administrators.
+func (a administrators) Prove(r *http.Request, ticket string, proof web.Proof) (web.Entry, error) {
 	by, from := actor(r, audit.Anonymous, ""), browser(r, web.CookieValue(r, a.c.URL, cookieName+"_known"))
 	var p center.Progress
 	var err error

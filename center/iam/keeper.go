@@ -108,7 +108,7 @@ func (k *Keeper) keepProvider(ctx context.Context, client *iam.Client, account s
 	arn, document := k.providerARN(account), string(metadata)
 	out, err := client.GetSAMLProvider(ctx, &iam.GetSAMLProviderInput{SAMLProviderArn: &arn})
 	switch {
-	case missing(err):
+	case isMissing(err):
 		_, err = client.CreateSAMLProvider(
 			ctx,
 			&iam.CreateSAMLProviderInput{
@@ -116,7 +116,7 @@ func (k *Keeper) keepProvider(ctx context.Context, client *iam.Client, account s
 				SAMLMetadataDocument: &document,
 			},
 		)
-		if taken(err) { // somebody else has just made it
+		if alreadyExists(err) { // somebody else has just made it
 			_, err = client.UpdateSAMLProvider(
 				ctx, &iam.UpdateSAMLProviderInput{SAMLProviderArn: &arn, SAMLMetadataDocument: &document},
 			)
@@ -145,7 +145,7 @@ func (k *Keeper) Retire(ctx context.Context, r center.AccountRole, last bool) er
 		_, err = client.DeleteSAMLProvider(
 			ctx, &iam.DeleteSAMLProviderInput{SAMLProviderArn: aws.String(k.providerARN(r.AccountID))},
 		)
-		if missing(err) {
+		if isMissing(err) {
 			err = nil
 		}
 	}

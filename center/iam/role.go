@@ -32,7 +32,7 @@ const maxPages = 10 //bound:list pages of a role's policies that are read
 // read reads a role. It is nil where there is none.
 func read(ctx context.Context, client *iam.Client, name string) (*role, error) {
 	out, err := client.GetRole(ctx, &iam.GetRoleInput{RoleName: &name})
-	if missing(err) {
+	if isMissing(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -97,7 +97,7 @@ func create(ctx context.Context, client *iam.Client, path, name string, want *ro
 	if want.boundary != "" { // from the first moment
 		in.PermissionsBoundary = &want.boundary
 	}
-	if _, err := client.CreateRole(ctx, in); taken(err) {
+	if _, err := client.CreateRole(ctx, in); alreadyExists(err) {
 		is, err := read(ctx, client, name)
 		if err == nil && is == nil {
 			err = fmt.Errorf("role %s existed a moment ago, and is gone", name) // somebody removes it
@@ -125,7 +125,7 @@ func bring(ctx context.Context, client *iam.Client, name string, is, want *role)
 		if _, err := client.DetachRolePolicy(
 			ctx, &iam.DetachRolePolicyInput{RoleName: &name, PolicyArn: &arn},
 		); err != nil &&
-			!missing(err) {
+			!isMissing(err) {
 			return err
 		}
 	}
@@ -136,7 +136,7 @@ func bring(ctx context.Context, client *iam.Client, name string, is, want *role)
 		if _, err := client.DeleteRolePolicy(
 			ctx, &iam.DeleteRolePolicyInput{RoleName: &name, PolicyName: &policy},
 		); err != nil &&
-			!missing(err) {
+			!isMissing(err) {
 			return err
 		}
 	}
@@ -186,7 +186,7 @@ func widen(ctx context.Context, client *iam.Client, name string, is, want *role)
 		if _, err := client.DeleteRolePermissionsBoundary(
 			ctx, &iam.DeleteRolePermissionsBoundaryInput{RoleName: &name},
 		); err != nil &&
-			!missing(err) {
+			!isMissing(err) {
 			return err
 		}
 	}
@@ -205,7 +205,7 @@ func remove(ctx context.Context, client *iam.Client, name string) error {
 		return err
 	}
 	_, err = client.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: &name})
-	if missing(err) {
+	if isMissing(err) {
 		return nil
 	}
 	return err
@@ -274,12 +274,12 @@ func sameJSON(a, b string) bool {
 	return json.Unmarshal([]byte(a), &x) == nil && json.Unmarshal([]byte(b), &y) == nil && reflect.DeepEqual(x, y)
 }
 
-func missing(err error) bool {
+func isMissing(err error) bool {
 	var none *types.NoSuchEntityException
 	return errors.As(err, &none)
 }
 
-func taken(err error) bool {
+func alreadyExists(err error) bool {
 	var there *types.EntityAlreadyExistsException
 	return errors.As(err, &there)
 }

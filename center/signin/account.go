@@ -27,7 +27,7 @@ func (h *Handler) mountAccount(mux *http.ServeMux) {
 		"POST " + AccountPath + "/sessions/delete":      h.endOthers,
 	} {
 		mux.Handle(pattern, h.RequireUser(func(w http.ResponseWriter, r *http.Request, u center.User) {
-			notice, err := fn(r, h.self(r, u), u)
+			notice, err := fn(r, h.selfActor(r, u), u)
 			switch code := refusal.CodeOf(err); {
 			case err == nil:
 				web.SetNotice(w, h.Center.URL, notice)
@@ -46,8 +46,8 @@ func (h *Handler) mountAccount(mux *http.ServeMux) {
 	}
 }
 
-// self is the actor of what people do for themselves.
-func (h *Handler) self(r *http.Request, u center.User) audit.Actor {
+// selfActor is the actor of what people do for themselves.
+func (h *Handler) selfActor(r *http.Request, u center.User) audit.Actor {
 	by := h.actor(r)
 	by.Kind, by.Name = audit.User, u.UserName
 	return by
@@ -179,7 +179,7 @@ func (h *Handler) endOthers(r *http.Request, by audit.Actor, u center.User) (str
 }
 
 func (h *Handler) changePassword(r *http.Request, by audit.Actor, u center.User) (string, error) {
-	password, err := twice(r)
+	password, err := repeatedPassword(r)
 	if err != nil {
 		return "", err
 	}

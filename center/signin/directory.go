@@ -36,7 +36,7 @@ func (h *Handler) mountDirectory(mux *http.ServeMux, guard func(http.HandlerFunc
 	mux.Handle("POST "+forgotPath, guard(h.forgot))
 	mux.Handle(
 		"GET "+center.PasswordPath,
-		guard(func(w http.ResponseWriter, r *http.Request) { h.linked(w, r, http.StatusOK, "") }),
+		guard(func(w http.ResponseWriter, r *http.Request) { h.linkPage(w, r, http.StatusOK, "") }),
 	)
 	mux.Handle("POST "+center.PasswordPath, guard(h.setLinked))
 }
@@ -80,12 +80,12 @@ func (h *Handler) password(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		h.fail(w, r, err)
 	default:
-		h.goOn(w, r, p)
+		h.finishStep(w, r, p)
 	}
 }
 
-// goOn keeps what a step has given, and leads to the next page.
-func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, p center.Progress) {
+// finishStep keeps what a step has given, and leads to the next page.
+func (h *Handler) finishStep(w http.ResponseWriter, r *http.Request, p center.Progress) {
 	if p.Known != "" {
 		http.SetCookie(w, web.Cookie(h.Center.URL, knownCookie, p.Known.Reveal(), p.KnownLifetime))
 	}
@@ -108,9 +108,9 @@ func (h *Handler) step(take step) http.HandlerFunc {
 		p, err := take(r, web.CookieValue(r, h.Center.URL, ticketCookie))
 		switch code := refusal.CodeOf(err); {
 		case err == nil:
-			h.goOn(w, r, p)
+			h.finishStep(w, r, p)
 		case code == center.TicketInvalid:
-			h.again(w, r)
+			h.startOver(w, r)
 		case code == center.StoreUnavailable || code == refusal.None:
 			h.fail(w, r, err)
 		default:
@@ -141,8 +141,8 @@ func explain(err error) string {
 	}
 }
 
-// again sends somebody back to the beginning whose sign-in is too old, or has failed too often.
-func (h *Handler) again(w http.ResponseWriter, r *http.Request) {
+// startOver sends somebody back to the beginning whose sign-in is too old, or has failed too often.
+func (h *Handler) startOver(w http.ResponseWriter, r *http.Request) {
 	web.ClearCookie(w, h.Center.URL, ticketCookie)
 	h.form(
 		w, r, http.StatusUnauthorized, formData{ReturnTo: "/start"},
@@ -199,7 +199,7 @@ func (h *Handler) next(w http.ResponseWriter, r *http.Request, status int, probl
 	}
 	switch {
 	case refusal.CodeOf(err) == center.TicketInvalid:
-		h.again(w, r)
+		h.startOver(w, r)
 	case err != nil:
 		h.fail(w, r, err)
 	default:
@@ -209,8 +209,8 @@ func (h *Handler) next(w http.ResponseWriter, r *http.Request, status int, probl
 	}
 }
 
-// twice returns a password that was typed twice.
-func twice(r *http.Request) (string, error) {
+// repeatedPassword returns a password that was typed twice.
+func repeatedPassword(r *http.Request) (string, error) {
 	password := r.PostFormValue("password")
 	if password != r.PostFormValue("again") {
 		return "", &refusal.Error{Code: center.PasswordUnfit, Detail: "the two passwords do not match"}
@@ -219,7 +219,7 @@ func twice(r *http.Request) (string, error) {
 }
 
 func (h *Handler) newPassword(r *http.Request, ticket string) (center.Progress, error) {
-	password, err := twice(r)
+	password, err := repeatedPassword(r)
 	if err != nil {
 		return center.Progress{}, err
 	}
@@ -275,9 +275,9 @@ type linkedData struct {
 	Ticket string
 }
 
-// linked is where a link in a mail leads. The ticket stands in the address, because mails have
+// linkPage is where a link in a mail leads. The ticket stands in the address, because mails have
 // nothing else; it is used once, and neither logged nor sent on as a referrer.
-func (h *Handler) linked(w http.ResponseWriter, r *http.Request, status int, problem string) {
+func (h *Handler) linkPage(w http.ResponseWriter, r *http.Request, status int, problem string) {
 	ticket := r.FormValue("ticket")
 	u, err := h.Center.PasswordTicket(r.Context(), ticket)
 	switch {
@@ -303,7 +303,7 @@ func (h *Handler) linked(w http.ResponseWriter, r *http.Request, status int, pro
 }
 
 func (h *Handler) setLinked(w http.ResponseWriter, r *http.Request) {
-	password, err := twice(r)
+	password, err := repeatedPassword(r)
 	if err == nil {
 		err = h.Center.SetPasswordWithTicket(r.Context(), h.actor(r), r.PostFormValue("ticket"), password)
 	}
@@ -313,7 +313,7 @@ func (h *Handler) setLinked(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, loginPath+"?return="+url.QueryEscape("/start"), http.StatusSeeOther)
 	case code == center.PasswordUnfit || code == center.PasswordReused || code == center.TicketInvalid ||
 		code == center.SignInBusy:
-		h.linked(w, r, refused(err, http.StatusBadRequest), explain(err))
+		h.linkPage(w, r, refused(err, http.StatusBadRequest), explain(err))
 	default:
 		h.fail(w, r, err)
 	}

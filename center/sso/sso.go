@@ -186,15 +186,15 @@ func Answer(err error) *awsapi.Error {
 
 // page reads where a page begins and how many entries it has.
 func (r request) page(list string) (after string, size int, err error) {
-	var max *int
+	var limit *int
 	if text := r.query.Get("max_result"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil {
 			return "", 0, invalid("max_result is not a number")
 		}
-		max = &n
+		limit = &n
 	}
-	if size, err = awsapi.PageSize(max); err != nil {
+	if size, err = awsapi.PageSize(limit); err != nil {
 		return "", 0, err
 	}
 	after, err = awsapi.DecodeToken(list, r.query.Get("next_token"))

@@ -131,7 +131,7 @@ func (h *Handler) confirm(
 	w http.ResponseWriter, r *http.Request, u center.User, code string, g center.ClientGrant, err error,
 ) {
 	if err != nil {
-		h.again(w, r, u, err)
+		h.askCodeAgain(w, r, u, err)
 		return
 	}
 	h.pages.Render(
@@ -139,8 +139,8 @@ func (h *Handler) confirm(
 	)
 }
 
-// again asks for the code once more, and says why.
-func (h *Handler) again(w http.ResponseWriter, r *http.Request, u center.User, err error) {
+// askCodeAgain asks for the code once more, and says why.
+func (h *Handler) askCodeAgain(w http.ResponseWriter, r *http.Request, u center.User, err error) {
 	code := refusal.CodeOf(err)
 	if code != center.UserCodeUnknown && code != center.SignInLocked {
 		h.fail(w, r, err)
@@ -164,7 +164,7 @@ func (h *Handler) decideDevice(w http.ResponseWriter, r *http.Request, u center.
 		return
 	}
 	if err := h.Center.DecideDevice(r.Context(), h.user(r, u), u.ID, h.SessionSecret(r), code, allow); err != nil {
-		h.again(w, r, u, err)
+		h.askCodeAgain(w, r, u, err)
 		return
 	}
 	m := web.Message{

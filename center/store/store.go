@@ -287,10 +287,10 @@ func (t tx) PutUsedAssertion(v center.UsedAssertion) error {
 	return t.expiring(expiringAssertion, v.ID, v.ExpiresAt, v)
 }
 
-func (t tx) ClientToken(id string) (center.ClientToken, error) {
-	return one[center.ClientToken](t, `SELECT doc FROM expiring WHERE kind = $1 AND id = $2`, expiringClientToken, id)
+func (t tx) IdempotencyToken(id string) (center.IdempotencyToken, error) {
+	return one[center.IdempotencyToken](t, `SELECT doc FROM expiring WHERE kind = $1 AND id = $2`, expiringClientToken, id)
 }
-func (t tx) PutClientToken(v center.ClientToken) error {
+func (t tx) PutIdempotencyToken(v center.IdempotencyToken) error {
 	return t.expiring(expiringClientToken, v.ID, v.ExpiresAt, v)
 }
 

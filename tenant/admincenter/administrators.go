@@ -51,19 +51,19 @@ func (a administrators) signIn(r *http.Request, name, password, known string) (w
 
 // Waits implements web.Administrators.
 func (a administrators) Waits(r *http.Request, ticket string) (web.Waiting, error) {
-	c, err := a.t.Pending(r.Context(), ticket)
+	c, err := a.t.PendingChallenge(r.Context(), ticket)
 	return web.Waiting{Password: c.NewPassword, Rule: passwordRule, Codes: c.Code, Key: c.KeyOptions}, err
 }
 
-// GoOn implements web.Administrators.
-func (a administrators) GoOn(r *http.Request, ticket string, proof web.Proof) (web.Entry, error) {
+// Prove implements web.Administrators.
+func (a administrators) Prove(r *http.Request, ticket string, proof web.Proof) (web.Entry, error) {
 	by := actor(r, audit.Anonymous, "")
 	if proof.Password != "" {
 		e, err := a.t.ReplaceOneTime(r.Context(), by, ticket, proof.Password)
 		return entry(e), busy(err)
 	}
 	from := browser(r, web.CookieValue(r, a.t.URL, cookieName+"_known"))
-	e, err := a.t.Verify(r.Context(), by, ticket, proof.Code, proof.Response, from)
+	e, err := a.t.VerifyFactor(r.Context(), by, ticket, proof.Code, proof.Response, from)
 	return entry(e), busy(err)
 }
 

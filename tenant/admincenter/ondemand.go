@@ -84,7 +84,7 @@ func provisionOnDemand(p page) error {
 		return err
 	}
 	if !d.DryRun {
-		if err := p.h.Tenant.Granted(p.Context(), p.by, tenant.ActionProvisionOnDemand, id); err != nil {
+		if err := p.h.Tenant.RecordGranted(p.Context(), p.by, tenant.ActionProvisionOnDemand, id); err != nil {
 			return err
 		}
 	}

@@ -33,7 +33,7 @@ func (h *Handler) listTemplates(_ context.Context, r request) (int, any, error) 
 	for _, t := range tenant.Gallery {
 		all = append(all, templateToWire(t))
 	}
-	return h.listed(r, templateType, objects(all))
+	return h.answerList(r, templateType, objects(all))
 }
 
 func (h *Handler) getTemplate(_ context.Context, r request) (int, any, error) {
@@ -167,7 +167,7 @@ func listApplications[T any](
 	for i, a := range apps {
 		all[i] = wire(a)
 	}
-	return h.listed(r, t, objects(all))
+	return h.answerList(r, t, objects(all))
 }
 
 func (h *Handler) getApplication(ctx context.Context, r request) (int, any, error) {

@@ -40,7 +40,7 @@ func (h *Handler) batch(_ context.Context, r request) (int, any, error) {
 				later = append(later, part)
 				continue
 			}
-			answer := h.part(r, part, status)
+			answer := h.servePart(r, part, status)
 			status[part.ID] = answer.Status
 			out.Responses = append(out.Responses, answer)
 		}
@@ -52,8 +52,8 @@ func (h *Handler) batch(_ context.Context, r request) (int, any, error) {
 	return http.StatusOK, out, nil
 }
 
-// part serves one request of a batch.
-func (h *Handler) part(r request, part graph.BatchRequest, status map[string]int) graph.BatchResponse {
+// servePart serves one request of a batch.
+func (h *Handler) servePart(r request, part graph.BatchRequest, status map[string]int) graph.BatchResponse {
 	out := graph.BatchResponse{ID: part.ID, Headers: map[string]string{}}
 	problem := func(code int, text string) graph.BatchResponse {
 		out.Status = code

@@ -59,6 +59,6 @@ func (h *Handler) countOf(c collection) call {
 		if err != nil {
 			return 0, nil, err
 		}
-		return counted(r, n)
+		return answerCount(r, n)
 	}
 }

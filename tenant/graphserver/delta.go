@@ -259,7 +259,7 @@ func (h *Handler) readChanges(ctx context.Context, s *deltaState, size int) (pag
 			continue
 		}
 		if _, seen := at[c.ID]; !seen {
-			x, err := h.changed(ctx, s, c.Mark)
+			x, err := h.changedObject(ctx, s, c.Mark)
 			if err != nil {
 				return nil, false, err
 			}
@@ -285,8 +285,8 @@ func (h *Handler) readChanges(ctx context.Context, s *deltaState, size int) (pag
 	return page, more, nil
 }
 
-// changed is an object as it is now, or that it is not there any more.
-func (h *Handler) changed(ctx context.Context, s *deltaState, m tenant.Mark) (object, error) {
+// changedObject is an object as it is now, or that it is not there any more.
+func (h *Handler) changedObject(ctx context.Context, s *deltaState, m tenant.Mark) (object, error) {
 	x := object{"id": m.ID, "@removed": object{"reason": "deleted"}}
 	if m.Kind == tenant.KindUser {
 		u, err := h.Tenant.User(ctx, m.ID)

@@ -125,11 +125,11 @@ func (h *Handler) createGroup(ctx context.Context, r request) (int, any, error) 
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
 	}
-	members, err := bound(in.Members)
+	members, err := boundIDs(in.Members)
 	if err != nil {
 		return 0, nil, err
 	}
-	owners, err := bound(in.Owners)
+	owners, err := boundIDs(in.Owners)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -172,8 +172,8 @@ func (h *Handler) getGroup(ctx context.Context, r request) (int, any, error) {
 // maxBound is how many members one request adds. Source: "Add members".
 const maxBound = 20 //bound:list members that one request to Graph adds to a group
 
-// bound reads the ids of objects that a request names by their addresses, each once.
-func bound(addresses []string) ([]string, error) {
+// boundIDs reads the ids of objects that a request names by their addresses, each once.
+func boundIDs(addresses []string) ([]string, error) {
 	if len(addresses) > maxBound {
 		return nil, badRequest("At most 20 members can be added in one request.")
 	}
@@ -201,7 +201,7 @@ func (h *Handler) updateGroup(ctx context.Context, r request) (int, any, error) 
 		return 0, nil, err
 	}
 	id := r.PathValue("id")
-	members, err := bound(in.Members)
+	members, err := boundIDs(in.Members)
 	if err != nil {
 		return 0, nil, err
 	}

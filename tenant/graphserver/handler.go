@@ -134,7 +134,7 @@ func (h *Handler) handle(needs needs, fn call) http.HandlerFunc {
 			h.fail(w, r, errThrottled)
 			return
 		}
-		if err := h.hidden(r.Context(), strings.TrimPrefix(r.URL.Path, root)); err != nil {
+		if err := h.notYetVisible(r.Context(), strings.TrimPrefix(r.URL.Path, root)); err != nil {
 			h.fail(w, r, err)
 			return
 		}
@@ -249,7 +249,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func (h *Handler) organization(_ context.Context, r request) (int, any, error) {
-	return h.listed(r, organizationType, []object{organizationObject(h.Tenant.Organization)})
+	return h.answerList(r, organizationType, []object{organizationObject(h.Tenant.Organization)})
 }
 
 func organizationObject(o tenant.Organization) object {

@@ -19,7 +19,7 @@ func (h *Handler) newestFirst(r request, t resource, all []object) (int, any, er
 	if err != nil {
 		return 0, nil, err
 	}
-	all = slices.DeleteFunc(all, func(x object) bool { return !o.meets(x) })
+	all = slices.DeleteFunc(all, func(x object) bool { return !o.selects(x) })
 	o.orderBy = "+" // the place in the log is what the next page goes on from
 	return http.StatusOK, h.answer(r, o, all[min(o.offset, len(all)):], nil), nil
 }

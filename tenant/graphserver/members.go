@@ -23,9 +23,9 @@ var castable = map[string]tenant.ObjectKind{
 	"microsoft.graph.group": tenant.KindGroup,
 }
 
-// relation serves a collection of directory objects: all of it, cast to one kind, or counted. A
-// page costs as many look-ups as it has lines.
-func (h *Handler) relation(ctx context.Context, r request, all []tenant.Mark) (int, any, error) {
+// answerRelation serves a collection of directory objects: all of it, cast to one kind, or counted.
+// A page costs as many look-ups as it has lines.
+func (h *Handler) answerRelation(ctx context.Context, r request, all []tenant.Mark) (int, any, error) {
 	o, err := options(r, objectType)
 	if err != nil {
 		return 0, nil, err
@@ -42,7 +42,7 @@ func (h *Handler) relation(ctx context.Context, r request, all []tenant.Mark) (i
 		all = slices.DeleteFunc(all, func(m tenant.Mark) bool { return m.Kind != kind })
 	}
 	if last == "$count" {
-		return counted(r, len(all))
+		return answerCount(r, len(all))
 	}
 	slices.SortFunc(all, func(a, b tenant.Mark) int { return strings.Compare(a.ID, b.ID) })
 	items, total, err := o.collect(func(after string, limit int) (batch []object, err error) {
@@ -93,7 +93,7 @@ func (h *Handler) listMembers(ctx context.Context, r request) (int, any, error) 
 	for i, m := range members {
 		all[i] = tenant.Mark{Kind: m.Kind, ID: m.MemberID}
 	}
-	return h.relation(ctx, r, all)
+	return h.answerRelation(ctx, r, all)
 }
 
 func (h *Handler) listTransitiveMembers(ctx context.Context, r request) (int, any, error) {
@@ -101,7 +101,7 @@ func (h *Handler) listTransitiveMembers(ctx context.Context, r request) (int, an
 	if err != nil {
 		return 0, nil, err
 	}
-	return h.relation(ctx, r, all)
+	return h.answerRelation(ctx, r, all)
 }
 
 func (h *Handler) listMemberOf(ctx context.Context, r request) (int, any, error) {
@@ -125,7 +125,7 @@ func (h *Handler) groupsOf(ctx context.Context, r request, transitive bool) (int
 	for i, id := range ids {
 		all[i] = tenant.Mark{Kind: tenant.KindGroup, ID: id}
 	}
-	return h.relation(ctx, r, all)
+	return h.answerRelation(ctx, r, all)
 }
 
 func (h *Handler) listOwners(ctx context.Context, r request) (int, any, error) {
@@ -137,7 +137,7 @@ func (h *Handler) listOwners(ctx context.Context, r request) (int, any, error) {
 	for _, id := range g.Owners {
 		all = append(all, tenant.Mark{Kind: tenant.KindUser, ID: id})
 	}
-	return h.relation(ctx, r, all)
+	return h.answerRelation(ctx, r, all)
 }
 
 func (h *Handler) addOwner(ctx context.Context, r request) (int, any, error) {

@@ -57,7 +57,7 @@ func (h *Handler) provisionOnDemand(ctx context.Context, r request) (int, any, e
 	if x.Object.Gone {
 		return 0, nil, &refusal.Error{Code: tenant.UserNotFound, Subject: subject.ObjectID}
 	}
-	if err := h.Tenant.Granted(ctx, r.by, tenant.ActionProvisionOnDemand, subject.ObjectID); err != nil {
+	if err := h.Tenant.RecordGranted(ctx, r.by, tenant.ActionProvisionOnDemand, subject.ObjectID); err != nil {
 		return 0, nil, err
 	}
 	return http.StatusOK, explanationToWire(x), nil

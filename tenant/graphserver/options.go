@@ -55,7 +55,7 @@ type resource struct {
 var (
 	userType   = resource{"user", userObject(tenant.User{}), "manager"}
 	groupType  = resource{"group", groupObject(tenant.Group{}), "members"}
-	objectType = resource{"directoryObject", both(userType.sample, groupType.sample), ""}
+	objectType = resource{"directoryObject", merge(userType.sample, groupType.sample), ""}
 
 	templateType     = resource{"applicationTemplate", sampleOf(reflect.TypeFor[graph.ApplicationTemplate]()), ""}
 	applicationType  = resource{"application", sampleOf(reflect.TypeFor[graph.Application]()), ""}
@@ -69,7 +69,7 @@ var (
 	auditType        = resource{"directoryAudit", auditSample(), ""}
 )
 
-func both(a, b object) object {
+func merge(a, b object) object {
 	out := maps.Clone(a)
 	maps.Copy(out, b)
 	return out

@@ -35,7 +35,7 @@ func (h *Handler) listPolicies(ctx context.Context, r request) (int, any, error)
 	for i, p := range list {
 		all[i] = policyObject(p)
 	}
-	return h.listed(r, policyType, all)
+	return h.answerList(r, policyType, all)
 }
 
 func (h *Handler) getPolicy(ctx context.Context, r request) (int, any, error) {
@@ -115,13 +115,13 @@ func (h *Handler) policiesOf(ctx context.Context, r request) (int, any, error) {
 		id = a.IssuancePolicyID
 	}
 	if id == "" {
-		return h.listed(r, policyType, nil)
+		return h.answerList(r, policyType, nil)
 	}
 	p, err := h.Tenant.Policy(ctx, policyKind(r), id)
 	if err != nil {
 		return 0, nil, err
 	}
-	return h.listed(r, policyType, []object{policyObject(p)})
+	return h.answerList(r, policyType, []object{policyObject(p)})
 }
 
 func (h *Handler) attachPolicy(ctx context.Context, r request) (int, any, error) {

@@ -177,8 +177,8 @@ func searches(text string) (parts [][2]string, err error) {
 // tooNew marks an object that cannot be seen yet. It is no property: nobody is shown it.
 const tooNew = "@gatehouse.tooNew"
 
-// meets says whether the query selects an object.
-func (o query) meets(x object) bool {
+// selects says whether the query selects an object.
+func (o query) selects(x object) bool {
 	if x[tooNew] == true {
 		return false
 	}
@@ -236,7 +236,7 @@ func (o query) collect(next func(after string, limit int) ([]object, error)) (it
 			return nil, 0, err
 		}
 		for _, x := range batch {
-			if o.meets(x) {
+			if o.selects(x) {
 				total++
 				if all && o.orderBy == "" && len(items) > o.top {
 					continue // only counted
@@ -286,8 +286,8 @@ func (h *Handler) answer(r request, o query, items []object, defaults properties
 	return p
 }
 
-// counted answers a $count segment: a number as text. It is an advanced query.
-func counted(r request, n int) (int, any, error) {
+// answerCount answers a $count segment: a number as text. It is an advanced query.
+func answerCount(r request, n int) (int, any, error) {
 	if !strings.EqualFold(r.Header.Get("ConsistencyLevel"), "eventual") {
 		return 0, nil, badRequest("$count is not currently supported without the header 'ConsistencyLevel: eventual'.")
 	}
@@ -317,8 +317,8 @@ func objects[T any](list []T) []object {
 	return out
 }
 
-// listed answers a list that is in memory, in the order of its ids.
-func (h *Handler) listed(r request, t resource, all []object) (int, any, error) {
+// answerList answers a list that is in memory, in the order of its ids.
+func (h *Handler) answerList(r request, t resource, all []object) (int, any, error) {
 	o, err := options(r, t)
 	if err != nil {
 		return 0, nil, err

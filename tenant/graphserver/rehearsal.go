@@ -57,8 +57,8 @@ func (l *Rehearsal) tooNew(made, now time.Time) bool {
 	return l.Lag > 0 && made.After(l.began) && now.Sub(made) < l.Lag
 }
 
-// hidden answers 404 for what the path names and was made too recently.
-func (h *Handler) hidden(ctx context.Context, path string) error {
+// notYetVisible answers 404 for what the path names and was made too recently.
+func (h *Handler) notYetVisible(ctx context.Context, path string) error {
 	if h.Rehearsal.Lag == 0 {
 		return nil
 	}

@@ -25,7 +25,7 @@ func (h *Handler) syncTemplates(ctx context.Context, r request) (int, any, error
 	if err != nil {
 		return 0, nil, err
 	}
-	return h.listed(r, syncTemplateType, []object{syncTemplateObject(t)})
+	return h.answerList(r, syncTemplateType, []object{syncTemplateObject(t)})
 }
 
 func syncTemplateObject(t tenant.Template) object {
@@ -80,7 +80,7 @@ func (h *Handler) listJobs(ctx context.Context, r request) (int, any, error) {
 	for i, j := range jobs {
 		all[i] = h.jobToWire(j)
 	}
-	return h.listed(r, jobType, objects(all))
+	return h.answerList(r, jobType, objects(all))
 }
 
 func (h *Handler) job(ctx context.Context, r request) (tenant.Job, error) {
@@ -99,8 +99,8 @@ func (h *Handler) getJob(ctx context.Context, r request) (int, any, error) {
 	return one(r, jobType, h.jobToWire(j))
 }
 
-// on runs a change of the job that the request names.
-func (h *Handler) on(ctx context.Context, r request, change func(id string) error) (int, any, error) {
+// changeJob runs a change of the job that the request names.
+func (h *Handler) changeJob(ctx context.Context, r request, change func(id string) error) (int, any, error) {
 	j, err := h.job(ctx, r)
 	if err != nil {
 		return 0, nil, err
@@ -109,15 +109,15 @@ func (h *Handler) on(ctx context.Context, r request, change func(id string) erro
 }
 
 func (h *Handler) deleteJob(ctx context.Context, r request) (int, any, error) {
-	return h.on(ctx, r, func(id string) error { return h.Tenant.DeleteJob(ctx, r.by, id) })
+	return h.changeJob(ctx, r, func(id string) error { return h.Tenant.DeleteJob(ctx, r.by, id) })
 }
 
 func (h *Handler) startJob(ctx context.Context, r request) (int, any, error) {
-	return h.on(ctx, r, func(id string) error { return h.Tenant.StartJob(ctx, r.by, id) })
+	return h.changeJob(ctx, r, func(id string) error { return h.Tenant.StartJob(ctx, r.by, id) })
 }
 
 func (h *Handler) pauseJob(ctx context.Context, r request) (int, any, error) {
-	return h.on(ctx, r, func(id string) error { return h.Tenant.PauseJob(ctx, r.by, id) })
+	return h.changeJob(ctx, r, func(id string) error { return h.Tenant.PauseJob(ctx, r.by, id) })
 }
 
 func (h *Handler) restartJob(ctx context.Context, r request) (int, any, error) {
@@ -143,7 +143,7 @@ func (h *Handler) restartJob(ctx context.Context, r request) (int, any, error) {
 			return 0, nil, badRequest("The resetScope '" + quotable(in.Criteria.ResetScope) + "' is not known.")
 		}
 	}
-	return h.on(ctx, r, func(id string) error { return h.Tenant.RestartJob(ctx, r.by, id, reset) })
+	return h.changeJob(ctx, r, func(id string) error { return h.Tenant.RestartJob(ctx, r.by, id, reset) })
 }
 
 var secretKeys = map[string]string{

@@ -27,7 +27,7 @@ func userObject(u tenant.User) object {
 		"accountEnabled":                  u.Enabled,
 		"businessPhones":                  []string{},
 		"createdDateTime":                 u.CreatedAt.Format(time.RFC3339),
-		"signInSessionsValidFromDateTime": later(u.CreatedAt, u.SessionsValidFrom).Format(time.RFC3339),
+		"signInSessionsValidFromDateTime": laterOf(u.CreatedAt, u.SessionsValidFrom).Format(time.RFC3339),
 	}
 	for _, t := range u.Texts() {
 		x[t.Name] = nil
@@ -53,8 +53,8 @@ func userObject(u tenant.User) object {
 	return x
 }
 
-// later is the later of two times.
-func later(a, b time.Time) time.Time {
+// laterOf is the later of two times.
+func laterOf(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b
 	}

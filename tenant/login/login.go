@@ -127,7 +127,7 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		h.enter(w, r, e, d.ReturnTo)
 	case failed(err):
-		h.broken(w, r, d, err)
+		h.failSignIn(w, r, d, err)
 	default: // Entra tells that an account is locked (AADSTS50053), and so that it exists; we do not
 		h.show(w, http.StatusUnauthorized, d, web.WrongPassword+" (AADSTS50126)")
 	}
@@ -163,13 +163,13 @@ func (h *Handler) ours(r *http.Request, doing string, err error) (status int, te
 	return http.StatusInternalServerError, "Something went wrong on our side."
 }
 
-// broken shows the page of a sign-in after what was nobody's fault but the tenant's.
-func (h *Handler) broken(w http.ResponseWriter, r *http.Request, d formData, err error) {
+// failSignIn shows the page of a sign-in after what was nobody's fault but the tenant's.
+func (h *Handler) failSignIn(w http.ResponseWriter, r *http.Request, d formData, err error) {
 	status, text := h.ours(r, "sign-in failed", err)
 	h.show(w, status, d, text+" Request Id: "+web.RequestID(r))
 }
 
-// fail is broken for what is not a page of a sign-in.
+// fail is failSignIn for what is not a page of a sign-in.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, doing string, err error) {
 	status, text := h.ours(r, doing, err)
 	m := web.Message{
@@ -182,18 +182,18 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, doing string, err
 	h.pages.Render(w, status, "message", h.view(m.Title, m))
 }
 
-// verify takes the second factor.
-func (h *Handler) verify(w http.ResponseWriter, r *http.Request) {
+// verifyFactor takes the second factor.
+func (h *Handler) verifyFactor(w http.ResponseWriter, r *http.Request) {
 	d := formData{ReturnTo: web.LocalPath(r.PostFormValue("return"), "/myapps")}
 	by := audit.Actor{Kind: audit.Anonymous, Address: web.Address(r), RequestID: web.RequestID(r)}
 	ticket := r.PostFormValue("ticket")
 	from := tenant.Browser{Known: web.CookieValue(r, h.Tenant.URL, knownCookie), UserAgent: r.UserAgent()}
-	e, err := h.Tenant.Verify(r.Context(), by, ticket, r.PostFormValue("code"), r.PostFormValue("response"), from)
-	h.goOn(w, r, d, ticket, e, err)
+	e, err := h.Tenant.VerifyFactor(r.Context(), by, ticket, r.PostFormValue("code"), r.PostFormValue("response"), from)
+	h.answerStep(w, r, d, ticket, e, err)
 }
 
-// replace takes the password that somebody has chosen in place of a one-time one.
-func (h *Handler) replace(w http.ResponseWriter, r *http.Request) {
+// replacePassword takes the password that somebody has chosen in place of a one-time one.
+func (h *Handler) replacePassword(w http.ResponseWriter, r *http.Request) {
 	d := formData{ReturnTo: web.LocalPath(r.PostFormValue("return"), "/myapps")}
 	by := audit.Actor{Kind: audit.Anonymous, Address: web.Address(r), RequestID: web.RequestID(r)}
 	ticket := r.PostFormValue("ticket")
@@ -203,11 +203,11 @@ func (h *Handler) replace(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	e, err := h.Tenant.ReplaceOneTime(r.Context(), by, ticket, r.PostFormValue("password"))
-	h.goOn(w, r, d, ticket, e, err)
+	h.answerStep(w, r, d, ticket, e, err)
 }
 
-// goOn leads from one page of a sign-in to the next.
-func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, d formData, ticket string, e tenant.Entry, err error) {
+// answerStep leads from one page of a sign-in to the next.
+func (h *Handler) answerStep(w http.ResponseWriter, r *http.Request, d formData, ticket string, e tenant.Entry, err error) {
 	switch code := refusal.CodeOf(err); {
 	case err == nil && e.Challenge.Ticket != "":
 		d.Challenge = e.Challenge
@@ -215,19 +215,19 @@ func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, d formData, ticke
 	case err == nil:
 		h.enter(w, r, e, d.ReturnTo)
 	case code == tenant.SignInBusy:
-		if d.Challenge, err = h.Tenant.Pending(r.Context(), ticket); err != nil {
+		if d.Challenge, err = h.Tenant.PendingChallenge(r.Context(), ticket); err != nil {
 			d.Challenge = tenant.Challenge{}
 		}
 		h.show(w, http.StatusServiceUnavailable, d, web.Busy+" (AADSTS90033)")
 	case failed(err):
-		h.broken(w, r, d, err)
+		h.failSignIn(w, r, d, err)
 	case code == tenant.FactorWrong || code == tenant.InvalidValue:
 		problem := "That did not match. Try again with a new code. (AADSTS500121)"
 		if code == tenant.InvalidValue {
 			problem = "You cannot use that password: it must have 8 to 256 characters and differ from the " +
 				"current one."
 		}
-		if d.Challenge, err = h.Tenant.Pending(r.Context(), ticket); err != nil {
+		if d.Challenge, err = h.Tenant.PendingChallenge(r.Context(), ticket); err != nil {
 			d.Challenge, problem = tenant.Challenge{}, "The sign-in took too long. Start again. (AADSTS50058)"
 		}
 		h.show(w, http.StatusUnauthorized, d, problem)

@@ -27,7 +27,7 @@ func (h *Handler) account(w http.ResponseWriter, r *http.Request, a asked) (tena
 	request := "oauth/" + authn.Digest(
 		strings.Join([]string{a.client.ID, a.redirect.String(), a.state, a.nonce, a.challenge}, "\n"),
 	)
-	if h.fresh(q, h.Tenant.Asked(request, q.Get(askedParameter)), account.SignedInAt) {
+	if h.fresh(q, h.Tenant.AskedAt(request, q.Get(askedParameter)), account.SignedInAt) {
 		return account, true
 	}
 	q.Set(askedParameter, h.Tenant.SealAsked(request))

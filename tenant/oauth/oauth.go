@@ -66,7 +66,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	h.pages = web.NewPages(dir, h.Log)
 	h.typed = web.Limiter{PerSecond: typedEach, Burst: typedBurst}
 	h.devices = web.Limiter{PerSecond: devicesEach, Burst: devicesBurst}
-	for _, tenant := range append([]string{"common", "organizations"}, h.Tenant.Segments()...) {
+	for _, tenant := range append([]string{"common", "organizations"}, h.Tenant.PathSegments()...) {
 		mux.HandleFunc("POST /"+tenant+"/oauth2/v2.0/token", h.token)
 		mux.HandleFunc("POST /"+tenant+"/oauth2/v2.0/devicecode", h.deviceCode)
 		mux.Handle("GET /"+tenant+"/oauth2/v2.0/authorize", web.Guard(h.Tenant.URL, http.HandlerFunc(h.authorize)))

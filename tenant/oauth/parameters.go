@@ -97,9 +97,9 @@ func oneProof(r *http.Request) error {
 	return nil
 }
 
-// narrowed returns the scopes of tokens where a program asks for some of those that it was given.
-// It fails with ScopeInvalid when it asks for others. Source: RFC 6749, 6.
-func narrowed(given []string, asked string) ([]string, error) {
+// narrowScopes returns the scopes of tokens where a program asks for some of those that it was
+// given. It fails with ScopeInvalid when it asks for others. Source: RFC 6749, 6.
+func narrowScopes(given []string, asked string) ([]string, error) {
 	wanted := strings.Fields(asked)
 	if _, known := permissions(wanted); !known {
 		return nil, &refusal.Error{Code: tenant.ScopeInvalid}

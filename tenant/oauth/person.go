@@ -89,9 +89,9 @@ type consentData struct {
 	Local   bool   // it is the person's own machine
 }
 
-// show writes a page. Its form may be posted to the origin too, an address that was checked; "": to
-// none.
-func (h *Handler) show(w http.ResponseWriter, status int, page, title, origin string, d consentData) {
+// showPage writes a page. Its form may be posted to the origin too, an address that was checked;
+// "": to none.
+func (h *Handler) showPage(w http.ResponseWriter, status int, page, title, origin string, d consentData) {
 	h.pages.RenderPosting(
 		w,
 		status,
@@ -116,7 +116,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		h.Log.Error("authorize", "request_id", web.RequestID(r), "error", err)
 		status, text = s, "AADSTS"+strconv.Itoa(transient)+": "+transientText
 	}
-	h.show(w, status, "problem", "Sorry", "", consentData{Client: text, Code: web.RequestID(r)})
+	h.showPage(w, status, "problem", "Sorry", "", consentData{Client: text, Code: web.RequestID(r)})
 }
 
 // authorize asks the person whether a program may act for them.
@@ -127,7 +127,7 @@ func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if code, text := a.problem(r.URL.Query()); code != "" {
-		h.back(w, r, a, url.Values{"error": {code}, "error_description": {text}})
+		h.redirectBack(w, r, a, url.Values{"error": {code}, "error_description": {text}})
 		return
 	}
 	account, ok := h.account(w, r, a)
@@ -171,10 +171,10 @@ func (h *Handler) consent(w http.ResponseWriter, r *http.Request) {
 		code, text = "access_denied", "AADSTS65004: The resource owner or authorization server denied the request."
 	}
 	if code != "" {
-		h.back(w, r, a, url.Values{"error": {code}, "error_description": {text}})
+		h.redirectBack(w, r, a, url.Values{"error": {code}, "error_description": {text}})
 		return
 	}
-	_, secret, err := h.Tenant.Issue(
+	_, secret, err := h.Tenant.IssueGrant(
 		r.Context(),
 		tenant.Grant{
 			Kind:        tenant.GrantCode,
@@ -187,7 +187,7 @@ func (h *Handler) consent(w http.ResponseWriter, r *http.Request) {
 		},
 	)
 	if err == nil {
-		err = h.Tenant.Granted(
+		err = h.Tenant.RecordGranted(
 			r.Context(), h.actor(r, audit.User, account.Name), tenant.ActionConsentToApplication, a.client.ID,
 		)
 	}
@@ -195,11 +195,11 @@ func (h *Handler) consent(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, err)
 		return
 	}
-	h.back(w, r, a, url.Values{"code": {secret.Reveal()}})
+	h.redirectBack(w, r, a, url.Values{"code": {secret.Reveal()}})
 }
 
-// back sends the browser back to the program, in the way that it asked for.
-func (h *Handler) back(w http.ResponseWriter, r *http.Request, a asked, values url.Values) {
+// redirectBack sends the browser back to the program, in the way that it asked for.
+func (h *Handler) redirectBack(w http.ResponseWriter, r *http.Request, a asked, values url.Values) {
 	if a.state != "" {
 		values.Set("state", a.state)
 	}
@@ -208,7 +208,7 @@ func (h *Handler) back(w http.ResponseWriter, r *http.Request, a asked, values u
 		for name := range values {
 			fields[name] = values.Get(name)
 		}
-		h.show(w, http.StatusOK, "post", "Working…", a.redirect.Origin(),
+		h.showPage(w, http.StatusOK, "post", "Working…", a.redirect.Origin(),
 			consentData{Client: a.client.DisplayName, Fields: fields, Target: a.redirect.String()})
 		return
 	}
@@ -246,7 +246,7 @@ func (h *Handler) deviceCode(w http.ResponseWriter, r *http.Request) {
 	var g tenant.Grant
 	var secret authn.Secret
 	if err == nil {
-		g, secret, err = h.Tenant.Issue(
+		g, secret, err = h.Tenant.IssueGrant(
 			r.Context(),
 			tenant.Grant{Kind: tenant.GrantDevice, ClientID: c.ID, Scopes: scopes, Address: web.Address(r)},
 		)
@@ -277,7 +277,7 @@ func (h *Handler) devicePage(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	h.show(w, http.StatusOK, "device", "Enter code", "", consentData{Account: account.Name})
+	h.showPage(w, http.StatusOK, "device", "Enter code", "", consentData{Account: account.Name})
 }
 
 func (h *Handler) answerDevice(w http.ResponseWriter, r *http.Request) {
@@ -288,13 +288,13 @@ func (h *Handler) answerDevice(w http.ResponseWriter, r *http.Request) {
 	code := strings.ToUpper(strings.TrimSpace(r.PostFormValue("code")))
 	d := consentData{Account: account.Name, Code: printable(code)}
 	if !h.typed.Allow(account.ID) {
-		h.show(w, http.StatusTooManyRequests, "device", "Enter code", "", d)
+		h.showPage(w, http.StatusTooManyRequests, "device", "Enter code", "", d)
 		return
 	}
-	g, err := h.Tenant.Waiting(r.Context(), code)
+	g, err := h.Tenant.PendingDevice(r.Context(), code)
 	if refusal.CodeOf(err) == tenant.GrantInvalid {
 		d.Typed = true
-		h.show(w, http.StatusNotFound, "device", "Enter code", "", d)
+		h.showPage(w, http.StatusNotFound, "device", "Enter code", "", d)
 		return
 	}
 	if err != nil {
@@ -309,7 +309,7 @@ func (h *Handler) answerDevice(w http.ResponseWriter, r *http.Request) {
 	d.Client, d.Scopes = c.DisplayName, shownScopes(g.Scopes)
 	answer := r.PostFormValue("answer")
 	if answer == "" {
-		h.show(w, http.StatusOK, "consent", "Are you trying to sign in?", "", d)
+		h.showPage(w, http.StatusOK, "consent", "Are you trying to sign in?", "", d)
 		return
 	}
 	if err := h.Tenant.Answer(
@@ -319,5 +319,5 @@ func (h *Handler) answerDevice(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	d.Typed = answer == "allow"
-	h.show(w, http.StatusOK, "done", "Done", "", d)
+	h.showPage(w, http.StatusOK, "done", "Done", "", d)
 }

@@ -98,7 +98,7 @@ func (h *Handler) client(r *http.Request, by audit.Actor, publicMay bool) (tenan
 	}
 	switch assertion := r.PostForm.Get("client_assertion"); {
 	case assertion != "":
-		c, err = h.asserted(r.Context(), id, assertion, r.PostForm.Get("client_assertion_type"))
+		c, err = h.clientByAssertion(r.Context(), id, assertion, r.PostForm.Get("client_assertion_type"))
 	case publicMay && secret == "":
 		if c, err = h.Tenant.Client(r.Context(), id); err == nil && !c.Public {
 			err = &refusal.Error{
@@ -121,9 +121,9 @@ func (h *Handler) client(r *http.Request, by audit.Actor, publicMay bool) (tenan
 // is taken.
 const maxAssertion = 24 * time.Hour //bound:life a client assertion
 
-// asserted checks a JWT that the client has signed with the key of one of its certificates. Source:
-// "Application authentication certificate credentials".
-func (h *Handler) asserted(ctx context.Context, id, assertion, kind string) (tenant.Client, error) {
+// clientByAssertion checks a JWT that the client has signed with the key of one of its
+// certificates. Source: "Application authentication certificate credentials".
+func (h *Handler) clientByAssertion(ctx context.Context, id, assertion, kind string) (tenant.Client, error) {
 	refused := func(code refusal.Code, detail string) (tenant.Client, error) {
 		return tenant.Client{}, &refusal.Error{Code: code, Subject: id, Detail: detail}
 	}
@@ -149,7 +149,7 @@ func (h *Handler) asserted(ctx context.Context, id, assertion, kind string) (ten
 		return !ended
 	})
 	audiences := []string{h.Tenant.TokenURL(), h.issuer(), h.base()}
-	for _, segment := range h.Tenant.Segments() {
+	for _, segment := range h.Tenant.PathSegments() {
 		audiences = append(audiences, h.Tenant.URL+"/"+segment+"/oauth2/v2.0/token")
 	}
 	switch {
@@ -225,7 +225,7 @@ func (h *Handler) redeem(
 		ClientID: c.ID,
 		Secret:   secret,
 		Check: func(g tenant.Grant) error {
-			_, err := narrowed(g.Scopes, r.PostForm.Get("scope"))
+			_, err := narrowScopes(g.Scopes, r.PostForm.Get("scope"))
 			if err == nil && check != nil {
 				err = check(g, c)
 			}
@@ -233,7 +233,7 @@ func (h *Handler) redeem(
 		},
 	})
 	if err == nil {
-		g.Scopes, err = narrowed(g.Scopes, r.PostForm.Get("scope"))
+		g.Scopes, err = narrowScopes(g.Scopes, r.PostForm.Get("scope"))
 	}
 	if err != nil {
 		return nil, err

@@ -26,7 +26,7 @@ func (h *Handler) logout(w http.ResponseWriter, r *http.Request, param string) {
 		return
 	}
 	age := h.Tenant.Now().Sub(request.IssueInstant)
-	wrong := h.destined(r, request.Destination, request.Signed)
+	wrong := h.wrongDestination(r, request.Destination, request.Signed)
 	switch {
 	case wrong != "":
 		err = &refusal.Error{Code: tenant.LogoutInvalid, Subject: a.DisplayName, Detail: wrong}

@@ -24,7 +24,7 @@ func (h *Handler) person(
 	if err != nil && refusal.CodeOf(err) != tenant.SessionInvalid {
 		return h.RequireUser(w, r, r.URL.RequestURI()) // which answers for it
 	}
-	asked := h.Tenant.Asked(request.ID, r.URL.Query().Get(askedParameter))
+	asked := h.Tenant.AskedAt(request.ID, r.URL.Query().Get(askedParameter))
 	if err == nil && (!request.ForceAuthn || (!asked.IsZero() && !s.CreatedAt.Before(asked))) {
 		return u, s, true
 	}
@@ -67,10 +67,10 @@ func (h *Handler) noPassive(
 	h.post(w, a, acs, response, r.URL.Query().Get("RelayState"))
 }
 
-// suits says whether a session is of one of the requested classes of authentication: one by
+// fitsClasses says whether a session is of one of the requested classes of authentication: one by
 // password only is of those of passwords, one with a second factor of none that can be named.
 // Source: SAML protocol page, and AADSTS75011.
-func suits(classes []string, s tenant.Session) bool {
+func fitsClasses(classes []string, s tenant.Session) bool {
 	password := !slices.Contains(s.Methods, tenant.MethodMultiple)
 	return len(classes) == 0 || slices.ContainsFunc(classes, func(class string) bool {
 		return class == saml.ClassUnspecified ||

@@ -54,7 +54,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		panic(err)
 	}
 	h.pages = web.NewPages(dir, h.Log)
-	for _, tenant := range h.Tenant.Segments() {
+	for _, tenant := range h.Tenant.PathSegments() {
 		mux.HandleFunc("GET /"+tenant+"/federationmetadata/2007-06/federationmetadata.xml", h.metadata)
 		// both spellings occur
 		mux.HandleFunc("GET /"+tenant+"/FederationMetadata/2007-06/FederationMetadata.xml", h.metadata)
@@ -138,7 +138,7 @@ func (h *Handler) redirected(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if !request.ForceAuthn && !suits(request.Contexts, session) {
+	if !request.ForceAuthn && !fitsClasses(request.Contexts, session) {
 		h.fail(
 			w,
 			r,
@@ -177,11 +177,11 @@ func audience(issuer string) string {
 
 var nameIDFormats = []string{"", saml.FormatEmail, saml.FormatUnspecified, saml.FormatPersistent, saml.FormatTransient}
 
-// destined says what is wrong with the Destination of a message that has come here; empty: nothing.
-// It must be where the message has arrived, so that one that was meant for another identity
-// provider is of no use here; where a message is not signed it may be left out (SAML bindings
-// §3.4.5.2 and §3.5.5.2).
-func (h *Handler) destined(r *http.Request, destination string, signed bool) string {
+// wrongDestination says what is wrong with the Destination of a message that has come here; empty:
+// nothing. It must be where the message has arrived, so that one that was meant for another
+// identity provider is of no use here; where a message is not signed it may be left out (SAML
+// bindings §3.4.5.2 and §3.5.5.2).
+func (h *Handler) wrongDestination(r *http.Request, destination string, signed bool) string {
 	signed = signed || r.URL.Query().Get("Signature") != ""
 	switch {
 	case destination == "" && signed:
@@ -189,7 +189,7 @@ func (h *Handler) destined(r *http.Request, destination string, signed bool) str
 	case destination == "":
 		return ""
 	}
-	for _, name := range h.Tenant.Segments() {
+	for _, name := range h.Tenant.PathSegments() {
 		if destination == h.Tenant.URL+"/"+name+"/saml2" {
 			return ""
 		}
@@ -204,7 +204,7 @@ func (h *Handler) accept(r *http.Request, request saml.AuthnRequest) (tenant.App
 		return a, "", err
 	}
 	age := h.Tenant.Now().Sub(request.IssueInstant)
-	wrong := h.destined(r, request.Destination, request.Signed)
+	wrong := h.wrongDestination(r, request.Destination, request.Signed)
 	switch {
 	case wrong != "":
 		return a, "", &refusal.Error{Code: tenant.SAMLInvalid, Detail: wrong}
@@ -293,7 +293,7 @@ func (h *Handler) respond(
 	}
 	response, err := saml.Response(s, key)
 	if err == nil {
-		err = h.Tenant.Granted(r.Context(), by, tenant.ActionSignIn, a.DisplayName)
+		err = h.Tenant.RecordGranted(r.Context(), by, tenant.ActionSignIn, a.DisplayName)
 	}
 	if err != nil {
 		h.fail(w, r, u.UserPrincipalName, err)

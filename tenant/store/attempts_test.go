@@ -144,7 +144,7 @@ func TestOneCodeOpensOneSession(t *testing.T) {
 		var all sync.WaitGroup
 		for i, ticket := range tickets(t, nodes) {
 			all.Go(func() {
-				e, err := nodes[i%2].Verify(context.Background(), stranger, ticket, code(later), "", tenant.Browser{})
+				e, err := nodes[i%2].VerifyFactor(context.Background(), stranger, ticket, code(later), "", tenant.Browser{})
 				switch c := refusal.CodeOf(err); {
 				case err == nil && e.Session != "":
 					opened.Add(1)
@@ -172,7 +172,7 @@ func TestWrongCodesAtOnceAreCountedAsTheyAreJudged(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 40 {
 			all.Go(func() {
-				_, err := nodes[i%2].Verify(
+				_, err := nodes[i%2].VerifyFactor(
 					context.Background(),
 					stranger,
 					waiting[i%8],

@@ -9,33 +9,33 @@ import (
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
-// ClientToken remembers what a creation made, so that a client that repeats the request makes
+// IdempotencyToken remembers what a creation made, so that a client that repeats the request makes
 // nothing twice.
-type ClientToken struct {
+type IdempotencyToken struct {
 	ID        string // the operation and the client's token
 	Asked     string // digest of what was asked for
 	ARN       string // what was made
 	ExpiresAt time.Time
 }
 
-// clientTokenReader reads idempotency tokens.
-type clientTokenReader interface {
-	ClientToken(id string) (ClientToken, error)
+// idempotencyReader reads idempotency tokens.
+type idempotencyReader interface {
+	IdempotencyToken(id string) (IdempotencyToken, error)
 }
 
-// clientTokenWriter writes idempotency tokens.
-type clientTokenWriter interface {
-	PutClientToken(ClientToken) error
+// idempotencyWriter writes idempotency tokens.
+type idempotencyWriter interface {
+	PutIdempotencyToken(IdempotencyToken) error
 }
 
 // clientTokenLifetime is how long repetitions are recognised. Source: EC2's guide, "Ensuring
 // idempotency"; the service says nothing.
 const clientTokenLifetime = 24 * time.Hour //bound:life a client token, which makes repeated AWS requests one
 
-// once returns arn at the first call with a client token, and what was given then at every later
+// idempotentARN returns arn at the first call with a client token, and what was given then at every later
 // one. Without a token each call is the first. It fails with TokenReused when the token was used to
 // ask for something else.
-func (c *Center) once(tx Tx, operation, token string, asked any, arn string) (string, error) {
+func (c *Center) idempotentARN(tx Tx, operation, token string, asked any, arn string) (string, error) {
 	if token == "" {
 		return arn, nil
 	}
@@ -43,16 +43,16 @@ func (c *Center) once(tx Tx, operation, token string, asked any, arn string) (st
 	if err != nil {
 		return "", err
 	}
-	t := ClientToken{
+	t := IdempotencyToken{
 		ID:        operation + "/" + token,
 		Asked:     authn.Digest(string(text)),
 		ARN:       arn,
 		ExpiresAt: c.now().Add(clientTokenLifetime),
 	}
-	known, err := tx.ClientToken(t.ID)
+	known, err := tx.IdempotencyToken(t.ID)
 	switch {
 	case errors.Is(err, refusal.ErrNoRow):
-		return arn, tx.PutClientToken(t)
+		return arn, tx.PutIdempotencyToken(t)
 	case err != nil:
 		return "", err
 	case known.Asked != t.Asked:
