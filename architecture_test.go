@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"io/fs"
 	"os"
 	"path"
@@ -142,6 +143,7 @@ func TestTheHouse(t *testing.T) {
 			t.Errorf("%s has %d lines, more than %d", file, lines, maxFileLines)
 		}
 		checkInterfaces(t, file, parsed)
+		checkPredeclared(t, fset, parsed)
 		if isTest {
 			return nil // tests may import everything, and tables are long
 		}
@@ -186,6 +188,56 @@ func checkInterfaces(t *testing.T, file string, parsed *ast.File) {
 		}
 		if methods > maxInterfaceMethods {
 			t.Errorf("%s: %s declares %d methods, more than %d", file, declared.Name.Name, methods, maxInterfaceMethods)
+		}
+		return true
+	})
+}
+
+// checkPredeclared fails where something has the name of what Go declares everywhere, such as any,
+// new or max: below it that name is another thing.
+func checkPredeclared(t *testing.T, fset *token.FileSet, parsed *ast.File) {
+	t.Helper()
+	check := func(names ...*ast.Ident) {
+		for _, name := range names {
+			if types.Universe.Lookup(name.Name) != nil {
+				t.Errorf("%s: %s is the name of something predeclared", fset.Position(name.Pos()), name.Name)
+			}
+		}
+	}
+	assigned := func(tok token.Token, targets ...ast.Expr) {
+		for _, target := range targets {
+			if name, ok := target.(*ast.Ident); ok && tok == token.DEFINE {
+				check(name)
+			}
+		}
+	}
+	fields := func(lists ...*ast.FieldList) {
+		for _, list := range lists {
+			if list == nil {
+				continue
+			}
+			for _, f := range list.List {
+				check(f.Names...)
+			}
+		}
+	}
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.AssignStmt:
+			assigned(n.Tok, n.Lhs...)
+		case *ast.RangeStmt:
+			assigned(n.Tok, n.Key, n.Value)
+		case *ast.ValueSpec:
+			check(n.Names...)
+		case *ast.TypeSpec:
+			check(n.Name)
+			fields(n.TypeParams)
+		case *ast.FuncType:
+			fields(n.TypeParams, n.Params, n.Results)
+		case *ast.FuncDecl:
+			if fields(n.Recv); n.Recv == nil {
+				check(n.Name) // a method is called by its receiver
+			}
 		}
 		return true
 	})

@@ -32,9 +32,9 @@ type idempotencyWriter interface {
 // idempotency"; the service says nothing.
 const clientTokenLifetime = 24 * time.Hour //bound:life a client token, which makes repeated AWS requests one
 
-// idempotentARN returns arn at the first call with a client token, and what was given then at every later
-// one. Without a token each call is the first. It fails with TokenReused when the token was used to
-// ask for something else.
+// idempotentARN returns arn at the first call with a client token, and what was given then at every
+// later one. Without a token each call is the first. It fails with TokenReused when the token was
+// used to ask for something else.
 func (c *Center) idempotentARN(tx Tx, operation, token string, asked any, arn string) (string, error) {
 	if token == "" {
 		return arn, nil

@@ -319,12 +319,12 @@ func TestARehearsalChangesNothing(t *testing.T) {
 	attempt("another user", "b", "grace@example.com", request(), "browser", center.UserNotFound)
 	attempt("nobody", "b", "eve@example.com", request(), "browser", center.UserNotFound)
 	attempt("no request", "b", "ada@example.com", "", "browser", center.RequestUnknown)
-	real, err := c.StartAuthnRequest(ctx, kept["browser"], "/start", false)
+	started, err := c.StartAuthnRequest(ctx, kept["browser"], "/start", false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	kept["browser"] = real.Outstanding.Reveal()
-	attempt("the answer to a real request", "b", "ada@example.com", real.ID, "browser", center.RequestUnknown)
+	kept["browser"] = started.Outstanding.Reveal()
+	attempt("the answer to a real request", "b", "ada@example.com", started.ID, "browser", center.RequestUnknown)
 	a := center.VerifiedAssertion{
 		Issuer:       "https://a.example",
 		ID:           "c",

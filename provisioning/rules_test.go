@@ -117,12 +117,12 @@ func TestADryRunSaysWhatWouldBeDoneAndDoesNothing(t *testing.T) {
 		t.Errorf("something has changed: %s", diff)
 	}
 	x.misbehave(nil)
-	var real told
-	done, err := x.sync(t, c, m, func(e *provisioning.Engine) { e.OnEntry = real.tell })
+	var carriedOut told
+	done, err := x.sync(t, c, m, func(e *provisioning.Engine) { e.OnEntry = carriedOut.tell })
 	if err != nil || done.Exported() != planned.Exported() {
 		t.Errorf("planned %+v, done %+v, %v", planned, done, err)
 	}
-	real.want(t, dry.lines()...)
+	carriedOut.want(t, dry.lines()...)
 	x.want(t, "ada*", "bob", "kim*", "new*", "Eng=ada+new")
 }
 

@@ -75,9 +75,9 @@ func (a attacker) edit(change func(string) string) string {
 	return after
 }
 
-func (a attacker) replace(old, new string) string {
+func (a attacker) replace(old, with string) string {
 	a.t.Helper()
-	return a.edit(func(s string) string { return strings.Replace(s, old, new, 1) })
+	return a.edit(func(s string) string { return strings.Replace(s, old, with, 1) })
 }
 
 // sign signs an assertion in another way than honest providers do, with the identity provider's own

@@ -106,7 +106,9 @@ const maxTries = 12 //bound:depth tries of a transaction that PostgreSQL could n
 func (p *postgres) run(ctx context.Context, begin string, fn func(Tx) error) error {
 	replaced, careful := false, false
 	for try := 1; ; try++ {
-		committing, err := p.gated(try > maxPatience, func() (bool, error) { return p.attempt(ctx, begin, careful, fn) })
+		committing, err := p.gated(try > maxPatience, func() (bool, error) {
+			return p.attempt(ctx, begin, careful, fn)
+		})
 		switch {
 		case err == nil:
 			return nil

@@ -65,12 +65,12 @@ func TestAnUpdateIsAnsweredOnlyWhenItIsDurable(t *testing.T) {
 	}
 	syncing, release := make(chan struct{}), make(chan struct{})
 	var synced atomic.Bool
-	real := engine.syncLog
+	syncLog := engine.syncLog
 	engine.syncLog = func() error {
 		syncing <- struct{}{}
 		<-release
 		synced.Store(true)
-		return real()
+		return syncLog()
 	}
 	answers := make(chan error, 2)
 	refusal := errors.New("refused")
@@ -97,19 +97,19 @@ func TestAnUpdateIsAnsweredOnlyWhenItIsDurable(t *testing.T) {
 	if err := <-answers; !errors.Is(err, refusal) {
 		t.Errorf("the second answer %v", err)
 	}
-	engine.syncLog = real
+	engine.syncLog = syncLog
 }
 
 // TestAFailedSyncStopsCommitsUntilItIsMended: after a sync failed nothing in the log may be relied
 // on, so it is folded into the file first.
 func TestAFailedSyncStopsCommitsUntilItIsMended(t *testing.T) {
 	db, engine := open(t)
-	real := engine.syncLog
+	syncLog := engine.syncLog
 	engine.syncLog = func() error { return errors.New("input/output error") }
 	if err := note(db, "lost or not"); !errors.Is(err, ErrUnavailable) {
 		t.Fatalf("a commit that was not synced was answered with %v", err)
 	}
-	engine.syncLog = real
+	engine.syncLog = syncLog
 	if !engine.unsynced.Load() {
 		t.Fatal("the failure is forgotten")
 	}
@@ -125,9 +125,9 @@ func TestAFailedSyncStopsCommitsUntilItIsMended(t *testing.T) {
 func TestManyWritersShareTheirSyncs(t *testing.T) {
 	db, engine := open(t)
 	var syncs atomic.Int32
-	real := engine.syncLog
+	syncLog := engine.syncLog
 	// a disk of the slow kind
-	engine.syncLog = func() error { syncs.Add(1); time.Sleep(time.Millisecond); return real() }
+	engine.syncLog = func() error { syncs.Add(1); time.Sleep(time.Millisecond); return syncLog() }
 	const writers, each = 32, 20
 	var all sync.WaitGroup
 	for w := range writers {
@@ -146,21 +146,21 @@ func TestManyWritersShareTheirSyncs(t *testing.T) {
 	if n := syncs.Load(); n > writers*each/2 {
 		t.Errorf("%d syncs for %d updates", n, writers*each)
 	}
-	engine.syncLog = real
+	engine.syncLog = syncLog
 }
 
 // TestAnUpdateThatFailsAfterItWroteTakesNobodyWithIt runs it in one group with others.
 func TestAnUpdateThatFailsAfterItWroteTakesNobodyWithIt(t *testing.T) {
 	db, engine := open(t)
 	hold, held := make(chan struct{}), make(chan struct{}, 1)
-	real := engine.syncLog
+	syncLog := engine.syncLog
 	engine.syncLog = func() error {
 		select {
 		case held <- struct{}{}:
 			<-hold
 		default:
 		}
-		return real()
+		return syncLog()
 	}
 	first := make(chan error, 1)
 	go func() { first <- note(db, "first") }()

@@ -86,7 +86,7 @@ func (p *Places) find(offset int) (int, bool) {
 }
 
 // note remembers a place that was read since the age was taken.
-func (p *Places) note(new place, age Age) {
+func (p *Places) note(seen place, age Age) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.age != age {
@@ -99,8 +99,8 @@ func (p *Places) note(new place, age Age) {
 		}
 		p.at = kept
 	}
-	if i, found := p.find(new.offset); !found {
-		p.at = slices.Insert(p.at, i, new)
+	if i, found := p.find(seen.offset); !found {
+		p.at = slices.Insert(p.at, i, seen)
 	}
 }
 

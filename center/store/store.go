@@ -288,7 +288,9 @@ func (t tx) PutUsedAssertion(v center.UsedAssertion) error {
 }
 
 func (t tx) IdempotencyToken(id string) (center.IdempotencyToken, error) {
-	return one[center.IdempotencyToken](t, `SELECT doc FROM expiring WHERE kind = $1 AND id = $2`, expiringClientToken, id)
+	return one[center.IdempotencyToken](
+		t, `SELECT doc FROM expiring WHERE kind = $1 AND id = $2`, expiringClientToken, id,
+	)
 }
 func (t tx) PutIdempotencyToken(v center.IdempotencyToken) error {
 	return t.expiring(expiringClientToken, v.ID, v.ExpiresAt, v)

@@ -207,7 +207,9 @@ func (h *Handler) replacePassword(w http.ResponseWriter, r *http.Request) {
 }
 
 // answerStep leads from one page of a sign-in to the next.
-func (h *Handler) answerStep(w http.ResponseWriter, r *http.Request, d formData, ticket string, e tenant.Entry, err error) {
+func (h *Handler) answerStep(
+	w http.ResponseWriter, r *http.Request, d formData, ticket string, e tenant.Entry, err error,
+) {
 	switch code := refusal.CodeOf(err); {
 	case err == nil && e.Challenge.Ticket != "":
 		d.Challenge = e.Challenge

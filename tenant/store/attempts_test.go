@@ -144,7 +144,9 @@ func TestOneCodeOpensOneSession(t *testing.T) {
 		var all sync.WaitGroup
 		for i, ticket := range tickets(t, nodes) {
 			all.Go(func() {
-				e, err := nodes[i%2].VerifyFactor(context.Background(), stranger, ticket, code(later), "", tenant.Browser{})
+				e, err := nodes[i%2].VerifyFactor(
+					context.Background(), stranger, ticket, code(later), "", tenant.Browser{},
+				)
 				switch c := refusal.CodeOf(err); {
 				case err == nil && e.Session != "":
 					opened.Add(1)
