@@ -91,7 +91,7 @@ func (c *Center) TokensForCode(ctx context.Context, by audit.Actor, r TokenReque
 				Want:   g.RedirectURI,
 				Got:    r.RedirectURI,
 			}
-		case !proves(r.Verifier, g.Challenge):
+		case !verifierMatches(r.Verifier, g.Challenge):
 			return &refusal.Error{Code: GrantInvalid, Detail: "the code verifier does not match the code challenge"}
 		}
 		return nil

@@ -196,7 +196,7 @@ func reference(name string) bool {
 // tag reads a tag or a comment.
 func (s *scanner) tag() (name []byte, kind tagKind, err error) {
 	switch {
-	case s.take("<!--"):
+	case s.consume("<!--"):
 		// XML 1.0 §2.5: no "--" inside. References are not read in comments, so an "&" is a letter.
 		end := bytes.Index(s.rest, []byte("--"))
 		if end < 0 || !bytes.HasPrefix(s.rest[end:], []byte("-->")) ||
@@ -207,11 +207,11 @@ func (s *scanner) tag() (name []byte, kind tagKind, err error) {
 		return nil, comment, nil
 	// Canonicalization turns it into text, and readers differ in whether a name that a section
 	// begins ends there.
-	case s.take("<![CDATA["):
+	case s.consume("<![CDATA["):
 		return nil, comment, errors.New("a CDATA section is not allowed")
 	// Entities that read files or multiply (XXE, "billion laughs"), and attributes that have
 	// defaults for some parsers only.
-	case s.take("<!"):
+	case s.consume("<!"):
 		return nil, comment, errors.New("a DOCTYPE or another directive is not allowed")
 	case s.consume("<?"):
 		return nil, comment, errors.New("processing instructions are not allowed")

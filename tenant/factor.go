@@ -293,7 +293,7 @@ func (t *Tenant) VerifyFactor(
 		if e, err = t.openSession(tx, secret, s, w.Persistent, p); err != nil {
 			return by.Name, err
 		}
-		e.Known, e.KnownLifetime = p.remember(from.Known, fresh, t.now()), knownLifetime
+		e.Known, e.KnownLifetime = p.rememberBrowser(from.Known, fresh, t.now()), knownLifetime
 		return by.Name, errors.Join(tx.DeleteGrant(digest), tx.PutFactors(f), tx.PutPassword(p))
 	})
 	if err != nil {

@@ -152,7 +152,7 @@ func (t *Tenant) enter(ctx context.Context, a attempt, stored Password, persiste
 		if e, err = t.openSession(tx, secret, s, persistent, p); err != nil {
 			return a.name, err
 		}
-		e.Known, e.KnownLifetime = p.remember(a.known, fresh, t.now()), knownLifetime
+		e.Known, e.KnownLifetime = p.rememberBrowser(a.known, fresh, t.now()), knownLifetime
 		return a.name, tx.PutPassword(p)
 	})
 	return e, err

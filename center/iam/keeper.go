@@ -168,7 +168,7 @@ func (k *Keeper) Drift(ctx context.Context, r center.AccountRole) ([]string, err
 		ctx, &iam.GetSAMLProviderInput{SAMLProviderArn: aws.String(k.providerARN(r.AccountID))},
 	)
 	switch {
-	case missing(err):
+	case isMissing(err):
 		found = append(found, "the SAML provider does not exist")
 	case err != nil:
 		return nil, asRefusal(err, r)

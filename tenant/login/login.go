@@ -43,8 +43,8 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	for pattern, fn := range map[string]http.HandlerFunc{
 		"GET /login":           h.form,
 		"POST /login":          h.signIn,
-		"POST /login/factor":   h.verify,
-		"POST /login/password": h.replace,
+		"POST /login/factor":   h.verifyFactor,
+		"POST /login/password": h.replacePassword,
 		"POST /logout":         h.signOut,
 		"GET /security-info":   h.security,
 		"POST /security-info":  h.changeSecurity,

@@ -134,7 +134,7 @@ func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	h.show(w, http.StatusOK, "consent", "Allow access?", a.redirect.Origin(), consentData{
+	h.showPage(w, http.StatusOK, "consent", "Allow access?", a.redirect.Origin(), consentData{
 		Client:  a.client.DisplayName,
 		Account: account.Name,
 		Scopes:  shownScopes(a.scopes),
