@@ -355,3 +355,43 @@ func TestMigrationsHaveNumbersOfTheirOwn(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryPackageThatDecidesHasTests: a package with a branch in it has behavior, and a test file
+// of its own. What only tests use is tried by them, and what measures is looked at.
+func TestEveryPackageThatDecidesHasTests(t *testing.T) {
+	decides := map[string]string{} // a file that does
+	tested, forTests := map[string]bool{}, map[string]bool{}
+	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(file, ".go") {
+			return err
+		}
+		pkg := filepath.ToSlash(filepath.Dir(file))
+		if strings.HasSuffix(file, "_test.go") {
+			tested[pkg] = true
+			return nil
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			return err
+		}
+		for _, spec := range parsed.Imports {
+			forTests[pkg] = forTests[pkg] || spec.Path.Value == `"testing"`
+		}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			switch n.(type) {
+			case *ast.IfStmt, *ast.ForStmt, *ast.RangeStmt, *ast.SwitchStmt, *ast.TypeSwitchStmt, *ast.SelectStmt:
+				decides[pkg] = file
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pkg, file := range decides {
+		if !tested[pkg] && !forTests[pkg] && !strings.HasPrefix(pkg, "bench") {
+			t.Errorf("%s has no test file, and decides something in %s", pkg, file)
+		}
+	}
+}

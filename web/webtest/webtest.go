@@ -101,20 +101,13 @@ func (v Visitor) Stays() Visitor {
 }
 
 var (
-	formAction = regexp.MustCompile(`(?is)<form[^>]*\baction="([^"]+)"`)
+	forms      = regexp.MustCompile(`(?is)<form\b.*?</form>`)
+	formAction = regexp.MustCompile(`(?is)^<form[^>]*\baction="([^"]+)"`)
 	inputs     = regexp.MustCompile(`(?is)<input\b[^>]*>`)
 	hidden     = regexp.MustCompile(`(?i)\btype="hidden"`)
 	inputName  = regexp.MustCompile(`(?i)\bname="([^"]+)"`)
 	inputValue = regexp.MustCompile(`(?i)\bvalue="([^"]*)"`)
 )
-
-// Action is where the first form of a page goes; "" when there is none.
-func Action(page string) string {
-	if m := formAction.FindStringSubmatch(page); m != nil {
-		return html.UnescapeString(m[1])
-	}
-	return ""
-}
 
 // Hidden returns the hidden fields of a page's forms, as a script or a submit button would send
 // them.
@@ -130,14 +123,18 @@ func Hidden(page string) url.Values {
 	return form
 }
 
-// Form returns the first form of a page, which must have the field, for it to be sent on.
+// Form returns the form of a page that has a hidden field, which must be there, for it to be sent
+// on.
 func (v Visitor) Form(page, field string) (action string, form url.Values) {
 	v.T.Helper()
-	action, form = Action(page), Hidden(page)
-	if action == "" || form.Get(field) == "" {
-		v.T.Fatalf("no form with %s: %s", field, page)
+	for _, text := range forms.FindAllString(page, -1) {
+		to := formAction.FindStringSubmatch(text)
+		if form := Hidden(text); to != nil && form.Get(field) != "" {
+			return html.UnescapeString(to[1]), form
+		}
 	}
-	return action, form
+	v.T.Fatalf("no form with %s: %s", field, page)
+	return "", nil
 }
 
 // Match returns what a pattern's first group finds on a page, which must be there.
