@@ -24,14 +24,11 @@ const (
 // nobody can break.
 var oneLiteral = regexp.MustCompile("^\\s*(\"(\\\\.|[^\"\\\\])*\"|`[^`]*`),?$")
 
-// stillWide is a file whose words are being changed.
-const stillWide = "cmd/gatehouse/explain.go"
-
 // TestTheCodeHasAir holds every Go file to lines that fit a window beside another one, and to one
 // statement for each value.
 func TestTheCodeHasAir(t *testing.T) {
 	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(file, ".go") || file == stillWide {
+		if err != nil || d.IsDir() || !strings.HasSuffix(file, ".go") {
 			return err
 		}
 		source, err := os.ReadFile(file)

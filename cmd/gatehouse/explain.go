@@ -26,7 +26,8 @@ with their values: connect, import, scope, match, act. This takes the settings o
 and changes nothing.`,
 		Example: `  gatehouse explain 019abcde-0123-7abc-8def-0123456789ab
   gatehouse explain 019abcde-0123-7abc-8def-0123456789ab --json
-  gatehouse explain ada@example.com --login-url https://login.microsoftonline.com/TENANT_ID --client-id CLIENT_ID --to https://scim…`,
+  gatehouse explain ada@example.com --login-url https://login.microsoftonline.com/TENANT_ID \
+    --client-id CLIENT_ID --to https://scim…`,
 		Args: oneArg("a reference or a user principal name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if strings.Contains(args[0], "@") {
