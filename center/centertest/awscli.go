@@ -48,9 +48,12 @@ var cli2 = sync.OnceValues(func() (string, error) {
 func isCLI2(answer string) bool { return strings.HasPrefix(answer, "aws-cli/2.") }
 
 // NewAWSCLI returns the real aws CLI with a home of its own. The test is skipped where it is not
-// installed.
+// installed, and with -short.
 func NewAWSCLI(t testing.TB, endpoint, region, accessKeyID, secretAccessKey string) *AWSCLI {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("each command of the aws CLI takes a second")
+	}
 	path, err := cli2()
 	if err != nil {
 		sqldbtest.Skip(t, err.Error())

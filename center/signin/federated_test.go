@@ -85,7 +85,7 @@ func TestSigningIn(t *testing.T) {
 	if status != http.StatusForbidden {
 		t.Errorf("a role that is not assigned: %d", status)
 	}
-	proveCredentials(t, e, page)
+	credentials := page
 
 	// The tenant may start it too, and RelayState leads nowhere else.
 	tile := webtest.New(t, nil)
@@ -95,6 +95,7 @@ func TestSigningIn(t *testing.T) {
 		!strings.Contains(page, "AWS accounts") {
 		t.Errorf("from the tile: %d %s", status, page)
 	}
+	proveCredentials(t, e, credentials)
 }
 
 // proveCredentials takes the credentials from the portal's page and asks the center's STS who they

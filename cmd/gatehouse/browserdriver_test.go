@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
+)
+
+// newBrowser starts a real Chromium. downloads is where files go.
+func newBrowser(t *testing.T, hosts string) (ctx context.Context) {
+	t.Helper()
+	path := ""
+	for _, p := range []string{"/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"} {
+		if _, err := os.Stat(p); err == nil {
+			path = p
+			break
+		}
+	}
+	if path == "" {
+		sqldbtest.Skip(t, "Chromium is not installed (apt-get install chromium)")
+	}
+	options := append(
+		chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path),
+		chromedp.NoSandbox,
+		chromedp.Flag("host-resolver-rules", hosts),
+		chromedp.Flag("ignore-certificate-errors", true),
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true),
+		chromedp.WindowSize(1280, 900),
+		chromedp.UserDataDir(t.TempDir()),
+	)
+	allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, stop := chromedp.NewContext(allocator)
+	if err := chromedp.Do(ctx); err != nil { // starts the browser; a limit on this call would be the browser's
+		t.Fatal(err)
+	}
+	ctx, stopTimer := context.WithTimeout(ctx, 8*time.Minute)
+	t.Cleanup(func() { stopTimer(); stop(); stopAllocator() })
+	return ctx
+}
+
+// browser drives one tab and fails the test at the first step that does not work, naming it.
+type browser struct {
+	t   *testing.T
+	ctx context.Context //nolint:containedctx // chromedp's tab is its context
+}
+
+// do runs an action and returns its value.
+func do[T any](b browser, what string, a chromedp.Action[T]) T {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
+	defer cancel()
+	v, err := chromedp.Run(ctx, a)
+	if err != nil {
+		where, _ := chromedp.Run(b.ctx, chromedp.Location())
+		body, _ := chromedp.Run(b.ctx, chromedp.Text(chromedp.CSS("body")))
+		b.t.Fatalf("%s: %v\nat %s\n%s", what, err, where, body)
+	}
+	return v
+}
+
+func (b browser) open(url string) {
+	b.t.Helper()
+	do(b, "open "+url, chromedp.Navigate(url))
+}
+
+// sees waits until the page shows a text.
+func (b browser) sees(text string) {
+	b.t.Helper()
+	b.until(
+		"see "+text,
+		`!!document.body && document.readyState === 'complete' && document.body.innerText.includes(`+quoteJS(text)+`)`,
+	)
+}
+
+// until waits for a condition, across whatever navigation is under way.
+func (b browser) until(what, condition string) {
+	b.t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for {
+		holds, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](condition))
+		if err == nil && holds {
+			return
+		}
+		if time.Now().After(deadline) || b.ctx.Err() != nil {
+			where, _ := chromedp.Run(b.ctx, chromedp.Location())
+			body, _ := chromedp.Run(b.ctx, chromedp.Text(chromedp.CSS("body")))
+			b.t.Fatalf("%s: it never came (%v)\nat %s\n%s", what, err, where, body)
+		}
+		time.Sleep(20 * time.Millisecond) // between two looks at the condition
+	}
+}
+
+func quoteJS(s string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+}
+
+func (b browser) text(selector string) string {
+	b.t.Helper()
+	return strings.TrimSpace(do(b, "read "+selector, chromedp.TextContent(chromedp.CSS(selector))))
+}
+
+func (b browser) click(selector string) {
+	b.t.Helper()
+	do(b, "click "+selector, chromedp.Click(chromedp.CSS(selector)))
+}
+
+// submit fills a form's fields by name and presses the button.
+func (b browser) submit(form, button string, fields map[string]string) {
+	b.t.Helper()
+	for name, value := range fields {
+		do(b, "fill "+name, chromedp.SetValue(chromedp.CSS(form+` [name="`+name+`"]`), value))
+	}
+	b.leave(form + " " + button)
+}
+
+// leave clicks on what leads to another page, and waits until this one is gone.
+func (b browser) leave(selector string) {
+	b.t.Helper()
+	do(b, "mark the page", chromedp.Evaluate[bool](`window.leaving = true`))
+	b.click(selector)
+	b.until("leave the page", `!window.leaving && document.readyState === 'complete'`)
+}
+
+// screenshot writes a picture for the documentation when GATEHOUSE_SCREENSHOTS names a folder.
+func (b browser) screenshot(name string) {
+	b.t.Helper()
+	dir := os.Getenv("GATEHOUSE_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	png := do(b, "screenshot", chromedp.CaptureScreenshot())
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// download returns what a link on the page leads to, fetched by the page itself with its cookies.
+func (b browser) download(selector, name string) string {
+	b.t.Helper()
+	body := do(
+		b,
+		"download "+name,
+		chromedp.Evaluate[string](
+			`fetch(document.querySelector(`+quoteJS(selector)+`).href).then(r => r.text())`,
+			chromedp.EvalAwaitPromise,
+		),
+	)
+	path := filepath.Join(b.t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(body), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+	return path
+}
+
+func (b browser) upload(selector, path string) {
+	b.t.Helper()
+	do(b, "choose "+path, chromedp.SetUploadFiles(chromedp.CSS(selector), []string{path}))
+}
+
+func (b browser) login(url string, fields map[string]string) {
+	b.t.Helper()
+	b.open(url)
+	b.submit("main form", "button", fields)
+}
