@@ -46,23 +46,8 @@ const rootPassword, otherPassword = "Correct horse 1!", "Another horse 2!"
 // noEnv is an environment without settings.
 func noEnv(string) (string, bool) { return "", false }
 
-// buffer is a bytes.Buffer that a running command can write to while a test reads it.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
+// buffer is what a running command has written so far.
+type buffer = centertest.Output
 
 // call runs a command to its end.
 func call(t *testing.T, stdin string, env map[string]string, args ...string) (code int, out, errOut string) {
