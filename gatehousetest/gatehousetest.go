@@ -162,10 +162,16 @@ func (p *Pair) start(ctx context.Context, s settings) error {
 	}
 	p.atEnd(func() error { return os.RemoveAll(dir) })
 	atCenter, atTenant := httptest.NewUnstartedServer(nil), httptest.NewUnstartedServer(nil)
-	p.atEnd(func() error { atCenter.Close(); atTenant.Close(); return nil })
+	hangUp := func() error {
+		atCenter.Close()
+		atTenant.Close()
+		return nil
+	}
+	p.atEnd(hangUp) // also where the stores do not open
 	if err := p.open(ctx, s, dir, atCenter.Listener, atTenant.Listener); err != nil {
 		return err
 	}
+	p.atEnd(hangUp) // before the stores are closed
 	keys, err := demo.Seed(ctx, p.center, p.tenant, s.people, s.groups)
 	if err != nil {
 		return err
@@ -189,7 +195,11 @@ func (p *Pair) start(ctx context.Context, s settings) error {
 	running.Go(func() { queue.Run(background) })
 	running.Go(func() { p.center.Run(background) })
 	running.Go(func() { p.tenant.Run(background) })
-	p.atEnd(func() error { cancel(); running.Wait(); return nil })
+	p.atEnd(func() error {
+		cancel()
+		running.Wait()
+		return nil
+	})
 	var state connect.State
 	if s.connected {
 		state, _, err = keys.Connect(ctx, p.center, p.tenant, own.Client(time.Minute), demo.Watch{})
