@@ -18,6 +18,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
 	"github.com/gatehouse-id/gatehouse/control"
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
@@ -178,7 +179,7 @@ running. Each change ends the administrator's sessions and is written to the aud
   NAME reset-mfa admin          # after a lost phone
   NAME sign-out admin
   NAME remove bob`, "NAME", name),
-		Args: noArgs,
+		Args: terminal.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	f := cmd.PersistentFlags()
@@ -194,7 +195,7 @@ running. Each change ends the administrator's sessions and is written to the aud
 			"The second factors of %s are deleted and the sessions have ended."},
 		{control.SignOut, "End all sessions of an administrator", "%s is signed out everywhere."},
 	} {
-		sub := &cobra.Command{Use: c.do + " NAME", Short: c.short, Args: oneArg("an administrator's name")}
+		sub := &cobra.Command{Use: c.do + " NAME", Short: c.short, Args: terminal.OneArg("an administrator's name")}
 		sub.RunE = func(cmd *cobra.Command, args []string) error {
 			answer, err := a.run(cmd.Context(), control.Order{Do: c.do, Name: args[0]})
 			if err != nil {
@@ -222,7 +223,7 @@ func (a *administratorCommands) listCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: short,
-		Args:  noArgs,
+		Args:  terminal.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			answer, err := a.run(cmd.Context(), control.Order{Do: control.List})
 			if err != nil {
@@ -240,8 +241,8 @@ func (a *administratorCommands) listCommand() *cobra.Command {
 				if l.OneTimePassword {
 					password = "one-time"
 				}
-				fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\n", terminal.Inline(l.Name), moment(&l.CreatedAt),
-					moment(l.LastSignInAt),
+				fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\n", terminal.Inline(l.Name), administer.Moment(&l.CreatedAt),
+					administer.Moment(l.LastSignInAt),
 					l.Sessions, l.SecondFactors, password)
 			}
 			return t.Flush()
@@ -257,7 +258,7 @@ func (a *administratorCommands) setPasswordCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "set-password NAME",
 		Short: "Set an administrator's password and end the sessions",
-		Args:  oneArg("an administrator's name"),
+		Args:  terminal.OneArg("an administrator's name"),
 		Long: `Sets the password. It asks you to type it twice on the terminal, or reads it from
 --password-file. With --one-time it generates a password and prints it once; the administrator
 must change it at the next sign-in. Sessions that were opened with the old password end.`,
@@ -265,7 +266,7 @@ must change it at the next sign-in. Sessions that were opened with the old passw
 			o := control.Order{Do: control.SetPassword, Name: args[0]}
 			switch {
 			case oneTime && file != "":
-				return usageError{errors.New("use --one-time or --password-file, not both")}
+				return terminal.UsageError{Err: errors.New("use --one-time or --password-file, not both")}
 			case oneTime:
 				o.Do = control.OneTimePassword
 			case file != "":
@@ -276,7 +277,7 @@ must change it at the next sign-in. Sessions that were opened with the old passw
 					err = errors.New("you typed no password: nothing was changed")
 				}
 			default:
-				return usageError{errors.New("cannot ask for the password without a terminal: " +
+				return terminal.UsageError{Err: errors.New("cannot ask for the password without a terminal: " +
 					"use --password-file or --one-time")}
 			}
 			if err != nil {

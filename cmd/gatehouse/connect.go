@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
 	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/graph/signin"
 	"github.com/gatehouse-id/gatehouse/outbound"
@@ -22,7 +22,7 @@ import (
 
 // connectSettings are the flags of connect.
 type connectSettings struct {
-	center                 centerAddress
+	center                 administer.Address
 	tenant                 microsoft
 	name, scope, email     string
 	groups                 []string
@@ -49,11 +49,11 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACC
   gatehouse connect … --dry-run       # only the plan
   gatehouse connect … --accept        # without asking
   gatehouse connect … --scope all     # provision everyone`,
-		Args: noArgs,
+		Args: terminal.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return w.connect(cmd.Context(), s) },
 	}
 	f := cmd.Flags()
-	s.center.flags(cmd)
+	s.center.Flags(cmd)
 	s.tenant.flags(cmd, "graph-url", "http://127.0.0.1:8081/v1.0", "URL of Microsoft Graph, with its version")
 	f.StringVar(&s.name, "name", "AWS IAM Identity Center", "name of the enterprise application, if it must be created")
 	f.StringSliceVar(&s.groups, "group", nil, "exact name of a group to assign; can be repeated")
@@ -68,8 +68,8 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACC
 
 // config checks the settings and reports all mistakes at once.
 func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.Config, error) {
-	client := outbound.Operator.Client(clientTimeout)
-	admin, mistakes := s.center.client(w.env, client)
+	client := outbound.Operator.Client(administer.Timeout)
+	admin, mistakes := s.center.Client(w.env, client)
 	mistakes = append(mistakes, s.tenant.check()...)
 	if s.tenant.LoginURL == "" && (s.tenant.Token != "" || s.tenant.Method != signin.Client) {
 		mistakes = append(mistakes, errors.New("--login-url is missing: the federation metadata is read there"))
@@ -81,7 +81,7 @@ func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.
 		mistakes = append(mistakes, errors.New("--json cannot ask: add --accept or --dry-run"))
 	}
 	if len(mistakes) > 0 {
-		return connect.Config{}, usageError{errors.Join(mistakes...)}
+		return connect.Config{}, terminal.UsageError{Err: errors.Join(mistakes...)}
 	}
 	tenant, err := s.tenant.client(ctx, client, w.say)
 	if err != nil {
@@ -123,7 +123,7 @@ func (w *world) connect(ctx context.Context, s *connectSettings) error {
 	if changes > 0 {
 		confirmation := connect.Confirmation
 		if !s.accept {
-			if confirmation, err = w.ask("Type ACCEPT to continue: "); err != nil {
+			if confirmation, err = terminal.Ask(w.in, w.err, "Type ACCEPT to continue: "); err != nil {
 				return err
 			}
 			if confirmation != connect.Confirmation {
@@ -148,17 +148,6 @@ func (w *world) connect(ctx context.Context, s *connectSettings) error {
 
 // say tells a person something that is no result.
 func (w *world) say(text string) { fmt.Fprintln(w.err, text) }
-
-const maxTyped = 1 << 10 //bound:body what a person types at the terminal
-
-func (w *world) ask(question string) (string, error) {
-	fmt.Fprint(w.err, question)
-	line, err := bufio.NewReader(io.LimitReader(w.in, maxTyped)).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", err
-	}
-	return strings.TrimSpace(line), nil
-}
 
 func printPlan(out io.Writer, p *connect.Plan) {
 	fmt.Fprintf(out, "Tenant application → center %s\n\n", p.State.Directory.InstanceArn)

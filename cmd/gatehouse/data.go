@@ -66,7 +66,7 @@ The copy does not contain the master key, so it reveals no secrets on its own. K
 (or GATEHOUSE_MASTER_KEY) in another place: a restore needs both. Back up a center on PostgreSQL
 with pg_dump.`,
 		Example: `  gatehouse backup /backups/center-$(date +%F).db --data /var/lib/gatehouse`,
-		Args:    oneArg("the file to write"),
+		Args:    terminal.OneArg("the file to write"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := d.beside(cmd.Context())
 			if err != nil {
@@ -101,10 +101,10 @@ func (w *world) restoreCommand() *cobra.Command {
 there, and keeps the old data under another name. The folder must have the master key that
 sealed the backup's secrets.`,
 		Example: `  cp /safe/master.key ./center/ && gatehouse restore center-2026-11-25.db --data ./center`,
-		Args:    oneArg("the backup file"),
+		Args:    terminal.OneArg("the backup file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if d.database != "" {
-				return usageError{errors.New("restore a PostgreSQL database with pg_restore or psql")}
+				return terminal.UsageError{Err: errors.New("restore a PostgreSQL database with pg_restore or psql")}
 			}
 			return w.restore(cmd.Context(), d, args[0], force)
 		},
@@ -167,7 +167,7 @@ writes to standard output. It does not export passwords, second factors or sessi
   gatehouse export --data ./center | jq -r .userName`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usageError{errors.New("export takes at most one file")}
+				return terminal.UsageError{Err: errors.New("export takes at most one file")}
 			}
 			return nil
 		},
@@ -216,7 +216,7 @@ to the IDs in the file; new users and groups get new IDs. The command reports li
 cannot import, and imports the others.`,
 		Example: `  gatehouse import people.jsonl --data ./center --dry-run
   gatehouse import people.jsonl --data ./center`,
-		Args: oneArg("the file"),
+		Args: terminal.OneArg("the file"),
 		RunE: func(cmd *cobra.Command, args []string) error { return w.importFile(cmd.Context(), d, args[0], o) },
 	}
 	d.flags(cmd)
@@ -282,7 +282,7 @@ that names and addresses are unique, that memberships and sessions belong to use
 that exist, and that the master key opens the sealed secrets. It changes nothing. The exit code
 is 1 if something is wrong.`,
 		Example: `  gatehouse check --data ./center`,
-		Args:    noArgs,
+		Args:    terminal.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			s, err := d.beside(ctx)

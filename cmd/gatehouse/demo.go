@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
 	centerserver "github.com/gatehouse-id/gatehouse/center/server"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
 	"github.com/gatehouse-id/gatehouse/connect"
 	company "github.com/gatehouse-id/gatehouse/demo"
 	"github.com/gatehouse-id/gatehouse/inbound"
@@ -66,10 +67,10 @@ where this one stopped.`,
   gatehouse demo --data ./demo --people 1000 --groups 50
   gatehouse demo --no-connect                    # start both, and connect them yourself, step by step
   gatehouse demo --json | jq -r .aws.endpoint_url`,
-		Args: noArgs,
+		Args: terminal.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if d.people < 1 || d.groups < 1 {
-				return usageError{errors.New("--people and --groups must be at least 1")}
+				return terminal.UsageError{Err: errors.New("--people and --groups must be at least 1")}
 			}
 			if d.log, err = w.logger(cmd, slog.LevelError); err != nil {
 				return err
@@ -216,7 +217,7 @@ func (d *demo) walk(ctx context.Context) (connect.State, []connect.Failure, erro
 	if d.noConnect {
 		return connect.State{}, nil, nil
 	}
-	client := outbound.Operator.Client(clientTimeout)
+	client := outbound.Operator.Client(administer.Timeout)
 	state, result, err := d.secrets.Connect(ctx, d.center, d.tenant, client, company.Watch{
 		Planned:  func(p *connect.Plan) func(int, bool) { return stepPrinter(d.out, p) },
 		NewToken: func(k company.Keys) error { return k.Keep(d.keysFile(), d.sealer) },

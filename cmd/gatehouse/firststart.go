@@ -52,7 +52,7 @@ func (f *firstAdministrator) given(env func(string) (string, bool)) (password st
 	}
 	if ok {
 		err := fmt.Errorf("%s and --admin-password-file both give a password: use only one", passwordVariable)
-		return "", false, usageError{err}
+		return "", false, terminal.UsageError{Err: err}
 	}
 	password, err = readPasswordFile(f.passwordFile)
 	return password, true, err
@@ -68,7 +68,7 @@ func (w *world) choose(ctx context.Context, f *firstAdministrator, check func(st
 	}
 	if ok {
 		if err := check(password); err != nil {
-			return "", false, usageError{fmt.Errorf("the first administrator's password: %w", err)}
+			return "", false, terminal.UsageError{Err: fmt.Errorf("the first administrator's password: %w", err)}
 		}
 		return password, false, nil
 	}

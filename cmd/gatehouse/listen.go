@@ -23,6 +23,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/inbound"
 	"github.com/gatehouse-id/gatehouse/outbound"
+	"github.com/gatehouse-id/gatehouse/terminal"
 	"github.com/gatehouse-id/gatehouse/web"
 )
 
@@ -73,21 +74,20 @@ func (h *half) flags(cmd *cobra.Command, listen, data string) {
 // --behind-proxy.
 func (h *half) open() (*inbound.Listener, error) {
 	if (h.tlsCert == "") != (h.tlsKey == "") {
-		return nil, usageError{errors.New("--tls-cert and --tls-key go together")}
+		return nil, terminal.UsageError{Err: errors.New("--tls-cert and --tls-key go together")}
 	}
 	host, _, err := net.SplitHostPort(h.listen)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("--listen %q: want host:port", h.listen)}
+		return nil, terminal.UsageError{Err: fmt.Errorf("--listen %q: want host:port", h.listen)}
 	}
 	if err := h.readProxies(); err != nil {
 		return nil, err
 	}
 	if !outbound.IsLoopbackHost(host) && h.tlsCert == "" && !h.behindProxy {
-		return nil, usageError{
-			fmt.Errorf(
-				"--listen %s is reachable from other machines: give --tls-cert and --tls-key, or --behind-proxy",
-				h.listen,
-			),
+		return nil, terminal.UsageError{Err: fmt.Errorf(
+			"--listen %s is reachable from other machines: give --tls-cert and --tls-key, or --behind-proxy",
+			h.listen,
+		),
 		}
 	}
 	var config *tls.Config
@@ -112,7 +112,9 @@ func (h *half) open() (*inbound.Listener, error) {
 	if h.url == "" {
 		if scheme == "http" && !outbound.IsLoopbackHost(host) {
 			return nil, errors.Join(
-				usageError{errors.New("--url is missing: the https address at which browsers reach the proxy")},
+				terminal.UsageError{
+					Err: errors.New("--url is missing: the https address at which browsers reach the proxy"),
+				},
 				l.Close(),
 			)
 		}
@@ -134,15 +136,14 @@ func (h *half) checkURL() error {
 	u, err := url.Parse(h.url)
 	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") ||
 		strings.Trim(u.Path, "/") != "" {
-		return usageError{fmt.Errorf("--url %q: want https://host, without a path", h.url)}
+		return terminal.UsageError{Err: fmt.Errorf("--url %q: want https://host, without a path", h.url)}
 	}
 	if u.Scheme == "http" && !outbound.IsLoopbackHost(u.Hostname()) {
-		return usageError{
-			fmt.Errorf(
-				"--url %s: browsers would send passwords and sessions without TLS: want https://%s, the address "+
-					"of the proxy",
-				h.url, u.Host,
-			),
+		return terminal.UsageError{Err: fmt.Errorf(
+			"--url %s: browsers would send passwords and sessions without TLS: want https://%s, the address "+
+				"of the proxy",
+			h.url, u.Host,
+		),
 		}
 	}
 	h.url = u.Scheme + "://" + u.Host
@@ -166,8 +167,8 @@ func (h *half) readProxies() (err error) {
 		}
 	}
 	if h.proxies, err = web.ParseProxies(trusted, cmp.Or(h.proxyHeader, "X-Forwarded-For")); err != nil {
-		return usageError{
-			fmt.Errorf("--trusted-proxies %q, --forwarded-header %q: %w", h.trustedProxies, h.proxyHeader, err),
+		return terminal.UsageError{
+			Err: fmt.Errorf("--trusted-proxies %q, --forwarded-header %q: %w", h.trustedProxies, h.proxyHeader, err),
 		}
 	}
 	return nil

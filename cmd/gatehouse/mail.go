@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/mail"
+	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
 // mailServer is the settings for sending email.
@@ -28,7 +29,7 @@ func (m *mailServer) queue(log *slog.Logger) (*mail.Queue, error) {
 	}
 	s, err := mail.NewSMTP(m.server, m.from)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, terminal.UsageError{Err: err}
 	}
 	return mail.NewQueue(s, log), nil
 }

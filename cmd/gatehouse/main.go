@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
@@ -60,11 +61,6 @@ func tune() (ballast []byte) {
 	return make([]byte, ballastSize)
 }
 
-// usageError is a mistake in how the command was called.
-type usageError struct{ error }
-
-func (e usageError) Unwrap() error { return e.error }
-
 // world is what a command sees of the world outside, so that tests can be it.
 type world struct {
 	in       io.Reader
@@ -83,7 +79,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	root.SetOut(shown)
 	root.SetErr(errShown)
 	cmd, err := root.ExecuteContextC(ctx)
-	var usage usageError
+	var usage terminal.UsageError
 	switch {
 	case err == nil:
 		return exitDone
@@ -125,30 +121,24 @@ environment, and the environment overrides the file.`,
 		SilenceErrors: true,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError{fmt.Errorf("unknown command %q", args[0])}
+				return terminal.UsageError{Err: fmt.Errorf("unknown command %q", args[0])}
 			}
 			return nil
 		},
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return w.bindSettings(cmd) },
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return terminal.UsageError{Err: err} })
 	root.PersistentFlags().String("config", "", "YAML file with settings: one flag name and value per line")
 	root.PersistentFlags().String("log-level", "", "debug, info, warn or error (default: info; error for demo)")
 	root.PersistentFlags().String("log-format", "", "text or json (default: text on a terminal, else json)")
 	root.AddCommand(
 		w.demoCommand(), w.serveCommand(), w.tenantCommand(), w.connectCommand(), w.syncCommand(),
-		w.accountsCommand(), w.rolesCommand(), w.rulesCommand(), w.accessKeysCommand(), w.administratorsCommand(),
-		w.scimTokensCommand(), w.explainCommand(), w.identitySourceCommand(), w.backupCommand(), w.restoreCommand(),
-		w.exportCommand(), w.importCommand(), w.checkCommand(), w.versionCommand(),
+		w.administratorsCommand(), w.backupCommand(), w.restoreCommand(), w.exportCommand(), w.importCommand(),
+		w.checkCommand(), w.versionCommand(),
 	)
+	root.AddCommand(administer.Commands(
+		administer.World{In: w.in, Out: w.out, Err: w.err, Env: w.env}, w.explainer(),
+	)...)
 	return root
-}
-
-// noArgs refuses arguments as a mistake of usage.
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usageError{fmt.Errorf("%q takes no arguments, but got %q", cmd.CommandPath(), args[0])}
-	}
-	return nil
 }

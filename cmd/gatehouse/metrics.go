@@ -12,18 +12,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/gatehouse-id/gatehouse/inbound"
+	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
 // serveMetrics answers Prometheus at a loopback address until ctx is done.
 func serveMetrics(ctx context.Context, address string, log *slog.Logger, own ...prometheus.Collector) error {
 	host, _, err := net.SplitHostPort(address)
 	if ip := net.ParseIP(host); err != nil || (host != "localhost" && (ip == nil || !ip.IsLoopback())) {
-		return usageError{
-			fmt.Errorf(
-				"--metrics %q: want a loopback address with a port, such as 127.0.0.1:9090, since it asks for no "+
-					"password",
-				address,
-			),
+		return terminal.UsageError{Err: fmt.Errorf(
+			"--metrics %q: want a loopback address with a port, such as 127.0.0.1:9090, since it asks for no "+
+				"password",
+			address,
+		),
 		}
 	}
 	l, err := inbound.Listen(ctx, address, nil, false)

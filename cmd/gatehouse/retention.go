@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
 // retentionDays is how long events are kept, in days; 0 means forever.
@@ -29,7 +30,9 @@ const maxDays = 100_000 //bound:life what --keep-events and --keep-refusals take
 
 func (d retentionDays) retention() (audit.Retention, error) {
 	if d.events > maxDays || d.refusals > maxDays {
-		return audit.Retention{}, usageError{errors.New("--keep-events and --keep-refusals: want days, 0 to 100000")}
+		return audit.Retention{}, terminal.UsageError{
+			Err: errors.New("--keep-events and --keep-refusals: want days, 0 to 100000"),
+		}
 	}
 	const day = 24 * time.Hour
 	return audit.Retention{Events: time.Duration(d.events) * day, Refusals: time.Duration(d.refusals) * day}, nil

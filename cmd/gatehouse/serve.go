@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/metrics"
 	"github.com/gatehouse-id/gatehouse/center/server"
 	"github.com/gatehouse-id/gatehouse/center/store"
+	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
 // serveSettings are the flags of serve.
@@ -39,7 +40,7 @@ Other machines cannot reach the center without TLS (--tls-cert, --tls-key) or --
   gatehouse serve --listen :443 --url https://id.example.com --tls-cert cert.pem --tls-key key.pem
   gatehouse serve --database postgres://gatehouse@db/center --data /var/lib/gatehouse \
       --listen :8080 --behind-proxy --url https://id.example.com`,
-		Args: noArgs,
+		Args: terminal.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if s.half.log, err = w.logger(cmd, slog.LevelInfo); err != nil {
 				return err

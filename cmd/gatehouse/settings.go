@@ -24,7 +24,7 @@ func (w *world) bindSettings(cmd *cobra.Command) error {
 	}
 	file, err := readConfig(path)
 	if err != nil {
-		return usageError{err}
+		return terminal.UsageError{Err: err}
 	}
 	var mistakes []error
 	for _, name := range sortedNames(file) {
@@ -55,7 +55,7 @@ func (w *world) bindSettings(cmd *cobra.Command) error {
 		}
 	})
 	if len(mistakes) > 0 {
-		return usageError{errors.Join(mistakes...)}
+		return terminal.UsageError{Err: errors.Join(mistakes...)}
 	}
 	return nil
 }
@@ -119,7 +119,7 @@ func (w *world) logger(cmd *cobra.Command, defaultLevel slog.Level) (*slog.Logge
 	level := defaultLevel
 	if text, _ := cmd.Flags().GetString("log-level"); text != "" {
 		if err := level.UnmarshalText([]byte(text)); err != nil {
-			return nil, usageError{fmt.Errorf("--log-level %q: want debug, info, warn or error", text)}
+			return nil, terminal.UsageError{Err: fmt.Errorf("--log-level %q: want debug, info, warn or error", text)}
 		}
 	}
 	options := &slog.HandlerOptions{Level: level}
@@ -130,5 +130,5 @@ func (w *world) logger(cmd *cobra.Command, defaultLevel slog.Level) (*slog.Logge
 	case format == "json", format == "":
 		return slog.New(slog.NewJSONHandler(w.err, options)), nil
 	}
-	return nil, usageError{fmt.Errorf("--log-format %q: want text or json", format)}
+	return nil, terminal.UsageError{Err: fmt.Errorf("--log-format %q: want text or json", format)}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
 	"github.com/gatehouse-id/gatehouse/dirsync"
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/outbound"
@@ -88,7 +89,7 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and GATEHOUSE_SCIM
   gatehouse sync … --repair --dry-run                     # show what was changed at the target
   gatehouse explain ada@example.com --from … --to …       # why a person is or is not provisioned`,
 		Annotations: map[string]string{changesExitTwo: ""},
-		Args:        noArgs,
+		Args:        terminal.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log, err := w.logger(cmd, slog.LevelWarn)
 			if err != nil {
@@ -153,7 +154,7 @@ func (w *world) openSync(
 		return nil, nil, err
 	}
 	progress := &syncProgress{world: w}
-	client := outbound.Operator.Client(clientTimeout)
+	client := outbound.Operator.Client(administer.Timeout)
 	source, err := s.source.client(ctx, client, w.say)
 	if err == nil {
 		y, err = dirsync.Open(ctx, dirsync.Config{

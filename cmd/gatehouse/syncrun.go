@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
 	"github.com/gatehouse-id/gatehouse/dirsync"
 	"github.com/gatehouse-id/gatehouse/provisioning"
 	"github.com/gatehouse-id/gatehouse/terminal"
@@ -283,6 +285,20 @@ func (m *syncMetrics) cycle(r dirsync.Report, err error) {
 	m.seconds.Set(r.Took.Seconds())
 	m.succeeded.SetToCurrentTime()
 	m.waiting.Set(float64(r.Failed))
+}
+
+// explainer adds to the command explain how a person is provisioned, with the settings of sync.
+func (w *world) explainer() administer.Explainer {
+	s := &syncSettings{}
+	person := func(cmd *cobra.Command, name string, asJSON bool) error {
+		s.asJSON = asJSON
+		log, err := w.logger(cmd, slog.LevelWarn)
+		if err != nil {
+			return err
+		}
+		return w.explainPerson(cmd.Context(), s, name, log)
+	}
+	return administer.Explainer{Flags: s.flags, Person: person}
 }
 
 // explainPerson prints the five steps of one person's provisioning, and changes nothing.

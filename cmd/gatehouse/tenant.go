@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant/server"
 	"github.com/gatehouse-id/gatehouse/tenant/store"
 	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
+	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
 func (w *world) tenantCommand() *cobra.Command {
@@ -32,7 +33,7 @@ Otherwise the first start asks for it on a terminal, or generates one. Change it
 
 Other machines cannot reach the tenant without TLS (--tls-cert, --tls-key) or --behind-proxy.`,
 		Example: `  gatehouse tenant --data ./tenant --name "Example GmbH" --domain example.com`,
-		Args:    noArgs,
+		Args:    terminal.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if h.log, err = w.logger(cmd, slog.LevelInfo); err != nil {
 				return err

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/mirror"
@@ -38,7 +39,7 @@ Users need the columns userPrincipalName and displayName, groups need displayNam
 groupId (or group, a name) and memberId (or member, a user principal name).`,
 		Example: `  gatehouse tenant import --data ./tenant --sign-in azure-cli
   gatehouse tenant import --data ./tenant --users users.csv --groups groups.csv --members members.csv`,
-		Args: noArgs,
+		Args: terminal.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if s.half.log, err = w.logger(cmd, slog.LevelWarn); err != nil {
 				return err
@@ -59,12 +60,12 @@ groupId (or group, a name) and memberId (or member, a user principal name).`,
 func (w *world) importDirectory(ctx context.Context, s *importedDirectory) error {
 	fromFiles := s.files != mirror.Files{}
 	if mistakes := s.source.check(); !fromFiles && len(mistakes) > 0 {
-		return usageError{errors.Join(mistakes...)}
+		return terminal.UsageError{Err: errors.Join(mistakes...)}
 	}
 	password, give := w.env("GATEHOUSE_PERSON_PASSWORD")
 	if give {
 		if err := tenant.CheckPassword(password); err != nil { // before anything is imported
-			return usageError{fmt.Errorf("GATEHOUSE_PERSON_PASSWORD: %w", err)}
+			return terminal.UsageError{Err: fmt.Errorf("GATEHOUSE_PERSON_PASSWORD: %w", err)}
 		}
 	}
 	t, err := openTenant(ctx, &s.half, w.env, "", "", nil)
@@ -95,7 +96,7 @@ func (w *world) importDirectory(ctx context.Context, s *importedDirectory) error
 }
 
 func (w *world) readGraph(ctx context.Context, s *importedDirectory, t *tenant.Tenant) error {
-	from, err := s.source.client(ctx, outbound.Operator.Client(clientTimeout), w.say)
+	from, err := s.source.client(ctx, outbound.Operator.Client(administer.Timeout), w.say)
 	if err != nil {
 		return err
 	}

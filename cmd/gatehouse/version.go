@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"runtime/debug"
 
+	"github.com/gatehouse-id/gatehouse/terminal"
 	"github.com/spf13/cobra"
 )
 
@@ -72,7 +73,7 @@ func (w *world) versionCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  noArgs,
+		Args:  terminal.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			info, _ := debug.ReadBuildInfo()
 			v := describe(versionOutput{Version: version, Commit: commit, Date: date}, info)

@@ -1,4 +1,4 @@
-package main
+package administer
 
 import (
 	"context"
@@ -15,8 +15,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
-func (w *world) rolesCommand() *cobra.Command {
-	a := &administration{world: w}
+func (w World) roles() *cobra.Command {
+	a := &administration{World: w}
 	cmd := &cobra.Command{
 		Use:   "roles",
 		Short: "Show, check and provision the roles of permission sets in AWS accounts",
@@ -39,7 +39,7 @@ const accountFlag = "only the roles of this account (default: of all accounts)"
 func (a *administration) listRoles() *cobra.Command {
 	var account string
 	var drifted bool
-	cmd := a.command("list", "List the roles, and how they differ in IAM", noArgs,
+	cmd := a.command("list", "List the roles, and how they differ in IAM", terminal.NoArgs,
 		func(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
 			roles, err := c.Roles(cmd.Context(), account, drifted)
 			if err != nil {
@@ -62,7 +62,7 @@ func (a *administration) printRoles(roles []adminapi.RoleState) error {
 			if r.Reason != "" {
 				note = r.Reason
 			}
-			line(r.AccountID, r.PermissionSet, r.RoleName, r.Status, moment(r.CheckedAt), note)
+			line(r.AccountID, r.PermissionSet, r.RoleName, r.Status, Moment(r.CheckedAt), note)
 		}
 	})
 }
@@ -72,11 +72,11 @@ const patienceWithRoles = 10 * time.Minute //bound:wait the work on roles, by a 
 
 func (a *administration) checkRoles() *cobra.Command {
 	var account string
-	cmd := a.command("check", "Compare the roles with IAM now, and list the ones that differ", noArgs,
+	cmd := a.command("check", "Compare the roles with IAM now, and list the ones that differ", terminal.NoArgs,
 		func(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), patienceWithRoles)
 			defer cancel()
-			bar := terminal.Counter(a.err, "roles")
+			bar := terminal.Counter(a.Err, "roles")
 			different, err := c.CheckRoles(ctx, account, func(checked int) { _ = bar.Set(checked) })
 			_ = bar.Finish() // only a display
 			if err != nil {
@@ -99,7 +99,7 @@ func stillWorking(err error) error {
 func (a *administration) provisionRoles() *cobra.Command {
 	var account string
 	var all, dryRun bool
-	cmd := a.command("provision", "Update roles in IAM to match their permission sets", noArgs,
+	cmd := a.command("provision", "Update roles in IAM to match their permission sets", terminal.NoArgs,
 		func(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
 			stale, err := c.StaleRoles(cmd.Context(), account, all)
 			if err != nil {
@@ -110,7 +110,7 @@ func (a *administration) provisionRoles() *cobra.Command {
 			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), patienceWithRoles)
 			defer cancel()
-			bar := terminal.Counter(a.err, "roles")
+			bar := terminal.Counter(a.Err, "roles")
 			err = c.ProvisionAll(ctx, stale, func(done int) { _ = bar.Set(done) }) // only a display
 			return errors.Join(stillWorking(err), bar.Finish())
 		})
@@ -132,7 +132,7 @@ func (a *administration) roleTemplate() *cobra.Command {
 	var format string
 	var trust iam.Trust
 	cmd := a.command("template ACCOUNT", "Print what an AWS account must have in IAM, as a template",
-		oneArg("an account id"), func(cmd *cobra.Command, c *adminapi.Client, args []string) error {
+		terminal.OneArg("an account id"), func(cmd *cobra.Command, c *adminapi.Client, args []string) error {
 			found, err := c.AccountRoles(cmd.Context(), args[0])
 			if err != nil {
 				return err
@@ -154,7 +154,7 @@ func (a *administration) roleTemplate() *cobra.Command {
 			}
 			text, err := write()
 			if err == nil {
-				_, err = a.out.Write(text)
+				_, err = a.Out.Write(text)
 			}
 			return err
 		})
@@ -166,7 +166,7 @@ assignments of the account change.`
   gatehouse roles template 111122223333 --format terraform > gatehouse.tf.json`
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		if format != formatCloudFormation && format != formatTerraform {
-			return usageError{fmt.Errorf("--format %q: want cloudformation or terraform", format)}
+			return terminal.UsageError{Err: fmt.Errorf("--format %q: want cloudformation or terraform", format)}
 		}
 		return nil
 	}

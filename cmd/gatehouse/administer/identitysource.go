@@ -1,4 +1,4 @@
-package main
+package administer
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
-func (w *world) identitySourceCommand() *cobra.Command {
-	a := &administration{world: w}
+func (w World) identitySource() *cobra.Command {
+	a := &administration{World: w}
 	cmd := &cobra.Command{
 		Use:   "identity-source",
 		Short: "Show where users sign in, undo a change, and manage the identity provider's certificates",
@@ -30,23 +30,23 @@ provider's signatures.`,
 	}
 	a.flags(cmd)
 	idpInitiated := a.command("idp-initiated on|off",
-		"Allow sign-in to start at the identity provider, or only at the access portal", oneArg("on or off"),
+		"Allow sign-in to start at the identity provider, or only at the access portal", terminal.OneArg("on or off"),
 		a.allowIdPInitiated)
 	idpInitiated.ValidArgs = []string{"on", "off"}
 	cmd.AddCommand(
-		a.command("show", "Show the identity source and the certificates", noArgs, a.showSource),
+		a.command("show", "Show the identity source and the certificates", terminal.NoArgs, a.showSource),
 		a.confirmed(
-			"undo", "Restore the identity source and settings from before the last change", noArgs,
+			"undo", "Restore the identity source and settings from before the last change", terminal.NoArgs,
 			"ACCEPT", "Users will sign in where they did before the last change.", "The identity source is restored.",
 			func(ctx context.Context, c *adminapi.Client, _ []string, typed string) error {
 				return c.UndoIdentitySourceChange(ctx, typed)
 			},
 		),
 		a.command("add-certificate FILE", "Also accept signatures that another certificate verifies",
-			oneArg("a PEM file"), a.addCertificate),
+			terminal.OneArg("a PEM file"), a.addCertificate),
 		a.confirmed(
 			"delete-certificate ID", "Stop accepting signatures that a certificate verifies",
-			oneArg("a certificate's thumbprint"),
+			terminal.OneArg("a certificate's thumbprint"),
 			"DELETE", "The center will refuse responses that only this certificate verifies.",
 			"The certificate is deleted.",
 			func(ctx context.Context, c *adminapi.Client, args []string, typed string) error {
@@ -56,7 +56,7 @@ provider's signatures.`,
 		idpInitiated,
 		a.command("rehearse USERNAME",
 			"Create a link to test sign-in at an uploaded identity provider that is not enabled",
-			oneArg("a user name"), a.rehearse),
+			terminal.OneArg("a user name"), a.rehearse),
 	)
 	return cmd
 }
@@ -70,7 +70,7 @@ func (a *administration) confirmed(
 	var typed string
 	cmd := a.command(use, short, args, func(cmd *cobra.Command, c *adminapi.Client, args []string) (err error) {
 		if typed == "" {
-			typed, err = a.ask(warning + " Type " + word + ": ")
+			typed, err = terminal.Ask(a.In, a.Err, warning+" Type "+word+": ")
 		}
 		if err != nil {
 			return err
@@ -106,7 +106,7 @@ func (a *administration) showSource(cmd *cobra.Command, c *adminapi.Client, _ []
 		}{d.IdentitySource, d.UndoUntil, d.IdPInitiatedSignIn, configurations, certificates}, "", nil)
 	}
 	fmt.Fprintf(
-		a.out, "Users sign in at: %s\n",
+		a.Out, "Users sign in at: %s\n",
 		map[string]string{
 			adminapi.SourceDirectory: "the built-in directory",
 			adminapi.SourceExternal:  "an external identity provider",
@@ -114,20 +114,20 @@ func (a *administration) showSource(cmd *cobra.Command, c *adminapi.Client, _ []
 	)
 	for _, i := range configurations {
 		fmt.Fprintf(
-			a.out, "%s: %s, %s\n", strings.ToLower(i.Status), terminal.Inline(i.EntityID),
+			a.Out, "%s: %s, %s\n", strings.ToLower(i.Status), terminal.Inline(i.EntityID),
 			terminal.Inline(i.SignInURL),
 		)
 	}
 	if d.IdPInitiatedSignIn != nil && !*d.IdPInitiatedSignIn {
-		fmt.Fprintln(a.out, requestsOnly)
+		fmt.Fprintln(a.Out, requestsOnly)
 	}
 	if d.UndoUntil != nil {
-		fmt.Fprintf(a.out, "The last change can be undone until %s.\n", moment(d.UndoUntil))
+		fmt.Fprintf(a.Out, "The last change can be undone until %s.\n", Moment(d.UndoUntil))
 	}
 	if len(certificates) == 0 {
 		return nil
 	}
-	fmt.Fprintln(a.out)
+	fmt.Fprintln(a.Out)
 	return a.print(nil, "CERTIFICATE\tVALID UNTIL\tDAYS LEFT\tSUBJECT", func(line func(...any)) {
 		for _, i := range certificates {
 			line(
@@ -143,7 +143,7 @@ const requestsOnly = "Users must start at the access portal: the center refuses 
 func (a *administration) allowIdPInitiated(cmd *cobra.Command, c *adminapi.Client, args []string) error {
 	done := map[string]string{"on": "Users may start at the identity provider.", "off": requestsOnly}[args[0]]
 	if done == "" {
-		return usageError{fmt.Errorf("want on or off, not %q", args[0])}
+		return terminal.UsageError{Err: fmt.Errorf("want on or off, not %q", args[0])}
 	}
 	return a.done(c.AllowIdPInitiated(cmd.Context(), args[0] == "on"), done)
 }
@@ -165,7 +165,7 @@ func (a *administration) rehearse(cmd *cobra.Command, c *adminapi.Client, args [
 		return a.print(struct{ UserName, Link string }{args[0], link}, "", nil)
 	}
 	fmt.Fprintf(
-		a.out,
+		a.Out,
 		"Open this link in a browser within an hour and sign in as the user. It changes nothing and opens no "+
 			"session:\n\n  %s\n",
 		link,

@@ -1,9 +1,15 @@
-package main
+// Package administer has the commands that administer a running center over its API: accounts,
+// keys, tokens, roles, rules, the identity source, and why a request was refused. They are flags
+// and words; what they do is the API's.
+//
+// It may import adminapi, center, center/iam, outbound and terminal.
+package administer
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"text/tabwriter"
@@ -16,13 +22,34 @@ import (
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
-// clientTimeout bounds how long a command waits for one answer of a server.
-const clientTimeout = time.Minute //bound:wait an answer, by a command
+// World is what a command sees of the world outside.
+type World struct {
+	In       io.Reader
+	Out, Err io.Writer // terminal.Writers, since what they are given may come from outside
+	Env      func(string) (string, bool)
+}
 
-// centerAddress is where a center's API is, and the access key to call it with.
-type centerAddress struct{ url, region, keyID, secret string }
+// Explainer adds to explain what the API of a center cannot tell: how a person is provisioned.
+type Explainer struct {
+	Flags  func(*cobra.Command)
+	Person func(cmd *cobra.Command, name string, asJSON bool) error
+}
 
-func (a *centerAddress) flags(cmd *cobra.Command) {
+// Commands are all commands that administer a center.
+func Commands(w World, e Explainer) []*cobra.Command {
+	return []*cobra.Command{
+		w.accounts(), w.roles(), w.rules(), w.accessKeys(), w.scimTokens(), w.explain(e), w.identitySource(),
+	}
+}
+
+// Timeout bounds how long a command waits for one answer of a server.
+const Timeout = time.Minute //bound:wait an answer, by a command
+
+// Address is where a center's API is, and the access key to call it with.
+type Address struct{ url, region, keyID, secret string }
+
+// Flags adds the flags of an address.
+func (a *Address) Flags(cmd *cobra.Command) {
 	f := cmd.PersistentFlags()
 	f.StringVar(&a.url, "center-url", "http://127.0.0.1:8080", "the center's URL")
 	f.StringVar(
@@ -32,8 +59,8 @@ func (a *centerAddress) flags(cmd *cobra.Command) {
 	f.StringVar(&a.secret, "secret-access-key", "", "secret of the access key (default: AWS_SECRET_ACCESS_KEY)")
 }
 
-// client returns a client, and every mistake in the settings.
-func (a *centerAddress) client(env func(string) (string, bool), using *http.Client) (*adminapi.Client, []error) {
+// Client returns a client, and every mistake in the settings.
+func (a *Address) Client(env func(string) (string, bool), using *http.Client) (*adminapi.Client, []error) {
 	for _, or := range []struct {
 		value *string
 		name  string
@@ -66,15 +93,15 @@ func (a *centerAddress) client(env func(string) (string, bool), using *http.Clie
 
 // administration is a command with subcommands that call a center's API.
 type administration struct {
-	*world
-	address centerAddress
+	World
+	address Address
 	asJSON  bool
 }
 
 func (a *administration) client() (*adminapi.Client, error) {
-	c, mistakes := a.address.client(a.env, outbound.Operator.Client(clientTimeout))
+	c, mistakes := a.address.Client(a.Env, outbound.Operator.Client(Timeout))
 	if len(mistakes) > 0 {
-		return nil, usageError{errors.Join(mistakes...)}
+		return nil, terminal.UsageError{Err: errors.Join(mistakes...)}
 	}
 	return c, nil
 }
@@ -82,11 +109,11 @@ func (a *administration) client() (*adminapi.Client, error) {
 // print prints v as JSON where that was asked for, or by rows in columns.
 func (a *administration) print(v any, header string, rows func(line func(...any))) error {
 	if a.asJSON {
-		e := json.NewEncoder(a.out)
+		e := json.NewEncoder(a.Out)
 		e.SetIndent("", "  ")
 		return e.Encode(v)
 	}
-	t := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
+	t := tabwriter.NewWriter(a.Out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(t, header)
 	rows(func(columns ...any) {
 		texts := make([]string, len(columns))
@@ -98,17 +125,8 @@ func (a *administration) print(v any, header string, rows func(line func(...any)
 	return t.Flush()
 }
 
-// oneArg demands exactly one argument.
-func oneArg(what string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != 1 {
-			return usageError{fmt.Errorf("%q takes %s, but got %d arguments", cmd.CommandPath(), what, len(args))}
-		}
-		return nil
-	}
-}
-
-func moment(t *time.Time) string {
+// Moment shows a time in the columns of a table.
+func Moment(t *time.Time) string {
 	if t == nil {
 		return "never"
 	}
@@ -135,8 +153,8 @@ func (a *administration) command(
 
 // flags adds the flags that all of an administration's commands take, and their help.
 func (a *administration) flags(cmd *cobra.Command) {
-	cmd.Args = noArgs
+	cmd.Args = terminal.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-	a.address.flags(cmd)
+	a.address.Flags(cmd)
 	cmd.PersistentFlags().BoolVar(&a.asJSON, "json", false, "print JSON")
 }

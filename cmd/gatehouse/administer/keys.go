@@ -1,4 +1,4 @@
-package main
+package administer
 
 import (
 	"errors"
@@ -9,10 +9,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
-func (w *world) accessKeysCommand() *cobra.Command {
-	a := &administration{world: w}
+func (w World) accessKeys() *cobra.Command {
+	a := &administration{World: w}
 	cmd := &cobra.Command{
 		Use:   "access-keys",
 		Short: "List, create, disable and delete the access keys of a center",
@@ -26,9 +27,9 @@ user-administrator users, groups and memberships, read-only nothing.`,
   gatehouse access-keys disable AKIA…`,
 	}
 	a.flags(cmd)
-	id := oneArg("an access key id")
+	id := terminal.OneArg("an access key id")
 	cmd.AddCommand(
-		a.command("list", "List the access keys with their last use", noArgs, a.listAccessKeys),
+		a.command("list", "List the access keys with their last use", terminal.NoArgs, a.listAccessKeys),
 		a.createAccessKey(),
 		a.command("enable ID", "Enable an access key", id, a.setAccessKey(adminapi.KeyActive, "enabled")),
 		a.command(
@@ -50,7 +51,7 @@ func (a *administration) listAccessKeys(cmd *cobra.Command, c *adminapi.Client, 
 	return a.print(keys, "ACCESS KEY ID\tFOR\tROLE\tSTATUS\tLAST USED\tWHERE", func(line func(...any)) {
 		for _, k := range keys {
 			where := strings.TrimSpace(k.LastUsedService + " " + k.LastUsedAddress)
-			line(k.AccessKeyID, k.UserName, k.Role, k.Status, moment(k.LastUsedDate), where)
+			line(k.AccessKeyID, k.UserName, k.Role, k.Status, Moment(k.LastUsedDate), where)
 		}
 	})
 }
@@ -58,7 +59,8 @@ func (a *administration) listAccessKeys(cmd *cobra.Command, c *adminapi.Client, 
 func (a *administration) createAccessKey() *cobra.Command {
 	var role string
 	cmd := a.command(
-		"create NAME", "Create an access key and print its secret once", oneArg("the name of a person or a program"),
+		"create NAME", "Create an access key and print its secret once",
+		terminal.OneArg("the name of a person or a program"),
 		func(cmd *cobra.Command, c *adminapi.Client, args []string) error {
 			k, err := c.CreateAccessKey(cmd.Context(), args[0], role)
 			if err != nil {
@@ -68,7 +70,7 @@ func (a *administration) createAccessKey() *cobra.Command {
 				return a.print(k, "", nil)
 			}
 			_, err = fmt.Fprintf(
-				a.out,
+				a.Out,
 				"Gatehouse shows the secret only once.\n\n  export AWS_ACCESS_KEY_ID=%s\n  export "+
 					"AWS_SECRET_ACCESS_KEY=%s\n",
 				k.AccessKeyID, k.SecretAccessKey,
@@ -90,13 +92,13 @@ func (a *administration) setAccessKey(
 // done says what was done, unless it was not.
 func (a *administration) done(err error, words string, args ...any) error {
 	if err == nil {
-		fmt.Fprintf(a.err, words+"\n", args...)
+		fmt.Fprintf(a.Err, words+"\n", args...)
 	}
 	return err
 }
 
-func (w *world) scimTokensCommand() *cobra.Command {
-	a := &administration{world: w}
+func (w World) scimTokens() *cobra.Command {
+	a := &administration{World: w}
 	cmd := &cobra.Command{
 		Use:   "scim-tokens",
 		Short: "List, create and revoke the SCIM access tokens of a center",
@@ -113,9 +115,11 @@ other client.`,
 	}
 	a.flags(cmd)
 	cmd.AddCommand(
-		a.command("list", "List the access tokens with their last use", noArgs, a.listTokens),
+		a.command("list", "List the access tokens with their last use", terminal.NoArgs, a.listTokens),
 		a.createToken(),
-		a.command("delete TOKEN_ID", "Revoke an access token immediately", oneArg("a token id"), a.deleteToken),
+		a.command(
+			"delete TOKEN_ID", "Revoke an access token immediately", terminal.OneArg("a token id"), a.deleteToken,
+		),
 	)
 	return cmd
 }
@@ -146,14 +150,14 @@ func (a *administration) listTokens(cmd *cobra.Command, c *adminapi.Client, _ []
 	return a.print(tokens, "TOKEN ID\tPROFILE\tEXPIRES\tDAYS LEFT\tLAST USED\tFROM", func(line func(...any)) {
 		for _, k := range tokens {
 			left := int(time.Until(k.ExpirationTime).Hours() / 24)
-			line(k.TokenID, k.Profile, moment(&k.ExpirationTime), left, moment(k.LastUsedTime), k.LastUsedAddress)
+			line(k.TokenID, k.Profile, Moment(&k.ExpirationTime), left, Moment(k.LastUsedTime), k.LastUsedAddress)
 		}
 	})
 }
 
 func (a *administration) createToken() *cobra.Command {
 	var profile string
-	cmd := a.command("create", "Create an access token and print it once", noArgs,
+	cmd := a.command("create", "Create an access token and print it once", terminal.NoArgs,
 		func(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
 			at, err := endpoint(cmd, c)
 			if err != nil {
@@ -166,8 +170,8 @@ func (a *administration) createToken() *cobra.Command {
 			if a.asJSON {
 				return a.print(token, "", nil)
 			}
-			fmt.Fprintf(a.err, "Gatehouse shows the token only once. SCIM endpoint: %s\n", at.ScimEndpoint)
-			_, err = fmt.Fprintln(a.out, token.Value)
+			fmt.Fprintf(a.Err, "Gatehouse shows the token only once. SCIM endpoint: %s\n", at.ScimEndpoint)
+			_, err = fmt.Fprintln(a.Out, token.Value)
 			return err
 		})
 	cmd.Flags().StringVar(&profile, "profile", "aws", "aws or standard")

@@ -1,4 +1,4 @@
-package main
+package administer
 
 import (
 	"context"
@@ -15,8 +15,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
-func (w *world) accountsCommand() *cobra.Command {
-	a := &administration{world: w}
+func (w World) accounts() *cobra.Command {
+	a := &administration{World: w}
 	cmd := &cobra.Command{
 		Use:   "accounts",
 		Short: "List and import the AWS accounts of a center",
@@ -25,7 +25,7 @@ func (w *world) accountsCommand() *cobra.Command {
   gatehouse accounts import accounts.csv`,
 	}
 	a.flags(cmd)
-	list := a.command("list", "List the accounts", noArgs,
+	list := a.command("list", "List the accounts", terminal.NoArgs,
 		func(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
 			all, err := c.Accounts(cmd.Context())
 			if err != nil {
@@ -39,7 +39,7 @@ func (w *world) accountsCommand() *cobra.Command {
 
 func (a *administration) importAccounts() *cobra.Command {
 	var dryRun bool
-	cmd := a.command("import FILE", "Add and change accounts from a file", oneArg("a file"),
+	cmd := a.command("import FILE", "Add and change accounts from a file", terminal.OneArg("a file"),
 		func(cmd *cobra.Command, c *adminapi.Client, args []string) error {
 			wanted, err := readAccounts(cmd.InOrStdin(), args[0])
 			if err != nil {
@@ -52,7 +52,7 @@ func (a *administration) importAccounts() *cobra.Command {
 			if err := a.printChanges(changes); err != nil || dryRun {
 				return err
 			}
-			bar := terminal.Counter(a.err, "accounts")
+			bar := terminal.Counter(a.Err, "accounts")
 			err = c.ApplyAccounts(cmd.Context(), changes, func(done int) { _ = bar.Set(done) }) // only a display
 			return errors.Join(err, bar.Finish())
 		})
@@ -68,11 +68,11 @@ const importTimeout = time.Hour //bound:wait an organization to be read, by a co
 // syncAccounts has a center that was started with --organizations read its organization now.
 func (a *administration) syncAccounts() *cobra.Command {
 	var dryRun, force bool
-	cmd := a.command("sync", "Read AWS Organizations now", noArgs,
+	cmd := a.command("sync", "Read AWS Organizations now", terminal.NoArgs,
 		func(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), importTimeout)
 			defer cancel()
-			bar := terminal.Counter(a.err, "accounts")
+			bar := terminal.Counter(a.Err, "accounts")
 			done, err := c.ImportOrganization(ctx, dryRun, force, func(read int) { _ = bar.Set(read) })
 			_ = bar.Finish()
 			if err != nil {
@@ -82,7 +82,7 @@ func (a *administration) syncAccounts() *cobra.Command {
 				return err
 			}
 			if more := done.Total - len(done.Changes); more > 0 && !a.asJSON {
-				fmt.Fprintf(a.out, "and %d more\n", more)
+				fmt.Fprintf(a.Out, "and %d more\n", more)
 			}
 			if done.Error != "" {
 				return errors.New(done.Error)

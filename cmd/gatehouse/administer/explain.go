@@ -1,8 +1,7 @@
-package main
+package administer
 
 import (
 	"fmt"
-	"log/slog"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -10,9 +9,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
-func (w *world) explainCommand() *cobra.Command {
-	a := &administration{world: w}
-	s := &syncSettings{}
+func (w World) explain(e Explainer) *cobra.Command {
+	a := &administration{World: w}
 	cmd := &cobra.Command{
 		Use:   "explain REFERENCE|USER",
 		Short: "Show why a request was refused or how a person is provisioned, and what to do",
@@ -28,15 +26,10 @@ and changes nothing.`,
   gatehouse explain 019abcde-0123-7abc-8def-0123456789ab --json
   gatehouse explain ada@example.com --login-url https://login.microsoftonline.com/TENANT_ID \
     --client-id CLIENT_ID --to https://scim…`,
-		Args: oneArg("a reference or a user principal name"),
+		Args: terminal.OneArg("a reference or a user principal name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if strings.Contains(args[0], "@") {
-				s.asJSON = a.asJSON
-				log, err := w.logger(cmd, slog.LevelWarn)
-				if err != nil {
-					return err
-				}
-				return w.explainPerson(cmd.Context(), s, args[0], log)
+				return e.Person(cmd, args[0], a.asJSON)
 			}
 			c, err := a.client()
 			if err != nil {
@@ -49,33 +42,33 @@ and changes nothing.`,
 				}
 				return err
 			}
-			for _, e := range events {
+			for _, event := range events {
 				fmt.Fprintf(
-					a.out, "%s  %s %s\n", e.EventTime.UTC().Format("2006-01-02 15:04:05 UTC"),
-					terminal.Inline(e.EventName),
-					e.Result,
+					a.Out, "%s  %s %s\n", event.EventTime.UTC().Format("2006-01-02 15:04:05 UTC"),
+					terminal.Inline(event.EventName),
+					event.Result,
 				)
 				for _, line := range [][2]string{
-					{"by", e.ActorType + " " + e.ActorName},
-					{"from", e.SourceIPAddress},
-					{"subject", e.Subject},
-					{"why", e.What},
-					{"check", e.Check},
-					{"expected", e.Expected},
-					{"received", e.Received},
-					{"detail", e.Detail},
-					{"to do", e.Remedy},
+					{"by", event.ActorType + " " + event.ActorName},
+					{"from", event.SourceIPAddress},
+					{"subject", event.Subject},
+					{"why", event.What},
+					{"check", event.Check},
+					{"expected", event.Expected},
+					{"received", event.Received},
+					{"detail", event.Detail},
+					{"to do", event.Remedy},
 				} {
 					if line[1] != "" {
-						fmt.Fprintf(a.out, "  %-9s %s\n", line[0], terminal.Inline(line[1]))
+						fmt.Fprintf(a.Out, "  %-9s %s\n", line[0], terminal.Inline(line[1]))
 					}
 				}
 			}
 			return nil
 		},
 	}
-	a.address.flags(cmd)
-	s.flags(cmd)
+	a.address.Flags(cmd)
+	e.Flags(cmd)
 	cmd.PersistentFlags().BoolVar(&a.asJSON, "json", false, "print JSON")
 	return cmd
 }

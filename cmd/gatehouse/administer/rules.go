@@ -1,4 +1,4 @@
-package main
+package administer
 
 import (
 	"errors"
@@ -8,10 +8,11 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
-func (w *world) rulesCommand() *cobra.Command {
-	a := &administration{world: w}
+func (w World) rules() *cobra.Command {
+	a := &administration{World: w}
 	cmd := &cobra.Command{
 		Use:   "rules",
 		Short: "Assign permission sets in all accounts of an organizational unit, or with a tag",
@@ -26,7 +27,9 @@ assignments and refuses to delete them.`,
 	}
 	a.flags(cmd)
 	cmd.AddCommand(
-		a.command("list", "List the rules", noArgs, func(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
+		a.command("list", "List the rules", terminal.NoArgs, func(
+			cmd *cobra.Command, c *adminapi.Client, _ []string,
+		) error {
 			rules, err := c.Rules(cmd.Context())
 			if err != nil {
 				return err
@@ -34,7 +37,7 @@ assignments and refuses to delete them.`,
 			return a.printRules(rules)
 		}),
 		a.createRule(),
-		a.command("delete RULE", "Delete a rule and the assignments that it made", oneArg("a rule's id"),
+		a.command("delete RULE", "Delete a rule and the assignments that it made", terminal.OneArg("a rule's id"),
 			func(cmd *cobra.Command, c *adminapi.Client, args []string) error {
 				return c.DeleteRule(cmd.Context(), args[0])
 			}),
@@ -57,7 +60,7 @@ func (a *administration) printRules(rules []adminapi.Rule) error {
 func (a *administration) createRule() *cobra.Command {
 	var unit, tag, set, user, group string
 	var dryRun bool
-	cmd := a.command("create", "Create a rule and its assignments", noArgs,
+	cmd := a.command("create", "Create a rule and its assignments", terminal.NoArgs,
 		func(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
 			rule := adminapi.Rule{
 				Unit:             unit,
@@ -88,11 +91,11 @@ func (a *administration) createRule() *cobra.Command {
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		switch {
 		case (unit == "") == (tag == ""):
-			return usageError{errors.New("want exactly one of --unit and --tag")}
+			return terminal.UsageError{Err: errors.New("want exactly one of --unit and --tag")}
 		case (user == "") == (group == ""):
-			return usageError{errors.New("want exactly one of --user and --group")}
+			return terminal.UsageError{Err: errors.New("want exactly one of --user and --group")}
 		case set == "":
-			return usageError{errors.New("--permission-set is missing")}
+			return terminal.UsageError{Err: errors.New("--permission-set is missing")}
 		}
 		return nil
 	}

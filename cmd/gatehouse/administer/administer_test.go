@@ -1,0 +1,134 @@
+package administer_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
+	"github.com/gatehouse-id/gatehouse/terminal"
+)
+
+// office is where somebody calls the commands, with a key of a center that serves.
+type office struct {
+	*testing.T
+	env map[string]string
+}
+
+func newOffice(t *testing.T) (*office, *centertest.Server) {
+	t.Helper()
+	s := centertest.Serve(t)
+	admin := s.Admin()
+	return &office{t, map[string]string{
+		"AWS_REGION":            admin.Region,
+		"AWS_ACCESS_KEY_ID":     admin.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY": admin.SecretAccessKey,
+		"CENTER_URL":            admin.URL,
+	}}, s
+}
+
+// call runs a command line; typed is what the person types.
+func (o *office) call(typed string, line ...string) (out, said string, err error) {
+	o.Helper()
+	var shown, told bytes.Buffer
+	world := administer.World{In: strings.NewReader(typed), Out: &shown, Err: &told,
+		Env: func(name string) (string, bool) { v, ok := o.env[name]; return v, ok }}
+	root := &cobra.Command{Use: "gatehouse", SilenceUsage: true, SilenceErrors: true}
+	root.AddCommand(administer.Commands(world, administer.Explainer{
+		Flags:  func(*cobra.Command) {},
+		Person: func(*cobra.Command, string, bool) error { return errors.New("nobody asked for a person") },
+	})...)
+	root.SetOut(&shown)
+	root.SetErr(&told)
+	root.SetArgs(append(line, "--center-url", o.env["CENTER_URL"]))
+	err = root.ExecuteContext(o.Context())
+	return shown.String(), told.String(), err
+}
+
+// want runs a command line that must work, and looks for words in what it printed.
+func (o *office) want(words string, line ...string) string {
+	o.Helper()
+	out, said, err := o.call("", line...)
+	if err != nil || !strings.Contains(out+said, words) {
+		o.Errorf("%v: %v; want %q in %q and %q", line, err, words, out, said)
+	}
+	return out
+}
+
+func TestACenterIsAdministeredFromTheCommandLine(t *testing.T) {
+	o, s := newOffice(t)
+	file := filepath.Join(t.TempDir(), "accounts.csv")
+	if err := os.WriteFile(file, []byte("id,name,email\n111122223333,Production,p@example.com\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.want("Production", "accounts", "import", file, "--dry-run")
+	if out := o.want("", "accounts", "list"); strings.Contains(out, "Production") {
+		t.Errorf("a dry run has written: %s", out)
+	}
+	o.want("Production", "accounts", "import", file)
+	o.want("p@example.com", "accounts", "list")
+
+	var key struct {
+		AccessKeyID string `json:"AccessKeyId"`
+	}
+	made := o.want("", "access-keys", "create", "terraform", "--role", "read-only", "--json")
+	if err := json.Unmarshal([]byte(made), &key); err != nil || key.AccessKeyID == "" {
+		t.Fatalf("the new key is %q, %v", made, err)
+	}
+	o.want("terraform", "access-keys", "list")
+	o.want("disabled", "access-keys", "disable", key.AccessKeyID)
+	o.want("deleted", "access-keys", "delete", key.AccessKeyID)
+
+	s.SCIM(center.ProfileAWS) // automatic provisioning is on
+	token := strings.TrimSpace(o.want("only once", "scim-tokens", "create"))
+	if len(token) < 20 {
+		t.Errorf("the token is %q", token)
+	}
+	o.want("never", "scim-tokens", "list")
+	o.want("AWSTemplateFormatVersion", "roles", "template", "111122223333")
+	o.want("", "rules", "list")
+	o.want("Users sign in at", "identity-source", "show")
+
+	event := s.LastEvent()
+	o.want(event.Action, "explain", event.Actor.RequestID)
+}
+
+func TestMistakesOfUsageAreToldApart(t *testing.T) {
+	o, _ := newOffice(t)
+	for want, line := range map[string][]string{
+		"takes no arguments":          {"accounts", "list", "more"},
+		"takes a file":                {"accounts", "import"},
+		"exactly one of --unit":       {"rules", "create"},
+		"want cloudformation":         {"roles", "template", "111122223333", "--format", "yaml"},
+		"want on or off":              {"identity-source", "idp-initiated", "perhaps"},
+		"takes an access key id":      {"access-keys", "delete"},
+		"a reference or a user princ": {"explain"},
+	} {
+		var usage terminal.UsageError
+		if _, _, err := o.call("", line...); !errors.As(err, &usage) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v; want a mistake of usage with %q", line, err, want)
+		}
+	}
+	o.env["AWS_SECRET_ACCESS_KEY"] = ""
+	var usage terminal.UsageError
+	if _, _, err := o.call("", "accounts", "list"); !errors.As(err, &usage) {
+		t.Errorf("without a secret: %v", err)
+	}
+}
+
+// TestAChangeAsksForAWord types the wrong word: the center refuses, and nothing changes.
+func TestAChangeAsksForAWord(t *testing.T) {
+	o, _ := newOffice(t)
+	_, said, err := o.call("yes\n", "identity-source", "undo")
+	if err == nil || !strings.Contains(said, "Type ") {
+		t.Errorf("undo said %q, %v", said, err)
+	}
+}
