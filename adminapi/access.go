@@ -138,7 +138,7 @@ const (
 	RoleChanged  = "CHANGED"  // the permission set was changed since it was provisioned
 	RoleDrifted  = "DRIFTED"  // somebody changed it in IAM
 	RoleWorking  = "WORKING"  // it is being made or brought up to date
-	RoleRetiring = "RETIRING" // nobody has it any more, and it is being removed
+	RoleRetiring = "RETIRING" // no one has it anymore, and it is being removed
 )
 
 // ProvisionRolesInput names a permission set to bring to an account, or ("") to all where it is

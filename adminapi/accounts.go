@@ -92,8 +92,7 @@ func accountsOfCSV(data []byte) ([]Account, error) {
 }
 
 // CompareAccounts says what the wanted accounts add and change at the center. Accounts that are not
-// among them stay as they are, and so does what no file tells of: units, and tags unless it has
-// some.
+// among them do not change. Neither do units, nor tags unless the file has some.
 func (c *Client) CompareAccounts(ctx context.Context, wanted []Account) ([]AccountChange, error) {
 	there, err := c.Accounts(ctx)
 	if err != nil {

@@ -10,8 +10,8 @@ const subscriberBits = 64
 const maxForeignAddress = 64 //bound:text an address of a client that is none, in bytes
 
 // Neighborhood is the name under which a client's address is counted: an IPv4 address is itself,
-// also where it is written as IPv6, and an IPv6 address is its /64, since whoever has one address
-// of it has 2^64. Text that is no address stays as it is, up to 64 bytes of it.
+// even if it is written as IPv6, and an IPv6 address is its /64, since a subscriber with one
+// address of it has 2^64. Text that is not an address is kept, up to 64 bytes of it.
 func Neighborhood(address string) string {
 	ip, err := netip.ParseAddr(address)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Retention is how long events are kept; 0 is for ever. Refusals of strangers are kept no longer
+// Retention is how long events are kept; 0 is forever. Refusals of strangers are kept no longer
 // than everything else.
 type Retention struct {
 	Events   time.Duration

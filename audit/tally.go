@@ -21,14 +21,14 @@ const (
 )
 
 // How many refusals of one sender who is known, such as a person who is signed in or an access key,
-// get lines of their own: that many in a minute, on the average, of which what is not used is
-// saved. Who is known is fewer, and what they try matters more; but each could fill a disk too.
+// get lines of their own: that many in a minute, on the average, and what is not used is saved.
+// Known senders are fewer, and what they try matters more, but each could fill a disk too.
 const (
 	ownOfKnown      = 10  //bound:rows events of refusals of one person, key or program in a minute, on the average
 	ownOfKnownSaved = 120 //bound:rows those in one minute, after quiet ones
 )
 
-// How many kinds of refusal are counted apart, of strangers and of who is known, and how many of
+// How many kinds of refusal are counted apart, of strangers and of known senders, and how many of
 // them, the most frequent, get a line at the end of the minute. One more line has the sum of the
 // rest.
 const (
@@ -41,12 +41,12 @@ const SeveralKinds = "SeveralRefusals"
 
 // Tally counts refusals. The first of them in a minute are events as all others, so that the
 // reference on somebody's error page leads to one. What comes after them from the same neighborhood
-// or the same sender is counted, and leaves one line at the end of the minute: whoever can make
-// this program write something could otherwise fill the disk. The zero value is ready. It counts
+// or the same sender is counted, and leaves one line at the end of the minute: otherwise, anyone
+// who can make this program write something could fill the disk. The zero value is ready. It counts
 // what this process refuses.
 //
-// Strangers and who is known are counted apart: a flood of strangers hides nothing of what somebody
-// who is known was refused.
+// Strangers and known senders are counted separately: a flood of strangers does not hide the
+// refusals of a known sender.
 type Tally struct {
 	mu        sync.Mutex
 	minute    time.Time // that is counted
@@ -159,7 +159,7 @@ func (t *Tally) admitKnown(kind refusal) bool {
 	return false
 }
 
-// Flush returns the lines of what was counted until now, and begins to count anew.
+// Flush returns the lines of what was counted until now, and starts counting again.
 func (t *Tally) Flush(now time.Time) []Event {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -10,7 +10,7 @@ type Lockout struct {
 }
 
 // The growing delay: the first freeFailures mistakes cost nothing, then the wait doubles from one
-// second to five minutes. It ends by itself, so that nobody can lock another person out for ever.
+// second to five minutes. It ends without help, so that nobody can lock another person out forever.
 const (
 	freeFailures = 4 //bound:rate wrong passwords or codes in a row that cost no wait
 	//bound:wait after wrong passwords or codes for one name, at the most

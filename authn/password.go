@@ -32,7 +32,7 @@ const (
 )
 
 // hashing bounds how many passwords are hashed at once, however many ask: the other processors are
-// for everybody else. Who is next is decided by Places.
+// for everybody else. Places decides who is next.
 var hashing = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
 
 // What a hash has used is garbage of 19 MiB, of which the collector would let as much lie as all

@@ -13,7 +13,7 @@ import (
 // Places is for.
 
 // Standing is what is known of somebody before the password is looked at. Each standing has places
-// of its own, and all of them get their turns, so that no number of strangers delays who is known
+// of its own, and all of them get their turns, so that no number of strangers delays a known person
 // for longer than a hash or two.
 type Standing uint8
 
@@ -32,8 +32,7 @@ type Applicant struct {
 	Name     string // whose password it is: only one attempt of a name is looked at at a time
 }
 
-// ErrBusy says that there is no place. The password was not looked at, and whoever sent it may try
-// again.
+// ErrBusy says that there is no place. The password was not checked, and the sender may try again.
 var ErrBusy = errors.New("too many passwords are being checked at the moment")
 
 // bound is how many may wait in one standing: in all, with one key (an address, or the name of
@@ -65,8 +64,8 @@ var bounds = [standings]bound{
 	Known:         {maxKnown, maxForOne, maxForOne},
 }
 
-// Places decides who is next. The standings take turns, and within one the addresses; who is known
-// has turns by name. Where a standing is full, an address that has few waiting takes the place of
+// Places decides who is next. The standings take turns, and within one the addresses; known people
+// have turns by name. Where a standing is full, an address that has few waiting takes the place of
 // one that has many.
 type Places struct {
 	mu     sync.Mutex
@@ -142,8 +141,8 @@ func (p *Places) Take(ctx context.Context, a Applicant) (leave func(), err error
 	return sync.OnceFunc(func() { p.leave(w) }), nil
 }
 
-// Pause is what whoever is turned away waits for the answer, as long as not too many do: who tries
-// again at once would take the processor from everybody.
+// Pause is how long an attempt that is turned away waits for its answer, unless too many do:
+// clients that retry at once would take the processor from everybody.
 func (p *Places) Pause(ctx context.Context) {
 	select {
 	case p.paused <- struct{}{}:

@@ -8,8 +8,8 @@ import (
 // private is the mode of a file that nobody else may read.
 const private = 0o600
 
-// PrivateFile opens a file to write it anew. Nobody else may read it from its first byte on, also
-// where it was there before with other rights.
+// PrivateFile opens a file to overwrite it. Nobody else may read it, from its first byte on, even
+// if it existed before with other permissions.
 func PrivateFile(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, private) // #nosec G304 -- named by the operator
 	if err != nil {
@@ -38,8 +38,8 @@ func WritePrivate(path string, data []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// KeepPrivate takes the rights of others to a file or a folder away. One that is not there is
-// nothing to be done about.
+// KeepPrivate removes the permissions of others on a file or a folder. A missing one is not an
+// error.
 func KeepPrivate(path string) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) {

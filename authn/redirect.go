@@ -10,8 +10,8 @@ import (
 )
 
 // RedirectURI is an address that a browser may be sent to with an answer: a redirect URI of OAuth,
-// an assertion consumer service, a page of an application. ParseRedirectURI is its only maker, so
-// whoever holds one knows which host the browser will ask.
+// an assertion consumer service, a page of an application. Only ParseRedirectURI makes one, so code
+// that holds one knows which host the browser will ask.
 //
 // Sources: RFC 6749, 3.1.2 (absolute, no fragment); RFC 8252, 7.3 and RFC 9700, 2.1 (compared as
 // text, but for the port of the loopback interface); Entra ID, "Redirect URI restrictions"; the

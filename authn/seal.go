@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// Secret is a value that must be kept as it is, but never shown: it prints as [hidden].
+// Secret is a value that must be kept in plain text, but never shown: it prints as [hidden].
 type Secret string
 
 // String hides the secret from logs and formatted output.

@@ -30,7 +30,7 @@ import (
 // MaxBody bounds the body of a request, in bytes.
 const MaxBody = 1 << 20 //bound:body an AWS request
 
-const maxQuery = 64 << 10 //bound:body an AWS request whose operation stands in its body, as those to STS
+const maxQuery = 64 << 10 //bound:body an AWS request whose operation is named in its body, such as those to STS
 
 // Caller is who signed a request.
 type Caller struct {
@@ -73,7 +73,7 @@ func (t *Timestamp) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Access is what an operation does. Whoever makes one must say it; the zero value is refused.
+// Access is what an operation does. Every operation must say it; the zero value is refused.
 type Access uint8
 
 // The kinds of access.
@@ -95,7 +95,7 @@ func Op[In, Out any](name string, access Access, fn func(context.Context, Caller
 }
 
 // OpOf is Op with the model's shape of the input, which a body must have. It panics when the shape
-// has a member that In has no field for: the operation would pass over what it says it knows.
+// has a member that In has no field for: the operation would ignore what it says it knows.
 func OpOf[In, Out any](name string, access Access, shape *Shape,
 	fn func(context.Context, Caller, In) (Out, error)) Operation {
 	if missing := shape.missing(reflect.TypeFor[In](), ""); missing != "" {
@@ -124,8 +124,8 @@ func OpOf[In, Out any](name string, access Access, shape *Shape,
 // Empty is the answer of operations that return nothing.
 type Empty struct{}
 
-// unknownMember is a member that an operation has no use for. AWS passes over it; here it is
-// refused, since it may be a control that the caller relies on.
+// unknownMember is a member that an operation has no use for. AWS ignores it; here it is refused,
+// since it may be a control that the caller relies on.
 type unknownMember struct{ path string }
 
 func (e *unknownMember) Error() string { return "the member " + e.path + " is not known" }
@@ -185,9 +185,9 @@ type Service struct {
 	Target      string // the prefix of X-Amz-Target, such as AWSIdentityStore
 	SigningName string // the service in the credential scope
 	Operations  []Operation
-	// Admit refuses a caller who may use no operation at all, known or not. It must be there.
+	// Admit refuses a caller who may use no operation at all, known or not. It is required.
 	Admit func(who Caller, operation string) error
-	// Authorize refuses a caller who may not use operations of a kind. It must be there.
+	// Authorize refuses a caller who may not use operations of a kind. It is required.
 	Authorize func(who Caller, operation string, access Access) error
 	// Answer maps an error of the domain to an error on the wire. It never returns nil.
 	Answer func(error) *Error
@@ -197,13 +197,13 @@ type Service struct {
 }
 
 // QueryOperation is one operation of a service that speaks the query protocol, and the parameters
-// that it knows besides Action and Version.
+// that it knows in addition to Action and Version.
 type QueryOperation struct {
 	Parameters []string
 	Call       func(ctx context.Context, who Caller, form url.Values) (result any, err error)
 }
 
-// onlyParameters refuses parameters that an operation does not know, or that stand twice.
+// onlyParameters refuses parameters that an operation does not know, or that are duplicated.
 func onlyParameters(form url.Values, known []string) error {
 	for name, values := range form {
 		if name != "Action" && name != "Version" && !slices.Contains(known, name) {

@@ -15,7 +15,7 @@ type AccountAccess struct {
 // AccessQuery selects accounts in which a user has a role, by own assignments and by groups.
 type AccessQuery struct {
 	User   UserID
-	Search string // part of the account's name, id or e-mail address, or of a role's name; ignores letter case
+	Search string // part of the account's name, id or email address, or of a role's name; ignores letter case
 	ByName bool   // in the order of names and skipped by Offset, instead of in the order of ids and after After
 	Offset int
 	After  string

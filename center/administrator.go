@@ -92,9 +92,9 @@ func checkAdministratorName(name string) error {
 	return checkText("name", name, maxUserName)
 }
 
-// SetAdministrator gives an administrator a password, and adds one who is not there yet: for who
-// runs the program. Whatever was opened with the password before ends. It fails with PasswordUnfit
-// or InvalidValue.
+// SetAdministrator gives an administrator a password, and adds one who is not there yet: for the
+// operator of the program. Everything that was opened with the old password ends. It fails with
+// PasswordUnfit or InvalidValue.
 func (c *Center) SetAdministrator(ctx context.Context, by audit.Actor, name, password string) error {
 	if err := CheckPassword(password); err != nil {
 		return c.Refuse(ctx, by, ActionSetAdministrator.String(), name, err)
@@ -120,8 +120,8 @@ func setAdministratorPassword(tx Tx, name, hash string, oneTime bool, kept strin
 }
 
 // AddAdministrator adds an administrator with a one-time password, which is returned here and never
-// again. Whoever signs in with it must set another: nobody chooses somebody else's password. It
-// fails with AdministratorTaken or InvalidValue.
+// again. It must be replaced at the next sign-in: nobody chooses somebody else's password. It fails
+// with AdministratorTaken or InvalidValue.
 func (c *Center) AddAdministrator(ctx context.Context, by audit.Actor, name string) (authn.Secret, error) {
 	password := NewPassword()
 	leave, err := c.place(ctx, by.Name)
@@ -307,8 +307,8 @@ func administratorNamed(name string) func(Reader) (string, error) {
 	}
 }
 
-// AdministratorPasswordIs says whether a password is the one that an administrator has. Nothing
-// counts towards the lock-out: it is for who runs the program.
+// AdministratorPasswordIs says whether a password is the one that an administrator has. It does not
+// count towards the lock-out: it is for the operator of the program.
 func (c *Center) AdministratorPasswordIs(ctx context.Context, name, password string) (same bool, err error) {
 	err = c.Store.View(ctx, func(r Reader) error {
 		stored, err := r.Password(AdministratorPrincipal(name))

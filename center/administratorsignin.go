@@ -10,9 +10,9 @@ import (
 )
 
 // SignInAdministrator checks an administrator's password and goes on to what is needed next:
-// another password in place of a one-time one, a second factor who has registered one, and then a
-// console session. It fails with SignInBusy, and with SignInFailed or SignInLocked, between which
-// nobody outside may tell. The further steps are those of users: SignInWithNewPassword,
+// another password in place of a one-time one, a second factor if one is registered, and then a
+// console session. It fails with SignInBusy, and with SignInFailed or SignInLocked, which must look
+// the same to the outside. The further steps are those of users: SignInWithNewPassword,
 // SignInWithCode and SignInWithKey.
 //
 // While users sign in elsewhere, this is the way in when nothing else works, so that each use of it

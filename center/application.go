@@ -24,7 +24,7 @@ type ApplicationProvider struct {
 }
 
 // ApplicationProviders are the kinds of customer managed application, in the order of their ARNs.
-// AWS lists its own services besides, which are not here.
+// AWS also lists its own services, which are not here.
 var ApplicationProviders = []ApplicationProvider{
 	{
 		"arn:aws:sso::aws:applicationProvider/custom", "OAUTH", "Custom application",

@@ -46,8 +46,8 @@ type RequestKind string
 const (
 	Creation RequestKind = "CREATION"
 	Deletion RequestKind = "DELETION"
-	// Provisions is a request to bring a permission set to accounts as it is now; its Assignment
-	// names the set, and the account unless all are meant.
+	// Provisions is a request to bring the current permission set to accounts; its Assignment names
+	// the set, and the account unless all are meant.
 	Provisions RequestKind = "PROVISIONING"
 )
 
@@ -221,9 +221,9 @@ func checkPrincipal(r Reader, of PrincipalType, id string) error {
 }
 
 // DeleteAssignment takes a permission set from a principal. When there is no such assignment the
-// request is recorded as failed, as the real service does. The principal need not exist any more.
-// With the last assignment of a permission set in an account, its role is retired there: the access
-// is gone at once, and the request is in progress until the role has gone from IAM too. Where that
+// request is recorded as failed, as the real service does. The principal may no longer exist. With
+// the last assignment of a permission set in an account, its role is retired there: the access is
+// gone at once, and the request is in progress until the role has gone from IAM too. Where that
 // failed, deleting the assignment again tries again.
 func (c *Center) DeleteAssignment(ctx context.Context, by audit.Actor, a Assignment) (AssignmentRequest, error) {
 	request := AssignmentRequest{ID: c.NewID(), Kind: Deletion, Assignment: a, CreatedAt: c.now()}

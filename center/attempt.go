@@ -22,8 +22,8 @@ type attempt struct {
 
 // verifyPassword checks a password and then, where it is right, runs then, which must forgive the
 // mistake that the attempt was counted as. It fails with SignInBusy, or with SignInFailed or
-// SignInLocked, between which nobody outside may tell. find returns the principal that the password
-// belongs to, or refusal.ErrNoRow.
+// SignInLocked, which must look the same to the outside. find returns the principal that the
+// password belongs to, or refusal.ErrNoRow.
 //
 // An attempt is counted as a mistake before anybody looks at it: of many that come at once, to
 // however many nodes, no more are looked at than of those that come one by one. Mistakes are

@@ -19,7 +19,7 @@ type AuthnRequest struct {
 	ReturnTo    string    // path on this center to go to afterwards
 	Rehearsal   string    // the pending identity provider that it went to; empty: the one in force
 	RehearsedBy UserID    // who is to rehearse
-	ForcedAt    time.Time // the identity provider was to ask for credentials anew, then; zero: it was not
+	ForcedAt    time.Time // when the identity provider was told to ask for credentials again; zero: it was not
 	ExpiresAt   time.Time
 }
 
@@ -44,7 +44,7 @@ type Outgoing struct {
 }
 
 // StartAuthnRequest begins a sign-in at the identity provider. outstanding is what this browser has
-// kept of earlier ones. force demands that the identity provider asks for credentials anew: a
+// kept of earlier ones. force requires the identity provider to ask for credentials again: a
 // response that does not say so is refused. It fails with SourceNotConfigured.
 func (c *Center) StartAuthnRequest(ctx context.Context, outstanding, returnTo string, force bool) (Outgoing, error) {
 	s, err := c.Source(ctx)

@@ -34,7 +34,7 @@ type Center struct {
 	URL    string // where browsers and clients reach it, without a trailing slash
 	Now    func() time.Time
 	NewID  func() string
-	Mailer Mailer     // nil: no mail can be sent
+	Mailer Mailer     // nil: no email can be sent
 	Roles  RoleKeeper // nil: roles are made in IAM by others, or nowhere. It is set before the center is served
 
 	// Organization is kept in step with every OrganizationEach; nil: accounts are imported by hand.
@@ -58,8 +58,8 @@ type Center struct {
 	// what ends access is a write.
 	granted memory.Snapshot[RoleChoice, sessionRole]
 
-	// RefreshMetadata looks at what the identity provider publishes, when it is time to. It is set
-	// by whoever puts the doors together, before Run; nil: nobody looks.
+	// RefreshMetadata looks at what the identity provider publishes, when it is time to. The code
+	// that assembles the doors sets it, before Run; nil: nobody looks.
 	RefreshMetadata func(context.Context) error
 
 	// Keep is how long events are kept. It is set before the center is served.
@@ -109,7 +109,7 @@ type Config struct {
 	Sealer *authn.Sealer
 	Log    *slog.Logger
 	URL    string
-	Mailer Mailer           // nil: no mail can be sent
+	Mailer Mailer           // nil: no email can be sent
 	Region string           // of a new instance; DefaultRegion when empty
 	Now    func() time.Time // time.Now when nil
 }

@@ -58,7 +58,7 @@ type clientGrantWriter interface {
 	KeepClientGrantsOf(holder string, newest int) error // deletes the others, which expire first
 	// KeepWaitingClientGrants leaves so many of those that wait for a person where there are more
 	// than most: those that are not over first, and of them the newest of each holder in turn, so
-	// that who has most loses first.
+	// that the holder with the most loses first.
 	KeepWaitingClientGrants(most, left int, now time.Time) error
 	DeleteClientGrantsOf(holder string) error
 }
@@ -87,12 +87,12 @@ func (c *Center) keepShare(tx Tx, g ClientGrant) error {
 	return err
 }
 
-// KeptUntil is how long a grant is remembered: for a while after its end, so that whoever still
-// asks is told that it has expired.
+// KeptUntil is how long a grant is remembered: for a while after its end, so that a client that
+// still asks is told that it has expired.
 func (g ClientGrant) KeptUntil() time.Time { return g.ExpiresAt.Add(GrantsKept) }
 
 // GrantsKept is how long a grant of a program is known after its end.
-const GrantsKept = time.Hour //bound:life what is known of a grant of the center after its end
+const GrantsKept = time.Hour //bound:life a grant of the center after its end
 
 const (
 	//bound:life a device code of the center
@@ -100,7 +100,7 @@ const (
 	//bound:life an authorization code of the center
 	codeLifetime = 2 * time.Minute // Source: our own choice; clients exchange it at once
 	//bound:rows outstanding device codes and authorization codes of the center
-	maxGrants     = 1_000 //bound:rows device codes of the center that wait, those of whoever has most go first
+	maxGrants     = 1_000 //bound:rows device codes of the center that wait, those of the holder with the most go first
 	maxGrantsEach = 200   //bound:rows device codes of one address, or grants of one user, at the center
 )
 

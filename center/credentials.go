@@ -41,8 +41,8 @@ type ConsoleSignIn struct {
 }
 
 // Broker opens roles in AWS accounts. Implementations are in center/broker. They fail with
-// BrokerRefused when AWS, or whoever stands for it, said no, and with BrokerUnavailable when it did
-// not answer in time.
+// BrokerRefused when AWS, or its stand-in, refuses, and with BrokerUnavailable when it does not
+// answer in time.
 type Broker interface {
 	Credentials(ctx context.Context, r RoleRequest) (RoleCredentials, error)
 	// SignIn makes the form that opens the role in the console, at destination or ("") at the

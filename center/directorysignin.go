@@ -26,7 +26,7 @@ const (
 	StepPassword Step = "password" // the user must set another password
 	StepFactor   Step = "factor"   // the user must show a second factor
 	StepRegister Step = "register" // the user must register one
-	StepCode     Step = "code"     // the user must type the code that was sent by mail
+	StepCode     Step = "code"     // the user must type the code that was sent by email
 )
 
 // Progress is how far a sign-in has come: what the browser is to keep, and for how long.
@@ -390,7 +390,7 @@ func (c *Center) SignInWithNewPassword(
 	})
 }
 
-// SignInWithCode goes on with the code of an authenticator app, or the one that was sent by mail.
+// SignInWithCode goes on with the code of an authenticator app, or the one that was sent by email.
 // trust declares the browser trusted.
 func (c *Center) SignInWithCode(
 	ctx context.Context, by audit.Actor, ticket, code string, trust bool, from Browser,

@@ -18,11 +18,11 @@ func (c *Center) SessionMark(secret authn.Secret) string {
 	return c.Sealer.Seal(earlierPurpose, []byte(authn.Digest(secret.Reveal())))
 }
 
-// EndEarlierSession ends the session that a browser had before somebody signed in with it anew:
-// nobody has its secret any more, so that nobody could sign it out. It is named by its secret or by
-// its mark. Without one, or after its end, it does nothing. What programs were allowed with it
-// stays as long as they were to: the person has not signed out. They end with the session now,
-// which is named by its secret and follows the earlier one, if it is the same person's.
+// EndEarlierSession ends the session that a browser had before somebody signed in with it again:
+// its secret is gone, so nobody could sign it out. It is named by its secret or by its mark.
+// Without one, or after its end, it does nothing. What programs were allowed with it stays as long
+// as they were to: the person has not signed out. They end with the session now, which is named by
+// its secret and follows the earlier one, if it is the same person's.
 func (c *Center) EndEarlierSession(ctx context.Context, by audit.Actor, secret, mark, now string) error {
 	digest := authn.Digest(secret)
 	if secret == "" {

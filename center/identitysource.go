@@ -146,7 +146,7 @@ type Effect string
 
 // The effects of a change to an external identity provider.
 const (
-	StopsWorking    Effect = "StopsWorking"    // the user name is no e-mail address, so no NameID can match it
+	StopsWorking    Effect = "StopsWorking"    // the user name is not an email address, so no NameID can match it
 	SignsInAtIdP    Effect = "SignsInAtIdP"    // password and MFA here are no longer used
 	SignsInAtNewIdP Effect = "SignsInAtNewIdP" // at the new identity provider instead of the one in force
 	MatchesNobody   Effect = "MatchesNobody"   // the identity provider knows nobody of this name yet
@@ -237,7 +237,7 @@ func (c *Center) PreviewSourceChange(
 }
 
 // EachSourceEffect calls each for every user, in the order of their ids, on one snapshot, after
-// begin, which may be called again when everything is read anew. An error of each ends it.
+// begin, which is called again if everything must be read again. An error of each ends it.
 func (c *Center) EachSourceEffect(
 	ctx context.Context, to SourceType, known map[string]bool, begin func(from SourceType),
 	each func(UserEffect) error,
@@ -420,9 +420,9 @@ func provisioningIsOff(r provisioningReader) error {
 }
 
 // UndoSourceChange brings back the identity source before the last change, with its settings, in
-// one transaction; users, groups and assignments stay as they are. It can be undone itself. It
-// fails with ConfirmationMissing unless confirmation is the word ACCEPT, with NothingToUndo, and
-// back to the built-in directory with ProvisioningOn.
+// one transaction; users, groups and assignments do not change. It can be undone too. It fails with
+// ConfirmationMissing unless confirmation is the word ACCEPT, with NothingToUndo, and back to the
+// built-in directory with ProvisioningOn.
 func (c *Center) UndoSourceChange(ctx context.Context, by audit.Actor, confirmation string) error {
 	return c.changeSource(
 		ctx,

@@ -88,8 +88,8 @@ func (i IdPConfiguration) CertificateList() []IdPCertificate {
 }
 
 // ImportIdPCertificate adds a certificate (DER) to the identity provider in force. All of them are
-// accepted at once, so that the provider can roll over. One that is there already is no error. It
-// fails with SourceNotConfigured or CertificateInvalid.
+// accepted at once, so that the provider can roll over. An existing one is not an error. It fails
+// with SourceNotConfigured or CertificateInvalid.
 func (c *Center) ImportIdPCertificate(ctx context.Context, by audit.Actor, der []byte) error {
 	return c.changeIdP(ctx, by, ActionImportExternalIdPCertificate, "", func(_ Tx, s *IdentitySource) (string, error) {
 		idp := s.IdP

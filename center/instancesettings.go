@@ -15,7 +15,7 @@ import (
 type InstanceSettings struct {
 	Name    string // empty: none
 	Tags    []Tag
-	Regions []Region // besides the primary one, in the order they were added
+	Regions []Region // without the primary one, in the order they were added
 	// AccessControl are the attributes for access control that are filled from the identity source.
 	// They count while SignInSettings.AccessControl is set.
 	AccessControl []AccessControlAttribute

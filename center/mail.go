@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// Mail is a message to one person, in plain text.
+// Mail is an email to one person, in plain text.
 type Mail struct {
 	To, Subject, Text string
 }
 
-// Mailer sends mail. Send returns at once; what cannot be sent is in the mailer's log.
+// Mailer sends email. Send returns at once; the mailer's log has what cannot be sent.
 type Mailer interface{ Send(Mail) }
 
 // background runs fn after the request that it belongs to has been answered. How many run at once

@@ -58,8 +58,8 @@ type membershipWriter interface {
 	// or the user is a member already. m is the membership when Update returns. Like AddUser,
 	// AddMember and AddMembers may say at first that all were added.
 	AddMember(group GroupID, user UserID, at time.Time, by string, m *Membership) (bool, error)
-	// AddMembers adds users, each named once, and says how many were added: who is a member
-	// already, or does not exist, is passed over. To a group that does not exist nobody is added.
+	// AddMembers adds users, each named once, and says how many were added: existing members, and
+	// users that do not exist are skipped. If the group does not exist, nobody is added.
 	AddMembers(group GroupID, users []UserID, at time.Time, by string) (int, error)
 	RemoveMembers(GroupID, []UserID) error
 	DeleteMembershipsOf(UserID) error

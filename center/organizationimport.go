@@ -63,8 +63,8 @@ const (
 
 const (
 	maxChangesShown = 200 //bound:list changes of an organization that are shown
-	//bound:wait whoever reads an organization, before somebody else begins anew
-	organizationLap = 2 * time.Minute // how long whoever reads may be silent before somebody else begins anew
+	//bound:wait silence of the reader of an organization, before somebody else starts again
+	organizationLap = 2 * time.Minute // how long a reader may be silent before somebody else starts again
 	maxReading      = time.Hour       //bound:wait an organization to be read
 )
 

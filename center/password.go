@@ -20,9 +20,9 @@ type Password struct {
 	Principal   string
 	Hash        string   // PHC string, argon2id
 	Earlier     []string // the hashes of those that the user chose before it, the newest first
-	OneTime     bool     // an administrator has made it: whoever signs in with it must set another
+	OneTime     bool     // an administrator made it: it must be replaced at the next sign-in
 	Lockout     authn.Lockout
-	CodeLockout authn.Lockout // the memory of wrong codes, which only who knows the password can send
+	CodeLockout authn.Lockout // wrong codes, which only somebody who knows the password can send
 }
 
 // passwordReader reads passwords.
@@ -353,7 +353,7 @@ func (c *Center) passwordLink(tx Tx, u User, secret string) (Mail, error) {
 	return passwordMail(u, link, invitation, c.now().Add(lifetime)), err
 }
 
-// PasswordPath is where links in mails lead. The sign-in door serves it.
+// PasswordPath is where links in emails lead. The sign-in door serves it.
 const PasswordPath = "/platform/password" // #nosec G101 -- a path
 
 // PasswordTicket returns whose password the holder of a link may set, or fails with TicketInvalid.
@@ -369,8 +369,8 @@ func (c *Center) PasswordTicket(ctx context.Context, secret string) (u User, err
 	return u, err
 }
 
-// SetPasswordWithTicket sets the password that a link in a mail is for, once, and ends the user's
-// sessions: whoever forgot a password may have lost it to somebody. The user signs in with it
+// SetPasswordWithTicket sets the password that a link in an email is for, once, and ends the user's
+// sessions: somebody else may know a forgotten password. The user signs in with the new one
 // afterwards. It fails with TicketInvalid, UserDisabled, PasswordUnfit or PasswordReused.
 func (c *Center) SetPasswordWithTicket(ctx context.Context, by audit.Actor, secret, password string) error {
 	u, err := c.PasswordTicket(ctx, secret)

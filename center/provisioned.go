@@ -84,9 +84,9 @@ func (c *Center) Provisioned(ctx context.Context, q ProvisionedQuery) (list []Pr
 	return list, err
 }
 
-// ProvisionPermissionSet brings the permission set as it is now to an account, or with an empty
-// account to all accounts where it is provisioned. Where it never was, the request is recorded as
-// failed, as the real service does. It fails with PermissionSetNotFound.
+// ProvisionPermissionSet brings the current permission set to an account, or with an empty account
+// to all accounts where it is provisioned. Where it never was, the request is recorded as failed,
+// as the real service does. It fails with PermissionSetNotFound.
 func (c *Center) ProvisionPermissionSet(
 	ctx context.Context, by audit.Actor, arn, account string,
 ) (AssignmentRequest, error) {

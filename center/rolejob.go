@@ -10,10 +10,10 @@ import (
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
-// RoleKeeper makes, mends and removes roles in the IAM of AWS accounts, with the center as the SAML
-// provider that they trust. The implementation is center/iam. Its functions may be called again
-// after they failed or were cut off, and then complete. They fail with RoleRefused when AWS said no
-// and will say it again, and with RoleUnavailable when it did not answer or asked to wait.
+// RoleKeeper creates, repairs and removes roles in the IAM of AWS accounts, with the center as the
+// SAML provider that they trust. The implementation is center/iam. Its functions may be called
+// again after they failed or were cut off, and then complete. They fail with RoleRefused when AWS
+// refuses for good, and with RoleUnavailable when it does not answer or asks to wait.
 type RoleKeeper interface {
 	// Keep makes the role, or brings it to what it should be. When it fails, a role that was not
 	// there is not there, as far as IAM lets it, and one that was is as it was.

@@ -43,7 +43,7 @@ const (
 	MFANever        MFAMode = "DISABLED"
 )
 
-// WithoutDevice is what happens to a user who has to show a second factor and has no device.
+// WithoutDevice is what happens to a user who needs a second factor and has no device.
 type WithoutDevice string
 
 // The choices.

@@ -11,8 +11,8 @@ type Store interface {
 	// View runs fn on one consistent snapshot. fn may run more than once.
 	View(ctx context.Context, fn func(Reader) error) error
 
-	// Get is View for an fn that calls one method: one statement is consistent by itself, and costs
-	// less.
+	// Get is View for an fn that calls one method: a single statement is always consistent, and
+	// costs less.
 	Get(ctx context.Context, fn func(Reader) error) error
 
 	// Update runs fn in a serializable transaction that is durable when Update returns nil. fn may

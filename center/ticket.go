@@ -15,27 +15,27 @@ type Purpose string
 const (
 	SigningIn    Purpose = "sign-in"       // a sign-in between two of its pages
 	Enrolling    Purpose = "enrol"         // a device that is being registered
-	SetsPassword Purpose = "password"      // an invitation or a reset that was sent by mail
+	SetsPassword Purpose = "password"      // an invitation or a reset that was sent by email
 	Rehearses    Purpose = "rehearsal"     // a link to sign in at the pending identity provider
 	KnownBrowser Purpose = "known-browser" // a browser that somebody has signed in with
 	// a user's memory of wrong device codes: no secret, its digest is the user's id
 	GuessesCodes Purpose = "user-codes"
 )
 
-// Ticket is something that whoever holds its secret may go on with, until it expires. Only the
-// digest of the secret is kept.
+// Ticket lets the holder of its secret continue something, until it expires. Only the digest of the
+// secret is kept.
 type Ticket struct {
 	Digest    string
 	Purpose   Purpose
 	Principal string    // a user's id, or an administrator's principal
-	CreatedAt time.Time // of a link in a mail
+	CreatedAt time.Time // of a link in an email
 	ExpiresAt time.Time
 
 	// Of a sign-in.
 	ReturnTo   string
 	Step       Step
 	Shown      bool   // a second factor was
-	CodeDigest string // of the code that was sent by mail
+	CodeDigest string // of the code that was sent by email
 	Failures   int
 	Challenge  []byte // what the relying party must remember; also of a device that is being registered
 
@@ -64,7 +64,7 @@ type ticketWriter interface {
 // Lifetimes of tickets. Source for invitations and resets: our own choice; the guide gives none.
 const (
 	signInLifetime     = 10 * time.Minute   //bound:life a sign-in to the built-in directory under way
-	invitationLifetime = 7 * 24 * time.Hour //bound:life an invitation by mail
+	invitationLifetime = 7 * 24 * time.Hour //bound:life an invitation by email
 	resetLifetime      = time.Hour          //bound:life a link to set a new password
 )
 
@@ -79,8 +79,7 @@ const (
 	//bound:rows browsers that a user is known with
 	maxKnown = 20 // how many browsers a user is known with; the one that was used the longest ago is forgotten
 	//bound:rate time between two links to set a new password
-	// how often a user who has forgotten a password is sent a link: whoever asks may be somebody
-	// else
+	// how often a link goes to a user who has forgotten a password: somebody else may be asking
 	linkEach = 2 * time.Minute
 )
 

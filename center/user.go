@@ -306,9 +306,9 @@ type userReader interface {
 
 // userWriter writes users.
 type userWriter interface {
-	// AddUser says whether the user was added: false when another one has its id, user name, e-mail
-	// address or external id. It may say at first that the user was, and have Update run its
-	// function again when that turns out to be wrong.
+	// AddUser says whether the user was added: false when another one has its id, user name, email
+	// address or external id. It may first say that the user was added, and have Update run its
+	// function again if that turns out to be wrong.
 	AddUser(User) (bool, error)
 	PutUser(User) error
 	// PutUserKeepingKeys is PutUser for a user whose name, address, external id and display name

@@ -13,9 +13,9 @@ import (
 // is told.
 
 // addressProves is how old an address must be for what is sent there to sign somebody in.
-const addressProves = 24 * time.Hour //bound:life an e-mail address that is too new to prove somebody
+const addressProves = 24 * time.Hour //bound:life an email address that is too new to prove somebody
 
-// AddressIsNew says whether the user's e-mail address was changed so lately that it proves nobody.
+// AddressIsNew says whether the user's email address was changed so recently that it proves nobody.
 func (u User) AddressIsNew(now time.Time) bool {
 	return !u.AddressChangedAt.IsZero() && now.Before(u.AddressChangedAt.Add(addressProves))
 }
@@ -41,7 +41,7 @@ func (c *Center) noteAddress(tx Tx, old User, u *User) (tell string, err error) 
 	return old.PrimaryEmail(), tx.DeleteTicketsOf(SetsPassword, string(u.ID))
 }
 
-// tellOldAddress sends the mail that an address is not the user's any more.
+// tellOldAddress tells an address that it is no longer the user's.
 func (c *Center) tellOldAddress(old string, u User) {
 	if old != "" && c.Mailer != nil {
 		c.Mailer.Send(addressMail(old, u))

@@ -51,7 +51,7 @@ const DefaultSettle = 2 * time.Minute //bound:wait what connect changed to take 
 type Step struct {
 	Title  string
 	Detail string // what exists, or what will be created or changed
-	Done   bool   // nothing needs to be done
+	Done   bool   // no action needed
 	do     func(context.Context) error
 }
 

@@ -16,8 +16,8 @@ const OutboxPath = "/mail"
 //go:embed pages/mail.html
 var outboxPages embed.FS
 
-// MountOutbox shows emails on a page of the center. Only the demo does: whoever reads them can sign
-// in as anybody.
+// MountOutbox shows emails on a page of the center. Only the demo does: anyone who reads them can
+// sign in as anybody.
 func MountOutbox(mux *http.ServeMux, c *center.Center, o *mail.Outbox) {
 	dir, err := fs.Sub(outboxPages, "pages")
 	if err != nil {

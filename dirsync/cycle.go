@@ -87,8 +87,8 @@ type Pace struct {
 }
 
 // Run runs cycles until ctx is done, and hands over what Cycle returns, of the one that ctx ended
-// too. What a cycle did is remembered; what failed is tried again by the next. Meanwhile the state
-// does its own work.
+// too. What a cycle did is remembered; the next one retries what failed. Meanwhile the state does
+// its own work.
 func (s *Synchronizer) Run(ctx context.Context, pace Pace, each func(Report, error)) {
 	var own sync.WaitGroup
 	defer own.Wait()

@@ -50,7 +50,7 @@ type Config struct {
 
 	Adopt          bool // take over objects that are at the target already and match
 	DryRun         bool // change nothing at the target
-	SkipOutOfScope bool // leave objects as they are when they leave the scope
+	SkipOutOfScope bool // do not change objects that leave the scope
 	MaxDeletions   int  // how many objects a cycle may disable or delete; 0: any number
 
 	// They are told how many objects were read so far and that reading has ended, what is done or

@@ -20,7 +20,7 @@ import (
 // Client calls Microsoft Graph.
 type Client struct {
 	BaseURL string       // the Graph root with its version, such as https://graph.microsoft.com/v1.0
-	HTTP    *http.Client // signs in by itself; see NewClient
+	HTTP    *http.Client // adds its own token; see NewClient
 }
 
 // NewClient returns a client that signs in with client credentials at tokenURL, once per token's

@@ -45,7 +45,7 @@ type DeltaPage[T any] struct {
 	Value     []T    `json:"value"`
 }
 
-// Removed is in an object of a delta query that is not there any more: "changed" may come back,
+// Removed is in an object of a delta query that no longer exists: "changed" may come back,
 // "deleted" never.
 type Removed struct {
 	Reason string `json:"reason"`

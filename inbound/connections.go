@@ -20,10 +20,10 @@ const (
 
 // connections is a listener that bounds the connections that are open, in all and of one address.
 //
-// Whoever comes when the places are taken is let in, and the connection is closed that has waited
-// for the longest, for a request or for the rest of one, at the address that holds the most. So
-// strangers who hold connections open close each other's, and requests that are being answered go
-// on.
+// When all places are taken, a new connection is accepted, and the one that has waited longest for
+// a request, or for the rest of one, at the address with the most connections is closed. So
+// strangers who hold connections open close each other's, and requests that are being answered
+// continue.
 type connections struct {
 	net.Listener
 	most, ofAddress int // ofAddress 0: any number, since all come from the proxy

@@ -43,10 +43,10 @@ type Queue struct {
 
 // Bounds of a queue.
 const (
-	maxWaiting     = 256              //bound:queue mails that wait
-	attempts       = 4                //bound:depth tries to send a mail
+	maxWaiting     = 256              //bound:queue emails that wait
+	attempts       = 4                //bound:depth tries to send an email
 	firstPause     = 2 * time.Second  //bound:none the shortest pause
-	deliverTimeout = 30 * time.Second //bound:wait the mail server
+	deliverTimeout = 30 * time.Second //bound:wait the email server
 )
 
 // NewQueue makes a queue, which delivers while Run runs.
@@ -169,7 +169,7 @@ type Outbox struct {
 	messages []Message
 }
 
-const maxKept = 100 //bound:memory mails that the demo shows
+const maxKept = 100 //bound:memory emails that the demo shows
 
 // Deliver implements Transport.
 func (o *Outbox) Deliver(_ context.Context, m Message) error {

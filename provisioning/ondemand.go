@@ -19,8 +19,8 @@ type Step struct {
 // Detail is a value that a step has met.
 type Detail struct{ Name, Value string }
 
-// Explanation is how one object is provisioned, step by step. A step that fails, or finds that
-// nothing is to be done, is the last but for act.
+// Explanation is how one object is provisioned, step by step. A step that fails, or finds that no
+// action is needed, is the last one except for act.
 type Explanation struct {
 	Object  Object
 	Steps   []Step
@@ -51,7 +51,7 @@ func (x *Explanation) add(name string, failure error, details ...Detail) bool {
 	return failure == nil
 }
 
-// One provisions one object at once, and of a group the named members besides, whatever the
+// One provisions one object at once, and the named members of a group with it, whatever the
 // watermark is. In a dry run it only says what would be done. The error is one of the memory; what
 // the source or the target refuses is in the explanation.
 func (e *Engine) One(ctx context.Context, ref Ref, members ...string) (x Explanation, err error) {

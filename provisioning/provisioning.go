@@ -47,7 +47,7 @@ type Ref struct {
 type Object struct {
 	Ref
 	Name       string             // for the log: a user name or a group's name
-	Gone       bool               // it does not exist any more
+	Gone       bool               // it no longer exists
 	Assigned   bool               // it is to be provisioned, unless a scoping filter says otherwise
 	Active     bool               // of a user: may sign in
 	Attributes mapping.Attributes // of the directory, by the names that expressions use
@@ -82,7 +82,7 @@ type Link struct {
 	Members  []string          // of a group: target ids
 	Failure  string            // why the last attempt failed; empty: it did not
 	Tries    int               // how often it has failed in a row
-	RetryAt  time.Time         // when it is tried again although nothing has changed
+	RetryAt  time.Time         // when it is retried although nothing has changed
 }
 
 // Memory remembers between cycles. It must survive a crash at any point: what was sent but not
@@ -216,8 +216,8 @@ type Engine struct {
 	// MaxDeletions is how many objects a cycle may disable or delete; with more it does nothing and
 	// fails with TooManyDeletesError. Zero: any number.
 	MaxDeletions int
-	// SkipOutOfScope leaves objects alone that are not assigned any more, instead of disabling
-	// users and deleting groups.
+	// SkipOutOfScope leaves objects alone that are no longer assigned, instead of disabling users
+	// and deleting groups.
 	SkipOutOfScope bool
 	// Careful takes nothing over and deletes nothing that was not made from the same source. What
 	// is there already is reported, and is taken over with Adopt; groups whose name begins with
@@ -244,10 +244,10 @@ const (
 	maxThrottled = 50 //bound:depth tries of a request of the sync that the target throttles
 )
 
-// An object that failed is tried again after a minute, two, four … a day.
+// An object that failed is retried after one minute, two, four … a day.
 const (
 	firstEscrow = time.Minute    //bound:none the shortest pause
-	maxEscrow   = 24 * time.Hour //bound:wait an object that failed, until it is tried again
+	maxEscrow   = 24 * time.Hour //bound:wait an object that failed, until it is retried
 )
 
 // CredentialsError means that the target refused the credentials; the job belongs in quarantine.

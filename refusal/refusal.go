@@ -164,8 +164,8 @@ func Detail(err error) string {
 // ErrNoRow is what the readers of a half's store return when there is no such row.
 var ErrNoRow = errors.New("no such row")
 
-// IfNoRow turns a store's "no such row" into the refusal of whoever asked for the row, and leaves
-// every other error alone.
+// IfNoRow turns a store's "no such row" into the refusal that the caller wants, and leaves every
+// other error alone.
 func IfNoRow(err error, code Code, subject string) error {
 	if errors.Is(err, ErrNoRow) {
 		return &Error{Code: code, Subject: subject}

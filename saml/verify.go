@@ -26,13 +26,13 @@ type Expect struct {
 	// What the caller demands beyond SAML. The zero values demand nothing.
 
 	NameID        func(name string) error // refuses a name, with a text that says what is wanted
-	NameIDFormats []string                // those that are taken, besides unspecified and none; empty: any
+	NameIDFormats []string                // accepted ones, in addition to unspecified and none; empty: any
 	MaxAssertion  int                     // how long the assertion may be, in characters; 0: as the message
 	RequestedOnly bool                    // responses that answer no request are refused
 }
 
 // Assertion is a checked assertion. Only Verify makes one. That InResponseTo answers a request of
-// this browser, and that ID is used once, takes memory: it is for the caller to check.
+// this browser, and that ID is used once, needs memory: the caller must check it.
 type Assertion struct {
 	ID                  string
 	NameID              string
@@ -45,7 +45,7 @@ type Assertion struct {
 }
 
 // Check is one condition of Verify. Only this package makes checks, so that Checks has all of them:
-// whoever explains refusals can prove that none is forgotten.
+// code that explains refusals can prove that none is forgotten.
 type Check struct{ name string }
 
 // String returns the check's name, which is stable: audit events have it.

@@ -101,10 +101,10 @@ func invalid(scimType, format string, args ...any) *Error {
 	return &Error{Status: 400, Type: scimType, Detail: fmt.Sprintf(format, args...)}
 }
 
-// Decode reads exactly one JSON value, whose size the caller has bounded, into v. Names that stand
-// twice in an object, text that is not UTF-8 and deep nesting are refused: two readers could take
-// them for different things. So are members of a message, such as a PATCH or a search, that SCIM
-// does not define: one that is passed over may be a control that the caller relies on.
+// Decode reads exactly one JSON value, whose size the caller has bounded, into v. Duplicate names
+// in an object, text that is not UTF-8 and deep nesting are refused: two readers could understand
+// them differently. So are members of a message, such as a PATCH or a search, that SCIM does not
+// define: the caller may rely on a member that would be ignored.
 func Decode(data []byte, v any) error {
 	if depth(data) > maxDepth {
 		return invalid(InvalidSyntax, "the body is nested too deeply")

@@ -23,7 +23,7 @@ import (
 // postgres is the engine for several nodes.
 type postgres struct {
 	pool *pgxpool.Pool
-	gate sync.RWMutex // who was put off again and again runs alone among this node's
+	gate sync.RWMutex // a transaction that conflicted repeatedly runs alone on this node
 }
 
 // maxConnections bounds what one node asks of the server.

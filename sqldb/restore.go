@@ -15,7 +15,7 @@ import (
 // ErrOccupied says that a database is where one was to be restored.
 var ErrOccupied = errors.New("a database already exists")
 
-// Restore makes a copy of a backup the SQLite database at path. A database that is there is refused
+// Restore makes a copy of a backup the SQLite database at path. An existing database is refused
 // with ErrOccupied, unless replace is set: then it stays beside the new one, under the name that is
 // returned. Restore fails with ErrInUse while a process serves from it.
 //

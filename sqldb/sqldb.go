@@ -85,7 +85,7 @@ func (d *DB) Shared() bool { return d.shared }
 // View runs fn on one consistent snapshot. fn may run more than once on PostgreSQL.
 func (d *DB) View(ctx context.Context, fn func(Tx) error) error { return d.view(ctx, fn) }
 
-// Get is View for an fn that runs one statement, which is consistent by itself.
+// Get is View for an fn that runs one statement, which is always consistent.
 func (d *DB) Get(ctx context.Context, fn func(Tx) error) error { return d.get(ctx, fn) }
 
 // Update runs fn in a serializable transaction, which is durable when Update returns nil. fn may
@@ -113,8 +113,8 @@ type Tx struct {
 // conn is a connection with a running transaction.
 type conn interface {
 	exec(ctx context.Context, query string, args []any) (int64, error)
-	// do is exec for who does not need the number; on PostgreSQL a failure may show only at the
-	// next statement, or at the commit.
+	// do is exec without the number of rows; on PostgreSQL a failure may show only at the next
+	// statement, or at the commit.
 	do(ctx context.Context, query string, args []any) error
 	query(ctx context.Context, query string, args []any, scan func(Row) error) error
 	// assume is exec for a statement that nearly always changes so many rows, of which it may

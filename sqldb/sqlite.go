@@ -60,10 +60,10 @@ const (
 	//bound:rows the write-ahead log, in bytes
 	maxLog = 512 << 20 // under load without a pause; folding it more often would write the same pages again and again
 	//bound:rows what is kept of the write-ahead log, in bytes
-	keptLog = 256 << 20 // what is kept of the file when it begins anew
+	keptLog = 256 << 20 // what is kept of the file when it starts again
 )
 
-// maxQueued bounds the updates that wait for a commit; whoever has one more waits for a place.
+// maxQueued bounds the updates that wait for a commit; one more waits for a place.
 const maxQueued = 256 //bound:queue updates that wait for a commit
 
 func openSQLite(ctx context.Context, path string, migrations fs.FS) (_ *sqliteDB, err error) {

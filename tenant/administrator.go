@@ -112,8 +112,9 @@ func checkAdministratorName(name string) error {
 	return nil
 }
 
-// SetAdministrator gives an administrator a password, and adds one who is not there yet: for who
-// runs the program. Whatever was opened with the password before ends. It fails with InvalidValue.
+// SetAdministrator gives an administrator a password, and adds one who is not there yet: for the
+// operator of the program. Everything that was opened with the old password ends. It fails with
+// InvalidValue.
 func (t *Tenant) SetAdministrator(ctx context.Context, by audit.Actor, name, password string) error {
 	if err := CheckPassword(password); err != nil {
 		return t.Refuse(ctx, by, ActionSetAdministrator.name, name, err)
@@ -148,8 +149,8 @@ func (t *Tenant) endAdministrator(tx Tx, a Administrator) error {
 func NewPassword() string { return authn.NewSecret(15) }
 
 // AddAdministrator adds an administrator with a one-time password, which is returned here and never
-// again. Whoever signs in with it must set another: nobody chooses somebody else's password. It
-// fails with AdministratorTaken or InvalidValue.
+// again. It must be replaced at the next sign-in: nobody chooses somebody else's password. It fails
+// with AdministratorTaken or InvalidValue.
 func (t *Tenant) AddAdministrator(ctx context.Context, by audit.Actor, name string) (authn.Secret, error) {
 	password := NewPassword()
 	hash, err := t.hashPassword(ctx, "set by "+by.Name, password)
@@ -274,8 +275,8 @@ func (t *Tenant) EndAdministratorSession(ctx context.Context, by audit.Actor, na
 	})
 }
 
-// AdministratorPasswordIs says whether a password is the one that an administrator has. Nothing
-// counts towards the lock-out: it is for who runs the program.
+// AdministratorPasswordIs says whether a password is the one that an administrator has. It does not
+// count towards the lock-out: it is for the operator of the program.
 func (t *Tenant) AdministratorPasswordIs(ctx context.Context, name, password string) (same bool, err error) {
 	err = t.Store.View(ctx, func(r Reader) error {
 		stored, err := r.Password(administratorPrincipal(name))

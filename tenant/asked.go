@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// askedPurpose is what the moments are sealed for at which people were asked to sign in anew.
+// askedPurpose is what the moments are sealed for at which people were asked to sign in again.
 const askedPurpose = "asked/"
 
 // SealAsked remembers, in a text that only this tenant can make, that a person is asked now to sign
-// in anew for a request. It stands in the address that the browser comes back to.
+// in again for a request. It is in the address that the browser comes back to.
 func (t *Tenant) SealAsked(request string) string {
 	return t.Sealer.Seal(askedPurpose+request, strconv.AppendInt(nil, t.Now().UnixMilli(), 10))
 }

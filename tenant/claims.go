@@ -25,7 +25,7 @@ const (
 )
 
 // NameIDSource is where the NameID comes from and how it is marked. The zero value is Entra's
-// default: the user principal name, as an e-mail address.
+// default: the user principal name, as an email address.
 type NameIDSource struct {
 	Attribute string // one of NameIDAttributes; empty: userPrincipalName
 	Format    string // a URN of SAML; empty: emailAddress

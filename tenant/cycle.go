@@ -47,8 +47,8 @@ func quarantineReason(x Execution) string {
 }
 
 // FinishCycle records how a cycle of a job went. failure is nil, or why the cycle as a whole could
-// not be done; with a reason it puts the job in quarantine, as do too many objects that failed. Who
-// is to be notified is told when that begins. The number of linked objects is counted anew.
+// not be done; with a reason it puts the job in quarantine, as do too many objects that failed. The
+// people to notify get an email when that begins. The number of linked objects is counted again.
 func (t *Tenant) FinishCycle(ctx context.Context, id string, x Execution, failure error, reason string) error {
 	var entered *Job
 	err := t.Store.Update(ctx, func(tx Tx) error {

@@ -7,8 +7,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
-// EndEarlierSession ends the session that a browser had before somebody signed in with it anew:
-// nobody has its secret any more, so that nobody could sign it out. Without one it does nothing.
+// EndEarlierSession ends the session that a browser had before somebody signed in with it again:
+// its secret is gone, so nobody could sign it out. Without one it does nothing.
 func (t *Tenant) EndEarlierSession(ctx context.Context, by audit.Actor, secret string) error {
 	a, err := t.SessionAccount(ctx, secret)
 	if refusal.CodeOf(err) == SessionInvalid {

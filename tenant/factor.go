@@ -14,7 +14,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
-// Factors are a person's second factors. Who has any is asked for one at each sign-in.
+// Factors are a person's second factors. A person who has any needs one at each sign-in.
 type Factors struct {
 	UserID       string
 	SealedSecret string // of the authenticator app, for the purpose "totp/" + user id; empty: none

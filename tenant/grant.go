@@ -67,7 +67,7 @@ type grantWriter interface {
 	KeepGrantsOf(holder string, newest int) error // deletes the others, which expire first
 	// KeepWaitingGrants leaves so many of the device codes that nobody has answered where there are
 	// more than most: those that are not over first, and of them the newest of each holder in turn,
-	// so that who has most loses first.
+	// so that the holder with the most loses first.
 	KeepWaitingGrants(most, left int, now time.Time) error
 	DeleteGrantsOf(accountID string) error
 }
@@ -86,7 +86,7 @@ const (
 
 // grantsKept is how long a grant is known after its end, so that the program learns that it has
 // expired.
-const grantsKept = time.Hour //bound:life what is known of a grant of the tenant after its end
+const grantsKept = time.Hour //bound:life a grant of the tenant after its end
 
 // grantsOver is before when a grant must have ended to be forgotten. Where the clock was moved
 // forward the real time counts, since access tokens live by it: the end of a family must outlast
@@ -99,11 +99,10 @@ func (t *Tenant) grantsOver() time.Time {
 	return now.Add(-grantsKept)
 }
 
-// Shares. Where there are too many, the oldest go of whoever holds the most: nobody is refused for
-// what others ask for, or loses a code to somebody who asks for more.
-// Source: our own choice.
+// Shares. If there are too many, the oldest of the holder with the most go: nobody is refused
+// because of others, or loses a code to somebody who asks for more. Source: our own choice.
 const (
-	maxDevices     = 1_000 //bound:rows device codes of the tenant that wait, those of whoever has most go first
+	maxDevices     = 1_000 //bound:rows device codes of the tenant that wait, those of the holder with the most go first
 	maxDevicesEach = 200   //bound:rows device codes of the tenant that one address asked for
 	maxGrantsEach  = 200   //bound:rows grants of each kind of one account at the tenant
 )
@@ -176,7 +175,7 @@ type Redemption struct {
 	Kind     GrantKind
 	ClientID string
 	Secret   string
-	Check    func(Grant) error // what the door knows besides; nil: nothing
+	Check    func(Grant) error // what else the door checks; nil: nothing
 }
 
 // redeemed is what one redemption comes to. A refusal keeps what was written.

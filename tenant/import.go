@@ -82,8 +82,8 @@ func (t *Tenant) Import(ctx context.Context, by audit.Actor, c Company) error {
 	return nil
 }
 
-// GivePasswords gives everybody who may sign in and has no password one, the same to all. It
-// returns how many that were, and fails with InvalidValue or SignInBusy.
+// GivePasswords gives the same password to everybody who may sign in and has none. It returns how
+// many people got it, and fails with InvalidValue or SignInBusy.
 func (t *Tenant) GivePasswords(ctx context.Context, by audit.Actor, password string) (given int, err error) {
 	hash, err := t.newPassword(ctx, by, password)
 	if err != nil {

@@ -31,7 +31,7 @@ type Job struct {
 	NotificationEmail  string
 	SyncAll            bool            // all users and groups instead of the assigned ones
 	FlattenGroups      bool            // members of groups in a group count as its own, which they do not for Entra
-	SkipOutOfScope     bool            // who is not assigned any more is left alone
+	SkipOutOfScope     bool            // users who are no longer assigned are left alone
 	DeleteThreshold    int             // a cycle that would disable or delete more is held back; 0: any number
 	AllowDeletes       bool            // once
 	Schema             *mapping.Schema // nil: the default mappings
@@ -91,7 +91,7 @@ type Link struct {
 	Members  []string
 	Failure  string
 	Tries    int
-	RetryAt  time.Time // when a failed object is tried again
+	RetryAt  time.Time // when a failed object is retried
 }
 
 // linkReader reads which object of the target belongs to which of ours.
@@ -189,7 +189,7 @@ func (t *Tenant) createJob(
 	return j, err
 }
 
-// JobSettings are what an administrator sets. Nil fields stay as they are.
+// JobSettings are what an administrator sets. Nil fields do not change.
 type JobSettings struct {
 	BaseAddress, SecretToken, NotificationEmail *string
 	SyncAll, SkipOutOfScope, FlattenGroups      *bool
@@ -285,7 +285,7 @@ type Reset struct {
 	ForceDeletes                 bool // lets the deletions pass, once, that are held back
 }
 
-// RestartJob starts provisioning again from what is left. Without Links nothing is matched anew;
+// RestartJob starts provisioning again from what is left. Without Links nothing is matched again;
 // with Watermark everything is evaluated from the beginning.
 func (t *Tenant) RestartJob(ctx context.Context, by audit.Actor, id string, reset Reset) error {
 	return t.changeJob(ctx, by, ActionEnableRestartProvisioningConfiguration, id, func(tx Tx, j *Job) error {

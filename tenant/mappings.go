@@ -28,9 +28,9 @@ func (j Job) Mappings() mapping.Schema {
 	return *j.Schema
 }
 
-// SetMappings saves attribute mappings and scoping filters; everything is evaluated anew, as the
-// portal says. It fails with InvalidValue, whose detail says which mapping is wrong and why. What
-// the target requires is not for the caller to say.
+// SetMappings saves attribute mappings and scoping filters; everything is evaluated again, as the
+// portal says. It fails with InvalidValue, whose detail says which mapping is wrong and why. The
+// caller does not say what the target requires.
 func (t *Tenant) SetMappings(ctx context.Context, by audit.Actor, id string, s mapping.Schema) error {
 	return t.updateJob(ctx, by, ActionUpdateAttributeMappingsOrScope, id, func(j *Job) error {
 		next, err := completeMappings(s, j.Mappings().Version+1)

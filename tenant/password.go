@@ -23,9 +23,9 @@ const (
 type Password struct {
 	Principal   string
 	Hash        string
-	OneTime     bool `json:",omitempty"` // somebody else has made it: whoever signs in with it must set another
+	OneTime     bool `json:",omitempty"` // somebody else made it: it must be replaced at the next sign-in
 	Lockout     authn.Lockout
-	CodeLockout authn.Lockout  // the memory of wrong codes, which only who knows the password can send
+	CodeLockout authn.Lockout  // wrong codes, which only somebody who knows the password can send
 	Known       []KnownBrowser `json:",omitempty"` // the one that was used last comes last
 }
 
@@ -39,8 +39,7 @@ type passwordWriter interface {
 	PutPassword(Password) error
 }
 
-// CheckPassword is the rule for passwords, whoever sets them and by which door. It fails with
-// InvalidValue.
+// CheckPassword is the rule for all passwords, at every door. It fails with InvalidValue.
 func CheckPassword(password string) error {
 	n := utf8.RuneCountInString(password)
 	if n < minPassword || n > maxPassword || !utf8.ValidString(password) || strings.ContainsAny(password, "\x00\r\n") {

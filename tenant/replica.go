@@ -136,7 +136,7 @@ func replicateMember(tx Tx, touched *Touched, c Change) error {
 }
 
 // SetAssigned makes the assignments of an application those of the named users and groups, and no
-// others. Who is not in the directory is left out.
+// others. Users and groups that are not in the directory are left out.
 func (t *Tenant) SetAssigned(
 	ctx context.Context, by audit.Actor, servicePrincipalID string, principals []string,
 ) error {

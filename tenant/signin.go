@@ -83,7 +83,7 @@ type Browser struct {
 }
 
 // SignInAdministrator opens a session of the admin center, as SignInUser does: it asks for a second
-// factor who has one, and for another password in place of a one-time one.
+// factor if there is one, and for another password in place of a one-time one.
 func (t *Tenant) SignInAdministrator(
 	ctx context.Context, by audit.Actor, name, password string, from Browser,
 ) (Entry, error) {

@@ -128,7 +128,7 @@ func raw(stream io.Writer) io.Writer {
 }
 
 // AskPassword asks for a password, twice and without an echo, until it fulfils the rule; an empty
-// one is returned as it is.
+// one is returned too.
 func AskPassword(
 	ctx context.Context, from io.Reader, to io.Writer, what string, check func(string) error,
 ) (string, error) {

@@ -18,7 +18,7 @@ const (
 )
 
 // places are what the larger bodies need, since a body is in memory while its request is answered.
-// Whoever finds none waits, as long as the request may take.
+// A request that finds none waits, as long as it may take.
 type places struct {
 	mu      sync.Mutex
 	taken   int

@@ -70,8 +70,8 @@ const Busy = "Too many people are signing in at the moment, and this attempt was
 // Unavailable is what people are told when the database cannot be reached, or its disk is full.
 const Unavailable = "The service is not available at the moment. Try again in a few seconds."
 
-// RetryLater says to a program when it may try again what was too much at the moment. Middleware
-// does so for every answer with 503. Source: RFC 9110, 10.2.3.
+// RetryLater tells a program when to retry. Middleware does so for every answer with 503. Source:
+// RFC 9110, 10.2.3.
 func RetryLater(w http.ResponseWriter) { w.Header().Set("Retry-After", "3") }
 
 // Message is what the page "message" shows.

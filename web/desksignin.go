@@ -29,7 +29,7 @@ type Waiting struct {
 	Key      string // the answer of a security key to these options; empty: none can be used here
 }
 
-// Proof is what somebody sends who is asked for more than a password.
+// Proof is what a person sends when a sign-in needs more than a password.
 type Proof struct {
 	Password       string // a new one
 	Code, Response string // of an authenticator app, of a security key

@@ -139,7 +139,7 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 // NavItem is an entry of the side navigation.
 type NavItem struct{ Label, URL string }
 
-// Banner says what needs an administrator's attention, and where it is mended.
+// Banner says what needs an administrator's attention, and where to fix it.
 type Banner struct{ Text, Link, LinkText string }
 
 // View is what a page is made of.
@@ -155,7 +155,7 @@ type View struct {
 	SignOut string // where the sign-out form is posted
 	Notice  string // shown once, at the top: what was just done
 	Problem string // shown at the top: what was refused, and what to do
-	Banner  Banner // shown at the top of every page until what it says is mended
+	Banner  Banner // shown at the top of every page until the problem is fixed
 	Narrow  bool   // a small card, for sign-in and messages
 	Data    any
 }
@@ -215,7 +215,7 @@ func NewPages(dir fs.FS, log *slog.Logger) *Pages {
 }
 
 // indentation is for the readers of a template. Browsers do without it, and it is a third of a
-// page. What stands in <pre> and <textarea> is data, and stays as it is.
+// page. What stands in <pre> and <textarea> is data, and does not change.
 var indentation = regexp.MustCompile(`\n[ \n]+`)
 
 // parse adds files to t.

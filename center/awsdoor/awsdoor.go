@@ -40,8 +40,8 @@ func Actor(who awsapi.Caller) audit.Actor {
 // is not proved and the session of a role in an account have none.
 func ofAdministrator(who awsapi.Caller) bool { return who.Role != "" }
 
-// Admit refuses whoever signs for a role in an account: it may ask who it is, which is not asked
-// here. It is for awsapi.Service.Admit.
+// Admit refuses a caller who signs for a role in an account: such a caller may only ask who it is,
+// which is not asked here. It is for awsapi.Service.Admit.
 func Admit(who awsapi.Caller, operation string) error {
 	if ofAdministrator(who) {
 		return nil
@@ -97,8 +97,8 @@ var byKind = map[refusal.Kind]awsapi.Error{
 }
 
 // Answer maps an error to the wire. A refusal gets the exception of its class, and words adds what
-// the service says of it; an error that is one on the wire already stays as it is; of any other
-// nothing is told.
+// the service says of it; an error that is already one on the wire does not change; of any other
+// error nothing is told.
 func Answer(err error, words func(refused *refusal.Error, answer *awsapi.Error)) *awsapi.Error {
 	var refused *refusal.Error
 	var wire *awsapi.Error

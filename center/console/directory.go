@@ -56,7 +56,7 @@ type listing[T any] struct {
 	Search     string
 	Next, Prev int // offsets; -1: none
 	Locked     bool
-	Mail       bool // whether users can be invited by mail
+	Mail       bool // whether users can be invited by email
 }
 
 func (l *listing[T]) place(offset int) {
@@ -144,7 +144,7 @@ type userData struct {
 	Sessions  []web.OwnSession
 	OneTime   string // a one-time password, shown once, right after it was made
 
-	NewAddress bool // whether the e-mail address is too new to prove the user
+	NewAddress bool // whether the email address is too new to prove the user
 }
 
 func user(p page) error { return showUser(p, center.UserID(p.PathValue("id")), "") }

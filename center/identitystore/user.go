@@ -30,8 +30,8 @@ func textAt(u *center.User, path string) *string {
 	return u.TextAttributes()[place].Value
 }
 
-// createUserInput is a new user. Its shape has been checked, so that Texts holds nothing but
-// attributes that are there.
+// createUserInput is a new user. Its shape has been checked, so that Texts holds only attributes
+// that were sent.
 type createUserInput struct {
 	store
 	Name         center.PersonName
@@ -157,7 +157,7 @@ type photo struct {
 	Primary              bool
 }
 
-// userRest is what a described or listed user has besides texts.
+// userRest is what a described or listed user has in addition to texts.
 type userRest struct {
 	Emails               []typedValue              `json:",omitempty"`
 	PhoneNumbers         []typedValue              `json:",omitempty"`

@@ -47,8 +47,8 @@ func hashFirst(key string) uint64  { return maphash.String(firstSeed, key) }
 func hashSecond(key string) uint64 { return maphash.String(secondSeed, key) }
 
 // First returns a copy of the record with a first key, and the age to hand to Keep; empty: none is
-// kept. Hashes are compared, not keys, so the record may be another's: whoever decodes it sees
-// that.
+// kept. Hashes are compared, not keys, so the record may be another's: the caller sees that when it
+// decodes it.
 func (r *Records[K]) First(key string) (record string, age Age) { return r.read(hashFirst(key)) }
 
 // Second is First by the second key.

@@ -86,7 +86,7 @@ func (l *listing) line(f found) ([]byte, error) {
 
 // ImportOptions say what an import does.
 type ImportOptions struct {
-	Update   bool // change who is there already, rather than leave them alone
+	Update   bool // change existing users and groups, rather than skip them
 	DryRun   bool // change nothing; say what would be done
 	Progress func()
 }
@@ -104,9 +104,9 @@ const maxLine = 64 << 20 //bound:body a line of an import
 // importers is how many creations are under way at once: they are committed together.
 const importers = 32 //bound:queue resources that an import writes at once
 
-// Import reads lines that Export wrote, or that another SCIM server's resources make. Who is there
-// already is found by user name or display name. Members and managers are named by the ids of the
-// file. A line that cannot be imported fails alone.
+// Import reads lines that Export wrote, or that another SCIM server's resources make. Existing
+// users and groups are found by user name or display name. Members and managers are named by the
+// ids of the file. A line that cannot be imported fails alone.
 func Import(ctx context.Context, c *center.Center, by audit.Actor, r io.Reader, o ImportOptions) (ImportResult, error) {
 	im := &importer{center: c, by: by, options: o, ids: map[string]string{}}
 	err := im.readLines(ctx, r)

@@ -43,7 +43,7 @@ func (h *Handler) mountDirectory(mux *http.ServeMux, guard func(http.HandlerFunc
 
 type formData struct {
 	ReturnTo, UserName string
-	Mail               bool // whether a forgotten password can be replaced by mail
+	Mail               bool // whether a forgotten password can be replaced by email
 }
 
 func (h *Handler) form(w http.ResponseWriter, r *http.Request, status int, d formData, problem string) {

@@ -15,7 +15,7 @@ type authorizedIssuer struct {
 	AuthorizedAudiences   []string `json:",omitempty"`
 }
 
-// grant is a union: the member that is there tells the type.
+// grant is a union: the member that is present tells the type.
 type grant struct {
 	AuthorizationCode *struct {
 		RedirectURIs []string `json:"RedirectUris"`

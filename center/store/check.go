@@ -27,10 +27,9 @@ func (f *findings) add(kind, format string, args ...any) {
 }
 
 // Check verifies every invariant of the data, on one snapshot: the database file itself, that each
-// object can be read and stands under the keys that it has, that names and addresses are unique
-// ignoring letter case, and that whatever refers to a user or a group refers to one that is there.
-// It returns a line for each violation; progress is called now and then with how many rows have
-// been looked at.
+// object can be read and is stored under its own keys, that names and addresses are unique ignoring
+// letter case, and that whatever refers to a user or a group refers to one that exists. It returns
+// a line for each violation; progress is called from time to time with how many rows were checked.
 func (s *Store) Check(ctx context.Context, progress func(rows int)) ([]string, error) {
 	f := &findings{kinds: map[string]int{}}
 	damage, err := s.db.Check(ctx)

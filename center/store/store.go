@@ -92,7 +92,8 @@ var (
 
 func known(err error) error { return sqldb.Known(err, unavailable, conflict) }
 
-// tx counts its writes: whoever remembers what it has read asks Writes whether it may have changed.
+// tx counts its writes: code that remembers what it has read asks Writes whether it may have
+// changed.
 type tx struct {
 	sqldb.Tx
 	writes *atomic.Uint64

@@ -26,7 +26,7 @@ func (d *retentionDays) flags(f *pflag.FlagSet) {
 }
 
 // maxDays keeps a time in a time.Duration.
-const maxDays = 100_000 //bound:life what --keep-events and --keep-refusals take, in days
+const maxDays = 100_000 //bound:life the days of --keep-events and --keep-refusals
 
 func (d retentionDays) retention() (audit.Retention, error) {
 	if d.events > maxDays || d.refusals > maxDays {

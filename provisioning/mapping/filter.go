@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// operator is how one operator of scoping filters judges a value that is there, and how many texts
-// it is given. Source: "Scoping filters".
+// operator is how one operator of scoping filters compares a value, and how many texts it is given.
+// Source: "Scoping filters".
 type operator struct {
 	values  int
 	compile func(values []string) (test func(text string) bool, re *expression, err error)

@@ -25,7 +25,7 @@ var (
 	ofProvisioningLog = []string{"$filter", "$top"}
 )
 
-// withOptions refuses query options that a route does not know, or that stand twice.
+// withOptions refuses query options that a route does not know, or that are duplicated.
 func withOptions(known []string, fn call) call {
 	return func(ctx context.Context, r request) (int, any, error) {
 		query, err := url.ParseQuery(r.URL.RawQuery)

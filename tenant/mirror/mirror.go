@@ -107,7 +107,8 @@ func (m *Mirror) pull(ctx context.Context, c collection) (full bool, err error) 
 	return true, m.forgetUnseen(ctx, c.kind, seen)
 }
 
-// census is who was met while everything was read: whoever else is here has gone there.
+// census has the objects that were met while everything was read: all others here no longer exist
+// there.
 type census struct {
 	objects map[string]bool
 	members map[string]map[string]bool
@@ -400,8 +401,7 @@ func (m *Mirror) removeAll(ctx context.Context, r tenant.Replica) error {
 	return m.keep(ctx, r, tenant.Note{})
 }
 
-// Assigned lists who is assigned to an application there, and makes the same the assignments of an
-// application here.
+// Assigned copies the assignments of an application there to an application here.
 func (m *Mirror) Assigned(ctx context.Context, servicePrincipalThere, servicePrincipalHere string) error {
 	list, err := graph.All[graph.AppRoleAssignment](
 		ctx, m.Graph, "/servicePrincipals/"+url.PathEscape(servicePrincipalThere)+"/appRoleAssignedTo?$top=999",

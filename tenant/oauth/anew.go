@@ -13,7 +13,7 @@ import (
 )
 
 // askedParameter remembers in the URL that the browser comes back to, sealed, when the person was
-// asked to sign in anew.
+// asked to sign in again.
 const askedParameter = "asked"
 
 // account is who signs in to a program: of the browser's session, or of a new one where the program

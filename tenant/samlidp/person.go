@@ -11,7 +11,7 @@ import (
 )
 
 // askedParameter remembers in the URL that the browser comes back to, sealed, when the person was
-// asked to sign in anew.
+// asked to sign in again.
 const askedParameter = "asked"
 
 // person is who signs in to an application: of the browser's session, or of a new one where the

@@ -33,12 +33,12 @@ type Runner struct {
 	progress map[string]provisioning.Progress // of running cycles, by job
 }
 
-// retryInterval is when objects that failed are tried again although nothing has changed, as
-// Entra's next cycle would.
+// retryInterval is when objects that failed are retried although nothing has changed, as Entra's
+// next cycle would.
 const retryInterval = 40 * time.Minute //bound:none how often, not how much
 
-// unavailableInterval is when a cycle is tried again that failed because the database was not
-// available.
+// unavailableInterval is how long after a cycle that failed because the database was unavailable
+// the next one begins.
 const unavailableInterval = 5 * time.Second //bound:none how often, not how much
 
 // settle is how long a burst of changes is gathered before a cycle starts.
@@ -154,7 +154,7 @@ func (r *Runner) client(t tenant.Target) *scim.Client {
 // RunJob runs one cycle of a job and records how it went. The error is one of the program, not of
 // the target.
 //
-// The cycle is announced before the job is read, so that whoever pauses a job and then sees no
+// The cycle is announced before the job is read, so that a caller who pauses a job and then sees no
 // cycle knows that none will come.
 func (r *Runner) RunJob(ctx context.Context, listed tenant.Job) error {
 	r.announce(listed.ID, provisioning.Progress{})
@@ -279,8 +279,8 @@ func (r *Runner) Engine(j tenant.Job) (*provisioning.Engine, error) {
 	return e, nil
 }
 
-// OnDemand provisions one object of a job now; of a group the named members besides. In a dry run
-// it only says what would be done.
+// OnDemand provisions one object of a job now, and the named members of a group with it. In a dry
+// run it only says what would be done.
 func (r *Runner) OnDemand(
 	ctx context.Context, j tenant.Job, kind tenant.ObjectKind, id string, members []string, dryRun bool,
 ) (provisioning.Explanation, error) {
