@@ -22,7 +22,7 @@ type AssignmentRule struct {
 	PrincipalType    PrincipalType
 	PrincipalID      string
 	CreatedAt        time.Time
-	Deleting         bool   `json:",omitempty"` // it no longer matches anything, and goes when its assignments have gone
+	Deleting         bool   `json:",omitempty"` // it matches nothing anymore, and goes with its last assignment
 	Problem          string `json:",omitempty"` // what kept it from being expanded in full the last time
 }
 
