@@ -81,13 +81,13 @@ func NewCompany(people, groups int, domain string) tenant.Company {
 			name, description = seedGroups[i][0], seedGroups[i][1]
 		}
 		g := tenant.Group{
-			ID:              uuid.NewString(),
+			ID:              tenant.GroupID(uuid.NewString()),
 			DisplayName:     name,
 			Description:     description,
 			MailNickname:    strings.ToLower(strings.ReplaceAll(name, " ", "-")),
 			SecurityEnabled: true,
 		}
-		groupIDs[name] = g.ID
+		groupIDs[name] = string(g.ID)
 		c.Groups = append(c.Groups, g)
 	}
 	for i := range people {
@@ -107,14 +107,20 @@ func NewCompany(people, groups int, domain string) tenant.Company {
 		c.Users = append(c.Users, u)
 		group := groupIDs[p.group]
 		if number > 0 || group == "" {
-			group = c.Groups[i%groups].ID
+			group = string(c.Groups[i%groups].ID)
 		}
-		c.Members = append(c.Members, tenant.Member{GroupID: group, MemberID: u.ID, Kind: tenant.KindUser})
+		c.Members = append(
+			c.Members, tenant.Member{GroupID: tenant.GroupID(group), MemberID: u.ID, Kind: tenant.KindUser},
+		)
 	}
 	if groupIDs[outerGroup] != "" {
 		c.Members = append(
 			c.Members,
-			tenant.Member{GroupID: groupIDs[outerGroup], MemberID: groupIDs[nestedGroup], Kind: tenant.KindGroup},
+			tenant.Member{
+				GroupID:  tenant.GroupID(groupIDs[outerGroup]),
+				MemberID: groupIDs[nestedGroup],
+				Kind:     tenant.KindGroup,
+			},
 		)
 	}
 	return c

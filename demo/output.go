@@ -150,14 +150,14 @@ func (k Keys) people(ctx context.Context, t *tenant.Tenant) ([]Person, error) {
 				return err
 			}
 			for _, m := range in {
-				if names[m.GroupID] == "" {
+				if names[string(m.GroupID)] == "" {
 					g, err := r.Group(m.GroupID)
 					if err != nil {
 						return err
 					}
-					names[m.GroupID] = g.DisplayName
+					names[string(m.GroupID)] = g.DisplayName
 				}
-				p.Groups = append(p.Groups, names[m.GroupID])
+				p.Groups = append(p.Groups, names[string(m.GroupID)])
 			}
 			people = append(people, p)
 		}

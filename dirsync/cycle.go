@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/provisioning"
 	"github.com/gatehouse-id/gatehouse/refusal"
+	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/mirror"
 	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
 )
@@ -142,10 +143,10 @@ func (s *Synchronizer) pull(ctx context.Context) (mirror.Pulled, error) {
 	switch {
 	case err != nil:
 	case s.remote != "":
-		err = s.mirror.Assigned(ctx, s.remote, s.job.ServicePrincipalID)
+		err = s.mirror.Assigned(ctx, s.remote, string(s.job.ServicePrincipalID))
 	case len(s.groups) > 0:
 		for _, id := range s.groups {
-			if _, missing := s.config.State.Group(ctx, id); missing != nil {
+			if _, missing := s.config.State.Group(ctx, tenant.GroupID(id)); missing != nil {
 				return pulled, fmt.Errorf("read %s: the group %q: %w", s.config.Source.BaseURL, id, missing)
 			}
 		}

@@ -146,7 +146,7 @@ func (s *Synchronizer) findJob(ctx context.Context, address string) (tenant.Job,
 	if err != nil {
 		return tenant.Job{}, err
 	}
-	jobs, err := state.Jobs(ctx, principal)
+	jobs, err := state.Jobs(ctx, tenant.ServicePrincipalID(principal))
 	if err != nil {
 		return tenant.Job{}, err
 	}
@@ -166,9 +166,9 @@ func (s *Synchronizer) makeJob(ctx context.Context, here string) (principal stri
 	if _, err := state.CreateJob(ctx, audit.SystemActor, app.ServicePrincipalID, template.SyncTemplate); err != nil {
 		return "", err
 	}
-	return app.ServicePrincipalID, errors.Join(
+	return string(app.ServicePrincipalID), errors.Join(
 		state.SetNote(ctx, tenant.Note{Name: noteSource, Text: here}),
-		state.SetNote(ctx, tenant.Note{Name: noteJob, Text: app.ServicePrincipalID}),
+		state.SetNote(ctx, tenant.Note{Name: noteJob, Text: string(app.ServicePrincipalID)}),
 	)
 }
 

@@ -289,7 +289,7 @@ func TestTheScopeIsGroupsOrAnApplication(t *testing.T) {
 		"a group and its groups": {func(c *Config) { c.Groups, c.Nested = []string{"Engineering"}, true }, 2, 1, 2},
 		"by id and by name":      {func(c *Config) { c.Groups = []string{"g2", "Art"} }, 2, 2, 0},
 		"an application":         {func(c *Config) { c.Application = "Cloud" }, 2, 2, 1},
-		"an application by id":   {func(c *Config) { c.Application = app.ServicePrincipalID }, 2, 2, 1},
+		"an application by id":   {func(c *Config) { c.Application = string(app.ServicePrincipalID) }, 2, 2, 1},
 	} {
 		to := newTarget(t, center.ProfileStandard)
 		config := between(from, to, newTenant(t, t.TempDir()))

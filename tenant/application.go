@@ -13,12 +13,18 @@ import (
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
+// ServicePrincipalID is the object id of a service principal: a UUID.
+type ServicePrincipalID string
+
+// AppRoleID is the id of an application's role: a UUID.
+type AppRoleID string
+
 // Application is an application with its service principal: what the admin center calls an
 // enterprise application.
 type Application struct {
 	ID                 string // the application's object id
 	AppID              string // the client id
-	ServicePrincipalID string
+	ServicePrincipalID ServicePrincipalID
 	TemplateID         string
 	DisplayName        string
 	IdentifierURIs     []string // the service provider's entity id
@@ -58,7 +64,10 @@ type Template struct {
 }
 
 // Role is an app role of the gallery application.
-type Role struct{ ID, DisplayName string }
+type Role struct {
+	ID          AppRoleID
+	DisplayName string
+}
 
 // applicationReader reads applications.
 type applicationReader interface {
@@ -75,10 +84,10 @@ type applicationWriter interface {
 // provisioned.
 type Assignment struct {
 	ID                 string
-	ServicePrincipalID string
+	ServicePrincipalID ServicePrincipalID
 	PrincipalID        string
 	PrincipalKind      ObjectKind
-	RoleID             string
+	RoleID             AppRoleID
 	CreatedAt          time.Time
 }
 
@@ -105,7 +114,7 @@ func (t *Tenant) Instantiate(
 	a := Application{
 		ID:                 t.NewID(),
 		AppID:              t.NewID(),
-		ServicePrincipalID: t.NewID(),
+		ServicePrincipalID: ServicePrincipalID(t.NewID()),
 		TemplateID:         template.ID,
 		DisplayName:        strings.TrimSpace(displayName),
 		IdentifierURIs:     []string{},
@@ -338,7 +347,7 @@ func (t *Tenant) Applications(ctx context.Context) (list []Application, err erro
 // Assign gives a user or a group a role of an application. It fails with ApplicationNotFound,
 // UserNotFound or AssignmentExists.
 func (t *Tenant) Assign(
-	ctx context.Context, by audit.Actor, servicePrincipalID, principalID, roleID string,
+	ctx context.Context, by audit.Actor, servicePrincipalID ServicePrincipalID, principalID string, roleID AppRoleID,
 ) (Assignment, error) {
 	raw := []byte(t.NewID() + t.NewID())[:32]
 	a := Assignment{
@@ -349,8 +358,8 @@ func (t *Tenant) Assign(
 		CreatedAt:          t.now(),
 	}
 	err := t.change(ctx, by, ActionAddAppRoleAssignmentGrantToUser, func(tx Tx, touched *Touched) (string, error) {
-		if _, err := tx.Application(servicePrincipalID); err != nil {
-			return servicePrincipalID, refusal.IfNoRow(err, ApplicationNotFound, servicePrincipalID)
+		if _, err := tx.Application(string(servicePrincipalID)); err != nil {
+			return string(servicePrincipalID), refusal.IfNoRow(err, ApplicationNotFound, string(servicePrincipalID))
 		}
 		kind, err := kindOf(tx, principalID)
 		if err != nil {
@@ -373,13 +382,13 @@ func (t *Tenant) Assign(
 func touchPrincipal(tx Reader, touched *Touched, a Assignment) error {
 	touched.add(a.PrincipalKind, a.PrincipalID)
 	if a.PrincipalKind == KindGroup {
-		return touchMembers(tx, touched, a.PrincipalID)
+		return touchMembers(tx, touched, GroupID(a.PrincipalID))
 	}
 	return nil
 }
 
 // Unassign takes a role away, or fails with AssignmentNotFound.
-func (t *Tenant) Unassign(ctx context.Context, by audit.Actor, servicePrincipalID, id string) error {
+func (t *Tenant) Unassign(ctx context.Context, by audit.Actor, servicePrincipalID ServicePrincipalID, id string) error {
 	return t.change(ctx, by, ActionRemoveAppRoleAssignmentFromUser, func(tx Tx, touched *Touched) (string, error) {
 		a, err := tx.Assignment(id)
 		if err == nil && a.ServicePrincipalID != servicePrincipalID {
@@ -430,17 +439,17 @@ type assignments map[string][]string
 // has says whether a principal is assigned.
 func (a assignments) has(id string) bool { return len(a[id]) > 0 }
 
-func assignedPrincipals(r assignmentReader, servicePrincipalID string) (assignments, error) {
+func assignedPrincipals(r assignmentReader, servicePrincipalID ServicePrincipalID) (assignments, error) {
 	list, err := r.Assignments(AssignmentQuery{ServicePrincipalID: servicePrincipalID})
 	assigned := assignments{}
 	for _, a := range list {
 		name := a.RoleID
 		for _, role := range GalleryRoles {
 			if role.ID == a.RoleID {
-				name = role.DisplayName
+				name = AppRoleID(role.DisplayName)
 			}
 		}
-		assigned[a.PrincipalID] = append(assigned[a.PrincipalID], name)
+		assigned[a.PrincipalID] = append(assigned[a.PrincipalID], string(name))
 	}
 	return assigned, err
 }
@@ -453,7 +462,7 @@ func inScope(r memberReader, assigned assignments, userID string) (bool, error) 
 	}
 	groups, err := r.MemberOf(userID)
 	for _, m := range groups {
-		if assigned.has(m.GroupID) {
+		if assigned.has(string(m.GroupID)) {
 			return true, nil
 		}
 	}

@@ -49,7 +49,7 @@ func quarantineReason(x Execution) string {
 // FinishCycle records how a cycle of a job went. failure is nil, or why the cycle as a whole could
 // not be done; with a reason it puts the job in quarantine, as do too many objects that failed. The
 // people to notify get an email when that begins. The number of linked objects is counted again.
-func (t *Tenant) FinishCycle(ctx context.Context, id string, x Execution, failure error, reason string) error {
+func (t *Tenant) FinishCycle(ctx context.Context, id JobID, x Execution, failure error, reason string) error {
 	var entered *Job
 	err := t.Store.Update(ctx, func(tx Tx) error {
 		entered = nil
@@ -82,7 +82,7 @@ func (t *Tenant) FinishCycle(ctx context.Context, id string, x Execution, failur
 		if reason != "" {
 			if t.quarantine(&j, x, reason) {
 				entered = &j
-				if err := tx.AppendEvent(t.event(audit.SystemActor, "Quarantine", id, nil)); err != nil {
+				if err := tx.AppendEvent(t.event(audit.SystemActor, "Quarantine", string(id), nil)); err != nil {
 					return err
 				}
 			}

@@ -59,10 +59,13 @@ type userWriter interface {
 	DeleteUser(id string) error
 }
 
+// GroupID is a group's object id: a UUID.
+type GroupID string
+
 // Group is a security group. Members are users and groups; only direct users count for sign-in and
 // provisioning.
 type Group struct {
-	ID              string
+	ID              GroupID
 	DisplayName     string
 	Description     string
 	MailNickname    string
@@ -73,7 +76,7 @@ type Group struct {
 
 // groupReader reads groups.
 type groupReader interface {
-	Group(id string) (Group, error)
+	Group(id GroupID) (Group, error)
 	GroupsByName(string) ([]Group, error) // names need not be unique
 	Groups(Query) ([]Group, error)
 	CountGroups() (int, error)
@@ -82,28 +85,28 @@ type groupReader interface {
 // groupWriter writes groups.
 type groupWriter interface {
 	PutGroup(Group) error
-	DeleteGroup(id string) error
+	DeleteGroup(id GroupID) error
 }
 
 // Member is one object in one group.
 type Member struct {
-	GroupID  string
+	GroupID  GroupID
 	MemberID string
 	Kind     ObjectKind
 }
 
 // memberReader reads the members of groups.
 type memberReader interface {
-	Members(groupID string) ([]Member, error)
-	MembersAfter(groupID, after string, limit int) ([]Member, error) // in the order of the members' ids
-	Member(groupID, memberID string) (Member, error)
+	Members(groupID GroupID) ([]Member, error)
+	MembersAfter(groupID GroupID, after string, limit int) ([]Member, error) // in the order of the members' ids
+	Member(groupID GroupID, memberID string) (Member, error)
 	MemberOf(memberID string) ([]Member, error)
 }
 
 // memberWriter writes the members of groups.
 type memberWriter interface {
 	PutMember(Member) error
-	DeleteMember(groupID, memberID string) error
+	DeleteMember(groupID GroupID, memberID string) error
 	DeleteMembersOf(objectID string) error // as group and as member
 }
 
@@ -332,21 +335,21 @@ func (t *Tenant) Users(ctx context.Context, q Query) (users []User, err error) {
 // CreateGroup adds a security group with members. It fails with InvalidValue, UserNotFound (no such
 // object) or MemberExists.
 func (t *Tenant) CreateGroup(ctx context.Context, by audit.Actor, g Group, memberIDs ...string) (Group, error) {
-	g.ID, g.CreatedAt = t.NewID(), t.now()
+	g.ID, g.CreatedAt = GroupID(t.NewID()), t.now()
 	err := t.change(ctx, by, ActionAddGroup, func(tx Tx, touched *Touched) (string, error) {
 		if err := g.check(Group{}); err != nil {
 			return g.DisplayName, err
 		}
 		for _, id := range g.Owners {
 			if _, err := tx.User(id); err != nil {
-				return g.ID, refusal.IfNoRow(err, UserNotFound, id)
+				return string(g.ID), refusal.IfNoRow(err, UserNotFound, id)
 			}
 		}
-		touched.add(KindGroup, g.ID)
+		touched.add(KindGroup, string(g.ID))
 		if err := tx.PutGroup(g); err != nil {
-			return g.ID, err
+			return string(g.ID), err
 		}
-		return g.ID, addMembers(tx, touched, g.ID, memberIDs)
+		return string(g.ID), addMembers(tx, touched, g.ID, memberIDs)
 	})
 	return g, err
 }
@@ -380,46 +383,46 @@ func checkDisplayName(name string) error {
 // UpdateGroup changes a group by edit, which may run more than once, and adds members: all of it or
 // nothing.
 func (t *Tenant) UpdateGroup(
-	ctx context.Context, by audit.Actor, id string, edit func(*Group), memberIDs ...string,
+	ctx context.Context, by audit.Actor, id GroupID, edit func(*Group), memberIDs ...string,
 ) (Group, error) {
 	var g Group
 	err := t.change(ctx, by, ActionUpdateGroup, func(tx Tx, touched *Touched) (string, error) {
 		old, err := tx.Group(id)
 		if err != nil {
-			return id, refusal.IfNoRow(err, GroupNotFound, id)
+			return string(id), refusal.IfNoRow(err, GroupNotFound, string(id))
 		}
 		g = old
 		edit(&g)
 		g.ID, g.CreatedAt = old.ID, old.CreatedAt
 		if err := g.check(old); err != nil {
-			return id, err
+			return string(id), err
 		}
-		touched.add(KindGroup, id)
+		touched.add(KindGroup, string(id))
 		if err := tx.PutGroup(g); err != nil {
-			return id, err
+			return string(id), err
 		}
-		return id, addMembers(tx, touched, id, memberIDs)
+		return string(id), addMembers(tx, touched, id, memberIDs)
 	})
 	return g, err
 }
 
 // DeleteGroup removes a group with its memberships and assignments.
-func (t *Tenant) DeleteGroup(ctx context.Context, by audit.Actor, id string) error {
+func (t *Tenant) DeleteGroup(ctx context.Context, by audit.Actor, id GroupID) error {
 	return t.change(ctx, by, ActionDeleteGroup, func(tx Tx, touched *Touched) (string, error) {
 		if _, err := tx.Group(id); err != nil {
-			return id, refusal.IfNoRow(err, GroupNotFound, id)
+			return string(id), refusal.IfNoRow(err, GroupNotFound, string(id))
 		}
-		touched.add(KindGroup, id)
+		touched.add(KindGroup, string(id))
 		if err := touchMembers(tx, touched, id); err != nil {
-			return id, err
+			return string(id), err
 		}
-		return id, errors.Join(removeObject(tx, touched, id), tx.DeleteGroup(id))
+		return string(id), errors.Join(removeObject(tx, touched, string(id)), tx.DeleteGroup(id))
 	})
 }
 
 // touchMembers marks a group's users, whose scope depends on the group; those of groups in it too,
 // since a job may count them.
-func touchMembers(tx Reader, touched *Touched, groupID string) error {
+func touchMembers(tx Reader, touched *Touched, groupID GroupID) error {
 	members, err := membersOf(tx, groupID, true)
 	for _, m := range members {
 		if m.Kind == KindUser {
@@ -430,10 +433,10 @@ func touchMembers(tx Reader, touched *Touched, groupID string) error {
 }
 
 // Group returns one group, or GroupNotFound.
-func (t *Tenant) Group(ctx context.Context, id string) (g Group, err error) {
+func (t *Tenant) Group(ctx context.Context, id GroupID) (g Group, err error) {
 	err = t.Store.View(ctx, func(r Reader) (err error) {
 		g, err = r.Group(id)
-		return refusal.IfNoRow(err, GroupNotFound, id)
+		return refusal.IfNoRow(err, GroupNotFound, string(id))
 	})
 	return g, err
 }
@@ -448,10 +451,10 @@ func (t *Tenant) Groups(ctx context.Context, q Query) (groups []Group, err error
 }
 
 // Members lists a group's direct members, or fails with GroupNotFound.
-func (t *Tenant) Members(ctx context.Context, groupID string) (members []Member, err error) {
+func (t *Tenant) Members(ctx context.Context, groupID GroupID) (members []Member, err error) {
 	err = t.Store.View(ctx, func(r Reader) (err error) {
 		if _, err := r.Group(groupID); err != nil {
-			return refusal.IfNoRow(err, GroupNotFound, groupID)
+			return refusal.IfNoRow(err, GroupNotFound, string(groupID))
 		}
 		members, err = r.Members(groupID)
 		return err
@@ -461,21 +464,21 @@ func (t *Tenant) Members(ctx context.Context, groupID string) (members []Member,
 
 // AddMember puts a user or a group into a group. It fails with GroupNotFound, UserNotFound (no such
 // object) or MemberExists.
-func (t *Tenant) AddMember(ctx context.Context, by audit.Actor, groupID, memberID string) error {
+func (t *Tenant) AddMember(ctx context.Context, by audit.Actor, groupID GroupID, memberID string) error {
 	return t.AddMembers(ctx, by, groupID, []string{memberID})
 }
 
 // AddMembers puts several objects into a group, all or none.
-func (t *Tenant) AddMembers(ctx context.Context, by audit.Actor, groupID string, memberIDs []string) error {
+func (t *Tenant) AddMembers(ctx context.Context, by audit.Actor, groupID GroupID, memberIDs []string) error {
 	return t.change(ctx, by, ActionAddMemberToGroup, func(tx Tx, touched *Touched) (string, error) {
 		if _, err := tx.Group(groupID); err != nil {
-			return groupID, refusal.IfNoRow(err, GroupNotFound, groupID)
+			return string(groupID), refusal.IfNoRow(err, GroupNotFound, string(groupID))
 		}
-		return groupID, addMembers(tx, touched, groupID, memberIDs)
+		return string(groupID), addMembers(tx, touched, groupID, memberIDs)
 	})
 }
 
-func addMembers(tx Tx, touched *Touched, groupID string, memberIDs []string) error {
+func addMembers(tx Tx, touched *Touched, groupID GroupID, memberIDs []string) error {
 	for _, id := range memberIDs {
 		kind, err := kindOf(tx, id)
 		if err != nil {
@@ -504,19 +507,19 @@ func kindOf(tx Reader, id string) (ObjectKind, error) {
 	if !errors.Is(err, refusal.ErrNoRow) {
 		return "", err
 	}
-	_, err = tx.Group(id)
+	_, err = tx.Group(GroupID(id))
 	return KindGroup, refusal.IfNoRow(err, UserNotFound, id)
 }
 
 // RemoveMember takes an object out of a group, or fails with MemberNotFound.
-func (t *Tenant) RemoveMember(ctx context.Context, by audit.Actor, groupID, memberID string) error {
+func (t *Tenant) RemoveMember(ctx context.Context, by audit.Actor, groupID GroupID, memberID string) error {
 	return t.change(ctx, by, ActionRemoveMemberFromGroup, func(tx Tx, touched *Touched) (string, error) {
 		m, err := tx.Member(groupID, memberID)
 		if err != nil {
-			return groupID, refusal.IfNoRow(err, MemberNotFound, memberID)
+			return string(groupID), refusal.IfNoRow(err, MemberNotFound, memberID)
 		}
 		touched.member(groupID, Mark{m.Kind, memberID}, true)
 		touched.add(m.Kind, memberID)
-		return groupID, tx.DeleteMember(groupID, memberID)
+		return string(groupID), tx.DeleteMember(groupID, memberID)
 	})
 }

@@ -55,9 +55,9 @@ func (t *Tenant) Import(ctx context.Context, by audit.Actor, c Company) error {
 					return g.DisplayName, err
 				}
 				if err := tx.PutGroup(g); err != nil {
-					return g.ID, err
+					return string(g.ID), err
 				}
-				touched.add(KindGroup, g.ID)
+				touched.add(KindGroup, string(g.ID))
 			}
 			return "", nil
 		})
@@ -69,7 +69,7 @@ func (t *Tenant) Import(ctx context.Context, by audit.Actor, c Company) error {
 		err := t.change(ctx, by, ActionImportMembers, func(tx Tx, touched *Touched) (string, error) {
 			for _, m := range batch {
 				if err := tx.PutMember(m); err != nil {
-					return m.GroupID, err
+					return string(m.GroupID), err
 				}
 				touched.member(m.GroupID, Mark{m.Kind, m.MemberID}, false)
 			}

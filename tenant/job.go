@@ -21,10 +21,13 @@ const (
 	JobPaused JobState = "Paused"
 )
 
+// JobID is a synchronization job's id: <template>.<tenant id without dashes>.<UUID>.
+type JobID string
+
 // Job is a synchronization job: the automatic provisioning of one application.
 type Job struct {
-	ID                 string // <template>.<tenant id without dashes>.<UUID>
-	ServicePrincipalID string
+	ID                 JobID
+	ServicePrincipalID ServicePrincipalID
 	TemplateID         string
 	State              JobState
 	Credentials        Credentials
@@ -50,14 +53,14 @@ type Job struct {
 
 // jobReader reads provisioning jobs.
 type jobReader interface {
-	Job(id string) (Job, error)
-	Jobs(servicePrincipalID string) ([]Job, error) // all jobs when empty
+	Job(id JobID) (Job, error)
+	Jobs(servicePrincipalID ServicePrincipalID) ([]Job, error) // all jobs when empty
 }
 
 // jobWriter writes provisioning jobs.
 type jobWriter interface {
 	PutJob(Job) error
-	DeleteJob(id string) error
+	DeleteJob(id JobID) error
 }
 
 // reset makes the next cycle look at everything.
@@ -81,7 +84,7 @@ type Quarantine struct {
 
 // Link is what a job remembers of an object.
 type Link struct {
-	JobID    string
+	JobID    JobID
 	Kind     ObjectKind
 	SourceID string
 	TargetID string
@@ -96,23 +99,25 @@ type Link struct {
 
 // linkReader reads which object of the target belongs to which of ours.
 type linkReader interface {
-	Link(jobID string, kind ObjectKind, sourceID string) (Link, error)
-	LinkTo(jobID string, kind ObjectKind, targetID string) (Link, error)
-	LinksOfReports(jobID, managerID string) ([]Link, error)
-	Links(jobID string) ([]Link, error)
-	FailedLinks(jobID string) ([]Link, error)
-	CountLinks(jobID string, kind ObjectKind) (int, error) // only those that are at the target
+	Link(jobID JobID, kind ObjectKind, sourceID string) (Link, error)
+	LinkTo(jobID JobID, kind ObjectKind, targetID string) (Link, error)
+	LinksOfReports(jobID JobID, managerID string) ([]Link, error)
+	Links(jobID JobID) ([]Link, error)
+	FailedLinks(jobID JobID) ([]Link, error)
+	CountLinks(jobID JobID, kind ObjectKind) (int, error) // only those that are at the target
 }
 
 // linkWriter writes which object of the target belongs to which of ours.
 type linkWriter interface {
 	PutLink(Link) error
-	DeleteLink(jobID string, kind ObjectKind, sourceID string) error
+	DeleteLink(jobID JobID, kind ObjectKind, sourceID string) error
 }
 
 // LogEntry is a line of the provisioning log.
 type LogEntry struct {
-	ID, JobID, CycleID   string
+	ID                   string
+	JobID                JobID
+	CycleID              string
 	Time                 time.Time
 	Kind                 ObjectKind
 	SourceID, TargetID   string
@@ -139,52 +144,55 @@ type AttributeChange struct{ Path, Old, New string }
 
 // CreateJob makes the provisioning job of an application, paused. It fails with JobExists when
 // there is one.
-func (t *Tenant) CreateJob(ctx context.Context, by audit.Actor, servicePrincipalID, templateID string) (Job, error) {
+func (t *Tenant) CreateJob(
+	ctx context.Context, by audit.Actor, servicePrincipalID ServicePrincipalID, templateID string,
+) (Job, error) {
 	return t.createJob(ctx, by, servicePrincipalID, templateID, nil)
 }
 
 // CreateJobWith is CreateJob and ConfigureJob: both or neither.
 func (t *Tenant) CreateJobWith(
-	ctx context.Context, by audit.Actor, servicePrincipalID, templateID string, s JobSettings,
+	ctx context.Context, by audit.Actor, servicePrincipalID ServicePrincipalID, templateID string, s JobSettings,
 ) (Job, error) {
 	return t.createJob(ctx, by, servicePrincipalID, templateID, func(tx Tx, j *Job) error {
 		if err := authorize(by, ActionUpdateProvisioningSettingOrCredentials); err != nil {
 			return err
 		}
 		return errors.Join(t.configure(j, s),
-			tx.AppendEvent(t.event(by, ActionUpdateProvisioningSettingOrCredentials.name, j.ID, nil)))
+			tx.AppendEvent(t.event(by, ActionUpdateProvisioningSettingOrCredentials.name, string(j.ID), nil)))
 	})
 }
 
 func (t *Tenant) createJob(
-	ctx context.Context, by audit.Actor, servicePrincipalID, templateID string, and func(Tx, *Job) error,
+	ctx context.Context, by audit.Actor, servicePrincipalID ServicePrincipalID, templateID string,
+	and func(Tx, *Job) error,
 ) (Job, error) {
 	made := Job{
 		ServicePrincipalID: servicePrincipalID,
 		TemplateID:         templateID,
 		State:              JobPaused,
 		CreatedAt:          t.now(),
-		ID:                 templateID + "." + strings.ReplaceAll(t.Organization.ID, "-", "") + "." + t.NewID(),
+		ID:                 JobID(templateID + "." + strings.ReplaceAll(t.Organization.ID, "-", "") + "." + t.NewID()),
 	}
 	var j Job
 	err := t.change(ctx, by, ActionAddProvisioningConfiguration, func(tx Tx, _ *Touched) (string, error) {
-		if _, err := tx.Application(servicePrincipalID); err != nil {
-			return servicePrincipalID, refusal.IfNoRow(err, ApplicationNotFound, servicePrincipalID)
+		if _, err := tx.Application(string(servicePrincipalID)); err != nil {
+			return string(servicePrincipalID), refusal.IfNoRow(err, ApplicationNotFound, string(servicePrincipalID))
 		}
 		existing, err := tx.Jobs(servicePrincipalID)
 		if err != nil {
-			return servicePrincipalID, err
+			return string(servicePrincipalID), err
 		}
 		if len(existing) > 0 {
-			return servicePrincipalID, &refusal.Error{Code: JobExists, Subject: existing[0].ID}
+			return string(servicePrincipalID), &refusal.Error{Code: JobExists, Subject: string(existing[0].ID)}
 		}
 		j = made
 		if and != nil {
 			if err := and(tx, &j); err != nil {
-				return servicePrincipalID, err
+				return string(servicePrincipalID), err
 			}
 		}
-		return j.ID, tx.PutJob(j)
+		return string(j.ID), tx.PutJob(j)
 	})
 	return j, err
 }
@@ -198,7 +206,7 @@ type JobSettings struct {
 
 // ConfigureJob saves settings. New credentials lift a quarantine; a change of scope is evaluated
 // from the beginning. A new address without its token is refused with CredentialsMissing.
-func (t *Tenant) ConfigureJob(ctx context.Context, by audit.Actor, id string, s JobSettings) error {
+func (t *Tenant) ConfigureJob(ctx context.Context, by audit.Actor, id JobID, s JobSettings) error {
 	return t.updateJob(
 		ctx, by, ActionUpdateProvisioningSettingOrCredentials, id, func(j *Job) error { return t.configure(j, s) },
 	)
@@ -236,23 +244,23 @@ func (t *Tenant) configure(j *Job, s JobSettings) error {
 	return nil
 }
 
-func (t *Tenant) updateJob(ctx context.Context, by audit.Actor, action Action, id string, edit func(*Job) error) error {
+func (t *Tenant) updateJob(ctx context.Context, by audit.Actor, action Action, id JobID, edit func(*Job) error) error {
 	return t.changeJob(ctx, by, action, id, func(_ Tx, j *Job) error { return edit(j) })
 }
 
 // changeJob changes a job, and has the runner look at it.
 func (t *Tenant) changeJob(
-	ctx context.Context, by audit.Actor, action Action, id string, edit func(Tx, *Job) error,
+	ctx context.Context, by audit.Actor, action Action, id JobID, edit func(Tx, *Job) error,
 ) error {
 	err := t.change(ctx, by, action, func(tx Tx, _ *Touched) (string, error) {
 		j, err := tx.Job(id)
 		if err != nil {
-			return id, refusal.IfNoRow(err, JobNotFound, id)
+			return string(id), refusal.IfNoRow(err, JobNotFound, string(id))
 		}
 		if err := edit(tx, &j); err != nil {
-			return id, err
+			return string(id), err
 		}
-		return id, tx.PutJob(j)
+		return string(id), tx.PutJob(j)
 	})
 	if err == nil && t.Changed != nil {
 		t.Changed()
@@ -261,10 +269,10 @@ func (t *Tenant) changeJob(
 }
 
 // StartJob turns provisioning on, and lifts a quarantine. It fails with CredentialsMissing.
-func (t *Tenant) StartJob(ctx context.Context, by audit.Actor, id string) error {
+func (t *Tenant) StartJob(ctx context.Context, by audit.Actor, id JobID) error {
 	return t.updateJob(ctx, by, ActionEnableStartProvisioningConfiguration, id, func(j *Job) error {
 		if j.Credentials.BaseAddress == "" || j.Credentials.SealedToken == "" {
-			return &refusal.Error{Code: CredentialsMissing, Subject: id}
+			return &refusal.Error{Code: CredentialsMissing, Subject: string(id)}
 		}
 		j.State, j.Quarantine = JobActive, nil
 		return nil
@@ -272,7 +280,7 @@ func (t *Tenant) StartJob(ctx context.Context, by audit.Actor, id string) error 
 }
 
 // PauseJob turns provisioning off. A running cycle finishes; everything is remembered.
-func (t *Tenant) PauseJob(ctx context.Context, by audit.Actor, id string) error {
+func (t *Tenant) PauseJob(ctx context.Context, by audit.Actor, id JobID) error {
 	return t.updateJob(ctx, by, ActionDisablePauseProvisioningConfiguration, id, func(j *Job) error {
 		j.State = JobPaused
 		return nil
@@ -287,7 +295,7 @@ type Reset struct {
 
 // RestartJob starts provisioning again from what is left. Without Links nothing is matched again;
 // with Watermark everything is evaluated from the beginning.
-func (t *Tenant) RestartJob(ctx context.Context, by audit.Actor, id string, reset Reset) error {
+func (t *Tenant) RestartJob(ctx context.Context, by audit.Actor, id JobID, reset Reset) error {
 	return t.changeJob(ctx, by, ActionEnableRestartProvisioningConfiguration, id, func(tx Tx, j *Job) error {
 		if reset.Watermark || reset.Links {
 			j.reset()
@@ -314,29 +322,29 @@ func (t *Tenant) RestartJob(ctx context.Context, by audit.Actor, id string, rese
 }
 
 // DeleteJob removes a job with its memory.
-func (t *Tenant) DeleteJob(ctx context.Context, by audit.Actor, id string) error {
+func (t *Tenant) DeleteJob(ctx context.Context, by audit.Actor, id JobID) error {
 	return t.change(ctx, by, ActionDeleteProvisioningConfiguration, func(tx Tx, _ *Touched) (string, error) {
 		if _, err := tx.Job(id); err != nil {
-			return id, refusal.IfNoRow(err, JobNotFound, id)
+			return string(id), refusal.IfNoRow(err, JobNotFound, string(id))
 		}
-		return id, tx.DeleteJob(id)
+		return string(id), tx.DeleteJob(id)
 	})
 }
 
 // Job returns one job of an application, or JobNotFound.
-func (t *Tenant) Job(ctx context.Context, servicePrincipalID, id string) (j Job, err error) {
+func (t *Tenant) Job(ctx context.Context, servicePrincipalID ServicePrincipalID, id JobID) (j Job, err error) {
 	err = t.Store.View(ctx, func(r Reader) (err error) {
 		j, err = r.Job(id)
 		if err == nil && j.ServicePrincipalID != servicePrincipalID {
 			err = refusal.ErrNoRow
 		}
-		return refusal.IfNoRow(err, JobNotFound, id)
+		return refusal.IfNoRow(err, JobNotFound, string(id))
 	})
 	return j, err
 }
 
 // Jobs lists the jobs of an application, or all of them.
-func (t *Tenant) Jobs(ctx context.Context, servicePrincipalID string) (jobs []Job, err error) {
+func (t *Tenant) Jobs(ctx context.Context, servicePrincipalID ServicePrincipalID) (jobs []Job, err error) {
 	err = t.Store.View(ctx, func(r Reader) (err error) {
 		jobs, err = r.Jobs(servicePrincipalID)
 		return err

@@ -31,7 +31,7 @@ func (j Job) Mappings() mapping.Schema {
 // SetMappings saves attribute mappings and scoping filters; everything is evaluated again, as the
 // portal says. It fails with InvalidValue, whose detail says which mapping is wrong and why. The
 // caller does not say what the target requires.
-func (t *Tenant) SetMappings(ctx context.Context, by audit.Actor, id string, s mapping.Schema) error {
+func (t *Tenant) SetMappings(ctx context.Context, by audit.Actor, id JobID, s mapping.Schema) error {
 	return t.updateJob(ctx, by, ActionUpdateAttributeMappingsOrScope, id, func(j *Job) error {
 		next, err := completeMappings(s, j.Mappings().Version+1)
 		if err != nil {
@@ -44,7 +44,7 @@ func (t *Tenant) SetMappings(ctx context.Context, by audit.Actor, id string, s m
 }
 
 // ResetMappings goes back to the default ones.
-func (t *Tenant) ResetMappings(ctx context.Context, by audit.Actor, id string) error {
+func (t *Tenant) ResetMappings(ctx context.Context, by audit.Actor, id JobID) error {
 	return t.updateJob(ctx, by, ActionUpdateAttributeMappingsOrScope, id, func(j *Job) error {
 		j.Schema = nil
 		j.reset()
@@ -129,7 +129,7 @@ func invitedAddress(upn string) string {
 func (g Group) Attribute(name string) mapping.Value {
 	switch name {
 	case "objectId":
-		return mapping.One(g.ID)
+		return mapping.One(string(g.ID))
 	case "displayName":
 		return mapping.One(g.DisplayName)
 	case "description":

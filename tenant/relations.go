@@ -37,7 +37,9 @@ func (t *Tenant) GroupsByName(ctx context.Context, name string) (groups []Group,
 
 // MembersAfter lists so many direct members of a group, in the order of their ids, from the one
 // after an id on.
-func (t *Tenant) MembersAfter(ctx context.Context, groupID, after string, limit int) (members []Member, err error) {
+func (t *Tenant) MembersAfter(
+	ctx context.Context, groupID GroupID, after string, limit int,
+) (members []Member, err error) {
 	err = t.Store.View(ctx, func(r Reader) (err error) {
 		members, err = r.MembersAfter(groupID, after, limit)
 		return err
@@ -47,10 +49,10 @@ func (t *Tenant) MembersAfter(ctx context.Context, groupID, after string, limit 
 
 // TransitiveMembers lists everybody and every group in a group or in a group in it, each once. It
 // fails with GroupNotFound.
-func (t *Tenant) TransitiveMembers(ctx context.Context, groupID string) (all []Mark, err error) {
+func (t *Tenant) TransitiveMembers(ctx context.Context, groupID GroupID) (all []Mark, err error) {
 	err = t.Store.View(ctx, func(r Reader) (err error) {
 		if _, err := r.Group(groupID); err != nil {
-			return refusal.IfNoRow(err, GroupNotFound, groupID)
+			return refusal.IfNoRow(err, GroupNotFound, string(groupID))
 		}
 		all, err = membersOf(r, groupID, true)
 		return err
@@ -60,10 +62,10 @@ func (t *Tenant) TransitiveMembers(ctx context.Context, groupID string) (all []M
 
 // membersOf lists who is in a group; with transitive also who is in a group in it. Groups may
 // contain each other: each object is named once.
-func membersOf(r memberReader, groupID string, transitive bool) (all []Mark, err error) {
-	seen, queue := map[Mark]bool{{KindGroup, groupID}: true}, []string{groupID}
+func membersOf(r memberReader, groupID GroupID, transitive bool) (all []Mark, err error) {
+	seen, queue := map[Mark]bool{{KindGroup, string(groupID)}: true}, []string{string(groupID)}
 	for len(queue) > 0 {
-		members, err := r.Members(queue[0])
+		members, err := r.Members(GroupID(queue[0]))
 		if err != nil {
 			return nil, err
 		}
@@ -102,13 +104,13 @@ func groupsOf(r memberReader, id string, transitive bool) (ids []string, err err
 		}
 		queue = queue[1:]
 		for _, m := range in {
-			if seen[m.GroupID] {
+			if seen[string(m.GroupID)] {
 				continue
 			}
-			seen[m.GroupID] = true
-			ids = append(ids, m.GroupID)
+			seen[string(m.GroupID)] = true
+			ids = append(ids, string(m.GroupID))
 			if transitive {
-				queue = append(queue, m.GroupID)
+				queue = append(queue, string(m.GroupID))
 			}
 		}
 	}
@@ -120,7 +122,7 @@ const maxOwners = 100 //bound:rows owners of a group
 
 // AddOwner makes a user an owner of a group. It fails with GroupNotFound, UserNotFound or
 // MemberExists.
-func (t *Tenant) AddOwner(ctx context.Context, by audit.Actor, groupID, userID string) error {
+func (t *Tenant) AddOwner(ctx context.Context, by audit.Actor, groupID GroupID, userID string) error {
 	return t.changeOwners(ctx, by, ActionAddOwnerToGroup, groupID, func(tx Tx, owners []string) ([]string, error) {
 		if _, err := tx.User(userID); err != nil {
 			return nil, refusal.IfNoRow(err, UserNotFound, userID)
@@ -137,7 +139,7 @@ func (t *Tenant) AddOwner(ctx context.Context, by audit.Actor, groupID, userID s
 
 // RemoveOwner takes an owner away, but never the last one. It fails with GroupNotFound,
 // MemberNotFound or InvalidValue.
-func (t *Tenant) RemoveOwner(ctx context.Context, by audit.Actor, groupID, userID string) error {
+func (t *Tenant) RemoveOwner(ctx context.Context, by audit.Actor, groupID GroupID, userID string) error {
 	return t.changeOwners(ctx, by, ActionRemoveOwnerFromGroup, groupID, func(_ Tx, owners []string) ([]string, error) {
 		i := slices.Index(owners, userID)
 		switch {
@@ -155,19 +157,19 @@ func (t *Tenant) RemoveOwner(ctx context.Context, by audit.Actor, groupID, userI
 }
 
 func (t *Tenant) changeOwners(
-	ctx context.Context, by audit.Actor, action Action, groupID string, edit func(Tx, []string) ([]string, error),
+	ctx context.Context, by audit.Actor, action Action, groupID GroupID, edit func(Tx, []string) ([]string, error),
 ) error {
 	return t.change(ctx, by, action, func(tx Tx, _ *Touched) (string, error) {
 		g, err := tx.Group(groupID)
 		if err != nil {
-			return groupID, refusal.IfNoRow(err, GroupNotFound, groupID)
+			return string(groupID), refusal.IfNoRow(err, GroupNotFound, string(groupID))
 		}
 		owners, err := edit(tx, slices.Clone(g.Owners))
 		if err != nil {
-			return groupID, err
+			return string(groupID), err
 		}
 		g.Owners = owners
-		return groupID, tx.PutGroup(g)
+		return string(groupID), tx.PutGroup(g)
 	})
 }
 

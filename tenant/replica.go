@@ -47,16 +47,16 @@ func (t *Tenant) Replicate(ctx context.Context, by audit.Actor, page Replica, no
 		for _, g := range page.Groups {
 			old, err := tx.Group(g.ID)
 			if err != nil && !errors.Is(err, refusal.ErrNoRow) {
-				return g.ID, err
+				return string(g.ID), err
 			}
 			if err == nil && old.DisplayName == g.DisplayName && old.Description == g.Description &&
 				old.MailNickname == g.MailNickname && old.SecurityEnabled == g.SecurityEnabled {
 				continue
 			}
 			g.Owners = old.Owners
-			touched.add(KindGroup, g.ID)
+			touched.add(KindGroup, string(g.ID))
 			if err := tx.PutGroup(g); err != nil {
-				return g.ID, err
+				return string(g.ID), err
 			}
 		}
 		for _, c := range page.Members {
@@ -97,11 +97,13 @@ func replicateUser(tx Tx, touched *Touched, u User) error {
 
 func removeReplicated(tx Tx, touched *Touched, m Mark) error {
 	if m.Kind == KindGroup {
-		if _, err := tx.Group(m.ID); err != nil {
+		if _, err := tx.Group(GroupID(m.ID)); err != nil {
 			return nilIfNoRow(err)
 		}
 		touched.add(KindGroup, m.ID)
-		return errors.Join(touchMembers(tx, touched, m.ID), removeObject(tx, touched, m.ID), tx.DeleteGroup(m.ID))
+		return errors.Join(
+			touchMembers(tx, touched, GroupID(m.ID)), removeObject(tx, touched, m.ID), tx.DeleteGroup(GroupID(m.ID)),
+		)
 	}
 	if _, err := tx.User(m.ID); err != nil {
 		return nilIfNoRow(err)
@@ -119,7 +121,7 @@ func nilIfNoRow(err error) error {
 }
 
 func replicateMember(tx Tx, touched *Touched, c Change) error {
-	_, err := tx.Member(c.ID, c.Member.ID)
+	_, err := tx.Member(GroupID(c.ID), c.Member.ID)
 	there := err == nil
 	if err != nil && !errors.Is(err, refusal.ErrNoRow) {
 		return err
@@ -128,22 +130,22 @@ func replicateMember(tx Tx, touched *Touched, c Change) error {
 		return nil
 	}
 	touched.add(c.Member.Kind, c.Member.ID)
-	touched.member(c.ID, c.Member, c.Removed)
+	touched.member(GroupID(c.ID), c.Member, c.Removed)
 	if c.Removed {
-		return tx.DeleteMember(c.ID, c.Member.ID)
+		return tx.DeleteMember(GroupID(c.ID), c.Member.ID)
 	}
-	return tx.PutMember(Member{c.ID, c.Member.ID, c.Member.Kind})
+	return tx.PutMember(Member{GroupID(c.ID), c.Member.ID, c.Member.Kind})
 }
 
 // SetAssigned makes the assignments of an application those of the named users and groups, and no
 // others. Users and groups that are not in the directory are left out.
 func (t *Tenant) SetAssigned(
-	ctx context.Context, by audit.Actor, servicePrincipalID string, principals []string,
+	ctx context.Context, by audit.Actor, servicePrincipalID ServicePrincipalID, principals []string,
 ) error {
 	return t.change(ctx, by, ActionReplicateAssignments, func(tx Tx, touched *Touched) (string, error) {
 		list, err := tx.Assignments(AssignmentQuery{ServicePrincipalID: servicePrincipalID})
 		if err != nil {
-			return servicePrincipalID, err
+			return string(servicePrincipalID), err
 		}
 		wanted, assigned := map[string]bool{}, map[string]bool{}
 		for _, id := range principals {
@@ -152,7 +154,7 @@ func (t *Tenant) SetAssigned(
 		for _, a := range list {
 			if assigned[a.PrincipalID] = wanted[a.PrincipalID]; !wanted[a.PrincipalID] {
 				if err := errors.Join(touchPrincipal(tx, touched, a), tx.DeleteAssignment(a.ID)); err != nil {
-					return servicePrincipalID, err
+					return string(servicePrincipalID), err
 				}
 			}
 		}
@@ -162,7 +164,7 @@ func (t *Tenant) SetAssigned(
 				continue
 			}
 			if err != nil {
-				return servicePrincipalID, err
+				return string(servicePrincipalID), err
 			}
 			assigned[id] = true
 			a := Assignment{
@@ -174,10 +176,10 @@ func (t *Tenant) SetAssigned(
 				CreatedAt:          t.now(),
 			}
 			if err := errors.Join(touchPrincipal(tx, touched, a), tx.PutAssignment(a)); err != nil {
-				return servicePrincipalID, err
+				return string(servicePrincipalID), err
 			}
 		}
-		return servicePrincipalID, nil
+		return string(servicePrincipalID), nil
 	})
 }
 

@@ -92,13 +92,13 @@ func (s scoper) everything(scope *Scope, before []Mark) error {
 		return err
 	}
 	for _, g := range groups {
-		sg, err := s.group(g.ID)
+		sg, err := s.group(string(g.ID))
 		if err != nil {
 			return err
 		}
 		if sg.InScope {
 			scope.Groups = append(scope.Groups, sg)
-			seen[Mark{KindGroup, g.ID}] = true
+			seen[Mark{KindGroup, string(g.ID)}] = true
 		}
 	}
 	var rest []Mark
@@ -143,7 +143,7 @@ func (s scoper) marked(scope *Scope, marks []Mark) error {
 	if s.nested {
 		for _, id := range slices.Clone(groups) { // what is in them is in those around them, or was until now
 			around, e1 := groupsOf(s, id, true)
-			inside, e2 := membersOf(s, id, true)
+			inside, e2 := membersOf(s, GroupID(id), true)
 			if err := errors.Join(e1, e2); err != nil {
 				return err
 			}
@@ -206,7 +206,7 @@ func (s scoper) user(id string) (ScopedUser, error) {
 }
 
 func (s scoper) group(id string) (ScopedGroup, error) {
-	g, err := s.Group(id)
+	g, err := s.Group(GroupID(id))
 	if errors.Is(err, refusal.ErrNoRow) {
 		return ScopedGroup{ID: id, Gone: true}, nil
 	}
@@ -217,7 +217,7 @@ func (s scoper) group(id string) (ScopedGroup, error) {
 	if !out.InScope {
 		return out, nil
 	}
-	members, err := membersOf(s, id, s.nested)
+	members, err := membersOf(s, GroupID(id), s.nested)
 	for _, m := range members { // in scope by this very group, or because all are
 		if m.Kind == KindUser {
 			out.Members = append(out.Members, m.ID)

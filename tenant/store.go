@@ -68,13 +68,13 @@ type Query struct {
 
 // AssignmentQuery selects app role assignments. Fields that are set narrow the result together.
 type AssignmentQuery struct {
-	ServicePrincipalID string
+	ServicePrincipalID ServicePrincipalID
 	PrincipalID        string
 }
 
 // LogQuery selects entries of the provisioning log, newest first.
 type LogQuery struct {
-	JobID   string
+	JobID   JobID
 	CycleID string
 	Status  string // success, failure or skipped; empty: any
 	Limit   int    // 0: 100

@@ -44,13 +44,13 @@ func NewTarget(address, token string) (Target, error) {
 // with CredentialsMissing, as where none is saved.
 func (t *Tenant) SavedTarget(j Job, address string) (Target, error) {
 	if address == "" || j.Credentials.SealedToken == "" {
-		return Target{}, &refusal.Error{Code: CredentialsMissing, Subject: j.ID}
+		return Target{}, &refusal.Error{Code: CredentialsMissing, Subject: string(j.ID)}
 	}
 	if err := checkAddress(address); err != nil {
 		return Target{}, err
 	}
 	if !j.Credentials.savedFor(address) {
-		return Target{}, &refusal.Error{Code: CredentialsMissing, Subject: j.ID, Detail: tokenIsElsewhere}
+		return Target{}, &refusal.Error{Code: CredentialsMissing, Subject: string(j.ID), Detail: tokenIsElsewhere}
 	}
 	token, err := t.Sealer.Open(tokenPurpose(j.ID, address), j.Credentials.SealedToken)
 	return Target{address, authn.Secret(token)}, err
@@ -68,7 +68,7 @@ func (c Credentials) savedFor(address string) bool {
 
 // tokenPurpose is what a secret token is sealed for: it does not open beside another address, even
 // where somebody has written that into the store.
-func tokenPurpose(jobID, address string) string {
+func tokenPurpose(jobID JobID, address string) string {
 	place, err := outbound.Canonical(address)
 	if err != nil {
 		place = "" // no address yet: one that comes later needs the token again
@@ -77,7 +77,7 @@ func tokenPurpose(jobID, address string) string {
 }
 
 // legacyPurpose is what versions before this one sealed tokens for.
-func legacyPurpose(jobID string) string { return "secret-token/" + jobID }
+func legacyPurpose(jobID JobID) string { return string("secret-token/" + jobID) }
 
 // setCredentials saves an address, a token or both. A token goes with the address that it is saved
 // for: a new address needs it again, and no address means no token.
@@ -100,7 +100,7 @@ func (t *Tenant) setCredentials(j *Job, address, token *string) error {
 	case *address == "":
 		saved.SealedToken = ""
 	default:
-		return &refusal.Error{Code: CredentialsMissing, Subject: j.ID, Detail: tokenIsElsewhere}
+		return &refusal.Error{Code: CredentialsMissing, Subject: string(j.ID), Detail: tokenIsElsewhere}
 	}
 	return nil
 }
@@ -133,7 +133,7 @@ func (t *Tenant) bindTokens(ctx context.Context) error {
 	return nil
 }
 
-func (t *Tenant) bindToken(tx Tx, id string) error {
+func (t *Tenant) bindToken(tx Tx, id JobID) error {
 	j, err := tx.Job(id)
 	if errors.Is(err, refusal.ErrNoRow) {
 		return nil

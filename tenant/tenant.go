@@ -239,8 +239,8 @@ func (m *Touched) add(kind ObjectKind, id string) {
 	m.changes = append(m.changes, Change{Mark: Mark{kind, id}})
 }
 
-func (m *Touched) member(groupID string, member Mark, removed bool) {
-	m.changes = append(m.changes, Change{Mark: Mark{KindGroup, groupID}, Member: member, Removed: removed})
+func (m *Touched) member(groupID GroupID, member Mark, removed bool) {
+	m.changes = append(m.changes, Change{Mark: Mark{KindGroup, string(groupID)}, Member: member, Removed: removed})
 }
 
 // change is the only way to change anything: it checks that the actor may, runs one rule, and

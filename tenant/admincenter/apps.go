@@ -228,7 +228,7 @@ func provisioning(p page) error {
 	d := provisioningData{Failures: p.URL.Query().Get("status") == "failure"}
 	if len(jobs) > 0 {
 		d.Job, d.HasToken = &jobs[0], jobs[0].Credentials.SealedToken != ""
-		d.Done, d.Total, d.Running = p.h.Progress(jobs[0].ID)
+		d.Done, d.Total, d.Running = p.h.Progress(string(jobs[0].ID))
 		q := tenant.LogQuery{JobID: jobs[0].ID, Limit: pageSize}
 		if d.Failures {
 			q.Status = "failure"

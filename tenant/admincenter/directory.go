@@ -184,7 +184,7 @@ func groups(p page) error {
 	}
 	if len(l.Items) > pageSize {
 		l.Items = l.Items[:pageSize]
-		l.Next = l.Items[pageSize-1].ID
+		l.Next = string(l.Items[pageSize-1].ID)
 	}
 	return p.Render("groups", "Groups", "/admin/groups", l)
 }
@@ -202,7 +202,7 @@ func createGroup(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.Done("/admin/groups/"+g.ID, "The group is created.")
+	return p.Done(string("/admin/groups/"+g.ID), "The group is created.")
 }
 
 // maxShown is how many members a group's page lists.
@@ -213,7 +213,7 @@ type memberLine struct{ ID, Name, Detail, Kind string }
 // line describes a user or a group for a table.
 func line(r tenant.Reader, kind tenant.ObjectKind, id string) (memberLine, error) {
 	if kind == tenant.KindGroup {
-		g, err := r.Group(id)
+		g, err := r.Group(tenant.GroupID(id))
 		return memberLine{id, g.DisplayName, g.Description, string(kind)}, err
 	}
 	u, err := r.User(id)
@@ -227,7 +227,7 @@ func group(p page) error {
 		Total   int
 	}
 	var err error
-	if d.Group, err = p.h.Tenant.Group(p.Context(), p.PathValue("id")); err != nil {
+	if d.Group, err = p.h.Tenant.Group(p.Context(), tenant.GroupID(p.PathValue("id"))); err != nil {
 		return err
 	}
 	err = p.h.Tenant.Store.View(p.Context(), func(r tenant.Reader) error {
@@ -273,7 +273,7 @@ func (p page) principal(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return groups[0].ID, nil
+	return string(groups[0].ID), nil
 }
 
 func addMember(p page) error {
@@ -281,21 +281,23 @@ func addMember(p page) error {
 	if err != nil {
 		return err
 	}
-	if err := p.h.Tenant.AddMember(p.Context(), p.by, p.PathValue("id"), id); err != nil {
+	if err := p.h.Tenant.AddMember(p.Context(), p.by, tenant.GroupID(p.PathValue("id")), id); err != nil {
 		return err
 	}
 	return p.Done("/admin/groups/"+p.PathValue("id"), "The member is added.")
 }
 
 func removeMember(p page) error {
-	if err := p.h.Tenant.RemoveMember(p.Context(), p.by, p.PathValue("id"), p.PathValue("mid")); err != nil {
+	if err := p.h.Tenant.RemoveMember(
+		p.Context(), p.by, tenant.GroupID(p.PathValue("id")), p.PathValue("mid"),
+	); err != nil {
 		return err
 	}
 	return p.Done("/admin/groups/"+p.PathValue("id"), "The member is removed.")
 }
 
 func deleteGroup(p page) error {
-	if err := p.h.Tenant.DeleteGroup(p.Context(), p.by, p.PathValue("id")); err != nil {
+	if err := p.h.Tenant.DeleteGroup(p.Context(), p.by, tenant.GroupID(p.PathValue("id"))); err != nil {
 		return err
 	}
 	return p.Done("/admin/groups", "The group is deleted.")

@@ -54,7 +54,7 @@ func provisionOnDemand(p page) error {
 		DryRun:  p.PostFormValue("do") == "preview",
 	}
 	if j.Credentials.SealedToken == "" {
-		return &refusal.Error{Code: tenant.CredentialsMissing, Subject: j.ID}
+		return &refusal.Error{Code: tenant.CredentialsMissing, Subject: string(j.ID)}
 	}
 	id, err := p.principal(d.Name)
 	if err != nil {

@@ -68,7 +68,7 @@ func appRoles() (list []graph.AppRole) {
 		list = append(
 			list,
 			graph.AppRole{
-				ID:                 r.ID,
+				ID:                 string(r.ID),
 				DisplayName:        r.DisplayName,
 				Description:        r.DisplayName,
 				IsEnabled:          true,
@@ -96,7 +96,7 @@ func applicationToWire(a tenant.Application) graph.Application {
 func principalToWire(a tenant.Application) graph.ServicePrincipal {
 	enabled, required := a.Enabled, a.AssignmentRequired
 	out := graph.ServicePrincipal{
-		ID:                         a.ServicePrincipalID,
+		ID:                         string(a.ServicePrincipalID),
 		AppID:                      a.AppID,
 		ApplicationTemplateID:      a.TemplateID,
 		DisplayName:                a.DisplayName,
@@ -310,11 +310,11 @@ func (h *Handler) assignmentToWire(
 	created := a.CreatedAt
 	return graph.AppRoleAssignment{
 		ID:                   a.ID,
-		AppRoleID:            a.RoleID,
+		AppRoleID:            string(a.RoleID),
 		PrincipalID:          a.PrincipalID,
 		PrincipalType:        string(a.PrincipalKind),
 		PrincipalDisplayName: name,
-		ResourceID:           app.ServicePrincipalID,
+		ResourceID:           string(app.ServicePrincipalID),
 		ResourceDisplayName:  app.DisplayName,
 		CreatedDateTime:      &created,
 	}, err
@@ -354,12 +354,12 @@ func (h *Handler) assignments(ctx context.Context, r request, q tenant.Assignmen
 			if a.ID <= after || len(batch) == limit {
 				continue
 			}
-			app, known := apps[a.ServicePrincipalID]
+			app, known := apps[string(a.ServicePrincipalID)]
 			if !known {
-				if app, err = h.Tenant.Application(ctx, a.ServicePrincipalID); err != nil {
+				if app, err = h.Tenant.Application(ctx, string(a.ServicePrincipalID)); err != nil {
 					return nil, err
 				}
-				apps[a.ServicePrincipalID] = app
+				apps[string(a.ServicePrincipalID)] = app
 			}
 			w, err := h.assignmentToWire(ctx, app, a)
 			if err != nil {
@@ -392,13 +392,15 @@ func (h *Handler) assign(ctx context.Context, r request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	if in.ResourceID != app.ServicePrincipalID {
+	if in.ResourceID != string(app.ServicePrincipalID) {
 		return 0, nil, badRequest("The resourceId must be the id of the service principal.")
 	}
-	if !slices.ContainsFunc(tenant.GalleryRoles, func(role tenant.Role) bool { return role.ID == in.AppRoleID }) {
+	if !slices.ContainsFunc(tenant.GalleryRoles, func(role tenant.Role) bool {
+		return string(role.ID) == in.AppRoleID
+	}) {
 		return 0, nil, badRequest("Permission being assigned was not found on application.")
 	}
-	a, err := h.Tenant.Assign(ctx, r.by, app.ServicePrincipalID, in.PrincipalID, in.AppRoleID)
+	a, err := h.Tenant.Assign(ctx, r.by, app.ServicePrincipalID, in.PrincipalID, tenant.AppRoleID(in.AppRoleID))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -409,8 +411,8 @@ func (h *Handler) assign(ctx context.Context, r request) (int, any, error) {
 // principal is the id of the user or the group that the path names.
 func (h *Handler) principal(ctx context.Context, r request) (string, error) {
 	if strings.HasPrefix(r.URL.Path, root+"/groups/") {
-		g, err := h.Tenant.Group(ctx, r.PathValue("id"))
-		return g.ID, err
+		g, err := h.Tenant.Group(ctx, tenant.GroupID(r.PathValue("id")))
+		return string(g.ID), err
 	}
 	u, err := h.Tenant.User(ctx, r.PathValue("id"))
 	return u.ID, err

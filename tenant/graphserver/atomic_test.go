@@ -210,7 +210,7 @@ func TestAGroupIsMadeWithItsMembersOrNotAtAll(t *testing.T) {
 	}
 	again := `{"displayName":"renamed","members@odata.bind":["https://graph.microsoft.com/v1.0/users/` + a.ada.ID +
 		`"]}`
-	if status, _ := a.call(http.MethodPatch, "/groups/"+all[0].ID, again); status != http.StatusBadRequest {
+	if status, _ := a.call(http.MethodPatch, string("/groups/"+all[0].ID), again); status != http.StatusBadRequest {
 		t.Errorf("with a member that is one already: %d", status)
 	}
 	if g, err := a.Group(context.Background(), all[0].ID); err != nil || g.DisplayName != "whole" {

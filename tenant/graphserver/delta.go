@@ -185,8 +185,8 @@ func (h *Handler) readAll(ctx context.Context, s *deltaState, size int) (page []
 	}
 	left := deltaMembers
 	for _, g := range groups[:min(size, len(groups))] {
-		if !s.wants(g.ID) {
-			s.After, s.Member = g.ID, ""
+		if !s.wants(string(g.ID)) {
+			s.After, s.Member = string(g.ID), ""
 			continue
 		}
 		x := s.Select.shape(groupObject(g), nil)
@@ -207,7 +207,7 @@ func (h *Handler) readAll(ctx context.Context, s *deltaState, size int) (page []
 			left -= len(members)
 			x["members@delta"] = membersDelta(members)
 		}
-		s.After, s.Member = g.ID, ""
+		s.After, s.Member = string(g.ID), ""
 	}
 	return page, len(groups) > size, nil
 }
@@ -298,7 +298,7 @@ func (h *Handler) changedObject(ctx context.Context, s *deltaState, m tenant.Mar
 		}
 		return nil, err
 	}
-	g, err := h.Tenant.Group(ctx, m.ID)
+	g, err := h.Tenant.Group(ctx, tenant.GroupID(m.ID))
 	switch {
 	case err == nil:
 		return s.Select.shape(groupObject(g), nil), nil

@@ -28,7 +28,7 @@ func reference(r request) (string, error) {
 // groupObject is all of a group.
 func groupObject(g tenant.Group) object {
 	x := object{
-		"id":              g.ID,
+		"id":              string(g.ID),
 		"displayName":     g.DisplayName,
 		"description":     nil,
 		"mailEnabled":     false,
@@ -76,7 +76,7 @@ func (h *Handler) groupsAfter(ctx context.Context, o query) func(after string, l
 		}
 		if simple && property == "displayName" {
 			groups, err = h.Tenant.GroupsByName(ctx, value)
-			groups = slices.DeleteFunc(groups, func(g tenant.Group) bool { return g.ID <= after })
+			groups = slices.DeleteFunc(groups, func(g tenant.Group) bool { return string(g.ID) <= after })
 			groups = groups[:min(limit, len(groups))]
 		} else {
 			groups, err = h.Tenant.Groups(ctx, tenant.Query{After: after, Limit: limit})
@@ -95,7 +95,7 @@ func (h *Handler) groupsAfter(ctx context.Context, o query) func(after string, l
 const maxExpanded = 20 //bound:list members that $expand gives
 
 func (h *Handler) expandMembers(ctx context.Context, o query, group object) error {
-	members, err := h.Tenant.MembersAfter(ctx, group["id"].(string), "", maxExpanded)
+	members, err := h.Tenant.MembersAfter(ctx, tenant.GroupID(group["id"].(string)), "", maxExpanded)
 	if err != nil {
 		return err
 	}
@@ -157,13 +157,13 @@ func (h *Handler) getGroup(ctx context.Context, r request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	g, err := h.Tenant.Group(ctx, r.PathValue("id"))
+	g, err := h.Tenant.Group(ctx, tenant.GroupID(r.PathValue("id")))
 	if err != nil {
 		return 0, nil, err
 	}
 	x := o.shape(groupObject(g), nil)
 	if _, ok := o.expand["members"]; ok {
-		x["id"] = g.ID
+		x["id"] = string(g.ID)
 		err = h.expandMembers(ctx, o, x)
 	}
 	return http.StatusOK, x, err
@@ -213,7 +213,7 @@ func (h *Handler) updateGroup(ctx context.Context, r request) (int, any, error) 
 	if mail || len(in.GroupTypes) > 0 {
 		return 0, nil, badRequest("Only security groups are supported.")
 	}
-	_, err = h.Tenant.UpdateGroup(ctx, r.by, id, func(g *tenant.Group) {
+	_, err = h.Tenant.UpdateGroup(ctx, r.by, tenant.GroupID(id), func(g *tenant.Group) {
 		in.DisplayName.into(&g.DisplayName)
 		in.Description.into(&g.Description)
 		in.MailNickname.into(&g.MailNickname)
@@ -225,5 +225,5 @@ func (h *Handler) updateGroup(ctx context.Context, r request) (int, any, error) 
 }
 
 func (h *Handler) deleteGroup(ctx context.Context, r request) (int, any, error) {
-	return http.StatusNoContent, nil, h.Tenant.DeleteGroup(ctx, r.by, r.PathValue("id"))
+	return http.StatusNoContent, nil, h.Tenant.DeleteGroup(ctx, r.by, tenant.GroupID(r.PathValue("id")))
 }

@@ -77,7 +77,7 @@ func (h *Handler) answerRelation(ctx context.Context, r request, all []tenant.Ma
 // directoryObject is all of a user or a group, with its type.
 func (h *Handler) directoryObject(ctx context.Context, m tenant.Mark) (object, error) {
 	if m.Kind == tenant.KindGroup {
-		g, err := h.Tenant.Group(ctx, m.ID)
+		g, err := h.Tenant.Group(ctx, tenant.GroupID(m.ID))
 		return typed(groupObject(g), graph.DirectoryGroupType), err
 	}
 	u, err := h.Tenant.User(ctx, m.ID)
@@ -85,7 +85,7 @@ func (h *Handler) directoryObject(ctx context.Context, m tenant.Mark) (object, e
 }
 
 func (h *Handler) listMembers(ctx context.Context, r request) (int, any, error) {
-	members, err := h.Tenant.Members(ctx, r.PathValue("id"))
+	members, err := h.Tenant.Members(ctx, tenant.GroupID(r.PathValue("id")))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -97,7 +97,7 @@ func (h *Handler) listMembers(ctx context.Context, r request) (int, any, error) 
 }
 
 func (h *Handler) listTransitiveMembers(ctx context.Context, r request) (int, any, error) {
-	all, err := h.Tenant.TransitiveMembers(ctx, r.PathValue("id"))
+	all, err := h.Tenant.TransitiveMembers(ctx, tenant.GroupID(r.PathValue("id")))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -129,7 +129,7 @@ func (h *Handler) groupsOf(ctx context.Context, r request, transitive bool) (int
 }
 
 func (h *Handler) listOwners(ctx context.Context, r request) (int, any, error) {
-	g, err := h.Tenant.Group(ctx, r.PathValue("id"))
+	g, err := h.Tenant.Group(ctx, tenant.GroupID(r.PathValue("id")))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -145,11 +145,13 @@ func (h *Handler) addOwner(ctx context.Context, r request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusNoContent, nil, h.Tenant.AddOwner(ctx, r.by, r.PathValue("id"), id)
+	return http.StatusNoContent, nil, h.Tenant.AddOwner(ctx, r.by, tenant.GroupID(r.PathValue("id")), id)
 }
 
 func (h *Handler) removeOwner(ctx context.Context, r request) (int, any, error) {
-	return http.StatusNoContent, nil, h.Tenant.RemoveOwner(ctx, r.by, r.PathValue("id"), r.PathValue("member"))
+	return http.StatusNoContent, nil, h.Tenant.RemoveOwner(
+		ctx, r.by, tenant.GroupID(r.PathValue("id")), r.PathValue("member"),
+	)
 }
 
 func (h *Handler) addMember(ctx context.Context, r request) (int, any, error) {
@@ -157,9 +159,11 @@ func (h *Handler) addMember(ctx context.Context, r request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusNoContent, nil, h.Tenant.AddMember(ctx, r.by, r.PathValue("id"), id)
+	return http.StatusNoContent, nil, h.Tenant.AddMember(ctx, r.by, tenant.GroupID(r.PathValue("id")), id)
 }
 
 func (h *Handler) removeMember(ctx context.Context, r request) (int, any, error) {
-	return http.StatusNoContent, nil, h.Tenant.RemoveMember(ctx, r.by, r.PathValue("id"), r.PathValue("member"))
+	return http.StatusNoContent, nil, h.Tenant.RemoveMember(
+		ctx, r.by, tenant.GroupID(r.PathValue("id")), r.PathValue("member"),
+	)
 }

@@ -48,7 +48,7 @@ func (h *Handler) provisionOnDemand(ctx context.Context, r request) (int, any, e
 		return 0, nil, badRequest("Only groups have members, of which at most 5 can be provisioned in one request.")
 	}
 	if j.Credentials.SealedToken == "" {
-		return 0, nil, &refusal.Error{Code: tenant.CredentialsMissing, Subject: j.ID}
+		return 0, nil, &refusal.Error{Code: tenant.CredentialsMissing, Subject: string(j.ID)}
 	}
 	x, err := h.OnDemand(ctx, j, kind, subject.ObjectID, members, false)
 	if err != nil {

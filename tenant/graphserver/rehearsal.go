@@ -76,7 +76,7 @@ func (h *Handler) notYetVisible(ctx context.Context, path string) error {
 		made = u.CreatedAt
 	case "groups":
 		var g tenant.Group
-		g, err = h.Tenant.Group(ctx, id)
+		g, err = h.Tenant.Group(ctx, tenant.GroupID(id))
 		made = g.CreatedAt
 	case "applications", "servicePrincipals":
 		var a tenant.Application

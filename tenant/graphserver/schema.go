@@ -25,7 +25,7 @@ func (h *Handler) getSchema(ctx context.Context, r request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusOK, schemaToWire(j.ID, j.Mappings()), nil
+	return http.StatusOK, schemaToWire(string(j.ID), j.Mappings()), nil
 }
 
 // putSchema replaces all of it: what is left out is gone.
@@ -41,11 +41,11 @@ func (h *Handler) putSchema(ctx context.Context, r request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return h.changeJob(ctx, r, func(id string) error { return h.Tenant.SetMappings(ctx, r.by, id, s) })
+	return h.changeJob(ctx, r, func(id string) error { return h.Tenant.SetMappings(ctx, r.by, tenant.JobID(id), s) })
 }
 
 func (h *Handler) deleteSchema(ctx context.Context, r request) (int, any, error) {
-	return h.changeJob(ctx, r, func(id string) error { return h.Tenant.ResetMappings(ctx, r.by, id) })
+	return h.changeJob(ctx, r, func(id string) error { return h.Tenant.ResetMappings(ctx, r.by, tenant.JobID(id)) })
 }
 
 var flowNames = []struct {

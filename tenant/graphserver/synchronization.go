@@ -88,7 +88,7 @@ func (h *Handler) job(ctx context.Context, r request) (tenant.Job, error) {
 	if err != nil {
 		return tenant.Job{}, err
 	}
-	return h.Tenant.Job(ctx, a.ServicePrincipalID, r.PathValue("job"))
+	return h.Tenant.Job(ctx, a.ServicePrincipalID, tenant.JobID(r.PathValue("job")))
 }
 
 func (h *Handler) getJob(ctx context.Context, r request) (int, any, error) {
@@ -105,19 +105,19 @@ func (h *Handler) changeJob(ctx context.Context, r request, change func(id strin
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusNoContent, nil, change(j.ID)
+	return http.StatusNoContent, nil, change(string(j.ID))
 }
 
 func (h *Handler) deleteJob(ctx context.Context, r request) (int, any, error) {
-	return h.changeJob(ctx, r, func(id string) error { return h.Tenant.DeleteJob(ctx, r.by, id) })
+	return h.changeJob(ctx, r, func(id string) error { return h.Tenant.DeleteJob(ctx, r.by, tenant.JobID(id)) })
 }
 
 func (h *Handler) startJob(ctx context.Context, r request) (int, any, error) {
-	return h.changeJob(ctx, r, func(id string) error { return h.Tenant.StartJob(ctx, r.by, id) })
+	return h.changeJob(ctx, r, func(id string) error { return h.Tenant.StartJob(ctx, r.by, tenant.JobID(id)) })
 }
 
 func (h *Handler) pauseJob(ctx context.Context, r request) (int, any, error) {
-	return h.changeJob(ctx, r, func(id string) error { return h.Tenant.PauseJob(ctx, r.by, id) })
+	return h.changeJob(ctx, r, func(id string) error { return h.Tenant.PauseJob(ctx, r.by, tenant.JobID(id)) })
 }
 
 func (h *Handler) restartJob(ctx context.Context, r request) (int, any, error) {
@@ -143,7 +143,7 @@ func (h *Handler) restartJob(ctx context.Context, r request) (int, any, error) {
 			return 0, nil, badRequest("The resetScope '" + quotable(in.Criteria.ResetScope) + "' is not known.")
 		}
 	}
-	return h.changeJob(ctx, r, func(id string) error { return h.Tenant.RestartJob(ctx, r.by, id, reset) })
+	return h.changeJob(ctx, r, func(id string) error { return h.Tenant.RestartJob(ctx, r.by, tenant.JobID(id), reset) })
 }
 
 var secretKeys = map[string]string{
@@ -353,7 +353,7 @@ func (h *Handler) jobToWire(j tenant.Job) graph.SynchronizationJob {
 	default:
 		s.Code = "Active"
 	}
-	if done, total, ok := h.Progress(j.ID); ok {
+	if done, total, ok := h.Progress(string(j.ID)); ok {
 		s.Progress = append(
 			s.Progress,
 			graph.Progress{
@@ -365,7 +365,7 @@ func (h *Handler) jobToWire(j tenant.Job) graph.SynchronizationJob {
 		)
 	}
 	return graph.SynchronizationJob{
-		ID:         j.ID,
+		ID:         string(j.ID),
 		TemplateID: j.TemplateID,
 		Schedule:   &graph.Schedule{Interval: "PT40M", State: string(j.State)},
 		Status:     s,
@@ -410,7 +410,7 @@ func logQuery(filter string) (q tenant.LogQuery, err error) {
 		}
 		switch strings.ToLower(m[1]) {
 		case "jobid":
-			q.JobID = m[2]
+			q.JobID = tenant.JobID(m[2])
 		case "cycleid":
 			q.CycleID = m[2]
 		default:
@@ -434,7 +434,7 @@ func (h *Handler) provisioningLog(ctx context.Context, r request) (int, any, err
 		s := graph.ProvisioningObjectSummary{
 			ID:                     e.ID,
 			ActivityDateTime:       e.Time,
-			JobID:                  e.JobID,
+			JobID:                  string(e.JobID),
 			CycleID:                e.CycleID,
 			ChangeID:               e.ID,
 			ProvisioningAction:     e.Action,

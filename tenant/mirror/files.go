@@ -81,7 +81,7 @@ func (r *reader) user(row map[string]string) error {
 
 func (r *reader) group(row map[string]string) error {
 	g := tenant.Group{
-		ID:              first(row, "id", "objectid"),
+		ID:              tenant.GroupID(first(row, "id", "objectid")),
 		DisplayName:     row["displayname"],
 		Description:     row["description"],
 		MailNickname:    row["mailnickname"],
@@ -96,12 +96,12 @@ func (r *reader) group(row map[string]string) error {
 		if err != nil {
 			return err
 		}
-		if g.ID = r.tenant.NewID(); len(known) > 0 {
+		if g.ID = tenant.GroupID(r.tenant.NewID()); len(known) > 0 {
 			g.ID = known[0].ID
 		}
 	}
-	r.isGroup[g.ID] = true
-	r.groups[names.Fold(g.DisplayName)] = g.ID
+	r.isGroup[string(g.ID)] = true
+	r.groups[names.Fold(g.DisplayName)] = string(g.ID)
 	r.all.Groups = append(r.all.Groups, g)
 	return nil
 }

@@ -295,12 +295,12 @@ func (m *Mirror) user(ctx context.Context, id string, x map[string]any, deleted,
 }
 
 func (m *Mirror) group(ctx context.Context, id string, x map[string]any, anew bool) (tenant.Group, error) {
-	g, err := m.Tenant.Group(ctx, id)
+	g, err := m.Tenant.Group(ctx, tenant.GroupID(id))
 	switch {
 	case refusal.KindOf(err) == refusal.NotFound:
-		g, err = tenant.Group{ID: id, CreatedAt: m.Tenant.Now().UTC()}, nil
+		g, err = tenant.Group{ID: tenant.GroupID(id), CreatedAt: m.Tenant.Now().UTC()}, nil
 	case anew:
-		g = tenant.Group{ID: id, CreatedAt: g.CreatedAt}
+		g = tenant.Group{ID: tenant.GroupID(id), CreatedAt: g.CreatedAt}
 	}
 	for name, field := range map[string]*string{
 		"displayName":  &g.DisplayName,
@@ -370,8 +370,8 @@ func (m *Mirror) forgetUnseen(ctx context.Context, kind tenant.ObjectKind, seen 
 		return err
 	}
 	for _, g := range groups {
-		if !seen.objects[g.ID] {
-			r.Gone = append(r.Gone, tenant.Mark{Kind: kind, ID: g.ID})
+		if !seen.objects[string(g.ID)] {
+			r.Gone = append(r.Gone, tenant.Mark{Kind: kind, ID: string(g.ID)})
 			continue
 		}
 		there, err := m.Tenant.Members(ctx, g.ID)
@@ -379,11 +379,11 @@ func (m *Mirror) forgetUnseen(ctx context.Context, kind tenant.ObjectKind, seen 
 			return err
 		}
 		for _, x := range there {
-			if !seen.members[g.ID][x.MemberID] {
+			if !seen.members[string(g.ID)][x.MemberID] {
 				r.Members = append(
 					r.Members,
 					tenant.Change{
-						Mark:    tenant.Mark{Kind: kind, ID: g.ID},
+						Mark:    tenant.Mark{Kind: kind, ID: string(g.ID)},
 						Member:  tenant.Mark{Kind: x.Kind, ID: x.MemberID},
 						Removed: true,
 					},
@@ -415,5 +415,5 @@ func (m *Mirror) Assigned(ctx context.Context, servicePrincipalThere, servicePri
 			ids = append(ids, a.PrincipalID)
 		}
 	}
-	return m.Tenant.SetAssigned(ctx, actor, servicePrincipalHere, ids)
+	return m.Tenant.SetAssigned(ctx, actor, tenant.ServicePrincipalID(servicePrincipalHere), ids)
 }

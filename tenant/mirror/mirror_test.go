@@ -91,7 +91,7 @@ func (p *pages) pull(answer map[string]string) (state string, err error) {
 		if err != nil {
 			p.t.Fatal(err)
 		}
-		line := g.ID + "=" + g.DisplayName + ":"
+		line := string(g.ID+"=") + g.DisplayName + ":"
 		for _, m := range members {
 			line += m.MemberID
 		}
@@ -227,7 +227,7 @@ func TestAssignmentsAreReplicated(t *testing.T) {
 	},
 		{`[{"principalId":"h"}]`, "h"}, {`[]`, ""}} {
 		p.answer = map[string]string{"/servicePrincipals/sp/appRoleAssignedTo?$top=999": `{"value":` + c.there + `}`}
-		if err := p.mirror.Assigned(ctx, "sp", app.ServicePrincipalID); err != nil {
+		if err := p.mirror.Assigned(ctx, "sp", string(app.ServicePrincipalID)); err != nil {
 			t.Fatal(err)
 		}
 		list, err := tn.Assignments(ctx, tenant.AssignmentQuery{ServicePrincipalID: app.ServicePrincipalID})

@@ -236,9 +236,14 @@ func (h *house) visits() []visit {
 		{method: "POST", path: users + "/" + h.user.ID + "/revokeSignInSessions", body: `{}`},
 		{method: "POST", path: "/v1.0/groups", body: `{"displayName":"G","mailNickname":"g","mailEnabled":false,` +
 			`"securityEnabled":true}`},
-		{method: "POST", path: app + "/appRoleAssignedTo", body: `{"principalId":"` + h.user.ID + `","resourceId":"` +
-			h.app.ServicePrincipalID + `","appRoleId":"` + tenant.GalleryRoles[0].ID + `"}`},
-		{method: "PUT", path: app + "/synchronization/secrets", body: `{"value":[{"key":"SecretToken","value":"x"}]}`},
+		{method: "POST", path: string(app + "/appRoleAssignedTo"),
+			body: `{"principalId":"` + h.user.ID + `","resourceId":"` +
+				string(h.app.ServicePrincipalID) + `","appRoleId":"` + string(tenant.GalleryRoles[0].ID) + `"}`},
+		{
+			method: "PUT",
+			path:   string(app + "/synchronization/secrets"),
+			body:   `{"value":[{"key":"SecretToken","value":"x"}]}`,
+		},
 		h.issue(),
 		token("urn:ietf:params:oauth:grant-type:device_code", "device_code", h.waiting, false),
 		token("authorization_code", "code", "unknown", true),

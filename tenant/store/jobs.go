@@ -8,52 +8,56 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
-func (t tx) Job(id string) (tenant.Job, error) {
-	return one[tenant.Job](t, `SELECT doc FROM jobs WHERE id = $1`, id)
+func (t tx) Job(id tenant.JobID) (tenant.Job, error) {
+	return one[tenant.Job](t, `SELECT doc FROM jobs WHERE id = $1`, string(id))
 }
-func (t tx) Jobs(servicePrincipalID string) ([]tenant.Job, error) {
+func (t tx) Jobs(servicePrincipalID tenant.ServicePrincipalID) ([]tenant.Job, error) {
 	w := &sqldb.Where{}
-	w.Equal("service_principal_id", servicePrincipalID)
+	w.Equal("service_principal_id", string(servicePrincipalID))
 	return list[tenant.Job](t, `SELECT doc FROM jobs`+w.Text()+` ORDER BY id`, w.Args...)
 }
 func (t tx) PutJob(j tenant.Job) error {
 	return t.Do(
 		`INSERT INTO jobs (id, service_principal_id, doc) VALUES ($1, $2, $3) ON CONFLICT (id)
 			DO UPDATE SET doc = excluded.doc`,
-		j.ID, j.ServicePrincipalID, sqldb.Encode(j),
+		string(j.ID), string(j.ServicePrincipalID), sqldb.Encode(j),
 	)
 }
-func (t tx) DeleteJob(id string) error {
-	return errors.Join(t.Do(`DELETE FROM jobs WHERE id = $1`, id), t.Do(`DELETE FROM links WHERE job_id = $1`, id))
+func (t tx) DeleteJob(id tenant.JobID) error {
+	return errors.Join(
+		t.Do(`DELETE FROM jobs WHERE id = $1`, string(id)), t.Do(`DELETE FROM links WHERE job_id = $1`, string(id)),
+	)
 }
 
-func (t tx) Link(jobID string, kind tenant.ObjectKind, sourceID string) (tenant.Link, error) {
+func (t tx) Link(jobID tenant.JobID, kind tenant.ObjectKind, sourceID string) (tenant.Link, error) {
 	return one[tenant.Link](
-		t, `SELECT doc FROM links WHERE job_id = $1 AND kind = $2 AND source_id = $3`, jobID, string(kind), sourceID,
+		t, `SELECT doc FROM links WHERE job_id = $1 AND kind = $2 AND source_id = $3`, string(jobID), string(kind),
+		sourceID,
 	)
 }
-func (t tx) LinkTo(jobID string, kind tenant.ObjectKind, targetID string) (tenant.Link, error) {
+func (t tx) LinkTo(jobID tenant.JobID, kind tenant.ObjectKind, targetID string) (tenant.Link, error) {
 	return one[tenant.Link](
 		t, `SELECT doc FROM links WHERE job_id = $1 AND kind = $2 AND target_id = $3 ORDER BY source_id LIMIT 1`,
-		jobID, string(kind), targetID,
+		string(jobID), string(kind), targetID,
 	)
 }
-func (t tx) LinksOfReports(jobID, managerID string) ([]tenant.Link, error) {
+func (t tx) LinksOfReports(jobID tenant.JobID, managerID string) ([]tenant.Link, error) {
 	return list[tenant.Link](
-		t, `SELECT doc FROM links WHERE job_id = $1 AND manager = $2 ORDER BY kind, source_id`, jobID, managerID,
+		t, `SELECT doc FROM links WHERE job_id = $1 AND manager = $2 ORDER BY kind, source_id`, string(jobID),
+		managerID,
 	)
 }
-func (t tx) Links(jobID string) ([]tenant.Link, error) {
-	return list[tenant.Link](t, `SELECT doc FROM links WHERE job_id = $1 ORDER BY kind, source_id`, jobID)
+func (t tx) Links(jobID tenant.JobID) ([]tenant.Link, error) {
+	return list[tenant.Link](t, `SELECT doc FROM links WHERE job_id = $1 ORDER BY kind, source_id`, string(jobID))
 }
-func (t tx) FailedLinks(jobID string) ([]tenant.Link, error) {
+func (t tx) FailedLinks(jobID tenant.JobID) ([]tenant.Link, error) {
 	return list[tenant.Link](
-		t, `SELECT doc FROM links WHERE job_id = $1 AND failed = 1 ORDER BY kind, source_id`, jobID,
+		t, `SELECT doc FROM links WHERE job_id = $1 AND failed = 1 ORDER BY kind, source_id`, string(jobID),
 	)
 }
-func (t tx) CountLinks(jobID string, kind tenant.ObjectKind) (int, error) {
+func (t tx) CountLinks(jobID tenant.JobID, kind tenant.ObjectKind) (int, error) {
 	return t.Count(
-		`SELECT COUNT(*) FROM links WHERE job_id = $1 AND kind = $2 AND target_id <> ''`, jobID, string(kind),
+		`SELECT COUNT(*) FROM links WHERE job_id = $1 AND kind = $2 AND target_id <> ''`, string(jobID), string(kind),
 	)
 }
 func (t tx) PutLink(l tenant.Link) error {
@@ -67,7 +71,7 @@ func (t tx) PutLink(l tenant.Link) error {
 		ON CONFLICT (job_id, kind, source_id)
 		DO UPDATE
 		SET target_id = excluded.target_id, failed = excluded.failed, manager = excluded.manager, doc = excluded.doc`,
-		l.JobID,
+		string(l.JobID),
 		string(l.Kind),
 		l.SourceID,
 		l.TargetID,
@@ -76,15 +80,17 @@ func (t tx) PutLink(l tenant.Link) error {
 		sqldb.Encode(l),
 	)
 }
-func (t tx) DeleteLink(jobID string, kind tenant.ObjectKind, sourceID string) error {
-	return t.Do(`DELETE FROM links WHERE job_id = $1 AND kind = $2 AND source_id = $3`, jobID, string(kind), sourceID)
+func (t tx) DeleteLink(jobID tenant.JobID, kind tenant.ObjectKind, sourceID string) error {
+	return t.Do(
+		`DELETE FROM links WHERE job_id = $1 AND kind = $2 AND source_id = $3`, string(jobID), string(kind), sourceID,
+	)
 }
 
 func (t tx) AppendLog(entries []tenant.LogEntry) error {
 	for _, e := range entries {
 		if err := t.Do(
 			`INSERT INTO provisioning_log (id, job_id, cycle_id, status, time, doc) VALUES ($1, $2, $3, $4, $5, $6)`,
-			e.ID, e.JobID, e.CycleID, e.Status, e.Time.UnixMilli(), sqldb.Encode(e)); err != nil {
+			e.ID, string(e.JobID), e.CycleID, e.Status, e.Time.UnixMilli(), sqldb.Encode(e)); err != nil {
 			return err
 		}
 	}
@@ -93,7 +99,7 @@ func (t tx) AppendLog(entries []tenant.LogEntry) error {
 
 func (t tx) Log(q tenant.LogQuery) ([]tenant.LogEntry, error) {
 	w := &sqldb.Where{}
-	w.Equal("job_id", q.JobID)
+	w.Equal("job_id", string(q.JobID))
 	w.Equal("cycle_id", q.CycleID)
 	w.Equal("status", q.Status)
 	if q.Limit == 0 {

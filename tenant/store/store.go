@@ -249,8 +249,8 @@ func (t tx) DeleteUser(id string) error {
 	)
 }
 
-func (t tx) Group(id string) (tenant.Group, error) {
-	return one[tenant.Group](t, `SELECT doc FROM user_groups WHERE id = $1`, id)
+func (t tx) Group(id tenant.GroupID) (tenant.Group, error) {
+	return one[tenant.Group](t, `SELECT doc FROM user_groups WHERE id = $1`, string(id))
 }
 
 // groupKey is what groups are searched and found by. It is the same for names that are the same,
@@ -276,10 +276,12 @@ func (t tx) PutGroup(g tenant.Group) error {
 	return t.Do(
 		`INSERT INTO user_groups (id, display_name, doc) VALUES ($1, $2, $3) ON CONFLICT (id)
 			DO UPDATE SET display_name = excluded.display_name, doc = excluded.doc`,
-		g.ID, groupKey(g.DisplayName), sqldb.Encode(g),
+		string(g.ID), groupKey(g.DisplayName), sqldb.Encode(g),
 	)
 }
-func (t tx) DeleteGroup(id string) error { return t.Do(`DELETE FROM user_groups WHERE id = $1`, id) }
+func (t tx) DeleteGroup(id tenant.GroupID) error {
+	return t.Do(`DELETE FROM user_groups WHERE id = $1`, string(id))
+}
 
 func (t tx) members(query string, args ...any) (all []tenant.Member, err error) {
 	err = t.Query(query, args, func(rows sqldb.Row) error {
@@ -290,33 +292,36 @@ func (t tx) members(query string, args ...any) (all []tenant.Member, err error) 
 	})
 	return all, err
 }
-func (t tx) Members(groupID string) ([]tenant.Member, error) {
-	return t.members(`SELECT group_id, member_id, kind FROM members WHERE group_id = $1 ORDER BY member_id`, groupID)
+func (t tx) Members(groupID tenant.GroupID) ([]tenant.Member, error) {
+	return t.members(
+		`SELECT group_id, member_id, kind FROM members WHERE group_id = $1 ORDER BY member_id`, string(groupID),
+	)
 }
-func (t tx) MembersAfter(groupID, after string, limit int) ([]tenant.Member, error) {
+func (t tx) MembersAfter(groupID tenant.GroupID, after string, limit int) ([]tenant.Member, error) {
 	return t.members(
 		`SELECT group_id, member_id, kind FROM members WHERE group_id = $1 AND member_id > $2
 			ORDER BY member_id LIMIT $3`,
-		groupID, after, limit,
+		string(groupID), after, limit,
 	)
 }
 func (t tx) MemberOf(memberID string) ([]tenant.Member, error) {
 	return t.members(`SELECT group_id, member_id, kind FROM members WHERE member_id = $1 ORDER BY group_id`, memberID)
 }
-func (t tx) Member(groupID, memberID string) (m tenant.Member, err error) {
+func (t tx) Member(groupID tenant.GroupID, memberID string) (m tenant.Member, err error) {
 	err = t.Row(
 		`SELECT group_id, member_id, kind FROM members WHERE group_id = $1 AND member_id = $2`,
-		[]any{groupID, memberID}, &m.GroupID, &m.MemberID, &m.Kind,
+		[]any{string(groupID), memberID}, &m.GroupID, &m.MemberID, &m.Kind,
 	)
 	return m, sqldb.NoRow(err, refusal.ErrNoRow)
 }
 func (t tx) PutMember(m tenant.Member) error {
 	return t.Do(
-		`INSERT INTO members (group_id, member_id, kind) VALUES ($1, $2, $3)`, m.GroupID, m.MemberID, string(m.Kind),
+		`INSERT INTO members (group_id, member_id, kind) VALUES ($1, $2, $3)`, string(m.GroupID), m.MemberID,
+		string(m.Kind),
 	)
 }
-func (t tx) DeleteMember(groupID, memberID string) error {
-	return t.Do(`DELETE FROM members WHERE group_id = $1 AND member_id = $2`, groupID, memberID)
+func (t tx) DeleteMember(groupID tenant.GroupID, memberID string) error {
+	return t.Do(`DELETE FROM members WHERE group_id = $1 AND member_id = $2`, string(groupID), memberID)
 }
 func (t tx) DeleteMembersOf(objectID string) error {
 	return t.Do(`DELETE FROM members WHERE group_id = $1 OR member_id = $2`, objectID, objectID)
@@ -334,13 +339,13 @@ func (t tx) PutApplication(a tenant.Application) error {
 	return t.Do(
 		`INSERT INTO applications (id, app_id, service_principal_id, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (id)
 			DO UPDATE SET doc = excluded.doc`,
-		a.ID, a.AppID, a.ServicePrincipalID, sqldb.Encode(a),
+		a.ID, a.AppID, string(a.ServicePrincipalID), sqldb.Encode(a),
 	)
 }
 
 func (t tx) Assignments(q tenant.AssignmentQuery) ([]tenant.Assignment, error) {
 	w := &sqldb.Where{}
-	w.Equal("service_principal_id", q.ServicePrincipalID)
+	w.Equal("service_principal_id", string(q.ServicePrincipalID))
 	w.Equal("principal_id", q.PrincipalID)
 	return list[tenant.Assignment](t, `SELECT doc FROM assignments`+w.Text()+` ORDER BY id`, w.Args...)
 }
@@ -350,7 +355,7 @@ func (t tx) Assignment(id string) (tenant.Assignment, error) {
 func (t tx) PutAssignment(a tenant.Assignment) error {
 	return t.Do(
 		`INSERT INTO assignments (id, service_principal_id, principal_id, doc) VALUES ($1, $2, $3, $4)`, a.ID,
-		a.ServicePrincipalID, a.PrincipalID, sqldb.Encode(a),
+		string(a.ServicePrincipalID), a.PrincipalID, sqldb.Encode(a),
 	)
 }
 func (t tx) DeleteAssignment(id string) error {

@@ -157,10 +157,10 @@ func (r *Runner) client(t tenant.Target) *scim.Client {
 // The cycle is announced before the job is read, so that a caller who pauses a job and then sees no
 // cycle knows that none will come.
 func (r *Runner) RunJob(ctx context.Context, listed tenant.Job) error {
-	r.announce(listed.ID, provisioning.Progress{})
+	r.announce(string(listed.ID), provisioning.Progress{})
 	defer func() {
 		r.mu.Lock()
-		delete(r.progress, listed.ID)
+		delete(r.progress, string(listed.ID))
 		r.mu.Unlock()
 	}()
 	j, err := r.Tenant.Job(ctx, listed.ServicePrincipalID, listed.ID)
@@ -174,7 +174,7 @@ func (r *Runner) RunJob(ctx context.Context, listed tenant.Job) error {
 	if err != nil {
 		return err
 	}
-	engine.Progress = func(p provisioning.Progress) { r.announce(j.ID, p) }
+	engine.Progress = func(p provisioning.Progress) { r.announce(string(j.ID), p) }
 	_, err = r.Cycle(ctx, j, engine)
 	if ctx.Err() != nil {
 		return nil // stopped: the next start goes on from what is remembered
@@ -265,7 +265,7 @@ func (r *Runner) Engine(j tenant.Job) (*provisioning.Engine, error) {
 	e := &provisioning.Engine{
 		Source:         source{r.Tenant, j},
 		Target:         target,
-		Memory:         memory{r.Tenant, j.ID, j.Evaluation},
+		Memory:         memory{r.Tenant, string(j.ID), j.Evaluation},
 		Mappings:       mappings,
 		Dialect:        provisioning.DialectOf(j.Credentials.BaseAddress),
 		Now:            r.Tenant.Now,

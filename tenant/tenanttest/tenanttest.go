@@ -95,7 +95,7 @@ func directory(t *testing.T, s tenant.Store) {
 				UserPrincipalName: "User" + id + "@example.com",
 				DisplayName:       "Person " + id,
 			}),
-				tx.PutGroup(tenant.Group{ID: id, DisplayName: "Team"})); err != nil {
+				tx.PutGroup(tenant.Group{ID: tenant.GroupID(id), DisplayName: "Team"})); err != nil {
 				return err
 			}
 		}
@@ -506,14 +506,14 @@ func scope(t *testing.T, s tenant.Store) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ids[name] = g.ID
+		ids[name] = string(g.ID)
 	}
 	role := tenant.GalleryRoles[0].ID
 	_, e1 := tn.Assign(background, Actor, app.ServicePrincipalID, ids["direct"], role)
 	_, e2 := tn.Assign(background, Actor, app.ServicePrincipalID, ids["outer"], role)
 	if err := errors.Join(
-		e1, e2, tn.AddMembers(background, Actor, ids["outer"], []string{ids["member"], ids["inner"]}),
-		tn.AddMember(background, Actor, ids["inner"], ids["nested"]),
+		e1, e2, tn.AddMembers(background, Actor, tenant.GroupID(ids["outer"]), []string{ids["member"], ids["inner"]}),
+		tn.AddMember(background, Actor, tenant.GroupID(ids["inner"]), ids["nested"]),
 	); err != nil {
 		t.Fatal(err)
 	}
@@ -525,7 +525,7 @@ func scope(t *testing.T, s tenant.Store) {
 	if err != nil || len(idle.Users)+len(idle.Groups) != 0 {
 		t.Errorf("nothing has changed: %+v, %v", idle, err)
 	}
-	if err := tn.RemoveMember(background, Actor, ids["outer"], ids["member"]); err != nil {
+	if err := tn.RemoveMember(background, Actor, tenant.GroupID(ids["outer"]), ids["member"]); err != nil {
 		t.Fatal(err)
 	}
 	left, err := tn.ScopeSince(background, job, all.Watermark, nil)
