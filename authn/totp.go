@@ -13,7 +13,7 @@ import (
 // TOTP is the secret of an authenticator app (RFC 6238): SHA-1, six digits, thirty seconds, which
 // is what apps support everywhere.
 type TOTP struct {
-	Secret string // base32, for who types it
+	Secret string // base32, for people who type it
 	URL    string // otpauth://, which the QR code holds
 	QR     []byte // PNG
 }

@@ -57,7 +57,7 @@ func (p *RelyingParty) BeginRegistration(h Holder) (options, state []byte, err e
 		webauthn.WithConveyancePreference(protocol.PreferNoAttestation),
 	)
 	if err != nil {
-		return nil, nil, fmt.Errorf("begin to register a key: %w", err)
+		return nil, nil, fmt.Errorf("start to register a key: %w", err)
 	}
 	return both(creation.Response, session)
 }
@@ -88,7 +88,7 @@ func (p *RelyingParty) BeginLogin(h Holder) (options, state []byte, err error) {
 	}
 	assertion, session, err := p.site.BeginLogin(u, webauthn.WithUserVerification(protocol.VerificationPreferred))
 	if err != nil {
-		return nil, nil, fmt.Errorf("begin to ask for a key: %w", err)
+		return nil, nil, fmt.Errorf("start to ask for a key: %w", err)
 	}
 	return both(assertion.Response, session)
 }

@@ -16,7 +16,7 @@ type attempt struct {
 	by             audit.Actor
 	name, password string
 	known          string         // the secret of a browser
-	standing       authn.Standing // of whoever is not known by a browser
+	standing       authn.Standing // of a sender whom no known browser identifies
 	find           func(Reader) (principal string, err error)
 }
 

@@ -23,7 +23,7 @@ func (c *Center) background(fn func()) {
 			fn()
 		}()
 	default:
-		c.dropped.Do(func() { c.Log.Warn("too much is done in the background: requests are dropped") })
+		c.dropped.Do(func() { c.Log.Warn("too many background tasks: requests are dropped") })
 	}
 }
 

@@ -223,8 +223,9 @@ func (c *Center) CreateUserWithPassword(
 	return u, authn.Secret(password), err
 }
 
-// OneTimePassword makes a password for an administrator to hand over. Whoever signs in with it must
-// set another. It is returned here and never again. What was opened with the earlier password ends.
+// OneTimePassword makes a password for an administrator to hand over. It must be replaced at the
+// next sign-in. It is returned here and never again. Everything that was opened with the earlier
+// password ends.
 func (c *Center) OneTimePassword(ctx context.Context, by audit.Actor, id UserID) (authn.Secret, error) {
 	password := authn.NewSecret(12)
 	leave, err := c.place(ctx, string(id))

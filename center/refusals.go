@@ -138,7 +138,7 @@ var (
 		"wait two minutes before you request another link; if someone else keeps requesting links, no "+
 			"action needed: the password does not change")
 	MailOff = Refusals.New("mail-not-configured", refusal.Conflict,
-		"email cannot be sent: no mail server is configured",
+		"email cannot be sent: no SMTP server is configured",
 		"start with --smtp-server, or give the user a one-time password")
 	AddressNew = Refusals.New("address-new", refusal.Conflict,
 		"the user's email address is less than a day old and proves nothing yet",

@@ -112,7 +112,7 @@ type SMTP struct {
 func NewSMTP(server, from string) (*SMTP, error) {
 	u, err := url.Parse(server)
 	if err != nil || u.Hostname() == "" || (u.Scheme != "smtp" && u.Scheme != "smtps") {
-		return nil, fmt.Errorf("the mail server: want smtp://[user:password@]host[:port] or smtps://…")
+		return nil, fmt.Errorf("the SMTP server: use smtp://[user:password@]host[:port] or smtps://…")
 	}
 	if _, err := mail.ParseAddress(from); err != nil {
 		return nil, fmt.Errorf("the sender %q is not an email address: %w", from, err)
@@ -129,7 +129,7 @@ func NewSMTP(server, from string) (*SMTP, error) {
 	if port := u.Port(); port != "" {
 		n, err := strconv.Atoi(port)
 		if err != nil {
-			return nil, fmt.Errorf("the mail server's port: %w", err)
+			return nil, fmt.Errorf("the SMTP server's port: %w", err)
 		}
 		options = append(options, smtp.WithPort(n))
 	}
@@ -142,7 +142,7 @@ func NewSMTP(server, from string) (*SMTP, error) {
 	}
 	client, err := smtp.NewClient(u.Hostname(), options...)
 	if err != nil {
-		return nil, fmt.Errorf("the mail server: %w", err)
+		return nil, fmt.Errorf("the SMTP server: %w", err)
 	}
 	return &SMTP{client, from}, nil
 }

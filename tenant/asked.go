@@ -14,8 +14,8 @@ func (t *Tenant) SealAsked(request string) string {
 	return t.Sealer.Seal(askedPurpose+request, strconv.AppendInt(nil, t.Now().UnixMilli(), 10))
 }
 
-// AskedAt is when the person was asked to sign in anew for a request; zero: not yet, or for another
-// one.
+// AskedAt is when the person was asked to sign in again for a request; zero: not yet, or for
+// another one.
 func (t *Tenant) AskedAt(request, sealed string) time.Time {
 	data, err := t.Sealer.Open(askedPurpose+request, sealed)
 	if err != nil {

@@ -18,7 +18,7 @@ type attempt struct {
 	action         Action
 	name, password string
 	known          string         // the secret of a browser
-	standing       authn.Standing // of whoever is not known by a browser
+	standing       authn.Standing // of a sender whom no known browser identifies
 	find           func(Reader) (_ Session, principal string, err error)
 }
 

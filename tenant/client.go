@@ -198,7 +198,7 @@ type Account struct {
 	SignedInAt    time.Time `json:"-"` // when the person signed in for what is allowed
 }
 
-// Caller is who calls Graph: a program by itself, or for a person.
+// Caller is who calls Graph: a program on its own, or for a person.
 type Caller struct {
 	ClientID    string
 	Account     Account // empty: the program itself

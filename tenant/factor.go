@@ -234,10 +234,10 @@ func (t *Tenant) challenge(
 	return c, err
 }
 
-// VerifyFactor ends a sign-in by a code or by what a security key has answered. A wrong one may be
-// followed by another, but after a few of them whoever sends them has to wait: it is somebody who
-// knows the password. It fails with FactorWrong, SignInLocked or SessionInvalid, when the sign-in
-// has taken too long.
+// VerifyFactor ends a sign-in by a code or by what a security key has answered. After a wrong one
+// another may follow, but after a few of them the sender must wait: it is somebody who knows the
+// password. It fails with FactorWrong, SignInLocked or SessionInvalid, when the sign-in has taken
+// too long.
 //
 // Reading the factor, judging it and noting its use are one transaction: a code opens one session,
 // however many it is sent to.

@@ -49,8 +49,8 @@ type Tenant struct {
 	// nil.
 	Changed func()
 
-	// Provision runs the synchronization jobs until the context ends. It is set by whoever puts the
-	// doors together, before Run; nil: no job is run.
+	// Provision runs the synchronization jobs until the context ends. The code that assembles the
+	// doors sets it, before Run; nil: no job is run.
 	Provision func(context.Context)
 
 	// Keep is how long events are kept. It is set before the tenant is served.

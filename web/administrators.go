@@ -19,7 +19,7 @@ type Administrators interface {
 // administratorSignIn lets administrators in.
 type administratorSignIn interface {
 	// Waits says what a sign-in waits for, and Prove takes what was sent for it. Ended says whether
-	// an error means that the sign-in must begin anew.
+	// an error means that the sign-in must start again.
 	Waits(r *http.Request, ticket string) (Waiting, error)
 	Prove(r *http.Request, ticket string, proof Proof) (Entry, error)
 	Ended(err error) bool

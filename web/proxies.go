@@ -35,11 +35,11 @@ func ParseProxies(trusted, header string) (p Proxies, err error) {
 	case "forwarded":
 		p.Forwarded = true
 	default:
-		return p, fmt.Errorf("the header %q: want X-Forwarded-For or Forwarded", header)
+		return p, fmt.Errorf("the header %q: use X-Forwarded-For or Forwarded", header)
 	}
 	if p.Count, err = strconv.Atoi(trusted); err == nil {
 		if p.Count < 0 || p.Count > maxProxies {
-			return p, fmt.Errorf("want 0 to %d proxies, or their networks", maxProxies)
+			return p, fmt.Errorf("use 0 to %d proxies, or their networks", maxProxies)
 		}
 		return p, nil
 	}
@@ -50,7 +50,7 @@ func ParseProxies(trusted, header string) (p Proxies, err error) {
 			network, err = netip.PrefixFrom(ip.Unmap().WithZone(""), ip.Unmap().BitLen()), nil
 		}
 		if err != nil {
-			return p, fmt.Errorf("%q: want a number of proxies, or their networks, such as 10.0.0.0/8", part)
+			return p, fmt.Errorf("%q: use a number of proxies, or their networks, such as 10.0.0.0/8", part)
 		}
 		if network.Bits() == 0 {
 			return p, errors.New(

@@ -1,11 +1,12 @@
 // Package memory keeps what was read from a store, so that not every request reads it again. It
-// knows no noun of the center's: whoever uses it says what a record, a key or a list is.
+// knows no noun of the center's: its callers say what a record, a key or a list is.
 //
 // What is kept is never stale, which is for its users to see to. Records, Places and Map are told:
-// whoever changes something calls Forget before anybody hears of the change, also when it is not
-// known whether it was made. Whoever reads takes the Age before the reading begins and hands it to
-// Keep, which keeps nothing that was forgotten since. Snapshot is not told, but asked with the
-// state of the store. Where another process may change the store, none of them is used.
+// a caller that changes something calls Forget before anybody hears of the change, even if it is
+// unknown whether the change was made. A caller that reads takes the Age before it starts to read
+// and hands it to Keep, which keeps nothing that was forgotten since. Snapshot is not told, but
+// asked with the state of the store. Where another process may change the store, none of them is
+// used.
 //
 // The zero value of each is ready for use, by many goroutines at once.
 //

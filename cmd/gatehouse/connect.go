@@ -75,7 +75,7 @@ func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.
 		mistakes = append(mistakes, errors.New("--login-url is missing: the federation metadata is read there"))
 	}
 	if s.scope != "assigned" && s.scope != "all" {
-		mistakes = append(mistakes, fmt.Errorf("--scope %q: want assigned or all", s.scope))
+		mistakes = append(mistakes, fmt.Errorf("--scope %q: use assigned or all", s.scope))
 	}
 	if s.asJSON && !s.accept && !s.dryRun {
 		mistakes = append(mistakes, errors.New("--json cannot ask: add --accept or --dry-run"))

@@ -74,19 +74,19 @@ func (s *credentialSettings) check() error {
 	u, err := url.Parse(s.signInURL)
 	switch {
 	case s.from != fromSandbox && s.from != fromSAML && s.from != fromAssumeRole:
-		return terminal.UsageError{Err: fmt.Errorf("--credentials %q: want sandbox, saml or assume-role", s.from)}
+		return terminal.UsageError{Err: fmt.Errorf("--credentials %q: use sandbox, saml or assume-role", s.from)}
 	case !strings.HasPrefix(s.rolePath, "/") || !strings.HasSuffix(s.rolePath, "/"):
 		return terminal.UsageError{
-			Err: fmt.Errorf("--role-path %q: want a path that starts and ends with a slash", s.rolePath),
+			Err: fmt.Errorf("--role-path %q: use a path that starts and ends with a slash", s.rolePath),
 		}
 	case s.organizations && s.organizationsEach < time.Minute:
-		return terminal.UsageError{Err: errors.New("--organizations-every: want at least one minute")}
+		return terminal.UsageError{Err: errors.New("--organizations-every: use at least one minute")}
 	case s.provisioningRole != "" && s.from == fromSandbox:
 		return terminal.UsageError{
-			Err: errors.New("--provisioning-role: the sandbox opens no roles; want --credentials saml or assume-role"),
+			Err: errors.New("--provisioning-role: the sandbox opens no roles; use --credentials saml or assume-role"),
 		}
 	case err != nil || u.Scheme != "https" || u.Host == "":
-		return terminal.UsageError{Err: errors.New("--aws-sign-in: want an https URL")}
+		return terminal.UsageError{Err: errors.New("--aws-sign-in: use an https URL")}
 	}
 	return nil
 }

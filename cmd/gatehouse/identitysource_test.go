@@ -44,7 +44,7 @@ func TestTheIdentitySourceIsRehearsedAndKept(t *testing.T) {
 	settings := e.Center.URL + "/console/settings"
 	command("must start at the access portal", "idp-initiated", "off")
 	command("Users must start at the access portal", "show")
-	command("want on or off", "idp-initiated", "perhaps")
+	command("use on or off", "idp-initiated", "perhaps")
 	command("may start at the identity provider", "idp-initiated", "on")
 	admin.Does(settings+"/identity-source", url.Values{"metadata": {metadata}}, "Rehearse")
 	command("no such user", "rehearse", "nobody")

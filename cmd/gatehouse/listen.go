@@ -78,7 +78,7 @@ func (h *half) open() (*inbound.Listener, error) {
 	}
 	host, _, err := net.SplitHostPort(h.listen)
 	if err != nil {
-		return nil, terminal.UsageError{Err: fmt.Errorf("--listen %q: want host:port", h.listen)}
+		return nil, terminal.UsageError{Err: fmt.Errorf("--listen %q: use host:port", h.listen)}
 	}
 	if err := h.readProxies(); err != nil {
 		return nil, err
@@ -136,11 +136,11 @@ func (h *half) checkURL() error {
 	u, err := url.Parse(h.url)
 	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") ||
 		strings.Trim(u.Path, "/") != "" {
-		return terminal.UsageError{Err: fmt.Errorf("--url %q: want https://host, without a path", h.url)}
+		return terminal.UsageError{Err: fmt.Errorf("--url %q: use https://host, without a path", h.url)}
 	}
 	if u.Scheme == "http" && !outbound.IsLoopbackHost(u.Hostname()) {
 		return terminal.UsageError{Err: fmt.Errorf(
-			"--url %s: browsers would send passwords and sessions without TLS: want https://%s, the address "+
+			"--url %s: browsers would send passwords and sessions without TLS: use https://%s, the address "+
 				"of the proxy",
 			h.url, u.Host,
 		),

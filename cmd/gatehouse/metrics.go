@@ -20,7 +20,7 @@ func serveMetrics(ctx context.Context, address string, log *slog.Logger, own ...
 	host, _, err := net.SplitHostPort(address)
 	if ip := net.ParseIP(host); err != nil || (host != "localhost" && (ip == nil || !ip.IsLoopback())) {
 		return terminal.UsageError{Err: fmt.Errorf(
-			"--metrics %q: want a loopback address with a port, such as 127.0.0.1:9090, since it asks for no "+
+			"--metrics %q: use a loopback address with a port, such as 127.0.0.1:9090, since it asks for no "+
 				"password",
 			address,
 		),

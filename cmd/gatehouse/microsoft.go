@@ -80,7 +80,7 @@ func (m *microsoft) check() (mistakes []error) {
 		mistakes = append(
 			mistakes,
 			fmt.Errorf(
-				"--sign-in %q: want client, azure-cli, device-code, browser, managed-identity or workload-identity",
+				"--sign-in %q: use client, azure-cli, device-code, browser, managed-identity or workload-identity",
 				m.Method,
 			),
 		)

@@ -31,7 +31,7 @@ const maxDays = 100_000 //bound:life the days of --keep-events and --keep-refusa
 func (d retentionDays) retention() (audit.Retention, error) {
 	if d.events > maxDays || d.refusals > maxDays {
 		return audit.Retention{}, terminal.UsageError{
-			Err: errors.New("--keep-events and --keep-refusals: want days, 0 to 100000"),
+			Err: errors.New("--keep-events and --keep-refusals: use days, 0 to 100000"),
 		}
 	}
 	const day = 24 * time.Hour

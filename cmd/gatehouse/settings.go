@@ -119,7 +119,7 @@ func (w *world) logger(cmd *cobra.Command, defaultLevel slog.Level) (*slog.Logge
 	level := defaultLevel
 	if text, _ := cmd.Flags().GetString("log-level"); text != "" {
 		if err := level.UnmarshalText([]byte(text)); err != nil {
-			return nil, terminal.UsageError{Err: fmt.Errorf("--log-level %q: want debug, info, warn or error", text)}
+			return nil, terminal.UsageError{Err: fmt.Errorf("--log-level %q: use debug, info, warn or error", text)}
 		}
 	}
 	options := &slog.HandlerOptions{Level: level}
@@ -130,5 +130,5 @@ func (w *world) logger(cmd *cobra.Command, defaultLevel slog.Level) (*slog.Logge
 	case format == "json", format == "":
 		return slog.New(slog.NewJSONHandler(w.err, options)), nil
 	}
-	return nil, terminal.UsageError{Err: fmt.Errorf("--log-format %q: want text or json", format)}
+	return nil, terminal.UsageError{Err: fmt.Errorf("--log-format %q: use text or json", format)}
 }

@@ -107,8 +107,8 @@ func TestMistakesOfUsageAreToldApart(t *testing.T) {
 		"takes no arguments":          {"accounts", "list", "more"},
 		"takes a file":                {"accounts", "import"},
 		"exactly one of --unit":       {"rules", "create"},
-		"want cloudformation":         {"roles", "template", "111122223333", "--format", "yaml"},
-		"want on or off":              {"identity-source", "idp-initiated", "perhaps"},
+		"use cloudformation":          {"roles", "template", "111122223333", "--format", "yaml"},
+		"use on or off":               {"identity-source", "idp-initiated", "perhaps"},
 		"takes an access key id":      {"access-keys", "delete"},
 		"a reference or a user princ": {"explain"},
 	} {

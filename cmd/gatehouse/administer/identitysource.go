@@ -143,7 +143,7 @@ const requestsOnly = "Users must start at the access portal: the center refuses 
 func (a *administration) allowIdPInitiated(cmd *cobra.Command, c *adminapi.Client, args []string) error {
 	done := map[string]string{"on": "Users may start at the identity provider.", "off": requestsOnly}[args[0]]
 	if done == "" {
-		return terminal.UsageError{Err: fmt.Errorf("want on or off, not %q", args[0])}
+		return terminal.UsageError{Err: fmt.Errorf("use on or off, not %q", args[0])}
 	}
 	return a.done(c.AllowIdPInitiated(cmd.Context(), args[0] == "on"), done)
 }

@@ -166,7 +166,7 @@ assignments of the account change.`
   gatehouse roles template 111122223333 --format terraform > gatehouse.tf.json`
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		if format != formatCloudFormation && format != formatTerraform {
-			return terminal.UsageError{Err: fmt.Errorf("--format %q: want cloudformation or terraform", format)}
+			return terminal.UsageError{Err: fmt.Errorf("--format %q: use cloudformation or terraform", format)}
 		}
 		return nil
 	}

@@ -91,9 +91,9 @@ func (a *administration) createRule() *cobra.Command {
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		switch {
 		case (unit == "") == (tag == ""):
-			return terminal.UsageError{Err: errors.New("want exactly one of --unit and --tag")}
+			return terminal.UsageError{Err: errors.New("use exactly one of --unit and --tag")}
 		case (user == "") == (group == ""):
-			return terminal.UsageError{Err: errors.New("want exactly one of --user and --group")}
+			return terminal.UsageError{Err: errors.New("use exactly one of --user and --group")}
 		case set == "":
 			return terminal.UsageError{Err: errors.New("--permission-set is missing")}
 		}
