@@ -65,6 +65,25 @@ func wait(t *testing.T, seen *buffer, text string) {
 	}
 }
 
+// waitForNoEcho waits until the terminal shows no more what is typed: a question is printed a
+// moment before that.
+func waitForNoEcho(t *testing.T, program *os.File) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; {
+		state, err := unix.IoctlGetTermios(int(program.Fd()), unix.TCGETS)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if state.Lflag&unix.ECHO == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the terminal still shows what is typed")
+		}
+		time.Sleep(time.Millisecond) // between two looks at the condition
+	}
+}
+
 // TestTheFirstPasswordIsAskedForOnATerminal, twice and without an echo; so is another one, later.
 func TestTheFirstPasswordIsAskedForOnATerminal(t *testing.T) {
 	t.Parallel()
@@ -85,6 +104,7 @@ func TestTheFirstPasswordIsAskedForOnATerminal(t *testing.T) {
 			say := func(after, line string) {
 				t.Helper()
 				wait(t, seen, after)
+				waitForNoEcho(t, program)
 				if _, err := person.WriteString(line + "\n"); err != nil {
 					t.Fatal(err)
 				}
@@ -99,6 +119,7 @@ func TestTheFirstPasswordIsAskedForOnATerminal(t *testing.T) {
 			for strings.Count(seen.String(), "Repeat the password: ") < 2 {
 				time.Sleep(5 * time.Millisecond) // between two looks at the condition
 			}
+			waitForNoEcho(t, program)
 			if _, err := person.WriteString(rootPassword + "\n"); err != nil {
 				t.Fatal(err)
 			}
