@@ -120,11 +120,11 @@ func TestAssignmentsAndRulesInTheConsole(t *testing.T) {
 	}
 	v, assignments := s.Console(), s.URL+"/console/assignments"
 	rule := url.Values{"account": {"tag:env=prod"}, "set": {set.ARN}, "type": {"USER"}, "principal": {"ada"}}
-	page := v.Does(assignments, rule, "The rule is created")
+	v.Does(assignments, rule, "The rule is created")
 	if err := s.ApplyAssignmentRules(ctx, centertest.Actor); err != nil {
 		t.Fatal(err)
 	}
-	if page = v.Get(assignments); !strings.Contains(page, "Production") || !strings.Contains(page, "ada") {
+	if page := v.Get(assignments); !strings.Contains(page, "Production") || !strings.Contains(page, "ada") {
 		t.Errorf("the page shows no assignment of the rule: %s", page)
 	}
 	rules, err := s.AssignmentRules(ctx)
@@ -143,7 +143,7 @@ func TestAssignmentsAndRulesInTheConsole(t *testing.T) {
 	if page := v.Get(s.URL + "/console/audit"); !strings.Contains(page, "DeleteAccountAssignment") {
 		t.Errorf("the audit log does not tell of it: %s", page)
 	}
-	page = v.Get(s.URL + "/console/audit?reference=" + last.Actor.RequestID)
+	page := v.Get(s.URL + "/console/audit?reference=" + last.Actor.RequestID)
 	if !strings.Contains(page, last.Action) || strings.Contains(page, "DeleteAccountAssignment") {
 		t.Errorf("the page of the reference of %s: %s", last.Action, page)
 	}

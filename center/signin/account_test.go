@@ -66,7 +66,7 @@ func TestPeopleLookAfterTheirAccount(t *testing.T) {
 	s.NoMFA()
 	change(t, s, func(x *center.SignInSettings) { x.SelfService = true })
 	account := s.URL + "/platform/account"
-	v, elsewhere := s.SignIn("ada"), s.SignIn("ada")
+	v := s.SignIn("ada")
 	signedIn := func(v webtest.Visitor) bool {
 		_, page := v.Send(http.MethodGet, account, nil)
 		return strings.Contains(page, "<h1>Your account</h1>")
@@ -86,7 +86,7 @@ func TestPeopleLookAfterTheirAccount(t *testing.T) {
 	if !strings.Contains(page, "<td>Tablet</td>") || !strings.Contains(page, "authenticator app") {
 		t.Errorf("the renamed device: %s", page)
 	}
-	elsewhere = s.SignIn("ada")
+	elsewhere := s.SignIn("ada")
 	page = v.Does(device+"/delete", nil, "The device is deleted")
 	if signedIn(elsewhere) || !signedIn(v) || strings.Contains(page, "Tablet") {
 		t.Errorf("a deleted device ends the other sessions, and only those: %s", page)

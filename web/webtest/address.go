@@ -16,10 +16,10 @@ var nextPort atomic.Int32
 // process is given: for programs that are told where to listen.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
-	nextPort.CompareAndSwap(0, 20_000+rand.Int32N(10_000))
+	nextPort.CompareAndSwap(0, 20_000+rand.Int32N(10_000)) // #nosec G404 -- a port, no secret
 	for range 100 {
 		address := fmt.Sprintf("127.0.0.1:%d", nextPort.Add(1))
-		if l, err := net.Listen("tcp", address); err == nil {
+		if l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address); err == nil {
 			_ = l.Close()
 			return address
 		}
