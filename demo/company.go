@@ -74,7 +74,7 @@ func address(given, surname, domain string) string {
 // the same.
 func NewCompany(people, groups int, domain string) tenant.Company {
 	var c tenant.Company
-	groupIDs := map[string]string{}
+	groupIDs := map[string]tenant.GroupID{}
 	for i := range groups {
 		name, description := fmt.Sprintf("Team %03d", i+1), "Generated"
 		if i < len(seedGroups) {
@@ -87,7 +87,7 @@ func NewCompany(people, groups int, domain string) tenant.Company {
 			MailNickname:    strings.ToLower(strings.ReplaceAll(name, " ", "-")),
 			SecurityEnabled: true,
 		}
-		groupIDs[name] = string(g.ID)
+		groupIDs[name] = g.ID
 		c.Groups = append(c.Groups, g)
 	}
 	for i := range people {
@@ -107,21 +107,16 @@ func NewCompany(people, groups int, domain string) tenant.Company {
 		c.Users = append(c.Users, u)
 		group := groupIDs[p.group]
 		if number > 0 || group == "" {
-			group = string(c.Groups[i%groups].ID)
+			group = c.Groups[i%groups].ID
 		}
-		c.Members = append(
-			c.Members, tenant.Member{GroupID: tenant.GroupID(group), MemberID: u.ID, Kind: tenant.KindUser},
-		)
+		c.Members = append(c.Members, tenant.Member{GroupID: group, MemberID: u.ID, Kind: tenant.KindUser})
 	}
 	if groupIDs[outerGroup] != "" {
-		c.Members = append(
-			c.Members,
-			tenant.Member{
-				GroupID:  tenant.GroupID(groupIDs[outerGroup]),
-				MemberID: groupIDs[nestedGroup],
-				Kind:     tenant.KindGroup,
-			},
-		)
+		c.Members = append(c.Members, tenant.Member{
+			GroupID:  groupIDs[outerGroup],
+			MemberID: string(groupIDs[nestedGroup]),
+			Kind:     tenant.KindGroup,
+		})
 	}
 	return c
 }

@@ -443,13 +443,13 @@ func assignedPrincipals(r assignmentReader, servicePrincipalID ServicePrincipalI
 	list, err := r.Assignments(AssignmentQuery{ServicePrincipalID: servicePrincipalID})
 	assigned := assignments{}
 	for _, a := range list {
-		name := a.RoleID
+		name := string(a.RoleID)
 		for _, role := range GalleryRoles {
 			if role.ID == a.RoleID {
-				name = AppRoleID(role.DisplayName)
+				name = role.DisplayName
 			}
 		}
-		assigned[a.PrincipalID] = append(assigned[a.PrincipalID], string(name))
+		assigned[a.PrincipalID] = append(assigned[a.PrincipalID], name)
 	}
 	return assigned, err
 }

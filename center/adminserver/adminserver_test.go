@@ -53,7 +53,7 @@ func TestTheAdminAPIRefusesWithReasons(t *testing.T) {
 		"a wrong secret":            {errOf(stranger.DescribeDirectory(ctx)), ""},
 	} {
 		var refused *adminapi.Error
-		if c.err == nil || !asError(c.err, &refused) || refused.Reason != c.want {
+		if c.err == nil || !errors.As(c.err, &refused) || refused.Reason != c.want {
 			t.Errorf("%s: %v, want the reason %q", name, c.err, c.want)
 		}
 	}
@@ -64,5 +64,3 @@ func TestTheAdminAPIRefusesWithReasons(t *testing.T) {
 }
 
 func errOf[T any](_ T, err error) error { return err }
-
-func asError(err error, target **adminapi.Error) bool { return errors.As(err, target) }

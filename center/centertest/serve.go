@@ -8,9 +8,6 @@ import (
 	"net/url"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
@@ -38,37 +35,18 @@ const (
 // center before.
 func Serve(t testing.TB, prepare ...func(*center.Center)) *Server {
 	t.Helper()
-	return serve(t, false, prepare)
-}
-
-// ServeTLS is Serve over HTTPS. Server.HTTP has the certificate.
-func ServeTLS(t testing.TB, prepare ...func(*center.Center)) *Server {
-	t.Helper()
-	return serve(t, true, prepare)
-}
-
-func serve(t testing.TB, secure bool, prepare []func(*center.Center)) *Server {
-	t.Helper()
 	at := httptest.NewUnstartedServer(nil)
-	scheme := "http://"
-	if secure {
-		scheme = "https://"
-	}
-	c := New(t, scheme+at.Listener.Addr().String())
+	c := New(t, "http://"+at.Listener.Addr().String())
 	for _, f := range prepare {
 		f(c)
 	}
 	at.Config.Handler = server.Handler(c, server.Config{Targets: outbound.Policy{Loopback: true}})
-	if secure {
-		at.StartTLS()
-	} else {
-		at.Start()
-	}
+	at.Start()
 	t.Cleanup(at.Close)
 	return &Server{c, at, t}
 }
 
-// Visitor is somebody with a browser that knows the center's certificate.
+// Visitor is somebody with a browser.
 func (s *Server) Visitor() webtest.Visitor {
 	s.t.Helper()
 	return webtest.New(s.t, s.HTTP.Client().Transport)
@@ -126,22 +104,6 @@ func (s *Server) SignIn(userName string) webtest.Visitor {
 		s.t.Fatalf("the sign-in of %s: %d %s", userName, status, page)
 	}
 	return v
-}
-
-// AWS makes an access key with a role, and returns the settings of an SDK that uses it.
-func (s *Server) AWS(role center.KeyRole) aws.Config {
-	s.t.Helper()
-	key, secret, err := s.CreateAccessKey(context.Background(), audit.SystemActor, AdminName, role)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return aws.Config{
-		Region:       s.Instance.Region,
-		BaseEndpoint: &s.URL,
-		Credentials:  credentials.NewStaticCredentialsProvider(key.ID, secret.Reveal(), ""),
-		HTTPClient:   s.HTTP.Client(),
-		Retryer:      func() aws.Retryer { return aws.NopRetryer{} },
-	}
 }
 
 // Admin makes an access key of an administrator, and returns a client of the admin API that uses

@@ -41,11 +41,11 @@ func (h *Handler) putSchema(ctx context.Context, r request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return h.changeJob(ctx, r, func(id string) error { return h.Tenant.SetMappings(ctx, r.by, tenant.JobID(id), s) })
+	return h.changeJob(ctx, r, func(id tenant.JobID) error { return h.Tenant.SetMappings(ctx, r.by, id, s) })
 }
 
 func (h *Handler) deleteSchema(ctx context.Context, r request) (int, any, error) {
-	return h.changeJob(ctx, r, func(id string) error { return h.Tenant.ResetMappings(ctx, r.by, tenant.JobID(id)) })
+	return h.changeJob(ctx, r, func(id tenant.JobID) error { return h.Tenant.ResetMappings(ctx, r.by, id) })
 }
 
 var flowNames = []struct {

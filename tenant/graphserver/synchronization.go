@@ -100,24 +100,24 @@ func (h *Handler) getJob(ctx context.Context, r request) (int, any, error) {
 }
 
 // changeJob runs a change of the job that the request names.
-func (h *Handler) changeJob(ctx context.Context, r request, change func(id string) error) (int, any, error) {
+func (h *Handler) changeJob(ctx context.Context, r request, change func(id tenant.JobID) error) (int, any, error) {
 	j, err := h.job(ctx, r)
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusNoContent, nil, change(string(j.ID))
+	return http.StatusNoContent, nil, change(j.ID)
 }
 
 func (h *Handler) deleteJob(ctx context.Context, r request) (int, any, error) {
-	return h.changeJob(ctx, r, func(id string) error { return h.Tenant.DeleteJob(ctx, r.by, tenant.JobID(id)) })
+	return h.changeJob(ctx, r, func(id tenant.JobID) error { return h.Tenant.DeleteJob(ctx, r.by, id) })
 }
 
 func (h *Handler) startJob(ctx context.Context, r request) (int, any, error) {
-	return h.changeJob(ctx, r, func(id string) error { return h.Tenant.StartJob(ctx, r.by, tenant.JobID(id)) })
+	return h.changeJob(ctx, r, func(id tenant.JobID) error { return h.Tenant.StartJob(ctx, r.by, id) })
 }
 
 func (h *Handler) pauseJob(ctx context.Context, r request) (int, any, error) {
-	return h.changeJob(ctx, r, func(id string) error { return h.Tenant.PauseJob(ctx, r.by, tenant.JobID(id)) })
+	return h.changeJob(ctx, r, func(id tenant.JobID) error { return h.Tenant.PauseJob(ctx, r.by, id) })
 }
 
 func (h *Handler) restartJob(ctx context.Context, r request) (int, any, error) {
@@ -143,7 +143,7 @@ func (h *Handler) restartJob(ctx context.Context, r request) (int, any, error) {
 			return 0, nil, badRequest("The resetScope '" + quotable(in.Criteria.ResetScope) + "' is not known.")
 		}
 	}
-	return h.changeJob(ctx, r, func(id string) error { return h.Tenant.RestartJob(ctx, r.by, tenant.JobID(id), reset) })
+	return h.changeJob(ctx, r, func(id tenant.JobID) error { return h.Tenant.RestartJob(ctx, r.by, id, reset) })
 }
 
 var secretKeys = map[string]string{

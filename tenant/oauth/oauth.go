@@ -11,6 +11,7 @@ package oauth
 import (
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -209,7 +210,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		name = "invalid_grant"
 	}
 	text := strings.ToUpper(code.What()[:1]) + code.What()[1:] + "."
-	if detail := new(refusal.Error); asError(err, &detail) && detail.Detail != "" {
+	if detail := new(refusal.Error); errors.As(err, &detail) && detail.Detail != "" {
 		text += " " + detail.Detail + "."
 	}
 	h.answer(w, r, status, name, tenant.AADSTS(code), text)

@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -38,8 +37,6 @@ func (h *Handler) now() time.Time {
 	}
 	return h.Tenant.Now()
 }
-
-func asError(err error, into **refusal.Error) bool { return errors.As(err, into) }
 
 // token is the token endpoint.
 func (h *Handler) token(w http.ResponseWriter, r *http.Request) {

@@ -82,13 +82,13 @@ func groupObject(g tenant.ScopedGroup) provisioning.Object {
 // memory is the tenant's store as the engine's memory of one job.
 type memory struct {
 	tenant     *tenant.Tenant
-	job        string
+	job        tenant.JobID
 	evaluation int // of the job when the cycle began
 }
 
 func (m memory) Watermark(ctx context.Context) (watermark string, err error) {
 	err = m.tenant.Store.View(ctx, func(r tenant.Reader) error {
-		j, err := r.Job(tenant.JobID(m.job))
+		j, err := r.Job(m.job)
 		watermark = j.Watermark
 		return err
 	})
@@ -97,7 +97,7 @@ func (m memory) Watermark(ctx context.Context) (watermark string, err error) {
 
 func (m memory) SetWatermark(ctx context.Context, watermark string) error {
 	return m.tenant.Store.Update(ctx, func(tx tenant.Tx) error {
-		j, err := tx.Job(tenant.JobID(m.job))
+		j, err := tx.Job(m.job)
 		if errors.Is(err, refusal.ErrNoRow) { // deleted while it ran
 			return nil
 		}
@@ -111,7 +111,7 @@ func (m memory) SetWatermark(ctx context.Context, watermark string) error {
 
 func (m memory) Link(ctx context.Context, ref provisioning.Ref) (link provisioning.Link, err error) {
 	err = m.tenant.Store.View(ctx, func(r tenant.Reader) error {
-		l, err := r.Link(tenant.JobID(m.job), tenant.ObjectKind(ref.Kind), ref.ID)
+		l, err := r.Link(m.job, tenant.ObjectKind(ref.Kind), ref.ID)
 		if errors.Is(err, refusal.ErrNoRow) {
 			return provisioning.ErrUnknown
 		}
@@ -124,7 +124,7 @@ func (m memory) Link(ctx context.Context, ref provisioning.Ref) (link provisioni
 // Owner implements provisioning.Memory.
 func (m memory) Owner(ctx context.Context, kind provisioning.Kind, targetID string) (ref provisioning.Ref, err error) {
 	err = m.tenant.Store.View(ctx, func(r tenant.Reader) error {
-		l, err := r.LinkTo(tenant.JobID(m.job), tenant.ObjectKind(kind), targetID)
+		l, err := r.LinkTo(m.job, tenant.ObjectKind(kind), targetID)
 		if errors.Is(err, refusal.ErrNoRow) {
 			return provisioning.ErrUnknown
 		}
@@ -138,7 +138,7 @@ func (m memory) Owner(ctx context.Context, kind provisioning.Kind, targetID stri
 func (m memory) Reports(ctx context.Context, manager string) (list []provisioning.Link, err error) {
 	err = m.tenant.Store.View(ctx, func(r tenant.Reader) error {
 		list = nil
-		links, err := r.LinksOfReports(tenant.JobID(m.job), manager)
+		links, err := r.LinksOfReports(m.job, manager)
 		for _, l := range links {
 			list = append(list, remembered(l))
 		}
@@ -166,7 +166,7 @@ func (m memory) Keep(ctx context.Context, l provisioning.Link, entries ...provis
 		return errors.Join(
 			m.log(tx, entries),
 			tx.PutLink(tenant.Link{
-				JobID:    tenant.JobID(m.job),
+				JobID:    m.job,
 				Kind:     tenant.ObjectKind(l.Kind),
 				SourceID: l.ID,
 				TargetID: l.TargetID,
@@ -184,14 +184,14 @@ func (m memory) Keep(ctx context.Context, l provisioning.Link, entries ...provis
 
 func (m memory) Forget(ctx context.Context, ref provisioning.Ref, entries ...provisioning.Entry) error {
 	return m.tenant.Store.Update(ctx, func(tx tenant.Tx) error {
-		return errors.Join(m.log(tx, entries), tx.DeleteLink(tenant.JobID(m.job), tenant.ObjectKind(ref.Kind), ref.ID))
+		return errors.Join(m.log(tx, entries), tx.DeleteLink(m.job, tenant.ObjectKind(ref.Kind), ref.ID))
 	})
 }
 
 func (m memory) Failed(ctx context.Context, now time.Time) (refs []provisioning.Ref, err error) {
 	err = m.tenant.Store.View(ctx, func(r tenant.Reader) error {
 		refs = nil
-		links, err := r.FailedLinks(tenant.JobID(m.job))
+		links, err := r.FailedLinks(m.job)
 		for _, l := range links {
 			if !now.Before(l.RetryAt) {
 				refs = append(refs, provisioning.Ref{Kind: provisioning.Kind(l.Kind), ID: l.SourceID})
@@ -206,7 +206,7 @@ func (m memory) Failed(ctx context.Context, now time.Time) (refs []provisioning.
 func (m memory) Known(ctx context.Context) (refs []provisioning.Ref, err error) {
 	err = m.tenant.Store.View(ctx, func(r tenant.Reader) error {
 		refs = nil
-		links, err := r.Links(tenant.JobID(m.job))
+		links, err := r.Links(m.job)
 		for _, l := range links {
 			refs = append(refs, provisioning.Ref{Kind: provisioning.Kind(l.Kind), ID: l.SourceID})
 		}
@@ -229,7 +229,7 @@ func (m memory) log(tx tenant.Tx, entries []provisioning.Entry) error {
 		}
 		kept = append(kept, tenant.LogEntry{
 			ID:       m.tenant.NewID(),
-			JobID:    tenant.JobID(m.job),
+			JobID:    m.job,
 			CycleID:  e.Cycle,
 			Time:     e.Time.UTC(),
 			Kind:     tenant.ObjectKind(e.Ref.Kind),

@@ -265,7 +265,7 @@ func (r *Runner) Engine(j tenant.Job) (*provisioning.Engine, error) {
 	e := &provisioning.Engine{
 		Source:         source{r.Tenant, j},
 		Target:         target,
-		Memory:         memory{r.Tenant, string(j.ID), j.Evaluation},
+		Memory:         memory{r.Tenant, j.ID, j.Evaluation},
 		Mappings:       mappings,
 		Dialect:        provisioning.DialectOf(j.Credentials.BaseAddress),
 		Now:            r.Tenant.Now,

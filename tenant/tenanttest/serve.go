@@ -10,8 +10,6 @@ import (
 	"sync"
 	"testing"
 
-	"golang.org/x/oauth2"
-
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/graph"
@@ -152,11 +150,4 @@ func (s *Server) Graph() Graph {
 	return Graph{
 		s.t, graph.NewClient(context.Background(), s.GraphURL(), s.TokenURL(), c.ID, secret.Reveal(), using),
 	}
-}
-
-// GraphWith returns Graph as the bearer of an access token sees it.
-func (s *Server) GraphWith(token string) Graph {
-	ctx := context.WithValue(context.Background(), oauth2.HTTPClient, s.HTTP.Client())
-	client := oauth2.NewClient(ctx, oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token}))
-	return Graph{s.t, &graph.Client{BaseURL: s.GraphURL(), HTTP: client}}
 }
