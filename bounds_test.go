@@ -375,8 +375,8 @@ func (h *house) problems(pkg string, file *ast.File) []string {
 		for _, name := range s.Names {
 			c, ok := checked.Scope().Lookup(name.Name).(*types.Const)
 			switch {
-			case m == nil && ok && c.Val().Kind() != constant.String && (looksLikeBound.MatchString(name.Name) ||
-				isDuration(c.Type())):
+			case m == nil && ok && c.Val().Kind() != constant.String &&
+				(looksLikeBound.MatchString(name.Name) || isDuration(c.Type())):
 				problem(name, "%s looks like a bound: %s", name.Name, how)
 			case m != nil && m[1] != "none" &&
 				!slices.ContainsFunc(boundKinds, func(k struct{ kind, heading string }) bool {

@@ -44,15 +44,15 @@ func TestAnAdministratorIsAddedWithAOneTimePassword(t *testing.T) {
 	d.must(d.SetAdministrator(d.ctx, operator, "root", goodPassword))
 	secret, err := d.AddAdministrator(d.ctx, administratorNamed("root"), "Bob")
 	d.must(err)
-	if _, err := d.AddAdministrator(d.ctx, administratorNamed("root"), "bOB"); refusal.CodeOf(
-		err,
-	) != center.AdministratorTaken {
+	if _, err := d.AddAdministrator(
+		d.ctx, administratorNamed("root"), "bOB",
+	); refusal.CodeOf(err) != center.AdministratorTaken {
 		t.Errorf("a second one of the name: %v", err)
 	}
 	for _, name := range []string{"", " bob", "b\x1bob", string(make([]byte, 200))} {
-		if _, err := d.AddAdministrator(d.ctx, administratorNamed("root"), name); refusal.CodeOf(
-			err,
-		) != center.InvalidValue {
+		if _, err := d.AddAdministrator(
+			d.ctx, administratorNamed("root"), name,
+		); refusal.CodeOf(err) != center.InvalidValue {
 			t.Errorf("the name %q: %v", name, err)
 		}
 	}
@@ -62,16 +62,14 @@ func TestAnAdministratorIsAddedWithAOneTimePassword(t *testing.T) {
 		t.Fatalf("the one-time password led to %+v", p)
 	}
 	console := center.Browser{Console: true}
-	if _, err := d.SignInWithNewPassword(d.ctx, fromHome, p.Ticket.Reveal(), "too simple", console); refusal.CodeOf(
-		err,
-	) != center.PasswordUnfit {
+	if _, err := d.SignInWithNewPassword(
+		d.ctx, fromHome, p.Ticket.Reveal(), "too simple", console,
+	); refusal.CodeOf(err) != center.PasswordUnfit {
 		t.Errorf("a password that breaks the rules: %v", err)
 	}
 	if _, err := d.SignInWithNewPassword(
 		d.ctx, fromHome, p.Ticket.Reveal(), goodPassword, center.Browser{},
-	); refusal.CodeOf(
-		err,
-	) != center.TicketInvalid {
+	); refusal.CodeOf(err) != center.TicketInvalid {
 		t.Errorf("at the portal's door: %v", err)
 	}
 	p, err = d.SignInWithNewPassword(d.ctx, fromHome, p.Ticket.Reveal(), goodPassword, console)
@@ -82,9 +80,9 @@ func TestAnAdministratorIsAddedWithAOneTimePassword(t *testing.T) {
 	if _, err := d.PortalUser(d.ctx, p.Session.Reveal()); refusal.CodeOf(err) != center.SessionInvalid {
 		t.Errorf("it opens the portal: %v", err)
 	}
-	if _, err := d.SignInAdministrator(d.ctx, fromHome, "bob", secret.Reveal(), "", center.Browser{}); refusal.CodeOf(
-		err,
-	) != center.SignInFailed {
+	if _, err := d.SignInAdministrator(
+		d.ctx, fromHome, "bob", secret.Reveal(), "", center.Browser{},
+	); refusal.CodeOf(err) != center.SignInFailed {
 		t.Errorf("the one-time password goes on: %v", err)
 	}
 	all, err := d.Administrators(d.ctx)
@@ -185,9 +183,9 @@ func TestWhoCannotBeRemoved(t *testing.T) {
 		}
 	}
 	d.must(d.SetAdministrator(d.ctx, operator, "bob", goodPassword))
-	if _, err := d.RemoveAdministrator(d.ctx, administratorNamed("Bob"), "bob"); refusal.CodeOf(
-		err,
-	) != center.OwnAdministrator {
+	if _, err := d.RemoveAdministrator(
+		d.ctx, administratorNamed("Bob"), "bob",
+	); refusal.CodeOf(err) != center.OwnAdministrator {
 		t.Errorf("oneself: %v", err)
 	}
 	if _, err := d.RemoveAdministrator(d.ctx, operator, "nobody"); refusal.CodeOf(err) != center.AdministratorNotFound {
@@ -195,14 +193,12 @@ func TestWhoCannotBeRemoved(t *testing.T) {
 	}
 	if _, err := d.RemoveAdministrator(
 		d.ctx, audit.Actor{Kind: audit.AccessKey, Role: string(center.RoleUserAdministrator)}, "bob",
-	); refusal.CodeOf(
-		err,
-	) != center.NotAllowed {
+	); refusal.CodeOf(err) != center.NotAllowed {
 		t.Errorf("by a user administrator's key: %v", err)
 	}
-	if _, err := d.RemoveAdministrator(d.ctx, audit.Actor{Kind: audit.User, Name: "ada"}, "bob"); refusal.CodeOf(
-		err,
-	) != center.NotAllowed {
+	if _, err := d.RemoveAdministrator(
+		d.ctx, audit.Actor{Kind: audit.User, Name: "ada"}, "bob",
+	); refusal.CodeOf(err) != center.NotAllowed {
 		t.Errorf("by a person: %v", err)
 	}
 }

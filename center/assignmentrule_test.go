@@ -193,23 +193,23 @@ func TestWhichRulesAreRefused(t *testing.T) {
 	} {
 		rule := good
 		c.edit(&rule)
-		if _, err := w.CreateAssignmentRule(context.Background(), centertest.Actor, rule); refusal.CodeOf(
-			err,
-		) != c.want {
+		if _, err := w.CreateAssignmentRule(
+			context.Background(), centertest.Actor, rule,
+		); refusal.CodeOf(err) != c.want {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
 		}
 	}
 	if _, err := w.CreateAssignmentRule(context.Background(), centertest.Actor, good); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.CreateAssignmentRule(context.Background(), centertest.Actor, good); refusal.CodeOf(
-		err,
-	) != center.AssignmentRuleTaken {
+	if _, err := w.CreateAssignmentRule(
+		context.Background(), centertest.Actor, good,
+	); refusal.CodeOf(err) != center.AssignmentRuleTaken {
 		t.Errorf("the same again: %v", err)
 	}
-	if err := w.DeleteAssignmentRule(context.Background(), centertest.Actor, "x"); refusal.CodeOf(
-		err,
-	) != center.AssignmentRuleNotFound {
+	if err := w.DeleteAssignmentRule(
+		context.Background(), centertest.Actor, "x",
+	); refusal.CodeOf(err) != center.AssignmentRuleNotFound {
 		t.Errorf("no such rule: %v", err)
 	}
 }
@@ -256,9 +256,9 @@ func TestAccountsAreKeptInStepWithTheOrganization(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	c := centertest.New(t, "https://center.example")
-	if err := c.StartOrganizationImport(ctx, centertest.Actor, false, false); refusal.CodeOf(
-		err,
-	) != center.OrganizationOff {
+	if err := c.StartOrganizationImport(
+		ctx, centertest.Actor, false, false,
+	); refusal.CodeOf(err) != center.OrganizationOff {
 		t.Errorf("without an organization: %v", err)
 	}
 	clock := time.Now()

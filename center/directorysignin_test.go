@@ -202,18 +202,18 @@ func TestTheCodeByMailWorksOnce(t *testing.T) {
 	if m.To != "ada@example.com" || code == "" {
 		t.Fatalf("the mail is %+v", m)
 	}
-	if _, err := d.SignInWithCode(d.ctx, fromHome, ticket, "12345", false, center.Browser{}); refusal.CodeOf(
-		err,
-	) != center.FactorRefused {
+	if _, err := d.SignInWithCode(
+		d.ctx, fromHome, ticket, "12345", false, center.Browser{},
+	); refusal.CodeOf(err) != center.FactorRefused {
 		t.Errorf("a wrong code: %v", err)
 	}
 	if p, err := d.SignInWithCode(d.ctx, fromHome, ticket, code, false, center.Browser{}); err != nil ||
 		p.Session == "" {
 		t.Errorf("the right code: %v", err)
 	}
-	if _, err := d.SignInWithCode(d.ctx, fromHome, ticket, code, false, center.Browser{}); refusal.CodeOf(
-		err,
-	) != center.TicketInvalid {
+	if _, err := d.SignInWithCode(
+		d.ctx, fromHome, ticket, code, false, center.Browser{},
+	); refusal.CodeOf(err) != center.TicketInvalid {
 		t.Errorf("the code again: %v", err)
 	}
 }
@@ -258,9 +258,9 @@ func TestGuessingFromElsewhereLocksNobodyOut(t *testing.T) {
 	d.signIn(fromHome, center.Browser{}, "", center.SignInLocked)
 	open := d.signIn(fromHome, mine, center.StepDone, refusal.None).Session.Reveal()
 	self := audit.Actor{Kind: audit.User, Name: "ada"}
-	if err := d.ChangePassword(d.ctx, self, d.user.ID, goodPassword, "Another one 8!", open, ""); refusal.CodeOf(
-		err,
-	) != center.SignInLocked {
+	if err := d.ChangePassword(
+		d.ctx, self, d.user.ID, goodPassword, "Another one 8!", open, "",
+	); refusal.CodeOf(err) != center.SignInLocked {
 		t.Errorf("a password is changed in a browser that is not known: %v", err)
 	}
 	d.must(d.ChangePassword(d.ctx, self, d.user.ID, goodPassword, "Another one 8!", open, mine.Known))
@@ -317,23 +317,23 @@ func TestAOneTimePasswordMustBeReplaced(t *testing.T) {
 		t.Fatalf("the one-time password leads to %+v", p)
 	}
 	ticket := p.Ticket.Reveal()
-	if _, err := d.SignInWithCode(d.ctx, fromHome, ticket, "123456", false, center.Browser{}); refusal.CodeOf(
-		err,
-	) != center.TicketInvalid {
+	if _, err := d.SignInWithCode(
+		d.ctx, fromHome, ticket, "123456", false, center.Browser{},
+	); refusal.CodeOf(err) != center.TicketInvalid {
 		t.Errorf("a step was passed over: %v", err)
 	}
-	if _, err := d.SignInWithNewPassword(d.ctx, fromHome, ticket, "weak", center.Browser{}); refusal.CodeOf(
-		err,
-	) != center.PasswordUnfit {
+	if _, err := d.SignInWithNewPassword(
+		d.ctx, fromHome, ticket, "weak", center.Browser{},
+	); refusal.CodeOf(err) != center.PasswordUnfit {
 		t.Errorf("a weak one: %v", err)
 	}
 	if p, err = d.SignInWithNewPassword(d.ctx, fromHome, ticket, "Another one 8!", center.Browser{}); err != nil ||
 		p.Session == "" {
 		t.Errorf("a good one: %+v, %v", p, err)
 	}
-	if _, err := d.SignInUser(d.ctx, fromHome, "ada", once.Reveal(), "/", center.Browser{}); refusal.CodeOf(
-		err,
-	) != center.SignInFailed {
+	if _, err := d.SignInUser(
+		d.ctx, fromHome, "ada", once.Reveal(), "/", center.Browser{},
+	); refusal.CodeOf(err) != center.SignInFailed {
 		t.Errorf("the one-time password again: %v", err)
 	}
 }
@@ -459,9 +459,9 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 	if err != nil || len(list) != 2 || list[0].UserAgent != "Laptop" || list[0].Address != fromHome.Address {
 		t.Fatalf("listed %+v, %v", list, err)
 	}
-	if err := d.EndSession(d.ctx, centertest.Actor, "somebody-else", list[1].Digest); refusal.CodeOf(
-		err,
-	) != center.SessionInvalid {
+	if err := d.EndSession(
+		d.ctx, centertest.Actor, "somebody-else", list[1].Digest,
+	); refusal.CodeOf(err) != center.SessionInvalid {
 		t.Errorf("another user's session: %v", err)
 	}
 	d.must(d.EndSession(d.ctx, centertest.Actor, d.user.ID, list[1].Digest))
@@ -518,9 +518,9 @@ func TestDevicesAreBoundedAndBelongToOne(t *testing.T) {
 	if err != nil || len(devices) != 2 {
 		t.Fatalf("%+v, %v", devices, err)
 	}
-	if err := d.DeleteDevice(d.ctx, self, "somebody-else", devices[0].ID, ""); refusal.CodeOf(
-		err,
-	) != center.DeviceNotFound {
+	if err := d.DeleteDevice(
+		d.ctx, self, "somebody-else", devices[0].ID, "",
+	); refusal.CodeOf(err) != center.DeviceNotFound {
 		t.Errorf("another's device: %v", err)
 	}
 	d.must(d.RenameDevice(d.ctx, self, me, devices[0].ID, "Old phone"))
@@ -541,9 +541,9 @@ func TestDisablingAUserEndsASignInOnItsWay(t *testing.T) {
 	ticket := d.signIn(fromHome, center.Browser{}, center.StepFactor, refusal.None).Ticket.Reveal()
 	d.must(d.SetUserActive(d.ctx, centertest.Actor, d.user.ID, false))
 	d.must(d.SetUserActive(d.ctx, centertest.Actor, d.user.ID, true))
-	if _, err := d.SignInWithCode(d.ctx, fromHome, ticket, d.code(secret), false, center.Browser{}); refusal.CodeOf(
-		err,
-	) != center.TicketInvalid {
+	if _, err := d.SignInWithCode(
+		d.ctx, fromHome, ticket, d.code(secret), false, center.Browser{},
+	); refusal.CodeOf(err) != center.TicketInvalid {
 		t.Errorf("it goes on: %v", err)
 	}
 }

@@ -271,9 +271,9 @@ func TestARehearsalChangesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := c.StartRehearsal(ctx, centertest.Actor, "ada@example.com"); refusal.CodeOf(
-		err,
-	) != center.SourceNotConfigured {
+	if _, err := c.StartRehearsal(
+		ctx, centertest.Actor, "ada@example.com",
+	); refusal.CodeOf(err) != center.SourceNotConfigured {
 		t.Errorf("without an identity provider: %v", err)
 	}
 	use(t, c, "https://a.example")
@@ -332,15 +332,15 @@ func TestARehearsalChangesNothing(t *testing.T) {
 		InResponseTo: request(),
 		UsableUntil:  time.Now().Add(time.Hour),
 	}
-	if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: kept["browser"]}); refusal.CodeOf(
-		err,
-	) != center.RequestUnknown {
+	if _, _, _, err := c.SignInWithAssertion(
+		ctx, by, a, center.Browser{Outstanding: kept["browser"]},
+	); refusal.CodeOf(err) != center.RequestUnknown {
 		t.Errorf("a rehearsal's answer opens a session: %v", err)
 	}
 	a.Issuer, a.InResponseTo = "https://b.example", ""
-	if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{}); refusal.CodeOf(
-		err,
-	) != center.SourceNotConfigured {
+	if _, _, _, err := c.SignInWithAssertion(
+		ctx, by, a, center.Browser{},
+	); refusal.CodeOf(err) != center.SourceNotConfigured {
 		t.Errorf("an assertion of the provider that is not in force: %v", err)
 	}
 	if s, err := c.Source(ctx); err != nil || s.IdP.EntityID != "https://a.example" {

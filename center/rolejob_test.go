@@ -160,9 +160,9 @@ func TestAssignmentsComeWithTheirRole(t *testing.T) {
 		"before anything is made", 0, 0,
 		map[center.AssignmentRequest]center.RequestStatus{a: center.InProgress, b: center.InProgress},
 	)
-	if err := w.DeletePermissionSet(context.Background(), centertest.Actor, w.set.ARN); refusal.CodeOf(
-		err,
-	) != center.PermissionSetInUse {
+	if err := w.DeletePermissionSet(
+		context.Background(), centertest.Actor, w.set.ARN,
+	); refusal.CodeOf(err) != center.PermissionSetInUse {
 		t.Errorf("a permission set that is about to be assigned was deleted: %v", err)
 	}
 	w.work()

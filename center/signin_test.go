@@ -26,9 +26,9 @@ func TestWrongPasswordsDelayButNeverLockOutForEver(t *testing.T) {
 	}
 	attempt := func(password string, want refusal.Code) {
 		t.Helper()
-		if _, err := c.SignInAdministrator(ctx, nobody, "Admin", password, "", center.Browser{}); refusal.CodeOf(
-			err,
-		) != want {
+		if _, err := c.SignInAdministrator(
+			ctx, nobody, "Admin", password, "", center.Browser{},
+		); refusal.CodeOf(err) != want {
 			t.Fatalf("at %s: %v, want %q", now.Format(time.TimeOnly), err, want)
 		}
 	}
@@ -88,9 +88,7 @@ func TestASAMLSignInNeedsItsRequestAndIsUsedOnce(t *testing.T) {
 		a.UsableUntil = now.Add(time.Hour)
 		if _, _, _, err := c.SignInWithAssertion(
 			ctx, by, a, center.Browser{Outstanding: kept[browser]},
-		); refusal.CodeOf(
-			err,
-		) != want {
+		); refusal.CodeOf(err) != want {
 			t.Errorf("%s: %v, want %q", what, err, want)
 		}
 	}
@@ -237,9 +235,9 @@ func TestABrowserKeepsItsRequests(t *testing.T) {
 		"another center's": strings.Repeat("x", 300),
 		"without end":      strings.Repeat("x.", 100_000) + r.Outstanding.Reveal(),
 	} {
-		if _, _, _, err := c.SignInWithAssertion(ctx, by, a, center.Browser{Outstanding: outstanding}); refusal.CodeOf(
-			err,
-		) != center.RequestUnknown {
+		if _, _, _, err := c.SignInWithAssertion(
+			ctx, by, a, center.Browser{Outstanding: outstanding},
+		); refusal.CodeOf(err) != center.RequestUnknown {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

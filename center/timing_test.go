@@ -59,9 +59,9 @@ func TestANameThatDoesNotExistCostsTheSame(t *testing.T) {
 	cost := func(signIn func(audit.Actor) error, address string) [3]int {
 		t.Helper()
 		*s = counting{Store: s.Store}
-		if err := signIn(audit.Actor{Kind: audit.Anonymous, Address: address}); refusal.KindOf(
-			err,
-		) != refusal.Unauthenticated {
+		if err := signIn(
+			audit.Actor{Kind: audit.Anonymous, Address: address},
+		); refusal.KindOf(err) != refusal.Unauthenticated {
 			t.Fatal(err)
 		}
 		return [3]int{s.updates, s.puts, s.events}

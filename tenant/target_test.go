@@ -72,9 +72,9 @@ func TestASavedTokenIsBoundToItsAddress(t *testing.T) {
 			target.Token() != "" {
 			t.Errorf("%s gets the token: %v", other, err)
 		}
-		if err := tn.ConfigureJob(ctx, tenanttest.Actor, j.ID, tenant.JobSettings{BaseAddress: &other}); refusal.CodeOf(
-			err,
-		) != tenant.CredentialsMissing {
+		if err := tn.ConfigureJob(
+			ctx, tenanttest.Actor, j.ID, tenant.JobSettings{BaseAddress: &other},
+		); refusal.CodeOf(err) != tenant.CredentialsMissing {
 			t.Errorf("%s is saved without the token: %v", other, err)
 		}
 		moved := j // as if somebody had written it into the database

@@ -44,9 +44,7 @@ func (h *Handler) preview(ctx context.Context, _ awsapi.Caller, in adminapi.Prev
 	}
 	for _, u := range r.Users {
 		out.Users = append(out.Users, adminapi.UserEffect{
-			UserID: string(
-				u.User.ID,
-			),
+			UserID:        string(u.User.ID),
 			UserName:      u.User.UserName,
 			DisplayName:   u.User.DisplayName,
 			Effect:        string(u.Effect),

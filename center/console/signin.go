@@ -62,14 +62,10 @@ func updateSignIn(p page) error {
 		}
 	}
 	err = p.h.Center.UpdateSignInSettings(p.Context(), p.by, center.SignInSettings{
-		PortalSession: time.Duration(hours * float64(time.Hour)).Round(
-			time.Minute,
-		),
+		PortalSession: time.Duration(hours * float64(time.Hour)).Round(time.Minute),
 		MFA:           center.MFAMode(p.PostFormValue("mfa")),
 		WithoutDevice: center.WithoutDevice(p.PostFormValue("without")),
-		SecurityKeys: p.PostFormValue(
-			"keys",
-		) == "on",
+		SecurityKeys:  p.PostFormValue("keys") == "on",
 		Authenticator: p.PostFormValue("apps") == "on",
 		SelfService:   p.PostFormValue("self") == "on",
 		AccessControl: p.PostFormValue("access") == "on",

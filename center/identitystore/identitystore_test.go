@@ -451,14 +451,14 @@ func TestWhoMayDoWhat(t *testing.T) {
 	if _, out := people.call("ListUsers", `{"IdentityStoreId":"STORE"}`); out["Users"] != nil {
 		t.Errorf("a deleted key: %v", out)
 	}
-	if err := a.center.DeleteAccessKey(ctx, centertest.Actor, a.key.ID); refusal.CodeOf(
-		err,
-	) != center.LastAdministratorKey {
+	if err := a.center.DeleteAccessKey(
+		ctx, centertest.Actor, a.key.ID,
+	); refusal.CodeOf(err) != center.LastAdministratorKey {
 		t.Errorf("the last administrator's key could be deleted: %v", err)
 	}
-	if _, _, err := a.center.CreateAccessKey(ctx, centertest.Actor, "x", "emperor"); refusal.CodeOf(
-		err,
-	) != center.InvalidValue {
+	if _, _, err := a.center.CreateAccessKey(
+		ctx, centertest.Actor, "x", "emperor",
+	); refusal.CodeOf(err) != center.InvalidValue {
 		t.Errorf("an unknown role: %v", err)
 	}
 }

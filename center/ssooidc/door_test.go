@@ -59,9 +59,7 @@ func newDoor(t *testing.T) *door {
 		Log:           in.Log,
 		RequireUser:   in.RequireUser,
 		SessionSecret: in.SessionSecret,
-	}).Mount(
-		mux,
-	)
+	}).Mount(mux)
 	(&sso.Handler{Center: d.Center, Log: in.Log}).Mount(mux)
 	jar, err := cookiejar.New(nil)
 	if err != nil {

@@ -107,9 +107,9 @@ func TestAnAssertionIsUsedOnceAcrossARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	c = centertest.On(t, open(t, path), "http://127.0.0.1")
-	if _, _, _, err := c.SignInWithAssertion(ctx, stranger, assertion("a"), center.Browser{}); refusal.CodeOf(
-		err,
-	) != center.AssertionReplayed {
+	if _, _, _, err := c.SignInWithAssertion(
+		ctx, stranger, assertion("a"), center.Browser{},
+	); refusal.CodeOf(err) != center.AssertionReplayed {
 		t.Errorf("after a restart: %v", err)
 	}
 	if _, err := c.PortalUser(ctx, secret.Reveal()); err != nil {

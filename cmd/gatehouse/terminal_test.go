@@ -81,9 +81,7 @@ func TestAnotherServersErrorReachesNoTerminal(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		w.WriteHeader(http.StatusBadRequest)
-		_ = json.NewEncoder(
-			w,
-		).Encode(
+		_ = json.NewEncoder(w).Encode(
 			map[string]string{
 				"__type":            "ValidationException",
 				"message":           hostile,

@@ -179,9 +179,9 @@ func TestAPatchOfAUserIsDoneWhollyOrNotAtAll(t *testing.T) {
 		!a.accepts(newPassword) {
 		t.Errorf("both: %+v, %v", u, err)
 	}
-	if _, _, err := a.SessionUser(context.Background(), e.Session.Reveal()); refusal.CodeOf(
-		err,
-	) != tenant.SessionInvalid {
+	if _, _, err := a.SessionUser(
+		context.Background(), e.Session.Reveal(),
+	); refusal.CodeOf(err) != tenant.SessionInvalid {
 		t.Errorf("the session of the old password: %v", err)
 	}
 }

@@ -238,9 +238,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 			Code:    e.code,
 			Message: e.message,
 			InnerError: graph.InnerError{
-				Date: h.Tenant.Now().UTC().Format(
-					"2006-01-02T15:04:05",
-				),
+				Date:            h.Tenant.Now().UTC().Format("2006-01-02T15:04:05"),
 				RequestID:       id,
 				ClientRequestID: clientRequestID(r, id),
 			},

@@ -57,10 +57,7 @@ func TestWhatEndsAnAdministratorsPrograms(t *testing.T) {
 		if _, page := v.Send(
 			http.MethodPost, tn.URL+"/login",
 			url.Values{"loginfmt": {"bob"}, "passwd": {password}, "return": {strings.TrimPrefix(address, tn.URL)}},
-		); !strings.Contains(
-			page,
-			"asks for access",
-		) {
+		); !strings.Contains(page, "asks for access") {
 			t.Fatalf("the consent page: %s", page)
 		}
 		v.Send(http.MethodPost, address, url.Values{"answer": {"allow"}})

@@ -266,9 +266,7 @@ func TestCertificatesOfClientsHaveAnEnd(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		assertion, err := jwt.Signed(
-			signer,
-		).Claims(
+		assertion, err := jwt.Signed(signer).Claims(
 			jwt.Claims{
 				Issuer:    client.ID,
 				Subject:   client.ID,
@@ -310,9 +308,7 @@ func TestNobodyStopsTheSignInOfOthers(t *testing.T) {
 		return o.post(
 			o.endpoint("devicecode"),
 			url.Values{"client_id": {azureCLI}, "scope": {"openid offline_access User.Read"}},
-		).json(
-			t,
-		)
+		).json(t)
 	}
 	pending := func(n int, since time.Time, from func(i int) string) (digests []string) {
 		t.Helper()
