@@ -95,8 +95,7 @@ func (c *cycle) judge(link *Link, err error) {
 		return
 	}
 	link.Failure, link.Tries = err.Error(), link.Tries+1
-	// Twice as long each time; the bound on the shift keeps it from becoming negative.
-	link.RetryAt = c.Now().Add(min(firstEscrow<<min(link.Tries-1, 20), maxEscrow))
+	link.RetryAt = c.Now().Add(Pause(link.Tries, err))
 }
 
 // stops returns the errors that end the cycle: no more credentials, or told to stop.

@@ -100,10 +100,16 @@ type Memory interface {
 	Keep(ctx context.Context, link Link, entries ...Entry) error
 	// Forget removes a link and keeps the entries.
 	Forget(ctx context.Context, ref Ref, entries ...Entry) error
-	// Failed lists the objects whose last attempt failed and that are to be tried again by now, and
-	// Known all that have a link.
-	Failed(ctx context.Context, now time.Time) ([]Ref, error)
+	// Failed lists the objects whose last attempt failed, and when each is to be tried again; Known
+	// lists all that have a link.
+	Failed(ctx context.Context) ([]Failing, error)
 	Known(ctx context.Context) ([]Ref, error)
+}
+
+// Failing is an object whose last attempt failed.
+type Failing struct {
+	Ref
+	RetryAt time.Time
 }
 
 // ErrUnknown is returned by Memory.Link for an object that was never seen.
@@ -164,6 +170,9 @@ type Result struct {
 	Created, Updated, Disabled, Deleted, Failed int
 	Skipped                                     int
 	Initial                                     bool
+	// RetryAt is when the next cycle is due although nothing changes: the earliest of the times at
+	// which objects are tried again. Zero: none is.
+	RetryAt time.Time
 }
 
 // Exported is how many objects were written to the target.
@@ -244,12 +253,6 @@ const (
 	maxThrottled = 50 //bound:depth tries of a request of the sync that the target throttles
 )
 
-// An object that failed is retried after one minute, two, four … a day.
-const (
-	firstEscrow = time.Minute    //bound:none the shortest pause
-	maxEscrow   = 24 * time.Hour //bound:wait an object that failed, until it is retried
-)
-
 // CredentialsError means that the target refused the credentials; the job belongs in quarantine.
 type CredentialsError struct{ Err error }
 
@@ -322,6 +325,9 @@ type cycle struct {
 func (e *Engine) Run(ctx context.Context) (Result, error) {
 	c := e.cycle()
 	err := c.run(ctx)
+	if err == nil {
+		c.result.RetryAt, err = c.earliest(ctx)
+	}
 	c.result.Ended = e.Now()
 	return c.result, err
 }
@@ -405,7 +411,7 @@ func (c *cycle) changes(ctx context.Context, watermark string) (Changes, error) 
 	if c.Reread {
 		watermark = ""
 	}
-	also, err := c.Memory.Failed(ctx, c.Now())
+	also, err := c.due(ctx)
 	if watermark == "" {
 		also, err = c.Memory.Known(ctx)
 	}
@@ -417,6 +423,28 @@ func (c *cycle) changes(ctx context.Context, watermark string) (Changes, error) 
 		return Changes{}, fmt.Errorf("read the source: %w", err)
 	}
 	return changes, nil
+}
+
+// due lists the objects that failed and are to be tried again by now.
+func (c *cycle) due(ctx context.Context) (refs []Ref, err error) {
+	failing, err := c.Memory.Failed(ctx)
+	for now, i := c.Now(), 0; i < len(failing); i++ {
+		if !now.Before(failing[i].RetryAt) {
+			refs = append(refs, failing[i].Ref)
+		}
+	}
+	return refs, err
+}
+
+// earliest is when the first of the objects that failed is to be tried again.
+func (c *cycle) earliest(ctx context.Context) (at time.Time, err error) {
+	failing, err := c.Memory.Failed(ctx)
+	for _, f := range failing {
+		if at.IsZero() || f.RetryAt.Before(at) {
+			at = f.RetryAt
+		}
+	}
+	return at, err
 }
 
 // checkDeletions counts what would be disabled or deleted, before anything is sent.

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 )
 
 // Volatile is a memory that lasts as long as the process. What it has forgotten is found again by
@@ -89,9 +88,15 @@ func (v *Volatile) Forget(_ context.Context, ref Ref, _ ...Entry) error {
 	return nil
 }
 
-// Failed lists the objects that are to be tried again by now.
-func (v *Volatile) Failed(_ context.Context, now time.Time) ([]Ref, error) {
-	return v.refs(func(l Link) bool { return l.Failure != "" && !now.Before(l.RetryAt) }), nil
+// Failed lists the objects whose last attempt failed.
+func (v *Volatile) Failed(context.Context) (list []Failing, err error) {
+	v.refs(func(l Link) bool {
+		if l.Failure != "" {
+			list = append(list, Failing{l.Ref, l.RetryAt})
+		}
+		return false
+	})
+	return list, nil
 }
 
 // Known lists all objects that have a link.

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode"
 )
@@ -36,6 +38,17 @@ func (p *Problem) Error() string {
 	return fmt.Sprintf("the SCIM endpoint answered %d %s: %s", p.Status, http.StatusText(p.Status), p.Detail)
 }
 
+// Unanswered means that a request has no answer, or only half of one.
+type Unanswered struct {
+	Sent bool // it may have arrived all the same; false: no connection came about
+	Err  error
+}
+
+func (u *Unanswered) Error() string { return u.Err.Error() }
+
+// Unwrap returns the connection's error.
+func (u *Unanswered) Unwrap() error { return u.Err }
+
 // Do sends one request. path begins with a slash; in and out may be nil.
 func (c *Client) Do(ctx context.Context, method, path string, query url.Values, in, out any) error {
 	base, err := url.Parse(c.BaseURL)
@@ -51,6 +64,10 @@ func (c *Client) Do(ctx context.Context, method, path string, query url.Values, 
 		}
 		body = bytes.NewReader(data)
 	}
+	var connected atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	})
 	req, err := http.NewRequestWithContext(ctx, method, base.String(), body)
 	if err != nil {
 		return err
@@ -62,12 +79,12 @@ func (c *Client) Do(ctx context.Context, method, path string, query url.Values, 
 	}
 	res, err := c.client().Do(req)
 	if err != nil {
-		return fmt.Errorf("reach the SCIM endpoint: %w", err)
+		return &Unanswered{connected.Load(), fmt.Errorf("reach the SCIM endpoint: %w", err)}
 	}
 	defer res.Body.Close() //nolint:errcheck // a read body has nothing to lose
 	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
-		return fmt.Errorf("read the SCIM endpoint's answer: %w", err)
+		return &Unanswered{true, fmt.Errorf("read the SCIM endpoint's answer: %w", err)}
 	}
 	if res.StatusCode/100 != 2 {
 		return problem(res, data)

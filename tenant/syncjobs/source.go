@@ -3,7 +3,6 @@ package syncjobs
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/gatehouse-id/gatehouse/provisioning"
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
@@ -188,18 +187,23 @@ func (m memory) Forget(ctx context.Context, ref provisioning.Ref, entries ...pro
 	})
 }
 
-func (m memory) Failed(ctx context.Context, now time.Time) (refs []provisioning.Ref, err error) {
+// Failed implements provisioning.Memory.
+func (m memory) Failed(ctx context.Context) (list []provisioning.Failing, err error) {
 	err = m.tenant.Store.View(ctx, func(r tenant.Reader) error {
-		refs = nil
+		list = nil
 		links, err := r.FailedLinks(m.job)
 		for _, l := range links {
-			if !now.Before(l.RetryAt) {
-				refs = append(refs, provisioning.Ref{Kind: provisioning.Kind(l.Kind), ID: l.SourceID})
-			}
+			list = append(
+				list,
+				provisioning.Failing{
+					Ref:     provisioning.Ref{Kind: provisioning.Kind(l.Kind), ID: l.SourceID},
+					RetryAt: l.RetryAt,
+				},
+			)
 		}
 		return err
 	})
-	return refs, err
+	return list, err
 }
 
 // Known implements provisioning.Memory.

@@ -1,0 +1,70 @@
+package provisioning
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/scim"
+)
+
+// What may pass is tried again after a second, two, four … a minute, for as long as it fails.
+const (
+	firstPause = time.Second //bound:none the shortest pause
+	maxPause   = time.Minute //bound:wait what may pass, until it is tried again
+)
+
+// What will not pass by itself, such as a value that the target refuses, is tried again after one
+// minute, two, four … a day.
+const (
+	firstEscrow = time.Minute    //bound:none the shortest pause
+	maxEscrow   = 24 * time.Hour //bound:wait an object that failed, until it is retried
+)
+
+// MayPass says whether a failure may be over soon, although nobody does anything about it: the
+// target was not reached, did not answer or answered half, is throttled, or has failed itself.
+func MayPass(err error) bool {
+	var silent *scim.Unanswered
+	var p *scim.Problem
+	switch {
+	case errors.As(err, &silent):
+		return true
+	case errors.As(err, &p):
+		return throttles(p.Status) || uncertain(err)
+	}
+	return false
+}
+
+// uncertain says that nobody knows whether a request that changes something was carried out: its
+// answer did not arrive, or says only that something has failed, or cannot be read. A refusal is an
+// answer, and so is a 501: the target does not know how.
+func uncertain(err error) bool {
+	var silent *scim.Unanswered
+	var p *scim.Problem
+	switch {
+	case errors.As(err, &silent):
+		return silent.Sent
+	case errors.As(err, &p):
+		return p.Status == http.StatusRequestTimeout || p.Status/100 == 2 ||
+			(p.Status >= http.StatusInternalServerError && p.Status != http.StatusNotImplemented)
+	}
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// Pause is how long to wait after something has failed that many times in a row, with some chance
+// in it, so that not all who wait come at once. What may pass is tried again within a minute, and
+// not before the target wants it, if that is no longer.
+func Pause(tries int, err error) time.Duration {
+	doublings := min(max(tries, 1)-1, 20) // a bound, or the shift would become negative
+	if !MayPass(err) {
+		return min(firstEscrow<<doublings, maxEscrow)
+	}
+	pause := min(firstPause<<doublings, maxPause)
+	pause = pause*3/4 + rand.N(pause/4+1) //nolint:gosec // nothing is to be kept secret
+	if p := new(scim.Problem); errors.As(err, &p) {
+		pause = max(pause, min(p.RetryAfter, maxPause))
+	}
+	return pause
+}
