@@ -39,14 +39,14 @@ var mayImport = []struct{ pkg, imports string }{
 	{"tenant/store", "audit names refusal sqldb tenant"},
 	{"center/scimserver", "audit center refusal scim"},
 	{
-		"center/server", "awsapi center center/adminserver center/awsdoor center/broker center/console " +
+		"center/server", "audit awsapi center center/adminserver center/awsdoor center/broker center/console " +
 			"center/identitystore center/idpmetadata center/portal center/scimserver center/signin center/sso " +
 			"center/ssoadmin center/ssooidc " +
-			"center/sts mail outbound web",
+			"center/sts control mail outbound refusal web",
 	},
 	{
-		"tenant/server", "mail tenant tenant/admincenter tenant/graphserver tenant/login tenant/oauth tenant/samlidp " +
-			"tenant/syncjobs web",
+		"tenant/server", "audit control mail refusal tenant tenant/admincenter tenant/graphserver tenant/login " +
+			"tenant/oauth tenant/samlidp tenant/syncjobs web",
 	},
 	{"center/awsdoor", "audit awsapi center center/broker refusal"},
 	{"center/identitystore", "awsapi center center/awsdoor refusal"},
@@ -85,7 +85,7 @@ var mayImport = []struct{ pkg, imports string }{
 	// shared packages
 	{"audit", ""}, {"names", ""}, {"refusal", ""}, {"authn", ""}, {"sqldb", ""}, {"mail", ""}, {"outbound", ""},
 	{"sqldb/sqldbtest", ""},
-	{"web", "audit"},
+	{"web", "audit authn"},
 }
 
 // forbiddenNames are packages that would say nothing about what is in them.

@@ -23,14 +23,6 @@ type Administrator struct {
 	LastSignInAt time.Time // zero: never, or before this was noted
 }
 
-// AdministratorSummary is an administrator as a list shows one.
-type AdministratorSummary struct {
-	Administrator
-	Sessions int
-	Devices  int
-	OneTime  bool // has not replaced the one-time password yet
-}
-
 // administratorReader reads administrators.
 type administratorReader interface {
 	Administrator(name string) (Administrator, error) // ignores letter case
@@ -58,7 +50,7 @@ func administratorOf(r administratorReader, principal string) (Administrator, er
 }
 
 // Administrators lists the administrators in the order of their names.
-func (c *Center) Administrators(ctx context.Context) (all []AdministratorSummary, err error) {
+func (c *Center) Administrators(ctx context.Context) (all []authn.AdministratorSummary, err error) {
 	err = c.Store.View(ctx, func(r Reader) error {
 		all = nil
 		list, err := r.Administrators()
@@ -77,7 +69,15 @@ func (c *Center) Administrators(ctx context.Context) (all []AdministratorSummary
 				return err
 			}
 			open := slices.DeleteFunc(sessions, func(s Session) bool { return !c.now().Before(s.ExpiresAt) })
-			all = append(all, AdministratorSummary{a, len(open), len(devices), password.OneTime})
+			all = append(all, authn.AdministratorSummary{
+				Name:            a.Name,
+				CreatedAt:       a.CreatedAt,
+				CreatedBy:       a.CreatedBy,
+				LastSignInAt:    a.LastSignInAt,
+				Sessions:        len(open),
+				SecondFactors:   len(devices),
+				OneTimePassword: password.OneTime,
+			})
 		}
 		return nil
 	})

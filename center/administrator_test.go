@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
@@ -87,8 +88,8 @@ func TestAnAdministratorIsAddedWithAOneTimePassword(t *testing.T) {
 	}
 	all, err := d.Administrators(d.ctx)
 	d.must(err)
-	if len(all) != 2 || all[0].Name != "Bob" || all[0].CreatedBy != "root" || all[0].Sessions != 1 || all[0].OneTime ||
-		!all[0].LastSignInAt.Equal(d.now) {
+	if len(all) != 2 || all[0].Name != "Bob" || all[0].CreatedBy != "root" || all[0].Sessions != 1 ||
+		all[0].OneTimePassword || !all[0].LastSignInAt.Equal(d.now) {
 		t.Errorf("the list is %+v", all)
 	}
 	if problem := check(d); problem != nil {
@@ -160,7 +161,7 @@ func TestWhatIsChangedOfAnAdministratorEndsTheSessions(t *testing.T) {
 			}
 			all, err := d.Administrators(d.ctx)
 			d.must(err)
-			if i := slices.IndexFunc(all, func(a center.AdministratorSummary) bool {
+			if i := slices.IndexFunc(all, func(a authn.AdministratorSummary) bool {
 				return a.Name == "bob"
 			}); i >= 0 &&
 				!all[i].CreatedAt.Equal(made) {

@@ -1,5 +1,5 @@
-// Package control lets a command manage a half's administrators with or without a running server:
-// on the half's data, or through the server that has it open.
+// Package control makes a half's first administrator, and lets a command manage the administrators
+// with or without a running server: on the half's data, or through the server that has it open.
 //
 // With SQLite, only the server may write to its data folder. It takes orders over a socket in that
 // folder, which only those can reach who could write the database itself. If a database is shared,
@@ -23,7 +23,7 @@ import (
 // Administrators are those of one half. The methods with Administrator in their name are the half's
 // own.
 type Administrators interface {
-	List(ctx context.Context) ([]Administrator, error)
+	Administrators(ctx context.Context) ([]authn.AdministratorSummary, error)
 	// Unknown is the half's refusal of a name that no administrator has.
 	Unknown(name string) error
 	AddAdministrator(ctx context.Context, by audit.Actor, name string) (authn.Secret, error)
@@ -35,23 +35,21 @@ type Administrators interface {
 	Remove(ctx context.Context, by audit.Actor, name string) (notice string, err error)
 }
 
-// Administrator is one of a list. Commands print it as JSON: fields are added, never changed.
-type Administrator struct {
-	Name            string     `json:"name"`
-	CreatedAt       time.Time  `json:"created_at"`
-	CreatedBy       string     `json:"created_by,omitempty"`
-	LastSignInAt    *time.Time `json:"last_sign_in_at,omitempty"`
-	Sessions        int        `json:"sessions"`
-	SecondFactors   int        `json:"second_factors"`
-	OneTimePassword bool       `json:"one_time_password"`
+// Data is a half's data that a command has opened.
+type Data struct {
+	On    Administrators
+	Close func() error
 }
+
+// Open opens a half's data, or fails with sqldb.ErrInUse where a server has it open.
+type Open func(ctx context.Context) (Data, error)
 
 // Order is what a command asks for.
 type Order struct{ Do, Name, Password, By string }
 
 // Answer is what came of an order.
 type Answer struct {
-	List     []Administrator
+	List     []authn.AdministratorSummary
 	Password string // a one-time password
 	Notice   string
 	Refused  string // why a server refused the order
@@ -74,7 +72,7 @@ func carryOut(ctx context.Context, on Administrators, o Order) (a Answer, err er
 	var secret authn.Secret
 	switch o.Do {
 	case List:
-		a.List, err = on.List(ctx)
+		a.List, err = on.Administrators(ctx)
 	case Add:
 		secret, err = on.AddAdministrator(ctx, by, o.Name)
 	case SetPassword:
@@ -97,7 +95,7 @@ func carryOut(ctx context.Context, on Administrators, o Order) (a Answer, err er
 // setPassword sets the password of an administrator who is there: the halves would make a new one,
 // as a first start has it.
 func setPassword(ctx context.Context, on Administrators, by audit.Actor, o Order) error {
-	all, err := on.List(ctx)
+	all, err := on.Administrators(ctx)
 	if err != nil {
 		return err
 	}
@@ -114,10 +112,7 @@ const patience = 2 * time.Second //bound:none a command's own wait
 
 // Run carries out an order on what open opens, or where a server has the data folder open, by that
 // server.
-func Run(
-	ctx context.Context, folder string, o Order,
-	open func(context.Context) (on Administrators, closeData func() error, err error),
-) (Answer, error) {
+func Run(ctx context.Context, folder string, o Order, open Open) (Answer, error) {
 	for deadline := time.Now().Add(patience); ; {
 		answer, err := runOnce(ctx, folder, o, open)
 		// A server that begins or ends has the folder and takes no orders.
@@ -132,17 +127,14 @@ func Run(
 	}
 }
 
-func runOnce(
-	ctx context.Context, folder string, o Order,
-	open func(context.Context) (on Administrators, closeData func() error, err error),
-) (Answer, error) {
-	on, closeData, err := open(ctx)
+func runOnce(ctx context.Context, folder string, o Order, open Open) (Answer, error) {
+	opened, err := open(ctx)
 	if errors.Is(err, sqldb.ErrInUse) {
 		return send(ctx, folder, o)
 	}
 	if err != nil {
 		return Answer{}, err
 	}
-	answer, err := carryOut(ctx, on, o)
-	return answer, errors.Join(err, closeData())
+	answer, err := carryOut(ctx, opened.On, o)
+	return answer, errors.Join(err, opened.Close())
 }

@@ -1,4 +1,4 @@
-package control
+package control_test
 
 import (
 	"context"
@@ -10,48 +10,37 @@ import (
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/audit"
-	"github.com/gatehouse-id/gatehouse/refusal"
+	"github.com/gatehouse-id/gatehouse/control"
 	"github.com/gatehouse-id/gatehouse/sqldb"
-	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/tenant/server"
 	"github.com/gatehouse-id/gatehouse/tenant/store"
 	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
 )
 
 // administrators are those of a real tenant.
-type administrators struct{ *tenant.Tenant }
-
-func (a administrators) List(ctx context.Context) (list []Administrator, err error) {
-	all, err := a.Administrators(ctx)
-	for _, s := range all {
-		list = append(list, Administrator{Name: s.Name, OneTimePassword: s.OneTime})
-	}
-	return list, err
-}
-
-func (administrators) Unknown(name string) error {
-	return &refusal.Error{Code: tenant.AdministratorNotFound, Subject: name}
-}
+type administrators struct{ server.Controlled }
 
 func (a administrators) Remove(ctx context.Context, by audit.Actor, name string) (string, error) {
 	return "a notice", a.RemoveAdministrator(ctx, by, name)
 }
 
 // half is a data folder with a tenant, whose one administrator is Admin.
-func half(t *testing.T, folder string) (data string, open func(context.Context) (Administrators, func() error, error)) {
+func half(t *testing.T, folder string) (data string, open control.Open) {
 	t.Helper()
-	open = func(ctx context.Context) (Administrators, func() error, error) {
+	open = func(ctx context.Context) (control.Data, error) {
 		s, err := store.Open(ctx, filepath.Join(folder, "tenant.db"))
 		if err != nil {
-			return nil, nil, err
+			return control.Data{}, err
 		}
-		return administrators{tenanttest.On(t, s)}, s.Close, nil
+		on := administrators{server.Controlled{Tenant: tenanttest.On(t, s)}}
+		return control.Data{On: on, Close: s.Close}, nil
 	}
-	on, closeData, err := open(context.Background())
+	opened, err := open(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	made := on.SetAdministrator(context.Background(), audit.SystemActor, "Admin", "a long password")
-	if err := errors.Join(made, closeData()); err != nil {
+	made := opened.On.SetAdministrator(context.Background(), audit.SystemActor, "Admin", "a long password")
+	if err := errors.Join(made, opened.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return folder, open
@@ -75,31 +64,36 @@ func TestOrdersAreCarriedOutWithAndWithoutAServer(t *testing.T) {
 			ctx := context.Background()
 			data, open := half(t, c.folder)
 			if c.server {
-				on, closeData, err := open(ctx)
+				opened, err := open(ctx)
 				if err != nil {
 					t.Fatal(err)
 				}
-				done := Serve(data, on, slog.New(slog.DiscardHandler))
+				done := control.Serve(data, opened.On, slog.New(slog.DiscardHandler))
 				defer func() {
 					done()
-					if err := closeData(); err != nil {
+					if err := opened.Close(); err != nil {
 						t.Error(err)
 					}
-					if _, err := os.Lstat(filepath.Join(data, socketFolder)); !errors.Is(err, os.ErrNotExist) {
+					if _, err := os.Lstat(filepath.Join(data, control.SocketFolder)); !errors.Is(err, os.ErrNotExist) {
 						t.Errorf("the socket is left: %v", err)
 					}
 				}()
 			}
-			run := func(do, name string) (Answer, error) {
-				return Run(ctx, data, Order{Do: do, Name: name, Password: "another password", By: "test"}, open)
+			run := func(do, name string) (control.Answer, error) {
+				return control.Run(ctx, data, control.Order{
+					Do:       do,
+					Name:     name,
+					Password: "another password",
+					By:       "test",
+				}, open)
 			}
-			if a, err := run(Add, "bob"); err != nil || a.Password == "" {
+			if a, err := run(control.Add, "bob"); err != nil || a.Password == "" {
 				t.Errorf("add: %+v, %v", a, err)
 			}
-			if a, err := run(OneTimePassword, "ADMIN"); err != nil || a.Password == "" {
+			if a, err := run(control.OneTimePassword, "ADMIN"); err != nil || a.Password == "" {
 				t.Errorf("a one-time password: %+v, %v", a, err)
 			}
-			for _, do := range []string{SetPassword, ResetMFA, SignOut} {
+			for _, do := range []string{control.SetPassword, control.ResetMFA, control.SignOut} {
 				if a, err := run(do, "admin"); err != nil || a.Password != "" {
 					t.Errorf("%s: %+v, %v", do, a, err)
 				}
@@ -107,10 +101,10 @@ func TestOrdersAreCarriedOutWithAndWithoutAServer(t *testing.T) {
 					t.Errorf("%s of nobody: %v", do, err)
 				}
 			}
-			if a, err := run(Remove, "bob"); err != nil || a.Notice != "a notice" {
+			if a, err := run(control.Remove, "bob"); err != nil || a.Notice != "a notice" {
 				t.Errorf("remove: %+v, %v", a, err)
 			}
-			a, err := run(List, "")
+			a, err := run(control.List, "")
 			if err != nil || len(a.List) != 1 || a.List[0].Name != "Admin" || a.List[0].OneTimePassword {
 				t.Errorf("list: %+v, %v", a, err)
 			}
@@ -134,18 +128,18 @@ func long(t *testing.T) string {
 func TestAServerThatTakesNoOrdersIsNamed(t *testing.T) {
 	t.Parallel()
 	data, open := half(t, t.TempDir())
-	_, closeData, err := open(context.Background())
+	opened, err := open(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer closeData() //nolint:errcheck // nothing was written to it
-	if _, err := Run(context.Background(), data, Order{Do: List}, open); !errors.Is(err, errNoOrders) ||
-		!errors.Is(err, sqldb.ErrInUse) {
+	defer opened.Close() //nolint:errcheck // nothing was written to it
+	_, err = control.Run(context.Background(), data, control.Order{Do: control.List}, open)
+	if !errors.Is(err, control.ErrNoOrders) || !errors.Is(err, sqldb.ErrInUse) {
 		t.Errorf("the error is %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := Run(ctx, data, Order{Do: List}, open); err == nil {
+	if _, err := control.Run(ctx, data, control.Order{Do: control.List}, open); err == nil {
 		t.Error("an order that was taken back was carried out")
 	}
 }
@@ -155,13 +149,13 @@ func TestAServerThatTakesNoOrdersIsNamed(t *testing.T) {
 func TestASocketOfSomebodyElseIsNotAsked(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
-	if err := os.Mkdir(filepath.Join(data, socketFolder), 0o700); err != nil {
+	if err := os.Mkdir(filepath.Join(data, control.SocketFolder), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(filepath.Join(data, socketFolder), 0o777); err != nil { // #nosec G302 -- what is refused
+	if err := os.Chmod(filepath.Join(data, control.SocketFolder), 0o777); err != nil { // #nosec G302 -- what is refused
 		t.Fatal(err)
 	}
-	if err := closedToOthers(filepath.Join(data, socketFolder), data); err == nil {
+	if err := control.ClosedToOthers(filepath.Join(data, control.SocketFolder), data); err == nil {
 		t.Error("a folder that is open to others is taken for the server's")
 	}
 }

@@ -25,14 +25,6 @@ type Administrator struct {
 	SessionsValidFrom time.Time // sign-ins and tokens from before are good for nothing; zero: all are
 }
 
-// AdministratorSummary is an administrator as a list shows one.
-type AdministratorSummary struct {
-	Administrator
-	Sessions int
-	Devices  int
-	OneTime  bool // has not replaced the one-time password yet
-}
-
 // administratorReader reads administrators.
 type administratorReader interface {
 	Administrator(name string) (Administrator, error)
@@ -69,7 +61,7 @@ func subject(r Reader, id string) (User, error) {
 }
 
 // Administrators lists the administrators in the order of their names.
-func (t *Tenant) Administrators(ctx context.Context) (all []AdministratorSummary, err error) {
+func (t *Tenant) Administrators(ctx context.Context) (all []authn.AdministratorSummary, err error) {
 	err = t.Store.View(ctx, func(r Reader) error {
 		all = nil
 		list, err := r.Administrators()
@@ -89,7 +81,15 @@ func (t *Tenant) Administrators(ctx context.Context) (all []AdministratorSummary
 			if f.SealedSecret != "" {
 				devices++
 			}
-			all = append(all, AdministratorSummary{a, len(open), devices, password.OneTime})
+			all = append(all, authn.AdministratorSummary{
+				Name:            a.Name,
+				CreatedAt:       a.CreatedAt,
+				CreatedBy:       a.CreatedBy,
+				LastSignInAt:    a.LastSignInAt,
+				Sessions:        len(open),
+				SecondFactors:   devices,
+				OneTimePassword: password.OneTime,
+			})
 		}
 		return nil
 	})

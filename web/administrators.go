@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/gatehouse-id/gatehouse/authn"
 )
 
 // Administrators is what a half does for and with its administrators. Whatever changes something
@@ -27,7 +29,7 @@ type administratorSignIn interface {
 
 // administratorList is what administrators do for one another.
 type administratorList interface {
-	List(ctx context.Context) ([]AdministratorRow, error)
+	List(ctx context.Context) ([]authn.AdministratorSummary, error)
 	// Add and ResetPassword return a one-time password.
 	Add(v Visit, name string) (password string, err error)
 	ResetPassword(v Visit, name string) (password string, err error)
@@ -45,14 +47,6 @@ type ownAdministrator interface {
 	DeleteDevice(v Visit, id string) error
 	EndSession(v Visit, id string) error
 	EndOthers(v Visit, session string) error
-}
-
-// AdministratorRow is an administrator as the list shows one.
-type AdministratorRow struct {
-	Name, CreatedBy         string
-	CreatedAt, LastSignInAt time.Time
-	Sessions, Devices       int
-	OneTime                 bool
 }
 
 // OwnAccount is what administrators see of their own.
@@ -106,7 +100,7 @@ func (d *Desk) mountAdministrators(mux *http.ServeMux) {
 
 type administratorsData struct {
 	Prefix, Self string
-	List         []AdministratorRow
+	List         []authn.AdministratorSummary
 	Name         string // whose one-time password this is
 	OneTime      string
 }

@@ -4,7 +4,7 @@
 //
 // It knows neither half.
 //
-// It may import audit.
+// It may import audit and authn.
 package web
 
 import (

@@ -85,20 +85,8 @@ func (a administrators) Prove(r *http.Request, ticket string, proof web.Proof) (
 func (administrators) Ended(err error) bool { return refusal.CodeOf(err) == center.TicketInvalid }
 
 // List implements web.Administrators.
-func (a administrators) List(ctx context.Context) (rows []web.AdministratorRow, err error) {
-	all, err := a.c.Administrators(ctx)
-	for _, s := range all {
-		rows = append(rows, web.AdministratorRow{
-			Name:         s.Name,
-			CreatedBy:    s.CreatedBy,
-			CreatedAt:    s.CreatedAt,
-			LastSignInAt: s.LastSignInAt,
-			Sessions:     s.Sessions,
-			Devices:      s.Devices,
-			OneTime:      s.OneTime,
-		})
-	}
-	return rows, err
+func (a administrators) List(ctx context.Context) ([]authn.AdministratorSummary, error) {
+	return a.c.Administrators(ctx)
 }
 
 // self is the actor of what an administrator does.
@@ -119,11 +107,11 @@ func (a administrators) ResetPassword(v web.Visit, name string) (string, error) 
 // Remove implements web.Administrators.
 func (a administrators) Remove(v web.Visit, name string) (string, error) {
 	left, err := a.c.RemoveAdministrator(v.Context(), self(v), name)
-	return keysLeft(left), err
+	return KeysLeft(left), err
 }
 
-// keysLeft says that access keys of a name are still good.
-func keysLeft(left []center.AccessKey) string {
+// KeysLeft says that access keys of an administrator who was removed stay enabled; "" for none.
+func KeysLeft(left []center.AccessKey) string {
 	if len(left) == 0 {
 		return ""
 	}

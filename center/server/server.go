@@ -1,10 +1,10 @@
 // Package server puts the doors of a center together: everything that a center serves, as one
 // http.Handler. It is the only list of a center's doors.
 //
-// It may import awsapi, center, center/adminserver, center/awsdoor, center/broker,
+// It may import audit, awsapi, center, center/adminserver, center/awsdoor, center/broker,
 // center/console, center/identitystore, center/idpmetadata, center/portal, center/scimserver,
-// center/signin, center/sso, center/ssoadmin, center/ssooidc, center/sts, mail, outbound and
-// web.
+// center/signin, center/sso, center/ssoadmin, center/ssooidc, center/sts, control, mail,
+// outbound, refusal and web.
 package server
 
 import (

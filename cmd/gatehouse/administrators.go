@@ -12,90 +12,18 @@ import (
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
+	centerserver "github.com/gatehouse-id/gatehouse/center/server"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
 	"github.com/gatehouse-id/gatehouse/control"
-	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
+	tenantserver "github.com/gatehouse-id/gatehouse/tenant/server"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
-
-func optional(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
-}
-
-// centersAdministrators are the administrators of a center's console, for the commands on them.
-type centersAdministrators struct{ *center.Center }
-
-// List implements control.Administrators.
-func (c centersAdministrators) List(ctx context.Context) (list []control.Administrator, err error) {
-	all, err := c.Administrators(ctx)
-	for _, s := range all {
-		list = append(list, control.Administrator{
-			Name:            s.Name,
-			CreatedAt:       s.CreatedAt,
-			CreatedBy:       s.CreatedBy,
-			LastSignInAt:    optional(s.LastSignInAt),
-			Sessions:        s.Sessions,
-			SecondFactors:   s.Devices,
-			OneTimePassword: s.OneTime,
-		})
-	}
-	return list, err
-}
-
-// Unknown implements control.Administrators.
-func (centersAdministrators) Unknown(name string) error {
-	return &refusal.Error{Code: center.AdministratorNotFound, Subject: name}
-}
-
-// Remove implements control.Administrators.
-func (c centersAdministrators) Remove(ctx context.Context, by audit.Actor, name string) (notice string, err error) {
-	left, err := c.RemoveAdministrator(ctx, by, name)
-	for _, k := range left {
-		notice += "The access key " + k.ID + " is the last one of an administrator and stays enabled: " +
-			"create another one, then delete it.\n"
-	}
-	return notice, err
-}
-
-// tenantsAdministrators are the administrators of a tenant's admin center.
-type tenantsAdministrators struct{ *tenant.Tenant }
-
-// List implements control.Administrators.
-func (t tenantsAdministrators) List(ctx context.Context) (list []control.Administrator, err error) {
-	all, err := t.Administrators(ctx)
-	for _, s := range all {
-		list = append(list, control.Administrator{
-			Name:            s.Name,
-			CreatedAt:       s.CreatedAt,
-			CreatedBy:       s.CreatedBy,
-			LastSignInAt:    optional(s.LastSignInAt),
-			Sessions:        s.Sessions,
-			SecondFactors:   s.Devices,
-			OneTimePassword: s.OneTime,
-		})
-	}
-	return list, err
-}
-
-// Unknown implements control.Administrators.
-func (tenantsAdministrators) Unknown(name string) error {
-	return &refusal.Error{Code: tenant.AdministratorNotFound, Subject: name}
-}
-
-// Remove implements control.Administrators.
-func (t tenantsAdministrators) Remove(ctx context.Context, by audit.Actor, name string) (notice string, err error) {
-	return "", t.RemoveAdministrator(ctx, by, name)
-}
 
 // administratorCommands are the commands on one half's administrators.
 type administratorCommands struct {
@@ -104,8 +32,7 @@ type administratorCommands struct {
 	file   string // the half's database
 	asJSON bool
 	check  func(string) error
-	// open opens the half's data.
-	open func(ctx context.Context) (control.Administrators, func() error, error)
+	open   control.Open
 }
 
 // run carries out an order.
@@ -141,24 +68,24 @@ func (a *administratorCommands) there() error {
 
 func (w *world) administratorsCommand() *cobra.Command {
 	a := &administratorCommands{world: w, file: centerFile, check: center.CheckPassword}
-	a.open = func(ctx context.Context) (control.Administrators, func() error, error) {
+	a.open = func(ctx context.Context) (control.Data, error) {
 		c, err := openCenter(ctx, &a.half, w.env, center.DefaultRegion)
 		if err != nil {
-			return nil, nil, err
+			return control.Data{}, err
 		}
-		return centersAdministrators{c}, c.Store.Close, nil
+		return control.Data{On: centerserver.Controlled{Center: c}, Close: c.Store.Close}, nil
 	}
 	return a.command("gatehouse administrators", "the console", "gatehouse-center")
 }
 
 func (w *world) tenantAdministratorsCommand() *cobra.Command {
 	a := &administratorCommands{world: w, file: "tenant.db", check: tenant.CheckPassword}
-	a.open = func(ctx context.Context) (control.Administrators, func() error, error) {
+	a.open = func(ctx context.Context) (control.Data, error) {
 		t, err := openTenant(ctx, &a.half, w.env, "", "", nil)
 		if err != nil {
-			return nil, nil, err
+			return control.Data{}, err
 		}
-		return tenantsAdministrators{t}, t.Store.Close, nil
+		return control.Data{On: tenantserver.Controlled{Tenant: t}, Close: t.Store.Close}, nil
 	}
 	return a.command("gatehouse tenant administrators", "the admin center", "gatehouse-tenant")
 }
@@ -232,7 +159,7 @@ func (a *administratorCommands) listCommand() *cobra.Command {
 			if a.asJSON {
 				e := json.NewEncoder(a.out)
 				e.SetIndent("", "  ")
-				return e.Encode(append([]control.Administrator{}, answer.List...))
+				return e.Encode(append([]authn.AdministratorSummary{}, answer.List...))
 			}
 			t := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
 			fmt.Fprintln(t, "NAME\tADDED\tLAST SIGN-IN\tSESSIONS\tSECOND FACTORS\tPASSWORD")
@@ -242,8 +169,7 @@ func (a *administratorCommands) listCommand() *cobra.Command {
 					password = "one-time"
 				}
 				fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\n", terminal.Inline(l.Name), administer.Moment(&l.CreatedAt),
-					administer.Moment(l.LastSignInAt),
-					l.Sessions, l.SecondFactors, password)
+					administer.Moment(&l.LastSignInAt), l.Sessions, l.SecondFactors, password)
 			}
 			return t.Flush()
 		},

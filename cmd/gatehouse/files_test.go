@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/gatehouse-id/gatehouse/control"
 	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
@@ -177,8 +178,8 @@ func TestNobodyElseReadsTheFilesOfAnyCommand(t *testing.T) {
 		}
 		t.Cleanup(func() { _ = cmd.Process.Kill(); _, _ = cmd.Process.Wait() })
 		for _, err := os.Stat(filepath.Join(
-			folder, firstStartFile,
-		)); err != nil; _, err = os.Stat(filepath.Join(folder, firstStartFile)) {
+			folder, control.FirstStartFile,
+		)); err != nil; _, err = os.Stat(filepath.Join(folder, control.FirstStartFile)) {
 			if t.Context().Err() != nil {
 				t.Fatal(err)
 			}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/control"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 	"github.com/gatehouse-id/gatehouse/web/webtest"
@@ -63,7 +64,7 @@ func TestTheFirstPassword(t *testing.T) {
 				"file, by environment": {map[string]string{"GATEHOUSE_ADMIN_PASSWORD_FILE": given}, nil, false},
 			} {
 				folder := t.TempDir()
-				password, path := rootPassword, filepath.Join(folder, firstStartFile)
+				password, path := rootPassword, filepath.Join(folder, control.FirstStartFile)
 				if err := os.WriteFile(path, []byte("of a first start that was interrupted"), 0o600); err != nil {
 					t.Fatal(err)
 				}
@@ -127,7 +128,7 @@ func TestTheFirstPassword(t *testing.T) {
 					append(
 						append(append([]string{}, k.serve...), "--data", folder, "--listen", webtest.FreeAddress(t)),
 						c.args...)...)
-				if _, err := os.Stat(filepath.Join(folder, firstStartFile)); code == exitDone || err == nil {
+				if _, err := os.Stat(filepath.Join(folder, control.FirstStartFile)); code == exitDone || err == nil {
 					t.Errorf("%s: %d %s %s", what, code, out, errOut)
 				}
 			}
@@ -159,7 +160,7 @@ func TestAPasswordThatIsGivenLaterIsIgnoredAloud(t *testing.T) {
 					t.Errorf("start %d: told of the file is %v: %s", i, lies, s.err.String())
 				}
 				if i == 1 {
-					if err := os.Remove(filepath.Join(folder, firstStartFile)); err != nil {
+					if err := os.Remove(filepath.Join(folder, control.FirstStartFile)); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -248,9 +249,9 @@ func TestTheCommandsForAdministrators(t *testing.T) {
 					t.Error("signed out, and the session goes on")
 				}
 				out, _ = command(exitDone, "list", "--json")
-				var list []control.Administrator
+				var list []authn.AdministratorSummary
 				if err := json.Unmarshal([]byte(out), &list); err != nil || len(list) != 2 || list[1].Name != "bob" ||
-					list[1].LastSignInAt == nil ||
+					list[1].LastSignInAt.IsZero() ||
 					!list[0].OneTimePassword ||
 					!strings.HasPrefix(list[1].CreatedBy, "gatehouse administrators") {
 					t.Errorf("the list is %s, %v", out, err)

@@ -21,6 +21,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/control"
 	"github.com/gatehouse-id/gatehouse/inbound"
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/terminal"
@@ -230,7 +231,7 @@ func (h *half) folder(env func(string) (string, bool)) (*authn.Sealer, error) {
 }
 
 // ownFiles are what stands in a data folder and nobody else may read.
-var ownFiles = []string{"master.key", centerFile, "tenant.db", secretsFile, firstStartFile}
+var ownFiles = []string{"master.key", centerFile, "tenant.db", secretsFile, control.FirstStartFile}
 
 // keepPrivate takes the rights of others to a data folder and its files away: a copy or a volume
 // may have brought them. Databases do so by themselves. A folder of something else, in which

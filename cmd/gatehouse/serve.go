@@ -93,7 +93,7 @@ func (w *world) serve(ctx context.Context, s *serveSettings) error {
 	if err := w.firstStart(ctx, beginningOfCenter(c), h.data, &s.first); err != nil {
 		return err
 	}
-	defer h.takeOrders(centersAdministrators{c})()
+	defer h.takeOrders(server.Controlled{Center: c})()
 	h.log.Info("the center is ready", "portal", c.PortalURL(), "console", c.ConsoleURL(), "endpoint", c.URL)
 	if s.metrics != "" {
 		if err := serveMetrics(ctx, s.metrics, c.Log, metrics.New(c)); err != nil {

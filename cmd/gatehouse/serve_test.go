@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/control"
 	company "github.com/gatehouse-id/gatehouse/demo"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 	"github.com/gatehouse-id/gatehouse/web/webtest"
@@ -58,7 +59,7 @@ func startIn(t *testing.T, env func(string) (string, bool), args ...string) (s s
 // shown reads what a first start left in its file.
 func (s started) shown(t *testing.T, pattern string) string {
 	t.Helper()
-	secrets, err := os.ReadFile(filepath.Join(s.folder, firstStartFile))
+	secrets, err := os.ReadFile(filepath.Join(s.folder, control.FirstStartFile))
 	if err != nil {
 		t.Fatal(err)
 	}

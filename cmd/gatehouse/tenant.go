@@ -57,7 +57,7 @@ Other machines cannot reach the tenant without TLS (--tls-cert, --tls-key) or --
 			if err := w.firstStart(ctx, beginningOfTenant(t), h.data, first); err != nil {
 				return err
 			}
-			defer h.takeOrders(tenantsAdministrators{t})()
+			defer h.takeOrders(server.Controlled{Tenant: t})()
 			h.log.Info(
 				"the tenant is ready", "admin_center", t.AdminCenterURL(), "graph", t.GraphURL(), "tenant_id",
 				t.Organization.ID,

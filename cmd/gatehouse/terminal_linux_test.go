@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gatehouse-id/gatehouse/control"
 	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
@@ -128,7 +129,7 @@ func TestTheFirstPasswordIsAskedForOnATerminal(t *testing.T) {
 			if v, _ := o.Enter(t, "admin", rootPassword); !o.In(v) {
 				t.Error("the password opens nothing")
 			}
-			kept, err := os.ReadFile(filepath.Join(folder, firstStartFile))
+			kept, err := os.ReadFile(filepath.Join(folder, control.FirstStartFile))
 			if err != nil || strings.Contains(string(kept), rootPassword) ||
 				strings.Contains(seen.String(), rootPassword) ||
 				strings.Contains(seen.String(), "simple") {

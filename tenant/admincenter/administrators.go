@@ -71,20 +71,8 @@ func (a administrators) Prove(r *http.Request, ticket string, proof web.Proof) (
 func (administrators) Ended(err error) bool { return refusal.CodeOf(err) == tenant.SessionInvalid }
 
 // List implements web.Administrators.
-func (a administrators) List(ctx context.Context) (rows []web.AdministratorRow, err error) {
-	all, err := a.t.Administrators(ctx)
-	for _, s := range all {
-		rows = append(rows, web.AdministratorRow{
-			Name:         s.Name,
-			CreatedBy:    s.CreatedBy,
-			CreatedAt:    s.CreatedAt,
-			LastSignInAt: s.LastSignInAt,
-			Sessions:     s.Sessions,
-			Devices:      s.Devices,
-			OneTime:      s.OneTime,
-		})
-	}
-	return rows, err
+func (a administrators) List(ctx context.Context) ([]authn.AdministratorSummary, error) {
+	return a.t.Administrators(ctx)
 }
 
 // self is the actor of what an administrator does.

@@ -1,8 +1,8 @@
 // Package server puts the doors of a tenant together: everything that a tenant serves, as one
 // http.Handler. It is the only list of a tenant's doors.
 //
-// It may import mail, tenant, tenant/admincenter, tenant/graphserver, tenant/login,
-// tenant/oauth, tenant/samlidp, tenant/syncjobs and web.
+// It may import audit, control, mail, refusal, tenant, tenant/admincenter, tenant/graphserver,
+// tenant/login, tenant/oauth, tenant/samlidp, tenant/syncjobs and web.
 package server
 
 import (

@@ -127,7 +127,7 @@ func (a *administration) print(v any, header string, rows func(line func(...any)
 
 // Moment shows a time in the columns of a table.
 func Moment(t *time.Time) string {
-	if t == nil {
+	if t == nil || t.IsZero() {
 		return "never"
 	}
 	return t.UTC().Format("2006-01-02 15:04")
