@@ -96,9 +96,10 @@ func (t Tx) Do(query string, args ...any) error {
 }
 
 // Known joins to a failure of the database's own the error that a half's store promises for it:
-// unavailable to what may pass, conflict to what lost against others again and again.
+// unavailable to what may pass, conflict to what lost against others again and again. A database
+// that was closed is one that passes: another process, or the next, has it.
 func Known(err, unavailable, conflict error) error {
-	if errors.Is(err, ErrUnavailable) {
+	if errors.Is(err, ErrUnavailable) || errors.Is(err, ErrClosed) {
 		return errors.Join(unavailable, err)
 	}
 	if errors.Is(err, ErrConflict) {

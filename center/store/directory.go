@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"strings"
 	"time"
 
@@ -156,8 +155,11 @@ func (t tx) groups(query string, args ...any) (all []center.Group, err error) {
 
 func (t tx) oneGroup(where, key string) (center.Group, error) {
 	all, err := t.groups(selectGroup+where, key)
-	if err != nil || len(all) == 0 {
-		return center.Group{}, errors.Join(err, refusal.ErrNoRow)
+	if err != nil {
+		return center.Group{}, err
+	}
+	if len(all) == 0 {
+		return center.Group{}, refusal.ErrNoRow
 	}
 	return all[0], nil
 }

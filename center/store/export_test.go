@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 
+	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 )
 
@@ -23,3 +24,9 @@ func (s *Store) Damage(ctx context.Context, statement string) error {
 
 // ReadPlainUser reads a document of the usual shape.
 var ReadPlainUser = readPlainUser
+
+// ForgetPages has the connection of a transaction read its next pages from the disk.
+func ForgetPages(r center.Reader) error {
+	t, _ := r.(tx)
+	return t.Query("PRAGMA shrink_memory", nil, func(sqldb.Row) error { return nil })
+}

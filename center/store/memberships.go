@@ -2,7 +2,6 @@ package store
 
 import (
 	"encoding/binary"
-	"errors"
 	"slices"
 	"strconv"
 	"sync"
@@ -62,8 +61,11 @@ func (t tx) memberships(query string, args []any) (all []center.Membership, err 
 
 func (t tx) oneMembership(query string, args ...any) (center.Membership, error) {
 	all, err := t.memberships(query, args)
-	if err != nil || len(all) == 0 {
-		return center.Membership{}, errors.Join(err, refusal.ErrNoRow)
+	if err != nil {
+		return center.Membership{}, err
+	}
+	if len(all) == 0 {
+		return center.Membership{}, refusal.ErrNoRow
 	}
 	return all[0], nil
 }

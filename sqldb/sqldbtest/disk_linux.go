@@ -1,0 +1,64 @@
+package sqldbtest
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// BreakDisk has every read and write of an SQLite database fail that this process has open, as a
+// disk does that is gone, until mend is called.
+func BreakDisk(t testing.TB, path string) (mend func()) {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var open []int
+	for _, e := range entries {
+		n, err := strconv.Atoi(e.Name())
+		file, unknown := os.Readlink(filepath.Join("/proc/self/fd", e.Name()))
+		if err != nil || unknown != nil || (file != path && file != path+"-wal") {
+			continue
+		}
+		open = append(open, n)
+	}
+	if len(open) == 0 {
+		t.Fatalf("nothing has %s open", path)
+	}
+	kept := map[int]int{} // where a file was, and where it is meanwhile
+	for _, n := range open {
+		meanwhile, err := unix.FcntlInt(uintptr(n), unix.F_DUPFD_CLOEXEC, 0) // #nosec G115 -- small numbers
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept[n] = meanwhile
+	}
+	// A folder opens, and can neither be read nor written.
+	folder, err := unix.Open(filepath.Dir(path), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range kept {
+		if err := unix.Dup3(folder, n, unix.O_CLOEXEC); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return func() {
+		var failed []string
+		for n, meanwhile := range kept {
+			if err := unix.Dup3(meanwhile, n, unix.O_CLOEXEC); err != nil {
+				failed = append(failed, err.Error())
+			}
+			_ = unix.Close(meanwhile)
+		}
+		_ = unix.Close(folder)
+		if len(failed) > 0 {
+			t.Errorf("mend the disk: %s", strings.Join(failed, "; "))
+		}
+	}
+}

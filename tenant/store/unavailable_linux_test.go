@@ -1,0 +1,78 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"github.com/gatehouse-id/gatehouse/refusal"
+	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
+	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/tenant/store"
+)
+
+// TestNothingIsMissingBecauseTheDiskFailed calls every method of a store on SQLite while the disk
+// gives nothing.
+func TestNothingIsMissingBecauseTheDiskFailed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tenant.db")
+	everyMethodFails(t, open(t, path), func(r tenant.Reader) func() {
+		if err := store.ForgetPages(r); err != nil {
+			t.Fatal(err)
+		}
+		return sqldbtest.BreakDisk(t, path)
+	})
+}
+
+// TestNothingIsMissingBecauseTheConnectionBroke calls every method of a store on PostgreSQL on a
+// connection that the server has ended.
+func TestNothingIsMissingBecauseTheConnectionBroke(t *testing.T) {
+	url := sqldbtest.Postgres(t)
+	breaks := sqldbtest.Terminator(t, url)
+	everyMethodFails(t, open(t, url), func(tenant.Reader) func() {
+		breaks()
+		return func() {}
+	})
+}
+
+// everyMethodFails calls every method of the store's readers and transactions on a database that
+// breaks just before: all say so, and none that something is not there.
+func everyMethodFails(t *testing.T, s tenant.Store, breaks func(tenant.Reader) (mend func())) {
+	t.Helper()
+	ctx := context.Background()
+	fails := func(how, name string, err, method error) {
+		t.Helper()
+		if refusal.CodeOf(err) != tenant.StoreUnavailable || errors.Is(err, refusal.ErrNoRow) {
+			t.Errorf("%s, %s: the store fails with %v", how, name, err)
+		}
+		if errors.Is(method, refusal.ErrNoRow) {
+			t.Errorf("%s, %s: %v", how, name, method)
+		}
+	}
+	readers := sqldbtest.Methods(t, reflect.TypeFor[tenant.Reader]())
+	for name, call := range readers {
+		var method error
+		err := s.View(ctx, func(r tenant.Reader) error {
+			defer breaks(r)()
+			method = call(r)
+			return method
+		})
+		fails("View", name, err, method)
+	}
+	for name, call := range sqldbtest.Methods(t, reflect.TypeFor[tenant.Tx]()) {
+		var method error
+		err := s.Update(ctx, func(tx tenant.Tx) error {
+			defer breaks(tx)()
+			method = call(tx)
+			return method
+		})
+		fails("Update", name, err, method)
+	}
+	if err := s.View(ctx, func(r tenant.Reader) error {
+		_, err := r.User("x")
+		return err
+	}); !errors.Is(err, refusal.ErrNoRow) {
+		t.Errorf("the database is back, and a user who was never there: %v", err)
+	}
+}
