@@ -35,8 +35,11 @@ func (c *Center) EndEarlierSession(ctx context.Context, by audit.Actor, secret, 
 	by.Kind, by.Name = audit.User, ""
 	err := c.Store.View(ctx, func(r Reader) error {
 		earlier, err := r.Session(digest)
-		if err != nil || earlier.Kind == ClientSession {
-			return errors.Join(err, refusal.ErrNoRow)
+		if err == nil && earlier.Kind == ClientSession {
+			err = refusal.ErrNoRow
+		}
+		if err != nil {
+			return err
 		}
 		if by.Name = earlier.Administrator; earlier.Kind == PortalSession {
 			u, err := r.User(earlier.UserID)

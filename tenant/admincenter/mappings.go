@@ -78,19 +78,24 @@ func mappings(p page) error {
 		d.Objects = append(d.Objects, m)
 	}
 	if d.Tried != "" {
-		p.try(&d)
+		if err := p.try(&d); err != nil {
+			return err
+		}
 	}
 	return p.Render("mappings", "Attribute mappings", "/admin/apps", appData{a, "provisioning", d})
 }
 
 // try evaluates an expression for a user.
-func (p page) try(d *mappingsData) {
+func (p page) try(d *mappingsData) error {
 	of := mapping.Texts(nil)
 	if d.TriedFor != "" {
 		u, err := p.h.Tenant.User(p.Context(), strings.TrimSpace(d.TriedFor))
-		if err != nil {
+		if refusal.KindOf(err) == refusal.NotFound {
 			d.Problem = "There is no such user: enter a user principal name."
-			return
+			return nil
+		}
+		if err != nil {
+			return err
 		}
 		of = u.Attribute
 	}
@@ -103,6 +108,7 @@ func (p page) try(d *mappingsData) {
 	default:
 		d.Result = strings.Join(v, ", ")
 	}
+	return nil
 }
 
 // saveMappings changes one thing of the mapping of one kind of object.

@@ -200,7 +200,10 @@ func (h *Handler) usersAfter(ctx context.Context, o query) func(after string, li
 func (h *Handler) expandManagers(ctx context.Context, o query, users []object) error {
 	for _, x := range users {
 		u, err := h.Tenant.User(ctx, x["id"].(string))
-		if err != nil || u.ManagerID == "" {
+		if err != nil && refusal.KindOf(err) != refusal.NotFound {
+			return err
+		}
+		if u.ManagerID == "" {
 			x["manager"] = nil
 			continue
 		}

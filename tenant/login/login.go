@@ -229,7 +229,11 @@ func (h *Handler) answerStep(
 			problem = "You cannot use that password: it must have 8 to 256 characters and differ from the " +
 				"current one."
 		}
-		if d.Challenge, err = h.Tenant.PendingChallenge(r.Context(), ticket); err != nil {
+		if d.Challenge, err = h.Tenant.PendingChallenge(r.Context(), ticket); failed(err) {
+			h.failSignIn(w, r, d, err)
+			return
+		}
+		if err != nil {
 			d.Challenge, problem = tenant.Challenge{}, "The sign-in took too long. Start again. (AADSTS50058)"
 		}
 		h.show(w, http.StatusUnauthorized, d, problem)
