@@ -20,7 +20,7 @@ const module = "github.com/gatehouse-id/gatehouse/"
 // matches wins. docs/architecture.md says why.
 var mayImport = []struct{ pkg, imports string }{
 	{".", ""},
-	{"cmd/gatehouse/administer", "adminapi center center/iam outbound terminal"},
+	{"cmd/gatehouse/administer", "adminapi outbound terminal"},
 	{"cmd/*", "*"},
 	{"bench", "*"}, {"bench/soak", "*"}, {"examples", "*"}, {"examples/gotest", "*"},
 	{

@@ -71,10 +71,16 @@ type Rule struct {
 	Unit             string `json:"OrganizationalUnitId,omitempty"`
 	Tag              *Tag   `json:",omitempty"`
 	PermissionSetARN string `json:"PermissionSetArn"`
-	PrincipalType    string
+	PrincipalType    string // PrincipalUser or PrincipalGroup
 	PrincipalID      string `json:"PrincipalId"`
 	Problem          string `json:",omitempty"` // what kept it from being expanded in full
 }
+
+// Who a rule can be for.
+const (
+	PrincipalUser  = "USER"
+	PrincipalGroup = "GROUP"
+)
 
 // Rules is the answer of ListAssignmentRules.
 type Rules struct{ Rules []Rule }
@@ -105,6 +111,24 @@ type Role struct {
 	InlinePolicy                         string   `json:",omitempty"` // JSON
 	PermissionsBoundary                  string   `json:",omitempty"` // an ARN
 }
+
+// RoleTemplateInput asks for a template of what an AWS account must have. RolePath is the path of
+// the roles in IAM, and HubRole the ARN of the role that opens them, if one does.
+type RoleTemplateInput struct {
+	AccountID string `json:"AccountId"`
+	Format    string // TemplateCloudFormation or TemplateTerraform
+	RolePath  string `json:",omitempty"` // default: /
+	HubRole   string `json:",omitempty"`
+}
+
+// The formats of a template.
+const (
+	TemplateCloudFormation = "cloudformation"
+	TemplateTerraform      = "terraform" // in its JSON syntax
+)
+
+// RoleTemplate is a template.
+type RoleTemplate struct{ Template string }
 
 // ListRolesInput selects roles: of one account or ("") of all, all of them or those that are not as
 // they should be. NextToken goes on after a page.
@@ -176,6 +200,12 @@ func (c *Client) Accounts(ctx context.Context) ([]Account, error) {
 func (c *Client) PutAccounts(ctx context.Context, accounts []Account) error {
 	_, err := call[None](ctx, c, "PutAccounts", Accounts{accounts})
 	return err
+}
+
+// RoleTemplate returns a template that makes the roles of an AWS account.
+func (c *Client) RoleTemplate(ctx context.Context, in RoleTemplateInput) (string, error) {
+	answer, err := call[RoleTemplate](ctx, c, "GetRoleTemplate", in)
+	return answer.Template, err
 }
 
 // AccountRoles returns the roles that an AWS account must have.

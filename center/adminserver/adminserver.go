@@ -44,6 +44,7 @@ func (h *Handler) Service() awsapi.Service {
 			awsapi.Op("ListAccounts", awsapi.Reads, h.listAccounts),
 			awsapi.Op("PutAccounts", awsapi.Changes, h.putAccounts),
 			awsapi.Op("ListAccountRoles", awsapi.Reads, h.accountRoles),
+			awsapi.Op("GetRoleTemplate", awsapi.Reads, h.roleTemplate),
 			awsapi.Op("ImportAccounts", awsapi.Changes, h.importAccounts),
 			awsapi.Op("DescribeAccountImport", awsapi.Reads, h.describeImport),
 			awsapi.Op("ListAssignmentRules", awsapi.Reads, h.listRules),

@@ -4,6 +4,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -132,6 +133,21 @@ func TestARuleGivesRolesInTheAccountsOfItsUnit(t *testing.T) {
 	roles, err := admin.AccountRoles(ctx, "111122223333")
 	if err != nil || len(roles.Roles) != 1 || roles.Roles[0].Description != "They read" || roles.SAMLMetadata == "" {
 		t.Errorf("what the account must have: %+v, %v", roles, err)
+	}
+	for format, want := range map[string]string{
+		adminapi.TemplateCloudFormation: `"RoleName": "` + roles.Roles[0].RoleName + `"`,
+		adminapi.TemplateTerraform:      `"name": "` + roles.Roles[0].RoleName + `"`,
+	} {
+		in := adminapi.RoleTemplateInput{AccountID: "111122223333", Format: format, RolePath: "/people/"}
+		text, err := admin.RoleTemplate(ctx, in)
+		if err != nil || !strings.Contains(text, want) || !strings.Contains(text, `ath": "/people/"`) {
+			t.Errorf("the template for %s is %s, %v", format, text, err)
+		}
+	}
+	var refused *adminapi.Error
+	yaml := adminapi.RoleTemplateInput{AccountID: "111122223333", Format: "yaml"}
+	if _, err := admin.RoleTemplate(ctx, yaml); !errors.As(err, &refused) {
+		t.Errorf("a template in another format: %v", err)
 	}
 	if err := admin.DeleteRule(ctx, made.RuleID); err != nil {
 		t.Fatal(err)

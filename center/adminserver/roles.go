@@ -1,6 +1,7 @@
 package adminserver
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -42,6 +43,41 @@ func (h *Handler) accountRoles(
 		out.Roles = append(out.Roles, showRole(set.Name, set.RoleIn(in.AccountID, r.RoleName)))
 	}
 	return out, nil
+}
+
+// roleTemplate writes what an account must have in IAM as a template.
+func (h *Handler) roleTemplate(
+	ctx context.Context, who awsapi.Caller, in adminapi.RoleTemplateInput,
+) (adminapi.RoleTemplate, error) {
+	must, err := h.accountRoles(ctx, who, adminapi.AccountInput{AccountID: in.AccountID})
+	if err != nil {
+		return adminapi.RoleTemplate{}, err
+	}
+	roles := iam.AccountRoles{
+		ProviderName: must.SAMLProviderName,
+		Metadata:     must.SAMLMetadata,
+		Trust:        iam.Trust{Path: cmp.Or(in.RolePath, "/"), Hub: in.HubRole},
+	}
+	for _, r := range must.Roles {
+		roles.Roles = append(roles.Roles, center.AccountRole{
+			AccountID:    in.AccountID,
+			Name:         r.RoleName,
+			Description:  r.Description,
+			Policies:     r.ManagedPolicyARNs,
+			InlinePolicy: r.InlinePolicy,
+			Boundary:     r.PermissionsBoundary,
+		})
+	}
+	write := roles.CloudFormation
+	switch in.Format {
+	case adminapi.TemplateCloudFormation:
+	case adminapi.TemplateTerraform:
+		write = roles.Terraform
+	default:
+		return adminapi.RoleTemplate{}, &refusal.Error{Code: center.InvalidValue, Field: "Format"}
+	}
+	text, err := write()
+	return adminapi.RoleTemplate{Template: string(text)}, err
 }
 
 func showRole(set string, r center.AccountRole) adminapi.Role {

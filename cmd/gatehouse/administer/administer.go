@@ -1,8 +1,8 @@
 // Package administer has the commands that administer a running center over its API: accounts,
 // keys, tokens, roles, rules, the identity source, and why a request was refused. They are flags
-// and words; what they do is the API's. Only the template of roles needs a center's own words.
+// and words; what they do is the API's.
 //
-// It may import adminapi, center, center/iam, outbound and terminal.
+// It may import adminapi, outbound and terminal.
 package administer
 
 import (

@@ -10,8 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
-	"github.com/gatehouse-id/gatehouse/center"
-	"github.com/gatehouse-id/gatehouse/center/iam"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
@@ -123,38 +121,14 @@ a center starts to make its roles itself.`
 	return cmd
 }
 
-const (
-	formatCloudFormation = "cloudformation"
-	formatTerraform      = "terraform"
-)
-
 func (a *administration) roleTemplate() *cobra.Command {
-	var format string
-	var trust iam.Trust
+	var in adminapi.RoleTemplateInput
 	cmd := a.command("template ACCOUNT", "Print what an AWS account must have in IAM, as a template",
 		terminal.OneArg("an account id"), func(cmd *cobra.Command, c *adminapi.Client, args []string) error {
-			found, err := c.AccountRoles(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			roles := iam.AccountRoles{ProviderName: found.SAMLProviderName, Metadata: found.SAMLMetadata, Trust: trust}
-			for _, r := range found.Roles {
-				roles.Roles = append(roles.Roles, center.AccountRole{
-					AccountID:    args[0],
-					Name:         r.RoleName,
-					Description:  r.Description,
-					Policies:     r.ManagedPolicyARNs,
-					InlinePolicy: r.InlinePolicy,
-					Boundary:     r.PermissionsBoundary,
-				})
-			}
-			write := roles.CloudFormation
-			if format == formatTerraform {
-				write = roles.Terraform
-			}
-			text, err := write()
+			in.AccountID = args[0]
+			text, err := c.RoleTemplate(cmd.Context(), in)
 			if err == nil {
-				_, err = a.Out.Write(text)
+				_, err = fmt.Fprint(a.Out, text)
 			}
 			return err
 		})
@@ -165,14 +139,14 @@ assignments of the account change.`
   aws cloudformation deploy --template-file roles.json --stack-name gatehouse --capabilities CAPABILITY_NAMED_IAM
   gatehouse roles template 111122223333 --format terraform > gatehouse.tf.json`
 	cmd.PreRunE = func(*cobra.Command, []string) error {
-		if format != formatCloudFormation && format != formatTerraform {
-			return terminal.UsageError{Err: fmt.Errorf("--format %q: use cloudformation or terraform", format)}
+		if in.Format != adminapi.TemplateCloudFormation && in.Format != adminapi.TemplateTerraform {
+			return terminal.UsageError{Err: fmt.Errorf("--format %q: use cloudformation or terraform", in.Format)}
 		}
 		return nil
 	}
 	f := cmd.Flags()
-	f.StringVar(&format, "format", formatCloudFormation, "cloudformation or terraform")
-	f.StringVar(&trust.Path, "role-path", "/", "path of the roles in IAM, as given to the center")
-	f.StringVar(&trust.Hub, "hub-role", "", "ARN of the hub role, for a center with --credentials assume-role")
+	f.StringVar(&in.Format, "format", adminapi.TemplateCloudFormation, "cloudformation or terraform")
+	f.StringVar(&in.RolePath, "role-path", "/", "path of the roles in IAM, as given to the center")
+	f.StringVar(&in.HubRole, "hub-role", "", "ARN of the hub role, for a center with --credentials assume-role")
 	return cmd
 }

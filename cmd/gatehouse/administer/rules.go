@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
-	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
@@ -65,11 +64,11 @@ func (a *administration) createRule() *cobra.Command {
 			rule := adminapi.Rule{
 				Unit:             unit,
 				PermissionSetARN: set,
-				PrincipalType:    string(center.PrincipalUser),
+				PrincipalType:    adminapi.PrincipalUser,
 				PrincipalID:      user,
 			}
 			if group != "" {
-				rule.PrincipalType, rule.PrincipalID = string(center.PrincipalGroup), group
+				rule.PrincipalType, rule.PrincipalID = adminapi.PrincipalGroup, group
 			}
 			if tag != "" {
 				key, value, _ := strings.Cut(tag, "=")
