@@ -109,12 +109,14 @@ func NewCompany(people, groups int, domain string) tenant.Company {
 		if number > 0 || group == "" {
 			group = c.Groups[i%groups].ID
 		}
-		c.Members = append(c.Members, tenant.Member{GroupID: group, MemberID: u.ID, Kind: tenant.KindUser})
+		c.Members = append(
+			c.Members, tenant.Member{GroupID: group, MemberID: tenant.PrincipalID(u.ID), Kind: tenant.KindUser},
+		)
 	}
 	if groupIDs[outerGroup] != "" {
 		c.Members = append(c.Members, tenant.Member{
 			GroupID:  groupIDs[outerGroup],
-			MemberID: string(groupIDs[nestedGroup]),
+			MemberID: tenant.PrincipalID(groupIDs[nestedGroup]),
 			Kind:     tenant.KindGroup,
 		})
 	}
@@ -124,7 +126,7 @@ func NewCompany(people, groups int, domain string) tenant.Company {
 func person(p seedPerson, i int, domain string) tenant.User {
 	upn := address(p.given, p.surname, domain)
 	return tenant.User{
-		ID:                uuid.NewString(),
+		ID:                tenant.UserID(uuid.NewString()),
 		UserPrincipalName: upn,
 		Mail:              upn,
 		MailNickname:      upn[:strings.IndexByte(upn, '@')],

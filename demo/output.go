@@ -145,7 +145,7 @@ func (k Keys) people(ctx context.Context, t *tenant.Tenant) ([]Person, error) {
 		names := map[string]string{}
 		for _, u := range users {
 			p := Person{u.UserPrincipalName, k.PersonPassword, u.DisplayName, u.Enabled, []string{}}
-			in, err := r.MemberOf(u.ID)
+			in, err := r.MemberOf(tenant.PrincipalID(u.ID))
 			if err != nil {
 				return err
 			}

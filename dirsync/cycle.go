@@ -116,7 +116,7 @@ func (s *Synchronizer) Explain(ctx context.Context, userPrincipalName string) (p
 	if _, err := s.pull(ctx); err != nil {
 		return provisioning.Explanation{}, err
 	}
-	u, err := s.config.State.User(ctx, userPrincipalName)
+	u, err := s.config.State.UserByIDOrName(ctx, userPrincipalName)
 	if refusal.KindOf(err) == refusal.NotFound {
 		return provisioning.Explanation{}, fmt.Errorf(
 			"%s is not in the directory at %s: check the user principal name", userPrincipalName,
@@ -131,7 +131,7 @@ func (s *Synchronizer) Explain(ctx context.Context, userPrincipalName string) (p
 		return provisioning.Explanation{}, err
 	}
 	engine.DryRun = true
-	return engine.One(ctx, provisioning.Ref{Kind: provisioning.User, ID: u.ID})
+	return engine.One(ctx, provisioning.Ref{Kind: provisioning.User, ID: string(u.ID)})
 }
 
 // pull brings the mirror up to date.
@@ -143,14 +143,16 @@ func (s *Synchronizer) pull(ctx context.Context) (mirror.Pulled, error) {
 	switch {
 	case err != nil:
 	case s.remote != "":
-		err = s.mirror.Assigned(ctx, s.remote, string(s.job.ServicePrincipalID))
+		err = s.mirror.Assigned(ctx, s.remote, s.job.ServicePrincipalID)
 	case len(s.groups) > 0:
+		var assigned []tenant.PrincipalID
 		for _, id := range s.groups {
-			if _, missing := s.config.State.Group(ctx, tenant.GroupID(id)); missing != nil {
+			assigned = append(assigned, tenant.PrincipalID(id))
+			if _, missing := s.config.State.Group(ctx, id); missing != nil {
 				return pulled, fmt.Errorf("read %s: the group %q: %w", s.config.Source.BaseURL, id, missing)
 			}
 		}
-		err = s.config.State.SetAssigned(ctx, audit.SystemActor, s.job.ServicePrincipalID, s.groups)
+		err = s.config.State.SetAssigned(ctx, audit.SystemActor, s.job.ServicePrincipalID, assigned)
 	}
 	if err != nil {
 		return pulled, fmt.Errorf("read %s: %w", s.config.Source.BaseURL, err)

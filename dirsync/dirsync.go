@@ -69,8 +69,8 @@ type Synchronizer struct {
 	runner  *syncjobs.Runner
 	job     tenant.Job
 	dialect provisioning.Dialect
-	remote  string   // the service principal of the source whose assignments are followed; may be empty
-	groups  []string // ids of the groups to follow
+	remote  string           // the service principal of the source whose assignments are followed; may be empty
+	groups  []tenant.GroupID // to follow
 }
 
 // Names of the notes that a state keeps.
@@ -240,9 +240,9 @@ func (s *Synchronizer) findScope(ctx context.Context) error {
 		case len(found) > 1:
 			return fmt.Errorf("there are %d groups named %q: give an id", len(found), name)
 		case len(found) == 1:
-			s.groups = append(s.groups, found[0].ID)
+			s.groups = append(s.groups, tenant.GroupID(found[0].ID))
 		default:
-			s.groups = append(s.groups, name)
+			s.groups = append(s.groups, tenant.GroupID(name))
 		}
 	}
 	return nil

@@ -200,7 +200,7 @@ func changes(t *testing.T, r Report, name string) provisioning.Entry {
 	return provisioning.Entry{}
 }
 
-func setTitle(t *testing.T, from source, id, title string) {
+func setTitle(t *testing.T, from source, id tenant.UserID, title string) {
 	t.Helper()
 	if _, err := from.UpdateUser(ctx, tenanttest.Actor, id, func(u *tenant.User) { u.JobTitle = title }); err != nil {
 		t.Fatal(err)
@@ -244,7 +244,7 @@ func TestCyclesBringTheTargetIntoLine(t *testing.T) {
 			}
 
 			setTitle(t, from, "u1", "Wizard")
-			if err := from.AddMembers(ctx, tenanttest.Actor, "g3", []string{"u1"}); err != nil {
+			if err := from.AddMembers(ctx, tenanttest.Actor, "g3", []tenant.PrincipalID{"u1"}); err != nil {
 				t.Fatal(err)
 			}
 			r = cycle(t, dry, false)
@@ -277,7 +277,9 @@ func TestTheScopeIsGroupsOrAnApplication(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := from.SetAssigned(ctx, audit.SystemActor, app.ServicePrincipalID, []string{"g1", "g2"}); err != nil {
+	if err := from.SetAssigned(
+		ctx, audit.SystemActor, app.ServicePrincipalID, []tenant.PrincipalID{"g1", "g2"},
+	); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {

@@ -34,30 +34,33 @@ type administratorReader interface {
 // administratorWriter writes administrators.
 type administratorWriter interface {
 	PutAdministrator(Administrator) error
-	DeleteAdministrator(name, principal string) error // with the password and the second factors
+	DeleteAdministrator(name string, id AccountID) error // with the password and the second factors
 }
 
 const administratorPrefix = "administrator/"
 
-func administratorPrincipal(name string) string { return administratorPrefix + names.Fold(name) }
+func administratorID(name string) AccountID { return AccountID(administratorPrefix + names.Fold(name)) }
 
-func isAdministrator(principal string) bool { return strings.HasPrefix(principal, administratorPrefix) }
-
-// AdministratorAccount is an administrator in the form in which second factors know people. The id
-// is a principal, which no user can have.
-func AdministratorAccount(name string) User {
-	return User{ID: administratorPrincipal(name), UserPrincipalName: name, DisplayName: name, Enabled: true}
+// AdministratorAccount is an administrator as second factors know people.
+func AdministratorAccount(name string) Account {
+	return Account{ID: administratorID(name), Name: name, DisplayName: name, Administrator: true}
 }
 
-// subject finds whom an id means: a user, or an administrator by the principal.
-func subject(r Reader, id string) (User, error) {
-	if !isAdministrator(id) {
-		return r.User(id)
+// holder is whom an account id means, as they are now.
+type holder struct {
+	Account
+	enabled   bool
+	validFrom time.Time // sign-ins from before are good for nothing
+}
+
+func holderOf(r Reader, id AccountID) (holder, error) {
+	name, administrator := strings.CutPrefix(string(id), administratorPrefix)
+	if !administrator {
+		u, err := r.User(UserID(id))
+		return holder{u.Account(), u.Enabled, u.SessionsValidFrom}, err
 	}
-	a, err := r.Administrator(strings.TrimPrefix(id, administratorPrefix))
-	u := AdministratorAccount(a.Name)
-	u.SessionsValidFrom = a.SessionsValidFrom
-	return u, err
+	a, err := r.Administrator(name)
+	return holder{AdministratorAccount(a.Name), true, a.SessionsValidFrom}, err
 }
 
 // Administrators lists the administrators in the order of their names.
@@ -69,10 +72,10 @@ func (t *Tenant) Administrators(ctx context.Context) (all []authn.AdministratorS
 			return err
 		}
 		for _, a := range list {
-			principal := administratorPrincipal(a.Name)
-			sessions, e1 := r.SessionsOf(principal)
-			f, e2 := factors(r, principal)
-			password, e3 := r.Password(principal)
+			id := administratorID(a.Name)
+			sessions, e1 := r.SessionsOf(id)
+			f, e2 := factors(r, id)
+			password, e3 := r.Password(id)
 			if err := errors.Join(e1, e2, nilIfNoRow(e3)); err != nil {
 				return err
 			}
@@ -135,14 +138,14 @@ func (t *Tenant) SetAdministrator(ctx context.Context, by audit.Actor, name, pas
 // setAdministratorPassword replaces a password and ends what was opened with it: sessions, sign-ins
 // on their way, and what programs were allowed.
 func (t *Tenant) setAdministratorPassword(tx Tx, a Administrator, hash string, oneTime bool) error {
-	principal := administratorPrincipal(a.Name)
-	return errors.Join(putPassword(tx, principal, hash, oneTime), t.endAdministrator(tx, a))
+	id := administratorID(a.Name)
+	return errors.Join(putPassword(tx, id, hash, oneTime), t.endAdministrator(tx, a))
 }
 
 // endAdministrator ends everything that an administrator has open.
 func (t *Tenant) endAdministrator(tx Tx, a Administrator) error {
 	a.SessionsValidFrom = t.now()
-	return errors.Join(tx.DeleteSessionsOf(administratorPrincipal(a.Name)), tx.PutAdministrator(a))
+	return errors.Join(tx.DeleteSessionsOf(administratorID(a.Name)), tx.PutAdministrator(a))
 }
 
 // NewPassword makes a password that fulfils the rule.
@@ -222,9 +225,9 @@ func (t *Tenant) RemoveAdministrator(ctx context.Context, by audit.Actor, name s
 		case len(all) == 1:
 			return &refusal.Error{Code: LastAdministrator, Subject: a.Name}
 		}
-		principal := administratorPrincipal(a.Name)
-		return errors.Join(tx.DeleteSessionsOf(principal), tx.DeleteGrantsOf(principal),
-			tx.DeleteAdministrator(a.Name, principal))
+		id := administratorID(a.Name)
+		return errors.Join(tx.DeleteSessionsOf(id), tx.DeleteGrantsOf(id),
+			tx.DeleteAdministrator(a.Name, id))
 	})
 }
 
@@ -232,7 +235,7 @@ func (t *Tenant) RemoveAdministrator(ctx context.Context, by audit.Actor, name s
 // the next sign-in takes the password alone. It fails with AdministratorNotFound.
 func (t *Tenant) ResetAdministratorMFA(ctx context.Context, by audit.Actor, name string) error {
 	return t.changeAdministrator(ctx, by, ActionResetAdministratorFactors, name, func(tx Tx, a Administrator) error {
-		return errors.Join(tx.PutFactors(Factors{UserID: administratorPrincipal(a.Name)}), t.endAdministrator(tx, a))
+		return errors.Join(tx.PutFactors(Factors{Account: administratorID(a.Name)}), t.endAdministrator(tx, a))
 	})
 }
 
@@ -248,7 +251,7 @@ func (t *Tenant) opensNothing(s Session) bool { return s.SetsPassword || !t.now(
 // AdministratorSessions lists the sessions of an administrator, the newest first.
 func (t *Tenant) AdministratorSessions(ctx context.Context, name string) (sessions []Session, err error) {
 	err = t.Store.View(ctx, func(r Reader) (err error) {
-		sessions, err = r.SessionsOf(administratorPrincipal(name))
+		sessions, err = r.SessionsOf(administratorID(name))
 		return err
 	})
 	sessions = slices.DeleteFunc(sessions, t.opensNothing)
@@ -261,7 +264,7 @@ func (t *Tenant) AdministratorSessions(ctx context.Context, name string) (sessio
 // such session.
 func (t *Tenant) EndAdministratorSession(ctx context.Context, by audit.Actor, name, digest, kept string) error {
 	return t.changeAdministrator(ctx, by, ActionEndAdministratorSession, name, func(tx Tx, a Administrator) error {
-		all, err := tx.SessionsOf(administratorPrincipal(a.Name))
+		all, err := tx.SessionsOf(administratorID(a.Name))
 		found := digest == ""
 		for _, s := range all {
 			if s.Digest == digest || digest == "" && s.Digest != authn.Digest(kept) {
@@ -279,7 +282,7 @@ func (t *Tenant) EndAdministratorSession(ctx context.Context, by audit.Actor, na
 // count towards the lock-out: it is for the operator of the program.
 func (t *Tenant) AdministratorPasswordIs(ctx context.Context, name, password string) (same bool, err error) {
 	err = t.Store.View(ctx, func(r Reader) error {
-		stored, err := r.Password(administratorPrincipal(name))
+		stored, err := r.Password(administratorID(name))
 		same = err == nil && authn.CheckPassword(stored.Hash, password)
 		return nilIfNoRow(err)
 	})

@@ -26,9 +26,9 @@ func (t *Tenant) ChangeAdministratorPassword(ctx context.Context, by audit.Actor
 		password: current,
 		known:    browser,
 		standing: authn.Known,
-		find: func(r Reader) (Session, string, error) {
+		find: func(r Reader) (Session, AccountID, error) {
 			_, err := r.Administrator(name)
-			return Session{}, administratorPrincipal(name), err
+			return Session{}, administratorID(name), err
 		},
 	}
 	return t.verifyPassword(ctx, a, func(stored Password) error {
@@ -72,7 +72,7 @@ func (t *Tenant) ReplaceOneTime(ctx context.Context, by audit.Actor, ticket, pas
 	var stored Password
 	err := t.Store.View(ctx, func(r Reader) (err error) {
 		if who, err = t.settingPassword(r, ticket); err == nil {
-			stored, err = r.Password(who.UserID)
+			stored, err = r.Password(who.Account)
 			err = refusal.IfNoRow(err, SessionInvalid, "")
 		}
 		return err
@@ -81,7 +81,7 @@ func (t *Tenant) ReplaceOneTime(ctx context.Context, by audit.Actor, ticket, pas
 		return Entry{}, t.Refuse(ctx, by, ActionChangePassword.name, "", err)
 	}
 	by.Kind, by.Name = audit.User, who.Administrator
-	leave, err := t.Places.Take(ctx, authn.Applicant{Standing: authn.Known, Name: stored.Principal})
+	leave, err := t.Places.Take(ctx, authn.Applicant{Standing: authn.Known, Name: string(stored.Account)})
 	if err != nil {
 		return Entry{}, busy(err)
 	}
@@ -130,9 +130,9 @@ func (t *Tenant) openSession(tx Tx, secret string, s Session, persistent bool, p
 	if p.OneTime {
 		s.SetsPassword, s.ExpiresAt = true, t.now().Add(codeLifetime)
 		return Entry{Challenge: Challenge{Ticket: secret, Lifetime: codeLifetime, NewPassword: true}},
-			errors.Join(makeRoom(tx, s.UserID), tx.PutSession(s))
+			errors.Join(makeRoom(tx, s.Account), tx.PutSession(s))
 	}
-	err := errors.Join(makeRoom(tx, s.UserID), tx.PutSession(s))
+	err := errors.Join(makeRoom(tx, s.Account), tx.PutSession(s))
 	if s.Administrator != "" {
 		a, failed := tx.Administrator(s.Administrator)
 		if failed != nil {
@@ -150,8 +150,8 @@ const maxSessions = 100 //bound:rows sessions of one account at the tenant
 
 // makeRoom makes room for one session more of an account. Where there are too many, those that
 // were opened first go.
-func makeRoom(tx Tx, userID string) error {
-	all, err := tx.SessionsOf(userID)
+func makeRoom(tx Tx, account AccountID) error {
+	all, err := tx.SessionsOf(account)
 	if err != nil {
 		return err
 	}
@@ -170,34 +170,34 @@ func (t *Tenant) PendingChallenge(ctx context.Context, ticket string) (c Challen
 			c = Challenge{Ticket: ticket, NewPassword: true}
 			return err
 		}
-		g, w, u, err := t.waitingFor(tx, authn.Digest(ticket))
+		g, w, a, err := t.waitingFor(tx, authn.Digest(ticket))
 		if err != nil {
 			return err
 		}
-		f, err := factors(tx, w.UserID)
+		f, err := factors(tx, w.Account)
 		if err != nil {
 			return err
 		}
-		if c, err = t.offerFactors(u, f, &w); err != nil {
+		if c, err = t.offerFactors(a, f, &w); err != nil {
 			return err
 		}
 		data, err := json.Marshal(w)
-		c.Ticket, g.Nonce = ticket, t.Sealer.Seal(signInPurpose(w.UserID), data)
+		c.Ticket, g.Nonce = ticket, t.Sealer.Seal(signInPurpose(w.Account), data)
 		return errors.Join(err, tx.PutGrant(g))
 	})
 	return c, err
 }
 
-func signInPurpose(id string) string { return "sign-in/" + id }
+func signInPurpose(id AccountID) string { return "sign-in/" + string(id) }
 
 // offerFactors says which factors can be shown, and notes what the answer must be given back with.
-func (t *Tenant) offerFactors(u User, f Factors, w *waiting) (Challenge, error) {
+func (t *Tenant) offerFactors(a Account, f Factors, w *waiting) (Challenge, error) {
 	c := Challenge{Code: f.SealedSecret != ""}
 	party := authn.NewRelyingParty(t.URL, t.Organization.DisplayName)
 	if party == nil || len(f.Keys) == 0 {
 		return c, nil
 	}
-	options, state, err := party.BeginLogin(holder(u, f))
+	options, state, err := party.BeginLogin(keyHolder(a, f))
 	c.KeyOptions, w.Key = string(options), state
 	return c, err
 }

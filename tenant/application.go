@@ -85,7 +85,7 @@ type applicationWriter interface {
 type Assignment struct {
 	ID                 string
 	ServicePrincipalID ServicePrincipalID
-	PrincipalID        string
+	PrincipalID        PrincipalID
 	PrincipalKind      ObjectKind
 	RoleID             AppRoleID
 	CreatedAt          time.Time
@@ -347,7 +347,8 @@ func (t *Tenant) Applications(ctx context.Context) (list []Application, err erro
 // Assign gives a user or a group a role of an application. It fails with ApplicationNotFound,
 // UserNotFound or AssignmentExists.
 func (t *Tenant) Assign(
-	ctx context.Context, by audit.Actor, servicePrincipalID ServicePrincipalID, principalID string, roleID AppRoleID,
+	ctx context.Context, by audit.Actor, servicePrincipalID ServicePrincipalID, principalID PrincipalID,
+	roleID AppRoleID,
 ) (Assignment, error) {
 	raw := []byte(t.NewID() + t.NewID())[:32]
 	a := Assignment{
@@ -363,17 +364,17 @@ func (t *Tenant) Assign(
 		}
 		kind, err := kindOf(tx, principalID)
 		if err != nil {
-			return principalID, err
+			return string(principalID), err
 		}
 		a.PrincipalKind = kind
 		existing, err := tx.Assignments(AssignmentQuery{servicePrincipalID, principalID})
 		if err != nil {
-			return principalID, err
+			return string(principalID), err
 		}
 		if slices.ContainsFunc(existing, func(e Assignment) bool { return e.RoleID == roleID }) {
-			return principalID, &refusal.Error{Code: AssignmentExists, Subject: principalID}
+			return string(principalID), &refusal.Error{Code: AssignmentExists, Subject: string(principalID)}
 		}
-		return principalID, errors.Join(touchPrincipal(tx, touched, a), tx.PutAssignment(a))
+		return string(principalID), errors.Join(touchPrincipal(tx, touched, a), tx.PutAssignment(a))
 	})
 	return a, err
 }
@@ -397,7 +398,7 @@ func (t *Tenant) Unassign(ctx context.Context, by audit.Actor, servicePrincipalI
 		if err != nil {
 			return id, refusal.IfNoRow(err, AssignmentNotFound, id)
 		}
-		return a.PrincipalID, errors.Join(touchPrincipal(tx, touched, a), tx.DeleteAssignment(id))
+		return string(a.PrincipalID), errors.Join(touchPrincipal(tx, touched, a), tx.DeleteAssignment(id))
 	})
 }
 
@@ -412,7 +413,7 @@ func (t *Tenant) Assignments(ctx context.Context, q AssignmentQuery) (list []Ass
 
 // MayUse says whether a user is assigned to an application, directly or as direct member of an
 // assigned group. It fails with NotAssigned.
-func (t *Tenant) MayUse(ctx context.Context, a Application, userID string) error {
+func (t *Tenant) MayUse(ctx context.Context, a Application, userID UserID) error {
 	if !a.Enabled {
 		return &refusal.Error{Code: ApplicationDisabled, Subject: a.DisplayName}
 	}
@@ -426,7 +427,7 @@ func (t *Tenant) MayUse(ctx context.Context, a Application, userID string) error
 		}
 		ok, err := inScope(r, assigned, userID)
 		if err == nil && !ok {
-			err = &refusal.Error{Code: NotAssigned, Subject: userID}
+			err = &refusal.Error{Code: NotAssigned, Subject: string(userID)}
 		}
 		return err
 	})
@@ -434,10 +435,10 @@ func (t *Tenant) MayUse(ctx context.Context, a Application, userID string) error
 
 // assignments are the names of the roles of an application that each principal is assigned; who is
 // not assigned is not there.
-type assignments map[string][]string
+type assignments map[PrincipalID][]string
 
 // has says whether a principal is assigned.
-func (a assignments) has(id string) bool { return len(a[id]) > 0 }
+func (a assignments) has(id PrincipalID) bool { return len(a[id]) > 0 }
 
 func assignedPrincipals(r assignmentReader, servicePrincipalID ServicePrincipalID) (assignments, error) {
 	list, err := r.Assignments(AssignmentQuery{ServicePrincipalID: servicePrincipalID})
@@ -456,13 +457,13 @@ func assignedPrincipals(r assignmentReader, servicePrincipalID ServicePrincipalI
 
 // inScope says whether a user is assigned or a direct member of an assigned group. Nested groups do
 // not count.
-func inScope(r memberReader, assigned assignments, userID string) (bool, error) {
-	if assigned.has(userID) {
+func inScope(r memberReader, assigned assignments, userID UserID) (bool, error) {
+	if assigned.has(PrincipalID(userID)) {
 		return true, nil
 	}
-	groups, err := r.MemberOf(userID)
+	groups, err := r.MemberOf(PrincipalID(userID))
 	for _, m := range groups {
-		if assigned.has(string(m.GroupID)) {
+		if assigned.has(PrincipalID(m.GroupID)) {
 			return true, nil
 		}
 	}

@@ -19,7 +19,7 @@ type attempt struct {
 	name, password string
 	known          string         // the secret of a browser
 	standing       authn.Standing // of a sender whom no known browser identifies
-	find           func(Reader) (_ Session, principal string, err error)
+	find           func(Reader) (_ Session, _ AccountID, err error)
 }
 
 // verifyPassword checks a password and then, where it is right, runs then, which must forgive the
@@ -103,15 +103,15 @@ func (t *Tenant) applicant(ctx context.Context, a attempt) (who authn.Applicant,
 			Address:  audit.Neighborhood(a.by.Address),
 			Name:     names.Fold(a.name),
 		}
-		_, principal, err := a.find(r)
+		_, id, err := a.find(r)
 		if errors.Is(err, refusal.ErrNoRow) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		who.Standing, who.Name = a.standing, principal
-		p, err := r.Password(principal)
+		who.Standing, who.Name = a.standing, string(id)
+		p, err := r.Password(id)
 		if err == nil && p.browserIndex(a.known, t.now()) >= 0 {
 			who.Standing = authn.Known
 		}
@@ -120,22 +120,24 @@ func (t *Tenant) applicant(ctx context.Context, a attempt) (who authn.Applicant,
 	return who, err
 }
 
-// unknownPrincipal is whom attempts for names are counted for that have no password: the same
-// writes, in a few rows that say nothing.
-func unknownPrincipal(name string) string { return "nobody/" + authn.Digest(names.Fold(name))[:2] }
+// unknownAccount is whom attempts for names are counted for that have no password: the same writes,
+// in a few rows that say nothing.
+func unknownAccount(name string) AccountID {
+	return AccountID("nobody/" + authn.Digest(names.Fold(name))[:2])
+}
 
 // countAttempt counts an attempt as a mistake, unless it comes too early: then until says when the
 // wait ends. A password without a hash is nobody's.
 func (t *Tenant) countAttempt(ctx context.Context, a attempt) (p Password, until time.Time, err error) {
 	err = t.Store.Update(ctx, func(tx Tx) error {
 		until = time.Time{}
-		_, principal, err := a.find(tx)
+		_, id, err := a.find(tx)
 		if err == nil {
-			p, err = tx.Password(principal)
+			p, err = tx.Password(id)
 		}
 		if errors.Is(err, refusal.ErrNoRow) {
-			p, err = tx.Password(unknownPrincipal(a.name))
-			p.Principal = unknownPrincipal(a.name)
+			p, err = tx.Password(unknownAccount(a.name))
+			p.Account = unknownAccount(a.name)
 			p.Hash = ""
 			err = nilIfNoRow(err)
 		}
@@ -167,7 +169,7 @@ func (t *Tenant) forgiveAttempt(ctx context.Context, a attempt, stored Password)
 // forgivenPassword is a password whose mistakes are forgotten, since it was right. The caller puts
 // it. It fails with SignInFailed where the password is another by now.
 func (t *Tenant) forgivenPassword(r passwordReader, stored Password, known string) (Password, error) {
-	p, err := r.Password(stored.Principal)
+	p, err := r.Password(stored.Account)
 	if err == nil && p.Hash != stored.Hash { // it was reset while the old one was being checked
 		err = refusal.ErrNoRow
 	}

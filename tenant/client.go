@@ -188,14 +188,23 @@ func (t *Tenant) AuthenticateClient(ctx context.Context, id, secret string) (Cli
 	return c, err
 }
 
+// AccountID is whose a password, second factors, sessions and grants are: the UserID of a person of
+// the directory, or for an administrator, who is no user, a name that no user's id can be.
+type AccountID string
+
 // Account is who has signed in: a person of the directory, or an administrator of the admin center,
 // who may do what the Global Administrator of Entra may.
 type Account struct {
-	ID            string
+	ID            AccountID
 	Name          string // user principal name, or the administrator's
 	DisplayName   string
 	Administrator bool
 	SignedInAt    time.Time `json:"-"` // when the person signed in for what is allowed
+}
+
+// Account is a user as second factors know people.
+func (u User) Account() Account {
+	return Account{ID: AccountID(u.ID), Name: u.UserPrincipalName, DisplayName: u.DisplayName}
 }
 
 // Caller is who calls Graph: a program on its own, or for a person.
@@ -230,7 +239,7 @@ func (t *Tenant) SessionAccount(ctx context.Context, secret string) (a Account, 
 			return err
 		}
 		a, err = accountNow(
-			r, Account{ID: s.UserID, Name: s.Administrator, Administrator: s.Administrator != ""}, s.CreatedAt,
+			r, Account{ID: s.Account, Name: s.Administrator, Administrator: s.Administrator != ""}, s.CreatedAt,
 		)
 		if refusal.CodeOf(err) == GrantRevoked { // it was to end with the others
 			return &refusal.Error{Code: SessionInvalid, Subject: a.Name}
@@ -257,10 +266,10 @@ func accountNow(r Reader, a Account, signedIn time.Time) (Account, error) {
 		if err == nil && signedIn.Before(now.SessionsValidFrom) {
 			return a, &refusal.Error{Code: GrantRevoked, Subject: a.Name}
 		}
-		a.ID, a.DisplayName = administratorPrincipal(a.Name), a.Name
+		a.ID, a.DisplayName = administratorID(a.Name), a.Name
 		return a, refusal.IfNoRow(err, SessionInvalid, a.Name)
 	}
-	u, err := r.User(a.ID)
+	u, err := r.User(UserID(a.ID))
 	if err == nil && !u.Enabled {
 		return a, &refusal.Error{Code: SessionInvalid, Detail: "the user is disabled"}
 	}
@@ -268,7 +277,7 @@ func accountNow(r Reader, a Account, signedIn time.Time) (Account, error) {
 		return a, &refusal.Error{Code: GrantRevoked, Subject: u.UserPrincipalName}
 	}
 	a.Name, a.DisplayName = u.UserPrincipalName, u.DisplayName
-	return a, refusal.IfNoRow(err, SessionInvalid, a.ID)
+	return a, refusal.IfNoRow(err, SessionInvalid, string(a.ID))
 }
 
 // StillGranted refuses an administrator who was removed or signed out everywhere since the sign-in,

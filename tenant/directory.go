@@ -14,9 +14,16 @@ import (
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
+// UserID is a user's object id: a UUID.
+type UserID string
+
+// PrincipalID is the object id of a user or a group where either may stand, as in members and
+// assignments. It is a UserID or a GroupID, and nothing else.
+type PrincipalID string
+
 // User is a person in the tenant.
 type User struct {
-	ID                string
+	ID                UserID
 	UserPrincipalName string // unique ignoring letter case; what people sign in with, and the SAML NameID
 	DisplayName       string
 	GivenName         string
@@ -38,7 +45,7 @@ type User struct {
 	UserType          string // Member or Guest
 	PreferredLanguage string
 	UsageLocation     string
-	ManagerID         string
+	ManagerID         UserID
 	Extensions        [15]string // extensionAttribute1 to extensionAttribute15
 	Enabled           bool
 	SessionsValidFrom time.Time // sign-ins and tokens from before are good for nothing; zero: all are
@@ -47,7 +54,7 @@ type User struct {
 
 // userReader reads users.
 type userReader interface {
-	User(id string) (User, error)
+	User(id UserID) (User, error)
 	UserByPrincipalName(string) (User, error) // ignores letter case
 	Users(Query) ([]User, error)
 	CountUsers() (int, error)
@@ -56,7 +63,7 @@ type userReader interface {
 // userWriter writes users.
 type userWriter interface {
 	PutUser(User) error
-	DeleteUser(id string) error
+	DeleteUser(id UserID) error
 }
 
 // GroupID is a group's object id: a UUID.
@@ -70,7 +77,7 @@ type Group struct {
 	Description     string
 	MailNickname    string
 	SecurityEnabled bool
-	Owners          []string // ids of users
+	Owners          []UserID
 	CreatedAt       time.Time
 }
 
@@ -91,23 +98,23 @@ type groupWriter interface {
 // Member is one object in one group.
 type Member struct {
 	GroupID  GroupID
-	MemberID string
+	MemberID PrincipalID
 	Kind     ObjectKind
 }
 
 // memberReader reads the members of groups.
 type memberReader interface {
 	Members(groupID GroupID) ([]Member, error)
-	MembersAfter(groupID GroupID, after string, limit int) ([]Member, error) // in the order of the members' ids
-	Member(groupID GroupID, memberID string) (Member, error)
-	MemberOf(memberID string) ([]Member, error)
+	MembersAfter(groupID GroupID, after PrincipalID, limit int) ([]Member, error) // in the order of the members' ids
+	Member(groupID GroupID, memberID PrincipalID) (Member, error)
+	MemberOf(memberID PrincipalID) ([]Member, error)
 }
 
 // memberWriter writes the members of groups.
 type memberWriter interface {
 	PutMember(Member) error
-	DeleteMember(groupID GroupID, memberID string) error
-	DeleteMembersOf(objectID string) error // as group and as member
+	DeleteMember(groupID GroupID, memberID PrincipalID) error
+	DeleteMembersOf(id PrincipalID) error // as group and as member
 }
 
 // plainText says whether a text has no more characters than the limit, and neither control
@@ -168,7 +175,7 @@ func (u *User) check(tx Reader, old User) error {
 // with UPNTaken, InvalidValue or SignInBusy.
 func (t *Tenant) CreateUser(ctx context.Context, by audit.Actor, u User, password string) (User, error) {
 	u.normalize()
-	u.ID, u.CreatedAt = t.NewID(), t.now()
+	u.ID, u.CreatedAt = UserID(t.NewID()), t.now()
 	hash, err := t.newPasswordFor(ctx, by, password, func(r Reader) error { return u.check(r, User{}) })
 	if err != nil {
 		return u, t.Refuse(ctx, by, ActionAddUser.name, u.UserPrincipalName, err)
@@ -177,29 +184,31 @@ func (t *Tenant) CreateUser(ctx context.Context, by audit.Actor, u User, passwor
 		if err := u.check(tx, User{}); err != nil {
 			return u.UserPrincipalName, err
 		}
-		touched.add(KindUser, u.ID)
+		touched.add(KindUser, PrincipalID(u.ID))
 		if hash != "" {
-			if err := tx.PutPassword(Password{Principal: u.ID, Hash: hash}); err != nil {
-				return u.ID, err
+			if err := tx.PutPassword(Password{Account: AccountID(u.ID), Hash: hash}); err != nil {
+				return string(u.ID), err
 			}
 		}
-		return u.ID, tx.PutUser(u)
+		return string(u.ID), tx.PutUser(u)
 	})
 	return u, err
 }
 
 // UpdateUser changes a user by edit, which may run more than once.
-func (t *Tenant) UpdateUser(ctx context.Context, by audit.Actor, id string, edit func(*User)) (User, error) {
+func (t *Tenant) UpdateUser(ctx context.Context, by audit.Actor, id UserID, edit func(*User)) (User, error) {
 	return t.PatchUser(ctx, by, id, "", edit)
 }
 
 // PatchUser changes a user by edit, which may run more than once, and where one is given the
 // password: both or neither. It fails as CreateUser does, and with UserNotFound.
-func (t *Tenant) PatchUser(ctx context.Context, by audit.Actor, id, password string, edit func(*User)) (User, error) {
+func (t *Tenant) PatchUser(
+	ctx context.Context, by audit.Actor, id UserID, password string, edit func(*User),
+) (User, error) {
 	var u, old User
 	patched := func(r Reader) (err error) {
 		if old, err = r.User(id); err != nil {
-			return refusal.IfNoRow(err, UserNotFound, id)
+			return refusal.IfNoRow(err, UserNotFound, string(id))
 		}
 		u = old
 		edit(&u)
@@ -211,23 +220,23 @@ func (t *Tenant) PatchUser(ctx context.Context, by audit.Actor, id, password str
 	}
 	hash, err := t.newPasswordFor(ctx, by, password, patched)
 	if err != nil {
-		return u, t.Refuse(ctx, by, ActionUpdateUser.name, id, err)
+		return u, t.Refuse(ctx, by, ActionUpdateUser.name, string(id), err)
 	}
 	err = t.change(ctx, by, ActionUpdateUser, func(tx Tx, touched *Touched) (string, error) {
 		if err := patched(tx); err != nil {
-			return id, err
+			return string(id), err
 		}
 		if hash != "" {
 			if err := t.resetPassword(tx, by, &u, hash); err != nil {
-				return id, err
+				return string(id), err
 			}
 		} else if old.Enabled && !u.Enabled {
 			if err := t.endSessions(tx, &u); err != nil {
-				return id, err
+				return string(id), err
 			}
 		}
-		touched.add(KindUser, id)
-		return id, tx.PutUser(u)
+		touched.add(KindUser, PrincipalID(id))
+		return string(id), tx.PutUser(u)
 	})
 	return u, err
 }
@@ -238,34 +247,36 @@ func (t *Tenant) resetPassword(tx Tx, by audit.Actor, u *User, hash string) erro
 	if err := authorize(by, ActionResetPassword); err != nil {
 		return err
 	}
-	return errors.Join(putPassword(tx, u.ID, hash, false), t.endSessions(tx, u),
-		tx.AppendEvent(t.event(by, ActionResetPassword.name, u.ID, nil)))
+	return errors.Join(putPassword(tx, AccountID(u.ID), hash, false), t.endSessions(tx, u),
+		tx.AppendEvent(t.event(by, ActionResetPassword.name, string(u.ID), nil)))
 }
 
 // SetPassword gives a user a password, and ends all that was begun with another one.
-func (t *Tenant) SetPassword(ctx context.Context, by audit.Actor, id, password string) error {
+func (t *Tenant) SetPassword(ctx context.Context, by audit.Actor, id UserID, password string) error {
 	hash, err := t.newPassword(ctx, by, password)
 	if err != nil {
-		return t.Refuse(ctx, by, ActionResetPassword.name, id, err)
+		return t.Refuse(ctx, by, ActionResetPassword.name, string(id), err)
 	}
 	return t.change(ctx, by, ActionResetPassword, func(tx Tx, _ *Touched) (string, error) {
 		u, err := tx.User(id)
 		if err != nil {
-			return id, refusal.IfNoRow(err, UserNotFound, id)
+			return string(id), refusal.IfNoRow(err, UserNotFound, string(id))
 		}
-		return id, errors.Join(putPassword(tx, id, hash, false), t.endSessions(tx, &u), tx.PutUser(u))
+		return string(id), errors.Join(
+			putPassword(tx, AccountID(id), hash, false), t.endSessions(tx, &u), tx.PutUser(u),
+		)
 	})
 }
 
 // RevokeSessions ends a user's sessions, and the refresh tokens that programs have. Source: user:
 // revokeSignInSessions.
-func (t *Tenant) RevokeSessions(ctx context.Context, by audit.Actor, id string) error {
+func (t *Tenant) RevokeSessions(ctx context.Context, by audit.Actor, id UserID) error {
 	return t.change(ctx, by, ActionRevokeSessions, func(tx Tx, _ *Touched) (string, error) {
 		u, err := tx.User(id)
 		if err != nil {
-			return id, refusal.IfNoRow(err, UserNotFound, id)
+			return string(id), refusal.IfNoRow(err, UserNotFound, string(id))
 		}
-		return u.ID, errors.Join(t.endSessions(tx, &u), tx.PutUser(u))
+		return string(u.ID), errors.Join(t.endSessions(tx, &u), tx.PutUser(u))
 	})
 }
 
@@ -273,24 +284,25 @@ func (t *Tenant) RevokeSessions(ctx context.Context, by audit.Actor, id string) 
 // caller puts it.
 func (t *Tenant) endSessions(tx Tx, u *User) error {
 	u.SessionsValidFrom = t.now()
-	return tx.DeleteSessionsOf(u.ID)
+	return tx.DeleteSessionsOf(AccountID(u.ID))
 }
 
 // DeleteUser removes a user with memberships, assignments and sessions.
-func (t *Tenant) DeleteUser(ctx context.Context, by audit.Actor, id string) error {
+func (t *Tenant) DeleteUser(ctx context.Context, by audit.Actor, id UserID) error {
 	return t.change(ctx, by, ActionDeleteUser, func(tx Tx, touched *Touched) (string, error) {
 		if _, err := tx.User(id); err != nil {
-			return id, refusal.IfNoRow(err, UserNotFound, id)
+			return string(id), refusal.IfNoRow(err, UserNotFound, string(id))
 		}
-		touched.add(KindUser, id)
-		return id, errors.Join(
-			removeObject(tx, touched, id), tx.DeleteSessionsOf(id), tx.DeleteGrantsOf(id), tx.DeleteUser(id),
+		touched.add(KindUser, PrincipalID(id))
+		return string(id), errors.Join(
+			removeObject(tx, touched, PrincipalID(id)), tx.DeleteSessionsOf(AccountID(id)),
+			tx.DeleteGrantsOf(AccountID(id)), tx.DeleteUser(id),
 		)
 	})
 }
 
 // removeObject takes an object out of all groups and assignments.
-func removeObject(tx Tx, touched *Touched, id string) error {
+func removeObject(tx Tx, touched *Touched, id PrincipalID) error {
 	in, err := tx.MemberOf(id)
 	if err != nil {
 		return err
@@ -310,14 +322,23 @@ func removeObject(tx Tx, touched *Touched, id string) error {
 	return tx.DeleteMembersOf(id)
 }
 
-// User returns one user by id or user principal name, or UserNotFound.
-func (t *Tenant) User(ctx context.Context, idOrName string) (u User, err error) {
+// User returns one user, or UserNotFound.
+func (t *Tenant) User(ctx context.Context, id UserID) (u User, err error) {
 	err = t.Store.View(ctx, func(r Reader) (err error) {
-		if strings.Contains(idOrName, "@") {
-			u, err = r.UserByPrincipalName(idOrName)
-		} else {
-			u, err = r.User(idOrName)
-		}
+		u, err = r.User(id)
+		return refusal.IfNoRow(err, UserNotFound, string(id))
+	})
+	return u, err
+}
+
+// UserByIDOrName returns the user whom a path or a person names, by id or by user principal name,
+// or UserNotFound.
+func (t *Tenant) UserByIDOrName(ctx context.Context, idOrName string) (u User, err error) {
+	if !strings.Contains(idOrName, "@") {
+		return t.User(ctx, UserID(idOrName))
+	}
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		u, err = r.UserByPrincipalName(idOrName)
 		return refusal.IfNoRow(err, UserNotFound, idOrName)
 	})
 	return u, err
@@ -334,7 +355,7 @@ func (t *Tenant) Users(ctx context.Context, q Query) (users []User, err error) {
 
 // CreateGroup adds a security group with members. It fails with InvalidValue, UserNotFound (no such
 // object) or MemberExists.
-func (t *Tenant) CreateGroup(ctx context.Context, by audit.Actor, g Group, memberIDs ...string) (Group, error) {
+func (t *Tenant) CreateGroup(ctx context.Context, by audit.Actor, g Group, memberIDs ...PrincipalID) (Group, error) {
 	g.ID, g.CreatedAt = GroupID(t.NewID()), t.now()
 	err := t.change(ctx, by, ActionAddGroup, func(tx Tx, touched *Touched) (string, error) {
 		if err := g.check(Group{}); err != nil {
@@ -342,10 +363,10 @@ func (t *Tenant) CreateGroup(ctx context.Context, by audit.Actor, g Group, membe
 		}
 		for _, id := range g.Owners {
 			if _, err := tx.User(id); err != nil {
-				return string(g.ID), refusal.IfNoRow(err, UserNotFound, id)
+				return string(g.ID), refusal.IfNoRow(err, UserNotFound, string(id))
 			}
 		}
-		touched.add(KindGroup, string(g.ID))
+		touched.add(KindGroup, PrincipalID(g.ID))
 		if err := tx.PutGroup(g); err != nil {
 			return string(g.ID), err
 		}
@@ -383,7 +404,7 @@ func checkDisplayName(name string) error {
 // UpdateGroup changes a group by edit, which may run more than once, and adds members: all of it or
 // nothing.
 func (t *Tenant) UpdateGroup(
-	ctx context.Context, by audit.Actor, id GroupID, edit func(*Group), memberIDs ...string,
+	ctx context.Context, by audit.Actor, id GroupID, edit func(*Group), memberIDs ...PrincipalID,
 ) (Group, error) {
 	var g Group
 	err := t.change(ctx, by, ActionUpdateGroup, func(tx Tx, touched *Touched) (string, error) {
@@ -397,7 +418,7 @@ func (t *Tenant) UpdateGroup(
 		if err := g.check(old); err != nil {
 			return string(id), err
 		}
-		touched.add(KindGroup, string(id))
+		touched.add(KindGroup, PrincipalID(id))
 		if err := tx.PutGroup(g); err != nil {
 			return string(id), err
 		}
@@ -412,11 +433,11 @@ func (t *Tenant) DeleteGroup(ctx context.Context, by audit.Actor, id GroupID) er
 		if _, err := tx.Group(id); err != nil {
 			return string(id), refusal.IfNoRow(err, GroupNotFound, string(id))
 		}
-		touched.add(KindGroup, string(id))
+		touched.add(KindGroup, PrincipalID(id))
 		if err := touchMembers(tx, touched, id); err != nil {
 			return string(id), err
 		}
-		return string(id), errors.Join(removeObject(tx, touched, string(id)), tx.DeleteGroup(id))
+		return string(id), errors.Join(removeObject(tx, touched, PrincipalID(id)), tx.DeleteGroup(id))
 	})
 }
 
@@ -464,12 +485,12 @@ func (t *Tenant) Members(ctx context.Context, groupID GroupID) (members []Member
 
 // AddMember puts a user or a group into a group. It fails with GroupNotFound, UserNotFound (no such
 // object) or MemberExists.
-func (t *Tenant) AddMember(ctx context.Context, by audit.Actor, groupID GroupID, memberID string) error {
-	return t.AddMembers(ctx, by, groupID, []string{memberID})
+func (t *Tenant) AddMember(ctx context.Context, by audit.Actor, groupID GroupID, memberID PrincipalID) error {
+	return t.AddMembers(ctx, by, groupID, []PrincipalID{memberID})
 }
 
 // AddMembers puts several objects into a group, all or none.
-func (t *Tenant) AddMembers(ctx context.Context, by audit.Actor, groupID GroupID, memberIDs []string) error {
+func (t *Tenant) AddMembers(ctx context.Context, by audit.Actor, groupID GroupID, memberIDs []PrincipalID) error {
 	return t.change(ctx, by, ActionAddMemberToGroup, func(tx Tx, touched *Touched) (string, error) {
 		if _, err := tx.Group(groupID); err != nil {
 			return string(groupID), refusal.IfNoRow(err, GroupNotFound, string(groupID))
@@ -478,14 +499,14 @@ func (t *Tenant) AddMembers(ctx context.Context, by audit.Actor, groupID GroupID
 	})
 }
 
-func addMembers(tx Tx, touched *Touched, groupID GroupID, memberIDs []string) error {
+func addMembers(tx Tx, touched *Touched, groupID GroupID, memberIDs []PrincipalID) error {
 	for _, id := range memberIDs {
 		kind, err := kindOf(tx, id)
 		if err != nil {
 			return err
 		}
 		if _, err := tx.Member(groupID, id); err == nil {
-			return &refusal.Error{Code: MemberExists, Subject: id}
+			return &refusal.Error{Code: MemberExists, Subject: string(id)}
 		} else if !errors.Is(err, refusal.ErrNoRow) {
 			return err
 		}
@@ -499,8 +520,8 @@ func addMembers(tx Tx, touched *Touched, groupID GroupID, memberIDs []string) er
 }
 
 // kindOf says whether an id is a user's or a group's; UserNotFound when it is neither.
-func kindOf(tx Reader, id string) (ObjectKind, error) {
-	_, err := tx.User(id)
+func kindOf(tx Reader, id PrincipalID) (ObjectKind, error) {
+	_, err := tx.User(UserID(id))
 	if err == nil {
 		return KindUser, nil
 	}
@@ -508,15 +529,15 @@ func kindOf(tx Reader, id string) (ObjectKind, error) {
 		return "", err
 	}
 	_, err = tx.Group(GroupID(id))
-	return KindGroup, refusal.IfNoRow(err, UserNotFound, id)
+	return KindGroup, refusal.IfNoRow(err, UserNotFound, string(id))
 }
 
 // RemoveMember takes an object out of a group, or fails with MemberNotFound.
-func (t *Tenant) RemoveMember(ctx context.Context, by audit.Actor, groupID GroupID, memberID string) error {
+func (t *Tenant) RemoveMember(ctx context.Context, by audit.Actor, groupID GroupID, memberID PrincipalID) error {
 	return t.change(ctx, by, ActionRemoveMemberFromGroup, func(tx Tx, touched *Touched) (string, error) {
 		m, err := tx.Member(groupID, memberID)
 		if err != nil {
-			return string(groupID), refusal.IfNoRow(err, MemberNotFound, memberID)
+			return string(groupID), refusal.IfNoRow(err, MemberNotFound, string(memberID))
 		}
 		touched.member(groupID, Mark{m.Kind, memberID}, true)
 		touched.add(m.Kind, memberID)

@@ -41,7 +41,7 @@ func TestWhatIsRecordedIsKeptForAWhile(t *testing.T) {
 	}
 	if err := s.Update(ctx, func(tx tenant.Tx) error {
 		return errors.Join(
-			tx.PutSession(tenant.Session{Digest: "s", UserID: "u", ExpiresAt: began.Add(day)}),
+			tx.PutSession(tenant.Session{Digest: "s", Account: "u", ExpiresAt: began.Add(day)}),
 			tx.PutGrant(tenant.Grant{Digest: "g", ExpiresAt: began.Add(day)}),
 		)
 	}); err != nil {

@@ -16,9 +16,9 @@ import (
 
 // Factors are a person's second factors. A person who has any needs one at each sign-in.
 type Factors struct {
-	UserID       string
-	SealedSecret string // of the authenticator app, for the purpose "totp/" + user id; empty: none
-	LastStep     int64  // of the code that was accepted last
+	Account      AccountID `json:"UserID"`
+	SealedSecret string    // of the authenticator app, for the purpose "totp/" + Account; empty: none
+	LastStep     int64     // of the code that was accepted last
 	Keys         []Key
 }
 
@@ -31,7 +31,7 @@ type Key struct {
 
 // factorsReader reads second factors.
 type factorsReader interface {
-	Factors(userID string) (Factors, error)
+	Factors(AccountID) (Factors, error)
 }
 
 // factorsWriter writes second factors.
@@ -56,44 +56,44 @@ const (
 )
 
 // Factors returns a person's second factors.
-func (t *Tenant) Factors(ctx context.Context, userID string) (f Factors, err error) {
+func (t *Tenant) Factors(ctx context.Context, id AccountID) (f Factors, err error) {
 	err = t.Store.View(ctx, func(r Reader) (err error) {
-		f, err = factors(r, userID)
+		f, err = factors(r, id)
 		return err
 	})
 	return f, err
 }
 
-func factors(r factorsReader, userID string) (Factors, error) {
-	f, err := r.Factors(userID)
-	f.UserID = userID
+func factors(r factorsReader, id AccountID) (Factors, error) {
+	f, err := r.Factors(id)
+	f.Account = id
 	return f, nilIfNoRow(err)
 }
 
-func totpPurpose(userID string) string { return "totp/" + userID }
+func totpPurpose(id AccountID) string { return "totp/" + string(id) }
 
 // NewAuthenticator makes what an authenticator app is set up with, and a ticket to come back with.
-func (t *Tenant) NewAuthenticator(u User) (app authn.TOTP, ticket string, err error) {
-	app, err = authn.NewTOTP(t.Organization.DisplayName, u.UserPrincipalName)
-	return app, t.Sealer.Seal(totpPurpose(u.ID), []byte(app.Secret)), err
+func (t *Tenant) NewAuthenticator(a Account) (app authn.TOTP, ticket string, err error) {
+	app, err = authn.NewTOTP(t.Organization.DisplayName, a.Name)
+	return app, t.Sealer.Seal(totpPurpose(a.ID), []byte(app.Secret)), err
 }
 
 // AddAuthenticator registers the app that a ticket is of, once it has shown a right code; it takes
 // the place of another one. It fails with FactorWrong.
-func (t *Tenant) AddAuthenticator(ctx context.Context, by audit.Actor, u User, ticket, code string) error {
-	secret, err := t.Sealer.Open(totpPurpose(u.ID), ticket)
+func (t *Tenant) AddAuthenticator(ctx context.Context, by audit.Actor, a Account, ticket, code string) error {
+	secret, err := t.Sealer.Open(totpPurpose(a.ID), ticket)
 	if err != nil {
 		return t.Refuse(
 			ctx,
 			by,
 			ActionRegisterAuthenticator.name,
-			u.UserPrincipalName,
+			a.Name,
 			&refusal.Error{Code: FactorWrong},
 		)
 	}
-	return t.changeFactors(ctx, by, ActionRegisterAuthenticator, u, func(f *Factors) error {
+	return t.changeFactors(ctx, by, ActionRegisterAuthenticator, a, func(f *Factors) error {
 		last := int64(0)
-		if old, err := t.Sealer.Open(totpPurpose(u.ID), f.SealedSecret); err == nil && string(old) == string(secret) {
+		if old, err := t.Sealer.Open(totpPurpose(a.ID), f.SealedSecret); err == nil && string(old) == string(secret) {
 			last = f.LastStep // it is registered already: its codes are good once
 		}
 		step, ok := authn.CheckTOTP(string(secret), digits(code), t.Now(), last)
@@ -107,11 +107,11 @@ func (t *Tenant) AddAuthenticator(ctx context.Context, by audit.Actor, u User, t
 
 func digits(code string) string { return strings.ReplaceAll(strings.TrimSpace(code), " ", "") }
 
-// holder is a person for the library of security keys.
-func holder(u User, f Factors) authn.Holder {
-	h := authn.Holder{ID: u.ID, Name: u.UserPrincipalName, DisplayName: u.DisplayName}
-	if isAdministrator(u.ID) { // a name can be longer than the 64 bytes that there are
-		h.ID = authn.Digest(u.ID)
+// keyHolder is a person for the library of security keys.
+func keyHolder(a Account, f Factors) authn.Holder {
+	h := authn.Holder{ID: string(a.ID), Name: a.Name, DisplayName: a.DisplayName}
+	if a.Administrator { // a name can be longer than the 64 bytes that there are
+		h.ID = authn.Digest(string(a.ID))
 	}
 	for _, k := range f.Keys {
 		h.Credentials = append(h.Credentials, k.Credential)
@@ -119,29 +119,29 @@ func holder(u User, f Factors) authn.Holder {
 	return h
 }
 
-func keyPurpose(userID string) string { return "security-key/" + userID }
+func keyPurpose(id AccountID) string { return "security-key/" + string(id) }
 
 // NewKey begins to register a security key: the browser's options, and a ticket to come back with.
 // Both are empty where browsers have no security keys.
-func (t *Tenant) NewKey(ctx context.Context, u User) (options, ticket string, err error) {
+func (t *Tenant) NewKey(ctx context.Context, a Account) (options, ticket string, err error) {
 	party := authn.NewRelyingParty(t.URL, t.Organization.DisplayName)
-	f, err := t.Factors(ctx, u.ID)
+	f, err := t.Factors(ctx, a.ID)
 	if err != nil || party == nil {
 		return "", "", err
 	}
-	browser, state, err := party.BeginRegistration(holder(u, f))
-	return string(browser), t.Sealer.Seal(keyPurpose(u.ID), state), err
+	browser, state, err := party.BeginRegistration(keyHolder(a, f))
+	return string(browser), t.Sealer.Seal(keyPurpose(a.ID), state), err
 }
 
 // AddKey registers the security key that has answered. It fails with FactorWrong or InvalidValue.
-func (t *Tenant) AddKey(ctx context.Context, by audit.Actor, u User, ticket, response, name string) error {
+func (t *Tenant) AddKey(ctx context.Context, by audit.Actor, a Account, ticket, response, name string) error {
 	party := authn.NewRelyingParty(t.URL, t.Organization.DisplayName)
-	state, err := t.Sealer.Open(keyPurpose(u.ID), ticket)
+	state, err := t.Sealer.Open(keyPurpose(a.ID), ticket)
 	if err != nil || party == nil {
-		return t.Refuse(ctx, by, ActionRegisterSecurityKey.name, u.UserPrincipalName, &refusal.Error{Code: FactorWrong})
+		return t.Refuse(ctx, by, ActionRegisterSecurityKey.name, a.Name, &refusal.Error{Code: FactorWrong})
 	}
-	return t.changeFactors(ctx, by, ActionRegisterSecurityKey, u, func(f *Factors) error {
-		credential, err := party.FinishRegistration(holder(u, *f), state, []byte(response))
+	return t.changeFactors(ctx, by, ActionRegisterSecurityKey, a, func(f *Factors) error {
+		credential, err := party.FinishRegistration(keyHolder(a, *f), state, []byte(response))
 		same := func(k Key) bool { return bytes.Equal(k.Credential, credential) }
 		if err != nil || slices.ContainsFunc(f.Keys, same) { // the same answer again
 			return &refusal.Error{Code: FactorWrong}
@@ -159,8 +159,8 @@ func (t *Tenant) AddKey(ctx context.Context, by audit.Actor, u User, ticket, res
 }
 
 // RemoveFactor deletes a security key by its id, or the authenticator app for an empty one.
-func (t *Tenant) RemoveFactor(ctx context.Context, by audit.Actor, u User, keyID string) error {
-	return t.changeFactors(ctx, by, ActionDeleteSignInMethod, u, func(f *Factors) error {
+func (t *Tenant) RemoveFactor(ctx context.Context, by audit.Actor, a Account, keyID string) error {
+	return t.changeFactors(ctx, by, ActionDeleteSignInMethod, a, func(f *Factors) error {
 		if keyID == "" {
 			f.SealedSecret, f.LastStep = "", 0
 			return nil
@@ -175,17 +175,17 @@ func (t *Tenant) RemoveFactor(ctx context.Context, by audit.Actor, u User, keyID
 }
 
 func (t *Tenant) changeFactors(
-	ctx context.Context, by audit.Actor, action Action, u User, edit func(*Factors) error,
+	ctx context.Context, by audit.Actor, action Action, a Account, edit func(*Factors) error,
 ) error {
 	return t.change(ctx, by, action, func(tx Tx, _ *Touched) (string, error) {
-		f, err := factors(tx, u.ID)
+		f, err := factors(tx, a.ID)
 		if err != nil {
-			return u.UserPrincipalName, err
+			return a.Name, err
 		}
 		if err := edit(&f); err != nil {
-			return u.UserPrincipalName, err
+			return a.Name, err
 		}
-		return u.UserPrincipalName, tx.PutFactors(f)
+		return a.Name, tx.PutFactors(f)
 	})
 }
 
@@ -202,17 +202,17 @@ type Challenge struct {
 // waiting is a sign-in between the password and the second factor. It is a grant, so that it is
 // good once.
 type waiting struct {
-	UserID     string
+	Account    AccountID `json:"UserID"`
 	Persistent bool
 	Key        []byte // what the library of security keys must be given back
 }
 
 // challenge begins to ask for a second factor, of a sign-in that began when the password was read.
 func (t *Tenant) challenge(
-	ctx context.Context, u User, f Factors, began time.Time, persistent bool,
+	ctx context.Context, a Account, f Factors, began time.Time, persistent bool,
 ) (Challenge, error) {
-	w := waiting{UserID: u.ID, Persistent: persistent}
-	c, err := t.offerFactors(u, f, &w)
+	w := waiting{Account: a.ID, Persistent: persistent}
+	c, err := t.offerFactors(a, f, &w)
 	if err != nil {
 		return c, err
 	}
@@ -225,8 +225,8 @@ func (t *Tenant) challenge(
 		Grant{
 			Kind:       grantSignIn,
 			SignedInAt: began,
-			Account:    Account{ID: u.ID},
-			Nonce:      t.Sealer.Seal(signInPurpose(u.ID), data),
+			Account:    Account{ID: a.ID},
+			Nonce:      t.Sealer.Seal(signInPurpose(a.ID), data),
 		},
 	)
 	c.Ticket = secret.Reveal()
@@ -249,9 +249,9 @@ func (t *Tenant) VerifyFactor(
 	fresh := authn.NewSecret(32)
 	action := ActionUserLoggedIn
 	err = t.Store.View(ctx, func(r Reader) error { // whose it is, for the events
-		_, _, u, err := t.waitingFor(r, digest)
-		by.Name = u.UserPrincipalName
-		if isAdministrator(u.ID) {
+		_, _, a, err := t.waitingFor(r, digest)
+		by.Name = a.Name
+		if a.Administrator {
 			action = ActionAdministratorLoggedIn
 		}
 		return err
@@ -261,11 +261,11 @@ func (t *Tenant) VerifyFactor(
 	}
 	by.Kind = audit.User
 	err = t.change(ctx, by, action, func(tx Tx, _ *Touched) (string, error) {
-		_, w, u, err := t.waitingFor(tx, digest)
+		_, w, a, err := t.waitingFor(tx, digest)
 		if err != nil {
 			return by.Name, err
 		}
-		p, err := tx.Password(u.ID)
+		p, err := tx.Password(a.ID)
 		if err != nil {
 			return by.Name, refusal.IfNoRow(err, SignInFailed, "")
 		}
@@ -275,18 +275,18 @@ func (t *Tenant) VerifyFactor(
 				Detail: "too many wrong codes; until " + p.CodeLockout.Until.Format(time.RFC3339),
 			}
 		}
-		f, err := factors(tx, u.ID)
+		f, err := factors(tx, a.ID)
 		if err != nil {
 			return by.Name, err
 		}
-		if !t.useFactor(u, &f, w, code, response) {
+		if !t.useFactor(a, &f, w, code, response) {
 			p.CodeLockout = p.CodeLockout.Failed(t.now())
 			return by.Name, keeping(&refusal.Error{Code: FactorWrong}, tx.PutPassword(p))
 		}
 		p.CodeLockout = authn.Lockout{}
-		s := Session{UserID: u.ID, Methods: []string{MethodPassword, MethodMultiple}}
-		if isAdministrator(u.ID) {
-			s.Administrator = u.UserPrincipalName
+		s := Session{Account: a.ID, Methods: []string{MethodPassword, MethodMultiple}}
+		if a.Administrator {
+			s.Administrator = a.Name
 			s.Address = by.Address
 			s.UserAgent = from.UserAgent
 		}
@@ -304,43 +304,43 @@ func (t *Tenant) VerifyFactor(
 
 // waitingFor finds a sign-in that waits for its second factor, and the person, or fails with
 // SessionInvalid.
-func (t *Tenant) waitingFor(r Reader, digest string) (g Grant, w waiting, u User, err error) {
+func (t *Tenant) waitingFor(r Reader, digest string) (g Grant, w waiting, a Account, err error) {
 	g, err = r.Grant(digest)
 	if err == nil && (g.Kind != grantSignIn || !t.now().Before(g.ExpiresAt)) {
 		err = refusal.ErrNoRow
 	}
 	if err != nil {
-		return g, w, u, refusal.IfNoRow(err, SessionInvalid, "")
+		return g, w, a, refusal.IfNoRow(err, SessionInvalid, "")
 	}
 	data, err := t.Sealer.Open(signInPurpose(g.Account.ID), g.Nonce)
 	if err == nil {
 		err = json.Unmarshal(data, &w)
 	}
 	if err != nil {
-		return g, w, u, err
+		return g, w, a, err
 	}
-	u, err = subject(r, w.UserID)
+	h, err := holderOf(r, w.Account)
 	// with a password that is not theirs any more
-	if err == nil && (!u.Enabled || g.SignedInAt.Before(u.SessionsValidFrom)) {
+	if err == nil && (!h.enabled || g.SignedInAt.Before(h.validFrom)) {
 		err = refusal.ErrNoRow
 	}
-	return g, w, u, refusal.IfNoRow(err, SessionInvalid, "")
+	return g, w, h.Account, refusal.IfNoRow(err, SessionInvalid, "")
 }
 
 // useFactor says whether a factor is right, and notes in it that it was used.
-func (t *Tenant) useFactor(u User, f *Factors, w waiting, code, response string) bool {
+func (t *Tenant) useFactor(a Account, f *Factors, w waiting, code, response string) bool {
 	if response != "" {
 		party := authn.NewRelyingParty(t.URL, t.Organization.DisplayName)
 		if party == nil || w.Key == nil {
 			return false
 		}
-		which, credential, err := party.FinishLogin(holder(u, *f), w.Key, []byte(response))
+		which, credential, err := party.FinishLogin(keyHolder(a, *f), w.Key, []byte(response))
 		if err == nil {
 			f.Keys[which].Credential = credential
 		}
 		return err == nil
 	}
-	secret, err := t.Sealer.Open(totpPurpose(u.ID), f.SealedSecret)
+	secret, err := t.Sealer.Open(totpPurpose(a.ID), f.SealedSecret)
 	if err != nil {
 		return false
 	}

@@ -69,7 +69,7 @@ type grantWriter interface {
 	// more than most: those that are not over first, and of them the newest of each holder in turn,
 	// so that the holder with the most loses first.
 	KeepWaitingGrants(most, left int, now time.Time) error
-	DeleteGrantsOf(accountID string) error
+	DeleteGrantsOf(AccountID) error
 }
 
 // Lifetimes. Sources: device authorization response; "Refresh tokens" (90 days, renewed by each
@@ -115,7 +115,7 @@ func (g Grant) Holder() string {
 	if g.Waits() {
 		return "address/" + audit.Neighborhood(g.Address)
 	}
-	return string(g.Kind) + "/" + g.Account.ID
+	return string(g.Kind) + "/" + string(g.Account.ID)
 }
 
 // keepShare makes room for a grant.

@@ -32,14 +32,14 @@ func (t *Tenant) Import(ctx context.Context, by audit.Actor, c Company) error {
 					return u.UserPrincipalName, err
 				}
 				if err := tx.PutUser(u); err != nil {
-					return u.ID, err
+					return string(u.ID), err
 				}
 				if c.PasswordHash != "" && u.Enabled {
-					if err := tx.PutPassword(Password{Principal: u.ID, Hash: c.PasswordHash}); err != nil {
-						return u.ID, err
+					if err := tx.PutPassword(Password{Account: AccountID(u.ID), Hash: c.PasswordHash}); err != nil {
+						return string(u.ID), err
 					}
 				}
-				touched.add(KindUser, u.ID)
+				touched.add(KindUser, PrincipalID(u.ID))
 			}
 			return "", nil
 		})
@@ -57,7 +57,7 @@ func (t *Tenant) Import(ctx context.Context, by audit.Actor, c Company) error {
 				if err := tx.PutGroup(g); err != nil {
 					return string(g.ID), err
 				}
-				touched.add(KindGroup, string(g.ID))
+				touched.add(KindGroup, PrincipalID(g.ID))
 			}
 			return "", nil
 		})
@@ -94,21 +94,21 @@ func (t *Tenant) GivePasswords(ctx context.Context, by audit.Actor, password str
 		if users, err = t.Users(ctx, Query{After: after, Limit: importBatch}); err != nil || len(users) == 0 {
 			return given, err
 		}
-		after = users[len(users)-1].ID
+		after = string(users[len(users)-1].ID)
 		batch := 0
 		err := t.change(ctx, by, ActionResetPassword, func(tx Tx, _ *Touched) (string, error) {
 			batch = 0
 			for _, u := range users {
-				_, err := tx.Password(u.ID)
+				_, err := tx.Password(AccountID(u.ID))
 				if err == nil || !u.Enabled {
 					continue
 				}
 				if !errors.Is(err, refusal.ErrNoRow) {
-					return u.ID, err
+					return string(u.ID), err
 				}
 				batch++
-				if err := tx.PutPassword(Password{Principal: u.ID, Hash: hash}); err != nil {
-					return u.ID, err
+				if err := tx.PutPassword(Password{Account: AccountID(u.ID), Hash: hash}); err != nil {
+					return string(u.ID), err
 				}
 			}
 			return "", nil

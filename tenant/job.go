@@ -86,11 +86,11 @@ type Quarantine struct {
 type Link struct {
 	JobID    JobID
 	Kind     ObjectKind
-	SourceID string
-	TargetID string
+	SourceID PrincipalID
+	TargetID string // the target's own
 	Adopted  bool
 	Sent     map[string]string
-	Manager  string // of a user: the id of the manager, when last seen
+	Manager  UserID // of a user, when last seen
 	Members  []string
 	Failure  string
 	Tries    int
@@ -99,9 +99,9 @@ type Link struct {
 
 // linkReader reads which object of the target belongs to which of ours.
 type linkReader interface {
-	Link(jobID JobID, kind ObjectKind, sourceID string) (Link, error)
+	Link(jobID JobID, kind ObjectKind, sourceID PrincipalID) (Link, error)
 	LinkTo(jobID JobID, kind ObjectKind, targetID string) (Link, error)
-	LinksOfReports(jobID JobID, managerID string) ([]Link, error)
+	LinksOfReports(jobID JobID, managerID UserID) ([]Link, error)
 	Links(jobID JobID) ([]Link, error)
 	FailedLinks(jobID JobID) ([]Link, error)
 	CountLinks(jobID JobID, kind ObjectKind) (int, error) // only those that are at the target
@@ -110,7 +110,7 @@ type linkReader interface {
 // linkWriter writes which object of the target belongs to which of ours.
 type linkWriter interface {
 	PutLink(Link) error
-	DeleteLink(jobID JobID, kind ObjectKind, sourceID string) error
+	DeleteLink(jobID JobID, kind ObjectKind, sourceID PrincipalID) error
 }
 
 // LogEntry is a line of the provisioning log.
@@ -120,7 +120,8 @@ type LogEntry struct {
 	CycleID              string
 	Time                 time.Time
 	Kind                 ObjectKind
-	SourceID, TargetID   string
+	SourceID             PrincipalID
+	TargetID             string
 	Name, Action, Status string
 	Code, Reason         string
 	Changes              []AttributeChange `json:",omitempty"`

@@ -95,7 +95,7 @@ func completeMappings(s mapping.Schema, version int) (mapping.Schema, error) {
 func (u User) Attribute(name string) mapping.Value {
 	switch name {
 	case "objectId":
-		return mapping.One(u.ID)
+		return mapping.One(string(u.ID))
 	case "accountEnabled":
 		return mapping.One(map[bool]string{true: "True", false: "False"}[u.Enabled])
 	case "telephoneNumber":

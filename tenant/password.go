@@ -18,10 +18,9 @@ const (
 	maxPassword = 256 //bound:text a password of the tenant, in characters
 )
 
-// Password is the password of a user (by user id) or an administrator (by principal name), with the
-// memory of wrong attempts.
+// Password is the password of an account, with the memory of wrong attempts.
 type Password struct {
-	Principal   string
+	Account     AccountID `json:"Principal"`
 	Hash        string
 	OneTime     bool `json:",omitempty"` // somebody else made it: it must be replaced at the next sign-in
 	Lockout     authn.Lockout
@@ -31,7 +30,7 @@ type Password struct {
 
 // passwordReader reads passwords.
 type passwordReader interface {
-	Password(principal string) (Password, error)
+	Password(AccountID) (Password, error)
 }
 
 // passwordWriter writes passwords.
@@ -77,14 +76,14 @@ func (t *Tenant) newPasswordFor(
 	return t.newPassword(ctx, by, password)
 }
 
-// putPassword replaces a principal's password. Mistakes with the old one are forgotten, but not
+// putPassword replaces an account's password. Mistakes with the old one are forgotten, but not
 // wrong codes, and the browsers that are known stay so: they open nothing by themselves.
-func putPassword(tx Tx, principal, hash string, oneTime bool) error {
-	old, err := tx.Password(principal)
+func putPassword(tx Tx, account AccountID, hash string, oneTime bool) error {
+	old, err := tx.Password(account)
 	if err != nil && !errors.Is(err, refusal.ErrNoRow) {
 		return err
 	}
 	return tx.PutPassword(
-		Password{Principal: principal, Hash: hash, OneTime: oneTime, CodeLockout: old.CodeLockout, Known: old.Known},
+		Password{Account: account, Hash: hash, OneTime: oneTime, CodeLockout: old.CodeLockout, Known: old.Known},
 	)
 }

@@ -38,7 +38,7 @@ func (t *Tenant) GroupsByName(ctx context.Context, name string) (groups []Group,
 // MembersAfter lists so many direct members of a group, in the order of their ids, from the one
 // after an id on.
 func (t *Tenant) MembersAfter(
-	ctx context.Context, groupID GroupID, after string, limit int,
+	ctx context.Context, groupID GroupID, after PrincipalID, limit int,
 ) (members []Member, err error) {
 	err = t.Store.View(ctx, func(r Reader) (err error) {
 		members, err = r.MembersAfter(groupID, after, limit)
@@ -63,9 +63,9 @@ func (t *Tenant) TransitiveMembers(ctx context.Context, groupID GroupID) (all []
 // membersOf lists who is in a group; with transitive also who is in a group in it. Groups may
 // contain each other: each object is named once.
 func membersOf(r memberReader, groupID GroupID, transitive bool) (all []Mark, err error) {
-	seen, queue := map[Mark]bool{{KindGroup, string(groupID)}: true}, []string{string(groupID)}
+	seen, queue := map[Mark]bool{{KindGroup, PrincipalID(groupID)}: true}, []GroupID{groupID}
 	for len(queue) > 0 {
-		members, err := r.Members(GroupID(queue[0]))
+		members, err := r.Members(queue[0])
 		if err != nil {
 			return nil, err
 		}
@@ -78,7 +78,7 @@ func membersOf(r memberReader, groupID GroupID, transitive bool) (all []Mark, er
 			seen[mark] = true
 			all = append(all, mark)
 			if m.Kind == KindGroup && transitive {
-				queue = append(queue, m.MemberID)
+				queue = append(queue, GroupID(m.MemberID))
 			}
 		}
 	}
@@ -87,7 +87,7 @@ func membersOf(r memberReader, groupID GroupID, transitive bool) (all []Mark, er
 
 // GroupsOf lists the ids of the groups that an object is a member of; with transitive also those
 // that these are in.
-func (t *Tenant) GroupsOf(ctx context.Context, id string, transitive bool) (ids []string, err error) {
+func (t *Tenant) GroupsOf(ctx context.Context, id PrincipalID, transitive bool) (ids []GroupID, err error) {
 	err = t.Store.View(ctx, func(r Reader) (err error) {
 		ids, err = groupsOf(r, id, transitive)
 		return err
@@ -95,8 +95,8 @@ func (t *Tenant) GroupsOf(ctx context.Context, id string, transitive bool) (ids 
 	return ids, err
 }
 
-func groupsOf(r memberReader, id string, transitive bool) (ids []string, err error) {
-	seen, queue := map[string]bool{id: true}, []string{id}
+func groupsOf(r memberReader, id PrincipalID, transitive bool) (ids []GroupID, err error) {
+	seen, queue := map[PrincipalID]bool{id: true}, []PrincipalID{id}
 	for len(queue) > 0 {
 		in, err := r.MemberOf(queue[0])
 		if err != nil {
@@ -104,13 +104,14 @@ func groupsOf(r memberReader, id string, transitive bool) (ids []string, err err
 		}
 		queue = queue[1:]
 		for _, m := range in {
-			if seen[string(m.GroupID)] {
+			around := PrincipalID(m.GroupID)
+			if seen[around] {
 				continue
 			}
-			seen[string(m.GroupID)] = true
-			ids = append(ids, string(m.GroupID))
+			seen[around] = true
+			ids = append(ids, m.GroupID)
 			if transitive {
-				queue = append(queue, string(m.GroupID))
+				queue = append(queue, around)
 			}
 		}
 	}
@@ -122,13 +123,13 @@ const maxOwners = 100 //bound:rows owners of a group
 
 // AddOwner makes a user an owner of a group. It fails with GroupNotFound, UserNotFound or
 // MemberExists.
-func (t *Tenant) AddOwner(ctx context.Context, by audit.Actor, groupID GroupID, userID string) error {
-	return t.changeOwners(ctx, by, ActionAddOwnerToGroup, groupID, func(tx Tx, owners []string) ([]string, error) {
+func (t *Tenant) AddOwner(ctx context.Context, by audit.Actor, groupID GroupID, userID UserID) error {
+	return t.changeOwners(ctx, by, ActionAddOwnerToGroup, groupID, func(tx Tx, owners []UserID) ([]UserID, error) {
 		if _, err := tx.User(userID); err != nil {
-			return nil, refusal.IfNoRow(err, UserNotFound, userID)
+			return nil, refusal.IfNoRow(err, UserNotFound, string(userID))
 		}
 		if slices.Contains(owners, userID) {
-			return nil, &refusal.Error{Code: MemberExists, Subject: userID}
+			return nil, &refusal.Error{Code: MemberExists, Subject: string(userID)}
 		}
 		if len(owners) >= maxOwners {
 			return nil, &refusal.Error{Code: InvalidValue, Subject: "owners", Detail: "a group can have at most 100"}
@@ -139,12 +140,12 @@ func (t *Tenant) AddOwner(ctx context.Context, by audit.Actor, groupID GroupID, 
 
 // RemoveOwner takes an owner away, but never the last one. It fails with GroupNotFound,
 // MemberNotFound or InvalidValue.
-func (t *Tenant) RemoveOwner(ctx context.Context, by audit.Actor, groupID GroupID, userID string) error {
-	return t.changeOwners(ctx, by, ActionRemoveOwnerFromGroup, groupID, func(_ Tx, owners []string) ([]string, error) {
+func (t *Tenant) RemoveOwner(ctx context.Context, by audit.Actor, groupID GroupID, userID UserID) error {
+	return t.changeOwners(ctx, by, ActionRemoveOwnerFromGroup, groupID, func(_ Tx, owners []UserID) ([]UserID, error) {
 		i := slices.Index(owners, userID)
 		switch {
 		case i < 0:
-			return nil, &refusal.Error{Code: MemberNotFound, Subject: userID}
+			return nil, &refusal.Error{Code: MemberNotFound, Subject: string(userID)}
 		case len(owners) == 1:
 			return nil, &refusal.Error{
 				Code:    InvalidValue,
@@ -157,7 +158,7 @@ func (t *Tenant) RemoveOwner(ctx context.Context, by audit.Actor, groupID GroupI
 }
 
 func (t *Tenant) changeOwners(
-	ctx context.Context, by audit.Actor, action Action, groupID GroupID, edit func(Tx, []string) ([]string, error),
+	ctx context.Context, by audit.Actor, action Action, groupID GroupID, edit func(Tx, []UserID) ([]UserID, error),
 ) error {
 	return t.change(ctx, by, action, func(tx Tx, _ *Touched) (string, error) {
 		g, err := tx.Group(groupID)

@@ -36,12 +36,12 @@ func (t *Tenant) Replicate(ctx context.Context, by audit.Actor, page Replica, no
 	return t.change(ctx, by, ActionReplicateDirectory, func(tx Tx, touched *Touched) (string, error) {
 		for _, m := range page.Gone {
 			if err := removeReplicated(tx, touched, m); err != nil {
-				return m.ID, err
+				return string(m.ID), err
 			}
 		}
 		for _, u := range page.Users {
 			if err := replicateUser(tx, touched, u); err != nil {
-				return u.ID, err
+				return string(u.ID), err
 			}
 		}
 		for _, g := range page.Groups {
@@ -54,14 +54,14 @@ func (t *Tenant) Replicate(ctx context.Context, by audit.Actor, page Replica, no
 				continue
 			}
 			g.Owners = old.Owners
-			touched.add(KindGroup, string(g.ID))
+			touched.add(KindGroup, PrincipalID(g.ID))
 			if err := tx.PutGroup(g); err != nil {
 				return string(g.ID), err
 			}
 		}
 		for _, c := range page.Members {
 			if err := replicateMember(tx, touched, c); err != nil {
-				return c.ID, err
+				return string(c.ID), err
 			}
 		}
 		if note.Name == "" {
@@ -83,15 +83,15 @@ func replicateUser(tx Tx, touched *Touched, u User) error {
 	holder, err := tx.UserByPrincipalName(u.UserPrincipalName)
 	switch {
 	case err == nil && holder.ID != u.ID: // it has another name by now, which comes later in the same delta
-		holder.UserPrincipalName = holder.ID + "@renamed.invalid"
-		touched.add(KindUser, holder.ID)
+		holder.UserPrincipalName = string(holder.ID) + "@renamed.invalid"
+		touched.add(KindUser, PrincipalID(holder.ID))
 		if err := tx.PutUser(holder); err != nil {
 			return err
 		}
 	case err != nil && !errors.Is(err, refusal.ErrNoRow):
 		return err
 	}
-	touched.add(KindUser, u.ID)
+	touched.add(KindUser, PrincipalID(u.ID))
 	return tx.PutUser(u)
 }
 
@@ -105,11 +105,11 @@ func removeReplicated(tx Tx, touched *Touched, m Mark) error {
 			touchMembers(tx, touched, GroupID(m.ID)), removeObject(tx, touched, m.ID), tx.DeleteGroup(GroupID(m.ID)),
 		)
 	}
-	if _, err := tx.User(m.ID); err != nil {
+	if _, err := tx.User(UserID(m.ID)); err != nil {
 		return nilIfNoRow(err)
 	}
 	touched.add(KindUser, m.ID)
-	return errors.Join(removeObject(tx, touched, m.ID), tx.DeleteGrantsOf(m.ID), tx.DeleteUser(m.ID))
+	return errors.Join(removeObject(tx, touched, m.ID), tx.DeleteGrantsOf(AccountID(m.ID)), tx.DeleteUser(UserID(m.ID)))
 }
 
 // nilIfNoRow forgives that something is not there.
@@ -140,14 +140,14 @@ func replicateMember(tx Tx, touched *Touched, c Change) error {
 // SetAssigned makes the assignments of an application those of the named users and groups, and no
 // others. Users and groups that are not in the directory are left out.
 func (t *Tenant) SetAssigned(
-	ctx context.Context, by audit.Actor, servicePrincipalID ServicePrincipalID, principals []string,
+	ctx context.Context, by audit.Actor, servicePrincipalID ServicePrincipalID, principals []PrincipalID,
 ) error {
 	return t.change(ctx, by, ActionReplicateAssignments, func(tx Tx, touched *Touched) (string, error) {
 		list, err := tx.Assignments(AssignmentQuery{ServicePrincipalID: servicePrincipalID})
 		if err != nil {
 			return string(servicePrincipalID), err
 		}
-		wanted, assigned := map[string]bool{}, map[string]bool{}
+		wanted, assigned := map[PrincipalID]bool{}, map[PrincipalID]bool{}
 		for _, id := range principals {
 			wanted[id] = true
 		}

@@ -11,7 +11,7 @@ import (
 
 // ScopedUser is a user with what provisioning must know about it.
 type ScopedUser struct {
-	ID      string
+	ID      UserID
 	Gone    bool
 	InScope bool
 	User    User
@@ -20,11 +20,11 @@ type ScopedUser struct {
 
 // ScopedGroup is a group with its direct users that are in scope.
 type ScopedGroup struct {
-	ID      string
+	ID      GroupID
 	Gone    bool
 	InScope bool
 	Group   Group
-	Members []string
+	Members []UserID
 }
 
 // Scope is what a job must look at.
@@ -84,7 +84,7 @@ func (s scoper) everything(scope *Scope, before []Mark) error {
 		}
 		if su.InScope {
 			scope.Users = append(scope.Users, su)
-			seen[Mark{KindUser, u.ID}] = true
+			seen[Mark{KindUser, PrincipalID(u.ID)}] = true
 		}
 	}
 	groups, err := s.Groups(Query{})
@@ -92,13 +92,13 @@ func (s scoper) everything(scope *Scope, before []Mark) error {
 		return err
 	}
 	for _, g := range groups {
-		sg, err := s.group(string(g.ID))
+		sg, err := s.group(g.ID)
 		if err != nil {
 			return err
 		}
 		if sg.InScope {
 			scope.Groups = append(scope.Groups, sg)
-			seen[Mark{KindGroup, string(g.ID)}] = true
+			seen[Mark{KindGroup, PrincipalID(g.ID)}] = true
 		}
 	}
 	var rest []Mark
@@ -115,16 +115,16 @@ func (s scoper) everything(scope *Scope, before []Mark) error {
 func (s scoper) marked(scope *Scope, marks []Mark) error {
 	seen := map[Mark]bool{}
 	var rest []Mark
-	groups := []string{}
-	addGroup := func(id string) {
-		if m := (Mark{KindGroup, id}); !seen[m] {
+	groups := []GroupID{}
+	addGroup := func(id GroupID) {
+		if m := (Mark{KindGroup, PrincipalID(id)}); !seen[m] {
 			seen[m] = true
 			groups = append(groups, id)
 		}
 	}
 	for _, m := range marks {
 		if m.Kind == KindGroup {
-			addGroup(m.ID)
+			addGroup(GroupID(m.ID))
 			continue
 		}
 		if seen[m] {
@@ -142,8 +142,8 @@ func (s scoper) marked(scope *Scope, marks []Mark) error {
 	}
 	if s.nested {
 		for _, id := range slices.Clone(groups) { // what is in them is in those around them, or was until now
-			around, e1 := groupsOf(s, id, true)
-			inside, e2 := membersOf(s, GroupID(id), true)
+			around, e1 := groupsOf(s, PrincipalID(id), true)
+			inside, e2 := membersOf(s, id, true)
 			if err := errors.Join(e1, e2); err != nil {
 				return err
 			}
@@ -159,7 +159,7 @@ func (s scoper) marked(scope *Scope, marks []Mark) error {
 		}
 	}
 	for _, id := range groups {
-		rest = append(rest, Mark{KindGroup, id})
+		rest = append(rest, Mark{KindGroup, PrincipalID(id)})
 	}
 	return s.each(scope, rest)
 }
@@ -168,14 +168,14 @@ func (s scoper) marked(scope *Scope, marks []Mark) error {
 func (s scoper) each(scope *Scope, marks []Mark) error {
 	for _, m := range marks {
 		if m.Kind == KindGroup {
-			g, err := s.group(m.ID)
+			g, err := s.group(GroupID(m.ID))
 			if err != nil {
 				return err
 			}
 			scope.Groups = append(scope.Groups, g)
 			continue
 		}
-		u, err := s.user(m.ID)
+		u, err := s.user(UserID(m.ID))
 		if err != nil {
 			return err
 		}
@@ -184,7 +184,7 @@ func (s scoper) each(scope *Scope, marks []Mark) error {
 	return nil
 }
 
-func (s scoper) user(id string) (ScopedUser, error) {
+func (s scoper) user(id UserID) (ScopedUser, error) {
 	u, err := s.User(id)
 	if errors.Is(err, refusal.ErrNoRow) {
 		return ScopedUser{ID: id, Gone: true}, nil
@@ -192,10 +192,10 @@ func (s scoper) user(id string) (ScopedUser, error) {
 	if err != nil {
 		return ScopedUser{}, err
 	}
-	out := ScopedUser{ID: id, User: u, InScope: s.all, Roles: slices.Clone(s.assigned[id])}
-	groups, err := groupsOf(s, id, s.nested)
+	out := ScopedUser{ID: id, User: u, InScope: s.all, Roles: slices.Clone(s.assigned[PrincipalID(id)])}
+	groups, err := groupsOf(s, PrincipalID(id), s.nested)
 	for _, g := range groups {
-		for _, role := range s.assigned[g] {
+		for _, role := range s.assigned[PrincipalID(g)] {
 			if !slices.Contains(out.Roles, role) {
 				out.Roles = append(out.Roles, role)
 			}
@@ -205,22 +205,22 @@ func (s scoper) user(id string) (ScopedUser, error) {
 	return out, err
 }
 
-func (s scoper) group(id string) (ScopedGroup, error) {
-	g, err := s.Group(GroupID(id))
+func (s scoper) group(id GroupID) (ScopedGroup, error) {
+	g, err := s.Group(id)
 	if errors.Is(err, refusal.ErrNoRow) {
 		return ScopedGroup{ID: id, Gone: true}, nil
 	}
 	if err != nil {
 		return ScopedGroup{}, err
 	}
-	out := ScopedGroup{ID: id, InScope: g.SecurityEnabled && (s.all || s.assigned.has(id)), Group: g}
+	out := ScopedGroup{ID: id, InScope: g.SecurityEnabled && (s.all || s.assigned.has(PrincipalID(id))), Group: g}
 	if !out.InScope {
 		return out, nil
 	}
-	members, err := membersOf(s, GroupID(id), s.nested)
+	members, err := membersOf(s, id, s.nested)
 	for _, m := range members { // in scope by this very group, or because all are
 		if m.Kind == KindUser {
-			out.Members = append(out.Members, m.ID)
+			out.Members = append(out.Members, UserID(m.ID))
 		}
 	}
 	return out, err

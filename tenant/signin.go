@@ -12,11 +12,11 @@ import (
 // Session is a browser that has signed in. Only the digest of its secret is kept.
 type Session struct {
 	Digest        string
-	UserID        string // of a person; of an administrator, the principal
-	Administrator string // of the admin center
-	Address       string `json:",omitempty"` // where it was opened from
-	UserAgent     string `json:",omitempty"` // as the browser named itself
-	SetsPassword  bool   `json:",omitempty"` // it is good for nothing but replacing a one-time password
+	Account       AccountID `json:"UserID"`
+	Administrator string    // the name of one of the admin center; empty: a person
+	Address       string    `json:",omitempty"` // where it was opened from
+	UserAgent     string    `json:",omitempty"` // as the browser named itself
+	SetsPassword  bool      `json:",omitempty"` // it is good for nothing but replacing a one-time password
 	Methods       []string
 	CreatedAt     time.Time
 	ExpiresAt     time.Time
@@ -25,14 +25,14 @@ type Session struct {
 // sessionReader reads sessions.
 type sessionReader interface {
 	Session(digest string) (Session, error)
-	SessionsOf(userID string) ([]Session, error)
+	SessionsOf(AccountID) ([]Session, error)
 }
 
 // sessionWriter writes sessions.
 type sessionWriter interface {
 	PutSession(Session) error
 	DeleteSession(digest string) error
-	DeleteSessionsOf(userID string) error
+	DeleteSessionsOf(AccountID) error
 	DeleteSessions(expired time.Time) error
 }
 
@@ -66,12 +66,13 @@ func (t *Tenant) SignInUser(
 		name:     name,
 		password: password,
 		known:    known,
-		find: func(r Reader) (Session, string, error) {
+		find: func(r Reader) (Session, AccountID, error) {
 			u, err := r.UserByPrincipalName(name)
 			if err == nil && !u.Enabled {
 				err = refusal.ErrNoRow
 			}
-			return Session{UserID: u.ID, Methods: []string{MethodPassword}}, u.ID, err
+			id := AccountID(u.ID)
+			return Session{Account: id, Methods: []string{MethodPassword}}, id, err
 		},
 	}, persistent)
 }
@@ -97,16 +98,16 @@ func (t *Tenant) SignInAdministrator(
 			password: password,
 			known:    from.Known,
 			standing: authn.Administrator,
-			find: func(r Reader) (Session, string, error) {
+			find: func(r Reader) (Session, AccountID, error) {
 				a, err := r.Administrator(name)
-				principal := administratorPrincipal(name)
+				id := administratorID(name)
 				return Session{
-					UserID:        principal,
+					Account:       id,
 					Administrator: a.Name,
 					Address:       by.Address,
 					UserAgent:     from.UserAgent,
 					Methods:       []string{MethodPassword},
-				}, principal, err
+				}, id, err
 			},
 		},
 		false,
@@ -118,7 +119,7 @@ func (t *Tenant) SignInAdministrator(
 func (t *Tenant) signIn(ctx context.Context, a attempt, persistent bool) (e Entry, err error) {
 	began := t.now()
 	err = t.verifyPassword(ctx, a, func(stored Password) (err error) {
-		if e.Challenge, err = t.secondFactorChallenge(ctx, stored.Principal, began, persistent); err != nil {
+		if e.Challenge, err = t.secondFactorChallenge(ctx, stored.Account, began, persistent); err != nil {
 			return err
 		}
 		if e.Challenge.Ticket != "" { // wrong codes are counted apart
@@ -138,8 +139,8 @@ func (t *Tenant) enter(ctx context.Context, a attempt, stored Password, persiste
 	a.by.Kind = audit.User
 	secret, fresh := authn.NewSecret(32), authn.NewSecret(32)
 	err = t.change(ctx, a.by, a.action, func(tx Tx, _ *Touched) (string, error) {
-		s, principal, err := a.find(tx)
-		if err == nil && principal != stored.Principal { // renamed meanwhile
+		s, id, err := a.find(tx)
+		if err == nil && id != stored.Account { // renamed meanwhile
 			err = refusal.ErrNoRow
 		}
 		if err != nil {
@@ -160,21 +161,21 @@ func (t *Tenant) enter(ctx context.Context, a attempt, stored Password, persiste
 
 // secondFactorChallenge asks for a second factor where there is one.
 func (t *Tenant) secondFactorChallenge(
-	ctx context.Context, principal string, began time.Time, persistent bool,
+	ctx context.Context, id AccountID, began time.Time, persistent bool,
 ) (c Challenge, err error) {
-	f, err := t.Factors(ctx, principal)
+	f, err := t.Factors(ctx, id)
 	if err != nil || !f.Any() {
 		return c, err
 	}
-	var u User
+	var h holder
 	err = t.Store.View(ctx, func(r Reader) (err error) {
-		u, err = subject(r, principal)
+		h, err = holderOf(r, id)
 		return refusal.IfNoRow(err, SignInFailed, "")
 	})
 	if err != nil {
 		return c, err
 	}
-	return t.challenge(ctx, u, f, began, persistent)
+	return t.challenge(ctx, h.Account, f, began, persistent)
 }
 
 // newSession completes a session that begins now.
@@ -195,7 +196,7 @@ func (t *Tenant) SessionUser(ctx context.Context, secret string) (u User, s Sess
 		if s, err = t.session(r, secret); err != nil {
 			return err
 		}
-		u, err = r.User(s.UserID)
+		u, err = r.User(UserID(s.Account)) // of an administrator there is none
 		if err == nil && !u.Enabled {
 			return &refusal.Error{Code: SessionInvalid, Detail: "the user is disabled"}
 		}

@@ -69,7 +69,7 @@ type Query struct {
 // AssignmentQuery selects app role assignments. Fields that are set narrow the result together.
 type AssignmentQuery struct {
 	ServicePrincipalID ServicePrincipalID
-	PrincipalID        string
+	PrincipalID        PrincipalID
 }
 
 // LogQuery selects entries of the provisioning log, newest first.

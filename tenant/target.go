@@ -77,7 +77,7 @@ func tokenPurpose(jobID JobID, address string) string {
 }
 
 // legacyPurpose is what versions before this one sealed tokens for.
-func legacyPurpose(jobID JobID) string { return string("secret-token/" + jobID) }
+func legacyPurpose(jobID JobID) string { return "secret-token/" + string(jobID) }
 
 // setCredentials saves an address, a token or both. A token goes with the address that it is saved
 // for: a new address needs it again, and no address means no token.

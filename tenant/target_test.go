@@ -116,7 +116,7 @@ func TestASavedTokenIsBoundToItsAddress(t *testing.T) {
 func TestTokensOfTheVersionBeforeGoOn(t *testing.T) {
 	ctx := context.Background()
 	tn, j := provisioned(t)
-	j.Credentials.SealedToken = tn.Sealer.Seal(string("secret-token/"+j.ID), []byte("an old token"))
+	j.Credentials.SealedToken = tn.Sealer.Seal("secret-token/"+string(j.ID), []byte("an old token"))
 	if err := tn.Store.Update(ctx, func(tx tenant.Tx) error { return tx.PutJob(j) }); err != nil {
 		t.Fatal(err)
 	}

@@ -201,7 +201,7 @@ type Touched struct{ changes []Change }
 // Mark names an object that may have to be provisioned.
 type Mark struct {
 	Kind ObjectKind
-	ID   string
+	ID   PrincipalID
 }
 
 // ObjectKind tells users from groups.
@@ -235,12 +235,12 @@ type changeWriter interface {
 	DeleteMarks(before int64, older time.Time) error // the newest stays: numbers go on from it
 }
 
-func (m *Touched) add(kind ObjectKind, id string) {
+func (m *Touched) add(kind ObjectKind, id PrincipalID) {
 	m.changes = append(m.changes, Change{Mark: Mark{kind, id}})
 }
 
 func (m *Touched) member(groupID GroupID, member Mark, removed bool) {
-	m.changes = append(m.changes, Change{Mark: Mark{KindGroup, string(groupID)}, Member: member, Removed: removed})
+	m.changes = append(m.changes, Change{Mark: Mark{KindGroup, PrincipalID(groupID)}, Member: member, Removed: removed})
 }
 
 // change is the only way to change anything: it checks that the actor may, runs one rule, and

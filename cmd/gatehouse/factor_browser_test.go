@@ -66,7 +66,7 @@ func TestSecondFactorsOfTheTenant(t *testing.T) {
 	b.leave(`form:has(input[name=key]) button`)
 	b.leave(`form:has(button[value=delete]) button`)
 	b.sees("Only your password")
-	if f, err := s.tenant.Factors(ctx, u.ID); err != nil || f.Any() {
+	if f, err := s.tenant.Factors(ctx, u.Account().ID); err != nil || f.Any() {
 		t.Errorf("factors are left: %+v, %v", f, err)
 	}
 

@@ -42,7 +42,7 @@ func TestATenantIsFilledFromGraph(t *testing.T) {
 		}
 	}
 	tn := openImported(t, folder)
-	u, err := tn.User(context.Background(), "mei.tanaka@northwind.example")
+	u, err := tn.UserByIDOrName(context.Background(), "mei.tanaka@northwind.example")
 	if err != nil || u.JobTitle != "Platform Engineer" || u.ManagerID == "" {
 		t.Errorf("%+v, %v", u, err)
 	}

@@ -186,11 +186,12 @@ func assign(p page) error {
 	if err != nil {
 		return err
 	}
-	id, err := p.principal(p.PostFormValue("name"))
+	to, err := p.principal(p.PostFormValue("name"))
 	if err != nil {
 		return err
 	}
-	if _, err := p.h.Tenant.Assign(p.Context(), p.by, a.ServicePrincipalID, id, tenant.GalleryRoles[0].ID); err != nil {
+	role := tenant.GalleryRoles[0].ID
+	if _, err := p.h.Tenant.Assign(p.Context(), p.by, a.ServicePrincipalID, to.ID, role); err != nil {
 		return err
 	}
 	return p.Done("/admin/apps/"+a.ID+"/assignments", "The assignment is created.")

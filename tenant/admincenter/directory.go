@@ -68,7 +68,7 @@ func users(p page) error {
 	}
 	if len(l.Items) > pageSize {
 		l.Items = l.Items[:pageSize]
-		l.Next = l.Items[pageSize-1].ID
+		l.Next = string(l.Items[pageSize-1].ID)
 	}
 	return p.Render("users", "Users", "/admin/users", l)
 }
@@ -82,7 +82,7 @@ func createUser(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.Done("/admin/users/"+u.ID, "The user is created.")
+	return p.Done("/admin/users/"+string(u.ID), "The user is created.")
 }
 
 // formUser takes the form's fields over.
@@ -104,7 +104,7 @@ func formUser(p page, u tenant.User) tenant.User {
 }
 
 func user(p page) error {
-	u, err := p.h.Tenant.User(p.Context(), p.PathValue("id"))
+	u, err := p.h.Tenant.UserByIDOrName(p.Context(), p.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func user(p page) error {
 	}{User: u}
 	err = p.h.Tenant.Store.View(p.Context(), func(r tenant.Reader) error {
 		d.Groups = nil
-		in, err := r.MemberOf(u.ID)
+		in, err := r.MemberOf(tenant.PrincipalID(u.ID))
 		for _, m := range in {
 			g, err := r.Group(m.GroupID)
 			if err != nil {
@@ -130,11 +130,14 @@ func user(p page) error {
 	return p.Render("user", u.DisplayName, "/admin/users", d)
 }
 
+// userID is the id of the user that the path names.
+func (p page) userID() tenant.UserID { return tenant.UserID(p.PathValue("id")) }
+
 func updateUser(p page) error {
 	if err := p.ParseForm(); err != nil {
 		return &refusal.Error{Code: tenant.InvalidRequest}
 	}
-	id := p.PathValue("id")
+	id := p.userID()
 	_, err := p.h.Tenant.UpdateUser(p.Context(), p.by, id, func(u *tenant.User) {
 		*u = formUser(p, *u)
 		if p.PostForm.Has("enabled") {
@@ -144,30 +147,30 @@ func updateUser(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.Done("/admin/users/"+id, "The user is saved.")
+	return p.Done("/admin/users/"+string(id), "The user is saved.")
 }
 
 func resetPassword(p page) error {
-	id := p.PathValue("id")
+	id := p.userID()
 	if err := p.h.Tenant.SetPassword(p.Context(), p.by, id, p.PostFormValue("password")); err != nil {
 		return err
 	}
-	return p.Done("/admin/users/"+id, "The password is set. Sessions that used the old password have ended.")
+	return p.Done("/admin/users/"+string(id), "The password is set. Sessions that used the old password have ended.")
 }
 
 func revokeSessions(p page) error {
-	id := p.PathValue("id")
+	id := p.userID()
 	if err := p.h.Tenant.RevokeSessions(p.Context(), p.by, id); err != nil {
 		return err
 	}
 	return p.Done(
-		"/admin/users/"+id,
+		"/admin/users/"+string(id),
 		"All sessions and the refresh tokens of programs are revoked. Access tokens expire within the hour.",
 	)
 }
 
 func deleteUser(p page) error {
-	if err := p.h.Tenant.DeleteUser(p.Context(), p.by, p.PathValue("id")); err != nil {
+	if err := p.h.Tenant.DeleteUser(p.Context(), p.by, p.userID()); err != nil {
 		return err
 	}
 	return p.Done("/admin/users", "The user is deleted.")
@@ -202,21 +205,24 @@ func createGroup(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.Done(string("/admin/groups/"+g.ID), "The group is created.")
+	return p.Done("/admin/groups/"+string(g.ID), "The group is created.")
 }
 
 // maxShown is how many members a group's page lists.
 const maxShown = 200 //bound:list members on a page of the admin center
 
-type memberLine struct{ ID, Name, Detail, Kind string }
+type memberLine struct {
+	ID                 tenant.PrincipalID
+	Name, Detail, Kind string
+}
 
 // line describes a user or a group for a table.
-func line(r tenant.Reader, kind tenant.ObjectKind, id string) (memberLine, error) {
+func line(r tenant.Reader, kind tenant.ObjectKind, id tenant.PrincipalID) (memberLine, error) {
 	if kind == tenant.KindGroup {
 		g, err := r.Group(tenant.GroupID(id))
 		return memberLine{id, g.DisplayName, g.Description, string(kind)}, err
 	}
-	u, err := r.User(id)
+	u, err := r.User(tenant.UserID(id))
 	return memberLine{id, u.DisplayName, u.UserPrincipalName, string(kind)}, err
 }
 
@@ -250,13 +256,13 @@ func group(p page) error {
 }
 
 // principal finds a user by user principal name or a group by its exact name.
-func (p page) principal(name string) (string, error) {
-	u, err := p.h.Tenant.User(p.Context(), name)
+func (p page) principal(name string) (tenant.Mark, error) {
+	u, err := p.h.Tenant.UserByIDOrName(p.Context(), name)
 	if err == nil {
-		return u.ID, nil
+		return tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(u.ID)}, nil
 	}
 	if refusal.KindOf(err) != refusal.NotFound {
-		return "", err
+		return tenant.Mark{}, err
 	}
 	var groups []tenant.Group
 	err = p.h.Tenant.Store.View(p.Context(), func(r tenant.Reader) (err error) {
@@ -271,17 +277,17 @@ func (p page) principal(name string) (string, error) {
 		}
 	}
 	if err != nil {
-		return "", err
+		return tenant.Mark{}, err
 	}
-	return string(groups[0].ID), nil
+	return tenant.Mark{Kind: tenant.KindGroup, ID: tenant.PrincipalID(groups[0].ID)}, nil
 }
 
 func addMember(p page) error {
-	id, err := p.principal(p.PostFormValue("name"))
+	member, err := p.principal(p.PostFormValue("name"))
 	if err != nil {
 		return err
 	}
-	if err := p.h.Tenant.AddMember(p.Context(), p.by, tenant.GroupID(p.PathValue("id")), id); err != nil {
+	if err := p.h.Tenant.AddMember(p.Context(), p.by, tenant.GroupID(p.PathValue("id")), member.ID); err != nil {
 		return err
 	}
 	return p.Done("/admin/groups/"+p.PathValue("id"), "The member is added.")
@@ -289,7 +295,7 @@ func addMember(p page) error {
 
 func removeMember(p page) error {
 	if err := p.h.Tenant.RemoveMember(
-		p.Context(), p.by, tenant.GroupID(p.PathValue("id")), p.PathValue("mid"),
+		p.Context(), p.by, tenant.GroupID(p.PathValue("id")), tenant.PrincipalID(p.PathValue("mid")),
 	); err != nil {
 		return err
 	}

@@ -89,7 +89,7 @@ func mappings(p page) error {
 func (p page) try(d *mappingsData) error {
 	of := mapping.Texts(nil)
 	if d.TriedFor != "" {
-		u, err := p.h.Tenant.User(p.Context(), strings.TrimSpace(d.TriedFor))
+		u, err := p.h.Tenant.UserByIDOrName(p.Context(), strings.TrimSpace(d.TriedFor))
 		if refusal.KindOf(err) == refusal.NotFound {
 			d.Problem = "There is no such user: enter a user principal name."
 			return nil

@@ -56,41 +56,38 @@ func provisionOnDemand(p page) error {
 	if j.Credentials.SealedToken == "" {
 		return &refusal.Error{Code: tenant.CredentialsMissing, Subject: string(j.ID)}
 	}
-	id, err := p.principal(d.Name)
+	what, err := p.principal(d.Name)
 	if err != nil {
 		return err
 	}
-	kind := tenant.KindUser
-	if !strings.Contains(d.Name, "@") {
-		kind = tenant.KindGroup
-	}
-	var members []string
+	var members []tenant.UserID
 	for _, name := range strings.Fields(d.Members) {
-		u, err := p.h.Tenant.User(p.Context(), name)
+		u, err := p.h.Tenant.UserByIDOrName(p.Context(), name)
 		if err != nil {
 			return err
 		}
 		members = append(members, u.ID)
 	}
-	if len(members) > maxOnDemandMembers || (kind == tenant.KindUser && len(members) > 0) {
+	if len(members) > maxOnDemandMembers || (what.Kind == tenant.KindUser && len(members) > 0) {
 		return &refusal.Error{
 			Code:    tenant.InvalidValue,
 			Subject: "members",
 			Detail:  "only groups have members, and at most five are provisioned on demand",
 		}
 	}
-	x, err := p.h.OnDemand(p.Context(), j, kind, id, members, d.DryRun)
+	x, err := p.h.OnDemand(p.Context(), j, what, members, d.DryRun)
 	if err != nil {
 		return err
 	}
 	if !d.DryRun {
-		if err := p.h.Tenant.RecordGranted(p.Context(), p.by, tenant.ActionProvisionOnDemand, id); err != nil {
+		err := p.h.Tenant.RecordGranted(p.Context(), p.by, tenant.ActionProvisionOnDemand, string(what.ID))
+		if err != nil {
 			return err
 		}
 	}
 	for _, s := range x.Steps {
 		title := stepTitles[s.Name]
-		if kind == tenant.KindGroup {
+		if what.Kind == tenant.KindGroup {
 			title = strings.ReplaceAll(title, "user", "group")
 		}
 		d.Steps = append(d.Steps, onDemandStep{title, s})

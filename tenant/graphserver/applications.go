@@ -311,7 +311,7 @@ func (h *Handler) assignmentToWire(
 	return graph.AppRoleAssignment{
 		ID:                   a.ID,
 		AppRoleID:            string(a.RoleID),
-		PrincipalID:          a.PrincipalID,
+		PrincipalID:          string(a.PrincipalID),
 		PrincipalType:        string(a.PrincipalKind),
 		PrincipalDisplayName: name,
 		ResourceID:           string(app.ServicePrincipalID),
@@ -386,7 +386,7 @@ func (h *Handler) assign(ctx context.Context, r request) (int, any, error) {
 			return 0, nil, err
 		}
 		r.SetPathValue("id", in.ResourceID)
-		in.PrincipalID = id
+		in.PrincipalID = string(id)
 	}
 	app, err := h.Tenant.Application(ctx, r.PathValue("id"))
 	if err != nil {
@@ -400,7 +400,9 @@ func (h *Handler) assign(ctx context.Context, r request) (int, any, error) {
 	}) {
 		return 0, nil, badRequest("Permission being assigned was not found on application.")
 	}
-	a, err := h.Tenant.Assign(ctx, r.by, app.ServicePrincipalID, in.PrincipalID, tenant.AppRoleID(in.AppRoleID))
+	a, err := h.Tenant.Assign(
+		ctx, r.by, app.ServicePrincipalID, tenant.PrincipalID(in.PrincipalID), tenant.AppRoleID(in.AppRoleID),
+	)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -409,13 +411,13 @@ func (h *Handler) assign(ctx context.Context, r request) (int, any, error) {
 }
 
 // principal is the id of the user or the group that the path names.
-func (h *Handler) principal(ctx context.Context, r request) (string, error) {
+func (h *Handler) principal(ctx context.Context, r request) (tenant.PrincipalID, error) {
 	if strings.HasPrefix(r.URL.Path, root+"/groups/") {
 		g, err := h.Tenant.Group(ctx, tenant.GroupID(r.PathValue("id")))
-		return string(g.ID), err
+		return tenant.PrincipalID(g.ID), err
 	}
-	u, err := h.Tenant.User(ctx, r.PathValue("id"))
-	return u.ID, err
+	u, err := h.Tenant.UserByIDOrName(ctx, r.PathValue("id"))
+	return tenant.PrincipalID(u.ID), err
 }
 
 func (h *Handler) unassign(ctx context.Context, r request) (int, any, error) {

@@ -159,7 +159,7 @@ func TestAPatchOfAUserIsDoneWhollyOrNotAtAll(t *testing.T) {
 		) + `","passwordProfile":{"password":"` + newPassword + `"}}`,
 		"a property of no user": `{"nonsense":"x","passwordProfile":{"password":"` + newPassword + `"}}`,
 	} {
-		if status, _ := a.call(http.MethodPatch, "/users/"+a.ada.ID, body); status != http.StatusBadRequest {
+		if status, _ := a.call(http.MethodPatch, "/users/"+string(a.ada.ID), body); status != http.StatusBadRequest {
 			t.Errorf("%s: %d", what, status)
 		}
 		if u, err := a.User(context.Background(), a.ada.ID); err != nil || u.JobTitle != "" ||
@@ -172,7 +172,7 @@ func TestAPatchOfAUserIsDoneWhollyOrNotAtAll(t *testing.T) {
 		t.Errorf("the session has ended: %v", err)
 	}
 	both := `{"jobTitle":"Boss","passwordProfile":{"password":"` + newPassword + `"}}`
-	if status, _ := a.call(http.MethodPatch, "/users/"+a.ada.ID, both); status != http.StatusNoContent {
+	if status, _ := a.call(http.MethodPatch, "/users/"+string(a.ada.ID), both); status != http.StatusNoContent {
 		t.Fatalf("both: %d", status)
 	}
 	if u, err := a.User(context.Background(), a.ada.ID); err != nil || u.JobTitle != "Boss" || a.accepts(oldPassword) ||
@@ -192,13 +192,15 @@ func TestAGroupIsMadeWithItsMembersOrNotAtAll(t *testing.T) {
 	group := func(name, member string) string {
 		return `{"displayName":"` + name + `","mailNickname":"` + name +
 			`","mailEnabled":false,"securityEnabled":true,` +
-			`"members@odata.bind":["https://graph.microsoft.com/v1.0/users/` + a.ada.ID +
+			`"members@odata.bind":["https://graph.microsoft.com/v1.0/users/` + string(a.ada.ID) +
 			`","https://graph.microsoft.com/v1.0/users/` + member + `"]}`
 	}
 	if status, _ := a.call(http.MethodPost, "/groups", group("broken", "nobody")); status != http.StatusNotFound {
 		t.Errorf("with a member that does not exist: %d", status)
 	}
-	if status, _ := a.call(http.MethodPost, "/groups", group("whole", a.grace.ID)); status != http.StatusCreated {
+	if status, _ := a.call(
+		http.MethodPost, "/groups", group("whole", string(a.grace.ID)),
+	); status != http.StatusCreated {
 		t.Errorf("with members: %d", status)
 	}
 	all, err := a.Groups(context.Background(), tenant.Query{})
@@ -208,9 +210,10 @@ func TestAGroupIsMadeWithItsMembersOrNotAtAll(t *testing.T) {
 	if members, err := a.Members(context.Background(), all[0].ID); err != nil || len(members) != 2 {
 		t.Errorf("%+v, %v", members, err)
 	}
-	again := `{"displayName":"renamed","members@odata.bind":["https://graph.microsoft.com/v1.0/users/` + a.ada.ID +
+	again := `{"displayName":"renamed","members@odata.bind":["https://graph.microsoft.com/v1.0/users/` +
+		string(a.ada.ID) +
 		`"]}`
-	if status, _ := a.call(http.MethodPatch, string("/groups/"+all[0].ID), again); status != http.StatusBadRequest {
+	if status, _ := a.call(http.MethodPatch, "/groups/"+string(all[0].ID), again); status != http.StatusBadRequest {
 		t.Errorf("with a member that is one already: %d", status)
 	}
 	if g, err := a.Group(context.Background(), all[0].ID); err != nil || g.DisplayName != "whole" {
@@ -224,7 +227,9 @@ func TestGraphAsksToTryAgainWhenTooManyHash(t *testing.T) {
 	a := newAPI(t)
 	a.Places, a.patience = authn.NewPlaces(0), 200*time.Millisecond // nobody is ever served
 	body := `{"passwordProfile":{"password":"` + newPassword + `"}}`
-	if status, after := a.call(http.MethodPatch, "/users/"+a.ada.ID, body); status != http.StatusServiceUnavailable ||
+	if status, after := a.call(
+		http.MethodPatch, "/users/"+string(a.ada.ID), body,
+	); status != http.StatusServiceUnavailable ||
 		after == "" {
 		t.Errorf("%d, Retry-After %q", status, after)
 	}

@@ -173,7 +173,7 @@ func (h *Handler) readAll(ctx context.Context, s *deltaState, size int) (page []
 			return nil, false, err
 		}
 		for _, u := range users[:min(size, len(users))] {
-			if s.After = u.ID; s.wants(u.ID) {
+			if s.After = string(u.ID); s.wants(string(u.ID)) {
 				page = append(page, s.user(u))
 			}
 		}
@@ -192,14 +192,14 @@ func (h *Handler) readAll(ctx context.Context, s *deltaState, size int) (page []
 		x := s.Select.shape(groupObject(g), nil)
 		page = append(page, x)
 		if s.wantsRelation("members") {
-			members, err := h.Tenant.MembersAfter(ctx, g.ID, s.Member, left+1)
+			members, err := h.Tenant.MembersAfter(ctx, g.ID, tenant.PrincipalID(s.Member), left+1)
 			if err != nil {
 				return nil, false, err
 			}
 			if len(members) > left { // the rest of this group comes on the next page, with the group again
 				members = members[:left]
 				if left > 0 {
-					s.Member = members[left-1].MemberID
+					s.Member = string(members[left-1].MemberID)
 				}
 				x["members@delta"] = membersDelta(members)
 				return page, true, nil
@@ -217,7 +217,7 @@ func (s deltaState) user(u tenant.User) object {
 	if s.Select != nil && slices.Contains(s.Select, "manager") {
 		x["manager@delta"] = []object{}
 		if u.ManagerID != "" {
-			x["manager@delta"] = []object{{"@odata.type": graph.DirectoryUserType, "id": u.ManagerID}}
+			x["manager@delta"] = []object{{"@odata.type": graph.DirectoryUserType, "id": string(u.ManagerID)}}
 		}
 	}
 	return x
@@ -232,7 +232,7 @@ func membersDelta(members []tenant.Member) []object {
 }
 
 func memberDelta(m tenant.Mark, removed bool) object {
-	x := object{"@odata.type": graph.DirectoryUserType, "id": m.ID}
+	x := object{"@odata.type": graph.DirectoryUserType, "id": string(m.ID)}
 	if m.Kind == tenant.KindGroup {
 		x["@odata.type"] = graph.DirectoryGroupType
 	}
@@ -251,11 +251,11 @@ func (h *Handler) readChanges(ctx context.Context, s *deltaState, size int) (pag
 	}
 	more = len(changes) > size
 	page = []object{}
-	at := map[string]int{} // index in page
-	members := map[string]map[tenant.Mark]bool{}
+	at := map[tenant.PrincipalID]int{} // index in page
+	members := map[tenant.PrincipalID]map[tenant.Mark]bool{}
 	for _, c := range changes[:min(size, len(changes))] {
 		s.Number = c.Number
-		if !s.wants(c.ID) {
+		if !s.wants(string(c.ID)) {
 			continue
 		}
 		if _, seen := at[c.ID]; !seen {
@@ -287,9 +287,9 @@ func (h *Handler) readChanges(ctx context.Context, s *deltaState, size int) (pag
 
 // changedObject is an object as it is now, or that it is not there any more.
 func (h *Handler) changedObject(ctx context.Context, s *deltaState, m tenant.Mark) (object, error) {
-	x := object{"id": m.ID, "@removed": object{"reason": "deleted"}}
+	x := object{"id": string(m.ID), "@removed": object{"reason": "deleted"}}
 	if m.Kind == tenant.KindUser {
-		u, err := h.Tenant.User(ctx, m.ID)
+		u, err := h.Tenant.User(ctx, tenant.UserID(m.ID))
 		switch {
 		case err == nil:
 			return s.user(u), nil

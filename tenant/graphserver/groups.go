@@ -125,11 +125,11 @@ func (h *Handler) createGroup(ctx context.Context, r request) (int, any, error) 
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
 	}
-	members, err := boundIDs(in.Members)
+	members, err := boundIDs[tenant.PrincipalID](in.Members)
 	if err != nil {
 		return 0, nil, err
 	}
-	owners, err := boundIDs(in.Owners)
+	owners, err := boundIDs[tenant.UserID](in.Owners)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -173,13 +173,13 @@ func (h *Handler) getGroup(ctx context.Context, r request) (int, any, error) {
 const maxBound = 20 //bound:list members that one request to Graph adds to a group
 
 // boundIDs reads the ids of objects that a request names by their addresses, each once.
-func boundIDs(addresses []string) ([]string, error) {
+func boundIDs[ID ~string](addresses []string) ([]ID, error) {
 	if len(addresses) > maxBound {
 		return nil, badRequest("At most 20 members can be added in one request.")
 	}
-	ids := make([]string, len(addresses))
+	ids := make([]ID, len(addresses))
 	for i, a := range addresses {
-		ids[i] = a[strings.LastIndexByte(a, '/')+1:]
+		ids[i] = ID(a[strings.LastIndexByte(a, '/')+1:])
 	}
 	return ids, nil
 }
@@ -201,7 +201,7 @@ func (h *Handler) updateGroup(ctx context.Context, r request) (int, any, error) 
 		return 0, nil, err
 	}
 	id := r.PathValue("id")
-	members, err := boundIDs(in.Members)
+	members, err := boundIDs[tenant.PrincipalID](in.Members)
 	if err != nil {
 		return 0, nil, err
 	}

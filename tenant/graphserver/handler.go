@@ -39,7 +39,7 @@ type Handler struct {
 	// OnDemand provisions one object of a job, and of a group the named members. The job runner
 	// provides it.
 	OnDemand func(
-		ctx context.Context, j tenant.Job, kind tenant.ObjectKind, id string, members []string, dryRun bool,
+		ctx context.Context, j tenant.Job, what tenant.Mark, members []tenant.UserID, dryRun bool,
 	) (provisioning.Explanation, error)
 
 	// Rehearsal makes it behave as the real one does under load. The zero value does nothing.

@@ -1,6 +1,7 @@
 package graphserver
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -44,10 +45,10 @@ func (h *Handler) answerRelation(ctx context.Context, r request, all []tenant.Ma
 	if last == "$count" {
 		return answerCount(r, len(all))
 	}
-	slices.SortFunc(all, func(a, b tenant.Mark) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(all, func(a, b tenant.Mark) int { return cmp.Compare(a.ID, b.ID) })
 	items, total, err := o.collect(func(after string, limit int) (batch []object, err error) {
 		for _, m := range all {
-			if m.ID <= after || len(batch) == limit {
+			if string(m.ID) <= after || len(batch) == limit {
 				continue
 			}
 			x, err := h.directoryObject(ctx, m)
@@ -80,7 +81,7 @@ func (h *Handler) directoryObject(ctx context.Context, m tenant.Mark) (object, e
 		g, err := h.Tenant.Group(ctx, tenant.GroupID(m.ID))
 		return typed(groupObject(g), graph.DirectoryGroupType), err
 	}
-	u, err := h.Tenant.User(ctx, m.ID)
+	u, err := h.Tenant.User(ctx, tenant.UserID(m.ID))
 	return typed(userObject(u), graph.DirectoryUserType), err
 }
 
@@ -123,7 +124,7 @@ func (h *Handler) groupsOf(ctx context.Context, r request, transitive bool) (int
 	}
 	all := make([]tenant.Mark, len(ids))
 	for i, id := range ids {
-		all[i] = tenant.Mark{Kind: tenant.KindGroup, ID: id}
+		all[i] = tenant.Mark{Kind: tenant.KindGroup, ID: tenant.PrincipalID(id)}
 	}
 	return h.answerRelation(ctx, r, all)
 }
@@ -135,7 +136,7 @@ func (h *Handler) listOwners(ctx context.Context, r request) (int, any, error) {
 	}
 	var all []tenant.Mark
 	for _, id := range g.Owners {
-		all = append(all, tenant.Mark{Kind: tenant.KindUser, ID: id})
+		all = append(all, tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(id)})
 	}
 	return h.answerRelation(ctx, r, all)
 }
@@ -145,12 +146,12 @@ func (h *Handler) addOwner(ctx context.Context, r request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusNoContent, nil, h.Tenant.AddOwner(ctx, r.by, tenant.GroupID(r.PathValue("id")), id)
+	return http.StatusNoContent, nil, h.Tenant.AddOwner(ctx, r.by, tenant.GroupID(r.PathValue("id")), tenant.UserID(id))
 }
 
 func (h *Handler) removeOwner(ctx context.Context, r request) (int, any, error) {
 	return http.StatusNoContent, nil, h.Tenant.RemoveOwner(
-		ctx, r.by, tenant.GroupID(r.PathValue("id")), r.PathValue("member"),
+		ctx, r.by, tenant.GroupID(r.PathValue("id")), tenant.UserID(r.PathValue("member")),
 	)
 }
 
@@ -159,11 +160,13 @@ func (h *Handler) addMember(ctx context.Context, r request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusNoContent, nil, h.Tenant.AddMember(ctx, r.by, tenant.GroupID(r.PathValue("id")), id)
+	return http.StatusNoContent, nil, h.Tenant.AddMember(
+		ctx, r.by, tenant.GroupID(r.PathValue("id")), tenant.PrincipalID(id),
+	)
 }
 
 func (h *Handler) removeMember(ctx context.Context, r request) (int, any, error) {
 	return http.StatusNoContent, nil, h.Tenant.RemoveMember(
-		ctx, r.by, tenant.GroupID(r.PathValue("id")), r.PathValue("member"),
+		ctx, r.by, tenant.GroupID(r.PathValue("id")), tenant.PrincipalID(r.PathValue("member")),
 	)
 }

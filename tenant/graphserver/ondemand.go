@@ -38,10 +38,10 @@ func (h *Handler) provisionOnDemand(ctx context.Context, r request) (int, any, e
 	if kind != tenant.KindUser && kind != tenant.KindGroup {
 		return 0, nil, badRequest("The objectTypeName must be User or Group.")
 	}
-	var members []string
+	var members []tenant.UserID
 	if subject.Links != nil {
 		for _, m := range subject.Links.Members {
-			members = append(members, m.ObjectID)
+			members = append(members, tenant.UserID(m.ObjectID))
 		}
 	}
 	if len(members) > onDemandMembers || (kind == tenant.KindUser && len(members) > 0) {
@@ -50,7 +50,7 @@ func (h *Handler) provisionOnDemand(ctx context.Context, r request) (int, any, e
 	if j.Credentials.SealedToken == "" {
 		return 0, nil, &refusal.Error{Code: tenant.CredentialsMissing, Subject: string(j.ID)}
 	}
-	x, err := h.OnDemand(ctx, j, kind, subject.ObjectID, members, false)
+	x, err := h.OnDemand(ctx, j, tenant.Mark{Kind: kind, ID: tenant.PrincipalID(subject.ObjectID)}, members, false)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -72,7 +72,7 @@ func (h *Handler) notYetVisible(ctx context.Context, path string) error {
 	switch collection {
 	case "users":
 		var u tenant.User
-		u, err = h.Tenant.User(ctx, id)
+		u, err = h.Tenant.UserByIDOrName(ctx, id)
 		made = u.CreatedAt
 	case "groups":
 		var g tenant.Group

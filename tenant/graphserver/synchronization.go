@@ -440,7 +440,11 @@ func (h *Handler) provisioningLog(ctx context.Context, r request) (int, any, err
 			ProvisioningAction:     e.Action,
 			DurationInMilliseconds: int(e.Duration / time.Millisecond),
 			StatusInfo:             graph.ProvisioningStatus{Status: e.Status},
-			SourceIdentity:         graph.Identity{ID: e.SourceID, DisplayName: e.Name, IdentityType: string(e.Kind)},
+			SourceIdentity: graph.Identity{
+				ID:           string(e.SourceID),
+				DisplayName:  e.Name,
+				IdentityType: string(e.Kind),
+			},
 			TargetIdentity: graph.Identity{
 				ID:           e.TargetID,
 				DisplayName:  e.Name,

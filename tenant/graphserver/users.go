@@ -23,7 +23,7 @@ var userDefaults = properties{
 // userObject is all of a user.
 func userObject(u tenant.User) object {
 	x := object{
-		"id":                              u.ID,
+		"id":                              string(u.ID),
 		"accountEnabled":                  u.Enabled,
 		"businessPhones":                  []string{},
 		"createdDateTime":                 u.CreatedAt.Format(time.RFC3339),
@@ -178,7 +178,7 @@ func (h *Handler) usersAfter(ctx context.Context, o query) func(after string, li
 		if o.condition != nil {
 			if property, value, ok := o.condition.Equals(); ok &&
 				(property == "userPrincipalName" || property == "id") {
-				u, err := h.Tenant.User(ctx, value)
+				u, err := h.Tenant.UserByIDOrName(ctx, value)
 				if refusal.KindOf(err) == refusal.NotFound {
 					return nil, nil
 				}
@@ -199,7 +199,7 @@ func (h *Handler) usersAfter(ctx context.Context, o query) func(after string, li
 // expandManagers adds the managers of users.
 func (h *Handler) expandManagers(ctx context.Context, o query, users []object) error {
 	for _, x := range users {
-		u, err := h.Tenant.User(ctx, x["id"].(string))
+		u, err := h.Tenant.User(ctx, tenant.UserID(x["id"].(string)))
 		if err != nil && refusal.KindOf(err) != refusal.NotFound {
 			return err
 		}
@@ -207,7 +207,7 @@ func (h *Handler) expandManagers(ctx context.Context, o query, users []object) e
 			x["manager"] = nil
 			continue
 		}
-		m, err := h.Tenant.User(ctx, u.ManagerID)
+		m, err := h.manager(ctx, u)
 		if err != nil {
 			return err
 		}
@@ -261,7 +261,7 @@ func (h *Handler) getUser(ctx context.Context, r request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	u, err := h.Tenant.User(ctx, r.PathValue("id"))
+	u, err := h.Tenant.UserByIDOrName(ctx, r.PathValue("id"))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -280,9 +280,9 @@ func (h *Handler) me(ctx context.Context, r request) (int, any, error) {
 	case a.ID == "":
 		return 0, nil, badRequest("/me request is only valid with delegated authentication flow.")
 	case a.Administrator:
-		return http.StatusOK, object{"id": a.ID, "displayName": a.Name, "userPrincipalName": a.Name}, nil
+		return http.StatusOK, object{"id": string(a.ID), "displayName": a.Name, "userPrincipalName": a.Name}, nil
 	}
-	r.SetPathValue("id", a.ID)
+	r.SetPathValue("id", string(a.ID))
 	return h.getUser(ctx, r)
 }
 
@@ -291,7 +291,7 @@ func (h *Handler) updateUser(ctx context.Context, r request) (int, any, error) {
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
 	}
-	u, err := h.Tenant.User(ctx, r.PathValue("id"))
+	u, err := h.Tenant.UserByIDOrName(ctx, r.PathValue("id"))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -310,15 +310,21 @@ func (h *Handler) updateUser(ctx context.Context, r request) (int, any, error) {
 }
 
 func (h *Handler) deleteUser(ctx context.Context, r request) (int, any, error) {
-	return http.StatusNoContent, nil, h.Tenant.DeleteUser(ctx, r.by, r.PathValue("id"))
+	return http.StatusNoContent, nil, h.Tenant.DeleteUser(ctx, r.by, tenant.UserID(r.PathValue("id")))
 }
 
 func (h *Handler) revokeSessions(ctx context.Context, r request) (int, any, error) {
-	u, err := h.Tenant.User(ctx, r.PathValue("id"))
+	u, err := h.Tenant.UserByIDOrName(ctx, r.PathValue("id"))
 	if err == nil {
 		err = h.Tenant.RevokeSessions(ctx, r.by, u.ID)
 	}
 	return http.StatusOK, object{"value": true}, err
+}
+
+// manager is the manager of a user. Earlier releases kept the user principal name where a program
+// had named the manager by that.
+func (h *Handler) manager(ctx context.Context, u tenant.User) (tenant.User, error) {
+	return h.Tenant.UserByIDOrName(ctx, string(u.ManagerID))
 }
 
 func (h *Handler) getManager(ctx context.Context, r request) (int, any, error) {
@@ -326,11 +332,11 @@ func (h *Handler) getManager(ctx context.Context, r request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	u, err := h.Tenant.User(ctx, r.PathValue("id"))
+	u, err := h.Tenant.UserByIDOrName(ctx, r.PathValue("id"))
 	if err != nil {
 		return 0, nil, err
 	}
-	m, err := h.Tenant.User(ctx, u.ManagerID)
+	m, err := h.manager(ctx, u)
 	return http.StatusOK, o.shape(typed(userObject(m), graph.DirectoryUserType), userDefaults), err
 }
 
@@ -339,14 +345,19 @@ func (h *Handler) setManager(ctx context.Context, r request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	if _, err := h.Tenant.User(ctx, id); err != nil {
+	m, err := h.Tenant.UserByIDOrName(ctx, id)
+	if err != nil {
 		return 0, nil, err
 	}
-	_, err = h.Tenant.UpdateUser(ctx, r.by, r.PathValue("id"), func(u *tenant.User) { u.ManagerID = id })
+	_, err = h.Tenant.UpdateUser(
+		ctx, r.by, tenant.UserID(r.PathValue("id")), func(u *tenant.User) { u.ManagerID = m.ID },
+	)
 	return http.StatusNoContent, nil, err
 }
 
 func (h *Handler) deleteManager(ctx context.Context, r request) (int, any, error) {
-	_, err := h.Tenant.UpdateUser(ctx, r.by, r.PathValue("id"), func(u *tenant.User) { u.ManagerID = "" })
+	_, err := h.Tenant.UpdateUser(ctx, r.by, tenant.UserID(r.PathValue("id")), func(u *tenant.User) {
+		u.ManagerID = ""
+	})
 	return http.StatusNoContent, nil, err
 }

@@ -187,7 +187,7 @@ func TestAPersonHasSoManySessions(t *testing.T) {
 		t.Fatalf("the last session is gone: %v", err)
 	}
 	if err := tn.Store.View(context.Background(), func(r tenant.Reader) error {
-		sessions, err := r.SessionsOf(u.ID)
+		sessions, err := r.SessionsOf(tenant.AccountID(u.ID))
 		if len(sessions) != most {
 			t.Errorf("%d sessions are kept, want %d", len(sessions), most)
 		}

@@ -29,16 +29,16 @@ func (h *Handler) security(w http.ResponseWriter, r *http.Request) {
 
 func (h *Handler) showSecurity(w http.ResponseWriter, r *http.Request, u tenant.User, status int, problem string) {
 	var d securityData
-	factors, err := h.Tenant.Factors(r.Context(), u.ID)
+	factors, err := h.Tenant.Factors(r.Context(), u.Account().ID)
 	if err == nil {
 		d.HasApp = factors.SealedSecret != ""
 		for _, k := range factors.Keys {
 			d.Keys = append(d.Keys, web.OwnDevice{ID: k.ID, Name: k.Name, CreatedAt: k.CreatedAt})
 		}
-		d.KeyOptions, d.Ticket, err = h.Tenant.NewKey(r.Context(), u)
+		d.KeyOptions, d.Ticket, err = h.Tenant.NewKey(r.Context(), u.Account())
 	}
 	if err == nil {
-		app, ticket, failed := h.Tenant.NewAuthenticator(u)
+		app, ticket, failed := h.Tenant.NewAuthenticator(u.Account())
 		d.Secret = app.Secret
 		d.AppTicket = ticket
 		err = failed
@@ -66,13 +66,16 @@ func (h *Handler) changeSecurity(w http.ResponseWriter, r *http.Request) {
 	var err error
 	switch r.PostFormValue("do") {
 	case "app":
-		err = h.Tenant.AddAuthenticator(r.Context(), by, u, r.PostFormValue("ticket"), r.PostFormValue("code"))
+		err = h.Tenant.AddAuthenticator(
+			r.Context(), by, u.Account(), r.PostFormValue("ticket"), r.PostFormValue("code"),
+		)
 	case "key":
 		err = h.Tenant.AddKey(
-			r.Context(), by, u, r.PostFormValue("ticket"), r.PostFormValue("response"), r.PostFormValue("name"),
+			r.Context(), by, u.Account(), r.PostFormValue("ticket"), r.PostFormValue("response"),
+			r.PostFormValue("name"),
 		)
 	case "delete":
-		err = h.Tenant.RemoveFactor(r.Context(), by, u, r.PostFormValue("key"))
+		err = h.Tenant.RemoveFactor(r.Context(), by, u.Account(), r.PostFormValue("key"))
 	}
 	switch code := refusal.CodeOf(err); {
 	case err == nil:

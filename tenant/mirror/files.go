@@ -55,7 +55,7 @@ type reader struct {
 
 func (r *reader) user(row map[string]string) error {
 	u := tenant.User{
-		ID:            first(row, "id", "objectid"),
+		ID:            tenant.UserID(first(row, "id", "objectid")),
 		Enabled:       !strings.EqualFold(row["accountenabled"], "false"),
 		BusinessPhone: first(row, "telephonenumber", "businessphones"),
 	}
@@ -66,15 +66,15 @@ func (r *reader) user(row map[string]string) error {
 		return errors.New("userPrincipalName or displayName is missing")
 	}
 	if u.ID == "" {
-		known, err := r.tenant.User(r.ctx, u.UserPrincipalName)
+		known, err := r.tenant.UserByIDOrName(r.ctx, u.UserPrincipalName)
 		if err != nil && refusal.KindOf(err) != refusal.NotFound {
 			return err
 		}
 		if u.ID = known.ID; u.ID == "" {
-			u.ID = r.tenant.NewID()
+			u.ID = tenant.UserID(r.tenant.NewID())
 		}
 	}
-	r.users[names.Fold(u.UserPrincipalName)] = u.ID
+	r.users[names.Fold(u.UserPrincipalName)] = string(u.ID)
 	r.all.Users = append(r.all.Users, u)
 	return nil
 }
@@ -125,8 +125,8 @@ func (r *reader) member(row map[string]string) error {
 		kind = tenant.KindGroup
 	}
 	r.all.Members = append(r.all.Members, tenant.Change{
-		Mark:   tenant.Mark{Kind: tenant.KindGroup, ID: group},
-		Member: tenant.Mark{Kind: kind, ID: member},
+		Mark:   tenant.Mark{Kind: tenant.KindGroup, ID: tenant.PrincipalID(group)},
+		Member: tenant.Mark{Kind: kind, ID: tenant.PrincipalID(member)},
 	})
 	return nil
 }

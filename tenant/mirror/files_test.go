@@ -65,19 +65,20 @@ func TestATenantIsFilledFromFiles(t *testing.T) {
 	if users != 2 || groups != 2 {
 		t.Errorf("%d users and %d groups, %v, %v; want 2 of each", users, groups, e1, e2)
 	}
-	ada, err := tn.User(ctx, "ada@x.example")
+	ada, err := tn.UserByIDOrName(ctx, "ada@x.example")
 	if err != nil || ada.ID != adaID || ada.DisplayName != "Lovelace, Ada" || ada.BusinessPhone != "+1" ||
 		ada.MobilePhone != "+2" || ada.OfficeLocation != "London" || !ada.Enabled {
 		t.Errorf("%+v, %v", ada, err)
 	}
-	if bob, err := tn.User(ctx, "bob@x.example"); err != nil || bob.Enabled {
+	if bob, err := tn.UserByIDOrName(ctx, "bob@x.example"); err != nil || bob.Enabled {
 		t.Errorf("%+v, %v; want a disabled account", bob, err)
 	}
 	found, err := tn.GroupsByName(ctx, "engines")
 	if err != nil || len(found) != 1 {
 		t.Fatal(found, err)
 	}
-	if in, err := tn.Members(ctx, found[0].ID); err != nil || len(in) != 1 || in[0].MemberID != ada.ID {
+	if in, err := tn.Members(ctx, found[0].ID); err != nil || len(in) != 1 ||
+		in[0].MemberID != tenant.PrincipalID(ada.ID) {
 		t.Errorf("members %+v, %v", in, err)
 	}
 }

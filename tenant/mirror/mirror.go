@@ -214,7 +214,7 @@ func (m *Mirror) translate(
 		}
 		switch {
 		case kind == tenant.KindUser && reason != "deleted":
-			u, err := m.user(ctx, id, x, reason == "changed", seen != nil)
+			u, err := m.user(ctx, tenant.UserID(id), x, reason == "changed", seen != nil)
 			if err != nil {
 				return r, err
 			}
@@ -222,9 +222,9 @@ func (m *Mirror) translate(
 				r.Users = append(r.Users, u)
 			}
 		case reason != "":
-			r.Gone = append(r.Gone, tenant.Mark{Kind: kind, ID: id})
+			r.Gone = append(r.Gone, tenant.Mark{Kind: kind, ID: tenant.PrincipalID(id)})
 		default:
-			g, err := m.group(ctx, id, x, seen != nil)
+			g, err := m.group(ctx, tenant.GroupID(id), x, seen != nil)
 			if err != nil {
 				return r, err
 			}
@@ -238,7 +238,9 @@ func (m *Mirror) translate(
 // user merges what has come into the user as it is here; where everything is read anew, what has
 // not come is not there. Who was deleted but can be restored is kept, disabled: that is how
 // provisioning treats them.
-func (m *Mirror) user(ctx context.Context, id string, x map[string]any, deleted, anew bool) (tenant.User, error) {
+func (m *Mirror) user(
+	ctx context.Context, id tenant.UserID, x map[string]any, deleted, anew bool,
+) (tenant.User, error) {
 	u, err := m.Tenant.User(ctx, id)
 	switch {
 	case refusal.KindOf(err) == refusal.NotFound && deleted:
@@ -276,13 +278,14 @@ func (m *Mirror) user(ctx context.Context, id string, x map[string]any, deleted,
 	if list, come := x["manager@delta"].([]any); come {
 		for _, v := range list {
 			boss, _ := v.(map[string]any)
+			id, _ := boss["id"].(string)
 			if _, left := boss["@removed"]; left {
-				if u.ManagerID == boss["id"] {
+				if u.ManagerID == tenant.UserID(id) {
 					u.ManagerID = ""
 				}
 				continue
 			}
-			u.ManagerID, _ = boss["id"].(string)
+			u.ManagerID = tenant.UserID(id)
 		}
 		if len(list) == 0 {
 			u.ManagerID = ""
@@ -294,13 +297,13 @@ func (m *Mirror) user(ctx context.Context, id string, x map[string]any, deleted,
 	return u, nil
 }
 
-func (m *Mirror) group(ctx context.Context, id string, x map[string]any, anew bool) (tenant.Group, error) {
-	g, err := m.Tenant.Group(ctx, tenant.GroupID(id))
+func (m *Mirror) group(ctx context.Context, id tenant.GroupID, x map[string]any, anew bool) (tenant.Group, error) {
+	g, err := m.Tenant.Group(ctx, id)
 	switch {
 	case refusal.KindOf(err) == refusal.NotFound:
-		g, err = tenant.Group{ID: tenant.GroupID(id), CreatedAt: m.Tenant.Now().UTC()}, nil
+		g, err = tenant.Group{ID: id, CreatedAt: m.Tenant.Now().UTC()}, nil
 	case anew:
-		g = tenant.Group{ID: tenant.GroupID(id), CreatedAt: g.CreatedAt}
+		g = tenant.Group{ID: id, CreatedAt: g.CreatedAt}
 	}
 	for name, field := range map[string]*string{
 		"displayName":  &g.DisplayName,
@@ -335,8 +338,8 @@ func members(groupID string, x map[string]any, seen *census) (changes []tenant.C
 		changes = append(
 			changes,
 			tenant.Change{
-				Mark:    tenant.Mark{Kind: tenant.KindGroup, ID: groupID},
-				Member:  tenant.Mark{Kind: kind, ID: id},
+				Mark:    tenant.Mark{Kind: tenant.KindGroup, ID: tenant.PrincipalID(groupID)},
+				Member:  tenant.Mark{Kind: kind, ID: tenant.PrincipalID(id)},
 				Removed: removed,
 			},
 		)
@@ -359,8 +362,8 @@ func (m *Mirror) forgetUnseen(ctx context.Context, kind tenant.ObjectKind, seen 
 			return err
 		}
 		for _, u := range users {
-			if !seen.objects[u.ID] {
-				r.Gone = append(r.Gone, tenant.Mark{Kind: kind, ID: u.ID})
+			if !seen.objects[string(u.ID)] {
+				r.Gone = append(r.Gone, tenant.Mark{Kind: kind, ID: tenant.PrincipalID(u.ID)})
 			}
 		}
 		return m.removeAll(ctx, r)
@@ -371,7 +374,7 @@ func (m *Mirror) forgetUnseen(ctx context.Context, kind tenant.ObjectKind, seen 
 	}
 	for _, g := range groups {
 		if !seen.objects[string(g.ID)] {
-			r.Gone = append(r.Gone, tenant.Mark{Kind: kind, ID: string(g.ID)})
+			r.Gone = append(r.Gone, tenant.Mark{Kind: kind, ID: tenant.PrincipalID(g.ID)})
 			continue
 		}
 		there, err := m.Tenant.Members(ctx, g.ID)
@@ -379,11 +382,11 @@ func (m *Mirror) forgetUnseen(ctx context.Context, kind tenant.ObjectKind, seen 
 			return err
 		}
 		for _, x := range there {
-			if !seen.members[string(g.ID)][x.MemberID] {
+			if !seen.members[string(g.ID)][string(x.MemberID)] {
 				r.Members = append(
 					r.Members,
 					tenant.Change{
-						Mark:    tenant.Mark{Kind: kind, ID: string(g.ID)},
+						Mark:    tenant.Mark{Kind: kind, ID: tenant.PrincipalID(g.ID)},
 						Member:  tenant.Mark{Kind: x.Kind, ID: x.MemberID},
 						Removed: true,
 					},
@@ -402,18 +405,18 @@ func (m *Mirror) removeAll(ctx context.Context, r tenant.Replica) error {
 }
 
 // Assigned copies the assignments of an application there to an application here.
-func (m *Mirror) Assigned(ctx context.Context, servicePrincipalThere, servicePrincipalHere string) error {
+func (m *Mirror) Assigned(ctx context.Context, there string, here tenant.ServicePrincipalID) error {
 	list, err := graph.All[graph.AppRoleAssignment](
-		ctx, m.Graph, "/servicePrincipals/"+url.PathEscape(servicePrincipalThere)+"/appRoleAssignedTo?$top=999",
+		ctx, m.Graph, "/servicePrincipals/"+url.PathEscape(there)+"/appRoleAssignedTo?$top=999",
 	)
 	if err != nil {
 		return fmt.Errorf("read the assignments: %w", err)
 	}
-	ids := make([]string, 0, len(list))
+	ids := make([]tenant.PrincipalID, 0, len(list))
 	for _, a := range list {
 		if a.PrincipalType != "ServicePrincipal" {
-			ids = append(ids, a.PrincipalID)
+			ids = append(ids, tenant.PrincipalID(a.PrincipalID))
 		}
 	}
-	return m.Tenant.SetAssigned(ctx, actor, tenant.ServicePrincipalID(servicePrincipalHere), ids)
+	return m.Tenant.SetAssigned(ctx, actor, here, ids)
 }

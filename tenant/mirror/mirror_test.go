@@ -77,11 +77,11 @@ func (p *pages) pull(answer map[string]string) (state string, err error) {
 	}
 	var lines []string
 	for _, u := range users {
-		line := u.ID + "=" + u.UserPrincipalName
+		line := string(u.ID) + "=" + u.UserPrincipalName
 		if u.Enabled {
 			line += "*"
 		}
-		if u.JobTitle+u.ManagerID+u.Extensions[0]+u.BusinessPhone != "" {
+		if u.JobTitle+string(u.ManagerID)+u.Extensions[0]+u.BusinessPhone != "" {
 			line += fmt.Sprintf("(%s,%s,%s,%s)", u.JobTitle, u.ManagerID, u.Extensions[0], u.BusinessPhone)
 		}
 		lines = append(lines, line)
@@ -93,7 +93,7 @@ func (p *pages) pull(answer map[string]string) (state string, err error) {
 		}
 		line := string(g.ID+"=") + g.DisplayName + ":"
 		for _, m := range members {
-			line += m.MemberID
+			line += string(m.MemberID)
 		}
 		lines = append(lines, line)
 	}
@@ -227,7 +227,7 @@ func TestAssignmentsAreReplicated(t *testing.T) {
 	},
 		{`[{"principalId":"h"}]`, "h"}, {`[]`, ""}} {
 		p.answer = map[string]string{"/servicePrincipals/sp/appRoleAssignedTo?$top=999": `{"value":` + c.there + `}`}
-		if err := p.mirror.Assigned(ctx, "sp", string(app.ServicePrincipalID)); err != nil {
+		if err := p.mirror.Assigned(ctx, "sp", app.ServicePrincipalID); err != nil {
 			t.Fatal(err)
 		}
 		list, err := tn.Assignments(ctx, tenant.AssignmentQuery{ServicePrincipalID: app.ServicePrincipalID})
@@ -236,7 +236,7 @@ func TestAssignmentsAreReplicated(t *testing.T) {
 		}
 		var ids []string
 		for _, a := range list {
-			ids = append(ids, a.PrincipalID)
+			ids = append(ids, string(a.PrincipalID))
 		}
 		sort.Strings(ids)
 		if diff := cmp.Diff(c.want, strings.Join(ids, " ")); diff != "" {

@@ -116,7 +116,7 @@ func TestRefreshTokensOfEarlierReleasesGoOn(t *testing.T) {
 				Digest:     authn.Digest(old),
 				Kind:       tenant.GrantRefresh,
 				ClientID:   azureCLI,
-				Account:    tenant.Account{ID: o.user.ID, Name: ada},
+				Account:    tenant.Account{ID: tenant.AccountID(o.user.ID), Name: ada},
 				Scopes:     []string{"openid", "offline_access", "User.Read"},
 				SignedInAt: o.now,
 				ExpiresAt:  o.now.Add(time.Hour),

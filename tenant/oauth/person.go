@@ -287,7 +287,7 @@ func (h *Handler) answerDevice(w http.ResponseWriter, r *http.Request) {
 	}
 	code := strings.ToUpper(strings.TrimSpace(r.PostFormValue("code")))
 	d := consentData{Account: account.Name, Code: printable(code)}
-	if !h.typed.Allow(account.ID) {
+	if !h.typed.Allow(string(account.ID)) {
 		h.showPage(w, http.StatusTooManyRequests, "device", "Enter code", "", d)
 		return
 	}

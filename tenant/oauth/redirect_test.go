@@ -160,7 +160,7 @@ func TestRegisteredAddressesAreChecked(t *testing.T) {
 			t.Errorf("%s as logout URL: %d %s", address, a.Status, a.Body)
 		}
 		if a := o.graph(
-			http.MethodPatch, string("/servicePrincipals/"+app.ServicePrincipalID), token,
+			http.MethodPatch, "/servicePrincipals/"+string(app.ServicePrincipalID), token,
 			fmt.Sprintf(`{"loginUrl":%q}`, address),
 		); a.Status != http.StatusBadRequest {
 			t.Errorf("%s as sign-on URL: %d %s", address, a.Status, a.Body)
@@ -173,7 +173,7 @@ func TestRegisteredAddressesAreChecked(t *testing.T) {
 		}
 	}
 	if a := o.graph(
-		http.MethodPatch, string("/servicePrincipals/"+app.ServicePrincipalID), token,
+		http.MethodPatch, "/servicePrincipals/"+string(app.ServicePrincipalID), token,
 		`{"loginUrl":"https://app.example/#/start"}`,
 	); a.Status != http.StatusNoContent {
 		t.Errorf("a page with a fragment: %d %s", a.Status, a.Body)

@@ -261,8 +261,8 @@ func (h *Handler) delegated(
 		if out["id_token"], err = h.sign(map[string]any{
 			"iss":                h.issuer(),
 			"aud":                c.ID,
-			"sub":                g.Account.ID,
-			"oid":                g.Account.ID,
+			"sub":                string(g.Account.ID),
+			"oid":                string(g.Account.ID),
 			"tid":                h.Tenant.Organization.ID,
 			"ver":                "2.0",
 			"name":               g.Account.DisplayName,
@@ -280,7 +280,7 @@ func (h *Handler) delegated(
 	}
 	if r.PostForm.Get("client_info") == "1" { // the official libraries name accounts by it
 		// texts always encode
-		info, _ := json.Marshal(map[string]string{"uid": g.Account.ID, "utid": h.Tenant.Organization.ID})
+		info, _ := json.Marshal(map[string]string{"uid": string(g.Account.ID), "utid": h.Tenant.Organization.ID})
 		out["client_info"] = base64.RawURLEncoding.EncodeToString(info)
 	}
 	return out, nil
@@ -329,8 +329,8 @@ func (h *Handler) claims(c tenant.Client, a tenant.Account, scopes []string) map
 		out["roles"] = c.Granted()
 		return out
 	}
-	out["sub"] = a.ID
-	out["oid"] = a.ID
+	out["sub"] = string(a.ID)
+	out["oid"] = string(a.ID)
 	out["idtyp"] = "user"
 	out["upn"] = a.Name
 	out["name"] = a.DisplayName
@@ -403,7 +403,7 @@ func (h *Handler) Authenticate(ctx context.Context, token string) (tenant.Caller
 		return tenant.Caller{}, err
 	}
 	account := tenant.Account{
-		ID:            c.ObjectID,
+		ID:            tenant.AccountID(c.ObjectID),
 		Name:          c.Name,
 		Administrator: slices.Contains(c.Wids, globalAdministrator),
 		SignedInAt:    time.UnixMilli(c.SignedIn),

@@ -327,7 +327,7 @@ func (h *Handler) claims(
 	const methods = "http://schemas.microsoft.com/claims/authnmethodsreferences"
 	for _, c := range [][2]string{
 		{microsoft + "tenantid", h.Tenant.Organization.ID},
-		{microsoft + "objectidentifier", u.ID},
+		{microsoft + "objectidentifier", string(u.ID)},
 		{microsoft + "displayname", u.DisplayName},
 		{microsoft + "identityprovider", h.Tenant.Issuer()},
 		{methods, tenant.MethodPassword},

@@ -232,12 +232,12 @@ func (h *house) visits() []visit {
 		{method: "GET", path: users + "/delta", body: " ", reads: true},
 		{method: "POST", path: users, body: `{"displayName":"Bob","mailNickname":"bob","accountEnabled":true,` +
 			`"userPrincipalName":"bob@northwind.example","passwordProfile":{"password":"another password"}}`},
-		{method: "PATCH", path: users + "/" + h.user.ID, body: `{"jobTitle":"Countess"}`},
-		{method: "POST", path: users + "/" + h.user.ID + "/revokeSignInSessions", body: `{}`},
+		{method: "PATCH", path: users + "/" + string(h.user.ID), body: `{"jobTitle":"Countess"}`},
+		{method: "POST", path: users + "/" + string(h.user.ID) + "/revokeSignInSessions", body: `{}`},
 		{method: "POST", path: "/v1.0/groups", body: `{"displayName":"G","mailNickname":"g","mailEnabled":false,` +
 			`"securityEnabled":true}`},
 		{method: "POST", path: string(app + "/appRoleAssignedTo"),
-			body: `{"principalId":"` + h.user.ID + `","resourceId":"` +
+			body: `{"principalId":"` + string(h.user.ID) + `","resourceId":"` +
 				string(h.app.ServicePrincipalID) + `","appRoleId":"` + string(tenant.GalleryRoles[0].ID) + `"}`},
 		{
 			method: "PUT",
@@ -265,7 +265,7 @@ func (h *house) visits() []visit {
 		{method: "POST", path: "/security-info", form: factor, reads: true}, // it is refused
 		h.adminLogin(),
 		{method: "GET", path: "/admin/users", reads: true},
-		{method: "POST", path: "/admin/users/" + h.user.ID, form: url.Values{"display": {"Ada L."}}},
+		{method: "POST", path: "/admin/users/" + string(h.user.ID), form: url.Values{"display": {"Ada L."}}},
 		{method: "POST", path: "/admin/groups", form: url.Values{"display": {"G"}}},
 		{method: "POST", path: "/admin/logout", form: url.Values{}},
 		{method: "POST", path: "/logout", form: url.Values{}},

@@ -98,7 +98,7 @@ func TestWrongPasswordsAtOnceAreCountedBeforeTheyAreJudged(t *testing.T) {
 // app registers an authenticator app and returns what it shows at a time.
 func app(t *testing.T, tn *tenant.Tenant, u tenant.User) func(time.Time) string {
 	t.Helper()
-	made, ticket, err := tn.NewAuthenticator(u)
+	made, ticket, err := tn.NewAuthenticator(u.Account())
 	code := func(at time.Time) string {
 		c, err := totp.GenerateCode(made.Secret, at)
 		if err != nil {
@@ -110,7 +110,7 @@ func app(t *testing.T, tn *tenant.Tenant, u tenant.User) func(time.Time) string 
 		err = tn.AddAuthenticator(
 			context.Background(),
 			audit.Actor{Kind: audit.User, Name: name},
-			u,
+			u.Account(),
 			ticket,
 			code(tn.Now()),
 		)

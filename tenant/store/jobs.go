@@ -29,10 +29,10 @@ func (t tx) DeleteJob(id tenant.JobID) error {
 	)
 }
 
-func (t tx) Link(jobID tenant.JobID, kind tenant.ObjectKind, sourceID string) (tenant.Link, error) {
+func (t tx) Link(jobID tenant.JobID, kind tenant.ObjectKind, sourceID tenant.PrincipalID) (tenant.Link, error) {
 	return one[tenant.Link](
 		t, `SELECT doc FROM links WHERE job_id = $1 AND kind = $2 AND source_id = $3`, string(jobID), string(kind),
-		sourceID,
+		string(sourceID),
 	)
 }
 func (t tx) LinkTo(jobID tenant.JobID, kind tenant.ObjectKind, targetID string) (tenant.Link, error) {
@@ -41,10 +41,10 @@ func (t tx) LinkTo(jobID tenant.JobID, kind tenant.ObjectKind, targetID string) 
 		string(jobID), string(kind), targetID,
 	)
 }
-func (t tx) LinksOfReports(jobID tenant.JobID, managerID string) ([]tenant.Link, error) {
+func (t tx) LinksOfReports(jobID tenant.JobID, managerID tenant.UserID) ([]tenant.Link, error) {
 	return list[tenant.Link](
 		t, `SELECT doc FROM links WHERE job_id = $1 AND manager = $2 ORDER BY kind, source_id`, string(jobID),
-		managerID,
+		string(managerID),
 	)
 }
 func (t tx) Links(jobID tenant.JobID) ([]tenant.Link, error) {
@@ -73,16 +73,17 @@ func (t tx) PutLink(l tenant.Link) error {
 		SET target_id = excluded.target_id, failed = excluded.failed, manager = excluded.manager, doc = excluded.doc`,
 		string(l.JobID),
 		string(l.Kind),
-		l.SourceID,
+		string(l.SourceID),
 		l.TargetID,
 		failed,
-		l.Manager,
+		string(l.Manager),
 		sqldb.Encode(l),
 	)
 }
-func (t tx) DeleteLink(jobID tenant.JobID, kind tenant.ObjectKind, sourceID string) error {
+func (t tx) DeleteLink(jobID tenant.JobID, kind tenant.ObjectKind, sourceID tenant.PrincipalID) error {
 	return t.Do(
-		`DELETE FROM links WHERE job_id = $1 AND kind = $2 AND source_id = $3`, string(jobID), string(kind), sourceID,
+		`DELETE FROM links WHERE job_id = $1 AND kind = $2 AND source_id = $3`, string(jobID), string(kind),
+		string(sourceID),
 	)
 }
 
@@ -124,7 +125,8 @@ func (t tx) AppendMarks(changes []tenant.Change) error {
 		if err := t.Do(
 			`INSERT INTO marks (seq, time, kind, id, member_kind, member_id, removed)
 				VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-			last+int64(i)+1, c.Time.UnixMilli(), string(c.Kind), c.ID, string(c.Member.Kind), c.Member.ID,
+			last+int64(i)+1, c.Time.UnixMilli(), string(c.Kind), string(c.ID), string(c.Member.Kind),
+			string(c.Member.ID),
 			removed); err != nil {
 			return err
 		}
@@ -140,7 +142,9 @@ func (t tx) Journal(kind tenant.ObjectKind, after int64, limit int) (changes []t
 		func(rows sqldb.Row) error {
 			c := tenant.Change{Mark: tenant.Mark{Kind: kind}}
 			var at, removed int64
-			err := rows.Scan(&c.Number, &at, &c.ID, &c.Member.Kind, &c.Member.ID, &removed)
+			err := rows.Scan(
+				&c.Number, &at, (*string)(&c.ID), (*string)(&c.Member.Kind), (*string)(&c.Member.ID), &removed,
+			)
 			c.Time, c.Removed = time.UnixMilli(at).UTC(), removed == 1
 			changes = append(changes, c)
 			return err
@@ -166,7 +170,7 @@ func (t tx) Marks(after int64) (marks []tenant.Mark, last int64, err error) {
 	}
 	err = t.Query(`SELECT kind, id FROM marks WHERE seq > $1 ORDER BY seq`, []any{after}, func(rows sqldb.Row) error {
 		var m tenant.Mark
-		err := rows.Scan(&m.Kind, &m.ID)
+		err := rows.Scan((*string)(&m.Kind), (*string)(&m.ID))
 		marks = append(marks, m)
 		return err
 	})

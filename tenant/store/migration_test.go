@@ -49,7 +49,7 @@ func TestTheReleaseBeforesDataIsMigrated(t *testing.T) {
 				if u, err := tx.UserByPrincipalName("mike@example.com"); !errors.Is(err, refusal.ErrNoRow) {
 					t.Errorf("mike is %s, %v", u.ID, err)
 				}
-				for name, id := range map[string]string{
+				for name, id := range map[string]tenant.UserID{
 					"mi\u212ae@example.com":  "u1",
 					"JOS\u00e9@example.com":  "u2",
 					"jose\u0301@example.com": "u2",

@@ -149,7 +149,7 @@ func (t tx) PutGrant(g tenant.Grant) error {
 		g.UserCode,
 		g.ExpiresAt.UnixMilli(),
 		g.Holder(),
-		g.Account.ID,
+		string(g.Account.ID),
 		waiting,
 		sqldb.Encode(g),
 	)
@@ -164,8 +164,8 @@ func (t tx) KeepWaitingGrants(most, left int, now time.Time) error {
 			WHERE waiting = 1 AND (SELECT COUNT(*) FROM grants WHERE waiting = 1) > $1) ranked
 		ORDER BY expires <= $3, place, expires DESC LIMIT 1000000 OFFSET $2)`, most, left, now.UnixMilli())
 }
-func (t tx) DeleteGrantsOf(accountID string) error {
-	return t.Do(`DELETE FROM grants WHERE account = $1 AND account <> ''`, accountID)
+func (t tx) DeleteGrantsOf(id tenant.AccountID) error {
+	return t.Do(`DELETE FROM grants WHERE account = $1 AND account <> ''`, string(id))
 }
 func (t tx) DeleteGrant(digest string) error {
 	return t.Do(`DELETE FROM grants WHERE digest = $1`, digest)
@@ -183,30 +183,36 @@ func (t tx) PutAdministrator(v tenant.Administrator) error {
 func (t tx) Administrators() ([]tenant.Administrator, error) {
 	return documents[tenant.Administrator](t, kindAdministrator)
 }
-func (t tx) DeleteAdministrator(name, principal string) error {
-	return errors.Join(t.deleteDocument(kindAdministrator, names.Fold(name)), t.deleteDocument(kindPassword, principal),
-		t.deleteDocument(kindFactors, principal))
+func (t tx) DeleteAdministrator(name string, id tenant.AccountID) error {
+	return errors.Join(t.deleteDocument(
+		kindAdministrator, names.Fold(name),
+	), t.deleteDocument(kindPassword, string(id)),
+		t.deleteDocument(kindFactors, string(id)))
 }
-func (t tx) Password(principal string) (tenant.Password, error) {
-	return document[tenant.Password](t, kindPassword, principal)
+func (t tx) Password(id tenant.AccountID) (tenant.Password, error) {
+	return document[tenant.Password](t, kindPassword, string(id))
 }
-func (t tx) Factors(userID string) (tenant.Factors, error) {
-	return document[tenant.Factors](t, kindFactors, userID)
+func (t tx) Factors(id tenant.AccountID) (tenant.Factors, error) {
+	return document[tenant.Factors](t, kindFactors, string(id))
 }
-func (t tx) PutFactors(f tenant.Factors) error   { return t.putDocument(kindFactors, f.UserID, f) }
-func (t tx) Note(name string) (string, error)    { return document[string](t, kindNote, name) }
-func (t tx) PutNote(name, text string) error     { return t.putDocument(kindNote, name, text) }
-func (t tx) PutPassword(v tenant.Password) error { return t.putDocument(kindPassword, v.Principal, v) }
+func (t tx) PutFactors(f tenant.Factors) error {
+	return t.putDocument(kindFactors, string(f.Account), f)
+}
+func (t tx) Note(name string) (string, error) { return document[string](t, kindNote, name) }
+func (t tx) PutNote(name, text string) error  { return t.putDocument(kindNote, name, text) }
+func (t tx) PutPassword(v tenant.Password) error {
+	return t.putDocument(kindPassword, string(v.Account), v)
+}
 
 func (t tx) Session(digest string) (tenant.Session, error) {
 	return one[tenant.Session](t, `SELECT doc FROM sessions WHERE digest = $1`, digest)
 }
-func (t tx) SessionsOf(userID string) ([]tenant.Session, error) {
-	return list[tenant.Session](t, `SELECT doc FROM sessions WHERE user_id = $1 ORDER BY digest`, userID)
+func (t tx) SessionsOf(id tenant.AccountID) ([]tenant.Session, error) {
+	return list[tenant.Session](t, `SELECT doc FROM sessions WHERE user_id = $1 ORDER BY digest`, string(id))
 }
 func (t tx) PutSession(v tenant.Session) error {
 	return t.Do(
-		`INSERT INTO sessions (digest, user_id, expires, doc) VALUES ($1, $2, $3, $4)`, v.Digest, v.UserID,
+		`INSERT INTO sessions (digest, user_id, expires, doc) VALUES ($1, $2, $3, $4)`, v.Digest, string(v.Account),
 		v.ExpiresAt.UnixMilli(), sqldb.Encode(v),
 	)
 }
@@ -216,12 +222,12 @@ func (t tx) DeleteSessions(expired time.Time) error {
 func (t tx) DeleteSession(digest string) error {
 	return t.Do(`DELETE FROM sessions WHERE digest = $1`, digest)
 }
-func (t tx) DeleteSessionsOf(userID string) error {
-	return t.Do(`DELETE FROM sessions WHERE user_id = $1`, userID)
+func (t tx) DeleteSessionsOf(id tenant.AccountID) error {
+	return t.Do(`DELETE FROM sessions WHERE user_id = $1`, string(id))
 }
 
-func (t tx) User(id string) (tenant.User, error) {
-	return one[tenant.User](t, `SELECT doc FROM users WHERE id = $1`, id)
+func (t tx) User(id tenant.UserID) (tenant.User, error) {
+	return one[tenant.User](t, `SELECT doc FROM users WHERE id = $1`, string(id))
 }
 func (t tx) UserByPrincipalName(name string) (tenant.User, error) {
 	return one[tenant.User](t, `SELECT doc FROM users WHERE user_principal_name = $1`, names.Fold(name))
@@ -240,12 +246,13 @@ func (t tx) PutUser(u tenant.User) error {
 	return t.Do(`INSERT INTO users (id, user_principal_name, search, doc) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (id)
 		DO UPDATE SET user_principal_name = excluded.user_principal_name, search = excluded.search, doc = excluded.doc`,
-		u.ID, names.Fold(u.UserPrincipalName), strings.ToLower(u.DisplayName+" "+u.UserPrincipalName), sqldb.Encode(u))
+		string(u.ID), names.Fold(u.UserPrincipalName), strings.ToLower(u.DisplayName+" "+u.UserPrincipalName),
+		sqldb.Encode(u))
 }
-func (t tx) DeleteUser(id string) error {
+func (t tx) DeleteUser(id tenant.UserID) error {
 	return errors.Join(
-		t.Do(`DELETE FROM users WHERE id = $1`, id), t.deleteDocument(kindPassword, id),
-		t.deleteDocument(kindFactors, id),
+		t.Do(`DELETE FROM users WHERE id = $1`, string(id)), t.deleteDocument(kindPassword, string(id)),
+		t.deleteDocument(kindFactors, string(id)),
 	)
 }
 
@@ -286,7 +293,7 @@ func (t tx) DeleteGroup(id tenant.GroupID) error {
 func (t tx) members(query string, args ...any) (all []tenant.Member, err error) {
 	err = t.Query(query, args, func(rows sqldb.Row) error {
 		var m tenant.Member
-		err := rows.Scan(&m.GroupID, &m.MemberID, &m.Kind)
+		err := rows.Scan((*string)(&m.GroupID), (*string)(&m.MemberID), (*string)(&m.Kind)) // *string is read fastest
 		all = append(all, m)
 		return err
 	})
@@ -297,34 +304,36 @@ func (t tx) Members(groupID tenant.GroupID) ([]tenant.Member, error) {
 		`SELECT group_id, member_id, kind FROM members WHERE group_id = $1 ORDER BY member_id`, string(groupID),
 	)
 }
-func (t tx) MembersAfter(groupID tenant.GroupID, after string, limit int) ([]tenant.Member, error) {
+func (t tx) MembersAfter(groupID tenant.GroupID, after tenant.PrincipalID, limit int) ([]tenant.Member, error) {
 	return t.members(
 		`SELECT group_id, member_id, kind FROM members WHERE group_id = $1 AND member_id > $2
 			ORDER BY member_id LIMIT $3`,
-		string(groupID), after, limit,
+		string(groupID), string(after), limit,
 	)
 }
-func (t tx) MemberOf(memberID string) ([]tenant.Member, error) {
-	return t.members(`SELECT group_id, member_id, kind FROM members WHERE member_id = $1 ORDER BY group_id`, memberID)
+func (t tx) MemberOf(memberID tenant.PrincipalID) ([]tenant.Member, error) {
+	return t.members(
+		`SELECT group_id, member_id, kind FROM members WHERE member_id = $1 ORDER BY group_id`, string(memberID),
+	)
 }
-func (t tx) Member(groupID tenant.GroupID, memberID string) (m tenant.Member, err error) {
+func (t tx) Member(groupID tenant.GroupID, memberID tenant.PrincipalID) (m tenant.Member, err error) {
 	err = t.Row(
 		`SELECT group_id, member_id, kind FROM members WHERE group_id = $1 AND member_id = $2`,
-		[]any{string(groupID), memberID}, &m.GroupID, &m.MemberID, &m.Kind,
+		[]any{string(groupID), string(memberID)}, (*string)(&m.GroupID), (*string)(&m.MemberID), (*string)(&m.Kind),
 	)
 	return m, sqldb.NoRow(err, refusal.ErrNoRow)
 }
 func (t tx) PutMember(m tenant.Member) error {
 	return t.Do(
-		`INSERT INTO members (group_id, member_id, kind) VALUES ($1, $2, $3)`, string(m.GroupID), m.MemberID,
+		`INSERT INTO members (group_id, member_id, kind) VALUES ($1, $2, $3)`, string(m.GroupID), string(m.MemberID),
 		string(m.Kind),
 	)
 }
-func (t tx) DeleteMember(groupID tenant.GroupID, memberID string) error {
-	return t.Do(`DELETE FROM members WHERE group_id = $1 AND member_id = $2`, string(groupID), memberID)
+func (t tx) DeleteMember(groupID tenant.GroupID, memberID tenant.PrincipalID) error {
+	return t.Do(`DELETE FROM members WHERE group_id = $1 AND member_id = $2`, string(groupID), string(memberID))
 }
-func (t tx) DeleteMembersOf(objectID string) error {
-	return t.Do(`DELETE FROM members WHERE group_id = $1 OR member_id = $2`, objectID, objectID)
+func (t tx) DeleteMembersOf(id tenant.PrincipalID) error {
+	return t.Do(`DELETE FROM members WHERE group_id = $1 OR member_id = $2`, string(id), string(id))
 }
 
 func (t tx) Application(id string) (tenant.Application, error) {
@@ -346,7 +355,7 @@ func (t tx) PutApplication(a tenant.Application) error {
 func (t tx) Assignments(q tenant.AssignmentQuery) ([]tenant.Assignment, error) {
 	w := &sqldb.Where{}
 	w.Equal("service_principal_id", string(q.ServicePrincipalID))
-	w.Equal("principal_id", q.PrincipalID)
+	w.Equal("principal_id", string(q.PrincipalID))
 	return list[tenant.Assignment](t, `SELECT doc FROM assignments`+w.Text()+` ORDER BY id`, w.Args...)
 }
 func (t tx) Assignment(id string) (tenant.Assignment, error) {
@@ -355,7 +364,7 @@ func (t tx) Assignment(id string) (tenant.Assignment, error) {
 func (t tx) PutAssignment(a tenant.Assignment) error {
 	return t.Do(
 		`INSERT INTO assignments (id, service_principal_id, principal_id, doc) VALUES ($1, $2, $3, $4)`, a.ID,
-		string(a.ServicePrincipalID), a.PrincipalID, sqldb.Encode(a),
+		string(a.ServicePrincipalID), string(a.PrincipalID), sqldb.Encode(a),
 	)
 }
 func (t tx) DeleteAssignment(id string) error {

@@ -16,11 +16,30 @@ type source struct {
 	job    tenant.Job
 }
 
+// markOf is what the tenant calls an object of the engine.
+func markOf(ref provisioning.Ref) tenant.Mark {
+	return tenant.Mark{Kind: tenant.ObjectKind(ref.Kind), ID: tenant.PrincipalID(ref.ID)}
+}
+
+// refOf is what the engine calls the object of a link.
+func refOf(l tenant.Link) provisioning.Ref {
+	return provisioning.Ref{Kind: provisioning.Kind(l.Kind), ID: string(l.SourceID)}
+}
+
+// texts are ids as the engine has them.
+func texts(ids []tenant.UserID) []string {
+	list := make([]string, len(ids))
+	for i, id := range ids {
+		list[i] = string(id)
+	}
+	return list
+}
+
 // Changes implements provisioning.Source.
 func (s source) Changes(ctx context.Context, watermark string, also []provisioning.Ref) (provisioning.Changes, error) {
 	marks := make([]tenant.Mark, len(also))
 	for i, ref := range also {
-		marks[i] = tenant.Mark{Kind: tenant.ObjectKind(ref.Kind), ID: ref.ID}
+		marks[i] = markOf(ref)
 	}
 	scope, err := s.tenant.ScopeSince(ctx, s.job, watermark, marks)
 	if err != nil {
@@ -38,7 +57,7 @@ func (s source) Changes(ctx context.Context, watermark string, also []provisioni
 
 // Object implements provisioning.Source.
 func (s source) Object(ctx context.Context, ref provisioning.Ref) (provisioning.Object, error) {
-	scope, err := s.tenant.ScopedObject(ctx, s.job, tenant.Mark{Kind: tenant.ObjectKind(ref.Kind), ID: ref.ID})
+	scope, err := s.tenant.ScopedObject(ctx, s.job, markOf(ref))
 	switch {
 	case err != nil:
 		return provisioning.Object{}, err
@@ -56,25 +75,25 @@ func userObject(u tenant.ScopedUser) provisioning.Object {
 		return u.User.Attribute(name)
 	}
 	return provisioning.Object{
-		Ref:        provisioning.Ref{Kind: provisioning.User, ID: u.ID},
+		Ref:        provisioning.Ref{Kind: provisioning.User, ID: string(u.ID)},
 		Name:       u.User.UserPrincipalName,
 		Gone:       u.Gone,
 		Assigned:   u.InScope,
 		Active:     u.User.Enabled,
 		Attributes: attributes,
-		Manager:    u.User.ManagerID,
+		Manager:    string(u.User.ManagerID),
 	}
 }
 
 func groupObject(g tenant.ScopedGroup) provisioning.Object {
 	return provisioning.Object{
-		Ref:        provisioning.Ref{Kind: provisioning.Group, ID: g.ID},
+		Ref:        provisioning.Ref{Kind: provisioning.Group, ID: string(g.ID)},
 		Name:       g.Group.DisplayName,
 		Gone:       g.Gone,
 		Assigned:   g.InScope,
 		Active:     true,
 		Attributes: g.Group.Attribute,
-		Members:    g.Members,
+		Members:    texts(g.Members),
 	}
 }
 
@@ -110,7 +129,7 @@ func (m memory) SetWatermark(ctx context.Context, watermark string) error {
 
 func (m memory) Link(ctx context.Context, ref provisioning.Ref) (link provisioning.Link, err error) {
 	err = m.tenant.Store.View(ctx, func(r tenant.Reader) error {
-		l, err := r.Link(m.job, tenant.ObjectKind(ref.Kind), ref.ID)
+		l, err := r.Link(m.job, tenant.ObjectKind(ref.Kind), tenant.PrincipalID(ref.ID))
 		if errors.Is(err, refusal.ErrNoRow) {
 			return provisioning.ErrUnknown
 		}
@@ -127,7 +146,7 @@ func (m memory) Owner(ctx context.Context, kind provisioning.Kind, targetID stri
 		if errors.Is(err, refusal.ErrNoRow) {
 			return provisioning.ErrUnknown
 		}
-		ref = provisioning.Ref{Kind: kind, ID: l.SourceID}
+		ref = provisioning.Ref{Kind: kind, ID: string(l.SourceID)}
 		return err
 	})
 	return ref, err
@@ -137,7 +156,7 @@ func (m memory) Owner(ctx context.Context, kind provisioning.Kind, targetID stri
 func (m memory) Reports(ctx context.Context, manager string) (list []provisioning.Link, err error) {
 	err = m.tenant.Store.View(ctx, func(r tenant.Reader) error {
 		list = nil
-		links, err := r.LinksOfReports(m.job, manager)
+		links, err := r.LinksOfReports(m.job, tenant.UserID(manager))
 		for _, l := range links {
 			list = append(list, remembered(l))
 		}
@@ -148,11 +167,11 @@ func (m memory) Reports(ctx context.Context, manager string) (list []provisionin
 
 func remembered(l tenant.Link) provisioning.Link {
 	return provisioning.Link{
-		Ref:      provisioning.Ref{Kind: provisioning.Kind(l.Kind), ID: l.SourceID},
+		Ref:      refOf(l),
 		TargetID: l.TargetID,
 		Adopted:  l.Adopted,
 		Sent:     l.Sent,
-		Manager:  l.Manager,
+		Manager:  string(l.Manager),
 		Members:  l.Members,
 		Failure:  l.Failure,
 		Tries:    l.Tries,
@@ -167,11 +186,11 @@ func (m memory) Keep(ctx context.Context, l provisioning.Link, entries ...provis
 			tx.PutLink(tenant.Link{
 				JobID:    m.job,
 				Kind:     tenant.ObjectKind(l.Kind),
-				SourceID: l.ID,
+				SourceID: tenant.PrincipalID(l.ID),
 				TargetID: l.TargetID,
 				Adopted:  l.Adopted,
 				Sent:     l.Sent,
-				Manager:  l.Manager,
+				Manager:  tenant.UserID(l.Manager),
 				Members:  l.Members,
 				Failure:  l.Failure,
 				Tries:    l.Tries,
@@ -183,7 +202,9 @@ func (m memory) Keep(ctx context.Context, l provisioning.Link, entries ...provis
 
 func (m memory) Forget(ctx context.Context, ref provisioning.Ref, entries ...provisioning.Entry) error {
 	return m.tenant.Store.Update(ctx, func(tx tenant.Tx) error {
-		return errors.Join(m.log(tx, entries), tx.DeleteLink(m.job, tenant.ObjectKind(ref.Kind), ref.ID))
+		return errors.Join(
+			m.log(tx, entries), tx.DeleteLink(m.job, tenant.ObjectKind(ref.Kind), tenant.PrincipalID(ref.ID)),
+		)
 	})
 }
 
@@ -193,13 +214,7 @@ func (m memory) Failed(ctx context.Context) (list []provisioning.Failing, err er
 		list = nil
 		links, err := r.FailedLinks(m.job)
 		for _, l := range links {
-			list = append(
-				list,
-				provisioning.Failing{
-					Ref:     provisioning.Ref{Kind: provisioning.Kind(l.Kind), ID: l.SourceID},
-					RetryAt: l.RetryAt,
-				},
-			)
+			list = append(list, provisioning.Failing{Ref: refOf(l), RetryAt: l.RetryAt})
 		}
 		return err
 	})
@@ -212,7 +227,7 @@ func (m memory) Known(ctx context.Context) (refs []provisioning.Ref, err error) 
 		refs = nil
 		links, err := r.Links(m.job)
 		for _, l := range links {
-			refs = append(refs, provisioning.Ref{Kind: provisioning.Kind(l.Kind), ID: l.SourceID})
+			refs = append(refs, refOf(l))
 		}
 		return err
 	})
@@ -237,7 +252,7 @@ func (m memory) log(tx tenant.Tx, entries []provisioning.Entry) error {
 			CycleID:  e.Cycle,
 			Time:     e.Time.UTC(),
 			Kind:     tenant.ObjectKind(e.Ref.Kind),
-			SourceID: e.Ref.ID,
+			SourceID: tenant.PrincipalID(e.Ref.ID),
 			TargetID: e.TargetID,
 			Name:     e.Name,
 			Action:   string(e.Action),

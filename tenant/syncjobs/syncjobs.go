@@ -282,14 +282,14 @@ func (r *Runner) Engine(j tenant.Job) (*provisioning.Engine, error) {
 // OnDemand provisions one object of a job now, and the named members of a group with it. In a dry
 // run it only says what would be done.
 func (r *Runner) OnDemand(
-	ctx context.Context, j tenant.Job, kind tenant.ObjectKind, id string, members []string, dryRun bool,
+	ctx context.Context, j tenant.Job, what tenant.Mark, members []tenant.UserID, dryRun bool,
 ) (provisioning.Explanation, error) {
 	e, err := r.Engine(j)
 	if err != nil {
 		return provisioning.Explanation{}, err
 	}
 	e.DryRun = dryRun
-	return e.One(ctx, provisioning.Ref{Kind: provisioning.Kind(kind), ID: id}, members...)
+	return e.One(ctx, provisioning.Ref{Kind: provisioning.Kind(what.Kind), ID: string(what.ID)}, texts(members)...)
 }
 
 func (r *Runner) announce(jobID string, p provisioning.Progress) {

@@ -13,13 +13,13 @@ func administrators(t *testing.T, s tenant.Store) {
 			tx.PutAdministrator(tenant.Administrator{Name: "Bob", CreatedBy: "ada"}),
 			tx.PutAdministrator(tenant.Administrator{Name: "ada"}),
 			tx.PutPassword(
-				tenant.Password{Principal: "p", OneTime: true},
+				tenant.Password{Account: "p", OneTime: true},
 			),
-			tx.PutFactors(tenant.Factors{UserID: "p", LastStep: 5}),
+			tx.PutFactors(tenant.Factors{Account: "p", LastStep: 5}),
 			tx.PutSession(
-				tenant.Session{Digest: "d1", UserID: "p", Administrator: "Bob", SetsPassword: true},
+				tenant.Session{Digest: "d1", Account: "p", Administrator: "Bob", SetsPassword: true},
 			),
-			tx.PutSession(tenant.Session{Digest: "d2", UserID: "q"}),
+			tx.PutSession(tenant.Session{Digest: "d2", Account: "q"}),
 		)
 	})
 	view(t, s, func(r tenant.Reader) error {

@@ -107,9 +107,9 @@ func sessions(t *testing.T, s tenant.Store) {
 	now := time.UnixMilli(1_800_000_000_000)
 	update(t, s, func(tx tenant.Tx) error {
 		return errors.Join(
-			tx.PutSession(tenant.Session{Digest: "over", UserID: "u", ExpiresAt: now}),
+			tx.PutSession(tenant.Session{Digest: "over", Account: "u", ExpiresAt: now}),
 			tx.PutSession(
-				tenant.Session{Digest: "open", UserID: "u", ExpiresAt: now.Add(time.Millisecond)},
+				tenant.Session{Digest: "open", Account: "u", ExpiresAt: now.Add(time.Millisecond)},
 			),
 			tx.DeleteSessions(now),
 		)

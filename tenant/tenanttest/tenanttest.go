@@ -91,7 +91,7 @@ func directory(t *testing.T, s tenant.Store) {
 		for i := range 12 {
 			id := fmt.Sprintf("%02d", i)
 			if err := errors.Join(tx.PutUser(tenant.User{
-				ID:                id,
+				ID:                tenant.UserID(id),
 				UserPrincipalName: "User" + id + "@example.com",
 				DisplayName:       "Person " + id,
 			}),
@@ -254,7 +254,7 @@ func small(t *testing.T, s tenant.Store) {
 			tx.PutClient(tenant.Client{ID: "c1", DisplayName: "one"}),
 			tx.PutClient(tenant.Client{ID: "c2"}),
 			tx.PutPolicy(tenant.Policy{ID: "p", Kind: tenant.ClaimsMapping}),
-			tx.PutFactors(tenant.Factors{UserID: "u", LastStep: 5}),
+			tx.PutFactors(tenant.Factors{Account: "u", LastStep: 5}),
 			tx.PutNote("n", "text"),
 			tx.PutUser(tenant.User{ID: "u", UserPrincipalName: "u@x"}),
 			tx.PutGrant(tenant.Grant{Digest: "g1", UserCode: "ABC", ExpiresAt: at}),
@@ -321,7 +321,7 @@ func grantsAreFew(t *testing.T, s tenant.Store) {
 				tx.PutGrant(tenant.Grant{
 					Digest:    "family" + name,
 					Kind:      tenant.GrantRefresh,
-					Account:   tenant.Account{ID: "u" + name},
+					Account:   tenant.Account{ID: tenant.AccountID("u" + name)},
 					ExpiresAt: ends,
 				}),
 			)
@@ -383,11 +383,11 @@ func marks(t *testing.T, s tenant.Store) {
 		all.Go(func() {
 			failures <- s.Update(background, func(tx tenant.Tx) error {
 				return tx.AppendMarks([]tenant.Change{{
-					Mark: tenant.Mark{Kind: tenant.KindUser, ID: fmt.Sprint(i)},
+					Mark: tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(fmt.Sprint(i))},
 					Time: time.UnixMilli(5),
 				},
 					{
-						Mark:    tenant.Mark{Kind: tenant.KindGroup, ID: fmt.Sprint(i)},
+						Mark:    tenant.Mark{Kind: tenant.KindGroup, ID: tenant.PrincipalID(fmt.Sprint(i))},
 						Member:  tenant.Mark{Kind: tenant.KindUser, ID: "m"},
 						Removed: true,
 						Time:    time.UnixMilli(7),
@@ -451,8 +451,8 @@ func nouns(t *testing.T, s tenant.Store) {
 			tx.PutOrganization(tenant.Organization{ID: "o"}),
 			tx.PutClient(tenant.Client{ID: "c", SecretDigest: "d"}),
 			tx.PutAdministrator(tenant.Administrator{Name: "Admin"}),
-			tx.PutPassword(tenant.Password{Principal: "u", Hash: "h"}),
-			tx.PutSession(tenant.Session{Digest: "s", UserID: "u"}),
+			tx.PutPassword(tenant.Password{Account: "u", Hash: "h"}),
+			tx.PutSession(tenant.Session{Digest: "s", Account: "u"}),
 			tx.AppendEvent(audit.Event{ID: "e", Time: time.UnixMilli(1)}),
 			tx.PutUser(tenant.User{ID: "u", UserPrincipalName: "a@b"}),
 		)
@@ -464,7 +464,7 @@ func nouns(t *testing.T, s tenant.Store) {
 		p, e4 := r.Password("u")
 		x, e5 := r.Session("s")
 		events, e6 := r.Events(10)
-		if o.ID != "o" || c.SecretDigest != "d" || a.Name != "Admin" || p.Hash != "h" || x.UserID != "u" ||
+		if o.ID != "o" || c.SecretDigest != "d" || a.Name != "Admin" || p.Hash != "h" || x.Account != "u" ||
 			len(events) != 1 {
 			t.Errorf("read back %+v %+v %+v %+v %+v %v", o, c, a, p, x, events)
 		}
@@ -490,7 +490,7 @@ func scope(t *testing.T, s tenant.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids := map[string]string{}
+	ids := map[string]tenant.PrincipalID{}
 	for _, name := range []string{"direct", "member", "nested", "nobody"} {
 		u, err := tn.CreateUser(
 			background, Actor,
@@ -499,20 +499,23 @@ func scope(t *testing.T, s tenant.Store) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ids[name] = u.ID
+		ids[name] = tenant.PrincipalID(u.ID)
 	}
 	for _, name := range []string{"outer", "inner"} {
 		g, err := tn.CreateGroup(background, Actor, tenant.Group{DisplayName: name, SecurityEnabled: true})
 		if err != nil {
 			t.Fatal(err)
 		}
-		ids[name] = string(g.ID)
+		ids[name] = tenant.PrincipalID(g.ID)
 	}
 	role := tenant.GalleryRoles[0].ID
 	_, e1 := tn.Assign(background, Actor, app.ServicePrincipalID, ids["direct"], role)
 	_, e2 := tn.Assign(background, Actor, app.ServicePrincipalID, ids["outer"], role)
 	if err := errors.Join(
-		e1, e2, tn.AddMembers(background, Actor, tenant.GroupID(ids["outer"]), []string{ids["member"], ids["inner"]}),
+		e1, e2,
+		tn.AddMembers(
+			background, Actor, tenant.GroupID(ids["outer"]), []tenant.PrincipalID{ids["member"], ids["inner"]},
+		),
 		tn.AddMember(background, Actor, tenant.GroupID(ids["inner"]), ids["nested"]),
 	); err != nil {
 		t.Fatal(err)
@@ -542,7 +545,7 @@ func scope(t *testing.T, s tenant.Store) {
 	if err != nil || len(full.Users) != 2 || full.Users[1].InScope || len(full.Groups) != 2 || !full.Groups[1].Gone {
 		t.Errorf("full evaluation: %+v, %v; want the member out of scope and the deleted group as well", full, err)
 	}
-	if err := tn.MayUse(background, app, ids["nested"]); refusal.CodeOf(err) != tenant.NotAssigned {
+	if err := tn.MayUse(background, app, tenant.UserID(ids["nested"])); refusal.CodeOf(err) != tenant.NotAssigned {
 		t.Errorf("a member of a nested group may sign in: %v", err)
 	}
 }
