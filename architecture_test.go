@@ -40,9 +40,9 @@ var mayImport = []struct{ pkg, imports string }{
 	{"center/scimserver", "audit center refusal scim"},
 	{
 		"center/server", "audit awsapi center center/adminserver center/awsdoor center/broker center/console " +
-			"center/identitystore center/idpmetadata center/portal center/scimserver center/signin center/sso " +
-			"center/ssoadmin center/ssooidc " +
-			"center/sts control mail outbound refusal web",
+			"center/iam center/identitystore center/idpmetadata center/organizations center/portal " +
+			"center/scimserver center/signin center/sso center/ssoadmin center/ssooidc center/sts control mail " +
+			"outbound refusal web",
 	},
 	{
 		"tenant/server", "audit control mail refusal tenant tenant/admincenter tenant/graphserver tenant/login " +

@@ -1,6 +1,6 @@
 // Package terminal is how a command talks to a person: it escapes text that other programs wrote,
 // so that it cannot harm the terminal, draws progress if somebody is watching, and reads passwords
-// without echo.
+// without echo. It also reads a command's settings from its flags, the environment and a file.
 //
 // It imports nothing of ours.
 package terminal

@@ -1,10 +1,11 @@
 // Package server puts the doors of a center together: everything that a center serves, as one
-// http.Handler. It is the only list of a center's doors.
+// http.Handler. It is the only list of a center's doors. It also connects a center to AWS, and to
+// the commands that work on its data.
 //
 // It may import audit, awsapi, center, center/adminserver, center/awsdoor, center/broker,
-// center/console, center/identitystore, center/idpmetadata, center/portal, center/scimserver,
-// center/signin, center/sso, center/ssoadmin, center/ssooidc, center/sts, control, mail,
-// outbound, refusal and web.
+// center/console, center/iam, center/identitystore, center/idpmetadata, center/organizations,
+// center/portal, center/scimserver, center/signin, center/sso, center/ssoadmin, center/ssooidc,
+// center/sts, control, mail, outbound, refusal and web.
 package server
 
 import (

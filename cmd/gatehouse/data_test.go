@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -158,7 +160,7 @@ func sorted(list []string) []string {
 	for _, s := range list {
 		m[s] = s
 	}
-	return sortedNames(m)
+	return slices.Sorted(maps.Keys(m))
 }
 
 // TestAccessKeysAndTokensByTheRealCLI administers keys and tokens with gatehouse, and uses them

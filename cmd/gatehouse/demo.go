@@ -72,7 +72,7 @@ where this one stopped.`,
 			if d.people < 1 || d.groups < 1 {
 				return terminal.UsageError{Err: errors.New("--people and --groups must be at least 1")}
 			}
-			if d.log, err = w.logger(cmd, slog.LevelError); err != nil {
+			if d.log, err = terminal.Logger(cmd, w.err, slog.LevelError); err != nil {
 				return err
 			}
 			d.out = w.out

@@ -125,13 +125,10 @@ environment, and the environment overrides the file.`,
 			}
 			return nil
 		},
-		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return w.bindSettings(cmd) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return terminal.UsageError{Err: err} })
-	root.PersistentFlags().String("config", "", "YAML file with settings: one flag name and value per line")
-	root.PersistentFlags().String("log-level", "", "debug, info, warn or error (default: info; error for demo)")
-	root.PersistentFlags().String("log-format", "", "text or json (default: text on a terminal, else json)")
+	terminal.Settings(root, w.env)
 	root.AddCommand(
 		w.demoCommand(), w.serveCommand(), w.tenantCommand(), w.connectCommand(), w.syncCommand(),
 		w.administratorsCommand(), w.backupCommand(), w.restoreCommand(), w.exportCommand(), w.importCommand(),

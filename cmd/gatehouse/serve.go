@@ -42,7 +42,7 @@ Other machines cannot reach the center without TLS (--tls-cert, --tls-key) or --
       --listen :8080 --behind-proxy --url https://id.example.com`,
 		Args: terminal.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if s.half.log, err = w.logger(cmd, slog.LevelInfo); err != nil {
+			if s.half.log, err = terminal.Logger(cmd, w.err, slog.LevelInfo); err != nil {
 				return err
 			}
 			return w.serve(cmd.Context(), s)
@@ -100,10 +100,10 @@ func (w *world) serve(ctx context.Context, s *serveSettings) error {
 			return err
 		}
 	}
-	if err := errors.Join(s.credentials.keepRoles(ctx, c), s.credentials.readOrganization(ctx, c)); err != nil {
+	if err := s.credentials.Connect(ctx, c); err != nil {
 		return err
 	}
-	roles, err := s.credentials.open(ctx, c)
+	roles, err := s.credentials.Broker(ctx, c)
 	if err != nil {
 		return err
 	}

@@ -91,7 +91,7 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and GATEHOUSE_SCIM
 		Annotations: map[string]string{changesExitTwo: ""},
 		Args:        terminal.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			log, err := w.logger(cmd, slog.LevelWarn)
+			log, err := terminal.Logger(cmd, w.err, slog.LevelWarn)
 			if err != nil {
 				return err
 			}

@@ -292,7 +292,7 @@ func (w *world) explainer() administer.Explainer {
 	s := &syncSettings{}
 	person := func(cmd *cobra.Command, name string, asJSON bool) error {
 		s.asJSON = asJSON
-		log, err := w.logger(cmd, slog.LevelWarn)
+		log, err := terminal.Logger(cmd, w.err, slog.LevelWarn)
 		if err != nil {
 			return err
 		}

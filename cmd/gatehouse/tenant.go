@@ -35,7 +35,7 @@ Other machines cannot reach the tenant without TLS (--tls-cert, --tls-key) or --
 		Example: `  gatehouse tenant --data ./tenant --name "Example GmbH" --domain example.com`,
 		Args:    terminal.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if h.log, err = w.logger(cmd, slog.LevelInfo); err != nil {
+			if h.log, err = terminal.Logger(cmd, w.err, slog.LevelInfo); err != nil {
 				return err
 			}
 			keep, err := days.retention()

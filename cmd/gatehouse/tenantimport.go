@@ -41,7 +41,7 @@ groupId (or group, a name) and memberId (or member, a user principal name).`,
   gatehouse tenant import --data ./tenant --users users.csv --groups groups.csv --members members.csv`,
 		Args: terminal.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if s.half.log, err = w.logger(cmd, slog.LevelWarn); err != nil {
+			if s.half.log, err = terminal.Logger(cmd, w.err, slog.LevelWarn); err != nil {
 				return err
 			}
 			return w.importDirectory(cmd.Context(), s)

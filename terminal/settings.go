@@ -1,33 +1,42 @@
-package main
+package terminal
 
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"maps"
 	"os"
-	"sort"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
-
-	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
-// bindSettings fills the flags that were not given from the environment and the configuration file.
-// All mistakes are reported at once.
-func (w *world) bindSettings(cmd *cobra.Command) error {
+// Settings adds the flags of the settings that all commands share, and fills every command's flags
+// that were not given from the environment and the configuration file.
+func Settings(root *cobra.Command, env func(string) (string, bool)) {
+	f := root.PersistentFlags()
+	f.String("config", "", "YAML file with settings: one flag name and value per line")
+	f.String("log-level", "", "debug, info, warn or error (default: info; error for demo)")
+	f.String("log-format", "", "text or json (default: text on a terminal, else json)")
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return bindSettings(cmd, env) }
+}
+
+// bindSettings fills the flags. All mistakes are reported at once.
+func bindSettings(cmd *cobra.Command, env func(string) (string, bool)) error {
 	path, _ := cmd.Flags().GetString("config") // the flag exists on every command
 	if path == "" {
-		path, _ = w.env("GATEHOUSE_CONFIG")
+		path, _ = env("GATEHOUSE_CONFIG")
 	}
 	file, err := readConfig(path)
 	if err != nil {
-		return terminal.UsageError{Err: err}
+		return UsageError{err}
 	}
 	var mistakes []error
-	for _, name := range sortedNames(file) {
+	for _, name := range slices.Sorted(maps.Keys(file)) {
 		if !knownFlag(cmd.Root(), name) {
 			mistakes = append(mistakes, fmt.Errorf("%s: unknown setting %q", path, name))
 		}
@@ -36,26 +45,21 @@ func (w *world) bindSettings(cmd *cobra.Command) error {
 		if f.Changed || f.Name == "help" || f.Name == "config" {
 			return
 		}
-		value := ""
-		source := ""
-		ok := false
-		if v, set := w.env(envName(f.Name)); set {
-			value = v
-			source = envName(f.Name)
-			ok = true
-		} else if v, set := file[f.Name]; set {
-			value = v
+		source := envName(f.Name)
+		value, set := env(source)
+		if !set {
 			source = path
-			ok = true
+			value, set = file[f.Name]
 		}
-		if ok {
-			if err := cmd.Flags().Set(f.Name, value); err != nil {
-				mistakes = append(mistakes, fmt.Errorf("%s: %s: %w", source, f.Name, err))
-			}
+		if !set {
+			return
+		}
+		if err := cmd.Flags().Set(f.Name, value); err != nil {
+			mistakes = append(mistakes, fmt.Errorf("%s: %s: %w", source, f.Name, err))
 		}
 	})
 	if len(mistakes) > 0 {
-		return terminal.UsageError{Err: errors.Join(mistakes...)}
+		return UsageError{errors.Join(mistakes...)}
 	}
 	return nil
 }
@@ -75,15 +79,6 @@ func knownFlag(root *cobra.Command, name string) bool {
 		}
 	}
 	return false
-}
-
-func sortedNames(m map[string]string) []string {
-	names := make([]string, 0, len(m))
-	for n := range m {
-		names = append(names, n)
-	}
-	sort.Strings(names)
-	return names
 }
 
 func readConfig(path string) (map[string]string, error) {
@@ -113,22 +108,21 @@ func readConfig(path string) (map[string]string, error) {
 	return out, nil
 }
 
-// logger makes the program's log: structured, on standard error; text on a terminal and JSON
-// otherwise.
-func (w *world) logger(cmd *cobra.Command, defaultLevel slog.Level) (*slog.Logger, error) {
+// Logger makes a program's log: structured, text on a terminal and JSON otherwise.
+func Logger(cmd *cobra.Command, out io.Writer, defaultLevel slog.Level) (*slog.Logger, error) {
 	level := defaultLevel
 	if text, _ := cmd.Flags().GetString("log-level"); text != "" {
 		if err := level.UnmarshalText([]byte(text)); err != nil {
-			return nil, terminal.UsageError{Err: fmt.Errorf("--log-level %q: use debug, info, warn or error", text)}
+			return nil, UsageError{fmt.Errorf("--log-level %q: use debug, info, warn or error", text)}
 		}
 	}
 	options := &slog.HandlerOptions{Level: level}
 	format, _ := cmd.Flags().GetString("log-format")
 	switch {
-	case format == "text", format == "" && terminal.Is(w.err):
-		return slog.New(slog.NewTextHandler(w.err, options)), nil
+	case format == "text", format == "" && Is(out):
+		return slog.New(slog.NewTextHandler(out, options)), nil
 	case format == "json", format == "":
-		return slog.New(slog.NewJSONHandler(w.err, options)), nil
+		return slog.New(slog.NewJSONHandler(out, options)), nil
 	}
-	return nil, terminal.UsageError{Err: fmt.Errorf("--log-format %q: use text or json", format)}
+	return nil, UsageError{fmt.Errorf("--log-format %q: use text or json", format)}
 }
