@@ -198,6 +198,13 @@ func (c *Center) applyRule(ctx context.Context, by audit.Actor, rule AssignmentR
 		err := c.change(ctx, by, ActionApplyAssignmentRule, func(tx Tx) (string, error) {
 			problem = ""
 			subject := fmt.Sprintf("%s: %d accounts", rule.subject(), len(some))
+			now, err := tx.AssignmentRule(rule.ID)
+			if errors.Is(err, refusal.ErrNoRow) || (err == nil && now.Deleting != rule.Deleting) {
+				return subject, errRuleOver
+			}
+			if err != nil {
+				return subject, err
+			}
 			for _, s := range some {
 				err := c.applyStep(tx, rule, s)
 				// of one account: nothing is written yet
@@ -210,6 +217,9 @@ func (c *Center) applyRule(ctx context.Context, by audit.Actor, rule AssignmentR
 			}
 			return subject, nil
 		})
+		if errors.Is(err, errRuleOver) {
+			return rule, nil
+		}
 		if err != nil {
 			return rule, err
 		}
@@ -219,16 +229,29 @@ func (c *Center) applyRule(ctx context.Context, by audit.Actor, rule AssignmentR
 		return rule, nil
 	}
 	rule.Problem = problem
-	return rule, c.change(ctx, by, ActionApplyAssignmentRule, func(tx Tx) (string, error) {
-		if _, err := tx.AssignmentRule(rule.ID); err != nil {
-			return rule.subject(), refusal.IfNoRow(err, AssignmentRuleNotFound, rule.ID)
+	err = c.change(ctx, by, ActionApplyAssignmentRule, func(tx Tx) (string, error) {
+		now, err := tx.AssignmentRule(rule.ID)
+		if errors.Is(err, refusal.ErrNoRow) {
+			return rule.subject(), errRuleOver
+		}
+		if err != nil {
+			return rule.subject(), err
 		}
 		if rule.Deleting && problem == "" {
 			return rule.subject(), tx.DeleteAssignmentRule(rule.ID)
 		}
-		return rule.subject(), tx.PutAssignmentRule(rule)
+		now.Problem = problem
+		return rule.subject(), tx.PutAssignmentRule(now)
 	})
+	if errors.Is(err, errRuleOver) {
+		err = nil
+	}
+	return rule, err
 }
+
+// errRuleOver ends the expansion of a rule that somebody else has deleted, or begun to, since it was
+// read: an assignment that was made for it now would stay for ever.
+var errRuleOver = errors.New("the rule is being deleted, or gone")
 
 // ruleStep is what a rule has to do in one account.
 type ruleStep struct {

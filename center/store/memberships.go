@@ -138,9 +138,9 @@ func (t tx) AddMember(g center.GroupID, u center.UserID, at time.Time, by string
 	*m = center.Membership{GroupID: g, UserID: u, CreatedAt: at, CreatedBy: by}
 	return t.AssumeRow(
 		`INSERT INTO memberships (group_seq, user_seq, created, created_by)
-			SELECT g.seq, u.seq, CAST($1 AS BIGINT), CAST($2 AS TEXT) FROM user_groups g, users u
-		WHERE g.id = $3 AND u.id = $4 ON CONFLICT DO NOTHING`,
-		[]any{at.UnixMilli(), by, string(g), string(u)},
+			SELECT g.seq, u.seq, CAST($3 AS BIGINT), CAST($4 AS TEXT) FROM user_groups g, users u
+		WHERE g.id = $1 AND u.id = $2 ON CONFLICT DO NOTHING`,
+		[]any{string(g), string(u), at.UnixMilli(), by},
 		[]string{"group_seq", "user_seq"},
 		func(r sqldb.Row) error {
 			err := r.Scan(&m.GroupPosition, &m.UserPosition)

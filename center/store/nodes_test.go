@@ -2,6 +2,8 @@ package store_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -176,5 +178,50 @@ func TestASignInGoesOnAtAnotherNode(t *testing.T) {
 	all.Wait()
 	if opened.Load() != 1 {
 		t.Errorf("one code opened %d sessions", opened.Load())
+	}
+}
+
+// TestARuleIsDeletedWhileAnotherNodeAppliesIt: who deletes it hears that it is deleted, and nothing
+// of it is left.
+func TestARuleIsDeletedWhileAnotherNodeAppliesIt(t *testing.T) {
+	dsn, ctx := sqldbtest.Postgres(t), context.Background()
+	a, b := centertest.On(t, open(t, dsn), "http://localhost"), centertest.On(t, open(t, dsn), "http://localhost")
+	u, e1 := a.CreateUser(ctx, centertest.Actor, centertest.Person("ada"))
+	set, e2 := a.CreatePermissionSet(ctx, centertest.Actor, center.PermissionSet{Name: "Admin"})
+	tag := center.Tag{Key: "env", Value: "prod"}
+	var accounts []center.Account
+	for i := range 20 {
+		id := fmt.Sprintf("%012d", i+1)
+		accounts = append(accounts, center.Account{ID: id, Name: id, Tags: []center.Tag{tag}, Imported: true})
+	}
+	if err := errors.Join(e1, e2, a.PutAccounts(ctx, centertest.Actor, accounts)); err != nil {
+		t.Fatal(err)
+	}
+	over, stop := context.WithCancel(ctx)
+	var applying sync.WaitGroup
+	applying.Go(func() {
+		for over.Err() == nil {
+			if err := b.ApplyAssignmentRules(ctx, audit.SystemActor); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for range 8 {
+		rule, err := a.CreateAssignmentRule(ctx, centertest.Actor, center.AssignmentRule{
+			Tag: &tag, PermissionSetARN: set.ARN, PrincipalType: center.PrincipalUser, PrincipalID: string(u.ID),
+		})
+		if err == nil {
+			err = a.DeleteAssignmentRule(ctx, centertest.Actor, rule.ID)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	stop()
+	applying.Wait()
+	rules, e1 := a.AssignmentRules(ctx)
+	left, e2 := a.Assignments(ctx, center.AssignmentQuery{})
+	if err := errors.Join(e1, e2); err != nil || len(rules) > 0 || len(left) > 0 {
+		t.Errorf("left of the rules: %d, of what they assigned: %d, %v", len(rules), len(left), err)
 	}
 }

@@ -88,9 +88,13 @@ func (s *Store) Update(ctx context.Context, fn func(center.Tx) error) error {
 var (
 	unavailable = &refusal.Error{Code: center.StoreUnavailable}
 	conflict    = &refusal.Error{Code: center.ConcurrentChange}
+	unknown     = &refusal.Error{
+		Code:   center.StoreUnavailable,
+		Detail: "the answer to this change was lost, look whether it was made before you repeat it",
+	}
 )
 
-func known(err error) error { return sqldb.Known(err, unavailable, conflict) }
+func known(err error) error { return sqldb.Known(err, unavailable, unknown, conflict) }
 
 // tx counts its writes: code that remembers what it has read asks Writes whether it may have
 // changed.
