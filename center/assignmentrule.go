@@ -249,8 +249,8 @@ func (c *Center) applyRule(ctx context.Context, by audit.Actor, rule AssignmentR
 	return rule, err
 }
 
-// errRuleOver ends the expansion of a rule that somebody else has deleted, or begun to, since it was
-// read: an assignment that was made for it now would stay for ever.
+// errRuleOver ends the expansion of a rule that somebody else has deleted, or begun to, since it
+// was read: an assignment that was made for it now would stay for ever.
 var errRuleOver = errors.New("the rule is being deleted, or gone")
 
 // ruleStep is what a rule has to do in one account.

@@ -96,9 +96,13 @@ func (t Tx) Do(query string, args ...any) error {
 }
 
 // Known joins to a failure of the database's own the error that a half's store promises for it:
-// unavailable to what may pass, conflict to what lost against others again and again. A database
-// that was closed is one that passes: another process, or the next, has it.
-func Known(err, unavailable, conflict error) error {
+// unavailable to what may pass, unknown to an update that may have been kept all the same, conflict
+// to what lost against others again and again. A database that was closed is one that passes:
+// another process, or the next, has it.
+func Known(err, unavailable, unknown, conflict error) error {
+	if errors.Is(err, ErrUnknownOutcome) {
+		return errors.Join(unknown, err)
+	}
 	if errors.Is(err, ErrUnavailable) || errors.Is(err, ErrClosed) {
 		return errors.Join(unavailable, err)
 	}

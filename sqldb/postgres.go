@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
-	"net"
+	"net/url"
+	"os"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -22,47 +22,109 @@ import (
 
 // postgres is the engine for several nodes.
 type postgres struct {
-	pool *pgxpool.Pool
-	gate sync.RWMutex // a transaction that conflicted repeatedly runs alone on this node
+	pool  *pgxpool.Pool
+	turns turns // of the updates of this node
+
+	// How often all connections were dropped, and when last. A connection carries the number that
+	// was current when it was opened.
+	dropped   atomic.Int64
+	droppedAt atomic.Int64 // Unix nanoseconds
 }
 
-// maxConnections bounds what one node asks of the server.
-const maxConnections = 16 //bound:queue connections to PostgreSQL
+// defaultConnections is how many connections one node asks of the server at most, unless the URL
+// says pool_max_conns.
+const defaultConnections = 16 //bound:queue connections to PostgreSQL
 
 func openPostgres(ctx context.Context, dsn string, migrations fs.FS) (*postgres, error) {
-	config, err := pgxpool.ParseConfig(dsn)
+	p := &postgres{}
+	config, err := p.config(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("the PostgreSQL URL: %w", err)
 	}
-	config.MaxConns = maxConnections
-	// In small tables the planner reads everything, which a serializable transaction then depends
-	// on, and whatever anybody writes there puts it off. By an index it depends on what it asked
-	// for. Other databases of PostgreSQL's kind may not know the setting.
-	config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
-		_, err := c.Exec(ctx, "SET enable_seqscan = off")
-		var refused *pgconn.PgError
-		if errors.As(err, &refused) {
-			err = nil
-		}
-		return err
-	}
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
+	if p.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, fmt.Errorf("open PostgreSQL: %w", err)
 	}
 	locker, err := lock.NewPostgresTableLocker() // a table, not an advisory lock: distributed databases lack those
 	if err != nil {
 		return nil, err
 	}
-	db := stdlib.OpenDBFromPool(pool)
+	db := stdlib.OpenDBFromPool(p.pool)
 	err = errors.Join(
 		migrate(ctx, db, goose.DialectPostgres, both{migrations, "postgres"}, goose.WithLocker(locker)), db.Close(),
 	)
 	if err != nil {
-		pool.Close()
+		p.pool.Close()
 		return nil, err
 	}
-	return &postgres{pool: pool}, nil
+	return p, nil
+}
+
+// config reads the URL. What it says wins; what it leaves out is chosen here.
+func (p *postgres) config(dsn string) (*pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return nil, err
+	}
+	_, text, _ := strings.Cut(dsn, "?")
+	said, err := url.ParseQuery(text)
+	if err != nil {
+		return nil, err
+	}
+	if !said.Has("pool_max_conns") {
+		config.MaxConns = defaultConnections
+	}
+	c := &config.ConnConfig.Config
+	if hosts(c) == 1 {
+		// Where else should reads go? Writes are refused by the server.
+		c.ValidateConnect = nil
+	} else if !said.Has("target_session_attrs") && os.Getenv("PGTARGETSESSIONATTRS") == "" {
+		// Of several servers one takes writes. The others may be behind it, and what is revoked
+		// there may still be valid here.
+		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+	dialServers(c)
+	config.AfterConnect = p.prepare
+	return config, nil
+}
+
+// hosts counts the servers: the fallbacks name one again with TLS and without.
+func hosts(c *pgconn.Config) int {
+	type server struct {
+		host string
+		port uint16
+	}
+	all := map[server]bool{{c.Host, c.Port}: true}
+	for _, f := range c.Fallbacks {
+		all[server{f.Host, f.Port}] = true
+	}
+	return len(all)
+}
+
+// sessionSettings are what a connection is told when it is opened. Other databases of PostgreSQL's
+// kind may not know them, and a pooler may not keep them: nothing depends on them but speed, and
+// how long others wait for a node that has stopped within a transaction.
+var sessionSettings = []string{
+	// In small tables the planner reads everything, which a serializable transaction then depends
+	// on, and whatever anybody writes there puts it off. By an index it depends on what it asked
+	// for.
+	"SET enable_seqscan = off",
+	// A node that is paused holds what it has changed from the others.
+	"SET idle_in_transaction_session_timeout = '5s'",
+}
+
+// generation is the name of what a connection carries.
+const generation = "generation"
+
+func (p *postgres) prepare(ctx context.Context, c *pgx.Conn) error {
+	c.PgConn().CustomData()[generation] = p.dropped.Load()
+	for _, setting := range sessionSettings {
+		_, err := c.Exec(ctx, setting)
+		var said *pgconn.PgError
+		if err != nil && (!errors.As(err, &said) || fateOf(err) != refused) {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p *postgres) close() error {
@@ -79,257 +141,211 @@ func (p *postgres) check(ctx context.Context) ([]string, error) {
 }
 
 func (p *postgres) view(ctx context.Context, fn func(Tx) error) error {
-	return p.run(ctx, "begin isolation level repeatable read read only", fn)
-}
-
-func (p *postgres) get(ctx context.Context, fn func(Tx) error) error {
-	for try := 1; ; try++ {
-		err := fn(Tx{ctx: ctx, conn: poolConn{p.pool}})
-		switch {
-		case err == nil || !lost(err):
-			return err
-		case try == 2 || ctx.Err() != nil:
-			return fmt.Errorf("%w: %w", ErrUnavailable, err)
-		}
-	}
+	return p.run(ctx, &transaction{begin: "begin isolation level repeatable read read only"}, fn)
 }
 
 func (p *postgres) update(ctx context.Context, fn func(Tx) error) error {
-	return p.run(ctx, "begin isolation level serializable", fn)
+	t := &transaction{begin: "begin isolation level serializable", turn: &turn{of: &p.turns}}
+	defer t.turn.leave()
+	return p.run(ctx, t, fn)
 }
 
-// maxTries bounds how often a transaction is run again after a serialization failure.
-const maxTries = 12 //bound:depth tries of a transaction that PostgreSQL could not put in order
-
-// run runs a transaction, and again when the server asks for it. A connection that breaks before
-// the commit is replaced once: the server may have been restarted since it was last used.
-func (p *postgres) run(ctx context.Context, begin string, fn func(Tx) error) error {
-	replaced, careful := false, false
-	for try := 1; ; try++ {
-		committing, err := p.gated(try > maxPatience, func() (bool, error) {
-			return p.attempt(ctx, begin, careful, fn)
-		})
-		switch {
-		case err == nil:
+func (p *postgres) get(ctx context.Context, fn func(Tx) error) error {
+	for r := (retries{}); ; {
+		err := p.statement(ctx, fn)
+		if err == nil {
 			return nil
-		case !careful && assumedWrongly(err):
-			careful = true
-			continue
-		case lost(err) && !committing && !replaced && ctx.Err() == nil:
-			replaced = true
-			continue
-		case lost(err):
-			return fmt.Errorf("%w: %w", ErrUnavailable, err)
-		case !retryable(err):
-			return err
-		case try == maxTries:
-			return fmt.Errorf("%w: %w", ErrConflict, err)
 		}
-		wait := time.Duration(rand.Int64N(int64(time.Millisecond) << min(try, 6))) // #nosec G404 -- jitter
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
+		if err = r.next(ctx, err); err != nil {
 			return err
 		}
 	}
 }
 
-// maxPatience is how often a transaction is put off before it runs alone.
-const maxPatience = 3 //bound:depth tries of a transaction before it runs alone
-
-func (p *postgres) gated(alone bool, fn func() (bool, error)) (bool, error) {
-	if alone {
-		p.gate.Lock()
-		defer p.gate.Unlock()
-	} else {
-		p.gate.RLock()
-		defer p.gate.RUnlock()
-	}
-	return fn()
-}
-
-func (p *postgres) attempt(
-	ctx context.Context, begin string, careful bool, fn func(Tx) error,
-) (committing bool, err error) {
+// statement runs a transaction of one statement.
+func (p *postgres) statement(ctx context.Context, fn func(Tx) error) error {
 	c, err := p.pool.Acquire(ctx)
 	if err != nil {
-		return false, fmt.Errorf("connect: %w", err)
+		return fmt.Errorf("connect: %w", err)
 	}
 	defer c.Release()
-	tx := &pgTx{conn: c.Conn(), pending: &pgx.Batch{}, careful: careful}
-	tx.pending.Queue(begin)
-	err = fn(Tx{ctx: ctx, conn: tx})
-	if err == nil {
-		tx.pending.Queue("commit")
-		if err = tx.flush(ctx); err == nil {
-			return true, nil
-		}
-		committing, err = true, fmt.Errorf("commit: %w", err)
+	one := &pgStatement{conn: c.Conn()}
+	err = fn(Tx{ctx: ctx, conn: one})
+	if one.failed != nil { // whatever fn made of it
+		p.suspect(c, one.failed)
+		return one.failed
 	}
-	if tx.begun { // a connection that is lost has rolled back already
-		_, _ = c.Exec(context.WithoutCancel(ctx), "rollback")
-	}
-	return committing, err
-}
-
-// retryable names the failures after which the same transaction can succeed: serialization failure,
-// deadlock, and a unique violation, since rules look for duplicates first and the second run sees
-// the row that came in between.
-func retryable(err error) bool {
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return false
-	}
-	return pg.Code == "40001" || pg.Code == "40P01" || pg.Code == "23505"
-}
-
-// assumedWrongly knows the failure that pgTx.assume provokes; no other statement of ours divides.
-func assumedWrongly(err error) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.Code == "22012" // division by zero
-}
-
-// lost says whether the server or the way to it failed, rather than the request. Source:
-// PostgreSQL, appendix A: classes 08 (connection), 53 (insufficient resources, such as a full
-// disk), 57P (shutdown) and 58 (input and output).
-func lost(err error) bool {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		class := pg.Code[:min(2, len(pg.Code))]
-		return class == "08" || class == "53" || class == "58" || (len(pg.Code) > 2 && pg.Code[:3] == "57P")
-	}
-	var connecting *pgconn.ConnectError
-	var network net.Error
-	return errors.As(err, &connecting) || errors.As(err, &network) || errors.Is(err, net.ErrClosed) ||
-		pgconn.SafeToRetry(err) || isEOF(err)
-}
-
-// storable puts replacement characters where PostgreSQL's texts cannot hold what a stranger asks
-// for: a zero byte, or what is not UTF-8. Nothing that is stored has either, so such a question
-// finds nothing.
-func storable(args []any) []any {
-	for i, a := range args {
-		if s, ok := a.(string); ok && (strings.IndexByte(s, 0) >= 0 || !utf8.ValidString(s)) {
-			args[i] = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
-		}
-	}
-	return args
-}
-
-// poolConn runs each statement as a transaction of its own.
-type poolConn struct{ pool *pgxpool.Pool }
-
-func (c poolConn) exec(ctx context.Context, query string, args []any) (int64, error) {
-	tag, err := c.pool.Exec(ctx, query, storable(args)...)
-	return tag.RowsAffected(), err
-}
-
-func (c poolConn) do(ctx context.Context, query string, args []any) error {
-	_, err := c.exec(ctx, query, args)
 	return err
 }
 
-func (c poolConn) query(ctx context.Context, query string, args []any, scan func(Row) error) error {
-	rows, err := c.pool.Query(ctx, query, storable(args)...)
-	if err != nil {
-		return err
-	}
-	return scanAll(rows, scan)
+// transaction is what one call asks for, over all its tries.
+type transaction struct {
+	begin   string
+	turn    *turn // nil: it only reads
+	careful bool  // whether nothing may be assumed
+	unknown bool  // whether the last try may have been kept although it failed
 }
 
-func (c poolConn) assume(context.Context, int, string, []any, []string, func(Row) error) (int64, error) {
-	return 0, errors.New("a transaction of one statement assumes nothing")
-}
-
-func scanAll(rows pgx.Rows, scan func(Row) error) error {
-	defer rows.Close()
-	for rows.Next() {
-		if err := scan(rows); err != nil {
+// run runs a transaction, and again for as long as that can help. What was written is written
+// again only when the server has said that it was not kept, or has never received the commit.
+func (p *postgres) run(ctx context.Context, t *transaction, fn func(Tx) error) error {
+	for r := (retries{}); ; {
+		err := p.attempt(ctx, t, fn)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, errOutOfTurn):
+			if err := t.turn.take(ctx); err != nil {
+				return fmt.Errorf("%w: wait for others who change the same: %w", ErrUnavailable, err)
+			}
+			continue
+		case !t.careful && assumedWrongly(err):
+			t.careful = true
+			continue
+		case t.unknown:
+			return fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
+		}
+		conflict := fateOf(err) == again
+		if err := r.next(ctx, err); err != nil {
 			return err
 		}
+		if !conflict || t.turn == nil {
+			continue
+		}
+		t.turn.want(r.conflicts > maxPatience)
+		if err := t.turn.take(ctx); err != nil {
+			return fmt.Errorf("%w: wait for others who change the same: %w", ErrUnavailable, err)
+		}
 	}
-	return rows.Err()
 }
 
-// pgTx is a transaction that goes to the server as seldom as it can: statements whose answer nobody
-// waits for, the first of which begins the transaction and the last of which commits it, travel
-// with the next one whose answer is needed. A statement that fails fails the transaction in any
-// case.
-type pgTx struct {
-	conn    *pgx.Conn
-	pending *pgx.Batch
-	begun   bool
-	careful bool // whether nothing may be assumed
+func (p *postgres) attempt(ctx context.Context, t *transaction, fn func(Tx) error) error {
+	t.unknown = false
+	c, err := p.pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer c.Release()
+	tx := &pgTx{conn: c.Conn(), pending: &pgx.Batch{}, careful: t.careful, turn: t.turn}
+	t.turn.begin()
+	tx.pending.Queue(t.begin)
+	if err = fn(Tx{ctx: ctx, conn: tx}); tx.failed != nil {
+		err = tx.failed // whatever fn made of it
+	}
+	if err == nil {
+		err = tx.commit(ctx)
+		t.unknown = tx.unknown && tx.wrote
+	}
+	p.suspect(c, tx.failed)
+	if tx.begun && c.Conn().PgConn().TxStatus() != 'I' { // a connection that is lost has rolled back already
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackWait)
+		defer cancel()
+		_, _ = c.Exec(ending, "rollback")
+	}
+	return err
 }
 
-// flush sends what is pending and reads the answers.
-func (c *pgTx) flush(ctx context.Context) error {
-	results := c.conn.SendBatch(ctx, c.pending)
-	c.pending, c.begun = &pgx.Batch{}, true
-	return results.Close()
+// rollbackWait bounds the end of a transaction or a connection at a server that does not answer
+// anymore. Dropping the connection rolls back too.
+const rollbackWait = 2 * time.Second //bound:wait the answer to a rollback
+
+// suspect drops a connection that a failure shows to be of no use, and with it all that were opened
+// before: a server that was stopped, or that takes no writes anymore, has served them too. Whoever
+// comes next finds the server that is there now.
+func (p *postgres) suspect(c *pgxpool.Conn, err error) {
+	if err == nil {
+		return
+	}
+	f := fateOf(err)
+	if f != lost && f != readOnly {
+		return
+	}
+	ending, cancel := context.WithTimeout(context.Background(), rollbackWait) // to say goodbye
+	defer cancel()
+	_ = c.Conn().Close(ending)
+	if f == readOnly {
+		// Where no other server has come, reads go on over the others.
+		last := p.droppedAt.Load()
+		if time.Since(time.Unix(0, last)) < readOnlyEach || !p.droppedAt.CompareAndSwap(last, time.Now().UnixNano()) {
+			return
+		}
+	}
+	opened, _ := c.Conn().PgConn().CustomData()[generation].(int64)
+	if p.dropped.CompareAndSwap(opened, opened+1) {
+		p.pool.Reset()
+	}
 }
 
-func (c *pgTx) queue(query string, args []any) *pgx.QueuedQuery {
-	return c.pending.Queue(query, storable(args)...)
+// readOnlyEach is how often all connections to a server that takes no writes are dropped.
+const readOnlyEach = time.Second //bound:none how often, not how much
+
+const (
+	// maxConflicts bounds how often a transaction is run again because others came between.
+	maxConflicts = 20 //bound:depth tries of a transaction that PostgreSQL could not put in order
+	// maxPatience is how many conflicts a transaction meets before it waits for all others of this
+	// node that have met as many.
+	maxPatience = 3 //bound:depth tries of a transaction before it queues with all unlucky ones
+	// connectPatience bounds how long a request waits for a server that ends its connections or
+	// starts, and lets nobody in yet.
+	connectPatience = 2 * time.Second //bound:wait a server that has ended its connections
+	// roomPatience bounds how long a request waits for one of the connections that the server has.
+	roomPatience = 20 * time.Second //bound:wait a server with too many connections
+	// retryEach is the unit of the waits between two tries to connect.
+	retryEach = 10 * time.Millisecond //bound:none how often, not how much
+)
+
+// retries decides whether what has failed is tried again, and waits until then.
+type retries struct {
+	conflicts, losses int
+	began             time.Time // of the first loss
+	turnedAway        bool      // by a server that takes no writes
 }
 
-func (c *pgTx) do(_ context.Context, query string, args []any) error {
-	c.queue(query, args)
-	return nil
-}
-
-func (c *pgTx) exec(ctx context.Context, query string, args []any) (changed int64, err error) {
-	c.queue(query, args).Exec(func(tag pgconn.CommandTag) error {
-		changed = tag.RowsAffected()
+// next returns nil when it is time to try again, or the error to give up with.
+func (r *retries) next(ctx context.Context, err error) error {
+	unavailable := fmt.Errorf("%w: %w", ErrUnavailable, err)
+	var wait time.Duration
+	switch fateOf(err) {
+	case refused:
+		return err
+	case again:
+		if r.conflicts++; r.conflicts == maxConflicts {
+			return fmt.Errorf("%w: %w", ErrConflict, err)
+		}
+		wait = jitter(time.Millisecond << min(r.conflicts, 5))
+		unavailable = fmt.Errorf("%w: %w", ErrConflict, err)
+	case readOnly:
+		if r.turnedAway {
+			return unavailable
+		}
+		r.turnedAway = true
+	case lost, full:
+		patience := connectPatience
+		if fateOf(err) == full {
+			patience = roomPatience
+		}
+		if r.losses++; r.losses == 1 {
+			r.began = time.Now()
+		} else {
+			wait = jitter(retryEach << min(r.losses, 4))
+		}
+		if time.Since(r.began) > patience {
+			return unavailable
+		}
+	case trouble, unanswered:
+		return unavailable
+	}
+	if wait == 0 && ctx.Err() == nil {
 		return nil
-	})
-	err = c.flush(ctx)
-	return changed, err
-}
-
-func (c *pgTx) query(ctx context.Context, query string, args []any, scan func(Row) error) error {
-	c.queue(query, args).Query(func(rows pgx.Rows) error { return scanAll(rows, scan) })
-	return c.flush(ctx)
-}
-
-// assume lets a wrong assumption fail the transaction, which may well be on its way to the commit:
-// it divides by how many rows were changed, or by how many times as many as were expected.
-func (c *pgTx) assume(
-	ctx context.Context, rows int, query string, args []any, columns []string, scan func(Row) error,
-) (changed int64, err error) {
-	returning := " RETURNING " + strings.Join(append(columns, "1"), ", ")
-	if c.careful {
-		err = c.query(ctx, query+returning, args, func(r Row) error {
-			changed++
-			return scanFirst(r, scan)
-		})
-		return changed, err
 	}
-	var firsts strings.Builder
-	for _, column := range columns {
-		fmt.Fprintf(&firsts, "max(%s), ", column)
-	}
-	q := c.queue(
-		fmt.Sprintf(
-			"WITH changed AS (%s%s) SELECT %s1 / (count(*) / %d) FROM changed", query, returning, firsts.String(),
-			rows,
-		),
-		args,
-	)
-	if scan != nil {
-		q.Query(func(r pgx.Rows) error { return scanAll(r, func(r Row) error { return scanFirst(r, scan) }) })
-	}
-	return int64(rows), nil
-}
-
-// scanFirst scans the columns of a row but the last.
-func scanFirst(r Row, scan func(Row) error) error {
-	if scan == nil {
+	select {
+	case <-time.After(wait):
 		return nil
+	case <-ctx.Done():
+		return unavailable
 	}
-	return scan(butLast{r})
 }
 
-type butLast struct{ Row }
-
-func (r butLast) Scan(dest ...any) error { return r.Row.Scan(append(dest, nil)...) }
+func jitter(most time.Duration) time.Duration {
+	return most/2 + rand.N(most/2+1) // #nosec G404 -- jitter
+}

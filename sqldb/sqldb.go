@@ -28,10 +28,15 @@ var (
 	// ErrNoRows is returned by Tx.Row when there is none.
 	ErrNoRows = errors.New("no rows")
 	// ErrUnavailable is wrapped by every error that is the database's and not the caller's, and
-	// that may pass: a full disk, a lost connection, a server that restarts. Whether an update that
-	// fails so was kept is unknown only when the connection broke during its commit; nothing that
-	// was answered with success is ever lost.
+	// that may pass: a full disk, a lost connection, a server that restarts. An update that fails
+	// so was not kept, unless the error is ErrUnknownOutcome too; nothing that was answered with
+	// success is ever lost.
 	ErrUnavailable = errors.New("the database is not available")
+	// ErrUnknownOutcome is ErrUnavailable for an update whose commit got no answer: it was kept or
+	// not, and is not repeated, since it might then be made twice.
+	ErrUnknownOutcome = fmt.Errorf(
+		"%w: the answer to the commit was lost, the change may have been kept", ErrUnavailable,
+	)
 	// ErrConflict is wrapped by what Update returns when others changed the same rows again and
 	// again.
 	ErrConflict = errors.New("others changed the same data at the same time")
@@ -122,6 +127,8 @@ type conn interface {
 	assume(
 		ctx context.Context, rows int, query string, args []any, columns []string, scan func(Row) error,
 	) (int64, error)
+	// touch names an object that the transaction changes, and that no statement asks with first.
+	touch(object string) error
 }
 
 // Row is one row of a result.
@@ -152,6 +159,11 @@ func (t Tx) AssumeRow(query string, args []any, columns []string, scan func(Row)
 	n, err := t.conn.assume(t.ctx, 1, query, args, columns, scan)
 	return n == 1, explain(query, err)
 }
+
+// Touch names something that the transaction changes together with many others, such as the end of
+// a journal, and that none of its statements has as its first argument. Updates of one node that
+// meet in it again and again queue for it.
+func (t Tx) Touch(object string) error { return t.conn.touch(object) }
 
 // Query calls scan for each row of the result, in order. scan must not use the Tx.
 func (t Tx) Query(query string, args []any, scan func(Row) error) error {

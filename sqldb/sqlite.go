@@ -405,6 +405,8 @@ func (c *sqliteConn) query(ctx context.Context, query string, args []any, scan f
 	}
 }
 
+func (c *sqliteConn) touch(string) error { return nil } // updates run one after the other
+
 func (c *sqliteConn) assume(
 	ctx context.Context, _ int, query string, args []any, columns []string, scan func(Row) error,
 ) (n int64, err error) {

@@ -7,6 +7,7 @@ package sqldbtest
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,6 +17,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 )
@@ -34,6 +36,7 @@ func Skip(t testing.TB, why string) {
 
 type server struct {
 	dir, bin string
+	settings []string // name=value
 	err      error
 	n        int
 	mu       sync.Mutex
@@ -59,7 +62,10 @@ func Main(m *testing.M) {
 func Postgres(t testing.TB) string {
 	t.Helper()
 	bin := programs(t)
-	once.Do(func() { running.start(bin) })
+	once.Do(func() {
+		running.bin = bin
+		running.start(running.initdb())
+	})
 	if running.err != nil {
 		t.Fatal(running.err)
 	}
@@ -94,23 +100,83 @@ func programs(t testing.TB) string {
 // Server is a PostgreSQL server of its own, which a test can stop and start again.
 type Server struct{ server }
 
-// NewServer starts one. It ends with the test.
-func NewServer(t testing.TB) *Server {
+// NewServer starts one, with settings such as max_connections=10. It ends with the test.
+func NewServer(t testing.TB, settings ...string) *Server {
 	t.Helper()
-	s := &Server{}
-	s.start(programs(t))
-	if s.err != nil {
-		t.Fatal(s.err)
+	s := &Server{server{settings: settings}}
+	s.bin = programs(t)
+	s.start(t, s.initdb())
+	return s
+}
+
+// Standby starts a second server that has everything which the first one has acknowledged: from now
+// on a commit waits for both. It ends with the test.
+func (s *Server) Standby(t testing.TB) *Server {
+	t.Helper()
+	standby := &Server{server{settings: s.settings, bin: s.bin}}
+	standby.start(t, standby.command(
+		"pg_basebackup", "-h", s.dir, "-U", "postgres", "-R", "-X", "stream", "-c", "fast", "--no-sync",
+	))
+	s.Run(t, "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
+	for deadline := time.Now().Add(time.Minute); s.Read(
+		t, "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'",
+	) != "1"; time.Sleep(10 * time.Millisecond) { // between two looks at the condition
+		if time.Now().After(deadline) {
+			t.Fatal("the standby does not follow")
+		}
 	}
+	return standby
+}
+
+// start makes the data by a command that takes -D, and starts the server.
+func (s *Server) start(t testing.TB, data *exec.Cmd) {
+	t.Helper()
+	s.server.start(data)
 	t.Cleanup(func() {
 		_ = s.command("pg_ctl", "-D", s.dir+"/data", "-m", "immediate", "stop").Run()
 		_ = os.RemoveAll(s.dir)
 	})
-	return s
+	if s.err != nil {
+		t.Fatal(s.err)
+	}
+}
+
+// Promote makes a standby the server that takes writes, and returns at once.
+func (s *Server) Promote(t testing.TB) {
+	t.Helper()
+	if out, err := s.command("pg_ctl", "-D", s.dir+"/data", "-W", "promote").CombinedOutput(); err != nil {
+		t.Fatalf("promote: %v: %s", err, out)
+	}
+}
+
+// Run runs statements, each as a transaction of its own, as the superuser.
+func (s *Server) Run(t testing.TB, statements ...string) {
+	t.Helper()
+	for _, statement := range statements {
+		s.Read(t, statement)
+	}
+}
+
+// Read runs a statement as the superuser and returns the first column of the first row, if any.
+func (s *Server) Read(t testing.TB, statement string) (text string) {
+	t.Helper()
+	db, err := sql.Open("pgx", s.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // a short-lived connection
+	err = db.QueryRowContext(context.Background(), statement).Scan(&text)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		t.Fatalf("%s: %v", statement, err)
+	}
+	return text
 }
 
 // URL is that of the server's own database.
 func (s *Server) URL() string { return s.url("postgres") }
+
+// Socket is the folder of the server's socket, as the host of a URL.
+func (s *Server) Socket() string { return s.dir }
 
 // Stop ends the server as a crash would: connections break.
 func (s *Server) Stop(t testing.TB) {
@@ -134,10 +200,14 @@ func (s *server) url(database string) string {
 	return "postgres:///" + database + "?user=postgres&host=" + s.dir
 }
 
-// start makes a cluster and starts a server on a socket in its folder, without fsync: what is
-// tested is behaviour, not the disk.
-func (s *server) start(bin string) {
-	s.bin = bin
+// initdb makes an empty cluster.
+func (s *server) initdb() *exec.Cmd {
+	return s.command("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+}
+
+// start makes the data by a command that takes -D, and starts a server on a socket in its folder,
+// without fsync: what is tested is behaviour, not the disk.
+func (s *server) start(data *exec.Cmd) {
 	if s.dir, s.err = os.MkdirTemp("", "gatehouse-pg-"); s.err != nil {
 		return
 	}
@@ -150,12 +220,8 @@ func (s *server) start(bin string) {
 			return
 		}
 	}
-	for _, c := range []*exec.Cmd{
-		s.command(
-			"initdb", "-D", s.dir+"/data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync",
-		),
-		s.up(),
-	} {
+	data.Args, data.Dir = append(data.Args, "-D", s.dir+"/data"), s.dir
+	for _, c := range []*exec.Cmd{data, s.up()} {
 		if out, err := c.CombinedOutput(); err != nil {
 			s.err = fmt.Errorf("%s: %w: %s", c.Path, err, out)
 			return
@@ -164,10 +230,11 @@ func (s *server) start(bin string) {
 }
 
 func (s *server) up() *exec.Cmd {
-	return s.command(
-		"pg_ctl", "-D", s.dir+"/data", "-w", "-l", s.dir+"/log", "-o",
-		"-k "+s.dir+" -c listen_addresses= -c fsync=off -c max_connections=200", "start",
-	)
+	options := "-k " + s.dir + " -c listen_addresses= -c fsync=off -c max_connections=200"
+	for _, setting := range s.settings {
+		options += " -c " + setting
+	}
+	return s.command("pg_ctl", "-D", s.dir+"/data", "-w", "-l", s.dir+"/log", "-o", options, "start")
 }
 
 // command runs as the user postgres when the tests run as root, which the server refuses.

@@ -113,6 +113,9 @@ func (t tx) Log(q tenant.LogQuery) ([]tenant.LogEntry, error) {
 // AppendMarks numbers the marks after the last one. The transaction is serializable, so numbers are
 // given once and seen in order.
 func (t tx) AppendMarks(changes []tenant.Change) error {
+	if err := t.Touch("the end of the journal"); err != nil {
+		return err
+	}
 	var last int64
 	if err := t.Row(`SELECT COALESCE(MAX(seq), 0) FROM marks`, nil, &last); err != nil {
 		return err

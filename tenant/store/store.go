@@ -61,9 +61,13 @@ func (s *Store) Update(ctx context.Context, fn func(tenant.Tx) error) error {
 var (
 	unavailable = &refusal.Error{Code: tenant.StoreUnavailable}
 	conflict    = &refusal.Error{Code: tenant.ConcurrentChange}
+	unknown     = &refusal.Error{
+		Code:   tenant.StoreUnavailable,
+		Detail: "the answer to this change was lost, look whether it was made before you repeat it",
+	}
 )
 
-func known(err error) error { return sqldb.Known(err, unavailable, conflict) }
+func known(err error) error { return sqldb.Known(err, unavailable, unknown, conflict) }
 
 type tx struct{ sqldb.Tx }
 

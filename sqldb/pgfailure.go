@@ -1,0 +1,128 @@
+package sqldb
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// fate is what a failure of PostgreSQL means for the transaction that met it.
+type fate uint8
+
+const (
+	// refused is everything else: a mistake of ours, which stays one.
+	refused fate = iota
+	// again: others changed the same at the same time, and the same transaction can succeed.
+	again
+	// lost: the connection is gone, or must not be used again; another one may do.
+	lost
+	// readOnly: this server takes no writes, and another may have taken its place.
+	readOnly
+	// full: the server has as many connections as it takes, and some will end.
+	full
+	// trouble: the server cannot now, or cannot be reached.
+	trouble
+	// unanswered: the server itself does not know whether it committed.
+	unanswered
+)
+
+// fates are the failures by SQLSTATE, or by its first characters: the longest that fits decides.
+// Source: PostgreSQL, appendix A. Databases of its kind use the same.
+var fates = map[string]fate{
+	"08":    lost,       // connection exception
+	"0A000": lost,       // only as "cached plan must not change result type": the schema was migrated
+	"23505": again,      // unique violation: rules look first, and the second run sees what came between
+	"25006": readOnly,   // read-only transaction: a standby, or a primary that was demoted
+	"25P02": again,      // the transaction has failed before
+	"25P03": lost,       // idle in a transaction for too long
+	"25P04": lost,       // a transaction for too long
+	"26000": lost,       // a prepared statement is gone: a pooler gave us another server connection
+	"28":    trouble,    // authorization: a password is being changed
+	"40001": again,      // serialization failure
+	"40003": unanswered, // statement completion unknown
+	"40P01": again,      // deadlock
+	"42P05": lost,       // a prepared statement is there already: as 26000
+	"53":    trouble,    // insufficient resources, such as a full disk (53100) or memory (53200)
+	"53300": full,       // too many connections
+	"55P03": again,      // a lock is not available
+	"57014": trouble,    // canceled by an administrator, or by a timeout of the server's
+	"57P":   trouble,    // operator intervention, such as a database that was dropped
+	"57P01": lost,       // admin shutdown, and a backend that was terminated
+	"57P02": lost,       // crash shutdown
+	"57P03": lost,       // cannot connect now: the server starts, or recovers
+	"57P05": lost,       // idle for too long
+	"58":    trouble,    // system error: input and output
+	"3D000": trouble,    // the database is not there: it is being restored
+}
+
+func fateOfCode(pg *pgconn.PgError) fate {
+	if pg.Code == "0A000" && !strings.Contains(pg.Message, "cached plan") {
+		return refused
+	}
+	for n := len(pg.Code); n > 1; n-- {
+		if f, ok := fates[pg.Code[:n]]; ok {
+			return f
+		}
+	}
+	return refused
+}
+
+// fateOf classifies a failure. One to connect joins those of every host and every way to it: that
+// of the host that will take us soonest decides.
+func fateOf(err error) fate {
+	var connecting *pgconn.ConnectError
+	if errors.As(err, &connecting) {
+		worst := trouble
+		for _, pg := range pgErrors(connecting.Unwrap()) {
+			if f := fateOfCode(pg); f == full || f == lost {
+				worst = f
+			}
+		}
+		return worst
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return fateOfCode(pg)
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return trouble // the request's own end, as a rule while it waited for a connection
+	}
+	var network net.Error
+	if errors.As(err, &network) || errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err) || isBroken(err) {
+		return lost
+	}
+	return refused
+}
+
+// isBroken knows the ends of a connection.
+func isBroken(err error) bool {
+	return isEOF(err) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, syscall.EPIPE) ||
+		errors.Is(err, syscall.ECONNRESET) || strings.Contains(err.Error(), "conn closed")
+}
+
+// pgErrors are all of the server's errors in a tree of errors.
+func pgErrors(err error) (all []*pgconn.PgError) {
+	switch e := err.(type) { //nolint:errorlint // a walk
+	case nil:
+	case *pgconn.PgError:
+		all = append(all, e)
+	case interface{ Unwrap() []error }:
+		for _, one := range e.Unwrap() {
+			all = append(all, pgErrors(one)...)
+		}
+	case interface{ Unwrap() error }:
+		all = pgErrors(e.Unwrap())
+	}
+	return all
+}
+
+// assumedWrongly knows the failure that pgTx.assume provokes; no other statement of ours divides.
+func assumedWrongly(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "22012" // division by zero
+}

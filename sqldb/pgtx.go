@@ -1,0 +1,280 @@
+package sqldb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync/atomic"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// storable puts replacement characters where PostgreSQL's texts cannot hold what a stranger asks
+// for: a zero byte, or what is not UTF-8. Nothing that is stored has either, so such a question
+// finds nothing.
+func storable(args []any) []any {
+	for i, a := range args {
+		if s, ok := a.(string); ok && (strings.IndexByte(s, 0) >= 0 || !utf8.ValidString(s)) {
+			args[i] = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+		}
+	}
+	return args
+}
+
+// pgStatement is a transaction of one statement.
+type pgStatement struct {
+	conn   *pgx.Conn
+	failed error // the server's failure or the connection's, whatever becomes of it
+}
+
+func (c *pgStatement) exec(ctx context.Context, query string, args []any) (int64, error) {
+	tag, err := c.conn.Exec(ctx, query, storable(args)...)
+	c.failed = err
+	return tag.RowsAffected(), err
+}
+
+func (c *pgStatement) do(ctx context.Context, query string, args []any) error {
+	_, err := c.exec(ctx, query, args)
+	return err
+}
+
+func (c *pgStatement) query(ctx context.Context, query string, args []any, scan func(Row) error) error {
+	rows, err := c.conn.Query(ctx, query, storable(args)...)
+	if err == nil {
+		var own error
+		if err, own = scanAll(rows, scan); own != nil {
+			return own
+		}
+	}
+	c.failed = err
+	return err
+}
+
+func (c *pgStatement) assume(context.Context, int, string, []any, []string, func(Row) error) (int64, error) {
+	return 0, errors.New("a transaction of one statement assumes nothing")
+}
+
+func (c *pgStatement) touch(string) error { return nil }
+
+// scanAll tells the failures of the rows from those of scan.
+func scanAll(rows pgx.Rows, scan func(Row) error) (failed, own error) {
+	defer rows.Close()
+	for rows.Next() {
+		if own := scan(rows); own != nil {
+			return nil, own
+		}
+	}
+	return rows.Err(), nil
+}
+
+// pgTx is a transaction that goes to the server as seldom as it can: statements whose answer nobody
+// waits for, the first of which begins the transaction and the last of which commits it, travel
+// with the next one whose answer is needed. A statement that fails fails the transaction in any
+// case.
+type pgTx struct {
+	conn    *pgx.Conn
+	pending *pgx.Batch
+	begun   bool
+	careful bool // whether nothing may be assumed
+	turn    *turn
+	wrote   bool
+	own     error // of a scan, which fails no transaction
+	failed  error // the first failure, whatever becomes of it: afterwards nothing can be kept
+	unknown bool  // whether the commit may have been carried out although it failed
+}
+
+// flush sends what is pending and reads the answers.
+func (c *pgTx) flush(ctx context.Context) error {
+	if c.failed != nil {
+		return c.failed
+	}
+	c.own = nil
+	results := c.conn.SendBatch(ctx, c.pending)
+	c.pending, c.begun = &pgx.Batch{}, true
+	err := results.Close()
+	if c.own == nil {
+		c.failed = err
+	}
+	return err
+}
+
+// commit sends what is pending, and the commit.
+func (c *pgTx) commit(ctx context.Context) error {
+	before := sent(c.conn)
+	reached, done := false, false
+	c.pending.Queue("commit").Fn = func(r pgx.BatchResults) error {
+		reached = true
+		tag, err := r.Exec()
+		if err == nil && tag.String() != "COMMIT" {
+			return errNotKept
+		}
+		done = err == nil
+		return err
+	}
+	err := c.flush(ctx)
+	if done {
+		c.failed = nil // the connection broke after the answer
+		return nil
+	}
+	if err == nil {
+		return nil
+	}
+	c.unknown = mayBeKept(err, reached) && sent(c.conn) != before
+	return fmt.Errorf("commit: %w", err)
+}
+
+// errNotKept is the answer to the commit of a transaction that had failed.
+var errNotKept = errors.New("the server has rolled back instead")
+
+// mayBeKept says whether a commit that was sent and failed may have been carried out. The server
+// answers in order: an error that is its word about an earlier statement, or about the commit
+// itself, says that nothing was kept. Without its word, or when it ends the connection in place of
+// an answer to the commit, nobody knows.
+func mayBeKept(err error, reached bool) bool {
+	var preparing pgx.ErrPreprocessingBatch
+	if errors.As(err, &preparing) || errors.Is(err, errNotKept) {
+		return false
+	}
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return true
+	}
+	return fateOfCode(pg) == unanswered || (reached && pg.Severity != "ERROR")
+}
+
+// countingConn counts what is written, so that what was never sent is known.
+type countingConn struct {
+	net.Conn
+	written atomic.Int64
+}
+
+func (c *countingConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.written.Add(int64(n))
+	return n, err
+}
+
+// sent is how many bytes a connection has taken.
+func sent(c *pgx.Conn) int64 {
+	conn := c.PgConn().Conn()
+	if over, ok := conn.(interface{ NetConn() net.Conn }); ok { // TLS
+		conn = over.NetConn()
+	}
+	if counting, ok := conn.(*countingConn); ok {
+		return counting.written.Load()
+	}
+	return -1
+}
+
+// queue adds a statement to what is pending, unless others queue for what it is about.
+func (c *pgTx) queue(query string, args []any, changes bool) (*pgx.QueuedQuery, error) {
+	if len(args) > 0 {
+		if object, ok := args[0].(string); ok {
+			if err := c.at(object, changes); err != nil {
+				return nil, err
+			}
+		}
+	}
+	c.wrote = c.wrote || changes
+	return c.pending.Queue(query, storable(args)...), nil
+}
+
+// at says what comes next is about, and ends the try when others queue for that.
+func (c *pgTx) at(object string, changes bool) error {
+	err := c.turn.at(object, changes)
+	if err != nil {
+		c.failed = err
+	}
+	return err
+}
+
+func (c *pgTx) touch(object string) error { return c.at(object, true) }
+
+func (c *pgTx) do(_ context.Context, query string, args []any) error {
+	_, err := c.queue(query, args, true)
+	return err
+}
+
+func (c *pgTx) exec(ctx context.Context, query string, args []any) (changed int64, err error) {
+	q, err := c.queue(query, args, true)
+	if err != nil {
+		return 0, err
+	}
+	q.Exec(func(tag pgconn.CommandTag) error {
+		changed = tag.RowsAffected()
+		return nil
+	})
+	err = c.flush(ctx)
+	return changed, err
+}
+
+func (c *pgTx) query(ctx context.Context, query string, args []any, scan func(Row) error) error {
+	return c.ask(ctx, query, args, false, scan)
+}
+
+func (c *pgTx) ask(ctx context.Context, query string, args []any, changes bool, scan func(Row) error) error {
+	q, err := c.queue(query, args, changes)
+	if err != nil {
+		return err
+	}
+	c.scan(q, scan)
+	return c.flush(ctx)
+}
+
+func (c *pgTx) scan(q *pgx.QueuedQuery, scan func(Row) error) {
+	q.Query(func(rows pgx.Rows) (err error) {
+		if err, c.own = scanAll(rows, scan); c.own != nil {
+			return c.own
+		}
+		return err
+	})
+}
+
+// assume lets a wrong assumption fail the transaction, which may well be on its way to the commit:
+// it divides by how many rows were changed, or by how many times as many as were expected.
+func (c *pgTx) assume(
+	ctx context.Context, rows int, query string, args []any, columns []string, scan func(Row) error,
+) (changed int64, err error) {
+	returning := " RETURNING " + strings.Join(append(columns, "1"), ", ")
+	if c.careful {
+		err = c.ask(ctx, query+returning, args, true, func(r Row) error {
+			changed++
+			return scanFirst(r, scan)
+		})
+		return changed, err
+	}
+	var firsts strings.Builder
+	for _, column := range columns {
+		fmt.Fprintf(&firsts, "max(%s), ", column)
+	}
+	q, err := c.queue(
+		fmt.Sprintf(
+			"WITH changed AS (%s%s) SELECT %s1 / (count(*) / %d) FROM changed", query, returning, firsts.String(),
+			rows,
+		),
+		args, true,
+	)
+	if err != nil {
+		return 0, err
+	}
+	if scan != nil {
+		c.scan(q, func(r Row) error { return scanFirst(r, scan) })
+	}
+	return int64(rows), nil
+}
+
+// scanFirst scans the columns of a row but the last.
+func scanFirst(r Row, scan func(Row) error) error {
+	if scan == nil {
+		return nil
+	}
+	return scan(butLast{r})
+}
+
+type butLast struct{ Row }
+
+func (r butLast) Scan(dest ...any) error { return r.Row.Scan(append(dest, nil)...) }

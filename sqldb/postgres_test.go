@@ -1,0 +1,336 @@
+package sqldb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
+)
+
+// openOn opens a database until the test ends.
+func openOn(t *testing.T, dsn string) *DB {
+	t.Helper()
+	db, err := Open(context.Background(), dsn, notes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+// read reads one note in a snapshot, and then as one statement.
+func read(db *DB, id string) error {
+	look := func(t Tx) error {
+		var text string
+		return t.Row(`SELECT text FROM notes WHERE id = $1`, []any{id}, &text)
+	}
+	return errors.Join(db.View(context.Background(), look), db.Get(context.Background(), look))
+}
+
+// TestWhatFailuresMean has an example of each row of the table, and of failures without a code.
+func TestWhatFailuresMean(t *testing.T) {
+	examples := map[fate][]string{
+		again: {"40001", "40P01", "23505", "55P03", "25P02"},
+		lost: {
+			"08000", "08003", "08006", "08P01", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "26000",
+			"42P05",
+		},
+		readOnly:   {"25006"},
+		full:       {"53300"},
+		trouble:    {"53100", "53200", "53400", "58030", "58P01", "57014", "57P04", "28P01", "28000", "3D000"},
+		unanswered: {"40003"},
+		refused:    {"22012", "23502", "42601", "42P01", "XX000", "0A000", "25001", "57000", ""},
+	}
+	seen := map[string]bool{}
+	for want, codes := range examples {
+		for _, code := range codes {
+			if got := fateOf(fmt.Errorf("do: %w", &pgconn.PgError{Code: code})); got != want {
+				t.Errorf("%s is %d, want %d", code, got, want)
+			}
+			for n := len(code); n > 1; n-- {
+				if _, ok := fates[code[:n]]; ok {
+					seen[code[:n]] = true
+					break
+				}
+			}
+		}
+	}
+	for code := range fates {
+		if !seen[code] {
+			t.Errorf("%s has no example", code)
+		}
+	}
+	for _, c := range []struct {
+		err  error
+		want fate
+	}{
+		{&pgconn.PgError{Code: "0A000", Message: "cached plan must not change result type"}, lost},
+		{io.EOF, lost},
+		{fmt.Errorf("read: %w", io.ErrUnexpectedEOF), lost},
+		{&net.OpError{Op: "read", Err: syscall.ECONNRESET}, lost},
+		{&net.OpError{Op: "write", Err: syscall.EPIPE}, lost},
+		{net.ErrClosed, lost},
+		{fmt.Errorf("wait: %w", context.DeadlineExceeded), trouble},
+		{context.Canceled, trouble},
+		{errors.New("a mistake"), refused},
+	} {
+		if got := fateOf(c.err); got != c.want {
+			t.Errorf("%v is %d, want %d", c.err, got, c.want)
+		}
+	}
+}
+
+// TestTheURLDecides: the pool, and which of several servers is written to.
+func TestTheURLDecides(t *testing.T) {
+	for _, c := range []struct {
+		url         string
+		connections int32
+		hosts       int
+		insists     bool // on a server that takes writes
+	}{
+		{"postgres://u@db/x", 16, 1, false},
+		{"postgres://u@db/x?sslmode=disable&pool_max_conns=3", 3, 1, false},
+		{"postgres://u@db/x?target_session_attrs=read-write", 16, 1, false},
+		{"postgres://u@a:5432,b:5433/x?pool_max_conns=40", 40, 2, true},
+		{"postgres:///x?host=/one,/two", 16, 2, true},
+		{"postgres://u@a,b/x?target_session_attrs=any", 16, 2, false},
+		{"postgres://u@a,b/x?target_session_attrs=read-write", 16, 2, true},
+	} {
+		config, err := (&postgres{}).config(c.url)
+		if err != nil {
+			t.Errorf("%s: %v", c.url, err)
+			continue
+		}
+		if got := config.MaxConns; got != c.connections {
+			t.Errorf("%s: %d connections, want %d", c.url, got, c.connections)
+		}
+		if got := hosts(&config.ConnConfig.Config); got != c.hosts {
+			t.Errorf("%s: %d hosts, want %d", c.url, got, c.hosts)
+		}
+		if got := config.ConnConfig.ValidateConnect != nil; got != c.insists {
+			t.Errorf("%s: insists on writes: %t, want %t", c.url, got, c.insists)
+		}
+	}
+}
+
+// TestConnectionsThatEndAreReplaced ends all connections twice a second, again and again, while the
+// server is up. Reads never notice. A write may notice when its commit was under way, and only
+// then.
+func TestConnectionsThatEndAreReplaced(t *testing.T) {
+	server := sqldbtest.NewServer(t)
+	db := openOn(t, server.URL())
+	if err := note(db, "there"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(context.Background(), 6*time.Second)
+	defer stop()
+	var all sync.WaitGroup
+	var reads, writes, unknown atomic.Int32
+	for i := range 4 {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				if err := read(db, "there"); err != nil {
+					t.Errorf("a read: %v", err)
+				}
+				reads.Add(1)
+			}
+		})
+		all.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				switch err := note(db, fmt.Sprint(i, ".", n)); {
+				case err == nil:
+					writes.Add(1)
+				case errors.Is(err, ErrUnknownOutcome):
+					unknown.Add(1)
+				default:
+					t.Errorf("a write: %v", err)
+				}
+			}
+		})
+	}
+	for each := time.NewTicker(500 * time.Millisecond); ctx.Err() == nil; {
+		server.Run(t, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+			WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'`)
+		select {
+		case <-ctx.Done():
+		case <-each.C:
+		}
+	}
+	all.Wait()
+	t.Logf("%d reads, %d writes, %d without an answer to the commit", reads.Load(), writes.Load(), unknown.Load())
+	if n := count(t, db) - 1; n < int(writes.Load()) || n > int(writes.Load()+unknown.Load()) {
+		t.Errorf("%d notes after %d writes and %d that may be there", n, writes.Load(), unknown.Load())
+	}
+}
+
+// TestAServerThatTakesNoWrites: writes are answered as unavailable, reads go on, and writes do when
+// the server takes them again.
+func TestAServerThatTakesNoWrites(t *testing.T) {
+	server := sqldbtest.NewServer(t)
+	db := openOn(t, server.URL()+"&target_session_attrs=read-write")
+	if err := note(db, "before"); err != nil {
+		t.Fatal(err)
+	}
+	setReadOnly := func(value string) {
+		t.Helper()
+		server.Run(t, "ALTER SYSTEM SET default_transaction_read_only = "+value, "SELECT pg_reload_conf()")
+		for deadline := time.Now().Add(20 * time.Second); server.Read(
+			t, "SELECT setting FROM pg_settings WHERE name = 'default_transaction_read_only'",
+		) != value; time.Sleep(10 * time.Millisecond) { // between two looks at the condition
+			if time.Now().After(deadline) {
+				t.Fatal("the setting does not take effect")
+			}
+		}
+	}
+	setReadOnly("on")
+	for range 3 {
+		if err := note(db, "meanwhile"); !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrUnknownOutcome) {
+			t.Errorf("a write: %v, want ErrUnavailable", err)
+		}
+		if err := read(db, "before"); err != nil {
+			t.Errorf("a read: %v", err)
+		}
+	}
+	setReadOnly("off")
+	if err := note(db, "after"); err != nil {
+		t.Errorf("a write, when writes are taken again: %v", err)
+	}
+}
+
+// TestAFullServerIsWaitedFor: two nodes want more connections than the server has.
+func TestAFullServerIsWaitedFor(t *testing.T) {
+	server := sqldbtest.NewServer(t, "max_connections=12", "max_wal_senders=0", "superuser_reserved_connections=1")
+	nodes := []*DB{openOn(t, server.URL()), openOn(t, server.URL())}
+	if err := note(nodes[0], "there"); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for i := range 60 {
+		all.Go(func() {
+			db := nodes[i%2]
+			if err := errors.Join(note(db, strconv.Itoa(i)), read(db, "there")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if n := count(t, nodes[0]); n != 61 {
+		t.Errorf("%d notes, want 61", n)
+	}
+}
+
+// TestOneHotRowHoldsNobodyElseUp: many change one note and a few read for long, and somebody who
+// changes another note waits for neither.
+func TestOneHotRowHoldsNobodyElseUp(t *testing.T) {
+	db := openOn(t, sqldbtest.Postgres(t))
+	if err := errors.Join(note(db, "hot"), note(db, "other")); err != nil {
+		t.Fatal(err)
+	}
+	change := func(id, text string) error {
+		return db.Update(context.Background(), func(t Tx) error {
+			var old string
+			if err := t.Row(`SELECT text FROM notes WHERE id = $1`, []any{id}, &old); err != nil {
+				return err
+			}
+			return t.Do(`UPDATE notes SET text = $2 WHERE id = $1`, id, old+text)
+		})
+	}
+	ctx, stop := context.WithTimeout(context.Background(), 4*time.Second)
+	defer stop()
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	var hot, slow []time.Duration
+	var changes int
+	for range 16 {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				began := time.Now()
+				if err := change("hot", "x"); err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				hot, changes = append(hot, time.Since(began)), changes+1
+				mu.Unlock()
+			}
+		})
+	}
+	for range 3 {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				if err := db.View(context.Background(), func(t Tx) error {
+					var nothing string
+					return t.Row(`SELECT CAST(pg_sleep(2) AS TEXT)`, nil, &nothing)
+				}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for ctx.Err() == nil {
+		began := time.Now()
+		if err := change("other", ""); err != nil {
+			t.Error(err)
+		}
+		slow = append(slow, time.Since(began))
+	}
+	all.Wait()
+	slices.Sort(hot)
+	slices.Sort(slow)
+	t.Logf("%d changes of one row, p99 %s, longest %s; of another: %d, p99 %s, longest %s", changes,
+		hot[len(hot)*99/100], hot[len(hot)-1], len(slow), slow[len(slow)*99/100], slow[len(slow)-1])
+	if most := slow[len(slow)-1]; most > time.Second {
+		t.Errorf("a change of another row took %s", most)
+	}
+	if p99 := hot[len(hot)*99/100]; p99 > time.Second {
+		t.Errorf("of the changes of one row one in a hundred takes %s", p99)
+	}
+	if err := db.Get(context.Background(), func(tx Tx) error {
+		var n int
+		err := tx.Row(`SELECT length(text) FROM notes WHERE id = 'hot'`, nil, &n)
+		if n != changes+1 {
+			t.Errorf("%d changes are kept of %d", n-1, changes)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestATransactionThatFailedIsNotKept: what a caller makes of a failed statement does not matter,
+// and a server that rolls back in place of a commit has not kept anything.
+func TestATransactionThatFailedIsNotKept(t *testing.T) {
+	db := openOn(t, sqldbtest.Postgres(t))
+	err := db.Update(context.Background(), func(t Tx) error {
+		if err := t.Do(`INSERT INTO notes (id, text) VALUES ('swallowed', '')`); err != nil {
+			return err
+		}
+		_, _ = t.Count(`SELECT COUNT(*) FROM nowhere`)
+		return nil
+	})
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) || pg.Code != "42P01" {
+		t.Errorf("a failure that was swallowed: %v", err)
+	}
+	err = db.Get(context.Background(), func(t Tx) error {
+		_, _ = t.Count(`SELECT COUNT(*) FROM nowhere`)
+		return ErrNoRows
+	})
+	if !errors.As(err, &pg) || errors.Is(err, ErrNoRows) {
+		t.Errorf("a failure that was taken for no rows: %v", err)
+	}
+	if n := count(t, db); n != 0 {
+		t.Errorf("%d notes are kept", n)
+	}
+}
