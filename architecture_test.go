@@ -24,7 +24,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"cmd/*", "*"},
 	{"bench", "*"}, {"bench/soak", "*"}, {"examples", "*"}, {"examples/gotest", "*"},
 	{
-		"gatehousetest", "audit authn center center/server center/store connect demo mail outbound tenant " +
+		"gatehousetest", "audit authn center center/server center/store demo mail outbound tenant " +
 			"tenant/server tenant/store tenant/syncjobs",
 	},
 	{

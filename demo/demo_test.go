@@ -118,10 +118,11 @@ func TestAPairIsSeededConnectedAndKept(t *testing.T) {
 		NewToken: func(k demo.Keys) error { return k.Keep(file, sealer) },
 		Cycle:    func(int, int) { progress++ },
 	}
-	state, result, err := keys.Connect(ctx, c, tn, http.DefaultClient, watch)
+	connected, err := keys.Connect(ctx, c, tn, http.DefaultClient, watch)
 	if err != nil {
 		t.Fatal(err)
 	}
+	result := connected.Result
 	if planned == 0 || steps != planned || progress == 0 || result.Users != 23 || len(result.Failures) != 1 {
 		t.Errorf("%d of %d steps, %d times progress, %+v", steps, planned, progress, result)
 	}
@@ -134,11 +135,11 @@ func TestAPairIsSeededConnectedAndKept(t *testing.T) {
 	if err != nil || strings.Contains(string(data), keys.SCIMToken) {
 		t.Errorf("the keys are not sealed: %v", err)
 	}
-	if _, _, err := again.Connect(ctx, c, tn, http.DefaultClient, demo.Watch{}); err != nil || again != keys {
+	if _, err := again.Connect(ctx, c, tn, http.DefaultClient, demo.Watch{}); err != nil || again != keys {
 		t.Errorf("connecting a pair that is connected: %v", err)
 	}
 
-	out, err := again.Describe(ctx, c, tn, state, "aws-config")
+	out, err := again.Describe(ctx, c, tn, connected.State, "aws-config")
 	if err != nil || len(out.People) != 25 || len(out.Accounts) != 4 || out.Tenant.JobID == "" {
 		t.Errorf("%+v, %v", out, err)
 	}
@@ -149,6 +150,10 @@ func TestAPairIsSeededConnectedAndKept(t *testing.T) {
 	text, err := demo.AWSConfig(ctx, c, tn.Organization.Domain)
 	if err != nil || !strings.Contains(text, "sso_role_name = AdministratorAccess") {
 		t.Errorf("the configuration of the AWS CLI is %s, %v", text, err)
+	}
+	move, err := demo.MembershipCommand(ctx, c, tn.Organization.Domain)
+	if err != nil || !strings.Contains(move, "create-group-membership") || !strings.Contains(move, "joins Finance") {
+		t.Errorf("the command of the walk is %s, %v", move, err)
 	}
 	other, err := authn.NewSealer([]byte(strings.Repeat("k", authn.MasterKeySize)))
 	if err != nil {

@@ -232,3 +232,24 @@ services = gatehouse
 	}
 	return text, nil
 }
+
+// MembershipCommand is the walk's step 7 with real ids: it makes somebody of one group a member of
+// another. Nothing while they are not there.
+func MembershipCommand(ctx context.Context, c *center.Center, domain string) (string, error) {
+	g, err := c.GroupByName(ctx, "Finance")
+	if refusal.CodeOf(err) == center.GroupNotFound {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	u, err := c.UserByName(ctx, "mei.tanaka@"+domain)
+	if refusal.CodeOf(err) == center.UserNotFound {
+		return "", nil
+	}
+	return fmt.Sprintf(
+		"  aws --endpoint-url $AWS_ENDPOINT_URL identitystore create-group-membership --identity-store-id %s \\\n "+
+			"   --group-id %s --member-id UserId=%s     # %s joins %s\n",
+		c.Instance.IdentityStoreID, g.ID, u.ID, u.DisplayName, g.DisplayName,
+	), err
+}

@@ -58,26 +58,32 @@ type Watch struct {
 	Cycle    func(done, total int)                                // how far the first cycle has come
 }
 
+// Connected is what a walk ended with: what both ends say, and what was proved.
+type Connected struct {
+	State  connect.State
+	Result connect.Result
+}
+
 // Connect federates a pair that serves, over the wire, with the code and the APIs of the connect
 // command, and assigns the company's permission sets to the groups that came over. In a pair that
 // is connected it changes nothing.
 func (k *Keys) Connect(
 	ctx context.Context, c *center.Center, t *tenant.Tenant, client *http.Client, watch Watch,
-) (connect.State, connect.Result, error) {
+) (Connected, error) {
 	cfg, err := k.Connection(ctx, c, t, client)
 	if err != nil {
-		return connect.State{}, connect.Result{}, err
+		return Connected{}, err
 	}
 	plan, err := connect.Observe(ctx, cfg)
 	if err != nil {
-		return connect.State{}, connect.Result{}, err
+		return Connected{}, err
 	}
 	step := func(int, bool) {}
 	if watch.Planned != nil {
 		step = watch.Planned(plan)
 	}
 	if err := plan.Apply(ctx, connect.Confirmation, step); err != nil {
-		return connect.State{}, connect.Result{}, err
+		return Connected{}, err
 	}
 	if plan.State.SCIMToken != "" {
 		k.SCIMToken = plan.State.SCIMToken
@@ -86,7 +92,7 @@ func (k *Keys) Connect(
 		}
 	}
 	if err != nil {
-		return connect.State{}, connect.Result{}, err
+		return Connected{}, err
 	}
 	cycle := watch.Cycle
 	if cycle == nil {
@@ -96,7 +102,7 @@ func (k *Keys) Connect(
 	if err == nil {
 		_, err = Assign(ctx, c, audit.SystemActor)
 	}
-	return plan.State, result, err
+	return Connected{plan.State, result}, err
 }
 
 // AssignWhenReady waits for the groups that somebody brings over by hand, and assigns the company's

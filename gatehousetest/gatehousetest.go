@@ -16,7 +16,7 @@
 // Each pair has a store, keys and ports of its own, so tests may run in parallel. A start takes
 // around a second, most of it for hashing passwords and for the first provisioning cycle.
 //
-// It may import audit, authn, center, center/server, center/store, connect, demo, mail,
+// It may import audit, authn, center, center/server, center/store, demo, mail,
 // outbound, tenant, tenant/server, tenant/store and tenant/syncjobs.
 package gatehousetest
 
@@ -41,7 +41,6 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 	centerserver "github.com/gatehouse-id/gatehouse/center/server"
 	centerstore "github.com/gatehouse-id/gatehouse/center/store"
-	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/demo"
 	"github.com/gatehouse-id/gatehouse/mail"
 	"github.com/gatehouse-id/gatehouse/outbound"
@@ -200,9 +199,9 @@ func (p *Pair) start(ctx context.Context, s settings) error {
 		running.Wait()
 		return nil
 	})
-	var state connect.State
+	var connected demo.Connected
 	if s.connected {
-		state, _, err = keys.Connect(ctx, p.center, p.tenant, own.Client(time.Minute), demo.Watch{})
+		connected, err = keys.Connect(ctx, p.center, p.tenant, own.Client(time.Minute), demo.Watch{})
 		if err != nil {
 			return err
 		}
@@ -215,7 +214,7 @@ func (p *Pair) start(ctx context.Context, s settings) error {
 	if err := authn.WritePrivate(file, []byte(config)); err != nil {
 		return err
 	}
-	p.Output, err = keys.Describe(ctx, p.center, p.tenant, state, file)
+	p.Output, err = keys.Describe(ctx, p.center, p.tenant, connected.State, file)
 	return err
 }
 

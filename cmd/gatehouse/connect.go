@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
 	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/graph/signin"
@@ -88,17 +87,15 @@ func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.
 		return connect.Config{}, err
 	}
 	return connect.Config{
-		Graph: tenant,
-		Admin: admin,
-		LoginURL: strings.TrimRight(
-			s.tenant.LoginURL, "/",
-		),
-		HTTP:    client,
-		AppName: s.name,
-		Groups:  s.groups,
-		SyncAll: s.scope == "all",
-		Email:   s.email,
-		Cert:    s.name,
+		Graph:    tenant,
+		Admin:    admin,
+		LoginURL: strings.TrimRight(s.tenant.LoginURL, "/"),
+		HTTP:     client,
+		AppName:  s.name,
+		Groups:   s.groups,
+		SyncAll:  s.scope == "all",
+		Email:    s.email,
+		Cert:     s.name,
 	}, nil
 }
 
@@ -118,7 +115,7 @@ func (w *world) connect(ctx context.Context, s *connectSettings) error {
 	changes := plan.Pending()
 	printPlan(out, plan)
 	if s.dryRun {
-		return w.connectJSON(s, plan, changes, nil)
+		return s.json(w, plan.Describe(changes, nil))
 	}
 	if changes > 0 {
 		confirmation := connect.Confirmation
@@ -143,7 +140,15 @@ func (w *world) connect(ctx context.Context, s *connectSettings) error {
 		return fmt.Errorf("verify: %w", err)
 	}
 	printResult(out, result, changes)
-	return w.connectJSON(s, plan, changes, &result)
+	return s.json(w, plan.Describe(changes, &result))
+}
+
+// json prints one JSON object, where that was asked for.
+func (s *connectSettings) json(w *world, out connect.Output) error {
+	if !s.asJSON {
+		return nil
+	}
+	return json.NewEncoder(w.out).Encode(out)
 }
 
 // say tells a person something that is no result.
@@ -163,37 +168,21 @@ func printPlan(out io.Writer, p *connect.Plan) {
 	if p.Changes && p.Report.Total > 0 {
 		fmt.Fprintf(
 			out, "\nThe identity source changes from %s to the tenant. Effects on the center's %d users:\n",
-			p.Report.From,
-			p.Report.Total,
+			p.Report.From, p.Report.Total,
 		)
-		for _, effect := range []string{"StopsWorking", "MatchesNobody", "SignsInAtIdP", "SignsInAtNewIdP"} {
-			if n := p.Report.Counts[effect]; n > 0 {
-				fmt.Fprintf(out, "  %5d  %s\n", n, explain(p.Report, effect))
-			}
+		for _, e := range p.Effects() {
+			fmt.Fprintf(out, "  %5d  %s\n", e.Users, e.Explanation)
 		}
 		if n := p.Report.LockedOut; n > 0 {
 			fmt.Fprintf(out, "  %5d  of the users who lose access have AdministratorAccess in an AWS account\n", n)
 		}
-		shown := 0
-		for _, u := range p.Report.Users {
-			if (u.Effect == "StopsWorking" || u.Effect == "MatchesNobody") && shown < 20 {
-				fmt.Fprintf(out, "         %s: %s\n", terminal.Inline(u.UserName), terminal.Inline(u.Explanation))
-				shown++
-			}
+		for _, u := range p.Losing(20) {
+			fmt.Fprintf(out, "         %s: %s\n", terminal.Inline(u.UserName), terminal.Inline(u.Explanation))
 		}
 	}
 	if n := p.Pending(); n > 0 {
 		fmt.Fprintf(out, "\n%d of %d steps to do.\n", n, len(p.Steps))
 	}
-}
-
-func explain(r adminapi.Report, effect string) string {
-	for _, u := range r.Users {
-		if u.Effect == effect {
-			return u.Explanation
-		}
-	}
-	return effect
 }
 
 func stepPrinter(out io.Writer, p *connect.Plan) func(int, bool) {
@@ -220,42 +209,4 @@ func printChecks(out io.Writer, r connect.Result) {
 	for _, c := range r.Checks {
 		fmt.Fprintf(out, " ✓ %s: %s\n", terminal.Inline(c.Title), terminal.Inline(c.Detail))
 	}
-}
-
-// connectOutput is what connect --json prints.
-type connectOutput struct {
-	Changes  int               `json:"changes"`
-	Steps    []stepOutput      `json:"steps"`
-	Effects  map[string]int    `json:"effects"`
-	Verified bool              `json:"verified"`
-	Checks   []string          `json:"checks"`
-	Users    int               `json:"users"`
-	Groups   int               `json:"groups"`
-	Failures []connect.Failure `json:"failures"`
-}
-
-type stepOutput struct {
-	Title  string `json:"title"`
-	Detail string `json:"detail"`
-	Done   bool   `json:"done"`
-}
-
-func (w *world) connectJSON(s *connectSettings, p *connect.Plan, changes int, r *connect.Result) error {
-	if !s.asJSON {
-		return nil
-	}
-	out := connectOutput{Changes: changes, Effects: p.Report.Counts, Checks: []string{}, Failures: []connect.Failure{}}
-	for _, st := range p.Steps {
-		out.Steps = append(out.Steps, stepOutput{st.Title, st.Detail, st.Done})
-	}
-	if r != nil {
-		out.Verified = true
-		out.Users = r.Users
-		out.Groups = r.Groups
-		out.Failures = append(out.Failures, r.Failures...)
-		for _, c := range r.Checks {
-			out.Checks = append(out.Checks, c.Title)
-		}
-	}
-	return json.NewEncoder(w.out).Encode(out)
 }

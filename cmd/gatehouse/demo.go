@@ -127,7 +127,7 @@ func (d *demo) run(ctx context.Context) error {
 		servers.Wait()
 		closeAll()
 	}()
-	state, failures, err := d.walk(ctx)
+	connected, err := d.walk(ctx)
 	if err != nil {
 		return errors.Join(err, drain(failed))
 	}
@@ -135,9 +135,9 @@ func (d *demo) run(ctx context.Context) error {
 		return err
 	}
 	if d.asJSON {
-		err = d.printJSON(ctx, state)
+		err = d.printJSON(ctx, connected.State)
 	} else {
-		err = d.printPage(ctx, state, failures)
+		err = d.printPage(ctx, connected)
 	}
 	if err != nil {
 		return err
@@ -212,21 +212,21 @@ func (d *demo) open(
 }
 
 // walk connects the halves over the wire.
-func (d *demo) walk(ctx context.Context) (connect.State, []connect.Failure, error) {
+func (d *demo) walk(ctx context.Context) (company.Connected, error) {
 	fmt.Fprintf(d.out, "Tenant   %s\nCenter   %s\n\n", d.tenant.AdminCenterURL(), d.center.ConsoleURL())
 	if d.noConnect {
-		return connect.State{}, nil, nil
+		return company.Connected{}, nil
 	}
 	client := outbound.Operator.Client(administer.Timeout)
-	state, result, err := d.secrets.Connect(ctx, d.center, d.tenant, client, company.Watch{
+	connected, err := d.secrets.Connect(ctx, d.center, d.tenant, client, company.Watch{
 		Planned:  func(p *connect.Plan) func(int, bool) { return stepPrinter(d.out, p) },
 		NewToken: func(k company.Keys) error { return k.Keep(d.keysFile(), d.sealer) },
 		Cycle:    terminal.Bar(d.w.err, "Provisioning"),
 	})
 	if err == nil {
-		printChecks(d.out, result)
+		printChecks(d.out, connected.Result)
 	}
-	return state, result.Failures, err
+	return connected, err
 }
 
 func (d *demo) keysFile() string { return filepath.Join(d.data, secretsFile) }

@@ -8,10 +8,8 @@ import (
 	"text/tabwriter"
 
 	"github.com/gatehouse-id/gatehouse/authn"
-	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/connect"
 	company "github.com/gatehouse-id/gatehouse/demo"
-	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
@@ -25,13 +23,13 @@ func (d *demo) printJSON(ctx context.Context, s connect.State) error {
 }
 
 // printPage ends the walk: where to go, who can sign in, and what to type.
-func (d *demo) printPage(ctx context.Context, s connect.State, failures []connect.Failure) error {
+func (d *demo) printPage(ctx context.Context, to company.Connected) error {
 	out, i := d.w.out, d.center.Instance
-	membershipCommand, err := d.membershipCommand(ctx)
+	membershipCommand, err := company.MembershipCommand(ctx, d.center, d.tenant.Organization.Domain)
 	if err != nil {
 		return err
 	}
-	for _, f := range failures {
+	for _, f := range to.Result.Failures {
 		fmt.Fprintf(out, " ! %s was not provisioned: %s\n", terminal.Inline(f.Name), terminal.Inline(f.Reason))
 	}
 	fmt.Fprintln(out)
@@ -65,7 +63,7 @@ As a user, with AWS CLI 2.13 or later:
   aws sts get-caller-identity --profile gatehouse
 `, d.secrets.AccessKeyID, d.secrets.SecretAccessKey, i.Region, d.center.URL, i.IdentityStoreID, membershipCommand,
 		d.configFile())
-	if s.SCIM.ScimEndpoint == "" {
+	if to.State.SCIM.ScimEndpoint == "" {
 		fmt.Fprintf(out, `
 Connect them yourself in the two consoles, or with:
 
@@ -89,25 +87,4 @@ func (d *demo) writeConfig(ctx context.Context) error {
 		return err
 	}
 	return authn.WritePrivate(d.configFile(), []byte(text))
-}
-
-// membershipCommand is the walk's step 7 with real ids: it makes somebody of one group a member of
-// another. Nothing while they are not there.
-func (d *demo) membershipCommand(ctx context.Context) (string, error) {
-	g, err := d.center.GroupByName(ctx, "Finance")
-	if refusal.CodeOf(err) == center.GroupNotFound {
-		return "", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	u, err := d.center.UserByName(ctx, "mei.tanaka@"+d.tenant.Organization.Domain)
-	if refusal.CodeOf(err) == center.UserNotFound {
-		return "", nil
-	}
-	return fmt.Sprintf(
-		"  aws --endpoint-url $AWS_ENDPOINT_URL identitystore create-group-membership --identity-store-id %s \\\n "+
-			"   --group-id %s --member-id UserId=%s     # %s joins %s\n",
-		d.center.Instance.IdentityStoreID, g.ID, u.ID, u.DisplayName, g.DisplayName,
-	), err
 }

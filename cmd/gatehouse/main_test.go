@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 
 	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/connect"
 	company "github.com/gatehouse-id/gatehouse/demo"
 	"github.com/gatehouse-id/gatehouse/gatehousetest"
 	"github.com/gatehouse-id/gatehouse/internal/pairtest"
@@ -246,7 +247,7 @@ func TestConnectPlansAsksAppliesAndIsIdempotent(t *testing.T) {
 	}
 	env, args = connectArgs(d, append(groups, "--json", "--dry-run")...)
 	code, out, _ = call(t, "", env, args...)
-	var plan connectOutput
+	var plan connect.Output
 	if err := json.Unmarshal([]byte(out), &plan); err != nil || code != exitDone || plan.Changes != 0 ||
 		len(plan.Steps) != 10 {
 		t.Errorf("as JSON: %d %v %s", code, err, out)
