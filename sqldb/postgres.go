@@ -132,10 +132,6 @@ func (p *postgres) close() error {
 	return nil
 }
 
-func (p *postgres) backup(context.Context, string) error {
-	return errors.New("a PostgreSQL database is backed up with pg_dump")
-}
-
 func (p *postgres) check(ctx context.Context) ([]string, error) {
 	return nil, p.pool.Ping(ctx) // the server looks after its own files
 }

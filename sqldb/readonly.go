@@ -16,6 +16,10 @@ func OpenBeside(ctx context.Context, dsn string, migrations fs.FS) (*DB, error) 
 	if IsPostgres(dsn) {
 		return Open(ctx, dsn, migrations)
 	}
+	dsn, err := resolve(dsn)
+	if err != nil {
+		return nil, err
+	}
 	if _, err := os.Stat(dsn); err != nil {
 		return nil, fmt.Errorf("there is no database: %w", err)
 	}

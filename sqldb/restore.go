@@ -4,126 +4,226 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"time"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
 )
 
 // ErrOccupied says that a database is where one was to be restored.
 var ErrOccupied = errors.New("a database already exists")
 
-// Restore makes a copy of a backup the SQLite database at path. An existing database is refused
-// with ErrOccupied, unless replace is set: then it stays beside the new one, under the name that is
-// returned. Restore fails with ErrInUse while a process serves from it.
+// The names of the copy that is to become the database, and of what was there before.
+const (
+	copySuffix = ".new"
+	keptSuffix = ".before-"
+)
+
+// Restoration is a backup that is to become a database.
+type Restoration struct {
+	Backup     string // the file
+	Database   string // where to: a postgres:// URL or the path of an SQLite file
+	Folder     string // on PostgreSQL: where the backup is copied to and looked at
+	Migrations fs.FS
+	Table      string // one that no other backups have
+	Replace    bool   // whether data that is there gives way
+	// Verify opens the copy, which may be of an earlier schema, and looks at all of it. What it
+	// refuses is not restored.
+	Verify func(ctx context.Context, copied string) error
+	// Progress is told how much is done, if it is not nil.
+	Progress func(done, total int)
+	// Step, if it is not nil, is called before each thing that a kill could leave undone.
+	Step func(what string)
+}
+
+// Restore makes a backup a database. Nothing that is there is touched until a copy of the backup
+// has been verified and is on the disk.
 //
-// After a crash at any point the old database or the whole backup is at path: the copy is on the
-// disk before anything else changes, and takes the place of the old file in one step. When Restore
-// returns, the folder is on the disk too.
-func Restore(
-	ctx context.Context, backup, path string, migrations fs.FS, replace bool,
-) (kept string, err error) {
-	_, err = os.Lstat(path)
-	occupied := err == nil
-	if occupied && !replace {
-		return "", ErrOccupied
+// Over an SQLite database, the file that is there is never opened, since a damaged one is what
+// people restore over: it gets another name, which is returned, and so do its logs, which SQLite
+// would otherwise play into the new one. A kill at any moment leaves the old database with its logs,
+// the whole backup, or no database beside remains, which Open does not take for a new beginning; the
+// same call again then goes through. It fails with ErrInUse while a process serves from it.
+func Restore(ctx context.Context, r Restoration) (kept string, err error) {
+	if r.Progress == nil {
+		r.Progress = func(int, int) {}
 	}
-	if occupied {
-		if err := foldIfSound(ctx, path, migrations); err != nil {
-			return "", err
-		}
+	if r.Step == nil {
+		r.Step = func(string) {}
 	}
-	lock, err := lockBeside(path) // no server may begin in between
+	if IsPostgres(r.Database) {
+		return "", r.intoPostgres(ctx)
+	}
+	if r.Database, err = resolve(r.Database); err != nil {
+		return "", err
+	}
+	fresh := r.Database + copySuffix
+	if err := r.checkNames(fresh); err != nil {
+		return "", err
+	}
+	lock, err := lockBeside(r.Database) // no server may begin in between
 	if err != nil {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
-	fresh := path + ".new"
-	if err := copyFile(backup, fresh); err != nil {
-		return "", err
+	if err := r.prepare(ctx, fresh); err != nil {
+		return "", errors.Join(err, removeCopy(fresh))
 	}
-	kept = path + ".before-" + time.Now().UTC().Format("20060102T150405Z")
-	if err := setAside(path, kept, occupied); err != nil {
-		return "", errors.Join(err, os.Remove(fresh))
-	}
-	if err := os.Rename(fresh, path); err != nil {
-		return "", err
-	}
-	if !occupied {
-		kept = ""
-	}
-	return kept, syncFolder(filepath.Dir(path))
+	return r.swap(fresh)
 }
 
-// foldIfSound folds the log of a database into its file, which then is the whole database. It is no
-// matter if that fails, but for a process that serves from it: a damaged one is what people restore
-// over, and its log is kept with it.
-func foldIfSound(ctx context.Context, path string, migrations fs.FS) error {
-	old, err := Open(ctx, path, migrations)
-	if errors.Is(err, ErrInUse) || ctx.Err() != nil {
-		return errors.Join(err, ctx.Err())
+// checkNames refuses what would be restored over itself, and what may not be replaced.
+func (r *Restoration) checkNames(fresh string) error {
+	from, err := os.Stat(r.Backup)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNoBackup, err)
 	}
-	if err == nil {
-		_ = old.Close()
+	for _, suffix := range append([]string{copySuffix}, besideSuffixes...) {
+		if to, err := os.Stat(r.Database + suffix); err == nil && os.SameFile(from, to) {
+			return fmt.Errorf("%w: it is %s itself; give it another name first", errNoBackup, r.Database+suffix)
+		}
+	}
+	if _, err := os.Lstat(r.Database); err == nil && !r.Replace {
+		return ErrOccupied
 	}
 	return nil
 }
 
-// setAside gives a database a second name, beside the one that is about to be replaced, and moves
-// what is left of its log there too: SQLite would take that for the new database's.
-func setAside(path, kept string, occupied bool) error {
-	if occupied {
-		if _, err := os.Lstat(kept); err == nil {
-			return fmt.Errorf("%s already exists", kept)
+// prepare makes a copy of the backup that is whole, verified, of this release's schema, and on the
+// disk.
+func (r *Restoration) prepare(ctx context.Context, fresh string) error {
+	r.Step("remove an earlier copy")
+	if err := removeCopy(fresh); err != nil {
+		return err
+	}
+	r.Step("copy")
+	if err := copyBackup(ctx, r.Backup, fresh, r.Progress); err != nil {
+		return err
+	}
+	r.Step("fold the copy's log")
+	if err := settle(ctx, fresh, "application_id = 0", "user_version = 0"); err != nil {
+		return notRestorable(err)
+	}
+	if err := r.checkKind(fresh); err != nil {
+		return err
+	}
+	r.Step("verify")
+	if err := r.Verify(ctx, fresh); err != nil {
+		return err
+	}
+	r.Step("fold the verified copy's log")
+	if err := settle(ctx, fresh); err != nil {
+		return err
+	}
+	if err := os.Remove(fresh + ".lock"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	r.Step("sync the copy")
+	return errors.Join(syncFile(fresh), syncFolder(filepath.Dir(fresh)))
+}
+
+// notRestorable keeps apart what is wrong with the copy from what is wrong with the disk.
+func notRestorable(err error) error {
+	if errors.Is(sqliteError(err), ErrUnavailable) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errNoBackup, err)
+}
+
+// checkKind refuses a database of something else, which migrations would make one of ours.
+func (r *Restoration) checkKind(path string) (err error) {
+	c, err := sqlite.OpenConn(path, sqlite.OpenReadOnly)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	found := false
+	err = sqlitex.ExecuteTransient(
+		c, `SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?`,
+		&sqlitex.ExecOptions{
+			Args:       []any{r.Table},
+			ResultFunc: func(*sqlite.Stmt) error { found = true; return nil },
+		},
+	)
+	if err != nil {
+		return notRestorable(err)
+	}
+	if !found {
+		return fmt.Errorf("%w: it has other data (no table %s)", errNoBackup, r.Table)
+	}
+	return nil
+}
+
+// swap puts the copy in the place of the database. First all old files get a second name, so that
+// they stay together whatever happens next; then the database loses its own before its logs do,
+// since a database without its log would be an older one, or no whole one.
+func (r *Restoration) swap(fresh string) (kept string, err error) {
+	path, folder := r.Database, filepath.Dir(r.Database)
+	name, err := freeName(path)
+	if err != nil {
+		return "", err
+	}
+	for _, suffix := range besideSuffixes {
+		r.Step("keep " + suffix)
+		switch err := os.Link(path+suffix, name+suffix); {
+		case errors.Is(err, fs.ErrNotExist):
+		case err == nil:
+			kept = name
+		default: // some file systems have no links: there, a kill may leave old files under two names
+			if err := os.Rename(path+suffix, name+suffix); err != nil {
+				return "", err
+			}
+			kept = name
 		}
-		// Some file systems have no links: there, the file has no name of its own for a moment.
-		if os.Link(path, kept) != nil {
-			if err := os.Rename(path, kept); err != nil {
-				return err
+	}
+	r.Step("sync what is kept")
+	if err := syncFolder(folder); err != nil {
+		return "", err
+	}
+	for _, suffix := range besideSuffixes {
+		r.Step("remove " + suffix)
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+		if suffix == "" { // the order must be the disk's too
+			if err := syncFolder(folder); err != nil {
+				return "", err
 			}
 		}
 	}
-	for _, suffix := range []string{"-wal", "-shm"} {
-		if err := os.Rename(path+suffix, kept+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+	r.Step("sync before the new name")
+	if err := syncFolder(folder); err != nil {
+		return "", err
+	}
+	r.Step("rename")
+	if err := os.Rename(fresh, path); err != nil {
+		return "", err
+	}
+	r.Step("sync the new name")
+	return kept, syncFolder(folder)
+}
+
+// freeName is where what was there is kept: a name that tells when.
+func freeName(path string) (string, error) {
+	name := path + keptSuffix + time.Now().UTC().Format("20060102T150405Z")
+	for try := 1; ; try++ {
+		candidate := name
+		if try > 1 {
+			candidate = fmt.Sprintf("%s-%d", name, try)
+		}
+		free := true
+		for _, suffix := range besideSuffixes {
+			_, err := os.Lstat(candidate + suffix)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return "", err
+			}
+			free = free && err != nil
+		}
+		if free {
+			return candidate, nil
 		}
 	}
-	return nil
-}
-
-// copyFile copies a file to a new one that nobody else may read, and that is on the disk when it
-// returns. A copy that was interrupted goes.
-func copyFile(from, to string) error {
-	in, err := os.Open(from) // #nosec G304 -- named by the person who runs the command
-	if err != nil {
-		return err
-	}
-	defer in.Close() //nolint:errcheck // it was only read
-	if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	// #nosec G304 -- in the operator's own data folder
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
-		return errors.Join(err, os.Remove(to))
-	}
-	return nil
-}
-
-// syncFolder has the names in a folder on the disk. Windows does so by itself, and opens no folder.
-func syncFolder(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	f, err := os.Open(path) // #nosec G304 -- the operator's own data folder
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

@@ -4,9 +4,18 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
 	"testing"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
 )
 
 // made makes a database with some notes, and returns where it is.
@@ -25,6 +34,50 @@ func made(t *testing.T, path string, ids ...string) string {
 	return path
 }
 
+// backedUp is made, and a backup of it.
+func backedUp(t *testing.T, ids ...string) string {
+	t.Helper()
+	path := made(t, filepath.Join(t.TempDir(), "source.db"), ids...)
+	backup := filepath.Join(t.TempDir(), "backup.db")
+	if err := backupOf(path, backup); err != nil {
+		t.Fatal(err)
+	}
+	return backup
+}
+
+func backupOf(path, backup string) (err error) {
+	db, err := OpenBeside(context.Background(), path, notes)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	return db.Backup(context.Background(), backup, Copying{Migrations: notes, Verify: verifyNotes})
+}
+
+// verifyNotes looks at a copy as a half does.
+func verifyNotes(ctx context.Context, path string) (err error) {
+	db, err := Open(ctx, path, notes)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	problems, err := db.Check(ctx)
+	if err == nil && len(problems) > 0 {
+		err = fmt.Errorf("damaged: %s", problems[0])
+	}
+	return err
+}
+
+func restoration(backup, path string) Restoration {
+	return Restoration{Backup: backup, Database: path, Migrations: notes, Table: "notes", Verify: verifyNotes}
+}
+
+func restored(backup, path string, replace bool) (kept string, err error) {
+	r := restoration(backup, path)
+	r.Replace = replace
+	return Restore(context.Background(), r)
+}
+
 // wantNotes opens a database and counts its notes.
 func wantNotes(t *testing.T, path string, want int) {
 	t.Helper()
@@ -36,67 +89,398 @@ func wantNotes(t *testing.T, path string, want int) {
 	if n := count(t, db); n != want {
 		t.Errorf("%s has %d notes, want %d", path, n, want)
 	}
-}
-
-func TestABackupIsRestored(t *testing.T) {
-	t.Parallel()
-	ctx := context.Background()
-	backup := made(t, filepath.Join(t.TempDir(), "backup.db"), "1", "2", "3")
-	path := filepath.Join(t.TempDir(), "notes.db")
-	// A restore that was killed has left a copy, and somebody removed a database but not its log.
-	for _, name := range []string{path + ".new", path + "-wal"} {
-		if err := os.WriteFile(name, []byte("not whole"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	kept, err := Restore(ctx, backup, path, notes, false)
-	if err != nil || kept != "" {
-		t.Fatalf("kept %q, %v", kept, err)
-	}
-	wantNotes(t, path, 3)
-	if logs, err := filepath.Glob(path + ".before-*-wal"); err != nil || len(logs) != 1 {
-		t.Errorf("the log of another database is at %v, %v; want it set aside", logs, err)
-	}
-	if _, err := os.Lstat(path + ".new"); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the copy is left: %v", err)
-	}
-	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("%v, %v; want the mode 0600", info, err)
+	if problems, err := db.Check(context.Background()); err != nil || len(problems) > 0 {
+		t.Errorf("%s is damaged: %v, %v", path, problems, err)
 	}
 }
 
-func TestARestoreKeepsWhatWasThere(t *testing.T) {
-	t.Parallel()
-	ctx := context.Background()
-	backup := made(t, filepath.Join(t.TempDir(), "backup.db"), "1", "2", "3")
-	path := made(t, filepath.Join(t.TempDir(), "notes.db"), "4")
-	if _, err := Restore(ctx, backup, path, notes, false); !errors.Is(err, ErrOccupied) {
-		t.Errorf("over a database: %v", err)
-	}
-	wantNotes(t, path, 1)
-	kept, err := Restore(ctx, backup, path, notes, true)
+// left are the files of a folder whose names begin so.
+func left(t *testing.T, prefix string) []string {
+	t.Helper()
+	found, err := filepath.Glob(prefix + "*")
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantNotes(t, path, 3)
-	wantNotes(t, kept, 1)
+	return found
+}
 
-	if _, err := Restore(ctx, filepath.Join(t.TempDir(), "nothing"), path, notes, true); err == nil {
-		t.Error("a file that is not there is restored")
+// crashed makes a database of which a process died: some notes are in the file, the last ones in
+// the log only.
+func crashed(t *testing.T, path string, inFile, inLog int) {
+	t.Helper()
+	elsewhere := made(t, filepath.Join(t.TempDir(), "crashed.db"))
+	c, err := sqlite.OpenConn(elsewhere, sqlite.OpenReadWrite)
+	if err != nil {
+		t.Fatal(err)
 	}
-	wantNotes(t, path, 3)
+	defer c.Close() //nolint:errcheck // it was copied as it stood
+	run := func(query string) {
+		t.Helper()
+		if err := sqlitex.ExecuteTransient(c, query, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run("PRAGMA wal_autocheckpoint = 0")
+	for i := range inFile {
+		run(fmt.Sprintf("INSERT INTO notes VALUES ('file %d', 'x')", i))
+	}
+	run("PRAGMA wal_checkpoint(TRUNCATE)")
+	for i := range inLog {
+		run(fmt.Sprintf("INSERT INTO notes VALUES ('log %d', 'x')", i))
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		data, read := os.ReadFile(elsewhere + suffix) // #nosec G304 -- a test's own
+		if err := errors.Join(read, os.WriteFile(path+suffix, data, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// journaled makes a database of which a process died in a transaction without a write-ahead log: its
+// journal has pages of before, which SQLite puts back.
+func journaled(t *testing.T, path string) {
+	t.Helper()
+	elsewhere := made(t, filepath.Join(t.TempDir(), "journaled.db"), "old")
+	c, err := sqlite.OpenConn(elsewhere, sqlite.OpenReadWrite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close() //nolint:errcheck // it was copied as it stood
+	for _, query := range []string{
+		"PRAGMA journal_mode = delete", "PRAGMA cache_size = 1", "BEGIN IMMEDIATE",
+		`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+			INSERT INTO notes SELECT 'lost ' || i, hex(randomblob(100)) FROM n`,
+	} {
+		if err := sqlitex.ExecuteTransient(c, query, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, suffix := range []string{"", "-journal"} {
+		data, read := os.ReadFile(elsewhere + suffix) // #nosec G304 -- a test's own
+		if err := errors.Join(read, os.WriteFile(path+suffix, data, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// disasters are what a restore may find in the place of the database.
+var disasters = map[string]func(t *testing.T, path string){
+	"nothing":            func(*testing.T, string) {},
+	"a sound database":   func(t *testing.T, path string) { made(t, path, "old") },
+	"after a crash":      func(t *testing.T, path string) { crashed(t, path, 40, 40) },
+	"an open journal":    journaled,
+	"only the log":       func(t *testing.T, path string) { crashed(t, path, 40, 40); remove(t, path) },
+	"only the journal":   func(t *testing.T, path string) { journaled(t, path); remove(t, path) },
+	"another's log":      func(t *testing.T, path string) { crashed(t, path, 3, 400); remove(t, path, path+"-shm") },
+	"an empty file":      func(t *testing.T, path string) { write(t, path, nil) },
+	"no database":        func(t *testing.T, path string) { write(t, path, bytes.Repeat([]byte("nonsense"), 9000)) },
+	"a damaged header":   func(t *testing.T, path string) { crashed(t, path, 40, 40); damage(t, path, 0, 100) },
+	"a damaged page":     func(t *testing.T, path string) { crashed(t, path, 400, 40); damage(t, path, pageSize, pageSize) },
+	"an earlier copy":    func(t *testing.T, path string) { crashed(t, path+copySuffix, 4, 4); crashed(t, path, 5, 5) },
+	"nothing but a copy": func(t *testing.T, path string) { crashed(t, path+copySuffix, 4, 4) },
+}
+
+func remove(t *testing.T, paths ...string) {
+	t.Helper()
+	for _, path := range paths {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func write(t *testing.T, path string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// damage writes nonsense over a part of a file.
+func damage(t *testing.T, path string, at, n int) {
+	t.Helper()
+	data, err := os.ReadFile(path) // #nosec G304 -- a test's own
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := at; i < at+n; i++ {
+		data[i] ^= 0xA5
+	}
+	write(t, path, data)
+}
+
+// TestARestoreGoesThroughAnyDisaster restores over all that may be there. The backup's data is
+// there afterwards, and what was there before under another name, byte for byte.
+func TestARestoreGoesThroughAnyDisaster(t *testing.T) {
+	t.Parallel()
+	backup := backedUp(t, "1", "2", "3")
+	for name, disaster := range disasters {
+		path := filepath.Join(t.TempDir(), "notes.db")
+		disaster(t, path)
+		before := contents(t, path)
+		_, occupied := before[""]
+		kept, err := restored(backup, path, false)
+		if occupied {
+			if !errors.Is(err, ErrOccupied) {
+				t.Errorf("%s: over what is there: %v", name, err)
+			}
+			if now := contents(t, path); !reflect.DeepEqual(now, before) {
+				t.Errorf("%s: a refused restore has changed something", name)
+			}
+			kept, err = restored(backup, path, true)
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if len(before) > 0 {
+			if now := contents(t, kept); !reflect.DeepEqual(now, before) {
+				t.Errorf("%s: what was there is not kept", name)
+			}
+		} else if kept != "" {
+			t.Errorf("%s: kept %s", name, kept)
+		}
+		if found := left(t, path+copySuffix); len(found) > 0 {
+			t.Errorf("%s: %v is left", name, found)
+		}
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v; want the mode 0600", name, info, err)
+		}
+		wantNotes(t, path, 3)
+	}
+}
+
+// contents are the files of a database.
+func contents(t *testing.T, path string) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	for _, suffix := range besideSuffixes {
+		data, err := os.ReadFile(path + suffix) // #nosec G304 -- a test's own
+		if err == nil {
+			found[suffix] = string(data)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	return found
+}
+
+// TestARestoreThatIsKilledIsRepeated kills the process before each of its steps, for each disaster.
+// Then a start either finds the old data as it was, or the backup's, or is refused; and the restore
+// goes through.
+func TestARestoreThatIsKilledIsRepeated(t *testing.T) {
+	if at := os.Getenv("RESTORE_DIES_AT"); at != "" {
+		dieRestoring(t, at)
+	}
+	// Not in parallel: until it begins, a child holds the locks of its parent.
+	backup := backedUp(t, "1", "2", "3")
+	kills := 0
+	for _, name := range []string{
+		"nothing", "a sound database", "after a crash", "an open journal", "only the log", "a damaged header",
+		"an earlier copy", "an empty file",
+	} {
+		folder, disaster := t.TempDir(), disasters[name]
+		disaster(t, filepath.Join(folder, "notes.db"))
+		before := contents(t, filepath.Join(folder, "notes.db"))
+		for step := 1; ; step++ {
+			path := filepath.Join(t.TempDir(), "notes.db")
+			copyFiles(t, folder, filepath.Dir(path))
+			cmd := exec.Command(os.Args[0], "-test.run=^TestARestoreThatIsKilledIsRepeated$") // #nosec G204 -- itself
+			cmd.Env = append(
+				os.Environ(), fmt.Sprintf("RESTORE_DIES_AT=%d", step), "RESTORE_FROM="+backup, "RESTORE_TO="+path,
+			)
+			out, err := cmd.CombinedOutput()
+			if err == nil {
+				if step < 10 {
+					t.Errorf("%s: it has only %d steps", name, step)
+				}
+				break
+			}
+			if cmd.ProcessState.ExitCode() != -1 {
+				t.Fatalf("%s, step %d: %v %s", name, step, err, out)
+			}
+			kills++
+			whatIsThere := fmt.Sprintf("%s, killed before step %d", name, step)
+			afterAKill(t, whatIsThere, path, before)
+			if _, err := restored(backup, path, true); err != nil {
+				t.Errorf("%s: the second try: %v", whatIsThere, err)
+				continue
+			}
+			wantNotes(t, path, 3)
+			if found := left(t, path+copySuffix); len(found) > 0 {
+				t.Errorf("%s: %v is left", whatIsThere, found)
+			}
+			if len(before) > 0 && !keptSomewhere(t, path, before) {
+				t.Errorf("%s: what was there is not kept in one piece", whatIsThere)
+			}
+		}
+	}
+	t.Logf("%d kills", kills)
+}
+
+// afterAKill looks at what a start would find: the old database as it was, the backup's, or none and
+// then it is refused, unless there never was one.
+func afterAKill(t *testing.T, name, path string, before map[string]string) {
+	t.Helper()
+	missing, err := Missing(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := contents(t, path)
+	switch {
+	case reflect.DeepEqual(now, before) && !missing:
+	case !missing && len(now) > 1:
+		t.Errorf("%s: a database beside logs that may be another's", name)
+	case !missing:
+	case len(before[""]+before["-wal"]+before["-journal"]) > 0 || len(left(t, path+copySuffix)) > 0:
+		db, err := Open(context.Background(), path, notes)
+		if err == nil {
+			_ = db.Close()
+		}
+		if !errors.Is(err, ErrRemains) {
+			t.Errorf("%s: a start: %v, want a refusal", name, err)
+		}
+	}
+}
+
+// keptSomewhere says whether all of what was there stands under one other name.
+func keptSomewhere(t *testing.T, path string, before map[string]string) bool {
+	t.Helper()
+	for _, name := range left(t, path+keptSuffix) {
+		for _, suffix := range besideSuffixes {
+			name = strings.TrimSuffix(name, suffix)
+		}
+		if reflect.DeepEqual(contents(t, name), before) {
+			return true
+		}
+	}
+	return false
+}
+
+func copyFiles(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// dieRestoring is the process that is killed.
+func dieRestoring(t *testing.T, at string) {
+	t.Helper()
+	n, err := strconv.Atoi(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := restoration(os.Getenv("RESTORE_FROM"), os.Getenv("RESTORE_TO"))
+	r.Replace = true
+	r.Step = func(string) {
+		if n--; n == 0 {
+			p, _ := os.FindProcess(os.Getpid())
+			_ = p.Kill()
+			select {} // until the signal arrives
+		}
+	}
+	if _, err := Restore(context.Background(), r); err != nil {
+		t.Fatal(err)
+	}
+	os.Exit(0)
+}
+
+// TestWhatCannotBeRestoredChangesNothing tries what is no backup, a damaged one, one of something
+// else, and files of the database itself.
+func TestWhatCannotBeRestoredChangesNothing(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	in := func(name string) string { return filepath.Join(folder, name) }
+	path := made(t, in("notes.db"), "old")
+	backup := backedUp(t, "1", "2", "3")
+	whole, err := os.ReadFile(backup) // #nosec G304 -- a test's own
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, in("text"), bytes.Repeat([]byte("no backup"), 1000))
+	write(t, in("empty"), nil)
+	write(t, in("header only"), whole[:100])
+	for _, n := range []int{1, 50, 91, 92, 4096, 5000, len(whole) - 4096, len(whole) - 200} {
+		write(t, in(fmt.Sprintf("truncated by %d", n)), whole[:len(whole)-n])
+	}
+	for at := 0; at < len(whole); at += max(1, len(whole)/300) {
+		damaged := bytes.Clone(whole)
+		damaged[at] ^= 1
+		write(t, in(fmt.Sprintf("damaged at %d", at)), damaged)
+	}
+	made(t, in("other.db"))
+	c, err := sqlite.OpenConn(in("other.db"), sqlite.OpenReadWrite)
+	if err == nil {
+		err = errors.Join(sqlitex.ExecuteTransient(c, "ALTER TABLE notes RENAME TO letters", nil), c.Close())
+	}
+	if err == nil {
+		err = errors.Join(os.Mkdir(in("folder"), 0o700), os.Link(path, in("link")), os.Symlink(path, in("symlink")))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path+copySuffix, whole)
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := contents(t, path)
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".lock") {
+			continue
+		}
+		if _, err := restored(in(e.Name()), path, true); !errors.Is(err, errNoBackup) {
+			t.Errorf("%s: %v, want a refusal", e.Name(), err)
+		}
+		if now := contents(t, path); !reflect.DeepEqual(now, before) {
+			t.Fatalf("%s has changed something", e.Name())
+		}
+	}
+	if _, err := restored(in("nothing"), path, true); !errors.Is(err, errNoBackup) {
+		t.Errorf("a missing file: %v", err)
+	}
+	wantNotes(t, path, 1)
+}
+
+// TestBackupsOfEarlierReleasesAreRestored: they have no checksum, and may be a file that was copied
+// by hand, with the log beside it.
+func TestBackupsOfEarlierReleasesAreRestored(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	path := filepath.Join(folder, "notes.db")
+	plain := made(t, filepath.Join(t.TempDir(), "plain.db"), "1", "2")
+	if _, err := restored(plain, path, false); err != nil {
+		t.Fatal(err)
+	}
+	wantNotes(t, path, 2)
+	withLog := filepath.Join(folder, "by hand.db")
+	crashed(t, withLog, 3, 4)
+	before := contents(t, withLog)
+	kept, err := restored(withLog, path, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantNotes(t, path, 7)
+	if !reflect.DeepEqual(contents(t, withLog), before) {
+		t.Error("the backup was changed")
+	}
+	if _, err := restored(kept, path, true); err != nil { // and back again
+		t.Fatal(err)
+	}
+	wantNotes(t, path, 2)
 }
 
 func TestADatabaseInUseIsNotReplaced(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	backup := made(t, filepath.Join(t.TempDir(), "backup.db"), "1", "2", "3")
+	backup := backedUp(t, "1", "2", "3")
 	path := filepath.Join(t.TempDir(), "notes.db")
 	db, err := Open(ctx, path, notes)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Restore(ctx, backup, path, notes, true); !errors.Is(err, ErrInUse) {
+	if _, err := restored(backup, path, true); !errors.Is(err, ErrInUse) {
 		t.Errorf("while it is in use: %v", err)
 	}
 	if err := errors.Join(note(db, "4"), db.Close()); err != nil {
@@ -105,24 +489,78 @@ func TestADatabaseInUseIsNotReplaced(t *testing.T) {
 	wantNotes(t, path, 1)
 }
 
-// TestADamagedDatabaseIsReplaced restores over a file that cannot be opened, and keeps it and its
-// log for whoever wants to look at them.
-func TestADamagedDatabaseIsReplaced(t *testing.T) {
+// TestADatabaseBehindALinkIsRestoredWhereItIs: its logs are there too.
+func TestADatabaseBehindALinkIsRestoredWhereItIs(t *testing.T) {
 	t.Parallel()
-	backup := made(t, filepath.Join(t.TempDir(), "backup.db"), "1", "2", "3")
-	path := filepath.Join(t.TempDir(), "notes.db")
-	damaged := bytes.Repeat([]byte("no database "), 1000)
-	for _, name := range []string{path, path + "-wal"} {
-		if err := os.WriteFile(name, damaged, 0o600); err != nil {
-			t.Fatal(err)
-		}
+	backup := backedUp(t, "1", "2", "3")
+	there, here := t.TempDir(), t.TempDir()
+	path := filepath.Join(here, "notes.db")
+	if err := os.Symlink(filepath.Join(there, "real.db"), path); err != nil {
+		t.Fatal(err)
 	}
-	kept, err := Restore(context.Background(), backup, path, notes, true)
-	if err != nil {
+	if _, err := restored(backup, path, true); err != nil { // it leads to nothing yet
 		t.Fatal(err)
 	}
 	wantNotes(t, path, 3)
-	if data, err := os.ReadFile(kept); err != nil || !bytes.Equal(data, damaged) { // #nosec G304 -- a test's own
-		t.Errorf("the damaged one is not kept: %d bytes, %v", len(data), err)
+	crashed(t, filepath.Join(there, "real.db"), 5, 5)
+	if _, err := restored(backup, path, true); err != nil {
+		t.Fatal(err)
 	}
+	wantNotes(t, path, 3)
+	if target, err := os.Readlink(path); err != nil || target != filepath.Join(there, "real.db") {
+		t.Errorf("the link leads to %s, %v", target, err)
+	}
+	if found := left(t, filepath.Join(here, "*")); len(found) != 1 {
+		t.Errorf("beside the link: %v", found)
+	}
+}
+
+// TestADamagedDatabaseHasNoBackup damages each page of a database in turn. A backup either has all
+// notes, or there is none.
+func TestADamagedDatabaseHasNoBackup(t *testing.T) {
+	t.Parallel()
+	var ids []string
+	for i := range 300 {
+		ids = append(ids, fmt.Sprintf("%d %s", i, strings.Repeat("x", 100)))
+	}
+	source := made(t, filepath.Join(t.TempDir(), "notes.db"), ids...)
+	whole, err := os.ReadFile(source) // #nosec G304 -- a test's own
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	for page := range len(whole) / pageSize {
+		for how, change := range map[string]func([]byte){
+			"zeroed":       func(p []byte) { clear(p) },
+			"without rows": func(p []byte) { p[3], p[4] = 0, 0 },
+		} {
+			folder := t.TempDir()
+			path, backup := filepath.Join(folder, "notes.db"), filepath.Join(folder, "backup.db")
+			damaged := bytes.Clone(whole)
+			change(damaged[page*pageSize+page0(page) : (page+1)*pageSize])
+			write(t, path, damaged)
+			if err := backupOf(path, backup); err != nil {
+				refused++
+				if found := left(t, backup); len(found) > 0 {
+					t.Errorf("page %d %s: %v is left", page, how, found)
+				}
+				continue
+			}
+			if _, err := restored(backup, filepath.Join(folder, "restored.db"), false); err != nil {
+				t.Errorf("page %d %s: its backup: %v", page, how, err)
+			}
+			wantNotes(t, filepath.Join(folder, "restored.db"), len(ids))
+		}
+	}
+	if refused < len(whole)/pageSize {
+		t.Errorf("only %d of %d pages are missed", refused, len(whole)/pageSize)
+	}
+}
+
+// page0 is where the tree of a page begins: the first page has the file's header too.
+func page0(page int) int {
+	if page == 0 {
+		return headerSize
+	}
+	return 0
 }

@@ -55,7 +55,7 @@ type engine interface {
 	view(ctx context.Context, fn func(Tx) error) error
 	get(ctx context.Context, fn func(Tx) error) error
 	update(ctx context.Context, fn func(Tx) error) error
-	backup(ctx context.Context, path string) error
+	copyTo(ctx context.Context, path string, c Copying) error
 	check(ctx context.Context) ([]string, error)
 	close() error
 }
@@ -96,10 +96,6 @@ func (d *DB) Get(ctx context.Context, fn func(Tx) error) error { return d.get(ct
 // Update runs fn in a serializable transaction, which is durable when Update returns nil. fn may
 // run more than once and must have no effect but on its Tx. When fn fails nothing of it remains.
 func (d *DB) Update(ctx context.Context, fn func(Tx) error) error { return d.update(ctx, fn) }
-
-// Backup writes a consistent copy of an SQLite database to a new file while it is in use. For
-// PostgreSQL it fails: pg_dump does that.
-func (d *DB) Backup(ctx context.Context, path string) error { return d.backup(ctx, path) }
 
 // Check looks for damage of the database itself and says what it found, one line each; none is
 // good.

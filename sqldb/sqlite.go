@@ -67,6 +67,12 @@ const (
 const maxQueued = 256 //bound:queue updates that wait for a commit
 
 func openSQLite(ctx context.Context, path string, migrations fs.FS) (_ *sqliteDB, err error) {
+	if path, err = resolve(path); err != nil {
+		return nil, err
+	}
+	if err := checkRemains(path); err != nil {
+		return nil, err
+	}
 	d := &sqliteDB{
 		path:  path,
 		queue: make(chan *job, maxQueued),
@@ -242,33 +248,6 @@ func (c *sqliteConn) endSnapshot() error {
 	}
 	c.reading = false
 	return c.run("ROLLBACK")
-}
-
-// backup copies the database as it is at one moment, without keeping writers waiting.
-func (d *sqliteDB) backup(ctx context.Context, path string) (err error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) // #nosec G304 -- what the operator named
-	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("%s already exists", path)
-	}
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err = errors.Join(err, f.Close()); err != nil {
-			err = errors.Join(err, os.Remove(path))
-		}
-	}()
-	return d.view(ctx, func(t Tx) error {
-		c, _ := t.conn.(*sqliteConn)
-		if err := c.endSnapshot(); err != nil { // VACUUM INTO takes one by itself and wants no transaction around it
-			return err
-		}
-		// into an empty file, which is ours alone already
-		if _, err := c.exec(ctx, "VACUUM INTO $1", []any{path}); err != nil {
-			return err
-		}
-		return f.Sync()
-	})
 }
 
 func (d *sqliteDB) check(ctx context.Context) (problems []string, err error) {

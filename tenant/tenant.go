@@ -71,6 +71,12 @@ type Organization struct {
 	CreatedAt      time.Time
 }
 
+// OpensWith says whether it is this master key that the tenant's secrets were sealed with.
+func (o Organization) OpensWith(sealer *authn.Sealer) error {
+	_, err := sealer.Open(tokenKeyPurpose, o.SealedTokenKey)
+	return err
+}
+
 // organizationReader reads the organization.
 type organizationReader interface {
 	Organization() (Organization, error)

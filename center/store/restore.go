@@ -5,39 +5,82 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 )
 
-// ErrOccupied says that there is data where a backup was to be restored.
-var ErrOccupied = sqldb.ErrOccupied
+// What keeps a backup from being restored.
+var (
+	// ErrOccupied says that there is data where a backup was to be restored.
+	ErrOccupied = sqldb.ErrOccupied
+	// ErrRemains says that there is no database, but files of one that was there.
+	ErrRemains = sqldb.ErrRemains
+)
 
-// Restore makes a backup the SQLite database at path, as sqldb.Restore does it, after it has looked
-// at all of it: nothing is changed by a backup that is damaged, of another release, or refused by
-// opens. That one says whether secrets that the backup has can be opened here, since a copy of the
-// data without its master key would be worth little.
-func Restore(
-	ctx context.Context, backup, path string, replace bool, opens func(center.Reader) error,
-) (kept string, err error) {
-	from, err := OpenBeside(ctx, backup)
+// Backup writes a consistent copy to a new file while the store is in use; see sqldb.DB.Backup. The
+// copy is checked as a restore will check it.
+func (s *Store) Backup(ctx context.Context, path string, progress func(done, total int)) error {
+	dir, err := fs.Sub(migrations, "migrations")
 	if err != nil {
-		return "", fmt.Errorf("%s is not a backup that can be restored: %w", backup, err)
+		return err
 	}
-	problems, err := from.Check(ctx, func(int) {})
-	if err == nil {
-		err = from.View(ctx, opens)
-	}
-	if err := errors.Join(err, from.Close()); err != nil {
-		return "", fmt.Errorf("%s cannot be restored into %s: %w", backup, filepath.Dir(path), err)
-	}
-	if len(problems) > 0 {
-		return "", fmt.Errorf("%s is damaged, nothing was changed: %s", backup, problems[0])
-	}
+	verify := func(ctx context.Context, copied string) error { return checkCopy(ctx, copied, nil) }
+	return s.db.Backup(ctx, path, sqldb.Copying{Migrations: dir, Verify: verify, Progress: progress})
+}
+
+// Restoration is a backup that is to become a center's data.
+type Restoration struct {
+	Backup   string // the file
+	Database string // where to: a postgres:// URL or the path of an SQLite file
+	Folder   string // on PostgreSQL: where the backup is copied to and looked at
+	Replace  bool   // whether data that is there gives way
+	// Opens says whether secrets that the backup has can be opened: without its master key it would
+	// be worth little.
+	Opens func(center.Reader) error
+	// Progress is told how much is done, if it is not nil.
+	Progress func(done, total int)
+}
+
+// Restore makes a backup the data of a center, as sqldb.Restore does it. Nothing is changed by a
+// backup that is damaged, of a newer release, of something else, or refused by Opens.
+func Restore(ctx context.Context, r Restoration) (kept string, err error) {
 	dir, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return "", err
 	}
-	return sqldb.Restore(ctx, backup, path, dir, replace)
+	kept, err = sqldb.Restore(ctx, sqldb.Restoration{
+		Backup:     r.Backup,
+		Database:   r.Database,
+		Folder:     r.Folder,
+		Migrations: dir,
+		Table:      "permission_sets",
+		Replace:    r.Replace,
+		Verify:     func(ctx context.Context, copied string) error { return checkCopy(ctx, copied, r.Opens) },
+		Progress:   r.Progress,
+	})
+	if err != nil && !errors.Is(err, ErrOccupied) && !errors.Is(err, sqldb.ErrInUse) {
+		err = fmt.Errorf("%s was not restored: %w", r.Backup, err)
+	}
+	return kept, err
+}
+
+// checkCopy brings a copy to this release's schema and looks at all of it.
+func checkCopy(ctx context.Context, path string, opens func(center.Reader) error) (err error) {
+	s, err := Open(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	problems, err := s.Check(ctx, func(int) {})
+	if err != nil {
+		return err
+	}
+	if len(problems) > 0 {
+		return fmt.Errorf("the data is damaged: %s", problems[0])
+	}
+	if opens == nil {
+		return nil
+	}
+	return s.View(ctx, opens)
 }

@@ -63,11 +63,13 @@ func TestOnlyAGoodBackupIsRestored(t *testing.T) {
 	}{
 		"no database":        {garbage, true, opens, "is not a backup that can be restored"},
 		"nothing":            {filepath.Join(folder, "x"), true, opens, "is not a backup that can be restored"},
-		"damaged":            {damaged, true, opens, "is damaged, nothing was changed"},
+		"damaged":            {damaged, true, opens, "the data is damaged: "},
 		"another master key": {backup, true, func(center.Reader) error { return wrongKey }, wrongKey.Error()},
 		"over other data":    {backup, false, opens, store.ErrOccupied.Error()},
 	} {
-		_, err := store.Restore(ctx, c.file, data, c.replace, c.opens)
+		_, err := store.Restore(
+			ctx, store.Restoration{Backup: c.file, Database: data, Replace: c.replace, Opens: c.opens},
+		)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
@@ -77,11 +79,14 @@ func TestOnlyAGoodBackupIsRestored(t *testing.T) {
 	}
 
 	asked := 0
-	kept, err := store.Restore(ctx, backup, data, true, func(r center.Reader) error {
+	count := func(r center.Reader) error {
 		asked++
 		_, err := r.AccessKeys()
 		return err
-	})
+	}
+	kept, err := store.Restore(
+		ctx, store.Restoration{Backup: backup, Database: data, Replace: true, Opens: count},
+	)
 	if err != nil || asked != 1 {
 		t.Fatalf("asked %d times, %v", asked, err)
 	}

@@ -60,9 +60,6 @@ func OpenBeside(ctx context.Context, dsn string) (*Store, error) {
 	return &Store{db: db}, nil
 }
 
-// Backup writes a consistent copy to a new file while the store is in use; see sqldb.DB.Backup.
-func (s *Store) Backup(ctx context.Context, path string) error { return s.db.Backup(ctx, path) }
-
 // Close closes the database.
 func (s *Store) Close() error { return s.db.Close() }
 

@@ -54,7 +54,7 @@ func (a *administratorCommands) there() error {
 		if _, given := a.env("GATEHOUSE_MASTER_KEY"); given {
 			return nil
 		}
-		if _, err := os.Stat(filepath.Join(a.data, "master.key")); err != nil {
+		if _, err := os.Stat(filepath.Join(a.data, keyFile)); err != nil {
 			const missing = "the master key is not in %s: name its folder with --data, or set GATEHOUSE_MASTER_KEY: %w"
 			return fmt.Errorf(missing, a.data, err)
 		}
@@ -79,7 +79,7 @@ func (w *world) administratorsCommand() *cobra.Command {
 }
 
 func (w *world) tenantAdministratorsCommand() *cobra.Command {
-	a := &administratorCommands{world: w, file: "tenant.db", check: tenant.CheckPassword}
+	a := &administratorCommands{world: w, file: tenantFile, check: tenant.CheckPassword}
 	a.open = func(ctx context.Context) (control.Data, error) {
 		t, err := openTenant(ctx, &a.half, w.env, "", "", nil)
 		if err != nil {

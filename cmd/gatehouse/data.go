@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -19,9 +18,6 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/store"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
-
-// centerFile is the name of the center's database in its data folder.
-const centerFile = "center.db"
 
 // dataFlags are the flags of commands that work on a center's data without its server.
 type dataFlags struct {
@@ -54,99 +50,10 @@ func (w *world) result(asJSON bool, v any, words string, args ...any) error {
 	return err
 }
 
-func (w *world) backupCommand() *cobra.Command {
-	d := &dataFlags{}
-	cmd := &cobra.Command{
-		Use:   "backup FILE",
-		Short: "Copy a center's data to a file (safe while the center is running)",
-		Long: `Writes a consistent copy of the center's database, with every change that was acknowledged when
-the command began. The center can keep running. The copy is an SQLite file with mode 0600.
-
-The copy does not contain the master key, so it reveals no secrets on its own. Keep master.key
-(or GATEHOUSE_MASTER_KEY) in another place: a restore needs both. Back up a center on PostgreSQL
-with pg_dump.`,
-		Example: `  gatehouse backup /backups/center-$(date +%F).db --data /var/lib/gatehouse`,
-		Args:    terminal.OneArg("the file to write"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := d.beside(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer s.Close() //nolint:errcheck // nothing was written to it
-			if err := s.Backup(cmd.Context(), args[0]); err != nil {
-				return fmt.Errorf("back up: %w", err)
-			}
-			info, err := os.Stat(args[0])
-			if err != nil {
-				return err
-			}
-			return w.result(
-				d.asJSON, map[string]any{"file": args[0], "bytes": info.Size()},
-				"%s: %.1f MiB. Keep the master key of %s in another place: a restore needs it.", args[0],
-				float64(info.Size())/(1<<20), d.data,
-			)
-		},
-	}
-	d.flags(cmd)
-	return cmd
-}
-
-func (w *world) restoreCommand() *cobra.Command {
-	d := &dataFlags{}
-	var force bool
-	cmd := &cobra.Command{
-		Use:   "restore FILE",
-		Short: "Restore a backup into a data folder (stop the center first)",
-		Long: `Checks the backup, then makes it the data of the folder. With --force it replaces data that is
-there, and keeps the old data under another name. The folder must have the master key that
-sealed the backup's secrets.`,
-		Example: `  cp /safe/master.key ./center/ && gatehouse restore center-2026-11-25.db --data ./center`,
-		Args:    terminal.OneArg("the backup file"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if d.database != "" {
-				return terminal.UsageError{Err: errors.New("restore a PostgreSQL database with pg_restore or psql")}
-			}
-			return w.restore(cmd.Context(), d, args[0], force)
-		},
-	}
-	d.flags(cmd)
-	cmd.Flags().BoolVar(&force, "force", false, "replace data that is in the folder, and keep it under another name")
-	return cmd
-}
-
-func (w *world) restore(ctx context.Context, d *dataFlags, file string, force bool) error {
-	_, err := store.Restore(ctx, file, d.dsn(centerFile), force, func(r center.Reader) error {
-		keys, err := r.AccessKeys()
-		if len(keys) > 0 {
-			_, err = d.opens(w.env, keys[0])
-		}
-		return err
-	})
-	if errors.Is(err, store.ErrOccupied) {
-		return fmt.Errorf("%s already has data; --force replaces it and keeps it under another name", d.data)
-	}
-	if err != nil {
-		return err
-	}
-	return w.result(
-		d.asJSON, map[string]any{"data": d.data}, "Restored into %s. Start it with: gatehouse serve --data %s",
-		d.data, d.data,
-	)
-}
-
 // opens returns what opens secrets with the folder's master key, unless it is not the one that the
 // key's secret was sealed with.
 func (d *dataFlags) opens(env func(string) (string, bool), k center.AccessKey) (*authn.Sealer, error) {
-	if _, given := env("GATEHOUSE_MASTER_KEY"); !given {
-		if _, err := os.Stat(filepath.Join(d.data, "master.key")); err != nil {
-			return nil, fmt.Errorf(
-				"the folder has no master.key: copy it from the center that was backed up, or set "+
-					"GATEHOUSE_MASTER_KEY: %w",
-				err,
-			)
-		}
-	}
-	sealer, err := d.folder(env)
+	sealer, err := d.keyOf(env)
 	if err != nil {
 		return nil, err
 	}

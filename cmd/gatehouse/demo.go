@@ -181,11 +181,11 @@ func (d *demo) open(
 		return nil, errors.Join(err, cl.Close())
 	}
 	stop := func(err error) error { return errors.Join(err, cl.Close(), tl.Close()) }
-	if d.sealer, err = c.folder(d.w.env); err != nil {
-		return nil, stop(err)
-	}
 	if d.center, err = openCenter(ctx, c, d.w.env, center.DefaultRegion); err != nil {
 		return nil, stop(err)
+	}
+	if d.sealer, err = c.folder(d.w.env); err != nil {
+		return nil, errors.Join(stop(err), d.center.Store.Close())
 	}
 	clock := &tenant.Clock{} // of both halves
 	d.center.Now = clock.Now

@@ -211,10 +211,22 @@ func (l *networkList) Set(text string) (err error) {
 func (*networkList) Type() string { return "networks" }
 
 // folder makes the data folder and loads the master key: from GATEHOUSE_MASTER_KEY, or from a file
-// in the folder.
+// in the folder, which it makes when there is none.
 func (h *half) folder(env func(string) (string, bool)) (*authn.Sealer, error) {
+	if err := h.makeFolder(); err != nil {
+		return nil, err
+	}
+	key, _ := env("GATEHOUSE_MASTER_KEY")
+	sealer, err := authn.LoadSealer(key, filepath.Join(h.data, keyFile))
+	if err != nil {
+		return nil, fmt.Errorf("the data folder %s: %w", h.data, err)
+	}
+	return sealer, nil
+}
+
+func (h *half) makeFolder() error {
 	if err := os.MkdirAll(h.data, 0o700); err != nil {
-		return nil, fmt.Errorf("make the data folder: %w", err)
+		return fmt.Errorf("make the data folder: %w", err)
 	}
 	if err := keepPrivate(h.data); err != nil && h.log != nil { // a volume that is another one's, perhaps
 		h.log.Warn(
@@ -222,16 +234,11 @@ func (h *half) folder(env func(string) (string, bool)) (*authn.Sealer, error) {
 			"error", err,
 		)
 	}
-	key, _ := env("GATEHOUSE_MASTER_KEY")
-	sealer, err := authn.LoadSealer(key, h.data+"/master.key")
-	if err != nil {
-		return nil, fmt.Errorf("the data folder %s: %w", h.data, err)
-	}
-	return sealer, nil
+	return nil
 }
 
 // ownFiles are what stands in a data folder and nobody else may read.
-var ownFiles = []string{"master.key", centerFile, "tenant.db", secretsFile, control.FirstStartFile}
+var ownFiles = []string{keyFile, centerFile, tenantFile, secretsFile, control.FirstStartFile}
 
 // keepPrivate takes the rights of others to a data folder and its files away: a copy or a volume
 // may have brought them. Databases do so by themselves. A folder of something else, in which
@@ -249,7 +256,7 @@ func keepPrivate(folder string) error {
 	for _, name := range ownFiles {
 		err = errors.Join(err, authn.KeepPrivate(filepath.Join(folder, name)))
 	}
-	old, _ := filepath.Glob(filepath.Join(folder, centerFile+".before-*")) // the pattern is a good one
+	old, _ := filepath.Glob(filepath.Join(folder, "*.db.before-*")) // the pattern is a good one
 	for _, path := range old {
 		err = errors.Join(err, authn.KeepPrivate(path))
 	}

@@ -131,9 +131,9 @@ environment, and the environment overrides the file.`,
 	terminal.Settings(root, w.env)
 	root.AddCommand(
 		w.demoCommand(), w.serveCommand(), w.tenantCommand(), w.connectCommand(), w.syncCommand(),
-		w.administratorsCommand(), w.backupCommand(), w.restoreCommand(), w.exportCommand(), w.importCommand(),
-		w.checkCommand(), w.versionCommand(),
+		w.administratorsCommand(), w.exportCommand(), w.importCommand(), w.checkCommand(), w.versionCommand(),
 	)
+	root.AddCommand(w.backupCommands(centerBackups)...)
 	root.AddCommand(administer.Commands(
 		administer.World{In: w.in, Out: w.out, Err: w.err, Env: w.env}, w.explainer(),
 	)...)

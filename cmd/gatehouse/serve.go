@@ -113,13 +113,17 @@ func (w *world) serve(ctx context.Context, s *serveSettings) error {
 
 // openCenter opens the center's data and reads or makes the instance.
 func openCenter(ctx context.Context, h *half, env func(string) (string, bool), region string) (*center.Center, error) {
-	sealer, err := h.folder(env)
-	if err != nil {
+	if err := h.place(centerFile, tenantFile); err != nil {
 		return nil, err
 	}
 	s, err := store.Open(ctx, h.dsn(centerFile))
 	if err != nil {
-		return nil, err
+		return nil, h.lost(centerFile, err)
+	}
+	// After the database: a key without one says that there was one.
+	sealer, err := h.folder(env)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	c, err := center.Open(
 		ctx, center.Config{Store: s, Sealer: sealer, Log: h.log, URL: h.url, Mailer: h.mailer, Region: region},

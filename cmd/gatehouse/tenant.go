@@ -76,6 +76,7 @@ Other machines cannot reach the tenant without TLS (--tls-cert, --tls-key) or --
 		},
 	}
 	cmd.AddCommand(w.tenantImportCommand(), w.tenantAdministratorsCommand())
+	cmd.AddCommand(w.backupCommands(tenantBackups)...)
 	h.flags(cmd, "127.0.0.1:8081", "gatehouse-tenant")
 	r.flags(cmd)
 	days.flags(cmd.Flags())
@@ -126,13 +127,17 @@ func (r *rehearsal) clock() *tenant.Clock {
 func openTenant(
 	ctx context.Context, h *half, env func(string) (string, bool), name, domain string, clock *tenant.Clock,
 ) (*tenant.Tenant, error) {
-	sealer, err := h.folder(env)
-	if err != nil {
+	if err := h.place(tenantFile, centerFile); err != nil {
 		return nil, err
 	}
-	s, err := store.Open(ctx, h.dsn("tenant.db"))
+	s, err := store.Open(ctx, h.dsn(tenantFile))
 	if err != nil {
-		return nil, err
+		return nil, h.lost(tenantFile, err)
+	}
+	// After the database: a key without one says that there was one.
+	sealer, err := h.folder(env)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	t, err := tenant.Open(
 		ctx,

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	centerstore "github.com/gatehouse-id/gatehouse/center/store"
+	"github.com/gatehouse-id/gatehouse/sqldb"
+	"github.com/gatehouse-id/gatehouse/tenant"
+	tenantstore "github.com/gatehouse-id/gatehouse/tenant/store"
+	"github.com/gatehouse-id/gatehouse/terminal"
+)
+
+// backups are the backups of one half's data.
+type backups struct {
+	name, command, file string
+	// write writes one to a file.
+	write func(ctx context.Context, dsn, file string, progress func(done, total int)) error
+	// restore makes one the half's data; opens proves the master key.
+	restore func(ctx context.Context, h *half, r restoration) (kept string, err error)
+}
+
+// restoration is what a restore command was asked for.
+type restoration struct {
+	file     string
+	force    bool
+	env      func(string) (string, bool)
+	progress func(done, total int)
+}
+
+var centerBackups = backups{
+	name:    "center",
+	command: "gatehouse",
+	file:    centerFile,
+	write: func(ctx context.Context, dsn, file string, progress func(done, total int)) (err error) {
+		s, err := centerstore.OpenBeside(ctx, dsn)
+		if err != nil {
+			return err
+		}
+		defer s.Close() //nolint:errcheck // nothing was written to it
+		return s.Backup(ctx, file, progress)
+	},
+	restore: func(ctx context.Context, h *half, r restoration) (string, error) {
+		d := dataFlags{half: *h}
+		opens := func(reader center.Reader) error {
+			keys, err := reader.AccessKeys()
+			if len(keys) > 0 {
+				_, err = d.opens(r.env, keys[0])
+			}
+			return err
+		}
+		return centerstore.Restore(ctx, centerstore.Restoration{
+			Backup:   r.file,
+			Database: h.dsn(centerFile),
+			Folder:   h.data,
+			Replace:  r.force,
+			Opens:    opens,
+			Progress: r.progress,
+		})
+	},
+}
+
+var tenantBackups = backups{
+	name:    "tenant",
+	command: "gatehouse tenant",
+	file:    tenantFile,
+	write: func(ctx context.Context, dsn, file string, progress func(done, total int)) error {
+		s, err := tenantstore.OpenBeside(ctx, dsn)
+		if err != nil {
+			return err
+		}
+		defer s.Close() //nolint:errcheck // nothing was written to it
+		return s.Backup(ctx, file, progress)
+	},
+	restore: func(ctx context.Context, h *half, r restoration) (string, error) {
+		opens := func(reader tenant.Reader) error {
+			o, err := reader.Organization()
+			if err != nil {
+				return err
+			}
+			sealer, err := h.keyOf(r.env)
+			if err != nil {
+				return err
+			}
+			if err := o.OpensWith(sealer); err != nil {
+				return fmt.Errorf("the master key is not the one that the secrets were sealed with: %w", err)
+			}
+			return nil
+		}
+		return tenantstore.Restore(ctx, tenantstore.Restoration{
+			Backup:   r.file,
+			Database: h.dsn(tenantFile),
+			Folder:   h.data,
+			Replace:  r.force,
+			Opens:    opens,
+			Progress: r.progress,
+		})
+	},
+}
+
+// backupCommands are the commands that back a half's data up and restore it.
+func (w *world) backupCommands(b backups) []*cobra.Command {
+	words := strings.NewReplacer("HALF", b.name, "GATEHOUSE", b.command)
+	var asJSON, force bool
+	h := &half{}
+	backup := &cobra.Command{
+		Use:   "backup FILE",
+		Short: words.Replace("Copy a HALF's data to a file (safe while the HALF is running)"),
+		Long: words.Replace(`Writes a consistent copy of the HALF's database, with every change that was acknowledged when
+the command began. The HALF can keep running. The copy is an SQLite file with mode 0600 and a
+checksum, also from PostgreSQL; it can be restored into either. It is verified before it gets its
+name. If the database is damaged, the command fails and writes nothing.
+
+The copy does not contain the master key, so it reveals no secrets on its own. Keep master.key
+(or GATEHOUSE_MASTER_KEY) in another place: a restore needs both.`),
+		Example: words.Replace(`  GATEHOUSE backup /backups/HALF-$(date +%F).db --data /var/lib/gatehouse`),
+		Args:    terminal.OneArg("the file to write"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return w.backup(cmd.Context(), b, h, args[0], asJSON)
+		},
+	}
+	restore := &cobra.Command{
+		Use:   "restore FILE",
+		Short: words.Replace("Restore a backup of a HALF (stop the HALF first)"),
+		Long: words.Replace(`Checks the backup, then makes it the HALF's data. Nothing is changed before the backup has been
+verified. The data folder must have the master key that sealed the backup's secrets.
+
+With --force it replaces data that is there, damaged or not. SQLite files that were there stay
+under another name. If the command is interrupted, run it again.`),
+		Example: words.Replace(`  cp /safe/master.key ./HALF/ && GATEHOUSE restore HALF-2026-11-25.db --data ./HALF`),
+		Args:    terminal.OneArg("the backup file"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r := restoration{args[0], force, w.env, terminal.Bar(w.err, "restore")}
+			return w.restore(cmd.Context(), b, h, r, asJSON)
+		},
+	}
+	for _, cmd := range []*cobra.Command{backup, restore} {
+		f := cmd.Flags()
+		f.StringVar(&h.data, "data", "gatehouse-"+b.name, words.Replace("the HALF's data folder"))
+		f.StringVar(
+			&h.database, "database", "",
+			words.Replace("postgres:// URL, if the HALF does not use SQLite in the data folder"),
+		)
+		f.BoolVar(&asJSON, "json", false, "print one JSON object")
+	}
+	restore.Flags().BoolVar(&force, "force", false, "replace the data that is there")
+	return []*cobra.Command{backup, restore}
+}
+
+func (w *world) backup(ctx context.Context, b backups, h *half, file string, asJSON bool) error {
+	err := b.write(ctx, h.dsn(b.file), file, terminal.Bar(w.err, "backup"))
+	if errors.Is(err, fs.ErrNotExist) && h.database == "" {
+		if missing, _ := sqldb.Missing(h.dsn(b.file)); missing {
+			return fmt.Errorf("%s has no %s's data: name its folder with --data, or use --database", h.data, b.name)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("back up: %w", err)
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		return err
+	}
+	return w.result(
+		asJSON, map[string]any{"file": file, "bytes": info.Size()},
+		"%s: %.1f MiB. Keep the master key of %s in another place: a restore needs it.", file,
+		float64(info.Size())/(1<<20), h.data,
+	)
+}
+
+func (w *world) restore(ctx context.Context, b backups, h *half, r restoration, asJSON bool) error {
+	kept, err := b.restore(ctx, h, r)
+	if errors.Is(err, sqldb.ErrOccupied) {
+		where := h.data
+		if h.database != "" {
+			where = "the database"
+		}
+		return fmt.Errorf("%s already has data; --force replaces it", where)
+	}
+	if err != nil {
+		return err
+	}
+	serve := map[string]string{centerFile: "gatehouse serve", tenantFile: "gatehouse tenant"}[b.file]
+	words := "Restored into %s. Start it with: %s --data %s"
+	args := []any{h.data, serve, h.data}
+	if kept != "" {
+		words += "\nWhat was there is kept as %s"
+		args = append(args, kept)
+	}
+	if h.database != "" {
+		words, args = "Restored into the database. Start it with: %s --data %s --database …", []any{serve, h.data}
+	}
+	return w.result(asJSON, map[string]any{"data": h.data, "kept": kept}, words, args...)
+}

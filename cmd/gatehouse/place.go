@@ -1,0 +1,67 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/sqldb"
+)
+
+// The names of what a data folder has.
+const (
+	centerFile = "center.db"
+	tenantFile = "tenant.db"
+	keyFile    = "master.key"
+)
+
+// restoreWith is the command that brings a half's database back.
+var restoreWith = map[string]string{centerFile: "gatehouse restore", tenantFile: "gatehouse tenant restore"}
+
+// place makes the data folder, and refuses one from which the database has gone: a start would begin
+// anew there, with other keys, and nobody would notice that everything is lost. The master key may
+// also be that of the other half, whose data stands beside it.
+func (h *half) place(file, other string) error {
+	if err := h.makeFolder(); err != nil || h.database != "" {
+		return err
+	}
+	lost, err := sqldb.Missing(h.dsn(file))
+	if err != nil || !lost {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(h.data, keyFile)); err != nil {
+		return nil //nolint:nilerr // there is none, or it will be missed soon
+	}
+	if lost, err = sqldb.Missing(h.dsn(other)); err != nil || !lost {
+		return err
+	}
+	return h.lost(file, fmt.Errorf("%w: %s", sqldb.ErrRemains, keyFile))
+}
+
+// lost says what to do when the database is missing.
+func (h *half) lost(file string, err error) error {
+	if !errors.Is(err, sqldb.ErrRemains) {
+		return err
+	}
+	return fmt.Errorf(
+		"%s: %w. Nothing was started and nothing was changed. Put %s back, or restore a backup: "+
+			"%s FILE --data %s. To begin with empty data, move those files away first",
+		filepath.Join(h.data, file), err, file, restoreWith[file], h.data,
+	)
+}
+
+// keyOf loads the master key that is there, and makes none.
+func (h *half) keyOf(env func(string) (string, bool)) (*authn.Sealer, error) {
+	if _, given := env("GATEHOUSE_MASTER_KEY"); !given {
+		if _, err := os.Stat(filepath.Join(h.data, keyFile)); err != nil {
+			return nil, fmt.Errorf(
+				"the folder has no master.key: copy it from where the backup was taken, or set "+
+					"GATEHOUSE_MASTER_KEY: %w",
+				err,
+			)
+		}
+	}
+	return h.folder(env)
+}

@@ -1,0 +1,56 @@
+package sqldb
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// ErrRemains is wrapped by what Open returns where a database is missing but was: a new one in its
+// place would hide the loss, and might have the log of the old one played into it.
+var ErrRemains = errors.New("the database is missing, and these files of it are left")
+
+// Missing says whether no database is at path, or an empty file, which SQLite would fill with a new
+// one.
+func Missing(path string) (bool, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return info.Mode().IsRegular() && info.Size() == 0, nil
+}
+
+// checkRemains refuses to make a database at path where there was one.
+func checkRemains(path string) error {
+	if missing, err := Missing(path); err != nil || !missing {
+		return err
+	}
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return nil //nolint:nilerr // Open says in plain words what is wrong with the folder
+	}
+	var found []string
+	for _, e := range entries {
+		suffix, ours := strings.CutPrefix(e.Name(), filepath.Base(path))
+		if !ours {
+			continue
+		}
+		left := strings.HasPrefix(suffix, keptSuffix) || strings.HasPrefix(suffix, copySuffix)
+		for _, beside := range besideSuffixes {
+			left = left || (beside != "" && suffix == beside)
+		}
+		if left {
+			found = append(found, e.Name())
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", ErrRemains, strings.Join(found, ", "))
+}

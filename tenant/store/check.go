@@ -1,0 +1,88 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/sqldb"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+// maxFindings bounds how many findings of one check are told.
+const maxFindings = 20 //bound:list findings that a check of a tenant's data tells
+
+// Check looks for damage, on one snapshot: in the database itself, and in each object, which must be
+// readable and stand under its own id. It returns a line for each finding.
+func (s *Store) Check(ctx context.Context) ([]string, error) {
+	found, err := s.db.Check(ctx)
+	if err != nil || len(found) >= maxFindings {
+		return found, err
+	}
+	err = s.db.View(ctx, func(db sqldb.Tx) error {
+		t := tx{db}
+		if _, err := t.Organization(); err != nil {
+			found = append(found, fmt.Sprintf("the organization cannot be read: %v", err))
+		}
+		for _, look := range []func(tx) ([]string, error){
+			readable("user", `SELECT id, doc FROM users`, func(u tenant.User) string { return u.ID }),
+			readable("group", `SELECT id, doc FROM user_groups`, func(g tenant.Group) string { return string(g.ID) }),
+			readable("application", `SELECT id, doc FROM applications`, func(a tenant.Application) string { return a.ID }),
+			readable("assignment", `SELECT id, doc FROM assignments`, func(a tenant.Assignment) string { return a.ID }),
+			readable("job", `SELECT id, doc FROM jobs`, func(j tenant.Job) string { return string(j.ID) }),
+			readable("link", `SELECT source_id, doc FROM links`, func(l tenant.Link) string { return l.SourceID }),
+			readable("session", `SELECT digest, doc FROM sessions`, func(s tenant.Session) string { return s.Digest }),
+			readable("grant", `SELECT digest, doc FROM grants`, func(g tenant.Grant) string { return g.Digest }),
+			readable("event", `SELECT id, doc FROM events`, func(e audit.Event) string { return e.ID }),
+			readable("log entry", `SELECT id, doc FROM provisioning_log`, func(e tenant.LogEntry) string { return e.ID }),
+			strangeMembers,
+		} {
+			more, err := look(t)
+			if err != nil {
+				return err
+			}
+			if found = append(found, more...); len(found) >= maxFindings {
+				return nil
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
+// readable looks at the objects of one table.
+func readable[T any](what, query string, id func(T) string) func(tx) ([]string, error) {
+	return func(t tx) (found []string, err error) {
+		err = t.Query(query, nil, func(r sqldb.Row) error {
+			var key, doc string
+			if err := r.Scan(&key, &doc); err != nil {
+				return err
+			}
+			v, err := sqldb.Decode[T](doc)
+			switch {
+			case len(found) >= maxFindings:
+			case err != nil:
+				found = append(found, fmt.Sprintf("%s %s cannot be read: %v", what, key, err))
+			case id(v) != key:
+				found = append(found, fmt.Sprintf("%s %s is stored under %s", what, id(v), key))
+			}
+			return nil
+		})
+		return found, err
+	}
+}
+
+// strangeMembers looks for members of groups that do not exist.
+func strangeMembers(t tx) (found []string, err error) {
+	query := `SELECT m.group_id, m.member_id FROM members m
+		WHERE NOT EXISTS (SELECT 1 FROM user_groups g WHERE g.id = m.group_id) LIMIT 20`
+	err = t.Query(query, nil, func(r sqldb.Row) error {
+		var group, member string
+		if err := r.Scan(&group, &member); err != nil {
+			return err
+		}
+		found = append(found, fmt.Sprintf("%s is a member of the group %s, which does not exist", member, group))
+		return nil
+	})
+	return found, err
+}

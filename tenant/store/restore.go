@@ -1,0 +1,95 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/gatehouse-id/gatehouse/sqldb"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+// ErrOccupied says that there is data where a backup was to be restored.
+var ErrOccupied = sqldb.ErrOccupied
+
+// OpenBeside opens the store to look at it, also while another process serves from it; see
+// sqldb.OpenBeside.
+func OpenBeside(ctx context.Context, dsn string) (*Store, error) {
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	db, err := sqldb.OpenBeside(ctx, dsn, dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{db}, nil
+}
+
+// Backup writes a consistent copy to a new file while the store is in use; see sqldb.DB.Backup. The
+// copy is checked as a restore will check it.
+func (s *Store) Backup(ctx context.Context, path string, progress func(done, total int)) error {
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	verify := func(ctx context.Context, copied string) error { return checkCopy(ctx, copied, nil) }
+	return s.db.Backup(ctx, path, sqldb.Copying{Migrations: dir, Verify: verify, Progress: progress})
+}
+
+// Restoration is a backup that is to become a tenant's data.
+type Restoration struct {
+	Backup   string // the file
+	Database string // where to: a postgres:// URL or the path of an SQLite file
+	Folder   string // on PostgreSQL: where the backup is copied to and looked at
+	Replace  bool   // whether data that is there gives way
+	// Opens says whether secrets that the backup has can be opened: without its master key it would
+	// be worth little.
+	Opens func(tenant.Reader) error
+	// Progress is told how much is done, if it is not nil.
+	Progress func(done, total int)
+}
+
+// Restore makes a backup the data of a tenant, as sqldb.Restore does it. Nothing is changed by a
+// backup that is damaged, of a newer release, of something else, or refused by Opens.
+func Restore(ctx context.Context, r Restoration) (kept string, err error) {
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return "", err
+	}
+	kept, err = sqldb.Restore(ctx, sqldb.Restoration{
+		Backup:     r.Backup,
+		Database:   r.Database,
+		Folder:     r.Folder,
+		Migrations: dir,
+		Table:      "provisioning_log",
+		Replace:    r.Replace,
+		Verify:     func(ctx context.Context, copied string) error { return checkCopy(ctx, copied, r.Opens) },
+		Progress:   r.Progress,
+	})
+	if err != nil && !errors.Is(err, ErrOccupied) && !errors.Is(err, sqldb.ErrInUse) {
+		err = fmt.Errorf("%s was not restored: %w", r.Backup, err)
+	}
+	return kept, err
+}
+
+// checkCopy brings a copy to this release's schema and looks at all of it.
+func checkCopy(ctx context.Context, path string, opens func(tenant.Reader) error) (err error) {
+	s, err := Open(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	problems, err := s.Check(ctx)
+	if err != nil {
+		return err
+	}
+	if len(problems) > 0 {
+		return fmt.Errorf("the data is damaged: %s", problems[0])
+	}
+	if opens == nil {
+		return nil
+	}
+	return s.View(ctx, opens)
+}
