@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -26,31 +27,33 @@ func Missing(path string) (bool, error) {
 	return info.Mode().IsRegular() && info.Size() == 0, nil
 }
 
+// Remains are the names of what is left beside path of a database that was there.
+func Remains(path string) (found []string, err error) {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		suffix, ours := strings.CutPrefix(e.Name(), filepath.Base(path))
+		if !ours || suffix == "" {
+			continue
+		}
+		left := strings.HasPrefix(suffix, keptSuffix) || strings.HasPrefix(suffix, copySuffix)
+		if left || slices.Contains(besideSuffixes, suffix) {
+			found = append(found, e.Name())
+		}
+	}
+	return found, nil
+}
+
 // checkRemains refuses to make a database at path where there was one.
 func checkRemains(path string) error {
 	if missing, err := Missing(path); err != nil || !missing {
 		return err
 	}
-	entries, err := os.ReadDir(filepath.Dir(path))
-	if err != nil {
+	found, err := Remains(path)
+	if err != nil || len(found) == 0 {
 		return nil //nolint:nilerr // Open says in plain words what is wrong with the folder
-	}
-	var found []string
-	for _, e := range entries {
-		suffix, ours := strings.CutPrefix(e.Name(), filepath.Base(path))
-		if !ours {
-			continue
-		}
-		left := strings.HasPrefix(suffix, keptSuffix) || strings.HasPrefix(suffix, copySuffix)
-		for _, beside := range besideSuffixes {
-			left = left || (beside != "" && suffix == beside)
-		}
-		if left {
-			found = append(found, e.Name())
-		}
-	}
-	if len(found) == 0 {
-		return nil
 	}
 	return fmt.Errorf("%w: %s", ErrRemains, strings.Join(found, ", "))
 }

@@ -10,13 +10,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/sqldb"
 )
 
-// What keeps a backup from being restored.
-var (
-	// ErrOccupied says that there is data where a backup was to be restored.
-	ErrOccupied = sqldb.ErrOccupied
-	// ErrRemains says that there is no database, but files of one that was there.
-	ErrRemains = sqldb.ErrRemains
-)
+// ErrOccupied says that there is data where a backup was to be restored.
+var ErrOccupied = sqldb.ErrOccupied
 
 // Backup writes a consistent copy to a new file while the store is in use; see sqldb.DB.Backup. The
 // copy is checked as a restore will check it.

@@ -1,10 +1,10 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/sqldb"
@@ -31,24 +31,25 @@ func (h *half) place(file, other string) error {
 	if err != nil || !lost {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(h.data, keyFile)); err != nil {
-		return nil //nolint:nilerr // there is none, or it will be missed soon
-	}
-	if lost, err = sqldb.Missing(h.dsn(other)); err != nil || !lost {
+	left, err := sqldb.Remains(h.dsn(file))
+	if err != nil {
 		return err
 	}
-	return h.lost(file, fmt.Errorf("%w: %s", sqldb.ErrRemains, keyFile))
-}
-
-// lost says what to do when the database is missing.
-func (h *half) lost(file string, err error) error {
-	if !errors.Is(err, sqldb.ErrRemains) {
-		return err
+	if _, err := os.Stat(filepath.Join(h.data, keyFile)); err == nil {
+		if lost, err = sqldb.Missing(h.dsn(other)); err != nil {
+			return err
+		}
+		if lost {
+			left = append(left, keyFile)
+		}
+	}
+	if len(left) == 0 {
+		return nil
 	}
 	return fmt.Errorf(
-		"%s: %w. Nothing was started and nothing was changed. Put %s back, or restore a backup: "+
+		"%s: %w: %s. Nothing was started and nothing was changed. Put %s back, or restore a backup: "+
 			"%s FILE --data %s. To begin with empty data, move those files away first",
-		filepath.Join(h.data, file), err, file, restoreWith[file], h.data,
+		h.data, sqldb.ErrRemains, strings.Join(left, ", "), file, restoreWith[file], h.data,
 	)
 }
 

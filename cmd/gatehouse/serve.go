@@ -118,7 +118,7 @@ func openCenter(ctx context.Context, h *half, env func(string) (string, bool), r
 	}
 	s, err := store.Open(ctx, h.dsn(centerFile))
 	if err != nil {
-		return nil, h.lost(centerFile, err)
+		return nil, err
 	}
 	// After the database: a key without one says that there was one.
 	sealer, err := h.folder(env)

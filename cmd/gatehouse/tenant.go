@@ -132,7 +132,7 @@ func openTenant(
 	}
 	s, err := store.Open(ctx, h.dsn(tenantFile))
 	if err != nil {
-		return nil, h.lost(tenantFile, err)
+		return nil, err
 	}
 	// After the database: a key without one says that there was one.
 	sealer, err := h.folder(env)
