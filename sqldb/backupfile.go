@@ -18,11 +18,11 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 )
 
-// A backup is an SQLite database, whichever engine it was taken from. Its header says that it is one
-// of ours (application id) and of which format (user version); behind the last page stands a line
-// with the SHA-256 of all that comes before. SQLite reads the number of pages from the header and
-// does not look at that line. Backups of earlier releases, and copies of a database that was not in
-// use, have neither mark nor line, and are restored too.
+// A backup is an SQLite database, whichever engine it was taken from. Its header says that it is
+// one of ours (application id) and of which format (user version); behind the last page stands a
+// line with the SHA-256 of all that comes before. SQLite reads the number of pages from the header
+// and does not look at that line. Backups of earlier releases, and copies of a database that was
+// not in use, have neither mark nor line, and are restored too.
 const (
 	backupMark   = 0x47484266 // "GHBf"
 	backupFormat = 1

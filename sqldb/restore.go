@@ -44,9 +44,10 @@ type Restoration struct {
 //
 // Over an SQLite database, the file that is there is never opened, since a damaged one is what
 // people restore over: it gets another name, which is returned, and so do its logs, which SQLite
-// would otherwise play into the new one. A kill at any moment leaves the old database with its logs,
-// the whole backup, or no database beside remains, which Open does not take for a new beginning; the
-// same call again then goes through. It fails with ErrInUse while a process serves from it.
+// would otherwise play into the new one. A kill at any moment leaves the old database with its
+// logs, the whole backup, or no database beside remains, which Open does not take for a new
+// beginning; the same call again then goes through. It fails with ErrInUse while a process serves
+// from it.
 func Restore(ctx context.Context, r Restoration) (kept string, err error) {
 	if r.Progress == nil {
 		r.Progress = func(int, int) {}

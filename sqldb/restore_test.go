@@ -136,8 +136,8 @@ func crashed(t *testing.T, path string, inFile, inLog int) {
 	}
 }
 
-// journaled makes a database of which a process died in a transaction without a write-ahead log: its
-// journal has pages of before, which SQLite puts back.
+// journaled makes a database of which a process died in a transaction without a write-ahead log:
+// its journal has pages of before, which SQLite puts back.
 func journaled(t *testing.T, path string) {
 	t.Helper()
 	elsewhere := made(t, filepath.Join(t.TempDir(), "journaled.db"), "old")
@@ -165,17 +165,20 @@ func journaled(t *testing.T, path string) {
 
 // disasters are what a restore may find in the place of the database.
 var disasters = map[string]func(t *testing.T, path string){
-	"nothing":            func(*testing.T, string) {},
-	"a sound database":   func(t *testing.T, path string) { made(t, path, "old") },
-	"after a crash":      func(t *testing.T, path string) { crashed(t, path, 40, 40) },
-	"an open journal":    journaled,
-	"only the log":       func(t *testing.T, path string) { crashed(t, path, 40, 40); remove(t, path) },
-	"only the journal":   func(t *testing.T, path string) { journaled(t, path); remove(t, path) },
-	"another's log":      func(t *testing.T, path string) { crashed(t, path, 3, 400); remove(t, path, path+"-shm") },
-	"an empty file":      func(t *testing.T, path string) { write(t, path, nil) },
-	"no database":        func(t *testing.T, path string) { write(t, path, bytes.Repeat([]byte("nonsense"), 9000)) },
-	"a damaged header":   func(t *testing.T, path string) { crashed(t, path, 40, 40); damage(t, path, 0, 100) },
-	"a damaged page":     func(t *testing.T, path string) { crashed(t, path, 400, 40); damage(t, path, pageSize, pageSize) },
+	"nothing":          func(*testing.T, string) {},
+	"a sound database": func(t *testing.T, path string) { made(t, path, "old") },
+	"after a crash":    func(t *testing.T, path string) { crashed(t, path, 40, 40) },
+	"an open journal":  journaled,
+	"only the log":     func(t *testing.T, path string) { crashed(t, path, 40, 40); remove(t, path) },
+	"only the journal": func(t *testing.T, path string) { journaled(t, path); remove(t, path) },
+	"another's log":    func(t *testing.T, path string) { crashed(t, path, 3, 400); remove(t, path, path+"-shm") },
+	"an empty file":    func(t *testing.T, path string) { write(t, path, nil) },
+	"no database":      func(t *testing.T, path string) { write(t, path, bytes.Repeat([]byte("nonsense"), 9000)) },
+	"a damaged header": func(t *testing.T, path string) { crashed(t, path, 40, 40); damage(t, path, 0, 100) },
+	"a damaged page": func(t *testing.T, path string) {
+		crashed(t, path, 400, 40)
+		damage(t, path, pageSize, pageSize)
+	},
 	"an earlier copy":    func(t *testing.T, path string) { crashed(t, path+copySuffix, 4, 4); crashed(t, path, 5, 5) },
 	"nothing but a copy": func(t *testing.T, path string) { crashed(t, path+copySuffix, 4, 4) },
 }
@@ -318,8 +321,8 @@ func TestARestoreThatIsKilledIsRepeated(t *testing.T) {
 	t.Logf("%d kills", kills)
 }
 
-// afterAKill looks at what a start would find: the old database as it was, the backup's, or none and
-// then it is refused, unless there never was one.
+// afterAKill looks at what a start would find: the old database as it was, the backup's, or none
+// and then it is refused, unless there never was one.
 func afterAKill(t *testing.T, name, path string, before map[string]string) {
 	t.Helper()
 	missing, err := Missing(path)

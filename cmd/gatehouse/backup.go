@@ -113,7 +113,8 @@ func (w *world) backupCommands(b backups) []*cobra.Command {
 	backup := &cobra.Command{
 		Use:   "backup FILE",
 		Short: words.Replace("Copy a HALF's data to a file (safe while the HALF is running)"),
-		Long: words.Replace(`Writes a consistent copy of the HALF's database, with every change that was acknowledged when
+		Long: words.Replace(
+			`Writes a consistent copy of the HALF's database, with every change that was acknowledged when
 the command began. The HALF can keep running. The copy is an SQLite file with mode 0600 and a
 checksum, also from PostgreSQL; it can be restored into either. It is verified before it gets its
 name. If the database is damaged, the command fails and writes nothing.
@@ -129,7 +130,8 @@ The copy does not contain the master key, so it reveals no secrets on its own. K
 	restore := &cobra.Command{
 		Use:   "restore FILE",
 		Short: words.Replace("Restore a backup of a HALF (stop the HALF first)"),
-		Long: words.Replace(`Checks the backup, then makes it the HALF's data. Nothing is changed before the backup has been
+		Long: words.Replace(
+			`Checks the backup, then makes it the HALF's data. Nothing is changed before the backup has been
 verified. The data folder must have the master key that sealed the backup's secrets.
 
 With --force it replaces data that is there, damaged or not. SQLite files that were there stay

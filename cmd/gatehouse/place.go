@@ -20,9 +20,9 @@ const (
 // restoreWith is the command that brings a half's database back.
 var restoreWith = map[string]string{centerFile: "gatehouse restore", tenantFile: "gatehouse tenant restore"}
 
-// place makes the data folder, and refuses one from which the database has gone: a start would begin
-// anew there, with other keys, and nobody would notice that everything is lost. The master key may
-// also be that of the other half, whose data stands beside it.
+// place makes the data folder, and refuses one from which the database has gone: a start would
+// begin anew there, with other keys, and nobody would notice that everything is lost. The master
+// key may also be that of the other half, whose data stands beside it.
 func (h *half) place(file, other string) error {
 	if err := h.makeFolder(); err != nil || h.database != "" {
 		return err

@@ -46,7 +46,8 @@ func TestNothingBeginsAnewWhereDataWas(t *testing.T) {
 		}
 		for _, args := range commands {
 			code, _, errOut := call(t, "", env, append(args, "--data", data)...)
-			if code != exitFailed || !strings.Contains(errOut, c.leave[0]) || !strings.Contains(errOut, restoreWith[c.file]) {
+			if code != exitFailed || !strings.Contains(errOut, c.leave[0]) ||
+				!strings.Contains(errOut, restoreWith[c.file]) {
 				t.Errorf("%s: %s: %d %s", c.name, args[0], code, errOut)
 			}
 		}

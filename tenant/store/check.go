@@ -12,8 +12,8 @@ import (
 // maxFindings bounds how many findings of one check are told.
 const maxFindings = 20 //bound:list findings that a check of a tenant's data tells
 
-// Check looks for damage, on one snapshot: in the database itself, and in each object, which must be
-// readable and stand under its own id. It returns a line for each finding.
+// Check looks for damage, on one snapshot: in the database itself, and in each object, which must
+// be readable and stand under its own id. It returns a line for each finding.
 func (s *Store) Check(ctx context.Context) ([]string, error) {
 	found, err := s.db.Check(ctx)
 	if err != nil || len(found) >= maxFindings {
@@ -25,16 +25,28 @@ func (s *Store) Check(ctx context.Context) ([]string, error) {
 			found = append(found, fmt.Sprintf("the organization cannot be read: %v", err))
 		}
 		for _, look := range []func(tx) ([]string, error){
-			readable("user", `SELECT id, doc FROM users`, func(u tenant.User) string { return u.ID }),
+			readable("user", `SELECT id, doc FROM users`, func(u tenant.User) string { return string(u.ID) }),
 			readable("group", `SELECT id, doc FROM user_groups`, func(g tenant.Group) string { return string(g.ID) }),
-			readable("application", `SELECT id, doc FROM applications`, func(a tenant.Application) string { return a.ID }),
-			readable("assignment", `SELECT id, doc FROM assignments`, func(a tenant.Assignment) string { return a.ID }),
+			readable("application", `SELECT id, doc FROM applications`, func(a tenant.Application) string {
+				return string(a.ID)
+			}),
+			readable("assignment", `SELECT id, doc FROM assignments`, func(a tenant.Assignment) string {
+				return string(a.ID)
+			}),
 			readable("job", `SELECT id, doc FROM jobs`, func(j tenant.Job) string { return string(j.ID) }),
-			readable("link", `SELECT source_id, doc FROM links`, func(l tenant.Link) string { return l.SourceID }),
-			readable("session", `SELECT digest, doc FROM sessions`, func(s tenant.Session) string { return s.Digest }),
-			readable("grant", `SELECT digest, doc FROM grants`, func(g tenant.Grant) string { return g.Digest }),
-			readable("event", `SELECT id, doc FROM events`, func(e audit.Event) string { return e.ID }),
-			readable("log entry", `SELECT id, doc FROM provisioning_log`, func(e tenant.LogEntry) string { return e.ID }),
+			readable("link", `SELECT source_id, doc FROM links`, func(l tenant.Link) string {
+				return string(l.SourceID)
+			}),
+			readable("session", `SELECT digest, doc FROM sessions`, func(s tenant.Session) string {
+				return string(s.Digest)
+			}),
+			readable("grant", `SELECT digest, doc FROM grants`, func(g tenant.Grant) string {
+				return string(g.Digest)
+			}),
+			readable("event", `SELECT id, doc FROM events`, func(e audit.Event) string { return string(e.ID) }),
+			readable("log entry", `SELECT id, doc FROM provisioning_log`, func(e tenant.LogEntry) string {
+				return string(e.ID)
+			}),
 			strangeMembers,
 		} {
 			more, err := look(t)
