@@ -37,14 +37,26 @@ type Report struct {
 // with what the target has now, and puts right what somebody changed there. The report of a cycle
 // that fails has what was done before.
 func (s *Synchronizer) Cycle(ctx context.Context, repair bool) (Report, error) {
+	report, _, failed, err := s.cycle(ctx, repair, false)
+	if failed != nil { // its text names the job, which nobody knows here
+		err = fmt.Errorf("write %s: %w", s.config.Target, failed)
+	}
+	return report, err
+}
+
+// cycle is Cycle. failed is why the target could not be brought into line. In again, objects that
+// failed for a reason that may pass are tried although their time has not come.
+func (s *Synchronizer) cycle(
+	ctx context.Context, repair, again bool,
+) (report Report, done provisioning.Result, failed, err error) {
 	began := time.Now()
 	pulled, err := s.pull(ctx)
 	if err != nil {
-		return Report{}, err
+		return report, done, nil, err
 	}
-	engine, err := s.engine()
+	engine, err := s.engine(again)
 	if err != nil {
-		return Report{}, err
+		return report, done, nil, err
 	}
 	entries := &collector{byObject: map[provisioning.Ref]provisioning.Entry{}}
 	engine.Reread = repair
@@ -58,56 +70,24 @@ func (s *Synchronizer) Cycle(ctx context.Context, repair bool) (Report, error) {
 		}
 	}
 	engine.Progress = s.config.OnProgress
-	var result provisioning.Result
 	if s.config.DryRun {
-		result, err = engine.Run(ctx)
+		done, err = engine.Run(ctx)
 	} else {
-		result, err = s.runner.Cycle(ctx, s.job, engine)
+		done, err = s.runner.Cycle(ctx, s.job, engine)
 	}
-	report := entries.report()
-	report.Cycle = result.Cycle
+	report = entries.report()
+	report.Cycle = done.Cycle
 	report.Full = pulled.Full
 	report.Read = pulled.Objects
-	report.Changes = result.Exported()+result.Failed > 0
+	report.Changes = done.Exported()+done.Failed > 0
 	report.Took = time.Since(began)
-	if err != nil {
-		var failed *syncjobs.CycleError
-		if errors.As(err, &failed) { // whose text names the job, which nobody knows here
-			err = failed.Err
-		}
-		err = fmt.Errorf("write %s: %w", s.config.Target, err)
+	var cycle *syncjobs.CycleError
+	if errors.As(err, &cycle) {
+		failed = cycle.Err
+	} else if s.config.DryRun {
+		failed = err
 	}
-	return report, err
-}
-
-// Pace says when Run runs cycles.
-type Pace struct {
-	Every       time.Duration // after the end of each cycle
-	Repair      bool          // each cycle repairs
-	RepairEvery time.Duration // a cycle repairs when this has passed since the last one; 0: none does
-}
-
-// Run runs cycles until ctx is done, and hands over what Cycle returns, of the one that ctx ended
-// too. What a cycle did is remembered; the next one retries what failed. Meanwhile the state does
-// its own work.
-func (s *Synchronizer) Run(ctx context.Context, pace Pace, each func(Report, error)) {
-	var own sync.WaitGroup
-	defer own.Wait()
-	own.Go(func() { s.config.State.Run(ctx) })
-	repaired := time.Now()
-	for {
-		repair := pace.Repair
-		if pace.RepairEvery > 0 && time.Since(repaired) >= pace.RepairEvery {
-			repair = true
-			repaired = time.Now()
-		}
-		each(s.Cycle(ctx, repair))
-		select {
-		case <-time.After(pace.Every):
-		case <-ctx.Done():
-			return
-		}
-	}
+	return report, done, failed, err
 }
 
 // Explain reads what changed, and says how a person is provisioned, step by step. It changes
@@ -126,7 +106,7 @@ func (s *Synchronizer) Explain(ctx context.Context, userPrincipalName string) (p
 	if err != nil {
 		return provisioning.Explanation{}, err
 	}
-	engine, err := s.engine()
+	engine, err := s.engine(false)
 	if err != nil {
 		return provisioning.Explanation{}, err
 	}
@@ -161,8 +141,8 @@ func (s *Synchronizer) pull(ctx context.Context) (mirror.Pulled, error) {
 }
 
 // engine is the engine of the job, with what a tenant's own jobs do not do.
-func (s *Synchronizer) engine() (*provisioning.Engine, error) {
-	e, err := s.runner.Engine(s.job)
+func (s *Synchronizer) engine(again bool) (*provisioning.Engine, error) {
+	e, err := s.runner.Engine(s.job, again)
 	if err != nil {
 		return nil, err
 	}

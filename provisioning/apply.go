@@ -96,12 +96,19 @@ func (c *cycle) judge(link *Link, err error) {
 	}
 	link.Failure, link.Tries = err.Error(), link.Tries+1
 	link.RetryAt = c.Now().Add(Pause(link.Tries, err))
+	if MayPass(err) {
+		c.mu.Lock()
+		c.result.Silent = err
+		c.mu.Unlock()
+	}
 }
 
-// stops returns the errors that end the cycle: no more credentials, or told to stop.
+// stops returns the errors that end the cycle: no more credentials, no more answers, or told to
+// stop.
 func stops(err error) error {
 	var refused *CredentialsError
-	if errors.As(err, &refused) || errors.Is(err, context.Canceled) {
+	var none *silence
+	if errors.As(err, &refused) || errors.As(err, &none) || errors.Is(err, context.Canceled) {
 		return err
 	}
 	return nil
@@ -169,9 +176,11 @@ func (c *cycle) retry(ctx context.Context, send func() error) error {
 		c.pace.leave(began, err)
 		var p *scim.Problem
 		switch {
+		case MayPass(err) && c.pace.silent(err):
+			return &silence{err}
 		case err == nil || !errors.As(err, &p):
 			return err
-		case throttles(p.Status) && throttled < maxThrottled: // the pace waits
+		case throttles(p) && throttled < maxThrottled: // the pace waits
 			throttled++
 			continue
 		case p.Status < http.StatusInternalServerError || p.Status == http.StatusNotImplemented || try == maxTries:

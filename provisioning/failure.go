@@ -13,7 +13,7 @@ import (
 // What may pass is tried again after a second, two, four … a minute, for as long as it fails.
 const (
 	firstPause = time.Second //bound:none the shortest pause
-	maxPause   = time.Minute //bound:wait what may pass, until it is tried again
+	MaxPause   = time.Minute //bound:wait what may pass, until it is tried again
 )
 
 // What will not pass by itself, such as a value that the target refuses, is tried again after one
@@ -32,7 +32,7 @@ func MayPass(err error) bool {
 	case errors.As(err, &silent):
 		return true
 	case errors.As(err, &p):
-		return throttles(p.Status) || uncertain(err)
+		return throttles(p) || uncertain(err)
 	}
 	return false
 }
@@ -61,10 +61,16 @@ func Pause(tries int, err error) time.Duration {
 	if !MayPass(err) {
 		return min(firstEscrow<<doublings, maxEscrow)
 	}
-	pause := min(firstPause<<doublings, maxPause)
+	pause := min(firstPause<<doublings, MaxPause)
 	pause = pause*3/4 + rand.N(pause/4+1) //nolint:gosec // nothing is to be kept secret
 	if p := new(scim.Problem); errors.As(err, &p) {
-		pause = max(pause, min(p.RetryAfter, maxPause))
+		pause = max(pause, min(p.RetryAfter, MaxPause))
 	}
 	return pause
 }
+
+// silence ends a cycle: the target answers nothing any more.
+type silence struct{ error }
+
+// Unwrap returns the last of what it did not answer.
+func (s *silence) Unwrap() error { return s.error }

@@ -31,11 +31,20 @@ type pace struct {
 	raiseAt   time.Time     // when a higher rate is tried
 	raise     float64       // by how much
 	hold      time.Duration // until the next try
+	heard     time.Time     // when the target last answered, other than that it cannot
+	missed    int           // requests since then
 }
 
 const (
 	firstUnderWay = 4
-	paceWindow    = 5 * time.Second //bound:none of a measurement
+	//bound:depth requests that a target does not answer, before a cycle ends
+	maxMissed = 2 * DefaultWorkers
+	fewMissed = 8 //bound:none below it, no silence is judged
+	//bound:wait a target that does nothing but fail, before a cycle ends
+	maxSilence = 3 * time.Second
+	//bound:wait a target that does nothing but throttle, before a cycle ends
+	maxThrottle = 20 * time.Second
+	paceWindow  = 5 * time.Second //bound:none of a measurement
 	//bound:none of a measurement
 	shortestLook = 100 * time.Millisecond // what was answered in less says nothing
 	//bound:none of a measurement
@@ -56,6 +65,7 @@ func newPace(most int) *pace {
 		most:  most,
 		since: time.Now(),
 		hold:  firstHold,
+		heard: time.Now(),
 	}
 }
 
@@ -96,7 +106,12 @@ func (p *pace) leave(began time.Time, err error) {
 	p.underWay--
 	close(p.wake)
 	p.wake = make(chan struct{})
-	if problem := new(scim.Problem); errors.As(err, &problem) && throttles(problem.Status) {
+	if MayPass(err) {
+		p.missed++
+	} else {
+		p.heard, p.missed = now, 0
+	}
+	if problem := new(scim.Problem); errors.As(err, &problem) && throttles(problem) {
 		p.throttle(now, began, problem.RetryAfter)
 		return
 	}
@@ -115,8 +130,27 @@ func (p *pace) leave(began time.Time, err error) {
 	}
 }
 
-func throttles(status int) bool {
-	return status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable
+// throttles says whether a target wants fewer requests. One that is not available and does not say
+// for how long is out of order.
+func throttles(p *scim.Problem) bool {
+	return p.Status == http.StatusTooManyRequests ||
+		(p.Status == http.StatusServiceUnavailable && p.RetryAfter > 0)
+}
+
+// silent says whether a target, which has just failed to answer, has done nothing else for so long
+// that a cycle should not go on asking it for every single object.
+func (p *pace) silent(err error) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	patience := maxSilence
+	if problem := new(scim.Problem); errors.As(err, &problem) {
+		if problem.Status == http.StatusTooManyRequests {
+			patience = maxThrottle
+		}
+	} else if p.missed >= maxMissed {
+		return true
+	}
+	return p.missed >= fewMissed && time.Since(p.heard) > patience
 }
 
 // throttle slows down, once for all requests that were under way.

@@ -173,6 +173,8 @@ type Result struct {
 	// RetryAt is when the next cycle is due although nothing changes: the earliest of the times at
 	// which objects are tried again. Zero: none is.
 	RetryAt time.Time
+	// Silent is why an object failed, of those whose failure may pass; nil: there is none.
+	Silent error
 }
 
 // Exported is how many objects were written to the target.

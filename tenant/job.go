@@ -42,6 +42,7 @@ type Job struct {
 	// goes up whenever everything is to be looked at again, so that a cycle under way does not
 	// count as that
 	Evaluation    int
+	Asked         int // goes up with everything that an administrator does to the job
 	Last          *Execution
 	LastSuccess   *Execution
 	SteadyFirst   time.Time // when the first full cycle was done
@@ -261,6 +262,7 @@ func (t *Tenant) changeJob(
 		if err := edit(tx, &j); err != nil {
 			return string(id), err
 		}
+		j.Asked++
 		return string(id), tx.PutJob(j)
 	})
 	if err == nil && t.Changed != nil {

@@ -3,6 +3,7 @@ package syncjobs
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/provisioning"
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
@@ -101,7 +102,8 @@ func groupObject(g tenant.ScopedGroup) provisioning.Object {
 type memory struct {
 	tenant     *tenant.Tenant
 	job        tenant.JobID
-	evaluation int // of the job when the cycle began
+	evaluation int  // of the job when the cycle began
+	again      bool // what has failed for a reason that may pass is tried although its time has not come
 }
 
 func (m memory) Watermark(ctx context.Context) (watermark string, err error) {
@@ -214,7 +216,11 @@ func (m memory) Failed(ctx context.Context) (list []provisioning.Failing, err er
 		list = nil
 		links, err := r.FailedLinks(m.job)
 		for _, l := range links {
-			list = append(list, provisioning.Failing{Ref: refOf(l), RetryAt: l.RetryAt})
+			f := provisioning.Failing{Ref: refOf(l), RetryAt: l.RetryAt}
+			if m.again && l.RetryAt.Sub(m.tenant.Now()) <= provisioning.MaxPause {
+				f.RetryAt = time.Time{}
+			}
+			list = append(list, f)
 		}
 		return err
 	})

@@ -33,17 +33,6 @@ type Runner struct {
 	progress map[string]provisioning.Progress // of running cycles, by job
 }
 
-// retryInterval is when objects that failed are retried although nothing has changed, as Entra's
-// next cycle would.
-const retryInterval = 40 * time.Minute //bound:none how often, not how much
-
-// unavailableInterval is how long after a cycle that failed because the database was unavailable
-// the next one begins.
-const unavailableInterval = 5 * time.Second //bound:none how often, not how much
-
-// settle is how long a burst of changes is gathered before a cycle starts.
-const settle = 100 * time.Millisecond //bound:none how long changes are gathered
-
 // AnswerTimeout bounds how long a target may take for one answer.
 const AnswerTimeout = time.Minute //bound:wait a SCIM target
 
@@ -61,86 +50,6 @@ func New(t *tenant.Tenant, log *slog.Logger, client *http.Client) *Runner {
 	return r
 }
 
-// Wake says that something may have to be provisioned. It never blocks.
-func (r *Runner) Wake() {
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
-}
-
-// Run runs jobs until ctx is done.
-func (r *Runner) Run(ctx context.Context) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-r.wake:
-			select {
-			case <-time.After(settle):
-			case <-ctx.Done():
-				return
-			}
-		case <-timer.C:
-		}
-		next := r.runDue(ctx)
-		timer.Reset(next)
-	}
-}
-
-// runDue runs every active job and returns when to look again.
-func (r *Runner) runDue(ctx context.Context) time.Duration {
-	jobs, err := r.Tenant.Jobs(ctx, "")
-	if err != nil {
-		return r.failed(err, "list the synchronization jobs")
-	}
-	next := retryInterval
-	for _, j := range jobs {
-		if j.State != tenant.JobActive {
-			continue
-		}
-		if q := j.Quarantine; q != nil {
-			if wait := q.NextAttempt.Sub(r.Tenant.Now()); wait > 0 {
-				next = min(next, wait)
-				continue
-			}
-		}
-		if wait := r.early(j); wait > 0 {
-			next = min(next, wait)
-			continue
-		}
-		if err := r.RunJob(ctx, j); err != nil && ctx.Err() == nil {
-			next = min(next, r.failed(err, "synchronization cycle failed", "job", j.ID))
-		}
-	}
-	return next
-}
-
-// failed logs an error that is the program's and not a target's, and says when to try again.
-func (r *Runner) failed(err error, what string, about ...any) time.Duration {
-	about = append(about, "error", err)
-	if passes(err) {
-		r.Log.Warn(what, about...)
-		return unavailableInterval
-	}
-	r.Log.Error(what, about...)
-	return time.Minute
-}
-
-// passes says whether an error is the database's and may pass.
-func passes(err error) bool { return refusal.KindOf(err) == refusal.Unavailable }
-
-// early says how long it is until a job's next cycle. The first one, and one that is to look at
-// everything, begin at once.
-func (r *Runner) early(j tenant.Job) time.Duration {
-	if j.Last == nil || j.Watermark == "" || j.Quarantine != nil { // that has times of its own
-		return 0
-	}
-	return j.Last.Ended.Add(r.Interval).Sub(r.Tenant.Now())
-}
-
 // Target is the SCIM client of a job.
 func (r *Runner) Target(j tenant.Job) (*scim.Client, error) {
 	target, err := r.Tenant.SavedTarget(j, j.Credentials.BaseAddress)
@@ -153,10 +62,21 @@ func (r *Runner) client(t tenant.Target) *scim.Client {
 
 // RunJob runs one cycle of a job and records how it went. The error is one of the program, not of
 // the target.
+func (r *Runner) RunJob(ctx context.Context, listed tenant.Job) error {
+	_, err := r.runJob(ctx, listed, false)
+	var failed *CycleError
+	if errors.As(err, &failed) { // it is in the job's status
+		return nil
+	}
+	return err
+}
+
+// runJob is RunJob with what the cycle did, and with the error of the target too. In again, objects
+// that failed for a reason that may pass are tried although their time has not come.
 //
 // The cycle is announced before the job is read, so that a caller who pauses a job and then sees no
 // cycle knows that none will come.
-func (r *Runner) RunJob(ctx context.Context, listed tenant.Job) error {
+func (r *Runner) runJob(ctx context.Context, listed tenant.Job, again bool) (done provisioning.Result, err error) {
 	r.announce(string(listed.ID), provisioning.Progress{})
 	defer func() {
 		r.mu.Lock()
@@ -165,25 +85,21 @@ func (r *Runner) RunJob(ctx context.Context, listed tenant.Job) error {
 	}()
 	j, err := r.Tenant.Job(ctx, listed.ServicePrincipalID, listed.ID)
 	if refusal.CodeOf(err) == tenant.JobNotFound || (err == nil && j.State != tenant.JobActive) {
-		return nil
+		return done, nil
 	}
 	if err != nil {
-		return err
+		return done, err
 	}
-	engine, err := r.Engine(j)
+	engine, err := r.Engine(j, again)
 	if err != nil {
-		return err
+		return done, err
 	}
 	engine.Progress = func(p provisioning.Progress) { r.announce(string(j.ID), p) }
-	_, err = r.Cycle(ctx, j, engine)
+	done, err = r.Cycle(ctx, j, engine)
 	if ctx.Err() != nil {
-		return nil // stopped: the next start goes on from what is remembered
+		return done, nil // stopped: the next start goes on from what is remembered
 	}
-	var failed *CycleError
-	if errors.As(err, &failed) { // it is in the job's status
-		return nil
-	}
-	return err
+	return done, err
 }
 
 // CycleError is why a cycle as a whole could not be done. The job's status has it too.
@@ -252,8 +168,9 @@ func judge(failure error) (code, reason string) {
 	return "SystemForCrossDomainIdentityManagementServiceIncompatible", ""
 }
 
-// Engine is the engine of a job, as its settings have it.
-func (r *Runner) Engine(j tenant.Job) (*provisioning.Engine, error) {
+// Engine is the engine of a job, as its settings have it. In again, objects that failed for a
+// reason that may pass are tried although their time has not come.
+func (r *Runner) Engine(j tenant.Job, again bool) (*provisioning.Engine, error) {
 	target, err := r.Target(j)
 	if err != nil {
 		return nil, err
@@ -265,7 +182,7 @@ func (r *Runner) Engine(j tenant.Job) (*provisioning.Engine, error) {
 	e := &provisioning.Engine{
 		Source:         source{r.Tenant, j},
 		Target:         target,
-		Memory:         memory{r.Tenant, j.ID, j.Evaluation},
+		Memory:         memory{r.Tenant, j.ID, j.Evaluation, again},
 		Mappings:       mappings,
 		Dialect:        provisioning.DialectOf(j.Credentials.BaseAddress),
 		Now:            r.Tenant.Now,
@@ -284,7 +201,7 @@ func (r *Runner) Engine(j tenant.Job) (*provisioning.Engine, error) {
 func (r *Runner) OnDemand(
 	ctx context.Context, j tenant.Job, what tenant.Mark, members []tenant.UserID, dryRun bool,
 ) (provisioning.Explanation, error) {
-	e, err := r.Engine(j)
+	e, err := r.Engine(j, false)
 	if err != nil {
 		return provisioning.Explanation{}, err
 	}

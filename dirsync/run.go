@@ -1,0 +1,110 @@
+package dirsync
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/scim"
+	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
+)
+
+// Pace says when Run runs cycles.
+type Pace struct {
+	Every       time.Duration // after the end of each cycle
+	Repair      bool          // each cycle repairs
+	RepairEvery time.Duration // a cycle repairs when this has passed since the last one; 0: none does
+}
+
+// Run runs cycles until ctx is done, and hands over what Cycle returns, of the one that ctx ended
+// too. What a cycle did is remembered. A cycle that failed is tried again soon, and at once when
+// the target answers again; objects that failed are tried when their time comes. Meanwhile the
+// state does its own work.
+func (s *Synchronizer) Run(ctx context.Context, pace Pace, each func(Report, error)) {
+	var own sync.WaitGroup
+	defer own.Wait()
+	own.Go(func() { s.config.State.Run(ctx) })
+	w := &waiting{}
+	repaired, repair := time.Now(), pace.Repair
+	for ctx.Err() == nil {
+		if pace.RepairEvery > 0 && time.Since(repaired) >= pace.RepairEvery {
+			repair = true
+			repaired = time.Now()
+		}
+		report, done, failed, err := s.cycle(ctx, repair, w.again)
+		if err == nil {
+			repair = pace.Repair // what has not been repaired is still to be
+		}
+		silent := done.Silent
+		if failed != nil {
+			silent = failed
+			err = fmt.Errorf("write %s: %w", s.config.Target, failed)
+		}
+		each(report, err)
+		w.wait(ctx, s.pause(w, pace.Every, done, err), s.silent(silent))
+	}
+}
+
+// pause is how long it is until the next cycle, if the target is not heard of meanwhile.
+func (s *Synchronizer) pause(w *waiting, every time.Duration, r provisioning.Result, err error) time.Duration {
+	if err != nil {
+		return min(every, w.failing.Next())
+	}
+	w.failing = syncjobs.Streak{}
+	if r.RetryAt.IsZero() {
+		return every
+	}
+	return min(every, max(r.RetryAt.Sub(s.config.State.Now()), time.Second))
+}
+
+// silent is the target, when it is one that did not answer.
+func (s *Synchronizer) silent(failed error) *scim.Client {
+	if !provisioning.MayPass(failed) {
+		return nil
+	}
+	target, err := s.runner.Target(s.job)
+	if err != nil { // the next cycle says so
+		return nil
+	}
+	return target
+}
+
+// waiting is what is known between two cycles.
+type waiting struct {
+	failing syncjobs.Streak
+	missed  atomic.Bool // the target did not answer, and has not been tried since it does
+	again   bool        // it answers again
+}
+
+// wait waits for a time, or until a target that did not answer does, or until ctx is done.
+func (w *waiting) wait(ctx context.Context, pause time.Duration, target *scim.Client) {
+	w.again = false
+	over := time.NewTimer(pause)
+	defer over.Stop()
+	probing, end := context.WithCancel(ctx)
+	defer end()
+	answered := make(chan struct{}, 1)
+	if target != nil {
+		go func() {
+			if syncjobs.Probe(probing, target, func() { w.missed.Store(true) }) == nil {
+				answered <- struct{}{}
+			}
+		}()
+	}
+	for {
+		select {
+		case <-answered:
+			if w.missed.Swap(false) { // else it answers probes and nothing else
+				w.again = true
+				return
+			}
+		case <-over.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,132 @@
+package pairtest
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// Way is the way from a tenant to a center: a proxy that a test can break.
+type Way struct {
+	URL string // of the SCIM endpoint by this way
+
+	t       testing.TB
+	address string
+	proxy   http.Handler
+	asked   atomic.Int64
+	mu      sync.Mutex
+	how     Break
+	server  *httptest.Server
+}
+
+// Asked is how many requests have come so far. Those that no connection was made for do not count.
+func (w *Way) Asked() int { return int(w.asked.Load()) }
+
+// Break is how a way is broken.
+type Break string
+
+// The ways of a way to be broken. Cut carries a request out and loses its answer.
+const (
+	Whole       Break = ""
+	Refuse      Break = "refuse connections"
+	Cut         Break = "cut answers"
+	CutWrites   Break = "cut answers to what changes something"
+	Half        Break = "answer half"
+	Unavailable Break = "answer 503"
+	Failing     Break = "answer 500"
+	Throttled   Break = "answer 429"
+)
+
+// Breaks are all of them.
+var Breaks = []Break{Refuse, Cut, CutWrites, Half, Unavailable, Failing, Throttled}
+
+// NewWay makes a way to a SCIM endpoint, which is whole and ends with the test.
+func NewWay(t testing.TB, endpoint string) *Way {
+	t.Helper()
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := &url.URL{Scheme: u.Scheme, Host: u.Host}
+	w := &Way{t: t, proxy: &httputil.ReverseProxy{
+		Rewrite:      func(r *httputil.ProxyRequest) { r.SetURL(to) },
+		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
+	}}
+	w.listen("127.0.0.1:0")
+	w.address = w.server.Listener.Addr().String()
+	w.URL = "http://" + w.address + u.Path
+	t.Cleanup(func() { w.Break(Refuse) })
+	return w
+}
+
+func (w *Way) listen(address string) {
+	l, err := net.Listen("tcp", address) //nolint:noctx // a test's
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	s := httptest.NewUnstartedServer(http.HandlerFunc(w.serve))
+	_ = s.Listener.Close()
+	s.Listener = l
+	s.Start()
+	w.server = s
+}
+
+// Break breaks the way, or makes it whole. Connections end.
+func (w *Way) Break(how Break) {
+	w.t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.how = how
+	if w.server != nil {
+		w.server.CloseClientConnections()
+	}
+	switch {
+	case how == Refuse && w.server != nil:
+		w.server.Close()
+		w.server = nil
+	case how != Refuse && w.server == nil:
+		w.listen(w.address)
+	}
+}
+
+func (w *Way) serve(out http.ResponseWriter, r *http.Request) {
+	w.asked.Add(1)
+	w.mu.Lock()
+	how := w.how
+	w.mu.Unlock()
+	answer := func(status int) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		out.WriteHeader(status)
+	}
+	switch how {
+	case Whole, Refuse:
+		w.proxy.ServeHTTP(out, r)
+	case CutWrites:
+		if r.Method == http.MethodGet {
+			w.proxy.ServeHTTP(out, r)
+			return
+		}
+		fallthrough
+	case Cut:
+		w.proxy.ServeHTTP(httptest.NewRecorder(), r)
+		panic(http.ErrAbortHandler)
+	case Half:
+		w.proxy.ServeHTTP(httptest.NewRecorder(), r)
+		out.Header().Set("Content-Length", "1000")
+		_, _ = io.Copy(out, strings.NewReader(`{"schemas":`))
+		panic(http.ErrAbortHandler)
+	case Unavailable:
+		answer(http.StatusServiceUnavailable)
+	case Failing:
+		answer(http.StatusInternalServerError)
+	case Throttled:
+		answer(http.StatusTooManyRequests)
+	}
+}

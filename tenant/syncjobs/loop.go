@@ -1,0 +1,250 @@
+package syncjobs
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/refusal"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+// regularly is when a job has a cycle although nothing has changed and nothing failed, as Entra's
+// next cycle would be.
+const regularly = 40 * time.Minute //bound:none how often, not how much
+
+// settle is how long a burst of changes is gathered before a cycle starts.
+const settle = 100 * time.Millisecond //bound:none how long changes are gathered
+
+// wrong is when a job is tried again that the program could not run.
+const wrong = time.Minute //bound:none how often, not how much
+
+// Wake says that something may have to be provisioned. It never blocks.
+func (r *Runner) Wake() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run runs jobs until ctx is done. Jobs run beside each other: one whose target does not answer
+// keeps no other waiting.
+func (r *Runner) Run(ctx context.Context) {
+	l := &loop{Runner: r, jobs: map[tenant.JobID]*turn{}, news: make(chan news)}
+	defer l.running.Wait()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.wake:
+			select {
+			case <-time.After(settle):
+			case <-ctx.Done():
+				return
+			}
+			for _, t := range l.jobs {
+				t.changed = true
+			}
+		case n := <-l.news:
+			l.learn(ctx, n)
+		case <-timer.C:
+		}
+		timer.Reset(l.look(ctx))
+	}
+}
+
+// loop says which job has its turn when. Only the goroutine of Run uses it, but for news.
+type loop struct {
+	*Runner
+
+	jobs    map[tenant.JobID]*turn
+	failing Streak // to list the jobs
+	news    chan news
+	running sync.WaitGroup
+}
+
+// turn is what the loop knows of an active job.
+type turn struct {
+	running bool
+	changed bool      // something may have changed since the last cycle began
+	asked   int       // how often administrators had changed the job when it began
+	retryAt time.Time // when an object that failed is tried again, by the tenant's clock; zero: none has
+	failing Streak    // of its cycles
+	tryAt   time.Time // when a cycle that failed is tried again; zero: the last one has not
+	again   bool      // the target answers again: what has failed is tried at once
+	probe   probe
+}
+
+// news is what a goroutine of the loop has to tell.
+type news struct {
+	job    tenant.Job
+	probed bool // the target has answered a probe; else a cycle has ended
+	done   provisioning.Result
+	err    error
+}
+
+// tell hands news over, unless the loop has ended.
+func (l *loop) tell(ctx context.Context, n news) {
+	select {
+	case l.news <- n:
+	case <-ctx.Done():
+	}
+}
+
+// look begins the cycles that are due, and returns when to look again.
+func (l *loop) look(ctx context.Context) time.Duration {
+	jobs, err := l.Tenant.Jobs(ctx, "")
+	if err != nil {
+		return l.failed(err, &l.failing, "list the synchronization jobs")
+	}
+	l.failing = Streak{}
+	next, active := regularly, map[tenant.JobID]bool{}
+	for _, j := range jobs {
+		if j.State != tenant.JobActive {
+			continue
+		}
+		active[j.ID] = true
+		t := l.jobs[j.ID]
+		if t == nil {
+			t = &turn{changed: true}
+			l.jobs[j.ID] = t
+		}
+		if t.running {
+			continue
+		}
+		if wait := l.due(j, t); wait > 0 {
+			next = min(next, wait)
+			continue
+		}
+		l.begin(ctx, j, t)
+	}
+	for id, t := range l.jobs {
+		if !active[id] && !t.running {
+			t.probe.stop()
+			delete(l.jobs, id)
+		}
+	}
+	return next
+}
+
+// due says how long it is until a job's next cycle.
+//
+// While cycles fail, a change is no reason to ask the target again: it would be asked with every
+// change. What an administrator does to the job is one.
+func (l *loop) due(j tenant.Job, t *turn) time.Duration {
+	now := l.Tenant.Now()
+	switch {
+	case j.Quarantine != nil && j.Quarantine.NextAttempt.After(now): // that has times of its own
+		return j.Quarantine.NextAttempt.Sub(now)
+	case !t.tryAt.IsZero() && t.asked == j.Asked:
+		return time.Until(t.tryAt)
+	case j.Last == nil || j.Watermark == "" || j.Quarantine != nil:
+		return 0
+	case t.asked != j.Asked && l.Interval == 0:
+		return 0
+	}
+	switch {
+	case l.Interval > 0:
+		return j.Last.Ended.Add(l.Interval).Sub(now)
+	case t.changed:
+		return 0
+	}
+	wait := min(j.Last.Ended.Add(regularly).Sub(now), regularly)
+	if !t.retryAt.IsZero() {
+		wait = min(wait, t.retryAt.Sub(now))
+	}
+	return wait
+}
+
+// begin begins a cycle of a job.
+func (l *loop) begin(ctx context.Context, j tenant.Job, t *turn) {
+	again := t.again
+	t.running, t.changed = true, false
+	t.again, t.asked = false, j.Asked
+	t.probe.stop()
+	l.running.Go(func() {
+		done, err := l.runJob(ctx, j, again)
+		l.tell(ctx, news{job: j, done: done, err: err})
+	})
+}
+
+// learn notes how a cycle has gone, or that a target answers again.
+func (l *loop) learn(ctx context.Context, n news) {
+	t := l.jobs[n.job.ID]
+	if t == nil { // it is no longer active
+		return
+	}
+	if n.probed {
+		if t.probe.heard() && !t.running {
+			t.tryAt, t.again = time.Now(), true
+		}
+		return
+	}
+	t.running, t.retryAt = false, n.done.RetryAt
+	if soon := l.Tenant.Now().Add(shortest / 2); !t.retryAt.IsZero() && t.retryAt.Before(soon) {
+		t.retryAt = soon // whatever the cycle had against it
+	}
+	silent := n.done.Silent
+	var failed *CycleError
+	switch {
+	case n.err == nil:
+		t.failing, t.tryAt = Streak{}, time.Time{}
+	case errors.As(n.err, &failed): // the job's status has it
+		t.tryAt = time.Now().Add(t.failing.Next())
+		if provisioning.MayPass(failed.Err) {
+			silent = failed.Err
+		}
+	default:
+		t.tryAt = time.Now().Add(l.failed(n.err, &t.failing, "synchronization cycle failed", "job", n.job.ID))
+		return
+	}
+	if silent == nil {
+		t.probe.missed.Store(false)
+		return
+	}
+	l.startProbe(ctx, n.job, t, unreached(silent))
+}
+
+// failed logs an error that is the program's and not a target's, and says when to try again.
+func (r *Runner) failed(err error, streak *Streak, what string, about ...any) time.Duration {
+	about = append(about, "error", err)
+	if passes(err) {
+		r.Log.Warn(what, about...)
+		return min(streak.Next(), unavailable)
+	}
+	r.Log.Error(what, about...)
+	return wrong
+}
+
+// passes says whether an error is the database's and may pass.
+func passes(err error) bool { return refusal.KindOf(err) == refusal.Unavailable }
+
+// How long it is until a cycle that failed is tried again. The pause grows by a quarter, so that
+// it is never much longer than a quarter of the time for which the cycles have failed.
+const (
+	shortest    = time.Second     //bound:none the shortest pause
+	longest     = time.Minute     //bound:wait a cycle that failed, until it is tried again
+	unavailable = 2 * time.Second //bound:wait the next cycle, while the database is not available
+	growth      = 1.25
+)
+
+// Streak is a row of cycles that have failed. The zero value is right before the first one.
+type Streak struct{ pause time.Duration }
+
+// Next notes that one more has failed, and returns how long to wait until the next try: a second at
+// first, longer each time, a minute at most. Those that failed together do not all come back at
+// once.
+func (s *Streak) Next() time.Duration {
+	s.pause = min(max(time.Duration(float64(s.pause)*growth), shortest), longest)
+	return jittered(s.pause)
+}
+
+// jittered is a pause, a tenth shorter or longer.
+func jittered(pause time.Duration) time.Duration {
+	return time.Duration(float64(pause) * (0.9 + 0.2*rand.Float64())) // #nosec G404 -- nothing secret
+}

@@ -1,0 +1,52 @@
+package syncjobs_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/internal/pairtest"
+)
+
+// TestALeaverIsDisabledSoonAfterTheWayIsWhole breaks the way to the center in every way, disables
+// somebody meanwhile, and makes the way whole again.
+func TestALeaverIsDisabledSoonAfterTheWayIsWhole(t *testing.T) {
+	t.Parallel()
+	for _, how := range pairtest.Breaks {
+		t.Run(string(how), func(t *testing.T) {
+			t.Parallel()
+			e := pairtest.Start(t)
+			way := pairtest.NewWay(t, e.Center.SCIMEndpoint)
+			e.PutSecrets(way.URL)
+			const mei, elena = "mei.tanaka@northwind.example", "elena.popescu@northwind.example"
+			active := func(name string) bool { return e.Find("/Users", "userName", name)["active"] == true }
+			e.Change(http.MethodPatch, "/users/"+mei, map[string]any{"jobTitle": "Wizard"}, nil)
+			e.Soon("a title by the new way", func() bool {
+				return e.Find("/Users", "userName", mei).String("title") == "Wizard"
+			})
+
+			const outage = 10 * time.Second
+			before := way.Asked()
+			way.Break(how)
+			e.Change(http.MethodPatch, "/users/"+mei, map[string]any{"accountEnabled": false}, nil)
+			time.Sleep(outage / 3)
+			e.Change(http.MethodPatch, "/users/"+elena, map[string]any{"accountEnabled": false}, nil)
+			time.Sleep(outage * 2 / 3)
+			if asked := way.Asked() - before; asked > 100 {
+				t.Errorf("the target was asked %d times while it was out of order", asked)
+			}
+			way.Break(pairtest.Whole)
+			whole := time.Now()
+			e.Soon("the leavers are disabled", func() bool { return !active(mei) && !active(elena) })
+			took := time.Since(whole)
+			t.Logf("disabled after %s", took.Round(time.Millisecond))
+			limit := 5 * time.Second
+			if how == pairtest.Throttled { // it has asked for a slower pace
+				limit *= 2
+			}
+			if took > limit {
+				t.Errorf("the leavers are disabled only after %s", took)
+			}
+		})
+	}
+}
