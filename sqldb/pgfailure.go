@@ -35,7 +35,7 @@ const (
 // Source: PostgreSQL, appendix A. Databases of its kind use the same.
 var fates = map[string]fate{
 	"08":    lost,       // connection exception
-	"0A000": lost,       // only as "cached plan must not change result type": the schema was migrated
+	"0A000": refused,    // but for two cases, see fateOfCode
 	"23505": again,      // unique violation: rules look first, and the second run sees what came between
 	"25006": readOnly,   // read-only transaction: a standby, or a primary that was demoted
 	"25P02": again,      // the transaction has failed before
@@ -61,8 +61,13 @@ var fates = map[string]fate{
 }
 
 func fateOfCode(pg *pgconn.PgError) fate {
-	if pg.Code == "0A000" && !strings.Contains(pg.Message, "cached plan") {
-		return refused
+	if pg.Code == "0A000" { // feature not supported
+		switch {
+		case pg.Routine == "RevalidateCachedQuery" || strings.Contains(pg.Message, "cached plan"):
+			return lost // the schema was migrated under a prepared statement
+		case pg.Routine == "check_XactIsoLevel" || strings.Contains(pg.Message, "hot standby"):
+			return readOnly // no serializable transaction on a standby
+		}
 	}
 	for n := len(pg.Code); n > 1; n-- {
 		if f, ok := fates[pg.Code[:n]]; ok {

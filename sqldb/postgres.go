@@ -15,9 +15,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 )
 
 // postgres is the engine for several nodes.
@@ -35,26 +32,18 @@ type postgres struct {
 // says pool_max_conns.
 const defaultConnections = 16 //bound:queue connections to PostgreSQL
 
-func openPostgres(ctx context.Context, dsn string, migrations fs.FS) (*postgres, error) {
+func openPostgres(ctx context.Context, dsn string, migrations fs.FS, o options) (*postgres, error) {
 	p := &postgres{}
 	config, err := p.config(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("the PostgreSQL URL: %w", err)
 	}
+	m := &migrator{config: config, migrations: both{migrations, "postgres"}, tell: o.tell}
+	if err := m.run(ctx); err != nil {
+		return nil, err
+	}
 	if p.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, fmt.Errorf("open PostgreSQL: %w", err)
-	}
-	locker, err := lock.NewPostgresTableLocker() // a table, not an advisory lock: distributed databases lack those
-	if err != nil {
-		return nil, err
-	}
-	db := stdlib.OpenDBFromPool(p.pool)
-	err = errors.Join(
-		migrate(ctx, db, goose.DialectPostgres, both{migrations, "postgres"}, goose.WithLocker(locker)), db.Close(),
-	)
-	if err != nil {
-		p.pool.Close()
-		return nil, err
 	}
 	return p, nil
 }
@@ -118,13 +107,21 @@ const generation = "generation"
 func (p *postgres) prepare(ctx context.Context, c *pgx.Conn) error {
 	c.PgConn().CustomData()[generation] = p.dropped.Load()
 	for _, setting := range sessionSettings {
-		_, err := c.Exec(ctx, setting)
-		var said *pgconn.PgError
-		if err != nil && (!errors.As(err, &said) || fateOf(err) != refused) {
+		if err := set(ctx, c, setting); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// set changes a setting of the session, where the database knows it.
+func set(ctx context.Context, c *pgx.Conn, setting string) error {
+	_, err := c.Exec(ctx, setting)
+	var said *pgconn.PgError
+	if errors.As(err, &said) && fateOf(err) == refused {
+		return nil
+	}
+	return err
 }
 
 func (p *postgres) close() error {

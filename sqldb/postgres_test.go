@@ -19,6 +19,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 )
 
+func TestMain(m *testing.M) { sqldbtest.Main(m) }
+
 // openOn opens a database until the test ends.
 func openOn(t *testing.T, dsn string) *DB {
 	t.Helper()
@@ -77,6 +79,7 @@ func TestWhatFailuresMean(t *testing.T) {
 		want fate
 	}{
 		{&pgconn.PgError{Code: "0A000", Message: "cached plan must not change result type"}, lost},
+		{&pgconn.PgError{Code: "0A000", Message: "cannot use serializable mode in a hot standby"}, readOnly},
 		{io.EOF, lost},
 		{fmt.Errorf("read: %w", io.ErrUnexpectedEOF), lost},
 		{&net.OpError{Op: "read", Err: syscall.ECONNRESET}, lost},

@@ -63,12 +63,16 @@ type engine interface {
 // Open opens the database at dsn, a postgres:// URL or the path of an SQLite file that is made when
 // absent, and brings its schema to the newest of migrations: goose's numbered .sql files, those of
 // both engines at the top, those of one engine in a folder named sqlite or postgres.
-func Open(ctx context.Context, dsn string, migrations fs.FS) (*DB, error) {
+func Open(ctx context.Context, dsn string, migrations fs.FS, choices ...Option) (*DB, error) {
+	o := options{tell: func(string) {}}
+	for _, choose := range choices {
+		choose(&o)
+	}
 	var e engine
 	var err error
 	shared := IsPostgres(dsn)
 	if shared {
-		e, err = openPostgres(ctx, dsn, migrations)
+		e, err = openPostgres(ctx, dsn, migrations, o)
 	} else {
 		e, err = openSQLite(ctx, dsn, migrations)
 	}
@@ -77,6 +81,14 @@ func Open(ctx context.Context, dsn string, migrations fs.FS) (*DB, error) {
 	}
 	return &DB{engine: e, shared: shared}, nil
 }
+
+// Option changes how Open opens.
+type Option func(*options)
+
+type options struct{ tell func(string) }
+
+// Tell lets Open say, in sentences, what it waits for and what an administrator should know.
+func Tell(tell func(string)) Option { return func(o *options) { o.tell = tell } }
 
 // IsPostgres says whether dsn names a PostgreSQL database rather than a file.
 func IsPostgres(dsn string) bool {

@@ -30,12 +30,12 @@ type Store struct {
 }
 
 // Open opens the store at dsn: a postgres:// URL or the path of an SQLite file.
-func Open(ctx context.Context, dsn string) (*Store, error) {
+func Open(ctx context.Context, dsn string, choices ...sqldb.Option) (*Store, error) {
 	dir, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, err
 	}
-	db, err := sqldb.Open(ctx, dsn, dir)
+	db, err := sqldb.Open(ctx, dsn, dir, choices...)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/metrics"
 	"github.com/gatehouse-id/gatehouse/center/server"
 	"github.com/gatehouse-id/gatehouse/center/store"
+	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
@@ -116,7 +117,7 @@ func openCenter(ctx context.Context, h *half, env func(string) (string, bool), r
 	if err := h.place(centerFile, tenantFile); err != nil {
 		return nil, err
 	}
-	s, err := store.Open(ctx, h.dsn(centerFile))
+	s, err := store.Open(ctx, h.dsn(centerFile), sqldb.Tell(func(text string) { h.log.Warn(text) }))
 	if err != nil {
 		return nil, err
 	}

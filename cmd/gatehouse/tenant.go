@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/server"
 	"github.com/gatehouse-id/gatehouse/tenant/store"
@@ -130,7 +131,7 @@ func openTenant(
 	if err := h.place(tenantFile, centerFile); err != nil {
 		return nil, err
 	}
-	s, err := store.Open(ctx, h.dsn(tenantFile))
+	s, err := store.Open(ctx, h.dsn(tenantFile), sqldb.Tell(func(text string) { h.log.Warn(text) }))
 	if err != nil {
 		return nil, err
 	}
