@@ -38,9 +38,9 @@ type Application struct {
 	NameID             NameIDSource
 	Claims             []Claim // beyond the default ones
 	Signing            Signing
-	Encryption         []byte // DER of the service provider's certificate; empty: assertions are not encrypted
-	ClaimsPolicyID     string // whose claims these are; empty: its own
-	IssuancePolicyID   string
+	Encryption         []byte   // DER of the service provider's certificate; empty: assertions are not encrypted
+	ClaimsPolicyID     PolicyID // whose claims these are; empty: its own
+	IssuancePolicyID   PolicyID
 	AssignmentRequired bool
 	Enabled            bool
 	CreatedAt          time.Time

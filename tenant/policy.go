@@ -22,10 +22,13 @@ const (
 // maxDefinition bounds the definition of a policy, in bytes.
 const maxDefinition = 64 << 10 //bound:text the definition of a policy of the tenant, in bytes
 
+// PolicyID is a policy's object id: a UUID.
+type PolicyID string
+
 // Policy is a claims mapping or a token issuance policy: a definition that service principals are
 // given. What it says replaces their own settings.
 type Policy struct {
-	ID          string
+	ID          PolicyID
 	Kind        PolicyKind
 	DisplayName string
 	Definition  string // JSON
@@ -33,14 +36,14 @@ type Policy struct {
 
 // policyReader reads policies.
 type policyReader interface {
-	Policy(id string) (Policy, error)
+	Policy(id PolicyID) (Policy, error)
 	Policies() ([]Policy, error)
 }
 
 // policyWriter writes policies.
 type policyWriter interface {
 	PutPolicy(Policy) error
-	DeletePolicy(id string) error
+	DeletePolicy(id PolicyID) error
 }
 
 // definition is the JSON in a policy. Sources: claims mapping policy reference;
@@ -125,47 +128,47 @@ func (p Policy) apply(a *Application) error {
 func (t *Tenant) PutPolicy(ctx context.Context, by audit.Actor, p Policy) (Policy, error) {
 	fresh := p.ID == ""
 	if fresh {
-		p.ID = t.NewID()
+		p.ID = PolicyID(t.NewID())
 	}
 	err := t.change(ctx, by, ActionSetPolicy, func(tx Tx, _ *Touched) (string, error) {
 		if !fresh {
 			old, err := tx.Policy(p.ID)
 			if err != nil {
-				return p.ID, refusal.IfNoRow(err, PolicyNotFound, p.ID)
+				return string(p.ID), refusal.IfNoRow(err, PolicyNotFound, string(p.ID))
 			}
 			p.Kind = old.Kind
 		}
 		if err := checkDisplayName(p.DisplayName); err != nil {
-			return p.ID, err
+			return string(p.ID), err
 		}
 		if len(p.Definition) > maxDefinition {
-			return p.ID, &refusal.Error{Code: InvalidValue, Subject: "definition", Detail: "longer than 64 KiB"}
+			return string(p.ID), &refusal.Error{Code: InvalidValue, Subject: "definition", Detail: "longer than 64 KiB"}
 		}
 		if err := p.apply(&Application{}); err != nil {
-			return p.ID, err
+			return string(p.ID), err
 		}
 		apps, err := tx.Applications()
 		if err != nil {
-			return p.ID, err
+			return string(p.ID), err
 		}
 		for _, a := range apps {
 			if *a.policy(p.Kind) != p.ID {
 				continue
 			}
 			if err := p.apply(&a); err != nil {
-				return p.ID, err
+				return string(p.ID), err
 			}
 			if err := tx.PutApplication(a); err != nil {
-				return p.ID, err
+				return string(p.ID), err
 			}
 		}
-		return p.ID, tx.PutPolicy(p)
+		return string(p.ID), tx.PutPolicy(p)
 	})
 	return p, err
 }
 
 // policy is where an application names its policy of a kind.
-func (a *Application) policy(kind PolicyKind) *string {
+func (a *Application) policy(kind PolicyKind) *PolicyID {
 	if kind == TokenIssuance {
 		return &a.IssuancePolicyID
 	}
@@ -175,7 +178,7 @@ func (a *Application) policy(kind PolicyKind) *string {
 // AttachPolicy gives an application a policy, of which it may have one of each kind; with an empty
 // id it takes it away, and the defaults are back.
 func (t *Tenant) AttachPolicy(
-	ctx context.Context, by audit.Actor, applicationID string, kind PolicyKind, policyID string,
+	ctx context.Context, by audit.Actor, applicationID string, kind PolicyKind, policyID PolicyID,
 ) error {
 	return t.change(ctx, by, ActionAttachPolicy, func(tx Tx, _ *Touched) (string, error) {
 		a, err := tx.Application(applicationID)
@@ -185,10 +188,10 @@ func (t *Tenant) AttachPolicy(
 		p := Policy{Kind: kind, Definition: `{"ClaimsMappingPolicy":{"Version":1},"TokenIssuancePolicy":{"Version":1}}`}
 		if policyID != "" {
 			if *a.policy(kind) != "" {
-				return applicationID, &refusal.Error{Code: PolicyAttached, Subject: *a.policy(kind)}
+				return applicationID, &refusal.Error{Code: PolicyAttached, Subject: string(*a.policy(kind))}
 			}
 			if p, err = tx.Policy(policyID); err != nil || p.Kind != kind {
-				return applicationID, refusal.IfNoRow(refusal.ErrNoRow, PolicyNotFound, policyID)
+				return applicationID, refusal.IfNoRow(refusal.ErrNoRow, PolicyNotFound, string(policyID))
 			}
 		}
 		*a.policy(kind) = policyID
@@ -201,33 +204,33 @@ func (t *Tenant) AttachPolicy(
 
 // DeletePolicy removes a policy that no application has. It fails with PolicyNotFound or
 // PolicyAttached.
-func (t *Tenant) DeletePolicy(ctx context.Context, by audit.Actor, id string) error {
+func (t *Tenant) DeletePolicy(ctx context.Context, by audit.Actor, id PolicyID) error {
 	return t.change(ctx, by, ActionDeletePolicy, func(tx Tx, _ *Touched) (string, error) {
 		p, err := tx.Policy(id)
 		if err != nil {
-			return id, refusal.IfNoRow(err, PolicyNotFound, id)
+			return string(id), refusal.IfNoRow(err, PolicyNotFound, string(id))
 		}
 		apps, err := tx.Applications()
 		if err != nil {
-			return id, err
+			return string(id), err
 		}
 		for _, a := range apps {
 			if *a.policy(p.Kind) == id {
-				return id, &refusal.Error{Code: PolicyAttached, Subject: a.DisplayName}
+				return string(id), &refusal.Error{Code: PolicyAttached, Subject: a.DisplayName}
 			}
 		}
-		return id, tx.DeletePolicy(id)
+		return string(id), tx.DeletePolicy(id)
 	})
 }
 
 // Policy returns a policy of a kind, or PolicyNotFound.
-func (t *Tenant) Policy(ctx context.Context, kind PolicyKind, id string) (p Policy, err error) {
+func (t *Tenant) Policy(ctx context.Context, kind PolicyKind, id PolicyID) (p Policy, err error) {
 	err = t.Store.View(ctx, func(r Reader) (err error) {
 		p, err = r.Policy(id)
 		if err == nil && p.Kind != kind {
 			err = refusal.ErrNoRow
 		}
-		return refusal.IfNoRow(err, PolicyNotFound, id)
+		return refusal.IfNoRow(err, PolicyNotFound, string(id))
 	})
 	return p, err
 }

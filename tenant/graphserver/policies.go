@@ -19,7 +19,7 @@ func policyKind(r request) tenant.PolicyKind {
 func policyObject(p tenant.Policy) object {
 	return object{
 		"@odata.type":           "#microsoft.graph." + string(p.Kind) + "Policy",
-		"id":                    p.ID,
+		"id":                    string(p.ID),
 		"displayName":           p.DisplayName,
 		"definition":            []string{p.Definition},
 		"isOrganizationDefault": false,
@@ -39,7 +39,7 @@ func (h *Handler) listPolicies(ctx context.Context, r request) (int, any, error)
 }
 
 func (h *Handler) getPolicy(ctx context.Context, r request) (int, any, error) {
-	p, err := h.Tenant.Policy(ctx, policyKind(r), r.PathValue("policy"))
+	p, err := h.Tenant.Policy(ctx, policyKind(r), tenant.PolicyID(r.PathValue("policy")))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -86,7 +86,7 @@ func (h *Handler) updatePolicy(ctx context.Context, r request) (int, any, error)
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
 	}
-	p, err := h.Tenant.Policy(ctx, policyKind(r), r.PathValue("policy"))
+	p, err := h.Tenant.Policy(ctx, policyKind(r), tenant.PolicyID(r.PathValue("policy")))
 	if err == nil {
 		err = in.into(&p)
 	}
@@ -97,7 +97,7 @@ func (h *Handler) updatePolicy(ctx context.Context, r request) (int, any, error)
 }
 
 func (h *Handler) deletePolicy(ctx context.Context, r request) (int, any, error) {
-	p, err := h.Tenant.Policy(ctx, policyKind(r), r.PathValue("policy"))
+	p, err := h.Tenant.Policy(ctx, policyKind(r), tenant.PolicyID(r.PathValue("policy")))
 	if err == nil {
 		err = h.Tenant.DeletePolicy(ctx, r.by, p.ID)
 	}
@@ -127,7 +127,7 @@ func (h *Handler) policiesOf(ctx context.Context, r request) (int, any, error) {
 func (h *Handler) attachPolicy(ctx context.Context, r request) (int, any, error) {
 	id, err := reference(r)
 	if err == nil {
-		err = h.Tenant.AttachPolicy(ctx, r.by, r.PathValue("id"), policyKind(r), id)
+		err = h.Tenant.AttachPolicy(ctx, r.by, r.PathValue("id"), policyKind(r), tenant.PolicyID(id))
 	}
 	return http.StatusNoContent, nil, err
 }

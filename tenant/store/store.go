@@ -125,12 +125,12 @@ func documents[T any](t tx, kind string) ([]T, error) {
 
 func (t tx) DeleteClient(id string) error      { return t.deleteDocument(kindClient, id) }
 func (t tx) Clients() ([]tenant.Client, error) { return documents[tenant.Client](t, kindClient) }
-func (t tx) Policy(id string) (tenant.Policy, error) {
-	return document[tenant.Policy](t, kindPolicy, id)
+func (t tx) Policy(id tenant.PolicyID) (tenant.Policy, error) {
+	return document[tenant.Policy](t, kindPolicy, string(id))
 }
-func (t tx) Policies() ([]tenant.Policy, error) { return documents[tenant.Policy](t, kindPolicy) }
-func (t tx) PutPolicy(p tenant.Policy) error    { return t.putDocument(kindPolicy, p.ID, p) }
-func (t tx) DeletePolicy(id string) error       { return t.deleteDocument(kindPolicy, id) }
+func (t tx) Policies() ([]tenant.Policy, error)    { return documents[tenant.Policy](t, kindPolicy) }
+func (t tx) PutPolicy(p tenant.Policy) error       { return t.putDocument(kindPolicy, string(p.ID), p) }
+func (t tx) DeletePolicy(id tenant.PolicyID) error { return t.deleteDocument(kindPolicy, string(id)) }
 
 func (t tx) Grant(digest string) (tenant.Grant, error) {
 	return one[tenant.Grant](t, `SELECT doc FROM grants WHERE digest = $1`, digest)
