@@ -60,7 +60,7 @@ func (k *Keys) seedTenant(ctx context.Context, t *tenant.Tenant, by audit.Actor,
 	if err != nil {
 		return err
 	}
-	k.ClientID, k.ClientSecret = client.ID, secret.Reveal()
+	k.ClientID, k.ClientSecret = string(client.ID), secret.Reveal()
 	have, err := t.Users(ctx, tenant.Query{Limit: 1})
 	if err != nil || len(have) > 0 {
 		return err

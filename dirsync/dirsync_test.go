@@ -90,7 +90,7 @@ func newSource(t *testing.T) source {
 		t.Fatal(err)
 	}
 	return source{
-		tn, graph.NewClient(ctx, tn.GraphURL(), tn.TokenURL(), client.ID, secret.Reveal(), http.DefaultClient),
+		tn, graph.NewClient(ctx, tn.GraphURL(), tn.TokenURL(), string(client.ID), secret.Reveal(), http.DefaultClient),
 	}
 }
 

@@ -23,7 +23,7 @@ type AppRoleID string
 // enterprise application.
 type Application struct {
 	ID                 string // the application's object id
-	AppID              string // the client id
+	AppID              ClientID
 	ServicePrincipalID ServicePrincipalID
 	TemplateID         string
 	DisplayName        string
@@ -113,7 +113,7 @@ func (t *Tenant) Instantiate(
 ) (Application, error) {
 	a := Application{
 		ID:                 t.NewID(),
-		AppID:              t.NewID(),
+		AppID:              ClientID(t.NewID()),
 		ServicePrincipalID: ServicePrincipalID(t.NewID()),
 		TemplateID:         template.ID,
 		DisplayName:        strings.TrimSpace(displayName),
@@ -328,7 +328,7 @@ func (t *Tenant) ApplicationByIdentifier(ctx context.Context, issuer string) (Ap
 		return Application{}, err
 	}
 	for _, a := range all {
-		if a.AppID == issuer || slices.Contains(a.IdentifierURIs, issuer) {
+		if string(a.AppID) == issuer || slices.Contains(a.IdentifierURIs, issuer) {
 			return a, nil
 		}
 	}

@@ -12,10 +12,14 @@ import (
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
+// ClientID is what a program or an application is called in OAuth and in SAML metadata: a UUID. Graph
+// calls it appId.
+type ClientID string
+
 // Client is a program that may call Microsoft Graph: an app registration. It proves itself by a
 // secret or a certificate, or is public and acts for the person who signs in.
 type Client struct {
-	ID           string
+	ID           ClientID
 	DisplayName  string
 	SecretDigest string   // empty: no secret
 	Certificates [][]byte // DER; their keys sign assertions
@@ -27,14 +31,14 @@ type Client struct {
 
 // clientReader reads programs.
 type clientReader interface {
-	Client(id string) (Client, error)
+	Client(id ClientID) (Client, error)
 	Clients() ([]Client, error)
 }
 
 // clientWriter writes programs.
 type clientWriter interface {
 	PutClient(Client) error
-	DeleteClient(id string) error
+	DeleteClient(id ClientID) error
 }
 
 // Permissions are the application permissions that there are. Delegated ones have the same names.
@@ -78,14 +82,14 @@ var publicClients = []Client{
 func (c Client) MayReceive(redirect string) (authn.RedirectURI, error) {
 	asked, err := authn.ParseRedirectURI(redirect)
 	if err != nil || !asked.Confidential() {
-		return authn.RedirectURI{}, &refusal.Error{Code: RedirectMismatch, Subject: c.ID}
+		return authn.RedirectURI{}, &refusal.Error{Code: RedirectMismatch, Subject: string(c.ID)}
 	}
 	for _, text := range c.RedirectURIs {
 		if known, err := authn.ParseRedirectURI(text); err == nil && known.Receives(asked) {
 			return asked, nil
 		}
 	}
-	return authn.RedirectURI{}, &refusal.Error{Code: RedirectMismatch, Subject: c.ID}
+	return authn.RedirectURI{}, &refusal.Error{Code: RedirectMismatch, Subject: string(c.ID)}
 }
 
 // check refuses what cannot be a client.
@@ -125,7 +129,7 @@ func (t *Tenant) CreateClient(ctx context.Context, by audit.Actor, displayName s
 func (t *Tenant) RegisterClient(
 	ctx context.Context, by audit.Actor, c Client, withSecret bool,
 ) (Client, authn.Secret, error) {
-	c.ID, c.CreatedAt = t.NewID(), t.now()
+	c.ID, c.CreatedAt = ClientID(t.NewID()), t.now()
 	var secret authn.Secret
 	if withSecret {
 		secret = authn.Secret(authn.NewSecret(30))
@@ -135,18 +139,18 @@ func (t *Tenant) RegisterClient(
 		if err := c.check(); err != nil {
 			return c.DisplayName, err
 		}
-		return c.ID, tx.PutClient(c)
+		return string(c.ID), tx.PutClient(c)
 	})
 	return c, secret, err
 }
 
 // DeleteClient removes a registration: its tokens are refused at once. It fails with ClientInvalid.
-func (t *Tenant) DeleteClient(ctx context.Context, by audit.Actor, id string) error {
+func (t *Tenant) DeleteClient(ctx context.Context, by audit.Actor, id ClientID) error {
 	return t.change(ctx, by, ActionDeleteApplication, func(tx Tx, _ *Touched) (string, error) {
 		if _, err := tx.Client(id); err != nil {
-			return id, refusal.IfNoRow(err, ClientUnknown, id)
+			return string(id), refusal.IfNoRow(err, ClientUnknown, string(id))
 		}
-		return id, tx.DeleteClient(id)
+		return string(id), tx.DeleteClient(id)
 	})
 }
 
@@ -163,27 +167,27 @@ func (t *Tenant) Clients(ctx context.Context) (list []Client, err error) {
 const maxClientID = 128 //bound:text a client id that the tenant looks for
 
 // Client returns a registered or a built-in client, or ClientUnknown.
-func (t *Tenant) Client(ctx context.Context, id string) (c Client, err error) {
+func (t *Tenant) Client(ctx context.Context, id ClientID) (c Client, err error) {
 	for _, known := range publicClients {
-		if strings.EqualFold(known.ID, id) {
+		if strings.EqualFold(string(known.ID), string(id)) {
 			return known, nil
 		}
 	}
 	if len(id) > maxClientID {
-		return c, &refusal.Error{Code: ClientUnknown, Subject: audit.Cut(id, maxClientID)}
+		return c, &refusal.Error{Code: ClientUnknown, Subject: audit.Cut(string(id), maxClientID)}
 	}
 	err = t.Store.View(ctx, func(r Reader) (err error) {
 		c, err = r.Client(id)
-		return refusal.IfNoRow(err, ClientUnknown, id)
+		return refusal.IfNoRow(err, ClientUnknown, string(id))
 	})
 	return c, err
 }
 
 // AuthenticateClient checks a client's secret, or fails with ClientInvalid.
-func (t *Tenant) AuthenticateClient(ctx context.Context, id, secret string) (Client, error) {
+func (t *Tenant) AuthenticateClient(ctx context.Context, id ClientID, secret string) (Client, error) {
 	c, err := t.Client(ctx, id)
 	if err == nil && (c.SecretDigest == "" || !authn.Equal(c.SecretDigest, authn.Digest(secret))) {
-		return c, &refusal.Error{Code: ClientInvalid, Subject: id}
+		return c, &refusal.Error{Code: ClientInvalid, Subject: string(id)}
 	}
 	return c, err
 }
@@ -209,7 +213,7 @@ func (u User) Account() Account {
 
 // Caller is who calls Graph: a program on its own, or for a person.
 type Caller struct {
-	ClientID    string
+	ClientID    ClientID
 	Account     Account // empty: the program itself
 	Permissions []string
 }
@@ -226,9 +230,9 @@ func (c Caller) May(sufficient []string, members bool) bool {
 // Name is what the audit log says of a caller.
 func (c Caller) Name() string {
 	if c.Account.ID == "" {
-		return c.ClientID
+		return string(c.ClientID)
 	}
-	return c.Account.Name + " by " + c.ClientID
+	return c.Account.Name + " by " + string(c.ClientID)
 }
 
 // SessionAccount returns who a session is of and when they signed in, or SessionInvalid.

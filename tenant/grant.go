@@ -38,7 +38,7 @@ type Grant struct {
 	Kind        GrantKind
 	UserCode    string // of a device code: what the person types
 	Address     string // of a device code: where it was asked for
-	ClientID    string
+	ClientID    ClientID
 	Account     Account
 	Scopes      []string
 	RedirectURI string
@@ -173,7 +173,7 @@ func (t *Tenant) signedInAt(a Account) time.Time {
 // Redemption is a program that shows a code or a refresh token.
 type Redemption struct {
 	Kind     GrantKind
-	ClientID string
+	ClientID ClientID
 	Secret   string
 	Check    func(Grant) error // what else the door checks; nil: nothing
 }
@@ -213,8 +213,8 @@ func (t *Tenant) Redeem(ctx context.Context, by audit.Actor, r Redemption) (Gran
 		return Grant{}, "", err
 	}
 	if c := refusal.CodeOf(out.refused); out.refused != nil && c != AuthorizationPending && c != SlowDown {
-		by.Name = r.ClientID
-		out.refused = t.Refuse(ctx, by, "Redeem "+string(r.Kind), r.ClientID, out.refused)
+		by.Name = string(r.ClientID)
+		out.refused = t.Refuse(ctx, by, "Redeem "+string(r.Kind), string(r.ClientID), out.refused)
 	}
 	return out.grant, out.refresh, out.refused
 }
@@ -224,12 +224,12 @@ func (t *Tenant) redeemableGrant(tx Tx, r Redemption, digest string) (g Grant, r
 	g, err = tx.Grant(digest)
 	switch {
 	case errors.Is(err, refusal.ErrNoRow),
-		err == nil && (g.Kind != r.Kind || !strings.EqualFold(g.ClientID, r.ClientID)):
-		return g, &refusal.Error{Code: GrantInvalid, Subject: r.ClientID}, nil
+		err == nil && (g.Kind != r.Kind || !strings.EqualFold(string(g.ClientID), string(r.ClientID))):
+		return g, &refusal.Error{Code: GrantInvalid, Subject: string(r.ClientID)}, nil
 	case err != nil:
 		return g, nil, err
 	case !t.now().Before(g.ExpiresAt):
-		return g, &refusal.Error{Code: GrantExpired, Subject: r.ClientID}, tx.DeleteGrant(g.Digest)
+		return g, &refusal.Error{Code: GrantExpired, Subject: string(r.ClientID)}, tx.DeleteGrant(g.Digest)
 	}
 	return g, nil, nil
 }
@@ -257,7 +257,7 @@ func (t *Tenant) redeemCode(tx Tx, r Redemption) (out redeemed, err error) {
 		return redeemed{
 				refused: &refusal.Error{
 					Code:    GrantInvalid,
-					Subject: r.ClientID,
+					Subject: string(r.ClientID),
 					Detail:  "the code was already used: the tokens that it gave are revoked",
 				},
 			}, t.endFamily(
@@ -349,7 +349,7 @@ func (t *Tenant) renew(tx Tx, r Redemption) (out redeemed, err error) {
 		return redeemed{
 				refused: &refusal.Error{
 					Code:    GrantInvalid,
-					Subject: r.ClientID,
+					Subject: string(r.ClientID),
 					Detail:  "the refresh token was already used: the tokens that followed it are revoked",
 				},
 			}, t.endFamily(
@@ -452,12 +452,12 @@ func (t *Tenant) Answer(ctx context.Context, by audit.Actor, userCode string, a 
 			err = refusal.ErrNoRow
 		}
 		if err != nil {
-			return g.ClientID, refusal.IfNoRow(err, GrantInvalid, "")
+			return string(g.ClientID), refusal.IfNoRow(err, GrantInvalid, "")
 		}
 		now.Answered = true
 		now.Allowed = allowed
 		now.Account = a
 		now.SignedInAt = t.signedInAt(a)
-		return g.ClientID, tx.PutGrant(now)
+		return string(g.ClientID), tx.PutGrant(now)
 	})
 }

@@ -188,8 +188,9 @@ func (t *Tenant) SignInURL() string { return t.URL + "/" + t.Organization.ID + "
 func (t *Tenant) PathSegments() []string { return []string{t.Organization.ID, t.Organization.Domain} }
 
 // MetadataURL is the federation metadata document of an application.
-func (t *Tenant) MetadataURL(appID string) string {
-	return t.URL + "/" + t.Organization.ID + "/federationmetadata/2007-06/federationmetadata.xml?appid=" + appID
+func (t *Tenant) MetadataURL(appID ClientID) string {
+	return t.URL + "/" + t.Organization.ID + "/federationmetadata/2007-06/federationmetadata.xml?appid=" +
+		string(appID)
 }
 
 // TokenURL is the OAuth 2.0 token endpoint.

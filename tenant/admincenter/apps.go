@@ -74,7 +74,7 @@ func samlPage(p page) error {
 	}
 	t := p.h.Tenant
 	d := samlData{
-		t.Issuer(), t.SignInURL(), t.MetadataURL(a.AppID), t.URL + "/signin/" + a.AppID, nil, tenant.NameIDAttributes,
+		t.Issuer(), t.SignInURL(), t.MetadataURL(a.AppID), t.URL + "/signin/" + string(a.AppID), nil, tenant.NameIDAttributes,
 		tenant.NameIDFormats, tenant.SourceAttributes(tenant.KindUser),
 	}
 	if k, err := a.SigningKeyOf(t.Now()); err == nil {

@@ -51,7 +51,7 @@ func createClient(p page) error {
 }
 
 func deleteClient(p page) error {
-	if err := p.h.Tenant.DeleteClient(p.Context(), p.by, p.PathValue("id")); err != nil {
+	if err := p.h.Tenant.DeleteClient(p.Context(), p.by, tenant.ClientID(p.PathValue("id"))); err != nil {
 		return err
 	}
 	return p.Done("/admin/clients", "The registration is deleted. Its tokens are refused from now on.")

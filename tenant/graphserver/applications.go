@@ -83,7 +83,7 @@ func appRoles() (list []graph.AppRole) {
 func applicationToWire(a tenant.Application) graph.Application {
 	return graph.Application{
 		ID:                    a.ID,
-		AppID:                 a.AppID,
+		AppID:                 string(a.AppID),
 		ApplicationTemplateID: a.TemplateID,
 		DisplayName:           a.DisplayName,
 		IdentifierURIs:        a.IdentifierURIs,
@@ -97,7 +97,7 @@ func principalToWire(a tenant.Application) graph.ServicePrincipal {
 	enabled, required := a.Enabled, a.AssignmentRequired
 	out := graph.ServicePrincipal{
 		ID:                         string(a.ServicePrincipalID),
-		AppID:                      a.AppID,
+		AppID:                      string(a.AppID),
 		ApplicationTemplateID:      a.TemplateID,
 		DisplayName:                a.DisplayName,
 		AccountEnabled:             &enabled,
@@ -105,7 +105,7 @@ func principalToWire(a tenant.Application) graph.ServicePrincipal {
 		NotificationEmailAddresses: append([]string{}, a.NotificationEmails...),
 		ReplyURLs:                  a.ReplyURLs,
 		ServicePrincipalNames: append(
-			[]string{a.AppID},
+			[]string{string(a.AppID)},
 			a.IdentifierURIs...),
 		ServicePrincipalType: "Application",
 		AppRoles:             appRoles(),

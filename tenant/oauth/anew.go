@@ -25,7 +25,7 @@ func (h *Handler) account(w http.ResponseWriter, r *http.Request, a asked) (tena
 	}
 	q := r.URL.Query()
 	request := "oauth/" + authn.Digest(
-		strings.Join([]string{a.client.ID, a.redirect.String(), a.state, a.nonce, a.challenge}, "\n"),
+		strings.Join([]string{string(a.client.ID), a.redirect.String(), a.state, a.nonce, a.challenge}, "\n"),
 	)
 	if h.fresh(q, h.Tenant.AskedAt(request, q.Get(askedParameter)), account.SignedInAt) {
 		return account, true

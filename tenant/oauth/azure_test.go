@@ -58,7 +58,7 @@ func newSecureTenant(t *testing.T) *secureTenant {
 		t:           t,
 		url:         at.URL,
 		id:          at.Organization.ID,
-		clientID:    client.ID,
+		clientID:    string(client.ID),
 		secret:      secret.Reveal(),
 		admin:       tenanttest.Password,
 		caFile:      filepath.Join(t.TempDir(), "cert.pem"),

@@ -268,8 +268,8 @@ func TestCertificatesOfClientsHaveAnEnd(t *testing.T) {
 		}
 		assertion, err := jwt.Signed(signer).Claims(
 			jwt.Claims{
-				Issuer:    client.ID,
-				Subject:   client.ID,
+				Issuer:    string(client.ID),
+				Subject:   string(client.ID),
 				Audience:  jwt.Audience{o.TokenURL()},
 				Expiry:    jwt.NewNumericDate(o.now.Add(time.Minute)),
 				NotBefore: jwt.NewNumericDate(o.now.Add(-time.Minute)),
@@ -281,7 +281,7 @@ func TestCertificatesOfClientsHaveAnEnd(t *testing.T) {
 		a := o.token(
 			url.Values{
 				"grant_type":            {"client_credentials"},
-				"client_id":             {client.ID},
+				"client_id":             {string(client.ID)},
 				"scope":                 {"https://graph.microsoft.com/.default"},
 				"client_assertion":      {assertion},
 				"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},

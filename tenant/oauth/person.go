@@ -34,7 +34,7 @@ func (h *Handler) read(r *http.Request) (a asked, err error) {
 	if len(q["client_id"]) > 1 || len(q["redirect_uri"]) > 1 {
 		return a, &refusal.Error{Code: tenant.InvalidRequest, Detail: "duplicate client_id or redirect_uri"}
 	}
-	if a.client, err = h.Tenant.Client(r.Context(), q.Get("client_id")); err != nil {
+	if a.client, err = h.Tenant.Client(r.Context(), tenant.ClientID(q.Get("client_id"))); err != nil {
 		return a, err
 	}
 	if a.redirect, err = a.client.MayReceive(q.Get("redirect_uri")); err != nil {
@@ -188,7 +188,7 @@ func (h *Handler) consent(w http.ResponseWriter, r *http.Request) {
 	)
 	if err == nil {
 		err = h.Tenant.RecordGranted(
-			r.Context(), h.actor(r, audit.User, account.Name), tenant.ActionConsentToApplication, a.client.ID,
+			r.Context(), h.actor(r, audit.User, account.Name), tenant.ActionConsentToApplication, string(a.client.ID),
 		)
 	}
 	if err != nil {
@@ -231,7 +231,7 @@ func (h *Handler) deviceCode(w http.ResponseWriter, r *http.Request) {
 		)
 		return
 	}
-	c, err := h.Tenant.Client(r.Context(), r.PostForm.Get("client_id"))
+	c, err := h.Tenant.Client(r.Context(), tenant.ClientID(r.PostForm.Get("client_id")))
 	scopes := strings.Fields(r.PostForm.Get("scope"))
 	if _, known := permissions(scopes); err == nil && (!known || len(scopes) == 0) {
 		err = &refusal.Error{Code: tenant.ScopeInvalid}
@@ -239,7 +239,7 @@ func (h *Handler) deviceCode(w http.ResponseWriter, r *http.Request) {
 	if err == nil && !c.Public {
 		err = &refusal.Error{
 			Code:    tenant.ClientInvalid,
-			Subject: c.ID,
+			Subject: string(c.ID),
 			Detail:  "Only public clients may use device codes",
 		}
 	}

@@ -84,7 +84,7 @@ func TestTheConsentPageNamesWhoReceivesTheAnswer(t *testing.T) {
 	for _, want := range []struct{ client, redirect, host, origin string }{
 		{azureCLI, "http://localhost:8400", "localhost:8400", "http://localhost:8400"},
 		{azureCLI, "http://localhost:49152/", "localhost:49152", "http://localhost:49152"},
-		{c.ID, "https://wiki.example/cb", "wiki.example", "https://wiki.example"},
+		{string(c.ID), "https://wiki.example/cb", "wiki.example", "https://wiki.example"},
 	} {
 		a := o.get(o.asking(url.Values{"client_id": {want.client}, "redirect_uri": {want.redirect}}))
 		if a.Status != http.StatusOK || !strings.Contains(a.Body, "<strong>"+want.host+"</strong>") ||
@@ -123,7 +123,7 @@ func TestRegisteredAddressesAreChecked(t *testing.T) {
 	a := o.token(
 		url.Values{
 			"grant_type":    {"client_credentials"},
-			"client_id":     {client.ID},
+			"client_id":     {string(client.ID)},
 			"client_secret": {secret.Reveal()},
 			"scope":         {"https://graph.microsoft.com/.default"},
 		},
@@ -233,9 +233,9 @@ func TestOldAddressesAreCheckedAtUse(t *testing.T) {
 	}{
 		"logout":   {func(a *tenant.Application) { a.LogoutURL = "javascript:alert(1)//" }, o.saml(logout)},
 		"reply":    {func(a *tenant.Application) { a.ReplyURLs = []string{evil} }, o.saml(authn)},
-		"tile":     {func(a *tenant.Application) { a.ReplyURLs = []string{evil} }, "/signin/" + app.AppID},
-		"sign-on":  {func(a *tenant.Application) { a.SignOnURL = evil }, "/signin/" + app.AppID},
-		"sign-on2": {func(a *tenant.Application) { a.SignOnURL = "http://evil.example/" }, "/signin/" + app.AppID},
+		"tile":     {func(a *tenant.Application) { a.ReplyURLs = []string{evil} }, "/signin/" + string(app.AppID)},
+		"sign-on":  {func(a *tenant.Application) { a.SignOnURL = evil }, "/signin/" + string(app.AppID)},
+		"sign-on2": {func(a *tenant.Application) { a.SignOnURL = "http://evil.example/" }, "/signin/" + string(app.AppID)},
 	} {
 		put(c.edit)
 		if a := o.get(c.path); a.Status != http.StatusBadRequest || a.Location != "" ||

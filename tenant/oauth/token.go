@@ -83,11 +83,12 @@ func printable(s string) string {
 // client finds who asks, and checks what it proves itself by. A public client proves nothing where
 // a person has signed in.
 func (h *Handler) client(r *http.Request, by audit.Actor, publicMay bool) (tenant.Client, error) {
-	id, secret := r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
+	by.Name = r.PostForm.Get("client_id")
+	secret := r.PostForm.Get("client_secret")
 	if user, password, ok := r.BasicAuth(); ok {
-		id, secret = user, password
+		by.Name, secret = user, password
 	}
-	by.Name = id
+	id := tenant.ClientID(by.Name)
 	var c tenant.Client
 	err := oneProof(r)
 	if err != nil {
@@ -100,7 +101,7 @@ func (h *Handler) client(r *http.Request, by audit.Actor, publicMay bool) (tenan
 		if c, err = h.Tenant.Client(r.Context(), id); err == nil && !c.Public {
 			err = &refusal.Error{
 				Code:    tenant.ClientInvalid,
-				Subject: id,
+				Subject: by.Name,
 				Detail:  "The request must contain client_assertion or client_secret",
 			}
 		}
@@ -109,7 +110,7 @@ func (h *Handler) client(r *http.Request, by audit.Actor, publicMay bool) (tenan
 	}
 	if err != nil && failed(refusal.CodeOf(err)) == 0 {
 		by.Kind = audit.Anonymous // it has proved nothing
-		err = h.Tenant.Refuse(r.Context(), by, "Request token", id, err)
+		err = h.Tenant.Refuse(r.Context(), by, "Request token", by.Name, err)
 	}
 	return c, err
 }
@@ -120,9 +121,9 @@ const maxAssertion = 24 * time.Hour //bound:life a client assertion
 
 // clientByAssertion checks a JWT that the client has signed with the key of one of its
 // certificates. Source: "Application authentication certificate credentials".
-func (h *Handler) clientByAssertion(ctx context.Context, id, assertion, kind string) (tenant.Client, error) {
+func (h *Handler) clientByAssertion(ctx context.Context, id tenant.ClientID, assertion, kind string) (tenant.Client, error) {
 	refused := func(code refusal.Code, detail string) (tenant.Client, error) {
-		return tenant.Client{}, &refusal.Error{Code: code, Subject: id, Detail: detail}
+		return tenant.Client{}, &refusal.Error{Code: code, Subject: string(id), Detail: detail}
 	}
 	parsed, err := jwt.ParseSigned(assertion, []jose.SignatureAlgorithm{jose.RS256, jose.PS256})
 	if err != nil || kind != assertionType {
@@ -130,7 +131,7 @@ func (h *Handler) clientByAssertion(ctx context.Context, id, assertion, kind str
 	}
 	var claims jwt.Claims
 	if id == "" && parsed.UnsafeClaimsWithoutVerification(&claims) == nil {
-		id = claims.Subject
+		id = tenant.ClientID(claims.Subject)
 	}
 	c, err := h.Tenant.Client(ctx, id)
 	if err != nil {
@@ -154,7 +155,7 @@ func (h *Handler) clientByAssertion(ctx context.Context, id, assertion, kind str
 		return refused(tenant.AssertionInvalid, "The key used is expired, or is not valid yet")
 	case !verified:
 		return refused(tenant.AssertionInvalid, "The key was not found, or the signature is wrong")
-	case !strings.EqualFold(claims.Subject, c.ID) || !strings.EqualFold(claims.Issuer, c.ID):
+	case !strings.EqualFold(claims.Subject, string(c.ID)) || !strings.EqualFold(claims.Issuer, string(c.ID)):
 		return refused(tenant.AssertionInvalid, "iss and sub must be the client id")
 	case !slices.ContainsFunc(claims.Audience, func(a string) bool { return slices.Contains(audiences, a) }):
 		return refused(tenant.AssertionInvalid, "aud must be the token endpoint")
@@ -260,7 +261,7 @@ func (h *Handler) delegated(
 		now := h.now()
 		if out["id_token"], err = h.sign(map[string]any{
 			"iss":                h.issuer(),
-			"aud":                c.ID,
+			"aud":                string(c.ID),
 			"sub":                string(g.Account.ID),
 			"oid":                string(g.Account.ID),
 			"tid":                h.Tenant.Organization.ID,
@@ -317,14 +318,14 @@ func (h *Handler) claims(c tenant.Client, a tenant.Account, scopes []string) map
 		"iat":             now.Unix(),
 		"nbf":             now.Add(-5 * time.Minute).Unix(),
 		"exp":             now.Add(lifetime).Unix(),
-		"appid":           c.ID,
+		"appid":           string(c.ID),
 		"app_displayname": c.DisplayName,
 		"tid":             h.Tenant.Organization.ID,
 		"ver":             "1.0",
 	}
 	if a.ID == "" {
-		out["sub"] = c.ID
-		out["oid"] = c.ID
+		out["sub"] = string(c.ID)
+		out["oid"] = string(c.ID)
 		out["idtyp"] = "app"
 		out["roles"] = c.Granted()
 		return out
@@ -369,15 +370,15 @@ func (h *Handler) Authenticate(ctx context.Context, token string) (tenant.Caller
 	}
 	var c struct {
 		jwt.Claims
-		AppID    string   `json:"appid"`
-		ObjectID string   `json:"oid"`
-		Type     string   `json:"idtyp"`
-		Name     string   `json:"upn"`
-		Roles    []string `json:"roles"`
-		Scopes   string   `json:"scp"`
-		Wids     []string `json:"wids"`
-		SignedIn int64    `json:"gatehouse_signed_in"`
-		Family   string   `json:"sid"`
+		AppID    tenant.ClientID  `json:"appid"`
+		ObjectID tenant.AccountID `json:"oid"`
+		Type     string           `json:"idtyp"`
+		Name     string           `json:"upn"`
+		Roles    []string         `json:"roles"`
+		Scopes   string           `json:"scp"`
+		Wids     []string         `json:"wids"`
+		SignedIn int64            `json:"gatehouse_signed_in"`
+		Family   string           `json:"sid"`
 	}
 	if err := parsed.Claims(&h.Tenant.TokenKey.PublicKey, &c); err != nil {
 		return refused("the signature is not valid")
@@ -403,7 +404,7 @@ func (h *Handler) Authenticate(ctx context.Context, token string) (tenant.Caller
 		return tenant.Caller{}, err
 	}
 	account := tenant.Account{
-		ID:            tenant.AccountID(c.ObjectID),
+		ID:            c.ObjectID,
 		Name:          c.Name,
 		Administrator: slices.Contains(c.Wids, globalAdministrator),
 		SignedInAt:    time.UnixMilli(c.SignedIn),

@@ -35,7 +35,7 @@ func TestTheTenantsTokens(t *testing.T) {
 	}
 	good := url.Values{
 		"grant_type":    {"client_credentials"},
-		"client_id":     {client.ID},
+		"client_id":     {string(client.ID)},
 		"client_secret": {secret.Reveal()},
 		"scope":         {"https://graph.microsoft.com/.default"},
 	}

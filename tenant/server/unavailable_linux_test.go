@@ -85,7 +85,7 @@ func newHouse(t *testing.T, dsn string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.id, h.secret = program.ID, secret.Reveal()
+	h.id, h.secret = string(program.ID), secret.Reveal()
 	if h.app, err = tn.Instantiate(ctx, tenanttest.Actor, tenant.Gallery[0], "App"); err != nil {
 		t.Fatal(err)
 	}
@@ -254,8 +254,8 @@ func (h *house) visits() []visit {
 		{method: "GET", path: "/devicelogin", reads: true},
 		{method: "POST", path: "/devicelogin", form: url.Values{"code": {"ABC"}}, reads: true},
 		{method: "GET", path: strings.TrimPrefix(signOn, h.URL)},
-		{method: "GET", path: "/signin/" + h.app.AppID},
-		{method: "GET", path: tenantPath + "/federationmetadata/2007-06/federationmetadata.xml?appid=" + h.app.AppID,
+		{method: "GET", path: "/signin/" + string(h.app.AppID)},
+		{method: "GET", path: tenantPath + "/federationmetadata/2007-06/federationmetadata.xml?appid=" + string(h.app.AppID),
 			reads: true},
 		h.login(),
 		{method: "POST", path: "/login", form: url.Values{"loginfmt": {ada}, "passwd": {"wrong"}}},

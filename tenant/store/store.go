@@ -111,10 +111,10 @@ func (t tx) Organization() (tenant.Organization, error) {
 func (t tx) PutOrganization(v tenant.Organization) error {
 	return t.putDocument(kindOrganization, "", v)
 }
-func (t tx) Client(id string) (tenant.Client, error) {
-	return document[tenant.Client](t, kindClient, id)
+func (t tx) Client(id tenant.ClientID) (tenant.Client, error) {
+	return document[tenant.Client](t, kindClient, string(id))
 }
-func (t tx) PutClient(v tenant.Client) error { return t.putDocument(kindClient, v.ID, v) }
+func (t tx) PutClient(v tenant.Client) error { return t.putDocument(kindClient, string(v.ID), v) }
 func (t tx) deleteDocument(kind, id string) error {
 	return t.Do(`DELETE FROM documents WHERE kind = $1 AND id = $2`, kind, id)
 }
@@ -123,8 +123,8 @@ func documents[T any](t tx, kind string) ([]T, error) {
 	return list[T](t, `SELECT doc FROM documents WHERE kind = $1 ORDER BY id`, kind)
 }
 
-func (t tx) DeleteClient(id string) error      { return t.deleteDocument(kindClient, id) }
-func (t tx) Clients() ([]tenant.Client, error) { return documents[tenant.Client](t, kindClient) }
+func (t tx) DeleteClient(id tenant.ClientID) error { return t.deleteDocument(kindClient, string(id)) }
+func (t tx) Clients() ([]tenant.Client, error)     { return documents[tenant.Client](t, kindClient) }
 func (t tx) Policy(id tenant.PolicyID) (tenant.Policy, error) {
 	return document[tenant.Policy](t, kindPolicy, string(id))
 }
@@ -352,7 +352,7 @@ func (t tx) PutApplication(a tenant.Application) error {
 	return t.Do(
 		`INSERT INTO applications (id, app_id, service_principal_id, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (id)
 			DO UPDATE SET doc = excluded.doc`,
-		a.ID, a.AppID, string(a.ServicePrincipalID), sqldb.Encode(a),
+		a.ID, string(a.AppID), string(a.ServicePrincipalID), sqldb.Encode(a),
 	)
 }
 

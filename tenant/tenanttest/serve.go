@@ -148,6 +148,6 @@ func (s *Server) Graph() Graph {
 	}
 	using := s.HTTP.Client()
 	return Graph{
-		s.t, graph.NewClient(context.Background(), s.GraphURL(), s.TokenURL(), c.ID, secret.Reveal(), using),
+		s.t, graph.NewClient(context.Background(), s.GraphURL(), s.TokenURL(), string(c.ID), secret.Reveal(), using),
 	}
 }
