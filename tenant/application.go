@@ -16,13 +16,21 @@ import (
 // ServicePrincipalID is the object id of a service principal: a UUID.
 type ServicePrincipalID string
 
+// ApplicationID is an application's own object id: a UUID.
+type ApplicationID string
+
+// AnyApplicationID is any of the three ids of an application: its own, its service principal's or
+// its ClientID. They are UUIDs, so none is two at once, and requests may name an application by
+// each of them.
+type AnyApplicationID string
+
 // AppRoleID is the id of an application's role: a UUID.
 type AppRoleID string
 
 // Application is an application with its service principal: what the admin center calls an
 // enterprise application.
 type Application struct {
-	ID                 string // the application's object id
+	ID                 ApplicationID
 	AppID              ClientID
 	ServicePrincipalID ServicePrincipalID
 	TemplateID         string
@@ -71,7 +79,7 @@ type Role struct {
 
 // applicationReader reads applications.
 type applicationReader interface {
-	Application(id string) (Application, error) // by object id, app id or service principal id
+	Application(AnyApplicationID) (Application, error)
 	Applications() ([]Application, error)
 }
 
@@ -112,7 +120,7 @@ func (t *Tenant) Instantiate(
 	ctx context.Context, by audit.Actor, template Template, displayName string,
 ) (Application, error) {
 	a := Application{
-		ID:                 t.NewID(),
+		ID:                 ApplicationID(t.NewID()),
 		AppID:              ClientID(t.NewID()),
 		ServicePrincipalID: ServicePrincipalID(t.NewID()),
 		TemplateID:         template.ID,
@@ -127,7 +135,7 @@ func (t *Tenant) Instantiate(
 		if err := checkDisplayName(a.DisplayName); err != nil {
 			return a.DisplayName, err
 		}
-		return a.ID, tx.PutApplication(a)
+		return string(a.ID), tx.PutApplication(a)
 	})
 	return a, err
 }
@@ -135,13 +143,13 @@ func (t *Tenant) Instantiate(
 // UpdateApplication changes an application by edit, which may run more than once and refuses by
 // returning an error.
 func (t *Tenant) UpdateApplication(
-	ctx context.Context, by audit.Actor, id string, edit func(*Application) error,
+	ctx context.Context, by audit.Actor, id AnyApplicationID, edit func(*Application) error,
 ) (Application, error) {
 	var a Application
 	err := t.change(ctx, by, ActionUpdateApplication, func(tx Tx, _ *Touched) (string, error) {
 		old, err := tx.Application(id)
 		if err != nil {
-			return id, refusal.IfNoRow(err, ApplicationNotFound, id)
+			return string(id), refusal.IfNoRow(err, ApplicationNotFound, string(id))
 		}
 		a = old
 		a.IdentifierURIs = slices.Clone(old.IdentifierURIs)
@@ -149,7 +157,7 @@ func (t *Tenant) UpdateApplication(
 		a.Keys = slices.Clone(old.Keys)
 		a.Claims = slices.Clone(old.Claims)
 		if err := edit(&a); err != nil {
-			return id, err
+			return string(id), err
 		}
 		a.ID = old.ID
 		a.AppID = old.AppID
@@ -157,17 +165,17 @@ func (t *Tenant) UpdateApplication(
 		a.TemplateID = old.TemplateID
 		a.CreatedAt = old.CreatedAt
 		if err := a.checkAddresses(old); err != nil {
-			return id, err
+			return string(id), err
 		}
 		if a.DisplayName != old.DisplayName {
 			if err := checkDisplayName(a.DisplayName); err != nil {
-				return id, err
+				return string(id), err
 			}
 		}
 		if err := a.check(tx); err != nil {
-			return id, err
+			return string(id), err
 		}
-		return a.ID, tx.PutApplication(a)
+		return string(a.ID), tx.PutApplication(a)
 	})
 	return a, err
 }
@@ -312,10 +320,10 @@ func (a Application) SigningKeyOf(now time.Time) (SigningKey, error) {
 }
 
 // Application returns an application by any of its three ids, or ApplicationNotFound.
-func (t *Tenant) Application(ctx context.Context, id string) (a Application, err error) {
+func (t *Tenant) Application(ctx context.Context, id AnyApplicationID) (a Application, err error) {
 	err = t.Store.View(ctx, func(r Reader) (err error) {
 		a, err = r.Application(id)
-		return refusal.IfNoRow(err, ApplicationNotFound, id)
+		return refusal.IfNoRow(err, ApplicationNotFound, string(id))
 	})
 	return a, err
 }
@@ -359,7 +367,7 @@ func (t *Tenant) Assign(
 		CreatedAt:          t.now(),
 	}
 	err := t.change(ctx, by, ActionAddAppRoleAssignmentGrantToUser, func(tx Tx, touched *Touched) (string, error) {
-		if _, err := tx.Application(string(servicePrincipalID)); err != nil {
+		if _, err := tx.Application(AnyApplicationID(servicePrincipalID)); err != nil {
 			return string(servicePrincipalID), refusal.IfNoRow(err, ApplicationNotFound, string(servicePrincipalID))
 		}
 		kind, err := kindOf(tx, principalID)

@@ -133,7 +133,7 @@ func (a Application) NameIDOf(u User, requested string) (value, format string, e
 		return "_" + authn.NewSecret(16), requested, nil
 	// the same one each time, and another one at each application
 	case requested == formatPersistent && a.NameID.Format != formatPersistent:
-		pair := sha256.Sum256([]byte(string(u.ID+"/") + a.ID))
+		pair := sha256.Sum256([]byte(string(u.ID) + "/" + string(a.ID)))
 		return base64.RawURLEncoding.EncodeToString(pair[:]), requested, nil
 	case requested == "" || requested == formatUnspecified:
 		requested = a.NameID.Format

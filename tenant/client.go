@@ -12,8 +12,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
-// ClientID is what a program or an application is called in OAuth and in SAML metadata: a UUID. Graph
-// calls it appId.
+// ClientID is what a program or an application is called in OAuth and in SAML metadata: a UUID.
+// Graph calls it appId.
 type ClientID string
 
 // Client is a program that may call Microsoft Graph: an app registration. It proves itself by a

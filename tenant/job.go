@@ -178,7 +178,7 @@ func (t *Tenant) createJob(
 	}
 	var j Job
 	err := t.change(ctx, by, ActionAddProvisioningConfiguration, func(tx Tx, _ *Touched) (string, error) {
-		if _, err := tx.Application(string(servicePrincipalID)); err != nil {
+		if _, err := tx.Application(AnyApplicationID(servicePrincipalID)); err != nil {
 			return string(servicePrincipalID), refusal.IfNoRow(err, ApplicationNotFound, string(servicePrincipalID))
 		}
 		existing, err := tx.Jobs(servicePrincipalID)

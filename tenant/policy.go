@@ -178,27 +178,27 @@ func (a *Application) policy(kind PolicyKind) *PolicyID {
 // AttachPolicy gives an application a policy, of which it may have one of each kind; with an empty
 // id it takes it away, and the defaults are back.
 func (t *Tenant) AttachPolicy(
-	ctx context.Context, by audit.Actor, applicationID string, kind PolicyKind, policyID PolicyID,
+	ctx context.Context, by audit.Actor, id AnyApplicationID, kind PolicyKind, policyID PolicyID,
 ) error {
 	return t.change(ctx, by, ActionAttachPolicy, func(tx Tx, _ *Touched) (string, error) {
-		a, err := tx.Application(applicationID)
+		a, err := tx.Application(id)
 		if err != nil {
-			return applicationID, refusal.IfNoRow(err, ApplicationNotFound, applicationID)
+			return string(id), refusal.IfNoRow(err, ApplicationNotFound, string(id))
 		}
 		p := Policy{Kind: kind, Definition: `{"ClaimsMappingPolicy":{"Version":1},"TokenIssuancePolicy":{"Version":1}}`}
 		if policyID != "" {
 			if *a.policy(kind) != "" {
-				return applicationID, &refusal.Error{Code: PolicyAttached, Subject: string(*a.policy(kind))}
+				return string(id), &refusal.Error{Code: PolicyAttached, Subject: string(*a.policy(kind))}
 			}
 			if p, err = tx.Policy(policyID); err != nil || p.Kind != kind {
-				return applicationID, refusal.IfNoRow(refusal.ErrNoRow, PolicyNotFound, string(policyID))
+				return string(id), refusal.IfNoRow(refusal.ErrNoRow, PolicyNotFound, string(policyID))
 			}
 		}
 		*a.policy(kind) = policyID
 		if err := p.apply(&a); err != nil {
-			return applicationID, err
+			return string(id), err
 		}
-		return applicationID, tx.PutApplication(a)
+		return string(id), tx.PutApplication(a)
 	})
 }
 

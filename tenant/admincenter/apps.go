@@ -38,7 +38,8 @@ func createApp(p page) error {
 		return err
 	}
 	return p.Done(
-		"/admin/apps/"+a.ID, "The application is created. Next: assign users and groups, then set up single sign-on.",
+		"/admin/apps/"+string(a.ID),
+		"The application is created. Next: assign users and groups, then set up single sign-on.",
 	)
 }
 
@@ -49,8 +50,13 @@ type appData struct {
 	Data    any
 }
 
+// applicationID is the id of the application that the path names: any of its three.
+func (p page) applicationID() tenant.AnyApplicationID {
+	return tenant.AnyApplicationID(p.PathValue("id"))
+}
+
 func (p page) app() (tenant.Application, error) {
-	return p.h.Tenant.Application(p.Context(), p.PathValue("id"))
+	return p.h.Tenant.Application(p.Context(), p.applicationID())
 }
 
 func app(p page) error {
@@ -74,7 +80,8 @@ func samlPage(p page) error {
 	}
 	t := p.h.Tenant
 	d := samlData{
-		t.Issuer(), t.SignInURL(), t.MetadataURL(a.AppID), t.URL + "/signin/" + string(a.AppID), nil, tenant.NameIDAttributes,
+		t.Issuer(), t.SignInURL(), t.MetadataURL(a.AppID), t.URL + "/signin/" + string(a.AppID), nil,
+		tenant.NameIDAttributes,
 		tenant.NameIDFormats, tenant.SourceAttributes(tenant.KindUser),
 	}
 	if k, err := a.SigningKeyOf(t.Now()); err == nil {
@@ -93,7 +100,7 @@ func (p page) editSAML(edit func(*tenant.Application)) error {
 		return err
 	}
 	stored := t.NewSigningKey(key.Key.(*rsa.PrivateKey), key.Certificate, "CN="+p.PathValue("id"))
-	_, err = t.UpdateApplication(p.Context(), p.by, p.PathValue("id"), func(a *tenant.Application) error {
+	_, err = t.UpdateApplication(p.Context(), p.by, p.applicationID(), func(a *tenant.Application) error {
 		a.SSOMode = "saml"
 		if a.ActiveThumbprint == "" {
 			a.Keys, a.ActiveThumbprint = append(a.Keys, stored), stored.Thumbprint
@@ -194,7 +201,7 @@ func assign(p page) error {
 	if _, err := p.h.Tenant.Assign(p.Context(), p.by, a.ServicePrincipalID, to.ID, role); err != nil {
 		return err
 	}
-	return p.Done("/admin/apps/"+a.ID+"/assignments", "The assignment is created.")
+	return p.Done("/admin/apps/"+string(a.ID)+"/assignments", "The assignment is created.")
 }
 
 func unassign(p page) error {
@@ -205,7 +212,7 @@ func unassign(p page) error {
 	if err := p.h.Tenant.Unassign(p.Context(), p.by, a.ServicePrincipalID, p.PostFormValue("assignment")); err != nil {
 		return err
 	}
-	return p.Done("/admin/apps/"+a.ID+"/assignments", "The assignment is removed.")
+	return p.Done("/admin/apps/"+string(a.ID)+"/assignments", "The assignment is removed.")
 }
 
 type provisioningData struct {
@@ -284,7 +291,7 @@ func saveProvisioning(p page) error {
 	if err != nil {
 		return p.h.Tenant.Refuse(p.Context(), p.by, "Test Connection", a.DisplayName, err)
 	}
-	back := "/admin/apps/" + a.ID + "/provisioning"
+	back := "/admin/apps/" + string(a.ID) + "/provisioning"
 	if p.PostFormValue("do") == "test" {
 		return p.Done(back, "The supplied credentials are authorized to enable provisioning.")
 	}
@@ -357,5 +364,5 @@ func controlProvisioning(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.Done("/admin/apps/"+a.ID+"/provisioning", notice)
+	return p.Done("/admin/apps/"+string(a.ID)+"/provisioning", notice)
 }

@@ -71,7 +71,7 @@ func saveCertificate(p page) error {
 	default:
 		return &refusal.Error{Code: tenant.InvalidRequest, Detail: "unknown action"}
 	}
-	a, err := t.UpdateApplication(p.Context(), p.by, p.PathValue("id"), func(a *tenant.Application) error {
+	a, err := t.UpdateApplication(p.Context(), p.by, p.applicationID(), func(a *tenant.Application) error {
 		switch {
 		case made.ID != "":
 			a.Keys = append(a.Keys, made)
@@ -91,5 +91,5 @@ func saveCertificate(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.Done("/admin/apps/"+a.ID+"/saml", notice)
+	return p.Done("/admin/apps/"+string(a.ID)+"/saml", notice)
 }

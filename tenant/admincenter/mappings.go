@@ -117,7 +117,7 @@ func saveMappings(p page) error {
 	if err != nil {
 		return err
 	}
-	back := "/admin/apps/" + a.ID + "/provisioning/mappings"
+	back := "/admin/apps/" + string(a.ID) + "/provisioning/mappings"
 	do := p.PostFormValue("do")
 	if do == "reset" {
 		if err := p.h.Tenant.ResetMappings(p.Context(), p.by, j.ID); err != nil {

@@ -82,7 +82,7 @@ func appRoles() (list []graph.AppRole) {
 
 func applicationToWire(a tenant.Application) graph.Application {
 	return graph.Application{
-		ID:                    a.ID,
+		ID:                    string(a.ID),
 		AppID:                 string(a.AppID),
 		ApplicationTemplateID: a.TemplateID,
 		DisplayName:           a.DisplayName,
@@ -170,8 +170,19 @@ func listApplications[T any](
 	return h.answerList(r, t, objects(all))
 }
 
+// applicationID is the id of the application that the path names. Under /applications and under
+// /servicePrincipals any of its three ids is taken.
+func (r request) applicationID() tenant.AnyApplicationID {
+	return tenant.AnyApplicationID(r.PathValue("id"))
+}
+
+// application is the application that the path names.
+func (h *Handler) application(ctx context.Context, r request) (tenant.Application, error) {
+	return h.Tenant.Application(ctx, r.applicationID())
+}
+
 func (h *Handler) getApplication(ctx context.Context, r request) (int, any, error) {
-	a, err := h.Tenant.Application(ctx, r.PathValue("id"))
+	a, err := h.application(ctx, r)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -179,7 +190,7 @@ func (h *Handler) getApplication(ctx context.Context, r request) (int, any, erro
 }
 
 func (h *Handler) getServicePrincipal(ctx context.Context, r request) (int, any, error) {
-	a, err := h.Tenant.Application(ctx, r.PathValue("id"))
+	a, err := h.application(ctx, r)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -223,7 +234,7 @@ func (h *Handler) updateApplication(ctx context.Context, r request) (int, any, e
 			"Only applications of this tenant are supported: signInAudience must be " + signInAudience + ".",
 		)
 	}
-	_, err := h.Tenant.UpdateApplication(ctx, r.by, r.PathValue("id"), func(a *tenant.Application) error {
+	_, err := h.Tenant.UpdateApplication(ctx, r.by, r.applicationID(), func(a *tenant.Application) error {
 		in.DisplayName.into(&a.DisplayName)
 		in.IdentifierURIs.into(&a.IdentifierURIs)
 		in.Web.RedirectURIs.into(&a.ReplyURLs)
@@ -254,7 +265,7 @@ func (h *Handler) updateServicePrincipal(ctx context.Context, r request) (int, a
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
 	}
-	_, err := h.Tenant.UpdateApplication(ctx, r.by, r.PathValue("id"), func(a *tenant.Application) error {
+	_, err := h.Tenant.UpdateApplication(ctx, r.by, r.applicationID(), func(a *tenant.Application) error {
 		in.Mode.into(&a.SSOMode)
 		in.LoginURL.into(&a.SignOnURL)
 		if in.Thumbprint.into(&a.ActiveThumbprint); in.Thumbprint.sent {
@@ -293,7 +304,7 @@ func (h *Handler) addTokenSigningCertificate(ctx context.Context, r request) (in
 		return 0, nil, err
 	}
 	stored := h.Tenant.NewSigningKey(key.Key.(*rsa.PrivateKey), key.Certificate, in.DisplayName)
-	_, err = h.Tenant.UpdateApplication(ctx, r.by, r.PathValue("id"), func(a *tenant.Application) error {
+	_, err = h.Tenant.UpdateApplication(ctx, r.by, r.applicationID(), func(a *tenant.Application) error {
 		a.Keys = append(a.Keys, stored)
 		return nil
 	})
@@ -321,7 +332,7 @@ func (h *Handler) assignmentToWire(
 }
 
 func (h *Handler) listAssignments(ctx context.Context, r request) (int, any, error) {
-	app, err := h.Tenant.Application(ctx, r.PathValue("id"))
+	app, err := h.application(ctx, r)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -347,19 +358,19 @@ func (h *Handler) assignments(ctx context.Context, r request, q tenant.Assignmen
 	if err != nil {
 		return 0, nil, err
 	}
-	apps := map[string]tenant.Application{}
+	apps := map[tenant.ServicePrincipalID]tenant.Application{}
 	items, _, err := o.collect(func(after string, limit int) ([]object, error) {
 		var batch []graph.AppRoleAssignment
 		for _, a := range all {
 			if a.ID <= after || len(batch) == limit {
 				continue
 			}
-			app, known := apps[string(a.ServicePrincipalID)]
+			app, known := apps[a.ServicePrincipalID]
 			if !known {
-				if app, err = h.Tenant.Application(ctx, string(a.ServicePrincipalID)); err != nil {
+				if app, err = h.Tenant.Application(ctx, tenant.AnyApplicationID(a.ServicePrincipalID)); err != nil {
 					return nil, err
 				}
-				apps[string(a.ServicePrincipalID)] = app
+				apps[a.ServicePrincipalID] = app
 			}
 			w, err := h.assignmentToWire(ctx, app, a)
 			if err != nil {
@@ -388,7 +399,7 @@ func (h *Handler) assign(ctx context.Context, r request) (int, any, error) {
 		r.SetPathValue("id", in.ResourceID)
 		in.PrincipalID = string(id)
 	}
-	app, err := h.Tenant.Application(ctx, r.PathValue("id"))
+	app, err := h.application(ctx, r)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -421,7 +432,7 @@ func (h *Handler) principal(ctx context.Context, r request) (tenant.PrincipalID,
 }
 
 func (h *Handler) unassign(ctx context.Context, r request) (int, any, error) {
-	app, err := h.Tenant.Application(ctx, r.PathValue("id"))
+	app, err := h.application(ctx, r)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -83,8 +83,9 @@ func newAPI(t *testing.T) *api {
 			t.Fatal(err)
 		}
 	}
-	answer, err := http.PostForm(a.TokenURL(), url.Values{"grant_type": {"client_credentials"}, "client_id": {string(c.ID)},
-		"client_secret": {secret.Reveal()}, "scope": {"https://graph.microsoft.com/.default"}})
+	answer, err := http.PostForm(a.TokenURL(),
+		url.Values{"grant_type": {"client_credentials"}, "client_id": {string(c.ID)},
+			"client_secret": {secret.Reveal()}, "scope": {"https://graph.microsoft.com/.default"}})
 	if err != nil {
 		t.Fatal(err)
 	}

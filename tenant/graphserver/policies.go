@@ -106,7 +106,7 @@ func (h *Handler) deletePolicy(ctx context.Context, r request) (int, any, error)
 
 // policiesOf lists the policy that a service principal or an application has.
 func (h *Handler) policiesOf(ctx context.Context, r request) (int, any, error) {
-	a, err := h.Tenant.Application(ctx, r.PathValue("id"))
+	a, err := h.application(ctx, r)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -127,11 +127,11 @@ func (h *Handler) policiesOf(ctx context.Context, r request) (int, any, error) {
 func (h *Handler) attachPolicy(ctx context.Context, r request) (int, any, error) {
 	id, err := reference(r)
 	if err == nil {
-		err = h.Tenant.AttachPolicy(ctx, r.by, r.PathValue("id"), policyKind(r), tenant.PolicyID(id))
+		err = h.Tenant.AttachPolicy(ctx, r.by, r.applicationID(), policyKind(r), tenant.PolicyID(id))
 	}
 	return http.StatusNoContent, nil, err
 }
 
 func (h *Handler) detachPolicy(ctx context.Context, r request) (int, any, error) {
-	return http.StatusNoContent, nil, h.Tenant.AttachPolicy(ctx, r.by, r.PathValue("id"), policyKind(r), "")
+	return http.StatusNoContent, nil, h.Tenant.AttachPolicy(ctx, r.by, r.applicationID(), policyKind(r), "")
 }

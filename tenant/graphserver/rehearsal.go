@@ -80,7 +80,7 @@ func (h *Handler) notYetVisible(ctx context.Context, path string) error {
 		made = g.CreatedAt
 	case "applications", "servicePrincipals":
 		var a tenant.Application
-		a, err = h.Tenant.Application(ctx, id)
+		a, err = h.Tenant.Application(ctx, tenant.AnyApplicationID(id))
 		made = a.CreatedAt
 	}
 	if err == nil && !made.IsZero() && h.Rehearsal.tooNew(made, h.Tenant.Now()) {

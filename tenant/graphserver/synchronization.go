@@ -17,7 +17,7 @@ import (
 )
 
 func (h *Handler) syncTemplates(ctx context.Context, r request) (int, any, error) {
-	a, err := h.Tenant.Application(ctx, r.PathValue("id"))
+	a, err := h.application(ctx, r)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -47,7 +47,7 @@ func (h *Handler) createJob(ctx context.Context, r request) (int, any, error) {
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
 	}
-	a, err := h.Tenant.Application(ctx, r.PathValue("id"))
+	a, err := h.application(ctx, r)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -64,7 +64,7 @@ func (h *Handler) createJob(ctx context.Context, r request) (int, any, error) {
 
 // jobs returns the jobs of the application that the request names.
 func (h *Handler) jobs(ctx context.Context, r request) ([]tenant.Job, error) {
-	a, err := h.Tenant.Application(ctx, r.PathValue("id"))
+	a, err := h.application(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (h *Handler) listJobs(ctx context.Context, r request) (int, any, error) {
 }
 
 func (h *Handler) job(ctx context.Context, r request) (tenant.Job, error) {
-	a, err := h.Tenant.Application(ctx, r.PathValue("id"))
+	a, err := h.application(ctx, r)
 	if err != nil {
 		return tenant.Job{}, err
 	}

@@ -148,14 +148,15 @@ func TestRegisteredAddressesAreChecked(t *testing.T) {
 			t.Errorf("%s is registered in the admin center: %v", address, err)
 		}
 		if a := o.graph(
-			http.MethodPatch, "/applications/"+app.ID, token, fmt.Sprintf(`{"web":{"redirectUris":[%q]}}`, address),
+			http.MethodPatch, "/applications/"+string(app.ID), token,
+			fmt.Sprintf(`{"web":{"redirectUris":[%q]}}`, address),
 		); a.Status != http.StatusBadRequest {
 			t.Errorf("%s as reply URL: %d %s", address, a.Status, a.Body)
 		}
 	}
 	for _, address := range bad {
 		if a := o.graph(
-			http.MethodPatch, "/applications/"+app.ID, token, fmt.Sprintf(`{"web":{"logoutUrl":%q}}`, address),
+			http.MethodPatch, "/applications/"+string(app.ID), token, fmt.Sprintf(`{"web":{"logoutUrl":%q}}`, address),
 		); a.Status != http.StatusBadRequest {
 			t.Errorf("%s as logout URL: %d %s", address, a.Status, a.Body)
 		}
@@ -168,7 +169,9 @@ func TestRegisteredAddressesAreChecked(t *testing.T) {
 	}
 	for _, address := range []string{"https://app.example/saml?x=1", "http://127.0.0.1:8080/acs"} {
 		body := fmt.Sprintf(`{"web":{"redirectUris":[%q],"logoutUrl":%q}}`, address, address)
-		if a := o.graph(http.MethodPatch, "/applications/"+app.ID, token, body); a.Status != http.StatusNoContent {
+		if a := o.graph(
+			http.MethodPatch, "/applications/"+string(app.ID), token, body,
+		); a.Status != http.StatusNoContent {
 			t.Errorf("%s: %d %s", address, a.Status, a.Body)
 		}
 	}
@@ -193,7 +196,7 @@ func TestOldAddressesAreCheckedAtUse(t *testing.T) {
 	put := func(edit func(*tenant.Application)) {
 		t.Helper()
 		err := o.Store.Update(ctx, func(tx tenant.Tx) error {
-			a, err := tx.Application(app.ID)
+			a, err := tx.Application(tenant.AnyApplicationID(app.ID))
 			if err != nil {
 				return err
 			}
@@ -231,11 +234,13 @@ func TestOldAddressesAreCheckedAtUse(t *testing.T) {
 		edit func(*tenant.Application)
 		path string
 	}{
-		"logout":   {func(a *tenant.Application) { a.LogoutURL = "javascript:alert(1)//" }, o.saml(logout)},
-		"reply":    {func(a *tenant.Application) { a.ReplyURLs = []string{evil} }, o.saml(authn)},
-		"tile":     {func(a *tenant.Application) { a.ReplyURLs = []string{evil} }, "/signin/" + string(app.AppID)},
-		"sign-on":  {func(a *tenant.Application) { a.SignOnURL = evil }, "/signin/" + string(app.AppID)},
-		"sign-on2": {func(a *tenant.Application) { a.SignOnURL = "http://evil.example/" }, "/signin/" + string(app.AppID)},
+		"logout":  {func(a *tenant.Application) { a.LogoutURL = "javascript:alert(1)//" }, o.saml(logout)},
+		"reply":   {func(a *tenant.Application) { a.ReplyURLs = []string{evil} }, o.saml(authn)},
+		"tile":    {func(a *tenant.Application) { a.ReplyURLs = []string{evil} }, "/signin/" + string(app.AppID)},
+		"sign-on": {func(a *tenant.Application) { a.SignOnURL = evil }, "/signin/" + string(app.AppID)},
+		"sign-on2": {func(a *tenant.Application) {
+			a.SignOnURL = "http://evil.example/"
+		}, "/signin/" + string(app.AppID)},
 	} {
 		put(c.edit)
 		if a := o.get(c.path); a.Status != http.StatusBadRequest || a.Location != "" ||
@@ -243,10 +248,11 @@ func TestOldAddressesAreCheckedAtUse(t *testing.T) {
 			strings.Contains(a.Header.Get("Content-Security-Policy"), "evil") {
 			t.Errorf("%s: %d, to %q\n%s", name, a.Status, a.Location, a.Body)
 		}
-		if _, err := o.UpdateApplication(ctx, tenanttest.Actor, app.ID, func(a *tenant.Application) error {
-			a.Enabled = true
-			return nil
-		}); err != nil {
+		if _, err := o.UpdateApplication(ctx, tenanttest.Actor, tenant.AnyApplicationID(app.ID),
+			func(a *tenant.Application) error {
+				a.Enabled = true
+				return nil
+			}); err != nil {
 			t.Errorf("%s: the application cannot be changed: %v", name, err)
 		}
 	}

@@ -121,7 +121,9 @@ const maxAssertion = 24 * time.Hour //bound:life a client assertion
 
 // clientByAssertion checks a JWT that the client has signed with the key of one of its
 // certificates. Source: "Application authentication certificate credentials".
-func (h *Handler) clientByAssertion(ctx context.Context, id tenant.ClientID, assertion, kind string) (tenant.Client, error) {
+func (h *Handler) clientByAssertion(
+	ctx context.Context, id tenant.ClientID, assertion, kind string,
+) (tenant.Client, error) {
 	refused := func(code refusal.Code, detail string) (tenant.Client, error) {
 		return tenant.Client{}, &refusal.Error{Code: code, Subject: string(id), Detail: detail}
 	}

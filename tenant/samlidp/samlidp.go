@@ -84,7 +84,7 @@ func (h *Handler) Metadata(a tenant.Application) ([]byte, error) {
 }
 
 func (h *Handler) metadata(w http.ResponseWriter, r *http.Request) {
-	a, err := h.Tenant.Application(r.Context(), r.URL.Query().Get("appid"))
+	a, err := h.Tenant.Application(r.Context(), tenant.AnyApplicationID(r.URL.Query().Get("appid")))
 	var data []byte
 	if err == nil {
 		data, err = h.Metadata(a)
@@ -229,7 +229,7 @@ func (h *Handler) accept(r *http.Request, request saml.AuthnRequest) (tenant.App
 // unsolicited is the user access URL: the tile of an application. With a sign-on URL it leads
 // there, else a response is sent unasked.
 func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request) {
-	a, err := h.Tenant.Application(r.Context(), r.PathValue("app"))
+	a, err := h.Tenant.Application(r.Context(), tenant.AnyApplicationID(r.PathValue("app")))
 	if err != nil {
 		h.fail(w, r, "", err)
 		return

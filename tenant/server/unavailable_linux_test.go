@@ -98,15 +98,16 @@ func newHouse(t *testing.T, dsn string) *house {
 		t.Fatalf("the key is a %T", key.Key)
 	}
 	signs := tn.NewSigningKey(private, key.Certificate, "CN=App")
-	if h.app, err = tn.UpdateApplication(ctx, tenanttest.Actor, h.app.ID, func(a *tenant.Application) error {
-		a.IdentifierURIs = []string{"https://app.example"}
-		a.ReplyURLs = []string{"https://app.example/acs"}
-		a.AssignmentRequired = false
-		a.SSOMode = "saml"
-		a.Keys = append(a.Keys, signs)
-		a.ActiveThumbprint = signs.Thumbprint
-		return nil
-	}); err != nil {
+	if h.app, err = tn.UpdateApplication(ctx, tenanttest.Actor, tenant.AnyApplicationID(h.app.ID),
+		func(a *tenant.Application) error {
+			a.IdentifierURIs = []string{"https://app.example"}
+			a.ReplyURLs = []string{"https://app.example/acs"}
+			a.AssignmentRequired = false
+			a.SSOMode = "saml"
+			a.Keys = append(a.Keys, signs)
+			a.ActiveThumbprint = signs.Thumbprint
+			return nil
+		}); err != nil {
 		t.Fatal(err)
 	}
 	template := tenant.Gallery[0].SyncTemplate
@@ -255,7 +256,8 @@ func (h *house) visits() []visit {
 		{method: "POST", path: "/devicelogin", form: url.Values{"code": {"ABC"}}, reads: true},
 		{method: "GET", path: strings.TrimPrefix(signOn, h.URL)},
 		{method: "GET", path: "/signin/" + string(h.app.AppID)},
-		{method: "GET", path: tenantPath + "/federationmetadata/2007-06/federationmetadata.xml?appid=" + string(h.app.AppID),
+		{method: "GET",
+			path:  tenantPath + "/federationmetadata/2007-06/federationmetadata.xml?appid=" + string(h.app.AppID),
 			reads: true},
 		h.login(),
 		{method: "POST", path: "/login", form: url.Values{"loginfmt": {ada}, "passwd": {"wrong"}}},

@@ -340,9 +340,10 @@ func (t tx) DeleteMembersOf(id tenant.PrincipalID) error {
 	return t.Do(`DELETE FROM members WHERE group_id = $1 OR member_id = $2`, string(id), string(id))
 }
 
-func (t tx) Application(id string) (tenant.Application, error) {
+func (t tx) Application(id tenant.AnyApplicationID) (tenant.Application, error) {
 	return one[tenant.Application](
-		t, `SELECT doc FROM applications WHERE id = $1 OR app_id = $2 OR service_principal_id = $3`, id, id, id,
+		t, `SELECT doc FROM applications WHERE id = $1 OR app_id = $2 OR service_principal_id = $3`,
+		string(id), string(id), string(id),
 	)
 }
 func (t tx) Applications() ([]tenant.Application, error) {
@@ -352,7 +353,7 @@ func (t tx) PutApplication(a tenant.Application) error {
 	return t.Do(
 		`INSERT INTO applications (id, app_id, service_principal_id, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (id)
 			DO UPDATE SET doc = excluded.doc`,
-		a.ID, string(a.AppID), string(a.ServicePrincipalID), sqldb.Encode(a),
+		string(a.ID), string(a.AppID), string(a.ServicePrincipalID), sqldb.Encode(a),
 	)
 }
 

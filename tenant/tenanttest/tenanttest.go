@@ -167,7 +167,7 @@ func applications(t *testing.T, s tenant.Store) {
 		)
 	})
 	view(t, s, func(r tenant.Reader) error {
-		for _, id := range []string{"a", "b", "c"} {
+		for _, id := range []tenant.AnyApplicationID{"a", "b", "c"} {
 			if a, err := r.Application(id); err != nil || a.DisplayName != "AWS" {
 				t.Errorf("by %s: %+v, %v", id, a, err)
 			}
