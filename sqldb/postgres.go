@@ -28,6 +28,10 @@ type postgres struct {
 	droppedAt atomic.Int64 // Unix nanoseconds
 }
 
+// applicationName is what the server calls our connections, unless the URL has another name. A
+// restore looks for them.
+const applicationName = "gatehouse"
+
 // defaultConnections is how many connections one node asks of the server at most, unless the URL
 // says pool_max_conns.
 const defaultConnections = 16 //bound:queue connections to PostgreSQL
@@ -72,6 +76,9 @@ func (p *postgres) config(dsn string) (*pgxpool.Config, error) {
 		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
 	dialServers(c)
+	if c.RuntimeParams["application_name"] == "" {
+		c.RuntimeParams["application_name"] = applicationName
+	}
 	config.AfterConnect = p.prepare
 	return config, nil
 }

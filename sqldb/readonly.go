@@ -13,34 +13,36 @@ import (
 // ErrNewerSchema when the schema is not this release's, and with an error that wraps fs.ErrNotExist
 // when there is no file.
 func OpenBeside(ctx context.Context, dsn string, migrations fs.FS) (*DB, error) {
-	if IsPostgres(dsn) {
-		return Open(ctx, dsn, migrations)
-	}
-	dsn, err := resolve(dsn)
+	want, err := newest(both{migrations, engineOf(dsn)})
 	if err != nil {
 		return nil, err
 	}
+	if IsPostgres(dsn) {
+		have, err := postgresVersion(ctx, dsn)
+		if err == nil {
+			err = compareVersions(have, want)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return Open(ctx, dsn, migrations)
+	}
+	if dsn, err = resolve(dsn); err != nil {
+		return nil, err
+	}
 	if _, err := os.Stat(dsn); err != nil {
-		return nil, fmt.Errorf("there is no database: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrNoDatabase, err)
 	}
 	keepPrivate(dsn) // SQLite may make files beside it
 	d := &sqliteDB{path: dsn, done: make(chan struct{}), stop: make(chan struct{})}
 	close(d.done) // nothing writes
-	want, err := newest(both{migrations, "sqlite"})
-	if err != nil {
-		return nil, err
-	}
 	c, err := d.open(readerCache)
 	if err != nil {
 		return nil, err
 	}
 	have, err := schemaVersion(ctx, c)
-	if err == nil && have != want {
-		err = ErrNewerSchema
-		if have < want {
-			err = ErrOldSchema
-		}
-		err = fmt.Errorf("%w (schema %d, this release knows %d)", err, have, want)
+	if err == nil {
+		err = compareVersions(have, want)
 	}
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
@@ -57,5 +59,45 @@ func schemaVersion(ctx context.Context, c *sqliteConn) (version int64, err error
 		ctx, `SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version`, nil,
 		func(r Row) error { return r.Scan(&version) },
 	)
+	return version, err
+}
+
+func engineOf(dsn string) string {
+	if IsPostgres(dsn) {
+		return "postgres"
+	}
+	return "sqlite"
+}
+
+func compareVersions(have, want int64) error {
+	err := ErrNewerSchema
+	switch {
+	case have == want:
+		return nil
+	case have < want:
+		err = ErrOldSchema
+	}
+	return fmt.Errorf("%w (schema %d, this release knows %d)", err, have, want)
+}
+
+// postgresVersion reads the schema's version, and makes nothing where there is none.
+func postgresVersion(ctx context.Context, dsn string) (version int64, err error) {
+	config, err := (&postgres{}).config(dsn)
+	if err != nil {
+		return 0, fmt.Errorf("the PostgreSQL URL: %w", err)
+	}
+	conn, err := dedicated(ctx, config.ConnConfig, "gatehouse beside")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
+	there := false
+	if err := conn.QueryRow(ctx, `SELECT to_regclass('goose_db_version') IS NOT NULL`).Scan(&there); err != nil {
+		return 0, err
+	}
+	if !there {
+		return 0, fmt.Errorf("%w: %w", ErrNoDatabase, fs.ErrNotExist)
+	}
+	err = conn.QueryRow(ctx, `SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version`).Scan(&version)
 	return version, err
 }

@@ -29,6 +29,7 @@ type Restoration struct {
 	Folder     string // on PostgreSQL: where the backup is copied to and looked at
 	Migrations fs.FS
 	Table      string // one that no other backups have
+	Occupied   string // on PostgreSQL: a query that finds a row where there is data
 	Replace    bool   // whether data that is there gives way
 	// Verify opens the copy, which may be of an earlier schema, and looks at all of it. What it
 	// refuses is not restored.

@@ -367,6 +367,17 @@ func copyFiles(t *testing.T, from, to string) {
 	}
 }
 
+// deadlyStep kills the process before the n-th step.
+func deadlyStep(n int) func(string) {
+	return func(string) {
+		if n--; n == 0 {
+			p, _ := os.FindProcess(os.Getpid())
+			_ = p.Kill()
+			select {} // until the signal arrives
+		}
+	}
+}
+
 // dieRestoring is the process that is killed.
 func dieRestoring(t *testing.T, at string) {
 	t.Helper()
@@ -376,13 +387,7 @@ func dieRestoring(t *testing.T, at string) {
 	}
 	r := restoration(os.Getenv("RESTORE_FROM"), os.Getenv("RESTORE_TO"))
 	r.Replace = true
-	r.Step = func(string) {
-		if n--; n == 0 {
-			p, _ := os.FindProcess(os.Getpid())
-			_ = p.Kill()
-			select {} // until the signal arrives
-		}
-	}
+	r.Step = deadlyStep(n)
 	if _, err := Restore(context.Background(), r); err != nil {
 		t.Fatal(err)
 	}

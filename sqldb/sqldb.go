@@ -23,6 +23,8 @@ var (
 	)
 	// ErrOldSchema is returned by OpenBeside for a database that this release has not migrated yet.
 	ErrOldSchema = errors.New("the database was written by an older release of gatehouse; start this release once")
+	// ErrNoDatabase is wrapped by what OpenBeside returns where there is none.
+	ErrNoDatabase = errors.New("there is no database")
 	// ErrClosed is returned by Update and View after Close.
 	ErrClosed = errors.New("the database is closed")
 	// ErrNoRows is returned by Tx.Row when there is none.

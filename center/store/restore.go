@@ -50,6 +50,7 @@ func Restore(ctx context.Context, r Restoration) (kept string, err error) {
 		Folder:     r.Folder,
 		Migrations: dir,
 		Table:      "permission_sets",
+		Occupied:   `SELECT doc FROM documents WHERE kind = '` + kindInstance + `'`,
 		Replace:    r.Replace,
 		Verify:     func(ctx context.Context, copied string) error { return checkCopy(ctx, copied, r.Opens) },
 		Progress:   r.Progress,

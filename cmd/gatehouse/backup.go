@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strings"
 
@@ -135,7 +134,8 @@ The copy does not contain the master key, so it reveals no secrets on its own. K
 verified. The data folder must have the master key that sealed the backup's secrets.
 
 With --force it replaces data that is there, damaged or not. SQLite files that were there stay
-under another name. If the command is interrupted, run it again.`),
+under another name; what was in PostgreSQL is gone, so back it up first. If the command is
+interrupted, run it again.`),
 		Example: words.Replace(`  cp /safe/master.key ./HALF/ && GATEHOUSE restore HALF-2026-11-25.db --data ./HALF`),
 		Args:    terminal.OneArg("the backup file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -158,10 +158,12 @@ under another name. If the command is interrupted, run it again.`),
 
 func (w *world) backup(ctx context.Context, b backups, h *half, file string, asJSON bool) error {
 	err := b.write(ctx, h.dsn(b.file), file, terminal.Bar(w.err, "backup"))
-	if errors.Is(err, fs.ErrNotExist) && h.database == "" {
-		if missing, _ := sqldb.Missing(h.dsn(b.file)); missing {
-			return fmt.Errorf("%s has no %s's data: name its folder with --data, or use --database", h.data, b.name)
+	if errors.Is(err, sqldb.ErrNoDatabase) {
+		where := h.data
+		if h.database != "" {
+			where = "the database"
 		}
+		return fmt.Errorf("%s has no %s's data: name its folder with --data, or use --database", where, b.name)
 	}
 	if err != nil {
 		return fmt.Errorf("back up: %w", err)
@@ -178,6 +180,9 @@ func (w *world) backup(ctx context.Context, b backups, h *half, file string, asJ
 }
 
 func (w *world) restore(ctx context.Context, b backups, h *half, r restoration, asJSON bool) error {
+	if err := h.makeFolder(); err != nil {
+		return err
+	}
 	kept, err := b.restore(ctx, h, r)
 	if errors.Is(err, sqldb.ErrOccupied) {
 		where := h.data

@@ -64,6 +64,7 @@ func Restore(ctx context.Context, r Restoration) (kept string, err error) {
 		Folder:     r.Folder,
 		Migrations: dir,
 		Table:      "provisioning_log",
+		Occupied:   `SELECT doc FROM documents WHERE kind = '` + kindOrganization + `'`,
 		Replace:    r.Replace,
 		Verify:     func(ctx context.Context, copied string) error { return checkCopy(ctx, copied, r.Opens) },
 		Progress:   r.Progress,
