@@ -257,14 +257,14 @@ func (r *Restoration) intoPostgres(ctx context.Context) (err error) {
 		return err
 	}
 	r.Step("migrate")
-	schema, err := openPostgres(ctx, r.Database, r.Migrations)
+	schema, err := Open(ctx, r.Database, r.Migrations)
 	if errors.Is(err, ErrNewerSchema) {
 		return fmt.Errorf("%w: restore into an empty database instead", err)
 	}
 	if err != nil {
 		return err
 	}
-	if err := schema.close(); err != nil {
+	if err := schema.Close(); err != nil {
 		return err
 	}
 	return r.load(ctx, conn, fresh)
