@@ -38,7 +38,7 @@ lint: ## go vet and golangci-lint; ten minutes at first, then one
 bench: build ## measure beside the machine's own figures; 15 minutes (BENCH="-only store -large 100000,1000000")
 	cd bench && $(GO) run . -program ../bin/gatehouse $(BENCH)
 
-soak: build ## let strangers at every door, and print four figures; ten minutes (SOAK="-length 2m")
+soak: build ## let strangers at every door, then kill the halves 300 times, and print the figures; half an hour (SOAK="-length 2m -kills 50")
 	cd bench && $(GO) run ./soak -program ../bin/gatehouse $(SOAK)
 
 FUZZTIME ?= 30s

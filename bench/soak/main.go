@@ -1,8 +1,12 @@
-// Command soak sends strangers to every API and page of both halves at once, for ten minutes,
-// while people sign in. It measures what the strangers could do: how much they made the program
-// keep, on the disk and in memory, and how long people waited.
+// Command soak does what is bad for both halves, for long.
 //
-// Its last line has the four figures. It fails when one of them is missed, and names which.
+// It sends strangers to every API and page at once, for ten minutes, while people sign in, and
+// measures what the strangers could do: how much they made the program keep, on the disk and in
+// memory, and how long people waited. Then it kills the halves 300 times while people and groups
+// change, and counts what was lost, what the center did not follow, and how long a leaver stayed.
+//
+// One line has the four figures of the strangers, the last one those of the kills. It fails when
+// one of them is missed, and names which.
 package main
 
 import (
@@ -33,12 +37,14 @@ type settings struct {
 	workers  int           // of each kind of stranger
 	only     string        // kinds of strangers
 	keep     string        // folder
+	kills    int
+	seed     uint64 // of the kills
 }
 
 func main() {
 	var s settings
 	flag.StringVar(&s.program, "program", "bin/gatehouse", "the program to attack")
-	flag.DurationVar(&s.length, "length", 10*time.Minute, "how long the strangers stay")
+	flag.DurationVar(&s.length, "length", 10*time.Minute, "how long the strangers stay; 0: none come")
 	flag.DurationVar(&s.warmUp, "warm-up", 45*time.Second, "how long the people sign in before the strangers come")
 	flag.IntVar(&s.people, "people", 20, "people who sign in, by the tenant")
 	flag.IntVar(&s.directly, "directory", 4, "further people, of a center's built-in directory")
@@ -46,6 +52,8 @@ func main() {
 	flag.IntVar(&s.workers, "workers", 2, "of each kind of stranger")
 	flag.StringVar(&s.only, "only", "", "the kinds of strangers whose names have this in them")
 	flag.StringVar(&s.keep, "keep", "", "folder for the data and the logs, which stay (default: a temporary one)")
+	flag.IntVar(&s.kills, "kills", 300, "how often the halves are killed afterwards")
+	flag.Uint64Var(&s.seed, "seed", 0, "repeats the chances of the kills (default: others each time)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -68,6 +76,18 @@ func run(ctx context.Context, s settings) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
+	var missed error
+	if s.length > 0 {
+		missed = strangers(ctx, s, dir)
+	}
+	if s.kills > 0 && ctx.Err() == nil {
+		missed = errors.Join(missed, kills(ctx, s, dir))
+	}
+	return missed
+}
+
+// strangers lets strangers at both halves while people sign in.
+func strangers(ctx context.Context, s settings, dir string) error {
 	fmt.Println("Both halves start, and a second center with people of its own.")
 	h, err := open(ctx, s, dir)
 	if err != nil {

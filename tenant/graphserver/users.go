@@ -208,6 +208,10 @@ func (h *Handler) expandManagers(ctx context.Context, o query, users []object) e
 			continue
 		}
 		m, err := h.manager(ctx, u)
+		if refusal.KindOf(err) == refusal.NotFound { // deleted
+			x["manager"] = nil
+			continue
+		}
 		if err != nil {
 			return err
 		}
