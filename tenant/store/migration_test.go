@@ -43,8 +43,15 @@ func TestTheReleaseBeforesDataIsMigrated(t *testing.T) {
 				if _, err := tx.Session("over"); !errors.Is(err, refusal.ErrNoRow) {
 					t.Errorf("a session that is over: %v", err)
 				}
-				if _, err := tx.Session("open"); err != nil {
-					t.Errorf("a session that is open: %v", err)
+				if s, err := tx.Session("open"); err != nil || s.Account != "u1" {
+					t.Errorf("a session that is open is of %q, %v", s.Account, err)
+				}
+				if p, err := tx.Password("u1"); err != nil || p.Account != "u1" || p.Hash != "hash" {
+					t.Errorf("a password: %+v, %v", p, err)
+				}
+				if f, err := tx.Factors("administrator/root"); err != nil || f.Account != "administrator/root" ||
+					f.LastStep != 7 {
+					t.Errorf("second factors: %+v, %v", f, err)
 				}
 				if u, err := tx.UserByPrincipalName("mike@example.com"); !errors.Is(err, refusal.ErrNoRow) {
 					t.Errorf("mike is %s, %v", u.ID, err)
@@ -109,6 +116,9 @@ func fillReleaseBefore(t *testing.T, dsn string) {
 				VALUES ('over', 'u1', '{"Digest":"over","UserID":"u1","ExpiresAt":"2026-11-28T12:00:00Z"}')`,
 			`INSERT INTO sessions
 				VALUES ('open', 'u1', '{"Digest":"open","UserID":"u1","ExpiresAt":"2026-11-28T12:00:01.5Z"}')`,
+			`INSERT INTO documents VALUES ('password', 'u1', '{"Principal":"u1","Hash":"hash"}')`,
+			`INSERT INTO documents
+				VALUES ('factors', 'administrator/root', '{"UserID":"administrator/root","LastStep":7}')`,
 			"INSERT INTO users VALUES ('u1', 'mike@example.com', 'mike', " +
 				"'{\"ID\":\"u1\",\"UserPrincipalName\":\"mi\u212ae@example.com\"}')",
 			"INSERT INTO users VALUES ('u2', 'jose\u0301@example.com', 'jose', " +
