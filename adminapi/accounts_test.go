@@ -71,7 +71,7 @@ func TestAccountsAreComparedAndApplied(t *testing.T) {
 	c := centertest.New(t, "http://127.0.0.1")
 	site := httptest.NewServer(server.Handler(c, server.Config{}))
 	t.Cleanup(site.Close)
-	key, secret, err := c.CreateAccessKey(ctx, centertest.Actor, "test", center.RoleAdministrator)
+	key, err := c.CreateAccessKey(ctx, centertest.Actor, "test", center.RoleAdministrator)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestAccountsAreComparedAndApplied(t *testing.T) {
 		URL:             site.URL,
 		Region:          c.Instance.Region,
 		AccessKeyID:     key.ID,
-		SecretAccessKey: secret.Reveal(),
+		SecretAccessKey: key.SecretAccessKey.Reveal(),
 		HTTP:            http.DefaultClient,
 	}
 	changes := func(wanted ...adminapi.Account) []adminapi.AccountChange {

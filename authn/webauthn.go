@@ -40,12 +40,17 @@ func NewRelyingParty(publicURL, name string) *RelyingParty {
 	return &RelyingParty{site}
 }
 
-// BeginRegistration returns the options for navigator.credentials.create, and what must be kept for
-// FinishRegistration, both as JSON.
-func (p *RelyingParty) BeginRegistration(h Holder) (options, state []byte, err error) {
+// Challenge is what a key is asked, both parts as JSON.
+type Challenge struct {
+	Options []byte // for the browser
+	State   []byte // to be kept for the answer
+}
+
+// BeginRegistration returns the options for navigator.credentials.create.
+func (p *RelyingParty) BeginRegistration(h Holder) (Challenge, error) {
 	u, err := read(h)
 	if err != nil {
-		return nil, nil, err
+		return Challenge{}, err
 	}
 	creation, session, err := p.site.BeginRegistration(
 		u,
@@ -57,14 +62,18 @@ func (p *RelyingParty) BeginRegistration(h Holder) (options, state []byte, err e
 		webauthn.WithConveyancePreference(protocol.PreferNoAttestation),
 	)
 	if err != nil {
-		return nil, nil, fmt.Errorf("start to register a key: %w", err)
+		return Challenge{}, fmt.Errorf("start to register a key: %w", err)
 	}
-	return both(creation.Response, session)
+	return challenge(creation.Response, session)
 }
 
 // FinishRegistration checks what the browser sent and returns the credential to keep.
 func (p *RelyingParty) FinishRegistration(h Holder, state, response []byte) ([]byte, error) {
-	u, session, err := resume(h, state)
+	u, err := read(h)
+	if err != nil {
+		return nil, err
+	}
+	session, err := resume(state)
 	if err != nil {
 		return nil, err
 	}
@@ -79,45 +88,53 @@ func (p *RelyingParty) FinishRegistration(h Holder, state, response []byte) ([]b
 	return json.Marshal(c)
 }
 
-// BeginLogin returns the options for navigator.credentials.get, and what must be kept for
-// FinishLogin, both as JSON.
-func (p *RelyingParty) BeginLogin(h Holder) (options, state []byte, err error) {
+// BeginLogin returns the options for navigator.credentials.get.
+func (p *RelyingParty) BeginLogin(h Holder) (Challenge, error) {
 	u, err := read(h)
 	if err != nil {
-		return nil, nil, err
+		return Challenge{}, err
 	}
 	assertion, session, err := p.site.BeginLogin(u, webauthn.WithUserVerification(protocol.VerificationPreferred))
 	if err != nil {
-		return nil, nil, fmt.Errorf("start to ask for a key: %w", err)
+		return Challenge{}, fmt.Errorf("start to ask for a key: %w", err)
 	}
-	return both(assertion.Response, session)
+	return challenge(assertion.Response, session)
 }
 
-// FinishLogin checks what the browser sent and returns which of the holder's credentials was used,
-// and how it must be kept from now on.
-func (p *RelyingParty) FinishLogin(h Holder, state, response []byte) (which int, credential []byte, err error) {
-	u, session, err := resume(h, state)
+// Used is the credential of a holder that has answered.
+type Used struct {
+	Index      int    // in Holder.Credentials
+	Credential []byte // to be kept from now on
+}
+
+// FinishLogin checks what the browser sent and returns which of the holder's credentials was used.
+func (p *RelyingParty) FinishLogin(h Holder, state, response []byte) (Used, error) {
+	u, err := read(h)
 	if err != nil {
-		return 0, nil, err
+		return Used{}, err
+	}
+	session, err := resume(state)
+	if err != nil {
+		return Used{}, err
 	}
 	parsed, err := protocol.ParseCredentialRequestResponseBytes(response)
 	if err != nil {
-		return 0, nil, fmt.Errorf("the key's answer: %w", err)
+		return Used{}, fmt.Errorf("the key's answer: %w", err)
 	}
 	c, err := p.site.ValidateLogin(u, session, parsed)
 	if err != nil {
-		return 0, nil, fmt.Errorf("the key's answer: %w", err)
+		return Used{}, fmt.Errorf("the key's answer: %w", err)
 	}
 	if c.Authenticator.CloneWarning {
-		return 0, nil, errors.New("the key's counter went back: it may have been copied")
+		return Used{}, errors.New("the key's counter went back: it may have been copied")
 	}
 	for i, known := range u.credentials {
 		if string(known.ID) == string(c.ID) {
-			credential, err = json.Marshal(c)
-			return i, credential, err
+			credential, err := json.Marshal(c)
+			return Used{i, credential}, err
 		}
 	}
-	return 0, nil, errors.New("the answer comes from another key")
+	return Used{}, errors.New("the answer comes from another key")
 }
 
 // user is a Holder as the library wants it.
@@ -143,19 +160,14 @@ func read(h Holder) (user, error) {
 	return u, nil
 }
 
-func resume(h Holder, state []byte) (user, webauthn.SessionData, error) {
-	var session webauthn.SessionData
-	u, err := read(h)
-	if err == nil {
-		err = json.Unmarshal(state, &session)
-	}
-	return u, session, err
+func resume(state []byte) (session webauthn.SessionData, err error) {
+	return session, json.Unmarshal(state, &session)
 }
 
-func both(options any, session *webauthn.SessionData) (a, b []byte, err error) {
-	if a, err = json.Marshal(options); err != nil {
-		return nil, nil, err
+func challenge(options any, session *webauthn.SessionData) (c Challenge, err error) {
+	if c.Options, err = json.Marshal(options); err != nil {
+		return Challenge{}, err
 	}
-	b, err = json.Marshal(session)
-	return a, b, err
+	c.State, err = json.Marshal(session)
+	return c, err
 }

@@ -73,11 +73,17 @@ func (k AccessKey) Secret(sealer *authn.Sealer) (authn.Secret, error) {
 	return authn.Secret(plain), err
 }
 
+// OpenedKey is an access key with its secret.
+type OpenedKey struct {
+	AccessKey
+	SecretAccessKey authn.Secret
+}
+
 // CreateAccessKey makes a key. The secret is returned here and never again. It fails with
 // TooManyKeys or a code of kind Invalid.
 func (c *Center) CreateAccessKey(
 	ctx context.Context, by audit.Actor, principal string, role KeyRole,
-) (AccessKey, authn.Secret, error) {
+) (OpenedKey, error) {
 	secret := authn.NewSecret(30) // 40 characters, as the real ones
 	key := AccessKey{ID: "AKIA" + KeyIDSuffix(), Principal: principal, Role: role, CreatedAt: c.now()}
 	key.SealedSecret = c.Sealer.Seal(key.purpose(), []byte(secret))
@@ -104,7 +110,7 @@ func (c *Center) CreateAccessKey(
 		}
 		return key.ID, tx.PutAccessKey(key)
 	})
-	return key, authn.Secret(secret), err
+	return OpenedKey{key, authn.Secret(secret)}, err
 }
 
 // KeyIDSuffix returns the 16 random characters that follow AKIA or ASIA in an access key id.
@@ -163,14 +169,14 @@ func keepAnAdministrator(tx Reader, without string) error {
 const maxKeyID = 128 //bound:text the id of an access key
 
 // AccessKeySecret returns an enabled access key and its secret, or NotAllowed.
-func (c *Center) AccessKeySecret(ctx context.Context, id string) (AccessKey, authn.Secret, error) {
+func (c *Center) AccessKeySecret(ctx context.Context, id string) (OpenedKey, error) {
 	if len(id) > maxKeyID {
-		return AccessKey{}, "", &refusal.Error{Code: NotAllowed, Subject: id, Detail: "no such access key"}
+		return OpenedKey{}, &refusal.Error{Code: NotAllowed, Subject: id, Detail: "no such access key"}
 	}
-	known, age, ok := c.remembered.keys.Get(id)
-	if ok {
-		return known.AccessKey, known.secret, nil
+	if known, ok := c.remembered.keys.Get(id); ok {
+		return known, nil
 	}
+	age := c.remembered.keys.Age()
 	var key AccessKey
 	err := c.Store.Get(ctx, func(r Reader) (err error) {
 		key, err = r.AccessKey(id)
@@ -178,19 +184,20 @@ func (c *Center) AccessKeySecret(ctx context.Context, id string) (AccessKey, aut
 	})
 	key.Role = key.EffectiveRole()
 	if errors.Is(err, refusal.ErrNoRow) || (err == nil && key.Disabled) {
-		return AccessKey{}, "", &refusal.Error{Code: NotAllowed, Subject: id, Detail: "no such access key, or disabled"}
+		return OpenedKey{}, &refusal.Error{Code: NotAllowed, Subject: id, Detail: "no such access key, or disabled"}
 	}
 	if err != nil {
-		return AccessKey{}, "", err
+		return OpenedKey{}, err
 	}
 	secret, err := key.Secret(c.Sealer)
 	if err != nil {
-		return AccessKey{}, "", err
+		return OpenedKey{}, err
 	}
+	opened := OpenedKey{key, secret}
 	if !c.Store.Shared() {
-		c.remembered.keys.Keep(id, openedKey{key, secret}, age)
+		c.remembered.keys.Keep(id, opened, age)
 	}
-	return key, secret, nil
+	return opened, nil
 }
 
 // AccessKeyUsed notes that a request signed with the key was accepted; last is when AccessKeySecret

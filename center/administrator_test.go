@@ -209,7 +209,7 @@ func TestARemovedAdministratorsKeysAreDisabled(t *testing.T) {
 	d := newDirectory(t)
 	d.must(d.SetAdministrator(d.ctx, operator, "root", goodPassword))
 	d.must(d.SetAdministrator(d.ctx, operator, "bob", goodPassword))
-	bobs, _, err := d.CreateAccessKey(d.ctx, operator, "bob", center.RoleAdministrator)
+	bobs, err := d.CreateAccessKey(d.ctx, operator, "bob", center.RoleAdministrator)
 	d.must(err)
 	left, err := d.RemoveAdministrator(d.ctx, operator, "bob")
 	d.must(err)
@@ -217,14 +217,14 @@ func TestARemovedAdministratorsKeysAreDisabled(t *testing.T) {
 		t.Errorf("left are %+v", left)
 	}
 	d.must(d.SetAdministrator(d.ctx, operator, "bob", goodPassword))
-	_, _, err = d.CreateAccessKey(d.ctx, operator, "terraform", center.RoleAdministrator)
+	_, err = d.CreateAccessKey(d.ctx, operator, "terraform", center.RoleAdministrator)
 	d.must(err)
-	if _, _, err := d.AccessKeySecret(d.ctx, bobs.ID); err != nil { // it is remembered now
+	if _, err := d.AccessKeySecret(d.ctx, bobs.ID); err != nil { // it is remembered now
 		t.Fatal(err)
 	}
 	left, err = d.RemoveAdministrator(d.ctx, operator, "bob")
 	d.must(err)
-	if _, _, err := d.AccessKeySecret(d.ctx, bobs.ID); refusal.CodeOf(err) != center.NotAllowed || len(left) != 0 {
+	if _, err := d.AccessKeySecret(d.ctx, bobs.ID); refusal.CodeOf(err) != center.NotAllowed || len(left) != 0 {
 		t.Errorf("the key is good, %v; left are %v", err, left)
 	}
 }

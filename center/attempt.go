@@ -53,10 +53,11 @@ func (c *Center) verifyPassword(ctx context.Context, a attempt, then func(Passwo
 		return c.Refuse(ctx, a.by, action, a.name, busy(err))
 	}
 	defer leave()
-	stored, until, err := c.countAttempt(ctx, a)
+	counted, err := c.countAttempt(ctx, a)
 	if err != nil {
 		return err
 	}
+	stored, until := counted.password, counted.until
 	right := authn.CheckPassword(stored.Hash, a.password) // also where nobody is to know: it takes its time
 	switch {
 	case !until.IsZero() && stored.Hash == "": // the code of another event would be another write
@@ -109,8 +110,8 @@ func (c *Center) applicant(ctx context.Context, a attempt) (who authn.Applicant,
 			return err
 		}
 		who.Standing, who.Name = a.standing, principal
-		_, known, err := c.knownBrowser(r, a.known, principal)
-		if known {
+		browser, err := c.knownBrowser(r, a.known, principal)
+		if browser != nil {
 			who.Standing = authn.Known
 		}
 		return err
@@ -122,23 +123,29 @@ func (c *Center) applicant(ctx context.Context, a attempt) (who authn.Applicant,
 // writes, in a few rows that say nothing.
 func unknownPrincipal(name string) string { return "nobody/" + authn.Digest(names.Fold(name))[:2] }
 
-// countAttempt counts an attempt as a mistake, unless it comes too early: then until says when the
-// wait ends. A password without a hash is nobody's.
-func (c *Center) countAttempt(ctx context.Context, a attempt) (p Password, until time.Time, err error) {
+// countedAttempt is an attempt that counts as a mistake, unless it came too early: then until says
+// when the wait ends. A password without a hash is nobody's.
+type countedAttempt struct {
+	password Password
+	until    time.Time
+}
+
+// countAttempt counts an attempt.
+func (c *Center) countAttempt(ctx context.Context, a attempt) (counted countedAttempt, err error) {
 	err = c.Store.Update(ctx, func(tx Tx) error {
-		until = time.Time{}
+		counted.until = time.Time{}
 		principal, err := a.find(tx)
-		var browser Ticket
-		known := false
+		p := &counted.password
+		var browser *Ticket
 		if err == nil {
-			if browser, known, err = c.knownBrowser(tx, a.known, principal); err != nil {
+			if browser, err = c.knownBrowser(tx, a.known, principal); err != nil {
 				return err
 			}
-			p, err = tx.Password(principal)
+			*p, err = tx.Password(principal)
 		}
 		if errors.Is(err, refusal.ErrNoRow) {
-			known = false
-			p, err = tx.Password(unknownPrincipal(a.name))
+			browser = nil
+			*p, err = tx.Password(unknownPrincipal(a.name))
 			p.Principal, p.Hash = unknownPrincipal(a.name), ""
 			if errors.Is(err, refusal.ErrNoRow) {
 				err = nil
@@ -148,20 +155,20 @@ func (c *Center) countAttempt(ctx context.Context, a attempt) (p Password, until
 			return err
 		}
 		lockout := &p.Lockout
-		if known {
+		if browser != nil {
 			lockout = &browser.Lockout
 		}
 		if lockout.Locked(c.now()) {
-			until = lockout.Until
+			counted.until = lockout.Until
 		} else {
 			*lockout = lockout.Failed(c.now())
 		}
-		if known {
-			return tx.PutTicket(browser)
+		if browser != nil {
+			return tx.PutTicket(*browser)
 		}
-		return tx.PutPassword(p)
+		return tx.PutPassword(*p)
 	})
-	return p, until, err
+	return counted, err
 }
 
 // forgiveAttempt forgives an attempt whose password was right, but which led nowhere.
@@ -185,13 +192,13 @@ func (c *Center) forgiveMistakes(tx Tx, stored Password, secret string) error {
 	if err != nil {
 		return refusal.IfNoRow(err, SignInFailed, "")
 	}
-	browser, known, err := c.knownBrowser(tx, secret, stored.Principal)
+	browser, err := c.knownBrowser(tx, secret, stored.Principal)
 	if err != nil {
 		return err
 	}
-	if known {
+	if browser != nil {
 		browser.Lockout = authn.Lockout{}
-		return tx.PutTicket(browser)
+		return tx.PutTicket(*browser)
 	}
 	fresh.Lockout = authn.Lockout{}
 	return tx.PutPassword(fresh)
@@ -201,19 +208,19 @@ func (c *Center) forgiveMistakes(tx Tx, stored Password, secret string) error {
 // on: by the secret fresh, if it was not known before. It returns the secret that the browser must
 // keep; empty: it has one.
 func (c *Center) rememberBrowser(tx Tx, principal, secret, fresh string, edit func(*Ticket)) (authn.Secret, error) {
-	browser, known, err := c.knownBrowser(tx, secret, principal)
+	browser, err := c.knownBrowser(tx, secret, principal)
 	if err != nil {
 		return "", err
 	}
 	var out authn.Secret
-	if !known {
+	if browser == nil {
 		if err := forgetBrowsers(tx, principal); err != nil {
 			return "", err
 		}
-		browser = Ticket{Digest: authn.Digest(fresh), Purpose: KnownBrowser, Principal: principal}
+		browser = &Ticket{Digest: authn.Digest(fresh), Purpose: KnownBrowser, Principal: principal}
 		out = authn.Secret(fresh)
 	}
 	browser.ExpiresAt = c.now().Add(knownLifetime)
-	edit(&browser)
-	return out, tx.PutTicket(browser)
+	edit(browser)
+	return out, tx.PutTicket(*browser)
 }

@@ -52,8 +52,8 @@ type Pending struct {
 
 // signingIn is one step of a sign-in in its transaction, which may run more than once.
 type signingIn struct {
-	ticket  Ticket
-	user    User
+	waitingSignIn
+
 	trust   bool
 	by      audit.Actor
 	from    Browser
@@ -179,12 +179,12 @@ func (c *Center) nextStep(r Reader, s *signingIn) (Step, error) {
 	if err != nil {
 		return "", err
 	}
-	browser, known, err := c.knownBrowser(r, s.from.Known, s.ticket.Principal)
+	browser, err := c.knownBrowser(r, s.from.Known, s.ticket.Principal)
 	if err != nil {
 		return "", err
 	}
-	sameNetwork := audit.Neighborhood(browser.Address) == audit.Neighborhood(s.by.Address)
-	trusted := known && browser.Trusted && sameNetwork && settings.MFA == MFAContextAware
+	trusted := browser != nil && browser.Trusted && settings.MFA == MFAContextAware &&
+		audit.Neighborhood(browser.Address) == audit.Neighborhood(s.by.Address)
 	switch {
 	// First, and without a factor: such a password is good for nothing but to be replaced. The
 	// step after that asks for the factor, which has not been shown.
@@ -264,36 +264,41 @@ func (c *Center) finishStep(s *signingIn, err error) (Progress, error) {
 // PendingSignIn returns a sign-in for its next page, or fails with TicketInvalid.
 func (c *Center) PendingSignIn(ctx context.Context, ticket string) (p Pending, err error) {
 	err = c.Store.View(ctx, func(r Reader) (err error) {
-		t, u, err := c.pendingSignIn(r, ticket)
+		w, err := c.pendingSignIn(r, ticket)
 		if err != nil {
 			return err
 		}
-		devices, err := r.MFADevicesOf(t.Principal)
+		devices, err := r.MFADevicesOf(w.ticket.Principal)
 		if err != nil {
 			return err
 		}
 		settings, err := signInSettings(r)
-		p = Pending{Step: t.Step, User: u, Devices: devices, Settings: settings}
+		p = Pending{Step: w.ticket.Step, User: w.user, Devices: devices, Settings: settings}
 		return err
 	})
 	return p, err
 }
 
+// waitingSignIn is a sign-in between two steps.
+type waitingSignIn struct {
+	ticket Ticket
+	user   User
+}
+
 // pendingSignIn finds a sign-in that may still go on.
-func (c *Center) pendingSignIn(r Reader, secret string) (Ticket, User, error) {
-	t, err := c.ticket(r, SigningIn, secret)
-	if err != nil {
-		return t, User{}, err
+func (c *Center) pendingSignIn(r Reader, secret string) (w waitingSignIn, err error) {
+	if w.ticket, err = c.ticket(r, SigningIn, secret); err != nil {
+		return w, err
 	}
-	if isAdministrator(t.Principal) {
-		u, err := administratorAsUser(r, t.Principal)
-		return t, u, refusal.IfNoRow(err, TicketInvalid, t.Principal)
+	principal := w.ticket.Principal
+	if isAdministrator(principal) {
+		w.user, err = administratorAsUser(r, principal)
+		return w, refusal.IfNoRow(err, TicketInvalid, principal)
 	}
-	u, err := r.User(UserID(t.Principal))
-	if err == nil {
-		_, err = directoryUser(r, u.UserName)
+	if w.user, err = r.User(UserID(principal)); err == nil {
+		_, err = directoryUser(r, w.user.UserName)
 	}
-	return t, u, refusal.IfNoRow(err, TicketInvalid, t.Principal)
+	return w, refusal.IfNoRow(err, TicketInvalid, principal)
 }
 
 // runStep runs one step of a sign-in that waits for it. check may refuse with FactorRefused, which
@@ -311,7 +316,7 @@ func (c *Center) runStep(
 	s := c.signingIn(by, from, trust)
 	err = c.change(ctx, by, ActionCredentialVerification, func(tx Tx) (_ string, err error) {
 		s.out = Progress{}
-		if s.ticket, s.user, err = c.pendingSignIn(tx, ticket); err != nil {
+		if s.waitingSignIn, err = c.pendingSignIn(tx, ticket); err != nil {
 			return by.Name, err
 		}
 		// No page passes over the step that is due, and a ticket of the portal is none of the
@@ -426,21 +431,21 @@ func (c *Center) KeyOptions(ctx context.Context, ticket string) (options string,
 		return "", nil
 	}
 	err = c.Store.Update(ctx, func(tx Tx) error {
-		t, u, err := c.pendingSignIn(tx, ticket)
+		w, err := c.pendingSignIn(tx, ticket)
 		if err != nil {
 			return err
 		}
-		devices, err := tx.MFADevicesOf(t.Principal)
+		devices, err := tx.MFADevicesOf(w.ticket.Principal)
 		if err != nil || countDevices(devices, SecurityKey) == 0 {
 			return err
 		}
-		data, state, err := c.relyingParty.BeginLogin(holder(t.Principal, u.UserName, devices))
+		challenge, err := c.relyingParty.BeginLogin(holder(w.ticket.Principal, w.user.UserName, devices))
 		if err != nil {
 			return err
 		}
 		// A new challenge each time: an answer that was recorded is good for no other.
-		options, t.Challenge = string(data), state
-		return tx.PutTicket(t)
+		options, w.ticket.Challenge = string(challenge.Options), challenge.State
+		return tx.PutTicket(w.ticket)
 	})
 	return options, err
 }
@@ -463,15 +468,16 @@ func (c *Center) SignInWithKey(
 		if c.relyingParty == nil || len(s.ticket.Challenge) == 0 {
 			return &refusal.Error{Code: FactorRefused, Detail: "no security key was requested"}
 		}
-		which, credential, err := c.relyingParty.FinishLogin(
+		used, err := c.relyingParty.FinishLogin(
 			holder(s.ticket.Principal, s.user.UserName, keys), s.ticket.Challenge, response,
 		)
 		if err != nil {
 			return &refusal.Error{Code: FactorRefused, Detail: err.Error()}
 		}
 		s.ticket.Shown, s.ticket.Challenge = true, nil
-		keys[which].Credential, keys[which].LastUsedAt = credential, c.now()
-		return tx.PutMFADevice(keys[which])
+		key := keys[used.Index]
+		key.Credential, key.LastUsedAt = used.Credential, c.now()
+		return tx.PutMFADevice(key)
 	})
 }
 

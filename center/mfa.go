@@ -144,11 +144,11 @@ func (c *Center) Enrol(ctx context.Context, principal, name string) (Enrolment, 
 		t.SealedTOTP = c.Sealer.Seal(totpPurpose(principal), []byte(totp.Secret))
 	}
 	if settings.SecurityKeys && c.relyingParty != nil && countDevices(devices, SecurityKey) < maxSecurityKeys {
-		options, state, err := c.relyingParty.BeginRegistration(holder(principal, name, devices))
+		challenge, err := c.relyingParty.BeginRegistration(holder(principal, name, devices))
 		if err != nil {
 			return e, err
 		}
-		e.KeyOptions, t.Challenge = string(options), state
+		e.KeyOptions, t.Challenge = string(challenge.Options), challenge.State
 	}
 	if e.TOTP == nil && e.KeyOptions == "" {
 		return e, &refusal.Error{Code: TooManyDevices, Subject: principal}

@@ -68,14 +68,20 @@ const (
 	maxReading      = time.Hour       //bound:wait an organization to be read
 )
 
-// accountChanges compares an organization with the accounts that there are. Accounts that were made
-// by hand become the organization's when it has them.
-func accountChanges(there, found []Account) (changes []AccountChange, gone, imported int) {
+// comparison is what an organization changes in the accounts that there are.
+type comparison struct {
+	changes        []AccountChange
+	gone, imported int // accounts that have left it, of those that came from it
+}
+
+// compareAccounts compares an organization with the accounts that there are. Accounts that were
+// made by hand become the organization's when it has them.
+func compareAccounts(there, found []Account) (c comparison) {
 	known := map[string]Account{}
 	for _, a := range there {
 		known[a.ID] = a
 		if a.Imported && !a.Suspended {
-			imported++
+			c.imported++
 		}
 	}
 	for _, a := range found {
@@ -84,19 +90,19 @@ func accountChanges(there, found []Account) (changes []AccountChange, gone, impo
 		delete(known, a.ID)
 		switch {
 		case !ok:
-			changes = append(changes, AccountChange{AccountAdded, a})
+			c.changes = append(c.changes, AccountChange{AccountAdded, a})
 		case !was.equal(a):
-			changes = append(changes, AccountChange{AccountChanged, a})
+			c.changes = append(c.changes, AccountChange{AccountChanged, a})
 		}
 	}
 	for _, a := range there {
 		if _, left := known[a.ID]; left && a.Imported && !a.Suspended {
 			a.Suspended = true
-			changes = append(changes, AccountChange{AccountGone, a})
-			gone++
+			c.changes = append(c.changes, AccountChange{AccountGone, a})
+			c.gone++
 		}
 	}
-	return changes, gone, imported
+	return c
 }
 
 // StartOrganizationImport has the organization read soon, instead of when its time comes. It fails
@@ -197,18 +203,20 @@ func (c *Center) importAccounts(ctx context.Context, o *OrganizationImport, foun
 	if err != nil {
 		return err
 	}
-	changes, gone, imported := accountChanges(there, found)
-	o.Total, o.Changes = len(changes), changes[:min(len(changes), maxChangesShown)]
-	if gone > imported/2 && !o.Force {
+	compared := compareAccounts(there, found)
+	o.Total, o.Changes = len(compared.changes), compared.changes[:min(len(compared.changes), maxChangesShown)]
+	if compared.gone > compared.imported/2 && !o.Force {
 		return &refusal.Error{
-			Code:   OrganizationShrunk,
-			Detail: fmt.Sprintf("%d of %d accounts no longer exist; nothing was changed", gone, imported),
+			Code: OrganizationShrunk,
+			Detail: fmt.Sprintf(
+				"%d of %d accounts no longer exist; nothing was changed", compared.gone, compared.imported,
+			),
 		}
 	}
 	if o.DryRun {
 		return nil
 	}
-	for some := range slices.Chunk(changes, atOnce) {
+	for some := range slices.Chunk(compared.changes, atOnce) {
 		list := make([]Account, len(some))
 		for i, change := range some {
 			list[i] = change.Account

@@ -3,7 +3,6 @@ package center
 import (
 	"sync"
 
-	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center/memory"
 	"github.com/gatehouse-id/gatehouse/names"
 )
@@ -12,14 +11,8 @@ import (
 // one is changed.
 type credentials struct {
 	tokens  memory.Map[BearerToken] // by their digests
-	keys    memory.Map[openedKey]   // by their ids
+	keys    memory.Map[OpenedKey]   // by their ids
 	issuers memory.Map[string]      // of external ids; there is one
-}
-
-// openedKey is an access key with its secret.
-type openedKey struct {
-	AccessKey
-	secret authn.Secret
 }
 
 func (r *credentials) forget() {
@@ -37,27 +30,25 @@ func (userKeys) Keys(record string) (id, name string) {
 	return string(u.ID), names.Fold(u.UserName)
 }
 
-// rememberedUser returns a user that is remembered, and the age to hand to keepUser.
-func (c *Center) rememberedUser(id UserID) (u User, age memory.Age, ok bool) {
-	record, age := c.users.First(string(id))
-	if record != "" {
+// rememberedUser returns a user that is remembered.
+func (c *Center) rememberedUser(id UserID) (u User, ok bool) {
+	if record := c.users.First(string(id)); record != "" {
 		u = decodeUser(record)
 		ok = u.ID == id
 	}
-	return u, age, ok
+	return u, ok
 }
 
 // rememberedName is rememberedUser by the folded user name.
-func (c *Center) rememberedName(folded string) (u User, age memory.Age, ok bool) {
-	record, age := c.users.Second(folded)
-	if record != "" {
+func (c *Center) rememberedName(folded string) (u User, ok bool) {
+	if record := c.users.Second(folded); record != "" {
 		u = decodeUser(record)
 		ok = names.Fold(u.UserName) == folded
 	}
-	return u, age, ok
+	return u, ok
 }
 
-// keepUser remembers a user that was read since the age was taken, where that is allowed.
+// keepUser remembers a user that was read since the age of users was taken, where that is allowed.
 func (c *Center) keepUser(u User, age memory.Age) {
 	if c.Store.Shared() {
 		return

@@ -116,9 +116,15 @@ func (c *Center) newRequestKey() (RequestKey, error) {
 	return RequestKey{Certificate: der, SealedKey: c.Sealer.Seal("request-key", plain)}, err
 }
 
+// Signer is a key that this center signs with, and its certificate.
+type Signer struct {
+	Key         crypto.Signer
+	Certificate *x509.Certificate
+}
+
 // FederationSigner returns the key that this center signs with as the identity provider of AWS
 // accounts, and its certificate. The first call makes it.
-func (c *Center) FederationSigner(ctx context.Context) (crypto.Signer, *x509.Certificate, error) {
+func (c *Center) FederationSigner(ctx context.Context) (Signer, error) {
 	var kept RequestKey
 	read := func(r Reader) (err error) {
 		kept, err = r.FederationKey()
@@ -128,7 +134,7 @@ func (c *Center) FederationSigner(ctx context.Context) (crypto.Signer, *x509.Cer
 	if errors.Is(err, refusal.ErrNoRow) {
 		var key RequestKey
 		if key, err = c.newRequestKey(); err != nil {
-			return nil, nil, err
+			return Signer{}, err
 		}
 		err = c.Store.Update(ctx, func(tx Tx) error {
 			err := read(tx)
@@ -139,7 +145,7 @@ func (c *Center) FederationSigner(ctx context.Context) (crypto.Signer, *x509.Cer
 		})
 	}
 	if err != nil {
-		return nil, nil, err
+		return Signer{}, err
 	}
 	return c.openSigner(kept)
 }
@@ -157,7 +163,7 @@ func (c *Center) SAMLProviderName() string {
 
 // RequestSigner returns the key that requests are signed with, and its certificate, or
 // ErrNoRequestKey.
-func (c *Center) RequestSigner(ctx context.Context) (crypto.Signer, *x509.Certificate, error) {
+func (c *Center) RequestSigner(ctx context.Context) (Signer, error) {
 	var kept RequestKey
 	err := c.Store.Get(ctx, func(r Reader) (err error) {
 		kept, err = r.RequestKey()
@@ -167,24 +173,24 @@ func (c *Center) RequestSigner(ctx context.Context) (crypto.Signer, *x509.Certif
 		err = ErrNoRequestKey
 	}
 	if err != nil {
-		return nil, nil, err
+		return Signer{}, err
 	}
 	return c.openSigner(kept)
 }
 
-func (c *Center) openSigner(kept RequestKey) (crypto.Signer, *x509.Certificate, error) {
+func (c *Center) openSigner(kept RequestKey) (Signer, error) {
 	plain, err := c.Sealer.Open("request-key", kept.SealedKey)
 	if err != nil {
-		return nil, nil, err
+		return Signer{}, err
 	}
 	key, err := x509.ParsePKCS8PrivateKey(plain)
 	if err != nil {
-		return nil, nil, err
+		return Signer{}, err
 	}
 	signer, ok := key.(crypto.Signer)
 	if !ok {
-		return nil, nil, errors.New("the key of signed requests does not sign")
+		return Signer{}, errors.New("the key of signed requests does not sign")
 	}
 	cert, err := x509.ParseCertificate(kept.Certificate)
-	return signer, cert, err
+	return Signer{signer, cert}, err
 }

@@ -201,7 +201,7 @@ func (c *Center) wakeRoleWorkers() {
 // says is kept with the requests that wait and in the audit log; the error is only that of the
 // store.
 func (c *Center) WorkOnRole(ctx context.Context) (bool, error) {
-	job, set, last, err := c.takeRoleJob(ctx)
+	leased, err := c.takeRoleJob(ctx)
 	if errors.Is(err, refusal.ErrNoRow) {
 		return false, nil
 	}
@@ -210,25 +210,34 @@ func (c *Center) WorkOnRole(ctx context.Context) (bool, error) {
 	}
 	limited, cancel := context.WithTimeout(ctx, rolePatience)
 	defer cancel()
+	job := leased.job
 	if job.Retire {
-		err = c.Roles.Retire(limited, AccountRole{AccountID: job.AccountID, Name: job.RoleName}, last)
+		err = c.Roles.Retire(limited, AccountRole{AccountID: job.AccountID, Name: job.RoleName}, leased.last)
 	} else {
-		err = c.Roles.Keep(limited, set.RoleIn(job.AccountID, job.RoleName))
+		err = c.Roles.Keep(limited, leased.set.RoleIn(job.AccountID, job.RoleName))
 	}
 	if ctx.Err() != nil {
 		return false, ctx.Err() // the lease ends by itself, and somebody does the job again
 	}
-	return true, c.concludeRoleJob(ctx, job, set, err)
+	return true, c.concludeRoleJob(ctx, job, leased.set, err)
 }
 
-// takeRoleJob leases the next job. last says, of a role to retire, that the account has no other.
-func (c *Center) takeRoleJob(ctx context.Context) (job RoleJob, set PermissionSet, last bool, err error) {
+// leasedRole is a job that is leased, with what it takes to do it.
+type leasedRole struct {
+	job  RoleJob
+	set  PermissionSet // of a role to keep
+	last bool          // of a role to retire: the account has no other
+}
+
+// takeRoleJob leases the next job.
+func (c *Center) takeRoleJob(ctx context.Context) (leased leasedRole, err error) {
+	job := &leased.job
 	next := func(r Reader) (err error) {
-		job, err = r.NextRoleJob(c.now())
+		*job, err = r.NextRoleJob(c.now())
 		return err
 	}
 	if err = c.Store.Get(ctx, next); err != nil { // most often there is none, and nothing to write
-		return job, set, false, err
+		return leased, err
 	}
 	err = c.Store.Update(ctx, func(tx Tx) error {
 		if err := next(tx); err != nil {
@@ -240,8 +249,8 @@ func (c *Center) takeRoleJob(ctx context.Context) (job RoleJob, set PermissionSe
 			if err := errors.Join(e1, e2); err != nil {
 				return err
 			}
-			last = len(roles) == 0 && len(jobs) == 1
-		} else if set, err = tx.PermissionSet(job.PermissionSetARN); err != nil {
+			leased.last = len(roles) == 0 && len(jobs) == 1
+		} else if leased.set, err = tx.PermissionSet(job.PermissionSetARN); err != nil {
 			return fmt.Errorf(
 				"the permission set of role %s: %w", job.RoleName,
 				refusal.IfNoRow(err, PermissionSetNotFound, job.PermissionSetARN),
@@ -249,9 +258,9 @@ func (c *Center) takeRoleJob(ctx context.Context) (job RoleJob, set PermissionSe
 		}
 		job.LeasedUntil = c.now().Add(roleLease)
 		job.Attempts++
-		return tx.PutRoleJob(job)
+		return tx.PutRoleJob(*job)
 	})
-	return job, set, last, err
+	return leased, err
 }
 
 // concludeRoleJob writes down what came of a job, together with its event. said is what the keeper

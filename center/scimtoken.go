@@ -109,10 +109,10 @@ func (c *Center) ProvisioningTenant(ctx context.Context) (t ProvisioningTenant, 
 // ExternalIDIssuer is the issuer under which external ids written by SCIM appear in the
 // identitystore API.
 func (c *Center) ExternalIDIssuer(ctx context.Context) (issuer string, err error) {
-	known, age, ok := c.remembered.issuers.Get("")
-	if ok {
+	if known, ok := c.remembered.issuers.Get(""); ok {
 		return known, nil
 	}
+	age := c.remembered.issuers.Age()
 	err = c.Store.View(ctx, func(r Reader) error {
 		t, err := r.ProvisioningTenant()
 		if errors.Is(err, refusal.ErrNoRow) {
@@ -173,12 +173,18 @@ func (c *Center) DeleteProvisioningTenant(ctx context.Context, by audit.Actor) e
 	})
 }
 
+// NewBearerToken is an access token with its secret.
+type NewBearerToken struct {
+	BearerToken
+	Secret authn.Secret
+}
+
 // CreateBearerToken makes an access token of one year for a profile (empty: ProfileAWS). The secret
 // is returned here and never again. At most two exist at a time, so that one can be replaced
 // without a gap: it fails with TooManyTokens.
 func (c *Center) CreateBearerToken(
 	ctx context.Context, by audit.Actor, profile Profile,
-) (BearerToken, authn.Secret, error) {
+) (NewBearerToken, error) {
 	if profile == "" {
 		profile = ProfileAWS
 	}
@@ -209,7 +215,7 @@ func (c *Center) CreateBearerToken(
 		token.TenantID = t.ID
 		return token.ID, tx.PutBearerToken(token)
 	})
-	return token, authn.Secret(secret), err
+	return NewBearerToken{token, authn.Secret(secret)}, err
 }
 
 // BearerTokens lists the access tokens.
@@ -270,10 +276,11 @@ func (c *Center) AuthenticateToken(ctx context.Context, tenant, secret, address 
 }
 
 func (c *Center) bearerToken(ctx context.Context, digest string) (BearerToken, error) {
-	token, age, ok := c.remembered.tokens.Get(digest)
+	token, ok := c.remembered.tokens.Get(digest)
 	if ok {
 		return token, nil
 	}
+	age := c.remembered.tokens.Age()
 	err := c.Store.Get(ctx, func(r Reader) (err error) {
 		token, err = r.BearerTokenByDigest(digest)
 		return refusal.IfNoRow(err, TokenInvalid, "")

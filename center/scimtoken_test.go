@@ -33,11 +33,11 @@ func provisioned(
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, s, err := c.CreateBearerToken(ctx, centertest.Actor, "")
+	made, err := c.CreateBearerToken(ctx, centertest.Actor, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c, tenant, token, s.Reveal(), &clock
+	return c, tenant, made.BearerToken, made.Secret.Reveal(), &clock
 }
 
 // TestExpiryIsToldMoreOftenAsItComesNearer moves through a token's last year and counts the events.

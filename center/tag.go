@@ -72,55 +72,63 @@ func (c *Center) retag(
 	ctx context.Context, by audit.Actor, action Action, arn string, edit func([]Tag) ([]Tag, error),
 ) error {
 	return c.change(ctx, by, action, func(tx Tx) (string, error) {
-		tags, put, err := c.tagged(tx, arn)
-		if err == nil {
-			tags, err = edit(tags)
-		}
+		resource, err := c.tagged(tx, arn)
 		if err != nil {
 			return arn, err
 		}
-		return arn, put(tx, tags)
+		tags, err := edit(resource.tags)
+		if err != nil {
+			return arn, err
+		}
+		return arn, resource.put(tx, tags)
 	})
 }
 
 // Tags returns the tags of a resource, in the order of their keys.
 func (c *Center) Tags(ctx context.Context, arn string) (tags []Tag, err error) {
-	err = c.Store.Get(ctx, func(r Reader) (err error) {
-		tags, _, err = c.tagged(r, arn)
+	err = c.Store.Get(ctx, func(r Reader) error {
+		resource, err := c.tagged(r, arn)
+		tags = resource.tags
 		return err
 	})
 	return tags, err
 }
 
-// tagged returns the tags of whatever the ARN names, and how they are replaced.
-func (c *Center) tagged(r Reader, arn string) (tags []Tag, put func(Tx, []Tag) error, err error) {
+// tagged is a resource with tags.
+type tagged struct {
+	tags []Tag
+	put  func(Tx, []Tag) error // replaces them
+}
+
+// tagged returns whatever the ARN names.
+func (c *Center) tagged(r Reader, arn string) (tagged, error) {
 	switch resourceOf(arn) {
 	case "instance":
 		s, err := c.instanceSettings(r, arn)
-		return s.Tags, func(tx Tx, tags []Tag) error {
+		return tagged{s.Tags, func(tx Tx, tags []Tag) error {
 			s.Tags = tags
 			return tx.PutInstanceSettings(s)
-		}, err
+		}}, err
 	case "permissionSet":
 		p, err := r.PermissionSet(arn)
-		return p.Tags, func(tx Tx, tags []Tag) error {
+		return tagged{p.Tags, func(tx Tx, tags []Tag) error {
 			p.Tags = tags
 			return tx.PutPermissionSet(p)
-		}, refusal.IfNoRow(err, PermissionSetNotFound, arn)
+		}}, refusal.IfNoRow(err, PermissionSetNotFound, arn)
 	case "application":
 		a, err := r.Application(arn)
-		return a.Tags, func(tx Tx, tags []Tag) error {
+		return tagged{a.Tags, func(tx Tx, tags []Tag) error {
 			a.Tags = tags
 			return tx.PutApplication(a)
-		}, refusal.IfNoRow(err, ApplicationNotFound, arn)
+		}}, refusal.IfNoRow(err, ApplicationNotFound, arn)
 	case "trustedTokenIssuer":
 		i, err := r.TokenIssuer(arn)
-		return i.Tags, func(tx Tx, tags []Tag) error {
+		return tagged{i.Tags, func(tx Tx, tags []Tag) error {
 			i.Tags = tags
 			return tx.PutTokenIssuer(i)
-		}, refusal.IfNoRow(err, TokenIssuerNotFound, arn)
+		}}, refusal.IfNoRow(err, TokenIssuerNotFound, arn)
 	}
-	return nil, nil, &refusal.Error{
+	return tagged{}, &refusal.Error{
 		Code:   InvalidValue,
 		Field:  "ResourceArn",
 		Detail: "use the ARN of an instance, a permission set, an application or a trusted token issuer",

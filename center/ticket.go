@@ -96,14 +96,14 @@ func (c *Center) ticket(r ticketReader, purpose Purpose, secret string) (Ticket,
 	return t, refusal.IfNoRow(err, TicketInvalid, string(purpose))
 }
 
-// knownBrowser returns the ticket of a browser that principal has signed in with, and whether it is
-// one. A secret that has ended, or is another person's, is no failure: the browser is a stranger.
-func (c *Center) knownBrowser(r ticketReader, secret, principal string) (Ticket, bool, error) {
+// knownBrowser returns the ticket of a browser that principal has signed in with, or nil for a
+// stranger. A secret that has ended, or is another person's, is no failure.
+func (c *Center) knownBrowser(r ticketReader, secret, principal string) (*Ticket, error) {
 	t, err := c.ticket(r, KnownBrowser, secret)
-	if refusal.CodeOf(err) == TicketInvalid {
-		return t, false, nil
+	if refusal.CodeOf(err) == TicketInvalid || (err == nil && t.Principal != principal) {
+		return nil, nil
 	}
-	return t, err == nil && t.Principal == principal, err
+	return &t, err
 }
 
 // forgetBrowsers makes room for one more known browser.

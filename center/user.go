@@ -10,7 +10,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatehouse-id/gatehouse/audit"
-	"github.com/gatehouse-id/gatehouse/center/memory"
 	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
@@ -511,17 +510,17 @@ func (c *Center) DeleteUser(ctx context.Context, by audit.Actor, id UserID, rule
 
 // User returns one user, or UserNotFound.
 func (c *Center) User(ctx context.Context, id UserID) (User, error) {
-	known, age, ok := c.rememberedUser(id)
-	if ok {
+	if known, ok := c.rememberedUser(id); ok {
 		return known, nil
 	}
-	return c.keptUser(age, func() (User, error) {
+	return c.keptUser(func() (User, error) {
 		return findUser(ctx, c, string(id), func(r Reader) (User, error) { return r.User(id) })
 	})
 }
 
 // keptUser reads a user and remembers it where that is allowed.
-func (c *Center) keptUser(age memory.Age, find func() (User, error)) (User, error) {
+func (c *Center) keptUser(find func() (User, error)) (User, error) {
+	age := c.users.Age()
 	u, err := find()
 	if err == nil {
 		c.keepUser(u, age)
@@ -531,11 +530,10 @@ func (c *Center) keptUser(age memory.Age, find func() (User, error)) (User, erro
 
 // UserByName finds a user by user name, ignoring letter case, or fails with UserNotFound.
 func (c *Center) UserByName(ctx context.Context, name string) (User, error) {
-	known, age, ok := c.rememberedName(names.Fold(name))
-	if ok {
+	if known, ok := c.rememberedName(names.Fold(name)); ok {
 		return known, nil
 	}
-	return c.keptUser(age, func() (User, error) {
+	return c.keptUser(func() (User, error) {
 		return findUser(ctx, c, name, func(r Reader) (User, error) { return r.UserByName(name) })
 	})
 }

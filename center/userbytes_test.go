@@ -61,15 +61,15 @@ func TestARememberedUserIsFoundByIDAndByFoldedName(t *testing.T) {
 		"bob@example.com":   "",
 		"bobby@example.com": "b",
 	} {
-		if u, _, ok := c.rememberedName(name); u.ID != id || ok != (id != "") {
+		if u, ok := c.rememberedName(name); u.ID != id || ok != (id != "") {
 			t.Errorf("%s is %q, %v, want %q", name, u.ID, ok, id)
 		}
 	}
-	if u, _, ok := c.rememberedUser("b"); !ok || u.UserName != "BOBBY@example.com" {
+	if u, ok := c.rememberedUser("b"); !ok || u.UserName != "BOBBY@example.com" {
 		t.Errorf("b is %q, %v", u.UserName, ok)
 	}
 	c.users.Forget("b")
-	if u, _, ok := c.rememberedUser("b"); ok {
+	if u, ok := c.rememberedUser("b"); ok {
 		t.Errorf("b was forgotten, and is %q", u.UserName)
 	}
 }

@@ -44,11 +44,11 @@ func (k *Keys) seedCenter(ctx context.Context, c *center.Center, by audit.Actor)
 	if err := c.SetAdministrator(ctx, by, AdminName, k.AdminPassword); err != nil {
 		return err
 	}
-	key, secret, err := c.CreateAccessKey(ctx, by, AdminName, center.RoleAdministrator)
+	key, err := c.CreateAccessKey(ctx, by, AdminName, center.RoleAdministrator)
 	if err != nil {
 		return err
 	}
-	k.AccessKeyID, k.SecretAccessKey = key.ID, secret.Reveal()
+	k.AccessKeyID, k.SecretAccessKey = key.ID, key.SecretAccessKey.Reveal()
 	return CreateAccess(ctx, c, by)
 }
 

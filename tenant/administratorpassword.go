@@ -170,20 +170,20 @@ func (t *Tenant) PendingChallenge(ctx context.Context, ticket string) (c Challen
 			c = Challenge{Ticket: ticket, NewPassword: true}
 			return err
 		}
-		g, w, a, err := t.waitingFor(tx, authn.Digest(ticket))
+		s, err := t.pendingSignIn(tx, authn.Digest(ticket))
 		if err != nil {
 			return err
 		}
-		f, err := factors(tx, w.Account)
+		f, err := factors(tx, s.waiting.Account)
 		if err != nil {
 			return err
 		}
-		if c, err = t.offerFactors(a, f, &w); err != nil {
+		if c, err = t.offerFactors(s.account, f, &s.waiting); err != nil {
 			return err
 		}
-		data, err := json.Marshal(w)
-		c.Ticket, g.Nonce = ticket, t.Sealer.Seal(signInPurpose(w.Account), data)
-		return errors.Join(err, tx.PutGrant(g))
+		data, err := json.Marshal(s.waiting)
+		c.Ticket, s.grant.Nonce = ticket, t.Sealer.Seal(signInPurpose(s.waiting.Account), data)
+		return errors.Join(err, tx.PutGrant(s.grant))
 	})
 	return c, err
 }
@@ -197,7 +197,7 @@ func (t *Tenant) offerFactors(a Account, f Factors, w *waiting) (Challenge, erro
 	if party == nil || len(f.Keys) == 0 {
 		return c, nil
 	}
-	options, state, err := party.BeginLogin(keyHolder(a, f))
-	c.KeyOptions, w.Key = string(options), state
+	challenge, err := party.BeginLogin(keyHolder(a, f))
+	c.KeyOptions, w.Key = string(challenge.Options), challenge.State
 	return c, err
 }

@@ -53,10 +53,11 @@ func (t *Tenant) verifyPassword(ctx context.Context, a attempt, then func(Passwo
 		return t.Refuse(ctx, a.by, a.action.name, a.name, busy(err))
 	}
 	defer leave()
-	stored, until, err := t.countAttempt(ctx, a)
+	counted, err := t.countAttempt(ctx, a)
 	if err != nil {
 		return err
 	}
+	stored, until := counted.password, counted.until
 	right := authn.CheckPassword(stored.Hash, a.password) // also where nobody is to know: it takes its time
 	switch {
 	case !until.IsZero() && stored.Hash == "": // the code of another event would be another write
@@ -126,17 +127,24 @@ func unknownAccount(name string) AccountID {
 	return AccountID("nobody/" + authn.Digest(names.Fold(name))[:2])
 }
 
-// countAttempt counts an attempt as a mistake, unless it comes too early: then until says when the
-// wait ends. A password without a hash is nobody's.
-func (t *Tenant) countAttempt(ctx context.Context, a attempt) (p Password, until time.Time, err error) {
+// countedAttempt is an attempt that counts as a mistake, unless it came too early: then until says
+// when the wait ends. A password without a hash is nobody's.
+type countedAttempt struct {
+	password Password
+	until    time.Time
+}
+
+// countAttempt counts an attempt.
+func (t *Tenant) countAttempt(ctx context.Context, a attempt) (counted countedAttempt, err error) {
 	err = t.Store.Update(ctx, func(tx Tx) error {
-		until = time.Time{}
+		counted.until = time.Time{}
+		p := &counted.password
 		_, id, err := a.find(tx)
 		if err == nil {
-			p, err = tx.Password(id)
+			*p, err = tx.Password(id)
 		}
 		if errors.Is(err, refusal.ErrNoRow) {
-			p, err = tx.Password(unknownAccount(a.name))
+			*p, err = tx.Password(unknownAccount(a.name))
 			p.Account = unknownAccount(a.name)
 			p.Hash = ""
 			err = nilIfNoRow(err)
@@ -146,13 +154,13 @@ func (t *Tenant) countAttempt(ctx context.Context, a attempt) (p Password, until
 		}
 		lockout := p.lockout(a.known, t.now())
 		if lockout.Locked(t.now()) {
-			until = lockout.Until
+			counted.until = lockout.Until
 		} else {
 			*lockout = lockout.Failed(t.now())
 		}
-		return tx.PutPassword(p)
+		return tx.PutPassword(*p)
 	})
-	return p, until, err
+	return counted, err
 }
 
 // forgiveAttempt forgives an attempt whose password was right, but which led nowhere.

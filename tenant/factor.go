@@ -72,10 +72,16 @@ func factors(r factorsReader, id AccountID) (Factors, error) {
 
 func totpPurpose(id AccountID) string { return "totp/" + string(id) }
 
-// NewAuthenticator makes what an authenticator app is set up with, and a ticket to come back with.
-func (t *Tenant) NewAuthenticator(a Account) (app authn.TOTP, ticket string, err error) {
-	app, err = authn.NewTOTP(t.Organization.DisplayName, a.Name)
-	return app, t.Sealer.Seal(totpPurpose(a.ID), []byte(app.Secret)), err
+// AuthenticatorOffer is what an authenticator app is set up with, and a ticket to come back with.
+type AuthenticatorOffer struct {
+	authn.TOTP
+	Ticket string
+}
+
+// NewAuthenticator begins to register an authenticator app.
+func (t *Tenant) NewAuthenticator(a Account) (AuthenticatorOffer, error) {
+	app, err := authn.NewTOTP(t.Organization.DisplayName, a.Name)
+	return AuthenticatorOffer{app, t.Sealer.Seal(totpPurpose(a.ID), []byte(app.Secret))}, err
 }
 
 // AddAuthenticator registers the app that a ticket is of, once it has shown a right code; it takes
@@ -121,16 +127,18 @@ func keyHolder(a Account, f Factors) authn.Holder {
 
 func keyPurpose(id AccountID) string { return "security-key/" + string(id) }
 
-// NewKey begins to register a security key: the browser's options, and a ticket to come back with.
-// Both are empty where browsers have no security keys.
-func (t *Tenant) NewKey(ctx context.Context, a Account) (options, ticket string, err error) {
+// KeyOffer is the browser's options for a new security key, and a ticket to come back with.
+type KeyOffer struct{ Options, Ticket string }
+
+// NewKey begins to register a security key. The offer is empty where browsers have none.
+func (t *Tenant) NewKey(ctx context.Context, a Account) (KeyOffer, error) {
 	party := authn.NewRelyingParty(t.URL, t.Organization.DisplayName)
 	f, err := t.Factors(ctx, a.ID)
 	if err != nil || party == nil {
-		return "", "", err
+		return KeyOffer{}, err
 	}
-	browser, state, err := party.BeginRegistration(keyHolder(a, f))
-	return string(browser), t.Sealer.Seal(keyPurpose(a.ID), state), err
+	challenge, err := party.BeginRegistration(keyHolder(a, f))
+	return KeyOffer{string(challenge.Options), t.Sealer.Seal(keyPurpose(a.ID), challenge.State)}, err
 }
 
 // AddKey registers the security key that has answered. It fails with FactorWrong or InvalidValue.
@@ -249,9 +257,9 @@ func (t *Tenant) VerifyFactor(
 	fresh := authn.NewSecret(32)
 	action := ActionUserLoggedIn
 	err = t.Store.View(ctx, func(r Reader) error { // whose it is, for the events
-		_, _, a, err := t.waitingFor(r, digest)
-		by.Name = a.Name
-		if a.Administrator {
+		s, err := t.pendingSignIn(r, digest)
+		by.Name = s.account.Name
+		if s.account.Administrator {
 			action = ActionAdministratorLoggedIn
 		}
 		return err
@@ -261,10 +269,11 @@ func (t *Tenant) VerifyFactor(
 	}
 	by.Kind = audit.User
 	err = t.change(ctx, by, action, func(tx Tx, _ *Touched) (string, error) {
-		_, w, a, err := t.waitingFor(tx, digest)
+		pending, err := t.pendingSignIn(tx, digest)
 		if err != nil {
 			return by.Name, err
 		}
+		w, a := pending.waiting, pending.account
 		p, err := tx.Password(a.ID)
 		if err != nil {
 			return by.Name, refusal.IfNoRow(err, SignInFailed, "")
@@ -302,29 +311,36 @@ func (t *Tenant) VerifyFactor(
 	return e, err
 }
 
-// waitingFor finds a sign-in that waits for its second factor, and the person, or fails with
-// SessionInvalid.
-func (t *Tenant) waitingFor(r Reader, digest string) (g Grant, w waiting, a Account, err error) {
-	g, err = r.Grant(digest)
+// pendingSignIn is a sign-in that waits for its second factor, and the person's account.
+type pendingSignIn struct {
+	grant   Grant
+	waiting waiting
+	account Account
+}
+
+// pendingSignIn finds a sign-in that waits for its second factor, or fails with SessionInvalid.
+func (t *Tenant) pendingSignIn(r Reader, digest string) (s pendingSignIn, err error) {
+	g, err := r.Grant(digest)
 	if err == nil && (g.Kind != grantSignIn || !t.now().Before(g.ExpiresAt)) {
 		err = refusal.ErrNoRow
 	}
 	if err != nil {
-		return g, w, a, refusal.IfNoRow(err, SessionInvalid, "")
+		return s, refusal.IfNoRow(err, SessionInvalid, "")
 	}
 	data, err := t.Sealer.Open(signInPurpose(g.Account.ID), g.Nonce)
 	if err == nil {
-		err = json.Unmarshal(data, &w)
+		err = json.Unmarshal(data, &s.waiting)
 	}
 	if err != nil {
-		return g, w, a, err
+		return s, err
 	}
-	h, err := holderOf(r, w.Account)
+	h, err := holderOf(r, s.waiting.Account)
 	// with a password that is not theirs any more
 	if err == nil && (!h.enabled || g.SignedInAt.Before(h.validFrom)) {
 		err = refusal.ErrNoRow
 	}
-	return g, w, h.Account, refusal.IfNoRow(err, SessionInvalid, "")
+	s.grant, s.account = g, h.Account
+	return s, refusal.IfNoRow(err, SessionInvalid, "")
 }
 
 // useFactor says whether a factor is right, and notes in it that it was used.
@@ -334,9 +350,9 @@ func (t *Tenant) useFactor(a Account, f *Factors, w waiting, code, response stri
 		if party == nil || w.Key == nil {
 			return false
 		}
-		which, credential, err := party.FinishLogin(keyHolder(a, *f), w.Key, []byte(response))
+		used, err := party.FinishLogin(keyHolder(a, *f), w.Key, []byte(response))
 		if err == nil {
-			f.Keys[which].Credential = credential
+			f.Keys[used.Index].Credential = used.Credential
 		}
 		return err == nil
 	}

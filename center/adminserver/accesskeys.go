@@ -32,12 +32,12 @@ func showKey(k center.AccessKey) adminapi.AccessKey {
 func (h *Handler) createAccessKey(
 	ctx context.Context, who awsapi.Caller, in adminapi.NewKey,
 ) (adminapi.AccessKey, error) {
-	k, secret, err := h.Center.CreateAccessKey(ctx, awsdoor.Actor(who), in.UserName, center.KeyRole(in.Role))
+	k, err := h.Center.CreateAccessKey(ctx, awsdoor.Actor(who), in.UserName, center.KeyRole(in.Role))
 	if err != nil {
 		return adminapi.AccessKey{}, err
 	}
-	out := showKey(k)
-	out.SecretAccessKey = secret.Reveal()
+	out := showKey(k.AccessKey)
+	out.SecretAccessKey = k.SecretAccessKey.Reveal()
 	return out, nil
 }
 

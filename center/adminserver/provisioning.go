@@ -71,9 +71,9 @@ func (h *Handler) createBearerToken(
 	if err := h.ofTenant(ctx, in.TenantID); err != nil {
 		return adminapi.BearerToken{}, err
 	}
-	t, secret, err := h.Center.CreateBearerToken(ctx, awsdoor.Actor(who), center.Profile(in.Profile))
-	out := showToken(t)
-	out.Value = secret.Reveal()
+	t, err := h.Center.CreateBearerToken(ctx, awsdoor.Actor(who), center.Profile(in.Profile))
+	out := showToken(t.BearerToken)
+	out.Value = t.Secret.Reveal()
 	return out, err
 }
 

@@ -23,14 +23,14 @@ func Lookup(
 		if token != "" {
 			return roleSession(sandbox, id, token)
 		}
-		key, secret, err := c.AccessKeySecret(ctx, id)
+		key, err := c.AccessKeySecret(ctx, id)
 		if refusal.CodeOf(err) == center.NotAllowed {
 			return "", awsapi.Caller{}, unknownKey()
 		}
 		if err != nil {
 			return "", awsapi.Caller{}, err
 		}
-		return secret.Reveal(), awsapi.Caller{
+		return key.SecretAccessKey.Reveal(), awsapi.Caller{
 			AccessKeyID: id,
 			Principal:   key.Principal,
 			AccountID:   c.Instance.OwnerAccountID,

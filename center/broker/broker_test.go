@@ -113,7 +113,7 @@ func TestTheConsoleIsSignedInToByASignedResponse(t *testing.T) {
 	if err != nil || form.URL != broker.SignInEndpoint || form.RelayState != "https://console.aws.amazon.com/s3/" {
 		t.Fatalf("the form goes to %s with %s, %v", form.URL, form.RelayState, err)
 	}
-	_, certificate, err := w.FederationSigner(context.Background())
+	signer, err := w.FederationSigner(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func TestTheConsoleIsSignedInToByASignedResponse(t *testing.T) {
 		Audience:      broker.SignInEndpoint,
 		Recipient:     broker.SignInEndpoint,
 		Now:           w.Now(),
-		Certificates:  []*x509.Certificate{certificate},
+		Certificates:  []*x509.Certificate{signer.Certificate},
 		NameIDFormats: []string{saml.FormatPersistent},
 	}
 	a, err := saml.VerifyPOST(form.Response.Reveal(), expect)

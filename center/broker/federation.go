@@ -54,7 +54,7 @@ func (f Federation) providerARN(r center.RoleRequest) string {
 
 // response makes a signed response, in base64.
 func (f Federation) response(ctx context.Context, r center.RoleRequest) (authn.Secret, error) {
-	key, certificate, err := f.Center.FederationSigner(ctx)
+	key, err := f.Center.FederationSigner(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -84,7 +84,7 @@ func (f Federation) response(ctx context.Context, r center.RoleRequest) (authn.S
 			Now:          now,
 			Validity:     responseLifetime,
 		},
-		saml.SigningKey{Key: key, Certificate: certificate},
+		saml.SigningKey(key),
 	)
 	return authn.Secret(base64.StdEncoding.EncodeToString(text)), err
 }

@@ -23,9 +23,9 @@ func Provisioned(t testing.TB, c *center.Center, profile center.Profile) (endpoi
 		t.Fatal(err)
 	}
 	tenant, e1 := c.CreateProvisioningTenant(ctx, Actor)
-	_, secret, e2 := c.CreateBearerToken(ctx, Actor, profile)
+	made, e2 := c.CreateBearerToken(ctx, Actor, profile)
 	if e1 != nil || e2 != nil {
 		t.Fatal(e1, e2)
 	}
-	return c.SCIMEndpoint(tenant), secret.Reveal()
+	return c.SCIMEndpoint(tenant), made.Secret.Reveal()
 }

@@ -110,7 +110,7 @@ func (s *Server) SignIn(userName string) webtest.Visitor {
 // it.
 func (s *Server) Admin() *adminapi.Client {
 	s.t.Helper()
-	key, secret, err := s.CreateAccessKey(context.Background(), audit.SystemActor, AdminName, center.RoleAdministrator)
+	key, err := s.CreateAccessKey(context.Background(), audit.SystemActor, AdminName, center.RoleAdministrator)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func (s *Server) Admin() *adminapi.Client {
 		URL:             s.URL,
 		Region:          s.Instance.Region,
 		AccessKeyID:     key.ID,
-		SecretAccessKey: secret.Reveal(),
+		SecretAccessKey: key.SecretAccessKey.Reveal(),
 		HTTP:            s.HTTP.Client(),
 	}
 }

@@ -32,13 +32,13 @@ func accessKeys(p page) error { return showKeys(p, center.AccessKey{}, "") }
 // createKey shows the new secret in the answer to the POST and nowhere else: not in a URL, and not
 // when the page is loaded again.
 func createKey(p page) error {
-	k, secret, err := p.h.Center.CreateAccessKey(
+	k, err := p.h.Center.CreateAccessKey(
 		p.Context(), p.by, p.PostFormValue("name"), center.KeyRole(p.PostFormValue("role")),
 	)
 	if err != nil {
 		return err
 	}
-	return showKeys(p, k, secret.Reveal())
+	return showKeys(p, k.AccessKey, k.SecretAccessKey.Reveal())
 }
 
 func setKeyStatus(p page) error {

@@ -42,7 +42,7 @@ func TestEveryPageWarnsOfATokenThatExpires(t *testing.T) {
 		_, err = c.CreateProvisioningTenant(ctx, centertest.Actor)
 	}
 	if err == nil {
-		_, _, err = c.CreateBearerToken(ctx, centertest.Actor, "")
+		_, err = c.CreateBearerToken(ctx, centertest.Actor, "")
 	}
 	if err == nil {
 		err = c.SetAdministrator(ctx, audit.SystemActor, "admin", "Correct horse battery 1!")

@@ -108,11 +108,11 @@ func disableProvisioning(p page) error {
 // createToken shows the new token in the answer to the POST and nowhere else: not in a URL, and not
 // when the page is loaded again.
 func createToken(p page) error {
-	_, secret, err := p.h.Center.CreateBearerToken(p.Context(), p.by, center.Profile(p.PostFormValue("profile")))
+	token, err := p.h.Center.CreateBearerToken(p.Context(), p.by, center.Profile(p.PostFormValue("profile")))
 	if err != nil {
 		return err
 	}
-	d, err := settingsOf(p, secret.Reveal())
+	d, err := settingsOf(p, token.Secret.Reveal())
 	if err != nil {
 		return err
 	}

@@ -18,13 +18,13 @@ import (
 // ProviderMetadata is what AWS accounts must know of a center to trust it as a SAML provider. It is
 // the same each time.
 func ProviderMetadata(ctx context.Context, c *center.Center) ([]byte, error) {
-	key, certificate, err := c.FederationSigner(ctx)
+	key, err := c.FederationSigner(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return saml.IdentityProviderMetadata(
 		saml.IdentityProvider{EntityID: c.FederationEntityID(), SignInURL: c.PortalURL()},
-		saml.SigningKey{Key: key, Certificate: certificate},
+		saml.SigningKey(key),
 	)
 }
 

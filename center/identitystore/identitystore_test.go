@@ -50,8 +50,8 @@ func newAPI(t testing.TB) *api {
 			Region: "us-east-1",
 			Now:    c.Now,
 			Lookup: func(ctx context.Context, id, _ string) (string, awsapi.Caller, error) {
-				key, secret, err := c.AccessKeySecret(ctx, id)
-				return secret.Reveal(), awsapi.Caller{
+				key, err := c.AccessKeySecret(ctx, id)
+				return key.SecretAccessKey.Reveal(), awsapi.Caller{
 					AccessKeyID: id,
 					Principal:   key.Principal,
 					Role:        string(key.Role),
@@ -72,12 +72,12 @@ func newAPI(t testing.TB) *api {
 // as is the same API for the holder of a new key.
 func (a *api) as(role center.KeyRole) *api {
 	a.t.Helper()
-	key, secret, err := a.center.CreateAccessKey(context.Background(), centertest.Actor, string(role), role)
+	key, err := a.center.CreateAccessKey(context.Background(), centertest.Actor, string(role), role)
 	if err != nil {
 		a.t.Fatal(err)
 	}
 	other := *a
-	other.key, other.secret = key, secret.Reveal()
+	other.key, other.secret = key.AccessKey, key.SecretAccessKey.Reveal()
 	return &other
 }
 
@@ -456,7 +456,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 	); refusal.CodeOf(err) != center.LastAdministratorKey {
 		t.Errorf("the last administrator's key could be deleted: %v", err)
 	}
-	if _, _, err := a.center.CreateAccessKey(
+	if _, err := a.center.CreateAccessKey(
 		ctx, centertest.Actor, "x", "emperor",
 	); refusal.CodeOf(err) != center.InvalidValue {
 		t.Errorf("an unknown role: %v", err)

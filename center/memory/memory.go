@@ -28,12 +28,19 @@ type Map[V any] struct {
 	values map[string]V
 }
 
-// Get returns the value of a key, and the age to hand to Keep where there is none.
-func (m *Map[V]) Get(key string) (v V, age Age, ok bool) {
+// Get returns the value of a key.
+func (m *Map[V]) Get(key string) (v V, ok bool) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	v, ok = m.values[key]
-	return v, m.age, ok
+	return v, ok
+}
+
+// Age returns the age to hand to Keep.
+func (m *Map[V]) Age() Age {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.age
 }
 
 // Keep keeps a value that was read since the age was taken, unless everything was forgotten since.

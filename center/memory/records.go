@@ -46,22 +46,21 @@ var firstSeed, secondSeed = maphash.MakeSeed(), maphash.MakeSeed()
 func hashFirst(key string) uint64  { return maphash.String(firstSeed, key) }
 func hashSecond(key string) uint64 { return maphash.String(secondSeed, key) }
 
-// First returns a copy of the record with a first key, and the age to hand to Keep; empty: none is
-// kept. Hashes are compared, not keys, so the record may be another's: the caller sees that when it
-// decodes it.
-func (r *Records[K]) First(key string) (record string, age Age) { return r.read(hashFirst(key)) }
+// First returns a copy of the record with a first key; empty: none is kept. Hashes are compared,
+// not keys, so the record may be another's: the caller sees that when it decodes it.
+func (r *Records[K]) First(key string) (record string) { return r.read(hashFirst(key)) }
 
 // Second is First by the second key.
-func (r *Records[K]) Second(key string) (record string, age Age) { return r.read(hashSecond(key)) }
+func (r *Records[K]) Second(key string) (record string) { return r.read(hashSecond(key)) }
 
 // read copies what is kept under a hash.
-func (r *Records[K]) read(hash uint64) (record string, age Age) {
+func (r *Records[K]) read(hash uint64) (record string) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if place, ok := r.at[hash]; ok {
 		record = string(r.record(place))
 	}
-	return record, r.age
+	return record
 }
 
 func (r *Records[K]) record(place uint64) []byte {

@@ -66,12 +66,12 @@ func TestRecords(t *testing.T) {
 			r := &Records[words]{}
 			test.do(r)
 			for _, key := range []string{"ada", "bob"} {
-				record, _ := r.Second(key)
+				record := r.Second(key)
 				if record != test.want[key] {
 					t.Errorf("%s: %q, want %q", key, record, test.want[key])
 				}
 				if first, _ := (words{}).Keys(record + "  "); record != "" {
-					if same, _ := r.First(first); same != record {
+					if same := r.First(first); same != record {
 						t.Errorf("%s: %q, want %q", first, same, record)
 					}
 				}
@@ -99,8 +99,8 @@ func TestRecordsAreBounded(t *testing.T) {
 	}
 	found := 0
 	for n := range maxBlocks * each {
-		record, _ := r.First(fmt.Sprint(n))
-		if other, _ := r.Second(fmt.Sprint("name", n)); other != record ||
+		record := r.First(fmt.Sprint(n))
+		if other := r.Second(fmt.Sprint("name", n)); other != record ||
 			(record != "" && !strings.HasPrefix(record, fmt.Sprintf("%d name%d ", n, n))) {
 			t.Fatalf("record %d: %.20q, by its second key %.20q", n, record, other)
 		}

@@ -234,7 +234,7 @@ const SandboxConsole = "/sandbox/console"
 // sandboxConsole checks a response as AWS would, and says what the console would open.
 func (h *Handler) sandboxConsole(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, saml.MaxMessage*2)
-	_, certificate, err := h.Center.FederationSigner(r.Context())
+	signer, err := h.Center.FederationSigner(r.Context())
 	if err != nil {
 		h.fail(w, r, center.User{}, err)
 		return
@@ -246,7 +246,7 @@ func (h *Handler) sandboxConsole(w http.ResponseWriter, r *http.Request) {
 			Audience:      h.Center.URL + SandboxConsole,
 			Recipient:     h.Center.URL + SandboxConsole,
 			Now:           h.Center.Now(),
-			Certificates:  []*x509.Certificate{certificate},
+			Certificates:  []*x509.Certificate{signer.Certificate},
 			NameIDFormats: []string{saml.FormatPersistent},
 		},
 	)

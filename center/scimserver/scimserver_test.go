@@ -48,11 +48,11 @@ func newEndpoint(t testing.TB) *endpoint {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, secret, err := c.CreateBearerToken(ctx, centertest.Actor, center.ProfileAWS)
+	token, err := c.CreateBearerToken(ctx, centertest.Actor, center.ProfileAWS)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.url, e.token = c.SCIMEndpoint(tenant), secret.Reveal()
+	e.url, e.token = c.SCIMEndpoint(tenant), token.Secret.Reveal()
 	return e
 }
 

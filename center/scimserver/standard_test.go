@@ -17,11 +17,11 @@ import (
 func newStandard(t testing.TB) *endpoint {
 	t.Helper()
 	e := newEndpoint(t)
-	_, secret, err := e.center.CreateBearerToken(context.Background(), centertest.Actor, center.ProfileStandard)
+	made, err := e.center.CreateBearerToken(context.Background(), centertest.Actor, center.ProfileStandard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.token = secret.Reveal()
+	e.token = made.Secret.Reveal()
 	return e
 }
 
@@ -85,12 +85,12 @@ func newEndpointOn(e *endpoint, profile center.Profile) *endpoint {
 			}
 		}
 	}
-	_, secret, err := e.center.CreateBearerToken(ctx, centertest.Actor, profile)
+	made, err := e.center.CreateBearerToken(ctx, centertest.Actor, profile)
 	if err != nil {
 		e.t.Fatal(err)
 	}
 	other := *e
-	other.token = secret.Reveal()
+	other.token = made.Secret.Reveal()
 	return &other
 }
 

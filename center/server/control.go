@@ -46,11 +46,11 @@ func (c Controlled) Begin(
 	if err != nil {
 		return err
 	}
-	key, secret, err := c.CreateAccessKey(ctx, audit.SystemActor, name, center.RoleAdministrator)
+	key, err := c.CreateAccessKey(ctx, audit.SystemActor, name, center.RoleAdministrator)
 	if err != nil {
 		return err
 	}
 	return f.Add("  export AWS_ACCESS_KEY_ID=%s\n  export AWS_SECRET_ACCESS_KEY=%s\n  export AWS_REGION=%s\n"+
 		"  aws sso-admin list-instances --endpoint-url %s\n",
-		key.ID, secret.Reveal(), c.Instance.Region, c.URL)
+		key.ID, key.SecretAccessKey.Reveal(), c.Instance.Region, c.URL)
 }

@@ -107,7 +107,7 @@ func TestEveryDoorAsksToComeBackWhenTheDatabaseIsGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, secret, err := c.CreateAccessKey(ctx, centertest.Actor, "test", center.RoleAdministrator)
+	key, err := c.CreateAccessKey(ctx, centertest.Actor, "test", center.RoleAdministrator)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestEveryDoorAsksToComeBackWhenTheDatabaseIsGone(t *testing.T) {
 	}
 	client := ssoadmin.New(ssoadmin.Options{
 		Region: c.Instance.Region, BaseEndpoint: &c.URL, HTTPClient: at.Client(), Retryer: aws.NopRetryer{},
-		Credentials: credentials.NewStaticCredentialsProvider(key.ID, secret.Reveal(), ""),
+		Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.SecretAccessKey.Reveal(), ""),
 	})
 	sets := &ssoadmin.ListPermissionSetsInput{InstanceArn: &c.Instance.ARN}
 	_, err = client.ListPermissionSets(ctx, sets)

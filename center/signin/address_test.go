@@ -102,7 +102,7 @@ func (p posted) mails(n int) (to []string) {
 func TestWhoChangesAnAddressIsNotThatPerson(t *testing.T) {
 	t.Parallel()
 	p, ctx := startPosted(t), context.Background()
-	key, secret, err := p.CreateAccessKey(ctx, audit.SystemActor, "helpdesk", center.RoleUserAdministrator)
+	key, err := p.CreateAccessKey(ctx, audit.SystemActor, "helpdesk", center.RoleUserAdministrator)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestWhoChangesAnAddressIsNotThatPerson(t *testing.T) {
 		t.Fatalf("before the change: %q", code)
 	}
 	link := pairtest.Newest(t, p.outbox, 0, `https?://\S+`)
-	aws := centertest.NewAWSCLI(t, p.URL, p.Instance.Region, key.ID, secret.Reveal())
+	aws := centertest.NewAWSCLI(t, p.URL, p.Instance.Region, key.ID, key.SecretAccessKey.Reveal())
 	aws.Run(
 		nil,
 		"identitystore",
@@ -195,11 +195,11 @@ func TestWhoChangesAnAddressIsNotThatPerson(t *testing.T) {
 func TestWhoMakesAUserAgainIsNotThatPerson(t *testing.T) {
 	t.Parallel()
 	p, ctx := startPosted(t), context.Background()
-	key, secret, err := p.CreateAccessKey(ctx, audit.SystemActor, "helpdesk", center.RoleUserAdministrator)
+	key, err := p.CreateAccessKey(ctx, audit.SystemActor, "helpdesk", center.RoleUserAdministrator)
 	if err != nil {
 		t.Fatal(err)
 	}
-	aws := centertest.NewAWSCLI(t, p.URL, p.Instance.Region, key.ID, secret.Reveal())
+	aws := centertest.NewAWSCLI(t, p.URL, p.Instance.Region, key.ID, key.SecretAccessKey.Reveal())
 	store := p.Instance.IdentityStoreID
 	aws.Run(nil, "identitystore", "delete-user", "--identity-store-id", store, "--user-id", string(p.boss.ID))
 	aws.Run(nil, "identitystore", "create-user", "--identity-store-id", store, "--user-name", "boss",
@@ -227,7 +227,7 @@ func TestProvisioningTellsTheOldAddressToo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, token, err := p.CreateBearerToken(ctx, audit.SystemActor, "")
+	token, err := p.CreateBearerToken(ctx, audit.SystemActor, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,7 +242,7 @@ func TestProvisioningTellsTheOldAddressToo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		req.Header.Set("Authorization", "Bearer "+token.Reveal())
+		req.Header.Set("Authorization", "Bearer "+token.Secret.Reveal())
 		req.Header.Set("Content-Type", "application/scim+json")
 		res, err := http.DefaultClient.Do(req)
 		if err != nil {

@@ -142,7 +142,7 @@ func startSimpleSAMLphp(signs string) func(*testing.T, string, string, *center.C
 	}
 }
 
-// idpFolder makes a key, its certificate, and the service provider's metadata.
+// idpFolder makes a key, its signer.Certificate, and the service provider's metadata.
 func idpFolder(t *testing.T, c *center.Center) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -238,12 +238,10 @@ func TestSigningInAtRealIdentityProviders(t *testing.T) {
 						c.URL+"/console/settings/requests", url.Values{"sign": {"on"}, "binding": {binding}},
 						"Saved.",
 					)
-					_, certificate, err := c.RequestSigner(ctx)
+					signer, err := c.RequestSigner(ctx)
 					if err == nil {
-						err = os.WriteFile(
-							filepath.Join(dir, "sp.crt"), []byte(base64.StdEncoding.EncodeToString(certificate.Raw)),
-							0o600,
-						)
+						der := base64.StdEncoding.EncodeToString(signer.Certificate.Raw)
+						err = os.WriteFile(filepath.Join(dir, "sp.crt"), []byte(der), 0o600)
 					}
 					if err != nil {
 						t.Fatal(err)

@@ -85,8 +85,9 @@ func SPMetadata(ctx context.Context, c *center.Center) ([]byte, error) {
 }
 
 func signingKey(ctx context.Context, c *center.Center) (*saml.SigningKey, error) {
-	key, cert, err := c.RequestSigner(ctx)
-	return &saml.SigningKey{Key: key, Certificate: cert}, err
+	signer, err := c.RequestSigner(ctx)
+	key := saml.SigningKey(signer)
+	return &key, err
 }
 
 func (h *Handler) metadata(w http.ResponseWriter, r *http.Request) {

@@ -46,8 +46,8 @@ func newAPI(t *testing.T) *api {
 			Region: "us-east-1",
 			Now:    c.Now,
 			Lookup: func(ctx context.Context, id, _ string) (string, awsapi.Caller, error) {
-				key, secret, err := c.AccessKeySecret(ctx, id)
-				return secret.Reveal(), awsapi.Caller{
+				key, err := c.AccessKeySecret(ctx, id)
+				return key.SecretAccessKey.Reveal(), awsapi.Caller{
 					AccessKeyID: id,
 					Principal:   key.Principal,
 					Role:        string(key.Role),
@@ -61,7 +61,7 @@ func newAPI(t *testing.T) *api {
 	}
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	key, secret, err := c.CreateAccessKey(background, centertest.Actor, "terraform", center.RoleAdministrator)
+	key, err := c.CreateAccessKey(background, centertest.Actor, "terraform", center.RoleAdministrator)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func newAPI(t *testing.T) *api {
 		t.Fatal(err)
 	}
 	client := ssoadmin.New(ssoadmin.Options{Region: "us-east-1", BaseEndpoint: &server.URL, RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider(key.ID, secret.Reveal(), "")})
+		Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.SecretAccessKey.Reveal(), "")})
 	return &api{client, t, c, &c.Instance.ARN}
 }
 
@@ -270,12 +270,12 @@ func TestTheInstance(t *testing.T) {
 func TestReadOnlyKeysChangeNothing(t *testing.T) {
 	a := newAPI(t)
 	set := a.set("Dev")
-	key, secret, err := a.center.CreateAccessKey(background, centertest.Actor, "auditor", center.RoleReadOnly)
+	key, err := a.center.CreateAccessKey(background, centertest.Actor, "auditor", center.RoleReadOnly)
 	if err != nil {
 		t.Fatal(err)
 	}
 	options := a.Options()
-	options.Credentials = credentials.NewStaticCredentialsProvider(key.ID, secret.Reveal(), "")
+	options.Credentials = credentials.NewStaticCredentialsProvider(key.ID, key.SecretAccessKey.Reveal(), "")
 	reader := ssoadmin.New(options)
 	ok[*ssoadmin.ListPermissionSetsOutput](
 		a,

@@ -138,14 +138,16 @@ func (a administrators) Account(v web.Visit, session string) (own web.OwnAccount
 			Current:   s.Digest == authn.Digest(session),
 		})
 	}
-	if own.Key.Options, own.Key.Ticket, err = a.t.NewKey(v.Context(), me); err != nil {
+	key, err := a.t.NewKey(v.Context(), me)
+	if err != nil {
 		return own, err
 	}
+	own.Key.Options, own.Key.Ticket = key.Options, key.Ticket
 	if f.SealedSecret != "" {
 		return own, nil
 	}
-	app, ticket, err := a.t.NewAuthenticator(me)
-	own.App = web.FactorOffer{Ticket: ticket, Secret: app.Secret, QR: web.PNG(app.QR)}
+	app, err := a.t.NewAuthenticator(me)
+	own.App = web.FactorOffer{Ticket: app.Ticket, Secret: app.Secret, QR: web.PNG(app.QR)}
 	return own, err
 }
 

@@ -35,13 +35,14 @@ func (h *Handler) showSecurity(w http.ResponseWriter, r *http.Request, u tenant.
 		for _, k := range factors.Keys {
 			d.Keys = append(d.Keys, web.OwnDevice{ID: k.ID, Name: k.Name, CreatedAt: k.CreatedAt})
 		}
-		d.KeyOptions, d.Ticket, err = h.Tenant.NewKey(r.Context(), u.Account())
+		var key tenant.KeyOffer
+		key, err = h.Tenant.NewKey(r.Context(), u.Account())
+		d.KeyOptions, d.Ticket = key.Options, key.Ticket
 	}
 	if err == nil {
-		app, ticket, failed := h.Tenant.NewAuthenticator(u.Account())
-		d.Secret = app.Secret
-		d.AppTicket = ticket
-		err = failed
+		var app tenant.AuthenticatorOffer
+		app, err = h.Tenant.NewAuthenticator(u.Account())
+		d.Secret, d.AppTicket = app.Secret, app.Ticket
 		d.QR = web.PNG(app.QR)
 	}
 	if err != nil {

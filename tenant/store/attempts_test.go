@@ -98,7 +98,7 @@ func TestWrongPasswordsAtOnceAreCountedBeforeTheyAreJudged(t *testing.T) {
 // app registers an authenticator app and returns what it shows at a time.
 func app(t *testing.T, tn *tenant.Tenant, u tenant.User) func(time.Time) string {
 	t.Helper()
-	made, ticket, err := tn.NewAuthenticator(u.Account())
+	made, err := tn.NewAuthenticator(u.Account())
 	code := func(at time.Time) string {
 		c, err := totp.GenerateCode(made.Secret, at)
 		if err != nil {
@@ -111,7 +111,7 @@ func app(t *testing.T, tn *tenant.Tenant, u tenant.User) func(time.Time) string 
 			context.Background(),
 			audit.Actor{Kind: audit.User, Name: name},
 			u.Account(),
-			ticket,
+			made.Ticket,
 			code(tn.Now()),
 		)
 	}
