@@ -36,10 +36,15 @@ type sqliteDB struct {
 	done  chan struct{}
 	once  sync.Once
 
-	commits   int           // counted by the writer
-	maxLog    int64         // bytes of the log at which it is folded while it is written to
-	seen      int           // commits when the writer last looked whether it is quiet
-	foldedAt  int           // commits when the log was last to be folded
+	commits   int       // counted by the writer
+	maxLog    int64     // bytes of the log at which it is folded while it is written to
+	seen      int       // commits when the writer last looked whether it is quiet
+	foldedAt  int       // commits when the log was last to be folded
+	small     bool      // the disk has less room than a whole log
+	long      bool      // the log was too long when it was last looked at
+	full      bool      // the disk was full
+	relieved  time.Time // when the log was last folded because of that
+	freeSpace func(folder string) (int64, error)
 	committed chan batch    // groups that wait for the log to be synced
 	idle      chan struct{} // says that none is being synced
 	syncLog   func() error  // syncFileLog; tests put others in its place
@@ -87,6 +92,7 @@ func openSQLite(ctx context.Context, path string, migrations fs.FS) (_ *sqliteDB
 	}
 	d.idle <- struct{}{}
 	d.syncLog, d.maxLog = d.syncFileLog, maxLog
+	d.freeSpace = freeSpace
 	if d.lock, err = lockFile(path); err != nil {
 		return nil, err
 	}
@@ -175,12 +181,15 @@ func (d *sqliteDB) migrate(ctx context.Context, migrations fs.FS) (err error) {
 	return errors.Join(migrate(ctx, db, goose.DialectSQLite3, migrations), db.Close())
 }
 
+// busyTimeout is how long a connection waits for another one's lock.
+const busyTimeout = 5 * time.Second //bound:wait another connection's lock on the SQLite file
+
 func (d *sqliteDB) open(cache int) (*sqliteConn, error) {
 	c, err := sqlite.OpenConn(d.path, sqlite.OpenReadWrite)
 	if err != nil {
 		return nil, fmt.Errorf("open SQLite: %w", err)
 	}
-	c.SetBusyTimeout(5 * time.Second)
+	c.SetBusyTimeout(busyTimeout)
 	own := &sqliteConn{Conn: c, statements: map[string]*sqlite.Stmt{}}
 	for _, p := range []string{
 		fmt.Sprintf("page_size = %d", pageSize), "journal_mode = wal", "synchronous = NORMAL", "foreign_keys = ON",

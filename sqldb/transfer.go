@@ -150,6 +150,9 @@ func (p *postgres) copyTo(ctx context.Context, path string, o Copying) (err erro
 // copyTables copies the rows of all tables.
 func copyTables(ctx context.Context, tx pgx.Tx, c *sqlite.Conn, tables []table, o Copying) (err error) {
 	done, total := 0, 0
+	if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = 0`); err != nil {
+		return err
+	}
 	for _, t := range tables {
 		n := 0
 		if err := tx.QueryRow(ctx, `SELECT count(*) FROM `+t.name).Scan(&n); err != nil {
@@ -258,16 +261,38 @@ func (r *Restoration) intoPostgres(ctx context.Context) (err error) {
 	}
 	r.Step("migrate")
 	schema, err := Open(ctx, r.Database, r.Migrations)
-	if errors.Is(err, ErrNewerSchema) {
-		return fmt.Errorf("%w: restore into an empty database instead", err)
-	}
 	if err != nil {
-		return err
+		return elsewhere(err)
 	}
 	if err := schema.Close(); err != nil {
 		return err
 	}
+	// Open takes a newer schema too, if this release can serve from it.
+	if err := r.checkSchema(ctx); err != nil {
+		return err
+	}
 	return r.load(ctx, conn, fresh)
+}
+
+// checkSchema refuses a database whose schema is not the copy's.
+func (r *Restoration) checkSchema(ctx context.Context) error {
+	want, err := newest(both{r.Migrations, "postgres"})
+	if err != nil {
+		return err
+	}
+	have, err := postgresVersion(ctx, r.Database)
+	if err == nil {
+		err = compareVersions(have, want)
+	}
+	return elsewhere(err)
+}
+
+// elsewhere says where a backup can go when the database is a newer release's.
+func elsewhere(err error) error {
+	if errors.Is(err, ErrNewerSchema) {
+		return fmt.Errorf("%w: restore into an empty database instead", err)
+	}
+	return err
 }
 
 // checkOccupied refuses a database that has data, unless it may be replaced.
@@ -313,7 +338,8 @@ func (r *Restoration) load(ctx context.Context, conn *pgx.Conn, fresh string) (e
 	}
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		for _, query := range []string{
-			`SET LOCAL lock_timeout = '10s'`, `LOCK TABLE ` + strings.Join(names, ", "),
+			`SET LOCAL statement_timeout = 0`, `SET LOCAL lock_timeout = '10s'`,
+			`LOCK TABLE ` + strings.Join(names, ", "),
 		} {
 			if _, err := tx.Exec(ctx, query); err != nil {
 				return inUse(err)

@@ -92,6 +92,7 @@ func (d *sqliteDB) commitGroup(first *job) {
 		err = d.writer.run("BEGIN IMMEDIATE")
 	}
 	if err != nil {
+		d.noteFull(err)
 		answer(group, fmt.Errorf("begin: %w", err))
 		return
 	}
@@ -116,6 +117,7 @@ func (d *sqliteDB) commitGroup(first *job) {
 	} else {
 		err = d.commitCarefully(group)
 	}
+	d.noteFull(err)
 	d.committed <- batch{group, err}
 }
 
