@@ -88,10 +88,13 @@ type applicationWriter interface {
 	PutApplication(Application) error
 }
 
+// AssignmentID is the id of an assignment.
+type AssignmentID string
+
 // Assignment gives a user or a group a role of an application: who may sign in, and who is
 // provisioned.
 type Assignment struct {
-	ID                 string
+	ID                 AssignmentID
 	ServicePrincipalID ServicePrincipalID
 	PrincipalID        PrincipalID
 	PrincipalKind      ObjectKind
@@ -102,13 +105,13 @@ type Assignment struct {
 // assignmentReader reads who is assigned to applications.
 type assignmentReader interface {
 	Assignments(AssignmentQuery) ([]Assignment, error)
-	Assignment(id string) (Assignment, error)
+	Assignment(AssignmentID) (Assignment, error)
 }
 
 // assignmentWriter writes who is assigned to applications.
 type assignmentWriter interface {
 	PutAssignment(Assignment) error
-	DeleteAssignment(id string) error
+	DeleteAssignment(AssignmentID) error
 }
 
 // maxIdentifier bounds an identifier URI, in bytes.
@@ -360,7 +363,7 @@ func (t *Tenant) Assign(
 ) (Assignment, error) {
 	raw := []byte(t.NewID() + t.NewID())[:32]
 	a := Assignment{
-		ID:                 base64.RawURLEncoding.EncodeToString(raw),
+		ID:                 AssignmentID(base64.RawURLEncoding.EncodeToString(raw)),
 		ServicePrincipalID: servicePrincipalID,
 		PrincipalID:        principalID,
 		RoleID:             roleID,
@@ -397,14 +400,16 @@ func touchPrincipal(tx Reader, touched *Touched, a Assignment) error {
 }
 
 // Unassign takes a role away, or fails with AssignmentNotFound.
-func (t *Tenant) Unassign(ctx context.Context, by audit.Actor, servicePrincipalID ServicePrincipalID, id string) error {
+func (t *Tenant) Unassign(
+	ctx context.Context, by audit.Actor, servicePrincipalID ServicePrincipalID, id AssignmentID,
+) error {
 	return t.change(ctx, by, ActionRemoveAppRoleAssignmentFromUser, func(tx Tx, touched *Touched) (string, error) {
 		a, err := tx.Assignment(id)
 		if err == nil && a.ServicePrincipalID != servicePrincipalID {
 			err = refusal.ErrNoRow
 		}
 		if err != nil {
-			return id, refusal.IfNoRow(err, AssignmentNotFound, id)
+			return string(id), refusal.IfNoRow(err, AssignmentNotFound, string(id))
 		}
 		return string(a.PrincipalID), errors.Join(touchPrincipal(tx, touched, a), tx.DeleteAssignment(id))
 	})

@@ -168,7 +168,7 @@ func (t *Tenant) SetAssigned(
 			}
 			assigned[id] = true
 			a := Assignment{
-				ID:                 t.NewID(),
+				ID:                 AssignmentID(t.NewID()),
 				ServicePrincipalID: servicePrincipalID,
 				PrincipalID:        id,
 				PrincipalKind:      kind,

@@ -161,7 +161,7 @@ func downloadMetadata(p page) error {
 
 type assignmentLine struct {
 	memberLine
-	Assignment string
+	Assignment tenant.AssignmentID
 }
 
 func assignments(p page) error {
@@ -209,7 +209,8 @@ func unassign(p page) error {
 	if err != nil {
 		return err
 	}
-	if err := p.h.Tenant.Unassign(p.Context(), p.by, a.ServicePrincipalID, p.PostFormValue("assignment")); err != nil {
+	id := tenant.AssignmentID(p.PostFormValue("assignment"))
+	if err := p.h.Tenant.Unassign(p.Context(), p.by, a.ServicePrincipalID, id); err != nil {
 		return err
 	}
 	return p.Done("/admin/apps/"+string(a.ID)+"/assignments", "The assignment is removed.")

@@ -320,7 +320,7 @@ func (h *Handler) assignmentToWire(
 	name, _ := d["displayName"].(string)
 	created := a.CreatedAt
 	return graph.AppRoleAssignment{
-		ID:                   a.ID,
+		ID:                   string(a.ID),
 		AppRoleID:            string(a.RoleID),
 		PrincipalID:          string(a.PrincipalID),
 		PrincipalType:        string(a.PrincipalKind),
@@ -362,7 +362,7 @@ func (h *Handler) assignments(ctx context.Context, r request, q tenant.Assignmen
 	items, _, err := o.collect(func(after string, limit int) ([]object, error) {
 		var batch []graph.AppRoleAssignment
 		for _, a := range all {
-			if a.ID <= after || len(batch) == limit {
+			if string(a.ID) <= after || len(batch) == limit {
 				continue
 			}
 			app, known := apps[a.ServicePrincipalID]
@@ -436,5 +436,6 @@ func (h *Handler) unassign(ctx context.Context, r request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusNoContent, nil, h.Tenant.Unassign(ctx, r.by, app.ServicePrincipalID, r.PathValue("assignment"))
+	id := tenant.AssignmentID(r.PathValue("assignment"))
+	return http.StatusNoContent, nil, h.Tenant.Unassign(ctx, r.by, app.ServicePrincipalID, id)
 }

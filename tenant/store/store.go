@@ -363,17 +363,17 @@ func (t tx) Assignments(q tenant.AssignmentQuery) ([]tenant.Assignment, error) {
 	w.Equal("principal_id", string(q.PrincipalID))
 	return list[tenant.Assignment](t, `SELECT doc FROM assignments`+w.Text()+` ORDER BY id`, w.Args...)
 }
-func (t tx) Assignment(id string) (tenant.Assignment, error) {
-	return one[tenant.Assignment](t, `SELECT doc FROM assignments WHERE id = $1`, id)
+func (t tx) Assignment(id tenant.AssignmentID) (tenant.Assignment, error) {
+	return one[tenant.Assignment](t, `SELECT doc FROM assignments WHERE id = $1`, string(id))
 }
 func (t tx) PutAssignment(a tenant.Assignment) error {
 	return t.Do(
-		`INSERT INTO assignments (id, service_principal_id, principal_id, doc) VALUES ($1, $2, $3, $4)`, a.ID,
+		`INSERT INTO assignments (id, service_principal_id, principal_id, doc) VALUES ($1, $2, $3, $4)`, string(a.ID),
 		string(a.ServicePrincipalID), string(a.PrincipalID), sqldb.Encode(a),
 	)
 }
-func (t tx) DeleteAssignment(id string) error {
-	return t.Do(`DELETE FROM assignments WHERE id = $1`, id)
+func (t tx) DeleteAssignment(id tenant.AssignmentID) error {
+	return t.Do(`DELETE FROM assignments WHERE id = $1`, string(id))
 }
 
 func (t tx) AppendEvent(e audit.Event) error {
