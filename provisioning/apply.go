@@ -3,47 +3,103 @@ package provisioning
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
-// provision brings one object into line, and remembers and logs how it went.
-func (c *cycle) provision(ctx context.Context, o candidate) error {
-	began := time.Now()
+// planned is an object with what is to be done about it.
+type planned struct {
+	candidate
+	link  Link
+	known bool // there was a link
+	step
+}
+
+// planned plans what is to be done about one object.
+func (c *cycle) planned(ctx context.Context, o candidate) (planned, bool, error) {
 	link, err := c.Memory.Link(ctx, o.Ref)
 	if err != nil && !errors.Is(err, ErrUnknown) {
-		return err
+		return planned{}, false, err
 	}
-	known, manager := err == nil, link.Manager
-	link.Ref = o.Ref
+	p := planned{candidate: o, link: link, known: err == nil}
+	p.link.Ref = o.Ref
+	p.step = c.plan(o, link)
+	if c.compares(p.link, o) { // as the target has it, which is put into the link when it is its turn
+		p.step = step{action: Update}
+	}
+	return p, true, nil
+}
+
+// intent implements work. Keys are told of whatever may be created: one who is not at the target
+// any more is.
+func (p planned) intent() (Intent, bool) {
+	i := Intent{Ref: p.Ref, Keys: p.identity()}
+	return i, p.link.Doubt != nil || (p.unfit == nil && p.action != Other)
+}
+
+// identity is what an object is found by when nobody knows whether it was created.
+func (o candidate) identity() map[string]string {
+	keys := map[string]string{}
+	for _, path := range append(o.mapping.Matching(), externalID) {
+		if v := o.creating[path]; v != "" {
+			keys[path] = v
+		}
+	}
+	return keys
+}
+
+// provision brings one object into line, and remembers and logs how it went.
+func (c *cycle) provision(ctx context.Context, p planned) error {
+	began := time.Now()
+	o, link := p.candidate, p.link
+	manager := link.Manager
 	failedBefore, linkedBefore := link.Failure != "", link.TargetID != ""
-	refreshed := c.reread(&link, o)
-	done, err := c.carryOut(ctx, o, &link, c.plan(o, link))
+	doubtful := link.Doubt != nil
+	err := c.settle(ctx, o, &link)
+	refreshed := err == nil && c.reread(&link, o)
+	done := c.plan(o, link)
+	if err == nil {
+		done, err = c.carryOut(ctx, o, &link, done)
+	}
 	if stop := stops(err); stop != nil {
+		if link.Doubt != nil {
+			return errors.Join(stop, c.keep(context.WithoutCancel(ctx), link))
+		}
 		return stop
 	}
+	if err == nil && len(c.withMembers([]candidate{o})) == 0 {
+		link.Doubt = link.Doubt.resent(c.Now()) // nobody will send its members
+	}
 	if c.postpone(o, err) {
+		if doubtful {
+			return c.keep(ctx, link)
+		}
 		return nil
 	}
 	c.judge(&link, err)
 	link.Manager = o.Manager
-	entry := c.entry(o, link.TargetID, done, err, time.Since(began))
+	target := link.TargetID
+	if err == nil && done.action == Delete {
+		link = Link{Ref: o.Ref, Doubt: link.Doubt.deleted()}
+	}
+	entry := c.entry(o, target, done, err, time.Since(began))
 	c.tell(entry)
 	c.note(o, link)
 	c.report(1)
 	switch {
-	case err == nil && !known && link.TargetID == "" && done.code == "":
+	case err == nil && !p.known && link.TargetID == "" && done.code == "":
 		// A memory of everybody who is not in scope would be as large as the source.
 		return nil // never seen, and not to be seen
-	case err == nil && (done.action == Delete || link.TargetID == ""):
-		return c.Memory.Forget(ctx, o.Ref, entry)
+	case err == nil && link.TargetID == "" && link.Doubt == nil:
+		return c.forget(ctx, o.Ref, entry)
 	case err == nil && done.action == Other && !failedBefore && linkedBefore && done.code == "" && !refreshed &&
-		manager == o.Manager:
+		!doubtful && manager == o.Manager:
 		return nil // nothing has changed
 	}
-	return c.Memory.Keep(ctx, link, entry)
+	return c.keep(ctx, link, entry)
 }
 
 // note remembers what an object at the target is called, for the log, and whether there is a
@@ -74,10 +130,8 @@ func (c *cycle) named(ids []string) []string {
 
 // postpone puts an object aside whose name somebody else has for now.
 func (c *cycle) postpone(o candidate, err error) bool {
-	var p *scim.Problem
 	var t *taken
-	conflict := errors.As(err, &t) || (errors.As(err, &p) && p.Status == http.StatusConflict)
-	if !c.putOff || !conflict {
+	if !c.putOff || !(errors.As(err, &t) || isConflict(err)) {
 		return false
 	}
 	c.mu.Lock()
@@ -90,8 +144,10 @@ func (c *cycle) postpone(o candidate, err error) bool {
 func (c *cycle) judge(link *Link, err error) {
 	if err == nil {
 		link.Failure = ""
-		link.Tries = 0
 		link.RetryAt = time.Time{}
+		if link.Kind == User { // a group's members come later
+			link.Tries = 0
+		}
 		return
 	}
 	link.Failure, link.Tries = err.Error(), link.Tries+1
@@ -124,9 +180,9 @@ func (c *cycle) carryOut(ctx context.Context, o candidate, link *Link, s step) (
 	case Create:
 		return c.matchOrCreate(ctx, o, link, s)
 	case Update, Disable:
-		err := c.patch(ctx, o.Kind, link.TargetID, c.Dialect.patch(s.changes)...)
+		err := c.patch(ctx, link, nil, c.Dialect.patch(s.changes)...)
 		if isNotFound(err) { // somebody deleted it at the target: match again
-			*link = Link{Ref: o.Ref}
+			*link = Link{Ref: o.Ref, Doubt: link.Doubt}
 			if again := c.plan(o, *link); again.action == Create {
 				return c.matchOrCreate(ctx, o, link, again)
 			}
@@ -137,7 +193,7 @@ func (c *cycle) carryOut(ctx context.Context, o candidate, link *Link, s step) (
 		}
 		return s, err
 	case Delete:
-		err := c.send(ctx, func() error { return c.Target.Delete(ctx, o.Kind.path()+"/"+link.TargetID) })
+		err := c.send(ctx, link, nil, func() error { return c.Target.Delete(ctx, o.Kind.path()+"/"+link.TargetID) })
 		if isNotFound(err) {
 			err = nil
 		}
@@ -146,16 +202,24 @@ func (c *cycle) carryOut(ctx context.Context, o candidate, link *Link, s step) (
 	return s, nil
 }
 
-// send sends a request that changes something, unless this is a dry run.
-func (c *cycle) send(ctx context.Context, request func() error) error {
+// send sends a request that changes something, and may be sent again, unless this is a dry run.
+// When a try of it has no answer, the object, or some members, are in doubt: also when another try
+// was answered, since the first one may still be under way.
+func (c *cycle) send(ctx context.Context, link *Link, members []string, request func() error) error {
 	if c.DryRun {
 		return context.Cause(ctx)
 	}
-	return c.retry(ctx, request)
+	unsure, err := c.tries(ctx, request)
+	if unsure {
+		link.Doubt = link.Doubt.doubted(c.Now(), Intent{Ref: link.Ref, Members: members})
+		link.Doubt.Looked = err == nil
+	}
+	return err
 }
 
-func (c *cycle) patch(ctx context.Context, kind Kind, targetID string, ops ...scim.Operation) error {
-	return c.send(ctx, func() error { return c.Target.Patch(ctx, kind.path()+"/"+targetID, ops...) })
+func (c *cycle) patch(ctx context.Context, link *Link, members []string, ops ...scim.Operation) error {
+	path := link.Kind.path() + "/" + link.TargetID
+	return c.send(ctx, link, members, func() error { return c.Target.Patch(ctx, path, ops...) })
 }
 
 func isNotFound(err error) bool {
@@ -163,35 +227,142 @@ func isNotFound(err error) bool {
 	return errors.As(err, &p) && p.Status == http.StatusNotFound
 }
 
-// retry sends a request at the target's pace, and again while the target throttles or fails: a few
-// times, each after a longer pause.
+// retry sends a request that changes nothing, as tries does.
 func (c *cycle) retry(ctx context.Context, send func() error) error {
-	wait := 200 * time.Millisecond
-	for try, throttled := 1, 1; ; {
+	_, err := c.tries(ctx, send)
+	return err
+}
+
+// tries sends a request that may be sent again, at the target's pace, and again while the target
+// throttles or fails: a few times, each after a longer pause. unsure says that a try has no answer.
+func (c *cycle) tries(ctx context.Context, send func() error) (unsure bool, err error) {
+	wait := firstWait
+	for try, waits := 1, 1; ; {
+		err := c.once(ctx, send)
+		unsure = unsure || uncertain(err)
+		var silent *scim.Unanswered
+		switch {
+		case err == nil || stops(err) != nil:
+			return unsure, err
+		case throttled(err) && waits < maxThrottled: // the pace waits
+			waits++
+			continue
+		case !MayPass(err) || garbled(err) || try == maxTries:
+			return unsure, err
+		case errors.As(err, &silent) && (try > 1 || timedOut(err)): // it would keep others waiting
+			return unsure, err
+		}
+		try++
+		if err := c.wait(ctx, wait); err != nil {
+			return unsure, err
+		}
+		wait *= 2
+	}
+}
+
+// firstWait is how long after a failure a request is sent again, the first time.
+const firstWait = 200 * time.Millisecond //bound:none the shortest pause
+
+// once sends a request at the target's pace. No connection is worth one more try; then nobody is
+// there.
+func (c *cycle) once(ctx context.Context, send func() error) error {
+	for try := 1; ; try++ {
 		if err := c.pace.enter(ctx); err != nil {
 			return err
 		}
 		began := time.Now()
 		err := credentials(send())
 		c.pace.leave(began, err)
-		var p *scim.Problem
-		switch {
-		case MayPass(err) && c.pace.silent(err):
-			return &silence{err}
-		case err == nil || !errors.As(err, &p):
-			return err
-		case throttles(p) && throttled < maxThrottled: // the pace waits
-			throttled++
-			continue
-		case p.Status < http.StatusInternalServerError || p.Status == http.StatusNotImplemented || try == maxTries:
+		if err == nil || !MayPass(err) {
 			return err
 		}
-		try++
-		select {
-		case <-time.After(wait):
-			wait *= 2
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		var silent *scim.Unanswered
+		unsent := errors.As(err, &silent) && !silent.Sent
+		switch {
+		case ctx.Err() != nil:
+			return err
+		case unsent && try < maxDials:
+			if err := c.wait(ctx, firstWait); err != nil {
+				return err
+			}
+		case unsent || c.pace.silent(err):
+			return &silence{err}
+		default:
+			return err
 		}
 	}
+}
+
+// maxDials is how often a connection is tried.
+const maxDials = 3 //bound:depth tries of a connection of the sync in one cycle
+
+// wait waits between two tries.
+func (c *cycle) wait(ctx context.Context, wait time.Duration) error {
+	if c.sleep != nil {
+		return c.sleep(ctx, wait)
+	}
+	select {
+	case <-time.After(wait):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func throttled(err error) bool {
+	var p *scim.Problem
+	return errors.As(err, &p) && throttles(p)
+}
+
+// garbled says that the target has done something, and does not say what.
+func garbled(err error) bool {
+	var p *scim.Problem
+	return errors.As(err, &p) && p.Status/100 == 2
+}
+
+func isConflict(err error) bool {
+	var p *scim.Problem
+	return errors.As(err, &p) && p.Status == http.StatusConflict
+}
+
+func timedOut(err error) bool {
+	var network net.Error
+	return errors.As(err, &network) && network.Timeout()
+}
+
+// forget has the memory forget an object.
+func (c *cycle) forget(ctx context.Context, ref Ref, entries ...Entry) error {
+	err := c.Memory.Forget(ctx, ref, entries...)
+	if err != nil {
+		c.unkept.Store(true)
+	}
+	c.moved(ref, "")
+	return err
+}
+
+// moved notes where a user is at the target now.
+func (c *cycle) moved(ref Ref, targetID string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, asked := c.targets[ref]; asked {
+		c.targets[ref] = targetID
+	}
+}
+
+// target is where a user is at the target; "" when nowhere.
+func (c *cycle) target(ctx context.Context, ref Ref) (string, error) {
+	c.mu.Lock()
+	id, asked := c.targets[ref]
+	c.mu.Unlock()
+	if asked {
+		return id, nil
+	}
+	link, err := c.Memory.Link(ctx, ref)
+	if err != nil && !errors.Is(err, ErrUnknown) {
+		return "", err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.targets[ref] = link.TargetID
+	return link.TargetID, nil
 }

@@ -1,7 +1,6 @@
 package provisioning
 
 import (
-	"context"
 	"errors"
 	"math/rand/v2"
 	"net/http"
@@ -27,14 +26,7 @@ const (
 // target was not reached, did not answer or answered half, is throttled, or has failed itself.
 func MayPass(err error) bool {
 	var silent *scim.Unanswered
-	var p *scim.Problem
-	switch {
-	case errors.As(err, &silent):
-		return true
-	case errors.As(err, &p):
-		return throttles(p) || uncertain(err)
-	}
-	return false
+	return errors.As(err, &silent) || throttled(err) || uncertain(err)
 }
 
 // uncertain says that nobody knows whether a request that changes something was carried out: its
@@ -50,7 +42,13 @@ func uncertain(err error) bool {
 		return p.Status == http.StatusRequestTimeout || p.Status/100 == 2 ||
 			(p.Status >= http.StatusInternalServerError && p.Status != http.StatusNotImplemented)
 	}
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	return false
+}
+
+// isRefusal says that the target does not want what was sent, for a reason that is in it.
+func isRefusal(err error) bool {
+	var p *scim.Problem
+	return errors.As(err, &p) && p.Status/100 == 4 && !MayPass(err) && stops(err) == nil
 }
 
 // Pause is how long to wait after something has failed that many times in a row, with some chance

@@ -31,31 +31,81 @@ func (c *cycle) matchOrCreate(ctx context.Context, o candidate, link *Link, s st
 			unasked = attribute
 		}
 	}
-	err := c.create(ctx, o, link, s)
-	// somebody has made it since the target was listed
-	if p := new(scim.Problem); unasked != "" && errors.As(err, &p) && p.Status == http.StatusConflict {
+	if c.DryRun {
+		link.TargetID, link.Sent = "new:"+o.ID, s.sent
+		return s, context.Cause(ctx)
+	}
+	done, err := c.create(ctx, o, link, s)
+	if !isConflict(err) {
+		return done, err
+	}
+	// It may be our own, by another name, or somebody has made it since the target was listed.
+	if there, again := c.findOwn(ctx, o, link, o.identity()); again == nil && there != nil {
+		return c.adopt(ctx, o, link, there)
+	}
+	if unasked != "" {
 		if found, again := c.ask(ctx, o.Kind, unasked, s.sent[unasked]); again == nil && len(found) == 1 {
 			return c.adopt(ctx, o, link, found[0])
 		}
 	}
-	return s, err
+	return done, err
 }
 
-func (c *cycle) create(ctx context.Context, o candidate, link *Link, s step) error {
-	created := scim.Resource{"id": "new:" + o.ID} // of a dry run
-	err := c.send(ctx, func() (err error) {
-		created, err = c.Target.Create(ctx, o.Kind.path(), resource(o.Kind, s.sent))
-		return err
-	})
-	if err != nil {
-		return err
+// create sends a creation. It is not sent again before the target was asked whether it has been
+// carried out.
+func (c *cycle) create(ctx context.Context, o candidate, link *Link, s step) (step, error) {
+	wait := firstWait
+	for try, waits := 1, 1; ; {
+		var created scim.Resource
+		err := c.once(ctx, func() (err error) {
+			created, err = c.Target.Create(ctx, o.Kind.path(), resource(o.Kind, s.sent))
+			return err
+		})
+		if err == nil {
+			if link.TargetID = created.String("id"); link.TargetID != "" {
+				link.Sent = s.sent
+				return s, nil
+			}
+			// Without it nothing could be changed or deleted later. The next cycle matches the
+			// object.
+			err = &scim.Problem{Status: http.StatusCreated, Detail: "the answer to the creation has no id"}
+		}
+		again := false
+		var silent *scim.Unanswered
+		switch {
+		case stops(err) != nil:
+		case throttled(err):
+			again = waits < maxThrottled
+			waits++
+		case garbled(err) || !MayPass(err) || timedOut(err):
+		default:
+			again = try < maxTries && (try == 1 || !errors.As(err, &silent))
+			try++
+		}
+		if uncertain(err) {
+			link.Doubt = link.Doubt.doubted(c.Now(), Intent{Ref: o.Ref, Keys: o.identity()})
+		}
+		switch {
+		case !again:
+			return s, err
+		case !uncertain(err):
+			continue
+		}
+		if !throttled(err) { // for which the pace waits
+			if err := c.wait(ctx, wait); err != nil {
+				return s, err
+			}
+			wait *= 2
+		}
+		at := c.Now()
+		there, err := c.findAgain(ctx, o, link)
+		if err != nil {
+			return s, err
+		}
+		if link.Doubt = link.Doubt.looked(at); there != nil {
+			return c.adopt(ctx, o, link, there)
+		}
 	}
-	// Without it nothing could be changed or deleted later. The next cycle matches the object.
-	if link.TargetID = created.String("id"); link.TargetID == "" {
-		return &scim.Problem{Status: http.StatusCreated, Detail: "the answer to the creation has no id"}
-	}
-	link.Sent = s.sent
-	return nil
 }
 
 type duplicate struct{ attribute, value string }
@@ -117,7 +167,7 @@ func (c *cycle) adopt(ctx context.Context, o candidate, link *Link, found scim.R
 			there[path] = v
 		}
 	}
-	ours := o.creating["externalId"] != "" && there["externalId"] == o.creating["externalId"]
+	ours := o.creating[externalID] != "" && there[externalID] == o.creating[externalID]
 	s := step{action: Update, changes: difference(there, o.creating), sent: o.creating, reason: "taken over"}
 	what := strings.ToLower(string(o.Kind))
 	switch {
@@ -134,15 +184,15 @@ func (c *cycle) adopt(ctx context.Context, o candidate, link *Link, found scim.R
 			what, o.Name, "review the difference, then adopt it with --adopt, or remove it from scope",
 		}
 	}
-	id := found.String("id")
+	link.TargetID = found.String("id")
+	link.Sent = there
+	link.Adopted = !ours
 	if len(s.changes) == 0 {
 		s.action, s.reason = Other, "RedundantExport"
-	} else if err := c.patch(ctx, o.Kind, id, c.Dialect.patch(s.changes)...); err != nil {
+	} else if err := c.patch(ctx, link, nil, c.Dialect.patch(s.changes)...); err != nil {
 		return s, err
 	}
-	link.TargetID = id
 	link.Sent = maps.Clone(s.sent)
-	link.Adopted = !ours
 	if manager := valueAt(found, managerPath); manager != "" {
 		link.Sent[managerPath] = manager
 	}

@@ -2,6 +2,7 @@ package provisioning
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -101,7 +102,7 @@ func (e *Engine) One(ctx context.Context, ref Ref, members ...string) (x Explana
 			return x, err
 		}
 	}
-	err = c.act(ctx, candidate, members)
+	err = errors.Join(c.act(ctx, candidate, members), c.end(ctx))
 	x.Steps = append(x.Steps, acted(x.Entries, ref))
 	if stops(err) != nil {
 		return x, nil
@@ -191,18 +192,15 @@ func (c *cycle) oneMember(ctx context.Context, id string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return c.provision(ctx, member)
+	return announced(ctx, c, 1, []candidate{member}, c.planned, c.provision)
 }
 
 func (c *cycle) act(ctx context.Context, o candidate, members []string) error {
-	if err := c.provision(ctx, o); err != nil {
+	if err := announced(ctx, c, 1, []candidate{o}, c.planned, c.provision); err != nil {
 		return err
 	}
 	if o.Kind == User {
-		if len(c.withManager([]candidate{o})) == 0 {
-			return nil
-		}
-		return c.manager(ctx, o)
+		return announced(ctx, c, 1, c.withManager([]candidate{o}), c.planManager, c.manager)
 	}
 	if len(c.withMembers([]candidate{o})) == 0 || len(members) == 0 {
 		return nil
@@ -222,7 +220,7 @@ func (c *cycle) act(ctx context.Context, o candidate, members []string) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	_, err = c.changeMembers(ctx, o, &link, "Add", ids)
+	_, err = c.changeMembers(ctx, o, &link, "Add", ids, 0, false)
 	return err
 }
 

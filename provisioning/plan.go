@@ -15,6 +15,7 @@ const (
 	managerPath = scim.EnterpriseURN + ":manager"
 	membersPath = "members"
 	activePath  = "active"
+	externalID  = "externalId"
 )
 
 // candidate is an object with what its mapping makes of it.

@@ -16,9 +16,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
@@ -83,10 +83,11 @@ type Link struct {
 	Failure  string            // why the last attempt failed; empty: it did not
 	Tries    int               // how often it has failed in a row
 	RetryAt  time.Time         // when it is retried although nothing has changed
+	Doubt    *Doubt            // nil: what the target has is known
 }
 
-// Memory remembers between cycles. It must survive a crash at any point: what was sent but not
-// remembered is found again by matching.
+// Memory remembers between cycles. What it has returned from must survive a crash: what was begun,
+// and may have been sent, is found out afterwards.
 type Memory interface {
 	Watermark(ctx context.Context) (string, error)
 	SetWatermark(ctx context.Context, watermark string) error
@@ -100,8 +101,13 @@ type Memory interface {
 	Keep(ctx context.Context, link Link, entries ...Entry) error
 	// Forget removes a link and keeps the entries.
 	Forget(ctx context.Context, ref Ref, entries ...Entry) error
-	// Failed lists the objects whose last attempt failed, and when each is to be tried again; Known
-	// lists all that have a link.
+	// Begin keeps what is about to be sent, before it is, and forgets the batches that are over;
+	// End forgets those that are over; Begun lists those that are not.
+	Begin(ctx context.Context, b Batch, over ...string) error
+	End(ctx context.Context, over ...string) error
+	Begun(ctx context.Context) ([]Batch, error)
+	// Failed lists the objects whose last attempt failed, or that are in doubt, and when each is to
+	// be looked at again; Known lists all that have a link.
 	Failed(ctx context.Context) ([]Failing, error)
 	Known(ctx context.Context) ([]Ref, error)
 }
@@ -110,6 +116,7 @@ type Memory interface {
 type Failing struct {
 	Ref
 	RetryAt time.Time
+	Now     bool // it is to be tried although its time has not come
 }
 
 // ErrUnknown is returned by Memory.Link for an object that was never seen.
@@ -240,6 +247,8 @@ type Engine struct {
 	// DryRun sends nothing that changes the target and remembers nothing. OnEntry is told what
 	// would be done.
 	DryRun bool
+
+	sleep func(context.Context, time.Duration) error // between two tries; nil: as long as it takes
 }
 
 // DefaultWorkers is how many requests are under way at once, at most.
@@ -314,6 +323,12 @@ type cycle struct {
 	there  map[Kind]*roster  // at the target, when the cycle began; nil: it must be asked
 	names  map[string]string // of objects, by their id at the target
 
+	unkept  atomic.Bool  // something could not be remembered
+	batches atomic.Int32 // that were begun
+	ended   []string     // batches that are over, and that the memory need not know any more; guarded by mu
+
+	targets map[Ref]string // where users are at the target, as far as somebody asked; guarded by mu
+
 	managed map[Ref]bool // users whose manager is, or was, to be sent
 	found   map[Ref]bool // objects that were at the target before
 	counted map[Ref]bool // objects that are in the result
@@ -326,7 +341,11 @@ type cycle struct {
 // in the result, the memory and the log, and are tried again by the next cycle.
 func (e *Engine) Run(ctx context.Context) (Result, error) {
 	c := e.cycle()
-	err := c.run(ctx)
+	err := c.recover(ctx)
+	if err == nil {
+		err = c.run(ctx)
+	}
+	err = errors.Join(err, c.end(ctx))
 	if err == nil {
 		c.result.RetryAt, err = c.earliest(ctx)
 	}
@@ -345,6 +364,7 @@ func (e *Engine) cycle() *cycle {
 		pace:    newPace(e.workers()),
 		there:   map[Kind]*roster{},
 		names:   map[string]string{},
+		targets: map[Ref]string{},
 		managed: map[Ref]bool{},
 		found:   map[Ref]bool{},
 		counted: map[Ref]bool{},
@@ -383,23 +403,26 @@ func (c *cycle) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	all := slices.Concat(users, groups)
-	if err := c.checkDeletions(ctx, all); err != nil {
+	seen, err := c.survey(ctx, users, groups)
+	if err != nil {
 		return err
 	}
 	if err := c.retry(ctx, func() error { return Test(ctx, c.Target, c.NewID()) }); err != nil {
 		return err
 	}
-	if err := c.rosters(ctx, all); err != nil {
-		return err
+	if c.total = c.result.Imported; c.Reread && !c.DryRun {
+		c.total += len(seen.leaving)
 	}
-	c.total = c.result.Imported
-	c.report(c.total - len(all)) // of kinds that are not mapped
+	c.report(c.result.Imported - len(users) - len(groups)) // of kinds that are not mapped
 	for _, phase := range []func() error{
-		func() error { return c.provisionAll(ctx, users) },
+		func() error { return c.removals(ctx, seen.leaving, groups) },
+		func() error { return c.rosters(ctx, seen) },
+		func() error { return c.provisionAll(ctx, c.withoutLeaving(users, seen.leaving)) },
 		func() error { return c.managers(ctx, users) },
-		func() error { return c.provisionAll(ctx, groups) },
-		func() error { return c.each(ctx, c.withMembers(groups), c.members) },
+		func() error { return c.provisionAll(ctx, c.withoutLeaving(groups, seen.leaving)) },
+		func() error {
+			return announced(ctx, c, c.workers(), c.withMembers(groups), c.planMembers, c.members)
+		},
 	} {
 		if err := phase(); err != nil {
 			return err
@@ -431,7 +454,7 @@ func (c *cycle) changes(ctx context.Context, watermark string) (Changes, error) 
 func (c *cycle) due(ctx context.Context) (refs []Ref, err error) {
 	failing, err := c.Memory.Failed(ctx)
 	for now, i := c.Now(), 0; i < len(failing); i++ {
-		if !now.Before(failing[i].RetryAt) {
+		if failing[i].Now || !now.Before(failing[i].RetryAt) {
 			refs = append(refs, failing[i].Ref)
 		}
 	}
@@ -449,57 +472,19 @@ func (c *cycle) earliest(ctx context.Context) (at time.Time, err error) {
 	return at, err
 }
 
-// checkDeletions counts what would be disabled or deleted, before anything is sent.
-func (c *cycle) checkDeletions(ctx context.Context, objects []candidate) error {
-	if c.MaxDeletions == 0 {
-		return nil
-	}
-	type held struct {
-		candidate
-		link Link
-	}
-	var all []held
-	for _, o := range objects {
-		link, err := c.Memory.Link(ctx, o.Ref)
-		if err != nil && !errors.Is(err, ErrUnknown) {
-			return err
-		}
-		if action := c.plan(o, link).action; action == Disable || action == Delete {
-			all = append(all, held{o, link})
-		}
-	}
-	if len(all) <= c.MaxDeletions {
-		return nil
-	}
-	for _, h := range all {
-		e := c.entry(
-			h.candidate, h.link.TargetID,
-			step{action: StagedDelete, reason: "held back: the cycle would disable or delete too many objects"}, nil,
-			0,
-		)
-		c.tell(e)
-		if err := c.Memory.Keep(ctx, h.link, e); err != nil {
-			return err
-		}
-	}
-	return &TooManyDeletesError{len(all), c.MaxDeletions}
-}
-
 // provisionAll provisions objects of one kind. A name that conflicts may be one that another object
 // gives up: such objects are tried again when all others are done, one at a time, for as long as
 // that gets further.
 func (c *cycle) provisionAll(ctx context.Context, objects []candidate) error {
 	c.putOff = true
-	if err := c.each(ctx, objects, c.provision); err != nil {
+	if err := announced(ctx, c, c.workers(), objects, c.planned, c.provision); err != nil {
 		return err
 	}
 	for waiting := c.takeConflicts(); len(waiting) > 0; waiting = c.takeConflicts() {
 		c.there[waiting[0].Kind] = nil // it is as it was when the cycle began
 		before := len(waiting)
-		for _, o := range waiting {
-			if err := c.provision(ctx, o); err != nil {
-				return err
-			}
+		if err := announced(ctx, c, 1, waiting, c.planned, c.provision); err != nil {
+			return err
 		}
 		c.mu.Lock()
 		c.putOff = len(c.conflicts) < before
@@ -516,25 +501,27 @@ func (c *cycle) takeConflicts() []candidate {
 	return list
 }
 
-// each calls do for every object, several at a time, and stops at the first error.
-func (c *cycle) each(ctx context.Context, objects []candidate, do func(context.Context, candidate) error) error {
+// each calls do for everything in list, several at a time, and stops at the first error.
+func each[T any](ctx context.Context, workers int, list []T, do func(context.Context, T) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	workers := c.workers()
-	queue := make(chan candidate)
+	queue := make(chan T)
 	var group sync.WaitGroup
-	for range workers {
+	for range min(workers, len(list)) {
 		group.Go(func() {
-			for o := range queue {
-				if err := do(ctx, o); err != nil {
+			for x := range queue {
+				if ctx.Err() != nil {
+					continue
+				}
+				if err := do(ctx, x); err != nil {
 					cancel(err)
 				}
 			}
 		})
 	}
-	for _, o := range objects {
+	for _, x := range list {
 		select {
-		case queue <- o:
+		case queue <- x:
 		case <-ctx.Done():
 		}
 		if ctx.Err() != nil {

@@ -149,6 +149,7 @@ type target struct {
 	requests []string
 	// answers itself and returns true, or lets the request through
 	trouble func(n int, r *http.Request, w http.ResponseWriter) bool
+	door    http.Handler // the center's, without trouble
 }
 
 func newTarget(t *testing.T) *target {
@@ -158,6 +159,7 @@ func newTarget(t *testing.T) *target {
 	door := (&scimserver.Handler{Center: c, Log: slog.New(slog.DiscardHandler), RequestID: func(*http.Request) string {
 		return "id"
 	}, Address: func(*http.Request) string { return "" }}).Before(http.NotFoundHandler())
+	x.door = door
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x.mu.Lock()
 		x.requests = append(x.requests, r.Method+" "+strings.SplitN(r.URL.Path, "/v2", 2)[1])
@@ -325,27 +327,17 @@ func TestAnExistingUserIsAdopted(t *testing.T) {
 // both before the center sees the request and after it has answered, so that what was sent is not
 // remembered.
 func TestACycleThatIsKilledAnywhereIsCompletedByTheNext(t *testing.T) {
-	cut := func(w http.ResponseWriter) {
-		conn, _, err := http.NewResponseController(w).Hijack()
-		if err == nil {
-			_ = conn.Close()
-		}
-	}
 	for at := 1; at <= 14; at++ {
 		for _, after := range []bool{false, true} {
 			x, m := newTarget(t), newMemory()
 			c := &company{users: []entry{user("ada"), user("bob")}, groups: []entry{group("Eng", "ada", "bob")}}
 			c.users[0].Manager = "bob"
-			door := (&scimserver.Handler{Center: x.center, Log: slog.New(slog.DiscardHandler),
-				RequestID: func(*http.Request) string {
-					return "id"
-				}, Address: func(*http.Request) string { return "" }}).Before(http.NotFoundHandler())
 			x.misbehave(func(n int, r *http.Request, w http.ResponseWriter) bool {
 				if n < at {
 					return false
 				}
 				if after && n == at {
-					door.ServeHTTP(httptest.NewRecorder(), r)
+					x.door.ServeHTTP(httptest.NewRecorder(), r)
 				}
 				cut(w)
 				return true

@@ -41,7 +41,7 @@ func (c *cycle) managers(ctx context.Context, users []candidate) error {
 			}
 		}
 	}
-	return c.each(ctx, c.withManager(users), c.manager)
+	return announced(ctx, c, c.workers(), c.withManager(users), c.planManager, c.manager)
 }
 
 // reportsOf lists the links of those at the target who have another manager there than they should.
@@ -67,28 +67,48 @@ func (c *cycle) withManager(users []candidate) (list []candidate) {
 	return list
 }
 
-// manager sends a user's manager, once both are at the target.
-func (c *cycle) manager(ctx context.Context, o candidate) error {
+// managed is a user whose manager is to be sent.
+type managed struct {
+	candidate
+	link Link
+	Change
+}
+
+// intent implements work.
+func (m managed) intent() (Intent, bool) { return Intent{Ref: m.Ref}, true }
+
+// planManager compares a user's manager with what was sent, once both are at the target.
+func (c *cycle) planManager(ctx context.Context, o candidate) (m managed, ok bool, err error) {
 	link, err := c.Memory.Link(ctx, o.Ref)
 	if errors.Is(err, ErrUnknown) || (err == nil && link.TargetID == "") {
-		return nil
+		return managed{}, false, nil
 	}
 	if err != nil {
-		return err
+		return managed{}, false, err
 	}
-	var boss Link
+	var boss string
 	if o.Manager != "" {
-		if boss, err = c.Memory.Link(ctx, Ref{User, o.Manager}); err != nil && !errors.Is(err, ErrUnknown) {
-			return err
+		if boss, err = c.target(ctx, Ref{User, o.Manager}); err != nil {
+			return managed{}, false, err
 		}
 	}
-	change := Change{managerPath, link.Sent[managerPath], boss.TargetID}
+	change := Change{managerPath, link.Sent[managerPath], boss}
 	// one who is out of scope is neither sent nor taken away
-	if change.Old == change.New || (o.Manager != "" && boss.TargetID == "") {
-		return nil
+	if change.Old == change.New || (o.Manager != "" && boss == "") {
+		return managed{}, false, nil
 	}
-	err = c.patch(ctx, User, link.TargetID, c.Dialect.patch([]Change{change})...)
+	return managed{o, link, change}, true, nil
+}
+
+// manager sends a user's manager.
+func (c *cycle) manager(ctx context.Context, m managed) error {
+	o, link := m.candidate, m.link
+	change := m.Change
+	err := c.patch(ctx, &link, nil, c.Dialect.patch([]Change{change})...)
 	if stop := stops(err); stop != nil {
+		if link.Doubt != nil {
+			return errors.Join(stop, c.keep(context.WithoutCancel(ctx), link))
+		}
 		return stop
 	}
 	shown := Change{change.Path, c.named([]string{change.Old})[0], c.named([]string{change.New})[0]}
@@ -97,13 +117,24 @@ func (c *cycle) manager(ctx context.Context, o candidate) error {
 		c.judge(&link, err)
 	} else {
 		link.Sent = maps.Clone(link.Sent)
+		if link.Sent == nil {
+			link.Sent = map[string]string{}
+		}
 		if link.Sent[managerPath] = change.New; change.New == "" {
 			delete(link.Sent, managerPath)
 		}
 	}
 	e := c.entry(o, link.TargetID, done, err, 0)
 	c.tell(e)
-	return c.Memory.Keep(ctx, link, e)
+	if isRefusal(err) { // one of the two may have been deleted there
+		link.Doubt = suspicion(link.Doubt)
+		if change.New != "" {
+			if err := c.suspect(ctx, Ref{User, o.Manager}, link); err != nil {
+				return err
+			}
+		}
+	}
+	return c.keep(ctx, link, e)
 }
 
 func (c *cycle) withMembers(groups []candidate) (list []candidate) {
@@ -115,44 +146,111 @@ func (c *cycle) withMembers(groups []candidate) (list []candidate) {
 	return list
 }
 
-// members brings a group's members into line, in batches, remembering after each batch what is
-// done.
-func (c *cycle) members(ctx context.Context, o candidate) error {
+// membership is a group with the members that are to be added and removed.
+type membership struct {
+	candidate
+	link           Link
+	wanted         []string
+	add, remove    []string
+	asks           bool // the target is asked first which members the group has
+	notedA, notedR int  // how many of each are noted with the batch
+}
+
+// intent implements work: a first part of the members; the rest is noted when it is its turn.
+func (m membership) intent() (Intent, bool) {
+	ids := slices.Concat(m.remove[:m.notedR], m.add[:m.notedA])
+	return Intent{Ref: m.Ref, Members: ids}, len(ids) > 0
+}
+
+// planMembers compares a group's members with those that were sent. Those in doubt are neither
+// there nor away: they are sent again.
+func (c *cycle) planMembers(ctx context.Context, o candidate) (m membership, ok bool, err error) {
 	link, err := c.Memory.Link(ctx, o.Ref)
 	if errors.Is(err, ErrUnknown) || (err == nil && link.TargetID == "") {
-		return nil
+		return membership{}, false, nil
 	}
 	if err != nil {
-		return err
+		return membership{}, false, err
 	}
-	var wanted []string
+	m = membership{candidate: o, link: link, asks: c.Reread || c.found[o.Ref] || (c.Dialect == Plain && link.Tries > 1)}
 	for _, id := range o.Members {
-		m, err := c.Memory.Link(ctx, Ref{User, id})
-		if err != nil && !errors.Is(err, ErrUnknown) {
-			return err
+		target, err := c.target(ctx, Ref{User, id})
+		if err != nil {
+			return membership{}, false, err
 		}
-		if m.TargetID != "" {
-			wanted = append(wanted, m.TargetID)
+		if target != "" {
+			m.wanted = append(m.wanted, target)
 		}
 	}
-	if c.Reread || c.found[o.Ref] {
-		now, err := c.membersNow(ctx, o, link, wanted)
+	if !m.asks {
+		m.compare()
+		m.notedR = min(len(m.remove), batchMembers)
+		m.notedA = min(len(m.add), batchMembers-m.notedR)
+	}
+	return m, m.asks || len(m.add)+len(m.remove) > 0, nil
+}
+
+func (m *membership) compare() {
+	doubtful := membersOf(m.link.Doubt)
+	m.add = without(m.wanted, without(m.link.Members, doubtful))
+	m.remove = without(slices.Concat(m.link.Members, without(doubtful, m.link.Members)), m.wanted)
+}
+
+// planRemovals is planMembers for those who are to lose a membership, before anything else is done.
+func (c *cycle) planRemovals(ctx context.Context, o candidate) (membership, bool, error) {
+	link, err := c.Memory.Link(ctx, o.Ref)
+	if errors.Is(err, ErrUnknown) || (err == nil && len(link.Members)+len(membersOf(link.Doubt)) == 0) {
+		return membership{}, false, nil
+	}
+	if err != nil {
+		return membership{}, false, err
+	}
+	m, _, err := c.planMembers(ctx, o)
+	if m.asks && err == nil {
+		m.compare()
+		m.notedR = min(len(m.remove), batchMembers)
+	}
+	m.asks = false
+	m.add, m.notedA = nil, 0
+	return m, len(m.remove) > 0, err
+}
+
+// removeMembers is members for planRemovals. What fails is tried once more when all else is done.
+func (c *cycle) removeMembers(ctx context.Context, m membership) error {
+	_, err := c.changeMembers(ctx, m.candidate, &m.link, "Remove", m.remove, m.notedR, true)
+	return err
+}
+
+// members brings a group's members into line, in batches, remembering now and then what is done.
+func (c *cycle) members(ctx context.Context, m membership) error {
+	o, link := m.candidate, &m.link
+	if m.asks {
+		now, err := c.membersNow(ctx, o, *link, m.wanted)
 		if stop := stops(err); stop != nil {
 			return stop
 		}
 		if err != nil {
-			c.judge(&link, err)
+			c.judge(link, err)
 			e := c.entry(o, link.TargetID, step{action: Update, reason: "compare members"}, err, 0)
 			c.tell(e)
-			return c.Memory.Keep(ctx, link, e)
+			return c.keep(ctx, *link, e)
 		}
 		link.Members = now
+		m.compare()
 	}
-	if ok, err := c.changeMembers(ctx, o, &link, "Add", without(wanted, link.Members)); err != nil || !ok {
-		return err // what failed waits for the next cycle, and the rest with it
+	removed, err := c.changeMembers(ctx, o, link, "Remove", m.remove, m.notedR, false)
+	if err != nil {
+		return err
 	}
-	_, err = c.changeMembers(ctx, o, &link, "Remove", without(link.Members, wanted))
-	return err
+	added, err := c.changeMembers(ctx, o, link, "Add", m.add, m.notedA, false)
+	if err != nil || !removed || !added { // what failed waits for another cycle
+		return err
+	}
+	if link.Tries > 0 || len(membersOf(link.Doubt)) > 0 {
+		link.Tries, link.Doubt = 0, link.Doubt.resent(c.Now())
+		return c.keep(ctx, *link)
+	}
+	return nil
 }
 
 // saveEach is after how many batches a link is remembered. What was sent since is sent again after
@@ -160,17 +258,45 @@ func (c *cycle) members(ctx context.Context, o candidate) error {
 const saveEach = 32 //bound:none how often, not how much
 
 // changeMembers adds or removes members in batches, and remembers now and then what is done: the
-// link of a large group is large. It returns false when the target refused.
+// link of a large group is large. It returns false when the target refused. noted is how many of
+// the ids are noted already. A failure of the first try is not told, since there is another one.
 func (c *cycle) changeMembers(
-	ctx context.Context, o candidate, link *Link, op string, ids []string,
+	ctx context.Context, o candidate, link *Link, op string, ids []string, noted int, first bool,
 ) (ok bool, err error) {
-	before, sent := link.Members, 0
+	for from, to := 0, 0; from < len(ids); from = to {
+		id := ""
+		if to = noted; from > 0 || noted == 0 {
+			to = min(from+batchMembers, len(ids))
+			if id, err = c.begin(ctx, []Intent{{Ref: o.Ref, Members: ids[from:to]}}); err != nil {
+				return false, err
+			}
+		}
+		ok, err := c.changeSome(ctx, o, link, op, ids[from:to], first)
+		c.over(id)
+		if err != nil || !ok {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// changeSome changes as many members as are noted together, and remembers them.
+func (c *cycle) changeSome(
+	ctx context.Context, o candidate, link *Link, op string, ids []string, first bool,
+) (ok bool, err error) {
+	sent := 0
 	var entries []Entry
+	var suspects []string
 	for batch := range slices.Chunk(ids, MaxMembers) {
 		began := time.Now()
-		err := c.patch(ctx, Group, link.TargetID, c.Dialect.members(op, batch)...)
-		stop := stops(err)
-		if stop == nil {
+		err = c.patch(ctx, link, batch, c.Dialect.members(op, batch)...)
+		if isRefusal(err) { // the group, or one of them, may have been deleted there
+			link.Doubt = suspicion(link.Doubt)
+			if op == "Add" {
+				suspects = batch
+			}
+		}
+		if stops(err) == nil && (err == nil || !first) {
 			e := c.entry(o, link.TargetID, step{action: Update, reason: op + " members"}, err, time.Since(began))
 			switch {
 			case err != nil:
@@ -183,27 +309,30 @@ func (c *cycle) changeMembers(
 			c.tell(e)
 			entries = append(entries, e)
 		}
-		if err == nil {
-			sent += len(batch)
-		}
-		if err != nil || sent == len(ids) || len(entries) == saveEach {
-			if op == "Add" {
-				link.Members = slices.Concat(before, ids[:sent])
-			} else {
-				link.Members = without(before, ids[:sent])
-			}
-			// Also when the cycle is told to stop: what was sent is remembered, or it is sent
-			// again.
-			if kept := c.Memory.Keep(context.WithoutCancel(ctx), *link, entries...); kept != nil {
-				return false, kept
-			}
-			entries = nil
-		}
 		if err != nil {
-			return false, stop
+			break
+		}
+		sent += len(batch)
+	}
+	if op == "Add" {
+		link.Members = slices.Concat(link.Members, without(ids[:sent], link.Members))
+	} else {
+		link.Members = without(link.Members, ids[:sent])
+	}
+	// Also when the cycle is told to stop: what was sent is remembered, or it is sent again.
+	if kept := c.keep(context.WithoutCancel(ctx), *link, entries...); kept != nil {
+		return false, errors.Join(stops(err), kept)
+	}
+	for _, id := range suspects {
+		owner, err := c.Memory.Owner(ctx, User, id)
+		if err == nil {
+			err = c.suspect(ctx, owner, *link)
+		}
+		if err != nil && !errors.Is(err, ErrUnknown) {
+			return false, err
 		}
 	}
-	return true, nil
+	return err == nil, stops(err)
 }
 
 // without returns the ids of list that are not in other, in their order.

@@ -53,4 +53,10 @@ func (r *rehearsal) Forget(_ context.Context, ref Ref, _ ...Entry) error {
 	return nil
 }
 
+// Begin does nothing: a rehearsal sends nothing.
+func (r *rehearsal) Begin(context.Context, Batch, ...string) error { return nil }
+
+// End does nothing: what was begun is found out by a cycle that may change something.
+func (r *rehearsal) End(context.Context, ...string) error { return nil }
+
 func (r *rehearsal) SetWatermark(context.Context, string) error { return nil }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/names"
@@ -89,26 +90,9 @@ func (r *roster) add(page []scim.Resource, wanted wantedValues, all bool) {
 
 // rosters reads what is needed to match the objects that are not linked yet, or to compare all of
 // them.
-func (c *cycle) rosters(ctx context.Context, objects []candidate) (err error) {
-	wanted, unlinked := map[Kind]wantedValues{User: {}, Group: {}}, map[Kind]int{}
-	for _, o := range objects {
-		link, err := c.Memory.Link(ctx, o.Ref)
-		if err != nil && !errors.Is(err, ErrUnknown) {
-			return err
-		}
-		if c.plan(o, link).action != Create && !c.Reread { // one that has gone from the target is matched again
-			continue
-		}
-		unlinked[o.Kind]++
-		for _, attribute := range o.keys() {
-			if wanted[o.Kind][attribute] == nil {
-				wanted[o.Kind][attribute] = map[string]bool{}
-			}
-			wanted[o.Kind][attribute][fold(o.creating[attribute])] = true
-		}
-	}
-	for kind, values := range wanted {
-		if c.there[kind], err = c.readRoster(ctx, kind, values, unlinked[kind]); err != nil {
+func (c *cycle) rosters(ctx context.Context, s survey) (err error) {
+	for kind, values := range s.wanted {
+		if c.there[kind], err = c.readRoster(ctx, kind, values, s.unlinked[kind]); err != nil {
 			return err
 		}
 	}
@@ -136,15 +120,18 @@ func (c *cycle) ask(ctx context.Context, kind Kind, attribute, value string) (fo
 	return found, err
 }
 
+// compares says whether an object is compared with what the target has now.
+func (c *cycle) compares(link Link, o candidate) bool { return c.Reread && link.TargetID != "" }
+
 // reread puts into a link what the target has now instead of what was last sent. It returns whether
 // that differs.
 func (c *cycle) reread(link *Link, o candidate) bool {
-	if !c.Reread || link.TargetID == "" {
+	if !c.compares(*link, o) || c.there[o.Kind] == nil { // nil: it is not its turn yet
 		return false
 	}
 	there, ok := c.there[o.Kind].byID[link.TargetID]
 	if !ok {
-		*link = Link{Ref: o.Ref}
+		*link = Link{Ref: o.Ref, Doubt: link.Doubt}
 		return true
 	}
 	now := map[string]string{}
@@ -180,7 +167,7 @@ func (c *cycle) membersNow(ctx context.Context, o candidate, link Link, wanted [
 	if err != nil {
 		return nil, err
 	}
-	asked := link.Members
+	asked := slices.Concat(link.Members, without(membersOf(link.Doubt), link.Members))
 	if c.found[o.Ref] {
 		asked = wanted
 	}
@@ -193,8 +180,11 @@ func (c *cycle) membersNow(ctx context.Context, o candidate, link Link, wanted [
 		}
 		return ids, nil
 	}
-	if c.found[o.Ref] && !c.DryRun {
+	switch {
+	case c.found[o.Ref] && !c.DryRun:
 		return nil, nil
+	case !c.Reread && !c.found[o.Ref]:
+		return link.Members, nil
 	}
 	for _, id := range asked {
 		if strings.HasPrefix(id, "new:") {

@@ -510,8 +510,9 @@ func TestTheCompliantDialect(t *testing.T) {
 			`{"op":"replace","value":{"name.formatted":"A F","name.givenName":"A","title":"Dr","` +
 			enterprise + `:department":"R"}}]`,
 		`[{"op":"remove","path":"emails[type eq \"work\"]"},{"op":"remove","path":"title"}]`,
-		`[{"op":"replace","path":"active","value":false}]`, `[{"op":"replace","path":"active","value":true}]`,
-		`[{"op":"remove","path":"members[value eq \"t0\"]"}]`,
+		`[{"op":"replace","path":"active","value":false}]`,
+		`[{"op":"remove","path":"members[value eq \"t0\"]"}]`, // access is taken away first
+		`[{"op":"replace","path":"active","value":true}]`,
 	}, bodies); diff != "" {
 		t.Errorf("bodies (-want +sent):\n%s", diff)
 	}

@@ -2,6 +2,7 @@ package provisioning
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -14,10 +15,13 @@ type Volatile struct {
 	watermark string
 	links     map[Ref]Link
 	owners    map[Ref]Ref // by kind and id at the target
+	begun     map[string]Batch
 }
 
 // NewVolatile returns an empty memory.
-func NewVolatile() *Volatile { return &Volatile{links: map[Ref]Link{}, owners: map[Ref]Ref{}} }
+func NewVolatile() *Volatile {
+	return &Volatile{links: map[Ref]Link{}, owners: map[Ref]Ref{}, begun: map[string]Batch{}}
+}
 
 // Watermark returns the last watermark that was set, or "".
 func (v *Volatile) Watermark(context.Context) (string, error) {
@@ -88,11 +92,37 @@ func (v *Volatile) Forget(_ context.Context, ref Ref, _ ...Entry) error {
 	return nil
 }
 
-// Failed lists the objects whose last attempt failed.
+// Begin remembers what is about to be sent.
+func (v *Volatile) Begin(ctx context.Context, b Batch, over ...string) error {
+	v.mu.Lock()
+	v.begun[b.ID] = b
+	v.mu.Unlock()
+	return v.End(ctx, over...)
+}
+
+// End forgets batches that are over.
+func (v *Volatile) End(_ context.Context, over ...string) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, id := range over {
+		delete(v.begun, id)
+	}
+	return nil
+}
+
+// Begun lists the batches that are not over.
+func (v *Volatile) Begun(context.Context) ([]Batch, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	byID := func(a, b Batch) int { return strings.Compare(a.ID, b.ID) }
+	return slices.SortedFunc(maps.Values(v.begun), byID), nil
+}
+
+// Failed lists the objects whose last attempt failed, or that are in doubt.
 func (v *Volatile) Failed(context.Context) (list []Failing, err error) {
 	v.refs(func(l Link) bool {
-		if l.Failure != "" {
-			list = append(list, Failing{l.Ref, l.RetryAt})
+		if l.Failure != "" || l.Doubt != nil {
+			list = append(list, Failing{Ref: l.Ref, RetryAt: l.RetryAt})
 		}
 		return false
 	})

@@ -95,7 +95,32 @@ type Link struct {
 	Members  []string
 	Failure  string
 	Tries    int
-	RetryAt  time.Time // when a failed object is retried
+	RetryAt  time.Time // when it is looked at again although nothing has changed
+	Doubt    *Doubt    // nil: what the target has is known
+}
+
+// Doubt is what a job does not know of an object: whether its last requests were carried out.
+type Doubt struct {
+	Since   time.Time
+	Keys    []map[string]string // what the object is found by, if it was created
+	Members []string            // at the target, of a group
+	Looked  bool                // the target was looked at since then, and is once more
+}
+
+// Batch is what a job was about to send, noted before it was sent.
+type Batch struct {
+	JobID   JobID
+	ID      string
+	Began   time.Time
+	Intents []Intent
+}
+
+// Intent is what was to be sent about an object.
+type Intent struct {
+	Kind     ObjectKind
+	SourceID PrincipalID
+	Keys     map[string]string
+	Members  []string
 }
 
 // linkReader reads which object of the target belongs to which of ours.
@@ -104,7 +129,8 @@ type linkReader interface {
 	LinkTo(jobID JobID, kind ObjectKind, targetID string) (Link, error)
 	LinksOfReports(jobID JobID, managerID UserID) ([]Link, error)
 	Links(jobID JobID) ([]Link, error)
-	FailedLinks(jobID JobID) ([]Link, error)
+	FailedLinks(jobID JobID) ([]Link, error) // those that have failed, or are in doubt
+	Batches(jobID JobID) ([]Batch, error)
 	CountLinks(jobID JobID, kind ObjectKind) (int, error) // only those that are at the target
 }
 
@@ -112,6 +138,8 @@ type linkReader interface {
 type linkWriter interface {
 	PutLink(Link) error
 	DeleteLink(jobID JobID, kind ObjectKind, sourceID PrincipalID) error
+	PutBatch(Batch) error
+	DeleteBatch(jobID JobID, id string) error
 }
 
 // LogEntry is a line of the provisioning log.

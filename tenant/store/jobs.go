@@ -26,6 +26,7 @@ func (t tx) PutJob(j tenant.Job) error {
 func (t tx) DeleteJob(id tenant.JobID) error {
 	return errors.Join(
 		t.Do(`DELETE FROM jobs WHERE id = $1`, string(id)), t.Do(`DELETE FROM links WHERE job_id = $1`, string(id)),
+		t.Do(`DELETE FROM documents WHERE kind = $1`, kindBatch(id)),
 	)
 }
 
@@ -62,7 +63,7 @@ func (t tx) CountLinks(jobID tenant.JobID, kind tenant.ObjectKind) (int, error) 
 }
 func (t tx) PutLink(l tenant.Link) error {
 	failed := 0
-	if l.Failure != "" {
+	if l.Failure != "" || l.Doubt != nil {
 		failed = 1
 	}
 	return t.Do(
@@ -85,6 +86,17 @@ func (t tx) DeleteLink(jobID tenant.JobID, kind tenant.ObjectKind, sourceID tena
 		`DELETE FROM links WHERE job_id = $1 AND kind = $2 AND source_id = $3`, string(jobID), string(kind),
 		string(sourceID),
 	)
+}
+
+// kindBatch is the kind of the documents that are a job's batches.
+func kindBatch(jobID tenant.JobID) string { return "batch " + string(jobID) }
+
+func (t tx) Batches(jobID tenant.JobID) ([]tenant.Batch, error) {
+	return documents[tenant.Batch](t, kindBatch(jobID))
+}
+func (t tx) PutBatch(b tenant.Batch) error { return t.putDocument(kindBatch(b.JobID), b.ID, b) }
+func (t tx) DeleteBatch(jobID tenant.JobID, id string) error {
+	return t.deleteDocument(kindBatch(jobID), id)
 }
 
 func (t tx) AppendLog(entries []tenant.LogEntry) error {

@@ -3,7 +3,6 @@ package syncjobs
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/gatehouse-id/gatehouse/provisioning"
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
@@ -170,6 +169,7 @@ func (m memory) Reports(ctx context.Context, manager string) (list []provisionin
 func remembered(l tenant.Link) provisioning.Link {
 	return provisioning.Link{
 		Ref:      refOf(l),
+		Doubt:    (*provisioning.Doubt)(l.Doubt),
 		TargetID: l.TargetID,
 		Adopted:  l.Adopted,
 		Sent:     l.Sent,
@@ -197,6 +197,7 @@ func (m memory) Keep(ctx context.Context, l provisioning.Link, entries ...provis
 				Failure:  l.Failure,
 				Tries:    l.Tries,
 				RetryAt:  l.RetryAt,
+				Doubt:    (*tenant.Doubt)(l.Doubt),
 			}),
 		)
 	})
@@ -210,17 +211,66 @@ func (m memory) Forget(ctx context.Context, ref provisioning.Ref, entries ...pro
 	})
 }
 
+// Begin implements provisioning.Memory.
+func (m memory) Begin(ctx context.Context, b provisioning.Batch, over ...string) error {
+	noted := tenant.Batch{JobID: m.job, ID: b.ID, Began: b.Began, Intents: make([]tenant.Intent, len(b.Intents))}
+	for i, x := range b.Intents {
+		noted.Intents[i] = tenant.Intent{
+			Kind:     tenant.ObjectKind(x.Kind),
+			SourceID: tenant.PrincipalID(x.ID),
+			Keys:     x.Keys,
+			Members:  x.Members,
+		}
+	}
+	return m.tenant.Store.Update(ctx, func(tx tenant.Tx) error {
+		return errors.Join(m.drop(tx, over), tx.PutBatch(noted))
+	})
+}
+
+// End implements provisioning.Memory.
+func (m memory) End(ctx context.Context, over ...string) error {
+	return m.tenant.Store.Update(ctx, func(tx tenant.Tx) error { return m.drop(tx, over) })
+}
+
+func (m memory) drop(tx tenant.Tx, batches []string) (err error) {
+	for _, id := range batches {
+		err = errors.Join(err, tx.DeleteBatch(m.job, id))
+	}
+	return err
+}
+
+// Begun implements provisioning.Memory.
+func (m memory) Begun(ctx context.Context) (list []provisioning.Batch, err error) {
+	err = m.tenant.Store.View(ctx, func(r tenant.Reader) error {
+		list = nil
+		batches, err := r.Batches(m.job)
+		for _, b := range batches {
+			intents := make([]provisioning.Intent, len(b.Intents))
+			for i, x := range b.Intents {
+				intents[i] = provisioning.Intent{
+					Ref:     provisioning.Ref{Kind: provisioning.Kind(x.Kind), ID: string(x.SourceID)},
+					Keys:    x.Keys,
+					Members: x.Members,
+				}
+			}
+			list = append(list, provisioning.Batch{ID: b.ID, Began: b.Began, Intents: intents})
+		}
+		return err
+	})
+	return list, err
+}
+
 // Failed implements provisioning.Memory.
 func (m memory) Failed(ctx context.Context) (list []provisioning.Failing, err error) {
 	err = m.tenant.Store.View(ctx, func(r tenant.Reader) error {
 		list = nil
 		links, err := r.FailedLinks(m.job)
 		for _, l := range links {
-			f := provisioning.Failing{Ref: refOf(l), RetryAt: l.RetryAt}
-			if m.again && l.RetryAt.Sub(m.tenant.Now()) <= provisioning.MaxPause {
-				f.RetryAt = time.Time{}
-			}
-			list = append(list, f)
+			list = append(list, provisioning.Failing{
+				Ref:     refOf(l),
+				RetryAt: l.RetryAt,
+				Now:     m.again && l.RetryAt.Sub(m.tenant.Now()) <= provisioning.MaxPause,
+			})
 		}
 		return err
 	})

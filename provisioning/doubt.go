@@ -1,0 +1,344 @@
+package provisioning
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/scim"
+)
+
+// Intent is what is about to be sent about an object: enough to find out afterwards whether it was
+// carried out, when nobody could remember the answer.
+type Intent struct {
+	Ref
+	Keys    map[string]string // of an object that may be created: the values by which it is found again
+	Members []string          // of a group: the ids at the target that are added or removed
+}
+
+// Batch is a number of intents. While it is in the memory, each of them may have been carried out.
+type Batch struct {
+	ID      string
+	Began   time.Time
+	Intents []Intent
+}
+
+// Doubt is what nobody knows of an object at the target: whether the last requests were carried
+// out. They have no answer, or it was lost with the process. As long as there is a doubt, the
+// target is looked at, or what cannot be seen there is sent again, whatever the link says was sent.
+type Doubt struct {
+	Since   time.Time           // when the last such request was under way
+	Keys    []map[string]string // by which an object is found that may have been created, each one object's
+	Members []string            // of a group: ids at the target that may be its members, or may not
+	// Looked says that the target was looked at, and put right, since then. It is looked at once
+	// more when no such request can be under way any longer: a server that was stopped for a while
+	// may carry it out after others.
+	Looked bool
+}
+
+// lateness is for how long a request without an answer may still be carried out: longer than
+// anybody waits for an answer.
+const lateness = 90 * time.Second //bound:none how long a doubt lasts
+
+// doubted adds to a doubt what an intent says. d may be nil.
+func (d *Doubt) doubted(at time.Time, i Intent) *Doubt {
+	out := &Doubt{Since: at}
+	if d != nil {
+		out.Keys, out.Members = slices.Clone(d.Keys), slices.Clone(d.Members)
+		out.Since = later(at, d.Since)
+	}
+	same := func(k map[string]string) bool { return maps.Equal(k, i.Keys) }
+	if len(i.Keys) > 0 && !slices.ContainsFunc(out.Keys, same) {
+		out.Keys = append(out.Keys, i.Keys)
+	}
+	out.Members = append(out.Members, without(i.Members, out.Members)...)
+	return out
+}
+
+// looked is a doubt after the target was looked at, at a time: nil when it is over. Members are not
+// seen there, and stay.
+func (d *Doubt) looked(at time.Time) *Doubt {
+	out := *d
+	if out.Looked = len(d.Members) == 0; !at.Before(d.Since.Add(lateness)) {
+		if out.Keys = nil; out.Looked {
+			return nil
+		}
+	}
+	return &out
+}
+
+// deleted is a doubt after the object was deleted: whether another creation of it is still under
+// way.
+func (d *Doubt) deleted() *Doubt {
+	if d == nil || len(d.Keys) == 0 {
+		return nil
+	}
+	return &Doubt{Since: d.Since, Keys: d.Keys, Looked: true}
+}
+
+// resent is a doubt after all of its members were sent again, at a time.
+func (d *Doubt) resent(at time.Time) *Doubt {
+	if d == nil || len(d.Members) == 0 {
+		return d
+	}
+	out := *d
+	if out.Looked = true; !at.Before(d.Since.Add(lateness)) {
+		return nil
+	}
+	return &out
+}
+
+// suspicion is a doubt about an object because of which a request was refused, perhaps since it was
+// deleted at the target. One look is enough.
+func suspicion(d *Doubt) *Doubt {
+	if d == nil {
+		return &Doubt{}
+	}
+	out := *d
+	out.Looked = false
+	return &out
+}
+
+// suspect has the next cycle look whether an object is still at the target, since a request about
+// another one was refused: at once, and if that has not helped, when the other one is tried again.
+func (c *cycle) suspect(ctx context.Context, ref Ref, refused Link) error {
+	link, err := c.Memory.Link(ctx, ref)
+	if err != nil || link.TargetID == "" || link.Doubt != nil {
+		if errors.Is(err, ErrUnknown) {
+			return nil
+		}
+		return err
+	}
+	link.Doubt = suspicion(nil)
+	if link.RetryAt = c.Now(); refused.Tries > 1 {
+		link.RetryAt = refused.RetryAt
+	}
+	return c.keep(ctx, link)
+}
+
+// membersOf are the members that a doubt is about.
+func membersOf(d *Doubt) []string {
+	if d == nil {
+		return nil
+	}
+	return d.Members
+}
+
+// recover puts what was begun, and not ended, in doubt: the process that began it has died, or was
+// told to stop.
+func (c *cycle) recover(ctx context.Context) error {
+	batches, err := c.Memory.Begun(ctx)
+	if err != nil || len(batches) == 0 {
+		return err
+	}
+	var over []string
+	for _, b := range batches {
+		err := each(ctx, c.workers(), b.Intents, func(ctx context.Context, i Intent) error {
+			link, err := c.Memory.Link(ctx, i.Ref)
+			if err != nil && !errors.Is(err, ErrUnknown) {
+				return err
+			}
+			link.Ref = i.Ref
+			link.Doubt = link.Doubt.doubted(b.Began, i)
+			return c.keep(ctx, link)
+		})
+		if err != nil {
+			return err
+		}
+		over = append(over, b.ID)
+	}
+	return c.Memory.End(ctx, over...)
+}
+
+// keep remembers a link, and when it is looked at again.
+func (c *cycle) keep(ctx context.Context, link Link, entries ...Entry) error {
+	switch d := link.Doubt; {
+	case link.Failure != "":
+	case d == nil:
+		link.RetryAt = time.Time{}
+	case d.Looked:
+		link.RetryAt = d.Since.Add(lateness)
+	case !d.Since.IsZero():
+		link.RetryAt = c.Now()
+	}
+	err := c.Memory.Keep(ctx, link, entries...)
+	if err != nil {
+		c.unkept.Store(true)
+	}
+	c.moved(link.Ref, link.TargetID)
+	return err
+}
+
+// settle finds out what the target has of an object that is in doubt, and puts that into its link.
+func (c *cycle) settle(ctx context.Context, o candidate, link *Link) error {
+	if link.Doubt == nil {
+		return nil
+	}
+	at := c.Now()
+	var there scim.Resource
+	var err error
+	if link.TargetID != "" {
+		path := o.Kind.path() + "/" + link.TargetID
+		var query map[string][]string
+		if o.Kind == Group {
+			query = map[string][]string{"excludedAttributes": {membersPath}}
+		}
+		err = c.retry(ctx, func() error { return c.Target.Do(ctx, http.MethodGet, path, query, nil, &there) })
+		switch {
+		case isNotFound(err):
+			*link = Link{Ref: link.Ref, Manager: link.Manager, Doubt: link.Doubt}
+		case err != nil:
+			return err
+		}
+	}
+	if link.TargetID == "" {
+		if there, err = c.findAgain(ctx, o, link); err != nil {
+			return err
+		}
+	}
+	link.Doubt = link.Doubt.looked(at)
+	if there == nil {
+		return nil
+	}
+	now := map[string]string{}
+	for _, a := range o.mapping.Attributes { // what is mapped is ours, whenever it was sent
+		if v := valueAt(there, a.Target); v != "" && a.Target != membersPath {
+			now[a.Target] = v
+		}
+	}
+	link.Sent = now
+	return nil
+}
+
+// findAgain looks for an object that may have been created, by what it was to be created with. It
+// returns nil when there is none.
+func (c *cycle) findAgain(ctx context.Context, o candidate, link *Link) (scim.Resource, error) {
+	for _, keys := range link.Doubt.Keys {
+		if there, err := c.findOwn(ctx, o, link, keys); err != nil || there != nil {
+			return there, err
+		}
+	}
+	return nil, nil
+}
+
+// findOwn looks for an object that has our externalId, or, where that is not mapped, one of the
+// names that it is found by; and links it.
+func (c *cycle) findOwn(
+	ctx context.Context, o candidate, link *Link, keys map[string]string,
+) (scim.Resource, error) {
+	for _, attribute := range append([]string{externalID}, o.mapping.Matching()...) {
+		if keys[attribute] == "" {
+			continue
+		}
+		found, err := c.ask(ctx, o.Kind, attribute, keys[attribute])
+		if err != nil {
+			return nil, err
+		}
+		for _, there := range found {
+			owner, err := c.Memory.Owner(ctx, o.Kind, there.String("id"))
+			if err != nil && !errors.Is(err, ErrUnknown) {
+				return nil, err
+			}
+			if (err == nil && owner != o.Ref) || there.String(externalID) != keys[externalID] {
+				continue // another object's, or nobody's
+			}
+			link.TargetID = there.String("id")
+			link.Adopted = keys[externalID] == "" // what is found by a name may be somebody else's
+			return there, nil
+		}
+	}
+	return nil, nil
+}
+
+// Bounds of a batch: so many objects, or members of groups, are noted together before they are
+// sent.
+const (
+	batchObjects = 512                   //bound:none how often, not how much
+	batchMembers = saveEach * MaxMembers //bound:none how often, not how much
+)
+
+// work is what is to be done about an object, planned before it is done.
+type work interface {
+	// intent is what will be sent; ok is false when nothing will.
+	intent() (i Intent, ok bool)
+}
+
+// announced plans what is to be done about objects, and does it, a batch at a time: what is about
+// to be sent is kept before. plan returns false for an object about which nothing is to be done.
+func announced[T work](
+	ctx context.Context, c *cycle, workers int, objects []candidate,
+	plan func(context.Context, candidate) (T, bool, error), do func(context.Context, T) error,
+) error {
+	var batch []T
+	var intents []Intent
+	members := 0
+	flush := func() error {
+		if len(batch) == 0 {
+			return nil
+		}
+		id, err := c.begin(ctx, intents)
+		if err == nil {
+			err = each(ctx, workers, batch, do)
+			c.over(id)
+		}
+		batch, intents = nil, nil
+		members = 0
+		return err
+	}
+	for _, o := range objects {
+		x, ok, err := plan(ctx, o)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		batch = append(batch, x)
+		if i, sends := x.intent(); sends {
+			intents = append(intents, i)
+			members += len(i.Members)
+		}
+		if len(batch) >= batchObjects || members >= batchMembers {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return flush()
+}
+
+// begin keeps intents before they are carried out, and returns what over takes.
+func (c *cycle) begin(ctx context.Context, intents []Intent) (id string, err error) {
+	if len(intents) == 0 || c.DryRun {
+		return "", nil
+	}
+	c.mu.Lock()
+	ended := c.ended
+	c.ended = nil
+	c.mu.Unlock()
+	b := Batch{fmt.Sprintf("%s/%d", c.result.Cycle, c.batches.Add(1)), c.Now(), intents}
+	return b.ID, c.Memory.Begin(ctx, b, ended...)
+}
+
+// over says that the outcome of what was begun is known and kept. The next batch, or the end of the
+// cycle, lets the memory forget it.
+func (c *cycle) over(id string) {
+	if id == "" || c.unkept.Load() {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = append(c.ended, id)
+}
+
+// end has the memory forget what is over, also when the cycle was told to stop.
+func (c *cycle) end(ctx context.Context) error {
+	if len(c.ended) == 0 {
+		return nil
+	}
+	return c.Memory.End(context.WithoutCancel(ctx), c.ended...)
+}
