@@ -56,11 +56,11 @@ func (k *Keys) seedTenant(ctx context.Context, t *tenant.Tenant, by audit.Actor,
 	if err := t.SetAdministrator(ctx, by, AdminName, k.AdminPassword); err != nil {
 		return err
 	}
-	client, secret, err := t.CreateClient(ctx, by, "gatehouse connect")
+	client, err := t.CreateClient(ctx, by, "gatehouse connect")
 	if err != nil {
 		return err
 	}
-	k.ClientID, k.ClientSecret = string(client.ID), secret.Reveal()
+	k.ClientID, k.ClientSecret = string(client.ID), client.Secret.Reveal()
 	have, err := t.Users(ctx, tenant.Query{Limit: 1})
 	if err != nil || len(have) > 0 {
 		return err

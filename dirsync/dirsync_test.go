@@ -85,12 +85,14 @@ func newSource(t *testing.T) source {
 	if err := tn.Import(ctx, audit.SystemActor, company); err != nil {
 		t.Fatal(err)
 	}
-	client, secret, err := tn.CreateClient(ctx, tenanttest.Actor, "sync")
+	client, err := tn.CreateClient(ctx, tenanttest.Actor, "sync")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return source{
-		tn, graph.NewClient(ctx, tn.GraphURL(), tn.TokenURL(), string(client.ID), secret.Reveal(), http.DefaultClient),
+		tn, graph.NewClient(
+			ctx, tn.GraphURL(), tn.TokenURL(), string(client.ID), client.Secret.Reveal(), http.DefaultClient,
+		),
 	}
 }
 

@@ -118,9 +118,15 @@ func (c Client) check() error {
 	return nil
 }
 
+// NewClient is a program that was registered, with its secret.
+type NewClient struct {
+	Client
+	Secret authn.Secret // empty: it has none
+}
+
 // CreateClient registers a program that has all permissions. The secret is returned here and never
 // again.
-func (t *Tenant) CreateClient(ctx context.Context, by audit.Actor, displayName string) (Client, authn.Secret, error) {
+func (t *Tenant) CreateClient(ctx context.Context, by audit.Actor, displayName string) (NewClient, error) {
 	return t.RegisterClient(ctx, by, Client{DisplayName: displayName}, true)
 }
 
@@ -128,7 +134,7 @@ func (t *Tenant) CreateClient(ctx context.Context, by audit.Actor, displayName s
 // and never again. It fails with InvalidValue.
 func (t *Tenant) RegisterClient(
 	ctx context.Context, by audit.Actor, c Client, withSecret bool,
-) (Client, authn.Secret, error) {
+) (NewClient, error) {
 	c.ID, c.CreatedAt = ClientID(t.NewID()), t.now()
 	var secret authn.Secret
 	if withSecret {
@@ -141,7 +147,7 @@ func (t *Tenant) RegisterClient(
 		}
 		return string(c.ID), tx.PutClient(c)
 	})
-	return c, secret, err
+	return NewClient{c, secret}, err
 }
 
 // DeleteClient removes a registration: its tokens are refused at once. It fails with ClientInvalid.

@@ -228,7 +228,7 @@ func (t *Tenant) challenge(
 	if err != nil {
 		return c, err
 	}
-	_, secret, err := t.IssueGrant(
+	g, err := t.IssueGrant(
 		ctx,
 		Grant{
 			Kind:       grantSignIn,
@@ -237,7 +237,7 @@ func (t *Tenant) challenge(
 			Nonce:      t.Sealer.Seal(signInPurpose(a.ID), data),
 		},
 	)
-	c.Ticket = secret.Reveal()
+	c.Ticket = g.Secret.Reveal()
 	c.Lifetime = codeLifetime
 	return c, err
 }

@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"crypto"
 	"crypto/rsa"
 	"crypto/sha1" // #nosec G505 -- thumbprints name certificates; nothing is trusted for them
 	"crypto/x509"
@@ -71,21 +72,26 @@ func (t *Tenant) NewSigningKey(key *rsa.PrivateKey, certificate *x509.Certificat
 	}
 }
 
-// PrivateKey returns the key and the certificate that sign for an application, or
-// SigningKeyMissing.
-func (t *Tenant) PrivateKey(a Application) (*rsa.PrivateKey, *x509.Certificate, error) {
+// Signer is a key that signs for an application, and its certificate.
+type Signer struct {
+	Key         crypto.Signer
+	Certificate *x509.Certificate
+}
+
+// Signer returns what signs for an application, or SigningKeyMissing.
+func (t *Tenant) Signer(a Application) (Signer, error) {
 	k, err := a.SigningKeyOf(t.Now())
 	if err != nil {
-		return nil, nil, err
+		return Signer{}, err
 	}
 	der, err := t.OpenKey(k)
 	if err != nil {
-		return nil, nil, fmt.Errorf("open the signing key of %s: %w", a.DisplayName, err)
+		return Signer{}, fmt.Errorf("open the signing key of %s: %w", a.DisplayName, err)
 	}
 	key, err := x509.ParsePKCS1PrivateKey(der)
 	if err != nil {
-		return nil, nil, err
+		return Signer{}, err
 	}
 	certificate, err := x509.ParseCertificate(k.Certificate)
-	return key, certificate, err
+	return Signer{key, certificate}, err
 }

@@ -132,9 +132,15 @@ func (t *Tenant) keepShare(tx Tx, g Grant) error {
 // userCodeLetters leaves out what is easily mistaken.
 const userCodeLetters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
+// IssuedGrant is a grant with its secret.
+type IssuedGrant struct {
+	Grant
+	Secret authn.Secret
+}
+
 // IssueGrant keeps a grant and returns its secret. A device code gets a code for the person as
 // well.
-func (t *Tenant) IssueGrant(ctx context.Context, g Grant) (Grant, authn.Secret, error) {
+func (t *Tenant) IssueGrant(ctx context.Context, g Grant) (IssuedGrant, error) {
 	secret := authn.NewSecret(32)
 	g.Digest = authn.Digest(secret)
 	if g.SignedInAt.IsZero() {
@@ -158,7 +164,7 @@ func (t *Tenant) IssueGrant(ctx context.Context, g Grant) (Grant, authn.Secret, 
 	err := t.Store.Update(ctx, func(tx Tx) error {
 		return errors.Join(tx.DeleteGrants(t.grantsOver()), t.keepShare(tx, g), tx.PutGrant(g))
 	})
-	return g, authn.Secret(secret), err
+	return IssuedGrant{g, authn.Secret(secret)}, err
 }
 
 // signedInAt is when an account signed in for what it allows: what ended the sign-in since then
@@ -178,15 +184,14 @@ type Redemption struct {
 	Check    func(Grant) error // what else the door checks; nil: nothing
 }
 
-// redeemed is what one redemption comes to. A refusal keeps what was written.
-type redeemed struct {
-	grant   Grant
-	refresh authn.Secret // empty: the program did not ask for one
-	refused error
+// Redeemed is what a redemption comes to.
+type Redeemed struct {
+	Grant
+	Refresh authn.Secret // empty: the program did not ask for one
 }
 
 // Redeem returns what a secret was issued for, to the program that it was issued to, with the next
-// refresh token where the program asked for such. grant.Family names the tokens that it leads to.
+// refresh token where the program asked for such. Family names the tokens that it leads to.
 //
 // A device code is good once the person has answered, and once. A code is good once: when it comes
 // again somebody else has it too, and the family that it led to ends (RFC 6749, 4.1.2). A refresh
@@ -196,8 +201,9 @@ type redeemed struct {
 // It fails with GrantInvalid, GrantExpired, AuthorizationPending, SlowDown or
 // AuthorizationDeclined; with GrantRevoked or SessionInvalid when the person's sessions were
 // revoked meanwhile, or the person was disabled; and with what Check says.
-func (t *Tenant) Redeem(ctx context.Context, by audit.Actor, r Redemption) (Grant, authn.Secret, error) {
-	var out redeemed
+func (t *Tenant) Redeem(ctx context.Context, by audit.Actor, r Redemption) (Redeemed, error) {
+	var out Redeemed
+	var refused error
 	err := t.Store.Update(ctx, func(tx Tx) (err error) {
 		switch r.Kind {
 		case GrantCode:
@@ -207,95 +213,98 @@ func (t *Tenant) Redeem(ctx context.Context, by audit.Actor, r Redemption) (Gran
 		default:
 			out, err = t.renew(tx, r)
 		}
+		refused = nil
+		var kept *keptRefusal
+		if errors.As(err, &kept) {
+			refused = kept.error
+			return nil
+		}
 		return err
 	})
 	if err != nil {
-		return Grant{}, "", err
+		return Redeemed{}, err
 	}
-	if c := refusal.CodeOf(out.refused); out.refused != nil && c != AuthorizationPending && c != SlowDown {
+	if c := refusal.CodeOf(refused); refused != nil && c != AuthorizationPending && c != SlowDown {
 		by.Name = string(r.ClientID)
-		out.refused = t.Refuse(ctx, by, "Redeem "+string(r.Kind), string(r.ClientID), out.refused)
+		refused = t.Refuse(ctx, by, "Redeem "+string(r.Kind), string(r.ClientID), refused)
 	}
-	return out.grant, out.refresh, out.refused
+	return out, refused
 }
 
-// redeemableGrant returns the grant that a program may redeem, or the refusal.
-func (t *Tenant) redeemableGrant(tx Tx, r Redemption, digest string) (g Grant, refused, err error) {
-	g, err = tx.Grant(digest)
+// redeemableGrant returns the grant that a program may redeem, or a refusal that keeps what was
+// written, as those of the functions below do.
+func (t *Tenant) redeemableGrant(tx Tx, r Redemption, digest string) (Grant, error) {
+	g, err := tx.Grant(digest)
 	switch {
 	case errors.Is(err, refusal.ErrNoRow),
 		err == nil && (g.Kind != r.Kind || !strings.EqualFold(string(g.ClientID), string(r.ClientID))):
-		return g, &refusal.Error{Code: GrantInvalid, Subject: string(r.ClientID)}, nil
+		return g, keeping(&refusal.Error{Code: GrantInvalid, Subject: string(r.ClientID)}, nil)
 	case err != nil:
-		return g, nil, err
+		return g, err
 	case !t.now().Before(g.ExpiresAt):
-		return g, &refusal.Error{Code: GrantExpired, Subject: string(r.ClientID)}, tx.DeleteGrant(g.Digest)
+		return g, keeping(&refusal.Error{Code: GrantExpired, Subject: string(r.ClientID)}, tx.DeleteGrant(g.Digest))
 	}
-	return g, nil, nil
+	return g, nil
 }
 
-// completeGrant completes a grant by the person as they are now, or returns the refusal.
-func (r Redemption) completeGrant(tx Tx, g Grant) (now Grant, refused, err error) {
+// completeGrant completes a grant by the person as they are now.
+func (r Redemption) completeGrant(tx Tx, g Grant) (Grant, error) {
 	account, err := accountNow(tx, g.Account, g.SignedInAt)
-	if err == nil && r.Check != nil {
-		g.Account = account
-		return g, r.Check(g), nil
-	}
-	if err != nil && refusal.CodeOf(err) == refusal.None {
-		return g, nil, err
-	}
 	g.Account = account
-	return g, err, nil
+	if err == nil && r.Check != nil {
+		err = r.Check(g)
+	}
+	if code := refusal.CodeOf(err); code != refusal.None && code.Kind() != refusal.Unavailable {
+		err = keeping(err, nil)
+	}
+	return g, err
 }
 
-func (t *Tenant) redeemCode(tx Tx, r Redemption) (out redeemed, err error) {
-	g, refused, err := t.redeemableGrant(tx, r, authn.Digest(r.Secret))
-	if err != nil || refused != nil {
-		return redeemed{refused: refused}, err
+// usedGrant ends a family whose secret has come a second time: somebody else has it too.
+func (t *Tenant) usedGrant(tx Tx, r Redemption, family, detail string) (Redeemed, error) {
+	refused := &refusal.Error{Code: GrantInvalid, Subject: string(r.ClientID), Detail: detail}
+	return Redeemed{}, keeping(refused, t.endFamily(tx, family))
+}
+
+func (t *Tenant) redeemCode(tx Tx, r Redemption) (Redeemed, error) {
+	g, err := t.redeemableGrant(tx, r, authn.Digest(r.Secret))
+	if err != nil {
+		return Redeemed{}, err
 	}
 	if g.Family != "" {
-		return redeemed{
-				refused: &refusal.Error{
-					Code:    GrantInvalid,
-					Subject: string(r.ClientID),
-					Detail:  "the code was already used: the tokens that it gave are revoked",
-				},
-			}, t.endFamily(
-				tx,
-				g.Family,
-			)
+		return t.usedGrant(tx, r, g.Family, "the code was already used: the tokens that it gave are revoked")
 	}
 	g.Family = authn.Digest(authn.NewSecret(32))
 	if err := tx.PutGrant(g); err != nil { // used, whatever comes of it
-		return out, err
+		return Redeemed{}, err
 	}
-	if g, refused, err = r.completeGrant(tx, g); err != nil || refused != nil {
-		return redeemed{refused: refused}, err
+	if g, err = r.completeGrant(tx, g); err != nil {
+		return Redeemed{}, err
 	}
 	return t.beginFamily(tx, g)
 }
 
-func (t *Tenant) redeemDevice(tx Tx, r Redemption) (out redeemed, err error) {
-	g, refused, err := t.redeemableGrant(tx, r, authn.Digest(r.Secret))
-	if err != nil || refused != nil {
-		return redeemed{refused: refused}, err
+func (t *Tenant) redeemDevice(tx Tx, r Redemption) (Redeemed, error) {
+	g, err := t.redeemableGrant(tx, r, authn.Digest(r.Secret))
+	if err != nil {
+		return Redeemed{}, err
 	}
 	if !g.Answered {
 		if t.now().Sub(g.LastPoll) < DeviceInterval-time.Second {
-			return redeemed{refused: &refusal.Error{Code: SlowDown}}, nil
+			return Redeemed{}, keeping(&refusal.Error{Code: SlowDown}, nil)
 		}
 		g.LastPoll = t.now()
-		return redeemed{refused: &refusal.Error{Code: AuthorizationPending}}, tx.PutGrant(g)
+		return Redeemed{}, keeping(&refusal.Error{Code: AuthorizationPending}, tx.PutGrant(g))
 	}
 	if err := tx.DeleteGrant(g.Digest); err != nil {
-		return out, err
+		return Redeemed{}, err
 	}
 	if !g.Allowed {
-		return redeemed{refused: &refusal.Error{Code: AuthorizationDeclined}}, nil
+		return Redeemed{}, keeping(&refusal.Error{Code: AuthorizationDeclined}, nil)
 	}
 	g.Family = authn.Digest(authn.NewSecret(32))
-	if g, refused, err = r.completeGrant(tx, g); err != nil || refused != nil {
-		return redeemed{refused: refused}, err
+	if g, err = r.completeGrant(tx, g); err != nil {
+		return Redeemed{}, err
 	}
 	return t.beginFamily(tx, g)
 }
@@ -304,9 +313,9 @@ func (t *Tenant) redeemDevice(tx Tx, r Redemption) (out redeemed, err error) {
 const offlineAccess = "offline_access"
 
 // beginFamily begins the family of a grant that was redeemed.
-func (t *Tenant) beginFamily(tx Tx, g Grant) (redeemed, error) {
+func (t *Tenant) beginFamily(tx Tx, g Grant) (Redeemed, error) {
 	if !slices.Contains(g.Scopes, offlineAccess) {
-		return redeemed{grant: g}, nil
+		return Redeemed{Grant: g}, nil
 	}
 	family := Grant{
 		Digest:     g.Family,
@@ -317,13 +326,8 @@ func (t *Tenant) beginFamily(tx Tx, g Grant) (redeemed, error) {
 		SignedInAt: g.SignedInAt,
 		ExpiresAt:  t.renewedUntil(g),
 	}
-	return redeemed{
-			grant:   g,
-			refresh: t.sealRefresh(refreshToken{g.Family, 0}),
-		}, errors.Join(
-			t.keepShare(tx, family),
-			tx.PutGrant(family),
-		)
+	out := Redeemed{Grant: g, Refresh: t.sealRefresh(refreshToken{g.Family, 0})}
+	return out, errors.Join(t.keepShare(tx, family), tx.PutGrant(family))
 }
 
 // renewedUntil is how long a family lasts that is renewed now.
@@ -339,34 +343,26 @@ func (t *Tenant) renewedUntil(g Grant) time.Time {
 func (t *Tenant) RefreshLifetime(g Grant) time.Duration { return t.renewedUntil(g).Sub(t.now()) }
 
 // renew gives a family its next refresh token.
-func (t *Tenant) renew(tx Tx, r Redemption) (out redeemed, err error) {
+func (t *Tenant) renew(tx Tx, r Redemption) (Redeemed, error) {
 	token := t.openRefresh(r.Secret)
-	g, refused, err := t.redeemableGrant(tx, r, token.Family)
-	if err != nil || refused != nil {
-		return redeemed{refused: refused}, err
+	g, err := t.redeemableGrant(tx, r, token.Family)
+	if err != nil {
+		return Redeemed{}, err
 	}
 	if token.Generation != g.Generation && token.Generation != g.Generation-1 {
-		return redeemed{
-				refused: &refusal.Error{
-					Code:    GrantInvalid,
-					Subject: string(r.ClientID),
-					Detail:  "the refresh token was already used: the tokens that followed it are revoked",
-				},
-			}, t.endFamily(
-				tx,
-				g.Digest,
-			)
+		const used = "the refresh token was already used: the tokens that followed it are revoked"
+		return t.usedGrant(tx, r, g.Digest, used)
 	}
-	renewed, refused, err := r.completeGrant(tx, g)
-	if err != nil || refused != nil {
-		return redeemed{refused: refused}, err
+	renewed, err := r.completeGrant(tx, g)
+	if err != nil {
+		return Redeemed{}, err
 	}
 	renewed.Family, renewed.ExpiresAt = g.Digest, t.renewedUntil(g)
 	if token.Generation == g.Generation { // else the same successor again
 		g.Generation, g.ExpiresAt = g.Generation+1, renewed.ExpiresAt
 		err = tx.PutGrant(g)
 	}
-	return redeemed{grant: renewed, refresh: t.sealRefresh(refreshToken{g.Digest, token.Generation + 1})}, err
+	return Redeemed{Grant: renewed, Refresh: t.sealRefresh(refreshToken{g.Digest, token.Generation + 1})}, err
 }
 
 // endFamily ends the tokens of a family: the refresh tokens for good, and the access tokens until

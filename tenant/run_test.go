@@ -72,7 +72,7 @@ func visit(t *testing.T, tn *tenant.Tenant) {
 			t.Fatal(err)
 		}
 	}
-	if _, _, err := tn.IssueGrant(ctx, tenant.Grant{Kind: tenant.GrantDevice}); err != nil {
+	if _, err := tn.IssueGrant(ctx, tenant.Grant{Kind: tenant.GrantDevice}); err != nil {
 		t.Fatal(err)
 	}
 	if err := tn.Store.Update(ctx, func(tx tenant.Tx) error {

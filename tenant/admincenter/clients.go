@@ -43,11 +43,11 @@ func createClient(p page) error {
 		}
 		c.Certificates = [][]byte{der}
 	}
-	c, secret, err := p.h.Tenant.RegisterClient(p.Context(), p.by, c, !c.Public && len(c.Certificates) == 0)
+	made, err := p.h.Tenant.RegisterClient(p.Context(), p.by, c, !c.Public && len(c.Certificates) == 0)
 	if err != nil {
 		return err
 	}
-	return p.showClients(clientsData{Made: &c, Secret: secret.Reveal()})
+	return p.showClients(clientsData{Made: &made.Client, Secret: made.Secret.Reveal()})
 }
 
 func deleteClient(p page) error {

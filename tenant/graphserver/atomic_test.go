@@ -77,7 +77,7 @@ func newAPI(t *testing.T) *api {
 		tenant.User{UserPrincipalName: "grace@northwind.example", DisplayName: "Grace", Enabled: true},
 		"",
 	)
-	c, secret, e3 := a.CreateClient(ctx, tenanttest.Actor, "test")
+	c, e3 := a.CreateClient(ctx, tenanttest.Actor, "test")
 	for _, err := range []error{e1, e2, e3} {
 		if err != nil {
 			t.Fatal(err)
@@ -85,7 +85,7 @@ func newAPI(t *testing.T) *api {
 	}
 	answer, err := http.PostForm(a.TokenURL(),
 		url.Values{"grant_type": {"client_credentials"}, "client_id": {string(c.ID)},
-			"client_secret": {secret.Reveal()}, "scope": {"https://graph.microsoft.com/.default"}})
+			"client_secret": {c.Secret.Reveal()}, "scope": {"https://graph.microsoft.com/.default"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,7 @@ func newSecureTenant(t *testing.T) *secureTenant {
 	t.Helper()
 	at := tenanttest.ServeTLS(t)
 	ctx := context.Background()
-	client, secret, err := at.CreateClient(ctx, audit.SystemActor, "test")
+	client, err := at.CreateClient(ctx, audit.SystemActor, "test")
 	if err == nil {
 		err = at.SetAdministrator(ctx, audit.SystemActor, tenanttest.AdminName, tenanttest.Password)
 	}
@@ -59,7 +59,7 @@ func newSecureTenant(t *testing.T) *secureTenant {
 		url:         at.URL,
 		id:          at.Organization.ID,
 		clientID:    string(client.ID),
-		secret:      secret.Reveal(),
+		secret:      client.Secret.Reveal(),
 		admin:       tenanttest.Password,
 		caFile:      filepath.Join(t.TempDir(), "cert.pem"),
 		certificate: at.HTTP.Certificate(),

@@ -253,7 +253,7 @@ func TestCertificatesOfClientsHaveAnEnd(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		client, _, err := o.RegisterClient(
+		client, err := o.RegisterClient(
 			context.Background(),
 			tenanttest.Actor,
 			tenant.Client{DisplayName: name, Certificates: [][]byte{der}},

@@ -174,7 +174,7 @@ func (h *Handler) consent(w http.ResponseWriter, r *http.Request) {
 		h.redirectBack(w, r, a, url.Values{"error": {code}, "error_description": {text}})
 		return
 	}
-	_, secret, err := h.Tenant.IssueGrant(
+	g, err := h.Tenant.IssueGrant(
 		r.Context(),
 		tenant.Grant{
 			Kind:        tenant.GrantCode,
@@ -195,7 +195,7 @@ func (h *Handler) consent(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, err)
 		return
 	}
-	h.redirectBack(w, r, a, url.Values{"code": {secret.Reveal()}})
+	h.redirectBack(w, r, a, url.Values{"code": {g.Secret.Reveal()}})
 }
 
 // redirectBack sends the browser back to the program, in the way that it asked for.
@@ -243,10 +243,9 @@ func (h *Handler) deviceCode(w http.ResponseWriter, r *http.Request) {
 			Detail:  "Only public clients may use device codes",
 		}
 	}
-	var g tenant.Grant
-	var secret authn.Secret
+	var g tenant.IssuedGrant
 	if err == nil {
-		g, secret, err = h.Tenant.IssueGrant(
+		g, err = h.Tenant.IssueGrant(
 			r.Context(),
 			tenant.Grant{Kind: tenant.GrantDevice, ClientID: c.ID, Scopes: scopes, Address: web.Address(r)},
 		)
@@ -260,7 +259,7 @@ func (h *Handler) deviceCode(w http.ResponseWriter, r *http.Request) {
 		w,
 		http.StatusOK,
 		map[string]any{
-			"device_code":      secret.Reveal(),
+			"device_code":      g.Secret.Reveal(),
 			"user_code":        g.UserCode,
 			"verification_uri": where,
 			"expires_in":       seconds(tenant.DeviceLifetime),

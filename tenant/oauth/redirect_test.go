@@ -71,7 +71,7 @@ func TestCodesGoOnlyToTheClientsHost(t *testing.T) {
 func TestTheConsentPageNamesWhoReceivesTheAnswer(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
-	c, _, err := o.RegisterClient(
+	c, err := o.RegisterClient(
 		context.Background(),
 		tenanttest.Actor,
 		tenant.Client{DisplayName: "Wiki", Public: true, RedirectURIs: []string{"https://wiki.example/cb"}},
@@ -116,7 +116,7 @@ func TestRegisteredAddressesAreChecked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, secret, err := o.CreateClient(ctx, tenanttest.Actor, "robot")
+	client, err := o.CreateClient(ctx, tenanttest.Actor, "robot")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func TestRegisteredAddressesAreChecked(t *testing.T) {
 		url.Values{
 			"grant_type":    {"client_credentials"},
 			"client_id":     {string(client.ID)},
-			"client_secret": {secret.Reveal()},
+			"client_secret": {client.Secret.Reveal()},
 			"scope":         {"https://graph.microsoft.com/.default"},
 		},
 	)

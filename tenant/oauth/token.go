@@ -220,7 +220,7 @@ func (h *Handler) redeem(
 	if c.Public { // anybody may say that they are it
 		by.Kind = audit.Anonymous
 	}
-	g, refresh, err := h.Tenant.Redeem(r.Context(), by, tenant.Redemption{
+	out, err := h.Tenant.Redeem(r.Context(), by, tenant.Redemption{
 		Kind:     kind,
 		ClientID: c.ID,
 		Secret:   secret,
@@ -233,12 +233,12 @@ func (h *Handler) redeem(
 		},
 	})
 	if err == nil {
-		g.Scopes, err = narrowScopes(g.Scopes, r.PostForm.Get("scope"))
+		out.Scopes, err = narrowScopes(out.Scopes, r.PostForm.Get("scope"))
 	}
 	if err != nil {
 		return nil, err
 	}
-	return h.delegated(r, c, g, refresh)
+	return h.delegated(r, c, out.Grant, out.Refresh)
 }
 
 // delegated makes the tokens of a program that acts for a person.

@@ -17,7 +17,7 @@ import (
 func TestTheTenantsTokens(t *testing.T) {
 	t.Parallel()
 	at := tenanttest.Serve(t)
-	client, secret, err := at.CreateClient(context.Background(), audit.SystemActor, "test")
+	client, err := at.CreateClient(context.Background(), audit.SystemActor, "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func TestTheTenantsTokens(t *testing.T) {
 	good := url.Values{
 		"grant_type":    {"client_credentials"},
 		"client_id":     {string(client.ID)},
-		"client_secret": {secret.Reveal()},
+		"client_secret": {client.Secret.Reveal()},
 		"scope":         {"https://graph.microsoft.com/.default"},
 	}
 	status, body := ask(good)

@@ -65,8 +65,8 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 }
 
 func (h *Handler) key(a tenant.Application) (saml.SigningKey, error) {
-	key, certificate, err := h.Tenant.PrivateKey(a)
-	return saml.SigningKey{Key: key, Certificate: certificate}, err
+	signer, err := h.Tenant.Signer(a)
+	return saml.SigningKey(signer), err
 }
 
 // Metadata writes the federation metadata of an application. The admin center offers it too.

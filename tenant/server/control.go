@@ -37,13 +37,14 @@ func (t Controlled) Begun(ctx context.Context) (bool, error) {
 func (t Controlled) Begin(
 	ctx context.Context, f *control.SecretFile, name string, p control.FirstPassword,
 ) error {
-	client, secret, err := t.CreateClient(ctx, audit.SystemActor, "gatehouse connect")
+	client, err := t.CreateClient(ctx, audit.SystemActor, "gatehouse connect")
 	if err != nil {
 		return err
 	}
-	if err := f.Add("  admin center  %s\n  user name     %s\n  password      %s\n\n"+
+	err = f.Add("  admin center  %s\n  user name     %s\n  password      %s\n\n"+
 		"  graph         %s\n  token URL     %s\n  client id     %s\n  client secret %s\n",
-		t.AdminCenterURL(), name, p.Shown(), t.GraphURL(), t.TokenURL(), client.ID, secret.Reveal()); err != nil {
+		t.AdminCenterURL(), name, p.Shown(), t.GraphURL(), t.TokenURL(), client.ID, client.Secret.Reveal())
+	if err != nil {
 		return err
 	}
 	return t.SetAdministrator(ctx, audit.SystemActor, name, p.Text)

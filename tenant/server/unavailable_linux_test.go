@@ -81,11 +81,11 @@ func newHouse(t *testing.T, dsn string) *house {
 	if err := tn.SetAdministrator(ctx, audit.SystemActor, "root", password); err != nil {
 		t.Fatal(err)
 	}
-	program, secret, err := tn.CreateClient(ctx, tenanttest.Actor, "program")
+	program, err := tn.CreateClient(ctx, tenanttest.Actor, "program")
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.id, h.secret = string(program.ID), secret.Reveal()
+	h.id, h.secret = string(program.ID), program.Secret.Reveal()
 	if h.app, err = tn.Instantiate(ctx, tenanttest.Actor, tenant.Gallery[0], "App"); err != nil {
 		t.Fatal(err)
 	}

@@ -142,12 +142,12 @@ func (s *Server) NewPerson(userPrincipalName string) tenant.User {
 // Graph makes a client that has all application permissions, and returns Graph as it sees it.
 func (s *Server) Graph() Graph {
 	s.t.Helper()
-	c, secret, err := s.CreateClient(context.Background(), audit.SystemActor, "test")
+	c, err := s.CreateClient(context.Background(), audit.SystemActor, "test")
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	using := s.HTTP.Client()
 	return Graph{
-		s.t, graph.NewClient(context.Background(), s.GraphURL(), s.TokenURL(), string(c.ID), secret.Reveal(), using),
+		s.t, graph.NewClient(context.Background(), s.GraphURL(), s.TokenURL(), string(c.ID), c.Secret.Reveal(), using),
 	}
 }
