@@ -8,9 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"strings"
 )
 
 // Secret is a value that must be kept in plain text, but never shown: it prints as [hidden].
@@ -46,49 +43,6 @@ func NewSealer(key []byte) (*Sealer, error) {
 		return nil, err
 	}
 	return &Sealer{aead}, nil
-}
-
-// LoadSealer makes a sealer from the base64 text encoded or, where that is empty, from the key file
-// at path, which it makes (mode 0600) when there is none.
-func LoadSealer(encoded, path string) (*Sealer, error) {
-	if encoded == "" {
-		text, err := os.ReadFile(path) // #nosec G304 -- the operator's own data folder
-		switch {
-		case errors.Is(err, os.ErrNotExist):
-			if text, err = writeMasterKey(path); err != nil {
-				return nil, err
-			}
-		case err != nil:
-			return nil, fmt.Errorf("read the master key: %w", err)
-		}
-		encoded = strings.TrimSpace(string(text))
-	}
-	key, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil {
-		return nil, errors.New("the master key is not base64 text of 32 bytes")
-	}
-	return NewSealer(key)
-}
-
-// writeMasterKey makes a key file that is whole or absent: it is written beside its place, synced
-// and linked there.
-func writeMasterKey(path string) ([]byte, error) {
-	key := make([]byte, MasterKeySize)
-	_, _ = rand.Read(key)
-	text := []byte(base64.StdEncoding.EncodeToString(key) + "\n")
-	f, err := os.CreateTemp(filepath.Dir(path), ".master-*")
-	if err != nil {
-		return nil, fmt.Errorf("write the master key: %w", err)
-	}
-	defer os.Remove(f.Name()) //nolint:errcheck // the temporary name is gone on success
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return nil, fmt.Errorf("write the master key: %w", err)
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return nil, fmt.Errorf("write the master key: %w", err)
-	}
-	return text, nil
 }
 
 // Seal encrypts plain. purpose is bound to the result: it opens only for the same purpose, so that

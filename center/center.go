@@ -80,6 +80,7 @@ type Instance struct {
 	Region          string
 	SAMLTenantID    string // the opaque id in the assertion consumer service's URL
 	CreatedAt       time.Time
+	SealedProof     string // opens with the master key that the secrets are sealed with
 }
 
 // instanceReader reads the instance.
@@ -106,7 +107,8 @@ const (
 // Config is what Open needs to know.
 type Config struct {
 	Store  Store
-	Sealer *authn.Sealer
+	Sealer *authn.Sealer   // of the master key; nil: Key is loaded, or made where the store is empty
+	Key    authn.MasterKey // where the master key is
 	Log    *slog.Logger
 	URL    string
 	Mailer Mailer           // nil: no email can be sent
@@ -114,7 +116,9 @@ type Config struct {
 	Now    func() time.Time // time.Now when nil
 }
 
-// Open reads the instance from the store, or makes it when the store is empty.
+// Open reads the instance from the store, or makes it when the store is empty. It fails with
+// authn.ErrNoMasterKey or authn.ErrOtherMasterKey where the master key is not the one that the
+// store's secrets were sealed with.
 func Open(ctx context.Context, cfg Config) (*Center, error) {
 	c := &Center{
 		Store:            cfg.Store,
@@ -139,26 +143,7 @@ func Open(ctx context.Context, cfg Config) (*Center, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	region := cfg.Region
-	if region == "" {
-		region = DefaultRegion
-	}
-	err := c.Store.Update(ctx, func(tx Tx) (err error) {
-		c.Instance, err = tx.Instance()
-		if !errors.Is(err, refusal.ErrNoRow) {
-			return err
-		}
-		c.Instance = Instance{
-			ARN:             instancePrefix + "ssoins-" + authn.NewHex(8),
-			IdentityStoreID: "d-" + authn.NewHex(5),
-			OwnerAccountID:  DefaultAccount,
-			Region:          region,
-			SAMLTenantID:    authn.NewHex(4) + c.NewID(),
-			CreatedAt:       c.now(),
-		}
-		return tx.PutInstance(c.Instance)
-	})
-	if err != nil {
+	if err := c.openInstance(ctx, cfg); err != nil {
 		return nil, fmt.Errorf("open the instance: %w", err)
 	}
 	return c, nil

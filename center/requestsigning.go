@@ -41,6 +41,9 @@ type keyWriter interface {
 // look at the end.
 const requestKeyYears = 10
 
+// requestKeyPurpose is what the private key is sealed for.
+const requestKeyPurpose = "request-key"
+
 // ErrNoRequestKey is returned where requests have never been signed.
 var ErrNoRequestKey = errors.New("requests are not signed")
 
@@ -113,7 +116,7 @@ func (c *Center) newRequestKey() (RequestKey, error) {
 		return RequestKey{}, fmt.Errorf("make the certificate of signed requests: %w", err)
 	}
 	plain, err := x509.MarshalPKCS8PrivateKey(key)
-	return RequestKey{Certificate: der, SealedKey: c.Sealer.Seal("request-key", plain)}, err
+	return RequestKey{Certificate: der, SealedKey: c.Sealer.Seal(requestKeyPurpose, plain)}, err
 }
 
 // Signer is a key that this center signs with, and its certificate.
@@ -179,7 +182,7 @@ func (c *Center) RequestSigner(ctx context.Context) (Signer, error) {
 }
 
 func (c *Center) openSigner(kept RequestKey) (Signer, error) {
-	plain, err := c.Sealer.Open("request-key", kept.SealedKey)
+	plain, err := c.Sealer.Open(requestKeyPurpose, kept.SealedKey)
 	if err != nil {
 		return Signer{}, err
 	}

@@ -10,6 +10,7 @@
 package tenant
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -90,7 +91,8 @@ type organizationWriter interface {
 // Config is what Open needs to know.
 type Config struct {
 	Store       Store
-	Sealer      *authn.Sealer
+	Sealer      *authn.Sealer   // of the master key; nil: Key is loaded, or made where the store is empty
+	Key         authn.MasterKey // where the master key is
 	Log         *slog.Logger
 	URL         string
 	DisplayName string           // of a new tenant; DefaultName when empty
@@ -107,7 +109,9 @@ const (
 
 const tokenKeyPurpose = "token-key"
 
-// Open reads the organization from the store, or makes it when the store is empty.
+// Open reads the organization from the store, or makes it when the store is empty. It fails with
+// authn.ErrNoMasterKey or authn.ErrOtherMasterKey where the master key is not the one that the
+// store's secrets were sealed with.
 func Open(ctx context.Context, cfg Config) (*Tenant, error) {
 	t := &Tenant{
 		Store:  cfg.Store,
@@ -128,19 +132,9 @@ func Open(ctx context.Context, cfg Config) (*Tenant, error) {
 	if t.Log == nil {
 		t.Log = slog.New(slog.DiscardHandler)
 	}
-	err := t.Store.View(ctx, func(r Reader) (err error) {
-		t.Organization, err = r.Organization()
-		return err
-	})
-	if errors.Is(err, refusal.ErrNoRow) {
-		err = t.createOrganization(ctx, cfg)
-	}
+	der, err := t.openOrganization(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("open the tenant: %w", err)
-	}
-	der, err := t.Sealer.Open(tokenKeyPurpose, t.Organization.SealedTokenKey)
-	if err != nil {
-		return nil, fmt.Errorf("open the tenant's token key: %w", err)
 	}
 	if t.TokenKey, err = x509.ParsePKCS1PrivateKey(der); err != nil {
 		return nil, fmt.Errorf("open the tenant's token key: %w", err)
@@ -151,26 +145,59 @@ func Open(ctx context.Context, cfg Config) (*Tenant, error) {
 	return t, nil
 }
 
-func (t *Tenant) createOrganization(ctx context.Context, cfg Config) error {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
+// openOrganization reads the organization and finds the master key that its secrets were sealed
+// with, or makes both in an empty store. It returns the key that signs tokens, which shows that the
+// master key is the right one.
+func (t *Tenant) openOrganization(ctx context.Context, cfg Config) (tokenKey []byte, err error) {
+	key := cfg.Key
+	key.Loaded = cfg.Sealer
+	opens := func(s *authn.Sealer) (err error) {
+		tokenKey, err = s.Open(tokenKeyPurpose, t.Organization.SealedTokenKey)
 		return err
 	}
-	o := Organization{
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		t.Organization, err = r.Organization()
+		return err
+	})
+	switch {
+	case err == nil:
+		t.Sealer, err = key.LoadFor(opens)
+		return tokenKey, err
+	case !errors.Is(err, refusal.ErrNoRow):
+		return nil, err
+	}
+	if t.Sealer, err = key.LoadOrMake(); err != nil { // before the data: data without its key is lost
+		return nil, err
+	}
+	made, err := t.newOrganization(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.Store.Update(ctx, func(tx Tx) (err error) {
+		t.Organization, err = tx.Organization()
+		if !errors.Is(err, refusal.ErrNoRow) { // another node was faster
+			return err
+		}
+		t.Organization = made
+		return tx.PutOrganization(made)
+	}); err != nil {
+		return nil, err
+	}
+	return tokenKey, key.Other(opens(t.Sealer))
+}
+
+func (t *Tenant) newOrganization(cfg Config) (Organization, error) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return Organization{}, err
+	}
+	return Organization{
 		ID:             t.NewID(),
-		DisplayName:    cfg.DisplayName,
-		Domain:         cfg.Domain,
+		DisplayName:    cmp.Or(cfg.DisplayName, DefaultName),
+		Domain:         cmp.Or(cfg.Domain, DefaultDomain),
 		CreatedAt:      t.now(),
 		SealedTokenKey: t.Sealer.Seal(tokenKeyPurpose, x509.MarshalPKCS1PrivateKey(key)),
-	}
-	if o.DisplayName == "" {
-		o.DisplayName = DefaultName
-	}
-	if o.Domain == "" {
-		o.Domain = DefaultDomain
-	}
-	t.Organization = o
-	return t.Store.Update(ctx, func(tx Tx) error { return tx.PutOrganization(o) })
+	}, nil
 }
 
 // now is the time in UTC and whole milliseconds, which is what stores keep.

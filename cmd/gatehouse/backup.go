@@ -47,11 +47,14 @@ var centerBackups = backups{
 		return s.Backup(ctx, file, progress)
 	},
 	restore: func(ctx context.Context, h *half, r restoration) (string, error) {
-		d := dataFlags{half: *h}
 		opens := func(reader center.Reader) error {
-			keys, err := reader.AccessKeys()
-			if len(keys) > 0 {
-				_, err = d.opens(r.env, keys[0])
+			i, err := reader.Instance()
+			if err != nil {
+				return err
+			}
+			tries, err := center.OpensWith(reader, i)
+			if err == nil {
+				_, err = h.masterKey(r.env).LoadFor(tries)
 			}
 			return err
 		}
@@ -84,14 +87,8 @@ var tenantBackups = backups{
 			if err != nil {
 				return err
 			}
-			sealer, err := h.keyOf(r.env)
-			if err != nil {
-				return err
-			}
-			if err := o.OpensWith(sealer); err != nil {
-				return fmt.Errorf("the master key is not the one that the secrets were sealed with: %w", err)
-			}
-			return nil
+			_, err = h.masterKey(r.env).LoadFor(o.OpensWith)
+			return err
 		}
 		return tenantstore.Restore(ctx, tenantstore.Restoration{
 			Backup:   r.file,

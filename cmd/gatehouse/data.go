@@ -53,14 +53,10 @@ func (w *world) result(asJSON bool, v any, words string, args ...any) error {
 // opens returns what opens secrets with the folder's master key, unless it is not the one that the
 // key's secret was sealed with.
 func (d *dataFlags) opens(env func(string) (string, bool), k center.AccessKey) (*authn.Sealer, error) {
-	sealer, err := d.keyOf(env)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := k.Secret(sealer); err != nil {
-		return nil, fmt.Errorf("the master key is not the one that the secrets were sealed with: %w", err)
-	}
-	return sealer, nil
+	return d.masterKey(env).LoadFor(func(s *authn.Sealer) error {
+		_, err := k.Secret(s)
+		return err
+	})
 }
 
 func (w *world) exportCommand() *cobra.Command {

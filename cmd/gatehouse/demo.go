@@ -184,9 +184,7 @@ func (d *demo) open(
 	if d.center, err = openCenter(ctx, c, d.w.env, center.DefaultRegion); err != nil {
 		return nil, stop(err)
 	}
-	if d.sealer, err = c.folder(d.w.env); err != nil {
-		return nil, errors.Join(stop(err), d.center.Store.Close())
-	}
+	d.sealer = d.center.Sealer
 	clock := &tenant.Clock{} // of both halves
 	d.center.Now = clock.Now
 	if d.tenant, err = openTenant(ctx, t, d.w.env, "", "", clock); err != nil {

@@ -210,20 +210,6 @@ func (l *networkList) Set(text string) (err error) {
 // Type implements pflag.Value.
 func (*networkList) Type() string { return "networks" }
 
-// folder makes the data folder and loads the master key: from GATEHOUSE_MASTER_KEY, or from a file
-// in the folder, which it makes when there is none.
-func (h *half) folder(env func(string) (string, bool)) (*authn.Sealer, error) {
-	if err := h.makeFolder(); err != nil {
-		return nil, err
-	}
-	key, _ := env("GATEHOUSE_MASTER_KEY")
-	sealer, err := authn.LoadSealer(key, filepath.Join(h.data, keyFile))
-	if err != nil {
-		return nil, fmt.Errorf("the data folder %s: %w", h.data, err)
-	}
-	return sealer, nil
-}
-
 func (h *half) makeFolder() error {
 	if err := os.MkdirAll(h.data, 0o700); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
@@ -235,6 +221,12 @@ func (h *half) makeFolder() error {
 		)
 	}
 	return nil
+}
+
+// masterKey says where the master key is: in GATEHOUSE_MASTER_KEY, or in a file in the data folder.
+func (h *half) masterKey(env func(string) (string, bool)) authn.MasterKey {
+	text, _ := env("GATEHOUSE_MASTER_KEY")
+	return authn.MasterKey{Text: text, File: filepath.Join(h.data, keyFile)}
 }
 
 // ownFiles are what stands in a data folder and nobody else may read.

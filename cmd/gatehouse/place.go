@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 )
 
@@ -51,18 +50,4 @@ func (h *half) place(file, other string) error {
 			"%s FILE --data %s. To begin with empty data, move those files away first",
 		h.data, sqldb.ErrRemains, strings.Join(left, ", "), file, restoreWith[file], h.data,
 	)
-}
-
-// keyOf loads the master key that is there, and makes none.
-func (h *half) keyOf(env func(string) (string, bool)) (*authn.Sealer, error) {
-	if _, given := env("GATEHOUSE_MASTER_KEY"); !given {
-		if _, err := os.Stat(filepath.Join(h.data, keyFile)); err != nil {
-			return nil, fmt.Errorf(
-				"the folder has no master.key: copy it from where the backup was taken, or set "+
-					"GATEHOUSE_MASTER_KEY: %w",
-				err,
-			)
-		}
-	}
-	return h.folder(env)
 }

@@ -121,13 +121,16 @@ func openCenter(ctx context.Context, h *half, env func(string) (string, bool), r
 	if err != nil {
 		return nil, err
 	}
-	// After the database: a key without one says that there was one.
-	sealer, err := h.folder(env)
-	if err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
 	c, err := center.Open(
-		ctx, center.Config{Store: s, Sealer: sealer, Log: h.log, URL: h.url, Mailer: h.mailer, Region: region},
+		ctx,
+		center.Config{
+			Store:  s,
+			Key:    h.masterKey(env),
+			Log:    h.log,
+			URL:    h.url,
+			Mailer: h.mailer,
+			Region: region,
+		},
 	)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())

@@ -135,16 +135,11 @@ func openTenant(
 	if err != nil {
 		return nil, err
 	}
-	// After the database: a key without one says that there was one.
-	sealer, err := h.folder(env)
-	if err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
 	t, err := tenant.Open(
 		ctx,
 		tenant.Config{
 			Store:       s,
-			Sealer:      sealer,
+			Key:         h.masterKey(env),
 			Log:         h.log,
 			URL:         h.url,
 			DisplayName: name,

@@ -1,0 +1,102 @@
+package center
+
+import (
+	"cmp"
+	"context"
+	"errors"
+
+	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
+)
+
+// proofPurpose is what Instance.SealedProof is sealed for. What is in it does not matter: it opens
+// with the right master key, and with no other.
+const proofPurpose = "master-key-proof"
+
+// openInstance reads the instance and finds the master key that its secrets were sealed with, or
+// makes both in an empty store: a key that is made over data opens nothing of it, and a node with a
+// key of its own would answer every signature with a failure.
+func (c *Center) openInstance(ctx context.Context, cfg Config) error {
+	key := cfg.Key
+	key.Loaded = cfg.Sealer
+	opens := func(*authn.Sealer) error { return nil }
+	err := c.Store.View(ctx, func(r Reader) (err error) {
+		if c.Instance, err = r.Instance(); err == nil {
+			opens, err = OpensWith(r, c.Instance)
+		}
+		return err
+	})
+	switch {
+	case err == nil:
+		c.Sealer, err = key.LoadFor(opens)
+	case errors.Is(err, refusal.ErrNoRow):
+		c.Sealer, err = key.LoadOrMake() // before the data: data without its key is lost
+	}
+	if err != nil {
+		return err
+	}
+	return c.Store.Update(ctx, func(tx Tx) (err error) {
+		c.Instance, err = tx.Instance()
+		switch {
+		case errors.Is(err, refusal.ErrNoRow):
+			c.Instance = c.newInstance(cmp.Or(cfg.Region, DefaultRegion))
+		case err != nil:
+			return err
+		case c.Instance.SealedProof != "": // perhaps of another node, which was faster
+			_, err = c.Sealer.Open(proofPurpose, c.Instance.SealedProof)
+			return key.Other(err)
+		}
+		c.Instance.SealedProof = c.Sealer.Seal(proofPurpose, []byte(c.Instance.ARN))
+		return tx.PutInstance(c.Instance)
+	})
+}
+
+func (c *Center) newInstance(region string) Instance {
+	return Instance{
+		ARN:             instancePrefix + "ssoins-" + authn.NewHex(8),
+		IdentityStoreID: "d-" + authn.NewHex(5),
+		OwnerAccountID:  DefaultAccount,
+		Region:          region,
+		SAMLTenantID:    authn.NewHex(4) + c.NewID(),
+		CreatedAt:       c.now(),
+	}
+}
+
+// OpensWith returns what says of a master key whether the secrets of an instance's store were sealed
+// with it. Earlier releases kept no value for that alone; they have sealed access keys, and keys
+// that sign.
+func OpensWith(r Reader, i Instance) (opens func(*authn.Sealer) error, err error) {
+	if i.SealedProof != "" {
+		return func(s *authn.Sealer) error {
+			_, err := s.Open(proofPurpose, i.SealedProof)
+			return err
+		}, nil
+	}
+	keys, err := r.AccessKeys()
+	if err != nil {
+		return nil, err
+	}
+	if len(keys) > 0 {
+		return func(s *authn.Sealer) (err error) {
+			for _, k := range keys { // one may be damaged
+				if _, err = k.Secret(s); err == nil {
+					return nil
+				}
+			}
+			return err
+		}, nil
+	}
+	for _, read := range []func() (RequestKey, error){r.RequestKey, r.FederationKey} {
+		key, err := read()
+		if err == nil {
+			return func(s *authn.Sealer) error {
+				_, err := s.Open(requestKeyPurpose, key.SealedKey)
+				return err
+			}, nil
+		}
+		if !errors.Is(err, refusal.ErrNoRow) {
+			return nil, err
+		}
+	}
+	return func(*authn.Sealer) error { return nil }, nil // nothing is sealed
+}
