@@ -37,8 +37,10 @@ func (k MasterKey) Load() (*Sealer, error) {
 	if text == "" {
 		data, err := os.ReadFile(k.File) // #nosec G304 -- the operator's own data folder
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%w: there is no %s. Without it nobody can open the secrets in the data, and with a "+
-				"new one they would be lost, so nothing was started and nothing was changed. %s", ErrNoMasterKey, k.File, remedy)
+			return nil, fmt.Errorf(
+				"%w: there is no %s. Without it nobody can open the secrets in the data, and with a "+
+					"new one they would be lost, so nothing was started and nothing was changed. %s", ErrNoMasterKey,
+				k.File, remedy)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read the master key: %w", err)

@@ -62,9 +62,9 @@ func (c *Center) newInstance(region string) Instance {
 	}
 }
 
-// OpensWith returns what says of a master key whether the secrets of an instance's store were sealed
-// with it. Earlier releases kept no value for that alone; they have sealed access keys, and keys
-// that sign.
+// OpensWith returns what says of a master key whether the secrets of an instance's store were
+// sealed with it. Earlier releases kept no value for that alone; they have sealed access keys, and
+// keys that sign.
 func OpensWith(r Reader, i Instance) (opens func(*authn.Sealer) error, err error) {
 	if i.SealedProof != "" {
 		return func(s *authn.Sealer) error {
@@ -99,4 +99,16 @@ func OpensWith(r Reader, i Instance) (opens func(*authn.Sealer) error, err error
 		}
 	}
 	return func(*authn.Sealer) error { return nil }, nil // nothing is sealed
+}
+
+// Ready says what keeps the center from serving at the moment, by what was looked at; nil is good.
+func (c *Center) Ready(ctx context.Context) map[string]error {
+	key := c.Store.View(ctx, func(r Reader) error {
+		i, err := r.Instance()
+		if err == nil {
+			_, err = c.Sealer.Open(proofPurpose, i.SealedProof)
+		}
+		return err
+	})
+	return map[string]error{"database": c.Store.Ready(ctx), "master key": key}
 }

@@ -21,6 +21,10 @@ type Store interface {
 	// fails, nothing of it remains.
 	Update(ctx context.Context, fn func(Tx) error) error
 
+	// Ready fails unless the store can be read and written at the moment, with a schema that is not
+	// older than this release's.
+	Ready(ctx context.Context) error
+
 	// Shared says whether other processes may write to the same data, so that nothing read may be
 	// remembered between requests.
 	Shared() bool

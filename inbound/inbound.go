@@ -1,6 +1,6 @@
 // Package inbound serves HTTP. It bounds the open connections, in all and for each address, so that
 // nobody keeps others out by holding them; it bounds how long a client may take and how large
-// headers are; and it lets running requests finish at the end.
+// headers are; it says whether the program is ready, and lets running requests finish at the end.
 //
 // It may import audit.
 package inbound
@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,7 +21,7 @@ const (
 	readTimeout     = 30 * time.Second //bound:wait the body of a request
 	writeTimeout    = 60 * time.Second //bound:wait the client to take an answer
 	idleTimeout     = 2 * time.Minute  //bound:wait the next request on a connection
-	shutdownTimeout = 5 * time.Second  //bound:wait requests under way, when the program ends
+	shutdownTimeout = 30 * time.Second //bound:wait requests under way, when the program ends
 	maxHeaderBytes  = 64 << 10         //bound:body the headers of a request
 )
 
@@ -48,10 +49,28 @@ func Listen(ctx context.Context, address string, config *tls.Config, fromProxy b
 	return &Listener{tls.NewListener(open, config), open}, nil
 }
 
-// Serve serves until ctx is done, then lets requests under way finish.
-func (l *Listener) Serve(ctx context.Context, handler http.Handler, log *slog.Logger) error {
+// Service is what is served, and how it ends.
+type Service struct {
+	Handler http.Handler
+	Health  *Health // nil: it is not said
+	Proxied bool    // whether connections come from a proxy
+	// Drain is how long new requests are still taken after the program is to end and says so, until
+	// balancers have noticed.
+	Drain time.Duration
+	Log   *slog.Logger
+}
+
+// Serve serves until ctx is done. Then the program is not ready any more, but takes requests until
+// the drain time is over; then nobody is let in, and requests under way finish, also those whose
+// bodies are slow.
+func (l *Listener) Serve(ctx context.Context, s Service) error {
+	handler := s.Handler
+	if s.Health != nil {
+		handler = s.Health.Before(handler, s.Proxied)
+	}
+	var ending atomic.Bool
 	server := &http.Server{
-		Handler:           received(handler),
+		Handler:           received(leaving(&ending, handler)),
 		ConnState:         l.connections.changed,
 		ConnContext:       l.connections.context,
 		ReadHeaderTimeout: headerTimeout,
@@ -59,7 +78,7 @@ func (l *Listener) Serve(ctx context.Context, handler http.Handler, log *slog.Lo
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l.Listener) }()
@@ -68,10 +87,34 @@ func (l *Listener) Serve(ctx context.Context, handler http.Handler, log *slog.Lo
 		return err
 	case <-ctx.Done():
 	}
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	ending.Store(true)
+	if s.Health != nil {
+		s.Health.End()
+	}
+	if s.Drain > 0 {
+		s.Log.Info("the end has begun: not ready, and requests are still taken", "drain", s.Drain.String())
+		select {
+		case err := <-failed:
+			return err
+		case <-time.After(s.Drain):
+		}
+	}
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
-	if err := server.Shutdown(ending); err != nil {
-		_ = server.Close() // what is left after the time is cut off
+	if err := server.Shutdown(bounded); err != nil {
+		s.Log.Warn("requests took too long, and were cut off", "waited", shutdownTimeout.String())
+		_ = server.Close()
 	}
 	return nil
+}
+
+// leaving ends connections with their next answer once the end has begun, so that few are open when
+// the drain time is over: a client that sends a request just then would get no answer.
+func leaving(ending *atomic.Bool, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if ending.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
 }

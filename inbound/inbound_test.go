@@ -19,7 +19,7 @@ func serve(t *testing.T, l *Listener, handler http.Handler) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- l.Serve(ctx, handler, slog.New(slog.DiscardHandler)) }()
+	go func() { ended <- l.Serve(ctx, Service{Handler: handler, Log: slog.New(slog.DiscardHandler)}) }()
 	stop = func() {
 		cancel()
 		if err, open := <-ended; open {

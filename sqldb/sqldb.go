@@ -50,6 +50,7 @@ var (
 type DB struct {
 	engine
 	shared bool
+	newest int64 // schema that this release knows
 }
 
 // engine is what stands behind a DB.
@@ -71,8 +72,14 @@ func Open(ctx context.Context, dsn string, migrations fs.FS, choices ...Option) 
 		choose(&o)
 	}
 	var e engine
-	var err error
-	shared := IsPostgres(dsn)
+	shared, name := IsPostgres(dsn), "sqlite"
+	if shared {
+		name = "postgres"
+	}
+	known, err := newest(both{migrations, name})
+	if err != nil {
+		return nil, err
+	}
 	if shared {
 		e, err = openPostgres(ctx, dsn, migrations, o)
 	} else {
@@ -81,7 +88,7 @@ func Open(ctx context.Context, dsn string, migrations fs.FS, choices ...Option) 
 	if err != nil {
 		return nil, err
 	}
-	return &DB{engine: e, shared: shared}, nil
+	return &DB{engine: e, shared: shared, newest: known}, nil
 }
 
 // Option changes how Open opens.

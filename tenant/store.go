@@ -7,6 +7,11 @@ import "context"
 type Store interface {
 	View(ctx context.Context, fn func(Reader) error) error
 	Update(ctx context.Context, fn func(Tx) error) error
+
+	// Ready fails unless the store can be read and written at the moment, with a schema that is not
+	// older than this release's.
+	Ready(ctx context.Context) error
+
 	Close() error
 }
 

@@ -145,6 +145,18 @@ func Open(ctx context.Context, cfg Config) (*Tenant, error) {
 	return t, nil
 }
 
+// Ready says what keeps the tenant from serving at the moment, by what was looked at; nil is good.
+func (t *Tenant) Ready(ctx context.Context) map[string]error {
+	key := t.Store.View(ctx, func(r Reader) error {
+		o, err := r.Organization()
+		if err == nil {
+			err = o.OpensWith(t.Sealer)
+		}
+		return err
+	})
+	return map[string]error{"database": t.Store.Ready(ctx), "master key": key}
+}
+
 // openOrganization reads the organization and finds the master key that its secrets were sealed
 // with, or makes both in an empty store. It returns the key that signs tokens, which shows that the
 // master key is the right one.

@@ -76,6 +76,13 @@ func (s *Store) Get(ctx context.Context, fn func(center.Reader) error) error {
 	return known(s.db.Get(ctx, func(t sqldb.Tx) error { return fn(tx{t, &s.writes}) }))
 }
 
+// Ready implements center.Store.
+func (s *Store) Ready(ctx context.Context) error {
+	return known(s.db.Ready(ctx,
+		`INSERT INTO documents (kind, id, doc) VALUES ('readiness', '', $1) ON CONFLICT (kind, id)
+		DO UPDATE SET doc = excluded.doc`, sqldb.Encode(time.Now().UTC())))
+}
+
 // Update implements center.Store.
 func (s *Store) Update(ctx context.Context, fn func(center.Tx) error) error {
 	return known(s.db.Update(ctx, func(t sqldb.Tx) error { return fn(tx{t, &s.writes}) }))

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +39,15 @@ type half struct {
 	privateTargets              networkList
 	mailer                      center.Mailer // of a center; nil: none
 	log                         *slog.Logger
+	drain                       time.Duration
+	drainGiven                  func() bool
+	healthTokenFile             string
+	health                      inbound.Health
+	background                  []func(context.Context) // what else runs as long as the half serves
 }
+
+// drainTime is enough for a balancer that asks every two seconds and wants two answers.
+const drainTime = 5 * time.Second //bound:wait new requests, after the program was told to end
 
 func (h *half) flags(cmd *cobra.Command, listen, data string) {
 	f := cmd.Flags()
@@ -59,6 +68,16 @@ func (h *half) flags(cmd *cobra.Command, listen, data string) {
 		&h.behindProxy, "behind-proxy", false,
 		"allow listening beyond loopback without TLS, because a proxy in front terminates it; name the proxies "+
 			"with --trusted-proxies",
+	)
+	f.DurationVar(
+		&h.drain, "drain", drainTime,
+		"how long requests are still taken after the program was told to end and is not ready any more; 0s\n"+
+			"where only this machine can reach it",
+	)
+	h.drainGiven = func() bool { return f.Changed("drain") }
+	f.StringVar(
+		&h.healthTokenFile, "health-token-file", "",
+		"file with a token; who sends it to /readyz as bearer token is told the reasons (default: only this machine)",
 	)
 	f.StringVar(
 		&h.trustedProxies, "trusted-proxies", "",
@@ -81,7 +100,7 @@ func (h *half) open() (*inbound.Listener, error) {
 	if err != nil {
 		return nil, terminal.UsageError{Err: fmt.Errorf("--listen %q: use host:port", h.listen)}
 	}
-	if err := h.readProxies(); err != nil {
+	if err := errors.Join(h.readProxies(), h.readHealthToken()); err != nil {
 		return nil, err
 	}
 	if !outbound.IsLoopbackHost(host) && h.tlsCert == "" && !h.behindProxy {
@@ -99,8 +118,7 @@ func (h *half) open() (*inbound.Listener, error) {
 		}
 		config = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}}
 	}
-	fromProxy := h.behindProxy || !h.proxies.None()
-	l, err := inbound.Listen(context.Background(), h.listen, config, fromProxy)
+	l, err := inbound.Listen(context.Background(), h.listen, config, h.fromProxy())
 	if err != nil {
 		return nil, fmt.Errorf(
 			"listen on %s: %w; is another program using the port? Choose another address", h.listen, err,
@@ -128,7 +146,24 @@ func (h *half) open() (*inbound.Listener, error) {
 	if err := h.checkURL(); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
+	if h.alone() && h.drainGiven != nil && !h.drainGiven() {
+		h.drain = 0
+	}
 	return l, nil
+}
+
+// readHealthToken reads the token for the reasons at /readyz.
+func (h *half) readHealthToken() (err error) {
+	if h.healthTokenFile == "" {
+		return nil
+	}
+	h.health.Token, err = readPasswordFile(h.healthTokenFile)
+	if err == nil && len(h.health.Token) < 16 {
+		err = terminal.UsageError{
+			Err: fmt.Errorf("--health-token-file %s: use 16 characters or more", h.healthTokenFile),
+		}
+	}
+	return err
 }
 
 // checkURL refuses a public URL that browsers would reach without TLS: cookies and SAML responses
@@ -263,12 +298,24 @@ func (h *half) dsn(file string) string {
 	return h.data + "/" + file
 }
 
-// run serves a half and does its own work until ctx ends, and returns when both have ended.
+// run serves a half and does its own work, which goes on until the last request has its answer. It
+// returns when both have ended.
 func (h *half) run(ctx context.Context, l *inbound.Listener, doors http.Handler, work func(context.Context)) error {
-	ctx, stop := context.WithCancel(ctx)
+	during, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var own sync.WaitGroup
 	defer own.Wait()
 	defer stop()
-	own.Go(func() { work(ctx) })
-	return l.Serve(ctx, doors, h.log)
+	for _, do := range append(h.background, work) {
+		own.Go(func() { do(during) })
+	}
+	return l.Serve(ctx, inbound.Service{
+		Handler: doors,
+		Health:  &h.health,
+		Proxied: h.fromProxy(),
+		Drain:   h.drain,
+		Log:     h.log,
+	})
 }
+
+// fromProxy says whether connections may come from a proxy.
+func (h *half) fromProxy() bool { return h.behindProxy || !h.proxies.None() }

@@ -37,6 +37,7 @@ const changesExitTwo = "changes-exit-two"
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // the next signal ends the program at once
 	ballast := tune()
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.LookupEnv)
 	runtime.KeepAlive(ballast)

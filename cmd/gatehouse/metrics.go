@@ -15,11 +15,14 @@ import (
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
-// serveMetrics answers Prometheus at a loopback address until ctx is done.
-func serveMetrics(ctx context.Context, address string, log *slog.Logger, own ...prometheus.Collector) error {
+// listenForMetrics listens at a loopback address. What it returns answers Prometheus there, and who
+// asks whether the program is ready, until its context is done.
+func listenForMetrics(
+	ctx context.Context, address string, log *slog.Logger, health *inbound.Health, own ...prometheus.Collector,
+) (serve func(context.Context), err error) {
 	host, _, err := net.SplitHostPort(address)
 	if ip := net.ParseIP(host); err != nil || (host != "localhost" && (ip == nil || !ip.IsLoopback())) {
-		return terminal.UsageError{Err: fmt.Errorf(
+		return nil, terminal.UsageError{Err: fmt.Errorf(
 			"--metrics %q: use a loopback address with a port, such as 127.0.0.1:9090, since it asks for no "+
 				"password",
 			address,
@@ -28,7 +31,7 @@ func serveMetrics(ctx context.Context, address string, log *slog.Logger, own ...
 	}
 	l, err := inbound.Listen(ctx, address, nil, false)
 	if err != nil {
-		return fmt.Errorf("listen for metrics: %w", err)
+		return nil, fmt.Errorf("listen for metrics: %w", err)
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(own...)
@@ -37,10 +40,9 @@ func serveMetrics(ctx context.Context, address string, log *slog.Logger, own ...
 	)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	go func() {
-		if err := l.Serve(ctx, mux, log); err != nil {
+	return func(ctx context.Context) {
+		if err := l.Serve(ctx, inbound.Service{Handler: mux, Health: health, Log: log}); err != nil {
 			log.Error("serve metrics", "error", err)
 		}
-	}()
-	return nil
+	}, nil
 }

@@ -78,7 +78,7 @@ func (w *world) serve(ctx context.Context, s *serveSettings) error {
 	}
 	if queue != nil {
 		h.mailer = server.Mailer(queue)
-		go queue.Run(ctx)
+		h.background = append(h.background, queue.Run)
 	}
 	l, err := h.open()
 	if err != nil {
@@ -97,9 +97,11 @@ func (w *world) serve(ctx context.Context, s *serveSettings) error {
 	defer h.takeOrders(server.Controlled{Center: c})()
 	h.log.Info("the center is ready", "portal", c.PortalURL(), "console", c.ConsoleURL(), "endpoint", c.URL)
 	if s.metrics != "" {
-		if err := serveMetrics(ctx, s.metrics, c.Log, metrics.New(c)); err != nil {
+		serve, err := listenForMetrics(ctx, s.metrics, h.log, &h.health, metrics.New(c))
+		if err != nil {
 			return err
 		}
+		h.background = append(h.background, serve)
 	}
 	if err := s.credentials.Connect(ctx, c); err != nil {
 		return err
@@ -135,5 +137,6 @@ func openCenter(ctx context.Context, h *half, env func(string) (string, bool), r
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	h.health.Look = c.Ready
 	return c, nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
 	"github.com/gatehouse-id/gatehouse/dirsync"
+	"github.com/gatehouse-id/gatehouse/inbound"
 	"github.com/gatehouse-id/gatehouse/provisioning"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
@@ -33,9 +34,11 @@ func (w *world) sync(ctx context.Context, s *syncSettings, log *slog.Logger) (er
 	}
 	defer func() { err = errors.Join(err, closeState()) }()
 	if s.metrics != "" {
-		if err := serveMetrics(ctx, s.metrics, log, m.collectors()...); err != nil {
+		serve, err := listenForMetrics(ctx, s.metrics, log, &inbound.Health{}, m.collectors()...)
+		if err != nil {
 			return err
 		}
+		go serve(ctx)
 	}
 	done := func(r dirsync.Report, err error) {
 		m.cycle(r, err)

@@ -68,7 +68,7 @@ Other machines cannot reach the tenant without TLS (--tls-cert, --tls-key) or --
 				return err
 			}
 			if queue != nil {
-				go queue.Run(ctx)
+				h.background = append(h.background, queue.Run)
 				t.Notify = server.Notifier(queue)
 			}
 			jobs := syncjobs.New(t, h.log, h.targets().Client(syncjobs.AnswerTimeout))
@@ -150,5 +150,6 @@ func openTenant(
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	h.health.Look = t.Ready
 	return t, nil
 }

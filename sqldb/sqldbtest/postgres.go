@@ -14,6 +14,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -193,6 +194,22 @@ func (s *Server) Start(t testing.TB) {
 	t.Helper()
 	if out, err := s.up().CombinedOutput(); err != nil {
 		t.Fatalf("start: %v: %s", err, out)
+	}
+}
+
+// Exec runs statements in the server's own database, each by itself.
+func (s *Server) Exec(t testing.TB, statements string) {
+	t.Helper()
+	db, err := sql.Open("pgx", s.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // a short-lived connection
+	db.SetMaxOpenConns(1)
+	for statement := range strings.SplitSeq(statements, ";") {
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
 	}
 }
 

@@ -52,6 +52,13 @@ func (s *Store) View(ctx context.Context, fn func(tenant.Reader) error) error {
 	return known(s.db.View(ctx, func(t sqldb.Tx) error { return fn(tx{t}) }))
 }
 
+// Ready implements tenant.Store.
+func (s *Store) Ready(ctx context.Context) error {
+	return known(s.db.Ready(ctx,
+		`INSERT INTO documents (kind, id, doc) VALUES ('readiness', '', $1) ON CONFLICT (kind, id)
+		DO UPDATE SET doc = excluded.doc`, sqldb.Encode(time.Now().UTC())))
+}
+
 // Update implements tenant.Store.
 func (s *Store) Update(ctx context.Context, fn func(tenant.Tx) error) error {
 	return known(s.db.Update(ctx, func(t sqldb.Tx) error { return fn(tx{t}) }))
