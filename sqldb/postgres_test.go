@@ -212,6 +212,121 @@ func TestAServerThatTakesNoWrites(t *testing.T) {
 	}
 }
 
+// TestTheStandbyTakesOver: under load the first of two servers dies and the second is promoted. Both
+// stand in the URL. What was acknowledged is there, and serving resumes by itself.
+func TestTheStandbyTakesOver(t *testing.T) {
+	primary := sqldbtest.NewServer(t)
+	standby := primary.Standby(t)
+	db := openOn(t, "postgres:///postgres?user=postgres&host="+primary.Socket()+","+standby.Socket())
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	var all sync.WaitGroup
+	var acknowledged, failed sync.Map
+	var last atomic.Int64 // the last success, in Unix nanoseconds
+	for i := range 8 {
+		all.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				id := fmt.Sprint(i, ".", n)
+				switch err := note(db, id); {
+				case err == nil:
+					acknowledged.Store(id, true)
+					last.Store(time.Now().UnixNano())
+				case errors.Is(err, ErrUnavailable):
+					failed.Store(id, errors.Is(err, ErrUnknownOutcome))
+				default:
+					t.Error(err)
+				}
+			}
+		})
+	}
+	since := func(moment time.Time) bool { return last.Load() > moment.UnixNano() }
+	wait := func(moment time.Time) time.Duration {
+		t.Helper()
+		for deadline := time.Now().Add(time.Minute); !since(moment); time.Sleep(time.Millisecond) { // a condition
+			if time.Now().After(deadline) {
+				t.Fatal("no write is acknowledged")
+			}
+		}
+		return time.Since(moment)
+	}
+	for range 20 {
+		wait(time.Now())
+	}
+	primary.Stop(t)
+	if err := note(db, "without a primary"); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("a write without a primary: %v", err)
+	}
+	promoted := time.Now()
+	standby.Promote(t)
+	took := wait(promoted)
+	stop()
+	all.Wait()
+	kept := map[string]bool{}
+	if err := db.View(context.Background(), func(t Tx) error {
+		return t.Query(`SELECT id FROM notes`, nil, func(r Row) error {
+			var id string
+			err := r.Scan(&id)
+			kept[id] = true
+			return err
+		})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	lost, refused, unknown := 0, 0, 0
+	acknowledged.Range(func(id, _ any) bool {
+		if !kept[id.(string)] {
+			lost++
+		}
+		return true
+	})
+	failed.Range(func(id, mayBeKept any) bool {
+		refused++
+		if mayBeKept.(bool) {
+			unknown++
+		} else if kept[id.(string)] {
+			t.Errorf("%s is kept, and was answered as not kept", id)
+		}
+		return true
+	})
+	t.Logf("%d kept, %d refused, of which %d without an answer; resumed %s after the promotion",
+		len(kept), refused, unknown, took)
+	if lost > 0 {
+		t.Errorf("%d acknowledged writes are lost", lost)
+	}
+	if took > 3*time.Second {
+		t.Errorf("serving resumed %s after the promotion", took)
+	}
+}
+
+// TestAStandbyIsReadFrom, where it is the only server in the URL, and written to when it is promoted.
+func TestAStandbyIsReadFrom(t *testing.T) {
+	primary := sqldbtest.NewServer(t)
+	if err := note(openOn(t, primary.URL()), "there"); err != nil {
+		t.Fatal(err)
+	}
+	standby := primary.Standby(t)
+	db := openOn(t, standby.URL())
+	for range 2 {
+		if err := read(db, "there"); err != nil {
+			t.Errorf("a read: %v", err)
+		}
+		if err := note(db, "meanwhile"); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("a write: %v, want ErrUnavailable", err)
+		}
+	}
+	primary.Stop(t)
+	standby.Promote(t)
+	began := time.Now()
+	for errors.Is(note(db, "after"), ErrUnavailable) {
+		if time.Since(began) > 20*time.Second {
+			t.Fatal("the promoted server is not written to")
+		}
+	}
+	if n := count(t, db); n != 2 {
+		t.Errorf("%d notes, want 2", n)
+	}
+}
+
 // TestAFullServerIsWaitedFor: two nodes want more connections than the server has.
 func TestAFullServerIsWaitedFor(t *testing.T) {
 	server := sqldbtest.NewServer(t, "max_connections=12", "max_wal_senders=0", "superuser_reserved_connections=1")

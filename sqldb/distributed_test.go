@@ -1,0 +1,115 @@
+package sqldb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
+)
+
+// TestADatabaseThatAsksForRestarts fails one statement in ten with 40001, commits too, through a
+// proxy that drops notifications as well: every update is made exactly once.
+func TestADatabaseThatAsksForRestarts(t *testing.T) {
+	var restarts atomic.Int32
+	dsn := sqldbtest.Proxy(t, sqldbtest.Postgres(t), func(sql string) sqldbtest.Fault {
+		if strings.HasPrefix(sql, "SET ") || sql == "rollback" || rand.IntN(10) > 0 {
+			return sqldbtest.Pass
+		}
+		restarts.Add(1)
+		return sqldbtest.Restart
+	})
+	for _, mode := range []string{"", "&default_query_exec_mode=exec", "&default_query_exec_mode=simple_protocol"} {
+		db := openOn(t, dsn+mode)
+		if err := note(db, "counter"+mode); err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		const workers, each = 6, 20
+		for i := range workers {
+			all.Go(func() {
+				for n := range each {
+					if err := db.Update(context.Background(), func(t Tx) error {
+						if _, err := t.Assume(
+							1, `UPDATE notes SET text = text || 'x' WHERE id = $1`, "counter"+mode,
+						); err != nil {
+							return err
+						}
+						return t.Do(`INSERT INTO notes (id, text) VALUES ($1, '')`, fmt.Sprint(mode, i, ".", n))
+					}); err != nil {
+						t.Error(err)
+					}
+					if err := read(db, "counter"+mode); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		all.Wait()
+		if err := db.View(context.Background(), func(tx Tx) error {
+			n, err := tx.Count(`SELECT length(text) - 1 FROM notes WHERE id = $1`, "counter"+mode)
+			if n != workers*each {
+				t.Errorf("%q: the counter is %d, want %d", mode, n, workers*each)
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if restarts.Load() < 50 {
+		t.Errorf("only %d statements were failed", restarts.Load())
+	}
+}
+
+// TestACommitWithoutAnAnswerIsNotRepeated: the connection ends before the server has the commit, or
+// after it has carried it out. Nobody can tell which, and says so; with an earlier statement the
+// transaction is made again.
+func TestACommitWithoutAnAnswerIsNotRepeated(t *testing.T) {
+	direct := sqldbtest.Postgres(t)
+	for _, c := range []struct {
+		what  string
+		at    string
+		fault sqldbtest.Fault
+		kept  int
+		err   error
+	}{
+		{"an earlier statement is lost", "INSERT", sqldbtest.CutBefore, 1, nil},
+		{"the commit is lost", "commit", sqldbtest.CutBefore, 0, ErrUnknownOutcome},
+		{"the answer to the commit is lost", "commit", sqldbtest.CutAfter, 1, ErrUnknownOutcome},
+		{"the answer to the beginning is lost", "begin", sqldbtest.CutAfter, 1, nil},
+	} {
+		var armed atomic.Bool
+		dsn := sqldbtest.Proxy(t, direct, func(sql string) sqldbtest.Fault {
+			if strings.HasPrefix(sql, c.at) && armed.CompareAndSwap(true, false) {
+				return c.fault
+			}
+			return sqldbtest.Pass
+		})
+		db := openOn(t, dsn)
+		armed.Store(true)
+		err := db.Update(context.Background(), func(t Tx) error {
+			if _, err := t.Exec(`INSERT INTO notes (id, text) VALUES ($1, '')`, c.what); err != nil {
+				return err
+			}
+			_, err := t.Count(`SELECT COUNT(*) FROM notes`) // the commit travels alone
+			return err
+		})
+		if !errors.Is(err, c.err) || armed.Load() {
+			t.Errorf("%s: %v, want %v; the fault was met: %t", c.what, err, c.err, !armed.Load())
+		}
+		if err := db.View(context.Background(), func(tx Tx) error {
+			n, err := tx.Count(`SELECT COUNT(*) FROM notes WHERE id = $1`, c.what)
+			if n != c.kept {
+				t.Errorf("%s: kept %d times, want %d", c.what, n, c.kept)
+			}
+			return err
+		}); err != nil {
+			t.Error(err)
+		}
+	}
+}
