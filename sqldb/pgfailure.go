@@ -2,6 +2,8 @@ package sqldb
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"io"
 	"net"
@@ -107,7 +109,8 @@ func fateOf(err error) fate {
 // isBroken knows the ends of a connection.
 func isBroken(err error) bool {
 	return isEOF(err) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, syscall.EPIPE) ||
-		errors.Is(err, syscall.ECONNRESET) || strings.Contains(err.Error(), "conn closed")
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
+		strings.Contains(err.Error(), "conn closed")
 }
 
 // pgErrors are all of the server's errors in a tree of errors.

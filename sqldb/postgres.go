@@ -22,6 +22,8 @@ type postgres struct {
 	pool  *pgxpool.Pool
 	turns turns // of the updates of this node
 
+	patience time.Duration // with a server that ends its connections
+
 	// How often all connections were dropped, and when last. A connection carries the number that
 	// was current when it was opened.
 	dropped   atomic.Int64
@@ -37,7 +39,7 @@ const applicationName = "gatehouse"
 const defaultConnections = 16 //bound:queue connections to PostgreSQL
 
 func openPostgres(ctx context.Context, dsn string, migrations fs.FS, o options) (*postgres, error) {
-	p := &postgres{}
+	p := &postgres{patience: o.patience}
 	config, err := p.config(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("the PostgreSQL URL: %w", err)
@@ -151,7 +153,7 @@ func (p *postgres) update(ctx context.Context, fn func(Tx) error) error {
 }
 
 func (p *postgres) get(ctx context.Context, fn func(Tx) error) error {
-	for r := (retries{}); ; {
+	for r := (retries{patience: p.patience}); ; {
 		err := p.statement(ctx, fn)
 		if err == nil {
 			return nil
@@ -189,7 +191,7 @@ type transaction struct {
 // run runs a transaction, and again for as long as that can help. What was written is written
 // again only when the server has said that it was not kept, or has never received the commit.
 func (p *postgres) run(ctx context.Context, t *transaction, fn func(Tx) error) error {
-	for r := (retries{}); ; {
+	for r := (retries{patience: p.patience}); ; {
 		err := p.attempt(ctx, t, fn)
 		switch {
 		case err == nil:
@@ -296,6 +298,7 @@ const (
 
 // retries decides whether what has failed is tried again, and waits until then.
 type retries struct {
+	patience          time.Duration
 	conflicts, losses int
 	began             time.Time // of the first loss
 	turnedAway        bool      // by a server that takes no writes
@@ -320,7 +323,7 @@ func (r *retries) next(ctx context.Context, err error) error {
 		}
 		r.turnedAway = true
 	case lost, full:
-		patience := connectPatience
+		patience := r.patience
 		if fateOf(err) == full {
 			patience = roomPatience
 		}
@@ -329,7 +332,7 @@ func (r *retries) next(ctx context.Context, err error) error {
 		} else {
 			wait = jitter(retryEach << min(r.losses, 4))
 		}
-		if time.Since(r.began) > patience {
+		if time.Since(r.began) >= patience {
 			return unavailable
 		}
 	case trouble, unanswered:

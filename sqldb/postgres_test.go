@@ -212,8 +212,8 @@ func TestAServerThatTakesNoWrites(t *testing.T) {
 	}
 }
 
-// TestTheStandbyTakesOver: under load the first of two servers dies and the second is promoted. Both
-// stand in the URL. What was acknowledged is there, and serving resumes by itself.
+// TestTheStandbyTakesOver: under load the first of two servers dies and the second is promoted.
+// Both stand in the URL. What was acknowledged is there, and serving resumes by itself.
 func TestTheStandbyTakesOver(t *testing.T) {
 	primary := sqldbtest.NewServer(t)
 	standby := primary.Standby(t)
@@ -272,7 +272,8 @@ func TestTheStandbyTakesOver(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	lost, refused, unknown := 0, 0, 0
+	lost := 0
+	refused, unknown := 0, 0
 	acknowledged.Range(func(id, _ any) bool {
 		if !kept[id.(string)] {
 			lost++
@@ -298,7 +299,8 @@ func TestTheStandbyTakesOver(t *testing.T) {
 	}
 }
 
-// TestAStandbyIsReadFrom, where it is the only server in the URL, and written to when it is promoted.
+// TestAStandbyIsReadFrom, where it is the only server in the URL, and written to when it is
+// promoted.
 func TestAStandbyIsReadFrom(t *testing.T) {
 	primary := sqldbtest.NewServer(t)
 	if err := note(openOn(t, primary.URL()), "there"); err != nil {

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"time"
 )
 
 var (
@@ -67,7 +68,7 @@ type engine interface {
 // absent, and brings its schema to the newest of migrations: goose's numbered .sql files, those of
 // both engines at the top, those of one engine in a folder named sqlite or postgres.
 func Open(ctx context.Context, dsn string, migrations fs.FS, choices ...Option) (*DB, error) {
-	o := options{tell: func(string) {}}
+	o := options{tell: func(string) {}, patience: connectPatience}
 	for _, choose := range choices {
 		choose(&o)
 	}
@@ -94,10 +95,16 @@ func Open(ctx context.Context, dsn string, migrations fs.FS, choices ...Option) 
 // Option changes how Open opens.
 type Option func(*options)
 
-type options struct{ tell func(string) }
+type options struct {
+	tell     func(string)
+	patience time.Duration
+}
 
 // Tell lets Open say, in sentences, what it waits for and what an administrator should know.
 func Tell(tell func(string)) Option { return func(o *options) { o.tell = tell } }
+
+// Patience sets how long a request waits for a PostgreSQL server that ends its connections.
+func Patience(d time.Duration) Option { return func(o *options) { o.patience = d } }
 
 // IsPostgres says whether dsn names a PostgreSQL database rather than a file.
 func IsPostgres(dsn string) bool {

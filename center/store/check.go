@@ -31,15 +31,16 @@ func (f *findings) add(kind, format string, args ...any) {
 // letter case, and that whatever refers to a user or a group refers to one that exists. It returns
 // a line for each violation; progress is called from time to time with how many rows were checked.
 func (s *Store) Check(ctx context.Context, progress func(rows int)) ([]string, error) {
-	f := &findings{kinds: map[string]int{}}
 	damage, err := s.db.Check(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, line := range damage {
-		f.add("database", "%s", line)
-	}
+	var f *findings
 	err = s.db.View(ctx, func(t sqldb.Tx) error {
+		f = &findings{kinds: map[string]int{}} // the view may begin again
+		for _, line := range damage {
+			f.add("database", "%s", line)
+		}
 		rows := 0
 		looked := func() {
 			if rows++; rows%1000 == 0 {
@@ -56,12 +57,15 @@ func (s *Store) Check(ctx context.Context, progress func(rows int)) ([]string, e
 		progress(rows)
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
 	for kind, n := range f.kinds {
 		if n > maxFindings {
 			f.list = append(f.list, fmt.Sprintf("%s: %d more", kind, n-maxFindings))
 		}
 	}
-	return f.list, err
+	return f.list, nil
 }
 
 func checkUsers(t tx, f *findings, looked func()) error {

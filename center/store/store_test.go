@@ -16,9 +16,9 @@ import (
 
 func TestMain(m *testing.M) { sqldbtest.Main(m) }
 
-func open(t *testing.T, dsn string) center.Store {
+func open(t *testing.T, dsn string, choices ...sqldb.Option) center.Store {
 	t.Helper()
-	s, err := store.Open(context.Background(), dsn)
+	s, err := store.Open(context.Background(), dsn, choices...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/store"
 	"github.com/gatehouse-id/gatehouse/refusal"
+	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 )
 
@@ -30,7 +31,7 @@ func TestNothingIsMissingBecauseTheDiskFailed(t *testing.T) {
 func TestNothingIsMissingBecauseTheConnectionBroke(t *testing.T) {
 	url := sqldbtest.Postgres(t)
 	breaks := sqldbtest.Terminator(t, url)
-	everyMethodFails(t, open(t, url), func(center.Reader) func() {
+	everyMethodFails(t, open(t, url, sqldb.Patience(0)), func(center.Reader) func() {
 		breaks()
 		return func() {}
 	})

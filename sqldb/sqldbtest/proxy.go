@@ -178,8 +178,8 @@ func (p *proxied) exchange() error {
 	}
 }
 
-// restart lets the server itself fail, in place of a message and of all that the client sends before
-// it waits.
+// restart lets the server itself fail, in place of a message and of all that the client sends
+// before it waits.
 func (p *proxied) restart(m pgproto3.FrontendMessage) error {
 	if _, simple := m.(*pgproto3.Query); !simple {
 		for waits := false; !waits; {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/sqldb"
@@ -15,12 +16,14 @@ const maxFindings = 20 //bound:list findings that a check of a tenant's data tel
 // Check looks for damage, on one snapshot: in the database itself, and in each object, which must
 // be readable and stand under its own id. It returns a line for each finding.
 func (s *Store) Check(ctx context.Context) ([]string, error) {
-	found, err := s.db.Check(ctx)
-	if err != nil || len(found) >= maxFindings {
-		return found, err
+	damage, err := s.db.Check(ctx)
+	if err != nil || len(damage) >= maxFindings {
+		return damage, err
 	}
+	var found []string
 	err = s.db.View(ctx, func(db sqldb.Tx) error {
 		t := tx{db}
+		found = slices.Clone(damage) // the view may begin again
 		if _, err := t.Organization(); err != nil {
 			found = append(found, fmt.Sprintf("the organization cannot be read: %v", err))
 		}

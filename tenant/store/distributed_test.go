@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
@@ -19,12 +20,15 @@ import (
 func TestNodesOnADistributedDatabase(t *testing.T) {
 	dsn, ctx := sqldbtest.Postgres(t), context.Background()
 	node := func() *tenant.Tenant {
-		return tenanttest.On(t, open(t, sqldbtest.Proxy(t, dsn, func(sql string) sqldbtest.Fault {
-			if strings.HasPrefix(sql, "SET ") || sql == "rollback" || rand.IntN(20) > 0 {
+		var opened atomic.Bool
+		s := open(t, sqldbtest.Proxy(t, dsn, func(sql string) sqldbtest.Fault {
+			if !opened.Load() || strings.HasPrefix(sql, "SET ") || sql == "rollback" || rand.IntN(20) > 0 {
 				return sqldbtest.Pass
 			}
 			return sqldbtest.Restart
-		})))
+		}))
+		opened.Store(true)
+		return tenanttest.On(t, s)
 	}
 	nodes := []*tenant.Tenant{node(), node()}
 	var all sync.WaitGroup

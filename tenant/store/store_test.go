@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/store"
@@ -13,9 +14,9 @@ import (
 
 func TestMain(m *testing.M) { sqldbtest.Main(m) }
 
-func open(t *testing.T, dsn string) tenant.Store {
+func open(t *testing.T, dsn string, choices ...sqldb.Option) tenant.Store {
 	t.Helper()
-	s, err := store.Open(context.Background(), dsn)
+	s, err := store.Open(context.Background(), dsn, choices...)
 	if err != nil {
 		t.Fatal(err)
 	}

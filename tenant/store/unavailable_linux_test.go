@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/refusal"
+	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/store"
@@ -30,7 +31,7 @@ func TestNothingIsMissingBecauseTheDiskFailed(t *testing.T) {
 func TestNothingIsMissingBecauseTheConnectionBroke(t *testing.T) {
 	url := sqldbtest.Postgres(t)
 	breaks := sqldbtest.Terminator(t, url)
-	everyMethodFails(t, open(t, url), func(tenant.Reader) func() {
+	everyMethodFails(t, open(t, url, sqldb.Patience(0)), func(tenant.Reader) func() {
 		breaks()
 		return func() {}
 	})
