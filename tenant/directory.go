@@ -132,6 +132,14 @@ func (u *User) normalize() {
 	u.UserPrincipalName, u.Mail = names.Normal(u.UserPrincipalName), names.Normal(u.Mail)
 }
 
+// checkID refuses an id that a user brings along, where it would be an administrator's account.
+func (u *User) checkID() error {
+	if strings.HasPrefix(string(u.ID), administratorPrefix) {
+		return &refusal.Error{Code: InvalidValue, Subject: "id", Detail: "it is that of an administrator"}
+	}
+	return nil
+}
+
 // check refuses what a user may not be. Properties that are as they were in old are left alone:
 // earlier releases took more.
 func (u *User) check(tx Reader, old User) error {

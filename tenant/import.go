@@ -28,7 +28,7 @@ func (t *Tenant) Import(ctx context.Context, by audit.Actor, c Company) error {
 			for _, u := range batch {
 				u.normalize()
 				u.CreatedAt = t.now()
-				if err := u.check(tx, User{}); err != nil {
+				if err := errors.Join(u.checkID(), u.check(tx, User{})); err != nil {
 					return u.UserPrincipalName, err
 				}
 				if err := tx.PutUser(u); err != nil {

@@ -30,8 +30,8 @@ type noteWriter interface {
 }
 
 // Replicate puts a page of another tenant into this directory, with a note, in one transaction.
-// Objects keep their ids and are not checked: the other tenant's rules have been. What is there
-// already as it comes leaves no trace in the journal, so that a page may come twice.
+// Objects keep their ids, and nothing else is checked: the other tenant's rules have been. What is
+// there already as it comes leaves no trace in the journal, so that a page may come twice.
 func (t *Tenant) Replicate(ctx context.Context, by audit.Actor, page Replica, note Note) error {
 	return t.change(ctx, by, ActionReplicateDirectory, func(tx Tx, touched *Touched) (string, error) {
 		for _, m := range page.Gone {
@@ -72,6 +72,9 @@ func (t *Tenant) Replicate(ctx context.Context, by audit.Actor, page Replica, no
 }
 
 func replicateUser(tx Tx, touched *Touched, u User) error {
+	if err := u.checkID(); err != nil {
+		return err
+	}
 	u.normalize()
 	old, err := tx.User(u.ID)
 	if err == nil && old == u {
