@@ -48,11 +48,17 @@ func quarantineReason(x Execution) string {
 
 // FinishCycle records how a cycle of a job went. failure is nil, or why the cycle as a whole could
 // not be done; with a reason it puts the job in quarantine, as do too many objects that failed. The
-// people to notify get an email when that begins. The number of linked objects is counted again.
-func (t *Tenant) FinishCycle(ctx context.Context, id JobID, x Execution, failure error, reason string) error {
+// people to notify get an email when that begins. The number of linked objects is counted again. It
+// fails with ErrLeaseLost where another node runs the job by now.
+func (t *Tenant) FinishCycle(
+	ctx context.Context, h Holding, id JobID, x Execution, failure error, reason string,
+) error {
 	var entered *Job
 	err := t.Store.Update(ctx, func(tx Tx) error {
 		entered = nil
+		if err := h.Check(tx); err != nil {
+			return err
+		}
 		j, err := tx.Job(id)
 		if errors.Is(err, refusal.ErrNoRow) { // deleted while it ran
 			return nil

@@ -291,7 +291,7 @@ func (t *Tenant) changeJob(
 			return string(id), err
 		}
 		j.Asked++
-		return string(id), tx.PutJob(j)
+		return string(id), errors.Join(tx.PutJob(j), tx.PutNote(noteAsked, t.NewID()))
 	})
 	if err == nil && t.Changed != nil {
 		t.Changed()

@@ -12,6 +12,8 @@ type Store interface {
 	// older than this release's.
 	Ready(ctx context.Context) error
 
+	// Shared says whether other nodes may have the store open too.
+	Shared() bool
 	Close() error
 }
 
@@ -26,6 +28,7 @@ type Reader interface {
 	assignmentReader
 	jobReader
 	linkReader
+	leaseReader
 	logReader
 	changeReader
 	clientReader
@@ -51,6 +54,7 @@ type Tx interface {
 	assignmentWriter
 	jobWriter
 	linkWriter
+	leaseWriter
 	logWriter
 	changeWriter
 	clientWriter

@@ -38,7 +38,11 @@ func (w *world) begin(ctx context.Context) (err error) {
 	if w.center, err = newHalf(w.Config, "center", "serve"); err != nil {
 		return err
 	}
-	if w.tenant, err = newHalf(w.Config, "tenant", "tenant"); err != nil {
+	var args []string
+	if w.Database != "" {
+		args = []string{"--database", w.Database}
+	}
+	if w.tenant, err = newHalf(w.Config, "tenant", "tenant", args...); err != nil {
 		return err
 	}
 	if err := errors.Join(w.center.start(ctx), w.tenant.start(ctx)); err != nil {

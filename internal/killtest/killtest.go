@@ -23,6 +23,9 @@ type Config struct {
 	Kills   int    // of one half, or of both at once
 	Seed    uint64 // of everything that is left to chance but the time that things take
 	Log     func(format string, args ...any)
+
+	// Database is a postgres:// URL for the tenant; empty: an SQLite file in the folder.
+	Database string
 }
 
 // Figures are what came of it.

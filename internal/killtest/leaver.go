@@ -27,7 +27,11 @@ func (l *leaver) leave(ctx context.Context, d directory, up <-chan time.Time) er
 	if err := l.set(ctx, d, false); err != nil {
 		return err
 	}
-	from := later(time.Now(), <-up)
+	return l.refused(ctx, d, later(time.Now(), <-up))
+}
+
+// refused waits until the center refuses the leaver, and notes how long that took since a time.
+func (l *leaver) refused(ctx context.Context, d directory, from time.Time) error {
 	for time.Since(from) < nobodyRefuses {
 		u, err := d.user(ctx, l.id)
 		if err == nil && (u == nil || u["active"] != true) {

@@ -27,6 +27,8 @@ func (t tx) DeleteJob(id tenant.JobID) error {
 	return errors.Join(
 		t.Do(`DELETE FROM jobs WHERE id = $1`, string(id)), t.Do(`DELETE FROM links WHERE job_id = $1`, string(id)),
 		t.Do(`DELETE FROM documents WHERE kind = $1`, kindBatch(id)),
+		t.Do(`DELETE FROM job_leases WHERE job_id = $1`, string(id)),
+		t.Do(`DELETE FROM job_beats WHERE job_id = $1`, string(id)),
 	)
 }
 

@@ -47,6 +47,9 @@ func Open(ctx context.Context, dsn string, choices ...sqldb.Option) (*Store, err
 // Close closes the database.
 func (s *Store) Close() error { return s.db.Close() }
 
+// Shared implements tenant.Store.
+func (s *Store) Shared() bool { return s.db.Shared() }
+
 // View implements tenant.Store.
 func (s *Store) View(ctx context.Context, fn func(tenant.Reader) error) error {
 	return known(s.db.View(ctx, func(t sqldb.Tx) error { return fn(tx{t}) }))

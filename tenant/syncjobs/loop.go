@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strconv"
 	"sync"
 	"time"
 
@@ -34,7 +35,11 @@ func (r *Runner) Wake() {
 // keeps no other waiting.
 func (r *Runner) Run(ctx context.Context) {
 	l := &loop{Runner: r, jobs: map[tenant.JobID]*turn{}, news: make(chan news)}
+	defer r.nodes.end(ctx)
 	defer l.running.Wait()
+	if r.nodes.shared {
+		l.running.Go(func() { r.nodes.beat(ctx, r.own) })
+	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -50,8 +55,10 @@ func (r *Runner) Run(ctx context.Context) {
 			for _, t := range l.jobs {
 				t.changed = true
 			}
+			l.due = time.Time{}
 		case n := <-l.news:
 			l.learn(ctx, n)
+			l.due = time.Time{}
 		case <-timer.C:
 		}
 		timer.Reset(l.look(ctx))
@@ -63,7 +70,8 @@ type loop struct {
 	*Runner
 
 	jobs    map[tenant.JobID]*turn
-	failing Streak // to list the jobs
+	due     time.Time // when something is, unless something changes; zero: look
+	failing Streak    // to list the jobs
 	news    chan news
 	running sync.WaitGroup
 }
@@ -96,8 +104,23 @@ func (l *loop) tell(ctx context.Context, n news) {
 	}
 }
 
-// look begins the cycles that are due, and returns when to look again.
+// look begins the cycles that are due, and returns when to look again. What other nodes do is
+// looked at each second.
 func (l *loop) look(ctx context.Context) time.Duration {
+	if !l.nodes.shared {
+		return l.lookAll(ctx)
+	}
+	changed, err := l.nodes.see(ctx)
+	switch {
+	case err != nil:
+		return l.failed(err, &l.failing, "look at the synchronization jobs of all nodes")
+	case changed || !time.Now().Before(l.due):
+		l.due = time.Now().Add(l.lookAll(ctx))
+	}
+	return min(time.Until(l.due), beatEach)
+}
+
+func (l *loop) lookAll(ctx context.Context) time.Duration {
 	jobs, err := l.Tenant.Jobs(ctx, "")
 	if err != nil {
 		return l.failed(err, &l.failing, "list the synchronization jobs")
@@ -117,7 +140,7 @@ func (l *loop) look(ctx context.Context) time.Duration {
 		if t.running {
 			continue
 		}
-		if wait := l.due(j, t); wait > 0 {
+		if wait := l.wait(j, t); wait > 0 {
 			next = min(next, wait)
 			continue
 		}
@@ -132,12 +155,24 @@ func (l *loop) look(ctx context.Context) time.Duration {
 	return next
 }
 
-// due says how long it is until a job's next cycle.
+// wait says how long it is until a job's next cycle.
 //
 // While cycles fail, a change is no reason to ask the target again: it would be asked with every
 // change. What an administrator does to the job is one.
-func (l *loop) due(j tenant.Job, t *turn) time.Duration {
+func (l *loop) wait(j tenant.Job, t *turn) time.Duration {
 	now := l.Tenant.Now()
+	if l.nodes.shared {
+		lease, mine, dead := l.nodes.of(j.ID)
+		switch {
+		case mine:
+		case dead: // it was in the middle of something
+			return 0
+		case lease.Owner != "":
+			return regularly
+		}
+		seen, _ := strconv.ParseInt(j.Watermark, 10, 64)
+		t.changed, t.retryAt = l.nodes.last() > seen, lease.Next
+	}
 	switch {
 	case j.Quarantine != nil && j.Quarantine.NextAttempt.After(now): // that has times of its own
 		return j.Quarantine.NextAttempt.Sub(now)
@@ -168,7 +203,7 @@ func (l *loop) begin(ctx context.Context, j tenant.Job, t *turn) {
 	t.again, t.asked = false, j.Asked
 	t.probe.stop()
 	l.running.Go(func() {
-		done, err := l.runJob(ctx, j, again)
+		done, err := l.runJob(ctx, j, again, true)
 		l.tell(ctx, news{job: j, done: done, err: err})
 	})
 }
@@ -186,12 +221,13 @@ func (l *loop) learn(ctx context.Context, n news) {
 		return
 	}
 	t.running, t.retryAt = false, n.done.RetryAt
-	if soon := l.Tenant.Now().Add(shortest / 2); !t.retryAt.IsZero() && t.retryAt.Before(soon) {
-		t.retryAt = soon // whatever the cycle had against it
-	}
 	silent := n.done.Silent
 	var failed *CycleError
 	switch {
+	case errors.Is(n.err, errElsewhere) || errors.Is(n.err, tenant.ErrLeaseLost): // which tries in its own time
+		t.failing, t.tryAt = Streak{}, time.Time{}
+		t.probe.missed.Store(false)
+		return
 	case n.err == nil:
 		t.failing, t.tryAt = Streak{}, time.Time{}
 	case errors.As(n.err, &failed): // the job's status has it

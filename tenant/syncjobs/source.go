@@ -100,9 +100,20 @@ func groupObject(g tenant.ScopedGroup) provisioning.Object {
 // memory is the tenant's store as the engine's memory of one job.
 type memory struct {
 	tenant     *tenant.Tenant
+	holding    tenant.Holding
 	job        tenant.JobID
 	evaluation int  // of the job when the cycle began
 	again      bool // what has failed for a reason that may pass is tried although its time has not come
+}
+
+// update writes, unless another node works on the job by now.
+func (m memory) update(ctx context.Context, fn func(tenant.Tx) error) error {
+	return m.tenant.Store.Update(ctx, func(tx tenant.Tx) error {
+		if err := m.holding.Check(tx); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
 }
 
 func (m memory) Watermark(ctx context.Context) (watermark string, err error) {
@@ -115,7 +126,7 @@ func (m memory) Watermark(ctx context.Context) (watermark string, err error) {
 }
 
 func (m memory) SetWatermark(ctx context.Context, watermark string) error {
-	return m.tenant.Store.Update(ctx, func(tx tenant.Tx) error {
+	return m.update(ctx, func(tx tenant.Tx) error {
 		j, err := tx.Job(m.job)
 		if errors.Is(err, refusal.ErrNoRow) { // deleted while it ran
 			return nil
@@ -182,7 +193,7 @@ func remembered(l tenant.Link) provisioning.Link {
 }
 
 func (m memory) Keep(ctx context.Context, l provisioning.Link, entries ...provisioning.Entry) error {
-	return m.tenant.Store.Update(ctx, func(tx tenant.Tx) error {
+	return m.update(ctx, func(tx tenant.Tx) error {
 		return errors.Join(
 			m.log(tx, entries),
 			tx.PutLink(tenant.Link{
@@ -204,7 +215,7 @@ func (m memory) Keep(ctx context.Context, l provisioning.Link, entries ...provis
 }
 
 func (m memory) Forget(ctx context.Context, ref provisioning.Ref, entries ...provisioning.Entry) error {
-	return m.tenant.Store.Update(ctx, func(tx tenant.Tx) error {
+	return m.update(ctx, func(tx tenant.Tx) error {
 		return errors.Join(
 			m.log(tx, entries), tx.DeleteLink(m.job, tenant.ObjectKind(ref.Kind), tenant.PrincipalID(ref.ID)),
 		)
@@ -222,14 +233,14 @@ func (m memory) Begin(ctx context.Context, b provisioning.Batch, over ...string)
 			Members:  x.Members,
 		}
 	}
-	return m.tenant.Store.Update(ctx, func(tx tenant.Tx) error {
+	return m.update(ctx, func(tx tenant.Tx) error {
 		return errors.Join(m.drop(tx, over), tx.PutBatch(noted))
 	})
 }
 
 // End implements provisioning.Memory.
 func (m memory) End(ctx context.Context, over ...string) error {
-	return m.tenant.Store.Update(ctx, func(tx tenant.Tx) error { return m.drop(tx, over) })
+	return m.update(ctx, func(tx tenant.Tx) error { return m.drop(tx, over) })
 }
 
 func (m memory) drop(tx tenant.Tx, batches []string) (err error) {

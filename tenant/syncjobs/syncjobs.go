@@ -28,9 +28,11 @@ type Runner struct {
 	// soon as something has changed.
 	Interval time.Duration
 
+	nodes    *nodes
 	wake     chan struct{}
 	mu       sync.Mutex
 	progress map[string]provisioning.Progress // of running cycles, by job
+	desks    map[tenant.JobID]chan struct{}   // one works on a job at a time
 }
 
 // AnswerTimeout bounds how long a target may take for one answer.
@@ -43,8 +45,10 @@ func New(t *tenant.Tenant, log *slog.Logger, client *http.Client) *Runner {
 		Tenant:   t,
 		Log:      log,
 		HTTP:     client,
+		nodes:    newNodes(t),
 		wake:     make(chan struct{}, 1),
 		progress: map[string]provisioning.Progress{},
+		desks:    map[tenant.JobID]chan struct{}{},
 	}
 	t.Changed = r.Wake
 	return r
@@ -60,42 +64,59 @@ func (r *Runner) client(t tenant.Target) *scim.Client {
 	return &scim.Client{BaseURL: t.Address(), Token: t.Token().Reveal(), HTTP: r.HTTP}
 }
 
-// RunJob runs one cycle of a job and records how it went. The error is one of the program, not of
-// the target.
+// RunJob runs one cycle of a job and records how it went, unless another node works on the job. The
+// error is one of the program, not of the target.
 func (r *Runner) RunJob(ctx context.Context, listed tenant.Job) error {
-	_, err := r.runJob(ctx, listed, false)
+	_, err := r.runJob(ctx, listed, false, false)
 	var failed *CycleError
-	if errors.As(err, &failed) { // it is in the job's status
+	if errors.As(err, &failed) || errors.Is(err, errElsewhere) { // it is in the job's status
 		return nil
 	}
 	return err
 }
 
 // runJob is RunJob with what the cycle did, and with the error of the target too. In again, objects
-// that failed for a reason that may pass are tried although their time has not come.
+// that failed for a reason that may pass are tried although their time has not come. The lease of a
+// job whose cycle failed is kept when keep says so.
 //
 // The cycle is announced before the job is read, so that a caller who pauses a job and then sees no
 // cycle knows that none will come.
-func (r *Runner) runJob(ctx context.Context, listed tenant.Job, again bool) (done provisioning.Result, err error) {
+func (r *Runner) runJob(
+	ctx context.Context, listed tenant.Job, again, keep bool,
+) (done provisioning.Result, err error) {
+	working, h, leave, err := r.claim(ctx, listed.ID, 0)
+	if refusal.CodeOf(err) == tenant.JobNotFound {
+		return done, nil
+	}
+	if err != nil {
+		return done, err
+	}
+	defer func() {
+		var failed *CycleError
+		leave(keep && errors.As(err, &failed), done.RetryAt)
+	}()
 	r.announce(string(listed.ID), provisioning.Progress{})
 	defer func() {
 		r.mu.Lock()
 		delete(r.progress, string(listed.ID))
 		r.mu.Unlock()
 	}()
-	j, err := r.Tenant.Job(ctx, listed.ServicePrincipalID, listed.ID)
+	j, err := r.Tenant.Job(working, listed.ServicePrincipalID, listed.ID)
 	if refusal.CodeOf(err) == tenant.JobNotFound || (err == nil && j.State != tenant.JobActive) {
 		return done, nil
 	}
 	if err != nil {
 		return done, err
 	}
-	engine, err := r.Engine(j, again)
+	engine, err := r.engine(j, memory{r.Tenant, h.Holding, j.ID, j.Evaluation, again})
 	if err != nil {
 		return done, err
 	}
 	engine.Progress = func(p provisioning.Progress) { r.announce(string(j.ID), p) }
-	done, err = r.Cycle(ctx, j, engine)
+	done, err = r.cycle(working, h.Holding, j, engine)
+	if soon := r.Tenant.Now().Add(shortest / 2); !done.RetryAt.IsZero() && done.RetryAt.Before(soon) {
+		done.RetryAt = soon // whatever the cycle had against it
+	}
 	if ctx.Err() != nil {
 		return done, nil // stopped: the next start goes on from what is remembered
 	}
@@ -110,13 +131,21 @@ func (e *CycleError) Error() string { return e.Err.Error() }
 // Unwrap returns the engine's error.
 func (e *CycleError) Unwrap() error { return e.Err }
 
-// Cycle runs a cycle of a job by an engine, and records how it went.
+// Cycle runs a cycle of a job by an engine, and records how it went. No other node may share the
+// store.
 func (r *Runner) Cycle(ctx context.Context, j tenant.Job, engine *provisioning.Engine) (provisioning.Result, error) {
+	return r.cycle(ctx, tenant.Holding{}, j, engine)
+}
+
+func (r *Runner) cycle(
+	ctx context.Context, h tenant.Holding, j tenant.Job, engine *provisioning.Engine,
+) (provisioning.Result, error) {
 	result, failure := engine.Run(ctx)
 	if ctx.Err() != nil {
 		return result, context.Cause(ctx)
 	}
-	if passes(failure) { // not the target's doing, and there is nowhere to record it
+	// not the target's doing, and there is nowhere to record it
+	if passes(failure) || errors.Is(failure, tenant.ErrLeaseLost) {
 		return result, failure
 	}
 	x := tenant.Execution{
@@ -141,7 +170,7 @@ func (r *Runner) Cycle(ctx context.Context, j tenant.Job, engine *provisioning.E
 		"synchronization cycle", "job", j.ID, "state", x.State, "imported", x.Imported, "exported", x.Exported,
 		"failed", x.Escrowed, "took", x.Ended.Sub(x.Began).Round(time.Millisecond), "error", x.ErrorMessage,
 	)
-	if err := r.Tenant.FinishCycle(ctx, j.ID, x, failure, reason); err != nil {
+	if err := r.Tenant.FinishCycle(ctx, h, j.ID, x, failure, reason); err != nil {
 		return result, err
 	}
 	if failure != nil {
@@ -171,6 +200,10 @@ func judge(failure error) (code, reason string) {
 // Engine is the engine of a job, as its settings have it. In again, objects that failed for a
 // reason that may pass are tried although their time has not come.
 func (r *Runner) Engine(j tenant.Job, again bool) (*provisioning.Engine, error) {
+	return r.engine(j, memory{r.Tenant, tenant.Holding{}, j.ID, j.Evaluation, again})
+}
+
+func (r *Runner) engine(j tenant.Job, m memory) (*provisioning.Engine, error) {
 	target, err := r.Target(j)
 	if err != nil {
 		return nil, err
@@ -182,7 +215,7 @@ func (r *Runner) Engine(j tenant.Job, again bool) (*provisioning.Engine, error) 
 	e := &provisioning.Engine{
 		Source:         source{r.Tenant, j},
 		Target:         target,
-		Memory:         memory{r.Tenant, j.ID, j.Evaluation, again},
+		Memory:         m,
 		Mappings:       mappings,
 		Dialect:        provisioning.DialectOf(j.Credentials.BaseAddress),
 		Now:            r.Tenant.Now,
@@ -196,12 +229,22 @@ func (r *Runner) Engine(j tenant.Job, again bool) (*provisioning.Engine, error) 
 	return e, nil
 }
 
-// OnDemand provisions one object of a job now, and the named members of a group with it. In a dry
-// run it only says what would be done.
+// OnDemand provisions one object of a job now, and the named members of a group with it. It waits a
+// little for a cycle of the job to end, and then fails with ConcurrentChange. In a dry run it only
+// says what would be done.
 func (r *Runner) OnDemand(
 	ctx context.Context, j tenant.Job, what tenant.Mark, members []tenant.UserID, dryRun bool,
 ) (provisioning.Explanation, error) {
-	e, err := r.Engine(j, false)
+	h := &held{}
+	if !dryRun {
+		working, claimed, leave, err := r.claim(ctx, j.ID, onDemandPatience)
+		if err != nil {
+			return provisioning.Explanation{}, err
+		}
+		defer leave(false, time.Time{})
+		ctx, h = working, claimed
+	}
+	e, err := r.engine(j, memory{r.Tenant, h.Holding, j.ID, j.Evaluation, false})
 	if err != nil {
 		return provisioning.Explanation{}, err
 	}
@@ -215,12 +258,35 @@ func (r *Runner) announce(jobID string, p provisioning.Progress) {
 	r.progress[jobID] = p
 }
 
-// Progress says how far the running cycle of a job has come; ok is false when none runs.
+// Progress says how far the running cycle of a job has come, at whichever node; ok is false when
+// none runs.
 func (r *Runner) Progress(jobID string) (done, total int, ok bool) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	p, ok := r.progress[jobID]
-	return p.Done, p.Total, ok
+	r.mu.Unlock()
+	if ok || !r.nodes.shared {
+		return p.Done, p.Total, ok
+	}
+	ctx, end := context.WithTimeout(context.Background(), beatPatience)
+	defer end()
+	at, err := r.Tenant.Pulse(ctx)
+	if err != nil {
+		return 0, 0, true // nobody knows, and who waits for the end asks again
+	}
+	for _, l := range at.Leases {
+		if string(l.JobID) == jobID && l.State == tenant.LeaseRunning {
+			return l.Done, l.Total, true
+		}
+	}
+	return 0, 0, false
+}
+
+// own says how far the running cycle of a job has come at this node.
+func (r *Runner) own(id tenant.JobID) (done, total int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.progress[string(id)]
+	return p.Done, p.Total
 }
 
 // Test is Test Connection.

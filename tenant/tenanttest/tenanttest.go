@@ -46,6 +46,7 @@ func Store(t *testing.T, open func(t *testing.T) tenant.Store) {
 		{"members are found from both ends", members},
 		{"applications are found by each of their ids", applications},
 		{"a job's memory goes with it", jobs},
+		{"who works on a job", leases},
 		{"clients, grants, policies, factors and notes", small},
 		{"marks are numbered once, also by concurrent writers", marks},
 		{"an update that fails leaves nothing behind", failedUpdate},

@@ -1,0 +1,28 @@
+//go:build unix
+
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/internal/killtest"
+	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
+)
+
+// TestANodeTakesOver kills a node of the tenant soon after it has taken a change. The other one,
+// which was there all the time, does what is left to do.
+func TestANodeTakesOver(t *testing.T) {
+	const limit = 10 * time.Second
+	worst, err := killtest.TakeOver(t.Context(), killtest.Config{
+		Program:  build(t),
+		Folder:   t.TempDir(),
+		Kills:    6,
+		Seed:     uint64(time.Now().UnixNano()), // #nosec G115 -- any number will do
+		Log:      t.Logf,
+		Database: sqldbtest.Postgres(t),
+	})
+	if err != nil || worst > limit {
+		t.Errorf("the other node took over only after %s, %v", worst, err)
+	}
+}
