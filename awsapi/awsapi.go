@@ -279,7 +279,8 @@ func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error
 
 func (h *Handler) serveJSON(w http.ResponseWriter, r *http.Request, s Service, name, requestID string) {
 	ctx := r.Context()
-	claim, who, err := h.Verify.claim(r, s.SigningName)
+	claim, err := h.Verify.claim(r, s.SigningName)
+	who := claim.of
 	var body []byte
 	if err == nil {
 		body, err = readBody(w, r, MaxBody)

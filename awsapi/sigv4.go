@@ -20,9 +20,8 @@ import (
 type Verifier struct {
 	Region string // the only region accepted in the credential scope
 	Now    func() time.Time
-	// Lookup returns the secret of an access key and who it belongs to. token is the session token,
-	// or "". It fails with an *Error.
-	Lookup func(ctx context.Context, accessKeyID, token string) (secret string, who Caller, err error)
+	// Lookup finds an access key. token is the session token, or "". It fails with an *Error.
+	Lookup func(ctx context.Context, accessKeyID, token string) (Credential, error)
 
 	keys signingKeys
 }
@@ -102,12 +101,18 @@ func ascend(names []string) bool {
 // the last, and the signature has both.
 var once = []string{"Authorization", "X-Amz-Date", "X-Amz-Security-Token", "X-Amz-Target"}
 
+// Credential is the secret of an access key, and who it belongs to.
+type Credential struct {
+	Secret string
+	Caller Caller
+}
+
 // Verify checks the signature of a request whose body has been read, for the service. It fails with
 // an *Error; the caller is then what is known so far.
 func (v *Verifier) Verify(r *http.Request, body []byte, service string) (Caller, error) {
-	c, who, err := v.claim(r, service)
+	c, err := v.claim(r, service)
 	if err != nil {
-		return who, err
+		return c.of, err
 	}
 	return v.prove(c, r, body)
 }
@@ -117,28 +122,28 @@ type claim struct {
 	authorization
 	stamp  string
 	secret string
-	of     Caller
+	of     Caller // as far as it is known
 }
 
 // claim checks all that can be checked without the body, so that no stranger's body is read.
-func (v *Verifier) claim(r *http.Request, service string) (claim, Caller, error) {
+func (v *Verifier) claim(r *http.Request, service string) (claim, error) {
 	for _, name := range once {
 		if len(r.Header.Values(name)) > 1 {
-			return claim{}, Caller{}, incomplete("The request has more than one " + name + " header")
+			return claim{}, incomplete("The request has more than one " + name + " header")
 		}
 	}
 	a, err := parseAuthorization(r.Header.Get("Authorization"))
 	if err != nil {
-		return claim{}, Caller{}, err
+		return claim{}, err
 	}
-	c, who := claim{authorization: a}, Caller{AccessKeyID: a.key}
+	c := claim{authorization: a, of: Caller{AccessKeyID: a.key}}
 	c.stamp = r.Header.Get("X-Amz-Date")
 	at, err := time.Parse(amzDate, c.stamp)
 	if err != nil || len(c.stamp) != len(amzDate) { // time.Parse takes fractions of a second as well
-		return c, who, incomplete("X-Amz-Date is missing, or does not have the form " + amzDate)
+		return c, incomplete("X-Amz-Date is missing, or does not have the form " + amzDate)
 	}
 	if day := c.stamp[:8]; a.date != day { // exactly: a key that is made without a day would be good for ever
-		return c, who, &Error{
+		return c, &Error{
 			Code:   "InvalidSignatureException",
 			Status: http.StatusForbidden,
 			Message: "Date in Credential scope does not match " +
@@ -147,24 +152,28 @@ func (v *Verifier) claim(r *http.Request, service string) (claim, Caller, error)
 		}
 	}
 	if a.region != v.Region || a.service != service {
-		return c, who, &Error{
+		return c, &Error{
 			Code:    "InvalidSignatureException",
 			Message: "Credential should be scoped to a valid region and service: want " + v.Region + "/" + service,
 			Status:  http.StatusForbidden,
 		}
 	}
 	if err := requireSigned(r, a.signed); err != nil {
-		return c, who, err
+		return c, err
 	}
 	if off := v.Now().Sub(at); off > maxSkew || off < -maxSkew {
-		return c, who, &Error{
+		return c, &Error{
 			Code:    "InvalidSignatureException",
 			Message: "Signature expired or not yet current: X-Amz-Date is " + c.stamp,
 			Status:  http.StatusForbidden,
 		}
 	}
-	c.secret, c.of, err = v.Lookup(r.Context(), a.key, r.Header.Get("X-Amz-Security-Token"))
-	return c, who, err
+	known, err := v.Lookup(r.Context(), a.key, r.Header.Get("X-Amz-Security-Token"))
+	if err != nil {
+		return c, err
+	}
+	c.secret, c.of = known.Secret, known.Caller
+	return c, nil
 }
 
 // prove compares the signature of a claim with the one of the whole request.

@@ -18,11 +18,11 @@ var signedAt = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 func verifier() *Verifier {
 	return &Verifier{Region: "us-east-1", Now: func() time.Time { return signedAt },
-		Lookup: func(_ context.Context, id, token string) (string, Caller, error) {
+		Lookup: func(_ context.Context, id, token string) (Credential, error) {
 			if id != "AKIATEST" {
-				return "", Caller{}, &Error{Code: "UnrecognizedClientException"}
+				return Credential{}, &Error{Code: "UnrecognizedClientException"}
 			}
-			return "secret", Caller{AccessKeyID: id, Role: "administrator"}, nil
+			return Credential{"secret", Caller{AccessKeyID: id, Role: "administrator"}}, nil
 		}}
 }
 
@@ -117,11 +117,11 @@ func TestVerifyRefuses(t *testing.T) {
 func TestSessionTokens(t *testing.T) {
 	v := verifier()
 	seen := ""
-	v.Lookup = func(_ context.Context, id, token string) (string, Caller, error) {
+	v.Lookup = func(_ context.Context, id, token string) (Credential, error) {
 		if seen = token; token != "the token" {
-			return "", Caller{}, &Error{Code: "UnrecognizedClientException"}
+			return Credential{}, &Error{Code: "UnrecognizedClientException"}
 		}
-		return "secret", Caller{AccessKeyID: id}, nil
+		return Credential{"secret", Caller{AccessKeyID: id}}, nil
 	}
 	body := []byte(`{}`)
 	make1 := func() *http.Request {

@@ -80,11 +80,11 @@ func verifications(s settings, _ string) ([]figure, error) {
 	times, allocated := make([][]float64, len(tasks)), make([]float64, len(tasks))
 	for range s.rounds {
 		for i, t := range tasks {
-			each, bytes, err := timed(s.length, t.do)
+			cost, err := timed(s.length, t.do)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", t.name, err)
 			}
-			times[i], allocated[i] = append(times[i], each), bytes
+			times[i], allocated[i] = append(times[i], cost.each), cost.allocated
 		}
 	}
 	own := median(times[0])
@@ -124,19 +124,28 @@ func adasSignIn(now time.Time) saml.Statement {
 	}
 }
 
-// timed repeats do and returns milliseconds and allocated bytes of one.
-func timed(length time.Duration, do func() error) (each, allocated float64, err error) {
+// cost is what one of many takes.
+type cost struct {
+	each      float64 // milliseconds
+	allocated float64 // bytes
+}
+
+// timed repeats do and returns what one takes.
+func timed(length time.Duration, do func() error) (cost, error) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	began, n := time.Now(), 0
 	for ; time.Since(began) < length; n++ {
 		if err := do(); err != nil {
-			return 0, 0, err
+			return cost{}, err
 		}
 	}
 	took := time.Since(began)
 	runtime.ReadMemStats(&after)
-	return took.Seconds() * 1000 / float64(n), float64(after.TotalAlloc-before.TotalAlloc) / float64(n), nil
+	return cost{
+		each:      took.Seconds() * 1000 / float64(n),
+		allocated: float64(after.TotalAlloc-before.TotalAlloc) / float64(n),
+	}, nil
 }
 
 func crewjamVerifies(response []byte, key saml.SigningKey) func() error {

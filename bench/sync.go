@@ -260,24 +260,25 @@ const (
 // tenantToCenter measures a first cycle from the tenant to the center, both at work on this
 // machine, and how soon the center refuses a person who was disabled in the tenant.
 func tenantToCenter(s settings) ([]figure, error) {
-	p, d, err := startDemo(
+	d, err := startDemo(
 		s.program, "--no-connect", "--people", fmt.Sprint(tenantPeople), "--groups", fmt.Sprint(tenantGroups),
 	)
 	if err != nil {
 		return nil, err
 	}
-	defer p.stop()
-	seconds, err := connectAll(d)
+	defer d.stop()
+	seconds, err := connectAll(d.demo)
 	if err != nil {
 		return nil, err
 	}
 	s.say("%d cycles without a change", idleCycles)
-	idleCPU, memory, err := idle(p, d)
+	idleCPU, err := idle(d)
 	if err != nil {
 		return nil, err
 	}
+	memory := d.resident()
 	s.say("disabling %d people, one after the other", tenantDisabled)
-	latencies, err := disable(d)
+	latencies, err := disable(d.demo)
 	if err != nil {
 		return nil, err
 	}
@@ -314,17 +315,17 @@ const idleCycles = 200
 
 // idle measures the processor time of a cycle when nothing has changed, the two Graph requests that
 // start and watch it included.
-func idle(p *process, d demo) (each time.Duration, memory float64, err error) {
+func idle(d runningDemo) (each time.Duration, err error) {
 	ctx := context.Background()
 	g := graph.NewClient(ctx, d.Tenant.GraphURL, d.Tenant.TokenURL, d.Tenant.ClientID, d.Tenant.ClientSecret, nil)
 	apps, err := graph.All[graph.ServicePrincipal](ctx, g, "/servicePrincipals")
 	if err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	jobs := "/servicePrincipals/" + apps[0].ID + "/synchronization/jobs"
 	list, err := graph.All[graph.SynchronizationJob](ctx, g, jobs)
 	if err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	last := func() (string, error) {
 		var j graph.SynchronizationJob
@@ -334,7 +335,7 @@ func idle(p *process, d demo) (each time.Duration, memory float64, err error) {
 		}
 		return j.Status.LastExecution.ActivityIdentifier, nil
 	}
-	before := p.cpu()
+	before := d.cpu()
 	for range idleCycles {
 		was, err := last()
 		if err == nil {
@@ -344,10 +345,10 @@ func idle(p *process, d demo) (each time.Duration, memory float64, err error) {
 			time.Sleep(50 * time.Millisecond) // between two looks
 		}
 		if err != nil {
-			return 0, 0, err
+			return 0, err
 		}
 	}
-	return (p.cpu() - before) / idleCycles, p.resident(), nil
+	return (d.cpu() - before) / idleCycles, nil
 }
 
 // disable disables people and looks until the center has them inactive.

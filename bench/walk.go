@@ -34,15 +34,21 @@ type demo struct {
 	} `json:"tenant"`
 }
 
-func startDemo(program string, more ...string) (*process, demo, error) {
+// runningDemo is a demo that has started.
+type runningDemo struct {
+	*process
+	demo
+}
+
+func startDemo(program string, more ...string) (runningDemo, error) {
 	p, err := start(
 		program,
 		append([]string{"demo", "--json", "--center", "127.0.0.1:0", "--tenant", "127.0.0.1:0"}, more...)...)
 	if err != nil {
-		return nil, demo{}, err
+		return runningDemo{}, err
 	}
-	var d demo
-	return p, d, json.Unmarshal(p.line, &d)
+	d := runningDemo{process: p}
+	return d, json.Unmarshal(p.line, &d.demo)
 }
 
 // walk measures the demo: its start, its memory, and a provisioning cycle.
@@ -76,7 +82,7 @@ func startUp(s settings, self string) ([]figure, error) {
 		}
 		plain = append(plain, h.ready.Seconds())
 		h.stop()
-		p, _, err := startDemo(s.program)
+		p, err := startDemo(s.program)
 		if err != nil {
 			return nil, err
 		}
@@ -113,15 +119,15 @@ func cycle(s settings, self string) ([]figure, error) {
 	var memory float64
 	for i := range s.rounds {
 		s.sayRound(fmt.Sprintf("full cycle, %s users and %d groups", thousands(people), groups), i)
-		p, d, err := startDemo(
+		d, err := startDemo(
 			s.program, "--no-connect", "--people", fmt.Sprint(people), "--groups", fmt.Sprint(groups),
 		)
 		if err != nil {
 			return nil, err
 		}
-		seconds, err := connectAll(d)
-		memory = p.resident()
-		p.stop()
+		seconds, err := connectAll(d.demo)
+		memory = d.resident()
+		d.stop()
 		if err != nil {
 			return nil, err
 		}

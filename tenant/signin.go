@@ -190,19 +190,25 @@ func (t *Tenant) newSession(secret string, s Session, persistent bool) Session {
 	return s
 }
 
+// SignedIn is a person in a session.
+type SignedIn struct {
+	User    User
+	Session Session
+}
+
 // SessionUser returns the person behind a session, and the session, or SessionInvalid.
-func (t *Tenant) SessionUser(ctx context.Context, secret string) (u User, s Session, err error) {
+func (t *Tenant) SessionUser(ctx context.Context, secret string) (in SignedIn, err error) {
 	err = t.Store.View(ctx, func(r Reader) (err error) {
-		if s, err = t.session(r, secret); err != nil {
+		if in.Session, err = t.session(r, secret); err != nil {
 			return err
 		}
-		u, err = r.User(UserID(s.Account)) // of an administrator there is none
-		if err == nil && !u.Enabled {
+		in.User, err = r.User(UserID(in.Session.Account)) // of an administrator there is none
+		if err == nil && !in.User.Enabled {
 			return &refusal.Error{Code: SessionInvalid, Detail: "the user is disabled"}
 		}
 		return refusal.IfNoRow(err, SessionInvalid, "")
 	})
-	return u, s, err
+	return in, err
 }
 
 // SessionAdministrator returns the name behind a session of the admin center, or SessionInvalid.

@@ -18,11 +18,11 @@ func (h *house) fillDirectory(ctx context.Context, s settings) error {
 	base := h.directory.url()
 	admin := &person{browser: newBrowser("127.0.0.1")}
 	does := func(address string, fields url.Values) (string, error) {
-		status, _, page, err := admin.send(ctx, http.MethodPost, base+address, fields)
-		if err == nil && status != http.StatusOK {
-			err = fmt.Errorf("%s was answered with %d: %s", address, status, gist(page))
+		got, err := admin.send(ctx, http.MethodPost, base+address, fields)
+		if err == nil && got.status != http.StatusOK {
+			err = fmt.Errorf("%s was answered with %d: %s", address, got.status, gist(got.page))
 		}
-		return page, err
+		return got.page, err
 	}
 	if _, err := does("/console/login", url.Values{"username": {"admin"}, "password": {h.adminPassword}}); err != nil {
 		return err
@@ -76,19 +76,19 @@ func (h *house) fillDirectory(ctx context.Context, s settings) error {
 
 // firstSignIn replaces the one-time password.
 func (p *person) firstSignIn(ctx context.Context, base, once string) error {
-	if _, _, _, err := p.send(
+	if _, err := p.send(
 		ctx, http.MethodPost, base+"/platform/login", url.Values{"username": {p.name}, "password": {once}},
 	); err != nil {
 		return err
 	}
-	status, _, page, err := p.send(
+	got, err := p.send(
 		ctx,
 		http.MethodPost,
 		base+"/platform/login/password",
 		url.Values{"password": {p.password}, "again": {p.password}},
 	)
-	if err == nil && status != http.StatusOK {
-		err = fmt.Errorf("the new password was answered with %d: %s", status, gist(page))
+	if err == nil && got.status != http.StatusOK {
+		err = fmt.Errorf("the new password was answered with %d: %s", got.status, gist(got.page))
 	}
 	return errors.Join(err, p.signOut(ctx))
 }

@@ -73,11 +73,18 @@ func form(at *url.URL, page string) (string, url.Values) {
 	return target.String(), fields
 }
 
+// answer is the page that a browser ends at.
+type answer struct {
+	status int
+	at     *url.URL
+	page   string
+}
+
 // send follows redirects, as a browser does.
-func (p *person) send(ctx context.Context, method, address string, fields url.Values) (int, *url.URL, string, error) {
+func (p *person) send(ctx context.Context, method, address string, fields url.Values) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(fields.Encode()))
 	if err != nil {
-		return 0, nil, "", err
+		return answer{}, err
 	}
 	if method == http.MethodPost {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -85,36 +92,37 @@ func (p *person) send(ctx context.Context, method, address string, fields url.Va
 	req.Header.Set("User-Agent", "Soak of Gatehouse")
 	res, err := p.browser.Do(req)
 	if err != nil {
-		return 0, nil, "", err
+		return answer{}, err
 	}
 	defer res.Body.Close() //nolint:errcheck // it was only read
 	page, err := io.ReadAll(res.Body)
-	return res.StatusCode, res.Request.URL, string(page), err
+	return answer{res.StatusCode, res.Request.URL, string(page)}, err
 }
 
 // signIn goes from the portal's address to the portal's page.
 func (p *person) signIn(ctx context.Context) error {
-	status, at, page, err := p.send(ctx, http.MethodGet, p.start, nil)
+	got, err := p.send(ctx, http.MethodGet, p.start, nil)
 	if err != nil {
 		return fmt.Errorf("the portal: %w", err)
 	}
-	if !strings.Contains(page, `name="`+p.field[1]+`"`) {
-		return fmt.Errorf("no sign-in page: %d %s", status, gist(page))
+	if !strings.Contains(got.page, `name="`+p.field[1]+`"`) {
+		return fmt.Errorf("no sign-in page: %d %s", got.status, gist(got.page))
 	}
-	action, fields := form(at, page)
+	action, fields := form(got.at, got.page)
 	fields.Set(p.field[0], p.name)
 	fields.Set(p.field[1], p.password)
-	if status, at, page, err = p.send(ctx, http.MethodPost, action, fields); err != nil {
+	if got, err = p.send(ctx, http.MethodPost, action, fields); err != nil {
 		return fmt.Errorf("the password: %w", err)
 	}
-	if strings.Contains(page, `name="SAMLResponse"`) {
-		action, fields = form(at, page)
-		if status, _, page, err = p.send(ctx, http.MethodPost, action, fields); err != nil {
+	if strings.Contains(got.page, `name="SAMLResponse"`) {
+		action, fields = form(got.at, got.page)
+		if got, err = p.send(ctx, http.MethodPost, action, fields); err != nil {
 			return fmt.Errorf("the response: %w", err)
 		}
 	}
-	if status != http.StatusOK || !strings.Contains(page, p.display) || !strings.Contains(page, "/platform/logout") {
-		return fmt.Errorf("not signed in: %d %s", status, gist(page))
+	if got.status != http.StatusOK || !strings.Contains(got.page, p.display) ||
+		!strings.Contains(got.page, "/platform/logout") {
+		return fmt.Errorf("not signed in: %d %s", got.status, gist(got.page))
 	}
 	return nil
 }
@@ -122,7 +130,7 @@ func (p *person) signIn(ctx context.Context) error {
 func (p *person) signOut(ctx context.Context) error {
 	var errs []error
 	for _, address := range p.signOuts {
-		_, _, _, err := p.send(ctx, http.MethodPost, address, nil)
+		_, err := p.send(ctx, http.MethodPost, address, nil)
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)

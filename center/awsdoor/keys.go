@@ -18,19 +18,19 @@ import (
 // IAM identifiers, "Understanding unique ID prefixes".
 func Lookup(
 	c *center.Center, sandbox *broker.Sandbox,
-) func(ctx context.Context, id, token string) (string, awsapi.Caller, error) {
-	return func(ctx context.Context, id, token string) (string, awsapi.Caller, error) {
+) func(ctx context.Context, id, token string) (awsapi.Credential, error) {
+	return func(ctx context.Context, id, token string) (awsapi.Credential, error) {
 		if token != "" {
 			return roleSession(sandbox, id, token)
 		}
 		key, err := c.AccessKeySecret(ctx, id)
 		if refusal.CodeOf(err) == center.NotAllowed {
-			return "", awsapi.Caller{}, unknownKey()
+			return awsapi.Credential{}, unknownKey()
 		}
 		if err != nil {
-			return "", awsapi.Caller{}, err
+			return awsapi.Credential{}, err
 		}
-		return key.SecretAccessKey.Reveal(), awsapi.Caller{
+		return awsapi.Credential{Secret: key.SecretAccessKey.Reveal(), Caller: awsapi.Caller{
 			AccessKeyID: id,
 			Principal:   key.Principal,
 			AccountID:   c.Instance.OwnerAccountID,
@@ -38,29 +38,29 @@ func Lookup(
 			LastUsed:    key.LastUsedAt,
 			ARN:         "arn:aws:iam::" + c.Instance.OwnerAccountID + ":user/" + key.Principal,
 			UserID:      "AIDA" + id[4:],
-		}, nil
+		}}, nil
 	}
 }
 
-func roleSession(sandbox *broker.Sandbox, id, token string) (string, awsapi.Caller, error) {
+func roleSession(sandbox *broker.Sandbox, id, token string) (awsapi.Credential, error) {
 	s, err := sandbox.Session(id, token)
 	if errors.Is(err, broker.ErrExpired) {
-		return "", awsapi.Caller{}, &awsapi.Error{
+		return awsapi.Credential{}, &awsapi.Error{
 			Code:    "ExpiredTokenException",
 			Message: "The security token included in the request is expired.",
 			Status:  http.StatusForbidden,
 		}
 	}
 	if err != nil {
-		return "", awsapi.Caller{}, unknownKey()
+		return awsapi.Credential{}, unknownKey()
 	}
-	return s.SecretAccessKey, awsapi.Caller{
+	return awsapi.Credential{Secret: s.SecretAccessKey, Caller: awsapi.Caller{
 		AccessKeyID: id,
 		Principal:   s.SessionName,
 		AccountID:   s.AccountID,
 		ARN:         s.ARN(),
 		UserID:      "AROA" + id[4:] + ":" + s.SessionName,
-	}, nil
+	}}, nil
 }
 
 func unknownKey() error {

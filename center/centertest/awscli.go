@@ -70,27 +70,29 @@ func NewAWSCLI(t testing.TB, endpoint, region, accessKeyID, secretAccessKey stri
 	}
 }
 
-// Try runs a command and returns its output.
-func (a *AWSCLI) Try(args ...string) (out, errOut string, err error) {
+// printed is what a command wrote to its two outputs.
+type printed struct{ out, err bytes.Buffer }
+
+// try runs a command.
+func (a *AWSCLI) try(args ...string) (p printed, err error) {
 	// #nosec G204 -- the test's own arguments
 	cmd := exec.Command(a.Path, append(args, "--endpoint-url", a.Endpoint, "--output", "json", "--no-cli-pager")...)
 	cmd.Env = a.Env
-	var o, e bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &o, &e
+	cmd.Stdout, cmd.Stderr = &p.out, &p.err
 	err = cmd.Run()
-	return o.String(), e.String(), err
+	return p, err
 }
 
 // Run runs a command that must succeed and decodes its answer.
 func (a *AWSCLI) Run(into any, args ...string) {
 	a.t.Helper()
-	out, errOut, err := a.Try(args...)
+	p, err := a.try(args...)
 	if err != nil {
-		a.t.Fatalf("aws %s: %v: %s", strings.Join(args, " "), err, errOut)
+		a.t.Fatalf("aws %s: %v: %s", strings.Join(args, " "), err, p.err.String())
 	}
 	if into != nil {
-		if err := json.Unmarshal([]byte(out), into); err != nil {
-			a.t.Fatalf("aws %s: %v: %s", strings.Join(args, " "), err, out)
+		if err := json.Unmarshal(p.out.Bytes(), into); err != nil {
+			a.t.Fatalf("aws %s: %v: %s", strings.Join(args, " "), err, p.out.String())
 		}
 	}
 }
@@ -98,9 +100,9 @@ func (a *AWSCLI) Run(into any, args ...string) {
 // Fails runs a command that must be refused with the exception.
 func (a *AWSCLI) Fails(exception string, args ...string) {
 	a.t.Helper()
-	out, errOut, err := a.Try(args...)
-	if err == nil || !strings.Contains(errOut, exception) {
-		a.t.Errorf("aws %s: want %s, got %v: %s %s", strings.Join(args, " "), exception, err, out, errOut)
+	p, err := a.try(args...)
+	if err == nil || !strings.Contains(p.err.String(), exception) {
+		a.t.Errorf("aws %s: want %s, got %v: %s %s", strings.Join(args, " "), exception, err, &p.out, &p.err)
 	}
 }
 

@@ -49,13 +49,13 @@ func newAPI(t testing.TB) *api {
 		Verify: &awsapi.Verifier{
 			Region: "us-east-1",
 			Now:    c.Now,
-			Lookup: func(ctx context.Context, id, _ string) (string, awsapi.Caller, error) {
+			Lookup: func(ctx context.Context, id, _ string) (awsapi.Credential, error) {
 				key, err := c.AccessKeySecret(ctx, id)
-				return key.SecretAccessKey.Reveal(), awsapi.Caller{
+				return awsapi.Credential{Secret: key.SecretAccessKey.Reveal(), Caller: awsapi.Caller{
 					AccessKeyID: id,
 					Principal:   key.Principal,
 					Role:        string(key.Role),
-				}, err
+				}}, err
 			},
 		},
 		Services: []awsapi.Service{(&identitystore.Handler{Center: c}).Service()}, Log: slog.New(slog.DiscardHandler),

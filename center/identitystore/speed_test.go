@@ -26,11 +26,11 @@ func BenchmarkDoor(b *testing.B) {
 		Verify: &awsapi.Verifier{
 			Region: "us-east-1",
 			Now:    a.center.Now,
-			Lookup: func(context.Context, string, string) (string, awsapi.Caller, error) {
-				return a.secret, awsapi.Caller{
+			Lookup: func(context.Context, string, string) (awsapi.Credential, error) {
+				return awsapi.Credential{Secret: a.secret, Caller: awsapi.Caller{
 					AccessKeyID: a.key.ID,
 					Role:        string(a.key.Role),
-				}, nil
+				}}, nil
 			},
 		},
 		Services:  []awsapi.Service{(&identitystore.Handler{Center: a.center}).Service()},

@@ -184,21 +184,27 @@ func Answer(err error) *awsapi.Error {
 	}
 }
 
-// page reads where a page begins and how many entries it has.
-func (r request) page(list string) (after string, size int, err error) {
+// page is where a page begins and how many entries it has.
+type page struct {
+	after string
+	size  int
+}
+
+// page reads which page of a list is asked for.
+func (r request) page(list string) (p page, err error) {
 	var limit *int
 	if text := r.query.Get("max_result"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil {
-			return "", 0, invalid("max_result is not a number")
+			return p, invalid("max_result is not a number")
 		}
 		limit = &n
 	}
-	if size, err = awsapi.PageSize(limit); err != nil {
-		return "", 0, err
+	if p.size, err = awsapi.PageSize(limit); err != nil {
+		return p, err
 	}
-	after, err = awsapi.DecodeToken(list, r.query.Get("next_token"))
-	return after, size, err
+	p.after, err = awsapi.DecodeToken(list, r.query.Get("next_token"))
+	return p, err
 }
 
 type account struct {
@@ -213,15 +219,16 @@ type accountsOutput struct {
 }
 
 func (h *Handler) listAccounts(r request) (any, error) {
-	after, size, err := r.page("ListAccounts")
+	p, err := r.page("ListAccounts")
 	if err != nil {
 		return nil, err
 	}
-	list, err := h.Center.AccountsOf(r.Context(), center.AccessQuery{User: r.user.ID, After: after, Limit: size + 1})
+	q := center.AccessQuery{User: r.user.ID, After: p.after, Limit: p.size + 1}
+	list, err := h.Center.AccountsOf(r.Context(), q)
 	out := accountsOutput{AccountList: []account{}}
-	if len(list) > size {
-		list = list[:size]
-		out.NextToken = awsapi.EncodeToken("ListAccounts", list[size-1].ID)
+	if len(list) > p.size {
+		list = list[:p.size]
+		out.NextToken = awsapi.EncodeToken("ListAccounts", list[p.size-1].ID)
 	}
 	for _, a := range list {
 		out.AccountList = append(out.AccountList, account{a.ID, a.Name, a.Email})
@@ -246,7 +253,7 @@ func (h *Handler) listRoles(r request) (any, error) {
 		return nil, invalid("account_id is missing")
 	}
 	list := "ListAccountRoles/" + id
-	after, size, err := r.page(list)
+	p, err := r.page(list)
 	if err != nil {
 		return nil, err
 	}
@@ -256,11 +263,11 @@ func (h *Handler) listRoles(r request) (any, error) {
 	}
 	out := rolesOutput{RoleList: []role{}}
 	for _, s := range sets {
-		if s.Name <= after {
+		if s.Name <= p.after {
 			continue
 		}
-		if len(out.RoleList) == size {
-			out.NextToken = awsapi.EncodeToken(list, out.RoleList[size-1].RoleName)
+		if len(out.RoleList) == p.size {
+			out.NextToken = awsapi.EncodeToken(list, out.RoleList[p.size-1].RoleName)
 			break
 		}
 		out.RoleList = append(out.RoleList, role{s.Name, id})

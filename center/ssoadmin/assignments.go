@@ -110,6 +110,12 @@ type statusMetadata struct {
 	CreatedDate awsapi.Timestamp
 }
 
+// statusPage is a page of such a list.
+type statusPage struct {
+	list []statusMetadata
+	next string
+}
+
 type creationStatuses struct {
 	AccountAssignmentsCreationStatus []statusMetadata
 	NextToken                        string `json:",omitempty"`
@@ -123,24 +129,24 @@ type deletionStatuses struct {
 func (h *Handler) listCreationStatus(
 	ctx context.Context, _ awsapi.Caller, in listStatusInput,
 ) (creationStatuses, error) {
-	list, next, err := h.statuses(ctx, center.Creation, in)
-	return creationStatuses{list, next}, err
+	page, err := h.statuses(ctx, center.Creation, in)
+	return creationStatuses{page.list, page.next}, err
 }
 
 func (h *Handler) listDeletionStatus(
 	ctx context.Context, _ awsapi.Caller, in listStatusInput,
 ) (deletionStatuses, error) {
-	list, next, err := h.statuses(ctx, center.Deletion, in)
-	return deletionStatuses{list, next}, err
+	page, err := h.statuses(ctx, center.Deletion, in)
+	return deletionStatuses{page.list, page.next}, err
 }
 
 func (h *Handler) statuses(
 	ctx context.Context, kind center.RequestKind, in listStatusInput,
-) ([]statusMetadata, string, error) {
-	out := []statusMetadata{}
+) (statusPage, error) {
+	out := statusPage{list: []statusMetadata{}}
 	p, err := in.of(1, "List"+string(kind), in.Filter.Status)
 	if err != nil {
-		return out, "", err
+		return out, err
 	}
 	requests, err := h.Center.AssignmentRequests(
 		ctx,
@@ -151,11 +157,11 @@ func (h *Handler) statuses(
 			Limit:  p.limit(),
 		},
 	)
-	requests, next := cut(p, requests, func(r center.AssignmentRequest) string { return r.ID })
+	requests, out.next = cut(p, requests, func(r center.AssignmentRequest) string { return r.ID })
 	for _, r := range requests {
-		out = append(out, statusMetadata{string(r.Status), r.ID, awsapi.Timestamp(r.CreatedAt)})
+		out.list = append(out.list, statusMetadata{string(r.Status), r.ID, awsapi.Timestamp(r.CreatedAt)})
 	}
-	return out, next, err
+	return out, err
 }
 
 type listAssignmentsInput struct {

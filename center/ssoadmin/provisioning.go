@@ -57,8 +57,8 @@ type provisioningStatuses struct {
 func (h *Handler) listProvisioningStatus(
 	ctx context.Context, _ awsapi.Caller, in listStatusInput,
 ) (provisioningStatuses, error) {
-	list, next, err := h.statuses(ctx, center.Provisions, in)
-	return provisioningStatuses{list, next}, err
+	page, err := h.statuses(ctx, center.Provisions, in)
+	return provisioningStatuses{page.list, page.next}, err
 }
 
 type listProvisionedInput struct {
@@ -69,14 +69,20 @@ type listProvisionedInput struct {
 	ProvisioningStatus string
 }
 
+// rolesPage is a page of a list of roles.
+type rolesPage struct {
+	keys []string
+	next string
+}
+
 // roles reads a page of roles; key is the part that tells them apart in the list.
 func (h *Handler) roles(
 	ctx context.Context, list string, in listProvisionedInput, key func(center.Provisioned) string,
-) ([]string, string, error) {
-	out := []string{}
+) (rolesPage, error) {
+	out := rolesPage{keys: []string{}}
 	p, err := in.of(1, list, in.AccountID, in.PermissionSetArn, in.ProvisioningStatus)
 	if err != nil {
-		return out, "", err
+		return out, err
 	}
 	q := center.ProvisionedQuery{AccountID: in.AccountID, PermissionSetARN: in.PermissionSetArn, Limit: p.limit()}
 	if in.ProvisioningStatus != "" {
@@ -90,11 +96,11 @@ func (h *Handler) roles(
 		}
 	}
 	roles, err := h.Center.Provisioned(ctx, q)
-	roles, next := cut(p, roles, key)
+	roles, out.next = cut(p, roles, key)
 	for _, r := range roles {
-		out = append(out, key(r))
+		out.keys = append(out.keys, key(r))
 	}
-	return out, next, err
+	return out, err
 }
 
 type accountsOutput struct {
@@ -106,18 +112,18 @@ func (h *Handler) listAccounts(ctx context.Context, _ awsapi.Caller, in listProv
 	if _, err := h.Center.PermissionSet(ctx, in.PermissionSetArn); err != nil {
 		return accountsOutput{}, err
 	}
-	ids, next, err := h.roles(
+	page, err := h.roles(
 		ctx, "ListAccountsForProvisionedPermissionSet", in, func(p center.Provisioned) string { return p.AccountID },
 	)
-	return accountsOutput{ids, next}, err
+	return accountsOutput{page.keys, page.next}, err
 }
 
 func (h *Handler) listProvisioned(
 	ctx context.Context, _ awsapi.Caller, in listProvisionedInput,
 ) (listPermissionSetsOutput, error) {
-	arns, next, err := h.roles(
+	page, err := h.roles(
 		ctx, "ListPermissionSetsProvisionedToAccount", in,
 		func(p center.Provisioned) string { return p.PermissionSetARN },
 	)
-	return listPermissionSetsOutput{arns, next}, err
+	return listPermissionSetsOutput{page.keys, page.next}, err
 }

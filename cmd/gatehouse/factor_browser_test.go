@@ -75,8 +75,8 @@ func TestSecondFactorsOfTheTenant(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, session, err := s.tenant.SessionUser(ctx, entry.Session.Reveal())
-	if err != nil || time.Until(session.ExpiresAt) < 89*24*time.Hour || len(session.Methods) != 1 {
-		t.Errorf("%+v, %v", session, err)
+	in, err := s.tenant.SessionUser(ctx, entry.Session.Reveal())
+	if err != nil || time.Until(in.Session.ExpiresAt) < 89*24*time.Hour || len(in.Session.Methods) != 1 {
+		t.Errorf("%+v, %v", in.Session, err)
 	}
 }

@@ -249,22 +249,30 @@ func provisioning(p page) error {
 	return p.Render("provisioning", "Provisioning", "/admin/apps", appData{a, "provisioning", d})
 }
 
+// appJob is an application's job.
+type appJob struct {
+	tenant.Job
+	app tenant.Application
+}
+
 // job returns the application's job and makes it when there is none.
-func (p page) job() (tenant.Application, tenant.Job, error) {
-	a, err := p.app()
+func (p page) job() (j appJob, err error) {
+	if j.app, err = p.app(); err != nil {
+		return j, err
+	}
+	jobs, err := p.h.Tenant.Jobs(p.Context(), j.app.ServicePrincipalID)
 	if err != nil {
-		return a, tenant.Job{}, err
+		return j, err
 	}
-	jobs, err := p.h.Tenant.Jobs(p.Context(), a.ServicePrincipalID)
-	if err != nil || len(jobs) > 0 {
-		return a, append(jobs, tenant.Job{})[0], err
+	if len(jobs) > 0 {
+		j.Job = jobs[0]
+		return j, nil
 	}
-	t, err := tenant.FindTemplate(a.TemplateID)
-	if err != nil {
-		return a, tenant.Job{}, err
+	t, err := tenant.FindTemplate(j.app.TemplateID)
+	if err == nil {
+		j.Job, err = p.h.Tenant.CreateJob(p.Context(), p.by, j.app.ServicePrincipalID, t.SyncTemplate)
 	}
-	j, err := p.h.Tenant.CreateJob(p.Context(), p.by, a.ServicePrincipalID, t.SyncTemplate)
-	return a, j, err
+	return j, err
 }
 
 // saveProvisioning is Test Connection and Save: both buttons send the same form. An empty token
@@ -341,7 +349,7 @@ func controlProvisioning(p page) error {
 	if !slices.Contains(controls, do) {
 		return &refusal.Error{Code: tenant.InvalidRequest, Detail: do}
 	}
-	a, j, err := p.job()
+	j, err := p.job()
 	if err != nil {
 		return err
 	}
@@ -365,5 +373,5 @@ func controlProvisioning(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.Done("/admin/apps/"+string(a.ID)+"/provisioning", notice)
+	return p.Done("/admin/apps/"+string(j.app.ID)+"/provisioning", notice)
 }

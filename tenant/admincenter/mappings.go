@@ -43,12 +43,12 @@ type mappingsData struct {
 var mappingTypes = map[string]string{"Attribute": "Direct", "Constant": "Constant", "Function": "Expression"}
 
 func mappings(p page) error {
-	a, j, err := p.job()
+	j, err := p.job()
 	if err != nil {
 		return err
 	}
 	d := mappingsData{
-		Job:      &j,
+		Job:      &j.Job,
 		Custom:   j.Schema != nil,
 		Rows:     [3]int{0, 1, 2},
 		Tried:    p.URL.Query().Get("expression"),
@@ -82,7 +82,7 @@ func mappings(p page) error {
 			return err
 		}
 	}
-	return p.Render("mappings", "Attribute mappings", "/admin/apps", appData{a, "provisioning", d})
+	return p.Render("mappings", "Attribute mappings", "/admin/apps", appData{j.app, "provisioning", d})
 }
 
 // try evaluates an expression for a user.
@@ -113,11 +113,11 @@ func (p page) try(d *mappingsData) error {
 
 // saveMappings changes one thing of the mapping of one kind of object.
 func saveMappings(p page) error {
-	a, j, err := p.job()
+	j, err := p.job()
 	if err != nil {
 		return err
 	}
-	back := "/admin/apps/" + string(a.ID) + "/provisioning/mappings"
+	back := "/admin/apps/" + string(j.app.ID) + "/provisioning/mappings"
 	do := p.PostFormValue("do")
 	if do == "reset" {
 		if err := p.h.Tenant.ResetMappings(p.Context(), p.by, j.ID); err != nil {

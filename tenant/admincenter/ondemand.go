@@ -31,11 +31,12 @@ var stepTitles = map[string]string{
 }
 
 func onDemandPage(p page) error {
-	a, j, err := p.job()
+	j, err := p.job()
 	if err != nil {
 		return err
 	}
-	return p.Render("ondemand", "Provision on demand", "/admin/apps", appData{a, "provisioning", onDemandData{Job: &j}})
+	data := appData{j.app, "provisioning", onDemandData{Job: &j.Job}}
+	return p.Render("ondemand", "Provision on demand", "/admin/apps", data)
 }
 
 // maxOnDemandMembers is how many members of a group are provisioned with it. Source: "On-demand
@@ -43,12 +44,12 @@ func onDemandPage(p page) error {
 const maxOnDemandMembers = 5 //bound:list members of a group that are provisioned on demand
 
 func provisionOnDemand(p page) error {
-	a, j, err := p.job()
+	j, err := p.job()
 	if err != nil {
 		return err
 	}
 	d := onDemandData{
-		Job:     &j,
+		Job:     &j.Job,
 		Name:    strings.TrimSpace(p.PostFormValue("name")),
 		Members: p.PostFormValue("members"),
 		DryRun:  p.PostFormValue("do") == "preview",
@@ -75,7 +76,7 @@ func provisionOnDemand(p page) error {
 			Detail:  "only groups have members, and at most five are provisioned on demand",
 		}
 	}
-	x, err := p.h.OnDemand(p.Context(), j, what, members, d.DryRun)
+	x, err := p.h.OnDemand(p.Context(), j.Job, what, members, d.DryRun)
 	if err != nil {
 		return err
 	}
@@ -93,5 +94,5 @@ func provisionOnDemand(p page) error {
 		d.Steps = append(d.Steps, onDemandStep{title, s})
 	}
 	d.Outcome = string(x.Outcome())
-	return p.Render("ondemand", "Provision on demand", "/admin/apps", appData{a, "provisioning", d})
+	return p.Render("ondemand", "Provision on demand", "/admin/apps", appData{j.app, "provisioning", d})
 }

@@ -169,7 +169,7 @@ func TestAPatchOfAUserIsDoneWhollyOrNotAtAll(t *testing.T) {
 			t.Errorf("%s: something was changed all the same: %+v, %v", what, u, err)
 		}
 	}
-	if _, _, err := a.SessionUser(context.Background(), e.Session.Reveal()); err != nil {
+	if _, err := a.SessionUser(context.Background(), e.Session.Reveal()); err != nil {
 		t.Errorf("the session has ended: %v", err)
 	}
 	both := `{"jobTitle":"Boss","passwordProfile":{"password":"` + newPassword + `"}}`
@@ -180,7 +180,7 @@ func TestAPatchOfAUserIsDoneWhollyOrNotAtAll(t *testing.T) {
 		!a.accepts(newPassword) {
 		t.Errorf("both: %+v, %v", u, err)
 	}
-	if _, _, err := a.SessionUser(
+	if _, err := a.SessionUser(
 		context.Background(), e.Session.Reveal(),
 	); refusal.CodeOf(err) != tenant.SessionInvalid {
 		t.Errorf("the session of the old password: %v", err)

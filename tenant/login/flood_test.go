@@ -182,12 +182,12 @@ func TestAPersonHasSoManySessions(t *testing.T) {
 			}
 		}
 	}
-	u, _, err := tn.SessionUser(context.Background(), last)
+	in, err := tn.SessionUser(context.Background(), last)
 	if err != nil {
 		t.Fatalf("the last session is gone: %v", err)
 	}
 	if err := tn.Store.View(context.Background(), func(r tenant.Reader) error {
-		sessions, err := r.SessionsOf(tenant.AccountID(u.ID))
+		sessions, err := r.SessionsOf(tenant.AccountID(in.User.ID))
 		if len(sessions) != most {
 			t.Errorf("%d sessions are kept, want %d", len(sessions), most)
 		}

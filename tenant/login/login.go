@@ -270,25 +270,23 @@ func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) error {
 }
 
 // User returns the signed-in person and the session, or SessionInvalid.
-func (h *Handler) User(r *http.Request) (tenant.User, tenant.Session, error) {
+func (h *Handler) User(r *http.Request) (tenant.SignedIn, error) {
 	return h.Tenant.SessionUser(r.Context(), web.CookieValue(r, h.Tenant.URL, cookieName))
 }
 
 // RequireUser hands over the signed-in person and the session, or sends the browser to sign in and
 // back to returnTo. The SAML identity provider is given this function.
-func (h *Handler) RequireUser(
-	w http.ResponseWriter, r *http.Request, returnTo string,
-) (u tenant.User, s tenant.Session, ok bool) {
-	u, s, err := h.User(r)
+func (h *Handler) RequireUser(w http.ResponseWriter, r *http.Request, returnTo string) (tenant.SignedIn, bool) {
+	in, err := h.User(r)
 	if err == nil {
-		return u, s, true
+		return in, true
 	}
 	if refusal.CodeOf(err) != tenant.SessionInvalid {
 		h.fail(w, r, "read a session", err)
-		return u, s, false
+		return in, false
 	}
 	http.Redirect(w, r, "/login?return="+url.QueryEscape(returnTo), http.StatusSeeOther)
-	return u, s, false
+	return in, false
 }
 
 // RequireAccount is RequireUser for what administrators may do as well. The OAuth door is given
@@ -307,18 +305,18 @@ func (h *Handler) RequireAccount(w http.ResponseWriter, r *http.Request, returnT
 }
 
 func (h *Handler) apps(w http.ResponseWriter, r *http.Request) {
-	u, _, ok := h.RequireUser(w, r, "/myapps")
+	in, ok := h.RequireUser(w, r, "/myapps")
 	if !ok {
 		return
 	}
-	mine, err := h.applicationsOf(r, u)
+	mine, err := h.applicationsOf(r, in.User)
 	if err != nil {
 		h.fail(w, r, "list applications", err)
 		return
 	}
 	v := h.view("My Apps", mine)
 	v.Narrow = false
-	v.User = u.DisplayName
+	v.User = in.User.DisplayName
 	v.SignOut = "/logout"
 	h.pages.Render(w, http.StatusOK, "apps", v)
 }

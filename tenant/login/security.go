@@ -21,9 +21,9 @@ type securityData struct {
 
 // security shows a person's sign-in methods.
 func (h *Handler) security(w http.ResponseWriter, r *http.Request) {
-	u, _, ok := h.RequireUser(w, r, "/security-info")
+	in, ok := h.RequireUser(w, r, "/security-info")
 	if ok {
-		h.showSecurity(w, r, u, http.StatusOK, "")
+		h.showSecurity(w, r, in.User, http.StatusOK, "")
 	}
 }
 
@@ -59,10 +59,11 @@ func (h *Handler) showSecurity(w http.ResponseWriter, r *http.Request, u tenant.
 
 // changeSecurity registers or deletes a sign-in method.
 func (h *Handler) changeSecurity(w http.ResponseWriter, r *http.Request) {
-	u, _, ok := h.RequireUser(w, r, "/security-info")
+	in, ok := h.RequireUser(w, r, "/security-info")
 	if !ok {
 		return
 	}
+	u := in.User
 	by := audit.Actor{Kind: audit.User, Name: u.UserPrincipalName, Address: web.Address(r), RequestID: web.RequestID(r)}
 	var err error
 	switch r.PostFormValue("do") {

@@ -19,14 +19,14 @@ const askedParameter = "asked"
 // when the request is passive, back to the service provider.
 func (h *Handler) person(
 	w http.ResponseWriter, r *http.Request, request saml.AuthnRequest, a tenant.Application, acs string,
-) (u tenant.User, s tenant.Session, ok bool) {
-	u, s, err := h.User(r)
+) (tenant.SignedIn, bool) {
+	in, err := h.User(r)
 	if err != nil && refusal.CodeOf(err) != tenant.SessionInvalid {
 		return h.RequireUser(w, r, r.URL.RequestURI()) // which answers for it
 	}
 	asked := h.Tenant.AskedAt(request.ID, r.URL.Query().Get(askedParameter))
-	if err == nil && (!request.ForceAuthn || (!asked.IsZero() && !s.CreatedAt.Before(asked))) {
-		return u, s, true
+	if err == nil && (!request.ForceAuthn || (!asked.IsZero() && !in.Session.CreatedAt.Before(asked))) {
+		return in, true
 	}
 	switch {
 	case request.IsPassive:
@@ -38,14 +38,12 @@ func (h *Handler) person(
 			q.Set(askedParameter, h.Tenant.SealAsked(request.ID))
 			back.RawQuery = q.Encode()
 		}
-		http.Redirect(
-			w, r, "/login?"+url.Values{"return": {back.RequestURI()}, "login_hint": {u.UserPrincipalName}}.Encode(),
-			http.StatusSeeOther,
-		)
+		to := url.Values{"return": {back.RequestURI()}, "login_hint": {in.User.UserPrincipalName}}
+		http.Redirect(w, r, "/login?"+to.Encode(), http.StatusSeeOther)
 	default:
 		return h.RequireUser(w, r, r.URL.RequestURI())
 	}
-	return u, s, false
+	return in, false
 }
 
 // noPassive tells the service provider that the person would have to be asked.

@@ -36,8 +36,8 @@ type Handler struct {
 	Log    *slog.Logger
 	// User returns the signed-in person and the session, or SessionInvalid; RequireUser hands them
 	// over, or sends the browser to sign in and back. The login door provides it.
-	User        func(r *http.Request) (tenant.User, tenant.Session, error)
-	RequireUser func(w http.ResponseWriter, r *http.Request, returnTo string) (u tenant.User, s tenant.Session, ok bool)
+	User        func(r *http.Request) (tenant.SignedIn, error)
+	RequireUser func(w http.ResponseWriter, r *http.Request, returnTo string) (in tenant.SignedIn, ok bool)
 	// EndSession signs the browser out. The login door provides it.
 	EndSession func(w http.ResponseWriter, r *http.Request) error
 	pages      *web.Pages
@@ -134,18 +134,18 @@ func (h *Handler) redirected(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, "", err)
 		return
 	}
-	u, session, ok := h.person(w, r, request, a, acs)
+	in, ok := h.person(w, r, request, a, acs)
 	if !ok {
 		return
 	}
-	if !request.ForceAuthn && !fitsClasses(request.Contexts, session) {
+	if !request.ForceAuthn && !fitsClasses(request.Contexts, in.Session) {
 		h.fail(
 			w,
 			r,
-			u.UserPrincipalName,
+			in.User.UserPrincipalName,
 			&refusal.Error{
 				Code:   tenant.ContextMismatch,
-				Detail: strings.Join(session.Methods, ", ") + " instead of " + strings.Join(request.Contexts, ", "),
+				Detail: strings.Join(in.Session.Methods, ", ") + " instead of " + strings.Join(request.Contexts, ", "),
 			},
 		)
 		return
@@ -155,8 +155,7 @@ func (h *Handler) redirected(w http.ResponseWriter, r *http.Request) {
 		w,
 		r,
 		a,
-		u,
-		session,
+		in,
 		saml.Statement{
 			Audience:     audience(request.Issuer),
 			ACSURL:       acs,
@@ -251,11 +250,11 @@ func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, "", err)
 		return
 	}
-	u, session, ok := h.RequireUser(w, r, r.URL.RequestURI())
+	in, ok := h.RequireUser(w, r, r.URL.RequestURI())
 	if !ok {
 		return
 	}
-	h.respond(w, r, a, u, session, saml.Statement{Audience: a.IdentifierURIs[0], ACSURL: acs}, "")
+	h.respond(w, r, a, in, saml.Statement{Audience: a.IdentifierURIs[0], ACSURL: acs}, "")
 }
 
 type postData struct{ ACS, Response, RelayState, Application string }
@@ -263,9 +262,10 @@ type postData struct{ ACS, Response, RelayState, Application string }
 // respond checks the assignment last, after sign-in, and posts a signed response to the service
 // provider. The statement has what the request says.
 func (h *Handler) respond(
-	w http.ResponseWriter, r *http.Request, a tenant.Application, u tenant.User, session tenant.Session,
+	w http.ResponseWriter, r *http.Request, a tenant.Application, in tenant.SignedIn,
 	s saml.Statement, relayState string,
 ) {
+	u := in.User
 	by := audit.Actor{Kind: audit.User, Name: u.UserPrincipalName, Address: web.Address(r), RequestID: web.RequestID(r)}
 	if err := h.Tenant.MayUse(r.Context(), a, u.ID); err != nil {
 		h.fail(w, r, u.UserPrincipalName, err)
@@ -281,8 +281,8 @@ func (h *Handler) respond(
 		return
 	}
 	s.Issuer = h.Tenant.Issuer()
-	s.Attributes = h.claims(r, a, u, session)
-	s.AuthnInstant = session.CreatedAt
+	s.Attributes = h.claims(r, a, u, in.Session)
+	s.AuthnInstant = in.Session.CreatedAt
 	s.Now = h.Tenant.Now()
 	s.Unsigned, s.SignResponse = a.Signing == tenant.SignResponse, a.Signing != tenant.SignAssertion
 	if len(a.Encryption) > 0 {
