@@ -173,7 +173,7 @@ func (c *Center) AccessKeySecret(ctx context.Context, id string) (OpenedKey, err
 	if len(id) > maxKeyID {
 		return OpenedKey{}, &refusal.Error{Code: NotAllowed, Subject: id, Detail: "no such access key"}
 	}
-	if known, ok := c.remembered.keys.Get(id); ok {
+	if known, ok := known(ctx, c, &c.remembered.keys, id); ok {
 		return known, nil
 	}
 	age := c.remembered.keys.Age()
@@ -194,7 +194,7 @@ func (c *Center) AccessKeySecret(ctx context.Context, id string) (OpenedKey, err
 		return OpenedKey{}, err
 	}
 	opened := OpenedKey{key, secret}
-	if !c.Store.Shared() {
+	if c.mayKeep() {
 		c.remembered.keys.Keep(id, opened, age)
 	}
 	return opened, nil

@@ -143,6 +143,7 @@ func Open(ctx context.Context, cfg Config) (*Center, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	c.Store.Watch(c.forgetChanged)
 	if err := c.openInstance(ctx, cfg); err != nil {
 		return nil, fmt.Errorf("open the instance: %w", err)
 	}

@@ -1,7 +1,10 @@
 package center
 
 import (
+	"context"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/center/memory"
 	"github.com/gatehouse-id/gatehouse/names"
@@ -30,8 +33,75 @@ func (userKeys) Keys(record string) (id, name string) {
 	return string(u.ID), names.Fold(u.UserName)
 }
 
+// moment is when a request began to ask: what was proven for it need not be proven again.
+type moment struct{ proven atomic.Int64 } // since began, in nanoseconds; 0: it was not
+
+type momentKey struct{}
+
+var began = time.Now()
+
+// provenFor is how long a proof serves the request that it was made for. Nothing depends on it but
+// how early a long request hears of what changes while it runs.
+const provenFor = 50 * time.Millisecond //bound:life a proof for the request that asked for it
+
+// Moment returns the context of a request that is about to begin, in which what is remembered is
+// proven once: to be so at a moment after the call. A context without a moment has each use proven.
+func (c *Center) Moment(ctx context.Context) context.Context {
+	if !c.Store.Shared() {
+		return ctx
+	}
+	return context.WithValue(ctx, momentKey{}, &moment{})
+}
+
+// current says whether what is remembered is so still.
+func (c *Center) current(ctx context.Context) bool {
+	if !c.Store.Shared() {
+		return true
+	}
+	m, _ := ctx.Value(momentKey{}).(*moment)
+	if m == nil {
+		return c.Store.Current(ctx)
+	}
+	now := time.Since(began).Nanoseconds()
+	if at := m.proven.Load(); at != 0 && now-at < provenFor.Nanoseconds() {
+		return true
+	}
+	ok := c.Store.Current(ctx)
+	if ok {
+		m.proven.Store(now)
+	}
+	return ok
+}
+
+// mayKeep says whether what Get reads is worth remembering.
+func (c *Center) mayKeep() bool { return !c.Store.Shared() || c.Store.Proves() }
+
+// forgetChanged forgets what the store says has changed.
+func (c *Center) forgetChanged(change Change) {
+	if change.All {
+		c.users.ForgetAll()
+	}
+	for _, id := range change.Users {
+		c.users.Forget(string(id))
+	}
+	if change.All || change.Credentials {
+		c.remembered.forget()
+	}
+}
+
+// known returns what is remembered of a credential.
+func known[V any](ctx context.Context, c *Center, m *memory.Map[V], key string) (v V, ok bool) {
+	if !c.current(ctx) {
+		return v, false
+	}
+	return m.Get(key)
+}
+
 // rememberedUser returns a user that is remembered.
-func (c *Center) rememberedUser(id UserID) (u User, ok bool) {
+func (c *Center) rememberedUser(ctx context.Context, id UserID) (u User, ok bool) {
+	if !c.current(ctx) {
+		return u, false
+	}
 	if record := c.users.First(string(id)); record != "" {
 		u = decodeUser(record)
 		ok = u.ID == id
@@ -40,7 +110,10 @@ func (c *Center) rememberedUser(id UserID) (u User, ok bool) {
 }
 
 // rememberedName is rememberedUser by the folded user name.
-func (c *Center) rememberedName(folded string) (u User, ok bool) {
+func (c *Center) rememberedName(ctx context.Context, folded string) (u User, ok bool) {
+	if !c.current(ctx) {
+		return u, false
+	}
 	if record := c.users.Second(folded); record != "" {
 		u = decodeUser(record)
 		ok = names.Fold(u.UserName) == folded
@@ -50,7 +123,7 @@ func (c *Center) rememberedName(folded string) (u User, ok bool) {
 
 // keepUser remembers a user that was read since the age of users was taken, where that is allowed.
 func (c *Center) keepUser(u User, age memory.Age) {
-	if c.Store.Shared() {
+	if !c.mayKeep() {
 		return
 	}
 	buffer, _ := recordBuffers.Get().(*[]byte)

@@ -109,11 +109,11 @@ func (c *Center) ProvisioningTenant(ctx context.Context) (t ProvisioningTenant, 
 // ExternalIDIssuer is the issuer under which external ids written by SCIM appear in the
 // identitystore API.
 func (c *Center) ExternalIDIssuer(ctx context.Context) (issuer string, err error) {
-	if known, ok := c.remembered.issuers.Get(""); ok {
+	if known, ok := known(ctx, c, &c.remembered.issuers, ""); ok {
 		return known, nil
 	}
 	age := c.remembered.issuers.Age()
-	err = c.Store.View(ctx, func(r Reader) error {
+	err = c.Store.Get(ctx, func(r Reader) error {
 		t, err := r.ProvisioningTenant()
 		if errors.Is(err, refusal.ErrNoRow) {
 			t.ID, err = c.Instance.IdentityStoreID, nil
@@ -121,7 +121,7 @@ func (c *Center) ExternalIDIssuer(ctx context.Context) (issuer string, err error
 		issuer = "https://scim.aws.com/" + t.ID
 		return err
 	})
-	if err == nil && !c.Store.Shared() {
+	if err == nil && c.mayKeep() {
 		c.remembered.issuers.Keep("", issuer, age)
 	}
 	return issuer, err
@@ -276,7 +276,7 @@ func (c *Center) AuthenticateToken(ctx context.Context, tenant, secret, address 
 }
 
 func (c *Center) bearerToken(ctx context.Context, digest string) (BearerToken, error) {
-	token, ok := c.remembered.tokens.Get(digest)
+	token, ok := known(ctx, c, &c.remembered.tokens, digest)
 	if ok {
 		return token, nil
 	}
@@ -285,7 +285,7 @@ func (c *Center) bearerToken(ctx context.Context, digest string) (BearerToken, e
 		token, err = r.BearerTokenByDigest(digest)
 		return refusal.IfNoRow(err, TokenInvalid, "")
 	})
-	if err == nil && !c.Store.Shared() {
+	if err == nil && c.mayKeep() {
 		c.remembered.tokens.Keep(digest, token, age)
 	}
 	return token, err

@@ -1,6 +1,7 @@
 package center
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"testing"
@@ -88,7 +89,7 @@ func BenchmarkUsersInMemory(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			i = (i + 7919) % n
-			if _, ok := c.rememberedUser(ids[i]); !ok {
+			if _, ok := c.rememberedUser(context.Background(), ids[i]); !ok {
 				b.Fatal(i)
 			}
 		}
@@ -97,7 +98,7 @@ func BenchmarkUsersInMemory(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			i = (i + 7919) % n
-			if _, ok := c.rememberedName(folded[i]); !ok {
+			if _, ok := c.rememberedName(context.Background(), folded[i]); !ok {
 				b.Fatal(i)
 			}
 		}

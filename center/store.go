@@ -25,11 +25,31 @@ type Store interface {
 	// older than this release's.
 	Ready(ctx context.Context) error
 
-	// Shared says whether other processes may write to the same data, so that nothing read may be
-	// remembered between requests.
+	// Shared says whether other processes may write to the same data, so that what was read may be
+	// remembered between requests only where Current is asked before it is used.
 	Shared() bool
 
+	// Current says whether what Get has read earlier of users, access keys, bearer tokens and the
+	// provisioning tenant, and Watch has not told of since, is still so at some moment after the
+	// call. It costs a way to the database, which calls at the same time share.
+	Current(ctx context.Context) bool
+
+	// Proves says whether Current may ever say yes: other databases than PostgreSQL's own cannot
+	// know.
+	Proves() bool
+
+	// Watch has a function told of changes by whatever process. Each is told before a Current
+	// returns true to which it matters.
+	Watch(func(Change))
+
 	Close() error
+}
+
+// Change is what may have changed.
+type Change struct {
+	Users       []UserID
+	Credentials bool // access keys, bearer tokens, the provisioning tenant
+	All         bool
 }
 
 // Reader reads. Every method is one statement and decides nothing; one that looks for a single row

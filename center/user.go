@@ -389,7 +389,7 @@ func (c *Center) createUser(
 		}
 		return string(u.ID), errors.New("the store refused a user whose keys nobody has")
 	})
-	if err == nil {
+	if err == nil && !c.Store.Shared() { // only what was read is proven
 		c.keepUser(u, age)
 	}
 	return u, err
@@ -510,7 +510,7 @@ func (c *Center) DeleteUser(ctx context.Context, by audit.Actor, id UserID, rule
 
 // User returns one user, or UserNotFound.
 func (c *Center) User(ctx context.Context, id UserID) (User, error) {
-	if known, ok := c.rememberedUser(id); ok {
+	if known, ok := c.rememberedUser(ctx, id); ok {
 		return known, nil
 	}
 	return c.keptUser(func() (User, error) {
@@ -530,7 +530,7 @@ func (c *Center) keptUser(find func() (User, error)) (User, error) {
 
 // UserByName finds a user by user name, ignoring letter case, or fails with UserNotFound.
 func (c *Center) UserByName(ctx context.Context, name string) (User, error) {
-	if known, ok := c.rememberedName(names.Fold(name)); ok {
+	if known, ok := c.rememberedName(ctx, names.Fold(name)); ok {
 		return known, nil
 	}
 	return c.keptUser(func() (User, error) {

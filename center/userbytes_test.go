@@ -1,6 +1,7 @@
 package center
 
 import (
+	"context"
 	"fmt"
 	"reflect"
 	"testing"
@@ -61,15 +62,15 @@ func TestARememberedUserIsFoundByIDAndByFoldedName(t *testing.T) {
 		"bob@example.com":   "",
 		"bobby@example.com": "b",
 	} {
-		if u, ok := c.rememberedName(name); u.ID != id || ok != (id != "") {
+		if u, ok := c.rememberedName(context.Background(), name); u.ID != id || ok != (id != "") {
 			t.Errorf("%s is %q, %v, want %q", name, u.ID, ok, id)
 		}
 	}
-	if u, ok := c.rememberedUser("b"); !ok || u.UserName != "BOBBY@example.com" {
+	if u, ok := c.rememberedUser(context.Background(), "b"); !ok || u.UserName != "BOBBY@example.com" {
 		t.Errorf("b is %q, %v", u.UserName, ok)
 	}
 	c.users.Forget("b")
-	if u, ok := c.rememberedUser("b"); ok {
+	if u, ok := c.rememberedUser(context.Background(), "b"); ok {
 		t.Errorf("b was forgotten, and is %q", u.UserName)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // storable puts replacement characters where PostgreSQL's texts cannot hold what a stranger asks
@@ -18,20 +19,42 @@ import (
 // finds nothing.
 func storable(args []any) []any {
 	for i, a := range args {
-		if s, ok := a.(string); ok && (strings.IndexByte(s, 0) >= 0 || !utf8.ValidString(s)) {
-			args[i] = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+		if s, ok := a.(string); ok && !isStorable(s) {
+			args[i] = storableText(s)
 		}
 	}
 	return args
 }
 
+func isStorable(s string) bool { return strings.IndexByte(s, 0) < 0 && utf8.ValidString(s) }
+
+func storableText(s string) string {
+	if isStorable(s) {
+		return s
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+}
+
 // pgStatement is a transaction of one statement.
 type pgStatement struct {
-	conn   *pgx.Conn
-	failed error // the server's failure or the connection's, whatever becomes of it
+	engine *postgres
+	conn   *pgxpool.Conn // nil until it is needed: lookups have one of their own
+	failed error         // the server's failure or the connection's, whatever becomes of it
+}
+
+func (c *pgStatement) connect(ctx context.Context) (err error) {
+	if c.conn == nil {
+		if c.conn, err = c.engine.pool.Acquire(ctx); err != nil {
+			c.failed = fmt.Errorf("connect: %w", err)
+		}
+	}
+	return c.failed
 }
 
 func (c *pgStatement) exec(ctx context.Context, query string, args []any) (int64, error) {
+	if err := c.connect(ctx); err != nil {
+		return 0, err
+	}
 	tag, err := c.conn.Exec(ctx, query, storable(args)...)
 	c.failed = err
 	return tag.RowsAffected(), err
@@ -43,6 +66,9 @@ func (c *pgStatement) do(ctx context.Context, query string, args []any) error {
 }
 
 func (c *pgStatement) query(ctx context.Context, query string, args []any, scan func(Row) error) error {
+	if err := c.connect(ctx); err != nil {
+		return err
+	}
 	rows, err := c.conn.Query(ctx, query, storable(args)...)
 	if err == nil {
 		var own error

@@ -22,6 +22,8 @@ type postgres struct {
 	pool  *pgxpool.Pool
 	turns turns // of the updates of this node
 
+	rounds rounds
+
 	patience time.Duration // with a server that ends its connections
 
 	// How often all connections were dropped, and when last. A connection carries the number that
@@ -40,6 +42,7 @@ const defaultConnections = 16 //bound:queue connections to PostgreSQL
 
 func openPostgres(ctx context.Context, dsn string, migrations fs.FS, o options) (*postgres, error) {
 	p := &postgres{patience: o.patience}
+	p.rounds.engine = p
 	config, err := p.config(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("the PostgreSQL URL: %w", err)
@@ -134,6 +137,7 @@ func set(ctx context.Context, c *pgx.Conn, setting string) error {
 }
 
 func (p *postgres) close() error {
+	p.rounds.close()
 	p.pool.Close()
 	return nil
 }
@@ -166,16 +170,14 @@ func (p *postgres) get(ctx context.Context, fn func(Tx) error) error {
 
 // statement runs a transaction of one statement.
 func (p *postgres) statement(ctx context.Context, fn func(Tx) error) error {
-	c, err := p.pool.Acquire(ctx)
-	if err != nil {
-		return fmt.Errorf("connect: %w", err)
-	}
-	defer c.Release()
-	one := &pgStatement{conn: c.Conn()}
-	err = fn(Tx{ctx: ctx, conn: one})
+	one := &pgStatement{engine: p}
+	err := fn(Tx{ctx: ctx, conn: one})
 	if one.failed != nil { // whatever fn made of it
-		p.suspect(c, one.failed)
-		return one.failed
+		err = one.failed
+	}
+	if one.conn != nil {
+		p.suspect(one.conn, one.failed)
+		one.conn.Release()
 	}
 	return err
 }

@@ -5,8 +5,8 @@
 // a caller that changes something calls Forget before anybody hears of the change, even if it is
 // unknown whether the change was made. A caller that reads takes the Age before it starts to read
 // and hands it to Keep, which keeps nothing that was forgotten since. Snapshot is not told, but
-// asked with the state of the store. Where another process may change the store, none of them is
-// used.
+// asked with the state of the store. Where another process may change the store, the caller finds
+// out about its changes before it calls Get, First or Second, or uses none of them.
 //
 // The zero value of each is ready for use, by many goroutines at once.
 //

@@ -134,6 +134,18 @@ func (r *Records[K]) empty(number uint64) {
 	*block = (*block)[:0]
 }
 
+// ForgetAll forgets every record.
+func (r *Records[K]) ForgetAll() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.age++
+	for i := range r.changed {
+		r.changed[i] = r.age
+	}
+	r.at, r.blocks = nil, nil
+	r.newest, r.full = 0, false
+}
+
 // Forget must be called after a record was changed, whether it is known that it was or not, and
 // before anybody is told.
 func (r *Records[K]) Forget(first string) {

@@ -109,7 +109,7 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 	} {
 		door.Mount(mux)
 	}
-	mux.Handle("POST /{$}", &awsapi.Handler{
+	mux.Handle("POST /{$}", atOneMoment(c, &awsapi.Handler{
 		Verify: &awsapi.Verifier{Region: c.Instance.Region, Now: time.Now, Lookup: awsdoor.Lookup(c, sandbox)},
 		Services: []awsapi.Service{
 			(&identitystore.Handler{Center: c}).Service(),
@@ -121,6 +121,16 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 		RequestID: web.RequestID,
 		Address:   web.Address,
 		Used:      awsdoor.Used(c),
-	})
+	}))
 	return (&scimserver.Handler{Center: c, Log: c.Log, RequestID: web.RequestID, Address: web.Address}).Before(mux)
+}
+
+// atOneMoment has what a request reads of the center's memory proven once.
+func atOneMoment(c *center.Center, next http.Handler) http.Handler {
+	if !c.Store.Shared() {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r.WithContext(c.Moment(r.Context())))
+	})
 }

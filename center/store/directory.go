@@ -18,9 +18,16 @@ func texts[T ~string](ids []T) []string {
 	return out
 }
 
-func (t tx) user(query string, args ...any) (center.User, error) {
-	var doc string
-	if err := t.Row(query, args, &doc); err != nil {
+// How a user is found.
+var (
+	userByID         = sqldb.NewLookup("users", "id", "")
+	userByName       = sqldb.NewLookup("users", "user_name", "")
+	userByExternalID = sqldb.NewLookup("users", "external_id", "")
+)
+
+func (t tx) user(by *sqldb.Lookup, key string) (center.User, error) {
+	doc, err := t.Find(by, key)
+	if err != nil {
 		return center.User{}, sqldb.NoRow(err, refusal.ErrNoRow)
 	}
 	return readUser(doc)
@@ -41,16 +48,24 @@ func (t tx) users(expected int, query string, args ...any) (all []center.User, e
 }
 
 func (t tx) User(id center.UserID) (center.User, error) {
-	return t.user(`SELECT doc FROM users WHERE id = $1`, string(id))
+	return t.user(userByID, string(id))
 }
 func (t tx) UserByName(name string) (center.User, error) {
-	return t.user(`SELECT doc FROM users WHERE user_name = $1`, names.Fold(name))
+	return t.user(userByName, names.Fold(name))
 }
 func (t tx) UserByEmail(email string) (center.User, error) {
-	return t.user(`SELECT doc FROM users WHERE email = $1 OR (user_name = $1 AND name_is_email = 1)`, names.Fold(email))
+	var doc string
+	err := t.Row(
+		`SELECT doc FROM users WHERE email = $1 OR (user_name = $1 AND name_is_email = 1)`,
+		[]any{names.Fold(email)}, &doc,
+	)
+	if err != nil {
+		return center.User{}, sqldb.NoRow(err, refusal.ErrNoRow)
+	}
+	return readUser(doc)
 }
 func (t tx) UserByExternalID(id string) (center.User, error) {
-	return t.user(`SELECT doc FROM users WHERE external_id = $1`, id)
+	return t.user(userByExternalID, id)
 }
 
 // UsersHolding looks all three keys up at once.

@@ -27,6 +27,9 @@ var migrations embed.FS
 type Store struct {
 	db     *sqldb.DB
 	writes atomic.Uint64 // begun by this process, those of events apart
+
+	watchers  watchers
+	untracked error // why changes of other processes are not noted
 }
 
 // Open opens the store at dsn: a postgres:// URL or the path of an SQLite file.
@@ -40,7 +43,11 @@ func Open(ctx context.Context, dsn string, choices ...sqldb.Option) (*Store, err
 		return nil, err
 	}
 	s := &Store{db: db}
-	if err := s.refold(ctx); err != nil {
+	err = s.refold(ctx)
+	if err == nil {
+		s.track(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
@@ -169,10 +176,34 @@ const (
 	kindTokenIssuer    = "trusted-token-issuer" // #nosec G101 -- a kind of document
 )
 
+var kinds = []string{
+	kindInstance, kindSource, kindTenant, kindAccessKey, kindAdministrator, kindPassword, kindSignIn,
+	kindRequestKey, kindFederationKey, kindInstanceSet, kindAssignmentRule, kindOrganization,
+	kindApplication, kindTokenIssuer,
+}
+
 const theOnly = "" // the id of a noun that exists once
 
+// documentLookups are how documents are found, by their kind.
+var documentLookups = map[string]*sqldb.Lookup{}
+
+func init() {
+	for _, kind := range kinds {
+		documentLookups[kind] = sqldb.NewLookup("documents", "id", "kind = '"+kind+"'")
+	}
+}
+
 func document[T any](t tx, kind, id string) (T, error) {
-	return one[T](t, `SELECT doc FROM documents WHERE kind = $1 AND id = $2`, kind, id)
+	return found[T](t, documentLookups[kind], id)
+}
+
+// found reads the document that a lookup finds.
+func found[T any](t tx, by *sqldb.Lookup, key string) (v T, err error) {
+	doc, err := t.Find(by, key)
+	if err != nil {
+		return v, sqldb.NoRow(err, refusal.ErrNoRow)
+	}
+	return sqldb.Decode[T](doc)
 }
 
 func documents[T any](t tx, kind string) ([]T, error) {
@@ -239,11 +270,13 @@ func (t tx) DeletePassword(principal string) error {
 	return t.deleteDocument(kindPassword, principal)
 }
 
+var tokenByDigest = sqldb.NewLookup("bearer_tokens", "digest", "")
+
 func (t tx) BearerToken(id string) (center.BearerToken, error) {
 	return one[center.BearerToken](t, `SELECT doc FROM bearer_tokens WHERE id = $1`, id)
 }
 func (t tx) BearerTokenByDigest(digest string) (center.BearerToken, error) {
-	return one[center.BearerToken](t, `SELECT doc FROM bearer_tokens WHERE digest = $1`, digest)
+	return found[center.BearerToken](t, tokenByDigest, digest)
 }
 func (t tx) BearerTokens() ([]center.BearerToken, error) {
 	return list[center.BearerToken](t, `SELECT doc FROM bearer_tokens ORDER BY id`)
@@ -259,8 +292,10 @@ func (t tx) DeleteBearerToken(id string) error {
 	return t.Do(`DELETE FROM bearer_tokens WHERE id = $1`, id)
 }
 
+var sessionByDigest = sqldb.NewLookup("sessions", "digest", "")
+
 func (t tx) Session(digest string) (center.Session, error) {
-	return one[center.Session](t, `SELECT doc FROM sessions WHERE digest = $1`, digest)
+	return found[center.Session](t, sessionByDigest, digest)
 }
 func (t tx) PutSession(v center.Session) error {
 	return t.Do(
