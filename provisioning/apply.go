@@ -56,6 +56,9 @@ func (c *cycle) provision(ctx context.Context, p planned) error {
 	began := time.Now()
 	o, link := p.candidate, p.link
 	manager := link.Manager
+	if c.compares(link, o) && c.compared && c.listed(link) == nil {
+		link.Doubt = suspicion(link.Doubt)
+	}
 	failedBefore, linkedBefore := link.Failure != "", link.TargetID != ""
 	doubtful := link.Doubt != nil
 	err := c.settle(ctx, o, &link)

@@ -192,8 +192,8 @@ func (m *mortal) Forget(ctx context.Context, ref provisioning.Ref, _ ...provisio
 	return m.write(func() error { return m.Volatile.Forget(ctx, ref) })
 }
 
-func (m *mortal) SetWatermark(ctx context.Context, watermark string) error {
-	return m.write(func() error { return m.Volatile.SetWatermark(ctx, watermark) })
+func (m *mortal) SetWatermark(ctx context.Context, watermark string, compared bool) error {
+	return m.write(func() error { return m.Volatile.SetWatermark(ctx, watermark, compared) })
 }
 
 func (m *mortal) Begin(ctx context.Context, b provisioning.Batch, over ...string) error {

@@ -204,13 +204,7 @@ func (c *cycle) settle(ctx context.Context, o candidate, link *Link) error {
 	if there == nil {
 		return nil
 	}
-	now := map[string]string{}
-	for _, a := range o.mapping.Attributes { // what is mapped is ours, whenever it was sent
-		if v := valueAt(there, a.Target); v != "" && a.Target != membersPath {
-			now[a.Target] = v
-		}
-	}
-	link.Sent = now
+	link.Sent = c.mapped(o, there)
 	return nil
 }
 

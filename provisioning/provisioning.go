@@ -90,7 +90,9 @@ type Link struct {
 // and may have been sent, is found out afterwards.
 type Memory interface {
 	Watermark(ctx context.Context) (string, error)
-	SetWatermark(ctx context.Context, watermark string) error
+	// SetWatermark remembers how far the source was read. compared says that all of it was compared
+	// with what the target has.
+	SetWatermark(ctx context.Context, watermark string, compared bool) error
 	// Link returns ErrUnknown for an object that was never seen.
 	Link(ctx context.Context, ref Ref) (Link, error)
 	// Owner returns which object is linked to one at the target, or ErrUnknown.
@@ -333,6 +335,7 @@ type cycle struct {
 	found   map[Ref]bool // objects that were at the target before
 	counted map[Ref]bool // objects that are in the result
 
+	compared  bool        // what is at the target was listed, where it lists
 	putOff    bool        // conflicts are collected, since the name may be freed by the time that all others are done
 	conflicts []candidate // guarded by mu too
 }
@@ -389,11 +392,11 @@ func (c *cycle) run(ctx context.Context) error {
 		return err
 	}
 	c.result.Imported = len(changes.Users) + len(changes.Groups)
-	if c.result.Imported == 0 { // and nothing to bother the target with
+	if c.result.Imported == 0 && !c.Reread { // and nothing to bother the target with
 		if changes.Watermark == watermark {
 			return nil
 		}
-		return c.Memory.SetWatermark(ctx, changes.Watermark)
+		return c.Memory.SetWatermark(ctx, changes.Watermark, false)
 	}
 	users, err := c.evaluate(ctx, changes.Users)
 	if err != nil {
@@ -417,6 +420,7 @@ func (c *cycle) run(ctx context.Context) error {
 	for _, phase := range []func() error{
 		func() error { return c.removals(ctx, seen.leaving, groups) },
 		func() error { return c.rosters(ctx, seen) },
+		func() error { return c.retire(ctx) },
 		func() error { return c.provisionAll(ctx, c.withoutLeaving(users, seen.leaving)) },
 		func() error { return c.managers(ctx, users) },
 		func() error { return c.provisionAll(ctx, c.withoutLeaving(groups, seen.leaving)) },
@@ -428,7 +432,7 @@ func (c *cycle) run(ctx context.Context) error {
 			return err
 		}
 	}
-	return c.Memory.SetWatermark(ctx, changes.Watermark)
+	return c.Memory.SetWatermark(ctx, changes.Watermark, c.Reread)
 }
 
 // changes asks the source: for what has changed and what failed before, or for everything.

@@ -154,6 +154,11 @@ type target struct {
 
 func newTarget(t *testing.T) *target {
 	t.Helper()
+	return newTargetOf(t, center.ProfileAWS)
+}
+
+func newTargetOf(t *testing.T, profile center.Profile) *target {
+	t.Helper()
 	c := centertest.New(t, "http://127.0.0.1")
 	x := &target{center: c}
 	door := (&scimserver.Handler{Center: c, Log: slog.New(slog.DiscardHandler), RequestID: func(*http.Request) string {
@@ -171,7 +176,7 @@ func newTarget(t *testing.T) *target {
 	}))
 	t.Cleanup(server.Close)
 	c.URL = server.URL
-	endpoint, token := centertest.Provisioned(t, c, center.ProfileAWS)
+	endpoint, token := centertest.Provisioned(t, c, profile)
 	x.client = &scim.Client{BaseURL: endpoint, Token: token}
 	return x
 }

@@ -59,4 +59,4 @@ func (r *rehearsal) Begin(context.Context, Batch, ...string) error { return nil 
 // End does nothing: what was begun is found out by a cycle that may change something.
 func (r *rehearsal) End(context.Context, ...string) error { return nil }
 
-func (r *rehearsal) SetWatermark(context.Context, string) error { return nil }
+func (r *rehearsal) SetWatermark(context.Context, string, bool) error { return nil }

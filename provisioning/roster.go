@@ -3,7 +3,7 @@ package provisioning
 import (
 	"context"
 	"errors"
-	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -32,7 +32,8 @@ const (
 type wantedValues map[string]map[string]bool
 
 // readRoster reads what the target has of a kind, if that is cheaper than to ask for objects, one
-// at a time. It is nil where it is not, or where the target does not list.
+// at a time. It is nil where it is not, or where the target does not list: then it is asked for
+// each object.
 func (c *cycle) readRoster(ctx context.Context, kind Kind, wanted wantedValues, objects int) (*roster, error) {
 	if objects <= fewObjects && !c.Reread {
 		return nil, nil
@@ -48,20 +49,12 @@ func (c *cycle) readRoster(ctx context.Context, kind Kind, wanted wantedValues, 
 			return err
 		})
 		p := new(scim.Problem)
-		refused := errors.As(err, &p) && stops(err) == nil
+		refused := errors.As(err, &p) && stops(err) == nil && !MayPass(err)
 		switch {
 		case err != nil && !refused:
 			return nil, err
 		case err == nil && page.TotalResults != nil && (len(page.Resources) > 0 || start > *page.TotalResults):
 			found.add(page.Resources, wanted, c.Reread)
-		case c.Reread:
-			return nil, errors.Join(
-				fmt.Errorf(
-					"the target does not list its %s in pages, so they cannot be compared",
-					strings.ToLower(kind.path()[1:]),
-				),
-				err,
-			)
 		default: // it does not page as it should
 			return nil, nil
 		}
@@ -88,6 +81,16 @@ func (r *roster) add(page []scim.Resource, wanted wantedValues, all bool) {
 	}
 }
 
+// drop leaves out objects that were deleted since they were listed.
+func (r *roster) drop(ids map[string]bool) {
+	gone := func(x scim.Resource) bool { return ids[x.String("id")] }
+	for _, values := range r.matched {
+		for key, list := range values {
+			values[key] = slices.DeleteFunc(list, gone)
+		}
+	}
+}
+
 // rosters reads what is needed to match the objects that are not linked yet, or to compare all of
 // them.
 func (c *cycle) rosters(ctx context.Context, s survey) (err error) {
@@ -96,6 +99,7 @@ func (c *cycle) rosters(ctx context.Context, s survey) (err error) {
 			return err
 		}
 	}
+	c.compared = c.Reread
 	return nil
 }
 
@@ -123,16 +127,24 @@ func (c *cycle) ask(ctx context.Context, kind Kind, attribute, value string) (fo
 // compares says whether an object is compared with what the target has now.
 func (c *cycle) compares(link Link, o candidate) bool { return c.Reread && link.TargetID != "" }
 
+// listed is what the target had of an object when everything was listed; nil when it was not among
+// that: it may have been made since then, or moved from one page to another.
+func (c *cycle) listed(link Link) scim.Resource {
+	if all := c.there[link.Kind]; all != nil {
+		return all.byID[link.TargetID]
+	}
+	return nil
+}
+
 // reread puts into a link what the target has now instead of what was last sent. It returns whether
 // that differs.
 func (c *cycle) reread(link *Link, o candidate) bool {
-	if !c.compares(*link, o) || c.there[o.Kind] == nil { // nil: it is not its turn yet
+	if !c.compares(*link, o) {
 		return false
 	}
-	there, ok := c.there[o.Kind].byID[link.TargetID]
-	if !ok {
-		*link = Link{Ref: o.Ref, Doubt: link.Doubt}
-		return true
+	there := c.listed(*link)
+	if there == nil { // it was asked for
+		return false
 	}
 	now := map[string]string{}
 	for path := range o.wanted {
@@ -141,11 +153,7 @@ func (c *cycle) reread(link *Link, o candidate) bool {
 	for path := range link.Sent {
 		now[path] = valueAt(there, path)
 	}
-	for path, value := range now {
-		if value == "" {
-			delete(now, path)
-		}
-	}
+	maps.DeleteFunc(now, func(_, value string) bool { return value == "" })
 	differs := len(difference(link.Sent, now)) > 0
 	link.Sent = now
 	return differs

@@ -31,7 +31,7 @@ func (v *Volatile) Watermark(context.Context) (string, error) {
 }
 
 // SetWatermark remembers a watermark.
-func (v *Volatile) SetWatermark(_ context.Context, watermark string) error {
+func (v *Volatile) SetWatermark(_ context.Context, watermark string, _ bool) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.watermark = watermark

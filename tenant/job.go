@@ -42,7 +42,9 @@ type Job struct {
 	// goes up whenever everything is to be looked at again, so that a cycle under way does not
 	// count as that
 	Evaluation    int
-	Asked         int // goes up with everything that an administrator does to the job
+	Compare       bool      // with what the target has, at the next look at everything
+	ComparedAt    time.Time // when that was last done
+	Asked         int       // goes up with everything that an administrator does to the job
 	Last          *Execution
 	LastSuccess   *Execution
 	SteadyFirst   time.Time // when the first full cycle was done
@@ -62,6 +64,12 @@ type jobReader interface {
 type jobWriter interface {
 	PutJob(Job) error
 	DeleteJob(id JobID) error
+}
+
+// compare makes the next cycle look at everything, and compare it with what the target has.
+func (j *Job) compare() {
+	j.reset()
+	j.Compare = true
 }
 
 // reset makes the next cycle look at everything.
@@ -161,6 +169,7 @@ type LogEntry struct {
 // logReader reads the provisioning log.
 type logReader interface {
 	Log(LogQuery) ([]LogEntry, error)
+	LoggedObjects(jobID JobID) ([]Mark, error) // each object that the log of a job names, once
 }
 
 // logWriter writes the provisioning log.
@@ -318,37 +327,38 @@ func (t *Tenant) PauseJob(ctx context.Context, by audit.Actor, id JobID) error {
 	})
 }
 
-// Reset says what a restart forgets. Source: synchronizationJobRestartCriteria.
+// Reset says what a restart does. Source: synchronizationJobRestartCriteria.
 type Reset struct {
-	Links, Watermark, Quarantine bool
-	ForceDeletes                 bool // lets the deletions pass, once, that are held back
+	Links        bool // what is remembered of objects counts for nothing: it is compared with what the target has
+	Watermark    bool // everything is evaluated from the beginning
+	Quarantine   bool // is lifted
+	Escrows      bool // what has failed is tried again at once
+	ForceDeletes bool // lets the deletions pass, once, that are held back
 }
 
-// RestartJob starts provisioning again from what is left. Without Links nothing is matched again;
-// with Watermark everything is evaluated from the beginning.
+// RestartJob starts provisioning again. With Links the next cycle reads what the target has, and puts
+// right what differs, both ways.
 func (t *Tenant) RestartJob(ctx context.Context, by audit.Actor, id JobID, reset Reset) error {
 	return t.changeJob(ctx, by, ActionEnableRestartProvisioningConfiguration, id, func(tx Tx, j *Job) error {
-		if reset.Watermark || reset.Links {
+		switch {
+		case reset.Links:
+			j.compare()
+		case reset.Watermark:
 			j.reset()
 		}
 		if reset.Quarantine || reset.ForceDeletes {
 			j.Quarantine = nil
 		}
 		j.AllowDeletes = reset.ForceDeletes
-		if !reset.Links {
+		if !reset.Escrows {
 			return nil
 		}
-		links, err := tx.Links(id)
-		if err != nil {
-			return err
-		}
+		links, err := tx.FailedLinks(id)
 		for _, l := range links {
-			if err := tx.DeleteLink(id, l.Kind, l.SourceID); err != nil {
-				return err
-			}
+			l.RetryAt = t.now()
+			err = errors.Join(err, tx.PutLink(l))
 		}
-		j.Users, j.Groups = 0, 0
-		return nil
+		return err
 	})
 }
 

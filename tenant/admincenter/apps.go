@@ -367,8 +367,9 @@ func controlProvisioning(p page) error {
 		), "The next cycle carries out the deletions that were held back."
 	case "restart":
 		err, notice = p.h.Tenant.RestartJob(
-			p.Context(), p.by, j.ID, tenant.Reset{Watermark: true, Quarantine: true},
-		), "All users and groups are evaluated again from the beginning."
+			p.Context(), p.by, j.ID,
+			tenant.Reset{Links: true, Watermark: true, Quarantine: true, Escrows: true},
+		), "All users and groups are evaluated again, and compared with what the target has."
 	}
 	if err != nil {
 		return err

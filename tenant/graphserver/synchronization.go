@@ -135,10 +135,18 @@ func (h *Handler) restartJob(ctx context.Context, r request) (int, any, error) {
 		case "quarantinestate":
 			reset.Quarantine = true
 		case "full":
-			reset = tenant.Reset{Links: true, Watermark: true, Quarantine: true, ForceDeletes: reset.ForceDeletes}
+			reset = tenant.Reset{
+				Links:        true,
+				Watermark:    true,
+				Quarantine:   true,
+				Escrows:      true,
+				ForceDeletes: reset.ForceDeletes,
+			}
 		case "forcedeletes":
 			reset.ForceDeletes = true
-		case "", "none", "escrows": // what failed is tried again by the full evaluation
+		case "escrows":
+			reset.Escrows = true
+		case "", "none":
 		default:
 			return 0, nil, badRequest("The resetScope '" + quotable(in.Criteria.ResetScope) + "' is not known.")
 		}

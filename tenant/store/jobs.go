@@ -124,6 +124,27 @@ func (t tx) Log(q tenant.LogQuery) ([]tenant.LogEntry, error) {
 	return list[tenant.LogEntry](t, query, w.Args...)
 }
 
+// LoggedObjects reads the whole log, an entry at a time: it is needed after disasters only.
+func (t tx) LoggedObjects(jobID tenant.JobID) (marks []tenant.Mark, err error) {
+	seen := map[tenant.Mark]bool{}
+	err = t.Query(
+		`SELECT doc FROM provisioning_log WHERE job_id = $1`, []any{string(jobID)},
+		func(rows sqldb.Row) error {
+			var doc string
+			if err := rows.Scan(&doc); err != nil {
+				return err
+			}
+			e, err := sqldb.Decode[tenant.LogEntry](doc)
+			if m := (tenant.Mark{Kind: e.Kind, ID: e.SourceID}); err == nil && !seen[m] {
+				seen[m] = true
+				marks = append(marks, m)
+			}
+			return err
+		},
+	)
+	return marks, err
+}
+
 // AppendMarks numbers the marks after the last one. The transaction is serializable, so numbers are
 // given once and seen in order.
 func (t tx) AppendMarks(changes []tenant.Change) error {

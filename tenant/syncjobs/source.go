@@ -125,7 +125,7 @@ func (m memory) Watermark(ctx context.Context) (watermark string, err error) {
 	return watermark, err
 }
 
-func (m memory) SetWatermark(ctx context.Context, watermark string) error {
+func (m memory) SetWatermark(ctx context.Context, watermark string, compared bool) error {
 	return m.update(ctx, func(tx tenant.Tx) error {
 		j, err := tx.Job(m.job)
 		if errors.Is(err, refusal.ErrNoRow) { // deleted while it ran
@@ -134,7 +134,9 @@ func (m memory) SetWatermark(ctx context.Context, watermark string) error {
 		if err != nil || j.Evaluation != m.evaluation { // what was asked for meanwhile has not been done by this cycle
 			return err
 		}
-		j.Watermark = watermark
+		if j.Watermark = watermark; compared {
+			j.Compare, j.ComparedAt = false, m.tenant.Now().UTC()
+		}
 		return tx.PutJob(j)
 	})
 }
@@ -299,6 +301,28 @@ func (m memory) Known(ctx context.Context) (refs []provisioning.Ref, err error) 
 		return err
 	})
 	return refs, err
+}
+
+// Remembers implements provisioning.Historian: by the job's log, and by the journal of the directory.
+func (m memory) Remembers(
+	ctx context.Context, refs []provisioning.Ref,
+) (once map[provisioning.Ref]bool, err error) {
+	asked := map[tenant.Mark]bool{}
+	for _, ref := range refs {
+		asked[markOf(ref)] = true
+	}
+	err = m.tenant.Store.View(ctx, func(r tenant.Reader) error {
+		once = map[provisioning.Ref]bool{}
+		logged, err := r.LoggedObjects(m.job)
+		marks, _, e2 := r.Marks(0)
+		for _, mark := range append(logged, marks...) {
+			if asked[mark] {
+				once[provisioning.Ref{Kind: provisioning.Kind(mark.Kind), ID: string(mark.ID)}] = true
+			}
+		}
+		return errors.Join(err, e2)
+	})
+	return once, err
 }
 
 // log keeps everything but what was skipped for a good reason: with all users in scope most entries

@@ -222,6 +222,7 @@ func (r *Runner) engine(j tenant.Job, m memory) (*provisioning.Engine, error) {
 		NewID:          r.Tenant.NewID,
 		MaxDeletions:   j.DeleteThreshold,
 		SkipOutOfScope: j.SkipOutOfScope,
+		Reread:         j.Compare,
 	}
 	if j.AllowDeletes {
 		e.MaxDeletions = 0

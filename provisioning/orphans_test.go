@@ -1,0 +1,174 @@
+package provisioning_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/provisioning"
+)
+
+// historian is a memory that knows whom it once knew.
+type historian struct {
+	*mortal
+	once map[provisioning.Ref]bool
+}
+
+func (h historian) Remembers(_ context.Context, refs []provisioning.Ref) (map[provisioning.Ref]bool, error) {
+	return h.once, nil
+}
+
+// compare runs cycles that compare everything, until nothing is left to do.
+func (x *target) compare(t *testing.T, d *directory, m provisioning.Memory, set func(*provisioning.Engine)) {
+	t.Helper()
+	now := time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
+	for range 5 {
+		engine := provisioning.Engine{
+			Source: d, Memory: m, Target: x.client, Mappings: mappings(t), Reread: true,
+			Now:   func() time.Time { return now },
+			NewID: func() string { return now.String() },
+		}
+		engine.Hurry()
+		if set != nil {
+			set(&engine)
+		}
+		result, err := engine.Run(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if result.RetryAt.IsZero() && result.Failed == 0 {
+			return
+		}
+		now = now.Add(2 * time.Minute)
+	}
+	t.Error("it does not come to rest")
+}
+
+// TestAComparisonPutsRightBothWays: whatever differs at the target, one look at everything mends:
+// what was changed there, what was removed there, and accounts of ours that nobody remembers. What
+// is not ours stays.
+func TestAComparisonPutsRightBothWays(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for what, setting := range map[string]struct {
+		trouble func(int, *http.Request, http.ResponseWriter) bool
+		forget  bool // the links
+		tells   bool // who the members of a group are
+	}{
+		"a target that lists":                                    {},
+		"a target that tells members":                            {tells: true},
+		"a target that tells members, and nothing is remembered": {forget: true, tells: true},
+		"a target that lists, and nothing is remembered":         {forget: true},
+		"a target that does not list": {trouble: func(_ int, r *http.Request, w http.ResponseWriter) bool {
+			if r.Method != http.MethodGet || r.URL.Query().Get("startIndex") == "" {
+				return false
+			}
+			w.WriteHeader(http.StatusBadRequest)
+			return true
+		}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			x := newTarget(t)
+			if setting.tells {
+				x = newTargetOf(t, center.ProfileStandard)
+			}
+			d := newDirectory(
+				user("ada"), user("bob"), user("eve"), user("kim"), user("zoe"),
+				group("Eng", "ada", "bob"), group("Ops", "eve"),
+			)
+			m := &mortal{Volatile: provisioning.NewVolatile(), at: x}
+			now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+			if _, err := x.mortal(t, d, m, &now); err != nil {
+				t.Fatal(err)
+			}
+			id := func(name string) center.UserID {
+				u, err := x.center.UserByName(ctx, name+"@example.com")
+				if err != nil {
+					t.Fatal(err)
+				}
+				return u.ID
+			}
+			set := func(name string, change func(*center.User)) {
+				if _, err := x.center.UpdateUser(
+					ctx, centertest.Actor, id(name), func(u *center.User) error { change(u); return nil },
+				); err != nil {
+					t.Fatal(err)
+				}
+			}
+			set("ada", func(u *center.User) { u.Active = false })
+			set("bob", func(u *center.User) { u.DisplayName = "Nobody" })
+			groups, err := x.center.Groups(ctx, center.GroupQuery{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, g := range groups {
+				if g.DisplayName == "Eng" && setting.tells {
+					if _, err := x.center.CreateMembership(ctx, centertest.Actor, g.ID, id("eve")); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if err := x.center.DeleteUser(ctx, centertest.Actor, id("zoe")); err != nil {
+				t.Fatal(err)
+			}
+			stranger := centertest.Person("stranger@example.com")
+			stranger.ExternalID = "not-ours"
+			local := centertest.Person("local@example.com")
+			for _, u := range []center.User{stranger, local} {
+				if _, err := x.center.CreateUser(ctx, centertest.Actor, u); err != nil {
+					t.Fatal(err)
+				}
+			}
+			// Kim is gone from the source and from the memory, Eve is out of scope; both are active.
+			d.remove(kim)
+			d.edit(eve, func(e *entry) { e.Assigned = false })
+			d.remove(ops)
+			once := map[provisioning.Ref]bool{kim: true, ops: true}
+			if setting.forget {
+				m.Volatile = provisioning.NewVolatile()
+			}
+			x.misbehave(setting.trouble)
+			x.compare(t, d, historian{m, once}, nil)
+			x.misbehave(nil)
+			x.want(t, "ada*", "bob*", "eve", "zoe*", "Eng=ada+bob", "stranger*", "local*")
+			if u, err := x.center.User(ctx, id("bob")); err != nil || u.DisplayName != "bob" {
+				t.Errorf("bob %+v, %v", u, err)
+			}
+		})
+	}
+}
+
+var kim = provisioning.Ref{Kind: provisioning.User, ID: "kim"}
+
+// TestOrphansAreHeldBackLikeOthers: a comparison disables no more than a cycle may.
+func TestOrphansAreHeldBackLikeOthers(t *testing.T) {
+	t.Parallel()
+	x := newTarget(t)
+	d := newDirectory(user("ada"), user("bob"), user("eve"))
+	m := &mortal{Volatile: provisioning.NewVolatile(), at: x}
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	if _, err := x.mortal(t, d, m, &now); err != nil {
+		t.Fatal(err)
+	}
+	d.remove(ada, bob)
+	m.Volatile = provisioning.NewVolatile()
+	memory := historian{m, map[provisioning.Ref]bool{ada: true, bob: true}}
+	engine := provisioning.Engine{
+		Source: d, Memory: memory, Target: x.client, Mappings: mappings(t), Reread: true, MaxDeletions: 1,
+		Now: time.Now, NewID: func() string { return "id" },
+	}
+	if _, err := engine.Run(context.Background()); err == nil || !strings.Contains(err.Error(), "2 objects") {
+		t.Errorf("not held back: %v", err)
+	}
+	x.want(t, "ada*", "bob*", "eve*")
+	engine.MaxDeletions = 0
+	if _, err := engine.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	x.want(t, "eve*")
+}
