@@ -13,14 +13,15 @@ import (
 
 // Historian is a Memory that can say more of what it has no link of any more.
 type Historian interface {
-	// Remembers returns those of the objects that were provisioned once, or that the source once had.
+	// Remembers returns those of the objects that were provisioned once, or that the source once
+	// had.
 	Remembers(ctx context.Context, refs []Ref) (map[Ref]bool, error)
 }
 
-// orphans are the objects of a kind at the target that have one of our externalIds, and that no link
-// knows: they were created by a request whose answer nobody remembers, and belong to somebody who is
-// gone, out of scope or disabled. They become links, to be disabled or deleted like any other. What
-// has an externalId that was never ours is left alone.
+// orphans are the objects of a kind at the target that have one of our externalIds, and that no
+// link knows: they were created by a request whose answer nobody remembers, and belong to somebody
+// who is gone, out of scope or disabled. They become links, to be disabled or deleted like any
+// other. What has an externalId that was never ours is left alone.
 func (c *cycle) orphans(ctx context.Context, kind Kind, there *roster) ([]candidate, error) {
 	m := c.Mappings.of(kind)
 	if there == nil || m == nil || !m.Maps(externalID) {

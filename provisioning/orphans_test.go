@@ -124,7 +124,8 @@ func TestAComparisonPutsRightBothWays(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			// Kim is gone from the source and from the memory, Eve is out of scope; both are active.
+			// Kim is gone from the source and from the memory, Eve is out of scope; both are
+			// active.
 			d.remove(kim)
 			d.edit(eve, func(e *entry) { e.Assigned = false })
 			d.remove(ops)

@@ -336,8 +336,8 @@ type Reset struct {
 	ForceDeletes bool // lets the deletions pass, once, that are held back
 }
 
-// RestartJob starts provisioning again. With Links the next cycle reads what the target has, and puts
-// right what differs, both ways.
+// RestartJob starts provisioning again. With Links the next cycle reads what the target has, and
+// puts right what differs, both ways.
 func (t *Tenant) RestartJob(ctx context.Context, by audit.Actor, id JobID, reset Reset) error {
 	return t.changeJob(ctx, by, ActionEnableRestartProvisioningConfiguration, id, func(tx Tx, j *Job) error {
 		switch {

@@ -38,7 +38,7 @@ func TestTheAdminCenterManagesTheDirectory(t *testing.T) {
 	for do, want := range map[string]string{
 		"pause":   "Provisioning is paused",
 		"start":   "Provisioning is on",
-		"restart": "from the beginning",
+		"restart": "compared with what the target has",
 		"explode": "not well-formed",
 	} {
 		v.Does(app+"/provisioning/"+do, nil, want)

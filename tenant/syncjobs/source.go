@@ -303,7 +303,8 @@ func (m memory) Known(ctx context.Context) (refs []provisioning.Ref, err error) 
 	return refs, err
 }
 
-// Remembers implements provisioning.Historian: by the job's log, and by the journal of the directory.
+// Remembers implements provisioning.Historian: by the job's log, and by the journal of the
+// directory.
 func (m memory) Remembers(
 	ctx context.Context, refs []provisioning.Ref,
 ) (once map[provisioning.Ref]bool, err error) {
