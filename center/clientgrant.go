@@ -181,7 +181,11 @@ func (c *Center) DeviceByUserCode(
 ) (g ClientGrant, err error) {
 	var refused error
 	err = c.Store.Update(ctx, func(tx Tx) error {
-		g, refused, err = c.findUserCode(tx, user, code)
+		g, err = c.findUserCode(tx, user, code)
+		refused = nil
+		if code := refusal.CodeOf(err); code == SignInLocked || code == UserCodeUnknown { // what is written stays
+			refused, err = err, nil
+		}
 		return err
 	})
 	if err == nil && refused != nil {
@@ -217,24 +221,27 @@ func (c *Center) waitingDevice(r clientGrantReader, code string) (g ClientGrant,
 }
 
 // findUserCode looks a code up and remembers when it is wrong, so that nobody tries them all. It
-// answers a wrong code with refusal: what it has written must stay.
-func (c *Center) findUserCode(tx Tx, user UserID, code string) (g ClientGrant, refused, err error) {
+// fails with SignInLocked or UserCodeUnknown: what it has written must stay then.
+func (c *Center) findUserCode(tx Tx, user UserID, code string) (g ClientGrant, err error) {
 	memory, err := tx.Ticket(GuessesCodes, string(user))
 	if errors.Is(err, refusal.ErrNoRow) {
 		memory, err = Ticket{Purpose: GuessesCodes, Digest: string(user), Principal: string(user)}, nil
 	}
 	if err != nil {
-		return g, nil, err
+		return g, err
 	}
 	if memory.Lockout.Locked(c.now()) {
-		return g, &refusal.Error{Code: SignInLocked, Subject: string(user), Detail: "too many wrong device codes"}, nil
+		return g, &refusal.Error{Code: SignInLocked, Subject: string(user), Detail: "too many wrong device codes"}
 	}
 	g, err = c.waitingDevice(tx, code)
 	if errors.Is(err, refusal.ErrNoRow) {
 		memory.Lockout, memory.ExpiresAt = memory.Lockout.Failed(c.now()), c.now().Add(deviceLifetime)
-		return ClientGrant{}, &refusal.Error{Code: UserCodeUnknown}, tx.PutTicket(memory)
+		if err := tx.PutTicket(memory); err != nil {
+			return g, err
+		}
+		return ClientGrant{}, &refusal.Error{Code: UserCodeUnknown}
 	}
-	return g, nil, err
+	return g, err
 }
 
 // DecideDevice allows or denies what a device has asked for, on behalf of the user of a portal

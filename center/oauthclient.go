@@ -53,43 +53,51 @@ const (
 	purposeRefresh = "refresh-token"
 )
 
+// RegisteredClient is a registration, sealed into the id and the secret of the program.
+type RegisteredClient struct {
+	OAuthClient
+	ID     string
+	Secret authn.Secret
+}
+
 // RegisterOAuthClient seals a registration. It fails with ClientMetadataInvalid, ScopeInvalid or
 // RedirectInvalid.
-func (c *Center) RegisterOAuthClient(client OAuthClient) (id string, secret authn.Secret, _ OAuthClient, err error) {
+func (c *Center) RegisterOAuthClient(client OAuthClient) (RegisteredClient, error) {
 	if n := utf8.RuneCountInString(client.Name); n < 1 || n > maxClientName ||
 		checkText("clientName", client.Name, maxClientName) != nil {
-		return "", "", client, &refusal.Error{
+		return RegisteredClient{}, &refusal.Error{
 			Code:   ClientMetadataInvalid,
 			Field:  "clientName",
 			Detail: "use 1 to 256 printable characters",
 		}
 	}
 	if len(client.Scopes) > maxClientList || len(client.RedirectURIs) > maxClientList {
-		return "", "", client, &refusal.Error{
+		return RegisteredClient{}, &refusal.Error{
 			Code:   ClientMetadataInvalid,
 			Detail: "at most 10 scopes and 10 redirect URIs",
 		}
 	}
 	for _, s := range client.Scopes {
 		if s != ScopeAccountAccess && s != ScopePortal {
-			return "", "", client, &refusal.Error{Code: ScopeInvalid, Subject: s}
+			return RegisteredClient{}, &refusal.Error{Code: ScopeInvalid, Subject: s}
 		}
 	}
 	for _, text := range client.RedirectURIs {
 		if _, err := loopbackURI(text); err != nil {
-			return "", "", client, err
+			return RegisteredClient{}, err
 		}
 	}
 	if client.StartURL != "" && !c.isStartURL(client.StartURL) {
-		return "", "", client, &refusal.Error{Code: StartURLUnknown, Subject: client.StartURL}
+		return RegisteredClient{}, &refusal.Error{Code: StartURLUnknown, Subject: client.StartURL}
 	}
 	client.ExpiresAt = c.now().Add(clientLifetime).Truncate(time.Second)
 	plain, err := json.Marshal(client)
 	if err != nil {
-		return "", "", client, err
+		return RegisteredClient{}, err
 	}
-	id = c.Sealer.Seal(purposeClient, plain)
-	return id, authn.Secret(c.Sealer.Seal(purposeSecret, []byte(authn.Digest(id)))), client, nil
+	id := c.Sealer.Seal(purposeClient, plain)
+	secret := authn.Secret(c.Sealer.Seal(purposeSecret, []byte(authn.Digest(id))))
+	return RegisteredClient{client, id, secret}, nil
 }
 
 // OAuthClient returns a registration by its id, or ClientInvalid.

@@ -197,12 +197,13 @@ func (c Change) Apply(r Resource) error {
 		delete(target, name)
 		return nil
 	}
-	value, unknown, err := c.Path.Attribute.value(c.Value)
+	var n normalizer
+	value, err := n.value(c.Path.Attribute, c.Value)
 	if err != nil {
 		return err
 	}
-	if len(unknown) > 0 {
-		return invalid(InvalidPath, "%q is not an attribute", unknown[0])
+	if len(n.unknown) > 0 {
+		return invalid(InvalidPath, "%q is not an attribute", n.unknown[0])
 	}
 	if c.Op == "add" && c.Path.Attribute.Kind == ComplexList {
 		value = append(r.sub(target).List(name), value.([]any)...)
@@ -241,7 +242,7 @@ func (c Change) setSub(object map[string]any) error {
 		delete(object, sub.Name)
 		return nil
 	}
-	v, _, err := sub.value(c.Value)
+	v, err := new(normalizer).value(sub, c.Value)
 	if err != nil {
 		return err
 	}
@@ -295,11 +296,7 @@ func (c Change) changeEntry(entry map[string]any) error {
 	if c.Path.Sub != "" {
 		return c.setSub(entry)
 	}
-	value, _, err := Attribute{
-		Name: c.Path.Attribute.Name,
-		Kind: Complex,
-		Sub:  c.Path.Attribute.Sub,
-	}.complexValue(c.Value)
+	value, err := new(normalizer).complexValue(c.Path.Attribute, c.Value)
 	if err != nil {
 		return err
 	}
@@ -311,7 +308,7 @@ func (c Change) changeEntry(entry map[string]any) error {
 
 // removeListed removes just the entries whose value is listed; the rest stays.
 func (c Change) removeListed(target map[string]any) error {
-	value, _, err := c.Path.Attribute.listValue(c.Value)
+	value, err := new(normalizer).listValue(c.Path.Attribute, c.Value)
 	if err != nil {
 		return err
 	}
@@ -335,7 +332,7 @@ func fillFromFilter(f Filter, entry map[string]any) {
 		fillFromFilter(f.Right, entry)
 	case Compare:
 		if a, ok := findAttribute(multi, f.Attribute); ok && f.Op == "eq" && f.Value != nil {
-			if v, _, err := a.value(f.Value); err == nil {
+			if v, err := new(normalizer).value(a, f.Value); err == nil {
 				entry[a.Name] = v
 			}
 		}

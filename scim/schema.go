@@ -163,6 +163,7 @@ func (s Schema) extension(urn string) (string, []Attribute, bool) {
 // Normalize returns the resource with canonical attribute names, booleans that were sent as text
 // turned into booleans, and null values left out. Unknown attributes are reported by name.
 func (s Schema) Normalize(in Resource) (out Resource, unknown []string, err error) {
+	var n normalizer
 	out = Resource{}
 	for name, value := range in {
 		if urn, list, ok := s.extension(name); ok {
@@ -173,14 +174,14 @@ func (s Schema) Normalize(in Resource) (out Resource, unknown []string, err erro
 			if !isObject {
 				return nil, nil, invalid(InvalidValue, "%s is not an object", urn)
 			}
-			sub, more, err := normalize(list, object)
+			sub, err := n.object(list, object)
 			if err != nil {
 				return nil, nil, err
 			}
-			out[urn], unknown = map[string]any(sub), append(unknown, more...)
+			out[urn] = map[string]any(sub)
 			continue
 		}
-		one, more, err := normalize(s.Attributes, map[string]any{name: value})
+		one, err := n.object(s.Attributes, map[string]any{name: value})
 		if err != nil {
 			return nil, nil, err
 		}
@@ -190,91 +191,93 @@ func (s Schema) Normalize(in Resource) (out Resource, unknown []string, err erro
 			}
 			out[k] = v
 		}
-		unknown = append(unknown, more...)
 	}
-	return out, unknown, nil
+	return out, n.unknown, nil
 }
 
-func normalize(list []Attribute, in map[string]any) (Resource, []string, error) {
-	out, unknown := Resource{}, []string(nil)
+// normalizer brings values into their canonical shape, and notes the attributes that it does not
+// know.
+type normalizer struct{ unknown []string }
+
+func (n *normalizer) object(list []Attribute, in map[string]any) (Resource, error) {
+	out := Resource{}
 	for name, value := range in {
 		a, ok := findAttribute(list, name)
 		if !ok {
-			unknown = append(unknown, name)
+			n.unknown = append(n.unknown, name)
 			continue
 		}
 		if _, twice := out[a.Name]; twice {
-			return nil, nil, invalid(InvalidSyntax, "duplicate attribute: %s", a.Name)
+			return nil, invalid(InvalidSyntax, "duplicate attribute: %s", a.Name)
 		}
-		v, more, err := a.value(value)
+		v, err := n.value(a, value)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		unknown = append(unknown, more...)
 		if v != nil {
 			out[a.Name] = v
 		}
 	}
-	return out, unknown, nil
+	return out, nil
 }
 
 // value brings one attribute's value into its canonical shape; nil when there is none.
-func (a Attribute) value(v any) (any, []string, error) {
+func (n *normalizer) value(a Attribute, v any) (any, error) {
 	if v == nil {
-		return nil, nil, nil
+		return nil, nil
 	}
 	switch a.Kind {
 	case Boolean:
 		b, ok := Bool(v)
 		if !ok {
-			return nil, nil, invalid(InvalidValue, "%s is not a boolean", a.Name)
+			return nil, invalid(InvalidValue, "%s is not a boolean", a.Name)
 		}
-		return b, nil, nil
+		return b, nil
 	case Complex:
-		return a.complexValue(v)
+		return n.complexValue(a, v)
 	case ComplexList:
-		return a.listValue(v)
+		return n.listValue(a, v)
 	}
 	if a.Name == "schemas" {
-		return v, nil, nil
+		return v, nil
 	}
 	s, ok := v.(string)
 	if !ok {
-		return nil, nil, invalid(InvalidValue, "%s is not a string", a.Name)
+		return nil, invalid(InvalidValue, "%s is not a string", a.Name)
 	}
-	return s, nil, nil
+	return s, nil
 }
 
 // complexValue accepts an object, and for attributes with a value also the bare string or a list of
 // one, as Entra sends managers.
-func (a Attribute) complexValue(v any) (any, []string, error) {
+func (n *normalizer) complexValue(a Attribute, v any) (any, error) {
 	if items, ok := v.([]any); ok && len(items) == 1 {
 		v = items[0]
 	}
 	switch v := v.(type) {
 	case map[string]any:
-		sub, unknown, err := normalize(a.Sub, v)
-		return map[string]any(sub), unknown, err
+		sub, err := n.object(a.Sub, v)
+		return map[string]any(sub), err
 	case string:
 		if _, ok := findAttribute(a.Sub, "value"); ok {
-			return map[string]any{"value": v}, nil, nil
+			return map[string]any{"value": v}, nil
 		}
 	}
-	return nil, nil, invalid(InvalidValue, "%s is not an object", a.Name)
+	return nil, invalid(InvalidValue, "%s is not an object", a.Name)
 }
 
-func (a Attribute) listValue(v any) (any, []string, error) {
+func (n *normalizer) listValue(a Attribute, v any) (any, error) {
 	items, ok := v.([]any)
 	if !ok {
 		items = []any{v}
 	}
-	out, unknown := make([]any, 0, len(items)), []string(nil)
+	out := make([]any, 0, len(items))
 	for _, item := range items {
-		one, more, err := Attribute{Name: a.Name, Kind: Complex, Sub: a.Sub}.complexValue(item)
+		one, err := n.complexValue(a, item)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		out, unknown = append(out, one), append(unknown, more...)
+		out = append(out, one)
 	}
-	return out, unknown, nil
+	return out, nil
 }

@@ -173,7 +173,7 @@ func (b *bulkRun) run(ctx context.Context, op bulkOperation) {
 		}
 	}
 	method := strings.ToUpper(op.Method)
-	known, id, ok := route(method, path)
+	known, ok := route(method, path)
 	switch {
 	case !ok || known.name == "Bulk" || method == http.MethodGet || strings.HasPrefix(known.name, "Search"):
 		b.fail(op, b.request.noOperation())
@@ -184,7 +184,7 @@ func (b *bulkRun) run(ctx context.Context, op bulkOperation) {
 	}
 	in := *b.request
 	in.action = known.name
-	in.id = id
+	in.id = known.id
 	in.ifMatch = op.Version
 	in.ifNoneMatch = ""
 	var err error

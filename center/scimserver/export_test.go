@@ -15,13 +15,13 @@ func AnswerTo(err error) (int, string) {
 
 // Call runs one operation without its door, in the profile of a token.
 func Call(h *Handler, profile center.Profile, method, path string, body []byte) error {
-	op, id, ok := route(method, path)
+	op, ok := route(method, path)
 	if !ok {
 		panic("no operation " + method + " " + path)
 	}
 	p := profileOf(center.BearerToken{Profile: profile})
 	by := audit.Actor{Kind: audit.AccessKey, Name: "test", Role: string(center.RoleAdministrator)}
-	_, err := op.call(h, context.Background(), &request{profile: p, by: by, action: op.name, id: id, body: body})
+	_, err := op.call(h, context.Background(), &request{profile: p, by: by, action: op.name, id: op.id, body: body})
 	return err
 }
 

@@ -13,38 +13,45 @@ import (
 )
 
 func (h *Handler) createGroup(ctx context.Context, r *request) (answer, error) {
-	in, members, err := readGroup(r)
+	in, err := readGroup(r)
 	if err != nil {
 		return answer{}, err
 	}
-	g, err := h.Center.CreateGroup(ctx, r.by, in, members...)
+	g, err := h.Center.CreateGroup(ctx, r.by, in.Group, in.members...)
 	if err != nil {
 		return answer{}, err
 	}
 	return h.showGroup(ctx, r, http.StatusCreated, g)
 }
 
+// wholeGroup is a group with its members.
+type wholeGroup struct {
+	center.Group
+	members []center.UserID
+}
+
 // readGroup reads a whole group. Entra adds attributes of its own; they are dropped.
-func readGroup(r *request) (center.Group, []center.UserID, error) {
+func readGroup(r *request) (wholeGroup, error) {
 	var body scim.Resource
 	if err := scim.Decode(r.body, &body); err != nil {
-		return center.Group{}, nil, err
+		return wholeGroup{}, err
 	}
 	wire, _, err := scim.GroupSchema.Normalize(body)
 	if err != nil {
-		return center.Group{}, nil, err
+		return wholeGroup{}, err
 	}
 	if id := wire.String("id"); r.id != "" && id != "" && id != r.id {
-		return center.Group{}, nil, bad(scim.Mutability, "The body's id is another group's.")
+		return wholeGroup{}, bad(scim.Mutability, "The body's id is another group's.")
 	}
 	members, err := r.memberIDs(wire["members"])
 	if err != nil {
-		return center.Group{}, nil, err
+		return wholeGroup{}, err
 	}
 	if err := r.fewEnough(len(members)); err != nil {
-		return center.Group{}, nil, err
+		return wholeGroup{}, err
 	}
-	return center.Group{DisplayName: wire.String("displayName"), ExternalID: wire.String("externalId")}, members, nil
+	g := center.Group{DisplayName: wire.String("displayName"), ExternalID: wire.String("externalId")}
+	return wholeGroup{g, members}, nil
 }
 
 // fewEnough bounds the memberships of one request. Source of AWS's bound: SCIM guide, CreateGroup
@@ -112,7 +119,7 @@ func (h *Handler) getGroup(ctx context.Context, r *request) (answer, error) {
 
 // putGroup replaces a group with its members. Only the standard profile has it.
 func (h *Handler) putGroup(ctx context.Context, r *request) (answer, error) {
-	in, members, err := readGroup(r)
+	in, err := readGroup(r)
 	if err != nil {
 		return answer{}, err
 	}
@@ -120,7 +127,7 @@ func (h *Handler) putGroup(ctx context.Context, r *request) (answer, error) {
 		ctx,
 		r.by,
 		center.GroupID(r.id),
-		center.MembershipChange{Clear: true, Add: members},
+		center.MembershipChange{Clear: true, Add: in.members},
 		func(g *center.Group) error {
 			if err := r.precondition(g.Version, r.id); err != nil {
 				return err

@@ -115,21 +115,27 @@ func init() { // it calls operations itself
 	operations["POST bulk"] = operation{"Bulk", (*Handler).bulk, true}
 }
 
+// routed is an operation and the id in its path.
+type routed struct {
+	operation
+	id string
+}
+
 // route finds the operation for a method and the path below the base.
-func route(method, path string) (op operation, id string, ok bool) {
+func route(method, path string) (to routed, ok bool) {
 	first, rest, _ := strings.Cut(strings.Trim(path, "/"), "/")
-	id = strings.TrimLeft(rest, "/")
+	id := strings.TrimLeft(rest, "/")
 	key := method + " " + strings.ToLower(first)
 	switch {
 	case id == ".search":
 		key += "/.search"
 	case strings.Contains(id, "/"):
-		return op, id, false
+		return routed{id: id}, false
 	case id != "":
 		key += "/"
 	}
-	op, ok = operations[key]
-	return op, id, ok
+	op, ok := operations[key]
+	return routed{op, id}, ok
 }
 
 // serve bounds, authenticates, calls and answers.
@@ -137,7 +143,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, tenant, rest str
 	ctx, requestID := h.Center.Moment(r.Context()), h.RequestID(r)
 	w.Header()["X-Amzn-Requestid"] = []string{requestID}
 	by := audit.Actor{Kind: audit.Provisioning, Address: h.Address(r), RequestID: requestID}
-	op, id, known := route(r.Method, rest)
+	op, known := route(r.Method, rest)
 	secret, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	token, err := h.Center.AuthenticateToken(ctx, tenant, strings.TrimSpace(secret), by.Address)
 	if err != nil { // before anything else, also for paths that do not exist
@@ -153,7 +159,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, tenant, rest str
 		profile: profileOf(token),
 		by:      by,
 		action:  op.name,
-		id:      id,
+		id:      op.id,
 		base:    h.Center.URL + "/" + tenant + "/scim/v2",
 	}
 	in.ifMatch, in.ifNoneMatch = r.Header.Get("If-Match"), r.Header.Get("If-None-Match")

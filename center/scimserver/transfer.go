@@ -195,43 +195,49 @@ func (im *importer) readLines(ctx context.Context, r io.Reader) error {
 	return in.Err()
 }
 
-// extension takes what is ours out of a line, since no schema knows it.
-func extension(line []byte) (more map[string]string, rest []byte, err error) {
+// exported is a line of an export.
+type exported struct {
+	own  map[string]string // what is ours, since no schema knows it
+	rest []byte
+}
+
+// readLine takes what is ours out of a line.
+func readLine(line []byte) (exported, error) {
 	var wire scim.Resource
 	if err := scim.Decode(line, &wire); err != nil {
-		return nil, nil, err
+		return exported{}, err
 	}
 	object := wire.Object(extensionURN)
 	if object == nil {
-		return nil, line, nil
+		return exported{rest: line}, nil
 	}
-	more = map[string]string{}
+	own := map[string]string{}
 	for k := range object {
-		more[k] = object.String(k)
+		own[k] = object.String(k)
 	}
 	delete(wire, extensionURN)
-	rest, err = json.Marshal(wire)
-	return more, rest, err
+	rest, err := json.Marshal(wire)
+	return exported{own, rest}, err
 }
 
 func (im *importer) user(ctx context.Context, n int, line []byte) error {
-	more, rest, err := extension(line)
+	x, err := readLine(line)
 	if err != nil {
 		return err
 	}
 	var id struct {
 		ID string `json:"id"`
 	}
-	if err := json.Unmarshal(rest, &id); err != nil {
+	if err := json.Unmarshal(x.rest, &id); err != nil {
 		return err
 	}
-	u, err := readUser(&request{profile: rfc, body: rest})
+	u, err := readUser(&request{profile: rfc, body: x.rest})
 	if err != nil {
 		return err
 	}
 	texts := u.TextAttributes()
 	for _, t := range textsBeyondSCIM {
-		*texts[t.place].Value = more[t.name]
+		*texts[t.place].Value = x.own[t.name]
 	}
 	manager := u.Enterprise.Manager
 	u.Enterprise.Manager = ""
@@ -300,12 +306,12 @@ func (im *importer) uncount(n *int) {
 }
 
 func (im *importer) keepGroup(n int, line []byte) error {
-	more, rest, err := extension(line)
+	x, err := readLine(line)
 	if err != nil {
 		return err
 	}
 	var wire scim.Resource
-	if err := scim.Decode(rest, &wire); err != nil {
+	if err := scim.Decode(x.rest, &wire); err != nil {
 		return err
 	}
 	members, err := rfc.memberIDs(wire["members"])
@@ -315,7 +321,7 @@ func (im *importer) keepGroup(n int, line []byte) error {
 	g := center.Group{
 		DisplayName: wire.String("displayName"),
 		ExternalID:  wire.String("externalId"),
-		Description: more["description"],
+		Description: x.own["description"],
 	}
 	im.groups = append(im.groups, groupLine{n, wire.String("id"), g, members})
 	return nil

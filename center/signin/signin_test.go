@@ -201,7 +201,7 @@ func TestTheSignedOutPageSaysWhatHasEnded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, secret, _, err := c.RegisterOAuthClient(center.OAuthClient{
+	cli, err := c.RegisterOAuthClient(center.OAuthClient{
 		Name:     "aws-cli",
 		Scopes:   []string{center.ScopeAccountAccess},
 		StartURL: c.PortalURL(),
@@ -209,7 +209,7 @@ func TestTheSignedOutPageSaysWhatHasEnded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := c.StartDevice(ctx, "127.0.0.1", id, secret.Reveal(), c.PortalURL())
+	d, err := c.StartDevice(ctx, "127.0.0.1", cli.ID, cli.Secret.Reveal(), c.PortalURL())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,7 +218,11 @@ func TestTheSignedOutPageSaysWhatHasEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	tokens, err := c.TokensForDevice(
-		ctx, by, center.TokenRequest{ClientID: id, ClientSecret: secret.Reveal(), DeviceCode: d.DeviceCode.Reveal()},
+		ctx, by, center.TokenRequest{
+			ClientID:     cli.ID,
+			ClientSecret: cli.Secret.Reveal(),
+			DeviceCode:   d.DeviceCode.Reveal(),
+		},
 	)
 	if err != nil {
 		t.Fatal(err)

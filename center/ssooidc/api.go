@@ -161,14 +161,14 @@ func (h *Handler) register(r *http.Request, in registration) (any, error) {
 			return nil, &refusal.Error{Code: center.ClientMetadataInvalid, Field: "grantTypes"}
 		}
 	}
-	id, secret, client, err := h.Center.RegisterOAuthClient(center.OAuthClient{
+	client, err := h.Center.RegisterOAuthClient(center.OAuthClient{
 		Name:         in.ClientName,
 		Scopes:       in.Scopes,
 		RedirectURIs: in.RedirectURIs,
 		StartURL:     in.IssuerURL,
 	})
 	return registered{
-		id, secret.Reveal(), h.Center.Now().Unix(), client.ExpiresAt.Unix(), h.Center.URL + "/authorize",
+		client.ID, client.Secret.Reveal(), h.Center.Now().Unix(), client.ExpiresAt.Unix(), h.Center.URL + "/authorize",
 		h.Center.URL + "/token",
 	}, err
 }

@@ -22,23 +22,17 @@ func (h *Handler) list(c collection) call {
 		if err != nil {
 			return 0, nil, err
 		}
-		items, total, err := o.collect(c.after(ctx, o))
+		count := func() (int, error) { return c.count(ctx) }
+		p, err := h.page(r, o, c.after(ctx, o), c.defaults, count)
 		if err != nil {
 			return 0, nil, err
 		}
-		p := h.answer(r, o, items, c.defaults)
 		if _, ok := o.expand[c.resource.relation]; ok {
 			if err := c.expand(ctx, o, p.Value); err != nil {
 				return 0, nil, err
 			}
 		}
-		if o.count && o.after == "" {
-			if !o.narrows() {
-				total, err = c.count(ctx)
-			}
-			p.Count = &total
-		}
-		return http.StatusOK, p, err
+		return http.StatusOK, p, nil
 	}
 }
 

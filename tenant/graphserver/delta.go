@@ -63,17 +63,19 @@ func (h *Handler) delta(ctx context.Context, r request, kind tenant.ObjectKind) 
 		Context: h.Tenant.GraphURL() + "/$metadata#" + strings.ToLower(string(kind)) + "s",
 		Value:   []object{},
 	}
-	more := false
+	var read deltaRead
 	switch {
 	case r.URL.Query().Get("$deltatoken") == "latest":
 	case s.Reading:
-		page.Value, more, err = h.readAll(ctx, &s, size)
+		read, err = h.readAll(ctx, &s, size)
 	default:
-		page.Value, more, err = h.readChanges(ctx, &s, size)
+		read, err = h.readChanges(ctx, &s, size)
 	}
 	if err != nil {
 		return 0, nil, err
 	}
+	more := read.more
+	page.Value = append(page.Value, read.objects...)
 	if s.Reading = s.Reading && more; !s.Reading {
 		s.After, s.Member = "", ""
 	}
@@ -164,24 +166,30 @@ func (s deltaState) wantsRelation(name string) bool {
 	return s.Select == nil || slices.Contains(s.Select, name)
 }
 
+// deltaRead is what a page of changes says, and whether another one follows.
+type deltaRead struct {
+	objects []object
+	more    bool
+}
+
 // readAll reads the next objects of all.
-func (h *Handler) readAll(ctx context.Context, s *deltaState, size int) (page []object, more bool, err error) {
-	page = []object{}
+func (h *Handler) readAll(ctx context.Context, s *deltaState, size int) (deltaRead, error) {
+	var page []object
 	if s.Kind == tenant.KindUser {
 		users, err := h.Tenant.Users(ctx, tenant.Query{After: s.After, Limit: size + 1})
 		if err != nil {
-			return nil, false, err
+			return deltaRead{}, err
 		}
 		for _, u := range users[:min(size, len(users))] {
 			if s.After = string(u.ID); s.wants(string(u.ID)) {
 				page = append(page, s.user(u))
 			}
 		}
-		return page, len(users) > size, nil
+		return deltaRead{page, len(users) > size}, nil
 	}
 	groups, err := h.Tenant.Groups(ctx, tenant.Query{After: s.After, Limit: size + 1})
 	if err != nil {
-		return nil, false, err
+		return deltaRead{}, err
 	}
 	left := deltaMembers
 	for _, g := range groups[:min(size, len(groups))] {
@@ -194,7 +202,7 @@ func (h *Handler) readAll(ctx context.Context, s *deltaState, size int) (page []
 		if s.wantsRelation("members") {
 			members, err := h.Tenant.MembersAfter(ctx, g.ID, tenant.PrincipalID(s.Member), left+1)
 			if err != nil {
-				return nil, false, err
+				return deltaRead{}, err
 			}
 			if len(members) > left { // the rest of this group comes on the next page, with the group again
 				members = members[:left]
@@ -202,14 +210,14 @@ func (h *Handler) readAll(ctx context.Context, s *deltaState, size int) (page []
 					s.Member = string(members[left-1].MemberID)
 				}
 				x["members@delta"] = membersDelta(members)
-				return page, true, nil
+				return deltaRead{page, true}, nil
 			}
 			left -= len(members)
 			x["members@delta"] = membersDelta(members)
 		}
 		s.After, s.Member = string(g.ID), ""
 	}
-	return page, len(groups) > size, nil
+	return deltaRead{page, len(groups) > size}, nil
 }
 
 func (s deltaState) user(u tenant.User) object {
@@ -244,13 +252,12 @@ func memberDelta(m tenant.Mark, removed bool) object {
 
 // readChanges reads the next changes: each object once, as it is now, with the members that came
 // and left.
-func (h *Handler) readChanges(ctx context.Context, s *deltaState, size int) (page []object, more bool, err error) {
+func (h *Handler) readChanges(ctx context.Context, s *deltaState, size int) (deltaRead, error) {
 	changes, err := h.Tenant.Journal(ctx, s.Kind, s.Number, size+1)
 	if err != nil {
-		return nil, false, err
+		return deltaRead{}, err
 	}
-	more = len(changes) > size
-	page = []object{}
+	var page []object
 	at := map[tenant.PrincipalID]int{} // index in page
 	members := map[tenant.PrincipalID]map[tenant.Mark]bool{}
 	for _, c := range changes[:min(size, len(changes))] {
@@ -261,7 +268,7 @@ func (h *Handler) readChanges(ctx context.Context, s *deltaState, size int) (pag
 		if _, seen := at[c.ID]; !seen {
 			x, err := h.changedObject(ctx, s, c.Mark)
 			if err != nil {
-				return nil, false, err
+				return deltaRead{}, err
 			}
 			at[c.ID], page = len(page), append(page, x)
 			members[c.ID] = map[tenant.Mark]bool{}
@@ -282,7 +289,7 @@ func (h *Handler) readChanges(ctx context.Context, s *deltaState, size int) (pag
 		slices.SortFunc(list, func(a, b object) int { return strings.Compare(a["id"].(string), b["id"].(string)) })
 		x["members@delta"] = list
 	}
-	return page, more, nil
+	return deltaRead{page, len(changes) > size}, nil
 }
 
 // changedObject is an object as it is now, or that it is not there any more.

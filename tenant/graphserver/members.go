@@ -46,7 +46,7 @@ func (h *Handler) answerRelation(ctx context.Context, r request, all []tenant.Ma
 		return answerCount(r, len(all))
 	}
 	slices.SortFunc(all, func(a, b tenant.Mark) int { return cmp.Compare(a.ID, b.ID) })
-	items, total, err := o.collect(func(after string, limit int) (batch []object, err error) {
+	next := func(after string, limit int) (batch []object, err error) {
 		for _, m := range all {
 			if string(m.ID) <= after || len(batch) == limit {
 				continue
@@ -61,18 +61,9 @@ func (h *Handler) answerRelation(ctx context.Context, r request, all []tenant.Ma
 			batch = append(batch, x)
 		}
 		return batch, nil
-	})
-	if err != nil {
-		return 0, nil, err
 	}
-	p := h.answer(r, o, items, memberDefaults)
-	if o.count && o.after == "" {
-		if !o.narrows() {
-			total = len(all)
-		}
-		p.Count = &total
-	}
-	return http.StatusOK, p, nil
+	p, err := h.page(r, o, next, memberDefaults, func() (int, error) { return len(all), nil })
+	return http.StatusOK, p, err
 }
 
 // directoryObject is all of a user or a group, with its type.

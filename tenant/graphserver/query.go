@@ -263,6 +263,26 @@ func (o query) collect(next func(after string, limit int) ([]object, error)) (it
 	return items, total, nil
 }
 
+// page collects objects and answers a page of them. count says how many there are where the query
+// selects all.
+func (h *Handler) page(
+	r request, o query, next func(after string, limit int) ([]object, error), defaults properties,
+	count func() (int, error),
+) (graph.Page[object], error) {
+	items, total, err := o.collect(next)
+	if err != nil {
+		return graph.Page[object]{}, err
+	}
+	p := h.answer(r, o, items, defaults)
+	if o.count && o.after == "" {
+		if !o.narrows() {
+			total, err = count()
+		}
+		p.Count = &total
+	}
+	return p, err
+}
+
 // answer makes a page of objects of which one more was read than asked, and the link to the next
 // one.
 func (h *Handler) answer(r request, o query, items []object, defaults properties) graph.Page[object] {
@@ -324,7 +344,7 @@ func (h *Handler) answerList(r request, t resource, all []object) (int, any, err
 		return 0, nil, err
 	}
 	slices.SortFunc(all, func(a, b object) int { return strings.Compare(a["id"].(string), b["id"].(string)) })
-	items, total, err := o.collect(func(after string, limit int) ([]object, error) {
+	next := func(after string, limit int) ([]object, error) {
 		from, _ := slices.BinarySearchFunc(all, after, func(x object, id string) int {
 			if x["id"].(string) <= id {
 				return -1
@@ -335,16 +355,7 @@ func (h *Handler) answerList(r request, t resource, all []object) (int, any, err
 			from = 0
 		}
 		return all[from:min(from+limit, len(all))], nil
-	})
-	if err != nil {
-		return 0, nil, err
 	}
-	p := h.answer(r, o, items, nil)
-	if o.count && o.after == "" {
-		if !o.narrows() {
-			total = len(all)
-		}
-		p.Count = &total
-	}
-	return http.StatusOK, p, nil
+	p, err := h.page(r, o, next, nil, func() (int, error) { return len(all), nil })
+	return http.StatusOK, p, err
 }
