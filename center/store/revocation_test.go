@@ -93,25 +93,25 @@ func (w *company) person() (u center.User, secret string) {
 func (w *company) program(u center.User, secret string) (id, idSecret string, tokens center.Tokens) {
 	w.t.Helper()
 	ctx, by := context.Background(), audit.Actor{Kind: audit.User, Name: "ada", Address: "127.0.0.1"}
-	id, registered, _, err := w.RegisterOAuthClient(center.OAuthClient{
+	cli, err := w.RegisterOAuthClient(center.OAuthClient{
 		Name: "cli", Scopes: []string{"sso:account:access"}, StartURL: w.PortalURL(),
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	d, err := w.StartDevice(ctx, "127.0.0.1", id, registered.Reveal(), w.PortalURL())
+	d, err := w.StartDevice(ctx, "127.0.0.1", cli.ID, cli.Secret.Reveal(), w.PortalURL())
 	if err == nil {
 		err = w.DecideDevice(ctx, by, u.ID, secret, d.UserCode, true)
 	}
 	if err == nil {
 		tokens, err = w.TokensForDevice(ctx, by, center.TokenRequest{
-			ClientID: id, ClientSecret: registered.Reveal(), DeviceCode: d.DeviceCode.Reveal(),
+			ClientID: cli.ID, ClientSecret: cli.Secret.Reveal(), DeviceCode: d.DeviceCode.Reveal(),
 		})
 	}
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return id, registered.Reveal(), tokens
+	return cli.ID, cli.Secret.Reveal(), tokens
 }
 
 func ignore[T any](_ T, err error) error { return err }
