@@ -65,6 +65,9 @@ var logSuffixes = []string{"-wal", "-journal"}
 // besideSuffixes are all files that belong to a database.
 var besideSuffixes = append([]string{"", "-shm"}, logSuffixes...)
 
+// lockSuffix is the file whose lock a process holds that serves from a database.
+const lockSuffix = ".lock"
+
 // copyBackup copies a backup, and proves its checksum on the way. A file without one is taken to be
 // a database that was copied by hand, and its logs come with it.
 func copyBackup(ctx context.Context, from, to string, progress func(done, total int)) error {
@@ -212,7 +215,7 @@ func settle(ctx context.Context, path string, pragmas ...string) (err error) {
 
 // removeCopy removes a copy and all that stands beside it.
 func removeCopy(path string) (err error) {
-	for _, suffix := range append([]string{".lock"}, besideSuffixes...) {
+	for _, suffix := range append([]string{lockSuffix}, besideSuffixes...) {
 		if gone := os.Remove(path + suffix); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
 			err = errors.Join(err, gone)
 		}

@@ -27,19 +27,22 @@ func Missing(path string) (bool, error) {
 	return info.Mode().IsRegular() && info.Size() == 0, nil
 }
 
-// Remains are the names of what is left beside path of a database that was there.
+// Remains are the names of what is left beside path of a database that was there. The lock is made
+// after the database: where there is one without even an empty file, there was a database.
 func Remains(path string) (found []string, err error) {
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
 		return nil, err
 	}
+	_, err = os.Lstat(path)
+	gone := errors.Is(err, fs.ErrNotExist)
 	for _, e := range entries {
 		suffix, ours := strings.CutPrefix(e.Name(), filepath.Base(path))
 		if !ours || suffix == "" {
 			continue
 		}
 		left := strings.HasPrefix(suffix, keptSuffix) || strings.HasPrefix(suffix, copySuffix)
-		if left || slices.Contains(besideSuffixes, suffix) {
+		if left || slices.Contains(besideSuffixes, suffix) || (gone && suffix == lockSuffix) {
 			found = append(found, e.Name())
 		}
 	}

@@ -66,11 +66,18 @@ func Restore(ctx context.Context, r Restoration) (kept string, err error) {
 	if err := r.checkNames(fresh); err != nil {
 		return "", err
 	}
+	_, free := os.Lstat(r.Database + lockSuffix)
 	lock, err := lockBeside(r.Database) // no server may begin in between
 	if err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, lock.Close()) }()
+	defer func() {
+		if missing, _ := Missing(r.Database); missing &&
+			free != nil { // a lock without a database says that one is lost
+			err = errors.Join(err, os.Remove(r.Database+lockSuffix))
+		}
+		err = errors.Join(err, lock.Close())
+	}()
 	if err := r.prepare(ctx, fresh); err != nil {
 		return "", errors.Join(err, removeCopy(fresh))
 	}
@@ -82,6 +89,9 @@ func (r *Restoration) checkNames(fresh string) error {
 	from, err := os.Stat(r.Backup)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNoBackup, err)
+	}
+	if !from.Mode().IsRegular() { // before it is opened: a pipe would wait
+		return fmt.Errorf("%w: it is no file", errNoBackup)
 	}
 	for _, suffix := range append([]string{copySuffix}, besideSuffixes...) {
 		if to, err := os.Stat(r.Database + suffix); err == nil && os.SameFile(from, to) {
@@ -120,7 +130,7 @@ func (r *Restoration) prepare(ctx context.Context, fresh string) error {
 	if err := settle(ctx, fresh); err != nil {
 		return err
 	}
-	if err := os.Remove(fresh + ".lock"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(fresh + lockSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	r.Step("sync the copy")

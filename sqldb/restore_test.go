@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
@@ -477,6 +478,45 @@ func TestBackupsOfEarlierReleasesAreRestored(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantNotes(t, path, 2)
+}
+
+// TestABackupOfAnEarlierSchemaIsMigrated restores one of the release before, and refuses one of the
+// release after.
+func TestABackupOfAnEarlierSchemaIsMigrated(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	newer := fstest.MapFS{
+		"00001_notes.sql": notes["00001_notes.sql"],
+		"00002_more.sql": {
+			Data: []byte("-- +goose Up\nALTER TABLE notes ADD COLUMN more TEXT;\n-- +goose Down\nSELECT 1;\n"),
+		},
+	}
+	backup, path := backedUp(t, "1", "2"), filepath.Join(t.TempDir(), "notes.db")
+	r := restoration(backup, path)
+	r.Migrations = newer
+	r.Verify = func(ctx context.Context, copied string) error {
+		db, err := Open(ctx, copied, newer)
+		if err != nil {
+			return err
+		}
+		return db.Close()
+	}
+	if _, err := Restore(ctx, r); err != nil {
+		t.Fatal(err)
+	}
+	db, err := Open(ctx, path, newer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, db); n != 2 {
+		t.Errorf("%d notes, want 2", n)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := restored(path, filepath.Join(t.TempDir(), "notes.db"), true); !errors.Is(err, ErrNewerSchema) {
+		t.Errorf("of a newer release: %v", err)
+	}
 }
 
 func TestADatabaseInUseIsNotReplaced(t *testing.T) {

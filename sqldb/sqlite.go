@@ -135,7 +135,7 @@ func lockFile(path string) (*os.File, error) {
 
 // lockBeside takes the lock of a database, whether its file is there or not.
 func lockBeside(path string) (*os.File, error) {
-	lock, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600) // #nosec G304 -- beside it
+	lock, err := os.OpenFile(path+lockSuffix, os.O_RDWR|os.O_CREATE, 0o600) // #nosec G304 -- beside it
 	if err != nil {
 		return nil, fmt.Errorf("the data folder %s cannot be written: %w", filepath.Dir(path), err)
 	}
@@ -148,7 +148,7 @@ func lockBeside(path string) (*os.File, error) {
 // keepPrivate takes the rights of others to a database away, before SQLite makes files beside it
 // with the same rights. What is another one's file stays as it is.
 func keepPrivate(path string) {
-	for _, name := range []string{path, path + "-wal", path + "-shm", path + ".lock"} {
+	for _, name := range []string{path, path + "-wal", path + "-shm", path + lockSuffix} {
 		if info, err := os.Stat(name); err == nil && info.Mode().Perm()&0o077 != 0 {
 			_ = os.Chmod(name, info.Mode().Perm()&0o700)
 		}

@@ -238,8 +238,8 @@ func (r *Restoration) intoPostgres(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("the PostgreSQL URL: %w", err)
 	}
-	if _, err := os.Stat(r.Backup); err != nil {
-		return fmt.Errorf("%w: %w", errNoBackup, err)
+	if info, err := os.Stat(r.Backup); err != nil || !info.Mode().IsRegular() {
+		return fmt.Errorf("%w: it is no file", errors.Join(errNoBackup, err))
 	}
 	conn, err := dedicated(ctx, config.ConnConfig, "gatehouse restore")
 	if err != nil {
@@ -255,7 +255,7 @@ func (r *Restoration) intoPostgres(ctx context.Context) (err error) {
 		return err
 	}
 	fresh := place + copySuffix
-	defer func() { err = errors.Join(err, removeCopy(fresh), lock.Close(), os.Remove(place+".lock")) }()
+	defer func() { err = errors.Join(err, removeCopy(fresh), lock.Close(), os.Remove(place+lockSuffix)) }()
 	if err := r.prepare(ctx, fresh); err != nil {
 		return err
 	}

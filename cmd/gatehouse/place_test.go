@@ -27,6 +27,7 @@ func TestNothingBeginsAnewWhereDataWas(t *testing.T) {
 		{"the journal of a center", centerFile, []string{centerFile + "-journal"}},
 		{"what a restore kept", centerFile, []string{centerFile + ".before-20261128T180830Z"}},
 		{"the copy of a restore", centerFile, []string{centerFile + ".new"}},
+		{"the lock of a center", centerFile, []string{centerFile + ".lock", tenantFile}},
 		{"the key of a tenant", tenantFile, []string{keyFile}},
 		{"the log of a tenant", tenantFile, []string{tenantFile + "-wal"}},
 	} {
@@ -41,7 +42,7 @@ func TestNothingBeginsAnewWhereDataWas(t *testing.T) {
 			}
 		}
 		commands := [][]string{{"serve", "--listen", "127.0.0.1:0"}, {"import", filepath.Join(data, c.leave[0])}}
-		if c.file == tenantFile {
+		if c.file == tenantFile { // the commands of that half
 			commands = [][]string{{"tenant", "--listen", "127.0.0.1:0"}}
 		}
 		for _, args := range commands {
