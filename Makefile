@@ -3,7 +3,7 @@
 GO ?= go
 LINT = $(GO) tool -modfile=tools/go.mod golangci-lint
 
-.PHONY: help run build test test-fast test-race examples lint bench soak fuzz docs deps notices release
+.PHONY: help run build test test-fast test-race examples lint bench soak cluster fuzz docs deps notices release
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ bench: build ## measure beside the machine's own figures; 15 minutes (BENCH="-on
 
 soak: build ## let strangers at every door, then kill the halves 300 times, and print the figures; half an hour (SOAK="-length 2m -kills 50")
 	cd bench && $(GO) run ./soak -program ../bin/gatehouse $(SOAK)
+
+cluster: build deps ## let everything around three nodes fail in turn, and count what does; two minutes (CLUSTER="-rounds 5")
+	cd bench && $(GO) run ./cluster -program ../bin/gatehouse $(CLUSTER)
 
 FUZZTIME ?= 30s
 fuzz: ## run each fuzz target for half a minute (FUZZTIME=3m FUZZ=Redirect)

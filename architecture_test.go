@@ -22,7 +22,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{".", ""},
 	{"cmd/gatehouse/administer", "adminapi outbound terminal"},
 	{"cmd/*", "*"},
-	{"bench", "*"}, {"bench/soak", "*"}, {"examples", "*"}, {"examples/gotest", "*"},
+	{"bench", "*"}, {"bench/cluster", "*"}, {"bench/soak", "*"}, {"examples", "*"}, {"examples/gotest", "*"},
 	{
 		"gatehousetest", "audit authn center center/server center/store demo mail outbound tenant " +
 			"tenant/server tenant/store tenant/syncjobs",

@@ -85,6 +85,9 @@ func fateOf(err error) fate {
 	var connecting *pgconn.ConnectError
 	if errors.As(err, &connecting) {
 		worst := trouble
+		if errors.Is(err, pgconn.ErrReadOnlyConnection) {
+			worst = lost // a standby that will be promoted, or connections that others give back
+		}
 		for _, pg := range pgErrors(connecting.Unwrap()) {
 			if f := fateOfCode(pg); f == full || f == lost {
 				worst = f

@@ -26,10 +26,11 @@ type postgres struct {
 
 	patience time.Duration // with a server that ends its connections
 
-	// How often all connections were dropped, and when last. A connection carries the number that
-	// was current when it was opened.
-	dropped   atomic.Int64
-	droppedAt atomic.Int64 // Unix nanoseconds
+	// How often all connections were dropped. One carries the number that was current when it was
+	// opened.
+	dropped atomic.Int64
+	// When a server that takes writes was looked for last, in Unix nanoseconds.
+	looked atomic.Int64
 }
 
 // applicationName is what the server calls our connections, unless the URL has another name. A
@@ -254,34 +255,56 @@ func (p *postgres) attempt(ctx context.Context, t *transaction, fn func(Tx) erro
 const rollbackWait = 2 * time.Second //bound:wait the answer to a rollback
 
 // suspect drops a connection that a failure shows to be of no use, and with it all that were opened
-// before: a server that was stopped, or that takes no writes anymore, has served them too. Whoever
-// comes next finds the server that is there now.
+// before: a server that was stopped has served them too. Whoever comes next finds the server that
+// is there now.
 func (p *postgres) suspect(c *pgxpool.Conn, err error) {
 	if err == nil {
 		return
 	}
-	f := fateOf(err)
-	if f != lost && f != readOnly {
-		return
-	}
-	ending, cancel := context.WithTimeout(context.Background(), rollbackWait) // to say goodbye
-	defer cancel()
-	_ = c.Conn().Close(ending)
-	if f == readOnly {
-		// Where no other server has come, reads go on over the others.
-		last := p.droppedAt.Load()
-		if time.Since(time.Unix(0, last)) < readOnlyEach || !p.droppedAt.CompareAndSwap(last, time.Now().UnixNano()) {
-			return
-		}
-	}
 	opened, _ := c.Conn().PgConn().CustomData()[generation].(int64)
+	switch fateOf(err) {
+	case lost:
+		ending, cancel := context.WithTimeout(context.Background(), rollbackWait) // to say goodbye
+		defer cancel()
+		_ = c.Conn().Close(ending)
+		p.drop(opened)
+	case readOnly:
+		if p.findsAnother() {
+			p.drop(opened)
+		}
+	default:
+	}
+}
+
+// drop drops all connections that were opened with those that have this number, once.
+func (p *postgres) drop(opened int64) {
 	if p.dropped.CompareAndSwap(opened, opened+1) {
 		p.pool.Reset()
 	}
 }
 
-// readOnlyEach is how often all connections to a server that takes no writes are dropped.
-const readOnlyEach = time.Second //bound:none how often, not how much
+// findsAnother says whether there is a server that takes writes, when the one that we are connected
+// to takes none. As long as there is none, reads go on over the connections that there are: they
+// were opened while it was the one. Now and then one request looks.
+func (p *postgres) findsAnother() bool {
+	last := p.looked.Load()
+	if time.Since(time.Unix(0, last)) < lookEach || !p.looked.CompareAndSwap(last, time.Now().UnixNano()) {
+		return false
+	}
+	config := p.pool.Config().ConnConfig
+	config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	looking, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	defer cancel()
+	c, err := pgx.ConnectConfig(looking, config)
+	if err != nil {
+		return false
+	}
+	_ = c.Close(looking) // it only looked
+	return true
+}
+
+// lookEach is how often a server that takes writes is looked for.
+const lookEach = 500 * time.Millisecond //bound:none how often, not how much
 
 const (
 	// maxConflicts bounds how often a transaction is run again because others came between.
